@@ -1,1 +1,6 @@
-
+#![allow(dead_code, unused_imports)]
+mod bucket;
+mod error;
+mod http;
+mod oidc;
+mod secret;

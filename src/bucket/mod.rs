@@ -1,0 +1,139 @@
+//! The public place that holds the two documents. One file per kind, one trait, one suite of tests.
+//!
+//! To add a kind: one file with an `impl Bucket`, one arm in [`connect`]. The contract suite in
+//! `contract.rs` runs on it.
+
+use std::fmt::Display;
+
+use async_trait::async_trait;
+
+use crate::{
+    error::{Error, Result},
+    http::Http,
+    oidc::Document,
+    secret::Secret,
+};
+
+/// A store of objects that strangers can read.
+///
+/// Object names are relative to the bucket's root, e.g. `prod/openid/v1/jwks`.
+#[async_trait]
+pub(crate) trait Bucket: Display + Send + Sync {
+    /// Where strangers read the bucket's root, without a trailing slash; `None` when only the owner knows.
+    fn public_url(&self) -> Option<String>;
+
+    /// The object as the owner sees it, or `None` when there is none.
+    async fn read(&self, name: &str) -> Result<Option<Stored>>;
+
+    /// Writes the object whole or not at all, with its content type and cache time, if it is still in the
+    /// expected state; otherwise [`WriteError::Conflict`]. Where a store ignores conditions, the answer says so.
+    async fn write(
+        &self,
+        name: &str,
+        document: &Document,
+        expected: &Expected,
+    ) -> Result<Condition, WriteError>;
+
+    /// Makes the bucket where it is missing, and exactly these objects readable by strangers. Safe to repeat.
+    /// Gives back what was done, one line each; nothing when all was as it should be.
+    async fn open(&self, names: &[String]) -> Result<Vec<String>>;
+}
+
+/// An object as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stored {
+    pub(crate) body: Vec<u8>,
+    /// `None` where the store keeps none (a directory): the web server before it decides.
+    pub(crate) content_type: Option<String>,
+    /// As above.
+    pub(crate) cache_control: Option<String>,
+    pub(crate) version: Version,
+}
+
+/// What a store calls this very state of an object: an ETag, a generation, a digest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Version(pub(crate) String);
+
+/// The state in which an object must be for a write to happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// There is no such object.
+    Absent,
+    /// It is this very one.
+    Present(Version),
+}
+
+impl Expected {
+    /// The state that was read.
+    pub(crate) fn of(stored: Option<&Stored>) -> Self {
+        stored.map_or(Self::Absent, |stored| Self::Present(stored.version.clone()))
+    }
+}
+
+/// What became of the condition of a write that succeeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Condition {
+    /// The store checked it.
+    Kept,
+    /// The store writes whatever the condition says; only reading back shows who won.
+    Ignored,
+    /// It could not be found out whether the store checks it.
+    Unknown,
+}
+
+/// Why nothing was written.
+#[derive(Debug)]
+pub(crate) enum WriteError {
+    /// Somebody else wrote in between: read again, decide again. The text is what the store said.
+    Conflict(String),
+    Other(Error),
+}
+
+impl From<Error> for WriteError {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// Which bucket, and how to talk to its API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    pub(crate) kind: Kind,
+    /// Base URL of the API; `None` is the public one.
+    pub(crate) endpoint: Option<String>,
+    pub(crate) region: Option<String>,
+    pub(crate) addressing: Option<Addressing>,
+    /// Where strangers read the bucket's root, when that is not what the kind of bucket implies.
+    pub(crate) public_url: Option<String>,
+    /// Google project for a new bucket.
+    pub(crate) project: Option<String>,
+    /// A short-lived Google access token from the environment, used instead of looking for credentials.
+    pub(crate) google_access_token: Option<Secret>,
+}
+
+/// What `--bucket` names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Directory(std::path::PathBuf),
+    Gcs(String),
+    S3(String),
+}
+
+/// How a request names its bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Addressing {
+    /// `https://endpoint/bucket/key`
+    Path,
+    /// `https://bucket.endpoint/key`
+    Virtual,
+}
+
+/// The bucket behind these settings. Nothing is sent yet.
+pub(crate) async fn connect(settings: &Settings, http: &Http) -> Result<Box<dyn Bucket>> {
+    let _ = http;
+    match &settings.kind {
+        Kind::Directory(_) | Kind::Gcs(_) | Kind::S3(_) => {
+            Err(Error::failed("bucket-kind", "no such kind of bucket yet"))
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! PURE. The values that strangers read, as types that cannot be wrong.
+//!
+//! Whatever exists as one of these types may be published: an [`Issuer`] that every relying party accepts,
+//! a [`KeySet`] without a private or weak key, the two [`Document`]s made from them. Everything else is an
+//! [`Error`](crate::error::Error) with a stable code.
+
+mod body;
+mod discovery;
+mod document;
+mod issuer;
+mod key;
+mod key_set;
+mod pem;
+mod spki;
+mod token;
+
+pub(crate) use body::{MAX_BODY, json_object, text};
+pub(crate) use discovery::{AUTHORIZATION_ENDPOINT, Discovery};
+pub(crate) use document::{
+    CACHE_CONTROL, DISCOVERY_PATH, Document, JWKS_PATH, MAX_AGE, content_type_is_json,
+};
+pub(crate) use issuer::Issuer;
+pub(crate) use key::{Algorithm, KidRule, PublicKey};
+pub(crate) use key_set::{KeySet, MAX_KEYS, Unreadable};
+pub(crate) use pem::keys_from_pem;
+pub(crate) use token::{Claims, Token};

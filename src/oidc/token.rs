@@ -1,0 +1,112 @@
+//! A service-account token: what it claims, and whether a key made it.
+
+use std::fmt;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm as JwtAlgorithm, Validation};
+use serde_json::{Map, Value};
+
+use super::key::{Algorithm, PublicKey};
+use crate::error::{Error, Result};
+
+/// A signed token in compact form (RFC 7519 §3). It is a credential: it cannot print itself.
+#[derive(Clone)]
+pub(crate) struct Token {
+    text: String,
+    claims: Claims,
+}
+
+/// What a token says of itself, unverified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Claims {
+    pub(crate) algorithm: String,
+    pub(crate) kid: Option<String>,
+    pub(crate) issuer: String,
+    pub(crate) subject: String,
+    pub(crate) audiences: Vec<String>,
+    /// Seconds since 1970, as are the next two.
+    pub(crate) expires: u64,
+    pub(crate) issued: u64,
+    pub(crate) not_before: Option<u64>,
+}
+
+impl Token {
+    /// Reads the claims; nothing is verified yet.
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        let malformed = |why: &str| {
+            Error::failed("token-malformed", format!("the API server's token cannot be read: {why}"))
+                .hint("a service-account token is a JWT of three parts (RFC 7519 §3)")
+        };
+        let mut parts = text.split('.');
+        let (Some(header), Some(payload), Some(_signature), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(malformed("it has not three parts"));
+        };
+        let object = |part: &str| -> Option<Map<String, Value>> {
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
+        };
+        let header = object(header).ok_or_else(|| malformed("its header is not JSON"))?;
+        let payload = object(payload).ok_or_else(|| malformed("its payload is not JSON"))?;
+        let string =
+            |from: &Map<String, Value>, name: &str| from.get(name).and_then(Value::as_str).map(str::to_owned);
+        let required = |name: &str| string(&payload, name).ok_or_else(|| malformed(&format!("no `{name}`")));
+        let time = |name: &str| payload.get(name).and_then(Value::as_u64);
+        let claims = Claims {
+            algorithm: string(&header, "alg").ok_or_else(|| malformed("no `alg`"))?,
+            kid: string(&header, "kid"),
+            issuer: required("iss")?,
+            subject: required("sub")?,
+            audiences: match payload.get("aud") {
+                Some(Value::String(one)) => vec![one.clone()],
+                Some(Value::Array(many)) => {
+                    many.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+                }
+                _ => Vec::new(),
+            },
+            expires: time("exp").ok_or_else(|| malformed("no `exp`"))?,
+            issued: time("iat").ok_or_else(|| malformed("no `iat`"))?,
+            not_before: time("nbf"),
+        };
+        Ok(Self { text: text.to_owned(), claims })
+    }
+
+    pub(crate) fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// Whether this key signed the token (RFC 7515 §5.2). Claims are the caller's to compare, so that each
+    /// difference can be named.
+    pub(crate) fn signed_by(&self, key: &PublicKey) -> Result<(), String> {
+        let algorithm = match key.algorithm() {
+            Algorithm::Rs256 => JwtAlgorithm::RS256,
+            Algorithm::Es256 => JwtAlgorithm::ES256,
+            Algorithm::Es384 => JwtAlgorithm::ES384,
+            // jsonwebtoken knows no ES512: what it cannot verify is verified by the library below it.
+            Algorithm::Es512 => return self.signed_by_es512(key),
+        };
+        let mut validation = Validation::new(algorithm);
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        validation.required_spec_claims.clear();
+        let decoding = key.decoding_key().map_err(|error| error.to_string())?;
+        jsonwebtoken::decode::<Value>(&self.text, &decoding, &validation)
+            .map(|_| ())
+            .map_err(|error| error.to_string())
+    }
+
+    fn signed_by_es512(&self, key: &PublicKey) -> Result<(), String> {
+        if self.claims.algorithm != "ES512" {
+            return Err(format!("the token's algorithm is {}", self.claims.algorithm));
+        }
+        let (message, signature) = self.text.rsplit_once('.').ok_or("it has no signature")?;
+        let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|error| error.to_string())?;
+        key.verify_es512(message.as_bytes(), &signature)
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token").field("claims", &self.claims).finish_non_exhaustive()
+    }
+}
