@@ -127,8 +127,10 @@ async fn tunnel(mut client: TcpStream, routes: Arc<Mutex<Routes>>, faults: Fault
     }
     if status != 200 {
         let body = format!("no route to {target}\n");
-        let answer =
-            format!("HTTP/1.1 {status} {reason}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+        let answer = format!(
+            "HTTP/1.1 {status} {reason}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        );
         return client.write_all(answer.as_bytes()).await.ok();
     }
     let mut server = TcpStream::connect(found?).await.ok()?;

@@ -85,7 +85,8 @@ impl Handler for Site {
     fn handle(&self, request: &Request) -> Reply {
         let settings = self.settings.lock().expect("settings").clone();
         let path = percent_decode(&request.path);
-        let short = |status: u16, text: &str| Reply::new(status, "text/html", format!("<h1>{status} {text}</h1>\n"));
+        let short =
+            |status: u16, text: &str| Reply::new(status, "text/html", format!("<h1>{status} {text}</h1>\n"));
         if let Some(location) = settings.redirects.get(&path) {
             return short(301, "Moved Permanently").with("location", location);
         }

@@ -160,7 +160,9 @@ fn document(request: &Request, server: &ServerSettings, content_type: &str, body
     }
     // go-restful compares whole media types, so `application/*` matches nothing.
     let mut accepted = request.header("accept").unwrap_or("*/*").split(',');
-    if !accepted.any(|part| matches!(part.split(';').next().map(str::trim), Some(t) if t == "*/*" || t == content_type)) {
+    if !accepted.any(
+        |part| matches!(part.split(';').next().map(str::trim), Some(t) if t == "*/*" || t == content_type),
+    ) {
         let body = format!("406: Not Acceptable\n\nAvailable representations: {content_type}");
         return Reply::new(406, "text/plain", body);
     }

@@ -3,6 +3,7 @@
 mod access;
 mod api;
 mod kubeconfig;
+mod protobuf;
 mod status;
 mod token;
 
@@ -34,8 +35,8 @@ use access::User;
 ///   than loopback), `/version`, `/readyz`
 ///
 /// Not faithful: rights are a list, not RBAC objects; tokens are not bound to pods, so no `pod` and
-/// `node` claims and no extension to one year; no other API, no discovery of APIs, no protobuf; an
-/// external signer only as far as `kid`, `typ` and cache time can be set.
+/// `node` claims and no extension to one year; no other API, no discovery of APIs, protobuf
+/// only in the request for a token; an external signer only as far as `kid`, `typ` and cache time can be set.
 pub struct Cluster {
     ca: Ca,
     shared: Arc<Mutex<ClusterSettings>>,

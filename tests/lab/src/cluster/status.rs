@@ -48,7 +48,8 @@ impl Object<'_> {
     }
 
     fn failure(&self, message: &str, reason: &str, code: u16) -> Reply {
-        let group = if self.group.is_empty() { String::new() } else { format!(r#""group":"{}","#, self.group) };
+        let group =
+            if self.group.is_empty() { String::new() } else { format!(r#""group":"{}","#, self.group) };
         let details = format!(r#"{{"name":{},{group}"kind":"{}"}}"#, json!(self.name), self.resource);
         let message = json!(message);
         reply(

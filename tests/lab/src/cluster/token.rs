@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::access::{Caller, Right};
 use super::api::verb;
 use super::status::{self, Object};
-use super::{ClusterSettings, ServerSettings};
+use super::{ClusterSettings, ServerSettings, protobuf};
 use crate::clock;
 use crate::keys::uuid;
 use crate::wire::{Reply, Request};
@@ -31,7 +31,8 @@ pub(crate) fn handle(
     if verb != "create" || !caller.may(Right::CreateToken) {
         return object.forbidden(&caller.name, &verb, "serviceaccounts/token");
     }
-    let Ok(body) = serde_json::from_slice::<Value>(&request.body) else {
+    let json = || serde_json::from_slice::<Value>(&request.body).ok();
+    let Some(body) = protobuf::token_request(&request.body).or_else(json) else {
         return status::bad_request("the object provided is unrecognized (must be of type TokenRequest)");
     };
     let accounts = &shared.service_accounts;
@@ -86,5 +87,8 @@ pub(crate) fn handle(
     if seconds == asked {
         return reply;
     }
-    reply.with("warning", format!("299 - \"requested expiration of {asked} seconds shortened to {seconds} seconds\""))
+    reply.with(
+        "warning",
+        format!("299 - \"requested expiration of {asked} seconds shortened to {seconds} seconds\""),
+    )
 }

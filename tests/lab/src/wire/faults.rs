@@ -46,7 +46,8 @@ impl Fault {
 
     /// A login page with status 200, as captive portals and single-sign-on proxies send it
     pub fn html() -> Self {
-        let page = "<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>Please sign in</body></html>\n";
+        let page =
+            "<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>Please sign in</body></html>\n";
         Self::answer(200, "text/html; charset=utf-8", page)
     }
 
@@ -214,7 +215,9 @@ impl Faults {
 fn shown(request: &Request) -> Vec<(String, String)> {
     let secret = ["authorization", "proxy-authorization", "x-amz-security-token", "cookie"];
     let headers = request.headers.iter().filter(|(name, _)| !secret.contains(&name.as_str()));
-    headers.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())).collect()
+    headers
+        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .collect()
 }
 
 /// What [`Faults`] decided about a request

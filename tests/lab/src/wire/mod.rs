@@ -7,8 +7,8 @@ mod serve;
 use bytes::Bytes;
 use hyper::{HeaderMap, Method};
 
-pub use faults::{Call, Fault, Faults, KillSwitch, Moment};
 pub(crate) use faults::Disturbance;
+pub use faults::{Call, Fault, Faults, KillSwitch, Moment};
 pub(crate) use serve::{Server, runtime};
 
 /// The part of a stand-in that knows its protocol: one request in, one reply out, no waiting

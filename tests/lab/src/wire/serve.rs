@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::channel::Channel;
 use http_body_util::{BodyExt, Either, Full, Limited};
+use hyper::Method;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -139,13 +140,17 @@ async fn answer(
     };
     let host = head.headers.get("host").and_then(|host| host.to_str().ok());
     let request = Request {
-        host: host.map(str::to_owned).or_else(|| head.uri.authority().map(ToString::to_string)).unwrap_or_default(),
+        host: host
+            .map(str::to_owned)
+            .or_else(|| head.uri.authority().map(ToString::to_string))
+            .unwrap_or_default(),
         method: head.method,
         path: head.uri.path().to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
         headers: head.headers,
         body: body.to_bytes(),
     };
+    let head_only = request.method == Method::HEAD;
     let verdict = faults.meet(&request).await;
     if verdict.closes_first() {
         return hang_up(cut).await;
@@ -156,6 +161,11 @@ async fn answer(
         return hang_up(cut).await;
     }
     match verdict.disturbance {
+        // With h2, hyper would send the body of an answer to HEAD.
+        None if head_only => {
+            let length = Some(reply.body.len() as u64);
+            response(reply.status, &reply.headers, length, Either::Left(Full::default()))
+        }
         None => whole(reply),
         Some(Disturbance::CloseAfter) => hang_up(cut).await,
         Some(other) => streamed(reply, other, cut.clone()),
@@ -227,7 +237,8 @@ fn response(
         response = response.header(name, value);
     }
     let bodiless = status == 204 || status == 304;
-    if let Some(length) = length.filter(|_| !bodiless && !headers.iter().any(|(name, _)| name == "content-length"))
+    if let Some(length) =
+        length.filter(|_| !bodiless && !headers.iter().any(|(name, _)| name == "content-length"))
     {
         response = response.header("content-length", length);
     }
