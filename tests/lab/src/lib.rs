@@ -22,6 +22,7 @@ mod cluster;
 mod der;
 mod internet;
 mod keys;
+mod s3;
 mod web;
 mod wire;
 
@@ -29,5 +30,6 @@ pub use ca::{Ca, Certificate};
 pub use cluster::{Anonymous, ApiServer, Cluster, ClusterSettings, KeyFile, Right, ServerSettings};
 pub use internet::Internet;
 pub use keys::{Curve, SigningKey, jws_part};
+pub use s3::{Access, Conditions, Credentials, Flavour, S3, S3Object, S3Settings};
 pub use web::{Web, WebSettings};
 pub use wire::{Call, Fault, Faults, KillSwitch, Moment};

@@ -3,6 +3,7 @@
 mod cluster;
 mod faults;
 mod network;
+mod s3;
 
 use std::fmt;
 use std::path::Path;
