@@ -49,7 +49,9 @@ where
             request_id: header("x-amz-request-id")
                 .or_else(|| element(&body, "RequestId"))
                 .map(|id| said::fit(&id)),
-            region: header("x-amz-bucket-region").or_else(|| element(&body, "Region")),
+            region: header("x-amz-bucket-region")
+                .or_else(|| element(&body, "Region"))
+                .or_else(|| expected_region(&body)),
             unanswered: None,
         }
     }
@@ -61,6 +63,12 @@ fn element(body: &str, name: &str) -> Option<String> {
     let (text, _) = rest.split_once(&format!("</{name}>"))?;
     let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&apos;", "'");
     Some(text.replace("&#39;", "'").replace("&amp;", "&"))
+}
+
+/// `the region 'us-east-1' is wrong; expecting 'eu-central-1'`
+fn expected_region(body: &str) -> Option<String> {
+    let (_, rest) = body.split_once("expecting '")?;
+    Some(rest.split_once('\'')?.0.to_owned())
 }
 
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {
@@ -167,7 +175,7 @@ impl Refusal {
 
     /// The error for a person. `permission` is the one that the call needs, `what` the thing it was about.
     pub(super) fn error(self, place: &Place, permission: &str, what: &str) -> Error {
-        let said = self.said();
+        let (said, unknown_call) = (self.said(), self.is_unknown_call());
         let bucket = &place.bucket;
         if let Some(error) = self.unanswered {
             return error.at(what);
@@ -198,6 +206,11 @@ impl Refusal {
                 | "InvalidLocationConstraint"
                 | "InvalidRegion",
             ) => wrong_region(place, self.region.as_deref()).caused_by(&said),
+            _ if unknown_call => failed(
+                "bucket-unsupported",
+                format!("{what}: the store cannot do this"),
+            )
+            .hint("use another store, or prepare the bucket by the store's own tools and leave out --create"),
             (429 | 503, _)
             | (_, "SlowDown" | "Throttling" | "ThrottlingException" | "RequestLimitExceeded") => {
                 failed("bucket-throttled", format!("{what}: the store is overloaded, or throttles"))
@@ -212,11 +225,6 @@ impl Refusal {
                 .hint(format!("if the bucket {bucket:?} is not yours, choose another name")),
             (404, _) => failed("bucket-missing", format!("{what}: not there"))
                 .hint("--create makes the bucket; or correct --bucket, --endpoint, --region"),
-            _ if self.is_unknown_call() => failed(
-                "bucket-unsupported",
-                format!("{what}: the store cannot do this"),
-            )
-            .hint("use another store, or prepare the bucket by the store's own tools and leave out --create"),
             _ => failed("bucket-refused", format!("{what}: the store refuses"))
                 .hint("what the store said names the reason"),
         }
