@@ -67,14 +67,19 @@ impl Cluster {
 
     pub(super) async fn discovery(&self, server: &Server) -> Result<Answer> {
         let right = "get the non-resource URL `/.well-known/openid-configuration`";
-        self.call(server, Method::GET, "/.well-known/openid-configuration", None, right).await.map_err(no_issuer)
+        self.call(server, Method::GET, "/.well-known/openid-configuration", None, right)
+            .await
+            .map_err(no_issuer)
     }
 
     /// A token as this server signs it now (TokenRequest, `authentication.k8s.io/v1`).
     pub(super) async fn mint(&self, server: &Server, audience: &str) -> Result<Token> {
         let account = &self.service_account;
         let path = format!("/api/v1/namespaces/{}/serviceaccounts/{}/token", account.namespace, account.name);
-        let right = format!("create serviceaccounts/token `{}` in the namespace `{}`", account.name, account.namespace);
+        let right = format!(
+            "create serviceaccounts/token `{}` in the namespace `{}`",
+            account.name, account.namespace
+        );
         let request = json!({
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenRequest",
@@ -96,7 +101,14 @@ impl Cluster {
         Token::parse(token)
     }
 
-    async fn call(&self, server: &Server, method: Method, path: &str, body: Option<&Value>, right: &str) -> Result<Answer> {
+    async fn call(
+        &self,
+        server: &Server,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        right: &str,
+    ) -> Result<Answer> {
         let place = format!("{method} {}{path}", server.base);
         let call = async {
             let request = Request::builder()
@@ -106,8 +118,11 @@ impl Cluster {
                 .header(http::header::ACCEPT, "*/*")
                 .header(http::header::CONTENT_TYPE, "application/json")
                 .body(body.map_or_else(Body::empty, |body| Body::from(body.to_string().into_bytes())))
-                .map_err(|error| Error::failed("cluster-request", format!("{place} cannot be asked")).caused_by(error))?;
-            let answer = self.client.send(request).await.map_err(|error| our_http::unreachable(&error, &place))?;
+                .map_err(|error| {
+                    Error::failed("cluster-request", format!("{place} cannot be asked")).caused_by(error)
+                })?;
+            let answer =
+                self.client.send(request).await.map_err(|error| our_http::unreachable(&error, &place))?;
             let status = answer.status();
             let clock = answer
                 .headers()
@@ -122,9 +137,15 @@ impl Cluster {
                 }
             })?;
             let body = body.to_bytes();
-            if status.is_success() { Ok(Answer { body, clock }) } else { Err(refused(status, &body, &place, right)) }
+            if status.is_success() {
+                Ok(Answer { body, clock })
+            } else {
+                Err(refused(status, &body, &place, right))
+            }
         };
-        tokio::time::timeout(our_http::TIME_LIMIT, call).await.unwrap_or_else(|_| Err(our_http::too_slow(&place)))
+        tokio::time::timeout(our_http::TIME_LIMIT, call)
+            .await
+            .unwrap_or_else(|_| Err(our_http::too_slow(&place)))
     }
 }
 

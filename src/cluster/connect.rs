@@ -64,7 +64,9 @@ async fn load(settings: &Settings) -> Result<(Config, bool)> {
         let kubeconfig =
             Kubeconfig::read_from(path).map_err(|error| unusable(&error).at(format_args!("{place}")))?;
         let config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| {
-            unusable(&error).at(format_args!("{place}")).hint("`kubectl config get-contexts` lists what it holds")
+            unusable(&error)
+                .at(format_args!("{place}"))
+                .hint("`kubectl config get-contexts` lists what it holds")
         })?;
         return Ok((config, false));
     }

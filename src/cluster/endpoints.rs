@@ -36,7 +36,15 @@ pub(super) fn addresses(slice: &[u8]) -> Result<Vec<String>> {
         .unwrap_or_default()
         .into_iter()
         .flat_map(|endpoint| endpoint.addresses)
-        .map(|address| if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") })
+        .map(
+            |address| {
+                if address.contains(':') {
+                    format!("[{address}]:{port}")
+                } else {
+                    format!("{address}:{port}")
+                }
+            },
+        )
         .collect())
 }
 

@@ -114,7 +114,9 @@ impl Cluster {
             match answer {
                 Ok(answer) => observed.servers.push(answer),
                 // Not reaching a server says nothing of its keys. A refusal or a bad key set is an answer.
-                Err(error) if matches!(error.code, "connect" | "timeout" | "tls" | "dns" | "body-cut" | "http") => {
+                Err(error)
+                    if matches!(error.code, "connect" | "timeout" | "tls" | "dns" | "body-cut" | "http") =>
+                {
                     observed.unreachable.push((server.address.clone(), error));
                 }
                 Err(error) => return Err(error.at(format_args!("API server {}", server.address))),
@@ -145,7 +147,9 @@ impl FromStr for ServiceAccount {
         let label = |part: &str| {
             !part.is_empty()
                 && part.len() <= 253
-                && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte))
+                && part
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte))
         };
         match text.split_once('/') {
             Some((namespace, name)) if label(namespace) && label(name) => {

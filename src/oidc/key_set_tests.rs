@@ -45,11 +45,16 @@ fn verifier(jwk: &Jwk) -> Box<dyn josekit::jws::JwsVerifier> {
 fn valid_sets_are_published_so_that_a_second_implementation_accepts_them() {
     for (rule, folder) in [(KidRule::Computed, "jwks/valid"), (KidRule::External, "jwks/external/valid")] {
         for (name, body) in cases(folder) {
-            let (set, _) = KeySet::parse(&body, &name, rule).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let (set, _) =
+                KeySet::parse(&body, &name, rule).unwrap_or_else(|error| panic!("{name}: {error}"));
             accepted_by_josekit(&set);
             let published = set.to_json();
             let (again, unreadable) = KeySet::parse(published.as_bytes(), &name, rule).unwrap();
-            assert_eq!((again.to_json(), unreadable.len()), (published, 0), "{name}: published bytes are stable");
+            assert_eq!(
+                (again.to_json(), unreadable.len()),
+                (published, 0),
+                "{name}: published bytes are stable"
+            );
         }
     }
 }
@@ -57,7 +62,8 @@ fn valid_sets_are_published_so_that_a_second_implementation_accepts_them() {
 #[test]
 fn invalid_sets_are_refused_with_a_stable_code_and_a_remedy() {
     let mut seen = 0;
-    for (rule, folder) in [(KidRule::Computed, "jwks/invalid"), (KidRule::External, "jwks/external/invalid")] {
+    for (rule, folder) in [(KidRule::Computed, "jwks/invalid"), (KidRule::External, "jwks/external/invalid")]
+    {
         for (name, body) in cases(folder) {
             let (code, _) = name.split_once("--").expect("the file's name begins with its code");
             let error = KeySet::parse(&body, "the key set", rule).expect_err(&name);
