@@ -1,1 +1,35 @@
+//! Far sides that need no account: they run in the test process, listen on loopback only, and stop
+//! when they are dropped.
+//!
+//! ```text
+//!                    ┌─► Cluster   API servers, one settings object each
+//!  program under     ├─► S3        buckets, policies, signatures
+//!  test, or a    ────┤
+//!  stranger          ├─► Gcs       Google's JSON API and public reads
+//!                    ├─► Web       a directory behind https
+//!                    └─► Internet  CONNECT proxy: public names lead to the above
+//! ```
+//!
+//! Each says what it is faithful in and what not. [`Ca`] signs their certificates. Every one has
+//! [`Faults`]: trouble on demand, a record of what was asked, and a [`KillSwitch`].
+//!
+//! Starting is not `async`, so tests of both kinds use them alike. Nothing here depends on
+//! `keyless`: keys, signatures and documents are made a second time, on purpose.
 
+mod ca;
+mod clock;
+mod cluster;
+mod der;
+mod internet;
+mod keys;
+mod s3;
+mod web;
+mod wire;
+
+pub use ca::{Ca, Certificate};
+pub use cluster::{Anonymous, ApiServer, Cluster, ClusterSettings, KeyFile, Right, ServerSettings};
+pub use internet::Internet;
+pub use keys::{Curve, SigningKey, jws_part};
+pub use s3::{Access, Conditions, Credentials, Flavour, S3, S3Object, S3Settings};
+pub use web::{Web, WebSettings};
+pub use wire::{Call, Fault, Faults, KillSwitch, Moment};

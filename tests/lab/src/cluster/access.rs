@@ -1,0 +1,104 @@
+//! Who asks, and whether he may.
+
+use std::collections::BTreeSet;
+
+use super::{Anonymous, ClusterSettings, KeyFile, ServerSettings};
+use crate::keys::{jws_part, random_hex};
+use crate::wire::Request;
+
+/// One thing that a user may do; together what the CronJob's role grants
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Right {
+    /// `create` of `serviceaccounts/token`
+    CreateToken,
+    /// `get` of `/.well-known/openid-configuration`
+    Discovery,
+    /// `get` of the EndpointSlice `default/kubernetes`
+    EndpointSlices,
+    /// `get` of `/openid/v1/jwks`
+    Jwks,
+    /// `get` of `/version` (every authenticated user has it by default)
+    Version,
+}
+
+impl Right {
+    /// All of them
+    pub const ALL: [Self; 5] =
+        [Self::CreateToken, Self::Discovery, Self::EndpointSlices, Self::Jwks, Self::Version];
+}
+
+pub(crate) struct User {
+    pub(crate) name: String,
+    pub(crate) token: String,
+    pub(crate) rights: BTreeSet<Right>,
+    pub(crate) expired: bool,
+}
+
+impl User {
+    pub(crate) fn new(name: &str, rights: &[Right]) -> Self {
+        Self {
+            name: name.to_owned(),
+            token: random_hex(16),
+            rights: rights.iter().copied().collect(),
+            expired: false,
+        }
+    }
+}
+
+/// Whoever sent a request
+pub(crate) struct Caller {
+    pub(crate) name: String,
+    rights: BTreeSet<Right>,
+}
+
+impl Caller {
+    pub(crate) fn may(&self, right: Right) -> bool {
+        self.rights.contains(&right)
+    }
+
+    /// `None`: 401
+    pub(crate) fn of(
+        request: &Request,
+        server: &ServerSettings,
+        shared: &ClusterSettings,
+        now: i64,
+    ) -> Option<Self> {
+        let Some(token) = request.bearer() else {
+            if request.header("authorization").is_some() || shared.anonymous == Anonymous::Off {
+                return None;
+            }
+            let rights = match shared.anonymous {
+                Anonymous::Allowed => vec![Right::Discovery, Right::Jwks, Right::Version],
+                // `system:public-info-viewer` opens /version to everyone.
+                _ => vec![Right::Version],
+            };
+            return Some(Self { name: "system:anonymous".into(), rights: rights.into_iter().collect() });
+        };
+        let user = shared.users.iter().find(|user| user.token == token && !user.expired);
+        if let Some(user) = user {
+            return Some(Self { name: user.name.clone(), rights: user.rights.clone() });
+        }
+        let name = service_account(token, server, now)?;
+        let user = shared.users.iter().find(|user| user.name == name);
+        let default = || [Right::Discovery, Right::Jwks, Right::Version].into_iter().collect();
+        let rights = user.map_or_else(default, |user| user.rights.clone());
+        Some(Self { name, rights })
+    }
+}
+
+/// The subject of a token that this server accepts
+fn service_account(token: &str, server: &ServerSettings, now: i64) -> Option<String> {
+    let kid = jws_part(token, 0)?["kid"].as_str()?.to_owned();
+    let claims = server.key_files.iter().find_map(|file| match file {
+        KeyFile::Key(key) if key.kid() == kid => key.verify(token),
+        _ => None,
+    })?;
+    let issuer = claims["iss"].as_str()?;
+    let audiences = server.api_audiences.as_ref().unwrap_or(&server.issuers);
+    let mut wanted = claims["aud"].as_array()?.iter().filter_map(|aud| aud.as_str());
+    let accepted = server.issuers.iter().any(|other| other == issuer)
+        && wanted.any(|aud| audiences.iter().any(|other| other == aud))
+        && claims["exp"].as_i64()? > now
+        && claims["nbf"].as_i64()? <= now;
+    accepted.then(|| claims["sub"].as_str().map(str::to_owned)).flatten()
+}

@@ -1,0 +1,290 @@
+//! Stand-in API servers of one cluster.
+
+mod access;
+mod api;
+mod kubeconfig;
+mod protobuf;
+mod status;
+mod token;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use serde_json::Value;
+
+use crate::ca::Ca;
+use crate::keys::{SigningKey, uuid};
+use crate::wire::{Faults, Server};
+pub use access::Right;
+use access::User;
+
+/// Some API servers of one cluster on loopback addresses of their own, all on the same port.
+///
+/// Faithful (to kube-apiserver 1.36 as tried, and pkg/routes/openidmetadata.go,
+/// pkg/serviceaccount/, pkg/registry/core/serviceaccount/storage/token.go of
+/// kubernetes/kubernetes):
+/// - `/openid/v1/jwks` and `/.well-known/openid-configuration`: bytes, order of members and keys,
+///   a key given twice served twice, content type, `Cache-Control`, no `ETag`, HEAD 405, 406 by
+///   `Accept`, 404 when the first issuer is not https or has a query or fragment
+/// - TokenRequest: real signatures, header without `typ`, claims, default audiences and life, the
+///   minimum of 600 s, a configured maximum with its warning, 404 for an unknown ServiceAccount
+/// - each server has its own key files, signing key (which may be missing from its own files),
+///   issuers and clock; like the real one it accepts tokens by issuer, audience, time and key
+/// - who may do what: 401, 403 with RBAC's words, anonymous requests by setting
+/// - the EndpointSlice `default/kubernetes` (which a real cluster only has with addresses other
+///   than loopback), `/version`, `/readyz`
+///
+/// Not faithful: rights are a list, not RBAC objects; tokens are not bound to pods, so no `pod` and
+/// `node` claims and no extension to one year; no other API, no discovery of APIs, protobuf
+/// only in the request for a token; an external signer only as far as `kid`, `typ` and cache time can be set.
+pub struct Cluster {
+    ca: Ca,
+    shared: Arc<Mutex<ClusterSettings>>,
+    servers: Vec<ApiServer>,
+}
+
+/// What all API servers of a cluster have in common
+pub struct ClusterSettings {
+    /// What requests without credentials may do
+    pub anonymous: Anonymous,
+    /// Whether the EndpointSlice `default/kubernetes` exists
+    pub endpoint_slice: bool,
+    /// `--service-account-max-token-expiration`, in seconds
+    pub max_token_seconds: Option<i64>,
+    /// Addresses to list in the EndpointSlice instead of the servers' own
+    pub advertised: Option<Vec<SocketAddr>>,
+    pub(crate) users: Vec<User>,
+    /// Namespace, name, UID
+    pub(crate) service_accounts: Vec<(String, String, String)>,
+    pub(crate) addresses: Vec<SocketAddr>,
+}
+
+/// What happens to requests without credentials
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anonymous {
+    /// `--anonymous-auth=true` and the two issuer URLs bound to `system:unauthenticated`
+    Allowed,
+    /// `--anonymous-auth=true`, no binding: 403
+    Forbidden,
+    /// `--anonymous-auth=false`: 401
+    Off,
+}
+
+/// The settings of one API server; the names follow its flags
+#[derive(Clone)]
+pub struct ServerSettings {
+    /// `--service-account-key-file`, in order
+    pub key_files: Vec<KeyFile>,
+    /// `--service-account-signing-key-file`
+    pub signing_key: SigningKey,
+    /// `--service-account-issuer`: the first signs, all are accepted
+    pub issuers: Vec<String>,
+    /// `--service-account-jwks-uri`; by default the server's own (private) address
+    pub jwks_uri: Option<String>,
+    /// `--api-audiences`; by default all issuers
+    pub api_audiences: Option<Vec<String>>,
+    /// How far its clock is ahead, in seconds
+    pub clock_offset: i64,
+    /// `max-age` of the two documents
+    pub max_age: u32,
+    /// `kid` of minted tokens, as an external signer may choose it; by default Kubernetes's own
+    pub kid: Option<String>,
+    /// Whether minted tokens have `typ: JWT`, as with an external signer
+    pub typ: bool,
+}
+
+/// One entry of the key set that an API server serves
+#[derive(Clone)]
+pub enum KeyFile {
+    /// A key of a kind that the API server takes
+    Key(SigningKey),
+    /// This JWK, whatever it is
+    Raw(Value),
+}
+
+impl From<&SigningKey> for KeyFile {
+    fn from(key: &SigningKey) -> Self {
+        Self::Key(key.clone())
+    }
+}
+
+/// One API server of a [`Cluster`]
+pub struct ApiServer {
+    addr: SocketAddr,
+    settings: Arc<Mutex<ServerSettings>>,
+    faults: Faults,
+    running: Mutex<Option<Server>>,
+    start: Box<dyn Fn() -> std::io::Result<Server> + Send + Sync>,
+}
+
+impl Cluster {
+    /// Start `servers` API servers that all sign with `key` as `issuer`. There is a user `admin`
+    /// with every right, and the ServiceAccount `default/default`.
+    pub fn start(ca: &Ca, servers: usize, issuer: &str, key: &SigningKey) -> Self {
+        let settings = ServerSettings {
+            key_files: vec![key.into()],
+            signing_key: key.clone(),
+            issuers: vec![issuer.to_owned()],
+            jwks_uri: None,
+            api_audiences: None,
+            clock_offset: 0,
+            max_age: 3600,
+            kid: None,
+            typ: false,
+        };
+        let shared = Arc::new(Mutex::new(ClusterSettings {
+            anonymous: Anonymous::Forbidden,
+            endpoint_slice: true,
+            max_token_seconds: None,
+            advertised: None,
+            users: vec![User::new("admin", &Right::ALL)],
+            service_accounts: Vec::new(),
+            addresses: Vec::new(),
+        }));
+        // One EndpointSlice has one list of ports for all its addresses: the same port everywhere.
+        let servers = (0..50)
+            .find_map(|_| {
+                let mut started: Vec<ApiServer> = Vec::new();
+                for number in 0..servers {
+                    let port = started.first().map_or(0, |first| first.addr.port());
+                    started.push(ApiServer::start(ca, number, port, &settings, &shared).ok()?);
+                }
+                Some(started)
+            })
+            .expect("a port that is free on every loopback address");
+        shared.lock().expect("settings").addresses = servers.iter().map(|server| server.addr).collect();
+        let cluster = Self { ca: ca.clone(), shared, servers };
+        cluster.add_service_account("default", "default");
+        cluster
+    }
+
+    /// The API server with this number, from 0
+    pub fn server(&self, number: usize) -> &ApiServer {
+        &self.servers[number]
+    }
+
+    /// All API servers
+    pub fn servers(&self) -> &[ApiServer] {
+        &self.servers
+    }
+
+    /// Change what all servers have in common
+    pub fn change(&self, change: impl FnOnce(&mut ClusterSettings)) {
+        change(&mut self.lock());
+    }
+
+    /// Change every server in the same way
+    pub fn change_servers(&self, change: impl Fn(&mut ServerSettings)) {
+        self.servers.iter().for_each(|server| server.change(&change));
+    }
+
+    /// Create a ServiceAccount
+    pub fn add_service_account(&self, namespace: &str, name: &str) {
+        self.lock().service_accounts.push((namespace.to_owned(), name.to_owned(), uuid()));
+    }
+
+    /// Create a user with these rights. A ServiceAccount is the user
+    /// `system:serviceaccount:NAMESPACE:NAME`; without an entry of its own it may read the two
+    /// issuer URLs, as the default bindings have it.
+    pub fn add_user(&self, name: &str, rights: &[Right]) {
+        self.lock().users.push(User::new(name, rights));
+    }
+
+    /// Give a right to a user
+    pub fn grant(&self, user: &str, right: Right) {
+        self.with_user(user, |user| {
+            user.rights.insert(right);
+        });
+    }
+
+    /// Take a right from a user
+    pub fn revoke(&self, user: &str, right: Right) {
+        self.with_user(user, |user| {
+            user.rights.remove(&right);
+        });
+    }
+
+    /// Make the user's bearer token worthless (its kubeconfig has run out)
+    pub fn expire(&self, user: &str) {
+        self.with_user(user, |user| user.expired = true);
+    }
+
+    fn with_user(&self, name: &str, change: impl FnOnce(&mut User)) {
+        let mut shared = self.lock();
+        let user = shared.users.iter_mut().find(|user| user.name == name);
+        change(user.unwrap_or_else(|| panic!("no user {name}")));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ClusterSettings> {
+        self.shared.lock().expect("no test panics while it holds the settings")
+    }
+}
+
+impl ApiServer {
+    /// Its address, 127.0.0.N
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// `https://127.0.0.N:PORT`
+    pub fn url(&self) -> String {
+        format!("https://{}", self.addr)
+    }
+
+    /// Its faults and what it was asked
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// Change its settings; the next request sees them (a real one needs a restart)
+    pub fn change(&self, change: impl FnOnce(&mut ServerSettings)) {
+        change(&mut self.settings.lock().expect("no test panics while it holds the settings"));
+    }
+
+    /// A copy of its settings
+    pub fn settings(&self) -> ServerSettings {
+        self.settings.lock().expect("no test panics while it holds the settings").clone()
+    }
+
+    /// Stop listening: connections are refused until [`ApiServer::restart`]
+    pub fn stop(&self) {
+        *self.running.lock().expect("running server") = None;
+    }
+
+    /// Listen again on the same address
+    pub fn restart(&self) {
+        let mut running = self.running.lock().expect("running server");
+        *running = None;
+        // The old listener is closed by its runtime, a moment later.
+        for _ in 0..100 {
+            if let Ok(server) = (self.start)() {
+                *running = Some(server);
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        panic!("{} is not free again", self.addr);
+    }
+
+    fn start(
+        ca: &Ca,
+        number: usize,
+        port: u16,
+        settings: &ServerSettings,
+        shared: &Arc<Mutex<ClusterSettings>>,
+    ) -> std::io::Result<Self> {
+        let ip = IpAddr::from(Ipv4Addr::new(127, 0, 0, 1 + number as u8));
+        let names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", &ip.to_string()];
+        let tls = ca.certificate(&names).server_config();
+        let faults = Faults::default();
+        let settings = Arc::new(Mutex::new(settings.clone()));
+        let api = Arc::new(api::Api { number, settings: settings.clone(), shared: shared.clone() });
+        let first = Server::start_at((ip, port), Some(tls.clone()), api.clone(), faults.clone())?;
+        let addr = first.addr();
+        let start = {
+            let faults = faults.clone();
+            move || Server::start_at((ip, addr.port()), Some(tls.clone()), api.clone(), faults.clone())
+        };
+        Ok(Self { addr, settings, faults, running: Mutex::new(Some(first)), start: Box::new(start) })
+    }
+}

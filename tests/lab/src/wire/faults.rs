@@ -1,0 +1,317 @@
+//! Trouble on demand, and a record of what was asked.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use super::{Reply, Request, serve::runtime};
+
+/// What goes wrong with a request that matches
+#[derive(Clone)]
+pub enum Fault {
+    /// This answer instead of the stand-in's own; nothing is done
+    Answer {
+        /// Status code
+        status: u16,
+        /// Headers, `content-type` among them
+        headers: Vec<(String, String)>,
+        /// Body
+        body: Vec<u8>,
+    },
+    /// The request is carried out, the connection closed before any answer
+    CloseAfterEffect,
+    /// Nothing is done, the connection closed before any answer
+    CloseBeforeAnswer,
+    /// The request is carried out and answered, the connection closed after half of the body
+    CutBody,
+    /// The request is carried out and answered, but only after this time
+    Delay(Duration),
+    /// Status 200 and so many blanks as body (streamed, never held); `None`: without end and length
+    Huge(Option<u64>),
+    /// The request is carried out and answered, one byte of the body each time this passes
+    Trickle(Duration),
+}
+
+impl Fault {
+    /// A status with a body
+    pub fn answer(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        let headers = vec![("content-type".to_owned(), content_type.to_owned())];
+        Self::Answer { status, headers, body: body.into() }
+    }
+
+    /// A status with an empty body, as proxies and load balancers send it
+    pub fn status(status: u16) -> Self {
+        Self::Answer { status, headers: Vec::new(), body: Vec::new() }
+    }
+
+    /// A login page with status 200, as captive portals and single-sign-on proxies send it
+    pub fn html() -> Self {
+        let page =
+            "<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>Please sign in</body></html>\n";
+        Self::answer(200, "text/html; charset=utf-8", page)
+    }
+
+    /// A Kubernetes `Status` with status 200, as aggregating proxies send it
+    pub fn kubernetes_status() -> Self {
+        let status = r#"{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"the server is currently unable to handle the request","reason":"ServiceUnavailable","code":503}"#;
+        Self::answer(200, "application/json", status)
+    }
+
+    /// A body of 1 GiB with status 200
+    pub fn gibibyte() -> Self {
+        Self::Huge(Some(1 << 30))
+    }
+}
+
+/// One request as a stand-in saw it, without its credentials
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// `GET`, `PUT`, …
+    pub method: String,
+    /// `Host`, or `:authority` with h2
+    pub host: String,
+    /// Path and query as sent
+    pub path: String,
+    /// Header names in lower case; never `authorization` and other credentials
+    pub headers: Vec<(String, String)>,
+    /// Length of the body
+    pub body_len: usize,
+    /// Status of the answer, `None` when there was none
+    pub status: Option<u16>,
+}
+
+impl Call {
+    /// The value of a header
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
+
+/// The trouble and the record of one far side; every far side has `faults()`.
+///
+/// A rule names a method (`""` for all) and a part of path and query as sent; the first rule that
+/// matches is used, and spent if it was for the next N requests.
+#[derive(Clone, Default)]
+pub struct Faults {
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Default)]
+struct Inner {
+    rules: Vec<Rule>,
+    calls: Vec<Call>,
+    kill_switch: Option<KillSwitch>,
+}
+
+struct Rule {
+    method: String,
+    part: String,
+    left: Option<usize>,
+    fault: Fault,
+}
+
+impl Faults {
+    /// The next `times` requests that match meet this fault
+    pub fn next(&self, times: usize, method: &str, part: &str, fault: Fault) {
+        self.add(method, part, Some(times), fault);
+    }
+
+    /// Every request that matches meets this fault
+    pub fn always(&self, method: &str, part: &str, fault: Fault) {
+        self.add(method, part, None, fault);
+    }
+
+    /// Forget all faults (the record stays)
+    pub fn clear(&self) {
+        self.lock().rules.clear();
+    }
+
+    /// What was asked so far, in order of arrival
+    pub fn requests(&self) -> Vec<Call> {
+        self.lock().calls.clone()
+    }
+
+    /// Forget what was asked so far
+    pub fn forget(&self) {
+        self.lock().calls.clear();
+    }
+
+    /// Count the requests of this far side at `switch`; several far sides may share one
+    pub fn kill_switch(&self, switch: &KillSwitch) {
+        self.lock().kill_switch = Some(switch.clone());
+    }
+
+    fn add(&self, method: &str, part: &str, left: Option<usize>, fault: Fault) {
+        let rule = Rule { method: method.to_owned(), part: part.to_owned(), left, fault };
+        self.lock().rules.push(rule);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().expect("no test panics while it holds the faults")
+    }
+
+    /// Records a request and says what happens to it
+    pub(crate) async fn meet(&self, request: &Request) -> Verdict {
+        let (number, fault, switch) = self.record(request);
+        let mut verdict = Verdict { number, reply: None, disturbance: None, switch };
+        if verdict.trips(Moment::BeforeEffect).await {
+            verdict.disturbance = Some(Disturbance::CloseBefore);
+            return verdict;
+        }
+        match fault {
+            None => {}
+            Some(Fault::Answer { status, headers, body }) => {
+                verdict.reply = Some(Reply { status, headers, body: body.into() });
+            }
+            Some(Fault::CloseAfterEffect) => verdict.disturbance = Some(Disturbance::CloseAfter),
+            Some(Fault::CloseBeforeAnswer) => verdict.disturbance = Some(Disturbance::CloseBefore),
+            Some(Fault::CutBody) => verdict.disturbance = Some(Disturbance::CutBody),
+            Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
+            Some(Fault::Huge(bytes)) => {
+                verdict.reply = Some(Reply::new(200, "application/json", ""));
+                verdict.disturbance = Some(Disturbance::Huge(bytes));
+            }
+            Some(Fault::Trickle(every)) => verdict.disturbance = Some(Disturbance::Trickle(every)),
+        }
+        verdict
+    }
+
+    pub(crate) fn answered(&self, number: usize, status: u16) {
+        if let Some(call) = self.lock().calls.get_mut(number) {
+            call.status = Some(status);
+        }
+    }
+
+    fn record(&self, request: &Request) -> (usize, Option<Fault>, Option<(KillSwitch, usize)>) {
+        let query = if request.query.is_empty() { String::new() } else { format!("?{}", request.query) };
+        let path = format!("{}{query}", request.path);
+        let mut inner = self.lock();
+        let position = inner.rules.iter().position(|rule| {
+            (rule.method.is_empty() || rule.method.eq_ignore_ascii_case(request.method.as_str()))
+                && path.contains(&rule.part)
+                && rule.left != Some(0)
+        });
+        let fault = position.map(|position| {
+            let rule = &mut inner.rules[position];
+            rule.left = rule.left.map(|left| left - 1);
+            rule.fault.clone()
+        });
+        let switch = inner.kill_switch.clone().map(|switch| {
+            let number = switch.count();
+            (switch, number)
+        });
+        inner.calls.push(Call {
+            method: request.method.to_string(),
+            host: request.host.clone(),
+            path,
+            headers: shown(request),
+            body_len: request.body.len(),
+            status: None,
+        });
+        (inner.calls.len() - 1, fault, switch)
+    }
+}
+
+fn shown(request: &Request) -> Vec<(String, String)> {
+    let secret = ["authorization", "proxy-authorization", "x-amz-security-token", "cookie"];
+    let headers = request.headers.iter().filter(|(name, _)| !secret.contains(&name.as_str()));
+    headers
+        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .collect()
+}
+
+/// What [`Faults`] decided about a request
+pub(crate) struct Verdict {
+    pub(crate) number: usize,
+    pub(crate) reply: Option<Reply>,
+    pub(crate) disturbance: Option<Disturbance>,
+    /// The kill switch and this call's number at it
+    switch: Option<(KillSwitch, usize)>,
+}
+
+impl Verdict {
+    /// Whether the call must end at this moment
+    pub(crate) async fn trips(&self, moment: Moment) -> bool {
+        match &self.switch {
+            Some((switch, number)) => switch.trips(*number, moment).await,
+            None => false,
+        }
+    }
+
+    pub(crate) fn closes_first(&self) -> bool {
+        matches!(self.disturbance, Some(Disturbance::CloseBefore))
+    }
+}
+
+/// A fault that concerns the connection, not the content
+#[derive(Clone, Copy)]
+pub(crate) enum Disturbance {
+    CloseAfter,
+    CloseBefore,
+    CutBody,
+    Huge(Option<u64>),
+    Trickle(Duration),
+}
+
+/// Which side of a call's effect a [`KillSwitch`] trips on
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// The request has arrived, nothing is done
+    BeforeEffect,
+    /// The request is carried out, its answer is not sent
+    AfterEffect,
+}
+
+/// Stops the world at one call, counted over all far sides that share the switch.
+///
+/// At that call the action runs (it kills the program under test, say) and no answer is sent; later
+/// calls are closed unanswered.
+#[derive(Clone)]
+pub struct KillSwitch {
+    inner: Arc<Switch>,
+}
+
+struct Switch {
+    at: usize,
+    moment: Moment,
+    calls: AtomicUsize,
+    action: Box<dyn Fn() + Send + Sync>,
+}
+
+impl KillSwitch {
+    /// Run `action` at call number `at` (the first is 1; 0 only counts)
+    pub fn new(at: usize, moment: Moment, action: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { inner: Arc::new(Switch { at, moment, calls: AtomicUsize::new(0), action: Box::new(action) }) }
+    }
+
+    /// Calls so far
+    pub fn calls(&self) -> usize {
+        self.inner.calls.load(Ordering::SeqCst)
+    }
+
+    /// Whether the call that it waits for has come
+    pub fn tripped(&self) -> bool {
+        self.inner.at > 0 && self.calls() >= self.inner.at
+    }
+
+    fn count(&self) -> usize {
+        self.inner.calls.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    /// True when call `number` must not go on; runs the action at its own call
+    async fn trips(&self, number: usize, moment: Moment) -> bool {
+        if self.inner.at == 0 || number < self.inner.at {
+            return false;
+        }
+        if number > self.inner.at {
+            return moment == Moment::BeforeEffect;
+        }
+        if moment != self.inner.moment {
+            return false;
+        }
+        let switch = self.inner.clone();
+        // The action may wait for a process to end: not on a thread that serves.
+        let _ = runtime().spawn_blocking(move || (switch.action)()).await;
+        true
+    }
+}

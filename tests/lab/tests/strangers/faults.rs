@@ -1,0 +1,94 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use lab::{Ca, Fault, KillSwitch, Moment, Web};
+
+use crate::{Said, curl, run};
+
+struct Site {
+    _dir: tempfile::TempDir,
+    ca_file: std::path::PathBuf,
+    web: Web,
+}
+
+impl Site {
+    fn start() -> Self {
+        let (dir, ca) = (tempfile::tempdir().unwrap(), Ca::new());
+        std::fs::write(dir.path().join("file"), "0123456789").unwrap();
+        let web = Web::start(&ca, &["127.0.0.1"], dir.path());
+        Self { ca_file: ca.write(dir.path()), _dir: dir, web }
+    }
+
+    fn ask(&self, args: &[&str]) -> Option<Said> {
+        Some(run(curl(&self.ca_file)?.arg(format!("https://{}/file", self.web.addr())).args(args)))
+    }
+}
+
+#[test]
+fn faults_are_what_they_say() {
+    for version in ["--http1.1", "--http2"] {
+        let site = Site::start();
+        let faults = site.web.faults();
+        let ask = || site.ask(&[version]);
+
+        faults.next(1, "GET", "/file", Fault::status(503));
+        let Some(said) = ask() else { return };
+        assert!(said.out.contains(" 503"), "{said}");
+        assert!(ask().unwrap().out.ends_with("0123456789"));
+
+        faults.next(1, "", "file", Fault::CutBody);
+        let said = ask().unwrap();
+        assert!(!said.ok && said.out.ends_with("01234"), "{version} {said}");
+        faults.next(1, "", "", Fault::CloseBeforeAnswer);
+        let said = ask().unwrap();
+        assert!(!said.ok && said.out.is_empty(), "{said}");
+        faults.next(1, "", "", Fault::CloseAfterEffect);
+        assert!(!ask().unwrap().ok);
+
+        let start = Instant::now();
+        faults.next(1, "", "", Fault::Trickle(Duration::from_millis(30)));
+        assert!(ask().unwrap().out.ends_with("0123456789"));
+        assert!(start.elapsed() >= Duration::from_millis(300));
+        faults.next(1, "", "", Fault::Delay(Duration::from_millis(100)));
+        assert!(ask().unwrap().ok);
+
+        faults.next(1, "", "", Fault::html());
+        assert!(ask().unwrap().out.contains("<html>"));
+        faults.next(1, "", "", Fault::kubernetes_status());
+        assert!(ask().unwrap().out.contains(r#""kind":"Status""#));
+        // Without end and length: only a limit of the client stops it.
+        faults.next(1, "", "", Fault::Huge(None));
+        let said = site.ask(&[version, "--max-time", "0.3", "--output", "/dev/null"]).unwrap();
+        assert!(!said.ok && said.err.contains("timed out"), "{said}");
+        faults.next(1, "", "", Fault::gibibyte());
+        let said = site.ask(&[version, "--max-filesize", "1000000"]).unwrap();
+        assert!(said.err.contains("Maximum file size exceeded"), "{said}");
+
+        let calls = faults.requests();
+        assert_eq!((calls[0].status, calls[2].status, calls[3].status), (Some(503), Some(200), None));
+        assert!(calls.iter().all(|call| call.path == "/file" && call.header("user-agent").is_some()));
+    }
+}
+
+#[test]
+fn a_kill_switch_acts_at_its_call_and_lets_nothing_pass_after_it() {
+    for (moment, status) in [(Moment::BeforeEffect, None), (Moment::AfterEffect, Some(200))] {
+        let site = Site::start();
+        let acted = Arc::new(AtomicUsize::new(0));
+        let switch = KillSwitch::new(2, moment, {
+            let acted = acted.clone();
+            move || {
+                acted.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        site.web.faults().kill_switch(&switch);
+        let Some(first) = site.ask(&[]) else { return };
+        assert!(first.ok && !switch.tripped());
+        assert!(!site.ask(&[]).unwrap().ok);
+        assert!(!site.ask(&[]).unwrap().ok);
+        assert_eq!((switch.calls(), acted.load(Ordering::SeqCst)), (3, 1));
+        assert_eq!(site.web.faults().requests()[1].status, status);
+        assert_eq!(site.web.faults().requests()[2].status, None);
+    }
+}
