@@ -3,6 +3,10 @@
 //! To add a kind: one file with an `impl Bucket`, one arm in [`connect`]. The contract suite in
 //! `contract.rs` runs on it.
 
+#[cfg(test)]
+mod contract;
+mod directory;
+
 use std::fmt::Display;
 
 use async_trait::async_trait;
@@ -129,12 +133,27 @@ pub(crate) enum Addressing {
     Virtual,
 }
 
-/// The bucket behind these settings. Nothing is sent yet.
+/// The bucket behind these settings. Nothing is sent to it yet.
 pub(crate) async fn connect(settings: &Settings, http: &Http) -> Result<Box<dyn Bucket>> {
     let _ = http;
-    match &settings.kind {
-        Kind::Directory(_) | Kind::Gcs(_) | Kind::S3(_) => {
-            Err(Error::failed("bucket-kind", "no such kind of bucket yet"))
+    Ok(match &settings.kind {
+        Kind::Directory(root) => {
+            Box::new(directory::Directory::new(root.clone(), settings.public_url.clone()))
         }
-    }
+        Kind::Gcs(_) | Kind::S3(_) => {
+            return Err(Error::failed("bucket-kind", "no such kind of bucket yet"));
+        }
+    })
+}
+
+/// Sixteen letters that nobody else has.
+fn random() -> Result<String> {
+    let mut bytes = [0; 8];
+    aws_lc_rs::rand::fill(&mut bytes)
+        .map_err(|_| Error::failed("random", "the operating system gives no random bytes"))?;
+    Ok(hex(&bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

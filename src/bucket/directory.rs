@@ -1,0 +1,287 @@
+//! A folder that some web server shows to the world.
+//!
+//! It keeps bytes only: content type and cache time are the web server's. Writers lock the folder that holds
+//! the file (the lock lives in the kernel and leaves nothing behind), and a file appears whole, by renaming.
+
+use std::{
+    fmt,
+    fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
+    io::{self, ErrorKind, Read, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use aws_lc_rs::digest;
+
+use super::{Bucket, Condition, Expected, Stored, Version, WriteError, hex, random};
+use crate::{
+    error::{Error, Result},
+    http,
+    oidc::{Document, MAX_BODY},
+};
+
+/// A writer needs milliseconds; whoever holds the folder longer hangs.
+const LOCK_LIMIT: Duration = Duration::from_secs(10);
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
+/// What unfinished files are called: never like a document.
+const UNFINISHED: (&str, &str) = (".keyless-", ".unfinished");
+
+/// A folder as a bucket.
+#[derive(Debug)]
+pub(super) struct Directory {
+    root: PathBuf,
+    public_url: Option<String>,
+    lock_limit: Duration,
+}
+
+impl Directory {
+    pub(super) fn new(root: PathBuf, public_url: Option<String>) -> Self {
+        Self { root, public_url, lock_limit: LOCK_LIMIT }
+    }
+
+    /// Where an object lies. A name cannot lead out of the folder.
+    fn path(&self, name: &str) -> Result<PathBuf> {
+        let plain = |part: &str| !matches!(part, "" | "." | "..") && !part.contains('\0');
+        if !name.split('/').all(plain) {
+            return Err(Error::usage("bucket-object-name", format!("{name:?} cannot be the name of a file"))
+                .hint("a prefix has no empty part, no `.` and no `..`"));
+        }
+        Ok(self.root.join(name))
+    }
+
+    /// The folders between the root and a file, outermost first. A symbolic link among them could lead
+    /// anywhere, so it is refused; the root itself may be one.
+    fn folders(&self, path: &Path) -> Result<Vec<PathBuf>> {
+        let mut folders: Vec<_> =
+            path.ancestors().skip(1).take_while(|folder| *folder != self.root).map(Path::to_owned).collect();
+        folders.reverse();
+        for place in folders.iter().chain([&path.to_owned()]) {
+            match fs::symlink_metadata(place) {
+                Ok(found) if found.is_symlink() => {
+                    return Err(Error::failed(
+                        "bucket-symlink",
+                        format!("{} is a symbolic link", place.display()),
+                    )
+                    .hint("inside the bucket there are folders and files only: remove the link, or point --bucket at where it leads"));
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::NotFound => break,
+                Err(error) => return Err(describe(&error, "look at", place)),
+            }
+        }
+        Ok(folders)
+    }
+
+    /// Makes the folders for a file, below a root that exists. Gives back the ones that it made.
+    fn make_folders(&self, path: &Path) -> Result<Vec<PathBuf>> {
+        let folders = self.folders(path)?;
+        self.root_exists()?;
+        let mut made = Vec::new();
+        for folder in folders {
+            if make_folder(&folder)? {
+                made.push(folder);
+            }
+        }
+        Ok(made)
+    }
+
+    fn root_exists(&self) -> Result<()> {
+        match fs::metadata(&self.root) {
+            Ok(found) if found.is_dir() => Ok(()),
+            Ok(_) => Err(describe(&ErrorKind::NotADirectory.into(), "use", &self.root)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Err(Error::failed("bucket-missing", format!("{self} does not exist"))
+                    .hint("--create makes the folder"))
+            }
+            Err(error) => Err(describe(&error, "look at", &self.root)),
+        }
+    }
+
+    /// The folder, locked against other writers; `None` where the file system has no locks.
+    async fn lock(&self, folder: &Path) -> Result<Option<File>> {
+        let handle = File::open(folder).map_err(|error| describe(&error, "open", folder))?;
+        let mut waited = Duration::ZERO;
+        loop {
+            match handle.try_lock() {
+                Ok(()) => return Ok(Some(handle)),
+                Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => return Ok(None),
+                Err(TryLockError::Error(error)) => return Err(describe(&error, "lock", folder)),
+                Err(TryLockError::WouldBlock) if waited >= self.lock_limit => {
+                    return Err(Error::failed(
+                        "bucket-locked",
+                        format!("another writer has held {} for {} s", folder.display(), waited.as_secs()),
+                    )
+                    .hint("see who it is with `fuser` or `lsof`, and end it if it hangs"));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    tokio::time::sleep(LOCK_PAUSE).await;
+                    waited += LOCK_PAUSE;
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Display for Directory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "file://{}", self.root.display())
+    }
+}
+
+#[async_trait]
+impl Bucket for Directory {
+    fn public_url(&self) -> Option<String> {
+        self.public_url.clone()
+    }
+
+    async fn read(&self, name: &str) -> Result<Option<Stored>> {
+        let path = self.path(name)?;
+        self.folders(&path)?;
+        self.root_exists()?;
+        Ok(read(&path)?.map(|body| Stored {
+            version: version(name, &body),
+            body,
+            content_type: None,
+            cache_control: None,
+        }))
+    }
+
+    async fn write(
+        &self,
+        name: &str,
+        document: &Document,
+        expected: &Expected,
+    ) -> Result<Condition, WriteError> {
+        let path = self.path(name)?;
+        self.make_folders(&path)?;
+        let folder = path.parent().unwrap_or(&self.root);
+        let lock = self.lock(folder).await?;
+        let found = read(&path)?.map(|body| version(name, &body));
+        match (expected, &found) {
+            (Expected::Absent, None) => {}
+            (Expected::Present(version), Some(found)) if version == found => {}
+            (_, None) => return Err(WriteError::Conflict(format!("{} is gone", path.display()))),
+            (_, Some(_)) => return Err(WriteError::Conflict(format!("{} has changed", path.display()))),
+        }
+        if lock.is_some() {
+            sweep(folder);
+        }
+        replace(folder, &path, &document.body)?;
+        Ok(if lock.is_some() { Condition::Kept } else { Condition::Unknown })
+    }
+
+    async fn open(&self, names: &[String]) -> Result<Vec<String>> {
+        let mut done = Vec::new();
+        let missing: Vec<_> = self.root.ancestors().take_while(|folder| !folder.exists()).collect();
+        for folder in missing.into_iter().rev().filter(|folder| !folder.as_os_str().is_empty()) {
+            if make_folder(folder)? {
+                done.push(format!("made the folder {}", folder.display()));
+            }
+        }
+        for name in names {
+            let made = self.make_folders(&self.path(name)?)?;
+            done.extend(made.iter().map(|folder| format!("made the folder {}", folder.display())));
+        }
+        Ok(done)
+    }
+}
+
+/// Makes one folder that a web server can enter, whatever the umask is. `false` when it is there.
+fn make_folder(folder: &Path) -> Result<bool> {
+    match DirBuilder::new().mode(0o755).create(folder) {
+        Ok(()) => {
+            fs::set_permissions(folder, Permissions::from_mode(0o755))
+                .map_err(|error| describe(&error, "open up", folder))?;
+            Ok(true)
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && folder.is_dir() => Ok(false),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            Err(describe(&ErrorKind::NotADirectory.into(), "use", folder))
+        }
+        Err(error) => Err(describe(&error, "make", folder)),
+    }
+}
+
+fn read(path: &Path) -> Result<Option<Vec<u8>>> {
+    let failed = |error: io::Error| describe(&error, "read", path);
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut body = Vec::new();
+    file.take(MAX_BODY as u64 + 1).read_to_end(&mut body).map_err(failed)?;
+    if body.len() > MAX_BODY {
+        return Err(http::too_large(&path.display().to_string()));
+    }
+    Ok(Some(body))
+}
+
+/// The state of a file: what it is called and what it holds.
+fn version(name: &str, body: &[u8]) -> Version {
+    let mut digest = digest::Context::new(&digest::SHA256);
+    digest.update(name.as_bytes());
+    digest.update(&[0]);
+    digest.update(body);
+    Version(hex(digest.finish().as_ref()))
+}
+
+/// Puts the bytes in place of whatever is there: whole, on disk, and readable by everyone.
+fn replace(folder: &Path, path: &Path, body: &[u8]) -> Result<()> {
+    let unfinished = folder.join(format!("{}{}{}", UNFINISHED.0, random()?, UNFINISHED.1));
+    let written = (|| {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(&unfinished)?;
+        file.write_all(body)?;
+        file.set_permissions(Permissions::from_mode(0o644))?;
+        file.sync_all()?;
+        fs::rename(&unfinished, path)
+    })();
+    written.map_err(|error| {
+        // Best effort: if even this fails, the next writer sweeps.
+        let _ = fs::remove_file(&unfinished);
+        describe(&error, "write", path)
+    })?;
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|error| describe(&error, "write", path))
+}
+
+/// Removes what killed writers left. Only under the lock: no other writer is at work then.
+fn sweep(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(UNFINISHED.0) && name.ends_with(UNFINISHED.1) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn describe(error: &io::Error, doing: &str, path: &Path) -> Error {
+    let failed =
+        |code| Error::failed(code, format!("cannot {doing} {}", path.display())).caused_by(error);
+    match error.kind() {
+        ErrorKind::PermissionDenied => failed("bucket-forbidden")
+            .hint("give the user that runs keyless the right to write in this folder"),
+        ErrorKind::ReadOnlyFilesystem => failed("bucket-read-only")
+            .hint("mount the file system writable, or name another folder with --bucket file:///DIR"),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            failed("bucket-full").hint("make room; nothing was changed, so the same command can be repeated")
+        }
+        ErrorKind::NotADirectory => {
+            failed("bucket-not-a-folder").hint("a file lies where a folder must be: move it away")
+        }
+        ErrorKind::IsADirectory => {
+            failed("bucket-not-a-file").hint("a folder lies where a document must be: move it away")
+        }
+        _ => failed("bucket-io").hint("look at the disk and at the mount"),
+    }
+}
+
+#[cfg(test)]
+#[path = "directory_tests.rs"]
+mod tests;

@@ -1,0 +1,188 @@
+use std::{collections::BTreeSet, os::unix::fs::symlink};
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::bucket::contract::{self, conflict, discovery, jwks, refused};
+use crate::error::Kind;
+
+fn bucket() -> (TempDir, Directory) {
+    let home = TempDir::new().unwrap();
+    let bucket = Directory::new(home.path().join("public"), None);
+    (home, bucket)
+}
+
+async fn opened() -> (TempDir, Directory) {
+    let (home, bucket) = bucket();
+    bucket.open(&["openid/v1/jwks".to_owned()]).await.unwrap();
+    (home, bucket)
+}
+
+fn files(folder: &Path) -> BTreeSet<String> {
+    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[tokio::test]
+async fn keeps_the_contract() {
+    let (_home, bucket) = opened().await;
+    contract::holds(&bucket, contract::Traits { headers: false, condition: Condition::Kept }).await;
+}
+
+#[tokio::test]
+async fn open_makes_folders_that_a_web_server_can_enter() {
+    let (home, bucket) = bucket();
+    let names = ["a/.well-known/openid-configuration".to_owned(), "a/openid/v1/jwks".to_owned()];
+    let done = bucket.open(&names).await.unwrap();
+    assert_eq!(done.len(), 5, "{done:?}");
+    for folder in ["public", "public/a", "public/a/openid/v1", "public/a/.well-known"] {
+        assert_eq!(mode(&home.path().join(folder)), 0o755, "{folder}");
+    }
+    assert_eq!(bucket.open(&names).await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn files_are_readable_by_all_and_nothing_else_is_left() {
+    let (_home, bucket) = opened().await;
+    let folder = bucket.root.join("openid/v1");
+    fs::write(folder.join(".keyless-0123.unfinished"), "half a docum").unwrap();
+    bucket.write("openid/v1/jwks", &jwks("{}"), &Expected::Absent).await.unwrap();
+    assert_eq!(files(&folder), BTreeSet::from(["jwks".to_owned()]));
+    assert_eq!(mode(&folder.join("jwks")), 0o644);
+}
+
+#[tokio::test]
+async fn unfinished_files_are_not_served_as_documents() {
+    let (_home, bucket) = opened().await;
+    fs::write(bucket.root.join("openid/v1/.keyless-0123.unfinished"), "half a docum").unwrap();
+    assert_eq!(bucket.read("openid/v1/jwks").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_folder_that_is_not_there_is_told() {
+    let (_home, bucket) = bucket();
+    let read = bucket.read("openid/v1/jwks").await.unwrap_err();
+    let written = refused(bucket.write("openid/v1/jwks", &jwks("{}"), &Expected::Absent).await);
+    for error in [read, written] {
+        assert_eq!(error.code, "bucket-missing");
+        assert!(error.to_string().contains("--create"), "{error}");
+    }
+    assert!(!bucket.root.exists());
+}
+
+#[tokio::test]
+async fn names_that_lead_out_of_the_folder_are_refused() {
+    let (home, bucket) = opened().await;
+    for name in ["../jwks", "a/../../jwks", "", "/etc/passwd", "a//b", "./jwks", "a/", "a\0b", ".."] {
+        let error = refused(bucket.write(name, &jwks("{}"), &Expected::Absent).await);
+        assert_eq!((error.code, error.kind), ("bucket-object-name", Kind::Usage), "{name:?}");
+        assert_eq!(bucket.read(name).await.unwrap_err().code, "bucket-object-name", "{name:?}");
+        assert_eq!(bucket.open(&[name.to_owned()]).await.unwrap_err().code, "bucket-object-name", "{name:?}");
+    }
+    assert_eq!(files(home.path()), BTreeSet::from(["public".to_owned()]));
+}
+
+#[tokio::test]
+async fn symbolic_links_are_not_followed() {
+    let (home, bucket) = opened().await;
+    let secret = home.path().join("elsewhere");
+    fs::create_dir(&secret).unwrap();
+    fs::write(secret.join("openid-configuration"), "not yours").unwrap();
+    symlink(&secret, bucket.root.join(".well-known")).unwrap();
+    symlink(secret.join("openid-configuration"), bucket.root.join("openid/v1/jwks")).unwrap();
+    for name in [".well-known/openid-configuration", "openid/v1/jwks"] {
+        assert_eq!(bucket.read(name).await.unwrap_err().code, "bucket-symlink", "{name}");
+        let error = refused(bucket.write(name, &discovery("{}"), &Expected::Absent).await);
+        assert_eq!(error.code, "bucket-symlink", "{name}");
+    }
+    let error = bucket.open(&[".well-known/openid-configuration".to_owned()]).await.unwrap_err();
+    assert_eq!(error.code, "bucket-symlink");
+    assert_eq!(fs::read_to_string(secret.join("openid-configuration")).unwrap(), "not yours");
+}
+
+#[tokio::test]
+async fn the_folder_itself_may_be_a_link() {
+    let (home, bucket) = opened().await;
+    let link = home.path().join("current");
+    symlink(&bucket.root, &link).unwrap();
+    let linked = Directory::new(link, None);
+    linked.write("openid/v1/jwks", &jwks("{}"), &Expected::Absent).await.unwrap();
+    assert!(bucket.read("openid/v1/jwks").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_file_where_a_folder_should_be() {
+    let (home, bucket) = opened().await;
+    fs::write(bucket.root.join(".well-known"), "").unwrap();
+    let name = ".well-known/openid-configuration";
+    let error = refused(bucket.write(name, &discovery("{}"), &Expected::Absent).await);
+    assert_eq!(error.code, "bucket-not-a-folder", "{error}");
+    assert_eq!(bucket.open(&[name.to_owned()]).await.unwrap_err().code, "bucket-not-a-folder");
+    assert_eq!(bucket.read(name).await.unwrap_err().code, "bucket-not-a-folder");
+
+    fs::write(home.path().join("file"), "").unwrap();
+    let file = Directory::new(home.path().join("file"), None);
+    assert_eq!(file.read(name).await.unwrap_err().code, "bucket-not-a-folder");
+    assert_eq!(file.open(&[name.to_owned()]).await.unwrap_err().code, "bucket-not-a-folder");
+    let below = Directory::new(home.path().join("file/deep/er"), None);
+    assert_eq!(below.open(&[name.to_owned()]).await.unwrap_err().code, "bucket-not-a-folder");
+}
+
+#[tokio::test]
+async fn a_folder_where_a_file_should_be() {
+    let (_home, bucket) = opened().await;
+    fs::create_dir(bucket.root.join("openid/v1/jwks")).unwrap();
+    assert_eq!(bucket.read("openid/v1/jwks").await.unwrap_err().code, "bucket-not-a-file");
+    let error = refused(bucket.write("openid/v1/jwks", &jwks("{}"), &Expected::Absent).await);
+    assert_eq!(error.code, "bucket-not-a-file");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_document_is_not_read_to_its_end() {
+    let (_home, bucket) = opened().await;
+    File::create(bucket.root.join("openid/v1/jwks")).unwrap().set_len(1 << 30).unwrap();
+    assert_eq!(bucket.read("openid/v1/jwks").await.unwrap_err().code, "body-too-large");
+}
+
+#[tokio::test]
+async fn the_same_bytes_under_another_name_are_another_state() {
+    let (_home, bucket) = opened().await;
+    bucket.write("openid/v1/jwks", &jwks("{}"), &Expected::Absent).await.unwrap();
+    bucket.write("b/openid/v1/jwks", &jwks("{}"), &Expected::Absent).await.unwrap();
+    let other = bucket.read("b/openid/v1/jwks").await.unwrap();
+    conflict(bucket.write("openid/v1/jwks", &jwks("[]"), &Expected::of(other.as_ref())).await);
+}
+
+#[tokio::test]
+async fn a_writer_who_hangs_is_not_waited_for() {
+    let (_home, mut bucket) = opened().await;
+    bucket.lock_limit = Duration::from_millis(30);
+    let holder = File::open(bucket.root.join("openid/v1")).unwrap();
+    holder.lock().unwrap();
+    let error = refused(bucket.write("openid/v1/jwks", &jwks("{}"), &Expected::Absent).await);
+    assert_eq!(error.code, "bucket-locked", "{error}");
+    drop(holder);
+    bucket.write("openid/v1/jwks", &jwks("{}"), &Expected::Absent).await.unwrap();
+    assert_eq!(files(&bucket.root.join("openid/v1")), BTreeSet::from(["jwks".to_owned()]));
+}
+
+#[test]
+fn every_refusal_of_the_disk_says_what_to_do() {
+    let refusals = [
+        (ErrorKind::PermissionDenied, "bucket-forbidden"),
+        (ErrorKind::ReadOnlyFilesystem, "bucket-read-only"),
+        (ErrorKind::StorageFull, "bucket-full"),
+        (ErrorKind::QuotaExceeded, "bucket-full"),
+        (ErrorKind::NotADirectory, "bucket-not-a-folder"),
+        (ErrorKind::IsADirectory, "bucket-not-a-file"),
+        (ErrorKind::Other, "bucket-io"),
+    ];
+    for (kind, code) in refusals {
+        let error = describe(&kind.into(), "write", Path::new("/srv/jwks"));
+        assert_eq!((error.code, error.kind), (code, Kind::Failed));
+        assert!(error.message.contains("/srv/jwks") && !error.hints.is_empty(), "{error}");
+    }
+}
