@@ -193,10 +193,7 @@ fn spawn(
         format!("--service-account-signing-key-file={}", settings.signing_key.private.display()),
     ];
     flags.extend(
-        settings
-            .keys
-            .iter()
-            .map(|key| format!("--service-account-key-file={}", key.public.display())),
+        settings.keys.iter().map(|key| format!("--service-account-key-file={}", key.public.display())),
     );
     if let Some(file) = &settings.authentication {
         flags.push(format!("--authentication-config={}", file.display()));

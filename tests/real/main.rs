@@ -90,7 +90,7 @@ async fn play(names: &[String]) -> Checked<bool> {
     let (mut passed, mut failed) = (0, 0);
     if !playable.is_empty() {
         let start = Instant::now();
-        match World::start(folder, far_sides, &needed).await {
+        match World::start(folder.clone(), far_sides, &needed).await {
             Ok(mut world) => {
                 eprintln!("the world is up after {:.1} s", start.elapsed().as_secs_f64());
                 for story in playable {
@@ -104,7 +104,7 @@ async fn play(names: &[String]) -> Checked<bool> {
                         }
                         Err(failure) => {
                             println!("{:18}FAILED ({seconds:.1} s): {failure}", story.name);
-                            eprint!("the servers' last words:\n{}", world.logs());
+                            eprint!("the servers' last words:\n{}", world::logs(&folder));
                             failed += 1;
                         }
                     }
@@ -112,6 +112,7 @@ async fn play(names: &[String]) -> Checked<bool> {
             }
             Err(failure) => {
                 println!("the world did not start: {failure}");
+                eprint!("the servers' last words:\n{}", world::logs(&folder));
                 failed = playable.len();
             }
         }

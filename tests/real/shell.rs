@@ -8,8 +8,8 @@ use tokio::process::Command;
 
 use crate::check::{Checked, While};
 use crate::far_sides::FarSide;
-use crate::{openbao, surroundings};
 use crate::world::World;
+use crate::{openbao, surroundings};
 
 const ALL: [FarSide; 5] =
     [FarSide::FakeGcs, FarSide::Keyless, FarSide::Kubernetes, FarSide::OpenBao, FarSide::SeaweedFs];

@@ -283,19 +283,19 @@ impl World {
         check!(answer.status().is_success(), "GET {url} without credentials: {}", answer.status());
         answer.json().await.during(url)
     }
+}
 
-    /// The end of every server's log, for a person who has to find out why.
-    pub(crate) fn logs(&self) -> String {
-        let mut logs: Vec<PathBuf> = fs::read_dir(&self.folder)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
-            .collect();
-        logs.sort();
-        logs.iter().map(|log| format!("  {}\n{}", name(log), tail(log, 8))).collect()
-    }
+/// The end of every server's log, for a person who has to find out why.
+pub(crate) fn logs(world: &Path) -> String {
+    let mut logs: Vec<PathBuf> = fs::read_dir(world)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
+        .collect();
+    logs.sort();
+    logs.iter().map(|log| format!("  {}\n{}", name(log), tail(log, 8))).collect()
 }
 
 /// The flags that name the cluster's bucket.

@@ -1,8 +1,8 @@
 //! The far side keeps conditions, generations and headers. It has no IAM: every object is public
 //! and the bucket's policy cannot be set, so the bucket is made here and `--create` is not used.
 
-use crate::check::{Checked, While, check};
 use crate::call::Call;
+use crate::check::{Checked, While, check};
 use crate::pki::Algorithm;
 use crate::world::World;
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::check::{Checked, Failure, While, check, until};
 use crate::call::Ran;
+use crate::check::{Checked, Failure, While, check, until};
 use crate::kubernetes::{Login, write_kubeconfig};
 use crate::world::World;
 

@@ -5,9 +5,9 @@
 use std::fs;
 use std::path::Path;
 
+use crate::call::Call;
 use crate::check::{Checked, While, check};
 use crate::dns::NameServer;
-use crate::call::Call;
 use crate::world::{S3_FLAGS, World, hosts};
 
 const NAME_SERVER: &str = "10.99.0.4";

@@ -1,5 +1,5 @@
 // The programs of Kubernetes and its etcd, built unchanged: each `tool` is a main package of a
-// published module. Another program is one more line there and in ../programs.
+// published module. Another program is one more line there and one in ../../far-sides.
 //
 // Kubernetes' own go.mod replaces its staging modules by folders that only its repository has;
 // here each is replaced by the module published from that folder at the same version.
