@@ -122,14 +122,16 @@ fn from_yaml<T: DeserializeOwned>(content: &str, path: &Path) -> Result<T> {
     })
 }
 
-/// The known field that an unknown one was probably meant to be, out of serde's own message:
-/// "unknown field `x`, expected one of `a`, `b`".
+/// The known field that an unknown one was probably meant to be, out of the parser's own message:
+/// "unknown field `x`, expected one of a, b at line 1, column 2".
 fn nearest(message: &str) -> Option<&str> {
     let (_, rest) = message.split_once("unknown field `")?;
     let (unknown, rest) = rest.split_once('`')?;
-    rest.split('`')
-        .skip(1)
-        .step_by(2)
+    let known = rest.trim_start_matches(", expected ").trim_start_matches("one of ");
+    let known = known.split(" at line ").next().unwrap_or(known);
+    known
+        .split(", ")
+        .map(|known| known.trim_matches('`'))
         .map(|known| (strsim::damerau_levenshtein(unknown, known), known))
         .filter(|(distance, known)| *distance <= 2.max(known.len() / 3))
         .min()
