@@ -102,49 +102,61 @@ pub(crate) fn too_large(place: &str) -> Error {
         .hint("a document of a cluster has a few KiB: something else is served there")
 }
 
+/// The refusal of an answer that took longer than [`TIME_LIMIT`].
+pub(crate) fn too_slow(place: &str) -> Error {
+    Error::failed("timeout", format!("{place} did not answer within {} s", TIME_LIMIT.as_secs()))
+        .hint("it is too slow for relying parties as well (AWS waits 5 s); look at the server and at what stands before it")
+}
+
+/// An answer that ended before its end.
+pub(crate) fn cut(error: &(dyn std::error::Error + 'static), place: &str) -> Error {
+    Error::failed("body-cut", format!("the answer of {place} ended in the middle"))
+        .caused_by_chain(error)
+        .hint("ask again; if it stays so, look at what stands before the server")
+}
+
 /// Why a request did not come to an end, as a code that tells name, network, certificate and time apart.
-pub(crate) fn describe(error: &reqwest::Error, place: &str) -> Error {
-    let mut chain: Vec<&(dyn std::error::Error + 'static)> = Vec::new();
-    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = next {
-        chain.push(error);
-        next = error.source();
+fn describe(error: &reqwest::Error, place: &str) -> Error {
+    if error.is_timeout() && !error.is_connect() {
+        too_slow(place)
+    } else if error.is_body() || error.is_decode() {
+        cut(source(error), place)
+    } else {
+        unreachable(error, place)
     }
+}
+
+/// Why no answer came, from any client's error: the certificate, the name, the network.
+pub(crate) fn unreachable(error: &(dyn std::error::Error + 'static), place: &str) -> Error {
+    let chain: Vec<_> = std::iter::successors(Some(error), |error| error.source()).collect();
     let tls = chain.iter().any(|error| {
-        error.is::<rustls::Error>()
-            || error
-                .downcast_ref::<std::io::Error>()
-                .and_then(std::io::Error::get_ref)
-                .is_some_and(|inner| inner.is::<rustls::Error>())
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        error.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>())
     });
     let dns = chain.iter().any(|error| error.to_string().contains("dns error"));
-    let said = chain.iter().skip(1).map(ToString::to_string).fold(Vec::<String>::new(), |mut said, text| {
-        if !said.iter().any(|above| above.contains(&text)) {
-            said.push(text);
-        }
-        said
+    let connect = chain.iter().any(|error| {
+        error.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_connect)
+            || error
+                .downcast_ref::<hyper_util::client::legacy::Error>()
+                .is_some_and(hyper_util::client::legacy::Error::is_connect)
     });
-    let mut described = if error.is_timeout() {
-        Error::failed("timeout", format!("{place} did not answer within {} s", TIME_LIMIT.as_secs()))
-            .hint("it is too slow for relying parties as well (AWS waits 5 s); look at the server and at what stands before it")
-    } else if tls {
+    let described = if tls {
         Error::failed("tls", format!("{place} has no certificate that is trusted here"))
             .hint("strangers accept public certificate authorities only; for one of your own, give --ca-file")
     } else if dns {
         Error::failed("dns", format!("the name in {place} cannot be resolved"))
             .hint("check the spelling; a new bucket or record can take a minute")
-    } else if error.is_connect() {
+    } else if connect {
         Error::failed("connect", format!("{place} cannot be reached"))
             .hint("check the address, the firewall, and HTTPS_PROXY if there is one")
-    } else if error.is_body() || error.is_decode() {
-        Error::failed("body-cut", format!("the answer of {place} ended in the middle"))
-            .hint("ask again; if it stays so, look at what stands before the server")
     } else {
         Error::failed("http", format!("{place} did not answer as HTTP asks"))
             .hint("ask again; if it stays so, look at what stands before the server")
     };
-    for text in said {
-        described = described.caused_by(text);
-    }
-    described
+    described.caused_by_chain(source(error))
+}
+
+/// The errors below the client's own, whose text repeats the URL.
+fn source<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std::error::Error + 'static) {
+    error.source().unwrap_or(error)
 }

@@ -1,6 +1,120 @@
-#![allow(dead_code, unused_imports)]
+//! The way of the data, and where each step lives.
+//!
+//! ```text
+//!  API servers ─► cluster ─► live set ─► rotation ─► documents ─► bucket ─► public https ─► relying_party ─► findings ─► report
+//!                    │             (published set) ┘     (oidc)                                  ▲
+//!                    └─► test tokens ────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! * [`cluster`] asks every API server for its keys, its discovery document and a test token.
+//! * [`oidc`] holds the values: issuer, keys, documents, tokens, as types that cannot be wrong. PURE.
+//! * [`rotation`] decides which keys are published. PURE.
+//! * [`bucket`] stores the two documents where strangers can read them.
+//! * [`relying_party`] reads public URLs only, and judges what it finds like the strictest stranger.
+//! * [`commands`] bring it together: observe, decide, show, act.
+//!
+//! `async` is the mark of I/O: what is PURE has none, and no clock, environment, file or output.
+
 mod bucket;
+mod cli;
+mod cluster;
+mod commands;
+mod config;
 mod error;
 mod http;
 mod oidc;
+mod relying_party;
+mod report;
+mod rotation;
 mod secret;
+
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    process::ExitCode,
+    time::SystemTime,
+};
+
+use clap::Parser;
+
+use crate::{
+    cli::{Cli, Command},
+    commands::{Exit, publish, verify},
+    config::Settings,
+    error::{Error, Kind, Result},
+    report::Report,
+};
+
+/// Runs the program with these arguments and gives back its exit code.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // `--help` and `--version` come this way too; clap knows which stream and code belong to it.
+            drop(error.print());
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    traces(cli.common.verbose);
+    let (mut data, mut talk) = (io::BufWriter::new(io::stdout()), io::stderr());
+    let mut report = Report::new(cli.common.output, cli.common.verbose > 0, &mut data, &mut talk);
+    let name = match cli.command {
+        Command::Publish(_) => "publish",
+        Command::Verify(_) => "verify",
+    };
+    let exit = match execute(&cli, &mut report) {
+        Ok(Exit::Clean) => 0,
+        Ok(Exit::Found) => 1,
+        Err(error) => {
+            report.error(name, &error);
+            match error.kind {
+                Kind::Usage => 2,
+                Kind::Failed => 3,
+            }
+        }
+    };
+    drop(data.flush());
+    ExitCode::from(exit)
+}
+
+/// One thread: everything here waits for the network.
+fn execute(cli: &Cli, report: &mut Report<'_>) -> Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+        Error::failed("runtime", "the program cannot wait for the network on this system").caused_by(error)
+    })?;
+    runtime.block_on(async {
+        match &cli.command {
+            Command::Publish(args) => {
+                let settings = Settings::resolve(&cli.common, None, config::environment)?;
+                publish::run(args, &settings, now, report).await
+            }
+            Command::Verify(args) => {
+                let settings = Settings::resolve(&cli.common, args.audience.as_deref(), config::environment)?;
+                verify::run(args, &settings, now, report).await
+            }
+        }
+    })
+}
+
+/// Seconds since 1970 by this machine's clock.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that asks the clock; everything else takes it as argument"
+)]
+fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// What is sent where, on stderr, on request. The libraries get no further than `info`, whatever is asked: at
+/// finer levels HTTP stacks print headers, and headers hold credentials.
+fn traces(verbose: u8) {
+    use tracing::Level;
+    use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+    let filter = match verbose {
+        0 => return,
+        1 => Targets::new().with_target("keyless", Level::DEBUG),
+        _ => Targets::new().with_target("keyless", Level::DEBUG).with_default(Level::INFO),
+    };
+    let lines = fmt::layer().with_writer(io::stderr).without_time().with_ansi(false);
+    drop(tracing_subscriber::registry().with(lines).with(filter).try_init());
+}

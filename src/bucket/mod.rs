@@ -126,7 +126,8 @@ pub(crate) enum Kind {
 }
 
 /// How a request names its bucket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Addressing {
     /// `https://endpoint/bucket/key`
     Path,

@@ -1,1 +1,142 @@
+use std::{fs, path::Path};
 
+use josekit::jwk::{Jwk, JwkSet};
+
+use super::*;
+use crate::oidc::{Document, Issuer, content_type_is_json};
+
+fn cases(folder: &str) -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(folder);
+    let mut cases: Vec<_> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            (path.file_stem().unwrap().to_str().unwrap().to_owned(), fs::read(&path).unwrap())
+        })
+        .collect();
+    cases.sort();
+    cases
+}
+
+/// josekit, on OpenSSL, must read every key as it is published, and find each by its `kid`.
+fn accepted_by_josekit(set: &KeySet) {
+    let published = JwkSet::from_bytes(set.to_json()).expect("josekit reads the set");
+    assert_eq!(published.keys().len(), set.len());
+    for key in set.iter() {
+        let [jwk] = published.get(key.kid())[..] else { panic!("{} is there once", key.kid()) };
+        assert_eq!(jwk.algorithm(), Some(key.algorithm().name()));
+        assert_eq!(jwk.key_use(), Some("sig"));
+        verifier(jwk);
+    }
+}
+
+fn verifier(jwk: &Jwk) -> Box<dyn josekit::jws::JwsVerifier> {
+    use josekit::jws::{ES256, ES384, ES512, RS256};
+    match jwk.algorithm() {
+        Some("RS256") => Box::new(RS256.verifier_from_jwk(jwk).expect("RS256 key")),
+        Some("ES256") => Box::new(ES256.verifier_from_jwk(jwk).expect("ES256 key")),
+        Some("ES384") => Box::new(ES384.verifier_from_jwk(jwk).expect("ES384 key")),
+        Some("ES512") => Box::new(ES512.verifier_from_jwk(jwk).expect("ES512 key")),
+        other => panic!("algorithm {other:?}"),
+    }
+}
+
+#[test]
+fn valid_sets_are_published_so_that_a_second_implementation_accepts_them() {
+    for (rule, folder) in [(KidRule::Computed, "jwks/valid"), (KidRule::External, "jwks/external/valid")] {
+        for (name, body) in cases(folder) {
+            let (set, _) =
+                KeySet::parse(&body, &name, rule).unwrap_or_else(|error| panic!("{name}: {error}"));
+            accepted_by_josekit(&set);
+            let published = set.to_json();
+            let (again, unreadable) = KeySet::parse(published.as_bytes(), &name, rule).unwrap();
+            assert_eq!(
+                (again.to_json(), unreadable.len()),
+                (published, 0),
+                "{name}: published bytes are stable"
+            );
+        }
+    }
+}
+
+#[test]
+fn invalid_sets_are_refused_with_a_stable_code_and_a_remedy() {
+    let mut seen = 0;
+    for (rule, folder) in [(KidRule::Computed, "jwks/invalid"), (KidRule::External, "jwks/external/invalid")]
+    {
+        for (name, body) in cases(folder) {
+            let (code, _) = name.split_once("--").expect("the file's name begins with its code");
+            let error = KeySet::parse(&body, "the key set", rule).expect_err(&name);
+            assert_eq!(error.code, code, "{name}: {error}");
+            assert!(error.message.contains("the key set"), "{name}: where? {error}");
+            assert!(!error.hints.is_empty(), "{name}: no remedy");
+            seen += 1;
+        }
+    }
+    assert!(seen > 2 * cases("jwks/valid").len(), "more invalid than valid cases");
+}
+
+#[test]
+fn only_the_members_of_a_public_key_are_published() {
+    for (name, body) in cases("jwks/valid") {
+        let (set, _) = KeySet::parse(&body, &name, KidRule::Computed).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&set.to_json()).unwrap();
+        for key in json["keys"].as_array().unwrap() {
+            let mut members: Vec<_> = key.as_object().unwrap().keys().map(String::as_str).collect();
+            members.sort_unstable();
+            let wanted: &[&str] = match key["kty"].as_str() {
+                Some("RSA") => &["alg", "e", "kid", "kty", "n", "use"],
+                Some("EC") => &["alg", "crv", "kid", "kty", "use", "x", "y"],
+                other => panic!("{name}: {other:?}"),
+            };
+            assert_eq!(members, wanted, "{name}");
+        }
+    }
+}
+
+#[test]
+fn keys_of_types_that_strangers_cannot_read_are_left_out_and_named() {
+    let (_, body) = cases("jwks/valid").into_iter().find(|(name, _)| name == "with-okp-and-akp").unwrap();
+    let (set, unreadable) = KeySet::parse(&body, "x", KidRule::Computed).unwrap();
+    assert_eq!(set.len(), 1);
+    let kinds: Vec<_> = unreadable.iter().map(|key| key.kty.as_str()).collect();
+    assert_eq!(kinds, ["OKP", "AKP"]);
+}
+
+#[test]
+fn ten_thousand_keys_are_refused() {
+    let key = String::from_utf8(cases("jwks/valid").remove(0).1).unwrap();
+    let key = key.trim_start_matches(r#"{"keys":["#).trim_end_matches("]}");
+    let body = format!(r#"{{"keys":[{}]}}"#, vec![key; 10_000].join(","));
+    assert_eq!(KeySet::parse(body.as_bytes(), "x", KidRule::Computed).unwrap_err().code, "key-set-too-large");
+}
+
+#[test]
+fn a_union_loses_nothing_and_does_not_depend_on_the_order() {
+    let parse = |name: &str| {
+        let (_, body) = cases("jwks/valid").into_iter().find(|(case, _)| case == name).unwrap();
+        KeySet::parse(&body, name, KidRule::Computed).unwrap().0
+    };
+    let (rsa, ec) = (parse("same-key-twice"), parse("ec-256-384-521"));
+    let both = rsa.union(&ec).unwrap();
+    assert_eq!(both.len(), rsa.len() + ec.len());
+    assert_eq!(both.to_json(), ec.union(&rsa).unwrap().to_json());
+    assert!(both.contains_all(&rsa) && both.contains_all(&ec) && !rsa.contains_all(&ec) && rsa.disjoint(&ec));
+    assert_eq!(both.union(&rsa).unwrap(), both);
+}
+
+#[test]
+fn the_documents_are_what_every_verifier_accepts() {
+    let issuer: Issuer = "https://oidc.example.com/prod".parse().unwrap();
+    let (_, body) = cases("jwks/valid").into_iter().find(|(name, _)| name == "ec-256-384-521").unwrap();
+    let (keys, _) = KeySet::parse(&body, "x", KidRule::Computed).unwrap();
+    let (jwks, discovery) = (Document::jwks(&keys), Document::discovery(&issuer, &keys));
+    assert_eq!(
+        String::from_utf8(discovery.body).unwrap(),
+        r#"{"issuer":"https://oidc.example.com/prod","jwks_uri":"https://oidc.example.com/prod/openid/v1/jwks","authorization_endpoint":"urn:kubernetes:programmatic_authorization","response_types_supported":["id_token"],"subject_types_supported":["public"],"id_token_signing_alg_values_supported":["ES256","ES384","ES512","RS256"]}"#
+    );
+    for document in [&jwks, &Document::discovery(&issuer, &keys)] {
+        assert!(content_type_is_json(document.content_type));
+        assert_eq!(document.cache_control, format!("public, max-age={}", crate::oidc::MAX_AGE));
+    }
+}

@@ -14,13 +14,11 @@ mod pem;
 mod spki;
 mod token;
 
-pub(crate) use body::{MAX_BODY, json_object, text};
-pub(crate) use discovery::{AUTHORIZATION_ENDPOINT, Discovery};
-pub(crate) use document::{
-    CACHE_CONTROL, DISCOVERY_PATH, Document, JWKS_PATH, MAX_AGE, content_type_is_json,
-};
+pub(crate) use body::MAX_BODY;
+pub(crate) use discovery::Discovery;
+pub(crate) use document::{DISCOVERY_PATH, Document, JWKS_PATH, MAX_AGE, content_type_is_json};
 pub(crate) use issuer::Issuer;
-pub(crate) use key::{Algorithm, KidRule, PublicKey};
-pub(crate) use key_set::{KeySet, MAX_KEYS, Unreadable};
+pub(crate) use key::{KidRule, PublicKey};
+pub(crate) use key_set::{KeySet, Unreadable};
 pub(crate) use pem::keys_from_pem;
-pub(crate) use token::{Claims, Token};
+pub(crate) use token::Token;

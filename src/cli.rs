@@ -1,0 +1,176 @@
+//! Arguments. Parsing only checks their form; what they mean together is settled in `config`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::{bucket::Addressing, cluster::ServiceAccount};
+
+/// Let a self-managed Kubernetes cluster log in to clouds with its own short-lived tokens
+///
+/// A cluster signs service-account tokens. Clouds accept them in place of a stored key once they can read the
+/// cluster's public keys. keyless publishes those keys as two static documents in a public bucket, while the
+/// API server stays private, and looks at them as a stranger would.
+#[derive(Debug, Parser)]
+#[command(name = "keyless", version, propagate_version = true, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done and clean · 1 found something (a failed check, a pending change) · \
+                          2 usage or settings · 3 could not do it · 101 a bug\n\n\
+                          stdout is data, stderr is talk. Settings come from flags, then keyless.yaml.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Bring the public documents up to date with the cluster's keys
+    Publish(PublishArgs),
+    /// Look at the public documents as a stranger would, and verify a fresh token with them
+    Verify(VerifyArgs),
+}
+
+/// Bring the public documents up to date with the cluster's keys
+///
+/// Reads the key set of every API server, adds new keys to what is published (keys are never taken away),
+/// writes the key set first and the discovery document second, and reads both back without credentials over
+/// their public URL. When nothing has changed, nothing is written. Safe to repeat, to interrupt, and to run
+/// twice at the same time.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    keyless publish --bucket s3://acme-oidc --region eu-central-1 --create\n  \
+    keyless publish --bucket gs://acme-oidc --issuer https://storage.googleapis.com/acme-oidc/prod\n  \
+    keyless publish --bucket s3://acme-oidc --endpoint https://fsn1.your-objectstorage.com --dry-run\n  \
+    keyless publish --bucket file:///srv/www --issuer https://oidc.example.com --no-cluster --public-key sa.pub")]
+pub(crate) struct PublishArgs {
+    /// Make the bucket if it is missing, and exactly the two documents readable by everyone
+    #[arg(long)]
+    pub(crate) create: bool,
+
+    /// Show the difference key by key and stop; exit code 1 when there is one
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Confirm that the published keys are former keys of this very cluster, although it serves none of them
+    #[arg(long)]
+    pub(crate) same_cluster: bool,
+}
+
+/// Look at the public documents as a stranger would, and verify a fresh token with them
+///
+/// Fetches both documents without credentials, checks everything that a strict relying party checks, mints a
+/// token on every API server and verifies it from the public documents alone. Each failed check says what was
+/// seen, the likely cause and the remedy. Ends with `N passed, N failed`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    keyless verify --issuer https://storage.googleapis.com/acme-oidc/prod\n  \
+    keyless verify --issuer https://oidc.example.com --public-only\n  \
+    keyless verify --config keyless.yaml -o json")]
+pub(crate) struct VerifyArgs {
+    /// Audience to mint the test token for
+    #[arg(long, value_name = "AUDIENCE")]
+    pub(crate) audience: Option<String>,
+
+    /// Look at the documents only; ask no cluster
+    #[arg(long)]
+    pub(crate) public_only: bool,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// Settings file; by default ./keyless.yaml, if there is one
+    #[arg(long, value_name = "FILE", global = true, help_heading = "General")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Form of the result
+    #[arg(short, long, value_enum, default_value_t = Output::Text, value_name = "FORM", global = true, help_heading = "General")]
+    pub(crate) output: Output,
+
+    /// Say more on stderr; twice for the libraries' own traces
+    #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "General")]
+    pub(crate) verbose: u8,
+
+    /// Issuer: the URL in `iss`, byte for byte; by default the bucket's public URL and prefix
+    #[arg(long, value_name = "URL", global = true, help_heading = "Issuer and bucket")]
+    pub(crate) issuer: Option<String>,
+
+    /// Where the documents are stored: s3://NAME[/PREFIX], gs://NAME[/PREFIX] or file:///FOLDER
+    #[arg(long, value_name = "URL", global = true, help_heading = "Issuer and bucket")]
+    pub(crate) bucket: Option<String>,
+
+    /// Base URL of the store's API, e.g. https://fsn1.your-objectstorage.com; by default AWS's or Google's
+    #[arg(long, value_name = "URL", global = true, help_heading = "Issuer and bucket")]
+    pub(crate) endpoint: Option<String>,
+
+    /// Region of an S3 bucket
+    #[arg(long, value_name = "REGION", global = true, help_heading = "Issuer and bucket")]
+    pub(crate) region: Option<String>,
+
+    /// How S3 requests name the bucket; by default `virtual` on AWS and `path` elsewhere
+    #[arg(long, value_enum, value_name = "STYLE", global = true, help_heading = "Issuer and bucket")]
+    pub(crate) addressing: Option<Addressing>,
+
+    /// Where strangers read the bucket's root, when that is a domain or path of your own
+    #[arg(long, value_name = "URL", global = true, help_heading = "Issuer and bucket")]
+    pub(crate) public_url: Option<String>,
+
+    /// Google project in which `--create` makes a gs:// bucket
+    #[arg(long, value_name = "PROJECT", global = true, help_heading = "Issuer and bucket")]
+    pub(crate) project: Option<String>,
+
+    /// Certificate authorities to trust beside the public ones, PEM
+    #[arg(long, value_name = "FILE", global = true, help_heading = "Issuer and bucket")]
+    pub(crate) ca_file: Option<PathBuf>,
+
+    /// Kubeconfig; by default $KUBECONFIG, ~/.kube/config, or the pod's own credentials
+    #[arg(long, value_name = "FILE", global = true, help_heading = "Cluster")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+
+    /// Context in the kubeconfig
+    #[arg(long, value_name = "NAME", global = true, help_heading = "Cluster")]
+    pub(crate) context: Option<String>,
+
+    /// ServiceAccount to mint test tokens for; by default the pod's own, or default/default
+    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = parse_service_account, global = true, help_heading = "Cluster")]
+    pub(crate) service_account: Option<ServiceAccount>,
+
+    /// Public keys to publish as well, PEM, as --service-account-key-file takes them; may be repeated
+    #[arg(long, value_name = "FILE", global = true, help_heading = "Cluster")]
+    pub(crate) public_key: Vec<PathBuf>,
+
+    /// Ask no cluster: publish the keys of --public-key, e.g. before the cluster exists
+    #[arg(long, global = true, help_heading = "Cluster")]
+    pub(crate) no_cluster: bool,
+
+    /// The cluster signs with an external signer (KEP-740), which names its keys freely
+    #[arg(long, global = true, help_heading = "Cluster")]
+    pub(crate) external_signer: bool,
+}
+
+/// Form of the result on stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people
+    Text,
+    /// One JSON object, for scripts
+    Json,
+}
+
+fn parse_service_account(text: &str) -> Result<ServiceAccount, String> {
+    text.parse()
+        .map_err(|error: crate::error::Error| format!("{}; {}", error.message, error.hints.join("; ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn arguments_are_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,184 @@
+//! The three questions to an API server, and where the servers are. Each refusal names the missing right.
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use kube::client::Body;
+use serde_json::{Value, json};
+
+use super::{Cluster, endpoints};
+use crate::{
+    error::{Error, Result},
+    http as our_http,
+    oidc::{MAX_BODY, Token},
+};
+
+/// An API server's address, and how to ask it.
+#[derive(Clone, Debug)]
+pub(super) struct Server {
+    /// For people: `10.0.0.1:6443`.
+    pub(super) address: String,
+    /// Without a trailing slash.
+    base: String,
+}
+
+/// The body of a successful answer, and the server's clock.
+pub(super) struct Answer {
+    pub(super) body: Bytes,
+    pub(super) clock: Option<u64>,
+}
+
+/// How long a test token lives, in seconds: the shortest that TokenRequest grants.
+const TEST_TOKEN_SECONDS: u32 = 600;
+const ENDPOINT_SLICE: &str = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes";
+
+impl Cluster {
+    /// Every API server by its own address, or the reason why they are not known.
+    pub(super) async fn api_servers(&self) -> Result<std::result::Result<Vec<Server>, String>> {
+        let right = "get endpointslices.discovery.k8s.io `kubernetes` in the namespace `default`";
+        let slice = match self.call(&self.by_kubeconfig(), Method::GET, ENDPOINT_SLICE, None, right).await {
+            Ok(answer) => answer.body,
+            // API servers that advertise a loopback address have no EndpointSlice.
+            Err(error) if error.code == "cluster-not-found" => {
+                return Ok(Err("there is no EndpointSlice default/kubernetes".into()));
+            }
+            Err(error) => return Err(error),
+        };
+        let addresses = endpoints::addresses(&slice)?;
+        if addresses.is_empty() {
+            return Ok(Err("the EndpointSlice default/kubernetes lists no address".into()));
+        }
+        Ok(Ok(addresses
+            .into_iter()
+            .map(|address| Server { base: format!("https://{address}"), address })
+            .collect()))
+    }
+
+    /// The address that the kubeconfig names.
+    pub(super) fn by_kubeconfig(&self) -> Server {
+        let address = self.base.split_once("://").map_or(self.base.as_str(), |(_, rest)| rest);
+        Server { address: address.to_owned(), base: self.base.clone() }
+    }
+
+    pub(super) async fn jwks(&self, server: &Server) -> Result<Answer> {
+        let right = "get the non-resource URL `/openid/v1/jwks`";
+        self.call(server, Method::GET, "/openid/v1/jwks", None, right).await.map_err(no_issuer)
+    }
+
+    pub(super) async fn discovery(&self, server: &Server) -> Result<Answer> {
+        let right = "get the non-resource URL `/.well-known/openid-configuration`";
+        self.call(server, Method::GET, "/.well-known/openid-configuration", None, right)
+            .await
+            .map_err(no_issuer)
+    }
+
+    /// A token as this server signs it now (TokenRequest, `authentication.k8s.io/v1`).
+    pub(super) async fn mint(&self, server: &Server, audience: &str) -> Result<Token> {
+        let account = &self.service_account;
+        let path = format!("/api/v1/namespaces/{}/serviceaccounts/{}/token", account.namespace, account.name);
+        let right = format!(
+            "create serviceaccounts/token `{}` in the namespace `{}`",
+            account.name, account.namespace
+        );
+        let request = json!({
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": { "audiences": [audience], "expirationSeconds": TEST_TOKEN_SECONDS },
+        });
+        let answer = self.call(server, Method::POST, &path, Some(&request), &right).await.map_err(|error| {
+            if error.code == "cluster-not-found" {
+                Error { code: "service-account-missing", ..error }
+                    .hint(format!("a test token is minted for the ServiceAccount {account}: name one that exists by --service-account"))
+            } else {
+                error
+            }
+        })?;
+        let answer: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let token = answer.pointer("/status/token").and_then(Value::as_str).ok_or_else(|| {
+            Error::failed("cluster-answer", "the API server's answer to a TokenRequest holds no token")
+                .hint("something in between changes its answers")
+        })?;
+        Token::parse(token)
+    }
+
+    async fn call(
+        &self,
+        server: &Server,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        right: &str,
+    ) -> Result<Answer> {
+        let place = format!("{method} {}{path}", server.base);
+        let call = async {
+            let request = Request::builder()
+                .method(method)
+                .uri(format!("{}{path}", server.base))
+                // `*/*`: the API server answers 406 to `application/json` for its key set.
+                .header(http::header::ACCEPT, "*/*")
+                .header(http::header::CONTENT_TYPE, "application/json")
+                .body(body.map_or_else(Body::empty, |body| Body::from(body.to_string().into_bytes())))
+                .map_err(|error| {
+                    Error::failed("cluster-request", format!("{place} cannot be asked")).caused_by(error)
+                })?;
+            let answer =
+                self.client.send(request).await.map_err(|error| our_http::unreachable(&error, &place))?;
+            let status = answer.status();
+            let clock = answer
+                .headers()
+                .get(http::header::DATE)
+                .and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok())
+                .and_then(|date| Some(date.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs()));
+            let body = Limited::new(answer.into_body(), MAX_BODY).collect().await.map_err(|error| {
+                if error.is::<LengthLimitError>() {
+                    our_http::too_large(&place)
+                } else {
+                    our_http::cut(error.as_ref(), &place)
+                }
+            })?;
+            let body = body.to_bytes();
+            if status.is_success() {
+                Ok(Answer { body, clock })
+            } else {
+                Err(refused(status, &body, &place, right))
+            }
+        };
+        tokio::time::timeout(our_http::TIME_LIMIT, call)
+            .await
+            .unwrap_or_else(|_| Err(our_http::too_slow(&place)))
+    }
+}
+
+/// What a status other than 2xx means, with what the server said about it.
+fn refused(status: StatusCode, body: &[u8], place: &str, right: &str) -> Error {
+    let said = serde_json::from_slice::<Value>(body)
+        .ok()
+        .and_then(|status| status.get("message")?.as_str().map(str::to_owned))
+        .unwrap_or_else(|| String::from_utf8_lossy(&body[..body.len().min(200)]).into_owned());
+    let error = match status {
+        StatusCode::UNAUTHORIZED => {
+            Error::failed("cluster-unauthorized", format!("{place}: the API server does not accept the credential"))
+                .hint("the kubeconfig's certificate or token may have expired: log in again; `kubectl auth whoami` must work")
+        }
+        StatusCode::FORBIDDEN => Error::failed("cluster-forbidden", format!("missing right: {right}"))
+            .hint("the manifests in deploy/ grant exactly what is needed; a person needs the same rights"),
+        StatusCode::NOT_FOUND => Error::failed("cluster-not-found", format!("{place}: there is no such thing")),
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+            Error::failed("cluster-busy", format!("{place}: the API server is overloaded or starting"))
+                .hint("run it again in a minute; a CronJob does so by itself")
+        }
+        _ => Error::failed("cluster-refused", format!("{place}: the API server refused"))
+            .hint("its log may say more; `kubectl get --raw` with the same path shows the answer whole"),
+    };
+    error.caused_by(format_args!("{status}: {said}"))
+}
+
+fn no_issuer(error: Error) -> Error {
+    if error.code != "cluster-not-found" {
+        return error;
+    }
+    Error { code: "issuer-endpoints-missing", ..error }.hint(
+        "an API server has these endpoints only when its first --service-account-issuer is an https URL without \
+         query and fragment; its log says so at the start",
+    )
+}

@@ -1,0 +1,209 @@
+//! Settings: flags over `keyless.yaml` over defaults, merged once, before any work.
+//!
+//! The only place that reads the environment: `GOOGLE_OAUTH_ACCESS_TOKEN`. (kube, the AWS and Google credential
+//! chains and the proxy settings read theirs, as users of those tools expect.)
+
+mod file;
+
+use std::path::{Path, PathBuf};
+
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+use url::Url;
+
+use self::file::File;
+use crate::{
+    bucket,
+    cli::Common,
+    cluster,
+    error::{Error, Result},
+    oidc::{Issuer, KidRule},
+    secret::Secret,
+};
+
+/// Everything that the commands work by.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// As given; `None` is derived from the bucket.
+    pub(crate) issuer: Option<Issuer>,
+    pub(crate) bucket: Option<bucket::Settings>,
+    /// The prefix that the bucket's URL named, `""` for none, `a/b`.
+    pub(crate) prefix: String,
+    /// `None`: ask no cluster.
+    pub(crate) cluster: Option<cluster::Settings>,
+    pub(crate) public_keys: Vec<PathBuf>,
+    pub(crate) kid_rule: KidRule,
+    pub(crate) additional_roots: Vec<CertificateDer<'static>>,
+    /// For test tokens.
+    pub(crate) audience: String,
+}
+
+/// The audience of test tokens when none is named. No API server takes it, so such a token opens nothing.
+const TEST_AUDIENCE: &str = "keyless";
+
+impl Settings {
+    /// Merges the flags with the settings file that they name, or `./keyless.yaml` if there is one.
+    pub(crate) fn resolve(
+        common: &Common,
+        audience: Option<&str>,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self> {
+        let Common {
+            config,
+            output: _,
+            verbose: _,
+            issuer,
+            bucket: bucket_url,
+            endpoint,
+            region,
+            addressing,
+            public_url,
+            project,
+            ca_file,
+            kubeconfig,
+            context,
+            service_account,
+            public_key,
+            no_cluster,
+            external_signer,
+        } = common;
+        let file = match config {
+            Some(path) => File::read(path)?,
+            None if Path::new(file::DEFAULT_NAME).exists() => File::read(Path::new(file::DEFAULT_NAME))?,
+            None => File::default(),
+        };
+        let issuer = match issuer.as_deref().or(file.issuer.as_deref()) {
+            Some(text) => Some(text.parse::<Issuer>().map_err(Error::into_usage)?),
+            None => None,
+        };
+        let (bucket, prefix) = match bucket_url.as_deref().or(file.bucket.url.as_deref()) {
+            Some(url) => {
+                let (kind, prefix) = bucket_kind(url)?;
+                let settings = bucket::Settings {
+                    kind,
+                    endpoint: https("endpoint", endpoint.as_ref().or(file.bucket.endpoint.as_ref()))?,
+                    region: region.clone().or(file.bucket.region),
+                    addressing: addressing.or(file.bucket.addressing),
+                    public_url: https("public-url", public_url.as_ref().or(file.bucket.public_url.as_ref()))?,
+                    project: project.clone().or(file.bucket.project),
+                    google_access_token: environment("GOOGLE_OAUTH_ACCESS_TOKEN")
+                        .filter(|token| !token.is_empty())
+                        .map(Secret::new),
+                };
+                (Some(settings), prefix)
+            }
+            None => (None, String::new()),
+        };
+        let asks_cluster = !no_cluster && file.cluster.enabled.unwrap_or(true);
+        let public_keys = if public_key.is_empty() { file.cluster.public_keys } else { public_key.clone() };
+        let service_account = match (service_account, file.cluster.service_account) {
+            (Some(account), _) => Some(account.clone()),
+            (None, Some(text)) => Some(text.parse()?),
+            (None, None) => None,
+        };
+        Ok(Self {
+            issuer,
+            bucket,
+            prefix,
+            cluster: asks_cluster.then(|| cluster::Settings {
+                kubeconfig: kubeconfig.clone().or(file.cluster.kubeconfig),
+                context: context.clone().or(file.cluster.context),
+                service_account,
+            }),
+            public_keys,
+            kid_rule: if *external_signer || file.cluster.external_signer.unwrap_or(false) {
+                KidRule::External
+            } else {
+                KidRule::Computed
+            },
+            additional_roots: match ca_file.clone().or(file.tls.ca_file) {
+                Some(path) => certificates(&path)?,
+                None => Vec::new(),
+            },
+            audience: audience
+                .map(str::to_owned)
+                .or(file.verify.audience)
+                .unwrap_or_else(|| TEST_AUDIENCE.into()),
+        })
+    }
+}
+
+/// The environment of this process.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub(crate) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// What `--bucket` names, and the prefix in it.
+fn bucket_kind(text: &str) -> Result<(bucket::Kind, String)> {
+    let refuse = |why: &str| {
+        Error::usage("bucket-url", format!("`{}` does not name a bucket: {why}", text.escape_debug()))
+            .hint("write s3://NAME[/PREFIX], gs://NAME[/PREFIX] or file:///FOLDER")
+    };
+    let (scheme, rest) = text.split_once("://").ok_or_else(|| refuse("there is no scheme"))?;
+    if scheme == "file" {
+        let path = Path::new(rest);
+        return if path.is_absolute() {
+            Ok((bucket::Kind::Directory(path.to_owned()), String::new()))
+        } else {
+            Err(refuse("the folder must be given by its absolute path"))
+        };
+    }
+    let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    let prefix = prefix.trim_end_matches('/');
+    if name.is_empty() {
+        return Err(refuse("there is no name"));
+    }
+    if prefix.split('/').any(|segment| matches!(segment, "." | ".."))
+        || prefix.starts_with('/')
+        || prefix.contains("//")
+    {
+        return Err(refuse("its prefix has empty or dot segments"));
+    }
+    match scheme {
+        "s3" => Ok((bucket::Kind::S3(name.to_owned()), prefix.to_owned())),
+        "gs" => Ok((bucket::Kind::Gcs(name.to_owned()), prefix.to_owned())),
+        _ => Err(refuse("that scheme is not known")),
+    }
+}
+
+/// A base URL without a trailing slash. Plain http is for stores on this machine only.
+fn https(setting: &str, text: Option<&String>) -> Result<Option<String>> {
+    let Some(text) = text else { return Ok(None) };
+    let refuse = |why: &str| {
+        Error::usage("base-url", format!("--{setting} `{}` {why}", text.escape_debug()))
+            .hint("write a URL such as https://fsn1.your-objectstorage.com")
+    };
+    let url = Url::parse(text).map_err(|error| refuse("is not a URL").caused_by(error))?;
+    let local = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    match url.scheme() {
+        "https" => {}
+        "http" if local => {}
+        _ => return Err(refuse("is not https")),
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(
+            refuse("holds a user or password").hint("credentials come from the environment or a profile")
+        );
+    }
+    Ok(Some(text.trim_end_matches('/').to_owned()))
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
+    let refuse = || {
+        Error::usage("ca-file", format!("{} cannot be used as CA file", path.display()))
+            .hint("--ca-file takes PEM certificates of certificate authorities")
+    };
+    let content = std::fs::read(path).map_err(|error| refuse().caused_by(error))?;
+    let found: Vec<_> = CertificateDer::pem_slice_iter(&content)
+        .collect::<std::result::Result<_, _>>()
+        .map_err(|error| refuse().caused_by(error))?;
+    if found.is_empty() { Err(refuse().caused_by("it holds no certificate")) } else { Ok(found) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+//! `keyless.yaml`: versioned, and strict, because a setting that is silently ignored is worse than none.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, de::DeserializeOwned};
+
+use crate::{
+    bucket::Addressing,
+    error::{Error, Result},
+};
+
+/// The file that is read when none is named.
+pub(super) const DEFAULT_NAME: &str = "keyless.yaml";
+/// The one version there is.
+const VERSION: &str = "keyless/v1";
+
+/// The settings file. Paths in it are relative to the file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct File {
+    /// Checked before the rest is read.
+    #[serde(rename = "apiVersion")]
+    _api_version: Option<String>,
+    pub(super) issuer: Option<String>,
+    #[serde(default)]
+    pub(super) bucket: Bucket,
+    #[serde(default)]
+    pub(super) cluster: Cluster,
+    #[serde(default)]
+    pub(super) tls: Tls,
+    #[serde(default)]
+    pub(super) verify: Verify,
+}
+
+/// Where the documents are stored.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Bucket {
+    pub(super) url: Option<String>,
+    pub(super) endpoint: Option<String>,
+    pub(super) region: Option<String>,
+    pub(super) addressing: Option<Addressing>,
+    pub(super) public_url: Option<String>,
+    pub(super) project: Option<String>,
+}
+
+/// How to reach the cluster, and keys from files.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Cluster {
+    /// `false` is `--no-cluster`.
+    pub(super) enabled: Option<bool>,
+    pub(super) kubeconfig: Option<PathBuf>,
+    pub(super) context: Option<String>,
+    pub(super) service_account: Option<String>,
+    #[serde(default)]
+    pub(super) public_keys: Vec<PathBuf>,
+    pub(super) external_signer: Option<bool>,
+}
+
+/// Whom to trust beside the public certificate authorities.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Tls {
+    pub(super) ca_file: Option<PathBuf>,
+}
+
+/// How to verify.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Verify {
+    pub(super) audience: Option<String>,
+}
+
+impl File {
+    pub(super) fn read(path: &Path) -> Result<Self> {
+        let content = std::fs::read_to_string(path).map_err(|error| {
+            Error::usage("config-unreadable", format!("{} cannot be read", path.display()))
+                .caused_by(error)
+                .hint("--config names the settings file; without it ./keyless.yaml is read, if there is one")
+        })?;
+        Self::parse(&content, path)
+    }
+
+    pub(super) fn parse(content: &str, path: &Path) -> Result<Self> {
+        // The version first: another version may have other fields.
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Versioned {
+            api_version: Option<String>,
+        }
+        let versioned: Versioned = from_yaml(content, path)?;
+        if versioned.api_version.as_deref() != Some(VERSION) {
+            let seen = versioned
+                .api_version
+                .map_or("missing".to_owned(), |seen| format!("`{}`", seen.escape_debug()));
+            return Err(Error::usage(
+                "config-version",
+                format!("{}: its apiVersion is {seen}", path.display()),
+            )
+            .hint(format!("this program reads `apiVersion: {VERSION}`")));
+        }
+        let mut file: Self = from_yaml(content, path)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let paths = [&mut file.cluster.kubeconfig, &mut file.tls.ca_file].into_iter().flatten();
+        for path in paths.chain(&mut file.cluster.public_keys) {
+            *path = folder.join(&*path);
+        }
+        Ok(file)
+    }
+}
+
+fn from_yaml<T: DeserializeOwned>(content: &str, path: &Path) -> Result<T> {
+    serde_saphyr::from_str(content).map_err(|error| {
+        let text = error.without_snippet().to_string();
+        let mut refused =
+            Error::usage("config-malformed", format!("{} cannot be used", path.display())).caused_by(&text);
+        if let Some(near) = nearest(&text) {
+            refused = refused.hint(format!("did you mean `{near}`?"));
+        }
+        refused.hint("README.md shows every setting")
+    })
+}
+
+/// The known field that an unknown one was probably meant to be, out of the parser's own message:
+/// "unknown field `x`, expected one of a, b at line 1, column 2".
+fn nearest(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("unknown field `")?;
+    let (unknown, rest) = rest.split_once('`')?;
+    let known = rest.trim_start_matches(", expected ").trim_start_matches("one of ");
+    let known = known.split(" at line ").next().unwrap_or(known);
+    known
+        .split(", ")
+        .map(|known| known.trim_matches('`'))
+        .map(|known| (strsim::damerau_levenshtein(unknown, known), known))
+        .filter(|(distance, known)| *distance <= 2.max(known.len() / 3))
+        .min()
+        .map(|(_, known)| known)
+}

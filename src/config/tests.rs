@@ -1,0 +1,97 @@
+use std::fs;
+
+use clap::Parser;
+
+use super::*;
+use crate::cli::Cli;
+
+fn resolve(arguments: &[&str]) -> Result<Settings> {
+    let cli = Cli::try_parse_from(["keyless", "publish"].iter().chain(arguments)).expect("arguments");
+    Settings::resolve(&cli.common, None, |_| None)
+}
+
+/// `fixtures/config/invalid/CODE--why.yaml`.
+#[test]
+fn invalid_files_are_refused_as_usage_with_a_stable_code() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/config");
+    let mut seen = 0;
+    for entry in fs::read_dir(folder.join("invalid")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let error = resolve(&["--config", path.to_str().unwrap()]).expect_err(name);
+        assert_eq!(error.code, name.split_once("--").unwrap().0, "{name}: {error}");
+        assert_eq!(error.kind, crate::error::Kind::Usage, "{name}");
+        assert!(!error.hints.is_empty(), "{name}");
+        seen += 1;
+    }
+    assert!(seen > fs::read_dir(folder.join("valid")).unwrap().count());
+}
+
+#[test]
+fn a_mistyped_setting_is_answered_with_the_nearest_known_name() {
+    let content = "apiVersion: keyless/v1\nbucket:\n  regoin: x\n";
+    let error = File::parse(content, Path::new("keyless.yaml")).unwrap_err();
+    assert!(error.hints[0].contains("`region`"), "{error}");
+}
+
+#[test]
+fn flags_win_over_the_file_and_paths_are_relative_to_it() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/config/valid");
+    let full = folder.join("full.yaml");
+    let full = full.to_str().unwrap();
+    let settings = resolve(&["--config", full]).unwrap();
+    assert_eq!(settings.issuer.as_ref().unwrap().as_str(), "https://oidc.example.com/prod");
+    assert_eq!(settings.public_keys, [folder.join("sa.pub")]);
+    let bucket = settings.bucket.unwrap();
+    assert_eq!(bucket.kind, bucket::Kind::S3("acme-oidc".into()));
+    assert_eq!((bucket.region.as_deref(), bucket.addressing), (Some("fsn1"), Some(bucket::Addressing::Path)));
+    let settings = resolve(&[
+        "--config",
+        full,
+        "--issuer",
+        "https://other.example.com",
+        "--region",
+        "nbg1",
+        "--no-cluster",
+    ])
+    .unwrap();
+    assert_eq!(settings.issuer.unwrap().as_str(), "https://other.example.com");
+    assert_eq!(settings.bucket.unwrap().region.as_deref(), Some("nbg1"));
+    assert!(settings.cluster.is_none());
+}
+
+#[test]
+fn every_valid_file_is_read() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/config/valid");
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            resolve(&["--config", path.to_str().unwrap()])
+                .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        }
+    }
+}
+
+#[test]
+fn bucket_urls() {
+    let kind = |text: &str| bucket_kind(text);
+    assert_eq!(kind("s3://b").unwrap(), (bucket::Kind::S3("b".into()), String::new()));
+    assert_eq!(kind("gs://b/a/c/").unwrap(), (bucket::Kind::Gcs("b".into()), "a/c".into()));
+    assert_eq!(kind("file:///srv/www").unwrap().0, bucket::Kind::Directory("/srv/www".into()));
+    for wrong in ["b", "s3://", "s3:///x", "azure://b", "file://srv", "s3://b/../x", "s3://b//x", "https://b"]
+    {
+        assert_eq!(kind(wrong).unwrap_err().code, "bucket-url", "{wrong}");
+    }
+}
+
+#[test]
+fn base_urls_are_https_and_hold_no_password() {
+    for wrong in ["http://s3.example.com", "s3.example.com", "https://user:pass@s3.example.com", "ftp://x.y"]
+    {
+        let error = resolve(&["--bucket", "s3://b", "--endpoint", wrong]).unwrap_err();
+        assert_eq!(error.code, "base-url", "{wrong}");
+    }
+    for right in ["https://s3.example.com/", "http://127.0.0.1:8333", "http://localhost:9000"] {
+        assert!(resolve(&["--bucket", "s3://b", "--endpoint", right]).is_ok(), "{right}");
+    }
+}

@@ -1,0 +1,262 @@
+//! What a strict relying party checks of the two documents, before it looks at any token.
+
+use url::{Host, Url};
+
+use super::{Fetched, Finding};
+use crate::{
+    http::Answer,
+    oidc::{Discovery, Issuer, KeySet, KidRule, MAX_AGE, content_type_is_json},
+};
+
+/// What the checks are made against.
+pub(crate) struct Site<'a> {
+    pub(crate) issuer: &'a Issuer,
+    pub(crate) kid_rule: KidRule,
+}
+
+/// Checks the discovery document; gives it back if it can be read.
+pub(crate) fn judge_discovery(site: &Site<'_>, fetched: &Fetched) -> (Vec<Finding>, Option<Discovery>) {
+    let mut findings = Vec::new();
+    let Some(answer) = judge_answer("discovery", "discovery document", fetched, &mut findings) else {
+        return (findings, None);
+    };
+    let discovery = match Discovery::parse(&answer.body, "the discovery document") {
+        Ok(discovery) => discovery,
+        Err(error) => {
+            findings.push(Finding::refused("discovery-content", "discovery document", &error));
+            return (findings, None);
+        }
+    };
+    findings.push(judge_issuer(site.issuer, &discovery.issuer));
+    findings.push(judge_jwks_uri(site.issuer, &discovery.jwks_uri));
+    findings.push(if discovery.missing.is_empty() {
+        Finding::passed("discovery-members", "required members", "all there")
+    } else {
+        Finding::failed(
+            "discovery-members",
+            "required members",
+            format!("missing: {}", discovery.missing.join(", ")),
+            "the API server's own document lacks some of them, and strict verifiers refuse it as it stands",
+            "publish with `keyless publish` instead of copying the API server's document",
+        )
+    });
+    (findings, Some(discovery))
+}
+
+/// Checks the key set that the discovery document names; gives it back if every key can be read.
+pub(crate) fn judge_jwks(
+    site: &Site<'_>,
+    discovery: &Discovery,
+    fetched: &Fetched,
+) -> (Vec<Finding>, Option<KeySet>) {
+    let mut findings = Vec::new();
+    let Some(answer) = judge_answer("jwks", "key set", fetched, &mut findings) else {
+        return (findings, None);
+    };
+    let (keys, unreadable) = match KeySet::parse(&answer.body, "the key set", site.kid_rule) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            findings.push(Finding::refused("jwks-content", "keys", &error));
+            return (findings, None);
+        }
+    };
+    let entries = serde_json::from_slice::<serde_json::Value>(&answer.body)
+        .ok()
+        .and_then(|body| body.get("keys")?.as_array().map(Vec::len))
+        .unwrap_or_default();
+    let missing_members = lacks_recommended_members(&answer.body);
+    findings.push(if let Some(key) = unreadable.first() {
+        Finding::failed(
+            "jwks-content",
+            "keys",
+            format!("an {} key ({}) stands beside the others", key.kty, key.kid),
+            "kube-apiserver and OpenBao drop the whole set for one key of a type that they do not know",
+            "publish with `keyless publish`, which leaves such keys out",
+        )
+    } else if entries != keys.len() {
+        Finding::failed(
+            "jwks-content",
+            "keys",
+            format!("{entries} entries for {} keys", keys.len()),
+            "a key stands there twice; jose, openid-client and others refuse such a set",
+            "publish with `keyless publish`, which writes each key once",
+        )
+    } else if let Some(member) = missing_members {
+        Finding::failed(
+            "jwks-content",
+            "keys",
+            format!("a key has no `{member}`"),
+            "some verifiers cannot choose a key without it",
+            "publish with `keyless publish`, which always writes kid, alg and use",
+        )
+    } else {
+        let list: Vec<_> = keys.iter().map(|key| format!("{} {}", key.kid(), key.describe())).collect();
+        Finding::passed("jwks-content", "keys", list.join(", "))
+    });
+    let unlisted: Vec<_> = keys
+        .algorithms()
+        .into_iter()
+        .map(|algorithm| algorithm.name())
+        .filter(|name| !discovery.algorithms.iter().any(|listed| listed == name))
+        .collect();
+    findings.push(if unlisted.is_empty() {
+        Finding::passed("discovery-algorithms", "algorithms listed", discovery.algorithms.join(", "))
+    } else {
+        Finding::failed(
+            "discovery-algorithms",
+            "algorithms listed",
+            format!("{} is missing", unlisted.join(", ")),
+            "strict verifiers refuse tokens of an algorithm that the document does not list",
+            "run `keyless publish`: it lists every algorithm of the set",
+        )
+    });
+    (findings, Some(keys))
+}
+
+/// Reached, status, content type, cache time: the same for both documents.
+fn judge_answer<'a>(
+    kind: &'static str,
+    subject: &str,
+    fetched: &'a Fetched,
+    findings: &mut Vec<Finding>,
+) -> Option<&'a Answer> {
+    let [reachable, content_type, cache] = match kind {
+        "discovery" => ["discovery-reachable", "discovery-content-type", "discovery-cache"],
+        _ => ["jwks-reachable", "jwks-content-type", "jwks-cache"],
+    };
+    let answer = match &fetched.answer {
+        Err(error) => {
+            findings.push(Finding::refused(reachable, subject, error));
+            return None;
+        }
+        Ok(answer) if answer.status != 200 => {
+            let (cause, remedy) = status_cause(answer);
+            let seen = format!("{} answers {}{}", fetched.url, answer.status, redirect_target(answer));
+            findings.push(Finding::failed(reachable, subject, seen, cause, remedy));
+            return None;
+        }
+        Ok(answer) => answer,
+    };
+    findings.push(Finding::passed(
+        reachable,
+        subject,
+        format!("{} answers 200 without credentials", fetched.url),
+    ));
+
+    let seen = answer.header(http::header::CONTENT_TYPE).unwrap_or("none");
+    findings.push(if content_type_is_json(seen) {
+        Finding::passed(content_type, format!("{subject}'s type"), seen)
+    } else {
+        Finding::failed(
+            content_type,
+            format!("{subject}'s type"),
+            seen,
+            "the store or web server chose the type; some verifiers refuse anything but JSON",
+            "let `keyless publish` write it, or set `default_type application/json` in the web server",
+        )
+    });
+
+    let seen = answer.header(http::header::CACHE_CONTROL).unwrap_or("none");
+    findings.push(match max_age(seen) {
+        Some(seconds) if seconds > MAX_AGE => Finding::failed(
+            cache,
+            format!("{subject}'s cache time"),
+            seen,
+            format!("strangers keep it {seconds} s: for that long after a rotation they refuse the new key"),
+            format!("set `Cache-Control: public, max-age={MAX_AGE}`; stores without the header choose up to an hour"),
+        ),
+        _ => Finding::passed(cache, format!("{subject}'s cache time"), seen),
+    });
+    Some(answer)
+}
+
+/// `max-age` of a Cache-Control header (RFC 9111 §5.2.2.1), if it gives one.
+pub(crate) fn max_age(header: &str) -> Option<u64> {
+    header.split(',').find_map(|part| {
+        part.trim().to_ascii_lowercase().strip_prefix("max-age=")?.trim_matches('"').parse().ok()
+    })
+}
+
+fn status_cause(answer: &Answer) -> (&'static str, &'static str) {
+    match answer.status {
+        300..=399 => (
+            "it redirects; some relying parties do not follow, and a key set from another place is another trust",
+            "serve both documents at their own URL without a redirect",
+        ),
+        401 => ("it asks for credentials", "publish to a bucket; the API server itself must stay private"),
+        403 => (
+            "absent, or not public: stores that may not be listed answer 403 for both",
+            "run `keyless publish --create`, which writes both and opens exactly them",
+        ),
+        404 => (
+            "not published yet, or the issuer's path is not the bucket's",
+            "run `keyless publish` with this very --issuer",
+        ),
+        429 | 503 => ("the store is throttling", "ask again later; relying parties would fail like this"),
+        500..=599 => (
+            "the server behind the URL fails",
+            "look at the web server or store; relying parties would fail like this",
+        ),
+        _ => ("relying parties accept status 200 only", "look at what serves this URL"),
+    }
+}
+
+fn redirect_target(answer: &Answer) -> String {
+    match answer.header(http::header::LOCATION) {
+        Some(location) if (300..400).contains(&answer.status) => format!(" to {location}"),
+        _ => String::new(),
+    }
+}
+
+fn judge_issuer(issuer: &Issuer, seen: &str) -> Finding {
+    if seen == issuer.as_str() {
+        return Finding::passed("discovery-issuer", "issuer in the document", seen);
+    }
+    let cause = if seen.trim_end_matches('/') == issuer.as_str() {
+        "it differs by a trailing slash, and relying parties compare bytes"
+    } else if seen.eq_ignore_ascii_case(issuer.as_str()) {
+        "it differs in case, and relying parties compare bytes"
+    } else if seen.contains("kubernetes.default.svc") {
+        "it is the API server's default issuer: the document was copied instead of made for this issuer"
+    } else {
+        "the document was made for another issuer"
+    };
+    Finding::failed(
+        "discovery-issuer",
+        "issuer in the document",
+        format!("`{}`, expected `{issuer}`", seen.escape_debug()),
+        cause,
+        "run `keyless publish` with the issuer that the cluster signs, byte for byte",
+    )
+}
+
+fn judge_jwks_uri(issuer: &Issuer, seen: &str) -> Finding {
+    let subject = "jwks_uri";
+    let remedy = "publish with `keyless publish`, which names the public key set";
+    let failed = |cause: &str| {
+        Finding::failed("discovery-jwks-uri", subject, format!("`{}`", seen.escape_debug()), cause, remedy)
+    };
+    let Ok(url) = Url::parse(seen) else { return failed("it is not a URL") };
+    let private = match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_private() || ip.is_loopback() || ip.is_link_local(),
+        Some(Host::Ipv6(_)) => true,
+        Some(Host::Domain(name)) => name.ends_with(".svc") || name.contains(".svc.") || !name.contains('.'),
+        None => true,
+    };
+    if private {
+        return failed("it is the API server's own, private address, which no stranger can reach");
+    }
+    if url.scheme() != "https" {
+        return failed("it is not https");
+    }
+    if url.host_str() != Some(issuer.host()) {
+        return failed("its host is not the issuer's; the keys come from a place that others may control");
+    }
+    Finding::passed("discovery-jwks-uri", subject, seen)
+}
+
+fn lacks_recommended_members(body: &[u8]) -> Option<&'static str> {
+    let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let keys = body.get("keys")?.as_array()?;
+    ["kid", "alg", "use"].into_iter().find(|member| keys.iter().any(|key| key.get(member).is_none()))
+}

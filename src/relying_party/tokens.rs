@@ -1,0 +1,202 @@
+//! Whether a stranger who has read the public documents accepts a token that an API server signs now.
+
+use super::Finding;
+use crate::{
+    cluster::{ApiServer, Observed},
+    oidc::{Issuer, KeySet},
+};
+
+/// The clock difference that every relying party tried tolerates (OpenBao 60 s, AWS some 5 min).
+const MAX_SKEW: u64 = 60;
+
+/// Everything that a relying party checks of one server's token, from the public documents only.
+pub(crate) fn judge_server(
+    server: &ApiServer,
+    issuer: &Issuer,
+    audience: &str,
+    published: Option<&KeySet>,
+    now: u64,
+) -> Vec<Finding> {
+    let claims = server.token.claims();
+    let at = |what: &str| format!("{what} by {}", server.address);
+    let mut findings = Vec::new();
+
+    findings.push(if claims.issuer == issuer.as_str() {
+        Finding::passed("token-issuer", at("issuer signed"), &claims.issuer)
+    } else {
+        let cause = if claims.issuer.contains(',') {
+            "two issuers in one flag: the API server does not split at commas"
+        } else if claims.issuer.trim_end_matches('/') == issuer.as_str() {
+            "it differs by a trailing slash, and relying parties compare bytes"
+        } else {
+            "the API server's first --service-account-issuer is another one: the first signs, all are accepted"
+        };
+        Finding::failed(
+            "token-issuer",
+            at("issuer signed"),
+            format!("`{}`, expected `{issuer}`", claims.issuer.escape_debug()),
+            cause,
+            format!(
+                "start every API server with --service-account-issuer={issuer} first, and keep the old issuer as a second flag, \
+                 or running pods lose access"
+            ),
+        )
+    });
+
+    findings.push(if claims.audiences == [audience] {
+        Finding::passed("token-audience", at("audience"), audience)
+    } else {
+        Finding::failed(
+            "token-audience",
+            at("audience"),
+            format!("{:?}, expected only {audience:?}", claims.audiences),
+            "something changes TokenRequests on the way (an admission webhook, an aggregated API server)",
+            "ask the API server without it; several audiences make AWS and others refuse the token",
+        )
+    });
+
+    findings.push(judge_times(server, &at("lifetime"), now));
+    findings.extend(judge_signature(server, &at("signature"), published));
+    findings
+}
+
+fn judge_times(server: &ApiServer, subject: &str, now: u64) -> Finding {
+    let claims = server.token.claims();
+    let skew = server.clock.unwrap_or(claims.issued).abs_diff(now);
+    if skew > MAX_SKEW {
+        return Finding::failed(
+            "token-lifetime",
+            subject,
+            format!("the API server's clock is {skew} s away from this machine's"),
+            "relying parties refuse tokens from the future, and expired ones",
+            "set the clock of the control plane (or of this machine) by NTP",
+        );
+    }
+    let start = claims.not_before.unwrap_or(claims.issued);
+    if start > now + MAX_SKEW || claims.expires <= now {
+        return Finding::failed(
+            "token-lifetime",
+            subject,
+            format!("valid from {start} to {}, and it is {now} (seconds since 1970)", claims.expires),
+            "a fresh token should be valid now",
+            "compare the clocks of the control plane and of this machine",
+        );
+    }
+    Finding::passed("token-lifetime", subject, format!("{} s, valid now", claims.expires - claims.issued))
+}
+
+fn judge_signature(server: &ApiServer, subject: &str, published: Option<&KeySet>) -> Vec<Finding> {
+    let claims = server.token.claims();
+    let Some(published) = published else {
+        return vec![Finding::skipped(
+            "token-signature",
+            subject,
+            "there is no public key set to verify it with",
+        )];
+    };
+    let Some(kid) = &claims.kid else {
+        return vec![Finding::failed(
+            "token-key",
+            subject,
+            format!("the token ({}) names no kid", claims.algorithm),
+            "half of the verifiers find the key by its kid only",
+            "find out what signs: an API server always names it",
+        )];
+    };
+    let Some(key) = published.get(kid) else {
+        let (cause, remedy) = match server.keys.get(kid) {
+            Some(_) => (
+                "the key is live but not published: strangers refuse every token of this server",
+                "run `keyless publish`; before the next rotation publish first, then switch the signer"
+                    .to_owned(),
+            ),
+            None if server.unreadable.iter().any(|key| &key.kid == kid) => (
+                "the cluster signs with a key of a type that strangers cannot read",
+                "sign with an RSA or EC key".to_owned(),
+            ),
+            None => (
+                "the server signs with a key that is not among its own --service-account-key-file: it refuses its own tokens",
+                "add the signing key's public half to --service-account-key-file of every API server"
+                    .to_owned(),
+            ),
+        };
+        return vec![Finding::failed(
+            "token-key",
+            subject,
+            format!("kid `{}` is not published", kid.escape_debug()),
+            cause,
+            remedy,
+        )];
+    };
+    match server.token.signed_by(key) {
+        Ok(()) => vec![Finding::passed("token-signature", subject, format!("{} by {kid}", claims.algorithm))],
+        Err(why) => vec![Finding::failed(
+            "token-signature",
+            subject,
+            format!("the published key {kid} did not make it: {why}"),
+            "another key is published under this kid, or the token was changed on the way",
+            "compare `kubectl get --raw /openid/v1/jwks` with the published key set; if they differ, find out who wrote it",
+        )],
+    }
+}
+
+/// Whether everything live is public, and nothing else is.
+pub(crate) fn judge_live(observed: &Observed, published: Option<&KeySet>) -> Vec<Finding> {
+    let Some(published) = published else {
+        return vec![Finding::skipped(
+            "live-keys",
+            "live keys",
+            "there is no public key set to compare them with",
+        )];
+    };
+    let mut findings = Vec::new();
+    for (address, error) in &observed.unreachable {
+        let cause = error.causes.first().cloned().unwrap_or_else(|| error.message.clone());
+        findings.push(Finding::failed(
+            "server-reachable",
+            format!("API server {address}"),
+            error.message.clone(),
+            cause,
+            "keys that only this server serves cannot be seen; bring it back, or run from where it can be reached",
+        ));
+    }
+    let mut live = 0;
+    for server in &observed.servers {
+        for key in server.keys.iter() {
+            live += 1;
+            if published.get(key.kid()).is_none_or(|other| !other.same_key(key)) {
+                findings.push(Finding::failed(
+                    "live-keys",
+                    format!("key {} of {}", key.kid(), server.address),
+                    "not published",
+                    "a key was added since the last publish; tokens that it signs are refused by strangers",
+                    "run `keyless publish` before any API server signs with it",
+                ));
+            }
+        }
+    }
+    if !findings.iter().any(|finding| finding.check == "live-keys") {
+        findings.push(Finding::passed(
+            "live-keys",
+            "live keys",
+            format!("all {live} served keys are published"),
+        ));
+    }
+    let foreign: Vec<_> =
+        published.iter().filter(|key| observed.serving(key) == 0).map(|key| key.kid().to_owned()).collect();
+    findings.push(Finding::passed(
+        "published-keys",
+        "published keys",
+        match foreign.len() {
+            0 => format!("all {} are live", published.len()),
+            _ => format!(
+                "{} of {} not live: {} (retained or staged; if you know neither, somebody else's: whoever holds it can \
+                 impersonate every workload)",
+                foreign.len(),
+                published.len(),
+                foreign.join(", ")
+            ),
+        },
+    ));
+    findings
+}

@@ -1,0 +1,103 @@
+//! The one place that writes. stdout is data, stderr is talk; a closed pipe is not an error.
+
+use std::{
+    fmt,
+    io::{self, Write},
+};
+
+use serde_json::{Value, json};
+
+use crate::{cli::Output, error::Error};
+
+/// The version of the JSON that is printed.
+const API_VERSION: &str = "keyless/v1";
+
+/// Where the result, the progress and the errors go.
+pub(crate) struct Report<'a> {
+    output: Output,
+    verbose: bool,
+    data: &'a mut dyn Write,
+    talk: &'a mut dyn Write,
+}
+
+/// Something that does not stop the work but that somebody should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Warning {
+    /// Stable name, in kebab case.
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+}
+
+impl<'a> Report<'a> {
+    pub(crate) fn new(
+        output: Output,
+        verbose: bool,
+        data: &'a mut dyn Write,
+        talk: &'a mut dyn Write,
+    ) -> Self {
+        Self { output, verbose, data, talk }
+    }
+
+    /// A line of the result, in text form only.
+    pub(crate) fn line(&mut self, line: impl fmt::Display) {
+        if self.output == Output::Text {
+            ignore_closed(writeln!(self.data, "{line}"));
+        }
+    }
+
+    /// The whole result, in JSON form only. `result` must be an object.
+    pub(crate) fn json(&mut self, command: &str, mut result: Value) {
+        if self.output == Output::Json {
+            if let Some(object) = result.as_object_mut() {
+                object.insert("apiVersion".into(), json!(API_VERSION));
+                object.insert("command".into(), json!(command));
+            }
+            ignore_closed(writeln!(self.data, "{result}"));
+        }
+    }
+
+    /// What is being done.
+    pub(crate) fn progress(&mut self, line: impl fmt::Display) {
+        ignore_closed(writeln!(self.talk, "{line}"));
+    }
+
+    /// What is being done, for those who asked for more.
+    pub(crate) fn detail(&mut self, line: impl fmt::Display) {
+        if self.verbose {
+            ignore_closed(writeln!(self.talk, "{line}"));
+        }
+    }
+
+    pub(crate) fn warning(&mut self, warning: &Warning) {
+        ignore_closed(writeln!(self.talk, "warning[{}]: {}", warning.code, warning.message));
+    }
+
+    /// The end of a command that could not be carried out.
+    pub(crate) fn error(&mut self, command: &str, error: &Error) {
+        ignore_closed(writeln!(self.talk, "{error}"));
+        self.json(
+            command,
+            json!({ "error": {
+                "code": error.code,
+                "message": error.message,
+                "causes": error.causes,
+                "hints": error.hints,
+            }}),
+        );
+    }
+}
+
+impl Warning {
+    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        json!({ "code": self.code, "message": self.message })
+    }
+}
+
+/// A reader that went away (`| head`) has what it wanted; there is nobody left to tell about anything else.
+fn ignore_closed(written: io::Result<()>) {
+    drop(written);
+}

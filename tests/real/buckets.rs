@@ -1,0 +1,130 @@
+//! SeaweedFS as S3, and a stand-in for Google Cloud Storage.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::{Client, StatusCode};
+use serde_json::json;
+
+use crate::check::{Checked, check, until};
+use crate::pki::Pki;
+use crate::process::Process;
+
+pub(crate) const ACCESS_KEY: &str = "LABPUBLISHER";
+pub(crate) const SECRET_KEY: &str = "only-for-this-world";
+pub(crate) const S3_HOST: &str = "s3.lab.test";
+pub(crate) const S3_ADDRESS: &str = "10.99.0.4";
+pub(crate) const GCS_HOST: &str = "storage.googleapis.com";
+pub(crate) const GCS_ADDRESS: &str = "127.0.0.4";
+
+const READY: Duration = Duration::from_secs(60);
+/// SeaweedFS keeps its objects as files, which its own file API on loopback reads and writes.
+const FILER: &str = "http://127.0.0.1:8888/buckets";
+
+/// S3 at <https://s3.lab.test>, path style, with one identity that may do everything.
+pub(crate) struct S3 {
+    process: Process,
+}
+
+impl S3 {
+    pub(crate) fn start(weed: &Path, folder: &Path, pki: &Pki) -> Checked<Self> {
+        let data = folder.join("seaweedfs");
+        fs::create_dir_all(&data)?;
+        let identities = json!({"identities": [{
+            "name": "publisher",
+            "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
+            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+        }]});
+        let config = folder.join("s3.json");
+        fs::write(&config, identities.to_string())?;
+        let serving = pki.serving("s3", &[S3_HOST])?;
+        let process = Process::start(
+            "seaweedfs",
+            weed,
+            [
+                "server".to_owned(),
+                format!("-dir={}", data.display()),
+                "-ip=127.0.0.1".to_owned(),
+                "-ip.bind=127.0.0.1".to_owned(),
+                "-master.telemetry=false".to_owned(),
+                "-master.volumeSizeLimitMB=64".to_owned(),
+                "-filer".to_owned(),
+                "-s3".to_owned(),
+                format!("-s3.ip.bind={S3_ADDRESS}"),
+                "-s3.port=443".to_owned(),
+                "-s3.port.iceberg=0".to_owned(),
+                "-s3.port.lance=0".to_owned(),
+                format!("-s3.cert.file={}", serving.certificate.display()),
+                format!("-s3.key.file={}", serving.key.display()),
+                format!("-s3.config={}", config.display()),
+            ],
+            folder,
+        )?;
+        Ok(Self { process })
+    }
+
+    pub(crate) async fn ready(&mut self, stranger: &Client) -> Checked {
+        let process = &mut self.process;
+        until(S3_HOST, READY, async || {
+            process.running()?;
+            // 403 to a stranger: it is there, and it asks who one is.
+            let answer = stranger.get(format!("https://{S3_HOST}/")).send().await?;
+            check!(answer.status() == StatusCode::FORBIDDEN, "status {}", answer.status());
+            Ok(())
+        })
+        .await
+    }
+
+    /// Puts an object into a bucket behind the back of S3.
+    pub(crate) async fn put(&self, stranger: &Client, path: &str, body: &'static str) -> Checked {
+        let answer = stranger.put(format!("{FILER}/{path}")).body(body).send().await?;
+        check!(answer.status().is_success(), "PUT {path} at the filer: {}", answer.status());
+        Ok(())
+    }
+}
+
+/// Google Cloud Storage's JSON API and public URLs; no IAM, everything is public.
+pub(crate) struct Gcs {
+    process: Process,
+}
+
+impl Gcs {
+    pub(crate) fn start(program: &Path, folder: &Path, pki: &Pki) -> Checked<Self> {
+        let serving = pki.serving("gcs", &[GCS_HOST])?;
+        let process = Process::start(
+            "fake-gcs-server",
+            program,
+            [
+                "-scheme=https".to_owned(),
+                format!("-host={GCS_ADDRESS}"),
+                "-port=443".to_owned(),
+                "-backend=memory".to_owned(),
+                format!("-public-host={GCS_HOST}"),
+                format!("-cert-location={}", serving.certificate.display()),
+                format!("-private-key-location={}", serving.key.display()),
+            ],
+            folder,
+        )?;
+        Ok(Self { process })
+    }
+
+    pub(crate) async fn ready(&mut self, stranger: &Client) -> Checked {
+        let process = &mut self.process;
+        until(GCS_HOST, READY, async || {
+            process.running()?;
+            let answer = stranger.get(format!("https://{GCS_HOST}/storage/v1/b?project=lab")).send().await?;
+            check!(answer.status().is_success(), "status {}", answer.status());
+            Ok(())
+        })
+        .await
+    }
+
+    /// Makes a bucket; it is there already when a story runs a second time.
+    pub(crate) async fn create(&self, stranger: &Client, bucket: &str) -> Checked {
+        let url = format!("https://{GCS_HOST}/storage/v1/b?project=lab");
+        let status = stranger.post(url).json(&json!({"name": bucket})).send().await?.status();
+        check!(status.is_success() || status == StatusCode::CONFLICT, "creating {bucket}: {status}");
+        Ok(())
+    }
+}

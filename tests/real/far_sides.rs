@@ -1,0 +1,83 @@
+//! Which programs of other people are at hand, and why the others are not.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A program that a story cannot do without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FarSide {
+    FakeGcs,
+    Keyless,
+    Kubernetes,
+    OpenBao,
+    SeaweedFs,
+}
+
+impl FarSide {
+    /// The folder's name in the cache that `far-sides` fills.
+    fn name(self) -> &'static str {
+        match self {
+            Self::FakeGcs => "fake-gcs-server",
+            Self::Keyless => "keyless",
+            Self::Kubernetes => "kubernetes",
+            Self::OpenBao => "openbao",
+            Self::SeaweedFs => "seaweedfs",
+        }
+    }
+
+    fn programs(self) -> &'static [&'static str] {
+        match self {
+            Self::FakeGcs => &["fake-gcs-server"],
+            Self::Keyless => &[],
+            Self::Kubernetes => &["kube-apiserver", "etcd", "kubectl"],
+            Self::OpenBao => &["bao"],
+            Self::SeaweedFs => &["weed"],
+        }
+    }
+}
+
+pub(crate) struct FarSides {
+    cache: PathBuf,
+    kubebuilder_assets: Option<PathBuf>,
+    /// The binary under test.
+    keyless: Option<PathBuf>,
+}
+
+impl FarSides {
+    /// From the environment that the script `run` sets.
+    pub(crate) fn from_environment() -> Option<Self> {
+        let path = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        Some(Self {
+            cache: path("KEYLESS_REAL_FAR_SIDES")?,
+            kubebuilder_assets: path("KUBEBUILDER_ASSETS"),
+            keyless: path("KEYLESS_REAL_BINARY"),
+        })
+    }
+
+    /// The folder of its programs (of `keyless`: the program), or why there is none.
+    pub(crate) fn locate(&self, far_side: FarSide) -> Result<PathBuf, String> {
+        if far_side == FarSide::Keyless {
+            return self.keyless.clone().ok_or_else(|| "keyless: it was not built".to_owned());
+        }
+        let name = far_side.name();
+        let folder = match (&self.kubebuilder_assets, far_side) {
+            (Some(assets), FarSide::Kubernetes) => assets.clone(),
+            _ => self.cache.join(name),
+        };
+        let absent: Vec<&str> =
+            far_side.programs().iter().copied().filter(|program| !folder.join(program).exists()).collect();
+        if absent.is_empty() {
+            return Ok(folder);
+        }
+        let reason = fs::read_to_string(self.cache.join(format!("{name}.missing")))
+            .unwrap_or_else(|_| format!("{} lacks {}", folder.display(), absent.join(", ")));
+        Err(format!("{name}: {}", reason.trim()))
+    }
+
+    /// The one program of a far side that has only one.
+    pub(crate) fn program(&self, far_side: FarSide) -> Result<PathBuf, String> {
+        let folder = self.locate(far_side)?;
+        Ok(far_side.programs().first().map_or(folder.clone(), |program| Path::join(&folder, program)))
+    }
+}

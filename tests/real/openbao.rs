@@ -1,0 +1,107 @@
+//! OpenBao as a stranger: it knows the issuer's URL and nothing else of the cluster.
+
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+
+use crate::check::{Checked, check, until};
+use crate::process::Process;
+
+pub(crate) const ADDRESS: &str = "127.0.0.5:8200";
+pub(crate) const ROOT_TOKEN: &str = "root-of-this-world";
+const ROLE: &str = "app";
+/// What a token for it must be minted for.
+pub(crate) const AUDIENCE: &str = "openbao";
+
+pub(crate) struct OpenBao {
+    process: Process,
+}
+
+impl OpenBao {
+    pub(crate) fn start(bao: &Path, folder: &Path) -> Checked<Self> {
+        let process = Process::start(
+            "openbao",
+            bao,
+            [
+                "server".to_owned(),
+                "-dev".to_owned(),
+                "-dev-no-store-token".to_owned(),
+                format!("-dev-root-token-id={ROOT_TOKEN}"),
+                format!("-dev-listen-address={ADDRESS}"),
+            ],
+            folder,
+        )?;
+        Ok(Self { process })
+    }
+
+    pub(crate) async fn ready(&mut self, client: &Client) -> Checked {
+        let process = &mut self.process;
+        until("OpenBao", Duration::from_secs(60), async || {
+            process.running()?;
+            let answer = client.get(format!("http://{ADDRESS}/v1/sys/health")).send().await?;
+            check!(answer.status().is_success(), "status {}", answer.status());
+            Ok(())
+        })
+        .await
+    }
+
+    /// Trusts the issuer, by what is public, and lets `subject` in. It reads the documents at once.
+    pub(crate) async fn trust(&self, client: &Client, issuer: &str, ca: &str, subject: &str) -> Checked {
+        // Written anew each time: OpenBao keeps what it once read for as long as the mount lives.
+        if let Err(error) = self.call(client, Method::DELETE, "sys/auth/jwt", &json!({})).await? {
+            check!(false, "OpenBao kept an earlier mount: {error}");
+        }
+        let steps = [
+            ("sys/auth/jwt", json!({"type": "jwt"})),
+            (
+                "auth/jwt/config",
+                json!({
+                    "oidc_discovery_url": issuer,
+                    "oidc_discovery_ca_pem": ca,
+                    // Not implied by the discovery URL.
+                    "bound_issuer": issuer,
+                }),
+            ),
+            (
+                &format!("auth/jwt/role/{ROLE}"),
+                json!({
+                    "role_type": "jwt",
+                    "bound_audiences": [AUDIENCE],
+                    "bound_subject": subject,
+                    "user_claim": "sub",
+                    "token_ttl": "60s",
+                }),
+            ),
+        ];
+        for (path, body) in steps {
+            if let Err(error) = self.call(client, Method::POST, path, &body).await? {
+                check!(false, "OpenBao refused {path}: {error}");
+            }
+        }
+        Ok(())
+    }
+
+    /// Logs in with a token; `Err` holds OpenBao's words.
+    pub(crate) async fn login(&self, client: &Client, token: &str) -> Checked<Result<(), String>> {
+        let body = json!({"role": ROLE, "jwt": token});
+        let answer = self.call(client, Method::POST, "auth/jwt/login", &body).await?;
+        Ok(answer.map(|_| ()))
+    }
+
+    async fn call(
+        &self,
+        client: &Client,
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> Checked<Result<String, String>> {
+        let url = format!("http://{ADDRESS}/v1/{path}");
+        let answer =
+            client.request(method, url).header("X-Vault-Token", ROOT_TOKEN).json(body).send().await?;
+        let status = answer.status();
+        let text = answer.text().await?;
+        Ok(if status.is_success() { Ok(text) } else { Err(format!("{status}: {}", text.trim())) })
+    }
+}

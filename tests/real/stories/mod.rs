@@ -1,0 +1,64 @@
+//! The stories. A new one is one file and one line here.
+
+mod gcs;
+mod publish_from_ha;
+mod rbac;
+mod second_key;
+mod static_root;
+mod strangers_accept;
+
+use std::pin::Pin;
+
+use crate::check::Checked;
+use crate::far_sides::FarSide::{self, FakeGcs, Keyless, Kubernetes, OpenBao, SeaweedFs};
+use crate::world::World;
+
+type Play = for<'a> fn(&'a mut World) -> Pin<Box<dyn Future<Output = Checked> + 'a>>;
+
+pub(crate) struct Story {
+    pub(crate) name: &'static str,
+    /// What holds when it passes.
+    pub(crate) tells: &'static str,
+    pub(crate) needs: &'static [FarSide],
+    pub(crate) play: Play,
+}
+
+/// In the order in which they run: the first finds an empty bucket.
+pub(crate) const STORIES: &[Story] = &[
+    Story {
+        name: "publish-from-ha",
+        tells: "two API servers' keys reach S3; only the two documents are public; again changes nothing",
+        needs: &[Keyless, Kubernetes, SeaweedFs],
+        play: |world| Box::pin(publish_from_ha::play(world)),
+    },
+    Story {
+        name: "strangers-accept",
+        tells: "OpenBao and another API server accept a token by the public documents only",
+        needs: &[Keyless, Kubernetes, SeaweedFs, OpenBao],
+        play: |world| Box::pin(strangers_accept::play(world)),
+    },
+    Story {
+        name: "second-key",
+        tells: "a key that only one API server has is published, and its tokens are accepted",
+        needs: &[Keyless, Kubernetes, SeaweedFs, OpenBao],
+        play: |world| Box::pin(second_key::play(world)),
+    },
+    Story {
+        name: "gcs",
+        tells: "objects reach Google Cloud Storage with conditions, and are read back",
+        needs: &[Keyless, Kubernetes, FakeGcs],
+        play: |world| Box::pin(gcs::play(world)),
+    },
+    Story {
+        name: "rbac",
+        tells: "the API server takes deploy/; its rights suffice, and none of them can be left out",
+        needs: &[Keyless, Kubernetes, SeaweedFs],
+        play: |world| Box::pin(rbac::play(world)),
+    },
+    Story {
+        name: "static-root",
+        tells: "the release binary publishes from a root folder that holds nothing else",
+        needs: &[Keyless, Kubernetes, SeaweedFs],
+        play: |world| Box::pin(static_root::play(world)),
+    },
+];

@@ -1,0 +1,176 @@
+//! The manifests of `deploy/base` on a real API server, and their rights one by one.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::call::Ran;
+use crate::check::{Checked, Failure, While, check, until};
+use crate::kubernetes::{Login, write_kubeconfig};
+use crate::world::World;
+
+const BASE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/base");
+const NAMESPACE: &str = "keyless-system";
+/// Lets every ServiceAccount of an ordinary cluster read the issuer URLs. What `deploy/` grants must
+/// do without it: an administrator may have taken it away.
+const DEFAULT_BINDING: &str = "system:service-account-issuer-discovery";
+
+pub(crate) async fn play(world: &mut World) -> Checked {
+    let world = &*world;
+    check!(Path::new(BASE).join("kustomization.yaml").exists(), "deploy/base/kustomization.yaml is absent");
+    world.published().await?;
+
+    let items = apply(world).await?;
+    let accounts: Vec<&Value> = items.iter().filter(|item| item["kind"] == "ServiceAccount").collect();
+    let [account] = accounts[..] else {
+        return Err(Failure(format!("deploy/base has {} ServiceAccounts, not one", accounts.len())));
+    };
+    let account = text(&account["metadata"]["name"]);
+    let binding = ["delete", "clusterrolebinding", DEFAULT_BINDING, "--ignore-not-found"];
+    world.kubectl(&binding)?.run().await?.exits(0)?;
+
+    let roles: Vec<&Value> =
+        items.iter().filter(|item| item["kind"] == "Role" || item["kind"] == "ClusterRole").collect();
+    check!(!roles.is_empty(), "deploy/base has neither a Role nor a ClusterRole");
+    let namespace_of = |role: &Value| text(&role["metadata"]["namespace"]);
+    for role in &roles {
+        for right in rights(role) {
+            allowed(world, &account, &right, &namespace_of(role), true).await?;
+        }
+    }
+    publish(world, &account).await?.exits(0).during("with the rights of deploy/base")?;
+
+    for role in roles {
+        let rights = rights(role);
+        for missing in 0..rights.len() {
+            let mut fewer = rights.clone();
+            let taken = fewer.remove(missing);
+            let name = target(&taken);
+            let doing = format!("without the right to {} {name}", text(&taken["verbs"][0]));
+            replace(world, role, &fewer).await?;
+            allowed(world, &account, &taken, &namespace_of(role), false).await.during(&doing)?;
+            publish(world, &account).await?.exits(3).and_then(|ran| ran.says(&name)).during(&doing)?;
+            replace(world, role, &rights).await?;
+            allowed(world, &account, &taken, &namespace_of(role), true).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Has the API server judge every manifest, applies them, and returns them as it holds them.
+async fn apply(world: &World) -> Checked<Vec<Value>> {
+    let namespace = world.folder.join("namespace.json");
+    let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {
+        "name": NAMESPACE,
+        // The API server warns of every pod that the strictest of its profiles would refuse.
+        "labels": {"pod-security.kubernetes.io/warn": "restricted"},
+    }});
+    fs::write(&namespace, object.to_string())?;
+    world.kubectl(&["apply", "-f", &namespace.display().to_string()])?.run().await?.exits(0)?;
+
+    let manifests = world.folder.join("manifests.yaml");
+    let rendered = world.kubectl(&["kustomize", BASE])?.run().await?.exits(0)?;
+    fs::write(&manifests, &rendered.stdout)?;
+    let file = manifests.display().to_string();
+    let dry_run = ["apply", "--dry-run=server", "--validate=strict", "-f", &file];
+    let judged = world.kubectl(&dry_run)?.run().await?.exits(0)?;
+    check!(!judged.stderr.contains("Warning"), "the API server warns of deploy/base\n{judged}");
+
+    world.kubectl(&["apply", "-f", &file])?.run().await?.exits(0)?;
+    let held = world.kubectl(&["get", "-f", &file, "-o", "json"])?.run().await?.exits(0)?;
+    let held: Value = serde_json::from_str(&held.stdout)?;
+    Ok(held["items"].as_array().cloned().unwrap_or_default())
+}
+
+/// `keyless publish` with the rights of the CronJob's ServiceAccount and no other.
+async fn publish(world: &World, account: &str) -> Checked<Ran> {
+    let account = format!("{NAMESPACE}/{account}");
+    let server = &world.servers()?[0];
+    let token = server.token(&account, &[]).await?;
+    let kubeconfig = world.folder.join("kubeconfig-of-the-cronjob");
+    write_kubeconfig(&kubeconfig, &server.url(""), &world.pki, Login::Token(&token))?;
+    world.publish(&["--service-account", &account])?.with("KUBECONFIG", kubeconfig).run().await
+}
+
+/// A role's rules as one rule for each single right: one verb on one URL or resource.
+fn rights(role: &Value) -> Vec<Value> {
+    let mut rights = Vec::new();
+    for rule in list(&role["rules"]) {
+        for field in ["nonResourceURLs", "resources"] {
+            for target in list(&rule[field]) {
+                for verb in list(&rule["verbs"]) {
+                    let mut right = rule.clone();
+                    right[field] = json!([target]);
+                    right["verbs"] = json!([verb]);
+                    rights.push(right);
+                }
+            }
+        }
+    }
+    rights
+}
+
+/// What a right is about, as an error must name it.
+fn target(right: &Value) -> String {
+    let url = text(&right["nonResourceURLs"][0]);
+    if url.is_empty() { text(&right["resources"][0]) } else { url }
+}
+
+async fn replace(world: &World, role: &Value, rules: &[Value]) -> Checked {
+    let metadata = &role["metadata"];
+    let object = json!({
+        "apiVersion": role["apiVersion"],
+        "kind": role["kind"],
+        "metadata": {"name": metadata["name"], "namespace": metadata["namespace"]},
+        "rules": rules,
+    });
+    let file = world.folder.join("role.json");
+    fs::write(&file, object.to_string())?;
+    world.kubectl(&["replace", "-f", &file.display().to_string()])?.run().await?.exits(0)?;
+    Ok(())
+}
+
+/// Waits until every API server has heard whether the account has this right.
+async fn allowed(world: &World, account: &str, right: &Value, namespace: &str, yes: bool) -> Checked {
+    let user = format!("system:serviceaccount:{NAMESPACE}:{account}");
+    let groups = ["system:serviceaccounts", "system:serviceaccounts:keyless-system", "system:authenticated"];
+    let mut spec = json!({"user": user, "groups": groups});
+    let verb = &right["verbs"][0];
+    if let Some(url) = right["nonResourceURLs"][0].as_str() {
+        spec["nonResourceAttributes"] = json!({"path": url, "verb": verb});
+    } else {
+        let resource = text(&right["resources"][0]);
+        let (resource, subresource) = resource.split_once('/').unwrap_or((&resource, ""));
+        spec["resourceAttributes"] = json!({
+            "group": right["apiGroups"][0],
+            "resource": resource,
+            "subresource": subresource,
+            "name": right["resourceNames"][0],
+            "namespace": namespace,
+            "verb": verb,
+        });
+    }
+    let review = json!({
+        "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec,
+    });
+    let path = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
+    let what = format!("{user} to {} {}", if yes { "have" } else { "lack" }, target(right));
+    until(what, Duration::from_secs(20), async || {
+        for server in world.servers()? {
+            let answer = server.post(path, &review).await?;
+            check!(answer["status"]["allowed"] == yes, "{}: {}", server.settings.name, answer["status"]);
+        }
+        Ok(())
+    })
+    .await
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}

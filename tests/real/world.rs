@@ -1,0 +1,330 @@
+//! The world that the stories play in: every server of it, and how a story reaches them.
+//!
+//! ```text
+//! 10.99.0.1:6443  API server `server-1` ┐ one cluster, one etcd, each with key files of its own
+//! 10.99.0.2:6443  API server `server-2` ┘
+//! 10.99.0.3:6443  API server `stranger`: another cluster, trusts the public issuer
+//! 10.99.0.4:443   s3.lab.test             SeaweedFS
+//! 127.0.0.4:443   storage.googleapis.com  fake-gcs-server
+//! 127.0.0.5:8200  OpenBao
+//! ```
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client, ClientBuilder};
+use serde_json::{Value, json};
+
+use crate::buckets::{ACCESS_KEY, Gcs, S3, S3_HOST, SECRET_KEY};
+use crate::call::{Call, Ran};
+use crate::check::{Checked, Failure, While, check, until};
+use crate::far_sides::{FarSide, FarSides};
+use crate::kubernetes::{ApiServer, Login, Settings, admin_client, start_etcd, write_kubeconfig};
+use crate::openbao::OpenBao;
+use crate::pki::{Algorithm, Pki};
+use crate::process::{Process, tail};
+
+pub(crate) const BUCKET: &str = "lab-issuer";
+/// The cluster's place in the bucket.
+pub(crate) const PREFIX: &str = "cluster-a";
+/// What the cluster's tokens say in `iss`: the bucket's public URL.
+pub(crate) const ISSUER: &str = "https://s3.lab.test/lab-issuer/cluster-a";
+/// The ServiceAccount whose tokens the strangers see.
+pub(crate) const ACCOUNT: &str = "default/default";
+pub(crate) const SUBJECT: &str = "system:serviceaccount:default:default";
+/// What a token for the API server `stranger` must be minted for.
+pub(crate) const STRANGER_AUDIENCE: &str = "stranger";
+/// What the API server `stranger` puts before a subject that it read in a published token.
+pub(crate) const STRANGER_PREFIX: &str = "published:";
+
+pub(crate) struct World {
+    /// Everything that is written lies in here, and is gone with the world.
+    pub(crate) folder: PathBuf,
+    pub(crate) pki: Pki,
+    /// Asks without any credential, trusts the world's CA only, follows no redirect.
+    pub(crate) anyone: Client,
+    far_sides: FarSides,
+    admin: Client,
+    cluster: Option<Cluster>,
+    stranger: Option<ApiServer>,
+    s3: Option<S3>,
+    gcs: Option<Gcs>,
+    openbao: Option<OpenBao>,
+}
+
+struct Cluster {
+    servers: [ApiServer; 2],
+    _etcd: Process,
+}
+
+impl World {
+    /// Starts what `needed` names, all at the same time, and waits until all of it answers.
+    pub(crate) async fn start(folder: PathBuf, far_sides: FarSides, needed: &[FarSide]) -> Checked<Self> {
+        let pki = Pki::new(&folder.join("pki"))?;
+        let administrator = pki.administrator()?;
+        let admin = admin_client(&pki, &administrator)?;
+        let mut world = Self {
+            anyone: client(&pki.ca_pem, Ok)?,
+            folder,
+            pki,
+            far_sides,
+            admin,
+            cluster: None,
+            stranger: None,
+            s3: None,
+            gcs: None,
+            openbao: None,
+        };
+        if needed.contains(&FarSide::Kubernetes) {
+            world.cluster = Some(world.start_cluster().await?);
+        }
+        let program = |far_side| world.far_sides.program(far_side).map_err(Failure);
+        if needed.contains(&FarSide::SeaweedFs) {
+            world.s3 = Some(S3::start(&program(FarSide::SeaweedFs)?, &world.folder, &world.pki)?);
+        }
+        if needed.contains(&FarSide::FakeGcs) {
+            world.gcs = Some(Gcs::start(&program(FarSide::FakeGcs)?, &world.folder, &world.pki)?);
+        }
+        if needed.contains(&FarSide::OpenBao) {
+            world.openbao = Some(OpenBao::start(&program(FarSide::OpenBao)?, &world.folder)?);
+        }
+
+        if let Some(s3) = &mut world.s3 {
+            s3.ready(&world.anyone).await?;
+        }
+        if let Some(gcs) = &mut world.gcs {
+            gcs.ready(&world.anyone).await?;
+        }
+        if let Some(openbao) = &mut world.openbao {
+            openbao.ready(&world.anyone).await?;
+        }
+        if let Some(cluster) = &mut world.cluster {
+            for server in &mut cluster.servers {
+                server.ready().await?;
+            }
+            world.settle_cluster().await?;
+            let login = Login::Certificate(&administrator);
+            write_kubeconfig(&world.kubeconfig(), &world.servers()?[0].url(""), &world.pki, login)?;
+        }
+        Ok(world)
+    }
+
+    async fn start_cluster(&self) -> Checked<Cluster> {
+        let programs = self.far_sides.locate(FarSide::Kubernetes).map_err(Failure)?;
+        let etcd = start_etcd(&programs, &self.folder).await?;
+        let key = self.pki.signing_key("first", Algorithm::Rs256)?;
+        let server = |name, address| {
+            let settings = Settings {
+                name,
+                address,
+                etcd_prefix: "/cluster",
+                issuer: ISSUER,
+                keys: vec![key.clone()],
+                signing_key: key.clone(),
+                authentication: None,
+            };
+            ApiServer::start(settings, &programs, &self.folder, &self.pki, &self.admin)
+        };
+        let servers = [server("server-1", "10.99.0.1")?, server("server-2", "10.99.0.2")?];
+        Ok(Cluster { servers, _etcd: etcd })
+    }
+
+    /// Waits for what a whole cluster has, and does what its controller-manager would do.
+    async fn settle_cluster(&self) -> Checked {
+        let [first, second] = self.servers()?;
+        let slice = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes";
+        until("both API servers in EndpointSlice default/kubernetes", Duration::from_secs(60), async || {
+            let listed = first.get(slice).await?["endpoints"].to_string();
+            let both = [first, second].iter().all(|server| listed.contains(server.settings.address));
+            check!(both, "{listed}");
+            Ok(())
+        })
+        .await?;
+        let account = json!({
+            "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"},
+        });
+        first.post("/api/v1/namespaces/default/serviceaccounts", &account).await?;
+        Ok(())
+    }
+
+    pub(crate) fn servers(&self) -> Checked<&[ApiServer; 2]> {
+        let cluster = self.cluster.as_ref().ok_or_else(|| not_started("the cluster"))?;
+        Ok(&cluster.servers)
+    }
+
+    pub(crate) fn server_mut(&mut self, index: usize) -> Checked<&mut ApiServer> {
+        let cluster = self.cluster.as_mut().ok_or_else(|| not_started("the cluster"))?;
+        Ok(&mut cluster.servers[index])
+    }
+
+    pub(crate) fn s3(&self) -> Checked<&S3> {
+        self.s3.as_ref().ok_or_else(|| not_started("SeaweedFS"))
+    }
+
+    pub(crate) fn gcs(&self) -> Checked<&Gcs> {
+        self.gcs.as_ref().ok_or_else(|| not_started("fake-gcs-server"))
+    }
+
+    pub(crate) fn openbao(&self) -> Checked<&OpenBao> {
+        self.openbao.as_ref().ok_or_else(|| not_started("OpenBao"))
+    }
+
+    /// Starts the API server of another cluster that trusts the public issuer, or starts it afresh:
+    /// a new process has read nothing yet, as if the cache time of what it had read were over.
+    pub(crate) async fn start_stranger(&mut self) -> Checked {
+        let stranger = match self.stranger.take() {
+            Some(mut running) => {
+                running.restart(|_| ()).await?;
+                running
+            }
+            None => {
+                let programs = self.far_sides.locate(FarSide::Kubernetes).map_err(Failure)?;
+                let key = self.pki.signing_key("stranger", Algorithm::Rs256)?;
+                let settings = Settings {
+                    name: "stranger",
+                    address: "10.99.0.3",
+                    etcd_prefix: "/stranger",
+                    issuer: "https://stranger.lab.test",
+                    keys: vec![key.clone()],
+                    signing_key: key,
+                    authentication: Some(self.write_authentication()?),
+                };
+                let mut started =
+                    ApiServer::start(settings, &programs, &self.folder, &self.pki, &self.admin)?;
+                started.ready().await?;
+                started
+            }
+        };
+        self.stranger = Some(stranger);
+        Ok(())
+    }
+
+    pub(crate) fn stranger(&self) -> Checked<&ApiServer> {
+        self.stranger.as_ref().ok_or_else(|| not_started("the other cluster"))
+    }
+
+    fn write_authentication(&self) -> Checked<PathBuf> {
+        let file = self.folder.join("authentication.json");
+        let configuration = json!({
+            "apiVersion": "apiserver.config.k8s.io/v1",
+            "kind": "AuthenticationConfiguration",
+            "jwt": [{
+                "issuer": {
+                    "url": ISSUER,
+                    "audiences": [STRANGER_AUDIENCE],
+                    "certificateAuthority": self.pki.ca_pem,
+                },
+                "claimMappings": {"username": {"claim": "sub", "prefix": STRANGER_PREFIX}},
+            }],
+        });
+        fs::write(&file, configuration.to_string())?;
+        Ok(file)
+    }
+
+    /// The administrator's kubeconfig, for the first API server.
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
+        self.folder.join("kubeconfig")
+    }
+
+    pub(crate) fn ca_file(&self) -> PathBuf {
+        self.pki.ca_file()
+    }
+
+    pub(crate) fn keyless_program(&self) -> Checked<PathBuf> {
+        self.far_sides.locate(FarSide::Keyless).map_err(Failure)
+    }
+
+    /// `keyless COMMAND …`, as the administrator and as the owner of the S3 bucket.
+    pub(crate) fn keyless(&self, arguments: &[&str]) -> Checked<Call> {
+        let mut call = Call::new(&self.keyless_program()?, arguments).with("HOME", &self.folder);
+        for (name, value) in self.credentials() {
+            call = call.with(name, value);
+        }
+        Ok(call.with("KUBECONFIG", self.kubeconfig()))
+    }
+
+    /// `keyless publish` of the cluster into its S3 bucket.
+    pub(crate) fn publish(&self, more: &[&str]) -> Checked<Call> {
+        let ca_file = self.ca_file().display().to_string();
+        let mut arguments = vec!["publish"];
+        arguments.extend(S3_FLAGS);
+        arguments.extend(["--ca-file", &ca_file]);
+        arguments.extend(more);
+        self.keyless(&arguments)
+    }
+
+    /// Brings the documents up to date for a story that is about something else.
+    pub(crate) async fn published(&self) -> Checked<Ran> {
+        self.publish(&["--create"])?.run().await?.exits(0)
+    }
+
+    /// What a user of SeaweedFS has in the environment.
+    pub(crate) fn credentials(&self) -> [(&'static str, String); 3] {
+        [
+            ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
+            ("AWS_REGION", "us-east-1".to_owned()),
+        ]
+    }
+
+    /// The real `kubectl`, as administrator.
+    pub(crate) fn kubectl(&self, arguments: &[&str]) -> Checked<Call> {
+        let programs = self.far_sides.locate(FarSide::Kubernetes).map_err(Failure)?;
+        Ok(Call::new(&programs.join("kubectl"), arguments)
+            .with("HOME", &self.folder)
+            .with("KUBECONFIG", self.kubeconfig()))
+    }
+
+    /// A JSON document as anyone on the internet gets it.
+    pub(crate) async fn public(&self, url: &str) -> Checked<Value> {
+        let answer = self.anyone.get(url).send().await.during(url)?;
+        check!(answer.status().is_success(), "GET {url} without credentials: {}", answer.status());
+        answer.json().await.during(url)
+    }
+}
+
+/// The end of every server's log, for a person who has to find out why.
+pub(crate) fn logs(world: &Path) -> String {
+    let mut logs: Vec<PathBuf> = fs::read_dir(world)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
+        .collect();
+    logs.sort();
+    logs.iter().map(|log| format!("  {}\n{}", name(log), tail(log, 8))).collect()
+}
+
+/// The flags that name the cluster's bucket.
+pub(crate) const S3_FLAGS: [&str; 4] =
+    ["--bucket", "s3://lab-issuer/cluster-a", "--endpoint", "https://s3.lab.test"];
+
+/// An HTTP client that trusts `ca` only.
+pub(crate) fn client(
+    ca: &str,
+    change: impl FnOnce(ClientBuilder) -> Checked<ClientBuilder>,
+) -> Checked<Client> {
+    let builder = Client::builder()
+        .tls_certs_only([Certificate::from_pem(ca.as_bytes())?])
+        .no_proxy()
+        .redirect(Policy::none())
+        .timeout(Duration::from_secs(20));
+    Ok(change(builder)?.build()?)
+}
+
+/// The names of this world that a hosts file must know.
+pub(crate) fn hosts() -> [(&'static str, &'static str); 2] {
+    use crate::buckets::{GCS_ADDRESS, GCS_HOST, S3_ADDRESS};
+    [(S3_ADDRESS, S3_HOST), (GCS_ADDRESS, GCS_HOST)]
+}
+
+fn not_started(what: &str) -> Failure {
+    Failure(format!("{what} was not started: the story does not say that it needs it"))
+}
+
+fn name(log: &Path) -> String {
+    log.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
