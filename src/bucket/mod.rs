@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod contract;
 mod directory;
+mod gcs;
 mod s3;
 mod said;
 
@@ -142,9 +143,7 @@ pub(crate) async fn connect(settings: &Settings, http: &Http) -> Result<Box<dyn 
             Box::new(directory::Directory::new(root.clone(), settings.public_url.clone()))
         }
         Kind::S3(name) => Box::new(s3::S3::connect(settings, name, http).await?),
-        Kind::Gcs(_) => {
-            return Err(Error::failed("bucket-kind", "no such kind of bucket yet"));
-        }
+        Kind::Gcs(name) => Box::new(gcs::Gcs::connect(settings, name, http)?),
     })
 }
 

@@ -14,10 +14,7 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::body::SdkBody;
 use http_body_util::BodyExt;
 
-use crate::{
-    error::Error,
-    http::{self, Http},
-};
+use crate::{error::Error, http::Http};
 
 /// Hands every request of an SDK to [`Http`].
 #[derive(Clone, Debug)]
@@ -69,15 +66,13 @@ async fn exchange(http: &Http, request: HttpRequest) -> Result<HttpResponse, Con
     let body = body.collect().await.map_err(ConnectorError::user)?.to_bytes();
     let request = ::http::Request::from_parts(head, body);
     let request = reqwest::Request::try_from(request).map_err(|error| ConnectorError::user(error.into()))?;
-    let answer = http.client().execute(request).await;
-    let answer = answer.map_err(|error| failed(http::describe(&error, &place)))?;
-    let (status, headers) = (answer.status(), answer.headers().clone());
+    let request = reqwest::RequestBuilder::from_parts(http.client().clone(), request);
     // The whole answer, here: whatever cuts or delays a body then counts as this request's failure.
-    let body = http::read(answer, &place).await.map_err(failed)?;
+    let answer = http.send(request, &place).await.map_err(failed)?;
     let status =
-        StatusCode::try_from(status.as_u16()).map_err(|error| ConnectorError::other(error.into(), None))?;
-    let mut response = HttpResponse::new(status, SdkBody::from(body));
-    for (name, value) in &headers {
+        StatusCode::try_from(answer.status).map_err(|error| ConnectorError::other(error.into(), None))?;
+    let mut response = HttpResponse::new(status, SdkBody::from(answer.body));
+    for (name, value) in &answer.headers {
         // A header that is not text is of no use to the SDK, and no reason to fail.
         if let Ok(value) = value.to_str() {
             response.headers_mut().append(name.as_str().to_owned(), value.to_owned());
