@@ -49,7 +49,8 @@ pub(super) fn refused(outcome: Result<Condition, WriteError>) -> crate::error::E
 pub(super) async fn holds(bucket: &dyn Bucket, traits: Traits) {
     for prefix in ["", "prod/", "a.b/c-d/e_f/"] {
         one_object(bucket, &format!("{prefix}{JWKS_PATH}"), &jwks("{\"keys\":[1]}"), traits).await;
-        one_object(bucket, &format!("{prefix}{DISCOVERY_PATH}"), &discovery("{\"issuer\":\"a\"}"), traits).await;
+        one_object(bucket, &format!("{prefix}{DISCOVERY_PATH}"), &discovery("{\"issuer\":\"a\"}"), traits)
+            .await;
     }
     two_writers(bucket, traits).await;
     open_again(bucket).await;
@@ -99,10 +100,8 @@ async fn two_writers(bucket: &dyn Bucket, traits: Traits) {
     for round in 0..10 {
         let expected = Expected::of(read(bucket, &name).await.as_ref());
         let [mine, other] = ["mine", "other"].map(|writer| jwks(&format!("{writer} {round}")));
-        let (first, second) = futures::join!(
-            bucket.write(&name, &mine, &expected),
-            bucket.write(&name, &other, &expected),
-        );
+        let (first, second) =
+            futures::join!(bucket.write(&name, &mine, &expected), bucket.write(&name, &other, &expected),);
         let winner = match (first, second) {
             (Ok(_), Err(WriteError::Conflict(_))) => &mine.body,
             (Err(WriteError::Conflict(_)), Ok(_)) => &other.body,

@@ -244,9 +244,7 @@ fn replace(folder: &Path, path: &Path, body: &[u8]) -> Result<()> {
         let _ = fs::remove_file(&unfinished);
         describe(&error, "write", path)
     })?;
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(|error| describe(&error, "write", path))
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| describe(&error, "write", path))
 }
 
 /// Removes what killed writers left. Only under the lock: no other writer is at work then.
@@ -262,8 +260,7 @@ fn sweep(folder: &Path) {
 }
 
 fn describe(error: &io::Error, doing: &str, path: &Path) -> Error {
-    let failed =
-        |code| Error::failed(code, format!("cannot {doing} {}", path.display())).caused_by(error);
+    let failed = |code| Error::failed(code, format!("cannot {doing} {}", path.display())).caused_by(error);
     match error.kind() {
         ErrorKind::PermissionDenied => failed("bucket-forbidden")
             .hint("give the user that runs keyless the right to write in this folder"),
