@@ -61,8 +61,9 @@ async fn load(settings: &Settings) -> Result<(Config, bool)> {
     };
     if let Some(path) = &settings.kubeconfig {
         let place = path.display();
-        let kubeconfig =
-            Kubeconfig::read_from(path).map_err(|error| unusable(&error).at(format_args!("{place}")))?;
+        let kubeconfig = Kubeconfig::read_from(path).map_err(|error| {
+            unusable(&error).at(format_args!("{place}")).hint("--kubeconfig names a file as kubectl uses it")
+        })?;
         let config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| {
             unusable(&error)
                 .at(format_args!("{place}"))

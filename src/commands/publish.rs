@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{
     Exit, live,
     place::Place,
-    read_back::read_back,
+    read_back::{Look, Seen},
     stored::{StoredDocuments, write},
 };
 use crate::{
@@ -41,7 +41,6 @@ pub(crate) async fn run(
     let bucket = bucket::connect(bucket_settings, &http).await?;
     let bucket = bucket.as_ref();
     let place = Place::settle(settings, bucket.public_url().as_deref())?;
-    let site = Site { issuer: &place.issuer, kid_rule: settings.kid_rule };
 
     // Observe: everything is read and parsed before the first write, all at the same time.
     let files = live::from_files(settings)?;
@@ -72,10 +71,16 @@ pub(crate) async fn run(
         dry_run: args.dry_run,
     };
 
+    let mut look = Look {
+        http: &http,
+        site: Site { issuer: &place.issuer, kid_rule: settings.kid_rule },
+        just_opened: false,
+    };
     if args.create && !args.dry_run {
         let done = bucket.open(&[place.object(JWKS_PATH), place.object(DISCOVERY_PATH)]).await?;
         if !done.is_empty() {
             stored = StoredDocuments::read(bucket, &place, settings.kid_rule).await?;
+            look.just_opened = true;
         }
         done.iter().for_each(|line| report.progress(line));
     }
@@ -95,7 +100,18 @@ pub(crate) async fn run(
         if pending.is_empty() {
             let seen = seen.take().filter(|_| result.written.is_empty());
             report.detail("looking at the public documents without credentials");
-            result.warnings.extend(read_back(&http, &site, wanted, &keys, seen).await?);
+            match look.until_as_written(wanted, &keys, seen, report).await? {
+                Seen::Later(error) => {
+                    let before = stored;
+                    stored = StoredDocuments::read(bucket, &place, settings.kid_rule).await?;
+                    if stored.keys == before.keys {
+                        return Err(error);
+                    }
+                    continue;
+                }
+                Seen::Former(warning) => result.warnings.push(warning),
+                Seen::AsWritten => {}
+            }
             result.show(report);
             return Ok(Exit::Clean);
         }

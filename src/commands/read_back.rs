@@ -7,54 +7,70 @@ use crate::{
     http::Http,
     oidc::{DISCOVERY_PATH, Document, Issuer, KeySet},
     relying_party::{Fetched, Finding, Outcome, Site, fetch_both, judge_discovery, judge_jwks},
-    report::Warning,
+    report::{Report, Warning},
 };
 
-/// How long a change may take until strangers see it, before that is an error. Stores are quick; a web
-/// server or a new bucket's name may take some seconds.
-const PATIENCE: [Duration; 5] = [
-    Duration::from_millis(200),
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(4),
-];
+/// How long a change may take until strangers see it, before that is an error.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// The same after a bucket was opened: Google's and AWS's access rules take effect within a minute or two.
+const PATIENCE_AFTER_OPENING: Duration = Duration::from_secs(120);
 
-/// Reads both documents over their public URL until they are as written, or patience ends. `seen` is a first
-/// look that was taken already; `keys` is the set that was written.
-pub(super) async fn read_back(
-    http: &Http,
-    site: &Site<'_>,
-    wanted: [&Document; 2],
-    keys: &KeySet,
-    seen: Option<(Fetched, Fetched)>,
-) -> Result<Option<Warning>> {
-    let patient = seen.is_none();
-    let mut fetched = match seen {
-        Some(seen) => seen,
-        None => fetch_both(http, site.issuer).await,
-    };
-    for pause in PATIENCE {
-        let settled = if patient {
-            is_as_written(&fetched, wanted)
-        } else {
-            judge(site, wanted, keys, &fetched).is_ok()
-        };
-        if settled {
-            break;
-        }
-        tokio::time::sleep(pause).await;
-        fetched = fetch_both(http, site.issuer).await;
-    }
-    judge(site, wanted, keys, &fetched)
+/// What strangers get, compared with what was written.
+#[derive(Debug)]
+pub(super) enum Seen {
+    AsWritten,
+    /// A former document, from a cache: worth a warning.
+    Former(Warning),
+    /// A later one, if the bucket now holds more keys because somebody else published in between; otherwise
+    /// this error.
+    Later(Error),
 }
 
-/// Whether both answers carry exactly what was written.
-fn is_as_written(fetched: &(Fetched, Fetched), wanted: [&Document; 2]) -> bool {
-    wanted.into_iter().all(|document| {
-        let answer = &of(fetched, document).answer;
-        answer.as_ref().is_ok_and(|answer| answer.status == 200 && answer.body == document.body)
-    })
+/// How a document is looked at again.
+pub(super) struct Look<'a> {
+    pub(super) http: &'a Http,
+    pub(super) site: Site<'a>,
+    /// Whether the bucket was just made readable.
+    pub(super) just_opened: bool,
+}
+
+impl Look<'_> {
+    /// Reads both documents over their public URL until they are as written, or patience ends. `first` is a look
+    /// that was taken already, with nothing written since; `keys` is the set that was written.
+    pub(super) async fn until_as_written(
+        &self,
+        wanted: [&Document; 2],
+        keys: &KeySet,
+        first: Option<(Fetched, Fetched)>,
+        report: &mut Report<'_>,
+    ) -> Result<Seen> {
+        let just_written = first.is_none();
+        let patience = if self.just_opened { PATIENCE_AFTER_OPENING } else { PATIENCE };
+        let mut fetched = match first {
+            Some(first) => first,
+            None => fetch_both(self.http, self.site.issuer).await,
+        };
+        let (mut pause, mut waited) = (Duration::from_millis(200), Duration::ZERO);
+        loop {
+            let seen = judge(&self.site, wanted, keys, &fetched);
+            // A cache may show the former document for minutes: only just after writing is it worth a wait.
+            let settled = match &seen {
+                Ok(Seen::Former(_)) => !just_written,
+                Ok(_) => true,
+                Err(_) => false,
+            };
+            if settled || waited >= patience {
+                return seen;
+            }
+            if self.just_opened && waited.is_zero() {
+                report.progress("waiting until strangers may read the documents (a new access rule takes up to 2 minutes)");
+            }
+            tokio::time::sleep(pause).await;
+            waited += pause;
+            pause = (pause * 2).min(Duration::from_secs(5));
+            fetched = fetch_both(self.http, self.site.issuer).await;
+        }
+    }
 }
 
 fn of<'a>(fetched: &'a (Fetched, Fetched), document: &Document) -> &'a Fetched {
@@ -66,7 +82,7 @@ fn judge(
     wanted: [&Document; 2],
     keys: &KeySet,
     fetched: &(Fetched, Fetched),
-) -> Result<Option<Warning>> {
+) -> Result<Seen> {
     // The checks of a stranger: one failed check, and what was published is of no use.
     let (mut findings, discovery) = judge_discovery(site, &fetched.0);
     let mut public = None;
@@ -79,7 +95,7 @@ fn judge(
     if !failed.is_empty() {
         return Err(refused(site.issuer, &failed));
     }
-    let mut warning = None;
+    let mut result = Seen::AsWritten;
     for document in wanted {
         let fetched = of(fetched, document);
         let Ok(answer) = &fetched.answer else { continue };
@@ -90,7 +106,7 @@ fn judge(
         // as long as its header allowed.
         if public.as_ref().is_some_and(|public| keys.contains_all(public)) {
             let age = answer.header(http::header::AGE).unwrap_or("unknown");
-            warning = Some(Warning::new(
+            result = Seen::Former(Warning::new(
                 "public-copy-stale",
                 format!(
                     "{} still shows a former document (age {age} s): caches may keep it as long as its Cache-Control says; \
@@ -100,14 +116,19 @@ fn judge(
             ));
             continue;
         }
-        return Err(Error::failed(
-            "read-back-differs",
-            format!("{} shows strangers another document than was written", fetched.url),
-        )
-        .caused_by(format_args!("{} bytes instead of {}", answer.body.len(), document.body.len()))
-        .hint("the URL leads to another bucket or folder, or a server in between changes the document"));
+        if public.as_ref().is_some_and(|public| public.contains_all(keys)) {
+            return Ok(Seen::Later(differs(&fetched.url, answer.body.len(), document)));
+        }
+        return Err(differs(&fetched.url, answer.body.len(), document));
     }
-    Ok(warning)
+    Ok(result)
+}
+
+/// What strangers get is neither what was written nor a former or later form of it.
+fn differs(url: &str, length: usize, document: &Document) -> Error {
+    Error::failed("read-back-differs", format!("{url} shows strangers another document than was written"))
+        .caused_by(format_args!("{length} bytes instead of {}", document.body.len()))
+        .hint("the URL leads to another bucket or folder, or a server in between changes the document")
 }
 
 /// The failed checks as one error: the documents are stored, but of no use to strangers.

@@ -80,7 +80,7 @@ fn invalid_sets_are_refused_with_a_stable_code_and_a_remedy() {
 fn only_the_members_of_a_public_key_are_published() {
     for (name, body) in cases("jwks/valid") {
         let (set, _) = KeySet::parse(&body, &name, KidRule::Computed).unwrap();
-        let json: serde_json::Value = serde_json::from_str(&set.to_json()).unwrap();
+        let json: Value = serde_json::from_str(&set.to_json()).unwrap();
         for key in json["keys"].as_array().unwrap() {
             let mut members: Vec<_> = key.as_object().unwrap().keys().map(String::as_str).collect();
             members.sort_unstable();

@@ -16,6 +16,8 @@ mod token;
 
 pub(crate) use body::MAX_BODY;
 pub(crate) use discovery::Discovery;
+#[cfg(test)]
+pub(crate) use document::CACHE_CONTROL;
 pub(crate) use document::{DISCOVERY_PATH, Document, JWKS_PATH, MAX_AGE, content_type_is_json};
 pub(crate) use issuer::Issuer;
 pub(crate) use key::{KidRule, PublicKey};

@@ -1,0 +1,77 @@
+//! Arguments and settings: exit code 2, and an error that teaches.
+
+use crate::world::World;
+
+#[test]
+fn issuers_that_cannot_be() {
+    let world = World::new(1);
+    for (issuer, code) in [
+        ("http://oidc.lab.test", "issuer-not-https"),
+        ("https://oidc.lab.test:8443", "issuer-port"),
+        ("https://oidc.lab.test/?a=b", "issuer-query"),
+        ("https://oidc.lab.test/#a", "issuer-fragment"),
+        ("https://u:hunter2@oidc.lab.test", "issuer-user-info"),
+        ("https://oidc.lab.test/prod/", "issuer-trailing-slash"),
+        ("https://oidc.lab.test/Prod", "issuer-upper-case"),
+        ("a,b", "issuer-comma"),
+    ] {
+        let ran = world.run(&["verify", "--issuer", issuer]).fails(2, code, &[]);
+        assert!(!ran.err.contains("hunter2"), "a password is shown");
+    }
+}
+
+#[test]
+fn what_is_missing_is_asked_for_by_its_flag() {
+    let world = World::new(1);
+    world.run(&["publish"]).fails(2, "bucket-url", &["--bucket"]);
+    world.run(&["publish", "--bucket", "file:///tmp/x"]).fails(2, "issuer-missing", &["--issuer"]);
+    world.run(&["verify"]).fails(2, "issuer-missing", &["--issuer"]);
+    world.keyless("publish", &["--no-cluster"]).fails(2, "no-key-source", &["--public-key"]);
+    world.keyless("publish", &["--public-key", "none.pem"]).fails(2, "public-key-unreadable", &["none.pem"]);
+    world.keyless("publish", &["--context", "none"]).fails(2, "kubeconfig", &["none"]);
+    world.keyless("publish", &["--kubeconfig", "none"]).fails(2, "kubeconfig", &["none"]);
+    world.keyless("publish", &["--config", "none.yaml"]).fails(2, "config-unreadable", &["none.yaml"]);
+    world.keyless("publish", &["--ca-file", "none.pem"]).ends(2);
+}
+
+#[test]
+fn errors_are_json_too() {
+    let world = World::new(1);
+    let ran = world.run(&["publish", "-o", "json"]).ends(2);
+    let error = &ran.json()["error"];
+    assert_eq!(error["code"], "bucket-url");
+    assert!(!error["hints"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn help_teaches_and_lists_the_exit_codes() {
+    let world = World::new(1);
+    world.run(&["--help"]).ends(0).says("Exit codes").says("publish").says("verify");
+    world.run(&["publish", "--help"]).ends(0).says("--dry-run").says("Examples");
+    world.run(&["verify", "--help"]).ends(0).says("Examples");
+    world.run(&["--version"]).ends(0).says(env!("CARGO_PKG_VERSION"));
+    world.run(&["publsh"]).ends(2).says("publish");
+}
+
+#[test]
+fn a_closed_pipe_is_not_an_error() {
+    let world = World::new(1);
+    let mut child = world.spawn("publish", &[]);
+    drop(child.stdout.take());
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn no_token_is_ever_shown() {
+    let world = World::new(1);
+    for arguments in [&["-vv"][..], &["-vv", "-o", "json"]] {
+        for command in ["publish", "verify"] {
+            let ran = world.keyless(command, arguments).ends(0);
+            let all = format!("{}{}", ran.out, ran.err);
+            assert!(!all.contains(&world.cluster.token_of("admin")), "the kubeconfig's token is shown");
+            // Every JWT begins like this: {"alg
+            assert!(!all.contains("eyJhbGci"), "a minted token is shown: {all}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! A cluster, a folder as bucket, a web server before it, and a network where its name leads there.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+};
+
+use lab::{Ca, Cluster, Internet, SigningKey, Web};
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub const ISSUER: &str = "https://oidc.lab.test/prod";
+
+pub struct World {
+    pub dir: TempDir,
+    pub ca: Ca,
+    pub key: SigningKey,
+    pub cluster: Cluster,
+    pub internet: Internet,
+    pub web: Web,
+    pub www: PathBuf,
+    pub kubeconfig: PathBuf,
+}
+
+/// How the program ended and what it said.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl World {
+    /// A cluster of so many API servers that sign as [`ISSUER`].
+    pub fn new(servers: usize) -> Self {
+        Self::signing_as(servers, ISSUER)
+    }
+
+    pub fn signing_as(servers: usize, issuer: &str) -> Self {
+        let dir = TempDir::new().unwrap();
+        let (ca, key) = (Ca::new(), SigningKey::rsa(2048));
+        let cluster = Cluster::start(&ca, servers, issuer, &key);
+        let www = dir.path().join("www");
+        std::fs::create_dir(&www).unwrap();
+        let web = Web::start(&ca, &["oidc.lab.test"], &www);
+        web.change(|settings| {
+            let types = std::mem::take(&mut settings.content_types);
+            settings.content_types =
+                types.into_iter().map(|(path, kind)| (format!("/prod{path}"), kind)).collect();
+        });
+        let internet = Internet::start();
+        internet.route("oidc.lab.test", web.addr());
+        ca.write(dir.path());
+        let kubeconfig = cluster.kubeconfig(dir.path());
+        Self { dir, ca, key, cluster, internet, web, www, kubeconfig }
+    }
+
+    /// `keyless` with these arguments, in a folder of its own and with no environment but what it needs.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_keyless"));
+        command
+            .args(arguments)
+            .current_dir(self.dir.path())
+            .env_clear()
+            .env("HOME", self.dir.path())
+            .env("KUBECONFIG", &self.kubeconfig)
+            .env("HTTPS_PROXY", self.internet.url())
+            .env("NO_PROXY", "127.0.0.0/8,localhost")
+            .env("RUST_BACKTRACE", "0")
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        self.command(arguments).output().unwrap().into()
+    }
+
+    /// A command on the folder as bucket, under [`ISSUER`].
+    pub fn keyless(&self, command: &str, more: &[&str]) -> Ran {
+        self.run(&self.arguments(command, more).iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    pub fn spawn(&self, command: &str, more: &[&str]) -> Child {
+        let arguments = self.arguments(command, more);
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        self.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    fn arguments(&self, command: &str, more: &[&str]) -> Vec<String> {
+        let bucket = format!("file://{}", self.www.display());
+        [command, "--bucket", &bucket, "--issuer", ISSUER, "--ca-file", "ca.pem"]
+            .iter()
+            .chain(more)
+            .map(|argument| (*argument).to_owned())
+            .collect()
+    }
+
+    /// The `kid`s that lie in the bucket.
+    pub fn published(&self) -> Vec<String> {
+        let body = std::fs::read(self.jwks()).unwrap();
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        body["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+    }
+
+    pub fn jwks(&self) -> PathBuf {
+        self.www.join("prod/openid/v1/jwks")
+    }
+
+    pub fn discovery(&self) -> PathBuf {
+        self.www.join("prod/.well-known/openid-configuration")
+    }
+
+    /// Puts a document there by hand.
+    pub fn put(&self, path: &Path, body: impl AsRef<[u8]>) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, body).unwrap();
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl Ran {
+    #[track_caller]
+    pub fn ends(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "stdout:\n{}stderr:\n{}", self.out, self.err);
+        self
+    }
+
+    /// It could not be done, for this reason, and the error names these things and a remedy.
+    #[track_caller]
+    pub fn fails(self, exit: i32, code: &str, names: &[&str]) -> Self {
+        let ran = self.ends(exit);
+        assert!(ran.err.contains(&format!("error[{code}]: ")), "not {code}:\n{}", ran.err);
+        for name in names {
+            assert!(ran.err.contains(name), "does not name `{name}`:\n{}", ran.err);
+        }
+        assert!(ran.err.contains("\n  hint: "), "no remedy:\n{}", ran.err);
+        assert!(!ran.err.contains("panicked"), "{}", ran.err);
+        ran
+    }
+
+    #[track_caller]
+    pub fn says(self, text: &str) -> Self {
+        assert!(
+            self.out.contains(text) || self.err.contains(text),
+            "`{text}` is not in\n{}{}",
+            self.out,
+            self.err
+        );
+        self
+    }
+
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error} in {}", self.out))
+    }
+}
