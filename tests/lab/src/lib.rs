@@ -20,14 +20,17 @@ mod ca;
 mod clock;
 mod cluster;
 mod der;
+mod gcs;
 mod internet;
 mod keys;
+mod md5;
 mod s3;
 mod web;
 mod wire;
 
 pub use ca::{Ca, Certificate};
 pub use cluster::{Anonymous, ApiServer, Cluster, ClusterSettings, KeyFile, Right, ServerSettings};
+pub use gcs::{Gcs, GcsObject, GcsSettings};
 pub use internet::Internet;
 pub use keys::{Curve, SigningKey, jws_part};
 pub use s3::{Access, Conditions, Credentials, Flavour, S3, S3Object, S3Settings};

@@ -31,8 +31,7 @@ use policy::Policy;
 /// - conditional PUT with the answers of each flavour; `Content-Type` and `Cache-Control` kept
 /// - `aws-chunked` bodies with and without trailers are decoded
 ///
-/// Not faithful: an `ETag` is not an MD5; signatures of single chunks and checksums are not
-/// verified; permissions are a list of actions; of policies, `Allow`, `Deny`, `Principal`, `Action`
+/// Not faithful: signatures of single chunks and checksums are not verified; permissions are a list of actions; of policies, `Allow`, `Deny`, `Principal`, `Action`
 /// and `Resource` are evaluated, statements with conditions count for nobody; no regions to be
 /// redirected to, no versions, multipart uploads, presigned URLs or lists beyond 1,000 keys.
 pub struct S3 {
@@ -100,12 +99,12 @@ pub struct Credentials {
     pub session_token: Option<String>,
 }
 
-/// What credentials may do
+/// What credentials may do, in [`S3`] and in [`crate::Gcs`]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Everything in buckets of the own account
+    /// Everything in buckets of the own account or project
     Full,
-    /// These actions, `s3:PutObject` and the like
+    /// These actions or permissions, in the store's own words: `s3:PutObject`, `storage.objects.create`
     Only(Vec<String>),
     /// Everything that does not change anything
     ReadOnly,
@@ -324,10 +323,16 @@ impl User {
     }
 
     fn may(&self, action: &str) -> bool {
-        match &self.access {
-            Access::Full => true,
-            Access::Only(actions) => actions.iter().any(|other| other == action),
-            Access::ReadOnly => action.starts_with("s3:Get") || action.starts_with("s3:List"),
+        self.access.permits(action, |action| action.starts_with("s3:Get") || action.starts_with("s3:List"))
+    }
+}
+
+impl Access {
+    pub(crate) fn permits(&self, action: &str, reads: impl Fn(&str) -> bool) -> bool {
+        match self {
+            Self::Full => true,
+            Self::Only(actions) => actions.iter().any(|other| other == action),
+            Self::ReadOnly => reads(action),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Operations on objects.
 
-use aws_lc_rs::digest::{SHA256, digest};
 use hyper::Method;
 
 use super::error::S3Error;
@@ -8,6 +7,7 @@ use super::service::Context;
 use super::{Conditions, Flavour, S3Object, Shared};
 use crate::clock;
 use crate::keys::hex;
+use crate::md5::md5;
 use crate::wire::Reply;
 
 /// An object with what only the store knows
@@ -25,7 +25,7 @@ impl Stored {
         cache_control: Option<String>,
         public: bool,
     ) -> Self {
-        let etag = hex(&digest(&SHA256, body).as_ref()[..16]);
+        let etag = hex(&md5(body));
         let object = S3Object { body: body.to_vec(), content_type, cache_control, etag };
         Self { object, public, modified: clock::now(0) }
     }

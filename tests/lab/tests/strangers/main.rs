@@ -2,6 +2,7 @@
 
 mod cluster;
 mod faults;
+mod gcs;
 mod network;
 mod s3;
 
