@@ -77,6 +77,7 @@ pub(crate) const NAMES: [&str; 3] =
 const EMAIL: &str = "publisher@lab-project.iam.gserviceaccount.com";
 
 struct Shared {
+    tls: bool,
     settings: GcsSettings,
     tokens: Vec<Token>,
     service_account: SigningKey,
@@ -123,6 +124,7 @@ impl Gcs {
             default_public_access_prevention: "inherited".into(),
         };
         let shared = Arc::new(Mutex::new(Shared {
+            tls: ca.is_some(),
             settings,
             tokens: vec![Token::new(Access::Full)],
             service_account: SigningKey::rsa(2048),

@@ -10,7 +10,7 @@ use super::service::Context;
 use super::{GcsObject, Shared};
 use crate::clock;
 use crate::md5::md5;
-use crate::wire::Reply;
+use crate::wire::{Reply, percent_encode};
 
 impl Context<'_> {
     pub(crate) fn upload(&self, shared: &mut Shared) -> Result<Reply, GcsError> {
@@ -44,7 +44,7 @@ impl Context<'_> {
             metageneration: 1,
             created: clock::now(0),
         };
-        let reply = json_reply(object.resource(&self.bucket, &name));
+        let reply = json_reply(object.resource(&self.origin, &self.bucket, &name));
         self.own_bucket(shared, "storage.objects.create")?.objects.insert(name, object);
         Ok(reply)
     }
@@ -53,7 +53,11 @@ impl Context<'_> {
         self.need("storage.objects.get")?;
         let media = self.request.query("alt").as_deref() == Some("media");
         let object = self.present(shared, "storage.objects.get")?;
-        Ok(if media { object.reply(None) } else { json_reply(object.resource(&self.bucket, &self.object)) })
+        Ok(if media {
+            object.reply(None)
+        } else {
+            json_reply(object.resource(&self.origin, &self.bucket, &self.object))
+        })
     }
 
     pub(crate) fn patch_object(&self, shared: &mut Shared) -> Result<Reply, GcsError> {
@@ -67,7 +71,7 @@ impl Context<'_> {
             object.content_type = content_type.as_str().map(str::to_owned);
         }
         object.metageneration += 1;
-        Ok(json_reply(object.resource(&self.bucket, &self.object)))
+        Ok(json_reply(object.resource(&self.origin, &self.bucket, &self.object)))
     }
 
     pub(crate) fn delete_object(&self, shared: &mut Shared) -> Result<Reply, GcsError> {
@@ -83,7 +87,8 @@ impl Context<'_> {
         let prefix = self.request.query("prefix").unwrap_or_default();
         let bucket = self.own_bucket(shared, "storage.objects.list")?;
         let found = bucket.objects.iter().filter(|(name, _)| name.starts_with(&prefix));
-        let items: Vec<Value> = found.map(|(name, object)| object.resource(&self.bucket, name)).collect();
+        let items: Vec<Value> =
+            found.map(|(name, object)| object.resource(&self.origin, &self.bucket, name)).collect();
         Ok(json_reply(json!({"kind": "storage#objects", "items": items})))
     }
 
@@ -122,14 +127,16 @@ impl GcsObject {
         }
     }
 
-    fn resource(&self, bucket: &str, name: &str) -> Value {
+    fn resource(&self, origin: &str, bucket: &str, name: &str) -> Value {
         let created = clock::rfc3339(self.created);
+        let path = format!("storage/v1/b/{bucket}/o/{}", percent_encode(name, ""));
         let mut resource = json!({
             "kind": "storage#object", "id": format!("{bucket}/{name}/{}", self.generation), "name": name,
             "bucket": bucket, "generation": self.generation.to_string(),
             "metageneration": self.metageneration.to_string(), "size": self.body.len().to_string(),
             "storageClass": "STANDARD", "md5Hash": STANDARD.encode(md5(&self.body)), "crc32c": self.crc32c(), "etag": self.etag(),
-            "timeCreated": created, "updated": created,
+            "timeCreated": created, "updated": created, "selfLink": format!("{origin}/{path}"),
+            "mediaLink": format!("{origin}/download/{path}?generation={}&alt=media", self.generation),
         });
         for (name, value) in [("contentType", &self.content_type), ("cacheControl", &self.cache_control)] {
             if let Some(value) = value {

@@ -33,6 +33,8 @@ pub(crate) struct Context<'a> {
     pub(crate) request: &'a Request,
     pub(crate) bucket: String,
     pub(crate) object: String,
+    /// Scheme and host, for links to itself
+    pub(crate) origin: String,
     access: Access,
 }
 
@@ -60,7 +62,8 @@ fn api(request: &Request, rest: &str, shared: &mut Shared) -> Result<Reply, GcsE
     let access = access(request, shared)?;
     let segments: Vec<String> = rest.split('/').skip(1).map(percent_decode).collect();
     let part = |number: usize| segments.get(number).cloned().unwrap_or_default();
-    let context = Context { request, bucket: part(0), object: part(2), access };
+    let origin = format!("{}://{}", if shared.tls { "https" } else { "http" }, request.host);
+    let context = Context { request, bucket: part(0), object: part(2), origin, access };
     let method = request.method.as_str();
     match (method, segments.len(), part(1).as_str()) {
         ("POST", 0, _) => context.create_bucket(shared),
