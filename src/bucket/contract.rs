@@ -121,6 +121,7 @@ async fn open_again(bucket: &dyn Bucket) {
     let names = [format!("open/{JWKS_PATH}"), format!("open/{DISCOVERY_PATH}")];
     bucket.open(&names).await.unwrap();
     bucket.write(&names[0], &jwks("{}"), &Expected::Absent).await.unwrap();
+    bucket.write(&names[1], &discovery("{}"), &Expected::Absent).await.unwrap();
     let stored = read(bucket, &names[0]).await;
     assert_eq!(bucket.open(&names).await.unwrap(), Vec::<String>::new());
     assert_eq!(read(bucket, &names[0]).await, stored);

@@ -6,6 +6,9 @@
 #[cfg(test)]
 mod contract;
 mod directory;
+mod gcs;
+mod s3;
+mod said;
 
 use std::fmt::Display;
 
@@ -135,14 +138,12 @@ pub(crate) enum Addressing {
 
 /// The bucket behind these settings. Nothing is sent to it yet.
 pub(crate) async fn connect(settings: &Settings, http: &Http) -> Result<Box<dyn Bucket>> {
-    let _ = http;
     Ok(match &settings.kind {
         Kind::Directory(root) => {
             Box::new(directory::Directory::new(root.clone(), settings.public_url.clone()))
         }
-        Kind::Gcs(_) | Kind::S3(_) => {
-            return Err(Error::failed("bucket-kind", "no such kind of bucket yet"));
-        }
+        Kind::S3(name) => Box::new(s3::S3::connect(settings, name, http).await?),
+        Kind::Gcs(name) => Box::new(gcs::Gcs::connect(settings, name, http)?),
     })
 }
 

@@ -1,0 +1,214 @@
+//! Cloud Storage's JSON API: one request at a time, with a token, tried again when that can help.
+
+use std::time::Duration;
+
+use google_cloud_auth::credentials::{
+    AccessTokenCredentials, Builder, CacheableResource, CredentialsProvider,
+};
+use http::{Extensions, HeaderMap, HeaderValue, header::AUTHORIZATION};
+use reqwest::{RequestBuilder, Url};
+
+use super::refusal::{Outcome, Refusal};
+use crate::{
+    bucket::said,
+    error::{Error, Result},
+    http::{Answer, Http, TIME_LIMIT},
+    secret::Secret,
+};
+
+const PUBLIC_ENDPOINT: &str = "https://storage.googleapis.com";
+/// Reads and writes objects, makes buckets, sets their policies; nothing outside of Cloud Storage.
+const SCOPE: &str = "https://www.googleapis.com/auth/devstorage.full_control";
+/// How often a request is sent in all.
+const ATTEMPTS: u32 = 3;
+
+/// Where tokens come from.
+pub(super) enum Tokens {
+    Given(Secret),
+    /// Application Default Credentials: a file, or the metadata server.
+    Found(AccessTokenCredentials),
+}
+
+pub(super) struct Api {
+    http: Http,
+    endpoint: Url,
+    tokens: Tokens,
+    /// Before the second attempt; twice as long before the third.
+    pub(super) pause: Duration,
+}
+
+impl Tokens {
+    /// Looks for credentials as Google's own tools do. Asks nobody yet.
+    pub(super) fn find(given: Option<&Secret>) -> Result<Self> {
+        if let Some(token) = given {
+            return Ok(Self::Given(token.clone()));
+        }
+        let found = Builder::default().with_scopes([SCOPE]).build_access_token_credentials();
+        found.map(Self::Found).map_err(|error| without_credentials(&error))
+    }
+
+    async fn headers(&self) -> Result<HeaderMap> {
+        let found = match self {
+            Self::Given(token) => {
+                let mut value =
+                    HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| {
+                        Error::usage("bucket-credentials", "GOOGLE_OAUTH_ACCESS_TOKEN is not an access token")
+                            .hint("GOOGLE_OAUTH_ACCESS_TOKEN=$(gcloud auth print-access-token)")
+                    })?;
+                value.set_sensitive(true);
+                return Ok(HeaderMap::from_iter([(AUTHORIZATION, value)]));
+            }
+            Self::Found(credentials) => {
+                tokio::time::timeout(TIME_LIMIT, credentials.headers(Extensions::new()))
+            }
+        };
+        match found.await {
+            Ok(Ok(CacheableResource::New { data, .. })) => Ok(data),
+            Ok(Ok(CacheableResource::NotModified)) => Ok(HeaderMap::new()),
+            Ok(Err(error)) => Err(without_credentials(&error)),
+            Err(elapsed) => Err(without_credentials(&elapsed)),
+        }
+    }
+}
+
+fn without_credentials(error: &(dyn std::error::Error + 'static)) -> Error {
+    let mut described =
+        Error::failed("bucket-credentials", "there are no Google credentials that can be used here");
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = said::fit(&error.to_string());
+        if described.causes.last().is_none_or(|above| !above.contains(&text)) {
+            described = described.caused_by(text);
+        }
+        next = error.source();
+    }
+    log_in(described)
+}
+
+/// How to come to credentials.
+pub(super) fn log_in(error: Error) -> Error {
+    error
+        .hint("in a cluster: GOOGLE_APPLICATION_CREDENTIALS names a credential configuration file of type external_account")
+        .hint("by hand: `gcloud auth application-default login`, or GOOGLE_OAUTH_ACCESS_TOKEN=$(gcloud auth print-access-token)")
+}
+
+impl Api {
+    pub(super) fn new(http: &Http, endpoint: Option<&str>, tokens: Tokens) -> Result<Self> {
+        let text = endpoint.unwrap_or(PUBLIC_ENDPOINT);
+        let refused = || {
+            Error::usage("bucket-endpoint", "--endpoint cannot be the address of Cloud Storage's API")
+                .hint("it is the base URL, e.g. https://storage.googleapis.com; the bucket's name goes into --bucket")
+        };
+        let endpoint = Url::parse(text).map_err(|error| refused().caused_by(error))?;
+        let plain = endpoint.username().is_empty() && endpoint.password().is_none();
+        let bare = endpoint.query().is_none() && endpoint.fragment().is_none();
+        if !matches!(endpoint.scheme(), "https" | "http") || !plain || !bare {
+            return Err(refused());
+        }
+        Ok(Self { http: http.clone(), endpoint, tokens, pause: Duration::from_millis(500) })
+    }
+
+    /// A URL of the API. The parts are names, and encoded.
+    pub(super) fn url(&self, root: &str, parts: &[&str], query: &[(&str, &str)]) -> Url {
+        let mut url = self.endpoint.clone();
+        let parts: Vec<_> = parts.iter().map(|part| encode(part)).collect();
+        let base = url.path().trim_end_matches('/');
+        let path = format!("{base}/{root}/{}", parts.join("/"));
+        url.set_path(&path);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        url
+    }
+
+    pub(super) async fn get(&self, url: Url) -> Outcome<Answer> {
+        self.send(self.http.client().get(url)).await
+    }
+
+    pub(super) async fn post(&self, url: Url, content_type: &str, body: Vec<u8>) -> Outcome<Answer> {
+        self.send(self.http.client().post(url).header(http::header::CONTENT_TYPE, content_type).body(body))
+            .await
+    }
+
+    pub(super) async fn put(&self, url: Url, body: Vec<u8>) -> Outcome<Answer> {
+        let request = self.http.client().put(url).header(http::header::CONTENT_TYPE, "application/json");
+        self.send(request.body(body)).await
+    }
+
+    /// Every request is safe to repeat: reads are, and writes name the state that they expect.
+    async fn send(&self, request: RequestBuilder) -> Outcome<Answer> {
+        let headers = self.tokens.headers().await.map_err(Refusal::unsent)?;
+        let place = self.endpoint.origin().ascii_serialization();
+        let request = request.headers(headers.clone());
+        let mut attempt = 1;
+        loop {
+            let Some(this) = request.try_clone() else {
+                return Err(Refusal::unsent(Error::failed(
+                    "bucket-request",
+                    "the request cannot be repeated",
+                )));
+            };
+            let outcome = match self.http.send(this, &place).await {
+                Ok(answer) if answer.status < 300 => return Ok(answer),
+                Ok(answer) => Refusal::of(&answer, &headers),
+                Err(error) => Refusal::unanswered(error),
+            };
+            if attempt == ATTEMPTS || !outcome.may_pass() {
+                return Err(outcome);
+            }
+            tokio::time::sleep(self.pause * attempt).await;
+            attempt += 1;
+        }
+    }
+}
+
+/// Everything but RFC 3986's unreserved characters is encoded, `/` in object names as well.
+fn encode(part: &str) -> String {
+    part.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                char::from(byte).to_string()
+            }
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    fn api(endpoint: Option<&str>) -> Result<Api> {
+        let http = Http::new(&[]).unwrap();
+        Api::new(&http, endpoint, Tokens::Given(Secret::new("t".to_owned())))
+    }
+
+    #[test]
+    fn names_are_encoded() {
+        let url =
+            |endpoint| api(endpoint).unwrap().url("storage/v1/b", &["b", "o", "p/.well-known/a b%ü"], &[]);
+        let path = "/storage/v1/b/b/o/p%2F.well-known%2Fa%20b%25%C3%BC";
+        assert_eq!(url(None).as_str(), format!("https://storage.googleapis.com{path}"));
+        assert_eq!(url(Some("http://h:1/base/")).as_str(), format!("http://h:1/base{path}"));
+        let url = api(None).unwrap().url("u", &[], &[("a", "b c&d")]);
+        assert_eq!(url.query(), Some("a=b+c%26d"));
+    }
+
+    #[test]
+    fn addresses_that_no_api_can_have() {
+        for endpoint in ["storage.googleapis.com", "ftp://h", "https://h?x=y", "https://u:hunter2@h", ""] {
+            let error = api(Some(endpoint)).map(|_| ()).unwrap_err();
+            assert_eq!((error.code, error.kind), ("bucket-endpoint", Kind::Usage), "{endpoint}");
+            assert!(!format!("{error} {error:?}").contains("hunter2"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_that_is_none_is_not_shown() {
+        let tokens = Tokens::Given(Secret::new("ya29.secret\nline".to_owned()));
+        let error = tokens.headers().await.unwrap_err();
+        assert_eq!(error.code, "bucket-credentials");
+        assert!(!format!("{error} {error:?}").contains("secret"), "{error}");
+    }
+}

@@ -1,0 +1,144 @@
+//! What Cloud Storage answered when it did not do what it was asked, and what that means to a person.
+
+use http::{HeaderMap, header::AUTHORIZATION};
+use serde_json::Value;
+
+use super::api;
+use crate::{bucket::said, error::Error, http::Answer};
+
+/// An answer that is not the one asked for.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// `None`: there was no answer at all.
+    pub(super) status: Option<u16>,
+    /// Google's word for it, e.g. `conditionNotMet`; empty when it sent none.
+    pub(super) reason: String,
+    pub(super) message: String,
+    unanswered: Option<Error>,
+    /// It was not even sent.
+    unsent: bool,
+}
+
+pub(super) type Outcome<T> = Result<T, Refusal>;
+
+impl Refusal {
+    /// From an answer. The token is taken out of the text, should the server send it back.
+    pub(super) fn of(answer: &Answer, sent: &HeaderMap) -> Self {
+        let body = String::from_utf8_lossy(&answer.body);
+        let json: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let error = &json["error"];
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let message = match error["message"].as_str() {
+            Some(message) => message,
+            None => body.trim(),
+        };
+        let token = sent.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let token = token.trim_start_matches("Bearer ");
+        let message = if token.is_empty() { message.to_owned() } else { message.replace(token, "…") };
+        Self {
+            status: Some(answer.status),
+            reason: said::fit(&text(&error["errors"][0]["reason"])),
+            message: said::fit(&message),
+            unanswered: None,
+            unsent: false,
+        }
+    }
+
+    pub(super) fn unanswered(error: Error) -> Self {
+        let (reason, message) = (String::new(), String::new());
+        Self { status: None, reason, message, unanswered: Some(error), unsent: false }
+    }
+
+    pub(super) fn unsent(error: Error) -> Self {
+        Self { unsent: true, ..Self::unanswered(error) }
+    }
+
+    /// Whether asking again can help. A time limit that was waited for is not waited for again.
+    pub(super) fn may_pass(&self) -> bool {
+        match (self.status, &self.unanswered) {
+            (Some(status), _) => self.is_throttled() || matches!(status, 408 | 500 | 502 | 504),
+            (None, Some(error)) => !self.unsent && matches!(error.code, "connect" | "body-cut" | "http"),
+            (None, None) => false,
+        }
+    }
+
+    fn is_throttled(&self) -> bool {
+        matches!(self.status, Some(429 | 503))
+            || matches!(&*self.reason, "rateLimitExceeded" | "userRateLimitExceeded" | "backendError")
+    }
+
+    /// There is no such object; of a missing bucket Google says so in words only.
+    pub(super) fn is_absent(&self) -> bool {
+        self.status == Some(404) && !self.is_bucket_missing()
+    }
+
+    pub(super) fn is_bucket_missing(&self) -> bool {
+        self.status == Some(404) && self.message.to_lowercase().contains("bucket does not exist")
+    }
+
+    pub(super) fn is_forbidden(&self) -> bool {
+        self.status == Some(403) && !self.is_throttled()
+    }
+
+    /// Another generation or policy than the expected one.
+    pub(super) fn is_conflict(&self) -> bool {
+        matches!(self.status, Some(409 | 412)) && !self.is_prevented()
+    }
+
+    /// The same status as a conflict, and the same reason: only the words differ.
+    pub(super) fn is_prevented(&self) -> bool {
+        let message = self.message.to_lowercase();
+        self.status == Some(412)
+            && ["public access prevention", "permitted customer"].iter().any(|words| message.contains(words))
+    }
+
+    /// What the store said, in one line.
+    pub(super) fn said(&self) -> String {
+        let Some(status) = self.status else {
+            return self.unanswered.as_ref().map(|error| error.message.clone()).unwrap_or_default();
+        };
+        let reason = if self.reason.is_empty() { String::new() } else { format!(" {}", self.reason) };
+        let message = if self.message.is_empty() { String::new() } else { format!(": {}", self.message) };
+        format!("HTTP {status}{reason}{message}")
+    }
+
+    /// The error for a person. `permission` is the one that the call needs, `what` the thing it was about.
+    pub(super) fn error(self, bucket: &str, permission: &str, what: &str) -> Error {
+        let (said, throttled, missing) = (self.said(), self.is_throttled(), self.is_bucket_missing());
+        if let Some(mut error) = self.unanswered {
+            error.code = match error.code {
+                code @ ("body-too-large" | "bucket-credentials" | "bucket-request") => code,
+                "timeout" => "bucket-timeout",
+                _ => "bucket-unreachable",
+            };
+            return error.at(what);
+        }
+        let failed = |code, message: String| Error::failed(code, message).caused_by(&said);
+        match self.status.unwrap_or_default() {
+            _ if missing => failed("bucket-missing", format!("there is no bucket {bucket:?}"))
+                .hint("--create makes it; or correct --bucket"),
+            _ if throttled => {
+                failed("bucket-throttled", format!("{what}: Google is overloaded, or throttles"))
+                    .hint("it was asked several times; ask again later (one object takes one write a second)")
+            }
+            401 => api::log_in(
+                failed("bucket-credentials", format!("{what}: Google does not accept the token"))
+                    .hint("an access token lives for an hour: get a fresh one"),
+            ),
+            403 if self.message.contains("insufficient authentication scopes") => api::log_in(failed(
+                "bucket-credentials",
+                format!("{what}: the token was not made for Cloud Storage"),
+            )),
+            403 => failed("bucket-forbidden", format!("{what}: not allowed"))
+                .hint(format!("the credentials need {permission} on the bucket {bucket:?}"))
+                .hint(
+                    "if the bucket is not yours, choose another name: names are unique among all customers",
+                ),
+            404 => failed("bucket-missing", format!("{what}: not there"))
+                .hint("--create makes the bucket; or correct --bucket, --endpoint"),
+            500.. => failed("bucket-server", format!("{what}: Google has failed")).hint("ask again later"),
+            _ => failed("bucket-refused", format!("{what}: Google refuses"))
+                .hint("what Google said names the reason"),
+        }
+    }
+}

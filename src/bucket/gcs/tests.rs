@@ -1,0 +1,445 @@
+//! Against the stand-in.
+
+use std::time::Duration;
+
+use google_cloud_auth::credentials::service_account;
+use lab::{Access, Fault};
+
+use super::*;
+use crate::{
+    bucket::{
+        Kind as BucketKind,
+        contract::{self, Traits, conflict, discovery, jwks, read, refused},
+    },
+    error::Kind,
+    secret::Secret,
+};
+
+const JWKS: &str = "prod/openid/v1/jwks";
+const DISCOVERY: &str = "prod/.well-known/openid-configuration";
+
+fn names() -> [String; 2] {
+    [JWKS.to_owned(), DISCOVERY.to_owned()]
+}
+
+fn client(store: &lab::Gcs, token: String) -> Gcs {
+    let settings = Settings {
+        kind: BucketKind::Gcs("keys".to_owned()),
+        endpoint: Some(store.url()),
+        region: Some("EU".to_owned()),
+        addressing: None,
+        public_url: Some(format!("{}/keys/", store.url())),
+        project: Some("lab-project".to_owned()),
+        google_access_token: Some(Secret::new(token)),
+    };
+    let mut gcs = Gcs::connect(&settings, "keys", &Http::new(&[]).unwrap()).unwrap();
+    gcs.api.pause = Duration::from_millis(1);
+    gcs
+}
+
+fn store() -> (lab::Gcs, Gcs) {
+    let store = lab::Gcs::start();
+    store.own_bucket("keys");
+    let gcs = client(&store, store.token());
+    (store, gcs)
+}
+
+async fn stranger(gcs: &Gcs, name: &str) -> u16 {
+    let http = Http::new(&[]).unwrap();
+    http.get(&format!("{}/{name}", gcs.public_url().unwrap())).await.unwrap().status
+}
+
+fn google(status: u16, reason: &str, message: &str) -> Fault {
+    let body = json!({"error": {"code": status, "message": message, "errors": [{"reason": reason, "message": message}]}});
+    Fault::answer(status, "application/json", body.to_string())
+}
+
+#[tokio::test]
+async fn keeps_the_contract() {
+    let (_store, gcs) = store();
+    gcs.open(&names()).await.unwrap();
+    contract::holds(&gcs, Traits { headers: true, condition: Condition::Kept }).await;
+}
+
+#[tokio::test]
+async fn a_service_account_keeps_the_contract() {
+    let (store, mut gcs) = store();
+    let home = tempfile::TempDir::new().unwrap();
+    let key = std::fs::read(store.service_account_file(home.path())).unwrap();
+    let credentials = service_account::Builder::new(serde_json::from_slice(&key).unwrap());
+    let scope = ["https://www.googleapis.com/auth/devstorage.full_control"];
+    let credentials = credentials.with_access_specifier(service_account::AccessSpecifier::from_scopes(scope));
+    gcs.api = Api::new(
+        &Http::new(&[]).unwrap(),
+        Some(&store.url()),
+        Tokens::Found(credentials.build_access_token_credentials().unwrap()),
+    )
+    .unwrap();
+    gcs.open(&names()).await.unwrap();
+    contract::holds(&gcs, Traits { headers: true, condition: Condition::Kept }).await;
+}
+
+#[tokio::test]
+async fn where_strangers_read() {
+    let store = lab::Gcs::start();
+    let mut settings = Settings {
+        kind: BucketKind::Gcs("keys".to_owned()),
+        endpoint: Some(store.url()),
+        region: None,
+        addressing: None,
+        public_url: None,
+        project: None,
+        google_access_token: Some(Secret::new("t".to_owned())),
+    };
+    let http = Http::new(&[]).unwrap();
+    let url = |settings: &Settings| Gcs::connect(settings, "keys", &http).unwrap().public_url().unwrap();
+    assert_eq!(url(&settings), "https://storage.googleapis.com/keys");
+    settings.public_url = Some("https://id.example.com/".to_owned());
+    assert_eq!(url(&settings), "https://id.example.com");
+}
+
+#[tokio::test]
+async fn a_new_bucket() {
+    let store = lab::Gcs::start();
+    // Some ways of making buckets default to this; it is said explicitly, so it does not matter.
+    store.change(|settings| settings.default_public_access_prevention = "enforced".into());
+    let gcs = client(&store, store.token());
+    assert_eq!(gcs.read(JWKS).await.unwrap_err().code, "bucket-missing");
+    let error = refused(gcs.write(JWKS, &jwks("{}"), &Expected::Absent).await);
+    assert_eq!(error.code, "bucket-missing", "{error}");
+    assert_eq!(gcs.open(&names()).await.unwrap().len(), 2);
+    gcs.write(JWKS, &jwks("{}"), &Expected::Absent).await.unwrap();
+    assert_eq!(stranger(&gcs, JWKS).await, 200);
+    assert_eq!(stranger(&gcs, "").await, 403, "no listing");
+    let bindings = store.bindings("keys").unwrap();
+    let ours = json!({"role": "roles/storage.legacyObjectReader", "members": ["allUsers"]});
+    assert_eq!(bindings.as_array().unwrap().len(), 3, "the bucket's own bindings stay: {bindings}");
+    assert!(bindings.as_array().unwrap().contains(&ours), "{bindings}");
+    assert_eq!(gcs.open(&names()).await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_new_bucket_needs_a_project() {
+    let store = lab::Gcs::start();
+    let mut gcs = client(&store, store.token());
+    gcs.project = None;
+    let error = gcs.open(&names()).await.unwrap_err();
+    assert_eq!((error.code, error.kind), ("bucket-project", Kind::Usage));
+    assert_eq!(store.buckets(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_open_is_left_alone() {
+    let (store, gcs) = store();
+    for role in ["roles/storage.objectViewer", "roles/storage.legacyObjectReader"] {
+        let policy = json!({"bindings": [{"role": role, "members": ["user:a@example.com", "allUsers"]}]});
+        store.faults().clear();
+        store.faults().always("GET", "/iam", Fault::answer(200, "application/json", policy.to_string()));
+        assert_eq!(gcs.open(&names()).await.unwrap(), Vec::<String>::new(), "{role}");
+    }
+    assert!(store.faults().requests().iter().all(|call| call.method == "GET"));
+}
+
+#[test]
+fn what_only_looks_open_is_not_taken_for_it() {
+    for binding in [
+        json!({"role": "roles/storage.legacyBucketReader", "members": ["allUsers"]}),
+        json!({"role": "roles/storage.objectViewer", "members": ["allAuthenticatedUsers"]}),
+        json!({"role": "roles/storage.objectViewer", "members": ["allUsers"], "condition": {"expression": "false"}}),
+        json!({"role": "roles/storage.legacyObjectReader", "members": ["user:a@example.com"]}),
+    ] {
+        let policy = json!({"etag": "CAE=", "version": 1, "bindings": [binding]});
+        let Value::Object(mut policy) = policy else { unreachable!() };
+        assert!(!open::is_open(&policy), "{binding}");
+        open::admit_everyone(&mut policy).unwrap();
+        assert!(open::is_open(&policy));
+        assert_eq!((&policy["etag"], &policy["version"]), (&json!("CAE="), &json!(3)));
+        let first = &policy["bindings"][0];
+        assert_eq!((&first["role"], first.get("condition")), (&binding["role"], binding.get("condition")));
+        assert_eq!(first["members"][0], binding["members"][0]);
+    }
+    let Value::Object(mut odd) = json!({"bindings": {}}) else { unreachable!() };
+    assert_eq!(open::admit_everyone(&mut odd).unwrap_err().code, "bucket-policy");
+}
+
+#[tokio::test]
+async fn a_policy_that_changes_meanwhile_is_read_again() {
+    let (store, gcs) = store();
+    store.faults().next(
+        2,
+        "PUT",
+        "/iam",
+        google(412, "conditionNotMet", "At least one of the pre-conditions you specified did not hold."),
+    );
+    store.faults().next(1, "PUT", "/iam", google(409, "conflict", "try again"));
+    assert_eq!(gcs.open(&names()).await.unwrap().len(), 1);
+
+    let (store, gcs) = self::store();
+    store.faults().always(
+        "PUT",
+        "/iam",
+        google(412, "conditionNotMet", "At least one of the pre-conditions"),
+    );
+    assert_eq!(gcs.open(&names()).await.unwrap_err().code, "bucket-busy", "not for ever");
+}
+
+#[tokio::test]
+async fn public_access_prevention_is_no_conflict() {
+    let (store, gcs) = store();
+    store.prevent_public_access("keys", "enforced");
+    let error = gcs.open(&names()).await.unwrap_err();
+    assert_eq!(error.code, "public-access-prevented");
+    assert!(error.to_string().contains("--no-public-access-prevention"), "{error}");
+
+    store.prevent_public_access("keys", "inherited");
+    store.change(|settings| settings.organisation_prevents_public_access = true);
+    store.faults().forget();
+    let error = gcs.open(&names()).await.unwrap_err();
+    assert_eq!(error.code, "public-access-prevented", "{error}");
+    assert!(error.causes[0].contains("public access prevention is enforced"), "{error}");
+    let puts = store.faults().requests().iter().filter(|call| call.method == "PUT").count();
+    assert_eq!(puts, 1, "asking again would not help");
+
+    store.faults().always(
+        "PUT",
+        "/iam",
+        google(
+            412,
+            "conditionNotMet",
+            "One or more users named in the policy do not belong to a permitted customer.",
+        ),
+    );
+    assert_eq!(gcs.open(&names()).await.unwrap_err().code, "public-access-prevented");
+}
+
+#[tokio::test]
+async fn a_bucket_that_holds_more_is_not_opened() {
+    let (store, gcs) = store();
+    store.put("keys", "other/openid/v1/jwks", "application/json", None, b"{}");
+    store.put("keys", "salaries.xlsx", "application/octet-stream", None, b"");
+    let error = gcs.open(&names()).await.unwrap_err();
+    assert_eq!(error.code, "bucket-holds-more");
+    assert!(error.message.contains("salaries.xlsx"), "{error}");
+    assert_eq!(stranger(&gcs, "salaries.xlsx").await, 403);
+    store.remove("keys", "salaries.xlsx");
+    assert_eq!(gcs.open(&names()).await.unwrap().len(), 1, "documents of other clusters are fine");
+}
+
+#[tokio::test]
+async fn a_server_without_iam() {
+    let (store, gcs) = store();
+    store.faults().always("", "/iam", Fault::answer(404, "text/plain", "404 page not found"));
+    let error = gcs.open(&names()).await.unwrap_err();
+    assert_eq!(error.code, "bucket-no-iam", "{error}");
+    gcs.write(JWKS, &jwks("{}"), &Expected::Absent).await.unwrap();
+    assert!(gcs.read(JWKS).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_bucket_of_somebody_else() {
+    let store = lab::Gcs::start();
+    store.foreign_bucket("keys");
+    let gcs = client(&store, store.token());
+    assert_eq!(gcs.read(JWKS).await.unwrap_err().code, "bucket-forbidden");
+    assert_eq!(gcs.open(&names()).await.unwrap_err().code, "bucket-forbidden");
+    let error = refused(gcs.write(JWKS, &jwks("{}"), &Expected::Absent).await);
+    assert_eq!(error.code, "bucket-forbidden");
+    // When even its existence is hidden until it is to be made.
+    store.faults().always("GET", "/b/keys", google(404, "notFound", "The specified bucket does not exist."));
+    assert_eq!(gcs.open(&names()).await.unwrap_err().code, "bucket-of-another-owner");
+}
+
+#[tokio::test]
+async fn each_missing_right_is_named() {
+    let all = [
+        "storage.buckets.get",
+        "storage.buckets.create",
+        "storage.buckets.getIamPolicy",
+        "storage.objects.list",
+        "storage.buckets.setIamPolicy",
+        "storage.objects.get",
+        "storage.objects.create",
+        "storage.objects.delete",
+    ];
+    for missing in all {
+        let store = lab::Gcs::start();
+        if missing != "storage.buckets.create" {
+            store.own_bucket("keys");
+        }
+        let rights = all.iter().filter(|right| **right != missing).map(ToString::to_string).collect();
+        let gcs = client(&store, store.add_token(Access::Only(rights)));
+        let error = match missing {
+            "storage.objects.get" => gcs.read(JWKS).await.unwrap_err(),
+            "storage.objects.create" => refused(gcs.write(JWKS, &jwks("{}"), &Expected::Absent).await),
+            "storage.objects.delete" => {
+                store.put("keys", JWKS, "application/json", None, b"{}");
+                let stored = read(&gcs, JWKS).await;
+                refused(gcs.write(JWKS, &jwks("[]"), &Expected::of(stored.as_ref())).await)
+            }
+            _ => gcs.open(&names()).await.unwrap_err(),
+        };
+        assert_eq!(error.code, "bucket-forbidden", "{missing}: {error}");
+        assert!(error.hints[0].contains(missing), "{missing}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn credentials_that_only_read() {
+    let (store, _) = store();
+    let gcs = client(&store, store.add_token(Access::ReadOnly));
+    assert_eq!(read(&gcs, JWKS).await, None);
+    let error = refused(gcs.write(JWKS, &jwks("{}"), &Expected::Absent).await);
+    assert_eq!(error.code, "bucket-forbidden");
+    assert_eq!(store.objects("keys"), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn each_answer_has_its_code() {
+    for (status, reason, message, ours) in [
+        (400, "invalid", "odd", "bucket-refused"),
+        (401, "authError", "Invalid Credentials", "bucket-credentials"),
+        (403, "forbidden", "no", "bucket-forbidden"),
+        (
+            403,
+            "insufficientPermissions",
+            "Request had insufficient authentication scopes.",
+            "bucket-credentials",
+        ),
+        (403, "rateLimitExceeded", "slow down", "bucket-throttled"),
+        (404, "notFound", "The specified bucket does not exist.", "bucket-missing"),
+        (408, "requestTimeout", "", "bucket-refused"),
+        (429, "rateLimitExceeded", "", "bucket-throttled"),
+        (500, "internalError", "", "bucket-server"),
+        (502, "", "", "bucket-server"),
+        (503, "backendError", "", "bucket-throttled"),
+    ] {
+        let (store, gcs) = store();
+        store.faults().always("", "storage/v1", google(status, reason, message));
+        let read = gcs.read(JWKS).await.unwrap_err();
+        let written = refused(gcs.write(JWKS, &jwks("{}"), &Expected::Absent).await);
+        for error in [read, written] {
+            assert_eq!((error.code, error.kind), (ours, Kind::Failed), "{status} {reason}: {error}");
+            assert!(
+                error.causes[0].contains(&status.to_string()) && error.causes[0].contains(message),
+                "{error}"
+            );
+            assert!(!error.hints.is_empty());
+        }
+        assert_eq!(store.objects("keys"), Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn answers_that_are_not_googles() {
+    let (store, gcs) = store();
+    store.put("keys", JWKS, "application/json", None, b"{\"keys\":[]}");
+    let page = "<html><body>403 Forbidden</body></html>";
+    for (fault, ours) in [
+        (Fault::answer(403, "text/html", page), "bucket-forbidden"),
+        (Fault::answer(502, "text/html", page), "bucket-server"),
+        (Fault::status(503), "bucket-throttled"),
+        (Fault::html(), "bucket-answer"),
+        (Fault::kubernetes_status(), "bucket-answer"),
+        (Fault::gibibyte(), "body-too-large"),
+        (Fault::CloseBeforeAnswer, "bucket-unreachable"),
+        (Fault::CutBody, "bucket-unreachable"),
+    ] {
+        store.faults().clear();
+        store.faults().always("GET", "/o/", fault);
+        let error = gcs.read(JWKS).await.unwrap_err();
+        assert_eq!(error.code, ours, "{error}");
+        assert!(!error.hints.is_empty(), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn trouble_that_ends_is_waited_for() {
+    let (store, gcs) = store();
+    store.faults().next(2, "POST", "/o", Fault::status(503));
+    gcs.write(JWKS, &jwks("{}"), &Expected::Absent).await.unwrap();
+    store.faults().next(2, "GET", "/o/", Fault::CutBody);
+    assert!(gcs.read(JWKS).await.unwrap().is_some());
+    store.faults().forget();
+    store.faults().always("POST", "/o", Fault::status(429));
+    refused(gcs.write(DISCOVERY, &discovery("{}"), &Expected::Absent).await);
+    assert_eq!(store.faults().requests().len(), 3, "and not for ever");
+}
+
+#[tokio::test]
+async fn an_answer_that_was_lost_is_asked_for_again() {
+    let (store, gcs) = store();
+    store.faults().next(1, "POST", "/o", Fault::CloseAfterEffect);
+    conflict(gcs.write(JWKS, &jwks("{}"), &Expected::Absent).await);
+    assert_eq!(read(&gcs, JWKS).await.unwrap().body, b"{}");
+}
+
+#[tokio::test]
+async fn metadata_and_content_are_of_one_state() {
+    let (store, gcs) = store();
+    store.put("keys", JWKS, "application/json", Some("public, max-age=300"), b"new");
+    // As after a write between the two requests, with the old content.
+    let old = Fault::Answer {
+        status: 200,
+        headers: vec![("x-goog-generation".into(), "1".into())],
+        body: b"old".to_vec(),
+    };
+    store.faults().next(1, "GET", "alt=media", old.clone());
+    assert_eq!(read(&gcs, JWKS).await.unwrap().body, b"new");
+    store.faults().always("GET", "alt=media", old);
+    assert_eq!(gcs.read(JWKS).await.unwrap_err().code, "bucket-busy");
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_say_which_state_it_shows_is_asked_for_one() {
+    let (store, gcs) = store();
+    store.put("keys", JWKS, "application/json", None, b"new");
+    let generation = store.object("keys", JWKS).unwrap().generation;
+    store.faults().next(1, "GET", "alt=media", Fault::answer(200, "application/json", "other"));
+    assert_eq!(read(&gcs, JWKS).await.unwrap().body, b"new");
+    let asked = store.faults().requests().pop().unwrap().path;
+    assert!(asked.contains(&format!("generation={generation}")), "{asked}");
+}
+
+#[tokio::test]
+async fn no_token_is_shown() {
+    let (store, _) = store();
+    let token = "ya29.c.b0AXv0zTPq0123456789abcdef";
+    let gcs = client(&store, token.to_owned());
+    let error = gcs.read(JWKS).await.unwrap_err();
+    assert_eq!(error.code, "bucket-credentials");
+    assert!(error.hints.last().unwrap().contains("gcloud auth application-default login"), "{error}");
+    for status in [401, 403, 400, 500] {
+        store.faults().clear();
+        store.faults().always("", "", google(status, token, &format!("Bearer {token} is bad")));
+        for error in [gcs.read(JWKS).await.unwrap_err(), gcs.open(&names()).await.unwrap_err()] {
+            assert!(!format!("{error} {error:?}").contains("b0AXv0zTPq"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn names_that_no_bucket_can_have() {
+    let long = "a".repeat(64);
+    for name in [
+        "",
+        "ab",
+        "Keys",
+        "-keys",
+        "keys-",
+        "_keys",
+        "ke ys",
+        "a/b",
+        "ke..ys",
+        "10.0.0.1",
+        "goog-keys",
+        "my-google-keys",
+        "käse",
+        long.as_str(),
+    ] {
+        let error = check_name(name).unwrap_err();
+        assert_eq!((error.code, error.kind), ("bucket-name", Kind::Usage), "{name}");
+    }
+    for name in ["keys", "k_e-y.s9", "id.example.com"] {
+        check_name(name).unwrap();
+    }
+}

@@ -1,0 +1,267 @@
+//! PURE. Which bucket of which store, and what its parts are called: API, public URL, resource name.
+
+use std::net::Ipv4Addr;
+
+use url::{Host, Url};
+
+use crate::{
+    bucket::Addressing,
+    error::{Error, Result},
+};
+
+/// A bucket, found.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) bucket: String,
+    /// Base URL of the API; `None` is AWS's own for the region.
+    pub(super) endpoint: Option<Url>,
+    pub(super) region: String,
+    pub(super) addressing: Addressing,
+    /// It is AWS itself, and not something that speaks its protocol.
+    pub(super) aws: bool,
+    /// Where strangers read the bucket's root, when that is not what the above implies.
+    pub(super) public_url: Option<String>,
+}
+
+impl Place {
+    pub(super) fn new(
+        bucket: &str,
+        endpoint: Option<Url>,
+        region: String,
+        addressing: Option<Addressing>,
+        public_url: Option<&str>,
+    ) -> Result<Self> {
+        let aws = endpoint.as_ref().is_none_or(is_aws);
+        let addressing = addressing.unwrap_or(if aws { Addressing::Virtual } else { Addressing::Path });
+        check_name(bucket, addressing)?;
+        let public_url = public_url.map(|url| url.trim_end_matches('/').to_owned());
+        Ok(Self { bucket: bucket.to_owned(), endpoint, region, addressing, aws, public_url })
+    }
+
+    /// Where strangers read the bucket's root.
+    pub(super) fn public_url(&self) -> String {
+        if let Some(url) = &self.public_url {
+            return url.clone();
+        }
+        let (scheme, host) = match &self.endpoint {
+            Some(endpoint) if !self.aws => {
+                let port = endpoint.port().map(|port| format!(":{port}")).unwrap_or_default();
+                let path = endpoint.path().trim_end_matches('/');
+                (endpoint.scheme(), format!("{}{port}{path}", endpoint.host_str().unwrap_or_default()))
+            }
+            // Whatever private endpoint is used, strangers come through the public one.
+            _ => ("https", format!("s3.{}.{}", self.region, partition(&self.region).1)),
+        };
+        match self.addressing {
+            Addressing::Path => format!("{scheme}://{host}/{}", self.bucket),
+            Addressing::Virtual => format!("{scheme}://{}.{host}", self.bucket),
+        }
+    }
+
+    /// The resource name of one object, as policies have it.
+    pub(super) fn arn(&self, name: &str) -> String {
+        let partition = if self.aws { partition(&self.region).0 } else { "aws" };
+        format!("arn:{partition}:s3:::{}/{name}", self.bucket)
+    }
+}
+
+/// The base URL of an API that is not the public one.
+pub(super) fn endpoint(text: &str) -> Result<Url> {
+    let refused = |why: &str| {
+        Error::usage("bucket-endpoint", format!("{text:?} cannot be the address of an S3 API: {why}"))
+            .hint("--endpoint takes the base URL, e.g. https://s3.example.com; the bucket's name goes into --bucket")
+    };
+    let url = Url::parse(text).map_err(|error| refused(&error.to_string()))?;
+    match () {
+        () if !matches!(url.scheme(), "https" | "http") => Err(refused("it is not https")),
+        () if url.host().is_none() => Err(refused("it has no host")),
+        () if !url.username().is_empty() || url.password().is_some() => {
+            // Not repeated: it may hold a password.
+            Err(Error::usage("bucket-endpoint", "the address of an S3 API has no user and no password")
+                .hint("credentials come from AWS_ACCESS_KEY_ID, AWS_PROFILE and their like"))
+        }
+        () if url.query().is_some() || url.fragment().is_some() => {
+            Err(refused("it has a query or a fragment"))
+        }
+        () => Ok(url),
+    }
+}
+
+/// Regional, dual-stack, FIPS and private (VPC) endpoints of AWS.
+fn is_aws(endpoint: &Url) -> bool {
+    let Some(Host::Domain(host)) = endpoint.host() else { return false };
+    [".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".api.aws"]
+        .iter()
+        .any(|suffix| host.ends_with(suffix))
+}
+
+/// How resource names begin in the region's partition, and how host names end.
+fn partition(region: &str) -> (&'static str, &'static str) {
+    match region.split('-').next() {
+        Some("cn") => ("aws-cn", "amazonaws.com.cn"),
+        Some("eusc") => ("aws-eusc", "amazonaws.eu"),
+        _ if region.starts_with("us-gov-") => ("aws-us-gov", "amazonaws.com"),
+        _ => ("aws", "amazonaws.com"),
+    }
+}
+
+/// Amazon S3 User Guide, "General purpose bucket naming rules"; other stores allow no more.
+fn check_name(name: &str, addressing: Addressing) -> Result<()> {
+    let refused = |why: &str| {
+        Err(Error::usage("bucket-name", format!("{name:?} cannot be the name of an S3 bucket: {why}"))
+            .hint("3 to 63 lower-case letters, digits and hyphens, a letter or digit at both ends"))
+    };
+    let ends = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    if !(3..=63).contains(&name.len()) {
+        return refused("it has less than 3 or more than 63 characters");
+    }
+    if !name.chars().all(|c| ends(c) || c == '-' || c == '.') {
+        return refused("it has a character that is not a lower-case letter, digit, hyphen or dot");
+    }
+    if !name.starts_with(ends) || !name.ends_with(ends) {
+        return refused("it does not begin and end with a letter or digit");
+    }
+    if name.contains("..") || name.parse::<Ipv4Addr>().is_ok() {
+        return refused("it has two dots in a row, or is an IP address");
+    }
+    let reserved = ["xn--", "sthree-", "amzn-s3-demo-"].iter().any(|start| name.starts_with(start))
+        || ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"].iter().any(|end| name.ends_with(end));
+    if reserved {
+        return refused("its beginning or end is reserved");
+    }
+    if name.contains('.') && addressing == Addressing::Virtual {
+        return Err(Error::usage(
+            "bucket-name-dot",
+            format!("the name {name:?} has a dot, so no certificate fits the host that begins with it"),
+        )
+        .hint("take a name without dots, or --addressing path if the store and every relying party can do with it"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    fn place(endpoint_url: Option<&str>, region: &str, addressing: Option<Addressing>) -> Place {
+        let endpoint = endpoint_url.map(|url| endpoint(url).unwrap());
+        Place::new("keys", endpoint, region.to_owned(), addressing, None).unwrap()
+    }
+
+    #[test]
+    fn public_urls() {
+        let path = Some(Addressing::Path);
+        let virtual_host = Some(Addressing::Virtual);
+        for (endpoint, region, addressing, url) in [
+            (None, "eu-central-1", None, "https://keys.s3.eu-central-1.amazonaws.com"),
+            (None, "us-east-1", None, "https://keys.s3.us-east-1.amazonaws.com"),
+            (None, "us-east-1", path, "https://s3.us-east-1.amazonaws.com/keys"),
+            (None, "cn-north-1", None, "https://keys.s3.cn-north-1.amazonaws.com.cn"),
+            (None, "eusc-de-east-1", None, "https://keys.s3.eusc-de-east-1.amazonaws.eu"),
+            (
+                Some("https://s3.eu-west-1.amazonaws.com"),
+                "eu-west-1",
+                None,
+                "https://keys.s3.eu-west-1.amazonaws.com",
+            ),
+            (
+                Some("https://bucket.vpce-1a2b.s3.us-east-1.vpce.amazonaws.com"),
+                "us-east-1",
+                None,
+                "https://keys.s3.us-east-1.amazonaws.com",
+            ),
+            (
+                Some("https://fsn1.your-objectstorage.com"),
+                "fsn1",
+                None,
+                "https://fsn1.your-objectstorage.com/keys",
+            ),
+            (
+                Some("https://fsn1.your-objectstorage.com/"),
+                "fsn1",
+                virtual_host,
+                "https://keys.fsn1.your-objectstorage.com",
+            ),
+            (Some("http://127.0.0.1:8333"), "us-east-1", None, "http://127.0.0.1:8333/keys"),
+            (Some("https://example.com/s3/"), "us-east-1", None, "https://example.com/s3/keys"),
+            (
+                Some("https://amazonaws.com.evil.example"),
+                "x",
+                None,
+                "https://amazonaws.com.evil.example/keys",
+            ),
+        ] {
+            assert_eq!(place(endpoint, region, addressing).public_url(), url);
+        }
+        let own =
+            Place::new("keys", None, "us-east-1".into(), None, Some("https://id.example.com/")).unwrap();
+        assert_eq!(own.public_url(), "https://id.example.com");
+    }
+
+    #[test]
+    fn only_aws_is_aws() {
+        assert!(place(None, "us-east-1", None).aws);
+        assert!(place(Some("https://s3.dualstack.us-east-1.amazonaws.com"), "us-east-1", None).aws);
+        for other in ["https://amazonaws.com.evil.example", "http://127.0.0.1:1", "https://xamazonaws.com"] {
+            assert!(!place(Some(other), "us-east-1", None).aws, "{other}");
+        }
+    }
+
+    #[test]
+    fn resource_names() {
+        assert_eq!(place(None, "us-gov-west-1", None).arn("a/b"), "arn:aws-us-gov:s3:::keys/a/b");
+        assert_eq!(place(None, "cn-north-1", None).arn("a"), "arn:aws-cn:s3:::keys/a");
+        assert_eq!(place(Some("https://s3.example.com"), "cn-1", None).arn("a"), "arn:aws:s3:::keys/a");
+    }
+
+    #[test]
+    fn names_that_no_bucket_can_have() {
+        for name in [
+            "",
+            "ab",
+            "Keys",
+            "ke_ys",
+            "-keys",
+            "keys-",
+            ".keys",
+            "keys.",
+            "ke..ys",
+            "10.0.0.1",
+            "käse",
+            "a/b",
+            "a b",
+            "xn--keys",
+            "sthree-keys",
+            "keys-s3alias",
+            "keys--ol-s3",
+            "keys--x-s3",
+            "amzn-s3-demo-keys",
+        ] {
+            let error = check_name(name, Addressing::Path).unwrap_err();
+            assert_eq!((error.code, error.kind), ("bucket-name", Kind::Usage), "{name}");
+        }
+        check_name(&"a".repeat(64), Addressing::Path).unwrap_err();
+        check_name(&"a".repeat(63), Addressing::Path).unwrap();
+        check_name("1-k.eys9", Addressing::Path).unwrap();
+        assert_eq!(check_name("my.keys", Addressing::Virtual).unwrap_err().code, "bucket-name-dot");
+    }
+
+    #[test]
+    fn addresses_that_no_api_can_have() {
+        for url in [
+            "s3.example.com",
+            "ftp://s3.example.com",
+            "https://",
+            "https://h/?a=b",
+            "https://h/#a",
+            "/srv",
+            "",
+        ] {
+            let error = endpoint(url).unwrap_err();
+            assert_eq!((error.code, error.kind), ("bucket-endpoint", Kind::Usage), "{url}");
+        }
+        let error = endpoint("https://me:hunter2@s3.example.com").unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hunter2"));
+    }
+}

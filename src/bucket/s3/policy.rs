@@ -1,0 +1,234 @@
+//! PURE. The bucket policy: what lets strangers read exactly our objects, merged into what is there.
+
+use serde_json::{Map, Value, json};
+
+use crate::error::{Error, Result};
+
+/// How our statement is found again.
+const SID: &str = "KeylessPublicDocuments";
+
+/// The policy that lets everyone read these objects: the given one with at most one statement more, or one
+/// statement longer. `None` when it does already. Nothing that is there is taken away.
+pub(super) fn opened(policy: Option<&str>, arns: &[String]) -> Result<Option<String>> {
+    let mut policy = match policy.map(str::trim).filter(|text| !text.is_empty()) {
+        None => Map::from_iter([("Version".to_owned(), json!("2012-10-17"))]),
+        Some(text) => parse(text)?,
+    };
+    let mut statements = match policy.remove("Statement") {
+        None => Vec::new(),
+        Some(Value::Array(statements)) => statements,
+        Some(single) => vec![single],
+    };
+    let missing: Vec<_> =
+        arns.iter().filter(|arn| !statements.iter().any(|statement| allows(statement, arn))).collect();
+    if missing.is_empty() {
+        return Ok(None);
+    }
+    match statements.iter_mut().find(|statement| is_ours(statement)) {
+        Some(ours) => {
+            let mut resources: Vec<_> = strings(&ours["Resource"]).map(str::to_owned).collect();
+            resources.extend(missing.into_iter().cloned());
+            ours["Resource"] = json!(resources);
+        }
+        None => {
+            let taken = |sid: &str| statements.iter().any(|statement| statement["Sid"] == sid);
+            let sid = std::iter::once(SID.to_owned())
+                .chain((2..).map(|number| format!("{SID}{number}")))
+                .find(|sid| !taken(sid));
+            statements.push(json!({
+                "Sid": sid,
+                "Effect": "Allow",
+                "Principal": "*",
+                "Action": "s3:GetObject",
+                "Resource": missing,
+            }));
+        }
+    }
+    policy.insert("Statement".to_owned(), Value::Array(statements));
+    Ok(Some(Value::Object(policy).to_string()))
+}
+
+fn parse(text: &str) -> Result<Map<String, Value>> {
+    serde_json::from_str(text).map_err(|error| {
+        Error::failed("bucket-policy", "the bucket has a policy that is not a JSON object")
+            .caused_by(error)
+            .hint("look at it (`aws s3api get-bucket-policy`): nothing is put in its place")
+    })
+}
+
+/// Our statement, as we write it. Whatever somebody has changed in kind is somebody's own.
+fn is_ours(statement: &Value) -> bool {
+    let sid = statement["Sid"].as_str().unwrap_or_default();
+    sid.starts_with(SID)
+        && statement["Effect"] == "Allow"
+        && is_everyone(&statement["Principal"])
+        && strings(&statement["Action"]).eq(["s3:GetObject"])
+        && !statement["Resource"].is_null()
+        && ["Condition", "NotPrincipal", "NotAction", "NotResource"]
+            .iter()
+            .all(|key| statement.get(key).is_none())
+}
+
+/// Whether everyone may read the object by this statement, without any condition.
+fn allows(statement: &Value, arn: &str) -> bool {
+    statement["Effect"] == "Allow"
+        && statement.get("Condition").is_none()
+        && is_everyone(&statement["Principal"])
+        && strings(&statement["Action"]).any(|action| matches(&action.to_ascii_lowercase(), "s3:getobject"))
+        && strings(&statement["Resource"]).any(|resource| matches(resource, arn))
+}
+
+fn is_everyone(principal: &Value) -> bool {
+    principal == "*" || strings(&principal["AWS"]).any(|principal| principal == "*")
+}
+
+/// One string or a list of them: policies have both.
+fn strings(value: &Value) -> impl Iterator<Item = &str> {
+    let list = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    list.iter().filter_map(Value::as_str)
+}
+
+/// `*` stands for any text, `?` for one character.
+fn matches(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
+    let (mut p, mut t, mut star) = (0, 0, None);
+    while t < text.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                star = Some((p, t));
+                p += 1;
+            }
+            Some(&c) if c == b'?' || c == text[t] => {
+                p += 1;
+                t += 1;
+            }
+            _ => {
+                let Some((at, seen)) = star else { return false };
+                star = Some((at, seen + 1));
+                p = at + 1;
+                t = seen + 1;
+            }
+        }
+    }
+    pattern[p..].iter().all(|&c| c == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEYS: &str = "arn:aws:s3:::b/openid/v1/jwks";
+    const DISCOVERY: &str = "arn:aws:s3:::b/.well-known/openid-configuration";
+
+    fn open(policy: Option<&Value>, arns: &[&str]) -> Option<Value> {
+        let arns: Vec<_> = arns.iter().map(|&arn| arn.to_owned()).collect();
+        let text = policy.map(ToString::to_string);
+        let opened = opened(text.as_deref(), &arns).unwrap()?;
+        Some(serde_json::from_str(&opened).unwrap())
+    }
+
+    fn with(statement: Value) -> Value {
+        json!({"Version": "2012-10-17", "Id": "theirs", "Statement": statement})
+    }
+
+    #[test]
+    fn a_bucket_without_policy_gets_exactly_our_statement() {
+        let ours = json!({"Version": "2012-10-17", "Statement": [{
+            "Sid": SID, "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": [DISCOVERY, KEYS],
+        }]});
+        assert_eq!(open(None, &[DISCOVERY, KEYS]), Some(ours.clone()));
+        assert_eq!(open(Some(&ours), &[KEYS, DISCOVERY]), None);
+    }
+
+    #[test]
+    fn nothing_is_dropped() {
+        let theirs = json!({"Sid": "Tls", "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*",
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}}});
+        for policy in [with(json!([theirs])), with(theirs.clone())] {
+            let opened = open(Some(&policy), &[KEYS]).unwrap();
+            assert_eq!(opened["Id"], "theirs");
+            assert_eq!(opened["Statement"][0], theirs);
+            assert_eq!(opened["Statement"][1]["Resource"], json!([KEYS]));
+            assert_eq!(opened["Statement"].as_array().unwrap().len(), 2);
+        }
+    }
+
+    #[test]
+    fn another_clusters_documents_stay_open() {
+        let first = open(None, &["arn:aws:s3:::b/one/openid/v1/jwks"]).unwrap();
+        let both = open(Some(&first), &["arn:aws:s3:::b/two/openid/v1/jwks"]).unwrap();
+        let resources = json!(["arn:aws:s3:::b/one/openid/v1/jwks", "arn:aws:s3:::b/two/openid/v1/jwks"]);
+        assert_eq!(both["Statement"][0]["Resource"], resources);
+        assert_eq!(both["Statement"].as_array().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn what_is_open_already_is_seen() {
+        for (principal, action, resource) in [
+            (json!("*"), json!("s3:GetObject"), json!(KEYS)),
+            (json!({"AWS": "*"}), json!(["s3:ListBucket", "s3:Get*"]), json!("arn:aws:s3:::b/*")),
+            (json!({"AWS": ["*"]}), json!("s3:*"), json!(["arn:aws:s3:::b/openid/v?/jwks"])),
+            (json!("*"), json!("*"), json!("*")),
+            (json!("*"), json!("S3:getobject"), json!("arn:aws:s3:::*jwks")),
+        ] {
+            let statement =
+                json!({"Effect": "Allow", "Principal": principal, "Action": action, "Resource": resource});
+            assert_eq!(open(Some(&with(statement.clone())), &[KEYS]), None, "{statement}");
+        }
+    }
+
+    #[test]
+    fn what_only_looks_open_is_not_taken_for_it() {
+        let open_to_all =
+            json!({"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": KEYS});
+        for (key, value) in [
+            ("Effect", json!("Deny")),
+            ("Principal", json!({"AWS": "arn:aws:iam::123456789012:root"})),
+            ("Principal", json!({"Service": "*"})),
+            ("Action", json!("s3:GetObjectAcl")),
+            ("Action", json!("s3:PutObject")),
+            ("Resource", json!("arn:aws:s3:::b/openid/v1/jwks2")),
+            ("Resource", json!("arn:aws:s3:::b")),
+            ("Condition", json!({"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}})),
+        ] {
+            let mut statement = open_to_all.clone();
+            statement[key] = value;
+            let opened = open(Some(&with(json!([statement]))), &[KEYS]).expect("it is not open");
+            assert_eq!(opened["Statement"][0], statement);
+            assert_eq!(opened["Statement"][1]["Resource"], json!([KEYS]));
+        }
+    }
+
+    #[test]
+    fn a_statement_of_ours_that_somebody_changed_is_left_alone() {
+        let changed = json!({"Sid": SID, "Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": "x"});
+        let opened = open(Some(&with(json!([changed]))), &[KEYS]).unwrap();
+        assert_eq!(opened["Statement"][0], changed);
+        assert_eq!(opened["Statement"][1]["Sid"], format!("{SID}2"));
+    }
+
+    #[test]
+    fn a_policy_that_is_none_is_not_replaced() {
+        for text in ["[]", "<html>", "{\"Statement\":"] {
+            assert_eq!(opened(Some(text), &[KEYS.to_owned()]).unwrap_err().code, "bucket-policy", "{text}");
+        }
+    }
+
+    #[test]
+    fn wildcards() {
+        for (pattern, text, fits) in [
+            ("*", "", true),
+            ("a*c", "abc", true),
+            ("a*c", "ac", true),
+            ("a*c", "abcd", false),
+            ("a?c", "ac", false),
+            ("**b", "aab", true),
+            ("", "", true),
+            ("", "a", false),
+            ("a*b*c", "a-b-b-c", true),
+            ("?", "a", true),
+        ] {
+            assert_eq!(matches(pattern, text), fits, "{pattern} {text}");
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! What a store answered when it did not do what it was asked, and what that means to a person.
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+
+use super::place::Place;
+use crate::{bucket::said, error::Error};
+
+/// An answer that is not the one asked for.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// `None`: there was no answer at all.
+    pub(super) status: Option<u16>,
+    /// The store's word for it, e.g. `NoSuchKey`; empty when it sent none, as with every `HEAD`.
+    pub(super) code: String,
+    /// Empty with some stores.
+    pub(super) message: String,
+    request_id: Option<String>,
+    /// Where the bucket is, if the answer says so.
+    region: Option<String>,
+    /// Why there was no answer.
+    unanswered: Option<Error>,
+}
+
+pub(super) type Outcome<T> = Result<T, Refusal>;
+
+impl<E> From<SdkError<E, HttpResponse>> for Refusal
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    fn from(error: SdkError<E, HttpResponse>) -> Self {
+        let Some(response) = error.raw_response() else {
+            let unanswered = Some(unanswered(&error));
+            let (code, message) = (String::new(), String::new());
+            return Self { status: None, code, message, request_id: None, region: None, unanswered };
+        };
+        let body = String::from_utf8_lossy(response.body().bytes().unwrap_or_default());
+        let header = |name| response.headers().get(name).map(str::to_owned);
+        let status = response.status().as_u16();
+        Self {
+            status: Some(status),
+            code: said::fit(&element(&body, "Code").unwrap_or_default()),
+            message: match element(&body, "Message") {
+                Some(message) => said::fit(&message),
+                None if status < 300 => said::fit(&chain(&error)),
+                // Not a store's answer, but that of something before it.
+                None => said::fit(&body),
+            },
+            request_id: header("x-amz-request-id")
+                .or_else(|| element(&body, "RequestId"))
+                .map(|id| said::fit(&id)),
+            region: header("x-amz-bucket-region")
+                .or_else(|| element(&body, "Region"))
+                .or_else(|| expected_region(&body)),
+            unanswered: None,
+        }
+    }
+}
+
+/// The text of the first such element of an S3 error document.
+fn element(body: &str, name: &str) -> Option<String> {
+    let (_, rest) = body.split_once(&format!("<{name}>"))?;
+    let (text, _) = rest.split_once(&format!("</{name}>"))?;
+    let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&apos;", "'");
+    Some(text.replace("&#39;", "'").replace("&amp;", "&"))
+}
+
+/// `the region 'us-east-1' is wrong; expecting 'eu-central-1'`
+fn expected_region(body: &str) -> Option<String> {
+    let (_, rest) = body.split_once("expecting '")?;
+    Some(rest.split_once('\'')?.0.to_owned())
+}
+
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut texts = vec![error.to_string()];
+    let mut next = error.source();
+    while let Some(error) = next {
+        texts.push(error.to_string());
+        next = error.source();
+    }
+    texts.dedup();
+    texts.join(": ")
+}
+
+/// Why nothing came back: no credentials to sign with, or no connection, or no time.
+fn unanswered<E>(error: &SdkError<E, HttpResponse>) -> Error
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    if matches!(error, SdkError::TimeoutError(_)) {
+        return Error::failed(
+            "bucket-timeout",
+            "the store did not answer in time, not even when asked again",
+        )
+        .hint("look at the store and at what stands before it");
+    }
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        if let Some(ours) = error.downcast_ref::<Error>() {
+            let mut ours = ours.clone();
+            ours.code = match ours.code {
+                "timeout" => "bucket-timeout",
+                "body-too-large" => "body-too-large",
+                _ => "bucket-unreachable",
+            };
+            return ours;
+        }
+        if let Some(found) = error.downcast_ref::<CredentialsError>() {
+            return without_credentials(found);
+        }
+        next = error.source();
+    }
+    Error::failed("bucket-request", "the request could not be made").caused_by(said::fit(&chain(error)))
+}
+
+fn without_credentials(error: &CredentialsError) -> Error {
+    let failed = |message| {
+        Error::failed("bucket-credentials", message)
+            .caused_by(said::fit(&chain(error)))
+            .hint("`aws sts get-caller-identity` shows whether and as whom the same credentials work")
+    };
+    match error {
+        CredentialsError::CredentialsNotLoaded(_) => failed("there are no AWS credentials here")
+            .hint("log in (`aws sso login`) and set AWS_PROFILE, or set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if temporary, AWS_SESSION_TOKEN")
+            .hint("in a cluster set AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE"),
+        _ => failed("the AWS credentials that are configured here cannot be used"),
+    }
+}
+
+impl Refusal {
+    /// The store holds no such object; the bucket is there.
+    pub(super) fn is_absent(&self) -> bool {
+        self.status == Some(404) && self.code != "NoSuchBucket"
+    }
+
+    pub(super) fn is_forbidden(&self) -> bool {
+        self.status == Some(403) && credentials_hint(&self.code).is_none()
+    }
+
+    /// Another state, or another writer at this very moment.
+    pub(super) fn is_conflict(&self) -> bool {
+        match self.status {
+            Some(412) => true,
+            Some(409) => matches!(&*self.code, "ConditionalRequestConflict" | "OperationAborted" | ""),
+            _ => false,
+        }
+    }
+
+    /// The store does not know this call, or this header of it.
+    pub(super) fn is_unknown_call(&self) -> bool {
+        matches!(self.status, Some(405 | 501))
+            || matches!(
+                &*self.code,
+                "NotImplemented" | "MethodNotAllowed" | "UnsupportedOperation" | "XNotImplemented"
+            )
+    }
+
+    /// What the store said, in one line.
+    pub(super) fn said(&self) -> String {
+        let Some(status) = self.status else {
+            return self.unanswered.as_ref().map(|error| error.message.clone()).unwrap_or_default();
+        };
+        let mut said = format!("HTTP {status}");
+        if !self.code.is_empty() {
+            said += &format!(" {}", self.code);
+        }
+        if !self.message.trim().is_empty() {
+            said += &format!(": {}", self.message);
+        }
+        if let Some(id) = &self.request_id {
+            said += &format!(" (request {id})");
+        }
+        said
+    }
+
+    /// The error for a person. `permission` is the one that the call needs, `what` the thing it was about.
+    pub(super) fn error(self, place: &Place, permission: &str, what: &str) -> Error {
+        let (said, unknown_call) = (self.said(), self.is_unknown_call());
+        let bucket = &place.bucket;
+        if let Some(error) = self.unanswered {
+            return error.at(what);
+        }
+        let failed = |code, message: String| Error::failed(code, message).caused_by(&said);
+        if let Some(hint) = credentials_hint(&self.code) {
+            return failed(
+                "bucket-credentials",
+                format!("{what}: the store does not accept the credentials"),
+            )
+            .hint(hint);
+        }
+        match (self.status.unwrap_or_default(), &*self.code) {
+            (_, "NoSuchBucket") => failed("bucket-missing", format!("there is no bucket {bucket:?}"))
+                .hint("--create makes it; or correct --bucket, --endpoint, --region"),
+            (_, "BucketAlreadyExists") => another_owner(bucket).caused_by(&said),
+            (_, "InvalidBucketName") => {
+                failed("bucket-name", format!("the store does not take the name {bucket:?}"))
+                    .hint("choose another name with --bucket")
+            }
+            (301 | 307 | 308, _)
+            | (
+                _,
+                "AuthorizationHeaderMalformed"
+                | "PermanentRedirect"
+                | "TemporaryRedirect"
+                | "IllegalLocationConstraintException"
+                | "InvalidLocationConstraint"
+                | "InvalidRegion",
+            ) => wrong_region(place, self.region.as_deref()).caused_by(&said),
+            _ if unknown_call => failed(
+                "bucket-unsupported",
+                format!("{what}: the store cannot do this"),
+            )
+            .hint("use another store, or prepare the bucket by the store's own tools and leave out --create"),
+            (429 | 503, _)
+            | (_, "SlowDown" | "Throttling" | "ThrottlingException" | "RequestLimitExceeded") => {
+                failed("bucket-throttled", format!("{what}: the store is overloaded, or throttles"))
+                    .hint("it was asked several times; ask again later")
+            }
+            (500.., _) => failed("bucket-server", format!("{what}: the store has failed"))
+                .hint("ask again later; its operator finds the request by its number"),
+            (401 | 403, _) => failed("bucket-forbidden", format!("{what}: not allowed"))
+                .hint(format!(
+                    "the credentials need {permission}; `aws sts get-caller-identity` shows whose they are"
+                ))
+                .hint(format!("if the bucket {bucket:?} is not yours, choose another name")),
+            (404, _) => failed("bucket-missing", format!("{what}: not there"))
+                .hint("--create makes the bucket; or correct --bucket, --endpoint, --region"),
+            _ => failed("bucket-refused", format!("{what}: the store refuses"))
+                .hint("what the store said names the reason"),
+        }
+    }
+}
+
+pub(super) fn another_owner(bucket: &str) -> Error {
+    Error::failed("bucket-of-another-owner", format!("the bucket {bucket:?} belongs to somebody else"))
+        .hint("bucket names are unique among all customers of a store: choose another one with --bucket")
+}
+
+pub(super) fn wrong_region(place: &Place, right: Option<&str>) -> Error {
+    let bucket = &place.bucket;
+    let message = match right {
+        Some(right) => format!("the bucket {bucket:?} is in the region {right}, not in {}", place.region),
+        None => {
+            format!("the bucket {bucket:?} is not in the region {}, or cannot be made there", place.region)
+        }
+    };
+    let right = right.unwrap_or("REGION");
+    Error::failed("bucket-region", message).hint(format!("give --region {right}, or set AWS_REGION={right}"))
+}
+
+/// The remedy, when the code says that the credentials as such are wrong.
+fn credentials_hint(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "InvalidAccessKeyId" | "InvalidClientTokenId" | "NotSignedUp" => {
+            "this access key does not exist here: check AWS_PROFILE, AWS_ACCESS_KEY_ID, and that --endpoint is the store that gave the key"
+        }
+        "SignatureDoesNotMatch" => {
+            "the secret key does not belong to the access key, or a proxy rewrites requests: check AWS_SECRET_ACCESS_KEY"
+        }
+        "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" | "RequestExpired" => {
+            "they have expired: log in again (`aws sso login`)"
+        }
+        "InvalidToken" | "InvalidSecurity" => {
+            "the session token is not valid here: set AWS_SESSION_TOKEN together with its key, or unset it"
+        }
+        "RequestTimeTooSkewed" => {
+            "the clock of this machine and that of the store differ by more than 15 minutes: set it (`timedatectl`, NTP)"
+        }
+        _ => return None,
+    })
+}
