@@ -111,9 +111,11 @@ impl Api {
     /// A URL of the API. The parts are names, and encoded.
     pub(super) fn url(&self, root: &str, parts: &[&str], query: &[(&str, &str)]) -> Url {
         let mut url = self.endpoint.clone();
-        let parts: Vec<_> = parts.iter().map(|part| encode(part)).collect();
-        let base = url.path().trim_end_matches('/');
-        let path = format!("{base}/{root}/{}", parts.join("/"));
+        let mut path = format!("{}/{root}", url.path().trim_end_matches('/'));
+        for part in parts {
+            path.push('/');
+            path.push_str(&encode(part));
+        }
         url.set_path(&path);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
