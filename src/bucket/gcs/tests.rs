@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use google_cloud_auth::credentials::service_account;
+use google_cloud_auth::{
+    credentials::{
+        AccessToken, AccessTokenCredentialsProvider, CacheableResource, CredentialsProvider, EntityTag,
+    },
+    errors::CredentialsError,
+};
 use lab::{Access, Fault};
 
 use super::*;
@@ -61,22 +66,50 @@ async fn keeps_the_contract() {
     contract::holds(&gcs, Traits { headers: true, condition: Condition::Kept }).await;
 }
 
+/// Credentials as they are found: a token that somebody renews, or none.
+#[derive(Debug)]
+struct Found(Option<String>);
+
+impl CredentialsProvider for Found {
+    async fn headers(
+        &self,
+        _: http::Extensions,
+    ) -> Result<CacheableResource<http::HeaderMap>, CredentialsError> {
+        let none = || CredentialsError::from_msg(false, "no metadata server");
+        let value = format!("Bearer {}", self.0.as_ref().ok_or_else(none)?).parse().unwrap();
+        let data = http::HeaderMap::from_iter([(http::header::AUTHORIZATION, value)]);
+        Ok(CacheableResource::New { entity_tag: EntityTag::new(), data })
+    }
+
+    async fn universe_domain(&self) -> Option<String> {
+        None
+    }
+}
+
+impl AccessTokenCredentialsProvider for Found {
+    async fn access_token(&self) -> Result<AccessToken, CredentialsError> {
+        unreachable!("requests are made with headers")
+    }
+}
+
 #[tokio::test]
-async fn a_service_account_keeps_the_contract() {
+async fn credentials_that_are_found() {
     let (store, mut gcs) = store();
-    let home = tempfile::TempDir::new().unwrap();
-    let key = std::fs::read(store.service_account_file(home.path())).unwrap();
-    let credentials = service_account::Builder::new(serde_json::from_slice(&key).unwrap());
-    let scope = ["https://www.googleapis.com/auth/devstorage.full_control"];
-    let credentials = credentials.with_access_specifier(service_account::AccessSpecifier::from_scopes(scope));
-    gcs.api = Api::new(
-        &Http::new(&[]).unwrap(),
-        Some(&store.url()),
-        Tokens::Found(credentials.build_access_token_credentials().unwrap()),
-    )
-    .unwrap();
-    gcs.open(&names()).await.unwrap();
-    contract::holds(&gcs, Traits { headers: true, condition: Condition::Kept }).await;
+    let tokens = |token| Tokens::Found(Found(token).into());
+    gcs.api = Api::new(&Http::new(&[]).unwrap(), Some(&store.url()), tokens(Some(store.token()))).unwrap();
+    gcs.write(JWKS, &jwks("{}"), &Expected::Absent).await.unwrap();
+
+    store.faults().forget();
+    gcs.api = Api::new(&Http::new(&[]).unwrap(), Some(&store.url()), tokens(None)).unwrap();
+    let read = gcs.read(JWKS).await.unwrap_err();
+    let opened = gcs.open(&names()).await.unwrap_err();
+    let written = refused(gcs.write(JWKS, &jwks("{}"), &Expected::Absent).await);
+    for error in [read, opened, written] {
+        assert_eq!((error.code, error.kind), ("bucket-credentials", Kind::Failed), "{error}");
+        assert!(error.causes[0].contains("no metadata server"), "{error}");
+        assert!(error.hints.last().unwrap().contains("gcloud auth application-default login"), "{error}");
+    }
+    assert_eq!(store.faults().requests().len(), 0, "nothing is sent without");
 }
 
 #[tokio::test]
@@ -261,13 +294,11 @@ async fn each_missing_right_is_named() {
         "storage.objects.create",
         "storage.objects.delete",
     ];
+    let (empty, (store, _)) = (lab::Gcs::start(), store());
     for missing in all {
-        let store = lab::Gcs::start();
-        if missing != "storage.buckets.create" {
-            store.own_bucket("keys");
-        }
+        let store = if missing == "storage.buckets.create" { &empty } else { &store };
         let rights = all.iter().filter(|right| **right != missing).map(ToString::to_string).collect();
-        let gcs = client(&store, store.add_token(Access::Only(rights)));
+        let gcs = client(store, store.add_token(Access::Only(rights)));
         let error = match missing {
             "storage.objects.get" => gcs.read(JWKS).await.unwrap_err(),
             "storage.objects.create" => refused(gcs.write(JWKS, &jwks("{}"), &Expected::Absent).await),
@@ -295,6 +326,7 @@ async fn credentials_that_only_read() {
 
 #[tokio::test]
 async fn each_answer_has_its_code() {
+    let (store, gcs) = store();
     for (status, reason, message, ours) in [
         (400, "invalid", "odd", "bucket-refused"),
         (401, "authError", "Invalid Credentials", "bucket-credentials"),
@@ -313,7 +345,7 @@ async fn each_answer_has_its_code() {
         (502, "", "", "bucket-server"),
         (503, "backendError", "", "bucket-throttled"),
     ] {
-        let (store, gcs) = store();
+        store.faults().clear();
         store.faults().always("", "storage/v1", google(status, reason, message));
         let read = gcs.read(JWKS).await.unwrap_err();
         let written = refused(gcs.write(JWKS, &jwks("{}"), &Expected::Absent).await);

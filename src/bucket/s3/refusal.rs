@@ -19,7 +19,7 @@ pub(super) struct Refusal {
     /// Where the bucket is, if the answer says so.
     region: Option<String>,
     /// Why there was no answer.
-    unanswered: Option<Error>,
+    unanswered: Option<Box<Error>>,
 }
 
 pub(super) type Outcome<T> = Result<T, Refusal>;
@@ -30,7 +30,7 @@ where
 {
     fn from(error: SdkError<E, HttpResponse>) -> Self {
         let Some(response) = error.raw_response() else {
-            let unanswered = Some(unanswered(&error));
+            let unanswered = Some(Box::new(unanswered(&error)));
             let (code, message) = (String::new(), String::new());
             return Self { status: None, code, message, request_id: None, region: None, unanswered };
         };
