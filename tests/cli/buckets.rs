@@ -137,6 +137,22 @@ fn no_credentials_at_all_and_wrong_ones() {
 }
 
 #[test]
+fn a_publisher_that_is_locked_out_is_told_the_way_out() {
+    let store = Store::new(1, Flavour::Compatible);
+    store.keyless("publish", &["--create"]).ends(0);
+    let new = SigningKey::rsa(2048);
+    store.world.cluster.change_servers(|server| {
+        server.key_files.push((&new).into());
+        server.signing_key = new.clone();
+    });
+    let mut command = store.command("publish", &[]);
+    command.env("AWS_SECRET_ACCESS_KEY", "wrong");
+    Ran::from(command.output().unwrap()).fails(3, "bucket-credentials", &[&new.kid(), "a person's login"]);
+    // With such a login it is over.
+    store.keyless("publish", &[]).ends(0).says("published: 2 keys");
+}
+
+#[test]
 fn refusals_of_the_store() {
     for (status, code) in [
         (403, "bucket-forbidden"),
