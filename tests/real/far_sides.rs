@@ -70,8 +70,9 @@ impl FarSides {
         if absent.is_empty() {
             return Ok(folder);
         }
-        let reason = fs::read_to_string(self.cache.join(format!("{name}.missing")))
-            .unwrap_or_else(|_| format!("{} lacks {}", folder.display(), absent.join(", ")));
+        let lacks = format!("{} lacks {}", folder.display(), absent.join(", "));
+        // Beside the folder, where there is one of the cache's own.
+        let reason = fs::read_to_string(folder.with_extension("missing")).unwrap_or(lacks);
         Err(format!("{name}: {}", reason.trim()))
     }
 

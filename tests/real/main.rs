@@ -43,6 +43,7 @@ async fn main() -> ExitCode {
             Ok(true)
         }
         ["--shell"] => shell::open().await,
+        ["--exec", program, ref arguments @ ..] => shell::run(program, arguments).await,
         _ => play(&arguments).await,
     };
     match done {

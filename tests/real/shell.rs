@@ -1,4 +1,4 @@
-//! A person in the world.
+//! A person, or a command of theirs, in the world.
 
 use std::env;
 use std::ffi::OsString;
@@ -14,8 +14,22 @@ use crate::{openbao, surroundings};
 const ALL: [FarSide; 5] =
     [FarSide::FakeGcs, FarSide::Keyless, FarSide::Kubernetes, FarSide::OpenBao, FarSide::SeaweedFs];
 
-/// Starts whatever is at hand, and a shell that ends it all when it ends.
+/// A shell that ends it all when it ends.
 pub(crate) async fn open() -> Checked<bool> {
+    let (_world, mut bash) = enter("bash").await?;
+    println!("{WELCOME}");
+    bash.args(["--noprofile", "--norc", "-i"]).env("PS1", "keyless-world \\w $ ");
+    Ok(bash.status().await.during("starting bash")?.success())
+}
+
+/// One command, which succeeds or not.
+pub(crate) async fn run(program: &str, arguments: &[&str]) -> Checked<bool> {
+    let (_world, mut command) = enter(program).await?;
+    Ok(command.args(arguments).status().await.during(format_args!("starting {program}"))?.success())
+}
+
+/// Starts whatever is at hand; the command knows the way to it.
+async fn enter(program: &str) -> Checked<(World, Command)> {
     let (folder, far_sides) = surroundings()?;
     let mut path = env::var_os("PATH").unwrap_or_default();
     let mut needed = Vec::new();
@@ -35,11 +49,9 @@ pub(crate) async fn open() -> Checked<bool> {
         world.start_stranger().await?;
     }
     let ca = world.ca_file();
-    println!("{}", WELCOME.replace("$CA", &ca.display().to_string()));
-    let status = Command::new("bash")
-        .args(["--noprofile", "--norc", "-i"])
+    let mut command = Command::new(program);
+    command
         .env("PATH", path)
-        .env("PS1", "keyless-world \\w $ ")
         .env("KUBECONFIG", world.kubeconfig())
         .env("CA", &ca)
         .env("CURL_CA_BUNDLE", &ca)
@@ -47,11 +59,8 @@ pub(crate) async fn open() -> Checked<bool> {
         .env("GOOGLE_OAUTH_ACCESS_TOKEN", "anything")
         .env("BAO_ADDR", format!("http://{}", openbao::ADDRESS))
         .env("BAO_TOKEN", openbao::ROOT_TOKEN)
-        .envs(world.credentials())
-        .status()
-        .await
-        .during("starting bash")?;
-    Ok(status.success())
+        .envs(world.credentials());
+    Ok((world, command))
 }
 
 const WELCOME: &str = "
@@ -66,6 +75,7 @@ A world of its own: nothing in here reaches the outside, and all of it ends with
   The cluster's tokens already say that issuer. Publish it:
     keyless publish --create --bucket s3://lab-issuer/cluster-a --endpoint https://s3.lab.test --ca-file $CA
     curl https://s3.lab.test/lab-issuer/cluster-a/openid/v1/jwks
+    aws --endpoint-url https://s3.lab.test s3 ls --recursive s3://lab-issuer
 ";
 
 fn prepend(path: &mut OsString, folder: Option<&Path>) {

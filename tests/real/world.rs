@@ -133,6 +133,16 @@ impl World {
 
     /// Waits for what a whole cluster has, and does what its controller-manager would do.
     async fn settle_cluster(&self) -> Checked {
+        self.both_listed().await?;
+        let account = json!({
+            "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"},
+        });
+        self.servers()?[0].post("/api/v1/namespaces/default/serviceaccounts", &account).await?;
+        Ok(())
+    }
+
+    /// Waits until both API servers are in EndpointSlice `default/kubernetes`.
+    async fn both_listed(&self) -> Checked {
         let [first, second] = self.servers()?;
         let slice = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes";
         until("both API servers in EndpointSlice default/kubernetes", Duration::from_secs(60), async || {
@@ -141,22 +151,20 @@ impl World {
             check!(both, "{listed}");
             Ok(())
         })
-        .await?;
-        let account = json!({
-            "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"},
-        });
-        first.post("/api/v1/namespaces/default/serviceaccounts", &account).await?;
-        Ok(())
+        .await
+    }
+
+    /// Starts one API server of the cluster again, with what `change` makes of its settings.
+    pub(crate) async fn restart(&mut self, index: usize, change: impl FnOnce(&mut Settings)) -> Checked {
+        let cluster = self.cluster.as_mut().ok_or_else(|| not_started("the cluster"))?;
+        cluster.servers[index].restart(change).await?;
+        // It takes itself off the list while it starts, and is ready a little before it is back on it.
+        self.both_listed().await
     }
 
     pub(crate) fn servers(&self) -> Checked<&[ApiServer; 2]> {
         let cluster = self.cluster.as_ref().ok_or_else(|| not_started("the cluster"))?;
         Ok(&cluster.servers)
-    }
-
-    pub(crate) fn server_mut(&mut self, index: usize) -> Checked<&mut ApiServer> {
-        let cluster = self.cluster.as_mut().ok_or_else(|| not_started("the cluster"))?;
-        Ok(&mut cluster.servers[index])
     }
 
     pub(crate) fn s3(&self) -> Checked<&S3> {

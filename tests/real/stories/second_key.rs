@@ -10,8 +10,7 @@ pub(crate) async fn play(world: &mut World) -> Checked {
     // The order of a careful administrator: known, public, signing.
     let key = world.pki.signing_key("second", Algorithm::Es256)?;
     let added = key.clone();
-    let second = world.server_mut(1)?;
-    second.restart(|settings| settings.keys.push(added)).await.during("adding a key to server-2")?;
+    world.restart(1, |settings| settings.keys.push(added)).await.during("adding a key to server-2")?;
     let [first, second] = world.servers()?;
     let (before, after) = (first.kids().await?, second.kids().await?);
     let Some(new) = after.iter().find(|kid| !before.contains(kid)).cloned() else {
@@ -27,8 +26,7 @@ pub(crate) async fn play(world: &mut World) -> Checked {
         check!(public.contains(kid), "the key {kid} is not public: {public}");
     }
 
-    let second = world.server_mut(1)?;
-    second.restart(|settings| settings.signing_key = key).await.during("signing with the new key")?;
+    world.restart(1, |settings| settings.signing_key = key).await.during("signing with the new key")?;
     let [first, second] = world.servers()?;
     let signed = kid(&second.token(ACCOUNT, &["any"]).await?)?;
     check!(signed == new, "server-2 signs with {signed}, not with {new}");

@@ -64,7 +64,8 @@ impl Caller {
         now: i64,
     ) -> Option<Self> {
         let Some(token) = request.bearer() else {
-            if request.header("authorization").is_some() || shared.anonymous == Anonymous::Off {
+            // Another scheme than Bearer is no credential: the caller stays anonymous.
+            if shared.anonymous == Anonymous::Off {
                 return None;
             }
             let rights = match shared.anonymous {

@@ -32,6 +32,8 @@ impl Handler for Api {
             None => status::unauthorized(),
             Some(caller) => self.route(request, &caller, &server, &shared, now),
         };
+        let cached = reply.headers.iter().any(|(name, _)| name == "cache-control");
+        let reply = if cached { reply } else { reply.with("cache-control", "no-cache, private") };
         reply.with("date", clock::http_date(now)).with("audit-id", uuid())
     }
 }
@@ -54,7 +56,7 @@ impl Api {
         };
         if let Some(right) = path_right {
             if !caller.may(right) {
-                return status::forbidden_path(&caller.name, &verb(&request.method), path);
+                return status::forbidden_path(&caller.name, &request.method, path);
             }
             return match path {
                 JWKS => document(request, server, "application/jwk-set+json", key_set(server)),
@@ -70,7 +72,11 @@ impl Api {
             return token::handle(request, caller, (namespace, name), server, shared, now);
         }
         // The authorizer comes before the router: only who may do everything learns that it is not there.
-        status::forbidden_path(&caller.name, &verb(&request.method), path)
+        if Right::ALL.iter().all(|right| caller.may(*right)) {
+            not_found()
+        } else {
+            status::forbidden_path(&caller.name, &request.method, path)
+        }
     }
 
     fn discovery(&self, server: &ServerSettings, shared: &ClusterSettings) -> String {
@@ -127,11 +133,12 @@ impl Api {
     }
 }
 
-/// RBAC's verb for a request on a path
+/// RBAC's verb for a request on a named object
 pub(crate) fn verb(method: &Method) -> String {
     match *method {
         Method::POST => "create".into(),
         Method::PUT => "update".into(),
+        Method::HEAD => "get".into(),
         ref other => other.as_str().to_lowercase(),
     }
 }
@@ -152,29 +159,34 @@ fn document(request: &Request, server: &ServerSettings, content_type: &str, body
     let issuer = server.issuers.first().map(String::as_str).unwrap_or_default();
     if !issuer.starts_with("https://") || issuer.contains(['?', '#']) {
         // The routes were never installed: "Could not construct pre-rendered responses".
-        return Reply::new(404, "text/plain; charset=utf-8", "404 page not found\n")
-            .with("x-content-type-options", "nosniff");
+        return not_found();
     }
     if request.method != Method::GET {
-        return Reply::new(405, "text/plain", "405: Method Not Allowed").with("allow", "GET");
+        return status::method_not_allowed();
     }
     // go-restful compares whole media types, so `application/*` matches nothing.
     let mut accepted = request.header("accept").unwrap_or("*/*").split(',');
     if !accepted.any(
         |part| matches!(part.split(';').next().map(str::trim), Some(t) if t == "*/*" || t == content_type),
     ) {
-        let body = format!("406: Not Acceptable\n\nAvailable representations: {content_type}");
-        return Reply::new(406, "text/plain", body);
+        return status::not_acceptable(content_type);
     }
     Reply::new(200, content_type, body).with("cache-control", format!("public, max-age={}", server.max_age))
+}
+
+fn not_found() -> Reply {
+    Reply::new(404, "text/plain; charset=utf-8", "404 page not found\n")
+        .with("x-content-type-options", "nosniff")
 }
 
 fn version() -> Reply {
     Reply::json(
         200,
         &json!({
-            "major": "1", "minor": "36", "gitVersion": "v1.36.0", "gitCommit": "", "gitTreeState": "clean",
-            "buildDate": "1970-01-01T00:00:00Z", "goVersion": "", "compiler": "", "platform": "lab",
+            "major": "1", "minor": "36", "emulationMajor": "1", "emulationMinor": "36",
+            "minCompatibilityMajor": "1", "minCompatibilityMinor": "35", "gitVersion": "v1.36.3",
+            "gitCommit": "", "gitTreeState": "", "buildDate": "1970-01-01T00:00:00Z",
+            "goVersion": "go1.26.8", "compiler": "gc", "platform": "linux/amd64",
         }),
     )
 }

@@ -20,7 +20,7 @@ use access::User;
 
 /// Some API servers of one cluster on loopback addresses of their own, all on the same port.
 ///
-/// Faithful (to kube-apiserver 1.36 as tried, and pkg/routes/openidmetadata.go,
+/// Faithful (compared answer by answer with kube-apiserver 1.36.3; also pkg/routes/openidmetadata.go,
 /// pkg/serviceaccount/, pkg/registry/core/serviceaccount/storage/token.go of
 /// kubernetes/kubernetes):
 /// - `/openid/v1/jwks` and `/.well-known/openid-configuration`: bytes, order of members and keys,
@@ -35,8 +35,9 @@ use access::User;
 ///   than loopback), `/version`, `/readyz`
 ///
 /// Not faithful: rights are a list, not RBAC objects; tokens are not bound to pods, so no `pod` and
-/// `node` claims and no extension to one year; no other API, no discovery of APIs, protobuf
-/// only in the request for a token; an external signer only as far as `kid`, `typ` and cache time can be set.
+/// `node` claims and no extension to one year; no other API, no discovery of APIs,
+/// protobuf only in the request for a token, no `managedFields`, no indented JSON for curl; an
+/// external signer only as far as `kid`, `typ` and cache time can be set.
 pub struct Cluster {
     ca: Ca,
     shared: Arc<Mutex<ClusterSettings>>,

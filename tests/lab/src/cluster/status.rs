@@ -2,7 +2,8 @@
 //! (kubernetes/apimachinery pkg/api/errors/errors.go, kubernetes/apiserver
 //! pkg/endpoints/handlers/responsewriters/errors.go).
 
-use serde_json::json;
+use hyper::Method;
+use serde_json::{Value, json};
 
 use crate::wire::Reply;
 
@@ -10,11 +11,29 @@ pub(crate) fn unauthorized() -> Reply {
     reply(r#""status":"Failure","message":"Unauthorized","reason":"Unauthorized","code":401"#, 401)
 }
 
-pub(crate) fn forbidden_path(user: &str, verb: &str, path: &str) -> Reply {
+/// For a path that is no resource, the verb is the method
+pub(crate) fn forbidden_path(user: &str, method: &Method, path: &str) -> Reply {
+    let verb = method.as_str().to_lowercase();
     let message = json!(format!("forbidden: User \"{user}\" cannot {verb} path \"{path}\""));
+    plain(&message, "Forbidden", 403).with("x-content-type-options", "nosniff")
+}
+
+pub(crate) fn method_not_allowed() -> Reply {
+    let message = json!("the server does not allow this method on the requested resource");
+    plain(&message, "MethodNotAllowed", 405)
+}
+
+pub(crate) fn not_acceptable(available: &str) -> Reply {
+    let message = json!(format!("406: Not Acceptable\n\nAvailable representations: {available}"));
+    plain(&message, "NotAcceptable", 406)
+}
+
+fn plain(message: &Value, reason: &str, code: u16) -> Reply {
     reply(
-        &format!(r#""status":"Failure","message":{message},"reason":"Forbidden","details":{{}},"code":403"#),
-        403,
+        &format!(
+            r#""status":"Failure","message":{message},"reason":"{reason}","details":{{}},"code":{code}"#
+        ),
+        code,
     )
 }
 
@@ -35,7 +54,7 @@ impl Object<'_> {
             self.group,
             self.namespace
         );
-        self.failure(&message, "Forbidden", 403)
+        self.failure(&message, "Forbidden", 403).with("x-content-type-options", "nosniff")
     }
 
     pub(crate) fn not_found(&self) -> Reply {

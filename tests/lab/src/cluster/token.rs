@@ -28,12 +28,17 @@ pub(crate) fn handle(
 ) -> Reply {
     let object = Object { group: "", resource: "serviceaccounts", namespace, name };
     let verb = verb(&request.method);
-    if verb != "create" || !caller.may(Right::CreateToken) {
+    if !caller.may(Right::CreateToken) {
         return object.forbidden(&caller.name, &verb, "serviceaccounts/token");
+    }
+    if verb != "create" {
+        return status::method_not_allowed();
     }
     let json = || serde_json::from_slice::<Value>(&request.body).ok();
     let Some(body) = protobuf::token_request(&request.body).or_else(json) else {
-        return status::bad_request("the object provided is unrecognized (must be of type TokenRequest)");
+        return status::bad_request(
+            "the object provided is unrecognized (must be of type TokenRequest): couldn't get version/kind",
+        );
     };
     let accounts = &shared.service_accounts;
     let Some((_, _, uid)) = accounts.iter().find(|(ns, other, _)| ns == namespace && other == name) else {
@@ -76,7 +81,9 @@ pub(crate) fn handle(
         &json!({
             "kind": "TokenRequest",
             "apiVersion": "authentication.k8s.io/v1",
-            "metadata": {"name": name, "namespace": namespace, "creationTimestamp": clock::rfc3339(now)},
+            "metadata": {
+                "name": name, "namespace": namespace, "uid": uid, "creationTimestamp": clock::rfc3339(now),
+            },
             "spec": {"audiences": audiences, "expirationSeconds": seconds, "boundObjectRef": null},
             "status": {
                 "token": key.jws_with_header(&header, &claims),

@@ -20,8 +20,9 @@ impl Context<'_> {
         } else if sub("publicAccessBlock") {
             self.public_access_block(shared)
         } else if sub("location") {
+            let quiet = shared.flavour == Flavour::Compatible;
             let region = &self.known(shared)?.region;
-            let region = if region == "us-east-1" { "" } else { region };
+            let region = if quiet || region == "us-east-1" { "" } else { region };
             Ok(xml(&format!("<LocationConstraint {XMLNS}>{region}</LocationConstraint>")))
         } else if sub("website") {
             self.website(shared)
@@ -83,7 +84,9 @@ impl Context<'_> {
     }
 
     fn delete(&self, shared: &mut Shared) -> Result<Reply, S3Error> {
-        if !self.known(shared)?.objects.is_empty() {
+        // SeaweedFS takes the objects away with the bucket.
+        let careless = shared.flavour == Flavour::Compatible;
+        if !self.known(shared)?.objects.is_empty() && !careless {
             let message = "The bucket you tried to delete is not empty";
             return Err(S3Error::new(409, "BucketNotEmpty", message));
         }
@@ -153,7 +156,7 @@ impl Context<'_> {
     }
 
     fn policy_status(&self, shared: &mut Shared) -> Result<Reply, S3Error> {
-        if shared.flavour != Flavour::Aws && shared.flavour != Flavour::Rgw {
+        if matches!(shared.flavour, Flavour::AclOnly | Flavour::IgnoresConditions) {
             return Err(S3Error::not_implemented());
         }
         let bucket = self.known(shared)?;

@@ -19,8 +19,8 @@ use policy::Policy;
 
 /// An S3 server with buckets, policies, verified signatures and anonymous reads.
 ///
-/// Faithful (to the S3 API reference and user guide, and to stores as tried: SeaweedFS 4.48, Ceph
-/// RGW 16.2, Garage 2.5):
+/// Faithful (to the S3 API reference and user guide, and to stores as tried: SeaweedFS 4.48, compared
+/// answer by answer, Ceph RGW 16.2, Garage 2.5):
 /// - path and virtual-host style; Signature Version 4 in the header, really verified, the body's
 ///   hash and the clock too; `InvalidAccessKeyId`, `SignatureDoesNotMatch`, `RequestTimeTooSkewed`,
 ///   `AuthorizationHeaderMalformed`; temporary credentials with a session token

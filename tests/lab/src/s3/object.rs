@@ -113,10 +113,12 @@ impl Context<'_> {
         if none_match.is_none() && matching.is_none() || conditions == Conditions::Ignored {
             return Ok(());
         }
-        if conditions == Conditions::Unsupported || none_match.is_some_and(|tag| tag != "*") {
+        let other_tag = none_match.is_some_and(|tag| tag != "*");
+        if conditions == Conditions::Unsupported || conditions == Conditions::Aws && other_tag {
             return Err(S3Error::not_implemented());
         }
-        if none_match.is_some() && present.is_some() {
+        let same = |tag: &str| present.is_some_and(|etag| tag == "*" || tag.trim_matches('"') == etag);
+        if none_match.is_some_and(same) {
             return Err(S3Error::precondition_failed());
         }
         let Some(wanted) = matching else { return Ok(()) };

@@ -121,6 +121,7 @@ fn authorize(
         return match (user, action) {
             (Some(user), "s3:CreateBucket") => allowed(user, action, target).map(|()| false),
             (None, "s3:CreateBucket") => Err(S3Error::access_denied()),
+            (None, _) if shared.flavour == Flavour::Compatible => Err(S3Error::access_denied()),
             _ => Err(S3Error::no_such_bucket()),
         };
     };
@@ -140,7 +141,8 @@ fn authorize(
         let permitted = public_object || target.key.is_empty() && action == "s3:ListBucket" && public_list;
         return if permitted { Ok(public_list) } else { Err(S3Error::access_denied()) };
     };
-    let expected = request.header("x-amz-expected-bucket-owner");
+    let heeds_owner = matches!(shared.flavour, Flavour::Aws | Flavour::Rgw);
+    let expected = request.header("x-amz-expected-bucket-owner").filter(|_| heeds_owner);
     if expected.is_some_and(|expected| expected != bucket.account) {
         return Err(S3Error::access_denied());
     }
