@@ -15,18 +15,23 @@
 //!
 //! `async` is the mark of I/O: what is PURE has none, and no clock, environment, file or output.
 
+mod audit;
 mod bucket;
 mod cli;
 mod cluster;
 mod commands;
 mod config;
+mod distro;
 mod error;
+mod federation;
+mod google;
 mod http;
 mod oidc;
 mod relying_party;
 mod report;
 mod rotation;
 mod secret;
+mod secret_store;
 
 use std::{
     ffi::OsString,
