@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{bucket::Addressing, cluster::ServiceAccount};
+use crate::{bucket::Addressing, cluster::ServiceAccount, config::ProviderName};
 
 /// Let a self-managed Kubernetes cluster log in to clouds with its own short-lived tokens
 ///

@@ -7,6 +7,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use crate::{
     bucket::Addressing,
     error::{Error, Result},
+    federation::{gcp, vault},
 };
 
 /// The file that is read when none is named.
@@ -30,6 +31,61 @@ pub(super) struct File {
     pub(super) tls: Tls,
     #[serde(default)]
     pub(super) verify: Verify,
+    pub(super) provider: Option<ProviderName>,
+    pub(super) google: Option<Google>,
+    pub(super) vault: Option<Vault>,
+    #[serde(default)]
+    pub(super) store: Store,
+}
+
+/// Which provider the secret store uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ProviderName {
+    /// Google Secret Manager, through Workload Identity Federation
+    Google,
+    /// Vault or OpenBao, through its JWT auth method
+    Vault,
+}
+
+/// Google's side of the trust.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Google {
+    pub(super) project: Option<String>,
+    pub(super) pool: Option<String>,
+    pub(super) provider: Option<String>,
+    pub(super) mode: Option<gcp::Mode>,
+    pub(super) access: Option<gcp::Grant>,
+    pub(super) impersonate: Option<String>,
+    #[serde(default)]
+    pub(super) endpoints: gcp::Endpoints,
+}
+
+/// Vault's or OpenBao's side of the trust.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Vault {
+    pub(super) address: String,
+    pub(super) mount: Option<String>,
+    pub(super) role: Option<String>,
+    pub(super) kv: Option<String>,
+    pub(super) mode: Option<vault::Mode>,
+    pub(super) ca_file: Option<PathBuf>,
+    pub(super) namespace: Option<String>,
+}
+
+/// The secret store that is pointed at the provider.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Store {
+    pub(super) name: Option<String>,
+    /// `None` is a ClusterSecretStore.
+    pub(super) namespace: Option<String>,
+    pub(super) service_account: Option<String>,
+    /// Secrets that it may read; by default those that the ExternalSecrets name.
+    #[serde(default)]
+    pub(super) secrets: Vec<String>,
 }
 
 /// Where the documents are stored.
@@ -102,7 +158,9 @@ impl File {
         }
         let mut file: Self = from_yaml(content, path)?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        let paths = [&mut file.cluster.kubeconfig, &mut file.tls.ca_file].into_iter().flatten();
+        let vault_ca = file.vault.as_mut().map(|vault| &mut vault.ca_file);
+        let paths =
+            [&mut file.cluster.kubeconfig, &mut file.tls.ca_file].into_iter().chain(vault_ca).flatten();
         for path in paths.chain(&mut file.cluster.public_keys) {
             *path = folder.join(&*path);
         }
