@@ -11,7 +11,7 @@ use rustls::pki_types::{CertificateDer, pem::PemObject};
 use url::Url;
 
 use self::file::File;
-pub(crate) use self::file::ProviderName;
+pub(crate) use self::file::{ProviderName, schema};
 use crate::{
     bucket,
     cli::Common,
