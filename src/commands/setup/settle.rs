@@ -1,0 +1,214 @@
+//! What is to be set up: the settings, completed by what is there. What can be neither read nor derived is asked.
+
+use serde_json::Value;
+
+use crate::{
+    cluster::{
+        ServiceAccount,
+        snapshot::{Controller, Estate, Public, SecretKey, Store},
+    },
+    config::{self, ProviderName, Settings},
+    error::{Error, Result},
+    federation::gcp,
+};
+
+/// Asks a person for a setting: its name in `keyless.yaml`, the words, the answer it would take by itself.
+pub(super) type Ask<'a> = dyn FnMut(&str, &str, Option<&str>) -> Result<String> + 'a;
+
+/// Everything that is settled before anything is planned.
+#[derive(Clone, Debug)]
+pub(super) struct Settled {
+    pub(super) provider: ProviderName,
+    pub(super) google: Option<gcp::Settings>,
+    pub(super) store: StoreName,
+    /// The ServiceAccount that the store uses.
+    pub(super) workload: ServiceAccount,
+    /// By the provider's names.
+    pub(super) secrets: Vec<String>,
+    /// The key that the store uses now, if it is one.
+    pub(super) old_key: Option<OldKey>,
+}
+
+/// Which store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct StoreName {
+    /// `None` is a ClusterSecretStore.
+    pub(super) namespace: Option<String>,
+    pub(super) name: String,
+}
+
+/// A service-account key in a Secret, by its public identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct OldKey {
+    pub(super) project: String,
+    pub(super) email: String,
+    pub(super) id: String,
+    /// Every Secret that holds it and that a store names.
+    pub(super) places: Vec<SecretKey>,
+    /// Other stores that use it, which keep it from being retired.
+    pub(super) other_stores: Vec<String>,
+}
+
+/// Settles everything. `cluster_id` is the UID of the namespace `kube-system`: it names the cluster's own pool.
+pub(super) fn settle(
+    settings: &Settings,
+    to: Option<ProviderName>,
+    estate: &Estate,
+    cluster_id: &str,
+    ask: &mut Ask<'_>,
+) -> Result<Settled> {
+    let controller = controller(estate)?;
+    let provider = to.or(settings.provider).unwrap_or(match (&settings.vault, settings.google.project.is_some()) {
+        (Some(_), false) => ProviderName::Vault,
+        _ => ProviderName::Google,
+    });
+    let store = store_name(settings, estate, ask)?;
+    let present = estate.store(store.namespace.is_none(), store.namespace.as_deref().unwrap_or_default(), &store.name);
+    let old_key = present.and_then(|present| old_key(estate, present));
+    let google = match provider {
+        ProviderName::Google => Some(google(settings, present, old_key.as_ref(), cluster_id, ask)?),
+        ProviderName::Vault if settings.vault.is_none() => {
+            return Err(Error::usage("setting-missing", "the address of Vault or OpenBao is not known")
+                .hint("set `vault.address` in keyless.yaml"));
+        }
+        ProviderName::Vault => None,
+    };
+    let workload = match &settings.store.service_account {
+        Some(account) => account.clone(),
+        None => present.and_then(|present| account_of(present, &controller.namespace)).unwrap_or_else(|| ServiceAccount {
+            namespace: store.namespace.clone().unwrap_or_else(|| controller.namespace.clone()),
+            name: format!("keyless-{}", store.name),
+        }),
+    };
+    let mut secrets = settings.store.secrets.clone();
+    if secrets.is_empty() {
+        secrets = present.map(|present| secrets_of(estate, present)).unwrap_or_default();
+    }
+    if secrets.is_empty() {
+        secrets = vec![ask("store.secrets", "Which secret may be read through the store", None)?];
+    }
+    Ok(Settled { provider, google, store, workload, secrets, old_key })
+}
+
+/// The one controller of External Secrets Operator.
+pub(super) fn controller(estate: &Estate) -> Result<&Controller> {
+    estate.controllers.first().ok_or_else(|| {
+        Error::failed("eso-missing", "External Secrets Operator is not installed in this cluster, or may not be seen")
+            .caused_by(estate.unseen.iter().map(|unseen| unseen.right.clone()).collect::<Vec<_>>().join(", "))
+            .hint("install it first: helm install external-secrets external-secrets/external-secrets -n external-secrets --create-namespace")
+    })
+}
+
+/// The named store; else the only one that logs in with a stored key; else the only one there is.
+fn store_name(settings: &Settings, estate: &Estate, ask: &mut Ask<'_>) -> Result<StoreName> {
+    if let Some(name) = &settings.store.name {
+        return Ok(StoreName { namespace: settings.store.namespace.clone(), name: name.clone() });
+    }
+    let named = |store: &Store| StoreName {
+        namespace: (!store.is_cluster()).then(|| store.0.namespace().to_owned()),
+        name: store.0.name().to_owned(),
+    };
+    let with_key: Vec<_> = estate.stores.iter().filter(|store| old_key(estate, store).is_some()).collect();
+    match (with_key.as_slice(), estate.stores.as_slice()) {
+        ([only], _) | ([], [only]) => Ok(named(only)),
+        ([], []) => {
+            let name = ask("store.name", "Name of the ClusterSecretStore to make", Some("keyless"))?;
+            Ok(StoreName { namespace: None, name })
+        }
+        _ => {
+            let names: Vec<_> = estate.stores.iter().map(|store| store.0.describe()).collect();
+            let question = format!("Which store is meant ({})", names.join(", "));
+            let name = ask("store.name", &question, None)?;
+            Ok(StoreName { namespace: settings.store.namespace.clone(), name })
+        }
+    }
+}
+
+fn google(
+    settings: &Settings,
+    present: Option<&Store>,
+    old_key: Option<&OldKey>,
+    cluster_id: &str,
+    ask: &mut Ask<'_>,
+) -> Result<gcp::Settings> {
+    let config::Google { project, pool, provider, mode, grant, impersonate, endpoints, access_token } =
+        settings.google.clone();
+    let named_by_store = present
+        .and_then(Store::provider)
+        .filter(|(name, _)| *name == "gcpsm")
+        .and_then(|(_, gcpsm)| gcpsm.get("projectID")?.as_str().map(str::to_owned));
+    let project = match project.or(named_by_store).or_else(|| old_key.map(|key| key.project.clone())) {
+        Some(project) => project,
+        None => ask("google.project", "Google project that holds the secrets", None)?,
+    };
+    let short: String = cluster_id.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
+    Ok(gcp::Settings {
+        project,
+        pool: pool.unwrap_or_else(|| format!("keyless-{}", short.to_ascii_lowercase())),
+        provider: provider.unwrap_or_else(|| "cluster".into()),
+        mode: mode.unwrap_or(if settings.bucket.is_some() { gcp::Mode::Documents } else { gcp::Mode::Uploaded }),
+        grant: grant.unwrap_or(gcp::Grant::Secrets),
+        impersonate,
+        endpoints,
+        access_token,
+    })
+}
+
+/// The Google key that this store logs in with.
+fn old_key(estate: &Estate, store: &Store) -> Option<OldKey> {
+    let (name, provider) = store.provider()?;
+    provider.pointer("/auth/secretRef/secretAccessKeySecretRef").filter(|_| name == "gcpsm")?;
+    let reference = store.references().into_iter().find(|found| found.path.contains("secretAccessKeySecretRef"))?;
+    let (project, email, id) = estate.secret_keys(store, &reference).iter().find_map(|key| {
+        match &estate.credentials.get(key)?.seen()?.public {
+            Public::GoogleKey { project_id, client_email, private_key_id } => {
+                Some((project_id.clone(), client_email.clone(), private_key_id.clone()))
+            }
+            _ => None,
+        }
+    })?;
+    let places: Vec<SecretKey> = estate.places_of_key(&id).into_iter().cloned().collect();
+    let mut other_stores: Vec<String> = places
+        .iter()
+        .flat_map(|place| estate.stores_naming(place))
+        .filter(|other| *other != store)
+        .map(|other| other.0.describe())
+        .collect();
+    other_stores.sort();
+    other_stores.dedup();
+    Some(OldKey { project, email, id, places, other_stores })
+}
+
+/// The ServiceAccount that a store uses already, whatever its provider.
+fn account_of(store: &Store, eso_namespace: &str) -> Option<ServiceAccount> {
+    let reference = store
+        .references()
+        .into_iter()
+        .find(|reference| reference.target == crate::cluster::snapshot::Target::ServiceAccount)?;
+    let namespace = match (store.is_cluster(), reference.namespace) {
+        (false, _) => store.0.namespace().to_owned(),
+        (true, Some(namespace)) => namespace,
+        (true, None) => eso_namespace.to_owned(),
+    };
+    Some(ServiceAccount { namespace, name: reference.name })
+}
+
+/// The keys that ExternalSecrets read through this store.
+fn secrets_of(estate: &Estate, store: &Store) -> Vec<String> {
+    let mut names: Vec<String> = estate
+        .users(store)
+        .filter(|user| user.kind().ends_with("ExternalSecret"))
+        .filter_map(|user| {
+            ["/spec/externalSecretSpec", "/spec"].iter().find_map(|path| user.0.pointer(path).filter(|spec| spec.is_object()))
+        })
+        .flat_map(|spec| {
+            let list = |name: &str| spec.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+            let data = list("data").into_iter().filter_map(|entry| Some(entry.pointer("/remoteRef/key")?.as_str()?.to_owned()));
+            let from = list("dataFrom").into_iter().filter_map(|entry| Some(entry.pointer("/extract/key")?.as_str()?.to_owned()));
+            data.chain(from).collect::<Vec<_>>()
+        })
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
