@@ -22,6 +22,18 @@ pub(super) struct Server {
     base: String,
 }
 
+/// What is sent: by default no body, and no more than [`MAX_BODY`] is read back.
+pub(super) struct Question<'a> {
+    pub(super) method: Method,
+    pub(super) path: &'a str,
+    pub(super) content_type: &'static str,
+    pub(super) body: Option<&'a Value>,
+    /// How long an answer may be, in bytes.
+    pub(super) limit: usize,
+    /// What one must be allowed to ask it, in the words of RBAC.
+    pub(super) right: &'a str,
+}
+
 /// The body of a successful answer, and the server's clock.
 pub(super) struct Answer {
     pub(super) body: Bytes,
@@ -109,6 +121,13 @@ impl Cluster {
         body: Option<&Value>,
         right: &str,
     ) -> Result<Answer> {
+        let content_type = "application/json";
+        self.ask_one(server, Question { method, path, content_type, body, limit: MAX_BODY, right }).await
+    }
+
+    /// One question to one server: a success, or the error that its status means.
+    pub(super) async fn ask_one(&self, server: &Server, question: Question<'_>) -> Result<Answer> {
+        let Question { method, path, content_type, body, limit, right } = question;
         let place = format!("{method} {}{path}", server.base);
         let call = async {
             let request = Request::builder()
@@ -116,7 +135,7 @@ impl Cluster {
                 .uri(format!("{}{path}", server.base))
                 // `*/*`: the API server answers 406 to `application/json` for its key set.
                 .header(http::header::ACCEPT, "*/*")
-                .header(http::header::CONTENT_TYPE, "application/json")
+                .header(http::header::CONTENT_TYPE, content_type)
                 .body(body.map_or_else(Body::empty, |body| Body::from(body.to_string().into_bytes())))
                 .map_err(|error| {
                     Error::failed("cluster-request", format!("{place} cannot be asked")).caused_by(error)
@@ -129,9 +148,9 @@ impl Cluster {
                 .get(http::header::DATE)
                 .and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok())
                 .and_then(|date| Some(date.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs()));
-            let body = Limited::new(answer.into_body(), MAX_BODY).collect().await.map_err(|error| {
+            let body = Limited::new(answer.into_body(), limit).collect().await.map_err(|error| {
                 if error.is::<LengthLimitError>() {
-                    our_http::too_large(&place)
+                    if limit == MAX_BODY { our_http::too_large(&place) } else { too_large(&place, limit) }
                 } else {
                     our_http::cut(error.as_ref(), &place)
                 }
@@ -162,6 +181,14 @@ fn refused(status: StatusCode, body: &[u8], place: &str, right: &str) -> Error {
         }
         StatusCode::FORBIDDEN => Error::failed("cluster-forbidden", format!("missing right: {right}"))
             .hint("the manifests in deploy/ grant exactly what is needed; a person needs the same rights"),
+        StatusCode::CONFLICT => Error::failed("cluster-conflict", format!("{place}: it stands against what somebody else wrote"))
+            .hint("run it again: it looks anew at what is there"),
+        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => {
+            Error::failed("cluster-invalid", format!("{place}: the API server refuses the object"))
+                .hint("the installed custom resource definition knows other fields or values than this program wrote")
+        }
+        StatusCode::GONE => Error::failed("cluster-gone", format!("{place}: it changes faster than it can be read"))
+            .hint("run it again in a minute"),
         StatusCode::NOT_FOUND => Error::failed("cluster-not-found", format!("{place}: there is no such thing")),
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
             Error::failed("cluster-busy", format!("{place}: the API server is overloaded or starting"))
@@ -171,6 +198,11 @@ fn refused(status: StatusCode, body: &[u8], place: &str, right: &str) -> Error {
             .hint("its log may say more; `kubectl get --raw` with the same path shows the answer whole"),
     };
     error.caused_by(format_args!("{status}: {said}"))
+}
+
+fn too_large(place: &str, limit: usize) -> Error {
+    Error::failed("body-too-large", format!("{place} answers with more than {} MiB", limit >> 20))
+        .hint("look with kubectl at what makes these objects so large")
 }
 
 fn no_issuer(error: Error) -> Error {

@@ -6,6 +6,8 @@
 mod calls;
 mod connect;
 mod endpoints;
+pub(crate) mod objects;
+pub(crate) mod snapshot;
 
 use std::{fmt, str::FromStr};
 
