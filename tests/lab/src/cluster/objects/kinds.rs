@@ -191,7 +191,9 @@ fn shallow(members: &str) -> Value {
         "type" | "addressType" => json!({"type": "string"}),
         "immutable" | "automountServiceAccountToken" => json!({"type": "boolean"}),
         "subjects" | "rules" | "endpoints" | "ports" => json!({"type": "array", "items": open()}),
-        "roleRef" => json!({"type": "object", "x-kubernetes-map-type": "atomic"}),
+        "roleRef" => json!({
+            "type": "object", "x-kubernetes-map-type": "atomic", "x-kubernetes-preserve-unknown-fields": true,
+        }),
         "secrets" => json!({
             "type": "array", "items": open(),
             "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"],

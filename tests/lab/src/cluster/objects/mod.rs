@@ -9,6 +9,7 @@ mod list;
 mod patch;
 mod rest;
 mod schema;
+mod settle;
 mod store;
 mod write;
 
@@ -115,9 +116,11 @@ impl ClusterSettings {
                 time: now.clone(),
                 fields: fields::Fields::new(),
             };
+            settle::before(&kind, &mut object);
             apply::update(&kind.schema, old.as_ref(), &mut object, manager);
         }
-        write::settle(&kind, &mut object);
+        settle::before(&kind, &mut object);
+        settle::after(&kind, &mut object);
         self.objects.commit(&kind, &key, object, &now);
     }
 }

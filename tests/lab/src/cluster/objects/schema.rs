@@ -156,13 +156,13 @@ fn validate_at(schema: &Value, value: &Value, path: &str, causes: &mut Vec<Cause
     }
     match value {
         Value::Object(members) => {
-            required(schema, value, path, causes);
-            count(schema, members, path, causes);
             for (name, value) in members {
                 if let Some(schema) = child(schema, name) {
                     validate_at(schema, value, &join(path, name), causes);
                 }
             }
+            count(schema, members, path, causes);
+            required(schema, value, path, causes);
         }
         Value::Array(items) => {
             for (number, item) in items.iter().enumerate() {
@@ -260,10 +260,10 @@ mod tests {
         let words: Vec<_> =
             causes.iter().map(|cause| format!("{}: {}", cause.field, cause.message)).collect();
         let expected = [
-            "spec.name: Required value",
-            "spec: Too many: 3: must have at most 2 items",
             r#"spec.count: Invalid value: "string": spec.count in body must be of type integer: "string""#,
             r#"spec.mode: Unsupported value: "C": supported values: "A", "B""#,
+            "spec: Too many: 3: must have at most 2 items",
+            "spec.name: Required value",
         ];
         assert_eq!(words, expected);
     }

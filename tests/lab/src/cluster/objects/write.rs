@@ -1,16 +1,14 @@
 //! Create, replace, patch, delete.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::apply::{self, apply};
 use super::decode::{body, decode, in_namespace, named, warn};
 use super::fields::{Fields, Manager};
-use super::kinds::{CRDS, Kind};
+use super::kinds::Kind;
 use super::list::{served, short};
 use super::rest::Ask;
-use super::{patch as patches, schema, store};
+use super::{patch as patches, schema, settle, store};
 use crate::cluster::ClusterSettings;
 use crate::cluster::status::{self, Cause};
 use crate::keys::random_hex;
@@ -145,7 +143,10 @@ fn apply_patch(ask: &Ask<'_>, shared: &mut ClusterSettings) -> Answer {
     if let Some(path) = schema::prune(&ask.kind.schema, &mut config).first() {
         let words = format!(
             "failed to create typed patch object ({}/{}; {}/{}, Kind={kind}): .{path}: field not declared in schema",
-            ask.target.namespace, ask.key.name, ask.kind.group, ask.kind.version,
+            config["metadata"]["namespace"].as_str().unwrap_or_default(),
+            ask.key.name,
+            ask.kind.group,
+            ask.kind.version,
         );
         return Err(status::internal(&words));
     }
@@ -186,6 +187,10 @@ pub(crate) fn delete(ask: &Ask<'_>, shared: &mut ClusterSettings) -> Answer {
     } else if !dry {
         shared.objects.remove(&ask.kind, &ask.key);
     }
+    if ask.kind.plural == "namespaces" {
+        object["metadata"]["deletionTimestamp"] = json!(ask.now);
+        object["status"]["phase"] = json!("Terminating");
+    }
     let whole = ["serviceaccounts", "namespaces", "pods", "customresourcedefinitions"];
     if waits || whole.contains(&ask.kind.plural.as_str()) {
         return Ok(Reply::json(200, &served(&ask.kind, &object)));
@@ -213,6 +218,9 @@ fn store(
         schema::default(typed, &mut object);
     }
     let mut causes = schema::validate(typed, &object);
+    if old.is_none() {
+        causes.extend(settle::name(&ask.kind, &key.name));
+    }
     if ask.kind.plural.ends_with("rolebindings")
         && old.as_ref().is_some_and(|old| old["roleRef"] != object["roleRef"])
     {
@@ -224,10 +232,11 @@ fn store(
     if !causes.is_empty() {
         return Err(status::invalid(&ask.kind.group, &ask.kind.kind, &key.name, &causes));
     }
-    settle(&ask.kind, &mut object);
+    settle::before(&ask.kind, &mut object);
     if let Some(manager) = manager {
         apply::update(typed, old.as_ref(), &mut object, manager);
     }
+    settle::after(&ask.kind, &mut object);
     if ask.dry_run() {
         store::complete(&ask.kind, key, old.as_ref(), &mut object, &ask.now);
         return Ok(Reply::json(code, &served(&ask.kind, &object)));
@@ -238,41 +247,6 @@ fn store(
         shared.objects.remove(&ask.kind, key);
     }
     Ok(Reply::json(code, &short(ask.request, &ask.kind, served(&ask.kind, &stored), 0)))
-}
-
-/// What the server fills in by kind
-pub(crate) fn settle(kind: &Kind, object: &mut Value) {
-    match (kind.group.as_str(), kind.plural.as_str()) {
-        ("", "namespaces") => {
-            let name = object["metadata"]["name"].clone();
-            object["metadata"]["labels"]["kubernetes.io/metadata.name"] = name;
-            object["spec"]["finalizers"] = json!(["kubernetes"]);
-            object["status"]["phase"] = json!("Active");
-        }
-        ("", "secrets") => {
-            if object["type"].as_str().is_none_or(str::is_empty) {
-                object["type"] = json!("Opaque");
-            }
-            let plain = remove(object, "stringData");
-            for (name, value) in plain.as_ref().and_then(Value::as_object).into_iter().flatten() {
-                object["data"][name] = json!(STANDARD.encode(value.as_str().unwrap_or_default()));
-            }
-        }
-        CRDS => {
-            let condition = |kind: &str| json!({"type": kind, "status": "True"});
-            let versions = object["spec"]["versions"].as_array().into_iter().flatten();
-            let stored: Vec<Value> = versions
-                .filter(|version| version["storage"] == true)
-                .map(|version| version["name"].clone())
-                .collect();
-            object["status"] = json!({
-                "acceptedNames": object["spec"]["names"],
-                "conditions": [condition("NamesAccepted"), condition("Established")],
-                "storedVersions": stored,
-            });
-        }
-        _ => {}
-    }
 }
 
 fn stale(ask: &Ask<'_>) -> Reply {
