@@ -28,6 +28,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done and clean · 1 found something (a f
 /// What to do. Each command's help is the documentation of its arguments.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Audit(AuditArgs),
     Publish(PublishArgs),
     Verify(VerifyArgs),
     Config(ConfigArgs),
@@ -46,6 +47,26 @@ pub(crate) enum ConfigCommand {
     /// Print the JSON schema of keyless.yaml, for editors
     Schema,
 }
+
+/// Count the long-lived credentials that open the cluster's secret stores
+///
+/// Looks at every SecretStore and ClusterSecretStore of External Secrets Operator, and tells by its provider's own
+/// order of precedence what it really logs in with. Counts distinct credentials: one key in twelve Secrets is one.
+/// Each comes with where it lies, what it opens, and the command that removes it. Of a Secret only the public half
+/// is shown: whose key it is and which one. Nothing that is found is ever used.
+///
+/// A zero is only said when everything was seen. Whatever may not be read, and every login of a kind that is not
+/// known, makes the verdict INCOMPLETE and names the right that is missing.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 zero, and everything was seen · 1 something was found (the verdict says INCOMPLETE \
+    as well, if it is) · 3 nothing was found, but not everything was seen\n\n\
+    Needs: get and list on external-secrets.io and generators.external-secrets.io, deployments, serviceaccounts, \
+    clusterroles and clusterrolebindings, customresourcedefinitions; get on the Secrets that stores name\n\n\
+    Examples:\n  \
+    keyless audit\n  \
+    keyless audit --context prod -o json | jq .count\n  \
+    keyless audit >audit.txt || exit 1   # a gate")]
+pub(crate) struct AuditArgs {}
 
 /// Bring the public documents up to date with the cluster's keys
 ///

@@ -44,7 +44,7 @@ use clap::Parser;
 
 use crate::{
     cli::{Cli, Command, ConfigCommand},
-    commands::{Exit, publish, verify},
+    commands::{Exit, audit as audit_command, publish, setup, verify},
     config::Settings,
     error::{Error, Kind, Result},
     report::Report,
@@ -64,6 +64,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let (mut data, mut talk) = (io::BufWriter::new(io::stdout()), io::stderr());
     let mut report = Report::new(cli.common.output, cli.common.verbose > 0, &mut data, &mut talk);
     let name = match cli.command {
+        Command::Audit(_) => "audit",
         Command::Publish(_) => "publish",
         Command::Verify(_) => "verify",
         Command::Config(_) => "config",
@@ -71,6 +72,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let exit = match execute(&cli, &mut report) {
         Ok(Exit::Clean) => 0,
         Ok(Exit::Found) => 1,
+        Ok(Exit::Incomplete) => 3,
         Err(error) => {
             report.error(name, &error);
             match error.kind {
@@ -90,6 +92,10 @@ fn execute(cli: &Cli, report: &mut Report<'_>) -> Result<Exit> {
     })?;
     runtime.block_on(async {
         match &cli.command {
+            Command::Audit(_) => {
+                let settings = Settings::resolve(&cli.common, None, config::environment)?;
+                audit_command::run(&settings, report).await
+            }
             Command::Publish(args) => {
                 let settings = Settings::resolve(&cli.common, None, config::environment)?;
                 publish::run(args, &settings, now, report).await

@@ -16,8 +16,8 @@ const API_VERSION: &str = "keyless/v1";
 pub(crate) struct Report<'a> {
     output: Output,
     verbose: bool,
-    data: &'a mut dyn Write,
-    talk: &'a mut dyn Write,
+    data: &'a mut (dyn Write + Send),
+    talk: &'a mut (dyn Write + Send),
 }
 
 /// Something that does not stop the work but that somebody should know.
@@ -32,8 +32,8 @@ impl<'a> Report<'a> {
     pub(crate) fn new(
         output: Output,
         verbose: bool,
-        data: &'a mut dyn Write,
-        talk: &'a mut dyn Write,
+        data: &'a mut (dyn Write + Send),
+        talk: &'a mut (dyn Write + Send),
     ) -> Self {
         Self { output, verbose, data, talk }
     }

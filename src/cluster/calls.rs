@@ -6,7 +6,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use kube::client::Body;
 use serde_json::{Value, json};
 
-use super::{Cluster, endpoints};
+use super::{Cluster, ServiceAccount, endpoints};
 use crate::{
     error::{Error, Result},
     http as our_http,
@@ -42,6 +42,8 @@ pub(super) struct Answer {
 
 /// How long a test token lives, in seconds: the shortest that TokenRequest grants.
 const TEST_TOKEN_SECONDS: u32 = 600;
+/// What External Secrets Operator asks for with Google.
+const ESO_TOKEN_SECONDS: u32 = 900;
 const ENDPOINT_SLICE: &str = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes";
 
 impl Cluster {
@@ -84,9 +86,24 @@ impl Cluster {
             .map_err(no_issuer)
     }
 
-    /// A token as this server signs it now (TokenRequest, `authentication.k8s.io/v1`).
+    /// A test token as this server signs it now.
     pub(super) async fn mint(&self, server: &Server, audience: &str) -> Result<Token> {
-        let account = &self.service_account;
+        self.request_token(server, &self.service_account, audience, TEST_TOKEN_SECONDS).await
+    }
+
+    /// A token of this ServiceAccount for this one audience, as External Secrets Operator asks for it.
+    pub(crate) async fn token(&self, account: &ServiceAccount, audience: &str) -> Result<Token> {
+        self.request_token(&self.by_kubeconfig(), account, audience, ESO_TOKEN_SECONDS).await
+    }
+
+    /// TokenRequest, `authentication.k8s.io/v1`.
+    async fn request_token(
+        &self,
+        server: &Server,
+        account: &ServiceAccount,
+        audience: &str,
+        seconds: u32,
+    ) -> Result<Token> {
         let path = format!("/api/v1/namespaces/{}/serviceaccounts/{}/token", account.namespace, account.name);
         let right = format!(
             "create serviceaccounts/token `{}` in the namespace `{}`",
@@ -95,7 +112,7 @@ impl Cluster {
         let request = json!({
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenRequest",
-            "spec": { "audiences": [audience], "expirationSeconds": TEST_TOKEN_SECONDS },
+            "spec": { "audiences": [audience], "expirationSeconds": seconds },
         });
         let answer = self.call(server, Method::POST, &path, Some(&request), &right).await.map_err(|error| {
             if error.code == "cluster-not-found" {

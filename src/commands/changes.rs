@@ -27,9 +27,7 @@ pub(super) fn pending(changes: &[Change]) -> usize {
 pub(super) async fn apply(provider: &dyn Federation, changes: &[Change], report: &mut Report<'_>) -> Result<()> {
     for change in changes.iter().filter(|change| change.verb != Verb::Leave) {
         report.progress(format_args!("{} {}", name(change.verb), change.object));
-        let mut said = Vec::new();
-        let done = provider.apply(change, &mut |line| said.push(line.to_owned())).await;
-        said.iter().for_each(|line| report.progress(format_args!("  {line}")));
+        let done = provider.apply(change, &mut |line| report.progress(format_args!("  {line}"))).await;
         done.map_err(|error| {
             if change.needs.is_empty() { error } else { error.hint(format!("this step needs {}", change.needs)) }
         })?;

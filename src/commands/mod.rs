@@ -1,5 +1,6 @@
 //! One file per command: observe, decide, show, act.
 
+pub(crate) mod audit;
 mod live;
 mod place;
 pub(crate) mod publish;
@@ -14,4 +15,6 @@ pub(crate) enum Exit {
     Clean,
     /// Exit code 1: a failed check, or a pending change.
     Found,
+    /// Exit code 3: nothing was found, but not everything could be looked at.
+    Incomplete,
 }

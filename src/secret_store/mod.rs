@@ -1,4 +1,20 @@
 //! PURE. Trust → manifests for External Secrets Operator.
+//!
+//! What is wanted is compared with what is there, against the schema that is installed. A store that exists
+//! keeps everything but its provider: who may use it, its intervals, its controller. What somebody else puts
+//! back (Argo CD, Flux) is not written to; its manifest is for their repository.
+
+mod difference;
+mod login;
+mod plan;
+mod portability;
+mod withdraw;
+
+pub(crate) use self::{
+    plan::{Doing, Have, Plan, Planned, StoreName, Want, plan, role_name},
+    portability::{Obstacle, obstacles},
+    withdraw::withdraw,
+};
 
 /// What a secret store must say to reach its provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,3 +37,6 @@ pub(crate) enum Access {
         ca_pem: Option<String>,
     },
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 pub(crate) use self::{
     controller::{Controller, EnvVar, Minting, Version},
-    credential::{Credential, Public},
+    credential::{Credential, Public, Same},
     manager::{GITOPS, Manager, manager},
     read::{
         CLUSTER_EXTERNAL_SECRETS, CLUSTER_SECRET_STORES, EXTERNAL_SECRETS, ROLE_BINDINGS, ROLES, SECRET_STORES,

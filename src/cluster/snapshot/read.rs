@@ -92,6 +92,14 @@ impl Cluster {
                 Look::Unseen(refused) => drop(unseen.insert(refused)),
             }
         }
+        // No such kind in v1 means that there is none only if it is known that v1 is what there is.
+        for schema in [&cluster_schema, &namespaced_schema] {
+            if let Look::Unseen(refused) = schema
+                && lists.stores.is_empty()
+            {
+                unseen.insert(refused.clone());
+            }
+        }
         let mut estate = Estate::new(cluster_schema, namespaced_schema, lists, unseen);
         let (secrets, accounts) = estate.wanted();
         let look = |resource: &'static Resource, (namespace, name): (String, String)| async move {

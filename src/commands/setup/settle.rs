@@ -10,6 +10,7 @@ use crate::{
     config::{self, ProviderName, Settings},
     error::{Error, Result},
     federation::gcp,
+    secret_store::StoreName,
 };
 
 /// Asks a person for a setting: its name in `keyless.yaml`, the words, the answer it would take by itself.
@@ -29,14 +30,6 @@ pub(super) struct Settled {
     pub(super) old_key: Option<OldKey>,
 }
 
-/// Which store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct StoreName {
-    /// `None` is a ClusterSecretStore.
-    pub(super) namespace: Option<String>,
-    pub(super) name: String,
-}
-
 /// A service-account key in a Secret, by its public identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct OldKey {
@@ -49,11 +42,12 @@ pub(super) struct OldKey {
     pub(super) other_stores: Vec<String>,
 }
 
-/// Settles everything. `cluster_id` is the UID of the namespace `kube-system`: it names the cluster's own pool.
+/// Settles everything. `replaced` is the key that the store named before an earlier run changed it; `cluster_id` is the UID of the namespace `kube-system`: it names the cluster's own pool.
 pub(super) fn settle(
     settings: &Settings,
     to: Option<ProviderName>,
     estate: &Estate,
+    replaced: Option<OldKey>,
     cluster_id: &str,
     ask: &mut Ask<'_>,
 ) -> Result<Settled> {
@@ -63,21 +57,23 @@ pub(super) fn settle(
         _ => ProviderName::Google,
     });
     let store = store_name(settings, estate, ask)?;
-    let present = estate.store(store.namespace.is_none(), store.namespace.as_deref().unwrap_or_default(), &store.name);
-    let old_key = present.and_then(|present| old_key(estate, present));
+    let present = estate.store(store.is_cluster(), store.namespace().unwrap_or_default(), store.name());
+    let old_key = present.and_then(|present| old_key(estate, present)).or(replaced);
     let google = match provider {
         ProviderName::Google => Some(google(settings, present, old_key.as_ref(), cluster_id, ask)?),
         ProviderName::Vault if settings.vault.is_none() => {
             return Err(Error::usage("setting-missing", "the address of Vault or OpenBao is not known")
                 .hint("set `vault.address` in keyless.yaml"));
         }
+        // The old key is Google's to retire, wherever the store goes.
+        ProviderName::Vault if old_key.is_some() => Some(google(settings, present, old_key.as_ref(), cluster_id, ask)?),
         ProviderName::Vault => None,
     };
     let workload = match &settings.store.service_account {
         Some(account) => account.clone(),
         None => present.and_then(|present| account_of(present, &controller.namespace)).unwrap_or_else(|| ServiceAccount {
-            namespace: store.namespace.clone().unwrap_or_else(|| controller.namespace.clone()),
-            name: format!("keyless-{}", store.name),
+            namespace: store.namespace().unwrap_or(&controller.namespace).to_owned(),
+            name: format!("keyless-{}", store.name()),
         }),
     };
     let mut secrets = settings.store.secrets.clone();
@@ -100,27 +96,34 @@ pub(super) fn controller(estate: &Estate) -> Result<&Controller> {
 }
 
 /// The named store; else the only one that logs in with a stored key; else the only one there is.
-fn store_name(settings: &Settings, estate: &Estate, ask: &mut Ask<'_>) -> Result<StoreName> {
+pub(super) fn store_name(settings: &Settings, estate: &Estate, ask: &mut Ask<'_>) -> Result<StoreName> {
     if let Some(name) = &settings.store.name {
-        return Ok(StoreName { namespace: settings.store.namespace.clone(), name: name.clone() });
+        return Ok(store_named(settings, name.clone()));
     }
-    let named = |store: &Store| StoreName {
-        namespace: (!store.is_cluster()).then(|| store.0.namespace().to_owned()),
-        name: store.0.name().to_owned(),
+    let named = |store: &Store| match store.is_cluster() {
+        true => StoreName::Cluster(store.0.name().to_owned()),
+        false => StoreName::Namespaced { namespace: store.0.namespace().to_owned(), name: store.0.name().to_owned() },
     };
     let with_key: Vec<_> = estate.stores.iter().filter(|store| old_key(estate, store).is_some()).collect();
     match (with_key.as_slice(), estate.stores.as_slice()) {
         ([only], _) | ([], [only]) => Ok(named(only)),
         ([], []) => {
             let name = ask("store.name", "Name of the ClusterSecretStore to make", Some("keyless"))?;
-            Ok(StoreName { namespace: None, name })
+            Ok(StoreName::Cluster(name))
         }
         _ => {
             let names: Vec<_> = estate.stores.iter().map(|store| store.0.describe()).collect();
             let question = format!("Which store is meant ({})", names.join(", "));
             let name = ask("store.name", &question, None)?;
-            Ok(StoreName { namespace: settings.store.namespace.clone(), name })
+            Ok(store_named(settings, name))
         }
+    }
+}
+
+fn store_named(settings: &Settings, name: String) -> StoreName {
+    match settings.store.namespace.clone() {
+        Some(namespace) => StoreName::Namespaced { namespace, name },
+        None => StoreName::Cluster(name),
     }
 }
 

@@ -1,0 +1,251 @@
+//! `keyless setup`: from a stored key to short-lived tokens, in one plan.
+//!
+//! ```text
+//!  observe ─► settle ─► plan ─► show, ask ─► documents ─► provider ─► objects ─► walk ─► store ─► old key
+//! ```
+//!
+//! Each step is safe to repeat, and each is planned from what is there: stopped anywhere and started again, it
+//! goes on where it was.
+
+mod objects;
+mod plan;
+mod retire;
+mod settle;
+mod watch;
+
+use self::{
+    plan::{Documents, Plan},
+    retire::Retirement,
+    settle::Settled,
+};
+use super::{Exit, ask, changes, live, place::Place, provider, publish};
+use crate::{
+    bucket,
+    cli::{Output, PublishArgs, SetupArgs},
+    cluster::{
+        Cluster, Observed,
+        snapshot::{Estate, Store},
+    },
+    config::{ProviderName, Settings},
+    error::{Error, Result},
+    federation::{
+        Federation, Trust,
+        gcp::{self, Gcp},
+    },
+    http::Http,
+    oidc::Issuer,
+    relying_party::Finding,
+    report::Report,
+    secret_store::{self, Access},
+};
+
+/// Runs the command. `now` is asked for seconds since 1970.
+pub(crate) async fn run(
+    args: &SetupArgs,
+    settings: &Settings,
+    now: fn() -> u64,
+    report: &mut Report<'_>,
+) -> Result<Exit> {
+    let http = Http::new(&settings.additional_roots)?;
+    let access = settings.cluster.as_ref().ok_or_else(|| {
+        Error::usage("cluster-needed", "setup works on a cluster").hint("leave out --no-cluster and cluster.enabled: false")
+    })?;
+
+    // Observe.
+    let cluster = Cluster::connect(access).await?;
+    let (estate, observed, cluster_id) = futures::try_join!(
+        cluster.estate(),
+        cluster.observe(&settings.audience, settings.kid_rule),
+        objects::cluster_id(&cluster)
+    )?;
+    live::refuse_unpublishable_signer(&observed)?;
+    let settled = {
+        let mut ask = |setting: &str, text: &str, default: Option<&str>| ask::question(report, setting, text, default);
+        let replaced = match replacing(&estate, settings) {
+            Some(store) => retire::replaced(&cluster, store).await?,
+            None => None,
+        };
+        settle::settle(settings, args.to, &estate, replaced, &cluster_id, &mut ask)?
+    };
+    let google = settled.google.as_ref().map(|google| Gcp::connect(google, &http)).transpose()?;
+    let provider = provider::connect(settled.provider, settled.google.as_ref(), settings, &http)?;
+    let provider = provider.as_ref();
+    let issuer = issuer(settings, &settled, &observed, &http).await?;
+    let trust = Trust {
+        issuer: issuer.clone(),
+        keys: observed.live()?,
+        workload: settled.workload.clone(),
+        secrets: settled.secrets.clone(),
+    };
+
+    // Decide.
+    let mut plan = decide(settings, &settled, &cluster, &estate, &observed, provider, &trust, now).await?;
+    if let (Some(key), Some(google)) = (&settled.old_key, &google) {
+        plan.retirement = Some(Retirement::plan(google, key, args.retire_key).await?);
+    }
+    plan.show(&issuer, report);
+    report.json("setup", plan.to_json(&issuer, args.dry_run));
+    let pending = plan.pending();
+    if args.dry_run {
+        return Ok(if pending > 0 { Exit::Found } else { Exit::Clean });
+    }
+    if pending == 0 && plan.signs_otherwise.is_empty() {
+        report.line("\nnothing to do");
+        return Ok(Exit::Clean);
+    }
+    if !plan.obstacles.is_empty() && args.to.is_some() && !args.yes {
+        report.progress("What is marked with ! reads something else, or nothing, after the change.");
+    }
+    ask::confirm(report, args.yes, &format!("Do these {pending} things"))?;
+
+    // Act, in the order in which nothing ever points at what is not there yet.
+    if plan.documents.as_ref().is_some_and(|documents| documents.pending) {
+        publish::run(&publish_args(false), settings, now, report).await?;
+    }
+    changes::apply(provider, &plan.changes, report).await?;
+    let (store, others) = objects::split(&plan.objects.objects);
+    objects::apply(&cluster, &others, args.manifests.as_deref(), report).await?;
+    if !plan.signs_otherwise.is_empty() {
+        return say_what_the_api_servers_need(&cluster, &issuer, &plan, observed.servers.len(), report).await;
+    }
+    walk(&cluster, provider, &settled, report).await?;
+    let before = watch::users(&cluster, &settled.store).await?;
+    objects::apply(&cluster, &store, args.manifests.as_deref(), report).await?;
+    if objects::written_as_files(&store, args.manifests.as_deref()) {
+        report.line("\nThe store is another tool's to change: commit its manifest, then run setup again.");
+        return Ok(Exit::Found);
+    }
+    watch::until_ready(&cluster, &settled.store, report).await?;
+    if store.iter().any(|object| object.changes_something()) {
+        for later in watch::until_refreshed(&cluster, &settled.store, &before, report).await? {
+            report.progress(format_args!("{later} follows within its own refreshInterval"));
+        }
+    }
+    if let (Some(retirement), Some(google)) = (&plan.retirement, &google) {
+        retirement.run(&cluster, google, &settled.store, args.watch_for, report).await?;
+    }
+    report.line(format_args!("\nThe store {} logs in with short-lived tokens. See what is left: keyless audit", settled.store.name()));
+    Ok(Exit::Clean)
+}
+
+/// The store whose former key an earlier run did not see to the end.
+fn replacing<'a>(estate: &'a Estate, settings: &Settings) -> Option<&'a Store> {
+    let named = |store: &&Store| settings.store.name.as_deref().is_none_or(|name| store.0.name() == name);
+    estate.stores.iter().filter(named).find(|store| store.0.annotation(retire::REPLACES).is_some())
+}
+
+/// The public URL in documents mode; whatever the cluster signs as when the keys are uploaded.
+async fn issuer(settings: &Settings, settled: &Settled, observed: &Observed, http: &Http) -> Result<Issuer> {
+    let uploaded = settled.google.as_ref().is_some_and(|google| google.mode == gcp::Mode::Uploaded);
+    match (&settings.bucket, &settings.issuer) {
+        (Some(bucket), _) if !uploaded => {
+            let bucket = bucket::connect(bucket, http).await?;
+            Ok(Place::settle(settings, bucket.public_url().as_deref())?.issuer)
+        }
+        (_, Some(issuer)) => Ok(issuer.clone()),
+        _ => {
+            let signed = observed.servers.first().map(|server| server.token.claims().issuer.clone()).unwrap_or_default();
+            signed.parse::<Issuer>().map_err(|error| {
+                error.hint("no bucket is named, so the provider would be told what the cluster signs as now: name a bucket and an issuer")
+            })
+        }
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "everything that was observed, decided upon once")]
+async fn decide(
+    settings: &Settings,
+    settled: &Settled,
+    cluster: &Cluster,
+    estate: &Estate,
+    observed: &Observed,
+    provider: &dyn Federation,
+    trust: &Trust,
+    now: fn() -> u64,
+) -> Result<Plan> {
+    let needs_documents = match settled.provider {
+        ProviderName::Google => settled.google.as_ref().is_some_and(|google| google.mode == gcp::Mode::Documents),
+        ProviderName::Vault => settings.vault.as_ref().is_some_and(|vault| vault.mode != crate::federation::vault::Mode::StaticKeys),
+    };
+    let documents = if needs_documents { Some(pending_documents(settings, now).await?) } else { None };
+    let (changes, access) = futures::try_join!(provider.plan(trust), provider.access())?;
+    let have = objects::have(cluster, estate, settled).await?;
+    let mut objects = secret_store::plan(
+        &secret_store::Want { access: &access, workload: &settled.workload, store: &settled.store, namespaces: &[] },
+        &have.as_have(estate, settled)?,
+    )?;
+    objects::remember_old_key(&mut objects, settled);
+    Ok(Plan {
+        documents,
+        provider: provider.to_string(),
+        changes,
+        objects,
+        signs_otherwise: observed
+            .servers
+            .iter()
+            .filter(|server| server.token.claims().issuer != trust.issuer.as_str())
+            .map(|server| (server.address.clone(), server.token.claims().issuer.clone()))
+            .collect(),
+        obstacles: obstacles(estate, settled, &access),
+        retirement: None,
+    })
+}
+
+/// What reads through the store now and would not survive naming another kind of provider.
+fn obstacles(estate: &Estate, settled: &Settled, to: &Access) -> Vec<secret_store::Obstacle> {
+    let name = &settled.store;
+    let Some(store) = estate.store(name.is_cluster(), name.namespace().unwrap_or_default(), name.name()) else {
+        return Vec::new();
+    };
+    let kind = match to {
+        Access::Google { .. } => "gcpsm",
+        Access::Vault { .. } => "vault",
+    };
+    match store.provider() {
+        Some((present, _)) if present != kind => secret_store::obstacles(estate.users(store), store, to),
+        _ => Vec::new(),
+    }
+}
+
+/// A dry run of publishing, with its words.
+async fn pending_documents(settings: &Settings, now: fn() -> u64) -> Result<Documents> {
+    let (mut data, mut talk) = (Vec::new(), Vec::new());
+    let mut quiet = Report::new(Output::Text, false, &mut data, &mut talk);
+    let exit = publish::run(&publish_args(true), settings, now, &mut quiet).await?;
+    let pending = exit == Exit::Found;
+    Ok(Documents { pending, lines: String::from_utf8_lossy(&data).into_owned() })
+}
+
+fn publish_args(dry_run: bool) -> PublishArgs {
+    PublishArgs { create: true, dry_run, same_cluster: false }
+}
+
+/// A real token, all the way to a fresh read of a secret: before anything depends on it.
+async fn walk(cluster: &Cluster, provider: &dyn Federation, settled: &Settled, report: &mut Report<'_>) -> Result<()> {
+    let audience = provider.audience().await?;
+    let token = cluster.token(&settled.workload, &audience).await?;
+    for secret in &settled.secrets {
+        report.progress(format_args!("reading {secret} through the new path, with a token of {}", settled.workload));
+        let findings = provider.walk(&token, secret).await;
+        findings.iter().for_each(|finding| report.progress(format_args!("  {}", finding.to_text())));
+        if findings.is_empty() || findings.iter().any(Finding::is_failed) {
+            return Err(Error::failed("new-path", format!("{secret} cannot be read through the new path"))
+                .hint("nothing uses it yet: the store and its key are as they were; mend what the failed hop names and start again"));
+        }
+    }
+    Ok(())
+}
+
+/// What only the owner of the control plane can do. Everything else up to here is done.
+async fn say_what_the_api_servers_need(
+    cluster: &Cluster,
+    issuer: &Issuer,
+    plan: &Plan,
+    servers: usize,
+    report: &mut Report<'_>,
+) -> Result<Exit> {
+    report.line("");
+    objects::api_server_step(cluster, issuer, &plan.signs_otherwise, servers, report).await?;
+    report.line(format_args!("\nOnce every API server signs as {issuer}, run setup again: it goes on from here."));
+    Ok(Exit::Found)
+}

@@ -1,0 +1,122 @@
+//! The one plan: documents, provider, objects in the cluster, the API server's own step, the old key.
+
+use serde_json::json;
+
+use super::retire::Retirement;
+use crate::{
+    commands::changes,
+    federation::{Change, Verb},
+    oidc::Issuer,
+    report::{Report, Warning},
+    secret_store::{Doing, Obstacle, Plan as StorePlan, Planned},
+};
+
+/// Everything that is shown before anything is done.
+pub(super) struct Plan {
+    /// What publishing would say; `None` when no documents are needed.
+    pub(super) documents: Option<Documents>,
+    pub(super) provider: String,
+    pub(super) changes: Vec<Change>,
+    pub(super) objects: StorePlan,
+    /// The API servers that do not sign as the issuer yet, and what they sign as.
+    pub(super) signs_otherwise: Vec<(String, String)>,
+    /// What reads through the store but would not survive the change of provider.
+    pub(super) obstacles: Vec<Obstacle>,
+    /// What is left to do with the key that the store used before.
+    pub(super) retirement: Option<Retirement>,
+}
+
+/// The public documents, as a dry run of publishing sees them.
+pub(super) struct Documents {
+    pub(super) pending: bool,
+    pub(super) lines: String,
+}
+
+impl Plan {
+    /// How many things there are to do.
+    pub(super) fn pending(&self) -> usize {
+        let documents = usize::from(self.documents.as_ref().is_some_and(|documents| documents.pending));
+        let objects = self.objects.objects.iter().filter(|object| object.changes_something()).count();
+        documents + changes::pending(&self.changes) + objects + self.retirement.as_ref().map_or(0, Retirement::pending)
+    }
+
+    pub(super) fn show(&self, issuer: &Issuer, report: &mut Report<'_>) {
+        report.line(format_args!("issuer: {issuer}"));
+        if let Some(documents) = &self.documents {
+            report.line("\npublic documents");
+            documents.lines.lines().for_each(|line| report.line(format_args!("  {line}")));
+        }
+        report.line(format_args!("\n{}", self.provider));
+        changes::show(report, &self.changes);
+        report.line("\ncluster");
+        for object in &self.objects.objects {
+            show_object(object, report);
+        }
+        for warning in &self.objects.warnings {
+            report.warning(warning);
+        }
+        for (address, signs_as) in &self.signs_otherwise {
+            report.warning(&Warning::new(
+                "issuer-not-signed",
+                format!("API server {address} signs as `{signs_as}`: it must sign as {issuer} before the store can change"),
+            ));
+        }
+        if !self.obstacles.is_empty() {
+            report.line("\nwould not survive the change of provider");
+            for obstacle in &self.obstacles {
+                report.line(format_args!("! {} {}: {}", obstacle.object, obstacle.field, obstacle.why));
+                report.line(format_args!("    {}", obstacle.change));
+            }
+        }
+        if let Some(retirement) = &self.retirement {
+            retirement.show(report);
+        }
+    }
+
+    pub(super) fn to_json(&self, issuer: &Issuer, dry_run: bool) -> serde_json::Value {
+        json!({
+            "issuer": issuer.as_str(),
+            "dryRun": dry_run,
+            "pending": self.pending(),
+            "documents": self.documents.as_ref().map(|documents| json!({ "pending": documents.pending })),
+            "provider": self.provider,
+            "changes": self.changes.iter().map(changes::to_json).collect::<Vec<_>>(),
+            "objects": self.objects.objects.iter().map(|object| json!({
+                "object": object.object(),
+                "changes": object.changes_something(),
+                "why": object.why,
+                "differences": object.differences.iter().map(|difference| json!({
+                    "field": difference.field, "have": difference.have, "want": difference.want,
+                })).collect::<Vec<_>>(),
+            })).collect::<Vec<_>>(),
+            "signsOtherwise": self.signs_otherwise.iter().map(|(address, signs_as)| json!({
+                "address": address, "signsAs": signs_as,
+            })).collect::<Vec<_>>(),
+            "obstacles": self.obstacles.iter().map(|obstacle| json!({
+                "object": obstacle.object, "field": obstacle.field, "why": obstacle.why, "change": obstacle.change,
+            })).collect::<Vec<_>>(),
+            "oldKey": self.retirement.as_ref().map(|retirement| json!({
+                "serviceAccount": retirement.key.email,
+                "keyId": retirement.key.id,
+                "alsoUsedBy": retirement.key.other_stores,
+                "disable": retirement.disable,
+                "delete": retirement.delete,
+            })),
+        })
+    }
+}
+
+fn show_object(object: &Planned, report: &mut Report<'_>) {
+    let mark = match (object.verb, &object.doing) {
+        (_, Doing::WriteFile { .. }) => '!',
+        (Verb::Create, _) => '+',
+        (Verb::Remove, _) => '-',
+        (Verb::Leave, _) => '=',
+        _ => '~',
+    };
+    report.line(format_args!("{mark} {}: {}", object.object(), object.why));
+    for difference in &object.differences {
+        let value = |text: &str| if text.is_empty() { "(none)".to_owned() } else { text.to_owned() };
+        report.line(format_args!("    {}: {} → {}", difference.field, value(&difference.have), value(&difference.want)));
+    }
+}

@@ -1,0 +1,140 @@
+//! The old key's last days: disabled, watched, and only when it is asked for, deleted. Nothing here signs with it.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{settle::OldKey, watch};
+use crate::{
+    cluster::{
+        Cluster,
+        objects::Object,
+        snapshot::{Credential, Public, SECRETS, SecretKey, Store},
+    },
+    error::{Error, Result},
+    federation::gcp::{Gcp, KeyState, ServiceAccountKey},
+    report::Report,
+    secret_store::StoreName,
+};
+
+/// On a store whose provider was changed: the Secret that it named before, until that is gone. So an interrupted
+/// run, or one without --retire-key, is gone on with.
+pub(super) const REPLACES: &str = "keyless/replaces";
+
+/// What is left to do with the old key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Retirement {
+    pub(super) key: OldKey,
+    pub(super) disable: bool,
+    /// With --retire-key.
+    pub(super) delete: bool,
+}
+
+impl Retirement {
+    /// From what Google says of the key. A key that others use stays as it is.
+    pub(super) async fn plan(google: &Gcp, key: &OldKey, retire_key: bool) -> Result<Self> {
+        let state = google.key_state(&ServiceAccountKey::new(&key.email, &key.id)?).await?;
+        let free = key.other_stores.is_empty();
+        Ok(Self { key: key.clone(), disable: free && state == KeyState::Enabled, delete: free && retire_key })
+    }
+
+    pub(super) fn pending(&self) -> usize {
+        usize::from(self.disable) + usize::from(self.delete)
+    }
+
+    pub(super) fn show(&self, report: &mut Report<'_>) {
+        let OldKey { id, email, places, other_stores, .. } = &self.key;
+        report.line("\nold key");
+        if !other_stores.is_empty() {
+            report.line(format_args!("= key {id} of {email} stays: {} use it too", other_stores.join(", ")));
+            return;
+        }
+        if self.disable {
+            report.line(format_args!("- disable {id} of {email}, once the new path has read a secret; then watch the store"));
+        } else {
+            report.line(format_args!("= {id} of {email} is disabled"));
+        }
+        for place in places {
+            report.line(if self.delete { format!("- delete {place}") } else { format!("= keep {place}, until --retire-key") });
+        }
+        report.line(if self.delete {
+            format!("- delete {id} of {email} at Google")
+        } else {
+            format!("= keep {id} of {email} at Google, until --retire-key")
+        });
+    }
+
+    /// Does it. The new path has read a secret and the store is ready.
+    pub(super) async fn run(
+        &self,
+        cluster: &Cluster,
+        google: &Gcp,
+        store: &StoreName,
+        watch_for: Duration,
+        report: &mut Report<'_>,
+    ) -> Result<()> {
+        let key = ServiceAccountKey::new(&self.key.email, &self.key.id)?;
+        if self.disable {
+            report.progress(format_args!("disabling key {} of {}", key.id(), key.email()));
+            google.disable_key(&key).await?;
+        }
+        if self.disable || self.delete {
+            watch::stays_ready(cluster, store, watch_for, report).await?;
+        }
+        if !self.delete {
+            return Ok(());
+        }
+        for place in &self.key.places {
+            delete_secret(cluster, place, report).await?;
+        }
+        report.progress(format_args!("deleting key {} of {} at Google", key.id(), key.email()));
+        google.delete_key(&key).await?;
+        let forget = json!({ "metadata": { "annotations": { REPLACES: null } } });
+        cluster.merge_patch(store.resource(), store.namespace(), store.name(), &forget, false).await?;
+        Ok(())
+    }
+}
+
+/// The key that the store named before its provider was changed, if it is not gone yet.
+pub(super) async fn replaced(cluster: &Cluster, store: &Store) -> Result<Option<OldKey>> {
+    let Some(place) = store.0.annotation(REPLACES).and_then(parse) else { return Ok(None) };
+    let secret = cluster.get_object(&SECRETS, Some(&place.namespace), &place.name).await?;
+    let credential = secret.as_ref().and_then(|secret| Credential::of(secret, place.key.as_deref()));
+    Ok(match credential.map(|credential| credential.public) {
+        Some(Public::GoogleKey { project_id, client_email, private_key_id }) => Some(OldKey {
+            project: project_id,
+            email: client_email,
+            id: private_key_id,
+            places: vec![place],
+            other_stores: Vec::new(),
+        }),
+        _ => None,
+    })
+}
+
+/// `namespace/name/key`.
+pub(super) fn mark(place: &SecretKey) -> String {
+    format!("{}/{}/{}", place.namespace, place.name, place.key.as_deref().unwrap_or_default())
+}
+
+fn parse(text: &str) -> Option<SecretKey> {
+    let mut parts = text.splitn(3, '/').map(str::to_owned);
+    let (namespace, name, key) = (parts.next()?, parts.next()?, parts.next()?);
+    Some(SecretKey { namespace, name, key: Some(key).filter(|key| !key.is_empty()) })
+}
+
+/// Deletes the Secret, if it holds nothing but the key.
+async fn delete_secret(cluster: &Cluster, place: &SecretKey, report: &mut Report<'_>) -> Result<()> {
+    let Some(secret) = cluster.get_object(&SECRETS, Some(&place.namespace), &place.name).await? else { return Ok(()) };
+    if values(&secret) > 1 {
+        return Err(Error::failed("secret-holds-more", format!("Secret {}/{} holds more than the key", place.namespace, place.name))
+            .hint("take the other values out of it, or delete the key's own by hand, then start again"));
+    }
+    report.progress(format_args!("deleting Secret {}/{}", place.namespace, place.name));
+    cluster.delete_object(&SECRETS, &secret).await?;
+    Ok(())
+}
+
+fn values(secret: &Object) -> usize {
+    secret.0.get("data").and_then(serde_json::Value::as_object).map_or(0, serde_json::Map::len)
+}
