@@ -14,6 +14,7 @@ use std::fmt::Display;
 
 use async_trait::async_trait;
 
+pub(crate) use self::said::fit;
 use crate::{
     error::{Error, Result},
     http::Http,

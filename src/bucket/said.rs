@@ -5,7 +5,7 @@ const LONGEST: usize = 600;
 
 /// A message made fit to be shown. A server may send back what it was sent, so words that look like a
 /// signature, a key or a token are left out.
-pub(super) fn fit(text: &str) -> String {
+pub(crate) fn fit(text: &str) -> String {
     let mut shown = String::new();
     let mut word = String::new();
     for c in text.trim().chars() {

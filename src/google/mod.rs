@@ -1,1 +1,30 @@
 //! Google's REST APIs: tokens, requests, errors, long-running operations, IAM policies.
+//!
+//! ```text
+//! Tokens (given, or found as Google's tools do) ──► Api ──► JSON, or Refusal ──► Error
+//!                                                    ├─ operation   polled to its end
+//!                                                    └─ policy      read, changed, written if nobody else wrote
+//! ```
+
+mod api;
+#[cfg(test)]
+mod api_tests;
+#[cfg(test)]
+pub(crate) mod fake;
+mod operation;
+mod policy;
+mod refusal;
+mod rights;
+mod tokens;
+
+pub(crate) use self::{
+    api::{Api, Pace, check_endpoint},
+    operation::Doing,
+    policy::{Policy, Target},
+    refusal::{Outcome, Refusal},
+    rights::needs,
+    tokens::{Tokens, log_in},
+};
+
+/// What the program asks its tokens for, where it does more than store objects.
+pub(crate) const CLOUD_PLATFORM: &str = "https://www.googleapis.com/auth/cloud-platform";

@@ -2,32 +2,20 @@
 
 use std::time::Duration;
 
-use google_cloud_auth::credentials::{
-    AccessTokenCredentials, Builder, CacheableResource, CredentialsProvider,
-};
-use http::{Extensions, HeaderMap, HeaderValue, header::AUTHORIZATION};
 use reqwest::{RequestBuilder, Url};
 
 use super::refusal::{Outcome, Refusal};
 use crate::{
-    bucket::said,
     error::{Error, Result},
-    http::{Answer, Http, TIME_LIMIT},
-    secret::Secret,
+    google::Tokens,
+    http::{Answer, Http},
 };
 
 const PUBLIC_ENDPOINT: &str = "https://storage.googleapis.com";
 /// Reads and writes objects, makes buckets, sets their policies; nothing outside of Cloud Storage.
-const SCOPE: &str = "https://www.googleapis.com/auth/devstorage.full_control";
+pub(super) const SCOPE: &str = "https://www.googleapis.com/auth/devstorage.full_control";
 /// How often a request is sent in all.
 const ATTEMPTS: u32 = 3;
-
-/// Where tokens come from.
-pub(super) enum Tokens {
-    Given(Secret),
-    /// Application Default Credentials: a file, or the metadata server.
-    Found(AccessTokenCredentials),
-}
 
 pub(super) struct Api {
     http: Http,
@@ -35,61 +23,6 @@ pub(super) struct Api {
     tokens: Tokens,
     /// Before the second attempt; twice as long before the third.
     pub(super) pause: Duration,
-}
-
-impl Tokens {
-    /// Looks for credentials as Google's own tools do. Asks nobody yet.
-    pub(super) fn find(given: Option<&Secret>) -> Result<Self> {
-        if let Some(token) = given {
-            return Ok(Self::Given(token.clone()));
-        }
-        let found = Builder::default().with_scopes([SCOPE]).build_access_token_credentials();
-        found.map(Self::Found).map_err(|error| without_credentials(&error))
-    }
-
-    async fn headers(&self) -> Result<HeaderMap> {
-        let found = match self {
-            Self::Given(token) => {
-                let mut value =
-                    HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| {
-                        Error::usage("bucket-credentials", "GOOGLE_OAUTH_ACCESS_TOKEN is not an access token")
-                            .hint("GOOGLE_OAUTH_ACCESS_TOKEN=$(gcloud auth print-access-token)")
-                    })?;
-                value.set_sensitive(true);
-                return Ok(HeaderMap::from_iter([(AUTHORIZATION, value)]));
-            }
-            Self::Found(credentials) => {
-                tokio::time::timeout(TIME_LIMIT, credentials.headers(Extensions::new()))
-            }
-        };
-        match found.await {
-            Ok(Ok(CacheableResource::New { data, .. })) => Ok(data),
-            Ok(Ok(CacheableResource::NotModified)) => Ok(HeaderMap::new()),
-            Ok(Err(error)) => Err(without_credentials(&error)),
-            Err(elapsed) => Err(without_credentials(&elapsed)),
-        }
-    }
-}
-
-fn without_credentials(error: &(dyn std::error::Error + 'static)) -> Error {
-    let mut described =
-        Error::failed("bucket-credentials", "there are no Google credentials that can be used here");
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let text = said::fit(&error.to_string());
-        if described.causes.last().is_none_or(|above| !above.contains(&text)) {
-            described = described.caused_by(text);
-        }
-        next = error.source();
-    }
-    log_in(described)
-}
-
-/// How to come to credentials.
-pub(super) fn log_in(error: Error) -> Error {
-    error
-        .hint("in a cluster: GOOGLE_APPLICATION_CREDENTIALS names a credential configuration file of type external_account")
-        .hint("by hand: `gcloud auth application-default login`, or GOOGLE_OAUTH_ACCESS_TOKEN=$(gcloud auth print-access-token)")
 }
 
 impl Api {
@@ -136,7 +69,7 @@ impl Api {
 
     /// Every request is safe to repeat: reads are, and writes name the state that they expect.
     async fn send(&self, request: RequestBuilder) -> Outcome<Answer> {
-        let headers = self.tokens.headers().await.map_err(Refusal::unsent)?;
+        let headers = self.tokens.headers().await.map_err(of_the_bucket).map_err(Refusal::unsent)?;
         let place = self.endpoint.origin().ascii_serialization();
         let request = request.headers(headers.clone());
         let mut attempt = 1;
@@ -161,6 +94,14 @@ impl Api {
     }
 }
 
+/// Where the publisher lacks credentials is the bucket's matter, as it is with every other store.
+pub(super) fn of_the_bucket(mut error: Error) -> Error {
+    if error.code == "google-credentials" {
+        error.code = "bucket-credentials";
+    }
+    error
+}
+
 /// Everything but RFC 3986's unreserved characters is encoded, `/` in object names as well.
 fn encode(part: &str) -> String {
     part.bytes()
@@ -176,7 +117,7 @@ fn encode(part: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Kind;
+    use crate::{error::Kind, secret::Secret};
 
     fn api(endpoint: Option<&str>) -> Result<Api> {
         let http = Http::new(&[]).unwrap();
@@ -201,13 +142,5 @@ mod tests {
             assert_eq!((error.code, error.kind), ("bucket-endpoint", Kind::Usage), "{endpoint}");
             assert!(!format!("{error} {error:?}").contains("hunter2"));
         }
-    }
-
-    #[tokio::test]
-    async fn a_token_that_is_none_is_not_shown() {
-        let tokens = Tokens::Given(Secret::new("ya29.secret\nline".to_owned()));
-        let error = tokens.headers().await.unwrap_err();
-        assert_eq!(error.code, "bucket-credentials");
-        assert!(!format!("{error} {error:?}").contains("secret"), "{error}");
     }
 }

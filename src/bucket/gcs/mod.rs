@@ -16,12 +16,13 @@ use http::HeaderName;
 use serde_json::{Value, json};
 
 use self::{
-    api::{Api, Tokens},
+    api::{Api, SCOPE, of_the_bucket},
     refusal::{Outcome, Refusal},
 };
 use super::{Bucket, Condition, Expected, Settings, Stored, Version, WriteError, random};
 use crate::{
     error::{Error, Result},
+    google::Tokens,
     http::{Answer, Http},
     oidc::Document,
 };
@@ -46,7 +47,7 @@ impl Gcs {
     /// Looks for credentials; sends nothing.
     pub(super) fn connect(settings: &Settings, bucket: &str, http: &Http) -> Result<Self> {
         check_name(bucket)?;
-        let tokens = Tokens::find(settings.google_access_token.as_ref())?;
+        let tokens = Tokens::find(settings.google_access_token.as_ref(), SCOPE).map_err(of_the_bucket)?;
         let api = Api::new(http, settings.endpoint.as_deref(), tokens)?;
         Ok(Self::new(api, settings, bucket))
     }

@@ -3,8 +3,7 @@
 use http::{HeaderMap, header::AUTHORIZATION};
 use serde_json::Value;
 
-use super::api;
-use crate::{bucket::said, error::Error, http::Answer};
+use crate::{bucket::said, error::Error, google, http::Answer};
 
 /// An answer that is not the one asked for.
 #[derive(Debug)]
@@ -122,11 +121,11 @@ impl Refusal {
                 failed("bucket-throttled", format!("{what}: Google is overloaded, or throttles"))
                     .hint("it was asked several times; ask again later (one object takes one write a second)")
             }
-            401 => api::log_in(
+            401 => google::log_in(
                 failed("bucket-credentials", format!("{what}: Google does not accept the token"))
                     .hint("an access token lives for an hour: get a fresh one"),
             ),
-            403 if self.message.contains("insufficient authentication scopes") => api::log_in(failed(
+            403 if self.message.contains("insufficient authentication scopes") => google::log_in(failed(
                 "bucket-credentials",
                 format!("{what}: the token was not made for Cloud Storage"),
             )),

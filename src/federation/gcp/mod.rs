@@ -1,6 +1,57 @@
 //! Google: a workload identity pool, an OIDC provider in it, and roles for its principals.
+//!
+//! ```text
+//! observe ──► state ──┐
+//!                     ├─► plan (wanted) ──► changes ──► apply      operations and policies: crate::google
+//!  trust, settings ───┘
+//!  token ──► walk: exchange ──► impersonation ──► secret
+//! ```
 
-use crate::secret::Secret;
+mod apply;
+#[cfg(test)]
+mod apply_tests;
+mod hops;
+mod key;
+mod names;
+mod observe;
+mod plan;
+#[cfg(test)]
+mod plan_tests;
+mod state;
+#[cfg(test)]
+mod tests;
+mod walk;
+#[cfg(test)]
+mod walk_tests;
+mod wanted;
+
+use std::{
+    fmt,
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use self::names::{Ids, Project, check_email};
+pub(crate) use self::{
+    key::{KeyState, ServiceAccountKey},
+    state::Holder,
+};
+use super::{Change, Federation, Trust};
+use crate::{
+    error::Result,
+    google::{self, Api, CLOUD_PLATFORM, Target, Tokens, check_endpoint},
+    http::Http,
+    oidc::Token,
+    relying_party::Finding,
+    secret::Secret,
+    secret_store::Access,
+};
 
 /// Which pool and provider, and how secrets are reached.
 #[derive(Clone, Debug)]
@@ -65,4 +116,208 @@ impl Default for Endpoints {
 
 /// How a change is done.
 #[derive(Clone, Debug)]
-pub(crate) enum Step {}
+pub(crate) enum Step {
+    /// Services of the project.
+    Enable(Vec<&'static str>),
+    Grant {
+        holder: Holder,
+        role: &'static str,
+        member: String,
+    },
+    Pool(Deed),
+    Provider(Deed),
+    Revoke {
+        holder: Holder,
+        role: &'static str,
+        member: String,
+    },
+}
+
+/// What is done to a pool or provider.
+#[derive(Clone, Debug)]
+pub(crate) enum Deed {
+    Create(Value),
+    Delete,
+    Patch(Patch),
+    /// Undeleted, and patched where it differs.
+    Restore(Patch),
+}
+
+/// A body, and the mask without which Google would write nothing of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Patch {
+    mask: String,
+    body: Value,
+}
+
+/// How long a grant is waited for that has not spread yet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// After the first refusal; each time half as long again.
+    pub(crate) first: Duration,
+    pub(crate) longest: Duration,
+    /// In all, after something was granted here.
+    pub(crate) after_grant: Duration,
+    /// In all, when nothing was.
+    pub(crate) otherwise: Duration,
+}
+
+impl Default for Patience {
+    /// Google: "typically 2 minutes, potentially 7 minutes or longer".
+    fn default() -> Self {
+        Self {
+            first: Duration::from_secs(2),
+            longest: Duration::from_secs(15),
+            after_grant: Duration::from_secs(600),
+            otherwise: Duration::ZERO,
+        }
+    }
+}
+
+/// A pool and a provider in a project.
+pub(crate) struct Gcp {
+    settings: Settings,
+    ids: Ids,
+    api: Api,
+    patience: Patience,
+    project: OnceLock<Project>,
+    /// Something was granted, and may not have spread yet.
+    granted: AtomicBool,
+    /// A service was enabled, and may not be seen everywhere yet.
+    enabled: AtomicBool,
+}
+
+impl Gcp {
+    /// Looks for credentials; sends nothing.
+    pub(crate) fn connect(settings: &Settings, http: &Http) -> Result<Self> {
+        let ids = Ids::parse(&settings.project, &settings.pool, &settings.provider)?;
+        settings.impersonate.as_deref().map_or(Ok(()), check_email)?;
+        let endpoints = &settings.endpoints;
+        for (name, base) in [
+            ("iam", &endpoints.iam),
+            ("iamCredentials", &endpoints.iam_credentials),
+            ("resourceManager", &endpoints.resource_manager),
+            ("secretManager", &endpoints.secret_manager),
+            ("serviceUsage", &endpoints.service_usage),
+            ("sts", &endpoints.sts),
+        ] {
+            check_endpoint(name, base)?;
+        }
+        let tokens = Tokens::find(settings.access_token.as_ref(), CLOUD_PLATFORM)?;
+        Ok(Self {
+            settings: settings.clone(),
+            ids,
+            api: Api::new(http, tokens),
+            patience: Patience::default(),
+            project: OnceLock::new(),
+            granted: AtomicBool::new(false),
+            enabled: AtomicBool::new(false),
+        })
+    }
+
+    /// How long [`Federation::walk`] waits for grants that have not spread.
+    pub(crate) fn with_patience(mut self, patience: Patience) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// How long operations and repeated requests are waited for.
+    #[cfg(test)]
+    fn with_pace(mut self, pace: google::Pace) -> Self {
+        self.api.pace = pace;
+        self
+    }
+
+    /// The project's ID and number; asked for once.
+    async fn project(&self) -> Result<&Project> {
+        if let Some(known) = self.project.get() {
+            return Ok(known);
+        }
+        let found = observe::project(self).await?;
+        Ok(self.project.get_or_init(|| found))
+    }
+
+    async fn observe(&self, secrets: &[String], everything: bool) -> Result<state::State> {
+        let state = observe::run(self, secrets, everything).await?;
+        self.project.get_or_init(|| state.project.clone());
+        Ok(state)
+    }
+
+    /// The URL of something in IAM.
+    fn iam(&self, name: &str) -> String {
+        format!("{}/v1/{name}", self.settings.endpoints.iam)
+    }
+
+    fn target(&self, holder: &Holder) -> Target {
+        let endpoints = &self.settings.endpoints;
+        match holder {
+            Holder::Account(email) => Target::service_account(&endpoints.iam, email),
+            Holder::Project => Target::project(&endpoints.resource_manager, &self.ids.project),
+            Holder::Secret(name) => Target::secret(&endpoints.secret_manager, &self.ids.project, name),
+        }
+    }
+
+    /// What has to be enabled in the project.
+    fn services(&self) -> Vec<&'static str> {
+        let mut services = vec!["iam.googleapis.com", "sts.googleapis.com", "secretmanager.googleapis.com"];
+        if self.settings.impersonate.is_some() {
+            services.push("iamcredentials.googleapis.com");
+        }
+        services
+    }
+}
+
+impl fmt::Display for Gcp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Google project {}, pool {}, provider {}",
+            self.ids.project, self.ids.pool, self.ids.provider
+        )
+    }
+}
+
+#[async_trait]
+impl Federation for Gcp {
+    async fn plan(&self, want: &Trust) -> Result<Vec<Change>> {
+        plan::check(want, &self.settings)?;
+        let state = self.observe(&want.secrets, false).await?;
+        plan::plan(want, &self.settings, &state)
+    }
+
+    async fn apply(&self, change: &Change, say: &mut (dyn FnMut(&str) + Send)) -> Result<()> {
+        let super::Step::Gcp(step) = &change.step else { return Ok(()) };
+        apply::run(self, step, say).await?;
+        match step {
+            Step::Grant { .. } => self.granted.store(true, Ordering::Relaxed),
+            Step::Enable(_) => self.enabled.store(true, Ordering::Relaxed),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn withdraw(&self, want: &Trust) -> Result<Vec<Change>> {
+        want.secrets.iter().try_for_each(|secret| names::check_secret(secret))?;
+        let state = self.observe(&want.secrets, true).await?;
+        Ok(plan::withdraw(want, &state))
+    }
+
+    async fn audience(&self) -> Result<String> {
+        Ok(self.ids.token_audience(&self.project().await?.number))
+    }
+
+    async fn access(&self) -> Result<Access> {
+        let project = self.project().await?;
+        Ok(Access::Google {
+            project_id: project.id.clone(),
+            project_number: project.number.to_string(),
+            audience: self.ids.audience(&project.number),
+            token_audience: self.ids.token_audience(&project.number),
+            impersonate: self.settings.impersonate.clone(),
+        })
+    }
+
+    async fn walk(&self, token: &Token, secret: &str) -> Vec<Finding> {
+        self.walk_aloud(token, secret, &mut |text| tracing::info!("{text}")).await
+    }
+}

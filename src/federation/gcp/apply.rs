@@ -1,0 +1,244 @@
+//! Does one change, and waits until Google has done it. Everything may be done twice.
+
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use super::{
+    Deed, Gcp, Patch, Step,
+    observe::{one_pool, one_provider},
+    state::Life,
+};
+use crate::{
+    error::{Error, Result},
+    google::{Doing, Outcome, Refusal},
+};
+
+/// Whoever is told the reasons of waiting.
+type Say<'a> = &'a mut (dyn FnMut(&str) + Send);
+
+pub(super) async fn run(gcp: &Gcp, step: &Step, say: Say<'_>) -> Result<()> {
+    let started = Instant::now();
+    loop {
+        let error = match once(gcp, step, say).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        // A service that was just enabled is not seen by all of Google's servers at once.
+        let fresh = gcp.enabled.load(std::sync::atomic::Ordering::Relaxed);
+        let waits = error.code == "google-service-disabled" && fresh;
+        if !waits || started.elapsed() >= gcp.api.pace.operation {
+            return Err(error);
+        }
+        say("the service was just enabled, and Google's servers do not all know it yet; trying again");
+        sleep(gcp.api.pace.longest_poll).await;
+    }
+}
+
+async fn once(gcp: &Gcp, step: &Step, say: Say<'_>) -> Result<()> {
+    match step {
+        Step::Enable(services) => enable(gcp, services, say).await,
+        Step::Pool(deed) => Thing::Pool.act(gcp, deed, say).await,
+        Step::Provider(deed) => Thing::Provider.act(gcp, deed, say).await,
+        Step::Grant { holder, role, member } => {
+            let target = gcp.target(holder);
+            gcp.api.change_policy(&target, &|policy| policy.grant(role, member), say).await.map(drop)
+        }
+        Step::Revoke { holder, role, member } => {
+            let target = gcp.target(holder);
+            match gcp.api.change_policy(&target, &|policy| policy.revoke(role, member), say).await {
+                Err(error) if error.code == "google-missing" => Ok(()),
+                changed => changed.map(drop),
+            }
+        }
+    }
+}
+
+async fn enable(gcp: &Gcp, services: &[&str], say: Say<'_>) -> Result<()> {
+    let base = format!("{}/v1", gcp.settings.endpoints.service_usage);
+    let what = format!("enabling {}", services.join(", "));
+    let on = format!("the project {}", gcp.ids.project);
+    let doing = Doing { what: &what, permission: "serviceusage.services.enable", on: &on };
+    let url = format!("{base}/projects/{}/services:batchEnable", gcp.ids.project);
+    let begun = gcp.api.post(&url, Some(&json!({ "serviceIds": services }))).await;
+    let begun = begun.map_err(|refusal| refusal.error(doing.what, doing.permission, doing.on))?;
+    gcp.api.finish(&base, begun, doing, say).await.map(drop)
+}
+
+/// Pools and providers are made, changed and removed in the same way.
+#[derive(Clone, Copy)]
+enum Thing {
+    Pool,
+    Provider,
+}
+
+impl Thing {
+    async fn act(self, gcp: &Gcp, deed: &Deed, say: Say<'_>) -> Result<()> {
+        match deed {
+            Deed::Create(body) => self.create(gcp, body, say).await,
+            Deed::Delete => self.delete(gcp, say).await,
+            Deed::Patch(patch) => self.patch(gcp, patch, say).await,
+            Deed::Restore(patch) => {
+                self.undelete(gcp, say).await?;
+                if patch.is_empty() { Ok(()) } else { self.patch(gcp, patch, say).await }
+            }
+        }
+    }
+
+    async fn create(self, gcp: &Gcp, body: &Value, say: Say<'_>) -> Result<()> {
+        let (folder, parameter, id) = match self {
+            Self::Pool => (gcp.ids.pools(), "workloadIdentityPoolId", &gcp.ids.pool),
+            Self::Provider => (gcp.ids.providers(), "workloadIdentityPoolProviderId", &gcp.ids.provider),
+        };
+        let begun = gcp.api.post(&format!("{}?{parameter}={id}", gcp.iam(&folder)), Some(body)).await;
+        match begun {
+            Err(refusal) if refusal.is_taken() => self.adopt(gcp, body, say).await,
+            begun => self.finish(gcp, begun, "making", "create", say).await,
+        }
+    }
+
+    /// The name is taken: by what an interrupted run has made or is making, or by what was deleted since it was
+    /// looked at. What is ours is made as it should be; what is not is left.
+    async fn adopt(self, gcp: &Gcp, body: &Value, say: Say<'_>) -> Result<()> {
+        let started = Instant::now();
+        let mut pause = gcp.api.pace.poll;
+        let life = loop {
+            let found = self.find(gcp).await;
+            match found.map_err(|refusal| self.refused(gcp, refusal, "looking at", "get"))? {
+                Some(life) => break life,
+                None if started.elapsed() < gcp.api.pace.operation => {
+                    say(&format!(
+                        "the {} is being made, by an earlier run perhaps; waiting for it",
+                        self.shown(gcp)
+                    ));
+                    sleep(pause).await;
+                    pause = (pause * 2).min(gcp.api.pace.longest_poll);
+                }
+                None => {
+                    let seconds = gcp.api.pace.operation.as_secs();
+                    return Err(Error::failed(
+                        "google-operation-endless",
+                        format!("the {} has been in the making for {seconds} s", self.shown(gcp)),
+                    )
+                    .hint("start again later: it goes on where it is then"));
+                }
+            }
+        };
+        if !life.is_ours() {
+            return Err(Error::failed(
+                "google-conflict",
+                format!("somebody else has made the {} in the meantime", self.shown(gcp)),
+            )
+            .caused_by(format_args!("its description is `{}`", life.description.escape_debug()))
+            .hint("start again: what is there will be looked at anew"));
+        }
+        if life.deleted {
+            self.undelete(gcp, say).await?;
+        }
+        self.patch(gcp, &whole(body), say).await
+    }
+
+    async fn patch(self, gcp: &Gcp, patch: &Patch, say: Say<'_>) -> Result<()> {
+        let url = format!("{}?updateMask={}", gcp.iam(&self.name(gcp)), patch.mask);
+        let begun = gcp.api.patch(&url, &patch.body).await;
+        self.finish(gcp, begun, "changing", "update", say).await
+    }
+
+    async fn undelete(self, gcp: &Gcp, say: Say<'_>) -> Result<()> {
+        let begun = gcp.api.post(&format!("{}:undelete", gcp.iam(&self.name(gcp))), Some(&json!({}))).await;
+        if let Err(refusal) = &begun
+            && refusal.status == Some(400)
+            && let Ok(Some(life)) = self.find(gcp).await
+            && !life.deleted
+        {
+            return Ok(());
+        }
+        self.finish(gcp, begun, "undeleting", "undelete", say).await
+    }
+
+    async fn delete(self, gcp: &Gcp, say: Say<'_>) -> Result<()> {
+        let begun = gcp.api.delete(&gcp.iam(&self.name(gcp))).await;
+        if let Err(refusal) = &begun {
+            let gone = match self.find(gcp).await {
+                _ if refusal.is_absent() => true,
+                Ok(Some(life)) => refusal.status == Some(400) && life.deleted,
+                _ => false,
+            };
+            if gone {
+                return Ok(());
+            }
+        }
+        self.finish(gcp, begun, "removing", "delete", say).await
+    }
+
+    async fn find(self, gcp: &Gcp) -> Outcome<Option<Life>> {
+        Ok(match self {
+            Self::Pool => one_pool(gcp).await?.map(|pool| pool.life),
+            Self::Provider => one_provider(gcp).await?.map(|provider| provider.life),
+        })
+    }
+
+    async fn finish(
+        self,
+        gcp: &Gcp,
+        begun: Outcome<Value>,
+        verb: &str,
+        permission: &str,
+        say: Say<'_>,
+    ) -> Result<()> {
+        let begun = begun.map_err(|refusal| self.refused(gcp, refusal, verb, permission))?;
+        let (what, permission, on) = self.doing(gcp, verb, permission);
+        let doing = Doing { what: &what, permission: &permission, on: &on };
+        gcp.api.finish(&gcp.iam("").trim_end_matches('/').to_owned(), begun, doing, say).await.map(drop)
+    }
+
+    fn refused(self, gcp: &Gcp, refusal: Refusal, verb: &str, permission: &str) -> Error {
+        let (what, permission, on) = self.doing(gcp, verb, permission);
+        refusal.error(&what, &permission, &on)
+    }
+
+    fn doing(self, gcp: &Gcp, verb: &str, permission: &str) -> (String, String, String) {
+        let resource = match self {
+            Self::Pool => "iam.workloadIdentityPools",
+            Self::Provider => "iam.workloadIdentityPoolProviders",
+        };
+        (
+            format!("{verb} the {}", self.shown(gcp)),
+            format!("{resource}.{permission}"),
+            format!("the project {}", gcp.ids.project),
+        )
+    }
+
+    fn name(self, gcp: &Gcp) -> String {
+        match self {
+            Self::Pool => gcp.ids.pool(),
+            Self::Provider => gcp.ids.provider(),
+        }
+    }
+
+    fn shown(self, gcp: &Gcp) -> String {
+        match self {
+            Self::Pool => gcp.ids.shown_pool(),
+            Self::Provider => gcp.ids.shown_provider(),
+        }
+    }
+}
+
+/// Everything that a new one would have been given. What is not in it is emptied: audiences, uploaded keys.
+fn whole(body: &Value) -> Patch {
+    let mut body = body.clone();
+    let mut mask = Vec::new();
+    if body["oidc"].is_object() {
+        for (name, empty) in
+            [("allowedAudiences", json!([])), ("issuerUri", json!("")), ("jwksJson", json!(""))]
+        {
+            mask.push(format!("oidc.{name}"));
+            if body["oidc"][name].is_null() {
+                body["oidc"][name] = empty;
+            }
+        }
+    }
+    let fields = body.as_object().into_iter().flat_map(serde_json::Map::keys);
+    mask.extend(fields.filter(|name| *name != "oidc").cloned());
+    mask.sort();
+    Patch { mask: mask.join(","), body }
+}

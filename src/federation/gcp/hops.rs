@@ -1,0 +1,179 @@
+//! PURE. What Google's refusals on the way of a token mean, and what to do about each.
+
+use crate::google::Refusal;
+
+/// A refusal of the token service: its code, a part of its text, cause and remedy. `{…}` are filled in.
+struct Known {
+    word: &'static str,
+    text: &'static str,
+    cause: &'static str,
+    remedy: &'static str,
+}
+
+const fn known(word: &'static str, text: &'static str, cause: &'static str, remedy: &'static str) -> Known {
+    Known { word, text, cause, remedy }
+}
+
+/// The first that fits is used, so the narrower ones stand first.
+const EXCHANGE: [Known; 14] = [
+    known(
+        "invalid_grant",
+        "audience in id token",
+        "the token is for another audience than the provider's",
+        "the store's serviceAccountRef.audiences must be {audience}, and the provider's allowed audiences empty: run `keyless setup`",
+    ),
+    known(
+        "invalid_grant",
+        "claim in oidc discovery document does not match",
+        "the published discovery document names another issuer than the provider",
+        "run `keyless publish`; issuer of the document, of the provider and of the token must be equal byte for byte",
+    ),
+    known(
+        "invalid_grant",
+        "issuer in id token",
+        "the cluster signs with another issuer than the provider believes",
+        "let the API servers sign with the provider's issuer (first --service-account-issuer), or run `keyless setup` with the right one",
+    ),
+    known(
+        "invalid_grant",
+        "error connecting to the given credential's issuer",
+        "Google cannot read the issuer's documents, or the token's key is not among the keys that it knows (also with uploaded keys, \
+         where nothing is connected to)",
+        "documents: `keyless verify --public-only`, then `keyless publish`; uploaded keys: run `keyless setup`, which uploads the \
+         present ones",
+    ),
+    known(
+        "invalid_grant",
+        "unable to verify the id token signature",
+        "another key is published or uploaded under the kid that the token names",
+        "publish or upload the cluster's present keys: `keyless publish`, or `keyless setup` for uploaded ones",
+    ),
+    known(
+        "invalid_grant",
+        "stale to sign-in",
+        "the token has expired, or the cluster's clock is more than a minute away from Google's",
+        "set the clock of the control plane by NTP, and try again",
+    ),
+    known(
+        "invalid_target",
+        "",
+        "the pool or the provider is not there, disabled, or deleted",
+        "run `keyless setup`, which makes, enables or undeletes it; audience {audience}",
+    ),
+    known(
+        "invalid_request",
+        "invalid value for \"audience\"",
+        "what the token service is asked for is not the full name of a provider",
+        "it must be the https-less form of {audience}, with the number of the project",
+    ),
+    known(
+        "invalid_request",
+        "127 bytes",
+        "namespace and name of the ServiceAccount are too long together",
+        "choose a ServiceAccount of at most 104 bytes of namespace and name for the store",
+    ),
+    known(
+        "unauthorized_client",
+        "attribute condition",
+        "the provider's condition does not name this ServiceAccount",
+        "run `keyless setup`, which adds the subject to the condition",
+    ),
+    known(
+        "unauthorized_client",
+        "could not obtain a value",
+        "the provider maps a claim that the token does not carry",
+        "run `keyless setup`, which writes the mapping anew",
+    ),
+    known(
+        "invalid_scope",
+        "",
+        "Google does not give the scope that was asked for",
+        "ask again; if it stays so, report it: the scope is always cloud-platform",
+    ),
+    known(
+        "invalid_grant",
+        "",
+        "Google does not accept the token",
+        "`keyless verify --public-only` looks at issuer and keys as a stranger does",
+    ),
+    known(
+        "unauthorized_client",
+        "",
+        "Google does not admit this workload",
+        "run `keyless setup`, which writes condition and mapping anew",
+    ),
+];
+
+/// Cause and remedy of a refused exchange.
+pub(super) fn exchange(refusal: &Refusal, audience: &str) -> (String, String) {
+    let message = refusal.message.to_lowercase();
+    let fits = |known: &&Known| known.word == refusal.word && message.contains(known.text);
+    match EXCHANGE.iter().find(fits) {
+        Some(known) => (known.cause.to_owned(), known.remedy.replace("{audience}", audience)),
+        None => general(refusal),
+    }
+}
+
+/// Cause and remedy of a refused impersonation.
+pub(super) fn impersonation(refusal: &Refusal, email: &str) -> (String, String) {
+    match refusal.status {
+        Some(403) if refusal.is_forbidden() => (
+            "the workload may not become this service account, or the grant has not spread yet (2 minutes, sometimes 7 or more)"
+                .to_owned(),
+            format!("run `keyless setup`: it takes roles/iam.workloadIdentityUser on {email} (iam.serviceAccounts.getAccessToken)"),
+        ),
+        Some(404) => (format!("there is no service account {email}"), "correct google.impersonate".to_owned()),
+        Some(400) => (
+            format!("the service account {email} is disabled, or gives no tokens of this kind"),
+            format!("`gcloud iam service-accounts enable {email}`; what Google said names the reason"),
+        ),
+        _ => general(refusal),
+    }
+}
+
+/// Cause and remedy of a refused read.
+pub(super) fn read(refusal: &Refusal, secret: &str, reader: &str) -> (String, String) {
+    let message = refusal.message.to_lowercase();
+    match refusal.status {
+        Some(403) if message.contains("vpcservicecontrols") || message.contains("prohibited by organization") => (
+            "a VPC Service Controls perimeter stands before Secret Manager, and admits federated workloads through a service account only"
+                .to_owned(),
+            "set google.impersonate, and have the perimeter admit that account".to_owned(),
+        ),
+        Some(403) if refusal.is_forbidden() => (
+            format!("{reader} may not read it, or the grant has not spread yet (2 minutes, sometimes 7 or more), or there is no such secret"),
+            format!(
+                "run `keyless setup`: it takes roles/secretmanager.secretAccessor on the secret {secret} (secretmanager.versions.access)"
+            ),
+        ),
+        Some(404) => (
+            format!("there is no secret {secret}, or it has no version"),
+            format!("`gcloud secrets versions add {secret} --data-file=FILE`, or correct the name and google.project"),
+        ),
+        Some(400) if message.contains("disabled") || message.contains("destroyed") => (
+            "its latest version is disabled or destroyed, and `latest` means the one made last".to_owned(),
+            format!("`gcloud secrets versions enable VERSION --secret={secret}`, or add a version"),
+        ),
+        _ => general(refusal),
+    }
+}
+
+fn general(refusal: &Refusal) -> (String, String) {
+    if let Some(service) = refusal.disabled_service() {
+        return (
+            format!("the service {service} is not enabled in the project"),
+            format!("run `keyless setup`, or `gcloud services enable {service}`"),
+        );
+    }
+    let (cause, remedy) = match refusal.status {
+        None => ("no answer came", "check the way to Google: name, firewall, HTTPS_PROXY"),
+        Some(_) if refusal.is_throttled() => ("Google is overloaded, or throttles", "try again in a minute"),
+        Some(401) => (
+            "the token that was exchanged is not accepted",
+            "try again; a token lives as long as the cluster's, at most an hour",
+        ),
+        Some(500..) => ("Google has failed", "try again later"),
+        Some(_) => ("Google refuses", "what Google said names the reason"),
+    };
+    (cause.to_owned(), remedy.to_owned())
+}

@@ -1,0 +1,271 @@
+//! PURE. Google's names, as types that cannot be wrong: what a principal string is built from is checked,
+//! because Google accepts a member that nobody can ever be.
+
+use std::fmt;
+
+use crate::error::{Error, Result};
+
+/// The longest `google.subject` (bytes); Google says so only at the exchange.
+const LONGEST_SUBJECT: usize = 127;
+/// The longest `description` of a pool or provider (characters).
+const LONGEST_DESCRIPTION: usize = 256;
+/// How the description of everything begins that this program has made.
+const MARK: &str = "managed by keyless";
+
+/// The project, pool and provider, by their IDs as they were given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Ids {
+    /// ID or number.
+    pub(super) project: String,
+    pub(super) pool: String,
+    pub(super) provider: String,
+}
+
+/// What is known of a project that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Project {
+    pub(super) id: String,
+    pub(super) number: Number,
+}
+
+/// The number of a project: what principals and audiences are made of, never its ID.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Number(String);
+
+impl Number {
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let digits = !text.is_empty() && text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_digit());
+        (digits && !text.starts_with('0')).then(|| Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Ids {
+    pub(super) fn parse(project: &str, pool: &str, provider: &str) -> Result<Self> {
+        check_project(project)?;
+        check_id("pool", pool)?;
+        check_id("provider", provider)?;
+        Ok(Self { project: project.to_owned(), pool: pool.to_owned(), provider: provider.to_owned() })
+    }
+
+    /// Relative name of the folder of pools.
+    pub(super) fn pools(&self) -> String {
+        format!("projects/{}/locations/global/workloadIdentityPools", self.project)
+    }
+
+    pub(super) fn pool(&self) -> String {
+        format!("{}/{}", self.pools(), self.pool)
+    }
+
+    pub(super) fn providers(&self) -> String {
+        format!("{}/providers", self.pool())
+    }
+
+    pub(super) fn provider(&self) -> String {
+        format!("{}/{}", self.providers(), self.provider)
+    }
+
+    /// What a token carries as its only audience when the provider has none of its own.
+    pub(super) fn token_audience(&self, number: &Number) -> String {
+        format!("https:{}", self.audience(number))
+    }
+
+    /// What the token service is asked for.
+    pub(super) fn audience(&self, number: &Number) -> String {
+        format!(
+            "//iam.googleapis.com/projects/{number}/locations/global/workloadIdentityPools/{}/providers/{}",
+            self.pool, self.provider
+        )
+    }
+
+    /// The member that stands for one subject of the pool.
+    pub(super) fn principal(&self, number: &Number, subject: &str) -> String {
+        format!(
+            "principal://iam.googleapis.com/projects/{number}/locations/global/workloadIdentityPools/{}/subject/{subject}",
+            self.pool
+        )
+    }
+
+    pub(super) fn shown_pool(&self) -> String {
+        format!("pool {} in {}", self.pool, self.project)
+    }
+
+    pub(super) fn shown_provider(&self) -> String {
+        format!("provider {} in the pool {}", self.provider, self.pool)
+    }
+}
+
+/// The description that marks what this program has made for an issuer, cut where Google's limit is.
+pub(super) fn mark(issuer: &str) -> String {
+    format!("{MARK} for {issuer}").chars().take(LONGEST_DESCRIPTION).collect()
+}
+
+/// Whether a description is such a mark, whatever the issuer.
+pub(super) fn is_marked(description: &str) -> bool {
+    description.strip_prefix(MARK).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+}
+
+/// Subjects that Google cannot take are refused before anything is made.
+pub(super) fn check_subject(subject: &str) -> Result<()> {
+    if subject.len() <= LONGEST_SUBJECT {
+        return Ok(());
+    }
+    Err(Error::usage(
+        "google-subject-too-long",
+        format!("the subject `{}` has {} bytes, and Google takes {LONGEST_SUBJECT}", subject.escape_debug(), subject.len()),
+    )
+    .caused_by("Google says so only when a token is exchanged: The size of mapped attribute google.subject exceeds the 127 bytes limit")
+    .hint(format!(
+        "namespace and name of the ServiceAccount may have {} bytes together: choose a shorter name for the store's ServiceAccount",
+        LONGEST_SUBJECT - "system:serviceaccount::".len()
+    )))
+}
+
+/// <https://cloud.google.com/resource-manager/docs/creating-managing-projects>; `example.com:name` is the old form.
+fn check_project(text: &str) -> Result<()> {
+    let (domain, id) = text.split_once(':').unwrap_or(("", text));
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let is_id = (6..=30).contains(&id.len())
+        && id.chars().all(plain)
+        && id.starts_with(|c: char| c.is_ascii_lowercase())
+        && !id.ends_with('-');
+    let is_domain = domain.chars().all(|c| plain(c) || c == '.') && !domain.contains("..");
+    if Number::parse(text).is_some() || (is_id && is_domain) {
+        return Ok(());
+    }
+    Err(Error::usage("google-project", format!("`{}` cannot be a Google project", text.escape_debug()))
+        .hint("its ID has 6 to 30 lower-case letters, digits and hyphens and begins with a letter; its number will do as well")
+        .hint("`gcloud projects list` shows both; the display name is neither"))
+}
+
+/// IAM v1, `workloadIdentityPoolId` and `workloadIdentityPoolProviderId`.
+fn check_id(what: &str, text: &str) -> Result<()> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let why = if !(4..=32).contains(&text.len()) {
+        "it has not 4 to 32 characters"
+    } else if !text.chars().all(plain) {
+        "it has a character that is not a lower-case letter, digit or hyphen"
+    } else if text.starts_with("gcp-") {
+        "names that begin with `gcp-` are Google's own"
+    } else {
+        return Ok(());
+    };
+    Err(Error::usage("google-name", format!("`{}` cannot be the ID of a {what}: {why}", text.escape_debug()))
+        .hint("e.g. keyless-prod: one pool for each cluster, with the cluster's name in it"))
+}
+
+/// Secret Manager: letters, digits, hyphens and underscores, at most 255.
+pub(super) fn check_secret(text: &str) -> Result<()> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if (1..=255).contains(&text.len()) && text.chars().all(plain) {
+        return Ok(());
+    }
+    Err(Error::usage(
+        "google-secret-name",
+        format!("`{}` cannot be a secret's name in Secret Manager", text.escape_debug()),
+    )
+    .hint("1 to 255 letters, digits, hyphens and underscores; the name alone, without projects/…"))
+}
+
+/// The form that External Secrets Operator and IAM both take.
+pub(super) fn check_email(text: &str) -> Result<()> {
+    let plain = |part: &str, more: &str| {
+        !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
+    };
+    let fits = text.split_once('@').is_some_and(|(name, host)| {
+        plain(name, "-.") && plain(host, "-.") && host.ends_with(".gserviceaccount.com")
+    });
+    if fits && text.len() <= 255 {
+        return Ok(());
+    }
+    Err(Error::usage(
+        "google-service-account",
+        format!("`{}` is not the address of a Google service account", text.escape_debug()),
+    )
+    .hint("e.g. eso-reader@my-project.iam.gserviceaccount.com"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_that_google_compares() {
+        let ids = Ids::parse("acme-prod", "keyless-lab", "cluster").unwrap();
+        let number = Number::parse("123456789012").unwrap();
+        let resource =
+            "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/keyless-lab";
+        assert_eq!(ids.audience(&number), format!("{resource}/providers/cluster"));
+        assert_eq!(ids.token_audience(&number), format!("https:{resource}/providers/cluster"));
+        assert_eq!(
+            ids.principal(&number, "system:serviceaccount:a:b"),
+            format!("principal:{resource}/subject/system:serviceaccount:a:b")
+        );
+        assert_eq!(
+            ids.provider(),
+            "projects/acme-prod/locations/global/workloadIdentityPools/keyless-lab/providers/cluster"
+        );
+    }
+
+    #[test]
+    fn names_that_cannot_be() {
+        for (project, pool, provider, code) in [
+            ("acme-prod", "abc", "cluster", "google-name"),
+            ("acme-prod", "gcp-pool", "cluster", "google-name"),
+            ("acme-prod", "Keyless", "cluster", "google-name"),
+            ("acme-prod", "key/less", "cluster", "google-name"),
+            ("acme-prod", "keyless-prod", "a", "google-name"),
+            ("acme-prod", "keyless-prod", &"a".repeat(33), "google-name"),
+            ("Acme", "keyless-prod", "cluster", "google-project"),
+            ("Acme Production", "keyless-prod", "cluster", "google-project"),
+            ("acme", "keyless-prod", "cluster", "google-project"),
+            ("acme-prod/x", "keyless-prod", "cluster", "google-project"),
+            ("acme-prod?x", "keyless-prod", "cluster", "google-project"),
+            ("0123456", "keyless-prod", "cluster", "google-project"),
+            ("", "keyless-prod", "cluster", "google-project"),
+            ("a..b:acme-prod", "keyless-prod", "cluster", "google-project"),
+        ] {
+            assert_eq!(Ids::parse(project, pool, provider).unwrap_err().code, code, "{project} {pool}");
+        }
+        for project in ["acme-prod", "123456789012", "example.com:acme-prod"] {
+            Ids::parse(project, "keyless-prod", "cluster").unwrap();
+        }
+        for number in ["", "acme-prod", "12a", "-1", "1 2", "012"] {
+            assert_eq!(Number::parse(number), None, "{number}");
+        }
+        for secret in ["", "a/b", "projects/p/secrets/s", "a b", "ü", &"a".repeat(256)] {
+            assert_eq!(check_secret(secret).unwrap_err().code, "google-secret-name");
+        }
+        for email in
+            ["", "a", "a@b", "a@example.com", "a b@p.iam.gserviceaccount.com", "a/b@p.gserviceaccount.com"]
+        {
+            assert_eq!(check_email(email).unwrap_err().code, "google-service-account", "{email}");
+        }
+        check_email("123-compute@developer.gserviceaccount.com").unwrap();
+    }
+
+    #[test]
+    fn subjects_of_127_bytes_and_of_128() {
+        let subject = |name: usize| format!("system:serviceaccount:external-secrets:{}", "a".repeat(name));
+        check_subject(&subject(88)).unwrap();
+        let error = check_subject(&subject(89)).unwrap_err();
+        assert_eq!(error.code, "google-subject-too-long");
+        assert!(error.message.contains("128 bytes") && error.hints[0].contains("104 bytes"), "{error}");
+    }
+
+    #[test]
+    fn marks() {
+        assert_eq!(mark("https://a.example"), "managed by keyless for https://a.example");
+        let long = mark(&format!("https://{}.example", "a".repeat(300)));
+        assert_eq!(long.chars().count(), 256);
+        assert!(is_marked(&long) && is_marked("managed by keyless"));
+        for other in ["", "managed by keylessly", "Managed by keyless", "not managed by keyless"] {
+            assert!(!is_marked(other), "{other}");
+        }
+    }
+}

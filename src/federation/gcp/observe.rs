@@ -1,0 +1,280 @@
+//! Asks Google what there is: everything at the same time, because nothing here waits for anything else.
+
+use futures::future::join_all;
+use serde_json::Value;
+
+use super::{
+    Gcp, Grant,
+    names::{Number, Project},
+    state::{Holder, Pool, Provider, Seen, Services, State},
+};
+use crate::{
+    error::{Error, Result},
+    google::{Outcome, Refusal},
+};
+
+/// Every page of a list has this many entries at most; a pool rarely has ten providers.
+const PAGES: usize = 20;
+
+/// What a number of answers may be read from, in the order of trust.
+struct Answers {
+    project: Outcome<Value>,
+    services: Outcome<Value>,
+    pool: Outcome<Value>,
+}
+
+/// Looks at policies that a plan does not depend on only for `everything`, and does without them if it must.
+pub(super) async fn run(gcp: &Gcp, secrets: &[String], everything: bool) -> Result<State> {
+    let on_secrets = everything || gcp.settings.grant == Grant::Secrets;
+    let mut holders = vec![Holder::Project];
+    holders.extend(gcp.settings.impersonate.clone().map(Holder::Account));
+    if on_secrets {
+        holders.extend(secrets.iter().cloned().map(Holder::Secret));
+    }
+    let policies =
+        join_all(holders.iter().map(|holder| async move { gcp.api.policy(&gcp.target(holder)).await }));
+    let (project, services, pool, providers, policies) = futures::join!(
+        ask_project(gcp),
+        ask_services(gcp),
+        ask_pool(gcp),
+        providers(gcp),
+        policies
+    );
+
+    let answers = Answers { project, services, pool };
+    let (project, project_unseen) = decide_project(gcp, &answers)?;
+    let mut services = read_services(gcp, answers.services)?;
+    let on = format!("the project {}", gcp.ids.project);
+    let pool = optional(answers.pool, &mut services).map_err(|refusal| {
+        refusal.error(&looking_at(&gcp.ids.shown_pool()), "iam.workloadIdentityPools.get", &on)
+    })?;
+    let pool = pool.map(|json| Pool::read(&json));
+    let providers = match providers {
+        // A deleted pool may hide its providers; what is there is found when one is made.
+        Err(refusal) if pool.as_ref().is_some_and(|pool| pool.life.deleted) && !refusal.is_forbidden() => {
+            Vec::new()
+        }
+        answer => optional(answer, &mut services)
+            .map_err(|refusal| {
+                let what = looking_at(&format!("the providers of the {}", gcp.ids.shown_pool()));
+                refusal.error(&what, "iam.workloadIdentityPoolProviders.list", &on)
+            })?
+            .unwrap_or_default(),
+    };
+    let mut seen = Vec::new();
+    for (holder, answer) in holders.into_iter().zip(policies) {
+        let policy = read_policy(gcp, &holder, answer, &mut services)?;
+        seen.push((holder, policy));
+    }
+    Ok(State { ids: gcp.ids.clone(), project, project_unseen, services, pool, providers, policies: seen })
+}
+
+/// ID and number of the project, from the first that says them.
+pub(super) async fn project(gcp: &Gcp) -> Result<Project> {
+    let (project, services, pool) =
+        futures::join!(ask_project(gcp), ask_services(gcp), ask_pool(gcp));
+    Ok(decide_project(gcp, &Answers { project, services, pool })?.0)
+}
+
+/// The provider as it is now, and the pool: for those who find that a name is taken.
+pub(super) async fn one_provider(gcp: &Gcp) -> Outcome<Option<Provider>> {
+    present(gcp.api.get(&gcp.iam(&gcp.ids.provider())).await)
+        .map(|json| json.map(|json| Provider::read(&json)))
+}
+
+pub(super) async fn one_pool(gcp: &Gcp) -> Outcome<Option<Pool>> {
+    present(ask_pool(gcp).await).map(|json| json.map(|json| Pool::read(&json)))
+}
+
+fn present(answer: Outcome<Value>) -> Outcome<Option<Value>> {
+    match answer {
+        Ok(json) => Ok(Some(json)),
+        Err(refusal) if refusal.is_absent() => Ok(None),
+        Err(refusal) => Err(refusal),
+    }
+}
+
+async fn ask_project(gcp: &Gcp) -> Outcome<Value> {
+    let base = &gcp.settings.endpoints.resource_manager;
+    gcp.api.get(&format!("{base}/v1/projects/{}", gcp.ids.project)).await
+}
+
+async fn ask_pool(gcp: &Gcp) -> Outcome<Value> {
+    gcp.api.get(&gcp.iam(&gcp.ids.pool())).await
+}
+
+async fn ask_services(gcp: &Gcp) -> Outcome<Value> {
+    let (base, project) = (&gcp.settings.endpoints.service_usage, &gcp.ids.project);
+    let names: Vec<_> =
+        gcp.services().iter().map(|name| format!("names=projects/{project}/services/{name}")).collect();
+    gcp.api.get(&format!("{base}/v1/projects/{project}/services:batchGet?{}", names.join("&"))).await
+}
+
+async fn providers(gcp: &Gcp) -> Outcome<Vec<Provider>> {
+    let mut found = Vec::new();
+    let mut page = String::new();
+    for _ in 0..PAGES {
+        let url = format!("{}?showDeleted=true&pageSize=100{page}", gcp.iam(&gcp.ids.providers()));
+        let mut answer = gcp.api.get(&url).await?;
+        let list = answer["workloadIdentityPoolProviders"].take();
+        found.extend(list.as_array().into_iter().flatten().map(Provider::read));
+        let Some(next) = answer["nextPageToken"].as_str().filter(|token| !token.is_empty()) else { break };
+        let token: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
+        page = format!("&pageToken={token}");
+    }
+    Ok(found)
+}
+
+/// 404 is `None`, and so is a service that is off: then it is among those to be enabled.
+fn optional<T>(answer: Outcome<T>, services: &mut Services) -> Outcome<Option<T>> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(refusal) if refusal.is_absent() => Ok(None),
+        Err(refusal) if is_off(&refusal, services) => Ok(None),
+        Err(refusal) => Err(refusal),
+    }
+}
+
+/// Whether the refusal is about a service that can be enabled; it is noted.
+fn is_off(refusal: &Refusal, services: &mut Services) -> bool {
+    let known = ["iam.googleapis.com", "secretmanager.googleapis.com"];
+    let Some(service) = known.into_iter().find(|name| refusal.disabled_service() == Some(*name)) else {
+        return false;
+    };
+    if !services.missing.contains(&service) {
+        services.missing.push(service);
+    }
+    true
+}
+
+fn read_policy(
+    gcp: &Gcp,
+    holder: &Holder,
+    answer: Outcome<crate::google::Policy>,
+    services: &mut Services,
+) -> Result<Seen> {
+    // The project's policy matters only where roles are granted on it; elsewhere it saves a superfluous grant.
+    let by_the_way = match holder {
+        Holder::Account(_) => false,
+        Holder::Project => gcp.settings.grant == Grant::Secrets,
+        Holder::Secret(_) => gcp.settings.grant == Grant::Project,
+    };
+    match answer {
+        Ok(policy) => Ok(Seen::Known(policy)),
+        Err(_) if by_the_way => Ok(Seen::Unknown),
+        Err(refusal) if refusal.is_absent() => Ok(Seen::Absent),
+        Err(refusal) if is_off(&refusal, services) => Ok(Seen::Unknown),
+        Err(refusal) => Err(gcp.target(holder).not_read(refusal)),
+    }
+}
+
+fn read_services(gcp: &Gcp, answer: Outcome<Value>) -> Result<Services> {
+    let refusal = match answer {
+        Ok(json) => {
+            let list = json["services"].as_array().cloned().unwrap_or_default();
+            let enabled = |name: &str| {
+                list.iter().any(|service| {
+                    let found = service["name"].as_str().unwrap_or_default();
+                    service["state"] == "ENABLED" && found.rsplit('/').next() == Some(name)
+                })
+            };
+            let missing = gcp.services().into_iter().filter(|name| !enabled(name)).collect();
+            return Ok(Services { missing, unseen: None });
+        }
+        Err(refusal) => refusal,
+    };
+    if refusal.is_forbidden() || refusal.disabled_service().is_some() || refusal.is_absent() {
+        return Ok(Services { missing: Vec::new(), unseen: Some(refusal.said()) });
+    }
+    let what = looking_at(&format!("the services of {}", gcp.ids.project));
+    Err(refusal.error(&what, "serviceusage.services.get", &format!("the project {}", gcp.ids.project)))
+}
+
+/// Resource Manager knows both names of a project. Where it may not be asked, other services' names carry the
+/// number, and the number does wherever the ID would.
+fn decide_project(gcp: &Gcp, answers: &Answers) -> Result<(Project, Option<String>)> {
+    let given = &gcp.ids.project;
+    match &answers.project {
+        Ok(json) => {
+            let lifecycle = json["lifecycleState"].as_str().unwrap_or("ACTIVE");
+            if lifecycle != "ACTIVE" {
+                return Err(Error::failed(
+                    "google-project-deleted",
+                    format!("the project {given} is shut down"),
+                )
+                .caused_by(format_args!("lifecycleState: {lifecycle}"))
+                .hint(format!(
+                    "`gcloud projects undelete {given}` within 30 days; or name another project"
+                )));
+            }
+            let number = json["projectNumber"].as_str().and_then(Number::parse);
+            let (Some(id), Some(number)) = (json["projectId"].as_str(), number) else {
+                return Err(Error::failed(
+                    "google-answer",
+                    format!("Resource Manager does not say what number {given} has"),
+                )
+                .hint("check google.endpoints.resourceManager"));
+            };
+            Ok((Project { id: id.to_owned(), number }, None))
+        }
+        Err(refusal) => {
+            let named = |answer: &Outcome<Value>, pointer: &str| {
+                let json = answer.as_ref().ok()?;
+                number_in(json.pointer(pointer)?.as_str()?)
+            };
+            let number = Number::parse(given)
+                .or_else(|| named(&answers.services, "/services/0/parent"))
+                .or_else(|| named(&answers.services, "/services/0/name"))
+                .or_else(|| named(&answers.pool, "/name"));
+            if let Some(number) = number
+                && (answers.services.is_ok() || answers.pool.as_ref().err().is_none_or(Refusal::is_absent))
+            {
+                return Ok((Project { id: given.clone(), number }, Some(refusal.said())));
+            }
+            Err(unknown_project(given, refusal))
+        }
+    }
+}
+
+/// The number in `projects/123/…`.
+fn number_in(name: &str) -> Option<Number> {
+    let mut parts = name.split('/');
+    (parts.next() == Some("projects")).then_some(())?;
+    Number::parse(parts.next()?)
+}
+
+fn unknown_project(given: &str, refusal: &Refusal) -> Error {
+    let on = format!("the project {given}");
+    if refusal.is_absent() || refusal.is_forbidden() {
+        return Error::failed(
+            "google-project-unknown",
+            format!("there is no project {given}, or it may not be looked at"),
+        )
+        .caused_by(refusal.said())
+        .hint(
+            "`gcloud projects list` shows the IDs of those that you can see; the display name is not the ID",
+        )
+        .hint(format!("to look at it takes {}", crate::google::needs("resourcemanager.projects.get", &on)))
+        .hint("as somebody else: GOOGLE_OAUTH_ACCESS_TOKEN=$(gcloud auth print-access-token)");
+    }
+    refusal.clone().error(&looking_at(&on), "resourcemanager.projects.get", &on)
+}
+
+fn looking_at(what: &str) -> String {
+    format!("looking at {what}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_names() {
+        let number = number_in("projects/123456789012/services/iam.googleapis.com").unwrap();
+        assert_eq!(number.to_string(), "123456789012");
+        assert_eq!(number_in("projects/123").unwrap().to_string(), "123");
+        for name in ["projects/acme-prod/services/x", "folders/1", "projects", "", "123"] {
+            assert_eq!(number_in(name), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,450 @@
+//! PURE. What is wanted × what is there → what must change, in the order in which it must be done:
+//! services, pool, provider, bindings. On the way back the other way round.
+
+use super::{
+    Deed, Grant, Mode, Patch, Settings, Step,
+    names::{check_email, check_secret, check_subject},
+    state::{Holder, Life, Seen, State},
+    wanted::{Wanted, check_keys, knows_a_key, left_aside},
+};
+use crate::{
+    error::{Error, Result},
+    federation::{self, Change, Difference, Trust, Verb},
+    google::needs,
+};
+
+/// Reads the values of secrets, and nothing else.
+pub(super) const ACCESSOR: &str = "roles/secretmanager.secretAccessor";
+/// Becomes a service account.
+pub(super) const WORKLOAD_USER: &str = "roles/iam.workloadIdentityUser";
+
+/// What cannot work is refused before Google is asked anything.
+pub(super) fn check(want: &Trust, settings: &Settings) -> Result<()> {
+    check_subject(&want.subject())?;
+    check_keys(&want.keys, settings.mode)?;
+    settings.impersonate.as_deref().map_or(Ok(()), check_email)?;
+    want.secrets.iter().try_for_each(|secret| check_secret(secret))
+}
+
+/// What must change, and what is right already.
+pub(super) fn plan(want: &Trust, settings: &Settings, state: &State) -> Result<Vec<Change>> {
+    check(want, settings)?;
+    let wanted = Wanted::new(want, settings.mode);
+    let mut changes = notes(want, settings, state);
+    changes.extend(services(state));
+    changes.push(pool(&wanted, state)?);
+    changes.extend(neighbours(want, state));
+    changes.push(provider(want, &wanted, settings, state)?);
+    changes.extend(bindings(want, settings, state)?);
+    Ok(changes)
+}
+
+/// What could not be seen, and what will not work although nothing stands against it.
+fn notes(want: &Trust, settings: &Settings, state: &State) -> Vec<Change> {
+    let mut notes = Vec::new();
+    if let Some(said) = &state.project_unseen {
+        let why = format!(
+            "Resource Manager does not show it ({said}); other services say that its number is {}",
+            state.project.number
+        );
+        notes.push(leave(format!("project {}", state.ids.project), why));
+    }
+    if let Some(said) = &state.services.unseen {
+        let why = format!("they may not be looked at ({said}), and are taken as enabled");
+        notes.push(leave(format!("services of {}", state.ids.project), why));
+    }
+    let aside = left_aside(&want.keys);
+    if settings.mode == Mode::Documents && !aside.is_empty() {
+        let why = "Google takes RSA and EC P-256 keys only: it refuses tokens signed with these";
+        notes.push(leave(format!("keys {}", aside.join(", ")), why.to_owned()));
+    }
+    notes
+}
+
+fn services(state: &State) -> Option<Change> {
+    let missing = &state.services.missing;
+    (!missing.is_empty()).then(|| Change {
+        verb: Verb::Enable,
+        object: format!("{} in {}", missing.join(", "), state.ids.project),
+        why: "these services are needed, and are not enabled".to_owned(),
+        differences: Vec::new(),
+        needs: needs("serviceusage.services.enable", &on_project(state)),
+        step: step(Step::Enable(missing.clone())),
+    })
+}
+
+fn pool(wanted: &Wanted, state: &State) -> Result<Change> {
+    let object = state.ids.shown_pool();
+    let change = |verb, why: &str, permission: &str, differences, deed| Change {
+        verb,
+        object: object.clone(),
+        why: why.to_owned(),
+        differences,
+        needs: needs(&format!("iam.workloadIdentityPools.{permission}"), &on_project(state)),
+        step: step(Step::Pool(deed)),
+    };
+    let Some(life) = state.pool.as_ref().map(|pool| &pool.life) else {
+        let why = "the cluster needs a pool of its own: all of a pool's providers share their principals";
+        return Ok(change(Verb::Create, why, "create", Vec::new(), Deed::Create(wanted.pool())));
+    };
+    if !life.is_ours() {
+        return foreign_pool(&object, life, state);
+    }
+    let (differences, patch) = wanted.pool_changes(life);
+    if life.deleted {
+        let why = "it was deleted less than 30 days ago, and its name cannot be given to another until then";
+        return Ok(change(Verb::Restore, why, "undelete", differences, Deed::Restore(patch)));
+    }
+    let other_mark = differences.iter().any(|difference| difference.field == "description");
+    let is_used_by_us = state.provider().is_some_and(|provider| !provider.life.deleted);
+    if other_mark && !is_used_by_us && state.neighbours().next().is_some() {
+        return Err(of_another_cluster(&object, &life.description));
+    }
+    Ok(match differences.is_empty() {
+        true => leave(object, "it is as it should be".to_owned()),
+        false if life.disabled => change(
+            Verb::Enable,
+            "it is disabled: no token of it is accepted",
+            "update",
+            differences,
+            Deed::Patch(patch),
+        ),
+        false => change(Verb::Update, "it differs", "update", differences, Deed::Patch(patch)),
+    })
+}
+
+/// One that somebody else made is used if it needs no change, and is nobody else's in fact.
+fn foreign_pool(object: &str, life: &Life, state: &State) -> Result<Change> {
+    let problem = if life.deleted {
+        "is soft-deleted, and its name cannot be used for 30 days"
+    } else if life.disabled {
+        "is disabled"
+    } else if state.neighbours().next().is_some() {
+        "has other providers, whose tokens would be the same principals as this cluster's"
+    } else {
+        return Ok(leave(
+            object.to_owned(),
+            "keyless did not make it; it is as it should be and is used as it is".to_owned(),
+        ));
+    };
+    Err(Error::failed("google-pool-foreign", format!("the {object} was not made by keyless, and {problem}"))
+        .caused_by(format_args!("its description is `{}`", life.description.escape_debug()))
+        .hint("give the cluster a pool of its own: another google.pool")
+        .hint("or, if it is yours: enable or undelete it by hand, and start again"))
+}
+
+fn of_another_cluster(object: &str, description: &str) -> Error {
+    Error::failed("google-other-cluster", format!("the {object} belongs to another cluster"))
+        .caused_by(format_args!("its description is `{}`", description.escape_debug()))
+        .hint("two clusters in one pool are the same principals: choose another google.pool")
+}
+
+/// Other issuers whose tokens would be taken for this cluster's.
+fn neighbours(want: &Trust, state: &State) -> Vec<Change> {
+    let others = state.neighbours().filter(|other| other.issuer != want.issuer.as_str());
+    others
+        .map(|other| {
+            let issuer = if other.issuer.is_empty() { "no OIDC issuer" } else { &other.issuer };
+            let why = format!(
+                "it is in the same pool, so a subject of its issuer ({issuer}) with the same name has the same access: \
+                 one pool for each cluster"
+            );
+            leave(format!("provider {} in the pool {}", other.id, state.ids.pool), why)
+        })
+        .collect()
+}
+
+fn provider(want: &Trust, wanted: &Wanted, settings: &Settings, state: &State) -> Result<Change> {
+    let object = state.ids.shown_provider();
+    let change = |verb, why: String, permission: &str, differences, deed| Change {
+        verb,
+        object: object.clone(),
+        why,
+        differences,
+        needs: needs(&format!("iam.workloadIdentityPoolProviders.{permission}"), &on_project(state)),
+        step: step(Step::Provider(deed)),
+    };
+    let keys = match settings.mode {
+        Mode::Documents => "it fetches the keys from there",
+        Mode::Uploaded => "with uploaded keys",
+    };
+    let Some(found) = state.provider() else {
+        let why = format!("Google must believe {}: {keys}", want.issuer);
+        return Ok(change(Verb::Create, why, "create", Vec::new(), Deed::Create(wanted.provider())));
+    };
+    if !found.life.is_ours() || !found.is_oidc {
+        let mut differences = wanted.unfit(found);
+        if !found.is_oidc {
+            differences = vec![difference("kind", "not an OIDC provider", "an OIDC provider")];
+        }
+        if found.life.deleted || !differences.is_empty() {
+            return Err(foreign_provider(&object, &found.life, &differences));
+        }
+        let why = "keyless did not make it; it is as it should be and is used as it is";
+        return Ok(leave(object, why.to_owned()));
+    }
+    let (differences, patch) = wanted.provider_changes(found)?;
+    if found.life.deleted {
+        let why = "it was deleted less than 30 days ago, and its name cannot be given to another until then";
+        return Ok(change(Verb::Restore, why.to_owned(), "undelete", differences, Deed::Restore(patch)));
+    }
+    let moved = found.issuer != want.issuer.as_str();
+    if moved && !knows_a_key(found, &want.keys) {
+        return Err(other_issuer(&object, state, &found.issuer, want.issuer.as_str()));
+    }
+    let others = wanted.others(found);
+    let kept = match others.is_empty() {
+        true => String::new(),
+        false => format!("; it also admits {}", others.join(", ")),
+    };
+    if differences.is_empty() {
+        return Ok(leave(object, format!("it is as it should be{kept}")));
+    }
+    let differs = |field: &str| differences.iter().any(|difference| difference.field == field);
+    let mut why = match (found.life.disabled, moved) {
+        (true, _) => "it is disabled: no token is exchanged".to_owned(),
+        (false, true) => format!("the issuer moves: tokens of {} are refused from then on", found.issuer),
+        (false, false) => "it differs".to_owned(),
+    };
+    if differs("attributeMapping") {
+        why.push_str("; another mapping changes who is meant by the bindings of this pool");
+    }
+    why.push_str(&kept);
+    let verb = if found.life.disabled { Verb::Enable } else { Verb::Update };
+    Ok(change(verb, why, "update", differences, Deed::Patch(patch)))
+}
+
+fn foreign_provider(object: &str, life: &Life, differences: &[Difference]) -> Error {
+    let what = if life.deleted { "is soft-deleted" } else { "differs from what is needed" };
+    let mut error =
+        Error::failed("google-provider-foreign", format!("the {object} was not made by keyless, and {what}"))
+            .caused_by(format_args!("its description is `{}`", life.description.escape_debug()));
+    for difference in differences {
+        error = error.caused_by(format_args!(
+            "{} is {}, and should be {}",
+            difference.field, difference.have, difference.want
+        ));
+    }
+    error
+        .hint("choose another google.provider or google.pool; what others have made is not touched")
+        .hint("or, if it is yours: change it by hand, or give it a description that begins with `managed by keyless`")
+}
+
+/// Nothing shows that it is the same cluster whose issuer has moved, and to take over another cluster's
+/// provider would give this one its access.
+fn other_issuer(object: &str, state: &State, have: &str, want: &str) -> Error {
+    let ids = &state.ids;
+    Error::failed("google-other-issuer", format!("the {object} believes another issuer"))
+        .caused_by(format_args!("it believes {have}, and the cluster's tokens come from {want}"))
+        .hint("if that is another cluster: choose another google.pool, one for each cluster")
+        .hint(format!(
+            "if this cluster's issuer has moved: `gcloud iam workload-identity-pools providers update-oidc {} --location=global \
+             --workload-identity-pool={} --project={} --issuer-uri={want}`, and start again",
+            ids.provider, ids.pool, ids.project
+        ))
+}
+
+/// Who is given what, and on what.
+fn bindings(want: &Trust, settings: &Settings, state: &State) -> Result<Vec<Change>> {
+    let principal = state.ids.principal(&state.project.number, &want.subject());
+    let mut changes = Vec::new();
+    let reader = match &settings.impersonate {
+        None => principal,
+        Some(email) => {
+            let holder = Holder::Account(email.clone());
+            if *state.seen(&holder) == Seen::Absent {
+                return Err(Error::failed(
+                    "google-service-account-missing",
+                    format!("there is no service account {email}"),
+                )
+                .hint("correct google.impersonate, or leave it out: direct access needs none")
+                .hint(format!(
+                    "`gcloud iam service-accounts create NAME --project={}` makes one",
+                    state.ids.project
+                )));
+            }
+            changes.push(grant(
+                holder,
+                WORKLOAD_USER,
+                &principal,
+                "the workload becomes this account",
+                state,
+            ));
+            format!("serviceAccount:{email}")
+        }
+    };
+    if settings.grant == Grant::Project {
+        let why = "google.grant asks for all secrets of the project";
+        changes.push(grant(Holder::Project, ACCESSOR, &reader, why, state));
+        return Ok(changes);
+    }
+    let on_project =
+        matches!(state.seen(&Holder::Project), Seen::Known(policy) if policy.has(ACCESSOR, &reader));
+    let is_absent = |secret: &&String| *state.seen(&Holder::Secret((*secret).clone())) == Seen::Absent;
+    let absent: Vec<_> = want.secrets.iter().filter(is_absent).map(String::as_str).collect();
+    if !absent.is_empty() && absent.len() == want.secrets.len() {
+        return Err(Error::failed(
+            "google-secret-missing",
+            format!("none of the secrets is in {}: {}", state.ids.project, absent.join(", ")),
+        )
+        .hint("is it the right google.project? `gcloud secrets list` shows what is there")
+        .hint(format!("`gcloud secrets create {} --replication-policy=automatic` makes one", absent[0])));
+    }
+    for secret in &want.secrets {
+        let holder = Holder::Secret(secret.clone());
+        if is_absent(&secret) {
+            let why =
+                "there is no such secret, so nothing can be granted on it; start again when there is one";
+            changes.push(leave(shown(&holder, state), why.to_owned()));
+        } else if on_project && settings.impersonate.is_some() {
+            let why = format!("{reader} has {ACCESSOR} on the whole project");
+            changes.push(leave(shown(&holder, state), why));
+        } else {
+            changes.push(grant(holder, ACCESSOR, &reader, "the workload reads it", state));
+        }
+    }
+    if on_project && settings.impersonate.is_none() {
+        let why = format!(
+            "the workload has {ACCESSOR} on the whole project, which is more than is asked for: when the store is well without, \
+             `gcloud projects remove-iam-policy-binding {} --role={ACCESSOR} --member={reader}`",
+            state.ids.project
+        );
+        changes.push(leave(shown(&Holder::Project, state), why));
+    }
+    if want.secrets.is_empty() {
+        changes.push(leave(
+            format!("secrets of {}", state.ids.project),
+            "none was named, so nothing is granted; name them, or set google.grant: project".to_owned(),
+        ));
+    }
+    Ok(changes)
+}
+
+fn grant(holder: Holder, role: &'static str, member: &str, why: &str, state: &State) -> Change {
+    let object = shown(&holder, state);
+    let mut why = why.to_owned();
+    if let Seen::Known(policy) = state.seen(&holder) {
+        if policy.has(role, member) {
+            return leave(object, format!("{member} has {role}"));
+        }
+        if policy.has_conditionally(role, member) {
+            why.push_str("; a binding with a condition, which somebody else has made, stays beside it");
+        }
+    }
+    let needs = needs_of(&holder, state);
+    let step = step(Step::Grant { holder, role, member: member.to_owned() });
+    Change {
+        verb: Verb::Grant,
+        object: format!("{role} on the {object} to {member}"),
+        why,
+        differences: Vec::new(),
+        needs,
+        step,
+    }
+}
+
+/// The way back. Nothing is removed that is not marked as ours, and nothing that others still use.
+pub(super) fn withdraw(want: &Trust, state: &State) -> Vec<Change> {
+    let principal = state.ids.principal(&state.project.number, &want.subject());
+    let mut changes = Vec::new();
+    for (holder, seen) in &state.policies {
+        let role = if matches!(holder, Holder::Account(_)) { WORKLOAD_USER } else { ACCESSOR };
+        let Seen::Known(policy) = seen else { continue };
+        let object = format!("{role} on the {} from {principal}", shown(holder, state));
+        if policy.has(role, &principal) {
+            let step = step(Step::Revoke { holder: holder.clone(), role, member: principal.clone() });
+            let why = "the workload will not come this way any more".to_owned();
+            let needs = needs_of(holder, state);
+            changes.push(Change {
+                verb: Verb::Revoke,
+                object: object.clone(),
+                why,
+                differences: Vec::new(),
+                needs,
+                step,
+            });
+        }
+        if policy.has_conditionally(role, &principal) {
+            changes.push(leave(object, "the binding has a condition: somebody else has made it".to_owned()));
+        }
+    }
+    changes.extend(state.provider().map(|provider| {
+        let why = "Google keeps it for 30 days, and the name with it; tokens that were exchanged live on for an hour at most";
+        remove(state.ids.shown_provider(), &provider.life, "iam.workloadIdentityPoolProviders.delete", why, Step::Provider(Deed::Delete), state)
+    }));
+    changes.extend(state.pool.as_ref().map(|pool| {
+        let object = state.ids.shown_pool();
+        if pool.life.is_ours() && !pool.life.deleted && state.neighbours().next().is_some() {
+            return leave(object, "it has other providers".to_owned());
+        }
+        let why = "Google keeps it for 30 days, and the name with it; tokens that were exchanged through it stop working";
+        remove(object, &pool.life, "iam.workloadIdentityPools.delete", why, Step::Pool(Deed::Delete), state)
+    }));
+    changes
+}
+
+fn remove(object: String, life: &Life, permission: &str, why: &str, what: Step, state: &State) -> Change {
+    if !life.is_ours() {
+        let why =
+            format!("keyless did not make it (its description is `{}`)", life.description.escape_debug());
+        return leave(object, why);
+    }
+    if life.deleted {
+        return leave(object, "it is deleted already, and gone for good within 30 days".to_owned());
+    }
+    let needs = needs(permission, &on_project(state));
+    Change {
+        verb: Verb::Remove,
+        object,
+        why: why.to_owned(),
+        differences: Vec::new(),
+        needs,
+        step: step(what),
+    }
+}
+
+fn shown(holder: &Holder, state: &State) -> String {
+    match holder {
+        Holder::Account(email) => format!("service account {email}"),
+        Holder::Project => format!("project {}", state.ids.project),
+        Holder::Secret(name) => format!("secret {name} in {}", state.ids.project),
+    }
+}
+
+fn needs_of(holder: &Holder, state: &State) -> String {
+    let permission = match holder {
+        Holder::Account(_) => "iam.serviceAccounts.setIamPolicy",
+        Holder::Project => "resourcemanager.projects.setIamPolicy",
+        Holder::Secret(_) => "secretmanager.secrets.setIamPolicy",
+    };
+    needs(permission, &format!("the {}", shown(holder, state)))
+}
+
+fn on_project(state: &State) -> String {
+    format!("the project {}", state.ids.project)
+}
+
+fn difference(field: &str, have: &str, want: &str) -> Difference {
+    Difference { field: field.to_owned(), have: have.to_owned(), want: want.to_owned() }
+}
+
+fn leave(object: String, why: String) -> Change {
+    Change {
+        verb: Verb::Leave,
+        object,
+        why,
+        differences: Vec::new(),
+        needs: String::new(),
+        step: federation::Step::None,
+    }
+}
+
+fn step(step: Step) -> federation::Step {
+    federation::Step::Gcp(step)
+}
+
+impl Patch {
+    pub(super) fn is_empty(&self) -> bool {
+        self.mask.is_empty()
+    }
+}

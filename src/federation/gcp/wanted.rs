@@ -1,0 +1,334 @@
+//! PURE. What pool and provider should be, and how they differ from what they are.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    Mode, Patch,
+    names::mark,
+    state::{Life, Provider},
+};
+use crate::{
+    error::{Error, Result},
+    federation::{Difference, Trust},
+    oidc::{KeySet, KidRule},
+};
+
+/// The most keys that Google takes when they are uploaded.
+const MOST_KEYS: usize = 8;
+/// The longest `attributeCondition`.
+const LONGEST_CONDITION: usize = 4096;
+const MAPPING: [(&str, &str); 3] = [
+    ("attribute.namespace", "assertion['kubernetes.io']['namespace']"),
+    ("attribute.service_account_name", "assertion['kubernetes.io']['serviceaccount']['name']"),
+    ("google.subject", "assertion.sub"),
+];
+const CONDITION: (&str, &str) = ("assertion.sub in [", "]");
+const DISPLAY_NAME: &str = "keyless";
+
+/// What the provider should be.
+pub(super) struct Wanted {
+    mark: String,
+    subject: String,
+    issuer: String,
+    /// Empty: Google fetches them.
+    jwks: String,
+}
+
+/// A field that differs: for people, and as it is written.
+struct Field {
+    /// As a mask names it.
+    path: &'static str,
+    have: String,
+    want: String,
+    value: Value,
+}
+
+impl Wanted {
+    pub(super) fn new(want: &Trust, mode: Mode) -> Self {
+        Self {
+            mark: mark(want.issuer.as_str()),
+            subject: want.subject(),
+            issuer: want.issuer.as_str().to_owned(),
+            jwks: match mode {
+                Mode::Documents => String::new(),
+                Mode::Uploaded => want.keys.to_json(),
+            },
+        }
+    }
+
+    /// A new pool.
+    pub(super) fn pool(&self) -> Value {
+        json!({"description": self.mark, "disabled": false, "displayName": DISPLAY_NAME})
+    }
+
+    /// A new provider.
+    pub(super) fn provider(&self) -> Value {
+        let mut oidc = json!({"issuerUri": self.issuer});
+        if !self.jwks.is_empty() {
+            oidc["jwksJson"] = self.jwks.clone().into();
+        }
+        json!({
+            "attributeCondition": condition(&[&self.subject]),
+            "attributeMapping": BTreeMap::from(MAPPING),
+            "description": self.mark,
+            "disabled": false,
+            "displayName": DISPLAY_NAME,
+            "oidc": oidc,
+        })
+    }
+
+    /// What of a pool of ours must change.
+    pub(super) fn pool_changes(&self, life: &Life) -> (Vec<Difference>, Patch) {
+        split(self.life(life))
+    }
+
+    /// What of a provider of ours must change.
+    pub(super) fn provider_changes(&self, provider: &Provider) -> Result<(Vec<Difference>, Patch)> {
+        let mut fields = self.life(&provider.life);
+        let mapping: BTreeMap<String, String> =
+            MAPPING.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        if provider.mapping != mapping {
+            fields.push(Field {
+                path: "attributeMapping",
+                have: shown(&provider.mapping),
+                want: shown(&mapping),
+                value: json!(mapping),
+            });
+        }
+        let wanted = self.condition(provider);
+        if wanted.len() > LONGEST_CONDITION {
+            return Err(Error::failed(
+                "google-condition-too-long",
+                format!("the condition of the provider {} would have {} bytes", provider.id, wanted.len()),
+            )
+            .hint(format!("Google takes {LONGEST_CONDITION}: remove subjects that are not used any more from the condition")));
+        }
+        if provider.condition != wanted {
+            fields.push(Field {
+                path: "attributeCondition",
+                have: or_none(&provider.condition),
+                want: wanted.clone(),
+                value: wanted.into(),
+            });
+        }
+        if !provider.audiences.is_empty() {
+            fields.push(Field {
+                path: "oidc.allowedAudiences",
+                have: provider.audiences.join(", "),
+                want: "none: the provider's own name".to_owned(),
+                value: json!([]),
+            });
+        }
+        if provider.issuer != self.issuer {
+            fields.push(Field {
+                path: "oidc.issuerUri",
+                have: or_none(&provider.issuer),
+                want: self.issuer.clone(),
+                value: self.issuer.clone().into(),
+            });
+        }
+        fields.extend(self.keys(provider));
+        Ok(split(fields))
+    }
+
+    /// In what somebody else's provider would have to change before it could be used.
+    pub(super) fn unfit(&self, provider: &Provider) -> Vec<Difference> {
+        let mut fields = Vec::new();
+        let mut differs = |field: &str, have: String, want: &str| {
+            fields.push(Difference { field: field.to_owned(), have, want: want.to_owned() });
+        };
+        if provider.life.disabled {
+            differs("disabled", "true".into(), "false");
+        }
+        if provider.issuer != self.issuer {
+            differs("oidc.issuerUri", or_none(&provider.issuer), &self.issuer);
+        }
+        if provider.mapping.get("google.subject").is_none_or(|value| value != "assertion.sub") {
+            differs("attributeMapping", shown(&provider.mapping), "google.subject=assertion.sub");
+        }
+        let admitted =
+            subjects(&provider.condition).is_some_and(|subjects| subjects.contains(&self.subject.as_str()));
+        if !provider.condition.is_empty() && !admitted {
+            differs("attributeCondition", provider.condition.clone(), &condition(&[&self.subject]));
+        }
+        if !provider.audiences.is_empty() {
+            differs("oidc.allowedAudiences", provider.audiences.join(", "), "none");
+        }
+        if let Some(field) = self.keys(provider) {
+            differs(field.path, field.have, &field.want);
+        }
+        fields
+    }
+
+    /// The subjects of other workloads that the provider lets in, by a condition of our own form.
+    pub(super) fn others<'a>(&self, provider: &'a Provider) -> Vec<&'a str> {
+        if provider.life.deleted {
+            return Vec::new();
+        }
+        let all = subjects(&provider.condition).unwrap_or_default();
+        all.into_iter().filter(|subject| *subject != self.subject).collect()
+    }
+
+    /// Other workloads of the same cluster are kept; a condition of any other form is replaced.
+    fn condition(&self, provider: &Provider) -> String {
+        let all = subjects(&provider.condition).unwrap_or_default();
+        if !provider.life.deleted && all.contains(&self.subject.as_str()) {
+            return provider.condition.clone();
+        }
+        let mut all = self.others(provider);
+        all.push(&self.subject);
+        condition(&all)
+    }
+
+    fn life(&self, life: &Life) -> Vec<Field> {
+        let mut fields = Vec::new();
+        if life.description != self.mark {
+            fields.push(Field {
+                path: "description",
+                have: or_none(&life.description),
+                want: self.mark.clone(),
+                value: self.mark.clone().into(),
+            });
+        }
+        if life.disabled {
+            fields.push(Field {
+                path: "disabled",
+                have: "true".to_owned(),
+                want: "false".to_owned(),
+                value: false.into(),
+            });
+        }
+        fields
+    }
+
+    fn keys(&self, provider: &Provider) -> Option<Field> {
+        let (have, want) = (uploaded(&provider.jwks), uploaded(&self.jwks));
+        let same = match (&have, &want) {
+            (Some(have), Some(want)) => have == want,
+            _ => provider.jwks == self.jwks,
+        };
+        (!same).then(|| Field {
+            path: "oidc.jwksJson",
+            have: shown_keys(&provider.jwks, have.as_ref()),
+            want: shown_keys(&self.jwks, want.as_ref()),
+            value: self.jwks.clone().into(),
+        })
+    }
+}
+
+/// Whether the provider has been given a key of this very cluster.
+pub(super) fn knows_a_key(provider: &Provider, keys: &KeySet) -> bool {
+    uploaded(&provider.jwks)
+        .is_some_and(|have| have.iter().any(|key| keys.iter().any(|ours| ours.same_key(key))))
+}
+
+/// What Google refuses to be given is refused before anything is made.
+pub(super) fn check_keys(keys: &KeySet, mode: Mode) -> Result<()> {
+    let refused: Vec<_> = keys.iter().filter(|key| !is_taken(key.algorithm().name())).collect();
+    let all = refused.len() == keys.len();
+    if !refused.is_empty() && (mode == Mode::Uploaded || all) {
+        let mut error = Error::failed(
+            "google-key-type",
+            match all {
+                true => "Google takes none of the cluster's keys",
+                false => "Google does not take all of the cluster's keys",
+            },
+        );
+        for key in refused {
+            error = error.caused_by(format_args!("{} is an {} key", key.kid(), key.describe()));
+        }
+        return Err(error.hint(
+            "Google takes RSA and EC P-256 keys: sign with one of these, and take the others out of --service-account-key-file",
+        ));
+    }
+    if mode == Mode::Uploaded && keys.len() > MOST_KEYS {
+        return Err(Error::failed(
+            "google-too-many-keys",
+            format!(
+                "the cluster has {} keys, and Google takes {MOST_KEYS} when they are uploaded",
+                keys.len()
+            ),
+        )
+        .hint("take keys that sign no more out of --service-account-key-file")
+        .hint("in documents mode there is no such limit: google.mode: documents"));
+    }
+    Ok(())
+}
+
+/// Keys that Google leaves aside when it fetches them: tokens signed with one are refused.
+pub(super) fn left_aside(keys: &KeySet) -> Vec<String> {
+    let refused = keys.iter().filter(|key| !is_taken(key.algorithm().name()));
+    refused.map(|key| format!("{} ({})", key.kid(), key.describe())).collect()
+}
+
+fn is_taken(algorithm: &str) -> bool {
+    matches!(algorithm, "RS256" | "ES256")
+}
+
+fn condition(subjects: &[&str]) -> String {
+    let quoted: Vec<_> = subjects.iter().map(|subject| format!("'{subject}'")).collect();
+    format!("{}{}{}", CONDITION.0, quoted.join(", "), CONDITION.1)
+}
+
+/// The subjects of a condition of the form that is written here; `None`: it says something else.
+fn subjects(condition: &str) -> Option<Vec<&str>> {
+    let list = condition.trim().strip_prefix(CONDITION.0)?.strip_suffix(CONDITION.1)?;
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ":.-".contains(c);
+    list.split(',')
+        .map(|quoted| {
+            let quoted = quoted.trim();
+            let inner = [('\'', '\''), ('"', '"')]
+                .into_iter()
+                .find_map(|(start, end)| quoted.strip_prefix(start)?.strip_suffix(end))?;
+            let whole = inner.starts_with("system:serviceaccount:") && inner.chars().all(plain);
+            whole.then_some(inner)
+        })
+        .collect()
+}
+
+fn uploaded(jwks: &str) -> Option<KeySet> {
+    KeySet::parse(jwks.as_bytes(), "the uploaded key set", KidRule::External).ok().map(|(set, _)| set)
+}
+
+fn shown_keys(text: &str, set: Option<&KeySet>) -> String {
+    match set {
+        None if text.is_empty() => "none: Google fetches them from the issuer".to_owned(),
+        None => "a key set that cannot be read".to_owned(),
+        Some(set) => set.iter().map(|key| key.kid()).collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn shown(mapping: &BTreeMap<String, String>) -> String {
+    match mapping.is_empty() {
+        true => "none".to_owned(),
+        false => mapping.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn or_none(text: &str) -> String {
+    if text.is_empty() { "none".to_owned() } else { text.to_owned() }
+}
+
+/// For people in the order of their names, for Google as a body and the mask that belongs to it.
+fn split(mut fields: Vec<Field>) -> (Vec<Difference>, Patch) {
+    fields.sort_by_key(|field| field.path);
+    let mut body = Map::new();
+    let mut differences = Vec::new();
+    for field in fields {
+        match field.path.split_once('.') {
+            None => {
+                body.insert(field.path.to_owned(), field.value);
+            }
+            Some((outer, inner)) => {
+                let outer = body.entry(outer).or_insert_with(|| json!({}));
+                outer[inner] = field.value;
+            }
+        }
+        let path = field.path.to_owned();
+        differences.push(Difference { field: path, have: field.have, want: field.want });
+    }
+    let mask = differences.iter().map(|difference| difference.field.as_str()).collect::<Vec<_>>().join(",");
+    (differences, Patch { mask, body: body.into() })
+}

@@ -1,0 +1,175 @@
+//! One request at a time, with a token, tried again when that can help.
+
+use std::time::Duration;
+
+use http::header::CONTENT_TYPE;
+use reqwest::{Method, RequestBuilder};
+use serde_json::Value;
+
+use super::{
+    refusal::{Outcome, Refusal},
+    tokens::Tokens,
+};
+use crate::{
+    error::{Error, Result},
+    http::Http,
+    secret::Secret,
+};
+
+/// How often a request is sent in all.
+const ATTEMPTS: u32 = 4;
+
+/// A client of Google's REST APIs.
+pub(crate) struct Api {
+    http: Http,
+    tokens: Tokens,
+    pub(crate) pace: Pace,
+}
+
+/// How long is waited for what.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// Before the second attempt of a request; twice as long before the third, and so on.
+    pub(crate) retry: Duration,
+    /// After the first look at an operation that is not done; each time doubled.
+    pub(crate) poll: Duration,
+    /// The longest time between two looks.
+    pub(crate) longest_poll: Duration,
+    /// For an operation as a whole.
+    pub(crate) operation: Duration,
+}
+
+impl Default for Pace {
+    /// Pools and providers are made within seconds, so the first looks are close together.
+    fn default() -> Self {
+        Self {
+            retry: Duration::from_millis(500),
+            poll: Duration::from_millis(50),
+            longest_poll: Duration::from_secs(5),
+            operation: Duration::from_secs(300),
+        }
+    }
+}
+
+impl Api {
+    pub(crate) fn new(http: &Http, tokens: Tokens) -> Self {
+        Self { http: http.clone(), tokens, pace: Pace::default() }
+    }
+
+    pub(crate) async fn get(&self, url: &str) -> Outcome<Value> {
+        self.call(Method::GET, url, None).await
+    }
+
+    pub(crate) async fn post(&self, url: &str, body: Option<&Value>) -> Outcome<Value> {
+        self.call(Method::POST, url, body).await
+    }
+
+    pub(crate) async fn patch(&self, url: &str, body: &Value) -> Outcome<Value> {
+        self.call(Method::PATCH, url, Some(body)).await
+    }
+
+    pub(crate) async fn delete(&self, url: &str) -> Outcome<Value> {
+        self.call(Method::DELETE, url, None).await
+    }
+
+    async fn call(&self, method: Method, url: &str, body: Option<&Value>) -> Outcome<Value> {
+        let headers = self.tokens.headers().await.map_err(Refusal::unsent)?;
+        let request = self.http.client().request(method, url).headers(headers);
+        self.send(url, with_body(request, body)).await
+    }
+
+    /// With a token of somebody else instead of our own: what a workload would be answered.
+    pub(crate) async fn call_as(
+        &self,
+        token: &Secret,
+        method: Method,
+        url: &str,
+        body: Option<&Value>,
+    ) -> Outcome<Value> {
+        let request = self.http.client().request(method, url).bearer_auth(token.expose());
+        self.send(url, with_body(request, body)).await
+    }
+
+    /// A form, without any token (RFC 6749 §3.2, RFC 8693 §2.1).
+    pub(crate) async fn form(&self, url: &str, fields: &[(&str, &str)]) -> Outcome<Value> {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = self.http.client().post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        self.send(url, request.body(body)).await
+    }
+
+    /// Every request is safe to repeat: reads are, writes of policies name the state that they expect, and
+    /// what is made or removed twice is answered by a conflict that the caller looks into.
+    async fn send(&self, url: &str, request: RequestBuilder) -> Outcome<Value> {
+        let place = origin(url);
+        let request = request
+            .build()
+            .map_err(|error| Refusal::unsent(bad_address(&place).caused_by_chain(&error.without_url())))?;
+        let (method, headers) = (request.method().clone(), request.headers().clone());
+        let mut attempt = 1;
+        loop {
+            let Some(this) = request.try_clone() else { return Err(Refusal::unsent(bad_address(&place))) };
+            let request = RequestBuilder::from_parts(self.http.client().clone(), this);
+            let outcome = self.http.send(request, &place).await;
+            let status = outcome.as_ref().map(|answer| answer.status).ok();
+            tracing::debug!(%method, url, status, "asked Google");
+            let refusal = match outcome {
+                Ok(answer) if answer.status < 300 => return read(&answer.body, &place),
+                Ok(answer) => Refusal::of(&answer, &headers),
+                Err(error) => Refusal::unanswered(error),
+            };
+            if attempt == ATTEMPTS || !refusal.may_pass() {
+                return Err(refusal);
+            }
+            tokio::time::sleep(self.pace.retry * attempt).await;
+            attempt += 1;
+        }
+    }
+}
+
+/// A `POST` without a body still says its length: Google's front ends answer 411 otherwise.
+fn with_body(request: RequestBuilder, body: Option<&Value>) -> RequestBuilder {
+    match body {
+        Some(body) => request.header(CONTENT_TYPE, "application/json").body(body.to_string()),
+        None => request,
+    }
+}
+
+fn read(body: &[u8], place: &str) -> Outcome<Value> {
+    if body.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_slice::<Value>(body).ok().filter(Value::is_object).ok_or_else(|| {
+        Refusal::unsent(
+            Error::failed("google-answer", format!("{place} answers with something that is no JSON object"))
+                .hint("check google.endpoints, and what stands before it (a proxy's login page?)"),
+        )
+    })
+}
+
+fn bad_address(place: &str) -> Error {
+    Error::usage("google-endpoint", format!("{place} cannot be asked")).hint("check google.endpoints")
+}
+
+/// Where a request goes, for errors: no path, no query.
+fn origin(url: &str) -> String {
+    match url::Url::parse(url) {
+        Ok(url) => url.origin().ascii_serialization(),
+        Err(_) => "the configured address".to_owned(),
+    }
+}
+
+/// What every base URL of a Google API must be: absolute, without credentials, query or fragment.
+pub(crate) fn check_endpoint(name: &str, text: &str) -> Result<()> {
+    let bare = url::Url::parse(text).is_ok_and(|url| {
+        matches!(url.scheme(), "https" | "http")
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none()
+    });
+    if bare && !text.ends_with('/') {
+        return Ok(());
+    }
+    Err(Error::usage("google-endpoint", format!("google.endpoints.{name} cannot be the address of an API"))
+        .hint("it is a base URL without a slash at its end, e.g. https://iam.googleapis.com"))
+}

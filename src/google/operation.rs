@@ -1,0 +1,106 @@
+//! Long-running operations (AIP-151), looked at until they are over.
+
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+
+use super::{api::Api, refusal::Refusal, rights::needs};
+use crate::error::{Error, Result};
+
+/// What an operation does and what it takes, for errors.
+#[derive(Clone, Copy)]
+pub(crate) struct Doing<'a> {
+    /// E.g. `making the pool keyless-prod`.
+    pub(crate) what: &'a str,
+    pub(crate) permission: &'a str,
+    pub(crate) on: &'a str,
+}
+
+/// After this many looks a person is told what is waited for.
+const SILENT_LOOKS: u32 = 5;
+
+impl Api {
+    /// Looks at the operation below `root` (`https://…/v1`) until it is over, and gives back its response.
+    pub(crate) async fn finish(
+        &self,
+        root: &str,
+        mut operation: Value,
+        doing: Doing<'_>,
+        say: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<Value> {
+        let started = Instant::now();
+        let mut pause = std::time::Duration::ZERO;
+        let mut looks = 0;
+        let name = operation["name"].as_str().unwrap_or_default().to_owned();
+        loop {
+            if operation["error"].is_object() {
+                return Err(failed(&operation["error"], doing));
+            }
+            if operation["done"] == true {
+                return Ok(operation["response"].take());
+            }
+            if !is_name(&name) {
+                return Err(Error::failed(
+                    "google-answer",
+                    format!("{}: Google's answer names no operation", doing.what),
+                )
+                .hint("check google.endpoints, and what stands before it"));
+            }
+            if started.elapsed() >= self.pace.operation {
+                return Err(endless(&name, self.pace.operation.as_secs(), doing));
+            }
+            if looks == SILENT_LOOKS {
+                say(&format!("{}: Google is still at it ({name})", doing.what));
+            }
+            sleep(pause.min(self.pace.operation.saturating_sub(started.elapsed()))).await;
+            pause = (pause * 2).clamp(self.pace.poll, self.pace.longest_poll);
+            looks += 1;
+            operation = self
+                .get(&format!("{root}/{name}"))
+                .await
+                .map_err(|refusal| refusal.error(doing.what, doing.permission, doing.on))?;
+        }
+    }
+}
+
+fn failed(error: &Value, doing: Doing<'_>) -> Error {
+    let refusal = Refusal::of_operation(error);
+    let generic = matches!(&*refusal.word, "PERMISSION_DENIED" | "UNAUTHENTICATED" | "RESOURCE_EXHAUSTED");
+    let said = if refusal.message.is_empty() { refusal.word.clone() } else { refusal.message.clone() };
+    let word = refusal.word.clone();
+    let described = refusal.error(doing.what, doing.permission, doing.on);
+    if generic || described.code == "google-org-policy" {
+        return described;
+    }
+    Error::failed("google-operation-failed", format!("{}: Google began it and could not do it", doing.what))
+        .caused_by(format_args!("{word}: {said}"))
+        .hint("start again: what is there will be looked at anew")
+        .hint(format!("the right to do it is {}", needs(doing.permission, doing.on)))
+}
+
+fn endless(name: &str, seconds: u64, doing: Doing<'_>) -> Error {
+    Error::failed("google-operation-endless", format!("{}: not done after {seconds} s", doing.what))
+        .caused_by(format_args!("the operation {name} goes on at Google"))
+        .hint("start again later: it goes on where it is then")
+        .hint(format!("the right to do it is {}", needs(doing.permission, doing.on)))
+}
+
+/// A relative name, and nothing that could lead elsewhere.
+fn is_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.~:".contains(c);
+    !name.is_empty()
+        && name.split('/').all(|part| !part.is_empty() && part != ".." && part.chars().all(plain))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_lead_elsewhere_are_none() {
+        assert!(is_name("projects/1/locations/global/workloadIdentityPools/p/operations/op1"));
+        assert!(is_name("operations/acat.p2-1"));
+        for name in ["", "/x", "a//b", "../b", "a/../b", "a?b", "a#b", "http://evil/x", "a b"] {
+            assert!(!is_name(name), "{name}");
+        }
+    }
+}

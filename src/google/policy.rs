@@ -1,0 +1,282 @@
+//! IAM policies: read at version 3, changed, written back only if nobody else wrote in between.
+
+use std::fmt;
+
+use serde_json::{Map, Value, json};
+use tokio::time::sleep;
+
+use super::{
+    api::Api,
+    refusal::{Outcome, Refusal},
+    rights::needs,
+};
+use crate::error::{Error, Result};
+
+/// How often a policy is read and written when others write it too.
+const TRIES: u32 = 10;
+
+/// Something with an IAM policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    kind: Kind,
+    /// Without the `:verb`.
+    url: String,
+    name: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Project,
+    Secret,
+    ServiceAccount,
+}
+
+impl Target {
+    /// `base` is the Resource Manager's.
+    pub(crate) fn project(base: &str, project: &str) -> Self {
+        Self {
+            kind: Kind::Project,
+            url: format!("{base}/v1/projects/{project}"),
+            name: format!("the project {project}"),
+        }
+    }
+
+    /// `base` is Secret Manager's.
+    pub(crate) fn secret(base: &str, project: &str, secret: &str) -> Self {
+        Self {
+            kind: Kind::Secret,
+            url: format!("{base}/v1/projects/{project}/secrets/{secret}"),
+            name: format!("the secret {secret} in {project}"),
+        }
+    }
+
+    /// `base` is IAM's. The project is the one in the address, where it has one.
+    pub(crate) fn service_account(base: &str, email: &str) -> Self {
+        let project = email
+            .split_once('@')
+            .and_then(|(_, host)| host.strip_suffix(".iam.gserviceaccount.com"))
+            .filter(|project| !project.contains('.'))
+            .unwrap_or("-");
+        Self {
+            kind: Kind::ServiceAccount,
+            url: format!("{base}/v1/projects/{project}/serviceAccounts/{email}"),
+            name: format!("the service account {email}"),
+        }
+    }
+
+    fn permission(&self, verb: &str) -> String {
+        let resource = match self.kind {
+            Kind::Project => "resourcemanager.projects",
+            Kind::Secret => "secretmanager.secrets",
+            Kind::ServiceAccount => "iam.serviceAccounts",
+        };
+        format!("{resource}.{verb}IamPolicy")
+    }
+
+    /// What it takes to change the policy.
+    pub(crate) fn needs(&self) -> String {
+        needs(&self.permission("set"), &self.name)
+    }
+
+    /// The error when the policy could not be read.
+    pub(crate) fn not_read(&self, refusal: Refusal) -> Error {
+        refusal.error(&format!("reading who may use {self}"), &self.permission("get"), &self.name)
+    }
+
+    fn not_written(&self, refusal: Refusal) -> Error {
+        refusal.error(&format!("changing who may use {self}"), &self.permission("set"), &self.name)
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+/// A policy as it was read: what is not understood stays in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Policy(Map<String, Value>);
+
+impl Policy {
+    pub(crate) fn new(json: Value) -> Self {
+        match json {
+            Value::Object(map) => Self(map),
+            _ => Self::default(),
+        }
+    }
+
+    /// Whether the member has the role, without any condition.
+    pub(crate) fn has(&self, role: &str, member: &str) -> bool {
+        self.bindings().any(|binding| is_plain(binding, role) && names(binding, member))
+    }
+
+    /// Whether the member has the role under a condition only somebody else can have written.
+    pub(crate) fn has_conditionally(&self, role: &str, member: &str) -> bool {
+        self.bindings().any(|binding| {
+            binding["role"] == role && !binding["condition"].is_null() && names(binding, member)
+        })
+    }
+
+    /// Whether that changed anything.
+    pub(crate) fn grant(&mut self, role: &str, member: &str) -> bool {
+        if self.has(role, member) {
+            return false;
+        }
+        let mut bindings = self.take_bindings();
+        match bindings.iter_mut().find(|binding| is_plain(binding, role)).map(|found| &mut found["members"]) {
+            Some(Value::Array(members)) => members.push(member.into()),
+            Some(members) => *members = json!([member]),
+            None => bindings.push(json!({"role": role, "members": [member]})),
+        }
+        self.0.insert("bindings".to_owned(), bindings.into());
+        true
+    }
+
+    /// Whether that changed anything. Bindings with a condition stay: they are somebody else's.
+    pub(crate) fn revoke(&mut self, role: &str, member: &str) -> bool {
+        if !self.has(role, member) {
+            return false;
+        }
+        let mut bindings = self.take_bindings();
+        for binding in bindings.iter_mut().filter(|binding| is_plain(binding, role)) {
+            if let Some(members) = binding["members"].as_array_mut() {
+                members.retain(|other| !is_member(other, member));
+            }
+        }
+        bindings.retain(|binding| binding["members"].as_array().is_some_and(|members| !members.is_empty()));
+        self.0.insert("bindings".to_owned(), bindings.into());
+        true
+    }
+
+    fn bindings(&self) -> impl Iterator<Item = &Value> {
+        self.0.get("bindings").and_then(Value::as_array).into_iter().flatten()
+    }
+
+    fn take_bindings(&mut self) -> Vec<Value> {
+        match self.0.remove("bindings") {
+            Some(Value::Array(bindings)) => bindings,
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn is_plain(binding: &Value, role: &str) -> bool {
+    binding["role"] == role && binding["condition"].is_null()
+}
+
+fn names(binding: &Value, member: &str) -> bool {
+    binding["members"].as_array().is_some_and(|members| members.iter().any(|other| is_member(other, member)))
+}
+
+/// E-mail addresses are kept in lower case; the rest is compared byte for byte.
+fn is_member(found: &Value, member: &str) -> bool {
+    found.as_str().is_some_and(|found| {
+        found == member || (member.starts_with("serviceAccount:") && found.eq_ignore_ascii_case(member))
+    })
+}
+
+impl Api {
+    /// At version 3: an earlier one shows conditional bindings without their conditions.
+    pub(crate) async fn policy(&self, target: &Target) -> Outcome<Policy> {
+        let url = format!("{}:getIamPolicy", target.url);
+        let version = "?options.requestedPolicyVersion=3";
+        let json = match target.kind {
+            Kind::Project => {
+                self.post(&url, Some(&json!({"options": {"requestedPolicyVersion": 3}}))).await?
+            }
+            Kind::Secret => self.get(&format!("{url}{version}")).await?,
+            Kind::ServiceAccount => self.post(&format!("{url}{version}"), None).await?,
+        };
+        Ok(Policy::new(json))
+    }
+
+    /// Reads, changes and writes until no one else wrote in between; `false`: nothing was to be changed.
+    pub(crate) async fn change_policy(
+        &self,
+        target: &Target,
+        change: &(dyn Fn(&mut Policy) -> bool + Sync),
+        say: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<bool> {
+        for attempt in 1..=TRIES {
+            let mut policy = self.policy(target).await.map_err(|refusal| target.not_read(refusal))?;
+            if !change(&mut policy) {
+                return Ok(false);
+            }
+            if policy.0.get("etag").and_then(Value::as_str).is_none_or(str::is_empty) {
+                return Err(Error::failed("google-answer", format!("the policy of {target} has no etag"))
+                    .hint(
+                        "without one it could overwrite what somebody else wrote; check google.endpoints",
+                    ));
+            }
+            // Version 3, or conditions would be lost. The etag goes back as it came.
+            policy.0.insert("version".to_owned(), 3.into());
+            let body = json!({ "policy": policy.0 });
+            match self.post(&format!("{}:setIamPolicy", target.url), Some(&body)).await {
+                Ok(_) => return Ok(true),
+                Err(refusal) if refusal.is_conflict() => {
+                    if attempt == 3 {
+                        say(&format!(
+                            "{target}: somebody else changes its policy at the same time; trying again"
+                        ));
+                    }
+                    sleep(self.pace.retry * attempt / 2).await;
+                }
+                Err(refusal) => return Err(target.not_written(refusal)),
+            }
+        }
+        Err(Error::failed("google-busy", format!("somebody else keeps changing the IAM policy of {target}"))
+            .caused_by(format_args!("{TRIES} times it had changed between reading and writing (409 ABORTED)"))
+            .hint("find out who writes it (Terraform, Config Connector, another setup), and start again")
+            .hint(format!("the right to do it is {}", target.needs())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROLE: &str = "roles/secretmanager.secretAccessor";
+
+    #[test]
+    fn bindings_of_others_stay() {
+        let others = json!({
+            "version": 3, "etag": "e", "auditConfigs": [{"service": "allServices"}],
+            "bindings": [
+                {"role": ROLE, "members": ["principal://x"], "condition": {"title": "until-2031"}},
+                {"role": "roles/viewer", "members": ["user:a@example.com"]},
+            ],
+        });
+        let mut policy = Policy::new(others.clone());
+        assert!(!policy.has(ROLE, "principal://x"), "only under a condition");
+        assert!(policy.has_conditionally(ROLE, "principal://x"));
+        assert!(policy.grant(ROLE, "principal://x"));
+        assert!(!policy.grant(ROLE, "principal://x"));
+        assert!(policy.grant(ROLE, "principal://y"));
+        assert_eq!(policy.0["bindings"][2]["members"], json!(["principal://x", "principal://y"]));
+        assert!(policy.revoke(ROLE, "principal://x"));
+        assert!(policy.revoke(ROLE, "principal://y"));
+        assert!(!policy.revoke(ROLE, "principal://y"));
+        assert_eq!(Value::Object(policy.0), others);
+    }
+
+    #[test]
+    fn an_empty_policy_and_an_odd_one() {
+        for json in [json!({"etag": "e"}), json!({"bindings": null}), json!({"bindings": "x"}), Value::Null] {
+            let mut policy = Policy::new(json);
+            assert!(policy.grant(ROLE, "m"));
+            assert!(policy.has(ROLE, "m"));
+        }
+    }
+
+    #[test]
+    fn projects_of_service_accounts() {
+        let url = |email: &str| Target::service_account("b", email).url;
+        assert_eq!(
+            url("a@acme-prod.iam.gserviceaccount.com"),
+            "b/v1/projects/acme-prod/serviceAccounts/a@acme-prod.iam.gserviceaccount.com"
+        );
+        let standard = "123-compute@developer.gserviceaccount.com";
+        assert_eq!(url(standard), format!("b/v1/projects/-/serviceAccounts/{standard}"));
+    }
+}
