@@ -1,9 +1,12 @@
 //! Arguments. Parsing only checks their form; what they mean together is settled in `config`.
 
+mod setup;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::setup::{SetupArgs, TeardownArgs};
 use crate::{bucket::Addressing, cluster::ServiceAccount};
 
 /// Let a self-managed Kubernetes cluster log in to clouds with its own short-lived tokens
@@ -28,10 +31,25 @@ const EXIT_CODES: &str = "Exit codes: 0 done and clean · 1 found something (a f
 /// What to do. Each command's help is the documentation of its arguments.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Audit(AuditArgs),
+    Setup(SetupArgs),
     Publish(PublishArgs),
     Verify(VerifyArgs),
+    Audit(AuditArgs),
+    Teardown(TeardownArgs),
     Config(ConfigArgs),
+}
+
+impl Command {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Audit(_) => "audit",
+            Self::Config(_) => "config",
+            Self::Publish(_) => "publish",
+            Self::Setup(_) => "setup",
+            Self::Teardown(_) => "teardown",
+            Self::Verify(_) => "verify",
+        }
+    }
 }
 
 /// Show what keyless.yaml may hold

@@ -200,6 +200,15 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// Every provider that the settings name.
+    pub(crate) fn providers(&self) -> Vec<ProviderName> {
+        let google = self.google.project.is_some() || self.provider == Some(ProviderName::Google);
+        let google = google.then_some(ProviderName::Google);
+        google.into_iter().chain(self.vault.as_ref().map(|_| ProviderName::Vault)).collect()
+    }
+}
+
 /// The environment of this process.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 pub(crate) fn environment(name: &str) -> Option<String> {

@@ -43,8 +43,8 @@ use std::{
 use clap::Parser;
 
 use crate::{
-    cli::{Cli, Command, ConfigCommand},
-    commands::{Exit, audit as audit_command, publish, setup, verify},
+    cli::{Cli, Command, ConfigArgs, ConfigCommand},
+    commands::{Exit, publish, setup, teardown, verify},
     config::Settings,
     error::{Error, Kind, Result},
     report::Report,
@@ -63,18 +63,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     traces(cli.common.verbose);
     let (mut data, mut talk) = (io::BufWriter::new(io::stdout()), io::stderr());
     let mut report = Report::new(cli.common.output, cli.common.verbose > 0, &mut data, &mut talk);
-    let name = match cli.command {
-        Command::Audit(_) => "audit",
-        Command::Publish(_) => "publish",
-        Command::Verify(_) => "verify",
-        Command::Config(_) => "config",
-    };
     let exit = match execute(&cli, &mut report) {
         Ok(Exit::Clean) => 0,
         Ok(Exit::Found) => 1,
         Ok(Exit::Incomplete) => 3,
         Err(error) => {
-            report.error(name, &error);
+            report.error(cli.command.name(), &error);
             match error.kind {
                 Kind::Usage => 2,
                 Kind::Failed => 3,
@@ -90,26 +84,20 @@ fn execute(cli: &Cli, report: &mut Report<'_>) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         Error::failed("runtime", "the program cannot wait for the network on this system").caused_by(error)
     })?;
+    let settings = |audience: Option<&str>| Settings::resolve(&cli.common, audience, config::environment);
     runtime.block_on(async {
         match &cli.command {
-            Command::Audit(_) => {
-                let settings = Settings::resolve(&cli.common, None, config::environment)?;
-                audit_command::run(&settings, report).await
+            Command::Audit(_) => commands::audit::run(&settings(None)?, report).await,
+            Command::Config(ConfigArgs { command: ConfigCommand::Schema }) => {
+                report.document(&config::schema());
+                Ok(Exit::Clean)
             }
-            Command::Publish(args) => {
-                let settings = Settings::resolve(&cli.common, None, config::environment)?;
-                publish::run(args, &settings, now, report).await
-            }
+            Command::Publish(args) => publish::run(args, &settings(None)?, now, report).await,
+            Command::Setup(args) => setup::run(args, &settings(None)?, now, report).await,
+            Command::Teardown(args) => teardown::run(args, &settings(None)?, report).await,
             Command::Verify(args) => {
-                let settings = Settings::resolve(&cli.common, args.audience.as_deref(), config::environment)?;
-                verify::run(args, &settings, now, report).await
+                verify::run(args, &settings(args.audience.as_deref())?, now, report).await
             }
-            Command::Config(args) => match args.command {
-                ConfigCommand::Schema => {
-                    report.document(&config::schema());
-                    Ok(Exit::Clean)
-                }
-            },
         }
     })
 }

@@ -15,7 +15,7 @@ use std::{
 use async_trait::async_trait;
 use aws_lc_rs::digest;
 
-use super::{Bucket, Condition, Expected, Stored, Version, WriteError, hex, random};
+use super::{Bucket, Condition, Expected, Stored, Version, WriteError, changed, hex, random};
 use crate::{
     error::{Error, Result},
     http,
@@ -171,6 +171,19 @@ impl Bucket for Directory {
         }
         replace(folder, &path, &document.body)?;
         Ok(if lock.is_some() { Condition::Kept } else { Condition::Unknown })
+    }
+
+    async fn remove(&self, name: &str, expected: &Version) -> Result<()> {
+        let path = self.path(name)?;
+        let Some(folder) = path.parent().filter(|folder| folder.is_dir()) else { return Ok(()) };
+        let _lock = self.lock(folder).await?;
+        match read(&path)? {
+            Some(body) if version(name, &body) == *expected => {
+                fs::remove_file(&path).map_err(|error| describe(&error, "remove", &path))
+            }
+            Some(_) => Err(changed(&path.display().to_string())),
+            None => Ok(()),
+        }
     }
 
     async fn open(&self, names: &[String]) -> Result<Vec<String>> {

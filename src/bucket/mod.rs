@@ -42,6 +42,9 @@ pub(crate) trait Bucket: Display + Send + Sync {
         expected: &Expected,
     ) -> Result<Condition, WriteError>;
 
+    /// Removes the object if it is still this very one; one that is gone already is no error.
+    async fn remove(&self, name: &str, version: &Version) -> Result<()>;
+
     /// Makes the bucket where it is missing, and exactly these objects readable by strangers. Safe to repeat.
     /// Gives back what was done, one line each; nothing when all was as it should be.
     async fn open(&self, names: &[String]) -> Result<Vec<String>>;
@@ -146,6 +149,12 @@ pub(crate) async fn connect(settings: &Settings, http: &Http) -> Result<Box<dyn 
         Kind::S3(name) => Box::new(s3::S3::connect(settings, name, http).await?),
         Kind::Gcs(name) => Box::new(gcs::Gcs::connect(settings, name, http)?),
     })
+}
+
+/// An object that is not the one that was to be removed.
+fn changed(name: &str) -> Error {
+    Error::failed("bucket-changed", format!("{name} has changed since it was read: it stays"))
+        .hint("somebody else writes it; look at it, then run this again")
 }
 
 /// Sixteen letters that nobody else has.

@@ -1,11 +1,16 @@
 //! One file per command: observe, decide, show, act.
 
+mod ask;
 pub(crate) mod audit;
+mod changes;
 mod live;
 mod place;
+mod provider;
 pub(crate) mod publish;
 mod read_back;
+pub(crate) mod setup;
 mod stored;
+pub(crate) mod teardown;
 pub(crate) mod verify;
 
 /// How a command that could be carried out ended.

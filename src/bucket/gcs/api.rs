@@ -62,6 +62,10 @@ impl Api {
             .await
     }
 
+    pub(super) async fn delete(&self, url: Url) -> Outcome<Answer> {
+        self.send(self.http.client().delete(url)).await
+    }
+
     pub(super) async fn put(&self, url: Url, body: Vec<u8>) -> Outcome<Answer> {
         let request = self.http.client().put(url).header(http::header::CONTENT_TYPE, "application/json");
         self.send(request.body(body)).await

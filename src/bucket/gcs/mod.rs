@@ -176,6 +176,18 @@ impl Bucket for Gcs {
         }
     }
 
+    async fn remove(&self, name: &str, version: &Version) -> Result<()> {
+        let url = self.object_url(name, &[("ifGenerationMatch", &version.0)]);
+        match self.api.delete(url).await {
+            Ok(_) => Ok(()),
+            Err(refusal) if refusal.is_absent() => Ok(()),
+            Err(refusal) if refusal.is_conflict() => Err(changed(&self.name(name))),
+            Err(refusal) => {
+                Err(refusal.error(&self.bucket, "storage.objects.delete", &format!("removing {}", self.name(name))))
+            }
+        }
+    }
+
     async fn open(&self, names: &[String]) -> Result<Vec<String>> {
         open::run(self, names).await
     }

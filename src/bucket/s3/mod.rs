@@ -35,7 +35,7 @@ use self::{
     probe::{Support, Verdict},
     refusal::{Outcome, Refusal},
 };
-use super::{Bucket, Condition, Expected, Settings, Stored, Version, WriteError};
+use super::{Bucket, Condition, Expected, Settings, Stored, Version, WriteError, changed};
 use crate::{
     error::{Error, Result},
     http::Http,
@@ -279,6 +279,19 @@ impl Bucket for S3 {
             }
             Err(refusal) => Err(self.not_written(name, refusal).into()),
         }
+    }
+
+    async fn remove(&self, name: &str, version: &Version) -> Result<()> {
+        // Few stores know a condition for deleting, so it is compared first.
+        match self.read(name).await? {
+            Some(found) if found.version == *version => {}
+            Some(_) => return Err(changed(&self.name(name))),
+            None => return Ok(()),
+        }
+        let deleted = self.client.delete_object().bucket(&self.place.bucket).key(name).send().await;
+        deleted.map(|_| ()).map_err(|error| {
+            Refusal::from(error).error(&self.place, "s3:DeleteObject", &format!("removing {}", self.name(name)))
+        })
     }
 
     async fn open(&self, names: &[String]) -> Result<Vec<String>> {

@@ -7,10 +7,10 @@
 //! Each step is safe to repeat, and each is planned from what is there: stopped anywhere and started again, it
 //! goes on where it was.
 
-mod objects;
+pub(super) mod objects;
 mod plan;
 mod retire;
-mod settle;
+pub(super) mod settle;
 mod watch;
 
 use self::{
