@@ -8,7 +8,12 @@ use crate::{
 };
 
 /// Asks for what cannot be known, with the answer that it would take by itself.
-pub(super) fn question(report: &mut Report<'_>, setting: &str, text: &str, default: Option<&str>) -> Result<String> {
+pub(super) fn question(
+    report: &mut Report<'_>,
+    setting: &str,
+    text: &str,
+    default: Option<&str>,
+) -> Result<String> {
     if !io::stdin().is_terminal() {
         return match default {
             Some(default) => Ok(default.to_owned()),
@@ -46,7 +51,9 @@ pub(super) fn confirm(report: &mut Report<'_>, yes: bool, text: &str) -> Result<
 fn read_line() -> Result<String> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line).map_err(|error| {
-        Error::failed("terminal", "the answer cannot be read").caused_by(error).hint("run it on a terminal, or with --yes")
+        Error::failed("terminal", "the answer cannot be read")
+            .caused_by(error)
+            .hint("run it on a terminal, or with --yes")
     })?;
     Ok(line.trim().to_owned())
 }

@@ -11,7 +11,13 @@ use crate::{
 /// One line a change, its differing fields below it.
 pub(super) fn show(report: &mut Report<'_>, changes: &[Change]) {
     for change in changes {
-        report.line(format_args!("{} {:<8}{}: {}", mark(change.verb), name(change.verb), change.object, change.why));
+        report.line(format_args!(
+            "{} {:<8}{}: {}",
+            mark(change.verb),
+            name(change.verb),
+            change.object,
+            change.why
+        ));
         for difference in &change.differences {
             report.line(format_args!("    {}: {} → {}", difference.field, difference.have, difference.want));
         }
@@ -24,12 +30,20 @@ pub(super) fn pending(changes: &[Change]) -> usize {
 }
 
 /// Does every change in turn.
-pub(super) async fn apply(provider: &dyn Federation, changes: &[Change], report: &mut Report<'_>) -> Result<()> {
+pub(super) async fn apply(
+    provider: &dyn Federation,
+    changes: &[Change],
+    report: &mut Report<'_>,
+) -> Result<()> {
     for change in changes.iter().filter(|change| change.verb != Verb::Leave) {
         report.progress(format_args!("{} {}", name(change.verb), change.object));
         let done = provider.apply(change, &mut |line| report.progress(format_args!("  {line}"))).await;
         done.map_err(|error| {
-            if change.needs.is_empty() { error } else { error.hint(format!("this step needs {}", change.needs)) }
+            if change.needs.is_empty() {
+                error
+            } else {
+                error.hint(format!("this step needs {}", change.needs))
+            }
         })?;
     }
     Ok(())

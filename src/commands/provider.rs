@@ -22,7 +22,9 @@ pub(super) fn connect(
         Error::usage("setting-missing", format!("`{setting}` is not known")).hint("set it in keyless.yaml")
     };
     Ok(match name {
-        ProviderName::Google => Box::new(Gcp::connect(google.ok_or_else(|| missing("google.project"))?, http)?),
+        ProviderName::Google => {
+            Box::new(Gcp::connect(google.ok_or_else(|| missing("google.project"))?, http)?)
+        }
         ProviderName::Vault => {
             Box::new(Vault::connect(settings.vault.as_ref().ok_or_else(|| missing("vault.address"))?, http)?)
         }

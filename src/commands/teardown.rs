@@ -2,12 +2,7 @@
 
 use serde_json::json;
 
-use super::{
-    Exit, ask, changes,
-    place::Place,
-    provider,
-    setup::{objects, settle},
-};
+use super::{Exit, ask, changes, objects, place::Place, provider, settle};
 use crate::{
     bucket::{self, Bucket},
     cli::TeardownArgs,
@@ -25,7 +20,8 @@ use crate::{
 pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut Report<'_>) -> Result<Exit> {
     let http = Http::new(&settings.additional_roots)?;
     let access = settings.cluster.as_ref().ok_or_else(|| {
-        Error::usage("cluster-needed", "teardown works on a cluster").hint("leave out --no-cluster and cluster.enabled: false")
+        Error::usage("cluster-needed", "teardown works on a cluster")
+            .hint("leave out --no-cluster and cluster.enabled: false")
     })?;
     let cluster = Cluster::connect(access).await?;
     let (estate, observed, cluster_id) = futures::try_join!(
@@ -34,7 +30,8 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
         objects::cluster_id(&cluster)
     )?;
     let settled = {
-        let mut ask = |setting: &str, text: &str, default: Option<&str>| ask::question(report, setting, text, default);
+        let mut ask =
+            |setting: &str, text: &str, default: Option<&str>| ask::question(report, setting, text, default);
         settle::settle(settings, None, &estate, None, &cluster_id, &mut ask)?
     };
     let bucket = match &settings.bucket {
@@ -45,7 +42,8 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
         Some(bucket) => Some(Place::settle(settings, bucket.public_url().as_deref())?),
         None => None,
     };
-    let signed = observed.servers.first().map(|server| server.token.claims().issuer.clone()).unwrap_or_default();
+    let signed =
+        observed.servers.first().map(|server| server.token.claims().issuer.clone()).unwrap_or_default();
     let issuer = match &place {
         Some(place) => place.issuer.clone(),
         None => settings.issuer.clone().map_or_else(|| signed.parse(), Ok)?,
@@ -87,16 +85,23 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
     let pending = withdrawals.iter().map(|(_, changes)| changes::pending(changes)).sum::<usize>()
         + planned.iter().filter(|object| object.changes_something()).count()
         + documents.len();
-    let dangling = dangling(&withdrawals.iter().flat_map(|(_, changes)| changes.iter()).collect::<Vec<_>>(), &signed, issuer.as_str());
+    let dangling = dangling(
+        &withdrawals.iter().flat_map(|(_, changes)| changes.iter()).collect::<Vec<_>>(),
+        &signed,
+        issuer.as_str(),
+    );
     for warning in &dangling {
         report.warning(warning);
     }
-    report.json("teardown", json!({
-        "issuer": issuer.as_str(),
-        "pending": pending,
-        "dryRun": args.dry_run,
-        "warnings": dangling.iter().map(Warning::to_json).collect::<Vec<_>>(),
-    }));
+    report.json(
+        "teardown",
+        json!({
+            "issuer": issuer.as_str(),
+            "pending": pending,
+            "dryRun": args.dry_run,
+            "warnings": dangling.iter().map(Warning::to_json).collect::<Vec<_>>(),
+        }),
+    );
     if pending == 0 {
         report.line("nothing to remove");
         return Ok(Exit::Clean);

@@ -19,7 +19,7 @@ use self::{
     api::{Api, SCOPE, of_the_bucket},
     refusal::{Outcome, Refusal},
 };
-use super::{Bucket, Condition, Expected, Settings, Stored, Version, WriteError, random};
+use super::{Bucket, Condition, Expected, Settings, Stored, Version, WriteError, changed, random};
 use crate::{
     error::{Error, Result},
     google::Tokens,
@@ -182,9 +182,11 @@ impl Bucket for Gcs {
             Ok(_) => Ok(()),
             Err(refusal) if refusal.is_absent() => Ok(()),
             Err(refusal) if refusal.is_conflict() => Err(changed(&self.name(name))),
-            Err(refusal) => {
-                Err(refusal.error(&self.bucket, "storage.objects.delete", &format!("removing {}", self.name(name))))
-            }
+            Err(refusal) => Err(refusal.error(
+                &self.bucket,
+                "storage.objects.delete",
+                &format!("removing {}", self.name(name)),
+            )),
         }
     }
 

@@ -290,7 +290,11 @@ impl Bucket for S3 {
         }
         let deleted = self.client.delete_object().bucket(&self.place.bucket).key(name).send().await;
         deleted.map(|_| ()).map_err(|error| {
-            Refusal::from(error).error(&self.place, "s3:DeleteObject", &format!("removing {}", self.name(name)))
+            Refusal::from(error).error(
+                &self.place,
+                "s3:DeleteObject",
+                &format!("removing {}", self.name(name)),
+            )
         })
     }
 

@@ -42,7 +42,11 @@ fn walk(path: &str, member: &str, value: &Value, found: &mut Vec<Reference>) {
         Value::Object(members) => {
             if let Some(target) = target(member, value) {
                 let text = |name: &str| {
-                    members.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+                    members
+                        .get(name)
+                        .and_then(Value::as_str)
+                        .filter(|text| !text.is_empty())
+                        .map(str::to_owned)
                 };
                 let audiences = members.get("audiences").and_then(Value::as_array).into_iter().flatten();
                 found.push(Reference {

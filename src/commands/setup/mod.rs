@@ -7,18 +7,21 @@
 //! Each step is safe to repeat, and each is planned from what is there: stopped anywhere and started again, it
 //! goes on where it was.
 
-pub(super) mod objects;
+mod api_server;
 mod plan;
 mod retire;
-pub(super) mod settle;
 mod watch;
 
 use self::{
     plan::{Documents, Plan},
     retire::Retirement,
-    settle::Settled,
 };
-use super::{Exit, ask, changes, live, place::Place, provider, publish};
+use super::{
+    Exit, ask, changes, live, objects,
+    place::Place,
+    provider, publish,
+    settle::{self, Settled},
+};
 use crate::{
     bucket,
     cli::{Output, PublishArgs, SetupArgs},
@@ -48,7 +51,8 @@ pub(crate) async fn run(
 ) -> Result<Exit> {
     let http = Http::new(&settings.additional_roots)?;
     let access = settings.cluster.as_ref().ok_or_else(|| {
-        Error::usage("cluster-needed", "setup works on a cluster").hint("leave out --no-cluster and cluster.enabled: false")
+        Error::usage("cluster-needed", "setup works on a cluster")
+            .hint("leave out --no-cluster and cluster.enabled: false")
     })?;
 
     // Observe.
@@ -60,7 +64,8 @@ pub(crate) async fn run(
     )?;
     live::refuse_unpublishable_signer(&observed)?;
     let settled = {
-        let mut ask = |setting: &str, text: &str, default: Option<&str>| ask::question(report, setting, text, default);
+        let mut ask =
+            |setting: &str, text: &str, default: Option<&str>| ask::question(report, setting, text, default);
         let replaced = match replacing(&estate, settings) {
             Some(store) => retire::replaced(&cluster, store).await?,
             None => None,
@@ -124,14 +129,17 @@ pub(crate) async fn run(
     if let (Some(retirement), Some(google)) = (&plan.retirement, &google) {
         retirement.run(&cluster, google, &settled.store, args.watch_for, report).await?;
     }
-    report.line(format_args!("\nThe store {} logs in with short-lived tokens. See what is left: keyless audit", settled.store.name()));
+    report.line(format_args!(
+        "\nThe store {} logs in with short-lived tokens. See what is left: keyless audit",
+        settled.store.name()
+    ));
     Ok(Exit::Clean)
 }
 
 /// The store whose former key an earlier run did not see to the end.
 fn replacing<'a>(estate: &'a Estate, settings: &Settings) -> Option<&'a Store> {
     let named = |store: &&Store| settings.store.name.as_deref().is_none_or(|name| store.0.name() == name);
-    estate.stores.iter().filter(named).find(|store| store.0.annotation(retire::REPLACES).is_some())
+    estate.stores.iter().filter(named).find(|store| retire::is_pending(store))
 }
 
 /// The public URL in documents mode; whatever the cluster signs as when the keys are uploaded.
@@ -144,7 +152,11 @@ async fn issuer(settings: &Settings, settled: &Settled, observed: &Observed, htt
         }
         (_, Some(issuer)) => Ok(issuer.clone()),
         _ => {
-            let signed = observed.servers.first().map(|server| server.token.claims().issuer.clone()).unwrap_or_default();
+            let signed = observed
+                .servers
+                .first()
+                .map(|server| server.token.claims().issuer.clone())
+                .unwrap_or_default();
             signed.parse::<Issuer>().map_err(|error| {
                 error.hint("no bucket is named, so the provider would be told what the cluster signs as now: name a bucket and an issuer")
             })
@@ -164,17 +176,27 @@ async fn decide(
     now: fn() -> u64,
 ) -> Result<Plan> {
     let needs_documents = match settled.provider {
-        ProviderName::Google => settled.google.as_ref().is_some_and(|google| google.mode == gcp::Mode::Documents),
-        ProviderName::Vault => settings.vault.as_ref().is_some_and(|vault| vault.mode != crate::federation::vault::Mode::StaticKeys),
+        ProviderName::Google => {
+            settled.google.as_ref().is_some_and(|google| google.mode == gcp::Mode::Documents)
+        }
+        ProviderName::Vault => settings
+            .vault
+            .as_ref()
+            .is_some_and(|vault| vault.mode != crate::federation::vault::Mode::StaticKeys),
     };
     let documents = if needs_documents { Some(pending_documents(settings, now).await?) } else { None };
     let (changes, access) = futures::try_join!(provider.plan(trust), provider.access())?;
     let have = objects::have(cluster, estate, settled).await?;
     let mut objects = secret_store::plan(
-        &secret_store::Want { access: &access, workload: &settled.workload, store: &settled.store, namespaces: &[] },
+        &secret_store::Want {
+            access: &access,
+            workload: &settled.workload,
+            store: &settled.store,
+            namespaces: &[],
+        },
         &have.as_have(estate, settled)?,
     )?;
-    objects::remember_old_key(&mut objects, settled);
+    retire::remember_old_key(&mut objects, settled);
     Ok(Plan {
         documents,
         provider: provider.to_string(),
@@ -194,7 +216,8 @@ async fn decide(
 /// What reads through the store now and would not survive naming another kind of provider.
 fn obstacles(estate: &Estate, settled: &Settled, to: &Access) -> Vec<secret_store::Obstacle> {
     let name = &settled.store;
-    let Some(store) = estate.store(name.is_cluster(), name.namespace().unwrap_or_default(), name.name()) else {
+    let Some(store) = estate.store(name.is_cluster(), name.namespace().unwrap_or_default(), name.name())
+    else {
         return Vec::new();
     };
     let kind = match to {
@@ -221,11 +244,19 @@ fn publish_args(dry_run: bool) -> PublishArgs {
 }
 
 /// A real token, all the way to a fresh read of a secret: before anything depends on it.
-async fn walk(cluster: &Cluster, provider: &dyn Federation, settled: &Settled, report: &mut Report<'_>) -> Result<()> {
+async fn walk(
+    cluster: &Cluster,
+    provider: &dyn Federation,
+    settled: &Settled,
+    report: &mut Report<'_>,
+) -> Result<()> {
     let audience = provider.audience().await?;
     let token = cluster.token(&settled.workload, &audience).await?;
     for secret in &settled.secrets {
-        report.progress(format_args!("reading {secret} through the new path, with a token of {}", settled.workload));
+        report.progress(format_args!(
+            "reading {secret} through the new path, with a token of {}",
+            settled.workload
+        ));
         let findings = provider.walk(&token, secret).await;
         findings.iter().for_each(|finding| report.progress(format_args!("  {}", finding.to_text())));
         if findings.is_empty() || findings.iter().any(Finding::is_failed) {
@@ -245,7 +276,9 @@ async fn say_what_the_api_servers_need(
     report: &mut Report<'_>,
 ) -> Result<Exit> {
     report.line("");
-    objects::api_server_step(cluster, issuer, &plan.signs_otherwise, servers, report).await?;
-    report.line(format_args!("\nOnce every API server signs as {issuer}, run setup again: it goes on from here."));
+    api_server::tell(cluster, issuer, &plan.signs_otherwise, servers, report).await?;
+    report.line(format_args!(
+        "\nOnce every API server signs as {issuer}, run setup again: it goes on from here."
+    ));
     Ok(Exit::Found)
 }

@@ -37,7 +37,10 @@ impl Plan {
     pub(super) fn pending(&self) -> usize {
         let documents = usize::from(self.documents.as_ref().is_some_and(|documents| documents.pending));
         let objects = self.objects.objects.iter().filter(|object| object.changes_something()).count();
-        documents + changes::pending(&self.changes) + objects + self.retirement.as_ref().map_or(0, Retirement::pending)
+        documents
+            + changes::pending(&self.changes)
+            + objects
+            + self.retirement.as_ref().map_or(0, Retirement::pending)
     }
 
     pub(super) fn show(&self, issuer: &Issuer, report: &mut Report<'_>) {
@@ -117,6 +120,11 @@ fn show_object(object: &Planned, report: &mut Report<'_>) {
     report.line(format_args!("{mark} {}: {}", object.object(), object.why));
     for difference in &object.differences {
         let value = |text: &str| if text.is_empty() { "(none)".to_owned() } else { text.to_owned() };
-        report.line(format_args!("    {}: {} → {}", difference.field, value(&difference.have), value(&difference.want)));
+        report.line(format_args!(
+            "    {}: {} → {}",
+            difference.field,
+            value(&difference.have),
+            value(&difference.want)
+        ));
     }
 }

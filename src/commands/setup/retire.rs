@@ -4,22 +4,23 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{settle::OldKey, watch};
+use super::watch;
 use crate::{
     cluster::{
         Cluster,
         objects::Object,
         snapshot::{Credential, Public, SECRETS, SecretKey, Store},
     },
+    commands::settle::{OldKey, Settled},
     error::{Error, Result},
     federation::gcp::{Gcp, KeyState, ServiceAccountKey},
     report::Report,
-    secret_store::StoreName,
+    secret_store::{Doing, Plan, StoreName},
 };
 
 /// On a store whose provider was changed: the Secret that it named before, until that is gone. So an interrupted
 /// run, or one without --retire-key, is gone on with.
-pub(super) const REPLACES: &str = "keyless/replaces";
+const REPLACES: &str = "keyless/replaces";
 
 /// What is left to do with the old key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,12 +51,18 @@ impl Retirement {
             return;
         }
         if self.disable {
-            report.line(format_args!("- disable {id} of {email}, once the new path has read a secret; then watch the store"));
+            report.line(format_args!(
+                "- disable {id} of {email}, once the new path has read a secret; then watch the store"
+            ));
         } else {
             report.line(format_args!("= {id} of {email} is disabled"));
         }
         for place in places {
-            report.line(if self.delete { format!("- delete {place}") } else { format!("= keep {place}, until --retire-key") });
+            report.line(if self.delete {
+                format!("- delete {place}")
+            } else {
+                format!("= keep {place}, until --retire-key")
+            });
         }
         report.line(if self.delete {
             format!("- delete {id} of {email} at Google")
@@ -95,6 +102,16 @@ impl Retirement {
     }
 }
 
+/// Writes into the store, in the same change as its new provider, which Secret it named before.
+pub(super) fn remember_old_key(plan: &mut Plan, settled: &Settled) {
+    let Some(place) = settled.old_key.as_ref().and_then(|key| key.places.first()) else { return };
+    for object in plan.objects.iter_mut().filter(|object| object.manifest.kind().ends_with("SecretStore")) {
+        if let Doing::Patch(patch) = &mut object.doing {
+            patch["metadata"]["annotations"][REPLACES] = json!(mark(place));
+        }
+    }
+}
+
 /// The key that the store named before its provider was changed, if it is not gone yet.
 pub(super) async fn replaced(cluster: &Cluster, store: &Store) -> Result<Option<OldKey>> {
     let Some(place) = store.0.annotation(REPLACES).and_then(parse) else { return Ok(None) };
@@ -112,8 +129,13 @@ pub(super) async fn replaced(cluster: &Cluster, store: &Store) -> Result<Option<
     })
 }
 
+/// Whether an earlier run did not see this store's former key to its end.
+pub(super) fn is_pending(store: &Store) -> bool {
+    store.0.annotation(REPLACES).is_some()
+}
+
 /// `namespace/name/key`.
-pub(super) fn mark(place: &SecretKey) -> String {
+fn mark(place: &SecretKey) -> String {
     format!("{}/{}/{}", place.namespace, place.name, place.key.as_deref().unwrap_or_default())
 }
 
@@ -125,10 +147,15 @@ fn parse(text: &str) -> Option<SecretKey> {
 
 /// Deletes the Secret, if it holds nothing but the key.
 async fn delete_secret(cluster: &Cluster, place: &SecretKey, report: &mut Report<'_>) -> Result<()> {
-    let Some(secret) = cluster.get_object(&SECRETS, Some(&place.namespace), &place.name).await? else { return Ok(()) };
+    let Some(secret) = cluster.get_object(&SECRETS, Some(&place.namespace), &place.name).await? else {
+        return Ok(());
+    };
     if values(&secret) > 1 {
-        return Err(Error::failed("secret-holds-more", format!("Secret {}/{} holds more than the key", place.namespace, place.name))
-            .hint("take the other values out of it, or delete the key's own by hand, then start again"));
+        return Err(Error::failed(
+            "secret-holds-more",
+            format!("Secret {}/{} holds more than the key", place.namespace, place.name),
+        )
+        .hint("take the other values out of it, or delete the key's own by hand, then start again"));
     }
     report.progress(format_args!("deleting Secret {}/{}", place.namespace, place.name));
     cluster.delete_object(&SECRETS, &secret).await?;

@@ -34,7 +34,10 @@ pub(super) async fn until_ready(cluster: &Cluster, name: &StoreName, report: &mu
                 .hint("`keyless verify` walks the same way and names the hop that fails; started again, setup goes on from here"));
         }
         if waited.is_zero() {
-            report.progress(format_args!("waiting until External Secrets Operator says that {} is ready", name.name()));
+            report.progress(format_args!(
+                "waiting until External Secrets Operator says that {} is ready",
+                name.name()
+            ));
         }
         tokio::time::sleep(PAUSE).await;
         waited += PAUSE;
@@ -50,22 +53,29 @@ pub(super) async fn until_refreshed(
     before: &[Object],
     report: &mut Report<'_>,
 ) -> Result<Vec<String>> {
-    let (soon, later): (Vec<_>, Vec<_>) = before.iter().partition(|user| interval(user).is_some_and(|wait| wait <= PATIENCE));
+    let (soon, later): (Vec<_>, Vec<_>) =
+        before.iter().partition(|user| interval(user).is_some_and(|wait| wait <= PATIENCE));
     let mut waited = Duration::ZERO;
     loop {
         let now = users(cluster, name).await?;
-        let pending = soon
-            .iter()
-            .find(|before| !now.iter().any(|after| after.uid() == before.uid() && is_refreshed(before, after)));
+        let pending = soon.iter().find(|before| {
+            !now.iter().any(|after| after.uid() == before.uid() && is_refreshed(before, after))
+        });
         let Some(first) = pending else { return Ok(later.into_iter().map(Object::describe).collect()) };
         if waited >= PATIENCE {
             let after = now.iter().find(|after| after.uid() == first.uid());
-            return Err(Error::failed("external-secret-stale", format!("{} was not read anew", first.describe()))
-                .caused_by(after.map(condition).unwrap_or_else(|| "it is gone".into()))
-                .hint("its status and the operator's log say why; started again, setup goes on from here"));
+            return Err(Error::failed(
+                "external-secret-stale",
+                format!("{} was not read anew", first.describe()),
+            )
+            .caused_by(after.map(condition).unwrap_or_else(|| "it is gone".into()))
+            .hint("its status and the operator's log say why; started again, setup goes on from here"));
         }
         if waited.is_zero() {
-            report.progress(format_args!("waiting until {} ExternalSecrets were read through the new path", soon.len()));
+            report.progress(format_args!(
+                "waiting until {} ExternalSecrets were read through the new path",
+                soon.len()
+            ));
         }
         tokio::time::sleep(PAUSE).await;
         waited += PAUSE;
@@ -79,7 +89,11 @@ pub(super) async fn stays_ready(
     watch_for: Duration,
     report: &mut Report<'_>,
 ) -> Result<()> {
-    report.progress(format_args!("watching {} for {} s with the old key disabled", name.name(), watch_for.as_secs()));
+    report.progress(format_args!(
+        "watching {} for {} s with the old key disabled",
+        name.name(),
+        watch_for.as_secs()
+    ));
     let mut waited = Duration::ZERO;
     loop {
         let store = read(cluster, name).await?;
@@ -116,7 +130,8 @@ pub(super) async fn users(cluster: &Cluster, name: &StoreName) -> Result<Vec<Obj
         Look::Seen(all) => all,
         Look::Absent => Vec::new(),
         Look::Unseen(unseen) => {
-            return Err(Error::failed("cluster-forbidden", format!("missing right: {}", unseen.right)).caused_by(unseen.why));
+            return Err(Error::failed("cluster-forbidden", format!("missing right: {}", unseen.right))
+                .caused_by(unseen.why));
         }
     };
     let kind = if name.is_cluster() { "ClusterSecretStore" } else { "SecretStore" };
@@ -190,7 +205,9 @@ mod tests {
     #[test]
     fn intervals_are_read_as_go_writes_them() {
         let wait = |text: &str| interval(&Object(json!({ "spec": { "refreshInterval": text } })));
-        for (text, seconds) in [("2s", 2.0), ("1m", 60.0), ("1h0m0s", 3600.0), ("1m30s", 90.0), ("500ms", 0.5), ("", 3600.0)] {
+        for (text, seconds) in
+            [("2s", 2.0), ("1m", 60.0), ("1h0m0s", 3600.0), ("1m30s", 90.0), ("500ms", 0.5), ("", 3600.0)]
+        {
             assert_eq!(wait(text), Some(Duration::from_secs_f64(seconds)), "{text}");
         }
         for never in ["0", "0s", "soon", "5d"] {

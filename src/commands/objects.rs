@@ -2,23 +2,16 @@
 
 use std::path::Path;
 
-use serde_json::json;
-
-use super::{
-    retire::{REPLACES, mark},
-    settle::{self, Settled},
-};
+use super::settle::{self, Settled};
 use crate::{
     cluster::{
         Cluster,
         objects::{ApplyOptions, Look, Object, Resource},
         snapshot::{Estate, ROLE_BINDINGS, ROLES, SERVICE_ACCOUNTS, StoreSchema},
     },
-    distro::{self, Detected},
     error::{Error, Result},
-    oidc::Issuer,
     report::Report,
-    secret_store::{Doing, Have, Plan, Planned, role_name},
+    secret_store::{Doing, Have, Planned, role_name},
 };
 
 static NAMESPACES: Resource = Resource::new("", "v1", "namespaces", "Namespace", false);
@@ -69,20 +62,14 @@ impl Found {
 fn schema<'a>(estate: &'a Estate, settled: &Settled) -> Result<&'a StoreSchema> {
     match estate.schema(settled.store.is_cluster()) {
         Look::Seen(schema) => Ok(schema),
-        Look::Absent => Err(Error::failed("eso-missing", "the custom resource definitions of External Secrets Operator are not installed")
-            .hint("install External Secrets Operator with its CRDs first")),
+        Look::Absent => Err(Error::failed(
+            "eso-missing",
+            "the custom resource definitions of External Secrets Operator are not installed",
+        )
+        .hint("install External Secrets Operator with its CRDs first")),
         Look::Unseen(unseen) => {
-            Err(Error::failed("cluster-forbidden", format!("missing right: {}", unseen.right)).caused_by(&unseen.why))
-        }
-    }
-}
-
-/// Writes into the store, in the same change as its new provider, which Secret it named before.
-pub(super) fn remember_old_key(plan: &mut Plan, settled: &Settled) {
-    let Some(place) = settled.old_key.as_ref().and_then(|key| key.places.first()) else { return };
-    for object in plan.objects.iter_mut().filter(|object| object.manifest.kind().ends_with("SecretStore")) {
-        if let Doing::Patch(patch) = &mut object.doing {
-            patch["metadata"]["annotations"][REPLACES] = json!(mark(place));
+            Err(Error::failed("cluster-forbidden", format!("missing right: {}", unseen.right))
+                .caused_by(&unseen.why))
         }
     }
 }
@@ -95,7 +82,10 @@ pub(super) fn split(objects: &[Planned]) -> (Vec<&Planned>, Vec<&Planned>) {
 /// Whether any of these is left to files.
 pub(super) fn written_as_files(objects: &[&Planned], folder: Option<&Path>) -> bool {
     let changed = |object: &&&Planned| object.changes_something();
-    objects.iter().filter(changed).any(|object| folder.is_some() || matches!(object.doing, Doing::WriteFile { .. }))
+    objects
+        .iter()
+        .filter(changed)
+        .any(|object| folder.is_some() || matches!(object.doing, Doing::WriteFile { .. }))
 }
 
 /// Brings about what is planned, or writes it into the folder for whoever applies it.
@@ -132,7 +122,11 @@ pub(super) async fn apply(
 }
 
 fn write_file(folder: &Path, object: &Planned, report: &mut Report<'_>) -> Result<()> {
-    let file = folder.join(format!("{}-{}.yaml", object.manifest.kind().to_ascii_lowercase(), object.manifest.name()));
+    let file = folder.join(format!(
+        "{}-{}.yaml",
+        object.manifest.kind().to_ascii_lowercase(),
+        object.manifest.name()
+    ));
     let unwritable = |error: std::io::Error| {
         Error::failed("manifest-unwritable", format!("{} cannot be written", file.display()))
             .caused_by(error)
@@ -143,48 +137,4 @@ fn write_file(folder: &Path, object: &Planned, report: &mut Report<'_>) -> Resul
     std::fs::write(&file, format!("{:#}\n", object.manifest.0)).map_err(unwritable)?;
     report.line(format_args!("wrote {}: {}", file.display(), object.why));
     Ok(())
-}
-
-/// The exact change of the API servers' flags, for the distribution that runs here.
-pub(super) async fn api_server_step(
-    cluster: &Cluster,
-    issuer: &Issuer,
-    signs_otherwise: &[(String, String)],
-    servers: usize,
-    report: &mut Report<'_>,
-) -> Result<()> {
-    static NODES: Resource = Resource::new("", "v1", "nodes", "Node", false);
-    static CONFIG_MAPS: Resource = Resource::new("", "v1", "configmaps", "ConfigMap", true);
-    let (nodes, kubeadm) = futures::try_join!(
-        cluster.look_for(&NODES, None),
-        cluster.look_at(&CONFIG_MAPS, Some("kube-system"), "kubeadm-config")
-    )?;
-    let nodes = nodes.seen().cloned().unwrap_or_default();
-    let labels = nodes.iter().filter_map(|node| node.0.pointer("/metadata/labels")?.as_object()).flatten();
-    let facts = distro::Facts {
-        kubelet_versions: nodes.iter().map(|node| node.text("/status/nodeInfo/kubeletVersion").to_owned()).collect(),
-        labels: labels.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect(),
-        cluster_configuration: kubeadm.seen().map(|found| found.text("/data/ClusterConfiguration").to_owned()),
-    };
-    let wish = distro::Wish {
-        issuer: issuer.clone(),
-        accepted: signs_otherwise.first().map(|(_, signs_as)| signs_as.clone()).into_iter().collect(),
-        servers,
-        cluster_configuration: facts.cluster_configuration.clone(),
-        minor: None,
-    };
-    match distro::detect(&facts) {
-        Detected::Known(distro) => report.line(distro::guide(distro, &wish)?.to_text()),
-        Detected::Other(name) => report.line(format_args!("This is {name}, whose settings keyless does not know: {}", by_hand(issuer))),
-        Detected::Unknown => report.line(format_args!("What this cluster was built with cannot be told: {}", by_hand(issuer))),
-    }
-    Ok(())
-}
-
-/// What holds for every distribution.
-fn by_hand(issuer: &Issuer) -> String {
-    format!(
-        "give every kube-apiserver --service-account-issuer={issuer} as the first, and its present issuer as a second flag of the same \
-         name; with several servers, first let all accept it as the second. `keyless render issuer --help` shows it for k3s and kubeadm."
-    )
 }

@@ -52,10 +52,11 @@ pub(super) fn settle(
     ask: &mut Ask<'_>,
 ) -> Result<Settled> {
     let controller = controller(estate)?;
-    let provider = to.or(settings.provider).unwrap_or(match (&settings.vault, settings.google.project.is_some()) {
-        (Some(_), false) => ProviderName::Vault,
-        _ => ProviderName::Google,
-    });
+    let provider =
+        to.or(settings.provider).unwrap_or(match (&settings.vault, settings.google.project.is_some()) {
+            (Some(_), false) => ProviderName::Vault,
+            _ => ProviderName::Google,
+        });
     let store = store_name(settings, estate, ask)?;
     let present = estate.store(store.is_cluster(), store.namespace().unwrap_or_default(), store.name());
     let old_key = present.and_then(|present| old_key(estate, present)).or(replaced);
@@ -66,14 +67,18 @@ pub(super) fn settle(
                 .hint("set `vault.address` in keyless.yaml"));
         }
         // The old key is Google's to retire, wherever the store goes.
-        ProviderName::Vault if old_key.is_some() => Some(google(settings, present, old_key.as_ref(), cluster_id, ask)?),
+        ProviderName::Vault if old_key.is_some() => {
+            Some(google(settings, present, old_key.as_ref(), cluster_id, ask)?)
+        }
         ProviderName::Vault => None,
     };
     let workload = match &settings.store.service_account {
         Some(account) => account.clone(),
-        None => present.and_then(|present| account_of(present, &controller.namespace)).unwrap_or_else(|| ServiceAccount {
-            namespace: store.namespace().unwrap_or(&controller.namespace).to_owned(),
-            name: format!("keyless-{}", store.name()),
+        None => present.and_then(|present| account_of(present, &controller.namespace)).unwrap_or_else(|| {
+            ServiceAccount {
+                namespace: store.namespace().unwrap_or(&controller.namespace).to_owned(),
+                name: format!("keyless-{}", store.name()),
+            }
         }),
     };
     let mut secrets = settings.store.secrets.clone();
@@ -102,11 +107,15 @@ pub(super) fn store_name(settings: &Settings, estate: &Estate, ask: &mut Ask<'_>
     }
     let named = |store: &Store| match store.is_cluster() {
         true => StoreName::Cluster(store.0.name().to_owned()),
-        false => StoreName::Namespaced { namespace: store.0.namespace().to_owned(), name: store.0.name().to_owned() },
+        false => StoreName::Namespaced {
+            namespace: store.0.namespace().to_owned(),
+            name: store.0.name().to_owned(),
+        },
     };
     let with_key: Vec<_> = estate.stores.iter().filter(|store| old_key(estate, store).is_some()).collect();
     match (with_key.as_slice(), estate.stores.as_slice()) {
-        ([only], _) | ([], [only]) => Ok(named(only)),
+        ([only], _) => Ok(named(only)),
+        ([], [only]) => Ok(named(only)),
         ([], []) => {
             let name = ask("store.name", "Name of the ClusterSecretStore to make", Some("keyless"))?;
             Ok(StoreName::Cluster(name))
@@ -149,7 +158,11 @@ fn google(
         project,
         pool: pool.unwrap_or_else(|| format!("keyless-{}", short.to_ascii_lowercase())),
         provider: provider.unwrap_or_else(|| "cluster".into()),
-        mode: mode.unwrap_or(if settings.bucket.is_some() { gcp::Mode::Documents } else { gcp::Mode::Uploaded }),
+        mode: mode.unwrap_or(if settings.bucket.is_some() {
+            gcp::Mode::Documents
+        } else {
+            gcp::Mode::Uploaded
+        }),
         grant: grant.unwrap_or(gcp::Grant::Secrets),
         impersonate,
         endpoints,
@@ -161,15 +174,17 @@ fn google(
 fn old_key(estate: &Estate, store: &Store) -> Option<OldKey> {
     let (name, provider) = store.provider()?;
     provider.pointer("/auth/secretRef/secretAccessKeySecretRef").filter(|_| name == "gcpsm")?;
-    let reference = store.references().into_iter().find(|found| found.path.contains("secretAccessKeySecretRef"))?;
-    let (project, email, id) = estate.secret_keys(store, &reference).iter().find_map(|key| {
-        match &estate.credentials.get(key)?.seen()?.public {
-            Public::GoogleKey { project_id, client_email, private_key_id } => {
-                Some((project_id.clone(), client_email.clone(), private_key_id.clone()))
+    let reference =
+        store.references().into_iter().find(|found| found.path.contains("secretAccessKeySecretRef"))?;
+    let (project, email, id) =
+        estate.secret_keys(store, &reference).iter().find_map(|key| {
+            match &estate.credentials.get(key)?.seen()?.public {
+                Public::GoogleKey { project_id, client_email, private_key_id } => {
+                    Some((project_id.clone(), client_email.clone(), private_key_id.clone()))
+                }
+                _ => None,
             }
-            _ => None,
-        }
-    })?;
+        })?;
     let places: Vec<SecretKey> = estate.places_of_key(&id).into_iter().cloned().collect();
     let mut other_stores: Vec<String> = places
         .iter()
@@ -202,12 +217,18 @@ fn secrets_of(estate: &Estate, store: &Store) -> Vec<String> {
         .users(store)
         .filter(|user| user.kind().ends_with("ExternalSecret"))
         .filter_map(|user| {
-            ["/spec/externalSecretSpec", "/spec"].iter().find_map(|path| user.0.pointer(path).filter(|spec| spec.is_object()))
+            ["/spec/externalSecretSpec", "/spec"]
+                .iter()
+                .find_map(|path| user.0.pointer(path).filter(|spec| spec.is_object()))
         })
         .flat_map(|spec| {
             let list = |name: &str| spec.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
-            let data = list("data").into_iter().filter_map(|entry| Some(entry.pointer("/remoteRef/key")?.as_str()?.to_owned()));
-            let from = list("dataFrom").into_iter().filter_map(|entry| Some(entry.pointer("/extract/key")?.as_str()?.to_owned()));
+            let data = list("data")
+                .into_iter()
+                .filter_map(|entry| Some(entry.pointer("/remoteRef/key")?.as_str()?.to_owned()));
+            let from = list("dataFrom")
+                .into_iter()
+                .filter_map(|entry| Some(entry.pointer("/extract/key")?.as_str()?.to_owned()));
             data.chain(from).collect::<Vec<_>>()
         })
         .collect();
