@@ -46,7 +46,7 @@ impl S3 {
         }]});
         let config = folder.join("s3.json");
         fs::write(&config, identities.to_string())?;
-        let serving = pki.serving("s3", &[S3_HOST])?;
+        let serving = pki.serving("s3", &[S3_HOST]);
         let flags = vec![
             "server".to_owned(),
             "-master=false".to_owned(),
@@ -123,7 +123,7 @@ pub(crate) struct Gcs {
 
 impl Gcs {
     pub(crate) fn start(program: &Path, folder: &Path, pki: &Pki) -> Checked<Self> {
-        let serving = pki.serving("gcs", &[GCS_HOST])?;
+        let serving = pki.serving("gcs", &[GCS_HOST]);
         let process = Process::start(
             "fake-gcs-server",
             program,

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 /// A program that a story cannot do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FarSide {
+    ExternalSecrets,
     FakeGcs,
     Keyless,
+    Kubeadm,
     Kubernetes,
     OpenBao,
     SeaweedFs,
@@ -18,8 +20,10 @@ impl FarSide {
     /// The folder's name in the cache that `far-sides` fills.
     fn name(self) -> &'static str {
         match self {
+            Self::ExternalSecrets => "external-secrets",
             Self::FakeGcs => "fake-gcs-server",
             Self::Keyless => "keyless",
+            Self::Kubeadm => "kubeadm",
             Self::Kubernetes => "kubernetes",
             Self::OpenBao => "openbao",
             Self::SeaweedFs => "seaweedfs",
@@ -28,8 +32,10 @@ impl FarSide {
 
     fn programs(self) -> &'static [&'static str] {
         match self {
+            Self::ExternalSecrets => &["external-secrets", "crds.yaml", "crds-next.yaml"],
             Self::FakeGcs => &["fake-gcs-server"],
             Self::Keyless => &[],
+            Self::Kubeadm => &["kubeadm", "kube-controller-manager"],
             Self::Kubernetes => &["kube-apiserver", "etcd", "kubectl"],
             Self::OpenBao => &["bao"],
             Self::SeaweedFs => &["weed"],
@@ -76,7 +82,7 @@ impl FarSides {
         Err(format!("{name}: {}", reason.trim()))
     }
 
-    /// The one program of a far side that has only one.
+    /// The program of a far side, where it has several the first.
     pub(crate) fn program(&self, far_side: FarSide) -> Result<PathBuf, String> {
         let folder = self.locate(far_side)?;
         Ok(far_side.programs().first().map_or(folder.clone(), |program| Path::join(&folder, program)))

@@ -5,6 +5,7 @@ mod buckets;
 mod call;
 mod check;
 mod dns;
+mod eso;
 mod far_sides;
 mod kubernetes;
 mod openbao;

@@ -1,5 +1,6 @@
 //! OpenBao as a stranger: it knows the issuer's URL and nothing else of the cluster.
 
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,9 +8,13 @@ use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
 use crate::check::{Checked, check, until};
+use crate::pki::Pki;
 use crate::process::Process;
 
 pub(crate) const ADDRESS: &str = "127.0.0.5:8200";
+/// The same server by TLS, as everyone but this harness reaches it.
+pub(crate) const TLS_ADDRESS: &str = "10.99.0.5";
+pub(crate) const TLS_HOST: &str = "bao.lab.test";
 pub(crate) const ROOT_TOKEN: &str = "root-of-this-world";
 const ROLE: &str = "app";
 /// What a token for it must be minted for.
@@ -20,7 +25,15 @@ pub(crate) struct OpenBao {
 }
 
 impl OpenBao {
-    pub(crate) fn start(bao: &Path, folder: &Path) -> Checked<Self> {
+    pub(crate) fn start(bao: &Path, folder: &Path, pki: &Pki) -> Checked<Self> {
+        let serving = pki.serving("openbao", &[TLS_HOST]);
+        let listener = json!({"listener": {"tcp": {
+            "address": format!("{TLS_ADDRESS}:8200"),
+            "tls_cert_file": serving.certificate,
+            "tls_key_file": serving.key,
+        }}});
+        let config = folder.join("openbao.json");
+        fs::write(&config, listener.to_string())?;
         let process = Process::start(
             "openbao",
             bao,
@@ -30,6 +43,7 @@ impl OpenBao {
                 "-dev-no-store-token".to_owned(),
                 format!("-dev-root-token-id={ROOT_TOKEN}"),
                 format!("-dev-listen-address={ADDRESS}"),
+                format!("-config={}", config.display()),
             ],
             folder,
         )?;
@@ -90,7 +104,8 @@ impl OpenBao {
         Ok(answer.map(|_| ()))
     }
 
-    async fn call(
+    /// What it holds at `path` as its administrator sees it; `Err` holds OpenBao's words.
+    pub(crate) async fn call(
         &self,
         client: &Client,
         method: Method,

@@ -7,6 +7,7 @@
 //! 10.99.0.4:443   s3.lab.test             SeaweedFS
 //! 127.0.0.4:443   storage.googleapis.com  fake-gcs-server
 //! 127.0.0.5:8200  OpenBao
+//! 10.99.0.5:8200  bao.lab.test            the same OpenBao, by TLS
 //! ```
 
 use std::fs;
@@ -20,8 +21,11 @@ use serde_json::{Value, json};
 use crate::buckets::{ACCESS_KEY, Gcs, S3, S3_HOST, SECRET_KEY};
 use crate::call::{Call, Ran};
 use crate::check::{Checked, Failure, While, check, until};
+use crate::eso::{self, Eso};
 use crate::far_sides::{FarSide, FarSides};
-use crate::kubernetes::{ApiServer, Login, Settings, admin_client, start_etcd, write_kubeconfig};
+use crate::kubernetes::{
+    ApiServer, DEFAULT_ISSUER, Login, Settings, admin_client, start_etcd, write_kubeconfig,
+};
 use crate::openbao::OpenBao;
 use crate::pki::{Algorithm, Pki};
 use crate::process::{Process, tail};
@@ -45,13 +49,14 @@ pub(crate) struct World {
     pub(crate) pki: Pki,
     /// Asks without any credential, trusts the world's CA only, follows no redirect.
     pub(crate) anyone: Client,
-    far_sides: FarSides,
+    pub(crate) far_sides: FarSides,
     admin: Client,
     cluster: Option<Cluster>,
     stranger: Option<ApiServer>,
     s3: Option<S3>,
     gcs: Option<Gcs>,
     openbao: Option<OpenBao>,
+    _eso: Option<Eso>,
 }
 
 struct Cluster {
@@ -76,6 +81,7 @@ impl World {
             s3: None,
             gcs: None,
             openbao: None,
+            _eso: None,
         };
         if needed.contains(&FarSide::Kubernetes) {
             world.cluster = Some(world.start_cluster().await?);
@@ -88,7 +94,7 @@ impl World {
             world.gcs = Some(Gcs::start(&program(FarSide::FakeGcs)?, &world.folder, &world.pki)?);
         }
         if needed.contains(&FarSide::OpenBao) {
-            world.openbao = Some(OpenBao::start(&program(FarSide::OpenBao)?, &world.folder)?);
+            world.openbao = Some(OpenBao::start(&program(FarSide::OpenBao)?, &world.folder, &world.pki)?);
         }
 
         if let Some(s3) = &mut world.s3 {
@@ -108,6 +114,9 @@ impl World {
             let login = Login::Certificate(&administrator);
             write_kubeconfig(&world.kubeconfig(), &world.servers()?[0].url(""), &world.pki, login)?;
         }
+        if needed.contains(&FarSide::ExternalSecrets) {
+            world._eso = Some(eso::install(&world).await?);
+        }
         Ok(world)
     }
 
@@ -120,7 +129,7 @@ impl World {
                 name,
                 address,
                 etcd_prefix: "/cluster",
-                issuer: ISSUER,
+                issuers: vec![ISSUER, DEFAULT_ISSUER],
                 keys: vec![key.clone()],
                 signing_key: key.clone(),
                 authentication: None,
@@ -194,7 +203,7 @@ impl World {
                     name: "stranger",
                     address: "10.99.0.3",
                     etcd_prefix: "/stranger",
-                    issuer: "https://stranger.lab.test",
+                    issuers: vec!["https://stranger.lab.test"],
                     keys: vec![key.clone()],
                     signing_key: key,
                     authentication: Some(self.write_authentication()?),
@@ -324,9 +333,10 @@ pub(crate) fn client(
 }
 
 /// The names of this world that a hosts file must know.
-pub(crate) fn hosts() -> [(&'static str, &'static str); 2] {
+pub(crate) fn hosts() -> [(&'static str, &'static str); 3] {
     use crate::buckets::{GCS_ADDRESS, GCS_HOST, S3_ADDRESS};
-    [(S3_ADDRESS, S3_HOST), (GCS_ADDRESS, GCS_HOST)]
+    use crate::openbao::{TLS_ADDRESS, TLS_HOST};
+    [(S3_ADDRESS, S3_HOST), (GCS_ADDRESS, GCS_HOST), (TLS_ADDRESS, TLS_HOST)]
 }
 
 fn not_started(what: &str) -> Failure {
