@@ -148,14 +148,17 @@ impl World {
         until(format_args!("`{password}` in Secret {namespace}/{name}"), SYNC, async || {
             let secret = server.get(&path).await;
             let held = match &secret {
-                Ok(secret) => BASE64_STANDARD.decode(secret["data"]["password"].as_str().unwrap_or_default())?,
+                Ok(secret) => {
+                    BASE64_STANDARD.decode(secret["data"]["password"].as_str().unwrap_or_default())?
+                }
                 Err(_) => Vec::new(),
             };
             if held == password.as_bytes() {
                 return Ok(());
             }
             let external = self.external_secret(namespace, name).await?;
-            let store = self.store(external["spec"]["secretStoreRef"]["name"].as_str().unwrap_or_default()).await?;
+            let store =
+                self.store(external["spec"]["secretStoreRef"]["name"].as_str().unwrap_or_default()).await?;
             let held = String::from_utf8_lossy(&held).into_owned();
             Err(Failure(format!(
                 "it holds `{held}`; ExternalSecret: {}; store: {}",

@@ -4,11 +4,13 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A program that a story cannot do without.
+/// What a story cannot do without: a program, or one of the stand-ins of `lab`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FarSide {
     ExternalSecrets,
     FakeGcs,
+    /// All of Google but its buckets; a part of this program, so never missing.
+    Google,
     Keyless,
     Kubeadm,
     Kubernetes,
@@ -22,6 +24,7 @@ impl FarSide {
         match self {
             Self::ExternalSecrets => "external-secrets",
             Self::FakeGcs => "fake-gcs-server",
+            Self::Google => "google",
             Self::Keyless => "keyless",
             Self::Kubeadm => "kubeadm",
             Self::Kubernetes => "kubernetes",
@@ -34,7 +37,7 @@ impl FarSide {
         match self {
             Self::ExternalSecrets => &["external-secrets", "crds.yaml", "crds-next.yaml"],
             Self::FakeGcs => &["fake-gcs-server"],
-            Self::Keyless => &[],
+            Self::Google | Self::Keyless => &[],
             Self::Kubeadm => &["kubeadm", "kube-controller-manager"],
             Self::Kubernetes => &["kube-apiserver", "etcd", "kubectl"],
             Self::OpenBao => &["bao"],
@@ -67,6 +70,7 @@ impl FarSides {
             return self.keyless.clone().ok_or_else(|| "keyless: it was not built".to_owned());
         }
         let name = far_side.name();
+        // Nothing of a stand-in can be absent from its folder.
         let folder = match (&self.kubebuilder_assets, far_side) {
             (Some(assets), FarSide::Kubernetes) => assets.clone(),
             _ => self.cache.join(name),

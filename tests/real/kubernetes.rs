@@ -52,6 +52,8 @@ pub(crate) struct Settings {
     pub(crate) signing_key: SigningKey,
     /// The structured authentication configuration, if it trusts an issuer besides its own.
     pub(crate) authentication: Option<PathBuf>,
+    /// What somebody else says in place of `issuers`, as `name=value`.
+    pub(crate) flags: Vec<String>,
 }
 
 pub(crate) struct ApiServer {
@@ -187,7 +189,7 @@ fn spawn(
 ) -> Checked<Process> {
     let mut flags = vec![
         format!("--etcd-servers={ETCD}"),
-        format!("--etcd-prefix={}", settings.etcd_prefix),
+        format!("--etcd-prefix=/{}", settings.etcd_prefix),
         format!("--bind-address={}", settings.address),
         format!("--advertise-address={}", settings.address),
         "--secure-port=6443".to_owned(),
@@ -200,6 +202,7 @@ fn spawn(
         "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
         format!("--service-account-signing-key-file={}", settings.signing_key.private.display()),
     ];
+    flags.extend(settings.flags.iter().map(|flag| format!("--{flag}")));
     flags.extend(settings.issuers.iter().map(|issuer| format!("--service-account-issuer={issuer}")));
     flags.extend(
         settings.keys.iter().map(|key| format!("--service-account-key-file={}", key.public.display())),

@@ -61,6 +61,86 @@ impl OpenBao {
         .await
     }
 
+    /// Makes a KV store and a JWT login of this name, and lets `subject` read everything in the store.
+    pub(crate) async fn trust_for_secrets(
+        &self,
+        client: &Client,
+        name: &str,
+        issuer: &str,
+        ca: &str,
+        subject: &str,
+    ) -> Checked {
+        self.mount(client, name).await?;
+        let steps = [
+            (format!("sys/auth/{name}"), json!({"type": "jwt"})),
+            (
+                format!("auth/{name}/config"),
+                json!({"oidc_discovery_url": issuer, "oidc_discovery_ca_pem": ca, "bound_issuer": issuer}),
+            ),
+            (
+                format!("sys/policies/acl/{name}"),
+                json!({"policy": format!("path \"{name}/data/*\" {{ capabilities = [\"read\"] }}")}),
+            ),
+            (
+                format!("auth/{name}/role/{name}"),
+                json!({
+                    "role_type": "jwt",
+                    "bound_audiences": ["vault"],
+                    "bound_subject": subject,
+                    "user_claim": "sub",
+                    "token_policies": [name],
+                    "token_ttl": "60s",
+                }),
+            ),
+        ];
+        for (path, body) in steps {
+            self.write(client, &path, &body).await?;
+        }
+        Ok(())
+    }
+
+    /// Mounts a KV store of version 2, as whoever runs OpenBao does before anyone can read from it.
+    pub(crate) async fn mount(&self, client: &Client, kv: &str) -> Checked {
+        let body = json!({"type": "kv", "options": {"version": "2"}});
+        self.write(client, &format!("sys/mounts/{kv}"), &body).await
+    }
+
+    /// Writes `{"password": …}` as the newest version of a secret.
+    pub(crate) async fn put_secret(&self, client: &Client, kv: &str, key: &str, password: &str) -> Checked {
+        let body = json!({"data": {"password": password}});
+        // A mount that is being upgraded to version 2 refuses for a moment.
+        until(format_args!("OpenBao's {kv}"), Duration::from_secs(10), async || {
+            self.write(client, &format!("{kv}/data/{key}"), &body).await
+        })
+        .await
+    }
+
+    pub(crate) async fn unmount(&self, client: &Client, kv: &str) -> Checked {
+        let path = format!("sys/mounts/{kv}");
+        if let Err(error) = self.call(client, Method::DELETE, &path, &json!({})).await? {
+            check!(false, "OpenBao kept {path}: {error}");
+        }
+        Ok(())
+    }
+
+    /// Takes away what [`OpenBao::trust_for_secrets`] made.
+    pub(crate) async fn forget(&self, client: &Client, name: &str) -> Checked {
+        for path in ["sys/mounts", "sys/auth", "sys/policies/acl"] {
+            let path = format!("{path}/{name}");
+            if let Err(error) = self.call(client, Method::DELETE, &path, &json!({})).await? {
+                check!(false, "OpenBao kept {path}: {error}");
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn write(&self, client: &Client, path: &str, body: &Value) -> Checked {
+        if let Err(error) = self.call(client, Method::POST, path, body).await? {
+            check!(false, "OpenBao refused {path}: {error}");
+        }
+        Ok(())
+    }
+
     /// Trusts the issuer, by what is public, and lets `subject` in. It reads the documents at once.
     pub(crate) async fn trust(&self, client: &Client, issuer: &str, ca: &str, subject: &str) -> Checked {
         // Written anew each time: OpenBao keeps what it once read for as long as the mount lives.
@@ -90,9 +170,7 @@ impl OpenBao {
             ),
         ];
         for (path, body) in steps {
-            if let Err(error) = self.call(client, Method::POST, path, &body).await? {
-                check!(false, "OpenBao refused {path}: {error}");
-            }
+            self.write(client, path, &body).await?;
         }
         Ok(())
     }

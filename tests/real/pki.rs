@@ -76,10 +76,8 @@ impl Pki {
         params.distinguished_name.push(DnType::OrganizationName, "system:masters");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let key = KeyPair::generate()?;
-        let files = Certificate {
-            certificate: self.folder.join("admin.crt"),
-            key: self.folder.join("admin.key"),
-        };
+        let files =
+            Certificate { certificate: self.folder.join("admin.crt"), key: self.folder.join("admin.key") };
         fs::write(&files.certificate, params.signed_by(&key, &self.clients)?.pem())?;
         fs::write(&files.key, key.serialize_pem())?;
         Ok(files)

@@ -11,8 +11,16 @@ use crate::far_sides::FarSide;
 use crate::world::World;
 use crate::{openbao, surroundings};
 
-const ALL: [FarSide; 5] =
-    [FarSide::FakeGcs, FarSide::Keyless, FarSide::Kubernetes, FarSide::OpenBao, FarSide::SeaweedFs];
+const ALL: [FarSide; 8] = [
+    FarSide::ExternalSecrets,
+    FarSide::FakeGcs,
+    FarSide::Google,
+    FarSide::Keyless,
+    FarSide::Kubeadm,
+    FarSide::Kubernetes,
+    FarSide::OpenBao,
+    FarSide::SeaweedFs,
+];
 
 /// A shell that ends it all when it ends.
 pub(crate) async fn open() -> Checked<bool> {

@@ -5,6 +5,7 @@
 //! 10.99.0.2:6443  API server `server-2` ┘
 //! 10.99.0.3:6443  API server `stranger`: another cluster, trusts the public issuer
 //! 10.99.0.4:443   s3.lab.test             SeaweedFS
+//! 127.0.0.2:443   *.googleapis.com        the rest of Google, from `lab`
 //! 127.0.0.4:443   storage.googleapis.com  fake-gcs-server
 //! 127.0.0.5:8200  OpenBao
 //! 10.99.0.5:8200  bao.lab.test            the same OpenBao, by TLS
@@ -23,6 +24,7 @@ use crate::call::{Call, Ran};
 use crate::check::{Checked, Failure, While, check, until};
 use crate::eso::{self, Eso};
 use crate::far_sides::{FarSide, FarSides};
+use crate::google::Google;
 use crate::kubernetes::{
     ApiServer, DEFAULT_ISSUER, Login, Settings, admin_client, start_etcd, write_kubeconfig,
 };
@@ -56,6 +58,7 @@ pub(crate) struct World {
     s3: Option<S3>,
     gcs: Option<Gcs>,
     openbao: Option<OpenBao>,
+    google: Option<Google>,
     _eso: Option<Eso>,
 }
 
@@ -81,6 +84,7 @@ impl World {
             s3: None,
             gcs: None,
             openbao: None,
+            google: None,
             _eso: None,
         };
         if needed.contains(&FarSide::Kubernetes) {
@@ -95,6 +99,9 @@ impl World {
         }
         if needed.contains(&FarSide::OpenBao) {
             world.openbao = Some(OpenBao::start(&program(FarSide::OpenBao)?, &world.folder, &world.pki)?);
+        }
+        if needed.contains(&FarSide::Google) {
+            world.google = Some(Google::start(&world.pki, &world.anyone)?);
         }
 
         if let Some(s3) = &mut world.s3 {
@@ -128,11 +135,12 @@ impl World {
             let settings = Settings {
                 name,
                 address,
-                etcd_prefix: "/cluster",
+                etcd_prefix: "cluster",
                 issuers: vec![ISSUER, DEFAULT_ISSUER],
                 keys: vec![key.clone()],
                 signing_key: key.clone(),
                 authentication: None,
+                flags: Vec::new(),
             };
             ApiServer::start(settings, &programs, &self.folder, &self.pki, &self.admin)
         };
@@ -188,6 +196,10 @@ impl World {
         self.openbao.as_ref().ok_or_else(|| not_started("OpenBao"))
     }
 
+    pub(crate) fn google(&self) -> Checked<&Google> {
+        self.google.as_ref().ok_or_else(|| not_started("Google"))
+    }
+
     /// Starts the API server of another cluster that trusts the public issuer, or starts it afresh:
     /// a new process has read nothing yet, as if the cache time of what it had read were over.
     pub(crate) async fn start_stranger(&mut self) -> Checked {
@@ -202,11 +214,12 @@ impl World {
                 let settings = Settings {
                     name: "stranger",
                     address: "10.99.0.3",
-                    etcd_prefix: "/stranger",
+                    etcd_prefix: "stranger",
                     issuers: vec!["https://stranger.lab.test"],
                     keys: vec![key.clone()],
                     signing_key: key,
                     authentication: Some(self.write_authentication()?),
+                    flags: Vec::new(),
                 };
                 let mut started =
                     ApiServer::start(settings, &programs, &self.folder, &self.pki, &self.admin)?;
@@ -220,6 +233,28 @@ impl World {
 
     pub(crate) fn stranger(&self) -> Checked<&ApiServer> {
         self.stranger.as_ref().ok_or_else(|| not_started("the other cluster"))
+    }
+
+    /// Starts an API server of a cluster of its own, with somebody else's flags for its issuer.
+    pub(crate) fn judged(
+        &self,
+        name: &'static str,
+        address: &'static str,
+        flags: Vec<String>,
+    ) -> Checked<ApiServer> {
+        let programs = self.far_sides.locate(FarSide::Kubernetes).map_err(Failure)?;
+        let key = self.pki.signing_key(name, Algorithm::Rs256)?;
+        let settings = Settings {
+            name,
+            address,
+            etcd_prefix: name,
+            issuers: Vec::new(),
+            keys: vec![key.clone()],
+            signing_key: key,
+            authentication: None,
+            flags,
+        };
+        ApiServer::start(settings, &programs, &self.folder, &self.pki, &self.admin)
     }
 
     fn write_authentication(&self) -> Checked<PathBuf> {
@@ -333,10 +368,13 @@ pub(crate) fn client(
 }
 
 /// The names of this world that a hosts file must know.
-pub(crate) fn hosts() -> [(&'static str, &'static str); 3] {
+pub(crate) fn hosts() -> Vec<(&'static str, &'static str)> {
     use crate::buckets::{GCS_ADDRESS, GCS_HOST, S3_ADDRESS};
-    use crate::openbao::{TLS_ADDRESS, TLS_HOST};
-    [(S3_ADDRESS, S3_HOST), (GCS_ADDRESS, GCS_HOST), (TLS_ADDRESS, TLS_HOST)]
+    use crate::{google, openbao};
+    let mut hosts =
+        vec![(S3_ADDRESS, S3_HOST), (GCS_ADDRESS, GCS_HOST), (openbao::TLS_ADDRESS, openbao::TLS_HOST)];
+    hosts.extend(google::HOSTS.map(|name| (google::ADDRESS, name)));
+    hosts
 }
 
 fn not_started(what: &str) -> Failure {
