@@ -34,8 +34,8 @@ impl Google {
     pub(crate) fn start(pki: &Pki, client: &Client) -> Checked<Self> {
         let address = format!("{ADDRESS}:443").parse()?;
         // It fetches the issuer's documents by the world's own names.
-        let lab = lab::Google::start_at(&pki.ca, address, lab::Resolver::System);
-        let token = lab.owner_token();
+        let lab = lab::Google::start_at(&pki.ca, address, lab::Resolver::System)?;
+        let token = lab.token();
         Ok(Self { _lab: lab, token, client: client.clone() })
     }
 
