@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
-use reqwest::{Client, Method};
+use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::check::{Checked, Failure, While, check, until};
@@ -82,7 +82,7 @@ impl Google {
 
     pub(crate) async fn add_version(&self, name: &str, password: &str) -> Checked {
         let data = BASE64_STANDARD.encode(json!({"password": password}).to_string());
-        let url = format!("{}/{name}:addVersion", secrets());
+        let url = format!("{}:addVersion", secret(name));
         self.post(&url, &json!({"payload": {"data": data}})).await?;
         Ok(())
     }
@@ -90,19 +90,21 @@ impl Google {
     /// Lets exactly these members read the secret.
     pub(crate) async fn let_read(&self, name: &str, members: &[&str]) -> Checked {
         let policy = json!({"version": 3, "bindings": [{"role": ACCESSOR, "members": members}]});
-        let url = format!("{}/{name}:setIamPolicy", secrets());
+        let url = format!("{}:setIamPolicy", secret(name));
         self.post(&url, &json!({"policy": policy})).await?;
         Ok(())
     }
 
-    pub(crate) async fn delete_secret(&self, name: &str) -> Checked {
-        self.call(Method::DELETE, &format!("{}/{name}", secrets()), &Value::Null).await?;
+    /// Deletes what is at this URL, if there is something.
+    pub(crate) async fn remove(&self, url: &str) -> Checked {
+        let status = self.client.delete(url).bearer_auth(&self.token).send().await.during(url)?.status();
+        check!(status.is_success() || status == StatusCode::NOT_FOUND, "DELETE {url}: {status}");
         Ok(())
     }
 
     /// Who may read the secret, in which role.
     pub(crate) async fn readers(&self, name: &str) -> Checked<Value> {
-        let url = format!("{}/{name}:getIamPolicy?options.requestedPolicyVersion=3", secrets());
+        let url = format!("{}:getIamPolicy?options.requestedPolicyVersion=3", secret(name));
         Ok(self.get(&url).await?["bindings"].clone())
     }
 
@@ -119,13 +121,6 @@ impl Google {
             file: String::from_utf8(file)?,
             email,
         })
-    }
-
-    pub(crate) async fn delete_account(&self, account: &str) -> Checked {
-        let email = email(account);
-        let url = format!("https://iam.googleapis.com/v1/projects/{PROJECT}/serviceAccounts/{email}");
-        self.call(Method::DELETE, &url, &Value::Null).await?;
-        Ok(())
     }
 
     /// All keys that users made for a service account.
@@ -151,8 +146,16 @@ pub(crate) struct Key {
     pub(crate) email: String,
 }
 
-pub(crate) fn email(account: &str) -> String {
+fn email(account: &str) -> String {
     format!("{account}@{PROJECT}.iam.gserviceaccount.com")
+}
+
+pub(crate) fn account(account: &str) -> String {
+    format!("https://iam.googleapis.com/v1/projects/{PROJECT}/serviceAccounts/{}", email(account))
+}
+
+pub(crate) fn secret(name: &str) -> String {
+    format!("{}/{name}", secrets())
 }
 
 pub(crate) fn pools() -> String {

@@ -115,21 +115,18 @@ impl OpenBao {
         .await
     }
 
-    pub(crate) async fn unmount(&self, client: &Client, kv: &str) -> Checked {
-        let path = format!("sys/mounts/{kv}");
-        if let Err(error) = self.call(client, Method::DELETE, &path, &json!({})).await? {
-            check!(false, "OpenBao kept {path}: {error}");
+    /// Takes away what [`OpenBao::trust_for_secrets`] made.
+    pub(crate) async fn forget(&self, client: &Client, name: &str) -> Checked {
+        for path in ["sys/mounts", "sys/auth", "sys/policies/acl"] {
+            self.remove(client, &format!("{path}/{name}")).await?;
         }
         Ok(())
     }
 
-    /// Takes away what [`OpenBao::trust_for_secrets`] made.
-    pub(crate) async fn forget(&self, client: &Client, name: &str) -> Checked {
-        for path in ["sys/mounts", "sys/auth", "sys/policies/acl"] {
-            let path = format!("{path}/{name}");
-            if let Err(error) = self.call(client, Method::DELETE, &path, &json!({})).await? {
-                check!(false, "OpenBao kept {path}: {error}");
-            }
+    /// Deletes what is at this path; nothing there is as good.
+    pub(crate) async fn remove(&self, client: &Client, path: &str) -> Checked {
+        if let Err(error) = self.call(client, Method::DELETE, path, &json!({})).await? {
+            check!(false, "OpenBao kept {path}: {error}");
         }
         Ok(())
     }
@@ -144,9 +141,7 @@ impl OpenBao {
     /// Trusts the issuer, by what is public, and lets `subject` in. It reads the documents at once.
     pub(crate) async fn trust(&self, client: &Client, issuer: &str, ca: &str, subject: &str) -> Checked {
         // Written anew each time: OpenBao keeps what it once read for as long as the mount lives.
-        if let Err(error) = self.call(client, Method::DELETE, "sys/auth/jwt", &json!({})).await? {
-            check!(false, "OpenBao kept an earlier mount: {error}");
-        }
+        self.remove(client, "sys/auth/jwt").await?;
         let steps = [
             ("sys/auth/jwt", json!({"type": "jwt"})),
             (

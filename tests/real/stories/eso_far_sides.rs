@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::check::{Checked, While, check, until};
 use crate::eso::{self, account, external_secret, namespace, store};
-use crate::google::{PROJECT, pools, principal, provider};
+use crate::google::{self, PROJECT, pools, principal, provider};
 use crate::world::{ISSUER, World};
 
 const HERE: &str = "by-hand";
@@ -67,7 +67,7 @@ pub(crate) async fn play(world: &mut World) -> Checked {
     world.delete(&objects).await?;
     google.call(Method::DELETE, &key.url, &Value::Null).await?;
     google.operate(Method::DELETE, &format!("{}/{HERE}", pools()), &Value::Null).await?;
-    google.delete_secret(HERE).await?;
+    google.remove(&google::secret(HERE)).await?;
     openbao.forget(&world.anyone, HERE).await
 }
 

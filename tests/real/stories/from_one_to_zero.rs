@@ -11,11 +11,13 @@ use serde_json::{Value, json};
 use crate::call::{Call, Ran};
 use crate::check::{Checked, While, check};
 use crate::eso::{self, external_secret, namespace, store};
-use crate::google::{Key, NUMBER, PROJECT};
+use crate::google::{self, Key, PROJECT};
 use crate::kubernetes::DEFAULT_ISSUER;
 use crate::openbao;
 use crate::world::{ISSUER, World};
 
+/// Whose key the operator has at first.
+const ACCOUNT: &str = "eso-with-a-key";
 const SHOP: &str = "shop";
 const SECRET: &str = "db";
 const STORE: &str = "app-secrets";
@@ -58,6 +60,7 @@ pub(crate) async fn uploaded(world: &mut World) -> Checked {
 
 async fn play(world: &World, mode: Mode) -> Checked {
     let setting = Setting { world, mode, config: configure(world, mode)? };
+    setting.clear().await.during("taking away what a story that failed has left")?;
     let key = setting.before().await.during("a store with a stored key")?;
     setting.audit_says(1).await.during("the audit before")?;
     setting.federate().await.during("`setup`")?;
@@ -66,7 +69,7 @@ async fn play(world: &World, mode: Mode) -> Checked {
     setting.swap().await.during("`setup --to vault`")?;
     setting.audit_says(0).await.during("the audit after the swap")?;
     setting.tear_down().await.during("`teardown`")?;
-    setting.after().await
+    setting.clear().await
 }
 
 struct Setting<'a> {
@@ -93,7 +96,7 @@ impl Setting<'_> {
     async fn before(&self) -> Checked<Key> {
         let google = self.world.google()?;
         google.create_secret(SECRET, "by the key").await?;
-        let key = google.create_key("eso-with-a-key").await?;
+        let key = google.create_key(ACCOUNT).await?;
         google.let_read(SECRET, &[&format!("serviceAccount:{}", key.email)]).await?;
         let provider = json!({"gcpsm": {"projectID": PROJECT, "auth": {"secretRef": {
             "secretAccessKeySecretRef": {"name": KEY_SECRET, "namespace": eso::NAMESPACE, "key": "key.json"},
@@ -137,9 +140,7 @@ impl Setting<'_> {
         let federation = &auth["workloadIdentityFederation"];
         let only = auth.as_object().is_some_and(|ways| ways.len() == 1) && federation.is_object();
         check!(only, "the store's authentication: {auth}");
-        let audience = format!(
-            "//iam.googleapis.com/projects/{NUMBER}/locations/global/workloadIdentityPools/{POOL}/providers/cluster"
-        );
+        let audience = google::provider(POOL, "cluster");
         check!(federation["audience"] == audience, "the store's audience: {federation}");
         let audiences = &federation["serviceAccountRef"]["audiences"];
         check!(*audiences == json!([format!("https:{audience}")]), "the token's audiences: {audiences}");
@@ -226,19 +227,31 @@ impl Setting<'_> {
         Ok(())
     }
 
-    /// Takes away what the story itself made, for the next one.
-    async fn after(&self) -> Checked {
+    /// Takes away by hand what the story made, whatever of it is there.
+    async fn clear(&self) -> Checked {
         let external = external_secret(SHOP, SECRET, STORE, SECRET);
-        self.world.delete(&[external, store(STORE, &json!({}))]).await?;
+        let key = json!({
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": KEY_SECRET, "namespace": eso::NAMESPACE},
+        });
+        self.world.delete(&[external, store(STORE, &json!({})), key]).await?;
         let google = self.world.google()?;
-        google.delete_secret(SECRET).await?;
-        google.delete_account("eso-with-a-key").await?;
-        self.world.openbao()?.unmount(&self.world.anyone, KV).await
+        google.remove(&google::secret(SECRET)).await?;
+        google.remove(&google::account(ACCOUNT)).await?;
+        for pool in self.alive().await? {
+            let url = format!("https://iam.googleapis.com/v1/{}", pool["name"].as_str().unwrap_or_default());
+            google.operate(Method::DELETE, &url, &Value::Null).await?;
+        }
+        for path in [format!("sys/mounts/{KV}"), format!("sys/auth/{MOUNT}")] {
+            self.world.openbao()?.remove(&self.world.anyone, &path).await?;
+        }
+        Ok(())
     }
 
     /// The provider as Google shows it.
     async fn provider(&self) -> Checked<Value> {
-        let url = format!("{}/{POOL}/providers/cluster", crate::google::pools());
+        let url = format!("{}/{POOL}/providers/cluster", google::pools());
         self.world.google()?.get(&url).await
     }
 
