@@ -73,6 +73,32 @@ pub(crate) async fn install(world: &World) -> Checked<Eso> {
     Ok(eso)
 }
 
+/// A cluster with the custom resources of a later version takes these objects, field by field.
+pub(crate) async fn later_version_takes(world: &World, objects: &[Value]) -> Checked {
+    let mut server = world.other_cluster("later-version", "10.99.0.6", &[])?;
+    server.ready().await?;
+    let files = world.far_sides.locate(FarSide::ExternalSecrets).map_err(Failure)?;
+    let kubeconfig = world.folder.join("kubeconfig-of-later-version");
+    world.write_kubeconfig_for(&server, &kubeconfig)?;
+    let kubectl = async |arguments: &[&str]| -> Checked {
+        world.kubectl(arguments)?.with("KUBECONFIG", &kubeconfig).run().await?.exits(0)?;
+        Ok(())
+    };
+    let crds = files.join("crds-next.yaml").display().to_string();
+    kubectl(&["apply", "--server-side", "--filename", &crds]).await?;
+    kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]).await?;
+    for object in objects {
+        let file = world.folder.join("object.json");
+        let (name, labels) = (&object["metadata"]["name"], &object["metadata"]["labels"]);
+        let mut plain = object.clone();
+        plain["metadata"] = json!({"name": name, "labels": labels});
+        fs::write(&file, plain.to_string())?;
+        let file = file.display().to_string();
+        kubectl(&["create", "--dry-run=server", "--validate=strict", "--filename", &file]).await?;
+    }
+    Ok(())
+}
+
 /// A ClusterSecretStore with this provider.
 pub(crate) fn store(name: &str, provider: &Value) -> Value {
     json!({

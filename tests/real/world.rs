@@ -29,7 +29,7 @@ use crate::kubernetes::{
     ApiServer, DEFAULT_ISSUER, Login, Settings, admin_client, start_etcd, write_kubeconfig,
 };
 use crate::openbao::OpenBao;
-use crate::pki::{Algorithm, Pki};
+use crate::pki::{self, Algorithm, Pki};
 use crate::process::{Process, tail};
 
 pub(crate) const BUCKET: &str = "lab-issuer";
@@ -52,6 +52,7 @@ pub(crate) struct World {
     /// Asks without any credential, trusts the world's CA only, follows no redirect.
     pub(crate) anyone: Client,
     pub(crate) far_sides: FarSides,
+    administrator: pki::Certificate,
     admin: Client,
     cluster: Option<Cluster>,
     stranger: Option<ApiServer>,
@@ -74,6 +75,7 @@ impl World {
         let administrator = pki.administrator()?;
         let admin = admin_client(&pki, &administrator)?;
         let mut world = Self {
+            administrator,
             anyone: client(&pki.ca_pem, Ok)?,
             folder,
             pki,
@@ -118,8 +120,7 @@ impl World {
                 server.ready().await?;
             }
             world.settle_cluster().await?;
-            let login = Login::Certificate(&administrator);
-            write_kubeconfig(&world.kubeconfig(), &world.servers()?[0].url(""), &world.pki, login)?;
+            world.write_kubeconfig_for(&world.servers()?[0], &world.kubeconfig())?;
         }
         if needed.contains(&FarSide::ExternalSecrets) {
             world._eso = Some(eso::install(&world).await?);
@@ -236,11 +237,11 @@ impl World {
     }
 
     /// Starts an API server of a cluster of its own, with somebody else's flags for its issuer.
-    pub(crate) fn judged(
+    pub(crate) fn other_cluster(
         &self,
         name: &'static str,
         address: &'static str,
-        flags: Vec<String>,
+        flags: &[String],
     ) -> Checked<ApiServer> {
         let programs = self.far_sides.locate(FarSide::Kubernetes).map_err(Failure)?;
         let key = self.pki.signing_key(name, Algorithm::Rs256)?;
@@ -248,11 +249,11 @@ impl World {
             name,
             address,
             etcd_prefix: name,
-            issuers: Vec::new(),
+            issuers: if flags.is_empty() { vec![DEFAULT_ISSUER] } else { Vec::new() },
             keys: vec![key.clone()],
             signing_key: key,
             authentication: None,
-            flags,
+            flags: flags.to_vec(),
         };
         ApiServer::start(settings, &programs, &self.folder, &self.pki, &self.admin)
     }
@@ -273,6 +274,11 @@ impl World {
         });
         fs::write(&file, configuration.to_string())?;
         Ok(file)
+    }
+
+    /// Writes an administrator's kubeconfig for any API server of this world.
+    pub(crate) fn write_kubeconfig_for(&self, server: &ApiServer, file: &Path) -> Checked {
+        write_kubeconfig(file, &server.url(""), &self.pki, Login::Certificate(&self.administrator))
     }
 
     /// The administrator's kubeconfig, for the first API server.

@@ -64,12 +64,19 @@ async fn play(world: &World, mode: Mode) -> Checked {
     let key = setting.before().await.during("a store with a stored key")?;
     setting.audit_says(1).await.during("the audit before")?;
     setting.federate().await.during("`setup`")?;
+    let for_google = world.store(STORE).await?;
     setting.retire(&key).await.during("`setup --retire-key`")?;
     setting.audit_says(0).await.during("the audit after")?;
     setting.swap().await.during("`setup --to vault`")?;
     setting.audit_says(0).await.during("the audit after the swap")?;
+    let for_openbao = world.store(STORE).await?;
     setting.tear_down().await.during("`teardown`")?;
-    setting.clear().await
+    setting.clear().await?;
+    if mode == Mode::Uploaded {
+        return Ok(());
+    }
+    let stores = [for_google, for_openbao];
+    eso::later_version_takes(world, &stores).await.during("the stores in a later version's schema")
 }
 
 struct Setting<'a> {

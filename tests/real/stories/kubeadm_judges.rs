@@ -23,10 +23,10 @@ pub(crate) async fn play(world: &mut World) -> Checked {
     let world = &*world;
     let rendered = render(world, "kubeadm").await?;
     let changed = by_kubeadm(world, &rendered).await.during("kubeadm")?;
-    let kubeadm = world.judged("by-kubeadm", "10.99.0.6", changed)?;
+    let kubeadm = world.other_cluster("by-kubeadm", "10.99.0.6", &changed)?;
 
     let rendered = render(world, "k3s").await?;
-    let k3s = world.judged("by-k3s", "10.99.0.7", by_k3s(&rendered)?)?;
+    let k3s = world.other_cluster("by-k3s", "10.99.0.7", &by_k3s(&rendered)?)?;
     for mut server in [kubeadm, k3s] {
         server.ready().await?;
         signs_as_issuer(&server).await.during(server.settings.name)?;
