@@ -46,7 +46,7 @@ impl S3 {
         }]});
         let config = folder.join("s3.json");
         fs::write(&config, identities.to_string())?;
-        let serving = pki.serving("s3", &[S3_HOST])?;
+        let serving = pki.serving("s3", &[S3_HOST]);
         let flags = vec![
             "server".to_owned(),
             "-master=false".to_owned(),
@@ -108,6 +108,19 @@ impl S3 {
     pub(crate) async fn put(&self, stranger: &Client, path: &str, body: &'static str) -> Checked {
         put(stranger, &format!("{FILER}/buckets/{path}"), body).await
     }
+
+    /// Whether there is a bucket of this name.
+    pub(crate) async fn has(&self, client: &Client, bucket: &str) -> Checked<bool> {
+        Ok(client.head(format!("{FILER}/buckets/{bucket}/")).send().await?.status().is_success())
+    }
+
+    /// Takes away a bucket with all that is in it, if there is one.
+    pub(crate) async fn forget(&self, client: &Client, bucket: &str) -> Checked {
+        let url = format!("{FILER}/buckets/{bucket}?recursive=true");
+        let status = client.delete(&url).send().await?.status();
+        check!(status.is_success() || status == StatusCode::NOT_FOUND, "DELETE {url}: {status}");
+        Ok(())
+    }
 }
 
 async fn put(client: &Client, url: &str, body: &'static str) -> Checked {
@@ -123,7 +136,7 @@ pub(crate) struct Gcs {
 
 impl Gcs {
     pub(crate) fn start(program: &Path, folder: &Path, pki: &Pki) -> Checked<Self> {
-        let serving = pki.serving("gcs", &[GCS_HOST])?;
+        let serving = pki.serving("gcs", &[GCS_HOST]);
         let process = Process::start(
             "fake-gcs-server",
             program,

@@ -4,11 +4,15 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A program that a story cannot do without.
+/// What a story cannot do without: a program, or one of the stand-ins of `lab`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FarSide {
+    ExternalSecrets,
     FakeGcs,
+    /// All of Google but its buckets; a part of this program, so never missing.
+    Google,
     Keyless,
+    Kubeadm,
     Kubernetes,
     OpenBao,
     SeaweedFs,
@@ -18,8 +22,11 @@ impl FarSide {
     /// The folder's name in the cache that `far-sides` fills.
     fn name(self) -> &'static str {
         match self {
+            Self::ExternalSecrets => "external-secrets",
             Self::FakeGcs => "fake-gcs-server",
+            Self::Google => "google",
             Self::Keyless => "keyless",
+            Self::Kubeadm => "kubeadm",
             Self::Kubernetes => "kubernetes",
             Self::OpenBao => "openbao",
             Self::SeaweedFs => "seaweedfs",
@@ -28,8 +35,10 @@ impl FarSide {
 
     fn programs(self) -> &'static [&'static str] {
         match self {
+            Self::ExternalSecrets => &["external-secrets", "crds.yaml", "crds-next.yaml"],
             Self::FakeGcs => &["fake-gcs-server"],
-            Self::Keyless => &[],
+            Self::Google | Self::Keyless => &[],
+            Self::Kubeadm => &["kubeadm", "kube-controller-manager"],
             Self::Kubernetes => &["kube-apiserver", "etcd", "kubectl"],
             Self::OpenBao => &["bao"],
             Self::SeaweedFs => &["weed"],
@@ -61,6 +70,7 @@ impl FarSides {
             return self.keyless.clone().ok_or_else(|| "keyless: it was not built".to_owned());
         }
         let name = far_side.name();
+        // Nothing of a stand-in can be absent from its folder.
         let folder = match (&self.kubebuilder_assets, far_side) {
             (Some(assets), FarSide::Kubernetes) => assets.clone(),
             _ => self.cache.join(name),
@@ -76,7 +86,7 @@ impl FarSides {
         Err(format!("{name}: {}", reason.trim()))
     }
 
-    /// The one program of a far side that has only one.
+    /// The program of a far side, where it has several the first.
     pub(crate) fn program(&self, far_side: FarSide) -> Result<PathBuf, String> {
         let folder = self.locate(far_side)?;
         Ok(far_side.programs().first().map_or(folder.clone(), |program| Path::join(&folder, program)))

@@ -14,7 +14,7 @@ use crate::process::Process;
 use crate::world::client;
 
 /// What an API server has until an administrator sets another issuer.
-const DEFAULT_ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
+pub(crate) const DEFAULT_ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 const ETCD: &str = "http://127.0.0.1:2379";
 /// Generous: a machine with two cores may be compiling beside it.
 const READY: Duration = Duration::from_secs(120);
@@ -45,12 +45,15 @@ pub(crate) struct Settings {
     pub(crate) address: &'static str,
     /// Servers with the same prefix are one cluster.
     pub(crate) etcd_prefix: &'static str,
-    pub(crate) issuer: &'static str,
+    /// The first signs, the others stay accepted, as a migration needs it.
+    pub(crate) issuers: Vec<&'static str>,
     /// Every key file that this server verifies tokens with and serves at `/openid/v1/jwks`.
     pub(crate) keys: Vec<SigningKey>,
     pub(crate) signing_key: SigningKey,
     /// The structured authentication configuration, if it trusts an issuer besides its own.
     pub(crate) authentication: Option<PathBuf>,
+    /// What somebody else says in place of `issuers`, as `name=value`.
+    pub(crate) flags: Vec<String>,
 }
 
 pub(crate) struct ApiServer {
@@ -58,7 +61,7 @@ pub(crate) struct ApiServer {
     programs: PathBuf,
     folder: PathBuf,
     serving: Certificate,
-    ca_file: PathBuf,
+    client_ca: PathBuf,
     admin: Client,
     process: Process,
 }
@@ -73,15 +76,15 @@ impl ApiServer {
         admin: &Client,
     ) -> Checked<Self> {
         let names = ["kubernetes", "kubernetes.default.svc", "10.0.0.1", settings.address];
-        let serving = pki.serving(settings.name, &names)?;
-        let ca_file = pki.ca_file();
-        let process = spawn(&settings, programs, folder, &serving, &ca_file)?;
+        let serving = pki.serving(settings.name, &names);
+        let client_ca = pki.client_ca_file();
+        let process = spawn(&settings, programs, folder, &serving, &client_ca)?;
         Ok(Self {
             settings,
             programs: programs.to_owned(),
             folder: folder.to_owned(),
             serving,
-            ca_file,
+            client_ca,
             admin: admin.clone(),
             process,
         })
@@ -91,8 +94,8 @@ impl ApiServer {
     pub(crate) async fn restart(&mut self, change: impl FnOnce(&mut Settings)) -> Checked {
         change(&mut self.settings);
         self.process.stop().await?;
-        let Self { settings, programs, folder, serving, ca_file, .. } = &*self;
-        self.process = spawn(settings, programs, folder, serving, ca_file)?;
+        let Self { settings, programs, folder, serving, client_ca, .. } = &*self;
+        self.process = spawn(settings, programs, folder, serving, client_ca)?;
         self.ready().await
     }
 
@@ -129,6 +132,16 @@ impl ApiServer {
 
     /// A token of the ServiceAccount `NAMESPACE/NAME`, minted by TokenRequest at this very server.
     pub(crate) async fn token(&self, account: &str, audiences: &[&str]) -> Checked<String> {
+        self.token_for(account, audiences, Duration::from_secs(600)).await
+    }
+
+    /// The same, with a lifetime of one's own.
+    pub(crate) async fn token_for(
+        &self,
+        account: &str,
+        audiences: &[&str],
+        lifetime: Duration,
+    ) -> Checked<String> {
         let Some((namespace, name)) = account.split_once('/') else {
             return Err(Failure(format!("`{account}` is not NAMESPACE/NAME")));
         };
@@ -136,7 +149,7 @@ impl ApiServer {
         let request = json!({
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenRequest",
-            "spec": {"audiences": audiences, "expirationSeconds": 600},
+            "spec": {"audiences": audiences, "expirationSeconds": lifetime.as_secs()},
         });
         Ok(text(&self.post(&path, &request).await?["status"]["token"]))
     }
@@ -172,26 +185,25 @@ fn spawn(
     programs: &Path,
     folder: &Path,
     serving: &Certificate,
-    ca_file: &Path,
+    client_ca: &Path,
 ) -> Checked<Process> {
     let mut flags = vec![
         format!("--etcd-servers={ETCD}"),
-        format!("--etcd-prefix={}", settings.etcd_prefix),
+        format!("--etcd-prefix=/{}", settings.etcd_prefix),
         format!("--bind-address={}", settings.address),
         format!("--advertise-address={}", settings.address),
         "--secure-port=6443".to_owned(),
         format!("--tls-cert-file={}", serving.certificate.display()),
         format!("--tls-private-key-file={}", serving.key.display()),
-        format!("--client-ca-file={}", ca_file.display()),
+        format!("--client-ca-file={}", client_ca.display()),
         "--authorization-mode=RBAC".to_owned(),
         // As several distributions have it: nobody may rely on reading the issuer URLs unasked.
         "--anonymous-auth=false".to_owned(),
         "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
-        // The first issuer signs; the server's own default stays accepted, as a migration needs it.
-        format!("--service-account-issuer={}", settings.issuer),
-        format!("--service-account-issuer={DEFAULT_ISSUER}"),
         format!("--service-account-signing-key-file={}", settings.signing_key.private.display()),
     ];
+    flags.extend(settings.flags.iter().map(|flag| format!("--{flag}")));
+    flags.extend(settings.issuers.iter().map(|issuer| format!("--service-account-issuer={issuer}")));
     flags.extend(
         settings.keys.iter().map(|key| format!("--service-account-key-file={}", key.public.display())),
     );

@@ -5,7 +5,9 @@ mod buckets;
 mod call;
 mod check;
 mod dns;
+mod eso;
 mod far_sides;
+mod google;
 mod kubernetes;
 mod openbao;
 mod pki;
@@ -31,7 +33,7 @@ async fn main() -> ExitCode {
     let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--list"] => {
             for story in STORIES {
-                println!("{:18}{}", story.name, story.tells);
+                println!("{:26}{}", story.name, story.tells);
             }
             Ok(true)
         }
@@ -83,7 +85,7 @@ async fn play(names: &[String]) -> Checked<bool> {
             playable.push(story);
             needed.extend(story.needs);
         } else {
-            println!("{:18}skipped: {}", story.name, missing.join("; "));
+            println!("{:26}skipped: {}", story.name, missing.join("; "));
             skipped += 1;
         }
     }
@@ -100,11 +102,11 @@ async fn play(names: &[String]) -> Checked<bool> {
                     let seconds = start.elapsed().as_secs_f64();
                     match result {
                         Ok(()) => {
-                            println!("{:18}ok ({seconds:.1} s)", story.name);
+                            println!("{:26}ok ({seconds:.1} s)", story.name);
                             passed += 1;
                         }
                         Err(failure) => {
-                            println!("{:18}FAILED ({seconds:.1} s): {failure}", story.name);
+                            println!("{:26}FAILED ({seconds:.1} s): {failure}", story.name);
                             eprint!("the servers' last words:\n{}", world::logs(&folder));
                             failed += 1;
                         }

@@ -1,21 +1,23 @@
-//! The world's certificate authority and key files.
+//! The world's certificate authorities and key files.
 
 use std::fs;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use lab::Ca;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, RsaKeySize, SanType,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, RsaKeySize,
 };
 
 use crate::check::Checked;
 
 pub(crate) struct Pki {
     folder: PathBuf,
-    issuer: Issuer<'static, KeyPair>,
-    /// The only certificate that anything in this world trusts.
+    /// The only authority for servers in this world, those of this process included.
+    pub(crate) ca: Ca,
     pub(crate) ca_pem: String,
+    /// Signs the certificate of the API servers' administrator, nothing else.
+    clients: Issuer<'static, KeyPair>,
 }
 
 /// A certificate and its key, as files.
@@ -41,32 +43,30 @@ pub(crate) enum Algorithm {
 impl Pki {
     pub(crate) fn new(folder: &Path) -> Checked<Self> {
         fs::create_dir_all(folder)?;
-        let mut ca = CertificateParams::default();
-        ca.distinguished_name.push(DnType::CommonName, "keyless test world");
-        ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let ca = Ca::new();
+        ca.write(folder);
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, "keyless test world, clients");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate()?;
-        let ca_pem = ca.self_signed(&key)?.pem();
-        fs::write(folder.join("ca.pem"), &ca_pem)?;
-        Ok(Self { folder: folder.to_owned(), issuer: Issuer::new(ca, key), ca_pem })
+        fs::write(folder.join("client-ca.pem"), params.self_signed(&key)?.pem())?;
+        let clients = Issuer::new(params, key);
+        Ok(Self { folder: folder.to_owned(), ca_pem: ca.pem().to_owned(), ca, clients })
     }
 
     pub(crate) fn ca_file(&self) -> PathBuf {
         self.folder.join("ca.pem")
     }
 
+    pub(crate) fn client_ca_file(&self) -> PathBuf {
+        self.folder.join("client-ca.pem")
+    }
+
     /// A serving certificate for these DNS names and addresses.
-    pub(crate) fn serving(&self, name: &str, subjects: &[&str]) -> Checked<Certificate> {
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        for subject in subjects {
-            params.subject_alt_names.push(match subject.parse::<IpAddr>() {
-                Ok(address) => SanType::IpAddress(address),
-                Err(_) => SanType::DnsName((*subject).try_into()?),
-            });
-        }
-        self.sign(name, params)
+    pub(crate) fn serving(&self, name: &str, subjects: &[&str]) -> Certificate {
+        let (certificate, key) = self.ca.certificate(subjects).write(&self.folder, name);
+        Certificate { certificate, key }
     }
 
     /// A client certificate of the group that RBAC lets do everything.
@@ -75,7 +75,12 @@ impl Pki {
         params.distinguished_name.push(DnType::CommonName, "admin");
         params.distinguished_name.push(DnType::OrganizationName, "system:masters");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        self.sign("admin", params)
+        let key = KeyPair::generate()?;
+        let files =
+            Certificate { certificate: self.folder.join("admin.crt"), key: self.folder.join("admin.key") };
+        fs::write(&files.certificate, params.signed_by(&key, &self.clients)?.pem())?;
+        fs::write(&files.key, key.serialize_pem())?;
+        Ok(files)
     }
 
     pub(crate) fn signing_key(&self, name: &str, algorithm: Algorithm) -> Checked<SigningKey> {
@@ -89,17 +94,6 @@ impl Pki {
         };
         fs::write(&files.private, key.serialize_pem())?;
         fs::write(&files.public, key.public_key_pem())?;
-        Ok(files)
-    }
-
-    fn sign(&self, name: &str, params: CertificateParams) -> Checked<Certificate> {
-        let key = KeyPair::generate()?;
-        let files = Certificate {
-            certificate: self.folder.join(format!("{name}.pem")),
-            key: self.folder.join(format!("{name}.key")),
-        };
-        fs::write(&files.certificate, params.signed_by(&key, &self.issuer)?.pem())?;
-        fs::write(&files.key, key.serialize_pem())?;
         Ok(files)
     }
 }

@@ -23,6 +23,17 @@ impl Process {
         arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
         folder: &Path,
     ) -> Checked<Self> {
+        Self::start_with(name, program, arguments, [], folder)
+    }
+
+    /// Like [`Process::start`], with settings that it takes from its environment.
+    pub(crate) fn start_with<'a>(
+        name: &str,
+        program: &Path,
+        arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+        environment: impl IntoIterator<Item = (&'a str, &'a Path)>,
+        folder: &Path,
+    ) -> Checked<Self> {
         let log = folder.join(format!("{name}.log"));
         let output = File::options().create(true).append(true).open(&log)?;
         let child = Command::new(program)
@@ -33,6 +44,7 @@ impl Process {
             .env("HOME", folder)
             .env("TMPDIR", folder)
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .envs(environment)
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)

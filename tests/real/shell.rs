@@ -11,8 +11,16 @@ use crate::far_sides::FarSide;
 use crate::world::World;
 use crate::{openbao, surroundings};
 
-const ALL: [FarSide; 5] =
-    [FarSide::FakeGcs, FarSide::Keyless, FarSide::Kubernetes, FarSide::OpenBao, FarSide::SeaweedFs];
+const ALL: [FarSide; 8] = [
+    FarSide::ExternalSecrets,
+    FarSide::FakeGcs,
+    FarSide::Google,
+    FarSide::Keyless,
+    FarSide::Kubeadm,
+    FarSide::Kubernetes,
+    FarSide::OpenBao,
+    FarSide::SeaweedFs,
+];
 
 /// A shell that ends it all when it ends.
 pub(crate) async fn open() -> Checked<bool> {
@@ -56,7 +64,11 @@ async fn enter(program: &str) -> Checked<(World, Command)> {
         .env("CA", &ca)
         .env("CURL_CA_BUNDLE", &ca)
         .env("AWS_CA_BUNDLE", &ca)
-        .env("GOOGLE_OAUTH_ACCESS_TOKEN", "anything")
+        .env("SSL_CERT_FILE", &ca)
+        .env("CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE", &ca)
+        .env("GOOGLE_OAUTH_ACCESS_TOKEN", &world.google()?.token)
+        .env("CLOUDSDK_AUTH_ACCESS_TOKEN", &world.google()?.token)
+        .env("VAULT_TOKEN", openbao::ROOT_TOKEN)
         .env("BAO_ADDR", format!("http://{}", openbao::ADDRESS))
         .env("BAO_TOKEN", openbao::ROOT_TOKEN)
         .envs(world.credentials());
@@ -69,7 +81,9 @@ A world of its own: nothing in here reaches the outside, and all of it ends with
   https://10.99.0.1:6443, https://10.99.0.2:6443   two API servers of one cluster; KUBECONFIG is its administrator
   https://s3.lab.test                              S3 (SeaweedFS); AWS_* is set
   https://storage.googleapis.com                   Google Cloud Storage (fake-gcs-server, no buckets yet)
-  http://127.0.0.5:8200                            OpenBao; BAO_ADDR and BAO_TOKEN are set
+  https://iam.googleapis.com and the like          the rest of Google, from `lab`: project acme-prod, the token is its owner's
+  http://127.0.0.5:8200, https://bao.lab.test:8200 OpenBao; BAO_ADDR, BAO_TOKEN and VAULT_TOKEN are set
+  External Secrets Operator 0.20.4                 in the namespace external-secrets
   https://10.99.0.3:6443                           another cluster, trusts https://s3.lab.test/lab-issuer/cluster-a
 
   The cluster's tokens already say that issuer. Publish it:

@@ -5,8 +5,10 @@
 //! 10.99.0.2:6443  API server `server-2` ┘
 //! 10.99.0.3:6443  API server `stranger`: another cluster, trusts the public issuer
 //! 10.99.0.4:443   s3.lab.test             SeaweedFS
+//! 127.0.0.2:443   *.googleapis.com        the rest of Google, from `lab`
 //! 127.0.0.4:443   storage.googleapis.com  fake-gcs-server
 //! 127.0.0.5:8200  OpenBao
+//! 10.99.0.5:8200  bao.lab.test            the same OpenBao, by TLS
 //! ```
 
 use std::fs;
@@ -20,10 +22,14 @@ use serde_json::{Value, json};
 use crate::buckets::{ACCESS_KEY, Gcs, S3, S3_HOST, SECRET_KEY};
 use crate::call::{Call, Ran};
 use crate::check::{Checked, Failure, While, check, until};
+use crate::eso::{self, Eso};
 use crate::far_sides::{FarSide, FarSides};
-use crate::kubernetes::{ApiServer, Login, Settings, admin_client, start_etcd, write_kubeconfig};
+use crate::google::Google;
+use crate::kubernetes::{
+    ApiServer, DEFAULT_ISSUER, Login, Settings, admin_client, start_etcd, write_kubeconfig,
+};
 use crate::openbao::OpenBao;
-use crate::pki::{Algorithm, Pki};
+use crate::pki::{self, Algorithm, Pki};
 use crate::process::{Process, tail};
 
 pub(crate) const BUCKET: &str = "lab-issuer";
@@ -45,13 +51,16 @@ pub(crate) struct World {
     pub(crate) pki: Pki,
     /// Asks without any credential, trusts the world's CA only, follows no redirect.
     pub(crate) anyone: Client,
-    far_sides: FarSides,
+    pub(crate) far_sides: FarSides,
+    administrator: pki::Certificate,
     admin: Client,
     cluster: Option<Cluster>,
     stranger: Option<ApiServer>,
     s3: Option<S3>,
     gcs: Option<Gcs>,
     openbao: Option<OpenBao>,
+    google: Option<Google>,
+    _eso: Option<Eso>,
 }
 
 struct Cluster {
@@ -66,6 +75,7 @@ impl World {
         let administrator = pki.administrator()?;
         let admin = admin_client(&pki, &administrator)?;
         let mut world = Self {
+            administrator,
             anyone: client(&pki.ca_pem, Ok)?,
             folder,
             pki,
@@ -76,6 +86,8 @@ impl World {
             s3: None,
             gcs: None,
             openbao: None,
+            google: None,
+            _eso: None,
         };
         if needed.contains(&FarSide::Kubernetes) {
             world.cluster = Some(world.start_cluster().await?);
@@ -88,7 +100,10 @@ impl World {
             world.gcs = Some(Gcs::start(&program(FarSide::FakeGcs)?, &world.folder, &world.pki)?);
         }
         if needed.contains(&FarSide::OpenBao) {
-            world.openbao = Some(OpenBao::start(&program(FarSide::OpenBao)?, &world.folder)?);
+            world.openbao = Some(OpenBao::start(&program(FarSide::OpenBao)?, &world.folder, &world.pki)?);
+        }
+        if needed.contains(&FarSide::Google) {
+            world.google = Some(Google::start(&world.pki, &world.anyone)?);
         }
 
         if let Some(s3) = &mut world.s3 {
@@ -105,8 +120,10 @@ impl World {
                 server.ready().await?;
             }
             world.settle_cluster().await?;
-            let login = Login::Certificate(&administrator);
-            write_kubeconfig(&world.kubeconfig(), &world.servers()?[0].url(""), &world.pki, login)?;
+            world.write_kubeconfig_for(&world.servers()?[0], &world.kubeconfig())?;
+        }
+        if needed.contains(&FarSide::ExternalSecrets) {
+            world._eso = Some(eso::install(&world).await?);
         }
         Ok(world)
     }
@@ -119,11 +136,12 @@ impl World {
             let settings = Settings {
                 name,
                 address,
-                etcd_prefix: "/cluster",
-                issuer: ISSUER,
+                etcd_prefix: "cluster",
+                issuers: vec![ISSUER, DEFAULT_ISSUER],
                 keys: vec![key.clone()],
                 signing_key: key.clone(),
                 authentication: None,
+                flags: Vec::new(),
             };
             ApiServer::start(settings, &programs, &self.folder, &self.pki, &self.admin)
         };
@@ -179,6 +197,10 @@ impl World {
         self.openbao.as_ref().ok_or_else(|| not_started("OpenBao"))
     }
 
+    pub(crate) fn google(&self) -> Checked<&Google> {
+        self.google.as_ref().ok_or_else(|| not_started("Google"))
+    }
+
     /// Starts the API server of another cluster that trusts the public issuer, or starts it afresh:
     /// a new process has read nothing yet, as if the cache time of what it had read were over.
     pub(crate) async fn start_stranger(&mut self) -> Checked {
@@ -193,11 +215,12 @@ impl World {
                 let settings = Settings {
                     name: "stranger",
                     address: "10.99.0.3",
-                    etcd_prefix: "/stranger",
-                    issuer: "https://stranger.lab.test",
+                    etcd_prefix: "stranger",
+                    issuers: vec!["https://stranger.lab.test"],
                     keys: vec![key.clone()],
                     signing_key: key,
                     authentication: Some(self.write_authentication()?),
+                    flags: Vec::new(),
                 };
                 let mut started =
                     ApiServer::start(settings, &programs, &self.folder, &self.pki, &self.admin)?;
@@ -211,6 +234,28 @@ impl World {
 
     pub(crate) fn stranger(&self) -> Checked<&ApiServer> {
         self.stranger.as_ref().ok_or_else(|| not_started("the other cluster"))
+    }
+
+    /// Starts an API server of a cluster of its own, with somebody else's flags for its issuer.
+    pub(crate) fn other_cluster(
+        &self,
+        name: &'static str,
+        address: &'static str,
+        flags: &[String],
+    ) -> Checked<ApiServer> {
+        let programs = self.far_sides.locate(FarSide::Kubernetes).map_err(Failure)?;
+        let key = self.pki.signing_key(name, Algorithm::Rs256)?;
+        let settings = Settings {
+            name,
+            address,
+            etcd_prefix: name,
+            issuers: if flags.is_empty() { vec![DEFAULT_ISSUER] } else { Vec::new() },
+            keys: vec![key.clone()],
+            signing_key: key,
+            authentication: None,
+            flags: flags.to_vec(),
+        };
+        ApiServer::start(settings, &programs, &self.folder, &self.pki, &self.admin)
     }
 
     fn write_authentication(&self) -> Checked<PathBuf> {
@@ -229,6 +274,11 @@ impl World {
         });
         fs::write(&file, configuration.to_string())?;
         Ok(file)
+    }
+
+    /// Writes an administrator's kubeconfig for any API server of this world.
+    pub(crate) fn write_kubeconfig_for(&self, server: &ApiServer, file: &Path) -> Checked {
+        write_kubeconfig(file, &server.url(""), &self.pki, Login::Certificate(&self.administrator))
     }
 
     /// The administrator's kubeconfig, for the first API server.
@@ -324,9 +374,13 @@ pub(crate) fn client(
 }
 
 /// The names of this world that a hosts file must know.
-pub(crate) fn hosts() -> [(&'static str, &'static str); 2] {
+pub(crate) fn hosts() -> Vec<(&'static str, &'static str)> {
     use crate::buckets::{GCS_ADDRESS, GCS_HOST, S3_ADDRESS};
-    [(S3_ADDRESS, S3_HOST), (GCS_ADDRESS, GCS_HOST)]
+    use crate::{google, openbao};
+    let mut hosts =
+        vec![(S3_ADDRESS, S3_HOST), (GCS_ADDRESS, GCS_HOST), (openbao::TLS_ADDRESS, openbao::TLS_HOST)];
+    hosts.extend(google::HOSTS.map(|name| (google::ADDRESS, name)));
+    hosts
 }
 
 fn not_started(what: &str) -> Failure {

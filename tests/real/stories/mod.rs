@@ -1,6 +1,9 @@
 //! The stories. A new one is one file and one line here.
 
+mod eso_far_sides;
+mod from_one_to_zero;
 mod gcs;
+mod kubeadm_judges;
 mod publish_from_ha;
 mod rbac;
 mod second_key;
@@ -10,7 +13,9 @@ mod strangers_accept;
 use std::pin::Pin;
 
 use crate::check::Checked;
-use crate::far_sides::FarSide::{self, FakeGcs, Keyless, Kubernetes, OpenBao, SeaweedFs};
+use crate::far_sides::FarSide::{
+    self, ExternalSecrets, FakeGcs, Google, Keyless, Kubeadm, Kubernetes, OpenBao, SeaweedFs,
+};
 use crate::world::World;
 
 type Play = for<'a> fn(&'a mut World) -> Pin<Box<dyn Future<Output = Checked> + 'a>>;
@@ -60,5 +65,29 @@ pub(crate) const STORIES: &[Story] = &[
         tells: "the release binary publishes from a root folder that holds nothing else",
         needs: &[Keyless, Kubernetes, SeaweedFs],
         play: |world| Box::pin(static_root::play(world)),
+    },
+    Story {
+        name: "kubeadm-judges",
+        tells: "kubeadm takes the rendered configuration, and API servers run with the flags for kubeadm and k3s",
+        needs: &[Keyless, Kubernetes, Kubeadm],
+        play: |world| Box::pin(kubeadm_judges::play(world)),
+    },
+    Story {
+        name: "eso-far-sides",
+        tells: "External Secrets Operator reads by a key, by federation and by OpenBao, as stores written by hand say",
+        needs: &[Keyless, Kubernetes, SeaweedFs, OpenBao, Google, ExternalSecrets],
+        play: |world| Box::pin(eso_far_sides::play(world)),
+    },
+    Story {
+        name: "from-one-to-zero",
+        tells: "a stored key becomes federation by public documents, then OpenBao, then nothing, under one ExternalSecret",
+        needs: &[Keyless, Kubernetes, SeaweedFs, OpenBao, Google, ExternalSecrets],
+        play: |world| Box::pin(from_one_to_zero::documents(world)),
+    },
+    Story {
+        name: "from-one-to-zero-uploaded",
+        tells: "the same by uploaded keys: no bucket, and no change of any API server",
+        needs: &[Keyless, Kubernetes, OpenBao, Google, ExternalSecrets],
+        play: |world| Box::pin(from_one_to_zero::uploaded(world)),
     },
 ];

@@ -22,7 +22,7 @@ pub(crate) async fn play(world: &mut World) -> Checked {
     fs::copy(world.kubeconfig(), root.join("kubeconfig"))?;
 
     // By hosts file first, then by DNS only, as in a pod.
-    let names = hosts().map(|(address, name)| format!("{address} {name}\n")).concat();
+    let names: String = hosts().iter().map(|(address, name)| format!("{address} {name}\n")).collect();
     fs::write(root.join("etc/hosts"), format!("127.0.0.1 localhost\n{names}"))?;
     fs::write(root.join("etc/resolv.conf"), "")?;
     publish(world, &root)?.run().await?.exits(0).during("with a hosts file")?;

@@ -1,0 +1,318 @@
+//! The heart of it: a cluster whose operator reads with a stored key becomes one that stores none, and
+//! its one store then moves to another provider without anyone else noticing.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::call::{Call, Ran};
+use crate::check::{Checked, While, check};
+use crate::eso::{self, external_secret, namespace, store};
+use crate::google::{self, Key, PROJECT};
+use crate::kubernetes::DEFAULT_ISSUER;
+use crate::openbao;
+use crate::world::{ISSUER, World};
+
+/// Whose key the operator has at first.
+const ACCOUNT: &str = "eso-with-a-key";
+const SHOP: &str = "shop";
+const SECRET: &str = "db";
+const STORE: &str = "app-secrets";
+const KEY_SECRET: &str = "gcp-sa-key";
+const POOL: &str = "keyless-lab";
+/// OpenBao's mounts: of the login, and of the secrets.
+const MOUNT: &str = "keyless";
+const KV: &str = "kv";
+/// What `keyless` marks as its own.
+const OURS: &str = "app.kubernetes.io/managed-by=keyless";
+/// Everything that the operator or its users could see a change in, by the plural and its API.
+const TREE: [(&str, &str); 6] = [
+    ("clustersecretstores", "/apis/external-secrets.io/v1/clustersecretstores"),
+    ("secretstores", "/apis/external-secrets.io/v1/secretstores"),
+    ("externalsecrets", "/apis/external-secrets.io/v1/externalsecrets"),
+    ("serviceaccounts", "/api/v1/serviceaccounts"),
+    ("roles", "/apis/rbac.authorization.k8s.io/v1/roles"),
+    ("rolebindings", "/apis/rbac.authorization.k8s.io/v1/rolebindings"),
+];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Documents,
+    Uploaded,
+}
+
+pub(crate) async fn documents(world: &mut World) -> Checked {
+    world.s3()?.forget(&world.anyone, "lab-issuer").await?;
+    play(world, Mode::Documents).await
+}
+
+/// No bucket, and API servers that nobody ever told another issuer.
+pub(crate) async fn uploaded(world: &mut World) -> Checked {
+    for index in [0, 1] {
+        // The operator's own token names the other issuer.
+        world.restart(index, |settings| settings.issuers = vec![DEFAULT_ISSUER, ISSUER]).await?;
+    }
+    play(world, Mode::Uploaded).await
+}
+
+async fn play(world: &World, mode: Mode) -> Checked {
+    let setting = Setting { world, mode, config: configure(world, mode)? };
+    setting.clear().await.during("taking away what a story that failed has left")?;
+    let key = setting.before().await.during("a store with a stored key")?;
+    setting.audit_says(1).await.during("the audit before")?;
+    setting.federate().await.during("`setup`")?;
+    let for_google = world.store(STORE).await?;
+    setting.retire(&key).await.during("`setup --retire-key`")?;
+    setting.audit_says(0).await.during("the audit after")?;
+    setting.swap().await.during("`setup --to vault`")?;
+    setting.audit_says(0).await.during("the audit after the swap")?;
+    let for_openbao = world.store(STORE).await?;
+    setting.tear_down().await.during("`teardown`")?;
+    setting.clear().await?;
+    if mode == Mode::Uploaded {
+        return Ok(());
+    }
+    let stores = [for_google, for_openbao];
+    eso::later_version_takes(world, &stores).await.during("the stores in a later version's schema")
+}
+
+struct Setting<'a> {
+    world: &'a World,
+    mode: Mode,
+    config: PathBuf,
+}
+
+impl Setting<'_> {
+    fn keyless(&self, arguments: &[&str]) -> Checked<Call> {
+        let config = self.config.display().to_string();
+        let arguments = [arguments, &["--config", &config]].concat();
+        let call = self.world.keyless(&arguments)?;
+        let google = &self.world.google()?.token;
+        Ok(call.with("GOOGLE_OAUTH_ACCESS_TOKEN", google).with("VAULT_TOKEN", openbao::ROOT_TOKEN))
+    }
+
+    async fn setup(&self, more: &[&str]) -> Checked<Ran> {
+        let arguments = [&["setup", "--yes", "--watch-for", "5s"], more].concat();
+        self.keyless(&arguments)?.run().await?.exits(0)
+    }
+
+    /// What a platform team had: a key of a service account in a Secret, and a store that uses it.
+    async fn before(&self) -> Checked<Key> {
+        let google = self.world.google()?;
+        google.create_secret(SECRET, "by the key").await?;
+        let key = google.create_key(ACCOUNT).await?;
+        google.let_read(SECRET, &[&format!("serviceAccount:{}", key.email)]).await?;
+        let provider = json!({"gcpsm": {"projectID": PROJECT, "auth": {"secretRef": {
+            "secretAccessKeySecretRef": {"name": KEY_SECRET, "namespace": eso::NAMESPACE, "key": "key.json"},
+        }}}});
+        let secret = json!({
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": KEY_SECRET, "namespace": eso::NAMESPACE},
+            "stringData": {"key.json": key.file},
+        });
+        let external = external_secret(SHOP, SECRET, STORE, SECRET);
+        self.world.apply(&[namespace(SHOP), secret, store(STORE, &provider), external]).await?;
+        self.world.synced(SHOP, SECRET, "by the key").await?;
+        Ok(key)
+    }
+
+    /// One number, by exit code, to a person and to a program.
+    async fn audit_says(&self, count: u64) -> Checked {
+        let code = i32::from(count > 0);
+        let said = self.keyless(&["audit"])?.run().await?.exits(code)?;
+        let verdict = said.stdout.lines().next().unwrap_or_default().to_owned();
+        check!(verdict.contains(&count.to_string()), "the verdict should be {count}: `{verdict}`\n{said}");
+        let named = said.stdout.contains(STORE) && said.stdout.contains(KEY_SECRET);
+        check!(named || count == 0, "the store and its key should be named\n{said}");
+        let said = self.keyless(&["audit", "-o", "json"])?.run().await?.exits(code)?;
+        let found: Value = serde_json::from_str(&said.stdout).during(&said)?;
+        check!(found["trust_roots"] == count, "trust_roots should be {count}\n{said}");
+        Ok(())
+    }
+
+    /// The same ExternalSecret, by federation.
+    async fn federate(&self) -> Checked {
+        let planned = self.keyless(&["setup", "--dry-run"])?.run().await?.exits(1)?;
+        check!(planned.stdout.contains(POOL), "the plan should name the pool\n{planned}");
+        let pools = self.alive().await?;
+        check!(pools.is_empty(), "a dry run made {pools:?}");
+
+        self.setup(&[]).await?;
+        let held = self.world.store(STORE).await?;
+        let auth = &held["spec"]["provider"]["gcpsm"]["auth"];
+        let federation = &auth["workloadIdentityFederation"];
+        let only = auth.as_object().is_some_and(|ways| ways.len() == 1) && federation.is_object();
+        check!(only, "the store's authentication: {auth}");
+        let audience = google::provider(POOL, "cluster");
+        check!(federation["audience"] == audience, "the store's audience: {federation}");
+        let audiences = &federation["serviceAccountRef"]["audiences"];
+        check!(*audiences == json!([format!("https:{audience}")]), "the token's audiences: {audiences}");
+        let uploaded = self.provider().await?["oidc"]["jwksJson"].is_string();
+        check!(uploaded == (self.mode == Mode::Uploaded), "keys were uploaded: {uploaded}");
+
+        self.world.google()?.add_version(SECRET, "by federation").await?;
+        self.world.synced(SHOP, SECRET, "by federation").await
+    }
+
+    /// The key is gone at both ends, and nobody misses it.
+    async fn retire(&self, key: &Key) -> Checked {
+        let google = self.world.google()?;
+        self.setup(&["--retire-key"]).await?;
+        let left = google.keys(&key.email).await?;
+        check!(left.is_empty(), "Google still has {left:?}");
+        let path = format!("/api/v1/namespaces/{}/secrets", eso::NAMESPACE);
+        let secrets = self.world.servers()?[0].get(&path).await?.to_string();
+        check!(!secrets.contains(KEY_SECRET), "the Secret {KEY_SECRET} is still there");
+        google.add_version(SECRET, "without any key").await?;
+        self.world.synced(SHOP, SECRET, "without any key").await?;
+        self.keyless(&["setup", "--dry-run"])?
+            .run()
+            .await?
+            .exits(0)
+            .during("nothing should be left to do")?;
+        Ok(())
+    }
+
+    /// The other provider: one object differs, and no user of the store is touched.
+    async fn swap(&self) -> Checked {
+        let (client, openbao) = (&self.world.anyone, self.world.openbao()?);
+        openbao.mount(client, KV).await?;
+        openbao.put_secret(client, KV, SECRET, "by OpenBao").await?;
+        let before = self.tree().await?;
+        let user = self.world.external_secret(SHOP, SECRET).await?;
+
+        self.setup(&["--to", "vault"]).await?;
+        self.world.synced(SHOP, SECRET, "by OpenBao").await?;
+        let after = self.tree().await?;
+        let names = before.keys().chain(after.keys());
+        let mut changed: Vec<&String> = names.filter(|name| before.get(*name) != after.get(*name)).collect();
+        changed.sort();
+        changed.dedup();
+        check!(changed == ["clustersecretstores/app-secrets"], "the swap changed {changed:?}");
+        let same = self.world.external_secret(SHOP, SECRET).await?;
+        for field in ["generation", "uid", "labels", "annotations"] {
+            let (was, is) = (&user["metadata"][field], &same["metadata"][field]);
+            check!(was == is, "the ExternalSecret's {field} was {was}, is {is}");
+        }
+        openbao.put_secret(client, KV, SECRET, "by OpenBao again").await?;
+        self.world.synced(SHOP, SECRET, "by OpenBao again").await
+    }
+
+    /// Nothing that `setup` made is left anywhere.
+    async fn tear_down(&self) -> Checked {
+        self.keyless(&["teardown", "--yes"])?.run().await?.exits(0)?;
+        let readers = self.world.google()?.readers(SECRET).await?.to_string();
+        check!(!readers.contains("principal"), "the secret still trusts {readers}");
+        let pools = self.alive().await?;
+        check!(pools.is_empty(), "Google still has the pools {pools:?}");
+        for path in [format!("sys/auth/{MOUNT}"), format!("auth/{MOUNT}/role/eso")] {
+            let answer =
+                self.world.openbao()?.call(&self.world.anyone, Method::GET, &path, &Value::Null).await?;
+            check!(answer.is_err(), "OpenBao still has {path}");
+        }
+        for (kind, path) in TREE {
+            let left = self.world.servers()?[0].get(&format!("{path}?labelSelector={OURS}")).await?;
+            let left = left["items"].as_array().cloned().unwrap_or_default();
+            check!(left.is_empty(), "the cluster still has {kind}: {left:?}");
+        }
+        if self.mode == Mode::Documents {
+            for document in [".well-known/openid-configuration", "openid/v1/jwks"] {
+                let url = format!("{ISSUER}/{document}");
+                let status = self.world.anyone.get(&url).send().await.during(&url)?.status();
+                let gone = [StatusCode::NOT_FOUND, StatusCode::FORBIDDEN].contains(&status);
+                check!(gone, "{url} is still answered with {status}");
+            }
+            check!(
+                !self.world.s3()?.has(&self.world.anyone, "lab-issuer").await?,
+                "the bucket is still there"
+            );
+        }
+        Ok(())
+    }
+
+    /// Takes away by hand what the story made, whatever of it is there.
+    async fn clear(&self) -> Checked {
+        let external = external_secret(SHOP, SECRET, STORE, SECRET);
+        let key = json!({
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": KEY_SECRET, "namespace": eso::NAMESPACE},
+        });
+        self.world.delete(&[external, store(STORE, &json!({})), key]).await?;
+        let google = self.world.google()?;
+        google.remove(&google::secret(SECRET)).await?;
+        google.remove(&google::account(ACCOUNT)).await?;
+        for pool in self.alive().await? {
+            let url = format!("https://iam.googleapis.com/v1/{}", pool["name"].as_str().unwrap_or_default());
+            google.operate(Method::DELETE, &url, &Value::Null).await?;
+        }
+        for path in [format!("sys/mounts/{KV}"), format!("sys/auth/{MOUNT}")] {
+            self.world.openbao()?.remove(&self.world.anyone, &path).await?;
+        }
+        Ok(())
+    }
+
+    /// The provider as Google shows it.
+    async fn provider(&self) -> Checked<Value> {
+        let url = format!("{}/{POOL}/providers/cluster", google::pools());
+        self.world.google()?.get(&url).await
+    }
+
+    /// The pools that are not deleted.
+    async fn alive(&self) -> Checked<Vec<Value>> {
+        let pools = self.world.google()?.pools().await?;
+        Ok(pools.into_iter().filter(|pool| pool["state"] != "DELETED").collect())
+    }
+
+    /// What people said of every object, without what servers and controllers note on it.
+    async fn tree(&self) -> Checked<BTreeMap<String, Value>> {
+        let mut tree = BTreeMap::new();
+        for (kind, path) in TREE {
+            for mut object in
+                self.world.servers()?[0].get(path).await?["items"].as_array().cloned().unwrap_or_default()
+            {
+                let namespace = object["metadata"]["namespace"].as_str().map(|name| format!("{name}/"));
+                let name = object["metadata"]["name"].as_str().unwrap_or_default();
+                let name = format!("{kind}/{}{name}", namespace.unwrap_or_default());
+                if let Some(fields) = object.as_object_mut() {
+                    fields.remove("status");
+                }
+                if let Some(fields) = object["metadata"].as_object_mut() {
+                    fields.retain(|field, _| ["labels", "annotations", "uid"].contains(&field.as_str()));
+                }
+                tree.insert(name, object);
+            }
+        }
+        Ok(tree)
+    }
+}
+
+/// The settings that an administrator writes down; JSON is YAML.
+fn configure(world: &World, mode: Mode) -> Checked<PathBuf> {
+    let (google, vault) = match mode {
+        Mode::Documents => ("documents", "discovery"),
+        Mode::Uploaded => ("uploaded", "static-keys"),
+    };
+    let mut settings = json!({
+        "apiVersion": "keyless/v1",
+        "tls": {"caFile": world.ca_file()},
+        "provider": "google",
+        "google": {"project": PROJECT, "pool": POOL, "provider": "cluster", "mode": google},
+        "vault": {
+            "address": "https://bao.lab.test:8200",
+            "mount": MOUNT, "role": "eso", "kv": KV, "mode": vault,
+        },
+        "store": {"name": STORE, "serviceAccount": "external-secrets/eso-reader"},
+    });
+    if mode == Mode::Documents {
+        settings["issuer"] = ISSUER.into();
+        settings["bucket"] = json!({"url": "s3://lab-issuer", "endpoint": "https://s3.lab.test"});
+    }
+    let file = world.folder.join(format!("keyless-{google}.yaml"));
+    fs::write(&file, settings.to_string())?;
+    Ok(file)
+}
