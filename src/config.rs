@@ -125,6 +125,7 @@ impl Settings {
         };
         let asks_cluster = !no_cluster && file.cluster.enabled.unwrap_or(true);
         let public_keys = if public_key.is_empty() { file.cluster.public_keys } else { public_key.clone() };
+        let ca_file = ca_file.clone().or(file.tls.ca_file);
         let google = match file.google {
             Some(google) => Google {
                 project: google.project,
@@ -152,7 +153,8 @@ impl Settings {
                 role: vault.role.unwrap_or_else(|| "external-secrets".into()),
                 kv: vault.kv.unwrap_or_else(|| "kv".into()),
                 mode: vault.mode.unwrap_or(vault::Mode::Discovery),
-                ca_pem: vault.ca_file.as_deref().map(pem_text).transpose()?,
+                // Who needs an authority of his own for one host mostly needs it for all.
+                ca_pem: vault.ca_file.as_ref().or(ca_file.as_ref()).map(|path| pem_text(path)).transpose()?,
                 namespace: vault.namespace,
                 token: token(["VAULT_TOKEN", "BAO_TOKEN"]),
             }),
@@ -184,7 +186,7 @@ impl Settings {
             } else {
                 KidRule::Computed
             },
-            additional_roots: match ca_file.clone().or(file.tls.ca_file) {
+            additional_roots: match ca_file {
                 Some(path) => certificates(&path)?,
                 None => Vec::new(),
             },

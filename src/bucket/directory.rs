@@ -186,6 +186,15 @@ impl Bucket for Directory {
         }
     }
 
+    /// A folder cannot be marked without leaving a file in it for strangers to see.
+    async fn is_ours(&self) -> Result<bool> {
+        Ok(false)
+    }
+
+    async fn remove_bucket(&self) -> Result<bool> {
+        Ok(false)
+    }
+
     async fn open(&self, names: &[String]) -> Result<Vec<String>> {
         let mut done = Vec::new();
         let missing: Vec<_> = self.root.ancestors().take_while(|folder| !folder.exists()).collect();

@@ -45,6 +45,12 @@ pub(crate) trait Bucket: Display + Send + Sync {
     /// Removes the object if it is still this very one; one that is gone already is no error.
     async fn remove(&self, name: &str, version: &Version) -> Result<()>;
 
+    /// Whether this program made the bucket, by a mark that it left on it.
+    async fn is_ours(&self) -> Result<bool>;
+
+    /// Removes the bucket, if it is ours and nothing is left in it; `false`: something is left in it.
+    async fn remove_bucket(&self) -> Result<bool>;
+
     /// Makes the bucket where it is missing, and exactly these objects readable by strangers. Safe to repeat.
     /// Gives back what was done, one line each; nothing when all was as it should be.
     async fn open(&self, names: &[String]) -> Result<Vec<String>>;

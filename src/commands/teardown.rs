@@ -68,6 +68,10 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
         (Some(bucket), Some(place)) => ours(bucket.as_ref(), place).await?,
         _ => Vec::new(),
     };
+    let bucket_is_ours = match &bucket {
+        Some(bucket) => bucket.is_ours().await?,
+        None => false,
+    };
 
     for (provider, changes) in &withdrawals {
         report.line(provider);
@@ -81,10 +85,16 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
     if let Some(bucket) = &bucket {
         report.line(bucket);
         documents.iter().for_each(|(name, _)| report.line(format_args!("- remove  {name}")));
+        if bucket_is_ours {
+            report.line("- remove  the bucket itself, if nothing else is in it");
+        } else {
+            report.line("= leave   the bucket itself: keyless did not make it");
+        }
     }
     let pending = withdrawals.iter().map(|(_, changes)| changes::pending(changes)).sum::<usize>()
         + planned.iter().filter(|object| object.changes_something()).count()
-        + documents.len();
+        + documents.len()
+        + usize::from(bucket_is_ours);
     let dangling = dangling(
         &withdrawals.iter().flat_map(|(_, changes)| changes.iter()).collect::<Vec<_>>(),
         &signed,
@@ -119,6 +129,12 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
         for (name, version) in &documents {
             report.progress(format_args!("removing {bucket}/{name}"));
             bucket.remove(name, version).await?;
+        }
+        if bucket_is_ours {
+            report.progress(format_args!("removing {bucket}"));
+            if !bucket.remove_bucket().await? {
+                report.warning(&Warning::new("bucket-not-empty", format!("{bucket} stays: something else is in it")));
+            }
         }
     }
     report.line(format_args!("removed: nothing trusts {issuer} through keyless any more"));

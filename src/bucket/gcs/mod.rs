@@ -190,6 +190,34 @@ impl Bucket for Gcs {
         }
     }
 
+    async fn is_ours(&self) -> Result<bool> {
+        let url = self.api.url("storage/v1/b", &[&self.bucket], &[]);
+        match self.api.get(url).await {
+            Ok(answer) => {
+                let bucket: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+                Ok(bucket["labels"][open::MARK.0] == open::MARK.1)
+            }
+            Err(refusal) if refusal.status == Some(404) => Ok(false),
+            Err(refusal) => Err(refusal.error(&self.bucket, "storage.buckets.get", &format!("looking at {self}"))),
+        }
+    }
+
+    async fn remove_bucket(&self) -> Result<bool> {
+        let list = self.api.url("storage/v1/b", &[&self.bucket, "o"], &[("maxResults", "1")]);
+        let left = self.api.get(list).await.map_err(|refusal| {
+            refusal.error(&self.bucket, "storage.objects.list", &format!("listing {self}"))
+        })?;
+        let left: Value = serde_json::from_slice(&left.body).unwrap_or_default();
+        if left["items"].as_array().is_some_and(|items| !items.is_empty()) {
+            return Ok(false);
+        }
+        match self.api.delete(self.api.url("storage/v1/b", &[&self.bucket], &[])).await {
+            Ok(_) => Ok(true),
+            Err(refusal) if refusal.status == Some(404) => Ok(true),
+            Err(refusal) => Err(refusal.error(&self.bucket, "storage.buckets.delete", &format!("removing {self}"))),
+        }
+    }
+
     async fn open(&self, names: &[String]) -> Result<Vec<String>> {
         open::run(self, names).await
     }

@@ -19,6 +19,9 @@ const READERS: [&str; 2] = [READER, "roles/storage.objectViewer"];
 /// Others may change the policy at the same time.
 const TRIES: usize = 5;
 
+/// On every bucket that this program made.
+pub(super) const MARK: (&str, &str) = ("managed-by", "keyless");
+
 pub(super) async fn run(gcs: &Gcs, names: &[String]) -> Result<Vec<String>> {
     let mut done = Vec::new();
     let made = make(gcs, &mut done).await?;
@@ -71,6 +74,7 @@ async fn make(gcs: &Gcs, done: &mut Vec<String>) -> Result<bool> {
     };
     let mut wanted = json!({
         "name": bucket,
+        "labels": { MARK.0: MARK.1 },
         // Said, because some ways of making a bucket enforce the prevention when nothing is said.
         "iamConfiguration": {
             "uniformBucketLevelAccess": {"enabled": true},

@@ -298,6 +298,34 @@ impl Bucket for S3 {
         })
     }
 
+    async fn is_ours(&self) -> Result<bool> {
+        let asked = self.client.get_bucket_policy().bucket(&self.place.bucket).send().await;
+        match asked.map_err(Refusal::from) {
+            Ok(found) => found.policy.as_deref().map_or(Ok(false), policy::marks_as_ours),
+            // No bucket, no policy, no policies at all: then no mark of ours.
+            Err(refusal) if refusal.is_absent() || refusal.status == Some(404) || refusal.is_unknown_call() => Ok(false),
+            Err(refusal) => {
+                Err(refusal.error(&self.place, "s3:GetBucketPolicy", &format!("reading the policy of {self}")))
+            }
+        }
+    }
+
+    async fn remove_bucket(&self) -> Result<bool> {
+        let bucket = &self.place.bucket;
+        let listed = self.client.list_objects_v2().bucket(bucket).max_keys(1).send().await;
+        let left = listed.map_err(|error| {
+            Refusal::from(error).error(&self.place, "s3:ListBucket", &format!("listing {self}"))
+        })?;
+        // Some stores delete a bucket with all that is in it, so it is not left to them.
+        if !left.contents().is_empty() {
+            return Ok(false);
+        }
+        let deleted = self.client.delete_bucket().bucket(bucket).send().await;
+        deleted.map(|_| true).map_err(|error| {
+            Refusal::from(error).error(&self.place, "s3:DeleteBucket", &format!("removing {self}"))
+        })
+    }
+
     async fn open(&self, names: &[String]) -> Result<Vec<String>> {
         open::run(self, names).await
     }

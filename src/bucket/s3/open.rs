@@ -26,6 +26,7 @@ const TRIES: usize = 4;
 pub(super) async fn run(s3: &S3, names: &[String]) -> Result<Vec<String>> {
     let mut done = Vec::new();
     make(s3, &mut done).await?;
+    let made = !done.is_empty();
     if s3.place.aws {
         lift_block(s3, &mut done).await?;
     }
@@ -46,7 +47,7 @@ pub(super) async fn run(s3: &S3, names: &[String]) -> Result<Vec<String>> {
         }
     };
     let arns: Vec<_> = names.iter().map(|name| s3.place.arn(name)).collect();
-    let Some(policy) = policy::opened(policy.as_deref(), &arns)? else { return Ok(done) };
+    let Some(policy) = policy::opened(policy.as_deref(), &arns, made)? else { return Ok(done) };
     match put_policy(s3, &policy).await {
         Ok(()) => done.push(format!("opened {} to everyone, by the policy of {s3}", names.join(" and "))),
         Err(refusal) if !s3.place.aws && (refusal.is_unknown_call() || refusal.code == "MalformedPolicy") => {

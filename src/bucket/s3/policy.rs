@@ -7,9 +7,21 @@ use crate::error::{Error, Result};
 /// How our statement is found again.
 const SID: &str = "KeylessPublicDocuments";
 
+/// `Id` of the policy of a bucket that this program made. Every store keeps it; few know tags.
+const MADE_BY_US: &str = "made-by-keyless";
+
+/// Whether a bucket with this policy was made by this program, and nobody has opened it to anything else since.
+pub(super) fn marks_as_ours(policy: &str) -> Result<bool> {
+    let policy = parse(policy)?;
+    let statements = policy.get("Statement").and_then(Value::as_array);
+    Ok(policy.get("Id").and_then(Value::as_str) == Some(MADE_BY_US)
+        && statements.is_some_and(|statements| statements.iter().all(is_ours)))
+}
+
 /// The policy that lets everyone read these objects: the given one with at most one statement more, or one
 /// statement longer. `None` when it does already. Nothing that is there is taken away.
-pub(super) fn opened(policy: Option<&str>, arns: &[String]) -> Result<Option<String>> {
+/// `made`: the bucket is new, and marked as this program's.
+pub(super) fn opened(policy: Option<&str>, arns: &[String], made: bool) -> Result<Option<String>> {
     let mut policy = match policy.map(str::trim).filter(|text| !text.is_empty()) {
         None => Map::from_iter([("Version".to_owned(), json!("2012-10-17"))]),
         Some(text) => parse(text)?,
@@ -45,6 +57,9 @@ pub(super) fn opened(policy: Option<&str>, arns: &[String]) -> Result<Option<Str
         }
     }
     policy.insert("Statement".to_owned(), Value::Array(statements));
+    if made {
+        policy.entry("Id").or_insert_with(|| json!(MADE_BY_US));
+    }
     Ok(Some(Value::Object(policy).to_string()))
 }
 
@@ -123,7 +138,7 @@ mod tests {
     fn open(policy: Option<&Value>, arns: &[&str]) -> Option<Value> {
         let arns: Vec<_> = arns.iter().map(|&arn| arn.to_owned()).collect();
         let text = policy.map(ToString::to_string);
-        let opened = opened(text.as_deref(), &arns).unwrap()?;
+        let opened = opened(text.as_deref(), &arns, false).unwrap()?;
         Some(serde_json::from_str(&opened).unwrap())
     }
 
