@@ -285,7 +285,7 @@ impl Federation for Gcp {
         plan::plan(want, &self.settings, &state)
     }
 
-    async fn apply(&self, change: &Change, say: &mut (dyn FnMut(&str) + Send)) -> Result<()> {
+    async fn apply(&self, change: &Change, say: &mut (dyn for<'a> FnMut(&'a str) + Send)) -> Result<()> {
         let super::Step::Gcp(step) = &change.step else { return Ok(()) };
         apply::run(self, step, say).await?;
         match step {
