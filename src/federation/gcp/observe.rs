@@ -33,13 +33,8 @@ pub(super) async fn run(gcp: &Gcp, secrets: &[String], everything: bool) -> Resu
     }
     let policies =
         join_all(holders.iter().map(|holder| async move { gcp.api.policy(&gcp.target(holder)).await }));
-    let (project, services, pool, providers, policies) = futures::join!(
-        ask_project(gcp),
-        ask_services(gcp),
-        ask_pool(gcp),
-        providers(gcp),
-        policies
-    );
+    let (project, services, pool, providers, policies) =
+        futures::join!(ask_project(gcp), ask_services(gcp), ask_pool(gcp), providers(gcp), policies);
 
     let answers = Answers { project, services, pool };
     let (project, project_unseen) = decide_project(gcp, &answers)?;
@@ -71,8 +66,7 @@ pub(super) async fn run(gcp: &Gcp, secrets: &[String], everything: bool) -> Resu
 
 /// ID and number of the project, from the first that says them.
 pub(super) async fn project(gcp: &Gcp) -> Result<Project> {
-    let (project, services, pool) =
-        futures::join!(ask_project(gcp), ask_services(gcp), ask_pool(gcp));
+    let (project, services, pool) = futures::join!(ask_project(gcp), ask_services(gcp), ask_pool(gcp));
     Ok(decide_project(gcp, &Answers { project, services, pool })?.0)
 }
 
