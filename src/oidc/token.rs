@@ -75,11 +75,6 @@ impl Token {
         &self.claims
     }
 
-    /// The text, for the one place that sends it.
-    pub(crate) fn expose(&self) -> &str {
-        &self.text
-    }
-
     /// Whether this key signed the token (RFC 7515 §5.2). Claims are the caller's to compare, so that each
     /// difference can be named.
     pub(crate) fn signed_by(&self, key: &PublicKey) -> Result<(), String> {

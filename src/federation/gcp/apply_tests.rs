@@ -1,1 +1,426 @@
+//! Against the stand-in: what is there afterwards.
 
+use std::time::Duration;
+
+use lab::{Curve, Fault, SigningKey};
+use serde_json::json;
+
+use super::{tests::*, *};
+use crate::federation::Verb;
+
+#[tokio::test]
+async fn from_nothing_to_everything_and_then_nothing_more() {
+    let far = Far::new();
+    let changes = far.set_up().await.unwrap();
+    assert_eq!(verbs(&changes), [Verb::Enable, Verb::Create, Verb::Create, Verb::Grant], "{changes:#?}");
+    assert!(far.google.is_enabled("sts.googleapis.com"));
+    assert_eq!(far.pool()["description"], format!("managed by keyless for {ISSUER}"));
+    let provider = far.provider();
+    assert_eq!(provider["attributeCondition"], format!("assertion.sub in ['{SUBJECT}']"));
+    assert_eq!(provider["attributeMapping"]["google.subject"], "assertion.sub");
+    assert_eq!(provider["oidc"]["issuerUri"], ISSUER);
+    assert!(provider["oidc"]["allowedAudiences"].is_null());
+    let role = "roles/secretmanager.secretAccessor";
+    assert_eq!(far.google.policy("secrets/db"), json!([{"role": role, "members": [PRINCIPAL]}]));
+
+    far.google.faults().forget();
+    let again = far.set_up().await.unwrap();
+    assert!(verbs(&again).iter().all(|verb| *verb == Verb::Leave), "{again:#?}");
+    assert_eq!(far.writes(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_way_back_removes_what_is_ours_and_comes_again() {
+    let far = Far::new();
+    far.set_up().await.unwrap();
+    let gcp = far.gcp();
+    for round in 0..2 {
+        let changes = gcp.withdraw(&far.trust()).await.unwrap();
+        let expected: &[Verb] = match round {
+            0 => &[Verb::Revoke, Verb::Remove, Verb::Remove],
+            _ => &[Verb::Leave, Verb::Leave],
+        };
+        assert_eq!(verbs(&changes), expected, "{changes:#?}");
+        for change in &changes {
+            gcp.apply(change, &mut |_| {}).await.unwrap();
+            gcp.apply(change, &mut |_| {}).await.unwrap();
+        }
+    }
+    assert_eq!((&far.pool()["state"], &far.provider()["state"]), (&json!("DELETED"), &json!("DELETED")));
+    assert_eq!(far.google.policy("secrets/db"), json!([]));
+
+    let changes = far.set_up().await.unwrap();
+    assert_eq!(verbs(&changes), [Verb::Restore, Verb::Restore, Verb::Grant], "{changes:#?}");
+    assert_eq!((&far.pool()["state"], &far.provider()["state"]), (&json!("ACTIVE"), &json!("ACTIVE")));
+    let findings = far.gcp().walk(&far.token(|_| {}), "db").await;
+    assert!(findings.iter().all(|finding| !finding.is_failed()), "{findings:?}");
+}
+
+#[tokio::test]
+async fn every_change_can_be_done_twice() {
+    let far = Far::new();
+    let gcp = far.gcp();
+    let changes = gcp.plan(&far.trust()).await.unwrap();
+    for change in &changes {
+        gcp.apply(change, &mut |_| {}).await.unwrap();
+        gcp.apply(change, &mut |_| {}).await.unwrap();
+    }
+    let again = gcp.plan(&far.trust()).await.unwrap();
+    assert!(verbs(&again).iter().all(|verb| *verb == Verb::Leave), "{again:#?}");
+}
+
+#[tokio::test]
+async fn answers_that_are_lost_after_the_effect() {
+    for (method, part) in [
+        ("POST", "batchEnable"),
+        ("POST", "workloadIdentityPoolId="),
+        ("POST", "workloadIdentityPoolProviderId="),
+        ("POST", ":setIamPolicy"),
+        ("GET", "/operations/"),
+    ] {
+        let far = Far::new();
+        far.google.faults().next(1, method, part, Fault::CloseAfterEffect);
+        far.set_up().await.unwrap_or_else(|error| panic!("{part}: {error}"));
+        let again = far.set_up().await.unwrap();
+        assert!(verbs(&again).iter().all(|verb| *verb == Verb::Leave), "{part}: {again:#?}");
+    }
+}
+
+#[tokio::test]
+async fn trouble_that_passes() {
+    let far = Far::new();
+    far.google.faults().next(2, "POST", "workloadIdentityPoolId=", Fault::status(503));
+    far.google.faults().next(2, "GET", "/operations/", Fault::status(500));
+    far.google.faults().next(3, "GET", "batchGet", Fault::status(429));
+    far.set_up().await.unwrap();
+    assert_eq!(far.provider()["state"], "ACTIVE");
+}
+
+#[tokio::test]
+async fn trouble_that_stays() {
+    for (status, code) in [(503, "google-throttled"), (500, "google-server"), (429, "google-throttled")] {
+        let far = Far::new();
+        far.google.faults().always("GET", "workloadIdentityPools/keyless-lab", Fault::status(status));
+        let error = far.gcp().plan(&far.trust()).await.unwrap_err();
+        assert_eq!(error.code, code, "{error}");
+    }
+    let far = Far::new();
+    far.google.faults().always("GET", "/v1/projects/acme-prod", Fault::html());
+    let error = far.gcp().plan(&far.trust()).await.unwrap_err();
+    assert_eq!(error.code, "google-answer", "{error}");
+}
+
+/// Each right that is needed, taken away in turn: the refusal names it and a role that has it.
+#[tokio::test]
+async fn without_each_right_in_turn() {
+    let pools = "roles/iam.workloadIdentityPoolAdmin";
+    let viewer = "roles/iam.workloadIdentityPoolViewer";
+    for (permission, role) in [
+        ("iam.workloadIdentityPools.get", viewer),
+        ("iam.workloadIdentityPoolProviders.list", viewer),
+        ("secretmanager.secrets.getIamPolicy", "roles/secretmanager.viewer"),
+        ("serviceusage.services.enable", "roles/serviceusage.serviceUsageAdmin"),
+        ("iam.workloadIdentityPools.create", pools),
+        ("iam.workloadIdentityPoolProviders.create", pools),
+        ("iam.workloadIdentityPoolProviders.get", pools),
+        ("secretmanager.secrets.setIamPolicy", "roles/secretmanager.admin"),
+    ] {
+        let far = Far::new();
+        far.google.deny(permission);
+        let error = far.set_up().await.unwrap_err();
+        assert_eq!(error.code, "google-forbidden", "{permission}: {error}");
+        assert!(error.hints[0].contains(&format!("{permission} ({role})")), "{permission}: {error}");
+        assert!(error.causes[0].contains(permission), "{error}");
+
+        far.google.allow(permission);
+        far.set_up().await.unwrap();
+        assert_eq!(far.provider()["state"], "ACTIVE", "{permission}");
+    }
+}
+
+#[tokio::test]
+async fn without_each_right_of_the_other_ways() {
+    let project = "roles/resourcemanager.projectIamAdmin";
+    let accounts = "roles/iam.serviceAccountAdmin";
+    for (permission, role) in [
+        ("resourcemanager.projects.getIamPolicy", project),
+        ("resourcemanager.projects.setIamPolicy", project),
+        ("iam.serviceAccounts.getIamPolicy", accounts),
+        ("iam.serviceAccounts.setIamPolicy", accounts),
+    ] {
+        let mut far = Far::new();
+        far.settings.grant = Grant::Project;
+        far.settings.impersonate = Some(far.google.service_account("eso-reader"));
+        far.google.deny(permission);
+        let error = far.set_up().await.unwrap_err();
+        assert_eq!(error.code, "google-forbidden", "{permission}: {error}");
+        assert!(error.hints[0].contains(&format!("{permission} ({role})")), "{permission}: {error}");
+    }
+    for (permission, damage) in [
+        ("iam.workloadIdentityPools.update", json!({"disabled": true})),
+        ("iam.workloadIdentityPools.undelete", json!({"state": "DELETED"})),
+        ("iam.workloadIdentityPoolProviders.update", json!({"disabled": true})),
+        ("iam.workloadIdentityPoolProviders.undelete", json!({"state": "DELETED"})),
+    ] {
+        let far = Far::new();
+        far.set_up().await.unwrap();
+        let provider = permission.contains("Provider").then_some("cluster");
+        far.google.write("keyless-lab", provider, |it| {
+            it.as_object_mut().unwrap().extend(damage.as_object().unwrap().clone());
+        });
+        far.google.deny(permission);
+        let plan = far.gcp().plan(&far.trust()).await.unwrap();
+        assert!(plan.iter().any(|change| change.needs.starts_with(permission)), "{plan:#?}");
+        let error = far.set_up().await.unwrap_err();
+        assert!(
+            error.hints[0].contains(&format!("{permission} (roles/iam.workloadIdentityPoolAdmin)")),
+            "{error}"
+        );
+    }
+    for permission in ["iam.workloadIdentityPools.delete", "iam.workloadIdentityPoolProviders.delete"] {
+        let far = Far::new();
+        far.set_up().await.unwrap();
+        far.google.deny(permission);
+        let gcp = far.gcp();
+        let mut refused = None;
+        for change in gcp.withdraw(&far.trust()).await.unwrap() {
+            if let Err(error) = gcp.apply(&change, &mut |_| {}).await {
+                refused = Some(error);
+                break;
+            }
+        }
+        let error = refused.unwrap();
+        assert!(
+            error.hints[0].contains(&format!("{permission} (roles/iam.workloadIdentityPoolAdmin)")),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn services_that_may_not_be_looked_at_are_taken_as_enabled() {
+    let far = Far::new();
+    far.google.deny("serviceusage.services.get");
+    let changes = far.set_up().await.unwrap();
+    assert_eq!(verbs(&changes), [Verb::Leave, Verb::Create, Verb::Create, Verb::Grant]);
+    assert!(changes[0].why.contains("serviceusage.services.get"), "{}", changes[0].why);
+}
+
+#[tokio::test]
+async fn services_that_are_off_are_enabled_first() {
+    let far = Far::new();
+    for service in ["iam.googleapis.com", "secretmanager.googleapis.com"] {
+        far.google.enable(service, false);
+    }
+    let changes = far.set_up().await.unwrap();
+    assert_eq!(changes[0].verb, Verb::Enable);
+    for service in ["iam.googleapis.com", "secretmanager.googleapis.com", "sts.googleapis.com"] {
+        assert!(changes[0].object.contains(service) && far.google.is_enabled(service), "{changes:#?}");
+    }
+    assert_eq!(far.google.policy("secrets/db")[0]["members"][0], PRINCIPAL);
+}
+
+#[tokio::test]
+async fn a_service_that_is_not_seen_everywhere_yet_is_waited_for() {
+    let far = Far::new();
+    let gcp = far.gcp();
+    let changes = gcp.plan(&far.trust()).await.unwrap();
+    let body = json!({"error": {"code": 403, "status": "PERMISSION_DENIED", "message": "iam has not been used", "details": [
+        {"reason": "SERVICE_DISABLED", "metadata": {"service": "iam.googleapis.com"}}]}});
+    far.google.faults().next(
+        2,
+        "POST",
+        "workloadIdentityPoolId=",
+        Fault::answer(403, "application/json", body.to_string()),
+    );
+    let mut said = Vec::new();
+    for change in &changes {
+        gcp.apply(change, &mut |text| said.push(text.to_owned())).await.unwrap();
+    }
+    assert_eq!(said.iter().filter(|text| text.contains("just enabled")).count(), 2, "{said:?}");
+}
+
+#[tokio::test]
+async fn etags_that_do_not_match() {
+    let far = Far::new();
+    far.google.conflict(3);
+    let gcp = far.gcp();
+    let mut said = Vec::new();
+    for change in gcp.plan(&far.trust()).await.unwrap() {
+        gcp.apply(&change, &mut |text| said.push(text.to_owned())).await.unwrap();
+    }
+    assert!(said.iter().any(|text| text.contains("somebody else")), "{said:?}");
+    assert_eq!(far.google.policy("secrets/db")[0]["members"][0], PRINCIPAL);
+
+    let far = Far::new();
+    far.google.conflict(10);
+    let error = far.set_up().await.unwrap_err();
+    assert_eq!(error.code, "google-busy", "{error}");
+    assert!(
+        error
+            .hints
+            .last()
+            .unwrap()
+            .contains("secretmanager.secrets.setIamPolicy (roles/secretmanager.admin)")
+    );
+    far.google.conflict(9);
+    far.set_up().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_operation_that_fails() {
+    let far = Far::new();
+    far.google.enable("sts.googleapis.com", true);
+    far.google.fail_next_operation("FAILED_PRECONDITION", "the pool cannot be made today");
+    let error = far.set_up().await.unwrap_err();
+    assert_eq!(error.code, "google-operation-failed", "{error}");
+    assert!(error.causes[0].contains("FAILED_PRECONDITION: the pool cannot be made today"), "{error}");
+    assert!(error.message.contains("pool keyless-lab in acme-prod"), "{error}");
+    far.google.fail_next_operation("PERMISSION_DENIED", "Permission 'iam.x.y' denied");
+    let error = far.set_up().await.unwrap_err();
+    assert_eq!(error.code, "google-forbidden", "{error}");
+    far.set_up().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_operation_that_never_ends_goes_on_when_started_again() {
+    let far = Far::new();
+    far.google.enable("sts.googleapis.com", true);
+    far.google.change(|it| it.operations_never_end = true);
+    let mut gcp = far.gcp();
+    gcp.api.pace.operation = Duration::from_millis(50);
+    let error = do_all(&gcp, &far.trust()).await.unwrap_err();
+    assert_eq!(error.code, "google-operation-endless", "{error}");
+    assert!(error.hints[0].contains("start again"), "{error}");
+    // The name is taken by what is not there yet.
+    let error = do_all(&gcp, &far.trust()).await.unwrap_err();
+    assert_eq!(error.code, "google-operation-endless", "{error}");
+}
+
+#[tokio::test]
+async fn an_operation_that_takes_its_time_is_spoken_of() {
+    let far = Far::new();
+    far.google.change(|it| {
+        it.operation_polls = 9;
+        it.operation_time = Duration::from_secs(60);
+    });
+    let gcp = far.gcp();
+    let mut said = Vec::new();
+    for change in gcp.plan(&far.trust()).await.unwrap() {
+        gcp.apply(&change, &mut |text| said.push(text.to_owned())).await.unwrap();
+    }
+    assert!(said.iter().any(|text| text.contains("Google is still at it")), "{said:?}");
+}
+
+#[tokio::test]
+async fn an_interrupted_creation_is_taken_up() {
+    let far = Far::new();
+    far.google.enable("sts.googleapis.com", true);
+    far.google.change(|it| {
+        it.operation_polls = 1000;
+        it.operation_time = Duration::from_millis(150);
+    });
+    let mut gcp = far.gcp();
+    gcp.api.pace.operation = Duration::from_millis(10);
+    assert_eq!(do_all(&gcp, &far.trust()).await.unwrap_err().code, "google-operation-endless");
+    far.google.change(|it| it.operation_polls = 1);
+    far.set_up().await.unwrap();
+    assert_eq!(far.provider()["state"], "ACTIVE");
+}
+
+#[tokio::test]
+async fn a_name_that_is_taken_between_plan_and_apply() {
+    let far = Far::new();
+    let gcp = far.gcp();
+    let changes = gcp.plan(&far.trust()).await.unwrap();
+    far.google.write("keyless-lab", None, |it| it["description"] = json!("of the network team"));
+    let error = gcp.apply(&changes[1], &mut |_| {}).await.unwrap_err();
+    assert_eq!(error.code, "google-conflict", "{error}");
+    assert_eq!(far.pool()["description"], "of the network team");
+
+    far.google.write("keyless-lab", None, |it| {
+        it["description"] = json!("managed by keyless for https://old.example");
+        it["state"] = json!("DELETED");
+    });
+    gcp.apply(&changes[1], &mut |_| {}).await.unwrap();
+    assert_eq!(far.pool()["description"], format!("managed by keyless for {ISSUER}"));
+    assert_eq!(far.pool()["state"], "ACTIVE");
+}
+
+#[tokio::test]
+async fn organisation_policies() {
+    let far = Far::new();
+    far.google.change(|it| it.allowed_issuers = Some(vec!["https://login.example.com".to_owned()]));
+    let error = far.set_up().await.unwrap_err();
+    assert_eq!(error.code, "google-org-policy", "{error}");
+    assert!(error.hints[0].contains("constraints/iam.workloadIdentityPoolProviders"), "{error}");
+
+    let far = Far::new();
+    far.google.change(|it| it.members_restricted = true);
+    let error = far.set_up().await.unwrap_err();
+    assert_eq!(error.code, "google-org-policy", "{error}");
+    assert!(error.hints[0].contains("constraints/iam.allowedPolicyMemberDomains"), "{error}");
+}
+
+#[tokio::test]
+async fn what_was_changed_by_hand_is_put_right() {
+    let far = Far::new();
+    far.set_up().await.unwrap();
+    let right = far.provider();
+    let other = SigningKey::ec(Curve::P256);
+    let jwks = json!({"keys": [other.jwk()]}).to_string();
+    for (field, value) in [
+        ("attributeMapping", json!({"google.subject": "assertion.email"})),
+        ("attributeCondition", json!("true")),
+        ("disabled", json!(true)),
+        ("description", json!("managed by keyless")),
+        ("/oidc/allowedAudiences", json!(["sts.amazonaws.com"])),
+        ("/oidc/jwksJson", json!(jwks)),
+        ("/oidc/jwksJson", json!("")),
+    ] {
+        far.google.write("keyless-lab", Some("cluster"), |it| match field.strip_prefix("/oidc/") {
+            Some(field) => it["oidc"][field] = value.clone(),
+            None => it[field] = value.clone(),
+        });
+        far.google.faults().forget();
+        let changes = far.set_up().await.unwrap();
+        let changed: Vec<_> = changes.iter().filter(|change| change.verb != Verb::Leave).collect();
+        assert_eq!(changed.len(), 1, "{changes:#?}");
+        let mask = field.trim_start_matches('/').replace('/', ".");
+        assert_eq!(changed[0].differences.len(), 1, "{changes:#?}");
+        assert_eq!(changed[0].differences[0].field, mask);
+        assert!(
+            far.writes()[0].ends_with(&format!("providers/cluster?updateMask={mask}")),
+            "{:?}",
+            far.writes()
+        );
+        assert_eq!(far.provider(), right, "{field}");
+    }
+}
+
+#[tokio::test]
+async fn between_uploaded_keys_and_documents() {
+    let mut far = Far::new();
+    far.set_up().await.unwrap();
+    let mut want = far.trust();
+    want.issuer = "https://storage.googleapis.com/acme-oidc".parse().unwrap();
+    far.settings.mode = Mode::Documents;
+    far.google.faults().forget();
+    do_all(&far.gcp(), &want).await.unwrap();
+    assert_eq!(far.provider()["oidc"], json!({"issuerUri": "https://storage.googleapis.com/acme-oidc"}));
+    let provider = far.writes().into_iter().find(|call| call.contains("/providers/")).unwrap();
+    assert!(provider.ends_with("?updateMask=description,oidc.issuerUri,oidc.jwksJson"), "{provider}");
+
+    far.settings.mode = Mode::Uploaded;
+    do_all(&far.gcp(), &want).await.unwrap();
+    assert!(far.provider()["oidc"]["jwksJson"].as_str().unwrap().contains(&far.key.kid()));
+}
+
+#[tokio::test]
+async fn the_service_account_that_is_not_there() {
+    let mut far = Far::new();
+    far.settings.impersonate = Some("nobody@acme-prod.iam.gserviceaccount.com".to_owned());
+    let error = far.gcp().plan(&far.trust()).await.unwrap_err();
+    assert_eq!(error.code, "google-service-account-missing", "{error}");
+    assert_eq!(far.writes(), Vec::<String>::new());
+}

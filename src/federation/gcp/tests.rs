@@ -1,1 +1,277 @@
+//! What the tests beside it share: a far side with a secret in it, and whoever works on it.
 
+use std::time::Duration;
+
+use lab::{Ca, Curve, Google, SigningKey};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    cluster::ServiceAccount,
+    error::Error,
+    federation::Verb,
+    google::Pace,
+    oidc::{KeySet, KidRule},
+};
+
+pub(super) const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
+pub(super) const SUBJECT: &str = "system:serviceaccount:external-secrets:eso-reader";
+pub(super) const PRINCIPAL: &str = "principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/keyless-lab/subject/system:serviceaccount:external-secrets:eso-reader";
+pub(super) const PAYLOAD: &[u8] = br#"{"password":"correct horse"}"#;
+
+/// Google with a project and the secret `db` in it, and a cluster that signs with one key.
+pub(super) struct Far {
+    pub(super) google: Google,
+    pub(super) key: SigningKey,
+    /// To be changed before [`Far::gcp`].
+    pub(super) settings: Settings,
+}
+
+impl Far {
+    pub(super) fn new() -> Self {
+        let google = Google::start(&Ca::new());
+        google.add_secret("db", PAYLOAD);
+        let settings = settings(&google.http_url(), &google.token());
+        Self { google, key: SigningKey::ec(Curve::P256), settings }
+    }
+
+    pub(super) fn gcp(&self) -> Gcp {
+        connect(&self.settings)
+    }
+
+    pub(super) fn trust(&self) -> Trust {
+        trust(&[&self.key])
+    }
+
+    /// Plans and does everything; gives back what was planned.
+    pub(super) async fn set_up(&self) -> Result<Vec<Change>, Error> {
+        do_all(&self.gcp(), &self.trust()).await
+    }
+
+    pub(super) fn token(&self, change: impl FnOnce(&mut Value)) -> Token {
+        token(&self.key, change)
+    }
+
+    pub(super) fn pool(&self) -> Value {
+        self.google.pool("keyless-lab").unwrap_or_default()
+    }
+
+    pub(super) fn provider(&self) -> Value {
+        self.google.provider("keyless-lab", "cluster").unwrap_or_default()
+    }
+
+    /// Methods of the calls that were made, reads left out.
+    pub(super) fn writes(&self) -> Vec<String> {
+        let calls = self.google.faults().requests();
+        let writes = calls.iter().filter(|call| call.method != "GET" && !call.path.contains(":getIamPolicy"));
+        writes.map(|call| format!("{} {}", call.method, call.path)).collect()
+    }
+}
+
+pub(super) fn settings(base: &str, token: &str) -> Settings {
+    Settings {
+        project: "acme-prod".to_owned(),
+        pool: "keyless-lab".to_owned(),
+        provider: "cluster".to_owned(),
+        mode: Mode::Uploaded,
+        grant: Grant::Secrets,
+        impersonate: None,
+        endpoints: Endpoints {
+            iam: base.to_owned(),
+            iam_credentials: base.to_owned(),
+            resource_manager: base.to_owned(),
+            secret_manager: base.to_owned(),
+            service_usage: base.to_owned(),
+            sts: base.to_owned(),
+        },
+        access_token: Some(Secret::new(token.to_owned())),
+    }
+}
+
+pub(super) fn connect(settings: &Settings) -> Gcp {
+    let ms = Duration::from_millis;
+    let pace = Pace { retry: ms(1), poll: ms(1), longest_poll: ms(5), operation: ms(2000) };
+    Gcp::connect(settings, &Http::new(&[]).unwrap()).unwrap().with_pace(pace).with_patience(Patience {
+        first: ms(5),
+        longest: ms(20),
+        after_grant: ms(2000),
+        otherwise: Duration::ZERO,
+    })
+}
+
+pub(super) fn keys(keys: &[&SigningKey]) -> KeySet {
+    let jwks = json!({"keys": keys.iter().map(|key| key.jwk()).collect::<Vec<_>>()}).to_string();
+    KeySet::parse(jwks.as_bytes(), "the test's keys", KidRule::Computed).unwrap().0
+}
+
+pub(super) fn trust(signing: &[&SigningKey]) -> Trust {
+    Trust {
+        issuer: ISSUER.parse().unwrap(),
+        keys: keys(signing),
+        workload: ServiceAccount { namespace: "external-secrets".to_owned(), name: "eso-reader".to_owned() },
+        secrets: vec!["db".to_owned()],
+    }
+}
+
+pub(super) async fn do_all(gcp: &Gcp, want: &Trust) -> Result<Vec<Change>, Error> {
+    let changes = gcp.plan(want).await?;
+    for change in &changes {
+        gcp.apply(change, &mut |_| {}).await?;
+    }
+    Ok(changes)
+}
+
+/// A token as an API server mints it for a secret store.
+pub(super) fn token(key: &SigningKey, change: impl FnOnce(&mut Value)) -> Token {
+    let now = now();
+    let mut claims = json!({
+        "iss": ISSUER, "sub": SUBJECT, "iat": now, "nbf": now, "exp": now + 900,
+        "aud": ["https://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/keyless-lab/providers/cluster"],
+        "kubernetes.io": {"namespace": "external-secrets", "serviceaccount": {"name": "eso-reader", "uid": "u"}},
+    });
+    change(&mut claims);
+    Token::parse(&key.jws(&claims)).unwrap()
+}
+
+pub(super) fn verbs(changes: &[Change]) -> Vec<Verb> {
+    changes.iter().map(|change| change.verb).collect()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the far side compares tokens with the real clock")]
+fn now() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH);
+    since.unwrap().as_secs()
+}
+
+#[tokio::test]
+async fn names_that_a_store_needs() {
+    let far = Far::new();
+    let gcp = far.gcp();
+    let audience = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/keyless-lab/providers/cluster";
+    assert_eq!(gcp.audience().await.unwrap(), format!("https:{audience}"));
+    let access = gcp.access().await.unwrap();
+    let Access::Google { project_id, project_number, audience: found, token_audience, impersonate } = access
+    else {
+        panic!("{access:?}")
+    };
+    assert_eq!((project_id.as_str(), project_number.as_str()), ("acme-prod", "123456789012"));
+    assert_eq!((found, token_audience), (audience.to_owned(), format!("https:{audience}")));
+    assert_eq!(impersonate, None);
+    let asked = far.google.faults().requests().len();
+    gcp.audience().await.unwrap();
+    assert_eq!(far.google.faults().requests().len(), asked, "it is asked for once");
+}
+
+#[tokio::test]
+async fn the_number_of_the_project_will_do_as_well() {
+    let mut far = Far::new();
+    far.settings.project = "123456789012".to_owned();
+    far.set_up().await.unwrap();
+    let findings = far.gcp().walk(&far.token(|_| {}), "db").await;
+    assert!(findings.iter().all(|finding| !finding.is_failed()), "{findings:?}");
+    let Access::Google { project_id, .. } = far.gcp().access().await.unwrap() else { panic!() };
+    assert_eq!(project_id, "acme-prod", "a store says the ID");
+}
+
+#[tokio::test]
+async fn a_project_that_resource_manager_does_not_show() {
+    let far = Far::new();
+    far.google.deny("resourcemanager.projects.get");
+    let changes = far.set_up().await.unwrap();
+    assert_eq!(changes[0].verb, Verb::Leave);
+    assert!(changes[0].why.contains("123456789012"), "{}", changes[0].why);
+    assert_eq!(far.google.policy("secrets/db")[0]["members"][0], PRINCIPAL);
+}
+
+#[tokio::test]
+async fn an_unknown_project() {
+    let mut far = Far::new();
+    for project in ["acme-prud", "210987654321"] {
+        far.settings.project = project.to_owned();
+        let error = far.gcp().plan(&far.trust()).await.unwrap_err();
+        assert_eq!(error.code, "google-project-unknown", "{error}");
+        assert!(error.message.contains(project), "{error}");
+        assert!(error.hints.iter().any(|hint| hint.contains("gcloud projects list")), "{error}");
+        assert!(error.hints.iter().any(|hint| hint.contains("roles/browser")), "{error}");
+    }
+    assert_eq!(far.writes(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn credentials_that_are_none() {
+    let mut far = Far::new();
+    far.settings.access_token = Some(Secret::new("ya29.expired".to_owned()));
+    let error = far.gcp().plan(&far.trust()).await.unwrap_err();
+    assert_eq!(error.code, "google-credentials", "{error}");
+    assert!(error.hints.last().unwrap().contains("gcloud auth print-access-token"), "{error}");
+    assert!(!format!("{error} {error:?}").contains("ya29.expired"), "{error}");
+}
+
+#[test]
+fn settings_that_cannot_be_meant() {
+    let good = settings("http://127.0.0.1:1", "t");
+    let refused = |change: fn(&mut Settings)| {
+        let mut bad = good.clone();
+        change(&mut bad);
+        Gcp::connect(&bad, &Http::new(&[]).unwrap()).map(drop).unwrap_err().code
+    };
+    assert_eq!(refused(|it| it.project = "Acme Prod".into()), "google-project");
+    assert_eq!(refused(|it| it.pool = "x".into()), "google-name");
+    assert_eq!(refused(|it| it.provider = "gcp-x".into()), "google-name");
+    assert_eq!(refused(|it| it.impersonate = Some("me@example.com".into())), "google-service-account");
+    assert_eq!(refused(|it| it.endpoints.sts = "https://sts.googleapis.com/".into()), "google-endpoint");
+    assert_eq!(refused(|it| it.endpoints.iam = "iam.googleapis.com".into()), "google-endpoint");
+    assert_eq!(refused(|it| it.endpoints.iam = "https://u:p@iam.googleapis.com".into()), "google-endpoint");
+}
+
+#[tokio::test]
+async fn a_key_is_disabled_enabled_and_deleted_twice() {
+    let far = Far::new();
+    let email = far.google.service_account("eso-reader");
+    let file = far.google.create_key(&email);
+    let key = ServiceAccountKey::new(&email, file["private_key_id"].as_str().unwrap()).unwrap();
+    assert_eq!((key.email(), key.id().len()), (email.as_str(), 40));
+    let gcp = far.gcp();
+    assert_eq!(gcp.key_state(&key).await.unwrap(), KeyState::Enabled);
+    for _ in 0..2 {
+        gcp.disable_key(&key).await.unwrap();
+        assert_eq!(gcp.key_state(&key).await.unwrap(), KeyState::Disabled);
+    }
+    for _ in 0..2 {
+        gcp.enable_key(&key).await.unwrap();
+        assert_eq!(gcp.key_state(&key).await.unwrap(), KeyState::Enabled);
+    }
+    for _ in 0..2 {
+        gcp.delete_key(&key).await.unwrap();
+        assert_eq!(gcp.key_state(&key).await.unwrap(), KeyState::Absent);
+    }
+    assert_eq!(far.google.keys(&email), Vec::new());
+}
+
+#[tokio::test]
+async fn keys_that_may_not_be_touched() {
+    let far = Far::new();
+    let email = far.google.service_account("eso-reader");
+    let file = far.google.create_key(&email);
+    let key = ServiceAccountKey::new(&email, file["private_key_id"].as_str().unwrap()).unwrap();
+    let gcp = far.gcp();
+    for verb in ["get", "disable", "enable", "delete"] {
+        let permission = format!("iam.serviceAccountKeys.{verb}");
+        far.google.deny(&permission);
+        let error = match verb {
+            "get" => gcp.key_state(&key).await.map(drop),
+            "disable" => gcp.disable_key(&key).await,
+            "enable" => gcp.enable_key(&key).await,
+            _ => gcp.delete_key(&key).await,
+        }
+        .unwrap_err();
+        assert_eq!(error.code, "google-forbidden", "{error}");
+        let needed = format!("{permission} (roles/iam.serviceAccountKeyAdmin)");
+        assert!(error.hints[0].contains(&needed) && key.needs(verb).starts_with(&needed), "{error}");
+        far.google.allow(&permission);
+    }
+    for id in ["", "../../x", "0123", &"g".repeat(40)] {
+        assert_eq!(ServiceAccountKey::new(&email, id).unwrap_err().code, "google-key-id", "{id}");
+    }
+    assert_eq!(ServiceAccountKey::new("a@b", &"a".repeat(40)).unwrap_err().code, "google-service-account");
+}
