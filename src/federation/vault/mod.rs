@@ -90,7 +90,8 @@ impl Vault {
         let mut settings = settings.clone();
         wanted::check_address(&settings.address)?;
         settings.address = settings.address.trim_end_matches('/').to_owned();
-        settings.mount = wanted::path("vault.mount", settings.mount.trim_start_matches("auth/"))?;
+        let mount = settings.mount.trim_matches('/');
+        settings.mount = wanted::path("vault.mount", mount.strip_prefix("auth/").unwrap_or(mount))?;
         settings.kv = wanted::path("vault.kv", &settings.kv)?;
         // The server itself lowers the names of roles and policies.
         settings.role = wanted::name("vault.role", &settings.role)?.to_ascii_lowercase();
