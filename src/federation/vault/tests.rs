@@ -1,4 +1,4 @@
-//! What a server may answer beside what is asked of it. The whole way is in `way`, against the stand-in.
+//! What a server may answer beside what is asked of it.
 
 use std::{
     collections::BTreeMap,
@@ -18,10 +18,14 @@ use crate::{
     oidc::{KeySet, keys_from_pem},
 };
 
+/// Status and body.
+type Answer = (u16, String);
+type Spoil = fn(&mut Settings);
+
 /// Answers in the order in which they are given for a path; the last is repeated. Else 404.
 #[derive(Clone, Default)]
 struct Script {
-    answers: Arc<Mutex<BTreeMap<String, Vec<(u16, String)>>>>,
+    answers: Arc<Mutex<BTreeMap<String, Vec<Answer>>>>,
     /// Request heads, as they came.
     asked: Arc<Mutex<Vec<String>>>,
 }
@@ -36,7 +40,7 @@ impl Script {
         self.asked.lock().unwrap().clone()
     }
 
-    fn answer(&self, head: &str) -> (u16, String) {
+    fn answer(&self, head: &str) -> Answer {
         self.asked.lock().unwrap().push(head.to_owned());
         let request = head.split(" HTTP").next().unwrap_or_default().replacen("/v1/", "", 1);
         let mut answers = self.answers.lock().unwrap();
@@ -84,7 +88,7 @@ impl Script {
     }
 }
 
-fn connect(address: &str, change: fn(&mut Settings)) -> Result<Vault> {
+fn connect(address: &str, change: Spoil) -> Result<Vault> {
     let mut settings = Settings {
         address: address.to_owned(),
         mount: "keyless".into(),
@@ -272,7 +276,7 @@ async fn a_login_is_made_without_the_administrators_token() {
 
 #[tokio::test]
 async fn without_a_token_nothing_is_asked_but_the_walk() {
-    let tokens: [fn(&mut Settings); 2] =
+    let tokens: [Spoil; 2] =
         [|it| it.token = None, |it| it.token = Some(Secret::new("hunter2\nline".into()))];
     for change in tokens {
         let vault = connect("http://127.0.0.1:9", change).unwrap();
@@ -284,7 +288,7 @@ async fn without_a_token_nothing_is_asked_but_the_walk() {
 
 #[tokio::test]
 async fn settings_that_cannot_be_meant() {
-    let cases: [(&str, fn(&mut Settings)); 6] = [
+    let cases: [(&str, Spoil); 6] = [
         ("vault-address", |it| it.address = "vault.lab.test".into()),
         ("vault-setting", |it| it.mount = "a b".into()),
         ("vault-setting", |it| it.role = "a/b".into()),
