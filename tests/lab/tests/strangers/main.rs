@@ -4,6 +4,7 @@ mod cluster;
 mod faults;
 mod gcs;
 mod network;
+mod objects;
 mod s3;
 
 use std::fmt;
