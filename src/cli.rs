@@ -6,8 +6,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+<<<<<<< HEAD
 pub(crate) use self::setup::{SetupArgs, TeardownArgs};
 use crate::{bucket::Addressing, cluster::ServiceAccount};
+=======
+use crate::{bucket::Addressing, cluster::ServiceAccount, commands::render::RenderArgs};
+>>>>>>> fed-vault
 
 /// Let a self-managed Kubernetes cluster log in to clouds with its own short-lived tokens
 ///
@@ -37,6 +41,7 @@ pub(crate) enum Command {
     Audit(AuditArgs),
     Teardown(TeardownArgs),
     Config(ConfigArgs),
+    Render(RenderArgs),
 }
 
 impl Command {

@@ -9,8 +9,12 @@ mod place;
 mod provider;
 pub(crate) mod publish;
 mod read_back;
+<<<<<<< HEAD
 mod settle;
 pub(crate) mod setup;
+=======
+pub(crate) mod render;
+>>>>>>> fed-vault
 mod stored;
 pub(crate) mod teardown;
 pub(crate) mod verify;

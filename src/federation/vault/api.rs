@@ -65,6 +65,11 @@ impl Api {
         }
     }
 
+    /// A question that takes a body, with the administrator's token.
+    pub(super) async fn ask(&self, method: Method, path: &str, body: &Value) -> Result<Said> {
+        self.call(method, path, Some(body), Some(self.token()?)).await
+    }
+
     /// Writes or deletes with the administrator's token. What is gone already is deleted.
     pub(super) async fn write(&self, method: Method, path: &str, body: &Value) -> Result<()> {
         let deletes = method == Method::DELETE;

@@ -90,7 +90,8 @@ impl Vault {
         let mut settings = settings.clone();
         wanted::check_address(&settings.address)?;
         settings.address = settings.address.trim_end_matches('/').to_owned();
-        settings.mount = wanted::path("vault.mount", settings.mount.trim_start_matches("auth/"))?;
+        let mount = settings.mount.trim_matches('/');
+        settings.mount = wanted::path("vault.mount", mount.strip_prefix("auth/").unwrap_or(mount))?;
         settings.kv = wanted::path("vault.kv", &settings.kv)?;
         // The server itself lowers the names of roles and policies.
         settings.role = wanted::name("vault.role", &settings.role)?.to_ascii_lowercase();
@@ -103,22 +104,14 @@ impl Vault {
     }
 
     async fn step(&self, step: &Step) -> Result<()> {
-        let Settings { mount, role, .. } = &self.settings;
-        let policy = wanted::policy_name(&self.settings);
-        let (method, path, body) = match step {
-            Step::Mount { description } => (
-                Method::POST,
-                format!("sys/auth/{mount}"),
-                json!({ "type": "jwt", "description": description }),
-            ),
-            Step::Configure(config) => (Method::POST, format!("auth/{mount}/config"), config.clone()),
-            Step::WritePolicy(text) => {
-                (Method::PUT, format!("sys/policies/acl/{policy}"), json!({ "policy": text }))
+        let path = wanted::path_of(&self.settings, step);
+        let (method, body) = match step {
+            Step::Mount { description } => {
+                (Method::POST, json!({ "type": "jwt", "description": description }))
             }
-            Step::WriteRole(wanted) => (Method::POST, format!("auth/{mount}/role/{role}"), wanted.clone()),
-            Step::RemoveRole => (Method::DELETE, format!("auth/{mount}/role/{role}"), Value::Null),
-            Step::RemovePolicy => (Method::DELETE, format!("sys/policies/acl/{policy}"), Value::Null),
-            Step::Unmount => (Method::DELETE, format!("sys/auth/{mount}"), Value::Null),
+            Step::Configure(wanted) | Step::WriteRole(wanted) => (Method::POST, wanted.clone()),
+            Step::WritePolicy(text) => (Method::PUT, json!({ "policy": text })),
+            Step::RemoveRole | Step::RemovePolicy | Step::Unmount => (Method::DELETE, Value::Null),
         };
         match self.api.write(method, &path, &body).await {
             // An earlier try that was cut off may have made it.

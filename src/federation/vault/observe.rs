@@ -1,6 +1,9 @@
 //! What is believed now.
 
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+use http::Method;
+use serde_json::{Map, Value, json};
 
 use super::{Vault, wanted};
 use crate::error::Result;
@@ -15,6 +18,8 @@ pub(super) struct Observed {
     pub(super) role: Option<Map<String, Value>>,
     pub(super) policy: Option<String>,
     pub(super) kv: Engine,
+    /// What the token may do, by path; empty when the server does not tell.
+    pub(super) capabilities: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,14 +55,15 @@ impl Vault {
         );
         let policy = format!("sys/policies/acl/{}", wanted::policy_name(settings));
         let kv = format!("sys/internal/ui/mounts/{}", settings.kv);
-        let (mount, config, role, policy, kv) = futures::join!(
+        let (mount, config, role, policy, kv, capabilities) = futures::join!(
             self.mount(),
             self.api.read(&config),
             self.api.read(&role),
             self.api.read(&policy),
-            self.api.read(&kv)
+            self.api.read(&kv),
+            self.capabilities()
         );
-        let mut observed = Observed { mount: mount?, ..Observed::default() };
+        let mut observed = Observed { mount: mount?, capabilities, ..Observed::default() };
         if observed.is_jwt() {
             observed.config = config?.and_then(|said| said.data().cloned());
             observed.role = role?.and_then(|said| said.data().cloned());
@@ -83,6 +89,19 @@ impl Vault {
             entry.and_then(|entry| entry.get(name)).and_then(Value::as_str).unwrap_or_default().to_owned()
         };
         Ok(entry.map(|_| Mount { kind: text("type"), description: text("description") }))
+    }
+
+    /// What the token may do where we write. Every token may ask this; a server that does not tell is no obstacle.
+    async fn capabilities(&self) -> BTreeMap<String, Vec<String>> {
+        let paths: Vec<_> = wanted::rights(&self.settings).into_iter().map(|(path, _)| path).collect();
+        let asked = self.api.ask(Method::POST, "sys/capabilities-self", &json!({ "paths": paths })).await;
+        let Ok(said) = asked else { return BTreeMap::new() };
+        let of = |path: &String| {
+            let list = said.data().and_then(|data| data.get(path)).and_then(Value::as_array)?;
+            let list = list.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+            Some((path.clone(), list))
+        };
+        paths.iter().filter_map(of).collect()
     }
 
     /// The names of all roles of the auth method.

@@ -26,12 +26,13 @@ pub(super) fn plan(settings: &Settings, want: &Trust, observed: &Observed) -> Re
         ));
     }
     let (mount, ours) = plan_mount(settings, want, observed.mount.as_ref())?;
-    Ok(vec![
+    let changes = vec![
         mount,
         plan_config(settings, want, observed.config.as_ref(), ours)?,
         plan_policy(settings, want, observed.policy.as_deref())?,
         plan_role(settings, want, observed.role.as_ref())?,
-    ])
+    ];
+    Ok(with_needs(settings, observed, changes))
 }
 
 /// The way back: role, policy, and the auth method if we made it and nobody else uses it.
@@ -54,7 +55,6 @@ pub(super) fn withdraw(
             &object,
             "no token of the workload is let in any more",
             Vec::new(),
-            format!("delete on auth/{}/role/{}", settings.mount, settings.role),
             Step::RemoveRole,
         )),
     }
@@ -70,7 +70,6 @@ pub(super) fn withdraw(
             &object,
             "nothing gives it any more",
             Vec::new(),
-            format!("delete on sys/policies/acl/{}", wanted::policy_name(settings)),
             Step::RemovePolicy,
         )),
     }
@@ -94,11 +93,10 @@ pub(super) fn withdraw(
             &object,
             "its configuration goes with it, and every login made through it ends",
             Vec::new(),
-            format!("delete and sudo on sys/auth/{}", settings.mount),
             Step::Unmount,
         ),
     });
-    changes
+    with_needs(settings, observed, changes)
 }
 
 /// The change, and whether the auth method is ours (or will be).
@@ -106,9 +104,8 @@ fn plan_mount(settings: &Settings, want: &Trust, mount: Option<&Mount>) -> Resul
     let object = mount_object(settings);
     let Some(mount) = mount else {
         let step = Step::Mount { description: wanted::mount_mark(&want.issuer) };
-        let needs = format!("create, update and sudo on sys/auth/{}", settings.mount);
         return Ok((
-            change(Verb::Create, &object, "one auth method for each issuer", Vec::new(), needs, step),
+            change(Verb::Create, &object, "one auth method for each issuer", Vec::new(), step),
             true,
         ));
     };
@@ -144,14 +141,13 @@ fn plan_config(
 ) -> Result<Change> {
     let object = format!("configuration of auth/{}", settings.mount);
     let wanted = wanted::config(settings, want)?;
-    let needs = format!("create and update on auth/{}/config", settings.mount);
     let empty = Map::new();
     let have = have.unwrap_or(&empty);
     let differences = differences(have, &wanted, &wanted::CONFIG_FIELDS);
     if wanted::CONFIG_FIELDS.iter().all(|field| have.get(*field).is_none_or(wanted::is_empty)) {
         let why = format!("it believes tokens of {} only", want.issuer);
         let step = Step::Configure(wanted::keep(wanted, have));
-        return Ok(change(Verb::Create, &object, why, differences, needs, step));
+        return Ok(change(Verb::Create, &object, why, differences, step));
     }
     if differences.is_empty() {
         return Ok(leave(&object, "it is right already"));
@@ -159,7 +155,7 @@ fn plan_config(
     if ours {
         let why = "it is ours and differs from what is wanted";
         let step = Step::Configure(wanted::keep(wanted, have));
-        return Ok(change(Verb::Update, &object, why, differences, needs, step));
+        return Ok(change(Verb::Update, &object, why, differences, step));
     }
     let mut error = Error::failed(
         "vault-config-foreign",
@@ -176,7 +172,6 @@ fn plan_config(
 fn plan_policy(settings: &Settings, want: &Trust, have: Option<&str>) -> Result<Change> {
     let object = policy_object(settings);
     let wanted = wanted::policy(settings, &want.secrets)?;
-    let needs = format!("create and update on sys/policies/acl/{}", wanted::policy_name(settings));
     let step = Step::WritePolicy(wanted.clone());
     let Some(have) = have else {
         let why = match want.secrets.len() {
@@ -185,7 +180,7 @@ fn plan_policy(settings: &Settings, want: &Trust, have: Option<&str>) -> Result<
             many => format!("reading these {many} secrets, and nothing else"),
         };
         let wanted = Difference { field: "policy".into(), have: "nothing".into(), want: one_line(&wanted) };
-        return Ok(change(Verb::Create, &object, why, vec![wanted], needs, step));
+        return Ok(change(Verb::Create, &object, why, vec![wanted], step));
     };
     if !is_our_policy(settings, have) {
         return Err(Error::failed("vault-policy-foreign", format!("{object} is somebody else's"))
@@ -196,18 +191,17 @@ fn plan_policy(settings: &Settings, want: &Trust, have: Option<&str>) -> Result<
         return Ok(leave(&object, "it is right already"));
     }
     let difference = Difference { field: "policy".into(), have: one_line(have), want: one_line(&wanted) };
-    Ok(change(Verb::Update, &object, "other rights than wanted", vec![difference], needs, step))
+    Ok(change(Verb::Update, &object, "other rights than wanted", vec![difference], step))
 }
 
 fn plan_role(settings: &Settings, want: &Trust, have: Option<&Map<String, Value>>) -> Result<Change> {
     let object = role_object(settings);
     let wanted = wanted::role(settings, want);
-    let needs = format!("create and update on auth/{}/role/{}", settings.mount, settings.role);
     let step = Step::WriteRole(wanted.clone());
     let Some(have) = have else {
         let differences = differences(&Map::new(), &wanted, &wanted::ROLE_FIELDS);
         let why = format!("tokens of {} are let in, for {} minutes", want.workload, wanted::TTL / 60);
-        return Ok(change(Verb::Create, &object, why, differences, needs, step));
+        return Ok(change(Verb::Create, &object, why, differences, step));
     };
     if !is_our_role(settings, have) {
         return Err(Error::failed("vault-role-foreign", format!("{object} is somebody else's"))
@@ -222,7 +216,7 @@ fn plan_role(settings: &Settings, want: &Trust, have: Option<&Map<String, Value>
     if differences.is_empty() {
         return Ok(leave(&object, "it is right already"));
     }
-    Ok(change(Verb::Update, &object, "it is ours and differs from what is wanted", differences, needs, step))
+    Ok(change(Verb::Update, &object, "it is ours and differs from what is wanted", differences, step))
 }
 
 /// The fields that differ. What the wanted object does not name must be empty.
@@ -310,16 +304,37 @@ fn leave(object: &str, why: impl Into<String>) -> Change {
     }
 }
 
+/// What it needs is filled in by [`with_needs`].
 fn change(
     verb: Verb,
     object: &str,
     why: impl Into<String>,
     differences: Vec<Difference>,
-    needs: String,
     step: Step,
 ) -> Change {
     let step = federation::Step::Vault(step);
-    Change { verb, object: object.to_owned(), why: why.into(), differences, needs, step }
+    Change { verb, object: object.to_owned(), why: why.into(), differences, needs: String::new(), step }
+}
+
+/// The capabilities that each change takes, and whether the token lacks them: said before anything is done.
+fn with_needs(settings: &Settings, observed: &Observed, mut changes: Vec<Change>) -> Vec<Change> {
+    for change in &mut changes {
+        let federation::Step::Vault(step) = &change.step else { continue };
+        let (path, takes) = (wanted::path_of(settings, step), wanted::capabilities_of(step));
+        change.needs = format!("{} on {path}", takes.join(", "));
+        let Some(has) = observed.capabilities.get(&path) else { continue };
+        // Which of `create` and `update` is asked for, the server decides by what is there.
+        let has = |one: &str| {
+            let writes = ["create", "update"];
+            let same = |has: &str| has == one || (writes.contains(&one) && writes.contains(&has));
+            has.iter().any(|has| has == "root" || same(has))
+        };
+        let lacks: Vec<_> = takes.iter().filter(|one| !has(one)).copied().collect();
+        if !lacks.is_empty() {
+            change.needs.push_str(&format!("; this token lacks {}", lacks.join(", ")));
+        }
+    }
+    changes
 }
 
 #[cfg(test)]

@@ -51,7 +51,14 @@ fn done(settings: &Settings, want: &Trust) -> Observed {
     let mut role = object(json!({ "bound_claims": null, "token_bound_cidrs": [], "token_type": "default" }));
     role.extend(object(wanted::role(settings, want)));
     let policy = Some(wanted::policy(settings, &want.secrets).unwrap());
-    Observed { mount: Some(mount), config: Some(config), role: Some(role), policy, kv: Engine::KvV2 }
+    Observed {
+        mount: Some(mount),
+        config: Some(config),
+        role: Some(role),
+        policy,
+        kv: Engine::KvV2,
+        capabilities: Default::default(),
+    }
 }
 
 fn object(value: Value) -> Map<String, Value> {
@@ -108,6 +115,32 @@ fn everything_is_new() {
     assert_eq!(role["bound_subject"], "system:serviceaccount:external-secrets:eso-reader");
     assert_eq!(role["token_policies"], json!(["keyless-eso"]));
     assert_eq!((&role["token_ttl"], &role["token_max_ttl"]), (&json!(900), &json!(900)));
+}
+
+#[test]
+fn what_the_token_may_not_do_is_said_before_anything_is_done() {
+    let capabilities = [
+        ("sys/auth/keyless", vec!["create", "update"]),
+        ("auth/keyless/config", vec!["update"]),
+        ("sys/policies/acl/keyless-eso", vec!["deny"]),
+        ("auth/keyless/role/eso", vec!["root"]),
+    ];
+    let capabilities = capabilities
+        .into_iter()
+        .map(|(path, list)| (path.to_owned(), list.into_iter().map(str::to_owned).collect()))
+        .collect();
+    let observed = Observed { capabilities, ..Observed::default() };
+    let needs: Vec<_> =
+        plan(&settings(), &trust(), &observed).unwrap().into_iter().map(|change| change.needs).collect();
+    assert_eq!(
+        needs,
+        [
+            "create, update, sudo on sys/auth/keyless; this token lacks sudo",
+            "create, update on auth/keyless/config",
+            "create, update on sys/policies/acl/keyless-eso; this token lacks create, update",
+            "create, update on auth/keyless/role/eso",
+        ]
+    );
 }
 
 #[test]

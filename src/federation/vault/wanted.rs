@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::{AUDIENCE, Mode, Settings};
+use super::{AUDIENCE, Mode, Settings, Step};
 use crate::{
     error::{Error, Result},
     federation::Trust,
@@ -143,6 +143,27 @@ pub(super) fn rights(settings: &Settings) -> Vec<(String, &'static [&'static str
         (format!("auth/{mount}/role/{role}"), &["create", "read", "update", "delete"]),
         (format!("sys/policies/acl/{}", policy_name(settings)), &["create", "read", "update", "delete"]),
     ]
+}
+
+/// Where a step is done.
+pub(super) fn path_of(settings: &Settings, step: &Step) -> String {
+    let Settings { mount, role, .. } = settings;
+    match step {
+        Step::Mount { .. } | Step::Unmount => format!("sys/auth/{mount}"),
+        Step::Configure(_) => format!("auth/{mount}/config"),
+        Step::WritePolicy(_) | Step::RemovePolicy => format!("sys/policies/acl/{}", policy_name(settings)),
+        Step::WriteRole(_) | Step::RemoveRole => format!("auth/{mount}/role/{role}"),
+    }
+}
+
+/// The capabilities that a step takes. Whether a write creates or updates is for the server to say.
+pub(super) fn capabilities_of(step: &Step) -> &'static [&'static str] {
+    match step {
+        Step::Mount { .. } => &["create", "update", "sudo"],
+        Step::Unmount => &["delete", "sudo"],
+        Step::Configure(_) | Step::WritePolicy(_) | Step::WriteRole(_) => &["create", "update"],
+        Step::RemoveRole | Step::RemovePolicy => &["delete"],
+    }
 }
 
 /// One segment of a path.
