@@ -29,7 +29,9 @@ mod web;
 mod wire;
 
 pub use ca::{Ca, Certificate};
-pub use cluster::{Anonymous, ApiServer, Cluster, ClusterSettings, KeyFile, Right, ServerSettings};
+pub use cluster::{
+    Anonymous, ApiServer, Cluster, ClusterSettings, EsoStandIn, KeyFile, Right, ServerSettings,
+};
 pub use gcs::{Gcs, GcsObject, GcsSettings};
 pub use internet::Internet;
 pub use keys::{Curve, SigningKey, jws_part};
