@@ -43,14 +43,16 @@ pub(crate) enum Command {
 /// A zero is only said when everything was seen. Whatever may not be read, and every login of a kind that is not
 /// known, makes the verdict INCOMPLETE and names the right that is missing.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 zero, and everything was seen · 1 something was found (the verdict says INCOMPLETE \
+#[command(
+    after_help = "Exit codes: 0 zero, and everything was seen · 1 something was found (the verdict says INCOMPLETE \
     as well, if it is) · 3 nothing was found, but not everything was seen\n\n\
     Needs: get and list on external-secrets.io and generators.external-secrets.io, deployments, serviceaccounts, \
     clusterroles and clusterrolebindings, customresourcedefinitions; get on the Secrets that stores name\n\n\
     Examples:\n  \
     keyless audit\n  \
     keyless audit --context prod -o json | jq .count\n  \
-    keyless audit >audit.txt || exit 1   # a gate")]
+    keyless audit >audit.txt || exit 1   # a gate"
+)]
 pub(crate) struct AuditArgs {}
 
 /// Bring the public documents up to date with the cluster's keys

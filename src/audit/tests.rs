@@ -55,10 +55,12 @@ fn fixtures() {
                 assert!(!shown.contains(&secret[..16]), "leaks: {at}");
             }
             let hits = (rule.check)(&estate);
-            assert_eq!(!hits.is_empty(), name.starts_with("bad") , "{at}");
+            assert_eq!(!hits.is_empty(), name.starts_with("bad"), "{at}");
             let count = verdict.roots.len();
             match wanted.as_str() {
-                "unknown" => assert!(count == 0 && !verdict.unknown.is_empty() && !verdict.is_complete(), "{at}"),
+                "unknown" => {
+                    assert!(count == 0 && !verdict.unknown.is_empty() && !verdict.is_complete(), "{at}")
+                }
                 "finding" => assert!(count == 0 && !verdict.findings.is_empty() && verdict.found(), "{at}"),
                 "note" => assert!(count == 0 && !verdict.notes.is_empty() && !verdict.found(), "{at}"),
                 number => assert_eq!(count.to_string(), number, "{at}"),
@@ -71,7 +73,11 @@ fn fixtures() {
 }
 
 fn unseen(what: &str) -> Unseen {
-    Unseen { what: what.into(), right: format!("list {what} in all namespaces"), why: "this right is missing".into() }
+    Unseen {
+        what: what.into(),
+        right: format!("list {what} in all namespaces"),
+        why: "this right is missing".into(),
+    }
 }
 
 #[test]
@@ -119,7 +125,8 @@ fn the_same_cluster_gives_the_same_report() {
 fn a_login_that_names_every_secret_is_never_keyless() {
     let text = include_str!("../../fixtures/eso/providers.txt");
     for provider in text.lines().filter(|line| !line.starts_with('#')) {
-        let settings = serde_json::json!({ "auth": { "apiToken": { "secretRef": { "name": "a", "key": "b" } } } });
+        let settings =
+            serde_json::json!({ "auth": { "apiToken": { "secretRef": { "name": "a", "key": "b" } } } });
         assert!(
             !matches!(login::login(provider, &settings), login::Login::Tokens { .. } | login::Login::Open),
             "{provider}"

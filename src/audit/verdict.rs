@@ -119,7 +119,9 @@ impl Verdict {
             let remedies: BTreeSet<_> = root.hits.iter().map(|hit| hit.remedy.as_str()).collect();
             lines.extend(remedies.into_iter().map(|remedy| format!("   remove it: {remedy}")));
         }
-        for (title, hits) in [("to mend", &self.findings), ("not judged", &self.unknown), ("note", &self.notes)] {
+        for (title, hits) in
+            [("to mend", &self.findings), ("not judged", &self.unknown), ("note", &self.notes)]
+        {
             for hit in hits {
                 lines.push(format!("\n{title}: {}: {}  [{}]", hit.place, hit.why, hit.rule));
                 lines.push(format!("   remedy: {}", hit.remedy));

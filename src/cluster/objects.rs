@@ -240,8 +240,11 @@ impl Cluster {
                     Err(error) => return Err(error),
                 };
                 let Some(Value::Array(items)) = answer.get_mut("items").map(Value::take) else {
-                    return Err(Error::failed("cluster-answer", format!("GET {path}: the answer is no list"))
-                        .hint("something in between changes the API server's answers"));
+                    return Err(Error::failed(
+                        "cluster-answer",
+                        format!("GET {path}: the answer is no list"),
+                    )
+                    .hint("something in between changes the API server's answers"));
                 };
                 // The items of a list do not say what they are.
                 objects.extend(items.into_iter().map(|mut item| {
@@ -402,14 +405,18 @@ fn said_by_writer(error: Error, object: &str) -> Error {
             let manager = manager.unwrap_or_default();
             let hint = match super::snapshot::GITOPS.iter().find(|(name, _)| *name == manager) {
                 Some((_, by)) => format!("{by} would put it back: change it where {by} reads it"),
-                None => format!("somebody wrote these fields as `{manager}`: settle with them whose they are"),
+                None => {
+                    format!("somebody wrote these fields as `{manager}`: settle with them whose they are")
+                }
             };
             let message = format!("{object}: some of its fields belong to the field manager `{manager}`");
             Error { code: "apply-conflict", message, hints: vec![hint], ..error }
         }
-        "cluster-conflict" => {
-            Error { code: "apply-raced", message: format!("{object} was changed by somebody else meanwhile"), ..error }
-        }
+        "cluster-conflict" => Error {
+            code: "apply-raced",
+            message: format!("{object} was changed by somebody else meanwhile"),
+            ..error
+        },
         "cluster-invalid" => Error { code: "apply-invalid", ..error }.at(object),
         _ => error,
     }

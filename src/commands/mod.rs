@@ -5,6 +5,7 @@ mod live;
 mod place;
 pub(crate) mod publish;
 mod read_back;
+pub(crate) mod store;
 mod stored;
 pub(crate) mod verify;
 

@@ -86,7 +86,11 @@ fn google(
 ) -> Result<Impersonation> {
     for field in ["serviceAccountRef.audiences", "audience"] {
         if !have.schema.knows(&format!("{FEDERATION}.{field}")) {
-            return Err(too_old(have, GOOGLE_SINCE, &format!("the installed schema has no {FEDERATION}.{field}")));
+            return Err(too_old(
+                have,
+                GOOGLE_SINCE,
+                &format!("the installed schema has no {FEDERATION}.{field}"),
+            ));
         }
     }
     let version = have.controller.and_then(|controller| controller.version);
@@ -108,7 +112,10 @@ fn google(
     }
     let annotated = have.account.and_then(|account| account.annotation(IMPERSONATION_ANNOTATION));
     if let Some(email) = annotated {
-        let what = format!("the ServiceAccount {} carries the annotation {IMPERSONATION_ANNOTATION}: {email}", want.workload);
+        let what = format!(
+            "the ServiceAccount {} carries the annotation {IMPERSONATION_ANNOTATION}: {email}",
+            want.workload
+        );
         if version.is_none_or(|version| version >= ANNOTATION_SINCE) {
             return Err(Error::failed("eso-impersonation-annotation", what)
                 .caused_by(format!("since {ANNOTATION_SINCE} ESO acts as that Google service account, and a grant to the ServiceAccount itself is not used"))

@@ -83,7 +83,9 @@ pub(crate) enum Doing {
     /// Of an object that is ours.
     Delete(Object),
     /// Not at all: `by` would put it back. The manifest belongs where `by` reads it.
-    WriteFile { by: String },
+    WriteFile {
+        by: String,
+    },
 }
 
 impl StoreName {
@@ -139,7 +141,8 @@ pub(crate) fn role_name(workload: &ServiceAccount) -> String {
 
 /// What must change, or why it cannot be done with what is installed.
 pub(crate) fn plan(want: &Want<'_>, have: &Have<'_>) -> Result<Plan> {
-    if let Some(namespace) = want.store.namespace().filter(|namespace| *namespace != want.workload.namespace) {
+    if let Some(namespace) = want.store.namespace().filter(|namespace| *namespace != want.workload.namespace)
+    {
         return Err(Error::usage(
             "eso-namespace",
             format!("a SecretStore of `{namespace}` cannot use the ServiceAccount {}", want.workload),
@@ -166,7 +169,14 @@ pub(crate) fn plan(want: &Want<'_>, have: &Have<'_>) -> Result<Plan> {
 }
 
 fn new(resource: &'static Resource, manifest: Value, why: String) -> Planned {
-    Planned { verb: Verb::Create, why, resource, manifest: Object(manifest), differences: Vec::new(), doing: Doing::Apply }
+    Planned {
+        verb: Verb::Create,
+        why,
+        resource,
+        manifest: Object(manifest),
+        differences: Vec::new(),
+        doing: Doing::Apply,
+    }
 }
 
 /// Compares an object that exists; `members` are the parts of it that are ours to settle.
@@ -313,7 +323,8 @@ fn store(
                 metadata["namespace"] = json!(namespace);
             }
             let mut spec = json!({ "provider": provider });
-            if want.store.is_cluster() && !want.namespaces.is_empty() && have.schema.knows("spec.conditions") {
+            if want.store.is_cluster() && !want.namespaces.is_empty() && have.schema.knows("spec.conditions")
+            {
                 spec["conditions"] = json!([{ "namespaces": want.namespaces }]);
             }
             let manifest = json!({
@@ -336,10 +347,15 @@ fn store(
         )
         .hint("its custom resource definitions are older than its controller: upgrade them together"));
     }
-    if let (Doing::Patch(_), Some(Manager::WritesAgain { by })) = (&planned.doing, have.store.and_then(manager)) {
+    if let (Doing::Patch(_), Some(Manager::WritesAgain { by })) =
+        (&planned.doing, have.store.and_then(manager))
+    {
         warnings.push(Warning::new(
             "store-written-again",
-            format!("{} comes from {by}, whose next run would bring the old provider back: change it there too", planned.object()),
+            format!(
+                "{} comes from {by}, whose next run would bring the old provider back: change it there too",
+                planned.object()
+            ),
         ));
     }
     Ok(planned)

@@ -105,7 +105,11 @@ fn any_value(remote: &Value, field: &str, to: &Access, add: &mut impl FnMut(&str
             "leave it out, which means the latest at both",
         );
     } else if version == "latest" && matches!(to, Access::Vault { .. }) {
-        add(&format!("{field}.version"), "a KV v2 engine knows numbers only", "leave it out, which means the latest at both");
+        add(
+            &format!("{field}.version"),
+            "a KV v2 engine knows numbers only",
+            "leave it out, which means the latest at both",
+        );
     }
     if text(remote, "metadataPolicy") == "Fetch" {
         add(
@@ -118,7 +122,10 @@ fn any_value(remote: &Value, field: &str, to: &Access, add: &mut impl FnMut(&str
     match to {
         Access::Google { .. } if !google_can_name(key) => add(
             &format!("{field}.key"),
-            &format!("Google cannot name a secret `{}`: letters, digits, `-` and `_` only, 255 at most", key.escape_debug()),
+            &format!(
+                "Google cannot name a secret `{}`: letters, digits, `-` and `_` only, 255 at most",
+                key.escape_debug()
+            ),
             &format!("name it `{}` at both", google_name(key)),
         ),
         Access::Vault { .. } if !vault_can_name(key) => add(

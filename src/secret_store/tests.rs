@@ -53,7 +53,10 @@ fn controller(version: Option<Version>, minting: Minting) -> Controller {
     Controller {
         namespace: "external-secrets".into(),
         name: "external-secrets".into(),
-        service_account: ServiceAccount { namespace: "external-secrets".into(), name: "external-secrets".into() },
+        service_account: ServiceAccount {
+            namespace: "external-secrets".into(),
+            name: "external-secrets".into(),
+        },
         version,
         image: String::new(),
         flags: Vec::new(),
@@ -108,7 +111,12 @@ impl Case {
 
     fn plan(&self) -> crate::error::Result<Plan> {
         let workload = ServiceAccount { namespace: "external-secrets".into(), name: "eso-reader".into() };
-        let want = Want { access: &self.access, workload: &workload, store: &self.store, namespaces: &self.namespaces };
+        let want = Want {
+            access: &self.access,
+            workload: &workload,
+            store: &self.store,
+            namespaces: &self.namespaces,
+        };
         let have = Have {
             schema: &self.schema,
             controller: self.controller.as_ref(),
@@ -147,7 +155,9 @@ fn a_new_store_for_google_says_both_audiences_and_is_marked_as_ours() {
     let planned = case.store();
     let store = &planned.manifest;
     assert_eq!((planned.verb, &planned.doing), (Verb::Create, &Doing::Apply));
-    assert!(at(store, &format!("{FEDERATION}/audience")).as_str().unwrap().starts_with("//iam.googleapis.com/"));
+    assert!(
+        at(store, &format!("{FEDERATION}/audience")).as_str().unwrap().starts_with("//iam.googleapis.com/")
+    );
     let account = at(store, &format!("{FEDERATION}/serviceAccountRef"));
     assert_eq!((&account["name"], &account["namespace"]), (&json!("eso-reader"), &json!("external-secrets")));
     assert_eq!(account["audiences"].as_array().unwrap().len(), 1);
@@ -155,7 +165,11 @@ fn a_new_store_for_google_says_both_audiences_and_is_marked_as_ours() {
     assert_eq!(at(store, "/spec/conditions/0/namespaces/0"), "shop");
     assert!(store.is_ours());
     assert!(case.planned("ServiceAccount").manifest.is_ours());
-    assert!(planned.needs().contains("clustersecretstores.external-secrets.io `main`"), "{}", planned.needs());
+    assert!(
+        planned.needs().contains("clustersecretstores.external-secrets.io `main`"),
+        "{}",
+        planned.needs()
+    );
 }
 
 #[test]
@@ -165,7 +179,9 @@ fn a_store_that_exists_keeps_everything_but_its_login() {
     let planned = case.store();
     let Doing::Patch(patch) = &planned.doing else { panic!("{planned:?}") };
     assert_eq!(patch["spec"]["provider"]["gcpsm"]["auth"]["secretRef"], Value::Null);
-    assert!(patch.pointer("/spec/provider/gcpsm/auth").unwrap().as_object().unwrap().contains_key("secretRef"));
+    assert!(
+        patch.pointer("/spec/provider/gcpsm/auth").unwrap().as_object().unwrap().contains_key("secretRef")
+    );
     assert_eq!(patch["metadata"]["resourceVersion"], "7");
     for kept in ["conditions", "refreshInterval", "controller", "retrySettings"] {
         assert!(patch["spec"].get(kept).is_none(), "{patch}");
@@ -177,7 +193,10 @@ fn a_store_that_exists_keeps_everything_but_its_login() {
     assert_eq!(planned.manifest.label("team"), Some("a"));
     assert!(planned.manifest.0.get("status").is_none());
     let fields: Vec<_> = planned.differences.iter().map(|it| it.field.as_str()).collect();
-    assert!(fields.contains(&"spec.provider.gcpsm.auth.secretRef.secretAccessKeySecretRef.name"), "{fields:?}");
+    assert!(
+        fields.contains(&"spec.provider.gcpsm.auth.secretRef.secretAccessKeySecretRef.name"),
+        "{fields:?}"
+    );
     let audience = planned.differences.iter().find(|it| it.field.ends_with("Federation.audience")).unwrap();
     assert_eq!((audience.have.as_str(), audience.want.starts_with("//iam")), ("", true));
 
@@ -199,7 +218,10 @@ fn the_swap_is_one_object() {
     assert_eq!((&jwt["path"], &jwt["role"]), (&json!("k3s"), &json!("eso")));
     let token = &jwt["kubernetesServiceAccountToken"];
     // ESO adds `vault` to whatever stands here: with nothing here it is the only audience.
-    assert!(token["serviceAccountRef"].get("audiences").is_none() && token.get("audiences").is_none(), "{token}");
+    assert!(
+        token["serviceAccountRef"].get("audiences").is_none() && token.get("audiences").is_none(),
+        "{token}"
+    );
     assert_eq!(at(&planned.manifest, "/spec/provider/vault/version"), "v2");
     assert!(at(&planned.manifest, "/spec/provider/vault/caBundle").is_string());
 
@@ -232,7 +254,8 @@ fn versions_that_cannot_do_it_are_named_with_the_one_that_can() {
         assert!(error.hints.join(" ").contains("0.20.2"), "{error}");
     }
     assert!(Case::new(vault("vault"), OLD, Version(0, 19, 2)).plan().is_ok());
-    let error = Case::new(acting_as("a@b.iam.gserviceaccount.com"), FIRST, Version(0, 20, 4)).plan().unwrap_err();
+    let error =
+        Case::new(acting_as("a@b.iam.gserviceaccount.com"), FIRST, Version(0, 20, 4)).plan().unwrap_err();
     assert_eq!(error.code, "eso-too-old");
     assert!(error.to_string().contains("2.5.0") && error.to_string().contains("2.3.0"), "{error}");
 }
@@ -246,11 +269,19 @@ fn impersonation_by_field_or_by_annotation() {
     // The schema lacks the field, but the controller obeys the annotation.
     let mut case = Case::new(acting_as(email), FIRST, Version(2, 3, 0));
     assert!(at(&case.store().manifest, &format!("{FEDERATION}/gcpServiceAccountEmail")).is_null());
-    assert_eq!(case.planned("ServiceAccount").manifest.annotation("iam.gke.io/gcp-service-account"), Some(email));
-    case.account = Some(Object(json!({ "kind": "ServiceAccount", "metadata": { "name": "eso-reader", "namespace": "external-secrets", "resourceVersion": "3" } })));
+    assert_eq!(
+        case.planned("ServiceAccount").manifest.annotation("iam.gke.io/gcp-service-account"),
+        Some(email)
+    );
+    case.account = Some(Object(
+        json!({ "kind": "ServiceAccount", "metadata": { "name": "eso-reader", "namespace": "external-secrets", "resourceVersion": "3" } }),
+    ));
     let planned = case.planned("ServiceAccount");
     assert_eq!(planned.verb, Verb::Update);
-    assert!(matches!(&planned.doing, Doing::Patch(patch) if patch["metadata"]["resourceVersion"] == "3"), "{planned:?}");
+    assert!(
+        matches!(&planned.doing, Doing::Patch(patch) if patch["metadata"]["resourceVersion"] == "3"),
+        "{planned:?}"
+    );
     assert!(!planned.manifest.is_ours());
 }
 
@@ -264,7 +295,10 @@ fn an_annotation_that_would_impersonate_by_accident_is_refused() {
     case.account = Some(annotated.clone());
     let error = case.plan().unwrap_err();
     assert_eq!(error.code, "eso-impersonation-annotation");
-    assert!(error.hints[0].starts_with("kubectl annotate serviceaccount -n external-secrets eso-reader"), "{error}");
+    assert!(
+        error.hints[0].starts_with("kubectl annotate serviceaccount -n external-secrets eso-reader"),
+        "{error}"
+    );
     let mut case = Case::new(google(), FIRST, Version(0, 20, 4));
     case.account = Some(annotated);
     assert_eq!(case.plan().unwrap().warnings[0].code, "eso-impersonation-annotation");
@@ -320,7 +354,14 @@ fn what_may_be_a_secret_is_not_shown_in_a_difference() {
 fn only_what_is_ours_is_withdrawn() {
     let (ours, theirs) = (Case::new(google(), CURRENT, Version(2, 5, 0)).store().manifest, with_key());
     let schema = schema(CURRENT, "clustersecretstores");
-    let have = Have { schema: &schema, controller: None, store: Some(&ours), account: Some(&theirs), role: None, role_binding: None };
+    let have = Have {
+        schema: &schema,
+        controller: None,
+        store: Some(&ours),
+        account: Some(&theirs),
+        role: None,
+        role_binding: None,
+    };
     let verbs: Vec<_> = withdraw(&have).iter().map(|planned| planned.verb).collect();
     assert_eq!(verbs, [Verb::Remove, Verb::Leave]);
 }
@@ -331,10 +372,13 @@ fn what_would_not_survive_the_swap_is_named() {
     let users = objects(text);
     let store = Store(with_key());
     let said = |to: &Access| -> Vec<String> {
-        obstacles(&users, &store, to).into_iter().map(|it| {
-            assert!(!it.why.is_empty() && !it.change.is_empty());
-            format!("{} {}", it.object, it.field)
-        }).collect()
+        obstacles(&users, &store, to)
+            .into_iter()
+            .map(|it| {
+                assert!(!it.why.is_empty() && !it.change.is_empty());
+                format!("{} {}", it.object, it.field)
+            })
+            .collect()
     };
     let both = [
         "ExternalSecret shop/no-property data[0].remoteRef.property",

@@ -15,7 +15,8 @@ pub(crate) fn withdraw(have: &Have<'_>) -> Vec<Planned> {
         let resource = if store.kind() == "SecretStore" { &SECRET_STORES } else { &CLUSTER_SECRET_STORES };
         (resource, store)
     });
-    let others = [(&ROLE_BINDINGS, have.role_binding), (&ROLES, have.role), (&SERVICE_ACCOUNTS, have.account)];
+    let others =
+        [(&ROLE_BINDINGS, have.role_binding), (&ROLES, have.role), (&SERVICE_ACCOUNTS, have.account)];
     let others = others.into_iter().filter_map(|(resource, object)| Some((resource, object?)));
     stores.into_iter().chain(others).map(|(resource, object)| one(resource, object)).collect()
 }

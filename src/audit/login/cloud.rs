@@ -43,11 +43,17 @@ pub(super) fn aws(settings: &Value) -> Login {
     }
     match has(settings, "/auth/secretRef") {
         Some(keys) if has(keys, "/sessionTokenSecretRef").is_some() => Login::Unknown {
-            why: "aws.auth.secretRef holds temporary keys: who renews them, and with what, is not seen here".into(),
+            why: "aws.auth.secretRef holds temporary keys: who renews them, and with what, is not seen here"
+                .into(),
         },
         Some(_) => stored("aws", settings, "aws.auth.secretRef"),
         None => Login::Ambient {
-            variables: &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"],
+            variables: &[
+                "AWS_ACCESS_KEY_ID",
+                "AWS_SECRET_ACCESS_KEY",
+                "AWS_SHARED_CREDENTIALS_FILE",
+                "AWS_CONFIG_FILE",
+            ],
         },
     }
 }
@@ -58,13 +64,21 @@ pub(super) fn azure(settings: &Value) -> Login {
         "ServicePrincipal" => {
             let secret = secrets_below("azurekv", settings, "azurekv.authSecretRef");
             if secret.is_empty() {
-                return Login::Unknown { why: "azurekv.authSecretRef names neither secret nor certificate".into() };
+                return Login::Unknown {
+                    why: "azurekv.authSecretRef names neither secret nor certificate".into(),
+                };
             }
             Login::Stored { paths: secret }
         }
         "ManagedIdentity" => tokens("azurekv.authType: ManagedIdentity"),
-        "WorkloadIdentity" if has(settings, "/serviceAccountRef").is_some() => tokens("azurekv.serviceAccountRef"),
-        "WorkloadIdentity" => Login::Ambient { variables: &["AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH"] },
-        other => Login::Unknown { why: format!("azurekv.authType `{}` is not known to this program", other.escape_debug()) },
+        "WorkloadIdentity" if has(settings, "/serviceAccountRef").is_some() => {
+            tokens("azurekv.serviceAccountRef")
+        }
+        "WorkloadIdentity" => {
+            Login::Ambient { variables: &["AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH"] }
+        }
+        other => Login::Unknown {
+            why: format!("azurekv.authType `{}` is not known to this program", other.escape_debug()),
+        },
     }
 }

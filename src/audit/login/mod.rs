@@ -12,16 +12,26 @@ use crate::cluster::snapshot::{Reference, Target, references};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Login {
     /// Tokens of the cluster or of its platform, minted for each use. `path` names what says so.
-    Tokens { path: String },
+    Tokens {
+        path: String,
+    },
     /// What is stored in the Secrets at these paths.
-    Stored { paths: Vec<String> },
+    Stored {
+        paths: Vec<String>,
+    },
     /// A credential that stands in the store itself, readable by everyone who may list stores.
-    Inline { path: String },
+    Inline {
+        path: String,
+    },
     /// Whatever the controller's own pod has, which these variables of it would tell.
-    Ambient { variables: &'static [&'static str] },
+    Ambient {
+        variables: &'static [&'static str],
+    },
     /// There is nothing to log in with.
     Open,
-    Unknown { why: String },
+    Unknown {
+        why: String,
+    },
 }
 
 /// How this provider logs in with these settings.
@@ -38,9 +48,27 @@ pub(super) fn login(provider: &str, settings: &Value) -> Login {
 /// Whether a reference to a Secret is to something public: an account's id, a certificate, a fingerprint.
 pub(super) fn is_public(path: &str) -> bool {
     const MEMBERS: [&str; 21] = [
-        "accessID", "accessKeyID", "accessKeyIDSecretRef", "accessType", "appId", "certSecretRef", "certificate",
-        "clientCert", "clientId", "fingerprint", "identityId", "ldapUsername", "region", "resource", "roleRef",
-        "serviceAccountTokenPath", "tenancyId", "tenantId", "userId", "userRef", "username",
+        "accessID",
+        "accessKeyID",
+        "accessKeyIDSecretRef",
+        "accessType",
+        "appId",
+        "certSecretRef",
+        "certificate",
+        "clientCert",
+        "clientId",
+        "fingerprint",
+        "identityId",
+        "ldapUsername",
+        "region",
+        "resource",
+        "roleRef",
+        "serviceAccountTokenPath",
+        "tenancyId",
+        "tenantId",
+        "userId",
+        "userRef",
+        "username",
     ];
     const PATHS: [&str; 2] = ["scaleway.accessKey.secretRef", "webhook.auth.ntlm.usernameSecret"];
     let mut steps = path.rsplit('.');

@@ -17,7 +17,9 @@ const KEYLESS: &[(&str, &[&str])] = &[
     (
         "infisical",
         &[
-            "auth.awsAuthCredentials", "auth.azureAuthCredentials", "auth.gcpIdTokenAuthCredentials",
+            "auth.awsAuthCredentials",
+            "auth.azureAuthCredentials",
+            "auth.gcpIdTokenAuthCredentials",
             "auth.kubernetesAuthCredentials",
         ],
     ),
@@ -28,10 +30,35 @@ const KEYLESS: &[(&str, &[&str])] = &[
 
 /// Providers with stored credentials and nothing else.
 const STORED: &[&str] = &[
-    "barbican", "beyondtrust", "beyondtrustworkloadcredentials", "bitwardensecretsmanager", "chef", "cloudrusm",
-    "delinea", "device42", "dvls", "fortanix", "github", "gitlab", "keepersecurity", "nebiusmysterybox", "ngrok",
-    "onboardbase", "onepassword", "onepasswordSDK", "openBao", "openbao", "ovh", "passbolt", "passworddepot", "previder",
-    "scaleway", "secretserver", "senhasegura", "yandexcertificatemanager", "yandexlockbox",
+    "barbican",
+    "beyondtrust",
+    "beyondtrustworkloadcredentials",
+    "bitwardensecretsmanager",
+    "chef",
+    "cloudrusm",
+    "delinea",
+    "device42",
+    "dvls",
+    "fortanix",
+    "github",
+    "gitlab",
+    "keepersecurity",
+    "nebiusmysterybox",
+    "ngrok",
+    "onboardbase",
+    "onepassword",
+    "onepasswordSDK",
+    "openBao",
+    "openbao",
+    "ovh",
+    "passbolt",
+    "passworddepot",
+    "previder",
+    "scaleway",
+    "secretserver",
+    "senhasegura",
+    "yandexcertificatemanager",
+    "yandexlockbox",
 ];
 
 /// Headers by which a webhook may log in.
@@ -48,7 +75,9 @@ pub(super) fn login(provider: &str, settings: &Value) -> Login {
     let keyless = KEYLESS.iter().find(|(name, _)| *name == provider).map(|(_, paths)| *paths);
     let special = matches!(provider, "volcengine" | "webhook");
     if keyless.is_none() && !special && !STORED.contains(&provider) {
-        return Login::Unknown { why: format!("the provider `{}` is not known to this program", provider.escape_debug()) };
+        return Login::Unknown {
+            why: format!("the provider `{}` is not known to this program", provider.escape_debug()),
+        };
     }
     let found = references(provider, settings);
     let stored: Vec<_> = found
@@ -60,7 +89,10 @@ pub(super) fn login(provider: &str, settings: &Value) -> Login {
     if !stored.is_empty() {
         return Login::Stored { paths: stored };
     }
-    let by_tokens = keyless.into_iter().flatten().find(|path| has(settings, &format!("/{}", path.replace('.', "/"))).is_some());
+    let by_tokens = keyless
+        .into_iter()
+        .flatten()
+        .find(|path| has(settings, &format!("/{}", path.replace('.', "/"))).is_some());
     if let Some(path) = by_tokens {
         return tokens(&format!("{provider}.{path}"));
     }
@@ -72,7 +104,9 @@ pub(super) fn login(provider: &str, settings: &Value) -> Login {
             Login::Ambient { variables: &["VOLCENGINE_ACCESS_KEY", "VOLCENGINE_SECRET_KEY"] }
         }
         "webhook" => webhook(settings),
-        _ => Login::Unknown { why: format!("{provider} names nothing to log in with that this program knows") },
+        _ => {
+            Login::Unknown { why: format!("{provider} names nothing to log in with that this program knows") }
+        }
     }
 }
 
@@ -82,7 +116,11 @@ fn literal(provider: &str, settings: &Value) -> Option<String> {
         value.as_object()?.iter().find_map(|(name, value)| {
             let path = format!("{path}.{name}");
             match value {
-                Value::String(text) if name == "value" && !text.is_empty() && !is_public(path.trim_end_matches(".value")) => Some(path),
+                Value::String(text)
+                    if name == "value" && !text.is_empty() && !is_public(path.trim_end_matches(".value")) =>
+                {
+                    Some(path)
+                }
                 _ => walk(&path, value),
             }
         })
@@ -100,7 +138,9 @@ fn webhook(settings: &Value) -> Login {
     }
     let url = settings["url"].as_str().unwrap_or_default();
     if url.contains(['?', '@']) {
-        return Login::Unknown { why: "webhook.url holds a query or a login, which may be a credential".into() };
+        return Login::Unknown {
+            why: "webhook.url holds a query or a login, which may be a credential".into(),
+        };
     }
     Login::Open
 }

@@ -14,13 +14,15 @@ pub(super) fn login(settings: &Value) -> Login {
     if let Some(name) = stranger(auth, &known) {
         return Login::Unknown { why: format!("vault.auth.{name} is not known to this program") };
     }
-    let method = auth.and_then(|auth| ORDER.iter().find_map(|name| Some((*name, has(auth, &format!("/{name}"))?))));
+    let method =
+        auth.and_then(|auth| ORDER.iter().find_map(|name| Some((*name, has(auth, &format!("/{name}"))?))));
     let Some((name, method)) = method else {
         return Login::Unknown { why: "vault.auth names no way to log in".into() };
     };
     let path = format!("vault.auth.{name}");
     let by = |order: &[(&str, bool)]| {
-        let found = order.iter().find(|(member, _)| has(method, &format!("/{}", member.replace('.', "/"))).is_some());
+        let found =
+            order.iter().find(|(member, _)| has(method, &format!("/{}", member.replace('.', "/"))).is_some());
         found.map(|(member, keyless)| {
             let path = format!("{path}.{member}");
             if *keyless { tokens(&path) } else { stored("vault", settings, &path) }

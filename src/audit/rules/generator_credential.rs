@@ -20,7 +20,11 @@ fn check(estate: &Estate) -> Vec<Hit> {
             .filter(|reference| reference.target == Target::Secret && !is_public(&reference.path));
         for reference in stored {
             let namespace = reference.namespace.as_deref().unwrap_or(generator.namespace());
-            let place = if namespace.is_empty() { reference.name.clone() } else { format!("{namespace}/{}", reference.name) };
+            let place = if namespace.is_empty() {
+                reference.name.clone()
+            } else {
+                format!("{namespace}/{}", reference.name)
+            };
             hits.push(Hit {
                 rule: RULE.id,
                 weight: Weight::Note,

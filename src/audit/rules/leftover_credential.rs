@@ -2,7 +2,10 @@
 
 use super::credentials;
 use crate::{
-    audit::{Hit, Rule, Weight, login::{Login, is_public, login}},
+    audit::{
+        Hit, Rule, Weight,
+        login::{Login, is_public, login},
+    },
     cluster::snapshot::{Estate, Target},
 };
 

@@ -16,7 +16,8 @@ pub(in crate::audit) const RULE: Rule = Rule {
 };
 
 fn check(estate: &Estate) -> Vec<Hit> {
-    let every = estate.controllers.iter().filter(|controller| controller.minting == Look::Seen(Minting::Every));
+    let every =
+        estate.controllers.iter().filter(|controller| controller.minting == Look::Seen(Minting::Every));
     every
         .map(|controller| Hit {
             rule: RULE.id,

@@ -1,25 +1,27 @@
 //! A store whose credential is not there: it cannot log in, and the credential may still be alive elsewhere.
 
 use crate::{
-    audit::{Hit, Rule, Weight, login::{Login, login}},
+    audit::{
+        Hit, Rule, Weight,
+        login::{Login, login},
+    },
     cluster::{
         objects::Look,
         snapshot::{Estate, Target},
     },
 };
 
-pub(in crate::audit) const RULE: Rule = Rule {
-    id: "missing-secret",
-    summary: "a store logs in with a Secret that does not exist",
-    check,
-};
+pub(in crate::audit) const RULE: Rule =
+    Rule { id: "missing-secret", summary: "a store logs in with a Secret that does not exist", check };
 
 fn check(estate: &Estate) -> Vec<Hit> {
     let mut hits = Vec::new();
     for store in &estate.stores {
         let Some((provider, settings)) = store.provider() else { continue };
         let Login::Stored { paths } = login(provider, settings) else { continue };
-        for reference in store.references().iter().filter(|it| it.target == Target::Secret && paths.contains(&it.path)) {
+        for reference in
+            store.references().iter().filter(|it| it.target == Target::Secret && paths.contains(&it.path))
+        {
             for key in estate.secret_keys(store, reference) {
                 if estate.credentials.get(&key).is_none_or(|look| *look == Look::Absent) {
                     hits.push(Hit {

@@ -54,9 +54,7 @@ fn credentials(estate: &Estate, store: &Store, paths: &[String]) -> Vec<Stored> 
 /// One credential out of the values that make it up; `None` when none of them is there.
 fn stored(estate: &Estate, keys: &BTreeSet<SecretKey>, beside: &BTreeSet<SecretKey>) -> Option<Stored> {
     let looks = |keys: &BTreeSet<SecretKey>| -> Vec<(SecretKey, Look<Credential>)> {
-        let unread = |key: &SecretKey| {
-            estate.credentials.get(key).cloned().unwrap_or(Look::Absent)
-        };
+        let unread = |key: &SecretKey| estate.credentials.get(key).cloned().unwrap_or(Look::Absent);
         keys.iter().map(|key| (key.clone(), unread(key))).collect()
     };
     let found: Vec<_> = looks(keys)

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use super::stored;
 use crate::{
-    audit::{Hit, Identity, Rule, Stored, Weight, login::{Login, login}},
+    audit::{
+        Hit, Identity, Rule, Stored, Weight,
+        login::{Login, login},
+    },
     cluster::snapshot::{Controller, Estate},
 };
 
@@ -26,7 +29,8 @@ fn check(estate: &Estate) -> Vec<Hit> {
                 weight: Weight::Unknown,
                 place,
                 why: "it logs in with whatever the controller's pod has, and no controller was found".into(),
-                remedy: "let the audit list deployments.apps in all namespaces, or name a login in the store".into(),
+                remedy: "let the audit list deployments.apps in all namespaces, or name a login in the store"
+                    .into(),
             });
             continue;
         }
@@ -40,18 +44,26 @@ fn check(estate: &Estate) -> Vec<Hit> {
 fn of_pod(estate: &Estate, controller: &Controller, place: &str, variables: &[&str]) -> Vec<Hit> {
     let at = format!("Deployment {}/{}", controller.namespace, controller.name);
     let remedy = format!("name a login by tokens in the store, and take the variable out of {at}");
-    let hit = |weight, why| Hit { rule: RULE.id, weight, place: place.to_owned(), why, remedy: remedy.clone() };
+    let hit =
+        |weight, why| Hit { rule: RULE.id, weight, place: place.to_owned(), why, remedy: remedy.clone() };
     if controller.environment_is_open {
-        let why = format!("it logs in with what {at} has, which takes variables from objects not looked at (envFrom)");
+        let why = format!(
+            "it logs in with what {at} has, which takes variables from objects not looked at (envFrom)"
+        );
         return vec![hit(Weight::Unknown, why)];
     }
-    let there: Vec<_> =
-        controller.environment.iter().filter(|variable| variables.contains(&variable.name.as_str())).collect();
+    let there: Vec<_> = controller
+        .environment
+        .iter()
+        .filter(|variable| variables.contains(&variable.name.as_str()))
+        .collect();
     let keys: BTreeSet<_> = there.iter().filter_map(|variable| variable.secret.clone()).collect();
     let names: Vec<_> = there.iter().map(|variable| variable.name.as_str()).collect();
     let why = format!("it logs in with what {at} has: {}", names.join(", "));
-    let mut hits: Vec<_> =
-        stored(estate, &keys, &BTreeSet::new()).map(|stored| hit(Weight::Counted(stored), why.clone())).into_iter().collect();
+    let mut hits: Vec<_> = stored(estate, &keys, &BTreeSet::new())
+        .map(|stored| hit(Weight::Counted(stored), why.clone()))
+        .into_iter()
+        .collect();
     // Files of a projected token are renewed; what another file holds is not seen.
     if there.iter().any(|variable| variable.secret.is_none() && variable.elsewhere) {
         hits.push(hit(Weight::Unknown, format!("{why} (a file that does not come from a Secret)")));

@@ -2,7 +2,10 @@
 
 use super::{credentials, use_of};
 use crate::{
-    audit::{Hit, Identity, Rule, Stored, Weight, login::{Login, login}},
+    audit::{
+        Hit, Identity, Rule, Stored, Weight,
+        login::{Login, login},
+    },
     cluster::snapshot::{Estate, Store},
 };
 

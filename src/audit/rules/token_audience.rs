@@ -1,7 +1,10 @@
 //! A store that mints tokens for Google, but does not say for whom: they are minted for the API server itself.
 
 use crate::{
-    audit::{Hit, Rule, Weight, login::{Login, login}},
+    audit::{
+        Hit, Rule, Weight,
+        login::{Login, login},
+    },
     cluster::snapshot::{Estate, Target},
 };
 
@@ -21,7 +24,8 @@ fn check(estate: &Estate) -> Vec<Hit> {
             continue;
         }
         let references = store.references();
-        let mut accounts = references.iter().filter(|it| it.target == Target::ServiceAccount && it.path == PATH);
+        let mut accounts =
+            references.iter().filter(|it| it.target == Target::ServiceAccount && it.path == PATH);
         if accounts.any(|account| account.audiences.is_empty()) {
             hits.push(Hit {
                 rule: RULE.id,

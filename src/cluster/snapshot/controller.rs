@@ -99,7 +99,10 @@ impl Controller {
                 listed.filter_map(Value::as_str).any(|word| word == "*" || wanted.contains(&word))
             };
             let named = rule["resourceNames"].as_array().is_some_and(|names| !names.is_empty());
-            !named && has("apiGroups", &[""]) && has("resources", &["serviceaccounts/token", "*/token"]) && has("verbs", &["create"])
+            !named
+                && has("apiGroups", &[""])
+                && has("resources", &["serviceaccounts/token", "*/token"])
+                && has("verbs", &["create"])
         })
     }
 }
@@ -108,7 +111,8 @@ impl Controller {
 fn is_controller(container: &Value) -> bool {
     let image = container["image"].as_str().unwrap_or_default();
     let name = image.split('@').next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
-    let arguments = ["command", "args"].iter().flat_map(|list| container[*list].as_array().into_iter().flatten());
+    let arguments =
+        ["command", "args"].iter().flat_map(|list| container[*list].as_array().into_iter().flatten());
     name.split(':').next() == Some("external-secrets")
         && !arguments.filter_map(Value::as_str).any(|word| matches!(word, "webhook" | "certcontroller"))
 }
@@ -117,7 +121,9 @@ fn version(deployment: &Object, image: &str) -> Option<Version> {
     let tag = image.split('@').next()?.rsplit('/').next()?.split_once(':').map(|(_, tag)| tag);
     tag.and_then(Version::parse)
         .or_else(|| deployment.label("app.kubernetes.io/version").and_then(Version::parse))
-        .or_else(|| deployment.label("helm.sh/chart")?.rsplit_once('-').and_then(|(_, tag)| Version::parse(tag)))
+        .or_else(|| {
+            deployment.label("helm.sh/chart")?.rsplit_once('-').and_then(|(_, tag)| Version::parse(tag))
+        })
 }
 
 fn env_var(namespace: &str, variable: &Value, container: &Value, pod: &Value) -> Option<EnvVar> {
@@ -153,7 +159,11 @@ fn mounted(namespace: &str, file: &str, container: &Value, pod: &Value) -> Optio
     let file = if rest.is_empty() { mount["subPath"].as_str().unwrap_or_default() } else { rest };
     let items = secret["items"].as_array().into_iter().flatten();
     let key = items.filter(|item| item["path"] == file).find_map(|item| item["key"].as_str()).unwrap_or(file);
-    Some(SecretKey { namespace: namespace.to_owned(), name: name.as_str()?.to_owned(), key: Some(key.to_owned()) })
+    Some(SecretKey {
+        namespace: namespace.to_owned(),
+        name: name.as_str()?.to_owned(),
+        key: Some(key.to_owned()),
+    })
 }
 
 impl Version {

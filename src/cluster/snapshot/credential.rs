@@ -57,8 +57,13 @@ impl Credential {
             digest(&SHA256, &first.1)
         } else {
             let framed = values.iter().flat_map(|(name, value)| {
-                [&(name.len() as u64).to_be_bytes(), name.as_bytes(), &(value.len() as u64).to_be_bytes(), value]
-                    .concat()
+                [
+                    &(name.len() as u64).to_be_bytes(),
+                    name.as_bytes(),
+                    &(value.len() as u64).to_be_bytes(),
+                    value,
+                ]
+                .concat()
             });
             digest(&SHA256, &framed.collect::<Vec<u8>>())
         };

@@ -17,8 +17,8 @@ pub(crate) use self::{
     credential::{Credential, Public, Same},
     manager::{GITOPS, Manager, manager},
     read::{
-        CLUSTER_EXTERNAL_SECRETS, CLUSTER_SECRET_STORES, EXTERNAL_SECRETS, ROLE_BINDINGS, ROLES, SECRET_STORES,
-        SECRETS, SERVICE_ACCOUNTS,
+        CLUSTER_EXTERNAL_SECRETS, CLUSTER_SECRET_STORES, EXTERNAL_SECRETS, ROLE_BINDINGS, ROLES,
+        SECRET_STORES, SECRETS, SERVICE_ACCOUNTS,
     },
     references::{Reference, Target, references},
     schema::StoreSchema,
@@ -253,7 +253,8 @@ pub(crate) fn store_references(user: &Object) -> impl Iterator<Item = &Value> {
     let spec = ["/spec/externalSecretSpec", "/spec/pushSecretSpec", "/spec"];
     let spec = spec.iter().find_map(|path| user.0.pointer(path)).unwrap_or(&Value::Null);
     let list = |name: &str| spec.get(name).and_then(Value::as_array).into_iter().flatten();
-    let sources = list("data").chain(list("dataFrom")).filter_map(|entry| entry.pointer("/sourceRef/storeRef"));
+    let sources =
+        list("data").chain(list("dataFrom")).filter_map(|entry| entry.pointer("/sourceRef/storeRef"));
     spec.get("secretStoreRef").into_iter().chain(list("secretStoreRefs")).chain(sources)
 }
 

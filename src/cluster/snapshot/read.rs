@@ -29,8 +29,13 @@ pub(crate) static SERVICE_ACCOUNTS: Resource =
     Resource::new("", "v1", "serviceaccounts", "ServiceAccount", true);
 pub(crate) static SECRETS: Resource = Resource::new("", "v1", "secrets", "Secret", true);
 static DEPLOYMENTS: Resource = Resource::new("apps", "v1", "deployments", "Deployment", true);
-static DEFINITIONS: Resource =
-    Resource::new("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", false);
+static DEFINITIONS: Resource = Resource::new(
+    "apiextensions.k8s.io",
+    "v1",
+    "customresourcedefinitions",
+    "CustomResourceDefinition",
+    false,
+);
 const RBAC: &str = "rbac.authorization.k8s.io";
 pub(crate) static ROLES: Resource = Resource::new(RBAC, "v1", "roles", "Role", true);
 pub(crate) static ROLE_BINDINGS: Resource = Resource::new(RBAC, "v1", "rolebindings", "RoleBinding", true);
@@ -142,9 +147,12 @@ impl Cluster {
             let bound = bindings.iter().filter(|binding| binds(binding, controller));
             let roles: BTreeSet<_> = bound.map(|binding| binding.text("/roleRef/name")).collect();
             let mut refused: Option<Unseen> = None;
-            for role in join_all(roles.into_iter().map(|role| self.look_at(&CLUSTER_ROLES, None, role))).await {
+            for role in join_all(roles.into_iter().map(|role| self.look_at(&CLUSTER_ROLES, None, role))).await
+            {
                 match role? {
-                    Look::Seen(role) if Controller::mints_every(&role) => return Ok(Look::Seen(Minting::Every)),
+                    Look::Seen(role) if Controller::mints_every(&role) => {
+                        return Ok(Look::Seen(Minting::Every));
+                    }
                     Look::Unseen(unseen) => refused = Some(unseen),
                     Look::Seen(_) | Look::Absent => {}
                 }

@@ -41,7 +41,10 @@ pub(crate) fn estate(text: &str) -> Estate {
     let schema = |plural: &str| {
         let name = format!("{plural}.external-secrets.io");
         let definitions = of(&["CustomResourceDefinition"]);
-        definitions.iter().find(|it| it.name() == name).map_or(Look::Absent, |it| Look::Seen(StoreSchema::of(it)))
+        definitions
+            .iter()
+            .find(|it| it.name() == name)
+            .map_or(Look::Absent, |it| Look::Seen(StoreSchema::of(it)))
     };
     let mut estate =
         Estate::new(schema("clustersecretstores"), schema("secretstores"), lists, BTreeSet::new());
@@ -66,15 +69,23 @@ pub(crate) fn estate(text: &str) -> Estate {
 #[test]
 fn a_controller_is_told_from_its_helpers() {
     let deployment = |image: &str, args: &[&str]| {
-        Object(json!({ "kind": "Deployment", "metadata": { "name": "a", "namespace": "b", "labels": { "helm.sh/chart": "external-secrets-2.5.0" } },
-            "spec": { "template": { "spec": { "serviceAccountName": "eso", "containers": [{ "image": image, "args": args }] } } } }))
+        Object(
+            json!({ "kind": "Deployment", "metadata": { "name": "a", "namespace": "b", "labels": { "helm.sh/chart": "external-secrets-2.5.0" } },
+            "spec": { "template": { "spec": { "serviceAccountName": "eso", "containers": [{ "image": image, "args": args }] } } } }),
+        )
     };
-    let it = Controller::of(&deployment("ghcr.io/external-secrets/external-secrets:v0.20.4@sha256:00", &["--x"])).unwrap();
+    let it =
+        Controller::of(&deployment("ghcr.io/external-secrets/external-secrets:v0.20.4@sha256:00", &["--x"]))
+            .unwrap();
     assert_eq!(it.version, Some(Version(0, 20, 4)));
     assert_eq!((it.flags, it.service_account.name), (vec!["--x".to_owned()], "eso".to_owned()));
-    let it = Controller::of(&deployment("registry.acme.example:5000/mirror/external-secrets@sha256:00", &[])).unwrap();
+    let it = Controller::of(&deployment("registry.acme.example:5000/mirror/external-secrets@sha256:00", &[]))
+        .unwrap();
     assert_eq!(it.version, Some(Version(2, 5, 0)));
-    assert!(Controller::of(&deployment("ghcr.io/external-secrets/external-secrets:v0.20.4", &["webhook"])).is_none());
+    assert!(
+        Controller::of(&deployment("ghcr.io/external-secrets/external-secrets:v0.20.4", &["webhook"]))
+            .is_none()
+    );
     assert!(Controller::of(&deployment("nginx:1", &[])).is_none());
 }
 
@@ -86,11 +97,20 @@ fn managers_are_recognized() {
         other => panic!("{other:?}"),
     };
     let tracking = "platform:external-secrets.io/ClusterSecretStore:/gcp";
-    assert!(by(json!({ "annotations": { "argocd.argoproj.io/tracking-id": tracking } })).contains("Argo CD (application platform)"));
+    assert!(
+        by(json!({ "annotations": { "argocd.argoproj.io/tracking-id": tracking } }))
+            .contains("Argo CD (application platform)")
+    );
     assert!(by(json!({ "labels": { "kustomize.toolkit.fluxcd.io/name": "infra" } })).starts_with("Flux"));
     assert!(by(json!({ "managedFields": [{ "manager": "argocd-controller" }] })).starts_with("Argo CD"));
-    assert_eq!(with(json!({ "managedFields": [{ "manager": "kustomize-controller", "subresource": "status" }] })), None);
-    assert!(matches!(with(json!({ "annotations": { "meta.helm.sh/release-name": "eso" } })), Some(Manager::WritesAgain { .. })));
+    assert_eq!(
+        with(json!({ "managedFields": [{ "manager": "kustomize-controller", "subresource": "status" }] })),
+        None
+    );
+    assert!(matches!(
+        with(json!({ "annotations": { "meta.helm.sh/release-name": "eso" } })),
+        Some(Manager::WritesAgain { .. })
+    ));
     assert_eq!(with(json!({ "managedFields": [{ "manager": "kubectl" }, { "manager": "keyless" }] })), None);
 }
 
@@ -108,5 +128,8 @@ fn of_a_key_only_the_public_half_is_kept() {
     else {
         panic!("{shown}")
     };
-    assert_eq!((project_id.as_str(), client_email.as_str()), ("acme-prod", "eso@acme-prod.iam.gserviceaccount.com"));
+    assert_eq!(
+        (project_id.as_str(), client_email.as_str()),
+        ("acme-prod", "eso@acme-prod.iam.gserviceaccount.com")
+    );
 }
