@@ -10,11 +10,15 @@ mod provider;
 pub(crate) mod publish;
 mod read_back;
 <<<<<<< HEAD
+<<<<<<< HEAD
 mod settle;
 pub(crate) mod setup;
 =======
 pub(crate) mod render;
 >>>>>>> fed-vault
+=======
+pub(crate) mod store;
+>>>>>>> store-audit
 mod stored;
 pub(crate) mod teardown;
 pub(crate) mod verify;

@@ -336,7 +336,10 @@ fn store(
             new(resource, manifest, "nothing reads the provider's secrets without it".into())
         }
     };
-    let unknown = have.schema.unknown_fields(&planned.manifest.0);
+    // What a store has already is none of ours.
+    let kept = have.store.map(|store| have.schema.unknown_fields(&store.0)).unwrap_or_default();
+    let mut unknown = have.schema.unknown_fields(&planned.manifest.0);
+    unknown.retain(|field| !kept.contains(field));
     if !unknown.is_empty() {
         return Err(Error::failed(
             "eso-field-missing",

@@ -1,1 +1,403 @@
+use serde_json::{Value, json};
 
+use super::*;
+use crate::{
+    cluster::{
+        ServiceAccount,
+        objects::{Look, Object},
+        snapshot::{Controller, Minting, Store, StoreSchema, Version, tests::objects},
+    },
+    federation::Verb,
+};
+
+const CURRENT: &str = include_str!("../../tests/lab/fixtures/crds/eso-2.5-min.yaml");
+const FIRST: &str = include_str!("../../tests/lab/fixtures/crds/eso-0.20.4-min.yaml");
+const OLD: &str = include_str!("../../tests/lab/fixtures/crds/eso-0.19-min.yaml");
+
+fn schema(text: &str, plural: &str) -> StoreSchema {
+    let name = format!("{plural}.external-secrets.io");
+    StoreSchema::of(objects(text).iter().find(|object| object.name() == name).unwrap())
+}
+
+fn google() -> Access {
+    let provider = "iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/keyless-lab/providers/cluster";
+    Access::Google {
+        project_id: "acme-prod".into(),
+        project_number: "123456789012".into(),
+        audience: format!("//{provider}"),
+        token_audience: format!("https://{provider}"),
+        impersonate: None,
+    }
+}
+
+fn acting_as(email: &str) -> Access {
+    let mut access = google();
+    if let Access::Google { impersonate, .. } = &mut access {
+        *impersonate = Some(email.to_owned());
+    }
+    access
+}
+
+fn vault(audience: &str) -> Access {
+    Access::Vault {
+        server: "https://bao.lab.test:8200".into(),
+        kv: "kv".into(),
+        mount: "k3s".into(),
+        role: "eso".into(),
+        audience: audience.into(),
+        ca_pem: Some("-----BEGIN CERTIFICATE-----".into()),
+    }
+}
+
+fn controller(version: Option<Version>, minting: Minting) -> Controller {
+    Controller {
+        namespace: "external-secrets".into(),
+        name: "external-secrets".into(),
+        service_account: ServiceAccount {
+            namespace: "external-secrets".into(),
+            name: "external-secrets".into(),
+        },
+        version,
+        image: String::new(),
+        flags: Vec::new(),
+        environment: Vec::new(),
+        environment_is_open: false,
+        minting: Look::Seen(minting),
+    }
+}
+
+/// A store as a user wrote it, with a key.
+fn with_key() -> Object {
+    Object(json!({
+        "apiVersion": "external-secrets.io/v1", "kind": "ClusterSecretStore",
+        "metadata": { "name": "main", "resourceVersion": "7", "uid": "u", "labels": { "team": "a" } },
+        "spec": {
+            "conditions": [{ "namespaces": ["shop"] }],
+            "refreshInterval": 60,
+            "controller": "prod",
+            "retrySettings": { "maxRetries": 5 },
+            "provider": { "gcpsm": {
+                "projectID": "acme-prod",
+                "location": "europe-west3",
+                "auth": { "secretRef": { "secretAccessKeySecretRef": { "name": "gcp-key", "namespace": "external-secrets", "key": "key.json" } } },
+            }},
+        },
+        "status": { "conditions": [{ "type": "Ready", "status": "True" }] },
+    }))
+}
+
+struct Case {
+    access: Access,
+    store: StoreName,
+    schema: StoreSchema,
+    controller: Option<Controller>,
+    have: Option<Object>,
+    account: Option<Object>,
+    namespaces: Vec<String>,
+}
+
+impl Case {
+    fn new(access: Access, crds: &str, version: Version) -> Self {
+        Self {
+            access,
+            store: StoreName::Cluster("main".into()),
+            schema: schema(crds, "clustersecretstores"),
+            controller: Some(controller(Some(version), Minting::Every)),
+            have: None,
+            account: None,
+            namespaces: Vec::new(),
+        }
+    }
+
+    fn plan(&self) -> crate::error::Result<Plan> {
+        let workload = ServiceAccount { namespace: "external-secrets".into(), name: "eso-reader".into() };
+        let want = Want {
+            access: &self.access,
+            workload: &workload,
+            store: &self.store,
+            namespaces: &self.namespaces,
+        };
+        let have = Have {
+            schema: &self.schema,
+            controller: self.controller.as_ref(),
+            store: self.have.as_ref(),
+            account: self.account.as_ref(),
+            role: None,
+            role_binding: None,
+        };
+        plan(&want, &have)
+    }
+
+    fn planned(&self, kind: &str) -> Planned {
+        let plan = self.plan().unwrap();
+        plan.objects.into_iter().find(|planned| planned.manifest.kind() == kind).unwrap()
+    }
+
+    fn store(&self) -> Planned {
+        self.planned(if self.store.is_cluster() { "ClusterSecretStore" } else { "SecretStore" })
+    }
+
+    fn code(&self) -> &'static str {
+        self.plan().unwrap_err().code
+    }
+}
+
+fn at<'a>(object: &'a Object, pointer: &str) -> &'a Value {
+    object.0.pointer(pointer).unwrap_or(&Value::Null)
+}
+
+const FEDERATION: &str = "/spec/provider/gcpsm/auth/workloadIdentityFederation";
+
+#[test]
+fn a_new_store_for_google_says_both_audiences_and_is_marked_as_ours() {
+    let mut case = Case::new(google(), FIRST, Version(0, 20, 4));
+    case.namespaces = vec!["shop".into()];
+    let planned = case.store();
+    let store = &planned.manifest;
+    assert_eq!((planned.verb, &planned.doing), (Verb::Create, &Doing::Apply));
+    assert!(
+        at(store, &format!("{FEDERATION}/audience")).as_str().unwrap().starts_with("//iam.googleapis.com/")
+    );
+    let account = at(store, &format!("{FEDERATION}/serviceAccountRef"));
+    assert_eq!((&account["name"], &account["namespace"]), (&json!("eso-reader"), &json!("external-secrets")));
+    assert_eq!(account["audiences"].as_array().unwrap().len(), 1);
+    assert!(account["audiences"][0].as_str().unwrap().starts_with("https://iam.googleapis.com/"));
+    assert_eq!(at(store, "/spec/conditions/0/namespaces/0"), "shop");
+    assert!(store.is_ours());
+    assert!(case.planned("ServiceAccount").manifest.is_ours());
+    assert!(
+        planned.needs().contains("clustersecretstores.external-secrets.io `main`"),
+        "{}",
+        planned.needs()
+    );
+}
+
+#[test]
+fn a_store_that_exists_keeps_everything_but_its_login() {
+    let mut case = Case::new(google(), FIRST, Version(0, 20, 4));
+    case.have = Some(with_key());
+    let planned = case.store();
+    let Doing::Patch(patch) = &planned.doing else { panic!("{planned:?}") };
+    assert_eq!(patch["spec"]["provider"]["gcpsm"]["auth"]["secretRef"], Value::Null);
+    assert!(
+        patch.pointer("/spec/provider/gcpsm/auth").unwrap().as_object().unwrap().contains_key("secretRef")
+    );
+    assert_eq!(patch["metadata"]["resourceVersion"], "7");
+    for kept in ["conditions", "refreshInterval", "controller", "retrySettings"] {
+        assert!(patch["spec"].get(kept).is_none(), "{patch}");
+        assert_eq!(planned.manifest.0["spec"][kept], with_key().0["spec"][kept]);
+    }
+    assert_eq!(at(&planned.manifest, "/spec/provider/gcpsm/location"), "europe-west3");
+    // It is the user's, and stays so.
+    assert!(!planned.manifest.is_ours());
+    assert_eq!(planned.manifest.label("team"), Some("a"));
+    assert!(planned.manifest.0.get("status").is_none());
+    let fields: Vec<_> = planned.differences.iter().map(|it| it.field.as_str()).collect();
+    assert!(
+        fields.contains(&"spec.provider.gcpsm.auth.secretRef.secretAccessKeySecretRef.name"),
+        "{fields:?}"
+    );
+    let audience = planned.differences.iter().find(|it| it.field.ends_with("Federation.audience")).unwrap();
+    assert_eq!((audience.have.as_str(), audience.want.starts_with("//iam")), ("", true));
+
+    // And once it is so, there is nothing to do.
+    case.have = Some(planned.manifest);
+    let planned = case.store();
+    assert_eq!((planned.verb, &planned.doing, planned.differences.len()), (Verb::Leave, &Doing::Nothing, 0));
+}
+
+#[test]
+fn the_swap_is_one_object() {
+    let mut case = Case::new(vault("vault"), FIRST, Version(0, 20, 4));
+    case.have = Some(with_key());
+    let planned = case.store();
+    let Doing::Patch(patch) = &planned.doing else { panic!("{planned:?}") };
+    assert_eq!(patch["spec"].as_object().unwrap().keys().collect::<Vec<_>>(), ["provider"]);
+    assert!(patch["spec"]["provider"]["gcpsm"].is_null());
+    let jwt = at(&planned.manifest, "/spec/provider/vault/auth/jwt");
+    assert_eq!((&jwt["path"], &jwt["role"]), (&json!("k3s"), &json!("eso")));
+    let token = &jwt["kubernetesServiceAccountToken"];
+    // ESO adds `vault` to whatever stands here: with nothing here it is the only audience.
+    assert!(
+        token["serviceAccountRef"].get("audiences").is_none() && token.get("audiences").is_none(),
+        "{token}"
+    );
+    assert_eq!(at(&planned.manifest, "/spec/provider/vault/version"), "v2");
+    assert!(at(&planned.manifest, "/spec/provider/vault/caBundle").is_string());
+
+    let case = Case::new(vault("bao.lab.test"), FIRST, Version(0, 20, 4));
+    let token = "/spec/provider/vault/auth/jwt/kubernetesServiceAccountToken";
+    assert_eq!(at(&case.store().manifest, token)["audiences"], json!(["bao.lab.test"]));
+}
+
+#[test]
+fn a_namespaced_store_names_no_namespace_and_takes_an_account_of_its_own() {
+    let mut case = Case::new(google(), FIRST, Version(0, 20, 4));
+    case.schema = schema(FIRST, "secretstores");
+    case.store = StoreName::Namespaced { namespace: "external-secrets".into(), name: "main".into() };
+    let store = case.store().manifest;
+    assert!(at(&store, &format!("{FEDERATION}/serviceAccountRef/namespace")).is_null());
+    assert_eq!(store.namespace(), "external-secrets");
+    case.store = StoreName::Namespaced { namespace: "shop".into(), name: "main".into() };
+    assert_eq!(case.code(), "eso-namespace");
+}
+
+#[test]
+fn versions_that_cannot_do_it_are_named_with_the_one_that_can() {
+    for case in [
+        Case::new(google(), OLD, Version(0, 19, 2)),
+        Case::new(google(), FIRST, Version(0, 20, 1)),
+        Case::new(google(), OLD, Version(0, 20, 4)),
+    ] {
+        let error = case.plan().unwrap_err();
+        assert_eq!(error.code, "eso-too-old");
+        assert!(error.hints.join(" ").contains("0.20.2"), "{error}");
+    }
+    assert!(Case::new(vault("vault"), OLD, Version(0, 19, 2)).plan().is_ok());
+    let error =
+        Case::new(acting_as("a@b.iam.gserviceaccount.com"), FIRST, Version(0, 20, 4)).plan().unwrap_err();
+    assert_eq!(error.code, "eso-too-old");
+    assert!(error.to_string().contains("2.5.0") && error.to_string().contains("2.3.0"), "{error}");
+}
+
+#[test]
+fn impersonation_by_field_or_by_annotation() {
+    let email = "reader@acme-prod.iam.gserviceaccount.com";
+    let case = Case::new(acting_as(email), CURRENT, Version(2, 5, 0));
+    assert_eq!(at(&case.store().manifest, &format!("{FEDERATION}/gcpServiceAccountEmail")), email);
+    assert_eq!(case.planned("ServiceAccount").manifest.annotation("iam.gke.io/gcp-service-account"), None);
+    // The schema lacks the field, but the controller obeys the annotation.
+    let mut case = Case::new(acting_as(email), FIRST, Version(2, 3, 0));
+    assert!(at(&case.store().manifest, &format!("{FEDERATION}/gcpServiceAccountEmail")).is_null());
+    assert_eq!(
+        case.planned("ServiceAccount").manifest.annotation("iam.gke.io/gcp-service-account"),
+        Some(email)
+    );
+    case.account = Some(Object(
+        json!({ "kind": "ServiceAccount", "metadata": { "name": "eso-reader", "namespace": "external-secrets", "resourceVersion": "3" } }),
+    ));
+    let planned = case.planned("ServiceAccount");
+    assert_eq!(planned.verb, Verb::Update);
+    assert!(
+        matches!(&planned.doing, Doing::Patch(patch) if patch["metadata"]["resourceVersion"] == "3"),
+        "{planned:?}"
+    );
+    assert!(!planned.manifest.is_ours());
+}
+
+#[test]
+fn an_annotation_that_would_impersonate_by_accident_is_refused() {
+    let annotated = Object(json!({ "kind": "ServiceAccount", "metadata": {
+        "name": "eso-reader", "namespace": "external-secrets",
+        "annotations": { "iam.gke.io/gcp-service-account": "old@acme-prod.iam.gserviceaccount.com" },
+    }}));
+    let mut case = Case::new(google(), CURRENT, Version(2, 5, 0));
+    case.account = Some(annotated.clone());
+    let error = case.plan().unwrap_err();
+    assert_eq!(error.code, "eso-impersonation-annotation");
+    assert!(
+        error.hints[0].starts_with("kubectl annotate serviceaccount -n external-secrets eso-reader"),
+        "{error}"
+    );
+    let mut case = Case::new(google(), FIRST, Version(0, 20, 4));
+    case.account = Some(annotated);
+    assert_eq!(case.plan().unwrap().warnings[0].code, "eso-impersonation-annotation");
+}
+
+#[test]
+fn the_right_to_mint_is_given_for_one_account_when_the_blanket_right_is_off() {
+    let mut case = Case::new(google(), CURRENT, Version(2, 5, 0));
+    assert_eq!(case.plan().unwrap().objects.len(), 2);
+    case.controller = Some(controller(Some(Version(2, 5, 0)), Minting::Named));
+    let plan = case.plan().unwrap();
+    let kinds: Vec<_> = plan.objects.iter().map(|planned| planned.manifest.kind().to_owned()).collect();
+    assert_eq!(kinds, ["ServiceAccount", "Role", "RoleBinding", "ClusterSecretStore"]);
+    let rule = at(&plan.objects[1].manifest, "/rules/0");
+    assert_eq!(rule["resourceNames"], json!(["eso-reader"]));
+    assert_eq!((&rule["resources"], &rule["verbs"]), (&json!(["serviceaccounts/token"]), &json!(["create"])));
+    assert_eq!(at(&plan.objects[2].manifest, "/subjects/0/name"), "external-secrets");
+    case.controller = None;
+    assert_eq!(case.plan().unwrap().warnings[0].code, "eso-controller-unknown");
+}
+
+#[test]
+fn a_store_that_is_put_back_is_written_as_a_file() {
+    let mut case = Case::new(google(), CURRENT, Version(2, 5, 0));
+    let mut store = with_key();
+    store.0["metadata"]["annotations"] = json!({ "argocd.argoproj.io/tracking-id": "platform:x/y:z" });
+    case.have = Some(store);
+    let planned = case.store();
+    assert!(matches!(&planned.doing, Doing::WriteFile { by } if by.contains("Argo CD")), "{planned:?}");
+    assert!(!planned.differences.is_empty() && planned.verb == Verb::Leave);
+    assert!(at(&planned.manifest, FEDERATION).is_object());
+    let mut store = with_key();
+    store.0["metadata"]["annotations"] = json!({ "kubectl.kubernetes.io/last-applied-configuration": "{}" });
+    case.have = Some(store);
+    assert_eq!(case.plan().unwrap().warnings[0].code, "store-written-again");
+    assert!(case.store().manifest.annotation("kubectl.kubernetes.io/last-applied-configuration").is_none());
+}
+
+#[test]
+fn what_may_be_a_secret_is_not_shown_in_a_difference() {
+    let mut case = Case::new(google(), CURRENT, Version(2, 5, 0));
+    let mut store = with_key();
+    store.0["spec"]["provider"] = json!({ "scaleway": { "secretKey": { "value": "CANARY" } } });
+    case.have = Some(store.clone());
+    let shown = format!("{:?}", case.store().differences);
+    assert!(!shown.contains("CANARY") && shown.contains("scaleway.secretKey.value"), "{shown}");
+    store.0["spec"]["provider"] = json!({ "vault": { "server": "https://x", "headers": { "X": "CANARY" } } });
+    case.have = Some(store);
+    assert!(!format!("{:?}", case.store()).contains("CANARY"), "{:?}", case.store());
+}
+
+#[test]
+fn only_what_is_ours_is_withdrawn() {
+    let (ours, theirs) = (Case::new(google(), CURRENT, Version(2, 5, 0)).store().manifest, with_key());
+    let schema = schema(CURRENT, "clustersecretstores");
+    let have = Have {
+        schema: &schema,
+        controller: None,
+        store: Some(&ours),
+        account: Some(&theirs),
+        role: None,
+        role_binding: None,
+    };
+    let verbs: Vec<_> = withdraw(&have).iter().map(|planned| planned.verb).collect();
+    assert_eq!(verbs, [Verb::Remove, Verb::Leave]);
+}
+
+#[test]
+fn what_would_not_survive_the_swap_is_named() {
+    let text = include_str!("../../fixtures/eso/external-secrets.yaml");
+    let users = objects(text);
+    let store = Store(with_key());
+    let said = |to: &Access| -> Vec<String> {
+        obstacles(&users, &store, to)
+            .into_iter()
+            .map(|it| {
+                assert!(!it.why.is_empty() && !it.change.is_empty());
+                format!("{} {}", it.object, it.field)
+            })
+            .collect()
+    };
+    let both = [
+        "ExternalSecret shop/no-property data[0].remoteRef.property",
+        "ExternalSecret shop/pinned data[1].remoteRef.version",
+        "ExternalSecret shop/labels dataFrom[0].extract.metadataPolicy",
+        "ExternalSecret shop/find dataFrom[0].find",
+        "ClusterExternalSecret many data[0].remoteRef.property",
+        "ExternalSecret shop/by-entry data[1].remoteRef.property",
+        "PushSecret shop/push spec",
+    ];
+    let (to_vault, to_google) = (said(&vault("vault")), said(&google()));
+    for wanted in both {
+        assert!(to_vault.iter().any(|it| it == wanted), "{wanted} is not in {to_vault:?}");
+        assert!(to_google.iter().any(|it| it == wanted), "{wanted} is not in {to_google:?}");
+    }
+    assert_eq!(to_vault.len(), both.len() + 2, "{to_vault:?}");
+    assert!(to_vault.contains(&"ExternalSecret shop/latest data[0].remoteRef.version".to_owned()));
+    assert!(to_vault.contains(&"ExternalSecret shop/names data[1].remoteRef.key".to_owned()));
+    assert_eq!(to_google.len(), both.len() + 2, "{to_google:?}");
+    assert!(to_google.contains(&"ExternalSecret shop/names data[0].remoteRef.key".to_owned()));
+    assert!(to_google.contains(&"ExternalSecret shop/names data[1].remoteRef.key".to_owned()));
+}

@@ -25,8 +25,8 @@ pub(crate) enum Target {
 
 /// Members that name a ServiceAccount. `auth.serviceAccount` is the one of `kubernetes` and `crd`.
 const ACCOUNTS: [&str; 2] = ["serviceAccountRef", "serviceAccount"];
-/// A Secret of which the whole is meant.
-const WHOLE_SECRETS: [&str; 1] = ["awsCredentialsSecretRef"];
+/// Names something at the provider.
+const NAMED_ELSEWHERE: [&str; 1] = ["vault"];
 /// Looks like a Secret's key, but is a ConfigMap's.
 const CONFIG_MAPS: [&str; 1] = ["credConfig"];
 
@@ -87,7 +87,6 @@ fn target(member: &str, value: &Value) -> Option<Target> {
         return Some(Target::ConfigMap);
     }
     let only = members.keys().all(|name| matches!(name.as_str(), "name" | "namespace" | "key"));
-    // A selector without a key means a default key of the provider.
-    let selector = members.contains_key("key") || member.ends_with("Ref") || member.ends_with("ecret");
-    (only && (selector || WHOLE_SECRETS.contains(&member))).then_some(Target::Secret)
+    // Some selectors go without a key, which means a default one, and `awsCredentialsSecretRef` has none.
+    (only && !NAMED_ELSEWHERE.contains(&member)).then_some(Target::Secret)
 }

@@ -30,7 +30,9 @@ mod web;
 mod wire;
 
 pub use ca::{Ca, Certificate};
-pub use cluster::{Anonymous, ApiServer, Cluster, ClusterSettings, KeyFile, Right, ServerSettings};
+pub use cluster::{
+    Anonymous, ApiServer, Cluster, ClusterSettings, EsoStandIn, KeyFile, Right, ServerSettings,
+};
 pub use gcs::{Gcs, GcsObject, GcsSettings};
 pub use google::{Google, GoogleSettings, PROJECT_ID, PROJECT_NUMBER, Resolver};
 pub use internet::Internet;

@@ -1,0 +1,241 @@
+//! `keyless audit` from outside: the verdict, its exit code, what it says when it may not look, and what it never says.
+
+use std::collections::BTreeSet;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+const CRDS: &str = include_str!("../lab/fixtures/crds/eso-0.20.4-min.yaml");
+/// Stands for the private half of every credential.
+const CANARY: &str = "kanarienvogel-7f3a9c51e2d84b06";
+
+/// A cluster with External Secrets Operator, and what a YAML text says.
+fn cluster(text: &str) -> World {
+    let world = World::new(1);
+    world.cluster.load_crds(CRDS);
+    world.cluster.load_crds(text);
+    world
+}
+
+fn key_secret(namespace: &str, name: &str, id: &str) -> Value {
+    let key = json!({
+        "type": "service_account", "project_id": "acme-prod", "private_key_id": id,
+        "private_key": format!("-----BEGIN PRIVATE KEY-----\n{CANARY}\n-----END PRIVATE KEY-----\n"),
+        "client_email": "eso@acme-prod.iam.gserviceaccount.com",
+    });
+    json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+        "metadata": { "name": name, "namespace": namespace, "annotations": {
+            "kubectl.kubernetes.io/last-applied-configuration": key.to_string() } },
+        "data": { "key.json": STANDARD.encode(key.to_string()) },
+    })
+}
+
+fn store_with_key(name: &str, secret: &str) -> Value {
+    json!({
+        "apiVersion": "external-secrets.io/v1", "kind": "ClusterSecretStore", "metadata": { "name": name },
+        "spec": { "provider": { "gcpsm": { "projectID": "acme-prod", "auth": { "secretRef": {
+            "secretAccessKeySecretRef": { "name": secret, "namespace": "external-secrets", "key": "key.json" } } } } } },
+    })
+}
+
+fn one_key() -> World {
+    let world = cluster("");
+    world.cluster.put_object(key_secret("external-secrets", "gcp-key", "0123abcd"));
+    world.cluster.put_object(store_with_key("gcp", "gcp-key"));
+    world
+}
+
+#[test]
+fn one_key_is_one_credential() {
+    let world = one_key();
+    let ran = world.run(&["audit"]).ends(1);
+    assert_eq!(ran.out.lines().next(), Some("1 long-lived credential opens the secret stores"));
+    for wanted in [
+        "key 0123abcd of the Google service account eso@acme-prod.iam.gserviceaccount.com",
+        "Secret external-secrets/gcp-key key key.json",
+        "ClusterSecretStore gcp",
+        "nothing uses this store",
+        "keyless setup --retire-key",
+    ] {
+        assert!(ran.out.contains(wanted), "`{wanted}` is not in\n{}", ran.out);
+    }
+    // A copy of it is the same credential in a second place; another key is a second one.
+    world.cluster.put_object(key_secret("external-secrets", "copy", "0123abcd"));
+    world.cluster.put_object(store_with_key("second", "copy"));
+    let report = world.run(&["audit", "-o", "json"]).ends(1).json();
+    assert_eq!((&report["apiVersion"], &report["command"]), (&json!("keyless/v1"), &json!("audit")));
+    assert_eq!((&report["count"], &report["complete"]), (&json!(1), &json!(true)), "{report}");
+    assert_eq!(report["credentials"][0]["secrets"].as_array().unwrap().len(), 2);
+    assert_eq!(report["credentials"][0]["id"], "google:0123abcd");
+    world.cluster.put_object(key_secret("external-secrets", "other", "ffff"));
+    world.cluster.put_object(store_with_key("third", "other"));
+    let ran = world.run(&["audit"]).ends(1);
+    assert!(ran.out.starts_with("2 long-lived credentials open the secret stores\n"), "{}", ran.out);
+}
+
+#[test]
+fn a_cluster_without_stores_is_zero() {
+    let ran = cluster("").run(&["audit"]).ends(0);
+    assert!(ran.out.starts_with("ZERO (stores): nothing long-lived opens a secret store\n"), "{}", ran.out);
+    let ran = World::new(1).run(&["audit"]).ends(0);
+    assert!(ran.out.contains("not installed"), "{}", ran.out);
+}
+
+#[test]
+fn whatever_may_not_be_listed_makes_it_incomplete() {
+    for resource in [
+        "clustersecretstores.external-secrets.io",
+        "secretstores.external-secrets.io",
+        "externalsecrets.external-secrets.io",
+        "deployments.apps",
+    ] {
+        let world = cluster("");
+        world.cluster.deny("admin", "list", resource);
+        let ran = world.run(&["audit"]).ends(3);
+        assert!(ran.out.starts_with("INCOMPLETE: no long-lived credential was seen, but "), "{}", ran.out);
+        assert!(
+            ran.out.contains(&format!("list {resource} in all namespaces"))
+                || ran.out.contains(&format!("list {resource})")),
+            "{}",
+            ran.out
+        );
+        let report = world.run(&["audit", "-o", "json"]).ends(3).json();
+        assert_eq!((&report["complete"], &report["count"]), (&json!(false), &json!(0)), "{report}");
+    }
+    // What was found stays found, and is said to be not all.
+    let world = one_key();
+    world.cluster.deny("admin", "list", "secretstores.external-secrets.io");
+    let ran = world.run(&["audit"]).ends(1);
+    let headline = ran.out.lines().next().unwrap();
+    assert!(
+        headline.starts_with("1 long-lived credential opens") && headline.contains("INCOMPLETE"),
+        "{headline}"
+    );
+}
+
+#[test]
+fn a_key_that_may_not_be_read_is_counted_all_the_same() {
+    let world = one_key();
+    world.cluster.deny("admin", "get", "secrets");
+    let ran = world.run(&["audit"]).ends(1);
+    assert!(
+        ran.out.contains("1 long-lived credential opens") && ran.out.contains("INCOMPLETE"),
+        "{}",
+        ran.out
+    );
+    assert!(ran.out.contains("get secrets `gcp-key` in the namespace `external-secrets`"), "{}", ran.out);
+}
+
+#[test]
+fn who_is_not_known_gets_an_error_and_no_verdict() {
+    let world = one_key();
+    world.cluster.expire("admin");
+    let ran = world.run(&["audit"]).fails(3, "cluster-unauthorized", &[]);
+    assert!(ran.out.is_empty(), "{}", ran.out);
+    world.run(&["audit", "--no-cluster"]).fails(2, "no-cluster", &["--no-cluster"]);
+}
+
+#[test]
+fn more_than_a_page_is_read_to_its_end() {
+    let world = cluster("");
+    for number in 0..230 {
+        let mut store = store_with_key(&format!("store-{number:03}"), "none");
+        if number == 229 {
+            store = store_with_key("store-229", "gcp-key");
+        }
+        world.cluster.put_object(store);
+    }
+    world.cluster.put_object(key_secret("external-secrets", "gcp-key", "0123abcd"));
+    let report = world.run(&["audit", "-o", "json"]).ends(1).json();
+    assert_eq!((&report["stores"], &report["count"]), (&json!(230), &json!(1)));
+    assert_eq!(report["findings"].as_array().unwrap().len(), 229);
+}
+
+/// Every kind of place in which a private half can stand; nothing of it may come out, in any form, at any level.
+#[test]
+fn no_byte_of_a_private_half_comes_out() {
+    let world = one_key();
+    let name = |name: &str| json!({ "name": name, "namespace": "external-secrets", "key": "value" });
+    for (store, provider) in [
+        (
+            "vault",
+            json!({ "vault": { "server": "https://v.lab.test", "auth": { "tokenSecretRef": name("opaque") }, "headers": { "X": CANARY } } }),
+        ),
+        (
+            "aws",
+            json!({ "aws": { "service": "SecretsManager", "region": "x", "auth": { "secretRef": { "accessKeyIDSecretRef": name("opaque"), "secretAccessKeySecretRef": name("opaque") } } } }),
+        ),
+        ("fake", json!({ "fake": { "data": [{ "key": "db", "value": CANARY }] } })),
+        (
+            "webhook",
+            json!({ "webhook": { "url": format!("https://u:{CANARY}@hook.lab.test"), "body": CANARY } }),
+        ),
+        (
+            "hook-header",
+            json!({ "webhook": { "url": "https://hook.lab.test", "headers": { "Authorization": CANARY } } }),
+        ),
+        ("scaleway", json!({ "scaleway": { "secretKey": { "value": CANARY } } })),
+        ("new", json!({ "brandnew": { "auth": { "key": CANARY } } })),
+        (
+            "broken",
+            json!({ "gcpsm": { "auth": { "secretRef": { "secretAccessKeySecretRef": name("broken") } } } }),
+        ),
+    ] {
+        world.cluster.put_object(json!({
+            "apiVersion": "external-secrets.io/v1", "kind": "ClusterSecretStore", "metadata": { "name": store },
+            "spec": { "provider": provider },
+        }));
+    }
+    for (secret, value) in [
+        ("opaque", CANARY.to_owned()),
+        (
+            "broken",
+            format!(
+                "{{\"type\": \"service_account\", \"private_key\": \"{CANARY}\", \"client_email\": \"{CANARY}\n\""
+            ),
+        ),
+    ] {
+        world.cluster.put_object(json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": { "name": secret, "namespace": "external-secrets" },
+            "data": { "value": STANDARD.encode(value) },
+        }));
+    }
+    let mut pieces: BTreeSet<String> = BTreeSet::from([CANARY.to_owned(), CANARY.replace('-', "")]);
+    // In base64 the same text looks different at each of three offsets.
+    for offset in 0..3 {
+        let encoded = STANDARD.encode(format!("{}{CANARY}", "x".repeat(offset)));
+        pieces.insert(encoded[8..32].to_owned());
+    }
+    for arguments in [&["audit", "-vv"][..], &["audit", "-vv", "-o", "json"]] {
+        let ran = world.run(arguments).ends(1);
+        for piece in &pieces {
+            assert!(
+                !ran.out.contains(piece) && !ran.err.contains(piece),
+                "{piece} in\n{}{}",
+                ran.out,
+                ran.err
+            );
+        }
+        assert!(ran.out.contains("0123abcd"), "{}", ran.out);
+    }
+    // Nor when a server in between breaks the answer.
+    let fault = lab::Fault::answer(200, "application/json", format!("{{\"data\": {{\"value\": \"{CANARY}"));
+    world.cluster.server(0).faults().always(
+        "GET",
+        "/api/v1/namespaces/external-secrets/secrets/opaque",
+        fault,
+    );
+    let ran = world.run(&["audit", "-vv"]).ends(1);
+    assert!(!ran.out.contains(CANARY) && !ran.err.contains(CANARY), "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn help_teaches() {
+    let ran = World::new(1).run(&["audit", "--help"]).ends(0);
+    for wanted in ["INCOMPLETE", "distinct credentials", "Exit codes", "Examples"] {
+        assert!(ran.out.contains(wanted), "{wanted}: {}", ran.out);
+    }
+}
