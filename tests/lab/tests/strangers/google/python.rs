@@ -1,0 +1,1 @@
+//! Google's Python libraries.
