@@ -55,11 +55,7 @@ async fn recorded_requests_of_gcloud_are_answered_alike() {
             // Nor did it keep accounts or look at policies.
             32 => {
                 google.service_account(reader);
-                google.grant(
-                    &format!("serviceAccounts/{reader}"),
-                    "roles/iam.workloadIdentityUser",
-                    MEMBER,
-                );
+                google.grant(&format!("serviceAccounts/{reader}"), "roles/iam.workloadIdentityUser", MEMBER);
                 google.grant(
                     "project",
                     "roles/secretmanager.secretAccessor",
@@ -189,9 +185,9 @@ fn similar(answer: &Value, recorded: &Value) -> bool {
                 !OWN.contains(&name.as_str()) && **value != json!(false) && **value != json!("")
             })
             .all(|(name, value)| similar(&answer[name], value)),
-        Value::Array(items) => items.iter().all(|item| {
-            answer.as_array().is_some_and(|all| all.iter().any(|other| similar(other, item)))
-        }),
+        Value::Array(items) => items
+            .iter()
+            .all(|item| answer.as_array().is_some_and(|all| all.iter().any(|other| similar(other, item)))),
         other => answer == other,
     }
 }

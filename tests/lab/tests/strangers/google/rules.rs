@@ -15,11 +15,11 @@ async fn a_federated_token_reads_what_its_subject_is_granted() {
             // Not public yet: the token service is a stranger to the bucket.
             let (_, body) = here.exchange(&here.token(json!({}))).await;
             assert_eq!(
-                body["error_description"],
-                "Error connecting to the given credential's issuer.",
+                body["error_description"], "Error connecting to the given credential's issuer.",
                 "{body}"
             );
-            let public = json!({"bindings": [{"role": "roles/storage.objectViewer", "members": ["allUsers"]}]});
+            let public =
+                json!({"bindings": [{"role": "roles/storage.objectViewer", "members": ["allUsers"]}]});
             let owner = here.google.token();
             let path = "/storage/v1/b/acme-oidc/iam";
             let (status, body) = call(&here.google, &owner, "PUT", path, Some(public)).await;
@@ -39,8 +39,7 @@ async fn a_federated_token_reads_what_its_subject_is_granted() {
         assert_eq!(call(&here.google, &bearer, "GET", SECRET, None).await.0, 200);
 
         // A disabled provider issues nothing and cuts nobody off, a disabled pool does both.
-        here.google
-            .write("keyless-lab", Some("cluster"), |provider| provider["disabled"] = json!(true));
+        here.google.write("keyless-lab", Some("cluster"), |provider| provider["disabled"] = json!(true));
         let (status, body) = here.exchange(&here.token(json!({}))).await;
         assert_eq!((status, &body["error"]), (400, &json!("invalid_target")));
         assert_eq!(call(&here.google, &bearer, "GET", SECRET, None).await.0, 200);
@@ -58,8 +57,16 @@ async fn the_token_service_says_why_it_refuses() {
         (json!({"iss": "https://other.example"}), "invalid_grant", "The issuer in ID Token https://other"),
         (json!({"exp": now() - 120}), "invalid_grant", "ID Token issued at "),
         (json!({"iat": now() + 600, "exp": now() + 900}), "invalid_grant", "ID Token issued at "),
-        (json!({"sub": "system:serviceaccount:x:y"}), "unauthorized_client", "The given credential is rejected"),
-        (json!({"sub": long}), "invalid_request", "The size of mapped attribute google.subject exceeds the 127"),
+        (
+            json!({"sub": "system:serviceaccount:x:y"}),
+            "unauthorized_client",
+            "The given credential is rejected",
+        ),
+        (
+            json!({"sub": long}),
+            "invalid_request",
+            "The size of mapped attribute google.subject exceeds the 127",
+        ),
         (json!({"sub": null}), "unauthorized_client", "Could not obtain a value for google.subject"),
     ];
     for (claims, error, description) in cases {
@@ -204,7 +211,9 @@ async fn policies_are_written_against_their_etag_and_count_after_a_while() {
     assert_eq!(call(&here.google, &bearer, "GET", SECRET, None).await.0, 403);
 
     let member = |member: &str| {
-        Some(json!({"policy": {"bindings": [{"role": "roles/secretmanager.secretAccessor", "members": [member]}]}}))
+        Some(
+            json!({"policy": {"bindings": [{"role": "roles/secretmanager.secretAccessor", "members": [member]}]}}),
+        )
     };
     for bad in ["principal://x", "nobody", "serviceAccount:absent@acme-prod.iam.gserviceaccount.com"] {
         assert_eq!(call(&here.google, &owner, "POST", set, member(bad)).await.0, 400, "{bad}");
@@ -224,14 +233,11 @@ async fn a_workload_becomes_a_service_account_when_it_may() {
     let here = Federation::uploaded();
     let email = here.google.service_account("eso-reader");
     here.google.set_policy("secrets/db", json!([]));
-    here.google.grant(
-        "secrets/db",
-        "roles/secretmanager.secretAccessor",
-        &format!("serviceAccount:{email}"),
-    );
+    here.google.grant("secrets/db", "roles/secretmanager.secretAccessor", &format!("serviceAccount:{email}"));
     let bearer = here.federated().await;
     let path = format!("/v1/projects/-/serviceAccounts/{email}:generateAccessToken");
-    let body = Some(json!({"scope": ["https://www.googleapis.com/auth/cloud-platform"], "lifetime": "3600s"}));
+    let body =
+        Some(json!({"scope": ["https://www.googleapis.com/auth/cloud-platform"], "lifetime": "3600s"}));
     let (_, said) = call(&here.google, &bearer, "POST", &path, body.clone()).await;
     assert_eq!(said["error"]["details"][0]["reason"], "SERVICE_DISABLED");
     here.google.enable("iamcredentials.googleapis.com", true);
