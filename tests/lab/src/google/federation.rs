@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::PROJECT_ID;
 use super::error::{Code, GoogleError, Result};
 use super::rules;
 use super::service::{Asked, nothing_here};
@@ -90,10 +89,7 @@ pub(crate) fn api(asked: &Asked<'_>, state: &mut State) -> Result<Value> {
 
 fn need(asked: &Asked<'_>, state: &State, kind: Kind, what: &str, name: &str) -> Result<()> {
     let permission = format!("iam.{}.{what}", kind.plural());
-    // Refusals repeat the project as it was written.
-    let written = asked.segments.get(1).map_or(PROJECT_ID, String::as_str);
-    let shown = name.replacen(&project(), &format!("projects/{written}"), 1);
-    state.need(&asked.who, &permission, name, &format!("//iam.googleapis.com/{shown}"))
+    state.need(&asked.who, &permission, name, &format!("//iam.googleapis.com/{name}"))
 }
 
 /// Create and list
