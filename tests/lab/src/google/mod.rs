@@ -79,6 +79,9 @@ pub const PROJECT_NUMBER: &str = "123456789012";
 pub struct Google {
     tls: Server,
     plain: Server,
+    /// Where the token service reads documents of its own storage
+    _inner: Server,
+    fetches: Faults,
     world: World,
     state: Arc<Mutex<State>>,
     storage: Gcs,
@@ -113,22 +116,23 @@ impl Google {
         let names = ["*.googleapis.com", "*.storage.googleapis.com", "127.0.0.1", "localhost"];
         let (storage, embedded) = Gcs::embedded();
         let heard = Arc::<Mutex<Vec<Heard>>>::default();
-        let service = Arc::new(Service {
-            state: state.clone(),
-            storage: embedded,
-            world: world.clone(),
-            heard: heard.clone(),
-        });
+        let service =
+            Service { state: state.clone(), storage: embedded, world: world.clone(), heard: heard.clone() };
+        // What the token service reads is neither a call of the program under test nor slowed down
+        // with those.
+        let unheard = Service { heard: Arc::default(), ..service.clone() };
+        let (service, fetches) = (Arc::new(service), Faults::default());
         let config = ca.certificate(&names).server_config();
-        let tls = Server::start_at((addr.ip(), addr.port()), Some(config), service.clone(), faults.clone())?;
+        let tls = Server::start_at(
+            (addr.ip(), addr.port()),
+            Some(config.clone()),
+            service.clone(),
+            faults.clone(),
+        )?;
         let plain = Server::start(None, service, faults.clone());
-        let reached = if tls.addr().ip().is_unspecified() {
-            SocketAddr::from(([127, 0, 0, 1], tls.addr().port()))
-        } else {
-            tls.addr()
-        };
-        world.tell("*.googleapis.com", reached);
-        Ok(Self { tls, plain, world, state, storage, faults, heard })
+        let inner = Server::start(Some(config), Arc::new(unheard), fetches.clone());
+        world.tell("*.googleapis.com", inner.addr());
+        Ok(Self { tls, plain, _inner: inner, fetches, world, state, storage, faults, heard })
     }
 
     /// The names under which it is reached through [`crate::Internet`]
@@ -149,6 +153,11 @@ impl Google {
     /// Its faults and what it was asked
     pub fn faults(&self) -> &Faults {
         &self.faults
+    }
+
+    /// Faults and record of what the token service reads from this project's own storage
+    pub fn fetches(&self) -> &Faults {
+        &self.fetches
     }
 
     /// Everything it was asked, with bodies, in order; without what faults kept from it

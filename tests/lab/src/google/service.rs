@@ -15,6 +15,7 @@ use crate::gcs;
 use crate::s3::Access;
 use crate::wire::{Handler, Reply, Request, percent_decode};
 
+#[derive(Clone)]
 pub(crate) struct Service {
     pub(crate) state: Arc<Mutex<State>>,
     pub(crate) storage: gcs::Embedded,
@@ -95,6 +96,7 @@ impl Handler for Service {
 impl Service {
     fn reply(&self, request: &Request) -> Reply {
         self.hear(request);
+        self.lock().settle();
         let host = request.host.split(':').next().unwrap_or_default().to_lowercase();
         let label = host.strip_suffix(".googleapis.com");
         let meant = |name: &str| label.is_none_or(|label| label == name || is_regional(label, name));
@@ -126,7 +128,6 @@ impl Service {
 
     fn api(&self, request: &Request, label: Option<&str>) -> Result<Value> {
         let mut state = self.lock();
-        state.settle();
         let mut segments: Vec<String> = request.path.split('/').skip(1).map(percent_decode).collect();
         let version = if segments.is_empty() { String::new() } else { segments.remove(0) };
         let mut verb = String::new();

@@ -7,8 +7,8 @@ use std::time::Duration;
 use lab::{Ca, Google};
 use serde_json::json;
 
-use super::Federation;
-use super::python::{external_account, make_public};
+use super::python::external_account;
+use super::{Federation, make_public};
 use crate::{Said, client, run};
 
 fn gcloud(google: &Google, dir: &Path) -> Option<Command> {
@@ -123,7 +123,7 @@ fn gcloud_makes_keys_that_work_until_they_are_disabled() {
 #[test]
 fn gcloud_reads_a_secret_with_the_identity_of_the_workload() {
     let (dir, here) = (tempfile::tempdir().unwrap(), Federation::documents());
-    make_public(&here);
+    tokio::runtime::Runtime::new().unwrap().block_on(make_public(&here));
     let file = external_account(&here, dir.path());
     let read = || {
         let mut gcloud = gcloud(&here.google, dir.path())?;

@@ -1,6 +1,7 @@
 //! The stand-in for Google Cloud: rules, recorded requests, and Google's own clients.
 
 mod gcloud;
+mod names;
 mod python;
 mod replay;
 mod rules;
@@ -44,6 +45,10 @@ impl Federation {
     fn start(key: SigningKey, oidc: Value) -> Self {
         let ca = Ca::new();
         let google = Google::start(&ca);
+        Self::with(ca, google, key, oidc)
+    }
+
+    pub(crate) fn with(ca: Ca, google: Google, key: SigningKey, oidc: Value) -> Self {
         google.write("keyless-lab", None, |_| {});
         google.write("keyless-lab", Some("cluster"), |provider| {
             provider["oidc"] = oidc;
@@ -93,6 +98,14 @@ pub(crate) fn audience() -> &'static str {
 
 pub(crate) fn principal(subject: &str) -> String {
     format!("principal://iam.googleapis.com/{POOLS}/keyless-lab/subject/{subject}")
+}
+
+/// Let everybody read the documents in the bucket
+pub(crate) async fn make_public(here: &Federation) {
+    let policy = json!({"bindings": [{"role": "roles/storage.objectViewer", "members": ["allUsers"]}]});
+    let (owner, path) = (here.google.token(), "/storage/v1/b/acme-oidc/iam");
+    let (status, body) = call(&here.google, &owner, "PUT", path, Some(policy)).await;
+    assert_eq!(status, 200, "{body}");
 }
 
 pub(crate) fn now() -> i64 {

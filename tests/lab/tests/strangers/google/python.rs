@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::{Federation, audience};
+use super::{Federation, audience, make_public};
 use crate::{Said, client, run};
 
 #[test]
@@ -17,8 +17,7 @@ fn google_auth_exchanges_and_its_secret_manager_reads() {
     let dir = tempfile::tempdir().unwrap();
     for (at, here) in [Federation::uploaded(), Federation::documents()].iter().enumerate() {
         if at == 1 {
-            here.google.storage().prevent_public_access("acme-oidc", "inherited");
-            make_public(here);
+            tokio::runtime::Runtime::new().unwrap().block_on(make_public(here));
         }
         let file = external_account(here, dir.path());
         for transport in ["rest", "grpc"] {
@@ -108,15 +107,6 @@ pub(super) fn write(dir: &Path, name: &str, content: &Value) -> PathBuf {
     let path = dir.join(name);
     std::fs::write(&path, content.to_string()).unwrap();
     path
-}
-
-/// Let everybody read the documents in the bucket
-pub(super) fn make_public(here: &Federation) {
-    let policy = json!({"bindings": [{"role": "roles/storage.objectViewer", "members": ["allUsers"]}]});
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let (owner, path) = (here.google.token(), "/storage/v1/b/acme-oidc/iam");
-    let (status, body) = runtime.block_on(super::call(&here.google, &owner, "PUT", path, Some(policy)));
-    assert_eq!(status, 200, "{body}");
 }
 
 fn python() -> Option<PathBuf> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Federation, POOLS, SUBJECT, call, now, principal};
+use super::{Federation, POOLS, SUBJECT, call, make_public, now, principal};
 
 const SECRET: &str = "/v1/projects/acme-prod/secrets/db/versions/latest:access";
 
@@ -18,12 +18,7 @@ async fn a_federated_token_reads_what_its_subject_is_granted() {
                 body["error_description"], "Error connecting to the given credential's issuer.",
                 "{body}"
             );
-            let public =
-                json!({"bindings": [{"role": "roles/storage.objectViewer", "members": ["allUsers"]}]});
-            let owner = here.google.token();
-            let path = "/storage/v1/b/acme-oidc/iam";
-            let (status, body) = call(&here.google, &owner, "PUT", path, Some(public)).await;
-            assert_eq!(status, 200, "{body}");
+            make_public(&here).await;
         }
         let bearer = here.federated().await;
         let (status, body) = call(&here.google, &bearer, "GET", SECRET, None).await;
