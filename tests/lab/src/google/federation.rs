@@ -164,13 +164,16 @@ fn one(asked: &Asked<'_>, state: &mut State, kind: Kind, name: &str) -> Result<V
         _ => return Err(nothing_here()),
     };
     need(asked, state, kind, what, name)?;
-    let mut resource = find(state, name)?;
+    let mut resource = match what {
+        "get" => return find(state, name),
+        // Writes build upon each other, also while an earlier one is not over.
+        _ => state.latest(name).ok_or_else(absent)?,
+    };
     let deleted = resource["state"] == "DELETED";
-    if what != "get" && deleted != (what == "undelete") {
+    if deleted != (what == "undelete") {
         return Err(GoogleError::precondition("Precondition check failed."));
     }
     match what {
-        "get" => return Ok(resource),
         "update" => {
             patch(asked, kind, &mut resource)?;
             rules::resource(kind, &resource, state)?;
@@ -190,11 +193,11 @@ fn one(asked: &Asked<'_>, state: &mut State, kind: Kind, name: &str) -> Result<V
 }
 
 fn find(state: &State, name: &str) -> Result<Value> {
-    state
-        .federation
-        .get(name)
-        .cloned()
-        .ok_or_else(|| GoogleError::not_found("Requested entity was not found."))
+    state.federation.get(name).cloned().ok_or_else(absent)
+}
+
+fn absent() -> GoogleError {
+    GoogleError::not_found("Requested entity was not found.")
 }
 
 /// Writes what the mask names, and nothing else (AIP-134)

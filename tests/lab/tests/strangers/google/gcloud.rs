@@ -5,9 +5,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use lab::{Ca, Google};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::python::external_account;
+use super::python::{external_account, write};
 use super::{Federation, make_public};
 use crate::{Said, client, run};
 
@@ -135,4 +135,22 @@ fn gcloud_reads_a_secret_with_the_identity_of_the_workload() {
     here.google.set_policy("secrets/db", json!([]));
     let said = read().unwrap();
     assert!(!said.ok && said.err.contains("secretmanager.versions.access"), "{said}");
+
+    // The same through a service account, which has the right in its place.
+    let email = here.google.service_account("eso-reader");
+    let account = format!("serviceAccount:{email}");
+    here.google.grant("secrets/db", "roles/secretmanager.secretAccessor", &account);
+    here.google.enable("iamcredentials.googleapis.com", true);
+    let mut json: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let url = here.google.http_url();
+    json["service_account_impersonation_url"] =
+        json!(format!("{url}/v1/projects/-/serviceAccounts/{email}:generateAccessToken"));
+    json.as_object_mut().unwrap().remove("token_info_url");
+    write(dir.path(), "external-account.json", &json);
+    let said = read().unwrap();
+    assert!(!said.ok && said.err.contains("iam.serviceAccounts.getAccessToken"), "{said}");
+    let member = super::principal(super::SUBJECT);
+    here.google.grant(&format!("serviceAccounts/{email}"), "roles/iam.workloadIdentityUser", &member);
+    let said = read().unwrap();
+    assert!(said.ok && said.out == r#"{"password":"correct horse"}"#, "{said}");
 }

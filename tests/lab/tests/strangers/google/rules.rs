@@ -249,3 +249,83 @@ async fn a_workload_becomes_a_service_account_when_it_may() {
     assert_eq!(call(&here.google, token, "GET", SECRET, None).await.0, 200);
     assert_eq!(call(&here.google, &bearer, "GET", SECRET, None).await.0, 403);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_and_machines_come_to_tokens_too() {
+    let here = Federation::uploaded();
+    let dir = tempfile::tempdir().unwrap();
+    let file = std::fs::read(here.google.user_file(dir.path())).unwrap();
+    let file: serde_json::Value = serde_json::from_slice(&file).unwrap();
+    let url = here.google.http_url();
+    let refresh = async |token: &str| {
+        let form = [("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", "x")];
+        let answer = reqwest::Client::new().post(format!("{url}/token")).form(&form).send().await.unwrap();
+        answer.json::<serde_json::Value>().await.unwrap()
+    };
+    assert_eq!(refresh("wrong").await["error"], "invalid_grant");
+    let said = refresh(file["refresh_token"].as_str().unwrap()).await;
+    let token = said["access_token"].as_str().unwrap();
+    assert_eq!(call(&here.google, token, "GET", SECRET, None).await.0, 200);
+
+    let email = here.google.service_account("node");
+    here.google.grant("secrets/db", "roles/secretmanager.secretAccessor", &format!("serviceAccount:{email}"));
+    let path = format!("{url}/computeMetadata/v1/instance/service-accounts/default/token");
+    let ask = reqwest::Client::new().get(path);
+    assert_eq!(ask.try_clone().unwrap().send().await.unwrap().status(), 403);
+    let answer = ask.header("metadata-flavor", "Google").send().await.unwrap();
+    let said: serde_json::Value = answer.json().await.unwrap();
+    let token = said["access_token"].as_str().unwrap();
+    assert_eq!(call(&here.google, token, "GET", SECRET, None).await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operations_may_never_end_and_writes_build_upon_each_other() {
+    let here = Federation::uploaded();
+    let owner = here.google.token();
+    let pool = "/v1/projects/acme-prod/locations/global/workloadIdentityPools/keyless-lab";
+    let patch = async |mask: &str| {
+        let body = Some(json!({"displayName": "new", "description": "new"}));
+        let path = format!("{pool}?updateMask={mask}");
+        let (status, body) = call(&here.google, &owner, "PATCH", &path, body).await;
+        assert_eq!(status, 200, "{body}");
+        format!("/v1/{}", body["name"].as_str().unwrap())
+    };
+    patch("displayName").await;
+    let last = patch("description").await;
+    assert!(here.google.pool("keyless-lab").unwrap()["description"].is_null());
+    call(&here.google, &owner, "GET", &last, None).await;
+    call(&here.google, &owner, "GET", &last, None).await;
+    let pool_now = here.google.pool("keyless-lab").unwrap();
+    assert_eq!((&pool_now["displayName"], &pool_now["description"]), (&json!("new"), &json!("new")));
+
+    here.google.change(|settings| settings.operations_never_end = true);
+    let never = patch("disabled").await;
+    for _ in 0..5 {
+        assert!(call(&here.google, &owner, "GET", &never, None).await.1["done"].is_null());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_of_service_accounts_are_administered() {
+    let here = Federation::uploaded();
+    let owner = here.google.token();
+    let email = here.google.service_account("eso-reader");
+    let keys = format!("/v1/projects/-/serviceAccounts/{email}/keys");
+    let ask =
+        async |method: &str, path: String| call(&here.google, &owner, method, &path, Some(json!({}))).await;
+    let (_, made) = ask("POST", keys.clone()).await;
+    assert_eq!(made["keyType"], "USER_MANAGED");
+    let name = format!("/v1/{}", made["name"].as_str().unwrap());
+    let users = format!("{keys}?keyTypes=USER_MANAGED");
+    assert_eq!(ask("GET", users.clone()).await.1["keys"].as_array().unwrap().len(), 1);
+    assert_eq!(ask("GET", keys.clone()).await.1["keys"].as_array().unwrap().len(), 2);
+    assert_eq!(ask("POST", format!("{name}:disable")).await.0, 200);
+    assert_eq!(ask("GET", name.clone()).await.1["disabled"], true);
+    assert_eq!(ask("POST", format!("{name}:enable")).await.0, 200);
+    assert!(ask("GET", name.clone()).await.1["disabled"].is_null());
+    assert_eq!(ask("DELETE", name.clone()).await.0, 200);
+    assert_eq!(ask("GET", name).await.0, 404);
+    here.google.change(|settings| settings.key_creation_forbidden = true);
+    assert_eq!(ask("POST", keys).await.1["error"]["status"], "FAILED_PRECONDITION");
+    assert_eq!(ask("GET", format!("/v1/projects/other/serviceAccounts/{email}")).await.0, 403);
+}
