@@ -30,6 +30,21 @@ const EXIT_CODES: &str = "Exit codes: 0 done and clean · 1 found something (a f
 pub(crate) enum Command {
     Publish(PublishArgs),
     Verify(VerifyArgs),
+    Config(ConfigArgs),
+}
+
+/// Show what keyless.yaml may hold
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    #[command(subcommand)]
+    pub(crate) command: ConfigCommand,
+}
+
+/// What to show.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the JSON schema of keyless.yaml, for editors
+    Schema,
 }
 
 /// Bring the public documents up to date with the cluster's keys

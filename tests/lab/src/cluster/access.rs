@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::objects::Target;
 use super::{Anonymous, ClusterSettings, KeyFile, ServerSettings};
 use crate::keys::{jws_part, random_hex};
 use crate::wire::Request;
@@ -27,11 +28,43 @@ impl Right {
         [Self::CreateToken, Self::Discovery, Self::EndpointSlices, Self::Jwks, Self::Version];
 }
 
+/// What one rule allows or denies
+#[derive(Clone)]
+pub(crate) struct Rule {
+    verb: String,
+    resource: String,
+    namespace: Option<String>,
+}
+
+impl Rule {
+    pub(crate) fn new(verb: &str, resource: &str, namespace: Option<&str>) -> Self {
+        let namespace = namespace.map(str::to_owned);
+        Self { verb: verb.to_owned(), resource: resource.to_owned(), namespace }
+    }
+
+    /// Whether it is about this; what a rule denies in one namespace is denied in all together
+    fn covers(&self, verb: &str, target: &Target, denies: bool) -> bool {
+        let resource = target.qualified();
+        // `secrets.GROUP/status`: the group belongs to the resource, not to the subresource.
+        let (plural, group) = (&target.resource, &target.group);
+        let full = resource.replacen(plural.as_str(), &format!("{plural}.{group}"), 1);
+        let place = match &self.namespace {
+            None => true,
+            Some(namespace) => *namespace == target.namespace || denies && target.namespace.is_empty(),
+        };
+        (self.verb == "*" || self.verb == verb)
+            && (self.resource == "*" || self.resource == resource || self.resource == full)
+            && place
+    }
+}
+
 pub(crate) struct User {
     pub(crate) name: String,
     pub(crate) token: String,
     pub(crate) rights: BTreeSet<Right>,
     pub(crate) expired: bool,
+    pub(crate) allowed: Vec<Rule>,
+    pub(crate) denied: Vec<Rule>,
 }
 
 impl User {
@@ -41,7 +74,14 @@ impl User {
             token: random_hex(16),
             rights: rights.iter().copied().collect(),
             expired: false,
+            allowed: Vec::new(),
+            denied: Vec::new(),
         }
+    }
+
+    /// One who may do everything with every object
+    pub(crate) fn admin() -> Self {
+        Self { allowed: vec![Rule::new("*", "*", None)], ..Self::new("admin", &Right::ALL) }
     }
 }
 
@@ -49,11 +89,23 @@ impl User {
 pub(crate) struct Caller {
     pub(crate) name: String,
     rights: BTreeSet<Right>,
+    allowed: Vec<Rule>,
+    denied: Vec<Rule>,
 }
 
 impl Caller {
     pub(crate) fn may(&self, right: Right) -> bool {
         self.rights.contains(&right)
+    }
+
+    /// Whether a verb on a resource is among the caller's rules
+    pub(crate) fn can(&self, verb: &str, target: &Target) -> bool {
+        !self.denied(verb, target) && self.allowed.iter().any(|rule| rule.covers(verb, target, false))
+    }
+
+    /// Whether a rule takes this away, for what a [`Right`] gives
+    pub(crate) fn denied(&self, verb: &str, target: &Target) -> bool {
+        self.denied.iter().any(|rule| rule.covers(verb, target, true))
     }
 
     /// `None`: 401
@@ -73,17 +125,31 @@ impl Caller {
                 // `system:public-info-viewer` opens /version to everyone.
                 _ => vec![Right::Version],
             };
-            return Some(Self { name: "system:anonymous".into(), rights: rights.into_iter().collect() });
+            return Some(Self::new("system:anonymous", rights.into_iter().collect()));
         };
         let user = shared.users.iter().find(|user| user.token == token && !user.expired);
         if let Some(user) = user {
-            return Some(Self { name: user.name.clone(), rights: user.rights.clone() });
+            return Some(Self::from(user));
         }
         let name = service_account(token, server, now)?;
         let user = shared.users.iter().find(|user| user.name == name);
         let default = || [Right::Discovery, Right::Jwks, Right::Version].into_iter().collect();
-        let rights = user.map_or_else(default, |user| user.rights.clone());
-        Some(Self { name, rights })
+        Some(user.map_or_else(|| Self::new(&name, default()), Self::from))
+    }
+
+    fn new(name: &str, rights: BTreeSet<Right>) -> Self {
+        Self { name: name.to_owned(), rights, allowed: Vec::new(), denied: Vec::new() }
+    }
+}
+
+impl From<&User> for Caller {
+    fn from(user: &User) -> Self {
+        Self {
+            name: user.name.clone(),
+            rights: user.rights.clone(),
+            allowed: user.allowed.clone(),
+            denied: user.denied.clone(),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use hyper::Method;
 use serde_json::json;
 
 use super::access::{Caller, Right};
+use super::objects::{self, Target};
 use super::status::{self, Object};
 use super::{ClusterSettings, KeyFile, ServerSettings, token};
 use crate::clock;
@@ -26,11 +27,11 @@ pub(crate) struct Api {
 impl Handler for Api {
     fn handle(&self, request: &Request) -> Reply {
         let server = self.settings.lock().expect("settings").clone();
-        let shared = self.shared.lock().expect("settings");
+        let mut shared = self.shared.lock().expect("settings");
         let now = clock::now(server.clock_offset);
         let reply = match Caller::of(request, &server, &shared, now) {
             None => status::unauthorized(),
-            Some(caller) => self.route(request, &caller, &server, &shared, now),
+            Some(caller) => self.route(request, &caller, &server, &mut shared, now),
         };
         let cached = reply.headers.iter().any(|(name, _)| name == "cache-control");
         let reply = if cached { reply } else { reply.with("cache-control", "no-cache, private") };
@@ -44,7 +45,7 @@ impl Api {
         request: &Request,
         caller: &Caller,
         server: &ServerSettings,
-        shared: &ClusterSettings,
+        shared: &mut ClusterSettings,
         now: i64,
     ) -> Reply {
         let path = request.path.as_str();
@@ -70,6 +71,9 @@ impl Api {
         }
         if let Some((namespace, name)) = token::target(path) {
             return token::handle(request, caller, (namespace, name), server, shared, now);
+        }
+        if let Some(reply) = objects::handle(request, caller, shared, now) {
+            return reply;
         }
         // The authorizer comes before the router: only who may do everything learns that it is not there.
         if Right::ALL.iter().all(|right| caller.may(*right)) {
@@ -106,7 +110,8 @@ impl Api {
             name: "kubernetes",
         };
         let verb = verb(&request.method);
-        if verb != "get" || !caller.may(Right::EndpointSlices) {
+        let denied = Target::of(SLICE).is_some_and(|target| caller.denied(&verb, &target));
+        if verb != "get" || denied || !caller.may(Right::EndpointSlices) {
             return slice.forbidden(&caller.name, &verb, "endpointslices");
         }
         if !shared.endpoint_slice {
@@ -174,7 +179,7 @@ fn document(request: &Request, server: &ServerSettings, content_type: &str, body
     Reply::new(200, content_type, body).with("cache-control", format!("public, max-age={}", server.max_age))
 }
 
-fn not_found() -> Reply {
+pub(crate) fn not_found() -> Reply {
     Reply::new(404, "text/plain; charset=utf-8", "404 page not found\n")
         .with("x-content-type-options", "nosniff")
 }

@@ -3,6 +3,7 @@
 mod access;
 mod api;
 mod kubeconfig;
+mod objects;
 mod protobuf;
 mod status;
 mod token;
@@ -10,13 +11,15 @@ mod token;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::ca::Ca;
-use crate::keys::{SigningKey, uuid};
+use crate::clock;
+use crate::keys::SigningKey;
 use crate::wire::{Faults, Server};
 pub use access::Right;
 use access::User;
+use objects::Objects;
 
 /// Some API servers of one cluster on loopback addresses of their own, all on the same port.
 ///
@@ -31,13 +34,20 @@ use access::User;
 /// - each server has its own key files, signing key (which may be missing from its own files),
 ///   issuers and clock; like the real one it accepts tokens by issuer, audience, time and key
 /// - who may do what: 401, 403 with RBAC's words, anonymous requests by setting
+/// - objects of the usual kinds and of every CustomResourceDefinition that is put in: get, list
+///   (selectors, pages, tables, metadata only), create, replace, delete, the patches, server-side
+///   apply with `managedFields`, conflicts and dry run; pruning, `fieldValidation`, defaults and
+///   validation by the schema; refusals word by word
 /// - the EndpointSlice `default/kubernetes` (which a real cluster only has with addresses other
 ///   than loopback), `/version`, `/readyz`
 ///
-/// Not faithful: rights are a list, not RBAC objects; tokens are not bound to pods, so no `pod` and
-/// `node` claims and no extension to one year; no other API, no discovery of APIs,
-/// protobuf only in the request for a token, no `managedFields`, no indented JSON for curl; an
-/// external signer only as far as `kid`, `typ` and cache time can be set.
+/// Not faithful: rights are lists, not RBAC objects (Roles are stored and do nothing); tokens are
+/// not bound to pods, so no `pod` and `node` claims and no extension to one year; protobuf only in
+/// the request for a token, no indented JSON for curl; a watch ends at once; no admission, no
+/// CEL rules, no patterns and formats of schemas, one version is not converted to another; built-in
+/// kinds know the members of their first level only, and lists in them are applied as a whole; no
+/// controllers but the one that gives a namespace its ServiceAccount `default`; a namespace
+/// is gone at once; an external signer only as far as `kid`, `typ` and cache time can be set.
 pub struct Cluster {
     ca: Ca,
     shared: Arc<Mutex<ClusterSettings>>,
@@ -55,8 +65,7 @@ pub struct ClusterSettings {
     /// Addresses to list in the EndpointSlice instead of the servers' own
     pub advertised: Option<Vec<SocketAddr>>,
     pub(crate) users: Vec<User>,
-    /// Namespace, name, UID
-    pub(crate) service_accounts: Vec<(String, String, String)>,
+    pub(crate) objects: Objects,
     pub(crate) addresses: Vec<SocketAddr>,
 }
 
@@ -138,8 +147,8 @@ impl Cluster {
             endpoint_slice: true,
             max_token_seconds: None,
             advertised: None,
-            users: vec![User::new("admin", &Right::ALL)],
-            service_accounts: Vec::new(),
+            users: vec![User::admin()],
+            objects: Objects::new(&clock::rfc3339(clock::now(0))),
             addresses: Vec::new(),
         }));
         // One EndpointSlice has one list of ports for all its addresses: the same port everywhere.
@@ -154,9 +163,7 @@ impl Cluster {
             })
             .expect("a port that is free on every loopback address");
         shared.lock().expect("settings").addresses = servers.iter().map(|server| server.addr).collect();
-        let cluster = Self { ca: ca.clone(), shared, servers };
-        cluster.add_service_account("default", "default");
-        cluster
+        Self { ca: ca.clone(), shared, servers }
     }
 
     /// The API server with this number, from 0
@@ -179,12 +186,13 @@ impl Cluster {
         self.servers.iter().for_each(|server| server.change(&change));
     }
 
-    /// Create a ServiceAccount
+    /// Create a ServiceAccount, and its namespace where there is none
     pub fn add_service_account(&self, namespace: &str, name: &str) {
-        self.lock().service_accounts.push((namespace.to_owned(), name.to_owned(), uuid()));
+        let metadata = json!({"namespace": namespace, "name": name});
+        self.put_object(json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}));
     }
 
-    /// Create a user with these rights. A ServiceAccount is the user
+    /// Create a user with these rights, and none on objects ([`Cluster::allow`]). A ServiceAccount is the user
     /// `system:serviceaccount:NAMESPACE:NAME`; without an entry of its own it may read the two
     /// issuer URLs, as the default bindings have it.
     pub fn add_user(&self, name: &str, rights: &[Right]) {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::access::{Caller, Right};
 use super::api::verb;
+use super::objects::Target;
 use super::status::{self, Object};
 use super::{ClusterSettings, ServerSettings, protobuf};
 use crate::clock;
@@ -28,7 +29,8 @@ pub(crate) fn handle(
 ) -> Reply {
     let object = Object { group: "", resource: "serviceaccounts", namespace, name };
     let verb = verb(&request.method);
-    if !caller.may(Right::CreateToken) {
+    let denied = Target::of(&request.path).is_some_and(|target| caller.denied(&verb, &target));
+    if denied || !caller.may(Right::CreateToken) {
         return object.forbidden(&caller.name, &verb, "serviceaccounts/token");
     }
     if verb != "create" {
@@ -40,10 +42,11 @@ pub(crate) fn handle(
             "the object provided is unrecognized (must be of type TokenRequest): couldn't get version/kind",
         );
     };
-    let accounts = &shared.service_accounts;
-    let Some((_, _, uid)) = accounts.iter().find(|(ns, other, _)| ns == namespace && other == name) else {
+    let kind = shared.objects.kind("v1", "ServiceAccount");
+    let Some(account) = shared.objects.get(&kind.key(namespace, name)) else {
         return object.not_found();
     };
+    let uid = &account["metadata"]["uid"];
     let spec = &body["spec"];
     let asked = spec["expirationSeconds"].as_i64().unwrap_or(3600);
     if asked < 600 {

@@ -5,6 +5,7 @@ mod faults;
 mod gcs;
 mod google;
 mod network;
+mod objects;
 mod s3;
 
 use std::fmt;

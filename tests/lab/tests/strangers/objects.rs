@@ -1,0 +1,250 @@
+use std::path::{Path, PathBuf};
+
+use lab::{Ca, Cluster, Curve, SigningKey};
+use serde_json::{Value, json};
+
+use crate::{Said, client, curl, run};
+
+const ISSUER: &str = "https://issuer.example.com/lab";
+const STORES: &str = "/apis/external-secrets.io/v1/clustersecretstores";
+
+fn crds(version: &str) -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/crds/eso-{version}-min.yaml"));
+    std::fs::read_to_string(file).unwrap()
+}
+
+fn cluster(version: &str) -> (tempfile::TempDir, Ca, Cluster) {
+    let (dir, ca) = (tempfile::tempdir().unwrap(), Ca::new());
+    let cluster = Cluster::start(&ca, 2, ISSUER, &SigningKey::ec(Curve::P256));
+    cluster.load_crds(&crds(version));
+    (dir, ca, cluster)
+}
+
+fn store(name: &str, provider: Value) -> Value {
+    json!({"apiVersion": "external-secrets.io/v1", "kind": "ClusterSecretStore",
+        "metadata": {"name": name}, "spec": {"provider": provider}})
+}
+
+fn federated() -> Value {
+    json!({"gcpsm": {"projectID": "acme-prod", "auth": {"workloadIdentityFederation": {
+        "audience": "//iam.googleapis.com/x", "serviceAccountRef": {"name": "eso", "audiences": ["a"]}}}}})
+}
+
+struct Kubectl {
+    config: PathBuf,
+    dir: PathBuf,
+}
+
+impl Kubectl {
+    fn new(dir: &Path, config: PathBuf) -> Option<Self> {
+        client("kubectl").map(|_| Self { config, dir: dir.to_owned() })
+    }
+
+    fn run(&self, args: &[&str]) -> Said {
+        let mut kubectl = client("kubectl").unwrap();
+        // The cache of discovery must not outlive the cluster.
+        kubectl.arg("--cache-dir").arg(self.dir.join("cache")).arg("--kubeconfig").arg(&self.config);
+        run(kubectl.args(args))
+    }
+
+    fn apply(&self, object: &Value, args: &[&str]) -> Said {
+        let file = self.dir.join("object.json");
+        std::fs::write(&file, object.to_string()).unwrap();
+        self.run(&[&["apply", "--server-side", "-f", file.to_str().unwrap()], args].concat())
+    }
+}
+
+#[test]
+fn kubectl_applies_gets_and_deletes() {
+    let (dir, _, cluster) = cluster("0.20.4");
+    let Some(kubectl) = Kubectl::new(dir.path(), cluster.kubeconfig(dir.path())) else { return };
+
+    let said = kubectl.apply(&store("gcp", federated()), &["--field-manager", "keyless"]);
+    assert_eq!(said.out, "clustersecretstore.external-secrets.io/gcp serverside-applied\n", "{said}");
+    let object = cluster.object("external-secrets.io/v1", "ClusterSecretStore", None, "gcp").unwrap();
+    assert_eq!(object["spec"]["provider"]["gcpsm"]["secretVersionSelectionPolicy"], "LatestOrFail");
+    let manager = &object["metadata"]["managedFields"][0];
+    assert_eq!((&manager["manager"], &manager["operation"]), (&json!("keyless"), &json!("Apply")));
+
+    // The same again is nothing; another one's field is a conflict, by force it changes hands.
+    let version = object["metadata"]["resourceVersion"].clone();
+    assert!(kubectl.apply(&store("gcp", federated()), &["--field-manager", "keyless"]).ok);
+    let again = cluster.object("external-secrets.io/v1", "ClusterSecretStore", None, "gcp").unwrap();
+    assert_eq!(again["metadata"]["resourceVersion"], version);
+    let other = store("gcp", json!({"gcpsm": {"projectID": "other"}}));
+    let said = kubectl.apply(&other, &["--field-manager", "argocd-controller"]);
+    let words = r#"Apply failed with 1 conflict: conflict with "keyless": .spec.provider.gcpsm.projectID"#;
+    assert!(!said.ok && said.err.contains(words), "{said}");
+    let said = kubectl.apply(&other, &["--field-manager", "argocd-controller", "--force-conflicts"]);
+    assert!(said.ok, "{said}");
+    let said = kubectl.run(&["get", "css", "gcp", "-o", "jsonpath={.spec.provider.gcpsm.projectID}"]);
+    assert_eq!(said.out, "other", "{said}");
+
+    for args in [&["get", "ns"][..], &["get", "secrets", "-A"], &["get", "clustersecretstores"]] {
+        assert!(kubectl.run(args).ok);
+    }
+    assert!(kubectl.run(&["get", "css"]).out.contains("gcp"));
+    // `kubectl create namespace` would speak protobuf.
+    let object =
+        |kind: &str, name: &str| json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name}});
+    let said = kubectl.apply(&object("Namespace", "shop"), &[]);
+    assert!(said.ok, "{said}");
+    let mut secret = object("Secret", "db");
+    secret["stringData"] = json!({"a": "b"});
+    let said = kubectl.apply(&secret, &["-n", "shop"]);
+    assert!(said.ok, "{said}");
+    let secret = cluster.object("v1", "Secret", Some("shop"), "db").unwrap();
+    assert_eq!((&secret["data"]["a"], &secret["type"]), (&json!("Yg=="), &json!("Opaque")));
+    let said = kubectl.run(&["label", "secret", "db", "-n", "shop", "app=x"]);
+    assert!(said.ok, "{said}");
+    assert!(
+        kubectl.run(&["get", "secret", "-n", "shop", "-l", "app=x", "-o", "name"]).out.contains("secret/db")
+    );
+    let said = kubectl.run(&["delete", "css", "gcp", "--wait=false"]);
+    assert!(said.ok, "{said}");
+    assert_eq!(cluster.objects("ClusterSecretStore"), Vec::<Value>::new());
+}
+
+#[test]
+fn kubectl_is_told_what_the_schema_lacks() {
+    let (dir, _, cluster) = cluster("0.19");
+    let Some(kubectl) = Kubectl::new(dir.path(), cluster.kubeconfig(dir.path())) else { return };
+    let file = dir.path().join("store.json");
+    std::fs::write(&file, store("gcp", federated()).to_string()).unwrap();
+
+    let said = kubectl.run(&["create", "-f", file.to_str().unwrap()]);
+    let words =
+        r#"strict decoding error: unknown field "spec.provider.gcpsm.auth.workloadIdentityFederation""#;
+    assert!(!said.ok && said.err.contains(words), "{said}");
+    let said = kubectl.apply(&store("gcp", federated()), &[]);
+    let words = "failed to create typed patch object (/gcp; external-secrets.io/v1, Kind=ClusterSecretStore): \
+                 .spec.provider.gcpsm.auth.workloadIdentityFederation: field not declared in schema";
+    assert!(!said.ok && said.err.contains(words), "{said}");
+
+    let said = kubectl.run(&["create", "--validate=false", "-f", file.to_str().unwrap()]);
+    assert!(said.ok, "{said}");
+    let object = cluster.object("external-secrets.io/v1", "ClusterSecretStore", None, "gcp").unwrap();
+    assert_eq!(object["spec"]["provider"]["gcpsm"], json!({"projectID": "acme-prod", "auth": {}}));
+    let two = store("two", json!({"gcpsm": {}, "vault": {"server": "x", "auth": {}}}));
+    let said = kubectl.apply(&two, &[]);
+    assert!(said.err.contains("spec.provider: Too many: 2: must have at most 1 item"), "{said}");
+
+    cluster.load_crds(&crds("2.5"));
+    let said = kubectl.apply(&store("gcp", federated()), &["--force-conflicts"]);
+    assert!(said.ok, "{said}");
+}
+
+#[test]
+fn each_right_can_be_taken_away() {
+    let (dir, _, cluster) = cluster("0.20.4");
+    cluster.put_object(json!({"apiVersion": "v1", "kind": "Secret",
+        "metadata": {"name": "s", "namespace": "shop"}, "data": {"a": "Yg=="}}));
+    let Some(kubectl) = Kubectl::new(dir.path(), cluster.kubeconfig(dir.path())) else { return };
+    let refused = |args: &[&str], words: &str| {
+        let said = kubectl.run(args);
+        assert!(!said.ok && said.err.contains(words), "{said}");
+    };
+
+    cluster.deny("admin", "list", "secrets");
+    let words = r#"secrets is forbidden: User "admin" cannot list resource "secrets" in API group "" at the cluster scope"#;
+    refused(&["get", "secrets", "-A"], words);
+    assert!(kubectl.run(&["get", "secret", "s", "-n", "shop"]).ok);
+    cluster.forgive("admin");
+    cluster.deny_in("admin", "shop", "get", "secrets");
+    let words = r#"secrets "s" is forbidden: User "admin" cannot get resource "secrets" in API group "" in the namespace "shop""#;
+    refused(&["get", "secret", "s", "-n", "shop"], words);
+    cluster.deny("admin", "create", "clustersecretstores.external-secrets.io");
+    let words = r#"clustersecretstores.external-secrets.io "gcp" is forbidden: User "admin" cannot create resource "clustersecretstores" in API group "external-secrets.io" at the cluster scope"#;
+    let said = kubectl.apply(&store("gcp", federated()), &[]);
+    assert!(!said.ok && said.err.contains(words), "{said}");
+    cluster.deny("admin", "create", "serviceaccounts/token");
+    refused(&["create", "token", "default"], r#"cannot create resource "serviceaccounts/token""#);
+
+    cluster.add_user("jane", &[]);
+    cluster.allow_in("jane", "shop", "list", "secrets");
+    let jane = Kubectl::new(dir.path(), cluster.kubeconfig_as(dir.path(), "jane")).unwrap();
+    assert!(jane.run(&["get", "secrets", "-n", "shop"]).ok);
+    let said = jane.run(&["get", "secrets", "-n", "default"]);
+    assert!(said.err.contains(r#"User "jane" cannot list resource "secrets""#), "{said}");
+    let review = |namespace: &str| {
+        let attributes = json!({"verb": "list", "resource": "secrets", "namespace": namespace});
+        let review = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": attributes}});
+        std::fs::write(dir.path().join("review.json"), review.to_string()).unwrap();
+        let raw = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+        let file = dir.path().join("review.json");
+        let said = jane.run(&["create", "--raw", raw, "-f", file.to_str().unwrap()]);
+        serde_json::from_str::<Value>(&said.out).unwrap()["status"]["allowed"].clone()
+    };
+    assert_eq!((review("shop"), review("default")), (json!(true), json!(false)));
+}
+
+#[test]
+fn curl_sees_pages_versions_and_preconditions() {
+    let (dir, ca, cluster) = cluster("0.20.4");
+    let ca_file = ca.write(dir.path());
+    let Some(_) = curl(&ca_file) else { return };
+    let bearer = format!("Authorization: Bearer {}", cluster.token_of("admin"));
+    let ask = |method: &str, path: &str, kind: &str, body: Option<Value>| {
+        let url = format!("{}{path}", cluster.server(1).url());
+        let mut curl = curl(&ca_file).unwrap();
+        curl.args(["-X", method, "-H", &bearer, "-H", &format!("Content-Type: {kind}"), &url]);
+        if let Some(body) = body {
+            curl.args(["--data-binary", &body.to_string()]);
+        }
+        let said = run(&mut curl).out;
+        let (head, body) = said.split_once("\r\n\r\n").unwrap();
+        let status: u16 = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, serde_json::from_str::<Value>(body).unwrap_or_default(), head.to_owned())
+    };
+    let json = "application/json";
+    for name in ["a", "b", "c"] {
+        let (status, ..) = ask("POST", STORES, json, Some(store(name, federated())));
+        assert_eq!(status, 201);
+    }
+    let (_, first, _) = ask("GET", &format!("{STORES}?limit=2"), json, None);
+    assert_eq!(first["metadata"]["remainingItemCount"], 1);
+    assert_eq!(first["kind"], "ClusterSecretStoreList");
+    let next = first["metadata"]["continue"].as_str().unwrap();
+    let (_, second, _) = ask("GET", &format!("{STORES}?limit=2&continue={next}"), json, None);
+    assert_eq!(second["items"][0]["metadata"]["name"], "c");
+    let (_, one, _) = ask("GET", &format!("{STORES}?fieldSelector=metadata.name%3Db"), json, None);
+    assert_eq!(one["items"].as_array().unwrap().len(), 1);
+
+    let (_, mut a, _) = ask("GET", &format!("{STORES}/a"), json, None);
+    a["spec"]["controller"] = json!("x");
+    let (status, changed, _) = ask("PUT", &format!("{STORES}/a"), json, Some(a.clone()));
+    assert_eq!((status, &changed["metadata"]["generation"]), (200, &json!(2)));
+    let (status, conflict, _) = ask("PUT", &format!("{STORES}/a"), json, Some(a));
+    assert_eq!((status, &conflict["reason"]), (409, &json!("Conflict")));
+    assert!(conflict["message"].as_str().unwrap().contains("the object has been modified"));
+    let (status, exists, _) = ask("POST", STORES, json, Some(store("a", federated())));
+    let words = r#"clustersecretstores.external-secrets.io "a" already exists"#;
+    assert_eq!((status, &exists["message"]), (409, &json!(words)));
+
+    let warned = format!("{STORES}?fieldValidation=Warn");
+    let (status, _, head) = ask("POST", &warned, json, Some(store("w", json!({"gcpsm": {"x": 1}}))));
+    assert!(status == 201 && head.contains(r#"299 - "unknown field \"spec.provider.gcpsm.x\"""#), "{head}");
+
+    let apply = format!("{STORES}/d?fieldManager=keyless&dryRun=All");
+    let (status, ..) = ask("PATCH", &apply, "application/apply-patch+yaml", Some(store("d", federated())));
+    assert_eq!(
+        (status, cluster.object("external-secrets.io/v1", "ClusterSecretStore", None, "d")),
+        (201, None)
+    );
+    let status_path = format!("{STORES}/a/status");
+    let ready =
+        json!({"status": {"conditions": [{"type": "Ready", "status": "True"}]}, "spec": {"controller": "y"}});
+    let (_, after, _) = ask("PATCH", &status_path, "application/merge-patch+json", Some(ready));
+    assert_eq!(after["status"]["conditions"][0]["type"], "Ready");
+    assert_eq!((&after["spec"]["controller"], &after["metadata"]["generation"]), (&json!("x"), &json!(2)));
+
+    let options = json!({"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"uid": "x"}});
+    let (status, said, _) = ask("DELETE", &format!("{STORES}/a"), json, Some(options));
+    assert!(status == 409 && said["message"].as_str().unwrap().contains("the UID in the precondition (x)"));
+    assert_eq!(ask("DELETE", &format!("{STORES}/a"), json, None).0, 200);
+    let crd =
+        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/clustersecretstores.external-secrets.io";
+    assert_eq!(ask("DELETE", crd, json, None).0, 200);
+    assert_eq!(ask("GET", STORES, json, None).0, 404);
+}
