@@ -6,12 +6,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-<<<<<<< HEAD
 pub(crate) use self::setup::{SetupArgs, TeardownArgs};
-use crate::{bucket::Addressing, cluster::ServiceAccount};
-=======
 use crate::{bucket::Addressing, cluster::ServiceAccount, commands::render::RenderArgs};
->>>>>>> fed-vault
 
 /// Let a self-managed Kubernetes cluster log in to clouds with its own short-lived tokens
 ///
@@ -50,6 +46,7 @@ impl Command {
             Self::Audit(_) => "audit",
             Self::Config(_) => "config",
             Self::Publish(_) => "publish",
+            Self::Render(_) => "render",
             Self::Setup(_) => "setup",
             Self::Teardown(_) => "teardown",
             Self::Verify(_) => "verify",

@@ -43,13 +43,8 @@ use std::{
 use clap::Parser;
 
 use crate::{
-<<<<<<< HEAD
     cli::{Cli, Command, ConfigArgs, ConfigCommand},
-    commands::{Exit, publish, setup, teardown, verify},
-=======
-    cli::{Cli, Command, ConfigCommand},
-    commands::{Exit, publish, render, verify},
->>>>>>> fed-vault
+    commands::{Exit, publish, render, setup, teardown, verify},
     config::Settings,
     error::{Error, Kind, Result},
     report::Report,
@@ -68,15 +63,6 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     traces(cli.common.verbose);
     let (mut data, mut talk) = (io::BufWriter::new(io::stdout()), io::stderr());
     let mut report = Report::new(cli.common.output, cli.common.verbose > 0, &mut data, &mut talk);
-<<<<<<< HEAD
-=======
-    let name = match cli.command {
-        Command::Publish(_) => "publish",
-        Command::Verify(_) => "verify",
-        Command::Config(_) => "config",
-        Command::Render(_) => "render",
-    };
->>>>>>> fed-vault
     let exit = match execute(&cli, &mut report) {
         Ok(Exit::Clean) => 0,
         Ok(Exit::Found) => 1,
@@ -112,19 +98,7 @@ fn execute(cli: &Cli, report: &mut Report<'_>) -> Result<Exit> {
             Command::Verify(args) => {
                 verify::run(args, &settings(args.audience.as_deref())?, now, report).await
             }
-<<<<<<< HEAD
-=======
-            Command::Render(args) => {
-                let settings = Settings::resolve(&cli.common, None, config::environment)?;
-                render::run(args, &settings, report).await
-            }
-            Command::Config(args) => match args.command {
-                ConfigCommand::Schema => {
-                    report.document(&config::schema());
-                    Ok(Exit::Clean)
-                }
-            },
->>>>>>> fed-vault
+            Command::Render(args) => render::run(args, &settings(None)?, report).await,
         }
     })
 }

@@ -9,16 +9,10 @@ mod place;
 mod provider;
 pub(crate) mod publish;
 mod read_back;
-<<<<<<< HEAD
-<<<<<<< HEAD
+pub(crate) mod render;
 mod settle;
 pub(crate) mod setup;
-=======
-pub(crate) mod render;
->>>>>>> fed-vault
-=======
 pub(crate) mod store;
->>>>>>> store-audit
 mod stored;
 pub(crate) mod teardown;
 pub(crate) mod verify;

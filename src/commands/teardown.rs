@@ -2,7 +2,12 @@
 
 use serde_json::json;
 
-use super::{Exit, ask, changes, objects, place::Place, provider, settle};
+use super::{
+    Exit, ask, changes, objects,
+    place::Place,
+    provider, settle,
+    store::Present,
+};
 use crate::{
     bucket::{self, Bucket},
     cli::TeardownArgs,
@@ -62,8 +67,8 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
         let changes = provider.withdraw(&trust).await?;
         withdrawals.push((provider, changes));
     }
-    let have = objects::have(&cluster, &estate, &settled).await?;
-    let planned = secret_store::withdraw(&have.as_have(&estate, &settled)?);
+    let present = Present::observe(&cluster, &estate, &settled.store, &settled.workload).await?;
+    let planned = secret_store::withdraw(&present.have());
     let documents = match (&bucket, &place) {
         (Some(bucket), Some(place)) => ours(bucket.as_ref(), place).await?,
         _ => Vec::new(),
@@ -133,7 +138,10 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
         if bucket_is_ours {
             report.progress(format_args!("removing {bucket}"));
             if !bucket.remove_bucket().await? {
-                report.warning(&Warning::new("bucket-not-empty", format!("{bucket} stays: something else is in it")));
+                report.warning(&Warning::new(
+                    "bucket-not-empty",
+                    format!("{bucket} stays: something else is in it"),
+                ));
             }
         }
     }

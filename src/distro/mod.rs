@@ -27,11 +27,7 @@ pub(crate) const DEFAULT_ISSUER: &str = "https://kubernetes.default.svc.cluster.
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Distro {
     K3s,
-<<<<<<< HEAD
-    /// kubeadm, and what is built with it: kind, Cluster API
-=======
     /// kubeadm, and kind
->>>>>>> fed-vault
     Kubeadm,
 }
 

@@ -142,8 +142,9 @@ impl World {
         self.kubectl_with(&arguments, objects).await
     }
 
+    /// Deletes objects, and waits until the operator has let go of them: it holds its own by finalizers.
     pub(crate) async fn delete(&self, objects: &[Value]) -> Checked {
-        self.kubectl_with(&["delete", "--ignore-not-found", "--wait=false"], objects).await
+        self.kubectl_with(&["delete", "--ignore-not-found", "--timeout=30s"], objects).await
     }
 
     async fn kubectl_with(&self, arguments: &[&str], objects: &[Value]) -> Checked {

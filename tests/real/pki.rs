@@ -89,8 +89,8 @@ impl Pki {
             Algorithm::Rs256 => KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?,
         };
         let files = SigningKey {
-            private: self.folder.join(format!("{name}.key")),
-            public: self.folder.join(format!("{name}.pub")),
+            private: self.folder.join(format!("{name}-signing.key")),
+            public: self.folder.join(format!("{name}-signing.pub")),
         };
         fs::write(&files.private, key.serialize_pem())?;
         fs::write(&files.public, key.public_key_pem())?;

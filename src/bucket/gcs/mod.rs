@@ -198,7 +198,9 @@ impl Bucket for Gcs {
                 Ok(bucket["labels"][open::MARK.0] == open::MARK.1)
             }
             Err(refusal) if refusal.status == Some(404) => Ok(false),
-            Err(refusal) => Err(refusal.error(&self.bucket, "storage.buckets.get", &format!("looking at {self}"))),
+            Err(refusal) => {
+                Err(refusal.error(&self.bucket, "storage.buckets.get", &format!("looking at {self}")))
+            }
         }
     }
 
@@ -214,7 +216,9 @@ impl Bucket for Gcs {
         match self.api.delete(self.api.url("storage/v1/b", &[&self.bucket], &[])).await {
             Ok(_) => Ok(true),
             Err(refusal) if refusal.status == Some(404) => Ok(true),
-            Err(refusal) => Err(refusal.error(&self.bucket, "storage.buckets.delete", &format!("removing {self}"))),
+            Err(refusal) => {
+                Err(refusal.error(&self.bucket, "storage.buckets.delete", &format!("removing {self}")))
+            }
         }
     }
 

@@ -303,10 +303,16 @@ impl Bucket for S3 {
         match asked.map_err(Refusal::from) {
             Ok(found) => found.policy.as_deref().map_or(Ok(false), policy::marks_as_ours),
             // No bucket, no policy, no policies at all: then no mark of ours.
-            Err(refusal) if refusal.is_absent() || refusal.status == Some(404) || refusal.is_unknown_call() => Ok(false),
-            Err(refusal) => {
-                Err(refusal.error(&self.place, "s3:GetBucketPolicy", &format!("reading the policy of {self}")))
+            Err(refusal)
+                if refusal.is_absent() || refusal.status == Some(404) || refusal.is_unknown_call() =>
+            {
+                Ok(false)
             }
+            Err(refusal) => Err(refusal.error(
+                &self.place,
+                "s3:GetBucketPolicy",
+                &format!("reading the policy of {self}"),
+            )),
         }
     }
 

@@ -225,7 +225,11 @@ mod tests {
     #[test]
     fn a_policy_that_is_none_is_not_replaced() {
         for text in ["[]", "<html>", "{\"Statement\":"] {
-            assert_eq!(opened(Some(text), &[KEYS.to_owned()]).unwrap_err().code, "bucket-policy", "{text}");
+            assert_eq!(
+                opened(Some(text), &[KEYS.to_owned()], false).unwrap_err().code,
+                "bucket-policy",
+                "{text}"
+            );
         }
     }
 

@@ -1,6 +1,3 @@
-<<<<<<< HEAD
-
-=======
 use std::collections::BTreeSet;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -136,4 +133,3 @@ fn of_a_key_only_the_public_half_is_kept() {
         ("acme-prod", "eso@acme-prod.iam.gserviceaccount.com")
     );
 }
->>>>>>> store-audit

@@ -21,6 +21,7 @@ use super::{
     place::Place,
     provider, publish,
     settle::{self, Settled},
+    store::Present,
 };
 use crate::{
     bucket,
@@ -186,7 +187,7 @@ async fn decide(
     };
     let documents = if needs_documents { Some(pending_documents(settings, now).await?) } else { None };
     let (changes, access) = futures::try_join!(provider.plan(trust), provider.access())?;
-    let have = objects::have(cluster, estate, settled).await?;
+    let present = Present::observe(cluster, estate, &settled.store, &settled.workload).await?;
     let mut objects = secret_store::plan(
         &secret_store::Want {
             access: &access,
@@ -194,7 +195,7 @@ async fn decide(
             store: &settled.store,
             namespaces: &[],
         },
-        &have.as_have(estate, settled)?,
+        &present.have(),
     )?;
     retire::remember_old_key(&mut objects, settled);
     Ok(Plan {
