@@ -25,12 +25,26 @@ const EXIT_CODES: &str = "Exit codes: 0 done and clean · 1 found something (a f
                           2 usage or settings · 3 could not do it · 101 a bug\n\n\
                           stdout is data, stderr is talk. Settings come from flags, then keyless.yaml.";
 
+/// What to do. Each command's help is the documentation of its arguments.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Bring the public documents up to date with the cluster's keys
     Publish(PublishArgs),
-    /// Look at the public documents as a stranger would, and verify a fresh token with them
     Verify(VerifyArgs),
+    Config(ConfigArgs),
+}
+
+/// Show what keyless.yaml may hold
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    #[command(subcommand)]
+    pub(crate) command: ConfigCommand,
+}
+
+/// What to show.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the JSON schema of keyless.yaml, for editors
+    Schema,
 }
 
 /// Bring the public documents up to date with the cluster's keys

@@ -15,18 +15,23 @@
 //!
 //! `async` is the mark of I/O: what is PURE has none, and no clock, environment, file or output.
 
+mod audit;
 mod bucket;
 mod cli;
 mod cluster;
 mod commands;
 mod config;
+mod distro;
 mod error;
+mod federation;
+mod google;
 mod http;
 mod oidc;
 mod relying_party;
 mod report;
 mod rotation;
 mod secret;
+mod secret_store;
 
 use std::{
     ffi::OsString,
@@ -38,7 +43,7 @@ use std::{
 use clap::Parser;
 
 use crate::{
-    cli::{Cli, Command},
+    cli::{Cli, Command, ConfigCommand},
     commands::{Exit, publish, verify},
     config::Settings,
     error::{Error, Kind, Result},
@@ -61,6 +66,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let name = match cli.command {
         Command::Publish(_) => "publish",
         Command::Verify(_) => "verify",
+        Command::Config(_) => "config",
     };
     let exit = match execute(&cli, &mut report) {
         Ok(Exit::Clean) => 0,
@@ -92,6 +98,12 @@ fn execute(cli: &Cli, report: &mut Report<'_>) -> Result<Exit> {
                 let settings = Settings::resolve(&cli.common, args.audience.as_deref(), config::environment)?;
                 verify::run(args, &settings, now, report).await
             }
+            Command::Config(args) => match args.command {
+                ConfigCommand::Schema => {
+                    report.document(&config::schema());
+                    Ok(Exit::Clean)
+                }
+            },
         }
     })
 }

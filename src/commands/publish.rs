@@ -18,7 +18,7 @@ use crate::{
     error::{Error, Result},
     http::Http,
     oidc::{DISCOVERY_PATH, Document, JWKS_PATH, PublicKey},
-    relying_party::{Site, fetch_both},
+    relying_party::{Fetched, Site, fetch_both},
     report::{Report, Warning},
     rotation::{Decision, Standing, decide},
 };
@@ -56,7 +56,8 @@ pub(crate) async fn run(
     let live = observed.as_ref().map(Observed::live).transpose()?;
     let mut stored = match stored {
         Err(error) if args.create && error.code == "bucket-missing" => StoredDocuments::none(),
-        read => read?,
+        Err(error) => return Err(hint_if_locked_out(error, observed.as_ref(), &seen.1)),
+        Ok(stored) => stored,
     };
     let decide = |stored: &StoredDocuments| {
         decide(live.as_ref(), files.as_ref(), stored.keys.as_ref(), args.same_cluster)
@@ -139,6 +140,21 @@ pub(crate) async fn run(
         format!("{bucket} changed {ATTEMPTS} times while it was being written"),
     )
     .hint("more than one publisher is at work all the time; keep one"))
+}
+
+/// A publisher that logs in to its store through the issuer that it publishes is locked out once the cluster
+/// signs with a key that is not public. Then only somebody else's login can publish that key.
+fn hint_if_locked_out(error: Error, observed: Option<&Observed>, jwks: &Fetched) -> Error {
+    let Some(observed) = observed.filter(|_| error.code == "bucket-credentials") else { return error };
+    let public = jwks.answer.as_ref().map(|answer| String::from_utf8_lossy(&answer.body)).unwrap_or_default();
+    let signers = observed.servers.iter().filter_map(|server| server.token.claims().kid.as_deref());
+    match signers.into_iter().find(|kid| !public.contains(kid)) {
+        Some(kid) => error.hint(format!(
+            "the cluster signs with {kid}, which is not public: a publisher that logs in with the cluster's own tokens is locked \
+             out. Run `keyless publish` once with a person's login, or sign with the former key until the new one is public"
+        )),
+        None => error,
+    }
 }
 
 /// What came of it, to be shown.

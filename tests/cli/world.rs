@@ -9,34 +9,34 @@ use lab::{Ca, Cluster, Internet, SigningKey, Web};
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub const ISSUER: &str = "https://oidc.lab.test/prod";
+pub(crate) const ISSUER: &str = "https://oidc.lab.test/prod";
 
-pub struct World {
-    pub dir: TempDir,
-    pub ca: Ca,
-    pub key: SigningKey,
-    pub cluster: Cluster,
-    pub internet: Internet,
-    pub web: Web,
-    pub www: PathBuf,
-    pub kubeconfig: PathBuf,
+pub(crate) struct World {
+    pub(crate) dir: TempDir,
+    pub(crate) ca: Ca,
+    pub(crate) key: SigningKey,
+    pub(crate) cluster: Cluster,
+    pub(crate) internet: Internet,
+    pub(crate) web: Web,
+    pub(crate) www: PathBuf,
+    pub(crate) kubeconfig: PathBuf,
 }
 
 /// How the program ended and what it said.
 #[derive(Debug)]
-pub struct Ran {
-    pub code: Option<i32>,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl World {
     /// A cluster of so many API servers that sign as [`ISSUER`].
-    pub fn new(servers: usize) -> Self {
+    pub(crate) fn new(servers: usize) -> Self {
         Self::signing_as(servers, ISSUER)
     }
 
-    pub fn signing_as(servers: usize, issuer: &str) -> Self {
+    pub(crate) fn signing_as(servers: usize, issuer: &str) -> Self {
         let dir = TempDir::new().unwrap();
         let (ca, key) = (Ca::new(), SigningKey::rsa(2048));
         let cluster = Cluster::start(&ca, servers, issuer, &key);
@@ -56,7 +56,7 @@ impl World {
     }
 
     /// `keyless` with these arguments, in a folder of its own and with no environment but what it needs.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_keyless"));
         command
             .args(arguments)
@@ -71,16 +71,16 @@ impl World {
         command
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         self.command(arguments).output().unwrap().into()
     }
 
     /// A command on the folder as bucket, under [`ISSUER`].
-    pub fn keyless(&self, command: &str, more: &[&str]) -> Ran {
+    pub(crate) fn keyless(&self, command: &str, more: &[&str]) -> Ran {
         self.run(&self.arguments(command, more).iter().map(String::as_str).collect::<Vec<_>>())
     }
 
-    pub fn spawn(&self, command: &str, more: &[&str]) -> Child {
+    pub(crate) fn spawn(&self, command: &str, more: &[&str]) -> Child {
         let arguments = self.arguments(command, more);
         let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
         self.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
@@ -96,22 +96,22 @@ impl World {
     }
 
     /// The `kid`s that lie in the bucket.
-    pub fn published(&self) -> Vec<String> {
+    pub(crate) fn published(&self) -> Vec<String> {
         let body = std::fs::read(self.jwks()).unwrap();
         let body: Value = serde_json::from_slice(&body).unwrap();
         body["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
     }
 
-    pub fn jwks(&self) -> PathBuf {
+    pub(crate) fn jwks(&self) -> PathBuf {
         self.www.join("prod/openid/v1/jwks")
     }
 
-    pub fn discovery(&self) -> PathBuf {
+    pub(crate) fn discovery(&self) -> PathBuf {
         self.www.join("prod/.well-known/openid-configuration")
     }
 
     /// Puts a document there by hand.
-    pub fn put(&self, path: &Path, body: impl AsRef<[u8]>) {
+    pub(crate) fn put(&self, path: &Path, body: impl AsRef<[u8]>) {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, body).unwrap();
     }
@@ -129,14 +129,14 @@ impl From<Output> for Ran {
 
 impl Ran {
     #[track_caller]
-    pub fn ends(self, code: i32) -> Self {
+    pub(crate) fn ends(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "stdout:\n{}stderr:\n{}", self.out, self.err);
         self
     }
 
     /// It could not be done, for this reason, and the error names these things and a remedy.
     #[track_caller]
-    pub fn fails(self, exit: i32, code: &str, names: &[&str]) -> Self {
+    pub(crate) fn fails(self, exit: i32, code: &str, names: &[&str]) -> Self {
         let ran = self.ends(exit);
         assert!(ran.err.contains(&format!("error[{code}]: ")), "not {code}:\n{}", ran.err);
         for name in names {
@@ -148,7 +148,7 @@ impl Ran {
     }
 
     #[track_caller]
-    pub fn says(self, text: &str) -> Self {
+    pub(crate) fn says(self, text: &str) -> Self {
         assert!(
             self.out.contains(text) || self.err.contains(text),
             "`{text}` is not in\n{}{}",
@@ -159,7 +159,7 @@ impl Ran {
     }
 
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error} in {}", self.out))
     }
 }

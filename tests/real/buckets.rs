@@ -1,7 +1,7 @@
 //! SeaweedFS as S3, and a stand-in for Google Cloud Storage.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::{Client, StatusCode};
@@ -19,17 +19,25 @@ pub(crate) const GCS_HOST: &str = "storage.googleapis.com";
 pub(crate) const GCS_ADDRESS: &str = "127.0.0.4";
 
 const READY: Duration = Duration::from_secs(60);
+const MASTER: &str = "127.0.0.1:9333";
 /// SeaweedFS keeps its objects as files, which its own file API on loopback reads and writes.
-const FILER: &str = "http://127.0.0.1:8888/buckets";
+const FILER: &str = "http://127.0.0.1:8888";
 
 /// S3 at <https://s3.lab.test>, path style, with one identity that may do everything.
 pub(crate) struct S3 {
-    process: Process,
+    master: Process,
+    /// Everything but the master.
+    server: Option<Process>,
+    weed: PathBuf,
+    folder: PathBuf,
+    flags: Vec<String>,
 }
 
 impl S3 {
+    /// Starts the first part; [`S3::ready`] starts the rest and waits for it.
     pub(crate) fn start(weed: &Path, folder: &Path, pki: &Pki) -> Checked<Self> {
-        let data = folder.join("seaweedfs");
+        let [master, data] = ["seaweedfs-master", "seaweedfs-data"].map(|name| folder.join(name));
+        fs::create_dir_all(&master)?;
         fs::create_dir_all(&data)?;
         let identities = json!({"identities": [{
             "name": "publisher",
@@ -39,49 +47,73 @@ impl S3 {
         let config = folder.join("s3.json");
         fs::write(&config, identities.to_string())?;
         let serving = pki.serving("s3", &[S3_HOST])?;
-        let process = Process::start(
-            "seaweedfs",
+        let flags = vec![
+            "server".to_owned(),
+            "-master=false".to_owned(),
+            format!("-master.peers={MASTER}"),
+            format!("-dir={}", data.display()),
+            "-ip=127.0.0.1".to_owned(),
+            "-ip.bind=127.0.0.1".to_owned(),
+            "-filer".to_owned(),
+            "-s3".to_owned(),
+            format!("-s3.ip.bind={S3_ADDRESS}"),
+            "-s3.port=443".to_owned(),
+            "-s3.port.iceberg=0".to_owned(),
+            "-s3.port.lance=0".to_owned(),
+            format!("-s3.cert.file={}", serving.certificate.display()),
+            format!("-s3.key.file={}", serving.key.display()),
+            format!("-s3.config={}", config.display()),
+        ];
+        let master = Process::start(
+            "seaweedfs-master",
             weed,
             [
-                "server".to_owned(),
-                format!("-dir={}", data.display()),
+                "master".to_owned(),
+                format!("-mdir={}", master.display()),
                 "-ip=127.0.0.1".to_owned(),
                 "-ip.bind=127.0.0.1".to_owned(),
-                "-master.telemetry=false".to_owned(),
-                "-master.volumeSizeLimitMB=64".to_owned(),
-                "-filer".to_owned(),
-                "-s3".to_owned(),
-                format!("-s3.ip.bind={S3_ADDRESS}"),
-                "-s3.port=443".to_owned(),
-                "-s3.port.iceberg=0".to_owned(),
-                "-s3.port.lance=0".to_owned(),
-                format!("-s3.cert.file={}", serving.certificate.display()),
-                format!("-s3.key.file={}", serving.key.display()),
-                format!("-s3.config={}", config.display()),
+                "-volumeSizeLimitMB=64".to_owned(),
+                "-telemetry=false".to_owned(),
             ],
             folder,
         )?;
-        Ok(Self { process })
+        Ok(Self { master, server: None, weed: weed.to_owned(), folder: folder.to_owned(), flags })
     }
 
     pub(crate) async fn ready(&mut self, stranger: &Client) -> Checked {
-        let process = &mut self.process;
+        // A server that comes before the master has elected itself asks again five seconds later.
+        let master = &mut self.master;
+        until("SeaweedFS's master", READY, async || {
+            master.running()?;
+            let status = stranger.get(format!("http://{MASTER}/cluster/status")).send().await?;
+            let status = status.text().await?;
+            check!(status.contains("\"IsLeader\":true"), "{status}");
+            Ok(())
+        })
+        .await?;
+        let process = Process::start("seaweedfs", &self.weed, &self.flags, &self.folder)?;
+        let process = self.server.insert(process);
         until(S3_HOST, READY, async || {
             process.running()?;
             // 403 to a stranger: it is there, and it asks who one is.
             let answer = stranger.get(format!("https://{S3_HOST}/")).send().await?;
             check!(answer.status() == StatusCode::FORBIDDEN, "status {}", answer.status());
-            Ok(())
+            // It answers before it has a place to write to.
+            put(stranger, &format!("{FILER}/ready"), "content").await
         })
         .await
     }
 
     /// Puts an object into a bucket behind the back of S3.
     pub(crate) async fn put(&self, stranger: &Client, path: &str, body: &'static str) -> Checked {
-        let answer = stranger.put(format!("{FILER}/{path}")).body(body).send().await?;
-        check!(answer.status().is_success(), "PUT {path} at the filer: {}", answer.status());
-        Ok(())
+        put(stranger, &format!("{FILER}/buckets/{path}"), body).await
     }
+}
+
+async fn put(client: &Client, url: &str, body: &'static str) -> Checked {
+    let status = client.put(url).body(body).send().await?.status();
+    check!(status.is_success(), "PUT {url}: {status}");
+    Ok(())
 }
 
 /// Google Cloud Storage's JSON API and public URLs; no IAM, everything is public.

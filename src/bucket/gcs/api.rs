@@ -111,10 +111,9 @@ impl Api {
     /// A URL of the API. The parts are names, and encoded.
     pub(super) fn url(&self, root: &str, parts: &[&str], query: &[(&str, &str)]) -> Url {
         let mut url = self.endpoint.clone();
-        let parts: Vec<_> = parts.iter().map(|part| encode(part)).collect();
-        let base = url.path().trim_end_matches('/');
-        let path = format!("{base}/{root}/{}", parts.join("/"));
-        url.set_path(&path);
+        let base = url.path().trim_end_matches('/').to_owned();
+        let parts: String = parts.iter().map(|part| format!("/{}", encode(part))).collect();
+        url.set_path(&format!("{base}/{root}{parts}"));
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
@@ -192,7 +191,7 @@ mod tests {
         assert_eq!(url(None).as_str(), format!("https://storage.googleapis.com{path}"));
         assert_eq!(url(Some("http://h:1/base/")).as_str(), format!("http://h:1/base{path}"));
         let url = api(None).unwrap().url("u", &[], &[("a", "b c&d")]);
-        assert_eq!(url.query(), Some("a=b+c%26d"));
+        assert_eq!(url.as_str(), "https://storage.googleapis.com/u?a=b+c%26d");
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub(super) struct Refusal {
     /// Google's word for it, e.g. `conditionNotMet`; empty when it sent none.
     pub(super) reason: String,
     pub(super) message: String,
-    unanswered: Option<Error>,
+    unanswered: Option<Box<Error>>,
     /// It was not even sent.
     unsent: bool,
 }
@@ -27,7 +27,8 @@ impl Refusal {
         let body = String::from_utf8_lossy(&answer.body);
         let json: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let error = &json["error"];
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let reason = error["errors"][0]["reason"].as_str().unwrap_or_default();
+        let is_word = reason.len() <= 40 && reason.chars().all(|c| c.is_ascii_alphabetic());
         let message = match error["message"].as_str() {
             Some(message) => message,
             None => body.trim(),
@@ -37,7 +38,7 @@ impl Refusal {
         let message = if token.is_empty() { message.to_owned() } else { message.replace(token, "…") };
         Self {
             status: Some(answer.status),
-            reason: said::fit(&text(&error["errors"][0]["reason"])),
+            reason: if is_word { reason.to_owned() } else { String::new() },
             message: said::fit(&message),
             unanswered: None,
             unsent: false,
@@ -46,7 +47,7 @@ impl Refusal {
 
     pub(super) fn unanswered(error: Error) -> Self {
         let (reason, message) = (String::new(), String::new());
-        Self { status: None, reason, message, unanswered: Some(error), unsent: false }
+        Self { status: None, reason, message, unanswered: Some(Box::new(error)), unsent: false }
     }
 
     pub(super) fn unsent(error: Error) -> Self {

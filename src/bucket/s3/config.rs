@@ -18,6 +18,7 @@ use aws_types::service_config::ServiceConfigKey;
 
 use super::{
     place::{self, Place},
+    refusal::log_in,
     transport::Transport,
 };
 use crate::{
@@ -48,10 +49,8 @@ pub(super) async fn find(settings: &Settings, bucket: &str, http: &Http) -> Resu
     };
     let found = loader.load().await;
     let place = place_of(settings, bucket, &found)?;
-    let credentials = found.credentials_provider().ok_or_else(|| {
-        Error::failed("bucket-credentials", "there are no AWS credentials here")
-            .hint("log in (`aws sso login`) and set AWS_PROFILE, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
-    })?;
+    let none = || log_in(Error::failed("bucket-credentials", "there are no AWS credentials here"));
+    let credentials = found.credentials_provider().ok_or_else(none)?;
     let client = client(&place, credentials, &found, http, RetryConfig::standard());
     Ok((place, client))
 }
@@ -106,4 +105,89 @@ pub(super) fn client(
         .retry_config(retry.with_max_attempts(ATTEMPTS));
     config.set_endpoint_url(place.endpoint.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()));
     Client::from_conf(config.build())
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_s3::{config::Credentials, presigning::PresigningConfig};
+
+    use super::*;
+    use crate::{bucket::Kind, error};
+
+    fn settings() -> Settings {
+        Settings {
+            kind: Kind::S3("keys".to_owned()),
+            endpoint: None,
+            region: None,
+            addressing: None,
+            public_url: None,
+            project: None,
+            google_access_token: None,
+        }
+    }
+
+    fn found(region: Option<&'static str>, endpoint: Option<&str>) -> SdkConfig {
+        let mut found = SdkConfig::builder().region(region.map(Region::new));
+        found.set_endpoint_url(endpoint.map(str::to_owned));
+        found.build()
+    }
+
+    #[test]
+    fn aws_needs_a_region_and_others_do_not() {
+        let error = place_of(&settings(), "keys", &found(None, None)).unwrap_err();
+        assert_eq!((error.code, error.kind), ("bucket-region", error::Kind::Usage));
+        assert!(error.hints[0].contains("--region"), "{error}");
+        let aws = Settings { endpoint: Some("https://s3.eu-west-1.amazonaws.com".to_owned()), ..settings() };
+        assert_eq!(place_of(&aws, "keys", &found(None, None)).unwrap_err().code, "bucket-region");
+        assert_eq!(
+            place_of(&settings(), "keys", &found(Some("eu-west-1"), None)).unwrap().region,
+            "eu-west-1"
+        );
+
+        let other = Settings { endpoint: Some("https://s3.example.com".to_owned()), ..settings() };
+        assert_eq!(place_of(&other, "keys", &found(None, None)).unwrap().region, "us-east-1");
+        assert_eq!(place_of(&other, "keys", &found(Some("fsn1"), None)).unwrap().region, "fsn1");
+    }
+
+    #[test]
+    fn an_endpoint_from_the_environment_is_not_aws() {
+        let found = found(None, Some("https://s3.example.com"));
+        let place = place_of(&settings(), "keys", &found).unwrap();
+        assert!(!place.aws);
+        assert_eq!(place.public_url(), "https://s3.example.com/keys");
+        let given = Settings { endpoint: Some("https://other.example.com".to_owned()), ..settings() };
+        let place = place_of(&given, "keys", &found).unwrap();
+        assert_eq!(place.public_url(), "https://other.example.com/keys");
+    }
+
+    #[tokio::test]
+    async fn requests_name_the_bucket_as_they_are_told() {
+        let (path, virtual_host) = (Some(Addressing::Path), Some(Addressing::Virtual));
+        for (endpoint, addressing, url) in [
+            (None, None, "https://keys.s3.eu-west-1.amazonaws.com/prod/openid/v1/jwks?"),
+            (None, path, "https://s3.eu-west-1.amazonaws.com/keys/prod/openid/v1/jwks?"),
+            (
+                Some("https://s3.example.com:8443/"),
+                None,
+                "https://s3.example.com:8443/keys/prod/openid/v1/jwks?",
+            ),
+            (
+                Some("https://s3.example.com"),
+                virtual_host,
+                "https://keys.s3.example.com/prod/openid/v1/jwks?",
+            ),
+        ] {
+            let settings = Settings { endpoint: endpoint.map(str::to_owned), addressing, ..settings() };
+            let found = found(Some("eu-west-1"), None);
+            let place = place_of(&settings, "keys", &found).unwrap();
+            let credentials =
+                SharedCredentialsProvider::new(Credentials::new("id", "secret", None, None, "test"));
+            let http = Http::new(&[]).unwrap();
+            let client = client(&place, credentials, &found, &http, RetryConfig::standard());
+            let request = client.get_object().bucket("keys").key("prod/openid/v1/jwks");
+            let limit = PresigningConfig::expires_in(Duration::from_secs(60)).unwrap();
+            let signed = request.presigned(limit).await.unwrap();
+            assert!(signed.uri().starts_with(url), "{} {url}", signed.uri());
+        }
+    }
 }

@@ -19,7 +19,7 @@ pub(super) struct Refusal {
     /// Where the bucket is, if the answer says so.
     region: Option<String>,
     /// Why there was no answer.
-    unanswered: Option<Error>,
+    unanswered: Option<Box<Error>>,
 }
 
 pub(super) type Outcome<T> = Result<T, Refusal>;
@@ -30,7 +30,7 @@ where
 {
     fn from(error: SdkError<E, HttpResponse>) -> Self {
         let Some(response) = error.raw_response() else {
-            let unanswered = Some(unanswered(&error));
+            let unanswered = Some(Box::new(unanswered(&error)));
             let (code, message) = (String::new(), String::new());
             return Self { status: None, code, message, request_id: None, region: None, unanswered };
         };
@@ -114,23 +114,27 @@ where
 }
 
 fn without_credentials(error: &CredentialsError) -> Error {
-    let failed = |message| {
-        Error::failed("bucket-credentials", message)
-            .caused_by(said::fit(&chain(error)))
-            .hint("`aws sts get-caller-identity` shows whether and as whom the same credentials work")
+    let said = said::fit(&chain(error));
+    // The metadata service is asked last: off AWS something else may answer at its address.
+    let none = matches!(error, CredentialsError::CredentialsNotLoaded(_)) || said.contains("IMDS");
+    let message = match none {
+        true => "there are no AWS credentials here",
+        false => "the AWS credentials that are configured here cannot be used",
     };
-    match error {
-        CredentialsError::CredentialsNotLoaded(_) => failed("there are no AWS credentials here")
-            .hint("log in (`aws sso login`) and set AWS_PROFILE, or set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if temporary, AWS_SESSION_TOKEN")
-            .hint("in a cluster set AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE"),
-        _ => failed("the AWS credentials that are configured here cannot be used"),
-    }
+    log_in(Error::failed("bucket-credentials", message).caused_by(said))
+}
+
+/// How to come to credentials.
+pub(super) fn log_in(error: Error) -> Error {
+    error
+        .hint("in a cluster: AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE name a role and the pod's token")
+        .hint("by hand: `aws sso login` and AWS_PROFILE, or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if temporary, AWS_SESSION_TOKEN")
 }
 
 impl Refusal {
-    /// The store holds no such object; the bucket is there.
+    /// The store holds no such object; the bucket is there. A `404` without a code is not a store's.
     pub(super) fn is_absent(&self) -> bool {
-        self.status == Some(404) && self.code != "NoSuchBucket"
+        self.status == Some(404) && !matches!(&*self.code, "NoSuchBucket" | "")
     }
 
     pub(super) fn is_forbidden(&self) -> bool {
@@ -219,9 +223,10 @@ impl Refusal {
             (500.., _) => failed("bucket-server", format!("{what}: the store has failed"))
                 .hint("ask again later; its operator finds the request by its number"),
             (401 | 403, _) => failed("bucket-forbidden", format!("{what}: not allowed"))
-                .hint(format!(
-                    "the credentials need {permission}; `aws sts get-caller-identity` shows whose they are"
-                ))
+                .hint(match place.aws {
+                    true => format!("the credentials need {permission}; `aws sts get-caller-identity` shows whose they are"),
+                    false => format!("the credentials need {permission}, or what the store calls it"),
+                })
                 .hint(format!("if the bucket {bucket:?} is not yours, choose another name")),
             (404, _) => failed("bucket-missing", format!("{what}: not there"))
                 .hint("--create makes the bucket; or correct --bucket, --endpoint, --region"),

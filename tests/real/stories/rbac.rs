@@ -1,7 +1,7 @@
-//! The manifests of `deploy/base` on a real API server, and their rights one by one.
+//! The manifests of `deploy/` on a real API server, and the rights of `deploy/base` one by one.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::check::{Checked, Failure, While, check, until};
 use crate::kubernetes::{Login, write_kubeconfig};
 use crate::world::World;
 
-const BASE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/base");
+const DEPLOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy");
 const NAMESPACE: &str = "keyless-system";
 /// Lets every ServiceAccount of an ordinary cluster read the issuer URLs. What `deploy/` grants must
 /// do without it: an administrator may have taken it away.
@@ -19,10 +19,19 @@ const DEFAULT_BINDING: &str = "system:service-account-issuer-discovery";
 
 pub(crate) async fn play(world: &mut World) -> Checked {
     let world = &*world;
-    check!(Path::new(BASE).join("kustomization.yaml").exists(), "deploy/base/kustomization.yaml is absent");
     world.published().await?;
-
-    let items = apply(world).await?;
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {
+        "name": NAMESPACE,
+        // The API server warns of every pod that the strictest of its profiles would refuse.
+        "labels": {"pod-security.kubernetes.io/warn": "restricted"},
+    }});
+    let file = world.folder.join("namespace.json");
+    fs::write(&file, namespace.to_string())?;
+    world.kubectl(&["apply", "-f", &file.display().to_string()])?.run().await?.exits(0)?;
+    for component in components()? {
+        judge(world, Some(&component)).await?;
+    }
+    let items = apply(world, &judge(world, None).await?).await?;
     let accounts: Vec<&Value> = items.iter().filter(|item| item["kind"] == "ServiceAccount").collect();
     let [account] = accounts[..] else {
         return Err(Failure(format!("deploy/base has {} ServiceAccounts, not one", accounts.len())));
@@ -59,25 +68,50 @@ pub(crate) async fn play(world: &mut World) -> Checked {
     Ok(())
 }
 
-/// Has the API server judge every manifest, applies them, and returns them as it holds them.
-async fn apply(world: &World) -> Checked<Vec<Value>> {
-    let namespace = world.folder.join("namespace.json");
-    let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {
-        "name": NAMESPACE,
-        // The API server warns of every pod that the strictest of its profiles would refuse.
-        "labels": {"pod-security.kubernetes.io/warn": "restricted"},
-    }});
-    fs::write(&namespace, object.to_string())?;
-    world.kubectl(&["apply", "-f", &namespace.display().to_string()])?.run().await?.exits(0)?;
+/// The kustomize components beside the base: what a user adds for one provider.
+fn components() -> Checked<Vec<PathBuf>> {
+    let mut components = Vec::new();
+    for entry in fs::read_dir(DEPLOY).during("reading deploy/")? {
+        let folder = entry?.path();
+        let kustomization = fs::read_to_string(folder.join("kustomization.yaml")).unwrap_or_default();
+        if kustomization.contains("kind: Component") {
+            components.push(folder.canonicalize()?);
+        }
+    }
+    Ok(components)
+}
+
+/// Has the API server judge the base, with a component or without; returns the rendered manifests.
+async fn judge(world: &World, component: Option<&Path>) -> Checked<PathBuf> {
+    let folder = world.folder.canonicalize()?.join("kustomization");
+    fs::create_dir_all(&folder)?;
+    // kustomize takes folders by relative path only.
+    let up = "../".repeat(folder.components().count() - 1);
+    let relative = |folder: &Path| format!("{up}{}", folder.display().to_string().trim_start_matches('/'));
+    let base = Path::new(DEPLOY).join("base").canonicalize().during("deploy/base")?;
+    let mut kustomization = json!({"resources": [relative(&base)]});
+    let name = match component {
+        Some(component) => {
+            kustomization["components"] = json!([relative(component)]);
+            format!("deploy/base with {}", component.display())
+        }
+        None => "deploy/base".to_owned(),
+    };
+    fs::write(folder.join("kustomization.yaml"), kustomization.to_string())?;
+    let rendered = world.kubectl(&["kustomize", &folder.display().to_string()])?.run().await?.exits(0)?;
 
     let manifests = world.folder.join("manifests.yaml");
-    let rendered = world.kubectl(&["kustomize", BASE])?.run().await?.exits(0)?;
     fs::write(&manifests, &rendered.stdout)?;
     let file = manifests.display().to_string();
     let dry_run = ["apply", "--dry-run=server", "--validate=strict", "-f", &file];
-    let judged = world.kubectl(&dry_run)?.run().await?.exits(0)?;
-    check!(!judged.stderr.contains("Warning"), "the API server warns of deploy/base\n{judged}");
+    let judged = world.kubectl(&dry_run)?.run().await?.exits(0).during(&name)?;
+    check!(!judged.stderr.contains("Warning"), "the API server warns of {name}\n{judged}");
+    Ok(manifests)
+}
 
+/// Applies the manifests and returns them as the API server holds them.
+async fn apply(world: &World, manifests: &Path) -> Checked<Vec<Value>> {
+    let file = manifests.display().to_string();
     world.kubectl(&["apply", "-f", &file])?.run().await?.exits(0)?;
     let held = world.kubectl(&["get", "-f", &file, "-o", "json"])?.run().await?.exits(0)?;
     let held: Value = serde_json::from_str(&held.stdout)?;

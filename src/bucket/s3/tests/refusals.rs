@@ -73,6 +73,7 @@ async fn answers_that_are_not_the_stores() {
     let (store, s3) = store(Flavour::Aws);
     for (fault, ours) in [
         (Fault::answer(403, "text/html", page), "bucket-forbidden"),
+        (Fault::answer(404, "text/html", page), "bucket-missing"),
         (Fault::answer(502, "text/html", page), "bucket-server"),
         (Fault::html(), "bucket-answer"),
         (Fault::kubernetes_status(), "bucket-answer"),

@@ -1,0 +1,1 @@
+//! PURE. One file per rule: which credentials never expire.

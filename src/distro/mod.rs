@@ -1,0 +1,1 @@
+//! PURE. One file per distribution: its issuer flags, and where they are written.

@@ -1,0 +1,105 @@
+//! Making a cloud or secret store believe the cluster's tokens. One file or folder per provider, one trait.
+//!
+//! Each provider observes what is believed now, compares it with what is wanted (a pure function), and gives
+//! back the differences as [`Change`]s: what is shown in a dry run is exactly what is done afterwards.
+
+pub(crate) mod gcp;
+pub(crate) mod vault;
+
+use std::fmt::Display;
+
+use async_trait::async_trait;
+
+use crate::{
+    cluster::ServiceAccount,
+    error::Result,
+    oidc::{Issuer, KeySet, Token},
+    relying_party::Finding,
+    secret_store::Access,
+};
+
+/// A provider that can be told to believe a cluster's tokens.
+#[async_trait]
+pub(crate) trait Federation: Display + Send + Sync {
+    /// What must change, in the order in which it must be done. What is right already is in it as
+    /// [`Verb::Leave`], and so is what belongs to somebody else, with the reason.
+    async fn plan(&self, want: &Trust) -> Result<Vec<Change>>;
+
+    /// Does one change and waits until it is done. Safe to repeat. `say` gets the reasons of waiting.
+    async fn apply(&self, change: &Change, say: &mut (dyn FnMut(&str) + Send)) -> Result<()>;
+
+    /// The way back: bindings first, then what they name. Only what is marked as ours.
+    async fn withdraw(&self, want: &Trust) -> Result<Vec<Change>>;
+
+    /// What a token for this provider must carry as its only audience.
+    async fn audience(&self) -> Result<String>;
+
+    /// What a secret store must say to reach this provider.
+    async fn access(&self) -> Result<Access>;
+
+    /// The way of a real token, one finding a hop: exchange, impersonation, read of this secret.
+    async fn walk(&self, token: &Token, secret: &str) -> Vec<Finding>;
+}
+
+/// What a provider is told to believe.
+#[derive(Clone, Debug)]
+pub(crate) struct Trust {
+    pub(crate) issuer: Issuer,
+    /// For providers that are given the keys instead of fetching them.
+    pub(crate) keys: KeySet,
+    /// Whose tokens: the ServiceAccount that the secret store uses.
+    pub(crate) workload: ServiceAccount,
+    /// The secrets that it may read, by the provider's names.
+    pub(crate) secrets: Vec<String>,
+}
+
+impl Trust {
+    /// `sub` of the workload's tokens.
+    pub(crate) fn subject(&self) -> String {
+        format!("system:serviceaccount:{}:{}", self.workload.namespace, self.workload.name)
+    }
+}
+
+/// One planned difference.
+#[derive(Clone, Debug)]
+pub(crate) struct Change {
+    pub(crate) verb: Verb,
+    /// E.g. `pool keyless-prod in acme-prod`.
+    pub(crate) object: String,
+    pub(crate) why: String,
+    pub(crate) differences: Vec<Difference>,
+    /// The permission that it takes, and a role that has it; empty for [`Verb::Leave`].
+    pub(crate) needs: String,
+    pub(crate) step: Step,
+}
+
+/// What a change does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Create,
+    Enable,
+    Grant,
+    /// Nothing: it is right already, or somebody else's.
+    Leave,
+    Remove,
+    /// From a soft-deleted state.
+    Restore,
+    Revoke,
+    Update,
+}
+
+/// One field of an object that differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Difference {
+    pub(crate) field: String,
+    pub(crate) have: String,
+    pub(crate) want: String,
+}
+
+/// How a change is done; only its provider looks inside.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    None,
+    Gcp(gcp::Step),
+    Vault(vault::Step),
+}

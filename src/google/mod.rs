@@ -1,0 +1,1 @@
+//! Google's REST APIs: tokens, requests, errors, long-running operations, IAM policies.

@@ -1,0 +1,303 @@
+//! Stores behind an API: what their owners meet, and what must be left when the program is stopped.
+
+use std::{
+    process::{Child, Stdio},
+    sync::{Arc, Mutex},
+};
+
+use lab::{Access, Conditions, Fault, Flavour, Gcs, KillSwitch, Moment, S3, SigningKey};
+
+use crate::world::{Ran, World};
+
+const HOST: &str = "s3.lab.test";
+
+/// A world with an S3 store beside it, on the path `https://s3.lab.test/acme-oidc`.
+struct Store {
+    world: World,
+    s3: S3,
+}
+
+impl Store {
+    fn new(servers: usize, flavour: Flavour) -> Self {
+        let world = World::signing_as(servers, &format!("https://{HOST}/acme-oidc"));
+        let s3 = S3::start_tls(&world.ca, &[HOST], flavour);
+        world.internet.route(HOST, s3.addr());
+        Self { world, s3 }
+    }
+
+    fn command(&self, command: &str, more: &[&str]) -> std::process::Command {
+        let endpoint = format!("https://{HOST}");
+        let arguments = ["--bucket", "s3://acme-oidc", "--endpoint", &endpoint, "--ca-file", "ca.pem"];
+        let arguments: Vec<_> = [command].iter().chain(&arguments).chain(more).copied().collect();
+        let mut command = self.world.command(&arguments);
+        let credentials = self.s3.credentials();
+        command
+            .env("AWS_ACCESS_KEY_ID", credentials.access_key_id)
+            .env("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key)
+            .env("AWS_EC2_METADATA_DISABLED", "true");
+        command
+    }
+
+    fn keyless(&self, command: &str, more: &[&str]) -> Ran {
+        self.command(command, more).output().unwrap().into()
+    }
+
+    /// As another user of the store.
+    fn keyless_as(&self, access: Access, command: &str, more: &[&str]) -> Ran {
+        let credentials = self.s3.add_credentials(access);
+        let mut command = self.command(command, more);
+        command
+            .env("AWS_ACCESS_KEY_ID", credentials.access_key_id)
+            .env("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key);
+        command.output().unwrap().into()
+    }
+
+    fn documents(&self) -> [Option<Vec<u8>>; 2] {
+        ["openid/v1/jwks", ".well-known/openid-configuration"]
+            .map(|key| self.s3.object("acme-oidc", key).map(|object| object.body))
+    }
+}
+
+#[test]
+fn makes_the_bucket_opens_two_documents_and_leaves_nothing_else() {
+    let store = Store::new(2, Flavour::Compatible);
+    store.keyless("publish", &[]).fails(3, "bucket-missing", &["--create"]);
+    assert!(store.s3.buckets().is_empty());
+    store.keyless("publish", &["--create", "--dry-run"]).ends(1);
+    assert!(store.s3.buckets().is_empty(), "a dry run makes nothing");
+    store.keyless("publish", &["--create"]).ends(0);
+    let mut keys = store.s3.keys("acme-oidc");
+    keys.sort();
+    assert_eq!(keys, [".well-known/openid-configuration", "openid/v1/jwks"]);
+    store.keyless("publish", &[]).ends(0).says("unchanged: 1 key");
+    store.keyless("publish", &["--create"]).ends(0).says("unchanged: 1 key");
+    store.keyless("verify", &[]).ends(0);
+}
+
+#[test]
+fn the_key_set_is_written_before_the_document_that_promises_it() {
+    let store = Store::new(1, Flavour::Compatible);
+    store.keyless("publish", &["--create"]).ends(0);
+    let writes: Vec<_> = store
+        .s3
+        .faults()
+        .requests()
+        .into_iter()
+        .filter(|call| {
+            call.method == "PUT" && (call.path.contains("jwks") || call.path.contains("well-known"))
+        })
+        .map(|call| call.path)
+        .collect();
+    assert!(writes.len() == 2 && writes[0].contains("jwks"), "{writes:?}");
+}
+
+#[test]
+fn nothing_is_made_when_the_cluster_cannot_be_understood() {
+    let store = Store::new(1, Flavour::Compatible);
+    store.world.cluster.server(0).faults().always("GET", "/openid/v1/jwks", Fault::html());
+    store.keyless("publish", &["--create"]).fails(3, "body-html", &[]);
+    assert!(store.s3.buckets().is_empty());
+}
+
+#[test]
+fn a_bucket_of_somebody_else() {
+    let store = Store::new(1, Flavour::Compatible);
+    store.s3.bucket_of("somebody", "acme-oidc");
+    let ran = store.keyless("publish", &["--create"]).ends(3);
+    assert!(ran.err.contains("error[bucket-") && ran.err.contains("hint: "), "{}", ran.err);
+}
+
+#[test]
+fn credentials_that_may_only_read() {
+    let store = Store::new(1, Flavour::Compatible);
+    store.keyless("publish", &["--create"]).ends(0);
+    // Enough while nothing changes.
+    store.keyless_as(Access::ReadOnly, "publish", &[]).ends(0).says("unchanged");
+    let before = store.documents();
+    let new = SigningKey::rsa(2048);
+    store.world.cluster.change_servers(|server| server.key_files.push((&new).into()));
+    store.keyless_as(Access::ReadOnly, "publish", &[]).fails(
+        3,
+        "bucket-forbidden",
+        &["openid/v1/jwks", "s3:PutObject"],
+    );
+    assert_eq!(store.documents(), before);
+}
+
+#[test]
+fn no_credentials_at_all_and_wrong_ones() {
+    let store = Store::new(1, Flavour::Compatible);
+    let mut command = store.command("publish", &[]);
+    command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+    Ran::from(command.output().unwrap()).fails(3, "bucket-credentials", &[]);
+    let mut command = store.command("publish", &[]);
+    command.env("AWS_SECRET_ACCESS_KEY", "wrong");
+    let ran = Ran::from(command.output().unwrap()).fails(3, "bucket-credentials", &["SignatureDoesNotMatch"]);
+    assert!(!ran.err.contains("wrong\n"));
+}
+
+#[test]
+fn a_publisher_that_is_locked_out_is_told_the_way_out() {
+    let store = Store::new(1, Flavour::Compatible);
+    store.keyless("publish", &["--create"]).ends(0);
+    let new = SigningKey::rsa(2048);
+    store.world.cluster.change_servers(|server| {
+        server.key_files.push((&new).into());
+        server.signing_key = new.clone();
+    });
+    let mut command = store.command("publish", &[]);
+    command.env("AWS_SECRET_ACCESS_KEY", "wrong");
+    Ran::from(command.output().unwrap()).fails(3, "bucket-credentials", &[&new.kid(), "a person's login"]);
+    // With such a login it is over.
+    store.keyless("publish", &[]).ends(0).says("published: 2 keys");
+}
+
+#[test]
+fn refusals_of_the_store() {
+    for (status, code) in [
+        (403, "bucket-forbidden"),
+        (429, "bucket-throttled"),
+        (500, "bucket-server"),
+        (503, "bucket-throttled"),
+    ] {
+        let store = Store::new(1, Flavour::Compatible);
+        store.s3.own_bucket("acme-oidc");
+        store.s3.faults().always("PUT", "jwks", Fault::status(status));
+        store.keyless("publish", &[]).fails(3, code, &["openid/v1/jwks"]);
+        assert_eq!(store.documents(), [None, None]);
+    }
+    // 409 and 412 mean that somebody else writes; for ever is too often.
+    for fault in [S3::conflict(), Fault::status(412)] {
+        let store = Store::new(1, Flavour::Compatible);
+        store.s3.own_bucket("acme-oidc");
+        store.s3.change(|s3| s3.conditions = Conditions::Aws);
+        store.s3.faults().next(2, "PUT", "jwks", fault.clone());
+        drop(store.keyless("publish", &["--create"]).ends(0));
+        store.s3.remove("acme-oidc", "openid/v1/jwks");
+        store.s3.faults().always("PUT", "jwks", fault);
+        store.keyless("publish", &[]).fails(3, "bucket-contended", &[]);
+    }
+}
+
+#[test]
+fn a_store_that_ignores_conditions_is_noticed_and_said() {
+    let store = Store::new(1, Flavour::Compatible);
+    store.s3.change(|s3| s3.conditions = Conditions::Ignored);
+    store.keyless("publish", &["--create"]).ends(0).says("warning[conditions-ignored]");
+    assert_eq!(store.s3.keys("acme-oidc").len(), 2, "the probe is gone again");
+}
+
+#[test]
+fn two_publishers_at_once_on_s3_lose_no_key() {
+    let store = Store::new(1, Flavour::Compatible);
+    store.keyless("publish", &["--create"]).ends(0);
+    let mut wanted = vec![store.world.key.kid()];
+    for round in 0..20 {
+        let keys = [0, 1].map(|_| SigningKey::ec(lab::Curve::P256));
+        let children = [0, 1].map(|index| {
+            let file = format!("{round}-{index}.pub");
+            std::fs::write(store.world.dir.path().join(&file), keys[index].public_pem()).unwrap();
+            let mut command = store.command("publish", &["--no-cluster", "--public-key", &file]);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        });
+        for child in children {
+            Ran::from(child.wait_with_output().unwrap()).ends(0);
+        }
+        wanted.extend(keys.iter().map(SigningKey::kid));
+        let body = String::from_utf8(store.documents()[0].clone().unwrap()).unwrap();
+        for kid in &wanted {
+            assert!(body.contains(kid.as_str()), "round {round}: {kid} is lost");
+        }
+    }
+}
+
+/// The program is killed at each of its calls, before and after the call has its effect. What lies there is
+/// whole at any moment, and started again the program ends in the state of an undisturbed run.
+#[test]
+fn killed_at_each_call_it_leaves_nothing_half_written_and_goes_on() {
+    let store = Store::new(2, Flavour::Compatible);
+    let undisturbed = KillSwitch::new(0, Moment::BeforeEffect, || ());
+    let attach = |switch: &KillSwitch| {
+        store.s3.faults().kill_switch(switch);
+        store.world.cluster.servers().iter().for_each(|server| server.faults().kill_switch(switch));
+    };
+    attach(&undisturbed);
+    store.keyless("publish", &["--create"]).ends(0);
+    let (calls, wanted) = (undisturbed.calls(), store.documents());
+    assert!(calls > 10, "only {calls} calls");
+
+    for moment in [Moment::BeforeEffect, Moment::AfterEffect] {
+        for call in 1..=calls {
+            for key in store.s3.keys("acme-oidc") {
+                store.s3.remove("acme-oidc", &key);
+            }
+            let child: Arc<Mutex<Option<Child>>> = Arc::default();
+            let victim = child.clone();
+            let switch = KillSwitch::new(call, moment, move || {
+                victim.lock().unwrap().as_mut().expect("the program runs").kill().unwrap();
+            });
+            attach(&switch);
+            {
+                let mut command = store.command("publish", &["--create"]);
+                let mut slot = child.lock().unwrap();
+                *slot = Some(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+            }
+            let status = wait(&child);
+            assert!(
+                status.code().is_none() || !switch.tripped(),
+                "{moment:?} {call}: not killed but {status}"
+            );
+
+            let [jwks, discovery] = store.documents();
+            assert!(
+                discovery.is_none() || jwks.is_some(),
+                "{moment:?} {call}: a document without its key set"
+            );
+            for (left, whole) in [(&jwks, &wanted[0]), (&discovery, &wanted[1])] {
+                assert!(left.is_none() || left == whole, "{moment:?} {call}: half-written");
+            }
+            attach(&undisturbed);
+            store.keyless("publish", &["--create"]).ends(0);
+            assert_eq!(store.documents(), wanted, "{moment:?} {call}");
+        }
+    }
+}
+
+/// Waits without holding the lock, which the kill switch needs.
+fn wait(child: &Mutex<Option<Child>>) -> std::process::ExitStatus {
+    loop {
+        if let Some(status) = child.lock().unwrap().as_mut().unwrap().try_wait().unwrap() {
+            return status;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn google_cloud_storage_from_nothing_to_verified() {
+    let world = World::signing_as(1, "https://storage.googleapis.com/acme-oidc");
+    let gcs = Gcs::start_tls(&world.ca);
+    for name in Gcs::names() {
+        world.internet.route(name, gcs.addr());
+    }
+    let keyless = |command: &str, more: &[&str]| {
+        let arguments: Vec<_> = [command, "--bucket", "gs://acme-oidc", "--ca-file", "ca.pem"]
+            .iter()
+            .chain(more)
+            .copied()
+            .collect();
+        let mut command = world.command(&arguments);
+        command.env("GOOGLE_OAUTH_ACCESS_TOKEN", gcs.token());
+        Ran::from(command.output().unwrap())
+    };
+    keyless("publish", &[]).fails(3, "bucket-missing", &["--create"]);
+    keyless("publish", &["--create", "--project", "acme"]).ends(0);
+    keyless("publish", &[]).ends(0).says("unchanged: 1 key");
+    let ran = keyless("verify", &["-vv"]).ends(0);
+    assert!(!ran.err.contains(&gcs.token()), "the access token is shown");
+    let new = SigningKey::rsa(2048);
+    world.cluster.change_servers(|server| server.key_files.push((&new).into()));
+    keyless("publish", &[]).ends(0).says("published: 2 keys");
+    gcs.prevent_public_access("acme-oidc", "enforced");
+    keyless("publish", &[]).ends(3);
+}
