@@ -6,42 +6,51 @@ from dataclasses import dataclass
 
 @dataclass
 class Step:
-    """A round trip, or several, that nothing else could shorten."""
+    """Round trips that nothing else could shorten."""
 
     time: float
-    says: str
+    does: str
+    addresses: list
     set_up: int = 0
     requests: int = 0
 
 
-def longest(record, start, one_way):
-    """The chain of steps that ended last, from its beginning: each began when the one before had ended."""
+def longest(record, start, end, one_way):
+    """The chain of steps that ended last, from its beginning: each began when the one before had ended.
+
+    Which of two answers that came together was waited for, no record tells: a step names all that was done then."""
+
+    def together(time, moments):
+        return sorted({address for address, moment in moments if abs(moment - time) < one_way / 2})
+
     answers = [(flight.time, connection, flight) for connection in record for flight in flights(connection, False)]
+    openings = [(connection.address, connection.opened) for connection in record]
+    questions = [
+        (connection.address, flight.time)
+        for connection in record
+        for flight in flights(connection, True)
+        if flight.set_up
+    ]
     steps = []
-    until = float("inf")
+    # What comes later, nobody waited for.
+    until = end
     while True:
         earlier = [answer for answer in answers if answer[0] <= until]
         if not earlier:
-            break
-        time, connection, answer = max(earlier, key=lambda entry: entry[0])
+            return steps[::-1]
+        time, connection, _ = max(earlier, key=lambda answer: answer[0])
         # What it answers was sent a whole round trip before, at the latest.
-        asked = [flight for flight in flights(connection, True) if flight.set_up and flight.time <= time - 2 * one_way]
-        if not answer.set_up or not asked:
-            # A chain that ends in a handshake: nothing was ever asked there.
-            until = connection.opened
-            steps.append(Step(connection.opened, f"connects to {connection.address}, asks nothing", set_up=2))
-            continue
-        first = asked[0].time
-        last = asked[-1]
-        steps.append(Step(last.time, f"asks {connection.address}", requests=1))
-        until = last.time
-        if last.time - first < one_way:
-            # It was sent together with the end of the handshake, which began when the connection was opened.
-            trips = round((first - connection.opened) / (2 * one_way))
-            steps.append(Step(connection.opened, f"connects to {connection.address}", set_up=trips))
-            until = connection.opened
-    steps.append(Step(start, "starts"))
-    return steps[::-1]
+        asked = [flight.time for flight in flights(connection, True) if flight.set_up]
+        asked = [asking for asking in asked if asking <= time - 2 * one_way]
+        until = connection.opened
+        if asked:
+            steps.append(Step(asked[-1], "asks", together(asked[-1], questions), requests=1))
+            if asked[-1] - asked[0] > one_way:
+                until = asked[-1]
+                continue
+        # The first question was sent together with the end of the handshake.
+        trips = round(((asked[0] if asked else time) - connection.opened) / (2 * one_way))
+        steps.append(Step(connection.opened, "connects to", together(connection.opened, openings), set_up=trips))
 
 
 def flights(connection, by_client):

@@ -14,7 +14,11 @@ import wire
 
 RUNS = 9
 ONE_WAY = 0.025
-SERVERS = ["10.99.0.1:6443", "10.99.0.2:6443", "10.99.0.4:443"]
+SERVERS = {
+    "10.99.0.1:6443": "API server 1",
+    "10.99.0.2:6443": "API server 2",
+    "10.99.0.4:443": "S3",
+}
 BUCKET = ["--bucket", "s3://lab-issuer/cluster-a", "--endpoint", "https://s3.lab.test"]
 MIB = 1 << 20
 METER = str(Path(__file__).with_name("meter.py"))
@@ -123,12 +127,12 @@ class Bench:
                 figures, record = long.run(self.order(self.publish))
                 self.checked(figures, "unchanged:")
                 if turn:
-                    runs.append((figures["end"] - figures["start"], figures["start"], record))
-        whole = [seconds * 1000 for seconds, _, _ in all_of_it]
-        asking = [seconds * 1000 for seconds, _, _ in requests]
-        _, start, record = sorted(all_of_it, key=lambda run: run[0])[RUNS // 2]
-        steps = chain.longest(record, start, ONE_WAY)
-        self.show_chain(steps, start, record)
+                    runs.append((figures["start"], figures["end"], record))
+        whole = [milliseconds(run) for run in all_of_it]
+        asking = [milliseconds(run) for run in requests]
+        start, end, record = sorted(all_of_it, key=milliseconds)[RUNS // 2]
+        steps = chain.longest(record, start, end, ONE_WAY)
+        self.show_chain(steps, start, end, record)
         trip = 2 * ONE_WAY * 1000
         return [
             Row(f"publish over a wire of {trip:.0f} ms: all", whole, "ms", 0),
@@ -138,17 +142,27 @@ class Bench:
             Row("  round trips of set-up, in a row", [sum(step.set_up for step in steps)], "", 0),
         ]
 
-    def show_chain(self, steps, start, record):
+    def show_chain(self, steps, start, end, record):
         print("Over the wire, each of these waited for the one before (ms since the start):\n")
         for step in steps:
             trips = step.set_up + step.requests
-            times = f"  ({trips} round trip{'s' * (trips != 1)})" if trips else ""
-            print(f"{(step.time - start) * 1000:7.0f}  {step.says}{times}")
-        opened = ", ".join(f"{count} to {address}" for address, count in chain.connections(record).items())
-        print(f"\nConnections opened: {opened}.\n")
+            what = f"{step.does} {', '.join(name(address) for address in step.addresses)}"
+            print(f"{(step.time - start) * 1000:7.0f}  {what} ({trips} round trip{'s' * (trips != 1)})")
+        print(f"{(end - start) * 1000:7.0f}  ends")
+        opened = [f"{count} to {name(address)}" for address, count in chain.connections(record).items()]
+        print(f"\nConnections opened: {', '.join(opened)}.\n")
 
     def binary(self):
         return [Row("release binary", [os.path.getsize(self.keyless) / MIB], "MiB", 1, at_most=BINARY_MIB)]
+
+
+def name(address):
+    return SERVERS[address]
+
+
+def milliseconds(run):
+    start, end, _ = run
+    return (end - start) * 1000
 
 
 class Meter:
