@@ -20,16 +20,18 @@ use crate::http::TIME_LIMIT;
 #[derive(Clone)]
 pub(super) struct OneFirst<C> {
     connector: C,
-    /// Held by the first to connect. What it found out: whether the server speaks HTTP/2.
-    servers: Arc<Short<HashMap<Option<Authority>, Arc<Mutex<bool>>>>>,
+    servers: Arc<Short<HashMap<Option<Authority>, Arc<SpeaksHttp2>>>>,
 }
+
+/// Held by the first to connect, who finds it out.
+type SpeaksHttp2 = Mutex<bool>;
 
 impl<C> OneFirst<C> {
     pub(super) fn new(connector: C) -> Self {
         Self { connector, servers: Arc::default() }
     }
 
-    fn server(&self, uri: &Uri) -> Arc<Mutex<bool>> {
+    fn server(&self, uri: &Uri) -> Arc<SpeaksHttp2> {
         let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
         servers.entry(uri.authority().cloned()).or_default().clone()
     }
@@ -64,5 +66,53 @@ where
             *speaks_http2 = connection.connected().is_negotiated_h2();
             Ok(connection)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{convert::Infallible, time::Duration};
+
+    use futures::{FutureExt, future::join_all};
+    use hyper_util::client::legacy::connect::Connected;
+    use tower::{ServiceExt, service_fn};
+
+    use super::*;
+
+    struct Opened {
+        http2: bool,
+    }
+
+    impl Connection for Opened {
+        fn connected(&self) -> Connected {
+            if self.http2 { Connected::new().negotiated_h2() } else { Connected::new() }
+        }
+    }
+
+    /// How many of three connections that are asked for at once are opened.
+    async fn opened_of_three(http2: bool) -> usize {
+        let connector = OneFirst::new(
+            service_fn(move |_| async move {
+                tokio::task::yield_now().await;
+                Ok::<_, Infallible>(Opened { http2 })
+            })
+            .map_err(BoxError::from),
+        );
+        let server = Uri::from_static("https://10.0.0.1:6443");
+        let three = (0..3).map(|_| {
+            let asked = connector.clone().call(server.clone());
+            tokio::time::timeout(Duration::from_millis(50), asked).map(|done| done.is_ok())
+        });
+        join_all(three).await.into_iter().filter(|opened| *opened).count()
+    }
+
+    #[tokio::test]
+    async fn one_connection_serves_where_it_is_http2() {
+        assert_eq!(opened_of_three(true).await, 1);
+    }
+
+    #[tokio::test]
+    async fn every_question_gets_its_own_where_it_is_not() {
+        assert_eq!(opened_of_three(false).await, 3);
     }
 }
