@@ -2,12 +2,7 @@
 
 use serde_json::json;
 
-use super::{
-    Exit, ask, changes, objects,
-    place::Place,
-    provider, settle,
-    store::Present,
-};
+use super::{Exit, ask, changes, objects, place::Place, provider, settle, store::Present};
 use crate::{
     bucket::{self, Bucket},
     cli::TeardownArgs,

@@ -7,15 +7,18 @@ use crate::error::{Error, Result};
 /// How our statement is found again.
 const SID: &str = "KeylessPublicDocuments";
 
-/// `Id` of the policy of a bucket that this program made. Every store keeps it; few know tags.
-const MADE_BY_US: &str = "made-by-keyless";
+/// The same in a bucket that this program made: the mark by which it may remove it again. Few stores know tags,
+/// and some drop the `Id` of a policy.
+const OWN_BUCKET_SID: &str = "KeylessPublicDocumentsInOwnBucket";
 
 /// Whether a bucket with this policy was made by this program, and nobody has opened it to anything else since.
 pub(super) fn marks_as_ours(policy: &str) -> Result<bool> {
     let policy = parse(policy)?;
     let statements = policy.get("Statement").and_then(Value::as_array);
-    Ok(policy.get("Id").and_then(Value::as_str) == Some(MADE_BY_US)
-        && statements.is_some_and(|statements| statements.iter().all(is_ours)))
+    Ok(statements.is_some_and(|statements| {
+        statements.iter().all(is_ours)
+            && statements.iter().any(|statement| statement["Sid"] == OWN_BUCKET_SID)
+    }))
 }
 
 /// The policy that lets everyone read these objects: the given one with at most one statement more, or one
@@ -44,7 +47,7 @@ pub(super) fn opened(policy: Option<&str>, arns: &[String], made: bool) -> Resul
         }
         None => {
             let taken = |sid: &str| statements.iter().any(|statement| statement["Sid"] == sid);
-            let sid = std::iter::once(SID.to_owned())
+            let sid = std::iter::once(if made { OWN_BUCKET_SID } else { SID }.to_owned())
                 .chain((2..).map(|number| format!("{SID}{number}")))
                 .find(|sid| !taken(sid));
             statements.push(json!({
@@ -57,9 +60,6 @@ pub(super) fn opened(policy: Option<&str>, arns: &[String], made: bool) -> Resul
         }
     }
     policy.insert("Statement".to_owned(), Value::Array(statements));
-    if made {
-        policy.entry("Id").or_insert_with(|| json!(MADE_BY_US));
-    }
     Ok(Some(Value::Object(policy).to_string()))
 }
 
