@@ -7,10 +7,6 @@
 //! ```
 
 mod api;
-#[cfg(test)]
-mod api_tests;
-#[cfg(test)]
-pub(crate) mod fake;
 mod operation;
 mod policy;
 mod refusal;

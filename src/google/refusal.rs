@@ -52,7 +52,7 @@ const WORDS: [&str; 17] = [
 
 impl Refusal {
     /// From an answer. The token is taken out of the text, should the server send it back.
-    pub(super) fn of(answer: &Answer, sent: &HeaderMap) -> Self {
+    pub(crate) fn of(answer: &Answer, sent: &HeaderMap) -> Self {
         let json: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let mut refusal = Self::read(&json["error"]);
         refusal.status = Some(answer.status);

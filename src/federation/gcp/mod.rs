@@ -10,6 +10,9 @@
 mod apply;
 #[cfg(test)]
 mod apply_tests;
+mod bindings;
+#[cfg(test)]
+mod gcloud_tests;
 mod hops;
 mod key;
 mod names;
@@ -17,6 +20,10 @@ mod observe;
 mod plan;
 #[cfg(test)]
 mod plan_tests;
+#[cfg(test)]
+mod refused_tests;
+#[cfg(test)]
+mod rights_tests;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -24,6 +31,7 @@ mod walk;
 #[cfg(test)]
 mod walk_tests;
 mod wanted;
+mod withdraw;
 
 use std::{
     fmt,
@@ -259,10 +267,11 @@ impl Gcp {
 
     /// What has to be enabled in the project.
     fn services(&self) -> Vec<&'static str> {
-        let mut services = vec!["iam.googleapis.com", "sts.googleapis.com", "secretmanager.googleapis.com"];
+        let mut services = vec!["iam.googleapis.com", "sts.googleapis.com"];
         if self.settings.impersonate.is_some() {
             services.push("iamcredentials.googleapis.com");
         }
+        services.push("secretmanager.googleapis.com");
         services
     }
 }
@@ -299,7 +308,7 @@ impl Federation for Gcp {
     async fn withdraw(&self, want: &Trust) -> Result<Vec<Change>> {
         want.secrets.iter().try_for_each(|secret| names::check_secret(secret))?;
         let state = self.observe(&want.secrets, true).await?;
-        Ok(plan::withdraw(want, &state))
+        Ok(withdraw::withdraw(want, &state))
     }
 
     async fn audience(&self) -> Result<String> {
