@@ -13,8 +13,10 @@ mod refusal;
 mod rights;
 mod tokens;
 
+#[cfg(test)]
+pub(crate) use self::api::Pace;
 pub(crate) use self::{
-    api::{Api, Pace, check_endpoint},
+    api::{Api, check_endpoint},
     operation::Doing,
     policy::{Policy, Target},
     refusal::{Outcome, Refusal},

@@ -188,7 +188,7 @@ impl Thing {
         let begun = begun.map_err(|refusal| self.refused(gcp, refusal, verb, permission))?;
         let (what, permission, on) = self.doing(gcp, verb, permission);
         let doing = Doing { what: &what, permission: &permission, on: &on };
-        gcp.api.finish(&gcp.iam("").trim_end_matches('/').to_owned(), begun, doing, say).await.map(drop)
+        gcp.api.finish(&format!("{}/v1", gcp.settings.endpoints.iam), begun, doing, say).await.map(drop)
     }
 
     fn refused(self, gcp: &Gcp, refusal: Refusal, verb: &str, permission: &str) -> Error {

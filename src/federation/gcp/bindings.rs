@@ -46,7 +46,7 @@ pub(super) fn bindings(want: &Trust, settings: &Settings, state: &State) -> Resu
         }
     };
     if settings.grant == Grant::Project {
-        let why = "google.grant asks for all secrets of the project";
+        let why = "google.access asks for all secrets of the project";
         changes.push(grant(Holder::Project, ACCESSOR, &reader, why, state));
         return Ok(changes);
     }
@@ -86,7 +86,7 @@ pub(super) fn bindings(want: &Trust, settings: &Settings, state: &State) -> Resu
     if want.secrets.is_empty() {
         changes.push(leave(
             format!("secrets of {}", state.ids.project),
-            "none was named, so nothing is granted; name them, or set google.grant: project".to_owned(),
+            "none was named, so nothing is granted; name them, or set google.access: project".to_owned(),
         ));
     }
     Ok(changes)

@@ -45,7 +45,7 @@ use std::{
 use async_trait::async_trait;
 use serde_json::Value;
 
-use self::names::{Ids, Project, check_email};
+use self::names::{Ids, Number, Project, check_email};
 pub(crate) use self::{
     key::{KeyState, ServiceAccountKey},
     state::Holder,
@@ -53,7 +53,7 @@ pub(crate) use self::{
 use super::{Change, Federation, Trust};
 use crate::{
     error::Result,
-    google::{self, Api, CLOUD_PLATFORM, Target, Tokens, check_endpoint},
+    google::{Api, CLOUD_PLATFORM, Target, Tokens, check_endpoint},
     http::Http,
     oidc::Token,
     relying_party::Finding,
@@ -231,7 +231,7 @@ impl Gcp {
 
     /// How long operations and repeated requests are waited for.
     #[cfg(test)]
-    fn with_pace(mut self, pace: google::Pace) -> Self {
+    fn with_pace(mut self, pace: crate::google::Pace) -> Self {
         self.api.pace = pace;
         self
     }
@@ -243,6 +243,14 @@ impl Gcp {
         }
         let found = observe::project(self).await?;
         Ok(self.project.get_or_init(|| found))
+    }
+
+    /// Its number alone: where that was given, nobody has to be asked.
+    async fn number(&self) -> Result<Number> {
+        match Number::parse(&self.ids.project) {
+            Some(given) => Ok(given),
+            None => Ok(self.project().await?.number.clone()),
+        }
     }
 
     async fn observe(&self, secrets: &[String], everything: bool) -> Result<state::State> {
@@ -312,7 +320,7 @@ impl Federation for Gcp {
     }
 
     async fn audience(&self) -> Result<String> {
-        Ok(self.ids.token_audience(&self.project().await?.number))
+        Ok(self.ids.token_audience(&self.number().await?))
     }
 
     async fn access(&self) -> Result<Access> {
