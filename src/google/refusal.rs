@@ -4,7 +4,7 @@ use http::{HeaderMap, header::AUTHORIZATION};
 use serde_json::Value;
 
 use super::{rights::needs, tokens::log_in};
-use crate::{bucket::fit, error::Error, http::Answer};
+use crate::{error::Error, http::Answer, said::fit};
 
 /// An answer that is not the one asked for, or none at all.
 #[derive(Clone, Debug)]

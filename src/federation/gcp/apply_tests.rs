@@ -242,6 +242,18 @@ async fn an_interrupted_creation_is_taken_up() {
 }
 
 #[tokio::test]
+async fn a_change_that_meets_another_waits_for_it() {
+    let far = Far::new();
+    far.set_up().await.unwrap();
+    far.google.write("keyless-lab", None, |it| it["disabled"] = json!(true));
+    let body =
+        json!({"error": {"code": 409, "status": "ABORTED", "message": "another operation is under way"}});
+    far.google.faults().next(2, "PATCH", "", Fault::answer(409, "application/json", body.to_string()));
+    far.set_up().await.unwrap();
+    assert!(far.pool()["disabled"].is_null());
+}
+
+#[tokio::test]
 async fn a_name_that_is_taken_between_plan_and_apply() {
     let far = Far::new();
     let gcp = far.gcp();
