@@ -30,6 +30,7 @@ mod oidc;
 mod relying_party;
 mod report;
 mod rotation;
+mod said;
 mod secret;
 mod secret_store;
 

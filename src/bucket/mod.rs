@@ -8,13 +8,11 @@ mod contract;
 mod directory;
 mod gcs;
 mod s3;
-mod said;
 
 use std::fmt::Display;
 
 use async_trait::async_trait;
 
-pub(crate) use self::said::fit;
 use crate::{
     error::{Error, Result},
     http::Http,

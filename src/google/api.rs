@@ -44,7 +44,7 @@ impl Default for Pace {
     fn default() -> Self {
         Self {
             retry: Duration::from_millis(500),
-            poll: Duration::from_millis(50),
+            poll: Duration::from_millis(20),
             longest_poll: Duration::from_secs(5),
             operation: Duration::from_secs(300),
         }

@@ -7,18 +7,16 @@
 //! ```
 
 mod api;
-#[cfg(test)]
-mod api_tests;
-#[cfg(test)]
-pub(crate) mod fake;
 mod operation;
 mod policy;
 mod refusal;
 mod rights;
 mod tokens;
 
+#[cfg(test)]
+pub(crate) use self::api::Pace;
 pub(crate) use self::{
-    api::{Api, Pace, check_endpoint},
+    api::{Api, check_endpoint},
     operation::Doing,
     policy::{Policy, Target},
     refusal::{Outcome, Refusal},

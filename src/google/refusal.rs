@@ -4,7 +4,7 @@ use http::{HeaderMap, header::AUTHORIZATION};
 use serde_json::Value;
 
 use super::{rights::needs, tokens::log_in};
-use crate::{bucket::fit, error::Error, http::Answer};
+use crate::{error::Error, http::Answer, said::fit};
 
 /// An answer that is not the one asked for, or none at all.
 #[derive(Clone, Debug)]
@@ -13,18 +13,24 @@ pub(crate) struct Refusal {
     pub(crate) status: Option<u16>,
     /// The canonical code, e.g. `PERMISSION_DENIED`.
     pub(crate) word: String,
+    pub(crate) message: String,
+    details: Box<Details>,
+    /// Why there was no answer.
+    unanswered: Option<Box<Error>>,
+    sent: bool,
+}
+
+/// What is looked at seldom: a refusal is handed up through many calls, and is kept small.
+#[derive(Clone, Debug, Default)]
+struct Details {
     /// `ErrorInfo.reason`, e.g. `SERVICE_DISABLED`.
     reason: String,
-    pub(crate) message: String,
     /// The permission that Google says is missing.
     permission: Option<String>,
     /// The service that `SERVICE_DISABLED` is about.
     service: Option<String>,
     /// The constraint of an organisation policy that forbids it.
     constraint: Option<String>,
-    /// The parts that are looked at seldom.
-    unanswered: Option<Box<Error>>,
-    sent: bool,
 }
 
 pub(crate) type Outcome<T> = Result<T, Refusal>;
@@ -52,7 +58,7 @@ const WORDS: [&str; 17] = [
 
 impl Refusal {
     /// From an answer. The token is taken out of the text, should the server send it back.
-    pub(super) fn of(answer: &Answer, sent: &HeaderMap) -> Self {
+    pub(crate) fn of(answer: &Answer, sent: &HeaderMap) -> Self {
         let json: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let mut refusal = Self::read(&json["error"]);
         refusal.status = Some(answer.status);
@@ -98,14 +104,17 @@ impl Refusal {
             .flat_map(|violation| [&violation["type"], &violation["subject"]])
             .filter_map(Value::as_str)
             .collect();
-        Self {
-            status: None,
-            word: text(&error["status"]),
+        let details = Details {
             reason: text(&info["reason"]),
             permission: metadata("permission").or_else(|| permission_in(&message)),
             service: metadata("service"),
             constraint: constraint_in(&message, &violated),
+        };
+        Self {
+            status: None,
+            word: text(&error["status"]),
             message,
+            details: Box::new(details),
             unanswered: None,
             sent: true,
         }
@@ -155,7 +164,8 @@ impl Refusal {
 
     /// The service that would have to be enabled first.
     pub(crate) fn disabled_service(&self) -> Option<&str> {
-        (self.reason == "SERVICE_DISABLED").then(|| self.service.as_deref().unwrap_or("the service"))
+        (self.details.reason == "SERVICE_DISABLED")
+            .then(|| self.details.service.as_deref().unwrap_or("the service"))
     }
 
     /// What Google said, in one line.
@@ -178,7 +188,7 @@ impl Refusal {
                 .hint(format!("gcloud services enable {service} --project=PROJECT; it takes some minutes to be seen everywhere"))
                 .hint(format!("it takes {}", needs("serviceusage.services.enable", "the project")));
         }
-        if let Some(constraint) = self.constraint {
+        if let Some(constraint) = self.details.constraint {
             return failed("google-org-policy", format!("{what}: an organisation policy forbids it"))
                 .hint(format!("{constraint}: {}", remedy(&constraint)));
         }
@@ -192,7 +202,7 @@ impl Refusal {
             };
             return error.at(what);
         }
-        let permission = self.permission.as_deref().unwrap_or(permission);
+        let permission = self.details.permission.as_deref().unwrap_or(permission);
         match self.status.unwrap_or_default() {
             _ if throttled => {
                 failed("google-throttled", format!("{what}: Google is overloaded, or throttles")).hint(
@@ -228,7 +238,7 @@ fn permission_in(message: &str) -> Option<String> {
     let word = words.nth(1)?.trim_matches(|c: char| !c.is_ascii_alphanumeric());
     let parts: Vec<_> = word.split('.').collect();
     let plain = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric());
-    (parts.len() >= 3 && parts.iter().all(|part| plain(&part))).then(|| word.to_owned())
+    (parts.len() >= 3 && parts.iter().all(plain)).then(|| word.to_owned())
 }
 
 /// The constraint behind a refusal: named in a violation or in the message, or known by its words.

@@ -6,9 +6,9 @@ use google_cloud_auth::credentials::{
 use http::{Extensions, HeaderMap, HeaderValue, header::AUTHORIZATION};
 
 use crate::{
-    bucket::fit,
     error::{Error, Result},
     http::TIME_LIMIT,
+    said::fit,
     secret::Secret,
 };
 

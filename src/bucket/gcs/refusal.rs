@@ -3,7 +3,7 @@
 use http::{HeaderMap, header::AUTHORIZATION};
 use serde_json::Value;
 
-use crate::{bucket::said, error::Error, google, http::Answer};
+use crate::{error::Error, google, http::Answer, said};
 
 /// An answer that is not the one asked for.
 #[derive(Debug)]

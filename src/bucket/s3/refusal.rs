@@ -4,7 +4,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 
 use super::place::Place;
-use crate::{bucket::said, error::Error};
+use crate::{error::Error, said};
 
 /// An answer that is not the one asked for.
 #[derive(Debug)]

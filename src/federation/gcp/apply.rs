@@ -139,7 +139,19 @@ impl Thing {
 
     async fn patch(self, gcp: &Gcp, patch: &Patch, say: Say<'_>) -> Result<()> {
         let url = format!("{}?updateMask={}", gcp.iam(&self.name(gcp)), patch.mask);
-        let begun = gcp.api.patch(&url, &patch.body).await;
+        let started = Instant::now();
+        let begun = loop {
+            match gcp.api.patch(&url, &patch.body).await {
+                Err(refusal) if refusal.is_conflict() && started.elapsed() < gcp.api.pace.operation => {
+                    let shown = self.shown(gcp);
+                    say(&format!(
+                        "another change of the {shown} is under way, of an earlier run perhaps; waiting for it"
+                    ));
+                    sleep(gcp.api.pace.longest_poll).await;
+                }
+                begun => break begun,
+            }
+        };
         self.finish(gcp, begun, "changing", "update", say).await
     }
 
@@ -188,7 +200,7 @@ impl Thing {
         let begun = begun.map_err(|refusal| self.refused(gcp, refusal, verb, permission))?;
         let (what, permission, on) = self.doing(gcp, verb, permission);
         let doing = Doing { what: &what, permission: &permission, on: &on };
-        gcp.api.finish(&gcp.iam("").trim_end_matches('/').to_owned(), begun, doing, say).await.map(drop)
+        gcp.api.finish(&format!("{}/v1", gcp.settings.endpoints.iam), begun, doing, say).await.map(drop)
     }
 
     fn refused(self, gcp: &Gcp, refusal: Refusal, verb: &str, permission: &str) -> Error {

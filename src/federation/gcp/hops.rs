@@ -177,3 +177,115 @@ fn general(refusal: &Refusal) -> (String, String) {
     };
     (cause.to_owned(), remedy.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::http::Answer;
+
+    fn refusal(status: u16, body: &Value) -> Refusal {
+        let answer = Answer { status, headers: HeaderMap::new(), body: body.to_string().into_bytes() };
+        Refusal::of(&answer, &HeaderMap::new())
+    }
+
+    /// As Google words them.
+    #[test]
+    fn what_the_token_service_says() {
+        for (word, text, cause) in [
+            (
+                "invalid_grant",
+                "The audience in ID Token [x] does not match the expected audience.",
+                "another audience",
+            ),
+            (
+                "invalid_grant",
+                "The issuer in ID Token https://a does not match the expected one: https://b.",
+                "signs with another",
+            ),
+            (
+                "invalid_grant",
+                "`issuer` claim in OIDC discovery document does not match the expected one",
+                "published discovery",
+            ),
+            (
+                "invalid_grant",
+                "Error connecting to the given credential's issuer.",
+                "cannot read the issuer's",
+            ),
+            ("invalid_grant", "Unable to verify the ID Token signature.", "another key"),
+            ("invalid_grant", "ID Token issued at 1 is stale to sign-in.", "clock"),
+            ("invalid_grant", "something new", "does not accept"),
+            (
+                "invalid_target",
+                "The target service indicated by the \"audience\" parameters is invalid.",
+                "disabled, or deleted",
+            ),
+            (
+                "invalid_request",
+                "Invalid value for \"audience\". This value should be the full resource name",
+                "full name",
+            ),
+            (
+                "invalid_request",
+                "The size of mapped attribute google.subject exceeds the 127 bytes limit.",
+                "too long",
+            ),
+            (
+                "unauthorized_client",
+                "The given credential is rejected by the attribute condition.",
+                "condition",
+            ),
+            (
+                "unauthorized_client",
+                "Could not obtain a value for google.subject from the given credential.",
+                "does not carry",
+            ),
+            ("invalid_scope", "Some requested scopes were invalid", "scope"),
+            ("server_error", "?", "Google refuses"),
+        ] {
+            let refusal = refusal(400, &json!({"error": word, "error_description": text}));
+            assert!(!refusal.may_pass(), "400 is final");
+            let (found, remedy) = exchange(&refusal, "https://iam.googleapis.com/x");
+            assert!(found.contains(cause), "{text}: {found}");
+            assert!(!remedy.is_empty() && !remedy.contains("{audience}"), "{remedy}");
+        }
+    }
+
+    #[test]
+    fn what_secret_manager_and_iam_say() {
+        let error = |status: u16, word: &str, message: &str| {
+            refusal(status, &json!({"error": {"code": status, "status": word, "message": message}}))
+        };
+        let denied = error(
+            403,
+            "PERMISSION_DENIED",
+            "Permission 'secretmanager.versions.access' denied for resource 'x' (or it may not exist).",
+        );
+        assert!(read(&denied, "db", "the workload").1.contains("secretmanager.versions.access"));
+        let perimeter = error(
+            403,
+            "PERMISSION_DENIED",
+            "Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: abc",
+        );
+        assert!(read(&perimeter, "db", "the workload").1.contains("google.impersonate"));
+        let empty = error(404, "NOT_FOUND", "Secret [projects/1/secrets/db] not found or has no versions.");
+        assert!(read(&empty, "db", "the workload").0.contains("no version"));
+        let disabled = error(
+            400,
+            "FAILED_PRECONDITION",
+            "Secret Version [projects/1/secrets/db/versions/1] is in DISABLED state.",
+        );
+        assert!(read(&disabled, "db", "the workload").1.contains("versions enable"));
+        let getting = error(
+            403,
+            "PERMISSION_DENIED",
+            "Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist).",
+        );
+        assert!(impersonation(&getting, "a@b").1.contains("roles/iam.workloadIdentityUser on a@b"));
+        assert!(impersonation(&error(404, "NOT_FOUND", "x"), "a@b").0.contains("no service account"));
+        assert!(impersonation(&error(401, "UNAUTHENTICATED", "x"), "a@b").0.contains("not accepted"));
+    }
+}

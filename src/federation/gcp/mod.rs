@@ -10,6 +10,9 @@
 mod apply;
 #[cfg(test)]
 mod apply_tests;
+mod bindings;
+#[cfg(test)]
+mod gcloud_tests;
 mod hops;
 mod key;
 mod names;
@@ -17,6 +20,10 @@ mod observe;
 mod plan;
 #[cfg(test)]
 mod plan_tests;
+#[cfg(test)]
+mod refused_tests;
+#[cfg(test)]
+mod rights_tests;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -24,6 +31,7 @@ mod walk;
 #[cfg(test)]
 mod walk_tests;
 mod wanted;
+mod withdraw;
 
 use std::{
     fmt,
@@ -37,7 +45,7 @@ use std::{
 use async_trait::async_trait;
 use serde_json::Value;
 
-use self::names::{Ids, Project, check_email};
+use self::names::{Ids, Number, Project, check_email};
 pub(crate) use self::{
     key::{KeyState, ServiceAccountKey},
     state::Holder,
@@ -45,7 +53,7 @@ pub(crate) use self::{
 use super::{Change, Federation, Trust};
 use crate::{
     error::Result,
-    google::{self, Api, CLOUD_PLATFORM, Target, Tokens, check_endpoint},
+    google::{Api, CLOUD_PLATFORM, Target, Tokens, check_endpoint},
     http::Http,
     oidc::Token,
     relying_party::Finding,
@@ -223,7 +231,7 @@ impl Gcp {
 
     /// How long operations and repeated requests are waited for.
     #[cfg(test)]
-    fn with_pace(mut self, pace: google::Pace) -> Self {
+    fn with_pace(mut self, pace: crate::google::Pace) -> Self {
         self.api.pace = pace;
         self
     }
@@ -235,6 +243,14 @@ impl Gcp {
         }
         let found = observe::project(self).await?;
         Ok(self.project.get_or_init(|| found))
+    }
+
+    /// Its number alone: where that was given, nobody has to be asked.
+    async fn number(&self) -> Result<Number> {
+        match Number::parse(&self.ids.project) {
+            Some(given) => Ok(given),
+            None => Ok(self.project().await?.number.clone()),
+        }
     }
 
     async fn observe(&self, secrets: &[String], everything: bool) -> Result<state::State> {
@@ -259,10 +275,11 @@ impl Gcp {
 
     /// What has to be enabled in the project.
     fn services(&self) -> Vec<&'static str> {
-        let mut services = vec!["iam.googleapis.com", "sts.googleapis.com", "secretmanager.googleapis.com"];
+        let mut services = vec!["iam.googleapis.com", "sts.googleapis.com"];
         if self.settings.impersonate.is_some() {
             services.push("iamcredentials.googleapis.com");
         }
+        services.push("secretmanager.googleapis.com");
         services
     }
 }
@@ -299,11 +316,11 @@ impl Federation for Gcp {
     async fn withdraw(&self, want: &Trust) -> Result<Vec<Change>> {
         want.secrets.iter().try_for_each(|secret| names::check_secret(secret))?;
         let state = self.observe(&want.secrets, true).await?;
-        Ok(plan::withdraw(want, &state))
+        Ok(withdraw::withdraw(want, &state))
     }
 
     async fn audience(&self) -> Result<String> {
-        Ok(self.ids.token_audience(&self.project().await?.number))
+        Ok(self.ids.token_audience(&self.number().await?))
     }
 
     async fn access(&self) -> Result<Access> {

@@ -10,11 +10,13 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    google::{Outcome, Refusal},
+    google::{Outcome, Policy, Refusal},
 };
 
 /// Every page of a list has this many entries at most; a pool rarely has ten providers.
 const PAGES: usize = 20;
+/// How many policies are read at the same time: a cluster may read hundreds of secrets.
+const AT_ONCE: usize = 20;
 
 /// What a number of answers may be read from, in the order of trust.
 struct Answers {
@@ -31,10 +33,13 @@ pub(super) async fn run(gcp: &Gcp, secrets: &[String], everything: bool) -> Resu
     if on_secrets {
         holders.extend(secrets.iter().cloned().map(Holder::Secret));
     }
-    let policies =
-        join_all(holders.iter().map(|holder| async move { gcp.api.policy(&gcp.target(holder)).await }));
-    let (project, services, pool, providers, policies) =
-        futures::join!(ask_project(gcp), ask_services(gcp), ask_pool(gcp), providers(gcp), policies);
+    let (project, services, pool, providers, policies) = futures::join!(
+        ask_project(gcp),
+        ask_services(gcp),
+        ask_pool(gcp),
+        providers(gcp),
+        policies(gcp, &holders)
+    );
 
     let answers = Answers { project, services, pool };
     let (project, project_unseen) = decide_project(gcp, &answers)?;
@@ -86,6 +91,17 @@ fn present(answer: Outcome<Value>) -> Outcome<Option<Value>> {
         Err(refusal) if refusal.is_absent() => Ok(None),
         Err(refusal) => Err(refusal),
     }
+}
+
+async fn policies(gcp: &Gcp, holders: &[Holder]) -> Vec<Outcome<Policy>> {
+    let mut all = Vec::new();
+    for some in holders.chunks(AT_ONCE) {
+        all.extend(
+            join_all(some.iter().map(|holder| async move { gcp.api.policy(&gcp.target(holder)).await }))
+                .await,
+        );
+    }
+    all
 }
 
 async fn ask_project(gcp: &Gcp) -> Outcome<Value> {
@@ -141,12 +157,7 @@ fn is_off(refusal: &Refusal, services: &mut Services) -> bool {
     true
 }
 
-fn read_policy(
-    gcp: &Gcp,
-    holder: &Holder,
-    answer: Outcome<crate::google::Policy>,
-    services: &mut Services,
-) -> Result<Seen> {
+fn read_policy(gcp: &Gcp, holder: &Holder, answer: Outcome<Policy>, services: &mut Services) -> Result<Seen> {
     // The project's policy matters only where roles are granted on it; elsewhere it saves a superfluous grant.
     let by_the_way = match holder {
         Holder::Account(_) => false,

@@ -1,10 +1,11 @@
 //! PURE. What is wanted × what is there → what must change, in the order in which it must be done:
-//! services, pool, provider, bindings. On the way back the other way round.
+//! services, pool, provider, bindings.
 
 use super::{
-    Deed, Grant, Mode, Patch, Settings, Step,
+    Deed, Mode, Settings, Step,
+    bindings::bindings,
     names::{check_email, check_secret, check_subject},
-    state::{Holder, Life, Seen, State},
+    state::{Life, State},
     wanted::{Wanted, check_keys, knows_a_key, left_aside},
 };
 use crate::{
@@ -12,11 +13,6 @@ use crate::{
     federation::{self, Change, Difference, Trust, Verb},
     google::needs,
 };
-
-/// Reads the values of secrets, and nothing else.
-pub(super) const ACCESSOR: &str = "roles/secretmanager.secretAccessor";
-/// Becomes a service account.
-pub(super) const WORKLOAD_USER: &str = "roles/iam.workloadIdentityUser";
 
 /// What cannot work is refused before Google is asked anything.
 pub(super) fn check(want: &Trust, settings: &Settings) -> Result<()> {
@@ -244,183 +240,7 @@ fn other_issuer(object: &str, state: &State, have: &str, want: &str) -> Error {
         ))
 }
 
-/// Who is given what, and on what.
-fn bindings(want: &Trust, settings: &Settings, state: &State) -> Result<Vec<Change>> {
-    let principal = state.ids.principal(&state.project.number, &want.subject());
-    let mut changes = Vec::new();
-    let reader = match &settings.impersonate {
-        None => principal,
-        Some(email) => {
-            let holder = Holder::Account(email.clone());
-            if *state.seen(&holder) == Seen::Absent {
-                return Err(Error::failed(
-                    "google-service-account-missing",
-                    format!("there is no service account {email}"),
-                )
-                .hint("correct google.impersonate, or leave it out: direct access needs none")
-                .hint(format!(
-                    "`gcloud iam service-accounts create NAME --project={}` makes one",
-                    state.ids.project
-                )));
-            }
-            changes.push(grant(
-                holder,
-                WORKLOAD_USER,
-                &principal,
-                "the workload becomes this account",
-                state,
-            ));
-            format!("serviceAccount:{email}")
-        }
-    };
-    if settings.grant == Grant::Project {
-        let why = "google.grant asks for all secrets of the project";
-        changes.push(grant(Holder::Project, ACCESSOR, &reader, why, state));
-        return Ok(changes);
-    }
-    let on_project =
-        matches!(state.seen(&Holder::Project), Seen::Known(policy) if policy.has(ACCESSOR, &reader));
-    let is_absent = |secret: &&String| *state.seen(&Holder::Secret((*secret).clone())) == Seen::Absent;
-    let absent: Vec<_> = want.secrets.iter().filter(is_absent).map(String::as_str).collect();
-    if !absent.is_empty() && absent.len() == want.secrets.len() {
-        return Err(Error::failed(
-            "google-secret-missing",
-            format!("none of the secrets is in {}: {}", state.ids.project, absent.join(", ")),
-        )
-        .hint("is it the right google.project? `gcloud secrets list` shows what is there")
-        .hint(format!("`gcloud secrets create {} --replication-policy=automatic` makes one", absent[0])));
-    }
-    for secret in &want.secrets {
-        let holder = Holder::Secret(secret.clone());
-        if is_absent(&secret) {
-            let why =
-                "there is no such secret, so nothing can be granted on it; start again when there is one";
-            changes.push(leave(shown(&holder, state), why.to_owned()));
-        } else if on_project && settings.impersonate.is_some() {
-            let why = format!("{reader} has {ACCESSOR} on the whole project");
-            changes.push(leave(shown(&holder, state), why));
-        } else {
-            changes.push(grant(holder, ACCESSOR, &reader, "the workload reads it", state));
-        }
-    }
-    if on_project && settings.impersonate.is_none() {
-        let why = format!(
-            "the workload has {ACCESSOR} on the whole project, which is more than is asked for: when the store is well without, \
-             `gcloud projects remove-iam-policy-binding {} --role={ACCESSOR} --member={reader}`",
-            state.ids.project
-        );
-        changes.push(leave(shown(&Holder::Project, state), why));
-    }
-    if want.secrets.is_empty() {
-        changes.push(leave(
-            format!("secrets of {}", state.ids.project),
-            "none was named, so nothing is granted; name them, or set google.grant: project".to_owned(),
-        ));
-    }
-    Ok(changes)
-}
-
-fn grant(holder: Holder, role: &'static str, member: &str, why: &str, state: &State) -> Change {
-    let object = shown(&holder, state);
-    let mut why = why.to_owned();
-    if let Seen::Known(policy) = state.seen(&holder) {
-        if policy.has(role, member) {
-            return leave(object, format!("{member} has {role}"));
-        }
-        if policy.has_conditionally(role, member) {
-            why.push_str("; a binding with a condition, which somebody else has made, stays beside it");
-        }
-    }
-    let needs = needs_of(&holder, state);
-    let step = step(Step::Grant { holder, role, member: member.to_owned() });
-    Change {
-        verb: Verb::Grant,
-        object: format!("{role} on the {object} to {member}"),
-        why,
-        differences: Vec::new(),
-        needs,
-        step,
-    }
-}
-
-/// The way back. Nothing is removed that is not marked as ours, and nothing that others still use.
-pub(super) fn withdraw(want: &Trust, state: &State) -> Vec<Change> {
-    let principal = state.ids.principal(&state.project.number, &want.subject());
-    let mut changes = Vec::new();
-    for (holder, seen) in &state.policies {
-        let role = if matches!(holder, Holder::Account(_)) { WORKLOAD_USER } else { ACCESSOR };
-        let Seen::Known(policy) = seen else { continue };
-        let object = format!("{role} on the {} from {principal}", shown(holder, state));
-        if policy.has(role, &principal) {
-            let step = step(Step::Revoke { holder: holder.clone(), role, member: principal.clone() });
-            let why = "the workload will not come this way any more".to_owned();
-            let needs = needs_of(holder, state);
-            changes.push(Change {
-                verb: Verb::Revoke,
-                object: object.clone(),
-                why,
-                differences: Vec::new(),
-                needs,
-                step,
-            });
-        }
-        if policy.has_conditionally(role, &principal) {
-            changes.push(leave(object, "the binding has a condition: somebody else has made it".to_owned()));
-        }
-    }
-    changes.extend(state.provider().map(|provider| {
-        let why = "Google keeps it for 30 days, and the name with it; tokens that were exchanged live on for an hour at most";
-        remove(state.ids.shown_provider(), &provider.life, "iam.workloadIdentityPoolProviders.delete", why, Step::Provider(Deed::Delete), state)
-    }));
-    changes.extend(state.pool.as_ref().map(|pool| {
-        let object = state.ids.shown_pool();
-        if pool.life.is_ours() && !pool.life.deleted && state.neighbours().next().is_some() {
-            return leave(object, "it has other providers".to_owned());
-        }
-        let why = "Google keeps it for 30 days, and the name with it; tokens that were exchanged through it stop working";
-        remove(object, &pool.life, "iam.workloadIdentityPools.delete", why, Step::Pool(Deed::Delete), state)
-    }));
-    changes
-}
-
-fn remove(object: String, life: &Life, permission: &str, why: &str, what: Step, state: &State) -> Change {
-    if !life.is_ours() {
-        let why =
-            format!("keyless did not make it (its description is `{}`)", life.description.escape_debug());
-        return leave(object, why);
-    }
-    if life.deleted {
-        return leave(object, "it is deleted already, and gone for good within 30 days".to_owned());
-    }
-    let needs = needs(permission, &on_project(state));
-    Change {
-        verb: Verb::Remove,
-        object,
-        why: why.to_owned(),
-        differences: Vec::new(),
-        needs,
-        step: step(what),
-    }
-}
-
-fn shown(holder: &Holder, state: &State) -> String {
-    match holder {
-        Holder::Account(email) => format!("service account {email}"),
-        Holder::Project => format!("project {}", state.ids.project),
-        Holder::Secret(name) => format!("secret {name} in {}", state.ids.project),
-    }
-}
-
-fn needs_of(holder: &Holder, state: &State) -> String {
-    let permission = match holder {
-        Holder::Account(_) => "iam.serviceAccounts.setIamPolicy",
-        Holder::Project => "resourcemanager.projects.setIamPolicy",
-        Holder::Secret(_) => "secretmanager.secrets.setIamPolicy",
-    };
-    needs(permission, &format!("the {}", shown(holder, state)))
-}
-
-fn on_project(state: &State) -> String {
+pub(super) fn on_project(state: &State) -> String {
     format!("the project {}", state.ids.project)
 }
 
@@ -428,7 +248,7 @@ fn difference(field: &str, have: &str, want: &str) -> Difference {
     Difference { field: field.to_owned(), have: have.to_owned(), want: want.to_owned() }
 }
 
-fn leave(object: String, why: String) -> Change {
+pub(super) fn leave(object: String, why: String) -> Change {
     Change {
         verb: Verb::Leave,
         object,
@@ -439,12 +259,6 @@ fn leave(object: String, why: String) -> Change {
     }
 }
 
-fn step(step: Step) -> federation::Step {
+pub(super) fn step(step: Step) -> federation::Step {
     federation::Step::Gcp(step)
-}
-
-impl Patch {
-    pub(super) fn is_empty(&self) -> bool {
-        self.mask.is_empty()
-    }
 }

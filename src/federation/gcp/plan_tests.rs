@@ -1,1 +1,394 @@
+//! By values: what is there, and what is planned.
 
+use std::collections::BTreeMap;
+
+use lab::{Curve, SigningKey};
+use serde_json::json;
+
+use super::{
+    bindings::{ACCESSOR, WORKLOAD_USER},
+    names::{Ids, Number, Project, mark},
+    plan::plan,
+    state::{Life, Pool, Provider, Seen, Services, State},
+    tests::{ISSUER, PRINCIPAL, SUBJECT, settings, trust},
+    *,
+};
+use crate::{error::Error, federation::Verb, google::Policy};
+
+pub(super) const EMAIL: &str = "eso-reader@acme-prod.iam.gserviceaccount.com";
+const OTHER: &str = "system:serviceaccount:shop:reader";
+
+/// What is wanted and what is there, to be damaged.
+pub(super) struct Case {
+    pub(super) key: SigningKey,
+    pub(super) settings: Settings,
+    pub(super) want: Trust,
+    pub(super) state: State,
+}
+
+fn life() -> Life {
+    Life { deleted: false, disabled: false, description: mark(ISSUER) }
+}
+
+pub(super) fn policy(role: &str, member: &str) -> Seen {
+    Seen::Known(Policy::new(json!({"etag": "e", "bindings": [{"role": role, "members": [member]}]})))
+}
+
+fn nobody() -> Seen {
+    Seen::Known(Policy::new(json!({"etag": "ACAB"})))
+}
+
+/// Everything is as it should be, with uploaded keys and direct access.
+pub(super) fn right() -> Case {
+    let key = SigningKey::ec(Curve::P256);
+    let want = trust(&[&key]);
+    let mapping = [
+        ("google.subject", "assertion.sub"),
+        ("attribute.namespace", "assertion['kubernetes.io']['namespace']"),
+        ("attribute.service_account_name", "assertion['kubernetes.io']['serviceaccount']['name']"),
+    ];
+    let provider = Provider {
+        id: "cluster".to_owned(),
+        life: life(),
+        mapping: mapping.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+        condition: format!("assertion.sub in ['{SUBJECT}']"),
+        issuer: ISSUER.to_owned(),
+        audiences: Vec::new(),
+        jwks: want.keys.to_json(),
+        is_oidc: true,
+    };
+    let state = State {
+        ids: Ids::parse("acme-prod", "keyless-lab", "cluster").unwrap(),
+        project: Project { id: "acme-prod".to_owned(), number: Number::parse("123456789012").unwrap() },
+        project_unseen: None,
+        services: Services { missing: Vec::new(), unseen: None },
+        pool: Some(Pool { life: life() }),
+        providers: vec![provider],
+        policies: vec![
+            (Holder::Project, Seen::Unknown),
+            (Holder::Secret("db".to_owned()), policy(ACCESSOR, PRINCIPAL)),
+        ],
+    };
+    Case { key, settings: settings("http://127.0.0.1:1", "t"), want, state }
+}
+
+impl Case {
+    pub(super) fn provider(&mut self) -> &mut Provider {
+        &mut self.state.providers[0]
+    }
+
+    pub(super) fn pool(&mut self) -> &mut Life {
+        &mut self.state.pool.as_mut().unwrap().life
+    }
+
+    pub(super) fn seen(&mut self, holder: Holder, seen: Seen) {
+        self.state.policies.retain(|(other, _)| *other != holder);
+        self.state.policies.push((holder, seen));
+    }
+
+    pub(super) fn neighbour(&mut self) {
+        let mut other = self.state.providers[0].clone();
+        (other.id, other.issuer) = ("github".to_owned(), "https://token.actions.example.com".to_owned());
+        other.life.description = "CI".to_owned();
+        self.state.providers.push(other);
+    }
+
+    pub(super) fn plan(&self) -> Result<Vec<Change>, Error> {
+        plan(&self.want, &self.settings, &self.state)
+    }
+}
+
+/// What is planned after this was done to what is right; `Leave`s left out.
+fn planned(damage: impl FnOnce(&mut Case)) -> Vec<Change> {
+    let mut case = right();
+    damage(&mut case);
+    let changes = case.plan().unwrap_or_else(|error| panic!("{error}"));
+    for change in &changes {
+        let leaves = change.verb == Verb::Leave;
+        assert_eq!(leaves, matches!(change.step, crate::federation::Step::None), "{change:?}");
+        assert_eq!(leaves, change.needs.is_empty(), "{change:?}");
+        assert!(!change.why.is_empty() && !change.object.is_empty(), "{change:?}");
+        assert!(leaves || change.needs.contains("(roles/"), "{change:?}");
+    }
+    changes.into_iter().filter(|change| change.verb != Verb::Leave).collect()
+}
+
+fn fields(change: &Change) -> Vec<&str> {
+    change.differences.iter().map(|difference| difference.field.as_str()).collect()
+}
+
+fn patch(change: &Change) -> (&str, &Value) {
+    let crate::federation::Step::Gcp(Step::Pool(deed) | Step::Provider(deed)) = &change.step else {
+        panic!("{change:?}")
+    };
+    match deed {
+        Deed::Patch(patch) | Deed::Restore(patch) => (&patch.mask, &patch.body),
+        Deed::Create(_) | Deed::Delete => panic!("{change:?}"),
+    }
+}
+
+#[test]
+fn what_is_right_is_left() {
+    assert!(planned(|_| {}).is_empty());
+    let case = right();
+    let verbs: Vec<_> = case.plan().unwrap().iter().map(|change| change.verb).collect();
+    assert_eq!(verbs, [Verb::Leave; 3], "pool, provider and binding are shown");
+}
+
+#[test]
+fn from_nothing_in_the_order_of_the_design() {
+    let changes = planned(|case| {
+        case.state.services.missing = vec!["sts.googleapis.com"];
+        case.state.pool = None;
+        case.state.providers.clear();
+        case.seen(Holder::Secret("db".to_owned()), nobody());
+    });
+    let verbs: Vec<_> = changes.iter().map(|change| change.verb).collect();
+    assert_eq!(verbs, [Verb::Enable, Verb::Create, Verb::Create, Verb::Grant]);
+    assert_eq!(changes[1].object, "pool keyless-lab in acme-prod");
+    assert_eq!(changes[2].object, "provider cluster in the pool keyless-lab");
+    assert!(changes[3].object.ends_with(PRINCIPAL), "{}", changes[3].object);
+    assert!(changes[3].needs.starts_with("secretmanager.secrets.setIamPolicy (roles/secretmanager.admin)"));
+}
+
+#[test]
+fn each_difference_has_its_exact_mask() {
+    type Damage = fn(&mut Case);
+    let damages: [(Damage, &str, Value); 8] = [
+        (
+            |case| drop(case.provider().mapping.remove("attribute.namespace")),
+            "attributeMapping",
+            json!({"attributeMapping": {"attribute.namespace": "assertion['kubernetes.io']['namespace']", "attribute.service_account_name": "assertion['kubernetes.io']['serviceaccount']['name']", "google.subject": "assertion.sub"}}),
+        ),
+        (
+            |case| case.provider().condition.clear(),
+            "attributeCondition",
+            json!({"attributeCondition": format!("assertion.sub in ['{SUBJECT}']")}),
+        ),
+        (
+            |case| {
+                case.provider().condition =
+                    "assertion['kubernetes.io']['namespace'] in ['external-secrets']".into()
+            },
+            "attributeCondition",
+            json!({"attributeCondition": format!("assertion.sub in ['{SUBJECT}']")}),
+        ),
+        (
+            |case| case.provider().audiences = vec!["a".into(), "b".into()],
+            "oidc.allowedAudiences",
+            json!({"oidc": {"allowedAudiences": []}}),
+        ),
+        (|case| case.provider().life.disabled = true, "disabled", json!({"disabled": false})),
+        (
+            |case| case.provider().life.description = "managed by keyless for https://old.example".into(),
+            "description",
+            json!({"description": mark(ISSUER)}),
+        ),
+        (
+            |case| {
+                case.settings.mode = Mode::Documents;
+            },
+            "oidc.jwksJson",
+            json!({"oidc": {"jwksJson": ""}}),
+        ),
+        (
+            |case| case.provider().issuer = "https://old.example".into(),
+            "oidc.issuerUri",
+            json!({"oidc": {"issuerUri": ISSUER}}),
+        ),
+    ];
+    for (damage, mask, body) in damages {
+        let changes = planned(damage);
+        assert_eq!(changes.len(), 1, "{mask}: {changes:#?}");
+        assert_eq!(patch(&changes[0]), (mask, &body));
+        assert_eq!(fields(&changes[0]), [mask]);
+    }
+    let changes = planned(|case| {
+        case.provider().life.disabled = true;
+        case.provider().audiences = vec!["a".into()];
+        case.provider().condition = "true".into();
+    });
+    assert_eq!(changes[0].verb, Verb::Enable);
+    assert_eq!(patch(&changes[0]).0, "attributeCondition,disabled,oidc.allowedAudiences");
+}
+
+#[test]
+fn a_changed_mapping_is_not_a_small_thing() {
+    let changes = planned(|case| {
+        case.provider().mapping =
+            BTreeMap::from([("google.subject".to_owned(), "assertion.email".to_owned())]);
+    });
+    assert!(changes[0].why.contains("changes who is meant"), "{}", changes[0].why);
+    assert!(changes[0].differences[0].have.contains("assertion.email"));
+}
+
+#[test]
+fn keys_are_compared_as_keys() {
+    let reordered = planned(|case| {
+        let jwk = case.key.jwk();
+        let members: Vec<_> = jwk.as_object().unwrap().iter().rev().collect();
+        let text: Vec<_> = members.iter().map(|(name, value)| format!("{name:?}: {value}")).collect();
+        case.provider().jwks = format!("{{ \"keys\": [ {{ {} }} ] }}", text.join(", "));
+    });
+    assert!(reordered.is_empty(), "{reordered:#?}");
+    let added = planned(|case| case.want = trust(&[&case.key, &SigningKey::ec(Curve::P256)]));
+    assert_eq!(fields(&added[0]), ["oidc.jwksJson"]);
+    assert_eq!(added[0].differences[0].want.matches(", ").count(), 1, "both kids are named");
+    let odd = planned(|case| case.provider().jwks = "not a key set".into());
+    assert!(odd[0].differences[0].have.contains("cannot be read"));
+}
+
+#[test]
+fn other_workloads_of_the_cluster_stay_in_the_condition() {
+    let changes = planned(|case| case.provider().condition = format!("assertion.sub in [\"{OTHER}\"]"));
+    let expected = format!("assertion.sub in ['{OTHER}', '{SUBJECT}']");
+    assert_eq!(patch(&changes[0]).1["attributeCondition"], expected);
+    assert!(changes[0].why.contains(OTHER), "{}", changes[0].why);
+    let mut case = right();
+    case.provider().condition = expected.clone();
+    let changes = case.plan().unwrap();
+    assert!(changes.iter().all(|change| change.verb == Verb::Leave));
+    assert!(changes[1].why.contains(OTHER), "what is kept is shown: {}", changes[1].why);
+
+    // What stands in no list of subjects is not kept.
+    for condition in [
+        "assertion.sub in ['a' + 'b']",
+        "assertion.sub in []",
+        "assertion.sub in ['*']",
+        "true || assertion.sub in ['x']",
+    ] {
+        let changes = planned(|case| case.provider().condition = condition.into());
+        assert_eq!(patch(&changes[0]).1["attributeCondition"], format!("assertion.sub in ['{SUBJECT}']"));
+    }
+    // A deleted provider comes back for the one that asks.
+    let changes = planned(|case| {
+        case.provider().condition = expected.clone();
+        case.provider().life.deleted = true;
+    });
+    assert_eq!(patch(&changes[0]).1["attributeCondition"], format!("assertion.sub in ['{SUBJECT}']"));
+
+    let mut case = right();
+    let many: Vec<_> =
+        (0..80).map(|n| format!("'system:serviceaccount:shop:a-rather-long-name-{n}'")).collect();
+    case.provider().condition = format!("assertion.sub in [{}]", many.join(", "));
+    case.provider().condition.truncate(4090);
+    let end = case.provider().condition.rfind(", ").unwrap();
+    case.provider().condition.truncate(end);
+    case.provider().condition.push(']');
+    let error = case.plan().unwrap_err();
+    assert_eq!(error.code, "google-condition-too-long", "{error}");
+}
+
+#[test]
+fn soft_deleted_and_disabled_ones_of_ours_come_back() {
+    let changes = planned(|case| {
+        case.pool().deleted = true;
+        case.pool().disabled = true;
+        case.provider().life.deleted = true;
+    });
+    let verbs: Vec<_> = changes.iter().map(|change| change.verb).collect();
+    assert_eq!(verbs, [Verb::Restore, Verb::Restore]);
+    assert_eq!(patch(&changes[0]), ("disabled", &json!({"disabled": false})));
+    assert_eq!(patch(&changes[1]).0, "");
+    let changes = planned(|case| case.pool().disabled = true);
+    assert_eq!((changes[0].verb, patch(&changes[0]).0), (Verb::Enable, "disabled"));
+    // Deleted by someone who had decided it: it may come back for another issuer.
+    let changes = planned(|case| {
+        case.provider().life.deleted = true;
+        case.provider().issuer = "https://old.example".into();
+        case.provider().jwks.clear();
+    });
+    assert_eq!(changes[0].verb, Verb::Restore);
+    assert_eq!(patch(&changes[0]).0, "oidc.issuerUri,oidc.jwksJson");
+}
+
+#[test]
+fn what_others_have_made_is_used_when_it_is_right() {
+    let theirs = planned(|case| {
+        case.pool().description = "Terraform".into();
+        case.provider().life.description.clear();
+        case.provider().condition.clear();
+        case.provider().mapping.remove("attribute.namespace");
+    });
+    assert!(theirs.is_empty(), "{theirs:#?}");
+}
+
+#[test]
+fn keys_that_google_leaves_aside_are_named() {
+    let mut case = right();
+    case.settings.mode = Mode::Documents;
+    case.provider().jwks.clear();
+    let aside = SigningKey::ec(Curve::P384);
+    case.want = trust(&[&case.key, &aside]);
+    let changes = case.plan().unwrap();
+    assert_eq!(changes[0].verb, Verb::Leave);
+    assert!(changes[0].object.contains(&format!("{} (EC P-384)", aside.kid())), "{}", changes[0].object);
+    let nine: Vec<_> = (0..9).map(|_| SigningKey::ec(Curve::P256)).collect();
+    case.want = trust(&nine.iter().collect::<Vec<_>>());
+    assert!(case.plan().is_ok(), "no limit when they are fetched");
+}
+
+#[test]
+fn neighbours_in_our_pool_are_pointed_out() {
+    let mut case = right();
+    case.neighbour();
+    let changes = case.plan().unwrap();
+    assert!(changes[1].object.contains("github") && changes[1].why.contains("one pool for each cluster"));
+    case.state.providers[1].life.disabled = true;
+    assert_eq!(case.plan().unwrap().len(), 3, "nothing comes through a disabled one");
+}
+
+#[test]
+fn grants_of_each_kind() {
+    let member = format!("serviceAccount:{EMAIL}");
+    let changes = planned(|case| {
+        case.settings.impersonate = Some(EMAIL.into());
+        case.seen(Holder::Account(EMAIL.into()), nobody());
+    });
+    let objects: Vec<_> = changes.iter().map(|change| change.object.as_str()).collect();
+    assert_eq!(
+        objects,
+        [
+            format!("{WORKLOAD_USER} on the service account {EMAIL} to {PRINCIPAL}"),
+            format!("{ACCESSOR} on the secret db in acme-prod to {member}"),
+        ]
+    );
+    let has_all = planned(|case| {
+        case.settings.impersonate = Some(EMAIL.into());
+        case.seen(Holder::Account(EMAIL.into()), policy(WORKLOAD_USER, PRINCIPAL));
+        case.seen(Holder::Project, policy(ACCESSOR, &member));
+    });
+    assert!(has_all.is_empty(), "{has_all:#?}");
+
+    let changes = planned(|case| {
+        case.settings.grant = Grant::Project;
+        case.seen(Holder::Project, nobody());
+    });
+    assert_eq!(changes[0].object, format!("{ACCESSOR} on the project acme-prod to {PRINCIPAL}"));
+    assert!(
+        changes[0]
+            .needs
+            .starts_with("resourcemanager.projects.setIamPolicy (roles/resourcemanager.projectIamAdmin)")
+    );
+
+    let conditional =
+        json!({"bindings": [{"role": ACCESSOR, "members": [PRINCIPAL], "condition": {"title": "t"}}]});
+    let changes =
+        planned(|case| case.seen(Holder::Secret("db".into()), Seen::Known(Policy::new(conditional))));
+    assert!(changes[0].why.contains("condition"), "{}", changes[0].why);
+}
+
+#[test]
+fn secrets_that_are_not_there_and_more_than_was_asked_for() {
+    let mut case = right();
+    case.want.secrets.push("gone".to_owned());
+    case.seen(Holder::Secret("gone".into()), Seen::Absent);
+    let changes = case.plan().unwrap();
+    assert!(changes[3].verb == Verb::Leave && changes[3].why.contains("no such secret"), "{changes:#?}");
+    case.seen(Holder::Project, policy(ACCESSOR, PRINCIPAL));
+    let changes = case.plan().unwrap();
+    assert!(changes[4].why.contains("gcloud projects remove-iam-policy-binding"), "{changes:#?}");
+    case.want.secrets.clear();
+    let changes = case.plan().unwrap();
+    assert!(changes.last().unwrap().why.contains("none was named"), "{changes:#?}");
+}

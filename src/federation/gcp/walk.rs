@@ -66,11 +66,11 @@ impl Gcp {
     /// change by asking again.
     async fn exchange(&self, token: &Token) -> Result<(Secret, Finding), Finding> {
         let subject = "exchange of the token at Google".to_owned();
-        let project = match self.project().await {
-            Ok(project) => project,
+        let number = match self.number().await {
+            Ok(number) => number,
             Err(error) => return Err(Finding::refused(EXCHANGE, subject, &error)),
         };
-        let audience = self.ids.audience(&project.number);
+        let audience = self.ids.audience(&number);
         let scope = CLOUD_PLATFORM;
         let fields = [
             ("audience", audience.as_str()),
@@ -91,7 +91,7 @@ impl Gcp {
                 Ok((access, Finding::passed(EXCHANGE, subject, seen)))
             }
             Err(refusal) => {
-                let (cause, remedy) = hops::exchange(&refusal, &self.ids.token_audience(&project.number));
+                let (cause, remedy) = hops::exchange(&refusal, &self.ids.token_audience(&number));
                 Err(Finding::failed(EXCHANGE, subject, refusal.said(), cause, remedy))
             }
         }

@@ -51,6 +51,73 @@ async fn by_impersonation() {
     assert!(matches!(findings[2].outcome, Outcome::Skipped(_)));
 }
 
+/// The token service fetches what stands in the bucket.
+#[tokio::test]
+async fn with_documents() {
+    let mut far = Far::new();
+    let issuer = "https://storage.googleapis.com/acme-oidc";
+    let storage = far.google.storage();
+    storage.own_bucket("acme-oidc");
+    let put = |name: &str, body: &Value| {
+        storage.put("acme-oidc", name, "application/json", None, body.to_string().as_bytes());
+    };
+    put("openid/v1/jwks", &json!({"keys": [far.key.jwk()]}));
+    put(
+        ".well-known/openid-configuration",
+        &json!({
+            "issuer": issuer, "jwks_uri": format!("{issuer}/openid/v1/jwks"), "response_types_supported": ["id_token"],
+            "subject_types_supported": ["public"], "id_token_signing_alg_values_supported": ["ES256"],
+        }),
+    );
+    far.settings.mode = Mode::Documents;
+    let mut want = far.trust();
+    want.issuer = issuer.parse().unwrap();
+    do_all(&far.gcp(), &want).await.unwrap();
+    let token = far.token(|it| it["iss"] = json!(issuer));
+    let (_, cause, remedy) = failure(&far.gcp().walk(&token, "db").await);
+    assert!(
+        cause.contains("cannot read the issuer's documents") && remedy.contains("keyless publish"),
+        "{cause}"
+    );
+
+    let policy = json!({"bindings": [{"role": "roles/storage.legacyObjectReader", "members": ["allUsers"]}]});
+    let url = format!("{}/storage/v1/b/acme-oidc/iam", far.google.http_url());
+    let http = Http::new(&[]).unwrap();
+    let request = http.client().put(url).bearer_auth(far.google.token()).body(policy.to_string());
+    assert_eq!(http.send(request, "the bucket").await.unwrap().status, 200);
+    let findings = far.gcp().walk(&token, "db").await;
+    assert!(findings.iter().all(|finding| !finding.is_failed()), "{findings:#?}");
+}
+
+#[tokio::test]
+async fn clocks_ten_minutes_apart() {
+    let far = ready().await;
+    for (offset, right) in [(-600, false), (-30, true), (30, true), (1800, false)] {
+        far.google.change(|it| it.clock_offset = offset);
+        let findings = far.gcp().walk(&far.token(|_| {}), "db").await;
+        if right {
+            assert!(findings.iter().all(|finding| !finding.is_failed()), "{offset}: {findings:#?}");
+        } else {
+            let (_, cause, remedy) = failure(&findings);
+            assert!(cause.contains("clock") && remedy.contains("NTP"), "{offset}: {cause}");
+        }
+    }
+}
+
+/// A workload's own way needs no credentials of an administrator when the project's number is given.
+#[tokio::test]
+async fn with_the_number_and_nothing_else() {
+    let mut far = ready().await;
+    far.settings.project = "123456789012".to_owned();
+    far.settings.access_token = Some(Secret::new("ya29.expired".to_owned()));
+    let findings = far.gcp().walk(&far.token(|_| {}), "db").await;
+    assert!(findings.iter().all(|finding| !finding.is_failed()), "{findings:#?}");
+    far.settings.project = "acme-prod".to_owned();
+    let (check, cause, remedy) = failure(&far.gcp().walk(&far.token(|_| {}), "db").await);
+    assert_eq!(check, "google-exchange");
+    assert!(!cause.is_empty() && remedy.contains("gcloud auth print-access-token"), "{remedy}");
+}
+
 /// What the token service refuses is explained, and asked once only.
 #[tokio::test]
 async fn refused_exchanges() {

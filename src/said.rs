@@ -1,4 +1,4 @@
-//! PURE. What a store's text may become before it is shown: short, of one line, and without anything secret.
+//! PURE. What a server's text may become before it is shown: short, of one line, and without anything secret.
 
 /// The longest part of a server's message that is shown.
 const LONGEST: usize = 600;

@@ -1,0 +1,132 @@
+//! By values: what cannot be planned, and the way back.
+
+use lab::{Curve, SigningKey};
+use serde_json::json;
+
+use super::{
+    bindings::{ACCESSOR, WORKLOAD_USER},
+    names::mark,
+    plan_tests::{Case, EMAIL, policy, right},
+    state::Seen,
+    tests::{PRINCIPAL, keys, trust},
+    withdraw::withdraw,
+    *,
+};
+use crate::{federation::Verb, google::Policy};
+
+/// Nothing of this is touched, and each says what to do.
+#[test]
+fn what_is_refused() {
+    type Damage = fn(&mut Case);
+    let theirs: Damage = |case| case.provider().life.description = "Terraform".into();
+    let their_pool: Damage = |case| case.pool().description = "Terraform".into();
+    let nothing: Damage = |_| {};
+    let cases: Vec<(&str, Damage, Damage)> = vec![
+        ("google-pool-foreign", their_pool, |case| case.pool().disabled = true),
+        ("google-pool-foreign", their_pool, |case| case.pool().deleted = true),
+        ("google-pool-foreign", their_pool, |case| case.neighbour()),
+        ("google-provider-foreign", theirs, |case| case.provider().life.disabled = true),
+        ("google-provider-foreign", theirs, |case| case.provider().life.deleted = true),
+        ("google-provider-foreign", theirs, |case| case.provider().issuer = "https://x.example".into()),
+        ("google-provider-foreign", theirs, |case| case.provider().condition = "false".into()),
+        ("google-provider-foreign", theirs, |case| case.provider().mapping.clear()),
+        ("google-provider-foreign", theirs, |case| case.provider().audiences = vec!["a".into()]),
+        ("google-provider-foreign", theirs, |case| case.provider().jwks.clear()),
+        ("google-provider-foreign", theirs, |case| case.settings.mode = Mode::Documents),
+        ("google-provider-foreign", nothing, |case| case.provider().is_oidc = false),
+        // Another issuer, and no key in common.
+        ("google-other-issuer", nothing, |case| {
+            case.provider().issuer = "https://other.example".into();
+            case.provider().jwks.clear();
+        }),
+        ("google-other-issuer", nothing, |case| {
+            case.provider().issuer = "https://other.example".into();
+            case.provider().jwks = keys(&[&SigningKey::ec(Curve::P256)]).to_json();
+        }),
+        ("google-other-cluster", nothing, |case| {
+            case.neighbour();
+            case.state.providers.remove(0);
+            case.pool().description = mark("https://other.example");
+        }),
+        ("google-subject-too-long", nothing, |case| case.want.workload.name = "a".repeat(89)),
+        ("google-secret-name", nothing, |case| case.want.secrets.push("projects/p/secrets/db".into())),
+        ("google-service-account", nothing, |case| case.settings.impersonate = Some("eso-reader".into())),
+        ("google-key-type", nothing, |case| case.want = trust(&[&case.key, &SigningKey::ec(Curve::P384)])),
+        ("google-key-type", nothing, |case| case.want = trust(&[&SigningKey::ec(Curve::P521)])),
+        (
+            "google-key-type",
+            |case| case.settings.mode = Mode::Documents,
+            |case| {
+                case.want = trust(&[&SigningKey::ec(Curve::P384)]);
+            },
+        ),
+        ("google-too-many-keys", nothing, |case| {
+            let nine: Vec<_> = (0..9).map(|_| SigningKey::ec(Curve::P256)).collect();
+            case.want = trust(&nine.iter().collect::<Vec<_>>());
+        }),
+        ("google-secret-missing", nothing, |case| case.seen(Holder::Secret("db".into()), Seen::Absent)),
+        (
+            "google-service-account-missing",
+            |case| case.settings.impersonate = Some(EMAIL.into()),
+            |case| case.seen(Holder::Account(EMAIL.into()), Seen::Absent),
+        ),
+    ];
+    for (code, first, second) in cases {
+        let mut case = right();
+        first(&mut case);
+        second(&mut case);
+        let error = case.plan().map(|changes| panic!("{code}: {changes:#?}")).unwrap_err();
+        assert_eq!(error.code, code, "{error}");
+        assert!(!error.hints.is_empty(), "{error}");
+    }
+}
+
+#[test]
+fn the_way_back() {
+    let undone = |damage: fn(&mut Case)| {
+        let mut case = right();
+        damage(&mut case);
+        withdraw(&case.want, &case.state)
+    };
+    let verbs = |changes: &[Change]| changes.iter().map(|change| change.verb).collect::<Vec<_>>();
+    let changes = undone(|_| {});
+    assert_eq!(verbs(&changes), [Verb::Revoke, Verb::Remove, Verb::Remove]);
+    assert!(changes[1].object.starts_with("provider") && changes[2].object.starts_with("pool"));
+    assert!(changes[2].why.contains("30 days"));
+    assert!(
+        changes[2]
+            .needs
+            .starts_with("iam.workloadIdentityPools.delete (roles/iam.workloadIdentityPoolAdmin)")
+    );
+
+    let theirs = undone(|case| {
+        case.pool().description = "Terraform".into();
+        case.provider().life.description.clear();
+    });
+    assert_eq!(verbs(&theirs), [Verb::Revoke, Verb::Leave, Verb::Leave]);
+    assert!(theirs[2].why.contains("`Terraform`"), "{}", theirs[2].why);
+
+    let shared = undone(|case| case.neighbour());
+    assert_eq!(verbs(&shared), [Verb::Revoke, Verb::Remove, Verb::Leave]);
+    assert_eq!(verbs(&undone(|case| case.pool().deleted = true)), [Verb::Revoke, Verb::Remove, Verb::Leave]);
+
+    let gone = undone(|case| {
+        case.state.pool = None;
+        case.state.providers.clear();
+        case.seen(Holder::Secret("db".into()), Seen::Absent);
+    });
+    assert!(gone.is_empty(), "{gone:#?}");
+
+    let account = undone(|case| {
+        case.seen(Holder::Account(EMAIL.into()), policy(WORKLOAD_USER, PRINCIPAL));
+        case.seen(Holder::Project, policy(ACCESSOR, "user:somebody@example.com"));
+    });
+    assert_eq!(verbs(&account), [Verb::Revoke, Verb::Revoke, Verb::Remove, Verb::Remove]);
+    assert!(account[1].object.contains(WORKLOAD_USER), "{}", account[1].object);
+
+    let conditional = undone(|case| {
+        let binding = json!({"role": ACCESSOR, "members": [PRINCIPAL], "condition": {"title": "t"}});
+        case.seen(Holder::Secret("db".into()), Seen::Known(Policy::new(json!({"bindings": [binding]}))));
+    });
+    assert_eq!(conditional[0].verb, Verb::Leave);
+}
