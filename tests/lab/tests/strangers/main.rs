@@ -6,6 +6,7 @@ mod gcs;
 mod network;
 mod objects;
 mod s3;
+mod vault;
 
 use std::fmt;
 use std::path::Path;
