@@ -84,7 +84,7 @@ pub(crate) async fn run(args: &RenderArgs, settings: &Settings, report: &mut Rep
         cluster_configuration,
         minor: args.kubernetes_version,
     };
-    let guide = distro::guide(args.distro, &wish)?;
+    let guide = distro::guide(Some(args.distro), &wish)?;
     let Some(rollout) = guide.rollout(args.stage) else {
         return Err(Error::usage("stage", "there is only one rollout, which ends with signing")
             .hint("leave --stage out; with several API servers, say how many: --servers"));

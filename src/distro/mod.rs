@@ -69,7 +69,7 @@ pub(crate) struct Wish {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Guide {
-    pub(crate) distro: Distro,
+    pub(crate) distro: Option<Distro>,
     pub(crate) issuer: String,
     /// In this order; each on all API servers, one server after the other, before the next begins.
     pub(crate) rollouts: Vec<Rollout>,
@@ -165,14 +165,16 @@ pub(crate) fn detect(facts: &Facts) -> Detected {
     }
 }
 
-/// The change for a distribution.
-pub(crate) fn guide(distro: Distro, wish: &Wish) -> Result<Guide> {
+/// The change for a distribution; `None` is one whose files are not known here: its flags only.
+pub(crate) fn guide(distro: Option<Distro>, wish: &Wish) -> Result<Guide> {
     let mut wish = wish.clone();
     let (mut signs_already, mut default) = (false, DEFAULT_ISSUER.to_owned());
-    if let (Distro::Kubeadm, Some(text)) = (distro, &wish.cluster_configuration) {
+    if let (Some(Distro::Kubeadm), Some(text)) = (distro, &wish.cluster_configuration) {
         let now = kubeadm::signs_with(text)?;
         default = now.default;
-        signs_already = now.named.first().is_some_and(|first| first == wish.issuer.as_str());
+        // Tokens tell more than a configuration that may not be rolled out yet.
+        signs_already =
+            wish.accepted.is_empty() && now.named.first().is_some_and(|it| it == wish.issuer.as_str());
         // What is accepted stays so, whatever else was named.
         wish.accepted.extend(now.named);
     }
@@ -199,15 +201,25 @@ pub(crate) fn guide(distro: Distro, wish: &Wish) -> Result<Guide> {
         vec![Stage::Sign]
     };
     let rollouts = stages.into_iter().map(|stage| match distro {
-        Distro::K3s => Ok(k3s::rollout(&wish, stage)),
-        Distro::Kubeadm => kubeadm::rollout(&wish, stage),
+        Some(Distro::K3s) => Ok(k3s::rollout(&wish, stage)),
+        Some(Distro::Kubeadm) => kubeadm::rollout(&wish, stage),
+        None => Ok(flags_only(&wish, stage)),
     });
     let mut notes = notes(&wish);
     notes.extend(match distro {
-        Distro::K3s => k3s::notes(),
-        Distro::Kubeadm => kubeadm::notes(&wish),
+        Some(Distro::K3s) => k3s::notes(),
+        Some(Distro::Kubeadm) => kubeadm::notes(&wish),
+        None => Vec::new(),
     });
     Ok(Guide { distro, issuer: wish.issuer.to_string(), rollouts: rollouts.collect::<Result<_>>()?, notes })
+}
+
+fn flags_only(wish: &Wish, stage: Stage) -> Rollout {
+    let flags = flags(wish, stage);
+    let list: Vec<_> = flags.iter().map(|flag| format!("--{}={}", flag.name, flag.value)).collect();
+    let what = "Start every kube-apiserver, one after the other, with these flags in this order, by the means of your distribution:";
+    let steps = vec![Action { what: format!("{what}\n    {}", list.join("\n    ")), commands: Vec::new() }];
+    Rollout { stage, flags, files: Vec::new(), steps }
 }
 
 /// The flags of a stage: order is meaning.

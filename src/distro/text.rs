@@ -24,7 +24,8 @@ impl Stage {
 impl Guide {
     /// All of it: what to write where, in which order, and how to see that it worked.
     pub(crate) fn to_text(&self) -> String {
-        let mut out = format!("Let the API servers ({}) sign as {}:\n", self.distro.name(), self.issuer);
+        let distro = self.distro.map(|distro| format!(" ({})", distro.name())).unwrap_or_default();
+        let mut out = format!("Let the API servers{distro} sign as {}:\n", self.issuer);
         let rollouts = self.rollouts.len();
         for (position, rollout) in self.rollouts.iter().enumerate() {
             let number = if rollouts > 1 {

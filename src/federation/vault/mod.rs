@@ -208,3 +208,7 @@ fn roots(pem: &str) -> Result<Vec<CertificateDer<'static>>> {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+#[path = "way_tests.rs"]
+mod way;

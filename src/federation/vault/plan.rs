@@ -127,7 +127,7 @@ fn plan_mount(settings: &Settings, want: &Trust, mount: Option<&Mount>) -> Resul
             "vault-mount-in-use",
             format!("auth/{} serves another issuer, {}", settings.mount, issuer.escape_debug()),
         )
-        .hint("an auth method believes one issuer: give each cluster its own, vault.mount")
+        .hint("an auth method believes one issuer: give each cluster its own, vault.mount and vault.role")
         .hint("if this cluster had that issuer, take its trust away first: `keyless teardown` with the old issuer")),
         None => Ok((leave(&object, "somebody else's, of type jwt: its role is added, the rest stays as it is"), false)),
     }
@@ -184,7 +184,11 @@ fn plan_policy(settings: &Settings, want: &Trust, have: Option<&str>) -> Result<
     };
     if !is_our_policy(settings, have) {
         return Err(Error::failed("vault-policy-foreign", format!("{object} is somebody else's"))
-            .caused_by(format_args!("its first line is not `{}`", wanted::policy_mark(settings)))
+            .caused_by(format_args!(
+                "it begins with `{}`, not with `{}`",
+                have.lines().next().unwrap_or_default().escape_debug(),
+                wanted::policy_mark(settings)
+            ))
             .hint("choose another name for the role, which the policy's name follows from: vault.role"));
     }
     if have.trim() == wanted.trim() {

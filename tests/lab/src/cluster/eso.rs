@@ -33,7 +33,7 @@ type Exchange = dyn Fn(&Value, &str) -> Result<Vec<u8>, String> + Send + Sync;
 /// ExternalSecret waits for its store, is refreshed when it changes (labels and annotations
 /// count) and every `refreshInterval` and not when its store changes, `refreshTime`,
 /// `syncedResourceVersion`, `binding`; the target Secret with owner, labels, manager and the
-/// hash of its data; `data` with `property`, `dataFrom` with `extract`; `conditions.namespaces`.
+/// hash of its data, written again when it is gone; `data` with `property`, `dataFrom` with `extract`; `conditions.namespaces`.
 /// Not faithful: it has no ServiceAccount and no rights, makes no requests of its own (so no fault
 /// and no kill switch meets it), the exchange is the test's; no templates, generators, `find`,
 /// decoding strategies, deletion policies, refresh policies, events, finalizers, PushSecrets; no
@@ -147,15 +147,10 @@ impl Controller {
         let (id, version) = (id(secret), version(secret));
         let interval = duration(secret["spec"]["refreshInterval"].as_str().unwrap_or("1h"));
         let synced = secret["status"]["syncedResourceVersion"] == json!(version);
-        let due = match self.seen.get(&id) {
-            Some((seen, next)) => {
-                *seen != version || !synced && Instant::now() >= *next || {
-                    !interval.is_zero() && Instant::now() >= *next
-                }
-            }
-            None => true,
-        };
-        if !due {
+        let due = self.seen.get(&id).is_none_or(|(seen, next)| {
+            *seen != version || (!synced || !interval.is_zero()) && Instant::now() >= *next
+        });
+        if !due && !self.target_is_gone(secret) {
             return;
         }
         let outcome = self.data(secret);
@@ -176,6 +171,16 @@ impl Controller {
             }
         }
         self.write_status(secret, status);
+    }
+
+    /// Whether somebody removed the Secret that was written
+    fn target_is_gone(&self, secret: &Value) -> bool {
+        let Some(target) = secret["status"]["binding"]["name"].as_str() else { return false };
+        let shared = self.lock();
+        let kind = shared.objects.kind("v1", "Secret");
+        let namespace = secret["metadata"]["namespace"].as_str().unwrap_or_default();
+        let failed = secret["status"]["conditions"][0]["status"] != "True";
+        !failed && shared.objects.get(&kind.key(namespace, target)).is_none()
     }
 
     /// What the target Secret is to hold

@@ -296,6 +296,8 @@ fn the_stand_in_for_eso_writes_what_eso_writes() {
 
     *value.lock().unwrap() = Ok(r#"{"password":"two"}"#.to_owned());
     becomes(&|| secret()["data"].to_string(), r#"{"pw":"dHdv"}"#);
+    assert!(cluster.remove_object("v1", "Secret", Some("shop"), "db"));
+    becomes(&|| cluster.object("v1", "Secret", Some("shop"), "db").is_some().to_string(), "true");
     *value.lock().unwrap() = Err("no".into());
     becomes(&|| ready("ExternalSecret", Some("shop"), "db"), "False SecretSyncedError");
     gcp["spec"]["controller"] = json!("");

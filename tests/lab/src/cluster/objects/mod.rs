@@ -50,7 +50,7 @@ impl Cluster {
     /// Remove an object, finalizers or not; `false` when there was none
     pub fn remove_object(&self, api_version: &str, kind: &str, namespace: Option<&str>, name: &str) -> bool {
         let mut shared = self.lock();
-        let kind = shared.objects.kind(api_version, kind);
+        let Some(kind) = shared.objects.kinds.by_kind(api_version, kind).cloned() else { return false };
         shared.objects.remove(&kind, &kind.key(namespace.unwrap_or_default(), name)).is_some()
     }
 
