@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
+use super::callers::Who;
 use super::error::{Code, GoogleError, Result};
 use super::secrets;
 use super::state::{State, is_project};
@@ -35,27 +36,32 @@ fn call(request: &Request, state: &mut State) -> Result<Vec<u8>> {
     let name = text(message, 1).ok_or_else(|| GoogleError::invalid("Malformed message."))?;
     let parts: Vec<&str> = name.split('/').collect();
     if parts.first() != Some(&"projects") || !parts.get(1).is_some_and(|project| is_project(project)) {
-        return Err(GoogleError::denied("secretmanager.versions.access", &name));
+        let error = GoogleError::denied("secretmanager.versions.access", &name);
+        return Err(secrets::for_resource(error, &name));
     }
+    answer(request, &who, &parts, state).map_err(|error| error.naming(parts[1]))
+}
+
+fn answer(request: &Request, who: &Who, parts: &[&str], state: &State) -> Result<Vec<u8>> {
     let method = request.path.rsplit('/').next().unwrap_or_default();
     match (method, &parts[2..]) {
         ("AccessSecretVersion", ["secrets", id, "versions", version]) => {
-            let found = secrets::access(&who, id, version, state)?;
+            let found = secrets::access(who, id, version, state)?;
             let data = found["payload"]["data"].as_str().unwrap_or_default();
             let data = STANDARD.decode(data).unwrap_or_default();
             let payload = [bytes(1, &data), number(2, secrets::crc32c(&data).into())].concat();
             Ok([string(1, &found["name"]), bytes(2, &payload)].concat())
         }
-        ("GetSecret", ["secrets", id]) => Ok(secret(&secrets::get(&who, id, state)?)),
+        ("GetSecret", ["secrets", id]) => Ok(secret(&secrets::get(who, id, state)?)),
         ("ListSecrets", []) => {
-            let found = secrets::list(&who, state)?;
+            let found = secrets::list(who, state)?;
             let all = found["secrets"].as_array().into_iter().flatten();
             let mut out: Vec<u8> = all.flat_map(|it| bytes(1, &secret(it))).collect();
             out.extend(number(3, found["totalSize"].as_u64().unwrap_or_default()));
             Ok(out)
         }
         ("ListSecretVersions", ["secrets", id]) => {
-            let found = secrets::list_versions(&who, id, state)?;
+            let found = secrets::list_versions(who, id, state)?;
             let all = found["versions"].as_array().into_iter().flatten();
             let mut out: Vec<u8> = all.flat_map(|it| bytes(1, &version(it))).collect();
             out.extend(number(3, found["totalSize"].as_u64().unwrap_or_default()));

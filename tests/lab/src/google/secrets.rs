@@ -248,7 +248,7 @@ pub(crate) fn secret_name(id: &str) -> String {
 }
 
 /// Secret Manager says "for resource" where others say "on resource"
-fn for_resource(mut error: GoogleError, resource: &str) -> GoogleError {
+pub(crate) fn for_resource(mut error: GoogleError, resource: &str) -> GoogleError {
     error.message = error
         .message
         .replace(&format!("denied on resource '{resource}'"), &format!("denied for resource '{resource}'"));
