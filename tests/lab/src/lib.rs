@@ -20,12 +20,14 @@
 mod ca;
 mod clock;
 mod cluster;
+mod crc32c;
 mod der;
 mod gcs;
 mod google;
 mod internet;
 mod keys;
 mod md5;
+mod protobuf;
 mod s3;
 mod vault;
 mod web;

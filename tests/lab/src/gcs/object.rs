@@ -9,6 +9,7 @@ use super::error::GcsError;
 use super::service::Context;
 use super::{GcsObject, Shared};
 use crate::clock;
+use crate::crc32c::crc32c;
 use crate::md5::md5;
 use crate::wire::{Reply, percent_encode};
 
@@ -150,12 +151,9 @@ impl GcsObject {
         STANDARD.encode([self.generation.to_be_bytes(), self.metageneration.to_be_bytes()].concat())
     }
 
-    /// CRC32C (RFC 3720 §12.1), big-endian, Base64, as Google writes it
+    /// CRC32C, big-endian, Base64, as Google writes it
     fn crc32c(&self) -> String {
-        let crc = self.body.iter().fold(!0u32, |crc, byte| {
-            (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0x82f6_3b78 * (crc & 1)))
-        });
-        STANDARD.encode((!crc).to_be_bytes())
+        STANDARD.encode(crc32c(&self.body).to_be_bytes())
     }
 }
 

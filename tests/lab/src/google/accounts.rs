@@ -96,6 +96,7 @@ fn keys(asked: &Asked<'_>, email: &str, state: &mut State) -> Result<Value> {
                     "Key creation is not allowed on this service account.",
                     "constraints/iam.disableServiceAccountKeyCreation",
                     &account_name(email),
+                    "Key creation is not allowed on this service account.",
                 ));
             }
             let account = existing(email, state)?;

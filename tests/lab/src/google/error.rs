@@ -116,9 +116,8 @@ impl GoogleError {
     }
 
     /// An organisation policy stands against it
-    pub(crate) fn organisation(message: impl Into<String>, constraint: &str, subject: &str) -> Self {
-        let message = message.into();
-        let violation = json!({"type": constraint, "subject": subject, "description": message});
+    pub(crate) fn organisation(message: &str, constraint: &str, subject: &str, why: &str) -> Self {
+        let violation = json!({"type": constraint, "subject": subject, "description": why});
         Self::precondition(message).with(json!({
             "@type": "type.googleapis.com/google.rpc.PreconditionFailure", "violations": [violation],
         }))

@@ -75,7 +75,9 @@ pub const PROJECT_NUMBER: &str = "123456789012";
 /// Google does not always name the permission; a deleted pool is never purged; a self-signed token's
 /// audience is not compared with the host; gRPC has the four reads only, without
 /// `grpc-status-details-bin`; `kid` may be missing in assertions; the system-managed key of an
-/// account signs nothing; enabling a service takes effect at once.
+/// account signs nothing; enabling a service takes effect at once, and the token service does not
+/// ask whether its own API is enabled; of the metadata server only what leads to a token; the delay
+/// of policies is the same for every grant and removal. Storage is [`Gcs`], with its own limits.
 pub struct Google {
     tls: Server,
     plain: Server,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::error::{Code, GoogleError, Result};
 use super::roles;
-use super::state::{State, settled};
+use super::state::{State, project, settled};
 
 /// The policy of one resource with what it was before
 pub(crate) struct Policy {
@@ -154,7 +154,8 @@ impl State {
             return Err(GoogleError::organisation(
                 "One or more users named in the policy do not belong to a permitted customer.",
                 "constraints/iam.allowedPolicyMemberDomains",
-                member,
+                &format!("orgpolicy:{}", project()),
+                &format!("User {member} is not in permitted organization."),
             ));
         }
         Ok(())

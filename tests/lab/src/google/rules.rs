@@ -88,6 +88,7 @@ fn oidc(oidc: &Value, name: &str, state: &State) -> Result<()> {
             "Precondition check failed.",
             "constraints/iam.workloadIdentityPoolProviders",
             &format!("orgpolicy:{pool}"),
+            &format!("Org Policy violated for value: '{issuer}'."),
         ));
     }
     let audiences = oidc["allowedAudiences"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -104,12 +105,14 @@ fn oidc(oidc: &Value, name: &str, state: &State) -> Result<()> {
     }
 }
 
+/// Begins so whatever is wrong with it (Google's page on troubleshooting)
+const UNREADABLE: &str = "Input JWK is not in a valid json format.";
+
 /// Shape and kind of uploaded keys; whether they are of any use is not looked at
 fn jwks(text: &str) -> Result<()> {
-    let set: Value = serde_json::from_str(text)
-        .or_else(|error| invalid(format!("The JWKS must be a valid JSON document: {error}")))?;
+    let set: Value = serde_json::from_str(text).or_else(|error| invalid(format!("{UNREADABLE} {error}")))?;
     let Some(keys) = set["keys"].as_array().filter(|keys| !keys.is_empty()) else {
-        return invalid("The JWKS must have a non-empty member 'keys'.");
+        return invalid(format!("{UNREADABLE} There are no keys."));
     };
     if keys.len() > 8 {
         return invalid("The JWKS must not contain more than 8 keys.");
@@ -117,13 +120,10 @@ fn jwks(text: &str) -> Result<()> {
     let allowed = ["kty", "alg", "use", "kid", "n", "e", "x", "y", "crv"];
     for key in keys {
         let Some(members) = key.as_object() else {
-            return invalid("Each key of the JWKS must be an object.");
+            return invalid(UNREADABLE);
         };
         if let Some(other) = members.keys().find(|name| !allowed.contains(&name.as_str())) {
-            return invalid(format!(
-                "The JWKS contains the unsupported parameter '{other}'. Only {} are allowed.",
-                allowed.join(", ")
-            ));
+            return invalid(format!("{UNREADABLE} The member '{other}' is not supported."));
         }
         let text = |name: &str| key[name].as_str().is_some_and(|value| !value.is_empty());
         let right = match key["kty"].as_str() {

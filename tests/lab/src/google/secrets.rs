@@ -9,6 +9,7 @@ use super::error::{Code, GoogleError, Result};
 use super::service::{Asked, nothing_here};
 use super::state::{State, project};
 use crate::clock;
+use crate::crc32c::crc32c;
 
 /// A secret with its versions, the first of them number 1
 pub(crate) struct Secret {
@@ -248,17 +249,9 @@ pub(crate) fn secret_name(id: &str) -> String {
 }
 
 /// Secret Manager says "for resource" where others say "on resource"
-fn for_resource(mut error: GoogleError, resource: &str) -> GoogleError {
+pub(crate) fn for_resource(mut error: GoogleError, resource: &str) -> GoogleError {
     error.message = error
         .message
         .replace(&format!("denied on resource '{resource}'"), &format!("denied for resource '{resource}'"));
     error
-}
-
-/// CRC32C (RFC 3720 §12.1)
-pub(crate) fn crc32c(bytes: &[u8]) -> u32 {
-    let crc = bytes.iter().fold(!0u32, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0x82f6_3b78 * (crc & 1)))
-    });
-    !crc
 }

@@ -87,6 +87,22 @@ async fn the_token_service_says_why_it_refuses() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_token_service_reads_json_as_well() {
+    let here = Federation::uploaded();
+    let body = json!({
+        "grantType": "urn:ietf:params:oauth:grant-type:token-exchange", "audience": super::audience(),
+        "scope": "https://www.googleapis.com/auth/cloud-platform",
+        "requestedTokenType": "urn:ietf:params:oauth:token-type:access_token",
+        "subjectTokenType": "urn:ietf:params:oauth:token-type:jwt",
+        "subjectToken": here.token(json!({"exp": now() + 300})),
+    });
+    let (status, said) = call(&here.google, "", "POST", "/v1/token", Some(body)).await;
+    assert_eq!(status, 200, "{said}");
+    let lifetime = said["expires_in"].as_i64().unwrap();
+    assert!((290..=300).contains(&lifetime), "no longer than the token itself: {lifetime}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn pools_and_providers_keep_the_rules_of_their_api() {
     let here = Federation::uploaded();
     let (google, owner) = (&here.google, here.google.token());
