@@ -31,6 +31,21 @@ pub(crate) enum Command {
     Audit(AuditArgs),
     Publish(PublishArgs),
     Verify(VerifyArgs),
+    Config(ConfigArgs),
+}
+
+/// Show what keyless.yaml may hold
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    #[command(subcommand)]
+    pub(crate) command: ConfigCommand,
+}
+
+/// What to show.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the JSON schema of keyless.yaml, for editors
+    Schema,
 }
 
 /// Count the long-lived credentials that open the cluster's secret stores

@@ -11,11 +11,13 @@ use rustls::pki_types::{CertificateDer, pem::PemObject};
 use url::Url;
 
 use self::file::File;
+pub(crate) use self::file::{ProviderName, schema};
 use crate::{
     bucket,
     cli::Common,
-    cluster,
+    cluster::{self, ServiceAccount},
     error::{Error, Result},
+    federation::{gcp, vault},
     oidc::{Issuer, KidRule},
     secret::Secret,
 };
@@ -35,6 +37,34 @@ pub(crate) struct Settings {
     pub(crate) additional_roots: Vec<CertificateDer<'static>>,
     /// For test tokens.
     pub(crate) audience: String,
+    /// Which provider the secret store is to use; `None` when the file names none, or only one.
+    pub(crate) provider: Option<ProviderName>,
+    pub(crate) google: Google,
+    pub(crate) vault: Option<vault::Settings>,
+    pub(crate) store: Store,
+}
+
+/// What is known of Google's side. What is not can be learnt from the cluster, or is asked for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Google {
+    pub(crate) project: Option<String>,
+    pub(crate) pool: Option<String>,
+    pub(crate) provider: Option<String>,
+    pub(crate) mode: Option<gcp::Mode>,
+    pub(crate) grant: Option<gcp::Grant>,
+    pub(crate) impersonate: Option<String>,
+    pub(crate) endpoints: gcp::Endpoints,
+    pub(crate) access_token: Option<Secret>,
+}
+
+/// What is known of the secret store. What is not can be learnt from the cluster, or is asked for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Store {
+    pub(crate) name: Option<String>,
+    /// `None` is a ClusterSecretStore.
+    pub(crate) namespace: Option<String>,
+    pub(crate) service_account: Option<ServiceAccount>,
+    pub(crate) secrets: Vec<String>,
 }
 
 /// The audience of test tokens when none is named. No API server takes it, so such a token opens nothing.
@@ -95,6 +125,45 @@ impl Settings {
         };
         let asks_cluster = !no_cluster && file.cluster.enabled.unwrap_or(true);
         let public_keys = if public_key.is_empty() { file.cluster.public_keys } else { public_key.clone() };
+        let google = match file.google {
+            Some(google) => Google {
+                project: google.project,
+                pool: google.pool,
+                provider: google.provider,
+                mode: google.mode,
+                grant: google.access,
+                impersonate: google.impersonate,
+                endpoints: google.endpoints,
+                access_token: None,
+            },
+            None => Google::default(),
+        };
+        let token = |names: [&str; 2]| {
+            names
+                .into_iter()
+                .find_map(|name| environment(name).filter(|text| !text.is_empty()))
+                .map(Secret::new)
+        };
+        let google = Google { access_token: token(["GOOGLE_OAUTH_ACCESS_TOKEN"; 2]), ..google };
+        let vault = match file.vault {
+            Some(vault) => Some(vault::Settings {
+                address: https("vault.address", Some(&vault.address))?.unwrap_or_default(),
+                mount: vault.mount.unwrap_or_else(|| "keyless".into()),
+                role: vault.role.unwrap_or_else(|| "external-secrets".into()),
+                kv: vault.kv.unwrap_or_else(|| "kv".into()),
+                mode: vault.mode.unwrap_or(vault::Mode::Discovery),
+                ca_pem: vault.ca_file.as_deref().map(pem_text).transpose()?,
+                namespace: vault.namespace,
+                token: token(["VAULT_TOKEN", "BAO_TOKEN"]),
+            }),
+            None => None,
+        };
+        let store = Store {
+            name: file.store.name,
+            namespace: file.store.namespace,
+            service_account: file.store.service_account.map(|text| text.parse()).transpose()?,
+            secrets: file.store.secrets,
+        };
         let service_account = match (service_account, file.cluster.service_account) {
             (Some(account), _) => Some(account.clone()),
             (None, Some(text)) => Some(text.parse()?),
@@ -123,6 +192,10 @@ impl Settings {
                 .map(str::to_owned)
                 .or(file.verify.audience)
                 .unwrap_or_else(|| TEST_AUDIENCE.into()),
+            provider: file.provider,
+            google,
+            vault,
+            store,
         })
     }
 }
@@ -191,6 +264,15 @@ fn https(setting: &str, text: Option<&String>) -> Result<Option<String>> {
         );
     }
     Ok(Some(text.trim_end_matches('/').to_owned()))
+}
+
+fn pem_text(path: &Path) -> Result<String> {
+    certificates(path)?;
+    std::fs::read_to_string(path).map_err(|error| {
+        Error::usage("ca-file", format!("{} cannot be used as CA file", path.display()))
+            .caused_by(error)
+            .hint("it takes PEM certificates of certificate authorities")
+    })
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {

@@ -43,7 +43,7 @@ use std::{
 use clap::Parser;
 
 use crate::{
-    cli::{Cli, Command},
+    cli::{Cli, Command, ConfigCommand},
     commands::{Exit, audit as audit_command, publish, verify},
     config::Settings,
     error::{Error, Kind, Result},
@@ -67,6 +67,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Audit(_) => "audit",
         Command::Publish(_) => "publish",
         Command::Verify(_) => "verify",
+        Command::Config(_) => "config",
     };
     let exit = match execute(&cli, &mut report) {
         Ok(Exit::Clean) => 0,
@@ -103,6 +104,12 @@ fn execute(cli: &Cli, report: &mut Report<'_>) -> Result<Exit> {
                 let settings = Settings::resolve(&cli.common, args.audience.as_deref(), config::environment)?;
                 verify::run(args, &settings, now, report).await
             }
+            Command::Config(args) => match args.command {
+                ConfigCommand::Schema => {
+                    report.document(&config::schema());
+                    Ok(Exit::Clean)
+                }
+            },
         }
     })
 }

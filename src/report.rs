@@ -56,6 +56,11 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// A document of another form than ours, e.g. a JSON schema, the same in every output form.
+    pub(crate) fn document(&mut self, document: &Value) {
+        ignore_closed(writeln!(self.data, "{document:#}"));
+    }
+
     /// What is being done.
     pub(crate) fn progress(&mut self, line: impl fmt::Display) {
         ignore_closed(writeln!(self.talk, "{line}"));

@@ -127,7 +127,7 @@ pub(crate) enum Kind {
 }
 
 /// How a request names its bucket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Addressing {
     /// `https://endpoint/bucket/key`

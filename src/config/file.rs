@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
     bucket::Addressing,
     error::{Error, Result},
+    federation::{gcp, vault},
 };
 
 /// The file that is read when none is named.
@@ -14,13 +16,22 @@ pub(super) const DEFAULT_NAME: &str = "keyless.yaml";
 /// The one version there is.
 const VERSION: &str = "keyless/v1";
 
+/// The versions that are read.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+enum Version {
+    #[default]
+    #[serde(rename = "keyless/v1")]
+    V1,
+}
+
 /// The settings file. Paths in it are relative to the file.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct File {
-    /// Checked before the rest is read.
+    /// The version of this file's form
     #[serde(rename = "apiVersion")]
-    _api_version: Option<String>,
+    _api_version: Version,
+    /// Issuer: the URL in `iss`, byte for byte; by default the bucket's public URL and prefix
     pub(super) issuer: Option<String>,
     #[serde(default)]
     pub(super) bucket: Bucket,
@@ -30,46 +41,135 @@ pub(super) struct File {
     pub(super) tls: Tls,
     #[serde(default)]
     pub(super) verify: Verify,
+    pub(super) provider: Option<ProviderName>,
+    pub(super) google: Option<Google>,
+    pub(super) vault: Option<Vault>,
+    #[serde(default)]
+    pub(super) store: Store,
+}
+
+/// Which provider the secret store uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ProviderName {
+    /// Google Secret Manager, through Workload Identity Federation
+    Google,
+    /// Vault or OpenBao, through its JWT auth method
+    Vault,
+}
+
+/// Google's side of the trust.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Google {
+    /// Project ID or number
+    pub(super) project: Option<String>,
+    /// Workload identity pool; one per cluster
+    pub(super) pool: Option<String>,
+    /// OIDC provider in the pool
+    pub(super) provider: Option<String>,
+    /// How Google gets the cluster's keys
+    pub(super) mode: Option<gcp::Mode>,
+    /// On what the right to read is granted
+    pub(super) access: Option<gcp::Grant>,
+    /// E-mail address of a Google service account to become
+    pub(super) impersonate: Option<String>,
+    /// Base URLs of Google's services
+    #[serde(default)]
+    pub(super) endpoints: gcp::Endpoints,
+}
+
+/// Vault's or OpenBao's side of the trust.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Vault {
+    /// Base URL of the server
+    pub(super) address: String,
+    /// Path of the JWT auth method
+    pub(super) mount: Option<String>,
+    /// Role that the secret store logs in as
+    pub(super) role: Option<String>,
+    /// Path of the KV v2 secrets engine
+    pub(super) kv: Option<String>,
+    /// How the server gets the cluster's keys
+    pub(super) mode: Option<vault::Mode>,
+    /// Certificate authorities of the server and of the issuer's host, PEM
+    pub(super) ca_file: Option<PathBuf>,
+    /// Namespace on the server
+    pub(super) namespace: Option<String>,
+}
+
+/// The secret store that is pointed at the provider.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Store {
+    /// Name of the secret store
+    pub(super) name: Option<String>,
+    /// `None` is a ClusterSecretStore.
+    pub(super) namespace: Option<String>,
+    /// NAMESPACE/NAME of the ServiceAccount that the store uses
+    pub(super) service_account: Option<String>,
+    /// Secrets that it may read; by default those that the ExternalSecrets name.
+    #[serde(default)]
+    pub(super) secrets: Vec<String>,
 }
 
 /// Where the documents are stored.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Bucket {
+    /// s3://NAME, gs://NAME or file:///FOLDER
     pub(super) url: Option<String>,
+    /// Base URL of the store's API; by default AWS's or Google's
     pub(super) endpoint: Option<String>,
+    /// Region of an S3 bucket
     pub(super) region: Option<String>,
+    /// How S3 requests name the bucket
     pub(super) addressing: Option<Addressing>,
+    /// Where strangers read the bucket's root, if that is a domain or path of your own
     pub(super) public_url: Option<String>,
+    /// Google project in which --create makes a bucket
     pub(super) project: Option<String>,
 }
 
 /// How to reach the cluster, and keys from files.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Cluster {
     /// `false` is `--no-cluster`.
     pub(super) enabled: Option<bool>,
+    /// Kubeconfig; by default $KUBECONFIG, ~/.kube/config, or the pod's own credentials
     pub(super) kubeconfig: Option<PathBuf>,
+    /// Context in the kubeconfig
     pub(super) context: Option<String>,
+    /// NAMESPACE/NAME of the ServiceAccount that test tokens are minted for
     pub(super) service_account: Option<String>,
+    /// Public keys to publish as well, PEM files
     #[serde(default)]
     pub(super) public_keys: Vec<PathBuf>,
+    /// The cluster signs with an external signer (KEP-740)
     pub(super) external_signer: Option<bool>,
 }
 
 /// Whom to trust beside the public certificate authorities.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Tls {
+    /// Certificate authorities, PEM
     pub(super) ca_file: Option<PathBuf>,
 }
 
 /// How to verify.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Verify {
+    /// Audience of test tokens
     pub(super) audience: Option<String>,
+}
+
+/// The form of the settings file, as JSON schema.
+pub(crate) fn schema() -> serde_json::Value {
+    schemars::schema_for!(File).to_value()
 }
 
 impl File {
@@ -102,7 +202,9 @@ impl File {
         }
         let mut file: Self = from_yaml(content, path)?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        let paths = [&mut file.cluster.kubeconfig, &mut file.tls.ca_file].into_iter().flatten();
+        let vault_ca = file.vault.as_mut().map(|vault| &mut vault.ca_file);
+        let paths =
+            [&mut file.cluster.kubeconfig, &mut file.tls.ca_file].into_iter().chain(vault_ca).flatten();
         for path in paths.chain(&mut file.cluster.public_keys) {
             *path = folder.join(&*path);
         }

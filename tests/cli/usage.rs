@@ -35,6 +35,26 @@ fn what_is_missing_is_asked_for_by_its_flag() {
 }
 
 #[test]
+fn the_schema_of_the_settings_names_every_setting_and_its_version() {
+    let schema = World::new(1).run(&["config", "schema"]).ends(0).json();
+    assert_eq!(schema["additionalProperties"], false);
+    assert!(schema["required"].as_array().unwrap().contains(&"apiVersion".into()), "{schema:#}");
+    for (path, words) in [
+        ("Bucket", "publicUrl"),
+        ("Cluster", "serviceAccount"),
+        ("Google", "impersonate"),
+        ("Vault", "mount"),
+    ] {
+        let setting = &schema["$defs"][path]["properties"][words];
+        assert!(
+            setting["description"].as_str().is_some_and(|text| !text.is_empty()),
+            "{path}.{words}: {setting}"
+        );
+    }
+    assert!(schema["$defs"]["Version"].to_string().contains("keyless/v1"));
+}
+
+#[test]
 fn errors_are_json_too() {
     let world = World::new(1);
     let ran = world.run(&["publish", "-o", "json"]).ends(2);

@@ -29,6 +29,8 @@ use crate::{
 
 /// How often a request is sent in all, when the store is overloaded or the connection breaks.
 const ATTEMPTS: u32 = 3;
+/// At most, before the second attempt; twice as long before the third.
+const PAUSE: Duration = Duration::from_millis(500);
 /// For all attempts together.
 const ALL_ATTEMPTS_LIMIT: Duration = TIME_LIMIT.saturating_mul(2);
 
@@ -51,7 +53,8 @@ pub(super) async fn find(settings: &Settings, bucket: &str, http: &Http) -> Resu
     let place = place_of(settings, bucket, &found)?;
     let none = || log_in(Error::failed("bucket-credentials", "there are no AWS credentials here"));
     let credentials = found.credentials_provider().ok_or_else(none)?;
-    let client = client(&place, credentials, &found, http, RetryConfig::standard());
+    let retry = RetryConfig::standard().with_initial_backoff(PAUSE);
+    let client = client(&place, credentials, &found, http, retry);
     Ok((place, client))
 }
 

@@ -19,7 +19,7 @@ pub(crate) struct Settings {
 }
 
 /// How Google gets the cluster's keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Mode {
     /// It fetches the public documents.
@@ -29,7 +29,7 @@ pub(crate) enum Mode {
 }
 
 /// On what the role is granted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Grant {
     /// On the whole project.
@@ -39,7 +39,7 @@ pub(crate) enum Grant {
 }
 
 /// Base URLs of Google's services, without a trailing slash.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Endpoints {
     pub(crate) iam: String,

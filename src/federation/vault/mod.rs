@@ -22,7 +22,7 @@ pub(crate) struct Settings {
 }
 
 /// How the server gets the cluster's keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Mode {
     /// It fetches the discovery document and the key set.

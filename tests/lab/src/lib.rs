@@ -21,6 +21,7 @@ mod clock;
 mod cluster;
 mod der;
 mod gcs;
+mod google;
 mod internet;
 mod keys;
 mod md5;
@@ -33,6 +34,7 @@ pub use cluster::{
     Anonymous, ApiServer, Cluster, ClusterSettings, EsoStandIn, KeyFile, Right, ServerSettings,
 };
 pub use gcs::{Gcs, GcsObject, GcsSettings};
+pub use google::{Google, GoogleSettings, PROJECT_ID, PROJECT_NUMBER, Resolver};
 pub use internet::Internet;
 pub use keys::{Curve, SigningKey, jws_part};
 pub use s3::{Access, Conditions, Credentials, Flavour, S3, S3Object, S3Settings};

@@ -18,7 +18,7 @@ use crate::ca::Ca;
 use crate::clock;
 use crate::keys::{SigningKey, random_hex};
 use crate::s3::Access;
-use crate::wire::{Faults, Server};
+use crate::wire::{Faults, Handler as _, Reply, Request, Server};
 
 /// Google Cloud Storage: JSON API, public reads, and `POST /token` of `oauth2.googleapis.com`.
 ///
@@ -40,7 +40,8 @@ use crate::wire::{Faults, Server};
 /// resumable uploads or `fields`; roles are a list of permissions; IAM conditions are kept and
 /// not evaluated; organisation policies only as the switch of public access prevention.
 pub struct Gcs {
-    server: Server,
+    /// None where another far side serves it
+    server: Option<Server>,
     tls: bool,
     shared: Arc<Mutex<Shared>>,
     faults: Faults,
@@ -68,6 +69,11 @@ pub struct GcsObject {
     pub generation: u64,
     metageneration: u64,
     created: i64,
+}
+
+/// A store that another far side serves under its own listener
+pub(crate) struct Embedded {
+    service: service::Service,
 }
 
 /// The names that certificates and routes are made for
@@ -119,29 +125,24 @@ impl Gcs {
     }
 
     fn serve(ca: Option<&Ca>) -> Self {
-        let settings = GcsSettings {
-            organisation_prevents_public_access: false,
-            default_public_access_prevention: "inherited".into(),
-        };
-        let shared = Arc::new(Mutex::new(Shared {
-            tls: ca.is_some(),
-            settings,
-            tokens: vec![Token::new(Access::Full)],
-            service_account: SigningKey::rsa(2048),
-            key_id: random_hex(20),
-            buckets: BTreeMap::new(),
-            counter: clock::now(0) as u64 * 1_000_000,
-        }));
+        let shared = Arc::new(Mutex::new(Shared::new(ca.is_some())));
         let names: Vec<&str> = NAMES.into_iter().chain(["127.0.0.1"]).collect();
         let config = ca.map(|ca| ca.certificate(&names).server_config());
         let (faults, service) = (Faults::default(), service::Service { shared: shared.clone() });
         let server = Server::start(config, Arc::new(service), faults.clone());
-        Self { server, tls: ca.is_some(), shared, faults }
+        Self { server: Some(server), tls: ca.is_some(), shared, faults }
+    }
+
+    /// A store without a listener, and what answers for it
+    pub(crate) fn embedded() -> (Self, Embedded) {
+        let shared = Arc::new(Mutex::new(Shared::new(true)));
+        let service = service::Service { shared: shared.clone() };
+        (Self { server: None, tls: true, shared, faults: Faults::default() }, Embedded { service })
     }
 
     /// Its loopback address
     pub fn addr(&self) -> SocketAddr {
-        self.server.addr()
+        self.server.as_ref().expect("a store with a listener of its own").addr()
     }
 
     /// Its loopback address as a URL, for `--endpoint`
@@ -273,7 +274,35 @@ impl Token {
     }
 }
 
+impl Embedded {
+    /// Answers a request; `access` is what its bearer may do, when the other far side knows him
+    pub(crate) fn reply(&self, request: &Request, access: Option<Access>) -> Reply {
+        if let (Some(access), Some(bearer)) = (access, request.bearer()) {
+            let mut shared = self.service.shared.lock().expect("the store");
+            shared.tokens.retain(|token| token.secret != bearer);
+            shared.tokens.push(Token { secret: bearer.to_owned(), access, expires: None });
+        }
+        self.service.handle(request)
+    }
+}
+
 impl Shared {
+    fn new(tls: bool) -> Self {
+        let settings = GcsSettings {
+            organisation_prevents_public_access: false,
+            default_public_access_prevention: "inherited".into(),
+        };
+        Self {
+            tls,
+            settings,
+            tokens: vec![Token::new(Access::Full)],
+            service_account: SigningKey::rsa(2048),
+            key_id: random_hex(20),
+            buckets: BTreeMap::new(),
+            counter: clock::now(0) as u64 * 1_000_000,
+        }
+    }
+
     fn next(&mut self) -> u64 {
         self.counter += 1;
         self.counter

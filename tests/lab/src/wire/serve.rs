@@ -11,6 +11,7 @@ use http_body_util::channel::Channel;
 use http_body_util::{BodyExt, Either, Full, Limited};
 use hyper::Method;
 use hyper::body::Incoming;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
@@ -178,9 +179,29 @@ async fn hang_up(cut: &Notify) -> hyper::Response<Body> {
 }
 
 fn whole(reply: Reply) -> hyper::Response<Body> {
+    if !reply.body.is_empty() && reply.headers.iter().any(|(name, _)| name == "grpc-status") {
+        return with_trailers(reply);
+    }
     let length = reply.body.len() as u64;
     let body = Either::Left(Full::new(reply.body));
     response(reply.status, &reply.headers, Some(length), body)
+}
+
+/// An answer of gRPC: its status comes after the message
+fn with_trailers(reply: Reply) -> hyper::Response<Body> {
+    let (trailers, headers): (Vec<_>, Vec<_>) =
+        reply.headers.into_iter().partition(|(name, _)| name.starts_with("grpc-"));
+    let pairs = trailers.iter().filter_map(|(name, value)| {
+        Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_str(value).ok()?))
+    });
+    let (trailers, body) = (pairs.collect::<HeaderMap>(), reply.body);
+    let (mut sender, channel) = Channel::new(2);
+    runtime().spawn(async move {
+        if sender.send_data(body).await.is_ok() {
+            let _ = sender.send_trailers(trailers).await;
+        }
+    });
+    response(reply.status, &headers, None, Either::Right(channel))
 }
 
 /// An answer whose body comes in a way that it should not

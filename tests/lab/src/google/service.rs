@@ -1,0 +1,207 @@
+//! From a request to the API, resource and verb that it means.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+
+use super::callers::Who;
+use super::documents::World;
+use super::error::{GoogleError, Result, answer};
+use super::state::{State, is_project};
+use super::{accounts, federation, grpc, oauth, project, secrets, sts};
+use crate::clock;
+use crate::gcs;
+use crate::wire::{Handler, Reply, Request, percent_decode};
+
+pub(crate) struct Service {
+    pub(crate) state: Arc<Mutex<State>>,
+    pub(crate) storage: gcs::Embedded,
+    pub(crate) world: World,
+}
+
+/// A request of one of the JSON APIs, taken apart
+pub(crate) struct Asked<'a> {
+    pub(crate) request: &'a Request,
+    pub(crate) who: Who,
+    /// `POST`, `GET`, …
+    pub(crate) method: &'a str,
+    /// Decoded segments after the version
+    pub(crate) segments: Vec<String>,
+    /// What stands after the colon of the last segment
+    pub(crate) verb: String,
+    pub(crate) body: Value,
+    /// `v1`, `v3`, …
+    pub(crate) version: String,
+}
+
+/// What `…/projects/P/` is followed by decides which API it is
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Api {
+    ResourceManager,
+    ServiceUsage,
+    Iam,
+    IamCredentials,
+    SecretManager,
+}
+
+impl Api {
+    fn host(self) -> &'static str {
+        match self {
+            Self::ResourceManager => "cloudresourcemanager",
+            Self::ServiceUsage => "serviceusage",
+            Self::Iam => "iam",
+            Self::IamCredentials => "iamcredentials",
+            Self::SecretManager => "secretmanager",
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::ResourceManager => "Cloud Resource Manager API",
+            Self::ServiceUsage => "Service Usage API",
+            Self::Iam => "Identity and Access Management (IAM) API",
+            Self::IamCredentials => "IAM Service Account Credentials API",
+            Self::SecretManager => "Secret Manager API",
+        }
+    }
+}
+
+impl Handler for Service {
+    fn handle(&self, request: &Request) -> Reply {
+        let reply = self.reply(request);
+        let offset = self.lock().settings.clock_offset;
+        reply.with("date", clock::http_date(clock::now(offset))).with("server", "ESF")
+    }
+}
+
+impl Service {
+    fn reply(&self, request: &Request) -> Reply {
+        let host = request.host.split(':').next().unwrap_or_default().to_lowercase();
+        let label = host.strip_suffix(".googleapis.com");
+        let meant = |name: &str| label.is_none_or(|label| label == name || is_regional(label, name));
+        match (request.method.as_str(), request.path.as_str()) {
+            ("POST", "/token") if meant("oauth2") => return oauth::token(request, &mut self.lock()),
+            ("POST", "/v1/token") if meant("sts") => return sts::token(request, self),
+            ("POST", "/v1/introspect") if meant("sts") => return sts::introspect(request, &self.lock()),
+            ("GET", path) if path.starts_with("/computeMetadata/") => {
+                return oauth::metadata(request, &mut self.lock());
+            }
+            (_, path) if path.starts_with("/google.cloud.secretmanager.v1.") && meant("secretmanager") => {
+                return grpc::reply(request, &mut self.lock());
+            }
+            _ => {}
+        }
+        let storage = ["/storage/v1/", "/upload/storage/", "/download/storage/"];
+        let is_storage = label.is_some_and(|label| label == "storage" || label.ends_with(".storage"));
+        if is_storage || storage.iter().any(|prefix| request.path.starts_with(prefix)) {
+            let owner = request.bearer().and_then(|bearer| self.lock().known(bearer));
+            return self.storage.reply(request, owner.map(access));
+        }
+        match self.api(request, label) {
+            Ok(body) => answer(200, &body),
+            Err(error) => error.reply(),
+        }
+    }
+
+    fn api(&self, request: &Request, label: Option<&str>) -> Result<Value> {
+        let mut state = self.lock();
+        state.settle();
+        let mut segments: Vec<String> = request.path.split('/').skip(1).map(percent_decode).collect();
+        let version = if segments.is_empty() { String::new() } else { segments.remove(0) };
+        let mut verb = String::new();
+        if let Some(last) = segments.last_mut()
+            && let Some((name, after)) = last.clone().split_once(':')
+        {
+            (*last, verb) = (name.to_owned(), after.to_owned());
+        }
+        let api = api_of(&segments, &verb).ok_or_else(nothing_here)?;
+        if label.is_some_and(|label| label != api.host() && !is_regional(label, api.host())) {
+            return Err(nothing_here());
+        }
+        let who = state.authenticate(request)?;
+        let body = if request.body.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_slice(&request.body)
+                .map_err(|error| GoogleError::invalid(format!("Invalid JSON payload received. {error}")))?
+        };
+        let project = segments.get(1).map(String::as_str).unwrap_or_default();
+        if segments[0] == "projects" && api != Api::ResourceManager && project != "-" && !is_project(project)
+        {
+            return Err(GoogleError::denied(
+                "resourcemanager.projects.get",
+                &format!("//cloudresourcemanager.googleapis.com/projects/{project}"),
+            ));
+        }
+        state.need_service(api.host(), api.title())?;
+        let method = request.method.as_str();
+        let asked = Asked { request, who, method, segments, verb, body, version };
+        match api {
+            Api::ResourceManager => project::resource_manager(&asked, &mut state),
+            Api::ServiceUsage => project::service_usage(&asked, &mut state),
+            Api::Iam if asked.segments.get(2).is_some_and(|it| it == "serviceAccounts") => {
+                accounts::api(&asked, &mut state)
+            }
+            Api::Iam => federation::api(&asked, &mut state),
+            Api::IamCredentials => accounts::credentials(&asked, &mut state),
+            Api::SecretManager => secrets::api(&asked, &mut state),
+        }
+    }
+
+    pub(crate) fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().expect("no test panics while it holds the far side")
+    }
+}
+
+impl Asked<'_> {
+    /// Segments and verb for a `match`
+    pub(crate) fn parts(&self) -> (&str, Vec<&str>, &str) {
+        (self.method, self.segments.iter().map(String::as_str).collect(), &self.verb)
+    }
+
+    /// A query parameter that is not empty
+    pub(crate) fn query(&self, name: &str) -> Option<String> {
+        self.request.query(name).filter(|value| !value.is_empty())
+    }
+
+    /// The version of a policy that is asked for, in the query or in the body
+    pub(crate) fn requested_version(&self) -> u64 {
+        let query = self.query("options.requestedPolicyVersion").and_then(|version| version.parse().ok());
+        query.or_else(|| self.body["options"]["requestedPolicyVersion"].as_u64()).unwrap_or(1)
+    }
+}
+
+pub(crate) fn nothing_here() -> GoogleError {
+    GoogleError::not_found("Method not found.")
+}
+
+fn api_of(segments: &[String], verb: &str) -> Option<Api> {
+    let parts: Vec<&str> = segments.iter().map(String::as_str).collect();
+    match parts.as_slice() {
+        ["projects", _] => Some(Api::ResourceManager),
+        ["projects", _, "services", ..] | ["operations", _] => Some(Api::ServiceUsage),
+        ["projects", _, "secrets", ..] => Some(Api::SecretManager),
+        ["projects", _, "serviceAccounts", ..]
+            if verb.starts_with("generate") || verb.starts_with("sign") =>
+        {
+            Some(Api::IamCredentials)
+        }
+        ["projects", _, "serviceAccounts", ..]
+        | ["projects", _, "locations", _, "workloadIdentityPools", ..] => Some(Api::Iam),
+        _ => None,
+    }
+}
+
+/// `secretmanager.europe-west1.rep` is a `secretmanager`
+fn is_regional(label: &str, name: &str) -> bool {
+    label.strip_prefix(name).is_some_and(|rest| rest.starts_with('.') && rest.ends_with(".rep"))
+}
+
+/// What a caller may do in the store of the same project
+fn access(who: Who) -> crate::s3::Access {
+    match who {
+        Who::Owner => crate::s3::Access::Full,
+        Who::Only(permissions) => crate::s3::Access::Only(permissions.into_iter().collect()),
+        Who::Federated { .. } | Who::Account { .. } => crate::s3::Access::Only(Vec::new()),
+    }
+}

@@ -1,0 +1,155 @@
+//! Everything that the stand-in remembers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::accounts::Account;
+use super::callers::{Caller, Who};
+use super::documents::Cache;
+use super::error::{GoogleError, Result};
+use super::operations::Operations;
+use super::policy::Policy;
+use super::secrets::Secret;
+use super::{GoogleSettings, PROJECT_ID, PROJECT_NUMBER};
+use crate::clock;
+use crate::keys::random_hex;
+
+pub(crate) struct State {
+    pub(crate) settings: GoogleSettings,
+    pub(crate) callers: Vec<Caller>,
+    /// Permissions that nobody has
+    pub(crate) denied: BTreeSet<String>,
+    /// Services that are enabled in the project
+    pub(crate) enabled: BTreeSet<String>,
+    /// Pools and providers by name
+    pub(crate) federation: BTreeMap<String, Value>,
+    pub(crate) operations: Operations,
+    /// IAM policies by the canonical name of their resource
+    pub(crate) policies: BTreeMap<String, Policy>,
+    /// How many of the next policy writes find that somebody else wrote meanwhile
+    pub(crate) conflicts: usize,
+    pub(crate) secrets: BTreeMap<String, Secret>,
+    /// Service accounts by e-mail address
+    pub(crate) accounts: BTreeMap<String, Account>,
+    pub(crate) documents: Cache,
+    counter: u64,
+}
+
+impl State {
+    pub(crate) fn new() -> Self {
+        let enabled = ["cloudresourcemanager", "serviceusage", "iam", "secretmanager", "storage"];
+        let mut state = Self {
+            settings: GoogleSettings::default(),
+            callers: vec![Caller::new(Who::Owner, None)],
+            denied: BTreeSet::new(),
+            enabled: enabled.iter().map(|name| format!("{name}.googleapis.com")).collect(),
+            federation: BTreeMap::new(),
+            operations: Operations::default(),
+            policies: BTreeMap::new(),
+            conflicts: 0,
+            secrets: BTreeMap::new(),
+            accounts: BTreeMap::new(),
+            documents: Cache::default(),
+            counter: 0,
+        };
+        let owner = serde_json::json!([{"role": "roles/owner", "members": ["user:owner@acme.example"]}]);
+        state.preset(&project(), owner);
+        state
+    }
+
+    /// A number that was not given out before
+    pub(crate) fn next(&mut self) -> u64 {
+        self.counter += 1;
+        self.counter
+    }
+
+    /// Seconds since 1970 on Google's clock
+    pub(crate) fn now(&self) -> i64 {
+        clock::now(self.settings.clock_offset)
+    }
+
+    /// Puts a caller in and returns his bearer token
+    pub(crate) fn admit(&mut self, who: Who, lifetime: Option<i64>) -> String {
+        let caller = Caller::new(who, lifetime.map(|seconds| self.now() + seconds));
+        let token = caller.token.clone();
+        self.callers.push(caller);
+        token
+    }
+
+    /// Refuses whoever has not this permission on the resource or on something above it
+    ///
+    /// `shown` is the resource as the refusal names it.
+    pub(crate) fn need(&self, who: &Who, permission: &str, resource: &str, shown: &str) -> Result<()> {
+        let refused = || GoogleError::denied(permission, shown);
+        if self.denied.contains(permission) {
+            return Err(refused());
+        }
+        let project = project();
+        let granted = match who {
+            Who::Owner => true,
+            Who::Only(permissions) => permissions.contains(permission),
+            Who::Federated { .. } | Who::Account { .. } => {
+                let members = who.members();
+                self.alive(who)
+                    && [resource, project.as_str()].into_iter().any(|resource| {
+                        self.policies.get(resource).is_some_and(|policy| {
+                            policy.grants(permission, &members, self.settings.propagation)
+                        })
+                    })
+            }
+        };
+        if granted { Ok(()) } else { Err(refused()) }
+    }
+
+    /// A pool that is deleted or disabled cuts off the tokens issued through it, a provider does not
+    fn alive(&self, who: &Who) -> bool {
+        match who {
+            Who::Federated { pool, .. } => self.federation.get(pool).is_some_and(usable),
+            Who::Account { email } => self.accounts.get(email).is_some_and(|account| !account.disabled),
+            Who::Owner | Who::Only(_) => true,
+        }
+    }
+
+    /// Refuses while the service is not enabled in the project
+    pub(crate) fn need_service(&self, service: &str, title: &str) -> Result<()> {
+        let service = format!("{service}.googleapis.com");
+        if self.enabled.contains(&service) {
+            return Ok(());
+        }
+        Err(GoogleError::disabled(title, &service, PROJECT_NUMBER))
+    }
+
+    /// A policy that has been there for long
+    pub(crate) fn preset(&mut self, resource: &str, bindings: Value) {
+        let etag = self.next();
+        self.policies.insert(resource.to_owned(), Policy::new(etag, bindings));
+    }
+
+    /// A number of 21 digits, as Google gives to service accounts
+    pub(crate) fn unique_id() -> String {
+        let digits: String = random_hex(20).bytes().map(|byte| char::from(b'0' + byte % 10)).collect();
+        format!("1{}", &digits[..20])
+    }
+}
+
+/// Canonical name of the one project
+pub(crate) fn project() -> String {
+    format!("projects/{PROJECT_NUMBER}")
+}
+
+/// Whether this is the one project, by id or number
+pub(crate) fn is_project(name: &str) -> bool {
+    name == PROJECT_ID || name == PROJECT_NUMBER
+}
+
+/// Whether a pool or provider is neither deleted nor disabled
+pub(crate) fn usable(resource: &Value) -> bool {
+    resource["state"] == "ACTIVE" && resource["disabled"] != true
+}
+
+/// Whether something written at `since` counts by now
+pub(crate) fn settled(since: Option<Instant>, delay: Duration) -> bool {
+    since.is_none_or(|since| since.elapsed() >= delay)
+}
