@@ -5,7 +5,11 @@ use serde_json::{Value, json};
 
 use super::{Present, carry_out};
 use crate::{
-    cluster::{Cluster, ServiceAccount, Settings, objects::{ApplyOptions, Object}, snapshot::CLUSTER_SECRET_STORES},
+    cluster::{
+        Cluster, ServiceAccount, Settings,
+        objects::{ApplyOptions, Object},
+        snapshot::CLUSTER_SECRET_STORES,
+    },
     error::{Error, Result},
     federation::Verb,
     secret_store::{Access, Doing, Plan, StoreName, Want, plan, withdraw},
@@ -102,7 +106,12 @@ async fn a_new_store_and_all_that_it_needs_and_the_way_back() {
     world.bring_about(&google()).await.unwrap();
     let store = world.store();
     assert_eq!(store["metadata"]["managedFields"][0]["manager"], "keyless", "{store}");
-    assert!(store.pointer("/spec/provider/gcpsm/auth/workloadIdentityFederation/serviceAccountRef/audiences/0").is_some(), "{store}");
+    assert!(
+        store
+            .pointer("/spec/provider/gcpsm/auth/workloadIdentityFederation/serviceAccountRef/audiences/0")
+            .is_some(),
+        "{store}"
+    );
     for (version, kind, name) in [
         ("v1", "ServiceAccount", "eso-reader"),
         ("rbac.authorization.k8s.io/v1", "Role", "keyless-mint-eso-reader"),
@@ -111,7 +120,10 @@ async fn a_new_store_and_all_that_it_needs_and_the_way_back() {
         assert!(world.lab.object(version, kind, Some("external-secrets"), name).is_some(), "{kind}");
     }
     let again = world.plan(&google()).await.unwrap();
-    assert!(again.objects.iter().all(|planned| planned.doing == Doing::Nothing && planned.verb == Verb::Leave), "{again:?}");
+    assert!(
+        again.objects.iter().all(|planned| planned.doing == Doing::Nothing && planned.verb == Verb::Leave),
+        "{again:?}"
+    );
 
     for planned in withdraw(&world.present().await.unwrap().have()) {
         assert_eq!(planned.verb, Verb::Remove);
@@ -145,7 +157,9 @@ async fn what_changed_meanwhile_is_not_overwritten() {
     let world = world(CRDS).await;
     world.with_key();
     let plan = world.plan(&google()).await.unwrap();
-    world.with_key();
+    let mut changed = world.store();
+    changed["metadata"]["labels"] = json!({ "team": "a" });
+    world.lab.put_object(changed);
     let error = carry_out(&world.cluster, plan.objects.last().unwrap(), false).await.unwrap_err();
     assert_eq!(error.code, "apply-raced", "{error}");
     assert!(world.store().pointer("/spec/provider/gcpsm/auth/secretRef").is_some());
@@ -155,12 +169,15 @@ async fn what_changed_meanwhile_is_not_overwritten() {
 async fn another_manager_and_an_unknown_field_are_named() {
     let world = world(CRDS).await;
     world.bring_about(&google()).await.unwrap();
-    let manifest = |project: &str| json!({
-        "apiVersion": "external-secrets.io/v1", "kind": "ClusterSecretStore", "metadata": { "name": "main" },
-        "spec": { "provider": { "gcpsm": { "projectID": project } } },
-    });
+    let manifest = |project: &str| {
+        json!({
+            "apiVersion": "external-secrets.io/v1", "kind": "ClusterSecretStore", "metadata": { "name": "main" },
+            "spec": { "provider": { "gcpsm": { "projectID": project } } },
+        })
+    };
     let mut theirs = world.store();
     theirs["metadata"]["managedFields"][0]["manager"] = json!("argocd-controller");
+    world.lab.remove_object("external-secrets.io/v1", "ClusterSecretStore", None, "main");
     world.lab.put_object(theirs);
     let options = ApplyOptions::default();
     let error = world.cluster.apply(&CLUSTER_SECRET_STORES, &manifest("other"), options).await.unwrap_err();
@@ -191,10 +208,26 @@ async fn an_object_that_came_after_is_not_deleted() {
 #[tokio::test]
 async fn each_missing_right_is_named() {
     for (verb, resource, right) in [
-        ("patch", "clustersecretstores.external-secrets.io", "patch and create clustersecretstores.external-secrets.io `main`"),
-        ("patch", "serviceaccounts", "patch and create serviceaccounts `eso-reader` in the namespace `external-secrets`"),
-        ("patch", "roles.rbac.authorization.k8s.io", "patch and create roles.rbac.authorization.k8s.io `keyless-mint-eso-reader`"),
-        ("get", "customresourcedefinitions.apiextensions.k8s.io", "get customresourcedefinitions.apiextensions.k8s.io `clustersecretstores.external-secrets.io`"),
+        (
+            "patch",
+            "clustersecretstores.external-secrets.io",
+            "patch and create clustersecretstores.external-secrets.io `main`",
+        ),
+        (
+            "patch",
+            "serviceaccounts",
+            "patch and create serviceaccounts `eso-reader` in the namespace `external-secrets`",
+        ),
+        (
+            "patch",
+            "roles.rbac.authorization.k8s.io",
+            "patch and create roles.rbac.authorization.k8s.io `keyless-mint-eso-reader`",
+        ),
+        (
+            "get",
+            "customresourcedefinitions.apiextensions.k8s.io",
+            "get customresourcedefinitions.apiextensions.k8s.io `clustersecretstores.external-secrets.io`",
+        ),
     ] {
         let world = world(CRDS).await;
         world.lab.deny("admin", verb, resource);
@@ -214,8 +247,15 @@ async fn absent_and_too_old() {
 async fn a_list_that_changes_too_fast_is_begun_again_and_then_not_seen() {
     let world = world(CRDS).await;
     let path = "/apis/external-secrets.io/v1/clustersecretstores";
-    let gone = Fault::answer(410, "application/json", r#"{"kind":"Status","message":"The provided continue parameter is too old"}"#);
+    let gone = Fault::answer(
+        410,
+        "application/json",
+        r#"{"kind":"Status","message":"The provided continue parameter is too old"}"#,
+    );
     world.lab.server(0).faults().always("GET", path, gone);
     let estate = world.cluster.estate().await.unwrap();
-    assert!(estate.unseen.iter().any(|unseen| unseen.what == "clustersecretstores.external-secrets.io"), "{estate:?}");
+    assert!(
+        estate.unseen.iter().any(|unseen| unseen.what == "clustersecretstores.external-secrets.io"),
+        "{estate:?}"
+    );
 }

@@ -158,3 +158,7 @@ fn vault_can_name(key: &str) -> bool {
     key.split('/').all(|segment| !matches!(segment, "" | "." | ".."))
         && key.chars().all(|it| !it.is_control() && !it.is_whitespace() && !"?#%*+".contains(it))
 }
+
+#[cfg(test)]
+#[path = "portability_tests.rs"]
+mod tests;

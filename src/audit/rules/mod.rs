@@ -2,6 +2,7 @@
 
 pub(super) mod generator_credential;
 pub(super) mod leftover_credential;
+pub(super) mod legacy_token;
 pub(super) mod minting_power;
 pub(super) mod missing_secret;
 pub(super) mod pod_credential;

@@ -13,13 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 pub(crate) use self::{
-    controller::{Controller, EnvVar, Minting, Version},
+    controller::{Controller, Minting, Version},
     credential::{Credential, Public, Same},
     manager::{GITOPS, Manager, manager},
-    read::{
-        CLUSTER_EXTERNAL_SECRETS, CLUSTER_SECRET_STORES, EXTERNAL_SECRETS, ROLE_BINDINGS, ROLES,
-        SECRET_STORES, SECRETS, SERVICE_ACCOUNTS,
-    },
+    read::{CLUSTER_SECRET_STORES, ROLE_BINDINGS, ROLES, SECRET_STORES, SERVICE_ACCOUNTS},
     references::{Reference, Target, references},
     schema::StoreSchema,
 };
