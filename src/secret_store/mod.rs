@@ -5,12 +5,14 @@
 //! back (Argo CD, Flux) is not written to; its manifest is for their repository.
 
 mod difference;
+mod files;
 mod login;
 mod plan;
 mod portability;
 mod withdraw;
 
 pub(crate) use self::{
+    files::to_yaml,
     plan::{Doing, Have, Plan, Planned, StoreName, Want, plan, role_name},
     portability::{Obstacle, obstacles},
     withdraw::withdraw,

@@ -258,7 +258,7 @@ pub(crate) fn store_references(user: &Object) -> impl Iterator<Item = &Value> {
 impl std::fmt::Display for SecretKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Secret {}/{}", self.namespace, self.name)?;
-        self.key.as_ref().map_or(Ok(()), |key| write!(f, " key {key}"))
+        self.key.as_ref().map_or(Ok(()), |key| write!(f, " ({key})"))
     }
 }
 
