@@ -7,6 +7,7 @@ mod calls;
 mod connect;
 mod endpoints;
 pub(crate) mod objects;
+mod one_first;
 pub(crate) mod snapshot;
 
 use std::{fmt, str::FromStr};
