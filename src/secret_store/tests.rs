@@ -5,7 +5,7 @@ use crate::{
     cluster::{
         ServiceAccount,
         objects::{Look, Object},
-        snapshot::{Controller, Minting, Store, StoreSchema, Version, tests::objects},
+        snapshot::{Controller, Minting, StoreSchema, Version, tests::objects},
     },
     federation::Verb,
 };

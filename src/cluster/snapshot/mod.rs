@@ -16,7 +16,7 @@ pub(crate) use self::{
     controller::{Controller, Minting, Version},
     credential::{Credential, Public, Same},
     manager::{GITOPS, Manager, manager},
-    read::{CLUSTER_SECRET_STORES, ROLE_BINDINGS, ROLES, SECRET_STORES, SERVICE_ACCOUNTS},
+    read::{CLUSTER_SECRET_STORES, ROLE_BINDINGS, ROLES, SECRET_STORES, SECRETS, SERVICE_ACCOUNTS},
     references::{Reference, Target, references},
     schema::StoreSchema,
 };
@@ -123,6 +123,16 @@ impl Estate {
     /// Where the ServiceAccounts are that this reference of a store means.
     pub(crate) fn account_keys(&self, store: &Store, reference: &Reference) -> Vec<(String, String)> {
         self.secret_keys(store, reference).into_iter().map(|key| (key.namespace, key.name)).collect()
+    }
+
+    /// The Google key that a store names, and where it lies. Where a store names one, it takes effect.
+    pub(crate) fn google_key(&self, store: &Store) -> Option<(SecretKey, &Credential)> {
+        let references = store.references();
+        let secrets = references.iter().filter(|reference| reference.target == Target::Secret);
+        secrets.flat_map(|reference| self.secret_keys(store, reference)).find_map(|key| {
+            let credential = self.credentials.get(&key)?.seen()?;
+            matches!(credential.public, Public::GoogleKey { .. }).then_some((key, credential))
+        })
     }
 
     /// Every place in which this Google key is stored and that a store or controller names.
