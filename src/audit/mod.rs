@@ -10,7 +10,7 @@ mod verdict;
 
 use std::collections::BTreeSet;
 
-pub(crate) use self::verdict::{Root, Verdict, judge};
+pub(crate) use self::verdict::judge;
 use crate::cluster::snapshot::{Estate, SecretKey};
 
 /// One thing to look for: a value, so that the list of them is all there is to register.
@@ -29,6 +29,7 @@ pub(crate) const RULES: &[Rule] = &[
     rules::unknown_login::RULE,
     rules::missing_secret::RULE,
     rules::token_audience::RULE,
+    rules::legacy_token::RULE,
     rules::generator_credential::RULE,
     rules::minting_power::RULE,
 ];

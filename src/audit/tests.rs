@@ -113,6 +113,18 @@ fn a_secret_that_may_not_be_read_is_counted_by_its_place_and_said() {
 }
 
 #[test]
+fn an_access_key_is_named_by_its_id() {
+    for text in [
+        include_str!("../../fixtures/audit/stored-credential/bad-aws.yaml"),
+        include_str!("../../fixtures/audit/leftover-credential/bad-aws.yaml"),
+        include_str!("../../fixtures/audit/pod-credential/bad-aws-variables.yaml"),
+    ] {
+        let verdict = judge(&estate(text));
+        assert_eq!(verdict.roots[0].id.as_deref(), Some("aws:AKIAIOSFODNN7EXAMPLE"), "{verdict:?}");
+    }
+}
+
+#[test]
 fn the_same_cluster_gives_the_same_report() {
     let text = include_str!("../../fixtures/audit/stored-credential/bad-namespace-of-the-user.yaml");
     let report = || judge(&estate(text)).to_json().to_string();

@@ -165,6 +165,7 @@ impl Verdict {
             "notSeen": self.unseen.iter().map(|unseen| json!({
                 "what": unseen.what, "right": unseen.right, "why": unseen.why,
             })).collect::<Vec<_>>(),
+            "rules": RULES.iter().map(|rule| json!({ "id": rule.id, "summary": rule.summary })).collect::<Vec<_>>(),
             "stores": self.stores,
             "installed": self.installed,
             "beyond": BEYOND,

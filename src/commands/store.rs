@@ -88,3 +88,7 @@ pub(crate) async fn carry_out(cluster: &Cluster, planned: &Planned, dry_run: boo
     }
     Ok(true)
 }
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;

@@ -5,14 +5,18 @@
 //! back (Argo CD, Flux) is not written to; its manifest is for their repository.
 
 mod difference;
+mod files;
 mod login;
 mod plan;
 mod portability;
+mod reads;
 mod withdraw;
 
 pub(crate) use self::{
+    files::to_yaml,
     plan::{Doing, Have, Plan, Planned, StoreName, Want, plan, role_name},
     portability::{Obstacle, obstacles},
+    reads::{Reads, reads},
     withdraw::withdraw,
 };
 

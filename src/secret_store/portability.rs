@@ -3,11 +3,8 @@
 
 use serde_json::Value;
 
-use super::Access;
-use crate::cluster::{
-    objects::Object,
-    snapshot::{Store, store_references},
-};
+use super::{Access, reads::entries};
+use crate::cluster::{objects::Object, snapshot::Store};
 
 /// One field that would not survive the change of provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,44 +42,23 @@ pub(crate) fn obstacles<'a>(
             );
             continue;
         }
-        let spec = user.0.pointer("/spec/externalSecretSpec").or_else(|| user.0.get("spec"));
-        let Some(spec) = spec else { continue };
-        let default = store_references(user).next().filter(|_| spec.get("secretStoreRef").is_some());
-        let list = |name: &str| spec.get(name).and_then(Value::as_array).into_iter().flatten().enumerate();
-        for (index, entry) in list("data") {
-            if uses(entry, default, store) {
-                one_value(&entry["remoteRef"], &format!("data[{index}].remoteRef"), to, &mut add);
-            }
-        }
-        for (index, entry) in list("dataFrom") {
-            if !uses(entry, default, store) {
-                continue;
+        for (place, entry) in entries(user, store) {
+            if let Some(remote) = entry.get("remoteRef") {
+                one_value(remote, &format!("{place}.remoteRef"), to, &mut add);
             }
             if entry.get("find").is_some_and(Value::is_object) {
                 add(
-                    &format!("dataFrom[{index}].find"),
+                    &format!("{place}.find"),
                     "names, tags and paths are searched differently by each provider",
                     "name each secret: data[].remoteRef with key and property, or dataFrom[].extract",
                 );
             }
             if let Some(extract) = entry.get("extract").filter(|extract| extract.is_object()) {
-                any_value(extract, &format!("dataFrom[{index}].extract"), to, &mut add);
+                any_value(extract, &format!("{place}.extract"), to, &mut add);
             }
         }
     }
     found
-}
-
-/// Whether an entry reads through this store: by its own word, or by that of the whole object.
-fn uses(entry: &Value, default: Option<&Value>, store: &Store) -> bool {
-    if entry.pointer("/sourceRef/generatorRef").is_some_and(Value::is_object) {
-        return false;
-    }
-    let reference = entry.pointer("/sourceRef/storeRef").or(default);
-    reference.is_some_and(|reference| {
-        reference["name"] == store.0.name()
-            && (reference["kind"] == "ClusterSecretStore") == store.is_cluster()
-    })
 }
 
 fn one_value(remote: &Value, field: &str, to: &Access, add: &mut impl FnMut(&str, &str, &str)) {
@@ -158,3 +134,7 @@ fn vault_can_name(key: &str) -> bool {
     key.split('/').all(|segment| !matches!(segment, "" | "." | ".."))
         && key.chars().all(|it| !it.is_control() && !it.is_whitespace() && !"?#%*+".contains(it))
 }
+
+#[cfg(test)]
+#[path = "portability_tests.rs"]
+mod tests;

@@ -5,7 +5,7 @@ use crate::{
     cluster::{
         ServiceAccount,
         objects::{Look, Object},
-        snapshot::{Controller, Minting, Store, StoreSchema, Version, tests::objects},
+        snapshot::{Controller, Minting, StoreSchema, Version, tests::objects},
     },
     federation::Verb,
 };
@@ -19,7 +19,7 @@ fn schema(text: &str, plural: &str) -> StoreSchema {
     StoreSchema::of(objects(text).iter().find(|object| object.name() == name).unwrap())
 }
 
-fn google() -> Access {
+pub(super) fn google() -> Access {
     let provider = "iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/keyless-lab/providers/cluster";
     Access::Google {
         project_id: "acme-prod".into(),
@@ -38,7 +38,7 @@ fn acting_as(email: &str) -> Access {
     access
 }
 
-fn vault(audience: &str) -> Access {
+pub(super) fn vault(audience: &str) -> Access {
     Access::Vault {
         server: "https://bao.lab.test:8200".into(),
         kv: "kv".into(),
@@ -67,7 +67,7 @@ fn controller(version: Option<Version>, minting: Minting) -> Controller {
 }
 
 /// A store as a user wrote it, with a key.
-fn with_key() -> Object {
+pub(super) fn with_key() -> Object {
     Object(json!({
         "apiVersion": "external-secrets.io/v1", "kind": "ClusterSecretStore",
         "metadata": { "name": "main", "resourceVersion": "7", "uid": "u", "labels": { "team": "a" } },
@@ -364,40 +364,4 @@ fn only_what_is_ours_is_withdrawn() {
     };
     let verbs: Vec<_> = withdraw(&have).iter().map(|planned| planned.verb).collect();
     assert_eq!(verbs, [Verb::Remove, Verb::Leave]);
-}
-
-#[test]
-fn what_would_not_survive_the_swap_is_named() {
-    let text = include_str!("../../fixtures/eso/external-secrets.yaml");
-    let users = objects(text);
-    let store = Store(with_key());
-    let said = |to: &Access| -> Vec<String> {
-        obstacles(&users, &store, to)
-            .into_iter()
-            .map(|it| {
-                assert!(!it.why.is_empty() && !it.change.is_empty());
-                format!("{} {}", it.object, it.field)
-            })
-            .collect()
-    };
-    let both = [
-        "ExternalSecret shop/no-property data[0].remoteRef.property",
-        "ExternalSecret shop/pinned data[1].remoteRef.version",
-        "ExternalSecret shop/labels dataFrom[0].extract.metadataPolicy",
-        "ExternalSecret shop/find dataFrom[0].find",
-        "ClusterExternalSecret many data[0].remoteRef.property",
-        "ExternalSecret shop/by-entry data[1].remoteRef.property",
-        "PushSecret shop/push spec",
-    ];
-    let (to_vault, to_google) = (said(&vault("vault")), said(&google()));
-    for wanted in both {
-        assert!(to_vault.iter().any(|it| it == wanted), "{wanted} is not in {to_vault:?}");
-        assert!(to_google.iter().any(|it| it == wanted), "{wanted} is not in {to_google:?}");
-    }
-    assert_eq!(to_vault.len(), both.len() + 2, "{to_vault:?}");
-    assert!(to_vault.contains(&"ExternalSecret shop/latest data[0].remoteRef.version".to_owned()));
-    assert!(to_vault.contains(&"ExternalSecret shop/names data[1].remoteRef.key".to_owned()));
-    assert_eq!(to_google.len(), both.len() + 2, "{to_google:?}");
-    assert!(to_google.contains(&"ExternalSecret shop/names data[0].remoteRef.key".to_owned()));
-    assert!(to_google.contains(&"ExternalSecret shop/names data[1].remoteRef.key".to_owned()));
 }

@@ -55,7 +55,7 @@ fn one_key_is_one_credential() {
     assert_eq!(ran.out.lines().next(), Some("1 long-lived credential opens the secret stores"));
     for wanted in [
         "key 0123abcd of the Google service account eso@acme-prod.iam.gserviceaccount.com",
-        "Secret external-secrets/gcp-key key key.json",
+        "Secret external-secrets/gcp-key (key.json)",
         "ClusterSecretStore gcp",
         "nothing uses this store",
         "keyless setup --retire-key",

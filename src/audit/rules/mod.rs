@@ -2,6 +2,7 @@
 
 pub(super) mod generator_credential;
 pub(super) mod leftover_credential;
+pub(super) mod legacy_token;
 pub(super) mod minting_power;
 pub(super) mod missing_secret;
 pub(super) mod pod_credential;
@@ -25,30 +26,25 @@ fn credentials(estate: &Estate, store: &Store, paths: &[String]) -> Vec<Stored> 
         .into_iter()
         .filter(|reference| reference.target == Target::Secret && paths.contains(&reference.path))
         .collect();
-    let keys = references.iter().flat_map(|reference| estate.secret_keys(store, reference));
-    let namespaces: BTreeSet<_> = keys.map(|key| key.namespace).collect();
-    let together = |namespace: &String| {
-        let keys: BTreeSet<_> = references
-            .iter()
-            .flat_map(|reference| estate.secret_keys(store, reference))
-            .filter(|key| key.namespace == *namespace)
-            .collect();
-        // An access key's id lies beside it, in a reference of its own.
-        let beside = store
-            .references()
-            .into_iter()
-            .filter(|reference| reference.target == Target::Secret && is_public(&reference.path))
-            .flat_map(|reference| estate.secret_keys(store, &reference))
-            .filter(|key| key.namespace == *namespace)
-            .collect();
-        stored(estate, &keys, &beside)
-    };
-    // A ClusterSecretStore may name Secrets of several namespaces for one login.
-    if store.is_cluster() && references.iter().all(|reference| reference.namespace.is_some()) {
-        let keys = references.iter().flat_map(|reference| estate.secret_keys(store, reference)).collect();
-        return stored(estate, &keys, &BTreeSet::new()).into_iter().collect();
+    let keys: BTreeSet<_> =
+        references.iter().flat_map(|reference| estate.secret_keys(store, reference)).collect();
+    // An access key's id lies beside it, in a reference of its own.
+    let beside: BTreeSet<_> = store
+        .references()
+        .iter()
+        .filter(|reference| reference.target == Target::Secret && is_public(&reference.path))
+        .flat_map(|reference| estate.secret_keys(store, reference))
+        .collect();
+    // References of a ClusterSecretStore without a namespace mean another credential in each.
+    if store.is_cluster() && references.iter().any(|reference| reference.namespace.is_none()) {
+        let namespaces: BTreeSet<_> = keys.iter().map(|key| &key.namespace).collect();
+        let within = |keys: &BTreeSet<SecretKey>, namespace: &String| {
+            keys.iter().filter(|key| key.namespace == *namespace).cloned().collect()
+        };
+        let together = |namespace| stored(estate, &within(&keys, namespace), &within(&beside, namespace));
+        return namespaces.into_iter().filter_map(together).collect();
     }
-    namespaces.iter().filter_map(together).collect()
+    stored(estate, &keys, &beside).into_iter().collect()
 }
 
 /// One credential out of the values that make it up; `None` when none of them is there.

@@ -13,13 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 pub(crate) use self::{
-    controller::{Controller, EnvVar, Minting, Version},
+    controller::{Controller, Minting, Version},
     credential::{Credential, Public, Same},
     manager::{GITOPS, Manager, manager},
-    read::{
-        CLUSTER_EXTERNAL_SECRETS, CLUSTER_SECRET_STORES, EXTERNAL_SECRETS, ROLE_BINDINGS, ROLES,
-        SECRET_STORES, SECRETS, SERVICE_ACCOUNTS,
-    },
+    read::{CLUSTER_SECRET_STORES, ROLE_BINDINGS, ROLES, SECRET_STORES, SECRETS, SERVICE_ACCOUNTS},
     references::{Reference, Target, references},
     schema::StoreSchema,
 };
@@ -126,6 +123,16 @@ impl Estate {
     /// Where the ServiceAccounts are that this reference of a store means.
     pub(crate) fn account_keys(&self, store: &Store, reference: &Reference) -> Vec<(String, String)> {
         self.secret_keys(store, reference).into_iter().map(|key| (key.namespace, key.name)).collect()
+    }
+
+    /// The Google key that a store names, and where it lies. Where a store names one, it takes effect.
+    pub(crate) fn google_key(&self, store: &Store) -> Option<(SecretKey, &Credential)> {
+        let references = store.references();
+        let secrets = references.iter().filter(|reference| reference.target == Target::Secret);
+        secrets.flat_map(|reference| self.secret_keys(store, reference)).find_map(|key| {
+            let credential = self.credentials.get(&key)?.seen()?;
+            matches!(credential.public, Public::GoogleKey { .. }).then_some((key, credential))
+        })
     }
 
     /// Every place in which this Google key is stored and that a store or controller names.
@@ -261,7 +268,7 @@ pub(crate) fn store_references(user: &Object) -> impl Iterator<Item = &Value> {
 impl std::fmt::Display for SecretKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Secret {}/{}", self.namespace, self.name)?;
-        self.key.as_ref().map_or(Ok(()), |key| write!(f, " key {key}"))
+        self.key.as_ref().map_or(Ok(()), |key| write!(f, " ({key})"))
     }
 }
 

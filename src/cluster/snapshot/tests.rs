@@ -123,6 +123,8 @@ fn of_a_key_only_the_public_half_is_kept() {
     let places = estate.places_of_key("0123456789abcdef0123456789abcdef01234567");
     assert_eq!(places.len(), 2);
     assert_eq!(estate.stores_naming(places[0]).len(), 1);
+    let (place, _) = estate.google_key(estate.store(true, "", "gcp").unwrap()).unwrap();
+    assert_eq!(place.to_string(), "Secret external-secrets/gcp-key (key.json)");
     let Some(Public::GoogleKey { project_id, client_email, .. }) =
         estate.credentials[places[0]].seen().map(|credential| credential.public.clone())
     else {

@@ -1,0 +1,202 @@
+//! Objects of any kind, through the same client: read, list, apply, patch, delete.
+//!
+//! Whatever is written goes in under one field manager with strict validation: a field that the installed
+//! schema does not know is refused instead of silently dropped.
+
+mod read;
+mod write;
+
+use std::{borrow::Cow, fmt};
+
+use serde_json::Value;
+
+/// Whose fields they are that this program writes.
+pub(crate) const FIELD_MANAGER: &str = "keyless";
+/// On every object that this program made, and on no other.
+pub(crate) const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "keyless");
+
+/// A kind of object, and where the API has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Resource {
+    /// Empty for the core group.
+    pub(crate) group: Cow<'static, str>,
+    pub(crate) version: Cow<'static, str>,
+    pub(crate) plural: Cow<'static, str>,
+    pub(crate) kind: Cow<'static, str>,
+    pub(crate) namespaced: bool,
+}
+
+/// One object as the API server has it. It has no `Display`, and its `Debug` shows its name only: it may be
+/// a Secret.
+#[derive(Clone, PartialEq)]
+pub(crate) struct Object(pub(crate) Value);
+
+/// What looking at something came to.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Look<T> {
+    Seen(T),
+    /// It is established that there is none.
+    Absent,
+    /// Whether there is one, and what it says, is not known.
+    Unseen(Unseen),
+}
+
+/// Something that could not be looked at.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Unseen {
+    pub(crate) what: String,
+    /// What one must be allowed to see it.
+    pub(crate) right: String,
+    pub(crate) why: String,
+}
+
+/// How an object is applied.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ApplyOptions {
+    /// Take fields over from other managers.
+    pub(crate) force: bool,
+    /// Validate and admit it, but store nothing.
+    pub(crate) dry_run: bool,
+}
+
+impl Resource {
+    pub(crate) const fn new(
+        group: &'static str,
+        version: &'static str,
+        plural: &'static str,
+        kind: &'static str,
+        namespaced: bool,
+    ) -> Self {
+        Self {
+            group: Cow::Borrowed(group),
+            version: Cow::Borrowed(version),
+            plural: Cow::Borrowed(plural),
+            kind: Cow::Borrowed(kind),
+            namespaced,
+        }
+    }
+
+    /// `apiVersion` of its objects.
+    pub(crate) fn api_version(&self) -> String {
+        if self.group.is_empty() {
+            self.version.to_string()
+        } else {
+            format!("{}/{}", self.group, self.version)
+        }
+    }
+
+    /// The same kind in another version of its group.
+    pub(crate) fn at_version(&self, version: &str) -> Self {
+        Self { version: Cow::Owned(version.to_owned()), ..self.clone() }
+    }
+
+    /// As RBAC and kubectl name it: `clustersecretstores.external-secrets.io`.
+    pub(crate) fn name(&self) -> String {
+        if self.group.is_empty() {
+            self.plural.to_string()
+        } else {
+            format!("{}.{}", self.plural, self.group)
+        }
+    }
+
+    /// As a right, in words.
+    pub(crate) fn right(&self, verb: &str, namespace: Option<&str>, name: Option<&str>) -> String {
+        let name = name.map(|name| format!(" `{name}`")).unwrap_or_default();
+        let place = match namespace.filter(|_| self.namespaced) {
+            Some(namespace) => format!(" in the namespace `{namespace}`"),
+            None if self.namespaced => " in all namespaces".into(),
+            None => String::new(),
+        };
+        format!("{verb} {}{name}{place}", self.name())
+    }
+
+    fn path(&self, namespace: Option<&str>, name: Option<&str>) -> String {
+        let root = if self.group.is_empty() { "/api/" } else { "/apis/" };
+        let namespace = namespace.filter(|_| self.namespaced);
+        let namespace = namespace.map(|name| format!("/namespaces/{name}")).unwrap_or_default();
+        let name = name.map(|name| format!("/{name}")).unwrap_or_default();
+        format!("{root}{}{namespace}/{}{name}", self.api_version(), self.plural)
+    }
+}
+
+impl Object {
+    /// Just enough of an object to delete this very one.
+    pub(crate) fn reference(resource: &Resource, namespace: &str, name: &str, uid: &str) -> Self {
+        Self(serde_json::json!({
+            "apiVersion": resource.api_version(),
+            "kind": resource.kind,
+            "metadata": { "namespace": namespace, "name": name, "uid": uid },
+        }))
+    }
+
+    pub(crate) fn text(&self, pointer: &str) -> &str {
+        self.0.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.text("/metadata/name")
+    }
+
+    /// Empty for objects of the whole cluster.
+    pub(crate) fn namespace(&self) -> &str {
+        self.text("/metadata/namespace")
+    }
+
+    pub(crate) fn uid(&self) -> &str {
+        self.text("/metadata/uid")
+    }
+
+    pub(crate) fn kind(&self) -> &str {
+        self.text("/kind")
+    }
+
+    pub(crate) fn label(&self, name: &str) -> Option<&str> {
+        self.0.get("metadata")?.get("labels")?.get(name)?.as_str()
+    }
+
+    pub(crate) fn annotation(&self, name: &str) -> Option<&str> {
+        self.0.get("metadata")?.get("annotations")?.get(name)?.as_str()
+    }
+
+    /// Whether this program made it.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.label(MANAGED_BY.0) == Some(MANAGED_BY.1)
+    }
+
+    /// `ClusterSecretStore gcp` or `SecretStore shop/gcp`.
+    pub(crate) fn describe(&self) -> String {
+        match self.namespace() {
+            "" => format!("{} {}", self.kind(), self.name()),
+            namespace => format!("{} {namespace}/{}", self.kind(), self.name()),
+        }
+    }
+}
+
+impl fmt::Debug for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Object({})", self.describe())
+    }
+}
+
+impl<T> Look<T> {
+    pub(crate) fn seen(&self) -> Option<&T> {
+        match self {
+            Self::Seen(value) => Some(value),
+            Self::Absent | Self::Unseen(_) => None,
+        }
+    }
+
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Look<U> {
+        match self {
+            Self::Seen(value) => Look::Seen(change(value)),
+            Self::Absent => Look::Absent,
+            Self::Unseen(unseen) => Look::Unseen(unseen),
+        }
+    }
+}
+
+impl fmt::Display for Unseen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} (needed: {})", self.what, self.why, self.right)
+    }
+}

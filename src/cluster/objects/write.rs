@@ -1,0 +1,125 @@
+//! Writing: apply, patch, delete. Each refusal says whose fields they are, or which field is not known.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::{
+    ApplyOptions, FIELD_MANAGER, Object, Resource,
+    read::{MAX_ANSWER, parse},
+};
+use crate::{
+    cluster::{Cluster, calls::Question, snapshot::GITOPS},
+    error::{Error, Result},
+};
+
+impl Cluster {
+    /// Server-side apply: the fields of `manifest` become ours, others stay as they are.
+    pub(crate) async fn apply(
+        &self,
+        resource: &Resource,
+        manifest: &Value,
+        options: ApplyOptions,
+    ) -> Result<Object> {
+        let object = Object(manifest.clone());
+        let namespace = Some(object.namespace()).filter(|namespace| !namespace.is_empty());
+        let path = format!(
+            "{}?fieldManager={FIELD_MANAGER}&fieldValidation=Strict&force={}{}",
+            resource.path(namespace, Some(object.name())),
+            options.force,
+            dry(options.dry_run)
+        );
+        let right = resource.right("patch and create", namespace, Some(object.name()));
+        self.write(Method::PATCH, &path, "application/apply-patch+yaml", manifest, &right)
+            .await
+            .map_err(|error| said_by_writer(error, &object.describe()))
+    }
+
+    /// JSON merge patch (RFC 7386): what is `null` goes. With `metadata.resourceVersion` in it, only if nobody
+    /// has changed the object since.
+    pub(crate) async fn merge_patch(
+        &self,
+        resource: &Resource,
+        namespace: Option<&str>,
+        name: &str,
+        patch: &Value,
+        dry_run: bool,
+    ) -> Result<Object> {
+        let path = format!(
+            "{}?fieldManager={FIELD_MANAGER}&fieldValidation=Strict{}",
+            resource.path(namespace, Some(name)),
+            dry(dry_run)
+        );
+        let right = resource.right("patch", namespace, Some(name));
+        self.write(Method::PATCH, &path, "application/merge-patch+json", patch, &right)
+            .await
+            .map_err(|error| said_by_writer(error, &format!("{} {name}", resource.kind)))
+    }
+
+    /// Deletes this very object, not one that has its name by then. `false`: it was gone already.
+    pub(crate) async fn delete_object(&self, resource: &Resource, object: &Object) -> Result<bool> {
+        let namespace = Some(object.namespace()).filter(|namespace| !namespace.is_empty());
+        let right = resource.right("delete", namespace, Some(object.name()));
+        let options = json!({
+            "apiVersion": "v1", "kind": "DeleteOptions", "preconditions": { "uid": object.uid() },
+        });
+        let path = resource.path(namespace, Some(object.name()));
+        match self.ask_objects(Method::DELETE, &path, Some(&options), &right).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.code == "cluster-not-found" => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn write(
+        &self,
+        method: Method,
+        path: &str,
+        content_type: &'static str,
+        body: &Value,
+        right: &str,
+    ) -> Result<Object> {
+        let question = Question { method, path, content_type, body: Some(body), limit: MAX_ANSWER, right };
+        let answer = self.ask_one(&self.by_kubeconfig(), question).await?;
+        parse(&answer.body, path).map(Object)
+    }
+}
+
+fn dry(run: bool) -> &'static str {
+    if run { "&dryRun=All" } else { "" }
+}
+
+/// Names what stands against a write: another manager, or a field that the schema does not have.
+fn said_by_writer(error: Error, object: &str) -> Error {
+    let said = error.causes.join("\n");
+    match error.code {
+        "cluster-conflict" if said.contains("conflict with \"") => {
+            let manager = said.split("conflict with \"").nth(1).and_then(|rest| rest.split('"').next());
+            let manager = manager.unwrap_or_default();
+            let hint = match GITOPS.iter().find(|(name, _)| *name == manager) {
+                Some((_, by)) => format!("{by} would put it back: change it where {by} reads it"),
+                None => {
+                    format!("somebody wrote these fields as `{manager}`: settle with them whose they are")
+                }
+            };
+            let message = format!("{object}: some of its fields belong to the field manager `{manager}`");
+            Error { code: "apply-conflict", message, hints: vec![hint], ..error }
+        }
+        "cluster-conflict" => Error {
+            code: "apply-raced",
+            message: format!("{object} was changed by somebody else meanwhile"),
+            ..error
+        },
+        // Server-side apply answers 500 where every other write answers 400; only the text tells it.
+        "cluster-refused" if said.contains("field not declared in schema") => Error {
+            code: "apply-invalid",
+            hints: vec![
+                "the installed schema does not have this field: upgrade the custom resource definitions"
+                    .into(),
+            ],
+            ..error
+        }
+        .at(object),
+        "cluster-invalid" => Error { code: "apply-invalid", ..error }.at(object),
+        _ => error,
+    }
+}

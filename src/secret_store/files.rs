@@ -1,0 +1,48 @@
+//! Manifests as a file, for whoever applies them by other means.
+
+use crate::{
+    cluster::objects::Object,
+    error::{Error, Result},
+};
+
+/// YAML documents, in this order.
+pub(crate) fn to_yaml<'a>(objects: impl IntoIterator<Item = &'a Object>) -> Result<String> {
+    let mut text = String::new();
+    for object in objects {
+        // Folded text would lose a space at its end.
+        let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
+        let document = serde_saphyr::to_string_with_options(&object.0, options).map_err(|error| {
+            Error::failed("manifest", format!("{} cannot be written as YAML", object.describe()))
+                .caused_by(error)
+                .hint("this is a bug: -o json has the same")
+        })?;
+        text.push_str("---\n");
+        text.push_str(document.trim_end());
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn what_is_written_reads_back_the_same() {
+        let object = Object(json!({
+            "apiVersion": "v1", "kind": "Odd", "metadata": { "name": "odd", "labels": { "iam.gke.io/x": "yes", "a/b": "1" } },
+            "spec": {
+                "words": ["yes", "no", "on", "null", "~", "true", "1", "0x1f", "1e3", "1_000", "2026-11-23", "", " x", "a: b", "#c", "- d", "*e", "&f", "!g", "%h", "@i", "'", "\"", "\\", "{", "[", "a\nb\n", "tab\t", "ü", ".inf", "0o7", "010", "12:30:45"],
+                "number": 60, "float": 1.5, "no": false, "nothing": null, "empty": {}, "none": [],
+                "pem": "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+                "audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/c",
+                "long": "x ".repeat(200),
+            },
+        }));
+        let text = to_yaml([&object, &object]).unwrap();
+        let read: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
+        assert_eq!(read, [object.0.clone(), object.0]);
+    }
+}
