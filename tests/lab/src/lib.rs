@@ -32,7 +32,7 @@ mod wire;
 pub use ca::{Ca, Certificate};
 pub use cluster::{Anonymous, ApiServer, Cluster, ClusterSettings, KeyFile, Right, ServerSettings};
 pub use gcs::{Gcs, GcsObject, GcsSettings};
-pub use google::{Google, GoogleSettings, PROJECT_ID, PROJECT_NUMBER, Resolver};
+pub use google::{Google, GoogleSettings, Heard, PROJECT_ID, PROJECT_NUMBER, Resolver};
 pub use internet::Internet;
 pub use keys::{Curve, SigningKey, jws_part};
 pub use s3::{Access, Conditions, Credentials, Flavour, S3, S3Object, S3Settings};

@@ -72,6 +72,7 @@ pub struct GcsObject {
 }
 
 /// A store that another far side serves under its own listener
+#[derive(Clone)]
 pub(crate) struct Embedded {
     service: service::Service,
 }

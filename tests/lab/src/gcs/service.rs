@@ -10,6 +10,7 @@ use crate::clock;
 use crate::s3::Access;
 use crate::wire::{Handler, Reply, Request, percent_decode};
 
+#[derive(Clone)]
 pub(crate) struct Service {
     pub(crate) shared: Arc<Mutex<Shared>>,
 }

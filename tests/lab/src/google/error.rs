@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::{PROJECT_ID, PROJECT_NUMBER};
 use crate::wire::Reply;
 
 /// A refusal, with the canonical code of gRPC and the HTTP status that goes with it
@@ -136,6 +137,24 @@ impl GoogleError {
         Self::new(Code::Unauthenticated, message).with(json!({
             "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": "googleapis.com",
         }))
+    }
+
+    /// Refusals repeat the project as it was written: its id, its number, or one that is nobody's
+    pub(crate) fn naming(mut self, project: &str) -> Self {
+        if self.code == Code::PermissionDenied {
+            let named = |text: &str| {
+                let own = [PROJECT_NUMBER, PROJECT_ID].map(|own| format!("projects/{own}"));
+                own.iter()
+                    .fold(text.to_owned(), |text, own| text.replace(own, &format!("projects/{project}")))
+            };
+            self.message = named(&self.message);
+            for detail in self.details.iter_mut().filter(|it| it["reason"] == "IAM_PERMISSION_DENIED") {
+                if let Value::String(resource) = &mut detail["metadata"]["resource"] {
+                    *resource = named(resource);
+                }
+            }
+        }
+        self
     }
 
     fn with(mut self, detail: Value) -> Self {

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::PROJECT_ID;
 use super::error::{Code, GoogleError, Result};
 use super::rules;
 use super::service::{Asked, nothing_here};
@@ -90,10 +89,7 @@ pub(crate) fn api(asked: &Asked<'_>, state: &mut State) -> Result<Value> {
 
 fn need(asked: &Asked<'_>, state: &State, kind: Kind, what: &str, name: &str) -> Result<()> {
     let permission = format!("iam.{}.{what}", kind.plural());
-    // Refusals repeat the project as it was written.
-    let written = asked.segments.get(1).map_or(PROJECT_ID, String::as_str);
-    let shown = name.replacen(&project(), &format!("projects/{written}"), 1);
-    state.need(&asked.who, &permission, name, &format!("//iam.googleapis.com/{shown}"))
+    state.need(&asked.who, &permission, name, &format!("//iam.googleapis.com/{name}"))
 }
 
 /// Create and list
@@ -168,13 +164,16 @@ fn one(asked: &Asked<'_>, state: &mut State, kind: Kind, name: &str) -> Result<V
         _ => return Err(nothing_here()),
     };
     need(asked, state, kind, what, name)?;
-    let mut resource = find(state, name)?;
+    let mut resource = match what {
+        "get" => return find(state, name),
+        // Writes build upon each other, also while an earlier one is not over.
+        _ => state.latest(name).ok_or_else(absent)?,
+    };
     let deleted = resource["state"] == "DELETED";
-    if what != "get" && deleted != (what == "undelete") {
+    if deleted != (what == "undelete") {
         return Err(GoogleError::precondition("Precondition check failed."));
     }
     match what {
-        "get" => return Ok(resource),
         "update" => {
             patch(asked, kind, &mut resource)?;
             rules::resource(kind, &resource, state)?;
@@ -194,11 +193,11 @@ fn one(asked: &Asked<'_>, state: &mut State, kind: Kind, name: &str) -> Result<V
 }
 
 fn find(state: &State, name: &str) -> Result<Value> {
-    state
-        .federation
-        .get(name)
-        .cloned()
-        .ok_or_else(|| GoogleError::not_found("Requested entity was not found."))
+    state.federation.get(name).cloned().ok_or_else(absent)
+}
+
+fn absent() -> GoogleError {
+    GoogleError::not_found("Requested entity was not found.")
 }
 
 /// Writes what the mask names, and nothing else (AIP-134)

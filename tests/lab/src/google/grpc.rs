@@ -68,7 +68,7 @@ fn call(request: &Request, state: &mut State) -> Result<Vec<u8>> {
 fn secret(secret: &Value) -> Vec<u8> {
     // Replication is always automatic: an empty message in field 1.
     let replication = bytes(2, &bytes(1, b""));
-    [string(1, &secret["name"]), replication, time(3, &secret["createTime"]), string(13, &secret["etag"])]
+    [string(1, &secret["name"]), replication, time(3, &secret["createTime"]), string(8, &secret["etag"])]
         .concat()
 }
 
@@ -78,7 +78,13 @@ fn version(version: &Value) -> Vec<u8> {
         Some("DISABLED") => 2,
         _ => 3,
     };
-    [string(1, &version["name"]), time(2, &version["createTime"]), number(4, state)].concat()
+    [
+        string(1, &version["name"]),
+        time(2, &version["createTime"]),
+        number(4, state),
+        string(6, &version["etag"]),
+    ]
+    .concat()
 }
 
 /// `google.protobuf.Timestamp` of whole seconds

@@ -3,6 +3,7 @@
 mod accounts;
 mod callers;
 mod cel;
+mod control;
 mod documents;
 mod error;
 mod federation;
@@ -16,29 +17,25 @@ mod roles;
 mod rules;
 mod secrets;
 mod service;
+mod settings;
 mod state;
 mod sts;
 
-use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
-
-use serde_json::{Value, json};
 
 use self::callers::Who;
 use self::documents::World;
-use self::error::Code;
 use self::service::Service;
 use self::state::State;
 use crate::ca::Ca;
 use crate::gcs::Gcs;
-use crate::keys::random_hex;
 use crate::wire::{Faults, Server};
 
 pub use self::documents::Resolver;
+pub use self::service::Heard;
+pub use self::settings::GoogleSettings;
 
 /// The project's id
 pub const PROJECT_ID: &str = "acme-prod";
@@ -82,51 +79,14 @@ pub const PROJECT_NUMBER: &str = "123456789012";
 pub struct Google {
     tls: Server,
     plain: Server,
+    /// Where the token service reads documents of its own storage
+    _inner: Server,
+    fetches: Faults,
     world: World,
     state: Arc<Mutex<State>>,
     storage: Gcs,
     faults: Faults,
-}
-
-/// Settings that may change while it runs
-#[derive(Clone)]
-pub struct GoogleSettings {
-    /// How many polls of an operation are answered "not done"
-    pub operation_polls: u32,
-    /// After this time an operation has taken effect even if nobody polls it
-    pub operation_time: Duration,
-    /// Operations stay undone for ever, and have no effect
-    pub operations_never_end: bool,
-    /// How long a policy that was written does not count yet
-    pub propagation: Duration,
-    /// How long the token service keeps a key set that it read
-    pub jwks_cache: Duration,
-    /// `constraints/iam.workloadIdentityPoolProviders`: the only issuers that providers may have
-    pub allowed_issuers: Option<Vec<String>>,
-    /// `constraints/iam.allowedPolicyMemberDomains`: no federated or public members in policies
-    pub members_restricted: bool,
-    /// `constraints/iam.disableServiceAccountKeyCreation`
-    pub key_creation_forbidden: bool,
-    /// Google's clock minus the real one, in seconds
-    pub clock_offset: i64,
-    refresh_token: String,
-}
-
-impl Default for GoogleSettings {
-    fn default() -> Self {
-        Self {
-            operation_polls: 1,
-            operation_time: Duration::from_secs(1),
-            operations_never_end: false,
-            propagation: Duration::ZERO,
-            jwks_cache: Duration::ZERO,
-            allowed_issuers: None,
-            members_restricted: false,
-            key_creation_forbidden: false,
-            clock_offset: 0,
-            refresh_token: String::new(),
-        }
-    }
+    heard: Arc<Mutex<Vec<Heard>>>,
 }
 
 /// The names that certificates and routes are made for
@@ -155,18 +115,24 @@ impl Google {
         let state = Arc::new(Mutex::new(State::new()));
         let names = ["*.googleapis.com", "*.storage.googleapis.com", "127.0.0.1", "localhost"];
         let (storage, embedded) = Gcs::embedded();
-        let service = Service { state: state.clone(), storage: embedded, world: world.clone() };
-        let service = Arc::new(service);
+        let heard = Arc::<Mutex<Vec<Heard>>>::default();
+        let service =
+            Service { state: state.clone(), storage: embedded, world: world.clone(), heard: heard.clone() };
+        // What the token service reads is neither a call of the program under test nor slowed down
+        // with those.
+        let unheard = Service { heard: Arc::default(), ..service.clone() };
+        let (service, fetches) = (Arc::new(service), Faults::default());
         let config = ca.certificate(&names).server_config();
-        let tls = Server::start_at((addr.ip(), addr.port()), Some(config), service.clone(), faults.clone())?;
+        let tls = Server::start_at(
+            (addr.ip(), addr.port()),
+            Some(config.clone()),
+            service.clone(),
+            faults.clone(),
+        )?;
         let plain = Server::start(None, service, faults.clone());
-        let reached = if tls.addr().ip().is_unspecified() {
-            SocketAddr::from(([127, 0, 0, 1], tls.addr().port()))
-        } else {
-            tls.addr()
-        };
-        world.tell("*.googleapis.com", reached);
-        Ok(Self { tls, plain, world, state, storage, faults })
+        let inner = Server::start(Some(config), Arc::new(unheard), fetches.clone());
+        world.tell("*.googleapis.com", inner.addr());
+        Ok(Self { tls, plain, _inner: inner, fetches, world, state, storage, faults, heard })
     }
 
     /// The names under which it is reached through [`crate::Internet`]
@@ -187,6 +153,16 @@ impl Google {
     /// Its faults and what it was asked
     pub fn faults(&self) -> &Faults {
         &self.faults
+    }
+
+    /// Faults and record of what the token service reads from this project's own storage
+    pub fn fetches(&self) -> &Faults {
+        &self.fetches
+    }
+
+    /// Everything it was asked, with bodies, in order; without what faults kept from it
+    pub fn heard(&self) -> Vec<Heard> {
+        self.heard.lock().expect("what was heard").clone()
     }
 
     /// The storage of the same project
@@ -235,164 +211,7 @@ impl Google {
         self.lock().denied.remove(permission);
     }
 
-    /// Whether an API is enabled: `sts.googleapis.com`
-    pub fn is_enabled(&self, service: &str) -> bool {
-        self.lock().enabled.contains(service)
-    }
-
-    /// Enable or disable an API
-    pub fn enable(&self, service: &str, enabled: bool) {
-        let mut state = self.lock();
-        if enabled {
-            state.enabled.insert(service.to_owned());
-        } else {
-            state.enabled.remove(service);
-        }
-    }
-
-    /// Let the next operation fail, with a canonical code such as `INVALID_ARGUMENT`
-    pub fn fail_next_operation(&self, code: &str, message: &str) {
-        let codes = [
-            Code::InvalidArgument,
-            Code::NotFound,
-            Code::AlreadyExists,
-            Code::PermissionDenied,
-            Code::FailedPrecondition,
-            Code::Aborted,
-            Code::Unauthenticated,
-        ];
-        let code = codes.into_iter().find(|known| known.name() == code).expect("a canonical code");
-        self.lock().operations.failures.push((code, message.to_owned()));
-    }
-
-    /// Let somebody else write first in the next `times` changes of policies
-    pub fn conflict(&self, times: usize) {
-        self.lock().conflicts = times;
-    }
-
-    /// A pool as it is, also a deleted one
-    pub fn pool(&self, pool: &str) -> Option<Value> {
-        self.resource(&pool_name(pool))
-    }
-
-    /// A provider as it is, also a deleted one
-    pub fn provider(&self, pool: &str, provider: &str) -> Option<Value> {
-        self.resource(&format!("{}/providers/{provider}", pool_name(pool)))
-    }
-
-    /// Names of all pools and providers, also deleted ones
-    pub fn federation(&self) -> Vec<String> {
-        let mut state = self.lock();
-        state.settle();
-        state.federation.keys().cloned().collect()
-    }
-
-    /// Write a pool or provider past all rules, by changing what is there or an empty one
-    pub fn write(&self, pool: &str, provider: Option<&str>, change: impl FnOnce(&mut Value)) {
-        let name = match provider {
-            None => pool_name(pool),
-            Some(provider) => format!("{}/providers/{provider}", pool_name(pool)),
-        };
-        let mut state = self.lock();
-        state.settle();
-        let fresh = || json!({"name": name, "state": "ACTIVE"});
-        change(state.federation.entry(name.clone()).or_insert_with(fresh));
-    }
-
-    /// Make a secret with one version, or add a version to the one that is there
-    pub fn add_secret(&self, id: &str, payload: &[u8]) {
-        let mut state = self.lock();
-        if !state.secrets.contains_key(id) {
-            state.put_secret(id, json!({"replication": {"automatic": {}}}));
-        }
-        state.put_version(id, payload);
-    }
-
-    /// Add a version to a secret and return its number
-    pub fn add_version(&self, id: &str, payload: &[u8]) -> usize {
-        self.lock().put_version(id, payload)
-    }
-
-    /// The newest payload of a secret, past all permissions
-    pub fn secret(&self, id: &str) -> Option<Vec<u8>> {
-        Some(self.lock().secrets.get(id)?.versions.last()?.payload.clone())
-    }
-
-    /// Make a service account and return its e-mail address; `eso-reader` is enough of a name
-    pub fn service_account(&self, name: &str) -> String {
-        let email = match name.contains('@') {
-            true => name.to_owned(),
-            false => format!("{name}@{PROJECT_ID}.iam.gserviceaccount.com"),
-        };
-        let mut state = self.lock();
-        if !state.accounts.contains_key(&email) {
-            state.put_account(&email);
-        }
-        email
-    }
-
-    /// Make a key of a service account and return its file
-    pub fn create_key(&self, email: &str) -> Value {
-        self.lock().put_key(email)
-    }
-
-    /// The user-made keys of a service account: id and whether it is disabled
-    pub fn keys(&self, email: &str) -> Vec<(String, bool)> {
-        let state = self.lock();
-        let keys = state.accounts.get(email).into_iter().flat_map(|account| &account.keys);
-        keys.filter(|key| key.user).map(|key| (key.id.clone(), key.disabled)).collect()
-    }
-
-    /// The bindings of a policy: of `project`, `secrets/ID` or `serviceAccounts/EMAIL`
-    pub fn policy(&self, resource: &str) -> Value {
-        let state = self.lock();
-        state.policies.get(&canonical(resource)).map_or_else(|| json!([]), policy::Policy::bindings)
-    }
-
-    /// Write the bindings of a policy as if they had stood for long
-    pub fn set_policy(&self, resource: &str, bindings: Value) {
-        self.lock().preset(&canonical(resource), bindings);
-    }
-
-    /// Grant a role as if it had been so for long
-    pub fn grant(&self, resource: &str, role: &str, member: &str) {
-        let mut bindings = self.policy(resource).as_array().cloned().unwrap_or_default();
-        bindings.push(json!({"role": role, "members": [member]}));
-        self.set_policy(resource, json!(bindings));
-    }
-
-    /// Write gcloud's file of a user's credentials (`authorized_user`) into `dir`
-    pub fn user_file(&self, dir: &Path) -> PathBuf {
-        let mut state = self.lock();
-        state.settings.refresh_token = format!("1//{}", random_hex(30));
-        let file = json!({
-            "type": "authorized_user", "client_id": "lab.apps.googleusercontent.com", "client_secret": "lab",
-            "refresh_token": state.settings.refresh_token, "universe_domain": "googleapis.com",
-        });
-        let path = dir.join("application_default_credentials.json");
-        fs::write(&path, file.to_string()).expect("write a user's credentials");
-        path
-    }
-
-    fn resource(&self, name: &str) -> Option<Value> {
-        let mut state = self.lock();
-        state.settle();
-        state.federation.get(name).cloned()
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no test panics while it holds the far side")
-    }
-}
-
-fn pool_name(pool: &str) -> String {
-    format!("{}/locations/global/workloadIdentityPools/{pool}", state::project())
-}
-
-fn canonical(resource: &str) -> String {
-    match resource.split_once('/') {
-        Some(("secrets", id)) => secrets::secret_name(id),
-        Some(("serviceAccounts", email)) => accounts::account_name(email),
-        _ => state::project(),
     }
 }

@@ -84,6 +84,14 @@ impl State {
         self.operations.all.values().any(writes)
     }
 
+    /// What will stand at this name when all its operations are over
+    pub(crate) fn latest(&self, name: &str) -> Option<Value> {
+        let effects = self.operations.all.values().rev().filter_map(|it| it.effect.as_ref());
+        let pending = effects.filter(|(at, _)| at == name).map(|(_, resource)| resource).next();
+        let current = self.federation.get(name)?;
+        Some(pending.unwrap_or(current).clone())
+    }
+
     fn record(
         &mut self,
         name: String,

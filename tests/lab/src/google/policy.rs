@@ -13,14 +13,13 @@ use super::state::{State, settled};
 /// The policy of one resource with what it was before
 pub(crate) struct Policy {
     etag: u64,
-    version: u64,
     /// Bindings and since when they stand; `None` is since long
     history: Vec<(Option<Instant>, Value)>,
 }
 
 impl Policy {
     pub(crate) fn new(etag: u64, bindings: Value) -> Self {
-        Self { etag, version: 1, history: vec![(None, bindings)] }
+        Self { etag, history: vec![(None, bindings)] }
     }
 
     /// The bindings as written last
@@ -43,12 +42,13 @@ impl Policy {
     fn shown(&self, requested: u64) -> Value {
         let bindings = self.bindings();
         let conditional = has_conditions(&bindings);
-        let mut shown = json!({"etag": etag(self.etag), "version": self.version});
+        let mut shown = json!({"etag": etag(self.etag)});
+        // Whatever a writer said, the version is that of what is there; nothing has none.
         if bindings.as_array().is_some_and(|bindings| !bindings.is_empty()) {
             shown["bindings"] = bindings;
+            shown["version"] = json!(if conditional && requested >= 3 { 3 } else { 1 });
         }
         if conditional && requested < 3 {
-            shown["version"] = json!(1);
             without_conditions(&mut shown["bindings"]);
         }
         shown
@@ -91,9 +91,8 @@ impl State {
             ));
         }
         let number = self.next();
-        let policy_version = policy["version"].as_u64().unwrap_or(1).max(1);
         let policy = self.policy(resource);
-        (policy.etag, policy.version) = (number, policy_version);
+        policy.etag = number;
         policy.history.push((Some(Instant::now()), tidy(&bindings)));
         Ok(policy.shown(3))
     }

@@ -1,5 +1,6 @@
 //! From a request to the API, resource and verb that it means.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
@@ -7,16 +8,34 @@ use serde_json::Value;
 use super::callers::Who;
 use super::documents::World;
 use super::error::{GoogleError, Result, answer};
-use super::state::{State, is_project};
-use super::{accounts, federation, grpc, oauth, project, secrets, sts};
+use super::state::{State, is_project, project};
+use super::{accounts, federation, grpc, oauth, project as projects, secrets, sts};
 use crate::clock;
 use crate::gcs;
+use crate::s3::Access;
 use crate::wire::{Handler, Reply, Request, percent_decode};
 
+#[derive(Clone)]
 pub(crate) struct Service {
     pub(crate) state: Arc<Mutex<State>>,
     pub(crate) storage: gcs::Embedded,
     pub(crate) world: World,
+    pub(crate) heard: Arc<Mutex<Vec<Heard>>>,
+}
+
+/// A request as its meaning counts, to be compared with another client's
+#[derive(Clone, Debug, PartialEq)]
+pub struct Heard {
+    /// Request method
+    pub method: String,
+    /// `Host` or `:authority`
+    pub host: String,
+    /// Percent-encoded, without the query
+    pub path: String,
+    /// Decoded
+    pub query: BTreeMap<String, String>,
+    /// JSON as it is, a form as an object without its tokens, `null` for anything else
+    pub body: Value,
 }
 
 /// A request of one of the JSON APIs, taken apart
@@ -76,6 +95,8 @@ impl Handler for Service {
 
 impl Service {
     fn reply(&self, request: &Request) -> Reply {
+        self.hear(request);
+        self.lock().settle();
         let host = request.host.split(':').next().unwrap_or_default().to_lowercase();
         let label = host.strip_suffix(".googleapis.com");
         let meant = |name: &str| label.is_none_or(|label| label == name || is_regional(label, name));
@@ -94,8 +115,10 @@ impl Service {
         let storage = ["/storage/v1/", "/upload/storage/", "/download/storage/"];
         let is_storage = label.is_some_and(|label| label == "storage" || label.ends_with(".storage"));
         if is_storage || storage.iter().any(|prefix| request.path.starts_with(prefix)) {
-            let owner = request.bearer().and_then(|bearer| self.lock().known(bearer));
-            return self.storage.reply(request, owner.map(access));
+            let state = self.lock();
+            let access = state.authenticate(request).ok().map(|who| access(&who, &state));
+            drop(state);
+            return self.storage.reply(request, access);
         }
         match self.api(request, label) {
             Ok(body) => answer(200, &body),
@@ -105,7 +128,6 @@ impl Service {
 
     fn api(&self, request: &Request, label: Option<&str>) -> Result<Value> {
         let mut state = self.lock();
-        state.settle();
         let mut segments: Vec<String> = request.path.split('/').skip(1).map(percent_decode).collect();
         let version = if segments.is_empty() { String::new() } else { segments.remove(0) };
         let mut verb = String::new();
@@ -125,27 +147,36 @@ impl Service {
             serde_json::from_slice(&request.body)
                 .map_err(|error| GoogleError::invalid(format!("Invalid JSON payload received. {error}")))?
         };
-        let project = segments.get(1).map(String::as_str).unwrap_or_default();
-        if segments[0] == "projects" && api != Api::ResourceManager && project != "-" && !is_project(project)
-        {
-            return Err(GoogleError::denied(
-                "resourcemanager.projects.get",
-                &format!("//cloudresourcemanager.googleapis.com/projects/{project}"),
-            ));
-        }
+        // Whoever is in no other project has no permission there, whether it exists or not.
+        let written = segments.get(1).cloned().unwrap_or_default();
+        let foreign = segments[0] == "projects" && written != "-" && !is_project(&written);
+        let who = if foreign { Who::Only(BTreeSet::new()) } else { who };
         state.need_service(api.host(), api.title())?;
         let method = request.method.as_str();
         let asked = Asked { request, who, method, segments, verb, body, version };
-        match api {
-            Api::ResourceManager => project::resource_manager(&asked, &mut state),
-            Api::ServiceUsage => project::service_usage(&asked, &mut state),
+        let answer = match api {
+            Api::ResourceManager => projects::resource_manager(&asked, &mut state),
+            Api::ServiceUsage => projects::service_usage(&asked, &mut state),
             Api::Iam if asked.segments.get(2).is_some_and(|it| it == "serviceAccounts") => {
                 accounts::api(&asked, &mut state)
             }
             Api::Iam => federation::api(&asked, &mut state),
             Api::IamCredentials => accounts::credentials(&asked, &mut state),
             Api::SecretManager => secrets::api(&asked, &mut state),
-        }
+        };
+        answer.map_err(|error| if foreign || is_project(&written) { error.naming(&written) } else { error })
+    }
+
+    fn hear(&self, request: &Request) {
+        let form = request.header("content-type").is_some_and(|kind| kind.contains("form-urlencoded"));
+        let body = if form { sts::Fields::of(request).shown() } else { Value::Null };
+        self.heard.lock().expect("what was heard").push(Heard {
+            method: request.method.to_string(),
+            host: request.host.clone(),
+            path: request.path.clone(),
+            query: request.query_pairs().into_iter().collect(),
+            body: serde_json::from_slice(&request.body).unwrap_or(body),
+        });
     }
 
     pub(crate) fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -198,10 +229,11 @@ fn is_regional(label: &str, name: &str) -> bool {
 }
 
 /// What a caller may do in the store of the same project
-fn access(who: Who) -> crate::s3::Access {
-    match who {
-        Who::Owner => crate::s3::Access::Full,
-        Who::Only(permissions) => crate::s3::Access::Only(permissions.into_iter().collect()),
-        Who::Federated { .. } | Who::Account { .. } => crate::s3::Access::Only(Vec::new()),
-    }
+fn access(who: &Who, state: &State) -> Access {
+    let permissions = ["create", "get", "update", "delete", "list"]
+        .iter()
+        .flat_map(|verb| [format!("storage.buckets.{verb}"), format!("storage.objects.{verb}")])
+        .chain(["getIamPolicy", "setIamPolicy"].map(|verb| format!("storage.buckets.{verb}")));
+    let held = permissions.filter(|it| state.need(who, it, &project(), "").is_ok());
+    Access::Only(held.collect())
 }

@@ -293,6 +293,16 @@ impl Fields {
         Self(pairs.map(|(name, value)| (percent_decode(name), percent_decode(value))).collect())
     }
 
+    /// All of them, tokens blotted out
+    pub(crate) fn shown(&self) -> Value {
+        let secret = ["subject_token", "assertion", "refresh_token", "client_secret", "token"];
+        let shown = |(name, value): (&String, &String)| {
+            let value = if secret.contains(&name.as_str()) { "***" } else { value };
+            (name.clone(), json!(value))
+        };
+        Value::Object(self.0.iter().map(shown).collect())
+    }
+
     pub(crate) fn get(&self, name: &str) -> &str {
         self.0.get(name).map(String::as_str).unwrap_or_default()
     }

@@ -3,6 +3,7 @@
 mod cluster;
 mod faults;
 mod gcs;
+mod google;
 mod network;
 mod objects;
 mod s3;
