@@ -18,7 +18,7 @@ use kube::{
 use rustls::pki_types::ServerName;
 use tower::{BoxError, ServiceBuilder};
 
-use super::{ServiceAccount, Settings};
+use super::{ServiceAccount, Settings, one_first::OneFirst};
 use crate::{
     error::{Error, Result},
     oidc::Token,
@@ -104,6 +104,8 @@ fn client(config: &Config) -> Result<kube::Client> {
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);
     connector.set_connect_timeout(Some(CONNECT_LIMIT));
+    // A question is written in several small pieces: none may wait until the one before is acknowledged.
+    connector.set_nodelay(true);
     match &config.proxy_url {
         None => stack(config, connector),
         Some(proxy) if proxy.scheme_str() == Some("http") => {
@@ -147,6 +149,7 @@ where
         .with_server_name_resolver(names)
         .enable_all_versions()
         .wrap_connector(connector);
+    let https = OneFirst::new(https);
     let service = ServiceBuilder::new()
         .option_layer(config.auth_layer().map_err(failed)?)
         .layer(config.extra_headers_layer().map_err(failed)?)

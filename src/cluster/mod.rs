@@ -6,6 +6,7 @@
 mod calls;
 mod connect;
 mod endpoints;
+mod one_first;
 
 use std::{fmt, str::FromStr};
 
