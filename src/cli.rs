@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{bucket::Addressing, cluster::ServiceAccount};
+use crate::{bucket::Addressing, cluster::ServiceAccount, commands::render::RenderArgs};
 
 /// Let a self-managed Kubernetes cluster log in to clouds with its own short-lived tokens
 ///
@@ -31,6 +31,7 @@ pub(crate) enum Command {
     Publish(PublishArgs),
     Verify(VerifyArgs),
     Config(ConfigArgs),
+    Render(RenderArgs),
 }
 
 /// Show what keyless.yaml may hold

@@ -18,6 +18,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub(crate) struct Http {
     client: reqwest::Client,
+    additional_roots: Vec<CertificateDer<'static>>,
 }
 
 /// What came back, whatever its status.
@@ -55,7 +56,12 @@ impl Http {
             .user_agent(concat!("keyless/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| failed(&error))?;
-        Ok(Self { client })
+        Ok(Self { client, additional_roots: additional_roots.to_vec() })
+    }
+
+    /// A client that trusts these as well: for a server with an authority of its own, and for nothing else.
+    pub(crate) fn trusting(&self, more: &[CertificateDer<'static>]) -> Result<Self> {
+        Self::new(&[self.additional_roots.as_slice(), more].concat())
     }
 
     /// For SDKs that bring their own requests.

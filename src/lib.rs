@@ -44,7 +44,7 @@ use clap::Parser;
 
 use crate::{
     cli::{Cli, Command, ConfigCommand},
-    commands::{Exit, publish, verify},
+    commands::{Exit, publish, render, verify},
     config::Settings,
     error::{Error, Kind, Result},
     report::Report,
@@ -67,6 +67,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Publish(_) => "publish",
         Command::Verify(_) => "verify",
         Command::Config(_) => "config",
+        Command::Render(_) => "render",
     };
     let exit = match execute(&cli, &mut report) {
         Ok(Exit::Clean) => 0,
@@ -97,6 +98,10 @@ fn execute(cli: &Cli, report: &mut Report<'_>) -> Result<Exit> {
             Command::Verify(args) => {
                 let settings = Settings::resolve(&cli.common, args.audience.as_deref(), config::environment)?;
                 verify::run(args, &settings, now, report).await
+            }
+            Command::Render(args) => {
+                let settings = Settings::resolve(&cli.common, None, config::environment)?;
+                render::run(args, &settings, report).await
             }
             Command::Config(args) => match args.command {
                 ConfigCommand::Schema => {

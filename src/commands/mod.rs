@@ -4,6 +4,7 @@ mod live;
 mod place;
 pub(crate) mod publish;
 mod read_back;
+pub(crate) mod render;
 mod stored;
 pub(crate) mod verify;
 

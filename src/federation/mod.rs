@@ -26,7 +26,7 @@ pub(crate) trait Federation: Display + Send + Sync {
     async fn plan(&self, want: &Trust) -> Result<Vec<Change>>;
 
     /// Does one change and waits until it is done. Safe to repeat. `say` gets the reasons of waiting.
-    async fn apply(&self, change: &Change, say: &mut (dyn FnMut(&str) + Send)) -> Result<()>;
+    async fn apply(&self, change: &Change, say: &mut (dyn for<'a> FnMut(&'a str) + Send)) -> Result<()>;
 
     /// The way back: bindings first, then what they name. Only what is marked as ours.
     async fn withdraw(&self, want: &Trust) -> Result<Vec<Change>>;

@@ -185,6 +185,14 @@ impl PublicKey {
         out.push_str(&text);
     }
 
+    /// PKIX in PEM (RFC 7468 §13): what is written into a relying party that fetches nothing.
+    pub(crate) fn to_pem(&self) -> Result<String> {
+        let der = spki::to_der(&self.material)
+            .map_err(|error| malformed("the key cannot be encoded").caused_by(error))?;
+        let lines = ::pem::EncodeConfig::new().set_line_ending(::pem::LineEnding::LF);
+        Ok(::pem::encode_config(&::pem::Pem::new("PUBLIC KEY", der), lines))
+    }
+
     /// The key as jsonwebtoken verifies with it.
     pub(super) fn decoding_key(&self) -> jsonwebtoken::errors::Result<DecodingKey> {
         let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);

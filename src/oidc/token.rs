@@ -71,6 +71,11 @@ impl Token {
         Ok(Self { text: text.to_owned(), claims })
     }
 
+    /// The token itself, for the one place that sends it.
+    pub(crate) fn expose(&self) -> &str {
+        &self.text
+    }
+
     pub(crate) fn claims(&self) -> &Claims {
         &self.claims
     }

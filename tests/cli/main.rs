@@ -6,6 +6,7 @@ mod buckets;
 mod cluster_side;
 mod documents_side;
 mod publish;
+mod render;
 mod usage;
 mod verify;
 mod world;

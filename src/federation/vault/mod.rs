@@ -1,6 +1,38 @@
 //! Vault and OpenBao: a JWT auth method, a role in it, and a policy.
+//!
+//! ```text
+//!  observe ──► plan (PURE) ──► apply      mount → config → policy → role
+//!     │          └─ wanted (PURE)         one call each, in this order
+//!     └── api ──► login, read, revoke     walk: as the secret store does it
+//! ```
 
-use crate::secret::Secret;
+mod api;
+mod observe;
+mod plan;
+mod refusal;
+mod walk;
+mod wanted;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use http::Method;
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+use serde_json::{Value, json};
+
+use self::api::Api;
+use super::{Change, Federation, Trust};
+use crate::{
+    error::{Error, Result},
+    http::Http,
+    oidc::Token,
+    relying_party::Finding,
+    secret::Secret,
+    secret_store::Access,
+};
+
+/// What a token for it must be minted for: the audience that External Secrets Operator always asks for.
+const AUDIENCE: &str = "vault";
 
 /// Which server, auth method and role.
 #[derive(Clone, Debug)]
@@ -33,6 +65,150 @@ pub(crate) enum Mode {
     StaticKeys,
 }
 
-/// How a change is done.
-#[derive(Clone, Debug)]
-pub(crate) enum Step {}
+/// How a change is done. The paths follow from the settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Mount { description: String },
+    Configure(Value),
+    WritePolicy(String),
+    WriteRole(Value),
+    RemoveRole,
+    RemovePolicy,
+    Unmount,
+}
+
+/// One JWT auth method and one role of one server.
+#[derive(Debug)]
+pub(crate) struct Vault {
+    settings: Settings,
+    api: Api,
+}
+
+impl Vault {
+    /// Settles names and roots. Asks nobody yet.
+    pub(crate) fn connect(settings: &Settings, http: &Http) -> Result<Self> {
+        let mut settings = settings.clone();
+        wanted::check_address(&settings.address)?;
+        settings.address = settings.address.trim_end_matches('/').to_owned();
+        let mount = settings.mount.trim_matches('/');
+        settings.mount = wanted::path("vault.mount", mount.strip_prefix("auth/").unwrap_or(mount))?;
+        settings.kv = wanted::path("vault.kv", &settings.kv)?;
+        // The server itself lowers the names of roles and policies.
+        settings.role = wanted::name("vault.role", &settings.role)?.to_ascii_lowercase();
+        let http = match &settings.ca_pem {
+            Some(pem) => http.trusting(&roots(pem)?)?,
+            None => http.clone(),
+        };
+        let api = Api::new(&settings, http);
+        Ok(Self { settings, api })
+    }
+
+    async fn step(&self, step: &Step) -> Result<()> {
+        let path = wanted::path_of(&self.settings, step);
+        let (method, body) = match step {
+            Step::Mount { description } => {
+                (Method::POST, json!({ "type": "jwt", "description": description }))
+            }
+            Step::Configure(wanted) | Step::WriteRole(wanted) => (Method::POST, wanted.clone()),
+            Step::WritePolicy(text) => (Method::PUT, json!({ "policy": text })),
+            Step::RemoveRole | Step::RemovePolicy | Step::Unmount => (Method::DELETE, Value::Null),
+        };
+        match self.api.write(method, &path, &body).await {
+            // An earlier try that was cut off may have made it.
+            Err(error) if error.code == "vault-mount-in-use" => match (step, self.mount().await?) {
+                (Step::Mount { description }, Some(found))
+                    if found.kind == "jwt" && found.description == *description =>
+                {
+                    Ok(())
+                }
+                _ => Err(error),
+            },
+            Err(error) if matches!(step, Step::Configure(_)) => {
+                Err(wanted::explain_fetch(error, &self.settings))
+            }
+            done => done,
+        }
+    }
+}
+
+#[async_trait]
+impl Federation for Vault {
+    async fn plan(&self, want: &Trust) -> Result<Vec<Change>> {
+        plan::plan(&self.settings, want, &self.observe().await?)
+    }
+
+    async fn apply(&self, change: &Change, say: &mut (dyn for<'a> FnMut(&'a str) + Send)) -> Result<()> {
+        let step = match &change.step {
+            super::Step::Vault(step) => step,
+            super::Step::None => return Ok(()),
+            super::Step::Gcp(_) => {
+                return Err(Error::failed("vault-step", format!("{} is not Vault's to do", change.object))
+                    .hint("this is a bug of keyless"));
+            }
+        };
+        let mut attempt = 1;
+        loop {
+            match self.step(step).await {
+                Err(error) if error.code == "vault-busy" && attempt < api::ATTEMPTS => {
+                    let pause = self.api.pause * attempt;
+                    let said = error.causes.first().cloned().unwrap_or_else(|| "no reason given".to_owned());
+                    let seconds = pause.as_secs_f32();
+                    say(&format!("{}: {said}; trying again in {seconds} s", error.message));
+                    tokio::time::sleep(pause).await;
+                    attempt += 1;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn withdraw(&self, want: &Trust) -> Result<Vec<Change>> {
+        let (observed, roles) = futures::join!(self.observe(), self.roles());
+        let observed = observed?;
+        let roles = if observed.is_jwt() { roles? } else { Vec::new() };
+        Ok(plan::withdraw(&self.settings, want, &observed, &roles))
+    }
+
+    async fn audience(&self) -> Result<String> {
+        Ok(AUDIENCE.to_owned())
+    }
+
+    async fn access(&self) -> Result<Access> {
+        Ok(Access::Vault {
+            server: self.settings.address.clone(),
+            kv: self.settings.kv.clone(),
+            mount: self.settings.mount.clone(),
+            role: self.settings.role.clone(),
+            audience: AUDIENCE.to_owned(),
+            ca_pem: self.settings.ca_pem.clone(),
+        })
+    }
+
+    async fn walk(&self, token: &Token, secret: &str) -> Vec<Finding> {
+        walk::walk(&self.api, &self.settings, token, secret).await
+    }
+}
+
+impl fmt::Display for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "auth/{} of {}", self.settings.mount, self.settings.address)
+    }
+}
+
+fn roots(pem: &str) -> Result<Vec<CertificateDer<'static>>> {
+    let refuse = || {
+        Error::usage("ca-file", "the CA file of Vault cannot be used")
+            .hint("vault.caFile takes PEM certificates of certificate authorities")
+    };
+    let found: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes())
+        .collect::<Result<_, _>>()
+        .map_err(|error| refuse().caused_by(error))?;
+    if found.is_empty() { Err(refuse().caused_by("it holds no certificate")) } else { Ok(found) }
+}
+
+#[cfg(test)]
+mod tests;
+
+#[cfg(test)]
+#[path = "way_tests.rs"]
+mod way;

@@ -6,6 +6,7 @@
 //!  program under     ├─► S3        buckets, policies, signatures
 //!  test, or a    ────┤
 //!  stranger          ├─► Gcs       Google's JSON API and public reads
+//!                    ├─► Vault     OpenBao: JWT logins, KV secrets, policies
 //!                    ├─► Web       a directory behind https
 //!                    └─► Internet  CONNECT proxy: public names lead to the above
 //! ```
@@ -26,15 +27,19 @@ mod internet;
 mod keys;
 mod md5;
 mod s3;
+mod vault;
 mod web;
 mod wire;
 
 pub use ca::{Ca, Certificate};
-pub use cluster::{Anonymous, ApiServer, Cluster, ClusterSettings, KeyFile, Right, ServerSettings};
+pub use cluster::{
+    Anonymous, ApiServer, Cluster, ClusterSettings, EsoStandIn, KeyFile, Right, ServerSettings,
+};
 pub use gcs::{Gcs, GcsObject, GcsSettings};
 pub use google::{Google, GoogleSettings, Heard, PROJECT_ID, PROJECT_NUMBER, Resolver};
 pub use internet::Internet;
 pub use keys::{Curve, SigningKey, jws_part};
 pub use s3::{Access, Conditions, Credentials, Flavour, S3, S3Object, S3Settings};
+pub use vault::{Vault, VaultFlavour, VaultSettings};
 pub use web::{Web, WebSettings};
 pub use wire::{Call, Fault, Faults, KillSwitch, Moment};

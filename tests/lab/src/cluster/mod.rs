@@ -2,6 +2,7 @@
 
 mod access;
 mod api;
+mod eso;
 mod kubeconfig;
 mod objects;
 mod protobuf;
@@ -19,6 +20,7 @@ use crate::keys::SigningKey;
 use crate::wire::{Faults, Server};
 pub use access::Right;
 use access::User;
+pub use eso::EsoStandIn;
 use objects::Objects;
 
 /// Some API servers of one cluster on loopback addresses of their own, all on the same port.

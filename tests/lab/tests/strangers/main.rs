@@ -7,6 +7,7 @@ mod google;
 mod network;
 mod objects;
 mod s3;
+mod vault;
 
 use std::fmt;
 use std::path::Path;

@@ -1,6 +1,8 @@
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use lab::{Ca, Cluster, Curve, SigningKey};
+use lab::{Ca, Cluster, Curve, EsoStandIn, SigningKey};
 use serde_json::{Value, json};
 
 use crate::{Said, client, curl, run};
@@ -247,4 +249,63 @@ fn curl_sees_pages_versions_and_preconditions() {
         "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/clustersecretstores.external-secrets.io";
     assert_eq!(ask("DELETE", crd, json, None).0, 200);
     assert_eq!(ask("GET", STORES, json, None).0, 404);
+}
+
+#[test]
+fn the_stand_in_for_eso_writes_what_eso_writes() {
+    let (dir, _, cluster) = cluster("0.20.4");
+    let value = Arc::new(Mutex::new(Ok(r#"{"password":"one"}"#.to_owned())));
+    let answer = value.clone();
+    let eso = EsoStandIn::start(&cluster, move |store, key| {
+        assert_eq!(store["spec"]["provider"]["gcpsm"]["projectID"], "acme-prod");
+        assert!(key.is_empty() || key == "db");
+        answer.lock().unwrap().clone().map(String::into_bytes)
+    });
+    let mut gcp = store("gcp", federated());
+    gcp["spec"]["conditions"] = json!([{"namespaces": ["shop"]}]);
+    cluster.put_object(gcp.clone());
+    let external = |namespace: &str| {
+        json!({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
+            "metadata": {"name": "db", "namespace": namespace}, "spec": {"refreshInterval": "50ms",
+                "secretStoreRef": {"kind": "ClusterSecretStore", "name": "gcp"},
+                "data": [{"secretKey": "pw", "remoteRef": {"key": "db", "property": "password"}}]}})
+    };
+    cluster.put_object(external("shop"));
+    cluster.put_object(external("other"));
+    let ready = |kind: &str, namespace: Option<&str>, name: &str| {
+        let object = cluster.object("external-secrets.io/v1", kind, namespace, name).unwrap_or_default();
+        let condition = &object["status"]["conditions"][0];
+        format!("{} {}", condition["status"], condition["reason"]).replace('"', "")
+    };
+    let becomes = |what: &dyn Fn() -> String, wanted: &str| {
+        let end = Instant::now() + Duration::from_secs(10);
+        while what() != wanted {
+            assert!(Instant::now() < end, "{} instead of {wanted}", what());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    becomes(&|| ready("ClusterSecretStore", None, "gcp"), "True Valid");
+    becomes(&|| ready("ExternalSecret", Some("shop"), "db"), "True SecretSynced");
+    becomes(&|| ready("ExternalSecret", Some("other"), "db"), "False SecretSyncedError");
+    let secret = || cluster.object("v1", "Secret", Some("shop"), "db").unwrap();
+    assert_eq!(secret()["data"], json!({"pw": "b25l"}));
+    assert_eq!(secret()["metadata"]["ownerReferences"][0]["kind"], "ExternalSecret");
+    let manager = &secret()["metadata"]["managedFields"][0];
+    assert_eq!(manager["manager"], "externalsecrets.external-secrets.io/db");
+    assert!(manager["fieldsV1"]["f:data"].get("f:pw").is_some(), "{manager}");
+
+    *value.lock().unwrap() = Ok(r#"{"password":"two"}"#.to_owned());
+    becomes(&|| secret()["data"].to_string(), r#"{"pw":"dHdv"}"#);
+    assert!(cluster.remove_object("v1", "Secret", Some("shop"), "db"));
+    becomes(&|| cluster.object("v1", "Secret", Some("shop"), "db").is_some().to_string(), "true");
+    *value.lock().unwrap() = Err("no".into());
+    becomes(&|| ready("ExternalSecret", Some("shop"), "db"), "False SecretSyncedError");
+    gcp["spec"]["controller"] = json!("");
+    cluster.put_object(gcp);
+    becomes(&|| ready("ClusterSecretStore", None, "gcp"), "False InvalidProviderConfig");
+    assert!(eso.exchanges() > 3);
+    if let Some(kubectl) = Kubectl::new(dir.path(), cluster.kubeconfig(dir.path())) {
+        let said = kubectl.run(&["get", "es", "-n", "shop", "db", "-o", "jsonpath={.status.binding.name}"]);
+        assert_eq!(said.out, "db", "{said}");
+    }
 }

@@ -24,9 +24,9 @@ use crate::clock;
 
 impl Cluster {
     /// Create or replace an object, as if somebody had done it before the test. Its namespace is
-    /// created too; nothing is validated, `managedFields` and `status` are kept as given.
+    /// created too; nothing is validated, `status` is kept as given, `managedFields` too when the object is new.
     pub fn put_object(&self, object: Value) {
-        self.lock().put_object(object);
+        self.lock().put_object(object, "lab", "");
     }
 
     /// An object as the API serves it
@@ -50,7 +50,7 @@ impl Cluster {
     /// Remove an object, finalizers or not; `false` when there was none
     pub fn remove_object(&self, api_version: &str, kind: &str, namespace: Option<&str>, name: &str) -> bool {
         let mut shared = self.lock();
-        let kind = shared.objects.kind(api_version, kind);
+        let Some(kind) = shared.objects.kinds.by_kind(api_version, kind).cloned() else { return false };
         shared.objects.remove(&kind, &kind.key(namespace.unwrap_or_default(), name)).is_some()
     }
 
@@ -91,7 +91,8 @@ impl Cluster {
 }
 
 impl ClusterSettings {
-    pub(crate) fn put_object(&mut self, object: Value) {
+    /// Create or replace an object in the name of this manager
+    pub(crate) fn put_object(&mut self, object: Value, manager: &str, subresource: &str) {
         let now = clock::rfc3339(clock::now(0));
         let text = |name: &str| object[name].as_str().unwrap_or_default().to_owned();
         let kind = self.objects.kind(&text("apiVersion"), &text("kind"));
@@ -107,12 +108,12 @@ impl ClusterSettings {
         }
         let old = self.objects.get(&key).cloned();
         let mut object = object;
-        if object["metadata"].get("managedFields").is_none() {
+        if old.is_some() || object["metadata"].get("managedFields").is_none() {
             let manager = fields::Manager {
-                name: "lab".into(),
+                name: manager.into(),
                 operation: "Update".into(),
                 api_version: kind.api_version(),
-                subresource: String::new(),
+                subresource: subresource.into(),
                 time: now.clone(),
                 fields: fields::Fields::new(),
             };

@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use super::apply::{self, apply};
 use super::decode::{body, decode, in_namespace, named, warn};
 use super::fields::{Fields, Manager};
-use super::kinds::Kind;
 use super::list::{served, short};
 use super::rest::Ask;
 use super::{patch as patches, schema, settle, store};

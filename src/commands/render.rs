@@ -1,0 +1,119 @@
+//! `keyless render`: write what somebody else applies, touching nothing.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::{Exit, place::Place};
+use crate::{
+    bucket,
+    config::Settings,
+    distro::{self, Distro, Stage, Wish},
+    error::{Error, Result},
+    http::Http,
+    oidc::Issuer,
+    report::Report,
+};
+
+/// Write what somebody else applies, touching nothing
+#[derive(Debug, Args)]
+pub(crate) struct RenderArgs {
+    #[command(subcommand)]
+    pub(crate) what: What,
+}
+
+/// What to write.
+#[derive(Debug, Subcommand)]
+pub(crate) enum What {
+    Issuer(IssuerArgs),
+}
+
+/// Write the API server's settings that let it sign as the public issuer
+///
+/// stdout is the file to be changed; stderr says in which order, how, and what to look at. With several API
+/// servers there are two rollouts: first every server accepts the new issuer, then every server signs with it.
+/// The old issuer stays accepted, or every running pod would be refused at once. No cluster is asked.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    keyless render issuer --distro k3s --issuer https://oidc.example.com/prod\n  \
+    keyless render issuer --distro kubeadm --servers 3 --stage sign | kubeadm config validate --config /dev/stdin\n  \
+    kubectl -n kube-system get configmap kubeadm-config -o jsonpath='{.data.ClusterConfiguration}' > now.yaml\n  \
+    keyless render issuer --distro kubeadm --cluster-configuration now.yaml > cluster.yaml")]
+pub(crate) struct IssuerArgs {
+    /// What the cluster was built with
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub(crate) distro: Distro,
+
+    /// An issuer that stays accepted, the one that signs today first; may be repeated; by default the distribution's own
+    #[arg(long, value_name = "URL")]
+    pub(crate) old_issuer: Vec<String>,
+
+    /// How many API servers there are
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub(crate) servers: usize,
+
+    /// Which rollout's file to write; by default the first
+    #[arg(long, value_enum, value_name = "STAGE")]
+    pub(crate) stage: Option<Stage>,
+
+    /// kubeadm: the cluster's own ClusterConfiguration, to put the change into
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cluster_configuration: Option<PathBuf>,
+
+    /// Version of Kubernetes, e.g. 1.30; kubeadm writes its settings otherwise before 1.31
+    #[arg(long, value_name = "VERSION", value_parser = minor)]
+    pub(crate) kubernetes_version: Option<u32>,
+}
+
+/// Runs the command.
+pub(crate) async fn run(args: &RenderArgs, settings: &Settings, report: &mut Report<'_>) -> Result<Exit> {
+    let What::Issuer(args) = &args.what;
+    let cluster_configuration = match &args.cluster_configuration {
+        Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
+            Error::usage("cluster-configuration", format!("{} cannot be read", path.display()))
+                .caused_by(error)
+                .hint("--cluster-configuration takes a file, or /dev/stdin")
+        })?),
+        None => None,
+    };
+    let wish = Wish {
+        issuer: issuer(settings).await?,
+        accepted: args.old_issuer.clone(),
+        servers: args.servers,
+        cluster_configuration,
+        minor: args.kubernetes_version,
+    };
+    let guide = distro::guide(Some(args.distro), &wish)?;
+    let Some(rollout) = guide.rollout(args.stage) else {
+        return Err(Error::usage("stage", "there is only one rollout, which ends with signing")
+            .hint("leave --stage out; with several API servers, say how many: --servers"));
+    };
+    report.line(rollout.file().trim_end());
+    report.progress(guide.talk(rollout.stage).trim_end());
+    report.json("render", json!({ "guide": guide }));
+    Ok(Exit::Clean)
+}
+
+/// As given, or where the bucket shows it. The bucket is not asked.
+async fn issuer(settings: &Settings) -> Result<Issuer> {
+    if let Some(issuer) = &settings.issuer {
+        return Ok(issuer.clone());
+    }
+    let Some(bucket) = &settings.bucket else {
+        return Err(Error::usage("issuer-missing", "no issuer is named")
+            .hint("give --issuer URL, the URL that will stand in every token, or issuer in keyless.yaml"));
+    };
+    let http = Http::new(&settings.additional_roots)?;
+    let public_url = bucket::connect(bucket, &http).await?.public_url();
+    Ok(Place::settle(settings, public_url.as_deref())?.issuer)
+}
+
+/// `1.30`, `v1.30.4`, `v1.30.4+k3s1` → 30.
+fn minor(text: &str) -> Result<u32, String> {
+    let mut parts = text.trim_start_matches('v').split('.');
+    match (parts.next(), parts.next().map(str::parse)) {
+        (Some("1"), Some(Ok(minor))) => Ok(minor),
+        _ => Err("write it as 1.30 or v1.30.4".to_owned()),
+    }
+}

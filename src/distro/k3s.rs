@@ -1,0 +1,57 @@
+//! k3s: `kube-apiserver-arg` in its settings file. It pins `--api-audiences` itself, to values that stay.
+
+use super::{Action, File, Rollout, Stage, Wish, flags};
+
+const FILE: &str = "/etc/rancher/k3s/config.yaml";
+
+pub(super) fn rollout(wish: &Wish, stage: Stage) -> Rollout {
+    let flags = flags(wish, stage);
+    let mut content = format!(
+        "# {FILE}, on every server\n# If there is a list of this name already, its other entries stay: add these to it.\nkube-apiserver-arg:\n"
+    );
+    for flag in &flags {
+        // Issuers hold neither quotes nor backslashes.
+        content.push_str(&format!("- \"{}={}\"\n", flag.name, flag.value));
+    }
+    let steps = vec![
+        Action { what: format!("On every server: bring {FILE} to what is shown."), commands: Vec::new() },
+        Action {
+            what: "Then one server after the other; go on when it is Ready again. Agents need nothing."
+                .to_owned(),
+            commands: vec![
+                "systemctl restart k3s".to_owned(),
+                "kubectl wait --for=condition=Ready node --all --timeout=5m".to_owned(),
+            ],
+        },
+        watch(wish, stage),
+    ];
+    Rollout { stage, flags, files: vec![File { path: FILE.to_owned(), content }], steps }
+}
+
+fn watch(wish: &Wish, stage: Stage) -> Action {
+    match stage {
+        Stage::Accept => Action {
+            what: "Look: the server runs with both, and signs as before.".to_owned(),
+            commands: vec![
+                "journalctl -u k3s | grep -o 'service-account-issuer=[^ ]*' | tail -n 4".to_owned(),
+            ],
+        },
+        Stage::Sign => Action {
+            what: format!("Look: every server signs as {}, and strangers accept it.", wish.issuer),
+            commands: vec![format!("keyless verify --issuer {}", wish.issuer)],
+        },
+    }
+}
+
+pub(super) fn notes() -> Vec<String> {
+    vec![
+        "k3s: a name alone replaces the default and keeps the order of repeated entries; `service-account-issuer+=` appends to the \
+         default, `service-account-issuer-=` puts before it. Do not mix the forms."
+            .to_owned(),
+        "k3s: in a file of its own below config.yaml.d, write the key as `kube-apiserver-arg+`, or the list in config.yaml is lost."
+            .to_owned(),
+        "k3s: old releases keep only the last of repeated flags; if `keyless verify` then sees the old issuer, or pods are refused, \
+         upgrade k3s first."
+            .to_owned(),
+    ]
+}

@@ -1,0 +1,256 @@
+//! kubeadm: `apiServer.extraArgs` of its ClusterConfiguration, from which the static pod's manifest is made.
+//!
+//! Since v1beta4 (kubeadm 1.31) extraArgs is a list and can repeat a flag. Before, it is a map, in which the last
+//! issuer would win: there the second one is added to the manifest by a patch. Naming a flag drops kubeadm's own
+//! value of it, so all values are named.
+
+use serde_json::{Map, Value, json};
+
+use super::{Action, DEFAULT_ISSUER, File, Flag, ISSUER_FLAG, Rollout, Stage, Wish, flags};
+use crate::error::{Error, Result};
+
+const FILE: &str = "/etc/kubernetes/keyless/cluster.yaml";
+const NODE_FILE: &str = "/etc/kubernetes/keyless/node.yaml";
+const PATCHES: &str = "/etc/kubernetes/keyless/patches";
+/// The first kubeadm that reads v1beta4.
+const LISTS_SINCE: u32 = 31;
+
+/// How extraArgs is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// v1beta4: `[{name, value}]`
+    List,
+    /// v1beta3 and before: `{name: value}`
+    Map,
+}
+
+pub(super) fn rollout(wish: &Wish, stage: Stage) -> Result<Rollout> {
+    let flags = flags(wish, stage);
+    let mut config = match &wish.cluster_configuration {
+        Some(text) => parse(text)?,
+        None => {
+            let version =
+                if wish.minor.is_some_and(|minor| minor < LISTS_SINCE) { "v1beta3" } else { "v1beta4" };
+            object(
+                json!({ "apiVersion": format!("kubeadm.k8s.io/{version}"), "kind": "ClusterConfiguration" }),
+            )
+        }
+    };
+    let version = config.get("apiVersion").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let form = form(&config)?;
+    let (args, patched) = match form {
+        Form::List => (list(&config, &flags), Vec::new()),
+        Form::Map => map(&config, &flags),
+    };
+    let api_server = config.entry("apiServer").or_insert_with(|| json!({}));
+    let Some(api_server) = api_server.as_object_mut() else {
+        return Err(unreadable("apiServer is not an object"));
+    };
+    api_server.insert("extraArgs".to_owned(), args);
+
+    let mut content = String::new();
+    if wish.cluster_configuration.is_none() {
+        content.push_str(
+            "# A part: put apiServer.extraArgs into the cluster's own configuration (ConfigMap kube-system/kubeadm-config).\n",
+        );
+    }
+    content.push_str(&yaml(&Value::Object(config))?);
+    let mut files = vec![File { path: FILE.to_owned(), content }];
+    let mut node = json!({
+        "apiVersion": version,
+        "kind": "InitConfiguration",
+        "localAPIEndpoint": { "advertiseAddress": "ADDRESS-OF-THIS-NODE" },
+    });
+    if !patched.is_empty() {
+        let patch: Vec<_> = patched
+            .iter()
+            .map(|flag| {
+                json!({ "op": "add", "path": "/spec/containers/0/command/-", "value": format!("--{}={}", flag.name, flag.value) })
+            })
+            .collect();
+        let path = format!("{PATCHES}/kube-apiserver0+json.yaml");
+        files.push(File { path, content: yaml(&Value::Array(patch))? });
+        // kubeadm takes no --patches beside --config.
+        node["patches"] = json!({ "directory": PATCHES });
+    }
+    files.push(File { path: NODE_FILE.to_owned(), content: yaml(&node)? });
+    Ok(Rollout { stage, flags, files, steps: steps(wish, stage) })
+}
+
+/// What a configuration says of issuers.
+pub(super) struct Now {
+    /// The signing one first. Where extraArgs is a map, others may be accepted by a patch that is not seen here.
+    pub(super) named: Vec<String>,
+    /// kubeadm's own, which signs if none is named.
+    pub(super) default: String,
+}
+
+pub(super) fn signs_with(cluster_configuration: &str) -> Result<Now> {
+    let config = parse(cluster_configuration)?;
+    let args = config.get("apiServer").and_then(|server| server.get("extraArgs"));
+    let named: Vec<String> = match args {
+        Some(Value::Array(list)) => list
+            .iter()
+            .filter(|entry| entry.get("name").and_then(Value::as_str) == Some(ISSUER_FLAG))
+            .filter_map(|entry| entry.get("value").and_then(Value::as_str).map(str::to_owned))
+            .collect(),
+        Some(Value::Object(map)) => {
+            map.get(ISSUER_FLAG).and_then(Value::as_str).map(str::to_owned).into_iter().collect()
+        }
+        _ => Vec::new(),
+    };
+    let domain = config.get("networking").and_then(|it| it.get("dnsDomain")).and_then(Value::as_str);
+    let default = match domain.filter(|domain| !domain.is_empty()) {
+        Some(domain) => format!("https://kubernetes.default.svc.{domain}"),
+        None => DEFAULT_ISSUER.to_owned(),
+    };
+    Ok(Now { named, default })
+}
+
+pub(super) fn notes(wish: &Wish) -> Vec<String> {
+    let mut notes = vec![
+        "kubeadm: an upgrade makes the manifest anew from the ConfigMap kubeadm-config, so the change goes into both.".to_owned(),
+        "kubeadm: naming a flag drops kubeadm's own values of it; if you add a service-account-key-file, name sa.pub as well.".to_owned(),
+    ];
+    if wish.cluster_configuration.is_none() {
+        notes.push(
+            "kubeadm: what is shown is a part. Used alone it would reset networks, certificates' names and everything else to \
+             defaults: give the cluster's own configuration (--cluster-configuration) to get the whole."
+                .to_owned(),
+        );
+    }
+    if wish.minor.is_some_and(|minor| minor < LISTS_SINCE) {
+        notes.push(format!(
+            "kubeadm before 1.{LISTS_SINCE}: extraArgs cannot repeat a flag, so the other issuers are added by a patch; give \
+             `--patches {PATCHES}` to every later `kubeadm upgrade`."
+        ));
+    }
+    notes
+}
+
+fn steps(wish: &Wish, stage: Stage) -> Vec<Action> {
+    let action = |what: String, commands: &[&str]| Action {
+        what,
+        commands: commands.iter().map(|command| (*command).to_owned()).collect(),
+    };
+    let accepted: String = wish.accepted.iter().map(|issuer| format!(" --old-issuer {issuer}")).collect();
+    let phase = format!("kubeadm init phase control-plane apiserver --config {NODE_FILE}");
+    let mut steps = vec![
+        action(
+            "Once: the cluster's own configuration, with the change, judged by kubeadm.".to_owned(),
+            &[
+                "kubectl -n kube-system get configmap kubeadm-config -o jsonpath='{.data.ClusterConfiguration}' > now.yaml",
+                &format!(
+                    "keyless render issuer --distro kubeadm --issuer {}{accepted} --servers {} --stage {} \
+                     --cluster-configuration now.yaml > cluster.yaml",
+                    wish.issuer,
+                    wish.servers.max(1),
+                    match stage {
+                        Stage::Accept => "accept",
+                        Stage::Sign => "sign",
+                    }
+                ),
+                "kubeadm config validate --config cluster.yaml",
+            ],
+        ),
+        action(
+            format!(
+                "On each control-plane node, one after the other, as root: {NODE_FILE} is the InitConfiguration shown, with this \
+                 node's own address, then `---`, then cluster.yaml. The dry run may differ from the manifest in the issuer's flags only."
+            ),
+            &[&format!("{phase} --dry-run"), &phase, "kubectl get --raw /readyz"],
+        ),
+        action(
+            "Once, after the last node: the ConfigMap, so that an upgrade keeps the change.".to_owned(),
+            &["kubeadm init phase upload-config kubeadm --config cluster.yaml"],
+        ),
+    ];
+    steps.push(match stage {
+        Stage::Accept => action(
+            "Look, before going on: `aud` of a token made on each server names both issuers.".to_owned(),
+            &["kubectl create token default | cut -d. -f2 | base64 -d 2>/dev/null | grep -o '\"aud\":[^]]*'"],
+        ),
+        Stage::Sign => action(
+            format!("Look: every server signs as {}, and strangers accept it.", wish.issuer),
+            &[&format!("keyless verify --issuer {}", wish.issuer)],
+        ),
+    });
+    steps
+}
+
+/// The other arguments as they were, then ours in their order.
+fn list(config: &Map<String, Value>, flags: &[Flag]) -> Value {
+    let replaced = |name: Option<&str>| name.is_some_and(|name| flags.iter().any(|flag| flag.name == name));
+    let have = config.get("apiServer").and_then(|server| server.get("extraArgs")).and_then(Value::as_array);
+    let others = have.into_iter().flatten();
+    let others = others.filter(|entry| !replaced(entry.get("name").and_then(Value::as_str))).cloned();
+    let ours = flags.iter().map(|flag| json!({ "name": flag.name, "value": flag.value }));
+    others.chain(ours).collect()
+}
+
+/// One value of each flag, and what is left for the patch.
+fn map(config: &Map<String, Value>, flags: &[Flag]) -> (Value, Vec<Flag>) {
+    let have = config.get("apiServer").and_then(|server| server.get("extraArgs")).and_then(Value::as_object);
+    let mut args = have.cloned().unwrap_or_default();
+    let mut patched = Vec::new();
+    let mut issuers = 0;
+    for flag in flags {
+        if flag.name == ISSUER_FLAG {
+            issuers += 1;
+        }
+        if flag.name == ISSUER_FLAG && issuers > 1 {
+            patched.push(flag.clone());
+        } else {
+            args.insert(flag.name.to_owned(), Value::from(flag.value.as_str()));
+        }
+    }
+    (Value::Object(args), patched)
+}
+
+fn form(config: &Map<String, Value>) -> Result<Form> {
+    match config.get("apiVersion").and_then(Value::as_str) {
+        Some("kubeadm.k8s.io/v1beta4") => Ok(Form::List),
+        Some("kubeadm.k8s.io/v1beta3" | "kubeadm.k8s.io/v1beta2") => Ok(Form::Map),
+        other => Err(unreadable(&format!("apiVersion {}", other.unwrap_or("is missing").escape_debug()))),
+    }
+}
+
+fn parse(text: &str) -> Result<Map<String, Value>> {
+    let value: Value =
+        serde_saphyr::from_str(text).map_err(|error| unreadable("it is not YAML").caused_by(error))?;
+    match value {
+        Value::Object(config)
+            if config.get("kind").and_then(Value::as_str) == Some("ClusterConfiguration") =>
+        {
+            Ok(config)
+        }
+        Value::Object(config)
+            if config.get("data").and_then(|data| data.get("ClusterConfiguration")).is_some() =>
+        {
+            Err(unreadable("it is the whole ConfigMap"))
+        }
+        _ => Err(unreadable("its kind is another")),
+    }
+}
+
+fn unreadable(why: &str) -> Error {
+    Error::usage(
+        "cluster-configuration",
+        format!("this is not a ClusterConfiguration that can be changed: {why}"),
+    )
+    .hint("kubectl -n kube-system get configmap kubeadm-config -o jsonpath='{.data.ClusterConfiguration}'")
+    .hint("an older form than v1beta2: `kubeadm config migrate` first")
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
+}
+
+fn yaml(value: &Value) -> Result<String> {
+    serde_saphyr::to_string(value).map_err(|error| {
+        Error::failed("cluster-configuration", "the configuration cannot be written as YAML").caused_by(error)
+    })
+}

@@ -1,0 +1,94 @@
+//! The change, for people.
+
+use super::{Distro, Guide, Stage};
+
+impl Distro {
+    /// For people.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::K3s => "k3s",
+            Self::Kubeadm => "kubeadm",
+        }
+    }
+}
+
+impl Stage {
+    fn title(self) -> &'static str {
+        match self {
+            Self::Accept => "every API server accepts the new issuer, and still signs with the old one",
+            Self::Sign => "every API server signs with the new issuer, and still accepts the old one",
+        }
+    }
+}
+
+impl Guide {
+    /// All of it: what to write where, in which order, and how to see that it worked.
+    pub(crate) fn to_text(&self) -> String {
+        let distro = self.distro.map(|distro| format!(" ({})", distro.name())).unwrap_or_default();
+        let mut out = format!("Let the API servers{distro} sign as {}:\n", self.issuer);
+        let rollouts = self.rollouts.len();
+        for (position, rollout) in self.rollouts.iter().enumerate() {
+            let number = if rollouts > 1 {
+                format!("Rollout {} of {rollouts}: ", position + 1)
+            } else {
+                String::new()
+            };
+            out.push_str(&format!("\n{number}{}\n", rollout.stage.title()));
+            for file in &rollout.files {
+                out.push_str(&format!("\n  {}\n", file.path));
+                for line in file.content.lines() {
+                    out.push_str(&format!("    {line}\n"));
+                }
+            }
+            out.push_str(&self.actions(position));
+        }
+        out.push_str(&self.notes());
+        out
+    }
+
+    /// What is left to say beside a rollout's file.
+    pub(crate) fn talk(&self, stage: Stage) -> String {
+        let mut out = String::new();
+        for (position, rollout) in
+            self.rollouts.iter().enumerate().filter(|(_, rollout)| rollout.stage == stage)
+        {
+            let of = if self.rollouts.len() > 1 {
+                format!("rollout {} of {}: ", position + 1, self.rollouts.len())
+            } else {
+                String::new()
+            };
+            out.push_str(&format!("{of}{}\n", rollout.stage.title()));
+            for file in rollout.files.iter().skip(1) {
+                out.push_str(&format!("\n  beside it, {}\n", file.path));
+                for line in file.content.lines() {
+                    out.push_str(&format!("    {line}\n"));
+                }
+            }
+            out.push_str(&self.actions(position));
+            if let Some(next) = self.rollouts.get(position + 1) {
+                out.push_str(&format!("\n  then, and only then: {} (--stage sign)\n", next.stage.title()));
+            }
+        }
+        out.push_str(&self.notes());
+        out
+    }
+
+    fn actions(&self, rollout: usize) -> String {
+        let mut out = String::new();
+        for action in self.rollouts.get(rollout).into_iter().flat_map(|rollout| &rollout.steps) {
+            out.push_str(&format!("\n  {}\n", action.what));
+            for command in &action.commands {
+                out.push_str(&format!("    $ {command}\n"));
+            }
+        }
+        out
+    }
+
+    fn notes(&self) -> String {
+        let mut out = String::from("\n");
+        for note in &self.notes {
+            out.push_str(&format!("  * {note}\n"));
+        }
+        out
+    }
+}

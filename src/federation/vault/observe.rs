@@ -1,0 +1,125 @@
+//! What is believed now.
+
+use std::collections::BTreeMap;
+
+use http::Method;
+use serde_json::{Map, Value, json};
+
+use super::{Vault, wanted};
+use crate::error::Result;
+
+/// The auth method, its configuration, the role and the policy, as they are.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Observed {
+    /// What is mounted at the path, whatever its type.
+    pub(super) mount: Option<Mount>,
+    /// Only of a mount of type jwt, as is the role.
+    pub(super) config: Option<Map<String, Value>>,
+    pub(super) role: Option<Map<String, Value>>,
+    pub(super) policy: Option<String>,
+    pub(super) kv: Engine,
+    /// What the token may do, by path; empty when the server does not tell.
+    pub(super) capabilities: BTreeMap<String, Vec<String>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Mount {
+    pub(super) kind: String,
+    pub(super) description: String,
+}
+
+/// What is mounted as secrets engine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Engine {
+    /// The token may not see it, or it is not there: the walk tells.
+    #[default]
+    Unknown,
+    KvV2,
+    /// Of a kind that cannot be read as KV v2, for people.
+    Other(String),
+}
+
+impl Observed {
+    pub(super) fn is_jwt(&self) -> bool {
+        self.mount.as_ref().is_some_and(|mount| mount.kind == "jwt")
+    }
+}
+
+impl Vault {
+    /// Asks everything at the same time: none of it depends on another.
+    pub(super) async fn observe(&self) -> Result<Observed> {
+        let settings = &self.settings;
+        let (config, role) = (
+            format!("auth/{}/config", settings.mount),
+            format!("auth/{}/role/{}", settings.mount, settings.role),
+        );
+        let policy = format!("sys/policies/acl/{}", wanted::policy_name(settings));
+        let kv = format!("sys/internal/ui/mounts/{}", settings.kv);
+        let (mount, config, role, policy, kv, capabilities) = futures::join!(
+            self.mount(),
+            self.api.read(&config),
+            self.api.read(&role),
+            self.api.read(&policy),
+            self.api.read(&kv),
+            self.capabilities()
+        );
+        let mut observed = Observed { mount: mount?, capabilities, ..Observed::default() };
+        if observed.is_jwt() {
+            observed.config = config?.and_then(|said| said.data().cloned());
+            observed.role = role?.and_then(|said| said.data().cloned());
+        }
+        let policy = policy?;
+        let text = policy.as_ref().and_then(|said| said.data()).and_then(|data| data.get("policy"));
+        observed.policy = text.and_then(Value::as_str).map(str::to_owned);
+        observed.kv = match kv {
+            Ok(Some(said)) => engine(said.data()),
+            // Not to be allowed to look is no reason to stop.
+            Ok(None) | Err(_) => Engine::Unknown,
+        };
+        Ok(observed)
+    }
+
+    /// What is mounted at the path of the auth method. The list needs less right than the single entry, which
+    /// asks for `sudo`.
+    pub(super) async fn mount(&self) -> Result<Option<Mount>> {
+        let Some(said) = self.api.read("sys/auth").await? else { return Ok(None) };
+        let key = format!("{}/", self.settings.mount);
+        let entry = said.data().and_then(|data| data.get(&key)).or_else(|| said.body.get(&key));
+        let text = |name: &str| {
+            entry.and_then(|entry| entry.get(name)).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        Ok(entry.map(|_| Mount { kind: text("type"), description: text("description") }))
+    }
+
+    /// What the token may do where we write. Every token may ask this; a server that does not tell is no obstacle.
+    async fn capabilities(&self) -> BTreeMap<String, Vec<String>> {
+        let paths: Vec<_> = wanted::rights(&self.settings).into_iter().map(|(path, _)| path).collect();
+        let asked = self.api.ask(Method::POST, "sys/capabilities-self", &json!({ "paths": paths })).await;
+        let Ok(said) = asked else { return BTreeMap::new() };
+        let of = |path: &String| {
+            let list = said.data().and_then(|data| data.get(path)).and_then(Value::as_array)?;
+            let list = list.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+            Some((path.clone(), list))
+        };
+        paths.iter().filter_map(of).collect()
+    }
+
+    /// The names of all roles of the auth method.
+    pub(super) async fn roles(&self) -> Result<Vec<String>> {
+        let said = self.api.read(&format!("auth/{}/role?list=true", self.settings.mount)).await?;
+        let keys = said.as_ref().and_then(|said| said.data()).and_then(|data| data.get("keys"));
+        let keys = keys.and_then(Value::as_array).into_iter().flatten();
+        Ok(keys.filter_map(Value::as_str).map(str::to_owned).collect())
+    }
+}
+
+fn engine(data: Option<&Map<String, Value>>) -> Engine {
+    let kind = data.and_then(|data| data.get("type")).and_then(Value::as_str);
+    let version = data.and_then(|data| data.get("options")?.get("version")?.as_str());
+    match (kind, version) {
+        (None, _) => Engine::Unknown,
+        (Some("kv" | "generic"), Some("2")) => Engine::KvV2,
+        (Some("kv" | "generic"), _) => Engine::Other("KV version 1".into()),
+        (Some(other), _) => Engine::Other(format!("an engine of type {other}")),
+    }
+}

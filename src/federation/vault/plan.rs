@@ -1,0 +1,346 @@
+//! PURE. What is, against what is wanted.
+
+use serde_json::{Map, Value};
+
+use super::{
+    Settings, Step,
+    observe::{Engine, Mount, Observed},
+    wanted,
+};
+use crate::{
+    error::{Error, Result},
+    federation::{self, Change, Difference, Trust, Verb},
+    oidc::keys_from_pem,
+};
+
+/// Mount, configuration, policy, role: each can be made only when those before it are there. What belongs to
+/// somebody else and would have to change for us ends it, before anything is done.
+pub(super) fn plan(settings: &Settings, want: &Trust, observed: &Observed) -> Result<Vec<Change>> {
+    if let Engine::Other(kind) = &observed.kv {
+        return Err(Error::failed(
+            "vault-kv-version",
+            format!("{} is {kind}, not KV version 2", settings.kv),
+        )
+        .hint(
+            "name the path of a KV v2 engine as vault.kv; `vault secrets list -detailed` shows the versions",
+        ));
+    }
+    let (mount, ours) = plan_mount(settings, want, observed.mount.as_ref())?;
+    let changes = vec![
+        mount,
+        plan_config(settings, want, observed.config.as_ref(), ours)?,
+        plan_policy(settings, want, observed.policy.as_deref())?,
+        plan_role(settings, want, observed.role.as_ref())?,
+    ];
+    Ok(with_needs(settings, observed, changes))
+}
+
+/// The way back: role, policy, and the auth method if we made it and nobody else uses it.
+pub(super) fn withdraw(
+    settings: &Settings,
+    want: &Trust,
+    observed: &Observed,
+    roles: &[String],
+) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let object = role_object(settings);
+    match &observed.role {
+        None => changes.push(leave(&object, "it is not there")),
+        Some(role) if !is_our_role(settings, role) => changes.push(leave(
+            &object,
+            format!("somebody else's: it does not give the policy {}", wanted::policy_name(settings)),
+        )),
+        Some(_) => changes.push(change(
+            Verb::Remove,
+            &object,
+            "no token of the workload is let in any more",
+            Vec::new(),
+            Step::RemoveRole,
+        )),
+    }
+    let object = policy_object(settings);
+    match &observed.policy {
+        None => changes.push(leave(&object, "it is not there")),
+        Some(text) if !is_our_policy(settings, text) => {
+            changes
+                .push(leave(&object, "somebody else's: its first line is not the one that keyless writes"));
+        }
+        Some(_) => changes.push(change(
+            Verb::Remove,
+            &object,
+            "nothing gives it any more",
+            Vec::new(),
+            Step::RemovePolicy,
+        )),
+    }
+    let object = mount_object(settings);
+    let others: Vec<_> = roles.iter().filter(|role| **role != settings.role).map(String::as_str).collect();
+    changes.push(match &observed.mount {
+        None => leave(&object, "it is not there"),
+        Some(mount) if mount.kind != "jwt" || wanted::marked_issuer(&mount.description).is_none() => leave(
+            &object,
+            "somebody else's: its description is not the one that keyless writes; its configuration stays",
+        ),
+        Some(mount) if wanted::marked_issuer(&mount.description) != Some(want.issuer.as_str()) => {
+            leave(&object, format!("it belongs to another cluster: {}", mount.description.escape_debug()))
+        }
+        Some(_) if !others.is_empty() => leave(
+            &object,
+            format!("other roles use it, and so it goes on believing {}: {}", want.issuer, others.join(", ")),
+        ),
+        Some(_) => change(
+            Verb::Remove,
+            &object,
+            "its configuration goes with it, and every login made through it ends",
+            Vec::new(),
+            Step::Unmount,
+        ),
+    });
+    with_needs(settings, observed, changes)
+}
+
+/// The change, and whether the auth method is ours (or will be).
+fn plan_mount(settings: &Settings, want: &Trust, mount: Option<&Mount>) -> Result<(Change, bool)> {
+    let object = mount_object(settings);
+    let Some(mount) = mount else {
+        let step = Step::Mount { description: wanted::mount_mark(&want.issuer) };
+        return Ok((
+            change(Verb::Create, &object, "one auth method for each issuer", Vec::new(), step),
+            true,
+        ));
+    };
+    let other_path = "choose another path: vault.mount";
+    if mount.kind != "jwt" {
+        return Err(Error::failed(
+            "vault-mount-in-use",
+            format!(
+                "auth/{} is in use by an auth method of type {}",
+                settings.mount,
+                mount.kind.escape_debug()
+            ),
+        )
+        .hint(other_path));
+    }
+    match wanted::marked_issuer(&mount.description) {
+        Some(issuer) if issuer == want.issuer.as_str() => Ok((leave(&object, "it is ours already"), true)),
+        Some(issuer) => Err(Error::failed(
+            "vault-mount-in-use",
+            format!("auth/{} serves another issuer, {}", settings.mount, issuer.escape_debug()),
+        )
+        .hint("an auth method believes one issuer: give each cluster its own, vault.mount and vault.role")
+        .hint("if this cluster had that issuer, take its trust away first: `keyless teardown` with the old issuer")),
+        None => Ok((leave(&object, "somebody else's, of type jwt: its role is added, the rest stays as it is"), false)),
+    }
+}
+
+fn plan_config(
+    settings: &Settings,
+    want: &Trust,
+    have: Option<&Map<String, Value>>,
+    ours: bool,
+) -> Result<Change> {
+    let object = format!("configuration of auth/{}", settings.mount);
+    let wanted = wanted::config(settings, want)?;
+    let empty = Map::new();
+    let have = have.unwrap_or(&empty);
+    let differences = differences(have, &wanted, &wanted::CONFIG_FIELDS);
+    if wanted::CONFIG_FIELDS.iter().all(|field| have.get(*field).is_none_or(wanted::is_empty)) {
+        let why = format!("it believes tokens of {} only", want.issuer);
+        let step = Step::Configure(wanted::keep(wanted, have));
+        return Ok(change(Verb::Create, &object, why, differences, step));
+    }
+    if differences.is_empty() {
+        return Ok(leave(&object, "it is right already"));
+    }
+    if ours {
+        let why = "it is ours and differs from what is wanted";
+        let step = Step::Configure(wanted::keep(wanted, have));
+        return Ok(change(Verb::Update, &object, why, differences, step));
+    }
+    let mut error = Error::failed(
+        "vault-config-foreign",
+        format!("auth/{} is somebody else's, and is configured otherwise", settings.mount),
+    );
+    for Difference { field, have, want } in differences {
+        error = error.caused_by(format_args!("{field}: {have}, wanted {want}"));
+    }
+    Err(error
+        .hint("choose a path of its own: vault.mount")
+        .hint("or let its owner bring the configuration in line with what is wanted"))
+}
+
+fn plan_policy(settings: &Settings, want: &Trust, have: Option<&str>) -> Result<Change> {
+    let object = policy_object(settings);
+    let wanted = wanted::policy(settings, &want.secrets)?;
+    let step = Step::WritePolicy(wanted.clone());
+    let Some(have) = have else {
+        let why = match want.secrets.len() {
+            0 => "no secret is named yet: it gives nothing".to_owned(),
+            1 => "reading this one secret, and nothing else".to_owned(),
+            many => format!("reading these {many} secrets, and nothing else"),
+        };
+        let wanted = Difference { field: "policy".into(), have: "nothing".into(), want: one_line(&wanted) };
+        return Ok(change(Verb::Create, &object, why, vec![wanted], step));
+    };
+    if !is_our_policy(settings, have) {
+        return Err(Error::failed("vault-policy-foreign", format!("{object} is somebody else's"))
+            .caused_by(format_args!(
+                "it begins with `{}`, not with `{}`",
+                have.lines().next().unwrap_or_default().escape_debug(),
+                wanted::policy_mark(settings)
+            ))
+            .hint("choose another name for the role, which the policy's name follows from: vault.role"));
+    }
+    if have.trim() == wanted.trim() {
+        return Ok(leave(&object, "it is right already"));
+    }
+    let difference = Difference { field: "policy".into(), have: one_line(have), want: one_line(&wanted) };
+    Ok(change(Verb::Update, &object, "other rights than wanted", vec![difference], step))
+}
+
+fn plan_role(settings: &Settings, want: &Trust, have: Option<&Map<String, Value>>) -> Result<Change> {
+    let object = role_object(settings);
+    let wanted = wanted::role(settings, want);
+    let step = Step::WriteRole(wanted.clone());
+    let Some(have) = have else {
+        let differences = differences(&Map::new(), &wanted, &wanted::ROLE_FIELDS);
+        let why = format!("tokens of {} are let in, for {} minutes", want.workload, wanted::TTL / 60);
+        return Ok(change(Verb::Create, &object, why, differences, step));
+    };
+    if !is_our_role(settings, have) {
+        return Err(Error::failed("vault-role-foreign", format!("{object} is somebody else's"))
+            .caused_by(format_args!(
+                "it gives {}, and not {}",
+                shown("token_policies", have.get("token_policies").unwrap_or(&Value::Null)),
+                wanted::policy_name(settings)
+            ))
+            .hint("choose another name: vault.role"));
+    }
+    let differences = differences(have, &wanted, &wanted::ROLE_FIELDS);
+    if differences.is_empty() {
+        return Ok(leave(&object, "it is right already"));
+    }
+    Ok(change(Verb::Update, &object, "it is ours and differs from what is wanted", differences, step))
+}
+
+/// The fields that differ. What the wanted object does not name must be empty.
+fn differences(have: &Map<String, Value>, wanted: &Value, fields: &[&str]) -> Vec<Difference> {
+    let differ = fields.iter().filter_map(|field| {
+        let have = have.get(*field).unwrap_or(&Value::Null);
+        let want = wanted.get(*field).unwrap_or(&Value::Null);
+        let same = (wanted::is_empty(have) && wanted::is_empty(want)) || same(have, want);
+        (!same).then(|| Difference {
+            field: (*field).to_owned(),
+            have: shown(field, have),
+            want: shown(field, want),
+        })
+    });
+    differ.collect()
+}
+
+/// Lists are sets, and PEM loses its last line break on the way.
+fn same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::String(one), Value::String(other)) => one.trim() == other.trim(),
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().all(|item| other.iter().any(|other| same(item, other)))
+        }
+        _ => one == other,
+    }
+}
+
+/// A value for people: keys by their `kid`, certificates by their number.
+fn shown(field: &str, value: &Value) -> String {
+    match value {
+        value if wanted::is_empty(value) => "nothing".to_owned(),
+        Value::String(text) if field.ends_with("_ca_pem") => {
+            let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.trim().as_bytes());
+            let digest: String = digest.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+            format!("{} certificates (SHA-256 {digest}…)", text.matches("-----BEGIN").count())
+        }
+        Value::String(text) if text.starts_with("-----BEGIN") => match keys_from_pem(text.as_bytes(), "it") {
+            Ok(keys) => keys.iter().map(|key| key.kid().to_owned()).collect::<Vec<_>>().join(", "),
+            Err(_) => "a key that cannot be read".to_owned(),
+        },
+        Value::String(text) => text.escape_debug().to_string(),
+        Value::Array(items) => items.iter().map(|item| shown(field, item)).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
+
+fn one_line(policy: &str) -> String {
+    let lines = policy.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let text = lines.collect::<Vec<_>>().join(" ");
+    if text.is_empty() { "no right".to_owned() } else { text }
+}
+
+/// A role is ours when it gives our policy, alone or with others.
+fn is_our_role(settings: &Settings, role: &Map<String, Value>) -> bool {
+    let policies = role.get("token_policies").and_then(Value::as_array);
+    let ours = wanted::policy_name(settings);
+    policies.is_some_and(|policies| policies.iter().any(|policy| policy.as_str() == Some(&ours)))
+}
+
+fn is_our_policy(settings: &Settings, text: &str) -> bool {
+    text.lines().next().map(str::trim) == Some(&wanted::policy_mark(settings))
+}
+
+fn mount_object(settings: &Settings) -> String {
+    format!("auth method {} (jwt)", settings.mount)
+}
+
+fn policy_object(settings: &Settings) -> String {
+    format!("policy {}", wanted::policy_name(settings))
+}
+
+fn role_object(settings: &Settings) -> String {
+    format!("role {} of auth/{}", settings.role, settings.mount)
+}
+
+fn leave(object: &str, why: impl Into<String>) -> Change {
+    Change {
+        verb: Verb::Leave,
+        object: object.to_owned(),
+        why: why.into(),
+        differences: Vec::new(),
+        needs: String::new(),
+        step: federation::Step::None,
+    }
+}
+
+/// What it needs is filled in by [`with_needs`].
+fn change(
+    verb: Verb,
+    object: &str,
+    why: impl Into<String>,
+    differences: Vec<Difference>,
+    step: Step,
+) -> Change {
+    let step = federation::Step::Vault(step);
+    Change { verb, object: object.to_owned(), why: why.into(), differences, needs: String::new(), step }
+}
+
+/// The capabilities that each change takes, and whether the token lacks them: said before anything is done.
+fn with_needs(settings: &Settings, observed: &Observed, mut changes: Vec<Change>) -> Vec<Change> {
+    for change in &mut changes {
+        let federation::Step::Vault(step) = &change.step else { continue };
+        let (path, takes) = (wanted::path_of(settings, step), wanted::capabilities_of(step));
+        change.needs = format!("{} on {path}", takes.join(", "));
+        let Some(has) = observed.capabilities.get(&path) else { continue };
+        // Which of `create` and `update` is asked for, the server decides by what is there.
+        let has = |one: &str| {
+            let writes = ["create", "update"];
+            let same = |has: &str| has == one || (writes.contains(&one) && writes.contains(&has));
+            has.iter().any(|has| has == "root" || same(has))
+        };
+        let lacks: Vec<_> = takes.iter().filter(|one| !has(one)).copied().collect();
+        if !lacks.is_empty() {
+            change.needs.push_str(&format!("; this token lacks {}", lacks.join(", ")));
+        }
+    }
+    changes
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

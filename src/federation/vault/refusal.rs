@@ -1,0 +1,141 @@
+//! PURE. What a refusal of the server means, and what to do about it.
+
+use http::{Method, header};
+use serde_json::Value;
+
+use super::{Settings, wanted};
+use crate::{
+    error::{Error, Result},
+    http::Answer,
+};
+
+/// The longest part of a server's message that is shown.
+const LONGEST: usize = 600;
+
+/// What was asked of whom.
+pub(super) struct Asked<'a> {
+    pub(super) method: &'a Method,
+    pub(super) path: &'a str,
+    pub(super) settings: &'a Settings,
+}
+
+impl Asked<'_> {
+    fn refused(&self, code: &'static str, how: &str, said: &str) -> Error {
+        let Self { method, path, settings } = self;
+        Error::failed(code, format!("{} {how} {method} {path}", settings.address)).caused_by(said)
+    }
+}
+
+/// None is given, or a text that no header can hold.
+pub(super) fn no_token() -> Error {
+    Error::failed("vault-no-token", "there is no usable token for Vault in VAULT_TOKEN or BAO_TOKEN")
+        .hint("VAULT_TOKEN=$(vault print token), or BAO_TOKEN=$(bao print token), after `vault login` or `bao login`")
+}
+
+/// The refusal that an answer is. `health` is what `sys/health` says.
+pub(super) fn of(asked: &Asked<'_>, answer: &Answer, body: &Value, health: &Value) -> Error {
+    let said = said(asked.settings, body);
+    let address = &asked.settings.address;
+    match answer.status {
+        403 => forbidden(asked, &said),
+        _ if health.get("initialized") == Some(&Value::Bool(false)) => {
+            Error::failed("vault-not-initialized", format!("{address} has not been initialised"))
+                .caused_by(said)
+                .hint("`bao operator init` or `vault operator init`, then unseal it; nothing was changed")
+        }
+        _ if health.get("sealed") == Some(&Value::Bool(true)) || said.contains("is sealed") => {
+            Error::failed("vault-sealed", format!("{address} is sealed"))
+                .caused_by(said)
+                .hint("unseal it (`bao operator unseal`, `vault operator unseal`), then start again; nothing was changed")
+        }
+        301..=308 | 472 | 473 => {
+            let active = answer.header(header::LOCATION).and_then(|to| url::Url::parse(to).ok());
+            let active = active.map(|url| url.origin().ascii_serialization());
+            Error::failed("vault-standby", format!("{address} is a standby that passes requests on to another server"))
+                .caused_by(said)
+                .hint(match active {
+                    // A token goes to no address that was not given.
+                    Some(active) => format!("give the active server's address as vault.address: it names {active}"),
+                    None => "give the active server's address as vault.address".to_owned(),
+                })
+        }
+        400 if said.contains("path is already in use") => {
+            asked.refused("vault-mount-in-use", "refuses", &said).hint("choose another path: vault.mount")
+        }
+        412 | 429 | 500 | 502..=504 => asked
+            .refused("vault-busy", &format!("answers with status {} to", answer.status), &said)
+            .hint("look at the server's log and at what stands before it, then start again"),
+        _ => asked
+            .refused("vault-refused", &format!("answers with status {} to", answer.status), &said)
+            .hint("look at the server's log; `curl` the same path to compare"),
+    }
+}
+
+/// 403 is said of a token without the right, and of a token that is none.
+fn forbidden(asked: &Asked<'_>, said: &str) -> Error {
+    let path = asked.path.split('?').next().unwrap_or(asked.path);
+    let Asked { method, settings, .. } = asked;
+    let capability = match **method {
+        Method::DELETE => "delete",
+        Method::GET => "read",
+        _ => "create and update",
+    };
+    let known = wanted::rights(settings).into_iter().find(|(of, _)| of == path);
+    let needs = known.map_or_else(|| capability.to_owned(), |(_, capabilities)| capabilities.join(", "));
+    let policy: Vec<_> = wanted::rights(settings)
+        .into_iter()
+        .map(|(path, capabilities)| {
+            let capabilities: Vec<_> = capabilities.iter().map(|one| format!("\"{one}\"")).collect();
+            format!("path \"{path}\" {{ capabilities = [{}] }}", capabilities.join(", "))
+        })
+        .collect();
+    asked
+        .refused("vault-forbidden", "does not allow", said)
+        .hint(format!("the token needs on {path}: {needs}"))
+        .hint(format!("a policy with all that keyless asks for:\n{}", policy.join("\n")))
+        .hint(
+            "a token that has expired is refused in the same words: `vault token lookup`, `bao token lookup`",
+        )
+}
+
+/// Where a write should have gone there is nothing.
+pub(super) fn missing(asked: &Asked<'_>, body: &Value) -> Error {
+    asked
+        .refused("vault-missing", "has nothing at", &said(asked.settings, body))
+        .hint("somebody took it away in between: start again")
+}
+
+/// Something answers, but not as Vault does.
+pub(super) fn not_vault(asked: &Asked<'_>) -> Error {
+    asked
+        .refused("vault-not-vault", "does not answer as Vault does to", "the answer is not a JSON object")
+        .hint("vault.address is the base URL of the API, e.g. https://vault.example.com:8200, without /v1 or /ui")
+}
+
+/// 404 is said of a path where nothing is, and of a namespace that does not exist.
+pub(super) fn refuse_namespace(asked: &Asked<'_>, body: &Value) -> Result<()> {
+    let said = said(asked.settings, body);
+    if said.contains("namespace not found") {
+        return Err(asked.refused("vault-namespace", "has no such namespace for", &said).hint(
+            "vault.namespace names an existing namespace, e.g. team/prod; leave it out on a server without",
+        ));
+    }
+    Ok(())
+}
+
+/// What the server said: one line, short, and without the token, should it send that back.
+pub(super) fn said(settings: &Settings, body: &Value) -> String {
+    let errors = body.get("errors").and_then(Value::as_array);
+    let lines: Vec<_> = errors.into_iter().flatten().filter_map(Value::as_str).collect();
+    let mut text = lines.join("; ").split_whitespace().collect::<Vec<_>>().join(" ");
+    text = text.replace("1 error occurred: * ", "");
+    if let Some(token) = settings.token.as_ref().map(|token| token.expose()).filter(|token| !token.is_empty())
+    {
+        text = text.replace(token, "…");
+    }
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    match text.char_indices().nth(LONGEST) {
+        None => text,
+        Some((at, _)) => format!("{}…", &text[..at]),
+    }
+}

@@ -1,0 +1,281 @@
+//! PURE. What each object must say, and how it is recognised as ours.
+
+use serde_json::{Map, Value, json};
+use url::Url;
+
+use super::{AUDIENCE, Mode, Settings, Step};
+use crate::{
+    error::{Error, Result},
+    federation::Trust,
+    oidc::{Issuer, PublicKey},
+};
+
+const MARK: &str = "managed by keyless";
+/// How long a login lasts. Without it, it is the mount's default: 32 days.
+pub(super) const TTL: u64 = 900;
+/// Members of the configuration that somebody may have set beside ours. A write replaces all of them.
+const KEPT: [&str; 2] = ["default_role", "jwt_supported_algs"];
+
+/// The description of an auth method that is ours.
+pub(super) fn mount_mark(issuer: &Issuer) -> String {
+    format!("{MARK} for {issuer}")
+}
+
+/// The issuer that a description names, `Some("")` if it is ours but names none.
+pub(super) fn marked_issuer(description: &str) -> Option<&str> {
+    let rest = description.strip_prefix(MARK)?;
+    Some(rest.strip_prefix(" for ").unwrap_or_default().trim())
+}
+
+pub(super) fn policy_name(settings: &Settings) -> String {
+    format!("keyless-{}", settings.role)
+}
+
+/// The first line of a policy that is ours: two clusters with roles of one name do not share it unnoticed.
+pub(super) fn policy_mark(settings: &Settings) -> String {
+    format!("# {MARK} for auth/{}/role/{}", settings.mount, settings.role)
+}
+
+/// Reading these secrets, and nothing else.
+pub(super) fn policy(settings: &Settings, secrets: &[String]) -> Result<String> {
+    let mut secrets = secrets.iter().map(|secret| secret_path(secret)).collect::<Result<Vec<_>>>()?;
+    secrets.sort_unstable();
+    secrets.dedup();
+    let mut text = policy_mark(settings);
+    for secret in secrets {
+        text.push_str(&format!(
+            "\npath \"{}/data/{secret}\" {{\n  capabilities = [\"read\"]\n}}",
+            settings.kv
+        ));
+    }
+    text.push('\n');
+    Ok(text)
+}
+
+/// The configuration of the auth method. `bound_issuer` is not implied by the URL: without it, every issuer
+/// that signs with one of the keys is let in.
+pub(super) fn config(settings: &Settings, want: &Trust) -> Result<Value> {
+    let issuer = want.issuer.as_str();
+    let ca = settings.ca_pem.as_deref().unwrap_or_default().trim();
+    Ok(match settings.mode {
+        Mode::Discovery => {
+            json!({ "bound_issuer": issuer, "oidc_discovery_url": issuer, "oidc_discovery_ca_pem": ca })
+        }
+        Mode::JwksUrl => {
+            json!({ "bound_issuer": issuer, "jwks_url": want.issuer.jwks_url(), "jwks_ca_pem": ca })
+        }
+        Mode::StaticKeys => {
+            let keys = want.keys.iter().map(PublicKey::to_pem).collect::<Result<Vec<_>>>()?;
+            let keys: Vec<_> = keys.iter().map(|pem| pem.trim()).collect();
+            json!({ "bound_issuer": issuer, "jwt_validation_pubkeys": keys })
+        }
+    })
+}
+
+/// All members that tell where keys come from: what the wanted configuration does not name must be empty.
+pub(super) const CONFIG_FIELDS: [&str; 6] = [
+    "bound_issuer",
+    "oidc_discovery_url",
+    "oidc_discovery_ca_pem",
+    "jwks_url",
+    "jwks_ca_pem",
+    "jwt_validation_pubkeys",
+];
+
+/// The wanted configuration with what somebody else has set beside it.
+pub(super) fn keep(mut wanted: Value, have: &Map<String, Value>) -> Value {
+    let kept = KEPT.iter().filter_map(|name| Some((*name, have.get(*name)?)));
+    if let Some(object) = wanted.as_object_mut() {
+        for (name, value) in kept.filter(|(_, value)| !is_empty(value)) {
+            object.insert(name.to_owned(), value.clone());
+        }
+    }
+    wanted
+}
+
+/// The role. `role_type` is OIDC unless it is said.
+pub(super) fn role(settings: &Settings, want: &Trust) -> Value {
+    json!({
+        "role_type": "jwt",
+        "bound_audiences": [AUDIENCE],
+        "bound_subject": want.subject(),
+        "user_claim": "sub",
+        "token_policies": [policy_name(settings)],
+        "token_ttl": TTL,
+        "token_max_ttl": TTL,
+        // Other than zero, it makes a login renewable for ever.
+        "token_period": 0,
+    })
+}
+
+/// What of a role is compared. What else it holds can only tighten it, and stays.
+pub(super) const ROLE_FIELDS: [&str; 8] = [
+    "role_type",
+    "bound_audiences",
+    "bound_subject",
+    "user_claim",
+    "token_policies",
+    "token_ttl",
+    "token_max_ttl",
+    "token_period",
+];
+
+/// What the server gives back for a member that was never set.
+pub(super) fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.trim().is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        Value::Number(number) => number.as_u64() == Some(0),
+        Value::Bool(is) => !is,
+    }
+}
+
+/// All that an administrator's token needs: path and capabilities. `sys/auth/…` asks for `sudo`.
+pub(super) fn rights(settings: &Settings) -> Vec<(String, &'static [&'static str])> {
+    let Settings { mount, role, .. } = settings;
+    vec![
+        ("sys/auth".to_owned(), &["read"]),
+        (format!("sys/auth/{mount}"), &["create", "update", "delete", "sudo"]),
+        (format!("auth/{mount}/config"), &["create", "read", "update"]),
+        (format!("auth/{mount}/role"), &["list"]),
+        (format!("auth/{mount}/role/{role}"), &["create", "read", "update", "delete"]),
+        (format!("sys/policies/acl/{}", policy_name(settings)), &["create", "read", "update", "delete"]),
+    ]
+}
+
+/// Where a step is done.
+pub(super) fn path_of(settings: &Settings, step: &Step) -> String {
+    let Settings { mount, role, .. } = settings;
+    match step {
+        Step::Mount { .. } | Step::Unmount => format!("sys/auth/{mount}"),
+        Step::Configure(_) => format!("auth/{mount}/config"),
+        Step::WritePolicy(_) | Step::RemovePolicy => format!("sys/policies/acl/{}", policy_name(settings)),
+        Step::WriteRole(_) | Step::RemoveRole => format!("auth/{mount}/role/{role}"),
+    }
+}
+
+/// The capabilities that a step takes. Whether a write creates or updates is for the server to say.
+pub(super) fn capabilities_of(step: &Step) -> &'static [&'static str] {
+    match step {
+        Step::Mount { .. } => &["create", "update", "sudo"],
+        Step::Unmount => &["delete", "sudo"],
+        Step::Configure(_) | Step::WritePolicy(_) | Step::WriteRole(_) => &["create", "update"],
+        Step::RemoveRole | Step::RemovePolicy => &["delete"],
+    }
+}
+
+/// One segment of a path.
+pub(super) fn name(setting: &'static str, text: &str) -> Result<String> {
+    let ok = !text.is_empty()
+        && !matches!(text, "." | "..")
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    if ok {
+        Ok(text.to_owned())
+    } else {
+        Err(bad_name(setting, text, "a name of letters, digits, '-', '_' and '.'"))
+    }
+}
+
+/// One or more segments; slashes at both ends are taken away.
+pub(super) fn path(setting: &'static str, text: &str) -> Result<String> {
+    let text = text.trim_matches('/');
+    for segment in text.split('/') {
+        name(setting, segment).map_err(|_| bad_name(setting, text, "a path such as keyless or team/kv"))?;
+    }
+    Ok(text.to_owned())
+}
+
+/// `*` and `+` are wildcards in a policy, braces are templates, and a quote ends the path.
+pub(super) fn secret_path(text: &str) -> Result<String> {
+    let segment = |segment: &str| {
+        !segment.is_empty()
+            && !matches!(segment, "." | "..")
+            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.@:=~".contains(&byte))
+    };
+    let inner = text.trim_start_matches('/');
+    if inner.split('/').all(segment) {
+        Ok(inner.to_owned())
+    } else {
+        Err(bad_name("secret", text, "the path of one secret below the engine, e.g. db or team/db"))
+    }
+}
+
+fn bad_name(setting: &'static str, text: &str, is: &str) -> Error {
+    Error::usage("vault-setting", format!("`{}` cannot be {setting}", text.escape_debug()))
+        .hint(format!("{setting} is {is}"))
+}
+
+/// A base URL. Whether plain http is meant is for the settings to say.
+pub(super) fn check_address(text: &str) -> Result<()> {
+    let refuse = |why: &str| {
+        // What stands before an '@' may be a password.
+        let shown = text.rsplit_once('@').map_or(text, |(_, rest)| rest).escape_debug().to_string();
+        Error::usage("vault-address", format!("`{shown}` cannot be the address of Vault: {why}"))
+            .hint("write the base URL of its API, e.g. https://vault.example.com:8200")
+    };
+    let url = Url::parse(text).map_err(|error| refuse("it is not a URL").caused_by(error))?;
+    if !matches!(url.scheme(), "https" | "http") || url.host().is_none() {
+        return Err(refuse("it is not https"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(refuse("it holds a user or password"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(refuse("it has a query or a fragment"));
+    }
+    if url.path().split('/').any(|segment| segment == "v1" || segment == "ui") {
+        return Err(refuse("it is the URL of a path, not of the server"));
+    }
+    Ok(())
+}
+
+/// A configuration is refused when the server cannot fetch the keys itself: why, and what to do.
+pub(super) fn explain_fetch(error: Error, settings: &Settings) -> Error {
+    if error.code != "vault-refused" {
+        return error;
+    }
+    let said = error.causes.join(" ");
+    let has = |parts: &[&str]| parts.iter().any(|part| said.contains(part));
+    let static_keys =
+        "for a server that cannot reach the documents, write the keys into it: vault.mode: static-keys";
+    let (code, hint) = if has(&["issuer did not match"]) {
+        (
+            "vault-issuer-differs",
+            "the document at this URL names another issuer: run `keyless verify --public-only`",
+        )
+    } else if has(&["x509", "certificate", "CA PEM"]) {
+        let hint = match settings.ca_pem {
+            None => {
+                "the server does not trust the certificate of the issuer's host: give its authority as vault.caFile"
+            }
+            Some(_) => {
+                "the server trusts only vault.caFile for the issuer's host: the file must hold the authority of that host \
+                 as well as Vault's own"
+            }
+        };
+        ("vault-ca", hint)
+    } else if has(&[
+        "connection refused",
+        "no such host",
+        "timeout",
+        "deadline exceeded",
+        "unreachable",
+        "lookup ",
+    ]) {
+        ("vault-cannot-fetch", static_keys)
+    } else if has(&["404", "Not Found", "NoSuchKey"]) {
+        ("vault-cannot-fetch", "the documents are not there: run `keyless publish` first")
+    } else if has(&["error checking"]) {
+        // All that HashiCorp's server says.
+        ("vault-cannot-fetch", "the server could not read the documents, and keeps the reason in its log")
+    } else {
+        return error;
+    };
+    let mut error = Error { code, hints: vec![hint.to_owned()], ..error };
+    if code == "vault-cannot-fetch" && hint != static_keys {
+        error = error.hint(static_keys);
+    }
+    error.hint("run `keyless verify --public-only` to see what strangers see")
+}

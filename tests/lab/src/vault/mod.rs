@@ -1,0 +1,174 @@
+//! A stand-in for OpenBao and Vault.
+
+mod api;
+mod jose;
+mod jwt;
+mod kv;
+mod login;
+mod policy;
+mod state;
+mod sys;
+mod world;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use serde_json::Value;
+
+use crate::ca::Ca;
+use crate::keys::random_hex;
+use crate::wire::{Faults, Server};
+use state::State;
+
+/// A Vault server with the JWT method of authentication and KV version 2, over https.
+///
+/// Faithful (compared answer by answer with OpenBao 2.7.2; also openbao/openbao
+/// builtin/credential/jwt/, hashicorp/cap jwt/jwt.go):
+/// - `sys/health`, `sys/seal-status`, `sys/auth`, `sys/mounts`, `sys/policies/acl`,
+///   `sys/capabilities-self`, `sys/internal/ui/mounts`, `sys/leader`; sealed: 503 on everything else
+/// - JWT `config`: exactly one source of keys, fetched when it is written, with the given or the
+///   public trust anchors; refusals word by word, those of Vault where it says less
+/// - JWT `role`: its rules, defaults, lower-cased names; an update keeps what it does not name
+/// - `login`: real signatures (RS, PS, ES, EdDSA) against discovery, key set or PEM keys; a
+///   key set is kept until a key is missing; time, issuer, audience, subject and claims; the tokens' life
+/// - KV version 2: versions, check-and-set, delete, metadata, list
+/// - policies (exact paths, `*` at the end, `+`; `deny`; `sudo` where it is asked for) on every path,
+///   token create, lookup and revoke
+///
+/// Not faithful: namespaces are ignored; no leases, renewal, entities, wrapping, audit, quotas;
+/// policies are read as far as `path "…" { capabilities = […] }`, their parameters are ignored; no
+/// `jwks_pairs`, no `provider_config`, no OIDC flow, no CIDRs; after a failed fetch the words
+/// of the connection are our own; KV version 1 only as a name.
+pub struct Vault {
+    server: Server,
+    state: Arc<Mutex<State>>,
+    world: world::World,
+    faults: Faults,
+    root: String,
+}
+
+/// Whose words a [`Vault`] uses
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VaultFlavour {
+    /// OpenBao 2.7.2
+    OpenBao,
+    /// HashiCorp Vault
+    Vault,
+}
+
+/// What a [`Vault`] can be set to
+#[derive(Clone)]
+pub struct VaultSettings {
+    /// How far its clock is ahead, in seconds
+    pub clock_offset: i64,
+    /// Whose words
+    pub flavour: VaultFlavour,
+    /// Sealed: it answers nothing but its state
+    pub sealed: bool,
+    /// Whether the lab CA is among the public ones that it trusts without being told
+    pub trusts_lab: bool,
+}
+
+impl Vault {
+    /// Start an unsealed server whose certificate is for these names and 127.0.0.1
+    pub fn start(ca: &Ca, names: &[&str]) -> Self {
+        let root = format!("s.{}", random_hex(12));
+        let settings = VaultSettings {
+            clock_offset: 0,
+            flavour: VaultFlavour::OpenBao,
+            sealed: false,
+            trusts_lab: true,
+        };
+        let state = Arc::new(Mutex::new(State::new(settings, &root)));
+        let world = world::World::new(ca);
+        let names: Vec<&str> = names.iter().copied().chain(["127.0.0.1", "localhost"]).collect();
+        let api = Arc::new(api::Api { state: state.clone(), world: world.clone() });
+        let faults = Faults::default();
+        let server = Server::start(Some(ca.certificate(&names).server_config()), api, faults.clone());
+        Self { server, state, world, faults, root }
+    }
+
+    /// Its loopback address
+    pub fn addr(&self) -> SocketAddr {
+        self.server.addr()
+    }
+
+    /// `https://127.0.0.1:PORT`
+    pub fn url(&self) -> String {
+        format!("https://{}", self.addr())
+    }
+
+    /// A token that may do everything
+    pub fn root_token(&self) -> String {
+        self.root.clone()
+    }
+
+    /// Its faults and what it was asked
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// Change its settings
+    pub fn change(&self, change: impl FnOnce(&mut VaultSettings)) {
+        change(&mut self.lock().settings);
+    }
+
+    /// Lead a name, for its own requests, to a stand-in
+    pub fn resolve(&self, name: &str, to: SocketAddr) {
+        self.world.tell(name, to);
+    }
+
+    /// Mount a KV store of version 2
+    pub fn enable_kv(&self, path: &str) {
+        let options = serde_json::json!({"version": "2"});
+        let mount = state::Mount::new("kv", "", options);
+        self.lock().mounts.insert(format!("{}/", path.trim_matches('/')), mount);
+    }
+
+    /// Write a new version of a secret, as somebody with every right
+    pub fn put_secret(&self, mount: &str, key: &str, data: Value) {
+        let mut state = self.lock();
+        let now = state.now();
+        let secrets = state.secrets.entry(format!("{mount}/")).or_default();
+        secrets.entry(key.to_owned()).or_default().push(data, now);
+    }
+
+    /// Write a policy
+    pub fn put_policy(&self, name: &str, text: &str) {
+        self.lock().policies.insert(name.to_owned(), text.to_owned());
+    }
+
+    /// A token with these policies and a life of one hour
+    pub fn token(&self, policies: &[&str]) -> String {
+        let mut state = self.lock();
+        let now = state.now();
+        let policies = policies.iter().map(|name| (*name).to_owned()).collect();
+        state.issue(state::Token::new(policies, now, 3600, "token", "auth/token/create"))
+    }
+
+    /// The text of a policy
+    pub fn policy(&self, name: &str) -> Option<String> {
+        self.lock().policies.get(name).cloned()
+    }
+
+    /// The methods of authentication and the secret stores: path and type
+    pub fn mounts(&self) -> Vec<(String, String)> {
+        let state = self.lock();
+        let auth = state.auth.iter().map(|(path, mount)| (format!("auth/{path}"), mount.kind.clone()));
+        auth.chain(state.mounts.iter().map(|(path, mount)| (path.clone(), mount.kind.clone()))).collect()
+    }
+
+    /// The configuration of a JWT method, as it is read
+    pub fn jwt_config(&self, mount: &str) -> Option<Value> {
+        Some(self.lock().jwt.get(&format!("{mount}/"))?.config.as_ref()?.shown())
+    }
+
+    /// A role of a JWT method, as it is read
+    pub fn jwt_role(&self, mount: &str, name: &str) -> Option<Value> {
+        self.lock().jwt.get(&format!("{mount}/"))?.roles.get(name).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no test panics while it holds the state")
+    }
+}
