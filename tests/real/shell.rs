@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fs;
 use std::path::Path;
 
 use tokio::process::Command;
@@ -9,7 +10,7 @@ use tokio::process::Command;
 use crate::check::{Checked, While};
 use crate::far_sides::FarSide;
 use crate::world::World;
-use crate::{openbao, surroundings};
+use crate::{google, openbao, surroundings};
 
 const ALL: [FarSide; 8] = [
     FarSide::ExternalSecrets,
@@ -57,6 +58,9 @@ async fn enter(program: &str) -> Checked<(World, Command)> {
         world.start_stranger().await?;
     }
     let ca = world.ca_file();
+    // gcloud takes a token by a file only.
+    let token = world.folder.join("google-token");
+    fs::write(&token, &world.google()?.token)?;
     let mut command = Command::new(program);
     command
         .env("PATH", path)
@@ -67,7 +71,10 @@ async fn enter(program: &str) -> Checked<(World, Command)> {
         .env("SSL_CERT_FILE", &ca)
         .env("CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE", &ca)
         .env("GOOGLE_OAUTH_ACCESS_TOKEN", &world.google()?.token)
-        .env("CLOUDSDK_AUTH_ACCESS_TOKEN", &world.google()?.token)
+        .env("REQUESTS_CA_BUNDLE", &ca)
+        .env("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", &token)
+        .env("CLOUDSDK_CORE_PROJECT", google::PROJECT)
+        .env("CLOUDSDK_CONFIG", world.folder.join("gcloud"))
         .env("VAULT_TOKEN", openbao::ROOT_TOKEN)
         .env("BAO_ADDR", format!("http://{}", openbao::ADDRESS))
         .env("BAO_TOKEN", openbao::ROOT_TOKEN)
