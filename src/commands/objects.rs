@@ -7,7 +7,7 @@ use crate::{
     cluster::{Cluster, objects::Resource},
     error::{Error, Result},
     report::Report,
-    secret_store::{Doing, Planned},
+    secret_store::{Doing, Planned, to_yaml},
 };
 
 static NAMESPACES: Resource = Resource::new("", "v1", "namespaces", "Namespace", false);
@@ -69,8 +69,7 @@ fn write_file(folder: &Path, object: &Planned, report: &mut Report<'_>) -> Resul
             .hint("--manifests names a folder that may be written")
     };
     std::fs::create_dir_all(folder).map_err(unwritable)?;
-    // JSON is YAML (YAML 1.2 §1.2), and every tool that reads the one reads the other.
-    std::fs::write(&file, format!("{:#}\n", object.manifest.0)).map_err(unwritable)?;
+    std::fs::write(&file, to_yaml([&object.manifest])?).map_err(unwritable)?;
     report.line(format_args!("wrote {}: {}", file.display(), object.why));
     Ok(())
 }

@@ -1,15 +1,20 @@
 //! From settings to a provider. The one `match` over the kinds there are.
 
+use std::time::Duration;
+
 use crate::{
     config::{ProviderName, Settings},
     error::{Error, Result},
     federation::{
         Federation,
-        gcp::{self, Gcp},
+        gcp::{self, Gcp, Patience},
         vault::Vault,
     },
     http::Http,
 };
+
+/// How long a refused read is tried again although this run has granted nothing.
+const AFTER_AN_EARLIER_RUN: Duration = Duration::from_secs(120);
 
 /// The provider behind these settings. Nothing is asked yet.
 pub(super) fn connect(

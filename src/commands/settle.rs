@@ -1,7 +1,5 @@
 //! What is to be set up: the settings, completed by what is there. What can be neither read nor derived is asked.
 
-use serde_json::Value;
-
 use crate::{
     cluster::{
         ServiceAccount,
@@ -10,7 +8,7 @@ use crate::{
     config::{self, ProviderName, Settings},
     error::{Error, Result},
     federation::gcp,
-    secret_store::StoreName,
+    secret_store::{StoreName, reads},
 };
 
 /// Asks a person for a setting: its name in `keyless.yaml`, the words, the answer it would take by itself.
@@ -83,7 +81,9 @@ pub(super) fn settle(
     };
     let mut secrets = settings.store.secrets.clone();
     if secrets.is_empty() {
-        secrets = present.map(|present| secrets_of(estate, present)).unwrap_or_default();
+        secrets = present
+            .map(|present| reads(estate.users(present), present).keys.into_iter().collect())
+            .unwrap_or_default();
     }
     if secrets.is_empty() {
         secrets = vec![ask("store.secrets", "Which secret may be read through the store", None)?];
@@ -172,19 +172,11 @@ fn google(
 
 /// The Google key that this store logs in with.
 fn old_key(estate: &Estate, store: &Store) -> Option<OldKey> {
-    let (name, provider) = store.provider()?;
-    provider.pointer("/auth/secretRef/secretAccessKeySecretRef").filter(|_| name == "gcpsm")?;
-    let reference =
-        store.references().into_iter().find(|found| found.path.contains("secretAccessKeySecretRef"))?;
-    let (project, email, id) =
-        estate.secret_keys(store, &reference).iter().find_map(|key| {
-            match &estate.credentials.get(key)?.seen()?.public {
-                Public::GoogleKey { project_id, client_email, private_key_id } => {
-                    Some((project_id.clone(), client_email.clone(), private_key_id.clone()))
-                }
-                _ => None,
-            }
-        })?;
+    let (_, credential) = estate.google_key(store)?;
+    let Public::GoogleKey { project_id, client_email, private_key_id } = credential.public.clone() else {
+        return None;
+    };
+    let (project, email, id) = (project_id, client_email, private_key_id);
     let places: Vec<SecretKey> = estate.places_of_key(&id).into_iter().cloned().collect();
     let mut other_stores: Vec<String> = places
         .iter()
@@ -209,30 +201,4 @@ fn account_of(store: &Store, eso_namespace: &str) -> Option<ServiceAccount> {
         (true, None) => eso_namespace.to_owned(),
     };
     Some(ServiceAccount { namespace, name: reference.name })
-}
-
-/// The keys that ExternalSecrets read through this store.
-fn secrets_of(estate: &Estate, store: &Store) -> Vec<String> {
-    let mut names: Vec<String> = estate
-        .users(store)
-        .filter(|user| user.kind().ends_with("ExternalSecret"))
-        .filter_map(|user| {
-            ["/spec/externalSecretSpec", "/spec"]
-                .iter()
-                .find_map(|path| user.0.pointer(path).filter(|spec| spec.is_object()))
-        })
-        .flat_map(|spec| {
-            let list = |name: &str| spec.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
-            let data = list("data")
-                .into_iter()
-                .filter_map(|entry| Some(entry.pointer("/remoteRef/key")?.as_str()?.to_owned()));
-            let from = list("dataFrom")
-                .into_iter()
-                .filter_map(|entry| Some(entry.pointer("/extract/key")?.as_str()?.to_owned()));
-            data.chain(from).collect::<Vec<_>>()
-        })
-        .collect();
-    names.sort();
-    names.dedup();
-    names
 }

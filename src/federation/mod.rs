@@ -37,8 +37,14 @@ pub(crate) trait Federation: Display + Send + Sync {
     /// What a secret store must say to reach this provider.
     async fn access(&self) -> Result<Access>;
 
-    /// The way of a real token, one finding a hop: exchange, impersonation, read of this secret.
-    async fn walk(&self, token: &Token, secret: &str) -> Vec<Finding>;
+    /// The way of a real token, one finding a hop: exchange, impersonation, read of this secret. `say` gets the
+    /// reasons of waiting.
+    async fn walk(
+        &self,
+        token: &Token,
+        secret: &str,
+        say: &mut (dyn for<'a> FnMut(&'a str) + Send),
+    ) -> Vec<Finding>;
 }
 
 /// What a provider is told to believe.

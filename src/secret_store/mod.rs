@@ -16,7 +16,7 @@ pub(crate) use self::{
     files::to_yaml,
     plan::{Doing, Have, Plan, Planned, StoreName, Want, plan, role_name},
     portability::{Obstacle, obstacles},
-    reads::{Reads, reads},
+    reads::reads,
     withdraw::withdraw,
 };
 

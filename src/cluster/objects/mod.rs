@@ -120,15 +120,6 @@ impl Resource {
 }
 
 impl Object {
-    /// Just enough of an object to delete this very one.
-    pub(crate) fn reference(resource: &Resource, namespace: &str, name: &str, uid: &str) -> Self {
-        Self(serde_json::json!({
-            "apiVersion": resource.api_version(),
-            "kind": resource.kind,
-            "metadata": { "namespace": namespace, "name": name, "uid": uid },
-        }))
-    }
-
     pub(crate) fn text(&self, pointer: &str) -> &str {
         self.0.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
     }

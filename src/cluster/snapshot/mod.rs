@@ -16,7 +16,10 @@ pub(crate) use self::{
     controller::{Controller, Minting, Version},
     credential::{Credential, Public, Same},
     manager::{GITOPS, Manager, manager},
-    read::{CLUSTER_SECRET_STORES, ROLE_BINDINGS, ROLES, SECRET_STORES, SECRETS, SERVICE_ACCOUNTS},
+    read::{
+        CLUSTER_SECRET_STORES, EXTERNAL_SECRETS, ROLE_BINDINGS, ROLES, SECRET_STORES, SECRETS,
+        SERVICE_ACCOUNTS,
+    },
     references::{Reference, Target, references},
     schema::StoreSchema,
 };

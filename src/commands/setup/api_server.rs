@@ -44,20 +44,17 @@ pub(super) async fn tell(
         minor: None,
     };
     match distro::detect(&facts) {
-        Detected::Known(distro) => report.line(distro::guide(distro, &wish)?.to_text()),
-        Detected::Other(name) => report
-            .line(format_args!("This is {name}, whose settings keyless does not know: {}", by_hand(issuer))),
+        Detected::Known(distro) => report.line(distro::guide(Some(distro), &wish)?.to_text()),
+        Detected::Other(name) => {
+            report.line(format_args!(
+                "This is {name}: these are the flags; where they are written is its own."
+            ));
+            report.line(distro::guide(None, &wish)?.to_text());
+        }
         Detected::Unknown => {
-            report.line(format_args!("What this cluster was built with cannot be told: {}", by_hand(issuer)))
+            report.line("What this cluster was built with cannot be told: these are the flags.");
+            report.line(distro::guide(None, &wish)?.to_text());
         }
     }
     Ok(())
-}
-
-/// What holds for every distribution.
-fn by_hand(issuer: &Issuer) -> String {
-    format!(
-        "give every kube-apiserver --service-account-issuer={issuer} as the first, and its present issuer as a second flag of the same \
-         name; with several servers, first let all accept it as the second. `keyless render issuer --help` shows it for k3s and kubeadm."
-    )
 }

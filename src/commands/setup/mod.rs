@@ -258,7 +258,8 @@ async fn walk(
             "reading {secret} through the new path, with a token of {}",
             settled.workload
         ));
-        let findings = provider.walk(&token, secret).await;
+        let findings =
+            provider.walk(&token, secret, &mut |line| report.progress(format_args!("  {line}"))).await;
         findings.iter().for_each(|finding| report.progress(format_args!("  {}", finding.to_text())));
         if findings.is_empty() || findings.iter().any(Finding::is_failed) {
             return Err(Error::failed("new-path", format!("{secret} cannot be read through the new path"))

@@ -88,6 +88,7 @@ impl Plan {
                 "object": object.object(),
                 "changes": object.changes_something(),
                 "why": object.why,
+                "needs": object.needs(),
                 "differences": object.differences.iter().map(|difference| json!({
                     "field": difference.field, "have": difference.have, "want": difference.want,
                 })).collect::<Vec<_>>(),

@@ -83,10 +83,18 @@ impl Retirement {
         let key = ServiceAccountKey::new(&self.key.email, &self.key.id)?;
         if self.disable {
             report.progress(format_args!("disabling key {} of {}", key.id(), key.email()));
-            google.disable_key(&key).await?;
+            google
+                .disable_key(&key)
+                .await
+                .map_err(|error| error.hint(format!("this step needs {}", key.needs("disable"))))?;
         }
         if self.disable || self.delete {
-            watch::stays_ready(cluster, store, watch_for, report).await?;
+            let watched = watch::stays_ready(cluster, store, watch_for, report).await;
+            if watched.is_err() && self.disable {
+                report.progress(format_args!("enabling key {} of {} again", key.id(), key.email()));
+                google.enable_key(&key).await?;
+            }
+            watched?;
         }
         if !self.delete {
             return Ok(());
@@ -95,7 +103,10 @@ impl Retirement {
             delete_secret(cluster, place, report).await?;
         }
         report.progress(format_args!("deleting key {} of {} at Google", key.id(), key.email()));
-        google.delete_key(&key).await?;
+        google
+            .delete_key(&key)
+            .await
+            .map_err(|error| error.hint(format!("this step needs {}", key.needs("delete"))))?;
         let forget = json!({ "metadata": { "annotations": { REPLACES: null } } });
         cluster.merge_patch(store.resource(), store.namespace(), store.name(), &forget, false).await?;
         Ok(())

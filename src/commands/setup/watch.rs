@@ -107,8 +107,7 @@ pub(super) async fn stays_ready(
         if let Some((object, said)) = broken {
             return Err(Error::failed("broke-without-key", format!("{object} is not ready any more"))
                 .caused_by(said)
-                .hint("the old key is disabled, not deleted: enable it again with `gcloud iam service-accounts keys enable` if this cannot wait")
-                .hint("`keyless verify` names the hop that fails"));
+                .hint("nothing was deleted; started again, setup goes on from here"));
         }
         if waited >= watch_for {
             return Ok(());

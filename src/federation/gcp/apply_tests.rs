@@ -52,7 +52,7 @@ async fn the_way_back_removes_what_is_ours_and_comes_again() {
     let changes = far.set_up().await.unwrap();
     assert_eq!(verbs(&changes), [Verb::Restore, Verb::Restore, Verb::Grant], "{changes:#?}");
     assert_eq!((&far.pool()["state"], &far.provider()["state"]), (&json!("ACTIVE"), &json!("ACTIVE")));
-    let findings = far.gcp().walk(&far.token(|_| {}), "db").await;
+    let findings = far.gcp().walk(&far.token(|_| {}), "db", &mut |_: &str| ()).await;
     assert!(findings.iter().all(|finding| !finding.is_failed()), "{findings:?}");
 }
 

@@ -305,7 +305,7 @@ async fn undeleted_and_deleted() {
 async fn the_way_of_a_token() {
     let token = token(&SigningKey::ec(Curve::P256), |_| {});
     let (fake, gcp, _) = meet(Vec::new(), |_| {});
-    let findings = gcp.walk(&token, "db-password").await;
+    let findings = gcp.walk(&token, "db-password", &mut |_: &str| ()).await;
     assert!(findings.iter().all(|finding| !finding.is_failed()), "{findings:#?}");
     let asked = fake.asked();
     same("exchange", &asked, &["/form/subject_token", "/form/scope"], &[]);
@@ -318,7 +318,7 @@ async fn the_way_of_a_token() {
     let (fake, gcp, _) = meet(Vec::new(), |it| {
         it.impersonate = Some("eso-reader@acme-prod.iam.gserviceaccount.com".to_owned());
     });
-    gcp.walk(&token, "db-password").await;
+    gcp.walk(&token, "db-password", &mut |_: &str| ()).await;
     let chosen = ["/form/subject_token", "/form/scope", "/scope"];
     same("exchange-impersonated", &fake.asked(), &chosen, &["/delegates"]);
     assert_eq!(fake.asked().last().unwrap().headers["authorization"], "Bearer impersonated");

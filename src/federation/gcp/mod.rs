@@ -334,7 +334,12 @@ impl Federation for Gcp {
         })
     }
 
-    async fn walk(&self, token: &Token, secret: &str) -> Vec<Finding> {
-        self.walk_aloud(token, secret, &mut |text| tracing::info!("{text}")).await
+    async fn walk(
+        &self,
+        token: &Token,
+        secret: &str,
+        say: &mut (dyn for<'a> FnMut(&'a str) + Send),
+    ) -> Vec<Finding> {
+        self.walk_aloud(token, secret, say).await
     }
 }

@@ -167,7 +167,7 @@ async fn the_number_of_the_project_will_do_as_well() {
     let mut far = Far::new();
     far.settings.project = "123456789012".to_owned();
     far.set_up().await.unwrap();
-    let findings = far.gcp().walk(&far.token(|_| {}), "db").await;
+    let findings = far.gcp().walk(&far.token(|_| {}), "db", &mut |_: &str| ()).await;
     assert!(findings.iter().all(|finding| !finding.is_failed()), "{findings:?}");
     let Access::Google { project_id, .. } = far.gcp().access().await.unwrap() else { panic!() };
     assert_eq!(project_id, "acme-prod", "a store says the ID");

@@ -25,7 +25,7 @@ fn failure(findings: &[Finding]) -> (&'static str, String, String) {
 #[tokio::test]
 async fn directly() {
     let far = ready().await;
-    let findings = far.gcp().walk(&far.token(|_| {}), "db").await;
+    let findings = far.gcp().walk(&far.token(|_| {}), "db", &mut |_: &str| ()).await;
     let checks: Vec<_> = findings.iter().map(|finding| finding.check).collect();
     assert_eq!(checks, ["google-exchange", "google-secret"]);
     assert!(findings.iter().all(|finding| matches!(finding.outcome, Outcome::Passed(_))), "{findings:#?}");
@@ -38,13 +38,13 @@ async fn by_impersonation() {
     let mut far = Far::new();
     far.settings.impersonate = Some(far.google.service_account("eso-reader"));
     far.set_up().await.unwrap();
-    let findings = far.gcp().walk(&far.token(|_| {}), "db").await;
+    let findings = far.gcp().walk(&far.token(|_| {}), "db", &mut |_: &str| ()).await;
     let checks: Vec<_> = findings.iter().map(|finding| finding.check).collect();
     assert_eq!(checks, ["google-exchange", "google-impersonation", "google-secret"]);
     assert!(findings.iter().all(|finding| matches!(finding.outcome, Outcome::Passed(_))), "{findings:#?}");
 
     far.google.set_policy("serviceAccounts/eso-reader@acme-prod.iam.gserviceaccount.com", json!([]));
-    let findings = far.gcp().walk(&far.token(|_| {}), "db").await;
+    let findings = far.gcp().walk(&far.token(|_| {}), "db", &mut |_: &str| ()).await;
     let (check, _, remedy) = failure(&findings);
     assert_eq!(check, "google-impersonation");
     assert!(remedy.contains("roles/iam.workloadIdentityUser"), "{remedy}");
@@ -74,7 +74,7 @@ async fn with_documents() {
     want.issuer = issuer.parse().unwrap();
     do_all(&far.gcp(), &want).await.unwrap();
     let token = far.token(|it| it["iss"] = json!(issuer));
-    let (_, cause, remedy) = failure(&far.gcp().walk(&token, "db").await);
+    let (_, cause, remedy) = failure(&far.gcp().walk(&token, "db", &mut |_: &str| ()).await);
     assert!(
         cause.contains("cannot read the issuer's documents") && remedy.contains("keyless publish"),
         "{cause}"
@@ -85,7 +85,7 @@ async fn with_documents() {
     let http = Http::new(&[]).unwrap();
     let request = http.client().put(url).bearer_auth(far.google.token()).body(policy.to_string());
     assert_eq!(http.send(request, "the bucket").await.unwrap().status, 200);
-    let findings = far.gcp().walk(&token, "db").await;
+    let findings = far.gcp().walk(&token, "db", &mut |_: &str| ()).await;
     assert!(findings.iter().all(|finding| !finding.is_failed()), "{findings:#?}");
 }
 
@@ -94,7 +94,7 @@ async fn clocks_ten_minutes_apart() {
     let far = ready().await;
     for (offset, right) in [(-600, false), (-30, true), (30, true), (1800, false)] {
         far.google.change(|it| it.clock_offset = offset);
-        let findings = far.gcp().walk(&far.token(|_| {}), "db").await;
+        let findings = far.gcp().walk(&far.token(|_| {}), "db", &mut |_: &str| ()).await;
         if right {
             assert!(findings.iter().all(|finding| !finding.is_failed()), "{offset}: {findings:#?}");
         } else {
@@ -110,10 +110,10 @@ async fn with_the_number_and_nothing_else() {
     let mut far = ready().await;
     far.settings.project = "123456789012".to_owned();
     far.settings.access_token = Some(Secret::new("ya29.expired".to_owned()));
-    let findings = far.gcp().walk(&far.token(|_| {}), "db").await;
+    let findings = far.gcp().walk(&far.token(|_| {}), "db", &mut |_: &str| ()).await;
     assert!(findings.iter().all(|finding| !finding.is_failed()), "{findings:#?}");
     far.settings.project = "acme-prod".to_owned();
-    let (check, cause, remedy) = failure(&far.gcp().walk(&far.token(|_| {}), "db").await);
+    let (check, cause, remedy) = failure(&far.gcp().walk(&far.token(|_| {}), "db", &mut |_: &str| ()).await);
     assert_eq!(check, "google-exchange");
     assert!(!cause.is_empty() && remedy.contains("gcloud auth print-access-token"), "{remedy}");
 }
@@ -132,7 +132,7 @@ async fn refused_exchanges() {
     ];
     for (damage, cause) in damages {
         far.google.faults().forget();
-        let findings = far.gcp().walk(&far.token(damage), "db").await;
+        let findings = far.gcp().walk(&far.token(damage), "db", &mut |_: &str| ()).await;
         let (check, found, remedy) = failure(&findings);
         assert_eq!(check, "google-exchange");
         assert!(found.contains(cause), "{found}");
@@ -142,7 +142,7 @@ async fn refused_exchanges() {
         assert!(matches!(findings[1].outcome, Outcome::Skipped(_)));
     }
     let stranger = SigningKey::ec(Curve::P256);
-    let (_, cause, _) = failure(&far.gcp().walk(&token(&stranger, |_| {}), "db").await);
+    let (_, cause, _) = failure(&far.gcp().walk(&token(&stranger, |_| {}), "db", &mut |_: &str| ()).await);
     assert!(cause.contains("not among the keys"), "{cause}");
 }
 
@@ -173,7 +173,7 @@ async fn providers_through_which_nothing_goes() {
     for (damage, cause) in damages {
         let far = ready().await;
         damage(&far);
-        let (check, found, _) = failure(&far.gcp().walk(&far.token(|_| {}), "db").await);
+        let (check, found, _) = failure(&far.gcp().walk(&far.token(|_| {}), "db", &mut |_: &str| ()).await);
         assert_eq!(check, "google-exchange");
         assert!(found.contains(cause), "{found}");
     }
@@ -213,7 +213,7 @@ async fn a_grant_that_never_spreads_ends_the_waiting() {
     patience.after_grant = Duration::from_millis(60);
     let gcp = gcp.with_patience(patience);
     do_all(&gcp, &far.trust()).await.unwrap();
-    let (check, ..) = failure(&gcp.walk(&far.token(|_| {}), "db").await);
+    let (check, ..) = failure(&gcp.walk(&far.token(|_| {}), "db", &mut |_: &str| ()).await);
     assert_eq!(check, "google-secret");
 }
 
@@ -222,12 +222,12 @@ async fn secrets_that_cannot_be_read() {
     let mut far = Far::new();
     far.settings.grant = Grant::Project;
     far.set_up().await.unwrap();
-    let (_, cause, _) = failure(&far.gcp().walk(&far.token(|_| {}), "nothing").await);
+    let (_, cause, _) = failure(&far.gcp().walk(&far.token(|_| {}), "nothing", &mut |_: &str| ()).await);
     assert!(cause.contains("no secret nothing"), "{cause}");
-    let (_, seen, _) = failure(&far.gcp().walk(&far.token(|_| {}), "../db").await);
+    let (_, seen, _) = failure(&far.gcp().walk(&far.token(|_| {}), "../db", &mut |_: &str| ()).await);
     assert!(!seen.is_empty());
     far.google.enable("secretmanager.googleapis.com", false);
-    let (_, cause, remedy) = failure(&far.gcp().walk(&far.token(|_| {}), "db").await);
+    let (_, cause, remedy) = failure(&far.gcp().walk(&far.token(|_| {}), "db", &mut |_: &str| ()).await);
     assert!(cause.contains("secretmanager.googleapis.com is not enabled"), "{cause}");
     assert!(remedy.contains("gcloud services enable"), "{remedy}");
 }
@@ -245,7 +245,7 @@ async fn answers_that_are_none() {
     ] {
         far.google.faults().clear();
         far.google.faults().always("", part, answer);
-        failure(&far.gcp().walk(&far.token(|_| {}), "db").await);
+        failure(&far.gcp().walk(&far.token(|_| {}), "db", &mut |_: &str| ()).await);
     }
 }
 
@@ -256,7 +256,7 @@ async fn nothing_secret_is_shown() {
     let echo =
         json!({"error": "invalid_grant", "error_description": format!("bad token {}", token.expose())});
     far.google.faults().always("POST", "/v1/token", Fault::answer(400, "application/json", echo.to_string()));
-    let findings = far.gcp().walk(&token, "db").await;
+    let findings = far.gcp().walk(&token, "db", &mut |_: &str| ()).await;
     let shown = format!("{findings:?}");
     assert!(!shown.contains(token.expose()) && shown.contains("bad token"), "{shown}");
 }

@@ -184,7 +184,12 @@ impl Federation for Vault {
         })
     }
 
-    async fn walk(&self, token: &Token, secret: &str) -> Vec<Finding> {
+    async fn walk(
+        &self,
+        token: &Token,
+        secret: &str,
+        _say: &mut (dyn for<'a> FnMut(&'a str) + Send),
+    ) -> Vec<Finding> {
         walk::walk(&self.api, &self.settings, token, secret).await
     }
 }

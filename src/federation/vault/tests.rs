@@ -256,7 +256,7 @@ async fn a_login_is_made_without_the_administrators_token() {
     let claims =
         json!({ "iss": "https://oidc.lab.test/prod", "sub": "s", "aud": "vault", "iat": 1, "exp": 901 });
     let token = Token::parse(&lab::SigningKey::ec(lab::Curve::P256).jws(&claims)).unwrap();
-    let findings = vault.walk(&token, "team/db").await;
+    let findings = vault.walk(&token, "team/db", &mut |_: &str| ()).await;
     let text = findings.iter().map(Finding::to_text).collect::<Vec<_>>().join("\n");
     assert!(findings.iter().all(|finding| !finding.is_failed()), "{text}");
     assert_eq!(findings.len(), 3);
@@ -268,9 +268,10 @@ async fn a_login_is_made_without_the_administrators_token() {
     assert!(!asked.contains("hvs.hunter2"), "{asked}");
     assert_eq!(asked.matches("x-vault-token: s.session").count(), 2);
 
-    let findings = vault.walk(&token, "../sys/raw").await;
+    let findings = vault.walk(&token, "../sys/raw", &mut |_: &str| ()).await;
     assert!(findings[1].is_failed(), "a name that leads elsewhere is not asked for");
-    let findings = Script::default().on("any", 200, "{}").serve().await.walk(&token, "db").await;
+    let findings =
+        Script::default().on("any", 200, "{}").serve().await.walk(&token, "db", &mut |_: &str| ()).await;
     assert!(findings[0].is_failed() && findings.len() == 2);
 }
 

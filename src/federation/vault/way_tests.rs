@@ -136,7 +136,7 @@ async fn there_and_back_in_every_mode() {
         assert_eq!(set_up(&vault, &want).await.unwrap(), [Verb::Leave; 4], "{mode:?}");
         let config = world.server.jwt_config("keyless").unwrap();
         assert_eq!(config["bound_issuer"], ISSUER, "{mode:?}: never implied");
-        let findings = vault.walk(&world.good_token(), "db").await;
+        let findings = vault.walk(&world.good_token(), "db", &mut |_: &str| ()).await;
         assert_eq!(hops(&findings), PASSED, "{findings:?}");
         assert!(!format!("{findings:?}").contains("hunter2"));
 
@@ -159,7 +159,7 @@ async fn moving_between_the_modes_leaves_nothing_of_the_other() {
         let vault = world.vault(mode, |_| ());
         set_up(&vault, &want).await.unwrap();
         assert_eq!(set_up(&vault, &want).await.unwrap(), [Verb::Leave; 4], "{mode:?}");
-        let findings = vault.walk(&world.good_token(), "db").await;
+        let findings = vault.walk(&world.good_token(), "db", &mut |_: &str| ()).await;
         assert_eq!(hops(&findings), PASSED, "{mode:?}: {findings:?}");
     }
 }
@@ -188,7 +188,7 @@ async fn stopped_at_any_call_and_started_again_it_ends_the_same() {
             world.server.faults().kill_switch(&KillSwitch::new(0, moment, || ()));
             set_up(&vault, &world.trust()).await.unwrap();
             assert_eq!(state(&world), wanted, "stopped {moment:?} of call {at}");
-            let findings = vault.walk(&world.good_token(), "db").await;
+            let findings = vault.walk(&world.good_token(), "db", &mut |_: &str| ()).await;
             assert_eq!(hops(&findings), PASSED, "stopped {moment:?} of call {at}: {findings:?}");
         }
     }
@@ -210,7 +210,7 @@ async fn a_token_that_is_not_the_one_wanted() {
         (stranger.good_token(), "does not have the key"),
     ];
     for (token, cause) in cases {
-        let findings = vault.walk(&token, "db").await;
+        let findings = vault.walk(&token, "db", &mut |_: &str| ()).await;
         assert_eq!(hops(&findings), [("vault-login", false), ("vault-read", false)], "{findings:?}");
         assert!(findings[0].to_text().contains(cause), "{cause}: {}", findings[0].to_text());
         assert!(!findings[0].to_text().contains(token.expose()));
@@ -219,14 +219,14 @@ async fn a_token_that_is_not_the_one_wanted() {
         ((|it: &mut Settings| it.role = "none".into()) as fn(&mut Settings), "there is no role none"),
         (|it| it.mount = "none".into(), "there is no auth method"),
     ] {
-        let findings = world.vault(Mode::Discovery, change).walk(&world.good_token(), "db").await;
+        let findings = world.vault(Mode::Discovery, change).walk(&world.good_token(), "db", &mut |_: &str| ()).await;
         assert!(findings[0].to_text().contains(cause), "{}", findings[0].to_text());
     }
-    let findings = vault.walk(&world.good_token(), "other").await;
+    let findings = vault.walk(&world.good_token(), "other", &mut |_: &str| ()).await;
     assert!(findings[1].to_text().contains("does not give this secret"), "{findings:?}");
     let want = Trust { secrets: vec!["db".into(), "none".into()], ..world.trust() };
     assert_eq!(set_up(&vault, &want).await.unwrap()[2], Verb::Update);
-    let findings = vault.walk(&world.good_token(), "none").await;
+    let findings = vault.walk(&world.good_token(), "none", &mut |_: &str| ()).await;
     assert!(findings[1].to_text().contains("does not exist"), "{findings:?}");
 }
 
@@ -265,7 +265,7 @@ async fn sealed() {
     let vault = world.vault(Mode::Discovery, |_| ());
     let error = vault.plan(&world.trust()).await.unwrap_err();
     assert_eq!(error.code, "vault-sealed", "{error}");
-    let findings = vault.walk(&world.good_token(), "db").await;
+    let findings = vault.walk(&world.good_token(), "db", &mut |_: &str| ()).await;
     assert!(findings[0].to_text().contains("unseal"), "{findings:?}");
 }
 
@@ -329,7 +329,7 @@ async fn what_is_somebody_elses_stays() {
     assert_eq!(back.last().unwrap().verb, Verb::Leave, "{back:?}");
     assert!(back.last().unwrap().why.contains("second"), "{back:?}");
     do_all(&mine, &back).await.unwrap();
-    let findings = second.walk(&world.good_token(), "db").await;
+    let findings = second.walk(&world.good_token(), "db", &mut |_: &str| ()).await;
     assert_eq!(hops(&findings), PASSED, "{findings:?}");
     let error = world.vault(Mode::StaticKeys, |it| it.mount = "token".into()).plan(&want).await.unwrap_err();
     assert_eq!(error.code, "vault-mount-in-use", "{error}");
