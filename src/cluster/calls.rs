@@ -30,6 +30,8 @@ pub(super) struct Question<'a> {
     pub(super) body: Option<&'a Value>,
     /// How long an answer may be, in bytes.
     pub(super) limit: usize,
+    /// It is about an object: a conflict, a refused field, a list that is gone have a meaning of their own.
+    pub(super) object: bool,
     /// What one must be allowed to ask it, in the words of RBAC.
     pub(super) right: &'a str,
 }
@@ -139,12 +141,16 @@ impl Cluster {
         right: &str,
     ) -> Result<Answer> {
         let content_type = "application/json";
-        self.ask_one(server, Question { method, path, content_type, body, limit: MAX_BODY, right }).await
+        self.ask_one(
+            server,
+            Question { method, path, content_type, body, limit: MAX_BODY, object: false, right },
+        )
+        .await
     }
 
     /// One question to one server: a success, or the error that its status means.
     pub(super) async fn ask_one(&self, server: &Server, question: Question<'_>) -> Result<Answer> {
-        let Question { method, path, content_type, body, limit, right } = question;
+        let Question { method, path, content_type, body, limit, object, right } = question;
         let place = format!("{method} {}{path}", server.base);
         let call = async {
             let request = Request::builder()
@@ -176,7 +182,7 @@ impl Cluster {
             if status.is_success() {
                 Ok(Answer { body, clock })
             } else {
-                Err(refused(status, &body, &place, right))
+                Err(refused(status, &body, &place, right, object))
             }
         };
         tokio::time::timeout(our_http::TIME_LIMIT, call)
@@ -186,7 +192,7 @@ impl Cluster {
 }
 
 /// What a status other than 2xx means, with what the server said about it.
-fn refused(status: StatusCode, body: &[u8], place: &str, right: &str) -> Error {
+fn refused(status: StatusCode, body: &[u8], place: &str, right: &str, object: bool) -> Error {
     let said = serde_json::from_slice::<Value>(body)
         .ok()
         .and_then(|status| status.get("message")?.as_str().map(str::to_owned))
@@ -198,13 +204,13 @@ fn refused(status: StatusCode, body: &[u8], place: &str, right: &str) -> Error {
         }
         StatusCode::FORBIDDEN => Error::failed("cluster-forbidden", format!("missing right: {right}"))
             .hint("the manifests in deploy/ grant exactly what is needed; a person needs the same rights"),
-        StatusCode::CONFLICT => Error::failed("cluster-conflict", format!("{place}: it stands against what somebody else wrote"))
+        StatusCode::CONFLICT if object => Error::failed("cluster-conflict", format!("{place}: it stands against what somebody else wrote"))
             .hint("run it again: it looks anew at what is there"),
-        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => {
+        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY if object => {
             Error::failed("cluster-invalid", format!("{place}: the API server refuses the object"))
                 .hint("the installed custom resource definition knows other fields or values than this program wrote")
         }
-        StatusCode::GONE => Error::failed("cluster-gone", format!("{place}: it changes faster than it can be read"))
+        StatusCode::GONE if object => Error::failed("cluster-gone", format!("{place}: it changes faster than it can be read"))
             .hint("run it again in a minute"),
         StatusCode::NOT_FOUND => Error::failed("cluster-not-found", format!("{place}: there is no such thing")),
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {

@@ -111,7 +111,8 @@ fn google(
         };
     }
     let annotated = have.account.and_then(|account| account.annotation(IMPERSONATION_ANNOTATION));
-    if let Some(email) = annotated {
+    // On an account of ours it comes from an earlier plan, and this one takes it away.
+    if let Some(email) = annotated.filter(|_| have.account.is_some_and(|account| !account.is_ours())) {
         let what = format!(
             "the ServiceAccount {} carries the annotation {IMPERSONATION_ANNOTATION}: {email}",
             want.workload

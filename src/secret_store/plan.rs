@@ -231,27 +231,28 @@ fn account(want: &Want<'_>, have: &Have<'_>, impersonation: &login::Impersonatio
     };
     let mut manifest = for_file(account);
     let now = account.annotation(IMPERSONATION_ANNOTATION);
-    let (verb, differences, doing) = match annotation.filter(|wanted| now != Some(*wanted)) {
-        None => (Verb::Leave, Vec::new(), Doing::Nothing),
-        Some(wanted) => {
-            manifest["metadata"]["annotations"][IMPERSONATION_ANNOTATION] = json!(wanted);
-            let difference = Difference {
-                field: format!("metadata.annotations.{IMPERSONATION_ANNOTATION}"),
-                have: now.unwrap_or_default().to_owned(),
-                want: wanted.to_owned(),
-            };
-            let (verb, doing) = match manager(account) {
-                Some(Manager::PutsBack { by }) => (Verb::Leave, Doing::WriteFile { by }),
-                _ => (
-                    Verb::Update,
-                    Doing::Patch(json!({ "metadata": {
-                        "annotations": { IMPERSONATION_ANNOTATION: wanted },
-                        "resourceVersion": account.text("/metadata/resourceVersion"),
-                    }})),
-                ),
-            };
-            (verb, vec![difference], doing)
-        }
+    let settled = now == annotation || (annotation.is_none() && !account.is_ours());
+    let (verb, differences, doing) = if settled {
+        (Verb::Leave, Vec::new(), Doing::Nothing)
+    } else {
+        // `null`, if it shall go.
+        manifest["metadata"]["annotations"][IMPERSONATION_ANNOTATION] = json!(annotation);
+        let difference = Difference {
+            field: format!("metadata.annotations.{IMPERSONATION_ANNOTATION}"),
+            have: now.unwrap_or_default().to_owned(),
+            want: annotation.unwrap_or_default().to_owned(),
+        };
+        let (verb, doing) = match manager(account) {
+            Some(Manager::PutsBack { by }) => (Verb::Leave, Doing::WriteFile { by }),
+            _ => (
+                Verb::Update,
+                Doing::Patch(json!({ "metadata": {
+                    "annotations": { IMPERSONATION_ANNOTATION: annotation },
+                    "resourceVersion": account.text("/metadata/resourceVersion"),
+                }})),
+            ),
+        };
+        (verb, vec![difference], doing)
     };
     Planned { verb, why, resource: &SERVICE_ACCOUNTS, manifest: Object(manifest), differences, doing }
 }

@@ -292,6 +292,14 @@ fn an_annotation_that_would_impersonate_by_accident_is_refused() {
         "annotations": { "iam.gke.io/gcp-service-account": "old@acme-prod.iam.gserviceaccount.com" },
     }}));
     let mut case = Case::new(google(), CURRENT, Version(2, 5, 0));
+    // From an earlier plan of ours it is taken away again.
+    let mut ours = annotated.clone();
+    ours.0["metadata"]["labels"] = json!({ "app.kubernetes.io/managed-by": "keyless" });
+    case.account = Some(ours);
+    let planned = case.planned("ServiceAccount");
+    assert!(
+        matches!(&planned.doing, Doing::Patch(patch) if patch["metadata"]["annotations"]["iam.gke.io/gcp-service-account"].is_null())
+    );
     case.account = Some(annotated.clone());
     let error = case.plan().unwrap_err();
     assert_eq!(error.code, "eso-impersonation-annotation");

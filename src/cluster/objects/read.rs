@@ -109,7 +109,7 @@ impl Cluster {
         right: &str,
     ) -> Result<Value> {
         let content_type = "application/json";
-        let question = Question { method, path, content_type, body, limit: MAX_ANSWER, right };
+        let question = Question { method, path, content_type, body, limit: MAX_ANSWER, object: true, right };
         let answer = self.ask_one(&self.by_kubeconfig(), question).await?;
         parse(&answer.body, path)
     }

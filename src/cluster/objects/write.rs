@@ -78,7 +78,8 @@ impl Cluster {
         body: &Value,
         right: &str,
     ) -> Result<Object> {
-        let question = Question { method, path, content_type, body: Some(body), limit: MAX_ANSWER, right };
+        let question =
+            Question { method, path, content_type, body: Some(body), limit: MAX_ANSWER, object: true, right };
         let answer = self.ask_one(&self.by_kubeconfig(), question).await?;
         parse(&answer.body, path).map(Object)
     }
