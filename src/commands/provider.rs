@@ -28,7 +28,11 @@ pub(super) fn connect(
     };
     Ok(match name {
         ProviderName::Google => {
-            Box::new(Gcp::connect(google.ok_or_else(|| missing("google.project"))?, http)?)
+            let google = Gcp::connect(google.ok_or_else(|| missing("google.project"))?, http)?;
+            // An earlier run, cut off, may have granted what has not spread yet.
+            Box::new(
+                google.with_patience(Patience { otherwise: AFTER_AN_EARLIER_RUN, ..Patience::default() }),
+            )
         }
         ProviderName::Vault => {
             Box::new(Vault::connect(settings.vault.as_ref().ok_or_else(|| missing("vault.address"))?, http)?)

@@ -25,6 +25,9 @@ pub(crate) use self::{
 };
 use super::objects::{Look, Object, Unseen};
 
+/// Namespaces and names.
+type Names = BTreeSet<(String, String)>;
+
 /// Everything of External Secrets Operator in one cluster.
 #[derive(Clone, Debug)]
 pub(crate) struct Estate {
@@ -166,7 +169,7 @@ impl Estate {
     }
 
     /// The Secrets and ServiceAccounts that must be looked at, by namespace and name.
-    fn wanted(&self) -> (BTreeSet<(String, String)>, BTreeSet<(String, String)>) {
+    fn wanted(&self) -> (Names, Names) {
         let (mut secrets, mut accounts) = (BTreeSet::new(), BTreeSet::new());
         for store in &self.stores {
             for reference in store.references() {

@@ -219,7 +219,8 @@ async fn a_token_that_is_not_the_one_wanted() {
         ((|it: &mut Settings| it.role = "none".into()) as fn(&mut Settings), "there is no role none"),
         (|it| it.mount = "none".into(), "there is no auth method"),
     ] {
-        let findings = world.vault(Mode::Discovery, change).walk(&world.good_token(), "db", &mut |_: &str| ()).await;
+        let findings =
+            world.vault(Mode::Discovery, change).walk(&world.good_token(), "db", &mut |_: &str| ()).await;
         assert!(findings[0].to_text().contains(cause), "{}", findings[0].to_text());
     }
     let findings = vault.walk(&world.good_token(), "other", &mut |_: &str| ()).await;
