@@ -4,6 +4,7 @@ mod ask;
 pub(crate) mod audit;
 mod changes;
 mod live;
+mod new_path;
 mod objects;
 mod place;
 mod provider;

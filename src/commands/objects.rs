@@ -2,9 +2,14 @@
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use super::store;
 use crate::{
-    cluster::{Cluster, objects::Resource},
+    cluster::{
+        Cluster,
+        objects::{Object, Resource},
+    },
     error::{Error, Result},
     report::Report,
     secret_store::{Doing, Planned, to_yaml},
@@ -72,4 +77,26 @@ fn write_file(folder: &Path, object: &Planned, report: &mut Report<'_>) -> Resul
     std::fs::write(&file, to_yaml([&object.manifest])?).map_err(unwritable)?;
     report.line(format_args!("wrote {}: {}", file.display(), object.why));
     Ok(())
+}
+
+/// What the operator's `Ready` condition says; `None` when it has not said anything yet.
+pub(super) fn ready(object: &Object) -> Option<bool> {
+    let conditions = object.0.pointer("/status/conditions")?.as_array()?;
+    let ready = conditions.iter().find(|condition| condition["type"] == "Ready")?;
+    Some(ready["status"] == "True")
+}
+
+/// What the operator says of an object, in its own words.
+pub(super) fn condition(object: &Object) -> String {
+    let conditions = object.0.pointer("/status/conditions").and_then(Value::as_array);
+    let ready = conditions.into_iter().flatten().find(|condition| condition["type"] == "Ready");
+    match ready {
+        Some(ready) => format!(
+            "Ready={} {}: {}",
+            ready["status"].as_str().unwrap_or("?"),
+            ready["reason"].as_str().unwrap_or_default(),
+            ready["message"].as_str().unwrap_or_default()
+        ),
+        None => "the operator has not said anything about it yet".into(),
+    }
 }

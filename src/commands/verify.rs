@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Exit, live, place::Place};
+use super::{Exit, live, new_path, place::Place};
 use crate::{
     bucket,
     cli::VerifyArgs,
@@ -67,6 +67,10 @@ pub(crate) async fn run(
             show(report, issuer.as_str(), &findings, false);
             return Err(error);
         }
+    }
+    // On to the end: a token as External Secrets Operator asks for it, the provider, a secret, the store.
+    if !args.public_only && !settings.providers().is_empty() {
+        findings.extend(new_path::judge(settings, &http, report).await?);
     }
     show(report, issuer.as_str(), &findings, true);
     Ok(if findings.iter().any(Finding::is_failed) { Exit::Found } else { Exit::Clean })

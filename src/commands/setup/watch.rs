@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
 use crate::{
     cluster::{
         Cluster,
         objects::{Look, Object},
         snapshot::{EXTERNAL_SECRETS, Store, store_references},
     },
+    commands::objects::{condition, ready},
     error::{Error, Result},
     report::Report,
     secret_store::StoreName,
@@ -172,27 +171,6 @@ fn interval(user: &Object) -> Option<Duration> {
         number.clear();
     }
     (seconds > 0.0).then(|| Duration::from_secs_f64(seconds))
-}
-
-fn ready(object: &Object) -> Option<bool> {
-    let conditions = object.0.pointer("/status/conditions")?.as_array()?;
-    let ready = conditions.iter().find(|condition| condition["type"] == "Ready")?;
-    Some(ready["status"] == "True")
-}
-
-/// What the operator says of an object, in its own words.
-fn condition(object: &Object) -> String {
-    let conditions = object.0.pointer("/status/conditions").and_then(Value::as_array);
-    let ready = conditions.into_iter().flatten().find(|condition| condition["type"] == "Ready");
-    match ready {
-        Some(ready) => format!(
-            "Ready={} {}: {}",
-            ready["status"].as_str().unwrap_or("?"),
-            ready["reason"].as_str().unwrap_or_default(),
-            ready["message"].as_str().unwrap_or_default()
-        ),
-        None => "the operator has not said anything about it yet".into(),
-    }
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ async fn a_new_bucket_on_aws() {
     publish(&s3).await;
     assert_exactly_ours_are_public(&store, &s3).await;
     let policy: Value = serde_json::from_str(&store.policy("keys").unwrap()).unwrap();
-    assert_eq!(policy["Statement"][0]["Sid"], "KeylessPublicDocuments");
+    assert_eq!(policy["Statement"][0]["Sid"], "KeylessPublicDocumentsInOwnBucket");
     let resources =
         ["arn:aws:s3:::keys/prod/openid/v1/jwks", "arn:aws:s3:::keys/prod/.well-known/openid-configuration"];
     assert_eq!(policy["Statement"][0]["Resource"], serde_json::json!(resources));
