@@ -251,12 +251,11 @@ impl Setting<'_> {
     /// Nothing that `setup` made is left anywhere.
     async fn tear_down(&self) -> Checked {
         let said = self.keyless(&["teardown", "--yes"])?.run().await?.exits(0)?;
-        let bucket_stays = said.stdout.lines().any(|line| line.starts_with('=') && line.contains("bucket"));
-        let left = self.nothing_left(bucket_stays).await;
+        let left = self.nothing_left().await;
         left.map_err(|failure| Failure(format!("{failure}\n{said}")))
     }
 
-    async fn nothing_left(&self, bucket_stays: bool) -> Checked {
+    async fn nothing_left(&self) -> Checked {
         let readers = self.world.google()?.readers(SECRET).await?.to_string();
         check!(!readers.contains("principal"), "the secret still trusts {readers}");
         let pools = self.alive().await?;
@@ -279,7 +278,7 @@ impl Setting<'_> {
                 check!(gone, "{url} is still answered with {status}");
             }
             let there = self.world.s3()?.has(&self.world.anyone, "lab-issuer").await?;
-            check!(!there || bucket_stays, "the bucket is still there, and nothing says why");
+            check!(!there, "the bucket is still there, and `setup` made it");
         }
         Ok(())
     }
