@@ -8,6 +8,7 @@ mod cluster_side;
 mod documents_side;
 mod publish;
 mod render;
+mod setup;
 mod usage;
 mod verify;
 mod world;

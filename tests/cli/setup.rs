@@ -1,0 +1,278 @@
+//! `keyless setup` and `teardown` from outside: from a stored key to none, interrupted, refused, repeated.
+
+use std::{
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use lab::{EsoStandIn, Google, KillSwitch, Moment};
+use serde_json::{Value, json};
+
+use crate::world::{Ran, World};
+
+const CRDS: &str = include_str!("../lab/fixtures/crds/eso-0.20.4-min.yaml");
+const DEFAULT_ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
+
+/// A cluster whose store reads Google Secret Manager with a stored key; the keys will be uploaded.
+struct Estate {
+    world: World,
+    google: Google,
+    key_id: String,
+    email: String,
+    _eso: EsoStandIn,
+}
+
+impl Estate {
+    fn new() -> Self {
+        let world = World::signing_as(1, DEFAULT_ISSUER);
+        let google = Google::start(&world.ca);
+        for name in Google::names() {
+            world.internet.route(name, google.addr());
+        }
+        google.add_secret("db", br#"{"password":"hunter2"}"#);
+        let email = google.service_account("eso");
+        google.grant("secrets/db", "roles/secretmanager.secretAccessor", &format!("serviceAccount:{email}"));
+        let key = google.create_key(&email);
+        let key_id = key["private_key_id"].as_str().unwrap().to_owned();
+        let cluster = &world.cluster;
+        cluster.load_crds(CRDS);
+        let put = |object: Value| cluster.put_object(object);
+        put(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system"}}));
+        put(json!({"apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "external-secrets", "namespace": "external-secrets"},
+            "spec": {"template": {"spec": {"serviceAccountName": "external-secrets", "containers": [
+                {"name": "external-secrets", "image": "ghcr.io/external-secrets/external-secrets:v0.20.4", "args": ["--concurrent=1"]}]}}}}));
+        put(secret("gcp-key", &key));
+        put(store("gcp", "gcp-key"));
+        put(json!({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
+            "metadata": {"name": "db", "namespace": "shop"},
+            "spec": {"refreshInterval": "1s", "secretStoreRef": {"name": "gcp", "kind": "ClusterSecretStore"},
+                "target": {"name": "db"},
+                "data": [{"secretKey": "password", "remoteRef": {"key": "db", "property": "password"}}]}}));
+        // What the operator gets is not the point here: tests/real has the real one. A store that names a
+        // Secret that is gone does not get anything.
+        let eso = EsoStandIn::start(cluster, |store, key| {
+            let provider = &store["spec"]["provider"]["gcpsm"]["auth"];
+            let ways = provider.as_object().map_or(0, |ways| ways.len());
+            match (ways, key) {
+                (1, "") => Ok(Vec::new()),
+                (1, _) => Ok(br#"{"password":"hunter2"}"#.to_vec()),
+                _ => Err(format!("{ways} ways to log in")),
+            }
+        });
+        Self { world, google, key_id, email, _eso: eso }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.world.command(arguments);
+        command.env("GOOGLE_OAUTH_ACCESS_TOKEN", self.google.token()).args(["--ca-file", "ca.pem"]);
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        self.command(arguments).output().unwrap().into()
+    }
+
+    fn store(&self) -> Value {
+        self.world.cluster.object("external-secrets.io/v1", "ClusterSecretStore", None, "gcp").unwrap()
+    }
+
+    fn key_disabled(&self) -> Option<bool> {
+        self.google
+            .keys(&self.email)
+            .into_iter()
+            .find(|(id, _)| *id == self.key_id)
+            .map(|(_, disabled)| disabled)
+    }
+
+    fn secret_is_there(&self) -> bool {
+        self.world.cluster.object("v1", "Secret", Some("external-secrets"), "gcp-key").is_some()
+    }
+}
+
+fn secret(name: &str, key: &Value) -> Value {
+    json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+        "metadata": {"name": name, "namespace": "external-secrets"},
+        "data": {"key.json": STANDARD.encode(key.to_string())}})
+}
+
+fn store(name: &str, secret: &str) -> Value {
+    json!({"apiVersion": "external-secrets.io/v1", "kind": "ClusterSecretStore", "metadata": {"name": name},
+        "spec": {"conditions": [{"namespaces": ["shop"]}], "provider": {"gcpsm": {"projectID": "acme-prod", "auth": {"secretRef": {
+            "secretAccessKeySecretRef": {"name": secret, "namespace": "external-secrets", "key": "key.json"}}}}}}})
+}
+
+const SETUP: [&str; 4] = ["setup", "--yes", "--watch-for", "1s"];
+
+#[test]
+fn from_one_long_lived_credential_to_none_without_a_single_setting() {
+    let estate = Estate::new();
+    estate.run(&["audit"]).ends(1).says("1 long-lived credential");
+    let before = estate.store();
+    let planned = estate.run(&["setup", "--dry-run"]).ends(1);
+    for named in ["pool keyless-", "provider cluster", "ClusterSecretStore gcp", &estate.key_id, "uploaded"] {
+        assert!(planned.out.contains(named), "the plan does not name {named}:\n{}", planned.out);
+    }
+    assert_eq!(estate.store(), before, "a dry run changes nothing");
+
+    estate.run(&SETUP).ends(0);
+    let provider = estate.store()["spec"]["provider"]["gcpsm"].clone();
+    assert!(provider["auth"].get("secretRef").is_none(), "{provider:#}");
+    let federation = &provider["auth"]["workloadIdentityFederation"];
+    let audience = federation["audience"].as_str().unwrap();
+    assert_eq!(federation["serviceAccountRef"]["audiences"], json!([format!("https:{audience}")]));
+    assert_eq!(estate.store()["spec"]["conditions"], before["spec"]["conditions"], "who may use it stays");
+    assert_eq!(estate.key_disabled(), Some(true), "disabled, not deleted");
+    assert!(estate.secret_is_there(), "deleted only when asked");
+
+    // Again, and then to the end.
+    estate.run(&["setup", "--dry-run"]).ends(0);
+    estate.run(&["setup", "--yes", "--watch-for", "1s", "--retire-key"]).ends(0);
+    assert_eq!((estate.key_disabled(), estate.secret_is_there()), (None, false));
+    assert!(estate.store()["metadata"]["annotations"].get("keyless/replaces").is_none());
+    estate.run(&["setup", "--dry-run", "--retire-key"]).ends(0);
+    estate.run(&["audit"]).ends(0).says("ZERO");
+}
+
+#[test]
+fn a_key_that_another_store_uses_is_not_retired() {
+    let estate = Estate::new();
+    estate.world.cluster.put_object(store("other", "gcp-key"));
+    std::fs::write(
+        estate.world.dir.path().join("keyless.yaml"),
+        "apiVersion: keyless/v1\nstore: {name: gcp}\n",
+    )
+    .unwrap();
+    let ran = estate.run(&["setup", "--yes", "--watch-for", "1s", "--retire-key"]).ends(0);
+    assert!(ran.out.contains("stays: ClusterSecretStore other"), "{}", ran.out);
+    assert_eq!((estate.key_disabled(), estate.secret_is_there()), (Some(false), true));
+}
+
+#[test]
+fn nothing_is_asked_without_a_terminal() {
+    let estate = Estate::new();
+    estate.run(&["setup"]).fails(2, "confirmation", &["--yes"]);
+    assert!(estate.store()["spec"]["provider"]["gcpsm"]["auth"].get("secretRef").is_some());
+    // Two stores with keys of their own: which one is meant cannot be known.
+    let other = estate.google.create_key(&estate.email);
+    estate.world.cluster.put_object(secret("other-key", &other));
+    estate.world.cluster.put_object(store("other", "other-key"));
+    estate.run(&["setup", "--dry-run"]).fails(
+        2,
+        "setting-missing",
+        &["store.name", "ClusterSecretStore other"],
+    );
+}
+
+#[test]
+fn an_operator_that_is_missing_or_too_old_is_named() {
+    let world = World::signing_as(1, DEFAULT_ISSUER);
+    let kube_system = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system"}});
+    world.cluster.put_object(kube_system);
+    let ran: Ran =
+        world.command(&["setup", "--dry-run"]).env("GOOGLE_OAUTH_ACCESS_TOKEN", "x").output().unwrap().into();
+    ran.fails(3, "eso-missing", &["helm install"]);
+    let estate = Estate::new();
+    estate.world.cluster.load_crds(include_str!("../lab/fixtures/crds/eso-0.19-min.yaml"));
+    estate.run(&["setup", "--dry-run"]).fails(3, "eso-too-old", &["0.20.2"]);
+}
+
+#[test]
+fn each_missing_permission_at_google_is_named_and_the_old_path_stays() {
+    for permission in [
+        "iam.workloadIdentityPools.create",
+        "iam.workloadIdentityPoolProviders.create",
+        "secretmanager.secrets.setIamPolicy",
+        "iam.serviceAccountKeys.disable",
+    ] {
+        let estate = Estate::new();
+        estate.google.deny(permission);
+        let ran = estate.run(&SETUP).ends(3);
+        assert!(ran.err.contains(permission) && ran.err.contains("roles/"), "{permission}:\n{}", ran.err);
+        assert_eq!(estate.key_disabled(), Some(false), "{permission}: the key still works");
+        estate.google.allow(permission);
+        estate.run(&SETUP).ends(0);
+    }
+}
+
+#[test]
+fn a_store_that_argo_cd_keeps_is_written_as_a_file() {
+    let estate = Estate::new();
+    let mut kept = estate.store();
+    kept["metadata"]["annotations"] =
+        json!({"argocd.argoproj.io/tracking-id": "shop:external-secrets.io/ClusterSecretStore:/gcp"});
+    estate.world.cluster.remove_object("external-secrets.io/v1", "ClusterSecretStore", None, "gcp");
+    estate.world.cluster.put_object(kept);
+    estate.run(&SETUP).ends(1).says("manifests/clustersecretstore-gcp.yaml");
+    assert!(
+        estate.store()["spec"]["provider"]["gcpsm"]["auth"].get("secretRef").is_some(),
+        "it is not fought over"
+    );
+    let file = std::fs::read_to_string(estate.world.dir.path().join("manifests/clustersecretstore-gcp.yaml"))
+        .unwrap();
+    assert!(file.contains("workloadIdentityFederation") && !file.contains("secretRef"), "{file}");
+    assert_eq!(estate.key_disabled(), Some(false));
+}
+
+/// Killed at calls spread over the whole way, before and after their effect, and started again.
+#[test]
+fn killed_anywhere_it_goes_on_to_the_same_end() {
+    let calls = {
+        let estate = Estate::new();
+        let count = KillSwitch::new(0, Moment::BeforeEffect, || ());
+        estate.google.faults().kill_switch(&count);
+        estate.world.cluster.server(0).faults().kill_switch(&count);
+        estate.run(&["setup", "--yes", "--watch-for", "1s", "--retire-key"]).ends(0);
+        count.calls()
+    };
+    assert!(calls > 40, "only {calls} calls");
+    // Every seventh call, with both moments in turn: all of them take longer than a test may.
+    for (index, call) in (1..=calls).step_by(7).enumerate() {
+        let moment = if index % 2 == 0 { Moment::BeforeEffect } else { Moment::AfterEffect };
+        let estate = Estate::new();
+        let child: Arc<Mutex<Option<Child>>> = Arc::default();
+        let victim = child.clone();
+        let switch = KillSwitch::new(call, moment, move || {
+            victim.lock().unwrap().as_mut().expect("the program runs").kill().unwrap();
+        });
+        estate.google.faults().kill_switch(&switch);
+        estate.world.cluster.server(0).faults().kill_switch(&switch);
+        let arguments = ["setup", "--yes", "--watch-for", "1s", "--retire-key"];
+        {
+            let mut slot = child.lock().unwrap();
+            *slot =
+                Some(estate.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+        }
+        loop {
+            if child.lock().unwrap().as_mut().unwrap().try_wait().unwrap().is_some() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let free = KillSwitch::new(0, Moment::BeforeEffect, || ());
+        estate.google.faults().kill_switch(&free);
+        estate.world.cluster.server(0).faults().kill_switch(&free);
+        estate.run(&arguments).ends(0);
+        assert_eq!((estate.key_disabled(), estate.secret_is_there()), (None, false), "{moment:?} {call}");
+        assert!(
+            estate.store()["spec"]["provider"]["gcpsm"]["auth"].get("secretRef").is_none(),
+            "{moment:?} {call}"
+        );
+    }
+}
+
+#[test]
+fn teardown_takes_back_only_what_setup_made() {
+    let estate = Estate::new();
+    estate.run(&SETUP).ends(0);
+    let settings = "apiVersion: keyless/v1\nprovider: google\ngoogle: {project: acme-prod}\n";
+    std::fs::write(estate.world.dir.path().join("keyless.yaml"), settings).unwrap();
+    let planned = estate.run(&["teardown", "--dry-run"]).ends(1);
+    assert!(planned.out.contains("ClusterSecretStore gcp: somebody else made it"), "{}", planned.out);
+    estate.run(&["teardown", "--yes"]).ends(0).says("removed:");
+    let account =
+        estate.world.cluster.object("v1", "ServiceAccount", Some("external-secrets"), "keyless-gcp");
+    assert!(account.is_none(), "the identity that it made is gone");
+    estate.run(&["teardown", "--dry-run"]).ends(0).says("nothing to remove");
+}
