@@ -1,15 +1,24 @@
 //! The way of the data, and where each step lives.
 //!
 //! ```text
-//!  API servers ─► cluster ─► live set ─► rotation ─► documents ─► bucket ─► public https ─► relying_party ─► findings ─► report
-//!                    │             (published set) ┘     (oidc)                                  ▲
-//!                    └─► test tokens ────────────────────────────────────────────────────────────┘
+//!  API servers ─► cluster ─► live set ─► rotation ─► documents ─► bucket ─► public https ─► relying_party ─┐
+//!                    │             (published set) ┘     (oidc)                                           ├─► findings ─► report
+//!                    ├─► test tokens ──────────────────────────────────────────────────────────────────────┤
+//!                    │                     ┌─► federation: observe → plan → apply → walk ─────────────────┤
+//!                    └─► snapshot ─► trust ┤                                                              │
+//!                            │             └─► secret_store: manifests ─► apply                           │
+//!                            └─► audit rules ─────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! * [`cluster`] asks every API server for its keys, its discovery document and a test token.
+//! * [`cluster`] asks every API server for its keys, its discovery document and a test token, and takes stock of what
+//!   External Secrets Operator has.
 //! * [`oidc`] holds the values: issuer, keys, documents, tokens, as types that cannot be wrong. PURE.
 //! * [`rotation`] decides which keys are published. PURE.
 //! * [`bucket`] stores the two documents where strangers can read them.
+//! * [`federation`] makes a provider believe the cluster's tokens.
+//! * [`secret_store`] turns trust into manifests. PURE.
+//! * [`distro`] knows where a distribution keeps its issuer flags. PURE.
+//! * [`audit`] counts the credentials that never expire. PURE.
 //! * [`relying_party`] reads public URLs only, and judges what it finds like the strictest stranger.
 //! * [`commands`] bring it together: observe, decide, show, act.
 //!

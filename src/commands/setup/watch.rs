@@ -72,7 +72,8 @@ pub(super) async fn until_refreshed(
         }
         if waited.is_zero() {
             report.progress(format_args!(
-                "waiting until {} ExternalSecrets were read through the new path",
+                "waiting until everything that is read through {} was read by the new path ({} in all)",
+                name.name(),
                 soon.len()
             ));
         }
