@@ -1,6 +1,6 @@
 //! The last hops of `verify`: the provider's exchange, a secret, and what External Secrets Operator makes of it.
 
-use super::{ask, objects, provider, settle};
+use super::{objects, provider, settle::settle_asking};
 use crate::{
     cluster::{
         Cluster,
@@ -20,11 +20,7 @@ pub(super) async fn judge(settings: &Settings, http: &Http, report: &mut Report<
     let Some(access) = &settings.cluster else { return Ok(Vec::new()) };
     let cluster = Cluster::connect(access).await?;
     let (estate, cluster_id) = futures::try_join!(cluster.estate(), objects::cluster_id(&cluster))?;
-    let settled = {
-        let mut ask =
-            |setting: &str, text: &str, default: Option<&str>| ask::question(report, setting, text, default);
-        settle::settle(settings, None, &estate, None, &cluster_id, &mut ask)?
-    };
+    let settled = settle_asking(settings, None, &estate, None, &cluster_id, report)?;
     let provider = provider::connect(settled.provider, settled.google.as_ref(), settings, http)?;
     let audience = provider.audience().await?;
     let mut findings = match cluster.token(&settled.workload, &audience).await {

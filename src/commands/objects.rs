@@ -7,13 +7,40 @@ use serde_json::Value;
 use super::store;
 use crate::{
     cluster::{
-        Cluster,
+        Cluster, Observed,
         objects::{Object, Resource},
+        snapshot::Estate,
     },
+    config::Settings,
     error::{Error, Result},
     report::Report,
     secret_store::{Doing, Planned, to_yaml},
 };
+
+/// What every command about the secret store looks at first.
+pub(super) struct Sight {
+    pub(super) cluster: Cluster,
+    pub(super) estate: Estate,
+    pub(super) observed: Observed,
+    pub(super) cluster_id: String,
+}
+
+impl Sight {
+    /// Looks at everything in the cluster at the same time.
+    pub(super) async fn take(settings: &Settings) -> Result<Self> {
+        let access = settings.cluster.as_ref().ok_or_else(|| {
+            Error::usage("cluster-needed", "this command works on a cluster")
+                .hint("leave out --no-cluster and cluster.enabled: false")
+        })?;
+        let cluster = Cluster::connect(access).await?;
+        let (estate, observed, cluster_id) = futures::try_join!(
+            cluster.estate(),
+            cluster.observe(&settings.audience, settings.kid_rule),
+            cluster_id(&cluster)
+        )?;
+        Ok(Self { cluster, estate, observed, cluster_id })
+    }
+}
 
 static NAMESPACES: Resource = Resource::new("", "v1", "namespaces", "Namespace", false);
 

@@ -1,5 +1,6 @@
 //! What is to be set up: the settings, completed by what is there. What can be neither read nor derived is asked.
 
+use super::ask;
 use crate::{
     cluster::{
         ServiceAccount,
@@ -8,11 +9,12 @@ use crate::{
     config::{self, ProviderName, Settings},
     error::{Error, Result},
     federation::gcp,
+    report::Report,
     secret_store::{StoreName, reads},
 };
 
 /// Asks a person for a setting: its name in `keyless.yaml`, the words, the answer it would take by itself.
-pub(super) type Ask<'a> = dyn FnMut(&str, &str, Option<&str>) -> Result<String> + 'a;
+type Ask<'a> = dyn FnMut(&str, &str, Option<&str>) -> Result<String> + 'a;
 
 /// Everything that is settled before anything is planned.
 #[derive(Clone, Debug)]
@@ -40,8 +42,22 @@ pub(super) struct OldKey {
     pub(super) other_stores: Vec<String>,
 }
 
+/// As [`settle`], asking whoever sits at the terminal.
+pub(super) fn settle_asking(
+    settings: &Settings,
+    to: Option<ProviderName>,
+    estate: &Estate,
+    replaced: Option<OldKey>,
+    cluster_id: &str,
+    report: &mut Report<'_>,
+) -> Result<Settled> {
+    let mut ask =
+        |setting: &str, text: &str, default: Option<&str>| ask::question(report, setting, text, default);
+    settle(settings, to, estate, replaced, cluster_id, &mut ask)
+}
+
 /// Settles everything. `replaced` is the key that the store named before an earlier run changed it; `cluster_id` is the UID of the namespace `kube-system`: it names the cluster's own pool.
-pub(super) fn settle(
+fn settle(
     settings: &Settings,
     to: Option<ProviderName>,
     estate: &Estate,

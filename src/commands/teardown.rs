@@ -2,13 +2,19 @@
 
 use serde_json::json;
 
-use super::{Exit, ask, changes, objects, place::Place, provider, settle, store::Present};
+use super::{
+    Exit, ask, changes,
+    objects::{self, Sight},
+    place::Place,
+    provider,
+    settle::settle_asking,
+    store::Present,
+};
 use crate::{
     bucket::{self, Bucket},
     cli::TeardownArgs,
-    cluster::Cluster,
     config::Settings,
-    error::{Error, Result},
+    error::Result,
     federation::{Trust, Verb},
     http::Http,
     oidc::{DISCOVERY_PATH, JWKS_PATH},
@@ -19,21 +25,8 @@ use crate::{
 /// Runs the command.
 pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut Report<'_>) -> Result<Exit> {
     let http = Http::new(&settings.additional_roots)?;
-    let access = settings.cluster.as_ref().ok_or_else(|| {
-        Error::usage("cluster-needed", "teardown works on a cluster")
-            .hint("leave out --no-cluster and cluster.enabled: false")
-    })?;
-    let cluster = Cluster::connect(access).await?;
-    let (estate, observed, cluster_id) = futures::try_join!(
-        cluster.estate(),
-        cluster.observe(&settings.audience, settings.kid_rule),
-        objects::cluster_id(&cluster)
-    )?;
-    let settled = {
-        let mut ask =
-            |setting: &str, text: &str, default: Option<&str>| ask::question(report, setting, text, default);
-        settle::settle(settings, None, &estate, None, &cluster_id, &mut ask)?
-    };
+    let Sight { cluster, estate, observed, cluster_id } = Sight::take(settings).await?;
+    let settled = settle_asking(settings, None, &estate, None, &cluster_id, report)?;
     let bucket = match &settings.bucket {
         Some(bucket) => Some(bucket::connect(bucket, &http).await?),
         None => None,

@@ -17,10 +17,11 @@ use self::{
     retire::Retirement,
 };
 use super::{
-    Exit, ask, changes, live, objects,
+    Exit, ask, changes, live,
+    objects::{self, Sight},
     place::Place,
     provider, publish,
-    settle::{self, Settled},
+    settle::{Settled, settle_asking},
     store::Present,
 };
 use crate::{
@@ -51,28 +52,15 @@ pub(crate) async fn run(
     report: &mut Report<'_>,
 ) -> Result<Exit> {
     let http = Http::new(&settings.additional_roots)?;
-    let access = settings.cluster.as_ref().ok_or_else(|| {
-        Error::usage("cluster-needed", "setup works on a cluster")
-            .hint("leave out --no-cluster and cluster.enabled: false")
-    })?;
 
     // Observe.
-    let cluster = Cluster::connect(access).await?;
-    let (estate, observed, cluster_id) = futures::try_join!(
-        cluster.estate(),
-        cluster.observe(&settings.audience, settings.kid_rule),
-        objects::cluster_id(&cluster)
-    )?;
+    let Sight { cluster, estate, observed, cluster_id } = Sight::take(settings).await?;
     live::refuse_unpublishable_signer(&observed)?;
-    let settled = {
-        let mut ask =
-            |setting: &str, text: &str, default: Option<&str>| ask::question(report, setting, text, default);
-        let replaced = match replacing(&estate, settings) {
-            Some(store) => retire::replaced(&cluster, store).await?,
-            None => None,
-        };
-        settle::settle(settings, args.to, &estate, replaced, &cluster_id, &mut ask)?
+    let replaced = match replacing(&estate, settings) {
+        Some(store) => retire::replaced(&cluster, store).await?,
+        None => None,
     };
+    let settled = settle_asking(settings, args.to, &estate, replaced, &cluster_id, report)?;
     let google = settled.google.as_ref().map(|google| Gcp::connect(google, &http)).transpose()?;
     let provider = provider::connect(settled.provider, settled.google.as_ref(), settings, &http)?;
     let provider = provider.as_ref();
