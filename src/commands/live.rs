@@ -5,6 +5,7 @@ use crate::{
     config::Settings,
     error::{Error, Result},
     oidc::{Issuer, KeySet, keys_from_pem},
+    relying_party::MAX_SKEW,
     report::Warning,
 };
 
@@ -54,7 +55,6 @@ pub(super) fn refuse_unpublishable_signer(observed: &Observed) -> Result<()> {
 
 /// What somebody should know, but what does not keep the keys from being published.
 pub(super) fn warnings(observed: &Observed, issuer: &Issuer, now: u64) -> Vec<Warning> {
-    const MAX_SKEW: u64 = 60;
     let mut warnings = Vec::new();
     if let Reached::Kubeconfig { why } = &observed.reached {
         warnings.push(Warning::new(

@@ -64,11 +64,11 @@ fn judge_store(estate: &Estate, name: &StoreName) -> Vec<Finding> {
 /// One ExternalSecret of the store; one that is not ready, if there is such a one.
 fn reader<'a>(estate: &'a Estate, store: &'a Store) -> Option<&'a Object> {
     let users: Vec<_> = estate.users(store).filter(|user| user.kind() == "ExternalSecret").collect();
-    users.iter().find(|user| objects::ready(user) != Some(true)).or(users.first()).copied()
+    users.iter().find(|user| user.is_ready() != Some(true)).or(users.first()).copied()
 }
 
 fn judge_ready(check: &'static str, object: &Object) -> Finding {
-    match objects::ready(object) {
+    match object.is_ready() {
         Some(true) => Finding::passed(check, object.describe(), objects::condition(object)),
         _ => Finding::failed(
             check,

@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use serde_json::Value;
-
 use super::store;
 use crate::{
     cluster::{
@@ -106,18 +104,9 @@ fn write_file(folder: &Path, object: &Planned, report: &mut Report<'_>) -> Resul
     Ok(())
 }
 
-/// What the operator's `Ready` condition says; `None` when it has not said anything yet.
-pub(super) fn ready(object: &Object) -> Option<bool> {
-    let conditions = object.0.pointer("/status/conditions")?.as_array()?;
-    let ready = conditions.iter().find(|condition| condition["type"] == "Ready")?;
-    Some(ready["status"] == "True")
-}
-
 /// What the operator says of an object, in its own words.
 pub(super) fn condition(object: &Object) -> String {
-    let conditions = object.0.pointer("/status/conditions").and_then(Value::as_array);
-    let ready = conditions.into_iter().flatten().find(|condition| condition["type"] == "Ready");
-    match ready {
+    match object.ready_condition() {
         Some(ready) => format!(
             "Ready={} {}: {}",
             ready["status"].as_str().unwrap_or("?"),

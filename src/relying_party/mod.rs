@@ -7,7 +7,7 @@ mod tokens;
 pub(crate) use self::{
     documents::{Site, judge_discovery, judge_jwks},
     finding::{Finding, Outcome},
-    tokens::{judge_live, judge_server},
+    tokens::{MAX_SKEW, judge_live, judge_server},
 };
 use crate::{
     error::Result,

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// The clock difference that every relying party tried tolerates (OpenBao 60 s, AWS some 5 min).
-const MAX_SKEW: u64 = 60;
+pub(crate) const MAX_SKEW: u64 = 60;
 
 /// Everything that a relying party checks of one server's token, from the public documents only.
 pub(crate) fn judge_server(

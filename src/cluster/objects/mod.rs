@@ -149,6 +149,17 @@ impl Object {
         self.0.get("metadata")?.get("annotations")?.get(name)?.as_str()
     }
 
+    /// Its controller's `Ready` condition, if it has said anything yet.
+    pub(crate) fn ready_condition(&self) -> Option<&Value> {
+        let conditions = self.0.pointer("/status/conditions")?.as_array()?;
+        conditions.iter().find(|condition| condition["type"] == "Ready")
+    }
+
+    /// What that condition says; `None` when nothing was said yet.
+    pub(crate) fn is_ready(&self) -> Option<bool> {
+        self.ready_condition().map(|ready| ready["status"] == "True")
+    }
+
     /// Whether this program made it.
     pub(crate) fn is_ours(&self) -> bool {
         self.label(MANAGED_BY.0) == Some(MANAGED_BY.1)

@@ -244,9 +244,7 @@ impl Store {
 
     /// Whether ESO says that it can log in; `None` when it has not said anything yet.
     pub(crate) fn is_ready(&self) -> Option<bool> {
-        let conditions = self.0.0.pointer("/status/conditions")?.as_array()?;
-        let ready = conditions.iter().find(|condition| condition["type"] == "Ready")?;
-        Some(ready["status"] == "True")
+        self.0.is_ready()
     }
 
     fn is_used_by(&self, user: &Object) -> bool {

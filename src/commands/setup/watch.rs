@@ -8,7 +8,7 @@ use crate::{
         objects::{Look, Object},
         snapshot::{EXTERNAL_SECRETS, Store, store_references},
     },
-    commands::objects::{condition, ready},
+    commands::objects::condition,
     error::{Error, Result},
     report::Report,
     secret_store::StoreName,
@@ -102,7 +102,7 @@ pub(super) async fn stays_ready(
             .iter()
             .map(|store| &store.0)
             .chain(&users)
-            .find(|object| ready(object) == Some(false))
+            .find(|object| object.is_ready() == Some(false))
             .map(|object| (object.describe(), condition(object)));
         if let Some((object, said)) = broken {
             return Err(Error::failed("broke-without-key", format!("{object} is not ready any more"))
@@ -144,7 +144,7 @@ pub(super) async fn users(cluster: &Cluster, name: &StoreName) -> Result<Vec<Obj
 
 fn is_refreshed(before: &Object, after: &Object) -> bool {
     let time = |object: &Object| object.text("/status/refreshTime").to_owned();
-    ready(after) == Some(true) && !time(after).is_empty() && time(after) > time(before)
+    after.is_ready() == Some(true) && !time(after).is_empty() && time(after) > time(before)
 }
 
 /// `spec.refreshInterval`: a Go duration; absent is one hour, zero is never.
