@@ -51,6 +51,8 @@ pub(crate) trait Federation: Display + Send + Sync {
 #[derive(Clone, Debug)]
 pub(crate) struct Trust {
     pub(crate) issuer: Issuer,
+    /// What tells the cluster from every other: the UID of its namespace `kube-system`.
+    pub(crate) cluster_id: String,
     /// For providers that are given the keys instead of fetching them.
     pub(crate) keys: KeySet,
     /// Whose tokens: the ServiceAccount that the secret store uses.

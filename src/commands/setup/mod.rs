@@ -67,6 +67,7 @@ pub(crate) async fn run(
     let issuer = issuer(settings, &settled, &observed, &http).await?;
     let trust = Trust {
         issuer: issuer.clone(),
+        cluster_id,
         keys: observed.live()?,
         workload: settled.workload.clone(),
         secrets: settled.secrets.clone(),

@@ -5,6 +5,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     Deed, Gcp, Patch, Step,
+    mark::{Maker, maker},
     observe::{one_pool, one_provider},
     state::Life,
 };
@@ -123,7 +124,8 @@ impl Thing {
                 }
             }
         };
-        if !life.is_ours() {
+        let same = maker(&life.description) == maker(body["description"].as_str().unwrap_or_default());
+        if !same && maker(&life.description) != Maker::Keyless {
             return Err(Error::failed(
                 "google-conflict",
                 format!("somebody else has made the {} in the meantime", self.shown(gcp)),

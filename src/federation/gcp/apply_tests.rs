@@ -5,7 +5,7 @@ use std::time::Duration;
 use lab::{Curve, Fault, SigningKey};
 use serde_json::json;
 
-use super::{tests::*, *};
+use super::{mark::mark, tests::*, *};
 use crate::federation::Verb;
 
 #[tokio::test]
@@ -14,7 +14,7 @@ async fn from_nothing_to_everything_and_then_nothing_more() {
     let changes = far.set_up().await.unwrap();
     assert_eq!(verbs(&changes), [Verb::Enable, Verb::Create, Verb::Create, Verb::Grant], "{changes:#?}");
     assert!(far.google.is_enabled("sts.googleapis.com"));
-    assert_eq!(far.pool()["description"], format!("managed by keyless for {ISSUER}"));
+    assert_eq!(far.pool()["description"], mark(CLUSTER, ISSUER));
     let provider = far.provider();
     assert_eq!(provider["attributeCondition"], format!("assertion.sub in ['{SUBJECT}']"));
     assert_eq!(provider["attributeMapping"]["google.subject"], "assertion.sub");
@@ -268,7 +268,7 @@ async fn a_name_that_is_taken_between_plan_and_apply() {
         it["state"] = json!("DELETED");
     });
     gcp.apply(&changes[1], &mut |_| {}).await.unwrap();
-    assert_eq!(far.pool()["description"], format!("managed by keyless for {ISSUER}"));
+    assert_eq!(far.pool()["description"], mark(CLUSTER, ISSUER));
     assert_eq!(far.pool()["state"], "ACTIVE");
 }
 

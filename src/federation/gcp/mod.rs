@@ -12,9 +12,12 @@ mod apply;
 mod apply_tests;
 mod bindings;
 #[cfg(test)]
+mod cluster_tests;
+#[cfg(test)]
 mod gcloud_tests;
 mod hops;
 mod key;
+mod mark;
 mod names;
 mod observe;
 mod plan;
