@@ -155,6 +155,12 @@ impl Settings {
                 mode: vault.mode.unwrap_or(vault::Mode::Discovery),
                 // Who needs an authority of his own for one host mostly needs it for all.
                 ca_pem: vault.ca_file.as_ref().or(ca_file.as_ref()).map(|path| pem_text(path)).transpose()?,
+                issuer_ca_pem: vault
+                    .issuer_ca_file
+                    .as_ref()
+                    .or(ca_file.as_ref())
+                    .map(|path| pem_text(path))
+                    .transpose()?,
                 namespace: vault.namespace,
                 token: token(["VAULT_TOKEN", "BAO_TOKEN"]),
             }),

@@ -74,7 +74,7 @@ fn refused_login(subject: String, error: Error, settings: &Settings, token: &Tok
     let said = error.causes.join("; ");
     let has = |part: &str| said.contains(part);
     let setup = "run `keyless setup`, which shows the difference and mends it";
-    let (cause, remedy) = if error.code != "vault-refused" && error.code != "vault-forbidden" {
+    let (cause, remedy) = if !["vault-refused", "vault-forbidden", "vault-token"].contains(&error.code) {
         return Finding::refused(LOGIN, subject, &error);
     } else if has("is expired") || has("expiration time (exp)") {
         (

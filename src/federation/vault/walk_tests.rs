@@ -13,6 +13,7 @@ fn settings() -> Settings {
         kv: "kv".into(),
         mode: super::super::Mode::Discovery,
         ca_pem: None,
+        issuer_ca_pem: None,
         namespace: None,
         token: None,
     }
