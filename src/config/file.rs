@@ -91,7 +91,7 @@ pub(super) struct Vault {
     pub(super) role: Option<String>,
     /// Path of the KV v2 secrets engine
     pub(super) kv: Option<String>,
-    /// How the server gets the cluster's keys
+    /// How the server gets the cluster's keys; by default from the documents, if a bucket is named
     pub(super) mode: Option<vault::Mode>,
     /// Certificate authorities of the server, PEM; by default those of `tls`
     pub(super) ca_file: Option<PathBuf>,

@@ -61,6 +61,23 @@ fn flags_win_over_the_file_and_paths_are_relative_to_it() {
 }
 
 #[test]
+fn a_server_is_given_the_keys_where_no_bucket_shows_them() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("keyless.yaml");
+    for (bucket, more, mode) in [
+        ("", "", vault::Mode::StaticKeys),
+        ("bucket: {url: 's3://b'}\n", "", vault::Mode::Discovery),
+        ("", ", mode: jwks-url", vault::Mode::JwksUrl),
+        ("bucket: {url: 's3://b'}\n", ", mode: static-keys", vault::Mode::StaticKeys),
+    ] {
+        let vault = format!("vault: {{address: 'https://vault.example.com'{more}}}\n");
+        fs::write(&file, format!("apiVersion: keyless/v1\n{bucket}{vault}")).unwrap();
+        let settings = resolve(&["--config", file.to_str().unwrap()]).unwrap();
+        assert_eq!(settings.vault.unwrap().mode, mode, "{bucket}{more}");
+    }
+}
+
+#[test]
 fn the_servers_authority_and_the_issuers_are_two_settings() {
     let folder = tempfile::TempDir::new().unwrap();
     let (mut pems, mut names) = (Vec::new(), ["tls", "server", "issuer"].into_iter());

@@ -12,5 +12,6 @@ mod render;
 mod settled;
 mod setup;
 mod usage;
+mod vault;
 mod verify;
 mod world;

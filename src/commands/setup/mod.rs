@@ -261,8 +261,9 @@ async fn walk(
             "reading {secret} through the new path, with a token of {}",
             settled.workload
         ));
-        let findings =
-            provider.walk(&token, secret, &mut |line| report.progress(format_args!("  {line}"))).await;
+        let members = settled.properties.get(secret).map(Vec::as_slice).unwrap_or_default();
+        let mut say = |line: &str| report.progress(format_args!("  {line}"));
+        let findings = provider.walk_to(&token, secret, members, &mut say).await;
         findings.iter().for_each(|finding| report.progress(format_args!("  {}", finding.to_text())));
         if findings.is_empty() || findings.iter().any(Finding::is_failed) {
             return Err(Error::failed("new-path", format!("{secret} cannot be read through the new path"))

@@ -201,9 +201,19 @@ impl Federation for Vault {
         &self,
         token: &Token,
         secret: &str,
+        say: &mut (dyn for<'a> FnMut(&'a str) + Send),
+    ) -> Vec<Finding> {
+        self.walk_to(token, secret, &[], say).await
+    }
+
+    async fn walk_to(
+        &self,
+        token: &Token,
+        secret: &str,
+        members: &[String],
         _say: &mut (dyn for<'a> FnMut(&'a str) + Send),
     ) -> Vec<Finding> {
-        walk::walk(&self.api, &self.settings, token, secret).await
+        walk::walk(&self.api, &self.settings, token, secret, members).await
     }
 }
 

@@ -265,8 +265,8 @@ pub(super) fn explain_fetch(error: Error, settings: &Settings) -> Error {
                 "the server does not trust the certificate of the issuer's host: give its authority as vault.issuerCaFile"
             }
             Some(_) => {
-                "of the authorities the server now trusts only vault.issuerCaFile (by default tls.caFile) for the \
-                 issuer's host: it must be the authority of that host"
+                "for the issuer's host the server now trusts vault.issuerCaFile alone (by default tls.caFile): the file \
+                 must hold the authority of that host"
             }
         };
         ("vault-ca", hint)
