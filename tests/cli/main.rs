@@ -14,4 +14,5 @@ mod setup;
 mod usage;
 mod vault;
 mod verify;
+mod ways;
 mod world;
