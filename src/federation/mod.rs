@@ -81,6 +81,16 @@ pub(crate) struct Change {
     pub(crate) step: Step,
 }
 
+impl Change {
+    /// Whether it must not begin before an earlier change of the same plan is done.
+    pub(crate) fn waits_for(&self, earlier: &Self) -> bool {
+        match (&self.step, &earlier.step) {
+            (Step::Gcp(step), Step::Gcp(earlier)) => step.waits_for(earlier),
+            _ => true,
+        }
+    }
+}
+
 /// What a change does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verb {
