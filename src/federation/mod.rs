@@ -45,6 +45,19 @@ pub(crate) trait Federation: Display + Send + Sync {
         secret: &str,
         say: &mut (dyn for<'a> FnMut(&'a str) + Send),
     ) -> Vec<Finding>;
+
+    /// As [`Federation::walk`], and whether the secret has these members, where secrets are maps: what is read out of
+    /// it by name would not be there else.
+    async fn walk_to(
+        &self,
+        token: &Token,
+        secret: &str,
+        members: &[String],
+        say: &mut (dyn for<'a> FnMut(&'a str) + Send),
+    ) -> Vec<Finding> {
+        let _ = members;
+        self.walk(token, secret, say).await
+    }
 }
 
 /// What a provider is told to believe.

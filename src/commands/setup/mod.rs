@@ -132,7 +132,7 @@ pub(crate) async fn run(
         report.line("\nCommit these manifests. Once they are applied, run setup again: it walks the new path, then turns to the store.");
         return Ok(Exit::Found);
     }
-    walk(&cluster, provider, &settled.workload, &settled.secrets, report).await?;
+    walk(&cluster, provider, &settled.workload, &settled.secrets, &settled.properties, report).await?;
     let before = watch::users(&cluster, &settled.store).await?;
     objects::apply(&cluster, &store, args.manifests.as_deref(), report).await?;
     if objects::written_as_files(&store, args.manifests.as_deref()) {
