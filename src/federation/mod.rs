@@ -94,6 +94,29 @@ pub(crate) struct Change {
     pub(crate) step: Step,
 }
 
+impl Change {
+    /// Whether tokens of the issuer that is believed now are refused from then on.
+    pub(crate) fn moves_issuer(&self) -> bool {
+        let field = match &self.step {
+            Step::Gcp(step) if step.changes_provider() => "oidc.issuerUri",
+            Step::Vault(vault::Step::Configure(_)) => "bound_issuer",
+            _ => return false,
+        };
+        let none = ["none", "nothing", "(none)"];
+        self.differences
+            .iter()
+            .any(|difference| difference.field == field && !none.contains(&difference.have.as_str()))
+    }
+
+    /// Whether it must not begin before an earlier change of the same plan is done.
+    pub(crate) fn waits_for(&self, earlier: &Self) -> bool {
+        match (&self.step, &earlier.step) {
+            (Step::Gcp(step), Step::Gcp(earlier)) => step.waits_for(earlier),
+            _ => true,
+        }
+    }
+}
+
 /// What a change does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verb {

@@ -349,3 +349,35 @@ async fn the_service_account_that_is_not_there() {
     assert_eq!(error.code, "google-service-account-missing", "{error}");
     assert_eq!(far.writes(), Vec::<String>::new());
 }
+
+/// What has been seen is not asked for again, and one login does for all secrets.
+#[tokio::test]
+async fn no_call_too_many() {
+    let far = Far::new();
+    let mut want = far.trust();
+    want.secrets = (0..30).map(|number| format!("secret{number}")).collect();
+    want.secrets.iter().for_each(|secret| far.google.add_secret(secret, PAYLOAD));
+    let gcp = far.gcp();
+    let (changes, access) = futures::join!(gcp.plan(&want), gcp.access());
+    let changes = changes.unwrap();
+    access.unwrap();
+    let looked = far.google.faults().requests().len();
+    assert_eq!(looked, 4 + 1 + 30, "project, services, pool, providers; the policies of project and secrets");
+    for change in &changes {
+        gcp.apply(change, &mut |_| {}).await.unwrap();
+    }
+    let polls = far.google.faults().requests().iter().filter(|it| it.path.contains("/operations/")).count();
+    let done = far.google.faults().requests().len() - looked - polls;
+    assert_eq!(done, 3 + 30, "services, pool, provider; the policies of the secrets");
+    far.google.faults().forget();
+    gcp.audience().await.unwrap();
+    let token = far.token(|_| {});
+    for secret in &want.secrets {
+        let findings = gcp.walk(&token, secret, &mut |_: &str| ()).await;
+        assert!(findings.len() == 2 && findings.iter().all(|finding| !finding.is_failed()), "{findings:?}");
+    }
+    assert_eq!(far.google.faults().requests().len(), 1 + 30, "the exchange, and each read");
+    let other = far.token(|claims| claims["jti"] = json!("another"));
+    gcp.walk(&other, "secret0", &mut |_: &str| ()).await;
+    assert_eq!(far.google.faults().requests().len(), 31 + 2, "another token is exchanged by itself");
+}

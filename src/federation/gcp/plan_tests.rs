@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lab::{Curve, SigningKey};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     bindings::{ACCESSOR, WORKLOAD_USER},

@@ -144,6 +144,13 @@ impl State {
             .filter(|other| other.id != self.ids.provider && !other.life.deleted && !other.life.disabled)
     }
 
+    pub(super) fn policy(&self, holder: &Holder) -> Option<&Policy> {
+        match self.seen(holder) {
+            Seen::Known(policy) => Some(policy),
+            Seen::Absent | Seen::Unknown => None,
+        }
+    }
+
     pub(super) fn seen(&self, holder: &Holder) -> &Seen {
         self.policies.iter().find(|(other, _)| other == holder).map_or(&Seen::Unknown, |(_, seen)| seen)
     }

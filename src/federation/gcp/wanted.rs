@@ -218,12 +218,6 @@ impl Wanted {
     }
 }
 
-impl Patch {
-    pub(super) fn is_empty(&self) -> bool {
-        self.mask.is_empty()
-    }
-}
-
 /// Whether the provider has been given a key of this very cluster.
 pub(super) fn knows_a_key(provider: &Provider, keys: &KeySet) -> bool {
     uploaded(&provider.jwks)

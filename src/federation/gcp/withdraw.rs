@@ -1,7 +1,7 @@
 //! PURE. The way back: bindings, provider, pool.
 
 use super::{
-    Deed, Step,
+    Binding, Deed, Step,
     bindings::{ACCESSOR, WORKLOAD_USER, needs_of, shown},
     plan::{leave, on_project, step},
     state::{Holder, Life, Seen, State},
@@ -28,7 +28,12 @@ pub(super) fn withdraw(want: &Trust, state: &State) -> Vec<Change> {
         {
             changes.push(leave(object.clone(), theirs(life)));
         } else if policy.has(role, &principal) {
-            let step = step(Step::Revoke { holder: holder.clone(), role, member: principal.clone() });
+            let step = step(Step::Revoke(Binding {
+                holder: holder.clone(),
+                role,
+                member: principal.clone(),
+                seen: Some(policy.clone()),
+            }));
             let why = "the workload will not come this way any more".to_owned();
             let needs = needs_of(holder, state);
             changes.push(Change {
