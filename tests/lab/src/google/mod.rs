@@ -213,6 +213,11 @@ impl Google {
         self.lock().denied.remove(permission);
     }
 
+    /// The permissions that the project's owner has needed so far, storage left out
+    pub fn needed(&self) -> Vec<String> {
+        self.lock().needed.borrow().iter().cloned().collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no test panics while it holds the far side")
     }
