@@ -213,9 +213,11 @@ impl Google {
         self.lock().denied.remove(permission);
     }
 
-    /// The permissions that the project's owner has needed so far, storage left out
+    /// The permissions that the project's owner has needed so far
     pub fn needed(&self) -> Vec<String> {
-        self.lock().needed.borrow().iter().cloned().collect()
+        let mut needed = self.storage.needed();
+        needed.extend(self.lock().needed.borrow().iter().cloned());
+        needed
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
