@@ -1,7 +1,7 @@
 //! A real token, all the way to a fresh read of every secret: before anything depends on it.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, PoisonError},
 };
 
@@ -19,12 +19,13 @@ use crate::{
 /// How many secrets are read at the same time.
 const AT_ONCE: usize = 32;
 
-/// Reads each of the secrets as the store will. The first goes ahead: what fails for it as for all is said once.
+/// Reads each of the secrets as the store will, and what `properties` says is read out of it. The first goes ahead: what fails for it as for all is said once.
 pub(super) async fn walk(
     cluster: &Cluster,
     provider: &dyn Federation,
     workload: &ServiceAccount,
     secrets: &[String],
+    properties: &BTreeMap<String, Vec<String>>,
     report: &mut Report<'_>,
 ) -> Result<()> {
     let audience = provider.audience().await?;
@@ -33,7 +34,7 @@ pub(super) async fn walk(
     let (first, others) = secrets.split_at(secrets.len().min(1));
     let mut said = BTreeSet::new();
     for some in [first, others] {
-        read(provider, &token, some, &mut said, report).await?;
+        read(provider, &token, some, properties, &mut said, report).await?;
     }
     Ok(())
 }
@@ -42,6 +43,7 @@ async fn read(
     provider: &dyn Federation,
     token: &Token,
     secrets: &[String],
+    properties: &BTreeMap<String, Vec<String>>,
     said: &mut BTreeSet<String>,
     report: &mut Report<'_>,
 ) -> Result<()> {
@@ -51,7 +53,8 @@ async fn read(
     };
     let say = &say;
     let one = |secret: String| async move {
-        let findings = provider.walk(token, &secret, &mut |line| say(line)).await;
+        let members = properties.get(&secret).map(Vec::as_slice).unwrap_or_default();
+        let findings = provider.walk_to(token, &secret, members, &mut |line| say(line)).await;
         (secret, findings)
     };
     let mut walks = stream::iter(secrets.to_vec()).map(one).buffered(AT_ONCE);

@@ -15,5 +15,7 @@ mod render;
 mod settled;
 mod setup;
 mod usage;
+mod vault;
 mod verify;
+mod ways;
 mod world;
