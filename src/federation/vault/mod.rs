@@ -21,7 +21,7 @@ use rustls::pki_types::{CertificateDer, pem::PemObject};
 use serde_json::{Value, json};
 
 use self::api::Api;
-use super::{Change, Federation, Trust};
+use super::{Change, Federation, Keys, Trust};
 use crate::{
     error::{Error, Result},
     http::Http,
@@ -182,6 +182,11 @@ impl Federation for Vault {
             audience: AUDIENCE.to_owned(),
             ca_pem: self.settings.ca_pem.clone(),
         })
+    }
+
+    async fn keys(&self) -> Result<Keys> {
+        let said = self.api.read(&format!("auth/{}/config", self.settings.mount)).await?;
+        said.as_ref().and_then(|said| said.data()).map_or(Ok(Keys::Absent), observe::keys)
     }
 
     async fn walk(

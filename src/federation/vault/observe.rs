@@ -6,7 +6,11 @@ use http::Method;
 use serde_json::{Map, Value, json};
 
 use super::{Vault, wanted};
-use crate::error::Result;
+use crate::{
+    error::Result,
+    federation::Keys,
+    oidc::{KeySet, keys_from_pem},
+};
 
 /// The auth method, its configuration, the role and the policy, as they are.
 #[derive(Clone, Debug, Default)]
@@ -111,6 +115,19 @@ impl Vault {
         let keys = keys.and_then(Value::as_array).into_iter().flatten();
         Ok(keys.filter_map(Value::as_str).map(str::to_owned).collect())
     }
+}
+
+/// How an auth method of this configuration comes to its keys.
+pub(super) fn keys(config: &Map<String, Value>) -> Result<Keys> {
+    let text = |name: &str| config.get(name).and_then(Value::as_str).unwrap_or_default();
+    let given = config.get("jwt_validation_pubkeys").and_then(Value::as_array);
+    let given: Vec<_> = given.into_iter().flatten().filter_map(Value::as_str).collect();
+    if !given.is_empty() {
+        let pem = given.join("\n");
+        return Ok(Keys::Given(KeySet::new(keys_from_pem(pem.as_bytes(), "jwt_validation_pubkeys")?)?));
+    }
+    let fetches = ["oidc_discovery_url", "jwks_url"].into_iter().any(|name| !text(name).is_empty());
+    Ok(if fetches { Keys::Fetched } else { Keys::Absent })
 }
 
 fn engine(data: Option<&Map<String, Value>>) -> Engine {
