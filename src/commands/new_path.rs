@@ -58,16 +58,17 @@ impl<'a> Way<'a> {
         let mut ask =
             |setting: &str, text: &str, default: Option<&str>| ask::question(report, setting, text, default);
         let name = store_name(settings, estate, &mut ask)?;
-        let used = objects::find_store(estate, &name).and_then(Store::provider).and_then(|(kind, _)| match kind {
-            "gcpsm" => Some(ProviderName::Google),
-            "vault" => Some(ProviderName::Vault),
-            _ => None,
-        });
+        let used =
+            objects::find_store(estate, &name).and_then(Store::provider).and_then(|(kind, _)| match kind {
+                "gcpsm" => Some(ProviderName::Google),
+                "vault" => Some(ProviderName::Vault),
+                _ => None,
+            });
         let mut settings = settings.clone();
         settings.store.name = Some(name.name().to_owned());
         settings.store.namespace = name.namespace().map(str::to_owned);
         let settled = settle_asking(&settings, used, estate, None, cluster_id, report)?;
-        let provider = provider::connect(settled.provider, settled.google.as_ref(), &settings, http)?;
+        let provider = provider::connect_to_look(settled.provider, settled.google.as_ref(), &settings, http)?;
         let mode = mode(&settings, &settled);
         Ok(Self { cluster, estate, settled, provider, mode })
     }
@@ -131,8 +132,7 @@ impl<'a> Way<'a> {
                 "run `keyless setup`, or set `store.name` in keyless.yaml",
             )];
         };
-        let users: Vec<_> =
-            self.estate.users(store).filter(|user| user.kind() == "ExternalSecret").collect();
+        let users: Vec<_> = self.estate.users(store).filter(|user| user.kind() == "ExternalSecret").collect();
         let mut findings = vec![judge_ready("store-ready", &store.0)];
         // One that is not ready, if there is such a one.
         let not_ready = users.iter().find(|user| user.is_ready() != Some(true));
@@ -195,7 +195,11 @@ mod tests {
                 true => Finding::passed("read", secret, "22 bytes"),
                 false => Finding::failed("read", secret, "403", "not granted", "run `keyless setup`"),
             };
-            vec![Finding::passed("login", "login", "900 s"), read, Finding::passed("logout", "logout", "revoked")]
+            vec![
+                Finding::passed("login", "login", "900 s"),
+                read,
+                Finding::passed("logout", "logout", "revoked"),
+            ]
         };
         let mut all = vec![Finding::passed("store-token", "token", "900 s")];
         for (secret, read) in [("db", true), ("api", false), ("mail", true)] {
@@ -203,8 +207,10 @@ mod tests {
         }
         // A login that was refused once is not hidden behind one that succeeded.
         merge(&mut all, vec![Finding::failed("login", "login", "503", "sealed", "unseal it")]);
-        let shown: Vec<_> =
-            all.iter().map(|finding| (finding.check, finding.subject.as_str(), finding.is_failed())).collect();
+        let shown: Vec<_> = all
+            .iter()
+            .map(|finding| (finding.check, finding.subject.as_str(), finding.is_failed()))
+            .collect();
         assert_eq!(
             shown,
             [

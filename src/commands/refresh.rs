@@ -78,7 +78,11 @@ pub(super) async fn judge(
                 "" => "never read".to_owned(),
                 at => format!("last read at {at}"),
             };
-            return Finding::skipped(CHECK, subject(user), format!("not read again by the clock: {why}; {last}"));
+            return Finding::skipped(
+                CHECK,
+                subject(user),
+                format!("not read again by the clock: {why}; {last}"),
+            );
         }
     };
     if user.is_ready() != Some(true) {
@@ -105,13 +109,23 @@ async fn until_read_again(cluster: &Cluster, before: &Object, interval: Duration
             Ok(Look::Seen(after)) => after,
             Ok(Look::Absent) => {
                 let remedy = "apply it again, or leave it out: run `keyless verify` again";
-                return Finding::failed(CHECK, subject(before), "it is gone", "somebody has just deleted it", remedy);
+                return Finding::failed(
+                    CHECK,
+                    subject(before),
+                    "it is gone",
+                    "somebody has just deleted it",
+                    remedy,
+                );
             }
             Ok(Look::Unseen(unseen)) => return Finding::skipped(CHECK, subject(before), unseen.to_string()),
             Err(error) => return Finding::refused(CHECK, subject(before), &error),
         };
         if after.is_ready() == Some(true) && read_at(&after) != read_at(before) {
-            let seen = format!("read again at {}; its refreshInterval is {}", read_at(&after), interval_text(&after));
+            let seen = format!(
+                "read again at {}; its refreshInterval is {}",
+                read_at(&after),
+                interval_text(&after)
+            );
             return Finding::passed(CHECK, subject(before), seen);
         }
         if started.elapsed() >= interval + GRACE {
@@ -236,7 +250,9 @@ mod tests {
     fn a_reading_is_stale_when_it_is_older_than_its_interval() {
         let hour = Duration::from_secs(3600);
         let judge = |at: &str| judge_age(&user(json!({ "refreshInterval": "1h" }), at), hour, NOON).outcome;
-        for fresh in ["2026-11-11T11:59:00Z", "2026-11-11T11:00:00Z", "2026-11-11T10:58:30Z", "2026-11-11T12:05:00Z"] {
+        for fresh in
+            ["2026-11-11T11:59:00Z", "2026-11-11T11:00:00Z", "2026-11-11T10:58:30Z", "2026-11-11T12:05:00Z"]
+        {
             assert!(matches!(judge(fresh), Outcome::Passed(_)), "{fresh}: {:?}", judge(fresh));
         }
         for stale in ["2026-11-11T10:57:00Z", "2026-11-10T12:00:00Z", ""] {

@@ -109,6 +109,8 @@ impl Verdict<'_> {
             seen?;
             return self.named.clone().ok_or_else(no_issuer);
         };
+        // By the clock of this moment: the end of the way may be far.
+        let at = now();
         // On to the end: a token as External Secrets Operator asks for it, the provider, the secrets, the store.
         let (mut mode, mut end, mut keys) = (Mode::Documents, (Vec::new(), Ok(())), Ok(Keys::Fetched));
         let mut provider = String::new();
@@ -147,7 +149,7 @@ impl Verdict<'_> {
                 let published = self.judge_documents(&issuer, public).await;
                 let known = Known::Published(published.as_ref());
                 for server in &observed.servers {
-                    self.findings.extend(judge_server(server, &issuer, audience, known, now()));
+                    self.findings.extend(judge_server(server, &issuer, audience, known, at));
                 }
                 self.findings.extend(judge_live(&observed, published.as_ref()));
                 if mode != Mode::Documents {
@@ -163,13 +165,7 @@ impl Verdict<'_> {
                     _ => None,
                 };
                 for server in &observed.servers {
-                    self.findings.extend(judge_server(
-                        server,
-                        &issuer,
-                        audience,
-                        Known::Uploaded(given),
-                        now(),
-                    ));
+                    self.findings.extend(judge_server(server, &issuer, audience, Known::Uploaded(given), at));
                 }
                 issuer
             }

@@ -83,12 +83,16 @@ fn compare(observed: &Observed, subject: String, given: &KeySet) -> Finding {
         true => String::new(),
         false => format!("; not live, but believed: {}", others.join(", ")),
     };
-    let seen = format!("uploaded, so that no public documents are needed; every live key is there ({live}){others}");
+    let seen =
+        format!("uploaded, so that no public documents are needed; every live key is there ({live}){others}");
     Finding::passed(CHECK, subject, seen)
 }
 
 fn unseen(error: &Error) -> String {
     let said = error.causes.first().map(|cause| format!(" ({cause})")).unwrap_or_default();
     let hints = error.hints.first().map(|hint| format!("; {hint}")).unwrap_or_default();
-    format!("uploaded, so that no public documents are needed; which ones is not to be seen: {}{said}{hints}", error.message)
+    format!(
+        "uploaded, so that no public documents are needed; which ones is not to be seen: {}{said}{hints}",
+        error.message
+    )
 }

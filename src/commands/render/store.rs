@@ -15,6 +15,7 @@ use crate::{
         objects::{self, find_store, write_manifest},
         provider,
         settle::settle_asking,
+        setup::remember_old_key,
         store::Present,
     },
     config::{ProviderName, Settings},
@@ -64,13 +65,9 @@ pub(super) async fn run(args: &StoreArgs, settings: &Settings, report: &mut Repo
         (name, google) => provider::connect(name, google.as_ref(), settings, &http)?.access().await?,
     };
     let have = Present::observe(&cluster, &estate, &settled.store, &settled.workload).await?;
-    let want = Want {
-        access: &access,
-        workload: &settled.workload,
-        store: &settled.store,
-        namespaces: &[],
-    };
-    let plan = secret_store::plan(&want, &have.have())?;
+    let want = Want { access: &access, workload: &settled.workload, store: &settled.store, namespaces: &[] };
+    let mut plan = secret_store::plan(&want, &have.have())?;
+    remember_old_key(&mut plan, &settled);
 
     for warning in &plan.warnings {
         report.warning(warning);

@@ -13,6 +13,7 @@ mod retire;
 mod settings_file;
 mod watch;
 
+pub(super) use self::retire::remember_old_key;
 use self::{
     plan::{Documents, Plan},
     retire::Retirement,
@@ -199,7 +200,7 @@ async fn decide(
         },
         &present.have(),
     )?;
-    retire::remember_old_key(&mut objects, settled);
+    remember_old_key(&mut objects, settled);
     Ok(Plan {
         documents,
         provider: provider.to_string(),

@@ -71,8 +71,11 @@ impl Settings {
 
 fn number(text: &str) -> Result<Number> {
     Number::parse(text).ok_or_else(|| {
-        Error::usage("google-project", format!("`{}` is not the number of a Google project", text.escape_debug()))
-            .hint("`gcloud projects list` shows it")
+        Error::usage(
+            "google-project",
+            format!("`{}` is not the number of a Google project", text.escape_debug()),
+        )
+        .hint("`gcloud projects list` shows it")
     })
 }
 

@@ -341,7 +341,9 @@ impl Federation for Gcp {
             let doing = format!("looking at {}", self.ids.shown_provider());
             refusal.error(&doing, "iam.workloadIdentityPoolProviders.get", &on)
         })?;
-        Ok(found.filter(|provider| !provider.life.deleted).map_or(Keys::Absent, |provider| wanted::keys(&provider)))
+        Ok(found
+            .filter(|provider| !provider.life.deleted)
+            .map_or(Keys::Absent, |provider| wanted::keys(&provider)))
     }
 
     async fn walk(

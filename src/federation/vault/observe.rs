@@ -140,3 +140,35 @@ fn engine(data: Option<&Map<String, Value>>) -> Engine {
         (Some(other), _) => Engine::Other(format!("an engine of type {other}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_an_auth_method_has_its_keys_from() {
+        let of = |config: Value| keys(config.as_object().unwrap()).unwrap();
+        let none = json!({"bound_issuer": "https://a.example", "oidc_discovery_url": "", "jwt_validation_pubkeys": []});
+        assert_eq!(of(none), Keys::Absent);
+        for field in ["oidc_discovery_url", "jwks_url"] {
+            assert_eq!(of(json!({field: "https://a.example", "jwt_validation_pubkeys": []})), Keys::Fetched);
+        }
+        let pem = lab_key();
+        // As it is given back: without its last line break.
+        let Keys::Given(given) =
+            of(json!({"jwt_validation_pubkeys": [pem.trim()], "oidc_discovery_url": ""}))
+        else {
+            panic!("a key was given");
+        };
+        assert_eq!(given.len(), 1);
+        let malformed = json!({"jwt_validation_pubkeys": ["none"]});
+        assert_eq!(keys(malformed.as_object().unwrap()).unwrap_err().code, "pem-no-key");
+    }
+
+    fn lab_key() -> String {
+        let jwks = json!({ "keys": [lab::SigningKey::rsa(2048).jwk()] }).to_string();
+        let (keys, _) = KeySet::parse(jwks.as_bytes(), "it", crate::oidc::KidRule::External).unwrap();
+        let key = keys.iter().next().unwrap();
+        key.to_pem().unwrap()
+    }
+}
