@@ -223,6 +223,7 @@ fn the_credential_file_needs_no_cluster_and_nobody_at_google() {
             "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
             "token_url": "https://sts.googleapis.com/v1/token",
             "credential_source": {"file": "/var/run/lab/token", "format": {"type": "text"}},
+            "token_info_url": "https://sts.googleapis.com/v1/introspect",
         })
     );
     for told in [

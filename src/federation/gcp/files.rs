@@ -32,8 +32,8 @@ impl Settings {
         Ok(self.ids()?.token_audience(&number(project_number)?))
     }
 
-    /// A credential configuration file (<https://google.aip.dev/auth/4117>) for a token that lies in a file. It
-    /// holds no secret. `token_info_url` is left out: the token service tells nothing of such a token.
+    /// A credential configuration file (<https://google.aip.dev/auth/4117>) for a token that lies in a file, as
+    /// gcloud writes it. It holds no secret.
     pub(crate) fn credential_configuration(&self, project_number: &str, token_file: &Path) -> Result<Value> {
         let (ids, endpoints) = (self.ids()?, &self.endpoints);
         let Some(token_file) = token_file.to_str() else {
@@ -55,6 +55,9 @@ impl Settings {
             let base = &endpoints.iam_credentials;
             file["service_account_impersonation_url"] =
                 json!(format!("{base}/v1/projects/-/serviceAccounts/{email}:generateAccessToken"));
+        } else {
+            // By it, gcloud shows as whom one is logged in.
+            file["token_info_url"] = json!(format!("{}/v1/introspect", endpoints.sts));
         }
         Ok(file)
     }
@@ -108,8 +111,10 @@ mod tests {
             "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
             "token_url": "https://sts.googleapis.com/v1/token",
             "credential_source": {"file": "/var/run/service-account/token", "format": {"type": "text"}},
+            "token_info_url": "https://sts.googleapis.com/v1/introspect",
         });
         assert_eq!(settings(None).credential_configuration("123456789012", token).unwrap(), wanted);
+        wanted.as_object_mut().unwrap().remove("token_info_url");
         let email = "eso@acme-prod.iam.gserviceaccount.com";
         wanted["service_account_impersonation_url"] = json!(
             "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/eso@acme-prod.iam.gserviceaccount.com:generateAccessToken"
