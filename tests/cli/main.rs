@@ -13,4 +13,5 @@ mod settled;
 mod setup;
 mod usage;
 mod verify;
+mod ways;
 mod world;
