@@ -32,6 +32,7 @@ fn keys(pems: &[String]) -> KeySet {
 fn trust() -> Trust {
     Trust {
         issuer: ISSUER.parse::<Issuer>().unwrap(),
+        cluster_id: "0b0a3f46-7f0f-4c55-9f0e-3b6f8f1f2a11".to_owned(),
         keys: keys(&[lab::SigningKey::ec(lab::Curve::P256).public_pem()]),
         workload: "external-secrets/eso-reader".parse().unwrap(),
         secrets: vec!["db".into()],
