@@ -2,11 +2,12 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use futures::{StreamExt, stream};
+use futures::StreamExt;
 
 use super::{
     objects, provider, refresh,
     settle::{Settled, settle_asking, store_name},
+    walk,
 };
 use crate::{
     cluster::{
@@ -19,13 +20,9 @@ use crate::{
     error::Result,
     federation::{Federation, gcp, vault},
     http::Http,
-    oidc::Token,
     relying_party::Finding,
     report::Report,
 };
-
-/// How many secrets are read at the same time: each takes an exchange of its own.
-const AT_ONCE: usize = 8;
 
 /// The way that the store goes to its secrets.
 pub(super) struct Way<'a> {
@@ -109,15 +106,11 @@ impl<'a> Way<'a> {
         let claims = token.claims();
         let seconds = claims.expires.saturating_sub(claims.issued);
         let mut findings = vec![Finding::passed(CHECK, subject, format!("{seconds} s, for {audience}"))];
-        let walks = stream::iter(secrets).map(|secret| self.read(&token, secret, say));
-        for walk in walks.buffered(AT_ONCE).collect::<Vec<_>>().await {
+        let mut walks = Box::pin(walk::to_each(self.provider.as_ref(), &token, secrets, say));
+        while let Some((_, walk)) = walks.next().await {
             merge(&mut findings, walk);
         }
         Ok(findings)
-    }
-
-    async fn read(&self, token: &Token, secret: &str, say: &(dyn Fn(&str) + Sync)) -> Vec<Finding> {
-        self.provider.walk(token, secret, &mut |line| say(line)).await
     }
 
     /// What the operator itself says of the store and of what reads through it.

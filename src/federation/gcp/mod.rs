@@ -11,9 +11,9 @@ mod apply;
 #[cfg(test)]
 mod apply_tests;
 mod bindings;
-mod files;
 #[cfg(test)]
 mod cluster_tests;
+mod files;
 #[cfg(test)]
 mod gcloud_tests;
 mod hops;
