@@ -160,7 +160,7 @@ fn store_named(settings: &Settings, name: String) -> StoreName {
     }
 }
 
-fn google(
+pub(super) fn google(
     settings: &Settings,
     present: Option<&Store>,
     old_key: Option<&OldKey>,
@@ -195,7 +195,7 @@ fn google(
 }
 
 /// The Google key that this store logs in with.
-fn old_key(estate: &Estate, store: &Store) -> Option<OldKey> {
+pub(super) fn old_key(estate: &Estate, store: &Store) -> Option<OldKey> {
     let (_, credential) = estate.google_key(store)?;
     let Public::GoogleKey { project_id, client_email, private_key_id } = credential.public.clone() else {
         return None;
