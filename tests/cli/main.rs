@@ -6,6 +6,7 @@ mod audit;
 mod buckets;
 mod cluster_side;
 mod documents_side;
+mod estate;
 mod publish;
 mod render;
 mod setup;

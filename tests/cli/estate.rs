@@ -1,0 +1,104 @@
+//! A cluster whose store still reads with a stored key, beside everything that it needs to become keyless.
+
+use std::process::Command;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use lab::{EsoStandIn, Google};
+use serde_json::{Value, json};
+
+use crate::world::{Ran, World};
+
+const CRDS: &str = include_str!("../lab/fixtures/crds/eso-0.20.4-min.yaml");
+pub(crate) const DEFAULT_ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
+
+/// A cluster whose store reads Google Secret Manager with a stored key; the keys will be uploaded.
+pub(crate) struct Estate {
+    pub(crate) world: World,
+    pub(crate) google: Google,
+    pub(crate) key_id: String,
+    pub(crate) email: String,
+    _eso: EsoStandIn,
+}
+
+impl Estate {
+    pub(crate) fn new() -> Self {
+        let world = World::signing_as(1, DEFAULT_ISSUER);
+        let google = Google::start(&world.ca);
+        for name in Google::names() {
+            world.internet.route(name, google.addr());
+        }
+        google.add_secret("db", br#"{"password":"hunter2"}"#);
+        let email = google.service_account("eso");
+        google.grant("secrets/db", "roles/secretmanager.secretAccessor", &format!("serviceAccount:{email}"));
+        let key = google.create_key(&email);
+        let key_id = key["private_key_id"].as_str().unwrap().to_owned();
+        let cluster = &world.cluster;
+        cluster.load_crds(CRDS);
+        let put = |object: Value| cluster.put_object(object);
+        put(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system"}}));
+        put(json!({"apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "external-secrets", "namespace": "external-secrets"},
+            "spec": {"template": {"spec": {"serviceAccountName": "external-secrets", "containers": [
+                {"name": "external-secrets", "image": "ghcr.io/external-secrets/external-secrets:v0.20.4", "args": ["--concurrent=1"]}]}}}}));
+        put(secret("gcp-key", &key));
+        put(store("gcp", "gcp-key"));
+        put(json!({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
+            "metadata": {"name": "db", "namespace": "shop"},
+            "spec": {"refreshInterval": "1s", "secretStoreRef": {"name": "gcp", "kind": "ClusterSecretStore"},
+                "target": {"name": "db"},
+                "data": [{"secretKey": "password", "remoteRef": {"key": "db", "property": "password"}}]}}));
+        // What the operator gets is not the point here: tests/real has the real one. A store that names a
+        // Secret that is gone does not get anything.
+        let eso = EsoStandIn::start(cluster, |store, key| {
+            let provider = &store["spec"]["provider"]["gcpsm"]["auth"];
+            let ways = provider.as_object().map_or(0, |ways| ways.len());
+            match (ways, key) {
+                (1, "") => Ok(Vec::new()),
+                (1, _) => Ok(br#"{"password":"hunter2"}"#.to_vec()),
+                _ => Err(format!("{ways} ways to log in")),
+            }
+        });
+        Self { world, google, key_id, email, _eso: eso }
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.world.command(arguments);
+        command.env("GOOGLE_OAUTH_ACCESS_TOKEN", self.google.token()).args(["--ca-file", "ca.pem"]);
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        self.command(arguments).output().unwrap().into()
+    }
+
+    pub(crate) fn store(&self) -> Value {
+        self.world.cluster.object("external-secrets.io/v1", "ClusterSecretStore", None, "gcp").unwrap()
+    }
+
+    /// `None` once the key is deleted.
+    pub(crate) fn key_disabled(&self) -> Option<bool> {
+        self.google
+            .keys(&self.email)
+            .into_iter()
+            .find(|(id, _)| *id == self.key_id)
+            .map(|(_, disabled)| disabled)
+    }
+
+    pub(crate) fn secret_is_there(&self) -> bool {
+        self.world.cluster.object("v1", "Secret", Some("external-secrets"), "gcp-key").is_some()
+    }
+}
+
+/// A Secret that holds a service-account key.
+pub(crate) fn secret(name: &str, key: &Value) -> Value {
+    json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+        "metadata": {"name": name, "namespace": "external-secrets"},
+        "data": {"key.json": STANDARD.encode(key.to_string())}})
+}
+
+/// A ClusterSecretStore that logs in with the key in a Secret.
+pub(crate) fn store(name: &str, secret: &str) -> Value {
+    json!({"apiVersion": "external-secrets.io/v1", "kind": "ClusterSecretStore", "metadata": {"name": name},
+        "spec": {"conditions": [{"namespaces": ["shop"]}], "provider": {"gcpsm": {"projectID": "acme-prod", "auth": {"secretRef": {
+            "secretAccessKeySecretRef": {"name": secret, "namespace": "external-secrets", "key": "key.json"}}}}}}})
+}
