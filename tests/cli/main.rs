@@ -7,6 +7,7 @@ mod buckets;
 mod cluster_side;
 mod documents_side;
 mod estate;
+mod interrupted;
 mod publish;
 mod render;
 mod setup;

@@ -189,7 +189,7 @@ impl Faults {
         }
     }
 
-    fn record(&self, request: &Request) -> (usize, Option<Fault>, Option<(KillSwitch, Option<usize>)>) {
+    fn record(&self, request: &Request) -> (usize, Option<Fault>, Option<Counting>) {
         let query = if request.query.is_empty() { String::new() } else { format!("?{}", request.query) };
         let path = format!("{}{query}", request.path);
         let mut inner = self.lock();
@@ -234,8 +234,7 @@ pub(crate) struct Verdict {
     pub(crate) number: usize,
     pub(crate) reply: Option<Reply>,
     pub(crate) disturbance: Option<Disturbance>,
-    /// The kill switch, and this call's number at it if it counts there
-    switch: Option<(KillSwitch, Option<usize>)>,
+    switch: Option<Counting>,
 }
 
 impl Verdict {
@@ -251,6 +250,9 @@ impl Verdict {
         matches!(self.disturbance, Some(Disturbance::CloseBefore))
     }
 }
+
+/// A kill switch, and a call's number at it if it counts there
+type Counting = (KillSwitch, Option<usize>);
 
 /// A fault that concerns the connection, not the content
 #[derive(Clone, Copy)]
