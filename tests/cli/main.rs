@@ -10,6 +10,7 @@ mod estate;
 mod interrupted;
 mod publish;
 mod render;
+mod settled;
 mod setup;
 mod usage;
 mod verify;
