@@ -45,8 +45,18 @@ const SERVICES: [&str; 4] = [
 /// Most of a case is waiting for the operator and for Google's operations.
 const AT_ONCE: usize = 4;
 
-/// Which calls, and on which side of their effect.
-type Kill = (Counted, Moment);
+/// At which calls it is killed, and on which side of their effect.
+#[derive(Clone, Copy, Debug)]
+struct Kill {
+    counted: Counted,
+    moment: Moment,
+    every: usize,
+}
+
+const READS: Kill = Kill { counted: Counted::Reads, moment: Moment::AfterEffect, every: 1 };
+const SOME_READS: Kill = Kill { every: 3, ..READS };
+const BEFORE_WRITES: Kill = Kill { counted: Counted::Writes, moment: Moment::BeforeEffect, every: 1 };
+const WRITES: Kill = Kill { moment: Moment::AfterEffect, ..BEFORE_WRITES };
 
 /// One way to set up, with everything that it needs on the other side.
 struct Ground {
@@ -117,10 +127,10 @@ impl Ground {
 
     /// Runs until the call with this number among those that count, and is killed there. `false` when there were
     /// fewer.
-    fn run_until(&self, (counted, moment): Kill, call: usize) -> bool {
+    fn run_until(&self, kill: Kill, call: usize) -> bool {
         let child: Arc<Mutex<Option<Child>>> = Arc::default();
         let victim = child.clone();
-        let switch = KillSwitch::among(counted, call, moment, move || {
+        let switch = KillSwitch::among(kill.counted, call, kill.moment, move || {
             victim.lock().unwrap().as_mut().expect("the program runs").kill().unwrap();
         });
         self.switch(&switch);
@@ -205,7 +215,7 @@ impl Ground {
         let key = world.key.jwk();
         let mut text = state.to_string();
         let folder = world.dir.path().display().to_string();
-        let (pem, ca) = (json!(world.key.public_pem()).to_string(), STANDARD.encode(world.ca.pem()));
+        let (pem, ca) = (json!(world.key.public_pem().trim()).to_string(), STANDARD.encode(world.ca.pem()));
         for (own, name) in [
             (uid, "UID"),
             (&short, "CLUSTER"),
@@ -250,14 +260,12 @@ fn differences(path: &str, wanted: &Value, found: &Value, all: &mut Vec<String>)
     }
 }
 
-/// Kills it at each call of these kinds in turn, until it makes no more of them.
-fn killed_at_each_call(ground: fn() -> Ground, kills: &[Kill]) {
-    let (calls, wanted) = {
+/// Kills it at each of these calls in turn, until it makes no more of them; how often that was.
+fn killed_at_each_call(ground: fn() -> Ground, kills: &[Kill]) -> usize {
+    let wanted = {
         let ground = ground();
-        let count = KillSwitch::new(0, Moment::BeforeEffect, || ());
-        ground.switch(&count);
         ground.run().ends(0);
-        (count.calls(), ground.end_state())
+        ground.end_state()
     };
     assert_eq!(
         (&wanted["keys"], &wanted["objects"]["Secret external-secrets/gcp-key"]),
@@ -271,7 +279,7 @@ fn killed_at_each_call(ground: fn() -> Ground, kills: &[Kill]) {
             scope.spawn(|| {
                 for (kill, next, over) in &next {
                     while !over.load(Ordering::Relaxed) {
-                        let call = next.fetch_add(1, Ordering::Relaxed);
+                        let call = next.fetch_add(kill.every, Ordering::Relaxed);
                         let ground = ground();
                         if !ground.run_until(*kill, call) {
                             over.store(true, Ordering::Relaxed);
@@ -287,24 +295,26 @@ fn killed_at_each_call(ground: fn() -> Ground, kills: &[Kill]) {
         }
     });
     let (killed, failures) = (killed.into_inner(), failures.into_inner().unwrap());
-    assert!(killed * 4 > calls * 3, "killed {killed} times only, of {calls} calls");
-    assert!(failures.is_empty(), "{} of {killed} cases:\n{}", failures.len(), failures.join("\n\n"));
+    let shown: Vec<String> =
+        failures.iter().take(5).map(|failure| failure.chars().take(2000).collect()).collect();
+    assert!(failures.is_empty(), "{} of {killed} cases:\n{}", failures.len(), shown.join("\n\n"));
+    killed
 }
-
-const READS: Kill = (Counted::Reads, Moment::AfterEffect);
-const WRITES: [Kill; 2] = [(Counted::Writes, Moment::BeforeEffect), (Counted::Writes, Moment::AfterEffect)];
 
 #[test]
 fn with_uploaded_keys() {
-    killed_at_each_call(Ground::uploaded, &[READS, WRITES[0], WRITES[1]]);
+    let killed = killed_at_each_call(Ground::uploaded, &[WRITES, BEFORE_WRITES, READS]);
+    assert!(killed > 60, "killed {killed} times only");
 }
 
 #[test]
 fn with_public_documents() {
-    killed_at_each_call(Ground::documents, &[READS, WRITES[1]]);
+    let killed = killed_at_each_call(Ground::documents, &[WRITES, SOME_READS]);
+    assert!(killed > 30, "killed {killed} times only");
 }
 
 #[test]
 fn on_the_way_to_another_provider() {
-    killed_at_each_call(Ground::to_vault, &[READS, WRITES[1]]);
+    let killed = killed_at_each_call(Ground::to_vault, &[WRITES, SOME_READS]);
+    assert!(killed > 20, "killed {killed} times only");
 }
