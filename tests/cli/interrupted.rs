@@ -173,7 +173,11 @@ impl Ground {
             let mounts = vault.mounts();
             let methods =
                 mounts.iter().filter_map(|(path, _)| Some(path.strip_prefix("auth/")?.trim_end_matches('/')));
-            let method = |mount: &str| json!([mount, vault.jwt_config(mount), vault.jwt_role(mount, "eso")]);
+            let method = |mount: &str| {
+                let role = vault.jwt_role(mount, "external-secrets").unwrap_or_default();
+                let policy = role["token_policies"][0].as_str().and_then(|name| vault.policy(name));
+                json!([mount, vault.jwt_config(mount), role, policy])
+            };
             json!({"mounts": mounts, "methods": methods.map(method).collect::<Vec<_>>()})
         });
         let file = |name: &str| std::fs::read_to_string(world.dir.path().join(name)).ok();
