@@ -14,4 +14,5 @@ mod settled;
 mod setup;
 mod usage;
 mod verify;
+mod ways;
 mod world;

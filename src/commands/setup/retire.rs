@@ -53,6 +53,11 @@ impl Retirement {
         self.delete && self.key.noted && self.state == KeyState::Absent && self.key.places.is_empty()
     }
 
+    /// It is useless by now, but there.
+    pub(super) fn leaves_the_key(&self) -> bool {
+        !self.delete && self.key.other_stores.is_empty() && self.state != KeyState::Absent
+    }
+
     pub(super) fn show(&self, report: &mut Report<'_>) {
         let OldKey { id, email, places, other_stores, .. } = &self.key;
         report.line("\nold key");
