@@ -43,6 +43,7 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
     };
     let trust = Trust {
         issuer: issuer.clone(),
+        cluster_id,
         keys: observed.live()?,
         workload: settled.workload.clone(),
         secrets: settled.secrets.clone(),
