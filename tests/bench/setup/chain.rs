@@ -37,7 +37,7 @@ const TABLE: [Row; 19] = [
         needs: &[PLAN],
     },
     Row {
-        name: "look at this operation until it is done",
+        name: "look at the services' operation until it is done",
         call: ("serviceusage", "GET", "/operations/"),
         times: LOOKS,
         needs: &[("enable the services", "its answer names the operation")],
@@ -85,7 +85,7 @@ const TABLE: [Row; 19] = [
                 "look at the provider's operation until it is done",
                 "the provider must know the cluster's keys",
             ),
-            ("look at this operation until it is done", "the token service must be enabled"),
+            ("look at the services' operation until it is done", "the token service must be enabled"),
         ],
     },
     Row {
@@ -109,8 +109,8 @@ const TABLE: [Row; 19] = [
         times: 1,
         needs: &[("disable the old key", "it is deleted only when nothing broke without it")],
     },
-    // A second try is no part of any chain.
-    read("look whether the old key is gone", ("iam", "GET", "/serviceAccounts/")),
+    // Nobody waits for its answer.
+    read("open the way to the token service", ("sts", "HEAD", "/")),
 ];
 
 const fn read(name: &'static str, call: (&'static str, &'static str, &'static str)) -> Row {
@@ -223,4 +223,43 @@ pub(crate) fn missing(calls: &[Call]) -> Vec<&'static str> {
     let made: Vec<&str> = calls.iter().filter_map(row).map(|row| row.name).collect();
     let needed = TABLE.iter().filter(|row| !row.needs.is_empty());
     needed.map(|row| row.name).filter(|name| !made.contains(name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(method: &str, host: &str, path: &str) -> Call {
+        Call {
+            method: method.into(),
+            host: format!("{host}.googleapis.com"),
+            path: path.into(),
+            headers: Vec::new(),
+            body_len: 0,
+            status: Some(200),
+            arrived: Instant::now(),
+            answered: None,
+        }
+    }
+
+    #[test]
+    fn the_longest_chain_follows_from_what_needs_what() {
+        let chain = longest();
+        let names: Vec<&str> = chain.iter().map(|step| step.name.as_str()).collect();
+        assert_eq!(names.first(), Some(&"connect to Google, with TLS"));
+        assert_eq!(names.last(), Some(&"delete the old key"));
+        assert!(!names.contains(&"let the workload read the secret"), "it can be done beside the provider");
+        assert_eq!(trips(&chain), 2 + 1 + 3 + 3 + 2 + 2);
+    }
+
+    #[test]
+    fn what_the_table_does_not_ask_for_is_named() {
+        let look = call("GET", "cloudresourcemanager", "/v1/projects/acme-prod");
+        let odd = call("GET", "iam", "/v1/permissions");
+        assert!(superfluous(std::slice::from_ref(&look)).is_empty());
+        let found = superfluous(&[look.clone(), look.clone(), odd]);
+        assert_eq!(found[0], "look at the project: 2 times instead of 1");
+        assert_eq!(found[1], "GET iam.googleapis.com/v1/permissions: 1 times instead of 0");
+        assert_eq!(missing(&[look]).len(), 11);
+    }
 }
