@@ -46,6 +46,24 @@ pub(super) struct OldKey {
     pub(super) places: Vec<SecretKey>,
     /// Other stores that use it, which keep it from being retired.
     pub(super) other_stores: Vec<String>,
+    /// The store does not use it any more, and says so until it is gone.
+    pub(super) noted: bool,
+}
+
+impl OldKey {
+    /// Where the key is and who uses it, beside this store.
+    pub(super) fn find(estate: &Estate, store: &Store, project: String, email: String, id: String) -> Self {
+        let places: Vec<SecretKey> = estate.places_of_key(&id).into_iter().cloned().collect();
+        let mut other_stores: Vec<String> = places
+            .iter()
+            .flat_map(|place| estate.stores_naming(place))
+            .filter(|other| *other != store)
+            .map(|other| other.0.describe())
+            .collect();
+        other_stores.sort();
+        other_stores.dedup();
+        Self { project, email, id, places, other_stores, noted: false }
+    }
 }
 
 /// As [`settle`], asking whoever sits at the terminal.
@@ -200,17 +218,7 @@ pub(super) fn old_key(estate: &Estate, store: &Store) -> Option<OldKey> {
     let Public::GoogleKey { project_id, client_email, private_key_id } = credential.public.clone() else {
         return None;
     };
-    let (project, email, id) = (project_id, client_email, private_key_id);
-    let places: Vec<SecretKey> = estate.places_of_key(&id).into_iter().cloned().collect();
-    let mut other_stores: Vec<String> = places
-        .iter()
-        .flat_map(|place| estate.stores_naming(place))
-        .filter(|other| *other != store)
-        .map(|other| other.0.describe())
-        .collect();
-    other_stores.sort();
-    other_stores.dedup();
-    Some(OldKey { project, email, id, places, other_stores })
+    Some(OldKey::find(estate, store, project_id, client_email, private_key_id))
 }
 
 /// The ServiceAccount that a store uses already, whatever its provider.

@@ -72,6 +72,16 @@ impl Api {
         self.call(Method::DELETE, url, None).await
     }
 
+    /// Opens a connection before it is needed. What is answered, and whether, counts only for those who need it.
+    pub(crate) async fn open(&self, base: &str) {
+        let outcome = self.http.client().head(base).send().await;
+        tracing::debug!(
+            base,
+            status = outcome.ok().map(|answer| answer.status().as_u16()),
+            "opened a connection"
+        );
+    }
+
     async fn call(&self, method: Method, url: &str, body: Option<&Value>) -> Outcome<Value> {
         let headers = self.tokens.headers().await.map_err(Refusal::unsent)?;
         let request = self.http.client().request(method, url).headers(headers);

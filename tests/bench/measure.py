@@ -3,14 +3,15 @@
 import json
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import chain
+import setup_rows
 import wire
+from rows import Row, show
 
 RUNS = 9
 ONE_WAY = 0.025
@@ -36,7 +37,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder))
         bench.publish_first()
-        rows = bench.against_recipe() + bench.over_wire() + bench.binary()
+        rows = bench.against_recipe() + bench.over_wire() + setup_rows.rows(bench.keyless, RUNS) + bench.binary()
     show(rows)
 
 
@@ -174,29 +175,6 @@ class Meter:
         self.process.stdin.write(json.dumps(order) + "\n")
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
-
-
-class Row:
-    def __init__(self, name, values, unit, digits, at_most=None, at_least=None):
-        median = statistics.median(values)
-        self.name = name
-        self.figure = f"{median:.{digits}f}"
-        self.range = f"{min(values):.{digits}f}–{max(values):.{digits}f}" if len(values) > 1 else ""
-        self.unit = unit
-        self.target, self.met = "", ""
-        if at_most is not None:
-            self.target, self.met = f"≤ {at_most:g}", "met" if median <= at_most else "NOT MET"
-        if at_least is not None:
-            self.target, self.met = f"≥ {at_least:g}", "met" if median >= at_least else "NOT MET"
-
-
-def show(rows):
-    head = ["", "median", "unit", "min–max", "target", ""]
-    lines = [head] + [[row.name, row.figure, row.unit, row.range, row.target, row.met] for row in rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    for line in lines:
-        left = line[0].ljust(widths[0])
-        print(left, line[1].rjust(widths[1]), *(cell.ljust(width) for cell, width in zip(line[2:], widths[2:])), sep="  ")
 
 
 def progress(line):

@@ -10,6 +10,7 @@ mod estate;
 mod google;
 mod google_refused;
 mod google_rights;
+mod interrupted;
 mod publish;
 mod render;
 mod settled;

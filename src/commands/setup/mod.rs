@@ -62,7 +62,7 @@ pub(crate) async fn run(
     let Sight { cluster, estate, observed, cluster_id } = Sight::take(settings).await?;
     live::refuse_unpublishable_signer(&observed)?;
     let replaced = match replacing(&estate, settings) {
-        Some(store) => retire::replaced(&cluster, store).await?,
+        Some(store) => retire::replaced(&cluster, &estate, store).await?,
         None => None,
     };
     let settled = settle_asking(settings, args.to, &estate, replaced, &cluster_id, report)?;
@@ -79,10 +79,17 @@ pub(crate) async fn run(
     };
 
     // Decide.
-    let mut plan = decide(settings, &settled, &cluster, &estate, &observed, provider, &trust, now).await?;
-    if let (Some(key), Some(google)) = (&settled.old_key, &google) {
-        plan.retirement = Some(Retirement::plan(google, key, args.retire_key).await?);
-    }
+    let retirement = async {
+        match (&settled.old_key, &google) {
+            (Some(key), Some(google)) => Retirement::plan(google, key, args.retire_key).await.map(Some),
+            _ => Ok(None),
+        }
+    };
+    let planning = decide(settings, &settled, &cluster, &estate, &observed, provider, &trust, now);
+    // Of several refusals always the same is said, whichever came first.
+    let (plan, retirement) = futures::join!(planning, retirement);
+    let mut plan = plan?;
+    plan.retirement = retirement?;
     let documents_issuer = plan.documents.is_some().then_some(&issuer);
     let file = SettingsFile::plan(settings, &settled, documents_issuer)?;
     plan.show(&issuer, report);
@@ -209,9 +216,15 @@ async fn decide(
             .as_ref()
             .is_some_and(|vault| vault.mode != crate::federation::vault::Mode::StaticKeys),
     };
-    let documents = if needs_documents { Some(pending_documents(settings, now).await?) } else { None };
-    let (changes, access) = futures::try_join!(provider.plan(trust), provider.access())?;
-    let present = Present::observe(cluster, estate, &settled.store, &settled.workload).await?;
+    let documents =
+        async { if needs_documents { pending_documents(settings, now).await.map(Some) } else { Ok(None) } };
+    let (documents, changes, access, present) = futures::join!(
+        documents,
+        provider.plan(trust),
+        provider.access(),
+        Present::observe(cluster, estate, &settled.store, &settled.workload)
+    );
+    let (documents, changes, access, present) = (documents?, changes?, access?, present?);
     let mut objects = secret_store::plan(
         &secret_store::Want {
             access: &access,

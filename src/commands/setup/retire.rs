@@ -9,7 +9,7 @@ use crate::{
     cluster::{
         Cluster,
         objects::Object,
-        snapshot::{Credential, Manager, Public, SECRETS, SecretKey, Store, manager},
+        snapshot::{Credential, Estate, Manager, Public, SECRETS, SecretKey, Store, manager},
     },
     commands::settle::{OldKey, Settled},
     error::{Error, Result},
@@ -18,9 +18,10 @@ use crate::{
     secret_store::{Doing, Plan, StoreName},
 };
 
-/// On a store whose provider was changed: the Secret that it named before, until that is gone. So an interrupted
-/// run, or one without --retire-key, is gone on with.
+/// On a store whose provider was changed: the Secret that it named before, and the key in it as Google calls it, until
+/// both are gone. So an interrupted run, or one without --retire-key, is gone on with, wherever it ended.
 const REPLACES: &str = "keyless/replaces";
+const REPLACED_KEY: &str = "keyless/replaced-key";
 
 /// What is left to do with the old key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +45,12 @@ impl Retirement {
 
     pub(super) fn pending(&self) -> usize {
         let at_google = usize::from(self.state != KeyState::Absent);
-        usize::from(self.disable) + if self.delete { at_google + self.key.places.len() } else { 0 }
+        let deleted = if self.delete { at_google + self.key.places.len() } else { 0 };
+        usize::from(self.disable) + deleted + usize::from(self.only_the_note_is_left())
+    }
+
+    fn only_the_note_is_left(&self) -> bool {
+        self.delete && self.key.noted && self.state == KeyState::Absent && self.key.places.is_empty()
     }
 
     /// It is useless by now, but there.
@@ -82,6 +88,9 @@ impl Retirement {
                 format!("= keep {place}, until --retire-key")
             });
         }
+        if self.only_the_note_is_left() {
+            report.line("- take the note of it off the store");
+        }
     }
 
     /// Does it. The new path has read a secret and the store is ready.
@@ -93,6 +102,9 @@ impl Retirement {
         watch_for: Duration,
         report: &mut Report<'_>,
     ) -> Result<()> {
+        if self.only_the_note_is_left() {
+            return forget(cluster, store, report).await;
+        }
         let key = ServiceAccountKey::new(&self.key.email, &self.key.id)?;
         if self.disable {
             report.progress(format_args!("disabling key {} of {}", key.id(), key.email()));
@@ -116,7 +128,7 @@ impl Retirement {
         for place in &self.key.places {
             secrets.extend(only_the_key(cluster, place).await?);
         }
-        // At Google first: as long as the Secret is there, an interrupted run can tell which key it was.
+        // At Google first: what is refused there leaves the Secret, which a person may still want to look at.
         report.progress(format_args!("deleting key {} of {} at Google", key.id(), key.email()));
         google
             .delete_key(&key)
@@ -140,38 +152,44 @@ async fn forget(cluster: &Cluster, name: &StoreName, report: &mut Report<'_>) ->
         ));
         return Ok(());
     }
-    let forget = json!({ "metadata": { "annotations": { REPLACES: null } } });
+    let forget = json!({ "metadata": { "annotations": { REPLACES: null, REPLACED_KEY: null } } });
     cluster.merge_patch(name.resource(), name.namespace(), name.name(), &forget, false).await?;
     Ok(())
 }
 
-/// Writes into the store, in the same change as its new provider, which Secret it named before.
+/// Writes into the store, in the same change as its new provider, which key in which Secret it named before.
 pub(in crate::commands) fn remember_old_key(plan: &mut Plan, settled: &Settled) {
-    let Some(place) = settled.old_key.as_ref().and_then(|key| key.places.first()) else { return };
+    let Some(key) = &settled.old_key else { return };
+    let Some(place) = key.places.first() else { return };
+    let notes = [(REPLACES, mark(place)), (REPLACED_KEY, mark_key(key))];
     let stores = plan.objects.iter_mut().filter(|object| object.manifest.kind().ends_with("SecretStore"));
     for object in stores.filter(|object| object.changes_something()) {
-        object.manifest.0["metadata"]["annotations"][REPLACES] = json!(mark(place));
-        if let Doing::Patch(patch) = &mut object.doing {
-            patch["metadata"]["annotations"][REPLACES] = json!(mark(place));
+        for (name, value) in &notes {
+            object.manifest.0["metadata"]["annotations"][*name] = json!(value);
+            if let Doing::Patch(patch) = &mut object.doing {
+                patch["metadata"]["annotations"][*name] = json!(value);
+            }
         }
     }
 }
 
-/// The key that the store named before its provider was changed, if it is not gone yet.
-pub(super) async fn replaced(cluster: &Cluster, store: &Store) -> Result<Option<OldKey>> {
-    let Some(place) = store.0.annotation(REPLACES).and_then(parse) else { return Ok(None) };
+/// The key that the store named before its provider was changed, with what is left of it.
+pub(super) async fn replaced(cluster: &Cluster, estate: &Estate, store: &Store) -> Result<Option<OldKey>> {
+    let place = store.0.annotation(REPLACES).and_then(parse);
+    let key = store.0.annotation(REPLACED_KEY).and_then(parse_key);
+    let (Some(place), Some((project, email, id))) = (place, key) else { return Ok(None) };
     let secret = cluster.get_object(&SECRETS, Some(&place.namespace), &place.name).await?;
-    let credential = secret.as_ref().and_then(|secret| Credential::of(secret, place.key.as_deref()));
-    Ok(match credential.map(|credential| credential.public) {
-        Some(Public::GoogleKey { project_id, client_email, private_key_id }) => Some(OldKey {
-            project: project_id,
-            email: client_email,
-            id: private_key_id,
-            places: vec![place],
-            other_stores: Vec::new(),
-        }),
-        _ => None,
-    })
+    let held = secret.as_ref().and_then(|secret| Credential::of(secret, place.key.as_deref()));
+    let mut key = OldKey::find(estate, store, project, email, id);
+    // By now the Secret may hold something else.
+    let same = held.is_some_and(
+        |held| matches!(held.public, Public::GoogleKey { private_key_id, .. } if private_key_id == key.id),
+    );
+    if same && !key.places.contains(&place) {
+        key.places.push(place);
+    }
+    key.noted = !matches!(manager(&store.0), Some(Manager::PutsBack { .. }));
+    Ok(Some(key))
 }
 
 /// Whether an earlier run did not see this store's former key to its end.
@@ -182,6 +200,21 @@ pub(super) fn is_pending(store: &Store) -> bool {
 /// `namespace/name/key`.
 fn mark(place: &SecretKey) -> String {
     format!("{}/{}/{}", place.namespace, place.name, place.key.as_deref().unwrap_or_default())
+}
+
+/// The name that Google's API has for the key.
+fn mark_key(key: &OldKey) -> String {
+    format!("projects/{}/serviceAccounts/{}/keys/{}", key.project, key.email, key.id)
+}
+
+/// Project, e-mail address, ID.
+fn parse_key(text: &str) -> Option<(String, String, String)> {
+    match text.split('/').collect::<Vec<_>>()[..] {
+        ["projects", project, "serviceAccounts", email, "keys", id] => {
+            Some((project.to_owned(), email.to_owned(), id.to_owned()))
+        }
+        _ => None,
+    }
 }
 
 fn parse(text: &str) -> Option<SecretKey> {

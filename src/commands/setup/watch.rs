@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::{Instant, sleep};
+
 use crate::{
     cluster::{
         Cluster,
@@ -16,30 +18,32 @@ use crate::{
 
 /// How long a store may take until it is ready. The operator looks at once, then every five minutes.
 const PATIENCE: Duration = Duration::from_secs(180);
-const PAUSE: Duration = Duration::from_secs(1);
+/// Between the first two looks; each time half as long again.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Waits until the operator says of this generation of the store that it can log in.
+/// Waits until the operator says of the store that it can log in. It does not say of which generation: a store that
+/// was ready before counts at once, and what is read through it next tells the rest.
 pub(super) async fn until_ready(cluster: &Cluster, name: &StoreName, report: &mut Report<'_>) -> Result<()> {
-    let mut waited = Duration::ZERO;
+    let mut waiting = Waiting::begin();
     loop {
         let store = read(cluster, name).await?;
         if store.as_ref().and_then(Store::is_ready) == Some(true) {
             return Ok(());
         }
-        if waited >= PATIENCE {
+        if waiting.is_over(PATIENCE) {
             let said = store.as_ref().map(|store| condition(&store.0)).unwrap_or_else(|| "it is gone".into());
             return Err(Error::failed("store-not-ready", format!("the store {} does not get ready", name.name()))
                 .caused_by(said)
                 .hint("`keyless verify` walks the same way and names the hop that fails; started again, setup goes on from here"));
         }
-        if waited.is_zero() {
+        if waiting.is_new() {
             report.progress(format_args!(
                 "waiting until External Secrets Operator says that {} is ready",
                 name.name()
             ));
         }
-        tokio::time::sleep(PAUSE).await;
-        waited += PAUSE;
+        waiting.pause(PATIENCE).await;
     }
 }
 
@@ -54,14 +58,14 @@ pub(super) async fn until_refreshed(
 ) -> Result<Vec<String>> {
     let (soon, later): (Vec<_>, Vec<_>) =
         before.iter().partition(|user| Rhythm::of(user).every().is_some_and(|wait| wait <= PATIENCE));
-    let mut waited = Duration::ZERO;
+    let mut waiting = Waiting::begin();
     loop {
         let now = users(cluster, name).await?;
         let pending = soon.iter().find(|before| {
             !now.iter().any(|after| after.uid() == before.uid() && is_refreshed(before, after))
         });
         let Some(first) = pending else { return Ok(later.into_iter().map(Object::describe).collect()) };
-        if waited >= PATIENCE {
+        if waiting.is_over(PATIENCE) {
             let after = now.iter().find(|after| after.uid() == first.uid());
             return Err(Error::failed(
                 "external-secret-stale",
@@ -70,15 +74,14 @@ pub(super) async fn until_refreshed(
             .caused_by(after.map(condition).unwrap_or_else(|| "it is gone".into()))
             .hint("its status and the operator's log say why; started again, setup goes on from here"));
         }
-        if waited.is_zero() {
+        if waiting.is_new() {
             report.progress(format_args!(
                 "waiting until everything that is read through {} was read by the new path ({} in all)",
                 name.name(),
                 soon.len()
             ));
         }
-        tokio::time::sleep(PAUSE).await;
-        waited += PAUSE;
+        waiting.pause(PATIENCE).await;
     }
 }
 
@@ -94,7 +97,7 @@ pub(super) async fn stays_ready(
         name.name(),
         watch_for.as_secs()
     ));
-    let mut waited = Duration::ZERO;
+    let mut waiting = Waiting::begin();
     loop {
         let store = read(cluster, name).await?;
         let users = users(cluster, name).await?;
@@ -109,12 +112,10 @@ pub(super) async fn stays_ready(
                 .caused_by(said)
                 .hint("nothing was deleted; started again, setup goes on from here"));
         }
-        if waited >= watch_for {
+        if waiting.is_over(watch_for) {
             return Ok(());
         }
-        let pause = PAUSE.min(watch_for - waited);
-        tokio::time::sleep(pause).await;
-        waited += pause;
+        waiting.pause(watch_for).await;
     }
 }
 
@@ -142,7 +143,121 @@ pub(super) async fn users(cluster: &Cluster, name: &StoreName) -> Result<Vec<Obj
     Ok(all.into_iter().filter(uses).collect())
 }
 
+/// Looks at growing distances, so that a quick operator costs no second. What was waited is what the clock says: a
+/// look takes its time, too.
+struct Waiting {
+    since: Instant,
+    pause: Duration,
+}
+
+impl Waiting {
+    fn begin() -> Self {
+        Self { since: Instant::now(), pause: FIRST_PAUSE }
+    }
+
+    /// Nothing was waited for yet.
+    fn is_new(&self) -> bool {
+        self.pause == FIRST_PAUSE
+    }
+
+    fn is_over(&self, patience: Duration) -> bool {
+        self.since.elapsed() >= patience
+    }
+
+    /// Until the next look: the last is at the end of the patience.
+    async fn pause(&mut self, patience: Duration) {
+        sleep(self.pause.min(patience.saturating_sub(self.since.elapsed()))).await;
+        self.pause = (self.pause * 3 / 2).min(LONGEST_PAUSE);
+    }
+}
+
 fn is_refreshed(before: &Object, after: &Object) -> bool {
     let time = |object: &Object| object.text("/status/refreshTime").to_owned();
     after.is_ready() == Some(true) && !time(after).is_empty() && time(after) > time(before)
+}
+
+#[cfg(test)]
+mod tests {
+    use lab::{Ca, SigningKey};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{cli::Output, cluster::Settings};
+
+    const CRDS: &str = include_str!("../../../tests/lab/fixtures/crds/eso-0.20.4-min.yaml");
+
+    #[tokio::test]
+    async fn pauses_grow_and_end_with_the_patience() {
+        let mut waiting = Waiting::begin();
+        assert!(waiting.is_new() && waiting.is_over(Duration::ZERO));
+        waiting.pause(Duration::ZERO).await;
+        assert!(!waiting.is_new());
+        assert!(waiting.since.elapsed() < FIRST_PAUSE, "nothing is waited for without patience");
+        assert_eq!(waiting.pause, FIRST_PAUSE * 3 / 2);
+        waiting.pause = LONGEST_PAUSE;
+        let patience = waiting.since.elapsed() + Duration::from_millis(20);
+        waiting.pause(patience).await;
+        assert!(waiting.is_over(patience));
+        assert_eq!(waiting.pause, LONGEST_PAUSE);
+    }
+
+    /// A store of which the operator says this.
+    fn store(ready: &str) -> Value {
+        json!({"apiVersion": "external-secrets.io/v1", "kind": "ClusterSecretStore", "metadata": {"name": "gcp"},
+            "spec": {"provider": {"gcpsm": {"projectID": "acme-prod"}}},
+            "status": {"conditions": [{"type": "Ready", "status": ready, "reason": "Valid", "message": "as told"}]}})
+    }
+
+    struct World {
+        lab: lab::Cluster,
+        cluster: Cluster,
+        _dir: tempfile::TempDir,
+    }
+
+    async fn world(ready: &str) -> World {
+        let dir = tempfile::TempDir::new().unwrap();
+        let lab = lab::Cluster::start(&Ca::new(), 1, "https://oidc.lab.test", &SigningKey::rsa(2048));
+        lab.load_crds(CRDS);
+        lab.put_object(store(ready));
+        let settings = Settings { kubeconfig: Some(lab.kubeconfig(dir.path())), ..Settings::default() };
+        let cluster = Cluster::connect(&settings).await.unwrap();
+        World { lab, cluster, _dir: dir }
+    }
+
+    #[tokio::test]
+    async fn a_quick_operator_costs_no_second() {
+        let world = world("False").await;
+        let (mut data, mut talk) = (Vec::new(), Vec::new());
+        let mut report = Report::new(Output::Text, false, &mut data, &mut talk);
+        let started = Instant::now();
+        let name = StoreName::Cluster("gcp".into());
+        let quick = async {
+            sleep(Duration::from_millis(100)).await;
+            world.lab.put_object(store("True"));
+        };
+        let (ready, ()) = futures::join!(until_ready(&world.cluster, &name, &mut report), quick);
+        ready.unwrap();
+        assert!(started.elapsed() < LONGEST_PAUSE, "it took {:?}", started.elapsed());
+        let talk = String::from_utf8(talk).unwrap();
+        assert_eq!(talk.matches("waiting until External Secrets Operator").count(), 1, "{talk}");
+    }
+
+    #[tokio::test]
+    async fn watching_for_no_time_looks_once() {
+        let world = world("True").await;
+        let name = StoreName::Cluster("gcp".into());
+        let (mut data, mut talk) = (Vec::new(), Vec::new());
+        let mut report = Report::new(Output::Text, false, &mut data, &mut talk);
+        stays_ready(&world.cluster, &name, Duration::ZERO, &mut report).await.unwrap();
+        let looks = || {
+            let requests = world.lab.server(0).faults().requests();
+            requests.iter().filter(|call| call.path.ends_with("/clustersecretstores/gcp")).count()
+        };
+        assert_eq!(looks(), 1);
+
+        world.lab.put_object(store("False"));
+        let broken = stays_ready(&world.cluster, &name, Duration::ZERO, &mut report).await.unwrap_err();
+        assert_eq!((broken.code, looks()), ("broke-without-key", 2));
+        assert!(broken.causes.iter().any(|cause| cause.contains("as told")), "{broken}");
+    }
 }

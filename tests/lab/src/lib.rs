@@ -46,4 +46,4 @@ pub use keys::{Curve, SigningKey, jws_part};
 pub use s3::{Access, Conditions, Credentials, Flavour, S3, S3Object, S3Settings};
 pub use vault::{Vault, VaultFlavour, VaultSettings};
 pub use web::{Web, WebSettings};
-pub use wire::{Call, Fault, Faults, KillSwitch, Moment};
+pub use wire::{Call, Counted, Fault, Faults, KillSwitch, LongWire, Moment};

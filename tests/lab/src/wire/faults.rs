@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use hyper::Method;
 
 use super::{Reply, Request, serve::runtime};
 
@@ -78,6 +80,10 @@ pub struct Call {
     pub body_len: usize,
     /// Status of the answer, `None` when there was none
     pub status: Option<u16>,
+    /// When it was there with its whole body
+    pub arrived: Instant,
+    /// When its answer was ready
+    pub answered: Option<Instant>,
 }
 
 impl Call {
@@ -179,10 +185,11 @@ impl Faults {
     pub(crate) fn answered(&self, number: usize, status: u16) {
         if let Some(call) = self.lock().calls.get_mut(number) {
             call.status = Some(status);
+            call.answered = Some(Instant::now());
         }
     }
 
-    fn record(&self, request: &Request) -> (usize, Option<Fault>, Option<(KillSwitch, usize)>) {
+    fn record(&self, request: &Request) -> (usize, Option<Fault>, Option<Counting>) {
         let query = if request.query.is_empty() { String::new() } else { format!("?{}", request.query) };
         let path = format!("{}{query}", request.path);
         let mut inner = self.lock();
@@ -197,7 +204,7 @@ impl Faults {
             rule.fault.clone()
         });
         let switch = inner.kill_switch.clone().map(|switch| {
-            let number = switch.count();
+            let number = switch.count(&request.method);
             (switch, number)
         });
         inner.calls.push(Call {
@@ -207,6 +214,8 @@ impl Faults {
             headers: shown(request),
             body_len: request.body.len(),
             status: None,
+            arrived: Instant::now(),
+            answered: None,
         });
         (inner.calls.len() - 1, fault, switch)
     }
@@ -225,8 +234,7 @@ pub(crate) struct Verdict {
     pub(crate) number: usize,
     pub(crate) reply: Option<Reply>,
     pub(crate) disturbance: Option<Disturbance>,
-    /// The kill switch and this call's number at it
-    switch: Option<(KillSwitch, usize)>,
+    switch: Option<Counting>,
 }
 
 impl Verdict {
@@ -242,6 +250,9 @@ impl Verdict {
         matches!(self.disturbance, Some(Disturbance::CloseBefore))
     }
 }
+
+/// A kill switch, and a call's number at it if it counts there
+type Counting = (KillSwitch, Option<usize>);
 
 /// A fault that concerns the connection, not the content
 #[derive(Clone, Copy)]
@@ -262,6 +273,17 @@ pub enum Moment {
     AfterEffect,
 }
 
+/// Which calls a [`KillSwitch`] counts
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// Every call
+    All,
+    /// `GET` and `HEAD`, of which a program that waits makes now more, now fewer
+    Reads,
+    /// Everything else
+    Writes,
+}
+
 /// Stops the world at one call, counted over all far sides that share the switch.
 ///
 /// At that call the action runs (it kills the program under test, say) and no answer is sent; later
@@ -273,6 +295,7 @@ pub struct KillSwitch {
 
 struct Switch {
     at: usize,
+    counted: Counted,
     moment: Moment,
     calls: AtomicUsize,
     action: Box<dyn Fn() + Send + Sync>,
@@ -281,10 +304,21 @@ struct Switch {
 impl KillSwitch {
     /// Run `action` at call number `at` (the first is 1; 0 only counts)
     pub fn new(at: usize, moment: Moment, action: impl Fn() + Send + Sync + 'static) -> Self {
-        Self { inner: Arc::new(Switch { at, moment, calls: AtomicUsize::new(0), action: Box::new(action) }) }
+        Self::among(Counted::All, at, moment, action)
     }
 
-    /// Calls so far
+    /// Run `action` at number `at` of these calls
+    pub fn among(
+        counted: Counted,
+        at: usize,
+        moment: Moment,
+        action: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
+        let (calls, action) = (AtomicUsize::new(0), Box::new(action));
+        Self { inner: Arc::new(Switch { at, counted, moment, calls, action }) }
+    }
+
+    /// Calls so far, of those that it counts
     pub fn calls(&self) -> usize {
         self.inner.calls.load(Ordering::SeqCst)
     }
@@ -294,17 +328,21 @@ impl KillSwitch {
         self.inner.at > 0 && self.calls() >= self.inner.at
     }
 
-    fn count(&self) -> usize {
-        self.inner.calls.fetch_add(1, Ordering::SeqCst) + 1
+    fn count(&self, method: &Method) -> Option<usize> {
+        let reads = *method == Method::GET || *method == Method::HEAD;
+        let counts = match self.inner.counted {
+            Counted::All => true,
+            Counted::Reads => reads,
+            Counted::Writes => !reads,
+        };
+        counts.then(|| self.inner.calls.fetch_add(1, Ordering::SeqCst) + 1)
     }
 
-    /// True when call `number` must not go on; runs the action at its own call
-    async fn trips(&self, number: usize, moment: Moment) -> bool {
-        if self.inner.at == 0 || number < self.inner.at {
-            return false;
-        }
-        if number > self.inner.at {
-            return moment == Moment::BeforeEffect;
+    /// True when a call, with its number if it counts, must not go on; runs the action at its own call
+    async fn trips(&self, number: Option<usize>, moment: Moment) -> bool {
+        if number != Some(self.inner.at) {
+            let late = number.map_or_else(|| self.tripped(), |number| number > self.inner.at);
+            return self.inner.at > 0 && late && moment == Moment::BeforeEffect;
         }
         if moment != self.inner.moment {
             return false;

@@ -2,13 +2,15 @@
 //! them.
 
 mod faults;
+mod long;
 mod serve;
 
 use bytes::Bytes;
 use hyper::{HeaderMap, Method};
 
 pub(crate) use faults::Disturbance;
-pub use faults::{Call, Fault, Faults, KillSwitch, Moment};
+pub use faults::{Call, Counted, Fault, Faults, KillSwitch, Moment};
+pub use long::LongWire;
 pub(crate) use serve::{Server, runtime};
 
 /// The part of a stand-in that knows its protocol: one request in, one reply out, no waiting

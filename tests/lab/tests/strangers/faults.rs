@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use lab::{Ca, Fault, KillSwitch, Moment, Web};
+use lab::{Ca, Counted, Fault, KillSwitch, Moment, Web};
 
 use crate::{Said, curl, run};
 
@@ -91,4 +91,22 @@ fn a_kill_switch_acts_at_its_call_and_lets_nothing_pass_after_it() {
         assert_eq!(site.web.faults().requests()[1].status, status);
         assert_eq!(site.web.faults().requests()[2].status, None);
     }
+}
+
+#[test]
+fn a_kill_switch_counts_only_what_it_is_told_to() {
+    let site = Site::start();
+    let switch = KillSwitch::among(Counted::Writes, 2, Moment::AfterEffect, || ());
+    site.web.faults().kill_switch(&switch);
+    let Some(first) = site.ask(&["--request", "DELETE"]) else { return };
+    assert!(first.ok && site.ask(&[]).unwrap().ok && !switch.tripped());
+    assert!(!site.ask(&["--request", "DELETE"]).unwrap().ok);
+    assert!(switch.tripped(), "at the second of those that it counts");
+    assert!(!site.ask(&[]).unwrap().ok, "and nothing goes on after that");
+    assert_eq!(switch.calls(), 2);
+    let calls = site.web.faults().requests();
+    assert_eq!(
+        calls.iter().map(|call| call.status).collect::<Vec<_>>(),
+        [Some(405), Some(200), Some(405), None]
+    );
 }

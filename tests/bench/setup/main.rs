@@ -1,0 +1,95 @@
+//! `keyless setup` against Google at the end of a long wire, beside the same steps as a script of gcloud commands.
+//! Started by measure.py; what it measured goes to stdout as JSON.
+//!
+//!     setup KEYLESS RUNS         measures this binary
+//!     setup --record FILE        writes down what gcloud asks, for those who do not have it
+
+mod chain;
+mod ground;
+mod script;
+
+use std::error::Error;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::ground::{Ground, Ran};
+
+/// A round trip of 50 ms.
+const ONE_WAY: Duration = Duration::from_millis(25);
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["--record", file] => {
+            let ground = Ground::new(Duration::ZERO)?;
+            let (_, asked) = script::gcloud(&ground)?;
+            script::record(&ground, &asked, Path::new(file))
+        }
+        [keyless, runs] => measure(&std::fs::canonicalize(keyless)?, runs.parse()?).await,
+        _ => Err("setup KEYLESS RUNS".into()),
+    }
+}
+
+async fn measure(keyless: &Path, runs: usize) -> Result<(), Box<dyn Error>> {
+    let version = gcloud_version();
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    // The first turn warms up.
+    for turn in 0..=runs {
+        eprintln!(
+            "bench: setup and the same steps by {}, {turn} of {runs}",
+            version.as_deref().unwrap_or("recorded requests")
+        );
+        let ran = Ground::new(ONE_WAY)?.setup(keyless)?;
+        let ground = Ground::new(ONE_WAY)?;
+        let script = match version {
+            Some(_) => script::gcloud(&ground)?.0,
+            None => {
+                // No process takes its time to start in between, in which an operation would end.
+                ground.google.change(|settings| settings.operation_time = Duration::ZERO);
+                script::recorded(&ground).await?
+            }
+        };
+        if turn > 0 {
+            ours.push(ran);
+            theirs.push(script);
+        }
+    }
+    let longest = chain::longest();
+    let trip = 2.0 * ONE_WAY.as_secs_f64();
+    let mut by_wall: Vec<&Ran> = ours.iter().collect();
+    by_wall.sort_by_key(|ran| ran.wall);
+    let median = by_wall[by_wall.len() / 2];
+    let missing = chain::missing(&median.calls);
+    if !missing.is_empty() {
+        return Err(format!(
+            "setup no longer does this: {}; the table of calls must say why",
+            missing.join(", ")
+        )
+        .into());
+    }
+    let figures = json!({
+        "trip": trip,
+        "ours": ours.iter().map(|ran| ran.wall.as_secs_f64()).collect::<Vec<_>>(),
+        "calls": median.calls.len(),
+        "chain": chain::trips(&longest) as f64 * trip,
+        "steps": chain::beside(&longest, &median.calls, median.start, ONE_WAY),
+        "superfluous": chain::superfluous(&median.calls),
+        "gcloud": version,
+        "theirs": theirs.iter().map(Duration::as_secs_f64).collect::<Vec<_>>(),
+    });
+    println!("{figures}");
+    Ok(())
+}
+
+/// `None` where it is not installed.
+fn gcloud_version() -> Option<String> {
+    let output = Command::new("gcloud").arg("version").output().ok()?;
+    let said = String::from_utf8(output.stdout).ok()?;
+    said.lines()
+        .find_map(|line| line.strip_prefix("Google Cloud SDK "))
+        .map(|version| format!("gcloud {version}"))
+}
