@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use futures::{StreamExt, stream};
+use futures::{Stream, StreamExt, stream};
 
 use crate::{
     cluster::{Cluster, ServiceAccount},
@@ -39,6 +39,23 @@ pub(super) async fn walk(
     Ok(())
 }
 
+/// The way to each of the secrets, several at the same time; what was found comes in their order. `say` gets the
+/// reasons of waiting.
+pub(super) fn to_each<'a>(
+    provider: &'a dyn Federation,
+    token: &'a Token,
+    secrets: &'a [String],
+    properties: &'a BTreeMap<String, Vec<String>>,
+    say: &'a (dyn Fn(&str) + Sync),
+) -> impl Stream<Item = (&'a str, Vec<Finding>)> {
+    let one = async move |secret: &'a String| {
+        let members = properties.get(secret).map(Vec::as_slice).unwrap_or_default();
+        let findings = provider.walk_to(token, secret, members, &mut |line| say(line)).await;
+        (secret.as_str(), findings)
+    };
+    stream::iter(secrets).map(one).buffered(AT_ONCE)
+}
+
 async fn read(
     provider: &dyn Federation,
     token: &Token,
@@ -51,13 +68,7 @@ async fn read(
     let say = |line: &str| {
         report.lock().unwrap_or_else(PoisonError::into_inner).progress(format_args!("  {line}"));
     };
-    let say = &say;
-    let one = |secret: String| async move {
-        let members = properties.get(&secret).map(Vec::as_slice).unwrap_or_default();
-        let findings = provider.walk_to(token, &secret, members, &mut |line| say(line)).await;
-        (secret, findings)
-    };
-    let mut walks = stream::iter(secrets.to_vec()).map(one).buffered(AT_ONCE);
+    let mut walks = Box::pin(to_each(provider, token, secrets, properties, &say));
     let mut unread = None;
     while let Some((secret, findings)) = walks.next().await {
         // The login is the same for all.

@@ -15,6 +15,7 @@ mod watch;
 
 use std::io;
 
+pub(super) use self::retire::remember_old_key;
 use self::{
     plan::{Documents, Plan},
     retire::Retirement,
@@ -220,7 +221,7 @@ async fn decide(
         },
         &present.have(),
     )?;
-    retire::remember_old_key(&mut objects, settled);
+    remember_old_key(&mut objects, settled);
     let signs_otherwise: Vec<_> = observed
         .servers
         .iter()

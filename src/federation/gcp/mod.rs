@@ -13,6 +13,7 @@ mod apply_tests;
 mod bindings;
 #[cfg(test)]
 mod cluster_tests;
+mod files;
 #[cfg(test)]
 mod gcloud_tests;
 mod hops;
@@ -56,7 +57,7 @@ use self::{
     step::{Binding, Deed, Patch},
     walk::Login,
 };
-use super::{Change, Federation, Trust};
+use super::{Change, Federation, Keys, Trust};
 use crate::{
     error::Result,
     google::{Api, CLOUD_PLATFORM, Target, Tokens, check_endpoint},
@@ -315,6 +316,17 @@ impl Federation for Gcp {
             token_audience: self.ids.token_audience(&project.number),
             impersonate: self.settings.impersonate.clone(),
         })
+    }
+
+    async fn keys(&self) -> Result<Keys> {
+        let found = observe::one_provider(self).await.map_err(|refusal| {
+            let on = format!("the project {}", self.ids.project);
+            let doing = format!("looking at {}", self.ids.shown_provider());
+            refusal.error(&doing, "iam.workloadIdentityPoolProviders.get", &on)
+        })?;
+        Ok(found
+            .filter(|provider| !provider.life.deleted)
+            .map_or(Keys::Absent, |provider| wanted::keys(&provider)))
     }
 
     async fn walk(
