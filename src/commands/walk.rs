@@ -75,7 +75,7 @@ async fn read(
         let new = findings.iter().map(Finding::to_text).filter(|line| said.insert(line.clone()));
         new.for_each(|line| say(&line));
         if findings.is_empty() || findings.iter().any(Finding::is_failed) {
-            unread.get_or_insert_with(|| refused(&secret, &findings));
+            unread.get_or_insert_with(|| refused(secret, &findings));
         }
     }
     unread.map_or(Ok(()), Err)
