@@ -96,7 +96,7 @@ impl<'a> Way<'a> {
 
     async fn walk(&self, say: &(dyn Fn(&str) + Sync)) -> Result<Vec<Finding>> {
         const CHECK: &str = "store-token";
-        let Settled { workload, secrets, .. } = &self.settled;
+        let Settled { workload, secrets, properties, .. } = &self.settled;
         let subject = format!("token of {workload}");
         let audience = self.provider.audience().await?;
         let token = match self.cluster.token(workload, &audience).await {
@@ -106,7 +106,7 @@ impl<'a> Way<'a> {
         let claims = token.claims();
         let seconds = claims.expires.saturating_sub(claims.issued);
         let mut findings = vec![Finding::passed(CHECK, subject, format!("{seconds} s, for {audience}"))];
-        let mut walks = Box::pin(walk::to_each(self.provider.as_ref(), &token, secrets, say));
+        let mut walks = Box::pin(walk::to_each(self.provider.as_ref(), &token, secrets, properties, say));
         while let Some((_, walk)) = walks.next().await {
             merge(&mut findings, walk);
         }
@@ -144,7 +144,11 @@ fn mode(settings: &Settings, settled: &Settled) -> Mode {
             settings.vault.as_ref().is_some_and(|vault| vault.mode == vault::Mode::StaticKeys)
         }
     };
-    let said = settled.provider == ProviderName::Vault || settings.google.mode.is_some();
+    // Where nobody says it, it follows from there being no bucket.
+    let said = match settled.provider {
+        ProviderName::Google => settings.google.mode.is_some(),
+        ProviderName::Vault => settings.bucket.is_some(),
+    };
     match (uploaded, said) {
         (false, _) => Mode::Documents,
         (true, true) => Mode::Uploaded,

@@ -1,5 +1,7 @@
 //! What is to be set up: the settings, completed by what is there. What can be neither read nor derived is asked.
 
+use std::collections::BTreeMap;
+
 use super::ask;
 use crate::{
     cluster::{
@@ -26,6 +28,8 @@ pub(super) struct Settled {
     pub(super) workload: ServiceAccount,
     /// By the provider's names.
     pub(super) secrets: Vec<String>,
+    /// What ExternalSecrets read out of each.
+    pub(super) properties: BTreeMap<String, Vec<String>>,
     /// Nothing in the cluster tells them.
     pub(super) secrets_were_asked: bool,
     /// The key that the store uses now, if it is one.
@@ -97,17 +101,18 @@ fn settle(
             }
         }),
     };
+    let read = present.map(|present| reads(estate.users(present), present)).unwrap_or_default();
     let mut secrets = settings.store.secrets.clone();
     if secrets.is_empty() {
-        secrets = present
-            .map(|present| reads(estate.users(present), present).keys.into_iter().collect())
-            .unwrap_or_default();
+        secrets = read.keys.into_iter().collect();
     }
     let secrets_were_asked = secrets.is_empty();
     if secrets_were_asked {
         secrets = vec![ask("store.secrets", "Which secret may be read through the store", None)?];
     }
-    Ok(Settled { provider, google, store, workload, secrets, secrets_were_asked, old_key })
+    let properties =
+        read.properties.into_iter().map(|(key, names)| (key, names.into_iter().collect())).collect();
+    Ok(Settled { provider, google, store, workload, secrets, properties, secrets_were_asked, old_key })
 }
 
 /// The one controller of External Secrets Operator.

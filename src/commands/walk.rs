@@ -1,7 +1,7 @@
 //! A real token, all the way to a fresh read of every secret: before anything depends on it.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, PoisonError},
 };
 
@@ -19,12 +19,13 @@ use crate::{
 /// How many secrets are read at the same time.
 const AT_ONCE: usize = 32;
 
-/// Reads each of the secrets as the store will. The first goes ahead: what fails for it as for all is said once.
+/// Reads each of the secrets as the store will, and what `properties` says is read out of it. The first goes ahead: what fails for it as for all is said once.
 pub(super) async fn walk(
     cluster: &Cluster,
     provider: &dyn Federation,
     workload: &ServiceAccount,
     secrets: &[String],
+    properties: &BTreeMap<String, Vec<String>>,
     report: &mut Report<'_>,
 ) -> Result<()> {
     let audience = provider.audience().await?;
@@ -33,21 +34,23 @@ pub(super) async fn walk(
     let (first, others) = secrets.split_at(secrets.len().min(1));
     let mut said = BTreeSet::new();
     for some in [first, others] {
-        read(provider, &token, some, &mut said, report).await?;
+        read(provider, &token, some, properties, &mut said, report).await?;
     }
     Ok(())
 }
 
-/// The way to each of the secrets, several at the same time; what was found comes in their order. `say` gets the
-/// reasons of waiting.
+/// The way to each of the secrets, and to what `properties` says is read out of it, several at the same time; what
+/// was found comes in their order. `say` gets the reasons of waiting.
 pub(super) fn to_each<'a>(
     provider: &'a dyn Federation,
     token: &'a Token,
     secrets: &'a [String],
+    properties: &'a BTreeMap<String, Vec<String>>,
     say: &'a (dyn Fn(&str) + Sync),
 ) -> impl Stream<Item = (&'a str, Vec<Finding>)> {
     let one = async move |secret: &'a String| {
-        let findings = provider.walk(token, secret, &mut |line| say(line)).await;
+        let members = properties.get(secret).map(Vec::as_slice).unwrap_or_default();
+        let findings = provider.walk_to(token, secret, members, &mut |line| say(line)).await;
         (secret.as_str(), findings)
     };
     stream::iter(secrets).map(one).buffered(AT_ONCE)
@@ -57,6 +60,7 @@ async fn read(
     provider: &dyn Federation,
     token: &Token,
     secrets: &[String],
+    properties: &BTreeMap<String, Vec<String>>,
     said: &mut BTreeSet<String>,
     report: &mut Report<'_>,
 ) -> Result<()> {
@@ -64,7 +68,7 @@ async fn read(
     let say = |line: &str| {
         report.lock().unwrap_or_else(PoisonError::into_inner).progress(format_args!("  {line}"));
     };
-    let mut walks = Box::pin(to_each(provider, token, secrets, &say));
+    let mut walks = Box::pin(to_each(provider, token, secrets, properties, &say));
     let mut unread = None;
     while let Some((secret, findings)) = walks.next().await {
         // The login is the same for all.

@@ -50,6 +50,19 @@ pub(crate) trait Federation: Display + Send + Sync {
         secret: &str,
         say: &mut (dyn for<'a> FnMut(&'a str) + Send),
     ) -> Vec<Finding>;
+
+    /// As [`Federation::walk`], and whether the secret has these members, where secrets are maps: what is read out of
+    /// it by name would not be there else.
+    async fn walk_to(
+        &self,
+        token: &Token,
+        secret: &str,
+        members: &[String],
+        say: &mut (dyn for<'a> FnMut(&'a str) + Send),
+    ) -> Vec<Finding> {
+        let _ = members;
+        self.walk(token, secret, say).await
+    }
 }
 
 /// How a provider comes to the cluster's keys.
@@ -98,6 +111,19 @@ pub(crate) struct Change {
 }
 
 impl Change {
+    /// Whether tokens of the issuer that is believed now are refused from then on.
+    pub(crate) fn moves_issuer(&self) -> bool {
+        let field = match &self.step {
+            Step::Gcp(step) if step.changes_provider() => "oidc.issuerUri",
+            Step::Vault(vault::Step::Configure(_)) => "bound_issuer",
+            _ => return false,
+        };
+        let none = ["none", "nothing", "(none)"];
+        self.differences
+            .iter()
+            .any(|difference| difference.field == field && !none.contains(&difference.have.as_str()))
+    }
+
     /// Whether it must not begin before an earlier change of the same plan is done.
     pub(crate) fn waits_for(&self, earlier: &Self) -> bool {
         match (&self.step, &earlier.step) {

@@ -12,6 +12,7 @@ mod render;
 mod settled;
 mod setup;
 mod usage;
+mod vault;
 mod verify;
 mod ways;
 mod world;

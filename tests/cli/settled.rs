@@ -106,6 +106,6 @@ fn the_plan_is_read_before_what_is_done_of_it() {
     assert!(child.wait().unwrap().success(), "{said}");
     let place = |text: &str| said.find(text).unwrap_or_else(|| panic!("`{text}` is not in\n{said}"));
     assert!(place("issuer: ") < place("to do: "), "{said}");
-    assert!(place("to do: ") < place("reading db through the new path"), "{said}");
+    assert!(place("to do: ") < place("reading through the new path"), "{said}");
     assert!(place("disabling key") < place("Its old key is disabled; delete it: keyless setup --retire-key"));
 }

@@ -133,7 +133,7 @@ pub(crate) async fn run(
         report.line("\nCommit these manifests. Once they are applied, run setup again: it walks the new path, then turns to the store.");
         return Ok(Exit::Found);
     }
-    walk(&cluster, provider, &settled.workload, &settled.secrets, report).await?;
+    walk(&cluster, provider, &settled.workload, &settled.secrets, &settled.properties, report).await?;
     let before = watch::users(&cluster, &settled.store).await?;
     objects::apply(&cluster, &store, args.manifests.as_deref(), report).await?;
     if objects::written_as_files(&store, args.manifests.as_deref()) {
@@ -222,17 +222,21 @@ async fn decide(
         &present.have(),
     )?;
     remember_old_key(&mut objects, settled);
+    let signs_otherwise: Vec<_> = observed
+        .servers
+        .iter()
+        .filter(|server| server.token.claims().issuer != trust.issuer.as_str())
+        .map(|server| (server.address.clone(), server.token.claims().issuer.clone()))
+        .collect();
+    let (later, changes) =
+        changes.into_iter().partition(|change| !signs_otherwise.is_empty() && change.moves_issuer());
     Ok(Plan {
         documents,
         provider: provider.to_string(),
         changes,
         objects,
-        signs_otherwise: observed
-            .servers
-            .iter()
-            .filter(|server| server.token.claims().issuer != trust.issuer.as_str())
-            .map(|server| (server.address.clone(), server.token.claims().issuer.clone()))
-            .collect(),
+        later,
+        signs_otherwise,
         obstacles: obstacles(estate, settled, &access),
         servers: observed.servers.len(),
         retirement: None,
