@@ -12,7 +12,7 @@ use crate::{
     error::{Error, Result},
     federation::Federation,
     oidc::Token,
-    relying_party::Finding,
+    relying_party::{Finding, Outcome},
     report::Report,
 };
 
@@ -75,10 +75,24 @@ async fn read(
         let new = findings.iter().map(Finding::to_text).filter(|line| said.insert(line.clone()));
         new.for_each(|line| say(&line));
         if findings.is_empty() || findings.iter().any(Finding::is_failed) {
-            unread.get_or_insert(secret);
+            unread.get_or_insert_with(|| refused(secret, &findings));
         }
     }
-    let Some(secret) = unread else { return Ok(()) };
-    Err(Error::failed("new-path", format!("{secret} cannot be read through the new path"))
-        .hint("nothing uses it yet: the store and its key are as they were; mend what the failed hop names and start again"))
+    unread.map_or(Ok(()), Err)
+}
+
+/// The hop that failed, with its cause and its remedy.
+fn refused(secret: &str, findings: &[Finding]) -> Error {
+    let error = Error::failed("new-path", format!("{secret} cannot be read through the new path"));
+    let failed = findings.iter().find_map(|finding| match &finding.outcome {
+        Outcome::Failed { seen, cause, remedy } => Some((&finding.subject, seen, cause, remedy)),
+        Outcome::Passed(_) | Outcome::Skipped(_) => None,
+    });
+    let error = match failed {
+        Some((subject, seen, cause, remedy)) => {
+            error.caused_by(format_args!("{subject}: {seen}")).caused_by(cause).hint(remedy)
+        }
+        None => error,
+    };
+    error.hint("nothing uses it yet: the store and its key are as they were; mend it and start again")
 }
