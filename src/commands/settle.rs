@@ -86,8 +86,8 @@ fn settle(
             return Err(Error::usage("setting-missing", "the address of Vault or OpenBao is not known")
                 .hint("set `vault.address` in keyless.yaml"));
         }
-        // The old key is Google's to retire, wherever the store goes.
-        ProviderName::Vault if old_key.is_some() => {
+        // The old key is Google's to retire, and what was set up there to take away, wherever the store goes.
+        ProviderName::Vault if old_key.is_some() || settings.google.project.is_some() => {
             Some(google(settings, present, old_key.as_ref(), cluster_id, ask)?)
         }
         ProviderName::Vault => None,
