@@ -144,7 +144,11 @@ fn mode(settings: &Settings, settled: &Settled) -> Mode {
             settings.vault.as_ref().is_some_and(|vault| vault.mode == vault::Mode::StaticKeys)
         }
     };
-    let said = settled.provider == ProviderName::Vault || settings.google.mode.is_some();
+    // Where nobody says it, it follows from there being no bucket.
+    let said = match settled.provider {
+        ProviderName::Google => settings.google.mode.is_some(),
+        ProviderName::Vault => settings.bucket.is_some(),
+    };
     match (uploaded, said) {
         (false, _) => Mode::Documents,
         (true, true) => Mode::Uploaded,

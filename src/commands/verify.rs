@@ -118,6 +118,10 @@ impl Verdict<'_> {
             None => {}
             Some(Err(error)) => end.1 = Err(error),
             Some(Ok(inside)) => match Way::settle(self.settings, &cluster, &inside, self.http, report) {
+                // Then there is nothing at all to look at.
+                Err(error) if error.code == "eso-missing" && self.named.is_none() => {
+                    return Err(no_issuer().caused_by(error.message));
+                }
                 Err(error) => end.1 = Err(error),
                 Ok(way) => {
                     mode = way.mode();

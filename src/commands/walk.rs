@@ -39,8 +39,8 @@ pub(super) async fn walk(
     Ok(())
 }
 
-/// The way to each of the secrets, several at the same time; what was found comes in their order. `say` gets the
-/// reasons of waiting.
+/// The way to each of the secrets, and to what `properties` says is read out of it, several at the same time; what
+/// was found comes in their order. `say` gets the reasons of waiting.
 pub(super) fn to_each<'a>(
     provider: &'a dyn Federation,
     token: &'a Token,

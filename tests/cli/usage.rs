@@ -25,7 +25,7 @@ fn what_is_missing_is_asked_for_by_its_flag() {
     let world = World::new(1);
     world.run(&["publish"]).fails(2, "bucket-url", &["--bucket"]);
     world.run(&["publish", "--bucket", "file:///tmp/x"]).fails(2, "issuer-missing", &["--issuer"]);
-    world.run(&["verify"]).fails(2, "issuer-missing", &["--issuer"]);
+    world.run(&["verify", "--public-only"]).fails(2, "issuer-missing", &["--issuer"]);
     world.keyless("publish", &["--no-cluster"]).fails(2, "no-key-source", &["--public-key"]);
     world.keyless("publish", &["--public-key", "none.pem"]).fails(2, "public-key-unreadable", &["none.pem"]);
     world.keyless("publish", &["--context", "none"]).fails(2, "kubeconfig", &["none"]);

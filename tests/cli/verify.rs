@@ -308,4 +308,8 @@ fn the_documents_alone_need_no_look_at_external_secrets() {
     assert!(world.cluster.server(0).faults().requests().is_empty(), "no cluster is asked");
     world.run(&["verify", "--public-only"]).fails(2, "issuer-missing", &["--issuer"]);
     world.run(&["verify", "--no-cluster"]).fails(2, "issuer-missing", &["--issuer"]);
+    // Nothing is named, and there is nothing in the cluster either that could be meant.
+    let kube_system = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system"}});
+    world.cluster.put_object(kube_system);
+    world.run(&["verify"]).fails(2, "issuer-missing", &["--issuer", "External Secrets Operator"]);
 }

@@ -1,9 +1,10 @@
 //! There and back: what changes, what is shown before, and what is brought back.
 
-use lab::SigningKey;
+use lab::{KeyFile, SigningKey};
 use serde_json::{Value, json};
 
 use super::{POLICY, SETUP, Scene};
+use crate::world::Ran;
 
 #[test]
 fn the_store_is_the_one_object_that_changes_there_and_back() {
@@ -149,4 +150,31 @@ fn in_a_namespace_from_a_stored_token_and_back_to_nothing() {
     assert!(outside.is_none(), "{outside:?}");
     scene.run(&["teardown", "--yes"]).ends(0);
     assert_eq!((scene.vault.description("keyless"), scene.vault.policy(POLICY)), (None, None));
+}
+
+#[test]
+fn verify_goes_the_way_that_the_store_goes() {
+    let scene = Scene::new();
+    for (to, hop, provider) in [
+        ("google", "google-exchange", "keys of Google project"),
+        ("vault", "vault-login", "keys of auth/keyless"),
+    ] {
+        scene.setup(to).ends(0);
+        let result = scene.run(&["verify", "-o", "json"]).ends(0).json();
+        let checks = result["checks"].as_array().unwrap();
+        let of = |name: &str| checks.iter().filter(|check| check["check"] == name).collect::<Vec<_>>();
+        assert_eq!(of(hop).len(), 1, "{result:#}");
+        let keys = of("uploaded-keys");
+        assert!(keys[0]["subject"].as_str().unwrap().starts_with(provider), "{keys:#?}");
+        assert_eq!(keys[0]["result"], "passed", "{keys:#?}");
+    }
+    // The token of an administrator is not needed to go the way, only to look at the keys.
+    let unseen: Ran = scene.command("", &["verify", "-o", "json"]).output().unwrap().into();
+    let unseen = unseen.ends(0);
+    assert!(unseen.out.contains("VAULT_TOKEN"), "{}", unseen.out);
+    let added = SigningKey::rsa(2048);
+    let cluster = &scene.estate.world.cluster;
+    cluster.change_servers(|server| server.key_files.push(KeyFile::Key(added.clone())));
+    let ran = scene.run(&["verify"]).ends(1).says("keyless setup");
+    assert!(ran.out.contains(&added.kid()), "{}", ran.out);
 }
