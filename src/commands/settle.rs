@@ -1,5 +1,7 @@
 //! What is to be set up: the settings, completed by what is there. What can be neither read nor derived is asked.
 
+use std::collections::BTreeSet;
+
 use super::ask;
 use crate::{
     cluster::{
@@ -38,7 +40,7 @@ pub(super) struct OldKey {
     pub(super) id: String,
     /// Every Secret that holds it and that a store names.
     pub(super) places: Vec<SecretKey>,
-    /// Other stores that use it, which keep it from being retired.
+    /// What else uses it (stores, generators, a controller's pod), which keeps it from being retired.
     pub(super) other_stores: Vec<String>,
 }
 
@@ -194,14 +196,9 @@ fn old_key(estate: &Estate, store: &Store) -> Option<OldKey> {
     };
     let (project, email, id) = (project_id, client_email, private_key_id);
     let places: Vec<SecretKey> = estate.places_of_key(&id).into_iter().cloned().collect();
-    let mut other_stores: Vec<String> = places
-        .iter()
-        .flat_map(|place| estate.stores_naming(place))
-        .filter(|other| *other != store)
-        .map(|other| other.0.describe())
-        .collect();
-    other_stores.sort();
-    other_stores.dedup();
+    let others: BTreeSet<String> =
+        places.iter().flat_map(|place| estate.others_naming(place, store)).collect();
+    let other_stores = others.into_iter().collect();
     Some(OldKey { project, email, id, places, other_stores })
 }
 
