@@ -4,6 +4,7 @@
 //! chains and the proxy settings read theirs, as users of those tools expect.)
 
 mod file;
+mod written;
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,10 @@ use rustls::pki_types::{CertificateDer, pem::PemObject};
 use url::Url;
 
 use self::file::File;
-pub(crate) use self::file::{ProviderName, schema};
+pub(crate) use self::{
+    file::{ProviderName, schema},
+    written::{Edit, Setting, edit},
+};
 use crate::{
     bucket,
     cli::Common,
@@ -25,6 +29,8 @@ use crate::{
 /// Everything that the commands work by.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
+    /// The settings file, whether it is there or not.
+    pub(crate) file: PathBuf,
     /// As given; `None` is derived from the bucket.
     pub(crate) issuer: Option<Issuer>,
     pub(crate) bucket: Option<bucket::Settings>,
@@ -34,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) cluster: Option<cluster::Settings>,
     pub(crate) public_keys: Vec<PathBuf>,
     pub(crate) kid_rule: KidRule,
+    /// Where the additional roots come from.
+    pub(crate) ca_file: Option<PathBuf>,
     pub(crate) additional_roots: Vec<CertificateDer<'static>>,
     /// For test tokens.
     pub(crate) audience: String,
@@ -96,9 +104,10 @@ impl Settings {
             no_cluster,
             external_signer,
         } = common;
+        let path = config.clone().unwrap_or_else(|| file::DEFAULT_NAME.into());
         let file = match config {
             Some(path) => File::read(path)?,
-            None if Path::new(file::DEFAULT_NAME).exists() => File::read(Path::new(file::DEFAULT_NAME))?,
+            None if path.exists() => File::read(&path)?,
             None => File::default(),
         };
         let issuer = match issuer.as_deref().or(file.issuer.as_deref()) {
@@ -172,6 +181,7 @@ impl Settings {
             (None, None) => None,
         };
         Ok(Self {
+            file: path,
             issuer,
             bucket,
             prefix,
@@ -186,10 +196,8 @@ impl Settings {
             } else {
                 KidRule::Computed
             },
-            additional_roots: match ca_file {
-                Some(path) => certificates(&path)?,
-                None => Vec::new(),
-            },
+            additional_roots: ca_file.as_deref().map(certificates).transpose()?.unwrap_or_default(),
+            ca_file,
             audience: audience
                 .map(str::to_owned)
                 .or(file.verify.audience)

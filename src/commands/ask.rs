@@ -48,6 +48,11 @@ pub(super) fn confirm(report: &mut Report<'_>, yes: bool, text: &str) -> Result<
     }
 }
 
+/// `this 1 thing`, `these 9 things`.
+pub(super) fn these(count: usize) -> String {
+    if count == 1 { "this 1 thing".to_owned() } else { format!("these {count} things") }
+}
+
 fn read_line() -> Result<String> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line).map_err(|error| {

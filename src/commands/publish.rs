@@ -54,8 +54,9 @@ pub(crate) async fn run(
         live::refuse_unpublishable_signer(observed)?;
     }
     let live = observed.as_ref().map(Observed::live).transpose()?;
+    let missing = matches!(&stored, Err(error) if error.code == "bucket-missing");
     let mut stored = match stored {
-        Err(error) if args.create && error.code == "bucket-missing" => StoredDocuments::none(),
+        Err(_) if args.create && missing => StoredDocuments::none(),
         Err(error) => return Err(hint_if_locked_out(error, observed.as_ref(), &seen.1)),
         Ok(stored) => stored,
     };
@@ -69,6 +70,7 @@ pub(crate) async fn run(
         bucket,
         observed: observed.as_ref(),
         written: Vec::new(),
+        makes_bucket: missing && args.dry_run,
         dry_run: args.dry_run,
     };
 
@@ -166,6 +168,8 @@ struct Published<'a> {
     /// Paths of the documents that were written, or would be.
     written: Vec<&'static str>,
     warnings: Vec<Warning>,
+    /// Would make it: there is none yet.
+    makes_bucket: bool,
     dry_run: bool,
 }
 
@@ -216,6 +220,12 @@ impl Published<'_> {
                 standing.name()
             ));
         }
+        if self.makes_bucket {
+            report.line(format_args!(
+                "would make {}, and let everyone read exactly the two documents in it",
+                self.bucket
+            ));
+        }
         for path in &self.written {
             let verb = if self.dry_run { "would write" } else { "wrote" };
             report.line(format_args!("{verb} {}/{}", self.bucket, self.place.object(path)));
@@ -256,6 +266,7 @@ impl Published<'_> {
             "issuer": self.place.issuer.as_str(),
             "bucket": self.bucket.to_string(),
             "changed": !self.written.is_empty(),
+            "makesBucket": self.makes_bucket,
             "dryRun": self.dry_run,
             "documents": self.written,
             "servers": servers,

@@ -28,6 +28,8 @@ pub(super) struct Settled {
     pub(super) workload: ServiceAccount,
     /// By the provider's names.
     pub(super) secrets: Vec<String>,
+    /// Nothing in the cluster tells them.
+    pub(super) secrets_were_asked: bool,
     /// The key that the store uses now, if it is one.
     pub(super) old_key: Option<OldKey>,
 }
@@ -103,10 +105,11 @@ fn settle(
             .map(|present| reads(estate.users(present), present).keys.into_iter().collect())
             .unwrap_or_default();
     }
-    if secrets.is_empty() {
+    let secrets_were_asked = secrets.is_empty();
+    if secrets_were_asked {
         secrets = vec![ask("store.secrets", "Which secret may be read through the store", None)?];
     }
-    Ok(Settled { provider, google, store, workload, secrets, old_key })
+    Ok(Settled { provider, google, store, workload, secrets, secrets_were_asked, old_key })
 }
 
 /// The one controller of External Secrets Operator.

@@ -14,7 +14,7 @@ use crate::{
 /// The file that is read when none is named.
 pub(super) const DEFAULT_NAME: &str = "keyless.yaml";
 /// The one version there is.
-const VERSION: &str = "keyless/v1";
+pub(super) const VERSION: &str = "keyless/v1";
 
 /// The versions that are read.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -9,6 +9,7 @@ mod documents_side;
 mod estate;
 mod publish;
 mod render;
+mod settled;
 mod setup;
 mod usage;
 mod verify;

@@ -10,11 +10,13 @@
 mod api_server;
 mod plan;
 mod retire;
+mod settings_file;
 mod watch;
 
 use self::{
     plan::{Documents, Plan},
     retire::Retirement,
+    settings_file::SettingsFile,
 };
 use super::{
     Exit, ask, changes, live,
@@ -77,20 +79,28 @@ pub(crate) async fn run(
     if let (Some(key), Some(google)) = (&settled.old_key, &google) {
         plan.retirement = Some(Retirement::plan(google, key, args.retire_key).await?);
     }
+    let documents_issuer = plan.documents.is_some().then_some(&issuer);
+    let file = SettingsFile::plan(settings, &settled, documents_issuer)?;
     plan.show(&issuer, report);
-    report.json("setup", plan.to_json(&issuer, args.dry_run));
+    file.show(report);
+    let mut shown = plan.to_json(&issuer, args.dry_run);
+    shown["settings"] = file.to_json();
+    report.json("setup", shown);
     let pending = plan.pending();
     if args.dry_run {
         return Ok(if pending > 0 { Exit::Found } else { Exit::Clean });
     }
     if pending == 0 && plan.signs_otherwise.is_empty() {
+        file.write(report);
         report.line("\nnothing to do");
         return Ok(Exit::Clean);
     }
     if !plan.obstacles.is_empty() && args.to.is_some() && !args.yes {
         report.progress("What is marked with ! reads something else, or nothing, after the change.");
     }
-    ask::confirm(report, args.yes, &format!("Do these {pending} things"))?;
+    ask::confirm(report, args.yes, &format!("Do {}", ask::these(pending)))?;
+    // Before anything else: an interrupted run goes on with the same answers.
+    file.write(report);
 
     // Act, in the order in which nothing ever points at what is not there yet.
     if plan.documents.as_ref().is_some_and(|documents| documents.pending) {
@@ -102,11 +112,15 @@ pub(crate) async fn run(
     if !plan.signs_otherwise.is_empty() {
         return say_what_the_api_servers_need(&cluster, &issuer, &plan, observed.servers.len(), report).await;
     }
+    if objects::written_as_files(&others, args.manifests.as_deref()) {
+        report.line("\nCommit these manifests. Once they are applied, run setup again: it walks the new path, then turns to the store.");
+        return Ok(Exit::Found);
+    }
     walk(&cluster, provider, &settled, report).await?;
     let before = watch::users(&cluster, &settled.store).await?;
     objects::apply(&cluster, &store, args.manifests.as_deref(), report).await?;
     if objects::written_as_files(&store, args.manifests.as_deref()) {
-        report.line("\nThe store is another tool's to change: commit its manifest, then run setup again.");
+        report.line("\nThe new path works. Commit the store's manifest; once it is applied, run setup again: it goes on with the old key.");
         return Ok(Exit::Found);
     }
     watch::until_ready(&cluster, &settled.store, report).await?;

@@ -9,7 +9,7 @@ use crate::{
     cluster::{
         Cluster,
         objects::Object,
-        snapshot::{Credential, Public, SECRETS, SecretKey, Store},
+        snapshot::{Credential, Manager, Public, SECRETS, SecretKey, Store, manager},
     },
     commands::settle::{OldKey, Settled},
     error::{Error, Result},
@@ -26,6 +26,8 @@ const REPLACES: &str = "keyless/replaces";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Retirement {
     pub(super) key: OldKey,
+    /// What Google says of it.
+    pub(super) state: KeyState,
     pub(super) disable: bool,
     /// With --retire-key.
     pub(super) delete: bool,
@@ -36,11 +38,13 @@ impl Retirement {
     pub(super) async fn plan(google: &Gcp, key: &OldKey, retire_key: bool) -> Result<Self> {
         let state = google.key_state(&ServiceAccountKey::new(&key.email, &key.id)?).await?;
         let free = key.other_stores.is_empty();
-        Ok(Self { key: key.clone(), disable: free && state == KeyState::Enabled, delete: free && retire_key })
+        let disable = free && state == KeyState::Enabled;
+        Ok(Self { key: key.clone(), state, disable, delete: free && retire_key })
     }
 
     pub(super) fn pending(&self) -> usize {
-        usize::from(self.disable) + usize::from(self.delete)
+        let at_google = usize::from(self.state != KeyState::Absent);
+        usize::from(self.disable) + if self.delete { at_google + self.key.places.len() } else { 0 }
     }
 
     pub(super) fn show(&self, report: &mut Report<'_>) {
@@ -50,12 +54,21 @@ impl Retirement {
             report.line(format_args!("= key {id} of {email} stays: {} use it too", other_stores.join(", ")));
             return;
         }
-        if self.disable {
-            report.line(format_args!(
-                "- disable {id} of {email}, once the new path has read a secret; then watch the store"
-            ));
-        } else {
-            report.line(format_args!("= {id} of {email} is disabled"));
+        report.line(match self.state {
+            KeyState::Absent => format!("= {id} of {email} is deleted at Google"),
+            KeyState::Disabled => format!("= {id} of {email} is disabled"),
+            KeyState::Enabled => {
+                format!(
+                    "- disable {id} of {email}, once the new path has read a secret; then watch the store"
+                )
+            }
+        });
+        if self.state != KeyState::Absent {
+            report.line(if self.delete {
+                format!("- delete {id} of {email} at Google")
+            } else {
+                format!("= keep {id} of {email} at Google, until --retire-key")
+            });
         }
         for place in places {
             report.line(if self.delete {
@@ -64,11 +77,6 @@ impl Retirement {
                 format!("= keep {place}, until --retire-key")
             });
         }
-        report.line(if self.delete {
-            format!("- delete {id} of {email} at Google")
-        } else {
-            format!("= keep {id} of {email} at Google, until --retire-key")
-        });
     }
 
     /// Does it. The new path has read a secret and the store is ready.
@@ -99,24 +107,45 @@ impl Retirement {
         if !self.delete {
             return Ok(());
         }
+        let mut secrets = Vec::new();
         for place in &self.key.places {
-            delete_secret(cluster, place, report).await?;
+            secrets.extend(only_the_key(cluster, place).await?);
         }
+        // At Google first: as long as the Secret is there, an interrupted run can tell which key it was.
         report.progress(format_args!("deleting key {} of {} at Google", key.id(), key.email()));
         google
             .delete_key(&key)
             .await
             .map_err(|error| error.hint(format!("this step needs {}", key.needs("delete"))))?;
-        let forget = json!({ "metadata": { "annotations": { REPLACES: null } } });
-        cluster.merge_patch(store.resource(), store.namespace(), store.name(), &forget, false).await?;
-        Ok(())
+        for secret in &secrets {
+            report.progress(format_args!("deleting Secret {}/{}", secret.namespace(), secret.name()));
+            cluster.delete_object(&SECRETS, secret).await?;
+        }
+        forget(cluster, store, report).await
     }
+}
+
+/// Takes the note of the old key away. Whoever keeps the store's manifest takes it away there: it names what is gone.
+async fn forget(cluster: &Cluster, name: &StoreName, report: &mut Report<'_>) -> Result<()> {
+    let Some(store) = watch::read(cluster, name).await? else { return Ok(()) };
+    if let Some(Manager::PutsBack { by }) = manager(&store.0) {
+        report.progress(format_args!(
+            "the annotation {REPLACES} of {} has done its work: take it out where {by} reads it",
+            name.name()
+        ));
+        return Ok(());
+    }
+    let forget = json!({ "metadata": { "annotations": { REPLACES: null } } });
+    cluster.merge_patch(name.resource(), name.namespace(), name.name(), &forget, false).await?;
+    Ok(())
 }
 
 /// Writes into the store, in the same change as its new provider, which Secret it named before.
 pub(super) fn remember_old_key(plan: &mut Plan, settled: &Settled) {
     let Some(place) = settled.old_key.as_ref().and_then(|key| key.places.first()) else { return };
-    for object in plan.objects.iter_mut().filter(|object| object.manifest.kind().ends_with("SecretStore")) {
+    let stores = plan.objects.iter_mut().filter(|object| object.manifest.kind().ends_with("SecretStore"));
+    for object in stores.filter(|object| object.changes_something()) {
+        object.manifest.0["metadata"]["annotations"][REPLACES] = json!(mark(place));
         if let Doing::Patch(patch) = &mut object.doing {
             patch["metadata"]["annotations"][REPLACES] = json!(mark(place));
         }
@@ -156,21 +185,18 @@ fn parse(text: &str) -> Option<SecretKey> {
     Some(SecretKey { namespace, name, key: Some(key).filter(|key| !key.is_empty()) })
 }
 
-/// Deletes the Secret, if it holds nothing but the key.
-async fn delete_secret(cluster: &Cluster, place: &SecretKey, report: &mut Report<'_>) -> Result<()> {
-    let Some(secret) = cluster.get_object(&SECRETS, Some(&place.namespace), &place.name).await? else {
-        return Ok(());
-    };
-    if values(&secret) > 1 {
+/// The Secret, if it is there and holds nothing but the key.
+async fn only_the_key(cluster: &Cluster, place: &SecretKey) -> Result<Option<Object>> {
+    let secret = cluster.get_object(&SECRETS, Some(&place.namespace), &place.name).await?;
+    if secret.as_ref().is_some_and(|secret| values(secret) > 1) {
         return Err(Error::failed(
             "secret-holds-more",
             format!("Secret {}/{} holds more than the key", place.namespace, place.name),
         )
-        .hint("take the other values out of it, or delete the key's own by hand, then start again"));
+        .hint("take the other values out of it, or delete the key's own by hand, then start again")
+        .hint("the key is disabled and nothing uses it"));
     }
-    report.progress(format_args!("deleting Secret {}/{}", place.namespace, place.name));
-    cluster.delete_object(&SECRETS, &secret).await?;
-    Ok(())
+    Ok(secret)
 }
 
 fn values(secret: &Object) -> usize {

@@ -1,0 +1,181 @@
+//! What was settled, written down: the next run, and every other command, then means the same without asking.
+//!
+//! How this machine reaches the cluster is not written: the file goes with the cluster, not with the machine.
+//! Neither are the secrets that ExternalSecrets name: those are read anew each time.
+
+use std::{
+    fs, io,
+    path::{Path, absolute},
+};
+
+use serde_json::{Value, json};
+
+use crate::{
+    bucket::{Addressing, Kind},
+    commands::settle::Settled,
+    config::{Edit, ProviderName, Setting, Settings, edit},
+    error::{Error, Result},
+    federation::gcp::{Grant, Mode},
+    oidc::Issuer,
+    report::{Report, Warning},
+};
+
+/// The settings file, and what becomes of it.
+pub(super) struct SettingsFile<'a> {
+    path: &'a Path,
+    edit: Edit,
+}
+
+impl<'a> SettingsFile<'a> {
+    /// `issuer` if it is that of public documents.
+    pub(super) fn plan(settings: &'a Settings, settled: &Settled, issuer: Option<&Issuer>) -> Result<Self> {
+        let path = settings.file.as_path();
+        let text = match fs::read_to_string(path) {
+            Ok(text) => Some(text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                return Err(Error::usage("config-unreadable", format!("{} cannot be read", path.display()))
+                    .caused_by(error)
+                    .hint("--config names the settings file"));
+            }
+        };
+        Ok(Self { path, edit: edit(text.as_deref(), &decisions(settings, settled, issuer)?) })
+    }
+
+    pub(super) fn show(&self, report: &mut Report<'_>) {
+        if self.edit.changed.is_empty() {
+            return;
+        }
+        let have = self.edit.changed.iter().any(|(_, have, _)| have.is_some());
+        report.line(format_args!(
+            "\n{} {}: what is settled here, so that it stays so",
+            if have { '~' } else { '+' },
+            self.path.display()
+        ));
+        for (path, have, want) in &self.edit.changed {
+            match have {
+                Some(have) => report.line(format_args!("    {path}: {have} → {want}")),
+                None => report.line(format_args!("    {path}: {want}")),
+            }
+        }
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        json!({
+            "file": self.path.display().to_string(),
+            "settings": self.edit.changed.iter().map(|(path, have, want)| json!({
+                "setting": path, "have": have, "want": want,
+            })).collect::<Vec<_>>(),
+        })
+    }
+
+    /// Writes it. A file that cannot be written, or in which there is no place, stops nobody.
+    pub(super) fn write(&self, report: &mut Report<'_>) {
+        let mut left = self.edit.by_hand.clone();
+        let mut why = "its form leaves no place to write them".to_owned();
+        if let Some(text) = &self.edit.text {
+            match replace(self.path, text) {
+                Ok(()) => report.progress(format_args!("writing {}", self.path.display())),
+                Err(error) => {
+                    why = error.to_string();
+                    left.extend(self.edit.changed.iter().map(|(path, _, want)| format!("{path}: {want}")));
+                }
+            }
+        }
+        if !left.is_empty() {
+            report.warning(&Warning::new(
+                "settings-not-written",
+                format!(
+                    "{} does not say {} ({why}): add it there, so that the next run settles the same",
+                    self.path.display(),
+                    left.join(", ")
+                ),
+            ));
+        }
+    }
+}
+
+/// All of it or nothing of it, whenever the program is stopped.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    fs::write(&part, text)?;
+    fs::rename(&part, path)
+}
+
+fn decisions(settings: &Settings, settled: &Settled, issuer: Option<&Issuer>) -> Result<Vec<Setting>> {
+    let mut all: Vec<Setting> = Vec::new();
+    let mut say = |path: &'static str, value: Option<String>| {
+        all.extend(value.map(|value| (path, json!(value))));
+    };
+    let provider = match settled.provider {
+        ProviderName::Google => "google",
+        ProviderName::Vault => "vault",
+    };
+    say("provider", Some(provider.into()));
+    say("issuer", issuer.map(Issuer::to_string));
+    if let Some(bucket) = &settings.bucket {
+        let prefix = if settings.prefix.is_empty() { String::new() } else { format!("/{}", settings.prefix) };
+        say(
+            "bucket.url",
+            Some(match &bucket.kind {
+                Kind::Directory(folder) => format!("file://{}", folder.display()),
+                Kind::Gcs(name) => format!("gs://{name}{prefix}"),
+                Kind::S3(name) => format!("s3://{name}{prefix}"),
+            }),
+        );
+        say("bucket.endpoint", bucket.endpoint.clone());
+        say("bucket.region", bucket.region.clone());
+        say(
+            "bucket.addressing",
+            bucket.addressing.map(|addressing| match addressing {
+                Addressing::Path => "path".into(),
+                Addressing::Virtual => "virtual".into(),
+            }),
+        );
+        say("bucket.publicUrl", bucket.public_url.clone());
+        say("bucket.project", bucket.project.clone());
+    }
+    if let Some(ca_file) = &settings.ca_file {
+        say("tls.caFile", Some(beside(&settings.file, ca_file)?));
+    }
+    if let (Some(google), ProviderName::Google) = (&settled.google, settled.provider) {
+        say("google.project", Some(google.project.clone()));
+        say("google.pool", Some(google.pool.clone()));
+        say("google.provider", Some(google.provider.clone()));
+        say(
+            "google.mode",
+            Some(match google.mode {
+                Mode::Documents => "documents".into(),
+                Mode::Uploaded => "uploaded".into(),
+            }),
+        );
+        say(
+            "google.access",
+            Some(match google.grant {
+                Grant::Project => "project".into(),
+                Grant::Secrets => "secrets".into(),
+            }),
+        );
+        say("google.impersonate", google.impersonate.clone());
+    }
+    say("store.name", Some(settled.store.name().to_owned()));
+    say("store.namespace", settled.store.namespace().map(str::to_owned));
+    say("store.serviceAccount", Some(settled.workload.to_string()));
+    if settled.secrets_were_asked {
+        all.push(("store.secrets", json!(settled.secrets)));
+    }
+    Ok(all)
+}
+
+/// A path as the settings file takes it: relative to its own folder.
+fn beside(file: &Path, path: &Path) -> Result<String> {
+    let unusable = |error: io::Error| {
+        Error::usage("ca-file", format!("{} cannot be named in {}", path.display(), file.display()))
+            .caused_by(error)
+    };
+    let folder = absolute(file).map_err(unusable)?;
+    let folder = folder.parent().unwrap_or(Path::new("/"));
+    let whole = absolute(path).map_err(unusable)?;
+    Ok(whole.strip_prefix(folder).unwrap_or(&whole).display().to_string())
+}

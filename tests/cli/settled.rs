@@ -1,0 +1,93 @@
+//! What `keyless setup` settles it writes down, and keeps to.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::{
+    estate::{Estate, store},
+    world::Ran,
+};
+
+const SETUP: [&str; 4] = ["setup", "--yes", "--watch-for", "0s"];
+
+fn file(estate: &Estate) -> std::path::PathBuf {
+    estate.world.dir.path().join("keyless.yaml")
+}
+
+#[test]
+fn what_was_settled_is_written_down_once() {
+    let estate = Estate::new();
+    let planned = estate.run(&["setup", "--dry-run"]).ends(1);
+    assert!(planned.out.contains("+ keyless.yaml: "), "{}", planned.out);
+    assert!(!file(&estate).exists(), "a dry run writes nothing");
+    estate.run(&SETUP).ends(0);
+    let written = fs::read_to_string(file(&estate)).unwrap();
+    for line in [
+        "apiVersion: keyless/v1",
+        "provider: google",
+        "tls:\n  caFile: ca.pem",
+        "google:\n  project: acme-prod\n  pool: keyless-",
+        "  mode: uploaded",
+        "store:\n  name: gcp\n  serviceAccount: external-secrets/keyless-gcp",
+    ] {
+        assert!(written.contains(line), "`{line}` is not in\n{written}");
+    }
+    // The cluster's own issuer is not settled by this, and what ExternalSecrets name is read anew each time.
+    assert!(!written.contains("issuer") && !written.contains("secrets:"), "{written}");
+    let again: Ran = estate.run(&SETUP).ends(0).says("nothing to do");
+    assert!(!again.out.contains("keyless.yaml"), "{}", again.out);
+    assert_eq!(fs::read_to_string(file(&estate)).unwrap(), written);
+    // Another store appears: which one is meant is known by now.
+    estate.world.cluster.put_object(store("other", "other-key"));
+    estate.run(&["setup", "--dry-run"]).ends(0);
+}
+
+#[test]
+fn what_people_wrote_in_it_stays_and_flags_are_settled_too() {
+    let estate = Estate::new();
+    let before = "# Ours.\napiVersion: keyless/v1\ngoogle:\n  pool: acme-pool # short\n";
+    fs::write(file(&estate), before).unwrap();
+    estate.run(&SETUP).ends(0);
+    let written = fs::read_to_string(file(&estate)).unwrap();
+    let begin = "# Ours.\napiVersion: keyless/v1\nprovider: google\ngoogle:\n  pool: acme-pool # short\n  project: acme-prod\n";
+    assert!(written.starts_with(begin), "{written}");
+}
+
+#[test]
+fn where_there_is_no_place_for_it_the_lines_are_told() {
+    let estate = Estate::new();
+    let before = json!({"apiVersion": "keyless/v1", "google": {"pool": "acme-pool"}}).to_string();
+    fs::write(file(&estate), &before).unwrap();
+    let ran = estate.run(&SETUP).ends(0);
+    assert!(
+        ran.err.contains("warning[settings-not-written]") && ran.err.contains("google.project: acme-prod")
+    );
+    assert_eq!(fs::read_to_string(file(&estate)).unwrap(), before);
+}
+
+/// What is left to files is left whole: neither the new identity nor the store is waited for or relied on.
+#[test]
+fn manifests_for_a_repository_are_written_in_the_order_in_which_they_can_be_applied() {
+    let estate = Estate::new();
+    let before = estate.store()["spec"].clone();
+    let arguments = ["setup", "--yes", "--watch-for", "0s", "--retire-key", "--manifests", "gitops"];
+    let folder = estate.world.dir.path().join("gitops");
+    let apply = |name: &str| {
+        let text = fs::read_to_string(folder.join(name)).unwrap();
+        estate.world.cluster.put_object(serde_saphyr::from_str(&text).unwrap());
+    };
+    estate.run(&arguments).ends(1).says("run setup again");
+    assert!(!folder.join("clustersecretstore-gcp.yaml").exists(), "the new path has not been walked");
+    for kind in ["serviceaccount-", "role-keyless-mint-", "rolebinding-keyless-mint-"] {
+        apply(&format!("{kind}keyless-gcp.yaml"));
+    }
+    estate.run(&arguments).ends(1).says("run setup again");
+    assert_eq!(estate.store()["spec"], before, "nothing is written past the repository");
+    assert_eq!(estate.key_disabled(), Some(false));
+    estate.world.cluster.remove_object("external-secrets.io/v1", "ClusterSecretStore", None, "gcp");
+    apply("clustersecretstore-gcp.yaml");
+    estate.run(&arguments).ends(0);
+    assert_eq!((estate.key_disabled(), estate.secret_is_there()), (None, false));
+    estate.run(&["audit"]).ends(0).says("ZERO");
+}
