@@ -57,11 +57,12 @@ pub(super) fn settle_asking(
 ) -> Result<Settled> {
     let mut ask =
         |setting: &str, text: &str, default: Option<&str>| ask::question(report, setting, text, default);
+    controller(estate)?;
     settle(settings, to, estate, replaced, cluster_id, &mut ask)
 }
 
 /// Settles everything. `replaced` is the key that the store named before an earlier run changed it; `cluster_id` is the UID of the namespace `kube-system`: it names the cluster's own pool.
-fn settle(
+pub(super) fn settle(
     settings: &Settings,
     to: Option<ProviderName>,
     estate: &Estate,
@@ -69,7 +70,6 @@ fn settle(
     cluster_id: &str,
     ask: &mut Ask<'_>,
 ) -> Result<Settled> {
-    let controller = controller(estate)?;
     let provider =
         to.or(settings.provider).unwrap_or(match (&settings.vault, settings.google.project.is_some()) {
             (Some(_), false) => ProviderName::Vault,
@@ -92,12 +92,13 @@ fn settle(
     };
     let workload = match &settings.store.service_account {
         Some(account) => account.clone(),
-        None => present.and_then(|present| account_of(present, &controller.namespace)).unwrap_or_else(|| {
-            ServiceAccount {
-                namespace: store.namespace().unwrap_or(&controller.namespace).to_owned(),
+        None => {
+            let eso = &controller(estate)?.namespace;
+            present.and_then(|present| account_of(present, eso)).unwrap_or_else(|| ServiceAccount {
+                namespace: store.namespace().unwrap_or(eso).to_owned(),
                 name: format!("keyless-{}", store.name()),
-            }
-        }),
+            })
+        }
     };
     let mut secrets = settings.store.secrets.clone();
     if secrets.is_empty() {
@@ -157,7 +158,7 @@ fn store_named(settings: &Settings, name: String) -> StoreName {
     }
 }
 
-fn google(
+pub(super) fn google(
     settings: &Settings,
     present: Option<&Store>,
     old_key: Option<&OldKey>,

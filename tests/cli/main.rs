@@ -11,6 +11,7 @@ mod publish;
 mod render;
 mod settled;
 mod setup;
+mod teardown;
 mod usage;
 mod verify;
 mod world;

@@ -59,7 +59,7 @@ pub(crate) async fn run(
     let Sight { cluster, estate, observed, cluster_id } = Sight::take(settings).await?;
     live::refuse_unpublishable_signer(&observed)?;
     let replaced = match replacing(&estate, settings) {
-        Some(store) => retire::replaced(&cluster, store).await?,
+        Some(store) => retire::replaced(&cluster, &estate, store).await?,
         None => None,
     };
     let settled = settle_asking(settings, args.to, &estate, replaced, &cluster_id, report)?;

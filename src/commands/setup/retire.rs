@@ -1,6 +1,6 @@
 //! The old key's last days: disabled, watched, and only when it is asked for, deleted. Nothing here signs with it.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use crate::{
     cluster::{
         Cluster,
         objects::Object,
-        snapshot::{Credential, Manager, Public, SECRETS, SecretKey, Store, manager},
+        snapshot::{Credential, Estate, Manager, Public, SECRETS, SecretKey, Store, manager},
     },
     commands::settle::{OldKey, Settled},
     error::{Error, Result},
@@ -153,18 +153,23 @@ pub(super) fn remember_old_key(plan: &mut Plan, settled: &Settled) {
 }
 
 /// The key that the store named before its provider was changed, if it is not gone yet.
-pub(super) async fn replaced(cluster: &Cluster, store: &Store) -> Result<Option<OldKey>> {
+pub(super) async fn replaced(cluster: &Cluster, estate: &Estate, store: &Store) -> Result<Option<OldKey>> {
     let Some(place) = store.0.annotation(REPLACES).and_then(parse) else { return Ok(None) };
     let secret = cluster.get_object(&SECRETS, Some(&place.namespace), &place.name).await?;
     let credential = secret.as_ref().and_then(|secret| Credential::of(secret, place.key.as_deref()));
     Ok(match credential.map(|credential| credential.public) {
-        Some(Public::GoogleKey { project_id, client_email, private_key_id }) => Some(OldKey {
-            project: project_id,
-            email: client_email,
-            id: private_key_id,
-            places: vec![place],
-            other_stores: Vec::new(),
-        }),
+        Some(Public::GoogleKey { project_id, client_email, private_key_id }) => {
+            let copies = estate.places_of_key(&private_key_id);
+            let others: BTreeSet<_> =
+                copies.into_iter().chain([&place]).flat_map(|place| estate.others_naming(place, store)).collect();
+            Some(OldKey {
+                project: project_id,
+                email: client_email,
+                id: private_key_id,
+                places: vec![place],
+                other_stores: others.into_iter().collect(),
+            })
+        }
         _ => None,
     })
 }
