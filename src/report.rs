@@ -16,6 +16,8 @@ const API_VERSION: &str = "keyless/v1";
 pub(crate) struct Report<'a> {
     output: Output,
     verbose: bool,
+    /// Codes of warnings that have been told already.
+    told: &'static [&'static str],
     data: &'a mut (dyn Write + Send),
     talk: &'a mut (dyn Write + Send),
 }
@@ -35,7 +37,16 @@ impl<'a> Report<'a> {
         data: &'a mut (dyn Write + Send),
         talk: &'a mut (dyn Write + Send),
     ) -> Self {
-        Self { output, verbose, data, talk }
+        Self { output, verbose, told: &[], data, talk }
+    }
+
+    /// For a command that is a step of another: what it does is said, its result is not.
+    pub(crate) fn step<'b>(
+        &'b mut self,
+        told: &'static [&'static str],
+        sink: &'b mut (dyn Write + Send),
+    ) -> Report<'b> {
+        Report { output: Output::Text, verbose: true, told, data: sink, talk: self.talk }
     }
 
     /// A line of the result, in text form only.
@@ -63,23 +74,25 @@ impl<'a> Report<'a> {
 
     /// What is being done.
     pub(crate) fn progress(&mut self, line: impl fmt::Display) {
-        ignore_closed(writeln!(self.talk, "{line}"));
+        self.talk(format_args!("{line}"));
     }
 
     /// What is being done, for those who asked for more.
     pub(crate) fn detail(&mut self, line: impl fmt::Display) {
         if self.verbose {
-            ignore_closed(writeln!(self.talk, "{line}"));
+            self.talk(format_args!("{line}"));
         }
     }
 
     pub(crate) fn warning(&mut self, warning: &Warning) {
-        ignore_closed(writeln!(self.talk, "warning[{}]: {}", warning.code, warning.message));
+        if !self.told.contains(&warning.code) {
+            self.talk(format_args!("warning[{}]: {}", warning.code, warning.message));
+        }
     }
 
     /// The end of a command that could not be carried out.
     pub(crate) fn error(&mut self, command: &str, error: &Error) {
-        ignore_closed(writeln!(self.talk, "{error}"));
+        self.talk(format_args!("{error}"));
         self.json(
             command,
             json!({ "error": {
@@ -89,6 +102,12 @@ impl<'a> Report<'a> {
                 "hints": error.hints,
             }}),
         );
+    }
+
+    /// After all of the result so far: where both streams end in one place, they are read in this order.
+    fn talk(&mut self, line: fmt::Arguments<'_>) {
+        ignore_closed(self.data.flush());
+        ignore_closed(writeln!(self.talk, "{line}"));
     }
 }
 

@@ -48,9 +48,14 @@ pub(super) fn confirm(report: &mut Report<'_>, yes: bool, text: &str) -> Result<
     }
 }
 
+/// `1 thing`, `9 things`.
+pub(super) fn things(count: usize) -> String {
+    if count == 1 { "1 thing".to_owned() } else { format!("{count} things") }
+}
+
 /// `this 1 thing`, `these 9 things`.
 pub(super) fn these(count: usize) -> String {
-    if count == 1 { "this 1 thing".to_owned() } else { format!("these {count} things") }
+    format!("{} {}", if count == 1 { "this" } else { "these" }, things(count))
 }
 
 fn read_line() -> Result<String> {

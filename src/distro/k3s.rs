@@ -1,6 +1,6 @@
 //! k3s: `kube-apiserver-arg` in its settings file. It pins `--api-audiences` itself, to values that stay.
 
-use super::{Action, File, Rollout, Stage, Wish, flags};
+use super::{Action, File, Note, Rollout, Stage, Wish, flags};
 
 const FILE: &str = "/etc/rancher/k3s/config.yaml";
 
@@ -14,9 +14,8 @@ pub(super) fn rollout(wish: &Wish, stage: Stage) -> Rollout {
         content.push_str(&format!("- \"{}={}\"\n", flag.name, flag.value));
     }
     let steps = vec![
-        Action { what: format!("On every server: bring {FILE} to what is shown."), commands: Vec::new() },
         Action {
-            what: "Then one server after the other; go on when it is Ready again. Agents need nothing."
+            what: "Write that on every server, then restart one after the other; go on when it is Ready again. Agents need nothing."
                 .to_owned(),
             commands: vec![
                 "systemctl restart k3s".to_owned(),
@@ -43,15 +42,18 @@ fn watch(wish: &Wish, stage: Stage) -> Action {
     }
 }
 
-pub(super) fn notes() -> Vec<String> {
+pub(super) fn notes() -> Vec<Note> {
     vec![
-        "k3s: a name alone replaces the default and keeps the order of repeated entries; `service-account-issuer+=` appends to the \
-         default, `service-account-issuer-=` puts before it. Do not mix the forms."
-            .to_owned(),
-        "k3s: in a file of its own below config.yaml.d, write the key as `kube-apiserver-arg+`, or the list in config.yaml is lost."
-            .to_owned(),
-        "k3s: old releases keep only the last of repeated flags; if `keyless verify` then sees the old issuer, or pods are refused, \
-         upgrade k3s first."
-            .to_owned(),
+        Note::new(
+            "k3s: a name alone replaces the default and keeps the order of repeated entries; `service-account-issuer+=` appends to the \
+             default, `service-account-issuer-=` puts before it. Do not mix the forms.",
+        ),
+        Note::always(
+            "k3s: in a file of its own below config.yaml.d, write the key as `kube-apiserver-arg+`, or the list in config.yaml is lost.",
+        ),
+        Note::always(
+            "k3s: old releases keep only the last of repeated flags; if `keyless verify` then sees the old issuer, or pods are refused, \
+             upgrade k3s first.",
+        ),
     ]
 }

@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Action, DEFAULT_ISSUER, File, Flag, ISSUER_FLAG, Rollout, Stage, Wish, flags};
+use super::{Action, DEFAULT_ISSUER, File, Flag, ISSUER_FLAG, Note, Rollout, Stage, Wish, flags};
 use crate::error::{Error, Result};
 
 const FILE: &str = "/etc/kubernetes/keyless/cluster.yaml";
@@ -107,23 +107,26 @@ pub(super) fn signs_with(cluster_configuration: &str) -> Result<Now> {
     Ok(Now { named, default })
 }
 
-pub(super) fn notes(wish: &Wish) -> Vec<String> {
+pub(super) fn notes(wish: &Wish) -> Vec<Note> {
     let mut notes = vec![
-        "kubeadm: an upgrade makes the manifest anew from the ConfigMap kubeadm-config, so the change goes into both.".to_owned(),
-        "kubeadm: naming a flag drops kubeadm's own values of it; if you add a service-account-key-file, name sa.pub as well.".to_owned(),
+        Note::always(
+            "kubeadm: an upgrade makes the manifest anew from the ConfigMap kubeadm-config, so the change goes into both.",
+        ),
+        Note::new(
+            "kubeadm: naming a flag drops kubeadm's own values of it; if you add a service-account-key-file, name sa.pub as well.",
+        ),
     ];
     if wish.cluster_configuration.is_none() {
-        notes.push(
+        notes.push(Note::always(
             "kubeadm: what is shown is a part. Used alone it would reset networks, certificates' names and everything else to \
-             defaults: give the cluster's own configuration (--cluster-configuration) to get the whole."
-                .to_owned(),
-        );
+             defaults: give the cluster's own configuration (--cluster-configuration) to get the whole.",
+        ));
     }
     if wish.minor.is_some_and(|minor| minor < LISTS_SINCE) {
-        notes.push(format!(
+        notes.push(Note::always(format!(
             "kubeadm before 1.{LISTS_SINCE}: extraArgs cannot repeat a flag, so the other issuers are added by a patch; give \
              `--patches {PATCHES}` to every later `kubeadm upgrade`."
-        ));
+        )));
     }
     notes
 }

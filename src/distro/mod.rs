@@ -74,7 +74,27 @@ pub(crate) struct Guide {
     /// In this order; each on all API servers, one server after the other, before the next begins.
     pub(crate) rollouts: Vec<Rollout>,
     /// What goes wrong most often.
-    pub(crate) notes: Vec<String>,
+    pub(crate) notes: Vec<Note>,
+}
+
+/// Something to know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Note {
+    pub(crate) text: String,
+    /// Whoever makes this change must know it, however much was done before.
+    #[serde(skip)]
+    pub(crate) always: bool,
+}
+
+impl Note {
+    fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), always: false }
+    }
+
+    fn always(text: impl Into<String>) -> Self {
+        Self { text: text.into(), always: true }
+    }
 }
 
 /// One change of all API servers.
@@ -258,25 +278,32 @@ fn check(issuer: &str) -> Result<()> {
     Ok(())
 }
 
-fn notes(wish: &Wish) -> Vec<String> {
+fn notes(wish: &Wish) -> Vec<Note> {
     let mut notes = vec![
-        "Publish the documents first (`keyless publish`): tokens of the new issuer are refused until they are public.".to_owned(),
-        "Leave --api-audiences as it is: unset, it takes all issuers; set to the new issuer alone, every running pod is refused.".to_owned(),
-        "One issuer in each flag: `a,b` is one issuer of that name. A value given twice keeps the server from starting.".to_owned(),
-        "Pods get tokens of the new issuer within an hour (48 min of 3607 s), others by 80 % of their life or 24 h.".to_owned(),
+        Note::new(
+            "Publish the documents first (`keyless publish`): tokens of the new issuer are refused until they are public.",
+        ),
+        Note::always(
+            "Leave --api-audiences as it is: unset, it takes all issuers; set to the new issuer alone, every running pod is refused.",
+        ),
+        Note::new(
+            "One issuer in each flag: `a,b` is one issuer of that name. A value given twice keeps the server from starting.",
+        ),
+        Note::always(
+            "Pods get tokens of the new issuer within an hour; programs that hold a token longer, within a day.",
+        ),
     ];
     if !wish.accepted.is_empty() {
-        notes.push(format!(
+        notes.push(Note::always(format!(
             "Keep {} for good: it is honoured with the cluster's own keys only, and costs nothing.",
             wish.accepted.join(" and ")
-        ));
+        )));
     }
     if wish.servers <= 1 {
-        notes.push(
+        notes.push(Note::always(
             "With one API server, it is away while it restarts; running pods go on. With more than one, say so \
-             (--servers): each must accept the new issuer before one signs with it."
-                .to_owned(),
-        );
+             (--servers): each must accept the new issuer before one signs with it.",
+        ));
     }
     notes
 }

@@ -85,10 +85,20 @@ fn k3s_gets_a_list_in_its_settings_file() {
         ]})
     );
     let text = guide.to_text();
-    for part in
-        ["systemctl restart k3s", "service-account-issuer-=", "kube-apiserver-arg+", "--api-audiences"]
-    {
+    let most = [
+        "systemctl restart k3s",
+        "kube-apiserver-arg+",
+        "--api-audiences",
+        "keyless render issuer --distro k3s",
+    ];
+    for part in most {
         assert!(text.contains(part), "{part} is missing in\n{text}");
+    }
+    let all = guide.talk(Stage::Sign);
+    for part in
+        ["systemctl restart k3s", "service-account-issuer-=", "kube-apiserver-arg+", "keyless publish"]
+    {
+        assert!(all.contains(part), "{part} is missing in\n{all}");
     }
 }
 

@@ -22,7 +22,8 @@ impl Stage {
 }
 
 impl Guide {
-    /// All of it: what to write where, in which order, and how to see that it worked.
+    /// What to write where, in which order, and how to see that it worked. Without what only matters to whoever
+    /// starts from here: `render issuer` says that.
     pub(crate) fn to_text(&self) -> String {
         let distro = self.distro.map(|distro| format!(" ({})", distro.name())).unwrap_or_default();
         let mut out = format!("Let the API servers{distro} sign as {}:\n", self.issuer);
@@ -35,14 +36,27 @@ impl Guide {
             };
             out.push_str(&format!("\n{number}{}\n", rollout.stage.title()));
             for file in &rollout.files {
-                out.push_str(&format!("\n  {}\n", file.path));
+                out.push('\n');
+                // Most say themselves where they belong.
+                if !file.content.starts_with(&format!("# {}", file.path)) {
+                    out.push_str(&format!("  {}\n", file.path));
+                }
                 for line in file.content.lines() {
                     out.push_str(&format!("    {line}\n"));
                 }
             }
             out.push_str(&self.actions(position));
         }
-        out.push_str(&self.notes());
+        out.push('\n');
+        for note in self.notes.iter().filter(|note| note.always) {
+            out.push_str(&format!("  * {}\n", note.text));
+        }
+        if let Some(distro) = self.distro {
+            out.push_str(&format!(
+                "  * What else to know: keyless render issuer --distro {}\n",
+                distro.name()
+            ));
+        }
         out
     }
 
@@ -87,7 +101,7 @@ impl Guide {
     fn notes(&self) -> String {
         let mut out = String::from("\n");
         for note in &self.notes {
-            out.push_str(&format!("  * {note}\n"));
+            out.push_str(&format!("  * {}\n", note.text));
         }
         out
     }

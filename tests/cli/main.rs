@@ -14,4 +14,5 @@ mod setup;
 mod teardown;
 mod usage;
 mod verify;
+mod ways;
 mod world;

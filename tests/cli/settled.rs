@@ -91,3 +91,21 @@ fn manifests_for_a_repository_are_written_in_the_order_in_which_they_can_be_appl
     assert_eq!((estate.key_disabled(), estate.secret_is_there()), (None, false));
     estate.run(&["audit"]).ends(0).says("ZERO");
 }
+
+/// On a terminal, and in a log that takes both streams.
+#[test]
+fn the_plan_is_read_before_what_is_done_of_it() {
+    let estate = Estate::new();
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let mut command = estate.command(&SETUP);
+    command.stdout(writer.try_clone().unwrap()).stderr(writer);
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    let mut said = String::new();
+    std::io::Read::read_to_string(&mut reader, &mut said).unwrap();
+    assert!(child.wait().unwrap().success(), "{said}");
+    let place = |text: &str| said.find(text).unwrap_or_else(|| panic!("`{text}` is not in\n{said}"));
+    assert!(place("issuer: ") < place("to do: "), "{said}");
+    assert!(place("to do: ") < place("reading db through the new path"), "{said}");
+    assert!(place("disabling key") < place("Its old key is disabled; delete it: keyless setup --retire-key"));
+}

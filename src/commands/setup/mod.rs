@@ -13,6 +13,8 @@ mod retire;
 mod settings_file;
 mod watch;
 
+use std::io;
+
 use self::{
     plan::{Documents, Plan},
     retire::Retirement,
@@ -87,29 +89,42 @@ pub(crate) async fn run(
     shown["settings"] = file.to_json();
     report.json("setup", shown);
     let pending = plan.pending();
-    if args.dry_run {
-        return Ok(if pending > 0 { Exit::Found } else { Exit::Clean });
-    }
-    if pending == 0 && plan.signs_otherwise.is_empty() {
-        file.write(report);
+    if pending == 0 && !plan.waits() {
+        if !args.dry_run {
+            file.write(report);
+        }
         report.line("\nnothing to do");
         return Ok(Exit::Clean);
+    }
+    if args.dry_run || args.yes {
+        report.line(format_args!("\nto do: {}", ask::things(pending)));
+    }
+    if args.dry_run {
+        return Ok(Exit::Found);
     }
     if !plan.obstacles.is_empty() && args.to.is_some() && !args.yes {
         report.progress("What is marked with ! reads something else, or nothing, after the change.");
     }
-    ask::confirm(report, args.yes, &format!("Do {}", ask::these(pending)))?;
+    ask::confirm(report, args.yes || pending == 0, &format!("Do {}", ask::these(pending)))?;
     // Before anything else: an interrupted run goes on with the same answers.
     file.write(report);
 
     // Act, in the order in which nothing ever points at what is not there yet.
     if plan.documents.as_ref().is_some_and(|documents| documents.pending) {
-        publish::run(&publish_args(false), settings, now, report).await?;
+        // The plan has shown what is published, and the API servers' own step is told at the end.
+        let mut sink = io::sink();
+        publish::run(
+            &publish_args(false),
+            settings,
+            now,
+            &mut report.step(&["issuer-not-signed"], &mut sink),
+        )
+        .await?;
     }
     changes::apply(provider, &plan.changes, report).await?;
     let (store, others) = objects::split(&plan.objects.objects);
     objects::apply(&cluster, &others, args.manifests.as_deref(), report).await?;
-    if !plan.signs_otherwise.is_empty() {
+    if plan.waits() {
         return say_what_the_api_servers_need(&cluster, &issuer, &plan, observed.servers.len(), report).await;
     }
     if objects::written_as_files(&others, args.manifests.as_deref()) {
@@ -133,8 +148,13 @@ pub(crate) async fn run(
         retirement.run(&cluster, google, &settled.store, args.watch_for, report).await?;
     }
     report.line(format_args!(
-        "\nThe store {} logs in with short-lived tokens. See what is left: keyless audit",
-        settled.store.name()
+        "\nThe store {} logs in with short-lived tokens. {}",
+        settled.store.name(),
+        match &plan.retirement {
+            Some(retirement) if retirement.leaves_the_key() =>
+                "Its old key is disabled; delete it: keyless setup --retire-key",
+            _ => "See what is left: keyless audit",
+        }
     ));
     Ok(Exit::Clean)
 }
@@ -212,6 +232,7 @@ async fn decide(
             .map(|server| (server.address.clone(), server.token.claims().issuer.clone()))
             .collect(),
         obstacles: obstacles(estate, settled, &access),
+        servers: observed.servers.len(),
         retirement: None,
     })
 }
@@ -282,7 +303,7 @@ async fn say_what_the_api_servers_need(
     report.line("");
     api_server::tell(cluster, issuer, &plan.signs_otherwise, servers, report).await?;
     report.line(format_args!(
-        "\nOnce every API server signs as {issuer}, run setup again: it goes on from here."
+        "Once every API server signs as {issuer}, run setup again: it goes on from here."
     ));
     Ok(Exit::Found)
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::retire::Retirement;
 use crate::{
-    commands::changes,
+    commands::{changes, objects},
     federation::{Change, Verb},
     oidc::Issuer,
     report::{Report, Warning},
@@ -20,6 +20,8 @@ pub(super) struct Plan {
     pub(super) objects: StorePlan,
     /// The API servers that do not sign as the issuer yet, and what they sign as.
     pub(super) signs_otherwise: Vec<(String, String)>,
+    /// How many API servers there are.
+    pub(super) servers: usize,
     /// What reads through the store but would not survive the change of provider.
     pub(super) obstacles: Vec<Obstacle>,
     /// What is left to do with the key that the store used before.
@@ -33,14 +35,19 @@ pub(super) struct Documents {
 }
 
 impl Plan {
-    /// How many things there are to do.
+    /// How many things this run has to do.
     pub(super) fn pending(&self) -> usize {
         let documents = usize::from(self.documents.as_ref().is_some_and(|documents| documents.pending));
-        let objects = self.objects.objects.iter().filter(|object| object.changes_something()).count();
-        documents
-            + changes::pending(&self.changes)
-            + objects
-            + self.retirement.as_ref().map_or(0, Retirement::pending)
+        let (store, others) = objects::split(&self.objects.objects);
+        let count = |objects: &[&Planned]| objects.iter().filter(|object| object.changes_something()).count();
+        let now = documents + changes::pending(&self.changes) + count(&others);
+        let later = count(&store) + self.retirement.as_ref().map_or(0, Retirement::pending);
+        if self.waits() { now } else { now + later }
+    }
+
+    /// The store cannot change before the API servers sign as the issuer.
+    pub(super) fn waits(&self) -> bool {
+        !self.signs_otherwise.is_empty()
     }
 
     pub(super) fn show(&self, issuer: &Issuer, report: &mut Report<'_>) {
@@ -52,17 +59,14 @@ impl Plan {
         report.line(format_args!("\n{}", self.provider));
         changes::show(report, &self.changes);
         report.line("\ncluster");
-        for object in &self.objects.objects {
-            show_object(object, report);
+        let (store, others) = objects::split(&self.objects.objects);
+        others.into_iter().for_each(|object| show_object(object, report));
+        if self.waits() {
+            report.line(format_args!("\nlater, once every API server signs as {issuer}"));
         }
+        store.into_iter().for_each(|object| show_object(object, report));
         for warning in &self.objects.warnings {
             report.warning(warning);
-        }
-        for (address, signs_as) in &self.signs_otherwise {
-            report.warning(&Warning::new(
-                "issuer-not-signed",
-                format!("API server {address} signs as `{signs_as}`: it must sign as {issuer} before the store can change"),
-            ));
         }
         if !self.obstacles.is_empty() {
             report.line("\nwould not survive the change of provider");
@@ -73,6 +77,16 @@ impl Plan {
         }
         if let Some(retirement) = &self.retirement {
             retirement.show(report);
+        }
+        if let Some((_, signs_as)) = self.signs_otherwise.first() {
+            report.warning(&Warning::new(
+                "issuer-not-signed",
+                format!(
+                    "{} of {} API servers sign as {signs_as}: the store can change once all of them sign as {issuer}",
+                    self.signs_otherwise.len(),
+                    self.servers
+                ),
+            ));
         }
     }
 

@@ -47,6 +47,11 @@ impl Retirement {
         usize::from(self.disable) + if self.delete { at_google + self.key.places.len() } else { 0 }
     }
 
+    /// It is useless by now, but there.
+    pub(super) fn leaves_the_key(&self) -> bool {
+        !self.delete && self.key.other_stores.is_empty() && self.state != KeyState::Absent
+    }
+
     pub(super) fn show(&self, report: &mut Report<'_>) {
         let OldKey { id, email, places, other_stores, .. } = &self.key;
         report.line("\nold key");

@@ -1,0 +1,110 @@
+//! The ways in which a store can reach Google, by the binary: each from a stored key to none.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::{
+    estate::{DEFAULT_ISSUER, Estate},
+    world::ISSUER,
+};
+
+const SETUP: [&str; 5] = ["setup", "--yes", "--watch-for", "0s", "--retire-key"];
+const SUBJECT: &str = "subject/system:serviceaccount:external-secrets:keyless-gcp";
+const ACCESSOR: &str = "roles/secretmanager.secretAccessor";
+
+impl Estate {
+    fn settings(&self, text: &str) {
+        let text = format!("apiVersion: keyless/v1\n{text}");
+        fs::write(self.world.dir.path().join("keyless.yaml"), text).unwrap();
+    }
+
+    /// Who has this role there.
+    fn members(&self, resource: &str, role: &str) -> Vec<String> {
+        let bindings = self.google.policy(resource).as_array().cloned().unwrap_or_default();
+        let of_role = bindings.iter().filter(|binding| binding["role"] == role);
+        of_role
+            .flat_map(|binding| binding["members"].as_array().cloned().unwrap_or_default())
+            .map(|member| member.as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    fn provider(&self) -> Value {
+        let pool = self.google.federation().into_iter().find(|name| name.contains("/providers/")).unwrap();
+        let mut parts = pool.split('/').rev();
+        let (provider, _, pool) = (parts.next().unwrap(), parts.next(), parts.next().unwrap());
+        self.google.provider(pool, provider).unwrap()
+    }
+}
+
+#[test]
+fn by_a_google_service_account() {
+    let estate = Estate::new();
+    estate.world.cluster.load_crds(include_str!("../lab/fixtures/crds/eso-2.5-min.yaml"));
+    let image = "ghcr.io/external-secrets/external-secrets:v2.5.0";
+    estate.world.cluster.put_object(json!({"apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "external-secrets", "namespace": "external-secrets"},
+        "spec": {"template": {"spec": {"serviceAccountName": "external-secrets", "containers": [
+            {"name": "external-secrets", "image": image, "args": ["--concurrent=1"]}]}}}}));
+    let reader = estate.google.service_account("eso-reader");
+    estate.settings(&format!("google: {{impersonate: {reader}}}\n"));
+    let ran = estate.run(&SETUP).ends(0);
+    assert!(ran.err.contains("impersonation") && ran.err.contains(&reader), "{}", ran.err);
+    assert_eq!(
+        estate.store()["spec"]["provider"]["gcpsm"]["auth"]["workloadIdentityFederation"]["gcpServiceAccountEmail"],
+        reader
+    );
+    // The cluster becomes the account, and only the account reads.
+    let path = format!("serviceAccounts/{reader}");
+    let becomes = estate.members(&path, "roles/iam.workloadIdentityUser");
+    assert!(becomes.len() == 1 && becomes[0].ends_with(SUBJECT), "{becomes:?}");
+    let readers = estate.members("secrets/db", ACCESSOR);
+    assert!(readers.contains(&format!("serviceAccount:{reader}")), "{readers:?}");
+    assert!(!readers.iter().any(|member| member.starts_with("principal")), "{readers:?}");
+    estate.run(&["audit"]).ends(0).says("ZERO");
+    estate.run(&["setup", "--dry-run"]).ends(0).says("nothing to do");
+    estate.run(&["teardown", "--yes"]).ends(0);
+    assert_eq!(estate.members(&path, "roles/iam.workloadIdentityUser"), Vec::<String>::new());
+}
+
+#[test]
+fn by_a_role_on_the_whole_project() {
+    let estate = Estate::new();
+    estate.settings("google:\n  access: project\n");
+    estate.run(&SETUP).ends(0);
+    let readers = estate.members("project", ACCESSOR);
+    assert!(readers.len() == 1 && readers[0].ends_with(SUBJECT), "{readers:?}");
+    assert!(!estate.members("secrets/db", ACCESSOR).iter().any(|member| member.starts_with("principal")));
+    estate.run(&["teardown", "--yes"]).ends(0);
+    assert_eq!(estate.members("project", ACCESSOR), Vec::<String>::new());
+}
+
+/// First with keys that are uploaded, then by public documents: another issuer, the same cluster.
+#[test]
+fn by_public_documents_after_uploaded_keys() {
+    let estate = Estate::new();
+    estate.run(&SETUP).ends(0);
+    let provider = estate.provider();
+    assert_eq!(provider["oidc"]["issuerUri"], DEFAULT_ISSUER);
+    assert!(provider["oidc"]["jwksJson"].is_string());
+
+    estate.google.resolve("oidc.lab.test", estate.world.web.addr());
+    let bucket = format!("file://{}", estate.world.www.display());
+    let settled = fs::read_to_string(estate.world.dir.path().join("keyless.yaml")).unwrap();
+    let moved = settled.replace("mode: uploaded", "mode: documents");
+    fs::write(
+        estate.world.dir.path().join("keyless.yaml"),
+        format!("{moved}issuer: {ISSUER}\nbucket:\n  url: {bucket}\n"),
+    )
+    .unwrap();
+    // Until the API servers sign as it, everybody is told the one thing that is left to do.
+    let first = estate.run(&SETUP).ends(1).says("run setup again");
+    assert!(first.out.contains(&format!("--service-account-issuer={ISSUER}")), "{}", first.out);
+    estate.world.cluster.change_servers(|server| server.issuers.insert(0, ISSUER.to_owned()));
+    estate.run(&SETUP).ends(0);
+    let provider = estate.provider();
+    assert_eq!(provider["oidc"]["issuerUri"], ISSUER);
+    assert!(provider["oidc"].get("jwksJson").is_none_or(|jwks| jwks == ""), "{provider:#}");
+    estate.run(&["verify"]).ends(0);
+    estate.run(&["setup", "--dry-run"]).ends(0).says("nothing to do");
+}
