@@ -4,11 +4,13 @@
 
 mod audit;
 mod buckets;
+mod cluster_refused;
 mod cluster_side;
 mod documents_side;
 mod estate;
 mod publish;
 mod render;
+mod rights;
 mod settled;
 mod setup;
 mod teardown;
