@@ -161,9 +161,19 @@ impl Settings {
                 mount: vault.mount.unwrap_or_else(|| "keyless".into()),
                 role: vault.role.unwrap_or_else(|| "external-secrets".into()),
                 kv: vault.kv.unwrap_or_else(|| "kv".into()),
-                mode: vault.mode.unwrap_or(vault::Mode::Discovery),
+                // Without documents of its own the cluster's keys can only be given.
+                mode: vault.mode.unwrap_or(match bucket {
+                    Some(_) => vault::Mode::Discovery,
+                    None => vault::Mode::StaticKeys,
+                }),
                 // Who needs an authority of his own for one host mostly needs it for all.
                 ca_pem: vault.ca_file.as_ref().or(ca_file.as_ref()).map(|path| pem_text(path)).transpose()?,
+                issuer_ca_pem: vault
+                    .issuer_ca_file
+                    .as_ref()
+                    .or(ca_file.as_ref())
+                    .map(|path| pem_text(path))
+                    .transpose()?,
                 namespace: vault.namespace,
                 token: token(["VAULT_TOKEN", "BAO_TOKEN"]),
             }),

@@ -135,10 +135,7 @@ fn describe(error: &reqwest::Error, place: &str) -> Error {
 /// Why no answer came, from any client's error: the certificate, the name, the network.
 pub(crate) fn unreachable(error: &(dyn std::error::Error + 'static), place: &str) -> Error {
     let chain: Vec<_> = std::iter::successors(Some(error), |error| error.source()).collect();
-    let tls = chain.iter().any(|error| {
-        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        error.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>())
-    });
+    let tls = chain.iter().any(|error| is_tls(*error));
     let dns = chain.iter().any(|error| error.to_string().contains("dns error"));
     let connect = chain.iter().any(|error| {
         error.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_connect)
@@ -160,6 +157,12 @@ pub(crate) fn unreachable(error: &(dyn std::error::Error + 'static), place: &str
             .hint("ask again; if it stays so, look at what stands before the server")
     };
     described.caused_by_chain(source(error))
+}
+
+/// Whether an error is one of TLS, in as many wrappings of I/O errors as the connectors put around it.
+fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    error.is::<rustls::Error>() || inner.is_some_and(|inner| is_tls(inner))
 }
 
 /// The errors below the client's own, whose text repeats the URL.

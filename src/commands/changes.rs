@@ -1,12 +1,25 @@
-//! Planned differences: shown the same way in a dry run and before they are done, then done one by one.
+//! Planned differences: shown the same way in a dry run and before they are done, then done.
 
+use std::{
+    fmt,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use futures::{StreamExt, future, stream};
 use serde_json::{Value, json};
 
 use crate::{
-    error::Result,
+    error::{Error, Result},
     federation::{Change, Federation, Verb},
     report::Report,
 };
+
+/// How many changes are under way at the same time: enough to hide the way there and back, and few enough for quotas
+/// that count the writes of a minute.
+const AT_ONCE: usize = 8;
 
 /// One line a change, its differing fields below it.
 pub(super) fn show(report: &mut Report<'_>, changes: &[Change]) {
@@ -29,24 +42,59 @@ pub(super) fn pending(changes: &[Change]) -> usize {
     changes.iter().filter(|change| change.verb != Verb::Leave).count()
 }
 
-/// Does every change in turn.
+/// Does every change: those that do not depend on each other at the same time, the others in turn.
 pub(super) async fn apply(
     provider: &dyn Federation,
     changes: &[Change],
     report: &mut Report<'_>,
 ) -> Result<()> {
-    for change in changes.iter().filter(|change| change.verb != Verb::Leave) {
-        report.progress(format_args!("{} {}", name(change.verb), change.object));
-        let done = provider.apply(change, &mut |line| report.progress(format_args!("  {line}"))).await;
-        done.map_err(|error| {
-            if change.needs.is_empty() {
-                error
-            } else {
-                error.hint(format!("this step needs {}", change.needs))
-            }
-        })?;
+    let todo: Vec<_> = changes.iter().filter(|change| change.verb != Verb::Leave).collect();
+    let mut left = todo.as_slice();
+    while !left.is_empty() {
+        let (now, later) = left.split_at(independent(left));
+        together(provider, now, report).await?;
+        left = later;
     }
     Ok(())
+}
+
+/// How many of the first changes wait for none of each other.
+fn independent(changes: &[&Change]) -> usize {
+    let waits = |index: &usize| changes[..*index].iter().any(|earlier| changes[*index].waits_for(earlier));
+    (1..changes.len()).find(waits).unwrap_or(changes.len())
+}
+
+/// Once one has failed, no other is begun; what has begun is finished. The error is that of the first in the plan.
+async fn together<'a>(
+    provider: &dyn Federation,
+    changes: &[&'a Change],
+    report: &mut Report<'_>,
+) -> Result<()> {
+    let (report, failed) = (Mutex::new(report), AtomicBool::new(false));
+    let say = |line: fmt::Arguments<'_>| {
+        report.lock().unwrap_or_else(PoisonError::into_inner).progress(line);
+    };
+    let one = |(index, change): (usize, &'a Change)| {
+        say(format_args!("{} {}", name(change.verb), change.object));
+        let (say, failed) = (&say, &failed);
+        async move {
+            let done = provider.apply(change, &mut |line| say(format_args!("  {line}"))).await;
+            failed.fetch_or(done.is_err(), Ordering::Relaxed);
+            (index, done.map_err(|error| with_needs(error, change)))
+        }
+    };
+    let mut done: Vec<_> = stream::iter(changes.iter().copied().enumerate())
+        .take_while(|_| future::ready(!failed.load(Ordering::Relaxed)))
+        .map(one)
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await;
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().try_for_each(|(_, done)| done)
+}
+
+fn with_needs(error: Error, change: &Change) -> Error {
+    if change.needs.is_empty() { error } else { error.hint(format!("this step needs {}", change.needs)) }
 }
 
 pub(super) fn to_json(change: &Change) -> Value {
@@ -82,3 +130,7 @@ fn name(verb: Verb) -> &'static str {
         Verb::Update => "update",
     }
 }
+
+#[cfg(test)]
+#[path = "changes_tests.rs"]
+mod tests;

@@ -17,6 +17,7 @@ pub(crate) mod store;
 mod stored;
 pub(crate) mod teardown;
 pub(crate) mod verify;
+mod walk;
 
 /// How a command that could be carried out ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

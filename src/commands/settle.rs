@@ -1,6 +1,6 @@
 //! What is to be set up: the settings, completed by what is there. What can be neither read nor derived is asked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::ask;
 use crate::{
@@ -28,6 +28,8 @@ pub(super) struct Settled {
     pub(super) workload: ServiceAccount,
     /// By the provider's names.
     pub(super) secrets: Vec<String>,
+    /// What ExternalSecrets read out of each.
+    pub(super) properties: BTreeMap<String, Vec<String>>,
     /// Nothing in the cluster tells them.
     pub(super) secrets_were_asked: bool,
     /// The key that the store uses now, if it is one.
@@ -57,6 +59,7 @@ pub(super) fn settle_asking(
 ) -> Result<Settled> {
     let mut ask =
         |setting: &str, text: &str, default: Option<&str>| ask::question(report, setting, text, default);
+    refuse_half_sight(estate)?;
     controller(estate)?;
     settle(settings, to, estate, replaced, cluster_id, &mut ask)
 }
@@ -100,17 +103,29 @@ pub(super) fn settle(
             })
         }
     };
+    let read = present.map(|present| reads(estate.users(present), present)).unwrap_or_default();
     let mut secrets = settings.store.secrets.clone();
     if secrets.is_empty() {
-        secrets = present
-            .map(|present| reads(estate.users(present), present).keys.into_iter().collect())
-            .unwrap_or_default();
+        secrets = read.keys.into_iter().collect();
     }
     let secrets_were_asked = secrets.is_empty();
     if secrets_were_asked {
         secrets = vec![ask("store.secrets", "Which secret may be read through the store", None)?];
     }
-    Ok(Settled { provider, google, store, workload, secrets, secrets_were_asked, old_key })
+    let properties =
+        read.properties.into_iter().map(|(key, names)| (key, names.into_iter().collect())).collect();
+    Ok(Settled { provider, google, store, workload, secrets, properties, secrets_were_asked, old_key })
+}
+
+/// What cannot be seen may be another store that uses the key, or the key itself: nothing is changed past it.
+fn refuse_half_sight(estate: &Estate) -> Result<()> {
+    if estate.unseen.is_empty() {
+        return Ok(());
+    }
+    let error = Error::failed("cluster-not-seen", "not everything could be looked at that this change may touch")
+        .hint("deploy/setup has a ClusterRole with exactly the rights that setup needs")
+        .hint("nothing was changed; keyless audit shows what can be seen");
+    Err(estate.unseen.iter().fold(error, |error, unseen| error.caused_by(unseen)))
 }
 
 /// The one controller of External Secrets Operator.

@@ -54,6 +54,7 @@ fn vault() -> Access {
         role: "eso".into(),
         audience: "vault".into(),
         ca_pem: None,
+        namespace: None,
     }
 }
 

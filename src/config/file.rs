@@ -91,11 +91,13 @@ pub(super) struct Vault {
     pub(super) role: Option<String>,
     /// Path of the KV v2 secrets engine
     pub(super) kv: Option<String>,
-    /// How the server gets the cluster's keys
+    /// How the server gets the cluster's keys; by default from the documents, if a bucket is named
     pub(super) mode: Option<vault::Mode>,
-    /// Certificate authorities of the server and of the issuer's host, PEM
+    /// Certificate authorities of the server, PEM; by default those of `tls`
     pub(super) ca_file: Option<PathBuf>,
-    /// Namespace on the server
+    /// Certificate authorities of the issuer's host, PEM, for the server to trust; by default those of `tls`
+    pub(super) issuer_ca_file: Option<PathBuf>,
+    /// Namespace on the server, e.g. team/prod
     pub(super) namespace: Option<String>,
 }
 
@@ -202,9 +204,11 @@ impl File {
         }
         let mut file: Self = from_yaml(content, path)?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        let vault_ca = file.vault.as_mut().map(|vault| &mut vault.ca_file);
-        let paths =
-            [&mut file.cluster.kubeconfig, &mut file.tls.ca_file].into_iter().chain(vault_ca).flatten();
+        let of_vault = file.vault.as_mut().map(|vault| [&mut vault.ca_file, &mut vault.issuer_ca_file]);
+        let paths = [&mut file.cluster.kubeconfig, &mut file.tls.ca_file]
+            .into_iter()
+            .chain(of_vault.into_iter().flatten())
+            .flatten();
         for path in paths.chain(&mut file.cluster.public_keys) {
             *path = folder.join(&*path);
         }

@@ -45,12 +45,27 @@ pub(crate) trait Federation: Display + Send + Sync {
         secret: &str,
         say: &mut (dyn for<'a> FnMut(&'a str) + Send),
     ) -> Vec<Finding>;
+
+    /// As [`Federation::walk`], and whether the secret has these members, where secrets are maps: what is read out of
+    /// it by name would not be there else.
+    async fn walk_to(
+        &self,
+        token: &Token,
+        secret: &str,
+        members: &[String],
+        say: &mut (dyn for<'a> FnMut(&'a str) + Send),
+    ) -> Vec<Finding> {
+        let _ = members;
+        self.walk(token, secret, say).await
+    }
 }
 
 /// What a provider is told to believe.
 #[derive(Clone, Debug)]
 pub(crate) struct Trust {
     pub(crate) issuer: Issuer,
+    /// What tells the cluster from every other: the UID of its namespace `kube-system`.
+    pub(crate) cluster_id: String,
     /// For providers that are given the keys instead of fetching them.
     pub(crate) keys: KeySet,
     /// Whose tokens: the ServiceAccount that the secret store uses.
@@ -77,6 +92,16 @@ pub(crate) struct Change {
     /// The permission that it takes, and a role that has it; empty for [`Verb::Leave`].
     pub(crate) needs: String,
     pub(crate) step: Step,
+}
+
+impl Change {
+    /// Whether it must not begin before an earlier change of the same plan is done.
+    pub(crate) fn waits_for(&self, earlier: &Self) -> bool {
+        match (&self.step, &earlier.step) {
+            (Step::Gcp(step), Step::Gcp(earlier)) => step.waits_for(earlier),
+            _ => true,
+        }
+    }
 }
 
 /// What a change does.

@@ -149,6 +149,10 @@ impl Policy {
         true
     }
 
+    fn etag(&self) -> Option<&str> {
+        self.0.get("etag").and_then(Value::as_str).filter(|etag| !etag.is_empty())
+    }
+
     fn bindings(&self) -> impl Iterator<Item = &Value> {
         self.0.get("bindings").and_then(Value::as_array).into_iter().flatten()
     }
@@ -191,19 +195,26 @@ impl Api {
         Ok(Policy::new(json))
     }
 
-    /// Reads, changes and writes until no one else wrote in between; `false`: nothing was to be changed.
+    /// Reads, changes and writes until no one else wrote in between; `false`: nothing was to be changed. `seen` is
+    /// the policy as it was read before, so that it need not be read again if it has not changed.
     pub(crate) async fn change_policy(
         &self,
         target: &Target,
+        mut seen: Option<Policy>,
         change: &(dyn Fn(&mut Policy) -> bool + Sync),
         say: &mut (dyn FnMut(&str) + Send),
     ) -> Result<bool> {
         for attempt in 1..=TRIES {
-            let mut policy = self.policy(target).await.map_err(|refusal| target.not_read(refusal))?;
+            let known = seen.take().filter(|policy| policy.etag().is_some());
+            let is_fresh = known.is_none();
+            let mut policy = match known {
+                Some(known) => known,
+                None => self.policy(target).await.map_err(|refusal| target.not_read(refusal))?,
+            };
             if !change(&mut policy) {
                 return Ok(false);
             }
-            if policy.0.get("etag").and_then(Value::as_str).is_none_or(str::is_empty) {
+            if policy.etag().is_none() {
                 return Err(Error::failed("google-answer", format!("the policy of {target} has no etag"))
                     .hint(
                         "without one it could overwrite what somebody else wrote; check google.endpoints",
@@ -214,6 +225,7 @@ impl Api {
             let body = json!({ "policy": policy.0 });
             match self.post(&format!("{}:setIamPolicy", target.url), Some(&body)).await {
                 Ok(_) => return Ok(true),
+                Err(refusal) if refusal.is_conflict() && !is_fresh => {}
                 Err(refusal) if refusal.is_conflict() => {
                     if attempt == 3 {
                         say(&format!(
@@ -258,6 +270,14 @@ mod tests {
         assert!(policy.revoke(ROLE, "principal://y"));
         assert!(!policy.revoke(ROLE, "principal://y"));
         assert_eq!(Value::Object(policy.0), others);
+    }
+
+    #[test]
+    fn a_policy_without_an_etag_is_not_to_be_written() {
+        assert_eq!(Policy::new(json!({"etag": "ACAB"})).etag(), Some("ACAB"));
+        for json in [json!({}), json!({"etag": ""}), json!({"etag": 1})] {
+            assert_eq!(Policy::new(json).etag(), None);
+        }
     }
 
     #[test]

@@ -25,6 +25,7 @@ const EMAIL_SINCE: Version = Version(2, 5, 0);
 const V1_SINCE: Version = Version(0, 16, 0);
 
 const FEDERATION: &str = "spec.provider.gcpsm.auth.workloadIdentityFederation";
+const VAULT_NAMESPACE: &str = "spec.provider.vault.namespace";
 const VAULT_TOKEN: &str = "spec.provider.vault.auth.jwt.kubernetesServiceAccountToken";
 /// What ESO mints tokens for Vault for when nothing else is said.
 const VAULT_AUDIENCE: &str = "vault";
@@ -61,7 +62,7 @@ pub(super) fn capable(
     }
     match want.access {
         Access::Google { impersonate, .. } => google(want, have, impersonate.as_deref(), warnings),
-        Access::Vault { audience, .. } => {
+        Access::Vault { audience, namespace, .. } => {
             if !have.schema.knows(&format!("{VAULT_TOKEN}.serviceAccountRef")) {
                 return Err(too_old(have, V1_SINCE, &format!("the installed schema has no {VAULT_TOKEN}")));
             }
@@ -72,6 +73,18 @@ pub(super) fn capable(
                     format!("the installed schema cannot mint tokens for `{audience}` alone"),
                 )
                 .hint(format!("ESO always adds `{VAULT_AUDIENCE}` there: bind the role to the audience `{VAULT_AUDIENCE}`")));
+            }
+            if let Some(namespace) = namespace.as_ref().filter(|_| !have.schema.knows(VAULT_NAMESPACE)) {
+                return Err(Error::failed(
+                    "eso-field-missing",
+                    format!(
+                        "the installed schema has no {VAULT_NAMESPACE}: a store cannot name `{namespace}`"
+                    ),
+                )
+                .hint("upgrade External Secrets Operator with its custom resource definitions")
+                .hint(
+                    "or use a KV engine and an auth method of the root namespace: leave vault.namespace out",
+                ));
             }
             Ok(Impersonation::No)
         }
@@ -158,16 +171,23 @@ pub(super) fn provider(want: &Want<'_>, old: Option<&Value>, impersonation: &Imp
             settings["auth"] = json!({ "workloadIdentityFederation": federation });
             json!({ "gcpsm": settings })
         }
-        Access::Vault { server, kv, mount, role, audience, ca_pem } => {
+        Access::Vault { server, kv, mount, role, audience, ca_pem, namespace } => {
             let mut settings = same("vault").unwrap_or_else(|| json!({}));
             settings["server"] = json!(server);
             settings["path"] = json!(kv);
             settings["version"] = json!("v2");
+            let mut forget = |member: &str| settings.as_object_mut().map(|members| members.remove(member));
+            if ca_pem.is_some() {
+                forget("caProvider");
+            }
+            if namespace.is_none() {
+                forget("namespace");
+            }
             if let Some(pem) = ca_pem {
                 settings["caBundle"] = json!(STANDARD.encode(pem));
-                if let Some(members) = settings.as_object_mut() {
-                    members.remove("caProvider");
-                }
+            }
+            if let Some(namespace) = namespace {
+                settings["namespace"] = json!(namespace);
             }
             // Audiences of the reference would be added to `vault`, not replace it.
             let mut token = json!({ "serviceAccountRef": account });
@@ -175,11 +195,8 @@ pub(super) fn provider(want: &Want<'_>, old: Option<&Value>, impersonation: &Imp
                 token["audiences"] = json!([audience]);
             }
             let jwt = json!({ "path": mount, "role": role, "kubernetesServiceAccountToken": token });
-            let namespace = settings.pointer("/auth/namespace").cloned();
+            // Without a namespace of its own, the login is made where the secrets are: there is the role.
             settings["auth"] = json!({ "jwt": jwt });
-            if let Some(namespace) = namespace {
-                settings["auth"]["namespace"] = namespace;
-            }
             json!({ "vault": settings })
         }
     }

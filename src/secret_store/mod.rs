@@ -39,6 +39,8 @@ pub(crate) enum Access {
         role: String,
         audience: String,
         ca_pem: Option<String>,
+        /// Of the login and of the secrets.
+        namespace: Option<String>,
     },
 }
 

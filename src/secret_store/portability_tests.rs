@@ -45,5 +45,6 @@ fn what_is_read_through_a_store() {
     let users = objects(include_str!("../../fixtures/eso/external-secrets.yaml"));
     let found = super::super::reads::reads(&users, &Store(with_key()));
     assert_eq!(found.keys.into_iter().collect::<Vec<_>>(), ["/team//db", "db", "team/db"]);
+    assert!(found.properties["db"].contains("password"));
     assert_eq!(found.searches.into_iter().collect::<Vec<_>>(), ["ExternalSecret shop/find"]);
 }

@@ -1,6 +1,6 @@
 //! What is read through a store: the secrets that its identity must be granted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -14,6 +14,8 @@ use crate::cluster::{
 pub(crate) struct Reads {
     /// By the provider's names.
     pub(crate) keys: BTreeSet<String>,
+    /// What is read out of them, by key.
+    pub(crate) properties: BTreeMap<String, BTreeSet<String>>,
     /// Objects that search for secrets: which ones they find is not known from here.
     pub(crate) searches: BTreeSet<String>,
 }
@@ -25,7 +27,13 @@ pub(crate) fn reads<'a>(users: impl IntoIterator<Item = &'a Object>, store: &Sto
         for (_, entry) in entries(user, store) {
             let remote = entry.get("remoteRef").or_else(|| entry.get("extract"));
             match remote.and_then(|remote| remote["key"].as_str()) {
-                Some(key) => drop(found.keys.insert(key.to_owned())),
+                Some(key) => {
+                    found.keys.insert(key.to_owned());
+                    let property = remote.and_then(|remote| remote["property"].as_str());
+                    if let Some(property) = property.filter(|property| !property.is_empty()) {
+                        found.properties.entry(key.to_owned()).or_default().insert(property.to_owned());
+                    }
+                }
                 None if entry.get("find").is_some() => drop(found.searches.insert(user.describe())),
                 None => {}
             }

@@ -46,6 +46,7 @@ pub(super) fn vault(audience: &str) -> Access {
         role: "eso".into(),
         audience: audience.into(),
         ca_pem: Some("-----BEGIN CERTIFICATE-----".into()),
+        namespace: None,
     }
 }
 
@@ -229,6 +230,38 @@ fn the_swap_is_one_object() {
     let case = Case::new(vault("bao.lab.test"), FIRST, Version(0, 20, 4));
     let token = "/spec/provider/vault/auth/jwt/kubernetesServiceAccountToken";
     assert_eq!(at(&case.store().manifest, token)["audiences"], json!(["bao.lab.test"]));
+}
+
+#[test]
+fn a_store_for_vault_names_the_namespace_of_login_and_secrets() {
+    let named = |name: Option<&str>| {
+        let mut access = vault("vault");
+        if let Access::Vault { namespace, .. } = &mut access {
+            *namespace = name.map(str::to_owned);
+        }
+        access
+    };
+    let mut case = Case::new(named(Some("team/prod")), FIRST, Version(0, 20, 4));
+    let provider = at(&case.store().manifest, "/spec/provider/vault").clone();
+    assert_eq!(provider["namespace"], "team/prod");
+    assert!(provider["auth"].get("namespace").is_none(), "it follows: {provider}");
+
+    // A store that logs in, or reads, elsewhere is brought along.
+    let mut store = case.store().manifest;
+    store.0["spec"]["provider"]["vault"]["auth"]["namespace"] = json!("admin");
+    case.have = Some(store.clone());
+    let fields: Vec<_> = case.store().differences.into_iter().map(|it| it.field).collect();
+    assert_eq!(fields, ["spec.provider.vault.auth.namespace"]);
+    case.access = named(None);
+    let provider = at(&case.store().manifest, "/spec/provider/vault").clone();
+    assert!(provider.get("namespace").is_none(), "{provider}");
+
+    let without = FIRST.replace("                      namespace: {type: string}\n", "");
+    assert_ne!(without, FIRST);
+    let mut case = Case::new(named(Some("team")), &without, Version(0, 20, 4));
+    assert_eq!(case.code(), "eso-field-missing");
+    case.access = named(None);
+    assert!(case.plan().is_ok());
 }
 
 #[test]

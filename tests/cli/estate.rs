@@ -22,7 +22,12 @@ pub(crate) struct Estate {
 
 impl Estate {
     pub(crate) fn new() -> Self {
-        let world = World::signing_as(1, DEFAULT_ISSUER);
+        Self::with_servers(1)
+    }
+
+    /// The same with so many API servers.
+    pub(crate) fn with_servers(servers: usize) -> Self {
+        let world = World::signing_as(servers, DEFAULT_ISSUER);
         let google = Google::start(&world.ca);
         for name in Google::names() {
             world.internet.route(name, google.addr());
@@ -50,8 +55,9 @@ impl Estate {
         // What the operator gets is not the point here: tests/real has the real one. A store that names a
         // Secret that is gone does not get anything.
         let eso = EsoStandIn::start(cluster, |store, key| {
-            let provider = &store["spec"]["provider"]["gcpsm"]["auth"];
-            let ways = provider.as_object().map_or(0, |ways| ways.len());
+            let providers = store["spec"]["provider"].as_object();
+            let login = providers.and_then(|providers| providers.values().next()?["auth"].as_object());
+            let ways = login.map_or(0, |ways| ways.len());
             match (ways, key) {
                 (1, "") => Ok(Vec::new()),
                 (1, _) => Ok(br#"{"password":"hunter2"}"#.to_vec()),

@@ -15,6 +15,7 @@ mod settled;
 mod setup;
 mod teardown;
 mod usage;
+mod vault;
 mod verify;
 mod ways;
 mod world;

@@ -27,6 +27,7 @@ use super::{
     provider, publish,
     settle::{Settled, settle_asking},
     store::Present,
+    walk::walk,
 };
 use crate::{
     bucket,
@@ -36,14 +37,13 @@ use crate::{
         snapshot::{Estate, Store},
     },
     config::{ProviderName, Settings},
-    error::{Error, Result},
+    error::Result,
     federation::{
         Federation, Trust,
         gcp::{self, Gcp},
     },
     http::Http,
     oidc::Issuer,
-    relying_party::Finding,
     report::Report,
     secret_store::{self, Access},
 };
@@ -71,6 +71,7 @@ pub(crate) async fn run(
     let issuer = issuer(settings, &settled, &observed, &http).await?;
     let trust = Trust {
         issuer: issuer.clone(),
+        cluster_id,
         keys: observed.live()?,
         workload: settled.workload.clone(),
         secrets: settled.secrets.clone(),
@@ -131,7 +132,7 @@ pub(crate) async fn run(
         report.line("\nCommit these manifests. Once they are applied, run setup again: it walks the new path, then turns to the store.");
         return Ok(Exit::Found);
     }
-    walk(&cluster, provider, &settled, report).await?;
+    walk(&cluster, provider, &settled.workload, &settled.secrets, &settled.properties, report).await?;
     let before = watch::users(&cluster, &settled.store).await?;
     objects::apply(&cluster, &store, args.manifests.as_deref(), report).await?;
     if objects::written_as_files(&store, args.manifests.as_deref()) {
@@ -265,31 +266,6 @@ async fn pending_documents(settings: &Settings, now: fn() -> u64) -> Result<Docu
 
 fn publish_args(dry_run: bool) -> PublishArgs {
     PublishArgs { create: true, dry_run, same_cluster: false }
-}
-
-/// A real token, all the way to a fresh read of a secret: before anything depends on it.
-async fn walk(
-    cluster: &Cluster,
-    provider: &dyn Federation,
-    settled: &Settled,
-    report: &mut Report<'_>,
-) -> Result<()> {
-    let audience = provider.audience().await?;
-    let token = cluster.token(&settled.workload, &audience).await?;
-    for secret in &settled.secrets {
-        report.progress(format_args!(
-            "reading {secret} through the new path, with a token of {}",
-            settled.workload
-        ));
-        let findings =
-            provider.walk(&token, secret, &mut |line| report.progress(format_args!("  {line}"))).await;
-        findings.iter().for_each(|finding| report.progress(format_args!("  {}", finding.to_text())));
-        if findings.is_empty() || findings.iter().any(Finding::is_failed) {
-            return Err(Error::failed("new-path", format!("{secret} cannot be read through the new path"))
-                .hint("nothing uses it yet: the store and its key are as they were; mend what the failed hop names and start again"));
-        }
-    }
-    Ok(())
 }
 
 /// What only the owner of the control plane can do. Everything else up to here is done.

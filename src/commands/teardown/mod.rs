@@ -57,6 +57,7 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
     if let Some(settled) = &settled {
         let trust = Trust {
             issuer: issuer.clone(),
+            cluster_id,
             keys: observed.live()?,
             workload: settled.workload.clone(),
             secrets: settled.secrets.clone(),
@@ -81,7 +82,8 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
         }),
         _ => None,
     };
-    let warnings = plan::dangling(&withdrawals, &signed, issuer.as_str());
+    let mut warnings = plan::dangling(&withdrawals, &signed, issuer.as_str());
+    warnings.extend(plan::not_seen(&estate));
     let orphans = Orphan::all(&estate, &withdrawals, &planned);
     let plan = Plan { withdrawals, objects: planned, orphans, bucket: in_bucket, warnings };
 

@@ -158,6 +158,13 @@ impl Plan {
     }
 }
 
+/// Stores and their users that could not be looked at, and so are not named.
+pub(super) fn not_seen(estate: &Estate) -> Option<Warning> {
+    let unseen: Vec<_> = estate.unseen.iter().map(|unseen| unseen.right.as_str()).collect();
+    let message = format!("whether more relies on what is withdrawn is not known: missing right: {}", unseen.join("; "));
+    (!unseen.is_empty()).then(|| Warning::new("cluster-not-seen", message))
+}
+
 /// Trust that outlives the documents: whoever gets hold of the bucket's name could then speak for this cluster.
 pub(super) fn dangling(withdrawals: &[Withdrawal], signed: &str, issuer: &str) -> Vec<Warning> {
     // What is not there, or gone already, is left in another sense.

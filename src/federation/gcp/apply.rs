@@ -4,13 +4,14 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::{
-    Deed, Gcp, Patch, Step,
+    Binding, Deed, Gcp, Patch, Step,
+    mark::{Maker, maker},
     observe::{one_pool, one_provider},
     state::Life,
 };
 use crate::{
     error::{Error, Result},
-    google::{Doing, Outcome, Refusal},
+    google::{Doing, Outcome, Policy, Refusal},
 };
 
 /// Whoever is told the reasons of waiting.
@@ -39,13 +40,13 @@ async fn once(gcp: &Gcp, step: &Step, say: Say<'_>) -> Result<()> {
         Step::Enable(services) => enable(gcp, services, say).await,
         Step::Pool(deed) => Thing::Pool.act(gcp, deed, say).await,
         Step::Provider(deed) => Thing::Provider.act(gcp, deed, say).await,
-        Step::Grant { holder, role, member } => {
-            let target = gcp.target(holder);
-            gcp.api.change_policy(&target, &|policy| policy.grant(role, member), say).await.map(drop)
+        Step::Grant(Binding { holder, role, member, seen }) => {
+            let change = |policy: &mut Policy| policy.grant(role, member);
+            gcp.api.change_policy(&gcp.target(holder), seen.clone(), &change, say).await.map(drop)
         }
-        Step::Revoke { holder, role, member } => {
-            let target = gcp.target(holder);
-            match gcp.api.change_policy(&target, &|policy| policy.revoke(role, member), say).await {
+        Step::Revoke(Binding { holder, role, member, seen }) => {
+            let change = |policy: &mut Policy| policy.revoke(role, member);
+            match gcp.api.change_policy(&gcp.target(holder), seen.clone(), &change, say).await {
                 Err(error) if error.code == "google-missing" => Ok(()),
                 changed => changed.map(drop),
             }
@@ -123,7 +124,8 @@ impl Thing {
                 }
             }
         };
-        if !life.is_ours() {
+        let same = maker(&life.description) == maker(body["description"].as_str().unwrap_or_default());
+        if !same && maker(&life.description) != Maker::Keyless {
             return Err(Error::failed(
                 "google-conflict",
                 format!("somebody else has made the {} in the meantime", self.shown(gcp)),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use lab::{Curve, Fault, SigningKey};
 use serde_json::json;
 
-use super::{tests::*, *};
+use super::{mark::mark, tests::*, *};
 use crate::federation::Verb;
 
 #[tokio::test]
@@ -14,7 +14,7 @@ async fn from_nothing_to_everything_and_then_nothing_more() {
     let changes = far.set_up().await.unwrap();
     assert_eq!(verbs(&changes), [Verb::Enable, Verb::Create, Verb::Create, Verb::Grant], "{changes:#?}");
     assert!(far.google.is_enabled("sts.googleapis.com"));
-    assert_eq!(far.pool()["description"], format!("managed by keyless for {ISSUER}"));
+    assert_eq!(far.pool()["description"], mark(CLUSTER, ISSUER));
     let provider = far.provider();
     assert_eq!(provider["attributeCondition"], format!("assertion.sub in ['{SUBJECT}']"));
     assert_eq!(provider["attributeMapping"]["google.subject"], "assertion.sub");
@@ -268,7 +268,7 @@ async fn a_name_that_is_taken_between_plan_and_apply() {
         it["state"] = json!("DELETED");
     });
     gcp.apply(&changes[1], &mut |_| {}).await.unwrap();
-    assert_eq!(far.pool()["description"], format!("managed by keyless for {ISSUER}"));
+    assert_eq!(far.pool()["description"], mark(CLUSTER, ISSUER));
     assert_eq!(far.pool()["state"], "ACTIVE");
 }
 
@@ -348,4 +348,36 @@ async fn the_service_account_that_is_not_there() {
     let error = far.gcp().plan(&far.trust()).await.unwrap_err();
     assert_eq!(error.code, "google-service-account-missing", "{error}");
     assert_eq!(far.writes(), Vec::<String>::new());
+}
+
+/// What has been seen is not asked for again, and one login does for all secrets.
+#[tokio::test]
+async fn no_call_too_many() {
+    let far = Far::new();
+    let mut want = far.trust();
+    want.secrets = (0..30).map(|number| format!("secret{number}")).collect();
+    want.secrets.iter().for_each(|secret| far.google.add_secret(secret, PAYLOAD));
+    let gcp = far.gcp();
+    let (changes, access) = futures::join!(gcp.plan(&want), gcp.access());
+    let changes = changes.unwrap();
+    access.unwrap();
+    let looked = far.google.faults().requests().len();
+    assert_eq!(looked, 4 + 1 + 30, "project, services, pool, providers; the policies of project and secrets");
+    for change in &changes {
+        gcp.apply(change, &mut |_| {}).await.unwrap();
+    }
+    let polls = far.google.faults().requests().iter().filter(|it| it.path.contains("/operations/")).count();
+    let done = far.google.faults().requests().len() - looked - polls;
+    assert_eq!(done, 3 + 30, "services, pool, provider; the policies of the secrets");
+    far.google.faults().forget();
+    gcp.audience().await.unwrap();
+    let token = far.token(|_| {});
+    for secret in &want.secrets {
+        let findings = gcp.walk(&token, secret, &mut |_: &str| ()).await;
+        assert!(findings.len() == 2 && findings.iter().all(|finding| !finding.is_failed()), "{findings:?}");
+    }
+    assert_eq!(far.google.faults().requests().len(), 1 + 30, "the exchange, and each read");
+    let other = far.token(|claims| claims["jti"] = json!("another"));
+    gcp.walk(&other, "secret0", &mut |_: &str| ()).await;
+    assert_eq!(far.google.faults().requests().len(), 31 + 2, "another token is exchanged by itself");
 }

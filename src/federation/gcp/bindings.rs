@@ -1,7 +1,7 @@
 //! PURE. Who is given what, and on what.
 
 use super::{
-    Grant, Settings, Step,
+    Binding, Grant, Settings, Step,
     plan::{leave, step},
     state::{Holder, Seen, State},
 };
@@ -104,7 +104,8 @@ fn grant(holder: Holder, role: &'static str, member: &str, why: &str, state: &St
         }
     }
     let needs = needs_of(&holder, state);
-    let step = step(Step::Grant { holder, role, member: member.to_owned() });
+    let seen = state.policy(&holder).cloned();
+    let step = step(Step::Grant(Binding { holder, role, member: member.to_owned(), seen }));
     Change {
         verb: Verb::Grant,
         object: format!("{role} on the {object} to {member}"),

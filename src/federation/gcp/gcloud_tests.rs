@@ -13,7 +13,7 @@ use std::{
 use lab::{Curve, SigningKey};
 use serde_json::{Value, json};
 
-use super::{tests::*, *};
+use super::{mark::mark, tests::*, *};
 use crate::cluster::ServiceAccount;
 
 #[derive(Clone, Debug)]
@@ -147,7 +147,7 @@ fn recorded_trust() -> Trust {
 
 /// A provider of ours as it should be, but for these fields.
 fn provider(change: Value) -> Value {
-    let mark = "managed by keyless for https://storage.googleapis.com/acme-oidc";
+    let mark = mark(CLUSTER, "https://storage.googleapis.com/acme-oidc");
     let mut provider = json!({
         "name": format!("{POOL}/providers/keyless-k3s"), "state": "ACTIVE", "description": mark,
         "attributeMapping": {
@@ -168,7 +168,7 @@ fn provider(change: Value) -> Value {
 }
 
 fn there(change: Value) -> Vec<(&'static str, Value)> {
-    let mark = "managed by keyless for https://storage.googleapis.com/acme-oidc";
+    let mark = mark(CLUSTER, "https://storage.googleapis.com/acme-oidc");
     let state = change.get("state").cloned().unwrap_or(json!("ACTIVE"));
     vec![
         (

@@ -12,9 +12,12 @@ mod apply;
 mod apply_tests;
 mod bindings;
 #[cfg(test)]
+mod cluster_tests;
+#[cfg(test)]
 mod gcloud_tests;
 mod hops;
 mod key;
+mod mark;
 mod names;
 mod observe;
 mod plan;
@@ -25,6 +28,7 @@ mod refused_tests;
 #[cfg(test)]
 mod rights_tests;
 mod state;
+mod step;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -35,20 +39,22 @@ mod withdraw;
 
 use std::{
     fmt,
-    sync::{
-        OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
 use async_trait::async_trait;
-use serde_json::Value;
+use futures::lock::Mutex;
 
-use self::names::{Ids, Number, Project, check_email};
 pub(crate) use self::{
     key::{KeyState, ServiceAccountKey},
     state::Holder,
+    step::Step,
+};
+use self::{
+    names::{Ids, Number, Project, check_email},
+    step::{Binding, Deed, Patch},
+    walk::Login,
 };
 use super::{Change, Federation, Trust};
 use crate::{
@@ -122,42 +128,6 @@ impl Default for Endpoints {
     }
 }
 
-/// How a change is done.
-#[derive(Clone, Debug)]
-pub(crate) enum Step {
-    /// Services of the project.
-    Enable(Vec<&'static str>),
-    Grant {
-        holder: Holder,
-        role: &'static str,
-        member: String,
-    },
-    Pool(Deed),
-    Provider(Deed),
-    Revoke {
-        holder: Holder,
-        role: &'static str,
-        member: String,
-    },
-}
-
-/// What is done to a pool or provider.
-#[derive(Clone, Debug)]
-pub(crate) enum Deed {
-    Create(Value),
-    Delete,
-    Patch(Patch),
-    /// Undeleted, and patched where it differs.
-    Restore(Patch),
-}
-
-/// A body, and the mask without which Google would write nothing of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Patch {
-    mask: String,
-    body: Value,
-}
-
 /// How long a grant is waited for that has not spread yet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
@@ -188,7 +158,10 @@ pub(crate) struct Gcp {
     ids: Ids,
     api: Api,
     patience: Patience,
-    project: OnceLock<Project>,
+    /// Asked for once: whoever needs it meanwhile waits for the answer.
+    project: Mutex<Option<Project>>,
+    /// The login that was made last.
+    login: Mutex<Option<Login>>,
     /// Something was granted, and may not have spread yet.
     granted: AtomicBool,
     /// A service was enabled, and may not be seen everywhere yet.
@@ -217,7 +190,8 @@ impl Gcp {
             ids,
             api: Api::new(http, tokens),
             patience: Patience::default(),
-            project: OnceLock::new(),
+            project: Mutex::new(None),
+            login: Mutex::new(None),
             granted: AtomicBool::new(false),
             enabled: AtomicBool::new(false),
         })
@@ -237,25 +211,26 @@ impl Gcp {
     }
 
     /// The project's ID and number; asked for once.
-    async fn project(&self) -> Result<&Project> {
-        if let Some(known) = self.project.get() {
-            return Ok(known);
+    async fn project(&self) -> Result<Project> {
+        let mut known = self.project.lock().await;
+        if let Some(known) = &*known {
+            return Ok(known.clone());
         }
-        let found = observe::project(self).await?;
-        Ok(self.project.get_or_init(|| found))
+        Ok(known.insert(observe::project(self).await?).clone())
     }
 
     /// Its number alone: where that was given, nobody has to be asked.
     async fn number(&self) -> Result<Number> {
         match Number::parse(&self.ids.project) {
             Some(given) => Ok(given),
-            None => Ok(self.project().await?.number.clone()),
+            None => Ok(self.project().await?.number),
         }
     }
 
     async fn observe(&self, secrets: &[String], everything: bool) -> Result<state::State> {
+        let mut known = self.project.lock().await;
         let state = observe::run(self, secrets, everything).await?;
-        self.project.get_or_init(|| state.project.clone());
+        *known = Some(state.project.clone());
         Ok(state)
     }
 
@@ -306,7 +281,7 @@ impl Federation for Gcp {
         let super::Step::Gcp(step) = &change.step else { return Ok(()) };
         apply::run(self, step, say).await?;
         match step {
-            Step::Grant { .. } => self.granted.store(true, Ordering::Relaxed),
+            Step::Grant(_) => self.granted.store(true, Ordering::Relaxed),
             Step::Enable(_) => self.enabled.store(true, Ordering::Relaxed),
             _ => {}
         }
@@ -326,7 +301,7 @@ impl Federation for Gcp {
     async fn access(&self) -> Result<Access> {
         let project = self.project().await?;
         Ok(Access::Google {
-            project_id: project.id.clone(),
+            project_id: project.id,
             project_number: project.number.to_string(),
             audience: self.ids.audience(&project.number),
             token_audience: self.ids.token_audience(&project.number),

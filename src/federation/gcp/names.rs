@@ -7,10 +7,6 @@ use crate::error::{Error, Result};
 
 /// The longest `google.subject` (bytes); Google says so only at the exchange.
 const LONGEST_SUBJECT: usize = 127;
-/// The longest `description` of a pool or provider (characters).
-const LONGEST_DESCRIPTION: usize = 256;
-/// How the description of everything begins that this program has made.
-const MARK: &str = "managed by keyless";
 
 /// The project, pool and provider, by their IDs as they were given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,16 +94,6 @@ impl Ids {
     pub(super) fn shown_provider(&self) -> String {
         format!("provider {} in the pool {}", self.provider, self.pool)
     }
-}
-
-/// The description that marks what this program has made for an issuer, cut where Google's limit is.
-pub(super) fn mark(issuer: &str) -> String {
-    format!("{MARK} for {issuer}").chars().take(LONGEST_DESCRIPTION).collect()
-}
-
-/// Whether a description is such a mark, whatever the issuer.
-pub(super) fn is_marked(description: &str) -> bool {
-    description.strip_prefix(MARK).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
 }
 
 /// Subjects that Google cannot take are refused before anything is made.
@@ -256,16 +242,5 @@ mod tests {
         let error = check_subject(&subject(89)).unwrap_err();
         assert_eq!(error.code, "google-subject-too-long");
         assert!(error.message.contains("128 bytes") && error.hints[0].contains("104 bytes"), "{error}");
-    }
-
-    #[test]
-    fn marks() {
-        assert_eq!(mark("https://a.example"), "managed by keyless for https://a.example");
-        let long = mark(&format!("https://{}.example", "a".repeat(300)));
-        assert_eq!(long.chars().count(), 256);
-        assert!(is_marked(&long) && is_marked("managed by keyless"));
-        for other in ["", "managed by keylessly", "Managed by keyless", "not managed by keyless"] {
-            assert!(!is_marked(other), "{other}");
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! Asks Google what there is: everything at the same time, because nothing here waits for anything else.
 
-use futures::future::join_all;
+use futures::{StreamExt, stream};
 use serde_json::Value;
 
 use super::{
@@ -16,7 +16,7 @@ use crate::{
 /// Every page of a list has this many entries at most; a pool rarely has ten providers.
 const PAGES: usize = 20;
 /// How many policies are read at the same time: a cluster may read hundreds of secrets.
-const AT_ONCE: usize = 20;
+const AT_ONCE: usize = 50;
 
 /// What a number of answers may be read from, in the order of trust.
 struct Answers {
@@ -94,14 +94,9 @@ fn present(answer: Outcome<Value>) -> Outcome<Option<Value>> {
 }
 
 async fn policies(gcp: &Gcp, holders: &[Holder]) -> Vec<Outcome<Policy>> {
-    let mut all = Vec::new();
-    for some in holders.chunks(AT_ONCE) {
-        all.extend(
-            join_all(some.iter().map(|holder| async move { gcp.api.policy(&gcp.target(holder)).await }))
-                .await,
-        );
-    }
-    all
+    let targets: Vec<_> = holders.iter().map(|holder| gcp.target(holder)).collect();
+    let read = |target| async move { gcp.api.policy(&target).await };
+    stream::iter(targets).map(read).buffered(AT_ONCE).collect().await
 }
 
 async fn ask_project(gcp: &Gcp) -> Outcome<Value> {

@@ -4,7 +4,8 @@
 use super::{
     Deed, Mode, Settings, Step,
     bindings::bindings,
-    names::{check_email, check_secret, check_subject},
+    mark::older_mark,
+    names::{Ids, check_email, check_secret, check_subject},
     state::{Life, State},
     wanted::{Wanted, check_keys, knows_a_key, left_aside},
 };
@@ -28,7 +29,7 @@ pub(super) fn plan(want: &Trust, settings: &Settings, state: &State) -> Result<V
     let wanted = Wanted::new(want, settings.mode);
     let mut changes = notes(want, settings, state);
     changes.extend(services(state));
-    changes.push(pool(&wanted, state)?);
+    changes.push(pool(want, &wanted, state)?);
     changes.extend(neighbours(want, state));
     changes.push(provider(want, &wanted, settings, state)?);
     changes.extend(bindings(want, settings, state)?);
@@ -69,7 +70,7 @@ fn services(state: &State) -> Option<Change> {
     })
 }
 
-fn pool(wanted: &Wanted, state: &State) -> Result<Change> {
+fn pool(want: &Trust, wanted: &Wanted, state: &State) -> Result<Change> {
     let object = state.ids.shown_pool();
     let change = |verb, why: &str, permission: &str, differences, deed| Change {
         verb,
@@ -83,7 +84,11 @@ fn pool(wanted: &Wanted, state: &State) -> Result<Change> {
         let why = "the cluster needs a pool of its own: all of a pool's providers share their principals";
         return Ok(change(Verb::Create, why, "create", Vec::new(), Deed::Create(wanted.pool())));
     };
-    if !life.is_ours() {
+    if life.is_of_another_cluster(&want.cluster_id) {
+        let update = format!("update {}", state.ids.pool);
+        return Err(of_another_cluster(&object, life, &state.ids, &update));
+    }
+    if !life.is_ours(&want.cluster_id) {
         return foreign_pool(&object, life, state);
     }
     let (differences, patch) = wanted.pool_changes(life);
@@ -91,10 +96,13 @@ fn pool(wanted: &Wanted, state: &State) -> Result<Change> {
         let why = "it was deleted less than 30 days ago, and its name cannot be given to another until then";
         return Ok(change(Verb::Restore, why, "undelete", differences, Deed::Restore(patch)));
     }
-    let other_mark = differences.iter().any(|difference| difference.field == "description");
-    let is_used_by_us = state.provider().is_some_and(|provider| !provider.life.deleted);
-    if other_mark && !is_used_by_us && state.neighbours().next().is_some() {
-        return Err(of_another_cluster(&object, &life.description));
+    // An older mark does not say whose it is; that others log in through the pool, and this cluster not, does.
+    let is_known = life.is_of_this_cluster(&want.cluster_id)
+        || life.description == older_mark(want.issuer.as_str())
+        || state.provider().is_some_and(|provider| !provider.life.deleted);
+    if !is_known && state.neighbours().next().is_some() {
+        let update = format!("update {}", state.ids.pool);
+        return Err(of_another_cluster(&object, life, &state.ids, &update));
     }
     Ok(match differences.is_empty() {
         true => leave(object, "it is as it should be".to_owned()),
@@ -129,10 +137,16 @@ fn foreign_pool(object: &str, life: &Life, state: &State) -> Result<Change> {
         .hint("or, if it is yours: enable or undelete it by hand, and start again"))
 }
 
-fn of_another_cluster(object: &str, description: &str) -> Error {
+/// What another cluster's setup has made is that cluster's. `update` is what gcloud would be told to do with it.
+fn of_another_cluster(object: &str, life: &Life, ids: &Ids, update: &str) -> Error {
     Error::failed("google-other-cluster", format!("the {object} belongs to another cluster"))
-        .caused_by(format_args!("its description is `{}`", description.escape_debug()))
+        .caused_by(format_args!("its description is `{}`", life.description.escape_debug()))
         .hint("two clusters in one pool are the same principals: choose another google.pool")
+        .hint(format!(
+            "if that cluster is no more and this one takes its place: `gcloud iam workload-identity-pools {update} --location=global \
+             --project={} --description=\"managed by keyless\"`, and start again",
+            ids.project
+        ))
 }
 
 /// Other issuers whose tokens would be taken for this cluster's.
@@ -168,7 +182,12 @@ fn provider(want: &Trust, wanted: &Wanted, settings: &Settings, state: &State) -
         let why = format!("Google must believe {}: {keys}", want.issuer);
         return Ok(change(Verb::Create, why, "create", Vec::new(), Deed::Create(wanted.provider())));
     };
-    if !found.life.is_ours() || !found.is_oidc {
+    if found.life.is_of_another_cluster(&want.cluster_id) {
+        let ids = &state.ids;
+        let update = format!("providers update-oidc {} --workload-identity-pool={}", ids.provider, ids.pool);
+        return Err(of_another_cluster(&object, &found.life, ids, &update));
+    }
+    if !found.life.is_ours(&want.cluster_id) || !found.is_oidc {
         let mut differences = wanted.unfit(found);
         if !found.is_oidc {
             differences = vec![difference("kind", "not an OIDC provider", "an OIDC provider")];
@@ -185,7 +204,7 @@ fn provider(want: &Trust, wanted: &Wanted, settings: &Settings, state: &State) -
         return Ok(change(Verb::Restore, why.to_owned(), "undelete", differences, Deed::Restore(patch)));
     }
     let moved = found.issuer != want.issuer.as_str();
-    if moved && !knows_a_key(found, &want.keys) {
+    if moved && !found.life.is_of_this_cluster(&want.cluster_id) && !knows_a_key(found, &want.keys) {
         return Err(other_issuer(&object, state, &found.issuer, want.issuer.as_str()));
     }
     let others = wanted.others(found);
@@ -197,15 +216,20 @@ fn provider(want: &Trust, wanted: &Wanted, settings: &Settings, state: &State) -
         return Ok(leave(object, format!("it is as it should be{kept}")));
     }
     let differs = |field: &str| differences.iter().any(|difference| difference.field == field);
-    let mut why = match (found.life.disabled, moved) {
-        (true, _) => "it is disabled: no token is exchanged".to_owned(),
-        (false, true) => format!("the issuer moves: tokens of {} are refused from then on", found.issuer),
-        (false, false) => "it differs".to_owned(),
-    };
-    if differs("attributeMapping") {
-        why.push_str("; another mapping changes who is meant by the bindings of this pool");
+    let mut why = Vec::new();
+    if found.life.disabled {
+        why.push("it is disabled: no token is exchanged".to_owned());
     }
-    why.push_str(&kept);
+    if moved {
+        why.push(format!("the issuer moves: tokens of {} are refused from then on", found.issuer));
+    }
+    if why.is_empty() {
+        why.push("it differs".to_owned());
+    }
+    if differs("attributeMapping") {
+        why.push("another mapping changes who is meant by the bindings of this pool".to_owned());
+    }
+    let why = why.join("; ") + &kept;
     let verb = if found.life.disabled { Verb::Enable } else { Verb::Update };
     Ok(change(verb, why, "update", differences, Deed::Patch(patch)))
 }
@@ -223,11 +247,11 @@ fn foreign_provider(object: &str, life: &Life, differences: &[Difference]) -> Er
     }
     error
         .hint("choose another google.provider or google.pool; what others have made is not touched")
-        .hint("or, if it is yours: change it by hand, or give it a description that begins with `managed by keyless`")
+        .hint("or, if it is yours: change it by hand, or give it the description `managed by keyless`")
 }
 
-/// Nothing shows that it is the same cluster whose issuer has moved, and to take over another cluster's
-/// provider would give this one its access.
+/// Nothing shows that it is the same cluster whose issuer has moved (its mark is too old to name the cluster, and no
+/// key is known to both), and to take over another cluster's provider would give this one its access.
 fn other_issuer(object: &str, state: &State, have: &str, want: &str) -> Error {
     let ids = &state.ids;
     Error::failed("google-other-issuer", format!("the {object} believes another issuer"))

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use lab::{Curve, SigningKey};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     bindings::{ACCESSOR, WORKLOAD_USER},
-    names::{Ids, Number, Project, mark},
+    mark::mark,
+    names::{Ids, Number, Project},
     plan::plan,
     state::{Life, Pool, Provider, Seen, Services, State},
-    tests::{ISSUER, PRINCIPAL, SUBJECT, settings, trust},
+    tests::{CLUSTER, ISSUER, PRINCIPAL, SUBJECT, settings, trust},
     *,
 };
 use crate::{error::Error, federation::Verb, google::Policy};
@@ -27,7 +28,7 @@ pub(super) struct Case {
 }
 
 fn life() -> Life {
-    Life { deleted: false, disabled: false, description: mark(ISSUER) }
+    Life { deleted: false, disabled: false, description: mark(CLUSTER, ISSUER) }
 }
 
 pub(super) fn policy(role: &str, member: &str) -> Seen {
@@ -182,7 +183,7 @@ fn each_difference_has_its_exact_mask() {
         (
             |case| case.provider().life.description = "managed by keyless for https://old.example".into(),
             "description",
-            json!({"description": mark(ISSUER)}),
+            json!({"description": mark(CLUSTER, ISSUER)}),
         ),
         (
             |case| {

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{
     bindings::{ACCESSOR, WORKLOAD_USER},
-    names::mark,
+    mark::older_mark,
     plan_tests::{Case, EMAIL, policy, right},
     state::Seen,
     tests::{PRINCIPAL, keys, trust},
@@ -20,6 +20,7 @@ fn what_is_refused() {
     type Damage = fn(&mut Case);
     let theirs: Damage = |case| case.provider().life.description = "Terraform".into();
     let their_pool: Damage = |case| case.pool().description = "Terraform".into();
+    let unnamed: Damage = |case| case.provider().life.description = older_mark("https://other.example");
     let nothing: Damage = |_| {};
     let cases: Vec<(&str, Damage, Damage)> = vec![
         ("google-pool-foreign", their_pool, |case| case.pool().disabled = true),
@@ -34,19 +35,19 @@ fn what_is_refused() {
         ("google-provider-foreign", theirs, |case| case.provider().jwks.clear()),
         ("google-provider-foreign", theirs, |case| case.settings.mode = Mode::Documents),
         ("google-provider-foreign", nothing, |case| case.provider().is_oidc = false),
-        // Another issuer, and no key in common.
-        ("google-other-issuer", nothing, |case| {
+        // Another issuer, no key in common, and a mark that names no cluster.
+        ("google-other-issuer", unnamed, |case| {
             case.provider().issuer = "https://other.example".into();
             case.provider().jwks.clear();
         }),
-        ("google-other-issuer", nothing, |case| {
+        ("google-other-issuer", unnamed, |case| {
             case.provider().issuer = "https://other.example".into();
             case.provider().jwks = keys(&[&SigningKey::ec(Curve::P256)]).to_json();
         }),
         ("google-other-cluster", nothing, |case| {
             case.neighbour();
             case.state.providers.remove(0);
-            case.pool().description = mark("https://other.example");
+            case.pool().description = older_mark("https://other.example");
         }),
         ("google-subject-too-long", nothing, |case| case.want.workload.name = "a".repeat(89)),
         ("google-secret-name", nothing, |case| case.want.secrets.push("projects/p/secrets/db".into())),

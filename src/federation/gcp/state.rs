@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::names::{Ids, Project, is_marked};
+use super::{
+    mark::{Maker, maker},
+    names::{Ids, Project},
+};
 use crate::google::Policy;
 
 /// Everything that a plan depends on.
@@ -76,8 +79,23 @@ pub(super) enum Seen {
 }
 
 impl Life {
-    pub(super) fn is_ours(&self) -> bool {
-        is_marked(&self.description)
+    /// Made by this program, for this cluster or before it said for which.
+    pub(super) fn is_ours(&self, cluster_id: &str) -> bool {
+        match maker(&self.description) {
+            Maker::Cluster(other) => other == cluster_id,
+            Maker::Keyless => true,
+            Maker::Somebody => false,
+        }
+    }
+
+    /// Made by this program, for another cluster.
+    pub(super) fn is_of_another_cluster(&self, cluster_id: &str) -> bool {
+        matches!(maker(&self.description), Maker::Cluster(other) if other != cluster_id)
+    }
+
+    /// Made by this program, and known to be this very cluster's.
+    pub(super) fn is_of_this_cluster(&self, cluster_id: &str) -> bool {
+        maker(&self.description) == Maker::Cluster(cluster_id)
     }
 
     fn read(json: &Value) -> Self {
@@ -124,6 +142,13 @@ impl State {
         self.providers
             .iter()
             .filter(|other| other.id != self.ids.provider && !other.life.deleted && !other.life.disabled)
+    }
+
+    pub(super) fn policy(&self, holder: &Holder) -> Option<&Policy> {
+        match self.seen(holder) {
+            Seen::Known(policy) => Some(policy),
+            Seen::Absent | Seen::Unknown => None,
+        }
     }
 
     pub(super) fn seen(&self, holder: &Holder) -> &Seen {

@@ -15,6 +15,7 @@ use crate::{
 };
 
 pub(super) const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
+pub(super) const CLUSTER: &str = "0b0a3f46-7f0f-4c55-9f0e-3b6f8f1f2a11";
 pub(super) const SUBJECT: &str = "system:serviceaccount:external-secrets:eso-reader";
 pub(super) const PRINCIPAL: &str = "principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/keyless-lab/subject/system:serviceaccount:external-secrets:eso-reader";
 pub(super) const PAYLOAD: &[u8] = br#"{"password":"correct horse"}"#;
@@ -107,6 +108,7 @@ pub(super) fn keys(keys: &[&SigningKey]) -> KeySet {
 pub(super) fn trust(signing: &[&SigningKey]) -> Trust {
     Trust {
         issuer: ISSUER.parse().unwrap(),
+        cluster_id: CLUSTER.to_owned(),
         keys: keys(signing),
         workload: ServiceAccount { namespace: "external-secrets".to_owned(), name: "eso-reader".to_owned() },
         secrets: vec!["db".to_owned()],

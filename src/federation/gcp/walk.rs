@@ -1,6 +1,6 @@
 //! The way of a real token, hop by hop, as External Secrets Operator's library goes it.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{iter, sync::atomic::Ordering, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use reqwest::Method;
@@ -18,6 +18,18 @@ use crate::{
 const EXCHANGE: &str = "google-exchange";
 const IMPERSONATION: &str = "google-impersonation";
 const READ: &str = "google-secret";
+/// A login is not used any more this long before its end.
+const MARGIN: Duration = Duration::from_secs(60);
+
+/// A token of the cluster's, exchanged, and become a service account if that is wanted.
+#[derive(Clone)]
+pub(super) struct Login {
+    token: Secret,
+    access: Secret,
+    findings: Vec<Finding>,
+    /// Long enough before its end that what is begun with it can be done.
+    until: Instant,
+}
 
 impl Gcp {
     /// As [`Federation::walk`](crate::federation::Federation::walk); `say` gets the reasons of waiting.
@@ -27,24 +39,36 @@ impl Gcp {
         secret: &str,
         say: &mut (dyn FnMut(&str) + Send),
     ) -> Vec<Finding> {
-        let mut findings = Vec::new();
         let read = format!("read of the secret {secret}");
-        let skip = |check, subject: &str| Finding::skipped(check, subject, "an earlier step has failed");
+        match self.log_in(token, say).await {
+            Ok(Login { access, mut findings, .. }) => {
+                findings.push(self.read(&access, secret, read, say).await);
+                findings
+            }
+            Err(mut findings) => {
+                findings.push(skipped(READ, read));
+                findings
+            }
+        }
+    }
+
+    /// One login for all secrets that are read with the same token.
+    async fn log_in(&self, token: &Token, say: &mut (dyn FnMut(&str) + Send)) -> Result<Login, Vec<Finding>> {
+        let mut last = self.login.lock().await;
+        if let Some(login) = &*last
+            && login.token.expose() == token.expose()
+            && Instant::now() < login.until
+        {
+            return Ok(login.clone());
+        }
+        let begun = Instant::now();
         let became = |email: &str| format!("impersonation of {email}");
-        let mut access = match self.exchange(token).await {
-            Ok((access, finding)) => {
-                findings.push(finding);
-                access
-            }
-            Err(finding) => {
-                findings.push(finding);
-                findings.extend(
-                    self.settings.impersonate.as_deref().map(|email| skip(IMPERSONATION, &became(email))),
-                );
-                findings.push(skip(READ, &read));
-                return findings;
-            }
-        };
+        let (mut access, lifetime, finding) = self.exchange(token).await.map_err(|finding| {
+            let impersonation = self.settings.impersonate.as_deref();
+            let skipped = impersonation.map(|email| skipped(IMPERSONATION, became(email)));
+            iter::once(finding).chain(skipped).collect::<Vec<_>>()
+        })?;
+        let mut findings = vec![finding];
         if let Some(email) = &self.settings.impersonate {
             match self.impersonate(&access, email, became(email), say).await {
                 Ok((other, finding)) => {
@@ -53,18 +77,18 @@ impl Gcp {
                 }
                 Err(finding) => {
                     findings.push(finding);
-                    findings.push(skip(READ, &read));
-                    return findings;
+                    return Err(findings);
                 }
             }
         }
-        findings.push(self.read(&access, secret, read, say).await);
-        findings
+        let token = Secret::new(token.expose().to_owned());
+        let login = Login { token, access, findings, until: begun + lifetime.saturating_sub(MARGIN) };
+        Ok(last.insert(login).clone())
     }
 
     /// RFC 8693, as Go's and Google's own clients send it. What the token service answers with 400 will not
     /// change by asking again.
-    async fn exchange(&self, token: &Token) -> Result<(Secret, Finding), Finding> {
+    async fn exchange(&self, token: &Token) -> Result<(Secret, Duration, Finding), Finding> {
         let subject = "exchange of the token at Google".to_owned();
         let number = match self.number().await {
             Ok(number) => number,
@@ -88,7 +112,7 @@ impl Gcp {
                     return Err(nonsense(EXCHANGE, subject, "an access token with a lifetime"));
                 };
                 let seen = format!("{} is accepted, for {lifetime} s", token.claims().subject);
-                Ok((access, Finding::passed(EXCHANGE, subject, seen)))
+                Ok((access, Duration::from_secs(lifetime), Finding::passed(EXCHANGE, subject, seen)))
             }
             Err(refusal) => {
                 let (cause, remedy) = hops::exchange(&refusal, &self.ids.token_audience(&number));
@@ -186,6 +210,10 @@ impl Gcp {
             pause = (pause * 3 / 2).min(self.patience.longest);
         }
     }
+}
+
+fn skipped(check: &'static str, subject: String) -> Finding {
+    Finding::skipped(check, subject, "an earlier step has failed")
 }
 
 fn text(value: &Value) -> Option<Secret> {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Mode, Patch,
-    names::mark,
+    mark::mark,
     state::{Life, Provider},
 };
 use crate::{
@@ -48,7 +48,7 @@ struct Field {
 impl Wanted {
     pub(super) fn new(want: &Trust, mode: Mode) -> Self {
         Self {
-            mark: mark(want.issuer.as_str()),
+            mark: mark(&want.cluster_id, want.issuer.as_str()),
             subject: want.subject(),
             issuer: want.issuer.as_str().to_owned(),
             jwks: match mode {
@@ -215,12 +215,6 @@ impl Wanted {
             want: shown_keys(&self.jwks, want.as_ref()),
             value: self.jwks.clone().into(),
         })
-    }
-}
-
-impl Patch {
-    pub(super) fn is_empty(&self) -> bool {
-        self.mask.is_empty()
     }
 }
 

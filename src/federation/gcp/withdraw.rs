@@ -1,7 +1,7 @@
 //! PURE. The way back: bindings, provider, pool.
 
 use super::{
-    Deed, Step,
+    Binding, Deed, Step,
     bindings::{ACCESSOR, WORKLOAD_USER, needs_of, shown},
     plan::{leave, on_project, step},
     state::{Holder, Life, Seen, State},
@@ -15,12 +15,25 @@ use crate::{
 pub(super) fn withdraw(want: &Trust, state: &State) -> Vec<Change> {
     let principal = state.ids.principal(&state.project.number, &want.subject());
     let mut changes = Vec::new();
+    // The same subject of another cluster is the same principal: what it was granted is that cluster's.
+    let lives =
+        state.pool.iter().map(|pool| &pool.life).chain(state.provider().map(|provider| &provider.life));
+    let other = lives.into_iter().find(|life| life.is_of_another_cluster(&want.cluster_id));
     for (holder, seen) in &state.policies {
         let role = if matches!(holder, Holder::Account(_)) { WORKLOAD_USER } else { ACCESSOR };
         let Seen::Known(policy) = seen else { continue };
         let object = format!("{role} on the {} from {principal}", shown(holder, state));
-        if policy.has(role, &principal) {
-            let step = step(Step::Revoke { holder: holder.clone(), role, member: principal.clone() });
+        if let Some(life) = other
+            && policy.has(role, &principal)
+        {
+            changes.push(leave(object.clone(), theirs(life)));
+        } else if policy.has(role, &principal) {
+            let step = step(Step::Revoke(Binding {
+                holder: holder.clone(),
+                role,
+                member: principal.clone(),
+                seen: Some(policy.clone()),
+            }));
             let why = "the workload will not come this way any more".to_owned();
             let needs = needs_of(holder, state);
             changes.push(Change {
@@ -38,21 +51,36 @@ pub(super) fn withdraw(want: &Trust, state: &State) -> Vec<Change> {
     }
     changes.extend(state.provider().map(|provider| {
         let why = "Google keeps it for 30 days, and the name with it; tokens that were exchanged live on for an hour at most";
-        remove(state.ids.shown_provider(), &provider.life, "iam.workloadIdentityPoolProviders.delete", why, Step::Provider(Deed::Delete), state)
+        remove(state.ids.shown_provider(), &provider.life, "iam.workloadIdentityPoolProviders.delete", why, Step::Provider(Deed::Delete), want, state)
     }));
     changes.extend(state.pool.as_ref().map(|pool| {
         let object = state.ids.shown_pool();
-        if pool.life.is_ours() && !pool.life.deleted && state.neighbours().next().is_some() {
+        if pool.life.is_ours(&want.cluster_id) && !pool.life.deleted && state.neighbours().next().is_some() {
             return leave(object, "it has other providers".to_owned());
         }
         let why = "Google keeps it for 30 days, and the name with it; tokens that were exchanged through it stop working";
-        remove(object, &pool.life, "iam.workloadIdentityPools.delete", why, Step::Pool(Deed::Delete), state)
+        remove(object, &pool.life, "iam.workloadIdentityPools.delete", why, Step::Pool(Deed::Delete), want, state)
     }));
     changes
 }
 
-fn remove(object: String, life: &Life, permission: &str, why: &str, what: Step, state: &State) -> Change {
-    if !life.is_ours() {
+fn theirs(life: &Life) -> String {
+    format!("it belongs to another cluster (the description is `{}`)", life.description.escape_debug())
+}
+
+fn remove(
+    object: String,
+    life: &Life,
+    permission: &str,
+    why: &str,
+    what: Step,
+    want: &Trust,
+    state: &State,
+) -> Change {
+    if life.is_of_another_cluster(&want.cluster_id) {
+        return leave(object, theirs(life));
+    }
+    if !life.is_ours(&want.cluster_id) {
         let why =
             format!("keyless did not make it (its description is `{}`)", life.description.escape_debug());
         return leave(object, why);

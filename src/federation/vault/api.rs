@@ -126,7 +126,8 @@ impl Api {
         }
     }
 
-    /// What the server says of itself, without a token; empty when it says nothing.
+    /// What the server says of itself, without a token; empty when it says nothing. It says it of the whole server,
+    /// and refuses to say it in a namespace.
     async fn health(&self) -> Value {
         let request = self.http.client().get(self.url("sys/health"));
         match self.http.send(request, &self.settings.address).await {

@@ -7,11 +7,13 @@
 //! ```
 
 mod api;
+mod mark;
 mod observe;
 mod plan;
 mod refusal;
 mod walk;
 mod wanted;
+mod withdraw;
 
 use std::fmt;
 
@@ -45,9 +47,11 @@ pub(crate) struct Settings {
     /// Path of the KV v2 secrets engine.
     pub(crate) kv: String,
     pub(crate) mode: Mode,
-    /// Certificate authorities of the issuer's host and of the server itself, PEM, when they are not public ones.
+    /// Certificate authorities of the server itself, PEM, when they are not public ones.
     pub(crate) ca_pem: Option<String>,
-    /// Enterprise or OpenBao namespace.
+    /// Those of the issuer's host: what the server is told to trust, alone, when it fetches the documents.
+    pub(crate) issuer_ca_pem: Option<String>,
+    /// Enterprise or OpenBao namespace, e.g. `team/prod`.
     pub(crate) namespace: Option<String>,
     /// `VAULT_TOKEN` or `BAO_TOKEN` of the environment.
     pub(crate) token: Option<Secret>,
@@ -68,7 +72,13 @@ pub(crate) enum Mode {
 /// How a change is done. The paths follow from the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    Mount { description: String },
+    Mount {
+        description: String,
+    },
+    /// Of an auth method that is there.
+    Describe {
+        description: String,
+    },
     Configure(Value),
     WritePolicy(String),
     WriteRole(Value),
@@ -95,6 +105,7 @@ impl Vault {
         settings.kv = wanted::path("vault.kv", &settings.kv)?;
         // The server itself lowers the names of roles and policies.
         settings.role = wanted::name("vault.role", &settings.role)?.to_ascii_lowercase();
+        settings.namespace = wanted::namespace(settings.namespace.as_deref())?;
         let http = match &settings.ca_pem {
             Some(pem) => http.trusting(&roots(pem)?)?,
             None => http.clone(),
@@ -109,6 +120,7 @@ impl Vault {
             Step::Mount { description } => {
                 (Method::POST, json!({ "type": "jwt", "description": description }))
             }
+            Step::Describe { description } => (Method::POST, json!({ "description": description })),
             Step::Configure(wanted) | Step::WriteRole(wanted) => (Method::POST, wanted.clone()),
             Step::WritePolicy(text) => (Method::PUT, json!({ "policy": text })),
             Step::RemoveRole | Step::RemovePolicy | Step::Unmount => (Method::DELETE, Value::Null),
@@ -166,7 +178,7 @@ impl Federation for Vault {
         let (observed, roles) = futures::join!(self.observe(), self.roles());
         let observed = observed?;
         let roles = if observed.is_jwt() { roles? } else { Vec::new() };
-        Ok(plan::withdraw(&self.settings, want, &observed, &roles))
+        Ok(withdraw::withdraw(&self.settings, want, &observed, &roles))
     }
 
     async fn audience(&self) -> Result<String> {
@@ -181,6 +193,7 @@ impl Federation for Vault {
             role: self.settings.role.clone(),
             audience: AUDIENCE.to_owned(),
             ca_pem: self.settings.ca_pem.clone(),
+            namespace: self.settings.namespace.clone(),
         })
     }
 
@@ -188,15 +201,30 @@ impl Federation for Vault {
         &self,
         token: &Token,
         secret: &str,
+        say: &mut (dyn for<'a> FnMut(&'a str) + Send),
+    ) -> Vec<Finding> {
+        self.walk_to(token, secret, &[], say).await
+    }
+
+    async fn walk_to(
+        &self,
+        token: &Token,
+        secret: &str,
+        members: &[String],
         _say: &mut (dyn for<'a> FnMut(&'a str) + Send),
     ) -> Vec<Finding> {
-        walk::walk(&self.api, &self.settings, token, secret).await
+        walk::walk(&self.api, &self.settings, token, secret, members).await
     }
 }
 
 impl fmt::Display for Vault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "auth/{} of {}", self.settings.mount, self.settings.address)
+        let Settings { address, mount, namespace, .. } = &self.settings;
+        write!(f, "auth/{mount} of {address}")?;
+        match namespace {
+            Some(namespace) => write!(f, ", namespace {namespace}"),
+            None => Ok(()),
+        }
     }
 }
 

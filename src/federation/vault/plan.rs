@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Settings, Step,
+    Settings, Step, mark,
     observe::{Engine, Mount, Observed},
     wanted,
 };
@@ -35,75 +35,11 @@ pub(super) fn plan(settings: &Settings, want: &Trust, observed: &Observed) -> Re
     Ok(with_needs(settings, observed, changes))
 }
 
-/// The way back: role, policy, and the auth method if we made it and nobody else uses it.
-pub(super) fn withdraw(
-    settings: &Settings,
-    want: &Trust,
-    observed: &Observed,
-    roles: &[String],
-) -> Vec<Change> {
-    let mut changes = Vec::new();
-    let object = role_object(settings);
-    match &observed.role {
-        None => changes.push(leave(&object, "it is not there")),
-        Some(role) if !is_our_role(settings, role) => changes.push(leave(
-            &object,
-            format!("somebody else's: it does not give the policy {}", wanted::policy_name(settings)),
-        )),
-        Some(_) => changes.push(change(
-            Verb::Remove,
-            &object,
-            "no token of the workload is let in any more",
-            Vec::new(),
-            Step::RemoveRole,
-        )),
-    }
-    let object = policy_object(settings);
-    match &observed.policy {
-        None => changes.push(leave(&object, "it is not there")),
-        Some(text) if !is_our_policy(settings, text) => {
-            changes
-                .push(leave(&object, "somebody else's: its first line is not the one that keyless writes"));
-        }
-        Some(_) => changes.push(change(
-            Verb::Remove,
-            &object,
-            "nothing gives it any more",
-            Vec::new(),
-            Step::RemovePolicy,
-        )),
-    }
-    let object = mount_object(settings);
-    let others: Vec<_> = roles.iter().filter(|role| **role != settings.role).map(String::as_str).collect();
-    changes.push(match &observed.mount {
-        None => leave(&object, "it is not there"),
-        Some(mount) if mount.kind != "jwt" || wanted::marked_issuer(&mount.description).is_none() => leave(
-            &object,
-            "somebody else's: its description is not the one that keyless writes; its configuration stays",
-        ),
-        Some(mount) if wanted::marked_issuer(&mount.description) != Some(want.issuer.as_str()) => {
-            leave(&object, format!("it belongs to another cluster: {}", mount.description.escape_debug()))
-        }
-        Some(_) if !others.is_empty() => leave(
-            &object,
-            format!("other roles use it, and so it goes on believing {}: {}", want.issuer, others.join(", ")),
-        ),
-        Some(_) => change(
-            Verb::Remove,
-            &object,
-            "its configuration goes with it, and every login made through it ends",
-            Vec::new(),
-            Step::Unmount,
-        ),
-    });
-    with_needs(settings, observed, changes)
-}
-
 /// The change, and whether the auth method is ours (or will be).
 fn plan_mount(settings: &Settings, want: &Trust, mount: Option<&Mount>) -> Result<(Change, bool)> {
     let object = mount_object(settings);
     let Some(mount) = mount else {
-        let step = Step::Mount { description: wanted::mount_mark(&want.issuer) };
+        let step = Step::Mount { description: mark::of_mount(want) };
         return Ok((
             change(Verb::Create, &object, "one auth method for each issuer", Vec::new(), step),
             true,
@@ -121,16 +57,42 @@ fn plan_mount(settings: &Settings, want: &Trust, mount: Option<&Mount>) -> Resul
         )
         .hint(other_path));
     }
-    match wanted::marked_issuer(&mount.description) {
-        Some(issuer) if issuer == want.issuer.as_str() => Ok((leave(&object, "it is ours already"), true)),
-        Some(issuer) => Err(Error::failed(
+    let Some(mark) = mark::on_mount(mount) else {
+        let why = "somebody else's, of type jwt: its role is added, the rest stays as it is";
+        return Ok((leave(&object, why), false));
+    };
+    if let Some(cluster) = mark.other_cluster(want) {
+        let remedy = "give each cluster an auth method and a role of its own: vault.mount and vault.role";
+        let take_over = format!(
+            "`vault write sys/mounts/auth/{}/tune description=\"managed by keyless for {}\"`",
+            settings.mount, want.issuer
+        );
+        return Err(mark::other_cluster(
+            &format!("auth/{}", settings.mount),
+            cluster,
+            want,
+            remedy,
+            &take_over,
+        ));
+    }
+    let why = match (mark.cluster, mark.of == want.issuer.as_str()) {
+        (Some(_), true) => return Ok((leave(&object, "it is ours already"), true)),
+        (Some(_), false) => "it is this cluster's, which has another issuer now",
+        (None, true) => "it is ours already, and does not name the cluster yet",
+        (None, false) => return Err(Error::failed(
             "vault-mount-in-use",
-            format!("auth/{} serves another issuer, {}", settings.mount, issuer.escape_debug()),
+            format!("auth/{} serves another issuer, {}", settings.mount, mark.of.escape_debug()),
         )
         .hint("an auth method believes one issuer: give each cluster its own, vault.mount and vault.role")
         .hint("if this cluster had that issuer, take its trust away first: `keyless teardown` with the old issuer")),
-        None => Ok((leave(&object, "somebody else's, of type jwt: its role is added, the rest stays as it is"), false)),
-    }
+    };
+    let description = mark::of_mount(want);
+    let difference = Difference {
+        field: "description".into(),
+        have: mount.description.escape_debug().to_string(),
+        want: description.clone(),
+    };
+    Ok((change(Verb::Update, &object, why, vec![difference], Step::Describe { description }), true))
 }
 
 fn plan_config(
@@ -171,31 +133,51 @@ fn plan_config(
 
 fn plan_policy(settings: &Settings, want: &Trust, have: Option<&str>) -> Result<Change> {
     let object = policy_object(settings);
-    let wanted = wanted::policy(settings, &want.secrets)?;
+    let wanted = wanted::policy(settings, want)?;
     let step = Step::WritePolicy(wanted.clone());
+    let first_line = |text: &str| text.lines().next().unwrap_or_default().trim().escape_debug().to_string();
     let Some(have) = have else {
         let why = match want.secrets.len() {
             0 => "no secret is named yet: it gives nothing".to_owned(),
-            1 => "reading this one secret, and nothing else".to_owned(),
-            many => format!("reading these {many} secrets, and nothing else"),
+            1 => "reading this one secret and ending its own login, nothing else".to_owned(),
+            many => format!("reading these {many} secrets and ending its own login, nothing else"),
         };
         let wanted = Difference { field: "policy".into(), have: "nothing".into(), want: one_line(&wanted) };
         return Ok(change(Verb::Create, &object, why, vec![wanted], step));
     };
-    if !is_our_policy(settings, have) {
+    let mark = mark::on_policy(have);
+    let remedy = "choose another name for the role, which the policy's name follows from: vault.role";
+    if let Some(cluster) = mark.as_ref().and_then(|mark| mark.other_cluster(want)) {
+        let take_over = format!("`vault policy delete {}`", wanted::policy_name(settings));
+        return Err(mark::other_cluster(&object, cluster, want, remedy, &take_over));
+    }
+    if !mark.is_some_and(|mark| mark::is_for_role(&mark, settings)) {
         return Err(Error::failed("vault-policy-foreign", format!("{object} is somebody else's"))
             .caused_by(format_args!(
                 "it begins with `{}`, not with `{}`",
-                have.lines().next().unwrap_or_default().escape_debug(),
-                wanted::policy_mark(settings)
+                first_line(have),
+                first_line(&wanted)
             ))
-            .hint("choose another name for the role, which the policy's name follows from: vault.role"));
+            .hint(remedy));
     }
     if have.trim() == wanted.trim() {
         return Ok(leave(&object, "it is right already"));
     }
-    let difference = Difference { field: "policy".into(), have: one_line(have), want: one_line(&wanted) };
-    Ok(change(Verb::Update, &object, "other rights than wanted", vec![difference], step))
+    let texts = [
+        ("first line", first_line(have), first_line(&wanted)),
+        ("policy", one_line(have), one_line(&wanted)),
+    ];
+    let differences = texts
+        .into_iter()
+        .filter(|(_, have, want)| have != want)
+        .map(|(field, have, want)| Difference { field: field.into(), have, want });
+    Ok(change(
+        Verb::Update,
+        &object,
+        "it is ours and differs from what is wanted",
+        differences.collect(),
+        step,
+    ))
 }
 
 fn plan_role(settings: &Settings, want: &Trust, have: Option<&Map<String, Value>>) -> Result<Change> {
@@ -275,29 +257,25 @@ fn one_line(policy: &str) -> String {
 }
 
 /// A role is ours when it gives our policy, alone or with others.
-fn is_our_role(settings: &Settings, role: &Map<String, Value>) -> bool {
+pub(super) fn is_our_role(settings: &Settings, role: &Map<String, Value>) -> bool {
     let policies = role.get("token_policies").and_then(Value::as_array);
     let ours = wanted::policy_name(settings);
     policies.is_some_and(|policies| policies.iter().any(|policy| policy.as_str() == Some(&ours)))
 }
 
-fn is_our_policy(settings: &Settings, text: &str) -> bool {
-    text.lines().next().map(str::trim) == Some(&wanted::policy_mark(settings))
-}
-
-fn mount_object(settings: &Settings) -> String {
+pub(super) fn mount_object(settings: &Settings) -> String {
     format!("auth method {} (jwt)", settings.mount)
 }
 
-fn policy_object(settings: &Settings) -> String {
+pub(super) fn policy_object(settings: &Settings) -> String {
     format!("policy {}", wanted::policy_name(settings))
 }
 
-fn role_object(settings: &Settings) -> String {
+pub(super) fn role_object(settings: &Settings) -> String {
     format!("role {} of auth/{}", settings.role, settings.mount)
 }
 
-fn leave(object: &str, why: impl Into<String>) -> Change {
+pub(super) fn leave(object: &str, why: impl Into<String>) -> Change {
     Change {
         verb: Verb::Leave,
         object: object.to_owned(),
@@ -309,7 +287,7 @@ fn leave(object: &str, why: impl Into<String>) -> Change {
 }
 
 /// What it needs is filled in by [`with_needs`].
-fn change(
+pub(super) fn change(
     verb: Verb,
     object: &str,
     why: impl Into<String>,
@@ -321,7 +299,7 @@ fn change(
 }
 
 /// The capabilities that each change takes, and whether the token lacks them: said before anything is done.
-fn with_needs(settings: &Settings, observed: &Observed, mut changes: Vec<Change>) -> Vec<Change> {
+pub(super) fn with_needs(settings: &Settings, observed: &Observed, mut changes: Vec<Change>) -> Vec<Change> {
     for change in &mut changes {
         let federation::Step::Vault(step) = &change.step else { continue };
         let (path, takes) = (wanted::path_of(settings, step), wanted::capabilities_of(step));
@@ -342,5 +320,9 @@ fn with_needs(settings: &Settings, observed: &Observed, mut changes: Vec<Change>
 }
 
 #[cfg(test)]
+#[path = "cluster_tests.rs"]
+mod cluster_tests;
+
+#[cfg(test)]
 #[path = "plan_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -5,14 +5,18 @@ use serde_json::json;
 use super::*;
 use crate::{
     error::Kind,
-    federation::vault::{Mode, wanted},
+    federation::vault::{Mode, wanted, withdraw::withdraw},
     oidc::{Issuer, KeySet},
 };
 
-const ISSUER: &str = "https://oidc.lab.test/prod";
-const OURS: &str = "managed by keyless for https://oidc.lab.test/prod";
+pub(super) const ISSUER: &str = "https://oidc.lab.test/prod";
+pub(super) const CLUSTER: &str = "0b0a3f46-7f0f-4c55-9f0e-3b6f8f1f2a11";
+const OWN_LOGIN: &str = "path \"auth/token/lookup-self\" {\n  capabilities = [\"read\"]\n}\n\
+                         path \"auth/token/revoke-self\" {\n  capabilities = [\"update\"]\n}\n";
+pub(super) const OURS: &str =
+    "managed by keyless in cluster 0b0a3f46-7f0f-4c55-9f0e-3b6f8f1f2a11 for https://oidc.lab.test/prod";
 
-fn settings() -> Settings {
+pub(in super::super) fn settings() -> Settings {
     Settings {
         address: "https://vault.lab.test:8200".into(),
         mount: "keyless".into(),
@@ -20,6 +24,7 @@ fn settings() -> Settings {
         kv: "kv".into(),
         mode: Mode::Discovery,
         ca_pem: None,
+        issuer_ca_pem: None,
         namespace: None,
         token: None,
     }
@@ -29,9 +34,10 @@ fn keys(pems: &[String]) -> KeySet {
     KeySet::new(pems.iter().flat_map(|pem| keys_from_pem(pem.as_bytes(), "test").unwrap())).unwrap()
 }
 
-fn trust() -> Trust {
+pub(super) fn trust() -> Trust {
     Trust {
         issuer: ISSUER.parse::<Issuer>().unwrap(),
+        cluster_id: CLUSTER.into(),
         keys: keys(&[lab::SigningKey::ec(lab::Curve::P256).public_pem()]),
         workload: "external-secrets/eso-reader".parse().unwrap(),
         secrets: vec!["db".into()],
@@ -39,8 +45,8 @@ fn trust() -> Trust {
 }
 
 /// What the server holds after everything was applied.
-fn done(settings: &Settings, want: &Trust) -> Observed {
-    let mount = Mount { kind: "jwt".into(), description: OURS.into() };
+pub(super) fn done(settings: &Settings, want: &Trust) -> Observed {
+    let mount = Mount { kind: "jwt".into(), description: mark::of_mount(want) };
     // As OpenBao gives it back: every member, most of them empty.
     let mut config = object(json!({
         "bound_issuer": "", "default_role": "", "jwks_ca_pem": "", "jwks_url": "", "jwt_supported_algs": [],
@@ -50,7 +56,7 @@ fn done(settings: &Settings, want: &Trust) -> Observed {
     config.extend(object(wanted::config(settings, want).unwrap()));
     let mut role = object(json!({ "bound_claims": null, "token_bound_cidrs": [], "token_type": "default" }));
     role.extend(object(wanted::role(settings, want)));
-    let policy = Some(wanted::policy(settings, &want.secrets).unwrap());
+    let policy = Some(wanted::policy(settings, want).unwrap());
     Observed {
         mount: Some(mount),
         config: Some(config),
@@ -65,15 +71,15 @@ fn object(value: Value) -> Map<String, Value> {
     value.as_object().unwrap().clone()
 }
 
-fn verbs(changes: &[Change]) -> Vec<Verb> {
+pub(super) fn verbs(changes: &[Change]) -> Vec<Verb> {
     changes.iter().map(|change| change.verb).collect()
 }
 
-fn fields(change: &Change) -> Vec<(&str, &str, &str)> {
+pub(super) fn fields(change: &Change) -> Vec<(&str, &str, &str)> {
     change.differences.iter().map(|it| (it.field.as_str(), it.have.as_str(), it.want.as_str())).collect()
 }
 
-fn step(change: &Change) -> &Step {
+pub(super) fn step(change: &Change) -> &Step {
     match &change.step {
         federation::Step::Vault(step) => step,
         other => panic!("{other:?}"),
@@ -104,10 +110,10 @@ fn everything_is_new() {
     );
     assert_eq!(
         *step(&changes[2]),
-        Step::WritePolicy(
-            "# managed by keyless for auth/keyless/role/eso\npath \"kv/data/db\" {\n  capabilities = [\"read\"]\n}\n"
-                .into()
-        )
+        Step::WritePolicy(format!(
+            "# managed by keyless in cluster {CLUSTER} for auth/keyless/role/eso\n\
+                 path \"kv/data/db\" {{\n  capabilities = [\"read\"]\n}}\n{OWN_LOGIN}"
+        ))
     );
     let Step::WriteRole(role) = step(&changes[3]) else { panic!() };
     assert_eq!(role["role_type"], "jwt");
@@ -115,6 +121,7 @@ fn everything_is_new() {
     assert_eq!(role["bound_subject"], "system:serviceaccount:external-secrets:eso-reader");
     assert_eq!(role["token_policies"], json!(["keyless-eso"]));
     assert_eq!((&role["token_ttl"], &role["token_max_ttl"]), (&json!(900), &json!(900)));
+    assert_eq!((&role["token_period"], &role["token_no_default_policy"]), (&json!(0), &json!(true)));
 }
 
 #[test]
@@ -147,7 +154,7 @@ fn what_the_token_may_not_do_is_said_before_anything_is_done() {
 fn what_is_right_is_left_in_every_mode() {
     for mode in [Mode::Discovery, Mode::JwksUrl, Mode::StaticKeys] {
         let ca = Some("-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n".to_owned());
-        let settings = Settings { mode, ca_pem: ca, ..settings() };
+        let settings = Settings { mode, issuer_ca_pem: ca, ..settings() };
         let want = trust();
         let changes = plan(&settings, &want, &done(&settings, &want)).unwrap();
         assert_eq!(verbs(&changes), [Verb::Leave; 4], "{mode:?}: {changes:?}");
@@ -159,7 +166,7 @@ fn what_is_right_is_left_in_every_mode() {
 fn each_mode_names_one_source_of_keys() {
     let ca = Some("CA\n".to_owned());
     let config =
-        |mode| wanted::config(&Settings { mode, ca_pem: ca.clone(), ..settings() }, &trust()).unwrap();
+        |mode| wanted::config(&Settings { mode, issuer_ca_pem: ca.clone(), ..settings() }, &trust()).unwrap();
     assert_eq!(
         config(Mode::Discovery),
         json!({ "bound_issuer": ISSUER, "oidc_discovery_url": ISSUER, "oidc_discovery_ca_pem": "CA" })
@@ -214,9 +221,12 @@ fn what_was_changed_by_hand_is_shown_and_mended() {
     role.insert("bound_subject".into(), json!(""));
     role.insert("token_policies".into(), json!(["keyless-eso", "admin"]));
     role.insert("token_period".into(), json!(3600));
+    role.insert("token_no_default_policy".into(), json!(false));
+    role.insert("clock_skew_leeway".into(), json!(86_400));
+    role.insert("groups_claim".into(), json!("groups"));
     observed.policy = Some(format!(
         "{}\npath \"kv/data/*\" {{ capabilities = [\"read\"] }}\n",
-        wanted::policy_mark(&settings)
+        mark::of_policy(&settings, &want)
     ));
     let changes = plan(&settings, &want, &observed).unwrap();
     assert_eq!(verbs(&changes), [Verb::Leave, Verb::Update, Verb::Update, Verb::Update]);
@@ -228,7 +238,9 @@ fn what_was_changed_by_hand_is_shown_and_mended() {
         [(
             "policy",
             "path \"kv/data/*\" { capabilities = [\"read\"] }",
-            "path \"kv/data/db\" { capabilities = [\"read\"] }"
+            "path \"kv/data/db\" { capabilities = [\"read\"] } \
+             path \"auth/token/lookup-self\" { capabilities = [\"read\"] } \
+             path \"auth/token/revoke-self\" { capabilities = [\"update\"] }"
         )]
     );
     assert_eq!(
@@ -237,7 +249,10 @@ fn what_was_changed_by_hand_is_shown_and_mended() {
             ("bound_audiences", "vault, https://kubernetes.default.svc", "vault"),
             ("bound_subject", "nothing", "system:serviceaccount:external-secrets:eso-reader"),
             ("token_policies", "keyless-eso, admin", "keyless-eso"),
+            ("token_no_default_policy", "nothing", "true"),
             ("token_period", "3600", "nothing"),
+            ("clock_skew_leeway", "86400", "nothing"),
+            ("groups_claim", "groups", "nothing"),
         ]
     );
 }
@@ -245,13 +260,20 @@ fn what_was_changed_by_hand_is_shown_and_mended() {
 #[test]
 fn what_is_somebody_elses_ends_it_before_anything_is_done() {
     type Change = fn(&mut Observed);
-    let cases: [(&str, Change); 8] = [
+    let cases: [(&str, Change); 10] = [
         ("vault-mount-in-use", |it| it.mount.as_mut().unwrap().kind = "kubernetes".into()),
         ("vault-mount-in-use", |it| {
             it.mount.as_mut().unwrap().description =
                 "managed by keyless for https://oidc.lab.test/other".into();
         }),
         ("vault-mount-in-use", |it| it.mount.as_mut().unwrap().description = "managed by keyless".into()),
+        ("vault-other-cluster", |it| {
+            it.mount.as_mut().unwrap().description = OURS.replace(CLUSTER, "of-somebody-else");
+        }),
+        ("vault-other-cluster", |it| {
+            let text = it.policy.take().unwrap();
+            it.policy = Some(text.replace(CLUSTER, "of-somebody-else"));
+        }),
         ("vault-config-foreign", |it| {
             it.mount.as_mut().unwrap().description = "for the CI".into();
             it.config.as_mut().unwrap().insert("bound_issuer".into(), json!("https://gitlab.example.com"));
@@ -310,7 +332,7 @@ fn the_way_back_takes_only_what_is_ours() {
     foreign.policy = Some("# mine".into());
     let changes = withdraw(&settings, &want, &foreign, &[]);
     assert_eq!(verbs(&changes), [Verb::Leave; 3]);
-    assert!(changes[2].why.contains("another cluster"), "{}", changes[2].why);
+    assert!(changes[2].why.contains("another issuer"), "{}", changes[2].why);
 }
 
 #[test]
@@ -323,48 +345,9 @@ fn secrets_that_would_open_more_than_themselves() {
         assert_eq!((error.code, error.kind), ("vault-setting", Kind::Usage), "{secret:?}");
     }
     let want = Trust { secrets: vec!["team/db".into(), "/a.b@c".into(), "team/db".into()], ..trust() };
-    let text = wanted::policy(&settings(), &want.secrets).unwrap();
-    assert_eq!(text.matches("path").count(), 2, "{text}");
-    assert_eq!(wanted::policy(&settings(), &[]).unwrap(), "# managed by keyless for auth/keyless/role/eso\n");
-}
-
-#[test]
-fn names_and_addresses_that_cannot_be_meant() {
-    for address in
-        ["vault:8200", "ftp://h", "https://u:hunter2@h", "https://h/v1", "https://h/ui/", "https://h?x", ""]
-    {
-        let error = wanted::check_address(address).unwrap_err();
-        assert_eq!(error.code, "vault-address", "{address}");
-        assert!(!format!("{error}").contains("hunter2"), "{error}");
-    }
-    for path in ["", "/", "a//b", "../x", "a b", "a*"] {
-        assert_eq!(wanted::path("vault.mount", path).unwrap_err().code, "vault-setting", "{path}");
-    }
-    assert_eq!(wanted::path("vault.kv", "/team/kv/").unwrap(), "team/kv");
-}
-
-#[test]
-fn why_a_server_cannot_fetch_the_keys() {
-    let cases = [
-        (
-            "Get \"https://h\": tls: failed to verify certificate: x509: certificate signed by unknown authority",
-            "vault-ca",
-        ),
-        ("could not parse CA PEM value successfully", "vault-ca"),
-        ("issuer did not match the returned issuer, expected \"a\" got \"b\"", "vault-issuer-differs"),
-        ("dial tcp 127.0.0.1:9: connect: connection refused", "vault-cannot-fetch"),
-        ("dial tcp: lookup oidc.lab.test: no such host", "vault-cannot-fetch"),
-        ("404 Not Found: <Error><Code>NoSuchKey</Code>", "vault-cannot-fetch"),
-        ("error checking jwks URL", "vault-cannot-fetch"),
-        ("something else", "vault-refused"),
-    ];
-    for (said, code) in cases {
-        let error = Error::failed("vault-refused", "it refuses").caused_by(said).hint("look");
-        let error = wanted::explain_fetch(error, &settings());
-        assert_eq!(error.code, code, "{said}");
-        assert_eq!(error.causes, [said], "what the server said is kept");
-        assert!(!error.hints.is_empty());
-    }
-    let error = Error::failed("vault-forbidden", "no");
-    assert_eq!(wanted::explain_fetch(error, &settings()).code, "vault-forbidden");
+    let text = wanted::policy(&settings(), &want).unwrap();
+    assert_eq!(text.matches("path \"kv/data/").count(), 2, "{text}");
+    let nothing = Trust { secrets: Vec::new(), ..trust() };
+    let text = wanted::policy(&settings(), &nothing).unwrap();
+    assert_eq!(text, format!("{}\n{OWN_LOGIN}", mark::of_policy(&settings(), &nothing)));
 }

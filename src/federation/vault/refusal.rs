@@ -22,14 +22,19 @@ pub(super) struct Asked<'a> {
 impl Asked<'_> {
     fn refused(&self, code: &'static str, how: &str, said: &str) -> Error {
         let Self { method, path, settings } = self;
-        Error::failed(code, format!("{} {how} {method} {path}", settings.address)).caused_by(said)
+        let place = settings.namespace.as_ref().map(|name| format!(" in the namespace {name}"));
+        let place = place.unwrap_or_default();
+        Error::failed(code, format!("{} {how} {method} {path}{place}", settings.address)).caused_by(said)
     }
 }
+
+const LOG_IN: &str =
+    "VAULT_TOKEN=$(vault print token), or BAO_TOKEN=$(bao print token), after `vault login` or `bao login`";
 
 /// None is given, or a text that no header can hold.
 pub(super) fn no_token() -> Error {
     Error::failed("vault-no-token", "there is no usable token for Vault in VAULT_TOKEN or BAO_TOKEN")
-        .hint("VAULT_TOKEN=$(vault print token), or BAO_TOKEN=$(bao print token), after `vault login` or `bao login`")
+        .hint(LOG_IN)
 }
 
 /// The refusal that an answer is. `health` is what `sys/health` says.
@@ -37,6 +42,10 @@ pub(super) fn of(asked: &Asked<'_>, answer: &Answer, body: &Value, health: &Valu
     let said = said(asked.settings, body);
     let address = &asked.settings.address;
     match answer.status {
+        403 if is_unknown_token(body) => asked
+            .refused("vault-token", "does not know the token, for", &said)
+            .hint(format!("it has expired, was revoked, or is of another server; {LOG_IN}"))
+            .hint("check vault.address and vault.namespace as well: the same words are said where nothing is mounted"),
         403 => forbidden(asked, &said),
         _ if health.get("initialized") == Some(&Value::Bool(false)) => {
             Error::failed("vault-not-initialized", format!("{address} has not been initialised"))
@@ -71,7 +80,15 @@ pub(super) fn of(asked: &Asked<'_>, answer: &Answer, body: &Value, health: &Valu
     }
 }
 
-/// 403 is said of a token without the right, and of a token that is none.
+/// 403 is said of a token without the right as well, but as a list of errors.
+fn is_unknown_token(body: &Value) -> bool {
+    let errors = body.get("errors").and_then(Value::as_array);
+    let mut errors = errors.into_iter().flatten().filter_map(Value::as_str);
+    errors.any(|text| {
+        text.trim() == "permission denied" || text.contains("invalid token") || text == "bad token"
+    })
+}
+
 fn forbidden(asked: &Asked<'_>, said: &str) -> Error {
     let path = asked.path.split('?').next().unwrap_or(asked.path);
     let Asked { method, settings, .. } = asked;
@@ -89,13 +106,17 @@ fn forbidden(asked: &Asked<'_>, said: &str) -> Error {
             format!("path \"{path}\" {{ capabilities = [{}] }}", capabilities.join(", "))
         })
         .collect();
+    let place = match &settings.namespace {
+        // A policy of the root namespace is read from there.
+        Some(name) => {
+            format!(" (written in the namespace {name}; in the root namespace, put {name}/ before each path)")
+        }
+        None => String::new(),
+    };
     asked
         .refused("vault-forbidden", "does not allow", said)
         .hint(format!("the token needs on {path}: {needs}"))
-        .hint(format!("a policy with all that keyless asks for:\n{}", policy.join("\n")))
-        .hint(
-            "a token that has expired is refused in the same words: `vault token lookup`, `bao token lookup`",
-        )
+        .hint(format!("a policy with all that keyless asks for{place}:\n{}", policy.join("\n")))
 }
 
 /// Where a write should have gone there is nothing.

@@ -96,6 +96,7 @@ fn connect(address: &str, change: Spoil) -> Result<Vault> {
         kv: "kv".into(),
         mode: Mode::StaticKeys,
         ca_pem: None,
+        issuer_ca_pem: None,
         namespace: Some("team".into()),
         token: Some(Secret::new("hvs.hunter2".into())),
     };
@@ -109,6 +110,7 @@ fn trust() -> Trust {
     let pem = lab::SigningKey::ec(lab::Curve::P256).public_pem();
     Trust {
         issuer: "https://oidc.lab.test/prod".parse().unwrap(),
+        cluster_id: "0b0a3f46-7f0f-4c55-9f0e-3b6f8f1f2a11".to_owned(),
         keys: KeySet::new(keys_from_pem(pem.as_bytes(), "test").unwrap()).unwrap(),
         workload: "es/eso".parse().unwrap(),
         secrets: vec!["db".into()],
@@ -145,6 +147,13 @@ async fn a_server_that_cannot_be_asked() {
         ("vault-standby", 307, "", r#"{"initialized":true,"sealed":false,"standby":true}"#),
         ("vault-busy", 503, "<html>", r#"{"initialized":true,"sealed":false}"#),
         ("vault-busy", 429, r#"{"errors":["request path \"sys/auth\": rate limit quota exceeded"]}"#, "{}"),
+        ("vault-token", 403, r#"{"errors":["permission denied"]}"#, "{}"),
+        (
+            "vault-token",
+            403,
+            r#"{"errors":["2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"]}"#,
+            "{}",
+        ),
         ("vault-forbidden", 403, r#"{"errors":["1 error occurred:\n\t* permission denied\n\n"]}"#, "{}"),
         ("vault-namespace", 404, r#"{"errors":["namespace not found"]}"#, "{}"),
         ("vault-refused", 404, "<html>nginx</html>", "{}"),
@@ -162,7 +171,9 @@ async fn a_server_that_cannot_be_asked() {
         let (health, others): (Vec<_>, Vec<_>) =
             script.asked().into_iter().partition(|head| head.starts_with("GET /v1/sys/health"));
         assert!(others.iter().all(with_token) && !health.iter().any(with_token), "{others:?}");
-        assert!(others.iter().all(|head| head.to_lowercase().contains("x-vault-namespace: team")));
+        let in_namespace = |head: &String| head.to_lowercase().contains("x-vault-namespace: team");
+        assert!(others.iter().all(in_namespace), "{others:?}");
+        assert!(!health.iter().any(in_namespace), "a server refuses to speak of its health in a namespace");
     }
 }
 
@@ -171,6 +182,7 @@ async fn a_refusal_of_each_write_names_path_and_capability() {
     let denied = r#"{"errors":["1 error occurred:\n\t* permission denied\n\n"]}"#;
     let cases = [
         (mount(), "sys/auth/keyless", "sudo"),
+        (change(Step::Describe { description: String::new() }), "sys/mounts/auth/keyless/tune", "update"),
         (change(Step::Configure(json!({}))), "auth/keyless/config", "update"),
         (change(Step::WritePolicy("#".into())), "sys/policies/acl/keyless-eso", "create"),
         (change(Step::WriteRole(json!({}))), "auth/keyless/role/eso", "create"),
@@ -264,7 +276,10 @@ async fn a_login_is_made_without_the_administrators_token() {
         !text.contains("hunter") && !text.contains("s.session") && !text.contains(token.expose()),
         "{text}"
     );
-    let asked = script.asked().join("\n").to_lowercase();
+    let heads = script.asked();
+    let named = heads.iter().filter(|head| head.to_lowercase().contains("x-vault-namespace: team")).count();
+    assert_eq!(named, heads.len(), "login, read and logout are in the namespace: {heads:?}");
+    let asked = heads.join("\n").to_lowercase();
     assert!(!asked.contains("hvs.hunter2"), "{asked}");
     assert_eq!(asked.matches("x-vault-token: s.session").count(), 2);
 
@@ -289,11 +304,12 @@ async fn without_a_token_nothing_is_asked_but_the_walk() {
 
 #[tokio::test]
 async fn settings_that_cannot_be_meant() {
-    let cases: [(&str, Spoil); 6] = [
+    let cases: [(&str, Spoil); 7] = [
         ("vault-address", |it| it.address = "vault.lab.test".into()),
         ("vault-setting", |it| it.mount = "a b".into()),
         ("vault-setting", |it| it.role = "a/b".into()),
         ("vault-setting", |it| it.kv = "kv/*".into()),
+        ("vault-setting", |it| it.namespace = Some("team prod".into())),
         ("ca-file", |it| it.ca_pem = Some("nothing".into())),
         ("ca-file", |it| {
             it.ca_pem = Some("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".into())
@@ -304,8 +320,11 @@ async fn settings_that_cannot_be_meant() {
         assert_eq!((error.code, error.kind), (code, Kind::Usage), "{error}");
     }
     let vault = connect("https://vault.lab.test/", |it| it.mount = "/auth/team/jwt/".into()).unwrap();
-    assert_eq!(vault.to_string(), "auth/team/jwt of https://vault.lab.test");
-    let Access::Vault { server, mount, role, audience, .. } = vault.access().await.unwrap() else { panic!() };
+    assert_eq!(vault.to_string(), "auth/team/jwt of https://vault.lab.test, namespace team");
+    let Access::Vault { server, mount, role, audience, namespace, .. } = vault.access().await.unwrap() else {
+        panic!()
+    };
+    assert_eq!(namespace.as_deref(), Some("team"));
     assert_eq!((server.as_str(), mount.as_str()), ("https://vault.lab.test", "team/jwt"));
     assert_eq!((role.as_str(), audience.as_str()), ("eso", "vault"), "the server lowers the names of roles");
     assert_eq!(vault.audience().await.unwrap(), "vault");

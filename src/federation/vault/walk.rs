@@ -1,7 +1,7 @@
 //! The way of a real token, as the secret store goes it: log in, read, log out.
 
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     Settings,
@@ -14,7 +14,14 @@ const LOGIN: &str = "vault-login";
 const READ: &str = "vault-read";
 const LOGOUT: &str = "vault-logout";
 
-pub(super) async fn walk(api: &Api, settings: &Settings, token: &Token, secret: &str) -> Vec<Finding> {
+/// `members` are those of the secret that are read out of it.
+pub(super) async fn walk(
+    api: &Api,
+    settings: &Settings,
+    token: &Token,
+    secret: &str,
+    members: &[String],
+) -> Vec<Finding> {
     let subject = format!("login at auth/{} of {}", settings.mount, settings.address);
     let read_subject = format!("read of {}/{secret}", settings.kv);
     let body = json!({ "role": settings.role, "jwt": token.expose() });
@@ -41,7 +48,8 @@ pub(super) async fn walk(api: &Api, settings: &Settings, token: &Token, secret: 
     let read = match wanted::secret_path(secret) {
         Ok(path) => {
             let path = format!("{}/data/{path}", settings.kv);
-            judge_read(read_subject, api.call(Method::GET, &path, None, Some(&session)).await, settings)
+            let answer = api.call(Method::GET, &path, None, Some(&session)).await;
+            judge_read(read_subject, answer, settings, members)
         }
         Err(error) => Finding::refused(READ, read_subject, &error),
     };
@@ -74,7 +82,7 @@ fn refused_login(subject: String, error: Error, settings: &Settings, token: &Tok
     let said = error.causes.join("; ");
     let has = |part: &str| said.contains(part);
     let setup = "run `keyless setup`, which shows the difference and mends it";
-    let (cause, remedy) = if error.code != "vault-refused" && error.code != "vault-forbidden" {
+    let (cause, remedy) = if !["vault-refused", "vault-forbidden", "vault-token"].contains(&error.code) {
         return Finding::refused(LOGIN, subject, &error);
     } else if has("is expired") || has("expiration time (exp)") {
         (
@@ -142,7 +150,12 @@ fn refused_login(subject: String, error: Error, settings: &Settings, token: &Tok
 }
 
 /// Never the secret's content: its number of fields and of bytes.
-fn judge_read(subject: String, answer: crate::error::Result<Said>, settings: &Settings) -> Finding {
+fn judge_read(
+    subject: String,
+    answer: crate::error::Result<Said>,
+    settings: &Settings,
+    members: &[String],
+) -> Finding {
     let Settings { kv, role, .. } = settings;
     match answer {
         Ok(said) if said.status == 404 => {
@@ -171,6 +184,18 @@ fn judge_read(subject: String, answer: crate::error::Result<Said>, settings: &Se
         }
         Ok(said) => match said.data().and_then(|data| data.get("data")).and_then(Value::as_object) {
             Some(fields) => {
+                let missing: Vec<_> = members.iter().filter(|name| !has(fields, name)).cloned().collect();
+                if !missing.is_empty() {
+                    return Finding::failed(
+                        READ,
+                        subject,
+                        format!("no {}", missing.join(", ")),
+                        "ExternalSecrets read members that the secret does not have on this side",
+                        format!(
+                            "`vault kv patch -mount={kv} …`: give it the members that it has on the other side"
+                        ),
+                    );
+                }
                 let bytes: usize = fields.values().map(length).sum();
                 Finding::passed(READ, subject, format!("{} fields, {bytes} bytes", fields.len()))
             }
@@ -191,6 +216,14 @@ fn judge_read(subject: String, answer: crate::error::Result<Said>, settings: &Se
         ),
         Err(error) => Finding::refused(READ, subject, &error),
     }
+}
+
+/// Whether a `property` of an ExternalSecret can lead somewhere: it is the name of a member, or a path that begins
+/// with one. What is more than that (gjson's modifiers and wildcards) is not judged.
+fn has(fields: &Map<String, Value>, property: &str) -> bool {
+    let first = property.split('.').next().unwrap_or(property);
+    let plain = first.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    fields.contains_key(property) || fields.contains_key(first) || !plain
 }
 
 fn length(value: &Value) -> usize {

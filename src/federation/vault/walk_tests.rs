@@ -13,6 +13,7 @@ fn settings() -> Settings {
         kv: "kv".into(),
         mode: super::super::Mode::Discovery,
         ca_pem: None,
+        issuer_ca_pem: None,
         namespace: None,
         token: None,
     }
@@ -86,7 +87,8 @@ fn every_refused_login_has_cause_and_remedy() {
 
 #[test]
 fn a_secret_is_counted_and_never_shown() {
-    let read = |status, body| judge_read("read".into(), Ok(Said { status, body }), &settings()).to_text();
+    let read =
+        |status, body| judge_read("read".into(), Ok(Said { status, body }), &settings(), &[]).to_text();
     let text =
         read(200, json!({ "data": { "data": { "password": "hunter2", "port": 5432 }, "metadata": {} } }));
     assert_eq!(text, "ok    read: 2 fields, 11 bytes");
@@ -99,4 +101,19 @@ fn a_secret_is_counted_and_never_shown() {
     assert!(text.contains("nothing is mounted"), "{text}");
     let text = read(200, json!({ "data": { "password": "hunter2" } }));
     assert!(text.contains("not KV version 2") && !text.contains("hunter2"), "{text}");
+}
+
+#[test]
+fn a_member_that_is_read_and_is_not_there_is_named() {
+    let read = |member: &str| {
+        let body =
+            json!({ "data": { "data": { "password": "hunter2", "tls": { "key": "x" }, "a.b": "c" } } });
+        judge_read("read".into(), Ok(Said { status: 200, body }), &settings(), &[member.into()])
+    };
+    // The last is more than a path, and for the operator to judge.
+    for there in ["password", "tls.key", "a.b", "@keys"] {
+        assert!(!read(there).is_failed(), "{there}");
+    }
+    let text = read("user").to_text();
+    assert!(text.contains("no user") && text.contains("kv patch") && !text.contains("hunter2"), "{text}");
 }

@@ -3,50 +3,37 @@
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::{AUDIENCE, Mode, Settings, Step};
+use super::{AUDIENCE, Mode, Settings, Step, mark};
 use crate::{
     error::{Error, Result},
     federation::Trust,
-    oidc::{Issuer, PublicKey},
+    oidc::PublicKey,
 };
 
-const MARK: &str = "managed by keyless";
 /// How long a login lasts. Without it, it is the mount's default: 32 days.
 pub(super) const TTL: u64 = 900;
 /// Members of the configuration that somebody may have set beside ours. A write replaces all of them.
 const KEPT: [&str; 2] = ["default_role", "jwt_supported_algs"];
 
-/// The description of an auth method that is ours.
-pub(super) fn mount_mark(issuer: &Issuer) -> String {
-    format!("{MARK} for {issuer}")
-}
-
-/// The issuer that a description names, `Some("")` if it is ours but names none.
-pub(super) fn marked_issuer(description: &str) -> Option<&str> {
-    let rest = description.strip_prefix(MARK)?;
-    Some(rest.strip_prefix(" for ").unwrap_or_default().trim())
-}
-
 pub(super) fn policy_name(settings: &Settings) -> String {
     format!("keyless-{}", settings.role)
 }
 
-/// The first line of a policy that is ours: two clusters with roles of one name do not share it unnoticed.
-pub(super) fn policy_mark(settings: &Settings) -> String {
-    format!("# {MARK} for auth/{}/role/{}", settings.mount, settings.role)
-}
+/// What the store does with its own login: External Secrets Operator looks it up before it calls a store ready, and
+/// ends it after each read. The policy `default` has both, and whatever else somebody put into it.
+const OWN_LOGIN: [(&str, &str); 2] =
+    [("auth/token/lookup-self", "read"), ("auth/token/revoke-self", "update")];
 
 /// Reading these secrets, and nothing else.
-pub(super) fn policy(settings: &Settings, secrets: &[String]) -> Result<String> {
-    let mut secrets = secrets.iter().map(|secret| secret_path(secret)).collect::<Result<Vec<_>>>()?;
+pub(super) fn policy(settings: &Settings, want: &Trust) -> Result<String> {
+    let mut secrets = want.secrets.iter().map(|secret| secret_path(secret)).collect::<Result<Vec<_>>>()?;
     secrets.sort_unstable();
     secrets.dedup();
-    let mut text = policy_mark(settings);
-    for secret in secrets {
-        text.push_str(&format!(
-            "\npath \"{}/data/{secret}\" {{\n  capabilities = [\"read\"]\n}}",
-            settings.kv
-        ));
+    let mut text = mark::of_policy(settings, want);
+    let secrets = secrets.into_iter().map(|secret| (format!("{}/data/{secret}", settings.kv), "read"));
+    let own = OWN_LOGIN.into_iter().map(|(path, capability)| (path.to_owned(), capability));
+    for (path, capability) in secrets.chain(own) {
+        text.push_str(&format!("\npath \"{path}\" {{\n  capabilities = [\"{capability}\"]\n}}"));
     }
     text.push('\n');
     Ok(text)
@@ -56,7 +43,7 @@ pub(super) fn policy(settings: &Settings, secrets: &[String]) -> Result<String> 
 /// that signs with one of the keys is let in.
 pub(super) fn config(settings: &Settings, want: &Trust) -> Result<Value> {
     let issuer = want.issuer.as_str();
-    let ca = settings.ca_pem.as_deref().unwrap_or_default().trim();
+    let ca = settings.issuer_ca_pem.as_deref().unwrap_or_default().trim();
     Ok(match settings.mode {
         Mode::Discovery => {
             json!({ "bound_issuer": issuer, "oidc_discovery_url": issuer, "oidc_discovery_ca_pem": ca })
@@ -101,23 +88,32 @@ pub(super) fn role(settings: &Settings, want: &Trust) -> Value {
         "bound_subject": want.subject(),
         "user_claim": "sub",
         "token_policies": [policy_name(settings)],
+        // `default` is shared with everybody, and may have been given more than it came with.
+        "token_no_default_policy": true,
         "token_ttl": TTL,
         "token_max_ttl": TTL,
         // Other than zero, it makes a login renewable for ever.
         "token_period": 0,
+        // Zero is the default, one minute: more would let in tokens that have expired.
+        "clock_skew_leeway": 0,
+        // The claim would bring the policies of groups along.
+        "groups_claim": "",
     })
 }
 
 /// What of a role is compared. What else it holds can only tighten it, and stays.
-pub(super) const ROLE_FIELDS: [&str; 8] = [
+pub(super) const ROLE_FIELDS: [&str; 11] = [
     "role_type",
     "bound_audiences",
     "bound_subject",
     "user_claim",
     "token_policies",
+    "token_no_default_policy",
     "token_ttl",
     "token_max_ttl",
     "token_period",
+    "clock_skew_leeway",
+    "groups_claim",
 ];
 
 /// What the server gives back for a member that was never set.
@@ -138,6 +134,7 @@ pub(super) fn rights(settings: &Settings) -> Vec<(String, &'static [&'static str
     vec![
         ("sys/auth".to_owned(), &["read"]),
         (format!("sys/auth/{mount}"), &["create", "update", "delete", "sudo"]),
+        (format!("sys/mounts/auth/{mount}/tune"), &["update"]),
         (format!("auth/{mount}/config"), &["create", "read", "update"]),
         (format!("auth/{mount}/role"), &["list"]),
         (format!("auth/{mount}/role/{role}"), &["create", "read", "update", "delete"]),
@@ -150,6 +147,8 @@ pub(super) fn path_of(settings: &Settings, step: &Step) -> String {
     let Settings { mount, role, .. } = settings;
     match step {
         Step::Mount { .. } | Step::Unmount => format!("sys/auth/{mount}"),
+        // The same under `sys/auth` asks for `sudo`.
+        Step::Describe { .. } => format!("sys/mounts/auth/{mount}/tune"),
         Step::Configure(_) => format!("auth/{mount}/config"),
         Step::WritePolicy(_) | Step::RemovePolicy => format!("sys/policies/acl/{}", policy_name(settings)),
         Step::WriteRole(_) | Step::RemoveRole => format!("auth/{mount}/role/{role}"),
@@ -160,6 +159,7 @@ pub(super) fn path_of(settings: &Settings, step: &Step) -> String {
 pub(super) fn capabilities_of(step: &Step) -> &'static [&'static str] {
     match step {
         Step::Mount { .. } => &["create", "update", "sudo"],
+        Step::Describe { .. } => &["update"],
         Step::Unmount => &["delete", "sudo"],
         Step::Configure(_) | Step::WritePolicy(_) | Step::WriteRole(_) => &["create", "update"],
         Step::RemoveRole | Step::RemovePolicy => &["delete"],
@@ -185,6 +185,20 @@ pub(super) fn path(setting: &'static str, text: &str) -> Result<String> {
         name(setting, segment).map_err(|_| bad_name(setting, text, "a path such as keyless or team/kv"))?;
     }
     Ok(text.to_owned())
+}
+
+/// A path of namespaces, without the slashes around it; the root namespace is none.
+pub(super) fn namespace(text: Option<&str>) -> Result<Option<String>> {
+    let Some(text) = text.map(|text| text.trim_matches('/')).filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    // Servers allow more than we do in other names, but nothing that a header could not hold.
+    let fits = |segment: &str| !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_graphic());
+    if text.split('/').all(fits) {
+        Ok(Some(text.to_owned()))
+    } else {
+        Err(bad_name("vault.namespace", text, "a path such as team/prod"))
+    }
 }
 
 /// `*` and `+` are wildcards in a policy, braces are templates, and a quote ends the path.
@@ -245,30 +259,42 @@ pub(super) fn explain_fetch(error: Error, settings: &Settings) -> Error {
             "vault-issuer-differs",
             "the document at this URL names another issuer: run `keyless verify --public-only`",
         )
-    } else if has(&["x509", "certificate", "CA PEM"]) {
-        let hint = match settings.ca_pem {
+    } else if has(&["x509", "certificate", "CA PEM", "jwks_ca_pem"]) {
+        let hint = match settings.issuer_ca_pem {
             None => {
-                "the server does not trust the certificate of the issuer's host: give its authority as vault.caFile"
+                "the server does not trust the certificate of the issuer's host: give its authority as vault.issuerCaFile"
             }
             Some(_) => {
-                "the server trusts only vault.caFile for the issuer's host: the file must hold the authority of that host \
-                 as well as Vault's own"
+                "for the issuer's host the server now trusts vault.issuerCaFile alone (by default tls.caFile): the file \
+                 must hold the authority of that host"
             }
         };
         ("vault-ca", hint)
     } else if has(&[
         "connection refused",
+        "connection reset",
         "no such host",
         "timeout",
         "deadline exceeded",
         "unreachable",
         "lookup ",
+        "EOF",
     ]) {
         ("vault-cannot-fetch", static_keys)
     } else if has(&["404", "Not Found", "NoSuchKey"]) {
         ("vault-cannot-fetch", "the documents are not there: run `keyless publish` first")
+    } else if has(&["failed to decode", "invalid character"]) {
+        (
+            "vault-cannot-fetch",
+            "something else than the documents is served there: a login page, or an error page",
+        )
+    } else if has(&["401", "403", "AccessDenied", "Forbidden"]) {
+        (
+            "vault-cannot-fetch",
+            "the documents are not public: `keyless publish` shows what keeps strangers out",
+        )
     } else if has(&["error checking"]) {
-        // All that HashiCorp's server says.
+        // All that HashiCorp's server says, and all that OpenBao says of a key set.
         ("vault-cannot-fetch", "the server could not read the documents, and keeps the reason in its log")
     } else {
         return error;
@@ -279,3 +305,7 @@ pub(super) fn explain_fetch(error: Error, settings: &Settings) -> Error {
     }
     error.hint("run `keyless verify --public-only` to see what strangers see")
 }
+
+#[cfg(test)]
+#[path = "wanted_tests.rs"]
+mod tests;

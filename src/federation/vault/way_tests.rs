@@ -64,6 +64,7 @@ impl World {
             kv: "kv".into(),
             mode,
             ca_pem: Some(self.ca.pem().to_owned()),
+            issuer_ca_pem: Some(self.ca.pem().to_owned()),
             namespace: None,
             token: Some(Secret::new(self.server.root_token())),
         }
@@ -80,6 +81,7 @@ impl World {
     fn trust(&self) -> Trust {
         Trust {
             issuer: ISSUER.parse().unwrap(),
+            cluster_id: "0b0a3f46-7f0f-4c55-9f0e-3b6f8f1f2a11".to_owned(),
             keys: KeySet::new(keys_from_pem(self.key.public_pem().as_bytes(), "test").unwrap()).unwrap(),
             workload: "external-secrets/eso-reader".parse().unwrap(),
             secrets: vec!["db".into()],
@@ -236,7 +238,7 @@ async fn a_server_that_cannot_read_the_documents() {
     let world = World::new();
     world.server.change(|settings| settings.trusts_lab = false);
     let http = Http::new(&roots(world.ca.pem()).unwrap()).unwrap();
-    let without_ca = Settings { ca_pem: None, ..world.settings(Mode::Discovery) };
+    let without_ca = Settings { ca_pem: None, issuer_ca_pem: None, ..world.settings(Mode::Discovery) };
     let vault = Vault::connect(&without_ca, &http).unwrap();
     for (flavour, code) in
         [(lab::VaultFlavour::Vault, "vault-cannot-fetch"), (lab::VaultFlavour::OpenBao, "vault-ca")]
@@ -257,6 +259,47 @@ async fn a_server_that_cannot_read_the_documents() {
     // A server that fetches nothing needs to reach nobody.
     let vault = world.vault(Mode::StaticKeys, |it| (it.mount, it.role) = ("other".into(), "other".into()));
     set_up(&vault, &elsewhere).await.unwrap();
+}
+
+#[tokio::test]
+async fn everything_is_done_in_the_namespace() {
+    let world = World::new();
+    world.server.enter("team/prod");
+    world.server.enable_kv("kv");
+    world.server.put_secret("kv", "db", json!({ "password": "of the team" }));
+    let vault = world.vault(Mode::Discovery, |it| it.namespace = Some("/team/prod/".into()));
+    let want = world.trust();
+    assert_eq!(set_up(&vault, &want).await.unwrap(), [Verb::Create; 4]);
+    assert_eq!(set_up(&vault, &want).await.unwrap(), [Verb::Leave; 4]);
+    assert!(
+        world.server.jwt_role("keyless", "eso").is_some() && world.server.policy("keyless-eso").is_some()
+    );
+    let findings = vault.walk(&world.good_token(), "db", &mut |_: &str| ()).await;
+    assert_eq!(hops(&findings), PASSED, "{findings:?}");
+    world.server.enter("");
+    assert_eq!(world.server.policy("keyless-eso"), None, "nothing of it is in the root namespace");
+    assert!(world.server.jwt_role("keyless", "eso").is_none());
+
+    // What keyless asks for is enough for a token of that namespace.
+    world.server.enter("team/prod");
+    let rights = wanted::rights(&vault.settings)
+        .into_iter()
+        .map(|(path, capabilities)| format!("path \"{path}\" {{ capabilities = {capabilities:?} }}\n"));
+    world.server.put_policy("admin", &rights.collect::<String>());
+    let token = world.server.token(&["admin"]);
+    let vault = world.vault(Mode::Discovery, |it| {
+        (it.namespace, it.token) = (Some("team/prod".into()), Some(Secret::new(token.clone())));
+    });
+    let back = vault.withdraw(&want).await.unwrap();
+    assert_eq!(back.iter().map(|change| change.verb).collect::<Vec<_>>(), [Verb::Remove; 3]);
+    do_all(&vault, &back).await.unwrap();
+    assert!(world.server.jwt_role("keyless", "eso").is_none());
+
+    let vault = world.vault(Mode::Discovery, |it| it.namespace = Some("nowhere".into()));
+    let error = vault.plan(&want).await.unwrap_err();
+    assert_eq!(error.code, "vault-namespace", "{error}");
+    world.server.change(|settings| settings.sealed = true);
+    assert_eq!(vault.plan(&want).await.unwrap_err().code, "vault-sealed", "health is asked outside of it");
 }
 
 #[tokio::test]
@@ -292,7 +335,12 @@ async fn the_least_rights_are_enough_and_each_of_them_is_needed() {
             do_all(&vault, &changes).await.inspect_err(|error| {
                 assert!(said, "the plan did not say that {} would be refused", error.message);
             })?;
-            do_all(&vault, &vault.withdraw(&world.trust()).await?).await
+            // The same cluster moves to another issuer, and goes.
+            let moved = Trust { issuer: "https://oidc.lab.test/new".parse()?, ..world.trust() };
+            let changes = vault.plan(&moved).await?;
+            assert_eq!(changes[..2].iter().map(|change| change.verb).collect::<Vec<_>>(), [Verb::Update; 2]);
+            do_all(&vault, &changes).await?;
+            do_all(&vault, &vault.withdraw(&moved).await?).await
         };
         let outcome = way.await;
         match without {
@@ -314,12 +362,13 @@ async fn what_is_somebody_elses_stays() {
     let mine = world.vault(Mode::StaticKeys, |_| ());
     set_up(&mine, &want).await.unwrap();
     // Another cluster with the same names.
-    let other = Trust { issuer: "https://oidc.lab.test/other".parse().unwrap(), ..want.clone() };
+    let issuer = "https://oidc.lab.test/other".parse().unwrap();
+    let other = Trust { issuer, cluster_id: "another".into(), ..want.clone() };
     let error = mine.plan(&other).await.unwrap_err();
-    assert_eq!(error.code, "vault-mount-in-use", "{error}");
+    assert_eq!(error.code, "vault-other-cluster", "{error}");
     let beside = world.vault(Mode::StaticKeys, |it| it.mount = "other".into());
     let error = beside.plan(&other).await.unwrap_err();
-    assert_eq!(error.code, "vault-policy-foreign", "the policy is the other role's: {error}");
+    assert_eq!(error.code, "vault-other-cluster", "the policy is the other role's: {error}");
     let beside = world.vault(Mode::StaticKeys, |it| (it.mount, it.role) = ("other".into(), "b".into()));
     set_up(&beside, &other).await.unwrap();
 

@@ -90,12 +90,16 @@ impl Api {
     fn route(&self, request: &Request) -> Answer {
         let path = percent_decode(&request.path);
         let path = path.strip_prefix("/v1/").ok_or_else(Refusal::not_found)?.trim_end_matches('/');
+        let namespace = request.header("x-vault-namespace").unwrap_or_default();
         let mut state = self.state.lock().expect("state");
-        if let Some(answer) = sys::open(path, &state) {
+        if let Some(answer) = sys::open(path, &state, namespace) {
             return answer;
         }
         if state.settings.sealed {
             return Err(Refusal::new(503, "Vault is sealed"));
+        }
+        if !state.enter(namespace) {
+            return Err(Refusal::new(404, "namespace not found"));
         }
         let body: Value = match request.body.is_empty() {
             true => json!({}),
@@ -119,6 +123,7 @@ impl Api {
                 drop(state);
                 let config = jwt::Config::parse(&body, world, &settings)?;
                 let mut state = self.state.lock().expect("state");
+                state.enter(namespace);
                 state.jwt.entry(mount).or_default().config = Some(config);
                 return Ok(None);
             }
@@ -151,8 +156,10 @@ pub(crate) fn capabilities(state: &State, token: &Token, path: &str) -> Vec<Stri
     if token.policies.iter().any(|policy| policy == "root") {
         return vec!["root".into()];
     }
-    let texts = token.policies.iter().filter_map(|name| state.policies.get(name));
-    policy::capabilities(texts.map(String::as_str), path)
+    match state.judges(token, path) {
+        Some((texts, path)) => policy::capabilities(texts.into_iter(), &path),
+        None => vec!["deny".into()],
+    }
 }
 
 fn allowed(request: &Request, state: &State, token: &Token, path: &str) -> bool {

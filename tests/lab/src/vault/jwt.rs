@@ -188,7 +188,7 @@ fn discover(world: &World, url: &str, ca: &str, settings: &VaultSettings) -> Res
 }
 
 /// The fields of a role and their values when nothing is written
-fn defaults() -> Value {
+pub(crate) fn defaults() -> Value {
     json!({
         "allowed_redirect_uris": null, "bound_audiences": null, "bound_claims": null,
         "bound_claims_type": "string", "bound_subject": "", "callback_mode": "client",

@@ -20,6 +20,7 @@ const SKEW: i64 = 60;
 
 /// A login as far as it can be prepared without the network
 pub(crate) struct Attempt {
+    namespace: String,
     mount: String,
     role_name: String,
     role: Value,
@@ -49,7 +50,8 @@ impl Attempt {
         }
         let config = method.config.clone().ok_or_else(|| Refusal::bad("could not load configuration"))?;
         let (settings, now) = (state.settings.clone(), state.now());
-        Ok(Self { mount: mount.to_owned(), role_name, role, token, config, settings, now })
+        let namespace = state.here().to_owned();
+        Ok(Self { namespace, mount: mount.to_owned(), role_name, role, token, config, settings, now })
     }
 }
 
@@ -65,6 +67,7 @@ pub(crate) fn login(state: &Mutex<State>, world: &World, mut attempt: Attempt) -
     }
     attempt.verify_signature(world).map_err(unsigned)?;
     let mut state = state.lock().expect("state");
+    state.enter(&attempt.namespace);
     // A key set that was fetched for a token that is refused later is kept as well.
     if let Some(config) = state.jwt.get_mut(&attempt.mount).and_then(|method| method.config.as_mut()) {
         config.cached = attempt.config.cached.clone();

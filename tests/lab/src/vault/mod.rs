@@ -32,19 +32,24 @@ use state::State;
 /// - `login`: real signatures (RS, PS, ES, EdDSA) against discovery, key set or PEM keys; a
 ///   key set is kept until a key is missing; time, issuer, audience, subject and claims; the tokens' life
 /// - KV version 2: versions, check-and-set, delete, metadata, list
+/// - namespaces by `X-Vault-Namespace`: each has its own methods, stores, policies and tokens; a token counts
+///   in its own and, by paths that begin with the other's name, below it; one that does not exist: 404
 /// - policies (exact paths, `*` at the end, `+`; `deny`; `sudo` where it is asked for) on every path,
 ///   token create, lookup and revoke
 ///
-/// Not faithful: namespaces are ignored; no leases, renewal, entities, wrapping, audit, quotas;
+/// Not faithful: no `sys/namespaces`, and no namespace as the beginning of a path; no leases, renewal, entities, wrapping, audit, quotas;
 /// policies are read as far as `path "…" { capabilities = […] }`, their parameters are ignored; no
 /// `jwks_pairs`, no `provider_config`, no OIDC flow, no CIDRs; after a failed fetch the words
-/// of the connection are our own; KV version 1 only as a name.
+/// of the connection are our own; KV version 1 and the method
+/// AppRole only as names.
 pub struct Vault {
     server: Server,
     state: Arc<Mutex<State>>,
     world: world::World,
     faults: Faults,
     root: String,
+    /// Which namespace the test's own calls are about
+    namespace: Mutex<String>,
 }
 
 /// Whose words a [`Vault`] uses
@@ -85,7 +90,7 @@ impl Vault {
         let api = Arc::new(api::Api { state: state.clone(), world: world.clone() });
         let faults = Faults::default();
         let server = Server::start(Some(ca.certificate(&names).server_config()), api, faults.clone());
-        Self { server, state, world, faults, root }
+        Self { server, state, world, faults, root, namespace: Mutex::default() }
     }
 
     /// Its loopback address
@@ -118,11 +123,81 @@ impl Vault {
         self.world.tell(name, to);
     }
 
+    /// Make a namespace, if it is not there; what is called from now on is about it (`""`: the root)
+    pub fn enter(&self, namespace: &str) {
+        self.state.lock().expect("state").add_space(namespace);
+        *self.namespace.lock().expect("namespace") = namespace.to_owned();
+    }
+
     /// Mount a KV store of version 2
     pub fn enable_kv(&self, path: &str) {
-        let options = serde_json::json!({"version": "2"});
+        self.enable_kv_version(path, "2");
+    }
+
+    /// Mount a KV store of version 1 or 2
+    pub fn enable_kv_version(&self, path: &str, version: &str) {
+        let options = serde_json::json!({"version": version});
         let mount = state::Mount::new("kv", "", options);
         self.lock().mounts.insert(format!("{}/", path.trim_matches('/')), mount);
+    }
+
+    /// Remove a secret store
+    pub fn disable_kv(&self, path: &str) {
+        self.lock().mounts.remove(&format!("{path}/"));
+    }
+
+    /// Mount a method of authentication, as somebody else does it
+    pub fn enable_auth(&self, path: &str, kind: &str, description: &str) {
+        let mut state = self.lock();
+        state.auth.insert(format!("{path}/"), state::Mount::new(kind, description, serde_json::json!({})));
+        if kind == "jwt" {
+            state.jwt.insert(format!("{path}/"), jwt::Method::default());
+        }
+    }
+
+    /// Remove a method of authentication
+    pub fn disable_auth(&self, path: &str) {
+        let mut state = self.lock();
+        state.auth.remove(&format!("{path}/"));
+        state.jwt.remove(&format!("{path}/"));
+    }
+
+    /// The description of a method of authentication
+    pub fn description(&self, path: &str) -> Option<String> {
+        Some(self.lock().auth.get(&format!("{path}/"))?.description.clone())
+    }
+
+    /// Change members of a role of a JWT method by hand
+    pub fn change_role(&self, mount: &str, name: &str, change: impl FnOnce(&mut Value)) {
+        let mut state = self.lock();
+        let method = state.jwt.get_mut(&format!("{mount}/")).expect("a JWT method");
+        change(method.roles.entry(name.to_owned()).or_insert_with(jwt::defaults));
+    }
+
+    /// Remove a role of a JWT method
+    pub fn remove_role(&self, mount: &str, name: &str) {
+        if let Some(method) = self.lock().jwt.get_mut(&format!("{mount}/")) {
+            method.roles.remove(name);
+        }
+    }
+
+    /// Remove a policy
+    pub fn remove_policy(&self, name: &str) {
+        self.lock().policies.remove(name);
+    }
+
+    /// Remove a secret with all its versions
+    pub fn remove_secret(&self, mount: &str, key: &str) {
+        if let Some(secrets) = self.lock().secrets.get_mut(&format!("{mount}/")) {
+            secrets.remove(key);
+        }
+    }
+
+    /// Let a token expire
+    pub fn expire(&self, token: &str) {
+        if let Some(token) = self.lock().tokens.get_mut(token) {
+            (token.created, token.ttl) = (0, 1);
+        }
     }
 
     /// Write a new version of a secret, as somebody with every right
@@ -169,6 +244,8 @@ impl Vault {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("no test panics while it holds the state")
+        let mut state = self.state.lock().expect("no test panics while it holds the state");
+        state.enter(&self.namespace.lock().expect("namespace"));
+        state
     }
 }

@@ -1,6 +1,7 @@
 //! What a [`Vault`](super::Vault) keeps.
 
 use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
 
 use serde_json::{Value, json};
 
@@ -13,16 +14,41 @@ use crate::keys::{random_hex, uuid};
 /// A life that nothing limits, 32 days
 pub(crate) const DEFAULT_TTL: i64 = 2_764_800;
 
+/// The whole server. What it keeps for the namespace in which it is asked is reached as if it were its own.
 pub(crate) struct State {
     pub(crate) settings: VaultSettings,
+    pub(crate) tokens: BTreeMap<String, Token>,
+    /// By path without slashes around it; `""` is the root
+    spaces: BTreeMap<String, Space>,
+    /// Where it is asked; always one that exists
+    here: String,
+}
+
+/// One namespace
+pub(crate) struct Space {
+    /// What tokens of it end in
+    id: String,
     /// By path with `/` at the end, without `auth/`
     pub(crate) auth: BTreeMap<String, Mount>,
     pub(crate) mounts: BTreeMap<String, Mount>,
     pub(crate) jwt: BTreeMap<String, Method>,
     pub(crate) policies: BTreeMap<String, String>,
-    pub(crate) tokens: BTreeMap<String, Token>,
     /// By mount and key
     pub(crate) secrets: BTreeMap<String, BTreeMap<String, Secret>>,
+}
+
+impl Deref for State {
+    type Target = Space;
+
+    fn deref(&self) -> &Space {
+        &self.spaces[&self.here]
+    }
+}
+
+impl DerefMut for State {
+    fn deref_mut(&mut self) -> &mut Space {
+        self.spaces.get_mut(&self.here).expect("it exists")
+    }
 }
 
 #[derive(Clone)]
@@ -44,6 +70,8 @@ pub(crate) struct Token {
     pub(crate) display_name: String,
     pub(crate) path: String,
     pub(crate) meta: Value,
+    /// Where it was made, and so whose policies it has
+    pub(crate) namespace: String,
 }
 
 /// What everybody may do (vault/policy_store.go, `defaultPolicy`, as far as it matters here)
@@ -57,25 +85,8 @@ path "sys/internal/ui/resultant-acl" { capabilities = ["read"] }
 
 impl State {
     pub(crate) fn new(settings: VaultSettings, root: &str) -> Self {
-        let mut state = Self {
-            settings,
-            auth: BTreeMap::new(),
-            mounts: BTreeMap::new(),
-            jwt: BTreeMap::new(),
-            policies: BTreeMap::new(),
-            tokens: BTreeMap::new(),
-            secrets: BTreeMap::new(),
-        };
-        state.auth.insert("token/".into(), Mount::new("token", "token based credentials", Value::Null));
-        for (path, kind, description) in [
-            ("cubbyhole/", "cubbyhole", "per-token private secret storage"),
-            ("identity/", "identity", "identity store"),
-            ("sys/", "system", "system endpoints used for control, policy and debugging"),
-        ] {
-            state.mounts.insert(path.into(), Mount::new(kind, description, Value::Null));
-        }
-        state.policies.insert("default".into(), DEFAULT_POLICY.into());
-        state.policies.insert("root".into(), String::new());
+        let spaces = BTreeMap::from([(String::new(), Space::new(true))]);
+        let mut state = Self { settings, tokens: BTreeMap::new(), spaces, here: String::new() };
         let mut token = Token::new(vec!["root".into()], state.now(), 0, "token", "auth/token/create");
         token.policies = vec!["root".into()];
         state.tokens.insert(root.to_owned(), token);
@@ -86,11 +97,75 @@ impl State {
         clock::now(self.settings.clock_offset)
     }
 
+    /// Goes on in this namespace; `false`: there is none
+    pub(crate) fn enter(&mut self, namespace: &str) -> bool {
+        let namespace = namespace.trim_matches('/');
+        let exists = self.spaces.contains_key(namespace);
+        if exists {
+            self.here = namespace.to_owned();
+        }
+        exists
+    }
+
+    /// Where it is asked
+    pub(crate) fn here(&self) -> &str {
+        &self.here
+    }
+
+    pub(crate) fn add_space(&mut self, namespace: &str) {
+        self.spaces.entry(namespace.trim_matches('/').to_owned()).or_insert_with(|| Space::new(false));
+    }
+
+    /// The policies of a token, and a path as they would have to name it; `None` where none of them counts
+    pub(crate) fn judges<'a>(&'a self, token: &'a Token, path: &str) -> Option<(Vec<&'a str>, String)> {
+        let policies = &self.spaces.get(&token.namespace)?.policies;
+        let texts = token.policies.iter().filter_map(|name| policies.get(name)).map(String::as_str).collect();
+        // A namespace below is named by the path.
+        let below = match self.here.strip_prefix(&token.namespace)? {
+            "" => "",
+            rest if token.namespace.is_empty() => rest,
+            rest => rest.strip_prefix('/')?,
+        };
+        Some((texts, if below.is_empty() { path.to_owned() } else { format!("{below}/{path}") }))
+    }
+
     /// The token itself, which is stored
-    pub(crate) fn issue(&mut self, token: Token) -> String {
-        let id = format!("s.{}", random_hex(12));
+    pub(crate) fn issue(&mut self, mut token: Token) -> String {
+        token.namespace = self.here.clone();
+        let mut id = format!("s.{}", random_hex(12));
+        if !self.here.is_empty() {
+            id = format!("{id}.{}", self.id);
+        }
         self.tokens.insert(id.clone(), token);
         id
+    }
+}
+
+impl Space {
+    fn new(root: bool) -> Self {
+        let mut space = Self {
+            id: random_hex(3),
+            auth: BTreeMap::new(),
+            mounts: BTreeMap::new(),
+            jwt: BTreeMap::new(),
+            policies: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+        };
+        let kind = |name: &str| if root { name.to_owned() } else { format!("ns_{name}") };
+        let token = Mount::new(&kind("token"), "token based credentials", Value::Null);
+        space.auth.insert("token/".into(), token);
+        for (path, name, description) in [
+            ("cubbyhole/", "cubbyhole", "per-token private secret storage"),
+            ("identity/", "identity", "identity store"),
+            ("sys/", "system", "system endpoints used for control, policy and debugging"),
+        ] {
+            space.mounts.insert(path.into(), Mount::new(&kind(name), description, Value::Null));
+        }
+        space.policies.insert("default".into(), DEFAULT_POLICY.into());
+        if root {
+            space.policies.insert("root".into(), String::new());
+        }
+        space
     }
 }
 
@@ -132,6 +207,7 @@ impl Token {
             display_name: display_name.to_owned(),
             path: path.to_owned(),
             meta: Value::Null,
+            namespace: String::new(),
         }
     }
 

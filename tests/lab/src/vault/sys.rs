@@ -12,8 +12,11 @@ use crate::wire::Request;
 const VERSION: &str = "2.7.2";
 
 /// What anybody may ask, also of a sealed server
-pub(crate) fn open(path: &str, state: &State) -> Option<Answer> {
+pub(crate) fn open(path: &str, state: &State, namespace: &str) -> Option<Answer> {
     let sealed = state.settings.sealed;
+    if path == "sys/health" && !namespace.is_empty() {
+        return Some(Err(Refusal::bad("operation unavailable in namespaces")));
+    }
     let body = match path {
         "sys/health" => {
             let mode = if sealed { "unknown" } else { "disabled" };
@@ -45,6 +48,9 @@ pub(crate) fn handle(
     body: &Value,
 ) -> Answer {
     match rest.split_once('/').unwrap_or((rest, "")) {
+        ("mounts", path) if path.starts_with("auth/") && path.ends_with("/tune") => {
+            tune(state, &path["auth/".len()..path.len() - "/tune".len()], body)
+        }
         ("auth", path) => mounts(request, state, true, path, body),
         ("mounts", path) => mounts(request, state, false, path, body),
         ("policies", path) if path.starts_with("acl") => {
@@ -75,7 +81,7 @@ pub(crate) fn handle(
 
 /// `sys/auth` and `sys/mounts`
 fn mounts(request: &Request, state: &mut State, auth: bool, path: &str, body: &Value) -> Answer {
-    let known = if auth { ["jwt", "oidc"].as_slice() } else { ["kv", "kv-v2"].as_slice() };
+    let known = if auth { ["approle", "jwt", "oidc"].as_slice() } else { ["kv", "kv-v2"].as_slice() };
     let entries = if auth { &mut state.auth } else { &mut state.mounts };
     let flat = |value: Value| {
         let mut body = data(&value);
@@ -116,7 +122,7 @@ fn mounts(request: &Request, state: &mut State, auth: bool, path: &str, body: &V
                 key.clone(),
                 Mount::new(kind, body["description"].as_str().unwrap_or_default(), options),
             );
-            if auth {
+            if auth && kind != "approle" {
                 state.jwt.insert(key, super::jwt::Method::default());
             }
             Ok(None)
@@ -132,6 +138,16 @@ fn mounts(request: &Request, state: &mut State, auth: bool, path: &str, body: &V
         }
         _ => Err(Refusal::new(405, "unsupported operation")),
     }
+}
+
+/// `sys/mounts/auth/PATH/tune`: of what can be tuned, the description
+fn tune(state: &mut State, path: &str, body: &Value) -> Answer {
+    let words = format!("tune of path \"auth/{path}/\" failed: no mount entry found");
+    let mount = state.auth.get_mut(&format!("{path}/")).ok_or_else(|| Refusal::bad(&words))?;
+    if let Some(description) = body["description"].as_str() {
+        mount.description = description.to_owned();
+    }
+    Ok(None)
 }
 
 fn policies(request: &Request, state: &mut State, name: &str, body: &Value) -> Answer {
@@ -175,8 +191,8 @@ fn policies(request: &Request, state: &mut State, name: &str, body: &Value) -> A
 
 /// Whether a token has any right below a mount
 fn reaches(state: &State, token: &Token, mount: &str) -> bool {
-    let texts = token.policies.iter().filter_map(|name| state.policies.get(name));
-    token.policies.iter().any(|policy| policy == "root") || policy::reach(texts.map(String::as_str), mount)
+    let root = token.policies.iter().any(|policy| policy == "root");
+    root || state.judges(token, mount).is_some_and(|(texts, mount)| policy::reach(texts.into_iter(), &mount))
 }
 
 fn own_capabilities(state: &State, token: &Token, body: &Value) -> Value {

@@ -82,7 +82,8 @@ fn failure(url: &str, error: &reqwest::Error) -> String {
         innermost = source;
         words = innermost.to_string();
     }
-    if words.contains("UnknownIssuer") {
+    // Of two authorities with one name, the key tells that it is the wrong one.
+    if words.contains("UnknownIssuer") || words.contains("BadSignature") {
         words = "tls: failed to verify certificate: x509: certificate signed by unknown authority".into();
     }
     if words.contains("onnection refused") {

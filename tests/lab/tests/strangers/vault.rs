@@ -133,6 +133,47 @@ fn bao_sets_up_a_jwt_login_and_reads_what_it_may() {
 }
 
 #[test]
+fn bao_works_in_a_namespace_and_sees_nothing_of_it_outside() {
+    let Some(program) = bao() else { return };
+    let scene = Scene::new();
+    let ca_file = scene.ca.write(scene.dir.path());
+    let bao = |namespace: &str, token: &str, args: &[&str]| -> Said {
+        let mut bao = Command::new(&program);
+        bao.env("BAO_ADDR", scene.vault.url()).env("BAO_CACERT", &ca_file).env("BAO_TOKEN", token);
+        bao.env("HOME", scene.dir.path()).env_remove("HTTPS_PROXY").env_remove("https_proxy");
+        if !namespace.is_empty() {
+            bao.env("BAO_NAMESPACE", namespace);
+        }
+        run(bao.args(args))
+    };
+    let root = scene.vault.root_token();
+    let said = bao("team", &root, &["auth", "list"]);
+    assert!(!said.ok && said.err.contains("namespace not found"), "{said}");
+    scene.vault.enter("team");
+    for args in [&["auth", "enable", "-path=k3s", "jwt"][..], &["secrets", "enable", "-path=kv", "kv-v2"]] {
+        let said = bao("team", &root, args);
+        assert!(said.ok, "{said}");
+    }
+    assert!(bao("team/", &root, &["auth", "list"]).out.contains("k3s/"));
+    assert!(!bao("", &root, &["auth", "list"]).out.contains("k3s/"));
+    let discovery = format!("oidc_discovery_url={ISSUER}");
+    let config = ["write", "auth/k3s/config", &discovery, &format!("bound_issuer={ISSUER}")];
+    assert!(!bao("", &root, &config).ok);
+    assert!(bao("team", &root, &config).ok);
+
+    // A token counts in its own namespace, and one of the root below it by paths that name it.
+    scene.vault.put_policy("lister", "path \"sys/auth\" { capabilities = [\"read\"] }");
+    let token = scene.vault.token(&["lister"]);
+    assert!(bao("team", &token, &["auth", "list"]).ok);
+    assert!(bao("", &token, &["auth", "list"]).err.contains("permission denied"));
+    scene.vault.enter("");
+    scene.vault.put_policy("lister", "path \"team/sys/auth\" { capabilities = [\"read\"] }");
+    let token = scene.vault.token(&["lister"]);
+    assert!(bao("team", &token, &["auth", "list"]).ok);
+    assert!(bao("", &token, &["auth", "list"]).err.contains("permission denied"));
+}
+
+#[test]
 fn a_configuration_is_checked_when_it_is_written() {
     let scene = Scene::new();
     if curl(&scene.ca.write(scene.dir.path())).is_none() {

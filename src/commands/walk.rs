@@ -1,0 +1,73 @@
+//! A real token, all the way to a fresh read of every secret: before anything depends on it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, PoisonError},
+};
+
+use futures::{StreamExt, stream};
+
+use crate::{
+    cluster::{Cluster, ServiceAccount},
+    error::{Error, Result},
+    federation::Federation,
+    oidc::Token,
+    relying_party::Finding,
+    report::Report,
+};
+
+/// How many secrets are read at the same time.
+const AT_ONCE: usize = 32;
+
+/// Reads each of the secrets as the store will, and what `properties` says is read out of it. The first goes ahead: what fails for it as for all is said once.
+pub(super) async fn walk(
+    cluster: &Cluster,
+    provider: &dyn Federation,
+    workload: &ServiceAccount,
+    secrets: &[String],
+    properties: &BTreeMap<String, Vec<String>>,
+    report: &mut Report<'_>,
+) -> Result<()> {
+    let audience = provider.audience().await?;
+    let token = cluster.token(workload, &audience).await?;
+    report.progress(format_args!("reading through the new path, with a token of {workload}"));
+    let (first, others) = secrets.split_at(secrets.len().min(1));
+    let mut said = BTreeSet::new();
+    for some in [first, others] {
+        read(provider, &token, some, properties, &mut said, report).await?;
+    }
+    Ok(())
+}
+
+async fn read(
+    provider: &dyn Federation,
+    token: &Token,
+    secrets: &[String],
+    properties: &BTreeMap<String, Vec<String>>,
+    said: &mut BTreeSet<String>,
+    report: &mut Report<'_>,
+) -> Result<()> {
+    let report = Mutex::new(report);
+    let say = |line: &str| {
+        report.lock().unwrap_or_else(PoisonError::into_inner).progress(format_args!("  {line}"));
+    };
+    let say = &say;
+    let one = |secret: String| async move {
+        let members = properties.get(&secret).map(Vec::as_slice).unwrap_or_default();
+        let findings = provider.walk_to(token, &secret, members, &mut |line| say(line)).await;
+        (secret, findings)
+    };
+    let mut walks = stream::iter(secrets.to_vec()).map(one).buffered(AT_ONCE);
+    let mut unread = None;
+    while let Some((secret, findings)) = walks.next().await {
+        // The login is the same for all.
+        let new = findings.iter().map(Finding::to_text).filter(|line| said.insert(line.clone()));
+        new.for_each(|line| say(&line));
+        if findings.is_empty() || findings.iter().any(Finding::is_failed) {
+            unread.get_or_insert(secret);
+        }
+    }
+    let Some(secret) = unread else { return Ok(()) };
+    Err(Error::failed("new-path", format!("{secret} cannot be read through the new path"))
+        .hint("nothing uses it yet: the store and its key are as they were; mend what the failed hop names and start again"))
+}

@@ -1,0 +1,212 @@
+//! Whose pool and provider it is, and an issuer that moves: by values, and against the stand-in.
+
+use lab::{Curve, SigningKey};
+use serde_json::json;
+
+use super::{
+    mark::{mark, older_mark},
+    plan_tests::{Case, right},
+    tests::*,
+    withdraw::withdraw,
+    *,
+};
+use crate::{error::Error, federation::Verb};
+
+const OTHER: &str = "ffffffff-7f0f-4c55-9f0e-3b6f8f1f2a11";
+const DOCUMENTS: &str = "https://storage.googleapis.com/acme-oidc";
+
+fn theirs() -> String {
+    mark(OTHER, ISSUER)
+}
+
+fn refused(damage: impl FnOnce(&mut Case)) -> Error {
+    let mut case = right();
+    damage(&mut case);
+    case.plan().map(|changes| panic!("{changes:#?}")).unwrap_err()
+}
+
+fn changes(damage: impl FnOnce(&mut Case)) -> Vec<Change> {
+    let mut case = right();
+    damage(&mut case);
+    let changes = case.plan().unwrap_or_else(|error| panic!("{error}"));
+    changes.into_iter().filter(|change| change.verb != Verb::Leave).collect()
+}
+
+#[test]
+fn what_another_cluster_has_made_is_refused_in_whatever_state() {
+    type Damage = fn(&mut Case);
+    let states: [Damage; 4] = [
+        |_| {},
+        |case| (case.pool().deleted, case.provider().life.deleted) = (true, true),
+        |case| (case.pool().disabled, case.provider().life.disabled) = (true, true),
+        |case| case.provider().issuer = "https://moved.example".into(),
+    ];
+    for state in states {
+        let pool = refused(|case| {
+            state(case);
+            case.pool().description = theirs();
+        });
+        let provider = refused(|case| {
+            state(case);
+            case.provider().life.description = theirs();
+        });
+        for (error, object) in [(pool, "pool keyless-lab"), (provider, "provider cluster")] {
+            assert_eq!(error.code, "google-other-cluster", "{error}");
+            assert!(error.message.contains(object) && error.causes[0].contains(OTHER), "{error}");
+            assert!(error.hints[0].contains("another google.pool"), "{error}");
+            assert!(error.hints[1].contains("--description=\"managed by keyless\""), "{error}");
+        }
+    }
+}
+
+#[test]
+fn older_marks_are_ours_and_brought_up_to_date() {
+    for older in [older_mark(ISSUER), older_mark("https://old.example"), "managed by keyless".to_owned()] {
+        let changes = changes(|case| {
+            case.pool().description = older.clone();
+            case.provider().life.description = older.clone();
+        });
+        assert_eq!(verbs(&changes), [Verb::Update, Verb::Update], "{changes:#?}");
+        for change in &changes {
+            let difference = &change.differences[0];
+            assert_eq!((change.differences.len(), &*difference.field), (1, "description"));
+            assert_eq!((&difference.have, &difference.want), (&older, &mark(CLUSTER, ISSUER)));
+        }
+    }
+}
+
+/// With a mark of this cluster no key has to be known to both; with an older one it has.
+#[test]
+fn an_issuer_moves_for_the_cluster_that_the_mark_names() {
+    let moves = |older: bool, known: bool| {
+        let mut case = right();
+        case.provider().issuer = "https://old.example".into();
+        case.provider().life.description =
+            if older { older_mark("https://old.example") } else { mark(CLUSTER, "https://old.example") };
+        if !known {
+            case.provider().jwks.clear();
+        }
+        case.plan()
+    };
+    for (older, known) in [(false, false), (false, true), (true, true)] {
+        let changes = moves(older, known).unwrap();
+        let provider = changes.iter().find(|change| change.object.starts_with("provider")).unwrap();
+        assert_eq!(provider.verb, Verb::Update);
+        assert!(
+            provider.why.contains("tokens of https://old.example are refused from then on"),
+            "{}",
+            provider.why
+        );
+        let issuer = provider.differences.iter().find(|it| it.field == "oidc.issuerUri").unwrap();
+        assert_eq!((&*issuer.have, &*issuer.want), ("https://old.example", ISSUER));
+    }
+    assert_eq!(moves(true, false).unwrap_err().code, "google-other-issuer");
+    // Disabled and moved: both are said.
+    let changes = changes(|case| {
+        case.provider().issuer = "https://old.example".into();
+        case.provider().life.disabled = true;
+    });
+    assert_eq!(changes[0].verb, Verb::Enable);
+    assert!(changes[0].why.contains("disabled") && changes[0].why.contains("refused from then on"));
+}
+
+#[test]
+fn the_way_back_leaves_what_is_another_clusters() {
+    type Damage = fn(&mut Case);
+    let cases: [(Damage, [Verb; 3]); 3] = [
+        (|case| case.pool().description = theirs(), [Verb::Leave, Verb::Remove, Verb::Leave]),
+        (|case| case.provider().life.description = theirs(), [Verb::Leave, Verb::Leave, Verb::Remove]),
+        (
+            |case| {
+                case.pool().description = theirs();
+                case.provider().life.description = theirs();
+            },
+            [Verb::Leave; 3],
+        ),
+    ];
+    for (damage, expected) in cases {
+        let mut case = right();
+        damage(&mut case);
+        let changes = withdraw(&case.want, &case.state);
+        assert_eq!(verbs(&changes), expected, "{changes:#?}");
+        assert!(changes[0].why.contains(OTHER), "its principal is the other's: {}", changes[0].why);
+    }
+}
+
+#[tokio::test]
+async fn another_clusters_pool_stays_as_it_is() {
+    let far = Far::new();
+    far.set_up().await.unwrap();
+    let mut other = trust(&[&SigningKey::ec(Curve::P256)]);
+    other.cluster_id = OTHER.to_owned();
+    let before = (far.pool(), far.provider(), far.google.policy("secrets/db"));
+    far.google.faults().forget();
+    let error = do_all(&far.gcp(), &other).await.unwrap_err();
+    assert_eq!(error.code, "google-other-cluster", "{error}");
+    let changes = far.gcp().withdraw(&other).await.unwrap();
+    assert!(verbs(&changes).iter().all(|verb| *verb == Verb::Leave), "{changes:#?}");
+    assert_eq!(far.writes(), Vec::<String>::new());
+    assert_eq!((far.pool(), far.provider(), far.google.policy("secrets/db")), before);
+
+    // In the same pool, beside the other cluster's provider.
+    let mut beside = far.settings.clone();
+    beside.provider = "other-cluster".to_owned();
+    let error = do_all(&connect(&beside), &other).await.unwrap_err();
+    assert_eq!(error.code, "google-other-cluster", "{error}");
+    // Taken over with the words that the error says.
+    for provider in [None, Some("cluster")] {
+        far.google.write("keyless-lab", provider, |it| it["description"] = json!("managed by keyless"));
+    }
+    other.keys = keys(&[&far.key]);
+    do_all(&far.gcp(), &other).await.unwrap();
+    assert_eq!(far.provider()["description"], mark(OTHER, ISSUER));
+}
+
+#[tokio::test]
+async fn a_name_that_another_cluster_takes_between_plan_and_apply() {
+    let far = Far::new();
+    let gcp = far.gcp();
+    let planned = gcp.plan(&far.trust()).await.unwrap();
+    far.google.write("keyless-lab", None, |it| it["description"] = json!(theirs()));
+    let pool = planned.iter().find(|change| change.object.starts_with("pool")).unwrap();
+    let error = gcp.apply(pool, &mut |_| {}).await.unwrap_err();
+    assert_eq!(error.code, "google-conflict", "{error}");
+    assert_eq!(far.pool()["description"], theirs());
+}
+
+/// Documents, uploaded keys, and back, each with the issuer that it had and with another.
+#[tokio::test]
+async fn between_the_two_modes_in_both_directions() {
+    for (first, second) in [(Mode::Documents, Mode::Uploaded), (Mode::Uploaded, Mode::Documents)] {
+        for moves in [false, true] {
+            let mut far = Far::new();
+            let mut want = far.trust();
+            for (step, mode) in [first, second, first].into_iter().enumerate() {
+                let issuer = if moves && step % 2 == 1 { ISSUER } else { DOCUMENTS };
+                want.issuer = issuer.parse().unwrap();
+                // The keys rotate meanwhile: none is known to both.
+                let key = SigningKey::ec(Curve::P256);
+                want.keys = keys(&[&key]);
+                far.settings.mode = mode;
+                let changes = do_all(&far.gcp(), &want).await.unwrap_or_else(|error| panic!("{error}"));
+                let provider = changes.iter().find(|change| change.object.starts_with("provider")).unwrap();
+                let expected = if step == 0 { Verb::Create } else { Verb::Update };
+                assert_eq!(provider.verb, expected, "{changes:#?}");
+                assert_eq!(provider.why.contains("refused from then on"), moves && step > 0);
+                let oidc = far.provider()["oidc"].clone();
+                assert_eq!(oidc["issuerUri"], issuer);
+                match mode {
+                    Mode::Documents => assert!(oidc["jwksJson"].is_null(), "{oidc:#}"),
+                    Mode::Uploaded => {
+                        assert!(oidc["jwksJson"].as_str().unwrap().contains(&key.kid()));
+                        let token = token(&key, |claims| claims["iss"] = json!(issuer));
+                        let findings = far.gcp().walk(&token, "db", &mut |_: &str| ()).await;
+                        assert!(findings.iter().all(|finding| !finding.is_failed()), "{findings:?}");
+                    }
+                }
+                let again = do_all(&far.gcp(), &want).await.unwrap();
+                assert!(verbs(&again).iter().all(|verb| *verb == Verb::Leave), "{again:#?}");
+            }
+        }
+    }
+}

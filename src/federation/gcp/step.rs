@@ -1,0 +1,94 @@
+//! How a change is done, as values.
+
+use serde_json::Value;
+
+use super::Holder;
+use crate::google::Policy;
+
+/// How a change is done.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    /// Services of the project.
+    Enable(Vec<&'static str>),
+    Grant(Binding),
+    Pool(Deed),
+    Provider(Deed),
+    Revoke(Binding),
+}
+
+/// A role that a member has, or shall have, on something.
+#[derive(Clone, Debug)]
+pub(crate) struct Binding {
+    pub(super) holder: Holder,
+    pub(super) role: &'static str,
+    pub(super) member: String,
+    /// The policy that was planned from: written back without reading it again, if nobody has changed it since.
+    pub(super) seen: Option<Policy>,
+}
+
+/// What is done to a pool or provider.
+#[derive(Clone, Debug)]
+pub(crate) enum Deed {
+    Create(Value),
+    Delete,
+    Patch(Patch),
+    /// Undeleted, and patched where it differs.
+    Restore(Patch),
+}
+
+/// A body, and the mask without which Google would write nothing of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Patch {
+    pub(super) mask: String,
+    pub(super) body: Value,
+}
+
+impl Step {
+    /// For the tests of whoever does changes.
+    #[cfg(test)]
+    pub(crate) fn grant_on(secret: &str) -> Self {
+        let holder = Holder::Secret(secret.to_owned());
+        Self::Grant(Binding { holder, role: "roles/x", member: "m".to_owned(), seen: None })
+    }
+
+    /// Whether it must not begin before an earlier step of the same plan is over.
+    pub(crate) fn waits_for(&self, earlier: &Self) -> bool {
+        match (self, earlier) {
+            // Each thing has a policy of its own.
+            (Self::Grant(one) | Self::Revoke(one), Self::Grant(other) | Self::Revoke(other)) => {
+                one.holder == other.holder
+            }
+            // The services that tokens come by later do not matter to a pool.
+            (Self::Pool(_), Self::Enable(services)) => services.contains(&"iam.googleapis.com"),
+            _ => true,
+        }
+    }
+}
+
+impl Patch {
+    pub(super) fn is_empty(&self) -> bool {
+        self.mask.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn bindings_on_different_things_wait_for_nothing_of_each_other() {
+        let (a, b) = (Step::grant_on("a"), Step::grant_on("b"));
+        let Step::Grant(binding) = a.clone() else { panic!() };
+        let revoked = Step::Revoke(binding);
+        assert!(!b.waits_for(&a) && !b.waits_for(&revoked) && !revoked.waits_for(&b));
+        assert!(a.waits_for(&revoked), "one policy is changed by one after the other");
+        let pool = Step::Pool(Deed::Create(json!({})));
+        let provider = Step::Provider(Deed::Create(json!({})));
+        assert!(a.waits_for(&provider) && provider.waits_for(&pool));
+        assert!(Step::Provider(Deed::Delete).waits_for(&revoked));
+        assert!(!pool.waits_for(&Step::Enable(vec!["sts.googleapis.com"])));
+        assert!(pool.waits_for(&Step::Enable(vec!["iam.googleapis.com", "sts.googleapis.com"])));
+    }
+}

@@ -1,0 +1,59 @@
+//! Names, addresses, and the server's words when it cannot fetch the keys.
+
+use super::{super::plan::tests::settings, *};
+
+#[test]
+fn names_and_addresses_that_cannot_be_meant() {
+    for address in
+        ["vault:8200", "ftp://h", "https://u:hunter2@h", "https://h/v1", "https://h/ui/", "https://h?x", ""]
+    {
+        let error = check_address(address).unwrap_err();
+        assert_eq!(error.code, "vault-address", "{address}");
+        assert!(!format!("{error}").contains("hunter2"), "{error}");
+    }
+    for path in ["", "/", "a//b", "../x", "a b", "a*"] {
+        assert_eq!(super::path("vault.mount", path).unwrap_err().code, "vault-setting", "{path}");
+    }
+    assert_eq!(path("vault.kv", "/team/kv/").unwrap(), "team/kv");
+    for namespace in ["team//prod", "team prod", "team\nprod", "tëam"] {
+        assert_eq!(super::namespace(Some(namespace)).unwrap_err().code, "vault-setting", "{namespace}");
+    }
+    assert_eq!(namespace(Some("/team/prod/")).unwrap().as_deref(), Some("team/prod"));
+    for root in [None, Some(""), Some("/")] {
+        assert_eq!(namespace(root).unwrap(), None);
+    }
+}
+
+#[test]
+fn why_a_server_cannot_fetch_the_keys() {
+    let cases = [
+        (
+            "Get \"https://h\": tls: failed to verify certificate: x509: certificate signed by unknown authority",
+            "vault-ca",
+        ),
+        ("could not parse CA PEM value successfully", "vault-ca"),
+        ("issuer did not match the returned issuer, expected \"a\" got \"b\"", "vault-issuer-differs"),
+        ("dial tcp 127.0.0.1:9: connect: connection refused", "vault-cannot-fetch"),
+        ("dial tcp: lookup oidc.lab.test: no such host", "vault-cannot-fetch"),
+        ("404 Not Found: <Error><Code>NoSuchKey</Code>", "vault-cannot-fetch"),
+        ("error checking jwks URL", "vault-cannot-fetch"),
+        ("error checking jwks_ca_pem", "vault-ca"),
+        ("error checking oidc discovery URL: Get \"https://h/x\": EOF", "vault-cannot-fetch"),
+        (
+            "error checking oidc discovery URL: failed to decode OIDC discovery document: expected Content-Type = \
+             application/json, got \"text/html\": invalid character '<' looking for beginning of value",
+            "vault-cannot-fetch",
+        ),
+        ("error checking oidc discovery URL: 403 Forbidden: AccessDenied", "vault-cannot-fetch"),
+        ("something else", "vault-refused"),
+    ];
+    for (said, code) in cases {
+        let error = Error::failed("vault-refused", "it refuses").caused_by(said).hint("look");
+        let error = explain_fetch(error, &settings());
+        assert_eq!(error.code, code, "{said}");
+        assert_eq!(error.causes, [said], "what the server said is kept");
+        assert!(!error.hints.is_empty());
+    }
+    let error = Error::failed("vault-forbidden", "no");
+    assert_eq!(explain_fetch(error, &settings()).code, "vault-forbidden");
+}
