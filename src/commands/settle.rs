@@ -122,9 +122,10 @@ fn refuse_half_sight(estate: &Estate) -> Result<()> {
     if estate.unseen.is_empty() {
         return Ok(());
     }
-    let error = Error::failed("cluster-not-seen", "not everything could be looked at that this change may touch")
-        .hint("deploy/setup has a ClusterRole with exactly the rights that setup needs")
-        .hint("nothing was changed; keyless audit shows what can be seen");
+    let error =
+        Error::failed("cluster-not-seen", "not everything could be looked at that this change may touch")
+            .hint("deploy/setup has a ClusterRole with exactly the rights that setup needs")
+            .hint("nothing was changed; keyless audit shows what can be seen");
     Err(estate.unseen.iter().fold(error, |error, unseen| error.caused_by(unseen)))
 }
 

@@ -8,6 +8,7 @@ mod cluster_refused;
 mod cluster_side;
 mod documents_side;
 mod estate;
+mod least_rights;
 mod publish;
 mod render;
 mod rights;

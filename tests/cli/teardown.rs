@@ -51,7 +51,10 @@ fn a_store_that_stays_and_leads_nowhere_is_said_before_anything_is_asked() {
     assert!(codes.contains(&&json!("store-orphaned")), "{report:#}");
     // It is left as it was.
     let before = estate.store()["spec"].clone();
-    estate.run(&["teardown"]).fails(2, "confirmation", &["Remove these ", "--yes"]).says("! ClusterSecretStore");
+    estate
+        .run(&["teardown"])
+        .fails(2, "confirmation", &["Remove these ", "--yes"])
+        .says("! ClusterSecretStore");
     estate.run(&["teardown", "--yes"]).ends(0);
     assert_eq!(estate.store()["spec"], before);
     let again = estate.run(&["teardown", "--yes"]).ends(0).says("nothing to remove");

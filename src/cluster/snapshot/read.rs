@@ -87,6 +87,7 @@ impl Cluster {
         }));
         let answers = try_join_all(resources.iter().map(|resource| self.look_for(resource, None))).await?;
         let mut lists = Lists::default();
+        let absent = [answers.first(), answers.get(1)].map(|answer| answer == Some(&Look::Absent));
         for (index, answer) in answers.into_iter().enumerate() {
             let list = match index {
                 0 | 1 => &mut lists.stores,
@@ -102,9 +103,9 @@ impl Cluster {
             }
         }
         // No such kind in v1 means that there is none only if it is known that v1 is what there is.
-        for schema in [&cluster_schema, &namespaced_schema] {
+        for (schema, absent) in [&cluster_schema, &namespaced_schema].into_iter().zip(absent) {
             if let Look::Unseen(refused) = schema
-                && lists.stores.is_empty()
+                && absent
             {
                 unseen.insert(refused.clone());
             }

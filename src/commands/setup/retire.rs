@@ -165,8 +165,11 @@ pub(super) async fn replaced(cluster: &Cluster, estate: &Estate, store: &Store) 
     Ok(match credential.map(|credential| credential.public) {
         Some(Public::GoogleKey { project_id, client_email, private_key_id }) => {
             let copies = estate.places_of_key(&private_key_id);
-            let others: BTreeSet<_> =
-                copies.into_iter().chain([&place]).flat_map(|place| estate.others_naming(place, store)).collect();
+            let others: BTreeSet<_> = copies
+                .into_iter()
+                .chain([&place])
+                .flat_map(|place| estate.others_naming(place, store))
+                .collect();
             Some(OldKey {
                 project: project_id,
                 email: client_email,

@@ -75,7 +75,8 @@ mod tests {
         let (keys, _) = KeySet::parse(KEYS.as_bytes(), "", KidRule::Computed).unwrap();
         let discovery = Discovery::new(&issuer(), &keys).to_json();
         assert!(is_our_discovery(discovery.as_bytes(), &issuer()));
-        let pretty = serde_json::to_string_pretty(&serde_json::from_str::<serde_json::Value>(&discovery).unwrap());
+        let pretty =
+            serde_json::to_string_pretty(&serde_json::from_str::<serde_json::Value>(&discovery).unwrap());
         for other in [
             pretty.unwrap(),
             format!("{discovery}\n"),

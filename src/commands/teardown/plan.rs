@@ -118,7 +118,9 @@ impl Plan {
             report.line(&bucket.name);
             bucket.documents.ours.iter().for_each(|(name, _)| report.line(format_args!("- remove  {name}")));
             for name in &bucket.documents.others {
-                report.line(format_args!("= leave   {name}: not a byte of it may differ from what keyless writes, and it does"));
+                report.line(format_args!(
+                    "= leave   {name}: not a byte of it may differ from what keyless writes, and it does"
+                ));
             }
             report.line(if bucket.is_ours {
                 "- remove  the bucket itself, if nothing else is in it"
@@ -161,7 +163,10 @@ impl Plan {
 /// Stores and their users that could not be looked at, and so are not named.
 pub(super) fn not_seen(estate: &Estate) -> Option<Warning> {
     let unseen: Vec<_> = estate.unseen.iter().map(|unseen| unseen.right.as_str()).collect();
-    let message = format!("whether more relies on what is withdrawn is not known: missing right: {}", unseen.join("; "));
+    let message = format!(
+        "whether more relies on what is withdrawn is not known: missing right: {}",
+        unseen.join("; ")
+    );
     (!unseen.is_empty()).then(|| Warning::new("cluster-not-seen", message))
 }
 

@@ -174,7 +174,9 @@ impl Thing {
         let mut pause = gcp.api.pace.poll;
         loop {
             let begun = gcp.api.delete(&gcp.iam(&self.name(gcp))).await;
-            let Err(refusal) = &begun else { return self.finish(gcp, begun, "removing", "delete", say).await };
+            let Err(refusal) = &begun else {
+                return self.finish(gcp, begun, "removing", "delete", say).await;
+            };
             let refused = refusal.word == "FAILED_PRECONDITION";
             match self.find(gcp).await {
                 _ if refusal.is_absent() => return Ok(()),
