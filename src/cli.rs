@@ -117,13 +117,17 @@ pub(crate) struct PublishArgs {
     pub(crate) same_cluster: bool,
 }
 
-/// Look at the public documents as a stranger would, and verify a fresh token with them
+/// Look at everything as a stranger would, then exchange a token and read every secret
 ///
 /// Fetches both documents without credentials, checks everything that a strict relying party checks, mints a
-/// token on every API server and verifies it from the public documents alone. Each failed check says what was
-/// seen, the likely cause and the remedy. Ends with `N passed, N failed`.
+/// token on every API server and verifies it from the public documents alone. Where the keys are uploaded to the
+/// provider, no documents are needed: then the uploaded keys are compared with the live ones. Then it goes the way of
+/// the secret store to its end: a token of the store's ServiceAccount, the exchange, every secret, and what External
+/// Secrets Operator says; an ExternalSecret that is read every minute or more often is waited for. Nothing is written.
+/// Each failed check says what was seen, the likely cause and the remedy. Ends with `N passed, N failed`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
+    keyless verify\n  \
     keyless verify --issuer https://storage.googleapis.com/acme-oidc/prod\n  \
     keyless verify --issuer https://oidc.example.com --public-only\n  \
     keyless verify --config keyless.yaml -o json")]

@@ -10,6 +10,7 @@ mod place;
 mod provider;
 pub(crate) mod publish;
 mod read_back;
+mod refresh;
 pub(crate) mod render;
 mod settle;
 pub(crate) mod setup;

@@ -1,70 +1,167 @@
-//! The last hops of `verify`: the provider's exchange, a secret, and what External Secrets Operator makes of it.
+//! The last hops of `verify`: the provider's exchange, every secret, and what External Secrets Operator makes of it.
 
-use super::{objects, provider, settle::settle_asking};
+use std::sync::{Mutex, PoisonError};
+
+use futures::StreamExt;
+
+use super::{
+    objects, provider, refresh,
+    settle::{Settled, settle_asking, store_name},
+    walk,
+};
 use crate::{
     cluster::{
         Cluster,
         objects::Object,
         snapshot::{Estate, Store},
     },
-    config::Settings,
+    commands::ask,
+    config::{ProviderName, Settings},
     error::Result,
+    federation::{Federation, gcp, vault},
     http::Http,
     relying_party::Finding,
     report::Report,
-    secret_store::StoreName,
 };
 
-/// Walks the way that the store goes, with a token of the same ServiceAccount for the same audience.
-pub(super) async fn judge(settings: &Settings, http: &Http, report: &mut Report<'_>) -> Result<Vec<Finding>> {
-    let Some(access) = &settings.cluster else { return Ok(Vec::new()) };
-    let cluster = Cluster::connect(access).await?;
-    let (estate, cluster_id) = futures::try_join!(cluster.estate(), objects::cluster_id(&cluster))?;
-    let settled = settle_asking(settings, None, &estate, None, &cluster_id, report)?;
-    let provider = provider::connect(settled.provider, settled.google.as_ref(), settings, http)?;
-    let audience = provider.audience().await?;
-    let mut findings = match cluster.token(&settled.workload, &audience).await {
-        Ok(token) => {
-            let claims = token.claims();
-            let seconds = claims.expires.saturating_sub(claims.issued);
-            let mut findings = vec![Finding::passed(
-                "store-token",
-                format!("token of {}", settled.workload),
-                format!("{seconds} s, for {audience}"),
-            )];
-            if let Some(secret) = settled.secrets.first() {
-                let mut say = |line: &str| report.progress(format_args!("  {line}"));
-                findings.extend(provider.walk(&token, secret, &mut say).await);
-            }
-            findings
+/// The way that the store goes to its secrets.
+pub(super) struct Way<'a> {
+    cluster: &'a Cluster,
+    estate: &'a Estate,
+    settled: Settled,
+    pub(super) provider: Box<dyn Federation>,
+    mode: Mode,
+}
+
+/// How the provider is to come to the cluster's keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    Documents,
+    Uploaded,
+    /// Nobody says so, but no bucket is named either.
+    LikelyUploaded,
+}
+
+impl<'a> Way<'a> {
+    /// Settles it from the settings and from what is there. A store that is there decides itself which provider it
+    /// uses, whatever the settings prefer.
+    pub(super) fn settle(
+        settings: &Settings,
+        cluster: &'a Cluster,
+        (estate, cluster_id): &'a (Estate, String),
+        http: &Http,
+        report: &mut Report<'_>,
+    ) -> Result<Self> {
+        let mut ask =
+            |setting: &str, text: &str, default: Option<&str>| ask::question(report, setting, text, default);
+        let name = store_name(settings, estate, &mut ask)?;
+        let used =
+            objects::find_store(estate, &name).and_then(Store::provider).and_then(|(kind, _)| match kind {
+                "gcpsm" => Some(ProviderName::Google),
+                "vault" => Some(ProviderName::Vault),
+                _ => None,
+            });
+        let mut settings = settings.clone();
+        settings.store.name = Some(name.name().to_owned());
+        settings.store.namespace = name.namespace().map(str::to_owned);
+        let settled = settle_asking(&settings, used, estate, None, cluster_id, report)?;
+        let provider = provider::connect_to_look(settled.provider, settled.google.as_ref(), &settings, http)?;
+        let mode = mode(&settings, &settled);
+        Ok(Self { cluster, estate, settled, provider, mode })
+    }
+
+    pub(super) fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Goes it, with a token of the same ServiceAccount for the same audience, and looks at the operator.
+    pub(super) async fn judge(
+        &self,
+        now: fn() -> u64,
+        report: &mut Report<'_>,
+    ) -> (Vec<Finding>, Result<()>) {
+        // Several wait at the same time, and each says why.
+        let talk = Mutex::new(report);
+        let say = |line: &str| {
+            talk.lock().unwrap_or_else(PoisonError::into_inner).progress(format_args!("  {line}"));
+        };
+        let (walked, store) = futures::join!(self.walk(&say), self.judge_store(now, &say));
+        let (mut findings, outcome) = match walked {
+            Ok(findings) => (findings, Ok(())),
+            Err(error) => (Vec::new(), Err(error)),
+        };
+        findings.extend(store);
+        (findings, outcome)
+    }
+
+    async fn walk(&self, say: &(dyn Fn(&str) + Sync)) -> Result<Vec<Finding>> {
+        const CHECK: &str = "store-token";
+        let Settled { workload, secrets, properties, .. } = &self.settled;
+        let subject = format!("token of {workload}");
+        let audience = self.provider.audience().await?;
+        let token = match self.cluster.token(workload, &audience).await {
+            Ok(token) => token,
+            Err(error) => return Ok(vec![Finding::refused(CHECK, subject, &error)]),
+        };
+        let claims = token.claims();
+        let seconds = claims.expires.saturating_sub(claims.issued);
+        let mut findings = vec![Finding::passed(CHECK, subject, format!("{seconds} s, for {audience}"))];
+        let mut walks = Box::pin(walk::to_each(self.provider.as_ref(), &token, secrets, properties, say));
+        while let Some((_, walk)) = walks.next().await {
+            merge(&mut findings, walk);
         }
-        Err(error) => vec![Finding::refused("store-token", format!("token of {}", settled.workload), &error)],
-    };
-    findings.extend(judge_store(&estate, &settled.store));
-    Ok(findings)
+        Ok(findings)
+    }
+
+    /// What the operator itself says of the store and of what reads through it.
+    async fn judge_store(&self, now: fn() -> u64, say: &(dyn Fn(&str) + Sync)) -> Vec<Finding> {
+        let name = &self.settled.store;
+        let Some(store) = objects::find_store(self.estate, name) else {
+            return vec![Finding::failed(
+                "store-ready",
+                format!("store {}", name.name()),
+                "there is none",
+                "it was not set up yet, or has another name",
+                "run `keyless setup`, or set `store.name` in keyless.yaml",
+            )];
+        };
+        let users: Vec<_> = self.estate.users(store).filter(|user| user.kind() == "ExternalSecret").collect();
+        let mut findings = vec![judge_ready("store-ready", &store.0)];
+        // One that is not ready, if there is such a one.
+        let not_ready = users.iter().find(|user| user.is_ready() != Some(true));
+        findings.extend(not_ready.or(users.first()).map(|user| judge_ready("external-secret-ready", user)));
+        findings.push(refresh::judge(self.cluster, &users, now, say).await);
+        findings
+    }
 }
 
-/// What the operator itself says of the store and of what reads through it.
-fn judge_store(estate: &Estate, name: &StoreName) -> Vec<Finding> {
-    let Some(store) = estate.store(name.is_cluster(), name.namespace().unwrap_or_default(), name.name())
-    else {
-        return vec![Finding::failed(
-            "store-ready",
-            format!("store {}", name.name()),
-            "there is none",
-            "it was not set up yet, or has another name",
-            "run `keyless setup`, or set `store.name` in keyless.yaml",
-        )];
+fn mode(settings: &Settings, settled: &Settled) -> Mode {
+    let uploaded = match settled.provider {
+        ProviderName::Google => {
+            settled.google.as_ref().is_some_and(|google| google.mode == gcp::Mode::Uploaded)
+        }
+        ProviderName::Vault => {
+            settings.vault.as_ref().is_some_and(|vault| vault.mode == vault::Mode::StaticKeys)
+        }
     };
-    let mut findings = vec![judge_ready("store-ready", &store.0)];
-    findings.extend(reader(estate, store).map(|user| judge_ready("external-secret-ready", user)));
-    findings
+    let said = settled.provider == ProviderName::Vault || settings.google.mode.is_some();
+    match (uploaded, said) {
+        (false, _) => Mode::Documents,
+        (true, true) => Mode::Uploaded,
+        (true, false) => Mode::LikelyUploaded,
+    }
 }
 
-/// One ExternalSecret of the store; one that is not ready, if there is such a one.
-fn reader<'a>(estate: &'a Estate, store: &'a Store) -> Option<&'a Object> {
-    let users: Vec<_> = estate.users(store).filter(|user| user.kind() == "ExternalSecret").collect();
-    users.iter().find(|user| user.is_ready() != Some(true)).or(users.first()).copied()
+/// Adds a walk's findings, each beside those of its own hop; a hop that all walks share is shown once.
+fn merge(all: &mut Vec<Finding>, walk: Vec<Finding>) {
+    for finding in walk {
+        let same = |other: &&Finding| other.check == finding.check && other.subject == finding.subject;
+        if all.iter().filter(same).any(|other| other.is_failed() == finding.is_failed()) {
+            continue;
+        }
+        let beside = all.iter().rposition(|other| other.check == finding.check);
+        all.insert(beside.map_or(all.len(), |at| at + 1), finding);
+    }
 }
 
 fn judge_ready(check: &'static str, object: &Object) -> Finding {
@@ -77,5 +174,47 @@ fn judge_ready(check: &'static str, object: &Object) -> Finding {
             "the operator cannot log in or read, or has not looked yet",
             "the hop above that fails is the reason; if none does, see the operator's log",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hops_that_all_walks_share_are_shown_once_and_reads_in_order() {
+        let walk = |secret: &str, read: bool| {
+            let read = match read {
+                true => Finding::passed("read", secret, "22 bytes"),
+                false => Finding::failed("read", secret, "403", "not granted", "run `keyless setup`"),
+            };
+            vec![
+                Finding::passed("login", "login", "900 s"),
+                read,
+                Finding::passed("logout", "logout", "revoked"),
+            ]
+        };
+        let mut all = vec![Finding::passed("store-token", "token", "900 s")];
+        for (secret, read) in [("db", true), ("api", false), ("mail", true)] {
+            merge(&mut all, walk(secret, read));
+        }
+        // A login that was refused once is not hidden behind one that succeeded.
+        merge(&mut all, vec![Finding::failed("login", "login", "503", "sealed", "unseal it")]);
+        let shown: Vec<_> = all
+            .iter()
+            .map(|finding| (finding.check, finding.subject.as_str(), finding.is_failed()))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                ("store-token", "token", false),
+                ("login", "login", false),
+                ("login", "login", true),
+                ("read", "db", false),
+                ("read", "api", true),
+                ("read", "mail", false),
+                ("logout", "logout", false),
+            ]
+        );
     }
 }

@@ -1,18 +1,18 @@
 //! The objects in the cluster: what is there, and bringing about what is planned.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::store;
 use crate::{
     cluster::{
         Cluster, Observed,
         objects::{Object, Resource},
-        snapshot::Estate,
+        snapshot::{Estate, Store},
     },
     config::Settings,
     error::{Error, Result},
     report::Report,
-    secret_store::{Doing, Planned, to_yaml},
+    secret_store::{Doing, Planned, StoreName, to_yaml},
 };
 
 /// What every command about the secret store looks at first.
@@ -48,6 +48,11 @@ pub(super) async fn cluster_id(cluster: &Cluster) -> Result<String> {
     namespace.map(|namespace| namespace.uid().to_owned()).ok_or_else(|| {
         Error::failed("cluster-answer", "there is no namespace kube-system").hint("is this a whole cluster?")
     })
+}
+
+/// The store of this name, if it is there.
+pub(super) fn find_store<'a>(estate: &'a Estate, name: &StoreName) -> Option<&'a Store> {
+    estate.store(name.is_cluster(), name.namespace().unwrap_or_default(), name.name())
 }
 
 /// The store by itself, and what must be there before it.
@@ -88,20 +93,23 @@ pub(super) async fn apply(
 }
 
 fn write_file(folder: &Path, object: &Planned, report: &mut Report<'_>) -> Result<()> {
-    let file = folder.join(format!(
-        "{}-{}.yaml",
-        object.manifest.kind().to_ascii_lowercase(),
-        object.manifest.name()
-    ));
+    let file = write_manifest(folder, &object.manifest)?;
+    report.line(format_args!("wrote {}: {}", file.display(), object.why));
+    Ok(())
+}
+
+/// One file for one object, and where it is.
+pub(super) fn write_manifest(folder: &Path, manifest: &Object) -> Result<PathBuf> {
+    let name = format!("{}-{}.yaml", manifest.kind().to_ascii_lowercase(), manifest.name());
+    let file = folder.join(name);
     let unwritable = |error: std::io::Error| {
         Error::failed("manifest-unwritable", format!("{} cannot be written", file.display()))
             .caused_by(error)
-            .hint("--manifests names a folder that may be written")
+            .hint("name a folder that may be written")
     };
     std::fs::create_dir_all(folder).map_err(unwritable)?;
-    std::fs::write(&file, to_yaml([&object.manifest])?).map_err(unwritable)?;
-    report.line(format_args!("wrote {}: {}", file.display(), object.why));
-    Ok(())
+    std::fs::write(&file, to_yaml([manifest])?).map_err(unwritable)?;
+    Ok(file)
 }
 
 /// What the operator says of an object, in its own words.

@@ -1,10 +1,27 @@
 //! Issuer and object names: two sides of one thing, settled once.
 
 use crate::{
+    bucket,
     config::Settings,
     error::{Error, Result},
+    http::Http,
     oidc::Issuer,
 };
+
+/// The issuer that the settings name, or the URL under which their bucket shows it. The bucket is not asked.
+pub(super) async fn named_issuer(settings: &Settings, http: &Http) -> Result<Option<Issuer>> {
+    let Some(bucket) = settings.bucket.as_ref().filter(|_| settings.issuer.is_none()) else {
+        return Ok(settings.issuer.clone());
+    };
+    let public_url = bucket::connect(bucket, http).await?.public_url();
+    Ok(Some(Place::settle(settings, public_url.as_deref())?.issuer))
+}
+
+/// Neither the settings nor anything else names an issuer.
+pub(super) fn no_issuer() -> Error {
+    Error::usage("issuer-missing", "no issuer is named")
+        .hint("give --issuer URL, the URL that will stand in every token, or issuer in keyless.yaml")
+}
 
 /// Where the documents lie, for strangers and for the bucket's owner.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -23,16 +23,34 @@ pub(super) fn connect(
     settings: &Settings,
     http: &Http,
 ) -> Result<Box<dyn Federation>> {
+    // An earlier run, cut off, may have granted what has not spread yet.
+    patient(AFTER_AN_EARLIER_RUN, name, google, settings, http)
+}
+
+/// The same for those who only look: what is refused is refused.
+pub(super) fn connect_to_look(
+    name: ProviderName,
+    google: Option<&gcp::Settings>,
+    settings: &Settings,
+    http: &Http,
+) -> Result<Box<dyn Federation>> {
+    patient(Duration::ZERO, name, google, settings, http)
+}
+
+fn patient(
+    otherwise: Duration,
+    name: ProviderName,
+    google: Option<&gcp::Settings>,
+    settings: &Settings,
+    http: &Http,
+) -> Result<Box<dyn Federation>> {
     let missing = |setting: &str| {
         Error::usage("setting-missing", format!("`{setting}` is not known")).hint("set it in keyless.yaml")
     };
     Ok(match name {
         ProviderName::Google => {
             let google = Gcp::connect(google.ok_or_else(|| missing("google.project"))?, http)?;
-            // An earlier run, cut off, may have granted what has not spread yet.
-            Box::new(
-                google.with_patience(Patience { otherwise: AFTER_AN_EARLIER_RUN, ..Patience::default() }),
-            )
+            Box::new(google.with_patience(Patience { otherwise, ..Patience::default() }))
         }
         ProviderName::Vault => {
             Box::new(Vault::connect(settings.vault.as_ref().ok_or_else(|| missing("vault.address"))?, http)?)

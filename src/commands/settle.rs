@@ -87,8 +87,8 @@ pub(super) fn settle(
             return Err(Error::usage("setting-missing", "the address of Vault or OpenBao is not known")
                 .hint("set `vault.address` in keyless.yaml"));
         }
-        // The old key is Google's to retire, wherever the store goes.
-        ProviderName::Vault if old_key.is_some() => {
+        // The old key is Google's to retire, and what was set up there to take away, wherever the store goes.
+        ProviderName::Vault if old_key.is_some() || settings.google.project.is_some() => {
             Some(google(settings, present, old_key.as_ref(), cluster_id, ask)?)
         }
         ProviderName::Vault => None,
@@ -209,7 +209,7 @@ pub(super) fn google(
 }
 
 /// The Google key that this store logs in with.
-fn old_key(estate: &Estate, store: &Store) -> Option<OldKey> {
+pub(super) fn old_key(estate: &Estate, store: &Store) -> Option<OldKey> {
     let (_, credential) = estate.google_key(store)?;
     let Public::GoogleKey { project_id, client_email, private_key_id } = credential.public.clone() else {
         return None;

@@ -1,16 +1,31 @@
-//! `keyless verify`: look at everything as a stranger would.
+//! `keyless verify`: look at everything as a stranger would, and go the store's way to its end.
+//!
+//! ```text
+//!  documents ─┐                      ┌─► judge documents, or uploaded keys
+//!             ├─► settle the way ─┬──┤                                      ─► findings
+//!  cluster ───┘                   │  └─► judge each server's token
+//!                                 └────► exchange, secrets, operator
+//! ```
 
 use serde_json::json;
 
-use super::{Exit, live, new_path, place::Place};
+use super::{
+    Exit,
+    new_path::{Mode, Way},
+    objects,
+    place::{named_issuer, no_issuer},
+};
 use crate::{
-    bucket,
     cli::VerifyArgs,
+    cluster::{Cluster, Observed, snapshot::Estate},
     config::Settings,
     error::Result,
+    federation::Keys,
     http::Http,
+    oidc::{Issuer, KeySet},
     relying_party::{
-        Finding, Outcome, Site, fetch, fetch_both, judge_discovery, judge_jwks, judge_live, judge_server,
+        Fetched, Finding, Known, Outcome, Site, fetch, fetch_both, judge_discovery, judge_jwks, judge_live,
+        judge_server, judge_uploaded,
     },
     report::Report,
 };
@@ -23,57 +38,174 @@ pub(crate) async fn run(
     report: &mut Report<'_>,
 ) -> Result<Exit> {
     let http = Http::new(&settings.additional_roots)?;
-    // The bucket serves only to tell the issuer, if none is given; nothing is asked of it.
-    let bucket_url = match (&settings.issuer, &settings.bucket) {
-        (None, Some(bucket)) => bucket::connect(bucket, &http).await?.public_url(),
-        _ => None,
+    let named = named_issuer(settings, &http).await?;
+    let asks_cluster = settings.cluster.is_some() && !args.public_only;
+    // Without an issuer, the store's way is all there is to look at.
+    let to_the_end = asks_cluster
+        && (named.is_none() || !settings.providers().is_empty() || settings.store.name.is_some());
+    if named.is_none() && !to_the_end {
+        return Err(no_issuer());
+    }
+    let public = async {
+        match &named {
+            Some(issuer) => Some(fetch_both(&http, issuer).await),
+            None => None,
+        }
     };
-    let issuer = match &settings.issuer {
-        Some(issuer) => issuer.clone(),
-        None => Place::settle(settings, bucket_url.as_deref())?.issuer,
-    };
-    let site = Site { issuer: &issuer, kid_rule: settings.kid_rule };
-    let ask_cluster = async { if args.public_only { Ok(None) } else { live::observe(settings).await } };
-    let ((discovery, jwks), observed) = futures::join!(fetch_both(&http, &issuer), ask_cluster);
+    let cluster = async { if asks_cluster { look(settings, to_the_end).await } else { Ok(None) } };
+    let (public, seen) = futures::join!(public, cluster);
 
-    let (mut findings, document) = judge_discovery(&site, &discovery);
-    let mut keys = None;
-    match &document {
-        Some(document) => {
-            // The key set that the document names, which may be another than the one expected.
-            let jwks = if document.jwks_uri == jwks.url {
-                jwks
-            } else {
-                fetch(&http, document.jwks_uri.clone()).await
-            };
-            let (more, found) = judge_jwks(&site, document, &jwks);
-            findings.extend(more);
-            keys = found;
+    let mut verdict = Verdict { settings, http: &http, named, findings: Vec::new() };
+    let judged = verdict.judge(public, seen, now, report).await;
+    // What has been established is shown all the same; the error ends the command after it.
+    let issuer = judged.as_ref().ok().or(verdict.named.as_ref()).map(|issuer| issuer.to_string());
+    show(report, issuer.as_deref().unwrap_or_default(), &verdict.findings, judged.is_ok());
+    judged?;
+    Ok(if verdict.findings.iter().any(Finding::is_failed) { Exit::Found } else { Exit::Clean })
+}
+
+/// The cluster, asked over one connection.
+struct Seen {
+    cluster: Cluster,
+    observed: Observed,
+    /// What External Secrets Operator has, and the cluster's own ID.
+    inside: Option<Result<(Estate, String)>>,
+}
+
+async fn look(settings: &Settings, to_the_end: bool) -> Result<Option<Seen>> {
+    let Some(access) = &settings.cluster else { return Ok(None) };
+    let cluster = Cluster::connect(access).await?;
+    let inside = async {
+        match to_the_end {
+            true => Some(futures::try_join!(cluster.estate(), objects::cluster_id(&cluster))),
+            false => None,
         }
-        None => {
-            findings.push(Finding::skipped("jwks-reachable", "key set", "no discovery document names it"))
-        }
-    }
-    match observed {
-        Ok(Some(observed)) => {
-            for server in &observed.servers {
-                findings.extend(judge_server(server, &issuer, &settings.audience, keys.as_ref(), now()));
+    };
+    let (observed, inside) = futures::join!(cluster.observe(&settings.audience, settings.kid_rule), inside);
+    Ok(Some(Seen { observed: observed?, inside, cluster }))
+}
+
+/// What was found so far.
+struct Verdict<'a> {
+    settings: &'a Settings,
+    http: &'a Http,
+    named: Option<Issuer>,
+    findings: Vec<Finding>,
+}
+
+impl Verdict<'_> {
+    /// Judges everything that was seen, and gives back the issuer that it was judged by.
+    async fn judge(
+        &mut self,
+        public: Option<(Fetched, Fetched)>,
+        seen: Result<Option<Seen>>,
+        now: fn() -> u64,
+        report: &mut Report<'_>,
+    ) -> Result<Issuer> {
+        let Ok(Some(Seen { cluster, observed, inside })) = seen else {
+            if let (Some(public), Some(issuer)) = (public, self.named.clone()) {
+                self.judge_documents(&issuer, public).await;
             }
-            findings.extend(judge_live(&observed, keys.as_ref()));
+            seen?;
+            return self.named.clone().ok_or_else(no_issuer);
+        };
+        // By the clock of this moment: the end of the way may be far.
+        let at = now();
+        // On to the end: a token as External Secrets Operator asks for it, the provider, the secrets, the store.
+        let (mut mode, mut end, mut keys) = (Mode::Documents, (Vec::new(), Ok(())), Ok(Keys::Fetched));
+        let mut provider = String::new();
+        match inside {
+            None => {}
+            Some(Err(error)) => end.1 = Err(error),
+            Some(Ok(inside)) => match Way::settle(self.settings, &cluster, &inside, self.http, report) {
+                Err(error) => end.1 = Err(error),
+                Ok(way) => {
+                    mode = way.mode();
+                    provider = way.provider.to_string();
+                    let ask_keys = async {
+                        if mode == Mode::Documents { Ok(Keys::Fetched) } else { way.provider.keys().await }
+                    };
+                    (end, keys) = futures::join!(way.judge(now, report), ask_keys);
+                }
+            },
         }
-        Ok(None) => {}
-        // What strangers see has been established all the same; the error ends the command after it is shown.
-        Err(error) => {
-            show(report, issuer.as_str(), &findings, false);
-            return Err(error);
+        if mode == Mode::LikelyUploaded && matches!(keys, Ok(Keys::Fetched)) {
+            mode = Mode::Documents;
         }
+        let signed = || signed_issuer(&observed);
+        let is_there = |(discovery, _): &(Fetched, Fetched)| {
+            discovery.answer.as_ref().is_ok_and(|answer| answer.status == 200)
+        };
+        let public = match (public, mode) {
+            (Some(public), Mode::Documents) => Some(public),
+            (Some(public), _) => Some(public).filter(is_there),
+            (None, Mode::Documents) => Some(fetch_both(self.http, &signed()?).await),
+            (None, _) => None,
+        };
+        let audience = &self.settings.audience;
+        let issuer = match public {
+            Some(public) => {
+                let issuer = self.named.clone().map_or_else(signed, Ok)?;
+                let published = self.judge_documents(&issuer, public).await;
+                let known = Known::Published(published.as_ref());
+                for server in &observed.servers {
+                    self.findings.extend(judge_server(server, &issuer, audience, known, at));
+                }
+                self.findings.extend(judge_live(&observed, published.as_ref()));
+                if mode != Mode::Documents {
+                    self.findings.extend(judge_uploaded(&observed, &provider, &keys));
+                }
+                issuer
+            }
+            None => {
+                let issuer = self.settings.issuer.clone().map_or_else(signed, Ok)?;
+                self.findings.extend(judge_uploaded(&observed, &provider, &keys));
+                let given = match &keys {
+                    Ok(Keys::Given(given)) => Some(given),
+                    _ => None,
+                };
+                for server in &observed.servers {
+                    self.findings.extend(judge_server(server, &issuer, audience, Known::Uploaded(given), at));
+                }
+                issuer
+            }
+        };
+        self.findings.extend(end.0);
+        end.1.map(|()| issuer)
     }
-    // On to the end: a token as External Secrets Operator asks for it, the provider, a secret, the store.
-    if !args.public_only && !settings.providers().is_empty() {
-        findings.extend(new_path::judge(settings, &http, report).await?);
+
+    /// Judges both documents as a strict relying party; gives back the keys that it would verify with.
+    async fn judge_documents(
+        &mut self,
+        issuer: &Issuer,
+        (discovery, jwks): (Fetched, Fetched),
+    ) -> Option<KeySet> {
+        let site = Site { issuer, kid_rule: self.settings.kid_rule };
+        let (findings, document) = judge_discovery(&site, &discovery);
+        self.findings.extend(findings);
+        let Some(document) = document else {
+            let why = "no discovery document names it";
+            self.findings.push(Finding::skipped("jwks-reachable", "key set", why));
+            return None;
+        };
+        // The key set that the document names, which may be another than the one expected.
+        let jwks = if document.jwks_uri == jwks.url {
+            jwks
+        } else {
+            fetch(self.http, document.jwks_uri.clone()).await
+        };
+        let (findings, keys) = judge_jwks(&site, &document, &jwks);
+        self.findings.extend(findings);
+        keys
     }
-    show(report, issuer.as_str(), &findings, true);
-    Ok(if findings.iter().any(Finding::is_failed) { Exit::Found } else { Exit::Clean })
+}
+
+/// What the cluster signs as, where nothing else is said.
+fn signed_issuer(observed: &Observed) -> Result<Issuer> {
+    let signed = observed.servers.first().map(|server| server.token.claims().issuer.as_str());
+    signed.unwrap_or_default().parse::<Issuer>().map_err(|error| {
+        error.hint("no issuer is named, so it is the one that the cluster signs as: name another by --issuer")
+    })
 }
 
 fn show(report: &mut Report<'_>, issuer: &str, findings: &[Finding], complete: bool) {

@@ -5,14 +5,14 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use futures::{StreamExt, stream};
+use futures::{Stream, StreamExt, stream};
 
 use crate::{
     cluster::{Cluster, ServiceAccount},
     error::{Error, Result},
     federation::Federation,
     oidc::Token,
-    relying_party::Finding,
+    relying_party::{Finding, Outcome},
     report::Report,
 };
 
@@ -39,6 +39,23 @@ pub(super) async fn walk(
     Ok(())
 }
 
+/// The way to each of the secrets, several at the same time; what was found comes in their order. `say` gets the
+/// reasons of waiting.
+pub(super) fn to_each<'a>(
+    provider: &'a dyn Federation,
+    token: &'a Token,
+    secrets: &'a [String],
+    properties: &'a BTreeMap<String, Vec<String>>,
+    say: &'a (dyn Fn(&str) + Sync),
+) -> impl Stream<Item = (&'a str, Vec<Finding>)> {
+    let one = async move |secret: &'a String| {
+        let members = properties.get(secret).map(Vec::as_slice).unwrap_or_default();
+        let findings = provider.walk_to(token, secret, members, &mut |line| say(line)).await;
+        (secret.as_str(), findings)
+    };
+    stream::iter(secrets).map(one).buffered(AT_ONCE)
+}
+
 async fn read(
     provider: &dyn Federation,
     token: &Token,
@@ -51,23 +68,31 @@ async fn read(
     let say = |line: &str| {
         report.lock().unwrap_or_else(PoisonError::into_inner).progress(format_args!("  {line}"));
     };
-    let say = &say;
-    let one = |secret: String| async move {
-        let members = properties.get(&secret).map(Vec::as_slice).unwrap_or_default();
-        let findings = provider.walk_to(token, &secret, members, &mut |line| say(line)).await;
-        (secret, findings)
-    };
-    let mut walks = stream::iter(secrets.to_vec()).map(one).buffered(AT_ONCE);
+    let mut walks = Box::pin(to_each(provider, token, secrets, properties, &say));
     let mut unread = None;
     while let Some((secret, findings)) = walks.next().await {
         // The login is the same for all.
         let new = findings.iter().map(Finding::to_text).filter(|line| said.insert(line.clone()));
         new.for_each(|line| say(&line));
         if findings.is_empty() || findings.iter().any(Finding::is_failed) {
-            unread.get_or_insert(secret);
+            unread.get_or_insert_with(|| refused(&secret, &findings));
         }
     }
-    let Some(secret) = unread else { return Ok(()) };
-    Err(Error::failed("new-path", format!("{secret} cannot be read through the new path"))
-        .hint("nothing uses it yet: the store and its key are as they were; mend what the failed hop names and start again"))
+    unread.map_or(Ok(()), Err)
+}
+
+/// The hop that failed, with its cause and its remedy.
+fn refused(secret: &str, findings: &[Finding]) -> Error {
+    let error = Error::failed("new-path", format!("{secret} cannot be read through the new path"));
+    let failed = findings.iter().find_map(|finding| match &finding.outcome {
+        Outcome::Failed { seen, cause, remedy } => Some((&finding.subject, seen, cause, remedy)),
+        Outcome::Passed(_) | Outcome::Skipped(_) => None,
+    });
+    let error = match failed {
+        Some((subject, seen, cause, remedy)) => {
+            error.caused_by(format_args!("{subject}: {seen}")).caused_by(cause).hint(remedy)
+        }
+        None => error,
+    };
+    error.hint("nothing uses it yet: the store and its key are as they were; mend it and start again")
 }

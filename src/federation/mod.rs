@@ -37,6 +37,11 @@ pub(crate) trait Federation: Display + Send + Sync {
     /// What a secret store must say to reach this provider.
     async fn access(&self) -> Result<Access>;
 
+    /// How it comes to the cluster's keys now.
+    async fn keys(&self) -> Result<Keys> {
+        Ok(Keys::Fetched)
+    }
+
     /// The way of a real token, one finding a hop: exchange, impersonation, read of this secret. `say` gets the
     /// reasons of waiting.
     async fn walk(
@@ -58,6 +63,17 @@ pub(crate) trait Federation: Display + Send + Sync {
         let _ = members;
         self.walk(token, secret, say).await
     }
+}
+
+/// How a provider comes to the cluster's keys.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Keys {
+    /// It is not there, or has not been told anything yet.
+    Absent,
+    /// It reads the public documents.
+    Fetched,
+    /// It has been given these, and reads nothing.
+    Given(KeySet),
 }
 
 /// What a provider is told to believe.
@@ -95,6 +111,19 @@ pub(crate) struct Change {
 }
 
 impl Change {
+    /// Whether tokens of the issuer that is believed now are refused from then on.
+    pub(crate) fn moves_issuer(&self) -> bool {
+        let field = match &self.step {
+            Step::Gcp(step) if step.changes_provider() => "oidc.issuerUri",
+            Step::Vault(vault::Step::Configure(_)) => "bound_issuer",
+            _ => return false,
+        };
+        let none = ["none", "nothing", "(none)"];
+        self.differences
+            .iter()
+            .any(|difference| difference.field == field && !none.contains(&difference.have.as_str()))
+    }
+
     /// Whether it must not begin before an earlier change of the same plan is done.
     pub(crate) fn waits_for(&self, earlier: &Self) -> bool {
         match (&self.step, &earlier.step) {

@@ -232,7 +232,9 @@ impl Api {
                             "{target}: somebody else changes its policy at the same time; trying again"
                         ));
                     }
-                    sleep(self.pace.retry * attempt / 2).await;
+                    if attempt < TRIES {
+                        sleep(self.pace.retry * attempt / 2).await;
+                    }
                 }
                 Err(refusal) => return Err(target.not_written(refusal)),
             }

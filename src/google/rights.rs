@@ -1,7 +1,7 @@
 //! PURE. Which role has a permission: the smallest predefined one, in one place.
 
 /// The first entry that matches is used; `*` stands for the rest.
-const ROLES: [(&str, &str); 15] = [
+const ROLES: [(&str, &str); 17] = [
     ("iam.serviceAccountKeys.*", "roles/iam.serviceAccountKeyAdmin"),
     ("iam.serviceAccounts.getAccessToken", "roles/iam.workloadIdentityUser"),
     ("iam.serviceAccounts.*", "roles/iam.serviceAccountAdmin"),
@@ -17,6 +17,8 @@ const ROLES: [(&str, &str); 15] = [
     ("serviceusage.services.get", "roles/serviceusage.serviceUsageConsumer"),
     ("serviceusage.services.use", "roles/serviceusage.serviceUsageConsumer"),
     ("serviceusage.*", "roles/serviceusage.serviceUsageAdmin"),
+    ("storage.buckets.*", "roles/storage.admin"),
+    ("storage.objects.*", "roles/storage.objectAdmin"),
 ];
 
 /// A predefined role that has this permission, if the program ever asks for it.

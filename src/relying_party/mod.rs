@@ -3,11 +3,13 @@
 mod documents;
 mod finding;
 mod tokens;
+mod uploaded;
 
 pub(crate) use self::{
     documents::{Site, judge_discovery, judge_jwks},
     finding::{Finding, Outcome},
-    tokens::{MAX_SKEW, judge_live, judge_server},
+    tokens::{Known, MAX_SKEW, judge_live, judge_server},
+    uploaded::judge_uploaded,
 };
 use crate::{
     error::Result,

@@ -1,20 +1,28 @@
 //! Whether a stranger who has read the public documents accepts a token that an API server signs now.
 
-use super::Finding;
+use super::{Finding, uploaded};
 use crate::{
     cluster::{ApiServer, Observed},
+    error::Error,
     oidc::{Issuer, KeySet, PublicKey},
 };
 
 /// The clock difference that every relying party tried tolerates (OpenBao 60 s, AWS some 5 min).
 pub(crate) const MAX_SKEW: u64 = 60;
 
-/// Everything that a relying party checks of one server's token, from the public documents only.
+/// The keys that a relying party verifies with, if it has any, and how it came to them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Known<'a> {
+    Published(Option<&'a KeySet>),
+    Uploaded(Option<&'a KeySet>),
+}
+
+/// Everything that a relying party checks of one server's token, from what it knows only.
 pub(crate) fn judge_server(
     server: &ApiServer,
     issuer: &Issuer,
     audience: &str,
-    published: Option<&KeySet>,
+    known: Known<'_>,
     now: u64,
 ) -> Vec<Finding> {
     let claims = server.token.claims();
@@ -56,7 +64,11 @@ pub(crate) fn judge_server(
     });
 
     findings.push(judge_times(server, &at("lifetime"), now));
-    findings.extend(judge_signature(server, &at("signature"), published));
+    let subject = at("signature");
+    match known {
+        Known::Published(published) => findings.extend(judge_signature(server, &subject, published)),
+        Known::Uploaded(given) => findings.push(uploaded::judge_signature(&server.token, &subject, given)),
+    }
     findings
 }
 
@@ -149,17 +161,7 @@ pub(crate) fn judge_live(observed: &Observed, published: Option<&KeySet>) -> Vec
             "there is no public key set to compare them with",
         )];
     };
-    let mut findings = Vec::new();
-    for (address, error) in &observed.unreachable {
-        let cause = error.causes.first().cloned().unwrap_or_else(|| error.message.clone());
-        findings.push(Finding::failed(
-            "server-reachable",
-            format!("API server {address}"),
-            error.message.clone(),
-            cause,
-            "keys that only this server serves cannot be seen; bring it back, or run from where it can be reached",
-        ));
-    }
+    let mut findings = judge_reachable(observed);
     let missing = |server: &ApiServer| -> Vec<_> {
         let public = |key: &&PublicKey| published.get(key.kid()).is_some_and(|other| other.same_key(key));
         server.keys.iter().filter(|key| !public(key)).map(|key| key.kid().to_owned()).collect()
@@ -201,4 +203,18 @@ pub(crate) fn judge_live(observed: &Observed, published: Option<&KeySet>) -> Vec
         },
     ));
     findings
+}
+
+/// The servers that did not answer, each a failure.
+pub(super) fn judge_reachable(observed: &Observed) -> Vec<Finding> {
+    let of_one = |(address, error): &(String, Error)| {
+        Finding::failed(
+            "server-reachable",
+            format!("API server {address}"),
+            error.message.clone(),
+            error.causes.first().cloned().unwrap_or_else(|| error.message.clone()),
+            "keys that only this server serves cannot be seen; bring it back, or run from where it can be reached",
+        )
+    };
+    observed.unreachable.iter().map(of_one).collect()
 }

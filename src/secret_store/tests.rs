@@ -227,6 +227,16 @@ fn the_swap_is_one_object() {
     assert_eq!(at(&planned.manifest, "/spec/provider/vault/version"), "v2");
     assert!(at(&planned.manifest, "/spec/provider/vault/caBundle").is_string());
 
+    let mut public = vault("vault");
+    if let Access::Vault { ca_pem, .. } = &mut public {
+        *ca_pem = None;
+    }
+    let store = Case::new(public, FIRST, Version(0, 20, 4)).store().manifest;
+    assert!(
+        at(&store, "/spec/provider/vault/caBundle").is_null(),
+        "with a public certificate, none is named"
+    );
+
     let case = Case::new(vault("bao.lab.test"), FIRST, Version(0, 20, 4));
     let token = "/spec/provider/vault/auth/jwt/kubernetesServiceAccountToken";
     assert_eq!(at(&case.store().manifest, token)["audiences"], json!(["bao.lab.test"]));

@@ -1,17 +1,18 @@
 //! What is written for an administrator: stdout is a file, stderr is talk, and nobody is asked.
 
-use std::process::Command;
+use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::world::Ran;
-
-const ISSUER: &str = "https://oidc.lab.test/prod";
+use crate::{
+    estate::Estate,
+    world::{ISSUER, Ran},
+};
 
 /// In an empty folder, and with no way to anywhere.
 fn render(arguments: &[&str]) -> Ran {
     let dir = tempfile::TempDir::new().unwrap();
-    std::fs::write(
+    fs::write(
         dir.path().join("now.yaml"),
         "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: v1.36.3\n",
     )
@@ -88,4 +89,167 @@ fn what_cannot_be_meant() {
         assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{ran:?}");
         assert!(ran.err.contains(code), "{code} is missing in {ran:?}");
     }
+}
+
+const STORE_FILE: &str = "clustersecretstore-gcp.yaml";
+const AUDIENCE: &str = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/keyless-lab/providers/cluster";
+
+/// The settings of a platform that has both providers. Nobody answers at this Vault: it must not be asked.
+fn settings(estate: &Estate, project: &str) {
+    let text = format!(
+        "apiVersion: keyless/v1\nprovider: google\ngoogle: {{project: {project}, pool: keyless-lab}}\n\
+         vault: {{address: \"https://127.0.0.1:1\", mode: static-keys}}\nstore: {{name: gcp}}\n"
+    );
+    fs::write(estate.world.dir.path().join("keyless.yaml"), text).unwrap();
+}
+
+/// Every file of a folder, as an object.
+fn tree(folder: &Path) -> BTreeMap<String, Value> {
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    let read = |path| serde_saphyr::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    files.map(|file| (file.file_name().into_string().unwrap(), read(file.path()))).collect()
+}
+
+/// What was asked so far, at the cluster and at Google, that is not a mere reading.
+fn written(estate: &Estate) -> Vec<String> {
+    let cluster = estate.world.cluster.server(0).faults().requests();
+    let google = estate.google.faults().requests();
+    let other = cluster.iter().chain(&google).filter(|call| call.method != "GET" && call.method != "CONNECT");
+    other.map(|call| format!("{} {}", call.method, call.path)).collect()
+}
+
+#[test]
+fn the_trees_for_two_providers_differ_in_the_store_alone_and_nothing_is_written() {
+    let estate = Estate::new();
+    settings(&estate, "acme-prod");
+    for folder in ["google", "vault"] {
+        estate.run(&["render", "store", "--to", folder, "--folder", folder]).ends(0);
+    }
+    let stream = estate.run(&["render", "store"]).ends(0);
+    assert_eq!(written(&estate), Vec::<String>::new());
+
+    let folder = |name: &str| tree(&estate.world.dir.path().join(name));
+    let (google, vault) = (folder("google"), folder("vault"));
+    let names: Vec<_> = google.keys().map(String::as_str).collect();
+    let others = ["role-keyless-mint-keyless-gcp.yaml", "rolebinding-keyless-mint-keyless-gcp.yaml"];
+    assert_eq!(names, [STORE_FILE, others[0], others[1], "serviceaccount-keyless-gcp.yaml"]);
+    assert!(google.keys().eq(vault.keys()));
+    let differ: Vec<_> = google.keys().filter(|name| google[*name] != vault[*name]).collect();
+    assert_eq!(differ, [STORE_FILE]);
+    let spec = |tree: &BTreeMap<String, Value>| tree[STORE_FILE]["spec"].clone();
+    assert_eq!(
+        spec(&google)["provider"]["gcpsm"]["auth"]["workloadIdentityFederation"]["audience"],
+        AUDIENCE
+    );
+    assert_eq!(spec(&vault)["provider"]["vault"]["auth"]["jwt"]["role"], "external-secrets");
+    for tree in [&google, &vault] {
+        assert_eq!(spec(tree)["conditions"], estate.store()["spec"]["conditions"], "who may use it stays");
+    }
+    // The stream holds the same, in the order in which it can be applied.
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&stream.out).unwrap();
+    assert_eq!(objects.len(), 4);
+    assert_eq!(objects[0]["kind"], "ServiceAccount");
+    assert_eq!(objects[3], google[STORE_FILE]);
+    let result = estate.run(&["render", "store", "-o", "json"]).ends(0).json();
+    assert_eq!(result["objects"], json!(objects));
+}
+
+#[test]
+fn what_is_rendered_and_applied_is_what_setup_wants() {
+    let estate = Estate::new();
+    settings(&estate, "acme-prod");
+    estate.run(&["render", "store", "--folder", "tree"]).ends(0);
+    let cluster = &estate.world.cluster;
+    assert!(cluster.remove_object("external-secrets.io/v1", "ClusterSecretStore", None, "gcp"));
+    for object in tree(&estate.world.dir.path().join("tree")).into_values() {
+        cluster.put_object(object);
+    }
+    let planned = estate.run(&["setup", "--dry-run", "-o", "json"]).ends(1).json();
+    let objects = planned["objects"].as_array().unwrap();
+    assert_eq!(objects.len(), 4);
+    for object in objects {
+        assert_eq!(object["changes"], false, "{object:#}");
+    }
+    // The store says which key it used before: whoever applied the files need not remember it.
+    assert_eq!(planned["oldKey"]["keyId"], estate.key_id.as_str());
+    estate.run(&["setup", "--yes", "--watch-for", "0s", "--retire-key"]).ends(0);
+    assert_eq!((estate.key_disabled(), estate.secret_is_there()), (None, false));
+}
+
+#[test]
+fn what_the_store_and_the_settings_say_is_not_asked_of_google() {
+    let estate = Estate::new();
+    settings(&estate, "acme-prod");
+    estate.run(&["setup", "--yes", "--watch-for", "0s"]).ends(0);
+    let asked = estate.google.faults().requests().len();
+    let by_name = estate.run(&["render", "store"]).ends(0).out;
+    settings(&estate, "\"123456789012\"");
+    assert_eq!(estate.run(&["render", "store"]).ends(0).out, by_name, "the number says the same");
+    estate.run(&["render", "credentials"]).ends(0);
+    assert_eq!(estate.google.faults().requests().len(), asked);
+    // And so Google may be out of reach.
+    let mut offline = estate.world.command(&["render", "store"]);
+    let offline: Ran = offline.env("GOOGLE_OAUTH_ACCESS_TOKEN", "x").output().unwrap().into();
+    assert_eq!(offline.ends(0).out, by_name);
+}
+
+#[test]
+fn what_does_not_survive_the_other_provider_is_said_beside_the_files() {
+    let estate = Estate::new();
+    settings(&estate, "acme-prod");
+    estate.world.cluster.put_object(json!({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
+        "metadata": {"name": "raw", "namespace": "shop"},
+        "spec": {"secretStoreRef": {"name": "gcp", "kind": "ClusterSecretStore"}, "target": {"name": "raw"},
+            "data": [{"secretKey": "raw", "remoteRef": {"key": "db"}}]}}));
+    let ran = estate.run(&["render", "store", "--to", "vault"]).ends(0);
+    assert!(ran.err.contains("warning[not-portable]: ExternalSecret shop/raw"), "{}", ran.err);
+    let ran = estate.run(&["render", "store", "--to", "google"]).ends(0);
+    assert!(!ran.err.contains("not-portable"), "{}", ran.err);
+}
+
+#[test]
+fn the_credential_file_needs_no_cluster_and_nobody_at_google() {
+    let estate = Estate::new();
+    settings(&estate, "\"123456789012\"");
+    let arguments = ["render", "credentials", "--no-cluster", "--token-file", "/var/run/lab/token"];
+    let ran: Ran = estate.world.command(&arguments).output().unwrap().into();
+    let file = ran.ends(0);
+    assert_eq!(
+        file.json(),
+        json!({
+            "universe_domain": "googleapis.com",
+            "type": "external_account",
+            "audience": AUDIENCE,
+            "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+            "token_url": "https://sts.googleapis.com/v1/token",
+            "credential_source": {"file": "/var/run/lab/token", "format": {"type": "text"}},
+            "token_info_url": "https://sts.googleapis.com/v1/introspect",
+        })
+    );
+    for told in [
+        &format!("audience: https:{AUDIENCE}"),
+        "expirationSeconds: 3600",
+        "mountPath: /var/run/lab",
+        "path: token",
+        "gcloud auth login --cred-file",
+    ] {
+        assert!(file.err.contains(told), "{told} is not in\n{}", file.err);
+    }
+    assert!(estate.google.faults().requests().is_empty());
+    assert!(estate.world.cluster.server(0).faults().requests().is_empty());
+}
+
+#[test]
+fn the_credential_file_follows_the_cluster_where_the_settings_do_not_say() {
+    let estate = Estate::new();
+    let file = estate.run(&["render", "credentials"]).ends(0).json();
+    let audience = file["audience"].as_str().unwrap();
+    assert!(audience.starts_with("//iam.googleapis.com/projects/123456789012/"), "{audience}");
+    assert!(audience.contains("workloadIdentityPools/keyless-"), "{audience}");
+    assert_eq!(file["credential_source"]["file"], "/var/run/service-account/token");
+    assert_eq!(written(&estate), Vec::<String>::new());
+    let nothing: Ran =
+        estate.world.command(&["render", "credentials", "--no-cluster"]).output().unwrap().into();
+    nothing.fails(2, "setting-missing", &["google.project", "google.pool"]);
+    estate.run(&["render", "store", "--no-cluster"]).fails(2, "cluster-needed", &[]);
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use lab::Vault;
 use serde_json::json;
 
 use crate::{
@@ -106,6 +107,25 @@ fn the_plan_is_read_before_what_is_done_of_it() {
     assert!(child.wait().unwrap().success(), "{said}");
     let place = |text: &str| said.find(text).unwrap_or_else(|| panic!("`{text}` is not in\n{said}"));
     assert!(place("issuer: ") < place("to do: "), "{said}");
-    assert!(place("to do: ") < place("reading db through the new path"), "{said}");
+    assert!(place("to do: ") < place("reading through the new path"), "{said}");
     assert!(place("disabling key") < place("Its old key is disabled; delete it: keyless setup --retire-key"));
+}
+
+/// Whichever provider the store names now, what the others trust goes too.
+#[test]
+fn a_provider_that_the_store_has_left_is_torn_down_as_well() {
+    let estate = Estate::new();
+    estate.run(&[&SETUP[..], &["--retire-key"]].concat()).ends(0);
+    let bao = Vault::start(&estate.world.ca, &["bao.lab.test"]);
+    estate.world.internet.route("bao.lab.test", bao.addr());
+    let settings = fs::read_to_string(file(&estate)).unwrap();
+    let settings = settings.replace("provider: google", "provider: vault");
+    fs::write(file(&estate), settings + "vault:\n  address: https://bao.lab.test\n  mode: static-keys\n")
+        .unwrap();
+    let mut command = estate.command(&["teardown", "--yes"]);
+    let ran: Ran = command.env("VAULT_TOKEN", bao.root_token()).output().unwrap().into();
+    ran.ends(0);
+    let names = estate.google.federation();
+    let pool = names.iter().find_map(|name| name.split('/').nth(5)).unwrap();
+    assert_eq!(estate.google.pool(pool).unwrap()["state"], "DELETED");
 }

@@ -89,24 +89,6 @@ fn an_operator_that_is_missing_or_too_old_is_named() {
 }
 
 #[test]
-fn each_missing_permission_at_google_is_named_and_the_old_path_stays() {
-    for permission in [
-        "iam.workloadIdentityPools.create",
-        "iam.workloadIdentityPoolProviders.create",
-        "secretmanager.secrets.setIamPolicy",
-        "iam.serviceAccountKeys.disable",
-    ] {
-        let estate = Estate::new();
-        estate.google.deny(permission);
-        let ran = estate.run(&SETUP).ends(3);
-        assert!(ran.err.contains(permission) && ran.err.contains("roles/"), "{permission}:\n{}", ran.err);
-        assert_eq!(estate.key_disabled(), Some(false), "{permission}: the key still works");
-        estate.google.allow(permission);
-        estate.run(&SETUP).ends(0);
-    }
-}
-
-#[test]
 fn a_store_that_argo_cd_keeps_is_written_as_a_file() {
     let estate = Estate::new();
     let mut kept = estate.store();

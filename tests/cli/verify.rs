@@ -2,7 +2,13 @@
 
 use std::fs;
 
-use crate::world::{ISSUER, World};
+use lab::{KeyFile, SigningKey};
+use serde_json::{Value, json};
+
+use crate::{
+    estate::{DEFAULT_ISSUER, Estate},
+    world::{ISSUER, World},
+};
 
 fn world() -> World {
     let world = World::new(1);
@@ -92,7 +98,7 @@ fn changed_key_sets() {
 #[test]
 fn a_key_that_is_not_the_clusters_own() {
     let world = world();
-    let other = lab::SigningKey::rsa(2048);
+    let other = SigningKey::rsa(2048);
     fs::write(world.jwks(), format!(r#"{{"keys":[{}]}}"#, other.jwk_text())).unwrap();
     found(&world, "token-key", "live but not published");
     found(&world, "live-keys", "publish");
@@ -101,7 +107,7 @@ fn a_key_that_is_not_the_clusters_own() {
 #[test]
 fn another_key_under_the_clusters_kid_is_caught_by_the_signature() {
     let world = world();
-    let mut other = lab::SigningKey::rsa(2048).jwk();
+    let mut other = SigningKey::rsa(2048).jwk();
     other["kid"] = world.key.kid().into();
     fs::write(world.jwks(), format!(r#"{{"keys":[{other}]}}"#)).unwrap();
     let ran = world.keyless("verify", &["--external-signer"]).ends(1);
@@ -123,4 +129,183 @@ fn a_comma_in_the_issuer_flag_is_explained() {
         server.issuers = vec![format!("{ISSUER},https://kubernetes.default.svc.cluster.local")];
     });
     found(&world, "token-issuer", "two issuers in one flag");
+}
+
+/// A cluster that `keyless setup` has made keyless with uploaded keys, and whose shop reads two secrets.
+fn uploaded() -> Estate {
+    let estate = Estate::new();
+    let cluster = &estate.world.cluster;
+    estate.google.add_secret("api", br#"{"token":"correct horse"}"#);
+    let email = format!("serviceAccount:{}", estate.email);
+    estate.google.grant("secrets/api", "roles/secretmanager.secretAccessor", &email);
+    cluster.put_object(external_secret("api", json!({"refreshInterval": "1h"})));
+    estate.run(&["setup", "--yes", "--watch-for", "0s"]).ends(0);
+    estate
+}
+
+fn external_secret(key: &str, spec: Value) -> Value {
+    let mut object = json!({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
+        "metadata": {"name": key, "namespace": "shop"},
+        "spec": {"secretStoreRef": {"name": "gcp", "kind": "ClusterSecretStore"}, "target": {"name": key},
+            "data": [{"secretKey": "value", "remoteRef": {"key": key}}]}});
+    let more = spec.as_object().unwrap().clone();
+    object["spec"].as_object_mut().unwrap().extend(more);
+    object
+}
+
+/// Every check of this name, in order.
+fn checks<'a>(result: &'a Value, name: &str) -> Vec<&'a Value> {
+    result["checks"].as_array().unwrap().iter().filter(|check| check["check"] == name).collect()
+}
+
+#[track_caller]
+fn check<'a>(result: &'a Value, name: &str, outcome: &str) -> &'a Value {
+    let found = checks(result, name);
+    let [only] = found[..] else { panic!("{name}: {found:#?} in {result:#}") };
+    assert_eq!(only["result"], outcome, "{only:#}");
+    only
+}
+
+#[test]
+fn with_uploaded_keys_no_documents_are_missed_and_the_way_is_gone_to_its_end() {
+    let estate = uploaded();
+    for settings in ["as setup wrote it", "none"] {
+        if settings == "none" {
+            fs::remove_file(estate.world.dir.path().join("keyless.yaml")).unwrap();
+        }
+        estate.world.cluster.server(0).faults().forget();
+        let ran = estate.run(&["verify", "-o", "json"]).ends(0);
+        assert!(ran.err.contains("waiting until ExternalSecret shop/db is read again"), "{}", ran.err);
+        let result = ran.json();
+        assert_eq!((&result["failed"], &result["skipped"]), (&json!(0), &json!(0)), "{settings} {result:#}");
+        assert_eq!(result["issuer"], DEFAULT_ISSUER);
+        let keys = check(&result, "uploaded-keys", "passed");
+        assert!(keys["seen"].as_str().unwrap().contains("no public documents are needed"), "{keys}");
+        let text = result.to_string();
+        assert!(!text.contains("discovery-") && !text.contains("jwks-"), "{result:#}");
+        check(&result, "token-signature", "passed");
+        check(&result, "google-exchange", "passed");
+        let read: Vec<_> = checks(&result, "google-secret").iter().map(|it| it["subject"].clone()).collect();
+        assert_eq!(read, ["read of the secret api", "read of the secret db"]);
+        check(&result, "store-ready", "passed");
+        let again = check(&result, "external-secret-refreshed", "passed");
+        assert!(again["seen"].as_str().unwrap().starts_with("read again at "), "{again}");
+        // One connection's worth of questions: nothing is asked twice.
+        let requests = estate.world.cluster.server(0).faults().requests();
+        for once in ["/endpointslices/kubernetes", "/namespaces/kube-system", "/deployments"] {
+            let asked = requests.iter().filter(|call| call.path.contains(once)).count();
+            assert_eq!(asked, 1, "{once}");
+        }
+        let written: Vec<_> = requests
+            .iter()
+            .filter(|call| call.method != "GET" && !call.path.ends_with("/token"))
+            .map(|call| &call.path)
+            .collect();
+        assert!(written.is_empty(), "{written:?}");
+    }
+}
+
+#[test]
+fn a_key_that_was_not_uploaded_is_named_with_its_remedy() {
+    let estate = uploaded();
+    let added = SigningKey::rsa(2048);
+    estate.world.cluster.change_servers(|server| server.key_files.push(KeyFile::Key(added.clone())));
+    let result = estate.run(&["verify", "-o", "json"]).ends(1).json();
+    let keys = check(&result, "uploaded-keys", "failed");
+    assert!(keys["seen"].as_str().unwrap().contains(&added.kid()), "{keys}");
+    assert!(keys["remedy"].as_str().unwrap().contains("keyless setup"), "{keys}");
+    check(&result, "token-signature", "passed");
+    // It signs by now.
+    estate.world.cluster.change_servers(|server| server.signing_key = added.clone());
+    let result = estate.run(&["verify", "-o", "json"]).ends(1).json();
+    let signature = check(&result, "token-signature", "failed");
+    assert!(signature["remedy"].as_str().unwrap().contains("keyless setup"), "{signature}");
+    estate.run(&["setup", "--yes", "--watch-for", "0s"]).ends(0);
+    estate.run(&["verify"]).ends(0);
+}
+
+#[test]
+fn keys_that_may_not_be_looked_at_are_left_to_the_exchange() {
+    let estate = uploaded();
+    estate.google.deny("iam.workloadIdentityPoolProviders.get");
+    let result = estate.run(&["verify", "-o", "json"]).ends(0).json();
+    let keys = check(&result, "uploaded-keys", "skipped");
+    assert!(keys["why"].as_str().unwrap().contains("iam.workloadIdentityPoolProviders.get"), "{keys}");
+    check(&result, "google-exchange", "passed");
+}
+
+#[test]
+fn every_secret_is_read_and_each_has_its_own_finding() {
+    let estate = uploaded();
+    estate.world.cluster.put_object(external_secret("mail", json!({"refreshInterval": "1h"})));
+    let ran = estate.run(&["verify"]).ends(1);
+    let at = |text: &str| ran.out.find(text).unwrap_or_else(|| panic!("{text} is not in\n{}", ran.out));
+    assert!(at("ok    read of the secret api") < at("ok    read of the secret db"));
+    assert!(at("ok    read of the secret db") < at("FAIL  read of the secret mail"));
+    // A look does not wait for a grant that it did not make.
+    assert!(
+        ran.out.ends_with("1 failed\n") && !ran.err.contains("has not spread"),
+        "{} {}",
+        ran.out,
+        ran.err
+    );
+}
+
+#[test]
+fn what_is_not_read_by_the_clock_is_not_waited_for() {
+    let estate = uploaded();
+    let cluster = &estate.world.cluster;
+    assert!(cluster.remove_object("external-secrets.io/v1", "ExternalSecret", Some("shop"), "db"));
+    // The most frequent one counts, by its own interval.
+    let result = estate.run(&["verify", "-o", "json"]).ends(0).json();
+    let hourly = check(&result, "external-secret-refreshed", "passed");
+    assert!(hourly["seen"].as_str().unwrap().contains("refreshInterval is 1h"), "{hourly}");
+    for (spec, why) in [
+        (json!({"refreshInterval": "0"}), "refreshInterval is 0"),
+        (json!({"refreshInterval": "1s", "refreshPolicy": "CreatedOnce"}), "refreshPolicy is CreatedOnce"),
+    ] {
+        cluster.remove_object("external-secrets.io/v1", "ExternalSecret", Some("shop"), "api");
+        cluster.put_object(external_secret("api", spec));
+        let result = estate.run(&["verify", "-o", "json"]).ends(0).json();
+        let once = check(&result, "external-secret-refreshed", "skipped");
+        assert!(once["why"].as_str().unwrap().contains(why), "{once}");
+    }
+}
+
+#[test]
+fn documents_that_are_there_all_the_same_are_judged_and_those_that_are_not_are_not_missed() {
+    let estate = uploaded();
+    let settings = estate.world.dir.path().join("keyless.yaml");
+    let mut text = fs::read_to_string(&settings).unwrap();
+    text.push_str(&format!("issuer: {ISSUER}\n"));
+    fs::write(&settings, &text).unwrap();
+    estate.world.cluster.change_servers(|server| server.issuers = vec![ISSUER.into(), DEFAULT_ISSUER.into()]);
+    estate.run(&["setup", "--yes", "--watch-for", "0s"]).ends(0);
+    let result = estate.run(&["verify", "-o", "json"]).ends(0).json();
+    assert!(checks(&result, "discovery-reachable").is_empty(), "{result:#}");
+    check(&result, "uploaded-keys", "passed");
+
+    estate.world.keyless("publish", &[]).ends(0);
+    let result = estate.run(&["verify", "-o", "json"]).ends(0).json();
+    for name in ["discovery-reachable", "jwks-content", "live-keys", "uploaded-keys"] {
+        check(&result, name, "passed");
+    }
+    fs::write(estate.world.jwks(), r#"{"keys":[]}"#).unwrap();
+    let result = estate.run(&["verify", "-o", "json"]).ends(1).json();
+    check(&result, "jwks-content", "failed");
+}
+
+#[test]
+fn the_documents_alone_need_no_look_at_external_secrets() {
+    let world = world();
+    world.cluster.server(0).faults().forget();
+    world.keyless("verify", &[]).ends(0);
+    let requests = world.cluster.server(0).faults().requests();
+    let paths: Vec<_> = requests.iter().map(|call| call.path.as_str()).collect();
+    assert_eq!(paths.len(), 4, "where the servers are, two documents, one token: {paths:?}");
+    world.cluster.server(0).faults().forget();
+    world.keyless("verify", &["--public-only"]).ends(0);
+    assert!(world.cluster.server(0).faults().requests().is_empty(), "no cluster is asked");
+    world.run(&["verify", "--public-only"]).fails(2, "issuer-missing", &["--issuer"]);
+    world.run(&["verify", "--no-cluster"]).fails(2, "issuer-missing", &["--issuer"]);
 }

@@ -100,6 +100,8 @@ fn by_public_documents_after_uploaded_keys() {
     // Until the API servers sign as it, everybody is told the one thing that is left to do.
     let first = estate.run(&SETUP).ends(1).says("run setup again");
     assert!(first.out.contains(&format!("--service-account-issuer={ISSUER}")), "{}", first.out);
+    // Nor is the store locked out that logs in with tokens of the other issuer.
+    assert_eq!(estate.provider()["oidc"]["issuerUri"], DEFAULT_ISSUER);
     estate.world.cluster.change_servers(|server| server.issuers.insert(0, ISSUER.to_owned()));
     estate.run(&SETUP).ends(0);
     let provider = estate.provider();

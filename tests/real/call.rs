@@ -1,8 +1,9 @@
 //! Running a command as a user does: `keyless`, the binary under test, and `kubectl`.
 
+use std::env;
 use std::ffi::OsStr;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -13,6 +14,12 @@ use crate::check::{Checked, Failure, While, check};
 
 /// A hung command must not hang the run.
 const LIMIT: Duration = Duration::from_secs(120);
+
+/// Where the command of this name is, if it is installed.
+pub(crate) fn installed(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
 
 /// One call, until it runs.
 pub(crate) struct Call {

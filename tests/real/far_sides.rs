@@ -11,6 +11,8 @@ pub(crate) enum FarSide {
     FakeGcs,
     /// All of Google but its buckets; a part of this program, so never missing.
     Google,
+    /// Google's own Python libraries.
+    GoogleClients,
     Keyless,
     Kubeadm,
     Kubernetes,
@@ -25,6 +27,7 @@ impl FarSide {
             Self::ExternalSecrets => "external-secrets",
             Self::FakeGcs => "fake-gcs-server",
             Self::Google => "google",
+            Self::GoogleClients => "google-clients",
             Self::Keyless => "keyless",
             Self::Kubeadm => "kubeadm",
             Self::Kubernetes => "kubernetes",
@@ -38,6 +41,7 @@ impl FarSide {
             Self::ExternalSecrets => &["external-secrets", "crds.yaml", "crds-next.yaml"],
             Self::FakeGcs => &["fake-gcs-server"],
             Self::Google | Self::Keyless => &[],
+            Self::GoogleClients => &["python"],
             Self::Kubeadm => &["kubeadm", "kube-controller-manager"],
             Self::Kubernetes => &["kube-apiserver", "etcd", "kubectl"],
             Self::OpenBao => &["bao"],
@@ -49,6 +53,7 @@ impl FarSide {
 pub(crate) struct FarSides {
     cache: PathBuf,
     kubebuilder_assets: Option<PathBuf>,
+    google_clients: Option<PathBuf>,
     /// The binary under test.
     keyless: Option<PathBuf>,
 }
@@ -60,6 +65,7 @@ impl FarSides {
         Some(Self {
             cache: path("KEYLESS_REAL_FAR_SIDES")?,
             kubebuilder_assets: path("KUBEBUILDER_ASSETS"),
+            google_clients: path("KEYLESS_REAL_GOOGLE_CLIENTS"),
             keyless: path("KEYLESS_REAL_BINARY"),
         })
     }
@@ -71,10 +77,12 @@ impl FarSides {
         }
         let name = far_side.name();
         // Nothing of a stand-in can be absent from its folder.
-        let folder = match (&self.kubebuilder_assets, far_side) {
-            (Some(assets), FarSide::Kubernetes) => assets.clone(),
-            _ => self.cache.join(name),
+        let elsewhere = match far_side {
+            FarSide::GoogleClients => self.google_clients.clone(),
+            FarSide::Kubernetes => self.kubebuilder_assets.clone(),
+            _ => None,
         };
+        let folder = elsewhere.unwrap_or_else(|| self.cache.join(name));
         let absent: Vec<&str> =
             far_side.programs().iter().copied().filter(|program| !folder.join(program).exists()).collect();
         if absent.is_empty() {

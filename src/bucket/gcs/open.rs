@@ -99,7 +99,7 @@ async fn make(gcs: &Gcs, done: &mut Vec<String>) -> Result<bool> {
         .hint("bucket names are unique among all customers of Google: choose another one with --bucket")),
         Err(refusal) => {
             let what = format!("making {gcs} in the project {project}");
-            Err(refusal.error(bucket, "storage.buckets.create in the project, not", &what))
+            Err(refusal.error(bucket, "storage.buckets.create", &what))
         }
     }
 }

@@ -114,6 +114,10 @@ impl Refusal {
             return error.at(what);
         }
         let failed = |code, message: String| Error::failed(code, message).caused_by(&said);
+        let on = match permission {
+            "storage.buckets.create" => "the project".to_owned(),
+            _ => format!("the bucket {bucket:?}"),
+        };
         match self.status.unwrap_or_default() {
             _ if missing => failed("bucket-missing", format!("there is no bucket {bucket:?}"))
                 .hint("--create makes it; or correct --bucket"),
@@ -130,7 +134,7 @@ impl Refusal {
                 format!("{what}: the token was not made for Cloud Storage"),
             )),
             403 => failed("bucket-forbidden", format!("{what}: not allowed"))
-                .hint(format!("the credentials need {permission} on the bucket {bucket:?}"))
+                .hint(format!("the credentials need {}", google::needs(permission, &on)))
                 .hint(
                     "if the bucket is not yours, choose another name: names are unique among all customers",
                 ),

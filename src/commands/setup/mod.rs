@@ -15,6 +15,7 @@ mod watch;
 
 use std::io;
 
+pub(super) use self::retire::remember_old_key;
 use self::{
     plan::{Documents, Plan},
     retire::Retirement,
@@ -220,18 +221,22 @@ async fn decide(
         },
         &present.have(),
     )?;
-    retire::remember_old_key(&mut objects, settled);
+    remember_old_key(&mut objects, settled);
+    let signs_otherwise: Vec<_> = observed
+        .servers
+        .iter()
+        .filter(|server| server.token.claims().issuer != trust.issuer.as_str())
+        .map(|server| (server.address.clone(), server.token.claims().issuer.clone()))
+        .collect();
+    let (later, changes) =
+        changes.into_iter().partition(|change| !signs_otherwise.is_empty() && change.moves_issuer());
     Ok(Plan {
         documents,
         provider: provider.to_string(),
         changes,
         objects,
-        signs_otherwise: observed
-            .servers
-            .iter()
-            .filter(|server| server.token.claims().issuer != trust.issuer.as_str())
-            .map(|server| (server.address.clone(), server.token.claims().issuer.clone()))
-            .collect(),
+        later,
+        signs_otherwise,
         obstacles: obstacles(estate, settled, &access),
         servers: observed.servers.len(),
         retirement: None,

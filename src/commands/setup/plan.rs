@@ -17,6 +17,8 @@ pub(super) struct Plan {
     pub(super) documents: Option<Documents>,
     pub(super) provider: String,
     pub(super) changes: Vec<Change>,
+    /// Those that lock the store out as long as the API servers sign as another issuer.
+    pub(super) later: Vec<Change>,
     pub(super) objects: StorePlan,
     /// The API servers that do not sign as the issuer yet, and what they sign as.
     pub(super) signs_otherwise: Vec<(String, String)>,
@@ -41,7 +43,8 @@ impl Plan {
         let (store, others) = objects::split(&self.objects.objects);
         let count = |objects: &[&Planned]| objects.iter().filter(|object| object.changes_something()).count();
         let now = documents + changes::pending(&self.changes) + count(&others);
-        let later = count(&store) + self.retirement.as_ref().map_or(0, Retirement::pending);
+        let retirement = self.retirement.as_ref().map_or(0, Retirement::pending);
+        let later = changes::pending(&self.later) + count(&store) + retirement;
         if self.waits() { now } else { now + later }
     }
 
@@ -63,6 +66,7 @@ impl Plan {
         others.into_iter().for_each(|object| show_object(object, report));
         if self.waits() {
             report.line(format_args!("\nlater, once every API server signs as {issuer}"));
+            changes::show(report, &self.later);
         }
         store.into_iter().for_each(|object| show_object(object, report));
         for warning in &self.objects.warnings {
@@ -98,6 +102,7 @@ impl Plan {
             "documents": self.documents.as_ref().map(|documents| json!({ "pending": documents.pending })),
             "provider": self.provider,
             "changes": self.changes.iter().map(changes::to_json).collect::<Vec<_>>(),
+            "later": self.later.iter().map(changes::to_json).collect::<Vec<_>>(),
             "objects": self.objects.objects.iter().map(|object| json!({
                 "object": object.object(),
                 "changes": object.changes_something(),

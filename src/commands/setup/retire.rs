@@ -146,7 +146,7 @@ async fn forget(cluster: &Cluster, name: &StoreName, report: &mut Report<'_>) ->
 }
 
 /// Writes into the store, in the same change as its new provider, which Secret it named before.
-pub(super) fn remember_old_key(plan: &mut Plan, settled: &Settled) {
+pub(in crate::commands) fn remember_old_key(plan: &mut Plan, settled: &Settled) {
     let Some(place) = settled.old_key.as_ref().and_then(|key| key.places.first()) else { return };
     let stores = plan.objects.iter_mut().filter(|object| object.manifest.kind().ends_with("SecretStore"));
     for object in stores.filter(|object| object.changes_something()) {

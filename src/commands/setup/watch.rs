@@ -8,7 +8,7 @@ use crate::{
         objects::{Look, Object},
         snapshot::{EXTERNAL_SECRETS, Store, store_references},
     },
-    commands::objects::condition,
+    commands::{objects::condition, refresh::Rhythm},
     error::{Error, Result},
     report::Report,
     secret_store::StoreName,
@@ -53,7 +53,7 @@ pub(super) async fn until_refreshed(
     report: &mut Report<'_>,
 ) -> Result<Vec<String>> {
     let (soon, later): (Vec<_>, Vec<_>) =
-        before.iter().partition(|user| interval(user).is_some_and(|wait| wait <= PATIENCE));
+        before.iter().partition(|user| Rhythm::of(user).every().is_some_and(|wait| wait <= PATIENCE));
     let mut waited = Duration::ZERO;
     loop {
         let now = users(cluster, name).await?;
@@ -145,51 +145,4 @@ pub(super) async fn users(cluster: &Cluster, name: &StoreName) -> Result<Vec<Obj
 fn is_refreshed(before: &Object, after: &Object) -> bool {
     let time = |object: &Object| object.text("/status/refreshTime").to_owned();
     after.is_ready() == Some(true) && !time(after).is_empty() && time(after) > time(before)
-}
-
-/// `spec.refreshInterval`: a Go duration; absent is one hour, zero is never.
-fn interval(user: &Object) -> Option<Duration> {
-    let text = user.text("/spec/refreshInterval");
-    let text = if text.is_empty() { "1h" } else { text };
-    let (mut seconds, mut number) = (0.0, String::new());
-    let mut rest = text.chars().peekable();
-    while let Some(letter) = rest.next() {
-        if letter.is_ascii_digit() || letter == '.' {
-            number.push(letter);
-            continue;
-        }
-        let unit = match (letter, rest.peek()) {
-            ('m', Some('s')) => {
-                rest.next();
-                0.001
-            }
-            ('h', _) => 3600.0,
-            ('m', _) => 60.0,
-            ('s', _) => 1.0,
-            _ => return None,
-        };
-        seconds += number.parse::<f64>().ok()? * unit;
-        number.clear();
-    }
-    (seconds > 0.0).then(|| Duration::from_secs_f64(seconds))
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn intervals_are_read_as_go_writes_them() {
-        let wait = |text: &str| interval(&Object(json!({ "spec": { "refreshInterval": text } })));
-        for (text, seconds) in
-            [("2s", 2.0), ("1m", 60.0), ("1h0m0s", 3600.0), ("1m30s", 90.0), ("500ms", 0.5), ("", 3600.0)]
-        {
-            assert_eq!(wait(text), Some(Duration::from_secs_f64(seconds)), "{text}");
-        }
-        for never in ["0", "0s", "soon", "5d"] {
-            assert_eq!(wait(never), None, "{never}");
-        }
-    }
 }

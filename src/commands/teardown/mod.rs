@@ -24,7 +24,7 @@ use crate::{
         objects::Object,
         snapshot::{Estate, ROLE_BINDINGS, ROLES, SERVICE_ACCOUNTS, Store},
     },
-    config::{ProviderName, Settings},
+    config::Settings,
     error::Result,
     federation::Trust,
     http::Http,
@@ -148,9 +148,6 @@ fn settled(
         _ => ask::question(report, setting, text, default),
     };
     let mut settled = settle::settle(settings, None, estate, None, cluster_id, &mut ask)?;
-    if settled.google.is_none() && settings.providers().contains(&ProviderName::Google) {
-        settled.google = Some(settle::google(settings, None, None, cluster_id, &mut ask)?);
-    }
     settled.secrets.retain(|secret| !secret.is_empty());
     if settled.secrets.is_empty() {
         let store = by_name(&settled.store);

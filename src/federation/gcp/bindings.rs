@@ -54,21 +54,21 @@ pub(super) fn bindings(want: &Trust, settings: &Settings, state: &State) -> Resu
         matches!(state.seen(&Holder::Project), Seen::Known(policy) if policy.has(ACCESSOR, &reader));
     let is_absent = |secret: &&String| *state.seen(&Holder::Secret((*secret).clone())) == Seen::Absent;
     let absent: Vec<_> = want.secrets.iter().filter(is_absent).map(String::as_str).collect();
-    if !absent.is_empty() && absent.len() == want.secrets.len() {
+    // It could be neither granted on nor read, so nothing would come to its end.
+    if !absent.is_empty() {
+        let which =
+            if absent.len() == want.secrets.len() { "none of the secrets is" } else { "not all secrets are" };
         return Err(Error::failed(
             "google-secret-missing",
-            format!("none of the secrets is in {}: {}", state.ids.project, absent.join(", ")),
+            format!("{which} in {}: there is no {}", state.ids.project, absent.join(", ")),
         )
         .hint("is it the right google.project? `gcloud secrets list` shows what is there")
-        .hint(format!("`gcloud secrets create {} --replication-policy=automatic` makes one", absent[0])));
+        .hint(format!("`gcloud secrets create {} --replication-policy=automatic` makes one", absent[0]))
+        .hint("or correct the ExternalSecret that names it; store.secrets in keyless.yaml lists the ones that are meant"));
     }
     for secret in &want.secrets {
         let holder = Holder::Secret(secret.clone());
-        if is_absent(&secret) {
-            let why =
-                "there is no such secret, so nothing can be granted on it; start again when there is one";
-            changes.push(leave(shown(&holder, state), why.to_owned()));
-        } else if on_project && settings.impersonate.is_some() {
+        if on_project && settings.impersonate.is_some() {
             let why = format!("{reader} has {ACCESSOR} on the whole project");
             changes.push(leave(shown(&holder, state), why));
         } else {

@@ -104,6 +104,13 @@ const EXCHANGE: [Known; 14] = [
     ),
 ];
 
+/// Whether a pool or provider that was written just before can be the reason: everything but what the token
+/// itself is refused for.
+pub(super) fn may_be_unknown_yet(refusal: &Refusal) -> bool {
+    matches!(&*refusal.word, "invalid_target" | "invalid_grant" | "unauthorized_client")
+        && !refusal.message.to_lowercase().contains("stale to sign-in")
+}
+
 /// Cause and remedy of a refused exchange.
 pub(super) fn exchange(refusal: &Refusal, audience: &str) -> (String, String) {
     let message = refusal.message.to_lowercase();

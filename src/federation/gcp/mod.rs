@@ -13,6 +13,7 @@ mod apply_tests;
 mod bindings;
 #[cfg(test)]
 mod cluster_tests;
+mod files;
 #[cfg(test)]
 mod gcloud_tests;
 mod hops;
@@ -56,7 +57,7 @@ use self::{
     step::{Binding, Deed, Patch},
     walk::Login,
 };
-use super::{Change, Federation, Trust};
+use super::{Change, Federation, Keys, Trust};
 use crate::{
     error::Result,
     google::{Api, CLOUD_PLATFORM, Target, Tokens, check_endpoint},
@@ -138,16 +139,20 @@ pub(crate) struct Patience {
     pub(crate) after_grant: Duration,
     /// In all, when nothing was.
     pub(crate) otherwise: Duration,
+    /// In all, until the token service knows the pool and provider as they were written here.
+    pub(crate) after_write: Duration,
 }
 
 impl Default for Patience {
-    /// Google: "typically 2 minutes, potentially 7 minutes or longer".
+    /// Google on grants: "typically 2 minutes, potentially 7 minutes or longer".
     fn default() -> Self {
         Self {
             first: Duration::from_secs(2),
             longest: Duration::from_secs(15),
             after_grant: Duration::from_secs(600),
             otherwise: Duration::ZERO,
+            // New keys have been seen to count after 5 seconds.
+            after_write: Duration::from_secs(30),
         }
     }
 }
@@ -162,8 +167,10 @@ pub(crate) struct Gcp {
     project: Mutex<Option<Project>>,
     /// The login that was made last.
     login: Mutex<Option<Login>>,
-    /// Something was granted, and may not have spread yet.
+    /// Something was granted or revoked, and may not have spread yet.
     granted: AtomicBool,
+    /// The pool or the provider was written, and the token service may not know it yet.
+    written: AtomicBool,
     /// A service was enabled, and may not be seen everywhere yet.
     enabled: AtomicBool,
 }
@@ -193,6 +200,7 @@ impl Gcp {
             project: Mutex::new(None),
             login: Mutex::new(None),
             granted: AtomicBool::new(false),
+            written: AtomicBool::new(false),
             enabled: AtomicBool::new(false),
         })
     }
@@ -280,11 +288,12 @@ impl Federation for Gcp {
     async fn apply(&self, change: &Change, say: &mut (dyn for<'a> FnMut(&'a str) + Send)) -> Result<()> {
         let super::Step::Gcp(step) = &change.step else { return Ok(()) };
         apply::run(self, step, say).await?;
-        match step {
-            Step::Grant(_) => self.granted.store(true, Ordering::Relaxed),
-            Step::Enable(_) => self.enabled.store(true, Ordering::Relaxed),
-            _ => {}
-        }
+        let done = match step {
+            Step::Enable(_) => &self.enabled,
+            Step::Grant(_) | Step::Revoke(_) => &self.granted,
+            Step::Pool(_) | Step::Provider(_) => &self.written,
+        };
+        done.store(true, Ordering::Relaxed);
         Ok(())
     }
 
@@ -307,6 +316,17 @@ impl Federation for Gcp {
             token_audience: self.ids.token_audience(&project.number),
             impersonate: self.settings.impersonate.clone(),
         })
+    }
+
+    async fn keys(&self) -> Result<Keys> {
+        let found = observe::one_provider(self).await.map_err(|refusal| {
+            let on = format!("the project {}", self.ids.project);
+            let doing = format!("looking at {}", self.ids.shown_provider());
+            refusal.error(&doing, "iam.workloadIdentityPoolProviders.get", &on)
+        })?;
+        Ok(found
+            .filter(|provider| !provider.life.deleted)
+            .map_or(Keys::Absent, |provider| wanted::keys(&provider)))
     }
 
     async fn walk(

@@ -384,11 +384,16 @@ fn secrets_that_are_not_there_and_more_than_was_asked_for() {
     let mut case = right();
     case.want.secrets.push("gone".to_owned());
     case.seen(Holder::Secret("gone".into()), Seen::Absent);
-    let changes = case.plan().unwrap();
-    assert!(changes[3].verb == Verb::Leave && changes[3].why.contains("no such secret"), "{changes:#?}");
+    let error = case.plan().unwrap_err();
+    assert_eq!(error.code, "google-secret-missing", "{error}");
+    assert!(
+        error.message.ends_with("there is no gone") && error.hints[2].contains("store.secrets"),
+        "{error}"
+    );
+    case.want.secrets.pop();
     case.seen(Holder::Project, policy(ACCESSOR, PRINCIPAL));
     let changes = case.plan().unwrap();
-    assert!(changes[4].why.contains("gcloud projects remove-iam-policy-binding"), "{changes:#?}");
+    assert!(changes[3].why.contains("gcloud projects remove-iam-policy-binding"), "{changes:#?}");
     case.want.secrets.clear();
     let changes = case.plan().unwrap();
     assert!(changes.last().unwrap().why.contains("none was named"), "{changes:#?}");

@@ -51,6 +51,11 @@ impl Step {
         Self::Grant(Binding { holder, role: "roles/x", member: "m".to_owned(), seen: None })
     }
 
+    /// Whether it changes what a provider that is there believes.
+    pub(crate) fn changes_provider(&self) -> bool {
+        matches!(self, Self::Provider(Deed::Patch(_)))
+    }
+
     /// Whether it must not begin before an earlier step of the same plan is over.
     pub(crate) fn waits_for(&self, earlier: &Self) -> bool {
         match (self, earlier) {

@@ -97,6 +97,7 @@ pub(super) fn connect(settings: &Settings) -> Gcp {
         longest: ms(20),
         after_grant: ms(2000),
         otherwise: Duration::ZERO,
+        after_write: ms(2000),
     })
 }
 

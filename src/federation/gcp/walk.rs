@@ -63,7 +63,7 @@ impl Gcp {
         }
         let begun = Instant::now();
         let became = |email: &str| format!("impersonation of {email}");
-        let (mut access, lifetime, finding) = self.exchange(token).await.map_err(|finding| {
+        let (mut access, lifetime, finding) = self.exchange(token, say).await.map_err(|finding| {
             let impersonation = self.settings.impersonate.as_deref();
             let skipped = impersonation.map(|email| skipped(IMPERSONATION, became(email)));
             iter::once(finding).chain(skipped).collect::<Vec<_>>()
@@ -87,8 +87,12 @@ impl Gcp {
     }
 
     /// RFC 8693, as Go's and Google's own clients send it. What the token service answers with 400 will not
-    /// change by asking again.
-    async fn exchange(&self, token: &Token) -> Result<(Secret, Duration, Finding), Finding> {
+    /// change by asking again, unless the provider was written just before.
+    async fn exchange(
+        &self,
+        token: &Token,
+        say: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<(Secret, Duration, Finding), Finding> {
         let subject = "exchange of the token at Google".to_owned();
         let number = match self.number().await {
             Ok(number) => number,
@@ -105,7 +109,24 @@ impl Gcp {
             ("subject_token_type", "urn:ietf:params:oauth:token-type:jwt"),
         ];
         let url = format!("{}/v1/token", self.settings.endpoints.sts);
-        match self.api.form(&url, &fields).await {
+        let written = self.written.load(Ordering::Relaxed);
+        let limit = if written { self.patience.after_write } else { Duration::ZERO };
+        let started = Instant::now();
+        let answer = loop {
+            let answer = self.api.form(&url, &fields).await;
+            let waited = started.elapsed();
+            match &answer {
+                Err(refusal) if waited < limit && hops::may_be_unknown_yet(refusal) => {
+                    let seconds = limit.as_secs();
+                    say(&format!(
+                        "Google's token service may not know the provider yet; trying again for at most {seconds} s"
+                    ));
+                    sleep(self.patience.first.min(limit - waited)).await;
+                }
+                _ => break answer,
+            }
+        };
+        match answer {
             Ok(answer) => {
                 let lifetime = answer["expires_in"].as_u64().unwrap_or_default();
                 let Some(access) = text(&answer["access_token"]).filter(|_| lifetime > 0) else {

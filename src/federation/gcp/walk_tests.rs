@@ -260,3 +260,26 @@ async fn nothing_secret_is_shown() {
     let shown = format!("{findings:?}");
     assert!(!shown.contains(token.expose()) && shown.contains("bad token"), "{shown}");
 }
+
+#[tokio::test]
+async fn a_provider_that_the_token_service_does_not_know_yet_is_waited_for() {
+    let unknown = r#"{"error": "invalid_target", "error_description": "The target service indicated by the \"audience\" parameters is invalid."}"#;
+    let refuse = |far: &Far, times| {
+        far.google.faults().next(times, "POST", "/v1/token", Fault::answer(400, "application/json", unknown));
+    };
+    let far = Far::new();
+    let gcp = far.gcp();
+    do_all(&gcp, &far.trust()).await.unwrap();
+    refuse(&far, 2);
+    let mut said = Vec::new();
+    let findings = gcp.walk_aloud(&far.token(|_| {}), "db", &mut |text| said.push(text.to_owned())).await;
+    assert!(findings.iter().all(|finding| !finding.is_failed()), "{findings:?}");
+    assert!(said.len() == 2 && said[0].contains("may not know the provider yet"), "{said:?}");
+    // Nothing was written by this run, and the token itself is at fault: neither is waited for.
+    refuse(&far, 1);
+    failure(&far.gcp().walk(&far.token(|_| {}), "db", &mut |_: &str| ()).await);
+    far.google.change(|it| it.clock_offset = -600);
+    let mut said = 0;
+    failure(&gcp.walk_aloud(&far.token(|it| it["jti"] = json!("x")), "db", &mut |_| said += 1).await);
+    assert_eq!(said, 0);
+}

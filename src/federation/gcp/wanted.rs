@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    federation::{Difference, Trust},
+    federation::{Difference, Keys, Trust},
     oidc::{KeySet, KidRule},
 };
 
@@ -222,6 +222,15 @@ impl Wanted {
 pub(super) fn knows_a_key(provider: &Provider, keys: &KeySet) -> bool {
     uploaded(&provider.jwks)
         .is_some_and(|have| have.iter().any(|key| keys.iter().any(|ours| ours.same_key(key))))
+}
+
+/// How the provider comes to its keys. A set that cannot be read is as good as none.
+pub(super) fn keys(provider: &Provider) -> Keys {
+    match uploaded(&provider.jwks) {
+        Some(keys) => Keys::Given(keys),
+        None if provider.jwks.is_empty() => Keys::Fetched,
+        None => Keys::Absent,
+    }
 }
 
 /// What Google refuses to be given is refused before anything is made.

@@ -23,7 +23,7 @@ use rustls::pki_types::{CertificateDer, pem::PemObject};
 use serde_json::{Value, json};
 
 use self::api::Api;
-use super::{Change, Federation, Trust};
+use super::{Change, Federation, Keys, Trust};
 use crate::{
     error::{Error, Result},
     http::Http,
@@ -195,6 +195,11 @@ impl Federation for Vault {
             ca_pem: self.settings.ca_pem.clone(),
             namespace: self.settings.namespace.clone(),
         })
+    }
+
+    async fn keys(&self) -> Result<Keys> {
+        let said = self.api.read(&format!("auth/{}/config", self.settings.mount)).await?;
+        said.as_ref().and_then(|said| said.data()).map_or(Ok(Keys::Absent), observe::keys)
     }
 
     async fn walk(

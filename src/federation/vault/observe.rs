@@ -6,7 +6,11 @@ use http::Method;
 use serde_json::{Map, Value, json};
 
 use super::{Vault, wanted};
-use crate::error::Result;
+use crate::{
+    error::Result,
+    federation::Keys,
+    oidc::{KeySet, keys_from_pem},
+};
 
 /// The auth method, its configuration, the role and the policy, as they are.
 #[derive(Clone, Debug, Default)]
@@ -113,6 +117,19 @@ impl Vault {
     }
 }
 
+/// How an auth method of this configuration comes to its keys.
+pub(super) fn keys(config: &Map<String, Value>) -> Result<Keys> {
+    let text = |name: &str| config.get(name).and_then(Value::as_str).unwrap_or_default();
+    let given = config.get("jwt_validation_pubkeys").and_then(Value::as_array);
+    let given: Vec<_> = given.into_iter().flatten().filter_map(Value::as_str).collect();
+    if !given.is_empty() {
+        let pem = given.join("\n");
+        return Ok(Keys::Given(KeySet::new(keys_from_pem(pem.as_bytes(), "jwt_validation_pubkeys")?)?));
+    }
+    let fetches = ["oidc_discovery_url", "jwks_url"].into_iter().any(|name| !text(name).is_empty());
+    Ok(if fetches { Keys::Fetched } else { Keys::Absent })
+}
+
 fn engine(data: Option<&Map<String, Value>>) -> Engine {
     let kind = data.and_then(|data| data.get("type")).and_then(Value::as_str);
     let version = data.and_then(|data| data.get("options")?.get("version")?.as_str());
@@ -121,5 +138,37 @@ fn engine(data: Option<&Map<String, Value>>) -> Engine {
         (Some("kv" | "generic"), Some("2")) => Engine::KvV2,
         (Some("kv" | "generic"), _) => Engine::Other("KV version 1".into()),
         (Some(other), _) => Engine::Other(format!("an engine of type {other}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_an_auth_method_has_its_keys_from() {
+        let of = |config: Value| keys(config.as_object().unwrap()).unwrap();
+        let none = json!({"bound_issuer": "https://a.example", "oidc_discovery_url": "", "jwt_validation_pubkeys": []});
+        assert_eq!(of(none), Keys::Absent);
+        for field in ["oidc_discovery_url", "jwks_url"] {
+            assert_eq!(of(json!({field: "https://a.example", "jwt_validation_pubkeys": []})), Keys::Fetched);
+        }
+        let pem = lab_key();
+        // As it is given back: without its last line break.
+        let Keys::Given(given) =
+            of(json!({"jwt_validation_pubkeys": [pem.trim()], "oidc_discovery_url": ""}))
+        else {
+            panic!("a key was given");
+        };
+        assert_eq!(given.len(), 1);
+        let malformed = json!({"jwt_validation_pubkeys": ["none"]});
+        assert_eq!(keys(malformed.as_object().unwrap()).unwrap_err().code, "pem-no-key");
+    }
+
+    fn lab_key() -> String {
+        let jwks = json!({ "keys": [lab::SigningKey::rsa(2048).jwk()] }).to_string();
+        let (keys, _) = KeySet::parse(jwks.as_bytes(), "it", crate::oidc::KidRule::External).unwrap();
+        let key = keys.iter().next().unwrap();
+        key.to_pem().unwrap()
     }
 }

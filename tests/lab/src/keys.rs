@@ -58,6 +58,17 @@ impl SigningKey {
             other => panic!("no RSA key of {other} bits can be made here"),
         };
         let pair = RsaKeyPair::generate(size).expect("generate an RSA key");
+        Self::of_rsa(pair)
+    }
+
+    /// The RSA key of a `PRIVATE KEY` (PKCS#8), as a file of Google's has it
+    pub fn rsa_from_pem(text: &str) -> Option<Self> {
+        let base64: String = text.lines().filter(|line| !line.starts_with("-----")).collect();
+        let pair = RsaKeyPair::from_pkcs8(&STANDARD.decode(base64).ok()?).ok()?;
+        Some(Self::of_rsa(pair))
+    }
+
+    fn of_rsa(pair: RsaKeyPair) -> Self {
         let spki: PublicKeyX509Der<'_> = pair.public_key().as_der().expect("encode a public key");
         let spki = spki.as_ref().to_vec();
         let pkcs8: Pkcs8V1Der<'_> = pair.as_der().expect("encode a private key");
@@ -263,5 +274,14 @@ mod tests {
             assert!(SigningKey::ec(Curve::P256).verify(&token).is_none());
             assert_eq!(key.kid().len(), 43);
         }
+    }
+
+    #[test]
+    fn a_private_key_is_the_same_after_it_was_a_file() {
+        let key = SigningKey::rsa(2048);
+        let read = SigningKey::rsa_from_pem(&key.private_pem()).unwrap();
+        assert_eq!(read.kid(), key.kid());
+        assert!(key.verify(&read.jws(&json!({"sub": "x"}))).is_some());
+        assert!(SigningKey::rsa_from_pem(&key.public_pem()).is_none());
     }
 }

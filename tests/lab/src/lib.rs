@@ -2,10 +2,11 @@
 //! when they are dropped.
 //!
 //! ```text
-//!                    ┌─► Cluster   API servers, one settings object each
+//!                    ┌─► Cluster   API servers, one settings object each; EsoStandIn is the
+//!                    │             External Secrets controller in it
 //!  program under     ├─► S3        buckets, policies, signatures
-//!  test, or a    ────┤
-//!  stranger          ├─► Gcs       Google's JSON API and public reads
+//!  test, or a    ────┼─► Gcs       Google's JSON API and public reads
+//!  stranger          ├─► Google    workload identity, service-account keys, Secret Manager; a Gcs
 //!                    ├─► Vault     OpenBao: JWT logins, KV secrets, policies
 //!                    ├─► Web       a directory behind https
 //!                    └─► Internet  CONNECT proxy: public names lead to the above
@@ -15,7 +16,8 @@
 //! [`Faults`]: trouble on demand, a record of what was asked, and a [`KillSwitch`].
 //!
 //! Starting is not `async`, so tests of both kinds use them alike. Nothing here depends on
-//! `keyless`: keys, signatures and documents are made a second time, on purpose.
+//! `keyless`: keys, signatures and documents are made a second time, on purpose. The folder `demo` is
+//! no part of this: it is the program that shows them at work, `cargo run -p lab`.
 
 mod ca;
 mod clock;

@@ -8,24 +8,14 @@ use std::path::{Path, PathBuf};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::call::{Call, Ran};
+use super::setting::{KEY_SECRET, KV, MOUNT, Mode, POOL, SECRET, SHOP, STORE, Setting, configure, sign_as};
+use crate::call::{Call, installed};
 use crate::check::{Checked, Failure, While, check};
-use crate::eso::{self, external_secret, namespace, store};
-use crate::google::{self, Key, PROJECT};
+use crate::eso;
+use crate::google::{self, Key};
 use crate::kubernetes::DEFAULT_ISSUER;
-use crate::openbao;
 use crate::world::{ISSUER, World};
 
-/// Whose key the operator has at first.
-const ACCOUNT: &str = "eso-with-a-key";
-const SHOP: &str = "shop";
-const SECRET: &str = "db";
-const STORE: &str = "app-secrets";
-const KEY_SECRET: &str = "gcp-sa-key";
-const POOL: &str = "keyless-lab";
-/// OpenBao's mounts: of the login, and of the secrets.
-const MOUNT: &str = "keyless";
-const KV: &str = "kv";
 /// What `keyless` marks as its own.
 const OURS: &str = "app.kubernetes.io/managed-by=keyless";
 /// Everything that the operator or its users could see a change in, by the plural and its API.
@@ -37,12 +27,6 @@ const TREE: [(&str, &str); 6] = [
     ("roles", "/apis/rbac.authorization.k8s.io/v1/roles"),
     ("rolebindings", "/apis/rbac.authorization.k8s.io/v1/rolebindings"),
 ];
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    Documents,
-    Uploaded,
-}
 
 pub(crate) async fn documents(world: &mut World) -> Checked {
     world.s3()?.forget(&world.anyone, "lab-issuer").await?;
@@ -70,10 +54,12 @@ async fn play(world: &mut World, mode: Mode) -> Checked {
     let setting = Setting { world, mode, config: &config };
     let ready = setting.ready_since().await?;
     setting.federate().await.during("`setup`")?;
+    setting.verify().await.during("`verify` after `setup`")?;
     let for_google = world.store(STORE).await?;
     setting.retire(&key).await.during("`setup --retire-key`")?;
     setting.audit_says(0).await.during("the audit after")?;
     setting.swap().await.during("`setup --to vault`")?;
+    setting.verify().await.during("`verify` after the swap")?;
     setting.audit_says(0).await.during("the audit after the swap")?;
     let for_openbao = world.store(STORE).await?;
     let still = setting.ready_since().await?;
@@ -87,57 +73,7 @@ async fn play(world: &mut World, mode: Mode) -> Checked {
     eso::later_version_takes(world, &stores).await.during("the stores in a later version's schema")
 }
 
-/// What the API servers' administrator does; the issuer that does not sign stays accepted.
-async fn sign_as(world: &mut World, issuers: [&'static str; 2]) -> Checked {
-    for index in [0, 1] {
-        if world.servers()?[index].settings.issuers != issuers {
-            world.restart(index, |settings| settings.issuers = issuers.to_vec()).await?;
-        }
-    }
-    Ok(())
-}
-
-struct Setting<'a> {
-    world: &'a World,
-    mode: Mode,
-    config: &'a Path,
-}
-
 impl Setting<'_> {
-    fn keyless(&self, arguments: &[&str]) -> Checked<Call> {
-        let config = self.config.display().to_string();
-        let arguments = [arguments, &["--config", &config]].concat();
-        let call = self.world.keyless(&arguments)?;
-        let google = &self.world.google()?.token;
-        Ok(call.with("GOOGLE_OAUTH_ACCESS_TOKEN", google).with("VAULT_TOKEN", openbao::ROOT_TOKEN))
-    }
-
-    async fn setup(&self, more: &[&str]) -> Checked<Ran> {
-        let arguments = [&["setup", "--yes", "--watch-for", "5s"], more].concat();
-        self.keyless(&arguments)?.run().await?.exits(0)
-    }
-
-    /// What a platform team had: a key of a service account in a Secret, and a store that uses it.
-    async fn before(&self) -> Checked<Key> {
-        let google = self.world.google()?;
-        google.create_secret(SECRET, "by the key").await?;
-        let key = google.create_key(ACCOUNT).await?;
-        google.let_read(SECRET, &[&format!("serviceAccount:{}", key.email)]).await?;
-        let provider = json!({"gcpsm": {"projectID": PROJECT, "auth": {"secretRef": {
-            "secretAccessKeySecretRef": {"name": KEY_SECRET, "namespace": eso::NAMESPACE, "key": "key.json"},
-        }}}});
-        let secret = json!({
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": KEY_SECRET, "namespace": eso::NAMESPACE},
-            "stringData": {"key.json": key.file},
-        });
-        let external = external_secret(SHOP, SECRET, STORE, SECRET);
-        self.world.apply(&[namespace(SHOP), secret, store(STORE, &provider), external]).await?;
-        self.world.synced(SHOP, SECRET, "by the key").await?;
-        Ok(key)
-    }
-
     /// One number, by exit code, to a person and to a program.
     async fn audit_says(&self, count: u64) -> Checked {
         let code = i32::from(count > 0);
@@ -204,6 +140,29 @@ impl Setting<'_> {
         self.world.synced(SHOP, SECRET, "by federation").await
     }
 
+    /// Every hop of the way holds, whichever provider the store names by now.
+    async fn verify(&self) -> Checked {
+        let said = self.keyless(&["verify"])?.run().await?.exits(0)?;
+        let hops = match self.mode {
+            Mode::Documents => ["discovery document", "key set", "read of", "refresh of"],
+            Mode::Uploaded => ["keys of", "signature by", "read of", "refresh of"],
+        };
+        for hop in hops {
+            let passed = said.stdout.lines().any(|line| line.starts_with(&format!("ok    {hop}")));
+            check!(passed, "`{hop}` should have been looked at\n{said}");
+        }
+        Ok(())
+    }
+
+    /// The manifests for a repository, one file each.
+    async fn render(&self, provider: &str, folder: &str) -> Checked<PathBuf> {
+        let folder = self.world.folder.join(folder);
+        let shown = folder.display().to_string();
+        let arguments = ["render", "store", "--to", provider, "--folder", &shown];
+        self.keyless(&arguments)?.run().await?.exits(0)?;
+        Ok(folder)
+    }
+
     /// The key is gone at both ends, and nobody misses it.
     async fn retire(&self, key: &Key) -> Checked {
         let google = self.world.google()?;
@@ -228,6 +187,8 @@ impl Setting<'_> {
         let (client, openbao) = (&self.world.anyone, self.world.openbao()?);
         openbao.mount(client, KV).await?;
         openbao.put_secret(client, KV, SECRET, "by OpenBao").await?;
+        let [google, ahead] =
+            [self.render("google", "rendered-google").await?, self.render("vault", "rendered-ahead").await?];
         let before = self.tree().await?;
         let user = self.world.external_secret(SHOP, SECRET).await?;
 
@@ -239,6 +200,20 @@ impl Setting<'_> {
         changed.sort();
         changed.dedup();
         check!(changed == ["clustersecretstores/app-secrets"], "the swap changed {changed:?}");
+        // What a repository would show of it: one file, and it was known before.
+        let vault = self.render("vault", "rendered-vault").await?;
+        let said = diff(&google, &vault)?.run().await?.exits(1)?.prints_one_line("Files ")?;
+        let file = format!("clustersecretstore-{STORE}.yaml");
+        check!(said.stdout.contains(&file), "the swap should change {file}\n{said}");
+        diff(&ahead, &vault)?.run().await?.exits(0)?;
+        self.keyless(&["setup", "--to", "vault", "--dry-run"])?
+            .run()
+            .await?
+            .exits(0)
+            .during("nothing should be left to do")?;
+        for folder in [google, ahead, vault] {
+            fs::remove_dir_all(folder)?;
+        }
         let same = self.world.external_secret(SHOP, SECRET).await?;
         for field in ["generation", "uid", "labels", "annotations"] {
             let (was, is) = (&user["metadata"][field], &same["metadata"][field]);
@@ -283,42 +258,6 @@ impl Setting<'_> {
         Ok(())
     }
 
-    /// Takes away by hand what the story made, whatever of it is there.
-    async fn clear(&self) -> Checked {
-        let external = external_secret(SHOP, SECRET, STORE, SECRET);
-        let key = json!({
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": KEY_SECRET, "namespace": eso::NAMESPACE},
-        });
-        self.world.delete(&[external, store(STORE, &json!({})), key]).await?;
-        let google = self.world.google()?;
-        google.remove(&google::secret(SECRET)).await?;
-        google.remove(&google::account(ACCOUNT)).await?;
-        for pool in self.alive().await? {
-            let pool = format!("https://iam.googleapis.com/v1/{}", pool["name"].as_str().unwrap_or_default());
-            for url in [format!("{pool}/providers/cluster"), pool] {
-                google.operate(Method::DELETE, &url, &Value::Null).await?;
-            }
-        }
-        for path in [format!("sys/mounts/{KV}"), format!("sys/auth/{MOUNT}")] {
-            self.world.openbao()?.remove(&self.world.anyone, &path).await?;
-        }
-        Ok(())
-    }
-
-    /// The provider as Google shows it.
-    async fn provider(&self) -> Checked<Value> {
-        let url = format!("{}/{POOL}/providers/cluster", google::pools());
-        self.world.google()?.get(&url).await
-    }
-
-    /// The pools that are not deleted.
-    async fn alive(&self) -> Checked<Vec<Value>> {
-        let pools = self.world.google()?.pools().await?;
-        Ok(pools.into_iter().filter(|pool| pool["state"] != "DELETED").collect())
-    }
-
     /// What people said of every object, without what servers and controllers note on it.
     async fn tree(&self) -> Checked<BTreeMap<String, Value>> {
         let mut tree = BTreeMap::new();
@@ -342,30 +281,10 @@ impl Setting<'_> {
     }
 }
 
-/// The settings that an administrator writes down; JSON is YAML.
-fn configure(world: &World, mode: Mode) -> Checked<PathBuf> {
-    let (google, vault) = match mode {
-        Mode::Documents => ("documents", "discovery"),
-        Mode::Uploaded => ("uploaded", "static-keys"),
-    };
-    let mut settings = json!({
-        "apiVersion": "keyless/v1",
-        "tls": {"caFile": world.ca_file()},
-        "provider": "google",
-        "google": {"project": PROJECT, "pool": POOL, "provider": "cluster", "mode": google},
-        "vault": {
-            "address": "https://bao.lab.test:8200",
-            "mount": MOUNT, "role": "eso", "kv": KV, "mode": vault,
-            // OpenBao knows no authority of this world by itself.
-            "caFile": world.ca_file(),
-        },
-        "store": {"name": STORE, "serviceAccount": "external-secrets/eso-reader"},
-    });
-    if mode == Mode::Documents {
-        settings["issuer"] = ISSUER.into();
-        settings["bucket"] = json!({"url": "s3://lab-issuer", "endpoint": "https://s3.lab.test"});
-    }
-    let file = world.folder.join(format!("keyless-{google}.yaml"));
-    fs::write(&file, settings.to_string())?;
-    Ok(file)
+/// Names the files of two folders that differ.
+fn diff(one: &Path, other: &Path) -> Checked<Call> {
+    let [one, other] = [one, other].map(|folder| folder.display().to_string());
+    let program =
+        installed("diff").ok_or_else(|| Failure("the command `diff` is not installed".to_owned()))?;
+    Ok(Call::new(&program, &["--recursive", "--brief", &one, &other]))
 }

@@ -7,14 +7,16 @@ mod kubeadm_judges;
 mod publish_from_ha;
 mod rbac;
 mod second_key;
+mod setting;
 mod static_root;
 mod strangers_accept;
+mod strangers_read;
 
 use std::pin::Pin;
 
 use crate::check::Checked;
 use crate::far_sides::FarSide::{
-    self, ExternalSecrets, FakeGcs, Google, Keyless, Kubeadm, Kubernetes, OpenBao, SeaweedFs,
+    self, ExternalSecrets, FakeGcs, Google, GoogleClients, Keyless, Kubeadm, Kubernetes, OpenBao, SeaweedFs,
 };
 use crate::world::World;
 
@@ -89,5 +91,11 @@ pub(crate) const STORIES: &[Story] = &[
         tells: "the same by uploaded keys: no bucket, and no change of any API server",
         needs: &[Keyless, Kubernetes, OpenBao, Google, ExternalSecrets],
         play: |world| Box::pin(from_one_to_zero::uploaded(world)),
+    },
+    Story {
+        name: "strangers-read",
+        tells: "google-auth and gcloud read a secret through the credential file that keyless wrote, in both modes",
+        needs: &[Keyless, Kubernetes, SeaweedFs, OpenBao, Google, GoogleClients, ExternalSecrets],
+        play: |world| Box::pin(strangers_read::play(world)),
     },
 ];

@@ -6,7 +6,7 @@ mod oauth;
 mod object;
 mod service;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -90,6 +90,8 @@ struct Shared {
     service_account: SigningKey,
     key_id: String,
     buckets: BTreeMap<String, Bucket>,
+    /// Permissions that callers have needed so far
+    needed: BTreeSet<String>,
     /// Last generation or etag given out
     counter: u64,
 }
@@ -215,6 +217,11 @@ impl Gcs {
         shared.buckets.get_mut(bucket).expect("a bucket that exists").public_access_prevention = value.into();
     }
 
+    /// The permissions that callers have needed so far
+    pub fn needed(&self) -> Vec<String> {
+        self.lock().needed.iter().cloned().collect()
+    }
+
     /// An object, past all permissions
     pub fn object(&self, bucket: &str, name: &str) -> Option<GcsObject> {
         self.lock().buckets.get(bucket)?.objects.get(name).cloned()
@@ -294,6 +301,7 @@ impl Shared {
             default_public_access_prevention: "inherited".into(),
         };
         Self {
+            needed: BTreeSet::new(),
             tls,
             settings,
             tokens: vec![Token::new(Access::Full)],

@@ -1,5 +1,7 @@
 //! From a request to the operation it means, and who may do it.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use hyper::Method;
@@ -37,6 +39,8 @@ pub(crate) struct Context<'a> {
     /// Scheme and host, for links to itself
     pub(crate) origin: String,
     access: Access,
+    /// The permissions that were asked for
+    needed: RefCell<BTreeSet<String>>,
 }
 
 impl Context<'_> {
@@ -47,6 +51,7 @@ impl Context<'_> {
                 || permission.ends_with(".list")
                 || permission.ends_with(".getIamPolicy")
         };
+        self.needed.borrow_mut().insert(permission.to_owned());
         if self.access.permits(permission, reads) {
             return Ok(());
         }
@@ -64,9 +69,10 @@ fn api(request: &Request, rest: &str, shared: &mut Shared) -> Result<Reply, GcsE
     let segments: Vec<String> = rest.split('/').skip(1).map(percent_decode).collect();
     let part = |number: usize| segments.get(number).cloned().unwrap_or_default();
     let origin = format!("{}://{}", if shared.tls { "https" } else { "http" }, request.host);
-    let context = Context { request, bucket: part(0), object: part(2), origin, access };
+    let context =
+        Context { request, bucket: part(0), object: part(2), origin, access, needed: RefCell::default() };
     let method = request.method.as_str();
-    match (method, segments.len(), part(1).as_str()) {
+    let done = match (method, segments.len(), part(1).as_str()) {
         ("POST", 0, _) => context.create_bucket(shared),
         ("GET", 1, _) => context.get_bucket(shared),
         ("PATCH", 1, _) => context.patch_bucket(shared),
@@ -79,7 +85,9 @@ fn api(request: &Request, rest: &str, shared: &mut Shared) -> Result<Reply, GcsE
         ("PATCH", 3, "o") => context.patch_object(shared),
         ("DELETE", 3, "o") => context.delete_object(shared),
         _ => Err(GcsError::new(404, "notFound", "Not Found")),
-    }
+    };
+    shared.needed.extend(context.needed.take());
+    done
 }
 
 fn access(request: &Request, shared: &Shared) -> Result<Access, GcsError> {

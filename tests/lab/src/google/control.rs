@@ -40,6 +40,11 @@ impl Google {
         self.lock().operations.failures.push((code, message.to_owned()));
     }
 
+    /// Let every operation end that is under way, also one that never would
+    pub fn finish_operations(&self) {
+        self.lock().finish_operations();
+    }
+
     /// Let somebody else write first in the next `times` changes of policies
     pub fn conflict(&self, times: usize) {
         self.lock().conflicts = times;

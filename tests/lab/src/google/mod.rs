@@ -213,6 +213,13 @@ impl Google {
         self.lock().denied.remove(permission);
     }
 
+    /// The permissions that the project's owner has needed so far
+    pub fn needed(&self) -> Vec<String> {
+        let mut needed = self.storage.needed();
+        needed.extend(self.lock().needed.borrow().iter().cloned());
+        needed
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no test panics while it holds the far side")
     }

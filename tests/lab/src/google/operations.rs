@@ -78,6 +78,14 @@ impl State {
         }
     }
 
+    /// Ends whatever is under way, also what would never have ended
+    pub(crate) fn finish_operations(&mut self) {
+        for operation in self.operations.all.values_mut() {
+            (operation.polls_left, operation.never) = (0, false);
+        }
+        self.settle();
+    }
+
     /// Whether an operation is going to write at this name
     pub(crate) fn awaited(&self, name: &str) -> bool {
         let writes = |operation: &Operation| operation.effect.as_ref().is_some_and(|(at, _)| at == name);

@@ -234,6 +234,6 @@ fn access(who: &Who, state: &State) -> Access {
         .iter()
         .flat_map(|verb| [format!("storage.buckets.{verb}"), format!("storage.objects.{verb}")])
         .chain(["getIamPolicy", "setIamPolicy"].map(|verb| format!("storage.buckets.{verb}")));
-    let held = permissions.filter(|it| state.need(who, it, &project(), "").is_ok());
+    let held = permissions.filter(|it| state.may(who, it, &project()));
     Access::Only(held.collect())
 }

@@ -1,5 +1,6 @@
 //! Everything that the stand-in remembers.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,8 @@ pub(crate) struct State {
     pub(crate) callers: Vec<Caller>,
     /// Permissions that nobody has
     pub(crate) denied: BTreeSet<String>,
+    /// Permissions that the project's owner has needed so far
+    pub(crate) needed: RefCell<BTreeSet<String>>,
     /// Services that are enabled in the project
     pub(crate) enabled: BTreeSet<String>,
     /// Pools and providers by name
@@ -44,6 +47,7 @@ impl State {
             settings: GoogleSettings::default(),
             callers: vec![Caller::new(Who::Owner, None)],
             denied: BTreeSet::new(),
+            needed: RefCell::default(),
             enabled: enabled.iter().map(|name| format!("{name}.googleapis.com")).collect(),
             federation: BTreeMap::new(),
             operations: Operations::default(),
@@ -82,12 +86,19 @@ impl State {
     ///
     /// `shown` is the resource as the refusal names it.
     pub(crate) fn need(&self, who: &Who, permission: &str, resource: &str, shown: &str) -> Result<()> {
-        let refused = || GoogleError::denied(permission, shown);
+        if *who == Who::Owner {
+            self.needed.borrow_mut().insert(permission.to_owned());
+        }
+        if self.may(who, permission, resource) { Ok(()) } else { Err(GoogleError::denied(permission, shown)) }
+    }
+
+    /// Whether somebody has this permission on the resource or on something above it
+    pub(crate) fn may(&self, who: &Who, permission: &str, resource: &str) -> bool {
         if self.denied.contains(permission) {
-            return Err(refused());
+            return false;
         }
         let project = project();
-        let granted = match who {
+        match who {
             Who::Owner => true,
             Who::Only(permissions) => permissions.contains(permission),
             Who::Federated { .. } | Who::Account { .. } => {
@@ -99,8 +110,7 @@ impl State {
                         })
                     })
             }
-        };
-        if granted { Ok(()) } else { Err(refused()) }
+        }
     }
 
     /// A pool that is deleted or disabled cuts off the tokens issued through it, a provider does not

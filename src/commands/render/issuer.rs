@@ -1,33 +1,19 @@
-//! `keyless render`: write what somebody else applies, touching nothing.
+//! The API server's settings that let it sign as the public issuer.
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use serde_json::json;
 
-use super::{Exit, place::Place};
+use super::Exit;
 use crate::{
-    bucket,
+    commands::place::{named_issuer, no_issuer},
     config::Settings,
     distro::{self, Distro, Stage, Wish},
     error::{Error, Result},
     http::Http,
-    oidc::Issuer,
     report::Report,
 };
-
-/// Write what somebody else applies, touching nothing
-#[derive(Debug, Args)]
-pub(crate) struct RenderArgs {
-    #[command(subcommand)]
-    pub(crate) what: What,
-}
-
-/// What to write.
-#[derive(Debug, Subcommand)]
-pub(crate) enum What {
-    Issuer(IssuerArgs),
-}
 
 /// Write the API server's settings that let it sign as the public issuer
 ///
@@ -66,9 +52,9 @@ pub(crate) struct IssuerArgs {
     pub(crate) kubernetes_version: Option<u32>,
 }
 
-/// Runs the command.
-pub(crate) async fn run(args: &RenderArgs, settings: &Settings, report: &mut Report<'_>) -> Result<Exit> {
-    let What::Issuer(args) = &args.what;
+/// Runs the command. No cluster and no bucket is asked.
+pub(super) async fn run(args: &IssuerArgs, settings: &Settings, report: &mut Report<'_>) -> Result<Exit> {
+    let http = Http::new(&settings.additional_roots)?;
     let cluster_configuration = match &args.cluster_configuration {
         Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
             Error::usage("cluster-configuration", format!("{} cannot be read", path.display()))
@@ -78,7 +64,7 @@ pub(crate) async fn run(args: &RenderArgs, settings: &Settings, report: &mut Rep
         None => None,
     };
     let wish = Wish {
-        issuer: issuer(settings).await?,
+        issuer: named_issuer(settings, &http).await?.ok_or_else(no_issuer)?,
         accepted: args.old_issuer.clone(),
         servers: args.servers,
         cluster_configuration,
@@ -93,20 +79,6 @@ pub(crate) async fn run(args: &RenderArgs, settings: &Settings, report: &mut Rep
     report.progress(guide.talk(rollout.stage).trim_end());
     report.json("render", json!({ "guide": guide }));
     Ok(Exit::Clean)
-}
-
-/// As given, or where the bucket shows it. The bucket is not asked.
-async fn issuer(settings: &Settings) -> Result<Issuer> {
-    if let Some(issuer) = &settings.issuer {
-        return Ok(issuer.clone());
-    }
-    let Some(bucket) = &settings.bucket else {
-        return Err(Error::usage("issuer-missing", "no issuer is named")
-            .hint("give --issuer URL, the URL that will stand in every token, or issuer in keyless.yaml"));
-    };
-    let http = Http::new(&settings.additional_roots)?;
-    let public_url = bucket::connect(bucket, &http).await?.public_url();
-    Ok(Place::settle(settings, public_url.as_deref())?.issuer)
 }
 
 /// `1.30`, `v1.30.4`, `v1.30.4+k3s1` → 30.

@@ -1,0 +1,263 @@
+//! Whether what is read through a store goes on being read, by the clock that each ExternalSecret has itself.
+//! Nothing is written to an ExternalSecret, not even to hurry it.
+
+use std::time::Duration;
+
+use k8s_openapi::jiff::Timestamp;
+use tokio::time::{Instant, sleep};
+
+use super::objects::condition;
+use crate::{
+    cluster::{
+        Cluster,
+        objects::{Look, Object},
+        snapshot::EXTERNAL_SECRETS,
+    },
+    error::Result,
+    relying_party::Finding,
+};
+
+const CHECK: &str = "external-secret-refreshed";
+/// Up to this interval the next reading is waited for.
+const SOON: Duration = Duration::from_secs(60);
+/// How much later than its interval a reading may come: the operator has a queue, and clocks differ.
+const SLACK: Duration = Duration::from_secs(120);
+/// The same where it is waited for: only the queue counts.
+const GRACE: Duration = Duration::from_secs(30);
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// When an ExternalSecret is read again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Rhythm {
+    Every(Duration),
+    /// Not by the clock, for this reason.
+    Never(String),
+}
+
+impl Rhythm {
+    pub(super) fn of(user: &Object) -> Self {
+        if let policy @ ("CreatedOnce" | "OnChange") = user.text("/spec/refreshPolicy") {
+            return Self::Never(format!("its refreshPolicy is {policy}"));
+        }
+        let text = interval_text(user);
+        match seconds(text) {
+            Some(seconds) if seconds > 0.0 => Self::Every(Duration::from_secs_f64(seconds)),
+            Some(_) => Self::Never(format!("its refreshInterval is {text}")),
+            None => Self::Never(format!("its refreshInterval `{}` cannot be read", text.escape_debug())),
+        }
+    }
+
+    pub(super) fn every(&self) -> Option<Duration> {
+        match self {
+            Self::Every(interval) => Some(*interval),
+            Self::Never(_) => None,
+        }
+    }
+}
+
+/// Judges the one of these ExternalSecrets that is read most often. `now` is asked for seconds since 1970, `say`
+/// gets the reason of waiting.
+pub(super) async fn judge(
+    cluster: &Cluster,
+    users: &[&Object],
+    now: fn() -> u64,
+    say: impl FnOnce(&str),
+) -> Finding {
+    let most_often = users.iter().min_by_key(|user| match Rhythm::of(user) {
+        Rhythm::Every(interval) => (0, interval),
+        Rhythm::Never(_) => (1, Duration::ZERO),
+    });
+    let Some(user) = most_often else {
+        return Finding::skipped(CHECK, "ExternalSecrets", "none reads through this store");
+    };
+    let interval = match Rhythm::of(user) {
+        Rhythm::Every(interval) => interval,
+        Rhythm::Never(why) => {
+            let last = match read_at(user) {
+                "" => "never read".to_owned(),
+                at => format!("last read at {at}"),
+            };
+            return Finding::skipped(
+                CHECK,
+                subject(user),
+                format!("not read again by the clock: {why}; {last}"),
+            );
+        }
+    };
+    if user.is_ready() != Some(true) {
+        return Finding::skipped(CHECK, subject(user), "it is not ready");
+    }
+    if interval > SOON {
+        return judge_age(user, interval, now());
+    }
+    say(&format!(
+        "waiting until {} is read again (its refreshInterval is {})",
+        user.describe(),
+        interval_text(user)
+    ));
+    until_read_again(cluster, user, interval).await
+}
+
+/// Waits for a reading later than the one in `before`. Compared with itself, no clock but the operator's counts.
+async fn until_read_again(cluster: &Cluster, before: &Object, interval: Duration) -> Finding {
+    let (started, mut pause) = (Instant::now(), FIRST_PAUSE);
+    loop {
+        sleep(pause.min(interval)).await;
+        pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+        let after = match again(cluster, before).await {
+            Ok(Look::Seen(after)) => after,
+            Ok(Look::Absent) => {
+                let remedy = "apply it again, or leave it out: run `keyless verify` again";
+                return Finding::failed(
+                    CHECK,
+                    subject(before),
+                    "it is gone",
+                    "somebody has just deleted it",
+                    remedy,
+                );
+            }
+            Ok(Look::Unseen(unseen)) => return Finding::skipped(CHECK, subject(before), unseen.to_string()),
+            Err(error) => return Finding::refused(CHECK, subject(before), &error),
+        };
+        if after.is_ready() == Some(true) && read_at(&after) != read_at(before) {
+            let seen = format!(
+                "read again at {}; its refreshInterval is {}",
+                read_at(&after),
+                interval_text(&after)
+            );
+            return Finding::passed(CHECK, subject(before), seen);
+        }
+        if started.elapsed() >= interval + GRACE {
+            let waited = started.elapsed().as_secs();
+            return stale(&after, format!("not read again in {waited} s, last at {}", read_at(&after)));
+        }
+    }
+}
+
+async fn again(cluster: &Cluster, user: &Object) -> Result<Look<Object>> {
+    let version = user.text("/apiVersion").rsplit('/').next().unwrap_or("v1");
+    cluster.look_at(&EXTERNAL_SECRETS.at_version(version), Some(user.namespace()), user.name()).await
+}
+
+fn judge_age(user: &Object, interval: Duration, now: u64) -> Finding {
+    let Ok(at) = read_at(user).parse::<Timestamp>() else {
+        return stale(user, "it was never read".to_owned());
+    };
+    let age = now.saturating_sub(u64::try_from(at.as_second()).unwrap_or_default());
+    let seen = format!("read {age} s ago; its refreshInterval is {}", interval_text(user));
+    if Duration::from_secs(age) <= interval + SLACK {
+        Finding::passed(CHECK, subject(user), seen)
+    } else {
+        stale(user, seen)
+    }
+}
+
+fn stale(user: &Object, seen: String) -> Finding {
+    Finding::failed(
+        CHECK,
+        subject(user),
+        seen,
+        format!("the operator does not read it any more; it says {}", condition(user)),
+        "see whether the operator runs, and its log: kubectl -n external-secrets logs deployment/external-secrets",
+    )
+}
+
+fn subject(user: &Object) -> String {
+    format!("refresh of {}", user.describe())
+}
+
+fn read_at(user: &Object) -> &str {
+    user.text("/status/refreshTime")
+}
+
+/// Absent is one hour.
+fn interval_text(user: &Object) -> &str {
+    match user.text("/spec/refreshInterval") {
+        "" => "1h",
+        text => text,
+    }
+}
+
+/// A Go duration.
+fn seconds(text: &str) -> Option<f64> {
+    let (mut seconds, mut number) = (0.0, String::new());
+    let mut rest = text.chars().peekable();
+    while let Some(letter) = rest.next() {
+        if letter.is_ascii_digit() || letter == '.' {
+            number.push(letter);
+            continue;
+        }
+        let unit = match (letter, rest.peek()) {
+            ('m', Some('s')) => {
+                rest.next();
+                0.001
+            }
+            ('h', _) => 3600.0,
+            ('m', _) => 60.0,
+            ('s', _) => 1.0,
+            _ => return None,
+        };
+        seconds += number.parse::<f64>().ok()? * unit;
+        number.clear();
+    }
+    // Only zero may stand without a unit.
+    (number.is_empty() || number == "0").then_some(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::relying_party::Outcome;
+
+    const NOON: u64 = 1_794_398_400; // 2026-11-11T12:00:00Z
+
+    fn user(spec: Value, refreshed: &str) -> Object {
+        Object(json!({
+            "apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
+            "metadata": { "name": "db", "namespace": "shop" }, "spec": spec,
+            "status": { "refreshTime": refreshed, "conditions": [
+                { "type": "Ready", "status": "True", "reason": "SecretSynced", "message": "secret synced" }] },
+        }))
+    }
+
+    #[test]
+    fn intervals_are_read_as_go_writes_them() {
+        let every = |text: &str| Rhythm::of(&user(json!({ "refreshInterval": text }), "")).every();
+        for (text, seconds) in
+            [("2s", 2.0), ("1m", 60.0), ("1h0m0s", 3600.0), ("1m30s", 90.0), ("500ms", 0.5), ("", 3600.0)]
+        {
+            assert_eq!(every(text), Some(Duration::from_secs_f64(seconds)), "{text}");
+        }
+        for never in ["0", "0s", "0h0m0s", "soon", "5d", "60"] {
+            assert_eq!(every(never), None, "{never}");
+        }
+    }
+
+    #[test]
+    fn what_is_read_once_has_no_rhythm() {
+        for policy in ["CreatedOnce", "OnChange"] {
+            let spec = json!({ "refreshPolicy": policy, "refreshInterval": "1m" });
+            assert_eq!(Rhythm::of(&user(spec, "")), Rhythm::Never(format!("its refreshPolicy is {policy}")));
+        }
+        let spec = json!({ "refreshPolicy": "Periodic", "refreshInterval": "1m" });
+        assert_eq!(Rhythm::of(&user(spec, "")), Rhythm::Every(Duration::from_secs(60)));
+    }
+
+    #[test]
+    fn a_reading_is_stale_when_it_is_older_than_its_interval() {
+        let hour = Duration::from_secs(3600);
+        let judge = |at: &str| judge_age(&user(json!({ "refreshInterval": "1h" }), at), hour, NOON).outcome;
+        for fresh in
+            ["2026-11-11T11:59:00Z", "2026-11-11T11:00:00Z", "2026-11-11T10:58:30Z", "2026-11-11T12:05:00Z"]
+        {
+            assert!(matches!(judge(fresh), Outcome::Passed(_)), "{fresh}: {:?}", judge(fresh));
+        }
+        for stale in ["2026-11-11T10:57:00Z", "2026-11-10T12:00:00Z", ""] {
+            let Outcome::Failed { cause, .. } = judge(stale) else { panic!("{stale} is stale") };
+            assert!(cause.contains("SecretSynced: secret synced"), "{cause}");
+        }
+    }
+}

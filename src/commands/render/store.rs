@@ -1,0 +1,114 @@
+//! The manifests of the secret store, for a repository that Argo CD or Flux applies.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::{Exit, known};
+use crate::{
+    cluster::{
+        Cluster,
+        snapshot::{Estate, Store},
+    },
+    commands::{
+        objects::{self, find_store, write_manifest},
+        provider,
+        settle::settle_asking,
+        setup::remember_old_key,
+        store::Present,
+    },
+    config::{ProviderName, Settings},
+    error::{Error, Result},
+    http::Http,
+    report::{Report, Warning},
+    secret_store::{self, Access, Want, to_yaml},
+};
+
+/// Write the secret store's manifests as setup would apply them, for GitOps
+///
+/// Looks at the cluster, and writes the ServiceAccount that the store logs in as, the Role and RoleBinding where
+/// External Secrets Operator needs them, and the store itself. What a store has beside its provider stays as it is.
+/// Nothing is changed, neither in the cluster nor at the provider: `keyless setup` does the rest, and finds these
+/// objects right. Between two providers exactly one file differs: the store's.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    keyless render store\n  \
+    keyless render store --folder clusters/prod/secret-store\n  \
+    keyless render store --to vault | kubectl diff -f -\n\n\
+    Needs: get and list as `keyless audit` does; of Google only the project's two names, and not even these\n\
+    where google.project is its number or the store names both")]
+pub(crate) struct StoreArgs {
+    /// Point the store at this provider
+    #[arg(long, value_enum, value_name = "PROVIDER")]
+    to: Option<ProviderName>,
+
+    /// Write one file for each object into this folder; by default all of them go to stdout as one YAML stream
+    #[arg(long, value_name = "FOLDER")]
+    folder: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub(super) async fn run(args: &StoreArgs, settings: &Settings, report: &mut Report<'_>) -> Result<Exit> {
+    let http = Http::new(&settings.additional_roots)?;
+    let access = settings.cluster.as_ref().ok_or_else(|| {
+        Error::usage("cluster-needed", "what a store needs depends on the cluster that it is in")
+            .hint("leave out --no-cluster and cluster.enabled: false")
+    })?;
+    let cluster = Cluster::connect(access).await?;
+    // No test token is minted: that would be a request to write, as RBAC sees it.
+    let (estate, cluster_id) = futures::try_join!(cluster.estate(), objects::cluster_id(&cluster))?;
+    let settled = settle_asking(settings, args.to, &estate, None, &cluster_id, report)?;
+    let present = find_store(&estate, &settled.store);
+    let access = match (settled.provider, &settled.google) {
+        (ProviderName::Google, Some(google)) => known::access(google, present, &http, report).await?,
+        (name, google) => provider::connect(name, google.as_ref(), settings, &http)?.access().await?,
+    };
+    let have = Present::observe(&cluster, &estate, &settled.store, &settled.workload).await?;
+    let want = Want { access: &access, workload: &settled.workload, store: &settled.store, namespaces: &[] };
+    let mut plan = secret_store::plan(&want, &have.have())?;
+    remember_old_key(&mut plan, &settled);
+
+    for warning in &plan.warnings {
+        report.warning(warning);
+    }
+    for warning in present.map(|present| not_portable(&estate, present, &access)).unwrap_or_default() {
+        report.warning(&warning);
+    }
+    let manifests = plan.objects.iter().map(|object| &object.manifest);
+    let mut files = Vec::new();
+    match &args.folder {
+        Some(folder) => {
+            for manifest in manifests.clone() {
+                let file = write_manifest(folder, manifest)?;
+                report.line(format_args!("wrote {}", file.display()));
+                files.push(file.display().to_string());
+            }
+        }
+        None => report.line(to_yaml(manifests.clone())?.trim_end()),
+    }
+    report.json(
+        "render",
+        json!({ "objects": manifests.map(|manifest| &manifest.0).collect::<Vec<_>>(), "files": files }),
+    );
+    Ok(Exit::Clean)
+}
+
+/// What reads through the store now and would not survive another provider.
+fn not_portable(estate: &Estate, present: &Store, to: &Access) -> Vec<Warning> {
+    let kind = match to {
+        Access::Google { .. } => "gcpsm",
+        Access::Vault { .. } => "vault",
+    };
+    if present.provider().is_none_or(|(now, _)| now == kind) {
+        return Vec::new();
+    }
+    let obstacles = secret_store::obstacles(estate.users(present), present, to);
+    obstacles
+        .into_iter()
+        .map(|it| {
+            let text = format!("{} {}: {}; {}", it.object, it.field, it.why, it.change);
+            Warning::new("not-portable", text)
+        })
+        .collect()
+}

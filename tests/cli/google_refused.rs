@@ -1,0 +1,376 @@
+//! What is wrong at Google, or said wrongly of it: named with its remedy, the old path left as it is, and once it
+//! is mended the same command ends well.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::Stdio,
+};
+
+use lab::{Google, SigningKey};
+use serde_json::{Value, json};
+
+use crate::{
+    estate::{DEFAULT_ISSUER, Estate},
+    google::{SETUP, at_once, ends_well, mark, refused, settings, untouched},
+};
+
+const POOL: &str = "keyless-lab";
+const OTHER_CLUSTER: &str =
+    "managed by keyless in cluster ffffffff-0000-4000-8000-000000000000 for https://other.example";
+
+/// What is damaged, what the refusal is and names, and how it is mended.
+struct Case {
+    settings: &'static str,
+    damage: fn(&Estate),
+    refusal: (i32, &'static str, &'static [&'static str]),
+    mend: fn(&Estate),
+}
+
+impl Case {
+    fn run(&self) {
+        let estate = Estate::new();
+        settings(&estate, self.settings);
+        (self.damage)(&estate);
+        let (exit, code, names) = self.refusal;
+        refused(&estate, exit, code, names);
+        untouched(&estate, code);
+        (self.mend)(&estate);
+        ends_well(&estate, code);
+    }
+}
+
+const IN_POOL: &str = "google: {pool: keyless-lab}";
+
+fn elsewhere(estate: &Estate) {
+    settings(estate, "google: {pool: keyless-own}");
+}
+
+fn pool(estate: &Estate, change: impl FnOnce(&mut Value)) {
+    estate.google.write(POOL, None, change);
+}
+
+/// A provider with the cluster's issuer and keys, and whatever else makes it right.
+fn provider(estate: &Estate, name: &str, change: impl FnOnce(&mut Value)) {
+    let jwks = json!({"keys": [estate.world.key.jwk()]}).to_string();
+    estate.google.write(POOL, Some(name), |it| {
+        it["attributeMapping"] = json!({"google.subject": "assertion.sub"});
+        it["oidc"] = json!({"issuerUri": DEFAULT_ISSUER, "jwksJson": jwks});
+        change(it);
+    });
+}
+
+#[test]
+fn a_project_that_is_not_there_and_its_number() {
+    let cases = [
+        Case {
+            settings: "google: {project: acme-prud}",
+            damage: |_| {},
+            refusal: (3, "google-project-unknown", &["acme-prud", "gcloud projects list", "roles/browser"]),
+            // The number where the ID is expected will do.
+            mend: |estate| settings(estate, "google: {project: \"123456789012\"}"),
+        },
+        Case {
+            settings: "google: {project: \"210987654321\"}",
+            damage: |_| {},
+            refusal: (3, "google-project-unknown", &["210987654321", "gcloud projects list"]),
+            mend: |estate| settings(estate, "google: {project: acme-prod}"),
+        },
+        Case {
+            settings: "google: {project: Acme Production}",
+            damage: |_| {},
+            refusal: (2, "google-project", &["Acme Production", "the display name is neither"]),
+            mend: |estate| settings(estate, ""),
+        },
+    ];
+    at_once(&cases, |case| {
+        case.run();
+    });
+}
+
+#[test]
+fn a_pool_that_is_somebody_elses() {
+    let cases = [
+        Case {
+            settings: IN_POOL,
+            damage: |it| pool(it, |pool| pool["disabled"] = json!(true)),
+            refusal: (3, "google-pool-foreign", &["is disabled", "another google.pool"]),
+            mend: |it| pool(it, |pool| pool["disabled"] = json!(false)),
+        },
+        Case {
+            settings: IN_POOL,
+            damage: |it| pool(it, |pool| pool["state"] = json!("DELETED")),
+            refusal: (3, "google-pool-foreign", &["soft-deleted", "30 days"]),
+            mend: |it| pool(it, |pool| pool["state"] = json!("ACTIVE")),
+        },
+        Case {
+            settings: IN_POOL,
+            damage: |it| {
+                pool(it, |pool| pool["description"] = json!("CI"));
+                provider(it, "github", |_| {});
+            },
+            refusal: (3, "google-pool-foreign", &["other providers", "`CI`"]),
+            mend: elsewhere,
+        },
+        Case {
+            settings: IN_POOL,
+            damage: |it| pool(it, |pool| pool["description"] = json!(OTHER_CLUSTER)),
+            refusal: (
+                3,
+                "google-other-cluster",
+                &["pool keyless-lab", "ffffffff-0000", "another google.pool"],
+            ),
+            mend: elsewhere,
+        },
+    ];
+    at_once(&cases, |case| {
+        case.run();
+    });
+}
+
+#[test]
+fn a_provider_that_is_somebody_elses() {
+    let cases = [
+        Case {
+            settings: IN_POOL,
+            damage: |it| {
+                let ours = mark(it);
+                pool(it, |pool| pool["description"] = json!(ours));
+                provider(it, "cluster", |it| it["oidc"]["issuerUri"] = json!("https://other.example"));
+            },
+            refusal: (3, "google-provider-foreign", &["https://other.example", "another google.provider"]),
+            mend: |it| settings(it, "google: {pool: keyless-lab, provider: second}"),
+        },
+        Case {
+            settings: IN_POOL,
+            damage: |it| {
+                let ours = mark(it);
+                pool(it, |pool| pool["description"] = json!(ours));
+                provider(it, "cluster", |it| it["description"] = json!(OTHER_CLUSTER));
+            },
+            refusal: (3, "google-other-cluster", &["provider cluster", "ffffffff-0000"]),
+            mend: elsewhere,
+        },
+        // The mark of an older release, and nothing that shows whose it is.
+        Case {
+            settings: IN_POOL,
+            damage: |it| {
+                pool(it, |pool| pool["description"] = json!("managed by keyless"));
+                provider(it, "cluster", |it| {
+                    it["description"] = json!("managed by keyless for https://other.example");
+                    it["oidc"] = json!({"issuerUri": "https://other.example"});
+                });
+            },
+            refusal: (3, "google-other-issuer", &["https://other.example", "update-oidc", DEFAULT_ISSUER]),
+            mend: |it| provider(it, "cluster", |it| it["description"] = json!("managed by keyless")),
+        },
+    ];
+    at_once(&cases, |case| {
+        case.run();
+    });
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_before_anything_is_made() {
+    let cases = [
+        Case {
+            settings: "",
+            // 128 bytes as a subject.
+            damage: |it| {
+                settings(it, &format!("store: {{serviceAccount: external-secrets/{}}}", "a".repeat(89)))
+            },
+            refusal: (2, "google-subject-too-long", &["128 bytes", "127", "104 bytes"]),
+            mend: |it| settings(it, "store: {serviceAccount: external-secrets/reader}"),
+        },
+        Case {
+            settings: "",
+            damage: |it| {
+                it.world.cluster.change_servers(|server| {
+                    server.key_files.extend((0..8).map(|_| (&SigningKey::rsa(2048)).into()));
+                });
+            },
+            refusal: (3, "google-too-many-keys", &["9 keys", "takes 8", "google.mode: documents"]),
+            mend: |it| it.world.cluster.change_servers(|server| server.key_files.truncate(1)),
+        },
+        Case {
+            settings: "",
+            damage: |it| {
+                it.world.cluster.put_object(json!({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
+                    "metadata": {"name": "gone", "namespace": "shop"},
+                    "spec": {"refreshInterval": "1s", "secretStoreRef": {"name": "gcp", "kind": "ClusterSecretStore"},
+                        "target": {"name": "gone"}, "data": [{"secretKey": "x", "remoteRef": {"key": "gone"}}]}}));
+            },
+            refusal: (
+                3,
+                "google-secret-missing",
+                &["there is no gone", "gcloud secrets create gone", "store.secrets"],
+            ),
+            mend: |it| it.google.add_secret("gone", b"now there"),
+        },
+    ];
+    at_once(&cases, |case| {
+        case.run();
+    });
+}
+
+#[test]
+fn what_google_does_not_let_happen() {
+    let cases = [
+        Case {
+            settings: "",
+            damage: |it| {
+                it.google.change(|it| it.allowed_issuers = Some(vec!["https://login.example.com".into()]))
+            },
+            refusal: (
+                3,
+                "google-org-policy",
+                &["constraints/iam.workloadIdentityPoolProviders", "roles/orgpolicy.policyAdmin"],
+            ),
+            mend: |it| it.google.change(|it| it.allowed_issuers = None),
+        },
+        Case {
+            settings: "",
+            damage: |it| it.google.change(|it| it.members_restricted = true),
+            refusal: (3, "google-org-policy", &["constraints/iam.allowedPolicyMemberDomains", "secret db"]),
+            mend: |it| it.google.change(|it| it.members_restricted = false),
+        },
+        Case {
+            settings: "",
+            damage: |it| it.google.conflict(10),
+            refusal: (3, "google-busy", &["secret db", "10 times", "Terraform"]),
+            mend: |_| {},
+        },
+        Case {
+            settings: "",
+            damage: |it| it.google.fail_next_operation("FAILED_PRECONDITION", "not on a Monday"),
+            refusal: (3, "google-operation-failed", &["FAILED_PRECONDITION: not on a Monday", "start again"]),
+            mend: |_| {},
+        },
+        Case {
+            settings: "",
+            damage: |it| it.google.change(|it| it.clock_offset = -600),
+            refusal: (
+                3,
+                "new-path",
+                &["stale to sign-in", "clock", "NTP", "the store and its key are as they were"],
+            ),
+            mend: |it| it.google.change(|it| it.clock_offset = 0),
+        },
+    ];
+    at_once(&cases, |case| {
+        case.run();
+    });
+}
+
+/// As the bucket's own setting, and as the organisation's.
+#[test]
+fn a_bucket_that_must_not_be_public() {
+    let issuer = "https://storage.googleapis.com/acme-oidc";
+    type Prevent = fn(&Google, bool);
+    let by_bucket: Prevent = |google, on| {
+        if google.storage().buckets().is_empty() {
+            google.storage().own_bucket("acme-oidc");
+        }
+        google.storage().prevent_public_access("acme-oidc", if on { "enforced" } else { "inherited" });
+    };
+    let by_organisation: Prevent = |google, on| {
+        google.storage().change(|storage| storage.organisation_prevents_public_access = on);
+    };
+    let prevented = [by_bucket, by_organisation];
+    at_once(&prevented, |prevent| {
+        let estate = Estate::new();
+        estate.world.cluster.change_servers(|server| server.issuers = vec![issuer.to_owned()]);
+        settings(&estate, "bucket: {url: gs://acme-oidc, project: acme-prod}");
+        prevent(&estate.google, true);
+        let names = ["gs://acme-oidc", "--no-public-access-prevention", "storage.publicAccessPrevention"];
+        refused(&estate, 3, "public-access-prevented", &names);
+        untouched(&estate, "a bucket");
+        assert!(estate.google.federation().is_empty(), "nothing trusts what cannot be read");
+        prevent(&estate.google, false);
+        ends_well(&estate, "a bucket");
+    });
+}
+
+#[test]
+fn an_operation_that_does_not_end_is_spoken_of_and_gone_on_with() {
+    let estate = Estate::new();
+    estate.google.change(|it| it.operations_never_end = true);
+    let mut run = estate.command(&SETUP).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let said = BufReader::new(run.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let line = said.into_iter().find(|line| line.contains("Google is still at it")).unwrap();
+    assert!(line.contains("operations/"), "it says which: {line}");
+    run.kill().unwrap();
+    run.wait().unwrap();
+    untouched(&estate, "an operation");
+    estate.google.change(|it| it.operations_never_end = false);
+    estate.google.finish_operations();
+    ends_well(&estate, "an operation");
+}
+
+/// On what is ours: shown as what it is, and put right.
+#[test]
+fn what_was_changed_by_hand_is_shown_and_put_right() {
+    type Damage = fn(&Estate);
+    let estate = Estate::new();
+    settings(&estate, IN_POOL);
+    ends_well(&estate, "at first");
+    let right = estate.google.provider(POOL, "cluster").unwrap();
+    let damages: [(Damage, &[&str]); 6] = [
+        (
+            |it| {
+                pool(it, |pool| pool["state"] = json!("DELETED"));
+                it.google.write(POOL, Some("cluster"), |it| it["state"] = json!("DELETED"));
+            },
+            &["+ restore pool keyless-lab", "+ restore provider cluster", "30 days"],
+        ),
+        (
+            |it| pool(it, |pool| pool["disabled"] = json!(true)),
+            &["+ enable  pool keyless-lab", "no token of it is accepted"],
+        ),
+        (
+            |it| it.google.write(POOL, Some("cluster"), |it| it["disabled"] = json!(true)),
+            &["+ enable  provider cluster"],
+        ),
+        (
+            |it| {
+                it.google.write(POOL, Some("cluster"), |it| {
+                    it["attributeMapping"] = json!({"google.subject": "assertion.email"})
+                })
+            },
+            &[
+                "~ update  provider cluster",
+                "attributeMapping: google.subject=assertion.email → ",
+                "changes who is meant",
+            ],
+        ),
+        (
+            |it| {
+                it.google.write(POOL, Some("cluster"), |it| {
+                    it["oidc"] = json!({"issuerUri": "https://storage.googleapis.com/former"});
+                });
+            },
+            &["oidc.issuerUri: https://storage.googleapis.com/former → ", "are refused from then on"],
+        ),
+        (
+            |it| {
+                for provider in [None, Some("cluster")] {
+                    it.google.write(POOL, provider, |it| it["description"] = json!("managed by keyless"));
+                }
+            },
+            &[
+                "~ update  pool keyless-lab",
+                "description: managed by keyless → managed by keyless in cluster ",
+            ],
+        ),
+    ];
+    for (damage, shown) in damages {
+        damage(&estate);
+        let planned = estate.run(&["setup", "--dry-run"]).ends(1);
+        for shown in shown {
+            assert!(planned.out.contains(shown), "`{shown}` is not in\n{}", planned.out);
+        }
+        estate.run(&SETUP).ends(0);
+        estate.run(&["setup", "--dry-run"]).ends(0);
+        assert_eq!(estate.google.provider(POOL, "cluster").unwrap(), right, "{shown:?}");
+        assert!(estate.google.pool(POOL).unwrap()["disabled"].is_null(), "{shown:?}");
+    }
+}

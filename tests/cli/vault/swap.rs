@@ -1,0 +1,152 @@
+//! There and back: what changes, what is shown before, and what is brought back.
+
+use lab::SigningKey;
+use serde_json::{Value, json};
+
+use super::{POLICY, SETUP, Scene};
+
+#[test]
+fn the_store_is_the_one_object_that_changes_there_and_back() {
+    let scene = Scene::new();
+    scene.setup("google").ends(0);
+    let user = || {
+        let object = "external-secrets.io/v1";
+        scene.estate.world.cluster.object(object, "ExternalSecret", Some("shop"), "db").unwrap()["spec"]
+            .clone()
+    };
+    let reader = user();
+    for to in ["vault", "google", "vault"] {
+        scene.estate.world.cluster.server(0).faults().forget();
+        scene.setup(to).ends(0);
+        let writes = scene.writes();
+        assert_eq!(writes, ["PATCH /apis/external-secrets.io/v1/clustersecretstores/gcp"], "{to}");
+        let provider = scene.estate.store()["spec"]["provider"].clone();
+        let named: Vec<_> = provider.as_object().unwrap().keys().collect();
+        assert_eq!(named, [if to == "vault" { "vault" } else { "gcpsm" }]);
+        assert_eq!(user(), reader, "what reads through it does not");
+        scene.run(&["setup", "--dry-run", "--to", to]).ends(0);
+    }
+    assert_eq!(scene.estate.store()["spec"]["conditions"], scene.before["spec"]["conditions"]);
+}
+
+#[test]
+fn what_would_not_survive_the_swap_is_shown_before_it() {
+    let scene = Scene::new();
+    let put = |name: &str, remote: Value| {
+        scene.estate.world.cluster.put_object(
+            json!({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
+            "metadata": {"name": name, "namespace": "shop"},
+            "spec": {"refreshInterval": "1h", "secretStoreRef": {"name": "gcp", "kind": "ClusterSecretStore"},
+                "target": {"name": name}, "data": [{"secretKey": "x", "remoteRef": remote}]}}),
+        );
+    };
+    put("whole", json!({"key": "db"}));
+    put("pinned", json!({"key": "db", "property": "password", "version": "3"}));
+    let planned = scene.run(&["setup", "--dry-run", "--to", "vault"]).ends(1);
+    for named in [
+        "! ExternalSecret shop/whole data[0].remoteRef.property",
+        "! ExternalSecret shop/pinned data[0].remoteRef.version",
+        "leave it out, which means the latest at both",
+    ] {
+        assert!(planned.out.contains(named), "does not name `{named}`:\n{}", planned.out);
+    }
+    assert!(!planned.out.contains("ExternalSecret shop/db"), "that one survives:\n{}", planned.out);
+    scene.old_path_is_untouched();
+
+    // The other way round, a name that Google cannot have.
+    let object = |name: &str| {
+        scene.estate.world.cluster.remove_object(
+            "external-secrets.io/v1",
+            "ExternalSecret",
+            Some("shop"),
+            name,
+        );
+    };
+    object("whole");
+    object("pinned");
+    scene.ends_well();
+    scene.vault.put_secret("kv", "team/db", json!({"password": "hunter2"}));
+    put("folder", json!({"key": "team/db", "property": "password"}));
+    scene.run(&["setup", "--dry-run", "--to", "vault"]).ends(1).says("path \"kv/data/team/db\"");
+    let ran = scene.run(&["setup", "--dry-run", "--to", "google"]);
+    assert_ne!(ran.code, Some(0));
+    assert!(format!("{}{}", ran.out, ran.err).contains("team/db"), "{ran:?}");
+}
+
+#[test]
+fn what_was_changed_by_hand_is_shown_and_brought_back() {
+    let scene = Scene::new();
+    scene.ends_well();
+    let role = || scene.vault.jwt_role("keyless", "external-secrets").unwrap();
+    assert_eq!((&role()["token_ttl"], &role()["token_max_ttl"]), (&json!(900), &json!(900)));
+    assert_eq!(role()["token_no_default_policy"], true);
+    assert_eq!(role()["bound_subject"], "system:serviceaccount:external-secrets:keyless-gcp");
+
+    scene.vault.change_role("keyless", "external-secrets", |role| {
+        role["bound_audiences"] = json!(["vault", "https://kubernetes.default.svc"]);
+    });
+    let planned = scene.run(&["setup", "--dry-run", "--to", "vault"]).ends(1);
+    let shown = "bound_audiences: vault, https://kubernetes.default.svc → vault";
+    assert!(planned.out.contains(shown), "{}", planned.out);
+    scene.setup("vault").ends(0);
+    assert_eq!(role()["bound_audiences"], json!(["vault"]));
+
+    // The cluster's key is rotated, and then its issuer moves: both are the server's to be told.
+    let cluster = &scene.estate.world.cluster;
+    let (old, new) = (scene.estate.world.key.clone(), SigningKey::rsa(2048));
+    cluster.change_servers(|settings| {
+        settings.key_files = vec![(&new).into(), (&old).into()];
+        settings.signing_key = new.clone();
+    });
+    scene.run(&["setup", "--dry-run", "--to", "vault"]).ends(1).says("jwt_validation_pubkeys: ");
+    scene.setup("vault").ends(0);
+    let config = scene.vault.jwt_config("keyless").unwrap();
+    assert_eq!(config["jwt_validation_pubkeys"].as_array().unwrap().len(), 2);
+
+    cluster.change_servers(|settings| settings.issuers = vec!["https://oidc.lab.test/moved".into()]);
+    let planned = scene.run(&["setup", "--dry-run", "--to", "vault"]).ends(1);
+    for shown in
+        ["description: managed by keyless in cluster ", "bound_issuer: ", "→ https://oidc.lab.test/moved"]
+    {
+        assert!(planned.out.contains(shown), "{shown}:\n{}", planned.out);
+    }
+    scene.setup("vault").ends(0);
+    let config = scene.vault.jwt_config("keyless").unwrap();
+    assert_eq!(config["bound_issuer"], "https://oidc.lab.test/moved");
+    assert!(scene.vault.description("keyless").unwrap().ends_with(" for https://oidc.lab.test/moved"));
+
+    scene.run(&["teardown", "--yes"]).ends(0);
+    assert_eq!((scene.vault.description("keyless"), scene.vault.policy(POLICY)), (None, None));
+}
+
+#[test]
+fn in_a_namespace_from_a_stored_token_and_back_to_nothing() {
+    let scene = Scene::new();
+    scene.vault.enter("team/prod");
+    scene.vault.enable_kv("kv");
+    scene.vault.put_secret("kv", "db", json!({"password": "of the team"}));
+    // The store is on Vault already, with a token in a Secret, and in the root namespace.
+    let mut store = scene.before.clone();
+    store["metadata"] = json!({"name": "gcp"});
+    store["spec"]["provider"] = json!({"vault": {"server": scene.vault.url(), "path": "kv", "version": "v2", "auth": {
+        "tokenSecretRef": {"name": "vault-token", "namespace": "external-secrets", "key": "token"}}}});
+    let cluster = &scene.estate.world.cluster;
+    cluster.remove_object("external-secrets.io/v1", "ClusterSecretStore", None, "gcp");
+    cluster.put_object(store);
+    scene.settings("mode: static-keys, namespace: /team/prod/", "");
+    let planned = scene.run(&["setup", "--dry-run"]).ends(1);
+    for shown in
+        ["namespace team/prod", "spec.provider.vault.namespace: (none) → team/prod", "tokenSecretRef"]
+    {
+        assert!(planned.out.contains(shown), "{shown}:\n{}", planned.out);
+    }
+    scene.run(&SETUP[..4]).ends(0);
+    let provider = scene.provider();
+    assert_eq!(provider["namespace"], "team/prod");
+    assert_eq!(provider["auth"].as_object().unwrap().keys().collect::<Vec<_>>(), ["jwt"]);
+    let asked = scene.vault.faults().requests();
+    let outside = asked.iter().find(|call| call.header("x-vault-namespace") != Some("team/prod"));
+    assert!(outside.is_none(), "{outside:?}");
+    scene.run(&["teardown", "--yes"]).ends(0);
+    assert_eq!((scene.vault.description("keyless"), scene.vault.policy(POLICY)), (None, None));
+}
