@@ -81,8 +81,9 @@ pub(crate) enum ConfigCommand {
 #[command(
     after_help = "Exit codes: 0 zero, and everything was seen · 1 something was found (the verdict says INCOMPLETE \
     as well, if it is) · 3 nothing was found, but not everything was seen\n\n\
-    Needs: get and list on external-secrets.io and generators.external-secrets.io, deployments, serviceaccounts, \
-    clusterroles and clusterrolebindings, customresourcedefinitions; get on the Secrets that stores name\n\n\
+    Needs: what deploy/auditor grants: list on external-secrets.io, generators.external-secrets.io, deployments and \
+    clusterrolebindings; get on clusterroles, two customresourcedefinitions, and the Secrets, ConfigMaps and \
+    ServiceAccounts that stores name\n\n\
     Examples:\n  \
     keyless audit\n  \
     keyless audit --context prod -o json | jq .count\n  \

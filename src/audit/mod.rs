@@ -11,7 +11,7 @@ mod verdict;
 use std::collections::BTreeSet;
 
 pub(crate) use self::verdict::judge;
-use crate::cluster::snapshot::{Estate, SecretKey};
+use crate::cluster::snapshot::{ConfigMapKey, Estate, SecretKey};
 
 /// One thing to look for: a value, so that the list of them is all there is to register.
 pub(crate) struct Rule {
@@ -26,6 +26,7 @@ pub(crate) const RULES: &[Rule] = &[
     rules::stored_credential::RULE,
     rules::leftover_credential::RULE,
     rules::pod_credential::RULE,
+    rules::external_account::RULE,
     rules::unknown_login::RULE,
     rules::missing_secret::RULE,
     rules::token_audience::RULE,
@@ -66,6 +67,7 @@ pub(crate) struct Stored {
     /// In words that open nothing.
     pub(crate) what: String,
     pub(crate) secrets: BTreeSet<SecretKey>,
+    pub(crate) config_maps: BTreeSet<ConfigMapKey>,
 }
 
 /// When two credentials are the same one.

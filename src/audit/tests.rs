@@ -32,6 +32,11 @@ fn every_rule_is_a_file_a_line_and_a_folder_of_fixtures() {
         .collect();
     assert_eq!(files, rules);
     assert_eq!(names(folder("fixtures/audit")), rules);
+    let all = |word: &str| {
+        let cases = RULES.iter().flat_map(|rule| names(folder("fixtures/audit").join(rule.id)));
+        cases.filter(|name| name.starts_with(word)).count()
+    };
+    assert!(all("bad") > 2 * all("good"), "what is wrong has more forms than what is right");
     for rule in RULES {
         let cases = names(folder("fixtures/audit").join(rule.id));
         assert!(cases.iter().any(|name| name.starts_with("bad")), "{}: no bad fixture", rule.id);
@@ -110,6 +115,40 @@ fn a_secret_that_may_not_be_read_is_counted_by_its_place_and_said() {
     assert_eq!(verdict.roots.len(), 1);
     assert!(!verdict.is_complete());
     assert!(verdict.roots[0].what.contains("could not be looked at"));
+}
+
+#[test]
+fn whether_the_operator_may_mint_for_all_is_never_passed_over() {
+    let mut estate = estate(include_str!("../../fixtures/audit/minting-power/good.yaml"));
+    let right = "list clusterrolebindings.rbac.authorization.k8s.io";
+    for controller in &mut estate.controllers {
+        controller.minting = Look::Unseen(unseen("clusterrolebindings.rbac.authorization.k8s.io"));
+    }
+    let verdict = judge(&estate);
+    assert!(verdict.is_complete() && !verdict.found(), "the count does not depend on it");
+    let lines = verdict.lines().join("\n");
+    assert!(lines.contains("is not known") && lines.contains(right), "{lines}");
+}
+
+#[test]
+fn generators_are_said_to_be_in_the_count() {
+    let one = estate(include_str!("../../fixtures/audit/generator-credential/bad-vault-token.yaml"));
+    assert_eq!(judge(&one).headline(), "1 long-lived credential opens the secret stores and generators");
+}
+
+#[test]
+fn a_credential_in_a_config_map_is_shown_where_it_lies() {
+    let text =
+        include_str!("../../fixtures/audit/external-account/bad-same-key-in-secret-and-config-map.yaml");
+    let verdict = judge(&estate(text));
+    let lines = verdict.lines().join("\n");
+    for place in [
+        "Secret external-secrets/gcp-key (key.json)",
+        "ConfigMap external-secrets/external-account (account.json)",
+    ] {
+        assert!(lines.contains(&format!("lies in:   {place}")), "{lines}");
+    }
+    assert_eq!(verdict.to_json()["credentials"][0]["configMaps"][0]["name"], "external-account");
 }
 
 #[test]

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{Hit, Identity, RULES, Weight};
+use super::{Hit, Identity, RULES, Weight, rules::generator_credential};
 use crate::cluster::{
     objects::{Look, Unseen},
-    snapshot::{Estate, SecretKey},
+    snapshot::{ConfigMapKey, Estate, SecretKey},
 };
 
 /// What the audit came to.
@@ -34,7 +34,14 @@ pub(crate) struct Root {
     /// E.g. `google:` and the key's id; only what is public has a name.
     pub(crate) id: Option<String>,
     pub(crate) secrets: BTreeSet<SecretKey>,
+    pub(crate) config_maps: BTreeSet<ConfigMapKey>,
     pub(crate) hits: Vec<Hit>,
+}
+
+impl Root {
+    fn opens_a_generator(&self) -> bool {
+        self.hits.iter().any(|hit| hit.rule == generator_credential::RULE.id)
+    }
 }
 
 /// Applies every rule.
@@ -51,9 +58,11 @@ pub(crate) fn judge(estate: &Estate) -> Verdict {
                         Identity::Equal(_) | Identity::At(_) => None,
                     },
                     secrets: BTreeSet::new(),
+                    config_maps: BTreeSet::new(),
                     hits: Vec::new(),
                 });
                 root.secrets.extend(stored.secrets.iter().cloned());
+                root.config_maps.extend(stored.config_maps.iter().cloned());
                 root.hits.push(hit);
             }
             Weight::Finding => findings.push(hit),
@@ -97,10 +106,13 @@ impl Verdict {
             (0, true) => "ZERO (stores): nothing long-lived opens a secret store".into(),
             (0, false) => format!("INCOMPLETE: no long-lived credential was seen, but {missing}"),
             (count, complete) => {
+                let generators = self.roots.iter().any(Root::opens_a_generator);
+                let opened =
+                    if generators { "the secret stores and generators" } else { "the secret stores" };
                 let roots = if count == 1 {
-                    "1 long-lived credential opens the secret stores".to_owned()
+                    format!("1 long-lived credential opens {opened}")
                 } else {
-                    format!("{count} long-lived credentials open the secret stores")
+                    format!("{count} long-lived credentials open {opened}")
                 };
                 if complete { roots } else { format!("{roots}; INCOMPLETE: {missing}") }
             }
@@ -113,6 +125,7 @@ impl Verdict {
         for (number, root) in self.roots.iter().enumerate() {
             lines.push(format!("\n{}. {}", number + 1, root.what));
             lines.extend(root.secrets.iter().map(|secret| format!("   lies in:   {secret}")));
+            lines.extend(root.config_maps.iter().map(|config_map| format!("   lies in:   {config_map}")));
             for hit in &root.hits {
                 lines.push(format!("   opens by:  {}: {}  [{}]", hit.place, hit.why, hit.rule));
             }
@@ -149,6 +162,9 @@ impl Verdict {
                 "id": root.id,
                 "secrets": root.secrets.iter().map(|secret| json!({
                     "namespace": secret.namespace, "name": secret.name, "key": secret.key,
+                })).collect::<Vec<_>>(),
+                "configMaps": root.config_maps.iter().map(|config_map| json!({
+                    "namespace": config_map.namespace, "name": config_map.name, "key": config_map.key,
                 })).collect::<Vec<_>>(),
                 "places": hits(&root.hits),
             })

@@ -1,6 +1,6 @@
 //! What is to be set up: the settings, completed by what is there. What can be neither read nor derived is asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::ask;
 use crate::{
@@ -44,7 +44,7 @@ pub(super) struct OldKey {
     pub(super) id: String,
     /// Every Secret that holds it and that a store names.
     pub(super) places: Vec<SecretKey>,
-    /// Other stores that use it, which keep it from being retired.
+    /// What else uses it (stores, generators, a controller's pod), which keeps it from being retired.
     pub(super) other_stores: Vec<String>,
     /// The store does not use it any more, and says so until it is gone.
     pub(super) noted: bool,
@@ -54,14 +54,9 @@ impl OldKey {
     /// Where the key is and who uses it, beside this store.
     pub(super) fn find(estate: &Estate, store: &Store, project: String, email: String, id: String) -> Self {
         let places: Vec<SecretKey> = estate.places_of_key(&id).into_iter().cloned().collect();
-        let mut other_stores: Vec<String> = places
-            .iter()
-            .flat_map(|place| estate.stores_naming(place))
-            .filter(|other| *other != store)
-            .map(|other| other.0.describe())
-            .collect();
-        other_stores.sort();
-        other_stores.dedup();
+        let others: BTreeSet<String> =
+            places.iter().flat_map(|place| estate.others_naming(place, store)).collect();
+        let other_stores = others.into_iter().collect();
         Self { project, email, id, places, other_stores, noted: false }
     }
 }
@@ -77,11 +72,13 @@ pub(super) fn settle_asking(
 ) -> Result<Settled> {
     let mut ask =
         |setting: &str, text: &str, default: Option<&str>| ask::question(report, setting, text, default);
+    refuse_half_sight(estate)?;
+    controller(estate)?;
     settle(settings, to, estate, replaced, cluster_id, &mut ask)
 }
 
 /// Settles everything. `replaced` is the key that the store named before an earlier run changed it; `cluster_id` is the UID of the namespace `kube-system`: it names the cluster's own pool.
-fn settle(
+pub(super) fn settle(
     settings: &Settings,
     to: Option<ProviderName>,
     estate: &Estate,
@@ -89,7 +86,6 @@ fn settle(
     cluster_id: &str,
     ask: &mut Ask<'_>,
 ) -> Result<Settled> {
-    let controller = controller(estate)?;
     let provider =
         to.or(settings.provider).unwrap_or(match (&settings.vault, settings.google.project.is_some()) {
             (Some(_), false) => ProviderName::Vault,
@@ -112,12 +108,13 @@ fn settle(
     };
     let workload = match &settings.store.service_account {
         Some(account) => account.clone(),
-        None => present.and_then(|present| account_of(present, &controller.namespace)).unwrap_or_else(|| {
-            ServiceAccount {
-                namespace: store.namespace().unwrap_or(&controller.namespace).to_owned(),
+        None => {
+            let eso = &controller(estate)?.namespace;
+            present.and_then(|present| account_of(present, eso)).unwrap_or_else(|| ServiceAccount {
+                namespace: store.namespace().unwrap_or(eso).to_owned(),
                 name: format!("keyless-{}", store.name()),
-            }
-        }),
+            })
+        }
     };
     let read = present.map(|present| reads(estate.users(present), present)).unwrap_or_default();
     let mut secrets = settings.store.secrets.clone();
@@ -131,6 +128,18 @@ fn settle(
     let properties =
         read.properties.into_iter().map(|(key, names)| (key, names.into_iter().collect())).collect();
     Ok(Settled { provider, google, store, workload, secrets, properties, secrets_were_asked, old_key })
+}
+
+/// What cannot be seen may be another store that uses the key, or the key itself: nothing is changed past it.
+fn refuse_half_sight(estate: &Estate) -> Result<()> {
+    if estate.unseen.is_empty() {
+        return Ok(());
+    }
+    let error =
+        Error::failed("cluster-not-seen", "not everything could be looked at that this change may touch")
+            .hint("deploy/setup has a ClusterRole with exactly the rights that setup needs")
+            .hint("nothing was changed; keyless audit shows what can be seen");
+    Err(estate.unseen.iter().fold(error, |error, unseen| error.caused_by(unseen)))
 }
 
 /// The one controller of External Secrets Operator.

@@ -17,7 +17,7 @@ pub(crate) use self::{
     plan::{Doing, Have, Plan, Planned, StoreName, Want, plan, role_name},
     portability::{Obstacle, obstacles},
     reads::reads,
-    withdraw::withdraw,
+    withdraw::{Given, relies_on, withdraw},
 };
 
 /// What a secret store must say to reach its provider.

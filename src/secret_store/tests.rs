@@ -63,6 +63,7 @@ fn controller(version: Option<Version>, minting: Minting) -> Controller {
         flags: Vec::new(),
         environment: Vec::new(),
         environment_is_open: false,
+        mounts: Vec::new(),
         minting: Look::Seen(minting),
     }
 }

@@ -1,22 +1,44 @@
-//! The way back: of what this program made, the store first, then what only the store needed.
+//! The way back: of what this program made, the store first, then what only the store needed. A store that somebody
+//! else made stays, and may lead nowhere afterwards.
 
-use super::plan::{Doing, Have, Planned, for_file};
+use serde_json::Value;
+
+use super::{
+    Access,
+    plan::{Doing, Have, Planned, for_file},
+};
 use crate::{
     cluster::{
         objects::{Object, Resource},
-        snapshot::{CLUSTER_SECRET_STORES, ROLE_BINDINGS, ROLES, SECRET_STORES, SERVICE_ACCOUNTS},
+        snapshot::{CLUSTER_SECRET_STORES, ROLE_BINDINGS, ROLES, SECRET_STORES, SERVICE_ACCOUNTS, Store},
     },
     federation::Verb,
 };
 
+/// What is there of everything that a store may have been given.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Given<'a> {
+    pub(crate) store: Option<&'a Object>,
+    pub(crate) account: Option<&'a Object>,
+    pub(crate) role: Option<&'a Object>,
+    pub(crate) role_binding: Option<&'a Object>,
+}
+
+impl<'a> From<&Have<'a>> for Given<'a> {
+    fn from(have: &Have<'a>) -> Self {
+        Self { store: have.store, account: have.account, role: have.role, role_binding: have.role_binding }
+    }
+}
+
 /// What goes, and what stays because somebody else made it.
-pub(crate) fn withdraw(have: &Have<'_>) -> Vec<Planned> {
-    let stores = have.store.map(|store| {
+pub(crate) fn withdraw<'a>(given: impl Into<Given<'a>>) -> Vec<Planned> {
+    let given = given.into();
+    let stores = given.store.map(|store| {
         let resource = if store.kind() == "SecretStore" { &SECRET_STORES } else { &CLUSTER_SECRET_STORES };
         (resource, store)
     });
     let others =
-        [(&ROLE_BINDINGS, have.role_binding), (&ROLES, have.role), (&SERVICE_ACCOUNTS, have.account)];
+        [(&ROLE_BINDINGS, given.role_binding), (&ROLES, given.role), (&SERVICE_ACCOUNTS, given.account)];
     let others = others.into_iter().filter_map(|(resource, object)| Some((resource, object?)));
     stores.into_iter().chain(others).map(|(resource, object)| one(resource, object)).collect()
 }
@@ -29,4 +51,25 @@ fn one(resource: &'static Resource, object: &Object) -> Planned {
         (Verb::Leave, "somebody else made it".to_owned(), Doing::Nothing)
     };
     Planned { verb, why, resource, manifest, differences: Vec::new(), doing }
+}
+
+/// Whether a store logs in by this trust, and so leads nowhere once it is withdrawn.
+pub(crate) fn relies_on(store: &Store, access: &Access) -> bool {
+    let Some((provider, settings)) = store.provider() else { return false };
+    let text = |pointer: &str| settings.pointer(pointer).and_then(Value::as_str);
+    let is_there = |pointer: &str| settings.pointer(pointer).is_some_and(|value| !value.is_null());
+    match access {
+        Access::Google { audience, .. } => {
+            provider == "gcpsm"
+                // It would win, and lead somewhere else.
+                && !is_there("/auth/secretRef")
+                && text("/auth/workloadIdentityFederation/audience") == Some(audience)
+        }
+        Access::Vault { server, mount, .. } => {
+            provider == "vault"
+                && is_there("/auth/jwt/kubernetesServiceAccountToken")
+                && text("/server").map(|it| it.trim_end_matches('/')) == Some(server.trim_end_matches('/'))
+                && text("/auth/jwt/path").unwrap_or("jwt").trim_matches('/') == mount.trim_matches('/')
+        }
+    }
 }

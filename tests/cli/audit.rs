@@ -92,7 +92,9 @@ fn whatever_may_not_be_listed_makes_it_incomplete() {
         "clustersecretstores.external-secrets.io",
         "deployments.apps",
         "externalsecrets.external-secrets.io",
+        "pushsecrets.external-secrets.io",
         "secretstores.external-secrets.io",
+        "vaultdynamicsecrets.generators.external-secrets.io",
     ] {
         world.cluster.deny("admin", "list", resource);
         let ran = world.run(&["audit"]).ends(3);
@@ -133,6 +135,62 @@ fn a_key_that_may_not_be_read_is_counted_all_the_same() {
         ran.out
     );
     assert!(ran.out.contains("get secrets `gcp-key` in the namespace `external-secrets`"), "{}", ran.out);
+}
+
+/// A store that logs in through an external account in a ConfigMap.
+fn with_external_account(account: Option<Value>) -> World {
+    let world = cluster("");
+    world.cluster.put_object(json!({
+        "apiVersion": "external-secrets.io/v1", "kind": "ClusterSecretStore", "metadata": { "name": "file" },
+        "spec": { "provider": { "gcpsm": { "projectID": "acme-prod", "auth": { "workloadIdentityFederation": {
+            "credConfig": { "name": "account", "namespace": "external-secrets", "key": "account.json" } } } } } },
+    }));
+    if let Some(account) = account {
+        world.cluster.put_object(json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": { "name": "account", "namespace": "external-secrets" },
+            "data": { "account.json": account.to_string() },
+        }));
+    }
+    world
+}
+
+#[test]
+fn an_external_account_is_opened() {
+    let server = json!({ "url": "http://169.254.169.254/token" });
+    let world =
+        with_external_account(Some(json!({ "type": "external_account", "credential_source": server })));
+    world.run(&["audit"]).ends(0).says("ZERO (stores)");
+    // The right to read it is named, and without it nothing is known.
+    world.cluster.deny("admin", "get", "configmaps");
+    let ran = world.run(&["audit"]).ends(3);
+    assert!(ran.out.starts_with("INCOMPLETE: "), "{}", ran.out);
+    assert!(ran.out.contains("get configmaps `account` in the namespace `external-secrets`"), "{}", ran.out);
+
+    let ran = with_external_account(None).run(&["audit"]).ends(3);
+    let place = "ConfigMap external-secrets/account (account.json): it does not exist, or is empty";
+    assert!(ran.out.starts_with("INCOMPLETE: ") && ran.out.contains(place), "{}", ran.out);
+
+    let executable = json!({ "executable": { "command": format!("/bin/login {CANARY}") } });
+    let account = json!({ "type": "external_account", "credential_source": executable });
+    let ran = with_external_account(Some(account)).run(&["audit", "-vv"]).ends(3);
+    assert!(ran.out.contains("runs a program") && !format!("{}{}", ran.out, ran.err).contains(CANARY));
+
+    let key = json!({ "type": "service_account", "private_key_id": "0123abcd", "private_key": CANARY,
+        "client_email": "eso@acme-prod.iam.gserviceaccount.com", "project_id": "acme-prod" });
+    let world = with_external_account(Some(key));
+    let ran = world.run(&["audit", "-vv"]).ends(1);
+    for wanted in [
+        "1 long-lived credential",
+        "key 0123abcd",
+        "lies in:   ConfigMap external-secrets/account",
+        "kubectl delete configmap",
+    ] {
+        assert!(ran.out.contains(wanted), "`{wanted}` is not in\n{}", ran.out);
+    }
+    let report = world.run(&["audit", "-o", "json"]).ends(1).json();
+    assert_eq!(report["credentials"][0]["configMaps"][0]["key"], "account.json", "{report}");
+    assert!(!format!("{}{}{report}", ran.out, ran.err).contains(CANARY));
 }
 
 #[test]

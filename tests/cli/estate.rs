@@ -22,7 +22,12 @@ pub(crate) struct Estate {
 
 impl Estate {
     pub(crate) fn new() -> Self {
-        let world = World::signing_as(1, DEFAULT_ISSUER);
+        Self::with_servers(1)
+    }
+
+    /// The same with so many API servers.
+    pub(crate) fn with_servers(servers: usize) -> Self {
+        let world = World::signing_as(servers, DEFAULT_ISSUER);
         let google = Google::start(&world.ca);
         for name in Google::names() {
             world.internet.route(name, google.addr());

@@ -4,6 +4,7 @@
 
 mod audit;
 mod buckets;
+mod cluster_refused;
 mod cluster_side;
 mod documents_side;
 mod estate;
@@ -11,10 +12,13 @@ mod google;
 mod google_refused;
 mod google_rights;
 mod interrupted;
+mod least_rights;
 mod publish;
 mod render;
+mod rights;
 mod settled;
 mod setup;
+mod teardown;
 mod usage;
 mod vault;
 mod verify;

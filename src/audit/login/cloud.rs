@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Login, has, secrets_below, stored, stranger, tokens};
+use super::{AWS_VARIABLES, Login, has, secrets_below, stored, stranger, tokens};
 
 /// `secretRef`, then `workloadIdentity`, then federation, then the pod's own.
 pub(super) fn google(settings: &Value) -> Login {
@@ -24,13 +24,14 @@ pub(super) fn google(settings: &Value) -> Login {
     if has(federation, "/awsSecurityCredentials").is_some() {
         return stored("gcpsm", settings, &format!("{path}.awsSecurityCredentials"));
     }
-    ["serviceAccountRef", "credConfig"]
-        .iter()
-        .find(|member| has(federation, &format!("/{member}")).is_some())
-        .map_or_else(
-            || Login::Unknown { why: format!("{path} names no source of tokens") },
-            |member| tokens(&format!("{path}.{member}")),
-        )
+    // ESO takes exactly one; what a `credConfig` holds is judged by a rule of its own.
+    let sources = ["serviceAccountRef", "credConfig"].into_iter();
+    let mut sources = sources.filter(|member| has(federation, &format!("/{member}")).is_some());
+    match (sources.next(), sources.next()) {
+        (Some(member), None) => tokens(&format!("{path}.{member}")),
+        (Some(_), Some(_)) => Login::Unknown { why: format!("{path} names several sources of tokens") },
+        (None, _) => Login::Unknown { why: format!("{path} names no source of tokens") },
+    }
 }
 
 /// `jwt`, then `secretRef`, then the SDK's own chain.
@@ -47,14 +48,7 @@ pub(super) fn aws(settings: &Value) -> Login {
                 .into(),
         },
         Some(_) => stored("aws", settings, "aws.auth.secretRef"),
-        None => Login::Ambient {
-            variables: &[
-                "AWS_ACCESS_KEY_ID",
-                "AWS_SECRET_ACCESS_KEY",
-                "AWS_SHARED_CREDENTIALS_FILE",
-                "AWS_CONFIG_FILE",
-            ],
-        },
+        None => Login::Ambient { variables: AWS_VARIABLES },
     }
 }
 

@@ -34,6 +34,10 @@ pub(super) enum Login {
     },
 }
 
+/// What the SDK of AWS looks at before it asks the platform.
+pub(super) const AWS_VARIABLES: &[&str] =
+    &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"];
+
 /// How this provider logs in with these settings.
 pub(super) fn login(provider: &str, settings: &Value) -> Login {
     match provider {
@@ -97,6 +101,14 @@ fn stored(provider: &str, settings: &Value, path: &str) -> Login {
     } else {
         Login::Stored { paths }
     }
+}
+
+/// A header in the store itself that is named like a login.
+fn login_header(provider: &str, settings: &Value) -> Option<String> {
+    const WORDS: [&str; 6] = ["authorization", "token", "api-key", "apikey", "cookie", "secret"];
+    let headers = settings["headers"].as_object()?;
+    let is_login = |name: &&String| WORDS.iter().any(|word| name.to_ascii_lowercase().contains(word));
+    headers.keys().find(is_login).map(|name| format!("{provider}.headers.{}", name.escape_debug()))
 }
 
 fn tokens(path: &str) -> Login {

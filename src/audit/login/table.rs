@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{Login, has, is_public, tokens};
+use super::{Login, has, is_public, login_header, tokens};
 use crate::cluster::snapshot::{Target, references};
 
 /// Providers that can do without a stored credential, and what says that they do.
@@ -61,8 +61,9 @@ const STORED: &[&str] = &[
     "yandexlockbox",
 ];
 
-/// Headers by which a webhook may log in.
-const LOGIN_HEADERS: [&str; 6] = ["authorization", "token", "api-key", "apikey", "cookie", "secret"];
+/// Headers by which nothing logs in.
+const HARMLESS_HEADERS: [&str; 5] =
+    ["accept", "accept-encoding", "accept-language", "content-type", "user-agent"];
 
 pub(super) fn login(provider: &str, settings: &Value) -> Login {
     match provider {
@@ -129,12 +130,18 @@ fn literal(provider: &str, settings: &Value) -> Option<String> {
 }
 
 fn webhook(settings: &Value) -> Login {
-    let header = settings["headers"].as_object().into_iter().flatten().find(|(name, _)| {
-        let name = name.to_ascii_lowercase();
-        LOGIN_HEADERS.iter().any(|word| name.contains(word))
-    });
-    if let Some((name, _)) = header {
-        return Login::Inline { path: format!("webhook.headers.{}", name.escape_debug()) };
+    if let Some(path) = login_header("webhook", settings) {
+        return Login::Inline { path };
+    }
+    let harmless = |name: &str| HARMLESS_HEADERS.iter().any(|it| name.eq_ignore_ascii_case(it));
+    let headers = settings["headers"].as_object().into_iter().flatten();
+    if let Some((name, _)) = headers.into_iter().find(|(name, _)| !harmless(name)) {
+        return Login::Unknown {
+            why: format!("webhook.headers.{} may be a credential", name.escape_debug()),
+        };
+    }
+    if settings["body"].as_str().is_some_and(|body| !body.is_empty()) {
+        return Login::Unknown { why: "webhook.body may hold a credential".into() };
     }
     let url = settings["url"].as_str().unwrap_or_default();
     if url.contains(['?', '@']) {

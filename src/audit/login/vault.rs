@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Login, has, stored, stranger, tokens};
+use super::{AWS_VARIABLES, Login, has, login_header, stored, stranger, tokens};
 
 /// In ESO's order: the first that is there takes effect.
 const ORDER: [&str; 9] =
@@ -13,6 +13,10 @@ pub(super) fn login(settings: &Value) -> Login {
     let known: Vec<_> = ORDER.iter().copied().chain(["namespace"]).collect();
     if let Some(name) = stranger(auth, &known) {
         return Login::Unknown { why: format!("vault.auth.{name} is not known to this program") };
+    }
+    // It goes out with every request, whatever else is logged in with.
+    if let Some(path) = login_header("vault", settings) {
+        return Login::Inline { path };
     }
     let method =
         auth.and_then(|auth| ORDER.iter().find_map(|name| Some((*name, has(auth, &format!("/{name}"))?))));
@@ -34,9 +38,9 @@ pub(super) fn login(settings: &Value) -> Login {
             .unwrap_or_else(|| tokens("vault.auth.kubernetes")),
         "jwt" => by(&[("secretRef", false), ("kubernetesServiceAccountToken", true)])
             .unwrap_or_else(|| Login::Unknown { why: format!("{path} names no token") }),
-        "iam" => by(&[("jwt", true), ("secretRef", false)]).unwrap_or(Login::Ambient {
-            variables: &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SHARED_CREDENTIALS_FILE"],
-        }),
+        "iam" => {
+            by(&[("jwt", true), ("secretRef", false)]).unwrap_or(Login::Ambient { variables: AWS_VARIABLES })
+        }
         "gcp" => by(&[("secretRef", false), ("serviceAccountRef", true), ("workloadIdentity", true)])
             .unwrap_or(Login::Ambient { variables: &["GOOGLE_APPLICATION_CREDENTIALS"] }),
         _ => stored("vault", settings, &path),

@@ -1,30 +1,37 @@
 //! ESO may mint the token of any ServiceAccount: whoever controls it can become anybody. That is what the chart
-//! installs, so it is worth knowing and no finding.
+//! installs, so it is worth knowing and no finding. The count does not depend on it, but whoever reads the report
+//! must be able to tell "not so" from "not looked at".
 
 use crate::{
     audit::{Hit, Rule, Weight},
     cluster::{
         objects::Look,
-        snapshot::{Estate, Minting},
+        snapshot::{Controller, Estate, Minting},
     },
 };
 
 pub(in crate::audit) const RULE: Rule = Rule {
     id: "minting-power",
-    summary: "External Secrets Operator may mint tokens for every ServiceAccount",
+    summary: "External Secrets Operator may mint tokens for every ServiceAccount, or whether it may is not known",
     check,
 };
 
 fn check(estate: &Estate) -> Vec<Hit> {
-    let every =
-        estate.controllers.iter().filter(|controller| controller.minting == Look::Seen(Minting::Every));
-    every
-        .map(|controller| Hit {
-            rule: RULE.id,
-            weight: Weight::Note,
-            place: controller.describe(),
-            why: format!("{} may mint a token for every ServiceAccount of the cluster", controller.service_account),
-            remedy: "helm value rbac.serviceAccountTokenCreate: false (chart 2.5.0 or later), then keyless setup, which grants it for one".into(),
-        })
-        .collect()
+    estate.controllers.iter().filter_map(of_controller).collect()
+}
+
+fn of_controller(controller: &Controller) -> Option<Hit> {
+    let account = &controller.service_account;
+    let (why, remedy) = match &controller.minting {
+        Look::Seen(Minting::Every) => (
+            format!("{account} may mint a token for every ServiceAccount of the cluster"),
+            "helm value rbac.serviceAccountTokenCreate: false (chart 2.5.0 or later), then keyless setup, which grants it for one".to_owned(),
+        ),
+        Look::Unseen(unseen) => (
+            format!("whether {account} may mint a token for every ServiceAccount of the cluster is not known: {}", unseen.why),
+            format!("let the audit {}", unseen.right),
+        ),
+        Look::Seen(Minting::Named) | Look::Absent => return None,
+    };
+    Some(Hit { rule: RULE.id, weight: Weight::Note, place: controller.describe(), why, remedy })
 }

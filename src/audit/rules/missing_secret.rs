@@ -7,7 +7,7 @@ use crate::{
     },
     cluster::{
         objects::Look,
-        snapshot::{Estate, Target},
+        snapshot::{Estate, SecretKey, Target},
     },
 };
 
@@ -19,19 +19,29 @@ fn check(estate: &Estate) -> Vec<Hit> {
     for store in &estate.stores {
         let Some((provider, settings)) = store.provider() else { continue };
         let Login::Stored { paths } = login(provider, settings) else { continue };
+        let hit = |why| Hit {
+            rule: RULE.id,
+            weight: Weight::Finding,
+            place: store.0.describe(),
+            why,
+            remedy: format!(
+                "kubectl delete {} {}, or keyless setup",
+                store.0.kind().to_lowercase(),
+                named(store.0.namespace(), store.0.name())
+            ),
+        };
         for reference in
             store.references().iter().filter(|it| it.target == Target::Secret && paths.contains(&it.path))
         {
-            for key in estate.secret_keys(store, reference) {
-                if estate.credentials.get(&key).is_none_or(|look| *look == Look::Absent) {
-                    hits.push(Hit {
-                        rule: RULE.id,
-                        weight: Weight::Finding,
-                        place: store.0.describe(),
-                        why: format!("{} names {key}, which does not exist or is empty; the credential may still be alive at the provider", reference.path),
-                        remedy: format!("kubectl delete {} {}, or keyless setup", store.0.kind().to_lowercase(), named(store.0.namespace(), store.0.name())),
-                    });
-                }
+            let (path, name) = (&reference.path, &reference.name);
+            let keys = estate.secret_keys(store, reference);
+            if keys.is_empty() {
+                hits.push(hit(format!("{path} names the Secret {name} of whatever namespace uses the store, and none does yet: who begins to brings a stored credential")));
+            }
+            let missing =
+                |key: &&SecretKey| estate.credentials.get(key).is_none_or(|look| *look == Look::Absent);
+            for key in keys.iter().filter(missing) {
+                hits.push(hit(format!("{path} names {key}, which does not exist or is empty; the credential may still be alive at the provider")));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! One file per rule. A new rule is a file here, a line in `RULES`, and a folder of fixtures.
 
+pub(super) mod external_account;
 pub(super) mod generator_credential;
 pub(super) mod leftover_credential;
 pub(super) mod legacy_token;
@@ -15,7 +16,7 @@ use std::collections::BTreeSet;
 use super::{Identity, Stored, login::is_public};
 use crate::cluster::{
     objects::Look,
-    snapshot::{Credential, Estate, Public, SecretKey, Store, Target},
+    snapshot::{ConfigMapKey, Credential, Estate, Public, SecretKey, Store, Target},
 };
 
 /// The credentials that these references of a store come to; several for a store that means the namespaces of
@@ -70,13 +71,7 @@ fn stored(estate: &Estate, keys: &BTreeSet<SecretKey>, beside: &BTreeSet<SecretK
         .chain(&beside)
         .filter_map(|(_, look)| Some(&look.seen()?.public))
         .find(|public| !matches!(public, Public::Opaque));
-    let identity = match public {
-        Some(Public::GoogleKey { private_key_id, .. }) if !private_key_id.is_empty() => {
-            Some(Identity::Named(format!("google:{private_key_id}")))
-        }
-        Some(Public::AwsAccessKey { id }) => Some(Identity::Named(format!("aws:{id}"))),
-        _ => None,
-    };
+    let identity = public.and_then(name);
     let secrets: BTreeSet<_> = found.iter().map(|(key, _)| key.clone()).collect();
     let values: Option<Vec<_>> = found.iter().map(|(_, look)| Some(look.seen()?.same.clone())).collect();
     let identity = identity.unwrap_or_else(|| match values {
@@ -92,7 +87,28 @@ fn stored(estate: &Estate, keys: &BTreeSet<SecretKey>, beside: &BTreeSet<SecretK
         None if unread => "a stored credential that could not be looked at".into(),
         None => Public::Opaque.to_string(),
     };
-    Some(Stored { identity, what, secrets })
+    Some(Stored { identity, what, secrets, config_maps: BTreeSet::new() })
+}
+
+/// A credential that lies in a ConfigMap.
+fn in_config_map(key: &ConfigMapKey, credential: &Credential) -> Stored {
+    Stored {
+        identity: name(&credential.public).unwrap_or_else(|| Identity::Equal(vec![credential.same.clone()])),
+        what: credential.public.to_string(),
+        secrets: BTreeSet::new(),
+        config_maps: BTreeSet::from([key.clone()]),
+    }
+}
+
+/// By its public name, where it has one.
+fn name(public: &Public) -> Option<Identity> {
+    match public {
+        Public::GoogleKey { private_key_id, .. } if !private_key_id.is_empty() => {
+            Some(Identity::Named(format!("google:{private_key_id}")))
+        }
+        Public::AwsAccessKey { id } => Some(Identity::Named(format!("aws:{id}"))),
+        _ => None,
+    }
 }
 
 /// How a store is used, in words: a store that nobody uses opens the secrets all the same.

@@ -28,6 +28,7 @@ fn of_store(estate: &Estate, store: &Store) -> Vec<Hit> {
                 identity: Identity::At(format!("{} {path}", store.0.describe())),
                 what: "a credential in the store itself, readable by everyone who may list stores".into(),
                 secrets: Default::default(),
+                config_maps: Default::default(),
             };
             (vec![stored], path)
         }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::SecretKey;
+use super::pod::{EnvVar, Mount, Source};
 use crate::cluster::{
     ServiceAccount,
     objects::{Look, Object},
@@ -25,17 +25,8 @@ pub(crate) struct Controller {
     pub(crate) environment: Vec<EnvVar>,
     /// It takes further variables from whole objects, so `environment` is not all of it.
     pub(crate) environment_is_open: bool,
+    pub(crate) mounts: Vec<Mount>,
     pub(crate) minting: Look<Minting>,
-}
-
-/// A variable of the controller's environment. Its value is not kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct EnvVar {
-    pub(crate) name: String,
-    /// Where its value comes from, or, for the name of a file, where that file lies.
-    pub(crate) secret: Option<SecretKey>,
-    /// It names a file that does not come from a Secret.
-    pub(crate) elsewhere: bool,
 }
 
 /// Whose tokens the controller may mint.
@@ -63,6 +54,7 @@ impl Controller {
         };
         let account = ["serviceAccountName", "serviceAccount"].iter().find_map(|name| pod[*name].as_str());
         let variables = container["env"].as_array().into_iter().flatten();
+        let mounts = Mount::all(container, pod);
         Some(Self {
             service_account: ServiceAccount {
                 namespace: namespace.clone(),
@@ -74,10 +66,9 @@ impl Controller {
                 .filter(|word| word.starts_with("--"))
                 .map(str::to_owned)
                 .collect(),
-            environment: variables
-                .filter_map(|variable| env_var(&namespace, variable, container, pod))
-                .collect(),
+            environment: variables.filter_map(|variable| EnvVar::of(&namespace, variable, &mounts)).collect(),
             environment_is_open: container["envFrom"].as_array().is_some_and(|sources| !sources.is_empty()),
+            mounts,
             name: deployment.name().to_owned(),
             namespace,
             image,
@@ -88,6 +79,16 @@ impl Controller {
     pub(crate) fn describe(&self) -> String {
         let version = self.version.map(|version| format!(" {version}")).unwrap_or_default();
         format!("External Secrets Operator{version} ({}/{})", self.namespace, self.name)
+    }
+
+    /// `Deployment external-secrets/external-secrets`.
+    pub(crate) fn deployment(&self) -> String {
+        format!("Deployment {}/{}", self.namespace, self.name)
+    }
+
+    /// Where a file comes from that the controller reads.
+    pub(crate) fn file(&self, path: &str) -> Source {
+        Mount::source(&self.mounts, &self.namespace, path)
     }
 
     /// Whether these rules of a ClusterRole let it mint for every ServiceAccount.
@@ -124,46 +125,6 @@ fn version(deployment: &Object, image: &str) -> Option<Version> {
         .or_else(|| {
             deployment.label("helm.sh/chart")?.rsplit_once('-').and_then(|(_, tag)| Version::parse(tag))
         })
-}
-
-fn env_var(namespace: &str, variable: &Value, container: &Value, pod: &Value) -> Option<EnvVar> {
-    let name = variable["name"].as_str()?.to_owned();
-    let secret_key = |reference: &Value| {
-        let text = |member: &str| reference[member].as_str().map(str::to_owned);
-        Some(SecretKey { namespace: namespace.to_owned(), name: text("name")?, key: text("key") })
-    };
-    if let Some(reference) = variable.pointer("/valueFrom/secretKeyRef") {
-        return Some(EnvVar { name, secret: secret_key(reference), elsewhere: false });
-    }
-    // GOOGLE_APPLICATION_CREDENTIALS and its like name a file: which volume is it in?
-    let file = variable["value"].as_str().filter(|value| value.starts_with('/'));
-    let secret = file.and_then(|file| mounted(namespace, file, container, pod));
-    Some(EnvVar { name, elsewhere: file.is_some() && secret.is_none(), secret })
-}
-
-fn mounted(namespace: &str, file: &str, container: &Value, pod: &Value) -> Option<SecretKey> {
-    let mounts = container["volumeMounts"].as_array()?.iter();
-    let (mount, rest) = mounts
-        .filter_map(|mount| {
-            let path = mount["mountPath"].as_str()?.trim_end_matches('/');
-            let rest = file.strip_prefix(path)?;
-            (rest.is_empty() || rest.starts_with('/')).then_some((mount, rest.trim_start_matches('/')))
-        })
-        .max_by_key(|(mount, _)| mount["mountPath"].as_str().map_or(0, str::len))?;
-    let volume = pod["volumes"].as_array()?.iter().find(|volume| volume["name"] == mount["name"])?;
-    let sources = volume.pointer("/projected/sources").and_then(Value::as_array).into_iter().flatten();
-    let (secret, name) = std::iter::once(&volume["secret"])
-        .map(|secret| (secret, &secret["secretName"]))
-        .chain(sources.map(|source| (&source["secret"], &source["secret"]["name"])))
-        .find(|(_, name)| name.is_string())?;
-    let file = if rest.is_empty() { mount["subPath"].as_str().unwrap_or_default() } else { rest };
-    let items = secret["items"].as_array().into_iter().flatten();
-    let key = items.filter(|item| item["path"] == file).find_map(|item| item["key"].as_str()).unwrap_or(file);
-    Some(SecretKey {
-        namespace: namespace.to_owned(),
-        name: name.as_str()?.to_owned(),
-        key: Some(key.to_owned()),
-    })
 }
 
 impl Version {

@@ -6,17 +6,18 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
+use super::external_account::TokenSource;
 use crate::cluster::objects::Object;
 
 /// What is known of a stored credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Credential {
     pub(crate) public: Public,
-    /// The Secret's `type`.
+    /// The Secret's `type`; empty of a ConfigMap.
     pub(crate) kind: String,
     /// As the API server wrote it, RFC 3339.
     pub(crate) created: String,
-    /// The Secret's.
+    /// The Secret's or ConfigMap's.
     pub(crate) uid: String,
     pub(crate) same: Same,
 }
@@ -32,8 +33,8 @@ pub(crate) enum Public {
     GoogleKey { project_id: String, client_email: String, private_key_id: String },
     /// A person's own login at Google (`gcloud auth application-default login`).
     GoogleUser,
-    /// Says where short-lived tokens come from; no credential itself.
-    ExternalAccount { audience: String },
+    /// Says where tokens come from; no credential itself.
+    ExternalAccount { audience: String, source: TokenSource },
     /// A long-lived access key of AWS.
     AwsAccessKey { id: String },
     /// A value whose kind is not told from its form.
@@ -41,18 +42,20 @@ pub(crate) enum Public {
 }
 
 impl Credential {
-    /// Of one value of a Secret, or of all of them; `None` when it has no such value, or an empty one.
-    pub(crate) fn of(secret: &Object, key: Option<&str>) -> Option<Self> {
-        let data = secret.0.get("data")?.as_object()?;
-        let mut values: Vec<(&str, Vec<u8>)> = data
-            .iter()
-            .filter(|(name, _)| key.is_none_or(|key| key == name.as_str()))
-            .filter_map(|(name, value)| Some((name.as_str(), STANDARD.decode(value.as_str()?).ok()?)))
-            .filter(|(_, value)| !value.is_empty())
-            .collect();
+    /// Of one value of a Secret or ConfigMap, or of all of them; `None` when it has no such value, or an empty one.
+    pub(crate) fn of(object: &Object, key: Option<&str>) -> Option<Self> {
+        let encoded = |value: &Value| STANDARD.decode(value.as_str()?).ok();
+        let text = |value: &Value| Some(value.as_str()?.as_bytes().to_vec());
+        let mut values = if object.kind() == "ConfigMap" {
+            [values(object, "data", text), values(object, "binaryData", encoded)].concat()
+        } else {
+            values(object, "data", encoded)
+        };
+        values.retain(|(name, value)| key.is_none_or(|key| key == *name) && !value.is_empty());
         values.sort();
         let first = values.first()?;
-        let public = values.iter().map(|(_, value)| public(value)).find(|public| *public != Public::Opaque);
+        // Beside an external account's file another value may well be a secret.
+        let public = values.iter().map(|(_, value)| public(value)).max_by_key(Public::weight);
         let digest = if values.len() == 1 {
             digest(&SHA256, &first.1)
         } else {
@@ -71,11 +74,31 @@ impl Credential {
         same.copy_from_slice(digest.as_ref());
         Some(Self {
             public: public.unwrap_or(Public::Opaque),
-            kind: secret.text("/type").to_owned(),
-            created: secret.text("/metadata/creationTimestamp").to_owned(),
-            uid: secret.uid().to_owned(),
+            kind: object.text("/type").to_owned(),
+            created: object.text("/metadata/creationTimestamp").to_owned(),
+            uid: object.uid().to_owned(),
             same: Same(same),
         })
+    }
+}
+
+fn values<'a>(
+    object: &'a Object,
+    member: &str,
+    decode: impl Fn(&Value) -> Option<Vec<u8>>,
+) -> Vec<(&'a str, Vec<u8>)> {
+    let data = object.0.get(member).and_then(Value::as_object);
+    data.into_iter().flatten().filter_map(|(name, value)| Some((name.as_str(), decode(value)?))).collect()
+}
+
+impl Public {
+    /// Which of several values says most about what they are together.
+    fn weight(&self) -> u8 {
+        match self {
+            Self::ExternalAccount { .. } => 0,
+            Self::Opaque => 1,
+            Self::GoogleKey { .. } | Self::GoogleUser | Self::AwsAccessKey { .. } => 2,
+        }
     }
 }
 
@@ -97,14 +120,23 @@ fn public(value: &[u8]) -> Public {
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || allowed.contains(&byte));
         if fits { text.to_owned() } else { String::new() }
     };
+    // Go, which ESO is written in, takes a member by any case: what this program and ESO could read differently
+    // is nothing that it knows.
+    let ambiguous = |name: &str| members.keys().any(|it| it != name && it.eq_ignore_ascii_case(name));
+    if ["type", "credential_source"].into_iter().any(ambiguous) {
+        return Public::Opaque;
+    }
     match members.get("type").and_then(Value::as_str) {
         Some("service_account") if members.contains_key("private_key") => Public::GoogleKey {
             project_id: text("project_id", b"-.:"),
             client_email: text("client_email", b"-.@_:"),
             private_key_id: text("private_key_id", b"-_"),
         },
-        Some("authorized_user") => Public::GoogleUser,
-        Some("external_account") => Public::ExternalAccount { audience: text("audience", b"/.-_:") },
+        Some("authorized_user" | "external_account_authorized_user") => Public::GoogleUser,
+        Some("external_account") => Public::ExternalAccount {
+            audience: text("audience", b"/.-_:"),
+            source: TokenSource::of(&members),
+        },
         _ => Public::Opaque,
     }
 }

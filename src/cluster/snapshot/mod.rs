@@ -3,10 +3,14 @@
 
 mod controller;
 mod credential;
+mod external_account;
+mod generator;
 mod manager;
+mod pod;
 mod read;
 mod references;
 mod schema;
+mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +19,10 @@ use serde_json::Value;
 pub(crate) use self::{
     controller::{Controller, Minting, Version},
     credential::{Credential, Public, Same},
+    external_account::TokenSource,
+    generator::Generator,
     manager::{GITOPS, Manager, manager},
+    pod::Source,
     read::{
         CLUSTER_SECRET_STORES, EXTERNAL_SECRETS, ROLE_BINDINGS, ROLES, SECRET_STORES, SECRETS,
         SERVICE_ACCOUNTS,
@@ -24,9 +31,6 @@ pub(crate) use self::{
     schema::StoreSchema,
 };
 use super::objects::{Look, Object, Unseen};
-
-/// Namespaces and names.
-type Names = BTreeSet<(String, String)>;
 
 /// Everything of External Secrets Operator in one cluster.
 #[derive(Clone, Debug)]
@@ -39,11 +43,13 @@ pub(crate) struct Estate {
     pub(crate) external_secrets: Vec<Object>,
     /// PushSecrets and ClusterPushSecrets.
     pub(crate) push_secrets: Vec<Object>,
-    pub(crate) generators: Vec<Object>,
+    pub(crate) generators: Vec<Generator>,
     /// By namespace and name: those that a store names.
     pub(crate) accounts: BTreeMap<(String, String), Look<Object>>,
-    /// Those that a store or a controller names.
+    /// Those that a store, a generator or a controller names.
     pub(crate) credentials: BTreeMap<SecretKey, Look<Credential>>,
+    /// What lies in the ConfigMaps that a store or a controller names.
+    pub(crate) config_maps: BTreeMap<ConfigMapKey, Look<Credential>>,
     pub(crate) unseen: BTreeSet<Unseen>,
 }
 
@@ -54,6 +60,14 @@ pub(crate) struct Store(pub(crate) Object);
 /// One value of a Secret, or with no key all of them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SecretKey {
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+    pub(crate) key: Option<String>,
+}
+
+/// One value of a ConfigMap, or with no key all of them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ConfigMapKey {
     pub(crate) namespace: String,
     pub(crate) name: String,
     pub(crate) key: Option<String>,
@@ -83,9 +97,10 @@ impl Estate {
             stores: lists.stores.into_iter().map(Store).collect(),
             external_secrets: lists.external_secrets,
             push_secrets: lists.push_secrets,
-            generators: lists.generators,
+            generators: lists.generators.into_iter().map(Generator).collect(),
             accounts: BTreeMap::new(),
             credentials: BTreeMap::new(),
+            config_maps: BTreeMap::new(),
             unseen,
         }
     }
@@ -154,71 +169,31 @@ impl Estate {
             .collect()
     }
 
-    /// The stores that name this Secret value, whether or not their provider would use it.
-    pub(crate) fn stores_naming(&self, secret: &SecretKey) -> Vec<&Store> {
-        self.stores
-            .iter()
-            .filter(|store| {
-                store
+    /// What else names this Secret value than one store, whether or not it would use it: other stores, generators,
+    /// the controllers' own pods. It must stay for them.
+    pub(crate) fn others_naming(&self, secret: &SecretKey, but: &Store) -> BTreeSet<String> {
+        let is_secret = |reference: &&Reference| reference.target == Target::Secret;
+        let stores = self.stores.iter().filter(|store| {
+            *store != but
+                && store
                     .references()
                     .iter()
-                    .filter(|reference| reference.target == Target::Secret)
+                    .filter(is_secret)
                     .any(|reference| self.secret_keys(store, reference).contains(secret))
-            })
-            .collect()
-    }
-
-    /// The Secrets and ServiceAccounts that must be looked at, by namespace and name.
-    fn wanted(&self) -> (Names, Names) {
-        let (mut secrets, mut accounts) = (BTreeSet::new(), BTreeSet::new());
-        for store in &self.stores {
-            for reference in store.references() {
-                match reference.target {
-                    Target::Secret => secrets.extend(
-                        self.secret_keys(store, &reference).into_iter().map(|key| (key.namespace, key.name)),
-                    ),
-                    Target::ServiceAccount => accounts.extend(self.account_keys(store, &reference)),
-                    Target::ConfigMap => {}
-                }
-            }
-        }
-        for controller in &self.controllers {
-            let own = controller.environment.iter().filter_map(|variable| variable.secret.as_ref());
-            secrets.extend(own.map(|key| (key.namespace.clone(), key.name.clone())));
-        }
-        (secrets, accounts)
-    }
-
-    /// Takes the public half of what is named in this Secret, and drops the Secret.
-    fn take_secret(&mut self, namespace: &str, name: &str, secret: Look<Object>) {
-        let mut keys = BTreeSet::new();
-        for store in &self.stores {
-            for reference in store.references().iter().filter(|found| found.target == Target::Secret) {
-                keys.extend(self.secret_keys(store, reference));
-            }
-        }
-        let own = self.controllers.iter().flat_map(|controller| &controller.environment);
-        keys.extend(own.filter_map(|variable| variable.secret.clone()));
-        if let Look::Unseen(unseen) = &secret {
-            self.unseen.insert(unseen.clone());
-        }
-        for key in keys.into_iter().filter(|key| key.namespace == namespace && key.name == name) {
-            let credential = match &secret {
-                Look::Seen(secret) => {
-                    Credential::of(secret, key.key.as_deref()).map_or(Look::Absent, Look::Seen)
-                }
-                Look::Absent => Look::Absent,
-                Look::Unseen(unseen) => Look::Unseen(unseen.clone()),
-            };
-            self.credentials.insert(key, credential);
-        }
-    }
-
-    fn take_account(&mut self, namespace: &str, name: &str, account: Look<Object>) {
-        if let Look::Unseen(unseen) = &account {
-            self.unseen.insert(unseen.clone());
-        }
-        self.accounts.insert((namespace.to_owned(), name.to_owned()), account);
+        });
+        let generators = self.generators.iter().filter(|generator| {
+            let references = generator.references();
+            references
+                .iter()
+                .filter(is_secret)
+                .any(|reference| self.generator_keys(generator, reference).contains(secret))
+        });
+        let controllers = self.controllers.iter().filter(|controller| {
+            controller.environment.iter().any(|variable| variable.source == Source::Secret(secret.clone()))
+        });
+        let stores = stores.map(|store| store.0.describe());
+        let generators = generators.map(|generator| generator.0.describe());
+        stores.chain(generators).chain(controllers.map(Controller::deployment)).collect()
     }
 }
 
@@ -272,6 +247,21 @@ pub(crate) fn store_references(user: &Object) -> impl Iterator<Item = &Value> {
 impl std::fmt::Display for SecretKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Secret {}/{}", self.namespace, self.name)?;
+        self.key.as_ref().map_or(Ok(()), |key| write!(f, " ({key})"))
+    }
+}
+
+impl ConfigMapKey {
+    /// The ConfigMap of that name, where a reference looks the same for both.
+    pub(crate) fn like(key: SecretKey) -> Self {
+        let SecretKey { namespace, name, key } = key;
+        Self { namespace, name, key }
+    }
+}
+
+impl std::fmt::Display for ConfigMapKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ConfigMap {}/{}", self.namespace, self.name)?;
         self.key.as_ref().map_or(Ok(()), |key| write!(f, " ({key})"))
     }
 }

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use futures::future::{join_all, try_join_all};
 use serde_json::Value;
 
-use super::{Controller, Estate, Lists, Minting, StoreSchema};
+use super::{
+    Controller, Estate, Lists, Minting, StoreSchema,
+    wanted::{Name, Wanted},
+};
 use crate::{
     cluster::{
         Cluster,
@@ -28,6 +31,7 @@ static CLUSTER_PUSH_SECRETS: Resource =
 pub(crate) static SERVICE_ACCOUNTS: Resource =
     Resource::new("", "v1", "serviceaccounts", "ServiceAccount", true);
 pub(crate) static SECRETS: Resource = Resource::new("", "v1", "secrets", "Secret", true);
+static CONFIG_MAPS: Resource = Resource::new("", "v1", "configmaps", "ConfigMap", true);
 static DEPLOYMENTS: Resource = Resource::new("apps", "v1", "deployments", "Deployment", true);
 static DEFINITIONS: Resource = Resource::new(
     "apiextensions.k8s.io",
@@ -83,6 +87,7 @@ impl Cluster {
         }));
         let answers = try_join_all(resources.iter().map(|resource| self.look_for(resource, None))).await?;
         let mut lists = Lists::default();
+        let absent = [answers.first(), answers.get(1)].map(|answer| answer == Some(&Look::Absent));
         for (index, answer) in answers.into_iter().enumerate() {
             let list = match index {
                 0 | 1 => &mut lists.stores,
@@ -98,29 +103,33 @@ impl Cluster {
             }
         }
         // No such kind in v1 means that there is none only if it is known that v1 is what there is.
-        for schema in [&cluster_schema, &namespaced_schema] {
+        for (schema, absent) in [&cluster_schema, &namespaced_schema].into_iter().zip(absent) {
             if let Look::Unseen(refused) = schema
-                && lists.stores.is_empty()
+                && absent
             {
                 unseen.insert(refused.clone());
             }
         }
         let mut estate = Estate::new(cluster_schema, namespaced_schema, lists, unseen);
-        let (secrets, accounts) = estate.wanted();
-        let look = |resource: &'static Resource, (namespace, name): (String, String)| async move {
+        let Wanted { secrets, config_maps, accounts } = estate.wanted();
+        let look = |resource: &'static Resource, (namespace, name): Name| async move {
             let seen = self.look_at(resource, Some(&namespace), &name).await?;
-            Result::Ok((namespace, name, seen))
+            Result::Ok(((namespace, name), seen))
         };
-        let (secrets, accounts, minting) = futures::try_join!(
-            try_join_all(secrets.into_iter().map(|name| look(&SECRETS, name))),
+        let (seen_secrets, seen_config_maps, seen_accounts, minting) = futures::try_join!(
+            try_join_all(secrets.keys().map(|name| look(&SECRETS, name.clone()))),
+            try_join_all(config_maps.keys().map(|name| look(&CONFIG_MAPS, name.clone()))),
             try_join_all(accounts.into_iter().map(|name| look(&SERVICE_ACCOUNTS, name))),
             self.minting(&estate.controllers),
         )?;
-        for (namespace, name, secret) in secrets {
-            estate.take_secret(&namespace, &name, secret);
+        for (keys, (_, secret)) in secrets.values().zip(seen_secrets) {
+            estate.take_secret(keys, &secret);
         }
-        for (namespace, name, account) in accounts {
-            estate.take_account(&namespace, &name, account);
+        for (keys, (_, config_map)) in config_maps.values().zip(seen_config_maps) {
+            estate.take_config_map(keys, &config_map);
+        }
+        for (name, account) in seen_accounts {
+            estate.take_account(name, account);
         }
         for (controller, minting) in estate.controllers.iter_mut().zip(minting) {
             controller.minting = minting;

@@ -23,6 +23,15 @@ pub(crate) enum Target {
     ServiceAccount,
 }
 
+impl Reference {
+    /// Whether it names the certificates of an authority.
+    pub(crate) fn is_authority(&self) -> bool {
+        self.path.rsplit('.').next() == Some(AUTHORITY)
+    }
+}
+
+/// Names an authority's certificates: public whatever they lie in, and no way to log in.
+const AUTHORITY: &str = "caProvider";
 /// Members that name a ServiceAccount. `auth.serviceAccount` is the one of `kubernetes` and `crd`.
 const ACCOUNTS: [&str; 2] = ["serviceAccountRef", "serviceAccount"];
 /// Names something at the provider.
@@ -82,8 +91,7 @@ fn target(member: &str, value: &Value) -> Option<Target> {
     if CONFIG_MAPS.contains(&member) {
         return Some(Target::ConfigMap);
     }
-    // Certificates of an authority: public whatever they lie in, and no way to log in.
-    if member == "caProvider" {
+    if member == AUTHORITY {
         return Some(Target::ConfigMap);
     }
     let only = members.keys().all(|name| matches!(name.as_str(), "name" | "namespace" | "key"));

@@ -52,12 +52,16 @@ pub(crate) fn estate(text: &str) -> Estate {
         let found = of(&[kind]).into_iter().find(|it| it.namespace() == namespace && it.name() == name);
         found.map_or(Look::Absent, Look::Seen)
     };
-    let (secrets, accounts) = estate.wanted();
-    for (namespace, name) in secrets {
-        estate.take_secret(&namespace, &name, find("Secret", &namespace, &name));
+    let wanted = estate.wanted();
+    for ((namespace, name), keys) in wanted.secrets {
+        estate.take_secret(&keys, &find("Secret", &namespace, &name));
     }
-    for (namespace, name) in accounts {
-        estate.take_account(&namespace, &name, find("ServiceAccount", &namespace, &name));
+    for ((namespace, name), keys) in wanted.config_maps {
+        estate.take_config_map(&keys, &find("ConfigMap", &namespace, &name));
+    }
+    for (namespace, name) in wanted.accounts {
+        let account = find("ServiceAccount", &namespace, &name);
+        estate.take_account((namespace, name), account);
     }
     let every = of(&["ClusterRole"]).iter().any(Controller::mints_every);
     for controller in &mut estate.controllers {
@@ -122,8 +126,9 @@ fn of_a_key_only_the_public_half_is_kept() {
     assert!(!shown.contains("CANARY") && !shown.contains(&STANDARD.encode("CANARY-PRIVATE-HALF")), "{shown}");
     let places = estate.places_of_key("0123456789abcdef0123456789abcdef01234567");
     assert_eq!(places.len(), 2);
-    assert_eq!(estate.stores_naming(places[0]).len(), 1);
-    let (place, _) = estate.google_key(estate.store(true, "", "gcp").unwrap()).unwrap();
+    let store = estate.store(true, "", "gcp").unwrap();
+    assert!(estate.others_naming(places[0], store).len() < 2);
+    let (place, _) = estate.google_key(store).unwrap();
     assert_eq!(place.to_string(), "Secret external-secrets/gcp-key (key.json)");
     let Some(Public::GoogleKey { project_id, client_email, .. }) =
         estate.credentials[places[0]].seen().map(|credential| credential.public.clone())

@@ -1,6 +1,6 @@
 //! The old key's last days: disabled, watched, and only when it is asked for, deleted. Nothing here signs with it.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::json;
 
@@ -186,6 +186,9 @@ pub(super) async fn replaced(cluster: &Cluster, estate: &Estate, store: &Store) 
         |held| matches!(held.public, Public::GoogleKey { private_key_id, .. } if private_key_id == key.id),
     );
     if same && !key.places.contains(&place) {
+        let others: BTreeSet<String> =
+            key.other_stores.into_iter().chain(estate.others_naming(&place, store)).collect();
+        key.other_stores = others.into_iter().collect();
         key.places.push(place);
     }
     key.noted = !matches!(manager(&store.0), Some(Manager::PutsBack { .. }));

@@ -180,18 +180,27 @@ impl Thing {
     }
 
     async fn delete(self, gcp: &Gcp, say: Say<'_>) -> Result<()> {
-        let begun = gcp.api.delete(&gcp.iam(&self.name(gcp))).await;
-        if let Err(refusal) = &begun {
-            let gone = match self.find(gcp).await {
-                _ if refusal.is_absent() => true,
-                Ok(Some(life)) => refusal.status == Some(400) && life.deleted,
-                _ => false,
+        let started = Instant::now();
+        let mut pause = gcp.api.pace.poll;
+        loop {
+            let begun = gcp.api.delete(&gcp.iam(&self.name(gcp))).await;
+            let Err(refusal) = &begun else {
+                return self.finish(gcp, begun, "removing", "delete", say).await;
             };
-            if gone {
-                return Ok(());
+            let refused = refusal.word == "FAILED_PRECONDITION";
+            match self.find(gcp).await {
+                _ if refusal.is_absent() => return Ok(()),
+                Ok(Some(life)) if refused && life.deleted => return Ok(()),
+                // It is still shown as it was, and refused: an earlier run's removal is not over.
+                Ok(Some(_)) if refused && started.elapsed() < gcp.api.pace.operation => {
+                    let shown = self.shown(gcp);
+                    say(&format!("the {shown} is being removed, by an earlier run perhaps; waiting for it"));
+                    sleep(pause).await;
+                    pause = (pause * 2).min(gcp.api.pace.longest_poll);
+                }
+                _ => return self.finish(gcp, begun, "removing", "delete", say).await,
             }
         }
-        self.finish(gcp, begun, "removing", "delete", say).await
     }
 
     async fn find(self, gcp: &Gcp) -> Outcome<Option<Life>> {

@@ -1,0 +1,191 @@
+//! `keyless teardown`: take trust away first, then what it relied on. Only what is marked as ours.
+
+mod documents;
+mod plan;
+
+use serde_json::json;
+
+use self::{
+    documents::Documents,
+    plan::{Orphan, Plan, Withdrawal},
+};
+use super::{
+    Exit, ask, changes,
+    objects::{self, Sight},
+    place::Place,
+    provider,
+    settle::{self, Settled},
+};
+use crate::{
+    bucket::{self, Bucket},
+    cli::TeardownArgs,
+    cluster::{
+        Cluster,
+        objects::Object,
+        snapshot::{Estate, ROLE_BINDINGS, ROLES, SERVICE_ACCOUNTS, Store},
+    },
+    config::Settings,
+    error::Result,
+    federation::Trust,
+    http::Http,
+    report::{Report, Warning},
+    secret_store::{self, Given, Planned, StoreName, reads, role_name},
+};
+
+/// Runs the command.
+pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut Report<'_>) -> Result<Exit> {
+    let http = Http::new(&settings.additional_roots)?;
+    let Sight { cluster, estate, observed, cluster_id } = Sight::take(settings).await?;
+    let settled = settled(settings, &estate, &cluster_id, report)?;
+    let bucket = match &settings.bucket {
+        Some(bucket) => Some(bucket::connect(bucket, &http).await?),
+        None => None,
+    };
+    let place = match &bucket {
+        Some(bucket) => Some(Place::settle(settings, bucket.public_url().as_deref())?),
+        None => None,
+    };
+    let signed =
+        observed.servers.first().map(|server| server.token.claims().issuer.clone()).unwrap_or_default();
+    let issuer = match &place {
+        Some(place) => place.issuer.clone(),
+        None => settings.issuer.clone().map_or_else(|| signed.parse(), Ok)?,
+    };
+
+    let mut withdrawals = Vec::new();
+    let mut planned = Vec::new();
+    if let Some(settled) = &settled {
+        let trust = Trust {
+            issuer: issuer.clone(),
+            cluster_id,
+            keys: observed.live()?,
+            workload: settled.workload.clone(),
+            secrets: settled.secrets.clone(),
+        };
+        // Everything that may trust the issuer, whichever provider the store names now.
+        let mut names = settings.providers();
+        if names.is_empty() {
+            names.push(settled.provider);
+        }
+        for name in names {
+            let provider = provider::connect(name, settled.google.as_ref(), settings, &http)?;
+            let (changes, access) = futures::try_join!(provider.withdraw(&trust), provider.access())?;
+            withdrawals.push(Withdrawal { provider, changes, access });
+        }
+        planned = objects_of(&cluster, &estate, settled).await?;
+    }
+    let in_bucket = match (&bucket, &place) {
+        (Some(bucket), Some(place)) => Some(plan::Bucket {
+            name: bucket.to_string(),
+            documents: Documents::read(bucket.as_ref(), place, settings.kid_rule).await?,
+            is_ours: bucket.is_ours().await?,
+        }),
+        _ => None,
+    };
+    let mut warnings = plan::dangling(&withdrawals, &signed, issuer.as_str());
+    warnings.extend(plan::not_seen(&estate));
+    let orphans = Orphan::all(&estate, &withdrawals, &planned);
+    let plan = Plan { withdrawals, objects: planned, orphans, bucket: in_bucket, warnings };
+
+    plan.show(report);
+    report.json("teardown", plan.to_json(issuer.as_str(), args.dry_run));
+    let pending = plan.pending();
+    if pending == 0 {
+        report.line("nothing to remove");
+        return Ok(Exit::Clean);
+    }
+    if args.dry_run {
+        return Ok(Exit::Found);
+    }
+    ask::confirm(report, args.yes, &format!("Remove {}", ask::these(pending)))?;
+    act(&plan, &cluster, bucket.as_deref(), report).await?;
+    report.line(format_args!("removed: what keyless made for {issuer} is gone; what stays is named above"));
+    Ok(Exit::Clean)
+}
+
+/// Trust first, then what relied on it.
+async fn act(
+    plan: &Plan,
+    cluster: &Cluster,
+    bucket: Option<&dyn Bucket>,
+    report: &mut Report<'_>,
+) -> Result<()> {
+    for withdrawal in &plan.withdrawals {
+        changes::apply(withdrawal.provider.as_ref(), &withdrawal.changes, report).await?;
+    }
+    objects::apply(cluster, &plan.objects.iter().collect::<Vec<&Planned>>(), None, report).await?;
+    let (Some(bucket), Some(planned)) = (bucket, &plan.bucket) else { return Ok(()) };
+    for (name, version) in &planned.documents.ours {
+        report.progress(format_args!("removing {bucket}/{name}"));
+        bucket.remove(name, version).await?;
+    }
+    if planned.is_ours {
+        report.progress(format_args!("removing {bucket}"));
+        if !bucket.remove_bucket().await? {
+            report.warning(&Warning::new(
+                "bucket-not-empty",
+                format!("{bucket} stays: something else is in it"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// What was set up; `None` where it was only documents. An operator that is gone by now keeps nothing from being
+/// taken away, and neither does a store that an earlier run took away.
+fn settled(
+    settings: &Settings,
+    estate: &Estate,
+    cluster_id: &str,
+    report: &mut Report<'_>,
+) -> Result<Option<Settled>> {
+    if settings.providers().is_empty() && estate.stores.is_empty() {
+        return Ok(None);
+    }
+    let mut ask = |setting: &str, text: &str, default: Option<&str>| match setting {
+        // Where nothing names a secret, there is none to take a grant from.
+        "store.secrets" => Ok(String::new()),
+        _ => ask::question(report, setting, text, default),
+    };
+    let mut settled = settle::settle(settings, None, estate, None, cluster_id, &mut ask)?;
+    settled.secrets.retain(|secret| !secret.is_empty());
+    if settled.secrets.is_empty() {
+        let store = by_name(&settled.store);
+        settled.secrets = reads(estate.users(&store), &store).keys.into_iter().collect();
+    }
+    Ok(Some(settled))
+}
+
+/// A store of which nothing is left but what names it.
+fn by_name(name: &StoreName) -> Store {
+    Store(Object(json!({
+        "kind": name.resource().kind,
+        "metadata": { "name": name.name(), "namespace": name.namespace() },
+    })))
+}
+
+/// What the store was given, and the store itself.
+async fn objects_of(cluster: &Cluster, estate: &Estate, settled: &Settled) -> Result<Vec<Planned>> {
+    let namespace = Some(settled.workload.namespace.as_str());
+    let role = role_name(&settled.workload);
+    let (store, account, role, role_binding) = futures::try_join!(
+        cluster.get_object(settled.store.resource(), settled.store.namespace(), settled.store.name()),
+        cluster.get_object(&SERVICE_ACCOUNTS, namespace, &settled.workload.name),
+        cluster.get_object(&ROLES, namespace, &role),
+        cluster.get_object(&ROLE_BINDINGS, namespace, &role),
+    )?;
+    let given = Given {
+        store: store.as_ref(),
+        account: account.as_ref(),
+        role: role.as_ref(),
+        role_binding: role_binding.as_ref(),
+    };
+    let mut planned = secret_store::withdraw(given);
+    for object in planned.iter_mut().filter(|object| object.changes_something()) {
+        if object.manifest.kind().ends_with("SecretStore") {
+            let users = plan::users(estate, &Store(object.manifest.clone()));
+            object.why = format!("{}; {}", object.why, plan::stop(&users));
+        }
+    }
+    Ok(planned)
+}

@@ -1,0 +1,191 @@
+//! What teardown would do, before it does anything.
+
+use serde_json::{Value, json};
+
+use super::documents::Documents;
+use crate::{
+    cluster::snapshot::{Estate, Store},
+    commands::changes,
+    federation::{Change, Federation, Verb},
+    report::{Report, Warning},
+    secret_store::{Access, Planned, relies_on},
+};
+
+pub(super) struct Plan {
+    pub(super) withdrawals: Vec<Withdrawal>,
+    pub(super) objects: Vec<Planned>,
+    pub(super) orphans: Vec<Orphan>,
+    /// The bucket by name, and what lies in it.
+    pub(super) bucket: Option<Bucket>,
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// The way back at one provider.
+pub(super) struct Withdrawal {
+    pub(super) provider: Box<dyn Federation>,
+    pub(super) changes: Vec<Change>,
+    /// What a store that relies on it says.
+    pub(super) access: Access,
+}
+
+pub(super) struct Bucket {
+    pub(super) name: String,
+    pub(super) documents: Documents,
+    pub(super) is_ours: bool,
+}
+
+/// A store that stays and leads nowhere afterwards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Orphan {
+    pub(super) store: String,
+    /// What will not be refreshed any more.
+    pub(super) users: Vec<String>,
+}
+
+impl Orphan {
+    /// Every store that relies on what is withdrawn, and does not go with it.
+    pub(super) fn all(estate: &Estate, withdrawals: &[Withdrawal], objects: &[Planned]) -> Vec<Self> {
+        let withdrawn = || withdrawals.iter().filter(|withdrawal| changes::pending(&withdrawal.changes) > 0);
+        let goes = |store: &Store| {
+            let name = store.0.describe();
+            objects.iter().any(|object| object.changes_something() && object.object() == name)
+        };
+        let stores = estate.stores.iter().filter(|store| {
+            !goes(store) && withdrawn().any(|withdrawal| relies_on(store, &withdrawal.access))
+        });
+        stores.map(|store| Self { store: store.0.describe(), users: users(estate, store) }).collect()
+    }
+
+    fn warning(&self) -> Warning {
+        Warning::new(
+            "store-orphaned",
+            format!(
+                "{} stays, as somebody else made it, but what it logs in by is withdrawn: {}. Before that: keyless setup --to another provider, or name one in it by hand",
+                self.store,
+                stop(&self.users)
+            ),
+        )
+    }
+}
+
+/// What reads or writes through a store.
+pub(super) fn users(estate: &Estate, store: &Store) -> Vec<String> {
+    let mut users: Vec<_> = estate.users(store).map(|user| user.describe()).collect();
+    users.sort();
+    users
+}
+
+/// In words, which of them stop.
+pub(super) fn stop(users: &[String]) -> String {
+    match users {
+        [] => "nothing reads through it now".into(),
+        [one] => format!("{one} is not refreshed any more"),
+        many => format!("{} are not refreshed any more", many.join(", ")),
+    }
+}
+
+impl Plan {
+    pub(super) fn pending(&self) -> usize {
+        let at_providers = self.withdrawals.iter().map(|withdrawal| changes::pending(&withdrawal.changes));
+        let objects = self.objects.iter().filter(|object| object.changes_something()).count();
+        let in_bucket = |bucket: &Bucket| bucket.documents.ours.len() + usize::from(bucket.is_ours);
+        at_providers.sum::<usize>() + objects + self.bucket.as_ref().map_or(0, in_bucket)
+    }
+
+    pub(super) fn show(&self, report: &mut Report<'_>) {
+        for withdrawal in &self.withdrawals {
+            report.line(&withdrawal.provider);
+            changes::show(report, &withdrawal.changes);
+        }
+        if !self.objects.is_empty() || !self.orphans.is_empty() {
+            report.line("cluster");
+        }
+        for object in &self.objects {
+            let name = object.object();
+            if self.orphans.iter().all(|orphan| orphan.store != name) {
+                let mark = if object.verb == Verb::Remove { '-' } else { '=' };
+                report.line(format_args!("{mark} {name}: {}", object.why));
+            }
+        }
+        for orphan in &self.orphans {
+            report.line(format_args!(
+                "! {}: somebody else made it; it stays, and leads nowhere: {}",
+                orphan.store,
+                stop(&orphan.users)
+            ));
+        }
+        if let Some(bucket) = &self.bucket {
+            report.line(&bucket.name);
+            bucket.documents.ours.iter().for_each(|(name, _)| report.line(format_args!("- remove  {name}")));
+            for name in &bucket.documents.others {
+                report.line(format_args!(
+                    "= leave   {name}: not a byte of it may differ from what keyless writes, and it does"
+                ));
+            }
+            report.line(if bucket.is_ours {
+                "- remove  the bucket itself, if nothing else is in it"
+            } else {
+                "= leave   the bucket itself: keyless did not make it"
+            });
+        }
+        for warning in self.warnings() {
+            report.warning(&warning);
+        }
+    }
+
+    fn warnings(&self) -> Vec<Warning> {
+        self.orphans.iter().map(Orphan::warning).chain(self.warnings.iter().cloned()).collect()
+    }
+
+    pub(super) fn to_json(&self, issuer: &str, dry_run: bool) -> Value {
+        json!({
+            "issuer": issuer,
+            "pending": self.pending(),
+            "dryRun": dry_run,
+            "changes": self.withdrawals.iter().flat_map(|withdrawal| &withdrawal.changes).map(changes::to_json).collect::<Vec<_>>(),
+            "objects": self.objects.iter().map(|object| json!({
+                "object": object.object(), "changes": object.changes_something(), "why": object.why,
+            })).collect::<Vec<_>>(),
+            "orphans": self.orphans.iter().map(|orphan| json!({
+                "store": orphan.store, "users": orphan.users,
+            })).collect::<Vec<_>>(),
+            "bucket": self.bucket.as_ref().map(|bucket| json!({
+                "name": bucket.name,
+                "remove": bucket.is_ours,
+                "documents": bucket.documents.ours.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+                "left": bucket.documents.others,
+            })),
+            "warnings": self.warnings().iter().map(Warning::to_json).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// Stores and their users that could not be looked at, and so are not named.
+pub(super) fn not_seen(estate: &Estate) -> Option<Warning> {
+    let unseen: Vec<_> = estate.unseen.iter().map(|unseen| unseen.right.as_str()).collect();
+    let message = format!(
+        "whether more relies on what is withdrawn is not known: missing right: {}",
+        unseen.join("; ")
+    );
+    (!unseen.is_empty()).then(|| Warning::new("cluster-not-seen", message))
+}
+
+/// Trust that outlives the documents: whoever gets hold of the bucket's name could then speak for this cluster.
+pub(super) fn dangling(withdrawals: &[Withdrawal], signed: &str, issuer: &str) -> Vec<Warning> {
+    // What is not there, or gone already, is left in another sense.
+    let stays = |change: &&Change| {
+        change.verb == Verb::Leave
+            && !["it is not there", "it is deleted already"].iter().any(|gone| change.why.starts_with(gone))
+    };
+    let left = withdrawals.iter().flat_map(|withdrawal| &withdrawal.changes).filter(stays);
+    let mut warnings: Vec<Warning> = left
+        .map(|change| Warning::new("trust-left", format!("{} stays: {}", change.object, change.why)))
+        .collect();
+    if signed == issuer {
+        warnings.push(Warning::new(
+            "still-signing",
+            format!("the API servers still sign as {issuer}: other relying parties, if there are any, will refuse their tokens once the documents are gone"),
+        ));
+    }
+    warnings
+}
