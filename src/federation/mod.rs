@@ -37,6 +37,10 @@ pub(crate) trait Federation: Display + Send + Sync {
     /// What a secret store must say to reach this provider.
     async fn access(&self) -> Result<Access>;
 
+    /// Opens the connections that [`Self::walk`] needs, so that it need not wait for them. Whether that worked, the walk
+    /// tells.
+    async fn approach(&self) {}
+
     /// The way of a real token, one finding a hop: exchange, impersonation, read of this secret. `say` gets the
     /// reasons of waiting.
     async fn walk(

@@ -309,6 +309,10 @@ impl Federation for Gcp {
         })
     }
 
+    async fn approach(&self) {
+        self.api.open(&self.settings.endpoints.sts).await;
+    }
+
     async fn walk(
         &self,
         token: &Token,
