@@ -1,5 +1,7 @@
 //! The objects of a secret store: what of them is there, and how a planned one is brought about.
 
+use serde_json::{Value, json};
+
 use crate::{
     cluster::{
         Cluster, ServiceAccount,
@@ -80,13 +82,59 @@ pub(crate) async fn carry_out(cluster: &Cluster, planned: &Planned, dry_run: boo
             let options = ApplyOptions { dry_run, ..ApplyOptions::default() };
             cluster.apply(planned.resource, &manifest.0, options).await?;
         }
-        Doing::Patch(patch) => {
-            cluster.merge_patch(planned.resource, namespace, manifest.name(), patch, dry_run).await?;
-        }
+        Doing::Patch(patch) => patch_as_planned(cluster, planned, namespace, patch, dry_run).await?,
         Doing::Delete(_) if dry_run => return Ok(false),
         Doing::Delete(object) => return cluster.delete_object(planned.resource, object).await,
     }
     Ok(true)
+}
+
+/// How often somebody may note something on an object between a look and a write.
+const ATTEMPTS: usize = 10;
+
+/// A controller writes an object's status all the time, and people take their time to answer: what was planned from
+/// counts, not its resource version.
+async fn patch_as_planned(
+    cluster: &Cluster,
+    planned: &Planned,
+    namespace: Option<&str>,
+    patch: &Value,
+    dry_run: bool,
+) -> Result<()> {
+    let name = planned.manifest.name();
+    let mut patch = patch.clone();
+    let mut attempt = 1;
+    loop {
+        let error = match cluster.merge_patch(planned.resource, namespace, name, &patch, dry_run).await {
+            Ok(_) => return Ok(()),
+            Err(error) => error,
+        };
+        let now = match error.code {
+            "apply-raced" if attempt < ATTEMPTS => {
+                cluster.get_object(planned.resource, namespace, name).await?
+            }
+            _ => return Err(error),
+        };
+        let (Some(now), Some(seen)) = (now, &planned.seen) else { return Err(error) };
+        if said_by_people(&now) != said_by_people(seen) {
+            return Err(error);
+        }
+        patch["metadata"]["resourceVersion"] = json!(now.text("/metadata/resourceVersion"));
+        attempt += 1;
+    }
+}
+
+/// An object without what servers and controllers note on it.
+fn said_by_people(object: &Object) -> Value {
+    let mut object = object.0.clone();
+    if let Some(members) = object.as_object_mut() {
+        members.remove("status");
+    }
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata
+            .retain(|name, _| !["generation", "managedFields", "resourceVersion"].contains(&name.as_str()));
+    }
+    object
 }
 
 #[cfg(test)]

@@ -166,6 +166,19 @@ async fn what_changed_meanwhile_is_not_overwritten() {
     assert!(world.store().pointer("/spec/provider/gcpsm/auth/secretRef").is_some());
 }
 
+/// The operator writes the store's status every few minutes, and a plan may be looked at for longer.
+#[tokio::test]
+async fn what_a_controller_noted_meanwhile_is_no_obstacle() {
+    let world = world(CRDS).await;
+    world.with_key();
+    let plan = world.plan(&google()).await.unwrap();
+    let mut noted = world.store();
+    noted["status"] = json!({ "capabilities": "ReadWrite" });
+    world.lab.put_object(noted);
+    assert!(carry_out(&world.cluster, plan.objects.last().unwrap(), false).await.unwrap());
+    assert!(world.store().pointer("/spec/provider/gcpsm/auth/secretRef").is_none());
+}
+
 #[tokio::test]
 async fn another_manager_and_an_unknown_field_are_named() {
     let world = world(CRDS).await;

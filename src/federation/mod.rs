@@ -42,6 +42,10 @@ pub(crate) trait Federation: Display + Send + Sync {
         Ok(Keys::Fetched)
     }
 
+    /// Opens the connections that [`Self::walk`] needs, so that it need not wait for them. Whether that worked, the walk
+    /// tells.
+    async fn approach(&self) {}
+
     /// The way of a real token, one finding a hop: exchange, impersonation, read of this secret. `say` gets the
     /// reasons of waiting.
     async fn walk(

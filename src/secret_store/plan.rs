@@ -68,6 +68,8 @@ pub(crate) struct Planned {
     pub(crate) manifest: Object,
     /// Without what could be a secret.
     pub(crate) differences: Vec<Difference>,
+    /// The object that it was planned from.
+    pub(crate) seen: Option<Object>,
     pub(crate) doing: Doing,
 }
 
@@ -175,6 +177,7 @@ fn new(resource: &'static Resource, manifest: Value, why: String) -> Planned {
         resource,
         manifest: Object(manifest),
         differences: Vec::new(),
+        seen: None,
         doing: Doing::Apply,
     }
 }
@@ -206,7 +209,7 @@ fn existing(
         Doing::Nothing => "it is as it should be".into(),
         _ => why,
     };
-    Planned { verb, why, resource, manifest: Object(manifest), differences, doing }
+    Planned { verb, why, resource, manifest: Object(manifest), differences, seen: Some(have.clone()), doing }
 }
 
 fn account(want: &Want<'_>, have: &Have<'_>, impersonation: &login::Impersonation) -> Planned {
@@ -254,7 +257,8 @@ fn account(want: &Want<'_>, have: &Have<'_>, impersonation: &login::Impersonatio
         };
         (verb, vec![difference], doing)
     };
-    Planned { verb, why, resource: &SERVICE_ACCOUNTS, manifest: Object(manifest), differences, doing }
+    let seen = Some(account.clone());
+    Planned { verb, why, resource: &SERVICE_ACCOUNTS, manifest: Object(manifest), differences, seen, doing }
 }
 
 fn minting(want: &Want<'_>, have: &Have<'_>, controller: &Controller) -> [Planned; 2] {

@@ -50,7 +50,7 @@ fn one(resource: &'static Resource, object: &Object) -> Planned {
     } else {
         (Verb::Leave, "somebody else made it".to_owned(), Doing::Nothing)
     };
-    Planned { verb, why, resource, manifest, differences: Vec::new(), doing }
+    Planned { verb, why, resource, manifest, differences: Vec::new(), seen: Some(object.clone()), doing }
 }
 
 /// Whether a store logs in by this trust, and so leads nowhere once it is withdrawn.

@@ -13,7 +13,9 @@ mod retire;
 mod settings_file;
 mod watch;
 
-use std::io;
+use std::{io, pin::pin};
+
+use futures::future::{Either, select};
 
 pub(super) use self::retire::remember_old_key;
 use self::{
@@ -130,7 +132,7 @@ pub(crate) async fn run(
         )
         .await?;
     }
-    changes::apply(provider, &plan.changes, report).await?;
+    meanwhile(provider.approach(), changes::apply(provider, &plan.changes, report)).await?;
     let (store, others) = objects::split(&plan.objects.objects);
     objects::apply(&cluster, &others, args.manifests.as_deref(), report).await?;
     if plan.waits() {
@@ -166,6 +168,14 @@ pub(crate) async fn run(
         }
     ));
     Ok(Exit::Clean)
+}
+
+/// Does the work, and beside it something that is given up when the work is done.
+async fn meanwhile<T>(aside: impl Future<Output = ()>, work: impl Future<Output = T>) -> T {
+    match select(pin!(work), pin!(aside)).await {
+        Either::Left((done, _)) => done,
+        Either::Right(((), work)) => work.await,
+    }
 }
 
 /// The store whose former key an earlier run did not see to the end.

@@ -1,8 +1,5 @@
 //! Does one change, and waits until Google has done it. Everything may be done twice.
 
-use std::pin::pin;
-
-use futures::future::{Either, select};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -42,14 +39,7 @@ async fn once(gcp: &Gcp, step: &Step, say: Say<'_>) -> Result<()> {
     match step {
         Step::Enable(services) => enable(gcp, services, say).await,
         Step::Pool(deed) => Thing::Pool.act(gcp, deed, say).await,
-        Step::Provider(deed) => {
-            // The walk exchanges a token next: by then the way to the token service is open.
-            let opening = pin!(gcp.api.open(&gcp.settings.endpoints.sts));
-            match select(pin!(Thing::Provider.act(gcp, deed, say)), opening).await {
-                Either::Left((done, _)) => done,
-                Either::Right(((), done)) => done.await,
-            }
-        }
+        Step::Provider(deed) => Thing::Provider.act(gcp, deed, say).await,
         Step::Grant(Binding { holder, role, member, seen }) => {
             let change = |policy: &mut Policy| policy.grant(role, member);
             gcp.api.change_policy(&gcp.target(holder), seen.clone(), &change, say).await.map(drop)

@@ -329,6 +329,10 @@ impl Federation for Gcp {
             .map_or(Keys::Absent, |provider| wanted::keys(&provider)))
     }
 
+    async fn approach(&self) {
+        self.api.open(&self.settings.endpoints.sts).await;
+    }
+
     async fn walk(
         &self,
         token: &Token,

@@ -22,6 +22,9 @@ struct Command {
     as_workload: bool,
 }
 
+/// What was asked, and by which command.
+type Asked = (String, Heard);
+
 /// Everything in the commands that is this ground's own, by the name that it has in the record.
 fn own(ground: &Ground) -> Result<Vec<(&'static str, String)>, Box<dyn Error>> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
@@ -82,7 +85,7 @@ fn commands(ground: &Ground) -> Vec<Command> {
 }
 
 /// Runs the script with gcloud, command after command; gives back what that took and what was asked.
-pub(crate) fn gcloud(ground: &Ground) -> Result<(Duration, Vec<(String, Heard)>), Box<dyn Error>> {
+pub(crate) fn gcloud(ground: &Ground) -> Result<(Duration, Vec<Asked>), Box<dyn Error>> {
     let own = own(ground)?;
     let value = |name: &str| own.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str());
     ground.write("jwks.json", value("{JWKS}").unwrap_or_default())?;
@@ -198,7 +201,7 @@ pub(crate) async fn recorded(ground: &Ground) -> Result<Duration, Box<dyn Error>
 }
 
 /// Writes what gcloud asked, without what is this ground's own.
-pub(crate) fn record(ground: &Ground, asked: &[(String, Heard)], file: &Path) -> Result<(), Box<dyn Error>> {
+pub(crate) fn record(ground: &Ground, asked: &[Asked], file: &Path) -> Result<(), Box<dyn Error>> {
     let own = own(ground)?;
     let mut lines = String::new();
     for (command, request) in asked {
