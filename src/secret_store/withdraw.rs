@@ -65,11 +65,61 @@ pub(crate) fn relies_on(store: &Store, access: &Access) -> bool {
                 && !is_there("/auth/secretRef")
                 && text("/auth/workloadIdentityFederation/audience") == Some(audience)
         }
-        Access::Vault { server, mount, .. } => {
+        Access::Vault { server, mount, namespace, .. } => {
             provider == "vault"
                 && is_there("/auth/jwt/kubernetesServiceAccountToken")
+                && text("/namespace").unwrap_or_default() == namespace.as_deref().unwrap_or_default()
                 && text("/server").map(|it| it.trim_end_matches('/')) == Some(server.trim_end_matches('/'))
                 && text("/auth/jwt/path").unwrap_or("jwt").trim_matches('/') == mount.trim_matches('/')
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_a_store_that_logs_in_by_this_very_trust_relies_on_it() {
+        let store = |provider: Value| {
+            Store(Object(json!({ "kind": "SecretStore", "spec": { "provider": provider } })))
+        };
+        let google = Access::Google {
+            project_id: "acme-prod".into(),
+            project_number: "1".into(),
+            audience: "//iam.googleapis.com/a".into(),
+            token_audience: "https://iam.googleapis.com/a".into(),
+            impersonate: None,
+        };
+        let by = |audience: &str| json!({ "audience": audience, "serviceAccountRef": { "name": "a" } });
+        let own = json!({ "workloadIdentityFederation": by("//iam.googleapis.com/a") });
+        let key = json!({ "workloadIdentityFederation": by("//iam.googleapis.com/a"), "secretRef": {} });
+        let other = json!({ "workloadIdentityFederation": by("//iam.googleapis.com/b") });
+        for (auth, relies) in [(own, true), (key, false), (other, false), (json!({}), false)] {
+            assert_eq!(relies_on(&store(json!({ "gcpsm": { "auth": auth } })), &google), relies, "{auth}");
+        }
+        let vault = Access::Vault {
+            server: "https://vault.acme.example".into(),
+            namespace: None,
+            kv: "kv".into(),
+            mount: "keyless".into(),
+            role: "eso".into(),
+            audience: "vault".into(),
+            ca_pem: None,
+        };
+        let at = |server: &str, auth: Value| store(json!({ "vault": { "server": server, "auth": auth } }));
+        let jwt = |path: &str| json!({ "jwt": { "path": path, "kubernetesServiceAccountToken": {} } });
+        let stored = json!({ "jwt": { "path": "keyless", "secretRef": { "name": "a" } } });
+        for (server, auth, relies) in [
+            ("https://vault.acme.example", jwt("keyless"), true),
+            ("https://vault.acme.example/", jwt("/keyless/"), true),
+            ("https://vault.acme.example", jwt("jwt"), false),
+            ("https://other.acme.example", jwt("keyless"), false),
+            ("https://vault.acme.example", stored, false),
+        ] {
+            assert_eq!(relies_on(&at(server, auth.clone()), &vault), relies, "{server} {auth}");
         }
     }
 }

@@ -44,7 +44,7 @@ impl TokenSource {
         }
         match (text("environment_id"), text("file"), text("url")) {
             (Some(environment), None, url) if environment.starts_with("aws") => {
-                Self::Aws { metadata: url.is_some_and(|url| is_open(url)) }
+                Self::Aws { metadata: url.is_some_and(is_open) }
             }
             (None, Some(file), None) => Self::File(file.to_owned()),
             (None, None, Some(url)) => {

@@ -189,7 +189,11 @@ impl Estate {
                 .any(|reference| self.generator_keys(generator, reference).contains(secret))
         });
         let controllers = self.controllers.iter().filter(|controller| {
-            controller.environment.iter().any(|variable| variable.source == Source::Secret(secret.clone()))
+            let named = Source::Secret(secret.clone());
+            // Without its volume the pod would not start again.
+            controller.environment.iter().any(|variable| variable.source == named)
+                || controller.namespace == secret.namespace
+                    && controller.mounts.iter().any(|mount| mount.is_of_secret(&secret.name))
         });
         let stores = stores.map(|store| store.0.describe());
         let generators = generators.map(|generator| generator.0.describe());

@@ -120,6 +120,11 @@ impl Mount {
         stored && ["/.aws", "/.azure", "/.config/gcloud"].iter().any(|place| self.path.contains(place))
     }
 
+    /// Whether the volume takes anything from this Secret.
+    pub(super) fn is_of_secret(&self, name: &str) -> bool {
+        self.parts.iter().any(|part| part.kind == Kind::Secret && part.name == name)
+    }
+
     pub(crate) fn path(&self) -> &str {
         &self.path
     }

@@ -140,3 +140,28 @@ fn of_a_key_only_the_public_half_is_kept() {
         ("acme-prod", "eso@acme-prod.iam.gserviceaccount.com")
     );
 }
+
+/// What the pod mounts it needs to start, whether or not a variable names it.
+#[test]
+fn a_secret_that_the_controller_mounts_is_used_by_it() {
+    let store = include_str!("../../../fixtures/audit/stored-credential/bad-google-key.yaml");
+    let pod = |volumes: &str| {
+        format!(
+            "{store}\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: eso, namespace: external-secrets}}\n\
+             spec: {{template: {{spec: {{volumes: {volumes}, containers: [{{name: eso, image: ghcr.io/external-secrets/external-secrets:v0.20.4,\n\
+             \x20 volumeMounts: [{{name: v, mountPath: /etc/v}}]}}]}}}}}}\n"
+        )
+    };
+    for (volumes, others) in [
+        ("[{name: v, secret: {secretName: gcp-key}}]", 1),
+        ("[{name: v, projected: {sources: [{secret: {name: gcp-key}}]}}]", 1),
+        ("[{name: v, configMap: {name: gcp-key}}]", 0),
+        ("[{name: v, secret: {secretName: other}}]", 0),
+        ("[{name: unmounted, secret: {secretName: gcp-key}}]", 0),
+    ] {
+        let estate = estate(&pod(volumes));
+        let store = &estate.stores[0];
+        let (place, _) = estate.google_key(store).unwrap();
+        assert_eq!(estate.others_naming(&place, store).len(), others, "{volumes}");
+    }
+}

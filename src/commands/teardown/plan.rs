@@ -119,7 +119,7 @@ impl Plan {
             bucket.documents.ours.iter().for_each(|(name, _)| report.line(format_args!("- remove  {name}")));
             for name in &bucket.documents.others {
                 report.line(format_args!(
-                    "= leave   {name}: not a byte of it may differ from what keyless writes, and it does"
+                    "= leave   {name}: its bytes are not those that keyless writes, so it is not known whose it is; remove it by hand"
                 ));
             }
             report.line(if bucket.is_ours {
