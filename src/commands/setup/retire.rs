@@ -106,6 +106,7 @@ impl Retirement {
             return forget(cluster, store, report).await;
         }
         let key = ServiceAccountKey::new(&self.key.email, &self.key.id)?;
+        let broken = watch::not_ready(cluster, store).await?;
         if self.disable {
             report.progress(format_args!("disabling key {} of {}", key.id(), key.email()));
             google
@@ -114,7 +115,7 @@ impl Retirement {
                 .map_err(|error| error.hint(format!("this step needs {}", key.needs("disable"))))?;
         }
         if self.disable || self.delete {
-            let watched = watch::stays_ready(cluster, store, watch_for, report).await;
+            let watched = watch::stays_ready(cluster, store, &broken, watch_for, report).await;
             if watched.is_err() && self.disable {
                 report.progress(format_args!("enabling key {} of {} again", key.id(), key.email()));
                 google.enable_key(&key).await?;

@@ -1,6 +1,6 @@
 //! Waiting for External Secrets Operator: until a store can log in, and until an ExternalSecret was read anew.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
@@ -21,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// Between the first two looks; each time half as long again.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How often somebody who watches is told that all is well.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// Waits until the operator says of the store that it can log in. It does not say of which generation: a store that
 /// was ready before counts at once, and what is read through it next tells the rest.
@@ -56,8 +58,16 @@ pub(super) async fn until_refreshed(
     before: &[Object],
     report: &mut Report<'_>,
 ) -> Result<Vec<String>> {
-    let (soon, later): (Vec<_>, Vec<_>) =
-        before.iter().partition(|user| Rhythm::of(user).every().is_some_and(|wait| wait <= PATIENCE));
+    let (ready, broken): (Vec<_>, Vec<_>) = before.iter().partition(|user| user.is_ready() == Some(true));
+    for user in broken {
+        report.progress(format_args!(
+            "{} was not ready before, and is not waited for: {}",
+            user.describe(),
+            condition(user)
+        ));
+    }
+    let (soon, later): (Vec<&Object>, Vec<_>) =
+        ready.into_iter().partition(|user| Rhythm::of(user).every().is_some_and(|wait| wait <= PATIENCE));
     let mut waiting = Waiting::begin();
     loop {
         let now = users(cluster, name).await?;
@@ -75,20 +85,28 @@ pub(super) async fn until_refreshed(
             .hint("its status and the operator's log say why; started again, setup goes on from here"));
         }
         if waiting.is_new() {
-            report.progress(format_args!(
-                "waiting until everything that is read through {} was read by the new path ({} in all)",
-                name.name(),
-                soon.len()
-            ));
+            let all = match soon.len() {
+                1 => soon.iter().map(|user| user.describe()).collect(),
+                several => format!("{several} ExternalSecrets"),
+            };
+            report.progress(format_args!("waiting until External Secrets Operator has read {all} anew"));
         }
         waiting.pause(PATIENCE).await;
     }
 }
 
-/// Watches the store and what uses it; the first that is not ready any more is an error.
+/// What uses the store and is not ready, by its UID: whatever the reason, the old key is not.
+pub(super) async fn not_ready(cluster: &Cluster, name: &StoreName) -> Result<BTreeSet<String>> {
+    let users = users(cluster, name).await?;
+    Ok(users.iter().filter(|user| user.is_ready() == Some(false)).map(|user| user.uid().to_owned()).collect())
+}
+
+/// Watches the store and what uses it, but for what was not ready before; the first that is not ready any more is
+/// an error.
 pub(super) async fn stays_ready(
     cluster: &Cluster,
     name: &StoreName,
+    but: &BTreeSet<String>,
     watch_for: Duration,
     report: &mut Report<'_>,
 ) -> Result<()> {
@@ -97,14 +115,14 @@ pub(super) async fn stays_ready(
         name.name(),
         watch_for.as_secs()
     ));
-    let mut waiting = Waiting::begin();
+    let (mut waiting, mut told) = (Waiting::begin(), Duration::ZERO);
     loop {
         let store = read(cluster, name).await?;
         let users = users(cluster, name).await?;
         let broken = store
             .iter()
             .map(|store| &store.0)
-            .chain(&users)
+            .chain(users.iter().filter(|user| !but.contains(user.uid())))
             .find(|object| object.is_ready() == Some(false))
             .map(|object| (object.describe(), condition(object)));
         if let Some((object, said)) = broken {
@@ -114,6 +132,12 @@ pub(super) async fn stays_ready(
         }
         if waiting.is_over(watch_for) {
             return Ok(());
+        }
+        let waited = waiting.since.elapsed();
+        if waited >= told + TOLD_EVERY {
+            told = waited;
+            let left = watch_for.saturating_sub(waited).as_secs();
+            report.progress(format_args!("  all is ready; {left} s left"));
         }
         waiting.pause(watch_for).await;
     }
@@ -248,7 +272,7 @@ mod tests {
         let name = StoreName::Cluster("gcp".into());
         let (mut data, mut talk) = (Vec::new(), Vec::new());
         let mut report = Report::new(Output::Text, false, &mut data, &mut talk);
-        stays_ready(&world.cluster, &name, Duration::ZERO, &mut report).await.unwrap();
+        stays_ready(&world.cluster, &name, &BTreeSet::new(), Duration::ZERO, &mut report).await.unwrap();
         let looks = || {
             let requests = world.lab.server(0).faults().requests();
             requests.iter().filter(|call| call.path.ends_with("/clustersecretstores/gcp")).count()
@@ -256,8 +280,39 @@ mod tests {
         assert_eq!(looks(), 1);
 
         world.lab.put_object(store("False"));
-        let broken = stays_ready(&world.cluster, &name, Duration::ZERO, &mut report).await.unwrap_err();
+        let broken = stays_ready(&world.cluster, &name, &BTreeSet::new(), Duration::ZERO, &mut report)
+            .await
+            .unwrap_err();
         assert_eq!((broken.code, looks()), ("broke-without-key", 2));
         assert!(broken.causes.iter().any(|cause| cause.contains("as told")), "{broken}");
+    }
+
+    /// An ExternalSecret that asks for what there is not says nothing about the way to its store.
+    #[tokio::test]
+    async fn what_was_broken_before_is_neither_waited_for_nor_blamed_on_the_key() {
+        let world = world("True").await;
+        let name = StoreName::Cluster("gcp".into());
+        let external = |ready: &str| {
+            json!({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
+                "metadata": {"name": "typo", "namespace": "shop"},
+                "spec": {"refreshInterval": "1s", "secretStoreRef": {"name": "gcp", "kind": "ClusterSecretStore"}},
+                "status": {"conditions": [{"type": "Ready", "status": ready, "message": "no such property"}]}})
+        };
+        world.lab.put_object(external("False"));
+        let (mut data, mut talk) = (Vec::new(), Vec::new());
+        let mut report = Report::new(Output::Text, false, &mut data, &mut talk);
+        let before = users(&world.cluster, &name).await.unwrap();
+        let later = until_refreshed(&world.cluster, &name, &before, &mut report).await.unwrap();
+        assert!(later.is_empty());
+        let broken = not_ready(&world.cluster, &name).await.unwrap();
+        stays_ready(&world.cluster, &name, &broken, Duration::ZERO, &mut report).await.unwrap();
+        let blamed = stays_ready(&world.cluster, &name, &BTreeSet::new(), Duration::ZERO, &mut report).await;
+        assert_eq!(blamed.unwrap_err().code, "broke-without-key");
+        let talk = String::from_utf8(talk).unwrap();
+        assert!(
+            talk.contains("ExternalSecret shop/typo was not ready before")
+                && talk.contains("no such property"),
+            "{talk}"
+        );
     }
 }
