@@ -25,7 +25,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--record", file] => {
-            let ground = Ground::new(Duration::ZERO)?;
+            let ground = for_script(Duration::ZERO)?;
             let (_, asked) = script::gcloud(&ground)?;
             script::record(&ground, &asked, Path::new(file))
         }
@@ -44,14 +44,10 @@ async fn measure(keyless: &Path, runs: usize) -> Result<(), Box<dyn Error>> {
             version.as_deref().unwrap_or("recorded requests")
         );
         let ran = Ground::new(ONE_WAY)?.setup(keyless)?;
-        let ground = Ground::new(ONE_WAY)?;
+        let ground = for_script(ONE_WAY)?;
         let script = match version {
             Some(_) => script::gcloud(&ground)?.0,
-            None => {
-                // No process takes its time to start in between, in which an operation would end.
-                ground.google.change(|settings| settings.operation_time = Duration::ZERO);
-                script::recorded(&ground).await?
-            }
+            None => script::recorded(&ground).await?,
         };
         if turn > 0 {
             ours.push(ran);
@@ -83,6 +79,13 @@ async fn measure(keyless: &Path, runs: usize) -> Result<(), Box<dyn Error>> {
     });
     println!("{figures}");
     Ok(())
+}
+
+/// gcloud does not wait until a pool is there. In favour of the script, everything is there at once.
+fn for_script(one_way: Duration) -> Result<Ground, Box<dyn Error>> {
+    let ground = Ground::new(one_way)?;
+    ground.google.change(|settings| settings.operation_time = Duration::ZERO);
+    Ok(ground)
 }
 
 /// `None` where it is not installed.
