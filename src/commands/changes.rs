@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     error::{Error, Result},
-    federation::{Change, Federation, Verb},
+    federation::{Change, Difference, Federation, Verb},
     report::Report,
 };
 
@@ -24,16 +24,26 @@ const AT_ONCE: usize = 8;
 /// One line a change, its differing fields below it.
 pub(super) fn show(report: &mut Report<'_>, changes: &[Change]) {
     for change in changes {
-        report.line(format_args!(
-            "{} {:<8}{}: {}",
-            mark(change.verb),
-            name(change.verb),
-            change.object,
-            change.why
-        ));
-        for difference in &change.differences {
-            report.line(format_args!("    {}: {} → {}", difference.field, difference.have, difference.want));
+        report.line(headline(mark(change.verb), change.verb, &change.object, &change.why));
+        show_differences(report, &change.differences);
+        if !change.needs.is_empty() {
+            report.line(format_args!("    needs {}", change.needs));
         }
+    }
+}
+
+/// `+ create  pool keyless-prod in acme-prod: the cluster needs a pool of its own`.
+pub(super) fn headline(mark: char, verb: Verb, object: &str, why: &str) -> String {
+    format!("{mark} {:<8}{object}: {why}", name(verb))
+}
+
+pub(super) fn show_differences(report: &mut Report<'_>, differences: &[Difference]) {
+    let value = |text: &str| match text {
+        "" | "none" | "nothing" => "(none)".to_owned(),
+        text => text.to_owned(),
+    };
+    for Difference { field, have, want } in differences {
+        report.line(format_args!("    {field}: {} → {}", value(have), value(want)));
     }
 }
 
@@ -75,7 +85,7 @@ async fn together<'a>(
         report.lock().unwrap_or_else(PoisonError::into_inner).progress(line);
     };
     let one = |(index, change): (usize, &'a Change)| {
-        say(format_args!("{} {}", name(change.verb), change.object));
+        say(format_args!("{} {}", doing(change.verb), change.object));
         let (say, failed) = (&say, &failed);
         async move {
             let done = provider.apply(change, &mut |line| say(format_args!("  {line}"))).await;
@@ -109,12 +119,26 @@ pub(super) fn to_json(change: &Change) -> Value {
     })
 }
 
-fn mark(verb: Verb) -> char {
+pub(super) fn mark(verb: Verb) -> char {
     match verb {
         Verb::Create | Verb::Enable | Verb::Grant | Verb::Restore => '+',
         Verb::Leave => '=',
         Verb::Remove | Verb::Revoke => '-',
         Verb::Update => '~',
+    }
+}
+
+/// For whoever watches it being done.
+pub(super) fn doing(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Create => "creating",
+        Verb::Enable => "enabling",
+        Verb::Grant => "granting",
+        Verb::Leave => "leaving",
+        Verb::Remove => "removing",
+        Verb::Restore => "restoring",
+        Verb::Revoke => "revoking",
+        Verb::Update => "updating",
     }
 }
 

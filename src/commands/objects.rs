@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::store;
+use super::{changes, store};
 use crate::{
     cluster::{
         Cluster, Observed,
@@ -84,7 +84,7 @@ pub(super) async fn apply(
             }
             (_, Some(folder)) => write_file(folder, object, report)?,
             (_, None) => {
-                report.progress(format_args!("{}: {}", object.object(), object.why));
+                report.progress(format_args!("{} {}", changes::doing(object.verb), object.object()));
                 store::carry_out(cluster, object, false).await?;
             }
         }

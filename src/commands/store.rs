@@ -105,10 +105,8 @@ async fn patch_as_planned(
     let mut patch = patch.clone();
     let mut attempt = 1;
     loop {
-        let error = match cluster.merge_patch(planned.resource, namespace, name, &patch, dry_run).await {
-            Ok(_) => return Ok(()),
-            Err(error) => error,
-        };
+        let patched = cluster.merge_patch(planned.resource, namespace, name, &patch, dry_run).await;
+        let Err(error) = patched else { return Ok(()) };
         let now = match error.code {
             "apply-raced" if attempt < ATTEMPTS => {
                 cluster.get_object(planned.resource, namespace, name).await?

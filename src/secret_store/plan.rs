@@ -289,18 +289,17 @@ fn minting(want: &Want<'_>, have: &Have<'_>, controller: &Controller) -> [Planne
             "namespace": controller.service_account.namespace,
         }],
     });
-    let why = format!(
-        "External Secrets Operator ({}) may not mint tokens for every ServiceAccount; for this one it must",
-        controller.service_account
-    );
+    // Where the operator may mint every token already, this is not reached.
+    let why = format!("a token of {} may be minted by whoever is bound to it", want.workload);
+    let bound = format!("binds External Secrets Operator ({}) to it", controller.service_account);
     [
         match have.role {
-            Some(object) => existing(&ROLES, object, role, why.clone(), &["rules"]),
-            None => new(&ROLES, role, why.clone()),
+            Some(object) => existing(&ROLES, object, role, why, &["rules"]),
+            None => new(&ROLES, role, why),
         },
         match have.role_binding {
-            Some(object) => existing(&ROLE_BINDINGS, object, binding, why, &["subjects"]),
-            None => new(&ROLE_BINDINGS, binding, why),
+            Some(object) => existing(&ROLE_BINDINGS, object, binding, bound, &["subjects"]),
+            None => new(&ROLE_BINDINGS, binding, bound),
         },
     ]
 }

@@ -46,7 +46,7 @@ pub(crate) fn withdraw<'a>(given: impl Into<Given<'a>>) -> Vec<Planned> {
 fn one(resource: &'static Resource, object: &Object) -> Planned {
     let manifest = Object(for_file(object));
     let (verb, why, doing) = if object.is_ours() {
-        (Verb::Remove, "it was made for this".to_owned(), Doing::Delete(object.clone()))
+        (Verb::Remove, "it was made for the store".to_owned(), Doing::Delete(object.clone()))
     } else {
         (Verb::Leave, "somebody else made it".to_owned(), Doing::Nothing)
     };

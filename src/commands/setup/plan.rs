@@ -5,7 +5,7 @@ use serde_json::json;
 use super::retire::Retirement;
 use crate::{
     commands::{changes, objects},
-    federation::{Change, Verb},
+    federation::Change,
     oidc::Issuer,
     report::{Report, Warning},
     secret_store::{Doing, Obstacle, Plan as StorePlan, Planned},
@@ -66,6 +66,16 @@ impl Plan {
         others.into_iter().for_each(|object| show_object(object, report));
         if self.waits() {
             report.line(format_args!("\nlater, once every API server signs as {issuer}"));
+            if let Some((_, signs_as)) = self.signs_otherwise.first() {
+                report.warning(&Warning::new(
+                    "issuer-not-signed",
+                    format!(
+                        "{} of {} API servers sign as {signs_as}: the store can change once all of them sign as {issuer}",
+                        self.signs_otherwise.len(),
+                        self.servers
+                    ),
+                ));
+            }
             changes::show(report, &self.later);
         }
         store.into_iter().for_each(|object| show_object(object, report));
@@ -81,16 +91,6 @@ impl Plan {
         }
         if let Some(retirement) = &self.retirement {
             retirement.show(report);
-        }
-        if let Some((_, signs_as)) = self.signs_otherwise.first() {
-            report.warning(&Warning::new(
-                "issuer-not-signed",
-                format!(
-                    "{} of {} API servers sign as {signs_as}: the store can change once all of them sign as {issuer}",
-                    self.signs_otherwise.len(),
-                    self.servers
-                ),
-            ));
         }
     }
 
@@ -130,21 +130,10 @@ impl Plan {
 }
 
 fn show_object(object: &Planned, report: &mut Report<'_>) {
-    let mark = match (object.verb, &object.doing) {
-        (_, Doing::WriteFile { .. }) => '!',
-        (Verb::Create, _) => '+',
-        (Verb::Remove, _) => '-',
-        (Verb::Leave, _) => '=',
-        _ => '~',
+    let mark = match &object.doing {
+        Doing::WriteFile { .. } => '!',
+        _ => changes::mark(object.verb),
     };
-    report.line(format_args!("{mark} {}: {}", object.object(), object.why));
-    for difference in &object.differences {
-        let value = |text: &str| if text.is_empty() { "(none)".to_owned() } else { text.to_owned() };
-        report.line(format_args!(
-            "    {}: {} → {}",
-            difference.field,
-            value(&difference.have),
-            value(&difference.want)
-        ));
-    }
+    report.line(changes::headline(mark, object.verb, &object.object(), &object.why));
+    changes::show_differences(report, &object.differences);
 }

@@ -96,6 +96,7 @@ impl Plan {
         for withdrawal in &self.withdrawals {
             report.line(&withdrawal.provider);
             changes::show(report, &withdrawal.changes);
+            report.line("");
         }
         if !self.objects.is_empty() || !self.orphans.is_empty() {
             report.line("cluster");
@@ -103,19 +104,18 @@ impl Plan {
         for object in &self.objects {
             let name = object.object();
             if self.orphans.iter().all(|orphan| orphan.store != name) {
-                let mark = if object.verb == Verb::Remove { '-' } else { '=' };
-                report.line(format_args!("{mark} {name}: {}", object.why));
+                report.line(changes::headline(changes::mark(object.verb), object.verb, &name, &object.why));
             }
         }
         for orphan in &self.orphans {
             report.line(format_args!(
-                "! {}: somebody else made it; it stays, and leads nowhere: {}",
+                "! leave   {}: somebody else made it; it stays, and leads nowhere: {}",
                 orphan.store,
                 stop(&orphan.users)
             ));
         }
         if let Some(bucket) = &self.bucket {
-            report.line(&bucket.name);
+            report.line(format_args!("\n{}", bucket.name));
             bucket.documents.ours.iter().for_each(|(name, _)| report.line(format_args!("- remove  {name}")));
             for name in &bucket.documents.others {
                 report.line(format_args!(
@@ -184,7 +184,7 @@ pub(super) fn dangling(withdrawals: &[Withdrawal], signed: &str, issuer: &str) -
     if signed == issuer {
         warnings.push(Warning::new(
             "still-signing",
-            format!("the API servers still sign as {issuer}: other relying parties, if there are any, will refuse their tokens once the documents are gone"),
+            format!("the API servers still sign as {issuer}: other relying parties, if there are any, will refuse their tokens once the documents are gone; let the old issuer sign again first: keyless render issuer --help"),
         ));
     }
     warnings

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    federation::{Change, Trust, Verb},
+    federation::{Change, Difference, Trust, Verb},
     google::needs,
 };
 
@@ -97,7 +97,7 @@ fn grant(holder: Holder, role: &'static str, member: &str, why: &str, state: &St
     let mut why = why.to_owned();
     if let Seen::Known(policy) = state.seen(&holder) {
         if policy.has(role, member) {
-            return leave(object, format!("{member} has {role}"));
+            return leave(object, format!("{} has {role}", short(member)));
         }
         if policy.has_conditionally(role, member) {
             why.push_str("; a binding with a condition, which somebody else has made, stays beside it");
@@ -108,12 +108,21 @@ fn grant(holder: Holder, role: &'static str, member: &str, why: &str, state: &St
     let step = step(Step::Grant(Binding { holder, role, member: member.to_owned(), seen }));
     Change {
         verb: Verb::Grant,
-        object: format!("{role} on the {object} to {member}"),
+        object: format!("{role} on the {object} to {}", short(member)),
         why,
-        differences: Vec::new(),
+        differences: vec![Difference {
+            field: "member".to_owned(),
+            have: String::new(),
+            want: member.to_owned(),
+        }],
         needs,
         step,
     }
+}
+
+/// A member for people: the subject of a principal.
+fn short(member: &str) -> &str {
+    member.split_once("/subject/").map_or(member, |(_, subject)| subject)
 }
 
 pub(super) fn shown(holder: &Holder, state: &State) -> String {

@@ -238,7 +238,9 @@ fn shown(field: &str, value: &Value) -> String {
         Value::String(text) if field.ends_with("_ca_pem") => {
             let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.trim().as_bytes());
             let digest: String = digest.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-            format!("{} certificates (SHA-256 {digest}…)", text.matches("-----BEGIN").count())
+            let count = text.matches("-----BEGIN").count();
+            let certificates = if count == 1 { "certificate" } else { "certificates" };
+            format!("{count} {certificates} (SHA-256 {digest}…)")
         }
         Value::String(text) if text.starts_with("-----BEGIN") => match keys_from_pem(text.as_bytes(), "it") {
             Ok(keys) => keys.iter().map(|key| key.kid().to_owned()).collect::<Vec<_>>().join(", "),

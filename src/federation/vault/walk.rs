@@ -197,7 +197,9 @@ fn judge_read(
                     );
                 }
                 let bytes: usize = fields.values().map(length).sum();
-                Finding::passed(READ, subject, format!("{} fields, {bytes} bytes", fields.len()))
+                let members =
+                    if fields.len() == 1 { "1 field".to_owned() } else { format!("{} fields", fields.len()) };
+                Finding::passed(READ, subject, format!("{members}, {bytes} bytes"))
             }
             None => Finding::failed(
                 READ,
