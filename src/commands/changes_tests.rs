@@ -107,7 +107,7 @@ async fn grants_are_made_eight_at_a_time_and_shown_in_their_order() {
     done.unwrap();
     assert_eq!(provider.most.load(Ordering::Relaxed), 8);
     let shown: Vec<_> = talk.lines().filter(|line| !line.starts_with(' ')).collect();
-    let expected: Vec<_> = (0..30).map(|number| format!("grant secret{number:02}")).collect();
+    let expected: Vec<_> = (0..30).map(|number| format!("granting secret{number:02}")).collect();
     assert_eq!(shown, expected);
     assert_eq!(talk.lines().filter(|line| *line == "  waits").count(), 30);
 }

@@ -148,7 +148,7 @@ fn from_nothing_in_the_order_of_the_design() {
     assert_eq!(verbs, [Verb::Enable, Verb::Create, Verb::Create, Verb::Grant]);
     assert_eq!(changes[1].object, "pool keyless-lab in acme-prod");
     assert_eq!(changes[2].object, "provider cluster in the pool keyless-lab");
-    assert!(changes[3].object.ends_with(PRINCIPAL), "{}", changes[3].object);
+    assert_eq!(changes[3].differences[0].want, PRINCIPAL);
     assert!(changes[3].needs.starts_with("secretmanager.secrets.setIamPolicy (roles/secretmanager.admin)"));
 }
 
@@ -350,7 +350,7 @@ fn grants_of_each_kind() {
     assert_eq!(
         objects,
         [
-            format!("{WORKLOAD_USER} on the service account {EMAIL} to {PRINCIPAL}"),
+            format!("{WORKLOAD_USER} on the service account {EMAIL} to {SUBJECT}"),
             format!("{ACCESSOR} on the secret db in acme-prod to {member}"),
         ]
     );
@@ -365,7 +365,7 @@ fn grants_of_each_kind() {
         case.settings.grant = Grant::Project;
         case.seen(Holder::Project, nobody());
     });
-    assert_eq!(changes[0].object, format!("{ACCESSOR} on the project acme-prod to {PRINCIPAL}"));
+    assert_eq!(changes[0].object, format!("{ACCESSOR} on the project acme-prod to {SUBJECT}"));
     assert!(
         changes[0]
             .needs
