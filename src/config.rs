@@ -48,7 +48,10 @@ pub(crate) struct Settings {
     /// Which provider the secret store is to use; `None` when the file names none, or only one.
     pub(crate) provider: Option<ProviderName>,
     pub(crate) google: Google,
+    /// `None`: no address is named.
     pub(crate) vault: Option<vault::Settings>,
+    /// What holds at Vault once its address is known.
+    pub(crate) vault_without_address: vault::Settings,
     pub(crate) store: Store,
 }
 
@@ -155,9 +158,11 @@ impl Settings {
                 .map(Secret::new)
         };
         let google = Google { access_token: token(["GOOGLE_OAUTH_ACCESS_TOKEN"; 2]), ..google };
-        let vault = match file.vault {
-            Some(vault) => Some(vault::Settings {
-                address: https("vault.address", Some(&vault.address))?.unwrap_or_default(),
+        let vault = file.vault.unwrap_or_default();
+        let vault_address = https("vault.address", vault.address.as_ref())?;
+        let vault_without_address = {
+            vault::Settings {
+                address: String::new(),
                 mount: vault.mount.unwrap_or_else(|| "keyless".into()),
                 role: vault.role.unwrap_or_else(|| "external-secrets".into()),
                 kv: vault.kv.unwrap_or_else(|| "kv".into()),
@@ -176,9 +181,9 @@ impl Settings {
                     .transpose()?,
                 namespace: vault.namespace,
                 token: token(["VAULT_TOKEN", "BAO_TOKEN"]),
-            }),
-            None => None,
+            }
         };
+        let vault = vault_address.map(|address| vault::Settings { address, ..vault_without_address.clone() });
         let store = Store {
             name: file.store.name,
             namespace: file.store.namespace,
@@ -215,6 +220,7 @@ impl Settings {
             provider: file.provider,
             google,
             vault,
+            vault_without_address,
             store,
         })
     }

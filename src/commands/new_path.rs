@@ -65,6 +65,7 @@ impl<'a> Way<'a> {
         settings.store.name = Some(name.name().to_owned());
         settings.store.namespace = name.namespace().map(str::to_owned);
         let settled = settle_asking(&settings, used, estate, None, cluster_id, report)?;
+        settings.vault = settled.vault.clone();
         let provider = provider::connect_to_look(settled.provider, settled.google.as_ref(), &settings, http)?;
         let mode = mode(&settings, &settled);
         Ok(Self { cluster, estate, settled, provider, mode })

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+
 use super::ask;
 use crate::{
     cluster::{
@@ -10,7 +12,7 @@ use crate::{
     },
     config::{self, ProviderName, Settings},
     error::{Error, Result},
-    federation::gcp,
+    federation::{gcp, vault},
     report::Report,
     secret_store::{StoreName, reads},
 };
@@ -23,6 +25,7 @@ type Ask<'a> = dyn FnMut(&str, &str, Option<&str>) -> Result<String> + 'a;
 pub(super) struct Settled {
     pub(super) provider: ProviderName,
     pub(super) google: Option<gcp::Settings>,
+    pub(super) vault: Option<vault::Settings>,
     pub(super) store: StoreName,
     /// The ServiceAccount that the store uses.
     pub(super) workload: ServiceAccount,
@@ -96,15 +99,15 @@ pub(super) fn settle(
     let old_key = present.and_then(|present| old_key(estate, present)).or(replaced);
     let google = match provider {
         ProviderName::Google => Some(google(settings, present, old_key.as_ref(), cluster_id, ask)?),
-        ProviderName::Vault if settings.vault.is_none() => {
-            return Err(Error::usage("setting-missing", "the address of Vault or OpenBao is not known")
-                .hint("set `vault.address` in keyless.yaml"));
-        }
         // The old key is Google's to retire, and what was set up there to take away, wherever the store goes.
         ProviderName::Vault if old_key.is_some() || settings.google.project.is_some() => {
             Some(google(settings, present, old_key.as_ref(), cluster_id, ask)?)
         }
         ProviderName::Vault => None,
+    };
+    let vault = match provider {
+        ProviderName::Vault => Some(vault(settings, present, ask)?),
+        ProviderName::Google => settings.vault.clone(),
     };
     let workload = match &settings.store.service_account {
         Some(account) => account.clone(),
@@ -127,7 +130,7 @@ pub(super) fn settle(
     }
     let properties =
         read.properties.into_iter().map(|(key, names)| (key, names.into_iter().collect())).collect();
-    Ok(Settled { provider, google, store, workload, secrets, properties, secrets_were_asked, old_key })
+    Ok(Settled { provider, google, vault, store, workload, secrets, properties, secrets_were_asked, old_key })
 }
 
 /// What cannot be seen may be another store that uses the key, or the key itself: nothing is changed past it.
@@ -219,6 +222,33 @@ pub(super) fn google(
         endpoints,
         access_token,
     })
+}
+
+/// As the settings say; else as a store says that is there already.
+fn vault(settings: &Settings, present: Option<&Store>, ask: &mut Ask<'_>) -> Result<vault::Settings> {
+    if let Some(named) = &settings.vault {
+        return Ok(named.clone());
+    }
+    let mut vault = settings.vault_without_address.clone();
+    let spec = present.and_then(Store::provider).filter(|(name, _)| *name == "vault").map(|(_, spec)| spec);
+    let text = |pointer: &str| spec?.pointer(pointer)?.as_str().map(str::to_owned);
+    let Some(server) = text("/server") else {
+        let question = "Address of Vault or OpenBao";
+        vault.address = ask("vault.address", question, None)?.trim_end_matches('/').to_owned();
+        return Ok(vault);
+    };
+    vault.address = server;
+    for (pointer, setting) in
+        [("/auth/jwt/path", &mut vault.mount), ("/auth/jwt/role", &mut vault.role), ("/path", &mut vault.kv)]
+    {
+        if let Some(said) = text(pointer) {
+            *setting = said;
+        }
+    }
+    vault.namespace = text("/namespace").or(vault.namespace);
+    let bundle = text("/caBundle").and_then(|bundle| STANDARD.decode(bundle).ok());
+    vault.ca_pem = bundle.and_then(|pem| String::from_utf8(pem).ok()).or(vault.ca_pem);
+    Ok(vault)
 }
 
 /// The Google key that this store logs in with.

@@ -80,11 +80,11 @@ pub(super) struct Google {
 }
 
 /// Vault's or OpenBao's side of the trust.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Vault {
     /// Base URL of the server
-    pub(super) address: String,
+    pub(super) address: Option<String>,
     /// Path of the JWT auth method
     pub(super) mount: Option<String>,
     /// Role that the secret store logs in as

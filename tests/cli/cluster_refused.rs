@@ -145,7 +145,11 @@ fn a_store_that_another_tool_keeps_is_not_fought_over() {
             }
         });
         let planned = estate.run(&["setup", "--dry-run"]).ends(1);
-        assert!(planned.out.contains(&format!("! ClusterSecretStore gcp: {by} keeps it")), "{}", planned.out);
+        assert!(
+            planned.out.contains(&format!("! leave   ClusterSecretStore gcp: {by} keeps it")),
+            "{}",
+            planned.out
+        );
         let before = estate.store()["spec"].clone();
         for _ in 0..2 {
             estate.run(&RETIRE).ends(1).says("manifests/clustersecretstore-gcp.yaml");

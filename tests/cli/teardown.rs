@@ -32,7 +32,7 @@ fn a_store_that_stays_and_leads_nowhere_is_said_before_anything_is_asked() {
     estate.run(&SETUP).ends(0);
     let planned = estate.run(&["teardown", "--dry-run"]).ends(1);
     for wanted in [
-        "! ClusterSecretStore gcp: somebody else made it",
+        "! leave   ClusterSecretStore gcp: somebody else made it",
         "ExternalSecret shop/db is not refreshed any more",
         "warning[store-orphaned]: ClusterSecretStore gcp",
         "keyless setup --to",
@@ -54,7 +54,7 @@ fn a_store_that_stays_and_leads_nowhere_is_said_before_anything_is_asked() {
     estate
         .run(&["teardown"])
         .fails(2, "confirmation", &["Remove these ", "--yes"])
-        .says("! ClusterSecretStore");
+        .says("! leave   ClusterSecretStore");
     estate.run(&["teardown", "--yes"]).ends(0);
     assert_eq!(estate.store()["spec"], before);
     let again = estate.run(&["teardown", "--yes"]).ends(0).says("nothing to remove");

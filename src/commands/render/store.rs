@@ -59,6 +59,7 @@ pub(super) async fn run(args: &StoreArgs, settings: &Settings, report: &mut Repo
     // No test token is minted: that would be a request to write, as RBAC sees it.
     let (estate, cluster_id) = futures::try_join!(cluster.estate(), objects::cluster_id(&cluster))?;
     let settled = settle_asking(settings, args.to, &estate, None, &cluster_id, report)?;
+    let settings = &Settings { vault: settled.vault.clone(), ..settings.clone() };
     let present = find_store(&estate, &settled.store);
     let access = match (settled.provider, &settled.google) {
         (ProviderName::Google, Some(google)) => known::access(google, present, &http, report).await?,

@@ -68,6 +68,7 @@ pub(crate) async fn run(
         None => None,
     };
     let settled = settle_asking(settings, args.to, &estate, replaced, &cluster_id, report)?;
+    let settings = &Settings { vault: settled.vault.clone(), ..settings.clone() };
     let google = settled.google.as_ref().map(|google| Gcp::connect(google, &http)).transpose()?;
     let provider = provider::connect(settled.provider, settled.google.as_ref(), settings, &http)?;
     let provider = provider.as_ref();
@@ -150,7 +151,9 @@ pub(crate) async fn run(
         return Ok(Exit::Found);
     }
     watch::until_ready(&cluster, &settled.store, report).await?;
-    if store.iter().any(|object| object.changes_something()) {
+    // An earlier run may have ended right after it changed the store: readiness alone may be older than that.
+    let touches_the_key = plan.retirement.as_ref().is_some_and(Retirement::touches_the_key);
+    if touches_the_key || store.iter().any(|object| object.changes_something()) {
         for later in watch::until_refreshed(&cluster, &settled.store, &before, report).await? {
             report.progress(format_args!("{later} follows within its own refreshInterval"));
         }

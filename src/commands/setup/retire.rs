@@ -53,6 +53,11 @@ impl Retirement {
         self.delete && self.key.noted && self.state == KeyState::Absent && self.key.places.is_empty()
     }
 
+    /// Whether the key is touched, and so whatever still needs it.
+    pub(super) fn touches_the_key(&self) -> bool {
+        self.disable || (self.delete && !self.only_the_note_is_left())
+    }
+
     /// It is useless by now, but there.
     pub(super) fn leaves_the_key(&self) -> bool {
         !self.delete && self.key.other_stores.is_empty() && self.state != KeyState::Absent

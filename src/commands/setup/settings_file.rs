@@ -15,7 +15,10 @@ use crate::{
     commands::settle::Settled,
     config::{Edit, ProviderName, Setting, Settings, edit},
     error::{Error, Result},
-    federation::gcp::{Grant, Mode},
+    federation::{
+        gcp::{Grant, Mode},
+        vault,
+    },
     oidc::Issuer,
     report::{Report, Warning},
 };
@@ -158,6 +161,19 @@ fn decisions(settings: &Settings, settled: &Settled, issuer: Option<&Issuer>) ->
             }),
         );
         say("google.impersonate", google.impersonate.clone());
+    }
+    if let (Some(vault), ProviderName::Vault) = (&settled.vault, settled.provider) {
+        say("vault.address", Some(vault.address.clone()));
+        say("vault.mount", Some(vault.mount.clone()));
+        say("vault.role", Some(vault.role.clone()));
+        say("vault.kv", Some(vault.kv.clone()));
+        let mode = match vault.mode {
+            vault::Mode::Discovery => "discovery",
+            vault::Mode::JwksUrl => "jwks-url",
+            vault::Mode::StaticKeys => "static-keys",
+        };
+        say("vault.mode", Some(mode.into()));
+        say("vault.namespace", vault.namespace.clone());
     }
     say("store.name", Some(settled.store.name().to_owned()));
     say("store.namespace", settled.store.namespace().map(str::to_owned));

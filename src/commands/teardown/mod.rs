@@ -67,6 +67,7 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
         if names.is_empty() {
             names.push(settled.provider);
         }
+        let settings = &Settings { vault: settled.vault.clone(), ..settings.clone() };
         for name in names {
             let provider = provider::connect(name, settled.google.as_ref(), settings, &http)?;
             let (changes, access) = futures::try_join!(provider.withdraw(&trust), provider.access())?;

@@ -178,3 +178,21 @@ fn verify_goes_the_way_that_the_store_goes() {
     let ran = scene.run(&["verify"]).ends(1).says("keyless setup");
     assert!(ran.out.contains(&added.kid()), "{}", ran.out);
 }
+
+/// Without a settings file: what the store says of its server is enough for everything that follows.
+#[test]
+fn a_store_that_is_at_vault_tells_where_that_is() {
+    let scene = Scene::new();
+    scene.setup("vault").ends(0);
+    let file = scene.estate.world.dir.path().join("keyless.yaml");
+    std::fs::remove_file(&file).unwrap();
+    let looked = scene.run(&["verify"]).ends(0);
+    assert!(looked.out.contains("login at auth/keyless of "), "{}", looked.out);
+    scene.run(&["setup", "--dry-run", "--to", "vault"]).ends(0);
+    scene.setup("vault").ends(0);
+    let written = std::fs::read_to_string(&file).unwrap();
+    for line in ["provider: vault", "  mount: keyless", "  role: external-secrets", "  mode: static-keys"] {
+        assert!(written.contains(line), "`{line}` is not in\n{written}");
+    }
+    assert!(written.contains(scene.vault.url().trim_start_matches("https://")), "{written}");
+}
