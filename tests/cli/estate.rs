@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use lab::{EsoStandIn, Google};
+use lab::{EsoStandIn, Google, SigningKey};
 use serde_json::{Value, json};
 
 use crate::world::{Ran, World};
@@ -27,7 +27,7 @@ impl Estate {
 
     /// The same with so many API servers.
     pub(crate) fn with_servers(servers: usize) -> Self {
-        let world = World::signing_as(servers, DEFAULT_ISSUER);
+        let world = World::signing_with(servers, DEFAULT_ISSUER, SigningKey::from_stock());
         let google = Google::start(&world.ca);
         for name in Google::names() {
             world.internet.route(name, google.addr());

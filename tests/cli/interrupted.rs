@@ -43,7 +43,7 @@ const SERVICES: [&str; 4] = [
     "sts.googleapis.com",
 ];
 /// Most of a case is waiting for the operator and for Google's operations.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 6;
 
 /// At which calls it is killed, and on which side of their effect.
 #[derive(Clone, Copy, Debug)]

@@ -129,3 +129,16 @@ fn a_provider_that_the_store_has_left_is_torn_down_as_well() {
     let pool = names.iter().find_map(|name| name.split('/').nth(5)).unwrap();
     assert_eq!(estate.google.pool(pool).unwrap()["state"], "DELETED");
 }
+
+/// Deleted, it would be back a minute later.
+#[test]
+fn a_secret_that_a_repository_keeps_is_left_to_it() {
+    let estate = Estate::new();
+    let mut held = estate.world.cluster.object("v1", "Secret", Some("external-secrets"), "gcp-key").unwrap();
+    held["metadata"]["annotations"] =
+        json!({"argocd.argoproj.io/tracking-id": "platform:/Secret:external-secrets/gcp-key"});
+    estate.world.cluster.put_object(held);
+    let ran = estate.run(&["setup", "--yes", "--watch-for", "0s", "--retire-key"]).ends(0);
+    assert!(ran.err.contains("Secret external-secrets/gcp-key is kept by Argo CD"), "{}", ran.err);
+    assert_eq!((estate.key_disabled(), estate.secret_is_there()), (None, true));
+}

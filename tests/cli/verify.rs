@@ -134,11 +134,10 @@ fn a_comma_in_the_issuer_flag_is_explained() {
 /// A cluster that `keyless setup` has made keyless with uploaded keys, and whose shop reads two secrets.
 fn uploaded() -> Estate {
     let estate = Estate::new();
-    let cluster = &estate.world.cluster;
     estate.google.add_secret("api", br#"{"token":"correct horse"}"#);
     let email = format!("serviceAccount:{}", estate.email);
     estate.google.grant("secrets/api", "roles/secretmanager.secretAccessor", &email);
-    cluster.put_object(external_secret("api", json!({"refreshInterval": "1h"})));
+    put_and_reconcile(&estate, external_secret("api", json!({"refreshInterval": "1h"})));
     estate.run(&["setup", "--yes", "--watch-for", "0s"]).ends(0);
     estate
 }
@@ -151,6 +150,22 @@ fn external_secret(key: &str, spec: Value) -> Value {
     let more = spec.as_object().unwrap().clone();
     object["spec"].as_object_mut().unwrap().extend(more);
     object
+}
+
+/// Puts it there, and gives the operator the time to have looked at it.
+fn put_and_reconcile(estate: &Estate, object: Value) {
+    let cluster = &estate.world.cluster;
+    let name = object["metadata"]["name"].as_str().unwrap().to_owned();
+    cluster.put_object(object);
+    let since = std::time::Instant::now();
+    loop {
+        let now = cluster.object("external-secrets.io/v1", "ExternalSecret", Some("shop"), &name).unwrap();
+        if now["status"]["conditions"].is_array() {
+            return;
+        }
+        assert!(since.elapsed().as_secs() < 30, "the operator does not look at {now:#}");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
 }
 
 /// Every check of this name, in order.
@@ -237,7 +252,7 @@ fn keys_that_may_not_be_looked_at_are_left_to_the_exchange() {
 #[test]
 fn every_secret_is_read_and_each_has_its_own_finding() {
     let estate = uploaded();
-    estate.world.cluster.put_object(external_secret("mail", json!({"refreshInterval": "1h"})));
+    put_and_reconcile(&estate, external_secret("mail", json!({"refreshInterval": "1h"})));
     let ran = estate.run(&["verify"]).ends(1);
     let at = |text: &str| ran.out.find(text).unwrap_or_else(|| panic!("{text} is not in\n{}", ran.out));
     assert!(at("ok    read of the secret api") < at("ok    read of the secret db"));
@@ -265,7 +280,7 @@ fn what_is_not_read_by_the_clock_is_not_waited_for() {
         (json!({"refreshInterval": "1s", "refreshPolicy": "CreatedOnce"}), "refreshPolicy is CreatedOnce"),
     ] {
         cluster.remove_object("external-secrets.io/v1", "ExternalSecret", Some("shop"), "api");
-        cluster.put_object(external_secret("api", spec));
+        put_and_reconcile(&estate, external_secret("api", spec));
         let result = estate.run(&["verify", "-o", "json"]).ends(0).json();
         let once = check(&result, "external-secret-refreshed", "skipped");
         assert!(once["why"].as_str().unwrap().contains(why), "{once}");

@@ -37,8 +37,12 @@ impl World {
     }
 
     pub(crate) fn signing_as(servers: usize, issuer: &str) -> Self {
+        Self::signing_with(servers, issuer, SigningKey::rsa(2048))
+    }
+
+    pub(crate) fn signing_with(servers: usize, issuer: &str, key: SigningKey) -> Self {
         let dir = TempDir::new().unwrap();
-        let (ca, key) = (Ca::new(), SigningKey::rsa(2048));
+        let ca = Ca::new();
         let cluster = Cluster::start(&ca, servers, issuer, &key);
         let www = dir.path().join("www");
         std::fs::create_dir(&www).unwrap();

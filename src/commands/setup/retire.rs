@@ -141,6 +141,14 @@ impl Retirement {
             .await
             .map_err(|error| error.hint(format!("this step needs {}", key.needs("delete"))))?;
         for secret in &secrets {
+            if let Some(Manager::PutsBack { by }) = manager(secret) {
+                report.progress(format_args!(
+                    "Secret {}/{} is kept by {by}, and holds nothing but a key that is deleted: take it out where {by} reads it",
+                    secret.namespace(),
+                    secret.name()
+                ));
+                continue;
+            }
             report.progress(format_args!("deleting Secret {}/{}", secret.namespace(), secret.name()));
             cluster.delete_object(&SECRETS, secret).await?;
         }

@@ -305,7 +305,7 @@ impl Shared {
             tls,
             settings,
             tokens: vec![Token::new(Access::Full)],
-            service_account: SigningKey::rsa(2048),
+            service_account: SigningKey::from_stock(),
             key_id: random_hex(20),
             buckets: BTreeMap::new(),
             counter: clock::now(0) as u64 * 1_000_000,
