@@ -14,7 +14,7 @@ use url::Url;
 use self::file::File;
 pub(crate) use self::{
     file::{ProviderName, schema},
-    written::{Edit, Setting, edit},
+    written::{Edit, Setting, edit, said},
 };
 use crate::{
     bucket,

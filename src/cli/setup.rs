@@ -12,6 +12,9 @@ use crate::config::ProviderName;
 /// documents, the provider's trust, the ServiceAccount and its rights, the store. Then it walks the new path with a
 /// real token, watches External Secrets Operator, and retires the old key in stages: disabled, watched, and only with
 /// --retire-key deleted. Safe to repeat and to interrupt: started again, it goes on.
+///
+/// What can be derived is not asked for: the store that uses a key names its project, the ExternalSecrets the secrets.
+/// What was settled is written into keyless.yaml, and what stands there stays.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     keyless setup --dry-run\n  \

@@ -23,6 +23,11 @@ pub(crate) struct Edit {
     pub(crate) by_hand: Vec<String>,
 }
 
+/// What the text says of a setting, if it is a word.
+pub(crate) fn said(text: &str, path: &str) -> Option<String> {
+    at(&parse(text)?, path)?.as_str().map(str::to_owned)
+}
+
 /// Brings the settings into the text. `None` is a file that is not there yet.
 pub(crate) fn edit(text: Option<&str>, settings: &[Setting]) -> Edit {
     let old = text.unwrap_or_default();

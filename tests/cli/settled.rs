@@ -47,10 +47,15 @@ fn what_was_settled_is_written_down_once() {
 #[test]
 fn what_people_wrote_in_it_stays_and_flags_are_settled_too() {
     let estate = Estate::new();
+    let ca_file = estate.world.dir.path().join("ca.pem");
     let before = "# Ours.\napiVersion: keyless/v1\ngoogle:\n  pool: acme-pool # short\n";
+    let before = format!("{before}tls:\n  caFile: {}\n", ca_file.display());
     fs::write(file(&estate), before).unwrap();
-    estate.run(&SETUP).ends(0);
+    let mut command = estate.world.command(&SETUP);
+    let ran: Ran = command.env("GOOGLE_OAUTH_ACCESS_TOKEN", estate.google.token()).output().unwrap().into();
+    ran.ends(0);
     let written = fs::read_to_string(file(&estate)).unwrap();
+    assert!(written.contains(&format!("  caFile: {}\n", ca_file.display())), "{written}");
     let begin = "# Ours.\napiVersion: keyless/v1\nprovider: google\ngoogle:\n  pool: acme-pool # short\n  project: acme-prod\n";
     assert!(written.starts_with(begin), "{written}");
 }

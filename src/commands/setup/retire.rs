@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::json;
 
-use super::watch;
+use super::watch::{self, Vigil};
 use crate::{
     cluster::{
         Cluster,
@@ -120,7 +120,7 @@ impl Retirement {
                 .map_err(|error| error.hint(format!("this step needs {}", key.needs("disable"))))?;
         }
         if self.disable || self.delete {
-            let watched = watch::stays_ready(cluster, store, &broken, watch_for, report).await;
+            let watched = watch::stays_ready(cluster, store, &broken, Vigil::of(watch_for), report).await;
             if watched.is_err() && self.disable {
                 report.progress(format_args!("enabling key {} of {} again", key.id(), key.email()));
                 google.enable_key(&key).await?;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::{
     bucket::{Addressing, Kind},
     commands::settle::Settled,
-    config::{Edit, ProviderName, Setting, Settings, edit},
+    config::{Edit, ProviderName, Setting, Settings, edit, said},
     error::{Error, Result},
     federation::{
         gcp::{Grant, Mode},
@@ -22,6 +22,8 @@ use crate::{
     oidc::Issuer,
     report::{Report, Warning},
 };
+
+const CA_FILE: &str = "tls.caFile";
 
 /// The settings file, and what becomes of it.
 pub(super) struct SettingsFile<'a> {
@@ -42,7 +44,14 @@ impl<'a> SettingsFile<'a> {
                     .hint("--config names the settings file"));
             }
         };
-        Ok(Self { path, edit: edit(text.as_deref(), &decisions(settings, settled, issuer)?) })
+        let mut decisions = decisions(settings, settled, issuer)?;
+        // The same file may be named in several ways.
+        let named = text.as_deref().and_then(|text| said(text, CA_FILE));
+        let named = named.map(|named| path.parent().unwrap_or(Path::new("")).join(named));
+        if named.is_some() && named == settings.ca_file {
+            decisions.retain(|(setting, _)| *setting != CA_FILE);
+        }
+        Ok(Self { path, edit: edit(text.as_deref(), &decisions) })
     }
 
     pub(super) fn show(&self, report: &mut Report<'_>) {
@@ -140,7 +149,7 @@ fn decisions(settings: &Settings, settled: &Settled, issuer: Option<&Issuer>) ->
         say("bucket.project", bucket.project.clone());
     }
     if let Some(ca_file) = &settings.ca_file {
-        say("tls.caFile", Some(beside(&settings.file, ca_file)?));
+        say(CA_FILE, Some(beside(&settings.file, ca_file)?));
     }
     if let (Some(google), ProviderName::Google) = (&settled.google, settled.provider) {
         say("google.project", Some(google.project.clone()));

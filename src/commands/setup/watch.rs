@@ -101,13 +101,28 @@ pub(super) async fn not_ready(cluster: &Cluster, name: &StoreName) -> Result<BTr
     Ok(users.iter().filter(|user| user.is_ready() == Some(false)).map(|user| user.uid().to_owned()).collect())
 }
 
-/// Watches the store and what uses it, but for what was not ready before; the first that is not ready any more is
-/// an error.
+/// How long the watch is, and how long something may be not ready in it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Vigil {
+    pub(super) watch_for: Duration,
+    /// An operator that was cut off from its API server goes on with the store as it knew it, fails once with the
+    /// disabled key, and comes right by itself. What it has read stays where it is meanwhile.
+    pub(super) grace: Duration,
+}
+
+impl Vigil {
+    pub(super) fn of(watch_for: Duration) -> Self {
+        Self { watch_for, grace: Duration::from_secs(60) }
+    }
+}
+
+/// Watches the store and what uses it, but for what was not ready before. What is not ready any more, and does not
+/// get ready again, is an error.
 pub(super) async fn stays_ready(
     cluster: &Cluster,
     name: &StoreName,
     but: &BTreeSet<String>,
-    watch_for: Duration,
+    Vigil { watch_for, grace }: Vigil,
     report: &mut Report<'_>,
 ) -> Result<()> {
     report.progress(format_args!(
@@ -116,6 +131,7 @@ pub(super) async fn stays_ready(
         watch_for.as_secs()
     ));
     let (mut waiting, mut told) = (Waiting::begin(), Duration::ZERO);
+    let mut broken_since: Option<Instant> = None;
     loop {
         let store = read(cluster, name).await?;
         let users = users(cluster, name).await?;
@@ -126,9 +142,20 @@ pub(super) async fn stays_ready(
             .find(|object| object.is_ready() == Some(false))
             .map(|object| (object.describe(), condition(object)));
         if let Some((object, said)) = broken {
-            return Err(Error::failed("broke-without-key", format!("{object} is not ready any more"))
-                .caused_by(said)
-                .hint("nothing was deleted; started again, setup goes on from here"));
+            let since = *broken_since.get_or_insert_with(|| {
+                report.progress(format_args!("  {object} is not ready: {said}"));
+                Instant::now()
+            });
+            if since.elapsed() >= grace {
+                return Err(Error::failed("broke-without-key", format!("{object} is not ready any more"))
+                    .caused_by(said)
+                    .hint("nothing was deleted; started again, setup goes on from here"));
+            }
+            sleep(LONGEST_PAUSE.min(grace)).await;
+            continue;
+        }
+        if broken_since.take().is_some() {
+            report.progress("  all is ready again");
         }
         if waiting.is_over(watch_for) {
             return Ok(());
@@ -208,6 +235,7 @@ mod tests {
     use super::*;
     use crate::{cli::Output, cluster::Settings};
 
+    const AT_ONCE: Vigil = Vigil { watch_for: Duration::ZERO, grace: Duration::ZERO };
     const CRDS: &str = include_str!("../../../tests/lab/fixtures/crds/eso-0.20.4-min.yaml");
 
     #[tokio::test]
@@ -272,7 +300,7 @@ mod tests {
         let name = StoreName::Cluster("gcp".into());
         let (mut data, mut talk) = (Vec::new(), Vec::new());
         let mut report = Report::new(Output::Text, false, &mut data, &mut talk);
-        stays_ready(&world.cluster, &name, &BTreeSet::new(), Duration::ZERO, &mut report).await.unwrap();
+        stays_ready(&world.cluster, &name, &BTreeSet::new(), AT_ONCE, &mut report).await.unwrap();
         let looks = || {
             let requests = world.lab.server(0).faults().requests();
             requests.iter().filter(|call| call.path.ends_with("/clustersecretstores/gcp")).count()
@@ -280,9 +308,8 @@ mod tests {
         assert_eq!(looks(), 1);
 
         world.lab.put_object(store("False"));
-        let broken = stays_ready(&world.cluster, &name, &BTreeSet::new(), Duration::ZERO, &mut report)
-            .await
-            .unwrap_err();
+        let broken =
+            stays_ready(&world.cluster, &name, &BTreeSet::new(), AT_ONCE, &mut report).await.unwrap_err();
         assert_eq!((broken.code, looks()), ("broke-without-key", 2));
         assert!(broken.causes.iter().any(|cause| cause.contains("as told")), "{broken}");
     }
@@ -305,8 +332,8 @@ mod tests {
         let later = until_refreshed(&world.cluster, &name, &before, &mut report).await.unwrap();
         assert!(later.is_empty());
         let broken = not_ready(&world.cluster, &name).await.unwrap();
-        stays_ready(&world.cluster, &name, &broken, Duration::ZERO, &mut report).await.unwrap();
-        let blamed = stays_ready(&world.cluster, &name, &BTreeSet::new(), Duration::ZERO, &mut report).await;
+        stays_ready(&world.cluster, &name, &broken, AT_ONCE, &mut report).await.unwrap();
+        let blamed = stays_ready(&world.cluster, &name, &BTreeSet::new(), AT_ONCE, &mut report).await;
         assert_eq!(blamed.unwrap_err().code, "broke-without-key");
         let talk = String::from_utf8(talk).unwrap();
         assert!(
@@ -314,5 +341,25 @@ mod tests {
                 && talk.contains("no such property"),
             "{talk}"
         );
+    }
+
+    /// What it read before the key was disabled is still there: one failure that mends itself harms nobody.
+    #[tokio::test]
+    async fn what_comes_right_by_itself_is_no_failure() {
+        let world = world("False").await;
+        let name = StoreName::Cluster("gcp".into());
+        let (mut data, mut talk) = (Vec::new(), Vec::new());
+        let mut report = Report::new(Output::Text, false, &mut data, &mut talk);
+        let vigil = Vigil { grace: Duration::from_secs(20), ..AT_ONCE };
+        let none = BTreeSet::new();
+        let mends = async {
+            sleep(Duration::from_millis(100)).await;
+            world.lab.put_object(store("True"));
+        };
+        let (watched, ()) =
+            futures::join!(stays_ready(&world.cluster, &name, &none, vigil, &mut report), mends);
+        watched.unwrap();
+        let talk = String::from_utf8(talk).unwrap();
+        assert!(talk.contains("as told") && talk.contains("all is ready again"), "{talk}");
     }
 }
