@@ -1,5 +1,7 @@
 //! Manifests as a file, for whoever applies them by other means.
 
+use serde_json::Value;
+
 use crate::{
     cluster::objects::Object,
     error::{Error, Result},
@@ -11,11 +13,12 @@ pub(crate) fn to_yaml<'a>(objects: impl IntoIterator<Item = &'a Object>) -> Resu
     for object in objects {
         // Folded text would lose a space at its end.
         let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
-        let document = serde_saphyr::to_string_with_options(&object.0, options).map_err(|error| {
-            Error::failed("manifest", format!("{} cannot be written as YAML", object.describe()))
-                .caused_by(error)
-                .hint("this is a bug: -o json has the same")
-        })?;
+        let document =
+            serde_saphyr::to_string_with_options(&sorted(&object.0), options).map_err(|error| {
+                Error::failed("manifest", format!("{} cannot be written as YAML", object.describe()))
+                    .caused_by(error)
+                    .hint("this is a bug: -o json has the same")
+            })?;
         text.push_str("---\n");
         text.push_str(document.trim_end());
         text.push('\n');
@@ -23,9 +26,23 @@ pub(crate) fn to_yaml<'a>(objects: impl IntoIterator<Item = &'a Object>) -> Resu
     Ok(text)
 }
 
+/// Members by their names: a repository shows what has changed, and not who wrote it first. (Maps keep the order in which
+/// they were filled if anything in the same build asks `serde_json` for that.)
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let mut members: Vec<_> = members.iter().collect();
+            members.sort_by_key(|(name, _)| name.as_str());
+            members.into_iter().map(|(name, value)| (name.clone(), sorted(value))).collect()
+        }
+        Value::Array(items) => items.iter().map(sorted).collect(),
+        other => other.clone(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -44,5 +61,18 @@ mod tests {
         let text = to_yaml([&object, &object]).unwrap();
         let read: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
         assert_eq!(read, [object.0.clone(), object.0]);
+    }
+
+    #[test]
+    fn members_stand_in_one_order_however_they_came() {
+        let (mut one, mut other) = (json!({}), json!({}));
+        for (object, names) in [(&mut one, ["b", "a"]), (&mut other, ["a", "b"])] {
+            for name in names {
+                object[name] = json!([{ "x": 1 }]);
+            }
+        }
+        let text = to_yaml([&Object(one)]).unwrap();
+        assert_eq!(text, to_yaml([&Object(other)]).unwrap());
+        assert!(text.find("a:") < text.find("b:"), "{text}");
     }
 }

@@ -202,10 +202,10 @@ impl Setting<'_> {
         check!(changed == ["clustersecretstores/app-secrets"], "the swap changed {changed:?}");
         // What a repository would show of it: one file, and it was known before.
         let vault = self.render("vault", "rendered-vault").await?;
-        let said = diff(&google, &vault)?.run().await?.exits(1)?.prints_one_line("Files ")?;
+        let said = diff("--brief", &google, &vault)?.run().await?.exits(1)?.prints_one_line("Files ")?;
         let file = format!("clustersecretstore-{STORE}.yaml");
         check!(said.stdout.contains(&file), "the swap should change {file}\n{said}");
-        diff(&ahead, &vault)?.run().await?.exits(0)?;
+        diff("--unified", &ahead, &vault)?.run().await?.exits(0)?;
         self.keyless(&["setup", "--to", "vault", "--dry-run"])?
             .run()
             .await?
@@ -282,9 +282,9 @@ impl Setting<'_> {
 }
 
 /// Names the files of two folders that differ.
-fn diff(one: &Path, other: &Path) -> Checked<Call> {
+fn diff(form: &str, one: &Path, other: &Path) -> Checked<Call> {
     let [one, other] = [one, other].map(|folder| folder.display().to_string());
     let program =
         installed("diff").ok_or_else(|| Failure("the command `diff` is not installed".to_owned()))?;
-    Ok(Call::new(&program, &["--recursive", "--brief", &one, &other]))
+    Ok(Call::new(&program, &["--recursive", form, &one, &other]))
 }
