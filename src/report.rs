@@ -3,6 +3,7 @@
 use std::{
     fmt,
     io::{self, Write},
+    sync::{Mutex, PoisonError},
 };
 
 use serde_json::{Value, json};
@@ -108,6 +109,21 @@ impl<'a> Report<'a> {
     fn talk(&mut self, line: fmt::Arguments<'_>) {
         ignore_closed(self.data.flush());
         ignore_closed(writeln!(self.talk, "{line}"));
+    }
+}
+
+/// For several who talk at the same time.
+pub(crate) struct SharedTalk<'r, 'a>(Mutex<&'r mut Report<'a>>);
+
+impl<'r, 'a> SharedTalk<'r, 'a> {
+    pub(crate) fn new(report: &'r mut Report<'a>) -> Self {
+        Self(Mutex::new(report))
+    }
+
+    /// As [`Report::progress`].
+    pub(crate) fn progress(&self, line: impl fmt::Display) {
+        // Whoever panicked while he talked has left nothing half done.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).progress(line);
     }
 }
 

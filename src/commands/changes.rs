@@ -1,12 +1,6 @@
 //! Planned differences: shown the same way in a dry run and before they are done, then done.
 
-use std::{
-    fmt,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::{StreamExt, future, stream};
 use serde_json::{Value, json};
@@ -14,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     error::{Error, Result},
     federation::{Change, Difference, Federation, Verb},
-    report::Report,
+    report::{Report, SharedTalk},
 };
 
 /// How many changes are under way at the same time: enough to hide the way there and back, and few enough for quotas
@@ -80,15 +74,11 @@ async fn together<'a>(
     changes: &[&'a Change],
     report: &mut Report<'_>,
 ) -> Result<()> {
-    let (report, failed) = (Mutex::new(report), AtomicBool::new(false));
-    let say = |line: fmt::Arguments<'_>| {
-        report.lock().unwrap_or_else(PoisonError::into_inner).progress(line);
-    };
+    let (talk, failed) = (&SharedTalk::new(report), &AtomicBool::new(false));
     let one = |(index, change): (usize, &'a Change)| {
-        say(format_args!("{} {}", doing(change.verb), change.object));
-        let (say, failed) = (&say, &failed);
+        talk.progress(format_args!("{} {}", doing(change.verb), change.object));
         async move {
-            let done = provider.apply(change, &mut |line| say(format_args!("  {line}"))).await;
+            let done = provider.apply(change, &mut |line| talk.progress(format_args!("  {line}"))).await;
             failed.fetch_or(done.is_err(), Ordering::Relaxed);
             (index, done.map_err(|error| with_needs(error, change)))
         }
@@ -113,10 +103,14 @@ pub(super) fn to_json(change: &Change) -> Value {
         "object": change.object,
         "why": change.why,
         "needs": change.needs,
-        "differences": change.differences.iter().map(|difference| json!({
-            "field": difference.field, "have": difference.have, "want": difference.want,
-        })).collect::<Vec<_>>(),
+        "differences": differences_to_json(&change.differences),
     })
+}
+
+pub(super) fn differences_to_json(differences: &[Difference]) -> Value {
+    let one =
+        |Difference { field, have, want }: &Difference| json!({ "field": field, "have": have, "want": want });
+    differences.iter().map(one).collect()
 }
 
 pub(super) fn mark(verb: Verb) -> char {

@@ -1,7 +1,5 @@
 //! The last hops of `verify`: the provider's exchange, every secret, and what External Secrets Operator makes of it.
 
-use std::sync::{Mutex, PoisonError};
-
 use futures::StreamExt;
 
 use super::{
@@ -18,10 +16,10 @@ use crate::{
     commands::ask,
     config::{ProviderName, Settings},
     error::Result,
-    federation::{Federation, gcp, vault},
+    federation::Federation,
     http::Http,
     relying_party::Finding,
-    report::Report,
+    report::{Report, SharedTalk},
 };
 
 /// The way that the store goes to its secrets.
@@ -65,8 +63,7 @@ impl<'a> Way<'a> {
         settings.store.name = Some(name.name().to_owned());
         settings.store.namespace = name.namespace().map(str::to_owned);
         let settled = settle_asking(&settings, used, estate, None, cluster_id, report)?;
-        settings.vault = settled.vault.clone();
-        let provider = provider::connect_to_look(settled.provider, settled.google.as_ref(), &settings, http)?;
+        let provider = provider::connect_to_look(settled.provider, &settled, http)?;
         let mode = mode(&settings, &settled);
         Ok(Self { cluster, estate, settled, provider, mode })
     }
@@ -82,10 +79,8 @@ impl<'a> Way<'a> {
         report: &mut Report<'_>,
     ) -> (Vec<Finding>, Result<()>) {
         // Several wait at the same time, and each says why.
-        let talk = Mutex::new(report);
-        let say = |line: &str| {
-            talk.lock().unwrap_or_else(PoisonError::into_inner).progress(format_args!("  {line}"));
-        };
+        let talk = SharedTalk::new(report);
+        let say = |line: &str| talk.progress(format_args!("  {line}"));
         let (walked, store) = futures::join!(self.walk(&say), self.judge_store(now, &say));
         let (mut findings, outcome) = match walked {
             Ok(findings) => (findings, Ok(())),
@@ -137,20 +132,12 @@ impl<'a> Way<'a> {
 }
 
 fn mode(settings: &Settings, settled: &Settled) -> Mode {
-    let uploaded = match settled.provider {
-        ProviderName::Google => {
-            settled.google.as_ref().is_some_and(|google| google.mode == gcp::Mode::Uploaded)
-        }
-        ProviderName::Vault => {
-            settings.vault.as_ref().is_some_and(|vault| vault.mode == vault::Mode::StaticKeys)
-        }
-    };
     // Where nobody says it, it follows from there being no bucket.
     let said = match settled.provider {
         ProviderName::Google => settings.google.mode.is_some(),
         ProviderName::Vault => settings.bucket.is_some(),
     };
-    match (uploaded, said) {
+    match (settled.uploads_keys(), said) {
         (false, _) => Mode::Documents,
         (true, true) => Mode::Uploaded,
         (true, false) => Mode::LikelyUploaded,

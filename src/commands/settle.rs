@@ -12,7 +12,8 @@ use crate::{
     },
     config::{self, ProviderName, Settings},
     error::{Error, Result},
-    federation::{gcp, vault},
+    federation::{Trust, gcp, vault},
+    oidc::{Issuer, KeySet},
     report::Report,
     secret_store::{StoreName, reads},
 };
@@ -51,6 +52,31 @@ pub(super) struct OldKey {
     pub(super) other_stores: Vec<String>,
     /// The store does not use it any more, and says so until it is gone.
     pub(super) noted: bool,
+}
+
+impl Settled {
+    /// Whether the provider is given the keys, and needs no documents.
+    pub(super) fn uploads_keys(&self) -> bool {
+        match self.provider {
+            ProviderName::Google => {
+                self.google.as_ref().is_some_and(|google| google.mode == gcp::Mode::Uploaded)
+            }
+            ProviderName::Vault => {
+                self.vault.as_ref().is_some_and(|vault| vault.mode == vault::Mode::StaticKeys)
+            }
+        }
+    }
+
+    /// What a provider is told to believe.
+    pub(super) fn trust(&self, issuer: &Issuer, cluster_id: String, keys: KeySet) -> Trust {
+        Trust {
+            issuer: issuer.clone(),
+            cluster_id,
+            keys,
+            workload: self.workload.clone(),
+            secrets: self.secrets.clone(),
+        }
+    }
 }
 
 impl OldKey {

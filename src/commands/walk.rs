@@ -1,9 +1,6 @@
 //! A real token, all the way to a fresh read of every secret: before anything depends on it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, PoisonError},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{Stream, StreamExt, stream};
 
@@ -13,7 +10,7 @@ use crate::{
     federation::Federation,
     oidc::Token,
     relying_party::{Finding, Outcome},
-    report::Report,
+    report::{Report, SharedTalk},
 };
 
 /// How many secrets are read at the same time.
@@ -64,10 +61,8 @@ async fn read(
     said: &mut BTreeSet<String>,
     report: &mut Report<'_>,
 ) -> Result<()> {
-    let report = Mutex::new(report);
-    let say = |line: &str| {
-        report.lock().unwrap_or_else(PoisonError::into_inner).progress(format_args!("  {line}"));
-    };
+    let talk = SharedTalk::new(report);
+    let say = |line: &str| talk.progress(format_args!("  {line}"));
     let mut walks = Box::pin(to_each(provider, token, secrets, properties, &say));
     let mut unread = None;
     while let Some((secret, findings)) = walks.next().await {

@@ -15,7 +15,7 @@ mod withdraw;
 pub(crate) use self::{
     files::to_yaml,
     plan::{Doing, Have, Plan, Planned, StoreName, Want, plan, role_name},
-    portability::{Obstacle, obstacles},
+    portability::{Obstacle, obstacles_of_a_move},
     reads::reads,
     withdraw::{Given, relies_on, withdraw},
 };
@@ -42,6 +42,16 @@ pub(crate) enum Access {
         /// Of the login and of the secrets.
         namespace: Option<String>,
     },
+}
+
+impl Access {
+    /// The member of `spec.provider` that says it.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Google { .. } => "gcpsm",
+            Self::Vault { .. } => "vault",
+        }
+    }
 }
 
 #[cfg(test)]

@@ -18,12 +18,20 @@ pub(crate) struct Obstacle {
     pub(crate) change: String,
 }
 
-/// What stands against letting this store name the provider of `to`, object by object.
-pub(crate) fn obstacles<'a>(
+/// What stands against moving this store to the provider of `to`; nothing, if it names one of that kind already.
+pub(crate) fn obstacles_of_a_move<'a>(
     users: impl IntoIterator<Item = &'a Object>,
     store: &Store,
     to: &Access,
 ) -> Vec<Obstacle> {
+    match store.provider() {
+        Some((kind, _)) if kind != to.kind() => obstacles(users, store, to),
+        _ => Vec::new(),
+    }
+}
+
+/// What stands against letting this store name the provider of `to`, object by object.
+fn obstacles<'a>(users: impl IntoIterator<Item = &'a Object>, store: &Store, to: &Access) -> Vec<Obstacle> {
     let mut found = Vec::new();
     for user in users {
         let mut add = |field: &str, why: &str, change: &str| {

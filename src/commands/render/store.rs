@@ -22,7 +22,7 @@ use crate::{
     error::{Error, Result},
     http::Http,
     report::{Report, Warning},
-    secret_store::{self, Access, Want, to_yaml},
+    secret_store::{self, Access, Want, obstacles_of_a_move, to_yaml},
 };
 
 /// Write the secret store's manifests as setup would apply them, for GitOps
@@ -59,11 +59,10 @@ pub(super) async fn run(args: &StoreArgs, settings: &Settings, report: &mut Repo
     // No test token is minted: that would be a request to write, as RBAC sees it.
     let (estate, cluster_id) = futures::try_join!(cluster.estate(), objects::cluster_id(&cluster))?;
     let settled = settle_asking(settings, args.to, &estate, None, &cluster_id, report)?;
-    let settings = &Settings { vault: settled.vault.clone(), ..settings.clone() };
     let present = find_store(&estate, &settled.store);
     let access = match (settled.provider, &settled.google) {
         (ProviderName::Google, Some(google)) => known::access(google, present, &http, report).await?,
-        (name, google) => provider::connect(name, google.as_ref(), settings, &http)?.access().await?,
+        (name, _) => provider::connect(name, &settled, &http)?.access().await?,
     };
     let have = Present::observe(&cluster, &estate, &settled.store, &settled.workload).await?;
     let want = Want { access: &access, workload: &settled.workload, store: &settled.store, namespaces: &[] };
@@ -97,15 +96,7 @@ pub(super) async fn run(args: &StoreArgs, settings: &Settings, report: &mut Repo
 
 /// What reads through the store now and would not survive another provider.
 fn not_portable(estate: &Estate, present: &Store, to: &Access) -> Vec<Warning> {
-    let kind = match to {
-        Access::Google { .. } => "gcpsm",
-        Access::Vault { .. } => "vault",
-    };
-    if present.provider().is_none_or(|(now, _)| now == kind) {
-        return Vec::new();
-    }
-    let obstacles = secret_store::obstacles(estate.users(present), present, to);
-    obstacles
+    obstacles_of_a_move(estate.users(present), present, to)
         .into_iter()
         .map(|it| {
             let text = format!("{} {}: {}; {}", it.object, it.field, it.why, it.change);

@@ -25,7 +25,7 @@ use self::{
 };
 use super::{
     Exit, ask, changes, live,
-    objects::{self, Sight},
+    objects::{self, Sight, find_store},
     place::Place,
     provider, publish,
     settle::{Settled, settle_asking},
@@ -39,7 +39,7 @@ use crate::{
         Cluster, Observed,
         snapshot::{Estate, Store},
     },
-    config::{ProviderName, Settings},
+    config::Settings,
     error::Result,
     federation::{
         Federation, Trust,
@@ -48,7 +48,7 @@ use crate::{
     http::Http,
     oidc::Issuer,
     report::Report,
-    secret_store::{self, Access},
+    secret_store::{self, obstacles_of_a_move},
 };
 
 /// Runs the command. `now` is asked for seconds since 1970.
@@ -68,18 +68,11 @@ pub(crate) async fn run(
         None => None,
     };
     let settled = settle_asking(settings, args.to, &estate, replaced, &cluster_id, report)?;
-    let settings = &Settings { vault: settled.vault.clone(), ..settings.clone() };
     let google = settled.google.as_ref().map(|google| Gcp::connect(google, &http)).transpose()?;
-    let provider = provider::connect(settled.provider, settled.google.as_ref(), settings, &http)?;
+    let provider = provider::connect(settled.provider, &settled, &http)?;
     let provider = provider.as_ref();
     let issuer = issuer(settings, &settled, &observed, &http).await?;
-    let trust = Trust {
-        issuer: issuer.clone(),
-        cluster_id,
-        keys: observed.live()?,
-        workload: settled.workload.clone(),
-        secrets: settled.secrets.clone(),
-    };
+    let trust = settled.trust(&issuer, cluster_id, observed.live()?);
 
     // Decide.
     let retirement = async {
@@ -220,17 +213,9 @@ async fn decide(
     trust: &Trust,
     now: fn() -> u64,
 ) -> Result<Plan> {
-    let needs_documents = match settled.provider {
-        ProviderName::Google => {
-            settled.google.as_ref().is_some_and(|google| google.mode == gcp::Mode::Documents)
-        }
-        ProviderName::Vault => settings
-            .vault
-            .as_ref()
-            .is_some_and(|vault| vault.mode != crate::federation::vault::Mode::StaticKeys),
+    let documents = async {
+        if settled.uploads_keys() { Ok(None) } else { pending_documents(settings, now).await.map(Some) }
     };
-    let documents =
-        async { if needs_documents { pending_documents(settings, now).await.map(Some) } else { Ok(None) } };
     let (documents, changes, access, present) = futures::join!(
         documents,
         provider.plan(trust),
@@ -263,27 +248,12 @@ async fn decide(
         objects,
         later,
         signs_otherwise,
-        obstacles: obstacles(estate, settled, &access),
+        obstacles: find_store(estate, &settled.store)
+            .map(|store| obstacles_of_a_move(estate.users(store), store, &access))
+            .unwrap_or_default(),
         servers: observed.servers.len(),
         retirement: None,
     })
-}
-
-/// What reads through the store now and would not survive naming another kind of provider.
-fn obstacles(estate: &Estate, settled: &Settled, to: &Access) -> Vec<secret_store::Obstacle> {
-    let name = &settled.store;
-    let Some(store) = estate.store(name.is_cluster(), name.namespace().unwrap_or_default(), name.name())
-    else {
-        return Vec::new();
-    };
-    let kind = match to {
-        Access::Google { .. } => "gcpsm",
-        Access::Vault { .. } => "vault",
-    };
-    match store.provider() {
-        Some((present, _)) if present != kind => secret_store::obstacles(estate.users(store), store, to),
-        _ => Vec::new(),
-    }
 }
 
 /// A dry run of publishing, with its words.

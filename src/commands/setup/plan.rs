@@ -108,9 +108,7 @@ impl Plan {
                 "changes": object.changes_something(),
                 "why": object.why,
                 "needs": object.needs(),
-                "differences": object.differences.iter().map(|difference| json!({
-                    "field": difference.field, "have": difference.have, "want": difference.want,
-                })).collect::<Vec<_>>(),
+                "differences": changes::differences_to_json(&object.differences),
             })).collect::<Vec<_>>(),
             "signsOtherwise": self.signs_otherwise.iter().map(|(address, signs_as)| json!({
                 "address": address, "signsAs": signs_as,

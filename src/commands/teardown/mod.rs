@@ -26,7 +26,6 @@ use crate::{
     },
     config::Settings,
     error::Result,
-    federation::Trust,
     http::Http,
     report::{Report, Warning},
     secret_store::{self, Given, Planned, StoreName, reads, role_name},
@@ -55,21 +54,14 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
     let mut withdrawals = Vec::new();
     let mut planned = Vec::new();
     if let Some(settled) = &settled {
-        let trust = Trust {
-            issuer: issuer.clone(),
-            cluster_id,
-            keys: observed.live()?,
-            workload: settled.workload.clone(),
-            secrets: settled.secrets.clone(),
-        };
+        let trust = settled.trust(&issuer, cluster_id, observed.live()?);
         // Everything that may trust the issuer, whichever provider the store names now.
         let mut names = settings.providers();
         if names.is_empty() {
             names.push(settled.provider);
         }
-        let settings = &Settings { vault: settled.vault.clone(), ..settings.clone() };
         for name in names {
-            let provider = provider::connect(name, settled.google.as_ref(), settings, &http)?;
+            let provider = provider::connect(name, settled, &http)?;
             let (changes, access) = futures::try_join!(provider.withdraw(&trust), provider.access())?;
             withdrawals.push(Withdrawal { provider, changes, access });
         }
