@@ -8,13 +8,11 @@ use lab::Right;
 use serde_json::{Value, json};
 
 use crate::{
-    estate::{DEFAULT_ISSUER, Estate, secret, store},
+    estate::{DEFAULT_ISSUER, Estate, RETIRE, SETUP, secret, store},
     rights::Asked,
     world::Ran,
 };
 
-const SETUP: [&str; 4] = ["setup", "--yes", "--watch-for", "0s"];
-const RETIRE: [&str; 5] = ["setup", "--yes", "--watch-for", "0s", "--retire-key"];
 const ESO: &str = "external-secrets.io/v1";
 const CRD: &str = "apiextensions.k8s.io/v1";
 

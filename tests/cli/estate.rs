@@ -9,6 +9,10 @@ use serde_json::{Value, json};
 use crate::world::{Ran, World};
 
 const CRDS: &str = include_str!("../lab/fixtures/crds/eso-0.20.4-min.yaml");
+/// Everything but the old key's end.
+pub(crate) const SETUP: [&str; 4] = ["setup", "--yes", "--watch-for", "0s"];
+/// Everything.
+pub(crate) const RETIRE: [&str; 5] = ["setup", "--yes", "--watch-for", "0s", "--retire-key"];
 pub(crate) const DEFAULT_ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 
 /// A cluster whose store reads Google Secret Manager with a stored key; the keys will be uploaded.
@@ -79,6 +83,12 @@ impl Estate {
 
     pub(crate) fn store(&self) -> Value {
         self.world.cluster.object("external-secrets.io/v1", "ClusterSecretStore", None, "gcp").unwrap()
+    }
+
+    /// Writes `keyless.yaml` anew.
+    pub(crate) fn settings(&self, settings: &str) {
+        let content = format!("apiVersion: keyless/v1\n{settings}\n");
+        std::fs::write(self.world.dir.path().join("keyless.yaml"), content).unwrap();
     }
 
     /// `None` once the key is deleted.

@@ -1,17 +1,14 @@
 //! What the tests of trouble at Google share.
 
 use std::{
-    fs,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
 };
 
 use crate::{
-    estate::{DEFAULT_ISSUER, Estate},
+    estate::{DEFAULT_ISSUER, Estate, SETUP},
     world::Ran,
 };
-
-pub(crate) const SETUP: [&str; 4] = ["setup", "--yes", "--watch-for", "0s"];
 
 /// How many estates are up at the same time: most of their time is spent waiting.
 const AT_ONCE: usize = 4;
@@ -28,12 +25,6 @@ pub(crate) fn at_once<T: Sync>(all: &[T], test: impl Fn(&T) + Sync) {
             });
         }
     });
-}
-
-/// Writes `keyless.yaml` anew.
-pub(crate) fn settings(estate: &Estate, settings: &str) {
-    let content = format!("apiVersion: keyless/v1\n{settings}\n");
-    fs::write(estate.world.dir.path().join("keyless.yaml"), content).unwrap();
 }
 
 /// What setup would write on what it makes for this cluster.

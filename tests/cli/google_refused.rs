@@ -10,8 +10,8 @@ use lab::{Google, SigningKey};
 use serde_json::{Value, json};
 
 use crate::{
-    estate::{DEFAULT_ISSUER, Estate},
-    google::{SETUP, at_once, ends_well, mark, refused, settings, untouched},
+    estate::{DEFAULT_ISSUER, Estate, SETUP},
+    google::{at_once, ends_well, mark, refused, untouched},
 };
 
 const POOL: &str = "keyless-lab";
@@ -29,7 +29,7 @@ struct Case {
 impl Case {
     fn run(&self) {
         let estate = Estate::new();
-        settings(&estate, self.settings);
+        estate.settings(self.settings);
         (self.damage)(&estate);
         let (exit, code, names) = self.refusal;
         refused(&estate, exit, code, names);
@@ -42,7 +42,7 @@ impl Case {
 const IN_POOL: &str = "google: {pool: keyless-lab}";
 
 fn elsewhere(estate: &Estate) {
-    settings(estate, "google: {pool: keyless-own}");
+    estate.settings("google: {pool: keyless-own}");
 }
 
 fn pool(estate: &Estate, change: impl FnOnce(&mut Value)) {
@@ -67,19 +67,19 @@ fn a_project_that_is_not_there_and_its_number() {
             damage: |_| {},
             refusal: (3, "google-project-unknown", &["acme-prud", "gcloud projects list", "roles/browser"]),
             // The number where the ID is expected will do.
-            mend: |estate| settings(estate, "google: {project: \"123456789012\"}"),
+            mend: |estate| estate.settings("google: {project: \"123456789012\"}"),
         },
         Case {
             settings: "google: {project: \"210987654321\"}",
             damage: |_| {},
             refusal: (3, "google-project-unknown", &["210987654321", "gcloud projects list"]),
-            mend: |estate| settings(estate, "google: {project: acme-prod}"),
+            mend: |estate| estate.settings("google: {project: acme-prod}"),
         },
         Case {
             settings: "google: {project: Acme Production}",
             damage: |_| {},
             refusal: (2, "google-project", &["Acme Production", "the display name is neither"]),
-            mend: |estate| settings(estate, ""),
+            mend: |estate| estate.settings(""),
         },
     ];
     at_once(&cases, |case| {
@@ -138,7 +138,7 @@ fn a_provider_that_is_somebody_elses() {
                 provider(it, "cluster", |it| it["oidc"]["issuerUri"] = json!("https://other.example"));
             },
             refusal: (3, "google-provider-foreign", &["https://other.example", "another google.provider"]),
-            mend: |it| settings(it, "google: {pool: keyless-lab, provider: second}"),
+            mend: |it| it.settings("google: {pool: keyless-lab, provider: second}"),
         },
         Case {
             settings: IN_POOL,
@@ -176,10 +176,10 @@ fn what_cannot_be_meant_is_refused_before_anything_is_made() {
             settings: "",
             // 128 bytes as a subject.
             damage: |it| {
-                settings(it, &format!("store: {{serviceAccount: external-secrets/{}}}", "a".repeat(89)))
+                it.settings(&format!("store: {{serviceAccount: external-secrets/{}}}", "a".repeat(89)))
             },
             refusal: (2, "google-subject-too-long", &["128 bytes", "127", "104 bytes"]),
-            mend: |it| settings(it, "store: {serviceAccount: external-secrets/reader}"),
+            mend: |it| it.settings("store: {serviceAccount: external-secrets/reader}"),
         },
         Case {
             settings: "",
@@ -279,7 +279,7 @@ fn a_bucket_that_must_not_be_public() {
     at_once(&prevented, |prevent| {
         let estate = Estate::new();
         estate.world.cluster.change_servers(|server| server.issuers = vec![issuer.to_owned()]);
-        settings(&estate, "bucket: {url: gs://acme-oidc, project: acme-prod}");
+        estate.settings("bucket: {url: gs://acme-oidc, project: acme-prod}");
         prevent(&estate.google, true);
         let names = ["gs://acme-oidc", "--no-public-access-prevention", "storage.publicAccessPrevention"];
         refused(&estate, 3, "public-access-prevented", &names);
@@ -311,7 +311,7 @@ fn an_operation_that_does_not_end_is_spoken_of_and_gone_on_with() {
 fn what_was_changed_by_hand_is_shown_and_put_right() {
     type Damage = fn(&Estate);
     let estate = Estate::new();
-    settings(&estate, IN_POOL);
+    estate.settings(IN_POOL);
     ends_well(&estate, "at first");
     let right = estate.google.provider(POOL, "cluster").unwrap();
     let damages: [(Damage, &[&str]); 6] = [
@@ -378,7 +378,7 @@ fn what_was_changed_by_hand_is_shown_and_put_right() {
 #[test]
 fn teardown_leaves_what_is_another_clusters() {
     let estate = Estate::new();
-    settings(&estate, IN_POOL);
+    estate.settings(IN_POOL);
     ends_well(&estate, "at first");
     for provider in [None, Some("cluster")] {
         estate.google.write(POOL, provider, |it| it["description"] = json!(OTHER_CLUSTER));

@@ -5,11 +5,9 @@ use std::{collections::BTreeSet, sync::Mutex};
 use serde_json::{Value, json};
 
 use crate::{
-    estate::Estate,
-    google::{SETUP, at_once, mark, settings, shows_no_secret, untouched},
+    estate::{Estate, RETIRE, SETUP},
+    google::{at_once, mark, shows_no_secret, untouched},
 };
-
-const RETIRE: [&str; 5] = ["setup", "--yes", "--watch-for", "0s", "--retire-key"];
 
 /// Setup does without these, and its plan says so where it matters.
 const DISPENSABLE: [&str; 3] =
@@ -27,7 +25,7 @@ fn with_documents() -> Estate {
     let estate = Estate::new();
     let issuer = "https://storage.googleapis.com/acme-oidc";
     estate.world.cluster.change_servers(|server| server.issuers = vec![issuer.to_owned()]);
-    settings(&estate, "bucket: {url: gs://acme-oidc, project: acme-prod}");
+    estate.settings("bucket: {url: gs://acme-oidc, project: acme-prod}");
     estate
 }
 
@@ -44,7 +42,7 @@ fn by_impersonation() -> Estate {
     // Those who may not look at services are told of one that is off by the token's way.
     estate.google.enable("iamcredentials.googleapis.com", true);
     let email = estate.google.service_account("eso-reader");
-    settings(&estate, &format!("google: {{impersonate: {email}, access: project}}"));
+    estate.settings(&format!("google: {{impersonate: {email}, access: project}}"));
     estate
 }
 
@@ -59,7 +57,7 @@ fn disabled() -> Estate {
 
 fn damaged(damage: fn(&mut Value)) -> Estate {
     let estate = Estate::new();
-    settings(&estate, "google: {pool: keyless-lab}");
+    estate.settings("google: {pool: keyless-lab}");
     let mark = mark(&estate);
     for provider in [None, Some("cluster")] {
         estate.google.write("keyless-lab", provider, |it| {

@@ -6,11 +6,9 @@ use lab::Vault;
 use serde_json::json;
 
 use crate::{
-    estate::{Estate, store},
+    estate::{Estate, SETUP, store},
     world::Ran,
 };
-
-const SETUP: [&str; 4] = ["setup", "--yes", "--watch-for", "0s"];
 
 fn file(estate: &Estate) -> std::path::PathBuf {
     estate.world.dir.path().join("keyless.yaml")

@@ -10,11 +10,10 @@ use lab::{KillSwitch, Moment};
 use serde_json::{Value, json};
 
 use crate::{
-    estate::Estate,
+    estate::{Estate, SETUP},
     world::{ISSUER, World},
 };
 
-const SETUP: [&str; 4] = ["setup", "--yes", "--watch-for", "0s"];
 const ESO: &str = "external-secrets.io/v1";
 
 /// A cluster of which only the documents are wanted.

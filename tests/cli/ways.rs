@@ -5,20 +5,14 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::{
-    estate::{DEFAULT_ISSUER, Estate},
+    estate::{DEFAULT_ISSUER, Estate, RETIRE},
     world::ISSUER,
 };
 
-const SETUP: [&str; 5] = ["setup", "--yes", "--watch-for", "0s", "--retire-key"];
 const SUBJECT: &str = "subject/system:serviceaccount:external-secrets:keyless-gcp";
 const ACCESSOR: &str = "roles/secretmanager.secretAccessor";
 
 impl Estate {
-    fn settings(&self, text: &str) {
-        let text = format!("apiVersion: keyless/v1\n{text}");
-        fs::write(self.world.dir.path().join("keyless.yaml"), text).unwrap();
-    }
-
     /// Who has this role there.
     fn members(&self, resource: &str, role: &str) -> Vec<String> {
         let bindings = self.google.policy(resource).as_array().cloned().unwrap_or_default();
@@ -48,7 +42,7 @@ fn by_a_google_service_account() {
             {"name": "external-secrets", "image": image, "args": ["--concurrent=1"]}]}}}}));
     let reader = estate.google.service_account("eso-reader");
     estate.settings(&format!("google: {{impersonate: {reader}}}\n"));
-    let ran = estate.run(&SETUP).ends(0);
+    let ran = estate.run(&RETIRE).ends(0);
     assert!(ran.err.contains("impersonation") && ran.err.contains(&reader), "{}", ran.err);
     assert_eq!(
         estate.store()["spec"]["provider"]["gcpsm"]["auth"]["workloadIdentityFederation"]["gcpServiceAccountEmail"],
@@ -71,7 +65,7 @@ fn by_a_google_service_account() {
 fn by_a_role_on_the_whole_project() {
     let estate = Estate::new();
     estate.settings("google:\n  access: project\n");
-    estate.run(&SETUP).ends(0);
+    estate.run(&RETIRE).ends(0);
     let readers = estate.members("project", ACCESSOR);
     assert!(readers.len() == 1 && readers[0].ends_with(SUBJECT), "{readers:?}");
     assert!(!estate.members("secrets/db", ACCESSOR).iter().any(|member| member.starts_with("principal")));
@@ -83,7 +77,7 @@ fn by_a_role_on_the_whole_project() {
 #[test]
 fn by_public_documents_after_uploaded_keys() {
     let estate = Estate::new();
-    estate.run(&SETUP).ends(0);
+    estate.run(&RETIRE).ends(0);
     let provider = estate.provider();
     assert_eq!(provider["oidc"]["issuerUri"], DEFAULT_ISSUER);
     assert!(provider["oidc"]["jwksJson"].is_string());
@@ -98,12 +92,12 @@ fn by_public_documents_after_uploaded_keys() {
     )
     .unwrap();
     // Until the API servers sign as it, everybody is told the one thing that is left to do.
-    let first = estate.run(&SETUP).ends(1).says("run setup again");
+    let first = estate.run(&RETIRE).ends(1).says("run setup again");
     assert!(first.out.contains(&format!("--service-account-issuer={ISSUER}")), "{}", first.out);
     // Nor is the store locked out that logs in with tokens of the other issuer.
     assert_eq!(estate.provider()["oidc"]["issuerUri"], DEFAULT_ISSUER);
     estate.world.cluster.change_servers(|server| server.issuers.insert(0, ISSUER.to_owned()));
-    estate.run(&SETUP).ends(0);
+    estate.run(&RETIRE).ends(0);
     let provider = estate.provider();
     assert_eq!(provider["oidc"]["issuerUri"], ISSUER);
     assert!(provider["oidc"].get("jwksJson").is_none_or(|jwks| jwks == ""), "{provider:#}");
