@@ -36,10 +36,10 @@ mod federation;
 mod google;
 mod http;
 mod oidc;
+mod redact;
 mod relying_party;
 mod report;
 mod rotation;
-mod said;
 mod secret;
 mod secret_store;
 

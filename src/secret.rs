@@ -2,12 +2,15 @@
 
 use std::fmt;
 
-/// A credential. It has no `Display`, and its `Debug` shows nothing.
+use crate::redact;
+
+/// A credential. It has no `Display`, its `Debug` shows nothing, and what it holds is left out of all output.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secret(String);
 
 impl Secret {
     pub(crate) fn new(text: String) -> Self {
+        redact::remember(&text);
         Self(text)
     }
 

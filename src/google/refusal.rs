@@ -4,7 +4,7 @@ use http::{HeaderMap, header::AUTHORIZATION};
 use serde_json::Value;
 
 use super::{rights::needs, tokens::log_in};
-use crate::{error::Error, http::Answer, said::fit};
+use crate::{error::Error, http::Answer, redact};
 
 /// An answer that is not the one asked for, or none at all.
 #[derive(Clone, Debug)]
@@ -64,7 +64,7 @@ impl Refusal {
         refusal.status = Some(answer.status);
         if let Some(word) = json["error"].as_str() {
             // RFC 6749 §5.2, as the token service answers.
-            refusal.word = fit(word);
+            refusal.word = redact::message(word);
             refusal.message = json["error_description"].as_str().unwrap_or_default().to_owned();
         } else if json["error"]["message"].as_str().is_none() {
             refusal.message = String::from_utf8_lossy(&answer.body).trim().to_owned();
@@ -74,7 +74,7 @@ impl Refusal {
         if !token.is_empty() {
             refusal.message = refusal.message.replace(token, "…");
         }
-        refusal.message = fit(&refusal.message);
+        refusal.message = redact::message(&refusal.message);
         refusal
     }
 
@@ -89,7 +89,7 @@ impl Refusal {
             "NOT_FOUND" => 404,
             _ => 400,
         });
-        refusal.message = fit(&refusal.message);
+        refusal.message = redact::message(&refusal.message);
         refusal
     }
 

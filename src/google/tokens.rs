@@ -8,7 +8,7 @@ use http::{Extensions, HeaderMap, HeaderValue, header::AUTHORIZATION};
 use crate::{
     error::{Error, Result},
     http::TIME_LIMIT,
-    said::fit,
+    redact,
     secret::Secret,
 };
 
@@ -59,7 +59,7 @@ fn without_credentials(error: &(dyn std::error::Error + 'static)) -> Error {
         Error::failed("google-credentials", "there are no Google credentials that can be used here");
     let mut next = Some(error);
     while let Some(error) = next {
-        let text = fit(&error.to_string());
+        let text = redact::message(&error.to_string());
         if described.causes.last().is_none_or(|above| !above.contains(&text)) {
             described = described.caused_by(text);
         }

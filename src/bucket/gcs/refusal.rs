@@ -3,7 +3,7 @@
 use http::{HeaderMap, header::AUTHORIZATION};
 use serde_json::Value;
 
-use crate::{error::Error, google, http::Answer, said};
+use crate::{error::Error, google, http::Answer, redact};
 
 /// An answer that is not the one asked for.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Refusal {
         Self {
             status: Some(answer.status),
             reason: if is_word { reason.to_owned() } else { String::new() },
-            message: said::fit(&message),
+            message: redact::message(&message),
             unanswered: None,
             unsent: false,
         }

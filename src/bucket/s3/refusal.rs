@@ -4,7 +4,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 
 use super::place::Place;
-use crate::{error::Error, said};
+use crate::{error::Error, redact};
 
 /// An answer that is not the one asked for.
 #[derive(Debug)]
@@ -39,16 +39,16 @@ where
         let status = response.status().as_u16();
         Self {
             status: Some(status),
-            code: said::fit(&element(&body, "Code").unwrap_or_default()),
+            code: redact::message(&element(&body, "Code").unwrap_or_default()),
             message: match element(&body, "Message") {
-                Some(message) => said::fit(&message),
-                None if status < 300 => said::fit(&chain(&error)),
+                Some(message) => redact::message(&message),
+                None if status < 300 => redact::message(&chain(&error)),
                 // Not a store's answer, but that of something before it.
-                None => said::fit(&body),
+                None => redact::message(&body),
             },
             request_id: header("x-amz-request-id")
                 .or_else(|| element(&body, "RequestId"))
-                .map(|id| said::fit(&id)),
+                .map(|id| redact::message(&id)),
             region: header("x-amz-bucket-region")
                 .or_else(|| element(&body, "Region"))
                 .or_else(|| expected_region(&body)),
@@ -110,11 +110,11 @@ where
         }
         next = error.source();
     }
-    Error::failed("bucket-request", "the request could not be made").caused_by(said::fit(&chain(error)))
+    Error::failed("bucket-request", "the request could not be made").caused_by(redact::message(&chain(error)))
 }
 
 fn without_credentials(error: &CredentialsError) -> Error {
-    let said = said::fit(&chain(error));
+    let said = redact::message(&chain(error));
     // The metadata service is asked last: off AWS something else may answer at its address.
     let none = matches!(error, CredentialsError::CredentialsNotLoaded(_)) || said.contains("IMDS");
     let message = match none {
