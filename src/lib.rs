@@ -36,6 +36,7 @@ mod federation;
 mod google;
 mod http;
 mod oidc;
+mod publication;
 mod redact;
 mod relying_party;
 mod report;

@@ -3,19 +3,19 @@
 //! Behind a load balancer each question may reach another API server, and during a rollout their answers
 //! differ. So each is asked by its own address, all at the same time.
 
-mod calls;
 mod connect;
 mod endpoints;
 pub(crate) mod objects;
 mod one_first;
+mod requests;
 pub(crate) mod snapshot;
 
 use std::{fmt, str::FromStr};
 
 use futures::future::join_all;
 
-use self::calls::Server;
 pub(crate) use self::connect::Cluster;
+use self::requests::Server;
 use crate::{
     error::{Error, Result},
     oidc::{Discovery, KeySet, KidRule, PublicKey, Token, Unreadable},

@@ -4,12 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{
-    Exit, live,
-    place::Place,
-    read_back::{Look, Seen},
-    stored::{StoredDocuments, write},
-};
+use super::Exit;
 use crate::{
     bucket::{self, Bucket, Condition, WriteError},
     cli::PublishArgs,
@@ -18,6 +13,12 @@ use crate::{
     error::{Error, Result},
     http::Http,
     oidc::{DISCOVERY_PATH, Document, JWKS_PATH, PublicKey},
+    publication::{
+        live,
+        location::DocumentLocation,
+        read_back::{Look, Seen},
+        stored::{StoredDocuments, write},
+    },
     relying_party::{Fetched, Site, fetch_both},
     report::{Report, Warning},
     rotation::{Decision, Standing, decide},
@@ -40,7 +41,7 @@ pub(crate) async fn run(
     })?;
     let bucket = bucket::connect(bucket_settings, &http).await?;
     let bucket = bucket.as_ref();
-    let place = Place::settle(settings, bucket.public_url().as_deref())?;
+    let place = DocumentLocation::resolve(settings, bucket.public_url().as_deref())?;
 
     // Observe: everything is read and parsed before the first write, all at the same time.
     let files = live::from_files(settings)?;
@@ -161,7 +162,7 @@ fn hint_if_locked_out(error: Error, observed: Option<&Observed>, jwks: &Fetched)
 
 /// What came of it, to be shown.
 struct Published<'a> {
-    place: &'a Place,
+    place: &'a DocumentLocation,
     bucket: &'a dyn Bucket,
     observed: Option<&'a Observed>,
     decision: Decision,

@@ -13,7 +13,6 @@ use super::{
     Exit,
     new_path::{Mode, Way},
     objects,
-    place::{named_issuer, no_issuer},
 };
 use crate::{
     cli::VerifyArgs,
@@ -23,6 +22,7 @@ use crate::{
     federation::Keys,
     http::Http,
     oidc::{Issuer, KeySet},
+    publication::location::{named_issuer, no_issuer},
     relying_party::{
         Fetched, Finding, Known, Outcome, Site, fetch, fetch_both, judge_discovery, judge_jwks, judge_live,
         judge_server, judge_uploaded,

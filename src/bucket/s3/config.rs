@@ -17,7 +17,7 @@ use aws_sdk_s3::{
 use aws_types::service_config::ServiceConfigKey;
 
 use super::{
-    place::{self, Place},
+    location::{self, S3Location},
     refusal::log_in,
     transport::Transport,
 };
@@ -39,7 +39,7 @@ const NO_REGION: &str = "us-east-1";
 
 /// Everything that the chain and the settings say. Reads files and the environment; asks the instance
 /// metadata service for a region when nothing else names one.
-pub(super) async fn find(settings: &Settings, bucket: &str, http: &Http) -> Result<(Place, Client)> {
+pub(super) async fn find(settings: &Settings, bucket: &str, http: &Http) -> Result<(S3Location, Client)> {
     let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(Transport::new(http));
     let loader = match (&settings.region, &settings.endpoint) {
         (Some(region), _) => loader.region(Region::new(region.clone())),
@@ -50,31 +50,31 @@ pub(super) async fn find(settings: &Settings, bucket: &str, http: &Http) -> Resu
         (None, None) => loader,
     };
     let found = loader.load().await;
-    let place = place_of(settings, bucket, &found)?;
+    let location = location_of(settings, bucket, &found)?;
     let none = || log_in(Error::failed("bucket-credentials", "there are no AWS credentials here"));
     let credentials = found.credentials_provider().ok_or_else(none)?;
     let retry = RetryConfig::standard().with_initial_backoff(PAUSE);
-    let client = client(&place, credentials, &found, http, retry);
-    Ok((place, client))
+    let client = client(&location, credentials, &found, http, retry);
+    Ok((location, client))
 }
 
-fn place_of(settings: &Settings, bucket: &str, found: &SdkConfig) -> Result<Place> {
+fn location_of(settings: &Settings, bucket: &str, found: &SdkConfig) -> Result<S3Location> {
     let endpoint = settings.endpoint.clone().or_else(|| configured_endpoint(found));
-    let endpoint = endpoint.map(|text| place::endpoint(&text)).transpose()?;
+    let endpoint = endpoint.map(|text| location::endpoint(&text)).transpose()?;
     let region = found.region().map(ToString::to_string);
     let addressing: Option<Addressing> = settings.addressing;
     let public_url = settings.public_url.as_deref();
     let region_known = region.is_some();
     let region = region.unwrap_or_else(|| NO_REGION.to_owned());
-    let place = Place::new(bucket, endpoint, region, addressing, public_url)?;
-    if place.aws && !region_known {
+    let location = S3Location::new(bucket, endpoint, region, addressing, public_url)?;
+    if location.aws && !region_known {
         return Err(Error::usage(
             "bucket-region",
             format!("the region of the bucket {bucket:?} is not known"),
         )
         .hint("give --region REGION, or set AWS_REGION, or a region in the AWS profile"));
     }
-    Ok(place)
+    Ok(location)
 }
 
 /// `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL` and their like in a profile. Whoever uses another store has them set.
@@ -85,9 +85,9 @@ fn configured_endpoint(found: &SdkConfig) -> Option<String> {
     of_service.or_else(|| found.endpoint_url().map(str::to_owned))
 }
 
-/// The client for a place. `base` brings time, sleep and the like.
+/// The client for a location. `base` brings time, sleep and the like.
 pub(super) fn client(
-    place: &Place,
+    location: &S3Location,
     credentials: SharedCredentialsProvider,
     base: &SdkConfig,
     http: &Http,
@@ -97,8 +97,8 @@ pub(super) fn client(
         .behavior_version(BehaviorVersion::latest())
         .http_client(Transport::new(http))
         .credentials_provider(credentials)
-        .region(Region::new(place.region.clone()))
-        .force_path_style(place.addressing == Addressing::Path)
+        .region(Region::new(location.region.clone()))
+        .force_path_style(location.addressing == Addressing::Path)
         // Checksums beyond those that the protocol demands are refused by many stores that are not AWS.
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
@@ -106,7 +106,9 @@ pub(super) fn client(
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .timeout_config(TimeoutConfig::builder().operation_timeout(ALL_ATTEMPTS_LIMIT).build())
         .retry_config(retry.with_max_attempts(ATTEMPTS));
-    config.set_endpoint_url(place.endpoint.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()));
+    config.set_endpoint_url(
+        location.endpoint.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
+    );
     Client::from_conf(config.build())
 }
 
@@ -137,30 +139,30 @@ mod tests {
 
     #[test]
     fn aws_needs_a_region_and_others_do_not() {
-        let error = place_of(&settings(), "keys", &found(None, None)).unwrap_err();
+        let error = location_of(&settings(), "keys", &found(None, None)).unwrap_err();
         assert_eq!((error.code, error.kind), ("bucket-region", error::Kind::Usage));
         assert!(error.hints[0].contains("--region"), "{error}");
         let aws = Settings { endpoint: Some("https://s3.eu-west-1.amazonaws.com".to_owned()), ..settings() };
-        assert_eq!(place_of(&aws, "keys", &found(None, None)).unwrap_err().code, "bucket-region");
+        assert_eq!(location_of(&aws, "keys", &found(None, None)).unwrap_err().code, "bucket-region");
         assert_eq!(
-            place_of(&settings(), "keys", &found(Some("eu-west-1"), None)).unwrap().region,
+            location_of(&settings(), "keys", &found(Some("eu-west-1"), None)).unwrap().region,
             "eu-west-1"
         );
 
         let other = Settings { endpoint: Some("https://s3.example.com".to_owned()), ..settings() };
-        assert_eq!(place_of(&other, "keys", &found(None, None)).unwrap().region, "us-east-1");
-        assert_eq!(place_of(&other, "keys", &found(Some("fsn1"), None)).unwrap().region, "fsn1");
+        assert_eq!(location_of(&other, "keys", &found(None, None)).unwrap().region, "us-east-1");
+        assert_eq!(location_of(&other, "keys", &found(Some("fsn1"), None)).unwrap().region, "fsn1");
     }
 
     #[test]
     fn an_endpoint_from_the_environment_is_not_aws() {
         let found = found(None, Some("https://s3.example.com"));
-        let place = place_of(&settings(), "keys", &found).unwrap();
-        assert!(!place.aws);
-        assert_eq!(place.public_url(), "https://s3.example.com/keys");
+        let location = location_of(&settings(), "keys", &found).unwrap();
+        assert!(!location.aws);
+        assert_eq!(location.public_url(), "https://s3.example.com/keys");
         let given = Settings { endpoint: Some("https://other.example.com".to_owned()), ..settings() };
-        let place = place_of(&given, "keys", &found).unwrap();
-        assert_eq!(place.public_url(), "https://other.example.com/keys");
+        let location = location_of(&given, "keys", &found).unwrap();
+        assert_eq!(location.public_url(), "https://other.example.com/keys");
     }
 
     #[tokio::test]
@@ -182,11 +184,11 @@ mod tests {
         ] {
             let settings = Settings { endpoint: endpoint.map(str::to_owned), addressing, ..settings() };
             let found = found(Some("eu-west-1"), None);
-            let place = place_of(&settings, "keys", &found).unwrap();
+            let location = location_of(&settings, "keys", &found).unwrap();
             let credentials =
                 SharedCredentialsProvider::new(Credentials::new("id", "secret", None, None, "test"));
             let http = Http::new(&[]).unwrap();
-            let client = client(&place, credentials, &found, &http, RetryConfig::standard());
+            let client = client(&location, credentials, &found, &http, RetryConfig::standard());
             let request = client.get_object().bucket("keys").key("prod/openid/v1/jwks");
             let limit = PresigningConfig::expires_in(Duration::from_secs(60)).unwrap();
             let signed = request.presigned(limit).await.unwrap();

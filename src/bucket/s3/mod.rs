@@ -1,14 +1,14 @@
 //! S3, and everything that speaks its protocol.
 //!
 //! ```text
-//! config ──► Place, SDK client (over transport) ──► S3: read, write ──► refusal ──► Error
+//! config ──► S3Location, SDK client (over transport) ──► S3: read, write ──► refusal ──► Error
 //!                                                        ├─ probe    what the store makes of conditions
 //!                                                        └─ open     bucket, public access block, policy
 //! ```
 
 mod config;
+mod location;
 mod open;
-mod place;
 mod policy;
 mod probe;
 mod refusal;
@@ -31,7 +31,7 @@ use aws_sdk_s3::{
 };
 
 use self::{
-    place::Place,
+    location::S3Location,
     probe::{Support, Verdict},
     refusal::{Outcome, Refusal},
 };
@@ -49,7 +49,7 @@ const ALL_USERS: &str = "http://acs.amazonaws.com/groups/global/AllUsers";
 pub(super) struct S3 {
     client: Client,
     http: Http,
-    place: Place,
+    location: S3Location,
     /// Found out before the first write to a store that is not AWS.
     verdict: OnceLock<Verdict>,
     /// The store knows no policies: objects are public one by one, each time they are written.
@@ -77,15 +77,15 @@ enum Precondition {
 impl S3 {
     /// Looks for credentials and region; sends nothing to the bucket.
     pub(super) async fn connect(settings: &Settings, bucket: &str, http: &Http) -> Result<Self> {
-        let (place, client) = config::find(settings, bucket, http).await?;
-        Ok(Self::new(place, client, http))
+        let (location, client) = config::find(settings, bucket, http).await?;
+        Ok(Self::new(location, client, http))
     }
 
-    fn new(place: Place, client: Client, http: &Http) -> Self {
+    fn new(location: S3Location, client: Client, http: &Http) -> Self {
         Self {
             client,
             http: http.clone(),
-            place,
+            location,
             verdict: OnceLock::new(),
             public_by_acl: AtomicBool::new(false),
             pause: Duration::from_secs(1),
@@ -94,14 +94,14 @@ impl S3 {
 
     /// `s3://bucket/key`
     fn name(&self, key: &str) -> String {
-        format!("s3://{}/{key}", self.place.bucket)
+        format!("s3://{}/{key}", self.location.bucket)
     }
 
     async fn put(&self, put: Put<'_>, condition: Option<&Precondition>) -> Outcome<Option<String>> {
         let mut request = self
             .client
             .put_object()
-            .bucket(&self.place.bucket)
+            .bucket(&self.location.bucket)
             .key(put.key)
             .content_type(put.content_type)
             .cache_control(put.cache_control)
@@ -119,7 +119,7 @@ impl S3 {
 
     /// Deletes a throw-away object. If it stays, it harms nobody.
     async fn discard(&self, key: &str) {
-        let deleted = self.client.delete_object().bucket(&self.place.bucket).key(key).send().await;
+        let deleted = self.client.delete_object().bucket(&self.location.bucket).key(key).send().await;
         if let Err(refusal) = deleted.map_err(Refusal::from) {
             tracing::warn!(
                 said = refusal.said(),
@@ -130,7 +130,7 @@ impl S3 {
     }
 
     async fn verdict(&self, name: &str, document: &Document) -> Result<Verdict> {
-        if self.place.aws {
+        if self.location.aws {
             return Ok(Verdict::KEPT);
         }
         if let Some(verdict) = self.verdict.get() {
@@ -144,17 +144,17 @@ impl S3 {
     /// Whether an object must be written as public. A write takes an object's access list away, so what it
     /// replaces is asked; on AWS access lists are off.
     async fn is_public_by_acl(&self, name: &str, expected: &Expected) -> Result<bool> {
-        if self.place.aws || self.public_by_acl.load(Ordering::Relaxed) || *expected == Expected::Absent {
-            return Ok(!self.place.aws && self.public_by_acl.load(Ordering::Relaxed));
+        if self.location.aws || self.public_by_acl.load(Ordering::Relaxed) || *expected == Expected::Absent {
+            return Ok(!self.location.aws && self.public_by_acl.load(Ordering::Relaxed));
         }
-        let asked = self.client.get_object_acl().bucket(&self.place.bucket).key(name).send().await;
+        let asked = self.client.get_object_acl().bucket(&self.location.bucket).key(name).send().await;
         match asked.map_err(Refusal::from) {
             Ok(list) => Ok(list.grants().iter().any(lets_everyone_read)),
             // The store has no such lists, or keeps them from us: then they are not what makes it public.
             Err(refusal) if refusal.status.is_some_and(|status| status < 429 || status == 501) => Ok(false),
             Err(refusal) => {
                 let what = format!("reading who may read {}", self.name(name));
-                Err(refusal.error(&self.place, "s3:GetObjectAcl", &what))
+                Err(refusal.error(&self.location, "s3:GetObjectAcl", &what))
             }
         }
     }
@@ -170,7 +170,7 @@ impl S3 {
     }
 
     fn not_written(&self, key: &str, refusal: Refusal) -> Error {
-        refusal.error(&self.place, "s3:PutObject", &format!("writing {}", self.name(key)))
+        refusal.error(&self.location, "s3:PutObject", &format!("writing {}", self.name(key)))
     }
 
     /// Why an object cannot be read. Whoever may not list a bucket gets `403` for what is absent, too.
@@ -180,20 +180,20 @@ impl S3 {
             return Ok(None);
         }
         if !refusal.is_forbidden() {
-            return Err(refusal.error(&self.place, "s3:GetObject", &what));
+            return Err(refusal.error(&self.location, "s3:GetObject", &what));
         }
         if refusal.message.contains("s3:ListBucket") {
             // AWS names the right that is missing: it is that of learning that there is no such object.
             return Ok(None);
         }
-        let seen = self.client.list_objects_v2().bucket(&self.place.bucket).max_keys(1).send().await;
+        let seen = self.client.list_objects_v2().bucket(&self.location.bucket).max_keys(1).send().await;
         let message = match seen.map_err(Refusal::from) {
             Err(seen) if seen.is_forbidden() => format!("{what}: it is absent, or may not be read"),
-            Err(seen) => return Err(seen.error(&self.place, "s3:ListBucket", &what)),
+            Err(seen) => return Err(seen.error(&self.location, "s3:ListBucket", &what)),
             Ok(_) => format!("{what}: it may not be read"),
         };
         let mut error =
-            refusal.error(&self.place, "s3:GetObject (and s3:ListBucket, to see what is absent)", &what);
+            refusal.error(&self.location, "s3:GetObject (and s3:ListBucket, to see what is absent)", &what);
         error.message = message;
         Err(error)
     }
@@ -206,18 +206,18 @@ fn lets_everyone_read(grant: &Grant) -> bool {
 
 impl fmt::Display for S3 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "s3://{}", self.place.bucket)
+        write!(f, "s3://{}", self.location.bucket)
     }
 }
 
 #[async_trait]
 impl Bucket for S3 {
     fn public_url(&self) -> Option<String> {
-        Some(self.place.public_url())
+        Some(self.location.public_url())
     }
 
     async fn read(&self, name: &str) -> Result<Option<Stored>> {
-        let answer = match self.client.get_object().bucket(&self.place.bucket).key(name).send().await {
+        let answer = match self.client.get_object().bucket(&self.location.bucket).key(name).send().await {
             Ok(answer) => answer,
             Err(error) => return self.not_read(name, error.into()).await,
         };
@@ -288,10 +288,10 @@ impl Bucket for S3 {
             Some(_) => return Err(changed(&self.name(name))),
             None => return Ok(()),
         }
-        let deleted = self.client.delete_object().bucket(&self.place.bucket).key(name).send().await;
+        let deleted = self.client.delete_object().bucket(&self.location.bucket).key(name).send().await;
         deleted.map(|_| ()).map_err(|error| {
             Refusal::from(error).error(
-                &self.place,
+                &self.location,
                 "s3:DeleteObject",
                 &format!("removing {}", self.name(name)),
             )
@@ -299,7 +299,7 @@ impl Bucket for S3 {
     }
 
     async fn is_ours(&self) -> Result<bool> {
-        let asked = self.client.get_bucket_policy().bucket(&self.place.bucket).send().await;
+        let asked = self.client.get_bucket_policy().bucket(&self.location.bucket).send().await;
         match asked.map_err(Refusal::from) {
             Ok(found) => found.policy.as_deref().map_or(Ok(false), policy::marks_as_ours),
             // No bucket, no policy, no policies at all: then no mark of ours.
@@ -309,7 +309,7 @@ impl Bucket for S3 {
                 Ok(false)
             }
             Err(refusal) => Err(refusal.error(
-                &self.place,
+                &self.location,
                 "s3:GetBucketPolicy",
                 &format!("reading the policy of {self}"),
             )),
@@ -317,10 +317,10 @@ impl Bucket for S3 {
     }
 
     async fn remove_bucket(&self) -> Result<bool> {
-        let bucket = &self.place.bucket;
+        let bucket = &self.location.bucket;
         let listed = self.client.list_objects_v2().bucket(bucket).max_keys(1).send().await;
         let left = listed.map_err(|error| {
-            Refusal::from(error).error(&self.place, "s3:ListBucket", &format!("listing {self}"))
+            Refusal::from(error).error(&self.location, "s3:ListBucket", &format!("listing {self}"))
         })?;
         // Some stores delete a bucket with all that is in it, so it is not left to them.
         if !left.contents().is_empty() {
@@ -328,7 +328,7 @@ impl Bucket for S3 {
         }
         let deleted = self.client.delete_bucket().bucket(bucket).send().await;
         deleted.map(|_| true).map_err(|error| {
-            Refusal::from(error).error(&self.place, "s3:DeleteBucket", &format!("removing {self}"))
+            Refusal::from(error).error(&self.location, "s3:DeleteBucket", &format!("removing {self}"))
         })
     }
 

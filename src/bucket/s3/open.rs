@@ -27,30 +27,32 @@ pub(super) async fn run(s3: &S3, names: &[String]) -> Result<Vec<String>> {
     let mut done = Vec::new();
     make(s3, &mut done).await?;
     let made = !done.is_empty();
-    if s3.place.aws {
+    if s3.location.aws {
         lift_block(s3, &mut done).await?;
     }
-    let asked = s3.client.get_bucket_policy().bucket(&s3.place.bucket).send().await;
+    let asked = s3.client.get_bucket_policy().bucket(&s3.location.bucket).send().await;
     let policy = match asked.map_err(Refusal::from) {
         Ok(found) => found.policy,
         Err(refusal) if refusal.code == "NoSuchBucketPolicy" => None,
-        Err(refusal) if !s3.place.aws && refusal.is_unknown_call() => {
+        Err(refusal) if !s3.location.aws && refusal.is_unknown_call() => {
             by_access_list(s3, names, refusal, &mut done).await?;
             return Ok(done);
         }
         Err(refusal) => {
             return Err(refusal.error(
-                &s3.place,
+                &s3.location,
                 "s3:GetBucketPolicy",
                 &format!("reading the policy of {s3}"),
             ));
         }
     };
-    let arns: Vec<_> = names.iter().map(|name| s3.place.arn(name)).collect();
+    let arns: Vec<_> = names.iter().map(|name| s3.location.arn(name)).collect();
     let Some(policy) = policy::opened(policy.as_deref(), &arns, made)? else { return Ok(done) };
     match put_policy(s3, &policy).await {
         Ok(()) => done.push(format!("opened {} to everyone, by the policy of {s3}", names.join(" and "))),
-        Err(refusal) if !s3.place.aws && (refusal.is_unknown_call() || refusal.code == "MalformedPolicy") => {
+        Err(refusal)
+            if !s3.location.aws && (refusal.is_unknown_call() || refusal.code == "MalformedPolicy") =>
+        {
             by_access_list(s3, names, refusal, &mut done).await?;
         }
         Err(refusal) => return Err(not_opened(s3, refusal)),
@@ -59,7 +61,7 @@ pub(super) async fn run(s3: &S3, names: &[String]) -> Result<Vec<String>> {
 }
 
 async fn make(s3: &S3, done: &mut Vec<String>) -> Result<()> {
-    let bucket = &s3.place.bucket;
+    let bucket = &s3.location.bucket;
     // A listing, because its refusal says why; that of a `HEAD` is empty.
     let seen = s3.client.list_objects_v2().bucket(bucket).max_keys(1).send().await;
     match seen.map_err(Refusal::from) {
@@ -67,13 +69,15 @@ async fn make(s3: &S3, done: &mut Vec<String>) -> Result<()> {
         Err(refusal) if refusal.status == Some(404) => {}
         // It is there. Whose it is shows when it is to be made.
         Err(refusal) if refusal.is_forbidden() => {}
-        Err(refusal) => return Err(refusal.error(&s3.place, "s3:ListBucket", &format!("looking at {s3}"))),
+        Err(refusal) => {
+            return Err(refusal.error(&s3.location, "s3:ListBucket", &format!("looking at {s3}")));
+        }
     }
-    let named = s3.place.aws && s3.place.region != UNNAMED_REGION;
+    let named = s3.location.aws && s3.location.region != UNNAMED_REGION;
     let mut created = create(s3, named).await;
     if let Err(refusal) = &created
-        && !s3.place.aws
-        && s3.place.region != UNNAMED_REGION
+        && !s3.location.aws
+        && s3.location.region != UNNAMED_REGION
         && matches!(
             &*refusal.code,
             "IllegalLocationConstraintException" | "InvalidLocationConstraint" | "MalformedXML"
@@ -83,33 +87,33 @@ async fn make(s3: &S3, done: &mut Vec<String>) -> Result<()> {
     }
     match created {
         Ok(()) => {
-            done.push(format!("made the bucket {s3} in the region {}", s3.place.region));
+            done.push(format!("made the bucket {s3} in the region {}", s3.location.region));
             Ok(())
         }
         Err(refusal) if refusal.code == "BucketAlreadyOwnedByYou" => Ok(()),
-        Err(refusal) => Err(refusal.error(&s3.place, "s3:CreateBucket", &format!("making {s3}"))),
+        Err(refusal) => Err(refusal.error(&s3.location, "s3:CreateBucket", &format!("making {s3}"))),
     }
 }
 
 async fn create(s3: &S3, named: bool) -> refusal::Outcome<()> {
     let constraint = named.then(|| {
-        let region = BucketLocationConstraint::from(s3.place.region.as_str());
+        let region = BucketLocationConstraint::from(s3.location.region.as_str());
         CreateBucketConfiguration::builder().location_constraint(region).build()
     });
-    let bucket = &s3.place.bucket;
+    let bucket = &s3.location.bucket;
     s3.client.create_bucket().bucket(bucket).set_create_bucket_configuration(constraint).send().await?;
     Ok(())
 }
 
 async fn lift_block(s3: &S3, done: &mut Vec<String>) -> Result<()> {
-    let bucket = &s3.place.bucket;
+    let bucket = &s3.location.bucket;
     let asked = s3.client.get_public_access_block().bucket(bucket).send().await;
     let flags = match asked.map_err(Refusal::from) {
         Ok(found) => found.public_access_block_configuration,
         Err(refusal) if refusal.code == "NoSuchPublicAccessBlockConfiguration" => None,
         Err(refusal) => {
             let what = format!("reading the public access block of {s3}");
-            return Err(refusal.error(&s3.place, "s3:GetBucketPublicAccessBlock", &what));
+            return Err(refusal.error(&s3.location, "s3:GetBucketPublicAccessBlock", &what));
         }
     };
     let on = |flag: Option<bool>| flag.unwrap_or_default();
@@ -132,7 +136,7 @@ async fn lift_block(s3: &S3, done: &mut Vec<String>) -> Result<()> {
             Err(refusal) if refusal.is_conflict() && tries < TRIES => {}
             Err(refusal) => {
                 let what = format!("lifting the public access block of {s3}");
-                return Err(refusal.error(&s3.place, "s3:PutBucketPublicAccessBlock", &what));
+                return Err(refusal.error(&s3.location, "s3:PutBucketPublicAccessBlock", &what));
             }
         }
         tries += 1;
@@ -147,11 +151,11 @@ async fn lift_block(s3: &S3, done: &mut Vec<String>) -> Result<()> {
 async fn put_policy(s3: &S3, policy: &str) -> refusal::Outcome<()> {
     let mut tries = 1;
     loop {
-        let put = s3.client.put_bucket_policy().bucket(&s3.place.bucket).policy(policy).send().await;
+        let put = s3.client.put_bucket_policy().bucket(&s3.location.bucket).policy(policy).send().await;
         match put.map_err(Refusal::from) {
             Ok(_) => return Ok(()),
             Err(refusal)
-                if tries < TRIES && s3.place.aws && (refusal.is_conflict() || is_blocked(&refusal)) => {}
+                if tries < TRIES && s3.location.aws && (refusal.is_conflict() || is_blocked(&refusal)) => {}
             Err(refusal) => return Err(refusal),
         }
         tries += 1;
@@ -178,8 +182,8 @@ fn not_opened(s3: &S3, refusal: Refusal) -> Error {
         .hint("`aws s3control get-public-access-block --account-id ACCOUNT` shows it; whoever administers the account can lift BlockPublicPolicy and RestrictPublicBuckets there")
         .hint("or keep the bucket private behind CloudFront with origin access control, give --public-url, and leave out --create");
     }
-    let blind = s3.place.aws && refusal.is_forbidden();
-    let error = refusal.error(&s3.place, "s3:PutBucketPolicy", &what);
+    let blind = s3.location.aws && refusal.is_forbidden();
+    let error = refusal.error(&s3.location, "s3:PutBucketPolicy", &what);
     match blind {
         true => error
             .hint("or public policies are blocked for the account: `aws s3control get-public-access-block`"),
@@ -212,10 +216,10 @@ async fn by_access_list(s3: &S3, names: &[String], refusal: Refusal, done: &mut 
         .hint("if strangers read it under another address than the API's, give --public-url"));
     }
     for name in hidden {
-        let request = s3.client.put_object_acl().bucket(&s3.place.bucket).key(name);
+        let request = s3.client.put_object_acl().bucket(&s3.location.bucket).key(name);
         let opened = request.acl(ObjectCannedAcl::PublicRead).send().await.map_err(Refusal::from);
         opened.map_err(|refusal| {
-            refusal.error(&s3.place, "s3:PutObjectAcl", &format!("opening {} to everyone", s3.name(name)))
+            refusal.error(&s3.location, "s3:PutObjectAcl", &format!("opening {} to everyone", s3.name(name)))
         })?;
         done.push(format!("opened {} to everyone, by its access list", s3.name(name)));
     }
@@ -252,5 +256,5 @@ async fn trial_is_public(s3: &S3, names: &[String]) -> Result<bool> {
 }
 
 async fn is_public(s3: &S3, name: &str) -> Result<bool> {
-    Ok(s3.http.get(&format!("{}/{name}", s3.place.public_url())).await?.status == 200)
+    Ok(s3.http.get(&format!("{}/{name}", s3.location.public_url())).await?.status == 200)
 }

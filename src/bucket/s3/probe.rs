@@ -53,7 +53,7 @@ pub(super) async fn run(s3: &S3, prefix: &str) -> Result<Verdict> {
             // It may have been stored all the same, when only the answer was lost.
             s3.discard(&key).await;
             return Err(refusal.error(
-                &s3.place,
+                &s3.location,
                 "s3:PutObject",
                 "finding out what the store makes of conditions",
             ));
@@ -62,7 +62,7 @@ pub(super) async fn run(s3: &S3, prefix: &str) -> Result<Verdict> {
     let verdict = tries(s3, put, etag.as_deref()).await;
     s3.discard(&key).await;
     let verdict = verdict.map_err(|refusal| {
-        refusal.error(&s3.place, "s3:PutObject", "finding out what the store makes of conditions")
+        refusal.error(&s3.location, "s3:PutObject", "finding out what the store makes of conditions")
     })?;
     tracing::debug!(?verdict, "conditions probed");
     Ok(verdict)

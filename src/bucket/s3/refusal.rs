@@ -3,7 +3,7 @@
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 
-use super::place::Place;
+use super::location::S3Location;
 use crate::{error::Error, redact};
 
 /// An answer that is not the one asked for.
@@ -178,9 +178,9 @@ impl Refusal {
     }
 
     /// The error for a person. `permission` is the one that the call needs, `what` the thing it was about.
-    pub(super) fn error(self, place: &Place, permission: &str, what: &str) -> Error {
+    pub(super) fn error(self, location: &S3Location, permission: &str, what: &str) -> Error {
         let (said, unknown_call) = (self.said(), self.is_unknown_call());
-        let bucket = &place.bucket;
+        let bucket = &location.bucket;
         if let Some(error) = self.unanswered {
             return error.at(what);
         }
@@ -209,7 +209,7 @@ impl Refusal {
                 | "IllegalLocationConstraintException"
                 | "InvalidLocationConstraint"
                 | "InvalidRegion",
-            ) => wrong_region(place, self.region.as_deref()).caused_by(&said),
+            ) => wrong_region(location, self.region.as_deref()).caused_by(&said),
             _ if unknown_call => failed(
                 "bucket-unsupported",
                 format!("{what}: the store cannot do this"),
@@ -223,7 +223,7 @@ impl Refusal {
             (500.., _) => failed("bucket-server", format!("{what}: the store has failed"))
                 .hint("ask again later; its operator finds the request by its number"),
             (401 | 403, _) => failed("bucket-forbidden", format!("{what}: not allowed"))
-                .hint(match place.aws {
+                .hint(match location.aws {
                     true => format!("the credentials need {permission}; `aws sts get-caller-identity` shows whose they are"),
                     false => format!("the credentials need {permission}, or what the store calls it"),
                 })
@@ -241,12 +241,12 @@ pub(super) fn another_owner(bucket: &str) -> Error {
         .hint("bucket names are unique among all customers of a store: choose another one with --bucket")
 }
 
-pub(super) fn wrong_region(place: &Place, right: Option<&str>) -> Error {
-    let bucket = &place.bucket;
+pub(super) fn wrong_region(location: &S3Location, right: Option<&str>) -> Error {
+    let bucket = &location.bucket;
     let message = match right {
-        Some(right) => format!("the bucket {bucket:?} is in the region {right}, not in {}", place.region),
+        Some(right) => format!("the bucket {bucket:?} is in the region {right}, not in {}", location.region),
         None => {
-            format!("the bucket {bucket:?} is not in the region {}, or cannot be made there", place.region)
+            format!("the bucket {bucket:?} is not in the region {}, or cannot be made there", location.region)
         }
     };
     let right = right.unwrap_or("REGION");

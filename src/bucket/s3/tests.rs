@@ -27,15 +27,15 @@ pub(super) fn client(store: &lab::S3, who: &lab::Credentials) -> S3 {
 
 pub(super) fn client_in(store: &lab::S3, who: &lab::Credentials, region: &str, endpoint: String) -> S3 {
     let http = Http::new(&[]).unwrap();
-    let endpoint = place::endpoint(&endpoint).unwrap();
+    let endpoint = location::endpoint(&endpoint).unwrap();
     let path = Some(Addressing::Path);
-    let mut place = Place::new("keys", Some(endpoint), region.to_owned(), path, None).unwrap();
-    place.public_url = Some(format!("{}/keys", store.url()));
+    let mut location = S3Location::new("keys", Some(endpoint), region.to_owned(), path, None).unwrap();
+    location.public_url = Some(format!("{}/keys", store.url()));
     let (id, secret, token) = (&who.access_key_id, &who.secret_access_key, who.session_token.clone());
     let credentials = SharedCredentialsProvider::new(Credentials::new(id, secret, token, None, "test"));
     let retry = RetryConfig::standard().with_initial_backoff(Duration::from_millis(1));
-    let client = config::client(&place, credentials, &SdkConfig::builder().build(), &http, retry);
-    let mut s3 = S3::new(place, client, &http);
+    let client = config::client(&location, credentials, &SdkConfig::builder().build(), &http, retry);
+    let mut s3 = S3::new(location, client, &http);
     s3.pause = Duration::from_millis(1);
     s3
 }
@@ -45,7 +45,7 @@ pub(super) fn store(flavour: Flavour) -> (lab::S3, S3) {
     let store = lab::S3::start(flavour);
     store.own_bucket("keys");
     let mut s3 = client(&store, &store.credentials());
-    s3.place.aws = flavour == Flavour::Aws;
+    s3.location.aws = flavour == Flavour::Aws;
     (store, s3)
 }
 

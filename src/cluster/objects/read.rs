@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Look, Object, Resource, Unseen};
 use crate::{
-    cluster::{Cluster, calls::Question},
+    cluster::{Cluster, requests::Question},
     error::{Error, Result},
 };
 

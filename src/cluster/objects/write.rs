@@ -8,7 +8,7 @@ use super::{
     read::{MAX_ANSWER, parse},
 };
 use crate::{
-    cluster::{Cluster, calls::Question, snapshot::GITOPS},
+    cluster::{Cluster, requests::Question, snapshot::GITOPS},
     error::{Error, Result},
 };
 

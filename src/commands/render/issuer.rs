@@ -7,11 +7,11 @@ use serde_json::json;
 
 use super::Exit;
 use crate::{
-    commands::place::{named_issuer, no_issuer},
     config::Settings,
     distro::{self, Distro, Stage, Wish},
     error::{Error, Result},
     http::Http,
+    publication::location::{named_issuer, no_issuer},
     report::Report,
 };
 

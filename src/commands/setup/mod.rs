@@ -24,9 +24,8 @@ use self::{
     settings_file::SettingsFile,
 };
 use super::{
-    Exit, ask, changes, live,
+    Exit, ask, changes,
     objects::{self, Sight, find_store},
-    place::Place,
     provider, publish,
     settle::{Settled, settle_asking},
     store::Present,
@@ -47,6 +46,7 @@ use crate::{
     },
     http::Http,
     oidc::Issuer,
+    publication::{live, location::DocumentLocation},
     report::Report,
     secret_store::{self, obstacles_of_a_move},
 };
@@ -186,7 +186,7 @@ async fn issuer(settings: &Settings, settled: &Settled, observed: &Observed, htt
     match (&settings.bucket, &settings.issuer) {
         (Some(bucket), _) if !uploaded => {
             let bucket = bucket::connect(bucket, http).await?;
-            Ok(Place::settle(settings, bucket.public_url().as_deref())?.issuer)
+            Ok(DocumentLocation::resolve(settings, bucket.public_url().as_deref())?.issuer)
         }
         (_, Some(issuer)) => Ok(issuer.clone()),
         _ => {

@@ -2,9 +2,9 @@
 
 use crate::{
     bucket::{Bucket, Version},
-    commands::place::Place,
     error::Result,
     oidc::{DISCOVERY_PATH, Discovery, Issuer, JWKS_PATH, KeySet, KidRule},
+    publication::location::DocumentLocation,
 };
 
 /// The documents at an issuer's place in the bucket.
@@ -16,7 +16,7 @@ pub(super) struct Documents {
 }
 
 impl Documents {
-    pub(super) async fn read(bucket: &dyn Bucket, place: &Place, rule: KidRule) -> Result<Self> {
+    pub(super) async fn read(bucket: &dyn Bucket, place: &DocumentLocation, rule: KidRule) -> Result<Self> {
         let names = (place.object(DISCOVERY_PATH), place.object(JWKS_PATH));
         let discovery = match bucket.read(&names.0).await {
             Err(error) if error.code == "bucket-missing" => return Ok(Self::default()),

@@ -12,7 +12,6 @@ use self::{
 use super::{
     Exit, ask, changes,
     objects::{self, Sight},
-    place::Place,
     provider,
     settle::{self, Settled},
 };
@@ -27,6 +26,7 @@ use crate::{
     config::Settings,
     error::Result,
     http::Http,
+    publication::location::DocumentLocation,
     report::{Report, Warning},
     secret_store::{self, Given, Planned, StoreName, reads, role_name},
 };
@@ -41,7 +41,7 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
         None => None,
     };
     let place = match &bucket {
-        Some(bucket) => Some(Place::settle(settings, bucket.public_url().as_deref())?),
+        Some(bucket) => Some(DocumentLocation::resolve(settings, bucket.public_url().as_deref())?),
         None => None,
     };
     let signed =

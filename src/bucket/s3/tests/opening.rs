@@ -28,7 +28,7 @@ fn calls_to<'a>(calls: &'a [lab::Call], part: &str) -> Vec<&'a str> {
 async fn a_new_bucket_on_aws() {
     let store = lab::S3::start(Flavour::Aws);
     let mut s3 = client(&store, &store.credentials());
-    s3.place.aws = true;
+    s3.location.aws = true;
     assert_eq!(s3.read(JWKS).await.unwrap_err().code, "bucket-missing");
     let done = s3.open(&names()).await.unwrap();
     assert_eq!(done.len(), 3, "{done:#?}");
@@ -53,7 +53,7 @@ async fn the_oldest_region_is_not_named() {
     let store = lab::S3::start(Flavour::Aws);
     store.change(|settings| settings.region = "us-east-1".into());
     let mut s3 = client_in(&store, &store.credentials(), "us-east-1", store.url());
-    s3.place.aws = true;
+    s3.location.aws = true;
     s3.open(&names()).await.unwrap();
     let made = store.faults().requests().into_iter().find(|call| call.method == "PUT").unwrap();
     assert_eq!(made.body_len, 0);
@@ -181,7 +181,7 @@ async fn a_bucket_of_somebody_else() {
         let store = lab::S3::start(flavour);
         store.bucket_of("999988887777", "keys");
         let mut s3 = client(&store, &store.credentials());
-        s3.place.aws = flavour == Flavour::Aws;
+        s3.location.aws = flavour == Flavour::Aws;
         let error = s3.open(&names()).await.unwrap_err();
         assert_eq!(error.code, "bucket-of-another-owner", "{flavour:?} {error}");
         assert_eq!(s3.read(JWKS).await.unwrap_err().code, "bucket-forbidden", "{flavour:?}");
@@ -219,7 +219,7 @@ async fn each_missing_right_is_named() {
         let store = lab::S3::start(Flavour::Aws);
         let rights = needed.iter().filter(|right| right != &missing).map(ToString::to_string).collect();
         let mut s3 = client(&store, &store.add_credentials(Access::Only(rights)));
-        s3.place.aws = true;
+        s3.location.aws = true;
         let error = s3.open(&names()).await.unwrap_err();
         assert_eq!(error.code, "bucket-forbidden", "{error}");
         assert!(error.hints[0].contains(missing), "{missing}: {error}");
@@ -230,7 +230,7 @@ async fn each_missing_right_is_named() {
 async fn what_was_just_changed_may_take_a_moment() {
     let store = lab::S3::start(Flavour::Aws);
     let mut s3 = client(&store, &store.credentials());
-    s3.place.aws = true;
+    s3.location.aws = true;
     let blocked = "<Error><Code>AccessDenied</Code><Message>because public policies are prevented by the \
                    BlockPublicPolicy setting in S3 Block Public Access.</Message></Error>";
     let busy =

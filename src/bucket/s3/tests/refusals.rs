@@ -158,7 +158,7 @@ async fn credentials_that_only_read() {
         let store = lab::S3::start(flavour);
         store.own_bucket("keys");
         let mut s3 = client(&store, &store.add_credentials(Access::ReadOnly));
-        s3.place.aws = flavour == Flavour::Aws;
+        s3.location.aws = flavour == Flavour::Aws;
         assert_eq!(read(&s3, JWKS).await, None);
         let error = refused(s3.write(JWKS, &jwks("{}"), &Expected::Absent).await);
         assert_eq!(error.code, "bucket-forbidden");
@@ -172,7 +172,7 @@ async fn the_right_region_is_named() {
     let store = lab::S3::start(Flavour::Aws);
     store.own_bucket("keys");
     let mut s3 = client_in(&store, &store.credentials(), "us-west-2", store.url());
-    s3.place.aws = true;
+    s3.location.aws = true;
     let error = s3.read(JWKS).await.unwrap_err();
     assert_eq!(error.code, "bucket-region", "{error}");
     assert!(error.hints[0].contains("--region eu-central-1"), "{error}");
@@ -261,8 +261,8 @@ async fn no_credentials_at_all() {
         let provider = SharedCredentialsProvider::new(Broken(broken));
         let http = Http::new(&[]).unwrap();
         let retry = RetryConfig::standard();
-        let client = config::client(&s3.place, provider, &SdkConfig::builder().build(), &http, retry);
-        let error = S3::new(s3.place.clone(), client, &http).read(JWKS).await.unwrap_err();
+        let client = config::client(&s3.location, provider, &SdkConfig::builder().build(), &http, retry);
+        let error = S3::new(s3.location.clone(), client, &http).read(JWKS).await.unwrap_err();
         assert_eq!((error.code, error.kind), ("bucket-credentials", Kind::Failed), "{error}");
         assert!(error.message.contains(message) && !error.hints.is_empty(), "{error}");
     }

@@ -9,35 +9,35 @@ use crate::{
 };
 
 /// The issuer that the settings name, or the URL under which their bucket shows it. The bucket is not asked.
-pub(super) async fn named_issuer(settings: &Settings, http: &Http) -> Result<Option<Issuer>> {
+pub(crate) async fn named_issuer(settings: &Settings, http: &Http) -> Result<Option<Issuer>> {
     let Some(bucket) = settings.bucket.as_ref().filter(|_| settings.issuer.is_none()) else {
         return Ok(settings.issuer.clone());
     };
     let public_url = bucket::connect(bucket, http).await?.public_url();
-    Ok(Some(Place::settle(settings, public_url.as_deref())?.issuer))
+    Ok(Some(DocumentLocation::resolve(settings, public_url.as_deref())?.issuer))
 }
 
 /// Neither the settings nor anything else names an issuer.
-pub(super) fn no_issuer() -> Error {
+pub(crate) fn no_issuer() -> Error {
     Error::usage("issuer-missing", "no issuer is named")
         .hint("give --issuer URL, the URL that will stand in every token, or issuer in keyless.yaml")
 }
 
 /// Where the documents lie, for strangers and for the bucket's owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) issuer: Issuer,
+pub(crate) struct DocumentLocation {
+    pub(crate) issuer: Issuer,
     /// Prefix of the object names: `""` or `a/b`.
     prefix: String,
 }
 
-impl Place {
+impl DocumentLocation {
     /// Settles both from the settings and the bucket's public URL, where its kind implies one.
     ///
     /// Without an issuer, it is the bucket's public URL and prefix. With one, the object names follow from
     /// its path: below the bucket's public URL if it lies there, else below its own host (a domain that
     /// shows the bucket's root).
-    pub(super) fn settle(settings: &Settings, bucket_url: Option<&str>) -> Result<Self> {
+    pub(crate) fn resolve(settings: &Settings, bucket_url: Option<&str>) -> Result<Self> {
         let stated = settings.bucket.as_ref().and_then(|bucket| bucket.public_url.as_deref());
         let Some(issuer) = settings.issuer.clone() else {
             let Some(root) = bucket_url else {
@@ -91,7 +91,7 @@ impl Place {
     }
 
     /// The object's name in the bucket.
-    pub(super) fn object(&self, path: &str) -> String {
+    pub(crate) fn object(&self, path: &str) -> String {
         if self.prefix.is_empty() { path.to_owned() } else { format!("{}/{path}", self.prefix) }
     }
 }
@@ -103,10 +103,10 @@ mod tests {
     use super::*;
     use crate::cli::Cli;
 
-    fn settle(arguments: &[&str], bucket_url: Option<&str>) -> Result<(String, String)> {
+    fn resolve(arguments: &[&str], bucket_url: Option<&str>) -> Result<(String, String)> {
         let cli = Cli::try_parse_from(["keyless", "publish"].iter().chain(arguments)).expect("arguments");
         let settings = Settings::resolve(&cli.common, None, |_| None)?;
-        let place = Place::settle(&settings, bucket_url)?;
+        let place = DocumentLocation::resolve(&settings, bucket_url)?;
         Ok((place.issuer.to_string(), place.object("openid/v1/jwks")))
     }
 
@@ -141,7 +141,7 @@ mod tests {
                 "openid/v1/jwks",
             ),
         ] {
-            let settled = settle(arguments, bucket_url).unwrap();
+            let settled = resolve(arguments, bucket_url).unwrap();
             assert_eq!(settled, (issuer.to_owned(), object.to_owned()), "{arguments:?}");
         }
         let stated = [
@@ -152,7 +152,7 @@ mod tests {
             "--issuer",
             "https://cdn.example.com/x/prod",
         ];
-        let settled = settle(&stated, Some("https://cdn.example.com/x")).unwrap();
+        let settled = resolve(&stated, Some("https://cdn.example.com/x")).unwrap();
         assert_eq!(settled.1, "prod/openid/v1/jwks");
     }
 
@@ -180,7 +180,7 @@ mod tests {
                 "issuer-outside-bucket",
             ),
         ] {
-            let error = settle(arguments, bucket_url).unwrap_err();
+            let error = resolve(arguments, bucket_url).unwrap_err();
             assert_eq!((error.code, error.kind), (code, crate::error::Kind::Usage), "{arguments:?}: {error}");
         }
     }

@@ -1,6 +1,6 @@
 //! The two documents as the bucket's owner sees them, and writing them.
 
-use super::place::Place;
+use super::location::DocumentLocation;
 use crate::{
     bucket::{Bucket, Condition, Expected, Stored, WriteError},
     error::{Error, Result},
@@ -9,21 +9,21 @@ use crate::{
 
 /// What lies in the bucket now.
 #[derive(Clone, Debug)]
-pub(super) struct StoredDocuments {
-    pub(super) jwks: Option<Stored>,
-    pub(super) discovery: Option<Stored>,
+pub(crate) struct StoredDocuments {
+    pub(crate) jwks: Option<Stored>,
+    pub(crate) discovery: Option<Stored>,
     /// The published set; `None` when there is no key set yet.
-    pub(super) keys: Option<KeySet>,
+    pub(crate) keys: Option<KeySet>,
 }
 
 impl StoredDocuments {
     /// As in a bucket that is empty, or not there yet.
-    pub(super) fn none() -> Self {
+    pub(crate) fn none() -> Self {
         Self { jwks: None, discovery: None, keys: None }
     }
 
     /// Reads both at the same time and refuses to go on from what cannot be understood, or is another's.
-    pub(super) async fn read(bucket: &dyn Bucket, place: &Place, rule: KidRule) -> Result<Self> {
+    pub(crate) async fn read(bucket: &dyn Bucket, place: &DocumentLocation, rule: KidRule) -> Result<Self> {
         let names = (place.object(JWKS_PATH), place.object(DISCOVERY_PATH));
         let (jwks, discovery) = futures::try_join!(bucket.read(&names.0), bucket.read(&names.1))?;
         let keys = match &jwks {
@@ -52,7 +52,7 @@ impl StoredDocuments {
     }
 
     /// The documents that differ from these in bytes, content type or cache time; key set first.
-    pub(super) fn pending<'a>(&self, wanted: [&'a Document; 2]) -> Vec<&'a Document> {
+    pub(crate) fn pending<'a>(&self, wanted: [&'a Document; 2]) -> Vec<&'a Document> {
         wanted
             .into_iter()
             .filter(|document| !self.of(document).is_some_and(|stored| same(stored, document)))
@@ -60,15 +60,15 @@ impl StoredDocuments {
     }
 
     /// The stored form of this document.
-    pub(super) fn of(&self, document: &Document) -> Option<&Stored> {
+    pub(crate) fn of(&self, document: &Document) -> Option<&Stored> {
         if document.path == JWKS_PATH { self.jwks.as_ref() } else { self.discovery.as_ref() }
     }
 }
 
 /// Writes one document over what was read before.
-pub(super) async fn write(
+pub(crate) async fn write(
     bucket: &dyn Bucket,
-    place: &Place,
+    place: &DocumentLocation,
     document: &Document,
     before: Option<&Stored>,
 ) -> Result<Condition, WriteError> {

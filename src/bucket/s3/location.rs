@@ -11,7 +11,7 @@ use crate::{
 
 /// A bucket, found.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct S3Location {
     pub(super) bucket: String,
     /// Base URL of the API; `None` is AWS's own for the region.
     pub(super) endpoint: Option<Url>,
@@ -23,7 +23,7 @@ pub(super) struct Place {
     pub(super) public_url: Option<String>,
 }
 
-impl Place {
+impl S3Location {
     pub(super) fn new(
         bucket: &str,
         endpoint: Option<Url>,
@@ -144,9 +144,9 @@ mod tests {
     use super::*;
     use crate::error::Kind;
 
-    fn place(endpoint_url: Option<&str>, region: &str, addressing: Option<Addressing>) -> Place {
+    fn location(endpoint_url: Option<&str>, region: &str, addressing: Option<Addressing>) -> S3Location {
         let endpoint = endpoint_url.map(|url| endpoint(url).unwrap());
-        Place::new("keys", endpoint, region.to_owned(), addressing, None).unwrap()
+        S3Location::new("keys", endpoint, region.to_owned(), addressing, None).unwrap()
     }
 
     #[test]
@@ -192,27 +192,27 @@ mod tests {
                 "https://amazonaws.com.evil.example/keys",
             ),
         ] {
-            assert_eq!(place(endpoint, region, addressing).public_url(), url);
+            assert_eq!(location(endpoint, region, addressing).public_url(), url);
         }
         let own =
-            Place::new("keys", None, "us-east-1".into(), None, Some("https://id.example.com/")).unwrap();
+            S3Location::new("keys", None, "us-east-1".into(), None, Some("https://id.example.com/")).unwrap();
         assert_eq!(own.public_url(), "https://id.example.com");
     }
 
     #[test]
     fn only_aws_is_aws() {
-        assert!(place(None, "us-east-1", None).aws);
-        assert!(place(Some("https://s3.dualstack.us-east-1.amazonaws.com"), "us-east-1", None).aws);
+        assert!(location(None, "us-east-1", None).aws);
+        assert!(location(Some("https://s3.dualstack.us-east-1.amazonaws.com"), "us-east-1", None).aws);
         for other in ["https://amazonaws.com.evil.example", "http://127.0.0.1:1", "https://xamazonaws.com"] {
-            assert!(!place(Some(other), "us-east-1", None).aws, "{other}");
+            assert!(!location(Some(other), "us-east-1", None).aws, "{other}");
         }
     }
 
     #[test]
     fn resource_names() {
-        assert_eq!(place(None, "us-gov-west-1", None).arn("a/b"), "arn:aws-us-gov:s3:::keys/a/b");
-        assert_eq!(place(None, "cn-north-1", None).arn("a"), "arn:aws-cn:s3:::keys/a");
-        assert_eq!(place(Some("https://s3.example.com"), "cn-1", None).arn("a"), "arn:aws:s3:::keys/a");
+        assert_eq!(location(None, "us-gov-west-1", None).arn("a/b"), "arn:aws-us-gov:s3:::keys/a/b");
+        assert_eq!(location(None, "cn-north-1", None).arn("a"), "arn:aws-cn:s3:::keys/a");
+        assert_eq!(location(Some("https://s3.example.com"), "cn-1", None).arn("a"), "arn:aws:s3:::keys/a");
     }
 
     #[test]

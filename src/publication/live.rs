@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Asks the cluster, unless none is to be asked.
-pub(super) async fn observe(settings: &Settings) -> Result<Option<Observed>> {
+pub(crate) async fn observe(settings: &Settings) -> Result<Option<Observed>> {
     match &settings.cluster {
         Some(access) => {
             let cluster = Cluster::connect(access).await?;
@@ -21,7 +21,7 @@ pub(super) async fn observe(settings: &Settings) -> Result<Option<Observed>> {
 }
 
 /// The keys of `--public-key`.
-pub(super) fn from_files(settings: &Settings) -> Result<Option<KeySet>> {
+pub(crate) fn from_files(settings: &Settings) -> Result<Option<KeySet>> {
     let mut keys = Vec::new();
     for path in &settings.public_keys {
         let place = path.display().to_string();
@@ -36,7 +36,7 @@ pub(super) fn from_files(settings: &Settings) -> Result<Option<KeySet>> {
 }
 
 /// Refuses a cluster whose tokens no stranger could ever accept.
-pub(super) fn refuse_unpublishable_signer(observed: &Observed) -> Result<()> {
+pub(crate) fn refuse_unpublishable_signer(observed: &Observed) -> Result<()> {
     for server in &observed.servers {
         let claims = server.token.claims();
         let unreadable = |kid: &str| server.unreadable.iter().find(|key| key.kid == kid);
@@ -54,7 +54,7 @@ pub(super) fn refuse_unpublishable_signer(observed: &Observed) -> Result<()> {
 }
 
 /// What somebody should know, but what does not keep the keys from being published.
-pub(super) fn warnings(observed: &Observed, issuer: &Issuer, now: u64) -> Vec<Warning> {
+pub(crate) fn warnings(observed: &Observed, issuer: &Issuer, now: u64) -> Vec<Warning> {
     let mut warnings = Vec::new();
     if let Reached::Kubeconfig { why } = &observed.reached {
         warnings.push(Warning::new(

@@ -17,7 +17,7 @@ const PATIENCE_AFTER_OPENING: Duration = Duration::from_secs(120);
 
 /// What strangers get, compared with what was written.
 #[derive(Debug)]
-pub(super) enum Seen {
+pub(crate) enum Seen {
     AsWritten,
     /// A former document, from a cache: worth a warning.
     Former(Warning),
@@ -27,17 +27,17 @@ pub(super) enum Seen {
 }
 
 /// How a document is looked at again.
-pub(super) struct Look<'a> {
-    pub(super) http: &'a Http,
-    pub(super) site: Site<'a>,
+pub(crate) struct Look<'a> {
+    pub(crate) http: &'a Http,
+    pub(crate) site: Site<'a>,
     /// Whether the bucket was just made readable.
-    pub(super) just_opened: bool,
+    pub(crate) just_opened: bool,
 }
 
 impl Look<'_> {
     /// Reads both documents over their public URL until they are as written, or patience ends. `first` is a look
     /// that was taken already, with nothing written since; `keys` is the set that was written.
-    pub(super) async fn until_as_written(
+    pub(crate) async fn until_as_written(
         &self,
         wanted: [&Document; 2],
         keys: &KeySet,
