@@ -22,7 +22,7 @@ use crate::{
     cluster::{self, ServiceAccount},
     error::{Error, Result},
     federation::{gcp, vault},
-    oidc::{Issuer, KidRule},
+    oidc::{KidRule, SignedIssuer},
     secret::Secret,
 };
 
@@ -31,8 +31,8 @@ use crate::{
 pub(crate) struct Settings {
     /// The settings file, whether it is there or not.
     pub(crate) file: PathBuf,
-    /// As given; `None` is derived from the bucket.
-    pub(crate) issuer: Option<Issuer>,
+    /// As given; `None` is derived from the bucket. What is published under it must be an [`Issuer`](crate::oidc::Issuer).
+    pub(crate) issuer: Option<SignedIssuer>,
     pub(crate) bucket: Option<bucket::Settings>,
     /// The prefix that the bucket's URL named, `""` for none, `a/b`.
     pub(crate) prefix: String,
@@ -114,9 +114,11 @@ impl Settings {
             None => File::default(),
         };
         let issuer = match issuer.as_deref().or(file.issuer.as_deref()) {
-            Some(text) => Some(text.parse::<Issuer>().map_err(Error::into_usage)?),
+            Some(text) => Some(text.parse::<SignedIssuer>().map_err(Error::into_usage)?),
             None => None,
         };
+        let given_keys = file.google.as_ref().is_some_and(|google| google.mode == Some(gcp::Mode::Uploaded))
+            || file.vault.as_ref().is_some_and(|vault| vault.mode == Some(vault::Mode::StaticKeys));
         let (bucket, prefix) = match bucket_url.as_deref().or(file.bucket.url.as_deref()) {
             Some(url) => {
                 let (kind, prefix) = bucket_kind(url)?;
@@ -135,6 +137,10 @@ impl Settings {
             }
             None => (None, String::new()),
         };
+        // What lies in a bucket is published: what cannot be is refused before any work.
+        if let (Some(issuer), true, false) = (&issuer, bucket.is_some(), given_keys) {
+            issuer.publishable().map_err(Error::into_usage)?;
+        }
         let asks_cluster = !no_cluster && file.cluster.enabled.unwrap_or(true);
         let public_keys = if public_key.is_empty() { file.cluster.public_keys } else { public_key.clone() };
         let ca_file = ca_file.clone().or(file.tls.ca_file);

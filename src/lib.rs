@@ -43,6 +43,7 @@ mod report;
 mod rotation;
 mod secret;
 mod secret_store;
+mod shell;
 
 use std::{
     ffi::OsString,

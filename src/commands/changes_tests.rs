@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use super::*;
 use crate::{
     cli::Output,
-    federation::{Step, Trust, gcp},
+    federation::{Rules, Step, Trust, gcp},
     oidc::Token,
     relying_party::Finding,
     secret_store::Access,
@@ -42,6 +42,10 @@ impl fmt::Display for Provider {
 
 #[async_trait]
 impl Federation for Provider {
+    fn rules(&self) -> &'static Rules {
+        unreachable!("nothing is planned")
+    }
+
     async fn plan(&self, _: &Trust) -> Result<Vec<Change>> {
         Ok(Vec::new())
     }

@@ -3,6 +3,7 @@
 mod ask;
 pub(crate) mod audit;
 mod changes;
+mod issuer;
 mod new_path;
 mod objects;
 mod provider;

@@ -249,7 +249,7 @@ impl Published<'_> {
                     "address": server.address,
                     "keys": server.keys.iter().map(PublicKey::kid).collect::<Vec<_>>(),
                     "signsWith": server.token.claims().kid,
-                    "signsAs": server.token.claims().issuer,
+                    "signsAs": server.token.claims().issuer.as_str(),
                 })
             };
             observed.servers.iter().map(server).collect::<Vec<_>>()

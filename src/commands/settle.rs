@@ -7,13 +7,13 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use super::ask;
 use crate::{
     cluster::{
-        ServiceAccount,
+        Observed, ServiceAccount,
         snapshot::{Controller, Estate, Public, SecretKey, Store},
     },
     config::{self, ProviderName, Settings},
     error::{Error, Result},
-    federation::{Trust, gcp, vault},
-    oidc::{Issuer, KeySet},
+    federation::{Trust, TrustedIssuer, gcp, vault},
+    oidc::{KeySet, PublicKey},
     report::Report,
     secret_store::{StoreName, reads},
 };
@@ -68,14 +68,27 @@ impl Settled {
     }
 
     /// What a provider is told to believe.
-    pub(super) fn trust(&self, issuer: &Issuer, cluster_id: String, keys: KeySet) -> Trust {
-        Trust {
-            issuer: issuer.clone(),
+    pub(super) fn trust(
+        &self,
+        issuer: TrustedIssuer,
+        cluster_id: String,
+        observed: &Observed,
+        staged: Option<&KeySet>,
+    ) -> Result<Trust> {
+        let live = observed.live()?;
+        let is_new = |key: &&PublicKey| !live.iter().any(|other| other.same_key(key));
+        let staged: Vec<_> = staged.iter().flat_map(|keys| keys.iter()).filter(is_new).cloned().collect();
+        let signing = observed.servers.iter().filter_map(|server| server.token.claims().kid.clone());
+        let signing: BTreeSet<_> = signing.collect();
+        Ok(Trust {
+            issuer,
             cluster_id,
-            keys,
+            staged: staged.iter().map(|key| key.kid().to_owned()).collect(),
+            keys: KeySet::new(live.iter().cloned().chain(staged))?,
+            signing: signing.into_iter().collect(),
             workload: self.workload.clone(),
             secrets: self.secrets.clone(),
-        }
+        })
     }
 }
 

@@ -10,7 +10,7 @@
 use serde_json::json;
 
 use super::{
-    Exit,
+    Exit, issuer,
     new_path::{Mode, Way},
     objects,
 };
@@ -18,11 +18,10 @@ use crate::{
     cli::VerifyArgs,
     cluster::{Cluster, Observed, snapshot::Estate},
     config::Settings,
-    error::Result,
+    error::{Error, Result},
     federation::Keys,
     http::Http,
-    oidc::{Issuer, KeySet},
-    publication::location::{named_issuer, no_issuer},
+    oidc::{Issuer, KeySet, SignedIssuer},
     relying_party::{
         Fetched, Finding, Known, Outcome, Site, fetch, fetch_both, judge_discovery, judge_jwks, judge_live,
         judge_server, judge_uploaded,
@@ -38,16 +37,20 @@ pub(crate) async fn run(
     report: &mut Report<'_>,
 ) -> Result<Exit> {
     let http = Http::new(&settings.additional_roots)?;
-    let named = named_issuer(settings, &http).await?;
+    let named = issuer::named(settings, &http).await?;
     let asks_cluster = settings.cluster.is_some() && !args.public_only;
     // Without an issuer, the store's way is all there is to look at.
     let to_the_end = asks_cluster
         && (named.is_none() || !settings.providers().is_empty() || settings.store.name.is_some());
-    if named.is_none() && !to_the_end {
-        return Err(no_issuer());
-    }
+    // Documents lie only at an issuer that can be published. Where the keys are uploaded, there are none to read.
+    let published = named.as_ref().map(SignedIssuer::publishable).transpose().map_err(Error::into_usage);
+    let published = match (published, to_the_end) {
+        (Ok(None), false) => return Err(issuer::missing()),
+        (Err(error), false) => return Err(error),
+        (published, _) => published.ok().flatten(),
+    };
     let public = async {
-        match &named {
+        match &published {
             Some(issuer) => Some(fetch_both(&http, issuer).await),
             None => None,
         }
@@ -58,8 +61,8 @@ pub(crate) async fn run(
     let mut verdict = Verdict { settings, http: &http, named, findings: Vec::new() };
     let judged = verdict.judge(public, seen, now, report).await;
     // What has been established is shown all the same; the error ends the command after it.
-    let issuer = judged.as_ref().ok().or(verdict.named.as_ref()).map(|issuer| issuer.to_string());
-    show(report, issuer.as_deref().unwrap_or_default(), &verdict.findings, judged.is_ok());
+    let issuer = judged.as_ref().ok().or(verdict.named.as_ref()).map_or("", SignedIssuer::as_str);
+    show(report, issuer, &verdict.findings, judged.is_ok());
     judged?;
     Ok(if verdict.findings.iter().any(Finding::is_failed) { Exit::Found } else { Exit::Clean })
 }
@@ -89,7 +92,7 @@ async fn look(settings: &Settings, to_the_end: bool) -> Result<Option<Seen>> {
 struct Verdict<'a> {
     settings: &'a Settings,
     http: &'a Http,
-    named: Option<Issuer>,
+    named: Option<SignedIssuer>,
     findings: Vec<Finding>,
 }
 
@@ -101,13 +104,14 @@ impl Verdict<'_> {
         seen: Result<Option<Seen>>,
         now: fn() -> u64,
         report: &mut Report<'_>,
-    ) -> Result<Issuer> {
+    ) -> Result<SignedIssuer> {
         let Ok(Some(Seen { cluster, observed, inside })) = seen else {
-            if let (Some(public), Some(issuer)) = (public, self.named.clone()) {
+            let published = self.named.as_ref().and_then(|named| named.publishable().ok());
+            if let (Some(public), Some(issuer)) = (public, published) {
                 self.judge_documents(&issuer, public).await;
             }
             seen?;
-            return self.named.clone().ok_or_else(no_issuer);
+            return self.named.clone().ok_or_else(issuer::missing);
         };
         // By the clock of this moment: the end of the way may be far.
         let at = now();
@@ -120,7 +124,7 @@ impl Verdict<'_> {
             Some(Ok(inside)) => match Way::settle(self.settings, &cluster, &inside, self.http, report) {
                 // Then there is nothing at all to look at.
                 Err(error) if error.code == "eso-missing" && self.named.is_none() => {
-                    return Err(no_issuer().caused_by(error.message));
+                    return Err(issuer::missing().caused_by(error.message));
                 }
                 Err(error) => end.1 = Err(error),
                 Ok(way) => {
@@ -136,33 +140,38 @@ impl Verdict<'_> {
         if mode == Mode::LikelyUploaded && matches!(keys, Ok(Keys::Fetched)) {
             mode = Mode::Documents;
         }
-        let signed = || signed_issuer(&observed);
         let is_there = |(discovery, _): &(Fetched, Fetched)| {
             discovery.answer.as_ref().is_ok_and(|answer| answer.status == 200)
         };
         let public = match (public, mode) {
             (Some(public), Mode::Documents) => Some(public),
             (Some(public), _) => Some(public).filter(is_there),
-            (None, Mode::Documents) => Some(fetch_both(self.http, &signed()?).await),
+            (None, Mode::Documents) => {
+                let issuer = issuer::of_documents(self.named.as_ref(), &observed)?;
+                Some(fetch_both(self.http, &issuer).await)
+            }
             (None, _) => None,
         };
         let audience = &self.settings.audience;
         let issuer = match public {
             Some(public) => {
-                let issuer = self.named.clone().map_or_else(signed, Ok)?;
+                let issuer = issuer::of_documents(self.named.as_ref(), &observed)?;
                 let published = self.judge_documents(&issuer, public).await;
                 let known = Known::Published(published.as_ref());
                 for server in &observed.servers {
-                    self.findings.extend(judge_server(server, &issuer, audience, known, at));
+                    self.findings.extend(judge_server(server, issuer.signed(), audience, known, at));
                 }
                 self.findings.extend(judge_live(&observed, published.as_ref()));
                 if mode != Mode::Documents {
                     self.findings.extend(judge_uploaded(&observed, &provider, &keys));
                 }
-                issuer
+                issuer.into()
             }
             None => {
-                let issuer = self.settings.issuer.clone().map_or_else(signed, Ok)?;
+                let issuer = match &self.settings.issuer {
+                    Some(named) => named.clone(),
+                    None => issuer::signed(&observed)?.clone(),
+                };
                 self.findings.extend(judge_uploaded(&observed, &provider, &keys));
                 let given = match &keys {
                     Ok(Keys::Given(given)) => Some(given),
@@ -202,14 +211,6 @@ impl Verdict<'_> {
         self.findings.extend(findings);
         keys
     }
-}
-
-/// What the cluster signs as, where nothing else is said.
-fn signed_issuer(observed: &Observed) -> Result<Issuer> {
-    let signed = observed.servers.first().map(|server| server.token.claims().issuer.as_str());
-    signed.unwrap_or_default().parse::<Issuer>().map_err(|error| {
-        error.hint("no issuer is named, so it is the one that the cluster signs as: name another by --issuer")
-    })
 }
 
 fn show(report: &mut Report<'_>, issuer: &str, findings: &[Finding], complete: bool) {

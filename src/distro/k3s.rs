@@ -1,17 +1,19 @@
 //! k3s: `kube-apiserver-arg` in its settings file. It pins `--api-audiences` itself, to values that stay.
 
-use super::{Action, File, Note, Rollout, Stage, Wish, flags};
+use super::{Action, File, IssuerChange, Note, Rollout, Stage, flags};
+use crate::shell;
 
 const FILE: &str = "/etc/rancher/k3s/config.yaml";
 
-pub(super) fn rollout(wish: &Wish, stage: Stage) -> Rollout {
-    let flags = flags(wish, stage);
+pub(super) fn rollout(change: &IssuerChange, stage: Stage) -> Rollout {
+    let flags = flags(change, stage);
     let mut content = format!(
         "# {FILE}, on every server\n# If there is a list of this name already, its other entries stay: add these to it.\nkube-apiserver-arg:\n"
     );
     for flag in &flags {
-        // Issuers hold neither quotes nor backslashes.
-        content.push_str(&format!("- \"{}={}\"\n", flag.name, flag.value));
+        // A JSON string is one in YAML (YAML 1.2 §1.3).
+        let value = serde_json::Value::from(format!("{}={}", flag.name, flag.value));
+        content.push_str(&format!("- {value}\n"));
     }
     let steps = vec![
         Action {
@@ -22,12 +24,12 @@ pub(super) fn rollout(wish: &Wish, stage: Stage) -> Rollout {
                 "kubectl wait --for=condition=Ready node --all --timeout=5m".to_owned(),
             ],
         },
-        watch(wish, stage),
+        watch(change, stage),
     ];
     Rollout { stage, flags, files: vec![File { path: FILE.to_owned(), content }], steps }
 }
 
-fn watch(wish: &Wish, stage: Stage) -> Action {
+fn watch(change: &IssuerChange, stage: Stage) -> Action {
     match stage {
         Stage::Accept => Action {
             what: "Look: the server runs with both, and signs as before.".to_owned(),
@@ -36,8 +38,8 @@ fn watch(wish: &Wish, stage: Stage) -> Action {
             ],
         },
         Stage::Sign => Action {
-            what: format!("Look: every server signs as {}, and strangers accept it.", wish.issuer),
-            commands: vec![format!("keyless verify --issuer {}", wish.issuer)],
+            what: format!("Look: every server signs as {}, and relying parties accept it.", change.issuer),
+            commands: vec![format!("keyless verify --issuer {}", shell::quote(change.issuer.as_str()))],
         },
     }
 }
@@ -47,6 +49,9 @@ pub(super) fn notes() -> Vec<Note> {
         Note::new(
             "k3s: a name alone replaces the default and keeps the order of repeated entries; `service-account-issuer+=` appends to the \
              default, `service-account-issuer-=` puts before it. Do not mix the forms.",
+        ),
+        Note::always(
+            "k3s: see what each server runs with now: `journalctl -u k3s | grep -o 'service-account-issuer=[^ ]*' | sort -u`.",
         ),
         Note::always(
             "k3s: in a file of its own below config.yaml.d, write the key as `kube-apiserver-arg+`, or the list in config.yaml is lost.",

@@ -6,8 +6,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Action, DEFAULT_ISSUER, File, Flag, ISSUER_FLAG, Note, Rollout, Stage, Wish, flags};
-use crate::error::{Error, Result};
+use super::{Action, File, Flag, ISSUER_FLAG, IssuerChange, Note, Present, Rollout, Stage, flags};
+use crate::{
+    error::{Error, Result},
+    oidc::SignedIssuer,
+    shell,
+};
 
 const FILE: &str = "/etc/kubernetes/keyless/cluster.yaml";
 const NODE_FILE: &str = "/etc/kubernetes/keyless/node.yaml";
@@ -24,13 +28,19 @@ enum Form {
     Map,
 }
 
-pub(super) fn rollout(wish: &Wish, stage: Stage) -> Result<Rollout> {
-    let flags = flags(wish, stage);
-    let mut config = match &wish.cluster_configuration {
+/// `given`: the old issuers that were told. What was derived is derived again when the command shown is run.
+pub(super) fn rollout(
+    change: &IssuerChange,
+    given: &[SignedIssuer],
+    present: &Present,
+    stage: Stage,
+) -> Result<Rollout> {
+    let flags = flags(change, stage);
+    let mut config = match &change.cluster_configuration {
         Some(text) => parse(text)?,
         None => {
             let version =
-                if wish.minor.is_some_and(|minor| minor < LISTS_SINCE) { "v1beta3" } else { "v1beta4" };
+                if change.minor.is_some_and(|minor| minor < LISTS_SINCE) { "v1beta3" } else { "v1beta4" };
             object(
                 json!({ "apiVersion": format!("kubeadm.k8s.io/{version}"), "kind": "ClusterConfiguration" }),
             )
@@ -49,7 +59,7 @@ pub(super) fn rollout(wish: &Wish, stage: Stage) -> Result<Rollout> {
     api_server.insert("extraArgs".to_owned(), args);
 
     let mut content = String::new();
-    if wish.cluster_configuration.is_none() {
+    if change.cluster_configuration.is_none() {
         content.push_str(
             "# A part: put apiServer.extraArgs into the cluster's own configuration (ConfigMap kube-system/kubeadm-config).\n",
         );
@@ -74,41 +84,50 @@ pub(super) fn rollout(wish: &Wish, stage: Stage) -> Result<Rollout> {
         node["patches"] = json!({ "directory": PATCHES });
     }
     files.push(File { path: NODE_FILE.to_owned(), content: yaml(&node)? });
-    Ok(Rollout { stage, flags, files, steps: steps(wish, stage) })
+    Ok(Rollout { stage, flags, files, steps: steps(change, given, present, stage) })
 }
 
-/// What a configuration says of issuers.
-pub(super) struct Now {
-    /// The signing one first. Where extraArgs is a map, others may be accepted by a patch that is not seen here.
-    pub(super) named: Vec<String>,
-    /// kubeadm's own, which signs if none is named.
-    pub(super) default: String,
-}
-
-pub(super) fn signs_with(cluster_configuration: &str) -> Result<Now> {
+/// What a configuration says of the API servers as they are.
+pub(super) fn present(cluster_configuration: &str) -> Result<Present> {
     let config = parse(cluster_configuration)?;
+    let issuers = values(&config, ISSUER_FLAG);
+    let named = issuers.iter().map(|text| text.parse::<SignedIssuer>().map_err(Error::into_usage));
+    let domain = config.get("networking").and_then(|it| it.get("dnsDomain")).and_then(Value::as_str);
+    // kubeadm's own default for a whole configuration; a part that has no networking does not say it.
+    let domain = domain.filter(|domain| !domain.is_empty()).map(str::to_owned);
+    let audiences = values(&config, "api-audiences");
+    Ok(Present {
+        named: named.collect::<Result<_>>()?,
+        domain,
+        audiences: audiences
+            .iter()
+            .flat_map(|list| list.split(','))
+            .map(|text| text.trim().to_owned())
+            .collect(),
+    })
+}
+
+/// The values of a flag in extraArgs, in both of its forms.
+fn values(config: &Map<String, Value>, flag: &str) -> Vec<String> {
     let args = config.get("apiServer").and_then(|server| server.get("extraArgs"));
-    let named: Vec<String> = match args {
+    let value = |value: &Value| value.as_str().map(str::to_owned);
+    match args {
         Some(Value::Array(list)) => list
             .iter()
-            .filter(|entry| entry.get("name").and_then(Value::as_str) == Some(ISSUER_FLAG))
-            .filter_map(|entry| entry.get("value").and_then(Value::as_str).map(str::to_owned))
+            .filter(|entry| entry.get("name").and_then(Value::as_str) == Some(flag))
+            .filter_map(|entry| entry.get("value").and_then(value))
             .collect(),
-        Some(Value::Object(map)) => {
-            map.get(ISSUER_FLAG).and_then(Value::as_str).map(str::to_owned).into_iter().collect()
-        }
+        Some(Value::Object(map)) => map.get(flag).and_then(value).into_iter().collect(),
         _ => Vec::new(),
-    };
-    let domain = config.get("networking").and_then(|it| it.get("dnsDomain")).and_then(Value::as_str);
-    let default = match domain.filter(|domain| !domain.is_empty()) {
-        Some(domain) => format!("https://kubernetes.default.svc.{domain}"),
-        None => DEFAULT_ISSUER.to_owned(),
-    };
-    Ok(Now { named, default })
+    }
 }
 
-pub(super) fn notes(wish: &Wish) -> Vec<Note> {
+pub(super) fn notes(change: &IssuerChange) -> Vec<Note> {
     let mut notes = vec![
+        Note::always(
+            "kubeadm: see what each API server runs with now: `grep -e --service-account-issuer -e --api-audiences \
+             /etc/kubernetes/manifests/kube-apiserver.yaml`.",
+        ),
         Note::always(
             "kubeadm: an upgrade makes the manifest anew from the ConfigMap kubeadm-config, so the change goes into both.",
         ),
@@ -116,13 +135,13 @@ pub(super) fn notes(wish: &Wish) -> Vec<Note> {
             "kubeadm: naming a flag drops kubeadm's own values of it; if you add a service-account-key-file, name sa.pub as well.",
         ),
     ];
-    if wish.cluster_configuration.is_none() {
+    if change.cluster_configuration.is_none() {
         notes.push(Note::always(
             "kubeadm: what is shown is a part. Used alone it would reset networks, certificates' names and everything else to \
              defaults: give the cluster's own configuration (--cluster-configuration) to get the whole.",
         ));
     }
-    if wish.minor.is_some_and(|minor| minor < LISTS_SINCE) {
+    if change.minor.is_some_and(|minor| minor < LISTS_SINCE) {
         notes.push(Note::always(format!(
             "kubeadm before 1.{LISTS_SINCE}: extraArgs cannot repeat a flag, so the other issuers are added by a patch; give \
              `--patches {PATCHES}` to every later `kubeadm upgrade`."
@@ -131,12 +150,13 @@ pub(super) fn notes(wish: &Wish) -> Vec<Note> {
     notes
 }
 
-fn steps(wish: &Wish, stage: Stage) -> Vec<Action> {
+fn steps(change: &IssuerChange, given: &[SignedIssuer], present: &Present, stage: Stage) -> Vec<Action> {
     let action = |what: String, commands: &[&str]| Action {
         what,
         commands: commands.iter().map(|command| (*command).to_owned()).collect(),
     };
-    let accepted: String = wish.accepted.iter().map(|issuer| format!(" --old-issuer {issuer}")).collect();
+    let quoted = |issuer: &SignedIssuer| shell::quote(issuer.as_str());
+    let accepted: String = given.iter().map(|issuer| format!(" --old-issuer {}", quoted(issuer))).collect();
     let phase = format!("kubeadm init phase control-plane apiserver --config {NODE_FILE}");
     let mut steps = vec![
         action(
@@ -146,8 +166,8 @@ fn steps(wish: &Wish, stage: Stage) -> Vec<Action> {
                 &format!(
                     "keyless render issuer --distro kubeadm --issuer {}{accepted} --servers {} --stage {} \
                      --cluster-configuration now.yaml > cluster.yaml",
-                    wish.issuer,
-                    wish.servers.max(1),
+                    quoted(&change.issuer),
+                    change.servers.max(1),
                     match stage {
                         Stage::Accept => "accept",
                         Stage::Sign => "sign",
@@ -169,13 +189,18 @@ fn steps(wish: &Wish, stage: Stage) -> Vec<Action> {
         ),
     ];
     steps.push(match stage {
+        // What is pinned says nothing of issuers.
+        Stage::Accept if !present.audiences.is_empty() => action(
+            "Look, before going on: each API server runs with both issuers.".to_owned(),
+            &["kubectl -n kube-system get pods -l component=kube-apiserver -o yaml | grep -e '- --service-account-issuer='"],
+        ),
         Stage::Accept => action(
             "Look, before going on: `aud` of a token made on each server names both issuers.".to_owned(),
             &["kubectl create token default | cut -d. -f2 | base64 -d 2>/dev/null | grep -o '\"aud\":[^]]*'"],
         ),
         Stage::Sign => action(
-            format!("Look: every server signs as {}, and strangers accept it.", wish.issuer),
-            &[&format!("keyless verify --issuer {}", wish.issuer)],
+            format!("Look: every server signs as {}, and relying parties accept it.", change.issuer),
+            &[&format!("keyless verify --issuer {}", quoted(&change.issuer))],
         ),
     });
     steps

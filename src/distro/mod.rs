@@ -16,11 +16,13 @@ use serde::Serialize;
 
 use crate::{
     error::{Error, Result},
-    oidc::Issuer,
+    oidc::SignedIssuer,
+    report::Warning,
+    shell,
 };
 
-/// What clusters sign with when nobody told them otherwise.
-pub(crate) const DEFAULT_ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
+/// The domain of a cluster's services where none is configured.
+const DEFAULT_DOMAIN: &str = "cluster.local";
 
 /// A distribution whose change can be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
@@ -33,7 +35,7 @@ pub(crate) enum Distro {
 
 /// What tells distributions apart.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Facts {
+pub(crate) struct ClusterFacts {
     /// `status.nodeInfo.kubeletVersion` of the nodes, e.g. `v1.36.1+k3s1`.
     pub(crate) kubelet_versions: Vec<String>,
     /// Keys and values of the nodes' labels.
@@ -51,12 +53,15 @@ pub(crate) enum Detected {
     Unknown,
 }
 
-/// What is wanted of the API servers.
+/// What the API servers are to sign as.
 #[derive(Clone, Debug)]
-pub(crate) struct Wish {
-    pub(crate) issuer: Issuer,
-    /// Issuers that stay accepted, the one that signs now first. Empty: what the distribution signs with by default.
-    pub(crate) accepted: Vec<String>,
+pub(crate) struct IssuerChange {
+    pub(crate) issuer: SignedIssuer,
+    /// The URL of its published key set; `None`: keyless publishes none for it.
+    pub(crate) jwks_uri: Option<String>,
+    /// Issuers that stay accepted, the one that signs now first: read from tokens, or given. Empty: nobody has asked the
+    /// cluster, so they are derived from its configuration, or assumed.
+    pub(crate) accepted: Vec<SignedIssuer>,
     /// How many API servers there are.
     pub(crate) servers: usize,
     /// The cluster's own configuration, which the change is put into; kubeadm only.
@@ -68,13 +73,41 @@ pub(crate) struct Wish {
 /// The change, told in full.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Guide {
+pub(crate) struct Instructions {
     pub(crate) distro: Option<Distro>,
     pub(crate) issuer: String,
+    /// What the old issuer is taken from, if it is not known.
+    pub(crate) unproven: Option<Unproven>,
+    /// What can lock running pods out.
+    #[serde(skip)]
+    pub(crate) warnings: Vec<Warning>,
     /// In this order; each on all API servers, one server after the other, before the next begins.
     pub(crate) rollouts: Vec<Rollout>,
     /// What goes wrong most often.
     pub(crate) notes: Vec<Note>,
+}
+
+/// The old issuer was not read from a token: with a wrong one, every running pod is refused at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Unproven {
+    /// The issuer that is taken for the one that signs now.
+    pub(crate) issuer: String,
+    #[serde(skip)]
+    pub(crate) new: SignedIssuer,
+    pub(crate) basis: Basis,
+    /// Commands that show what the cluster signs as.
+    pub(crate) check: Vec<String>,
+}
+
+/// Where an issuer that nobody has seen in a token comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Basis {
+    /// The distribution's default, for the domain `cluster.local`.
+    Assumed,
+    /// The ClusterConfiguration, which may not be what runs.
+    Configuration,
 }
 
 /// Something to know.
@@ -146,7 +179,7 @@ impl Rollout {
     }
 }
 
-impl Guide {
+impl Instructions {
     /// The rollout of this stage, or the first.
     pub(crate) fn rollout(&self, stage: Option<Stage>) -> Option<&Rollout> {
         self.rollouts.iter().find(|rollout| stage.is_none_or(|stage| rollout.stage == stage))
@@ -154,7 +187,7 @@ impl Guide {
 }
 
 /// Which distribution a cluster is. The kubelet's version is the surest sign: it is compiled in.
-pub(crate) fn detect(facts: &Facts) -> Detected {
+pub(crate) fn detect(facts: &ClusterFacts) -> Detected {
     let version = |mark: &str| facts.kubelet_versions.iter().any(|version| version.contains(mark));
     let label = |prefix: &str| facts.labels.iter().any(|(key, _)| key.starts_with(prefix));
     let named = |key: &str, value: &str| facts.labels.iter().any(|(k, v)| k == key && v == value);
@@ -186,103 +219,177 @@ pub(crate) fn detect(facts: &Facts) -> Detected {
 }
 
 /// The change for a distribution; `None` is one whose files are not known here: its flags only.
-pub(crate) fn guide(distro: Option<Distro>, wish: &Wish) -> Result<Guide> {
-    let mut wish = wish.clone();
-    let (mut signs_already, mut default) = (false, DEFAULT_ISSUER.to_owned());
-    if let (Some(Distro::Kubeadm), Some(text)) = (distro, &wish.cluster_configuration) {
-        let now = kubeadm::signs_with(text)?;
-        default = now.default;
-        // Tokens tell more than a configuration that may not be rolled out yet.
-        signs_already =
-            wish.accepted.is_empty() && now.named.first().is_some_and(|it| it == wish.issuer.as_str());
-        // What is accepted stays so, whatever else was named.
-        wish.accepted.extend(now.named);
-    }
+pub(crate) fn instructions(distro: Option<Distro>, change: &IssuerChange) -> Result<Instructions> {
+    let mut change = change.clone();
+    let present = match (distro, &change.cluster_configuration) {
+        (Some(Distro::Kubeadm), Some(text)) => kubeadm::present(text)?,
+        _ => Present::default(),
+    };
+    let given = change.accepted.clone();
+    let known = !given.is_empty();
+    // Tokens tell more than a configuration that may not be rolled out yet.
+    let signs_already = !known && present.named.first() == Some(&change.issuer);
+    // What is accepted stays so, whatever else was named.
+    change.accepted.extend(present.named.iter().cloned());
     // The new issuer is accepted by itself; a value given twice keeps the server from starting.
-    let mut seen = vec![wish.issuer.as_str().to_owned()];
-    wish.accepted.retain(|issuer| {
+    let mut seen = vec![change.issuer.clone()];
+    change.accepted.retain(|issuer| {
         let new = !seen.contains(issuer);
         seen.push(issuer.clone());
         new
     });
-    if wish.accepted.is_empty() && default != wish.issuer.as_str() {
-        wish.accepted.push(default);
+    let mut basis = (!known).then_some(Basis::Configuration);
+    if change.accepted.is_empty() {
+        let domain = present.domain.as_deref().unwrap_or(DEFAULT_DOMAIN);
+        basis = Some(present.domain.as_ref().map_or(Basis::Assumed, |_| Basis::Configuration));
+        let default: SignedIssuer = format!("https://kubernetes.default.svc.{domain}").parse()?;
+        change.accepted.extend(Some(default).filter(|default| *default != change.issuer));
     }
-    for issuer in &wish.accepted {
-        check(issuer)?;
-    }
-    if let Some(minor) = wish.minor.filter(|minor| *minor < 22) {
+    let unproven = change.accepted.first().zip(basis).map(|(issuer, basis)| Unproven {
+        issuer: issuer.as_str().to_owned(),
+        new: change.issuer.clone(),
+        basis,
+        check: CHECK.iter().map(|command| (*command).to_owned()).collect(),
+    });
+    if let Some(minor) = change.minor.filter(|minor| *minor < 22) {
         return Err(Error::failed("distro-too-old", format!("Kubernetes 1.{minor} knows one issuer only"))
             .hint("before 1.22, a change of the issuer is an outage for every pod: upgrade first"));
     }
-    let stages = if wish.servers > 1 && !wish.accepted.is_empty() && !signs_already {
+    let stages = if change.servers > 1 && !change.accepted.is_empty() && !signs_already {
         vec![Stage::Accept, Stage::Sign]
     } else {
         vec![Stage::Sign]
     };
-    let rollouts = stages.into_iter().map(|stage| match distro {
-        Some(Distro::K3s) => Ok(k3s::rollout(&wish, stage)),
-        Some(Distro::Kubeadm) => kubeadm::rollout(&wish, stage),
-        None => Ok(flags_only(&wish, stage)),
+    let rollouts = stages.into_iter().map(|stage| {
+        let mut rollout = match distro {
+            Some(Distro::K3s) => k3s::rollout(&change, stage),
+            Some(Distro::Kubeadm) => kubeadm::rollout(&change, &given, &present, stage)?,
+            None => flags_only(&change, stage),
+        };
+        if let (Some(unproven), Some(file)) = (&unproven, rollout.files.first_mut()) {
+            file.content.insert_str(header(&file.content), &unproven.comment());
+        }
+        Ok(rollout)
     });
-    let mut notes = notes(&wish);
+    let rollouts = rollouts.collect::<Result<_>>()?;
+    let mut notes = notes(&change);
     notes.extend(match distro {
         Some(Distro::K3s) => k3s::notes(),
-        Some(Distro::Kubeadm) => kubeadm::notes(&wish),
+        Some(Distro::Kubeadm) => kubeadm::notes(&change),
         None => Vec::new(),
     });
-    Ok(Guide { distro, issuer: wish.issuer.to_string(), rollouts: rollouts.collect::<Result<_>>()?, notes })
+    let warnings =
+        unproven.iter().map(Unproven::warning).chain(pinned_audiences(&change, &present)).collect();
+    Ok(Instructions {
+        distro,
+        issuer: change.issuer.as_str().to_owned(),
+        unproven,
+        warnings,
+        rollouts,
+        notes,
+    })
 }
 
-fn flags_only(wish: &Wish, stage: Stage) -> Rollout {
-    let flags = flags(wish, stage);
-    let list: Vec<_> = flags.iter().map(|flag| format!("--{}={}", flag.name, flag.value)).collect();
+/// What a configuration says of the API servers as they are.
+#[derive(Clone, Debug, Default)]
+struct Present {
+    /// The signing one first. Where extraArgs is a map, others may be accepted by a patch that is not seen here.
+    named: Vec<SignedIssuer>,
+    /// The domain of the cluster's services, which the default issuer follows from.
+    domain: Option<String>,
+    /// The values of `--api-audiences`, if it is pinned.
+    audiences: Vec<String>,
+}
+
+/// Show what a cluster signs as: by its own document, and by a token. The shell's `base64` misses the padding that
+/// tokens leave out, and decodes all the same.
+const CHECK: [&str; 2] = [
+    r#"kubectl get --raw /.well-known/openid-configuration | grep -o '"issuer":"[^"]*"'"#,
+    r#"kubectl create token default --duration=10m | cut -d. -f2 | tr -- '-_' '+/' | base64 -d 2>/dev/null | grep -o '"iss":"[^"]*"'"#,
+];
+
+/// Where the comment at the beginning of a file ends.
+fn header(content: &str) -> usize {
+    content.split_inclusive('\n').take_while(|line| line.starts_with('#')).map(str::len).sum()
+}
+
+/// `--api-audiences` that leaves the old issuer out is the other way to lock every pod out.
+fn pinned_audiences(change: &IssuerChange, present: &Present) -> Option<Warning> {
+    if present.audiences.is_empty() {
+        return None;
+    }
+    let missing: Vec<_> = change
+        .accepted
+        .iter()
+        .filter(|issuer| !present.audiences.iter().any(|audience| *issuer == audience.as_str()))
+        .map(ToString::to_string)
+        .collect();
+    let without = match missing.is_empty() {
+        true => String::new(),
+        false => format!(
+            "; {} is not among them, so tokens that were made before it was pinned are refused already",
+            missing.join(" and ")
+        ),
+    };
+    Some(Warning::new(
+        "api-audiences-pinned",
+        format!(
+            "the ClusterConfiguration pins --api-audiences to {}: it stays as it is here. Pods' tokens are accepted for these \
+             audiences only: add to them if you must, and take none away{without}",
+            present.audiences.join(",").escape_debug()
+        ),
+    ))
+}
+
+fn flags_only(change: &IssuerChange, stage: Stage) -> Rollout {
+    let flags = flags(change, stage);
+    let list: Vec<_> =
+        flags.iter().map(|flag| shell::quote(&format!("--{}={}", flag.name, flag.value))).collect();
     let what = "Start every kube-apiserver, one after the other, with these flags in this order, by the means of your distribution:";
     let steps = vec![Action { what: format!("{what}\n    {}", list.join("\n    ")), commands: Vec::new() }];
     Rollout { stage, flags, files: Vec::new(), steps }
 }
 
 /// The flags of a stage: order is meaning.
-fn flags(wish: &Wish, stage: Stage) -> Vec<Flag> {
-    let issuer = |value: &str| Flag { name: ISSUER_FLAG, value: value.to_owned() };
-    let (new, old) = (issuer(wish.issuer.as_str()), wish.accepted.iter().map(|old| issuer(old)));
+fn flags(change: &IssuerChange, stage: Stage) -> Vec<Flag> {
+    let issuer = |value: &SignedIssuer| Flag { name: ISSUER_FLAG, value: value.as_str().to_owned() };
+    let (new, old) = (issuer(&change.issuer), change.accepted.iter().map(issuer));
+    let jwks = change.jwks_uri.as_ref().map(|url| Flag { name: JWKS_FLAG, value: url.clone() });
     match stage {
         Stage::Accept => old.chain([new]).collect(),
-        Stage::Sign => {
-            let jwks = Flag { name: JWKS_FLAG, value: wish.issuer.jwks_url() };
-            [new].into_iter().chain(old).chain([jwks]).collect()
-        }
+        Stage::Sign => [new].into_iter().chain(old).chain(jwks).collect(),
     }
 }
 
 const ISSUER_FLAG: &str = "service-account-issuer";
 const JWKS_FLAG: &str = "service-account-jwks-uri";
 
-/// An issuer that is accepted already need not be one that strangers take, only one value.
-fn check(issuer: &str) -> Result<()> {
+/// A value of `--old-issuer`. What a token names is not checked like this: a cluster that signs with it has it.
+pub(crate) fn old_issuer(text: &str) -> Result<SignedIssuer> {
     let refuse = |why: &str| {
-        Err(Error::usage("old-issuer", format!("`{}` cannot be an issuer: {why}", issuer.escape_debug()))
-            .hint(
-                "it is `iss` of a token that the cluster signs now; name several by repeating --old-issuer",
-            ))
+        Err(Error::usage("old-issuer", format!("`{}` cannot be an issuer: {why}", text.escape_debug())).hint(
+            "it is `iss` of a token that the cluster signs now; name several by repeating --old-issuer",
+        ))
     };
-    if issuer.contains(',') {
+    if text.contains(',') {
         return refuse("it holds a comma, and the API server does not split at commas");
     }
     // A value without a colon is any text, with one a URL (kube-apiserver's own rule).
-    if issuer.is_empty()
-        || issuer.chars().any(|c| !c.is_ascii_graphic() || matches!(c, '"' | '\'' | '\\' | '`'))
+    if text.is_empty() || text.chars().any(|c| !c.is_ascii_graphic() || matches!(c, '"' | '\'' | '\\' | '`'))
     {
         return refuse("it is empty or holds characters that no issuer has");
     }
-    Ok(())
+    text.parse().map_err(Error::into_usage)
 }
 
-fn notes(wish: &Wish) -> Vec<Note> {
-    let mut notes = vec![
-        Note::new(
+fn notes(change: &IssuerChange) -> Vec<Note> {
+    let mut notes = Vec::new();
+    if change.jwks_uri.is_some() {
+        notes.push(Note::new(
             "Publish the documents first (`keyless publish`): tokens of the new issuer are refused until they are public.",
-        ),
+        ));
+    }
+    notes.extend([
         Note::always(
             "Leave --api-audiences as it is: unset, it takes all issuers; set to the new issuer alone, every running pod is refused.",
         ),
@@ -292,14 +399,18 @@ fn notes(wish: &Wish) -> Vec<Note> {
         Note::always(
             "Pods get tokens of the new issuer within an hour; programs that hold a token longer, within a day.",
         ),
-    ];
-    if !wish.accepted.is_empty() {
+        Note::always(
+            "An issuer that the API servers accept beside these is not seen here: keep every --service-account-issuer that they \
+             have now, after the new one.",
+        ),
+    ]);
+    if !change.accepted.is_empty() {
         notes.push(Note::always(format!(
             "Keep {} for good: it is honoured with the cluster's own keys only, and costs nothing.",
-            wish.accepted.join(" and ")
+            change.accepted.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
         )));
     }
-    if wish.servers <= 1 {
+    if change.servers <= 1 {
         notes.push(Note::always(
             "With one API server, it is away while it restarts; running pods go on. With more than one, say so \
              (--servers): each must accept the new issuer before one signs with it.",

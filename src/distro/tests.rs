@@ -7,10 +7,12 @@ use crate::error::Kind;
 
 const NEW: &str = "https://oidc.lab.test/prod";
 const JWKS: &str = "https://oidc.lab.test/prod/openid/v1/jwks";
+const DEFAULT_ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 
-fn wish(servers: usize) -> Wish {
-    Wish {
+fn change(servers: usize) -> IssuerChange {
+    IssuerChange {
         issuer: NEW.parse().unwrap(),
+        jwks_uri: Some(JWKS.to_owned()),
         accepted: Vec::new(),
         servers,
         cluster_configuration: None,
@@ -26,17 +28,17 @@ fn yaml(text: &str) -> Value {
     serde_saphyr::from_str(text).unwrap()
 }
 
-fn stages(guide: &Guide) -> Vec<Stage> {
-    guide.rollouts.iter().map(|rollout| rollout.stage).collect()
+fn stages(told: &Instructions) -> Vec<Stage> {
+    told.rollouts.iter().map(|rollout| rollout.stage).collect()
 }
 
 #[test]
 fn one_server_signs_at_once_and_keeps_the_old_issuer() {
     for distro in [Distro::K3s, Distro::Kubeadm] {
-        let guide = guide(Some(distro), &wish(1)).unwrap();
-        assert_eq!(stages(&guide), [Stage::Sign]);
-        assert_eq!(issuers(&guide.rollouts[0]), [NEW, DEFAULT_ISSUER]);
-        let last = guide.rollouts[0].flags.last().unwrap();
+        let told = instructions(Some(distro), &change(1)).unwrap();
+        assert_eq!(stages(&told), [Stage::Sign]);
+        assert_eq!(issuers(&told.rollouts[0]), [NEW, DEFAULT_ISSUER]);
+        let last = told.rollouts[0].flags.last().unwrap();
         assert_eq!((last.name, last.value.as_str()), (JWKS_FLAG, JWKS));
     }
 }
@@ -44,23 +46,23 @@ fn one_server_signs_at_once_and_keeps_the_old_issuer() {
 #[test]
 fn several_servers_accept_before_one_signs() {
     for distro in [Distro::K3s, Distro::Kubeadm] {
-        let guide = guide(Some(distro), &wish(3)).unwrap();
-        assert_eq!(stages(&guide), [Stage::Accept, Stage::Sign]);
-        assert_eq!(issuers(&guide.rollouts[0]), [DEFAULT_ISSUER, NEW]);
+        let told = instructions(Some(distro), &change(3)).unwrap();
+        assert_eq!(stages(&told), [Stage::Accept, Stage::Sign]);
+        assert_eq!(issuers(&told.rollouts[0]), [DEFAULT_ISSUER, NEW]);
         // The document of a server that signs as before must not name the new key set.
-        assert!(guide.rollouts[0].flags.iter().all(|flag| flag.name == ISSUER_FLAG));
-        assert_eq!(issuers(&guide.rollouts[1]), [NEW, DEFAULT_ISSUER]);
-        assert_eq!(guide.rollout(None).unwrap().stage, Stage::Accept, "the first is the safe one");
-        assert_eq!(guide.rollout(Some(Stage::Sign)).unwrap().stage, Stage::Sign);
+        assert!(told.rollouts[0].flags.iter().all(|flag| flag.name == ISSUER_FLAG));
+        assert_eq!(issuers(&told.rollouts[1]), [NEW, DEFAULT_ISSUER]);
+        assert_eq!(told.rollout(None).unwrap().stage, Stage::Accept, "the first is the safe one");
+        assert_eq!(told.rollout(Some(Stage::Sign)).unwrap().stage, Stage::Sign);
     }
-    assert!(guide(Some(Distro::K3s), &wish(1)).unwrap().rollout(Some(Stage::Accept)).is_none());
+    assert!(instructions(Some(Distro::K3s), &change(1)).unwrap().rollout(Some(Stage::Accept)).is_none());
 }
 
 #[test]
 fn of_any_other_distribution_the_flags_are_told() {
-    let guide = guide(None, &wish(2)).unwrap();
-    assert_eq!(stages(&guide), [Stage::Accept, Stage::Sign]);
-    let text = guide.to_text();
+    let told = instructions(None, &change(2)).unwrap();
+    assert_eq!(stages(&told), [Stage::Accept, Stage::Sign]);
+    let text = told.to_text();
     let at = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part} is missing in\n{text}"));
     let (accept, sign) = (at("Rollout 1 of 2"), at("Rollout 2 of 2"));
     assert!(accept < at(&format!("--{ISSUER_FLAG}={DEFAULT_ISSUER}\n    --{ISSUER_FLAG}={NEW}")));
@@ -73,8 +75,8 @@ fn of_any_other_distribution_the_flags_are_told() {
 
 #[test]
 fn k3s_gets_a_list_in_its_settings_file() {
-    let guide = guide(Some(Distro::K3s), &wish(1)).unwrap();
-    let file = &guide.rollouts[0].files[0];
+    let told = instructions(Some(Distro::K3s), &change(1)).unwrap();
+    let file = &told.rollouts[0].files[0];
     assert_eq!(file.path, "/etc/rancher/k3s/config.yaml");
     assert_eq!(
         yaml(&file.content),
@@ -84,7 +86,7 @@ fn k3s_gets_a_list_in_its_settings_file() {
             format!("service-account-jwks-uri={JWKS}"),
         ]})
     );
-    let text = guide.to_text();
+    let text = told.to_text();
     let most = [
         "systemctl restart k3s",
         "kube-apiserver-arg+",
@@ -94,7 +96,7 @@ fn k3s_gets_a_list_in_its_settings_file() {
     for part in most {
         assert!(text.contains(part), "{part} is missing in\n{text}");
     }
-    let all = guide.talk(Stage::Sign);
+    let all = told.talk(Stage::Sign);
     for part in
         ["systemctl restart k3s", "service-account-issuer-=", "kube-apiserver-arg+", "keyless publish"]
     {
@@ -104,7 +106,7 @@ fn k3s_gets_a_list_in_its_settings_file() {
 
 #[test]
 fn kubeadm_gets_a_list_since_1_31_and_a_map_with_a_patch_before() {
-    let list = guide(Some(Distro::Kubeadm), &wish(1)).unwrap();
+    let list = instructions(Some(Distro::Kubeadm), &change(1)).unwrap();
     let config = yaml(&list.rollouts[0].files[0].content);
     assert_eq!(config["apiVersion"], "kubeadm.k8s.io/v1beta4");
     assert_eq!(
@@ -116,11 +118,12 @@ fn kubeadm_gets_a_list_since_1_31_and_a_map_with_a_patch_before() {
         ])
     );
     for (minor, version) in [(30, "v1beta3"), (31, "v1beta4")] {
-        let guide = guide(Some(Distro::Kubeadm), &Wish { minor: Some(minor), ..wish(1) }).unwrap();
-        let config = yaml(&guide.rollouts[0].files[0].content);
+        let told =
+            instructions(Some(Distro::Kubeadm), &IssuerChange { minor: Some(minor), ..change(1) }).unwrap();
+        let config = yaml(&told.rollouts[0].files[0].content);
         assert_eq!(config["apiVersion"], format!("kubeadm.k8s.io/{version}"));
     }
-    let map = guide(Some(Distro::Kubeadm), &Wish { minor: Some(30), ..wish(2) }).unwrap();
+    let map = instructions(Some(Distro::Kubeadm), &IssuerChange { minor: Some(30), ..change(2) }).unwrap();
     for (rollout, first, second) in [(0, DEFAULT_ISSUER, NEW), (1, NEW, DEFAULT_ISSUER)] {
         let files = &map.rollouts[rollout].files;
         assert_eq!(yaml(&files[0].content)["apiServer"]["extraArgs"][ISSUER_FLAG], first);
@@ -156,10 +159,10 @@ networking: {dnsDomain: corp.local, serviceSubnet: 10.97.0.0/12}
 
 #[test]
 fn everything_else_of_a_configuration_stays() {
-    let wish = Wish { cluster_configuration: Some(CONFIGURATION.into()), ..wish(1) };
-    let guide = guide(Some(Distro::Kubeadm), &wish).unwrap();
-    assert_eq!(issuers(&guide.rollouts[0]), [NEW, "https://old.example.com", "https://older.example.com"]);
-    let (mut have, mut want) = (yaml(&guide.rollouts[0].files[0].content), yaml(CONFIGURATION));
+    let changed = IssuerChange { cluster_configuration: Some(CONFIGURATION.into()), ..change(1) };
+    let told = instructions(Some(Distro::Kubeadm), &changed).unwrap();
+    assert_eq!(issuers(&told.rollouts[0]), [NEW, "https://old.example.com", "https://older.example.com"]);
+    let (mut have, mut want) = (yaml(&told.rollouts[0].files[0].content), yaml(CONFIGURATION));
     let args = have["apiServer"]["extraArgs"].as_array().unwrap().clone();
     assert_eq!(args[0], json!({ "name": "audit-log-maxage", "value": "10" }));
     assert_eq!(
@@ -171,38 +174,48 @@ fn everything_else_of_a_configuration_stays() {
     have["apiServer"]["extraArgs"] = Value::Null;
     want["apiServer"]["extraArgs"] = Value::Null;
     assert_eq!(have, want);
-    assert!(!guide.rollouts[0].files[0].content.contains("A part"));
+    assert!(!told.rollouts[0].files[0].content.contains("A part"));
 }
 
 #[test]
 fn a_change_that_was_made_stays_made() {
-    let wish = |text: &str, servers| Wish { cluster_configuration: Some(text.to_owned()), ..wish(servers) };
-    let first = guide(Some(Distro::Kubeadm), &wish(CONFIGURATION, 1)).unwrap();
-    let again = guide(Some(Distro::Kubeadm), &wish(first.rollouts[0].file(), 3)).unwrap();
+    let changed = |text: &str, servers| IssuerChange {
+        cluster_configuration: Some(text.to_owned()),
+        ..change(servers)
+    };
+    let first = instructions(Some(Distro::Kubeadm), &changed(CONFIGURATION, 1)).unwrap();
+    let again = instructions(Some(Distro::Kubeadm), &changed(first.rollouts[0].file(), 3)).unwrap();
     assert_eq!(stages(&again), [Stage::Sign], "nobody goes back to signing with the old one");
     assert_eq!(yaml(again.rollouts[0].file()), yaml(first.rollouts[0].file()));
     // A configuration that nobody rolled out yet: tokens of the old issuer are still made.
-    let told = Wish { accepted: vec!["https://old.example.com".into()], ..wish(first.rollouts[0].file(), 3) };
-    assert_eq!(stages(&guide(Some(Distro::Kubeadm), &told).unwrap()), [Stage::Accept, Stage::Sign]);
+    let told = IssuerChange {
+        accepted: vec!["https://old.example.com".parse().unwrap()],
+        ..changed(first.rollouts[0].file(), 3)
+    };
+    assert_eq!(stages(&instructions(Some(Distro::Kubeadm), &told).unwrap()), [Stage::Accept, Stage::Sign]);
     // Between the two rollouts of several servers.
-    let accept = guide(Some(Distro::Kubeadm), &wish(CONFIGURATION, 3)).unwrap();
-    let sign = guide(Some(Distro::Kubeadm), &wish(accept.rollouts[0].file(), 3)).unwrap();
+    let accept = instructions(Some(Distro::Kubeadm), &changed(CONFIGURATION, 3)).unwrap();
+    let sign = instructions(Some(Distro::Kubeadm), &changed(accept.rollouts[0].file(), 3)).unwrap();
     assert_eq!(issuers(&sign.rollouts[1]), [NEW, "https://old.example.com", "https://older.example.com"]);
 }
 
 #[test]
 fn the_old_issuer_is_the_one_that_the_cluster_was_told() {
-    let named = Wish { accepted: vec!["https://b.example.com".into(), NEW.into()], ..wish(1) };
-    let guide_named = guide(Some(Distro::K3s), &named).unwrap();
-    assert_eq!(issuers(&guide_named.rollouts[0]), [NEW, "https://b.example.com"], "each value once");
+    let named = IssuerChange {
+        accepted: vec!["https://b.example.com".parse().unwrap(), NEW.parse().unwrap()],
+        ..change(1)
+    };
+    let told_named = instructions(Some(Distro::K3s), &named).unwrap();
+    assert_eq!(issuers(&told_named.rollouts[0]), [NEW, "https://b.example.com"], "each value once");
     let text = "apiVersion: kubeadm.k8s.io/v1beta3\nkind: ClusterConfiguration\nnetworking: {dnsDomain: corp.local}\n";
-    let of_domain = Wish { cluster_configuration: Some(text.into()), ..wish(1) };
-    let of_domain = guide(Some(Distro::Kubeadm), &of_domain).unwrap();
+    let of_domain = IssuerChange { cluster_configuration: Some(text.into()), ..change(1) };
+    let of_domain = instructions(Some(Distro::Kubeadm), &of_domain).unwrap();
     assert_eq!(issuers(&of_domain.rollouts[0]), [NEW, "https://kubernetes.default.svc.corp.local"]);
     assert_eq!(of_domain.rollouts[0].files.len(), 3, "a map, so there is a patch");
     // A map does not show what a patch accepts: the cluster's own issuer is not lost when it is done again.
-    let again = Wish { cluster_configuration: Some(of_domain.rollouts[0].file().into()), ..wish(3) };
-    let again = guide(Some(Distro::Kubeadm), &again).unwrap();
+    let again =
+        IssuerChange { cluster_configuration: Some(of_domain.rollouts[0].file().into()), ..change(3) };
+    let again = instructions(Some(Distro::Kubeadm), &again).unwrap();
     assert_eq!(
         again.rollouts,
         [Rollout { steps: again.rollouts[0].steps.clone(), ..of_domain.rollouts[0].clone() }]
@@ -212,7 +225,7 @@ fn the_old_issuer_is_the_one_that_the_cluster_was_told() {
 #[test]
 fn what_cannot_be_meant() {
     for old in ["a,b", "", "https://a b", "https://a\"b", "https://ü"] {
-        let error = guide(Some(Distro::K3s), &Wish { accepted: vec![old.into()], ..wish(1) }).unwrap_err();
+        let error = old_issuer(old).unwrap_err();
         assert_eq!((error.code, error.kind), ("old-issuer", Kind::Usage), "{old}");
     }
     let configurations = [
@@ -225,17 +238,17 @@ fn what_cannot_be_meant() {
         "kind: ClusterConfiguration\napiVersion: kubeadm.k8s.io/v1beta4\napiServer: 1",
     ];
     for text in configurations {
-        let wish = Wish { cluster_configuration: Some(text.into()), ..wish(1) };
-        let error = guide(Some(Distro::Kubeadm), &wish).unwrap_err();
+        let changed = IssuerChange { cluster_configuration: Some(text.into()), ..change(1) };
+        let error = instructions(Some(Distro::Kubeadm), &changed).unwrap_err();
         assert_eq!((error.code, error.kind), ("cluster-configuration", Kind::Usage), "{text}");
     }
-    let error = guide(Some(Distro::K3s), &Wish { minor: Some(21), ..wish(1) }).unwrap_err();
+    let error = instructions(Some(Distro::K3s), &IssuerChange { minor: Some(21), ..change(1) }).unwrap_err();
     assert_eq!(error.code, "distro-too-old");
 }
 
 #[test]
 fn distributions_are_told_apart() {
-    let facts = |version: &str, labels: &[(&str, &str)], configuration: bool| Facts {
+    let facts = |version: &str, labels: &[(&str, &str)], configuration: bool| ClusterFacts {
         kubelet_versions: vec![version.to_owned()],
         labels: labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
         cluster_configuration: configuration.then(|| CONFIGURATION.to_owned()),
@@ -254,9 +267,129 @@ fn distributions_are_told_apart() {
         (facts("v1.36.1", &[("kubernetes.azure.com/cluster", "x")], false), Detected::Other("AKS")),
         (facts("v1.36.1", &[("minikube.k8s.io/name", "minikube")], true), Detected::Other("minikube")),
         (facts("v1.36.1", &[], false), Detected::Unknown),
-        (Facts::default(), Detected::Unknown),
+        (ClusterFacts::default(), Detected::Unknown),
     ];
     for (facts, detected) in cases {
         assert_eq!(detect(&facts), detected, "{facts:?}");
+    }
+}
+
+fn codes(told: &Instructions) -> Vec<&str> {
+    told.warnings.iter().map(|warning| warning.code).collect()
+}
+
+#[test]
+fn an_assumed_old_issuer_is_said() {
+    for distro in [Distro::K3s, Distro::Kubeadm] {
+        for servers in [1, 3] {
+            let told = instructions(Some(distro), &change(servers)).unwrap();
+            assert_eq!(codes(&told), ["old-issuer-assumed"]);
+            assert!(told.warnings[0].message.contains(DEFAULT_ISSUER), "{:?}", told.warnings);
+            for rollout in &told.rollouts {
+                let talk = told.talk(rollout.stage);
+                for command in CHECK {
+                    assert!(rollout.file().contains(&format!("#   {command}\n")), "{}", rollout.file());
+                    assert!(talk.contains(&format!("$ {command}\n")), "{talk}");
+                }
+                assert!(rollout.file().contains("is ASSUMED"), "{}", rollout.file());
+                // Run as it is shown, a command must not turn an assumption into a fact.
+                assert!(!talk.contains(&format!("--old-issuer {DEFAULT_ISSUER}")), "{talk}");
+            }
+        }
+        let told = IssuerChange { accepted: vec![DEFAULT_ISSUER.parse().unwrap()], ..change(1) };
+        let told = instructions(Some(distro), &told).unwrap();
+        assert_eq!((codes(&told).len(), &told.unproven), (0, &None), "it was told");
+        assert!(!told.rollouts[0].file().contains("ASSUMED"));
+        // The new issuer alone says nothing of the old one.
+        let only_new = IssuerChange { accepted: vec![NEW.parse().unwrap()], ..change(1) };
+        assert_eq!(codes(&instructions(Some(distro), &only_new).unwrap()), ["old-issuer-assumed"]);
+    }
+}
+
+#[test]
+fn an_old_issuer_of_a_configuration_is_said() {
+    let text = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n";
+    for (text, issuer, code) in [
+        (
+            CONFIGURATION.replace("api-audiences", "audit-log-maxbackup"),
+            "https://old.example.com",
+            "old-issuer-unproven",
+        ),
+        (
+            format!("{text}networking: {{dnsDomain: corp.local}}\n"),
+            "https://kubernetes.default.svc.corp.local",
+            "old-issuer-unproven",
+        ),
+        (format!("{text}networking: {{dnsDomain: \"\"}}\n"), DEFAULT_ISSUER, "old-issuer-assumed"),
+        (text.to_owned(), DEFAULT_ISSUER, "old-issuer-assumed"),
+    ] {
+        let changed = IssuerChange { cluster_configuration: Some(text.clone()), ..change(2) };
+        let told = instructions(Some(Distro::Kubeadm), &changed).unwrap();
+        assert_eq!(codes(&told), [code], "{text}");
+        assert_eq!(told.unproven.as_ref().unwrap().issuer, issuer);
+        assert_eq!(issuers(&told.rollouts[0])[0], issuer);
+        assert!(told.rollouts[0].file().contains(CHECK[0]));
+        assert_eq!(yaml(told.rollouts[0].file())["kind"], "ClusterConfiguration", "comments do not harm");
+    }
+}
+
+#[test]
+fn pinned_audiences_are_warned_of() {
+    let list = |value: &str| {
+        format!(
+            "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nnetworking: {{dnsDomain: cluster.local}}\n\
+             apiServer: {{extraArgs: [{{name: api-audiences, value: \"{value}\"}}]}}\n"
+        )
+    };
+    let map = "apiVersion: kubeadm.k8s.io/v1beta3\nkind: ClusterConfiguration\napiServer: {extraArgs: {api-audiences: \"x,y\"}}\n";
+    for (text, audiences, missing) in [
+        (list(&format!("{DEFAULT_ISSUER},k3s")), "k3s", false),
+        (list(NEW), NEW, true),
+        (list("x"), "x", true),
+        (map.to_owned(), "x,y", true),
+    ] {
+        let changed = IssuerChange { cluster_configuration: Some(text.clone()), ..change(3) };
+        let told = instructions(Some(Distro::Kubeadm), &changed).unwrap();
+        let warning = told.warnings.iter().find(|it| it.code == "api-audiences-pinned").expect(&text);
+        assert!(warning.message.contains(audiences), "{warning:?}");
+        assert_eq!(warning.message.contains("is not among them"), missing, "{warning:?}");
+        // Nor is `aud` what shows that both issuers are accepted.
+        assert!(!told.rollouts[0].steps.iter().any(|step| step.commands.iter().any(|it| it.contains("aud"))));
+    }
+    let without = instructions(Some(Distro::Kubeadm), &change(3)).unwrap();
+    assert!(!codes(&without).contains(&"api-audiences-pinned"));
+}
+
+#[test]
+fn an_issuer_that_is_not_published_has_no_key_set() {
+    let changed = IssuerChange {
+        issuer: "https://10.5.0.2:6443/".parse().unwrap(),
+        jwks_uri: None,
+        accepted: vec!["https://10.5.0.3:6443".parse().unwrap(), "api".parse().unwrap()],
+        ..change(2)
+    };
+    for distro in [Some(Distro::K3s), Some(Distro::Kubeadm), None] {
+        let told = instructions(distro, &changed).unwrap();
+        assert_eq!(issuers(&told.rollouts[1]), ["https://10.5.0.2:6443/", "https://10.5.0.3:6443", "api"]);
+        assert!(told.rollouts.iter().flat_map(|it| &it.flags).all(|flag| flag.name == ISSUER_FLAG));
+        assert!(!told.to_text().contains("keyless publish"), "{}", told.to_text());
+    }
+}
+
+#[test]
+fn whatever_a_cluster_signs_as_is_kept() {
+    let lines = include_str!("../../fixtures/issuers/signed.txt").lines();
+    for line in lines.filter(|line| !line.starts_with('#') && !line.is_empty()) {
+        let old: String = serde_json::from_str(line).unwrap();
+        let changed = IssuerChange { accepted: vec![old.parse().unwrap()], ..change(2) };
+        let k3s = instructions(Some(Distro::K3s), &changed).unwrap();
+        let args = &yaml(k3s.rollouts[0].file())["kube-apiserver-arg"];
+        assert_eq!(args[0], format!("service-account-issuer={old}"), "{line}");
+        let kubeadm = instructions(Some(Distro::Kubeadm), &changed).unwrap();
+        let args = &yaml(kubeadm.rollouts[0].file())["apiServer"]["extraArgs"];
+        assert_eq!(args[0]["value"], old, "{line}");
+        let flags = instructions(None, &changed).unwrap();
+        let quoted = shell::quote(&format!("--{ISSUER_FLAG}={old}"));
+        assert!(flags.rollouts[0].steps[0].what.contains(&quoted), "{line}");
     }
 }

@@ -1,6 +1,7 @@
 //! The change, for people.
 
-use super::{Distro, Guide, Stage};
+use super::{Basis, Distro, Instructions, Stage, Unproven};
+use crate::report::Warning;
 
 impl Distro {
     /// For people.
@@ -9,6 +10,50 @@ impl Distro {
             Self::K3s => "k3s",
             Self::Kubeadm => "kubeadm",
         }
+    }
+}
+
+impl Unproven {
+    fn source(&self) -> &'static str {
+        match self.basis {
+            Basis::Assumed => {
+                "ASSUMED: no cluster was asked, and a cluster with another domain or issuer signs otherwise"
+            }
+            Basis::Configuration => {
+                "taken from the ClusterConfiguration: no cluster was asked, and what runs may differ"
+            }
+        }
+    }
+
+    fn remedy(&self) -> String {
+        format!(
+            "Each shows the issuer that signs now. If it is neither {} nor {}, give it as --old-issuer, and every other one \
+             that is accepted now.",
+            self.issuer, self.new
+        )
+    }
+
+    pub(super) fn warning(&self) -> Warning {
+        let code = match self.basis {
+            Basis::Assumed => "old-issuer-assumed",
+            Basis::Configuration => "old-issuer-unproven",
+        };
+        let text = format!(
+            "the old issuer {} is {}. With a wrong one, every running pod loses access to the API at once",
+            self.issuer,
+            self.source()
+        );
+        Warning::new(code, text)
+    }
+
+    /// The same for whoever has only the file.
+    pub(super) fn comment(&self) -> String {
+        let check: String = self.check.iter().map(|command| format!("#   {command}\n")).collect();
+        format!(
+            "# The old issuer below is {}.\n# With a wrong one, every running pod loses access to the API at once. Check it before \
+             you use this file:\n{check}# Each shows the issuer that signs now. If it is not below, give it as --old-issuer.\n",
+            self.source()
+        )
     }
 }
 
@@ -21,7 +66,7 @@ impl Stage {
     }
 }
 
-impl Guide {
+impl Instructions {
     /// What to write where, in which order, and how to see that it worked. Without what only matters to whoever
     /// starts from here: `render issuer` says that.
     pub(crate) fn to_text(&self) -> String {
@@ -63,6 +108,13 @@ impl Guide {
     /// What is left to say beside a rollout's file.
     pub(crate) fn talk(&self, stage: Stage) -> String {
         let mut out = String::new();
+        if let Some(unproven) = &self.unproven {
+            out.push_str("Check what the cluster signs as, before anything else:\n");
+            for command in &unproven.check {
+                out.push_str(&format!("    $ {command}\n"));
+            }
+            out.push_str(&format!("  {}\n\n", unproven.remedy()));
+        }
         for (position, rollout) in
             self.rollouts.iter().enumerate().filter(|(_, rollout)| rollout.stage == stage)
         {

@@ -4,16 +4,22 @@
 //! back the differences as [`Change`]s: what is shown in a dry run is exactly what is done afterwards.
 
 pub(crate) mod gcp;
+mod issuer;
+mod rules;
 pub(crate) mod vault;
 
 use std::fmt::Display;
 
 use async_trait::async_trait;
 
+pub(crate) use self::{
+    issuer::TrustedIssuer,
+    rules::{IssuerForm, IssuerRules, KeyRules, Rules},
+};
 use crate::{
     cluster::ServiceAccount,
     error::Result,
-    oidc::{Issuer, KeySet, Token},
+    oidc::{KeySet, Token},
     relying_party::Finding,
     secret_store::Access,
 };
@@ -21,6 +27,9 @@ use crate::{
 /// A provider that can be told to believe a cluster's tokens.
 #[async_trait]
 pub(crate) trait Federation: Display + Send + Sync {
+    /// What it takes as an issuer and as keys. What it does not take is refused before anything is planned.
+    fn rules(&self) -> &'static Rules;
+
     /// What must change, in the order in which it must be done. What is right already is in it as
     /// [`Verb::Leave`], and so is what belongs to somebody else, with the reason.
     async fn plan(&self, want: &Trust) -> Result<Vec<Change>>;
@@ -83,11 +92,16 @@ pub(crate) enum Keys {
 /// What a provider is told to believe.
 #[derive(Clone, Debug)]
 pub(crate) struct Trust {
-    pub(crate) issuer: Issuer,
+    pub(crate) issuer: TrustedIssuer,
     /// What tells the cluster from every other: the UID of its namespace `kube-system`.
     pub(crate) cluster_id: String,
-    /// For providers that are given the keys instead of fetching them.
+    /// Every key that a token of the cluster may be signed with, now or soon: what the API servers serve, and what is
+    /// staged. Providers that fetch nothing are given these.
     pub(crate) keys: KeySet,
+    /// The `kid`s that sign now, one or more API servers each.
+    pub(crate) signing: Vec<String>,
+    /// The `kid`s that no API server serves yet.
+    pub(crate) staged: Vec<String>,
     /// Whose tokens: the ServiceAccount that the secret store uses.
     pub(crate) workload: ServiceAccount,
     /// The secrets that it may read, by the provider's names.

@@ -1,8 +1,8 @@
 //! PURE. The values that strangers read, as types that cannot be wrong.
 //!
 //! Whatever exists as one of these types may be published: an [`Issuer`] that every relying party accepts,
-//! a [`KeySet`] without a private or weak key, the two [`Document`]s made from them. Everything else is an
-//! [`Error`](crate::error::Error) with a stable code.
+//! a [`KeySet`] without a private or weak key, the two [`Document`]s made from them. What a cluster signs as, published
+//! or not, is a [`SignedIssuer`]. Everything else is an [`Error`](crate::error::Error) with a stable code.
 
 mod body;
 mod discovery;
@@ -11,6 +11,7 @@ mod issuer;
 mod key;
 mod key_set;
 mod pem;
+mod signed_issuer;
 mod spki;
 mod token;
 
@@ -20,7 +21,8 @@ pub(crate) use discovery::Discovery;
 pub(crate) use document::CACHE_CONTROL;
 pub(crate) use document::{DISCOVERY_PATH, Document, JWKS_PATH, MAX_AGE, content_type_is_json};
 pub(crate) use issuer::Issuer;
-pub(crate) use key::{KidRule, PublicKey};
+pub(crate) use key::{Algorithm, KidRule, PublicKey};
 pub(crate) use key_set::{KeySet, Unreadable};
 pub(crate) use pem::keys_from_pem;
+pub(crate) use signed_issuer::SignedIssuer;
 pub(crate) use token::Token;

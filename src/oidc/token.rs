@@ -6,7 +6,10 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm as JwtAlgorithm, Validation};
 use serde_json::{Map, Value};
 
-use super::key::{Algorithm, PublicKey};
+use super::{
+    SignedIssuer,
+    key::{Algorithm, PublicKey},
+};
 use crate::error::{Error, Result};
 
 /// A signed token in compact form (RFC 7519 §3). It is a credential: it cannot print itself.
@@ -21,7 +24,7 @@ pub(crate) struct Token {
 pub(crate) struct Claims {
     pub(crate) algorithm: String,
     pub(crate) kid: Option<String>,
-    pub(crate) issuer: String,
+    pub(crate) issuer: SignedIssuer,
     pub(crate) subject: String,
     pub(crate) audiences: Vec<String>,
     /// Seconds since 1970, as are the next two.
@@ -55,7 +58,7 @@ impl Token {
         let claims = Claims {
             algorithm: string(&header, "alg").ok_or_else(|| malformed("no `alg`"))?,
             kid: string(&header, "kid"),
-            issuer: required("iss")?,
+            issuer: required("iss")?.parse().map_err(|error: Error| malformed(&error.message))?,
             subject: required("sub")?,
             audiences: match payload.get("aud") {
                 Some(Value::String(one)) => vec![one.clone()],

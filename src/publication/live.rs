@@ -93,22 +93,22 @@ pub(crate) fn warnings(observed: &Observed, issuer: &Issuer, now: u64) -> Vec<Wa
                 ),
             ));
         }
-        if claims.issuer != issuer.as_str() {
+        if claims.issuer != *issuer.signed() {
             warnings.push(Warning::new(
                 "issuer-not-signed",
                 format!(
                     "{address} signs as `{}`: strangers accept its tokens once its first --service-account-issuer is {issuer} \
                      (keep the old one as a second flag)",
-                    claims.issuer.escape_debug()
+                    claims.issuer
                 ),
             ));
         }
-        if server.discovery.issuer != claims.issuer {
+        if claims.issuer != *server.discovery.issuer {
             warnings.push(Warning::new(
                 "issuer-differs",
                 format!(
                     "{address} signs as `{}` but its own document says `{}`",
-                    claims.issuer.escape_debug(),
+                    claims.issuer,
                     server.discovery.issuer.escape_debug()
                 ),
             ));

@@ -1,27 +1,10 @@
 //! Issuer and object names: two sides of one thing, settled once.
 
 use crate::{
-    bucket,
     config::Settings,
     error::{Error, Result},
-    http::Http,
     oidc::Issuer,
 };
-
-/// The issuer that the settings name, or the URL under which their bucket shows it. The bucket is not asked.
-pub(crate) async fn named_issuer(settings: &Settings, http: &Http) -> Result<Option<Issuer>> {
-    let Some(bucket) = settings.bucket.as_ref().filter(|_| settings.issuer.is_none()) else {
-        return Ok(settings.issuer.clone());
-    };
-    let public_url = bucket::connect(bucket, http).await?.public_url();
-    Ok(Some(DocumentLocation::resolve(settings, public_url.as_deref())?.issuer))
-}
-
-/// Neither the settings nor anything else names an issuer.
-pub(crate) fn no_issuer() -> Error {
-    Error::usage("issuer-missing", "no issuer is named")
-        .hint("give --issuer URL, the URL that will stand in every token, or issuer in keyless.yaml")
-}
 
 /// Where the documents lie, for strangers and for the bucket's owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +22,8 @@ impl DocumentLocation {
     /// shows the bucket's root).
     pub(crate) fn resolve(settings: &Settings, bucket_url: Option<&str>) -> Result<Self> {
         let stated = settings.bucket.as_ref().and_then(|bucket| bucket.public_url.as_deref());
-        let Some(issuer) = settings.issuer.clone() else {
+        let named = settings.issuer.as_ref().map(|named| named.publishable().map_err(Error::into_usage));
+        let Some(issuer) = named.transpose()? else {
             let Some(root) = bucket_url else {
                 return Err(Error::usage(
                     "issuer-missing",

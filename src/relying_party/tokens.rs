@@ -4,7 +4,7 @@ use super::{Finding, uploaded};
 use crate::{
     cluster::{ApiServer, Observed},
     error::Error,
-    oidc::{Issuer, KeySet, PublicKey},
+    oidc::{KeySet, PublicKey, SignedIssuer},
 };
 
 /// The clock difference that every relying party tried tolerates (OpenBao 60 s, AWS some 5 min).
@@ -20,7 +20,7 @@ pub(crate) enum Known<'a> {
 /// Everything that a relying party checks of one server's token, from what it knows only.
 pub(crate) fn judge_server(
     server: &ApiServer,
-    issuer: &Issuer,
+    issuer: &SignedIssuer,
     audience: &str,
     known: Known<'_>,
     now: u64,
@@ -29,12 +29,13 @@ pub(crate) fn judge_server(
     let at = |what: &str| format!("{what} by {}", server.address);
     let mut findings = Vec::new();
 
-    findings.push(if claims.issuer == issuer.as_str() {
-        Finding::passed("token-issuer", at("issuer signed"), &claims.issuer)
+    findings.push(if claims.issuer == *issuer {
+        Finding::passed("token-issuer", at("issuer signed"), claims.issuer.to_string())
     } else {
-        let cause = if claims.issuer.contains(',') {
+        let signed = claims.issuer.as_str();
+        let cause = if signed.contains(',') {
             "two issuers in one flag: the API server does not split at commas"
-        } else if claims.issuer.trim_end_matches('/') == issuer.as_str() {
+        } else if signed.trim_end_matches('/') == issuer.as_str().trim_end_matches('/') {
             "it differs by a trailing slash, and relying parties compare bytes"
         } else {
             "the API server's first --service-account-issuer is another one: the first signs, all are accepted"
@@ -42,7 +43,7 @@ pub(crate) fn judge_server(
         Finding::failed(
             "token-issuer",
             at("issuer signed"),
-            format!("`{}`, expected `{issuer}`", claims.issuer.escape_debug()),
+            format!("`{}`, expected `{issuer}`", claims.issuer),
             cause,
             format!(
                 "start every API server with --service-account-issuer={issuer} first, and keep the old issuer as a second flag, \

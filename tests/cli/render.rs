@@ -1,6 +1,6 @@
 //! What is written for an administrator: stdout is a file, stderr is talk, and nobody is asked.
 
-use std::{collections::BTreeMap, fs, path::Path, process::Command};
+use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 use serde_json::{Value, json};
 
@@ -15,6 +15,12 @@ fn render(arguments: &[&str]) -> Ran {
     fs::write(
         dir.path().join("now.yaml"),
         "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: v1.36.3\n",
+    )
+    .unwrap();
+    fs::write(
+        dir.path().join("domain.yaml"),
+        "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nnetworking: {dnsDomain: corp.local}\n\
+         apiServer: {extraArgs: [{name: api-audiences, value: 'https://kubernetes.default.svc.corp.local'}]}\n",
     )
     .unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_keyless"));
@@ -50,6 +56,64 @@ fn several_servers_get_the_first_rollout_unless_told() {
     let first = |ran: &Ran| ran.out.find(ISSUER) < ran.out.find("https://kubernetes.default.svc");
     assert!(!first(&accept) && first(&sign), "{accept:?} {sign:?}");
     assert!(sign.out.contains("kubernetesVersion: v1.36.3"), "the cluster's own settings stay: {sign:?}");
+}
+
+#[test]
+fn an_old_issuer_that_nobody_read_is_said() {
+    for distro in ["k3s", "kubeadm"] {
+        let ran = render(&["--distro", distro, "--issuer", ISSUER]).ends(0);
+        for (stream, name) in [(&ran.out, "file"), (&ran.err, "talk")] {
+            for told in [
+                "ASSUMED",
+                "kubectl get --raw /.well-known/openid-configuration",
+                "kubectl create token default",
+            ] {
+                assert!(stream.contains(told), "{distro}: the {name} does not say `{told}`: {ran:?}");
+            }
+        }
+        assert!(ran.err.contains("warning[old-issuer-assumed]"), "{ran:?}");
+        let told = render(&["--distro", distro, "--issuer", ISSUER, "--old-issuer", "https://10.5.0.2:6443"])
+            .ends(0);
+        assert!(!format!("{}{}", told.out, told.err).contains("ASSUMED"), "{told:?}");
+        assert!(
+            told.out.contains("https://10.5.0.2:6443") && !told.out.contains("kubernetes.default"),
+            "{told:?}"
+        );
+        let json = render(&["--distro", distro, "--issuer", ISSUER, "-o", "json"]).ends(0).json();
+        assert_eq!(json["guide"]["unproven"]["basis"], "assumed");
+        assert_eq!(json["warnings"][0]["code"], "old-issuer-assumed");
+    }
+    let ran = render(&["--distro", "kubeadm", "--issuer", ISSUER, "--cluster-configuration", "domain.yaml"])
+        .ends(0);
+    assert!(
+        ran.err.contains("warning[old-issuer-unproven]") && ran.err.contains("warning[api-audiences-pinned]"),
+        "{ran:?}"
+    );
+    assert!(ran.out.contains("https://kubernetes.default.svc.corp.local"), "{ran:?}");
+}
+
+/// The commands that are shown, run on tokens of every length: what `base64` says of the padding does not matter.
+#[test]
+fn the_check_reads_the_issuer_of_a_token() {
+    let ran = render(&["--distro", "k3s", "--issuer", ISSUER]).ends(0);
+    let command = ran.err.lines().find(|line| line.contains("kubectl create token")).unwrap();
+    let command = command.trim().trim_start_matches("$ ");
+    let dir = tempfile::TempDir::new().unwrap();
+    let key = lab::SigningKey::ec(lab::Curve::P256);
+    for issuer in
+        ["https://kubernetes.default.svc.corp.local", "https://10.5.0.2:6443", "https://a.example/??>>~~"]
+    {
+        for length in 0..8 {
+            let claims = json!({"aud": ["x"], "exp": 2, "iat": 1, "iss": issuer, "sub": "s".repeat(length)});
+            let fake = dir.path().join("kubectl");
+            fs::write(&fake, format!("#!/bin/sh\necho '{}'\n", key.jws(&claims))).unwrap();
+            fs::set_permissions(&fake, fs::Permissions::from_mode(0o755)).unwrap();
+            let path = format!("{}:/usr/bin:/bin", dir.path().display());
+            let read: Ran =
+                Command::new("sh").args(["-c", command]).env("PATH", path).output().unwrap().into();
+            assert_eq!(read.out.trim(), format!("\"iss\":\"{issuer}\""), "{length}: {read:?}");
+        }
+    }
 }
 
 #[test]

@@ -7,22 +7,23 @@ use serde_json::json;
 
 use super::Exit;
 use crate::{
+    commands::issuer,
     config::Settings,
-    distro::{self, Distro, Stage, Wish},
+    distro::{self, Distro, IssuerChange, Stage},
     error::{Error, Result},
     http::Http,
-    publication::location::{named_issuer, no_issuer},
-    report::Report,
+    report::{Report, Warning},
 };
 
 /// Write the API server's settings that let it sign as the public issuer
 ///
 /// stdout is the file to be changed; stderr says in which order, how, and what to look at. With several API
 /// servers there are two rollouts: first every server accepts the new issuer, then every server signs with it.
-/// The old issuer stays accepted, or every running pod would be refused at once. No cluster is asked.
+/// The old issuer stays accepted, or every running pod would be refused at once. No cluster is asked: without
+/// --old-issuer, the output says what the old issuer was taken from, and how to check it.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
-    keyless render issuer --distro k3s --issuer https://oidc.example.com/prod\n  \
+    keyless render issuer --distro k3s --issuer https://oidc.example.com/prod --old-issuer https://kubernetes.default.svc.cluster.local\n  \
     keyless render issuer --distro kubeadm --servers 3 --stage sign | kubeadm config validate --config /dev/stdin\n  \
     kubectl -n kube-system get configmap kubeadm-config -o jsonpath='{.data.ClusterConfiguration}' > now.yaml\n  \
     keyless render issuer --distro kubeadm --cluster-configuration now.yaml > cluster.yaml")]
@@ -31,7 +32,8 @@ pub(crate) struct IssuerArgs {
     #[arg(long, value_enum, value_name = "NAME")]
     pub(crate) distro: Distro,
 
-    /// An issuer that stays accepted, the one that signs today first; may be repeated; by default the distribution's own
+    /// An issuer that stays accepted, the one that signs today first; may be repeated; by default what
+    /// --cluster-configuration names, else the distribution's own, which is ASSUMED
     #[arg(long, value_name = "URL")]
     pub(crate) old_issuer: Vec<String>,
 
@@ -63,21 +65,26 @@ pub(super) async fn run(args: &IssuerArgs, settings: &Settings, report: &mut Rep
         })?),
         None => None,
     };
-    let wish = Wish {
-        issuer: named_issuer(settings, &http).await?.ok_or_else(no_issuer)?,
-        accepted: args.old_issuer.clone(),
+    let issuer = issuer::published(settings, &http).await?;
+    let accepted = args.old_issuer.iter().map(|text| distro::old_issuer(text));
+    let change = IssuerChange {
+        jwks_uri: Some(issuer.jwks_url()),
+        issuer: issuer.into(),
+        accepted: accepted.collect::<Result<_>>()?,
         servers: args.servers,
         cluster_configuration,
         minor: args.kubernetes_version,
     };
-    let guide = distro::guide(Some(args.distro), &wish)?;
-    let Some(rollout) = guide.rollout(args.stage) else {
+    let instructions = distro::instructions(Some(args.distro), &change)?;
+    let Some(rollout) = instructions.rollout(args.stage) else {
         return Err(Error::usage("stage", "there is only one rollout, which ends with signing")
             .hint("leave --stage out; with several API servers, say how many: --servers"));
     };
+    instructions.warnings.iter().for_each(|warning| report.warning(warning));
     report.line(rollout.file().trim_end());
-    report.progress(guide.talk(rollout.stage).trim_end());
-    report.json("render", json!({ "guide": guide }));
+    report.progress(instructions.talk(rollout.stage).trim_end());
+    let warnings: Vec<_> = instructions.warnings.iter().map(Warning::to_json).collect();
+    report.json("render", json!({ "guide": instructions, "warnings": warnings }));
     Ok(Exit::Clean)
 }
 

@@ -7,7 +7,7 @@
 //! Each step is safe to repeat, and each is planned from what is there: stopped anywhere and started again, it
 //! goes on where it was.
 
-mod api_server;
+mod issuer_rollout;
 mod plan;
 mod retire;
 mod settings_file;
@@ -24,7 +24,7 @@ use self::{
     settings_file::SettingsFile,
 };
 use super::{
-    Exit, ask, changes,
+    Exit, ask, changes, issuer,
     objects::{self, Sight, find_store},
     provider, publish,
     settle::{Settled, settle_asking},
@@ -32,7 +32,6 @@ use super::{
     walk::walk,
 };
 use crate::{
-    bucket,
     cli::{Output, PublishArgs, SetupArgs},
     cluster::{
         Cluster, Observed,
@@ -40,13 +39,10 @@ use crate::{
     },
     config::Settings,
     error::Result,
-    federation::{
-        Federation, Trust,
-        gcp::{self, Gcp},
-    },
+    federation::{Federation, Trust, TrustedIssuer, gcp::Gcp},
     http::Http,
-    oidc::Issuer,
-    publication::{live, location::DocumentLocation},
+
+    publication::live,
     report::Report,
     secret_store::{self, obstacles_of_a_move},
 };
@@ -71,8 +67,10 @@ pub(crate) async fn run(
     let google = settled.google.as_ref().map(|google| Gcp::connect(google, &http)).transpose()?;
     let provider = provider::connect(settled.provider, &settled, &http)?;
     let provider = provider.as_ref();
-    let issuer = issuer(settings, &settled, &observed, &http).await?;
-    let trust = settled.trust(&issuer, cluster_id, observed.live()?);
+    let issuer = issuer::trusted(settings, &settled, &observed, &http).await?;
+    let staged = live::from_files(settings)?;
+    let trust = settled.trust(issuer.clone(), cluster_id, &observed, staged.as_ref())?;
+    provider.rules().check(&trust)?;
 
     // Decide.
     let retirement = async {
@@ -86,8 +84,7 @@ pub(crate) async fn run(
     let (plan, retirement) = futures::join!(planning, retirement);
     let mut plan = plan?;
     plan.retirement = retirement?;
-    let documents_issuer = plan.documents.is_some().then_some(&issuer);
-    let file = SettingsFile::plan(settings, &settled, documents_issuer)?;
+    let file = SettingsFile::plan(settings, &settled, issuer.published())?;
     plan.show(&issuer, report);
     file.show(report);
     let mut shown = plan.to_json(&issuer, args.dry_run);
@@ -180,28 +177,6 @@ fn replacing<'a>(estate: &'a Estate, settings: &Settings) -> Option<&'a Store> {
     estate.stores.iter().filter(named).find(|store| retire::is_pending(store))
 }
 
-/// The public URL in documents mode; whatever the cluster signs as when the keys are uploaded.
-async fn issuer(settings: &Settings, settled: &Settled, observed: &Observed, http: &Http) -> Result<Issuer> {
-    let uploaded = settled.google.as_ref().is_some_and(|google| google.mode == gcp::Mode::Uploaded);
-    match (&settings.bucket, &settings.issuer) {
-        (Some(bucket), _) if !uploaded => {
-            let bucket = bucket::connect(bucket, http).await?;
-            Ok(DocumentLocation::resolve(settings, bucket.public_url().as_deref())?.issuer)
-        }
-        (_, Some(issuer)) => Ok(issuer.clone()),
-        _ => {
-            let signed = observed
-                .servers
-                .first()
-                .map(|server| server.token.claims().issuer.clone())
-                .unwrap_or_default();
-            signed.parse::<Issuer>().map_err(|error| {
-                error.hint("no bucket is named, so the provider would be told what the cluster signs as now: name a bucket and an issuer")
-            })
-        }
-    }
-}
-
 #[expect(clippy::too_many_arguments, reason = "everything that was observed, decided upon once")]
 async fn decide(
     settings: &Settings,
@@ -236,7 +211,7 @@ async fn decide(
     let signs_otherwise: Vec<_> = observed
         .servers
         .iter()
-        .filter(|server| server.token.claims().issuer != trust.issuer.as_str())
+        .filter(|server| server.token.claims().issuer != *trust.issuer.signed())
         .map(|server| (server.address.clone(), server.token.claims().issuer.clone()))
         .collect();
     let (later, changes) =
@@ -272,13 +247,13 @@ fn publish_args(dry_run: bool) -> PublishArgs {
 /// What only the owner of the control plane can do. Everything else up to here is done.
 async fn say_what_the_api_servers_need(
     cluster: &Cluster,
-    issuer: &Issuer,
+    issuer: &TrustedIssuer,
     plan: &Plan,
     servers: usize,
     report: &mut Report<'_>,
 ) -> Result<Exit> {
     report.line("");
-    api_server::tell(cluster, issuer, &plan.signs_otherwise, servers, report).await?;
+    issuer_rollout::tell(cluster, issuer, &plan.signs_otherwise, servers, report).await?;
     report.line(format_args!(
         "Once every API server signs as {issuer}, run setup again: it goes on from here."
     ));

@@ -5,8 +5,8 @@ use serde_json::json;
 use super::retire::Retirement;
 use crate::{
     commands::{changes, objects},
-    federation::Change,
-    oidc::Issuer,
+    federation::{Change, TrustedIssuer},
+    oidc::SignedIssuer,
     report::{Report, Warning},
     secret_store::{Doing, Obstacle, Plan as StorePlan, Planned},
 };
@@ -21,7 +21,7 @@ pub(super) struct Plan {
     pub(super) later: Vec<Change>,
     pub(super) objects: StorePlan,
     /// The API servers that do not sign as the issuer yet, and what they sign as.
-    pub(super) signs_otherwise: Vec<(String, String)>,
+    pub(super) signs_otherwise: Vec<(String, SignedIssuer)>,
     /// How many API servers there are.
     pub(super) servers: usize,
     /// What reads through the store but would not survive the change of provider.
@@ -53,7 +53,7 @@ impl Plan {
         !self.signs_otherwise.is_empty()
     }
 
-    pub(super) fn show(&self, issuer: &Issuer, report: &mut Report<'_>) {
+    pub(super) fn show(&self, issuer: &TrustedIssuer, report: &mut Report<'_>) {
         report.line(format_args!("issuer: {issuer}"));
         if let Some(documents) = &self.documents {
             report.line("\npublic documents");
@@ -94,7 +94,7 @@ impl Plan {
         }
     }
 
-    pub(super) fn to_json(&self, issuer: &Issuer, dry_run: bool) -> serde_json::Value {
+    pub(super) fn to_json(&self, issuer: &TrustedIssuer, dry_run: bool) -> serde_json::Value {
         json!({
             "issuer": issuer.as_str(),
             "dryRun": dry_run,
@@ -111,7 +111,7 @@ impl Plan {
                 "differences": changes::differences_to_json(&object.differences),
             })).collect::<Vec<_>>(),
             "signsOtherwise": self.signs_otherwise.iter().map(|(address, signs_as)| json!({
-                "address": address, "signsAs": signs_as,
+                "address": address, "signsAs": signs_as.as_str(),
             })).collect::<Vec<_>>(),
             "obstacles": self.obstacles.iter().map(|obstacle| json!({
                 "object": obstacle.object, "field": obstacle.field, "why": obstacle.why, "change": obstacle.change,

@@ -10,7 +10,7 @@ use self::{
     plan::{Orphan, Plan, Withdrawal},
 };
 use super::{
-    Exit, ask, changes,
+    Exit, ask, changes, issuer,
     objects::{self, Sight},
     provider,
     settle::{self, Settled},
@@ -44,17 +44,13 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
         Some(bucket) => Some(DocumentLocation::resolve(settings, bucket.public_url().as_deref())?),
         None => None,
     };
-    let signed =
-        observed.servers.first().map(|server| server.token.claims().issuer.clone()).unwrap_or_default();
-    let issuer = match &place {
-        Some(place) => place.issuer.clone(),
-        None => settings.issuer.clone().map_or_else(|| signed.parse(), Ok)?,
-    };
+    let signed = issuer::signed(&observed)?;
+    let issuer = issuer::removed(settings, place.as_ref(), &observed)?;
 
     let mut withdrawals = Vec::new();
     let mut planned = Vec::new();
     if let Some(settled) = &settled {
-        let trust = settled.trust(&issuer, cluster_id, observed.live()?);
+        let trust = settled.trust(issuer.clone(), cluster_id, &observed, None)?;
         // Everything that may trust the issuer, whichever provider the store names now.
         let mut names = settings.providers();
         if names.is_empty() {
@@ -75,7 +71,7 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
         }),
         _ => None,
     };
-    let mut warnings = plan::dangling(&withdrawals, &signed, issuer.as_str());
+    let mut warnings = plan::dangling(&withdrawals, signed.as_str(), issuer.as_str());
     warnings.extend(plan::not_seen(&estate));
     let orphans = Orphan::all(&estate, &withdrawals, &planned);
     let plan = Plan { withdrawals, objects: planned, orphans, bucket: in_bucket, warnings };

@@ -328,7 +328,7 @@ async fn between_uploaded_keys_and_documents() {
     let mut far = Far::new();
     far.set_up().await.unwrap();
     let mut want = far.trust();
-    want.issuer = "https://storage.googleapis.com/acme-oidc".parse().unwrap();
+    want.issuer = issuer(Mode::Documents, "https://storage.googleapis.com/acme-oidc");
     far.settings.mode = Mode::Documents;
     far.google.faults().forget();
     do_all(&far.gcp(), &want).await.unwrap();
@@ -337,6 +337,7 @@ async fn between_uploaded_keys_and_documents() {
     assert!(provider.ends_with("?updateMask=description,oidc.issuerUri,oidc.jwksJson"), "{provider}");
 
     far.settings.mode = Mode::Uploaded;
+    want.issuer = issuer(Mode::Uploaded, "https://storage.googleapis.com/acme-oidc");
     do_all(&far.gcp(), &want).await.unwrap();
     assert!(far.provider()["oidc"]["jwksJson"].as_str().unwrap().contains(&far.key.kid()));
 }

@@ -16,6 +16,8 @@ use serde_json::{Value, json};
 use super::{mark::mark, tests::*, *};
 use crate::cluster::ServiceAccount;
 
+const DOCUMENTS: &str = "https://storage.googleapis.com/acme-oidc";
+
 #[derive(Clone, Debug)]
 struct Asked {
     method: String,
@@ -134,12 +136,13 @@ fn meet(mut things: Vec<(&'static str, Value)>, change: fn(&mut Settings)) -> (F
     let mut settings = settings(&fake.base, "ya29.token");
     (settings.pool, settings.provider) = ("keyless-pool".to_owned(), "keyless-k3s".to_owned());
     change(&mut settings);
-    (fake, connect(&settings), recorded_trust())
+    let want = Trust { issuer: issuer(settings.mode, DOCUMENTS), ..recorded_trust() };
+    (fake, connect(&settings), want)
 }
 
 fn recorded_trust() -> Trust {
     let mut want = trust(&[&SigningKey::ec(Curve::P256)]);
-    want.issuer = "https://storage.googleapis.com/acme-oidc".parse().unwrap();
+    want.issuer = issuer(Mode::Uploaded, DOCUMENTS);
     want.workload = ServiceAccount { namespace: "external-secrets".into(), name: "eso-gcp".into() };
     want.secrets = vec!["db-password".to_owned()];
     want

@@ -51,13 +51,14 @@ pub(crate) use self::{
     key::{KeyState, ServiceAccountKey},
     state::Holder,
     step::Step,
+    wanted::RULES,
 };
 use self::{
     names::{Ids, Number, Project, check_email},
     step::{Binding, Deed, Patch},
     walk::Login,
 };
-use super::{Change, Federation, Keys, Trust};
+use super::{Change, Federation, Keys, Rules, Trust};
 use crate::{
     error::Result,
     google::{Api, CLOUD_PLATFORM, Target, Tokens, check_endpoint},
@@ -279,6 +280,10 @@ impl fmt::Display for Gcp {
 
 #[async_trait]
 impl Federation for Gcp {
+    fn rules(&self) -> &'static Rules {
+        &RULES
+    }
+
     async fn plan(&self, want: &Trust) -> Result<Vec<Change>> {
         plan::check(want, &self.settings)?;
         let state = self.observe(&want.secrets, false).await?;

@@ -2,23 +2,23 @@
 //! services, pool, provider, bindings.
 
 use super::{
-    Deed, Mode, Settings, Step,
+    Deed, Settings, Step,
     bindings::bindings,
     mark::older_mark,
     names::{Ids, check_email, check_secret, check_subject},
     state::{Life, State},
-    wanted::{Wanted, check_keys, knows_a_key, left_aside},
+    wanted::{RULES, Wanted, knows_a_key},
 };
 use crate::{
     error::{Error, Result},
-    federation::{self, Change, Difference, Trust, Verb},
+    federation::{self, Change, Difference, Trust, TrustedIssuer, Verb},
     google::needs,
 };
 
 /// What cannot work is refused before Google is asked anything.
 pub(super) fn check(want: &Trust, settings: &Settings) -> Result<()> {
     check_subject(&want.subject())?;
-    check_keys(&want.keys, settings.mode)?;
+    RULES.check(want)?;
     settings.impersonate.as_deref().map_or(Ok(()), check_email)?;
     want.secrets.iter().try_for_each(|secret| check_secret(secret))
 }
@@ -26,18 +26,18 @@ pub(super) fn check(want: &Trust, settings: &Settings) -> Result<()> {
 /// What must change, and what is right already.
 pub(super) fn plan(want: &Trust, settings: &Settings, state: &State) -> Result<Vec<Change>> {
     check(want, settings)?;
-    let wanted = Wanted::new(want, settings.mode);
-    let mut changes = notes(want, settings, state);
+    let wanted = Wanted::new(want);
+    let mut changes = notes(want, state);
     changes.extend(services(state));
     changes.push(pool(want, &wanted, state)?);
     changes.extend(neighbours(want, state));
-    changes.push(provider(want, &wanted, settings, state)?);
+    changes.push(provider(want, &wanted, state)?);
     changes.extend(bindings(want, settings, state)?);
     Ok(changes)
 }
 
 /// What could not be seen, and what will not work although nothing stands against it.
-fn notes(want: &Trust, settings: &Settings, state: &State) -> Vec<Change> {
+fn notes(want: &Trust, state: &State) -> Vec<Change> {
     let mut notes = Vec::new();
     if let Some(said) = &state.project_unseen {
         let why = format!(
@@ -50,8 +50,9 @@ fn notes(want: &Trust, settings: &Settings, state: &State) -> Vec<Change> {
         let why = format!("they may not be looked at ({said}), and are taken as enabled");
         notes.push(leave(format!("services of {}", state.ids.project), why));
     }
-    let aside = left_aside(&want.keys);
-    if settings.mode == Mode::Documents && !aside.is_empty() {
+    let aside = RULES.left_aside(want).into_iter().map(|key| format!("{} ({})", key.kid(), key.describe()));
+    let aside: Vec<_> = aside.collect();
+    if want.issuer.published().is_some() && !aside.is_empty() {
         let why = "Google takes RSA and EC P-256 keys only: it refuses tokens signed with these";
         notes.push(leave(format!("keys {}", aside.join(", ")), why.to_owned()));
     }
@@ -164,7 +165,7 @@ fn neighbours(want: &Trust, state: &State) -> Vec<Change> {
         .collect()
 }
 
-fn provider(want: &Trust, wanted: &Wanted, settings: &Settings, state: &State) -> Result<Change> {
+fn provider(want: &Trust, wanted: &Wanted, state: &State) -> Result<Change> {
     let object = state.ids.shown_provider();
     let change = |verb, why: String, permission: &str, differences, deed| Change {
         verb,
@@ -174,9 +175,9 @@ fn provider(want: &Trust, wanted: &Wanted, settings: &Settings, state: &State) -
         needs: needs(&format!("iam.workloadIdentityPoolProviders.{permission}"), &on_project(state)),
         step: step(Step::Provider(deed)),
     };
-    let keys = match settings.mode {
-        Mode::Documents => "it fetches the keys from there",
-        Mode::Uploaded => "with uploaded keys",
+    let keys = match want.issuer {
+        TrustedIssuer::Published(_) => "it fetches the keys from there",
+        TrustedIssuer::Signed(_) => "with uploaded keys",
     };
     let Some(found) = state.provider() else {
         let why = format!("Google must believe {}: {keys}", want.issuer);

@@ -11,7 +11,7 @@ use super::{
     names::{Ids, Number, Project},
     plan::plan,
     state::{Life, Pool, Provider, Seen, Services, State},
-    tests::{CLUSTER, ISSUER, PRINCIPAL, SUBJECT, settings, trust},
+    tests::{CLUSTER, ISSUER, PRINCIPAL, SUBJECT, issuer, settings, trust},
     *,
 };
 use crate::{error::Error, federation::Verb, google::Policy};
@@ -95,7 +95,8 @@ impl Case {
     }
 
     pub(super) fn plan(&self) -> Result<Vec<Change>, Error> {
-        plan(&self.want, &self.settings, &self.state)
+        let issuer = issuer(self.settings.mode, self.want.issuer.as_str());
+        plan(&Trust { issuer, ..self.want.clone() }, &self.settings, &self.state)
     }
 }
 

@@ -9,7 +9,7 @@ use super::*;
 use crate::{
     cluster::ServiceAccount,
     error::Error,
-    federation::Verb,
+    federation::{TrustedIssuer, Verb},
     google::Pace,
     oidc::{KeySet, KidRule},
 };
@@ -106,11 +106,21 @@ pub(super) fn keys(keys: &[&SigningKey]) -> KeySet {
     KeySet::parse(jwks.as_bytes(), "the test's keys", KidRule::Computed).unwrap().0
 }
 
+/// As a provider in this mode is told it.
+pub(super) fn issuer(mode: Mode, text: &str) -> TrustedIssuer {
+    match mode {
+        Mode::Documents => TrustedIssuer::Published(text.parse().unwrap()),
+        Mode::Uploaded => TrustedIssuer::Signed(text.parse().unwrap()),
+    }
+}
+
 pub(super) fn trust(signing: &[&SigningKey]) -> Trust {
     Trust {
-        issuer: ISSUER.parse().unwrap(),
+        issuer: issuer(Mode::Uploaded, ISSUER),
         cluster_id: CLUSTER.to_owned(),
         keys: keys(signing),
+        signing: Vec::new(),
+        staged: Vec::new(),
         workload: ServiceAccount { namespace: "external-secrets".to_owned(), name: "eso-reader".to_owned() },
         secrets: vec!["db".to_owned()],
     }

@@ -55,7 +55,7 @@ async fn by_impersonation() {
 #[tokio::test]
 async fn with_documents() {
     let mut far = Far::new();
-    let issuer = "https://storage.googleapis.com/acme-oidc";
+    let documents = "https://storage.googleapis.com/acme-oidc";
     let storage = far.google.storage();
     storage.own_bucket("acme-oidc");
     let put = |name: &str, body: &Value| {
@@ -65,15 +65,15 @@ async fn with_documents() {
     put(
         ".well-known/openid-configuration",
         &json!({
-            "issuer": issuer, "jwks_uri": format!("{issuer}/openid/v1/jwks"), "response_types_supported": ["id_token"],
+            "issuer": documents, "jwks_uri": format!("{documents}/openid/v1/jwks"), "response_types_supported": ["id_token"],
             "subject_types_supported": ["public"], "id_token_signing_alg_values_supported": ["ES256"],
         }),
     );
     far.settings.mode = Mode::Documents;
     let mut want = far.trust();
-    want.issuer = issuer.parse().unwrap();
+    want.issuer = issuer(Mode::Documents, documents);
     do_all(&far.gcp(), &want).await.unwrap();
-    let token = far.token(|it| it["iss"] = json!(issuer));
+    let token = far.token(|it| it["iss"] = json!(documents));
     let (_, cause, remedy) = failure(&far.gcp().walk(&token, "db", &mut |_: &str| ()).await);
     assert!(
         cause.contains("cannot read the issuer's documents") && remedy.contains("keyless publish"),

@@ -5,18 +5,34 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Mode, Patch,
+    Patch,
     mark::mark,
     state::{Life, Provider},
 };
 use crate::{
     error::{Error, Result},
-    federation::{Difference, Keys, Trust},
-    oidc::{KeySet, KidRule},
+    federation::{Difference, IssuerForm, IssuerRules, KeyRules, Keys, Rules, Trust, TrustedIssuer},
+    oidc::{Algorithm, KeySet, KidRule},
 };
 
-/// The most keys that Google takes when they are uploaded.
-const MOST_KEYS: usize = 8;
+/// What Google takes as an issuer and as keys.
+pub(crate) static RULES: Rules = Rules {
+    provider: "Google",
+    issuer: IssuerRules {
+        form: IssuerForm::HttpsUrl,
+        // GKE Hub, `Authority.issuer`, makes such providers: a valid URL of less than 2,000 characters.
+        longest: 1999,
+        code: "google-issuer",
+        source: "IAM v1, WorkloadIdentityPoolProvider.Oidc.issuerUri: a URI that uses the https scheme",
+    },
+    // IAM v1, `jwksJson`, and "Configure Workload Identity Federation with Kubernetes".
+    keys: KeyRules {
+        algorithms: &[Algorithm::Es256, Algorithm::Rs256],
+        most: Some(8),
+        codes: ["google-key-type", "google-too-many-keys"],
+        without_limit: "with public documents there is no such limit: name a bucket, and google.mode: documents",
+    },
+};
 /// The longest `attributeCondition`.
 const LONGEST_CONDITION: usize = 4096;
 const MAPPING: [(&str, &str); 3] = [
@@ -46,14 +62,14 @@ struct Field {
 }
 
 impl Wanted {
-    pub(super) fn new(want: &Trust, mode: Mode) -> Self {
+    pub(super) fn new(want: &Trust) -> Self {
         Self {
             mark: mark(&want.cluster_id, want.issuer.as_str()),
             subject: want.subject(),
             issuer: want.issuer.as_str().to_owned(),
-            jwks: match mode {
-                Mode::Documents => String::new(),
-                Mode::Uploaded => want.keys.to_json(),
+            jwks: match want.issuer {
+                TrustedIssuer::Published(_) => String::new(),
+                TrustedIssuer::Signed(_) => want.keys.to_json(),
             },
         }
     }
@@ -231,49 +247,6 @@ pub(super) fn keys(provider: &Provider) -> Keys {
         None if provider.jwks.is_empty() => Keys::Fetched,
         None => Keys::Absent,
     }
-}
-
-/// What Google refuses to be given is refused before anything is made.
-pub(super) fn check_keys(keys: &KeySet, mode: Mode) -> Result<()> {
-    let refused: Vec<_> = keys.iter().filter(|key| !is_taken(key.algorithm().name())).collect();
-    let all = refused.len() == keys.len();
-    if !refused.is_empty() && (mode == Mode::Uploaded || all) {
-        let mut error = Error::failed(
-            "google-key-type",
-            match all {
-                true => "Google takes none of the cluster's keys",
-                false => "Google does not take all of the cluster's keys",
-            },
-        );
-        for key in refused {
-            error = error.caused_by(format_args!("{} is an {} key", key.kid(), key.describe()));
-        }
-        return Err(error.hint(
-            "Google takes RSA and EC P-256 keys: sign with one of these, and take the others out of --service-account-key-file",
-        ));
-    }
-    if mode == Mode::Uploaded && keys.len() > MOST_KEYS {
-        return Err(Error::failed(
-            "google-too-many-keys",
-            format!(
-                "the cluster has {} keys, and Google takes {MOST_KEYS} when they are uploaded",
-                keys.len()
-            ),
-        )
-        .hint("take keys that sign no more out of --service-account-key-file")
-        .hint("in documents mode there is no such limit: google.mode: documents"));
-    }
-    Ok(())
-}
-
-/// Keys that Google leaves aside when it fetches them: tokens signed with one are refused.
-pub(super) fn left_aside(keys: &KeySet) -> Vec<String> {
-    let refused = keys.iter().filter(|key| !is_taken(key.algorithm().name()));
-    refused.map(|key| format!("{} ({})", key.kid(), key.describe())).collect()
-}
-
-fn is_taken(algorithm: &str) -> bool {
-    matches!(algorithm, "RS256" | "ES256")
 }
 
 fn condition(subjects: &[&str]) -> String {

@@ -1,10 +1,10 @@
 //! Two clusters at one server, and one cluster whose marks or issuer are older.
 
 use super::{
-    tests::{CLUSTER, ISSUER, OURS, done, fields, settings, step, trust, verbs},
+    tests::{CLUSTER, ISSUER, OURS, done, fields, issuer, settings, step, trust, verbs},
     *,
 };
-use crate::federation::vault::withdraw::withdraw;
+use crate::federation::vault::{Mode, withdraw::withdraw};
 
 /// As earlier versions wrote it.
 const OLDER: &str = "managed by keyless for https://oidc.lab.test/prod";
@@ -50,7 +50,7 @@ fn marks_that_name_no_cluster_are_ours_and_are_completed() {
 #[test]
 fn a_new_issuer_of_the_same_cluster_is_a_change_that_is_shown() {
     let (settings, old) = (settings(), trust());
-    let new = Trust { issuer: "https://oidc.lab.test/new".parse().unwrap(), ..trust() };
+    let new = Trust { issuer: issuer(Mode::Discovery, "https://oidc.lab.test/new"), ..trust() };
     let changes = plan(&settings, &new, &done(&settings, &old)).unwrap();
     assert_eq!(verbs(&changes), [Verb::Update, Verb::Update, Verb::Leave, Verb::Leave]);
     let config = fields(&changes[1]);

@@ -31,12 +31,17 @@ impl Mark<'_> {
 
 /// The description of an auth method that is ours.
 pub(super) fn of_mount(want: &Trust) -> String {
-    format!("{MARK}{CLUSTER}{} for {}", want.cluster_id, want.issuer)
+    format!("{MARK}{CLUSTER}{} for {}", want.cluster_id, issuer(want))
 }
 
 /// The first line of a policy that is ours: two clusters with roles of one name do not share it unnoticed.
 pub(super) fn of_policy(settings: &Settings, want: &Trust) -> String {
     format!("# {MARK}{CLUSTER}{} for {}", want.cluster_id, role(settings))
+}
+
+/// The issuer as a mark names it: without spaces, so that it can be read back.
+pub(super) fn issuer(want: &Trust) -> String {
+    want.issuer.signed().escaped()
 }
 
 /// The mark of an auth method; `None`: somebody else's.

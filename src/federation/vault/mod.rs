@@ -23,7 +23,8 @@ use rustls::pki_types::{CertificateDer, pem::PemObject};
 use serde_json::{Value, json};
 
 use self::api::Api;
-use super::{Change, Federation, Keys, Trust};
+pub(crate) use self::wanted::RULES;
+use super::{Change, Federation, Keys, Rules, Trust};
 use crate::{
     error::{Error, Result},
     http::Http,
@@ -145,7 +146,12 @@ impl Vault {
 
 #[async_trait]
 impl Federation for Vault {
+    fn rules(&self) -> &'static Rules {
+        &RULES
+    }
+
     async fn plan(&self, want: &Trust) -> Result<Vec<Change>> {
+        RULES.check(want)?;
         plan::plan(&self.settings, want, &self.observe().await?)
     }
 

@@ -11,6 +11,7 @@ use crate::{
     error::{Error, Result},
     federation::{self, Change, Difference, Trust, Verb},
     oidc::keys_from_pem,
+    shell,
 };
 
 /// Mount, configuration, policy, role: each can be made only when those before it are there. What belongs to
@@ -64,8 +65,9 @@ fn plan_mount(settings: &Settings, want: &Trust, mount: Option<&Mount>) -> Resul
     if let Some(cluster) = mark.other_cluster(want) {
         let remedy = "give each cluster an auth method and a role of its own: vault.mount and vault.role";
         let take_over = format!(
-            "`vault write sys/mounts/auth/{}/tune description=\"managed by keyless for {}\"`",
-            settings.mount, want.issuer
+            "`vault write sys/mounts/auth/{}/tune description={}`",
+            settings.mount,
+            shell::quote(&format!("managed by keyless for {}", mark::issuer(want)))
         );
         return Err(mark::other_cluster(
             &format!("auth/{}", settings.mount),
@@ -75,7 +77,7 @@ fn plan_mount(settings: &Settings, want: &Trust, mount: Option<&Mount>) -> Resul
             &take_over,
         ));
     }
-    let why = match (mark.cluster, mark.of == want.issuer.as_str()) {
+    let why = match (mark.cluster, mark.of == mark::issuer(want)) {
         (Some(_), true) => return Ok((leave(&object, "it is ours already"), true)),
         (Some(_), false) => "it is this cluster's, which has another issuer now",
         (None, true) => "it is ours already, and does not name the cluster yet",
@@ -210,7 +212,7 @@ fn differences(have: &Map<String, Value>, wanted: &Value, fields: &[&str]) -> Ve
     let differ = fields.iter().filter_map(|field| {
         let have = have.get(*field).unwrap_or(&Value::Null);
         let want = wanted.get(*field).unwrap_or(&Value::Null);
-        let same = (wanted::is_empty(have) && wanted::is_empty(want)) || same(have, want);
+        let same = (wanted::is_empty(have) && wanted::is_empty(want)) || same(field, have, want);
         (!same).then(|| Difference {
             field: (*field).to_owned(),
             have: shown(field, have),
@@ -220,12 +222,14 @@ fn differences(have: &Map<String, Value>, wanted: &Value, fields: &[&str]) -> Ve
     differ.collect()
 }
 
-/// Lists are sets, and PEM loses its last line break on the way.
-fn same(one: &Value, other: &Value) -> bool {
+/// Lists are sets, and PEM loses its last line break on the way. All other text is compared byte for byte.
+fn same(field: &str, one: &Value, other: &Value) -> bool {
+    let pem = field.ends_with("_ca_pem") || field == "jwt_validation_pubkeys";
     match (one, other) {
-        (Value::String(one), Value::String(other)) => one.trim() == other.trim(),
+        (Value::String(one), Value::String(other)) if pem => one.trim() == other.trim(),
         (Value::Array(one), Value::Array(other)) => {
-            one.len() == other.len() && one.iter().all(|item| other.iter().any(|other| same(item, other)))
+            one.len() == other.len()
+                && one.iter().all(|item| other.iter().any(|other| same(field, item, other)))
         }
         _ => one == other,
     }

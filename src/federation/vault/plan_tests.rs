@@ -5,8 +5,11 @@ use serde_json::json;
 use super::*;
 use crate::{
     error::Kind,
-    federation::vault::{Mode, wanted, withdraw::withdraw},
-    oidc::{Issuer, KeySet},
+    federation::{
+        TrustedIssuer,
+        vault::{Mode, wanted, withdraw::withdraw},
+    },
+    oidc::KeySet,
 };
 
 pub(super) const ISSUER: &str = "https://oidc.lab.test/prod";
@@ -34,11 +37,30 @@ fn keys(pems: &[String]) -> KeySet {
     KeySet::new(pems.iter().flat_map(|pem| keys_from_pem(pem.as_bytes(), "test").unwrap())).unwrap()
 }
 
+/// As a server in this mode is told it.
+pub(in super::super) fn issuer(mode: Mode, text: &str) -> TrustedIssuer {
+    match mode {
+        Mode::Discovery | Mode::JwksUrl => TrustedIssuer::Published(text.parse().unwrap()),
+        Mode::StaticKeys => TrustedIssuer::Signed(text.parse().unwrap()),
+    }
+}
+
+/// The same trust as these settings go with it.
+pub(in super::super) fn in_mode(settings: &Settings, want: &Trust) -> Trust {
+    Trust { issuer: issuer(settings.mode, want.issuer.as_str()), ..want.clone() }
+}
+
+fn plan(settings: &Settings, want: &Trust, observed: &Observed) -> Result<Vec<Change>> {
+    super::plan(settings, &in_mode(settings, want), observed)
+}
+
 pub(super) fn trust() -> Trust {
     Trust {
-        issuer: ISSUER.parse::<Issuer>().unwrap(),
+        issuer: issuer(Mode::Discovery, ISSUER),
         cluster_id: CLUSTER.into(),
         keys: keys(&[lab::SigningKey::ec(lab::Curve::P256).public_pem()]),
+        signing: Vec::new(),
+        staged: Vec::new(),
         workload: "external-secrets/eso-reader".parse().unwrap(),
         secrets: vec!["db".into()],
     }
@@ -53,7 +75,7 @@ pub(super) fn done(settings: &Settings, want: &Trust) -> Observed {
         "jwt_validation_pubkeys": [], "oidc_client_id": "", "oidc_discovery_ca_pem": "", "oidc_discovery_url": "",
         "provider_config": {}, "status": "valid", "namespace_in_state": true
     }));
-    config.extend(object(wanted::config(settings, want).unwrap()));
+    config.extend(object(wanted::config(settings, &in_mode(settings, want)).unwrap()));
     let mut role = object(json!({ "bound_claims": null, "token_bound_cidrs": [], "token_type": "default" }));
     role.extend(object(wanted::role(settings, want)));
     let policy = Some(wanted::policy(settings, want).unwrap());
@@ -165,8 +187,10 @@ fn what_is_right_is_left_in_every_mode() {
 #[test]
 fn each_mode_names_one_source_of_keys() {
     let ca = Some("CA\n".to_owned());
-    let config =
-        |mode| wanted::config(&Settings { mode, issuer_ca_pem: ca.clone(), ..settings() }, &trust()).unwrap();
+    let config = |mode| {
+        let settings = Settings { mode, issuer_ca_pem: ca.clone(), ..settings() };
+        wanted::config(&settings, &in_mode(&settings, &trust())).unwrap()
+    };
     assert_eq!(
         config(Mode::Discovery),
         json!({ "bound_issuer": ISSUER, "oidc_discovery_url": ISSUER, "oidc_discovery_ca_pem": "CA" })

@@ -14,7 +14,7 @@ use tokio::{
 use super::*;
 use crate::{
     error::Kind,
-    federation::{self, Verb},
+    federation::{self, TrustedIssuer, Verb},
     oidc::{KeySet, keys_from_pem},
 };
 
@@ -109,9 +109,11 @@ fn connect(address: &str, change: Spoil) -> Result<Vault> {
 fn trust() -> Trust {
     let pem = lab::SigningKey::ec(lab::Curve::P256).public_pem();
     Trust {
-        issuer: "https://oidc.lab.test/prod".parse().unwrap(),
+        issuer: TrustedIssuer::Signed("https://oidc.lab.test/prod".parse().unwrap()),
         cluster_id: "0b0a3f46-7f0f-4c55-9f0e-3b6f8f1f2a11".to_owned(),
         keys: KeySet::new(keys_from_pem(pem.as_bytes(), "test").unwrap()).unwrap(),
+        signing: Vec::new(),
+        staged: Vec::new(),
         workload: "es/eso".parse().unwrap(),
         secrets: vec!["db".into()],
     }

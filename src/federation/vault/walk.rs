@@ -107,10 +107,7 @@ fn refused_login(subject: String, error: Error, settings: &Settings, token: &Tok
         )
     } else if has("(iss) claim") || has("issuer") {
         (
-            format!(
-                "the cluster signs as {}, and auth/{mount} believes another issuer",
-                claims.issuer.escape_debug()
-            ),
+            format!("the cluster signs as {}, and auth/{mount} believes another issuer", claims.issuer),
             format!(
                 "if this is the old issuer, let the API server sign with the new one (`keyless render issuer`); else: {setup}"
             ),

@@ -6,8 +6,26 @@ use url::Url;
 use super::{AUDIENCE, Mode, Settings, Step, mark};
 use crate::{
     error::{Error, Result},
-    federation::Trust,
-    oidc::PublicKey,
+    federation::{IssuerForm, IssuerRules, KeyRules, Rules, Trust, TrustedIssuer},
+    oidc::{Algorithm, PublicKey},
+};
+
+/// What Vault and OpenBao take as an issuer and as keys. `bound_issuer` is compared as text, and keys that are given
+/// are tried one after the other (hashicorp/cap `jwt/jwt.go`, `jwt/algs.go`).
+pub(crate) static RULES: Rules = Rules {
+    provider: "Vault",
+    issuer: IssuerRules {
+        form: IssuerForm::AnyText,
+        longest: 2048,
+        code: "vault-issuer",
+        source: "JWT auth method, bound_issuer: any text",
+    },
+    keys: KeyRules {
+        algorithms: &[Algorithm::Es256, Algorithm::Es384, Algorithm::Es512, Algorithm::Rs256],
+        most: None,
+        codes: ["vault-key-type", "vault-too-many-keys"],
+        without_limit: "",
+    },
 };
 
 /// How long a login lasts. Without it, it is the mount's default: 32 days.
@@ -44,14 +62,14 @@ pub(super) fn policy(settings: &Settings, want: &Trust) -> Result<String> {
 pub(super) fn config(settings: &Settings, want: &Trust) -> Result<Value> {
     let issuer = want.issuer.as_str();
     let ca = settings.issuer_ca_pem.as_deref().unwrap_or_default().trim();
-    Ok(match settings.mode {
-        Mode::Discovery => {
-            json!({ "bound_issuer": issuer, "oidc_discovery_url": issuer, "oidc_discovery_ca_pem": ca })
+    Ok(match &want.issuer {
+        TrustedIssuer::Published(published) if settings.mode == Mode::JwksUrl => {
+            json!({ "bound_issuer": issuer, "jwks_url": published.jwks_url(), "jwks_ca_pem": ca })
         }
-        Mode::JwksUrl => {
-            json!({ "bound_issuer": issuer, "jwks_url": want.issuer.jwks_url(), "jwks_ca_pem": ca })
+        TrustedIssuer::Published(published) => {
+            json!({ "bound_issuer": issuer, "oidc_discovery_url": published.as_str(), "oidc_discovery_ca_pem": ca })
         }
-        Mode::StaticKeys => {
+        TrustedIssuer::Signed(_) => {
             let keys = want.keys.iter().map(PublicKey::to_pem).collect::<Result<Vec<_>>>()?;
             let keys: Vec<_> = keys.iter().map(|pem| pem.trim()).collect();
             json!({ "bound_issuer": issuer, "jwt_validation_pubkeys": keys })
@@ -120,7 +138,7 @@ pub(super) const ROLE_FIELDS: [&str; 11] = [
 pub(super) fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
-        Value::String(text) => text.trim().is_empty(),
+        Value::String(text) => text.is_empty(),
         Value::Array(items) => items.is_empty(),
         Value::Object(members) => members.is_empty(),
         Value::Number(number) => number.as_u64() == Some(0),

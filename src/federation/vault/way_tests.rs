@@ -5,7 +5,10 @@ use std::time::{Duration, SystemTime};
 use lab::{Ca, KillSwitch, Moment, SigningKey, Web};
 use tempfile::TempDir;
 
-use super::*;
+use super::{
+    plan::tests::{in_mode, issuer},
+    *,
+};
 use crate::{
     federation::Verb,
     oidc::{KeySet, keys_from_pem},
@@ -80,9 +83,11 @@ impl World {
 
     fn trust(&self) -> Trust {
         Trust {
-            issuer: ISSUER.parse().unwrap(),
+            issuer: issuer(Mode::StaticKeys, ISSUER),
             cluster_id: "0b0a3f46-7f0f-4c55-9f0e-3b6f8f1f2a11".to_owned(),
             keys: KeySet::new(keys_from_pem(self.key.public_pem().as_bytes(), "test").unwrap()).unwrap(),
+            signing: Vec::new(),
+            staged: Vec::new(),
             workload: "external-secrets/eso-reader".parse().unwrap(),
             secrets: vec!["db".into()],
         }
@@ -116,7 +121,7 @@ async fn do_all(vault: &Vault, changes: &[Change]) -> Result<()> {
 }
 
 async fn set_up(vault: &Vault, want: &Trust) -> Result<Vec<Verb>> {
-    let changes = vault.plan(want).await?;
+    let changes = vault.plan(&in_mode(&vault.settings, want)).await?;
     do_all(vault, &changes).await?;
     Ok(changes.iter().map(|change| change.verb).collect())
 }
@@ -252,7 +257,7 @@ async fn a_server_that_cannot_read_the_documents() {
     let verbs = set_up(&vault, &world.trust()).await.unwrap();
     assert_eq!(verbs, [Verb::Leave, Verb::Create, Verb::Create, Verb::Create]);
 
-    let elsewhere = Trust { issuer: "https://nowhere.lab.test".parse().unwrap(), ..world.trust() };
+    let elsewhere = Trust { issuer: issuer(Mode::Discovery, "https://nowhere.lab.test"), ..world.trust() };
     let vault = world.vault(Mode::JwksUrl, |it| (it.mount, it.role) = ("other".into(), "other".into()));
     let error = set_up(&vault, &elsewhere).await.unwrap_err();
     assert!(["vault-cannot-fetch", "vault-ca"].contains(&error.code), "{error}");
@@ -336,7 +341,8 @@ async fn the_least_rights_are_enough_and_each_of_them_is_needed() {
                 assert!(said, "the plan did not say that {} would be refused", error.message);
             })?;
             // The same cluster moves to another issuer, and goes.
-            let moved = Trust { issuer: "https://oidc.lab.test/new".parse()?, ..world.trust() };
+            let moved =
+                Trust { issuer: issuer(Mode::StaticKeys, "https://oidc.lab.test/new"), ..world.trust() };
             let changes = vault.plan(&moved).await?;
             assert_eq!(changes[..2].iter().map(|change| change.verb).collect::<Vec<_>>(), [Verb::Update; 2]);
             do_all(&vault, &changes).await?;
@@ -362,7 +368,7 @@ async fn what_is_somebody_elses_stays() {
     let mine = world.vault(Mode::StaticKeys, |_| ());
     set_up(&mine, &want).await.unwrap();
     // Another cluster with the same names.
-    let issuer = "https://oidc.lab.test/other".parse().unwrap();
+    let issuer = issuer(Mode::StaticKeys, "https://oidc.lab.test/other");
     let other = Trust { issuer, cluster_id: "another".into(), ..want.clone() };
     let error = mine.plan(&other).await.unwrap_err();
     assert_eq!(error.code, "vault-other-cluster", "{error}");

@@ -63,7 +63,7 @@ fn mount(settings: &Settings, want: &Trust, observed: &Observed, other_roles: &[
         return leave(&object, of_other_cluster(cluster));
     }
     // An older mark: that of another cluster, for all that it says.
-    if mark.cluster.is_none() && mark.of != want.issuer.as_str() {
+    if mark.cluster.is_none() && mark.of != mark::issuer(want) {
         return leave(&object, format!("it serves another issuer, {}", mark.of.escape_debug()));
     }
     if !other_roles.is_empty() {

@@ -1,18 +1,21 @@
-//! The API servers' own step: they must sign as the public issuer, and only their owner can make them.
+//! The API servers' own step: they must sign as the issuer that the provider believes, and only their owner can make
+//! them.
 
 use crate::{
     cluster::{Cluster, objects::Resource},
-    distro::{self, Detected},
+    distro::{self, Detected, Distro, IssuerChange},
     error::Result,
-    oidc::Issuer,
+    federation::TrustedIssuer,
+    oidc::SignedIssuer,
     report::Report,
 };
 
-/// The exact change of the API servers' flags, for the distribution that runs here.
+/// The exact change of the API servers' flags, for the distribution that runs here. `signs_otherwise`: what API servers
+/// sign as now, read from their tokens.
 pub(super) async fn tell(
     cluster: &Cluster,
-    issuer: &Issuer,
-    signs_otherwise: &[(String, String)],
+    issuer: &TrustedIssuer,
+    signs_otherwise: &[(String, SignedIssuer)],
     servers: usize,
     report: &mut Report<'_>,
 ) -> Result<()> {
@@ -24,7 +27,7 @@ pub(super) async fn tell(
     )?;
     let nodes = nodes.seen().cloned().unwrap_or_default();
     let labels = nodes.iter().filter_map(|node| node.0.pointer("/metadata/labels")?.as_object()).flatten();
-    let facts = distro::Facts {
+    let facts = distro::ClusterFacts {
         kubelet_versions: nodes
             .iter()
             .map(|node| node.text("/status/nodeInfo/kubeletVersion").to_owned())
@@ -36,25 +39,29 @@ pub(super) async fn tell(
             .seen()
             .map(|found| found.text("/data/ClusterConfiguration").to_owned()),
     };
-    let wish = distro::Wish {
-        issuer: issuer.clone(),
-        accepted: signs_otherwise.first().map(|(_, signs_as)| signs_as.clone()).into_iter().collect(),
+    let change = IssuerChange {
+        issuer: issuer.signed().clone(),
+        jwks_uri: issuer.published().map(|issuer| issuer.jwks_url()),
+        accepted: signs_otherwise.iter().map(|(_, signs_as)| signs_as.clone()).collect(),
         servers,
         cluster_configuration: facts.cluster_configuration.clone(),
         minor: None,
     };
-    match distro::detect(&facts) {
-        Detected::Known(distro) => report.line(distro::guide(Some(distro), &wish)?.to_text()),
+    let distro: Option<Distro> = match distro::detect(&facts) {
+        Detected::Known(distro) => Some(distro),
         Detected::Other(name) => {
             report.line(format_args!(
                 "This is {name}: these are the flags; where they are written is its own."
             ));
-            report.line(distro::guide(None, &wish)?.to_text());
+            None
         }
         Detected::Unknown => {
-            report.line("What this cluster was built with cannot be told: these are the flags.");
-            report.line(distro::guide(None, &wish)?.to_text());
+            report.line("Unknown distribution: these are the flags.");
+            None
         }
-    }
+    };
+    let instructions = distro::instructions(distro, &change)?;
+    instructions.warnings.iter().for_each(|warning| report.warning(warning));
+    report.line(instructions.to_text());
     Ok(())
 }
