@@ -24,6 +24,7 @@ use crate::{
     federation::{gcp, vault},
     oidc::{KidRule, SignedIssuer},
     secret::Secret,
+    target::{Account, is_uid},
 };
 
 /// Everything that the commands work by.
@@ -201,6 +202,16 @@ impl Settings {
             (None, Some(text)) => Some(text.parse()?),
             (None, None) => None,
         };
+        let uid = match file.cluster.uid {
+            Some(uid) if !is_uid(&uid) => {
+                return Err(Error::usage(
+                    "cluster-uid",
+                    format!("{}: cluster.uid is not a UID", path.display()),
+                )
+                .hint("kubectl get namespace kube-system -o jsonpath='{.metadata.uid}' prints it"));
+            }
+            uid => uid,
+        };
         Ok(Self {
             file: path,
             issuer,
@@ -209,6 +220,7 @@ impl Settings {
             cluster: asks_cluster.then(|| cluster::Settings {
                 kubeconfig: kubeconfig.clone().or(file.cluster.kubeconfig),
                 context: context.clone().or(file.cluster.context),
+                uid,
                 service_account,
             }),
             public_keys,
@@ -238,6 +250,17 @@ impl Settings {
         let google = self.google.project.is_some() || self.provider == Some(ProviderName::Google);
         let google = google.then_some(ProviderName::Google);
         google.into_iter().chain(self.vault.as_ref().map(|_| ProviderName::Vault)).collect()
+    }
+
+    /// The provider's account, as far as the settings name it.
+    pub(crate) fn account(&self) -> Option<Account> {
+        let google = || self.google.project.as_deref().map(gcp::account);
+        let vault = || self.vault.as_ref().map(vault::Settings::account);
+        match self.provider {
+            Some(ProviderName::Google) => google(),
+            Some(ProviderName::Vault) => vault(),
+            None => google().or_else(vault),
+        }
     }
 }
 

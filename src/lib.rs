@@ -19,6 +19,7 @@
 //! * [`secret_store`] turns trust into manifests. PURE.
 //! * [`distro`] knows where a distribution keeps its issuer flags. PURE.
 //! * [`audit`] counts the credentials that never expire. PURE.
+//! * [`target`] resolves which cluster and account a run is about, and refuses another cluster than the settings name.
 //! * [`relying_party`] reads public URLs only, and judges what it finds like the strictest stranger.
 //! * [`commands`] bring it together: observe, decide, show, act.
 //!
@@ -44,6 +45,7 @@ mod rotation;
 mod secret;
 mod secret_store;
 mod shell;
+mod target;
 
 use std::{
     ffi::OsString,

@@ -8,7 +8,11 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::{cli::Output, error::Error};
+use crate::{
+    cli::Output,
+    error::Error,
+    target::{Account, Target},
+};
 
 /// The version of the JSON that is printed.
 const API_VERSION: &str = "keyless/v1";
@@ -19,6 +23,9 @@ pub(crate) struct Report<'a> {
     verbose: bool,
     /// Codes of warnings that have been told already.
     told: &'static [&'static str],
+    target: Target,
+    /// The line that names it, once it was printed.
+    named: String,
     data: &'a mut (dyn Write + Send),
     talk: &'a mut (dyn Write + Send),
 }
@@ -38,7 +45,7 @@ impl<'a> Report<'a> {
         data: &'a mut (dyn Write + Send),
         talk: &'a mut (dyn Write + Send),
     ) -> Self {
-        Self { output, verbose, told: &[], data, talk }
+        Self { output, verbose, told: &[], target: Target::default(), named: String::new(), data, talk }
     }
 
     /// For a command that is a step of another: what it does is said, its result is not.
@@ -47,7 +54,33 @@ impl<'a> Report<'a> {
         told: &'static [&'static str],
         sink: &'b mut (dyn Write + Send),
     ) -> Report<'b> {
-        Report { output: Output::Text, verbose: true, told, data: sink, talk: self.talk }
+        let (target, named) = (self.target.clone(), self.named.clone());
+        Report { output: Output::Text, verbose: true, told, target, named, data: sink, talk: self.talk }
+    }
+
+    /// What the run is about: named once on stderr in text form, and in every JSON result and error from here on.
+    pub(crate) fn about(&mut self, target: Target) {
+        let line = target.to_string();
+        self.target = target;
+        if self.output == Output::Text && !line.is_empty() && line != self.named {
+            self.talk(format_args!("{line}"));
+            self.named = line;
+        }
+    }
+
+    /// The account that the run turned out to be about.
+    pub(crate) fn about_account(&mut self, account: Option<Account>) {
+        self.about(Target { account, ..self.target.clone() });
+    }
+
+    /// As [`Self::about`], for what is not known whole yet: only JSON shows it.
+    pub(crate) fn about_silently(&mut self, target: Target) {
+        self.target = target;
+    }
+
+    /// What the run is about.
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
     }
 
     /// A line of the result, in text form only.
@@ -63,6 +96,7 @@ impl<'a> Report<'a> {
             if let Some(object) = result.as_object_mut() {
                 object.insert("apiVersion".into(), json!(API_VERSION));
                 object.insert("command".into(), json!(command));
+                object.insert("target".into(), self.target.to_json());
             }
             ignore_closed(writeln!(self.data, "{result}"));
         }

@@ -13,7 +13,7 @@ use hyper_util::{
 use kube::{
     Config,
     client::{Body, ConfigExt},
-    config::{KubeConfigOptions, Kubeconfig},
+    config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
 };
 use rustls::pki_types::ServerName;
 use tower::{BoxError, ServiceBuilder};
@@ -38,23 +38,30 @@ pub(crate) struct Cluster {
     pub(super) base: String,
     /// Whom test tokens are minted for.
     pub(super) service_account: ServiceAccount,
+    /// The kubeconfig's context; `None` in a pod.
+    pub(super) context: Option<String>,
+    /// UID of the namespace `kube-system`, or why it is not known.
+    pub(super) uid: Result<String>,
 }
 
 impl Cluster {
     /// Reads the kubeconfig (contexts, exec plugins) or, without one, a pod's own credentials. Asks nothing yet.
     pub(crate) async fn connect(settings: &Settings) -> Result<Self> {
-        let (config, in_pod) = load(settings).await?;
+        let (config, context) = load(settings).await?;
         let base = config.cluster_url.to_string().trim_end_matches('/').to_owned();
-        let service_account = match (&settings.service_account, in_pod) {
+        let service_account = match (&settings.service_account, context.is_none()) {
             (Some(named), _) => named.clone(),
             (None, true) => own_service_account(Path::new(POD_TOKEN))?,
             (None, false) => ServiceAccount { namespace: "default".into(), name: "default".into() },
         };
-        Ok(Self { client: client(&config)?, base, service_account })
+        let uid =
+            Err(Error::failed("cluster-uid-unknown", "the UID of the namespace kube-system was not read"));
+        Ok(Self { client: client(&config)?, base, service_account, context, uid })
     }
 }
 
-async fn load(settings: &Settings) -> Result<(Config, bool)> {
+/// And the context's name, outside a pod.
+async fn load(settings: &Settings) -> Result<(Config, Option<String>)> {
     let options = KubeConfigOptions { context: settings.context.clone(), ..KubeConfigOptions::default() };
     let unusable = |error: &(dyn std::error::Error + 'static)| {
         Error::usage("kubeconfig", "the kubeconfig cannot be used").caused_by_chain(error)
@@ -64,25 +71,33 @@ async fn load(settings: &Settings) -> Result<(Config, bool)> {
         let kubeconfig = Kubeconfig::read_from(path).map_err(|error| {
             unusable(&error).at(format_args!("{place}")).hint("--kubeconfig names a file as kubectl uses it")
         })?;
+        let context = options.context.clone().or(kubeconfig.current_context.clone());
         let config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| {
             unusable(&error)
                 .at(format_args!("{place}"))
                 .hint("`kubectl config get-contexts` lists what it holds")
         })?;
-        return Ok((config, false));
+        return Ok((config, context));
     }
-    match (Config::from_kubeconfig(&options).await, settings.context.is_some()) {
-        (Ok(config), _) => Ok((config, false)),
+    let found = async {
+        let kubeconfig = Kubeconfig::read()?;
+        let context = options.context.clone().or(kubeconfig.current_context.clone());
+        Ok((Config::from_custom_kubeconfig(kubeconfig, &options).await?, context))
+    };
+    match (found.await, settings.context.is_some()) {
+        (Ok(found), _) => Ok(found),
         (Err(error), true) => {
             Err(unusable(&error).hint("`kubectl config get-contexts` lists the contexts there are"))
         }
-        (Err(kubeconfig), false) => Config::incluster().map(|config| (config, true)).map_err(|in_cluster| {
-            Error::usage("kubeconfig", "no cluster is known: no usable kubeconfig, and this is not a pod")
-                .caused_by_chain(&kubeconfig)
-                .caused_by_chain(&in_cluster)
-                .hint("set KUBECONFIG or give --kubeconfig FILE")
-                .hint("for an issuer before its cluster exists: --no-cluster --public-key sa.pub")
-        }),
+        (Err::<_, KubeconfigError>(kubeconfig), false) => {
+            Config::incluster().map(|config| (config, None)).map_err(|in_cluster| {
+                Error::usage("kubeconfig", "no cluster is known: no usable kubeconfig, and this is not a pod")
+                    .caused_by_chain(&kubeconfig)
+                    .caused_by_chain(&in_cluster)
+                    .hint("set KUBECONFIG or give --kubeconfig FILE")
+                    .hint("for an issuer before its cluster exists: --no-cluster --public-key sa.pub")
+            })
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod connect;
 mod endpoints;
+mod identity;
 pub(crate) mod objects;
 mod one_first;
 mod requests;
@@ -26,6 +27,8 @@ use crate::{
 pub(crate) struct Settings {
     pub(crate) kubeconfig: Option<std::path::PathBuf>,
     pub(crate) context: Option<String>,
+    /// The UID of the namespace `kube-system` of the cluster that the settings are for; `None`: any cluster.
+    pub(crate) uid: Option<String>,
     /// Whom test tokens are minted for; `None` is the pod's own, or `default/default` outside a pod.
     pub(crate) service_account: Option<ServiceAccount>,
 }

@@ -6,13 +6,14 @@ use super::{changes, store};
 use crate::{
     cluster::{
         Cluster, Observed,
-        objects::{Object, Resource},
+        objects::Object,
         snapshot::{Estate, Store},
     },
     config::Settings,
     error::{Error, Result},
     report::Report,
     secret_store::{Doing, Planned, StoreName, to_yaml},
+    target,
 };
 
 /// What every command about the secret store looks at first.
@@ -24,30 +25,14 @@ pub(super) struct Sight {
 }
 
 impl Sight {
-    /// Looks at everything in the cluster at the same time.
-    pub(super) async fn take(settings: &Settings) -> Result<Self> {
-        let access = settings.cluster.as_ref().ok_or_else(|| {
-            Error::usage("cluster-needed", "this command works on a cluster")
-                .hint("leave out --no-cluster and cluster.enabled: false")
-        })?;
-        let cluster = Cluster::connect(access).await?;
-        let (estate, observed, cluster_id) = futures::try_join!(
-            cluster.estate(),
-            cluster.observe(&settings.audience, settings.kid_rule),
-            cluster_id(&cluster)
-        )?;
+    /// Establishes which cluster it is, then looks at everything in it at the same time.
+    pub(super) async fn take(settings: &Settings, report: &mut Report<'_>) -> Result<Self> {
+        let cluster = target::require(settings, report).await?;
+        let cluster_id = cluster.uid()?.to_owned();
+        let (estate, observed) =
+            futures::try_join!(cluster.estate(), cluster.observe(&settings.audience, settings.kid_rule))?;
         Ok(Self { cluster, estate, observed, cluster_id })
     }
-}
-
-static NAMESPACES: Resource = Resource::new("", "v1", "namespaces", "Namespace", false);
-
-/// What tells this cluster from every other: the UID of `kube-system`.
-pub(super) async fn cluster_id(cluster: &Cluster) -> Result<String> {
-    let namespace = cluster.get_object(&NAMESPACES, None, "kube-system").await?;
-    namespace.map(|namespace| namespace.uid().to_owned()).ok_or_else(|| {
-        Error::failed("cluster-answer", "there is no namespace kube-system").hint("is this a whole cluster?")
-    })
 }
 
 /// The store of this name, if it is there.

@@ -22,6 +22,7 @@ use crate::{
     relying_party::{Fetched, Site, fetch_both},
     report::{Report, Warning},
     rotation::{Decision, Standing, decide},
+    target,
 };
 
 /// How often another writer may come in between before this one gives up.
@@ -39,6 +40,7 @@ pub(crate) async fn run(
         Error::usage("bucket-url", "no bucket is named")
             .hint("give --bucket s3://NAME, gs://NAME or file:///FOLDER, or bucket.url in keyless.yaml")
     })?;
+    let cluster = target::resolve(settings, report).await?;
     let bucket = bucket::connect(bucket_settings, &http).await?;
     let bucket = bucket.as_ref();
     let place = DocumentLocation::resolve(settings, bucket.public_url().as_deref())?;
@@ -46,7 +48,7 @@ pub(crate) async fn run(
     // Observe: everything is read and parsed before the first write, all at the same time.
     let files = live::from_files(settings)?;
     let (observed, stored, seen) = futures::join!(
-        live::observe(settings),
+        live::observe(cluster.as_ref(), settings),
         StoredDocuments::read(bucket, &place, settings.kid_rule),
         fetch_both(&http, &place.issuer)
     );

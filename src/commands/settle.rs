@@ -16,6 +16,7 @@ use crate::{
     oidc::{KeySet, PublicKey},
     report::Report,
     secret_store::{StoreName, reads},
+    target::Account,
 };
 
 /// Asks a person for a setting: its name in `keyless.yaml`, the words, the answer it would take by itself.
@@ -64,6 +65,14 @@ impl Settled {
             ProviderName::Vault => {
                 self.vault.as_ref().is_some_and(|vault| vault.mode == vault::Mode::StaticKeys)
             }
+        }
+    }
+
+    /// Whose account the provider's side is in.
+    pub(super) fn account(&self) -> Option<Account> {
+        match self.provider {
+            ProviderName::Google => self.google.as_ref().map(gcp::Settings::account),
+            ProviderName::Vault => self.vault.as_ref().map(vault::Settings::account),
         }
     }
 

@@ -12,13 +12,12 @@ use serde_json::json;
 use super::{
     Exit, issuer,
     new_path::{Mode, Way},
-    objects,
 };
 use crate::{
     cli::VerifyArgs,
     cluster::{Cluster, Observed, snapshot::Estate},
     config::Settings,
-    error::{Error, Result},
+    error::{Error, Kind, Result},
     federation::Keys,
     http::Http,
     oidc::{Issuer, KeySet, SignedIssuer},
@@ -27,6 +26,7 @@ use crate::{
         judge_server, judge_uploaded,
     },
     report::Report,
+    target,
 };
 
 /// Runs the command. `now` is asked for seconds since 1970.
@@ -55,8 +55,19 @@ pub(crate) async fn run(
             None => None,
         }
     };
-    let cluster = async { if asks_cluster { look(settings, to_the_end).await } else { Ok(None) } };
+    let cluster = async {
+        match asks_cluster {
+            true => look(settings, to_the_end, report).await,
+            false => Ok(None),
+        }
+    };
     let (public, seen) = futures::join!(public, cluster);
+    // What the settings are about is another cluster: whatever was seen of it says nothing.
+    if let Err(error) = &seen
+        && error.kind == Kind::Usage
+    {
+        return Err(error.clone());
+    }
 
     let mut verdict = Verdict { settings, http: &http, named, findings: Vec::new() };
     let judged = verdict.judge(public, seen, now, report).await;
@@ -75,13 +86,13 @@ struct Seen {
     inside: Option<Result<(Estate, String)>>,
 }
 
-async fn look(settings: &Settings, to_the_end: bool) -> Result<Option<Seen>> {
-    let Some(access) = &settings.cluster else { return Ok(None) };
-    let cluster = Cluster::connect(access).await?;
+async fn look(settings: &Settings, to_the_end: bool, report: &mut Report<'_>) -> Result<Option<Seen>> {
+    let Some(cluster) = target::resolve(settings, report).await? else { return Ok(None) };
     let inside = async {
-        match to_the_end {
-            true => Some(futures::try_join!(cluster.estate(), objects::cluster_id(&cluster))),
-            false => None,
+        match (to_the_end, cluster.uid()) {
+            (true, Ok(uid)) => Some(cluster.estate().await.map(|estate| (estate, uid.to_owned()))),
+            (true, Err(error)) => Some(Err(error)),
+            (false, _) => None,
         }
     };
     let (observed, inside) = futures::join!(cluster.observe(&settings.audience, settings.kid_rule), inside);

@@ -144,6 +144,8 @@ pub(super) struct Cluster {
     pub(super) kubeconfig: Option<PathBuf>,
     /// Context in the kubeconfig
     pub(super) context: Option<String>,
+    /// UID of the namespace kube-system: which cluster these settings are for; any other is refused
+    pub(super) uid: Option<String>,
     /// NAMESPACE/NAME of the ServiceAccount that test tokens are minted for
     pub(super) service_account: Option<String>,
     /// Public keys to publish as well, PEM files

@@ -147,7 +147,13 @@ fn scalar(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._/@-".contains(c);
     let word = text.split_once("://").map_or(text, |(_, rest)| rest);
     let ambiguous = ["true", "false", "yes", "no", "on", "off", "null", "y", "n"];
-    let is_plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
+    // UUIDs look the same whether they begin with a digit or a letter.
+    let is_uuid = text.len() == 36
+        && text.char_indices().all(|(at, c)| match at {
+            8 | 13 | 18 | 23 => c == '-',
+            _ => c.is_ascii_hexdigit(),
+        });
+    let is_plain = (text.starts_with(|c: char| c.is_ascii_alphabetic()) || is_uuid)
         && word.chars().all(plain)
         && !ambiguous.contains(&text.to_ascii_lowercase().as_str());
     if is_plain { text.to_owned() } else { json!(text).to_string() }
@@ -260,6 +266,10 @@ mod tests {
             ("https://oidc.example.com/prod", true),
             ("external-secrets/keyless-gcp", true),
             ("123456789012", false),
+            ("1f0e8400-e29b-41d4-a716-446655440000", true),
+            ("f10e8400-e29b-41d4-a716-446655440000", true),
+            ("12345678-1234-1234-1234-123456789012", true),
+            ("12345678-1234-1234-1234-12345678901", false),
             ("no", false),
             ("Null", false),
             ("a: b", false),

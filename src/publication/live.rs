@@ -10,12 +10,9 @@ use crate::{
 };
 
 /// Asks the cluster, unless none is to be asked.
-pub(crate) async fn observe(settings: &Settings) -> Result<Option<Observed>> {
-    match &settings.cluster {
-        Some(access) => {
-            let cluster = Cluster::connect(access).await?;
-            Ok(Some(cluster.observe(&settings.audience, settings.kid_rule).await?))
-        }
+pub(crate) async fn observe(cluster: Option<&Cluster>, settings: &Settings) -> Result<Option<Observed>> {
+    match cluster {
+        Some(cluster) => Ok(Some(cluster.observe(&settings.audience, settings.kid_rule).await?)),
         None => Ok(None),
     }
 }

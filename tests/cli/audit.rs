@@ -199,7 +199,7 @@ fn who_is_not_known_gets_an_error_and_no_verdict() {
     world.cluster.expire("admin");
     let ran = world.run(&["audit"]).fails(3, "cluster-unauthorized", &[]);
     assert!(ran.out.is_empty(), "{}", ran.out);
-    world.run(&["audit", "--no-cluster"]).fails(2, "no-cluster", &["--no-cluster"]);
+    world.run(&["audit", "--no-cluster"]).fails(2, "cluster-needed", &["--no-cluster"]);
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod render;
 mod rights;
 mod settled;
 mod setup;
+mod target;
 mod teardown;
 mod usage;
 mod vault;

@@ -26,6 +26,7 @@ fn what_was_settled_is_written_down_once() {
         "apiVersion: keyless/v1",
         "provider: google",
         "tls:\n  caFile: ca.pem",
+        &format!("cluster:\n  uid: {}\n", estate.world.cluster_uid()),
         "google:\n  project: acme-prod\n  pool: keyless-",
         "  mode: uploaded",
         "store:\n  name: gcp\n  serviceAccount: external-secrets/keyless-gcp",

@@ -317,7 +317,11 @@ fn the_documents_alone_need_no_look_at_external_secrets() {
     world.keyless("verify", &[]).ends(0);
     let requests = world.cluster.server(0).faults().requests();
     let paths: Vec<_> = requests.iter().map(|call| call.path.as_str()).collect();
-    assert_eq!(paths.len(), 4, "where the servers are, two documents, one token: {paths:?}");
+    assert_eq!(
+        paths.len(),
+        5,
+        "which cluster it is, where the servers are, two documents, one token: {paths:?}"
+    );
     world.cluster.server(0).faults().forget();
     world.keyless("verify", &["--public-only"]).ends(0);
     assert!(world.cluster.server(0).faults().requests().is_empty(), "no cluster is asked");

@@ -99,6 +99,18 @@ impl World {
             .collect()
     }
 
+    /// UID of the namespace `kube-system`.
+    pub(crate) fn cluster_uid(&self) -> String {
+        let system = self.cluster.object("v1", "Namespace", None, "kube-system").unwrap();
+        system["metadata"]["uid"].as_str().unwrap().to_owned()
+    }
+
+    /// What every command says first.
+    pub(crate) fn target(&self) -> String {
+        let server = self.cluster.server(0).url();
+        format!("Cluster admin ({server}, UID {})", self.cluster_uid())
+    }
+
     /// The `kid`s that lie in the bucket.
     pub(crate) fn published(&self) -> Vec<String> {
         let body = std::fs::read(self.jwks()).unwrap();

@@ -6,10 +6,9 @@ use clap::Args;
 
 use super::{Exit, known::Project};
 use crate::{
-    cluster::Cluster,
     commands::{
         ask,
-        objects::{self, find_store},
+        objects::find_store,
         settle::{google, old_key, store_name},
     },
     config::Settings,
@@ -17,6 +16,7 @@ use crate::{
     federation::gcp,
     http::Http,
     report::Report,
+    target,
 };
 
 /// Write the credential file for Google's own libraries and gcloud
@@ -52,26 +52,27 @@ pub(super) async fn run(
 
 /// The settings alone, if they say it all; else completed by what is in the cluster, as setup does.
 async fn settle(settings: &Settings, report: &mut Report<'_>) -> Result<(gcp::Settings, Project)> {
-    let mut ask =
-        |setting: &str, text: &str, default: Option<&str>| ask::question(report, setting, text, default);
     let said = &settings.google;
     if said.project.is_some() && said.pool.is_some() {
+        let mut ask =
+            |setting: &str, text: &str, default: Option<&str>| ask::question(report, setting, text, default);
         let google = google(settings, None, None, "", &mut ask)?;
         if google.project_number().is_some() || settings.cluster.is_none() {
             let project = Project::known(&google, None);
             return Ok((google, project));
         }
     }
-    let access = settings.cluster.as_ref().ok_or_else(|| {
+    let cluster = target::resolve(settings, report).await?.ok_or_else(|| {
         Error::usage("setting-missing", "without a cluster, the pool cannot be told")
             .hint("set `google.project` and `google.pool` in keyless.yaml, or leave out --no-cluster")
     })?;
-    let cluster = Cluster::connect(access).await?;
-    let (estate, cluster_id) = futures::try_join!(cluster.estate(), objects::cluster_id(&cluster))?;
+    let mut ask =
+        |setting: &str, text: &str, default: Option<&str>| ask::question(report, setting, text, default);
+    let (estate, cluster_id) = (cluster.estate().await?, cluster.uid()?);
     let name = store_name(settings, &estate, &mut ask)?;
     let present = find_store(&estate, &name);
     let old_key = present.and_then(|present| old_key(&estate, present));
-    let google = google(settings, present, old_key.as_ref(), &cluster_id, &mut ask)?;
+    let google = google(settings, present, old_key.as_ref(), cluster_id, &mut ask)?;
     let project = Project::known(&google, present);
     Ok((google, project))
 }

@@ -7,22 +7,20 @@ use serde_json::json;
 
 use super::{Exit, known};
 use crate::{
-    cluster::{
-        Cluster,
-        snapshot::{Estate, Store},
-    },
+    cluster::snapshot::{Estate, Store},
     commands::{
-        objects::{self, find_store, write_manifest},
+        objects::{find_store, write_manifest},
         provider,
         settle::settle_asking,
         setup::remember_old_key,
         store::Present,
     },
     config::{ProviderName, Settings},
-    error::{Error, Result},
+    error::Result,
     http::Http,
     report::{Report, Warning},
     secret_store::{self, Access, Want, obstacles_of_a_move, to_yaml},
+    target,
 };
 
 /// Write the secret store's manifests as setup would apply them, for GitOps
@@ -51,14 +49,11 @@ pub(crate) struct StoreArgs {
 /// Runs the command.
 pub(super) async fn run(args: &StoreArgs, settings: &Settings, report: &mut Report<'_>) -> Result<Exit> {
     let http = Http::new(&settings.additional_roots)?;
-    let access = settings.cluster.as_ref().ok_or_else(|| {
-        Error::usage("cluster-needed", "what a store needs depends on the cluster that it is in")
-            .hint("leave out --no-cluster and cluster.enabled: false")
-    })?;
-    let cluster = Cluster::connect(access).await?;
+    let cluster = target::require(settings, report).await?;
     // No test token is minted: that would be a request to write, as RBAC sees it.
-    let (estate, cluster_id) = futures::try_join!(cluster.estate(), objects::cluster_id(&cluster))?;
-    let settled = settle_asking(settings, args.to, &estate, None, &cluster_id, report)?;
+    let estate = cluster.estate().await?;
+    let settled = settle_asking(settings, args.to, &estate, None, cluster.uid()?, report)?;
+    report.about_account(settled.account());
     let present = find_store(&estate, &settled.store);
     let access = match (settled.provider, &settled.google) {
         (ProviderName::Google, Some(google)) => known::access(google, present, &http, report).await?,

@@ -57,13 +57,14 @@ pub(crate) async fn run(
     let http = Http::new(&settings.additional_roots)?;
 
     // Observe.
-    let Sight { cluster, estate, observed, cluster_id } = Sight::take(settings).await?;
+    let Sight { cluster, estate, observed, cluster_id } = Sight::take(settings, report).await?;
     live::refuse_unpublishable_signer(&observed)?;
     let replaced = match replacing(&estate, settings) {
         Some(store) => retire::replaced(&cluster, &estate, store).await?,
         None => None,
     };
     let settled = settle_asking(settings, args.to, &estate, replaced, &cluster_id, report)?;
+    report.about_account(settled.account());
     let google = settled.google.as_ref().map(|google| Gcp::connect(google, &http)).transpose()?;
     let provider = provider::connect(settled.provider, &settled, &http)?;
     let provider = provider.as_ref();
@@ -84,7 +85,7 @@ pub(crate) async fn run(
     let (plan, retirement) = futures::join!(planning, retirement);
     let mut plan = plan?;
     plan.retirement = retirement?;
-    let file = SettingsFile::plan(settings, &settled, issuer.published())?;
+    let file = SettingsFile::plan(settings, &settled, issuer.published(), &trust.cluster_id)?;
     plan.show(&issuer, report);
     file.show(report);
     let mut shown = plan.to_json(&issuer, args.dry_run);
@@ -107,7 +108,11 @@ pub(crate) async fn run(
     if !plan.obstacles.is_empty() && args.to.is_some() && !args.yes {
         report.progress("What is marked with ! reads something else, or nothing, after the change.");
     }
-    ask::confirm(report, args.yes || pending == 0, &format!("Do {}", ask::these(pending)))?;
+    ask::confirm(
+        report,
+        args.yes || pending == 0,
+        &format!("Do {} ({})", ask::these(pending), report.target()),
+    )?;
     // Before anything else: an interrupted run goes on with the same answers.
     file.write(report);
 

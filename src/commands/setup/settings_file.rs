@@ -32,8 +32,13 @@ pub(super) struct SettingsFile<'a> {
 }
 
 impl<'a> SettingsFile<'a> {
-    /// `issuer` if it is that of public documents.
-    pub(super) fn plan(settings: &'a Settings, settled: &Settled, issuer: Option<&Issuer>) -> Result<Self> {
+    /// `issuer` if it is that of public documents; `cluster_uid` is that of the namespace `kube-system`.
+    pub(super) fn plan(
+        settings: &'a Settings,
+        settled: &Settled,
+        issuer: Option<&Issuer>,
+        cluster_uid: &str,
+    ) -> Result<Self> {
         let path = settings.file.as_path();
         let text = match fs::read_to_string(path) {
             Ok(text) => Some(text),
@@ -44,7 +49,7 @@ impl<'a> SettingsFile<'a> {
                     .hint("--config names the settings file"));
             }
         };
-        let mut decisions = decisions(settings, settled, issuer)?;
+        let mut decisions = decisions(settings, settled, issuer, cluster_uid)?;
         // The same file may be named in several ways.
         let named = text.as_deref().and_then(|text| said(text, CA_FILE));
         let named = named.map(|named| path.parent().unwrap_or(Path::new("")).join(named));
@@ -60,7 +65,7 @@ impl<'a> SettingsFile<'a> {
         }
         let have = self.edit.changed.iter().any(|(_, have, _)| have.is_some());
         report.line(format_args!(
-            "\n{} {}: what is settled here, so that it stays so",
+            "\n{} {}: settings to be saved",
             if have { '~' } else { '+' },
             self.path.display()
         ));
@@ -115,7 +120,12 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
     fs::rename(&part, path)
 }
 
-fn decisions(settings: &Settings, settled: &Settled, issuer: Option<&Issuer>) -> Result<Vec<Setting>> {
+fn decisions(
+    settings: &Settings,
+    settled: &Settled,
+    issuer: Option<&Issuer>,
+    cluster_uid: &str,
+) -> Result<Vec<Setting>> {
     let mut all: Vec<Setting> = Vec::new();
     let mut say = |path: &'static str, value: Option<String>| {
         all.extend(value.map(|value| (path, json!(value))));
@@ -148,6 +158,8 @@ fn decisions(settings: &Settings, settled: &Settled, issuer: Option<&Issuer>) ->
         say("bucket.publicUrl", bucket.public_url.clone());
         say("bucket.project", bucket.project.clone());
     }
+    // Every later run compares it before it does anything.
+    say("cluster.uid", Some(cluster_uid.to_owned()));
     if let Some(ca_file) = &settings.ca_file {
         say(CA_FILE, Some(beside(&settings.file, ca_file)?));
     }

@@ -34,8 +34,11 @@ use crate::{
 /// Runs the command.
 pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut Report<'_>) -> Result<Exit> {
     let http = Http::new(&settings.additional_roots)?;
-    let Sight { cluster, estate, observed, cluster_id } = Sight::take(settings).await?;
+    let Sight { cluster, estate, observed, cluster_id } = Sight::take(settings, report).await?;
     let settled = settled(settings, &estate, &cluster_id, report)?;
+    if let Some(settled) = &settled {
+        report.about_account(settled.account());
+    }
     let bucket = match &settings.bucket {
         Some(bucket) => Some(bucket::connect(bucket, &http).await?),
         None => None,
@@ -86,7 +89,7 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
     if args.dry_run {
         return Ok(Exit::Found);
     }
-    ask::confirm(report, args.yes, &format!("Remove {}", ask::these(pending)))?;
+    ask::confirm(report, args.yes, &format!("Remove {} ({})", ask::these(pending), report.target()))?;
     act(&plan, &cluster, bucket.as_deref(), report).await?;
     report.line(format_args!("removed: what keyless made for {issuer} is gone; what stays is named above"));
     Ok(Exit::Clean)

@@ -67,6 +67,7 @@ use crate::{
     relying_party::Finding,
     secret::Secret,
     secret_store::Access,
+    target::Account,
 };
 
 /// Which pool and provider, and how secrets are reached.
@@ -83,6 +84,17 @@ pub(crate) struct Settings {
     pub(crate) endpoints: Endpoints,
     /// A short-lived token from the environment, used instead of looking for credentials.
     pub(crate) access_token: Option<Secret>,
+}
+
+/// A Google project, as a run names whom it is about.
+pub(crate) fn account(project: &str) -> Account {
+    Account { provider: "google", name: project.to_owned(), title: format!("Google project {project}") }
+}
+
+impl Settings {
+    pub(crate) fn account(&self) -> Account {
+        account(&self.project)
+    }
 }
 
 /// How Google gets the cluster's keys.

@@ -32,6 +32,7 @@ use crate::{
     relying_party::Finding,
     secret::Secret,
     secret_store::Access,
+    target::Account,
 };
 
 /// What a token for it must be minted for: the audience that External Secrets Operator always asks for.
@@ -56,6 +57,15 @@ pub(crate) struct Settings {
     pub(crate) namespace: Option<String>,
     /// `VAULT_TOKEN` or `BAO_TOKEN` of the environment.
     pub(crate) token: Option<Secret>,
+}
+
+impl Settings {
+    /// The server, as a run names whom it is about.
+    pub(crate) fn account(&self) -> Account {
+        let namespace = self.namespace.as_ref().map(|namespace| format!(", namespace {namespace}"));
+        let name = format!("{}{}", self.address, namespace.unwrap_or_default());
+        Account { provider: "vault", title: format!("Vault {name}"), name }
+    }
 }
 
 /// How the server gets the cluster's keys.

@@ -123,9 +123,18 @@ async fn publish(world: &World, account: &str) -> Checked<Ran> {
     let account = format!("{NAMESPACE}/{account}");
     let server = &world.servers()?[0];
     let token = server.token(&account, &[]).await?;
+    let system = ["get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}"];
+    let uid = world.kubectl(&system)?.run().await?.exits(0)?.stdout;
+    let settings = world.folder.join("keyless-of-the-cronjob.yaml");
+    fs::write(&settings, format!("apiVersion: keyless/v1\ncluster:\n  uid: {}\n", uid.trim()))?;
     let kubeconfig = world.folder.join("kubeconfig-of-the-cronjob");
     write_kubeconfig(&kubeconfig, &server.url(""), &world.pki, Login::Token(&token))?;
-    world.publish(&["--service-account", &account])?.with("KUBECONFIG", kubeconfig).run().await
+    let settings = settings.display().to_string();
+    world
+        .publish(&["--config", &settings, "--service-account", &account])?
+        .with("KUBECONFIG", kubeconfig)
+        .run()
+        .await
 }
 
 /// A role's rules as one rule for each single right: one verb on one URL or resource.

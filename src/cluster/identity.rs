@@ -1,0 +1,50 @@
+//! What tells one cluster from every other: the UID of its namespace `kube-system`.
+
+use super::{Cluster, objects::Resource};
+use crate::{
+    error::{Error, Result},
+    target::{ClusterTarget, is_uid},
+};
+
+static NAMESPACES: Resource = Resource::new("", "v1", "namespaces", "Namespace", false);
+
+impl Cluster {
+    /// What this cluster is called, for people and scripts.
+    pub(crate) fn target(&self) -> ClusterTarget {
+        ClusterTarget {
+            context: self.context.clone(),
+            server: self.base.clone(),
+            uid: self.uid.as_ref().ok().cloned(),
+        }
+    }
+
+    /// The UID of the namespace `kube-system`, once [`Self::identify`] has asked for it; else why it is not known.
+    pub(crate) fn uid(&self) -> Result<&str> {
+        self.uid.as_deref().map_err(Clone::clone)
+    }
+
+    /// Asks for the UID. It is no error that it may not be read: a publisher with fewer rights goes on without.
+    ///
+    /// Errors: the cluster cannot be reached, does not accept the credential, or what answers is no API server.
+    pub(crate) async fn identify(&mut self) -> Result<()> {
+        let answer = self.get_object(&NAMESPACES, None, "kube-system").await;
+        self.uid = match answer {
+            Ok(Some(namespace)) => {
+                let is_it = namespace.kind() == "Namespace" && namespace.name() == "kube-system";
+                if !is_it || !is_uid(namespace.uid()) {
+                    return Err(Error::failed(
+                        "cluster-answer",
+                        format!("{}: what answers for the namespace kube-system is no namespace", self.base),
+                    )
+                    .hint("look at what listens there: `kubectl get namespace kube-system -o yaml`"));
+                }
+                Ok(namespace.uid().to_owned())
+            }
+            Ok(None) => Err(Error::failed("cluster-answer", "there is no namespace kube-system")
+                .hint("is this a whole cluster?")),
+            Err(error) if error.code == "cluster-forbidden" => Err(error),
+            Err(error) => return Err(error),
+        };
+        Ok(())
+    }
+}
