@@ -5,13 +5,19 @@
 
 use std::fmt;
 
-/// Whether the user can mend it on the command line, or something out there refused.
+use crate::interrupt::Signal;
+
+/// Why the program did not go on: decides the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Arguments or settings that cannot be meant: exit code 2.
     Usage,
     /// It could not be done, or could not be established: exit code 3.
     Failed,
+    /// A person answered the question with no: exit code 1. It is no error, and is not shown as one.
+    Declined,
+    /// A signal ended it: exit code 130 or 143.
+    Interrupted(Signal),
 }
 
 /// An error with everything a person or a script needs to act on it.
@@ -41,6 +47,18 @@ impl Error {
     /// Arguments or settings that cannot be meant: exit code 2.
     pub(crate) fn usage(code: &'static str, message: impl Into<String>) -> Self {
         Self { kind: Kind::Usage, ..Self::failed(code, message) }
+    }
+
+    /// A person did not want it: exit code 1. `message` says what was changed until then.
+    pub(crate) fn declined(message: impl Into<String>) -> Self {
+        Self { kind: Kind::Declined, ..Self::failed("declined", message) }
+    }
+
+    /// A signal asked the program to end.
+    pub(crate) fn interrupted(signal: Signal) -> Self {
+        let message = format!("stopped by {}", signal.name());
+        Self { kind: Kind::Interrupted(signal), ..Self::failed("interrupted", message) }
+            .hint("start it again: it goes on from what is there")
     }
 
     /// Adds what the other side said. Blank text adds nothing: some stores send empty messages.

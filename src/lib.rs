@@ -34,8 +34,10 @@ mod config;
 mod distro;
 mod error;
 mod federation;
+mod go_duration;
 mod google;
 mod http;
+mod interrupt;
 mod oidc;
 mod publication;
 mod redact;
@@ -61,6 +63,7 @@ use crate::{
     commands::{Exit, publish, render, setup, teardown, verify},
     config::Settings,
     error::{Error, Kind, Result},
+    interrupt::Interrupt,
     report::Report,
 };
 
@@ -76,16 +79,27 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     traces(cli.common.verbose);
     let (mut data, mut talk) = (io::BufWriter::new(io::stdout()), io::stderr());
-    let mut report = Report::new(cli.common.output, cli.common.verbose > 0, &mut data, &mut talk);
+    let interrupt = Interrupt::new();
+    let mut report = Report::new(cli.common.output, cli.common.verbose > 0, &mut data, &mut talk)
+        .interrupted_by(&interrupt);
     let exit = match execute(&cli, &mut report) {
         Ok(Exit::Clean) => 0,
         Ok(Exit::Found) => 1,
         Ok(Exit::Incomplete) => 3,
+        Err(error) if error.kind == Kind::Declined => {
+            report.progress(&error.message);
+            1
+        }
         Err(error) => {
+            let interrupted = matches!(error.kind, Kind::Interrupted(_));
+            let words = if interrupted { interrupt.last_words() } else { Vec::new() };
+            let error = words.into_iter().fold(error, Error::hint);
             report.error(cli.command.name(), &error);
             match error.kind {
+                Kind::Declined => 1,
                 Kind::Usage => 2,
                 Kind::Failed => 3,
+                Kind::Interrupted(signal) => signal.exit_code(),
             }
         }
     };
@@ -98,8 +112,10 @@ fn execute(cli: &Cli, report: &mut Report<'_>) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         Error::failed("runtime", "the program cannot wait for the network on this system").caused_by(error)
     })?;
+    let interrupt = report.interrupt().clone();
+    interrupt.listen()?;
     let settings = |audience: Option<&str>| Settings::resolve(&cli.common, audience, config::environment);
-    runtime.block_on(async {
+    let done = runtime.block_on(interrupt.run(async {
         match &cli.command {
             Command::Audit(_) => commands::audit::run(&settings(None)?, report).await,
             Command::Config(ConfigArgs { command: ConfigCommand::Schema }) => {
@@ -114,7 +130,10 @@ fn execute(cli: &Cli, report: &mut Report<'_>) -> Result<Exit> {
             }
             Command::Render(args) => render::run(args, &settings(None)?, report).await,
         }
-    })
+    }));
+    // A name that is still being resolved, or a plugin that hangs, is not waited for.
+    runtime.shutdown_background();
+    done
 }
 
 /// Seconds since 1970 by this machine's clock.

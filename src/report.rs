@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     cli::Output,
     error::Error,
+    interrupt::Interrupt,
     target::{Account, Target},
 };
 
@@ -28,6 +29,7 @@ pub(crate) struct Report<'a> {
     named: String,
     data: &'a mut (dyn Write + Send),
     talk: &'a mut (dyn Write + Send),
+    interrupt: Interrupt,
 }
 
 /// Something that does not stop the work but that somebody should know.
@@ -45,7 +47,22 @@ impl<'a> Report<'a> {
         data: &'a mut (dyn Write + Send),
         talk: &'a mut (dyn Write + Send),
     ) -> Self {
+<<<<<<< HEAD
         Self { output, verbose, told: &[], target: Target::default(), named: String::new(), data, talk }
+=======
+        Self { output, verbose, told: &[], data, talk, interrupt: Interrupt::new() }
+    }
+
+    /// With the wish of whoever reads it that the program ends.
+    pub(crate) fn interrupted_by(mut self, interrupt: &Interrupt) -> Self {
+        self.interrupt = interrupt.clone();
+        self
+    }
+
+    /// Whether the program was asked to end.
+    pub(crate) fn interrupt(&self) -> &Interrupt {
+        &self.interrupt
+>>>>>>> 7592722 (Let SIGINT and SIGTERM end every command, read Go durations whole, and take a declined prompt for an answer)
     }
 
     /// For a command that is a step of another: what it does is said, its result is not.
@@ -54,6 +71,7 @@ impl<'a> Report<'a> {
         told: &'static [&'static str],
         sink: &'b mut (dyn Write + Send),
     ) -> Report<'b> {
+<<<<<<< HEAD
         let (target, named) = (self.target.clone(), self.named.clone());
         Report { output: Output::Text, verbose: true, told, target, named, data: sink, talk: self.talk }
     }
@@ -81,6 +99,16 @@ impl<'a> Report<'a> {
     /// What the run is about.
     pub(crate) fn target(&self) -> &Target {
         &self.target
+=======
+        Report {
+            output: Output::Text,
+            verbose: true,
+            told,
+            data: sink,
+            talk: self.talk,
+            interrupt: self.interrupt.clone(),
+        }
+>>>>>>> 7592722 (Let SIGINT and SIGTERM end every command, read Go durations whole, and take a declined prompt for an answer)
     }
 
     /// A line of the result, in text form only.

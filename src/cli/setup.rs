@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use crate::config::ProviderName;
+use crate::{config::ProviderName, go_duration::GoDuration};
 
 /// Take a cluster's secret store from a stored key to short-lived tokens
 ///
@@ -33,8 +33,8 @@ pub(crate) struct SetupArgs {
     #[arg(long)]
     pub(crate) retire_key: bool,
 
-    /// How long the store is watched after the old key was disabled, e.g. 30s, 10m, 1h
-    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = parse_duration)]
+    /// How long the store is watched after the old key was disabled, e.g. 30s, 10m, 1h30m; at most 168h
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = parse_watch)]
     pub(crate) watch_for: Duration,
 
     /// Point the store at this provider
@@ -61,14 +61,57 @@ pub(crate) struct TeardownArgs {
     pub(crate) yes: bool,
 }
 
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-    let seconds = match unit {
-        "" | "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        _ => return Err("write a number and s, m or h, e.g. 10m".into()),
+/// The longest watch. Who wants to wait longer starts `setup` again later.
+const LONGEST_WATCH: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// A Go duration, or a whole number of seconds, up to [`LONGEST_WATCH`].
+fn parse_watch(text: &str) -> Result<Duration, String> {
+    let write = "write a number and s, m or h, e.g. 30s, 10m, 1h30m";
+    let watch = match text.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => match text.parse::<GoDuration>() {
+            Ok(duration) => duration.not_negative().ok_or_else(|| format!("it is negative; {write}"))?,
+            Err(why) => return Err(format!("{why}; {write}")),
+        },
     };
-    let number: u64 = number.parse().map_err(|_| "write a number and s, m or h, e.g. 10m".to_owned())?;
-    Ok(Duration::from_secs(number.saturating_mul(seconds)))
+    if watch > LONGEST_WATCH {
+        return Err("it is longer than 168h (7 days): start `keyless setup` again later instead".to_owned());
+    }
+    Ok(watch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn watch_times_are_go_durations() {
+        for (text, seconds) in
+            [("0", 0), ("0s", 0), ("20", 20), ("30s", 30), ("10m", 600), ("1h30m", 5400), ("168h", 604_800)]
+        {
+            assert_eq!(parse_watch(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        assert_eq!(parse_watch("500ms"), Ok(Duration::from_millis(500)));
+    }
+
+    #[test]
+    fn unusable_watch_times_name_the_form() {
+        for text in [
+            "",
+            "-1s",
+            "-5",
+            "1d",
+            "h",
+            "1e3s",
+            "169h",
+            "604801",
+            "18446744073709551615",
+            "18446744073709551616",
+            "99999999999999999999h",
+            "10 m",
+        ] {
+            let why = parse_watch(text).unwrap_err();
+            assert!(why.contains("10m") || why.contains("168h"), "{text}: {why}");
+        }
+    }
 }

@@ -1,11 +1,11 @@
 //! One file per command: observe, decide, show, act.
 
-mod ask;
 pub(crate) mod audit;
 mod changes;
 mod issuer;
 mod new_path;
 mod objects;
+mod prompt;
 mod provider;
 pub(crate) mod publish;
 mod refresh;

@@ -13,7 +13,7 @@ use crate::{
         objects::Object,
         snapshot::{Estate, Store},
     },
-    commands::ask,
+    commands::prompt,
     config::{ProviderName, Settings},
     error::Result,
     federation::Federation,
@@ -50,8 +50,9 @@ impl<'a> Way<'a> {
         http: &Http,
         report: &mut Report<'_>,
     ) -> Result<Self> {
-        let mut ask =
-            |setting: &str, text: &str, default: Option<&str>| ask::question(report, setting, text, default);
+        let mut ask = |setting: &str, text: &str, default: Option<&str>| {
+            prompt::question(report, setting, text, default)
+        };
         let name = store_name(settings, estate, &mut ask)?;
         let used =
             objects::find_store(estate, &name).and_then(Store::provider).and_then(|(kind, _)| match kind {

@@ -14,6 +14,7 @@ use crate::{
         snapshot::EXTERNAL_SECRETS,
     },
     error::Result,
+    go_duration::GoDuration,
     relying_party::Finding,
 };
 
@@ -41,10 +42,14 @@ impl Rhythm {
             return Self::Never(format!("its refreshPolicy is {policy}"));
         }
         let text = interval_text(user);
-        match seconds(text) {
-            Some(seconds) if seconds > 0.0 => Self::Every(Duration::from_secs_f64(seconds)),
-            Some(_) => Self::Never(format!("its refreshInterval is {text}")),
-            None => Self::Never(format!("its refreshInterval `{}` cannot be read", text.escape_debug())),
+        match text.parse::<GoDuration>() {
+            Ok(interval) => interval.positive().map_or_else(
+                || Self::Never(format!("its refreshInterval is {}", text.escape_debug())),
+                Self::Every,
+            ),
+            Err(why) => {
+                Self::Never(format!("its refreshInterval `{}` cannot be read: {why}", text.escape_debug()))
+            }
         }
     }
 
@@ -128,7 +133,7 @@ async fn until_read_again(cluster: &Cluster, before: &Object, interval: Duration
             );
             return Finding::passed(CHECK, subject(before), seen);
         }
-        if started.elapsed() >= interval + GRACE {
+        if started.elapsed() >= interval.saturating_add(GRACE) {
             let waited = started.elapsed().as_secs();
             return stale(&after, format!("not read again in {waited} s, last at {}", read_at(&after)));
         }
@@ -146,7 +151,7 @@ fn judge_age(user: &Object, interval: Duration, now: u64) -> Finding {
     };
     let age = now.saturating_sub(u64::try_from(at.as_second()).unwrap_or_default());
     let seen = format!("read {age} s ago; its refreshInterval is {}", interval_text(user));
-    if Duration::from_secs(age) <= interval + SLACK {
+    if Duration::from_secs(age) <= interval.saturating_add(SLACK) {
         Finding::passed(CHECK, subject(user), seen)
     } else {
         stale(user, seen)
@@ -179,32 +184,6 @@ fn interval_text(user: &Object) -> &str {
     }
 }
 
-/// A Go duration.
-fn seconds(text: &str) -> Option<f64> {
-    let (mut seconds, mut number) = (0.0, String::new());
-    let mut rest = text.chars().peekable();
-    while let Some(letter) = rest.next() {
-        if letter.is_ascii_digit() || letter == '.' {
-            number.push(letter);
-            continue;
-        }
-        let unit = match (letter, rest.peek()) {
-            ('m', Some('s')) => {
-                rest.next();
-                0.001
-            }
-            ('h', _) => 3600.0,
-            ('m', _) => 60.0,
-            ('s', _) => 1.0,
-            _ => return None,
-        };
-        seconds += number.parse::<f64>().ok()? * unit;
-        number.clear();
-    }
-    // Only zero may stand without a unit.
-    (number.is_empty() || number == "0").then_some(seconds)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -226,12 +205,18 @@ mod tests {
     #[test]
     fn intervals_are_read_as_go_writes_them() {
         let every = |text: &str| Rhythm::of(&user(json!({ "refreshInterval": text }), "")).every();
-        for (text, seconds) in
-            [("2s", 2.0), ("1m", 60.0), ("1h0m0s", 3600.0), ("1m30s", 90.0), ("500ms", 0.5), ("", 3600.0)]
-        {
+        for (text, seconds) in [
+            ("2s", 2.0),
+            ("1m", 60.0),
+            ("1h0m0s", 3600.0),
+            ("1m30s", 90.0),
+            ("500ms", 0.5),
+            ("", 3600.0),
+            ("+5s", 5.0),
+        ] {
             assert_eq!(every(text), Some(Duration::from_secs_f64(seconds)), "{text}");
         }
-        for never in ["0", "0s", "0h0m0s", "soon", "5d", "60"] {
+        for never in ["0", "0s", "0h0m0s", "-1h", "soon", "5d", "60", "999999999999999999999h"] {
             assert_eq!(every(never), None, "{never}");
         }
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use super::ask;
+use super::prompt;
 use crate::{
     cluster::{
         Observed, ServiceAccount,
@@ -122,7 +122,7 @@ pub(super) fn settle_asking(
     report: &mut Report<'_>,
 ) -> Result<Settled> {
     let mut ask =
-        |setting: &str, text: &str, default: Option<&str>| ask::question(report, setting, text, default);
+        |setting: &str, text: &str, default: Option<&str>| prompt::question(report, setting, text, default);
     refuse_half_sight(estate)?;
     controller(estate)?;
     settle(settings, to, estate, replaced, cluster_id, &mut ask)

@@ -7,7 +7,7 @@ use clap::Args;
 use super::{Exit, known::Project};
 use crate::{
     commands::{
-        ask,
+        prompt,
         objects::find_store,
         settle::{google, old_key, store_name},
     },
@@ -55,7 +55,7 @@ async fn settle(settings: &Settings, report: &mut Report<'_>) -> Result<(gcp::Se
     let said = &settings.google;
     if said.project.is_some() && said.pool.is_some() {
         let mut ask =
-            |setting: &str, text: &str, default: Option<&str>| ask::question(report, setting, text, default);
+            |setting: &str, text: &str, default: Option<&str>| prompt::question(report, setting, text, default);
         let google = google(settings, None, None, "", &mut ask)?;
         if google.project_number().is_some() || settings.cluster.is_none() {
             let project = Project::known(&google, None);
@@ -67,7 +67,7 @@ async fn settle(settings: &Settings, report: &mut Report<'_>) -> Result<(gcp::Se
             .hint("set `google.project` and `google.pool` in keyless.yaml, or leave out --no-cluster")
     })?;
     let mut ask =
-        |setting: &str, text: &str, default: Option<&str>| ask::question(report, setting, text, default);
+        |setting: &str, text: &str, default: Option<&str>| prompt::question(report, setting, text, default);
     let (estate, cluster_id) = (cluster.estate().await?, cluster.uid()?);
     let name = store_name(settings, &estate, &mut ask)?;
     let present = find_store(&estate, &name);

@@ -24,9 +24,9 @@ use self::{
     settings_file::SettingsFile,
 };
 use super::{
-    Exit, ask, changes, issuer,
+    Exit, changes, issuer,
     objects::{self, Sight, find_store},
-    provider, publish,
+    prompt, provider, publish,
     settle::{Settled, settle_asking},
     store::Present,
     walk::walk,
@@ -100,7 +100,7 @@ pub(crate) async fn run(
         return Ok(Exit::Clean);
     }
     if args.dry_run || args.yes {
-        report.line(format_args!("\nto do: {}", ask::things(pending)));
+        report.line(format_args!("\nto do: {}", prompt::things(pending)));
     }
     if args.dry_run {
         return Ok(Exit::Found);
@@ -108,10 +108,10 @@ pub(crate) async fn run(
     if !plan.obstacles.is_empty() && args.to.is_some() && !args.yes {
         report.progress("What is marked with ! reads something else, or nothing, after the change.");
     }
-    ask::confirm(
+    prompt::confirm(
         report,
         args.yes || pending == 0,
-        &format!("Do {} ({})", ask::these(pending), report.target()),
+        &format!("Do {} ({})", prompt::these(pending), report.target()),
     )?;
     // Before anything else: an interrupted run goes on with the same answers.
     file.write(report);

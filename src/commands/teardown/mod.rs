@@ -10,9 +10,9 @@ use self::{
     plan::{Orphan, Plan, Withdrawal},
 };
 use super::{
-    Exit, ask, changes, issuer,
+    Exit, changes, issuer,
     objects::{self, Sight},
-    provider,
+    prompt, provider,
     settle::{self, Settled},
 };
 use crate::{
@@ -89,7 +89,7 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
     if args.dry_run {
         return Ok(Exit::Found);
     }
-    ask::confirm(report, args.yes, &format!("Remove {} ({})", ask::these(pending), report.target()))?;
+    prompt::confirm(report, args.yes, &format!("Remove {} ({})", prompt::these(pending), report.target()))?;
     act(&plan, &cluster, bucket.as_deref(), report).await?;
     report.line(format_args!("removed: what keyless made for {issuer} is gone; what stays is named above"));
     Ok(Exit::Clean)
@@ -137,7 +137,7 @@ fn settled(
     let mut ask = |setting: &str, text: &str, default: Option<&str>| match setting {
         // Where nothing names a secret, there is none to take a grant from.
         "store.secrets" => Ok(String::new()),
-        _ => ask::question(report, setting, text, default),
+        _ => prompt::question(report, setting, text, default),
     };
     let mut settled = settle::settle(settings, None, estate, None, cluster_id, &mut ask)?;
     settled.secrets.retain(|secret| !secret.is_empty());
