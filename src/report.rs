@@ -47,10 +47,16 @@ impl<'a> Report<'a> {
         data: &'a mut (dyn Write + Send),
         talk: &'a mut (dyn Write + Send),
     ) -> Self {
-<<<<<<< HEAD
-        Self { output, verbose, told: &[], target: Target::default(), named: String::new(), data, talk }
-=======
-        Self { output, verbose, told: &[], data, talk, interrupt: Interrupt::new() }
+        Self {
+            output,
+            verbose,
+            told: &[],
+            target: Target::default(),
+            named: String::new(),
+            data,
+            talk,
+            interrupt: Interrupt::new(),
+        }
     }
 
     /// With the wish of whoever reads it that the program ends.
@@ -62,7 +68,6 @@ impl<'a> Report<'a> {
     /// Whether the program was asked to end.
     pub(crate) fn interrupt(&self) -> &Interrupt {
         &self.interrupt
->>>>>>> 7592722 (Let SIGINT and SIGTERM end every command, read Go durations whole, and take a declined prompt for an answer)
     }
 
     /// For a command that is a step of another: what it does is said, its result is not.
@@ -71,9 +76,17 @@ impl<'a> Report<'a> {
         told: &'static [&'static str],
         sink: &'b mut (dyn Write + Send),
     ) -> Report<'b> {
-<<<<<<< HEAD
         let (target, named) = (self.target.clone(), self.named.clone());
-        Report { output: Output::Text, verbose: true, told, target, named, data: sink, talk: self.talk }
+        Report {
+            output: Output::Text,
+            verbose: true,
+            told,
+            target,
+            named,
+            data: sink,
+            talk: self.talk,
+            interrupt: self.interrupt.clone(),
+        }
     }
 
     /// What the run is about: named once on stderr in text form, and in every JSON result and error from here on.
@@ -99,16 +112,6 @@ impl<'a> Report<'a> {
     /// What the run is about.
     pub(crate) fn target(&self) -> &Target {
         &self.target
-=======
-        Report {
-            output: Output::Text,
-            verbose: true,
-            told,
-            data: sink,
-            talk: self.talk,
-            interrupt: self.interrupt.clone(),
-        }
->>>>>>> 7592722 (Let SIGINT and SIGTERM end every command, read Go durations whole, and take a declined prompt for an answer)
     }
 
     /// A line of the result, in text form only.

@@ -1,6 +1,6 @@
 //! The issuer of a run, derived in one place: what is published, what a provider believes, what the cluster signs.
 
-use super::{settle::Settled};
+use super::settle::Settled;
 use crate::{
     bucket,
     cluster::Observed,

@@ -7,8 +7,8 @@ use clap::Args;
 use super::{Exit, known::Project};
 use crate::{
     commands::{
-        prompt,
         objects::find_store,
+        prompt,
         settle::{google, old_key, store_name},
     },
     config::Settings,
@@ -54,8 +54,9 @@ pub(super) async fn run(
 async fn settle(settings: &Settings, report: &mut Report<'_>) -> Result<(gcp::Settings, Project)> {
     let said = &settings.google;
     if said.project.is_some() && said.pool.is_some() {
-        let mut ask =
-            |setting: &str, text: &str, default: Option<&str>| prompt::question(report, setting, text, default);
+        let mut ask = |setting: &str, text: &str, default: Option<&str>| {
+            prompt::question(report, setting, text, default)
+        };
         let google = google(settings, None, None, "", &mut ask)?;
         if google.project_number().is_some() || settings.cluster.is_none() {
             let project = Project::known(&google, None);

@@ -41,7 +41,6 @@ use crate::{
     error::Result,
     federation::{Federation, Trust, TrustedIssuer, gcp::Gcp},
     http::Http,
-
     publication::live,
     report::Report,
     secret_store::{self, obstacles_of_a_move},
