@@ -1,13 +1,17 @@
 //! Arguments. Parsing only checks their form; what they mean together is settled in `config`.
 
+mod refused;
 mod setup;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use self::setup::{SetupArgs, TeardownArgs};
-use crate::{bucket::Addressing, cluster::ServiceAccount, commands::render::RenderArgs};
+pub(crate) use self::{
+    refused::refused,
+    setup::{SetupArgs, TeardownArgs},
+};
+use crate::{bucket::Addressing, cluster::ServiceAccount, commands::render::RenderArgs, redact};
 
 /// Let a self-managed Kubernetes cluster log in to clouds with its own short-lived tokens
 ///
@@ -70,23 +74,28 @@ pub(crate) enum ConfigCommand {
 
 /// Count the long-lived credentials that open the cluster's secret stores
 ///
-/// Looks at every SecretStore and ClusterSecretStore of External Secrets Operator, and tells by its provider's own
-/// order of precedence what it really logs in with. Counts distinct credentials: one key in twelve Secrets is one.
-/// Each comes with where it lies, what it opens, and the command that removes it. Of a Secret only the public half
-/// is shown: whose key it is and which one. Nothing that is found is ever used.
+/// Looks at every store and generator of External Secrets Operator and at the operator's own pods, and tells by each
+/// provider's own order of precedence what it really logs in with. Keys in Secrets beside them are counted whatever names
+/// them, and so is what setup has replaced and not retired yet. Counts distinct credentials: one key in twelve Secrets is
+/// one. Each comes with where it lies, what it opens, and the change that removes it. Of a Secret only the public half is
+/// shown: whose key it is and which one. Nothing that is found is ever used.
 ///
-/// A zero is only said when everything was seen. Whatever may not be read, and every login of a kind that is not
-/// known, makes the verdict INCOMPLETE and names the right that is missing.
+/// The verdict is ZERO only when nothing was found, everything was seen, and all of it is known to be keyless. What may
+/// not be read, and every login of a kind that is not known, makes it INCOMPLETE and is named with the right that is
+/// missing. Without External Secrets Operator there is NOTHING TO JUDGE.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit codes: 0 zero, and everything was seen · 1 something was found (the verdict says INCOMPLETE \
-    as well, if it is) · 3 nothing was found, but not everything was seen\n\n\
-    Needs: what deploy/auditor grants: list on external-secrets.io, generators.external-secrets.io, deployments and \
-    clusterrolebindings; get on clusterroles, two customresourcedefinitions, and the Secrets, ConfigMaps and \
-    ServiceAccounts that stores name\n\n\
+    after_help = "Exit codes: 0 ZERO · 1 something was found (the verdict says INCOMPLETE as well, if it is) · \
+    3 INCOMPLETE or NOTHING TO JUDGE\n\n\
+    For scripts: -o json gives `verdict` (zero, found, incomplete, nothing-to-judge) and `count`, which is 0 only where \
+    the verdict is zero, and null where it is not known\n\n\
+    Needs: what deploy/auditor grants: get /version and /apis; list on external-secrets.io, \
+    generators.external-secrets.io, deployments, statefulsets, daemonsets, pods, leases and clusterrolebindings; get on \
+    clusterroles, the operator's customresourcedefinitions, and the ConfigMaps and ServiceAccounts that stores name; get \
+    and list on Secrets\n\n\
     Examples:\n  \
     keyless audit\n  \
-    keyless audit --context prod -o json | jq .count\n  \
+    keyless audit --context prod -o json | jq .verdict\n  \
     keyless audit >audit.txt || exit 1   # a gate"
 )]
 pub(crate) struct AuditArgs {}
@@ -132,7 +141,7 @@ pub(crate) struct PublishArgs {
     keyless verify --issuer https://oidc.example.com --public-only\n  \
     keyless verify --config keyless.yaml -o json")]
 pub(crate) struct VerifyArgs {
-    /// Audience to mint the test token for
+    /// Audience to mint the test token for, one that nothing trusts
     #[arg(long, value_name = "AUDIENCE")]
     pub(crate) audience: Option<String>,
 
@@ -156,7 +165,7 @@ pub(crate) struct Common {
     #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "General")]
     pub(crate) verbose: u8,
 
-    /// Issuer: the URL in `iss`, byte for byte; by default the bucket's public URL and prefix
+    /// Issuer: `iss`, byte for byte; by default the bucket's public URL and prefix, else what the cluster signs as
     #[arg(long, value_name = "URL", global = true, help_heading = "Issuer and bucket")]
     pub(crate) issuer: Option<String>,
 
@@ -196,11 +205,13 @@ pub(crate) struct Common {
     #[arg(long, value_name = "NAME", global = true, help_heading = "Cluster")]
     pub(crate) context: Option<String>,
 
-    /// ServiceAccount to mint test tokens for; by default the pod's own, or default/default
+    /// ServiceAccount to mint test tokens for, which nothing trusts; by default keyless-probe in a pod's own namespace, else
+    /// default/default
     #[arg(long, value_name = "NAMESPACE/NAME", value_parser = parse_service_account, global = true, help_heading = "Cluster")]
     pub(crate) service_account: Option<ServiceAccount>,
 
-    /// Public keys to publish as well, PEM, as --service-account-key-file takes them; may be repeated
+    /// Staged keys: public keys to publish, or to give to the provider, as well; PEM, as --service-account-key-file takes
+    /// them; may be repeated
     #[arg(long, value_name = "FILE", global = true, help_heading = "Cluster")]
     pub(crate) public_key: Vec<PathBuf>,
 
@@ -223,8 +234,9 @@ pub(crate) enum Output {
 }
 
 fn parse_service_account(text: &str) -> Result<ServiceAccount, String> {
-    text.parse()
-        .map_err(|error: crate::error::Error| format!("{}; {}", error.message, error.hints.join("; ")))
+    text.parse().map_err(|error: crate::error::Error| {
+        format!("{}; {}", redact::message(&error.message), error.hints.join("; "))
+    })
 }
 
 #[cfg(test)]

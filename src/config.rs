@@ -1,18 +1,23 @@
 //! Settings: flags over `keyless.yaml` over defaults, merged once, before any work.
 //!
-//! The only place that reads the environment: `GOOGLE_OAUTH_ACCESS_TOKEN`. (kube, the AWS and Google credential
-//! chains and the proxy settings read theirs, as users of those tools expect.)
+//! The only place that reads the environment: where kubeconfigs are, proxies, tokens of providers. (The AWS and Google
+//! credential chains and the HTTP client for public URLs read theirs, as users of those tools expect.)
 
+mod base_url;
 mod file;
+mod trust;
 mod written;
 
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use rustls::pki_types::{CertificateDer, pem::PemObject};
-use url::Url;
 
 use self::file::File;
 pub(crate) use self::{
+    base_url::base_url,
     file::{ProviderName, schema},
     written::{Edit, Setting, edit, said},
 };
@@ -21,8 +26,9 @@ use crate::{
     cli::Common,
     cluster::{self, ServiceAccount},
     error::{Error, Result},
-    federation::{gcp, vault},
+    federation::{gcp, test_audience, vault},
     oidc::{KidRule, SignedIssuer},
+    redact,
     secret::Secret,
     target::{Account, is_uid},
 };
@@ -32,6 +38,8 @@ use crate::{
 pub(crate) struct Settings {
     /// The settings file, whether it is there or not.
     pub(crate) file: PathBuf,
+    /// What a person should know of a settings file that nobody named.
+    pub(crate) announcement: Option<String>,
     /// As given; `None` is derived from the bucket. What is published under it must be an [`Issuer`](crate::oidc::Issuer).
     pub(crate) issuer: Option<SignedIssuer>,
     pub(crate) bucket: Option<bucket::Settings>,
@@ -87,8 +95,9 @@ impl Settings {
     pub(crate) fn resolve(
         common: &Common,
         audience: Option<&str>,
-        environment: impl Fn(&str) -> Option<String>,
+        variable: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Self> {
+        let environment = |name: &str| variable(name).and_then(|value| value.into_string().ok());
         let Common {
             config,
             output: _,
@@ -110,10 +119,11 @@ impl Settings {
         } = common;
         let path = config.clone().unwrap_or_else(|| file::DEFAULT_NAME.into());
         let file = match config {
-            Some(path) => File::read(path)?,
-            None if path.exists() => File::read(&path)?,
-            None => File::default(),
+            Some(path) => Some(File::read(path)?),
+            None => File::read_unnamed(&path, rustix::process::geteuid().as_raw())?,
         };
+        let announcement = file.as_ref().filter(|_| config.is_none()).map(|file| file.announcement(&path));
+        let file = file.unwrap_or_default();
         let issuer = match issuer.as_deref().or(file.issuer.as_deref()) {
             Some(text) => Some(text.parse::<SignedIssuer>().map_err(Error::into_usage)?),
             None => None,
@@ -125,10 +135,13 @@ impl Settings {
                 let (kind, prefix) = bucket_kind(url)?;
                 let settings = bucket::Settings {
                     kind,
-                    endpoint: https("endpoint", endpoint.as_ref().or(file.bucket.endpoint.as_ref()))?,
+                    endpoint: https("--endpoint", endpoint.as_ref().or(file.bucket.endpoint.as_ref()))?,
                     region: region.clone().or(file.bucket.region),
                     addressing: addressing.or(file.bucket.addressing),
-                    public_url: https("public-url", public_url.as_ref().or(file.bucket.public_url.as_ref()))?,
+                    public_url: https(
+                        "--public-url",
+                        public_url.as_ref().or(file.bucket.public_url.as_ref()),
+                    )?,
                     project: project.clone().or(file.bucket.project),
                     google_access_token: environment("GOOGLE_OAUTH_ACCESS_TOKEN")
                         .filter(|token| !token.is_empty())
@@ -145,6 +158,9 @@ impl Settings {
         let asks_cluster = !no_cluster && file.cluster.enabled.unwrap_or(true);
         let public_keys = if public_key.is_empty() { file.cluster.public_keys } else { public_key.clone() };
         let ca_file = ca_file.clone().or(file.tls.ca_file);
+        for (name, url) in file.google.iter().flat_map(|google| google.endpoints.all()) {
+            base_url(&format!("google.endpoints.{name}"), url)?;
+        }
         let google = match file.google {
             Some(google) => Google {
                 project: google.project,
@@ -213,15 +229,26 @@ impl Settings {
             uid => uid,
         };
         Ok(Self {
+            announcement,
             file: path,
             issuer,
             bucket,
             prefix,
             cluster: asks_cluster.then(|| cluster::Settings {
-                kubeconfig: kubeconfig.clone().or(file.cluster.kubeconfig),
+                kubeconfig: kubeconfig
+                    .clone()
+                    .or(file.cluster.kubeconfig.map(|path| below_home(path, &variable))),
                 context: context.clone().or(file.cluster.context),
                 uid,
                 service_account,
+                environment: cluster::kubeconfig::Environment {
+                    kubeconfig: variable("KUBECONFIG"),
+                    home: variable("HOME").map(PathBuf::from),
+                    service: environment("KUBERNETES_SERVICE_HOST")
+                        .zip(environment("KUBERNETES_SERVICE_PORT"))
+                        .filter(|(host, port)| !host.is_empty() && !port.is_empty()),
+                },
+                proxies: cluster::proxy::Environment::read(environment),
             }),
             public_keys,
             kid_rule: if *external_signer || file.cluster.external_signer.unwrap_or(false) {
@@ -231,10 +258,7 @@ impl Settings {
             },
             additional_roots: ca_file.as_deref().map(certificates).transpose()?.unwrap_or_default(),
             ca_file,
-            audience: audience
-                .map(str::to_owned)
-                .or(file.verify.audience)
-                .unwrap_or_else(|| TEST_AUDIENCE.into()),
+            audience: test_audience(audience.or(file.verify.audience.as_deref()).unwrap_or(TEST_AUDIENCE))?,
             provider: file.provider,
             google,
             vault,
@@ -264,16 +288,46 @@ impl Settings {
     }
 }
 
+/// `~/…` of a settings file, where no shell replaces it.
+fn below_home(path: PathBuf, variable: impl Fn(&str) -> Option<OsString>) -> PathBuf {
+    match (path.strip_prefix("~"), variable("HOME").filter(|home| !home.is_empty())) {
+        (Ok(rest), Some(home)) => Path::new(&home).join(rest),
+        _ => path,
+    }
+}
+
 /// The environment of this process.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-pub(crate) fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+pub(crate) fn environment(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+/// From now on, no secret of the environment is printed. Libraries read theirs by themselves.
+pub(crate) fn remember_environment(environment: impl Fn(&str) -> Option<OsString>) {
+    const SECRETS: [&str; 7] = [
+        "GOOGLE_OAUTH_ACCESS_TOKEN",
+        "VAULT_TOKEN",
+        "BAO_TOKEN",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+        "AWS_BEARER_TOKEN",
+    ];
+    const URLS: [&str; 4] = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "AWS_ENDPOINT_URL"];
+    for name in SECRETS {
+        environment(name).iter().for_each(|text| redact::remember(&text.to_string_lossy()));
+    }
+    for name in URLS {
+        for name in [name.to_owned(), name.to_lowercase()] {
+            environment(&name).iter().for_each(|text| redact::remember_url(&text.to_string_lossy()));
+        }
+    }
 }
 
 /// What `--bucket` names, and the prefix in it.
 fn bucket_kind(text: &str) -> Result<(bucket::Kind, String)> {
     let refuse = |why: &str| {
-        Error::usage("bucket-url", format!("`{}` does not name a bucket: {why}", text.escape_debug()))
+        Error::usage("bucket-url", format!("`{}` does not name a bucket: {why}", redact::given(text)))
             .hint("write s3://NAME[/PREFIX], gs://NAME[/PREFIX] or file:///FOLDER")
     };
     let (scheme, rest) = text.split_once("://").ok_or_else(|| refuse("there is no scheme"))?;
@@ -290,6 +344,10 @@ fn bucket_kind(text: &str) -> Result<(bucket::Kind, String)> {
     if name.is_empty() {
         return Err(refuse("there is no name"));
     }
+    if name.contains(['@', ':']) {
+        return Err(refuse("a bucket has no user, password or port")
+            .hint("credentials come from the environment or a profile"));
+    }
     if prefix.split('/').any(|segment| matches!(segment, "." | ".."))
         || prefix.starts_with('/')
         || prefix.contains("//")
@@ -303,31 +361,8 @@ fn bucket_kind(text: &str) -> Result<(bucket::Kind, String)> {
     }
 }
 
-/// A base URL without a trailing slash. Plain http is for stores on this machine only.
 fn https(setting: &str, text: Option<&String>) -> Result<Option<String>> {
-    let Some(text) = text else { return Ok(None) };
-    let refuse = |why: &str| {
-        Error::usage("base-url", format!("--{setting} `{}` {why}", text.escape_debug()))
-            .hint("write a URL such as https://fsn1.your-objectstorage.com")
-    };
-    let url = Url::parse(text).map_err(|error| refuse("is not a URL").caused_by(error))?;
-    let local = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    match url.scheme() {
-        "https" => {}
-        "http" if local => {}
-        _ => return Err(refuse("is not https")),
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(
-            refuse("holds a user or password").hint("credentials come from the environment or a profile")
-        );
-    }
-    Ok(Some(text.trim_end_matches('/').to_owned()))
+    text.map(|text| base_url(setting, text)).transpose()
 }
 
 fn pem_text(path: &Path) -> Result<String> {
@@ -347,7 +382,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
     let content = std::fs::read(path).map_err(|error| refuse().caused_by(error))?;
     let found: Vec<_> = CertificateDer::pem_slice_iter(&content)
         .collect::<std::result::Result<_, _>>()
-        .map_err(|error| refuse().caused_by(error))?;
+        .map_err(|error| refuse().caused_by_chain(&error))?;
     if found.is_empty() { Err(refuse().caused_by("it holds no certificate")) } else { Ok(found) }
 }
 

@@ -3,9 +3,12 @@
 //! One type for all of it. The *kind* decides the exit code, the *code* is stable and meant for scripts,
 //! the *causes* keep what the far side said, and the *hints* name the remedy.
 
+mod library;
+
 use std::fmt;
 
-use crate::interrupt::Signal;
+pub(crate) use self::library::yaml;
+use crate::{interrupt::Signal, redact};
 
 /// Why the program did not go on: decides the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +38,9 @@ pub(crate) struct Error {
     pub(crate) hints: Vec<String>,
 }
 
+/// The most causes, hints, and lines of a hint that are shown.
+const MOST_LINES: usize = 50;
+
 /// The result of everything that can end in an [`Error`].
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -61,26 +67,25 @@ impl Error {
             .hint("start it again: it goes on from what is there")
     }
 
-    /// Adds what the other side said. Blank text adds nothing: some stores send empty messages.
-    pub(crate) fn caused_by(mut self, cause: impl fmt::Display) -> Self {
-        let cause = cause.to_string();
+    /// Adds what the other side said. Blank text adds nothing: some stores send empty messages. For errors of
+    /// libraries there is [`Self::caused_by_chain`].
+    pub(crate) fn caused_by(mut self, cause: impl Cause) -> Self {
+        let cause = cause.text();
         if !cause.trim().is_empty() {
             self.causes.push(cause.trim().to_owned());
         }
         self
     }
 
-    /// Adds an error and every source below it, leaving out what only repeats the line above.
-    pub(crate) fn caused_by_chain(mut self, error: &(dyn std::error::Error + 'static)) -> Self {
-        let mut next = Some(error);
-        while let Some(error) = next {
-            let text = error.to_string();
-            if self.causes.last().is_none_or(|above| !above.contains(&text)) {
-                self = self.caused_by(text);
+    /// Adds the error of a library and every source below it, leaving out what only repeats the line above, and what
+    /// a parser or a subprocess was given.
+    pub(crate) fn caused_by_chain(self, error: &(dyn std::error::Error + 'static)) -> Self {
+        library::chain(error).into_iter().fold(self, |described, text| {
+            match described.causes.last().is_some_and(|above| above.contains(&text)) {
+                true => described,
+                false => described.caused_by(text),
             }
-            next = error.source();
-        }
-        self
+        })
     }
 
     /// Adds a remedy.
@@ -102,14 +107,40 @@ impl Error {
     }
 }
 
+/// What may be the cause of an error as it is: text of our own, and errors that quote nothing of what they were given.
+/// An error of a parser is none, so that its input cannot get into the text by mistake.
+pub(crate) trait Cause {
+    fn text(self) -> String;
+}
+
+macro_rules! cause {
+    ($($kind:ty),+ $(,)?) => {
+        $(impl Cause for $kind {
+            fn text(self) -> String {
+                self.to_string()
+            }
+        })+
+    };
+}
+
+cause!(&str, &&str, String, &String, fmt::Arguments<'_>);
+cause!(std::io::Error, &std::io::Error, std::str::Utf8Error, url::ParseError, base64::DecodeError);
+
+/// For a terminal or a log: a line for the message and for each cause, and one or more for each hint.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error[{}]: {}", self.code, self.message)?;
-        for cause in &self.causes {
-            write!(f, "\n  caused by: {}", cause.replace('\n', "\n    "))?;
+        write!(f, "error[{}]: {}", self.code, redact::line(&self.message))?;
+        for cause in self.causes.iter().take(MOST_LINES) {
+            write!(f, "\n  caused by: {}", redact::line(cause))?;
         }
-        for hint in &self.hints {
-            write!(f, "\n  hint: {}", hint.replace('\n', "\n    "))?;
+        if let Some(more @ 1..) = self.causes.len().checked_sub(MOST_LINES) {
+            write!(f, "\n  caused by: {more} more")?;
+        }
+        for hint in self.hints.iter().take(MOST_LINES) {
+            for (number, line) in hint.lines().take(MOST_LINES).enumerate() {
+                let before = if number == 0 { "  hint: " } else { "    " };
+                write!(f, "\n{before}{}", redact::line(line))?;
+            }
         }
         Ok(())
     }

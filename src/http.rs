@@ -1,12 +1,13 @@
 //! The HTTP client: one set of roots, one set of limits, for strangers' eyes and for stores alike.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs, pki_types::CertificateDer};
 
 use crate::{
     error::{Error, Result},
     oidc::MAX_BODY,
+    redact,
 };
 
 /// From asking for a connection to the last byte of the answer: a server that trickles is cut off as well.
@@ -39,7 +40,7 @@ impl Http {
         for certificate in additional_roots {
             roots.add(certificate.clone()).map_err(|error| {
                 Error::usage("ca-file", "the CA file holds a certificate that cannot be a trust anchor")
-                    .caused_by(error)
+                    .caused_by_chain(&error)
                     .hint("--ca-file takes PEM certificates of certificate authorities")
             })?;
         }
@@ -54,6 +55,7 @@ impl Http {
             .connect_timeout(CONNECT_LIMIT)
             .timeout(TIME_LIMIT)
             .user_agent(concat!("keyless/", env!("CARGO_PKG_VERSION")))
+            .dns_resolver(Resolver)
             .build()
             .map_err(|error| failed(&error))?;
         Ok(Self { client, additional_roots: additional_roots.to_vec() })
@@ -77,9 +79,52 @@ impl Http {
 
     /// Sends a request and reads the whole answer, within the limits. `place` names it in an error.
     pub(crate) async fn send(&self, request: reqwest::RequestBuilder, place: &str) -> Result<Answer> {
-        let answer = request.send().await.map_err(|error| describe(&error, place))?;
+        let (client, request) = request.build_split();
+        let request = request.map_err(|error| describe(&error, place))?;
+        // Whoever is asked may send back what it was sent.
+        redact::remember_request(request.headers(), request.body().and_then(reqwest::Body::as_bytes));
+        let answer = client.execute(request).await.map_err(|error| describe(&error, place))?;
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         Ok(Answer { status, headers, body: read(answer, place).await? })
+    }
+}
+
+/// A name that has no address.
+#[derive(Debug)]
+pub(crate) struct Unresolved {
+    pub(crate) host: String,
+    source: std::io::Error,
+}
+
+impl fmt::Display for Unresolved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} cannot be resolved", self.host)
+    }
+}
+
+impl std::error::Error for Unresolved {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+/// Resolves a name by the system.
+pub(crate) async fn resolve(host: &str) -> Result<Vec<SocketAddr>, Unresolved> {
+    match tokio::net::lookup_host((host, 0)).await {
+        Ok(addresses) => Ok(addresses.collect()),
+        Err(source) => Err(Unresolved { host: host.to_owned(), source }),
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Resolver;
+
+impl reqwest::dns::Resolve for Resolver {
+    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        Box::pin(async move {
+            let addresses = resolve(name.as_str()).await?;
+            Ok::<reqwest::dns::Addrs, _>(Box::new(addresses.into_iter()))
+        })
     }
 }
 
@@ -136,7 +181,7 @@ fn describe(error: &reqwest::Error, place: &str) -> Error {
 pub(crate) fn unreachable(error: &(dyn std::error::Error + 'static), place: &str) -> Error {
     let chain: Vec<_> = std::iter::successors(Some(error), |error| error.source()).collect();
     let tls = chain.iter().any(|error| is_tls(*error));
-    let dns = chain.iter().any(|error| error.to_string().contains("dns error"));
+    let unresolved = chain.iter().find_map(|error| error.downcast_ref::<Unresolved>());
     let connect = chain.iter().any(|error| {
         error.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_connect)
             || error
@@ -144,16 +189,17 @@ pub(crate) fn unreachable(error: &(dyn std::error::Error + 'static), place: &str
                 .is_some_and(hyper_util::client::legacy::Error::is_connect)
     });
     let described = if tls {
-        Error::failed("tls", format!("{place} has no certificate that is trusted here"))
-            .hint("strangers accept public certificate authorities only; for one of your own, give --ca-file")
-    } else if dns {
-        Error::failed("dns", format!("the name in {place} cannot be resolved"))
+        Error::failed("tls", format!("{place} has no certificate that is trusted here")).hint(
+            "relying parties accept public certificate authorities only; for one of your own, give --ca-file",
+        )
+    } else if let Some(Unresolved { host, .. }) = unresolved {
+        Error::failed("dns", format!("{place}: {host} cannot be resolved"))
             .hint("check the spelling; a new bucket or record can take a minute")
     } else if connect {
         Error::failed("connect", format!("{place} cannot be reached"))
             .hint("check the address, the firewall, and HTTPS_PROXY if there is one")
     } else {
-        Error::failed("http", format!("{place} did not answer as HTTP asks"))
+        Error::failed("http", format!("{place}: invalid HTTP response"))
             .hint("ask again; if it stays so, look at what stands before the server")
     };
     described.caused_by_chain(source(error))

@@ -31,6 +31,7 @@ mod cli;
 mod cluster;
 mod commands;
 mod config;
+mod credential_file;
 mod distro;
 mod error;
 mod federation;
@@ -39,6 +40,7 @@ mod google;
 mod http;
 mod interrupt;
 mod oidc;
+mod panic;
 mod publication;
 mod redact;
 mod relying_party;
@@ -49,12 +51,7 @@ mod secret_store;
 mod shell;
 mod target;
 
-use std::{
-    ffi::OsString,
-    io::{self, Write},
-    process::ExitCode,
-    time::SystemTime,
-};
+use std::{ffi::OsString, io, process::ExitCode, time::SystemTime};
 
 use clap::Parser;
 
@@ -64,18 +61,18 @@ use crate::{
     config::Settings,
     error::{Error, Kind, Result},
     interrupt::Interrupt,
-    report::Report,
+    report::{Lines, Report},
 };
 
 /// Runs the program with these arguments and gives back its exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    std::panic::set_hook(Box::new(panic::hook));
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    arguments.iter().for_each(|argument| redact::remember_url(&argument.to_string_lossy()));
+    config::remember_environment(config::environment);
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
-        Err(error) => {
-            // `--help` and `--version` come this way too; clap knows which stream and code belong to it.
-            drop(error.print());
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
+        Err(error) => return cli::refused(error),
     };
     traces(cli.common.verbose);
     let (mut data, mut talk) = (io::BufWriter::new(io::stdout()), io::stderr());
@@ -103,8 +100,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             }
         }
     };
-    drop(data.flush());
-    ExitCode::from(exit)
+    match report.finish() {
+        Ok(()) => ExitCode::from(exit),
+        Err(error) => {
+            report.error(cli.command.name(), &error);
+            ExitCode::from(3)
+        }
+    }
 }
 
 /// One thread: everything here waits for the network.
@@ -114,21 +116,25 @@ fn execute(cli: &Cli, report: &mut Report<'_>) -> Result<Exit> {
     })?;
     let interrupt = report.interrupt().clone();
     interrupt.listen()?;
-    let settings = |audience: Option<&str>| Settings::resolve(&cli.common, audience, config::environment);
     let done = runtime.block_on(interrupt.run(async {
+        if let Command::Config(ConfigArgs { command: ConfigCommand::Schema }) = &cli.command {
+            report.document("the schema", &config::schema())?;
+            return Ok(Exit::Clean);
+        }
+        let audience = match &cli.command {
+            Command::Verify(args) => args.audience.as_deref(),
+            _ => None,
+        };
+        let settings = Settings::resolve(&cli.common, audience, config::environment)?;
+        settings.announcement.iter().for_each(|line| report.progress(line));
         match &cli.command {
-            Command::Audit(_) => commands::audit::run(&settings(None)?, report).await,
-            Command::Config(ConfigArgs { command: ConfigCommand::Schema }) => {
-                report.document(&config::schema());
-                Ok(Exit::Clean)
-            }
-            Command::Publish(args) => publish::run(args, &settings(None)?, now, report).await,
-            Command::Setup(args) => setup::run(args, &settings(None)?, now, report).await,
-            Command::Teardown(args) => teardown::run(args, &settings(None)?, report).await,
-            Command::Verify(args) => {
-                verify::run(args, &settings(args.audience.as_deref())?, now, report).await
-            }
-            Command::Render(args) => render::run(args, &settings(None)?, report).await,
+            Command::Audit(_) => commands::audit::run(&settings, report).await,
+            Command::Config(_) => Ok(Exit::Clean),
+            Command::Publish(args) => publish::run(args, &settings, now, report).await,
+            Command::Setup(args) => setup::run(args, &settings, now, report).await,
+            Command::Teardown(args) => teardown::run(args, &settings, report).await,
+            Command::Verify(args) => verify::run(args, &settings, now, report).await,
+            Command::Render(args) => render::run(args, &settings, report).await,
         }
     }));
     // A name that is still being resolved, or a plugin that hangs, is not waited for.
@@ -148,13 +154,17 @@ fn now() -> u64 {
 /// What is sent where, on stderr, on request. The libraries get no further than `info`, whatever is asked: at
 /// finer levels HTTP stacks print headers, and headers hold credentials.
 fn traces(verbose: u8) {
-    use tracing::Level;
+    use tracing::{Level, level_filters::LevelFilter};
     use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
     let filter = match verbose {
         0 => return,
         1 => Targets::new().with_target("keyless", Level::DEBUG),
-        _ => Targets::new().with_target("keyless", Level::DEBUG).with_default(Level::INFO),
+        _ => Targets::new()
+            .with_target("keyless", Level::DEBUG)
+            .with_default(Level::INFO)
+            // Quotes what it does not understand of the files that hold AWS credentials.
+            .with_target("aws_runtime::env_config", LevelFilter::OFF),
     };
-    let lines = fmt::layer().with_writer(io::stderr).without_time().with_ansi(false);
+    let lines = fmt::layer().with_writer(|| Lines(io::stderr())).without_time().with_ansi(false);
     drop(tracing_subscriber::registry().with(lines).with(filter).try_init());
 }

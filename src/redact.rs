@@ -1,88 +1,195 @@
-//! What text may become before it leaves the process: short, of one line, and without anything secret.
+//! What text may become before it leaves the process.
+//!
+//! ```text
+//!  line, warning, error ─► line ─────┐
+//!  JSON                 ─► json ─────┤                     ┌─ known: secrets that the process holds or has seen
+//!  server, library      ─► message ──┴─► secrets left out ─┤
+//!                                        then visible,    └─ shapes: what looks like a secret whoever holds it
+//!                                        then short
+//!  manifest, document   ─► document: refused if it holds a secret, else whole
+//! ```
+//!
+//! Whoever holds a secret calls [`remember`] when it enters; [`crate::secret::Secret`] does so by itself. From then on
+//! it is left out of all output, also where it stands in base64, percent-encoded, escaped, or in part. A secret of less
+//! than 6 characters is a part of ordinary words: it is left out only where its place gives it away, e.g. as
+//! password in a URL.
 
-use std::sync::{PoisonError, RwLock};
+mod canonical;
+mod content;
+mod known;
+mod shapes;
+mod visible;
 
-/// The longest part of a server's message that is shown, in characters.
-const LONGEST: usize = 600;
+use std::sync::{LazyLock, PoisonError, RwLock};
 
-/// Shorter texts are parts of ordinary words: taking them out would damage the text and hide nothing.
-const SHORTEST: usize = 6;
+use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
+use serde_json::Value;
+
+use self::known::Known;
+
+/// The longest text that a server, a library or a name is shown with, in characters.
+const LONGEST_MESSAGE: usize = 600;
+/// The longest line, in characters.
+const LONGEST_LINE: usize = 8000;
+/// The longest text in a JSON result, in characters.
+const LONGEST_TEXT: usize = 4000;
+/// Of a longer text only so much is looked at, in bytes: the rest is not shown.
+const LONGEST_LOOK: usize = 64 << 10;
+/// What is put in place of a secret, and of what is too long.
+const LEFT_OUT: &str = "…";
 
 /// The secrets that this process holds or has seen.
-static KNOWN: RwLock<Vec<String>> = RwLock::new(Vec::new());
+static KNOWN: LazyLock<RwLock<Known>> = LazyLock::new(RwLock::default);
 
-/// From now on this text is left out of everything that the process prints.
-///
-/// Call it where a secret enters: types that hold one do so when they are made.
+/// From now on this text is left out of everything that the process prints. It is opaque: a token, a password, a key.
 pub(crate) fn remember(secret: &str) {
-    let secret = secret.trim();
+    KNOWN.write().unwrap_or_else(PoisonError::into_inner).add(secret);
+}
+
+/// Remembers what is secret in a text of some form: the members of a JSON key file, the lines of a PEM private key, and
+/// otherwise the text as a whole. For the values of Kubernetes Secrets and for credential files.
+pub(crate) fn remember_content(content: &[u8]) {
+    let text = String::from_utf8_lossy(content);
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
-    if secret.len() >= SHORTEST && !known.iter().any(|known| known == secret) {
-        known.push(secret.to_owned());
+    content::secrets_in(&text, &mut |secret| known.add(secret));
+}
+
+/// Remembers what is secret in an object of the cluster that is no Secret: passwords in its URLs, and the values of
+/// headers that carry credentials, e.g. `X-Vault-Token` of a store.
+pub(crate) fn remember_object(object: &Value) {
+    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    content::secrets_of(object, &mut |secret| known.add(secret));
+}
+
+/// Remembers a value whose name says that it is secret, e.g. `--client-secret` or `API_TOKEN`.
+pub(crate) fn remember_named(name: &str, value: &str) {
+    if shapes::is_secret_name(name) {
+        remember(value);
     }
 }
 
-/// A message of a server or a library, made fit to be shown. A server may send back what it was sent, so known
-/// secrets and words that look like a signature, a key or a token are left out.
-pub(crate) fn message(text: &str) -> String {
-    let mut text = text.to_owned();
-    for secret in KNOWN.read().unwrap_or_else(PoisonError::into_inner).iter() {
-        text = text.replace(secret, "…");
+/// Remembers the credential in a header such as `Authorization: Bearer …` (RFC 9110 §11.6.2); of AWS's, the signature.
+pub(crate) fn remember_header(value: &HeaderValue) {
+    let Ok(text) = value.to_str() else { return };
+    let after = text.split_once("Signature=").or_else(|| text.split_once(' '));
+    remember(after.map_or(text, |(_, credential)| credential));
+}
+
+/// Remembers what a request proves itself with: credentials in its headers, and tokens in a form (RFC 6749 §2.3.1).
+pub(crate) fn remember_request(headers: &HeaderMap, body: Option<&[u8]>) {
+    for (name, value) in headers {
+        if shapes::is_secret_header(name.as_str()) {
+            remember_header(value);
+        }
     }
-    let mut shown = String::new();
-    let mut word = String::new();
-    for c in text.trim().chars() {
-        if c.is_ascii_alphanumeric() || "+/-_.~".contains(c) {
-            word.push(c);
+    let form = headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|it| it.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
+    for (name, value) in url::form_urlencoded::parse(body.filter(|_| form).unwrap_or_default()) {
+        remember_named(&name, &value);
+    }
+}
+
+/// Remembers the password in a URL, if there is one (RFC 3986 §3.2.1).
+pub(crate) fn remember_url(text: &str) {
+    if let Some(secret) = shapes::password(text) {
+        remember(secret);
+    }
+}
+
+/// A message of a server or a library: one line of at most 600 characters. A server may send back what it was sent, so
+/// words that look like a signature, a key or a token are left out as well.
+pub(crate) fn message(text: &str) -> String {
+    let text = shapes::without_odd_words(&without_secrets(beginning(text)));
+    visible::short(visible::spaced(text.trim()), LONGEST_MESSAGE)
+}
+
+/// A text that the user gave, as an error quotes it: what stands before an `@` may be a password.
+pub(crate) fn given(text: &str) -> String {
+    let text = match text.rsplit_once('@') {
+        Some((_, rest)) => format!("{LEFT_OUT}@{rest}"),
+        None => text.to_owned(),
+    };
+    message(&text)
+}
+
+/// One line of output. What would end the line, or act on the terminal, is shown as an escape.
+pub(crate) fn line(text: &str) -> String {
+    let text = visible::escaped(&without_secrets(beginning(text)));
+    visible::short(visible::short_words(text, LONGEST_MESSAGE), LONGEST_LINE)
+}
+
+/// Every text and every member name of a JSON result.
+pub(crate) fn json(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = json_text(text),
+        Value::Array(items) => items.iter_mut().for_each(json),
+        Value::Object(members) => {
+            for (name, mut value) in std::mem::take(members) {
+                json(&mut value);
+                members.insert(json_text(&name), value);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn json_text(text: &str) -> String {
+    // JSON writes its own line structure: a line break in a text is data.
+    let lines: Vec<_> = without_secrets(beginning(text)).split('\n').map(visible::escaped).collect();
+    visible::short(lines.join("\n"), LONGEST_TEXT)
+}
+
+/// A document of several lines that is used as it is, e.g. a manifest. What is unprintable is shown as an escape;
+/// see [`secret_line`] for whether it may be written at all.
+pub(crate) fn document(text: &str) -> String {
+    text.split('\n').map(visible::escaped_but_tab).collect::<Vec<_>>().join("\n")
+}
+
+/// The number of the first line, from 1, that holds a known secret or what looks like one.
+pub(crate) fn secret_line(text: &str) -> Option<usize> {
+    let mut found = KNOWN.read().unwrap_or_else(PoisonError::into_inner).find(text);
+    found.extend(shapes::find_in_document(text));
+    let first = found.into_iter().map(|part| part.start).min()?;
+    Some(text[..first].matches('\n').count() + 1)
+}
+
+/// JSON or double-quoted YAML, with every unprintable character in its texts as an escape: it means the same.
+pub(crate) fn ascii_escapes(json: &str) -> String {
+    visible::json_escaped(json)
+}
+
+/// The text without what is known as secret or looks like it.
+fn without_secrets(text: &str) -> String {
+    let mut found = KNOWN.read().unwrap_or_else(PoisonError::into_inner).find(text);
+    found.extend(shapes::find(text));
+    cut(text, found)
+}
+
+fn beginning(text: &str) -> &str {
+    &text[..text.floor_char_boundary(LONGEST_LOOK)]
+}
+
+/// The text with [`LEFT_OUT`] in place of each of these parts. They may touch and overlap.
+fn cut(text: &str, mut parts: Vec<std::ops::Range<usize>>) -> String {
+    parts.sort_by_key(|part| part.start);
+    let mut rest = String::with_capacity(text.len());
+    let mut at = 0;
+    for part in parts {
+        if part.end <= at {
             continue;
         }
-        shown.push_str(if looks_secret(&word) { "…" } else { &word });
-        word.clear();
-        shown.push(if c.is_control() { ' ' } else { c });
+        // A part that touches the one before shares its mark.
+        if part.start > at || at == 0 {
+            rest.push_str(&text[at..part.start.max(at)]);
+            rest.push_str(LEFT_OUT);
+        }
+        at = part.end;
     }
-    shown.push_str(if looks_secret(&word) { "…" } else { &word });
-    match shown.char_indices().nth(LONGEST) {
-        None => shown,
-        Some((at, _)) => format!("{}…", &shown[..at]),
-    }
-}
-
-/// SigV4 signatures are 64 hex digits, secret keys and session tokens are base64, Google's tokens and JWTs are
-/// base64url with dots. Names of roles, buckets and objects are shorter, or have letters of one case only.
-fn looks_secret(word: &str) -> bool {
-    let mixed = word.bytes().any(|b| b.is_ascii_uppercase())
-        && word.bytes().any(|b| b.is_ascii_lowercase())
-        && word.bytes().any(|b| b.is_ascii_digit());
-    let base64 = word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/');
-    let hex = word.bytes().all(|b| b.is_ascii_hexdigit());
-    (hex && word.len() >= 64) || (mixed && base64 && word.len() >= 40) || (mixed && word.len() >= 100)
+    rest.push_str(&text[at..]);
+    rest
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn messages_stay_and_secrets_go() {
-        let arn = "User: arn:aws:iam::123456789012:user/me is not authorized to perform: s3:PutObject on resource: \
-                   \"arn:aws:s3:::a-bucket-with-a-long-name-for-the-keys-of-this-cluster/openid/v1/jwks\"";
-        assert_eq!(message(arn), arn);
-        let role = "User: arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_AdministratorAccess_1a2b3c4d5e6f7a8b/me";
-        assert_eq!(message(role), role);
-        let key = message("the key wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY is wrong");
-        assert_eq!(key, "the key … is wrong");
-        let signature = "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7";
-        assert_eq!(message(&format!("Signature={signature}, end")), "Signature=…, end");
-        let token = format!("ya29.{}", "a0AfH6SMB-x_9".repeat(12));
-        assert!(!message(&format!("bad token {token}!")).contains("a0AfH6"));
-        let session = format!("IQoJb3JpZ2luX2VjE{}/{}==", "aZ09+".repeat(9), "bY8".repeat(30));
-        assert!(!message(&session).contains("aZ09"), "{}", message(&session));
-    }
-
-    #[test]
-    fn messages_are_one_short_line_without_control_characters() {
-        assert_eq!(message(" a\nb\u{1b}[31mc "), "a b [31mc");
-        assert_eq!(message(&"ab ".repeat(1000)).chars().count(), LONGEST + 1);
-        assert_eq!(message(""), "");
-    }
-}
+#[path = "redact/tests.rs"]
+mod tests;

@@ -1,4 +1,7 @@
-//! The one place that writes. stdout is data, stderr is talk; a closed pipe is not an error.
+//! The one place that writes. stdout is data, stderr is talk. All of it passes [`redact`], so that no caller has to
+//! think of secrets or of what acts on a terminal.
+//!
+//! A closed pipe is not an error; a stdout that takes no more is one ([`Report::finish`]).
 
 use std::{
     fmt,
@@ -10,8 +13,9 @@ use serde_json::{Value, json};
 
 use crate::{
     cli::Output,
-    error::Error,
+    error::{Error, Result},
     interrupt::Interrupt,
+    redact,
     target::{Account, Target},
 };
 
@@ -30,6 +34,8 @@ pub(crate) struct Report<'a> {
     data: &'a mut (dyn Write + Send),
     talk: &'a mut (dyn Write + Send),
     interrupt: Interrupt,
+    /// Why `data` takes no more.
+    failed: Option<io::Error>,
 }
 
 /// Something that does not stop the work but that somebody should know.
@@ -56,6 +62,7 @@ impl<'a> Report<'a> {
             data,
             talk,
             interrupt: Interrupt::new(),
+            failed: None,
         }
     }
 
@@ -86,6 +93,7 @@ impl<'a> Report<'a> {
             data: sink,
             talk: self.talk,
             interrupt: self.interrupt.clone(),
+            failed: None,
         }
     }
 
@@ -114,33 +122,81 @@ impl<'a> Report<'a> {
         &self.target
     }
 
-    /// A line of the result, in text form only.
+    /// A line of the result, in text form only. A line break at its beginning is an empty line before it; any other
+    /// control character is shown as an escape, because it may come from outside.
     pub(crate) fn line(&mut self, line: impl fmt::Display) {
         if self.output == Output::Text {
-            ignore_closed(writeln!(self.data, "{line}"));
+            let line = shown(&line.to_string());
+            self.write(&line);
         }
+    }
+
+    /// A line of the result for each of these.
+    pub(crate) fn lines(&mut self, lines: impl IntoIterator<Item = impl fmt::Display>) {
+        lines.into_iter().for_each(|line| self.line(line));
+    }
+
+    /// A document that is used as it is, e.g. manifests, in text form only. One that holds a secret is refused: it
+    /// would end up in a repository, and altered it would be of no use. `what` names it, e.g. `the manifests`.
+    pub(crate) fn text(&mut self, what: &str, document: &str) -> Result<()> {
+        if self.output == Output::Text {
+            let document = printable(what, document.trim_end().to_owned())?;
+            self.write(&document);
+        }
+        Ok(())
     }
 
     /// The whole result, in JSON form only. `result` must be an object.
     pub(crate) fn json(&mut self, command: &str, mut result: Value) {
         if self.output == Output::Json {
-            if let Some(object) = result.as_object_mut() {
-                object.insert("apiVersion".into(), json!(API_VERSION));
-                object.insert("command".into(), json!(command));
-                object.insert("target".into(), self.target.to_json());
-            }
-            ignore_closed(writeln!(self.data, "{result}"));
+            result["target"] = self.target.to_json();
+            redact::json(&mut result);
+            self.write_json(command, result);
         }
     }
 
-    /// A document of another form than ours, e.g. a JSON schema, the same in every output form.
-    pub(crate) fn document(&mut self, document: &Value) {
-        ignore_closed(writeln!(self.data, "{document:#}"));
+    /// As [`Self::json`], with a document that is used as it is as a member of the result. See [`Self::text`].
+    pub(crate) fn json_with(
+        &mut self,
+        command: &str,
+        mut result: Value,
+        (member, document): (&str, Value),
+    ) -> Result<()> {
+        if self.output == Output::Json {
+            result["target"] = self.target.to_json();
+            redact::json(&mut result);
+            printable(&format!("`{member}`"), format!("{document:#}"))?;
+            if let Some(object) = result.as_object_mut() {
+                object.insert(member.to_owned(), document);
+            }
+            self.write_json(command, result);
+        }
+        Ok(())
+    }
+
+    fn write_json(&mut self, command: &str, mut result: Value) {
+        if let Some(object) = result.as_object_mut() {
+            object.insert("apiVersion".into(), json!(API_VERSION));
+            object.insert("command".into(), json!(command));
+        }
+        self.write(&redact::ascii_escapes(&result.to_string()));
+    }
+
+    /// A document of another form than ours, e.g. a JSON schema, the same in every output form. See [`Self::text`].
+    pub(crate) fn document(&mut self, what: &str, document: &Value) -> Result<()> {
+        let document = printable(what, redact::ascii_escapes(&format!("{document:#}")))?;
+        self.write(&document);
+        Ok(())
     }
 
     /// What is being done.
     pub(crate) fn progress(&mut self, line: impl fmt::Display) {
         self.talk(format_args!("{line}"));
+    }
+
+    /// What is left to say, as lines.
+    pub(crate) fn talk_lines(&mut self, text: &str) {
+        text.trim_end().lines().for_each(|line| self.talk(format_args!("{line}")));
     }
 
     /// What is being done, for those who asked for more.
@@ -158,7 +214,8 @@ impl<'a> Report<'a> {
 
     /// The end of a command that could not be carried out.
     pub(crate) fn error(&mut self, command: &str, error: &Error) {
-        self.talk(format_args!("{error}"));
+        // Its lines are redacted one by one.
+        self.talk_raw(&error.to_string());
         self.json(
             command,
             json!({ "error": {
@@ -172,8 +229,77 @@ impl<'a> Report<'a> {
 
     /// After all of the result so far: where both streams end in one place, they are read in this order.
     fn talk(&mut self, line: fmt::Arguments<'_>) {
-        ignore_closed(self.data.flush());
-        ignore_closed(writeln!(self.talk, "{line}"));
+        self.talk_raw(&shown(&line.to_string()));
+    }
+
+    /// Text that passed [`redact`] already.
+    fn talk_raw(&mut self, text: &str) {
+        self.flush();
+        // Without stderr there is nowhere to say so.
+        drop(writeln!(self.talk, "{text}"));
+    }
+
+    fn write(&mut self, text: &str) {
+        let written = writeln!(self.data, "{text}");
+        self.note(written);
+    }
+
+    fn flush(&mut self) {
+        let flushed = self.data.flush();
+        self.note(flushed);
+    }
+
+    /// A reader that went away (`| head`) has what it wanted.
+    fn note(&mut self, written: io::Result<()>) {
+        if let Err(error) = written
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            self.failed.get_or_insert(error);
+        }
+    }
+
+    /// Writes out what is left. An error: a part of the result so far could not be written, e.g. to a full disk. What
+    /// was planned was then not shown, and must not be done.
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        self.flush();
+        match &self.failed {
+            None => Ok(()),
+            Some(error) => Err(Error::failed("output", "the result cannot be written to stdout")
+                .caused_by(error)
+                .hint("make room on the disk that stdout leads to, or choose another place for it")),
+        }
+    }
+}
+
+/// A line as it is printed: line breaks at its beginning are ours.
+fn shown(line: &str) -> String {
+    let rest = line.trim_start_matches('\n');
+    format!("{}{}", &line[..line.len() - rest.len()], redact::line(rest))
+}
+
+/// A document as it may be written to a file or printed, or the refusal of one that holds a secret. `what` names it.
+pub(crate) fn printable(what: &str, document: String) -> Result<String> {
+    let Some(number) = redact::secret_line(&document) else { return Ok(redact::document(&document)) };
+    let line = document.lines().nth(number - 1).unwrap_or_default();
+    Err(Error::failed("secret-in-document", format!("{what} would hold a secret, in line {number}"))
+        .caused_by(redact::line(line.trim()))
+        .hint("keep it in a Secret that the object names, or take it out where it comes from"))
+}
+
+/// Writes lines that come from elsewhere, e.g. the traces of libraries, the way [`Report`] does.
+pub(crate) struct Lines<W>(pub(crate) W);
+
+impl<W: Write> Write for Lines<W> {
+    /// `text` is one or more whole lines.
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        let lines = String::from_utf8_lossy(text);
+        let lines: Vec<_> = lines.trim_end_matches('\n').split('\n').map(redact::line).collect();
+        writeln!(self.0, "{}", lines.join("\n"))?;
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 
@@ -202,7 +328,108 @@ impl Warning {
     }
 }
 
-/// A reader that went away (`| head`) has what it wanted; there is nobody left to tell about anything else.
-fn ignore_closed(written: io::Result<()>) {
-    drop(written);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes so many bytes, then fails.
+    struct Full(usize, io::ErrorKind);
+
+    impl Write for Full {
+        fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+            self.0 = self.0.checked_sub(text.len()).ok_or(self.1)?;
+            Ok(text.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn printed(output: Output, work: impl FnOnce(&mut Report<'_>)) -> (String, String) {
+        let (mut data, mut talk) = (Vec::new(), Vec::new());
+        work(&mut Report::new(output, true, &mut data, &mut talk));
+        (String::from_utf8(data).unwrap(), String::from_utf8(talk).unwrap())
+    }
+
+    #[test]
+    fn text_from_outside_stays_in_its_line() {
+        let (data, talk) = printed(Output::Text, |report| {
+            report.line("\n\na\nZERO\x1b[2J");
+            report.progress("b\nc\u{202e}");
+            report.warning(&Warning::new("w", "x\ny"));
+            report.error("c", &Error::failed("e", "m\nn").caused_by("o\np").hint("q\nr"));
+        });
+        assert_eq!(data, "\n\na\\nZERO\\u{1b}[2J\n");
+        assert_eq!(
+            talk,
+            "b\\nc\\u{202e}\nwarning[w]: x\\ny\nerror[e]: m\\nn\n  caused by: o\\np\n  hint: q\n    r\n"
+        );
+    }
+
+    #[test]
+    fn secret_is_left_out_of_every_output() {
+        let secret = "reP0rtTest-secret-of-this-test";
+        redact::remember(secret);
+        for output in [Output::Text, Output::Json] {
+            let (data, talk) = printed(output, |report| {
+                report.line(secret);
+                report.lines([secret]);
+                report.progress(secret);
+                report.detail(secret);
+                report.warning(&Warning::new("w", secret));
+                report.error("c", &Error::failed("e", secret).caused_by(secret).hint(secret));
+                report.json("c", json!({ secret: [secret] }));
+                let manifest = report.text("the manifest", &format!("a: 1\nb: {secret}\n"));
+                let objects = report.json_with("c", json!({}), ("objects", json!([{ "a": secret }])));
+                // Either is printed in its own form of output only.
+                assert!(manifest.is_err() != objects.is_err());
+                assert!(report.document("the schema", &json!({ "a": secret })).is_err());
+            });
+            for text in [data, talk] {
+                assert!(text.contains('…') && !text.contains(secret), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn refused_document_names_line_without_secret() {
+        redact::remember("refUsed0ne-of-this-test");
+        let error = printable("the manifests", "a: 1\nb: refUsed0ne-of-this-test\n".into()).unwrap_err();
+        assert_eq!(error.message, "the manifests would hold a secret, in line 2");
+        assert_eq!(error.causes, ["b: …"]);
+    }
+
+    #[test]
+    fn document_stays_as_it_is() {
+        let (data, _) = printed(Output::Text, |report| report.text("it", "a:\n\t- b\n\n").unwrap());
+        assert_eq!(data, "a:\n\t- b\n");
+        let long = "x".repeat(100_000);
+        let (data, _) = printed(Output::Json, |report| {
+            report.json_with("c", json!({ "n": 1 }), ("objects", json!([long, "\u{9b}"]))).unwrap();
+        });
+        let value: Value = serde_json::from_str(&data).unwrap();
+        assert_eq!((&value["objects"], &value["n"]), (&json!([long, "\u{9b}"]), &json!(1)));
+        assert!(data.contains("\\u009b"), "as an escape of JSON");
+    }
+
+    #[test]
+    fn full_disk_is_error_and_closed_pipe_is_not() {
+        for (kind, fails) in [(io::ErrorKind::StorageFull, true), (io::ErrorKind::BrokenPipe, false)] {
+            let (mut data, mut talk) = (Full(3, kind), Vec::new());
+            let mut report = Report::new(Output::Text, false, &mut data, &mut talk);
+            report.line("ab");
+            report.finish().unwrap();
+            report.line("cd");
+            assert_eq!(report.finish().is_err(), fails, "{kind}");
+        }
+    }
+
+    #[test]
+    fn foreign_lines_are_redacted_as_well() {
+        redact::remember("f0reignLine-of-this-test");
+        let mut lines = Vec::new();
+        Lines(&mut lines).write_all(b"INFO a=f0reignLine-of-this-test\x1b[0m\nb\xc2\x9b\n").unwrap();
+        assert_eq!(String::from_utf8(lines).unwrap(), "INFO a=…[0m\nb\\u{9b}\n");
+    }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::redact;
 
 /// A credential. It has no `Display`, its `Debug` shows nothing, and what it holds is left out of all output.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Secret(String);
 
 impl Secret {

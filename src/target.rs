@@ -10,7 +10,7 @@ use futures::future::{Either, select};
 use serde_json::{Value, json};
 
 use crate::{
-    cluster::Cluster,
+    cluster::{Cluster, Configured},
     config::Settings,
     error::{Error, Result},
     report::{Report, Warning},
@@ -97,15 +97,28 @@ pub(crate) fn is_uid(text: &str) -> bool {
 /// Errors: what keeps the cluster from being reached; `cluster-mismatch` (exit 2); `cluster-uid-unreadable` (exit 3)
 /// where the settings demand one that cannot be read. Nothing else was asked by then.
 pub(crate) async fn resolve(settings: &Settings, report: &mut Report<'_>) -> Result<Option<Cluster>> {
+    let cluster = look(settings, report).await?;
+    match cluster.as_ref().map(Cluster::uid) {
+        Some(Err(error)) if error.code == "cluster-answer" => Err(error),
+        _ => Ok(cluster),
+    }
+}
+
+/// The same for those who only report: what answers may be no API server, which is a result as well.
+pub(crate) async fn look(settings: &Settings, report: &mut Report<'_>) -> Result<Option<Cluster>> {
     let account = settings.account();
     let Some(access) = &settings.cluster else {
         report.about(Target { cluster: None, account });
         return Ok(None);
     };
-    let mut cluster = Cluster::connect(access).await?;
-    let mut target = Target { cluster: Some(cluster.target()), account };
+    let configured = Configured::load(access)?;
+    let mut target = Target { cluster: Some(configured.target()), account };
     // An error from here on names what was asked.
     report.about_silently(target.clone());
+    for warning in configured.warnings() {
+        report.warning(&warning);
+    }
+    let mut cluster = configured.connect(&mut |line: &str| report.progress(line)).await?;
     let ClusterTarget { context, server, .. } = cluster.target();
     match select(Box::pin(cluster.identify()), Box::pin(tokio::time::sleep(SILENCE))).await {
         Either::Left((identified, _)) => identified,
@@ -137,10 +150,17 @@ pub(crate) async fn resolve(settings: &Settings, report: &mut Report<'_>) -> Res
 
 /// As [`resolve`], for commands that make no sense without a cluster.
 pub(crate) async fn require(settings: &Settings, report: &mut Report<'_>) -> Result<Cluster> {
-    resolve(settings, report).await?.ok_or_else(|| {
-        Error::usage("cluster-needed", "this command works on a cluster, and the settings say to ask none")
-            .hint("leave out --no-cluster, and `cluster.enabled: false` in keyless.yaml")
-    })
+    resolve(settings, report).await?.ok_or_else(no_cluster)
+}
+
+/// As [`look`], for commands that make no sense without a cluster.
+pub(crate) async fn require_look(settings: &Settings, report: &mut Report<'_>) -> Result<Cluster> {
+    look(settings, report).await?.ok_or_else(no_cluster)
+}
+
+fn no_cluster() -> Error {
+    Error::usage("cluster-needed", "this command works on a cluster, and the settings say to ask none")
+        .hint("leave out --no-cluster, and `cluster.enabled: false` in keyless.yaml")
 }
 
 /// Whether this is the cluster that the settings are for. Settings without a UID are for any.

@@ -1,15 +1,27 @@
-use std::{fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::*;
 use crate::cluster::{
-    objects::{Look, Unseen},
-    snapshot::tests::estate,
+    objects::{Look, Object, Unseen},
+    snapshot::{
+        Inventory,
+        tests::{inventory, objects},
+    },
 };
 
-fn folder(path: &str) -> PathBuf {
+pub(super) fn folder(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// A controller with nothing of its own: every cluster has one that does not say otherwise.
+pub(super) fn plain_controller() -> Vec<Object> {
+    objects(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: external-secrets, namespace: external-secrets}\n\
+         spec: {template: {spec: {serviceAccountName: external-secrets, containers: [\
+         {name: external-secrets, image: \"ghcr.io/external-secrets/external-secrets:v2.9.0\"}]}}}\n",
+    )
 }
 
 fn names(path: PathBuf) -> Vec<String> {
@@ -19,6 +31,18 @@ fn names(path: PathBuf) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+/// The cluster of a fixture. `# without a controller` says that there is none.
+fn cluster(text: &str) -> Inventory {
+    let mut objects = objects(text);
+    let has_one = objects
+        .iter()
+        .any(|object| matches!(object.kind(), "Deployment" | "StatefulSet" | "DaemonSet" | "Pod"));
+    if !has_one && !text.contains("# without a controller") {
+        objects.extend(plain_controller());
+    }
+    inventory(&objects)
 }
 
 #[test]
@@ -48,33 +72,45 @@ fn every_rule_is_a_file_a_line_and_a_folder_of_fixtures() {
 /// The first line says what must come out: a count, or what else the rule must find in a bad one.
 #[test]
 fn fixtures() {
+    let mut wrong = Vec::new();
     for rule in RULES {
         for name in names(folder("fixtures/audit").join(rule.id)) {
             let text = fs::read_to_string(folder("fixtures/audit").join(rule.id).join(&name)).unwrap();
             let wanted = text.lines().next().unwrap().trim_start_matches("# ").to_owned();
-            let estate = estate(&text);
-            let verdict = judge(&estate);
+            let inventory = cluster(&text);
+            let verdict = judge(&inventory);
             let shown = format!("{}\n{}\n{verdict:?}", verdict.lines().join("\n"), verdict.to_json());
             let at = format!("{}/{name}\n{shown}", rule.id);
             for secret in ["CANARY-PRIVATE-HALF".to_owned(), STANDARD.encode("CANARY-PRIVATE-HALF")] {
                 assert!(!shown.contains(&secret[..16]), "leaks: {at}");
             }
-            let hits = (rule.check)(&estate);
-            assert_eq!(!hits.is_empty(), name.starts_with("bad"), "{at}");
-            let count = verdict.roots.len();
-            match wanted.as_str() {
-                "unknown" => {
-                    assert!(count == 0 && !verdict.unknown.is_empty() && !verdict.is_complete(), "{at}")
+            let hits = (rule.check)(&Scene::of(&inventory));
+            let (count, outcome) = (verdict.roots.len(), verdict.outcome());
+            let right = match wanted.as_str() {
+                "unknown" => (count, outcome) == (0, Outcome::Incomplete),
+                "finding" => {
+                    count == 0 && !verdict.findings.is_empty() && outcome == Outcome::Found { complete: true }
                 }
-                "finding" => assert!(count == 0 && !verdict.findings.is_empty() && verdict.found(), "{at}"),
-                "note" => assert!(count == 0 && !verdict.notes.is_empty() && !verdict.found(), "{at}"),
-                number => assert_eq!(count.to_string(), number, "{at}"),
+                "note" => !verdict.notes.is_empty() && (count, outcome) == (0, Outcome::Zero),
+                "0" => (count, outcome) == (0, Outcome::Zero),
+                number => count.to_string() == number,
+            };
+            if !right || hits.is_empty() == name.starts_with("bad") {
+                wrong.push(format!("{}/{name}: {wanted} is wanted\n{}", rule.id, verdict.lines().join("\n")));
             }
             for hit in hits {
                 assert!(!hit.why.is_empty() && !hit.remedy.is_empty() && !hit.place.is_empty(), "{at}");
             }
+            let ids: std::collections::BTreeSet<_> = verdict.roots.iter().map(|root| &root.id).collect();
+            assert!(ids.len() == count && ids.iter().all(|id| !id.is_empty()), "{at}");
         }
     }
+    assert!(
+        wrong.is_empty(),
+        "{} of the fixtures are judged wrongly:\n\n{}",
+        wrong.len(),
+        wrong.join("\n\n")
+    );
 }
 
 fn unseen(what: &str) -> Unseen {
@@ -87,52 +123,53 @@ fn unseen(what: &str) -> Unseen {
 
 #[test]
 fn the_verdict_comes_first_and_never_says_a_zero_that_was_not_seen() {
-    let mut zero = estate(include_str!("../../fixtures/audit/stored-credential/good-federation.yaml"));
+    let mut zero = cluster(include_str!("../../fixtures/audit/stored-credential/good-federation.yaml"));
     assert_eq!(judge(&zero).lines()[0], "ZERO (stores): nothing long-lived opens a secret store");
     zero.unseen.insert(unseen("secretstores.external-secrets.io"));
     let verdict = judge(&zero);
     assert!(verdict.lines()[0].starts_with("INCOMPLETE: no long-lived credential was seen, but 1 thing"));
-    assert!(!verdict.found() && !verdict.is_complete());
+    assert_eq!(verdict.outcome(), Outcome::Incomplete);
     assert!(verdict.lines().join("\n").contains("list secretstores.external-secrets.io in all namespaces"));
 
-    let mut one = estate(include_str!("../../fixtures/audit/stored-credential/bad-google-key.yaml"));
+    let mut one = cluster(include_str!("../../fixtures/audit/stored-credential/bad-google-key.yaml"));
     assert_eq!(judge(&one).lines()[0], "1 long-lived credential opens the secret stores");
     one.unseen.insert(unseen("secretstores.external-secrets.io"));
     let headline = judge(&one).headline();
     assert!(headline.starts_with("1 long-lived") && headline.contains("INCOMPLETE"), "{headline}");
-    let two = estate(include_str!("../../fixtures/audit/stored-credential/bad-two-keys.yaml"));
+    let two = cluster(include_str!("../../fixtures/audit/stored-credential/bad-two-keys.yaml"));
     assert_eq!(judge(&two).headline(), "2 long-lived credentials open the secret stores");
 }
 
 #[test]
 fn a_secret_that_may_not_be_read_is_counted_by_its_place_and_said() {
-    let mut estate = estate(include_str!("../../fixtures/audit/stored-credential/bad-google-key.yaml"));
-    for credential in estate.credentials.values_mut() {
+    let mut inventory = cluster(include_str!("../../fixtures/audit/stored-credential/bad-google-key.yaml"));
+    for credential in inventory.credentials.values_mut() {
         *credential = Look::Unseen(unseen("secrets"));
     }
-    estate.unseen.insert(unseen("secrets"));
-    let verdict = judge(&estate);
+    inventory.unseen.insert(unseen("secrets"));
+    inventory.strays = BTreeMap::new();
+    let verdict = judge(&inventory);
     assert_eq!(verdict.roots.len(), 1);
-    assert!(!verdict.is_complete());
+    assert_eq!(verdict.outcome(), Outcome::Found { complete: false });
     assert!(verdict.roots[0].what.contains("could not be looked at"));
 }
 
 #[test]
 fn whether_the_operator_may_mint_for_all_is_never_passed_over() {
-    let mut estate = estate(include_str!("../../fixtures/audit/minting-power/good.yaml"));
+    let mut inventory = cluster(include_str!("../../fixtures/audit/minting-power/good.yaml"));
     let right = "list clusterrolebindings.rbac.authorization.k8s.io";
-    for controller in &mut estate.controllers {
+    for controller in &mut inventory.controllers {
         controller.minting = Look::Unseen(unseen("clusterrolebindings.rbac.authorization.k8s.io"));
     }
-    let verdict = judge(&estate);
-    assert!(verdict.is_complete() && !verdict.found(), "the count does not depend on it");
+    let verdict = judge(&inventory);
+    assert_eq!(verdict.outcome(), Outcome::Zero, "the count does not depend on it");
     let lines = verdict.lines().join("\n");
     assert!(lines.contains("is not known") && lines.contains(right), "{lines}");
 }
 
 #[test]
 fn generators_are_said_to_be_in_the_count() {
-    let one = estate(include_str!("../../fixtures/audit/generator-credential/bad-vault-token.yaml"));
+    let one = cluster(include_str!("../../fixtures/audit/stored-credential/bad-generator-vault-token.yaml"));
     assert_eq!(judge(&one).headline(), "1 long-lived credential opens the secret stores and generators");
 }
 
@@ -140,7 +177,7 @@ fn generators_are_said_to_be_in_the_count() {
 fn a_credential_in_a_config_map_is_shown_where_it_lies() {
     let text =
         include_str!("../../fixtures/audit/external-account/bad-same-key-in-secret-and-config-map.yaml");
-    let verdict = judge(&estate(text));
+    let verdict = judge(&cluster(text));
     let lines = verdict.lines().join("\n");
     for place in [
         "Secret external-secrets/gcp-key (key.json)",
@@ -158,33 +195,55 @@ fn an_access_key_is_named_by_its_id() {
         include_str!("../../fixtures/audit/leftover-credential/bad-aws.yaml"),
         include_str!("../../fixtures/audit/pod-credential/bad-aws-variables.yaml"),
     ] {
-        let verdict = judge(&estate(text));
-        assert_eq!(verdict.roots[0].id.as_deref(), Some("aws:AKIAIOSFODNN7EXAMPLE"), "{verdict:?}");
+        let verdict = judge(&cluster(text));
+        assert_eq!(verdict.roots[0].id, "aws:AKIAIOSFODNN7EXAMPLE", "{verdict:?}");
+    }
+}
+
+/// A credential without a public name has one by its place, so that an exception can mean it.
+#[test]
+fn credential_without_public_id_is_named_by_place() {
+    for (text, id) in [
+        (
+            include_str!("../../fixtures/audit/stored-credential/bad-vault-token-before-jwt.yaml"),
+            "secret:external-secrets/vault#token",
+        ),
+        (
+            include_str!("../../fixtures/audit/stored-credential/bad-webhook-header.yaml"),
+            "object:ClusterSecretStore/hook/webhook.headers.Authorization",
+        ),
+        (
+            include_str!("../../fixtures/audit/pod-credential/bad-aws-in-clear.yaml"),
+            "object:Deployment/external-secrets/external-secrets/environment",
+        ),
+    ] {
+        assert_eq!(judge(&cluster(text)).roots[0].id, id);
     }
 }
 
 #[test]
 fn the_same_cluster_gives_the_same_report() {
     let text = include_str!("../../fixtures/audit/stored-credential/bad-namespace-of-the-user.yaml");
-    let report = || judge(&estate(text)).to_json().to_string();
+    let report = || judge(&cluster(text)).to_json().to_string();
     assert_eq!(report(), report());
 }
 
-/// The names of all providers that the schema of an installed version knows, each with the login that it would
-/// have if every member were set: none may be taken for keyless by accident.
+/// What is advised for an object names that object, and a store that is in use is never to be deleted.
 #[test]
-fn a_login_that_names_every_secret_is_never_keyless() {
-    let text = include_str!("../../fixtures/eso/providers.txt");
-    for provider in text.lines().filter(|line| !line.starts_with('#')) {
-        let settings =
-            serde_json::json!({ "auth": { "apiToken": { "secretRef": { "name": "a", "key": "b" } } } });
-        assert!(
-            !matches!(login::login(provider, &settings), login::Login::Tokens { .. } | login::Login::Open),
-            "{provider}"
-        );
-        assert!(
-            !matches!(login::login(provider, &serde_json::json!({})), login::Login::Tokens { .. }),
-            "{provider} without any login"
-        );
+fn remedies_act_on_their_own_object() {
+    let text = include_str!("../../fixtures/audit/stored-credential/bad-store-of-a-team.yaml");
+    let lines = judge(&cluster(text)).lines().join("\n");
+    let wanted =
+        "with `store: {name: gcp-team, namespace: shop}` in keyless.yaml: keyless setup --retire-key";
+    assert!(lines.contains(wanted), "{lines}");
+    for rule in RULES {
+        for name in names(folder("fixtures/audit").join(rule.id)) {
+            let text = fs::read_to_string(folder("fixtures/audit").join(rule.id).join(&name)).unwrap();
+            for hit in (rule.check)(&Scene::of(&cluster(&text))) {
+                let deletes = ["delete clustersecretstore", "delete secretstore", "delete the store"];
+                let remedy = hit.remedy.to_lowercase();
+                assert!(!deletes.iter().any(|words| remedy.contains(words)), "{}: {}", name, hit.remedy);
+            }
+        }
     }
 }

@@ -13,6 +13,8 @@ use std::fmt::Display;
 
 use async_trait::async_trait;
 
+pub(crate) use self::s3::AWS_AUDIENCES;
+
 use crate::{
     error::{Error, Result},
     http::Http,

@@ -1,35 +1,34 @@
-//! From a kubeconfig, or a pod's own credentials, to a client that can speak to each API server singly.
+//! From what is configured to a client that can speak to each API server singly.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc};
 
 use hyper_rustls::{HttpsConnectorBuilder, ResolveServerName};
-use hyper_util::{
-    client::legacy::{
-        Client,
-        connect::{HttpConnector, proxy::Tunnel},
-    },
-    rt::TokioExecutor,
-};
-use kube::{
-    Config,
-    client::{Body, ConfigExt},
-    config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
-};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use kube::client::Body;
 use rustls::pki_types::ServerName;
-use tower::{BoxError, ServiceBuilder};
+use tower::BoxError;
 
-use super::{ServiceAccount, Settings, one_first::OneFirst};
+use super::{
+    ServiceAccount, Settings,
+    connector::FirstConnection,
+    dial::Dialer,
+    exec::Say,
+    kubeconfig::{self, Access, POD_FOLDER},
+    login::{Authorize, Identity, Login, unbracketed},
+    proxy::Proxies,
+    tls::Trust,
+};
 use crate::{
     error::{Error, Result},
     oidc::Token,
+    report::Warning,
+    target::ClusterTarget,
 };
 
 /// The name that every API server's certificate carries, whatever its address.
 const API_SERVER_NAME: &str = "kubernetes.default.svc";
-/// Long enough for a far site, short enough for a laptop that cannot route to the servers' own addresses.
-const CONNECT_LIMIT: Duration = Duration::from_secs(3);
-/// Where a pod finds its own token.
-const POD_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+/// The ServiceAccount of deploy/base that test tokens are minted for: nothing trusts it.
+const PROBE: &str = "keyless-probe";
 
 /// A client for every API server of one cluster.
 pub(crate) struct Cluster {
@@ -42,69 +41,83 @@ pub(crate) struct Cluster {
     pub(super) context: Option<String>,
     /// UID of the namespace `kube-system`, or why it is not known.
     pub(super) uid: Result<String>,
+    /// Why no API server may be asked by its own address, if that is so.
+    pub(super) only_own_address: Option<String>,
 }
 
-impl Cluster {
-    /// Reads the kubeconfig (contexts, exec plugins) or, without one, a pod's own credentials. Asks nothing yet.
-    pub(crate) async fn connect(settings: &Settings) -> Result<Self> {
-        let (config, context) = load(settings).await?;
-        let base = config.cluster_url.to_string().trim_end_matches('/').to_owned();
-        let service_account = match (&settings.service_account, context.is_none()) {
+/// What is configured, read but not used yet.
+pub(crate) struct Configured<'a> {
+    settings: &'a Settings,
+    access: Access,
+}
+
+impl<'a> Configured<'a> {
+    /// Reads kubeconfigs, or a pod's own credentials. Nothing is asked, no plugin is run.
+    pub(crate) fn load(settings: &'a Settings) -> Result<Self> {
+        Ok(Self { settings, access: kubeconfig::load(settings, Path::new(POD_FOLDER))? })
+    }
+
+    /// What the cluster is called.
+    pub(crate) fn target(&self) -> ClusterTarget {
+        let access = &self.access;
+        ClusterTarget { context: access.context.clone(), server: access.server.base.clone(), uid: None }
+    }
+
+    /// What somebody should know about the configuration.
+    pub(crate) fn warnings(&self) -> Vec<Warning> {
+        let mut warnings = self.access.warnings.clone();
+        warnings.extend(only_own_address(&self.access).map(|why| Warning::new("server-unverified", why)));
+        warnings
+    }
+
+    /// Makes the client; a credential plugin is run. `say` gets what a person should see meanwhile.
+    pub(crate) async fn connect(self, say: &mut Say<'_>) -> Result<Cluster> {
+        let Self { settings, access } = self;
+        if let Login::Plugin(plugin) = &access.login {
+            let context = access.context.as_ref().map(|name| format!(" (context {name})"));
+            plugin.start(&context.unwrap_or_default(), say).await?;
+        }
+        let service_account = match (&settings.service_account, &access.context) {
             (Some(named), _) => named.clone(),
-            (None, true) => own_service_account(Path::new(POD_TOKEN))?,
-            (None, false) => ServiceAccount { namespace: "default".into(), name: "default".into() },
+            (None, None) => probe_beside(own_service_account(&Path::new(POD_FOLDER).join("token"))?),
+            (None, Some(_)) => ServiceAccount { namespace: "default".into(), name: "default".into() },
         };
-        let uid =
-            Err(Error::failed("cluster-uid-unknown", "the UID of the namespace kube-system was not read"));
-        Ok(Self { client: client(&config)?, base, service_account, context, uid })
+        Ok(Cluster {
+            base: access.server.base.clone(),
+            service_account,
+            context: access.context.clone(),
+            uid: Err(Error::failed(
+                "cluster-uid-unknown",
+                "the UID of the namespace kube-system was not read",
+            )),
+            only_own_address: only_own_address(&access),
+            client: client(access, settings)?,
+        })
     }
 }
 
-/// And the context's name, outside a pod.
-async fn load(settings: &Settings) -> Result<(Config, Option<String>)> {
-    let options = KubeConfigOptions { context: settings.context.clone(), ..KubeConfigOptions::default() };
-    let unusable = |error: &(dyn std::error::Error + 'static)| {
-        Error::usage("kubeconfig", "the kubeconfig cannot be used").caused_by_chain(error)
-    };
-    if let Some(path) = &settings.kubeconfig {
-        let place = path.display();
-        let kubeconfig = Kubeconfig::read_from(path).map_err(|error| {
-            unusable(&error).at(format_args!("{place}")).hint("--kubeconfig names a file as kubectl uses it")
-        })?;
-        let context = options.context.clone().or(kubeconfig.current_context.clone());
-        let config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| {
-            unusable(&error)
-                .at(format_args!("{place}"))
-                .hint("`kubectl config get-contexts` lists what it holds")
-        })?;
-        return Ok((config, context));
+#[cfg(test)]
+impl Cluster {
+    /// As [`Configured::load`] and [`Configured::connect`], for tests of what comes after them.
+    pub(crate) async fn connect(settings: &Settings) -> Result<Self> {
+        Configured::load(settings)?.connect(&mut |_: &str| {}).await
     }
-    let found = async {
-        let kubeconfig = Kubeconfig::read()?;
-        let context = options.context.clone().or(kubeconfig.current_context.clone());
-        Ok((Config::from_custom_kubeconfig(kubeconfig, &options).await?, context))
+}
+
+/// A credential is for a server whose certificate is verified, or for the kubeconfig's own address alone.
+fn only_own_address(access: &Access) -> Option<String> {
+    let why = match (&access.trust, access.server.secure) {
+        (_, false) => "the kubeconfig's address is http",
+        (Trust::Everybody, true) => "the kubeconfig says insecure-skip-tls-verify",
+        (Trust::These(_) | Trust::System, true) => return None,
     };
-    match (found.await, settings.context.is_some()) {
-        (Ok(found), _) => Ok(found),
-        (Err(error), true) => {
-            Err(unusable(&error).hint("`kubectl config get-contexts` lists the contexts there are"))
-        }
-        (Err::<_, KubeconfigError>(kubeconfig), false) => {
-            Config::incluster().map(|config| (config, None)).map_err(|in_cluster| {
-                Error::usage("kubeconfig", "no cluster is known: no usable kubeconfig, and this is not a pod")
-                    .caused_by_chain(&kubeconfig)
-                    .caused_by_chain(&in_cluster)
-                    .hint("set KUBECONFIG or give --kubeconfig FILE")
-                    .hint("for an issuer before its cluster exists: --no-cluster --public-key sa.pub")
-            })
-        }
-    }
+    Some(format!("{why}: no API server is asked by its own address, as it could be anybody"))
 }
 
 /// The ServiceAccount that a pod runs as: the subject of its own token.
 fn own_service_account(path: &Path) -> Result<ServiceAccount> {
     let unknown = || {
-        Error::failed("service-account", "this pod's own ServiceAccount cannot be told from its token")
+        Error::failed("service-account", "could not determine this pod's own ServiceAccount from its token")
             .hint("name it: --service-account NAMESPACE/NAME")
     };
     let token = std::fs::read_to_string(path).map_err(|error| unknown().caused_by(error))?;
@@ -115,80 +128,79 @@ fn own_service_account(path: &Path) -> Result<ServiceAccount> {
     Ok(ServiceAccount { namespace: namespace.to_owned(), name: name.to_owned() })
 }
 
-fn client(config: &Config) -> Result<kube::Client> {
-    let mut connector = HttpConnector::new();
-    connector.enforce_http(false);
-    connector.set_connect_timeout(Some(CONNECT_LIMIT));
-    // A question is written in several small pieces: none may wait until the one before is acknowledged.
-    connector.set_nodelay(true);
-    match &config.proxy_url {
-        None => stack(config, connector),
-        Some(proxy) if proxy.scheme_str() == Some("http") => {
-            stack(config, Tunnel::new(proxy.clone(), connector))
-        }
-        Some(proxy) => Err(Error::usage(
-            "proxy",
-            format!("a proxy of scheme {} cannot be used for the cluster", proxy.scheme_str().unwrap_or("?")),
-        )
-        .hint("give an http:// proxy, or except the cluster's addresses by NO_PROXY")),
-    }
+/// Whom a pod mints test tokens for. Never itself: the right to mint a token of its own account is the right to choose an
+/// audience and a life for tokens that a bucket or a provider trusts.
+fn probe_beside(own: ServiceAccount) -> ServiceAccount {
+    ServiceAccount { name: PROBE.to_owned(), ..own }
 }
 
 /// One connection pool for all servers; HTTP/2 where the server speaks it, so that one connection serves all
 /// questions to it.
-fn stack<C>(config: &Config, connector: C) -> Result<kube::Client>
-where
-    C: tower::Service<http::Uri> + Clone + Send + Sync + 'static,
-    C::Response: hyper_util::client::legacy::connect::Connection
-        + hyper::rt::Read
-        + hyper::rt::Write
-        + Send
-        + Unpin
-        + 'static,
-    C::Future: Send + 'static,
-    C::Error: Into<BoxError>,
-{
-    let failed = |error: kube::Error| {
-        Error::usage("kubeconfig", "the kubeconfig's credentials or certificates cannot be used")
-            .caused_by_chain(&error)
-            .hint("`kubectl get --raw /version` with the same context shows whether they work at all")
-    };
-    let names = Names {
-        authority: config.cluster_url.authority().map(ToString::to_string).unwrap_or_default(),
-        name: config.tls_server_name.clone(),
-    };
-    let tls = config.rustls_client_config().map_err(failed)?;
+fn client(access: Access, settings: &Settings) -> Result<kube::Client> {
+    let Access { server, server_name, trust, proxy, login, identity, headers, .. } = access;
+    let proxies = Arc::new(Proxies::new(proxy, &settings.proxies));
+    let verifies = !matches!(trust, Trust::Everybody);
+    let tls = trust.client_config(identity)?;
+    let to_proxy = Arc::new(ProxyNames(server_name.clone()));
+    let dialer = Dialer::new(proxies.clone(), &tls, to_proxy, server.clone());
+    let names = Names { server: server.clone(), name: server_name };
     let https = HttpsConnectorBuilder::new()
         .with_tls_config(tls)
         .https_or_http()
         .with_server_name_resolver(names)
         .enable_all_versions()
-        .wrap_connector(connector);
-    let https = OneFirst::new(https);
-    let service = ServiceBuilder::new()
-        .option_layer(config.auth_layer().map_err(failed)?)
-        .layer(config.extra_headers_layer().map_err(failed)?)
-        .map_err(BoxError::from)
-        .service(Client::builder(TokioExecutor::new()).build::<_, Body>(https));
-    Ok(kube::Client::new(service, config.default_namespace.clone()))
+        .wrap_connector(dialer);
+    let https = FirstConnection::new(https);
+    let client = Client::builder(TokioExecutor::new()).build::<_, Body>(https);
+    let service = Authorize::new(client, Identity { login, headers, server, verifies, proxies });
+    Ok(kube::Client::new(service, "default"))
 }
 
 /// Which name a server's certificate must carry: the kubeconfig's own for its address, and
 /// [`API_SERVER_NAME`] for the servers' addresses, of which certificates often name only some.
 struct Names {
-    authority: String,
+    server: super::server::ServerUrl,
     name: Option<String>,
 }
 
 impl ResolveServerName for Names {
     fn resolve(&self, uri: &http::Uri) -> Result<ServerName<'static>, BoxError> {
-        let authority = uri.authority().map(http::uri::Authority::as_str).unwrap_or_default();
-        let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
         let name = match &self.name {
-            _ if authority != self.authority => API_SERVER_NAME,
+            _ if !self.server.is(uri) => API_SERVER_NAME,
             Some(name) => name,
-            None => host,
+            None => unbracketed(uri.host().unwrap_or_default()),
         };
         Ok(ServerName::try_from(name.to_owned())?)
+    }
+}
+
+/// An `https://` proxy is verified like the server itself, `tls-server-name` included, as kubectl does.
+struct ProxyNames(Option<String>);
+
+impl ResolveServerName for ProxyNames {
+    fn resolve(&self, uri: &http::Uri) -> Result<ServerName<'static>, BoxError> {
+        let host = unbracketed(uri.host().unwrap_or_default());
+        Ok(ServerName::try_from(self.0.clone().unwrap_or_else(|| host.to_owned()))?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_pod_never_mints_for_itself() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let file = dir.path().join("token");
+        let claims = json!({"iss": "https://10.5.0.2:6443", "sub": "system:serviceaccount:keyless-system:keyless",
+            "aud": ["x"], "iat": 1, "exp": 2});
+        std::fs::write(&file, format!("{}\n", lab::SigningKey::ec(lab::Curve::P256).jws(&claims))).unwrap();
+        let own = own_service_account(&file).unwrap();
+        assert_eq!(own.to_string(), "keyless-system/keyless");
+        assert_eq!(probe_beside(own).to_string(), "keyless-system/keyless-probe");
+        std::fs::write(&file, "none").unwrap();
+        assert_eq!(own_service_account(&file).unwrap_err().code, "service-account");
     }
 }

@@ -27,7 +27,7 @@ struct Port {
 pub(super) fn addresses(slice: &[u8]) -> Result<Vec<String>> {
     let slice: EndpointSlice = serde_json::from_slice(slice).map_err(|error| {
         Error::failed("cluster-answer", "the EndpointSlice default/kubernetes cannot be read")
-            .caused_by(error)
+            .caused_by_chain(&error)
             .hint("compare with `kubectl get endpointslice kubernetes -o yaml`")
     })?;
     let port = slice.ports.unwrap_or_default().iter().find_map(|port| port.port).unwrap_or(443);

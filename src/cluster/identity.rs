@@ -25,24 +25,25 @@ impl Cluster {
 
     /// Asks for the UID. It is no error that it may not be read: a publisher with fewer rights goes on without.
     ///
-    /// Errors: the cluster cannot be reached, does not accept the credential, or what answers is no API server.
+    /// Errors: the cluster cannot be reached, or does not accept the credential. What answers otherwise is kept: see
+    /// [`Self::uid`].
     pub(crate) async fn identify(&mut self) -> Result<()> {
         let answer = self.get_object(&NAMESPACES, None, "kube-system").await;
         self.uid = match answer {
             Ok(Some(namespace)) => {
                 let is_it = namespace.kind() == "Namespace" && namespace.name() == "kube-system";
-                if !is_it || !is_uid(namespace.uid()) {
-                    return Err(Error::failed(
+                match is_it && is_uid(namespace.uid()) {
+                    true => Ok(namespace.uid().to_owned()),
+                    false => Err(Error::failed(
                         "cluster-answer",
                         format!("{}: what answers for the namespace kube-system is no namespace", self.base),
                     )
-                    .hint("look at what listens there: `kubectl get namespace kube-system -o yaml`"));
+                    .hint("look at what listens there: `kubectl get namespace kube-system -o yaml`")),
                 }
-                Ok(namespace.uid().to_owned())
             }
-            Ok(None) => Err(Error::failed("cluster-answer", "there is no namespace kube-system")
+            Ok(None) => Err(Error::failed("cluster-uid-unknown", "there is no namespace kube-system")
                 .hint("is this a whole cluster?")),
-            Err(error) if error.code == "cluster-forbidden" => Err(error),
+            Err(error) if matches!(error.code, "cluster-forbidden" | "cluster-answer") => Err(error),
             Err(error) => return Err(error),
         };
         Ok(())

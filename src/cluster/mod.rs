@@ -4,22 +4,31 @@
 //! differ. So each is asked by its own address, all at the same time.
 
 mod connect;
+mod connector;
+mod dial;
 mod endpoints;
+mod exec;
 mod identity;
+pub(crate) mod kubeconfig;
+mod login;
 pub(crate) mod objects;
-mod one_first;
+pub(crate) mod proxy;
 mod requests;
+mod server;
 pub(crate) mod snapshot;
+mod tls;
+mod unreachable;
 
 use std::{fmt, str::FromStr};
 
 use futures::future::join_all;
 
-pub(crate) use self::connect::Cluster;
+pub(crate) use self::connect::{Cluster, Configured};
 use self::requests::Server;
 use crate::{
     error::{Error, Result},
     oidc::{Discovery, KeySet, KidRule, PublicKey, Token, Unreadable},
+    redact,
 };
 
 /// How to reach the cluster.
@@ -29,8 +38,12 @@ pub(crate) struct Settings {
     pub(crate) context: Option<String>,
     /// The UID of the namespace `kube-system` of the cluster that the settings are for; `None`: any cluster.
     pub(crate) uid: Option<String>,
-    /// Whom test tokens are minted for; `None` is the pod's own, or `default/default` outside a pod.
+    /// Whom test tokens are minted for; `None` is `keyless-probe` in a pod's own namespace, or `default/default` outside a
+    /// pod.
     pub(crate) service_account: Option<ServiceAccount>,
+    /// Where kubeconfigs are, if none is named.
+    pub(crate) environment: kubeconfig::Environment,
+    pub(crate) proxies: proxy::Environment,
 }
 
 /// `namespace/name`.
@@ -121,7 +134,10 @@ impl Cluster {
                 Ok(answer) => observed.servers.push(answer),
                 // Not reaching a server says nothing of its keys. A refusal or a bad key set is an answer.
                 Err(error)
-                    if matches!(error.code, "connect" | "timeout" | "tls" | "dns" | "body-cut" | "http") =>
+                    if matches!(
+                        error.code,
+                        "connect" | "timeout" | "tls" | "dns" | "proxy" | "body-cut" | "http"
+                    ) =>
                 {
                     observed.unreachable.push((server.address.clone(), error));
                 }
@@ -163,7 +179,7 @@ impl FromStr for ServiceAccount {
             }
             _ => Err(Error::usage(
                 "service-account",
-                format!("`{}` does not name a ServiceAccount", text.escape_debug()),
+                format!("`{}` does not name a ServiceAccount", redact::given(text)),
             )
             .hint("write NAMESPACE/NAME, e.g. --service-account default/default")),
         }

@@ -11,6 +11,7 @@ use crate::{
     error::{Error, Result},
     http as our_http,
     oidc::{MAX_BODY, Token},
+    redact,
 };
 
 /// An API server's address, and how to ask it.
@@ -19,7 +20,7 @@ pub(super) struct Server {
     /// For people: `10.0.0.1:6443`.
     pub(super) address: String,
     /// Without a trailing slash.
-    base: String,
+    pub(super) base: String,
 }
 
 /// What is sent: by default no body, and no more than [`MAX_BODY`] is read back.
@@ -51,6 +52,9 @@ const ENDPOINT_SLICE: &str = "/apis/discovery.k8s.io/v1/namespaces/default/endpo
 impl Cluster {
     /// Every API server by its own address, or the reason why they are not known.
     pub(super) async fn api_servers(&self) -> Result<std::result::Result<Vec<Server>, String>> {
+        if let Some(why) = &self.only_own_address {
+            return Ok(Err(why.clone()));
+        }
         let right = "get endpointslices.discovery.k8s.io `kubernetes` in the namespace `default`";
         let slice = match self.call(&self.by_kubeconfig(), Method::GET, ENDPOINT_SLICE, None, right).await {
             Ok(answer) => answer.body,
@@ -119,7 +123,10 @@ impl Cluster {
         let answer = self.call(server, Method::POST, &path, Some(&request), &right).await.map_err(|error| {
             if error.code == "cluster-not-found" {
                 Error { code: "service-account-missing", ..error }
-                    .hint(format!("a test token is minted for the ServiceAccount {account}: name one that exists by --service-account"))
+                    .hint(format!(
+                        "a test token is minted for the ServiceAccount {account}: name one that exists by --service-account, and that \
+                         nothing trusts; in a pod it is keyless-probe by default, which deploy/base makes"
+                    ))
             } else {
                 error
             }
@@ -152,6 +159,7 @@ impl Cluster {
     pub(super) async fn ask_one(&self, server: &Server, question: Question<'_>) -> Result<Answer> {
         let Question { method, path, content_type, body, limit, object, right } = question;
         let place = format!("{method} {}{path}", server.base);
+        let question = format!("{method} {path}");
         let call = async {
             let request = Request::builder()
                 .method(method)
@@ -161,10 +169,11 @@ impl Cluster {
                 .header(http::header::CONTENT_TYPE, content_type)
                 .body(body.map_or_else(Body::empty, |body| Body::from(body.to_string().into_bytes())))
                 .map_err(|error| {
-                    Error::failed("cluster-request", format!("{place} cannot be asked")).caused_by(error)
+                    Error::failed("cluster-request", format!("{place} cannot be asked"))
+                        .caused_by_chain(&error)
                 })?;
             let answer =
-                self.client.send(request).await.map_err(|error| our_http::unreachable(&error, &place))?;
+                self.client.send(request).await.map_err(|error| self.unreachable(server, &error, &place))?;
             let status = answer.status();
             let clock = answer
                 .headers()
@@ -187,12 +196,12 @@ impl Cluster {
         };
         tokio::time::timeout(our_http::TIME_LIMIT, call)
             .await
-            .unwrap_or_else(|_| Err(our_http::too_slow(&place)))
+            .unwrap_or_else(|_| Err(self.too_slow(server, &question)))
     }
 }
 
 /// What a status other than 2xx means, with what the server said about it.
-fn refused(status: StatusCode, body: &[u8], place: &str, right: &str, object: bool) -> Error {
+pub(super) fn refused(status: StatusCode, body: &[u8], place: &str, right: &str, object: bool) -> Error {
     let said = serde_json::from_slice::<Value>(body)
         .ok()
         .and_then(|status| status.get("message")?.as_str().map(str::to_owned))
@@ -220,7 +229,7 @@ fn refused(status: StatusCode, body: &[u8], place: &str, right: &str, object: bo
         _ => Error::failed("cluster-refused", format!("{place}: the API server refused"))
             .hint("its log may say more; `kubectl get --raw` with the same path shows the answer whole"),
     };
-    error.caused_by(format_args!("{status}: {said}"))
+    error.caused_by(format_args!("{status}: {}", redact::message(&said)))
 }
 
 fn too_large(place: &str, limit: usize) -> Error {

@@ -1,21 +1,25 @@
 //! `keyless audit`: count what still opens the secret stores and does not expire.
 
 use super::Exit;
-use crate::{audit::judge, config::Settings, error::Result, report::Report, target};
+use crate::{
+    audit::{Outcome, judge},
+    config::Settings,
+    error::Result,
+    report::Report,
+    target,
+};
 
 /// Runs the command.
 pub(crate) async fn run(settings: &Settings, report: &mut Report<'_>) -> Result<Exit> {
-    let cluster = target::require(settings, report).await?;
-    let verdict = judge(&cluster.estate().await?);
+    let cluster = target::require_look(settings, report).await?;
+    let verdict = judge(&cluster.inventory().await?);
     for line in verdict.lines() {
         report.line(line);
     }
     report.json("audit", verdict.to_json());
-    Ok(if verdict.found() {
-        Exit::Found
-    } else if verdict.is_complete() {
-        Exit::Clean
-    } else {
-        Exit::Incomplete
+    Ok(match verdict.outcome() {
+        Outcome::Zero => Exit::Clean,
+        Outcome::Found { .. } => Exit::Found,
+        Outcome::Incomplete | Outcome::NothingToJudge => Exit::Incomplete,
     })
 }

@@ -94,6 +94,9 @@ impl<'a> Way<'a> {
     async fn walk(&self, say: &(dyn Fn(&str) + Sync)) -> Result<Vec<Finding>> {
         const CHECK: &str = "store-token";
         let Settled { workload, secrets, properties, .. } = &self.settled;
+        if let Err(error) = self.provider.suits().await {
+            return Ok(vec![Finding::refused("provider", self.provider.to_string(), &error)]);
+        }
         let subject = format!("token of {workload}");
         let audience = self.provider.audience().await?;
         let token = match self.cluster.token(workload, &audience).await {

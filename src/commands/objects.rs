@@ -11,7 +11,7 @@ use crate::{
     },
     config::Settings,
     error::{Error, Result},
-    report::Report,
+    report::{Report, printable},
     secret_store::{Doing, Planned, StoreName, to_yaml},
     target,
 };
@@ -93,7 +93,8 @@ pub(super) fn write_manifest(folder: &Path, manifest: &Object) -> Result<PathBuf
             .hint("name a folder that may be written")
     };
     std::fs::create_dir_all(folder).map_err(unwritable)?;
-    std::fs::write(&file, to_yaml([manifest])?).map_err(unwritable)?;
+    std::fs::write(&file, printable(&file.display().to_string(), to_yaml([manifest])?)?)
+        .map_err(unwritable)?;
     Ok(file)
 }
 

@@ -52,7 +52,9 @@ pub(super) fn confirm(report: &mut Report<'_>, yes: bool, text: &str) -> Result<
 }
 
 /// As [`confirm`], where something was done already: `declined` says what.
+/// What could not be shown is not done.
 pub(super) fn confirm_or(report: &mut Report<'_>, yes: bool, text: &str, declined: &str) -> Result<()> {
+    report.finish()?;
     if yes {
         return Ok(());
     }

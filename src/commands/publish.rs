@@ -19,7 +19,7 @@ use crate::{
         read_back::{Look, Seen},
         stored::{StoredDocuments, write},
     },
-    relying_party::{Fetched, Site, fetch_both},
+    relying_party::{Fetched, Site, fetch_both, warn_of_unread},
     report::{Report, Warning},
     rotation::{Decision, Standing, decide},
     target,
@@ -73,9 +73,17 @@ pub(crate) async fn run(
         bucket,
         observed: observed.as_ref(),
         written: Vec::new(),
+        told: 0,
         makes_bucket: missing && args.dry_run,
         dry_run: args.dry_run,
     };
+
+    let is_new =
+        |key: &&PublicKey| matches!(result.decision.standing(key), Standing::Added | Standing::Staged);
+    let unread = warn_of_unread(result.decision.keys.iter().filter(is_new));
+    result.warnings.extend(unread);
+    // Before anything is written.
+    result.tell(report);
 
     let mut look = Look {
         http: &http,
@@ -171,6 +179,8 @@ struct Published<'a> {
     /// Paths of the documents that were written, or would be.
     written: Vec<&'static str>,
     warnings: Vec<Warning>,
+    /// How many of the warnings have been told.
+    told: usize,
     /// Would make it: there is none yet.
     makes_bucket: bool,
     dry_run: bool,
@@ -191,11 +201,14 @@ impl Published<'_> {
         }
     }
 
+    fn tell(&mut self, report: &mut Report<'_>) {
+        self.warnings[self.told..].iter().for_each(|warning| report.warning(warning));
+        self.told = self.warnings.len();
+    }
+
     fn show(&mut self, report: &mut Report<'_>) {
         self.written.dedup();
-        for warning in &self.warnings {
-            report.warning(warning);
-        }
+        self.tell(report);
         report.json("publish", self.to_json());
         let count = self.decision.keys.len();
         let keys = format!("{count} {}", if count == 1 { "key" } else { "keys" });

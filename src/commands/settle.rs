@@ -76,24 +76,31 @@ impl Settled {
         }
     }
 
-    /// What a provider is told to believe.
+    /// What a provider is told to believe. `staged`: keys that no API server serves yet. `kept`: keys that the provider has
+    /// and that must not be taken away, because not every API server was seen.
     pub(super) fn trust(
         &self,
         issuer: TrustedIssuer,
         cluster_id: String,
         observed: &Observed,
         staged: Option<&KeySet>,
+        kept: Option<&KeySet>,
     ) -> Result<Trust> {
         let live = observed.live()?;
-        let is_new = |key: &&PublicKey| !live.iter().any(|other| other.same_key(key));
-        let staged: Vec<_> = staged.iter().flat_map(|keys| keys.iter()).filter(is_new).cloned().collect();
+        let new = |keys: Option<&KeySet>, known: &KeySet| -> Vec<PublicKey> {
+            let is_new = |key: &&PublicKey| !known.iter().any(|other| other.same_key(key));
+            keys.iter().flat_map(|keys| keys.iter()).filter(is_new).cloned().collect()
+        };
+        let kept = new(kept, &live);
+        let known = KeySet::new(live.iter().cloned().chain(kept))?;
+        let staged = new(staged, &known);
         let signing = observed.servers.iter().filter_map(|server| server.token.claims().kid.clone());
         let signing: BTreeSet<_> = signing.collect();
         Ok(Trust {
             issuer,
             cluster_id,
             staged: staged.iter().map(|key| key.kid().to_owned()).collect(),
-            keys: KeySet::new(live.iter().cloned().chain(staged))?,
+            keys: KeySet::new(known.iter().cloned().chain(staged))?,
             signing: signing.into_iter().collect(),
             workload: self.workload.clone(),
             secrets: self.secrets.clone(),
@@ -190,7 +197,7 @@ fn refuse_half_sight(estate: &Estate) -> Result<()> {
         Error::failed("cluster-not-seen", "not everything could be looked at that this change may touch")
             .hint("deploy/setup has a ClusterRole with exactly the rights that setup needs")
             .hint("nothing was changed; keyless audit shows what can be seen");
-    Err(estate.unseen.iter().fold(error, |error, unseen| error.caused_by(unseen)))
+    Err(estate.unseen.iter().fold(error, |error, unseen| error.caused_by(format_args!("{unseen}"))))
 }
 
 /// The one controller of External Secrets Operator.

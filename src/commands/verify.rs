@@ -21,6 +21,7 @@ use crate::{
     federation::Keys,
     http::Http,
     oidc::{Issuer, KeySet, SignedIssuer},
+    publication::live,
     relying_party::{
         Fetched, Finding, Known, Outcome, Site, fetch, fetch_both, judge_discovery, judge_jwks, judge_live,
         judge_server, judge_uploaded,
@@ -164,6 +165,7 @@ impl Verdict<'_> {
             (None, _) => None,
         };
         let audience = &self.settings.audience;
+        let staged = live::from_files(self.settings)?;
         let issuer = match public {
             Some(public) => {
                 let issuer = issuer::of_documents(self.named.as_ref(), &observed)?;
@@ -174,7 +176,7 @@ impl Verdict<'_> {
                 }
                 self.findings.extend(judge_live(&observed, published.as_ref()));
                 if mode != Mode::Documents {
-                    self.findings.extend(judge_uploaded(&observed, &provider, &keys));
+                    self.findings.extend(judge_uploaded(&observed, staged.as_ref(), &provider, &keys));
                 }
                 issuer.into()
             }
@@ -183,7 +185,7 @@ impl Verdict<'_> {
                     Some(named) => named.clone(),
                     None => issuer::signed(&observed)?.clone(),
                 };
-                self.findings.extend(judge_uploaded(&observed, &provider, &keys));
+                self.findings.extend(judge_uploaded(&observed, staged.as_ref(), &provider, &keys));
                 let given = match &keys {
                     Ok(Keys::Given(given)) => Some(given),
                     _ => None,
@@ -226,7 +228,7 @@ impl Verdict<'_> {
 
 fn show(report: &mut Report<'_>, issuer: &str, findings: &[Finding], complete: bool) {
     for finding in findings {
-        report.line(finding.to_text());
+        report.lines(finding.to_lines());
     }
     let failed = findings.iter().filter(|finding| finding.is_failed()).count();
     let skipped = findings.iter().filter(|finding| matches!(finding.outcome, Outcome::Skipped(_))).count();

@@ -67,8 +67,8 @@ async fn read(
     let mut unread = None;
     while let Some((secret, findings)) = walks.next().await {
         // The login is the same for all.
-        let new = findings.iter().map(Finding::to_text).filter(|line| said.insert(line.clone()));
-        new.for_each(|line| say(&line));
+        let new = findings.iter().map(Finding::to_lines).filter(|lines| said.insert(lines.join("\n")));
+        new.flatten().for_each(|line| say(&line));
         if findings.is_empty() || findings.iter().any(Finding::is_failed) {
             unread.get_or_insert_with(|| refused(secret, &findings));
         }

@@ -4,11 +4,14 @@ use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, de::DeserializeOwned};
+use serde_saphyr::Error as YamlError;
 
+use super::trust;
 use crate::{
     bucket::Addressing,
-    error::{Error, Result},
+    error::{Error, Result, yaml},
     federation::{gcp, vault},
+    redact,
 };
 
 /// The file that is read when none is named.
@@ -31,7 +34,7 @@ pub(super) struct File {
     /// The version of this file's form
     #[serde(rename = "apiVersion")]
     _api_version: Version,
-    /// Issuer: the URL in `iss`, byte for byte; by default the bucket's public URL and prefix
+    /// Issuer: `iss`, byte for byte; by default the bucket's public URL and prefix, else what the cluster signs as
     pub(super) issuer: Option<String>,
     #[serde(default)]
     pub(super) bucket: Bucket,
@@ -146,9 +149,9 @@ pub(super) struct Cluster {
     pub(super) context: Option<String>,
     /// UID of the namespace kube-system: which cluster these settings are for; any other is refused
     pub(super) uid: Option<String>,
-    /// NAMESPACE/NAME of the ServiceAccount that test tokens are minted for
+    /// NAMESPACE/NAME of the ServiceAccount that test tokens are minted for; nothing may trust it
     pub(super) service_account: Option<String>,
-    /// Public keys to publish as well, PEM files
+    /// Staged keys: public keys to publish, or to give to the provider, as well; PEM files
     #[serde(default)]
     pub(super) public_keys: Vec<PathBuf>,
     /// The cluster signs with an external signer (KEP-740)
@@ -167,7 +170,7 @@ pub(super) struct Tls {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Verify {
-    /// Audience of test tokens
+    /// Audience of test tokens, one that nothing trusts
     pub(super) audience: Option<String>,
 }
 
@@ -177,6 +180,56 @@ pub(crate) fn schema() -> serde_json::Value {
 }
 
 impl File {
+    /// The file that nobody named. `None`: there is none. `user` is who reads it, by effective user ID.
+    pub(super) fn read_unnamed(path: &Path, user: u32) -> Result<Option<Self>> {
+        match std::fs::symlink_metadata(path) {
+            Ok(_) => {
+                trust::check(path, user)?;
+                Self::read(path).map(Some)
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let other = path.with_extension("yml");
+                match other.exists() {
+                    true => Err(Error::usage(
+                        "config-name",
+                        format!("{} is not read: the name is {}", other.display(), path.display()),
+                    )
+                    .hint(format!("rename it, or name it: --config {}", other.display()))),
+                    false => Ok(None),
+                }
+            }
+            Err(error) => {
+                Err(Error::usage("config-unreadable", format!("{} cannot be read", path.display()))
+                    .caused_by(error)
+                    .hint("--config names the settings file"))
+            }
+        }
+    }
+
+    /// Names the file, and what in it decides where credentials are sent. To be shown once its URLs are checked.
+    pub(super) fn announcement(&self, path: &Path) -> String {
+        let mut directs: Vec<String> = Vec::new();
+        let mut add = |setting: &str, value: Option<String>| {
+            directs.extend(value.map(|value| format!("{setting} {value}")));
+        };
+        add("cluster.kubeconfig", self.cluster.kubeconfig.as_ref().map(|path| path.display().to_string()));
+        add("cluster.context", self.cluster.context.clone());
+        add("bucket.endpoint", self.bucket.endpoint.clone());
+        add("tls.caFile", self.tls.ca_file.as_ref().map(|path| path.display().to_string()));
+        if let Some(vault) = &self.vault {
+            add("vault.address", vault.address.clone());
+            add("vault.caFile", vault.ca_file.as_ref().map(|path| path.display().to_string()));
+        }
+        if let Some(google) = &self.google {
+            let usual = gcp::Endpoints::default();
+            for ((name, url), (_, usual)) in google.endpoints.all().into_iter().zip(usual.all()) {
+                add(&format!("google.endpoints.{name}"), (url != usual).then(|| url.to_owned()));
+            }
+        }
+        let directs = if directs.is_empty() { String::new() } else { format!(" ({})", directs.join(", ")) };
+        format!("Settings from {}{directs}", path.display())
+    }
+
     pub(super) fn read(path: &Path) -> Result<Self> {
         let content = std::fs::read_to_string(path).map_err(|error| {
             Error::usage("config-unreadable", format!("{} cannot be read", path.display()))
@@ -187,6 +240,10 @@ impl File {
     }
 
     pub(super) fn parse(content: &str, path: &Path) -> Result<Self> {
+        // A password in a URL is refused later, and must not be printed until then.
+        content
+            .split_whitespace()
+            .for_each(|word| redact::remember_url(word.trim_matches(['"', '\'', ',', '}'])));
         // The version first: another version may have other fields.
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -197,7 +254,7 @@ impl File {
         if versioned.api_version.as_deref() != Some(VERSION) {
             let seen = versioned
                 .api_version
-                .map_or("missing".to_owned(), |seen| format!("`{}`", seen.escape_debug()));
+                .map_or("missing".to_owned(), |seen| format!("`{}`", redact::message(&seen)));
             return Err(Error::usage(
                 "config-version",
                 format!("{}: its apiVersion is {seen}", path.display()),
@@ -212,7 +269,10 @@ impl File {
             .chain(of_vault.into_iter().flatten())
             .flatten();
         for path in paths.chain(&mut file.cluster.public_keys) {
-            *path = folder.join(&*path);
+            // `~/` is the user's, wherever the file lies.
+            if !path.starts_with("~") {
+                *path = folder.join(&*path);
+            }
         }
         Ok(file)
     }
@@ -220,28 +280,39 @@ impl File {
 
 fn from_yaml<T: DeserializeOwned>(content: &str, path: &Path) -> Result<T> {
     serde_saphyr::from_str(content).map_err(|error| {
-        let text = error.without_snippet().to_string();
-        let mut refused =
-            Error::usage("config-malformed", format!("{} cannot be used", path.display())).caused_by(&text);
-        if let Some(near) = nearest(&text) {
-            refused = refused.hint(format!("did you mean `{near}`?"));
-        }
-        refused.hint("README.md shows every setting")
+        let error = error.without_snippet();
+        let unknown = unknown_field(error);
+        let refused = Error::usage("config-malformed", format!("{} cannot be used", path.display()));
+        let refused = match unknown.and_then(|(field, _)| name(field)) {
+            Some(field) => refused.caused_by(format_args!("{}: `{field}`", yaml(error))),
+            None => refused.caused_by(yaml(error)),
+        };
+        let near = unknown.and_then(|(field, known)| nearest(field, known));
+        let refused =
+            near.into_iter().fold(refused, |refused, near| refused.hint(format!("did you mean `{near}`?")));
+        refused.hint("`keyless config schema` shows every setting")
     })
 }
 
-/// The known field that an unknown one was probably meant to be, out of the parser's own message:
-/// "unknown field `x`, expected one of a, b at line 1, column 2".
-fn nearest(message: &str) -> Option<&str> {
-    let (_, rest) = message.split_once("unknown field `")?;
-    let (unknown, rest) = rest.split_once('`')?;
-    let known = rest.trim_start_matches(", expected ").trim_start_matches("one of ");
-    let known = known.split(" at line ").next().unwrap_or(known);
-    known
-        .split(", ")
-        .map(|known| known.trim_matches('`'))
-        .map(|known| (strsim::damerau_levenshtein(unknown, known), known))
-        .filter(|(distance, known)| *distance <= 2.max(known.len() / 3))
-        .min()
-        .map(|(_, known)| known)
+/// A field that there is not, and those that there are.
+fn unknown_field(error: &YamlError) -> Option<(&str, &[&'static str])> {
+    match error {
+        YamlError::SerdeUnknownField { field, expected, .. } => Some((field, expected)),
+        YamlError::AliasError { error, .. } => unknown_field(error),
+        _ => None,
+    }
+}
+
+/// A field's name, if it has the form of one: in a broken file a value may have come into its place.
+fn name(field: &str) -> Option<&str> {
+    const LONGEST: usize = 32;
+    let fits = field.len() <= LONGEST
+        && field.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+    fits.then_some(field)
+}
+
+/// The known field that an unknown one was probably meant to be.
+fn nearest(unknown: &str, known: &[&'static str]) -> Option<&'static str> {
+    let near = known.iter().map(|known| (strsim::damerau_levenshtein(unknown, known), *known));
+    near.filter(|(distance, known)| *distance <= 2.max(known.len() / 3)).min().map(|(_, known)| known)
 }

@@ -28,6 +28,30 @@ fn invalid_files_are_refused_as_usage_with_a_stable_code() {
 }
 
 #[test]
+fn deploy_settings_name_the_probe() {
+    let settings =
+        resolve(&["--config", concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/base/keyless.yaml")]).unwrap();
+    let account = settings.cluster.unwrap().service_account.unwrap();
+    assert_eq!(account.to_string(), "keyless-system/keyless-probe");
+    assert_eq!(settings.audience, TEST_AUDIENCE);
+}
+
+#[test]
+fn published_issuer_is_strict() {
+    let issuer = ["--issuer", "https://10.5.0.2:6443"];
+    assert_eq!(resolve(&issuer).unwrap().issuer.unwrap().as_str(), issuer[1]);
+    let published = [&issuer[..], &["--bucket", "s3://acme-oidc"]].concat();
+    assert_eq!(resolve(&published).unwrap_err().code, "issuer-port");
+    for text in ["vault: {address: 'https://v.example', mode: static-keys}", "google: {mode: uploaded}"] {
+        let dir = tempfile::TempDir::new().unwrap();
+        let file = dir.path().join("keyless.yaml");
+        fs::write(&file, format!("apiVersion: keyless/v1\n{text}\n")).unwrap();
+        let given = [&published[..], &["--config", file.to_str().unwrap()]].concat();
+        assert!(resolve(&given).is_ok(), "{text}: the provider is given the keys");
+    }
+}
+
+#[test]
 fn a_mistyped_setting_is_answered_with_the_nearest_known_name() {
     let content = "apiVersion: keyless/v1\nbucket:\n  regoin: x\n";
     let error = File::parse(content, Path::new("keyless.yaml")).unwrap_err();

@@ -6,7 +6,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Action, File, Flag, ISSUER_FLAG, IssuerChange, Note, Present, Rollout, Stage, flags};
+use super::{
+    Action, File, Flag, ISSUER_FLAG, IssuerChange, Note, Rollout, Stage, flags, old_issuer::Present,
+};
 use crate::{
     error::{Error, Result},
     oidc::SignedIssuer,
@@ -245,7 +247,7 @@ fn form(config: &Map<String, Value>) -> Result<Form> {
 
 fn parse(text: &str) -> Result<Map<String, Value>> {
     let value: Value =
-        serde_saphyr::from_str(text).map_err(|error| unreadable("it is not YAML").caused_by(error))?;
+        serde_saphyr::from_str(text).map_err(|error| unreadable("it is not YAML").caused_by_chain(&error))?;
     match value {
         Value::Object(config)
             if config.get("kind").and_then(Value::as_str) == Some("ClusterConfiguration") =>
@@ -279,6 +281,7 @@ fn object(value: Value) -> Map<String, Value> {
 
 fn yaml(value: &Value) -> Result<String> {
     serde_saphyr::to_string(value).map_err(|error| {
-        Error::failed("cluster-configuration", "the configuration cannot be written as YAML").caused_by(error)
+        Error::failed("cluster-configuration", "the configuration cannot be written as YAML")
+            .caused_by_chain(&error)
     })
 }

@@ -10,9 +10,13 @@
 
 mod k3s;
 mod kubeadm;
+mod old_issuer;
 mod text;
 
 use serde::Serialize;
+
+pub(crate) use self::old_issuer::old_issuer;
+use self::old_issuer::{Basis, Present, Unproven, header, pinned_audiences};
 
 use crate::{
     error::{Error, Result},
@@ -59,7 +63,7 @@ pub(crate) struct IssuerChange {
     pub(crate) issuer: SignedIssuer,
     /// The URL of its published key set; `None`: keyless publishes none for it.
     pub(crate) jwks_uri: Option<String>,
-    /// Issuers that stay accepted, the one that signs now first: read from tokens, or given. Empty: nobody has asked the
+    /// Issuers that stay accepted, the one that signs now first: read from tokens, or given. Empty: no one has asked the
     /// cluster, so they are derived from its configuration, or assumed.
     pub(crate) accepted: Vec<SignedIssuer>,
     /// How many API servers there are.
@@ -85,29 +89,6 @@ pub(crate) struct Instructions {
     pub(crate) rollouts: Vec<Rollout>,
     /// What goes wrong most often.
     pub(crate) notes: Vec<Note>,
-}
-
-/// The old issuer was not read from a token: with a wrong one, every running pod is refused at once.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Unproven {
-    /// The issuer that is taken for the one that signs now.
-    pub(crate) issuer: String,
-    #[serde(skip)]
-    pub(crate) new: SignedIssuer,
-    pub(crate) basis: Basis,
-    /// Commands that show what the cluster signs as.
-    pub(crate) check: Vec<String>,
-}
-
-/// Where an issuer that nobody has seen in a token comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Basis {
-    /// The distribution's default, for the domain `cluster.local`.
-    Assumed,
-    /// The ClusterConfiguration, which may not be what runs.
-    Configuration,
 }
 
 /// Something to know.
@@ -249,7 +230,7 @@ pub(crate) fn instructions(distro: Option<Distro>, change: &IssuerChange) -> Res
         issuer: issuer.as_str().to_owned(),
         new: change.issuer.clone(),
         basis,
-        check: CHECK.iter().map(|command| (*command).to_owned()).collect(),
+        check: old_issuer::CHECK.iter().map(|command| (*command).to_owned()).collect(),
     });
     if let Some(minor) = change.minor.filter(|minor| *minor < 22) {
         return Err(Error::failed("distro-too-old", format!("Kubernetes 1.{minor} knows one issuer only"))
@@ -290,57 +271,6 @@ pub(crate) fn instructions(distro: Option<Distro>, change: &IssuerChange) -> Res
     })
 }
 
-/// What a configuration says of the API servers as they are.
-#[derive(Clone, Debug, Default)]
-struct Present {
-    /// The signing one first. Where extraArgs is a map, others may be accepted by a patch that is not seen here.
-    named: Vec<SignedIssuer>,
-    /// The domain of the cluster's services, which the default issuer follows from.
-    domain: Option<String>,
-    /// The values of `--api-audiences`, if it is pinned.
-    audiences: Vec<String>,
-}
-
-/// Show what a cluster signs as: by its own document, and by a token. The shell's `base64` misses the padding that
-/// tokens leave out, and decodes all the same.
-const CHECK: [&str; 2] = [
-    r#"kubectl get --raw /.well-known/openid-configuration | grep -o '"issuer":"[^"]*"'"#,
-    r#"kubectl create token default --duration=10m | cut -d. -f2 | tr -- '-_' '+/' | base64 -d 2>/dev/null | grep -o '"iss":"[^"]*"'"#,
-];
-
-/// Where the comment at the beginning of a file ends.
-fn header(content: &str) -> usize {
-    content.split_inclusive('\n').take_while(|line| line.starts_with('#')).map(str::len).sum()
-}
-
-/// `--api-audiences` that leaves the old issuer out is the other way to lock every pod out.
-fn pinned_audiences(change: &IssuerChange, present: &Present) -> Option<Warning> {
-    if present.audiences.is_empty() {
-        return None;
-    }
-    let missing: Vec<_> = change
-        .accepted
-        .iter()
-        .filter(|issuer| !present.audiences.iter().any(|audience| *issuer == audience.as_str()))
-        .map(ToString::to_string)
-        .collect();
-    let without = match missing.is_empty() {
-        true => String::new(),
-        false => format!(
-            "; {} is not among them, so tokens that were made before it was pinned are refused already",
-            missing.join(" and ")
-        ),
-    };
-    Some(Warning::new(
-        "api-audiences-pinned",
-        format!(
-            "the ClusterConfiguration pins --api-audiences to {}: it stays as it is here. Pods' tokens are accepted for these \
-             audiences only: add to them if you must, and take none away{without}",
-            present.audiences.join(",").escape_debug()
-        ),
-    ))
-}
-
 fn flags_only(change: &IssuerChange, stage: Stage) -> Rollout {
     let flags = flags(change, stage);
     let list: Vec<_> =
@@ -363,24 +293,6 @@ fn flags(change: &IssuerChange, stage: Stage) -> Vec<Flag> {
 
 const ISSUER_FLAG: &str = "service-account-issuer";
 const JWKS_FLAG: &str = "service-account-jwks-uri";
-
-/// A value of `--old-issuer`. What a token names is not checked like this: a cluster that signs with it has it.
-pub(crate) fn old_issuer(text: &str) -> Result<SignedIssuer> {
-    let refuse = |why: &str| {
-        Err(Error::usage("old-issuer", format!("`{}` cannot be an issuer: {why}", text.escape_debug())).hint(
-            "it is `iss` of a token that the cluster signs now; name several by repeating --old-issuer",
-        ))
-    };
-    if text.contains(',') {
-        return refuse("it holds a comma, and the API server does not split at commas");
-    }
-    // A value without a colon is any text, with one a URL (kube-apiserver's own rule).
-    if text.is_empty() || text.chars().any(|c| !c.is_ascii_graphic() || matches!(c, '"' | '\'' | '\\' | '`'))
-    {
-        return refuse("it is empty or holds characters that no issuer has");
-    }
-    text.parse().map_err(Error::into_usage)
-}
 
 fn notes(change: &IssuerChange) -> Vec<Note> {
     let mut notes = Vec::new();

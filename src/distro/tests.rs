@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::*;
+use super::{old_issuer::CHECK, *};
 use crate::error::Kind;
 
 const NEW: &str = "https://oidc.lab.test/prod";
@@ -279,7 +279,7 @@ fn codes(told: &Instructions) -> Vec<&str> {
 }
 
 #[test]
-fn an_assumed_old_issuer_is_said() {
+fn assumed_old_issuer_is_marked() {
     for distro in [Distro::K3s, Distro::Kubeadm] {
         for servers in [1, 3] {
             let told = instructions(Some(distro), &change(servers)).unwrap();
@@ -307,7 +307,7 @@ fn an_assumed_old_issuer_is_said() {
 }
 
 #[test]
-fn an_old_issuer_of_a_configuration_is_said() {
+fn old_issuer_of_configuration_is_marked() {
     let text = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n";
     for (text, issuer, code) in [
         (
@@ -361,7 +361,7 @@ fn pinned_audiences_are_warned_of() {
 }
 
 #[test]
-fn an_issuer_that_is_not_published_has_no_key_set() {
+fn unpublished_issuer_has_no_key_set() {
     let changed = IssuerChange {
         issuer: "https://10.5.0.2:6443/".parse().unwrap(),
         jwks_uri: None,
@@ -377,7 +377,7 @@ fn an_issuer_that_is_not_published_has_no_key_set() {
 }
 
 #[test]
-fn whatever_a_cluster_signs_as_is_kept() {
+fn signed_issuer_is_kept_exactly() {
     let lines = include_str!("../../fixtures/issuers/signed.txt").lines();
     for line in lines.filter(|line| !line.starts_with('#') && !line.is_empty()) {
         let old: String = serde_json::from_str(line).unwrap();

@@ -1,7 +1,6 @@
 //! The change, for people.
 
-use super::{Basis, Distro, Instructions, Stage, Unproven};
-use crate::report::Warning;
+use super::{Distro, Instructions, Stage};
 
 impl Distro {
     /// For people.
@@ -10,50 +9,6 @@ impl Distro {
             Self::K3s => "k3s",
             Self::Kubeadm => "kubeadm",
         }
-    }
-}
-
-impl Unproven {
-    fn source(&self) -> &'static str {
-        match self.basis {
-            Basis::Assumed => {
-                "ASSUMED: no cluster was asked, and a cluster with another domain or issuer signs otherwise"
-            }
-            Basis::Configuration => {
-                "taken from the ClusterConfiguration: no cluster was asked, and what runs may differ"
-            }
-        }
-    }
-
-    fn remedy(&self) -> String {
-        format!(
-            "Each shows the issuer that signs now. If it is neither {} nor {}, give it as --old-issuer, and every other one \
-             that is accepted now.",
-            self.issuer, self.new
-        )
-    }
-
-    pub(super) fn warning(&self) -> Warning {
-        let code = match self.basis {
-            Basis::Assumed => "old-issuer-assumed",
-            Basis::Configuration => "old-issuer-unproven",
-        };
-        let text = format!(
-            "the old issuer {} is {}. With a wrong one, every running pod loses access to the API at once",
-            self.issuer,
-            self.source()
-        );
-        Warning::new(code, text)
-    }
-
-    /// The same for whoever has only the file.
-    pub(super) fn comment(&self) -> String {
-        let check: String = self.check.iter().map(|command| format!("#   {command}\n")).collect();
-        format!(
-            "# The old issuer below is {}.\n# With a wrong one, every running pod loses access to the API at once. Check it before \
-             you use this file:\n{check}# Each shows the issuer that signs now. If it is not below, give it as --old-issuer.\n",
-            self.source()
-        )
     }
 }
 

@@ -3,23 +3,25 @@
 //! Each provider observes what is believed now, compares it with what is wanted (a pure function), and gives
 //! back the differences as [`Change`]s: what is shown in a dry run is exactly what is done afterwards.
 
+mod audience;
 pub(crate) mod gcp;
 mod issuer;
 mod rules;
 pub(crate) mod vault;
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 
 use async_trait::async_trait;
 
 pub(crate) use self::{
+    audience::test_audience,
     issuer::TrustedIssuer,
     rules::{IssuerForm, IssuerRules, KeyRules, Rules},
 };
 use crate::{
     cluster::ServiceAccount,
     error::Result,
-    oidc::{KeySet, Token},
+    oidc::{KeySet, PublicKey, Token},
     relying_party::Finding,
     secret_store::Access,
 };
@@ -29,6 +31,12 @@ use crate::{
 pub(crate) trait Federation: Display + Send + Sync {
     /// What it takes as an issuer and as keys. What it does not take is refused before anything is planned.
     fn rules(&self) -> &'static Rules;
+
+    /// Whether the other side can do what the settings ask of it. An error means that what was planned would be done
+    /// elsewhere, or is not known to be done there; every plan asks this first.
+    async fn suits(&self) -> Result<()> {
+        Ok(())
+    }
 
     /// What must change, in the order in which it must be done. What is right already is in it as
     /// [`Verb::Leave`], and so is what belongs to somebody else, with the reason.
@@ -89,6 +97,15 @@ pub(crate) enum Keys {
     Given(KeySet),
 }
 
+impl Keys {
+    pub(crate) fn given(&self) -> Option<&KeySet> {
+        match self {
+            Self::Given(keys) => Some(keys),
+            Self::Absent | Self::Fetched => None,
+        }
+    }
+}
+
 /// What a provider is told to believe.
 #[derive(Clone, Debug)]
 pub(crate) struct Trust {
@@ -100,7 +117,7 @@ pub(crate) struct Trust {
     pub(crate) keys: KeySet,
     /// The `kid`s that sign now, one or more API servers each.
     pub(crate) signing: Vec<String>,
-    /// The `kid`s that no API server serves yet.
+    /// The `kid`s that no API server serves yet: they come from files, and sign after the next rotation.
     pub(crate) staged: Vec<String>,
     /// Whose tokens: the ServiceAccount that the secret store uses.
     pub(crate) workload: ServiceAccount,
@@ -108,7 +125,43 @@ pub(crate) struct Trust {
     pub(crate) secrets: Vec<String>,
 }
 
+/// What a key of the cluster is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyRole {
+    /// An API server signs with it.
+    Signing,
+    /// Tokens that it signed may still live.
+    Served,
+    /// Given before any API server signs with it.
+    Staged,
+}
+
+impl KeyRole {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Signing => "signs now",
+            Self::Served => "served, does not sign now",
+            Self::Staged => "staged",
+        }
+    }
+}
+
+impl Display for KeyRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 impl Trust {
+    pub(crate) fn role(&self, key: &PublicKey) -> KeyRole {
+        let among = |kids: &[String]| kids.iter().any(|kid| kid == key.kid());
+        match (among(&self.signing), among(&self.staged)) {
+            (true, _) => KeyRole::Signing,
+            (false, true) => KeyRole::Staged,
+            (false, false) => KeyRole::Served,
+        }
+    }
+
     /// `sub` of the workload's tokens.
     pub(crate) fn subject(&self) -> String {
         format!("system:serviceaccount:{}:{}", self.workload.namespace, self.workload.name)

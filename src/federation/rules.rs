@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::Trust;
+use super::{KeyRole, Trust};
 use crate::{
     error::{Error, Result},
     oidc::{Algorithm, PublicKey, SignedIssuer},
@@ -102,7 +102,7 @@ impl Rules {
                 "{} is an {} key, {}",
                 key.kid(),
                 key.describe(),
-                role(key, want)
+                want.role(key)
             ));
         }
         Err(error.hint(format!(
@@ -124,13 +124,13 @@ impl Rules {
         );
         let mut error = Error::failed(self.keys.codes[1], message);
         for key in want.keys.iter() {
-            error = error.caused_by(format_args!("{} ({}), {}", key.kid(), key.describe(), role(key, want)));
+            error = error.caused_by(format_args!("{} ({}), {}", key.kid(), key.describe(), want.role(key)));
         }
-        let kids = |with: Role| {
-            let keys = want.keys.iter().filter(|key| role(key, want) == with).map(PublicKey::kid);
+        let kids = |with: KeyRole| {
+            let keys = want.keys.iter().filter(|key| want.role(key) == with).map(PublicKey::kid);
             keys.collect::<Vec<_>>().join(", ")
         };
-        let (served, staged) = (kids(Role::Served), kids(Role::Staged));
+        let (served, staged) = (kids(KeyRole::Served), kids(KeyRole::Staged));
         if !served.is_empty() {
             error = error.hint(format!(
                 "take keys whose tokens have all expired out of --service-account-key-file of every API server; none of these \
@@ -150,33 +150,6 @@ impl Rules {
 
     fn takes(&self, key: &PublicKey) -> bool {
         self.keys.algorithms.contains(&key.algorithm())
-    }
-}
-
-/// What a key is there for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
-    Signing,
-    Served,
-    Staged,
-}
-
-impl std::fmt::Display for Role {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Signing => "signs now",
-            Self::Served => "served, does not sign now",
-            Self::Staged => "staged",
-        })
-    }
-}
-
-fn role(key: &PublicKey, want: &Trust) -> Role {
-    let among = |kids: &[String]| kids.iter().any(|kid| kid == key.kid());
-    match (among(&want.signing), among(&want.staged)) {
-        (true, _) => Role::Signing,
-        (false, true) => Role::Staged,
-        (false, false) => Role::Served,
     }
 }
 

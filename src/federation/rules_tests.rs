@@ -104,7 +104,7 @@ fn google_takes_https_urls_alone() {
 }
 
 #[test]
-fn google_is_given_keys_that_it_verifies_with() {
+fn google_refuses_keys_it_cannot_verify() {
     let odd = [lab::SigningKey::ec(lab::Curve::P384), lab::SigningKey::ec(lab::Curve::P521)];
     for odd in odd {
         let odd = [odd];
@@ -120,7 +120,7 @@ fn google_is_given_keys_that_it_verifies_with() {
 }
 
 #[test]
-fn nine_uploaded_keys_are_refused_with_what_to_drop() {
+fn nine_uploaded_keys_are_refused() {
     let more: Vec<_> = (0..8).map(|_| p256()).collect();
     let signing = [p256()];
     let mut want = trust(signed("https://a.example"), &signing, &more);

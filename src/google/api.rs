@@ -11,6 +11,7 @@ use super::{
     tokens::Tokens,
 };
 use crate::{
+    config::base_url,
     error::{Error, Result},
     http::Http,
     secret::Secret,
@@ -170,14 +171,8 @@ fn origin(url: &str) -> String {
 
 /// What every base URL of a Google API must be: absolute, without credentials, query or fragment.
 pub(crate) fn check_endpoint(name: &str, text: &str) -> Result<()> {
-    let bare = url::Url::parse(text).is_ok_and(|url| {
-        matches!(url.scheme(), "https" | "http")
-            && url.username().is_empty()
-            && url.password().is_none()
-            && url.query().is_none()
-            && url.fragment().is_none()
-    });
-    if bare && !text.ends_with('/') {
+    let setting = format!("google.endpoints.{name}");
+    if base_url(&setting, text)? == text {
         return Ok(());
     }
     Err(Error::usage("google-endpoint", format!("google.endpoints.{name} cannot be the address of an API"))

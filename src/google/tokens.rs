@@ -1,11 +1,18 @@
 //! Access tokens: one that was given, or what Application Default Credentials give.
 
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
 use google_cloud_auth::credentials::{
     AccessTokenCredentials, Builder, CacheableResource, CredentialsProvider,
 };
 use http::{Extensions, HeaderMap, HeaderValue, header::AUTHORIZATION};
+use serde_json::Value;
 
 use crate::{
+    config, credential_file,
     error::{Error, Result},
     http::TIME_LIMIT,
     redact,
@@ -25,6 +32,7 @@ impl Tokens {
         if let Some(token) = given {
             return Ok(Self::Given(token.clone()));
         }
+        remember_found(config::environment);
         let found = Builder::default().with_scopes([scope]).build_access_token_credentials();
         found.map(Self::Found).map_err(|error| without_credentials(&error))
     }
@@ -55,17 +63,43 @@ impl Tokens {
 }
 
 fn without_credentials(error: &(dyn std::error::Error + 'static)) -> Error {
-    let mut described =
-        Error::failed("google-credentials", "there are no Google credentials that can be used here");
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let text = redact::message(&error.to_string());
-        if described.causes.last().is_none_or(|above| !above.contains(&text)) {
-            described = described.caused_by(text);
-        }
-        next = error.source();
+    log_in(
+        Error::failed("google-credentials", "there are no Google credentials that can be used here")
+            .caused_by_chain(error),
+    )
+}
+
+/// The file of Application Default Credentials is read by Google's library, which keeps what is secret in it to itself. So
+/// it is read here as well: its secrets, and the token that it names, are left out of all output.
+fn remember_found(environment: impl Fn(&str) -> Option<OsString>) {
+    let path = environment("GOOGLE_APPLICATION_CREDENTIALS").map(PathBuf::from).or_else(|| {
+        let home = environment("HOME").filter(|home| !home.is_empty())?;
+        Some(Path::new(&home).join(".config/gcloud/application_default_credentials.json"))
+    });
+    let Some(content) = path.and_then(|path| credential_file::content(&path)) else { return };
+    redact::remember_content(&content);
+    let json: Value = serde_json::from_slice(&content).unwrap_or_default();
+    redact::remember_object(&json["credential_source"]);
+    // What a program complains about is shown; what it was called with is not.
+    texts_of(&json["credential_source"]["executable"], &mut |text| redact::remember(text));
+    if let Some(file) = json["credential_source"]["file"].as_str() {
+        credential_file::remember(Path::new(file));
     }
-    log_in(described)
+}
+
+/// Every word in a value, and every name of a member that no credential file has.
+fn texts_of(value: &Value, take: &mut dyn FnMut(&str)) {
+    match value {
+        Value::String(text) => text.split_ascii_whitespace().for_each(take),
+        Value::Array(items) => items.iter().for_each(|item| texts_of(item, take)),
+        Value::Object(members) => members.iter().for_each(|(name, value)| {
+            if !matches!(name.as_str(), "command" | "timeout_millis" | "output_file") {
+                take(name);
+            }
+            texts_of(value, take);
+        }),
+        _ => {}
+    }
 }
 
 /// How to come to credentials.

@@ -1,7 +1,14 @@
 //! From the bytes of an answer to a JSON object, with a word on what it was instead.
 
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, SeqAccess, Visitor},
+};
 use serde_json::{Map, Value};
 
+use super::key::shown;
 use crate::error::{Error, Result};
 
 /// The most that is read of a document. A hundred keys of 8192 bit need 150 KiB.
@@ -27,18 +34,19 @@ pub(crate) fn json_object(body: &[u8], what: &str) -> Result<Map<String, Value>>
     }
     if trimmed.starts_with('<') {
         return Err(Error::failed("body-html", format!("{what} is a web page, not JSON"))
-            .caused_by(excerpt(trimmed))
             .hint("a login page, a proxy or a single-page site answers in its place"));
     }
-    let value: Value = serde_json::from_str(text).map_err(|error| {
+    let json: Json = serde_json::from_str(text).map_err(|error| {
         Error::failed("body-not-json", format!("{what} is not JSON"))
-            .caused_by(error)
-            .caused_by(excerpt(trimmed))
+            .caused_by_chain(&error)
             .hint("the document may be cut off, or something else is served there")
+    })?;
+    let value = json.unique().map_err(|name| {
+        Error::failed("body-duplicate-member", format!("{what} has the member `{}` twice", shown(&name)))
+            .hint("verifiers differ in which of the two they take (RFC 8259 §4), so it is not read: something else than an API server wrote it")
     })?;
     let Value::Object(object) = value else {
         return Err(Error::failed("body-not-an-object", format!("{what} is JSON, but not an object"))
-            .caused_by(excerpt(trimmed))
             .hint("something else is served there"));
     };
     if object.get("kind").and_then(Value::as_str) == Some("Status") {
@@ -49,13 +57,88 @@ pub(crate) fn json_object(body: &[u8], what: &str) -> Result<Map<String, Value>>
     Ok(object)
 }
 
-/// The beginning of a foreign body, on one line.
-fn excerpt(text: &str) -> String {
-    const LENGTH: usize = 120;
-    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(LENGTH) {
-        Some((end, _)) => format!("it begins: {}…", &line[..end]),
-        None => format!("it says: {line}"),
+/// JSON with every member that was written, and as it was written.
+enum Json {
+    Scalar(Value),
+    Array(Vec<Self>),
+    Object(Vec<(String, Self)>),
+}
+
+impl Json {
+    /// The value, if no object in it has two members of one name; else the first such name.
+    fn unique(self) -> Result<Value, String> {
+        Ok(match self {
+            Self::Scalar(value) => value,
+            Self::Array(items) => {
+                Value::Array(items.into_iter().map(Self::unique).collect::<Result<_, _>>()?)
+            }
+            Self::Object(members) => {
+                let mut object = Map::new();
+                for (name, value) in members {
+                    if object.contains_key(&name) {
+                        return Err(name);
+                    }
+                    object.insert(name, value.unique()?);
+                }
+                Value::Object(object)
+            }
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(JsonVisitor)
+    }
+}
+
+struct JsonVisitor;
+
+impl<'de> Visitor<'de> for JsonVisitor {
+    type Value = Json;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Json, E> {
+        Ok(Json::Scalar(Value::Null))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
+        Ok(Json::Scalar(value.into()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
+        Ok(Json::Scalar(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
+        Ok(Json::Scalar(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
+        Ok(Json::Scalar(value.into()))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Json, E> {
+        Ok(Json::Scalar(value.into()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
+        let mut all = Vec::new();
+        while let Some(item) = items.next_element()? {
+            all.push(item);
+        }
+        Ok(Json::Array(all))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Json, A::Error> {
+        let mut all = Vec::new();
+        while let Some(member) = members.next_entry()? {
+            all.push(member);
+        }
+        Ok(Json::Object(all))
     }
 }
 
@@ -75,12 +158,23 @@ mod tests {
             (b"404 page not found", "body-not-json"),
             (b"[]", "body-not-an-object"),
             (b"null", "body-not-an-object"),
+            (br#"{"issuer":"https://a.example","issuer":"https://b.example"}"#, "body-duplicate-member"),
+            (br#"{"a":[{"b":1.5,"b":true}]}"#, "body-duplicate-member"),
             (br#"{"kind":"Status","status":"Failure","message":"forbidden","code":403}"#, "body-status"),
         ] {
             let error = json_object(body, "the key set").expect_err("refused");
             assert_eq!(error.code, code, "{}", String::from_utf8_lossy(body));
             assert!(!error.hints.is_empty());
+            // What is served there may be anybody's.
+            for part in ["<!DOCTYPE", "page not found", "keys\""] {
+                assert!(!error.to_string().contains(part), "{error}");
+            }
         }
         assert!(json_object(br#" {"keys":[]}"#, "the key set").is_ok());
+        let all = br#"{"a":[null,true,-1,18446744073709551615,1.5,"\u0041",{}],"b":{"a":[]}}"#;
+        let expected: Value = serde_json::from_slice(all).unwrap();
+        assert_eq!(Value::Object(json_object(all, "it").unwrap()), expected);
+        let deep = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+        assert_eq!(json_object(deep.as_bytes(), "it").unwrap_err().code, "body-not-json");
     }
 }

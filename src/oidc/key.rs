@@ -17,8 +17,12 @@ use crate::error::{Error, Result};
 const MIN_RSA_BITS: usize = 2048;
 /// RSA above this is refused: aws-lc and several verifiers do not verify with it.
 const MAX_RSA_BITS: usize = 8192;
+/// The largest public exponent of Go's crypto/rsa (`checkPub`): go-jose drops a whole set that holds a larger one.
+/// aws-lc takes 33 bits, OpenSSL 64.
+const MAX_EXPONENT: u64 = (1 << 31) - 1;
 
-/// A public key with its `kid`: RSA of 2048 to 8192 bit, or EC on P-256, P-384 or P-521.
+/// A public key with its `kid`: RSA of 2048 to 8192 bit with an odd exponent from 3 to 2^31-1, or EC on P-256, P-384
+/// or P-521. That is what all verifiers take; see [`PublicKey::unread_by`] for those that take less.
 ///
 /// There is no place in this type for a private member, and its constructors refuse what no relying party
 /// takes, so whatever exists may be published.
@@ -109,18 +113,15 @@ impl PublicKey {
                     "P-384" => Curve::P384,
                     "P-521" => Curve::P521,
                     other => {
-                        return Err(Error::failed("jwk-curve", format!("curve `{}`", other.escape_debug()))
+                        return Err(Error::failed("jwk-curve", format!("curve `{}`", shown(other)))
                             .hint("use P-256, P-384 or P-521: no relying party takes another curve"));
                     }
                 };
                 Material::Ec { curve, x: coordinate(jwk, "x", curve)?, y: coordinate(jwk, "y", curve)? }
             }
             other => {
-                return Err(Error::failed(
-                    "jwk-unknown-type",
-                    format!("key type `{}`", other.escape_debug()),
-                )
-                .hint("only RSA and EC keys can be published"));
+                return Err(Error::failed("jwk-unknown-type", format!("key type `{}`", shown(other)))
+                    .hint("only RSA and EC keys can be published"));
             }
         };
         check(&material)?;
@@ -129,7 +130,7 @@ impl PublicKey {
             return Err(Error::failed("jwk-use", "its `use` is not `sig`").hint("publish signing keys only"));
         }
         if jwk.contains_key("alg") && string(jwk, "alg")? != key.algorithm().name() {
-            let alg = string(jwk, "alg")?.escape_debug().to_string();
+            let alg = shown(string(jwk, "alg")?);
             return Err(Error::failed(
                 "jwk-algorithm",
                 format!("its `alg` is `{alg}`, but Kubernetes signs {} with it", key.algorithm().name()),
@@ -149,6 +150,23 @@ impl PublicKey {
             Material::Ec { curve: Curve::P256, .. } => Algorithm::Es256,
             Material::Ec { curve: Curve::P384, .. } => Algorithm::Es384,
             Material::Ec { curve: Curve::P521, .. } => Algorithm::Es512,
+        }
+    }
+
+    /// Who does not read a key of this kind, although it is a good one, and what becomes of them. `None`: every verifier
+    /// tried reads it.
+    pub(crate) fn unread_by(&self) -> Option<&'static str> {
+        match &self.material {
+            Material::Ec { curve: Curve::P521, .. } => Some(
+                "relying party libraries without ES512 (jwt-authorizer 0.15 for Rust is one) drop the whole key set; Google refuses \
+                 tokens signed with it",
+            ),
+            Material::Ec { curve: Curve::P384, .. } => Some("Google refuses tokens signed with it"),
+            // google/jwt_verify_lib, which Envoy and Istio are built on.
+            Material::Rsa { e, .. } if !matches!(exponent(e), Some(3 | 65537)) => {
+                Some("Envoy and Istio take no RSA exponent but 3 and 65537, and drop the whole key set")
+            }
+            Material::Ec { curve: Curve::P256, .. } | Material::Rsa { .. } => None,
         }
     }
 
@@ -188,7 +206,7 @@ impl PublicKey {
     /// PKIX in PEM (RFC 7468 §13): what is written into a relying party that fetches nothing.
     pub(crate) fn to_pem(&self) -> Result<String> {
         let der = spki::to_der(&self.material)
-            .map_err(|error| malformed("the key cannot be encoded").caused_by(error))?;
+            .map_err(|error| malformed("the key cannot be encoded").caused_by_chain(&error))?;
         let lines = ::pem::EncodeConfig::new().set_line_ending(::pem::LineEnding::LF);
         Ok(::pem::encode_config(&::pem::Pem::new("PUBLIC KEY", der), lines))
     }
@@ -222,8 +240,8 @@ impl fmt::Debug for PublicKey {
 
 /// As `pkg/serviceaccount/jwt.go` of Kubernetes computes it (`keyIDFromPublicKey`).
 fn kubernetes_kid(material: &Material) -> Result<String> {
-    let der =
-        spki::to_der(material).map_err(|error| malformed("the key cannot be encoded").caused_by(error))?;
+    let der = spki::to_der(material)
+        .map_err(|error| malformed("the key cannot be encoded").caused_by_chain(&error))?;
     Ok(URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, &der)))
 }
 
@@ -237,7 +255,7 @@ fn kid(jwk: &Map<String, Value>, material: &Material, rule: KidRule) -> Result<S
     match rule {
         KidRule::Computed if kid != computed => Err(Error::failed(
             "jwk-wrong-kid",
-            format!("its `kid` is `{}`, but this key's is `{computed}`", kid.escape_debug()),
+            format!("its `kid` is `{}`, but this key's is `{computed}`", shown(kid)),
         )
         .hint("the key or its `kid` was changed on the way; if an external signer names the keys (KEP-740), say --external-signer")),
         KidRule::External if kid.is_empty() || kid.len() > 1024 => Err(Error::failed(
@@ -264,11 +282,21 @@ fn check(material: &Material) -> Result<()> {
                 ));
             }
             // e = 1 makes every message its own signature; an even e or n has no private key at all.
-            let small = e.len() == 1 && e[0] < 3;
             let even = |number: &[u8]| number.last().is_none_or(|byte| byte % 2 == 0);
-            if small || e.is_empty() || even(e) || even(n) || e.len() > 8 {
-                return Err(Error::failed("jwk-bad-rsa", "an RSA key whose numbers cannot be a key's")
-                    .hint("the exponent must be odd and at least 3 (usually 65537), the modulus odd; make a new key"));
+            let exponent = exponent(e);
+            if even(e) || even(n) || !exponent.is_some_and(|e| (3..=MAX_EXPONENT).contains(&e)) {
+                let size = exponent.map_or_else(|| format!("of {} bit", bits(e)), |e| e.to_string());
+                return Err(Error::failed(
+                    "jwk-bad-rsa",
+                    format!("an RSA key that no verifier takes: its exponent is {size}, its modulus {}", match even(n) {
+                        true => "even",
+                        false => "odd",
+                    }),
+                )
+                .hint(format!(
+                    "the exponent must be odd and from 3 to {MAX_EXPONENT} (usually 65537), the modulus odd; one such key makes \
+                     relying parties drop the whole set: make a new key"
+                )));
             }
             Ok(())
         }
@@ -327,6 +355,20 @@ fn decode(jwk: &Map<String, Value>, member: &str) -> Result<Vec<u8>> {
 fn malformed(what: impl Into<String>) -> Error {
     Error::failed("jwk-malformed", what)
         .hint("the key was damaged on the way; compare it with `kubectl get --raw /openid/v1/jwks`")
+}
+
+/// The number, if it has at most 8 bytes.
+fn exponent(e: &[u8]) -> Option<u64> {
+    (e.len() <= 8).then(|| e.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+}
+
+/// The beginning of a text from outside, on one line.
+pub(super) fn shown(text: &str) -> String {
+    const LENGTH: usize = 100;
+    match text.char_indices().nth(LENGTH) {
+        Some((end, _)) => format!("{}…", text[..end].escape_debug()),
+        None => text.escape_debug().to_string(),
+    }
 }
 
 fn bits(number: &[u8]) -> usize {

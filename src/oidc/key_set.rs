@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{
     body::json_object,
-    key::{Algorithm, KidRule, PublicKey},
+    key::{Algorithm, KidRule, PublicKey, shown},
 };
 use crate::error::{Error, Result};
 
@@ -47,8 +47,7 @@ impl KeySet {
         let mut unreadable = Vec::new();
         for (position, key) in keys.iter().enumerate() {
             let place = |error: Error| {
-                let kid =
-                    key.get("kid").and_then(Value::as_str).map(|kid| format!(" (`{}`)", kid.escape_debug()));
+                let kid = key.get("kid").and_then(Value::as_str).map(|kid| format!(" (`{}`)", shown(kid)));
                 error.at(format_args!("key {}{} of {what}", position + 1, kid.unwrap_or_default()))
             };
             let Some(jwk) = key.as_object() else {
@@ -57,12 +56,7 @@ impl KeySet {
             refuse_members(jwk).map_err(place)?;
             match jwk.get("kty").and_then(Value::as_str) {
                 Some(kty @ ("OKP" | "AKP")) => unreadable.push(Unreadable {
-                    kid: jwk
-                        .get("kid")
-                        .and_then(Value::as_str)
-                        .unwrap_or("without kid")
-                        .escape_debug()
-                        .to_string(),
+                    kid: shown(jwk.get("kid").and_then(Value::as_str).unwrap_or("without kid")),
                     kty: kty.to_owned(),
                 }),
                 _ => readable.push(PublicKey::from_jwk(jwk, rule).map_err(place)?),
@@ -161,12 +155,14 @@ fn insert(set: &mut BTreeMap<String, PublicKey>, key: PublicKey) -> Result<()> {
 }
 
 fn refuse_members(jwk: &Map<String, Value>) -> Result<()> {
-    if let Some(member) = PRIVATE_MEMBERS.iter().find(|member| jwk.contains_key(**member)) {
+    // Some verifiers, Go's encoding/json among them, read members whatever their case.
+    let has = |member: &&&str| jwk.keys().any(|name| name.eq_ignore_ascii_case(member));
+    if let Some(member) = PRIVATE_MEMBERS.iter().find(has) {
         return Err(Error::failed("jwk-private-member", format!("it holds the private member `{member}`")).hint(
             "whoever reads it can sign as every workload: find out where it was served, and replace the key",
         ));
     }
-    if let Some(member) = FOREIGN_MEMBERS.iter().find(|member| jwk.contains_key(**member)) {
+    if let Some(member) = FOREIGN_MEMBERS.iter().find(has) {
         return Err(Error::failed("jwk-foreign-member", format!("it holds the member `{member}`"))
             .hint("Google and AWS refuse such a key, and an API server never serves it: remove the member at its source"));
     }

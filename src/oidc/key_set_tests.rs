@@ -104,6 +104,79 @@ fn keys_of_types_that_strangers_cannot_read_are_left_out_and_named() {
 }
 
 #[test]
+fn overlong_names_are_cut_in_refusals() {
+    let (_, body) = cases("jwks/valid").into_iter().find(|(name, _)| name == "rsa-2048").unwrap();
+    let good: Value = serde_json::from_slice(&body).unwrap();
+    for (member, code) in [
+        ("kid", "jwk-wrong-kid"),
+        ("kty", "jwk-unknown-type"),
+        ("alg", "jwk-algorithm"),
+        ("d", "jwk-private-member"),
+    ] {
+        for text in ["k".repeat(500_000), "\u{1b}[31m\n".repeat(50_000)] {
+            let mut set = good.clone();
+            set["keys"][0][member] = text.into();
+            let error =
+                KeySet::parse(set.to_string().as_bytes(), "the key set", KidRule::Computed).unwrap_err();
+            assert_eq!(error.code, code);
+            let said = error.to_string();
+            assert!(
+                said.len() < 2000 && !said.contains('\u{1b}'),
+                "{member}: {} bytes: {said:.200}",
+                said.len()
+            );
+        }
+        let mut set = good.clone();
+        set["keys"][0]["kty"] = "OKP".into();
+        set["keys"].as_array_mut().unwrap().push(good["keys"][0].clone());
+        set["keys"][0]["kid"] = "k".repeat(500_000).into();
+        let (_, unreadable) = KeySet::parse(set.to_string().as_bytes(), "it", KidRule::Computed).unwrap();
+        assert!(unreadable[0].kid.chars().count() <= 101);
+    }
+}
+
+/// What is published must be within what three implementations take: these limits are theirs.
+#[test]
+fn exponent_limits_suit_three_implementations() {
+    let (_, body) = cases("jwks/valid").into_iter().find(|(name, _)| name == "rsa-2048").unwrap();
+    let good: Value = serde_json::from_slice(&body).unwrap();
+    for (e, published) in
+        [("Aw", true), ("AQAB", true), ("f____w", true), ("gAAAAQ", false), ("Ag", false), ("AQ", false)]
+    {
+        let mut set = good.clone();
+        set["keys"][0]["e"] = e.into();
+        let parsed = KeySet::parse(set.to_string().as_bytes(), "it", KidRule::External);
+        assert_eq!(parsed.is_ok(), published, "{e}");
+        let Ok((parsed, _)) = parsed else { continue };
+        accepted_by_josekit(&parsed);
+        let key = parsed.iter().next().unwrap();
+        key.decoding_key().unwrap_or_else(|error| panic!("jsonwebtoken: {error}"));
+        let pem = ::pem::parse(key.to_pem().unwrap()).unwrap();
+        aws_lc_rs::signature::ParsedPublicKey::new(
+            &aws_lc_rs::signature::RSA_PKCS1_2048_8192_SHA256,
+            pem.contents(),
+        )
+        .unwrap_or_else(|error| panic!("aws-lc: {e} {error}"));
+    }
+}
+
+#[test]
+fn unread_kinds_of_keys_are_named() {
+    let (_, body) = cases("jwks/valid").into_iter().find(|(name, _)| name == "ec-256-384-521").unwrap();
+    let (set, _) = KeySet::parse(&body, "x", KidRule::Computed).unwrap();
+    for key in set.iter() {
+        let unread = key.unread_by().unwrap_or_default();
+        assert_eq!(unread.contains("without ES512"), key.algorithm() == Algorithm::Es512, "{unread}");
+        assert_eq!(unread.contains("Google"), key.algorithm() != Algorithm::Es256, "{unread}");
+    }
+    for (name, unread) in [("rsa-2048", false), ("rsa-exponent-3", false), ("rsa-exponent-largest", true)] {
+        let (_, body) = cases("jwks/valid").into_iter().find(|(case, _)| case == name).unwrap();
+        let (set, _) = KeySet::parse(&body, "x", KidRule::Computed).unwrap();
+        assert_eq!(set.iter().any(|key| key.unread_by().is_some()), unread, "{name}");
+    }
+}
+
+#[test]
 fn ten_thousand_keys_are_refused() {
     let key = String::from_utf8(cases("jwks/valid").remove(0).1).unwrap();
     let key = key.trim_start_matches(r#"{"keys":["#).trim_end_matches("]}");

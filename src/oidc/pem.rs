@@ -25,7 +25,7 @@ use crate::error::{Error, Result};
 /// Private halves are not kept. As with the API server, a PKCS#1 `RSA PUBLIC KEY` is refused.
 pub(crate) fn keys_from_pem(content: &[u8], what: &str) -> Result<Vec<PublicKey>> {
     let blocks = ::pem::parse_many(content).map_err(|error| {
-        Error::failed("pem-malformed", format!("{what} is not PEM")).caused_by(error).hint(KINDS)
+        Error::failed("pem-malformed", format!("{what} is not PEM")).caused_by_chain(&error).hint(KINDS)
     })?;
     let mut keys = Vec::new();
     for block in &blocks {

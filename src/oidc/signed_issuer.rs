@@ -83,7 +83,7 @@ fn escape(text: &str) -> String {
     })
 }
 
-/// What stands between `://` and the last `@` of the authority may be a password.
+/// What is between `://` and the last `@` of the authority may be a password.
 pub(super) fn without_user_info(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_published_issuer_is_signed_as_it_is() {
+    fn published_issuer_keeps_its_text() {
         let issuer: Issuer = "https://oidc.example.com/prod".parse().unwrap();
         let signed = SignedIssuer::from(issuer.clone());
         assert_eq!(signed.as_str(), issuer.as_str());

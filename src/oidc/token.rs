@@ -10,7 +10,10 @@ use super::{
     SignedIssuer,
     key::{Algorithm, PublicKey},
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    redact,
+};
 
 /// A signed token in compact form (RFC 7519 §3). It is a credential: it cannot print itself.
 #[derive(Clone)]
@@ -36,6 +39,7 @@ pub(crate) struct Claims {
 impl Token {
     /// Reads the claims; nothing is verified yet.
     pub(crate) fn parse(text: &str) -> Result<Self> {
+        redact::remember(text);
         let malformed = |why: &str| {
             Error::failed("token-malformed", format!("the API server's token cannot be read: {why}"))
                 .hint("a service-account token is a JWT of three parts (RFC 7519 §3)")

@@ -59,17 +59,21 @@ impl Finding {
     }
 
     /// For people: one line, and two more for a failure.
-    pub(crate) fn to_text(&self) -> String {
+    pub(crate) fn to_lines(&self) -> Vec<String> {
         match &self.outcome {
-            Outcome::Passed(seen) => format!("ok    {}: {seen}", self.subject),
-            Outcome::Skipped(why) => format!("skip  {}: {why}", self.subject),
-            Outcome::Failed { seen, cause, remedy } => {
-                format!(
-                    "FAIL  {}: {seen}  [{}]\n        cause:  {cause}\n        remedy: {remedy}",
-                    self.subject, self.check
-                )
-            }
+            Outcome::Passed(seen) => vec![format!("ok    {}: {seen}", self.subject)],
+            Outcome::Skipped(why) => vec![format!("skip  {}: {why}", self.subject)],
+            Outcome::Failed { seen, cause, remedy } => vec![
+                format!("FAIL  {}: {seen}  [{}]", self.subject, self.check),
+                format!("        cause:  {cause}"),
+                format!("        remedy: {remedy}"),
+            ],
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn to_text(&self) -> String {
+        self.to_lines().join("\n")
     }
 
     pub(crate) fn to_json(&self) -> Value {

@@ -2,12 +2,14 @@
 
 mod documents;
 mod finding;
+mod readers;
 mod tokens;
 mod uploaded;
 
 pub(crate) use self::{
     documents::{Site, judge_discovery, judge_jwks},
     finding::{Finding, Outcome},
+    readers::{UNREAD, warn_of_unread},
     tokens::{Known, MAX_SKEW, judge_live, judge_server},
     uploaded::judge_uploaded,
 };

@@ -9,14 +9,21 @@ use crate::{
 };
 
 const CHECK: &str = "uploaded-keys";
-const UPLOAD: &str = "run `keyless setup`, which uploads the live keys; before the next rotation, too";
+const UPLOAD: &str = "run `keyless setup`, which uploads the live keys and those of cluster.publicKeys; before the next rotation, \
+                      too";
 
-/// What the provider has been given against what is live. It stands for all checks of public documents.
-pub(crate) fn judge_uploaded(observed: &Observed, provider: &str, keys: &Result<Keys>) -> Vec<Finding> {
+/// What the provider has been given against what is live, and what is staged in files. It replaces all checks
+/// of public documents.
+pub(crate) fn judge_uploaded(
+    observed: &Observed,
+    staged: Option<&KeySet>,
+    provider: &str,
+    keys: &Result<Keys>,
+) -> Vec<Finding> {
     let mut findings = judge_reachable(observed);
     let subject = format!("keys of {provider}");
     findings.push(match keys {
-        Ok(Keys::Given(given)) => compare(observed, subject, given),
+        Ok(Keys::Given(given)) => compare(observed, staged, subject, given),
         Ok(Keys::Fetched) => Finding::failed(
             CHECK,
             subject,
@@ -58,7 +65,7 @@ pub(super) fn judge_signature(token: &Token, subject: &str, given: Option<&KeySe
     }
 }
 
-fn compare(observed: &Observed, subject: String, given: &KeySet) -> Finding {
+fn compare(observed: &Observed, staged: Option<&KeySet>, subject: String, given: &KeySet) -> Finding {
     let has = |key: &PublicKey| given.iter().any(|other| other.same_key(key));
     let mut missing: Vec<String> = Vec::new();
     for server in &observed.servers {
@@ -74,18 +81,45 @@ fn compare(observed: &Observed, subject: String, given: &KeySet) -> Finding {
             UPLOAD,
         );
     }
-    let live = |key: &PublicKey| {
-        observed.servers.iter().any(|server| server.keys.iter().any(|other| other.same_key(key)))
-    };
-    let others: Vec<_> = given.iter().filter(|key| !live(key)).map(|key| key.kid().to_owned()).collect();
-    let live = given.len() - others.len();
-    let others = match others.is_empty() {
-        true => String::new(),
-        false => format!("; not live, but believed: {}", others.join(", ")),
-    };
-    let seen =
-        format!("uploaded, so that no public documents are needed; every live key is there ({live}){others}");
+    let staged: Vec<&PublicKey> = staged.iter().flat_map(|keys| keys.iter()).collect();
+    let kids = |keys: Vec<&PublicKey>| keys.into_iter().map(PublicKey::kid).collect::<Vec<_>>().join(", ");
+    let missing: Vec<_> = staged.iter().copied().filter(|key| !has(key)).collect();
+    if !missing.is_empty() {
+        return Finding::failed(
+            CHECK,
+            subject,
+            format!("staged, but not among the {} uploaded: {}", given.len(), kids(missing)),
+            "cluster.publicKeys names a key that the provider was not given: it will refuse the first token that it signs",
+            UPLOAD,
+        );
+    }
+    let is_live = |key: &PublicKey| observed.servers.iter().any(|server| among(server.keys.iter(), key));
+    let (live, others): (Vec<&PublicKey>, Vec<_>) = given.iter().partition(|key| is_live(key));
+    let (staged, others): (Vec<&PublicKey>, Vec<_>) =
+        others.into_iter().partition(|key| among(staged.iter().copied(), key));
+    // Where a server did not answer, they may be its own.
+    if !others.is_empty() && observed.unreachable.is_empty() {
+        return Finding::failed(
+            CHECK,
+            subject,
+            format!("believed, but neither live nor staged: {}", kids(others)),
+            "former keys, or keys of others: whoever holds one can impersonate every workload",
+            "run `keyless setup`, which takes them away; a key that you are about to sign with belongs into cluster.publicKeys",
+        );
+    }
+    let mut seen =
+        format!("uploaded, so that no public documents are needed; every live key is there ({})", live.len());
+    if !staged.is_empty() {
+        seen.push_str(&format!("; staged: {}", kids(staged)));
+    }
+    if !others.is_empty() {
+        seen.push_str(&format!("; served by none of the API servers that answered: {}", kids(others)));
+    }
     Finding::passed(CHECK, subject, seen)
+}
+
+fn among<'a>(mut keys: impl Iterator<Item = &'a PublicKey>, key: &PublicKey) -> bool {
+    keys.any(|other| other.same_key(key))
 }
 
 fn unseen(error: &Error) -> String {

@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::{
     cluster::objects::Object,
     error::{Error, Result},
+    redact,
 };
 
 /// YAML documents, in this order.
@@ -16,11 +17,15 @@ pub(crate) fn to_yaml<'a>(objects: impl IntoIterator<Item = &'a Object>) -> Resu
         let document =
             serde_saphyr::to_string_with_options(&sorted(&object.0), options).map_err(|error| {
                 Error::failed("manifest", format!("{} cannot be written as YAML", object.describe()))
-                    .caused_by(error)
+                    .caused_by_chain(&error)
                     .hint("this is a bug: -o json has the same")
             })?;
         text.push_str("---\n");
-        text.push_str(document.trim_end());
+        match redact::document(&document) == document {
+            true => text.push_str(document.trim_end()),
+            // Every JSON is YAML as well (YAML 1.2 §1.3), and has an escape for everything that cannot be printed.
+            false => text.push_str(&redact::ascii_escapes(&format!("{:#}", sorted(&object.0)))),
+        }
         text.push('\n');
     }
     Ok(text)
@@ -61,6 +66,17 @@ mod tests {
         let text = to_yaml([&object, &object]).unwrap();
         let read: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
         assert_eq!(read, [object.0.clone(), object.0]);
+    }
+
+    #[test]
+    fn unprintable_text_is_written_as_escapes() {
+        let odd =
+            "a\u{9b}2J\u{202e}b\u{200b}\u{1b}[31m\u{e0041}é\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\n";
+        let object = Object(json!({ "kind": "Odd", "spec": { odd: [odd] } }));
+        let text = to_yaml([&object]).unwrap();
+        assert_eq!(redact::document(&text), text, "it is printed as it is");
+        let read: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
+        assert_eq!(read, [object.0]);
     }
 
     #[test]

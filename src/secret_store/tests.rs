@@ -5,7 +5,7 @@ use crate::{
     cluster::{
         ServiceAccount,
         objects::{Look, Object},
-        snapshot::{Controller, Minting, StoreSchema, Version, tests::objects},
+        snapshot::{Class, Container, Controller, Minting, StoreSchema, Version, tests::objects},
     },
     federation::Verb,
 };
@@ -52,6 +52,7 @@ pub(super) fn vault(audience: &str) -> Access {
 
 fn controller(version: Option<Version>, minting: Minting) -> Controller {
     Controller {
+        kind: "Deployment".into(),
         namespace: "external-secrets".into(),
         name: "external-secrets".into(),
         service_account: ServiceAccount {
@@ -61,9 +62,9 @@ fn controller(version: Option<Version>, minting: Minting) -> Controller {
         version,
         image: String::new(),
         flags: Vec::new(),
-        environment: Vec::new(),
-        environment_is_open: false,
-        mounts: Vec::new(),
+        class: Class::Named("default".into()),
+        scope: None,
+        container: Container::default(),
         minting: Look::Seen(minting),
     }
 }

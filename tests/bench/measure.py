@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import audit_rows
 import chain
 import setup_rows
 import wire
@@ -37,7 +38,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder))
         bench.publish_first()
-        rows = bench.against_recipe() + bench.over_wire() + setup_rows.rows(bench.keyless, RUNS) + bench.binary()
+        rows = bench.against_recipe() + bench.over_wire() + setup_rows.rows(bench.keyless, RUNS)
+        rows += audit_rows.rows(bench.keyless, Meter(), RUNS) + bench.binary()
     show(rows)
 
 

@@ -11,11 +11,20 @@ const CRDS: &str = include_str!("../lab/fixtures/crds/eso-0.20.4-min.yaml");
 /// Stands for the private half of every credential.
 const CANARY: &str = "kanarienvogel-7f3a9c51e2d84b06";
 
+const GENERATORS: &str = include_str!("../lab/fixtures/crds/eso-generators-min.yaml");
+
 /// A cluster with External Secrets Operator, and what a YAML text says.
 fn cluster(text: &str) -> World {
     let world = World::new(1);
     world.cluster.load_crds(CRDS);
+    world.cluster.load_crds(GENERATORS);
     world.cluster.load_crds(text);
+    world.cluster.put_object(json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": { "name": "external-secrets", "namespace": "external-secrets" },
+        "spec": { "template": { "spec": { "serviceAccountName": "external-secrets", "containers": [
+            { "name": "external-secrets", "image": "ghcr.io/external-secrets/external-secrets:v0.20.4" }] } } },
+    }));
     world
 }
 
@@ -80,8 +89,18 @@ fn one_key_is_one_credential() {
 fn a_cluster_without_stores_is_zero() {
     let ran = cluster("").run(&["audit"]).ends(0);
     assert!(ran.out.starts_with("ZERO (stores): nothing long-lived opens a secret store\n"), "{}", ran.out);
-    let ran = World::new(1).run(&["audit"]).ends(0);
+    // Without the operator there is nothing that could be zero.
+    let world = World::new(1);
+    let ran = world.run(&["audit"]).ends(3);
+    assert!(ran.out.starts_with("NOTHING TO JUDGE: "), "{}", ran.out);
     assert!(ran.out.contains("not installed"), "{}", ran.out);
+    let report = world.run(&["audit", "-o", "json"]).ends(3).json();
+    assert_eq!(
+        (&report["verdict"], &report["count"]),
+        (&json!("nothing-to-judge"), &json!(null)),
+        "{report}"
+    );
+    assert_eq!(report["complete"], false, "{report}");
 }
 
 #[test]
@@ -89,11 +108,17 @@ fn whatever_may_not_be_listed_makes_it_incomplete() {
     let world = cluster("");
     for resource in [
         "clusterexternalsecrets.external-secrets.io",
+        "clusterpushsecrets.external-secrets.io",
         "clustersecretstores.external-secrets.io",
+        "configmaps",
+        "daemonsets.apps",
         "deployments.apps",
         "externalsecrets.external-secrets.io",
+        "leases.coordination.k8s.io",
+        "pods",
         "pushsecrets.external-secrets.io",
         "secretstores.external-secrets.io",
+        "statefulsets.apps",
         "vaultdynamicsecrets.generators.external-secrets.io",
     ] {
         world.cluster.deny("admin", "list", resource);
@@ -105,7 +130,9 @@ fn whatever_may_not_be_listed_makes_it_incomplete() {
         );
         assert!(ran.out.contains(&format!("list {resource}")), "{}", ran.out);
         let report = world.run(&["audit", "-o", "json"]).ends(3).json();
-        assert_eq!((&report["complete"], &report["count"]), (&json!(false), &json!(0)), "{report}");
+        // Zero is a number that is only said where it was seen.
+        assert_eq!((&report["complete"], &report["count"]), (&json!(false), &json!(null)), "{report}");
+        assert_eq!(report["verdict"], "incomplete", "{report}");
         world.cluster.forgive("admin");
         world.run(&["audit"]).ends(0);
     }
@@ -205,17 +232,18 @@ fn who_is_not_known_gets_an_error_and_no_verdict() {
 #[test]
 fn more_than_a_page_is_read_to_its_end() {
     let world = cluster("");
-    for number in 0..230 {
+    for number in 0..730 {
         let mut store = store_with_key(&format!("store-{number:03}"), "none");
-        if number == 229 {
-            store = store_with_key("store-229", "gcp-key");
+        if number == 729 {
+            store = store_with_key("store-729", "gcp-key");
         }
         world.cluster.put_object(store);
     }
     world.cluster.put_object(key_secret("external-secrets", "gcp-key", "0123abcd"));
     let report = world.run(&["audit", "-o", "json"]).ends(1).json();
-    assert_eq!((&report["stores"], &report["count"]), (&json!(230), &json!(1)));
-    assert_eq!(report["findings"].as_array().unwrap().len(), 229);
+    assert_eq!((&report["stores"], &report["count"]), (&json!(730), &json!(1)));
+    // One for each Secret that is named and not there.
+    assert_eq!((report["notJudged"].as_array().unwrap().len(), &report["complete"]), (729, &json!(false)));
 }
 
 /// Every kind of place in which a private half can stand; nothing of it may come out, in any form, at any level.

@@ -194,6 +194,35 @@ fn what_cannot_be_meant_is_refused_before_anything_is_made() {
         Case {
             settings: "",
             damage: |it| {
+                it.world.cluster.change_servers(|server| {
+                    server.key_files.push((&SigningKey::ec(lab::Curve::P384)).into());
+                });
+            },
+            refusal: (3, "google-key-type", &["EC P-384", "ES256 and RS256", "--service-account-key-file"]),
+            mend: |it| it.world.cluster.change_servers(|server| server.key_files.truncate(1)),
+        },
+        Case {
+            settings: "",
+            damage: |it| {
+                let staged = SigningKey::ec(lab::Curve::P521);
+                std::fs::write(it.world.dir.path().join("next.pub"), staged.public_pem()).unwrap();
+                it.settings("cluster: {publicKeys: [next.pub]}");
+            },
+            refusal: (3, "google-key-type", &["EC P-521", "staged", "cluster.publicKeys"]),
+            mend: |it| it.settings(""),
+        },
+        Case {
+            settings: "",
+            damage: |it| {
+                let issuer = format!("https://kubernetes.example.com/{}", "a".repeat(1990));
+                it.world.cluster.change_servers(|server| server.issuers = vec![issuer.clone()]);
+            },
+            refusal: (3, "google-issuer", &["Google does not take", "1999", "--service-account-issuer"]),
+            mend: |it| it.world.cluster.change_servers(|server| server.issuers = vec![DEFAULT_ISSUER.into()]),
+        },
+        Case {
+            settings: "",
+            damage: |it| {
                 it.world.cluster.put_object(json!({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
                     "metadata": {"name": "gone", "namespace": "shop"},
                     "spec": {"refreshInterval": "1s", "secretStoreRef": {"name": "gcp", "kind": "ClusterSecretStore"},

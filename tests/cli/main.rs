@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod audit;
+mod audit_server;
 mod buckets;
+mod canary;
 mod cluster_refused;
 mod cluster_side;
 mod documents_side;
@@ -12,6 +14,8 @@ mod google;
 mod google_refused;
 mod google_rights;
 mod interrupted;
+mod issuer_rollout;
+mod kubeconfig;
 mod least_rights;
 mod publish;
 mod render;
@@ -20,6 +24,8 @@ mod settled;
 mod setup;
 mod target;
 mod teardown;
+mod unnamed_settings;
+mod unreachable;
 mod usage;
 mod vault;
 mod verify;

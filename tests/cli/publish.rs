@@ -53,6 +53,27 @@ fn a_second_key_on_one_server_is_added_and_the_tokens_of_both_verify() {
 }
 
 #[test]
+fn unread_key_is_warned_before_writing() {
+    for (key, who) in
+        [(SigningKey::ec(Curve::P521), "without ES512"), (SigningKey::ec(Curve::P384), "Google refuses")]
+    {
+        let world = World::new(1);
+        world.cluster.change_servers(|server| server.key_files.push((&key).into()));
+        for arguments in [&["--dry-run"][..], &[]] {
+            let ran = world.keyless("publish", arguments);
+            let warning =
+                ran.err.lines().find(|line| line.starts_with("warning[key-not-read-by-all]: ")).unwrap();
+            assert!(warning.contains(&key.kid()) && warning.contains(who), "{warning}");
+        }
+        let again = world.keyless("publish", &[]).ends(0);
+        assert!(!again.err.contains("key-not-read-by-all"), "said before, and not each time: {}", again.err);
+    }
+    let world = World::new(1);
+    let ran = world.keyless("publish", &[]).ends(0);
+    assert!(!ran.err.contains("key-not-read-by-all"), "{}", ran.err);
+}
+
+#[test]
 fn keys_of_every_algorithm_verify() {
     for key in [SigningKey::ec(Curve::P256), SigningKey::ec(Curve::P521), SigningKey::rsa(4096)] {
         let world = World::new(1);

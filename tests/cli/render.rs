@@ -59,7 +59,7 @@ fn several_servers_get_the_first_rollout_unless_told() {
 }
 
 #[test]
-fn an_old_issuer_that_nobody_read_is_said() {
+fn unproven_old_issuer_is_marked() {
     for distro in ["k3s", "kubeadm"] {
         let ran = render(&["--distro", distro, "--issuer", ISSUER]).ends(0);
         for (stream, name) in [(&ran.out, "file"), (&ran.err, "talk")] {
@@ -94,7 +94,7 @@ fn an_old_issuer_that_nobody_read_is_said() {
 
 /// The commands that are shown, run on tokens of every length: what `base64` says of the padding does not matter.
 #[test]
-fn the_check_reads_the_issuer_of_a_token() {
+fn check_command_reads_token_issuer() {
     let ran = render(&["--distro", "k3s", "--issuer", ISSUER]).ends(0);
     let command = ran.err.lines().find(|line| line.contains("kubectl create token")).unwrap();
     let command = command.trim().trim_start_matches("$ ");

@@ -27,7 +27,7 @@ impl Asked {
         let steps: Vec<_> = path.trim_matches('/').split('/').collect();
         let (group, rest) = match steps.as_slice() {
             ["api", _, rest @ ..] => ("", rest),
-            ["apis", group, _, rest @ ..] => (*group, rest),
+            ["apis", group, _, rest @ ..] if !rest.is_empty() => (*group, rest),
             _ => return Self { verb: "get", resource: path.to_owned(), namespace: String::new() },
         };
         let (namespace, rest) = match rest {

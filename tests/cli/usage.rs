@@ -14,10 +14,34 @@ fn issuers_that_cannot_be() {
         ("https://oidc.lab.test/prod/", "issuer-trailing-slash"),
         ("https://oidc.lab.test/Prod", "issuer-upper-case"),
         ("a,b", "issuer-comma"),
+        ("https://_acme.lab.test/prod", "issuer-host"),
+        ("https://-acme.lab.test/prod", "issuer-host"),
+        ("https://.../prod", "issuer-host"),
+        ("https://a..lab.test/prod", "issuer-host"),
+        ("https://lab.test./prod", "issuer-host"),
+        ("https://10.5.0.2/prod", "issuer-host"),
+        ("https://oidc.lab.test/a'$(b)", "issuer-character"),
+        ("", "issuer-empty"),
     ] {
         let ran = world.run(&["verify", "--issuer", issuer]).fails(2, code, &[]);
         assert!(!ran.err.contains("hunter2"), "a password is shown");
     }
+}
+
+#[test]
+fn trusted_audience_is_refused() {
+    let world = World::new(1);
+    for audience in
+        ["sts.amazonaws.com", "vault", "api://AzureADTokenExchange", "https://kubernetes.default.svc"]
+    {
+        world.keyless("verify", &["--audience", audience]).fails(2, "audience-trusted", &[audience]);
+        let file = format!("apiVersion: keyless/v1\nverify: {{audience: '{audience}'}}\n");
+        std::fs::write(world.dir.path().join("trusted.yaml"), file).unwrap();
+        world.keyless("publish", &["--config", "trusted.yaml"]).fails(2, "audience-trusted", &[audience]);
+    }
+    assert!(world.cluster.server(0).faults().requests().is_empty(), "no token was minted");
+    world.keyless("publish", &[]).ends(0);
+    world.keyless("verify", &["--audience", "anyone"]).ends(0);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use lab::{Curve, SigningKey};
 use serde_json::{Value, json};
 
 use crate::{
@@ -71,6 +72,41 @@ fn by_a_role_on_the_whole_project() {
     assert!(!estate.members("secrets/db", ACCESSOR).iter().any(|member| member.starts_with("principal")));
     estate.run(&["teardown", "--yes"]).ends(0);
     assert_eq!(estate.members("project", ACCESSOR), Vec::<String>::new());
+}
+
+/// A rotation of the cluster's key: given to Google before an API server signs with it, no token is refused.
+#[test]
+fn by_uploaded_keys_through_a_rotation() {
+    let estate = Estate::new();
+    estate.run(&RETIRE).ends(0);
+    let next = SigningKey::ec(Curve::P256);
+    fs::write(estate.world.dir.path().join("next.pub"), next.public_pem()).unwrap();
+    let keyless = estate.world.dir.path().join("keyless.yaml");
+    let settled = fs::read_to_string(&keyless).unwrap();
+    fs::write(&keyless, settled.replacen("cluster:\n", "cluster:\n  publicKeys: [next.pub]\n", 1)).unwrap();
+    let staged = estate.run(&["verify"]).ends(1);
+    assert!(
+        staged.out.contains(&format!("staged, but not among the 1 uploaded: {}", next.kid())),
+        "{}",
+        staged.out
+    );
+    let planned = estate.run(&["setup", "--dry-run"]).ends(1);
+    assert!(planned.out.contains("oidc.jwksJson") && planned.out.contains(&next.kid()), "{}", planned.out);
+    estate.run(&["setup", "--yes", "--watch-for", "0s"]).ends(0);
+    estate.run(&["verify"]).ends(0).says(&format!("staged: {}", next.kid()));
+
+    let cluster = &estate.world.cluster;
+    cluster.change_servers(|server| {
+        server.key_files.push((&next).into());
+        server.signing_key = next.clone();
+    });
+    estate.run(&["verify"]).ends(0);
+    estate.run(&["setup", "--dry-run"]).ends(0).says("nothing to do");
+    let keys = estate.run(&["setup", "--dry-run", "-o", "json"]).ends(0).json()["keys"].clone();
+    let role =
+        |kid: &str| keys.as_array().unwrap().iter().find(|key| key["kid"] == kid).unwrap()["role"].clone();
+    assert_eq!(role(&next.kid()), "signs now");
+    assert_eq!(role(&estate.world.key.kid()), "served, does not sign now");
 }
 
 /// First with keys that are uploaded, then by public documents: another issuer, the same cluster.

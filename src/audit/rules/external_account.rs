@@ -1,168 +1,156 @@
-//! A store that logs in through a file of the type `external_account`: it is keyless if the tokens are that it
-//! exchanges. The file lies in a ConfigMap, a Secret, or a volume of the controller's pod, and says it itself.
+//! A file of the type `external_account`: a login by it is keyless if the tokens are that it exchanges. The file lies in a
+//! ConfigMap, a Secret, or a volume of the controller's pod, and says itself where its tokens come from.
 
 use std::collections::BTreeSet;
 
-use super::{in_config_map, pod_credential};
-use crate::{
-    audit::{
-        Hit, Rule, Weight,
-        login::{AWS_VARIABLES, Login, login},
+use super::{
+    super::{
+        Hit, Rule, Scene, Weight,
+        login::By,
+        principal::{Principal, in_config_map},
+        surroundings::Surroundings,
     },
-    cluster::{
-        objects::Look,
-        snapshot::{
-            ConfigMapKey, Controller, Credential, Estate, Public, SecretKey, Source, Store, Target,
-            TokenSource,
-        },
-    },
+    keyless_instead,
+};
+use crate::cluster::{
+    objects::Look,
+    snapshot::{ConfigMapKey, Controller, Credential, Public, Source, TokenSource},
 };
 
 pub(in crate::audit) const RULE: Rule = Rule {
     id: "external-account",
-    summary: "a store logs in through an external account whose tokens come from something stored, or cannot be told",
+    summary: "something logs in through an external account whose tokens come from something stored, or unknown",
     check,
 };
 
-/// Where the file lies, and what it was found to be; `None` for what another rule judges.
-struct File<'a> {
-    place: String,
-    holder: Holder,
-    look: Option<&'a Look<Credential>>,
+fn check(scene: &Scene<'_>) -> Vec<Hit> {
+    let of_principals = scene.principals.iter().flat_map(|principal| of_principal(scene, principal));
+    let of_controllers = scene.controllers.iter().flat_map(|surroundings| of_controller(scene, surroundings));
+    of_principals.chain(of_controllers).collect()
 }
 
-enum Holder {
-    /// Of a store's `credConfig`.
-    ConfigMap(ConfigMapKey),
-    /// What is no external account in there is the business of the rules on stored credentials.
-    Other,
+fn of_controller(scene: &Scene<'_>, surroundings: &Surroundings<'_>) -> Vec<Hit> {
+    let place = surroundings.controller.workload();
+    let remedy = format!("let stores name a login by a ServiceAccount, and take the file out of {place}");
+    let judged = surroundings.accounts.iter().flat_map(|(holder, source)| {
+        let judged = of_source(scene, &[surroundings.controller], source);
+        judged.into_iter().map(move |(weight, why)| (weight, format!("{holder}: {why}")))
+    });
+    judged
+        .map(|(weight, why)| Hit { rule: RULE.id, weight, place: place.clone(), why, remedy: remedy.clone() })
+        .collect()
 }
 
-fn check(estate: &Estate) -> Vec<Hit> {
-    estate.stores.iter().flat_map(|store| of_store(estate, store)).collect()
-}
-
-fn of_store(estate: &Estate, store: &Store) -> Vec<Hit> {
-    let Some((provider, settings)) = store.provider() else { return Vec::new() };
-    let files = match login(provider, settings) {
-        Login::Tokens { path } => config_maps(estate, store, &path),
-        Login::Stored { paths } => secrets(estate, store, &paths),
-        Login::Ambient { variables } => of_pods(estate, variables),
-        Login::Inline { .. } | Login::Open | Login::Unknown { .. } => Vec::new(),
-    };
-    files.iter().flat_map(|file| of_file(estate, store, file)).collect()
-}
-
-fn config_maps<'a>(estate: &'a Estate, store: &Store, path: &str) -> Vec<File<'a>> {
-    let named = store.references().into_iter().filter(|it| it.target == Target::ConfigMap && it.path == path);
-    let keys = named.flat_map(|reference| estate.secret_keys(store, &reference)).map(ConfigMapKey::like);
-    let file = |key: ConfigMapKey| File {
-        place: key.to_string(),
-        look: estate.config_maps.get(&key),
-        holder: Holder::ConfigMap(key),
-    };
-    keys.map(file).collect()
-}
-
-fn secret<'a>(estate: &'a Estate, key: &SecretKey) -> File<'a> {
-    File { place: key.to_string(), look: estate.credentials.get(key), holder: Holder::Other }
-}
-
-fn secrets<'a>(estate: &'a Estate, store: &Store, paths: &[String]) -> Vec<File<'a>> {
-    let named =
-        store.references().into_iter().filter(|it| it.target == Target::Secret && paths.contains(&it.path));
-    let keys: BTreeSet<_> = named.flat_map(|reference| estate.secret_keys(store, &reference)).collect();
-    keys.iter().map(|key| secret(estate, key)).collect()
-}
-
-fn of_pods<'a>(estate: &'a Estate, variables: &[&str]) -> Vec<File<'a>> {
-    let environments = estate.controllers.iter().flat_map(|controller| &controller.environment);
-    let named = environments.filter(|variable| variables.contains(&variable.name.as_str()));
-    let file = |source: &Source| match source {
-        Source::Secret(key) => Some(secret(estate, key)),
-        Source::ConfigMap(key) => {
-            Some(File { place: key.to_string(), look: estate.config_maps.get(key), holder: Holder::Other })
-        }
-        Source::Literal | Source::Token | Source::Elsewhere => None,
-    };
-    named.filter_map(|variable| file(&variable.source)).collect()
-}
-
-fn of_file(estate: &Estate, store: &Store, file: &File<'_>) -> Vec<Hit> {
-    let hit = |weight, why: String, remedy: &str| Hit {
+fn of_principal(scene: &Scene<'_>, principal: &Principal<'_>) -> Vec<Hit> {
+    let inventory = scene.inventory;
+    let remedy = keyless_instead(principal);
+    let hit = |weight, why, remedy: &str| Hit {
         rule: RULE.id,
         weight,
-        place: store.0.describe(),
-        why: format!("{}: {why}", file.place),
+        place: principal.place(),
+        why,
         remedy: remedy.to_owned(),
     };
-    const SETUP: &str = "keyless setup, which lets the store log in with tokens of a ServiceAccount";
-    let unknown = |why: &str| vec![hit(Weight::Unknown, why.to_owned(), SETUP)];
-    match (file.look, &file.holder) {
-        (Some(Look::Seen(Credential { public: Public::ExternalAccount { source, .. }, .. })), _) => {
-            of_source(estate, store, source, &hit, SETUP)
-        }
-        // What was refused stands, with the right, among what could not be looked at.
-        (_, Holder::Other) | (Some(Look::Unseen(_)), _) => Vec::new(),
-        (Some(Look::Seen(credential)), Holder::ConfigMap(_)) if credential.public == Public::Opaque => {
-            unknown("it is no external account, and what it is cannot be told")
-        }
-        (Some(Look::Seen(credential)), Holder::ConfigMap(key)) => {
-            let remedy = format!(
-                "keyless setup, then kubectl delete configmap -n {} {}, and revoke the credential where it was made",
-                key.namespace, key.name
+    let mut hits = Vec::new();
+    let serving = scene.serving(principal);
+    let judge = |holder: String, source: &TokenSource, hits: &mut Vec<Hit>| {
+        let judged = of_source(scene, &serving, source).into_iter();
+        hits.extend(judged.map(|(weight, why)| hit(weight, format!("{holder}: {why}"), &remedy)));
+    };
+    if let By::ExternalAccount { path } = &principal.login.by {
+        let keys = principal.at(path).flat_map(|reference| principal.keys(inventory, reference));
+        let keys: BTreeSet<_> = keys.map(ConfigMapKey::like).collect();
+        if keys.is_empty() {
+            let why = format!(
+                "{path} names a ConfigMap in the namespace of whatever uses it, and nothing does yet"
             );
-            let stored = in_config_map(key, credential);
-            vec![hit(
-                Weight::Counted(stored),
-                "a credential, readable by everyone who may read ConfigMaps".into(),
-                &remedy,
-            )]
+            hits.push(hit(Weight::Unknown, why, &remedy));
         }
-        (Some(Look::Absent) | None, Holder::ConfigMap(_)) => unknown("it does not exist, or is empty"),
+        for key in keys {
+            match inventory.config_maps.get(&key) {
+                Some(Look::Seen(Credential { public: Public::ExternalAccount { source, .. }, .. })) => {
+                    judge(key.to_string(), source, &mut hits);
+                }
+                Some(Look::Seen(credential)) if credential.public == Public::Opaque => {
+                    let why = format!("{key}: it is no external account, and what it is is not known");
+                    hits.push(hit(Weight::Unknown, why, &remedy));
+                }
+                Some(Look::Seen(credential)) => {
+                    let remedy = format!(
+                        "{remedy}; then kubectl delete configmap -n {} {}, and revoke the credential where it was issued",
+                        key.namespace, key.name
+                    );
+                    let stored = in_config_map(&key, credential, principal.holder.opens());
+                    let why = format!("{key}: a credential, readable by everyone who may read ConfigMaps");
+                    hits.push(hit(Weight::Counted(stored), why, &remedy));
+                }
+                // What was refused is named, with the right, among what could not be looked at.
+                Some(Look::Unseen(_)) => {}
+                Some(Look::Absent) | None => {
+                    let why = format!("{key}: it does not exist, or is empty");
+                    hits.push(hit(Weight::Unknown, why, &remedy));
+                }
+            }
+        }
+    }
+    let files =
+        principal.named(&principal.login.google).flat_map(|reference| principal.keys(inventory, reference));
+    for key in files.collect::<BTreeSet<_>>() {
+        if let Some(Look::Seen(Credential { public: Public::ExternalAccount { source, .. }, .. })) =
+            inventory.credentials.get(&key)
+        {
+            judge(key.to_string(), source, &mut hits);
+        }
+    }
+    hits
+}
+
+/// Why its tokens are not short-lived, or not known to be; nothing if they are.
+fn of_source(scene: &Scene<'_>, controllers: &[&Controller], source: &TokenSource) -> Vec<(Weight, String)> {
+    let unknown = |why: String| (Weight::Unknown, why);
+    match source {
+        TokenSource::Server => Vec::new(),
+        TokenSource::Unknown(why) => vec![unknown((*why).to_owned())],
+        TokenSource::File(_) | TokenSource::Aws { .. } if controllers.is_empty() => {
+            vec![unknown("it means the controller's pod, and no controller was found".into())]
+        }
+        TokenSource::File(file) => {
+            let of_one = |controller: &&Controller| {
+                let (at, path) = (controller.workload(), file.escape_debug());
+                match controller.file(file) {
+                    Source::Token => None,
+                    Source::Secret(key) => Some(unknown(format!(
+                        "its token, the file {path} of {at}, is what {key} holds, and who renews that is not seen"
+                    ))),
+                    _ => Some(unknown(format!(
+                        "its token, the file {path} of {at}, comes from no projected token of the pod"
+                    ))),
+                }
+            };
+            controllers.iter().filter_map(of_one).collect()
+        }
+        TokenSource::Aws { metadata } => {
+            let pods = scene.controllers.iter().filter(|it| controllers.contains(&it.controller));
+            let of_pods: Vec<_> = pods.flat_map(of_environment).collect();
+            match (of_pods.is_empty(), metadata) {
+                (true, false) => vec![unknown(
+                    "its tokens are made of AWS keys, and where those come from is not seen".into(),
+                )],
+                _ => of_pods,
+            }
+        }
     }
 }
 
-/// Whether the tokens that it exchanges are short-lived.
-fn of_source(
-    estate: &Estate,
-    store: &Store,
-    source: &TokenSource,
-    hit: &dyn Fn(Weight, String, &str) -> Hit,
-    remedy: &str,
-) -> Vec<Hit> {
-    let unknown = |why: String| vec![hit(Weight::Unknown, why, remedy)];
-    match source {
-        TokenSource::Server => Vec::new(),
-        TokenSource::Unknown(why) => unknown((*why).to_owned()),
-        TokenSource::File(_) | TokenSource::Aws { .. } if estate.controllers.is_empty() => {
-            unknown("it means the controller's pod, and no controller was found".into())
-        }
-        TokenSource::File(path) => {
-            let of_one = |controller: &Controller| {
-                let at = controller.deployment();
-                let source = controller.file(path);
-                let path = path.escape_debug();
-                match source {
-                    Source::Token => None,
-                    Source::Secret(key) => Some(format!(
-                        "its token, the file {path} of {at}, is what {key} holds, and who renews that is not seen"
-                    )),
-                    _ => Some(format!(
-                        "its token, the file {path} of {at}, comes from no projected token of the pod"
-                    )),
-                }
-            };
-            let unknown = estate.controllers.iter().filter_map(of_one);
-            unknown.map(|why| hit(Weight::Unknown, why, remedy)).collect()
-        }
-        TokenSource::Aws { metadata } => {
-            let mut hits = pod_credential::check_pods(estate, &store.0.describe(), AWS_VARIABLES);
-            if hits.is_empty() && !metadata {
-                hits =
-                    unknown("its tokens are made of AWS keys, and where those come from is not seen".into());
-            }
-            hits
-        }
-    }
+/// What a pod has to make such a token of.
+fn of_environment(surroundings: &Surroundings<'_>) -> Vec<(Weight, String)> {
+    let at = surroundings.controller.workload();
+    let stored = surroundings.stored.iter().map(|(stored, by)| {
+        (Weight::Counted(stored.clone()), format!("its tokens are made of what {at} has: {by}"))
+    });
+    let unknown = surroundings
+        .unknown
+        .iter()
+        .map(|what| (Weight::Unknown, format!("its tokens may be made of what {at} has: {what}")));
+    stored.chain(unknown).collect()
 }

@@ -1,49 +1,79 @@
-//! A provider that falls back to the stored token of a ServiceAccount, when none can be minted.
+//! A provider that takes the stored token of a ServiceAccount: up to External Secrets Operator 0.15 before it asks for a
+//! new one, later only when none can be minted. Where the version is not known, the worse case is taken.
 
-use crate::{
-    audit::{
-        Hit, Rule, Weight,
-        login::{Login, login},
-    },
-    cluster::{
-        objects::Look,
-        snapshot::{Estate, Target},
-    },
+use std::collections::BTreeSet;
+
+use super::super::{
+    Hit, Rule, Scene, Weight,
+    login::By,
+    principal::{Principal, stored},
+};
+use crate::cluster::{
+    objects::Look,
+    snapshot::{SecretKey, Version, token_secrets},
 };
 
 pub(in crate::audit) const RULE: Rule = Rule {
     id: "legacy-token",
-    summary: "a store may log in with the stored token of its ServiceAccount instead of a minted one",
+    summary: "a store or generator logs in, or may log in, with the stored token of its ServiceAccount",
     check,
 };
 
-/// Those that try the Secrets that the ServiceAccount lists.
-const FALLS_BACK: [&str; 2] =
-    ["vault.auth.kubernetes.serviceAccountRef", "akeyless.authSecretRef.kubernetesAuth.serviceAccountRef"];
+/// The last version that takes the stored token first.
+const STORED_FIRST: Version = Version(0, 15, u16::MAX);
 
-fn check(estate: &Estate) -> Vec<Hit> {
+fn check(scene: &Scene<'_>) -> Vec<Hit> {
+    scene.principals.iter().flat_map(|principal| of_principal(scene, principal)).collect()
+}
+
+fn of_principal(scene: &Scene<'_>, principal: &Principal<'_>) -> Vec<Hit> {
+    let inventory = scene.inventory;
+    let By::Tokens { path } = &principal.login.by else { return Vec::new() };
     let mut hits = Vec::new();
-    for store in &estate.stores {
-        let Some((provider, settings)) = store.provider() else { continue };
-        let Login::Tokens { path } = login(provider, settings) else { continue };
-        if !FALLS_BACK.contains(&path.as_str()) {
-            continue;
-        }
-        let references = store.references();
-        let accounts = references.iter().filter(|it| it.target == Target::ServiceAccount && it.path == path);
-        for key in accounts.flat_map(|reference| estate.account_keys(store, reference)) {
-            let Some(Look::Seen(account)) = estate.accounts.get(&key) else { continue };
-            if account.0["secrets"].as_array().is_none_or(Vec::is_empty) {
+    for reference in principal.at(path).filter(|reference| reference.may_fall_back()) {
+        for key in principal.keys(inventory, reference) {
+            let account = (key.namespace.clone(), key.name.clone());
+            // What was refused is named, with the right, among what could not be looked at.
+            let Some(Look::Seen(account)) = inventory.accounts.get(&account) else { continue };
+            let tokens: BTreeSet<_> = token_secrets(account)
+                .into_iter()
+                .map(|name| SecretKey { namespace: key.namespace.clone(), name, key: Some("token".into()) })
+                .collect();
+            let found = stored(inventory, &tokens, &BTreeSet::new(), principal.holder.opens());
+            let is_missing =
+                |key: &SecretKey| inventory.missing.contains(&(key.namespace.clone(), key.name.clone()));
+            // What else it lists, e.g. a login of a registry, holds no token.
+            if found.is_none() && !tokens.iter().any(is_missing) {
                 continue;
             }
+            let serving = scene.serving(principal);
+            let first = principal.kind == "akeyless"
+                || serving.is_empty()
+                || serving.iter().any(|it| it.version.is_none_or(|version| version <= STORED_FIRST));
+            let why = if first {
+                format!(
+                    "{} lists Secrets with tokens that do not expire, and {path} uses one before a minted token",
+                    account.describe()
+                )
+            } else {
+                format!(
+                    "{} lists Secrets with tokens that do not expire, and {path} uses one if no token can be minted",
+                    account.describe()
+                )
+            };
             hits.push(Hit {
                 rule: RULE.id,
-                weight: Weight::Finding,
-                place: store.0.describe(),
-                why: format!("{} lists Secrets with tokens that do not expire, and {path} uses one if no token can be minted", account.describe()),
+                weight: match found {
+                    Some(found) if first => Weight::Counted(found),
+                    // It does not exist, and whatever is put there is used.
+                    None if first => Weight::Unknown,
+                    _ => Weight::Finding,
+                },
+                place: principal.place(),
+                why,
                 remedy: format!(
                     "kubectl patch serviceaccount -n {} {} --type=json -p '[{{\"op\":\"remove\",\"path\":\"/secrets\"}}]', and delete those Secrets",
-                    key.0, key.1
+                    key.namespace, key.name
                 ),
             });
         }

@@ -1,13 +1,11 @@
-//! ESO may mint the token of any ServiceAccount: whoever controls it can become anybody. That is what the chart
-//! installs, so it is worth knowing and no finding. The count does not depend on it, but whoever reads the report
-//! must be able to tell "not so" from "not looked at".
+//! ESO may mint the token of any ServiceAccount: what controls it can act as each of them. That is what the chart installs,
+//! so it is worth knowing and no finding. The count does not depend on it, but the reader of the report must be able to
+//! tell "not so" from "not looked at".
 
-use crate::{
-    audit::{Hit, Rule, Weight},
-    cluster::{
-        objects::Look,
-        snapshot::{Controller, Estate, Minting},
-    },
+use super::super::{Hit, Rule, Scene, Weight};
+use crate::cluster::{
+    objects::Look,
+    snapshot::{Controller, Minting},
 };
 
 pub(in crate::audit) const RULE: Rule = Rule {
@@ -16,8 +14,8 @@ pub(in crate::audit) const RULE: Rule = Rule {
     check,
 };
 
-fn check(estate: &Estate) -> Vec<Hit> {
-    estate.controllers.iter().filter_map(of_controller).collect()
+fn check(scene: &Scene<'_>) -> Vec<Hit> {
+    scene.inventory.controllers.iter().filter_map(of_controller).collect()
 }
 
 fn of_controller(controller: &Controller) -> Option<Hit> {

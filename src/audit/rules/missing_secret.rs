@@ -1,53 +1,42 @@
-//! A store whose credential is not there: it cannot log in, and the credential may still be alive elsewhere.
+//! A store or generator that names a Secret that is not there: the credential may be alive elsewhere, and whatever is put
+//! into that Secret is used.
 
-use crate::{
-    audit::{
-        Hit, Rule, Weight,
-        login::{Login, login},
-    },
-    cluster::{
-        objects::Look,
-        snapshot::{Estate, SecretKey, Target},
-    },
+use super::{
+    super::{Hit, Rule, Scene, Weight, principal::Principal},
+    keyless_instead,
 };
+use crate::cluster::{objects::Look, snapshot::SecretKey};
 
 pub(in crate::audit) const RULE: Rule =
-    Rule { id: "missing-secret", summary: "a store logs in with a Secret that does not exist", check };
+    Rule { id: "missing-secret", summary: "a store or generator names a Secret that does not exist", check };
 
-fn check(estate: &Estate) -> Vec<Hit> {
+fn check(scene: &Scene<'_>) -> Vec<Hit> {
+    scene.principals.iter().flat_map(|principal| of_principal(scene, principal)).collect()
+}
+
+fn of_principal(scene: &Scene<'_>, principal: &Principal<'_>) -> Vec<Hit> {
+    let hit = |why| Hit {
+        rule: RULE.id,
+        weight: Weight::Unknown,
+        place: principal.place(),
+        why,
+        remedy: format!(
+            "{}; if the credential is still alive, revoke it where it was issued",
+            keyless_instead(principal)
+        ),
+    };
     let mut hits = Vec::new();
-    for store in &estate.stores {
-        let Some((provider, settings)) = store.provider() else { continue };
-        let Login::Stored { paths } = login(provider, settings) else { continue };
-        let hit = |why| Hit {
-            rule: RULE.id,
-            weight: Weight::Finding,
-            place: store.0.describe(),
-            why,
-            remedy: format!(
-                "kubectl delete {} {}, or keyless setup",
-                store.0.kind().to_lowercase(),
-                named(store.0.namespace(), store.0.name())
-            ),
-        };
-        for reference in
-            store.references().iter().filter(|it| it.target == Target::Secret && paths.contains(&it.path))
-        {
-            let (path, name) = (&reference.path, &reference.name);
-            let keys = estate.secret_keys(store, reference);
-            if keys.is_empty() {
-                hits.push(hit(format!("{path} names the Secret {name} of whatever namespace uses the store, and none does yet: who begins to brings a stored credential")));
-            }
-            let missing =
-                |key: &&SecretKey| estate.credentials.get(key).is_none_or(|look| *look == Look::Absent);
-            for key in keys.iter().filter(missing) {
-                hits.push(hit(format!("{path} names {key}, which does not exist or is empty; the credential may still be alive at the provider")));
-            }
+    for reference in principal.named(&principal.login.stored) {
+        let (path, name) = (&reference.path, &reference.name);
+        let keys = principal.keys(scene.inventory, reference);
+        if keys.is_empty() {
+            hits.push(hit(format!("{path} names the Secret {name} of whatever namespace uses it, and none does yet: who begins to brings a stored credential")));
+        }
+        let missing =
+            |key: &&SecretKey| scene.inventory.credentials.get(key).is_none_or(|look| *look == Look::Absent);
+        for key in keys.iter().filter(missing) {
+            hits.push(hit(format!("{path} names {key}, which does not exist or is empty: whatever is put there is used, and the credential may still be alive where it was issued")));
         }
     }
     hits
-}
-
-fn named(namespace: &str, name: &str) -> String {
-    if namespace.is_empty() { name.to_owned() } else { format!("-n {namespace} {name}") }
 }

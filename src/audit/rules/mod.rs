@@ -1,121 +1,72 @@
 //! One file per rule. A new rule is a file here, a line in `RULES`, and a folder of fixtures.
 
 pub(super) mod external_account;
-pub(super) mod generator_credential;
 pub(super) mod leftover_credential;
 pub(super) mod legacy_token;
 pub(super) mod minting_power;
 pub(super) mod missing_secret;
 pub(super) mod pod_credential;
+pub(super) mod replaced_credential;
 pub(super) mod stored_credential;
+pub(super) mod stray_credential;
 pub(super) mod token_audience;
+pub(super) mod token_file;
 pub(super) mod unknown_login;
+pub(super) mod unserved;
 
-use std::collections::BTreeSet;
+use super::principal::{Holder, Principal};
+use crate::cluster::snapshot::Store;
 
-use super::{Identity, Stored, login::is_public};
-use crate::cluster::{
-    objects::Look,
-    snapshot::{ConfigMapKey, Credential, Estate, Public, SecretKey, Store, Target},
-};
-
-/// The credentials that these references of a store come to; several for a store that means the namespaces of
-/// whatever uses it. What is not there, or holds no secret, is none.
-fn credentials(estate: &Estate, store: &Store, paths: &[String]) -> Vec<Stored> {
-    let references: Vec<_> = store
-        .references()
-        .into_iter()
-        .filter(|reference| reference.target == Target::Secret && paths.contains(&reference.path))
-        .collect();
-    let keys: BTreeSet<_> =
-        references.iter().flat_map(|reference| estate.secret_keys(store, reference)).collect();
-    // An access key's id lies beside it, in a reference of its own.
-    let beside: BTreeSet<_> = store
-        .references()
-        .iter()
-        .filter(|reference| reference.target == Target::Secret && is_public(&reference.path))
-        .flat_map(|reference| estate.secret_keys(store, reference))
-        .collect();
-    // References of a ClusterSecretStore without a namespace mean another credential in each.
-    if store.is_cluster() && references.iter().any(|reference| reference.namespace.is_none()) {
-        let namespaces: BTreeSet<_> = keys.iter().map(|key| &key.namespace).collect();
-        let within = |keys: &BTreeSet<SecretKey>, namespace: &String| {
-            keys.iter().filter(|key| key.namespace == *namespace).cloned().collect()
-        };
-        let together = |namespace| stored(estate, &within(&keys, namespace), &within(&beside, namespace));
-        return namespaces.into_iter().filter_map(together).collect();
-    }
-    stored(estate, &keys, &beside).into_iter().collect()
-}
-
-/// One credential out of the values that make it up; `None` when none of them is there.
-fn stored(estate: &Estate, keys: &BTreeSet<SecretKey>, beside: &BTreeSet<SecretKey>) -> Option<Stored> {
-    let looks = |keys: &BTreeSet<SecretKey>| -> Vec<(SecretKey, Look<Credential>)> {
-        let unread = |key: &SecretKey| estate.credentials.get(key).cloned().unwrap_or(Look::Absent);
-        keys.iter().map(|key| (key.clone(), unread(key))).collect()
-    };
-    let found: Vec<_> = looks(keys)
-        .into_iter()
-        .filter(|(_, look)| match look {
-            Look::Seen(credential) => !matches!(credential.public, Public::ExternalAccount { .. }),
-            Look::Absent => false,
-            Look::Unseen(_) => true,
-        })
-        .collect();
-    if found.is_empty() {
-        return None;
-    }
-    let beside = looks(beside);
-    let public = found
-        .iter()
-        .chain(&beside)
-        .filter_map(|(_, look)| Some(&look.seen()?.public))
-        .find(|public| !matches!(public, Public::Opaque));
-    let identity = public.and_then(name);
-    let secrets: BTreeSet<_> = found.iter().map(|(key, _)| key.clone()).collect();
-    let values: Option<Vec<_>> = found.iter().map(|(_, look)| Some(look.seen()?.same.clone())).collect();
-    let identity = identity.unwrap_or_else(|| match values {
-        Some(mut values) => {
-            values.sort();
-            Identity::Equal(values)
+/// What to do about a login, for this very object.
+fn keyless_instead(principal: &Principal<'_>) -> String {
+    let place = principal.place();
+    match (principal.holder, principal.kind) {
+        (Holder::Store(store), "gcpsm") => format!("{}: keyless setup --retire-key", settings(store)),
+        (Holder::Store(store), "vault" | "openBao") => {
+            format!("{}: keyless setup --to vault, then revoke the credential at the server", settings(store))
         }
-        None => Identity::At(secrets.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
-    });
-    let unread = found.iter().any(|(_, look)| matches!(look, Look::Unseen(_)));
-    let what = match public {
-        Some(public) => public.to_string(),
-        None if unread => "a stored credential that could not be looked at".into(),
-        None => Public::Opaque.to_string(),
-    };
-    Some(Stored { identity, what, secrets, config_maps: BTreeSet::new() })
-}
-
-/// A credential that lies in a ConfigMap.
-fn in_config_map(key: &ConfigMapKey, credential: &Credential) -> Stored {
-    Stored {
-        identity: name(&credential.public).unwrap_or_else(|| Identity::Equal(vec![credential.same.clone()])),
-        what: credential.public.to_string(),
-        secrets: BTreeSet::new(),
-        config_maps: BTreeSet::from([key.clone()]),
-    }
-}
-
-/// By its public name, where it has one.
-fn name(public: &Public) -> Option<Identity> {
-    match public {
-        Public::GoogleKey { private_key_id, .. } if !private_key_id.is_empty() => {
-            Some(Identity::Named(format!("google:{private_key_id}")))
+        (_, "aws" | "ECRAuthorizationToken" | "STSSessionToken") => {
+            format!(
+                "in {place} name a login by auth.jwt.serviceAccountRef, with a role that trusts this cluster's issuer, take auth.secretRef out of it, and delete the access key"
+            )
         }
-        Public::AwsAccessKey { id } => Some(Identity::Named(format!("aws:{id}"))),
-        _ => None,
+        (_, "azurekv") => format!(
+            "in {place} set authType: WorkloadIdentity with serviceAccountRef, and delete the application's secret or certificate"
+        ),
+        (_, "ACRAccessToken") => format!(
+            "in {place} name a login by auth.workloadIdentity.serviceAccountRef, and delete the application's secret"
+        ),
+        (_, "GCRAccessToken") => format!(
+            "in {place} name a login by auth.workloadIdentityFederation, and delete the key at Google"
+        ),
+        (_, "VaultDynamicSecret") => format!(
+            "in {place} name a login by provider.auth.jwt.kubernetesServiceAccountToken, and revoke the credential at the server"
+        ),
+        (
+            _,
+            "akeyless" | "alibaba" | "conjur" | "crd" | "doppler" | "ibm" | "infisical" | "kubernetes"
+            | "oracle" | "pulumi",
+        ) => {
+            format!(
+                "in {place} name the login by tokens that {} has, and revoke the stored credential",
+                principal.kind
+            )
+        }
+        (Holder::Store(_), kind) => format!(
+            "{kind} has no login without a stored credential: move what is read through {place} to a store that has one (keyless setup --to)"
+        ),
+        (Holder::Generator(_), kind) => format!(
+            "{kind} has no login without a stored credential: make the credential that {place} uses as narrow and short-lived as its issuer can"
+        ),
     }
 }
 
-/// How a store is used, in words: a store that nobody uses opens the secrets all the same.
-fn use_of(estate: &Estate, store: &Store) -> String {
-    match estate.users(store).count() {
-        0 => "nothing uses this store, but its credential opens the secrets all the same".into(),
-        1 => "1 object reads or writes through it".into(),
-        users => format!("{users} objects read or write through it"),
+/// The settings by which `keyless setup` means this store.
+fn settings(store: &Store) -> String {
+    match store.0.namespace() {
+        "" => format!("with `store: {{name: {}}}` in keyless.yaml", store.0.name()),
+        namespace => {
+            format!("with `store: {{name: {}, namespace: {namespace}}}` in keyless.yaml", store.0.name())
+        }
     }
 }

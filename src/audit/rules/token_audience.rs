@@ -1,41 +1,39 @@
-//! A store that mints tokens for Google, but does not say for whom: they are minted for the API server itself.
+//! A store or generator that mints tokens for Google, but does not say for whom: they are minted for the API server itself.
 
-use crate::{
-    audit::{
-        Hit, Rule, Weight,
-        login::{Login, login},
-    },
-    cluster::snapshot::{Estate, Target},
+use super::{
+    super::{Hit, Rule, Scene, Weight, login::By},
+    settings,
 };
+use crate::audit::principal::Holder;
 
 pub(in crate::audit) const RULE: Rule = Rule {
     id: "token-audience",
-    summary: "a store sends Google a token that the API server itself would accept",
+    summary: "a store or generator sends Google a token that the API server itself would accept",
     check,
 };
 
-const PATH: &str = "gcpsm.auth.workloadIdentityFederation.serviceAccountRef";
+const PATH: &str = "auth.workloadIdentityFederation.serviceAccountRef";
 
-fn check(estate: &Estate) -> Vec<Hit> {
+fn check(scene: &Scene<'_>) -> Vec<Hit> {
     let mut hits = Vec::new();
-    for store in &estate.stores {
-        let Some((provider, settings)) = store.provider() else { continue };
-        if login(provider, settings) != (Login::Tokens { path: PATH.to_owned() }) {
+    for principal in &scene.principals {
+        let By::Tokens { path } = &principal.login.by else { continue };
+        if !matches!(principal.kind, "gcpsm" | "GCRAccessToken") || !path.ends_with(PATH) {
             continue;
         }
-        let references = store.references();
-        let mut accounts =
-            references.iter().filter(|it| it.target == Target::ServiceAccount && it.path == PATH);
-        if accounts.any(|account| account.audiences.is_empty()) {
+        if principal.at(path).any(|account| account.audiences.is_empty()) {
             hits.push(Hit {
                 rule: RULE.id,
                 weight: Weight::Finding,
-                place: store.0.describe(),
+                place: principal.place(),
                 why: format!(
-                    "{PATH}.audiences is empty: the token is minted for the API server itself, sent to Google, and refused there; \
+                    "{path}.audiences is empty: the token is minted for the API server itself, sent to Google, and refused there; \
                      workloadIdentityFederation.audience is not the token's"
                 ),
-                remedy: "keyless setup, which writes both".into(),
+                remedy: match principal.holder {
+                    Holder::Store(store) => format!("{}: keyless setup, which writes both", settings(store)),
+                    Holder::Generator(_) => format!("in {} write the token's audience into {path}.audiences", principal.place()),
+                },
             });
         }
     }

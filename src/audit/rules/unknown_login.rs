@@ -1,33 +1,38 @@
-//! A store whose login this program cannot tell: never taken for keyless.
+//! A store or generator whose login this program does not know: never taken for keyless.
 
-use crate::{
-    audit::{
-        Hit, Rule, Weight,
-        login::{Login, login},
-    },
-    cluster::snapshot::Estate,
-};
+use std::collections::BTreeMap;
+
+use super::super::{Hit, Rule, Scene, Weight};
 
 pub(in crate::audit) const RULE: Rule =
-    Rule { id: "unknown-login", summary: "how a store logs in cannot be told", check };
+    Rule { id: "unknown-login", summary: "how a store or generator logs in is not known", check };
 
-fn check(estate: &Estate) -> Vec<Hit> {
-    let unknown = estate.stores.iter().filter_map(|store| {
-        let why = match store.provider() {
-            None => "it names no provider, or several".to_owned(),
-            Some((provider, settings)) => match login(provider, settings) {
-                Login::Unknown { why } => why,
-                _ => return None,
-            },
-        };
-        Some(Hit {
-            rule: RULE.id,
-            weight: Weight::Unknown,
-            place: store.0.describe(),
-            why,
-            remedy: "look at the store; a login that names a ServiceAccount of the cluster can be judged"
-                .into(),
-        })
-    });
-    unknown.collect()
+fn check(scene: &Scene<'_>) -> Vec<Hit> {
+    let mut reasons: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (place, why) in &scene.broken {
+        reasons.entry(place.clone()).or_default().push(why.clone());
+    }
+    for principal in &scene.principals {
+        let login = &principal.login;
+        let temporary = login.is_temporary().then(|| {
+            format!(
+                "{} holds temporary keys: who renews them, and with what, is not seen here",
+                login.session.join(", ")
+            )
+        });
+        let why: Vec<_> = login.doubts.iter().cloned().chain(temporary).collect();
+        if !why.is_empty() {
+            reasons.entry(principal.place()).or_default().extend(why);
+        }
+    }
+    let hit = |(place, why): (String, Vec<String>)| Hit {
+        rule: RULE.id,
+        weight: Weight::Unknown,
+        remedy: format!(
+            "look at {place}; a login that names a ServiceAccount of the cluster, and nothing beside it, can be judged"
+        ),
+        place,
+        why: why.join("; "),
+    };
+    reasons.into_iter().map(hit).collect()
 }

@@ -183,7 +183,7 @@ fn prevented(gcs: &Gcs, said: &str) -> Error {
 fn object(body: &[u8], what: &str) -> Result<Map<String, Value>> {
     serde_json::from_slice(body).map_err(|error| {
         Error::failed("bucket-answer", format!("{what}: the answer is not a JSON object"))
-            .caused_by(error)
+            .caused_by_chain(&error)
             .hint("Cloud Storage never answers so: check --endpoint, and what stands before it")
     })
 }

@@ -1,6 +1,6 @@
 //! From settings and the SDK's own chain (environment, profile, web identity, instance metadata, …) to a client.
 
-use std::time::Duration;
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use aws_config::{
     BehaviorVersion, SdkConfig, environment::EnvironmentVariableRegionProvider,
@@ -17,12 +17,14 @@ use aws_sdk_s3::{
 use aws_types::service_config::ServiceConfigKey;
 
 use super::{
+    credentials::Remembering,
     location::{self, S3Location},
     refusal::log_in,
     transport::Transport,
 };
 use crate::{
     bucket::{Addressing, Settings},
+    config, credential_file,
     error::{Error, Result},
     http::{Http, TIME_LIMIT},
 };
@@ -40,6 +42,7 @@ const NO_REGION: &str = "us-east-1";
 /// Everything that the chain and the settings say. Reads files and the environment; asks the instance
 /// metadata service for a region when nothing else names one.
 pub(super) async fn find(settings: &Settings, bucket: &str, http: &Http) -> Result<(S3Location, Client)> {
+    remember_files(config::environment);
     let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(Transport::new(http));
     let loader = match (&settings.region, &settings.endpoint) {
         (Some(region), _) => loader.region(Region::new(region.clone())),
@@ -52,10 +55,20 @@ pub(super) async fn find(settings: &Settings, bucket: &str, http: &Http) -> Resu
     let found = loader.load().await;
     let location = location_of(settings, bucket, &found)?;
     let none = || log_in(Error::failed("bucket-credentials", "there are no AWS credentials here"));
-    let credentials = found.credentials_provider().ok_or_else(none)?;
+    let credentials = Remembering::around(found.credentials_provider().ok_or_else(none)?);
     let retry = RetryConfig::standard().with_initial_backoff(PAUSE);
     let client = client(&location, credentials, &found, http, retry);
     Ok((location, client))
+}
+
+/// The SDK's own files (<https://docs.aws.amazon.com/sdkref/latest/guide/file-location.html>).
+fn remember_files(environment: impl Fn(&str) -> Option<OsString>) {
+    let home = environment("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    for (variable, name) in [("AWS_SHARED_CREDENTIALS_FILE", "credentials"), ("AWS_CONFIG_FILE", "config")] {
+        let named = environment(variable).map(PathBuf::from);
+        let found = named.or_else(|| Some(home.as_ref()?.join(".aws").join(name)));
+        found.iter().for_each(|path| credential_file::remember(path));
+    }
 }
 
 fn location_of(settings: &Settings, bucket: &str, found: &SdkConfig) -> Result<S3Location> {

@@ -6,6 +6,7 @@ use url::{Host, Url};
 
 use crate::{
     bucket::Addressing,
+    config::base_url,
     error::{Error, Result},
 };
 
@@ -67,24 +68,14 @@ impl S3Location {
 
 /// The base URL of an API that is not the public one.
 pub(super) fn endpoint(text: &str) -> Result<Url> {
-    let refused = |why: &str| {
-        Error::usage("bucket-endpoint", format!("{text:?} cannot be the address of an S3 API: {why}"))
-            .hint("--endpoint takes the base URL, e.g. https://s3.example.com; the bucket's name goes into --bucket")
+    let refused = |error: Error| {
+        Error { code: "bucket-endpoint", ..error }
+        .hint("--endpoint takes the base URL of an S3 API, e.g. https://s3.example.com; the bucket's name goes into --bucket")
     };
-    let url = Url::parse(text).map_err(|error| refused(&error.to_string()))?;
-    match () {
-        () if !matches!(url.scheme(), "https" | "http") => Err(refused("it is not https")),
-        () if url.host().is_none() => Err(refused("it has no host")),
-        () if !url.username().is_empty() || url.password().is_some() => {
-            // Not repeated: it may hold a password.
-            Err(Error::usage("bucket-endpoint", "the address of an S3 API has no user and no password")
-                .hint("credentials come from AWS_ACCESS_KEY_ID, AWS_PROFILE and their like"))
-        }
-        () if url.query().is_some() || url.fragment().is_some() => {
-            Err(refused("it has a query or a fragment"))
-        }
-        () => Ok(url),
-    }
+    let text =
+        base_url("the address of the S3 API (--endpoint or AWS_ENDPOINT_URL_S3)", text).map_err(refused)?;
+    Url::parse(&text)
+        .map_err(|_| refused(Error::usage("bucket-endpoint", "the address of the S3 API is no URL")))
 }
 
 /// Regional, dual-stack, FIPS and private (VPC) endpoints of AWS.

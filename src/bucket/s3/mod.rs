@@ -7,6 +7,7 @@
 //! ```
 
 mod config;
+mod credentials;
 mod location;
 mod open;
 mod policy;
@@ -41,6 +42,9 @@ use crate::{
     http::Http,
     oidc::Document,
 };
+
+/// Audiences of tokens that AWS STS takes: what the SDKs and the webhook of EKS ask for, in all partitions.
+pub(crate) const AWS_AUDIENCES: [&str; 2] = ["sts.amazonaws.com*", "https://sts.amazonaws.com*"];
 
 /// The group "everyone" of access control lists.
 const ALL_USERS: &str = "http://acs.amazonaws.com/groups/global/AllUsers";
@@ -228,7 +232,7 @@ impl Bucket for S3 {
         let (content_type, cache_control) = (answer.content_type, answer.cache_control);
         let body = answer.body.collect().await.map_err(|error| {
             Error::failed("bucket-unreachable", format!("reading {}: the answer broke off", self.name(name)))
-                .caused_by(error)
+                .caused_by_chain(&error)
                 .hint("ask again")
         })?;
         Ok(Some(Stored { body: body.to_vec(), content_type, cache_control, version: Version(etag) }))

@@ -66,7 +66,7 @@ pub(super) fn opened(policy: Option<&str>, arns: &[String], made: bool) -> Resul
 fn parse(text: &str) -> Result<Map<String, Value>> {
     serde_json::from_str(text).map_err(|error| {
         Error::failed("bucket-policy", "the bucket has a policy that is not a JSON object")
-            .caused_by(error)
+            .caused_by_chain(&error)
             .hint("look at it (`aws s3api get-bucket-policy`): nothing is put in its place")
     })
 }

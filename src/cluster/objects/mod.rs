@@ -3,12 +3,25 @@
 //! Whatever is written goes in under one field manager with strict validation: a field that the installed
 //! schema does not know is refused instead of silently dropped.
 
+mod list_json;
+mod pages;
 mod read;
+mod stream;
+mod strict;
 mod write;
 
 use std::{borrow::Cow, fmt};
 
-use serde_json::Value;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+
+pub(crate) use self::{
+    pages::{Items, broken_item},
+    read::Collected,
+    strict::Strict,
+};
+
+use crate::redact;
 
 /// Whose fields they are that this program writes.
 pub(crate) const FIELD_MANAGER: &str = "keyless";
@@ -120,6 +133,15 @@ impl Resource {
 }
 
 impl Object {
+    /// An item of a list, which does not say itself what it is; `None` for what is no object.
+    pub(crate) fn listed(resource: &Resource, item: &[u8]) -> Option<Self> {
+        let mut object: Value = serde_json::from_slice(item).ok()?;
+        let members = object.as_object_mut()?;
+        members.insert("apiVersion".into(), json!(resource.api_version()));
+        members.insert("kind".into(), json!(resource.kind));
+        Some(Self(object))
+    }
+
     pub(crate) fn text(&self, pointer: &str) -> &str {
         self.0.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
     }
@@ -160,6 +182,20 @@ impl Object {
         self.ready_condition().map(|ready| ready["status"] == "True")
     }
 
+    /// From now on, what is secret in it is left out of all output: the values of a Secret, and of a store or a
+    /// generator the passwords in its URLs and the headers that carry credentials.
+    fn remember_secrets(&self) {
+        let api_version = self.text("/apiVersion");
+        if (api_version, self.kind()) == ("v1", "Secret") {
+            let values = self.0.get("data").and_then(Value::as_object).into_iter().flatten();
+            for value in values.filter_map(|(_, value)| STANDARD.decode(value.as_str()?).ok()) {
+                redact::remember_content(&value);
+            }
+        } else if api_version.contains("external-secrets.io/") {
+            redact::remember_object(&self.0["spec"]);
+        }
+    }
+
     /// Whether this program made it.
     pub(crate) fn is_ours(&self) -> bool {
         self.label(MANAGED_BY.0) == Some(MANAGED_BY.1)
@@ -185,6 +221,14 @@ impl<T> Look<T> {
         match self {
             Self::Seen(value) => Some(value),
             Self::Absent | Self::Unseen(_) => None,
+        }
+    }
+
+    pub(crate) fn as_ref(&self) -> Look<&T> {
+        match self {
+            Self::Seen(value) => Look::Seen(value),
+            Self::Absent => Look::Absent,
+            Self::Unseen(unseen) => Look::Unseen(unseen.clone()),
         }
     }
 

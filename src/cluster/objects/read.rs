@@ -1,20 +1,17 @@
 //! Reading: one object, or all of a kind, page by page.
 
 use http::Method;
-use serde_json::{Value, json};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
 
-use super::{Look, Object, Resource, Unseen};
+use super::{Look, Object, Resource, Unseen, pages::Items};
 use crate::{
     cluster::{Cluster, requests::Question},
     error::{Error, Result},
 };
 
-/// Objects per page: the API server's cost of a page grows with it.
-const PAGE: usize = 100;
-/// How often a list is begun again when it changed too fast to be read to its end.
-const RESTARTS: usize = 3;
-/// The largest object that etcd takes is 1.5 MiB; a page of ordinary ones stays far below.
-pub(super) const MAX_ANSWER: usize = 32 << 20;
+/// The largest object that etcd takes is 1.5 MiB; JSON on the wire is larger than what is stored.
+pub(super) const MAX_ANSWER: usize = 8 << 20;
 
 impl Cluster {
     /// One object, or `None` when there is none, or no such kind.
@@ -26,79 +23,113 @@ impl Cluster {
     ) -> Result<Option<Object>> {
         let right = resource.right("get", namespace, Some(name));
         match self.ask_objects(Method::GET, &resource.path(namespace, Some(name)), None, &right).await {
-            Ok(value) => Ok(Some(Object(value))),
+            Ok(value) => {
+                let object = Object(value);
+                object.remember_secrets();
+                Ok(Some(object))
+            }
             Err(error) if error.code == "cluster-not-found" => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// All objects of a kind, of one namespace or of all, page by page; `None` when the API has no such kind.
+    /// All objects of a kind, of one namespace or of all; `None` when the API has no such kind.
     pub(crate) async fn list_objects(
         &self,
         resource: &Resource,
         namespace: Option<&str>,
     ) -> Result<Option<Vec<Object>>> {
-        let right = resource.right("list", namespace, None);
-        let path = resource.path(namespace, None);
-        let mut restarts = 0;
-        'list: loop {
-            let mut objects = Vec::new();
-            let mut page = format!("{path}?limit={PAGE}");
-            loop {
-                let mut answer = match self.ask_objects(Method::GET, &page, None, &right).await {
-                    Ok(answer) => answer,
-                    Err(error) if error.code == "cluster-not-found" => return Ok(None),
-                    // The list's snapshot is gone from etcd. What was read so far may no longer be true.
-                    Err(error) if error.code == "cluster-gone" && restarts < RESTARTS => {
-                        restarts += 1;
-                        continue 'list;
-                    }
-                    Err(error) => return Err(error),
-                };
-                let Some(Value::Array(items)) = answer.get_mut("items").map(Value::take) else {
-                    return Err(Error::failed(
-                        "cluster-answer",
-                        format!("GET {path}: the answer is no list"),
-                    )
-                    .hint("something in between changes the API server's answers"));
-                };
-                // The items of a list do not say what they are.
-                objects.extend(items.into_iter().map(|mut item| {
-                    item["apiVersion"] = json!(resource.api_version());
-                    item["kind"] = json!(resource.kind);
-                    Object(item)
-                }));
-                match answer.pointer("/metadata/continue").and_then(Value::as_str) {
-                    Some(token) if !token.is_empty() => {
-                        let token: String = url::form_urlencoded::byte_serialize(token.as_bytes()).collect();
-                        page = format!("{path}?limit={PAGE}&continue={token}");
-                    }
-                    _ => return Ok(Some(objects)),
-                }
-            }
+        let mut objects = Collected::new(resource);
+        match self.each_object(resource, namespace, "", &mut objects).await {
+            Ok(()) => {}
+            Err(error) if error.code == "cluster-not-found" => return Ok(None),
+            Err(error) => return Err(error),
         }
+        if objects.broken > 0 {
+            let path = resource.path(namespace, None);
+            return Err(Error::failed(
+                "cluster-answer",
+                format!("GET {path}: an item of the list is no object"),
+            )
+            .hint("something in between changes the API server's answers"));
+        }
+        Ok(Some(objects.objects))
     }
 
-    /// Like [`Self::get_object`], for those who only report: a refusal is a thing not seen.
+    /// One object, for those who only report: a refusal is a thing not seen, and absence is what the API server
+    /// itself says of this very name.
     pub(crate) async fn look_at(
         &self,
         resource: &Resource,
         namespace: Option<&str>,
         name: &str,
     ) -> Result<Look<Object>> {
-        let place = namespace.map_or_else(|| name.to_owned(), |namespace| format!("{namespace}/{name}"));
-        let right = resource.right("get", namespace, Some(name));
-        look(self.get_object(resource, namespace, name).await, format!("{} {place}", resource.kind), right)
+        self.look_at_as(resource, namespace, name, |object| Some(Object(object))).await
     }
 
-    /// Like [`Self::list_objects`], for those who only report: a refusal is a thing not seen.
+    /// Like [`Self::look_at`], for those who want only a part of the object: what has not its form is not seen.
+    pub(crate) async fn look_at_as<T: DeserializeOwned, U>(
+        &self,
+        resource: &Resource,
+        namespace: Option<&str>,
+        name: &str,
+        part: impl FnOnce(T) -> Option<U>,
+    ) -> Result<Look<U>> {
+        let place = namespace.map_or_else(|| name.to_owned(), |namespace| format!("{namespace}/{name}"));
+        let (what, right) =
+            (format!("{} {place}", resource.kind), resource.right("get", namespace, Some(name)));
+        let path = resource.path(namespace, Some(name));
+        let body = match self.whole(&path, Some(name), &right).await {
+            Ok(Some(body)) => body,
+            Ok(None) => return Ok(Look::Absent),
+            Err(error) => return unseen_or_error(error, what, right).map(Look::Unseen),
+        };
+        let this_one = serde_json::from_slice::<Named>(&body)
+            .is_ok_and(|it| it.kind == resource.kind && it.metadata.name == name);
+        let seen = this_one.then(|| serde_json::from_slice(&body).ok()).flatten().and_then(part);
+        Ok(seen.map_or_else(
+            || {
+                let why = format!("GET {path}: the answer is not this object");
+                Look::Unseen(Unseen { what, right, why })
+            },
+            Look::Seen,
+        ))
+    }
+
+    /// Like [`Self::list_objects`], for those who only report: a list that was not read to its end is not seen.
     pub(crate) async fn look_for(
         &self,
         resource: &Resource,
         namespace: Option<&str>,
     ) -> Result<Look<Vec<Object>>> {
         let right = resource.right("list", namespace, None);
-        look(self.list_objects(resource, namespace).await, resource.name(), right)
+        match self.list_objects(resource, namespace).await {
+            Ok(Some(objects)) => Ok(Look::Seen(objects)),
+            Ok(None) => Ok(Look::Absent),
+            Err(error) => unseen_or_error(error, resource.name(), right).map(Look::Unseen),
+        }
+    }
+
+    /// The body of an object, for those who read it themselves.
+    pub(crate) async fn body_of(
+        &self,
+        resource: &Resource,
+        (namespace, name): &(String, String),
+    ) -> Result<Look<Vec<u8>>> {
+        let right = resource.right("get", Some(namespace), Some(name));
+        let path = resource.path(Some(namespace), Some(name));
+        Ok(match self.whole(&path, Some(name), &right).await {
+            Ok(Some(body)) => Look::Seen(body),
+            Ok(None) => Look::Absent,
+            Err(error) => {
+                Look::Unseen(unseen_or_error(error, format!("{} {namespace}/{name}", resource.kind), right)?)
+            }
+        })
+    }
+
+    /// What the API server says of itself.
+    pub(crate) async fn document(&self, path: &str, right: &str) -> Result<Vec<u8>> {
+        self.whole(path, None, right).await.map(Option::unwrap_or_default)
     }
 
     pub(super) async fn ask_objects(
@@ -123,17 +154,54 @@ pub(super) fn parse(body: &[u8], path: &str) -> Result<Value> {
     })
 }
 
-/// What was refused is not seen; a cluster that cannot be reached at all, or knows nobody, is an error.
-fn look<T>(answer: Result<Option<T>>, what: String, right: String) -> Result<Look<T>> {
-    match answer {
-        Ok(Some(value)) => Ok(Look::Seen(value)),
-        Ok(None) => Ok(Look::Absent),
-        Err(error) if matches!(error.code, "cluster-unauthorized" | "connect" | "dns" | "tls" | "http") => {
-            Err(error)
+/// What was refused is not seen; a cluster that cannot be reached at all, or accepts no login, is an error.
+pub(super) fn unseen_or_error(error: Error, what: String, right: String) -> Result<Unseen> {
+    match error.code {
+        "cluster-unauthorized" | "connect" | "dns" | "proxy" | "tls" | "http" => Err(error),
+        "cluster-forbidden" => Ok(Unseen { what, right, why: "this right is missing".into() }),
+        _ => Ok(Unseen { what, right, why: error.message }),
+    }
+}
+
+/// What tells one object from another.
+#[derive(Deserialize)]
+struct Named {
+    kind: String,
+    metadata: NamedMetadata,
+}
+
+#[derive(Deserialize)]
+struct NamedMetadata {
+    name: String,
+}
+
+/// The objects of a list, whole. The items of a list do not say what they are.
+pub(crate) struct Collected<'a> {
+    resource: &'a Resource,
+    pub(crate) objects: Vec<Object>,
+    /// How many items were no objects.
+    pub(crate) broken: usize,
+}
+
+impl<'a> Collected<'a> {
+    pub(crate) fn new(resource: &'a Resource) -> Self {
+        Self { resource, objects: Vec::new(), broken: 0 }
+    }
+}
+
+impl Items for Collected<'_> {
+    fn begin(&mut self) {
+        self.objects.clear();
+        self.broken = 0;
+    }
+
+    fn take(&mut self, json: &[u8]) {
+        match Object::listed(self.resource, json) {
+            Some(object) => {
+                object.remember_secrets();
+                self.objects.push(object);
+            }
+            None => self.broken += 1,
         }
-        Err(error) if error.code == "cluster-forbidden" => {
-            Ok(Look::Unseen(Unseen { what, right, why: "this right is missing".into() }))
-        }
-        Err(error) => Ok(Look::Unseen(Unseen { what, right, why: error.message })),
     }
 }

@@ -1,19 +1,25 @@
-//! The controllers of External Secrets Operator: where they run, as whom, in which version, and what of their own
-//! surroundings they could log in with.
+//! The controllers of External Secrets Operator: where they run, as whom, in which version, which stores they serve,
+//! and what of their own surroundings they could log in with.
 
 use std::fmt;
 
 use serde_json::Value;
 
-use super::pod::{EnvVar, Mount, Source};
+use super::{
+    Store,
+    container::{Container, Source},
+    recognise::Recognised,
+};
 use crate::cluster::{
     ServiceAccount,
     objects::{Look, Object},
 };
 
-/// One Deployment of the controller itself, not of its webhook or certificate controller.
+/// One workload (or a pod of its own) that runs the controller itself, not its webhook or certificate controller.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Controller {
+    /// `Deployment`.
+    pub(crate) kind: String,
     pub(crate) namespace: String,
     pub(crate) name: String,
     pub(crate) service_account: ServiceAccount,
@@ -22,11 +28,20 @@ pub(crate) struct Controller {
     pub(crate) image: String,
     /// What begins with `--`.
     pub(crate) flags: Vec<String>,
-    pub(crate) environment: Vec<EnvVar>,
-    /// It takes further variables from whole objects, so `environment` is not all of it.
-    pub(crate) environment_is_open: bool,
-    pub(crate) mounts: Vec<Mount>,
+    /// It serves only the stores of this class, and those without one.
+    pub(crate) class: Class,
+    /// It serves only the stores of this namespace.
+    pub(crate) scope: Option<String>,
+    pub(crate) container: Container,
     pub(crate) minting: Look<Minting>,
+}
+
+/// The flag `--controller-class`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    Named(String),
+    /// It is made of variables.
+    Unknown,
 }
 
 /// Whose tokens the controller may mint.
@@ -43,37 +58,51 @@ pub(crate) enum Minting {
 pub(crate) struct Version(pub(crate) u16, pub(crate) u16, pub(crate) u16);
 
 impl Controller {
-    pub(super) fn of(deployment: &Object) -> Option<Self> {
-        let pod = deployment.0.pointer("/spec/template/spec")?;
-        let containers = pod.get("containers")?.as_array()?;
-        let container = containers.iter().find(|container| is_controller(container))?;
+    /// From a workload or a pod; `None` if it does not run the controller.
+    #[cfg(test)]
+    pub(crate) fn of(workload: &Object) -> Option<Self> {
+        let recognised = Recognised::of(workload.0.to_string().as_bytes())??;
+        Self::recognised(workload, &recognised)
+    }
+
+    /// From the workload that was recognised.
+    pub(super) fn recognised(workload: &Object, recognised: &Recognised) -> Option<Self> {
+        let pod = workload.0.pointer("/spec/template/spec").or_else(|| workload.0.get("spec"))?;
+        let container = pod.get("containers")?.get(recognised.container)?;
         let image = container["image"].as_str().unwrap_or_default().to_owned();
-        let namespace = deployment.namespace().to_owned();
+        let namespace = workload.namespace().to_owned();
         let words = |name: &str| {
             container.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
         };
+        let words: Vec<_> = words("command").chain(words("args")).collect();
         let account = ["serviceAccountName", "serviceAccount"].iter().find_map(|name| pod[*name].as_str());
-        let variables = container["env"].as_array().into_iter().flatten();
-        let mounts = Mount::all(container, pod);
         Some(Self {
+            kind: workload.kind().to_owned(),
             service_account: ServiceAccount {
                 namespace: namespace.clone(),
                 name: account.unwrap_or("default").to_owned(),
             },
-            version: version(deployment, &image),
-            flags: words("command")
-                .chain(words("args"))
-                .filter(|word| word.starts_with("--"))
-                .map(str::to_owned)
-                .collect(),
-            environment: variables.filter_map(|variable| EnvVar::of(&namespace, variable, &mounts)).collect(),
-            environment_is_open: container["envFrom"].as_array().is_some_and(|sources| !sources.is_empty()),
-            mounts,
-            name: deployment.name().to_owned(),
+            version: version(workload, &image),
+            class: match flag(&words, "--controller-class") {
+                None => Class::Named("default".into()),
+                Some(class) if class.contains("$(") => Class::Unknown,
+                Some(class) => Class::Named(class),
+            },
+            scope: flag(&words, "--namespace").filter(|namespace| !namespace.is_empty()),
+            flags: words.into_iter().filter(|word| word.starts_with("--")).map(str::to_owned).collect(),
+            container: Container::of(&namespace, container, pod),
+            name: workload.name().to_owned(),
             namespace,
             image,
             minting: Look::Absent,
         })
+    }
+
+    /// From a pod that holds the lease of the leader, whatever else it is called.
+    pub(super) fn leader(pod: &Object) -> Option<Self> {
+        let json = pod.0.to_string();
+        let recognised = Recognised::of(json.as_bytes()).flatten().unwrap_or(Recognised { container: 0 });
+        Self::recognised(pod, &recognised)
     }
 
     pub(crate) fn describe(&self) -> String {
@@ -82,13 +111,28 @@ impl Controller {
     }
 
     /// `Deployment external-secrets/external-secrets`.
-    pub(crate) fn deployment(&self) -> String {
-        format!("Deployment {}/{}", self.namespace, self.name)
+    pub(crate) fn workload(&self) -> String {
+        format!("{} {}/{}", self.kind, self.namespace, self.name)
     }
 
     /// Where a file comes from that the controller reads.
     pub(crate) fn file(&self, path: &str) -> Source {
-        Mount::source(&self.mounts, &self.namespace, path)
+        self.container.file(path)
+    }
+
+    /// Whether this store is this controller's to serve.
+    pub(crate) fn serves(&self, store: &Store) -> bool {
+        let class = store.0.text("/spec/controller");
+        self.serves_class(class) && (store.is_cluster() || self.serves_namespace(store.0.namespace()))
+    }
+
+    /// Whether objects of this class are its own; an empty one means every controller's.
+    pub(crate) fn serves_class(&self, class: &str) -> bool {
+        class.is_empty() || matches!(&self.class, Class::Named(own) if own == class)
+    }
+
+    pub(crate) fn serves_namespace(&self, namespace: &str) -> bool {
+        self.scope.as_deref().is_none_or(|scope| scope == namespace)
     }
 
     /// Whether these rules of a ClusterRole let it mint for every ServiceAccount.
@@ -108,22 +152,26 @@ impl Controller {
     }
 }
 
-/// The image `…/external-secrets` without the command of one of its other parts.
-fn is_controller(container: &Value) -> bool {
-    let image = container["image"].as_str().unwrap_or_default();
-    let name = image.split('@').next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
-    let arguments =
-        ["command", "args"].iter().flat_map(|list| container[*list].as_array().into_iter().flatten());
-    name.split(':').next() == Some("external-secrets")
-        && !arguments.filter_map(Value::as_str).any(|word| matches!(word, "webhook" | "certcontroller"))
+/// `--name=value` or `--name value`; the last one counts.
+fn flag(words: &[&str], name: &str) -> Option<String> {
+    let mut value = None;
+    for (at, word) in words.iter().enumerate() {
+        let Some(rest) = word.strip_prefix(name) else { continue };
+        match rest.strip_prefix('=') {
+            Some(rest) => value = Some(rest.to_owned()),
+            None if rest.is_empty() => value = words.get(at + 1).map(|next| (*next).to_owned()),
+            None => {}
+        }
+    }
+    value
 }
 
-fn version(deployment: &Object, image: &str) -> Option<Version> {
+fn version(workload: &Object, image: &str) -> Option<Version> {
     let tag = image.split('@').next()?.rsplit('/').next()?.split_once(':').map(|(_, tag)| tag);
     tag.and_then(Version::parse)
-        .or_else(|| deployment.label("app.kubernetes.io/version").and_then(Version::parse))
+        .or_else(|| workload.label("app.kubernetes.io/version").and_then(Version::parse))
         .or_else(|| {
-            deployment.label("helm.sh/chart")?.rsplit_once('-').and_then(|(_, tag)| Version::parse(tag))
+            workload.label("helm.sh/chart")?.rsplit_once('-').and_then(|(_, tag)| Version::parse(tag))
         })
 }
 

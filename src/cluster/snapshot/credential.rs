@@ -1,13 +1,14 @@
-//! Of a stored credential its public half: whose it is and which one. The rest is dropped at once.
+//! PURE. Of a stored credential its public half: whose it is and which one. The rest is dropped at once.
 
-use std::fmt;
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{Context, SHA256};
 use base64::{Engine, engine::general_purpose::STANDARD};
+use serde::Deserialize;
 use serde_json::Value;
 
-use super::external_account::TokenSource;
-use crate::cluster::objects::Object;
+use super::{external_account::TokenSource, key_text};
+use crate::cluster::objects::{Object, Strict};
 
 /// What is known of a stored credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,58 +38,136 @@ pub(crate) enum Public {
     ExternalAccount { audience: String, source: TokenSource },
     /// A long-lived access key of AWS.
     AwsAccessKey { id: String },
+    /// A secret of an application at Microsoft Entra.
+    EntraSecret,
+    /// A token of Vault or OpenBao.
+    VaultToken,
     /// A value whose kind is not told from its form.
     Opaque,
+}
+
+/// A Secret or ConfigMap, with its values as they are on the wire.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Holder<'a> {
+    #[serde(borrow)]
+    kind: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) metadata: Strict<Metadata<'a>>,
+    #[serde(borrow, rename = "type")]
+    secret_type: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    data: Option<BTreeMap<Cow<'a, str>, Option<Cow<'a, str>>>>,
+    #[serde(borrow)]
+    binary_data: Option<BTreeMap<Cow<'a, str>, Option<Cow<'a, str>>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Metadata<'a> {
+    #[serde(borrow)]
+    pub(super) name: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) namespace: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    uid: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    creation_timestamp: Option<Cow<'a, str>>,
+}
+
+impl<'a> Holder<'a> {
+    /// From JSON; `None` for what is no such object.
+    pub(super) fn parse(json: &'a [u8]) -> Option<Self> {
+        serde_json::from_slice::<Strict<Self>>(json).ok().map(|holder| holder.0)
+    }
+
+    /// The keys of its values that are not empty.
+    pub(super) fn keys(&self) -> Vec<String> {
+        let values = self.data.iter().chain(&self.binary_data).flatten();
+        values
+            .filter(|(_, value)| value.as_deref().is_some_and(|value| !value.is_empty()))
+            .map(|(name, _)| name.clone().into_owned())
+            .collect()
+    }
+
+    /// Of one value, or of all of them; `None` when there is no such value, or an empty one.
+    pub(super) fn credential(&self, key: Option<&str>) -> Option<Credential> {
+        let values: Vec<_> = self.values().filter(|(name, _)| key.is_none_or(|key| key == *name)).collect();
+        let values: Vec<_> = values
+            .into_iter()
+            .filter_map(|(name, decode)| Some((name, decode()?)))
+            .filter(|(_, value)| !value.is_empty())
+            .collect();
+        // Beside an external account's file another value may well be a secret.
+        let public = values.iter().map(|(_, value)| public(value)).max_by_key(Public::weight)?;
+        let mut digest = Context::new(&SHA256);
+        for (name, value) in &values {
+            if values.len() > 1 {
+                digest.update(&(name.len() as u64).to_be_bytes());
+                digest.update(name.as_bytes());
+                digest.update(&(value.len() as u64).to_be_bytes());
+            }
+            digest.update(value);
+        }
+        let mut same = [0; 32];
+        same.copy_from_slice(digest.finish().as_ref());
+        let text = |text: &Option<Cow<'_, str>>| text.as_deref().unwrap_or_default().to_owned();
+        Some(Credential {
+            public,
+            kind: text(&self.secret_type),
+            created: text(&self.metadata.creation_timestamp),
+            uid: text(&self.metadata.uid),
+            same: Same(same),
+        })
+    }
+
+    /// Every value that is known to be a key of a cloud or of a secret store, by its form, with its key.
+    pub(super) fn cloud_keys(&self) -> Vec<(String, Credential)> {
+        let mut found = Vec::new();
+        let mut ids = Vec::new();
+        let mut secrets = Vec::new();
+        for (name, decode) in self.values() {
+            let Some(value) = decode().filter(|value| !value.is_empty()) else { continue };
+            match public(&value) {
+                Public::AwsAccessKey { .. } if key_text::is_aws_id(&value) => ids.push(name),
+                Public::Opaque if key_text::is_aws_secret(&value) => secrets.push(name),
+                Public::Opaque | Public::ExternalAccount { .. } => {}
+                _ => found.extend(self.credential(Some(name)).map(|it| (name.to_owned(), it))),
+            }
+        }
+        // The id of an access key is public; beside a secret of the right form it is a key.
+        if let (Some(id), Some(secret)) = (ids.first(), secrets.first())
+            && let (Some(by_id), Some(mut credential)) =
+                (self.credential(Some(id)), self.credential(Some(secret)))
+        {
+            credential.public = by_id.public;
+            found.push(((*secret).to_owned(), credential));
+        }
+        found
+    }
+
+    /// Each value with its name, decoded only when it is asked for.
+    fn values(&self) -> impl Iterator<Item = (&str, impl FnOnce() -> Option<Vec<u8>>)> {
+        let is_text = self.kind.as_deref() == Some("ConfigMap");
+        let plain = self.data.iter().flatten().map(move |value| (value, is_text));
+        let binary = self.binary_data.iter().flatten().map(|value| (value, false));
+        plain.chain(binary).map(|((name, value), is_text)| {
+            let decode = move || {
+                let value = value.as_deref()?;
+                let text = || value.as_bytes().to_vec();
+                // What is not encoded as it must be is there all the same.
+                Some(if is_text { text() } else { STANDARD.decode(value).unwrap_or_else(|_| text()) })
+            };
+            (name.as_ref(), decode)
+        })
+    }
 }
 
 impl Credential {
     /// Of one value of a Secret or ConfigMap, or of all of them; `None` when it has no such value, or an empty one.
     pub(crate) fn of(object: &Object, key: Option<&str>) -> Option<Self> {
-        let encoded = |value: &Value| STANDARD.decode(value.as_str()?).ok();
-        let text = |value: &Value| Some(value.as_str()?.as_bytes().to_vec());
-        let mut values = if object.kind() == "ConfigMap" {
-            [values(object, "data", text), values(object, "binaryData", encoded)].concat()
-        } else {
-            values(object, "data", encoded)
-        };
-        values.retain(|(name, value)| key.is_none_or(|key| key == *name) && !value.is_empty());
-        values.sort();
-        let first = values.first()?;
-        // Beside an external account's file another value may well be a secret.
-        let public = values.iter().map(|(_, value)| public(value)).max_by_key(Public::weight);
-        let digest = if values.len() == 1 {
-            digest(&SHA256, &first.1)
-        } else {
-            let framed = values.iter().flat_map(|(name, value)| {
-                [
-                    &(name.len() as u64).to_be_bytes(),
-                    name.as_bytes(),
-                    &(value.len() as u64).to_be_bytes(),
-                    value,
-                ]
-                .concat()
-            });
-            digest(&SHA256, &framed.collect::<Vec<u8>>())
-        };
-        let mut same = [0; 32];
-        same.copy_from_slice(digest.as_ref());
-        Some(Self {
-            public: public.unwrap_or(Public::Opaque),
-            kind: object.text("/type").to_owned(),
-            created: object.text("/metadata/creationTimestamp").to_owned(),
-            uid: object.uid().to_owned(),
-            same: Same(same),
-        })
+        Holder::parse(object.0.to_string().as_bytes())?.credential(key)
     }
-}
-
-fn values<'a>(
-    object: &'a Object,
-    member: &str,
-    decode: impl Fn(&Value) -> Option<Vec<u8>>,
-) -> Vec<(&'a str, Vec<u8>)> {
-    let data = object.0.get(member).and_then(Value::as_object);
-    data.into_iter().flatten().filter_map(|(name, value)| Some((name.as_str(), decode(value)?))).collect()
 }
 
 impl Public {
@@ -97,21 +176,15 @@ impl Public {
         match self {
             Self::ExternalAccount { .. } => 0,
             Self::Opaque => 1,
-            Self::GoogleKey { .. } | Self::GoogleUser | Self::AwsAccessKey { .. } => 2,
+            Self::EntraSecret | Self::VaultToken => 2,
+            Self::GoogleKey { .. } | Self::GoogleUser | Self::AwsAccessKey { .. } => 3,
         }
     }
 }
 
 fn public(value: &[u8]) -> Public {
-    if let Ok(text) = std::str::from_utf8(value) {
-        let id = text.trim();
-        let long_lived = id.len() == 20 && id.starts_with("AKIA");
-        if long_lived && id.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()) {
-            return Public::AwsAccessKey { id: id.to_owned() };
-        }
-    }
     let Ok(Value::Object(members)) = serde_json::from_slice::<Value>(value) else {
-        return Public::Opaque;
+        return key_text::public(value);
     };
     // What calls itself an id or an address is shown only if it has the form of one.
     let text = |name: &str, allowed: &[u8]| {
@@ -137,7 +210,7 @@ fn public(value: &[u8]) -> Public {
             audience: text("audience", b"/.-_:"),
             source: TokenSource::of(&members),
         },
-        _ => Public::Opaque,
+        _ => key_text::public(value),
     }
 }
 
@@ -156,6 +229,8 @@ impl fmt::Display for Public {
             Self::GoogleUser => f.write_str("a person's Google login (authorized_user)"),
             Self::ExternalAccount { .. } => f.write_str("an external account file, which holds no secret"),
             Self::AwsAccessKey { id } => write!(f, "AWS access key {id}"),
+            Self::EntraSecret => f.write_str("a client secret of Microsoft Entra"),
+            Self::VaultToken => f.write_str("a token of Vault or OpenBao"),
             Self::Opaque => f.write_str("a stored credential"),
         }
     }

@@ -4,55 +4,80 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Estate, Reference, SecretKey, references};
+use super::{
+    Inventory, Reference, SecretKey, Use,
+    kinds::{kind_of_member, known},
+    references,
+};
 use crate::cluster::objects::Object;
 
-/// A generator of its own, or the one that a ClusterGenerator holds.
+/// A generator of its own, a ClusterGenerator that holds one, or the state of one with a copy of it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Generator(pub(crate) Object);
 
-impl Generator {
+/// What one generator is told. A ClusterGenerator may hold several, of which its `kind` names the one that is used.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct GeneratorPart<'a> {
     /// `ECRAuthorizationToken`, whatever holds it.
-    pub(crate) fn kind(&self) -> &str {
-        if self.is_cluster() { self.0.text("/spec/kind") } else { self.0.kind() }
-    }
+    pub(crate) kind: &'a str,
+    pub(crate) settings: &'a Value,
+}
 
+impl Generator {
     pub(crate) fn is_cluster(&self) -> bool {
         self.0.kind() == "ClusterGenerator"
     }
 
-    /// Its own settings.
-    pub(crate) fn settings(&self) -> &Value {
+    pub(crate) fn is_state(&self) -> bool {
+        self.0.kind() == "GeneratorState"
+    }
+
+    /// Its own settings, by kind. `Err`: what holds them is not as this program knows it.
+    pub(crate) fn parts(&self) -> Result<Vec<GeneratorPart<'_>>, &'static str> {
         let spec = self.0.0.get("spec").unwrap_or(&Value::Null);
-        if !self.is_cluster() {
-            return spec;
+        if self.is_state() {
+            let copy = spec.get("resource").filter(|copy| !copy.is_null());
+            let Some(copy) = copy else { return Ok(Vec::new()) };
+            let kind = copy["kind"].as_str().ok_or("its copy of the generator has no kind")?;
+            let is_cluster = kind == "ClusterGenerator";
+            let spec = copy.get("spec").unwrap_or(&Value::Null);
+            return if is_cluster { held(spec) } else { Ok(vec![GeneratorPart { kind, settings: spec }]) };
         }
-        // `spec.generator` has one member: `ecrAuthorizationTokenSpec`.
-        spec["generator"].as_object().and_then(|kinds| kinds.values().next()).unwrap_or(&Value::Null)
+        if self.is_cluster() {
+            held(spec)
+        } else {
+            Ok(vec![GeneratorPart { kind: self.0.kind(), settings: spec }])
+        }
     }
 
     /// Every Secret and ServiceAccount that it names.
     pub(crate) fn references(&self) -> Vec<Reference> {
-        references("spec", self.settings())
-    }
-
-    fn is_used_by(&self, user: &Object) -> bool {
-        generator_references(user).any(|reference| {
-            reference["name"] == self.0.name()
-                && reference["kind"] == self.0.kind()
-                // A ClusterExternalSecret makes its ExternalSecrets in namespaces of its own choice.
-                && (self.is_cluster() || user.namespace().is_empty() || user.namespace() == self.0.namespace())
-        })
+        let parts = self.parts().unwrap_or_default();
+        parts.into_iter().flat_map(|part| references(part.kind, part.settings)).collect()
     }
 }
 
-impl Estate {
-    /// What takes values from this generator.
-    pub(crate) fn generator_users<'a>(
-        &'a self,
-        generator: &'a Generator,
-    ) -> impl Iterator<Item = &'a Object> {
-        self.external_secrets.iter().chain(&self.push_secrets).filter(|user| generator.is_used_by(user))
+/// What a ClusterGenerator holds: `spec.generator` has members such as `ecrAuthorizationTokenSpec`.
+fn held(spec: &Value) -> Result<Vec<GeneratorPart<'_>>, &'static str> {
+    let members = spec["generator"].as_object().ok_or("it holds no generator")?;
+    let members = members.iter().filter(|(_, settings)| !settings.is_null());
+    let mut parts = Vec::new();
+    for (member, settings) in members {
+        let kind = kind_of_member(member).ok_or("it holds a generator of a kind that is not known")?;
+        parts.push(GeneratorPart { kind, settings });
+    }
+    let kind = spec["kind"].as_str().unwrap_or_default();
+    if parts.iter().any(|part| part.kind == kind) {
+        Ok(parts)
+    } else {
+        Err("it does not hold the kind that it names")
+    }
+}
+
+impl Inventory {
+    /// How a generator is used.
+    pub(crate) fn use_of_generator(&self, generator: &Generator) -> Use {
+        self.usage.of_generator(generator.0.kind(), generator.0.namespace(), generator.0.name())
     }
 
     /// Where the Secrets lie that this reference of a generator means: beside it, or beside whatever uses it.
@@ -66,21 +91,14 @@ impl Estate {
             (false, _) => vec![key(generator.0.namespace())],
             (true, Some(namespace)) => vec![key(namespace)],
             (true, None) => {
-                let namespaces: BTreeSet<_> =
-                    self.generator_users(generator).map(Object::namespace).collect();
-                namespaces.into_iter().filter(|namespace| !namespace.is_empty()).map(key).collect()
+                let namespaces: BTreeSet<_> = self.use_of_generator(generator).namespaces;
+                namespaces.iter().map(|namespace| key(namespace)).collect()
             }
         }
     }
 }
 
-/// Each `{kind, name}` by which this object names a generator.
-fn generator_references(user: &Object) -> impl Iterator<Item = &Value> {
-    let spec = ["/spec/externalSecretSpec", "/spec/pushSecretSpec", "/spec"];
-    let spec = spec.iter().find_map(|path| user.0.pointer(path)).unwrap_or(&Value::Null);
-    let lists = ["data", "dataFrom"].into_iter();
-    let sources = lists.flat_map(|name| spec[name].as_array().into_iter().flatten());
-    sources
-        .filter_map(|entry| entry.pointer("/sourceRef/generatorRef"))
-        .chain(spec.pointer("/selector/generatorRef"))
+/// Whether objects of this kind only make up values.
+pub(crate) fn is_local(kind: &str) -> bool {
+    known().iter().any(|(resource, part)| resource.kind == kind && *part == super::kinds::Part::Local)
 }

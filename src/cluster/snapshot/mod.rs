@@ -1,56 +1,107 @@
-//! What External Secrets Operator has in this cluster, as values: its installed schema, its controllers, every
-//! store, what uses them, and whose credentials they name. Of a Secret only the public half is kept.
+//! What External Secrets Operator has in this cluster, as values: its controllers, every store, every generator, who
+//! uses them, and whose credentials they name. Of a Secret only the public half is kept.
 
+mod api;
+mod container;
 mod controller;
 mod credential;
+mod discover;
+mod environment;
 mod external_account;
 mod generator;
+mod key_text;
+mod kinds;
+mod lists;
 mod manager;
-mod pod;
+mod mounts;
 mod read;
+mod recognise;
 mod references;
+mod replaced;
 mod schema;
+mod stray;
+mod usage;
 mod wanted;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Deref,
+};
 
 use serde_json::Value;
 
+#[cfg(test)]
+pub(crate) use self::container::Container;
 pub(crate) use self::{
-    controller::{Controller, Minting, Version},
+    container::{EnvVar, Source, is_address},
+    controller::{Class, Controller, Minting, Version},
     credential::{Credential, Public, Same},
+    environment::Variable,
     external_account::TokenSource,
-    generator::Generator,
-    manager::{GITOPS, Manager, manager},
-    pod::Source,
-    read::{
+    generator::{Generator, is_local},
+    kinds::{
         CLUSTER_SECRET_STORES, EXTERNAL_SECRETS, ROLE_BINDINGS, ROLES, SECRET_STORES, SECRETS,
         SERVICE_ACCOUNTS,
     },
+    manager::{GITOPS, Manager, manager},
+    mounts::OWN_TOKEN,
     references::{Reference, Target, references},
+    replaced::Replaced,
     schema::StoreSchema,
+    usage::{Usage, Use},
+    wanted::token_secrets,
 };
 use super::objects::{Look, Object, Unseen};
 
-/// Everything of External Secrets Operator in one cluster.
-#[derive(Clone, Debug)]
-pub(crate) struct Estate {
-    pub(crate) cluster_schema: Look<StoreSchema>,
-    pub(crate) namespaced_schema: Look<StoreSchema>,
+/// Everything of External Secrets Operator in one cluster, without the objects that only use it: what an audit needs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Inventory {
+    /// Whether the API server has its kinds.
+    pub(crate) installed: bool,
     pub(crate) controllers: Vec<Controller>,
+    /// Pods of the controllers that have other surroundings than their workload says.
+    pub(crate) pods: Vec<Controller>,
     pub(crate) stores: Vec<Store>,
-    /// ExternalSecrets and ClusterExternalSecrets.
-    pub(crate) external_secrets: Vec<Object>,
-    /// PushSecrets and ClusterPushSecrets.
-    pub(crate) push_secrets: Vec<Object>,
     pub(crate) generators: Vec<Generator>,
-    /// By namespace and name: those that a store names.
+    /// Objects of kinds that this program does not know.
+    pub(crate) unknown_kinds: Vec<Object>,
+    pub(crate) usage: Usage,
+    /// By namespace and name: those that a provider may use a stored token of.
     pub(crate) accounts: BTreeMap<(String, String), Look<Object>>,
     /// Those that a store, a generator or a controller names.
     pub(crate) credentials: BTreeMap<SecretKey, Look<Credential>>,
     /// What lies in the ConfigMaps that a store or a controller names.
     pub(crate) config_maps: BTreeMap<ConfigMapKey, Look<Credential>>,
+    /// Of the Secrets that are named, those that do not exist.
+    pub(crate) missing: BTreeSet<(String, String)>,
+    /// The keys of Secrets and ConfigMaps that a controller takes as a whole.
+    pub(crate) secret_keys_of: BTreeMap<(String, String), Vec<String>>,
+    pub(crate) config_map_keys_of: BTreeMap<(String, String), Vec<String>>,
+    /// Cloud keys in Secrets beside the stores and controllers, whatever names them.
+    pub(crate) strays: BTreeMap<SecretKey, Credential>,
+    /// Credentials that setup has replaced, as it noted them.
+    pub(crate) replaced: Vec<Replaced>,
     pub(crate) unseen: BTreeSet<Unseen>,
+}
+
+/// An inventory with the installed schemas and the users' objects: what is needed to change something.
+#[derive(Clone, Debug)]
+pub(crate) struct Estate {
+    inventory: Inventory,
+    pub(crate) cluster_schema: Look<StoreSchema>,
+    pub(crate) namespaced_schema: Look<StoreSchema>,
+    /// ExternalSecrets and ClusterExternalSecrets.
+    pub(crate) external_secrets: Vec<Object>,
+    /// PushSecrets and ClusterPushSecrets.
+    pub(crate) push_secrets: Vec<Object>,
+}
+
+impl Deref for Estate {
+    type Target = Inventory;
+
+    fn deref(&self) -> &Inventory {
+        &self.inventory
+    }
 }
 
 /// A SecretStore or ClusterSecretStore.
@@ -73,46 +124,7 @@ pub(crate) struct ConfigMapKey {
     pub(crate) key: Option<String>,
 }
 
-/// The lists that an estate is made of.
-#[derive(Debug, Default)]
-pub(crate) struct Lists {
-    pub(crate) stores: Vec<Object>,
-    pub(crate) external_secrets: Vec<Object>,
-    pub(crate) push_secrets: Vec<Object>,
-    pub(crate) generators: Vec<Object>,
-    pub(crate) deployments: Vec<Object>,
-}
-
 impl Estate {
-    fn new(
-        cluster_schema: Look<StoreSchema>,
-        namespaced_schema: Look<StoreSchema>,
-        lists: Lists,
-        unseen: BTreeSet<Unseen>,
-    ) -> Self {
-        Self {
-            cluster_schema,
-            namespaced_schema,
-            controllers: lists.deployments.iter().filter_map(Controller::of).collect(),
-            stores: lists.stores.into_iter().map(Store).collect(),
-            external_secrets: lists.external_secrets,
-            push_secrets: lists.push_secrets,
-            generators: lists.generators.into_iter().map(Generator).collect(),
-            accounts: BTreeMap::new(),
-            credentials: BTreeMap::new(),
-            config_maps: BTreeMap::new(),
-            unseen,
-        }
-    }
-
-    pub(crate) fn store(&self, cluster: bool, namespace: &str, name: &str) -> Option<&Store> {
-        self.stores.iter().find(|store| {
-            store.is_cluster() == cluster
-                && store.0.name() == name
-                && (cluster || store.0.namespace() == namespace)
-        })
-    }
-
     /// The installed schema for stores of this kind.
     pub(crate) fn schema(&self, cluster: bool) -> &Look<StoreSchema> {
         if cluster { &self.cluster_schema } else { &self.namespaced_schema }
@@ -121,6 +133,21 @@ impl Estate {
     /// What reads through this store, or pushes through it.
     pub(crate) fn users<'a>(&'a self, store: &'a Store) -> impl Iterator<Item = &'a Object> {
         self.external_secrets.iter().chain(&self.push_secrets).filter(|user| store.is_used_by(user))
+    }
+}
+
+impl Inventory {
+    pub(crate) fn store(&self, cluster: bool, namespace: &str, name: &str) -> Option<&Store> {
+        self.stores.iter().find(|store| {
+            store.is_cluster() == cluster
+                && store.0.name() == name
+                && (cluster || store.0.namespace() == namespace)
+        })
+    }
+
+    /// How a store is used.
+    pub(crate) fn use_of(&self, store: &Store) -> Use {
+        self.usage.of_store(&store.0, store.is_cluster())
     }
 
     /// Where the Secrets lie that this reference of a store means. A ClusterSecretStore that names no namespace
@@ -134,16 +161,8 @@ impl Estate {
         match (store.is_cluster(), &reference.namespace) {
             (false, _) => vec![key(store.0.namespace())],
             (true, Some(namespace)) => vec![key(namespace)],
-            (true, None) => {
-                let namespaces: BTreeSet<_> = self.users(store).map(Object::namespace).collect();
-                namespaces.into_iter().filter(|namespace| !namespace.is_empty()).map(key).collect()
-            }
+            (true, None) => self.use_of(store).namespaces.iter().map(|namespace| key(namespace)).collect(),
         }
-    }
-
-    /// Where the ServiceAccounts are that this reference of a store means.
-    pub(crate) fn account_keys(&self, store: &Store, reference: &Reference) -> Vec<(String, String)> {
-        self.secret_keys(store, reference).into_iter().map(|key| (key.namespace, key.name)).collect()
     }
 
     /// The Google key that a store names, and where it lies. Where a store names one, it takes effect.
@@ -188,16 +207,12 @@ impl Estate {
                 .filter(is_secret)
                 .any(|reference| self.generator_keys(generator, reference).contains(secret))
         });
-        let controllers = self.controllers.iter().filter(|controller| {
-            let named = Source::Secret(secret.clone());
-            // Without its volume the pod would not start again.
-            controller.environment.iter().any(|variable| variable.source == named)
-                || controller.namespace == secret.namespace
-                    && controller.mounts.iter().any(|mount| mount.is_of_secret(&secret.name))
-        });
+        // Without its variables and its volumes the pod would not start again.
+        let controllers = self.controllers.iter().chain(&self.pods);
+        let controllers = controllers.filter(|controller| controller.container.needs(secret));
         let stores = stores.map(|store| store.0.describe());
         let generators = generators.map(|generator| generator.0.describe());
-        stores.chain(generators).chain(controllers.map(Controller::deployment)).collect()
+        stores.chain(generators).chain(controllers.map(Controller::workload)).collect()
     }
 }
 
@@ -230,7 +245,13 @@ impl Store {
         let namespace = user.namespace();
         store_references(user).any(|reference| {
             let cluster = reference["kind"] == "ClusterSecretStore";
-            reference["name"] == self.0.name()
+            let labels = reference.get("labelSelector").filter(|labels| !labels.is_null());
+            let by_labels = labels.is_some_and(|labels| {
+                // What cannot be read may mean every store.
+                serde_json::from_value::<usage::Selector>(labels.clone())
+                    .map_or(true, |it| it.matches(&self.0))
+            });
+            (reference["name"] == self.0.name() || by_labels)
                 && cluster == self.is_cluster()
                 // A ClusterExternalSecret makes its ExternalSecrets in namespaces of its own choice.
                 && (cluster || namespace.is_empty() || namespace == self.0.namespace())

@@ -1,140 +1,62 @@
-//! Reads the estate: lists first, all at the same time, then only what they name.
+//! Reads everything of External Secrets Operator: first what kinds there are, then the lists, then only what they name.
+//! No more than [`IN_FLIGHT`] requests are under way at any time.
 
 use std::collections::BTreeSet;
 
-use futures::future::{join_all, try_join_all};
-use serde_json::Value;
+use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 
 use super::{
-    Controller, Estate, Lists, Minting, StoreSchema,
+    Controller, Estate, Generator, Inventory, Store, StoreSchema,
+    kinds::{
+        self, CLUSTER_SECRET_STORES, CONFIG_MAPS, DAEMON_SETS, DEFINITIONS, DEPLOYMENTS, LEASES, PODS, Part,
+        SECRET_STORES, SECRETS, SERVICE_ACCOUNTS, STATEFUL_SETS,
+    },
+    lists::{Bindings, Leases, States, Taken},
+    recognise::ControllersRead,
+    replaced,
+    stray::{NotesRead, StraysRead},
+    usage::UsersRead,
     wanted::{Name, Wanted},
 };
 use crate::{
     cluster::{
         Cluster,
-        objects::{Look, Object, Resource, Unseen},
+        objects::{Collected, Look, Object, Resource, Unseen, broken_item},
     },
     error::Result,
 };
 
-const GROUP: &str = "external-secrets.io";
-pub(crate) static CLUSTER_SECRET_STORES: Resource =
-    Resource::new(GROUP, "v1", "clustersecretstores", "ClusterSecretStore", false);
-pub(crate) static SECRET_STORES: Resource = Resource::new(GROUP, "v1", "secretstores", "SecretStore", true);
-pub(crate) static EXTERNAL_SECRETS: Resource =
-    Resource::new(GROUP, "v1", "externalsecrets", "ExternalSecret", true);
-pub(crate) static CLUSTER_EXTERNAL_SECRETS: Resource =
-    Resource::new(GROUP, "v1", "clusterexternalsecrets", "ClusterExternalSecret", false);
-static PUSH_SECRETS: Resource = Resource::new(GROUP, "v1alpha1", "pushsecrets", "PushSecret", true);
-static CLUSTER_PUSH_SECRETS: Resource =
-    Resource::new(GROUP, "v1alpha1", "clusterpushsecrets", "ClusterPushSecret", false);
-pub(crate) static SERVICE_ACCOUNTS: Resource =
-    Resource::new("", "v1", "serviceaccounts", "ServiceAccount", true);
-pub(crate) static SECRETS: Resource = Resource::new("", "v1", "secrets", "Secret", true);
-static CONFIG_MAPS: Resource = Resource::new("", "v1", "configmaps", "ConfigMap", true);
-static DEPLOYMENTS: Resource = Resource::new("apps", "v1", "deployments", "Deployment", true);
-static DEFINITIONS: Resource = Resource::new(
-    "apiextensions.k8s.io",
-    "v1",
-    "customresourcedefinitions",
-    "CustomResourceDefinition",
-    false,
-);
-const RBAC: &str = "rbac.authorization.k8s.io";
-pub(crate) static ROLES: Resource = Resource::new(RBAC, "v1", "roles", "Role", true);
-pub(crate) static ROLE_BINDINGS: Resource = Resource::new(RBAC, "v1", "rolebindings", "RoleBinding", true);
-static CLUSTER_ROLES: Resource = Resource::new(RBAC, "v1", "clusterroles", "ClusterRole", false);
-static CLUSTER_ROLE_BINDINGS: Resource =
-    Resource::new(RBAC, "v1", "clusterrolebindings", "ClusterRoleBinding", false);
+/// Requests under way at the same time. An API server serves an ordinary client about as many.
+pub(super) const IN_FLIGHT: usize = 16;
+/// Of answers that are held whole.
+const SECRETS_IN_FLIGHT: usize = 4;
 
-/// Kinds that hold credentials of their own, and how they are listed.
-const GENERATORS: &str = "generators.external-secrets.io";
-/// The generators that log in somewhere; the others only make up values.
-const GENERATOR_KINDS: [(&str, &str); 12] = [
-    ("acraccesstokens", "ACRAccessToken"),
-    ("beyondtrustworkloadcredentialsdynamicsecrets", "BeyondtrustWorkloadCredentialsDynamicSecret"),
-    ("cloudsmithaccesstokens", "CloudsmithAccessToken"),
-    ("clustergenerators", "ClusterGenerator"),
-    ("ecrauthorizationtokens", "ECRAuthorizationToken"),
-    ("gcraccesstokens", "GCRAccessToken"),
-    ("githubaccesstokens", "GithubAccessToken"),
-    ("gitlabdeploytokens", "GitlabDeployToken"),
-    ("grafanas", "Grafana"),
-    ("quayaccesstokens", "QuayAccessToken"),
-    ("stssessiontokens", "STSSessionToken"),
-    ("vaultdynamicsecrets", "VaultDynamicSecret"),
-];
+/// How much is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Depth {
+    /// Stores and their users whole, to change something.
+    Estate,
+    /// Of the users only what they use; beside it every place where a credential could be.
+    Inventory,
+}
 
 impl Cluster {
-    /// Everything of External Secrets Operator. What may not be read is in `unseen`; only a cluster that does
-    /// not answer at all is an error.
+    /// Everything of External Secrets Operator that an audit needs. What may not be read is in `unseen`; only a
+    /// cluster that does not answer at all is an error.
+    pub(crate) async fn inventory(&self) -> Result<Inventory> {
+        Ok(self.read(Depth::Inventory).await?.0)
+    }
+
+    /// Everything of External Secrets Operator, with the installed schemas and the users whole.
     pub(crate) async fn estate(&self) -> Result<Estate> {
-        let mut unseen = BTreeSet::new();
-        let (cluster_schema, namespaced_schema) =
-            futures::try_join!(self.schema_of(&CLUSTER_SECRET_STORES), self.schema_of(&SECRET_STORES))?;
-        // A cluster that serves an old version only has its stores there.
-        let version = [&cluster_schema, &namespaced_schema]
-            .into_iter()
-            .filter_map(Look::seen)
-            .find(|schema| !schema.has_v1())
-            .and_then(|schema| schema.served().first().cloned())
-            .unwrap_or_else(|| "v1".to_owned());
-        let kinds = [&CLUSTER_SECRET_STORES, &SECRET_STORES, &EXTERNAL_SECRETS, &CLUSTER_EXTERNAL_SECRETS];
-        let mut resources: Vec<_> = kinds.iter().map(|resource| resource.at_version(&version)).collect();
-        resources.extend([&PUSH_SECRETS, &CLUSTER_PUSH_SECRETS, &DEPLOYMENTS].map(Clone::clone));
-        resources.extend(GENERATOR_KINDS.iter().map(|(plural, kind)| {
-            Resource::new(GENERATORS, "v1alpha1", plural, kind, *kind != "ClusterGenerator")
-        }));
-        let answers = try_join_all(resources.iter().map(|resource| self.look_for(resource, None))).await?;
-        let mut lists = Lists::default();
-        let absent = [answers.first(), answers.get(1)].map(|answer| answer == Some(&Look::Absent));
-        for (index, answer) in answers.into_iter().enumerate() {
-            let list = match index {
-                0 | 1 => &mut lists.stores,
-                2 | 3 => &mut lists.external_secrets,
-                4 | 5 => &mut lists.push_secrets,
-                6 => &mut lists.deployments,
-                _ => &mut lists.generators,
-            };
-            match answer {
-                Look::Seen(objects) => list.extend(objects),
-                Look::Absent => {}
-                Look::Unseen(refused) => drop(unseen.insert(refused)),
-            }
-        }
-        // No such kind in v1 means that there is none only if it is known that v1 is what there is.
-        for (schema, absent) in [&cluster_schema, &namespaced_schema].into_iter().zip(absent) {
-            if let Look::Unseen(refused) = schema
-                && absent
-            {
-                unseen.insert(refused.clone());
-            }
-        }
-        let mut estate = Estate::new(cluster_schema, namespaced_schema, lists, unseen);
-        let Wanted { secrets, config_maps, accounts } = estate.wanted();
-        let look = |resource: &'static Resource, (namespace, name): Name| async move {
-            let seen = self.look_at(resource, Some(&namespace), &name).await?;
-            Result::Ok(((namespace, name), seen))
-        };
-        let (seen_secrets, seen_config_maps, seen_accounts, minting) = futures::try_join!(
-            try_join_all(secrets.keys().map(|name| look(&SECRETS, name.clone()))),
-            try_join_all(config_maps.keys().map(|name| look(&CONFIG_MAPS, name.clone()))),
-            try_join_all(accounts.into_iter().map(|name| look(&SERVICE_ACCOUNTS, name))),
-            self.minting(&estate.controllers),
+        let ((inventory, users), cluster_schema, namespaced_schema) = futures::try_join!(
+            self.read(Depth::Estate),
+            self.schema_of(&CLUSTER_SECRET_STORES),
+            self.schema_of(&SECRET_STORES)
         )?;
-        for (keys, (_, secret)) in secrets.values().zip(seen_secrets) {
-            estate.take_secret(keys, &secret);
-        }
-        for (keys, (_, config_map)) in config_maps.values().zip(seen_config_maps) {
-            estate.take_config_map(keys, &config_map);
-        }
-        for (name, account) in seen_accounts {
-            estate.take_account(name, account);
-        }
-        for (controller, minting) in estate.controllers.iter_mut().zip(minting) {
-            controller.minting = minting;
-        }
-        Ok(estate)
+        let is_push = |object: &Object| object.kind().ends_with("PushSecret");
+        let (push_secrets, external_secrets) = users.into_iter().partition(is_push);
+        Ok(Estate { inventory, cluster_schema, namespaced_schema, external_secrets, push_secrets })
     }
 
     async fn schema_of(&self, stores: &Resource) -> Result<Look<StoreSchema>> {
@@ -142,47 +64,282 @@ impl Cluster {
         Ok(definition.map(|definition| StoreSchema::of(&definition)))
     }
 
-    /// Whose tokens each controller may mint, from the ClusterRoles that it is bound to.
-    async fn minting(&self, controllers: &[Controller]) -> Result<Vec<Look<Minting>>> {
-        if controllers.is_empty() {
-            return Ok(Vec::new());
-        }
-        let bindings = match self.look_for(&CLUSTER_ROLE_BINDINGS, None).await? {
-            Look::Seen(bindings) => bindings,
-            Look::Absent => Vec::new(),
-            Look::Unseen(unseen) => return Ok(vec![Look::Unseen(unseen); controllers.len()]),
-        };
-        let of_one = controllers.iter().map(async |controller| -> Result<Look<Minting>> {
-            let bound = bindings.iter().filter(|binding| binds(binding, controller));
-            let roles: BTreeSet<_> = bound.map(|binding| binding.text("/roleRef/name")).collect();
-            let mut refused: Option<Unseen> = None;
-            for role in join_all(roles.into_iter().map(|role| self.look_at(&CLUSTER_ROLES, None, role))).await
-            {
-                match role? {
-                    Look::Seen(role) if Controller::mints_every(&role) => {
-                        return Ok(Look::Seen(Minting::Every));
-                    }
-                    Look::Unseen(unseen) => refused = Some(unseen),
-                    Look::Seen(_) | Look::Absent => {}
-                }
+    async fn read(&self, depth: Depth) -> Result<(Inventory, Vec<Object>)> {
+        let kinds = match self.kinds().await? {
+            Look::Seen(kinds) => kinds,
+            // Nothing else that such a server says is believed.
+            Look::Unseen(unseen) => {
+                let unseen = BTreeSet::from([unseen]);
+                return Ok((Inventory { installed: true, unseen, ..Inventory::default() }, Vec::new()));
             }
-            Ok(refused.map_or(Look::Seen(Minting::Named), Look::Unseen))
+            Look::Absent => return Ok((Inventory::default(), Vec::new())),
+        };
+        let mut inventory =
+            Inventory { installed: kinds.installed, unseen: kinds.unseen.clone(), ..Inventory::default() };
+        let mut users = Vec::new();
+        let (mut bindings, mut leases) = (Bindings::default(), Vec::new());
+        let mut lists: Vec<BoxFuture<'_, Result<Taken>>> = Vec::new();
+        for (resource, part) in &kinds.present {
+            lists.push(self.list_of_kind(resource, *part, depth));
+        }
+        for resource in &kinds.others {
+            lists.push(self.whole_list(resource).map(|list| list.map(Taken::UnknownKinds)).boxed());
+        }
+        for resource in [&DEPLOYMENTS, &STATEFUL_SETS, &DAEMON_SETS] {
+            if !kinds.reads(resource) {
+                continue;
+            }
+            lists.push(self.controllers_of(resource).map(|read| read.map(Taken::Controllers)).boxed());
+        }
+        lists.push(self.bindings().boxed());
+        if depth == Depth::Inventory {
+            lists.push(self.controllers_of(&PODS).map(|read| read.map(Taken::Pods)).boxed());
+            if kinds.reads(&LEASES) {
+                lists.push(self.leases().boxed());
+            }
+            lists.push(self.notes().boxed());
+        }
+        let mut answers = stream::iter(lists).buffer_unordered(IN_FLIGHT);
+        while let Some(taken) = answers.try_next().await? {
+            match taken {
+                Taken::Bindings(read) => bindings = read,
+                Taken::Leases(read) => leases = read,
+                other => inventory.take(other, &mut users),
+            }
+        }
+        drop(answers);
+        inventory.in_order();
+        if depth == Depth::Inventory {
+            self.take_leaders(&mut inventory, &leases).await?;
+        }
+        self.take_named(&mut inventory, depth).await?;
+        self.take_minting(&mut inventory, &bindings).await?;
+        Ok((inventory, users))
+    }
+
+    fn list_of_kind<'a>(
+        &'a self,
+        resource: &'a Resource,
+        part: Part,
+        depth: Depth,
+    ) -> BoxFuture<'a, Result<Taken>> {
+        async move {
+            Ok(match part {
+                Part::Store => Taken::Stores(self.whole_list(resource).await?),
+                Part::Generator => Taken::Generators(self.whole_list(resource).await?),
+                Part::GeneratorState => {
+                    let mut states = States::new(resource);
+                    let look = self.look_for_each(resource, None, "", &mut states).await?;
+                    Taken::Generators((states.objects, with(look, states.unseen)))
+                }
+                Part::User => {
+                    let mut users = UsersRead::new(resource, depth == Depth::Estate);
+                    let look = self.look_for_each(resource, None, "", &mut users).await?;
+                    Taken::Users(users.usage, users.objects.unwrap_or_default(), with(look, users.unseen))
+                }
+                Part::Local => Taken::Nothing,
+            })
+        }
+        .boxed()
+    }
+
+    async fn whole_list(&self, resource: &Resource) -> Result<(Vec<Object>, BTreeSet<Unseen>)> {
+        let mut list = Collected::new(resource);
+        let look = self.look_for_each(resource, None, "", &mut list).await?;
+        let broken = (list.broken > 0).then(|| broken_item(resource, None));
+        Ok((list.objects, with(look, broken.into_iter().collect())))
+    }
+
+    async fn controllers_of(
+        &self,
+        resource: &'static Resource,
+    ) -> Result<(Vec<Controller>, BTreeSet<Unseen>)> {
+        let mut read = ControllersRead::new(resource);
+        let look = self.look_for_each(resource, None, "", &mut read).await?;
+        Ok((read.controllers, with(look, read.unseen)))
+    }
+
+    async fn bindings(&self) -> Result<Taken> {
+        let mut bindings = Bindings::default();
+        bindings.look = self.look_for_each(&kinds::CLUSTER_ROLE_BINDINGS, None, "", &mut bindings).await?;
+        Ok(Taken::Bindings(bindings))
+    }
+
+    /// Who leads where several controllers run: a sign of one that nothing else tells.
+    async fn leases(&self) -> Result<Taken> {
+        let mut leases = Leases::default();
+        let selector = "fieldSelector=metadata.name%3Dexternal-secrets-controller";
+        let look = self.look_for_each(&LEASES, None, selector, &mut leases).await?;
+        // Without them a controller that nothing else tells is one that serves nothing that is known.
+        Ok(match look {
+            Look::Unseen(unseen) => Taken::Unseen(unseen),
+            Look::Seen(()) | Look::Absent => Taken::Leases(leases.holders),
+        })
+    }
+
+    async fn notes(&self) -> Result<Taken> {
+        let mut notes = NotesRead::new(&CONFIG_MAPS);
+        let look = self
+            .look_for_each(&CONFIG_MAPS, Some(replaced::NAMESPACE), replaced::SELECTOR, &mut notes)
+            .await?;
+        Ok(Taken::Notes(notes.found, with(look, notes.unseen)))
+    }
+
+    /// Pods that lead and that nothing else tells.
+    async fn take_leaders(&self, inventory: &mut Inventory, holders: &[Name]) -> Result<()> {
+        for (namespace, pod) in holders {
+            let known = inventory.controllers.iter().chain(&inventory.pods).any(|controller| {
+                controller.namespace == *namespace
+                    && pod
+                        .strip_prefix(&controller.name)
+                        .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+            });
+            if known {
+                continue;
+            }
+            match self.look_at(&PODS, Some(namespace), pod).await? {
+                Look::Seen(pod) => inventory.controllers.extend(Controller::leader(&pod)),
+                Look::Unseen(unseen) => drop(inventory.unseen.insert(unseen)),
+                // It led, and is gone: whoever follows is told by the next lease.
+                Look::Absent => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// What stores, generators and controllers name, and what lies beside them.
+    async fn take_named(&self, inventory: &mut Inventory, depth: Depth) -> Result<()> {
+        self.take_wanted(inventory, inventory.wanted()).await?;
+        // A second time for what the ServiceAccounts name.
+        let tokens = inventory.wanted_tokens();
+        self.take_wanted(inventory, tokens).await?;
+        if depth == Depth::Estate || !inventory.installed {
+            return Ok(());
+        }
+        let namespaces = inventory.namespaces();
+        let lists = namespaces.iter().map(|namespace| async move {
+            let mut strays = StraysRead::new(&SECRETS);
+            let look = self.look_for_each(&SECRETS, Some(namespace), "", &mut strays).await?;
+            Result::Ok((strays.found, with(look, strays.unseen)))
         });
-        try_join_all(of_one).await
+        let mut lists = stream::iter(lists).buffer_unordered(SECRETS_IN_FLIGHT);
+        while let Some((found, unseen)) = lists.try_next().await? {
+            inventory.strays.extend(found);
+            inventory.unseen.extend(unseen);
+        }
+        Ok(())
+    }
+
+    async fn take_wanted(&self, inventory: &mut Inventory, wanted: Wanted) -> Result<()> {
+        let Wanted { secrets, config_maps, accounts } = wanted;
+        let mut seen = stream::iter(&secrets)
+            .map(|(name, keys)| async move { Result::Ok((keys, self.body_of(&SECRETS, name).await?)) })
+            .buffer_unordered(SECRETS_IN_FLIGHT);
+        while let Some((keys, secret)) = seen.try_next().await? {
+            inventory.take_secret(keys, &secret);
+        }
+        let mut seen = stream::iter(&config_maps)
+            .map(|(name, keys)| async move { Result::Ok((keys, self.body_of(&CONFIG_MAPS, name).await?)) })
+            .buffer_unordered(SECRETS_IN_FLIGHT);
+        while let Some((keys, config_map)) = seen.try_next().await? {
+            inventory.take_config_map(keys, &config_map);
+        }
+        let mut seen = stream::iter(accounts)
+            .map(|(namespace, name)| async move {
+                let account = self.look_at(&SERVICE_ACCOUNTS, Some(&namespace), &name).await?;
+                Result::Ok(((namespace, name), account))
+            })
+            .buffer_unordered(IN_FLIGHT);
+        while let Some((name, account)) = seen.try_next().await? {
+            inventory.take_account(name, account);
+        }
+        Ok(())
+    }
+
+    /// Whose tokens each controller may mint, from the ClusterRoles that it is bound to.
+    async fn take_minting(&self, inventory: &mut Inventory, bindings: &Bindings) -> Result<()> {
+        for controller in inventory.controllers.iter_mut().chain(&mut inventory.pods) {
+            controller.minting = self.minting(controller, bindings).await?;
+        }
+        Ok(())
     }
 }
 
-fn binds(binding: &Object, controller: &Controller) -> bool {
-    let account = &controller.service_account;
-    let subjects = binding.0.get("subjects").and_then(Value::as_array);
-    subjects.into_iter().flatten().any(|subject| match subject["kind"].as_str() {
-        Some("ServiceAccount") => {
-            subject["name"] == account.name.as_str() && subject["namespace"] == account.namespace.as_str()
+/// What could not be looked at, of a list and of its items.
+fn with(look: Look<()>, mut unseen: BTreeSet<Unseen>) -> BTreeSet<Unseen> {
+    if let Look::Unseen(list) = look {
+        unseen.insert(list);
+    }
+    unseen
+}
+
+impl Inventory {
+    fn take(&mut self, taken: Taken, users: &mut Vec<Object>) {
+        let unseen = match taken {
+            Taken::Stores((objects, unseen)) => {
+                self.stores.extend(objects.into_iter().map(Store));
+                unseen
+            }
+            Taken::Generators((objects, unseen)) => {
+                self.generators.extend(objects.into_iter().map(Generator));
+                unseen
+            }
+            Taken::Users(usage, objects, unseen) => {
+                self.usage.merge(usage);
+                users.extend(objects);
+                unseen
+            }
+            Taken::UnknownKinds((objects, unseen)) => {
+                self.unknown_kinds.extend(objects);
+                unseen
+            }
+            Taken::Controllers((controllers, unseen)) => {
+                self.controllers.extend(controllers);
+                unseen
+            }
+            Taken::Pods((pods, unseen)) => {
+                self.pods.extend(pods);
+                unseen
+            }
+            Taken::Notes(notes, unseen) => {
+                self.replaced.extend(notes);
+                unseen
+            }
+            Taken::Unseen(unseen) => BTreeSet::from([unseen]),
+            Taken::Bindings(_) | Taken::Leases(_) | Taken::Nothing => BTreeSet::new(),
+        };
+        self.unseen.extend(unseen);
+    }
+
+    /// Brings what came in any order into one, and tells the pods that say nothing new.
+    pub(super) fn in_order(&mut self) {
+        let by_name = |object: &Object| {
+            (object.kind().to_owned(), object.namespace().to_owned(), object.name().to_owned())
+        };
+        self.stores.sort_by_cached_key(|store| by_name(&store.0));
+        self.generators.sort_by_cached_key(|generator| by_name(&generator.0));
+        self.unknown_kinds.sort_by_cached_key(by_name);
+        self.controllers.sort_by_cached_key(|it| (it.namespace.clone(), it.kind.clone(), it.name.clone()));
+        self.pods.sort_by_cached_key(|it| (it.namespace.clone(), it.name.clone()));
+        let (pods, controllers) = (std::mem::take(&mut self.pods), &mut self.controllers);
+        for pod in pods {
+            let of_pod = |controller: &Controller| {
+                controller.namespace == pod.namespace
+                    && pod.name.strip_prefix(&controller.name).is_some_and(|rest| rest.starts_with('-'))
+            };
+            if !controllers.iter().any(of_pod) {
+                // It has no workload that was seen: it stands for itself.
+                controllers.push(pod);
+            } else if !controllers.iter().any(|it| of_pod(it) && it.container.is_like(&pod.container))
+                && !self
+                    .pods
+                    .iter()
+                    .any(|it| it.namespace == pod.namespace && it.container.is_like(&pod.container))
+            {
+                self.pods.push(pod);
+            }
         }
-        Some("Group") => {
-            subject["name"] == "system:serviceaccounts"
-                || subject["name"] == format!("system:serviceaccounts:{}", account.namespace).as_str()
-        }
-        _ => false,
-    })
+        let noted = self.stores.iter().filter_map(super::Replaced::of_store);
+        self.replaced.extend(noted.collect::<Vec<_>>());
+    }
 }

@@ -28,10 +28,17 @@ impl Reference {
     pub(crate) fn is_authority(&self) -> bool {
         self.path.rsplit('.').next() == Some(AUTHORITY)
     }
+
+    /// Whether the provider may log in with a stored token of this ServiceAccount instead of a minted one.
+    pub(crate) fn may_fall_back(&self) -> bool {
+        FALLS_BACK.iter().any(|path| self.path.ends_with(path))
+    }
 }
 
 /// Names an authority's certificates: public whatever they lie in, and no way to log in.
 const AUTHORITY: &str = "caProvider";
+/// Vault's and Akeyless's Kubernetes logins also take the token in a Secret that the ServiceAccount lists.
+const FALLS_BACK: [&str; 2] = ["auth.kubernetes.serviceAccountRef", "kubernetesAuth.serviceAccountRef"];
 /// Members that name a ServiceAccount. `auth.serviceAccount` is the one of `kubernetes` and `crd`.
 const ACCOUNTS: [&str; 2] = ["serviceAccountRef", "serviceAccount"];
 /// Names something at the provider.
@@ -42,11 +49,11 @@ const CONFIG_MAPS: [&str; 1] = ["credConfig"];
 /// Every reference in a provider's settings, in the order of their paths.
 pub(crate) fn references(provider: &str, settings: &Value) -> Vec<Reference> {
     let mut found = Vec::new();
-    walk(provider, provider, settings, &mut found);
+    visit(provider, provider, settings, &mut found);
     found
 }
 
-fn walk(path: &str, member: &str, value: &Value, found: &mut Vec<Reference>) {
+fn visit(path: &str, member: &str, value: &Value, found: &mut Vec<Reference>) {
     match value {
         Value::Object(members) => {
             if let Some(target) = target(member, value) {
@@ -69,12 +76,12 @@ fn walk(path: &str, member: &str, value: &Value, found: &mut Vec<Reference>) {
                 return;
             }
             for (name, value) in members {
-                walk(&format!("{path}.{name}"), name, value, found);
+                visit(&format!("{path}.{name}"), name, value, found);
             }
         }
         Value::Array(items) => {
             for item in items {
-                walk(&format!("{path}[]"), member, item, found);
+                visit(&format!("{path}[]"), member, item, found);
             }
         }
         _ => {}

@@ -1,10 +1,8 @@
-use std::collections::BTreeSet;
-
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::cluster::objects::Object;
+use crate::cluster::objects::Items;
 
 /// The documents of a YAML text. `stringData` of a Secret is where the API server puts it.
 pub(crate) fn objects(text: &str) -> Vec<Object> {
@@ -23,74 +21,117 @@ pub(crate) fn objects(text: &str) -> Vec<Object> {
         .collect()
 }
 
+/// What an audit sees of a cluster that holds exactly these objects.
+pub(crate) fn inventory(objects: &[Object]) -> Inventory {
+    read(objects, false).0
+}
+
 /// The estate of a cluster that holds exactly these objects.
 pub(crate) fn estate(text: &str) -> Estate {
     let objects = objects(text);
-    let of = |kinds: &[&str]| -> Vec<Object> {
-        objects.iter().filter(|object| kinds.contains(&object.kind())).cloned().collect()
-    };
-    let is_generator =
-        |object: &&Object| object.text("/apiVersion").starts_with("generators.external-secrets.io/");
-    let lists = Lists {
-        stores: of(&["SecretStore", "ClusterSecretStore"]),
-        external_secrets: of(&["ExternalSecret", "ClusterExternalSecret"]),
-        push_secrets: of(&["PushSecret", "ClusterPushSecret"]),
-        generators: objects.iter().filter(is_generator).cloned().collect(),
-        deployments: of(&["Deployment"]),
-    };
     let schema = |plural: &str| {
         let name = format!("{plural}.external-secrets.io");
-        let definitions = of(&["CustomResourceDefinition"]);
-        definitions
-            .iter()
-            .find(|it| it.name() == name)
-            .map_or(Look::Absent, |it| Look::Seen(StoreSchema::of(it)))
+        let mut definitions = objects.iter().filter(|object| object.kind() == "CustomResourceDefinition");
+        definitions.find(|it| it.name() == name).map_or(Look::Absent, |it| Look::Seen(StoreSchema::of(it)))
     };
-    let mut estate =
-        Estate::new(schema("clustersecretstores"), schema("secretstores"), lists, BTreeSet::new());
-    let find = |kind: &str, namespace: &str, name: &str| {
-        let found = of(&[kind]).into_iter().find(|it| it.namespace() == namespace && it.name() == name);
-        found.map_or(Look::Absent, Look::Seen)
-    };
-    let wanted = estate.wanted();
-    for ((namespace, name), keys) in wanted.secrets {
-        estate.take_secret(&keys, &find("Secret", &namespace, &name));
+    let (inventory, users) = read(&objects, true);
+    let (push_secrets, external_secrets) =
+        users.into_iter().partition(|user: &Object| user.kind().ends_with("PushSecret"));
+    Estate {
+        inventory,
+        cluster_schema: schema("clustersecretstores"),
+        namespaced_schema: schema("secretstores"),
+        external_secrets,
+        push_secrets,
     }
-    for ((namespace, name), keys) in wanted.config_maps {
-        estate.take_config_map(&keys, &find("ConfigMap", &namespace, &name));
-    }
-    for (namespace, name) in wanted.accounts {
-        let account = find("ServiceAccount", &namespace, &name);
-        estate.take_account((namespace, name), account);
-    }
-    let every = of(&["ClusterRole"]).iter().any(Controller::mints_every);
-    for controller in &mut estate.controllers {
-        controller.minting = Look::Seen(if every { Minting::Every } else { Minting::Named });
-    }
-    estate
 }
 
-#[test]
-fn a_controller_is_told_from_its_helpers() {
-    let deployment = |image: &str, args: &[&str]| {
-        Object(
-            json!({ "kind": "Deployment", "metadata": { "name": "a", "namespace": "b", "labels": { "helm.sh/chart": "external-secrets-2.5.0" } },
-            "spec": { "template": { "spec": { "serviceAccountName": "eso", "containers": [{ "image": image, "args": args }] } } } }),
-        )
+/// As the cluster is read: the same readers, over the same JSON.
+fn read(objects: &[Object], whole: bool) -> (Inventory, Vec<Object>) {
+    let mut inventory = Inventory { installed: true, ..Inventory::default() };
+    let mut users = Vec::new();
+    let feed = |kind: &str, items: &mut dyn Items| {
+        items.begin();
+        of(objects, kind).for_each(|object| items.take(object.0.to_string().as_bytes()));
     };
-    let it =
-        Controller::of(&deployment("ghcr.io/external-secrets/external-secrets:v0.20.4@sha256:00", &["--x"]))
-            .unwrap();
-    assert_eq!(it.version, Some(Version(0, 20, 4)));
-    assert_eq!((it.flags, it.service_account.name), (vec!["--x".to_owned()], "eso".to_owned()));
-    let it = Controller::of(&deployment("registry.acme.example:5000/mirror/external-secrets@sha256:00", &[]))
-        .unwrap();
-    assert_eq!(it.version, Some(Version(2, 5, 0)));
-    assert!(
-        Controller::of(&deployment("ghcr.io/external-secrets/external-secrets:v0.20.4", &["webhook"]))
-            .is_none()
-    );
-    assert!(Controller::of(&deployment("nginx:1", &[])).is_none());
+    for (resource, part) in kinds::known() {
+        match part {
+            kinds::Part::Store => inventory.stores.extend(of(objects, &resource.kind).cloned().map(Store)),
+            kinds::Part::Generator => {
+                let is_generator = |object: &&Object| {
+                    object.text("/apiVersion").starts_with("generators.external-secrets.io/")
+                };
+                inventory
+                    .generators
+                    .extend(of(objects, &resource.kind).filter(is_generator).cloned().map(Generator));
+            }
+            kinds::Part::GeneratorState => {
+                let mut states = lists::States::new(&resource);
+                feed(&resource.kind, &mut states);
+                inventory.generators.extend(states.objects.into_iter().map(Generator));
+            }
+            kinds::Part::User => {
+                let mut read = usage::UsersRead::new(&resource, whole);
+                feed(&resource.kind, &mut read);
+                inventory.usage.merge(read.usage);
+                inventory.unseen.extend(read.unseen);
+                users.extend(read.objects.unwrap_or_default());
+            }
+            kinds::Part::Local => {}
+        }
+    }
+    let is_strange = |object: &&Object| {
+        object.text("/apiVersion").contains("external-secrets.io/")
+            && kinds::known().iter().all(|(resource, _)| resource.kind != object.kind())
+    };
+    inventory.unknown_kinds.extend(objects.iter().filter(is_strange).cloned());
+    for resource in [&kinds::DEPLOYMENTS, &kinds::STATEFUL_SETS, &kinds::DAEMON_SETS, &kinds::PODS] {
+        let mut controllers = recognise::ControllersRead::new(resource);
+        feed(&resource.kind, &mut controllers);
+        let list = if resource.kind == "Pod" { &mut inventory.pods } else { &mut inventory.controllers };
+        list.extend(controllers.controllers);
+        inventory.unseen.extend(controllers.unseen);
+    }
+    let is_ours = |object: &&Object| object.namespace() == replaced::NAMESPACE && object.is_ours();
+    for config_map in of(objects, "ConfigMap").filter(is_ours) {
+        inventory.replaced.extend(Replaced::of_config_map(config_map.0.to_string().as_bytes()).unwrap());
+    }
+    inventory.in_order();
+    let body = |kind: &str, (namespace, name): &(String, String)| {
+        let found = of(objects, kind).find(|it| it.namespace() == namespace && it.name() == name);
+        found.map_or(Look::Absent, |it| Look::Seen(it.0.to_string().into_bytes()))
+    };
+    for _ in 0..2 {
+        let wanted =
+            if inventory.accounts.is_empty() { inventory.wanted() } else { inventory.wanted_tokens() };
+        for (name, keys) in &wanted.secrets {
+            inventory.take_secret(keys, &body("Secret", name));
+        }
+        for (name, keys) in &wanted.config_maps {
+            inventory.take_config_map(keys, &body("ConfigMap", name));
+        }
+        for (namespace, name) in wanted.accounts {
+            let found =
+                of(objects, "ServiceAccount").find(|it| it.namespace() == namespace && it.name() == name);
+            let account = found.cloned().map_or(Look::Absent, Look::Seen);
+            inventory.take_account((namespace, name), account);
+        }
+    }
+    for namespace in inventory.namespaces() {
+        let mut strays = stray::StraysRead::new(&SECRETS);
+        let within = |object: &&Object| object.namespace() == namespace;
+        of(objects, "Secret").filter(within).for_each(|secret| strays.take(secret.0.to_string().as_bytes()));
+        inventory.strays.extend(strays.found);
+    }
+    let every = of(objects, "ClusterRole").any(Controller::mints_every);
+    for controller in inventory.controllers.iter_mut().chain(&mut inventory.pods) {
+        controller.minting = Look::Seen(if every { Minting::Every } else { Minting::Named });
+    }
+    (inventory, users)
+}
+
+fn of<'a>(objects: &'a [Object], kind: &'a str) -> impl Iterator<Item = &'a Object> {
+    objects.iter().filter(move |object| object.kind() == kind)
 }
 
 #[test]

@@ -2,23 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ConfigMapKey, Credential, Estate, SecretKey, Source, Target};
+use super::{
+    ConfigMapKey, Controller, Credential, Inventory, SecretKey, Source, Target, credential::Holder,
+    environment::Variable,
+};
 use crate::cluster::objects::{Look, Object};
 
 /// Namespace and name.
 pub(super) type Name = (String, String);
 
-/// Objects by their names, with the values of them that somebody names.
+/// Objects by their names, with the values of them that something names.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wanted {
     pub(super) secrets: BTreeMap<Name, BTreeSet<SecretKey>>,
     pub(super) config_maps: BTreeMap<Name, BTreeSet<ConfigMapKey>>,
     pub(super) accounts: BTreeSet<Name>,
 }
-
-/// Beginnings of the variables that vendors' libraries log in by. A controller's other variables (its proxy's
-/// password) are none of this program's business.
-const LOGIN_VARIABLES: [&str; 4] = ["AWS_", "AZURE_", "GOOGLE_", "VOLCENGINE_"];
 
 impl Wanted {
     fn secret(&mut self, key: SecretKey) {
@@ -28,79 +27,159 @@ impl Wanted {
     fn config_map(&mut self, key: ConfigMapKey) {
         self.config_maps.entry((key.namespace.clone(), key.name.clone())).or_default().insert(key);
     }
+
+    fn source(&mut self, source: &Source) {
+        match source.clone() {
+            Source::Secret(key) => self.secret(key),
+            Source::ConfigMap(key) => self.config_map(key),
+            _ => {}
+        }
+    }
+
+    fn controller(&mut self, controller: &Controller) {
+        let container = &controller.container;
+        // A controller's other variables are none of this program's business.
+        let variables = container.environment.iter();
+        for variable in variables.filter(|variable| Variable::of(&variable.name) != Variable::Harmless) {
+            self.source(&variable.source);
+        }
+        container.environment_from.iter().for_each(|from| self.source(&from.source));
+        container.well_known().iter().for_each(|found| self.source(&found.source));
+        self.source(&controller.file(super::OWN_TOKEN));
+    }
 }
 
-impl Estate {
+impl Inventory {
     pub(super) fn wanted(&self) -> Wanted {
         let mut wanted = Wanted::default();
-        for store in &self.stores {
-            for reference in store.references() {
-                let keys = self.secret_keys(store, &reference);
-                match reference.target {
-                    Target::Secret => keys.into_iter().for_each(|key| wanted.secret(key)),
-                    Target::ServiceAccount => {
-                        wanted.accounts.extend(keys.into_iter().map(|key| (key.namespace, key.name)));
-                    }
-                    // An authority's certificates open nothing.
-                    Target::ConfigMap if reference.is_authority() => {}
-                    Target::ConfigMap => {
-                        keys.into_iter().for_each(|key| wanted.config_map(ConfigMapKey::like(key)));
-                    }
+        let stores = self.stores.iter().flat_map(|store| {
+            let references = store.references().into_iter();
+            references.map(|reference| (self.secret_keys(store, &reference), reference))
+        });
+        let generators = self.generators.iter().flat_map(|generator| {
+            let references = generator.references().into_iter();
+            references.map(|reference| (self.generator_keys(generator, &reference), reference))
+        });
+        for (keys, reference) in stores.chain(generators) {
+            match reference.target {
+                Target::Secret => keys.into_iter().for_each(|key| wanted.secret(key)),
+                Target::ServiceAccount if reference.may_fall_back() => {
+                    wanted.accounts.extend(keys.into_iter().map(|key| (key.namespace, key.name)));
+                }
+                Target::ServiceAccount => {}
+                // An authority's certificates open nothing.
+                Target::ConfigMap if reference.is_authority() => {}
+                Target::ConfigMap => {
+                    keys.into_iter().for_each(|key| wanted.config_map(ConfigMapKey::like(key)));
                 }
             }
         }
-        for generator in &self.generators {
-            for reference in generator.references().iter().filter(|it| it.target == Target::Secret) {
-                self.generator_keys(generator, reference).into_iter().for_each(|key| wanted.secret(key));
-            }
-        }
-        for controller in &self.controllers {
-            for variable in &controller.environment {
-                if !LOGIN_VARIABLES.iter().any(|beginning| variable.name.starts_with(beginning)) {
-                    continue;
-                }
-                match variable.source.clone() {
-                    Source::Secret(key) => wanted.secret(key),
-                    Source::ConfigMap(key) => wanted.config_map(key),
-                    Source::Literal | Source::Token | Source::Elsewhere => {}
-                }
-            }
+        self.controllers.iter().chain(&self.pods).for_each(|controller| wanted.controller(controller));
+        for key in self.replaced.iter().flat_map(|replaced| &replaced.places) {
+            wanted.secret(key.clone());
         }
         wanted
     }
 
+    /// Tokens that are stored for the ServiceAccounts that were seen, which a provider may prefer to a minted one.
+    pub(super) fn wanted_tokens(&self) -> Wanted {
+        let mut wanted = Wanted::default();
+        for ((namespace, _), account) in &self.accounts {
+            let Look::Seen(account) = account else { continue };
+            for name in token_secrets(account) {
+                let key = Some("token".to_owned());
+                wanted.secret(SecretKey { namespace: namespace.clone(), name, key });
+            }
+        }
+        wanted.secrets.retain(|_, keys| keys.iter().any(|key| !self.credentials.contains_key(key)));
+        wanted
+    }
+
     /// Takes the public half of what is named in this Secret, and drops the Secret.
-    pub(super) fn take_secret(&mut self, keys: &BTreeSet<SecretKey>, secret: &Look<Object>) {
-        self.note_unseen(secret);
+    pub(super) fn take_secret(&mut self, keys: &BTreeSet<SecretKey>, secret: &Look<Vec<u8>>) {
+        let holder = self.holder(secret, || {
+            let named = keys.first().map(|key| format!("Secret {}/{}", key.namespace, key.name));
+            named.unwrap_or_default()
+        });
+        if let (Look::Absent, Some(key)) = (&holder, keys.first()) {
+            self.missing.insert((key.namespace.clone(), key.name.clone()));
+        }
         for key in keys {
-            self.credentials.insert(key.clone(), credential(secret, key.key.as_deref()));
+            let found = holder.as_ref().map(|holder| holder.credential(key.key.as_deref()));
+            self.credentials.insert(key.clone(), flatten(found));
+            if let (None, Look::Seen(holder)) = (&key.key, &holder) {
+                // A controller takes each by itself.
+                let names = holder.keys();
+                for name in &names {
+                    let one = SecretKey { key: Some(name.clone()), ..key.clone() };
+                    let found = holder.credential(Some(name));
+                    self.credentials.entry(one).or_insert(found.map_or(Look::Absent, Look::Seen));
+                }
+                self.secret_keys_of.insert((key.namespace.clone(), key.name.clone()), names);
+            }
         }
     }
 
     /// The same for a ConfigMap: what lies in one may be a credential all the same.
-    pub(super) fn take_config_map(&mut self, keys: &BTreeSet<ConfigMapKey>, config_map: &Look<Object>) {
-        self.note_unseen(config_map);
+    pub(super) fn take_config_map(&mut self, keys: &BTreeSet<ConfigMapKey>, config_map: &Look<Vec<u8>>) {
+        let holder = self.holder(config_map, || {
+            let named = keys.first().map(|key| format!("ConfigMap {}/{}", key.namespace, key.name));
+            named.unwrap_or_default()
+        });
         for key in keys {
-            self.config_maps.insert(key.clone(), credential(config_map, key.key.as_deref()));
+            let found = holder.as_ref().map(|holder| holder.credential(key.key.as_deref()));
+            self.config_maps.insert(key.clone(), flatten(found));
+            if let (None, Look::Seen(holder)) = (&key.key, &holder) {
+                let names = holder.keys();
+                for name in &names {
+                    let one = ConfigMapKey { key: Some(name.clone()), ..key.clone() };
+                    let found = holder.credential(Some(name));
+                    self.config_maps.entry(one).or_insert(found.map_or(Look::Absent, Look::Seen));
+                }
+                self.config_map_keys_of.insert((key.namespace.clone(), key.name.clone()), names);
+            }
         }
     }
 
     pub(super) fn take_account(&mut self, name: Name, account: Look<Object>) {
-        self.note_unseen(&account);
+        if let Look::Unseen(unseen) = &account {
+            self.unseen.insert(unseen.clone());
+        }
         self.accounts.insert(name, account);
     }
 
-    fn note_unseen(&mut self, look: &Look<Object>) {
-        if let Look::Unseen(unseen) = look {
+    fn holder<'a>(&mut self, look: &'a Look<Vec<u8>>, what: impl Fn() -> String) -> Look<Holder<'a>> {
+        let look = match look {
+            Look::Seen(body) => Holder::parse(body).map_or_else(
+                || {
+                    Look::Unseen(crate::cluster::objects::Unseen {
+                        what: what(),
+                        right: format!("get {}", what()),
+                        why: "it has not the form that its kind has".into(),
+                    })
+                },
+                Look::Seen,
+            ),
+            Look::Absent => Look::Absent,
+            Look::Unseen(unseen) => Look::Unseen(unseen.clone()),
+        };
+        if let Look::Unseen(unseen) = &look {
             self.unseen.insert(unseen.clone());
         }
+        look
     }
 }
 
-fn credential(holder: &Look<Object>, key: Option<&str>) -> Look<Credential> {
-    match holder {
-        Look::Seen(holder) => Credential::of(holder, key).map_or(Look::Absent, Look::Seen),
-        Look::Absent => Look::Absent,
-        Look::Unseen(unseen) => Look::Unseen(unseen.clone()),
+/// The Secrets that a ServiceAccount lists.
+pub(crate) fn token_secrets(account: &Object) -> Vec<String> {
+    let listed = account.0["secrets"].as_array().into_iter().flatten();
+    listed.filter_map(|secret| Some(secret["name"].as_str()?.to_owned())).collect()
+}
+
+fn flatten(found: Look<Option<Credential>>) -> Look<Credential> {
+    match found {
+        Look::Seen(Some(credential)) => Look::Seen(credential),
+        Look::Seen(None) | Look::Absent => Look::Absent,
+        Look::Unseen(unseen) => Look::Unseen(unseen),
     }
 }

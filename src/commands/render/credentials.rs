@@ -45,8 +45,9 @@ pub(super) async fn run(
     let http = Http::new(&settings.additional_roots)?;
     let (google, project) = settle(settings, report).await?;
     let number = project.number(&google, &http).await?;
-    report.document(&google.credential_configuration(&number, &args.token_file)?);
-    report.progress(talk(&google.token_audience(&number)?, &args.token_file.display().to_string()));
+    report.document("the file", &google.credential_configuration(&number, &args.token_file)?)?;
+    let talk = talk(&google.token_audience(&number)?, &args.token_file.display().to_string());
+    report.talk_lines(&talk);
     Ok(Exit::Clean)
 }
 

@@ -81,10 +81,10 @@ pub(super) async fn run(args: &IssuerArgs, settings: &Settings, report: &mut Rep
             .hint("leave --stage out; with several API servers, say how many: --servers"));
     };
     instructions.warnings.iter().for_each(|warning| report.warning(warning));
-    report.line(rollout.file().trim_end());
-    report.progress(instructions.talk(rollout.stage).trim_end());
+    report.text("the file", rollout.file())?;
+    report.talk_lines(&instructions.talk(rollout.stage));
     let warnings: Vec<_> = instructions.warnings.iter().map(Warning::to_json).collect();
-    report.json("render", json!({ "guide": instructions, "warnings": warnings }));
+    report.json_with("render", json!({ "warnings": warnings }), ("guide", json!(instructions)))?;
     Ok(Exit::Clean)
 }
 

@@ -80,12 +80,10 @@ pub(super) async fn run(args: &StoreArgs, settings: &Settings, report: &mut Repo
                 files.push(file.display().to_string());
             }
         }
-        None => report.line(to_yaml(manifests.clone())?.trim_end()),
+        None => report.text("the manifests", &to_yaml(manifests.clone())?)?,
     }
-    report.json(
-        "render",
-        json!({ "objects": manifests.map(|manifest| &manifest.0).collect::<Vec<_>>(), "files": files }),
-    );
+    let objects = manifests.map(|manifest| manifest.0.clone()).collect();
+    report.json_with("render", json!({ "files": files }), ("objects", objects))?;
     Ok(Exit::Clean)
 }
 

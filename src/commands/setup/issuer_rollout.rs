@@ -62,6 +62,6 @@ pub(super) async fn tell(
     };
     let instructions = distro::instructions(distro, &change)?;
     instructions.warnings.iter().for_each(|warning| report.warning(warning));
-    report.line(instructions.to_text());
+    report.lines(instructions.to_text().lines());
     Ok(())
 }

@@ -19,7 +19,7 @@ use futures::future::{Either, select};
 
 pub(super) use self::retire::remember_old_key;
 use self::{
-    plan::{Documents, Plan},
+    plan::{Documents, GivenKey, Plan},
     retire::Retirement,
     settings_file::SettingsFile,
 };
@@ -39,10 +39,11 @@ use crate::{
     },
     config::Settings,
     error::Result,
-    federation::{Federation, Trust, TrustedIssuer, gcp::Gcp},
+    federation::{Federation, Keys, Trust, TrustedIssuer, gcp::Gcp},
     http::Http,
     publication::live,
-    report::Report,
+    relying_party::{UNREAD, warn_of_unread},
+    report::{Report, Warning},
     secret_store::{self, obstacles_of_a_move},
 };
 
@@ -69,7 +70,12 @@ pub(crate) async fn run(
     let provider = provider.as_ref();
     let issuer = issuer::trusted(settings, &settled, &observed, &http).await?;
     let staged = live::from_files(settings)?;
-    let trust = settled.trust(issuer.clone(), cluster_id, &observed, staged.as_ref())?;
+    // A key that only a silent server serves may sign: one server's silence takes nothing away.
+    let kept = match settled.uploads_keys() && !observed.unreachable.is_empty() {
+        true => provider.keys().await?,
+        false => Keys::Fetched,
+    };
+    let trust = settled.trust(issuer.clone(), cluster_id, &observed, staged.as_ref(), kept.given())?;
     provider.rules().check(&trust)?;
 
     // Decide.
@@ -123,7 +129,7 @@ pub(crate) async fn run(
             &publish_args(false),
             settings,
             now,
-            &mut report.step(&["issuer-not-signed"], &mut sink),
+            &mut report.step(&["issuer-not-signed", UNREAD], &mut sink),
         )
         .await?;
     }
@@ -212,6 +218,16 @@ async fn decide(
         &present.have(),
     )?;
     remember_old_key(&mut objects, settled);
+    if documents.as_ref().is_some_and(|documents| documents.pending) {
+        objects.warnings.extend(warn_of_unread(trust.keys.iter()));
+    }
+    objects.warnings.extend(observed.unreachable.iter().filter(|_| settled.uploads_keys()).map(|(address, error)| {
+        let why = format!(
+            "API server {address} did not answer ({}): keys that only it serves are not uploaded, and none is taken away",
+            error.code
+        );
+        Warning::new("server-unreachable", why)
+    }));
     let signs_otherwise: Vec<_> = observed
         .servers
         .iter()
@@ -223,6 +239,7 @@ async fn decide(
     Ok(Plan {
         documents,
         provider: provider.to_string(),
+        keys: given_keys(trust),
         changes,
         objects,
         later,
@@ -233,6 +250,14 @@ async fn decide(
         servers: observed.servers.len(),
         retirement: None,
     })
+}
+
+/// The keys that a provider is given, and what each is there for.
+fn given_keys(trust: &Trust) -> Vec<GivenKey> {
+    let given = trust.keys.iter().filter(|_| trust.issuer.published().is_none());
+    given
+        .map(|key| GivenKey { kid: key.kid().to_owned(), kind: key.describe(), role: trust.role(key) })
+        .collect()
 }
 
 /// A dry run of publishing, with its words.

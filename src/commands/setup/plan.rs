@@ -5,7 +5,7 @@ use serde_json::json;
 use super::retire::Retirement;
 use crate::{
     commands::{changes, objects},
-    federation::{Change, TrustedIssuer},
+    federation::{Change, KeyRole, TrustedIssuer},
     oidc::SignedIssuer,
     report::{Report, Warning},
     secret_store::{Doing, Obstacle, Plan as StorePlan, Planned},
@@ -16,6 +16,8 @@ pub(super) struct Plan {
     /// What publishing would say; `None` when no documents are needed.
     pub(super) documents: Option<Documents>,
     pub(super) provider: String,
+    /// What the provider is given; empty where it fetches the documents.
+    pub(super) keys: Vec<GivenKey>,
     pub(super) changes: Vec<Change>,
     /// Those that lock the store out as long as the API servers sign as another issuer.
     pub(super) later: Vec<Change>,
@@ -28,6 +30,13 @@ pub(super) struct Plan {
     pub(super) obstacles: Vec<Obstacle>,
     /// What is left to do with the key that the store used before.
     pub(super) retirement: Option<Retirement>,
+}
+
+/// A key that the provider is given, as people name it.
+pub(super) struct GivenKey {
+    pub(super) kid: String,
+    pub(super) kind: String,
+    pub(super) role: KeyRole,
 }
 
 /// The public documents, as a dry run of publishing sees them.
@@ -60,6 +69,9 @@ impl Plan {
             documents.lines.lines().for_each(|line| report.line(format_args!("  {line}")));
         }
         report.line(format_args!("\n{}", self.provider));
+        for GivenKey { kid, kind, role } in &self.keys {
+            report.line(format_args!("  key {kid}  {kind}  {role}"));
+        }
         changes::show(report, &self.changes);
         report.line("\ncluster");
         let (store, others) = objects::split(&self.objects.objects);
@@ -101,6 +113,9 @@ impl Plan {
             "pending": self.pending(),
             "documents": self.documents.as_ref().map(|documents| json!({ "pending": documents.pending })),
             "provider": self.provider,
+            "keys": self.keys.iter().map(|key| json!({
+                "kid": key.kid, "kind": key.kind, "role": key.role.name(),
+            })).collect::<Vec<_>>(),
             "changes": self.changes.iter().map(changes::to_json).collect::<Vec<_>>(),
             "later": self.later.iter().map(changes::to_json).collect::<Vec<_>>(),
             "objects": self.objects.objects.iter().map(|object| json!({

@@ -20,6 +20,7 @@ use crate::{
         vault,
     },
     oidc::Issuer,
+    redact,
     report::{Report, Warning},
 };
 
@@ -90,7 +91,11 @@ impl<'a> SettingsFile<'a> {
     pub(super) fn write(&self, report: &mut Report<'_>) {
         let mut left = self.edit.by_hand.clone();
         let mut why = "its form leaves no place to write them".to_owned();
-        if let Some(text) = &self.edit.text {
+        if self.edit.changed.iter().any(|(_, _, want)| redact::secret_line(want).is_some()) {
+            // The warning shows it redacted.
+            why = "a secret would be in it".to_owned();
+            left.extend(self.edit.changed.iter().map(|(path, _, want)| format!("{path}: {want}")));
+        } else if let Some(text) = &self.edit.text {
             match replace(self.path, text) {
                 Ok(()) => report.progress(format_args!("writing {}", self.path.display())),
                 Err(error) => {
@@ -199,6 +204,11 @@ fn decisions(
     say("store.name", Some(settled.store.name().to_owned()));
     say("store.namespace", settled.store.namespace().map(str::to_owned));
     say("store.serviceAccount", Some(settled.workload.to_string()));
+    // The next run would take a staged key away that this one has given.
+    if settled.uploads_keys() && !settings.public_keys.is_empty() {
+        let files = settings.public_keys.iter().map(|path| beside(&settings.file, path));
+        all.push(("cluster.publicKeys", json!(files.collect::<Result<Vec<_>>>()?)));
+    }
     if settled.secrets_were_asked {
         all.push(("store.secrets", json!(settled.secrets)));
     }
@@ -208,7 +218,7 @@ fn decisions(
 /// A path as the settings file takes it: relative to its own folder.
 fn beside(file: &Path, path: &Path) -> Result<String> {
     let unusable = |error: io::Error| {
-        Error::usage("ca-file", format!("{} cannot be named in {}", path.display(), file.display()))
+        Error::usage("settings-path", format!("{} cannot be named in {}", path.display(), file.display()))
             .caused_by(error)
     };
     let folder = absolute(file).map_err(unusable)?;

@@ -53,7 +53,7 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
     let mut withdrawals = Vec::new();
     let mut planned = Vec::new();
     if let Some(settled) = &settled {
-        let trust = settled.trust(issuer.clone(), cluster_id, &observed, None)?;
+        let trust = settled.trust(issuer.clone(), cluster_id, &observed, None, None)?;
         // Everything that may trust the issuer, whichever provider the store names now.
         let mut names = settings.providers();
         if names.is_empty() {

@@ -49,6 +49,7 @@ use futures::lock::Mutex;
 
 pub(crate) use self::{
     key::{KeyState, ServiceAccountKey},
+    names::AUDIENCES,
     state::Holder,
     step::Step,
     wanted::RULES,
@@ -129,6 +130,20 @@ pub(crate) struct Endpoints {
     pub(crate) sts: String,
 }
 
+impl Endpoints {
+    /// Each by its name in `keyless.yaml`.
+    pub(crate) fn all(&self) -> [(&'static str, &str); 6] {
+        [
+            ("iam", &self.iam),
+            ("iamCredentials", &self.iam_credentials),
+            ("resourceManager", &self.resource_manager),
+            ("secretManager", &self.secret_manager),
+            ("serviceUsage", &self.service_usage),
+            ("sts", &self.sts),
+        ]
+    }
+}
+
 impl Default for Endpoints {
     fn default() -> Self {
         Self {
@@ -193,17 +208,7 @@ impl Gcp {
     pub(crate) fn connect(settings: &Settings, http: &Http) -> Result<Self> {
         let ids = Ids::parse(&settings.project, &settings.pool, &settings.provider)?;
         settings.impersonate.as_deref().map_or(Ok(()), check_email)?;
-        let endpoints = &settings.endpoints;
-        for (name, base) in [
-            ("iam", &endpoints.iam),
-            ("iamCredentials", &endpoints.iam_credentials),
-            ("resourceManager", &endpoints.resource_manager),
-            ("secretManager", &endpoints.secret_manager),
-            ("serviceUsage", &endpoints.service_usage),
-            ("sts", &endpoints.sts),
-        ] {
-            check_endpoint(name, base)?;
-        }
+        settings.endpoints.all().into_iter().try_for_each(|(name, base)| check_endpoint(name, base))?;
         let tokens = Tokens::find(settings.access_token.as_ref(), CLOUD_PLATFORM)?;
         Ok(Self {
             settings: settings.clone(),

@@ -8,6 +8,10 @@ use crate::error::{Error, Result};
 /// The longest `google.subject` (bytes); Google says so only at the exchange.
 const LONGEST_SUBJECT: usize = 127;
 
+/// Audiences of tokens that Google's token service takes: how the names of all providers begin, with and without the
+/// scheme ([`Ids::token_audience`]).
+pub(crate) const AUDIENCES: [&str; 2] = ["https://iam.googleapis.com/*", "//iam.googleapis.com/*"];
+
 /// The project, pool and provider, by their IDs as they were given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Ids {

@@ -13,6 +13,7 @@ use crate::{
     error::{Error, Result},
     federation::{self, Change, Difference, Trust, TrustedIssuer, Verb},
     google::needs,
+    shell,
 };
 
 /// What cannot work is refused before Google is asked anything.
@@ -260,8 +261,8 @@ fn other_issuer(object: &str, state: &State, have: &str, want: &str) -> Error {
         .hint("if that is another cluster: choose another google.pool, one for each cluster")
         .hint(format!(
             "if this cluster's issuer has moved: `gcloud iam workload-identity-pools providers update-oidc {} --location=global \
-             --workload-identity-pool={} --project={} --issuer-uri={want}`, and start again",
-            ids.provider, ids.pool, ids.project
+             --workload-identity-pool={} --project={} --issuer-uri={}`, and start again",
+            ids.provider, ids.pool, ids.project, shell::quote(want)
         ))
 }
 

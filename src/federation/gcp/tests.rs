@@ -233,8 +233,8 @@ fn settings_that_cannot_be_meant() {
     assert_eq!(refused(|it| it.provider = "gcp-x".into()), "google-name");
     assert_eq!(refused(|it| it.impersonate = Some("me@example.com".into())), "google-service-account");
     assert_eq!(refused(|it| it.endpoints.sts = "https://sts.googleapis.com/".into()), "google-endpoint");
-    assert_eq!(refused(|it| it.endpoints.iam = "iam.googleapis.com".into()), "google-endpoint");
-    assert_eq!(refused(|it| it.endpoints.iam = "https://u:p@iam.googleapis.com".into()), "google-endpoint");
+    assert_eq!(refused(|it| it.endpoints.iam = "iam.googleapis.com".into()), "base-url");
+    assert_eq!(refused(|it| it.endpoints.iam = "https://u:p@iam.googleapis.com".into()), "base-url");
 }
 
 #[tokio::test]

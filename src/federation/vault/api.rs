@@ -128,12 +128,32 @@ impl Api {
 
     /// What the server says of itself, without a token; empty when it says nothing. It says it of the whole server,
     /// and refuses to say it in a namespace.
-    async fn health(&self) -> Value {
+    pub(super) async fn health(&self) -> Value {
         let request = self.http.client().get(self.url("sys/health"));
         match self.http.send(request, &self.settings.address).await {
             Ok(answer) => serde_json::from_slice(&answer.body).unwrap_or(Value::Null),
             Err(_) => Value::Null,
         }
+    }
+
+    /// Whether the administrator's token is answered in this namespace, which cannot exist: then the server, or a
+    /// proxy before it, ignores the header. Without a token, nothing is asked.
+    pub(super) async fn answers_in(&self, namespace: &str) -> bool {
+        let Ok(token) = self.token() else { return false };
+        let (Ok(mut token), Ok(namespace)) =
+            (HeaderValue::from_str(token.expose()), HeaderValue::from_str(namespace))
+        else {
+            return false;
+        };
+        token.set_sensitive(true);
+        let headers = HeaderMap::from_iter([
+            (REQUEST, HeaderValue::from_static("true")),
+            (TOKEN, token),
+            (NAMESPACE, namespace),
+        ]);
+        let request = self.http.client().get(self.url("auth/token/lookup-self")).headers(headers);
+        let answer = self.http.send(request, &self.settings.address).await;
+        answer.is_ok_and(|answer| (200..300).contains(&answer.status))
     }
 
     fn token(&self) -> Result<&Secret> {

@@ -8,6 +8,7 @@
 
 mod api;
 mod mark;
+mod namespaces;
 mod observe;
 mod plan;
 mod refusal;
@@ -22,8 +23,8 @@ use http::Method;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use serde_json::{Value, json};
 
-use self::api::Api;
 pub(crate) use self::wanted::RULES;
+use self::{api::Api, namespaces::Support};
 use super::{Change, Federation, Keys, Rules, Trust};
 use crate::{
     error::{Error, Result},
@@ -37,6 +38,8 @@ use crate::{
 
 /// What a token for it must be minted for: the audience that External Secrets Operator always asks for.
 const AUDIENCE: &str = "vault";
+/// Audiences of tokens that open something there.
+pub(crate) const AUDIENCES: [&str; 1] = [AUDIENCE];
 
 /// Which server, auth method and role.
 #[derive(Clone, Debug)]
@@ -162,7 +165,10 @@ impl Federation for Vault {
 
     async fn plan(&self, want: &Trust) -> Result<Vec<Change>> {
         RULES.check(want)?;
-        plan::plan(&self.settings, want, &self.observe().await?)
+        let (observed, suits) = futures::join!(self.observe(), self.suits());
+        let observed = observed?;
+        suits?;
+        plan::plan(&self.settings, want, &observed)
     }
 
     async fn apply(&self, change: &Change, say: &mut (dyn for<'a> FnMut(&'a str) + Send)) -> Result<()> {
@@ -191,10 +197,26 @@ impl Federation for Vault {
     }
 
     async fn withdraw(&self, want: &Trust) -> Result<Vec<Change>> {
-        let (observed, roles) = futures::join!(self.observe(), self.roles());
+        let (observed, roles, suits) = futures::join!(self.observe(), self.roles(), self.suits());
         let observed = observed?;
+        suits?;
         let roles = if observed.is_jwt() { roles? } else { Vec::new() };
         Ok(withdraw::withdraw(&self.settings, want, &observed, &roles))
+    }
+
+    async fn suits(&self) -> Result<()> {
+        let Settings { address, namespace: Some(namespace), .. } = &self.settings else { return Ok(()) };
+        let nowhere = format!("{namespace}/{}", namespaces::NO_SUCH);
+        let (health, answers) = futures::join!(self.api.health(), self.api.answers_in(&nowhere));
+        match namespaces::of_health(&health) {
+            Support::Yes if answers => {
+                let why = format!("it answers in the namespace {nowhere}, which does not exist");
+                Err(namespaces::ignored(address, namespace, &why))
+            }
+            Support::Yes => Ok(()),
+            Support::No(why) => Err(namespaces::ignored(address, namespace, &why)),
+            Support::Unknown(why) => Err(namespaces::unknown(address, namespace, &why)),
+        }
     }
 
     async fn audience(&self) -> Result<String> {
@@ -256,13 +278,15 @@ fn roots(pem: &str) -> Result<Vec<CertificateDer<'static>>> {
     };
     let found: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes())
         .collect::<Result<_, _>>()
-        .map_err(|error| refuse().caused_by(error))?;
+        .map_err(|error| refuse().caused_by_chain(&error))?;
     if found.is_empty() { Err(refuse().caused_by("it holds no certificate")) } else { Ok(found) }
 }
 
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+mod namespace_tests;
 #[cfg(test)]
 #[path = "way_tests.rs"]
 mod way;

@@ -7,10 +7,8 @@ use super::{Settings, wanted};
 use crate::{
     error::{Error, Result},
     http::Answer,
+    redact,
 };
-
-/// The longest part of a server's message that is shown.
-const LONGEST: usize = 600;
 
 /// What was asked of whom.
 pub(super) struct Asked<'a> {
@@ -39,7 +37,7 @@ pub(super) fn no_token() -> Error {
 
 /// The refusal that an answer is. `health` is what `sys/health` says.
 pub(super) fn of(asked: &Asked<'_>, answer: &Answer, body: &Value, health: &Value) -> Error {
-    let said = said(asked.settings, body);
+    let said = said(body);
     let address = &asked.settings.address;
     match answer.status {
         403 if is_unknown_token(body) => asked
@@ -122,7 +120,7 @@ fn forbidden(asked: &Asked<'_>, said: &str) -> Error {
 /// Where a write should have gone there is nothing.
 pub(super) fn missing(asked: &Asked<'_>, body: &Value) -> Error {
     asked
-        .refused("vault-missing", "has nothing at", &said(asked.settings, body))
+        .refused("vault-missing", "has nothing at", &said(body))
         .hint("somebody took it away in between: start again")
 }
 
@@ -135,7 +133,7 @@ pub(super) fn not_vault(asked: &Asked<'_>) -> Error {
 
 /// 404 is said of a path where nothing is, and of a namespace that does not exist.
 pub(super) fn refuse_namespace(asked: &Asked<'_>, body: &Value) -> Result<()> {
-    let said = said(asked.settings, body);
+    let said = said(body);
     if said.contains("namespace not found") {
         return Err(asked.refused("vault-namespace", "has no such namespace for", &said).hint(
             "vault.namespace names an existing namespace, e.g. team/prod; leave it out on a server without",
@@ -145,18 +143,10 @@ pub(super) fn refuse_namespace(asked: &Asked<'_>, body: &Value) -> Result<()> {
 }
 
 /// What the server said: one line, short, and without the token, should it send that back.
-pub(super) fn said(settings: &Settings, body: &Value) -> String {
+pub(super) fn said(body: &Value) -> String {
     let errors = body.get("errors").and_then(Value::as_array);
     let lines: Vec<_> = errors.into_iter().flatten().filter_map(Value::as_str).collect();
     let mut text = lines.join("; ").split_whitespace().collect::<Vec<_>>().join(" ");
     text = text.replace("1 error occurred: * ", "");
-    if let Some(token) = settings.token.as_ref().map(|token| token.expose()).filter(|token| !token.is_empty())
-    {
-        text = text.replace(token, "…");
-    }
-    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    match text.char_indices().nth(LONGEST) {
-        None => text,
-        Some((at, _)) => format!("{}…", &text[..at]),
-    }
+    redact::message(&text)
 }

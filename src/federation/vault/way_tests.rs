@@ -19,16 +19,16 @@ const ISSUER: &str = "https://oidc.lab.test/prod";
 const SUBJECT: &str = "system:serviceaccount:external-secrets:eso-reader";
 
 /// A server that reaches the published documents, with one secret in it.
-struct World {
+pub(super) struct World {
     ca: Ca,
     key: SigningKey,
-    server: lab::Vault,
+    pub(super) server: lab::Vault,
     _web: Web,
     _documents: TempDir,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::signing_with(SigningKey::ec(lab::Curve::P256))
     }
 
@@ -73,7 +73,7 @@ impl World {
         }
     }
 
-    fn vault(&self, mode: Mode, change: impl Fn(&mut Settings)) -> Vault {
+    pub(super) fn vault(&self, mode: Mode, change: impl Fn(&mut Settings)) -> Vault {
         let mut settings = self.settings(mode);
         change(&mut settings);
         let mut vault = Vault::connect(&settings, &Http::new(&[]).unwrap()).unwrap();
@@ -81,7 +81,7 @@ impl World {
         vault
     }
 
-    fn trust(&self) -> Trust {
+    pub(super) fn trust(&self) -> Trust {
         Trust {
             issuer: issuer(Mode::StaticKeys, ISSUER),
             cluster_id: "0b0a3f46-7f0f-4c55-9f0e-3b6f8f1f2a11".to_owned(),
@@ -103,7 +103,7 @@ impl World {
         Token::parse(&self.key.jws(&claims)).unwrap()
     }
 
-    fn good_token(&self) -> Token {
+    pub(super) fn good_token(&self) -> Token {
         self.token("sub", json!(SUBJECT))
     }
 }
@@ -113,25 +113,26 @@ fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()
 }
 
-async fn do_all(vault: &Vault, changes: &[Change]) -> Result<()> {
+pub(super) async fn do_all(vault: &Vault, changes: &[Change]) -> Result<()> {
     for change in changes {
         vault.apply(change, &mut |_: &str| ()).await?;
     }
     Ok(())
 }
 
-async fn set_up(vault: &Vault, want: &Trust) -> Result<Vec<Verb>> {
+pub(super) async fn set_up(vault: &Vault, want: &Trust) -> Result<Vec<Verb>> {
     let changes = vault.plan(&in_mode(&vault.settings, want)).await?;
     do_all(vault, &changes).await?;
     Ok(changes.iter().map(|change| change.verb).collect())
 }
 
 /// The names of the hops, and whether each passed.
-fn hops(findings: &[Finding]) -> Vec<(&str, bool)> {
+pub(super) fn hops(findings: &[Finding]) -> Vec<(&str, bool)> {
     findings.iter().map(|it| (it.check, matches!(it.outcome, Outcome::Passed(_)))).collect()
 }
 
-const PASSED: [(&str, bool); 3] = [("vault-login", true), ("vault-read", true), ("vault-logout", true)];
+pub(super) const PASSED: [(&str, bool); 3] =
+    [("vault-login", true), ("vault-read", true), ("vault-logout", true)];
 
 #[tokio::test]
 async fn there_and_back_in_every_mode() {
@@ -264,47 +265,6 @@ async fn a_server_that_cannot_read_the_documents() {
     // A server that fetches nothing needs to reach nobody.
     let vault = world.vault(Mode::StaticKeys, |it| (it.mount, it.role) = ("other".into(), "other".into()));
     set_up(&vault, &elsewhere).await.unwrap();
-}
-
-#[tokio::test]
-async fn everything_is_done_in_the_namespace() {
-    let world = World::new();
-    world.server.enter("team/prod");
-    world.server.enable_kv("kv");
-    world.server.put_secret("kv", "db", json!({ "password": "of the team" }));
-    let vault = world.vault(Mode::Discovery, |it| it.namespace = Some("/team/prod/".into()));
-    let want = world.trust();
-    assert_eq!(set_up(&vault, &want).await.unwrap(), [Verb::Create; 4]);
-    assert_eq!(set_up(&vault, &want).await.unwrap(), [Verb::Leave; 4]);
-    assert!(
-        world.server.jwt_role("keyless", "eso").is_some() && world.server.policy("keyless-eso").is_some()
-    );
-    let findings = vault.walk(&world.good_token(), "db", &mut |_: &str| ()).await;
-    assert_eq!(hops(&findings), PASSED, "{findings:?}");
-    world.server.enter("");
-    assert_eq!(world.server.policy("keyless-eso"), None, "nothing of it is in the root namespace");
-    assert!(world.server.jwt_role("keyless", "eso").is_none());
-
-    // What keyless asks for is enough for a token of that namespace.
-    world.server.enter("team/prod");
-    let rights = wanted::rights(&vault.settings)
-        .into_iter()
-        .map(|(path, capabilities)| format!("path \"{path}\" {{ capabilities = {capabilities:?} }}\n"));
-    world.server.put_policy("admin", &rights.collect::<String>());
-    let token = world.server.token(&["admin"]);
-    let vault = world.vault(Mode::Discovery, |it| {
-        (it.namespace, it.token) = (Some("team/prod".into()), Some(Secret::new(token.clone())));
-    });
-    let back = vault.withdraw(&want).await.unwrap();
-    assert_eq!(back.iter().map(|change| change.verb).collect::<Vec<_>>(), [Verb::Remove; 3]);
-    do_all(&vault, &back).await.unwrap();
-    assert!(world.server.jwt_role("keyless", "eso").is_none());
-
-    let vault = world.vault(Mode::Discovery, |it| it.namespace = Some("nowhere".into()));
-    let error = vault.plan(&want).await.unwrap_err();
-    assert_eq!(error.code, "vault-namespace", "{error}");
-    world.server.change(|settings| settings.sealed = true);
-    assert_eq!(vault.plan(&want).await.unwrap_err().code, "vault-sealed", "health is asked outside of it");
 }
 
 #[tokio::test]

@@ -236,6 +236,7 @@ mod tests {
             path: path.into(),
             headers: Vec::new(),
             body_len: 0,
+            who: None,
             status: Some(200),
             arrived: Instant::now(),
             answered: None,

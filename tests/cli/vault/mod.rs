@@ -1,5 +1,6 @@
 //! `keyless setup --to vault` from outside, against a stand-in that has the words of OpenBao and of Vault.
 
+mod issuers;
 mod refused;
 mod swap;
 
@@ -27,7 +28,12 @@ struct Scene {
 impl Scene {
     /// The server is given the keys.
     fn new() -> Self {
-        let scene = Self::bare(Estate::new(), |ca| Vault::start(ca, &["vault.lab.test"]));
+        Self::with_servers(1)
+    }
+
+    /// A cluster of so many API servers; the server is given the keys.
+    fn with_servers(servers: usize) -> Self {
+        let scene = Self::bare(Estate::with_servers(servers), |ca| Vault::start(ca, &["vault.lab.test"]));
         scene.settings("mode: static-keys", "");
         scene
     }

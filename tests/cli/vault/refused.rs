@@ -42,6 +42,53 @@ fn a_server_that_cannot_be_asked_is_named_with_the_remedy() {
 }
 
 #[test]
+fn server_ignoring_namespaces_is_refused() {
+    let scene = Scene::new();
+    scene.settings("mode: static-keys, namespace: team/prod", "");
+    for (version, code) in [(None, "vault-no-namespaces"), (Some(""), "vault-no-namespaces")] {
+        scene.vault.change(|settings| {
+            (settings.flavour, settings.version) = (VaultFlavour::Vault, version.map(str::to_owned));
+        });
+        for command in [&["setup", "--yes", "--to", "vault"][..], &["setup", "--dry-run", "--to", "vault"]] {
+            scene.run(command).fails(
+                3,
+                code,
+                &["team/prod", "leave out vault.namespace", &scene.vault.url()],
+            );
+        }
+        scene.run(&["teardown", "--yes"]).fails(3, code, &["team/prod"]);
+        scene.old_path_is_untouched();
+    }
+    scene.vault.change(|settings| {
+        (settings.flavour, settings.version) = (VaultFlavour::OpenBao, Some("?".to_owned()));
+    });
+    scene.vault.enter("team/prod");
+    scene.vault.enter("");
+    scene.setup("vault").fails(3, "vault-namespaces-unknown", &["sys/health", "team/prod"]);
+    let calls = scene.vault.faults().requests();
+    let writes = calls.iter().filter(|it| it.method != "GET" && !it.path.ends_with("capabilities-self"));
+    assert_eq!(writes.count(), 0, "{calls:?}");
+    assert_eq!((scene.vault.description("keyless"), scene.vault.policy(POLICY)), (None, None));
+
+    // Enterprise and OpenBao keep it apart; and without a namespace Community does as well.
+    for flavour in [VaultFlavour::VaultEnterprise, VaultFlavour::OpenBao] {
+        let scene = Scene::new();
+        scene.vault.enter("team/prod");
+        scene.vault.enable_kv("kv");
+        scene.vault.put_secret("kv", "db", json!({"password": "hunter2"}));
+        scene.vault.change(|settings| settings.flavour = flavour);
+        scene.settings("mode: static-keys, namespace: team/prod", "");
+        scene.ends_well();
+        scene.run(&["verify"]).ends(0);
+        scene.vault.change(|settings| settings.drops_namespace = true);
+        scene.run(&["verify"]).ends(1).says("answers in the namespace team/prod/");
+    }
+    scene.vault.change(|settings| (settings.flavour, settings.version) = (VaultFlavour::Vault, None));
+    scene.settings("mode: static-keys", "");
+    scene.ends_well();
+}
+
+#[test]
 fn each_missing_permission_is_named_with_path_capability_and_policy() {
     const ALL: [(&str, &str); 5] = [
         ("sys/auth", r#""read""#),

@@ -6,11 +6,14 @@ use std::sync::Arc;
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
+    KeyUsagePurpose, PublicKeyData, SignatureAlgorithm, date_time_ymd,
 };
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
+
+use crate::client_cert::ClientCa;
+use crate::keys::pem;
 
 /// A lab CA: what a private or, together with [`crate::Internet`], a public authority is outside.
 ///
@@ -24,6 +27,8 @@ pub struct Ca {
 
 struct Inner {
     pem: String,
+    /// The same that `issuer` signs with
+    key: KeyPair,
     issuer: Issuer<'static, KeyPair>,
 }
 
@@ -36,6 +41,8 @@ pub struct Certificate {
     pub key_pem: String,
     cert: CertificateDer<'static>,
     key: Vec<u8>,
+    public_key_info: Vec<u8>,
+    algorithm: &'static SignatureAlgorithm,
 }
 
 impl Ca {
@@ -48,7 +55,8 @@ impl Ca {
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2120, 1, 1));
         let pem = params.self_signed(&key).expect("sign the CA's certificate").pem();
-        Self { inner: Arc::new(Inner { pem, issuer: Issuer::new(params, key) }) }
+        let same = KeyPair::from_pem(&key.serialize_pem()).expect("the CA's key, once more");
+        Self { inner: Arc::new(Inner { pem, key: same, issuer: Issuer::new(params, key) }) }
     }
 
     /// The CA's certificate
@@ -73,7 +81,33 @@ impl Ca {
         self.issue(names, 2021)
     }
 
+    /// A serving certificate that no authority has signed, as small clusters have it; it may say that it is one itself
+    pub fn self_signed(names: &[&str], says_it_is_an_authority: bool) -> Certificate {
+        let mut params = Self::serving(names, 2120);
+        if says_it_is_an_authority {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        }
+        let key = KeyPair::generate().expect("generate a serving key");
+        let cert = params.self_signed(&key).expect("sign a serving certificate");
+        Certificate::new(cert.der().clone(), &key)
+    }
+
+    pub(crate) fn issuer(&self) -> &Issuer<'static, KeyPair> {
+        &self.inner.issuer
+    }
+
+    pub(crate) fn key(&self) -> &KeyPair {
+        &self.inner.key
+    }
+
     fn issue(&self, names: &[&str], last_year: i32) -> Certificate {
+        let params = Self::serving(names, last_year);
+        let key = KeyPair::generate().expect("generate a serving key");
+        let cert = params.signed_by(&key, &self.inner.issuer).expect("sign a serving certificate");
+        Certificate::new(cert.der().clone(), &key)
+    }
+
+    fn serving(names: &[&str], last_year: i32) -> CertificateParams {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names.clone()).expect("names of a certificate");
         params.distinguished_name.push(DnType::CommonName, names.first().cloned().unwrap_or_default());
@@ -81,14 +115,7 @@ impl Ca {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(last_year, 1, 1));
-        let key = KeyPair::generate().expect("generate a serving key");
-        let cert = params.signed_by(&key, &self.inner.issuer).expect("sign a serving certificate");
-        Certificate {
-            cert_pem: cert.pem(),
-            key_pem: key.serialize_pem(),
-            cert: cert.der().clone(),
-            key: key.serialize_der(),
-        }
+        params
     }
 }
 
@@ -99,6 +126,29 @@ impl Default for Ca {
 }
 
 impl Certificate {
+    pub(crate) fn new(cert: CertificateDer<'static>, key: &KeyPair) -> Self {
+        Self {
+            cert_pem: pem("CERTIFICATE", &cert),
+            key_pem: key.serialize_pem(),
+            cert,
+            key: key.serialize_der(),
+            public_key_info: key.subject_public_key_info(),
+            algorithm: key.algorithm(),
+        }
+    }
+
+    pub(crate) fn key_der(&self) -> &[u8] {
+        &self.key
+    }
+
+    pub(crate) fn public_key_info(&self) -> &[u8] {
+        &self.public_key_info
+    }
+
+    pub(crate) fn algorithm(&self) -> &'static SignatureAlgorithm {
+        self.algorithm
+    }
+
     /// Write `NAME.crt` and `NAME.key` into `dir` and return their paths
     pub fn write(&self, dir: &Path, name: &str) -> (PathBuf, PathBuf) {
         let (crt, key) = (dir.join(format!("{name}.crt")), dir.join(format!("{name}.key")));
@@ -109,15 +159,32 @@ impl Certificate {
 
     /// What the stand-ins serve with: h2 and http/1.1 by ALPN
     pub(crate) fn server_config(&self) -> Arc<ServerConfig> {
+        self.config(None, &[b"h2", b"http/1.1"])
+    }
+
+    /// The same, but clients may show a certificate
+    pub(crate) fn server_config_with(&self, clients: ClientCa) -> Arc<ServerConfig> {
+        self.config(Some(clients), &[b"h2", b"http/1.1"])
+    }
+
+    /// HTTP/1.1 alone
+    pub(crate) fn proxy_config(&self) -> Arc<ServerConfig> {
+        self.config(None, &[b"http/1.1"])
+    }
+
+    fn config(&self, clients: Option<ClientCa>, protocols: &[&[u8]]) -> Arc<ServerConfig> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.clone()));
-        let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        let builder = rustls::ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .expect("protocol versions")
-            .with_no_client_auth()
-            .with_single_cert(vec![self.cert.clone()], key)
-            .expect("a certificate and its key");
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+            .expect("protocol versions");
+        let builder = match clients {
+            Some(clients) => builder.with_client_cert_verifier(Arc::new(clients)),
+            None => builder.with_no_client_auth(),
+        };
+        let mut config =
+            builder.with_single_cert(vec![self.cert.clone()], key).expect("a certificate and its key");
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         Arc::new(config)
     }
 }

@@ -51,7 +51,54 @@ fn element(der: &[u8]) -> (u8, &[u8], &[u8]) {
     (der[0], &der[start..start + length], &der[start + length..])
 }
 
-fn write(tag: u8, content: &[u8]) -> Vec<u8> {
+/// The parts of an X.509 certificate (RFC 5280 §4.1) that a server judges a client by
+pub(crate) struct Names<'a> {
+    /// TBSCertificate, whole
+    pub(crate) signed: &'a [u8],
+    pub(crate) signature: &'a [u8],
+    /// SubjectPublicKeyInfo, whole
+    pub(crate) public_key_info: &'a [u8],
+    subject: &'a [u8],
+}
+
+impl Names<'_> {
+    /// The first value of this attribute in the subject
+    pub(crate) fn subject_attribute(&self, attribute: &[u8]) -> Option<String> {
+        let mut rest = self.subject;
+        while !rest.is_empty() {
+            let (_, set, more) = element(rest);
+            let (_, pair, _) = element(set);
+            let (_, oid, value) = element(pair);
+            if oid == attribute {
+                return String::from_utf8(element(value).1.to_vec()).ok();
+            }
+            rest = more;
+        }
+        None
+    }
+}
+
+/// Takes a certificate of version 1 or 3 apart
+pub(crate) fn names(certificate: &[u8]) -> Names<'_> {
+    let (_, parts, _) = element(certificate);
+    let (_, fields, after) = element(parts);
+    let signed = &parts[..parts.len() - after.len()];
+    let (_, _algorithm, after) = element(after);
+    let (_, bits, _) = element(after);
+    let mut rest = fields;
+    if rest[0] == 0xa0 {
+        rest = element(rest).2; // the version
+    }
+    let (_, _serial, rest) = element(rest);
+    let (_, _algorithm, rest) = element(rest);
+    let (_, _issuer, rest) = element(rest);
+    let (_, _validity, rest) = element(rest);
+    let (_, subject, rest) = element(rest);
+    let after = element(rest).2;
+    Names { signed, signature: &bits[1..], public_key_info: &rest[..rest.len() - after.len()], subject }
+}
+
+pub(crate) fn write(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = content.len();
     let mut out = match length {
         0..0x80 => vec![tag, length as u8],

@@ -109,6 +109,7 @@ async fn tunnel(mut client: TcpStream, routes: Arc<Mutex<Routes>>, faults: Fault
         host: target.clone(),
         headers: Default::default(),
         body: Bytes::new(),
+        peer: None,
     };
     let verdict = faults.meet(&request).await;
     if verdict.closes_first() || matches!(verdict.disturbance, Some(Disturbance::CloseAfter)) {

@@ -8,7 +8,9 @@
 //!  test, or a    ────┼─► Gcs       Google's JSON API and public reads
 //!  stranger          ├─► Google    workload identity, service-account keys, Secret Manager; a Gcs
 //!                    ├─► Vault     OpenBao: JWT logins, KV secrets, policies
+//!                    ├─► Crowd     an API server with very many objects
 //!                    ├─► Web       a directory behind https
+//!                    ├─► Proxy     http, https, socks5: in front of API servers
 //!                    └─► Internet  CONNECT proxy: public names lead to the above
 //! ```
 //!
@@ -20,9 +22,11 @@
 //! no part of this: it is the program that shows them at work, `cargo run -p lab`.
 
 mod ca;
+mod client_cert;
 mod clock;
 mod cluster;
 mod crc32c;
+mod crowd;
 mod der;
 mod gcs;
 mod google;
@@ -30,20 +34,24 @@ mod internet;
 mod keys;
 mod md5;
 mod protobuf;
+mod proxy;
 mod s3;
 mod vault;
 mod web;
 mod wire;
 
 pub use ca::{Ca, Certificate};
+pub use client_cert::ClientKey;
 pub use cluster::{
     Anonymous, ApiServer, Cluster, ClusterSettings, EsoStandIn, KeyFile, Right, ServerSettings,
 };
+pub use crowd::{Crowd, CrowdSize};
 pub use gcs::{Gcs, GcsObject, GcsSettings};
 pub use google::{Google, GoogleSettings, Heard, PROJECT_ID, PROJECT_NUMBER, Resolver};
 pub use internet::Internet;
 pub use keys::{Curve, SigningKey, jws_part};
+pub use proxy::{Asked, Proxy, ProxyKind, ProxySettings};
 pub use s3::{Access, Conditions, Credentials, Flavour, S3, S3Object, S3Settings};
 pub use vault::{Vault, VaultFlavour, VaultSettings};
 pub use web::{Web, WebSettings};
-pub use wire::{Call, Counted, Fault, Faults, KillSwitch, LongWire, Moment};
+pub use wire::{Call, Counted, EchoForm, Fault, Faults, KillSwitch, LongWire, Moment};

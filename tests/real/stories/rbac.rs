@@ -13,6 +13,8 @@ use crate::world::World;
 
 const DEPLOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy");
 const NAMESPACE: &str = "keyless-system";
+/// Whom deploy/base/keyless.yaml has test tokens minted for.
+const PROBE: &str = "keyless-system/keyless-probe";
 /// Lets every ServiceAccount of an ordinary cluster read the issuer URLs. What `deploy/` grants must
 /// do without it: an administrator may have taken it away.
 const DEFAULT_BINDING: &str = "system:service-account-issuer-discovery";
@@ -32,11 +34,10 @@ pub(crate) async fn play(world: &mut World) -> Checked {
         judge(world, Some(&component)).await?;
     }
     let items = apply(world, &judge(world, None).await?).await?;
-    let accounts: Vec<&Value> = items.iter().filter(|item| item["kind"] == "ServiceAccount").collect();
-    let [account] = accounts[..] else {
-        return Err(Failure(format!("deploy/base has {} ServiceAccounts, not one", accounts.len())));
+    let Some(job) = items.iter().find(|item| item["kind"] == "CronJob") else {
+        return Err(Failure("deploy/base has no CronJob".to_owned()));
     };
-    let account = text(&account["metadata"]["name"]);
+    let account = text(&job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["serviceAccountName"]);
     let binding = ["delete", "clusterrolebinding", DEFAULT_BINDING, "--ignore-not-found"];
     world.kubectl(&binding)?.run().await?.exits(0)?;
 
@@ -49,7 +50,11 @@ pub(crate) async fn play(world: &mut World) -> Checked {
             allowed(world, &account, &right, &namespace_of(role), true).await?;
         }
     }
-    publish(world, &account).await?.exits(0).during("with the rights of deploy/base")?;
+    publish(world, &account, PROBE).await?.exits(0).during("with the rights of deploy/base")?;
+    let own = format!("{NAMESPACE}/{account}");
+    let refused =
+        publish(world, &account, &own).await?.exits(3).and_then(|ran| ran.says("serviceaccounts/token"));
+    refused.during("minting a token of its own account")?;
 
     for role in roles {
         let rights = rights(role);
@@ -60,7 +65,7 @@ pub(crate) async fn play(world: &mut World) -> Checked {
             let doing = format!("without the right to {} {name}", text(&taken["verbs"][0]));
             replace(world, role, &fewer).await?;
             allowed(world, &account, &taken, &namespace_of(role), false).await.during(&doing)?;
-            publish(world, &account).await?.exits(3).and_then(|ran| ran.says(&name)).during(&doing)?;
+            publish(world, &account, PROBE).await?.exits(3).and_then(|ran| ran.says(&name)).during(&doing)?;
             replace(world, role, &rights).await?;
             allowed(world, &account, &taken, &namespace_of(role), true).await?;
         }
@@ -118,8 +123,8 @@ async fn apply(world: &World, manifests: &Path) -> Checked<Vec<Value>> {
     Ok(held["items"].as_array().cloned().unwrap_or_default())
 }
 
-/// `keyless publish` with the rights of the CronJob's ServiceAccount and no other.
-async fn publish(world: &World, account: &str) -> Checked<Ran> {
+/// `keyless publish` with the rights of the CronJob's ServiceAccount and no other, its test tokens minted for another.
+async fn publish(world: &World, account: &str, probe: &str) -> Checked<Ran> {
     let account = format!("{NAMESPACE}/{account}");
     let server = &world.servers()?[0];
     let token = server.token(&account, &[]).await?;
@@ -131,7 +136,7 @@ async fn publish(world: &World, account: &str) -> Checked<Ran> {
     write_kubeconfig(&kubeconfig, &server.url(""), &world.pki, Login::Token(&token))?;
     let settings = settings.display().to_string();
     world
-        .publish(&["--config", &settings, "--service-account", &account])?
+        .publish(&["--config", &settings, "--service-account", probe])?
         .with("KUBECONFIG", kubeconfig)
         .run()
         .await

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::objects::Target;
+use super::rbac::Grant;
 use super::{Anonymous, ClusterSettings, KeyFile, ServerSettings};
 use crate::keys::{jws_part, random_hex};
 use crate::wire::Request;
@@ -91,6 +92,8 @@ pub(crate) struct Caller {
     rights: BTreeSet<Right>,
     allowed: Vec<Rule>,
     denied: Vec<Rule>,
+    /// By RBAC objects
+    granted: Vec<Grant>,
 }
 
 impl Caller {
@@ -100,12 +103,66 @@ impl Caller {
 
     /// Whether a verb on a resource is among the caller's rules
     pub(crate) fn can(&self, verb: &str, target: &Target) -> bool {
-        !self.denied(verb, target) && self.allowed.iter().any(|rule| rule.covers(verb, target, false))
+        let allowed = || self.allowed.iter().any(|rule| rule.covers(verb, target, false));
+        !self.denied(verb, target)
+            && (allowed() || self.granted.iter().any(|grant| grant.covers(verb, target)))
+    }
+
+    /// The same for something that a [`Right`] gives as well
+    pub(crate) fn may_or_can(&self, right: Right, verb: &str, target: &Target) -> bool {
+        !self.denied(verb, target)
+            && (self.may(right) || self.granted.iter().any(|grant| grant.covers(verb, target)))
+    }
+
+    /// Whether a path that is no resource may be read
+    pub(crate) fn may_read(&self, right: Right, path: &str) -> bool {
+        self.may(right) || self.granted.iter().any(|grant| grant.covers_path("get", path))
     }
 
     /// Whether a rule takes this away, for what a [`Right`] gives
     pub(crate) fn denied(&self, verb: &str, target: &Target) -> bool {
         self.denied.iter().any(|rule| rule.covers(verb, target, true))
+    }
+
+    /// Who asks, as the credentials say: `admin by token`, `jane by certificate as bob, groups a, b`. For the record.
+    pub(crate) fn described(request: &Request, shared: &ClusterSettings) -> String {
+        let header = |name: &str| -> Vec<String> {
+            let values = request.headers.get_all(name).iter();
+            values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect()
+        };
+        let mut parts = Vec::new();
+        parts.extend(request.peer.as_ref().map(|name| format!("{name} by certificate")));
+        if let Some(token) = request.bearer() {
+            let user = shared.users.iter().find(|user| user.token == token);
+            parts.push(format!("{} by token", user.map_or("somebody", |user| &user.name)));
+        } else if request.header("authorization").is_some() {
+            parts.push("somebody by another scheme".to_owned());
+        }
+        let mut who = if parts.is_empty() { "nobody".to_owned() } else { parts.join(" and ") };
+        for (name, word) in
+            [("impersonate-user", "as"), ("impersonate-uid", "uid"), ("impersonate-group", "groups")]
+        {
+            let values = header(name);
+            if !values.is_empty() {
+                who += &format!(", {word} {}", values.join(" "));
+            }
+        }
+        let mut extra: Vec<String> = request
+            .headers
+            .keys()
+            .filter_map(|name| Some((name, name.as_str().strip_prefix("impersonate-extra-")?)))
+            .map(|(name, key)| format!(", {key}={}", header(name.as_str()).join(" ")))
+            .collect();
+        extra.sort();
+        who + &extra.concat()
+    }
+
+    /// Whether a rule takes away a path that is no resource: `/apis`, or `/apis/*` for all below
+    pub(crate) fn denied_path(&self, path: &str) -> bool {
+        self.denied.iter().any(|rule| match rule.resource.strip_suffix('*') {
+            Some(root) if root.starts_with('/') => path.starts_with(root),
+            _ => rule.resource == path,
+        })
     }
 
     /// `None`: 401
@@ -115,7 +172,41 @@ impl Caller {
         shared: &ClusterSettings,
         now: i64,
     ) -> Option<Self> {
+        let caller = Self::authenticated(request, server, shared, now)?;
+        // Who may impersonate is whom the cluster calls it; what he may do then is the other's.
+        match request.header("impersonate-user") {
+            Some(whom) if caller.can_impersonate() => {
+                let user = shared.users.iter().find(|user| user.name == whom);
+                let none = || Self::new(whom, [Right::Version].into_iter().collect());
+                Some(user.map_or_else(none, Self::from))
+            }
+            Some(_) => Some(Self::new(&caller.name, BTreeSet::new())),
+            None => Some(caller),
+        }
+    }
+
+    fn can_impersonate(&self) -> bool {
+        Target::of("/api/v1/users/x").is_some_and(|users| self.can("impersonate", &users))
+    }
+
+    fn authenticated(
+        request: &Request,
+        server: &ServerSettings,
+        shared: &ClusterSettings,
+        now: i64,
+    ) -> Option<Self> {
+        // A certificate comes before every other credential.
+        if let Some(name) = &request.peer {
+            let user = shared.users.iter().find(|user| user.name == *name);
+            return Some(
+                user.map_or_else(|| Self::new(name, [Right::Version].into_iter().collect()), Self::from),
+            );
+        }
         let Some(token) = request.bearer() else {
+            // Nobody takes user and password any more.
+            if request.header("authorization").is_some_and(|it| it.starts_with("Basic ")) {
+                return None;
+            }
             // Another scheme than Bearer is no credential: the caller stays anonymous.
             if shared.anonymous == Anonymous::Off {
                 return None;
@@ -128,17 +219,20 @@ impl Caller {
             return Some(Self::new("system:anonymous", rights.into_iter().collect()));
         };
         let user = shared.users.iter().find(|user| user.token == token && !user.expired);
-        if let Some(user) = user {
-            return Some(Self::from(user));
-        }
-        let name = service_account(token, server, now)?;
-        let user = shared.users.iter().find(|user| user.name == name);
-        let default = || [Right::Discovery, Right::Jwks, Right::Version].into_iter().collect();
-        Some(user.map_or_else(|| Self::new(&name, default()), Self::from))
+        let caller = match user {
+            Some(user) => Self::from(user),
+            None => {
+                let name = service_account(token, server, now)?;
+                let user = shared.users.iter().find(|user| user.name == name);
+                let default = || [Right::Discovery, Right::Jwks, Right::Version].into_iter().collect();
+                user.map_or_else(|| Self::new(&name, default()), Self::from)
+            }
+        };
+        Some(Self { granted: Grant::of(&shared.objects, &caller.name), ..caller })
     }
 
     fn new(name: &str, rights: BTreeSet<Right>) -> Self {
-        Self { name: name.to_owned(), rights, allowed: Vec::new(), denied: Vec::new() }
+        Self { name: name.to_owned(), rights, allowed: Vec::new(), denied: Vec::new(), granted: Vec::new() }
     }
 }
 
@@ -149,6 +243,7 @@ impl From<&User> for Caller {
             rights: user.rights.clone(),
             allowed: user.allowed.clone(),
             denied: user.denied.clone(),
+            granted: Vec::new(),
         }
     }
 }

@@ -37,6 +37,10 @@ impl Handler for Api {
         let reply = if cached { reply } else { reply.with("cache-control", "no-cache, private") };
         reply.with("date", clock::http_date(now)).with("audit-id", uuid())
     }
+
+    fn who(&self, request: &Request) -> Option<String> {
+        Some(Caller::described(request, &self.shared.lock().expect("settings")))
+    }
 }
 
 impl Api {
@@ -56,7 +60,7 @@ impl Api {
             _ => None,
         };
         if let Some(right) = path_right {
-            if !caller.may(right) {
+            if !caller.may_read(right, path) || caller.denied_path(path) {
                 return status::forbidden_path(&caller.name, &request.method, path);
             }
             return match path {
@@ -110,8 +114,8 @@ impl Api {
             name: "kubernetes",
         };
         let verb = verb(&request.method);
-        let denied = Target::of(SLICE).is_some_and(|target| caller.denied(&verb, &target));
-        if verb != "get" || denied || !caller.may(Right::EndpointSlices) {
+        let target = Target::of(SLICE).unwrap_or_default();
+        if verb != "get" || !caller.may_or_can(Right::EndpointSlices, &verb, &target) {
             return slice.forbidden(&caller.name, &verb, "endpointslices");
         }
         if !shared.endpoint_slice {

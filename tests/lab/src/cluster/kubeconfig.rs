@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use serde_json::json;
+
 use super::Cluster;
+use crate::clock;
 
 impl Cluster {
     /// Write a kubeconfig of the user `admin` for the first server into `dir`
@@ -21,7 +24,10 @@ impl Cluster {
 
     /// Write a kubeconfig of a user for the server at `url`
     pub fn kubeconfig_at(&self, dir: &Path, user: &str, url: &str) -> PathBuf {
-        let token = self.token_of(user);
+        self.write_kubeconfig(dir, user, url, &self.token_of(user))
+    }
+
+    fn write_kubeconfig(&self, dir: &Path, user: &str, url: &str, token: &str) -> PathBuf {
         let ca = STANDARD.encode(self.ca.pem());
         let text = format!(
             "apiVersion: v1\nkind: Config\ncurrent-context: {user:?}\n\
@@ -32,6 +38,19 @@ impl Cluster {
         let path = dir.join(format!("{}.kubeconfig", user.replace([':', '/'], "-")));
         fs::write(&path, text).expect("write a kubeconfig");
         path
+    }
+
+    /// Write a kubeconfig for the first server with a token of a ServiceAccount, as a pod has it
+    pub fn kubeconfig_of_service_account(&self, dir: &Path, namespace: &str, name: &str) -> PathBuf {
+        let server = self.server(0);
+        let settings = server.settings();
+        let audiences = settings.api_audiences.as_ref().unwrap_or(&settings.issuers);
+        let now = clock::now(settings.clock_offset);
+        let token = settings.signing_key.jws(&json!({
+            "aud": audiences, "exp": now + 3607, "iat": now, "iss": settings.issuers.first(), "nbf": now,
+            "sub": format!("system:serviceaccount:{namespace}:{name}"),
+        }));
+        self.write_kubeconfig(dir, &format!("{namespace}-{name}"), &server.url(), &token)
     }
 
     /// The bearer token of a user

@@ -6,6 +6,7 @@ mod eso;
 mod kubeconfig;
 mod objects;
 mod protobuf;
+mod rbac;
 mod status;
 mod token;
 
@@ -13,8 +14,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde_json::{Value, json};
+use tokio_rustls::rustls::ServerConfig;
 
-use crate::ca::Ca;
+use crate::ca::{Ca, Certificate};
+use crate::client_cert::ClientCa;
 use crate::clock;
 use crate::keys::SigningKey;
 use crate::wire::{Faults, Server};
@@ -35,7 +38,8 @@ use objects::Objects;
 ///   minimum of 600 s, a configured maximum with its warning, 404 for an unknown ServiceAccount
 /// - each server has its own key files, signing key (which may be missing from its own files),
 ///   issuers and clock; like the real one it accepts tokens by issuer, audience, time and key
-/// - who may do what: 401, 403 with RBAC's words, anonymous requests by setting
+/// - who may do what: 401, 403 with RBAC's words, anonymous requests by setting; bearer tokens, client certificates of the
+///   cluster's CA, and acting as another user
 /// - objects of the usual kinds and of every CustomResourceDefinition that is put in: get, list
 ///   (selectors, pages, tables, metadata only), create, replace, delete, the patches, server-side
 ///   apply with `managedFields`, conflicts and dry run; pruning, `fieldValidation`, defaults and
@@ -43,7 +47,10 @@ use objects::Objects;
 /// - the EndpointSlice `default/kubernetes` (which a real cluster only has with addresses other
 ///   than loopback), `/version`, `/readyz`
 ///
-/// Not faithful: rights are lists, not RBAC objects (Roles are stored and do nothing); tokens are
+/// - RBAC: Roles, ClusterRoles and their bindings, `resourceNames` too, beside the lists of rights by which a test
+///   makes a user
+///
+/// Not faithful: no check of escalation when a Role is written, no aggregated ClusterRoles, no built-in ones; tokens are
 /// not bound to pods, so no `pod` and `node` claims and no extension to one year; protobuf only in
 /// the request for a token, no indented JSON for curl; a watch ends at once; no admission, no
 /// CEL rules, no patterns and formats of schemas, one version is not converted to another; built-in
@@ -127,6 +134,9 @@ pub struct ApiServer {
     faults: Faults,
     running: Mutex<Option<Server>>,
     start: Box<dyn Fn() -> std::io::Result<Server> + Send + Sync>,
+    ca: Ca,
+    certificate: Mutex<Certificate>,
+    tls: Arc<Mutex<Arc<ServerConfig>>>,
 }
 
 impl Cluster {
@@ -257,6 +267,18 @@ impl ApiServer {
         self.settings.lock().expect("no test panics while it holds the settings").clone()
     }
 
+    /// Its serving certificate, PEM
+    pub fn certificate_pem(&self) -> String {
+        self.certificate.lock().expect("certificate").cert_pem.clone()
+    }
+
+    /// Restart with another serving certificate
+    pub fn serve_with(&self, certificate: &Certificate) {
+        *self.certificate.lock().expect("certificate") = certificate.clone();
+        *self.tls.lock().expect("certificate") = certificate.server_config_with(ClientCa::new(&self.ca));
+        self.restart();
+    }
+
     /// Stop listening: connections are refused until [`ApiServer::restart`]
     pub fn stop(&self) {
         *self.running.lock().expect("running server") = None;
@@ -285,17 +307,36 @@ impl ApiServer {
         shared: &Arc<Mutex<ClusterSettings>>,
     ) -> std::io::Result<Self> {
         let ip = IpAddr::from(Ipv4Addr::new(127, 0, 0, 1 + number as u8));
-        let names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", &ip.to_string()];
-        let tls = ca.certificate(&names).server_config();
+        // As kubeadm has it: the Service's names, the server's own address, and whatever it was asked to add.
+        let own = ip.to_string();
+        let names = [
+            "kubernetes",
+            "kubernetes.default",
+            "kubernetes.default.svc",
+            &own,
+            "0.0.0.0",
+            "::",
+            "::1",
+            "k8s.lab.test",
+        ];
+        let certificate = ca.certificate(&names);
+        let serving = |certificate: &Certificate, ca: &Ca| certificate.server_config_with(ClientCa::new(ca));
+        let tls = Arc::new(Mutex::new(serving(&certificate, ca)));
         let faults = Faults::default();
         let settings = Arc::new(Mutex::new(settings.clone()));
         let api = Arc::new(api::Api { number, settings: settings.clone(), shared: shared.clone() });
-        let first = Server::start_at((ip, port), Some(tls.clone()), api.clone(), faults.clone())?;
+        let config = serving(&certificate, ca);
+        let first = Server::start_at((ip, port), Some(config), api.clone(), faults.clone())?;
         let addr = first.addr();
         let start = {
-            let faults = faults.clone();
-            move || Server::start_at((ip, addr.port()), Some(tls.clone()), api.clone(), faults.clone())
+            let (faults, tls) = (faults.clone(), tls.clone());
+            move || {
+                let tls = tls.lock().expect("certificate").clone();
+                Server::start_at((ip, addr.port()), Some(tls), api.clone(), faults.clone())
+            }
         };
-        Ok(Self { addr, settings, faults, running: Mutex::new(Some(first)), start: Box::new(start) })
+        let running = Mutex::new(Some(first));
+        let certificate = Mutex::new(certificate);
+        Ok(Self { addr, settings, faults, running, start: Box::new(start), ca: ca.clone(), certificate, tls })
     }
 }

@@ -29,8 +29,8 @@ pub(crate) fn handle(
 ) -> Reply {
     let object = Object { group: "", resource: "serviceaccounts", namespace, name };
     let verb = verb(&request.method);
-    let denied = Target::of(&request.path).is_some_and(|target| caller.denied(&verb, &target));
-    if denied || !caller.may(Right::CreateToken) {
+    let target = Target::of(&request.path).unwrap_or_default();
+    if !caller.may_or_can(Right::CreateToken, &verb, &target) {
         return object.forbidden(&caller.name, &verb, "serviceaccounts/token");
     }
     if verb != "create" {

@@ -90,8 +90,9 @@ impl Api {
     fn route(&self, request: &Request) -> Answer {
         let path = percent_decode(&request.path);
         let path = path.strip_prefix("/v1/").ok_or_else(Refusal::not_found)?.trim_end_matches('/');
-        let namespace = request.header("x-vault-namespace").unwrap_or_default();
         let mut state = self.state.lock().expect("state");
+        let named = request.header("x-vault-namespace").unwrap_or_default();
+        let namespace = if state.settings.knows_namespaces() { named } else { "" };
         if let Some(answer) = sys::open(path, &state, namespace) {
             return answer;
         }

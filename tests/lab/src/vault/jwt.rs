@@ -77,7 +77,7 @@ impl Config {
                     "exactly one of 'jwt_validation_pubkeys', 'jwks_url', 'jwks_pairs', 'oidc_discovery_url', or \
                      'provider_config' must be set"
                 }
-                VaultFlavour::Vault => {
+                VaultFlavour::Vault | VaultFlavour::VaultEnterprise => {
                     "exactly one of 'jwt_validation_pubkeys', 'jwks_url', 'jwks_pairs' or 'oidc_discovery_url' must be set"
                 }
             };
@@ -146,7 +146,9 @@ impl Source {
         };
         outcome.map_err(|words| match settings.flavour {
             VaultFlavour::OpenBao => Refusal::bad(&format!("error checking oidc discovery URL: {words}")),
-            VaultFlavour::Vault => Refusal::bad("error checking oidc discovery URL"),
+            VaultFlavour::Vault | VaultFlavour::VaultEnterprise => {
+                Refusal::bad("error checking oidc discovery URL")
+            }
         })
     }
 

@@ -32,6 +32,7 @@ use state::State;
 /// - `login`: real signatures (RS, PS, ES, EdDSA) against discovery, key set or PEM keys; a
 ///   key set is kept until a key is missing; time, issuer, audience, subject and claims; the tokens' life
 /// - KV version 2: versions, check-and-set, delete, metadata, list
+/// - `enterprise` in `sys/health` of Vault, which OpenBao does not say; Vault Community ignores `X-Vault-Namespace`
 /// - namespaces by `X-Vault-Namespace`: each has its own methods, stores, policies and tokens; a token counts
 ///   in its own and, by paths that begin with the other's name, below it; one that does not exist: 404
 /// - policies (exact paths, `*` at the end, `+`; `deny`; `sudo` where it is asked for) on every path,
@@ -55,10 +56,12 @@ pub struct Vault {
 /// Whose words a [`Vault`] uses
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VaultFlavour {
-    /// OpenBao 2.7.2
+    /// OpenBao 2.7.2: has namespaces
     OpenBao,
-    /// HashiCorp Vault
+    /// HashiCorp Vault 1.21.4, Community: ignores the header of a namespace
     Vault,
+    /// HashiCorp Vault 1.21.4, Enterprise: has namespaces
+    VaultEnterprise,
 }
 
 /// What a [`Vault`] can be set to
@@ -70,8 +73,19 @@ pub struct VaultSettings {
     pub flavour: VaultFlavour,
     /// Sealed: it answers nothing but its state
     pub sealed: bool,
+    /// What `sys/health` says instead of its version; `None`: the flavour's own
+    pub version: Option<String>,
+    /// Something before it takes the header of a namespace away
+    pub drops_namespace: bool,
     /// Whether the lab CA is among the public ones that it trusts without being told
     pub trusts_lab: bool,
+}
+
+impl VaultSettings {
+    /// Whether the header of a namespace means anything
+    pub(crate) fn knows_namespaces(&self) -> bool {
+        self.flavour != VaultFlavour::Vault && !self.drops_namespace
+    }
 }
 
 impl Vault {
@@ -82,6 +96,8 @@ impl Vault {
             clock_offset: 0,
             flavour: VaultFlavour::OpenBao,
             sealed: false,
+            version: None,
+            drops_namespace: false,
             trusts_lab: true,
         };
         let state = Arc::new(Mutex::new(State::new(settings, &root)));

@@ -4,12 +4,10 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::api::{Answer, Refusal, capabilities, data, is_list};
-use super::policy;
 use super::state::{Mount, State, Token};
+use super::{VaultFlavour, policy};
 use crate::clock;
 use crate::wire::Request;
-
-const VERSION: &str = "2.7.2";
 
 /// What anybody may ask, also of a sealed server
 pub(crate) fn open(path: &str, state: &State, namespace: &str) -> Option<Answer> {
@@ -17,18 +15,28 @@ pub(crate) fn open(path: &str, state: &State, namespace: &str) -> Option<Answer>
     if path == "sys/health" && !namespace.is_empty() {
         return Some(Err(Refusal::bad("operation unavailable in namespaces")));
     }
+    let (version, enterprise) = match state.settings.flavour {
+        VaultFlavour::OpenBao => ("2.7.2", None),
+        VaultFlavour::Vault => ("1.21.4", Some(false)),
+        VaultFlavour::VaultEnterprise => ("1.21.4+ent", Some(true)),
+    };
+    let version = state.settings.version.as_deref().unwrap_or(version);
     let body = match path {
         "sys/health" => {
             let mode = if sealed { "unknown" } else { "disabled" };
-            json!({
-                "initialized": true, "sealed": sealed, "standby": sealed, "version": VERSION,
+            let mut body = json!({
+                "initialized": true, "sealed": sealed, "standby": sealed, "version": version,
                 "replication_performance_mode": mode, "replication_dr_mode": mode,
                 "server_time_utc": state.now(), "cluster_name": "vault-cluster-lab",
-            })
+            });
+            if let Some(enterprise) = enterprise {
+                body["enterprise"] = json!(enterprise);
+            }
+            body
         }
         "sys/seal-status" => json!({
             "type": "shamir", "initialized": true, "sealed": sealed, "t": 1, "n": 1, "progress": 0,
-            "nonce": "", "recovery_seal": false, "version": VERSION, "migration": false,
+            "nonce": "", "recovery_seal": false, "version": version, "migration": false,
             "commit_date": "2026-10-26T20:32:27Z", "storage_type": "inmem",
         }),
         "sys/leader" if !sealed => json!({"ha_enabled": false, "is_self": false, "leader_address": ""}),

@@ -4,9 +4,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use hyper::Method;
+use serde_json::json;
 
-use super::{Reply, Request, serve::runtime};
+use super::{Reply, Request, percent_encode, serve::runtime};
 
 /// What goes wrong with a request that matches
 #[derive(Clone)]
@@ -24,6 +29,8 @@ pub enum Fault {
     CloseAfterEffect,
     /// Nothing is done, the connection closed before any answer
     CloseBeforeAnswer,
+    /// This status, and the request's own credentials and body in the answer, in this form; nothing is done
+    Echo(u16, EchoForm),
     /// The request is carried out and answered, the connection closed after half of the body
     CutBody,
     /// The request is carried out and answered, but only after this time
@@ -33,6 +40,73 @@ pub enum Fault {
     /// The request is carried out and answered, one byte of the body each time this passes
     Trickle(Duration),
 }
+
+/// How [`Fault::Echo`] words an answer
+#[derive(Clone, Copy, Debug)]
+pub enum EchoForm {
+    /// A Kubernetes `Status`
+    Kubernetes,
+    /// An error of Google's REST APIs (AIP-193)
+    Google,
+    /// An error of a token service (RFC 6749 §5.2)
+    OAuth,
+    /// The list of errors of Vault
+    Vault,
+    /// An error document of S3
+    S3,
+    /// Text, as proxies send it
+    Text,
+}
+
+impl EchoForm {
+    const HEADERS: [&str; 5] =
+        ["x-amz-request-id", "x-amz-bucket-region", "location", "www-authenticate", "content-language"];
+
+    /// What was sent stands in the message, in several codings, and in headers
+    fn reply(self, status: u16, request: &Request) -> Reply {
+        let credentials = request.headers.iter().filter(|(name, _)| SECRET.contains(&name.as_str()));
+        let credentials =
+            credentials.map(|(_, value)| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        let body = String::from_utf8_lossy(&request.body).into_owned();
+        let mut message = "You sent".to_owned();
+        for sent in credentials.chain([body]).filter(|sent| !sent.is_empty()) {
+            let word = sent.rsplit(' ').next().unwrap_or_default();
+            let coded = [STANDARD.encode(word), URL_SAFE_NO_PAD.encode(&sent), percent_encode(word, "")];
+            message.push_str(&format!(" {sent} {}", coded.join(" ")));
+        }
+        let json = json!(message);
+        let (kind, body) = match self {
+            Self::Kubernetes => (
+                "application/json",
+                json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": json, "reason": json, "code": status})
+                    .to_string(),
+            ),
+            Self::Google => (
+                "application/json",
+                json!({"error": {"code": status, "message": json, "status": json, "errors": [{"reason": json, "message": json}],
+                    "details": [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": json, "metadata": {"permission": json, "service": json}}]}})
+                .to_string(),
+            ),
+            Self::OAuth => {
+                ("application/json", json!({"error": json, "error_description": json}).to_string())
+            }
+            Self::Vault => ("application/json", json!({"errors": [json]}).to_string()),
+            Self::S3 => {
+                let text = message.replace('&', "&amp;").replace('<', "&lt;");
+                let part = |name: &str| format!("<{name}>{text}</{name}>");
+                let parts = ["Code", "Message", "RequestId", "Region"].map(part).concat();
+                ("application/xml", format!("<?xml version=\"1.0\"?><Error>{parts}</Error>"))
+            }
+            Self::Text => ("text/plain", message.clone()),
+        };
+        let header: String = message.chars().filter(|c| (' '..='~').contains(c)).take(4000).collect();
+        Self::HEADERS.iter().fold(Reply::new(status, kind, body), |reply, name| reply.with(name, &*header))
+    }
+}
+
+/// Headers that carry credentials
+const SECRET: [&str; 5] =
+    ["authorization", "proxy-authorization", "x-amz-security-token", "x-vault-token", "cookie"];
 
 impl Fault {
     /// A status with a body
@@ -78,6 +152,8 @@ pub struct Call {
     pub headers: Vec<(String, String)>,
     /// Length of the body
     pub body_len: usize,
+    /// Who asked, by name, where the far side tells its callers apart
+    pub who: Option<String>,
     /// Status of the answer, `None` when there was none
     pub status: Option<u16>,
     /// When it was there with its whole body
@@ -95,8 +171,8 @@ impl Call {
 
 /// The trouble and the record of one far side; every far side has `faults()`.
 ///
-/// A rule names a method (`""` for all) and a part of path and query as sent; the first rule that
-/// matches is used, and spent if it was for the next N requests.
+/// A rule names a method (`""` for all) and a part of path and query as sent, or its end if a `$` follows; the first
+/// rule that matches is used, and spent if it was for the next N requests.
 #[derive(Clone, Default)]
 pub struct Faults {
     inner: Arc<Mutex<Inner>>,
@@ -169,6 +245,7 @@ impl Faults {
             Some(Fault::Answer { status, headers, body }) => {
                 verdict.reply = Some(Reply { status, headers, body: body.into() });
             }
+            Some(Fault::Echo(status, form)) => verdict.reply = Some(form.reply(status, request)),
             Some(Fault::CloseAfterEffect) => verdict.disturbance = Some(Disturbance::CloseAfter),
             Some(Fault::CloseBeforeAnswer) => verdict.disturbance = Some(Disturbance::CloseBefore),
             Some(Fault::CutBody) => verdict.disturbance = Some(Disturbance::CutBody),
@@ -189,13 +266,22 @@ impl Faults {
         }
     }
 
+    pub(crate) fn asked_by(&self, number: usize, who: Option<String>) {
+        if let Some(call) = self.lock().calls.get_mut(number) {
+            call.who = who;
+        }
+    }
+
     fn record(&self, request: &Request) -> (usize, Option<Fault>, Option<Counting>) {
         let query = if request.query.is_empty() { String::new() } else { format!("?{}", request.query) };
         let path = format!("{}{query}", request.path);
         let mut inner = self.lock();
         let position = inner.rules.iter().position(|rule| {
             (rule.method.is_empty() || rule.method.eq_ignore_ascii_case(request.method.as_str()))
-                && path.contains(&rule.part)
+                && match rule.part.strip_suffix('$') {
+                    Some(end) => path.ends_with(end),
+                    None => path.contains(&rule.part),
+                }
                 && rule.left != Some(0)
         });
         let fault = position.map(|position| {
@@ -213,6 +299,7 @@ impl Faults {
             path,
             headers: shown(request),
             body_len: request.body.len(),
+            who: None,
             status: None,
             arrived: Instant::now(),
             answered: None,
@@ -222,8 +309,7 @@ impl Faults {
 }
 
 fn shown(request: &Request) -> Vec<(String, String)> {
-    let secret = ["authorization", "proxy-authorization", "x-amz-security-token", "cookie"];
-    let headers = request.headers.iter().filter(|(name, _)| !secret.contains(&name.as_str()));
+    let headers = request.headers.iter().filter(|(name, _)| !SECRET.contains(&name.as_str()));
     headers
         .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
         .collect()

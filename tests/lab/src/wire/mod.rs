@@ -9,13 +9,18 @@ use bytes::Bytes;
 use hyper::{HeaderMap, Method};
 
 pub(crate) use faults::Disturbance;
-pub use faults::{Call, Counted, Fault, Faults, KillSwitch, Moment};
+pub use faults::{Call, Counted, EchoForm, Fault, Faults, KillSwitch, Moment};
 pub use long::LongWire;
 pub(crate) use serve::{Server, runtime};
 
 /// The part of a stand-in that knows its protocol: one request in, one reply out, no waiting
 pub(crate) trait Handler: Send + Sync + 'static {
     fn handle(&self, request: &Request) -> Reply;
+
+    /// Who asks, as the request says it: for the record, and without the credential
+    fn who(&self, _: &Request) -> Option<String> {
+        None
+    }
 }
 
 /// A request with its whole body
@@ -29,6 +34,8 @@ pub(crate) struct Request {
     pub(crate) host: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// The common name of the client's certificate, if it showed one
+    pub(crate) peer: Option<String>,
 }
 
 impl Request {

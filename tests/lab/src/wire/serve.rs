@@ -22,6 +22,8 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
+use crate::client_cert::common_name;
+
 use super::{Disturbance, Faults, Handler, Moment, Reply, Request};
 
 /// Nothing that a test sends to a stand-in is larger
@@ -76,10 +78,12 @@ impl Server {
                     // A small answer must not wait for the peer's delayed acknowledgement.
                     let _ = stream.set_nodelay(true);
                     match tls {
-                        None => connection(stream, handler, faults).await,
+                        None => connection(stream, None, handler, faults).await,
                         Some(tls) => {
                             if let Ok(stream) = tls.accept(stream).await {
-                                connection(stream, handler, faults).await;
+                                let shown = stream.get_ref().1.peer_certificates();
+                                let peer = shown.and_then(|shown| common_name(shown.first()?));
+                                connection(stream, peer, handler, faults).await;
                             }
                         }
                     }
@@ -111,7 +115,7 @@ pub(crate) fn runtime() -> &'static Runtime {
 
 type Body = Either<Full<Bytes>, Channel<Bytes, io::Error>>;
 
-async fn connection<S>(stream: S, handler: Arc<dyn Handler>, faults: Faults)
+async fn connection<S>(stream: S, peer: Option<String>, handler: Arc<dyn Handler>, faults: Faults)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -119,7 +123,8 @@ where
     let cut = Arc::new(Notify::new());
     let service = service_fn(|request| {
         let (handler, faults, cut) = (handler.clone(), faults.clone(), cut.clone());
-        async move { Ok::<_, Infallible>(answer(request, &*handler, &faults, &cut).await) }
+        let peer = peer.clone();
+        async move { Ok::<_, Infallible>(answer(request, peer, &*handler, &faults, &cut).await) }
     });
     let builder = Builder::new(TokioExecutor::new());
     let serving = builder.serve_connection(TokioIo::new(stream), service);
@@ -131,6 +136,7 @@ where
 
 async fn answer(
     request: hyper::Request<Incoming>,
+    peer: Option<String>,
     handler: &dyn Handler,
     faults: &Faults,
     cut: &Arc<Notify>,
@@ -150,6 +156,7 @@ async fn answer(
         query: head.uri.query().unwrap_or_default().to_owned(),
         headers: head.headers,
         body: body.to_bytes(),
+        peer,
     };
     let head_only = request.method == Method::HEAD;
     let verdict = faults.meet(&request).await;
@@ -157,6 +164,7 @@ async fn answer(
         return hang_up(cut).await;
     }
     let reply = verdict.reply.clone().unwrap_or_else(|| handler.handle(&request));
+    faults.asked_by(verdict.number, handler.who(&request));
     faults.answered(verdict.number, reply.status);
     if verdict.trips(Moment::AfterEffect).await {
         return hang_up(cut).await;

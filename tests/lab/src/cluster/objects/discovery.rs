@@ -43,7 +43,7 @@ pub(crate) fn handle(request: &Request, caller: &Caller, shared: &ClusterSetting
         ["openapi", "v3", "apis", group, version] => openapi_of(kinds, group, version),
         _ => return None,
     };
-    if caller.name == "system:anonymous" {
+    if caller.name == "system:anonymous" || caller.denied_path(path) {
         return Some(forbidden(request, caller));
     }
     Some(body.map_or_else(api::not_found, |body| Reply::json(200, &body)))

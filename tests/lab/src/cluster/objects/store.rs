@@ -65,6 +65,17 @@ impl Objects {
         stored.filter(|(key, _)| namespace.is_empty() || key.namespace == namespace).collect()
     }
 
+    /// The objects of an API group, by resource, namespace and name
+    pub(crate) fn of_group<'a>(&'a self, group: &'a str) -> impl Iterator<Item = &'a Value> {
+        let first = Key {
+            group: group.to_owned(),
+            plural: String::new(),
+            namespace: String::new(),
+            name: String::new(),
+        };
+        self.stored.range(first..).take_while(move |(key, _)| key.group == group).map(|(_, object)| object)
+    }
+
     pub(crate) fn of_kind(&self, kind: &str) -> Vec<Value> {
         self.stored.values().filter(|object| object["kind"] == kind).cloned().collect()
     }

@@ -1,0 +1,97 @@
+//! What a rule says.
+
+use std::collections::BTreeSet;
+
+use crate::cluster::snapshot::{ConfigMapKey, Same, SecretKey};
+
+/// One place where a rule applies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Hit {
+    pub(crate) rule: &'static str,
+    pub(crate) weight: Weight,
+    /// `ClusterSecretStore gcp`.
+    pub(crate) place: String,
+    pub(crate) why: String,
+    /// The command, or the change, that removes it, for the object at `place`.
+    pub(crate) remedy: String,
+}
+
+/// What a hit means for the verdict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Weight {
+    /// A long-lived credential.
+    Counted(Stored),
+    /// Something to put right that is no credential.
+    Finding,
+    /// It is not known what this is: the verdict is incomplete.
+    Unknown,
+    /// Worth knowing, and no reason for another exit code.
+    Note,
+}
+
+/// A stored credential: which one, where it lies, and what it opens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stored {
+    pub(crate) identity: Identity,
+    /// In words that open nothing.
+    pub(crate) what: String,
+    pub(crate) secrets: BTreeSet<SecretKey>,
+    pub(crate) config_maps: BTreeSet<ConfigMapKey>,
+    pub(crate) opens: Opens,
+}
+
+/// What a credential was met at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Opens {
+    Store,
+    Generator,
+    /// Whatever the controller logs in to with what its pod has.
+    Controller,
+    /// Nothing that was seen uses it.
+    Unused,
+}
+
+/// When two credentials are the same one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Identity {
+    /// By its public name: a key id.
+    Named(String),
+    /// By its value.
+    Equal(Vec<Same>),
+    /// Not read, or written into the object itself: by its place.
+    At(String),
+}
+
+impl Stored {
+    /// One that an object itself holds.
+    pub(crate) fn in_object(place: &str, path: &str, what: &str, opens: Opens) -> Self {
+        Self {
+            identity: Identity::At(format!("{place} {path}")),
+            what: what.to_owned(),
+            secrets: BTreeSet::new(),
+            config_maps: BTreeSet::new(),
+            opens,
+        }
+    }
+
+    /// A name by which an exception can mean it: its public id, else the place where it lies. It does not change as
+    /// long as the credential stays where it is.
+    pub(crate) fn id(&self) -> String {
+        if let Identity::Named(name) = &self.identity {
+            return name.clone();
+        }
+        let secret = self.secrets.first().map(|key| {
+            let value = key.key.as_ref().map(|key| format!("#{key}")).unwrap_or_default();
+            format!("secret:{}/{}{value}", key.namespace, key.name)
+        });
+        let config_map = self.config_maps.first().map(|key| {
+            let value = key.key.as_ref().map(|key| format!("#{key}")).unwrap_or_default();
+            format!("configmap:{}/{}{value}", key.namespace, key.name)
+        });
+        let place = match &self.identity {
+            Identity::At(place) => Some(format!("object:{}", place.replace(' ', "/"))),
+            Identity::Named(_) | Identity::Equal(_) => None,
+        };
+        secret.or(config_map).or(place).unwrap_or_default()
+    }
+}

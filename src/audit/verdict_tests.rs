@@ -1,0 +1,62 @@
+use super::*;
+use crate::audit::Weight;
+
+fn hit(rule: &'static str, weight: Weight) -> Hit {
+    Hit { rule, weight, place: "ClusterSecretStore gcp".into(), why: "why".into(), remedy: "remedy".into() }
+}
+
+/// A verdict with so many credentials, findings, unknown and unseen things.
+fn verdict(roots: usize, findings: usize, unknown: usize, unseen: usize, installed: bool) -> Verdict {
+    let opens = [Opens::Store, Opens::Generator, Opens::Controller, Opens::Unused];
+    Verdict {
+        roots: (0..roots)
+            .map(|number| Root {
+                what: "a stored credential".into(),
+                id: format!("google:{number}"),
+                secrets: BTreeSet::new(),
+                config_maps: BTreeSet::new(),
+                opens: BTreeSet::from([opens[number % 4]]),
+                hits: Vec::new(),
+            })
+            .collect(),
+        findings: vec![hit("token-audience", Weight::Finding); findings],
+        unknown: vec![hit("unknown-login", Weight::Unknown); unknown],
+        notes: Vec::new(),
+        unseen: (0..unseen)
+            .map(|number| Unseen { what: format!("w{number}"), right: "list w".into(), why: "y".into() })
+            .collect(),
+        stores: 1,
+        generators: 0,
+        installed,
+    }
+}
+
+/// Words, count, completeness and name of one verdict never contradict each other, whatever it is made of.
+#[test]
+fn every_combination_agrees_with_itself() {
+    let mut combinations = 0;
+    for number in 0..(4 * 3 * 3 * 3 * 2) {
+        let (roots, findings, unknown) = (number % 4, number / 4 % 3, number / 12 % 3);
+        let (unseen, installed) = (number / 36 % 3, number / 108 % 2 == 1);
+        let it = verdict(roots, findings, unknown, unseen, installed);
+        let report = it.to_json();
+        let clean = roots + findings + unknown + unseen == 0;
+        let is_zero = clean && installed;
+        let (outcome, headline) = (it.outcome(), it.headline());
+        let at = format!("{roots} {findings} {unknown} {unseen} {installed}: {headline}\n{report}");
+        assert_eq!(headline.contains("ZERO"), is_zero, "{at}");
+        assert_eq!(report["count"] == 0, is_zero, "{at}");
+        assert_eq!(report["verdict"] == "zero", is_zero, "{at}");
+        assert_eq!(outcome == Outcome::Zero, is_zero, "{at}");
+        assert_eq!(headline.contains("NOTHING TO JUDGE"), clean && !installed, "{at}");
+        assert_eq!(headline.contains("INCOMPLETE"), unknown + unseen > 0, "{at}");
+        assert_eq!(report["complete"] == true, unknown + unseen == 0 && !(clean && !installed), "{at}");
+        assert_eq!(report["count"].as_u64().unwrap_or(0) as usize, roots, "{at}");
+        assert_eq!(report["headline"], headline.as_str(), "{at}");
+        assert_eq!(headline.contains("finding"), findings > 0, "{at}");
+        assert_eq!(it.lines()[0], headline, "{at}");
+        assert_eq!(matches!(outcome, Outcome::Found { .. }), roots + findings > 0, "{at}");
+        combinations += 1;
+    }
+    assert_eq!(combinations, 216);
+}

@@ -1,0 +1,179 @@
+//! All objects of a kind, one after the other, page by page, with bounds on everything that a server could do.
+
+use serde::{Deserialize, de::IgnoredAny};
+
+use super::{
+    Look, Resource, Unseen,
+    list_json::{ListJson, Malformed},
+    read::unseen_or_error,
+};
+use crate::{
+    cluster::Cluster,
+    error::{Error, Result},
+};
+
+/// Objects on a page, at most. The API server's cost of a page grows with it.
+const PAGE: usize = 500;
+/// A first page of Secrets, which may have a megabyte each.
+const FIRST_OF_SECRETS: usize = 20;
+/// A page with fewer bytes is followed by a larger one, one with more by a smaller one: each must be read in time.
+const SMALL_PAGE: usize = 1 << 20;
+const LARGE_PAGE: usize = 8 << 20;
+/// How often a list is begun again when it changed too fast to be read to its end.
+const RESTARTS: usize = 3;
+/// A million objects of a kind. A list that has more is not read to its end.
+const MAX_PAGES: usize = 2_000;
+/// On the wire, of one page: the objects of a page are never held together.
+const MAX_PAGE: usize = 1 << 30;
+
+/// Takes the objects of a list.
+pub(crate) trait Items: Send {
+    /// The list begins, perhaps again: what was taken so far may no longer be true.
+    fn begin(&mut self);
+
+    /// The JSON of one item, as the server sent it: it need not be an object.
+    fn take(&mut self, json: &[u8]);
+}
+
+/// A list without its items.
+#[derive(Deserialize)]
+struct Rest {
+    kind: Option<String>,
+    metadata: Option<ListMeta>,
+    #[expect(dead_code, reason = "a list that has them by another spelling is refused as having two")]
+    items: Vec<IgnoredAny>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ListMeta {
+    #[serde(rename = "continue")]
+    token: Option<String>,
+    remaining_item_count: Option<u64>,
+}
+
+impl Cluster {
+    /// Hands on every object of a kind, of one namespace or of all. `selector` is a query such as
+    /// `labelSelector=a%3Db`, or empty.
+    pub(crate) async fn each_object(
+        &self,
+        resource: &Resource,
+        namespace: Option<&str>,
+        selector: &str,
+        items: &mut dyn Items,
+    ) -> Result<()> {
+        let mut restarts = 0;
+        loop {
+            items.begin();
+            match self.each_once(resource, namespace, selector, items).await {
+                // The list's snapshot is gone from etcd. What was read so far may no longer be true.
+                Err(error) if error.code == "cluster-gone" && restarts < RESTARTS => restarts += 1,
+                ended => return ended,
+            }
+        }
+    }
+
+    /// Like [`Self::each_object`], for those who only report: a list that was not read to its end is not seen.
+    pub(crate) async fn look_for_each(
+        &self,
+        resource: &Resource,
+        namespace: Option<&str>,
+        selector: &str,
+        items: &mut dyn Items,
+    ) -> Result<Look<()>> {
+        let right = resource.right("list", namespace, None);
+        match self.each_object(resource, namespace, selector, items).await {
+            Ok(()) => Ok(Look::Seen(())),
+            Err(error) => {
+                let what = match namespace {
+                    Some(namespace) => format!("{} in the namespace `{namespace}`", resource.name()),
+                    None => resource.name(),
+                };
+                unseen_or_error(error, what, right).map(Look::Unseen)
+            }
+        }
+    }
+
+    async fn each_once(
+        &self,
+        resource: &Resource,
+        namespace: Option<&str>,
+        selector: &str,
+        items: &mut dyn Items,
+    ) -> Result<()> {
+        let right = resource.right("list", namespace, None);
+        let path = resource.path(namespace, None);
+        let mut limit = if resource.name() == "secrets" { FIRST_OF_SECRETS } else { PAGE };
+        let selector = if selector.is_empty() { String::new() } else { format!("&{selector}") };
+        let broken = |why: &str| {
+            Error::failed("cluster-answer", format!("GET {path}: {why}"))
+                .hint("something in between changes the API server's answers")
+        };
+        let mut token = String::new();
+        for _ in 0..MAX_PAGES {
+            let mut page = format!("{path}?limit={limit}{selector}");
+            if !token.is_empty() {
+                page.push_str("&continue=");
+                page.extend(url::form_urlencoded::byte_serialize(token.as_bytes()));
+            }
+            let mut list = ListJson::default();
+            let (mut count, mut length) = (0_usize, 0_usize);
+            self.stream(&page, None, &right, MAX_PAGE, &mut |piece| {
+                let mut take = |item: &[u8]| {
+                    count += 1;
+                    items.take(item);
+                };
+                length += piece.len();
+                list.feed(piece, &mut take).map_err(|why| broken(describe(why)))
+            })
+            .await?;
+            let rest = list.finish().map_err(|why| broken(describe(why)))?;
+            // The parser's own message would quote the answer.
+            let rest: Rest = serde_json::from_slice(&rest).map_err(|_| broken("the answer is no list"))?;
+            if !rest.kind.is_some_and(|kind| kind.ends_with("List")) {
+                return Err(broken("the answer is no list"));
+            }
+            let ListMeta { token: next, remaining_item_count } = rest.metadata.unwrap_or_default();
+            let next = next.unwrap_or_default();
+            if next.is_empty() {
+                return match remaining_item_count {
+                    None | Some(0) => Ok(()),
+                    Some(left) => {
+                        Err(broken(&format!("{left} more are said to be left, and no way to them")))
+                    }
+                };
+            }
+            if next == token || count == 0 {
+                return Err(broken("the list does not come to an end"));
+            }
+            token = next;
+            limit = match length {
+                0..SMALL_PAGE => (limit * 4).min(PAGE),
+                SMALL_PAGE..=LARGE_PAGE => limit,
+                _ => (limit / 4).max(1),
+            };
+        }
+        Err(broken("the list does not come to an end"))
+    }
+}
+
+fn describe(why: Malformed) -> &'static str {
+    match why {
+        Malformed::Structure => "the answer is no list, or was cut off",
+        Malformed::Items => "the answer is no list",
+        Malformed::ItemTooLarge => "one of its objects is too large",
+        Malformed::RestTooLarge => "more stands beside its objects than any list has",
+    }
+}
+
+/// What could not be looked at in a list that was read to its end: items that are no objects of the kind.
+pub(crate) fn broken_item(resource: &Resource, name: Option<&str>) -> Unseen {
+    Unseen {
+        what: match name {
+            Some(name) => format!("{} {name}", resource.kind),
+            None => format!("an item of {}", resource.name()),
+        },
+        right: resource.right("list", None, None),
+        why: "it has not the form that its kind has".into(),
+    }
+}

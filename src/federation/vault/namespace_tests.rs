@@ -1,0 +1,92 @@
+//! Namespaces: everything is done in the one that is named, or nothing is done.
+
+use super::{
+    way::{PASSED, World, do_all, hops, set_up},
+    *,
+};
+use crate::federation::Verb;
+
+#[tokio::test]
+async fn everything_is_done_in_the_namespace() {
+    let world = World::new();
+    world.server.enter("team/prod");
+    world.server.enable_kv("kv");
+    world.server.put_secret("kv", "db", json!({ "password": "of the team" }));
+    let vault = world.vault(Mode::Discovery, |it| it.namespace = Some("/team/prod/".into()));
+    let want = world.trust();
+    assert_eq!(set_up(&vault, &want).await.unwrap(), [Verb::Create; 4]);
+    assert_eq!(set_up(&vault, &want).await.unwrap(), [Verb::Leave; 4]);
+    assert!(
+        world.server.jwt_role("keyless", "eso").is_some() && world.server.policy("keyless-eso").is_some()
+    );
+    let findings = vault.walk(&world.good_token(), "db", &mut |_: &str| ()).await;
+    assert_eq!(hops(&findings), PASSED, "{findings:?}");
+    world.server.enter("");
+    assert_eq!(world.server.policy("keyless-eso"), None, "nothing of it is in the root namespace");
+    assert!(world.server.jwt_role("keyless", "eso").is_none());
+
+    // What keyless asks for is enough for a token of that namespace.
+    world.server.enter("team/prod");
+    let rights = wanted::rights(&vault.settings)
+        .into_iter()
+        .map(|(path, capabilities)| format!("path \"{path}\" {{ capabilities = {capabilities:?} }}\n"));
+    world.server.put_policy("admin", &rights.collect::<String>());
+    let token = world.server.token(&["admin"]);
+    let vault = world.vault(Mode::Discovery, |it| {
+        (it.namespace, it.token) = (Some("team/prod".into()), Some(Secret::new(token.clone())));
+    });
+    let back = vault.withdraw(&want).await.unwrap();
+    assert_eq!(back.iter().map(|change| change.verb).collect::<Vec<_>>(), [Verb::Remove; 3]);
+    do_all(&vault, &back).await.unwrap();
+    assert!(world.server.jwt_role("keyless", "eso").is_none());
+
+    let vault = world.vault(Mode::Discovery, |it| it.namespace = Some("nowhere".into()));
+    let error = vault.plan(&want).await.unwrap_err();
+    assert_eq!(error.code, "vault-namespace", "{error}");
+    world.server.change(|settings| settings.sealed = true);
+    assert_eq!(vault.plan(&want).await.unwrap_err().code, "vault-sealed", "health is asked outside of it");
+}
+
+#[tokio::test]
+async fn ignored_namespace_is_refused() {
+    type Change = fn(&mut lab::VaultSettings);
+    let cases: [(Change, Option<&str>); 7] = [
+        (|it| it.flavour = lab::VaultFlavour::Vault, Some("vault-no-namespaces")),
+        (|it| it.version = Some("2.2.0".into()), Some("vault-no-namespaces")),
+        // A proxy before the server takes the header away.
+        (|it| it.drops_namespace = true, Some("vault-no-namespaces")),
+        (|it| it.version = Some(String::new()), Some("vault-namespaces-unknown")),
+        (|it| it.version = Some("dev".into()), Some("vault-namespaces-unknown")),
+        (|it| it.flavour = lab::VaultFlavour::VaultEnterprise, None),
+        (|_| (), None),
+    ];
+    for (change, code) in cases {
+        let world = World::new();
+        world.server.enter("team/prod");
+        world.server.enable_kv("kv");
+        world.server.put_secret("kv", "db", json!({ "password": "of the team" }));
+        world.server.enter("");
+        world.server.change(change);
+        let before = world.server.mounts();
+        let vault = world.vault(Mode::StaticKeys, |it| it.namespace = Some("team/prod".into()));
+        let (plan, back) = (vault.plan(&world.trust()).await, vault.withdraw(&world.trust()).await);
+        for outcome in [plan, back] {
+            assert_eq!(outcome.as_ref().err().map(|error| error.code), code, "{outcome:?}");
+            if let Err(error) = outcome {
+                let said = error.to_string();
+                assert!(said.contains("team/prod") && said.contains("leave out vault.namespace"), "{said}");
+                assert_eq!(error.kind, crate::error::Kind::Failed);
+            }
+        }
+        let written = |call: &lab::Call| call.method != "GET" && !call.path.contains("capabilities-self");
+        let calls = world.server.faults().requests();
+        assert!(!calls.iter().any(written), "{calls:?}");
+        if code.is_none() {
+            assert_eq!(set_up(&vault, &world.trust()).await.unwrap(), [Verb::Create; 4]);
+        }
+        assert_eq!(world.server.mounts(), before, "nothing of it is in the root namespace");
+        assert_eq!(world.server.policy("keyless-eso"), None);
+        // In the root namespace, every one of them does.
+        set_up(&world.vault(Mode::StaticKeys, |_| ()), &world.trust()).await.unwrap();
+    }
+}

@@ -1,0 +1,102 @@
+//! What `setup` tells the owner of the API servers: the old issuers are those of the tokens, whatever the defaults are.
+
+use std::fs;
+
+use lab::{Curve, SigningKey};
+use serde_json::json;
+
+use crate::{
+    estate::{Estate, SETUP},
+    world::{ISSUER, Ran},
+};
+
+/// A cluster that signs as these issuers, one for each API server, and whose documents lie in a folder.
+fn estate(issuers: &[&str]) -> Estate {
+    let estate = Estate::with_servers(issuers.len());
+    for (number, issuer) in issuers.iter().enumerate() {
+        estate.world.cluster.server(number).change(|server| server.issuers = vec![(*issuer).to_owned()]);
+    }
+    estate.google.resolve("oidc.lab.test", estate.world.web.addr());
+    estate.settings(&format!("issuer: {ISSUER}\nbucket: {{url: 'file://{}'}}", estate.world.www.display()));
+    estate
+}
+
+fn told(estate: &Estate) -> Ran {
+    let ran = estate.run(&SETUP).ends(1);
+    assert!(!format!("{}{}", ran.out, ran.err).contains("ASSUMED"), "{ran:?}");
+    ran
+}
+
+fn node(version: &str) -> serde_json::Value {
+    json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "a"},
+        "status": {"nodeInfo": {"kubeletVersion": version}}})
+}
+
+#[test]
+fn old_issuers_are_read_from_tokens() {
+    for (issuers, kept) in [
+        (
+            &["https://kubernetes.default.svc.corp.local"][..],
+            &["https://kubernetes.default.svc.corp.local"][..],
+        ),
+        (&["https://10.5.0.2:6443/"], &["https://10.5.0.2:6443/"]),
+        // In the middle of another change: pods hold tokens of both.
+        (
+            &["https://old.lab.test", "https://older.lab.test"],
+            &["https://old.lab.test", "https://older.lab.test"],
+        ),
+        // One signs as the new issuer already.
+        (&[ISSUER, "https://old.lab.test"], &["https://old.lab.test"]),
+    ] {
+        let estate = estate(issuers);
+        estate.world.cluster.put_object(node("v1.36.1+k3s1"));
+        let ran = told(&estate);
+        let last = ran.out.split("signs with the new issuer").nth(1).unwrap();
+        let mut flags =
+            last.lines().filter_map(|line| line.trim().strip_prefix("- \"service-account-issuer="));
+        assert_eq!(flags.next(), Some(&*format!("{ISSUER}\"")), "{}", ran.out);
+        let kept: Vec<_> = kept.iter().map(|issuer| format!("{issuer}\"")).collect();
+        assert_eq!(flags.collect::<Vec<_>>(), kept, "{}", ran.out);
+    }
+}
+
+#[test]
+fn pinned_kubeadm_audiences_are_warned_of() {
+    let estate = estate(&["https://kubernetes.default.svc.corp.local"]);
+    estate.world.cluster.put_object(node("v1.36.1"));
+    let configuration = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nnetworking: {dnsDomain: corp.local}\n\
+                         apiServer: {extraArgs: [{name: api-audiences, value: api.corp}]}\n";
+    estate.world.cluster.put_object(json!({"apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "kubeadm-config", "namespace": "kube-system"}, "data": {"ClusterConfiguration": configuration}}));
+    let ran = told(&estate);
+    assert!(ran.err.contains("warning[api-audiences-pinned]") && ran.err.contains("api.corp"), "{}", ran.err);
+    assert!(ran.out.contains("https://kubernetes.default.svc.corp.local"), "{}", ran.out);
+}
+
+/// Where nothing is published, the API servers are told of no key set either.
+#[test]
+fn disagreeing_servers_need_no_documents() {
+    let estate = Estate::with_servers(2);
+    estate.world.cluster.server(0).change(|server| server.issuers = vec!["https://10.5.0.2:6443".into()]);
+    let ran = told(&estate);
+    assert!(ran.out.contains("--service-account-issuer=https://10.5.0.2:6443"), "{}", ran.out);
+    assert!(!ran.out.contains("jwks-uri") && !ran.out.contains("keyless publish"), "{}", ran.out);
+}
+
+#[test]
+fn unread_key_is_in_setup_plan() {
+    let estate = estate(&["https://old.lab.test"]);
+    let odd = SigningKey::ec(Curve::P521);
+    estate.world.cluster.change_servers(|server| server.key_files.push((&odd).into()));
+    for arguments in [&["setup", "--dry-run"][..], &SETUP] {
+        let ran = estate.run(arguments).ends(1);
+        let warnings = ran
+            .err
+            .lines()
+            .filter(|line| line.starts_with("warning[key-not-read-by-all]"))
+            .collect::<Vec<_>>();
+        assert!(warnings.len() == 1 && warnings[0].contains(&odd.kid()), "{warnings:?}");
+    }
+    let published = fs::read_to_string(estate.world.jwks()).unwrap();
+    assert!(published.contains(&odd.kid()));
+}

@@ -1,0 +1,180 @@
+//! `./keyless.yaml`, which nobody named: it is used where only the user can write it, and announced; else refused.
+
+use std::{
+    fs::{self, Permissions},
+    net::TcpListener,
+    os::unix::fs::{MetadataExt, PermissionsExt, chown},
+    path::Path,
+};
+
+use crate::{
+    estate::{Estate, SETUP},
+    world::{ISSUER, World},
+};
+
+fn mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+/// Settings that run a program and send credentials elsewhere.
+fn hostile(world: &World, endpoint: &str) -> std::path::PathBuf {
+    let folder = world.dir.path();
+    let plugin = folder.join("plugin");
+    fs::write(&plugin, format!("#!/bin/sh\ntouch '{}'\n", folder.join("was-run").display())).unwrap();
+    mode(&plugin, 0o755);
+    let kubeconfig = fs::read_to_string(&world.kubeconfig).unwrap();
+    let token = format!("token: {:?}", world.cluster.token_of("admin"));
+    let exec =
+        "exec: {apiVersion: client.authentication.k8s.io/v1, command: ./plugin, interactiveMode: Never}";
+    assert!(kubeconfig.contains(&token), "{kubeconfig}");
+    fs::write(folder.join("hostile"), kubeconfig.replace(&token, exec)).unwrap();
+    let file = folder.join("keyless.yaml");
+    let settings = format!(
+        "apiVersion: keyless/v1\ncluster: {{kubeconfig: hostile}}\nprovider: google\n\
+         google: {{project: acme-prod, endpoints: {{iam: '{endpoint}', sts: '{endpoint}', secretManager: '{endpoint}'}}}}\n"
+    );
+    fs::write(&file, settings).unwrap();
+    mode(&file, 0o644);
+    file
+}
+
+#[test]
+fn file_that_others_can_write_is_refused() {
+    let world = World::new(1);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let file = hostile(&world, &endpoint);
+    let folder = world.dir.path();
+    let commands = [
+        &["setup", "--yes"][..],
+        &["teardown", "--yes"],
+        &["publish"],
+        &["verify"],
+        &["audit"],
+        &["render", "store"],
+    ];
+    let run = |arguments: &[&str]| {
+        let mut command = world.command(arguments);
+        command.env_remove("KUBECONFIG").env("GOOGLE_OAUTH_ACCESS_TOKEN", "CANARY-token");
+        crate::world::Ran::from(command.output().unwrap())
+    };
+    let refused = || {
+        for command in commands {
+            let ran = run(command).fails(
+                2,
+                "config-untrusted",
+                &["keyless.yaml", "--config ./keyless.yaml", "chmod go-w"],
+            );
+            assert!(ran.out.is_empty(), "{}", ran.out);
+        }
+        assert!(!folder.join("was-run").exists(), "its plugin was run");
+        assert!(listener.accept().is_err(), "its endpoint was asked");
+        assert!(world.cluster.server(0).faults().requests().is_empty());
+    };
+    for (of_file, of_folder) in [(0o666, 0o700), (0o646, 0o700), (0o644, 0o777), (0o644, 0o707)] {
+        mode(&file, of_file);
+        mode(folder, of_folder);
+        refused();
+    }
+    mode(&file, 0o644);
+    mode(folder, 0o700);
+    if fs::metadata(folder).unwrap().uid() == 0 {
+        // What root may do: give it to somebody else. A group of another number is another group.
+        for (path, user, group) in [(file.as_path(), 12_345, 12_345), (folder, 12_345, 12_345)] {
+            chown(path, Some(user), Some(group)).unwrap();
+            refused();
+            chown(path, Some(0), Some(0)).unwrap();
+        }
+        mode(&file, 0o664);
+        refused();
+        mode(&file, 0o644);
+    }
+    // A link of one's own is as good as the file that it leads to.
+    fs::rename(&file, folder.join("elsewhere.yaml")).unwrap();
+    std::os::unix::fs::symlink("elsewhere.yaml", &file).unwrap();
+    mode(&folder.join("elsewhere.yaml"), 0o666);
+    refused();
+    // Named, it is the user's own word.
+    let ran = run(&["audit", "--config", "./keyless.yaml"]);
+    assert!(folder.join("was-run").exists(), "{}", ran.err);
+}
+
+#[test]
+fn unnamed_file_is_announced_with_what_it_directs() {
+    let estate = Estate::new();
+    let kubeconfig = estate.world.kubeconfig.file_name().unwrap().to_str().unwrap().to_owned();
+    estate.settings(&format!(
+        "cluster: {{kubeconfig: {kubeconfig}}}\nbucket: {{url: 's3://acme', endpoint: 'http://127.0.0.1:1'}}"
+    ));
+    let mut command = estate.command(&["audit"]);
+    let ran = crate::world::Ran::from(command.env_remove("KUBECONFIG").output().unwrap()).ends(1);
+    let first = format!(
+        "Settings from keyless.yaml (cluster.kubeconfig {kubeconfig}, bucket.endpoint http://127.0.0.1:1)"
+    );
+    assert_eq!(ran.err.lines().next(), Some(&*first), "{}", ran.err);
+    let ran = estate.run(&["audit", "--config", "keyless.yaml"]).ends(1);
+    assert!(!ran.err.contains("Settings from"), "named by the user: {}", ran.err);
+    let ran = estate.run(&["config", "schema"]).ends(0);
+    assert_eq!(ran.err, "", "nothing is read for it");
+}
+
+#[test]
+fn kubeconfig_below_home_is_found() {
+    let world = World::new(1);
+    let name = world.kubeconfig.file_name().unwrap().to_str().unwrap();
+    fs::write(
+        world.dir.path().join("keyless.yaml"),
+        format!("apiVersion: keyless/v1\ncluster: {{kubeconfig: ~/{name}}}\n"),
+    )
+    .unwrap();
+    let mut command = world.command(&["audit"]);
+    crate::world::Ran::from(command.env_remove("KUBECONFIG").output().unwrap()).says("Cluster admin (");
+}
+
+#[test]
+fn other_name_is_not_passed_over() {
+    let world = World::new(1);
+    fs::write(world.dir.path().join("keyless.yml"), "apiVersion: keyless/v1\n").unwrap();
+    world.run(&["audit"]).fails(2, "config-name", &["keyless.yml", "keyless.yaml"]);
+    world.run(&["audit", "--config", "keyless.yml"]).says("Cluster admin (");
+    fs::write(world.dir.path().join("keyless.yaml"), "apiVersion: keyless/v1\n").unwrap();
+    world.run(&["audit"]).says("Cluster admin (");
+    // A link that leads to nothing is no file that is not there.
+    fs::remove_file(world.dir.path().join("keyless.yaml")).unwrap();
+    std::os::unix::fs::symlink("gone", world.dir.path().join("keyless.yaml")).unwrap();
+    world.run(&["audit"]).fails(2, "config-unreadable", &["keyless.yaml"]);
+}
+
+#[test]
+fn endpoints_are_https_or_loopback() {
+    let estate = Estate::new();
+    estate.run(&SETUP).ends(0);
+    for settings in [
+        "bucket: {url: 's3://acme', endpoint: 'http://s3.CANARY.com'}",
+        "bucket: {url: 's3://acme', endpoint: 'https://user:CANARY@s3.example.com'}",
+        "bucket: {url: 's3://acme', publicUrl: 'http://CANARY.example.com'}",
+        "vault: {address: 'http://vault.CANARY.com'}",
+        "vault: {address: 'https://vault.example.com/?token=CANARY'}",
+        "google: {project: acme-prod, endpoints: {iam: 'http://iam.CANARY.com'}}",
+        "google: {project: acme-prod, endpoints: {iamCredentials: 'http://10.0.0.1/CANARY'}}",
+        "google: {project: acme-prod, endpoints: {resourceManager: 'CANARY'}}",
+        "google: {project: acme-prod, endpoints: {secretManager: 'https://user:CANARY@secretmanager.googleapis.com'}}",
+        "google: {project: acme-prod, endpoints: {serviceUsage: 'http://0.0.0.0/CANARY'}}",
+        "google: {project: acme-prod, endpoints: {sts: 'ftp://sts.CANARY.com'}}",
+    ] {
+        estate.settings(settings);
+        estate.google.faults().forget();
+        for command in [
+            &["setup", "--dry-run"][..],
+            &["teardown", "--yes"],
+            &["verify"],
+            &["publish", "--issuer", ISSUER],
+            &["audit"],
+        ] {
+            let ran = estate.run(command).fails(2, "base-url", &[]);
+            assert!(!ran.err.contains("CANARY"), "{settings}: {}", ran.err);
+        }
+        assert!(estate.google.faults().requests().is_empty(), "{settings}");
+    }
+}
