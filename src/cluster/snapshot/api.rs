@@ -55,7 +55,7 @@ impl Groups {
     pub(super) fn of(body: &[u8]) -> Option<Self> {
         let groups: Self = serde_json::from_slice(body).ok()?;
         let has = |name: &&str| groups.groups.iter().any(|group| group.name == **name);
-        (groups.kind == "APIGroupList" && ALWAYS.iter().all(|name| has(&name))).then_some(groups)
+        (groups.kind == "APIGroupList" && ALWAYS.iter().all(has)).then_some(groups)
     }
 
     /// Group and version of everything that belongs to External Secrets Operator, or that its controllers run as.

@@ -108,9 +108,9 @@ struct Metadata<'a> {
 #[serde(rename_all = "camelCase", default)]
 struct Spec<'a> {
     #[serde(borrow)]
-    external_secret_spec: Option<Box<Strict<Spec<'a>>>>,
+    external_secret_spec: Option<Box<Strict<Self>>>,
     #[serde(borrow)]
-    push_secret_spec: Option<Box<Strict<Spec<'a>>>>,
+    push_secret_spec: Option<Box<Strict<Self>>>,
     #[serde(borrow)]
     secret_store_ref: Option<Strict<Named<'a>>>,
     #[serde(borrow)]

@@ -20,7 +20,7 @@ pub(super) struct Provider {
     /// Which login takes effect.
     pub(super) effective: fn(&Value) -> Effective,
     /// A member that is settings of a provider by itself.
-    pub(super) inner: Option<(&'static str, &'static Provider)>,
+    pub(super) inner: Option<(&'static str, &'static Self)>,
 }
 
 /// The login that takes effect, by the order in which External Secrets Operator looks.

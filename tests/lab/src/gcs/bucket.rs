@@ -75,7 +75,9 @@ impl Context<'_> {
         let wanted = self.json()?;
         let prevented = {
             let bucket = self.own_bucket(shared, "storage.buckets.setIamPolicy")?;
-            let etag = wanted["etag"].as_str();
+            // Bytes in JSON: both alphabets of base64 are read (https://protobuf.dev/programming-guides/json/). gcloud
+            // sends the one for URLs.
+            let etag = wanted["etag"].as_str().map(|etag| etag.replace('-', "+").replace('_', "/"));
             if etag.is_some_and(|etag| etag != bucket.policy_etag()) {
                 return Err(GcsError::condition_not_met(
                     "At least one of the pre-conditions you specified did not hold.",
