@@ -29,7 +29,7 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done and clean · 1 found something (a failed check, a pending change) · \
-                          2 usage or settings · 3 could not do it · 101 a bug\n\n\
+                          2 usage or settings · 3 could not do it · 101 a bug · 130, 143 stopped by SIGINT, SIGTERM\n\n\
                           stdout is data, stderr is talk. Settings come from flags, then keyless.yaml.";
 
 /// What to do. Each command's help is the documentation of its arguments.
@@ -106,6 +106,9 @@ pub(crate) struct AuditArgs {}
 /// writes the key set first and the discovery document second, and reads both back without credentials over
 /// their public URL. When nothing has changed, nothing is written. Safe to repeat, to interrupt, and to run
 /// twice at the same time.
+///
+/// Each API server is judged singly: what is known is published, and exit code 3 names the server of which
+/// something is not.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     keyless publish --bucket s3://acme-oidc --region eu-central-1 --create\n  \
@@ -122,17 +125,26 @@ pub(crate) struct PublishArgs {
     pub(crate) dry_run: bool,
 
     /// Confirm that the published keys are former keys of this very cluster, although it serves none of them
-    #[arg(long)]
+    #[arg(long, conflicts_with = "restore")]
     pub(crate) same_cluster: bool,
+
+    /// Put right what is published and damaged, emptied, or another key under one of the cluster's key IDs: the
+    /// cluster's keys and whatever else can be read. Shows what it replaces, and asks
+    #[arg(long)]
+    pub(crate) restore: bool,
+
+    /// Do not ask before --restore replaces anything
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
-/// Look at everything as a stranger would, then exchange a token and read every secret
+/// Look at everything as a stranger would, then exchange a token and try every right
 ///
 /// Fetches both documents without credentials, checks everything that a strict relying party checks, mints a
 /// token on every API server and verifies it from the public documents alone. Where the keys are uploaded to the
-/// provider, no documents are needed: then the uploaded keys are compared with the live ones. Then it goes the way of
-/// the secret store to its end: a token of the store's ServiceAccount, the exchange, every secret, and what External
-/// Secrets Operator says; an ExternalSecret that is read every minute or more often is waited for. Nothing is written.
+/// provider, no documents are needed: then the uploaded keys are compared with the live ones. Then it tries what the
+/// secret store is used for: a token of the store's ServiceAccount, the exchange, every secret at its version and property,
+/// labels, searches; rights to write are asked for and not used. Last is what External Secrets Operator says; an ExternalSecret that is read every minute or more often is waited for. Nothing is written.
 /// Each failed check says what was seen, the likely cause and the remedy. Ends with `N passed, N failed`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \

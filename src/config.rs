@@ -6,9 +6,11 @@
 mod base_url;
 mod file;
 mod trust;
+mod vault_client;
 mod written;
 
 use std::{
+    collections::BTreeSet,
     ffi::OsString,
     path::{Path, PathBuf},
 };
@@ -18,7 +20,8 @@ use rustls::pki_types::{CertificateDer, pem::PemObject};
 use self::file::File;
 pub(crate) use self::{
     base_url::base_url,
-    file::{ProviderName, schema},
+    file::{ProviderName, listed, schema},
+    vault_client::VaultClient,
     written::{Edit, Setting, edit, said},
 };
 use crate::{
@@ -26,7 +29,8 @@ use crate::{
     cli::Common,
     cluster::{self, ServiceAccount},
     error::{Error, Result},
-    federation::{gcp, test_audience, vault},
+    federation::{Right, gcp, test_audience, vault},
+    files::{self, Accept, MAX_SMALL},
     oidc::{KidRule, SignedIssuer},
     redact,
     secret::Secret,
@@ -61,6 +65,9 @@ pub(crate) struct Settings {
     pub(crate) vault: Option<vault::Settings>,
     /// What holds at Vault once its address is known.
     pub(crate) vault_without_address: vault::Settings,
+    pub(crate) vault_client: VaultClient,
+    /// Which of Vault's settings the file sets, whether or not it names an address.
+    pub(crate) vault_set: vault::SetByName,
     pub(crate) store: Store,
 }
 
@@ -73,6 +80,7 @@ pub(crate) struct Google {
     pub(crate) mode: Option<gcp::Mode>,
     pub(crate) grant: Option<gcp::Grant>,
     pub(crate) impersonate: Option<String>,
+    pub(crate) location: Option<String>,
     pub(crate) endpoints: gcp::Endpoints,
     pub(crate) access_token: Option<Secret>,
 }
@@ -84,7 +92,8 @@ pub(crate) struct Store {
     /// `None` is a ClusterSecretStore.
     pub(crate) namespace: Option<String>,
     pub(crate) service_account: Option<ServiceAccount>,
-    pub(crate) secrets: Vec<String>,
+    /// What its identity may do, as an administrator has listed or confirmed it; `None`: there is no list yet.
+    pub(crate) listed: Option<BTreeSet<Right>>,
 }
 
 /// The audience of test tokens when none is named. No API server takes it, so such a token opens nothing.
@@ -97,7 +106,8 @@ impl Settings {
         audience: Option<&str>,
         variable: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Self> {
-        let environment = |name: &str| variable(name).and_then(|value| value.into_string().ok());
+        // A value that is no text is not passed over: its odd characters come as U+FFFD, for the check of the value to refuse.
+        let environment = |name: &str| variable(name).map(|value| value.to_string_lossy().into_owned());
         let Common {
             config,
             output: _,
@@ -130,6 +140,11 @@ impl Settings {
         };
         let given_keys = file.google.as_ref().is_some_and(|google| google.mode == Some(gcp::Mode::Uploaded))
             || file.vault.as_ref().is_some_and(|vault| vault.mode == Some(vault::Mode::StaticKeys));
+        let token = |name: &str| {
+            let text = environment(name).filter(|text| !text.is_empty());
+            text.map(|text| Secret::for_header(text, name)).transpose()
+        };
+        let google_access_token = token("GOOGLE_OAUTH_ACCESS_TOKEN")?;
         let (bucket, prefix) = match bucket_url.as_deref().or(file.bucket.url.as_deref()) {
             Some(url) => {
                 let (kind, prefix) = bucket_kind(url)?;
@@ -143,9 +158,7 @@ impl Settings {
                         public_url.as_ref().or(file.bucket.public_url.as_ref()),
                     )?,
                     project: project.clone().or(file.bucket.project),
-                    google_access_token: environment("GOOGLE_OAUTH_ACCESS_TOKEN")
-                        .filter(|token| !token.is_empty())
-                        .map(Secret::new),
+                    google_access_token: google_access_token.clone(),
                 };
                 (Some(settings), prefix)
             }
@@ -169,24 +182,34 @@ impl Settings {
                 mode: google.mode,
                 grant: google.access,
                 impersonate: google.impersonate,
+                location: google.location,
                 endpoints: google.endpoints,
                 access_token: None,
             },
             None => Google::default(),
         };
-        let token = |names: [&str; 2]| {
-            names
-                .into_iter()
-                .find_map(|name| environment(name).filter(|text| !text.is_empty()))
-                .map(Secret::new)
+        let named = |names: [&str; 2]| {
+            names.into_iter().find_map(|name| environment(name).filter(|text| !text.is_empty()))
         };
-        let google = Google { access_token: token(["GOOGLE_OAUTH_ACCESS_TOKEN"; 2]), ..google };
+        let google = Google { access_token: google_access_token, ..google };
         let vault = file.vault.unwrap_or_default();
         let vault_address = https("vault.address", vault.address.as_ref())?;
+        let ca_pem = ca_file.as_deref().map(ca_text).transpose()?;
+        let of_vault = |own: Option<&PathBuf>| match own {
+            Some(path) => ca_text(path).map(Some),
+            None => Ok(ca_pem.clone()),
+        };
+        let vault_set = vault::SetByName {
+            mount: vault.mount.is_some(),
+            role: vault.role.is_some(),
+            kv: vault.kv.is_some(),
+            namespace: vault.namespace.is_some(),
+        };
         let vault_without_address = {
             vault::Settings {
                 address: String::new(),
                 mount: vault.mount.unwrap_or_else(|| "keyless".into()),
+                mount_from_store: false,
                 role: vault.role.unwrap_or_else(|| "external-secrets".into()),
                 kv: vault.kv.unwrap_or_else(|| "kv".into()),
                 // Without documents of its own the cluster's keys can only be given.
@@ -195,23 +218,28 @@ impl Settings {
                     None => vault::Mode::StaticKeys,
                 }),
                 // Who needs an authority of his own for one host mostly needs it for all.
-                ca_pem: vault.ca_file.as_ref().or(ca_file.as_ref()).map(|path| pem_text(path)).transpose()?,
-                issuer_ca_pem: vault
-                    .issuer_ca_file
-                    .as_ref()
-                    .or(ca_file.as_ref())
-                    .map(|path| pem_text(path))
-                    .transpose()?,
+                ca_pem: of_vault(vault.ca_file.as_ref())?,
+                issuer_ca_pem: of_vault(vault.issuer_ca_file.as_ref())?,
                 namespace: vault.namespace,
-                token: token(["VAULT_TOKEN", "BAO_TOKEN"]),
+                // Goes with an address that an administrator has named: `VaultClient::settings`.
+                token: None,
             }
         };
+        let vault_client = VaultClient {
+            address: named(["VAULT_ADDR", "BAO_ADDR"]),
+            namespace: named(["VAULT_NAMESPACE", "BAO_NAMESPACE"]),
+            token: match token("VAULT_TOKEN")? {
+                Some(token) => Some(token),
+                None => token("BAO_TOKEN")?,
+            },
+        };
         let vault = vault_address.map(|address| vault::Settings { address, ..vault_without_address.clone() });
+        let listed = file.store.listed(&path)?;
         let store = Store {
             name: file.store.name,
             namespace: file.store.namespace,
             service_account: file.store.service_account.map(|text| text.parse()).transpose()?,
-            secrets: file.store.secrets,
+            listed,
         };
         let service_account = match (service_account, file.cluster.service_account) {
             (Some(account), _) => Some(account.clone()),
@@ -256,13 +284,18 @@ impl Settings {
             } else {
                 KidRule::Computed
             },
-            additional_roots: ca_file.as_deref().map(certificates).transpose()?.unwrap_or_default(),
+            additional_roots: match (&ca_file, &ca_pem) {
+                (Some(path), Some(text)) => certificates(text, path)?,
+                _ => Vec::new(),
+            },
             ca_file,
             audience: test_audience(audience.or(file.verify.audience.as_deref()).unwrap_or(TEST_AUDIENCE))?,
             provider: file.provider,
             google,
             vault,
             vault_without_address,
+            vault_client,
+            vault_set,
             store,
         })
     }
@@ -324,6 +357,20 @@ pub(crate) fn remember_environment(environment: impl Fn(&str) -> Option<OsString
     }
 }
 
+/// Whether this text can be a settings file: what it says, and what becomes of it when settings are written into it.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn check(text: &str) -> Result<()> {
+    File::parse(text, Path::new("keyless.yaml"))?;
+    let wanted =
+        [("google.project", serde_json::json!("acme-prod")), ("store.name", serde_json::json!("12"))];
+    let first = edit(Some(text), &wanted);
+    if let Some(new) = &first.text {
+        File::parse(new, Path::new("keyless.yaml")).expect("what was written can be read");
+        assert_eq!(edit(Some(new), &wanted), Edit::default(), "what was written is written again");
+    }
+    Ok(())
+}
+
 /// What `--bucket` names, and the prefix in it.
 fn bucket_kind(text: &str) -> Result<(bucket::Kind, String)> {
     let refuse = |why: &str| {
@@ -365,25 +412,24 @@ fn https(setting: &str, text: Option<&String>) -> Result<Option<String>> {
     text.map(|text| base_url(setting, text)).transpose()
 }
 
-fn pem_text(path: &Path) -> Result<String> {
-    certificates(path)?;
-    std::fs::read_to_string(path).map_err(|error| {
-        Error::usage("ca-file", format!("{} cannot be used as CA file", path.display()))
-            .caused_by(error)
-            .hint("it takes PEM certificates of certificate authorities")
-    })
+/// The text of a CA file, which may be a pipe: it is read once.
+fn ca_text(path: &Path) -> Result<String> {
+    let text = files::read_text(path, Accept::FileOrPipe, MAX_SMALL)
+        .map_err(|error| unusable_ca(path).caused_by(error))?;
+    certificates(&text, path)?;
+    Ok(text)
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
-    let refuse = || {
-        Error::usage("ca-file", format!("{} cannot be used as CA file", path.display()))
-            .hint("--ca-file takes PEM certificates of certificate authorities")
-    };
-    let content = std::fs::read(path).map_err(|error| refuse().caused_by(error))?;
-    let found: Vec<_> = CertificateDer::pem_slice_iter(&content)
+fn certificates(text: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>> {
+    let found: Vec<_> = CertificateDer::pem_slice_iter(text.as_bytes())
         .collect::<std::result::Result<_, _>>()
-        .map_err(|error| refuse().caused_by_chain(&error))?;
-    if found.is_empty() { Err(refuse().caused_by("it holds no certificate")) } else { Ok(found) }
+        .map_err(|error| unusable_ca(path).caused_by_chain(&error))?;
+    if found.is_empty() { Err(unusable_ca(path).caused_by("it holds no certificate")) } else { Ok(found) }
+}
+
+fn unusable_ca(path: &Path) -> Error {
+    Error::usage("ca-file", format!("{} cannot be used as CA file", path.display()))
+        .hint("--ca-file takes PEM certificates of certificate authorities")
 }
 
 #[cfg(test)]

@@ -124,7 +124,14 @@ macro_rules! cause {
 }
 
 cause!(&str, &&str, String, &String, fmt::Arguments<'_>);
-cause!(std::io::Error, &std::io::Error, std::str::Utf8Error, url::ParseError, base64::DecodeError);
+cause!(
+    crate::files::FileError,
+    std::io::Error,
+    &std::io::Error,
+    std::str::Utf8Error,
+    url::ParseError,
+    base64::DecodeError
+);
 
 /// For a terminal or a log: a line for the message and for each cause, and one or more for each hint.
 impl fmt::Display for Error {

@@ -5,6 +5,7 @@ use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs, pki_types::CertificateDer};
 
 use crate::{
+    arrival::Arrival,
     error::{Error, Result},
     oidc::MAX_BODY,
     redact,
@@ -14,6 +15,17 @@ use crate::{
 pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(10);
 /// For the connection alone.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// Whether credentials may be sent there: encrypted, or not past this machine.
+pub(crate) fn is_https_or_loopback(url: &url::Url) -> bool {
+    match (url.scheme(), url.host()) {
+        ("https", Some(_)) => true,
+        ("http", Some(url::Host::Domain(name))) => name == "localhost",
+        ("http", Some(url::Host::Ipv4(address))) => address.is_loopback(),
+        ("http", Some(url::Host::Ipv6(address))) => address.is_loopback(),
+        _ => false,
+    }
+}
 
 /// A client that follows no redirect, reads no more than [`MAX_BODY`] and waits no longer than [`TIME_LIMIT`].
 #[derive(Clone, Debug)]
@@ -79,13 +91,15 @@ impl Http {
 
     /// Sends a request and reads the whole answer, within the limits. `place` names it in an error.
     pub(crate) async fn send(&self, request: reqwest::RequestBuilder, place: &str) -> Result<Answer> {
+        let arrival = Arrival::default();
         let (client, request) = request.build_split();
-        let request = request.map_err(|error| describe(&error, place))?;
+        let request = request.map_err(|error| describe(&error, place, &arrival))?;
         // Whoever is asked may send back what it was sent.
         redact::remember_request(request.headers(), request.body().and_then(reqwest::Body::as_bytes));
-        let answer = client.execute(request).await.map_err(|error| describe(&error, place))?;
+        let answer = client.execute(request).await.map_err(|error| describe(&error, place, &arrival))?;
+        arrival.begins(answer.content_length());
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        Ok(Answer { status, headers, body: read(answer, place).await? })
+        Ok(Answer { status, headers, body: read(answer, place, &arrival).await? })
     }
 }
 
@@ -129,6 +143,16 @@ impl reqwest::dns::Resolve for Resolver {
 }
 
 impl Answer {
+    /// For people: ` to https://…` where it redirects, else nothing.
+    pub(crate) fn redirect_target(&self) -> String {
+        match self.header(::http::header::LOCATION) {
+            Some(location) if (300..400).contains(&self.status) => {
+                format!(" to {}", redact::message(location))
+            }
+            _ => String::new(),
+        }
+    }
+
     /// The text of a header, if there is one.
     pub(crate) fn header(&self, name: ::http::HeaderName) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
@@ -136,9 +160,10 @@ impl Answer {
 }
 
 /// Reads a body up to [`MAX_BODY`].
-pub(crate) async fn read(mut answer: reqwest::Response, place: &str) -> Result<Vec<u8>> {
+async fn read(mut answer: reqwest::Response, place: &str, arrival: &Arrival) -> Result<Vec<u8>> {
     let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|error| describe(&error, place))? {
+    while let Some(chunk) = answer.chunk().await.map_err(|error| describe(&error, place, arrival))? {
+        arrival.grows(chunk.len());
         if body.len() + chunk.len() > MAX_BODY {
             return Err(too_large(place));
         }
@@ -154,24 +179,26 @@ pub(crate) fn too_large(place: &str) -> Error {
 }
 
 /// The refusal of an answer that took longer than [`TIME_LIMIT`].
-pub(crate) fn too_slow(place: &str) -> Error {
+fn too_slow(place: &str, arrival: &Arrival) -> Error {
     Error::failed("timeout", format!("{place} did not answer within {} s", TIME_LIMIT.as_secs()))
+        .caused_by(arrival.describe())
         .hint("it is too slow for relying parties as well (AWS waits 5 s); look at the server and at what stands before it")
 }
 
 /// An answer that ended before its end.
-pub(crate) fn cut(error: &(dyn std::error::Error + 'static), place: &str) -> Error {
+pub(crate) fn cut(error: &(dyn std::error::Error + 'static), place: &str, arrival: &Arrival) -> Error {
     Error::failed("body-cut", format!("the answer of {place} ended in the middle"))
+        .caused_by(arrival.share())
         .caused_by_chain(error)
         .hint("ask again; if it stays so, look at what stands before the server")
 }
 
 /// Why a request did not come to an end, as a code that tells name, network, certificate and time apart.
-fn describe(error: &reqwest::Error, place: &str) -> Error {
+fn describe(error: &reqwest::Error, place: &str, arrival: &Arrival) -> Error {
     if error.is_timeout() && !error.is_connect() {
-        too_slow(place)
+        too_slow(place, arrival)
     } else if error.is_body() || error.is_decode() {
-        cut(source(error), place)
+        cut(source(error), place, arrival)
     } else {
         unreachable(error, place)
     }

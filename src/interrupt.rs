@@ -10,7 +10,7 @@
 
 use std::{
     io::{self, Write},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
     time::Duration,
 };
@@ -25,6 +25,9 @@ use crate::error::{Error, Result};
 
 /// From the first signal to the end of the process: Kubernetes and people both expect less than two seconds.
 const GRACE: Duration = Duration::from_millis(1500);
+
+/// How long the last words of a command that hangs may take to be written.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// A signal that asks the program to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +67,6 @@ struct Shared {
 }
 
 /// While it lives, a signal does not drop the command: what must not be left half done is done, or undone.
-#[allow(dead_code, reason = "for the commands that clean up")]
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct Hold(Interrupt);
@@ -129,7 +131,6 @@ impl Interrupt {
     }
 
     /// Does the work, or gives it up as soon as there is a signal.
-    #[allow(dead_code, reason = "for the commands that clean up")]
     pub(crate) async fn unless<T>(&self, work: impl Future<Output = T>) -> Result<T> {
         select! {
             biased;
@@ -140,7 +141,6 @@ impl Interrupt {
 
     /// Keeps the command from being dropped for as long as the guard lives. After a signal there is less than
     /// [`GRACE`] left: stop the work by [`Interrupt::unless`], clean up, and return its error.
-    #[allow(dead_code, reason = "for the commands that clean up")]
     pub(crate) fn hold(&self) -> Hold {
         self.0.holds.send_modify(|holds| *holds += 1);
         Hold(self.clone())
@@ -186,7 +186,13 @@ impl Interrupt {
     /// The end of a command that did not end by itself: its own thread hangs. Its report is out of reach: this writes its last words.
     fn end(&self, signal: Signal) {
         let error = self.last_words().into_iter().fold(Error::interrupted(signal), Error::hint);
-        drop(writeln!(io::stderr(), "{error}"));
+        // Whoever should read it may hang as well.
+        let (sender, written) = mpsc::channel();
+        thread::spawn(move || {
+            drop(writeln!(io::stderr(), "{error}"));
+            let _ = sender.send(());
+        });
+        let _ = written.recv_timeout(LAST_WORDS);
         std::process::exit(signal.exit_code().into());
     }
 }

@@ -1,22 +1,24 @@
 //! The way of the data, and where each step lives.
 //!
 //! ```text
-//!  API servers ─► cluster ─► live set ─► rotation ─► documents ─► bucket ─► public https ─► relying_party ─┐
-//!                    │             (published set) ┘     (oidc)                                           ├─► findings ─► report
-//!                    ├─► test tokens ──────────────────────────────────────────────────────────────────────┤
-//!                    │                     ┌─► federation: observe → plan → apply → walk ─────────────────┤
-//!                    └─► snapshot ─► trust ┤                                                              │
-//!                            │             └─► secret_store: manifests ─► apply                           │
-//!                            └─► audit rules ─────────────────────────────────────────────────────────────┘
+//!  API servers ─► cluster ─► live set ─► rotation ─► publication ─► bucket ─► public https ─► relying_party ─┐
+//!                    │             (published set) ┘   (plan, oidc)                                          ├─► findings ─► report
+//!                    ├─► test tokens ────────────────────────────────────────────────────────────────────────┤
+//!                    │                     ┌─► federation: observe → plan → apply → probe ───────────────────┤
+//!                    └─► snapshot ─► trust ┤                                                                 │
+//!                            │             └─► secret_store: manifests ─► apply                              │
+//!                            └─► audit rules ────────────────────────────────────────────────────────────────┘
 //! ```
 //!
 //! * [`cluster`] asks every API server for its keys, its discovery document and a test token, and takes stock of what
 //!   External Secrets Operator has.
 //! * [`oidc`] holds the values: issuer, keys, documents, tokens, as types that cannot be wrong. PURE.
 //! * [`rotation`] decides which keys are published. PURE.
-//! * [`bucket`] stores the two documents where strangers can read them.
+//! * [`plan`] holds what a command would change, step by step: shown, then applied as shown. PURE.
+//! * [`publication`] brings the two public documents up to date: observe, plan, apply, read back.
+//! * [`bucket`] stores the two documents where everyone can read them.
 //! * [`federation`] makes a provider believe the cluster's tokens.
-//! * [`secret_store`] turns trust into manifests. PURE.
+//! * [`secret_store`] turns trust into manifests, and what objects do through a store into rights. PURE.
 //! * [`distro`] knows where a distribution keeps its issuer flags. PURE.
 //! * [`audit`] counts the credentials that never expire. PURE.
 //! * [`target`] resolves which cluster and account a run is about, and refuses another cluster than the settings name.
@@ -25,6 +27,7 @@
 //!
 //! `async` is the mark of I/O: what is PURE has none, and no clock, environment, file or output.
 
+mod arrival;
 mod audit;
 mod bucket;
 mod cli;
@@ -35,21 +38,30 @@ mod credential_file;
 mod distro;
 mod error;
 mod federation;
+mod files;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod go_duration;
 mod google;
+mod guard;
 mod http;
 mod interrupt;
+mod lifetime;
 mod oidc;
 mod panic;
+mod pattern;
+mod plan;
 mod publication;
 mod redact;
 mod relying_party;
 mod report;
+mod retirement;
 mod rotation;
 mod secret;
 mod secret_store;
 mod shell;
 mod target;
+mod waiting;
 
 use std::{ffi::OsString, io, process::ExitCode, time::SystemTime};
 

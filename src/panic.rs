@@ -8,10 +8,14 @@ use std::{
     panic::PanicHookInfo,
 };
 
-use crate::report::Lines;
+use crate::{guard, report::Lines};
 
 /// Prints a panic to stderr. The process then ends with exit code 101.
 pub(crate) fn hook(info: &PanicHookInfo<'_>) {
+    // A library's, which is an error like any other.
+    if guard::is_active() {
+        return;
+    }
     let place = info.location().map(|place| format!("{}:{}", in_its_crate(place.file()), place.line()));
     let mut text = described(place.as_deref().unwrap_or("an unknown place"), info.payload());
     // RUST_BACKTRACE asks for it.

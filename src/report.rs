@@ -15,6 +15,7 @@ use crate::{
     cli::Output,
     error::{Error, Result},
     interrupt::Interrupt,
+    plan::Note,
     redact,
     target::{Account, Target},
 };
@@ -26,8 +27,6 @@ const API_VERSION: &str = "keyless/v1";
 pub(crate) struct Report<'a> {
     output: Output,
     verbose: bool,
-    /// Codes of warnings that have been told already.
-    told: &'static [&'static str],
     target: Target,
     /// The line that names it, once it was printed.
     named: String,
@@ -56,7 +55,6 @@ impl<'a> Report<'a> {
         Self {
             output,
             verbose,
-            told: &[],
             target: Target::default(),
             named: String::new(),
             data,
@@ -75,26 +73,6 @@ impl<'a> Report<'a> {
     /// Whether the program was asked to end.
     pub(crate) fn interrupt(&self) -> &Interrupt {
         &self.interrupt
-    }
-
-    /// For a command that is a step of another: what it does is said, its result is not.
-    pub(crate) fn step<'b>(
-        &'b mut self,
-        told: &'static [&'static str],
-        sink: &'b mut (dyn Write + Send),
-    ) -> Report<'b> {
-        let (target, named) = (self.target.clone(), self.named.clone());
-        Report {
-            output: Output::Text,
-            verbose: true,
-            told,
-            target,
-            named,
-            data: sink,
-            talk: self.talk,
-            interrupt: self.interrupt.clone(),
-            failed: None,
-        }
     }
 
     /// What the run is about: named once on stderr in text form, and in every JSON result and error from here on.
@@ -207,9 +185,7 @@ impl<'a> Report<'a> {
     }
 
     pub(crate) fn warning(&mut self, warning: &Warning) {
-        if !self.told.contains(&warning.code) {
-            self.talk(format_args!("warning[{}]: {}", warning.code, warning.message));
-        }
+        self.talk(format_args!("warning[{}]: {}", warning.code, warning.message));
     }
 
     /// The end of a command that could not be carried out.
@@ -325,6 +301,12 @@ impl Warning {
 
     pub(crate) fn to_json(&self) -> Value {
         json!({ "code": self.code, "message": self.message })
+    }
+}
+
+impl From<&Note> for Warning {
+    fn from(note: &Note) -> Self {
+        Self::new(note.code, note.message.clone())
     }
 }
 

@@ -1,151 +1,254 @@
-//! PURE. (live set, published set) → the key set to publish, and what to say about each key.
+//! PURE. (live set, files, published sets) → the key set to publish, and what is known of each key.
 //!
 //! Keys are only added: a key that an API server no longer serves may still have signed tokens that live.
+//! Ours always fit in, whatever others have put beside them.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     error::{Error, Result},
-    oidc::{KeySet, PublicKey},
+    oidc::{KeySet, MAX_KEYS, PublicKey},
 };
+
+/// What is decided upon.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Inputs<'a> {
+    /// What the API servers serve; `None` when none was asked.
+    pub(crate) live: Option<&'a KeySet>,
+    /// Keys that are to be public before they sign.
+    pub(crate) files: Option<&'a KeySet>,
+    /// What is public, the bucket's own copy first.
+    pub(crate) published: &'a [PublishedSet],
+    pub(crate) former: Former,
+}
+
+/// One key set that is public now, key by key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PublishedSet {
+    /// Names it for people, e.g. `s3://acme-oidc/keys.json`.
+    pub(crate) name: String,
+    pub(crate) keys: Vec<PublicKey>,
+    /// A copy that anonymous readers see, which may lag behind what is stored.
+    pub(crate) copy: bool,
+}
+
+/// What the user says of published keys that the cluster does not serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Former {
+    /// Nothing.
+    Unknown,
+    /// `--same-cluster`: they are former keys of this very cluster.
+    SameCluster,
+    /// `--restore`: whatever is published is put right; what the cluster serves wins.
+    Restore,
+}
 
 /// What is to be published, key by key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Decision {
-    /// Never empty, never less than what was published.
+    /// Never empty.
     pub(crate) keys: KeySet,
-    published: Option<KeySet>,
-    live: Option<KeySet>,
+    /// Published keys for which there is no room, as ours come first.
+    pub(crate) left_out: Vec<PublicKey>,
+    /// Published keys that give way to one of ours under the same `kid`, and where they were.
+    pub(crate) replaced: Vec<(PublicKey, String)>,
+    /// Keys that anonymous readers see and that are not stored in the bucket.
+    pub(crate) only_public: Vec<PublicKey>,
+    statuses: BTreeMap<String, KeyStatus>,
+    new: BTreeSet<String>,
 }
 
-/// How a key came into the set.
+/// What is known of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// Live or from a file, not published until now.
+pub(crate) enum KeyStatus {
+    /// Live, not published until now.
     Added,
     /// Live and published.
     Kept,
-    /// Published, no longer live: kept until no token that it signed can still be alive.
-    Retained,
     /// From a file: published before any API server signs with it.
     Staged,
+    /// Published, and served by no API server: a former key of this cluster, or a foreign one.
+    NotServed,
+    /// Published; no API server was asked.
+    Published,
 }
 
-impl Standing {
+impl KeyStatus {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Added => "added",
             Self::Kept => "kept",
-            Self::Retained => "retained",
             Self::Staged => "staged",
+            Self::NotServed => "not-served",
+            Self::Published => "published",
         }
     }
 }
 
 /// Decides what to publish: everything live, everything from files, everything published.
 ///
-/// Refused when the cluster serves none of the published keys: then the issuer probably is another cluster's,
-/// and whoever merged the two would let each impersonate the other's workloads. `same_cluster` overrules that.
-pub(crate) fn decide(
-    live: Option<&KeySet>,
-    files: Option<&KeySet>,
-    published: Option<&KeySet>,
-    same_cluster: bool,
-) -> Result<Decision> {
-    if let (Some(live), Some(published), false) = (live, published, same_cluster)
-        && live.disjoint(published)
-    {
-        let kids = |keys: &KeySet| keys.iter().map(|key| key.kid().to_owned()).collect::<Vec<_>>().join(", ");
-        return Err(Error::failed(
-            "issuer-of-another-cluster",
-            "none of the published keys is served by this cluster: they are another cluster's, or all its keys were replaced at once",
-        )
-        .caused_by(format_args!("published: {}", kids(published)))
-        .caused_by(format_args!("live:      {}", kids(live)))
-        .hint("one issuer belongs to one cluster: give this one a path of its own, e.g. --issuer …/NAME")
-        .hint("if they are this cluster's own former keys, say so: --same-cluster"));
+/// Refused when the cluster serves none of the keys of a published set: then the issuer probably is another
+/// cluster's, and merging the two would let each impersonate the other's workloads. Refused as well when another
+/// key is published under the `kid` of one of ours. `former` overrules the first, [`Former::Restore`] both.
+pub(crate) fn decide(inputs: &Inputs<'_>) -> Result<Decision> {
+    let ours = ours(inputs)?;
+    let mut published = Published::default();
+    for set in inputs.published {
+        if let (Some(live), Former::Unknown) = (inputs.live, inputs.former) {
+            refuse_another_cluster(live, set, &published)?;
+        }
+        published.merge(set, ours.as_ref(), inputs.former)?;
     }
-    let mut keys: Option<KeySet> = None;
-    for set in [live, files, published].into_iter().flatten() {
-        keys = Some(match keys {
-            Some(keys) => keys.union(set)?,
-            None => set.clone(),
-        });
+    let Published { keys: mut room_for, replaced, only_public } = published;
+    let was_published: BTreeSet<String> = room_for.keys().cloned().collect();
+    if let Some(ours) = &ours {
+        room_for.retain(|kid, _| ours.get(kid).is_none());
     }
-    let keys = keys.ok_or_else(|| {
-        Error::usage("no-key-source", "there is no key to publish: no cluster is asked and no file is given")
-            .hint("leave out --no-cluster, or give --public-key FILE")
-    })?;
-    Ok(Decision { keys, published: published.cloned(), live: live.cloned() })
+    let room = MAX_KEYS - ours.as_ref().map_or(0, KeySet::len);
+    let mut others: Vec<PublicKey> = room_for.into_values().collect();
+    let left_out = others.split_off(room.min(others.len()));
+    let all = ours.iter().flat_map(KeySet::iter).cloned().chain(others);
+    let keys = match all.collect::<Vec<_>>() {
+        none if none.is_empty() => {
+            return Err(Error::usage(
+                "no-key-source",
+                "there is no key to publish: no cluster is asked and no file is given",
+            )
+            .hint("leave out --no-cluster, or give --public-key FILE"));
+        }
+        all => KeySet::new(all)?,
+    };
+    let held = |set: Option<&KeySet>, key: &PublicKey| set.is_some_and(|set| set.get(key.kid()).is_some());
+    let status = |key: &PublicKey| {
+        let is_published = was_published.contains(key.kid());
+        match (held(inputs.live, key), held(inputs.files, key)) {
+            (true, _) if is_published => KeyStatus::Kept,
+            (true, _) => KeyStatus::Added,
+            (false, true) => KeyStatus::Staged,
+            (false, false) if inputs.live.is_some() => KeyStatus::NotServed,
+            (false, false) => KeyStatus::Published,
+        }
+    };
+    let statuses = keys.iter().map(|key| (key.kid().to_owned(), status(key))).collect();
+    let kids = keys.iter().map(|key| key.kid().to_owned());
+    let new = kids.filter(|kid| !was_published.contains(kid)).collect();
+    Ok(Decision { keys, left_out, replaced, only_public, statuses, new })
+}
+
+/// What must be public, whatever else is.
+fn ours(inputs: &Inputs<'_>) -> Result<Option<KeySet>> {
+    match (inputs.live, inputs.files) {
+        (Some(live), Some(files)) => live.union(files).map(Some),
+        (one, other) => Ok(one.or(other).cloned()),
+    }
+}
+
+fn refuse_another_cluster(live: &KeySet, set: &PublishedSet, before: &Published) -> Result<()> {
+    let is_ours = |key: &PublicKey| live.get(key.kid()).is_some();
+    // An older copy of what is stored is no other cluster's.
+    let is_known = |key: &PublicKey| before.keys.get(key.kid()).is_some_and(|known| known.same_key(key));
+    if set.keys.is_empty() || set.keys.iter().any(is_ours) || set.copy && set.keys.iter().all(is_known) {
+        return Ok(());
+    }
+    let kids =
+        |keys: &mut dyn Iterator<Item = &PublicKey>| shown(&keys.map(PublicKey::kid).collect::<Vec<_>>());
+    Err(Error::failed(
+        "issuer-of-another-cluster",
+        format!(
+            "none of the keys published in {} is served by this cluster: they are another cluster's, or all its keys were replaced at once",
+            set.name
+        ),
+    )
+    .caused_by(format_args!("published: {}", kids(&mut set.keys.iter())))
+    .caused_by(format_args!("live:      {}", kids(&mut live.iter())))
+    .hint("one issuer belongs to one cluster: give this one a path of its own, e.g. --issuer …/NAME")
+    .hint("if they are this cluster's own former keys, say so: --same-cluster")
+    .hint("if they were replaced by others, put this cluster's keys back beside them: --restore"))
+}
+
+/// The first few of a list that others may have made long.
+fn shown(kids: &[&str]) -> String {
+    const SHOWN: usize = 5;
+    let mut text =
+        kids.iter().take(SHOWN).map(|kid| kid.escape_debug().to_string()).collect::<Vec<_>>().join(", ");
+    if kids.len() > SHOWN {
+        text += &format!(" and {} more", kids.len() - SHOWN);
+    }
+    text
+}
+
+/// All published sets together.
+#[derive(Default)]
+struct Published {
+    keys: BTreeMap<String, PublicKey>,
+    replaced: Vec<(PublicKey, String)>,
+    only_public: Vec<PublicKey>,
+}
+
+impl Published {
+    fn merge(&mut self, set: &PublishedSet, ours: Option<&KeySet>, former: Former) -> Result<()> {
+        for key in &set.keys {
+            let other_than = |known: Option<&PublicKey>| known.is_some_and(|known| !known.same_key(key));
+            let squats = other_than(ours.and_then(|ours| ours.get(key.kid())));
+            let stored = self.keys.get(key.kid());
+            if squats && former != Former::Restore && !(set.copy && stored.is_some()) {
+                return Err(taken(key, &set.name));
+            }
+            if squats {
+                self.replaced.push((key.clone(), set.name.clone()));
+            } else if stored.is_none() {
+                if set.copy {
+                    self.only_public.push(key.clone());
+                }
+                self.keys.insert(key.kid().to_owned(), key.clone());
+            } else if other_than(stored) && former == Former::Restore {
+                self.replaced.push((key.clone(), set.name.clone()));
+            } else if other_than(stored) && !set.copy {
+                return Err(twice(key, &set.name));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn taken(key: &PublicKey, name: &str) -> Error {
+    Error::failed(
+        "kid-taken",
+        format!(
+            "another key is published under the kid `{}` in {name} than the one that this cluster serves or a file holds under it",
+            key.kid().escape_debug()
+        ),
+    )
+    .caused_by(format_args!("published there: {}", key.describe()))
+    .hint("the holder of that key can sign as every workload: find out who wrote it there")
+    .hint("put this cluster's key in its place: keyless publish --restore")
+}
+
+fn twice(key: &PublicKey, name: &str) -> Error {
+    Error::failed(
+        "jwk-duplicate-kid",
+        format!("two different keys are published under the kid `{}`, one of them in {name}", key.kid().escape_debug()),
+    )
+    .hint("relying parties refuse such a set: find out which one is right, and remove the other by hand; --restore keeps the first")
 }
 
 impl Decision {
-    pub(crate) fn standing(&self, key: &PublicKey) -> Standing {
-        let held = |set: &Option<KeySet>| set.as_ref().is_some_and(|set| set.get(key.kid()).is_some());
-        match (held(&self.published), held(&self.live)) {
-            (true, true) => Standing::Kept,
-            (false, true) => Standing::Added,
-            (false, false) => Standing::Staged,
-            (true, false) => Standing::Retained,
-        }
+    pub(crate) fn status(&self, key: &PublicKey) -> KeyStatus {
+        self.statuses.get(key.kid()).copied().unwrap_or(KeyStatus::Published)
     }
 
-    /// How many keys are new to strangers.
-    pub(crate) fn added(&self) -> usize {
-        self.keys
-            .iter()
-            .filter(|key| matches!(self.standing(key), Standing::Added | Standing::Staged))
-            .count()
+    /// Whether relying parties cannot read it yet.
+    pub(crate) fn is_new(&self, key: &PublicKey) -> bool {
+        self.new.contains(key.kid())
+    }
+
+    /// Published keys that no API server serves.
+    pub(crate) fn not_served(&self) -> Vec<&PublicKey> {
+        let not_served = |key: &&PublicKey| self.status(key) == KeyStatus::NotServed;
+        self.keys.iter().filter(not_served).chain(&self.left_out).collect()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::oidc::KidRule;
-
-    /// Keys a, b, c, … of one fixture.
-    fn keys(wanted: &[usize]) -> KeySet {
-        let body = include_bytes!("../fixtures/jwks/valid/ec-256-384-521.json");
-        let all = KeySet::parse(body, "fixture", KidRule::Computed).unwrap().0;
-        KeySet::new(wanted.iter().map(|index| all.iter().nth(*index).unwrap().clone())).unwrap()
-    }
-
-    #[test]
-    fn keys_are_only_added() {
-        let (a, b, ab) = (keys(&[0]), keys(&[1]), keys(&[0, 1]));
-        for (live, files, published, wanted) in [
-            (Some(&a), None, None, &a),
-            (Some(&ab), None, Some(&a), &ab),
-            (Some(&a), None, Some(&ab), &ab),
-            (Some(&a), Some(&b), None, &ab),
-            (None, Some(&b), Some(&a), &ab),
-            (None, Some(&a), None, &a),
-        ] {
-            assert_eq!(&decide(live, files, published, false).unwrap().keys, wanted);
-        }
-    }
-
-    #[test]
-    fn says_of_each_key_how_it_came_here() {
-        let (live, published) = (keys(&[0, 1]), keys(&[1, 2]));
-        let decision = decide(Some(&live), None, Some(&published), false).unwrap();
-        let standings: Vec<_> = decision.keys.iter().map(|key| decision.standing(key)).collect();
-        assert_eq!(standings, [Standing::Added, Standing::Kept, Standing::Retained]);
-        assert_eq!(decision.added(), 1);
-        let staged = decide(None, Some(&live), Some(&published), false).unwrap();
-        assert_eq!(staged.standing(live.iter().next().unwrap()), Standing::Staged);
-    }
-
-    #[test]
-    fn two_clusters_are_not_merged_under_one_issuer() {
-        let (live, published) = (keys(&[0]), keys(&[1]));
-        let error = decide(Some(&live), None, Some(&published), false).unwrap_err();
-        assert_eq!(error.code, "issuer-of-another-cluster");
-        assert!(error.causes.iter().any(|cause| cause.contains(live.iter().next().unwrap().kid())));
-        assert_eq!(decide(Some(&live), None, Some(&published), true).unwrap().keys.len(), 2);
-    }
-
-    #[test]
-    fn no_source_of_keys_is_a_usage_error() {
-        assert_eq!(decide(None, None, None, false).unwrap_err().code, "no-key-source");
-    }
-}
+#[path = "rotation_tests.rs"]
+mod tests;

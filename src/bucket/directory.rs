@@ -7,19 +7,24 @@ use std::{
     fmt,
     fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
     io::{self, ErrorKind, Read, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use async_trait::async_trait;
 use aws_lc_rs::digest;
+use url::Url;
 
-use super::{Bucket, Condition, Expected, Stored, Version, WriteError, changed, hex, random};
+use super::{
+    Bucket, Change, Condition, Expected, Leads, PublicAccess, Stored, Version, WriteError, changed, hex,
+    random,
+};
 use crate::{
     error::{Error, Result},
     http,
     oidc::{Document, MAX_BODY},
+    plan::{Action, Step, Target},
 };
 
 /// A writer needs milliseconds; whoever holds the folder longer hangs.
@@ -53,20 +58,15 @@ impl Directory {
     }
 
     /// The folders between the root and a file, outermost first. A symbolic link among them could lead
-    /// anywhere, so it is refused; the root itself may be one.
+    /// anywhere, so it is refused, and so is whatever is neither a folder nor a file; the root itself may be a link.
     fn folders(&self, path: &Path) -> Result<Vec<PathBuf>> {
         let mut folders: Vec<_> =
             path.ancestors().skip(1).take_while(|folder| *folder != self.root).map(Path::to_owned).collect();
         folders.reverse();
         for place in folders.iter().chain([&path.to_owned()]) {
             match fs::symlink_metadata(place) {
-                Ok(found) if found.is_symlink() => {
-                    return Err(Error::failed(
-                        "bucket-symlink",
-                        format!("{} is a symbolic link", place.display()),
-                    )
-                    .hint("inside the bucket there are folders and files only: remove the link, or point --bucket at where it leads"));
-                }
+                Ok(found) if found.is_symlink() => return Err(symlink(place)),
+                Ok(found) if !found.is_file() && !found.is_dir() => return Err(special(place, &found)),
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::NotFound => break,
                 Err(error) => return Err(describe(&error, "look at", place)),
@@ -102,7 +102,13 @@ impl Directory {
 
     /// The folder, locked against other writers; `None` where the file system has no locks.
     async fn lock(&self, folder: &Path) -> Result<Option<File>> {
-        let handle = File::open(folder).map_err(|error| describe(&error, "open", folder))?;
+        // Opened as a folder or not at all: opening a pipe that took its place would wait for a writer.
+        let flags = libc::O_DIRECTORY | libc::O_NONBLOCK;
+        let handle = OpenOptions::new()
+            .read(true)
+            .custom_flags(flags)
+            .open(folder)
+            .map_err(|error| describe(&error, "open", folder))?;
         let mut waited = Duration::ZERO;
         loop {
             match handle.try_lock() {
@@ -110,11 +116,13 @@ impl Directory {
                 Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => return Ok(None),
                 Err(TryLockError::Error(error)) => return Err(describe(&error, "lock", folder)),
                 Err(TryLockError::WouldBlock) if waited >= self.lock_limit => {
+                    let holder = holder(&handle).map(|pid| format!("process {pid}"));
+                    let holder = holder.unwrap_or_else(|| "another process".to_owned());
                     return Err(Error::failed(
                         "bucket-locked",
-                        format!("another writer has held {} for {} s", folder.display(), waited.as_secs()),
+                        format!("{holder} has held the lock on {} for {} s", folder.display(), waited.as_secs()),
                     )
-                    .hint("see who it is with `fuser` or `lsof`, and end it if it hangs"));
+                    .hint("keyless locks a folder for milliseconds: see what the process is (`ps`, `lsof`), and end it if it hangs"));
                 }
                 Err(TryLockError::WouldBlock) => {
                     tokio::time::sleep(LOCK_PAUSE).await;
@@ -135,6 +143,15 @@ impl fmt::Display for Directory {
 impl Bucket for Directory {
     fn public_url(&self) -> Option<String> {
         self.public_url.clone()
+    }
+
+    /// Any web server may show the folder.
+    fn leads(&self, _: &Url) -> Leads {
+        Leads::Unknown
+    }
+
+    fn knows_absence(&self) -> bool {
+        true
     }
 
     async fn read(&self, name: &str) -> Result<Option<Stored>> {
@@ -195,19 +212,54 @@ impl Bucket for Directory {
         Ok(false)
     }
 
-    async fn open(&self, names: &[String]) -> Result<Vec<String>> {
-        let mut done = Vec::new();
-        let missing: Vec<_> = self.root.ancestors().take_while(|folder| !folder.exists()).collect();
-        for folder in missing.into_iter().rev().filter(|folder| !folder.as_os_str().is_empty()) {
-            if make_folder(folder)? {
-                done.push(format!("made the folder {}", folder.display()));
+    async fn plan_public<'a>(&'a self, names: &[String]) -> Result<PublicAccess<'a>> {
+        let mut folders: Vec<PathBuf> = self.root.ancestors().map(Path::to_owned).collect();
+        folders.reverse();
+        for name in names {
+            for folder in self.folders(&self.path(name)?)? {
+                if !folders.contains(&folder) {
+                    folders.push(folder);
+                }
             }
         }
-        for name in names {
-            let made = self.make_folders(&self.path(name)?)?;
-            done.extend(made.iter().map(|folder| format!("made the folder {}", folder.display())));
+        let mut access = PublicAccess::default();
+        for folder in folders.into_iter().filter(|folder| !folder.as_os_str().is_empty()) {
+            match fs::metadata(&folder) {
+                Ok(found) if found.is_dir() => {}
+                Ok(_) => return Err(describe(&ErrorKind::NotADirectory.into(), "use", &folder)),
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    access.create.push(Box::new(MakeFolder::new(folder)));
+                }
+                Err(error) => return Err(describe(&error, "look at", &folder)),
+            }
         }
-        Ok(done)
+        Ok(access)
+    }
+}
+
+/// A folder that is missing.
+struct MakeFolder {
+    folder: PathBuf,
+    step: Step,
+}
+
+impl MakeFolder {
+    fn new(folder: PathBuf) -> Self {
+        let name = format!("folder {}", folder.display());
+        let step =
+            Step::new(Target::Bucket, Action::Create, name, "there is none; a web server can enter it");
+        Self { folder, step: step.field("mode", None, Some("0755".into())) }
+    }
+}
+
+#[async_trait]
+impl Change for MakeFolder {
+    fn step(&self) -> &Step {
+        &self.step
+    }
+
+    async fn apply(&self) -> Result<()> {
+        make_folder(&self.folder).map(|_| ())
     }
 }
 
@@ -229,17 +281,56 @@ fn make_folder(folder: &Path) -> Result<bool> {
 
 fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     let failed = |error: io::Error| describe(&error, "read", path);
-    let file = match File::open(path) {
+    // What is there can have changed since it was looked at: a pipe would wait for a writer, a link lead anywhere.
+    let flags = libc::O_NONBLOCK | libc::O_NOFOLLOW;
+    let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.raw_os_error() == Some(libc::ELOOP) => return Err(symlink(path)),
         Err(error) => return Err(failed(error)),
     };
+    let found = file.metadata().map_err(failed)?;
+    if !found.is_file() && !found.is_dir() {
+        return Err(special(path, &found));
+    }
     let mut body = Vec::new();
     file.take(MAX_BODY as u64 + 1).read_to_end(&mut body).map_err(failed)?;
     if body.len() > MAX_BODY {
         return Err(http::too_large(&path.display().to_string()));
     }
     Ok(Some(body))
+}
+
+fn symlink(path: &Path) -> Error {
+    Error::failed("bucket-symlink", format!("{} is a symbolic link", path.display())).hint(
+        "inside the bucket there are folders and files only: remove the link, or point --bucket at where it leads",
+    )
+}
+
+/// A pipe, a socket, a device: reading it could wait for ever, or do something.
+fn special(path: &Path, found: &fs::Metadata) -> Error {
+    let kind = found.file_type();
+    let kind = match () {
+        () if kind.is_fifo() => "a named pipe (FIFO)",
+        () if kind.is_socket() => "a socket",
+        () if kind.is_block_device() || kind.is_char_device() => "a device",
+        () => "neither a file nor a folder",
+    };
+    Error::failed("bucket-not-a-file", format!("{} is {kind}", path.display()))
+        .hint("inside the bucket there are folders and files only: move it away")
+}
+
+/// The process that holds the lock on this file, as the kernel lists it (proc(5), `/proc/locks`).
+fn holder(file: &File) -> Option<u32> {
+    let found = file.metadata().ok()?;
+    let locks = fs::read_to_string("/proc/locks").ok()?;
+    // `1: FLOCK  ADVISORY  WRITE 1234 08:02:12345 0 EOF`; the last of the three numbers is the inode.
+    locks.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let inode = fields.get(5)?.rsplit(':').next()?.parse::<u64>().ok()?;
+        let held = fields.get(1) == Some(&"FLOCK") && inode == found.ino();
+        held.then(|| fields.get(4)?.parse().ok()).flatten()
+    })
 }
 
 /// The state of a file: what it is called and what it holds.

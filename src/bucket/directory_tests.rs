@@ -14,7 +14,7 @@ fn bucket() -> (TempDir, Directory) {
 
 async fn opened() -> (TempDir, Directory) {
     let (home, bucket) = bucket();
-    bucket.open(&["openid/v1/jwks".to_owned()]).await.unwrap();
+    contract::open(&bucket, &["openid/v1/jwks".to_owned()]).await.unwrap();
     (home, bucket)
 }
 
@@ -39,12 +39,12 @@ async fn keeps_the_contract() {
 async fn open_makes_folders_that_a_web_server_can_enter() {
     let (home, bucket) = bucket();
     let names = ["a/.well-known/openid-configuration".to_owned(), "a/openid/v1/jwks".to_owned()];
-    let done = bucket.open(&names).await.unwrap();
+    let done = contract::open(&bucket, &names).await.unwrap();
     assert_eq!(done.len(), 5, "{done:?}");
     for folder in ["public", "public/a", "public/a/openid/v1", "public/a/.well-known"] {
         assert_eq!(mode(&home.path().join(folder)), 0o755, "{folder}");
     }
-    assert_eq!(bucket.open(&names).await.unwrap(), Vec::<String>::new());
+    assert_eq!(contract::open(&bucket, &names).await.unwrap(), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -83,7 +83,11 @@ async fn names_that_lead_out_of_the_folder_are_refused() {
         let error = refused(bucket.write(name, &jwks("{}"), &Expected::Absent).await);
         assert_eq!((error.code, error.kind), ("bucket-object-name", Kind::Usage), "{name:?}");
         assert_eq!(bucket.read(name).await.unwrap_err().code, "bucket-object-name", "{name:?}");
-        assert_eq!(bucket.open(&[name.to_owned()]).await.unwrap_err().code, "bucket-object-name", "{name:?}");
+        assert_eq!(
+            contract::open(&bucket, &[name.to_owned()]).await.unwrap_err().code,
+            "bucket-object-name",
+            "{name:?}"
+        );
     }
     assert_eq!(files(home.path()), BTreeSet::from(["public".to_owned()]));
 }
@@ -101,7 +105,7 @@ async fn symbolic_links_are_not_followed() {
         let error = refused(bucket.write(name, &discovery("{}"), &Expected::Absent).await);
         assert_eq!(error.code, "bucket-symlink", "{name}");
     }
-    let error = bucket.open(&[".well-known/openid-configuration".to_owned()]).await.unwrap_err();
+    let error = contract::open(&bucket, &[".well-known/openid-configuration".to_owned()]).await.unwrap_err();
     assert_eq!(error.code, "bucket-symlink");
     assert_eq!(fs::read_to_string(secret.join("openid-configuration")).unwrap(), "not yours");
 }
@@ -123,15 +127,15 @@ async fn a_file_where_a_folder_should_be() {
     let name = ".well-known/openid-configuration";
     let error = refused(bucket.write(name, &discovery("{}"), &Expected::Absent).await);
     assert_eq!(error.code, "bucket-not-a-folder", "{error}");
-    assert_eq!(bucket.open(&[name.to_owned()]).await.unwrap_err().code, "bucket-not-a-folder");
+    assert_eq!(contract::open(&bucket, &[name.to_owned()]).await.unwrap_err().code, "bucket-not-a-folder");
     assert_eq!(bucket.read(name).await.unwrap_err().code, "bucket-not-a-folder");
 
     fs::write(home.path().join("file"), "").unwrap();
     let file = Directory::new(home.path().join("file"), None);
     assert_eq!(file.read(name).await.unwrap_err().code, "bucket-not-a-folder");
-    assert_eq!(file.open(&[name.to_owned()]).await.unwrap_err().code, "bucket-not-a-folder");
+    assert_eq!(contract::open(&file, &[name.to_owned()]).await.unwrap_err().code, "bucket-not-a-folder");
     let below = Directory::new(home.path().join("file/deep/er"), None);
-    assert_eq!(below.open(&[name.to_owned()]).await.unwrap_err().code, "bucket-not-a-folder");
+    assert_eq!(contract::open(&below, &[name.to_owned()]).await.unwrap_err().code, "bucket-not-a-folder");
 }
 
 #[tokio::test]
@@ -148,6 +152,46 @@ async fn a_file_that_is_no_document_is_not_read_to_its_end() {
     let (_home, bucket) = opened().await;
     File::create(bucket.root.join("openid/v1/jwks")).unwrap().set_len(1 << 30).unwrap();
     assert_eq!(bucket.read("openid/v1/jwks").await.unwrap_err().code, "body-too-large");
+}
+
+/// What may lie where a document should, by what it is called in the refusal.
+#[tokio::test]
+async fn special_files_are_refused_without_waiting() {
+    let (home, bucket) = opened().await;
+    let path = bucket.root.join("openid/v1/jwks");
+    let fifo = || assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let socket = || drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    for (make, kind) in [(&fifo as &dyn Fn(), "FIFO"), (&socket, "socket")] {
+        make();
+        let begun = std::time::Instant::now();
+        let looked = bucket.read("openid/v1/jwks").await.unwrap_err();
+        let written = refused(bucket.write("openid/v1/jwks", &jwks("{}"), &Expected::Absent).await);
+        for error in [looked, written] {
+            assert_eq!(error.code, "bucket-not-a-file", "{error}");
+            assert!(error.message.contains(kind), "{error}");
+        }
+        // As after it was put there between the look and the opening.
+        assert!(read(&path).is_err_and(|error| error.code == "bucket-not-a-file" || kind == "socket"));
+        assert!(begun.elapsed() < Duration::from_secs(5));
+        fs::remove_file(&path).unwrap();
+    }
+    symlink(home.path().join("elsewhere"), &path).unwrap();
+    assert_eq!(read(&path).unwrap_err().code, "bucket-symlink");
+    symlink("/dev/zero", bucket.root.join("zero")).unwrap();
+    assert_eq!(bucket.read("zero").await.unwrap_err().code, "bucket-symlink");
+}
+
+#[tokio::test]
+async fn pipe_instead_of_folder_is_refused() {
+    let (_home, bucket) = opened().await;
+    let path = bucket.root.join(".well-known");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let name = ".well-known/openid-configuration";
+    assert_eq!(bucket.read(name).await.unwrap_err().code, "bucket-not-a-file");
+    let error = refused(bucket.write(name, &discovery("{}"), &Expected::Absent).await);
+    assert_eq!(error.code, "bucket-not-a-file");
+    // Opened as a folder, it does not wait either.
+    assert_eq!(bucket.lock(&path).await.unwrap_err().code, "bucket-not-a-folder");
 }
 
 #[tokio::test]
@@ -167,6 +211,8 @@ async fn a_writer_who_hangs_is_not_waited_for() {
     holder.lock().unwrap();
     let error = refused(bucket.write("openid/v1/jwks", &jwks("{}"), &Expected::Absent).await);
     assert_eq!(error.code, "bucket-locked", "{error}");
+    let pid = format!("process {}", std::process::id());
+    assert!(error.message.contains(&pid) || error.message.contains("another process"), "{error}");
     drop(holder);
     bucket.write("openid/v1/jwks", &jwks("{}"), &Expected::Absent).await.unwrap();
     assert_eq!(files(&bucket.root.join("openid/v1")), BTreeSet::from(["jwks".to_owned()]));

@@ -9,9 +9,13 @@ mod directory;
 mod gcs;
 mod s3;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::{gcs::fuzzing as gcs_fuzzing, s3::fuzzing as s3_fuzzing};
+
 use std::fmt::Display;
 
 use async_trait::async_trait;
+use url::Url;
 
 pub(crate) use self::s3::AWS_AUDIENCES;
 
@@ -19,16 +23,35 @@ use crate::{
     error::{Error, Result},
     http::Http,
     oidc::Document,
+    plan::Step,
     secret::Secret,
 };
+
+/// How the throw-away objects of earlier versions are called, after the documents' prefix; sixteen hex digits
+/// follow. This version makes none.
+const PROBE: &str = ".keyless-probe-";
 
 /// A store of objects that strangers can read.
 ///
 /// Object names are relative to the bucket's root, e.g. `prod/openid/v1/jwks`.
 #[async_trait]
 pub(crate) trait Bucket: Display + Send + Sync {
-    /// Where strangers read the bucket's root, without a trailing slash; `None` when only the owner knows.
+    /// Where the bucket's root is read without credentials, without a trailing slash; `None` when only the owner
+    /// knows.
     fn public_url(&self) -> Option<String>;
+
+    /// Where a public URL leads, as its host and path alone tell.
+    fn leads(&self, url: &Url) -> Leads;
+
+    /// Whether "there is no such object" is the last word: a disk knows, a store may lag behind.
+    fn knows_absence(&self) -> bool {
+        false
+    }
+
+    /// What it takes to write an object, in the store's own words.
+    fn write_permission(&self) -> Option<&'static str> {
+        None
+    }
 
     /// The object as the owner sees it, or `None` when there is none.
     async fn read(&self, name: &str) -> Result<Option<Stored>>;
@@ -51,9 +74,46 @@ pub(crate) trait Bucket: Display + Send + Sync {
     /// Removes the bucket, if it is ours and nothing is left in it; `false`: something is left in it.
     async fn remove_bucket(&self) -> Result<bool>;
 
-    /// Makes the bucket where it is missing, and exactly these objects readable by strangers. Safe to repeat.
-    /// Gives back what was done, one line each; nothing when all was as it should be.
-    async fn open(&self, names: &[String]) -> Result<Vec<String>>;
+    /// What it takes to make the bucket where it is missing, and exactly these objects readable by everyone.
+    /// Changes nothing.
+    async fn plan_public<'a>(&'a self, names: &[String]) -> Result<PublicAccess<'a>>;
+
+    /// What interrupted runs of earlier versions left beside the documents with this prefix (`""` or `a/b`).
+    /// Empty as well when it cannot be looked at.
+    async fn leftovers(&self, prefix: &str) -> Vec<(String, Version)> {
+        let _ = prefix;
+        Vec::new()
+    }
+}
+
+/// One change of the bucket, or of who may read it.
+#[async_trait]
+pub(crate) trait Change: Send + Sync {
+    /// As it is shown. What it says is what is done.
+    fn step(&self) -> &Step;
+
+    /// Does it. Safe to repeat.
+    async fn apply(&self) -> Result<()>;
+}
+
+/// What is missing until everyone can read the documents.
+#[derive(Default)]
+pub(crate) struct PublicAccess<'a> {
+    /// Before the documents are written.
+    pub(crate) create: Vec<Box<dyn Change + 'a>>,
+    /// After that, and after the issuer was seen to lead here.
+    pub(crate) open: Vec<Box<dyn Change + 'a>>,
+}
+
+/// Where a public URL leads, as its host and path alone tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Leads {
+    /// To this name in the bucket, `""` for its root.
+    Here(String),
+    /// Not to this bucket.
+    Elsewhere { why: String, remedy: String },
+    /// The host is none of the store's. It may be a domain that shows the bucket.
+    Unknown,
 }
 
 /// An object as it is stored.
@@ -155,6 +215,21 @@ pub(crate) async fn connect(settings: &Settings, http: &Http) -> Result<Box<dyn 
         Kind::S3(name) => Box::new(s3::S3::connect(settings, name, http).await?),
         Kind::Gcs(name) => Box::new(gcs::Gcs::connect(settings, name, http)?),
     })
+}
+
+/// Whether this is the name of a throw-away object of an earlier version, beside the documents with this prefix.
+fn is_leftover(name: &str, prefix: &str) -> bool {
+    let rest = match prefix {
+        "" => Some(name),
+        prefix => name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('/')),
+    };
+    let digits = rest.and_then(|rest| rest.strip_prefix(PROBE));
+    digits.is_some_and(|digits| digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// How the names of leftovers begin.
+fn leftover_prefix(prefix: &str) -> String {
+    if prefix.is_empty() { PROBE.to_owned() } else { format!("{prefix}/{PROBE}") }
 }
 
 /// An object that is not the one that was to be removed.

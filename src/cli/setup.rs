@@ -9,33 +9,75 @@ use crate::{config::ProviderName, go_duration::GoDuration};
 /// Take a cluster's secret store from a stored key to short-lived tokens
 ///
 /// Looks at the cluster, the bucket, the provider and the store, shows one plan, asks, and does it: the public
-/// documents, the provider's trust, the ServiceAccount and its rights, the store. Then it walks the new path with a
-/// real token, watches External Secrets Operator, and retires the old key in stages: disabled, watched, and only with
-/// --retire-key deleted. Safe to repeat and to interrupt: started again, it goes on.
+/// documents, the provider's trust, the ServiceAccount and its rights. Then it tries everything that the store is used
+/// for with a real token, turns the store to the new login, waits until everything that reads through it has run by the
+/// new login, and retires the old credential in stages: disabled, watched, and only with --retire-key deleted. Safe to
+/// repeat and to interrupt: started again, it goes on. --undo brings the former login back, as long as the key is not
+/// deleted.
 ///
-/// What can be derived is not asked for: the store that uses a key names its project, the ExternalSecrets the secrets.
-/// What was settled is written into keyless.yaml, and what stands there stays.
+/// What can be derived is not asked for: the store that uses a key names its project. The first setup grants what was
+/// really read through the store, and lists it in keyless.yaml. What ExternalSecrets and PushSecrets ask for later is shown
+/// apart and takes --accept-new-secrets; without it, it is left out and the exit code is 1. What a retirement needs is
+/// kept in a ConfigMap in the namespace keyless-system; it holds no secret.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     keyless setup --dry-run\n  \
-    keyless setup --yes --retire-key\n  \
+    keyless setup --yes --retire-key --force-sync\n  \
+    keyless setup --undo\n  \
     keyless setup --to vault")]
 pub(crate) struct SetupArgs {
     /// Show the plan and stop; exit code 1 when there is something to do
     #[arg(long)]
     pub(crate) dry_run: bool,
 
-    /// Do it without asking
+    /// Do it without asking; rights that are new take --accept-new-secrets as well
     #[arg(long)]
     pub(crate) yes: bool,
+
+    /// Grant what ExternalSecrets and PushSecrets ask for beyond the list in keyless.yaml, and add it to the list
+    #[arg(long)]
+    pub(crate) accept_new_secrets: bool,
+
+    /// Take back what the list in keyless.yaml grants and no object uses, and take it off the list
+    #[arg(long)]
+    pub(crate) revoke_unused: bool,
 
     /// Delete the replaced key and its Secret at the end, after they were watched disabled
     #[arg(long)]
     pub(crate) retire_key: bool,
 
-    /// How long the store is watched after the old key was disabled, e.g. 30s, 10m, 1h30m; at most 168h
-    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = parse_watch)]
-    pub(crate) watch_for: Duration,
+    /// Bring the store's former login back: enable the key again, then write the saved provider into the store
+    #[arg(long, conflicts_with_all = ["retire_key", "to", "replaced"])]
+    pub(crate) undo: bool,
+
+    /// How long the store is watched after the old key was disabled, e.g. 30s, 10m, 1h30m; at most 168h; by default 10m
+    #[arg(long, value_name = "TIME", value_parser = parse_wait)]
+    pub(crate) watch_for: Option<Duration>,
+
+    /// How long to wait until everything that reads through the store has run by the new login
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = parse_wait)]
+    pub(crate) wait_for: Duration,
+
+    /// Ask External Secrets Operator to run everything that reads through the store now: writes the annotation
+    /// force-sync on these ExternalSecrets and PushSecrets
+    #[arg(long)]
+    pub(crate) force_sync: bool,
+
+    /// Disable the key although some ExternalSecrets never run by themselves, and so have not read by the new login
+    #[arg(long)]
+    pub(crate) accept_unrefreshed: bool,
+
+    /// Disable the key although not everything could be looked at that may use it
+    #[arg(long)]
+    pub(crate) accept_unseen_users: bool,
+
+    /// With --retire-key, delete the Secret of a replaced credential that keyless cannot revoke: revoke it first
+    #[arg(long, requires = "retire_key")]
+    pub(crate) delete_secret: bool,
+
+    /// The Secret that the store used before, where no earlier run has noted it: NAMESPACE/NAME[/ENTRY]
+    #[arg(long, value_name = "SECRET")]
+    pub(crate) replaced: Option<String>,
 
     /// Point the store at this provider
     #[arg(long, value_enum, value_name = "PROVIDER")]
@@ -49,7 +91,7 @@ pub(crate) struct SetupArgs {
 /// Take trust away first, then the documents, then the bucket
 ///
 /// Removes only what keyless made and marked: the provider's bindings, provider and pool (or role, policy and auth
-/// method), the ServiceAccount and its rights, the two documents. What somebody else made is named and left.
+/// method), the ServiceAccount and its rights, the two documents. What others made, or altered, is named and left.
 #[derive(Debug, Args)]
 pub(crate) struct TeardownArgs {
     /// Show what would be removed and stop; exit code 1 when there is something
@@ -61,23 +103,23 @@ pub(crate) struct TeardownArgs {
     pub(crate) yes: bool,
 }
 
-/// The longest watch. Who wants to wait longer starts `setup` again later.
-const LONGEST_WATCH: Duration = Duration::from_secs(7 * 24 * 3600);
+/// The longest wait or watch: to wait longer, `setup` is started again later.
+const LONGEST_WAIT: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// A Go duration, or a whole number of seconds, up to [`LONGEST_WATCH`].
-fn parse_watch(text: &str) -> Result<Duration, String> {
+/// A Go duration, or a whole number of seconds, up to [`LONGEST_WAIT`].
+fn parse_wait(text: &str) -> Result<Duration, String> {
     let write = "write a number and s, m or h, e.g. 30s, 10m, 1h30m";
-    let watch = match text.parse::<u64>() {
+    let wait = match text.parse::<u64>() {
         Ok(seconds) => Duration::from_secs(seconds),
         Err(_) => match text.parse::<GoDuration>() {
             Ok(duration) => duration.not_negative().ok_or_else(|| format!("it is negative; {write}"))?,
             Err(why) => return Err(format!("{why}; {write}")),
         },
     };
-    if watch > LONGEST_WATCH {
+    if wait > LONGEST_WAIT {
         return Err("it is longer than 168h (7 days): start `keyless setup` again later instead".to_owned());
     }
-    Ok(watch)
+    Ok(wait)
 }
 
 #[cfg(test)]
@@ -85,17 +127,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn watch_times_are_go_durations() {
+    fn wait_times_are_go_durations() {
         for (text, seconds) in
             [("0", 0), ("0s", 0), ("20", 20), ("30s", 30), ("10m", 600), ("1h30m", 5400), ("168h", 604_800)]
         {
-            assert_eq!(parse_watch(text), Ok(Duration::from_secs(seconds)), "{text}");
+            assert_eq!(parse_wait(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
-        assert_eq!(parse_watch("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse_wait("500ms"), Ok(Duration::from_millis(500)));
     }
 
     #[test]
-    fn unusable_watch_times_name_the_form() {
+    fn unusable_wait_times_name_the_form() {
         for text in [
             "",
             "-1s",
@@ -110,7 +152,7 @@ mod tests {
             "99999999999999999999h",
             "10 m",
         ] {
-            let why = parse_watch(text).unwrap_err();
+            let why = parse_wait(text).unwrap_err();
             assert!(why.contains("10m") || why.contains("168h"), "{text}: {why}");
         }
     }

@@ -23,7 +23,8 @@ impl Cluster {
         self.uid.as_deref().map_err(Clone::clone)
     }
 
-    /// Asks for the UID. It is no error that it may not be read: a publisher with fewer rights goes on without.
+    /// Asks for the UID. It is no error that it may not be read, or that the server fails to look it up: a publisher goes on
+    /// without.
     ///
     /// Errors: the cluster cannot be reached, or does not accept the credential. What answers otherwise is kept: see
     /// [`Self::uid`].
@@ -43,7 +44,15 @@ impl Cluster {
             }
             Ok(None) => Err(Error::failed("cluster-uid-unknown", "there is no namespace kube-system")
                 .hint("is this a whole cluster?")),
-            Err(error) if matches!(error.code, "cluster-forbidden" | "cluster-answer") => Err(error),
+            // Another API server may do better: which ones there are is another question.
+            Err(error)
+                if matches!(
+                    error.code,
+                    "cluster-forbidden" | "cluster-answer" | "cluster-busy" | "cluster-refused"
+                ) =>
+            {
+                Err(error)
+            }
             Err(error) => return Err(error),
         };
         Ok(())

@@ -14,7 +14,10 @@ use kube::client::Body;
 use tower::{BoxError, Service};
 
 use super::{exec::Plugin, proxy::Proxies, server::ServerUrl};
-use crate::{redact, secret::Secret};
+use crate::{
+    redact,
+    secret::{Secret, is_header_safe},
+};
 
 /// What is put into `Authorization`.
 pub(super) enum Login {
@@ -33,9 +36,11 @@ pub(super) fn basic(user: &str, password: &Secret) -> Option<HeaderValue> {
     sensitive(&format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.expose()))))
 }
 
-/// `Bearer`, RFC 6750. `None`: a header cannot hold it, e.g. because of a line break.
+/// `Bearer`, RFC 6750. `None`: a header cannot hold it, e.g. because of a line break, or would hold something that is no
+/// token. Blanks at its end are not part of a header's value (RFC 9110 §5.5).
 pub(super) fn bearer(token: &Secret) -> Option<HeaderValue> {
-    sensitive(&format!("Bearer {}", token.expose()))
+    let token = token.expose();
+    is_header_safe(token.trim_matches(' ')).then(|| sensitive(&format!("Bearer {token}"))).flatten()
 }
 
 fn sensitive(value: &str) -> Option<HeaderValue> {
@@ -206,7 +211,7 @@ mod tests {
 
     #[test]
     fn header_refuses_what_it_cannot_hold() {
-        for wrong in ["a\nb", "a\r", "\u{0}"] {
+        for wrong in ["a\nb", "a\r", "\u{0}", "aä", "a b", "a\tb", "\u{7f}", " ", ""] {
             assert!(bearer(&Secret::new(wrong.into())).is_none(), "{wrong:?}");
         }
         assert_eq!(basic("u", &Secret::new("p:ä\n".into())).unwrap(), "Basic dTpwOsOkCg==");

@@ -9,9 +9,12 @@ mod dial;
 mod endpoints;
 mod exec;
 mod identity;
+pub(crate) mod key_users;
 pub(crate) mod kubeconfig;
 mod login;
+mod names;
 pub(crate) mod objects;
+mod observed;
 pub(crate) mod proxy;
 mod requests;
 mod server;
@@ -23,13 +26,26 @@ use std::{fmt, str::FromStr};
 
 use futures::future::join_all;
 
-pub(crate) use self::connect::{Cluster, Configured};
-use self::requests::Server;
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::endpoints::addresses;
+pub(crate) use self::{
+    connect::{Cluster, Configured},
+    names::{is_label, is_path_segment, is_subdomain},
+    observed::{ApiServer, FailedServer, Failure, Observed, Reached},
+};
+use self::{
+    observed::no_server,
+    requests::{Bounds, Server},
+};
 use crate::{
     error::{Error, Result},
-    oidc::{Discovery, KeySet, KidRule, PublicKey, Token, Unreadable},
+    oidc::{Discovery, KeySet, KidRule},
     redact,
+    waiting::Waiting,
 };
+
+/// No cluster has more API servers; a slice that lists more is broken, or was tampered with.
+const MAX_SERVERS: usize = 64;
 
 /// How to reach the cluster.
 #[derive(Clone, Debug, Default)]
@@ -53,112 +69,118 @@ pub(crate) struct ServiceAccount {
     pub(crate) name: String,
 }
 
-/// What the cluster said, server by server.
-#[derive(Clone, Debug)]
-pub(crate) struct Observed {
-    pub(crate) reached: Reached,
-    /// At least one; in the order of the EndpointSlice.
-    pub(crate) servers: Vec<ApiServer>,
-    /// Servers that are listed but did not answer.
-    pub(crate) unreachable: Vec<(String, Error)>,
-}
-
-/// By which way the API servers were asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Reached {
-    /// Each by its own address.
-    Each,
-    /// Through the kubeconfig's address, for this reason. Behind it may stand one server or many.
-    Kubeconfig { why: String },
-}
-
-/// One API server: what it publishes, and a token that it signed.
-#[derive(Clone, Debug)]
-pub(crate) struct ApiServer {
-    pub(crate) address: String,
-    pub(crate) keys: KeySet,
-    pub(crate) unreadable: Vec<Unreadable>,
-    pub(crate) discovery: Discovery,
-    pub(crate) token: Token,
-    /// Seconds since 1970 by the server's own clock (`Date` of its answer).
-    pub(crate) clock: Option<u64>,
-}
-
-impl Observed {
-    /// The live set: every key that some API server serves now.
-    pub(crate) fn live(&self) -> Result<KeySet> {
-        KeySet::new(self.servers.iter().flat_map(|server| server.keys.iter().cloned()))
-    }
-
-    /// The addresses of the servers that serve this key.
-    pub(crate) fn serving(&self, key: &PublicKey) -> usize {
-        self.servers
-            .iter()
-            .filter(|server| server.keys.get(key.kid()).is_some_and(|other| other.same_key(key)))
-            .count()
-    }
-}
-
 impl Cluster {
-    /// Asks every API server for its keys, its discovery document and a test token for this audience.
-    pub(crate) async fn observe(&self, audience: &str, rule: KidRule) -> Result<Observed> {
-        let (servers, why) = match self.api_servers().await? {
+    /// Asks every API server for its keys, its discovery document and a test token for this audience. At least
+    /// one is known completely.
+    pub(crate) async fn observe(&self, audience: &str, rule: KidRule, waiting: &Waiting) -> Result<Observed> {
+        let observed = self.look(audience, rule, waiting).await?;
+        match observed.servers.is_empty() {
+            true => Err(no_server(observed.failed)),
+            false => Ok(observed),
+        }
+    }
+
+    /// The same, judging each server singly: at least one key set is known. What is waited for can be told.
+    pub(crate) async fn look(&self, audience: &str, rule: KidRule, waiting: &Waiting) -> Result<Observed> {
+        let mut bounds = Bounds::new(waiting);
+        let (mut servers, mut why) = match self.api_servers(&bounds).await? {
             Ok(servers) => (servers, None),
             Err(why) => (vec![self.by_kubeconfig()], Some(why)),
         };
-        let mut observed = self.ask_all(&servers, audience, rule).await?;
-        if observed.servers.is_empty() && why.is_none() {
-            let unreachable = observed.unreachable;
-            let why = format!(
+        let too_many = servers.len().saturating_sub(MAX_SERVERS);
+        servers.truncate(MAX_SERVERS);
+        bounds.for_servers(servers.len());
+        let mut observed = self.ask_all(&servers, audience, rule, &bounds).await;
+        // From outside the cluster's network only the kubeconfig's address can be reached, if it is another one.
+        let unreachable = observed.failed.iter().all(|server| server.failure == Failure::Unreachable);
+        if observed.servers.is_empty() && unreachable && why.is_none() && !self.is_one_of(&servers).await {
+            let reason = format!(
                 "none of the {} API servers can be reached by its own address ({})",
-                unreachable.len(),
-                unreachable.first().map(|(_, error)| error.code).unwrap_or_default()
+                servers.len(),
+                observed.failed.first().map(|server| server.error.code).unwrap_or_default()
             );
-            observed = self.ask_all(&[self.by_kubeconfig()], audience, rule).await?;
-            observed.reached = Reached::Kubeconfig { why };
-        } else if let Some(why) = why {
+            observed = self.ask_all(&[self.by_kubeconfig()], audience, rule, &bounds).await;
+            why = Some(reason);
+        }
+        if too_many > 0 {
+            observed.failed.push(FailedServer::new(
+                format!("{too_many} more addresses"),
+                Error::failed(
+                    "servers-too-many",
+                    format!("the EndpointSlice default/kubernetes lists {} addresses", servers.len() + too_many),
+                )
+                .hint(format!("the first {MAX_SERVERS} were asked; find out what writes the others (`kubectl get endpointslice kubernetes -o yaml`)")),
+                None,
+            ));
+        }
+        if let Some(why) = why {
             observed.reached = Reached::Kubeconfig { why };
         }
-        if observed.servers.is_empty() {
-            let (address, error) = observed.unreachable.remove(0);
-            return Err(error.at(format_args!("API server {address}")));
+        observed.set_conflicts_aside();
+        observed.set_crowds_aside();
+        observed.set_failed_aside();
+        // What was only refused says nothing of what the cluster signs with.
+        let known = |server: &FailedServer| server.failure == Failure::BadAnswer && server.keys.is_some();
+        if observed.servers.is_empty() && !observed.failed.iter().any(known) {
+            return Err(no_server(observed.failed));
         }
+        observed.explain_refusals();
         Ok(observed)
     }
 
-    async fn ask_all(&self, servers: &[Server], audience: &str, rule: KidRule) -> Result<Observed> {
-        let answers = join_all(servers.iter().map(|server| self.ask(server, audience, rule))).await;
-        let mut observed = Observed { reached: Reached::Each, servers: Vec::new(), unreachable: Vec::new() };
-        for (server, answer) in servers.iter().zip(answers) {
+    async fn ask_all(
+        &self,
+        servers: &[Server],
+        audience: &str,
+        rule: KidRule,
+        bounds: &Bounds<'_>,
+    ) -> Observed {
+        let answers = join_all(servers.iter().map(|server| self.ask(server, audience, rule, bounds))).await;
+        let mut observed = Observed { reached: Reached::Each, servers: Vec::new(), failed: Vec::new() };
+        for answer in answers {
             match answer {
-                Ok(answer) => observed.servers.push(answer),
-                // Not reaching a server says nothing of its keys. A refusal or a bad key set is an answer.
-                Err(error)
-                    if matches!(
-                        error.code,
-                        "connect" | "timeout" | "tls" | "dns" | "proxy" | "body-cut" | "http"
-                    ) =>
-                {
-                    observed.unreachable.push((server.address.clone(), error));
-                }
-                Err(error) => return Err(error.at(format_args!("API server {}", server.address))),
+                Ok(server) => observed.servers.push(server),
+                Err(server) => observed.failed.push(*server),
             }
         }
-        Ok(observed)
+        observed
     }
 
-    async fn ask(&self, server: &Server, audience: &str, rule: KidRule) -> Result<ApiServer> {
-        let (jwks, discovery, token) =
-            futures::try_join!(self.jwks(server), self.discovery(server), self.mint(server, audience))?;
-        let (keys, unreadable) = KeySet::parse(&jwks.body, "the key set that it serves", rule)?;
-        Ok(ApiServer {
-            address: server.address.clone(),
-            keys,
-            unreadable,
-            discovery: Discovery::parse(&discovery.body, "the discovery document that it serves")?,
-            token,
-            clock: jwks.clock,
-        })
+    async fn ask(
+        &self,
+        server: &Server,
+        audience: &str,
+        rule: KidRule,
+        bounds: &Bounds<'_>,
+    ) -> Result<ApiServer, Box<FailedServer>> {
+        let failed = |error, keys| Box::new(FailedServer::new(&server.address, error, keys));
+        let others =
+            async { futures::join!(self.discovery(server, bounds), self.mint(server, audience, bounds)) };
+        let (jwks, (discovery, token)) = match bounds.many {
+            true => {
+                let jwks = self.jwks(server, bounds).await.map_err(|error| failed(error, None))?;
+                (jwks, others.await)
+            }
+            false => {
+                let (jwks, others) = futures::join!(self.jwks(server, bounds), others);
+                (jwks.map_err(|error| failed(error, None))?, others)
+            }
+        };
+        let (keys, unreadable) = KeySet::parse(&jwks.body, "the key set that it serves", rule)
+            .map_err(|error| failed(error, None))?;
+        let discovery = discovery
+            .and_then(|answer| Discovery::parse(&answer.body, "the discovery document that it serves"));
+        match (discovery, token) {
+            (Ok(discovery), Ok(token)) => Ok(ApiServer {
+                address: server.address.clone(),
+                keys,
+                unreadable,
+                discovery,
+                token,
+                clock: jwks.clock,
+            }),
+            (Err(error), _) | (_, Err(error)) => Err(failed(error, Some(keys))),
+        }
     }
 }
 
@@ -166,15 +188,8 @@ impl FromStr for ServiceAccount {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let label = |part: &str| {
-            !part.is_empty()
-                && part.len() <= 253
-                && part
-                    .bytes()
-                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte))
-        };
         match text.split_once('/') {
-            Some((namespace, name)) if label(namespace) && label(name) => {
+            Some((namespace, name)) if is_label(namespace) && is_subdomain(name) => {
                 Ok(Self { namespace: namespace.to_owned(), name: name.to_owned() })
             }
             _ => Err(Error::usage(

@@ -1,5 +1,7 @@
 //! Why an API server did not answer, in words that lead on: which server, of which context, by which proxy.
 
+use std::time::Duration;
+
 use hyper_util::client::legacy;
 use rustls::CertificateError;
 
@@ -10,8 +12,9 @@ use super::{
     requests::Server,
 };
 use crate::{
+    arrival::Arrival,
     error::Error,
-    http::{self as our_http, TIME_LIMIT, Unresolved},
+    http::{self as our_http, Unresolved},
 };
 
 type Cause<'a> = &'a (dyn std::error::Error + 'static);
@@ -59,12 +62,21 @@ impl Cluster {
         our_http::unreachable(error, place)
     }
 
-    /// No whole answer to `question` within [`TIME_LIMIT`], although there is a connection.
-    pub(super) fn too_slow(&self, server: &Server, question: &str) -> Error {
-        silent(
-            &self.called(server),
-            &format!("it did not answer {question} within {} s", TIME_LIMIT.as_secs()),
-        )
+    /// No whole answer to `question` within this time, although there is a connection.
+    pub(super) fn too_slow(
+        &self,
+        server: &Server,
+        question: &str,
+        time: Duration,
+        arrival: &Arrival,
+    ) -> Error {
+        let seconds = time.as_secs_f64().round();
+        let name = self.called(server);
+        Error::failed("timeout", format!("{name} is silent: it did not answer {question} within {seconds} s"))
+            .caused_by(arrival.describe())
+            .hint(
+                "check VPN and firewall, and the API server's load; try `kubectl get --raw /readyz` with the same context",
+            )
     }
 
     /// `the API server https://10.0.0.1:6443 (context prod)`.
@@ -79,7 +91,12 @@ impl Cluster {
     fn no_connection(&self, name: &str, own: bool, error: &DialError) -> Error {
         match error {
             DialError::Silent(limit) => {
-                silent(name, &format!("there was no connection within {} s", limit.as_secs()))
+                let seconds = limit.as_secs();
+                Error::failed(
+                    "timeout",
+                    format!("{name} is silent: there was no connection within {seconds} s"),
+                )
+                .hint("check VPN and firewall; try `kubectl get --raw /readyz` with the same context")
             }
             DialError::Proxy { proxy, trouble } => {
                 let refused = Error::failed("proxy", format!("{error}: it leads to {name}"));
@@ -145,11 +162,6 @@ impl Cluster {
 /// What an error says it comes from, or itself.
 fn source(error: Cause<'_>) -> Cause<'_> {
     error.source().unwrap_or(error)
-}
-
-fn silent(name: &str, how: &str) -> Error {
-    Error::failed("timeout", format!("{name} is silent: {how}"))
-        .hint("check VPN and firewall; try `kubectl get --raw /readyz` with the same context")
 }
 
 /// The error and everything that it says it comes from; I/O errors hide what they wrap.

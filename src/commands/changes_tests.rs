@@ -1,6 +1,7 @@
 //! What is done at the same time, and what a failure does to the rest.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     sync::{
         Mutex,
@@ -13,7 +14,7 @@ use async_trait::async_trait;
 use super::*;
 use crate::{
     cli::Output,
-    federation::{Rules, Step, Trust, gcp},
+    federation::{Find, Plan, Right, Rules, Step, Trial, Trust, gcp},
     oidc::Token,
     relying_party::Finding,
     secret_store::Access,
@@ -46,8 +47,8 @@ impl Federation for Provider {
         unreachable!("nothing is planned")
     }
 
-    async fn plan(&self, _: &Trust) -> Result<Vec<Change>> {
-        Ok(Vec::new())
+    async fn plan(&self, _: &Trust) -> Result<Plan> {
+        Ok(Plan::default())
     }
 
     async fn apply(&self, change: &Change, say: &mut (dyn for<'a> FnMut(&'a str) + Send)) -> Result<()> {
@@ -79,7 +80,15 @@ impl Federation for Provider {
         Err(Error::failed("unused", "nobody asks"))
     }
 
-    async fn walk(&self, _: &Token, _: &str, _: &mut (dyn for<'a> FnMut(&'a str) + Send)) -> Vec<Finding> {
+    fn named(&self, right: &Right) -> Result<Option<Right>> {
+        Ok(Some(right.clone()))
+    }
+
+    async fn find(&self, _: &Find) -> Result<BTreeSet<String>> {
+        Ok(BTreeSet::new())
+    }
+
+    async fn probe(&self, _: &Token, _: &Trial, _: &mut (dyn for<'a> FnMut(&'a str) + Send)) -> Vec<Finding> {
         Vec::new()
     }
 }

@@ -1,6 +1,6 @@
 //! The issuer of a run, derived in one place: what is published, what a provider believes, what the cluster signs.
 
-use super::settle::Settled;
+use super::resolve::Settled;
 use crate::{
     bucket,
     cluster::Observed,
@@ -89,9 +89,7 @@ pub(super) fn missing() -> Error {
 }
 
 async fn of_bucket(settings: &Settings, http: &Http) -> Result<Issuer> {
-    let public_url = match &settings.bucket {
-        Some(bucket) => bucket::connect(bucket, http).await?.public_url(),
-        None => None,
-    };
-    Ok(DocumentLocation::resolve(settings, public_url.as_deref())?.issuer)
+    let bucket = settings.bucket.as_ref().ok_or_else(missing)?;
+    let bucket = bucket::connect(bucket, http).await?;
+    Ok(DocumentLocation::resolve(settings, bucket.as_ref())?.issuer)
 }

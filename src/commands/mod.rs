@@ -5,17 +5,19 @@ mod changes;
 mod issuer;
 mod new_path;
 mod objects;
+mod operator;
+mod probe;
 mod prompt;
 mod provider;
 pub(crate) mod publish;
 mod refresh;
 pub(crate) mod render;
-mod settle;
+mod resolve;
+mod rights;
 pub(crate) mod setup;
 pub(crate) mod store;
 pub(crate) mod teardown;
 pub(crate) mod verify;
-mod walk;
 
 /// How a command that could be carried out ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

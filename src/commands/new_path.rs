@@ -1,25 +1,23 @@
-//! The last hops of `verify`: the provider's exchange, every secret, and what External Secrets Operator makes of it.
+//! The last checks of `verify`: the provider's exchange, everything that the store is used for, and what External Secrets
+//! Operator makes of it.
 
 use futures::StreamExt;
 
 use super::{
-    objects, provider, refresh,
-    settle::{Settled, settle_asking, store_name},
-    walk,
+    objects, probe, provider, refresh,
+    resolve::{Settled, looking, provider_of, settle_asking, store_name},
+    rights::{needs, store_of},
 };
 use crate::{
-    cluster::{
-        Cluster,
-        objects::Object,
-        snapshot::{Estate, Store},
-    },
-    commands::prompt,
+    cluster::{Cluster, objects::Object, snapshot::Estate},
+    commands::prompt::{self, Offer},
     config::{ProviderName, Settings},
     error::Result,
     federation::Federation,
     http::Http,
     relying_party::Finding,
     report::{Report, SharedTalk},
+    secret_store::elsewhere,
 };
 
 /// The way that the store goes to its secrets.
@@ -27,6 +25,7 @@ pub(super) struct Way<'a> {
     cluster: &'a Cluster,
     estate: &'a Estate,
     settled: Settled,
+    settings: Settings,
     pub(super) provider: Box<dyn Federation>,
     mode: Mode,
 }
@@ -50,23 +49,18 @@ impl<'a> Way<'a> {
         http: &Http,
         report: &mut Report<'_>,
     ) -> Result<Self> {
-        let mut ask = |setting: &str, text: &str, default: Option<&str>| {
-            prompt::question(report, setting, text, default)
-        };
+        let mut ask =
+            |setting: &str, text: &str, offer: Offer<'_>| prompt::question(report, setting, text, offer);
         let name = store_name(settings, estate, &mut ask)?;
-        let used =
-            objects::find_store(estate, &name).and_then(Store::provider).and_then(|(kind, _)| match kind {
-                "gcpsm" => Some(ProviderName::Google),
-                "vault" => Some(ProviderName::Vault),
-                _ => None,
-            });
-        let mut settings = settings.clone();
+        let present = objects::find_store(estate, &name);
+        let used = present.and_then(provider_of);
+        let mut settings = looking(settings, present);
         settings.store.name = Some(name.name().to_owned());
         settings.store.namespace = name.namespace().map(str::to_owned);
-        let settled = settle_asking(&settings, used, estate, None, cluster_id, report)?;
+        let settled = settle_asking(&settings, used, estate, cluster_id, report)?;
         let provider = provider::connect_to_look(settled.provider, &settled, http)?;
         let mode = mode(&settings, &settled);
-        Ok(Self { cluster, estate, settled, provider, mode })
+        Ok(Self { cluster, estate, settled, settings, provider, mode })
     }
 
     pub(super) fn mode(&self) -> Mode {
@@ -82,35 +76,90 @@ impl<'a> Way<'a> {
         // Several wait at the same time, and each says why.
         let talk = SharedTalk::new(report);
         let say = |line: &str| talk.progress(format_args!("  {line}"));
-        let (walked, store) = futures::join!(self.walk(&say), self.judge_store(now, &say));
-        let (mut findings, outcome) = match walked {
+        let (probed, place, store) =
+            futures::join!(self.probe(&say), self.judge_place(), self.judge_store(now, &say));
+        let (mut findings, outcome) = match probed {
             Ok(findings) => (findings, Ok(())),
             Err(error) => (Vec::new(), Err(error)),
         };
+        findings.extend(place);
         findings.extend(store);
         (findings, outcome)
     }
 
-    async fn walk(&self, say: &(dyn Fn(&str) + Sync)) -> Result<Vec<Finding>> {
-        const CHECK: &str = "store-token";
-        let Settled { workload, secrets, properties, .. } = &self.settled;
-        if let Err(error) = self.provider.suits().await {
-            return Ok(vec![Finding::refused("provider", self.provider.to_string(), &error)]);
+    async fn probe(&self, say: &(dyn Fn(&str) + Sync)) -> Result<Vec<Finding>> {
+        const TOKEN: &str = "store-token";
+        const RIGHTS: &str = "store-rights";
+        let Settled { workload, store, .. } = &self.settled;
+        let provider = self.provider.as_ref();
+        if let Err(error) = provider.suits().await {
+            return Ok(vec![Finding::refused("provider", provider.to_string(), &error)]);
         }
+        let store = store_of(self.estate, store);
+        let (needs, audience) =
+            futures::try_join!(needs(self.cluster, self.estate, &store, provider), self.provider.audience())?;
+        // What is listed is tried as well: it is granted, whether or not anything uses it.
+        let listed = self.settings.store.listed.iter().flatten();
+        let listed = listed.filter_map(|right| provider.named(right).ok().flatten());
+        let rights = needs.rights.keys().cloned().chain(listed).collect();
+        let trials = needs.trials(&rights, &|right| provider.named(right));
         let subject = format!("token of {workload}");
-        let audience = self.provider.audience().await?;
         let token = match self.cluster.token(workload, &audience).await {
             Ok(token) => token,
-            Err(error) => return Ok(vec![Finding::refused(CHECK, subject, &error)]),
+            Err(error) => return Ok(vec![Finding::refused(TOKEN, subject, &error)]),
         };
         let claims = token.claims();
         let seconds = claims.expires.saturating_sub(claims.issued);
-        let mut findings = vec![Finding::passed(CHECK, subject, format!("{seconds} s, for {audience}"))];
-        let mut walks = Box::pin(walk::to_each(self.provider.as_ref(), &token, secrets, properties, say));
-        while let Some((_, walk)) = walks.next().await {
-            merge(&mut findings, walk);
+        let mut findings = vec![Finding::passed(TOKEN, subject, format!("{seconds} s, for {audience}"))];
+        let mut probes = Box::pin(probe::each(provider, &token, &trials, say));
+        while let Some((_, probe)) = probes.next().await {
+            merge(&mut findings, probe);
+        }
+        if trials.is_empty() {
+            let why = "not proved: nothing names a secret that is read through the store";
+            findings.push(Finding::skipped(RIGHTS, "reading through the store", why));
+        }
+        for left in needs.left_out {
+            findings.push(match left.is_refused {
+                true => {
+                    Finding::skipped(RIGHTS, left.object, format!("the operator refuses it: {}", left.why))
+                }
+                false => Finding::failed(
+                    RIGHTS,
+                    left.object,
+                    left.why,
+                    "what it needs could not be established, so nothing is granted for it",
+                    "correct it, or give what setup needs to look at it; then run `keyless setup`",
+                ),
+            });
         }
         Ok(findings)
+    }
+
+    /// The store must read where the checks have looked.
+    async fn judge_place(&self) -> Option<Finding> {
+        const PLACE: &str = "store-place";
+        let store = objects::find_store(self.estate, &self.settled.store)?;
+        let access = match self.provider.access().await {
+            Ok(access) => access,
+            Err(error) => return Some(Finding::refused(PLACE, store.0.describe(), &error)),
+        };
+        let differences = elsewhere(store, &access)?;
+        let shown: Vec<_> = differences
+            .iter()
+            .map(|it| {
+                format!("{} is `{}`, and the settings mean `{}`", it.field, it.have.escape_debug(), it.want)
+            })
+            .collect();
+        (!shown.is_empty()).then(|| {
+            Finding::failed(
+                PLACE,
+                store.0.describe(),
+                shown.join("; "),
+                "the store reads elsewhere than the settings say, and these checks have looked",
+                "correct the settings, or run `keyless setup`, which shows the difference",
+            )
+        })
     }
 
     /// What the operator itself says of the store and of what reads through it.
@@ -148,9 +197,9 @@ fn mode(settings: &Settings, settled: &Settled) -> Mode {
     }
 }
 
-/// Adds a walk's findings, each beside those of its own hop; a hop that all walks share is shown once.
-fn merge(all: &mut Vec<Finding>, walk: Vec<Finding>) {
-    for finding in walk {
+/// Adds the findings of a probe, each beside those of the same check; what all probes share is shown once.
+fn merge(all: &mut Vec<Finding>, probe: Vec<Finding>) {
+    for finding in probe {
         let same = |other: &&Finding| other.check == finding.check && other.subject == finding.subject;
         if all.iter().filter(same).any(|other| other.is_failed() == finding.is_failed()) {
             continue;

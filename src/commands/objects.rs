@@ -11,9 +11,11 @@ use crate::{
     },
     config::Settings,
     error::{Error, Result},
+    files::{self, FileError},
     report::{Report, printable},
     secret_store::{Doing, Planned, StoreName, to_yaml},
     target,
+    waiting::Waiting,
 };
 
 /// What every command about the secret store looks at first.
@@ -29,8 +31,10 @@ impl Sight {
     pub(super) async fn take(settings: &Settings, report: &mut Report<'_>) -> Result<Self> {
         let cluster = target::require(settings, report).await?;
         let cluster_id = cluster.uid()?.to_owned();
-        let (estate, observed) =
-            futures::try_join!(cluster.estate(), cluster.observe(&settings.audience, settings.kid_rule))?;
+        let waiting = Waiting::default();
+        let observe = cluster.observe(&settings.audience, settings.kid_rule, &waiting);
+        let both = async { futures::try_join!(cluster.estate(), observe) };
+        let (estate, observed) = waiting.tell(report, both).await?;
         Ok(Self { cluster, estate, observed, cluster_id })
     }
 }
@@ -43,6 +47,11 @@ pub(super) fn find_store<'a>(estate: &'a Estate, name: &StoreName) -> Option<&'a
 /// The store by itself, and what must be there before it.
 pub(super) fn split(objects: &[Planned]) -> (Vec<&Planned>, Vec<&Planned>) {
     objects.iter().partition(|object| object.manifest.kind().ends_with("SecretStore"))
+}
+
+/// Whether any of these is to be changed.
+pub(super) fn change_something(objects: &[&Planned]) -> bool {
+    objects.iter().any(|object| object.changes_something())
 }
 
 /// Whether any of these is left to files.
@@ -87,26 +96,18 @@ fn write_file(folder: &Path, object: &Planned, report: &mut Report<'_>) -> Resul
 pub(super) fn write_manifest(folder: &Path, manifest: &Object) -> Result<PathBuf> {
     let name = format!("{}-{}.yaml", manifest.kind().to_ascii_lowercase(), manifest.name());
     let file = folder.join(name);
-    let unwritable = |error: std::io::Error| {
+    let unwritable = |error: FileError| {
         Error::failed("manifest-unwritable", format!("{} cannot be written", file.display()))
             .caused_by(error)
             .hint("name a folder that may be written")
     };
-    std::fs::create_dir_all(folder).map_err(unwritable)?;
-    std::fs::write(&file, printable(&file.display().to_string(), to_yaml([manifest])?)?)
-        .map_err(unwritable)?;
+    let content = printable(&file.display().to_string(), to_yaml([manifest])?)?;
+    std::fs::create_dir_all(folder).map_err(|error| unwritable(error.into()))?;
+    files::replace(&file, content.as_bytes()).map_err(unwritable)?;
     Ok(file)
 }
 
 /// What the operator says of an object, in its own words.
 pub(super) fn condition(object: &Object) -> String {
-    match object.ready_condition() {
-        Some(ready) => format!(
-            "Ready={} {}: {}",
-            ready["status"].as_str().unwrap_or("?"),
-            ready["reason"].as_str().unwrap_or_default(),
-            ready["message"].as_str().unwrap_or_default()
-        ),
-        None => "the operator has not said anything about it yet".into(),
-    }
+    object.condition_text()
 }

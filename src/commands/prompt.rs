@@ -20,20 +20,48 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// The longest answer, in bytes.
 const MAX_ANSWER: u64 = 64 << 10;
 
-/// Asks for what cannot be known, with the answer that it would take by itself.
+/// What a question offers as its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Offer<'a> {
+    Nothing,
+    /// Taken without asking where there is no terminal.
+    Default(&'a str),
+    /// What an object in the cluster says: its author does not decide. It takes a person to confirm it.
+    Suggestion(&'a str),
+}
+
+impl<'a> Offer<'a> {
+    fn text(self) -> Option<&'a str> {
+        match self {
+            Self::Nothing => None,
+            Self::Default(text) | Self::Suggestion(text) => Some(text),
+        }
+    }
+}
+
+/// Asks for what cannot be known, with the answer that is offered.
 pub(super) fn question(
     report: &mut Report<'_>,
     setting: &str,
     text: &str,
-    default: Option<&str>,
+    offer: Offer<'_>,
 ) -> Result<String> {
     if !io::stdin().is_terminal() {
-        return match default {
-            Some(default) => Ok(default.to_owned()),
-            None => Err(Error::usage("setting-missing", format!("{text} cannot be told from what is there"))
-                .hint(format!("set `{setting}` in keyless.yaml; here is no terminal to ask on"))),
+        let missing = |why: String| Error::usage("setting-missing", why);
+        let set = format!("set `{setting}` in keyless.yaml; stdin is not a terminal to ask on");
+        return match offer {
+            Offer::Default(default) => Ok(default.to_owned()),
+            Offer::Nothing => Err(missing(format!("could not determine `{setting}`: {text}")).hint(set)),
+            Offer::Suggestion(suggested) => {
+                let suggested = suggested.escape_debug();
+                Err(missing(format!(
+                    "`{setting}` is not set, and only an object in the cluster says `{suggested}`: {text}"
+                ))
+                .hint(format!("if `{suggested}` is right: {set}")))
+            }
         };
     }
+    let default = offer.text();
     let shown = default.map(|default| format!(" [{default}]")).unwrap_or_default();
     report.progress(format_args!("{text}?{shown}"));
     let answer = read_line(report.interrupt())?.ok_or_else(|| Error::declined(CANCELLED))?;
@@ -68,6 +96,16 @@ pub(super) fn confirm_or(report: &mut Report<'_>, yes: bool, text: &str, decline
         Some("y" | "yes") => Ok(()),
         _ => Err(Error::declined(declined)),
     }
+}
+
+/// Asks whether to do something more; `false` where stdin is not a terminal.
+pub(super) fn agrees(report: &mut Report<'_>, text: &str) -> Result<bool> {
+    if !io::stdin().is_terminal() {
+        return Ok(false);
+    }
+    report.progress(format_args!("{text}? [y/N]"));
+    let answer = read_line(report.interrupt())?.unwrap_or_default();
+    Ok(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
 /// `1 thing`, `9 things`.

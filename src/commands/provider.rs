@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::settle::Settled;
+use super::resolve::Settled;
 use crate::{
     config::ProviderName,
     error::{Error, Result},

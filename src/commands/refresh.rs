@@ -6,7 +6,6 @@ use std::time::Duration;
 use k8s_openapi::jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
-use super::objects::condition;
 use crate::{
     cluster::{
         Cluster,
@@ -14,8 +13,8 @@ use crate::{
         snapshot::EXTERNAL_SECRETS,
     },
     error::Result,
-    go_duration::GoDuration,
     relying_party::Finding,
+    secret_store::RefreshInterval,
 };
 
 const CHECK: &str = "external-secret-refreshed";
@@ -28,39 +27,6 @@ const GRACE: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// When an ExternalSecret is read again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Rhythm {
-    Every(Duration),
-    /// Not by the clock, for this reason.
-    Never(String),
-}
-
-impl Rhythm {
-    pub(super) fn of(user: &Object) -> Self {
-        if let policy @ ("CreatedOnce" | "OnChange") = user.text("/spec/refreshPolicy") {
-            return Self::Never(format!("its refreshPolicy is {policy}"));
-        }
-        let text = interval_text(user);
-        match text.parse::<GoDuration>() {
-            Ok(interval) => interval.positive().map_or_else(
-                || Self::Never(format!("its refreshInterval is {}", text.escape_debug())),
-                Self::Every,
-            ),
-            Err(why) => {
-                Self::Never(format!("its refreshInterval `{}` cannot be read: {why}", text.escape_debug()))
-            }
-        }
-    }
-
-    pub(super) fn every(&self) -> Option<Duration> {
-        match self {
-            Self::Every(interval) => Some(*interval),
-            Self::Never(_) => None,
-        }
-    }
-}
-
 /// Judges the one of these ExternalSecrets that is read most often. `now` is asked for seconds since 1970, `say`
 /// gets the reason of waiting.
 pub(super) async fn judge(
@@ -69,16 +35,16 @@ pub(super) async fn judge(
     now: fn() -> u64,
     say: impl FnOnce(&str),
 ) -> Finding {
-    let most_often = users.iter().min_by_key(|user| match Rhythm::of(user) {
-        Rhythm::Every(interval) => (0, interval),
-        Rhythm::Never(_) => (1, Duration::ZERO),
+    let most_often = users.iter().min_by_key(|user| match RefreshInterval::of(user) {
+        RefreshInterval::Every(interval) => (0, interval),
+        RefreshInterval::Never(_) => (1, Duration::ZERO),
     });
     let Some(user) = most_often else {
         return Finding::skipped(CHECK, "ExternalSecrets", "none reads through this store");
     };
-    let interval = match Rhythm::of(user) {
-        Rhythm::Every(interval) => interval,
-        Rhythm::Never(why) => {
+    let interval = match RefreshInterval::of(user) {
+        RefreshInterval::Every(interval) => interval,
+        RefreshInterval::Never(why) => {
             let last = match read_at(user) {
                 "" => "never read".to_owned(),
                 at => format!("last read at {at}"),
@@ -99,7 +65,7 @@ pub(super) async fn judge(
     say(&format!(
         "waiting until {} is read again (its refreshInterval is {})",
         user.describe(),
-        interval_text(user)
+        RefreshInterval::text(user)
     ));
     until_read_again(cluster, user, interval).await
 }
@@ -129,7 +95,7 @@ async fn until_read_again(cluster: &Cluster, before: &Object, interval: Duration
             let seen = format!(
                 "read again at {}; its refreshInterval is {}",
                 read_at(&after),
-                interval_text(&after)
+                RefreshInterval::text(&after)
             );
             return Finding::passed(CHECK, subject(before), seen);
         }
@@ -150,7 +116,8 @@ fn judge_age(user: &Object, interval: Duration, now: u64) -> Finding {
         return stale(user, "it was never read".to_owned());
     };
     let age = now.saturating_sub(u64::try_from(at.as_second()).unwrap_or_default());
-    let seen = format!("read {age} s ago; its refreshInterval is {}", interval_text(user));
+    let seen =
+        format!("read {age} s ago; its refreshInterval is {}", RefreshInterval::text(user).escape_debug());
     if Duration::from_secs(age) <= interval.saturating_add(SLACK) {
         Finding::passed(CHECK, subject(user), seen)
     } else {
@@ -163,7 +130,7 @@ fn stale(user: &Object, seen: String) -> Finding {
         CHECK,
         subject(user),
         seen,
-        format!("the operator does not read it any more; it says {}", condition(user)),
+        format!("the operator does not read it any more; it says {}", user.condition_text()),
         "see whether the operator runs, and its log: kubectl -n external-secrets logs deployment/external-secrets",
     )
 }
@@ -174,14 +141,6 @@ fn subject(user: &Object) -> String {
 
 fn read_at(user: &Object) -> &str {
     user.text("/status/refreshTime")
-}
-
-/// Absent is one hour.
-fn interval_text(user: &Object) -> &str {
-    match user.text("/spec/refreshInterval") {
-        "" => "1h",
-        text => text,
-    }
 }
 
 #[cfg(test)]
@@ -200,35 +159,6 @@ mod tests {
             "status": { "refreshTime": refreshed, "conditions": [
                 { "type": "Ready", "status": "True", "reason": "SecretSynced", "message": "secret synced" }] },
         }))
-    }
-
-    #[test]
-    fn intervals_are_read_as_go_writes_them() {
-        let every = |text: &str| Rhythm::of(&user(json!({ "refreshInterval": text }), "")).every();
-        for (text, seconds) in [
-            ("2s", 2.0),
-            ("1m", 60.0),
-            ("1h0m0s", 3600.0),
-            ("1m30s", 90.0),
-            ("500ms", 0.5),
-            ("", 3600.0),
-            ("+5s", 5.0),
-        ] {
-            assert_eq!(every(text), Some(Duration::from_secs_f64(seconds)), "{text}");
-        }
-        for never in ["0", "0s", "0h0m0s", "-1h", "soon", "5d", "60", "999999999999999999999h"] {
-            assert_eq!(every(never), None, "{never}");
-        }
-    }
-
-    #[test]
-    fn what_is_read_once_has_no_rhythm() {
-        for policy in ["CreatedOnce", "OnChange"] {
-            let spec = json!({ "refreshPolicy": policy, "refreshInterval": "1m" });
-            assert_eq!(Rhythm::of(&user(spec, "")), Rhythm::Never(format!("its refreshPolicy is {policy}")));
-        }
-        let spec = json!({ "refreshPolicy": "Periodic", "refreshInterval": "1m" });
-        assert_eq!(Rhythm::of(&user(spec, "")), Rhythm::Every(Duration::from_secs(60)));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::operator::installed;
 use crate::{
     cluster::{
         Cluster, ServiceAccount,
@@ -53,10 +54,13 @@ impl Present {
             cluster.get_object(&ROLES, namespace, &role),
             cluster.get_object(&ROLE_BINDINGS, namespace, &role),
         )?;
-        // Of several controllers the one in the workload's namespace, else the only one.
-        let near = estate.controllers.iter().find(|controller| controller.namespace == workload.namespace);
-        let only = Some(&estate.controllers).filter(|all| all.len() == 1).and_then(|all| all.first());
-        Ok(Self { schema, controller: near.or(only).cloned(), store: found, account, role, role_binding })
+        let controller = serving(estate, store, workload).cloned();
+        Ok(Self { schema, controller, store: found, account, role, role_binding })
+    }
+
+    /// The store as it is now, if it is there.
+    pub(crate) fn store(&self) -> Option<&Object> {
+        self.store.as_ref()
     }
 
     /// For the planner.
@@ -72,21 +76,38 @@ impl Present {
     }
 }
 
+/// Of several controllers that an administrator has installed the one in the workload's namespace, else the only one. A
+/// SecretStore may also have one in its own namespace.
+fn serving<'a>(estate: &'a Estate, store: &StoreName, workload: &ServiceAccount) -> Option<&'a Controller> {
+    let is_near = |it: &&Controller| it.namespace == workload.namespace;
+    let installed = installed(&estate.controllers);
+    let only = installed.first().copied().filter(|_| installed.len() == 1);
+    let own = || estate.controllers.iter().find(is_near);
+    let near = installed.into_iter().find(is_near).or(only);
+    near.or_else(|| own().filter(|_| store.namespace() == Some(workload.namespace.as_str())))
+}
+
 /// Does one planned object, or with `dry_run` has the API server judge it. `false`: nothing was written.
 pub(crate) async fn carry_out(cluster: &Cluster, planned: &Planned, dry_run: bool) -> Result<bool> {
+    match &planned.doing {
+        Doing::Delete(_) if dry_run => Ok(false),
+        Doing::Delete(object) => cluster.delete_object(planned.resource, object).await,
+        _ => Ok(write(cluster, planned, dry_run).await?.is_some()),
+    }
+}
+
+/// The same for an object that stays; gives it back as it is then.
+pub(crate) async fn write(cluster: &Cluster, planned: &Planned, dry_run: bool) -> Result<Option<Object>> {
     let manifest = &planned.manifest;
     let namespace = Some(manifest.namespace()).filter(|namespace| !namespace.is_empty());
     match &planned.doing {
-        Doing::Nothing | Doing::WriteFile { .. } => return Ok(false),
+        Doing::Nothing | Doing::WriteFile { .. } | Doing::Delete(_) => Ok(None),
         Doing::Apply => {
             let options = ApplyOptions { dry_run, ..ApplyOptions::default() };
-            cluster.apply(planned.resource, &manifest.0, options).await?;
+            cluster.apply(planned.resource, &manifest.0, options).await.map(Some)
         }
-        Doing::Patch(patch) => patch_as_planned(cluster, planned, namespace, patch, dry_run).await?,
-        Doing::Delete(_) if dry_run => return Ok(false),
-        Doing::Delete(object) => return cluster.delete_object(planned.resource, object).await,
+        Doing::Patch(patch) => patch_as_planned(cluster, planned, namespace, patch, dry_run).await.map(Some),
     }
-    Ok(true)
 }
 
 /// How often somebody may note something on an object between a look and a write.
@@ -100,13 +121,16 @@ async fn patch_as_planned(
     namespace: Option<&str>,
     patch: &Value,
     dry_run: bool,
-) -> Result<()> {
+) -> Result<Object> {
     let name = planned.manifest.name();
     let mut patch = patch.clone();
     let mut attempt = 1;
     loop {
         let patched = cluster.merge_patch(planned.resource, namespace, name, &patch, dry_run).await;
-        let Err(error) = patched else { return Ok(()) };
+        let error = match patched {
+            Ok(object) => return Ok(object),
+            Err(error) => error,
+        };
         let now = match error.code {
             "apply-raced" if attempt < ATTEMPTS => {
                 cluster.get_object(planned.resource, namespace, name).await?

@@ -12,7 +12,7 @@ use crate::{
     },
     error::{Error, Result},
     federation::Verb,
-    secret_store::{Access, Doing, Plan, StoreName, Want, plan, withdraw},
+    secret_store::{Access, Doing, Given, Plan, Planned, StoreName, Want, plan, withdraw},
 };
 
 const CRDS: &str = include_str!("../../tests/lab/fixtures/crds/eso-0.20.4-min.yaml");
@@ -43,6 +43,7 @@ fn google() -> Access {
         audience: "//iam.googleapis.com/p".into(),
         token_audience: "https://iam.googleapis.com/p".into(),
         impersonate: None,
+        location: None,
     }
 }
 
@@ -66,6 +67,20 @@ impl World {
     async fn present(&self) -> Result<Present> {
         let estate = self.cluster.estate().await?;
         Present::observe(&self.cluster, &estate, &StoreName::Cluster("main".into()), &Self::workload()).await
+    }
+
+    async fn withdraw(&self) -> Vec<Planned> {
+        let (present, access) = (self.present().await.unwrap(), google());
+        let have = present.have();
+        withdraw(Given {
+            store: have.store,
+            account: have.account,
+            role: have.role,
+            role_binding: have.role_binding,
+            workload: &Self::workload(),
+            withdrawn: &[&access],
+            other_users: Some(&[]),
+        })
     }
 
     async fn plan(&self, access: &Access) -> Result<Plan> {
@@ -126,7 +141,7 @@ async fn a_new_store_and_all_that_it_needs_and_the_way_back() {
         "{again:?}"
     );
 
-    for planned in withdraw(&world.present().await.unwrap().have()) {
+    for planned in world.withdraw().await {
         assert_eq!(planned.verb, Verb::Remove);
         assert!(carry_out(&world.cluster, &planned, false).await.unwrap());
         assert!(!carry_out(&world.cluster, &planned, false).await.unwrap(), "it is gone already");
@@ -149,7 +164,7 @@ async fn a_left_over_key_does_not_survive_and_the_store_stays_the_users() {
     assert_eq!(provider.as_object().unwrap().keys().collect::<Vec<_>>(), ["vault"], "{provider}");
     world.bring_about(&google()).await.unwrap();
     assert_eq!(world.store()["spec"], store["spec"], "there and back is the same");
-    let store = withdraw(&world.present().await.unwrap().have()).remove(0);
+    let store = world.withdraw().await.remove(0);
     assert_eq!((store.verb, store.doing), (Verb::Leave, Doing::Nothing));
 }
 

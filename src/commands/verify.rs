@@ -14,20 +14,22 @@ use super::{
     new_path::{Mode, Way},
 };
 use crate::{
+    bucket,
     cli::VerifyArgs,
     cluster::{Cluster, Observed, snapshot::Estate},
     config::Settings,
     error::{Error, Kind, Result},
     federation::Keys,
     http::Http,
-    oidc::{Issuer, KeySet, SignedIssuer},
+    oidc::{Discovery, Issuer, KeySet, SignedIssuer},
     publication::live,
     relying_party::{
-        Fetched, Finding, Known, Outcome, Site, fetch, fetch_both, judge_discovery, judge_jwks, judge_live,
-        judge_server, judge_uploaded,
+        Fetched, Finding, Known, Outcome, Site, fetch, fetch_both, is_of_issuer, judge_discovery, judge_jwks,
+        judge_live, judge_server, judge_uploaded, may_fetch,
     },
     report::Report,
     target,
+    waiting::Waiting,
 };
 
 /// Runs the command. `now` is asked for seconds since 1970.
@@ -96,7 +98,10 @@ async fn look(settings: &Settings, to_the_end: bool, report: &mut Report<'_>) ->
             (false, _) => None,
         }
     };
-    let (observed, inside) = futures::join!(cluster.observe(&settings.audience, settings.kid_rule), inside);
+    let waiting = Waiting::default();
+    let observe = cluster.observe(&settings.audience, settings.kid_rule, &waiting);
+    let both = async { futures::join!(observe, inside) };
+    let (observed, inside) = waiting.tell(report, both).await;
     Ok(Some(Seen { observed: observed?, inside, cluster }))
 }
 
@@ -206,7 +211,15 @@ impl Verdict<'_> {
         issuer: &Issuer,
         (discovery, jwks): (Fetched, Fetched),
     ) -> Option<KeySet> {
-        let site = Site { issuer, kid_rule: self.settings.kid_rule };
+        let named = discovery.answer.as_ref().ok().and_then(|answer| Discovery::parse(&answer.body, "").ok());
+        let bucket_url = match named.map(|document| document.jwks_uri) {
+            // Only then it matters where the bucket is read.
+            Some(url) if !may_fetch(issuer, None, &url).is_ok_and(|url| is_of_issuer(issuer, None, &url)) => {
+                bucket_url(self.settings, self.http).await
+            }
+            _ => None,
+        };
+        let site = Site { issuer, kid_rule: self.settings.kid_rule, bucket_url: bucket_url.as_deref() };
         let (findings, document) = judge_discovery(&site, &discovery);
         self.findings.extend(findings);
         let Some(document) = document else {
@@ -214,16 +227,26 @@ impl Verdict<'_> {
             self.findings.push(Finding::skipped("jwks-reachable", "key set", why));
             return None;
         };
-        // The key set that the document names, which may be another than the one expected.
-        let jwks = if document.jwks_uri == jwks.url {
-            jwks
-        } else {
-            fetch(self.http, document.jwks_uri.clone()).await
+        // The key set that the document names, which may be another than the one expected, or nothing that this
+        // machine should ask for.
+        let jwks = match may_fetch(issuer, bucket_url.as_deref(), &document.jwks_uri) {
+            Ok(_) if document.jwks_uri == jwks.url => jwks,
+            Ok(_) => fetch(self.http, document.jwks_uri.clone()).await,
+            Err(why) => {
+                let why = format!("it was not fetched from where the discovery document leads: {why}");
+                self.findings.push(Finding::skipped("jwks-reachable", "key set", why));
+                return None;
+            }
         };
         let (findings, keys) = judge_jwks(&site, &document, &jwks);
         self.findings.extend(findings);
         keys
     }
+}
+
+/// Where the settings' bucket is read; whatever is wrong with it is not what is judged here.
+async fn bucket_url(settings: &Settings, http: &Http) -> Option<String> {
+    bucket::connect(settings.bucket.as_ref()?, http).await.ok()?.public_url()
 }
 
 fn show(report: &mut Report<'_>, issuer: &str, findings: &[Finding], complete: bool) {
@@ -232,7 +255,8 @@ fn show(report: &mut Report<'_>, issuer: &str, findings: &[Finding], complete: b
     }
     let failed = findings.iter().filter(|finding| finding.is_failed()).count();
     let skipped = findings.iter().filter(|finding| matches!(finding.outcome, Outcome::Skipped(_))).count();
-    let passed = findings.len() - failed - skipped;
+    let warned = findings.iter().filter(|finding| finding.is_warned()).count();
+    let passed = findings.len() - failed - skipped - warned;
     if !complete {
         return;
     }
@@ -244,8 +268,14 @@ fn show(report: &mut Report<'_>, issuer: &str, findings: &[Finding], complete: b
             "passed": passed,
             "failed": failed,
             "skipped": skipped,
+            "warnings": warned,
         }),
     );
     let skipped = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
-    report.line(format_args!("{passed} passed, {failed} failed{skipped}"));
+    let warned = match warned {
+        0 => String::new(),
+        1 => ", 1 warning".to_owned(),
+        more => format!(", {more} warnings"),
+    };
+    report.line(format_args!("{passed} passed, {failed} failed{skipped}{warned}"));
 }

@@ -1,16 +1,20 @@
 //! `keyless.yaml`: versioned, and strict, because a setting that is silently ignored is worse than none.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_saphyr::Error as YamlError;
 
-use super::trust;
+use super::{trust, written::Setting};
 use crate::{
     bucket::Addressing,
     error::{Error, Result, yaml},
-    federation::{gcp, vault},
+    federation::{RIGHT_KINDS, Right, RightKind, gcp, vault},
+    files::{self, Accept, MAX_SMALL},
     redact,
 };
 
@@ -77,6 +81,8 @@ pub(super) struct Google {
     pub(super) access: Option<gcp::Grant>,
     /// E-mail address of a Google service account to become
     pub(super) impersonate: Option<String>,
+    /// Location of regional secrets, e.g. europe-west1; by default secrets are global
+    pub(super) location: Option<String>,
     /// Base URLs of Google's services
     #[serde(default)]
     pub(super) endpoints: gcp::Endpoints,
@@ -114,9 +120,95 @@ pub(super) struct Store {
     pub(super) namespace: Option<String>,
     /// NAMESPACE/NAME of the ServiceAccount that the store uses
     pub(super) service_account: Option<String>,
-    /// Secrets that it may read; by default those that the ExternalSecrets name.
-    #[serde(default)]
-    pub(super) secrets: Vec<String>,
+    /// Secrets that it may read. Setup writes this list, and asks before it adds to it.
+    pub(super) secrets: Option<Vec<String>>,
+    /// What it may do beyond reading secrets
+    pub(super) rights: Option<Rights>,
+}
+
+/// Rights beyond reading the values of secrets. Each lists names of secrets; searches list what names begin with, or
+/// `*` for all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Rights {
+    /// Secrets whose labels, annotations or custom metadata it may read
+    pub(super) metadata: Vec<String>,
+    /// Secrets whose versions it may list
+    pub(super) versions: Vec<String>,
+    /// Where it may search for secrets by name
+    pub(super) find: Vec<String>,
+    /// Where it may search for secrets by tags
+    pub(super) find_by_tags: Vec<String>,
+    /// Secrets that it may write
+    pub(super) push: Vec<String>,
+    /// Secrets whose labels, annotations or custom metadata it may change
+    pub(super) update: Vec<String>,
+    /// Secrets that it may delete
+    pub(super) delete: Vec<String>,
+}
+
+impl Store {
+    /// Everything that is listed; `None`: there is no list. An entry that is empty would mean everything to a search.
+    pub(super) fn listed(&self, path: &Path) -> Result<Option<BTreeSet<Right>>> {
+        if self.secrets.is_none() && self.rights.is_none() {
+            return Ok(None);
+        }
+        let rights = self.rights.clone().unwrap_or_default();
+        let Rights { metadata, versions, find, find_by_tags, push, update, delete } = rights;
+        let lists = [
+            (RightKind::Read, self.secrets.clone().unwrap_or_default()),
+            (RightKind::Metadata, metadata),
+            (RightKind::Versions, versions),
+            (RightKind::Find, find),
+            (RightKind::FindByTags, find_by_tags),
+            (RightKind::Push, push),
+            (RightKind::Update, update),
+            (RightKind::Delete, delete),
+        ];
+        let mut listed = BTreeSet::new();
+        for (kind, names) in lists {
+            for name in names {
+                if name.trim() != name || name.is_empty() || name.chars().any(char::is_control) {
+                    let what = format!("`{}` in {} names nothing", name.escape_debug(), setting(kind));
+                    return Err(Error::usage("store-rights", format!("{}: {what}", path.display()))
+                        .hint("name secrets as ExternalSecrets do; `*` in a search means every secret"));
+                }
+                let all = kind.is_search() && name == ALL;
+                listed.insert(Right::new(kind, if all { String::new() } else { name }));
+            }
+        }
+        Ok(Some(listed))
+    }
+}
+
+/// How a search of everything is written.
+const ALL: &str = "*";
+
+/// The lists as they are written, in the order of the file. Beyond reading, only those that have entries, or had some
+/// before.
+pub(crate) fn listed(rights: &BTreeSet<Right>, before: &BTreeSet<Right>) -> Vec<Setting> {
+    let names = |wanted: RightKind| -> Vec<&str> {
+        let these = rights.iter().filter(|right| right.kind == wanted);
+        these.map(|right| if right.on.is_empty() { ALL } else { right.on.as_str() }).collect()
+    };
+    let is_written =
+        |kind| kind == RightKind::Read || rights.iter().chain(before).any(|right: &Right| right.kind == kind);
+    let kinds = RIGHT_KINDS.into_iter().filter(|kind| is_written(*kind));
+    kinds.map(|kind| (setting(kind), serde_json::json!(names(kind)))).collect()
+}
+
+/// Where rights of a kind are listed.
+fn setting(kind: RightKind) -> &'static str {
+    match kind {
+        RightKind::Read => "store.secrets",
+        RightKind::Metadata => "store.rights.metadata",
+        RightKind::Versions => "store.rights.versions",
+        RightKind::Find => "store.rights.find",
+        RightKind::FindByTags => "store.rights.findByTags",
+        RightKind::Push => "store.rights.push",
+        RightKind::Update => "store.rights.update",
+        RightKind::Delete => "store.rights.delete",
+    }
 }
 
 /// Where the documents are stored.
@@ -180,14 +272,15 @@ pub(crate) fn schema() -> serde_json::Value {
 }
 
 impl File {
-    /// The file that nobody named. `None`: there is none. `user` is who reads it, by effective user ID.
+    /// The file that nobody named. `None`: there is none. One that is there and cannot be read is an error, a symbolic
+    /// link that leads to nothing as well. `user` is who reads it, by effective user ID.
     pub(super) fn read_unnamed(path: &Path, user: u32) -> Result<Option<Self>> {
-        match std::fs::symlink_metadata(path) {
-            Ok(_) => {
+        match files::read_text(path, Accept::File, MAX_SMALL) {
+            Ok(content) => {
                 trust::check(path, user)?;
-                Self::read(path).map(Some)
+                Self::parse(&content, path).map(Some)
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(error) if error.is_missing() && !path.is_symlink() => {
                 let other = path.with_extension("yml");
                 match other.exists() {
                     true => Err(Error::usage(
@@ -198,11 +291,7 @@ impl File {
                     false => Ok(None),
                 }
             }
-            Err(error) => {
-                Err(Error::usage("config-unreadable", format!("{} cannot be read", path.display()))
-                    .caused_by(error)
-                    .hint("--config names the settings file"))
-            }
+            Err(error) => Err(unreadable(path).caused_by(error)),
         }
     }
 
@@ -230,12 +319,10 @@ impl File {
         format!("Settings from {}{directs}", path.display())
     }
 
+    /// The file that was named: it may be a pipe.
     pub(super) fn read(path: &Path) -> Result<Self> {
-        let content = std::fs::read_to_string(path).map_err(|error| {
-            Error::usage("config-unreadable", format!("{} cannot be read", path.display()))
-                .caused_by(error)
-                .hint("--config names the settings file; without it ./keyless.yaml is read, if there is one")
-        })?;
+        let content = files::read_text(path, Accept::FileOrPipe, MAX_SMALL)
+            .map_err(|error| unreadable(path).caused_by(error))?;
         Self::parse(&content, path)
     }
 
@@ -276,6 +363,11 @@ impl File {
         }
         Ok(file)
     }
+}
+
+fn unreadable(path: &Path) -> Error {
+    Error::usage("config-unreadable", format!("{} cannot be read", path.display()))
+        .hint("--config names the settings file; without it ./keyless.yaml is read, if there is one")
 }
 
 fn from_yaml<T: DeserializeOwned>(content: &str, path: &Path) -> Result<T> {

@@ -3,9 +3,14 @@
 //! A line is changed or added where the file's form allows it. The result is parsed and must say exactly what the
 //! file said before and the settings besides; otherwise nothing is changed, and the lines are for people to add.
 
+use std::iter;
+
 use serde_json::{Value, json};
 
 use super::file::VERSION;
+
+/// One level of what is written here.
+const INDENT: &str = "  ";
 
 const HEADER: &str = "# What `keyless setup` settled. It keeps to what stands here: change it as you like.\n";
 
@@ -48,7 +53,7 @@ pub(crate) fn edit(text: Option<&str>, settings: &[Setting]) -> Edit {
         expected["apiVersion"] = json!(VERSION);
     }
     for (path, want) in differs {
-        if put(&mut lines, path, &rendered(want)) {
+        if put(&mut lines, path, want) {
             set(&mut expected, path, want);
             edit.changed.push((path, at(&now, path).map(rendered), rendered(want)));
         } else {
@@ -70,35 +75,71 @@ fn by_hand(path: &str, want: &Value) -> String {
 }
 
 /// `false`: there is no place for it.
-fn put(lines: &mut Vec<String>, path: &str, value: &str) -> bool {
-    let Some((section, key)) = path.split_once('.') else { return put_at_top(lines, path, value) };
-    let Some(header) = lines.iter().position(|line| is_key(line, "", section)) else {
-        lines.extend([format!("{section}:"), format!("  {key}: {value}")]);
-        return true;
-    };
-    if !has_no_value(&lines[header], section) {
-        return false;
+fn put(lines: &mut Vec<String>, path: &str, value: &Value) -> bool {
+    if !path.contains('.') {
+        return put_at_top(lines, path, value);
     }
-    let end = (header + 1..lines.len()).find(|index| begins_at_margin(&lines[*index])).unwrap_or(lines.len());
-    let children = header + 1..end;
-    let is_child = |line: &&String| !line.trim().is_empty() && !line.trim_start().starts_with('#');
-    let indent: String = lines[children.clone()]
-        .iter()
-        .find(is_child)
-        .map_or("  ".to_owned(), |line| line.chars().take_while(|c| *c == ' ').collect());
-    let line = format!("{indent}{key}: {value}");
-    match children.clone().find(|index| is_key(&lines[*index], &indent, key)) {
-        Some(index) => lines[index] = line + comment(&lines[index]),
-        None => {
-            let last = children.rev().find(|index| is_child(&&lines[*index])).unwrap_or(header);
-            lines.insert(last + 1, line);
+    let mut keys: Vec<_> = path.split('.').collect();
+    let mut block = Block { from: 0, to: lines.len(), indent: String::new() };
+    while let [section, _, ..] = keys.as_slice() {
+        let Some(header) = block.find(lines, section) else { break };
+        if !has_no_value(&lines[header], &block.indent, section) {
+            return false;
         }
+        block = block.inside(lines, header);
+        keys.remove(0);
+    }
+    match keys.as_slice() {
+        [key] => match block.find(lines, key) {
+            Some(index) => return replace(lines, index, &block.indent, key, value),
+            None => insert(lines, block.end(lines), &written(&block.indent, key, value)),
+        },
+        [sections @ .., key] => {
+            let mut indent = block.indent.clone();
+            let mut made = Vec::new();
+            for section in sections {
+                made.push(format!("{indent}{section}:"));
+                indent.push_str(INDENT);
+            }
+            made.extend(written(&indent, key, value));
+            let at = if block.indent.is_empty() { lines.len() } else { block.end(lines) };
+            insert(lines, at, &made);
+        }
+        [] => return false,
     }
     true
 }
 
-fn put_at_top(lines: &mut Vec<String>, key: &str, value: &str) -> bool {
-    let line = format!("{key}: {value}");
+/// The lines of a block mapping.
+struct Block {
+    from: usize,
+    to: usize,
+    indent: String,
+}
+
+impl Block {
+    fn find(&self, lines: &[String], key: &str) -> Option<usize> {
+        (self.from..self.to).find(|index| is_key(&lines[*index], &self.indent, key))
+    }
+
+    /// What is under a key.
+    fn inside(&self, lines: &[String], header: usize) -> Self {
+        let is_outside =
+            |index: &usize| is_content(&lines[*index]) && indent(&lines[*index]).len() <= self.indent.len();
+        let to = (header + 1..self.to).find(is_outside).unwrap_or(self.to);
+        let first = lines[header + 1..to].iter().find(|line| is_content(line));
+        let indent = first.map_or_else(|| format!("{}{INDENT}", self.indent), |line| indent(line).to_owned());
+        Self { from: header + 1, to, indent }
+    }
+
+    /// Where one more member is written: comments and blank lines after the last one are about what follows.
+    fn end(&self, lines: &[String]) -> usize {
+        (self.from..self.to).rev().find(|index| is_content(&lines[*index])).map_or(self.from, |last| last + 1)
+    }
+}
+
+fn put_at_top(lines: &mut Vec<String>, key: &str, value: &Value) -> bool {
+    let line = format!("{key}: {}", rendered(value));
     match lines.iter().position(|line| is_key(line, "", key)) {
         Some(index) => lines[index] = line + comment(&lines[index]),
         // Sections follow the plain settings.
@@ -110,6 +151,70 @@ fn put_at_top(lines: &mut Vec<String>, key: &str, value: &str) -> bool {
     true
 }
 
+/// A list has a line for each entry: that is what reviews of changes show.
+fn written(indent: &str, key: &str, value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(all) if !all.is_empty() => {
+            let entries = all.iter().map(|entry| format!("{indent}{INDENT}- {}", rendered(entry)));
+            iter::once(format!("{indent}{key}:")).chain(entries).collect()
+        }
+        value => vec![format!("{indent}{key}: {}", rendered(value))],
+    }
+}
+
+fn insert(lines: &mut Vec<String>, at: usize, new: &[String]) {
+    lines.splice(at..at, new.iter().cloned());
+}
+
+/// A value on the line of its key is replaced there. A list with a line for each entry keeps those that stay.
+fn replace(lines: &mut Vec<String>, at: usize, indent: &str, key: &str, value: &Value) -> bool {
+    let on_one_line = |line: &str| format!("{indent}{key}: {}{}", rendered(value), comment(line));
+    let (Value::Array(wanted), true) = (value, has_no_value(&lines[at], indent, key)) else {
+        lines[at] = on_one_line(&lines[at]);
+        return true;
+    };
+    let mut entries = Vec::new();
+    for (index, line) in lines.iter().enumerate().skip(at + 1) {
+        match entry(line, indent) {
+            Some(entry) => entries.push((index, entry)),
+            None if is_content(line) => break,
+            None => {}
+        }
+    }
+    if wanted.is_empty() || entries.is_empty() {
+        lines[at] = on_one_line(&lines[at]);
+    }
+    let stays = |entry: &Value| wanted.iter().any(|want| says_the_same(entry, want));
+    let margin = entries
+        .first()
+        .map_or_else(|| format!("{indent}{INDENT}"), |(index, _)| self::indent(&lines[*index]).to_owned());
+    let last = entries.iter().rev().find(|(_, entry)| stays(entry)).map_or(at, |(index, _)| *index);
+    let new = wanted.iter().filter(|want| !entries.iter().any(|(_, entry)| says_the_same(entry, want)));
+    let new: Vec<_> = new.map(|want| format!("{margin}- {}", rendered(want))).collect();
+    if !entries.is_empty() {
+        insert(lines, last + 1, &new);
+    }
+    for (index, _) in entries.iter().rev().filter(|(_, entry)| !stays(entry)) {
+        lines.remove(if *index > last { index + new.len() } else { *index });
+    }
+    true
+}
+
+/// The entry of a list that a line is.
+fn entry(line: &str, key_indent: &str) -> Option<Value> {
+    let text = line.trim_start_matches(' ').strip_prefix("- ")?;
+    let entry: Value = serde_saphyr::from_str(text).ok()?;
+    (indent(line).len() >= key_indent.len() && (entry.is_string() || entry.is_number())).then_some(entry)
+}
+
+fn indent(line: &str) -> &str {
+    &line[..line.len() - line.trim_start_matches(' ').len()]
+}
+
+fn is_content(line: &str) -> bool {
+    !line.trim().is_empty() && !line.trim_start().starts_with('#')
+}
+
 fn is_key(line: &str, indent: &str, key: &str) -> bool {
     line.strip_prefix(indent)
         .and_then(|rest| rest.strip_prefix(key))
@@ -117,13 +222,9 @@ fn is_key(line: &str, indent: &str, key: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
 }
 
-fn has_no_value(line: &str, key: &str) -> bool {
-    let rest = line[key.len() + 1..].trim();
+fn has_no_value(line: &str, indent: &str, key: &str) -> bool {
+    let rest = line[indent.len() + key.len() + 1..].trim();
     rest.is_empty() || rest.starts_with('#')
-}
-
-fn begins_at_margin(line: &str) -> bool {
-    line.starts_with(|c: char| !c.is_whitespace() && c != '#')
 }
 
 /// The comment at the end of a line, as long as it surely is one.
@@ -188,8 +289,10 @@ fn says_the_same(have: &Value, want: &Value) -> bool {
             have.len() == want.len()
                 && have.iter().all(|(key, have)| want.get(key).is_some_and(|want| says_the_same(have, want)))
         }
+        // Lists are sets, in the order that people like.
         (Value::Array(have), Value::Array(want)) => {
-            have.len() == want.len() && have.iter().zip(want).all(|(have, want)| says_the_same(have, want))
+            let is_in = |want| have.iter().any(|have| says_the_same(have, want));
+            have.len() == want.len() && want.iter().all(is_in)
         }
         (Value::Number(have), Value::String(want)) => have.to_string() == *want,
         _ => have == want,
@@ -197,93 +300,5 @@ fn says_the_same(have: &Value, want: &Value) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn settings() -> Vec<Setting> {
-        vec![
-            ("provider", json!("google")),
-            ("google.project", json!("acme-prod")),
-            ("store.name", json!("gcp")),
-        ]
-    }
-
-    #[test]
-    fn a_file_that_is_not_there_is_made() {
-        let edit = edit(None, &[settings(), vec![("store.secrets", json!(["db", "12"]))]].concat());
-        let made = format!(
-            "{HEADER}apiVersion: keyless/v1\nprovider: google\ngoogle:\n  project: acme-prod\nstore:\n  name: gcp\n  secrets: [db, \"12\"]\n"
-        );
-        assert_eq!(edit.text, Some(made.clone()));
-        assert!(edit.by_hand.is_empty());
-        super::super::file::File::parse(&made, std::path::Path::new("keyless.yaml")).unwrap();
-        assert_eq!(
-            super::edit(Some(&made), &settings()),
-            Edit::default(),
-            "a second time nothing is to be done"
-        );
-    }
-
-    #[test]
-    fn what_people_wrote_stays() {
-        let text = "# ours\napiVersion: keyless/v1\n\nprovider: vault # for now\n\n# the old one\ngoogle:\n    pool: a # x\n\n    # a note\n    mode: uploaded\n\nbucket:\n    url: s3://b\n";
-        let edit = edit(Some(text), &settings());
-        let new = "# ours\napiVersion: keyless/v1\n\nprovider: google # for now\n\n# the old one\ngoogle:\n    pool: a # x\n\n    # a note\n    mode: uploaded\n    project: acme-prod\n\nbucket:\n    url: s3://b\nstore:\n  name: gcp\n";
-        assert_eq!(edit.text.as_deref(), Some(new));
-        assert_eq!(edit.changed.first(), Some(&("provider", Some("vault".to_owned()), "google".to_owned())));
-    }
-
-    #[test]
-    fn a_form_without_a_place_is_left_to_people() {
-        for text in [
-            "apiVersion: keyless/v1\nprovider: google\ngoogle: {pool: a}\nstore: {name: gcp}\n",
-            "apiVersion: keyless/v1\nprovider: google\ngoogle: &google\n  pool: a\nstore: {name: gcp}\n",
-            r#"{"apiVersion": "keyless/v1", "provider": "google", "google": {"pool": "a"}, "store": {"name": "gcp"}}"#,
-            "apiVersion: keyless/v1\nprovider: google\n\"google\":\n  pool: a\nstore: {name: gcp}\n",
-            "apiVersion: keyless/v1\nprovider: google\ngoogle:\n\tpool: a\nstore: {name: gcp}\n",
-        ] {
-            let edit = edit(Some(text), &settings());
-            assert_eq!(edit.text, None, "{text}");
-            assert!(edit.by_hand.contains(&"google.project: acme-prod".to_owned()), "{text}: {edit:?}");
-        }
-    }
-
-    #[test]
-    fn a_value_over_several_lines_is_not_torn() {
-        let text = "apiVersion: keyless/v1\nprovider: google\nstore:\n  name: gcp\n  secrets:\n    - a\n    - b\ngoogle:\n  project: >-\n    acme-prod\n";
-        assert_eq!(edit(Some(text), &settings()), Edit::default());
-        let edit =
-            edit(Some(text), &[("store.secrets", json!(["c"])), ("google.project", json!("other-project"))]);
-        assert_eq!(edit.text, None, "{edit:?}");
-        assert_eq!(edit.by_hand.len(), 2);
-    }
-
-    #[test]
-    fn scalars_that_yaml_would_take_for_something_else_are_quoted() {
-        for (text, plain) in [
-            ("acme-prod", true),
-            ("s3://acme-oidc", true),
-            ("https://oidc.example.com/prod", true),
-            ("external-secrets/keyless-gcp", true),
-            ("123456789012", false),
-            ("1f0e8400-e29b-41d4-a716-446655440000", true),
-            ("f10e8400-e29b-41d4-a716-446655440000", true),
-            ("12345678-1234-1234-1234-123456789012", true),
-            ("12345678-1234-1234-1234-12345678901", false),
-            ("no", false),
-            ("Null", false),
-            ("a: b", false),
-            ("a #b", false),
-            ("https://a.example/x:y", false),
-            ("-a", false),
-            ("", false),
-            ("a\"b", false),
-        ] {
-            assert_eq!(scalar(text) == text, plain, "{text}");
-            let read: Value = serde_saphyr::from_str(&format!("key: {}\n", scalar(text))).unwrap();
-            assert_eq!(read["key"], text);
-        }
-        let numbered = "apiVersion: keyless/v1\ngoogle:\n  project: 123456789012\n";
-        assert_eq!(edit(Some(numbered), &[("google.project", json!("123456789012"))]), Edit::default());
-    }
-}
+#[path = "written_tests.rs"]
+mod tests;

@@ -4,19 +4,30 @@
 //! back the differences as [`Change`]s: what is shown in a dry run is exactly what is done afterwards.
 
 mod audience;
+pub(crate) mod credential;
 pub(crate) mod gcp;
 mod issuer;
+mod property;
+mod rights;
 mod rules;
+mod subject;
 pub(crate) mod vault;
 
-use std::fmt::{self, Display};
+use std::{
+    collections::BTreeSet,
+    fmt::{self, Display},
+};
 
 use async_trait::async_trait;
 
+#[cfg(test)]
+pub(crate) use self::rights::{reading, reads};
 pub(crate) use self::{
     audience::test_audience,
     issuer::TrustedIssuer,
+    rights::{Find, FindBy, RIGHT_KINDS, Reading, Right, RightKind, Trial},
     rules::{IssuerForm, IssuerRules, KeyRules, Rules},
+    subject::Subject,
 };
 use crate::{
     cluster::ServiceAccount,
@@ -40,7 +51,7 @@ pub(crate) trait Federation: Display + Send + Sync {
 
     /// What must change, in the order in which it must be done. What is right already is in it as
     /// [`Verb::Leave`], and so is what belongs to somebody else, with the reason.
-    async fn plan(&self, want: &Trust) -> Result<Vec<Change>>;
+    async fn plan(&self, want: &Trust) -> Result<Plan>;
 
     /// Does one change and waits until it is done. Safe to repeat. `say` gets the reasons of waiting.
     async fn apply(&self, change: &Change, say: &mut (dyn for<'a> FnMut(&'a str) + Send)) -> Result<()>;
@@ -59,31 +70,42 @@ pub(crate) trait Federation: Display + Send + Sync {
         Ok(Keys::Fetched)
     }
 
-    /// Opens the connections that [`Self::walk`] needs, so that it need not wait for them. Whether that worked, the walk
-    /// tells.
+    /// The right as this provider names it; `None`: it takes no right of its own here. Refused is what the provider
+    /// cannot name, before it gets into anything that is built from names.
+    fn named(&self, right: &Right) -> Result<Option<Right>>;
+
+    /// The secrets that a search finds now, asked with the administrator's credential.
+    async fn find(&self, find: &Find) -> Result<BTreeSet<String>>;
+
+    /// Opens the connections that [`Self::probe`] needs, so that it need not wait for them. Whether that worked, the
+    /// probe tells.
     async fn approach(&self) {}
 
-    /// The way of a real token, one finding a hop: exchange, impersonation, read of this secret. `say` gets the
-    /// reasons of waiting.
-    async fn walk(
+    /// Tries one thing with a real token, one finding a step: exchange, impersonation, what is tried. What could not be
+    /// established is skipped, never passed. `say` gets the reasons of waiting.
+    async fn probe(
         &self,
         token: &Token,
-        secret: &str,
+        trial: &Trial,
         say: &mut (dyn for<'a> FnMut(&'a str) + Send),
     ) -> Vec<Finding>;
+}
 
-    /// As [`Federation::walk`], and whether the secret has these members, where secrets are maps: what is read out of
-    /// it by name would not be there else.
-    async fn walk_to(
-        &self,
-        token: &Token,
-        secret: &str,
-        members: &[String],
-        say: &mut (dyn for<'a> FnMut(&'a str) + Send),
-    ) -> Vec<Finding> {
-        let _ = members;
-        self.walk(token, secret, say).await
-    }
+/// What must change at a provider.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) changes: Vec<Change>,
+    /// Rights that cannot be given; everything else can.
+    pub(crate) impossible: Vec<Impossible>,
+}
+
+/// A right that cannot be given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Impossible {
+    pub(crate) right: Right,
+    pub(crate) why: String,
+    /// An imperative.
+    pub(crate) remedy: String,
 }
 
 /// How a provider comes to the cluster's keys.
@@ -121,8 +143,10 @@ pub(crate) struct Trust {
     pub(crate) staged: Vec<String>,
     /// Whose tokens: the ServiceAccount that the secret store uses.
     pub(crate) workload: ServiceAccount,
-    /// The secrets that it may read, by the provider's names.
-    pub(crate) secrets: Vec<String>,
+    /// What they may do, by the provider's names.
+    pub(crate) rights: BTreeSet<Right>,
+    /// What they must not be able to do any more, as far as it was given to them.
+    pub(crate) revoked: BTreeSet<Right>,
 }
 
 /// What a key of the cluster is there for.
@@ -163,8 +187,13 @@ impl Trust {
     }
 
     /// `sub` of the workload's tokens.
-    pub(crate) fn subject(&self) -> String {
-        format!("system:serviceaccount:{}:{}", self.workload.namespace, self.workload.name)
+    pub(crate) fn subject(&self) -> Result<Subject> {
+        Subject::of(&self.workload)
+    }
+
+    /// The same trust, with what the identity may do.
+    pub(crate) fn granting(self, rights: BTreeSet<Right>, revoked: BTreeSet<Right>) -> Self {
+        Self { rights, revoked, ..self }
     }
 }
 
@@ -231,6 +260,8 @@ pub(crate) struct Difference {
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     None,
+    /// Nothing: the object is not there, or on its way out.
+    Gone,
     Gcp(gcp::Step),
     Vault(vault::Step),
 }

@@ -1,5 +1,7 @@
 //! Providers' rules, by the fixtures of both kinds of issuer.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::{
     error::Kind,
@@ -21,7 +23,8 @@ fn trust(issuer: TrustedIssuer, signing: &[lab::SigningKey], more: &[lab::Signin
         signing: signing.iter().map(lab::SigningKey::kid).collect(),
         staged: Vec::new(),
         workload: "es/eso".parse().unwrap(),
-        secrets: Vec::new(),
+        rights: BTreeSet::new(),
+        revoked: BTreeSet::new(),
     }
 }
 

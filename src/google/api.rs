@@ -169,12 +169,13 @@ fn origin(url: &str) -> String {
     }
 }
 
-/// What every base URL of a Google API must be: absolute, without credentials, query or fragment.
+/// What every base URL of a Google API must be: https, or http on this machine, as tokens go there; without credentials,
+/// query or fragment.
 pub(crate) fn check_endpoint(name: &str, text: &str) -> Result<()> {
     let setting = format!("google.endpoints.{name}");
     if base_url(&setting, text)? == text {
         return Ok(());
     }
     Err(Error::usage("google-endpoint", format!("google.endpoints.{name} cannot be the address of an API"))
-        .hint("it is a base URL without a slash at its end, e.g. https://iam.googleapis.com"))
+        .hint("it is an https URL without a slash at its end, e.g. https://iam.googleapis.com; http is for this machine only"))
 }

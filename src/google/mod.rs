@@ -14,7 +14,7 @@ mod rights;
 mod tokens;
 
 #[cfg(test)]
-pub(crate) use self::api::Pace;
+pub(crate) use self::{api::Pace, tokens::Library};
 pub(crate) use self::{
     api::{Api, check_endpoint},
     operation::Doing,

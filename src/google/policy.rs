@@ -41,12 +41,12 @@ impl Target {
         }
     }
 
-    /// `base` is Secret Manager's.
-    pub(crate) fn secret(base: &str, project: &str, secret: &str) -> Self {
+    /// `base` is Secret Manager's, `parent` is `projects/P` or `projects/P/locations/L`, and `place` says that for people.
+    pub(crate) fn secret(base: &str, parent: &str, secret: &str, place: &str) -> Self {
         Self {
             kind: Kind::Secret,
-            url: format!("{base}/v1/projects/{project}/secrets/{secret}"),
-            name: format!("the secret {secret} in {project}"),
+            url: format!("{base}/v1/{parent}/secrets/{secret}"),
+            name: format!("the secret {secret} in {place}"),
         }
     }
 

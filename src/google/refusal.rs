@@ -168,6 +168,11 @@ impl Refusal {
             .then(|| self.details.service.as_deref().unwrap_or("the service"))
     }
 
+    /// The permission that Google says is missing.
+    pub(crate) fn permission(&self) -> Option<&str> {
+        self.details.permission.as_deref()
+    }
+
     /// What Google said, in one line.
     pub(crate) fn said(&self) -> String {
         let Some(status) = self.status else {

@@ -1,16 +1,21 @@
 //! PURE. Which role has a permission: the smallest predefined one, in one place.
 
 /// The first entry that matches is used; `*` stands for the rest.
-const ROLES: [(&str, &str); 17] = [
+const ROLES: [(&str, &str); 22] = [
     ("iam.serviceAccountKeys.*", "roles/iam.serviceAccountKeyAdmin"),
     ("iam.serviceAccounts.getAccessToken", "roles/iam.workloadIdentityUser"),
     ("iam.serviceAccounts.*", "roles/iam.serviceAccountAdmin"),
     ("iam.workloadIdentityPools.get", "roles/iam.workloadIdentityPoolViewer"),
     ("iam.workloadIdentityPoolProviders.list", "roles/iam.workloadIdentityPoolViewer"),
     ("iam.workloadIdentityPool*", "roles/iam.workloadIdentityPoolAdmin"),
+    ("policyanalyzer.*", "roles/policyanalyzer.activityAnalysisViewer"),
     ("resourcemanager.projects.get", "roles/browser"),
     ("resourcemanager.projects.*", "roles/resourcemanager.projectIamAdmin"),
+    ("secretmanager.secrets.get", "roles/secretmanager.viewer"),
     ("secretmanager.secrets.getIamPolicy", "roles/secretmanager.viewer"),
+    ("secretmanager.secrets.list", "roles/secretmanager.viewer"),
+    ("secretmanager.versions.list", "roles/secretmanager.viewer"),
+    ("secretmanager.versions.add", "roles/secretmanager.secretVersionAdder"),
     ("secretmanager.secrets.setIamPolicy", "roles/secretmanager.admin"),
     ("secretmanager.versions.access", "roles/secretmanager.secretAccessor"),
     ("secretmanager.*", "roles/secretmanager.admin"),

@@ -3,6 +3,7 @@
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError, mpsc as blocking},
 };
 
 use google_cloud_auth::credentials::{
@@ -10,56 +11,113 @@ use google_cloud_auth::credentials::{
 };
 use http::{Extensions, HeaderMap, HeaderValue, header::AUTHORIZATION};
 use serde_json::Value;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
 
 use crate::{
     config, credential_file,
     error::{Error, Result},
+    guard,
     http::TIME_LIMIT,
     redact,
-    secret::Secret,
+    secret::{Secret, unsendable},
 };
 
 /// Where tokens come from.
 pub(crate) enum Tokens {
     Given(Secret),
     /// Application Default Credentials: a file, or the metadata server.
-    Found(AccessTokenCredentials),
+    Found(Library),
 }
 
 impl Tokens {
-    /// Looks for credentials as Google's own tools do. Asks nobody yet.
-    pub(crate) fn find(given: Option<&Secret>, scope: &str) -> Result<Self> {
-        if let Some(token) = given {
-            return Ok(Self::Given(token.clone()));
+    /// Looks for credentials as Google's own tools do. Asks no server yet.
+    pub(crate) fn find(given: Option<&Secret>, scope: &'static str) -> Result<Self> {
+        match given {
+            Some(token) => Ok(Self::Given(token.clone())),
+            None => {
+                remember_found(config::environment);
+                let find = move || Builder::default().with_scopes([scope]).build_access_token_credentials();
+                Library::start(find).map(Self::Found)
+            }
         }
-        remember_found(config::environment);
-        let found = Builder::default().with_scopes([scope]).build_access_token_credentials();
-        found.map(Self::Found).map_err(|error| without_credentials(&error))
     }
 
     /// The headers that carry a token, fresh if the one before has run out.
     pub(crate) async fn headers(&self) -> Result<HeaderMap> {
-        let found = match self {
+        match self {
             Self::Given(token) => {
-                let mut value =
-                    HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| {
-                        Error::usage("google-credentials", "GOOGLE_OAUTH_ACCESS_TOKEN is not an access token")
-                            .hint("GOOGLE_OAUTH_ACCESS_TOKEN=$(gcloud auth print-access-token)")
-                    })?;
+                let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
+                    .map_err(|_| unsendable("GOOGLE_OAUTH_ACCESS_TOKEN"))?;
                 value.set_sensitive(true);
-                return Ok(HeaderMap::from_iter([(AUTHORIZATION, value)]));
+                Ok(HeaderMap::from_iter([(AUTHORIZATION, value)]))
             }
-            Self::Found(credentials) => {
-                tokio::time::timeout(TIME_LIMIT, credentials.headers(Extensions::new()))
-            }
-        };
-        match found.await {
-            Ok(Ok(CacheableResource::New { data, .. })) => Ok(data),
-            Ok(Ok(CacheableResource::NotModified)) => Ok(HeaderMap::new()),
-            Ok(Err(error)) => Err(without_credentials(&error)),
-            Err(elapsed) => Err(without_credentials(&elapsed)),
+            Self::Found(library) => library.headers().await,
         }
     }
+}
+
+/// Google's own library, on a thread of its own: it panics when a token service answers with a lifetime that no clock
+/// can hold, or with an end in the past.
+pub(crate) struct Library {
+    ask: Mutex<mpsc::UnboundedSender<Asked>>,
+}
+
+/// Where the answer goes.
+type Asked = oneshot::Sender<Result<HeaderMap>>;
+
+impl Library {
+    /// `find` is run on that thread.
+    pub(crate) fn start<E: std::error::Error + 'static>(
+        find: impl FnOnce() -> Result<AccessTokenCredentials, E> + Send + 'static,
+    ) -> Result<Self> {
+        let (ask, mut asked) = mpsc::unbounded_channel::<Asked>();
+        let (begun, beginning) = blocking::channel();
+        let run = move || {
+            let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
+                return;
+            };
+            runtime.block_on(async {
+                // The library begins to ask for a token at once, and needs the runtime for it.
+                let (credentials, begin) = match find() {
+                    Ok(credentials) => (Some(credentials), Ok(())),
+                    Err(error) => (None, Err(without_credentials(&error))),
+                };
+                drop(begun.send(begin));
+                let Some(credentials) = credentials else { return };
+                while let Some(answer) = asked.recv().await {
+                    drop(answer.send(headers(&credentials).await));
+                }
+            });
+        };
+        guard::thread("google-credentials", run).map_err(|error| without_credentials(&error))?;
+        beginning.recv().unwrap_or_else(|_| Err(unusable()))?;
+        Ok(Self { ask: Mutex::new(ask) })
+    }
+
+    async fn headers(&self) -> Result<HeaderMap> {
+        let (answer, answered) = oneshot::channel();
+        // A thread that panicked has hung up.
+        drop(self.ask.lock().unwrap_or_else(PoisonError::into_inner).send(answer));
+        answered.await.unwrap_or_else(|_| Err(unusable()))
+    }
+}
+
+async fn headers(credentials: &AccessTokenCredentials) -> Result<HeaderMap> {
+    match timeout(TIME_LIMIT, credentials.headers(Extensions::new())).await {
+        Ok(Ok(CacheableResource::New { data, .. })) => Ok(data),
+        Ok(Ok(CacheableResource::NotModified)) => Ok(HeaderMap::new()),
+        Ok(Err(error)) => Err(without_credentials(&error)),
+        Err(elapsed) => Err(without_credentials(&elapsed)),
+    }
+}
+
+fn unusable() -> Error {
+    Error::failed("google-credentials", "Google's token service gave no usable token")
+        .caused_by("its answer holds a lifetime that cannot be, or another value out of bounds")
+        .hint("check what GOOGLE_APPLICATION_CREDENTIALS names as token_url, and what stands before it")
 }
 
 fn without_credentials(error: &(dyn std::error::Error + 'static)) -> Error {
@@ -117,7 +175,7 @@ mod tests {
     async fn a_token_that_is_none_is_not_shown() {
         let tokens = Tokens::Given(Secret::new("ya29.secret\nline".to_owned()));
         let error = tokens.headers().await.unwrap_err();
-        assert_eq!(error.code, "google-credentials");
+        assert_eq!(error.code, "credential-malformed");
         assert!(!format!("{error} {error:?}").contains("secret"), "{error}");
     }
 }

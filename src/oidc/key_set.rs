@@ -29,37 +29,66 @@ pub(crate) struct Unreadable {
     pub(crate) kty: String,
 }
 
-impl KeySet {
-    /// Reads the body of a JWKS answer; `what` names it in a refusal. One bad key refuses the whole set:
-    /// a set that was tampered with or damaged is not a source of good keys.
-    pub(crate) fn parse(body: &[u8], what: &str, rule: KidRule) -> Result<(Self, Vec<Unreadable>)> {
+/// One entry of a key set, judged by itself.
+#[derive(Clone, Debug)]
+pub(crate) enum Entry {
+    Key(PublicKey),
+    Unreadable(Unreadable),
+    /// It must not be published, for this reason.
+    Refused(Error),
+}
+
+impl Entry {
+    /// Every entry in the body of a JWKS answer, in its order. As many as a body can hold.
+    pub(crate) fn all(body: &[u8], what: &str, rule: KidRule) -> Result<Vec<Self>> {
         let object = json_object(body, what)?;
         let Some(Value::Array(keys)) = object.get("keys") else {
             return Err(Error::failed("key-set-malformed", format!("{what} has no array `keys`"))
                 .hint("RFC 7517 §5: a key set is {\"keys\": […]}; something else is served there"));
         };
-        if keys.len() > MAX_KEYS {
-            return Err(Error::failed("key-set-too-large", format!("{what} has {} keys", keys.len())).hint(
-                format!("relying parties keep {MAX_KEYS}; a cluster has one or two: find out who adds keys"),
-            ));
+        let place = |position: usize, key: &Value, error: Error| {
+            let kid = key.get("kid").and_then(Value::as_str).map(|kid| format!(" (`{}`)", shown(kid)));
+            error.at(format_args!("key {}{} of {what}", position + 1, kid.unwrap_or_default()))
+        };
+        let one = |(position, key)| {
+            Self::read(key, rule).unwrap_or_else(|error| Self::Refused(place(position, key, error)))
+        };
+        Ok(keys.iter().enumerate().map(one).collect())
+    }
+
+    fn read(key: &Value, rule: KidRule) -> Result<Self> {
+        let Some(jwk) = key.as_object() else {
+            return Err(Error::failed("jwk-malformed", "it is not an object").hint("RFC 7517 §4"));
+        };
+        refuse_members(jwk)?;
+        match jwk.get("kty").and_then(Value::as_str) {
+            Some(kty @ ("OKP" | "AKP")) => {
+                let kid = jwk.get("kid").and_then(Value::as_str).unwrap_or("without kid");
+                Ok(Self::Unreadable(Unreadable { kid: shown(kid), kty: kty.to_owned() }))
+            }
+            _ => Ok(Self::Key(PublicKey::from_jwk(jwk, rule)?)),
+        }
+    }
+}
+
+impl KeySet {
+    /// Reads the body of a JWKS answer; `what` names it in a refusal. One bad key refuses the whole set:
+    /// a set that was tampered with or damaged is not a source of good keys.
+    pub(crate) fn parse(body: &[u8], what: &str, rule: KidRule) -> Result<(Self, Vec<Unreadable>)> {
+        let entries = Entry::all(body, what, rule)?;
+        if entries.len() > MAX_KEYS {
+            return Err(Error::failed("key-set-too-large", format!("{what} has {} keys", entries.len()))
+                .hint(format!(
+                    "relying parties keep {MAX_KEYS}; a cluster has one or two: find out who adds keys"
+                )));
         }
         let mut readable = Vec::new();
         let mut unreadable = Vec::new();
-        for (position, key) in keys.iter().enumerate() {
-            let place = |error: Error| {
-                let kid = key.get("kid").and_then(Value::as_str).map(|kid| format!(" (`{}`)", shown(kid)));
-                error.at(format_args!("key {}{} of {what}", position + 1, kid.unwrap_or_default()))
-            };
-            let Some(jwk) = key.as_object() else {
-                return Err(place(Error::failed("jwk-malformed", "it is not an object").hint("RFC 7517 §4")));
-            };
-            refuse_members(jwk).map_err(place)?;
-            match jwk.get("kty").and_then(Value::as_str) {
-                Some(kty @ ("OKP" | "AKP")) => unreadable.push(Unreadable {
-                    kid: shown(jwk.get("kid").and_then(Value::as_str).unwrap_or("without kid")),
-                    kty: kty.to_owned(),
-                }),
-                _ => readable.push(PublicKey::from_jwk(jwk, rule).map_err(place)?),
+        for entry in entries {
+            match entry {
+                Entry::Key(key) => readable.push(key),
+                Entry::Unreadable(key) => unreadable.push(key),
+                Entry::Refused(error) => return Err(error),
             }
         }
         if readable.is_empty() {
@@ -110,10 +139,6 @@ impl KeySet {
 
     pub(crate) fn contains_all(&self, other: &Self) -> bool {
         other.iter().all(|key| self.get(key.kid()).is_some_and(|mine| mine.same_key(key)))
-    }
-
-    pub(crate) fn disjoint(&self, other: &Self) -> bool {
-        other.iter().all(|key| self.get(key.kid()).is_none())
     }
 
     /// Sorted, each once.

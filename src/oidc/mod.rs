@@ -22,7 +22,7 @@ pub(crate) use document::CACHE_CONTROL;
 pub(crate) use document::{DISCOVERY_PATH, Document, JWKS_PATH, MAX_AGE, content_type_is_json};
 pub(crate) use issuer::Issuer;
 pub(crate) use key::{Algorithm, KidRule, PublicKey};
-pub(crate) use key_set::{KeySet, Unreadable};
+pub(crate) use key_set::{Entry, KeySet, MAX_KEYS, Unreadable};
 pub(crate) use pem::keys_from_pem;
 pub(crate) use signed_issuer::SignedIssuer;
 pub(crate) use token::Token;

@@ -58,7 +58,12 @@ impl Token {
         let string =
             |from: &Map<String, Value>, name: &str| from.get(name).and_then(Value::as_str).map(str::to_owned);
         let required = |name: &str| string(&payload, name).ok_or_else(|| malformed(&format!("no `{name}`")));
-        let time = |name: &str| payload.get(name).and_then(Value::as_u64);
+        let time = |name: &str| match payload.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => numeric_date(value)
+                .map(Some)
+                .ok_or_else(|| malformed(&format!("its `{name}` is no time from 1970 to 9999, in seconds"))),
+        };
         let claims = Claims {
             algorithm: string(&header, "alg").ok_or_else(|| malformed("no `alg`"))?,
             kid: string(&header, "kid"),
@@ -71,9 +76,9 @@ impl Token {
                 }
                 _ => Vec::new(),
             },
-            expires: time("exp").ok_or_else(|| malformed("no `exp`"))?,
-            issued: time("iat").ok_or_else(|| malformed("no `iat`"))?,
-            not_before: time("nbf"),
+            expires: time("exp")?.ok_or_else(|| malformed("no `exp`"))?,
+            issued: time("iat")?.ok_or_else(|| malformed("no `iat`"))?,
+            not_before: time("nbf")?,
         };
         Ok(Self { text: text.to_owned(), claims })
     }
@@ -117,8 +122,90 @@ impl Token {
     }
 }
 
+/// A NumericDate (RFC 7519 §2): seconds since 1970, here up to the end of the year 9999. A fraction is left out.
+fn numeric_date(value: &Value) -> Option<u64> {
+    const END: u64 = 253_402_300_799;
+    let seconds = match (value.as_u64(), value.as_f64()) {
+        (Some(seconds), _) => seconds,
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "within the bounds that are checked"
+        )]
+        (None, Some(seconds)) if (0.0..=END as f64).contains(&seconds) => seconds as u64,
+        _ => return None,
+    };
+    (seconds <= END).then_some(seconds)
+}
+
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Token").field("claims", &self.claims).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn token(payload: &str) -> Result<Token> {
+        let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        Token::parse(&format!(
+            "{}.{}.{}",
+            part(r#"{"alg":"RS256","kid":"a"}"#),
+            part(payload),
+            part("signature")
+        ))
+    }
+
+    fn with(name: &str, value: &str) -> Result<Token> {
+        let mut claims = json!({"iss": "https://a.example", "sub": "b", "iat": 1, "exp": 2});
+        claims[name] = json!("PLACE");
+        token(&claims.to_string().replace("\"PLACE\"", value))
+    }
+
+    #[test]
+    fn times_are_seconds_up_to_the_year_9999() {
+        for (value, seconds) in [
+            ("0", 0),
+            ("1800000000", 1_800_000_000),
+            ("1800000000.9", 1_800_000_000),
+            ("1.8e9", 1_800_000_000),
+        ] {
+            for name in ["iat", "exp", "nbf"] {
+                let token = with(name, value).unwrap();
+                let claims = token.claims();
+                let times = [Some(claims.issued), Some(claims.expires), claims.not_before];
+                assert!(times.contains(&Some(seconds)), "{name} {value}: {claims:?}");
+            }
+        }
+        assert_eq!(with("nbf", "null").unwrap().claims().not_before, None);
+    }
+
+    #[test]
+    fn other_times_name_their_claim() {
+        for value in [
+            "-1",
+            "-1800000000",
+            "-0.5",
+            "253402300800",
+            "18446744073709551615",
+            "18446744073709551616",
+            "1e300",
+            "\"1800000000\"",
+            "true",
+            "[]",
+            "{}",
+            "[1800000000]",
+        ] {
+            for name in ["iat", "exp", "nbf"] {
+                let error = with(name, value).unwrap_err();
+                assert_eq!(error.code, "token-malformed");
+                assert!(error.message.contains(&format!("`{name}`")), "{value}: {error}");
+                assert!(!error.message.contains("253402300800"), "{error}");
+            }
+        }
     }
 }

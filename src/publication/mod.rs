@@ -1,6 +1,188 @@
-//! The two public documents: observe, plan, apply, read back.
+//! The two public documents of an issuer.
+//!
+//! ```text
+//!  API servers ─► live ─────────────┐
+//!  bucket ──────► published ────────┼─► rotation::decide ─► plan ─► show ─► apply ─► read_back
+//!  public https ► published (copy) ─┘        (PURE)                          │
+//!                 jwks_uri (PURE)                                            └─► bucket
+//! ```
+//!
+//! `publish` and `setup` both use it: observed once, planned once, applied as shown.
 
+mod apply;
+mod jwks_uri;
 pub(crate) mod live;
 pub(crate) mod location;
-pub(crate) mod read_back;
-pub(crate) mod stored;
+mod plan;
+mod published;
+mod read_back;
+mod show;
+
+pub(crate) use self::{apply::Outcome, plan::PublicationPlan};
+use self::{
+    location::DocumentLocation,
+    published::{PublicCopy, Published, paths},
+};
+use crate::{
+    bucket::{self, Bucket, Version},
+    cluster::Observed,
+    config::Settings,
+    error::{Error, Result},
+    http::Http,
+    oidc::KeySet,
+    relying_party::{Fetched, fetch_both},
+    rotation::Former,
+    waiting::Waiting,
+};
+
+/// Where the documents of the settings' issuer are published.
+pub(crate) struct Publication<'a> {
+    settings: &'a Settings,
+    http: &'a Http,
+    bucket: Box<dyn Bucket>,
+    pub(crate) location: DocumentLocation,
+}
+
+/// What the user allows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Options {
+    /// To make the bucket where it is missing, and to let everyone read the documents.
+    pub(crate) create: bool,
+    pub(crate) former: Former,
+}
+
+/// Everything that is decided upon.
+pub(crate) struct Observation {
+    /// `None`: no cluster was asked.
+    pub(crate) observed: Option<Observed>,
+    files: Option<KeySet>,
+    published: Published,
+    copy: PublicCopy,
+    /// What anonymous readers got for both documents.
+    seen: (Fetched, Fetched),
+    leftovers: Vec<(String, Version)>,
+}
+
+impl<'a> Publication<'a> {
+    /// Where the settings say. Nothing is sent yet.
+    pub(crate) async fn connect(settings: &'a Settings, http: &'a Http) -> Result<Self> {
+        let named = settings.bucket.as_ref().ok_or_else(|| {
+            Error::usage("bucket-url", "no bucket is named")
+                .hint("give --bucket s3://NAME, gs://NAME or file:///FOLDER, or bucket.url in keyless.yaml")
+        })?;
+        let bucket = bucket::connect(named, http).await?;
+        let location = DocumentLocation::resolve(settings, bucket.as_ref())?;
+        Ok(Self { settings, http, bucket, location })
+    }
+
+    /// Asks the cluster, the bucket and the public URL at the same time. Everything is read and parsed before
+    /// anything is written.
+    pub(crate) async fn observe(
+        &self,
+        options: &Options,
+        cluster: impl Future<Output = Result<Option<Observed>>>,
+        waiting: &Waiting,
+    ) -> Result<Observation> {
+        let files = live::from_files(self.settings)?;
+        let bucket = async {
+            let _wait = waiting.on(self.bucket.to_string());
+            let published = Published::read(self, options.former, options.create).await?;
+            let leftovers = match published.no_bucket {
+                true => Vec::new(),
+                false => self.bucket.leftovers(&self.location.prefix).await,
+            };
+            Ok((published, leftovers))
+        };
+        let public = async {
+            let _wait = waiting.on(self.location.issuer.to_string());
+            fetch_both(self.http, &self.location.issuer).await
+        };
+        let (observed, stored, seen) = futures::join!(cluster, bucket, public);
+        let observed = observed?;
+        if let Some(observed) = &observed {
+            live::refuse_unpublishable_signer(observed)?;
+        }
+        let (mut published, leftovers) =
+            stored.map_err(|error| hint_if_locked_out(error, observed.as_ref(), &seen.1))?;
+        let copy = PublicCopy::read(self, &seen, published.discovery.is_some(), options.former).await?;
+        if published.is_empty() && copy.shows_document() && self.bucket.knows_absence() {
+            // Another publisher may have written both between the two looks.
+            published = Published::read(self, options.former, options.create).await?;
+            if published.is_empty() && options.former != Former::Restore {
+                return Err(self.leads_elsewhere(&seen.0));
+            }
+        }
+        self.refuse_unknown_absence(&published, &copy, &seen)?;
+        let published = published.with(&copy);
+        Ok(Observation { observed, files, published, copy, seen, leftovers })
+    }
+
+    /// Key set first.
+    fn names(&self) -> [String; 2] {
+        paths().map(|path| self.location.object(path))
+    }
+
+    fn bucket_url(&self) -> Option<String> {
+        self.bucket.public_url()
+    }
+
+    /// What the URL shows does not come out of this folder.
+    fn leads_elsewhere(&self, discovery: &Fetched) -> Error {
+        Error::failed(
+            "issuer-leads-elsewhere",
+            format!("{} shows a document, and there is none in {}", discovery.url, self.bucket),
+        )
+        .hint("the URL leads to another folder: correct --bucket or --issuer")
+        .hint("if the documents were here and are gone, caches may still show them: wait for 5 minutes, or put the documents back: keyless publish --restore")
+    }
+
+    /// "There is no key set" must be true before one is put there: a store may lag behind, and what anonymous
+    /// readers still see may be more.
+    fn refuse_unknown_absence(
+        &self,
+        published: &Published,
+        copy: &PublicCopy,
+        (_, jwks): &(Fetched, Fetched),
+    ) -> Result<()> {
+        if published.jwks.is_some() || self.bucket.knows_absence() || copy.shows_keys() {
+            return Ok(());
+        }
+        let unknown = || {
+            Error::failed(
+                "public-unknown",
+                format!(
+                    "{} holds no key set, and whether anonymous readers see one at {} could not be established",
+                    self.bucket, jwks.url
+                ),
+            )
+        };
+        match &jwks.answer {
+            Ok(answer) if matches!(answer.status, 401 | 403 | 404 | 410) => Ok(()),
+            Ok(answer) if answer.status == 200 => Err(unknown()
+                .caused_by("it answers 200 with something that is no key set")
+                .hint("the URL leads to another bucket, folder or site: correct --issuer, --bucket or --public-url")),
+            Ok(answer) => Err(unknown()
+                .caused_by(format_args!("it answers {}{}", answer.status, answer.redirect_target()))
+                .hint("nothing was written: look at what serves this URL, then try again")),
+            Err(error) => {
+                let causes = error.causes.iter().fold(unknown().caused_by(&error.message), Error::caused_by);
+                Err(error.hints.iter().fold(causes, Error::hint))
+            }
+        }
+    }
+}
+
+/// A publisher that logs in to its store through the issuer that it publishes is locked out once the cluster
+/// signs with a key that is not public. Then only another login can publish that key.
+fn hint_if_locked_out(error: Error, observed: Option<&Observed>, jwks: &Fetched) -> Error {
+    let Some(observed) = observed.filter(|_| error.code == "bucket-credentials") else { return error };
+    let public = jwks.answer.as_ref().map(|answer| String::from_utf8_lossy(&answer.body)).unwrap_or_default();
+    let signers = observed.servers.iter().filter_map(|server| server.token.claims().kid.as_deref());
+    match signers.into_iter().find(|kid| !public.contains(kid)) {
+        Some(kid) => error.hint(format!(
+            "the cluster signs with {kid}, which is not public: a publisher that logs in with the cluster's own tokens is locked \
+             out. Run `keyless publish` once with a person's login, or sign with the former key until the new one is public"
+        )),
+        None => error,
+    }
+}

@@ -1,8 +1,6 @@
 //! What a strict relying party checks of the two documents, before it looks at any token.
 
-use url::{Host, Url};
-
-use super::{Fetched, Finding};
+use super::{Fetched, Finding, is_of_issuer, may_fetch};
 use crate::{
     http::Answer,
     oidc::{Discovery, Issuer, KeySet, KidRule, MAX_AGE, content_type_is_json},
@@ -12,6 +10,8 @@ use crate::{
 pub(crate) struct Site<'a> {
     pub(crate) issuer: &'a Issuer,
     pub(crate) kid_rule: KidRule,
+    /// Where the bucket is read, if it is known: a key set may lie below that as well.
+    pub(crate) bucket_url: Option<&'a str>,
 }
 
 /// Checks the discovery document; gives it back if it can be read.
@@ -28,7 +28,7 @@ pub(crate) fn judge_discovery(site: &Site<'_>, fetched: &Fetched) -> (Vec<Findin
         }
     };
     findings.push(judge_issuer(site.issuer, &discovery.issuer));
-    findings.push(judge_jwks_uri(site.issuer, &discovery.jwks_uri));
+    findings.push(judge_jwks_uri(site, &discovery.jwks_uri));
     findings.push(if discovery.missing.is_empty() {
         Finding::passed("discovery-members", "required members", "all there")
     } else {
@@ -131,7 +131,7 @@ fn judge_answer<'a>(
         }
         Ok(answer) if answer.status != 200 => {
             let (cause, remedy) = status_cause(answer);
-            let seen = format!("{} answers {}{}", fetched.url, answer.status, redirect_target(answer));
+            let seen = format!("{} answers {}{}", fetched.url, answer.status, answer.redirect_target());
             findings.push(Finding::failed(reachable, subject, seen, cause, remedy));
             return None;
         }
@@ -162,7 +162,7 @@ fn judge_answer<'a>(
             cache,
             format!("{subject}'s cache time"),
             seen,
-            format!("strangers keep it {seconds} s: for that long after a rotation they refuse the new key"),
+            format!("relying parties keep it {seconds} s: for that long after a rotation they refuse the new key"),
             format!("set `Cache-Control: public, max-age={MAX_AGE}`; stores without the header choose up to an hour"),
         ),
         _ => Finding::passed(cache, format!("{subject}'s cache time"), seen),
@@ -173,7 +173,11 @@ fn judge_answer<'a>(
 /// `max-age` of a Cache-Control header (RFC 9111 §5.2.2.1), if it gives one.
 pub(crate) fn max_age(header: &str) -> Option<u64> {
     header.split(',').find_map(|part| {
-        part.trim().to_ascii_lowercase().strip_prefix("max-age=")?.trim_matches('"').parse().ok()
+        let part = part.trim().to_ascii_lowercase();
+        let digits = part.strip_prefix("max-age=")?.trim_matches('"');
+        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        // A number too large to be held is a very long time (RFC 9111 §1.2.2).
+        is_number.then(|| digits.parse().unwrap_or(u64::MAX))
     })
 }
 
@@ -201,13 +205,6 @@ fn status_cause(answer: &Answer) -> (&'static str, &'static str) {
     }
 }
 
-fn redirect_target(answer: &Answer) -> String {
-    match answer.header(http::header::LOCATION) {
-        Some(location) if (300..400).contains(&answer.status) => format!(" to {location}"),
-        _ => String::new(),
-    }
-}
-
 fn judge_issuer(issuer: &Issuer, seen: &str) -> Finding {
     if seen == issuer.as_str() {
         return Finding::passed("discovery-issuer", "issuer in the document", seen);
@@ -230,33 +227,54 @@ fn judge_issuer(issuer: &Issuer, seen: &str) -> Finding {
     )
 }
 
-fn judge_jwks_uri(issuer: &Issuer, seen: &str) -> Finding {
+fn judge_jwks_uri(site: &Site<'_>, seen: &str) -> Finding {
     let subject = "jwks_uri";
-    let remedy = "publish with `keyless publish`, which names the public key set";
-    let failed = |cause: &str| {
-        Finding::failed("discovery-jwks-uri", subject, format!("`{}`", seen.escape_debug()), cause, remedy)
-    };
-    let Ok(url) = Url::parse(seen) else { return failed("it is not a URL") };
-    let private = match url.host() {
-        Some(Host::Ipv4(ip)) => ip.is_private() || ip.is_loopback() || ip.is_link_local(),
-        Some(Host::Ipv6(_)) => true,
-        Some(Host::Domain(name)) => name.ends_with(".svc") || name.contains(".svc.") || !name.contains('.'),
-        None => true,
-    };
-    if private {
-        return failed("it is the API server's own, private address, which no stranger can reach");
+    match may_fetch(site.issuer, site.bucket_url, seen) {
+        Ok(url) if is_of_issuer(site.issuer, site.bucket_url, &url) => {
+            Finding::passed("discovery-jwks-uri", subject, seen)
+        }
+        Ok(_) => Finding::failed(
+            "discovery-jwks-uri",
+            subject,
+            format!("`{}`", seen.escape_debug()),
+            "it is outside the issuer's path; on a host that serves many buckets that is another owner's",
+            "publish with `keyless publish`, which names the key set below the issuer",
+        ),
+        Err(cause) => Finding::failed(
+            "discovery-jwks-uri",
+            subject,
+            format!("`{}`", seen.escape_debug()),
+            cause,
+            "publish with `keyless publish`, which names the public key set",
+        ),
     }
-    if url.scheme() != "https" {
-        return failed("it is not https");
-    }
-    if url.host_str() != Some(issuer.host()) {
-        return failed("its host is not the issuer's; the keys come from a place that others may control");
-    }
-    Finding::passed("discovery-jwks-uri", subject, seen)
 }
 
 fn lacks_recommended_members(body: &[u8]) -> Option<&'static str> {
     let body: serde_json::Value = serde_json::from_slice(body).ok()?;
     let keys = body.get("keys")?.as_array()?;
     ["kid", "alg", "use"].into_iter().find(|member| keys.iter().any(|key| key.get(member).is_none()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cache_times_are_read_whatever_their_size() {
+        for (header, seconds) in [
+            ("public, max-age=300", Some(300)),
+            ("MAX-AGE=\"60\"", Some(60)),
+            ("no-store", None),
+            ("max-age=", None),
+            ("max-age=-1", None),
+            ("max-age=+1", None),
+            ("max-age=1.5", None),
+            ("max-age=1e9", None),
+            ("max-age=18446744073709551615", Some(u64::MAX)),
+            ("max-age=99999999999999999999999999", Some(u64::MAX)),
+        ] {
+            assert_eq!(max_age(header), seconds, "{header}");
+        }
+    }
 }

@@ -12,6 +12,8 @@ pub(crate) struct Finding {
     /// What was looked at, for people.
     pub(crate) subject: String,
     pub(crate) outcome: Outcome,
+    /// A failure is about this one thing (it is not there, it has no such member), and not about the way to it.
+    pub(crate) is_of_the_thing: bool,
 }
 
 /// How a check ended.
@@ -26,11 +28,17 @@ pub(crate) enum Outcome {
     },
     /// An earlier failure left nothing to look at.
     Skipped(String),
+    /// Whether it is right is not known: neither passed nor failed.
+    Warned {
+        seen: String,
+        cause: String,
+        remedy: String,
+    },
 }
 
 impl Finding {
     pub(crate) fn passed(check: &'static str, subject: impl Into<String>, seen: impl Into<String>) -> Self {
-        Self { check, subject: subject.into(), outcome: Outcome::Passed(seen.into()) }
+        Self::new(check, subject, Outcome::Passed(seen.into()))
     }
 
     pub(crate) fn failed(
@@ -41,11 +49,31 @@ impl Finding {
         remedy: impl Into<String>,
     ) -> Self {
         let outcome = Outcome::Failed { seen: seen.into(), cause: cause.into(), remedy: remedy.into() };
-        Self { check, subject: subject.into(), outcome }
+        Self::new(check, subject, outcome)
     }
 
     pub(crate) fn skipped(check: &'static str, subject: impl Into<String>, why: impl Into<String>) -> Self {
-        Self { check, subject: subject.into(), outcome: Outcome::Skipped(why.into()) }
+        Self::new(check, subject, Outcome::Skipped(why.into()))
+    }
+
+    fn new(check: &'static str, subject: impl Into<String>, outcome: Outcome) -> Self {
+        Self { check, subject: subject.into(), outcome, is_of_the_thing: false }
+    }
+
+    /// The same, about this one thing.
+    pub(crate) fn of_the_thing(self) -> Self {
+        Self { is_of_the_thing: true, ..self }
+    }
+
+    pub(crate) fn warned(
+        check: &'static str,
+        subject: impl Into<String>,
+        seen: impl Into<String>,
+        cause: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        let outcome = Outcome::Warned { seen: seen.into(), cause: cause.into(), remedy: remedy.into() };
+        Self::new(check, subject, outcome)
     }
 
     /// A refusal, seen as the outcome of a check.
@@ -58,16 +86,23 @@ impl Finding {
         matches!(self.outcome, Outcome::Failed { .. })
     }
 
-    /// For people: one line, and two more for a failure.
+    pub(crate) fn is_warned(&self) -> bool {
+        matches!(self.outcome, Outcome::Warned { .. })
+    }
+
+    /// For people: one line, and two more for a failure or warning.
     pub(crate) fn to_lines(&self) -> Vec<String> {
         match &self.outcome {
             Outcome::Passed(seen) => vec![format!("ok    {}: {seen}", self.subject)],
             Outcome::Skipped(why) => vec![format!("skip  {}: {why}", self.subject)],
-            Outcome::Failed { seen, cause, remedy } => vec![
-                format!("FAIL  {}: {seen}  [{}]", self.subject, self.check),
-                format!("        cause:  {cause}"),
-                format!("        remedy: {remedy}"),
-            ],
+            Outcome::Failed { seen, cause, remedy } | Outcome::Warned { seen, cause, remedy } => {
+                let mark = if self.is_failed() { "FAIL" } else { "warn" };
+                vec![
+                    format!("{mark}  {}: {seen}  [{}]", self.subject, self.check),
+                    format!("        cause:  {cause}"),
+                    format!("        remedy: {remedy}"),
+                ]
+            }
         }
     }
 
@@ -83,6 +118,9 @@ impl Finding {
             Outcome::Skipped(why) => json!({ "result": "skipped", "why": why }),
             Outcome::Failed { seen, cause, remedy } => {
                 json!({ "result": "failed", "seen": seen, "cause": cause, "remedy": remedy })
+            }
+            Outcome::Warned { seen, cause, remedy } => {
+                json!({ "result": "warning", "seen": seen, "cause": cause, "remedy": remedy })
             }
         };
         if let (Some(object), Value::Object(more)) = (object.as_object_mut(), more) {

@@ -1,16 +1,20 @@
-//! A stranger's eyes: public URLs, no credential, nothing that the cluster or the bucket's owner said.
+//! As a relying party sees it: public URLs, no credential, nothing that the cluster or the bucket's owner claims.
 
 mod documents;
 mod finding;
+mod key_set_url;
 mod readers;
 mod tokens;
 mod uploaded;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::documents::max_age;
 pub(crate) use self::{
     documents::{Site, judge_discovery, judge_jwks},
     finding::{Finding, Outcome},
-    readers::{UNREAD, warn_of_unread},
-    tokens::{Known, MAX_SKEW, judge_live, judge_server},
+    key_set_url::{is_of_issuer, may_fetch},
+    readers::notes_of_unread,
+    tokens::{Known, MAX_SKEW, Unproved, judge_live, judge_server, prove},
     uploaded::judge_uploaded,
 };
 use crate::{
@@ -19,7 +23,7 @@ use crate::{
     oidc::Issuer,
 };
 
-/// What a stranger got for one URL.
+/// What came back for one URL, without any credential.
 #[derive(Clone, Debug)]
 pub(crate) struct Fetched {
     pub(crate) url: String,
@@ -30,7 +34,11 @@ pub(crate) struct Fetched {
 /// Fetches one URL without any credential.
 pub(crate) async fn fetch(http: &Http, url: String) -> Fetched {
     let answer = http.get(&url).await;
-    tracing::debug!(url, status = answer.as_ref().map(|answer| answer.status).ok(), "fetched as a stranger");
+    tracing::debug!(
+        url,
+        status = answer.as_ref().map(|answer| answer.status).ok(),
+        "fetched without credentials"
+    );
     Fetched { url, answer }
 }
 

@@ -2,9 +2,8 @@
 
 use super::{Finding, uploaded};
 use crate::{
-    cluster::{ApiServer, Observed},
-    error::Error,
-    oidc::{KeySet, PublicKey, SignedIssuer},
+    cluster::{ApiServer, Failure, Observed},
+    oidc::{KeySet, PublicKey, SignedIssuer, Token},
 };
 
 /// The clock difference that every relying party tried tolerates (OpenBao 60 s, AWS some 5 min).
@@ -15,6 +14,35 @@ pub(crate) const MAX_SKEW: u64 = 60;
 pub(crate) enum Known<'a> {
     Published(Option<&'a KeySet>),
     Uploaded(Option<&'a KeySet>),
+}
+
+/// Why a token is not one that a key of this set made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Unproved {
+    /// It names no key.
+    NoKid,
+    /// It names a key that is not in the set.
+    UnknownKid(String),
+    /// The key that it names did not make it, with this algorithm or at all.
+    Signature { kid: String, why: String },
+}
+
+/// Whether a key of this set made the token, as a relying party finds out: by its `kid`, with the algorithm that
+/// belongs to the key, whatever the token says of itself.
+pub(crate) fn prove<'a>(token: &Token, keys: &'a KeySet) -> Result<&'a PublicKey, Unproved> {
+    let claims = token.claims();
+    let kid = claims.kid.as_deref().filter(|kid| !kid.is_empty()).ok_or(Unproved::NoKid)?;
+    let key = keys.get(kid).ok_or_else(|| Unproved::UnknownKid(kid.to_owned()))?;
+    let unproved = |why| Unproved::Signature { kid: kid.to_owned(), why };
+    if claims.algorithm != key.algorithm().name() {
+        let named = claims.algorithm.escape_debug();
+        return Err(unproved(format!(
+            "it names the algorithm `{named}`, the key's is {}",
+            key.algorithm().name()
+        )));
+    }
+    token.signed_by(key).map_err(unproved)?;
+    Ok(key)
 }
 
 /// Everything that a relying party checks of one server's token, from what it knows only.
@@ -64,7 +92,7 @@ pub(crate) fn judge_server(
         )
     });
 
-    findings.push(judge_times(server, &at("lifetime"), now));
+    findings.push(judge_times(&server.token, server.clock, &at("lifetime"), now));
     let subject = at("signature");
     match known {
         Known::Published(published) => findings.extend(judge_signature(server, &subject, published)),
@@ -73,9 +101,10 @@ pub(crate) fn judge_server(
     findings
 }
 
-fn judge_times(server: &ApiServer, subject: &str, now: u64) -> Finding {
-    let claims = server.token.claims();
-    let skew = server.clock.unwrap_or(claims.issued).abs_diff(now);
+/// `clock` is the API server's own, if it has told it.
+fn judge_times(token: &Token, clock: Option<u64>, subject: &str, now: u64) -> Finding {
+    let claims = token.claims();
+    let skew = clock.unwrap_or(claims.issued).abs_diff(now);
     if skew > MAX_SKEW {
         return Finding::failed(
             "token-lifetime",
@@ -85,17 +114,23 @@ fn judge_times(server: &ApiServer, subject: &str, now: u64) -> Finding {
             "set the clock of the control plane (or of this machine) by NTP",
         );
     }
-    let start = claims.not_before.unwrap_or(claims.issued);
-    if start > now + MAX_SKEW || claims.expires <= now {
-        return Finding::failed(
+    // Relying parties look at either: a token that was issued in the future is refused as one that begins there.
+    let start = claims.not_before.unwrap_or(claims.issued).max(claims.issued);
+    let lifetime = claims.expires.checked_sub(claims.issued).filter(|lifetime| *lifetime > 0);
+    let begun = start <= now.saturating_add(MAX_SKEW);
+    match lifetime.filter(|_| begun && claims.expires > now) {
+        Some(lifetime) => Finding::passed("token-lifetime", subject, format!("{lifetime} s, valid now")),
+        None => Finding::failed(
             "token-lifetime",
             subject,
-            format!("valid from {start} to {}, and it is {now} (seconds since 1970)", claims.expires),
+            format!(
+                "issued at {}, valid from {start} to {}, and it is {now} (seconds since 1970)",
+                claims.issued, claims.expires
+            ),
             "a fresh token should be valid now",
             "compare the clocks of the control plane and of this machine",
-        );
+        ),
     }
-    Finding::passed("token-lifetime", subject, format!("{} s, valid now", claims.expires - claims.issued))
 }
 
 fn judge_signature(server: &ApiServer, subject: &str, published: Option<&KeySet>) -> Vec<Finding> {
@@ -107,50 +142,56 @@ fn judge_signature(server: &ApiServer, subject: &str, published: Option<&KeySet>
             "there is no public key set to verify it with",
         )];
     };
-    let Some(kid) = &claims.kid else {
-        return vec![Finding::failed(
-            "token-key",
-            subject,
-            format!("the token ({}) names no kid", claims.algorithm),
-            "half of the verifiers find the key by its kid only",
-            "find out what signs: an API server always names it",
-        )];
+    let unproved = match prove(&server.token, published) {
+        Ok(key) => {
+            let seen = format!("{} by {}", claims.algorithm, key.kid());
+            return vec![Finding::passed("token-signature", subject, seen)];
+        }
+        Err(unproved) => unproved,
     };
-    let Some(key) = published.get(kid) else {
-        let (cause, remedy) = match server.keys.get(kid) {
-            Some(_) => (
-                "the key is live but not published: strangers refuse every token of this server",
-                "run `keyless publish`; before the next rotation publish first, then switch the signer"
-                    .to_owned(),
-            ),
-            None if server.unreadable.iter().any(|key| &key.kid == kid) => (
-                "the cluster signs with a key of a type that strangers cannot read",
-                "sign with an RSA or EC key".to_owned(),
-            ),
-            None => (
-                "the server signs with a key that is not among its own --service-account-key-file: it refuses its own tokens",
-                "add the signing key's public half to --service-account-key-file of every API server"
-                    .to_owned(),
-            ),
-        };
-        return vec![Finding::failed(
-            "token-key",
-            subject,
-            format!("kid `{}` is not published", kid.escape_debug()),
-            cause,
-            remedy,
-        )];
+    let kid = match unproved {
+        Unproved::NoKid => {
+            return vec![Finding::failed(
+                "token-key",
+                subject,
+                format!("the token ({}) names no kid", claims.algorithm.escape_debug()),
+                "half of the verifiers find the key by its kid only",
+                "find out what signs: an API server always names it",
+            )];
+        }
+        Unproved::Signature { kid, why } => {
+            return vec![Finding::failed(
+                "token-signature",
+                subject,
+                format!("the published key {kid} did not make it: {why}"),
+                "another key is published under this kid, or the token was changed on the way",
+                "compare `kubectl get --raw /openid/v1/jwks` with the published key set; if they differ, find out who wrote it",
+            )];
+        }
+        Unproved::UnknownKid(kid) => kid,
     };
-    match server.token.signed_by(key) {
-        Ok(()) => vec![Finding::passed("token-signature", subject, format!("{} by {kid}", claims.algorithm))],
-        Err(why) => vec![Finding::failed(
-            "token-signature",
-            subject,
-            format!("the published key {kid} did not make it: {why}"),
-            "another key is published under this kid, or the token was changed on the way",
-            "compare `kubectl get --raw /openid/v1/jwks` with the published key set; if they differ, find out who wrote it",
-        )],
-    }
+    let (cause, remedy) = match server.keys.get(&kid) {
+        Some(_) => (
+            "the key is live but not published: relying parties refuse every token of this server",
+            "run `keyless publish`; before the next rotation publish first, then switch the signer"
+                .to_owned(),
+        ),
+        None if server.unreadable.iter().any(|key| key.kid == kid) => (
+            "the cluster signs with a key of a type that relying parties cannot read",
+            "sign with an RSA or EC key".to_owned(),
+        ),
+        None => (
+            "the server signs with a key that is not among its own --service-account-key-file: it refuses its own tokens",
+            "add the signing key's public half to --service-account-key-file of every API server".to_owned(),
+        ),
+    };
+    vec![Finding::failed(
+        "token-key",
+        subject,
+        format!("kid `{}` is not published", kid.escape_debug()),
+        cause,
+        remedy,
+    )]
 }
 
 /// Whether everything live is public, and nothing else is.
@@ -163,59 +204,102 @@ pub(crate) fn judge_live(observed: &Observed, published: Option<&KeySet>) -> Vec
         )];
     };
     let mut findings = judge_reachable(observed);
-    let missing = |server: &ApiServer| -> Vec<_> {
-        let public = |key: &&PublicKey| published.get(key.kid()).is_some_and(|other| other.same_key(key));
-        server.keys.iter().filter(|key| !public(key)).map(|key| key.kid().to_owned()).collect()
-    };
+    findings.extend(compare_servers(observed));
     let before = findings.len();
-    for server in &observed.servers {
-        for kid in missing(server) {
+    for (address, keys) in observed.key_sets() {
+        let public = |key: &&PublicKey| published.get(key.kid()).is_some_and(|other| other.same_key(key));
+        for key in keys.iter().filter(|key| !public(key)) {
             findings.push(Finding::failed(
                 "live-keys",
-                format!("key {kid} of {}", server.address),
+                format!("key {} of {address}", key.kid()),
                 "not published",
-                "a key was added since the last publish; tokens that it signs are refused by strangers",
+                "a key was added since the last publish; tokens that it signs are refused by relying parties",
                 "run `keyless publish` before any API server signs with it",
             ));
         }
     }
     if findings.len() == before {
-        let servers = observed.servers.len();
+        let servers = observed.key_sets().count();
         findings.push(Finding::passed(
             "live-keys",
             "live keys",
             format!("every key of {servers} API servers is published"),
         ));
     }
-    let foreign: Vec<_> =
+    let others: Vec<_> =
         published.iter().filter(|key| observed.serving(key) == 0).map(|key| key.kid().to_owned()).collect();
-    findings.push(Finding::passed(
-        "published-keys",
-        "published keys",
-        match foreign.len() {
-            0 => format!("all {} are live", published.len()),
-            _ => format!(
-                "{} of {} not live: {} (retained or staged; if you know neither, somebody else's: whoever holds it can \
-                 impersonate every workload)",
-                foreign.len(),
-                published.len(),
-                foreign.join(", ")
-            ),
-        },
-    ));
+    findings.push(match others.len() {
+        0 => Finding::passed("published-keys", "published keys", format!("all {} are live", published.len())),
+        count => Finding::warned(
+            "published-keys",
+            "published keys",
+            format!("{count} of {} served by no API server: {}", published.len(), others.join(", ")),
+            "each is a former key of this cluster, one that was published before it signs, or a foreign one; keyless cannot tell which",
+            "compare them with the keys that you rotated: the holder of a foreign one can sign as every workload",
+        ),
+    });
     findings
 }
 
-/// The servers that did not answer, each a failure.
-pub(super) fn judge_reachable(observed: &Observed) -> Vec<Finding> {
-    let of_one = |(address, error): &(String, Error)| {
-        Finding::failed(
-            "server-reachable",
-            format!("API server {address}"),
-            error.message.clone(),
-            error.causes.first().cloned().unwrap_or_else(|| error.message.clone()),
-            "keys that only this server serves cannot be seen; bring it back, or run from where it can be reached",
-        )
-    };
-    observed.unreachable.iter().map(of_one).collect()
+/// A token of one server must be accepted by all of them, which verify it with their own key files.
+fn compare_servers(observed: &Observed) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for signer in &observed.servers {
+        let Some(kid) = signer.token.claims().kid.as_deref() else { continue };
+        let signing = prove(&signer.token, &signer.keys).ok();
+        let refuses = |keys: &KeySet| match signing {
+            Some(key) => !keys.get(kid).is_some_and(|other| other.same_key(key)),
+            None => keys.get(kid).is_none(),
+        };
+        for (address, _) in observed.key_sets().filter(|(_, keys)| refuses(keys)) {
+            let (subject, cause) = match address == signer.address {
+                true => (
+                    format!("tokens of {address} at itself"),
+                    "the API server signs with a key that is not among its own --service-account-key-file: it refuses its own tokens",
+                ),
+                false => (
+                    format!("tokens of {} at {address}", signer.address),
+                    "the API servers have different --service-account-key-file: a pod that reaches the other server is refused",
+                ),
+            };
+            findings.push(Finding::failed(
+                "servers-agree",
+                subject,
+                format!("{} signs with {}, which {address} does not serve", signer.address, kid.escape_debug()),
+                cause,
+                "give every API server the public half of every signing key, and restart those that a rotation has not reached",
+            ));
+        }
+    }
+    if findings.is_empty() && observed.servers.len() > 1 {
+        let count = observed.servers.len();
+        findings.push(Finding::passed(
+            "servers-agree",
+            "API servers",
+            format!("each of {count} serves the key that every other one signs with"),
+        ));
+    }
+    findings
 }
+
+/// The servers of which something could not be established, each a failure.
+pub(super) fn judge_reachable(observed: &Observed) -> Vec<Finding> {
+    let failed = observed.failed.iter();
+    failed.map(|server| {
+        let error = &server.error;
+        let (check, remedy) = match server.failure {
+            Failure::Unreachable => (
+                "server-reachable",
+                "keys that only this server serves cannot be seen; bring it back, or run from where it can be reached".to_owned(),
+            ),
+            Failure::Refused | Failure::BadAnswer => ("server-answers", error.hints.join("; ")),
+        };
+        let cause = error.causes.first().cloned().unwrap_or_else(|| error.code.to_owned());
+        Finding::failed(check, format!("API server {}", server.address), error.message.clone(), cause, remedy)
+    })
+    .collect()
+}
+
+#[cfg(test)]
+#[path = "tokens_tests.rs"]
+mod tests;

@@ -68,9 +68,9 @@ pub(super) fn judge_signature(token: &Token, subject: &str, given: Option<&KeySe
 fn compare(observed: &Observed, staged: Option<&KeySet>, subject: String, given: &KeySet) -> Finding {
     let has = |key: &PublicKey| given.iter().any(|other| other.same_key(key));
     let mut missing: Vec<String> = Vec::new();
-    for server in &observed.servers {
-        let keys = server.keys.iter().filter(|key| !has(key));
-        missing.extend(keys.map(|key| format!("{} of {}", key.kid(), server.address)));
+    for (address, keys) in observed.key_sets() {
+        let keys = keys.iter().filter(|key| !has(key));
+        missing.extend(keys.map(|key| format!("{} of {address}", key.kid())));
     }
     if !missing.is_empty() {
         return Finding::failed(
@@ -93,12 +93,12 @@ fn compare(observed: &Observed, staged: Option<&KeySet>, subject: String, given:
             UPLOAD,
         );
     }
-    let is_live = |key: &PublicKey| observed.servers.iter().any(|server| among(server.keys.iter(), key));
+    let is_live = |key: &PublicKey| observed.key_sets().any(|(_, keys)| among(keys.iter(), key));
     let (live, others): (Vec<&PublicKey>, Vec<_>) = given.iter().partition(|key| is_live(key));
     let (staged, others): (Vec<&PublicKey>, Vec<_>) =
         others.into_iter().partition(|key| among(staged.iter().copied(), key));
-    // Where a server did not answer, they may be its own.
-    if !others.is_empty() && observed.unreachable.is_empty() {
+    // Where the keys of a server are not known, they may be its own.
+    if !others.is_empty() && observed.failed.iter().all(|server| server.keys.is_some()) {
         return Finding::failed(
             CHECK,
             subject,

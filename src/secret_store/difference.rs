@@ -11,6 +11,22 @@ const OPEN_PROVIDERS: [&str; 4] = ["aws", "azurekv", "gcpsm", "vault"];
 /// Members that may hold a secret even there.
 const CLOSED_MEMBERS: [&str; 1] = ["headers"];
 
+/// Whether these settings of a provider name secrets, but hold none: what may be written down elsewhere. Only known
+/// providers count, without members that may hold one, and without a login in an address.
+pub(crate) fn holds_no_secret(provider: &Value) -> bool {
+    let open = |name: &String| OPEN_PROVIDERS.contains(&name.as_str());
+    let leaf = |(path, value): (&String, &Value)| {
+        let closed = path.split('.').any(|step| CLOSED_MEMBERS.contains(&step));
+        let text = value.to_string();
+        let login = text
+            .split_once("://")
+            .is_some_and(|(_, rest)| rest.split(['/', '"']).next().is_some_and(|host| host.contains('@')));
+        !closed && !login
+    };
+    provider.as_object().is_some_and(|providers| providers.keys().all(open))
+        && leaves(provider).iter().all(leaf)
+}
+
 /// Field by field, in the order of their names. A field that is missing is an empty text.
 pub(super) fn differences(have: &Value, want: &Value) -> Vec<Difference> {
     let (have, want) = (leaves(have), leaves(want));
@@ -75,5 +91,34 @@ fn shown(field: &str, value: &Value) -> String {
         Value::String(text) if text.len() > 200 => format!("({} characters)", text.chars().count()),
         Value::String(text) => text.clone(),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_references_hold_no_secret() {
+        for (provider, expected) in [
+            (
+                json!({"gcpsm": {"projectID": "p", "auth": {"secretRef": {"secretAccessKeySecretRef": {"name": "k"}}}}}),
+                true,
+            ),
+            (
+                json!({"vault": {"server": "https://bao.example:8200", "auth": {"tokenSecretRef": {"name": "t"}}}}),
+                true,
+            ),
+            (json!({"vault": {"server": "https://u:p@bao.example", "auth": {}}}), false),
+            (json!({"vault": {"server": "https://bao.example", "headers": {"X-Vault-Token": "s.x"}}}), false),
+            (json!({"fake": {"data": [{"key": "a", "value": "b"}]}}), false),
+            (json!({"webhook": {"url": "https://hooks.example/T00/B00"}}), false),
+            (json!("gcpsm"), false),
+            (json!(null), false),
+        ] {
+            assert_eq!(holds_no_secret(&provider), expected, "{provider}");
+        }
     }
 }

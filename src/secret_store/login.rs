@@ -158,7 +158,7 @@ pub(super) fn provider(want: &Want<'_>, old: Option<&Value>, impersonation: &Imp
     }
     let same = |name: &str| old.and_then(|old| old.get(name)).filter(|old| old.is_object()).cloned();
     match want.access {
-        Access::Google { project_id, audience, token_audience, .. } => {
+        Access::Google { project_id, audience, token_audience, location, .. } => {
             let mut settings = same("gcpsm").unwrap_or_else(|| json!({}));
             // ESO sends this list and nothing else as the token's audience: without it the token would be one for
             // the API server itself, sent to Google.
@@ -168,6 +168,9 @@ pub(super) fn provider(want: &Want<'_>, old: Option<&Value>, impersonation: &Imp
                 federation["gcpServiceAccountEmail"] = json!(email);
             }
             settings["projectID"] = json!(project_id);
+            if let Some(location) = location {
+                settings["location"] = json!(location);
+            }
             settings["auth"] = json!({ "workloadIdentityFederation": federation });
             json!({ "gcpsm": settings })
         }

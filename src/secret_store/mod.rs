@@ -6,18 +6,27 @@
 
 mod difference;
 mod files;
+mod grants;
+mod identity;
+mod interval;
 mod login;
+mod place;
 mod plan;
 mod portability;
-mod reads;
+mod usage;
 mod withdraw;
 
 pub(crate) use self::{
+    difference::holds_no_secret,
     files::to_yaml,
-    plan::{Doing, Have, Plan, Planned, StoreName, Want, plan, role_name},
+    grants::{Decision, Need, Needs, decide},
+    identity::role_name,
+    interval::RefreshInterval,
+    place::elsewhere,
+    plan::{Doing, Have, Plan, Planned, StoreName, Want, plan, with_provider},
     portability::{Obstacle, obstacles_of_a_move},
-    reads::reads,
-    withdraw::{Given, relies_on, withdraw},
+    usage::{LeftOut, Namespaces, needs_namespaces, usage},
+    withdraw::{Given, other_users, relies_on, withdraw},
 };
 
 /// What a secret store must say to reach its provider.
@@ -31,6 +40,8 @@ pub(crate) enum Access {
         /// `https://iam.googleapis.com/projects/NUMBER/…`: what the token itself carries.
         token_audience: String,
         impersonate: Option<String>,
+        /// Of regional secrets.
+        location: Option<String>,
     },
     Vault {
         server: String,

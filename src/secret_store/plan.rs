@@ -5,15 +5,14 @@ use serde_json::{Map, Value, json};
 use super::{
     Access,
     difference::{differences, merge_patch},
-    login::{self, IMPERSONATION_ANNOTATION},
+    identity, login,
 };
 use crate::{
     cluster::{
         ServiceAccount,
         objects::{Look, MANAGED_BY, Object, Resource},
         snapshot::{
-            CLUSTER_SECRET_STORES, Controller, Manager, Minting, ROLE_BINDINGS, ROLES, SECRET_STORES,
-            SERVICE_ACCOUNTS, StoreSchema, manager,
+            CLUSTER_SECRET_STORES, Controller, Manager, Minting, SECRET_STORES, StoreSchema, manager,
         },
     },
     error::{Error, Result},
@@ -136,11 +135,6 @@ impl Planned {
     }
 }
 
-/// The name of the Role, and of its binding, that lets ESO mint tokens for one ServiceAccount.
-pub(crate) fn role_name(workload: &ServiceAccount) -> String {
-    format!("keyless-mint-{}", workload.name)
-}
-
 /// What must change, or why it cannot be done with what is installed.
 pub(crate) fn plan(want: &Want<'_>, have: &Have<'_>) -> Result<Plan> {
     if let Some(namespace) = want.store.namespace().filter(|namespace| *namespace != want.workload.namespace)
@@ -153,10 +147,10 @@ pub(crate) fn plan(want: &Want<'_>, have: &Have<'_>) -> Result<Plan> {
     }
     let mut warnings = Vec::new();
     let impersonation = login::capable(want, have, &mut warnings)?;
-    let mut objects = vec![account(want, have, &impersonation)];
+    let mut objects = vec![identity::account(want, have, &impersonation, &mut warnings)];
     if have.controller.is_none_or(|controller| controller.minting != Look::Seen(Minting::Every)) {
         match have.controller {
-            Some(controller) => objects.extend(minting(want, have, controller)),
+            Some(controller) => objects.extend(identity::minting(want, have, controller)?),
             None => warnings.push(Warning::new(
                 "eso-controller-unknown",
                 format!(
@@ -170,7 +164,7 @@ pub(crate) fn plan(want: &Want<'_>, have: &Have<'_>) -> Result<Plan> {
     Ok(Plan { objects, warnings })
 }
 
-fn new(resource: &'static Resource, manifest: Value, why: String) -> Planned {
+pub(super) fn new(resource: &'static Resource, manifest: Value, why: String) -> Planned {
     Planned {
         verb: Verb::Create,
         why,
@@ -183,7 +177,7 @@ fn new(resource: &'static Resource, manifest: Value, why: String) -> Planned {
 }
 
 /// Compares an object that exists; `members` are the parts of it that are ours to settle.
-fn existing(
+pub(super) fn existing(
     resource: &'static Resource,
     have: &Object,
     manifest: Value,
@@ -206,102 +200,10 @@ fn existing(
     };
     let why = match &doing {
         Doing::WriteFile { by } => format!("{by} keeps it: change it where {by} reads it"),
-        Doing::Nothing => "it is as it should be".into(),
+        Doing::Nothing => "nothing of it differs".into(),
         _ => why,
     };
     Planned { verb, why, resource, manifest: Object(manifest), differences, seen: Some(have.clone()), doing }
-}
-
-fn account(want: &Want<'_>, have: &Have<'_>, impersonation: &login::Impersonation) -> Planned {
-    let why = "the identity that the store logs in with".to_owned();
-    let annotation = impersonation.annotation();
-    let Some(account) = have.account else {
-        let mut manifest = json!({
-            "apiVersion": "v1",
-            "kind": "ServiceAccount",
-            "metadata": {
-                "name": want.workload.name,
-                "namespace": want.workload.namespace,
-                "labels": { MANAGED_BY.0: MANAGED_BY.1 },
-            },
-            // No pod runs as it: nothing needs its token mounted.
-            "automountServiceAccountToken": false,
-        });
-        if let Some(email) = annotation {
-            manifest["metadata"]["annotations"] = json!({ IMPERSONATION_ANNOTATION: email });
-        }
-        return new(&SERVICE_ACCOUNTS, manifest, why);
-    };
-    let mut manifest = for_file(account);
-    let now = account.annotation(IMPERSONATION_ANNOTATION);
-    let settled = now == annotation || (annotation.is_none() && !account.is_ours());
-    let (verb, differences, doing) = if settled {
-        (Verb::Leave, Vec::new(), Doing::Nothing)
-    } else {
-        // `null`, if it shall go.
-        manifest["metadata"]["annotations"][IMPERSONATION_ANNOTATION] = json!(annotation);
-        let difference = Difference {
-            field: format!("metadata.annotations.{IMPERSONATION_ANNOTATION}"),
-            have: now.unwrap_or_default().to_owned(),
-            want: annotation.unwrap_or_default().to_owned(),
-        };
-        let (verb, doing) = match manager(account) {
-            Some(Manager::PutsBack { by }) => (Verb::Leave, Doing::WriteFile { by }),
-            _ => (
-                Verb::Update,
-                Doing::Patch(json!({ "metadata": {
-                    "annotations": { IMPERSONATION_ANNOTATION: annotation },
-                    "resourceVersion": account.text("/metadata/resourceVersion"),
-                }})),
-            ),
-        };
-        (verb, vec![difference], doing)
-    };
-    let seen = Some(account.clone());
-    Planned { verb, why, resource: &SERVICE_ACCOUNTS, manifest: Object(manifest), differences, seen, doing }
-}
-
-fn minting(want: &Want<'_>, have: &Have<'_>, controller: &Controller) -> [Planned; 2] {
-    let metadata = json!({
-        "name": role_name(want.workload),
-        "namespace": want.workload.namespace,
-        "labels": { MANAGED_BY.0: MANAGED_BY.1 },
-    });
-    let role = json!({
-        "apiVersion": ROLES.api_version(),
-        "kind": ROLES.kind,
-        "metadata": metadata,
-        "rules": [{
-            "apiGroups": [""],
-            "resources": ["serviceaccounts/token"],
-            "resourceNames": [want.workload.name],
-            "verbs": ["create"],
-        }],
-    });
-    let binding = json!({
-        "apiVersion": ROLE_BINDINGS.api_version(),
-        "kind": ROLE_BINDINGS.kind,
-        "metadata": metadata,
-        "roleRef": { "apiGroup": ROLES.group, "kind": ROLES.kind, "name": role_name(want.workload) },
-        "subjects": [{
-            "kind": "ServiceAccount",
-            "name": controller.service_account.name,
-            "namespace": controller.service_account.namespace,
-        }],
-    });
-    // Where the operator may mint every token already, this is not reached.
-    let why = format!("a token of {} may be minted by whoever is bound to it", want.workload);
-    let bound = format!("binds External Secrets Operator ({}) to it", controller.service_account);
-    [
-        match have.role {
-            Some(object) => existing(&ROLES, object, role, why, &["rules"]),
-            None => new(&ROLES, role, why),
-        },
-        match have.role_binding {
-            Some(object) => existing(&ROLE_BINDINGS, object, binding, bound, &["subjects"]),
-            None => new(&ROLE_BINDINGS, binding, bound),
-        },
-    ]
 }
 
 fn store(
@@ -363,6 +265,13 @@ fn store(
         ));
     }
     Ok(planned)
+}
+
+/// A store that gets another provider and keeps everything else.
+pub(crate) fn with_provider(name: &StoreName, store: &Object, provider: &Value, why: &str) -> Planned {
+    let mut manifest = for_file(store);
+    manifest["spec"]["provider"] = provider.clone();
+    existing(name.resource(), store, manifest, why.to_owned(), &["spec"])
 }
 
 /// An object without what only the API server writes.

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{Access, reads::entries};
+use super::{Access, usage::entries};
 use crate::cluster::{objects::Object, snapshot::Store};
 
 /// One field that would not survive the change of provider.
@@ -45,8 +45,8 @@ fn obstacles<'a>(users: impl IntoIterator<Item = &'a Object>, store: &Store, to:
         if user.kind().ends_with("PushSecret") {
             add(
                 "spec",
-                "it writes through this store, and keyless grants reading only",
-                "give it a store of its own, or grant it writing at the new provider by hand",
+                "what it has written stays at the old provider, and is written again at the new one",
+                "see what else reads it at the old one; the right to write at the new one is yours to confirm",
             );
             continue;
         }

@@ -39,12 +39,3 @@ fn what_would_not_survive_the_swap_is_named() {
     assert!(to_google.contains(&"ExternalSecret shop/names data[0].remoteRef.key".to_owned()));
     assert!(to_google.contains(&"ExternalSecret shop/names data[1].remoteRef.key".to_owned()));
 }
-
-#[test]
-fn what_is_read_through_a_store() {
-    let users = objects(include_str!("../../fixtures/eso/external-secrets.yaml"));
-    let found = super::super::reads::reads(&users, &Store(with_key()));
-    assert_eq!(found.keys.into_iter().collect::<Vec<_>>(), ["/team//db", "db", "team/db"]);
-    assert!(found.properties["db"].contains("password"));
-    assert_eq!(found.searches.into_iter().collect::<Vec<_>>(), ["ExternalSecret shop/find"]);
-}

@@ -10,7 +10,7 @@ use crate::{
     federation::Verb,
 };
 
-const CURRENT: &str = include_str!("../../tests/lab/fixtures/crds/eso-2.5-min.yaml");
+pub(super) const CURRENT: &str = include_str!("../../tests/lab/fixtures/crds/eso-2.5-min.yaml");
 const FIRST: &str = include_str!("../../tests/lab/fixtures/crds/eso-0.20.4-min.yaml");
 const OLD: &str = include_str!("../../tests/lab/fixtures/crds/eso-0.19-min.yaml");
 
@@ -27,6 +27,7 @@ pub(super) fn google() -> Access {
         audience: format!("//{provider}"),
         token_audience: format!("https://{provider}"),
         impersonate: None,
+        location: None,
     }
 }
 
@@ -50,7 +51,7 @@ pub(super) fn vault(audience: &str) -> Access {
     }
 }
 
-fn controller(version: Option<Version>, minting: Minting) -> Controller {
+pub(super) fn controller(version: Option<Version>, minting: Minting) -> Controller {
     Controller {
         kind: "Deployment".into(),
         namespace: "external-secrets".into(),
@@ -66,6 +67,7 @@ fn controller(version: Option<Version>, minting: Minting) -> Controller {
         scope: None,
         container: Container::default(),
         minting: Look::Seen(minting),
+        installed: Look::Seen(true),
     }
 }
 
@@ -89,18 +91,20 @@ pub(super) fn with_key() -> Object {
     }))
 }
 
-struct Case {
-    access: Access,
+pub(super) struct Case {
+    pub(super) access: Access,
     store: StoreName,
     schema: StoreSchema,
-    controller: Option<Controller>,
+    pub(super) controller: Option<Controller>,
     have: Option<Object>,
-    account: Option<Object>,
+    pub(super) account: Option<Object>,
+    pub(super) role: Option<Object>,
+    pub(super) role_binding: Option<Object>,
     namespaces: Vec<String>,
 }
 
 impl Case {
-    fn new(access: Access, crds: &str, version: Version) -> Self {
+    pub(super) fn new(access: Access, crds: &str, version: Version) -> Self {
         Self {
             access,
             store: StoreName::Cluster("main".into()),
@@ -108,11 +112,13 @@ impl Case {
             controller: Some(controller(Some(version), Minting::Every)),
             have: None,
             account: None,
+            role: None,
+            role_binding: None,
             namespaces: Vec::new(),
         }
     }
 
-    fn plan(&self) -> crate::error::Result<Plan> {
+    pub(super) fn plan(&self) -> crate::error::Result<Plan> {
         let workload = ServiceAccount { namespace: "external-secrets".into(), name: "eso-reader".into() };
         let want = Want {
             access: &self.access,
@@ -125,18 +131,18 @@ impl Case {
             controller: self.controller.as_ref(),
             store: self.have.as_ref(),
             account: self.account.as_ref(),
-            role: None,
-            role_binding: None,
+            role: self.role.as_ref(),
+            role_binding: self.role_binding.as_ref(),
         };
         plan(&want, &have)
     }
 
-    fn planned(&self, kind: &str) -> Planned {
+    pub(super) fn planned(&self, kind: &str) -> Planned {
         let plan = self.plan().unwrap();
         plan.objects.into_iter().find(|planned| planned.manifest.kind() == kind).unwrap()
     }
 
-    fn store(&self) -> Planned {
+    pub(super) fn store(&self) -> Planned {
         self.planned(if self.store.is_cluster() { "ClusterSecretStore" } else { "SecretStore" })
     }
 
@@ -145,7 +151,7 @@ impl Case {
     }
 }
 
-fn at<'a>(object: &'a Object, pointer: &str) -> &'a Value {
+pub(super) fn at<'a>(object: &'a Object, pointer: &str) -> &'a Value {
     object.0.pointer(pointer).unwrap_or(&Value::Null)
 }
 
@@ -358,22 +364,6 @@ fn an_annotation_that_would_impersonate_by_accident_is_refused() {
 }
 
 #[test]
-fn the_right_to_mint_is_given_for_one_account_when_the_blanket_right_is_off() {
-    let mut case = Case::new(google(), CURRENT, Version(2, 5, 0));
-    assert_eq!(case.plan().unwrap().objects.len(), 2);
-    case.controller = Some(controller(Some(Version(2, 5, 0)), Minting::Named));
-    let plan = case.plan().unwrap();
-    let kinds: Vec<_> = plan.objects.iter().map(|planned| planned.manifest.kind().to_owned()).collect();
-    assert_eq!(kinds, ["ServiceAccount", "Role", "RoleBinding", "ClusterSecretStore"]);
-    let rule = at(&plan.objects[1].manifest, "/rules/0");
-    assert_eq!(rule["resourceNames"], json!(["eso-reader"]));
-    assert_eq!((&rule["resources"], &rule["verbs"]), (&json!(["serviceaccounts/token"]), &json!(["create"])));
-    assert_eq!(at(&plan.objects[2].manifest, "/subjects/0/name"), "external-secrets");
-    case.controller = None;
-    assert_eq!(case.plan().unwrap().warnings[0].code, "eso-controller-unknown");
-}
-
-#[test]
 fn a_store_that_is_put_back_is_written_as_a_file() {
     let mut case = Case::new(google(), CURRENT, Version(2, 5, 0));
     let mut store = with_key();
@@ -401,20 +391,4 @@ fn what_may_be_a_secret_is_not_shown_in_a_difference() {
     store.0["spec"]["provider"] = json!({ "vault": { "server": "https://x", "headers": { "X": "CANARY" } } });
     case.have = Some(store);
     assert!(!format!("{:?}", case.store()).contains("CANARY"), "{:?}", case.store());
-}
-
-#[test]
-fn only_what_is_ours_is_withdrawn() {
-    let (ours, theirs) = (Case::new(google(), CURRENT, Version(2, 5, 0)).store().manifest, with_key());
-    let schema = schema(CURRENT, "clustersecretstores");
-    let have = Have {
-        schema: &schema,
-        controller: None,
-        store: Some(&ours),
-        account: Some(&theirs),
-        role: None,
-        role_binding: None,
-    };
-    let verbs: Vec<_> = withdraw(&have).iter().map(|planned| planned.verb).collect();
-    assert_eq!(verbs, [Verb::Remove, Verb::Leave]);
 }

@@ -1,59 +1,104 @@
-//! The way back: of what this program made, the store first, then what only the store needed. A store that somebody
-//! else made stays, and may lead nowhere afterwards.
+//! PURE. The way back: of what this program made, the store first, then what only the store needed.
+//!
+//! A label is not enough to take something away, as everybody can write one: what goes has the form, too, that this
+//! program gives it, and nothing else uses it. A store that others made stays, and does not get anything afterwards.
 
 use serde_json::Value;
 
 use super::{
     Access,
-    plan::{Doing, Have, Planned, for_file},
+    identity::{altered, role_name},
+    plan::{Doing, Planned, for_file},
 };
 use crate::{
     cluster::{
+        ServiceAccount,
         objects::{Object, Resource},
-        snapshot::{CLUSTER_SECRET_STORES, ROLE_BINDINGS, ROLES, SECRET_STORES, SERVICE_ACCOUNTS, Store},
+        snapshot::{
+            CLUSTER_SECRET_STORES, Estate, ROLE_BINDINGS, ROLES, SECRET_STORES, SERVICE_ACCOUNTS, Store,
+            Target,
+        },
     },
     federation::Verb,
 };
 
 /// What is there of everything that a store may have been given.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Given<'a> {
     pub(crate) store: Option<&'a Object>,
     pub(crate) account: Option<&'a Object>,
     pub(crate) role: Option<&'a Object>,
     pub(crate) role_binding: Option<&'a Object>,
+    /// Whose tokens the store logs in with.
+    pub(crate) workload: &'a ServiceAccount,
+    /// What stores say that log in by the trust that is withdrawn.
+    pub(crate) withdrawn: &'a [&'a Access],
+    /// What else uses the account, if that is known: see [`other_users`].
+    pub(crate) other_users: Option<&'a [String]>,
 }
 
-impl<'a> From<&Have<'a>> for Given<'a> {
-    fn from(have: &Have<'a>) -> Self {
-        Self { store: have.store, account: have.account, role: have.role, role_binding: have.role_binding }
-    }
-}
-
-/// What goes, and what stays because somebody else made it.
-pub(crate) fn withdraw<'a>(given: impl Into<Given<'a>>) -> Vec<Planned> {
-    let given = given.into();
-    let stores = given.store.map(|store| {
+/// What goes, and what stays, with the reason.
+pub(crate) fn withdraw(given: Given<'_>) -> Vec<Planned> {
+    let store = given.store.map(|store| {
         let resource = if store.kind() == "SecretStore" { &SECRET_STORES } else { &CLUSTER_SECRET_STORES };
-        (resource, store)
+        let relies = given.withdrawn.iter().any(|access| relies_on(&Store(store.clone()), access));
+        let kept = (!relies).then(|| "it does not log in by what is withdrawn".to_owned());
+        one(resource, store, kept)
     });
+    let used = match given.other_users {
+        Some([]) => None,
+        Some(users) => Some(format!("{} uses the ServiceAccount as well", users.join(", "))),
+        None => Some("whether another store uses the ServiceAccount is not known".to_owned()),
+    };
+    let role = role_name(given.workload);
     let others =
         [(&ROLE_BINDINGS, given.role_binding), (&ROLES, given.role), (&SERVICE_ACCOUNTS, given.account)];
-    let others = others.into_iter().filter_map(|(resource, object)| Some((resource, object?)));
-    stores.into_iter().chain(others).map(|(resource, object)| one(resource, object)).collect()
+    let others = others.into_iter().filter_map(|(resource, object)| {
+        let object = object?;
+        let altered = altered(object, &given.workload.name, &role).map(str::to_owned);
+        Some(one(resource, object, altered.or_else(|| used.clone())))
+    });
+    store.into_iter().chain(others).collect()
 }
 
-fn one(resource: &'static Resource, object: &Object) -> Planned {
+/// `kept`: why it stays although it is marked as ours.
+fn one(resource: &'static Resource, object: &Object, kept: Option<String>) -> Planned {
     let manifest = Object(for_file(object));
-    let (verb, why, doing) = if object.is_ours() {
-        (Verb::Remove, "it was made for the store".to_owned(), Doing::Delete(object.clone()))
-    } else {
-        (Verb::Leave, "somebody else made it".to_owned(), Doing::Nothing)
+    let (verb, why, doing) = match kept {
+        _ if !object.is_ours() => (Verb::Leave, "keyless did not make it".to_owned(), Doing::Nothing),
+        Some(kept) => (Verb::Leave, kept, Doing::Nothing),
+        None => (Verb::Remove, "it was made for the store".to_owned(), Doing::Delete(object.clone())),
     };
     Planned { verb, why, resource, manifest, differences: Vec::new(), seen: Some(object.clone()), doing }
 }
 
-/// Whether a store logs in by this trust, and so leads nowhere once it is withdrawn.
+/// Stores and generators that use this account, except for stores that log in by what is withdrawn: they do not get
+/// anything afterwards anyway. `None`: some stores could not be listed.
+pub(crate) fn other_users(
+    estate: &Estate,
+    account: &ServiceAccount,
+    withdrawn: &[&Access],
+) -> Option<Vec<String>> {
+    if estate.stores_unseen {
+        return None;
+    }
+    let is_it = |namespace: &str, name: &str| namespace == account.namespace && name == account.name;
+    let stores = estate.stores.iter().filter(|store| {
+        let references = store.references().into_iter().filter(|it| it.target == Target::ServiceAccount);
+        let mut keys = references.flat_map(|reference| estate.secret_keys(store, &reference));
+        keys.any(|key| is_it(&key.namespace, &key.name))
+            && !withdrawn.iter().any(|access| relies_on(store, access))
+    });
+    let generators = estate.generators.iter().filter(|generator| {
+        let references = generator.references().into_iter().filter(|it| it.target == Target::ServiceAccount);
+        let mut keys = references.flat_map(|reference| estate.generator_keys(generator, &reference));
+        keys.any(|key| is_it(&key.namespace, &key.name))
+    });
+    let stores = stores.map(|store| store.0.describe());
+    Some(stores.chain(generators.map(|generator| generator.0.describe())).collect())
+}
+
+/// Whether a store logs in by this trust, and so does not get anything once it is withdrawn.
 pub(crate) fn relies_on(store: &Store, access: &Access) -> bool {
     let Some((provider, settings)) = store.provider() else { return false };
     let text = |pointer: &str| settings.pointer(pointer).and_then(Value::as_str);
@@ -61,7 +106,7 @@ pub(crate) fn relies_on(store: &Store, access: &Access) -> bool {
     match access {
         Access::Google { audience, .. } => {
             provider == "gcpsm"
-                // It would win, and lead somewhere else.
+                // It would win.
                 && !is_there("/auth/secretRef")
                 && text("/auth/workloadIdentityFederation/audience") == Some(audience)
         }
@@ -76,50 +121,5 @@ pub(crate) fn relies_on(store: &Store, access: &Access) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn only_a_store_that_logs_in_by_this_very_trust_relies_on_it() {
-        let store = |provider: Value| {
-            Store(Object(json!({ "kind": "SecretStore", "spec": { "provider": provider } })))
-        };
-        let google = Access::Google {
-            project_id: "acme-prod".into(),
-            project_number: "1".into(),
-            audience: "//iam.googleapis.com/a".into(),
-            token_audience: "https://iam.googleapis.com/a".into(),
-            impersonate: None,
-        };
-        let by = |audience: &str| json!({ "audience": audience, "serviceAccountRef": { "name": "a" } });
-        let own = json!({ "workloadIdentityFederation": by("//iam.googleapis.com/a") });
-        let key = json!({ "workloadIdentityFederation": by("//iam.googleapis.com/a"), "secretRef": {} });
-        let other = json!({ "workloadIdentityFederation": by("//iam.googleapis.com/b") });
-        for (auth, relies) in [(own, true), (key, false), (other, false), (json!({}), false)] {
-            assert_eq!(relies_on(&store(json!({ "gcpsm": { "auth": auth } })), &google), relies, "{auth}");
-        }
-        let vault = Access::Vault {
-            server: "https://vault.acme.example".into(),
-            namespace: None,
-            kv: "kv".into(),
-            mount: "keyless".into(),
-            role: "eso".into(),
-            audience: "vault".into(),
-            ca_pem: None,
-        };
-        let at = |server: &str, auth: Value| store(json!({ "vault": { "server": server, "auth": auth } }));
-        let jwt = |path: &str| json!({ "jwt": { "path": path, "kubernetesServiceAccountToken": {} } });
-        let stored = json!({ "jwt": { "path": "keyless", "secretRef": { "name": "a" } } });
-        for (server, auth, relies) in [
-            ("https://vault.acme.example", jwt("keyless"), true),
-            ("https://vault.acme.example/", jwt("/keyless/"), true),
-            ("https://vault.acme.example", jwt("jwt"), false),
-            ("https://other.acme.example", jwt("keyless"), false),
-            ("https://vault.acme.example", stored, false),
-        ] {
-            assert_eq!(relies_on(&at(server, auth.clone()), &vault), relies, "{server} {auth}");
-        }
-    }
-}
+#[path = "withdraw_tests.rs"]
+mod tests;

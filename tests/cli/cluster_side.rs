@@ -37,9 +37,15 @@ fn success_statuses_without_a_key_set() {
         (Fault::answer(200, "application/json", ""), "body-empty"),
         (Fault::answer(200, "application/json", b"\xff\xfe{\"keys\":[]}".to_vec()), "body-not-utf8"),
     ] {
+        let world = World::new(1);
+        world.cluster.server(0).faults().always("GET", "/openid/v1/jwks", fault.clone());
+        refused(&world, code, &["127.0.0."]);
+        // One of two: the other's keys are published, and the run is no success.
         let world = World::new(2);
         world.cluster.server(1).faults().always("GET", "/openid/v1/jwks", fault);
-        refused(&world, code, &["127.0.0."]);
+        let ran = world.keyless("publish", &[]).ends(3).says("warning[server-bad-answer]");
+        assert!(ran.err.contains(code) && ran.err.contains("127.0.0.2:"), "{}", ran.err);
+        assert_eq!(world.published(), [world.key.kid()]);
     }
 }
 
@@ -120,7 +126,8 @@ fn a_server_that_signs_with_a_key_that_it_does_not_serve() {
     let world = World::new(2);
     let lost = SigningKey::rsa(2048);
     world.cluster.server(0).change(|server| server.signing_key = lost.clone());
-    world.keyless("publish", &[]).ends(0).says("warning[signer-not-served]").says(&lost.kid());
+    world.keyless("publish", &[]).ends(3).says("warning[signer-not-served]").says(&lost.kid());
+    assert_eq!(world.published(), [world.key.kid()], "what is known is published");
     world.keyless("verify", &[]).ends(1).says("it refuses its own tokens");
 }
 
@@ -180,7 +187,7 @@ fn servers_that_cannot_be_reached_singly() {
     // One of two: it is named, the other's keys are published.
     let world = World::new(2);
     world.cluster.server(1).stop();
-    world.keyless("publish", &[]).ends(0).says("warning[server-unreachable]").says("published: 1 key");
+    world.keyless("publish", &[]).ends(3).says("warning[server-unreachable]").says("published: 1 key");
     world.keyless("verify", &[]).ends(1).says("keys that only this server serves cannot be seen");
 }
 

@@ -1,6 +1,11 @@
 //! A cluster whose store still reads with a stored key, beside everything that it needs to become keyless.
 
-use std::process::Command;
+use std::{
+    process::Command,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use lab::{EsoStandIn, Google, SigningKey};
@@ -8,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::world::{Ran, World};
 
+const ESO: &str = "external-secrets.io/v1";
 const CRDS: &str = include_str!("../lab/fixtures/crds/eso-0.20.4-min.yaml");
 /// Everything but the old key's end.
 pub(crate) const SETUP: [&str; 4] = ["setup", "--yes", "--watch-for", "0s"];
@@ -18,7 +24,7 @@ pub(crate) const DEFAULT_ISSUER: &str = "https://kubernetes.default.svc.cluster.
 /// A cluster whose store reads Google Secret Manager with a stored key; the keys will be uploaded.
 pub(crate) struct Estate {
     pub(crate) world: World,
-    pub(crate) google: Google,
+    pub(crate) google: Arc<Google>,
     pub(crate) key_id: String,
     pub(crate) email: String,
     _eso: EsoStandIn,
@@ -32,7 +38,7 @@ impl Estate {
     /// The same with so many API servers.
     pub(crate) fn with_servers(servers: usize) -> Self {
         let world = World::signing_with(servers, DEFAULT_ISSUER, SigningKey::from_stock());
-        let google = Google::start(&world.ca);
+        let google = Arc::new(Google::start(&world.ca));
         for name in Google::names() {
             world.internet.route(name, google.addr());
         }
@@ -49,6 +55,9 @@ impl Estate {
             "metadata": {"name": "external-secrets", "namespace": "external-secrets"},
             "spec": {"template": {"spec": {"serviceAccountName": "external-secrets", "containers": [
                 {"name": "external-secrets", "image": "ghcr.io/external-secrets/external-secrets:v0.20.4", "args": ["--concurrent=1"]}]}}}}));
+        for object in operator_rights() {
+            put(object);
+        }
         put(secret("gcp-key", &key));
         put(store("gcp", "gcp-key"));
         put(json!({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
@@ -57,18 +66,86 @@ impl Estate {
                 "target": {"name": "db"},
                 "data": [{"secretKey": "password", "remoteRef": {"key": "db", "property": "password"}}]}}));
         // What the operator gets is not the point here: tests/real has the real one. A store that names a
-        // Secret that is gone does not get anything.
-        let eso = EsoStandIn::start(cluster, |store, key| {
+        // Secret that is gone does not get anything, and Google has no secrets of certain names.
+        let secrets = google.clone();
+        let eso = EsoStandIn::start(cluster, move |store, key| {
             let providers = store["spec"]["provider"].as_object();
             let login = providers.and_then(|providers| providers.values().next()?["auth"].as_object());
             let ways = login.map_or(0, |ways| ways.len());
             match (ways, key) {
                 (1, "") => Ok(Vec::new()),
-                (1, _) => Ok(br#"{"password":"hunter2"}"#.to_vec()),
+                (1, key) if key.starts_with("unreadable") => Err(format!("{key} cannot be read")),
+                (1, key) => {
+                    let gcpsm = &store["spec"]["provider"]["gcpsm"];
+                    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+                    if gcpsm.is_object() && (key.len() > 255 || !key.bytes().all(plain)) {
+                        return Err(format!("{key} cannot be the name of a secret"));
+                    }
+                    let place = gcpsm["location"].as_str().map(|it| format!("{it}/")).unwrap_or_default();
+                    match secrets.secret(&format!("{place}{key}")).filter(|_| gcpsm.is_object()) {
+                        Some(payload) => Ok(payload),
+                        None if key.starts_with("gone") => Err(format!("there is no {key}")),
+                        None => Ok(br#"{"password":"hunter2"}"#.to_vec()),
+                    }
+                }
                 _ => Err(format!("{ways} ways to log in")),
             }
         });
-        Self { world, google, key_id, email, _eso: eso }
+        let estate = Self { world, google, key_id, email, _eso: eso };
+        estate.until_read("shop", "db");
+        estate
+    }
+
+    /// Waits until the operator has read for this ExternalSecret.
+    pub(crate) fn until_read(&self, namespace: &str, name: &str) {
+        let end = Instant::now() + Duration::from_secs(20);
+        loop {
+            let user = self.world.cluster.object(ESO, "ExternalSecret", Some(namespace), name).unwrap();
+            if user["status"]["conditions"][0]["status"] == "True" {
+                return;
+            }
+            assert!(Instant::now() < end, "{user:#}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// An ExternalSecret with this specification beside its store.
+    pub(crate) fn user(&self, namespace: &str, name: &str, spec: &Value) {
+        let mut object = json!({"apiVersion": ESO, "kind": "ExternalSecret",
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": {"refreshInterval": "1s", "target": {"name": name},
+                "secretStoreRef": {"name": "gcp", "kind": "ClusterSecretStore"}}});
+        for (member, value) in spec.as_object().unwrap() {
+            object["spec"][member] = value.clone();
+        }
+        self.world.cluster.put_object(object);
+    }
+
+    /// An ExternalSecret that reads one secret whole.
+    pub(crate) fn reads(&self, namespace: &str, name: &str, key: &str) {
+        self.user(namespace, name, &json!({"data": [{"secretKey": "value", "remoteRef": {"key": key}}]}));
+    }
+
+    /// The roles of the cluster's workloads on something of Google's: `secrets/db`, or `` for the project.
+    pub(crate) fn roles(&self, resource: &str) -> Vec<String> {
+        let policy = self.google.policy(resource);
+        let bindings = policy.as_array().into_iter().flatten();
+        let ours = |binding: &&Value| {
+            let members = binding["members"].as_array().into_iter().flatten();
+            members.filter_map(Value::as_str).any(|member| member.starts_with("principal://"))
+        };
+        let roles = bindings.filter(ours).map(|binding| binding["role"].as_str().unwrap().to_owned());
+        roles.map(|role| role.trim_start_matches("roles/secretmanager.").to_owned()).collect()
+    }
+
+    /// Whether the store logs in with a token.
+    pub(crate) fn store_is_keyless(&self) -> bool {
+        let auth = &self.store()["spec"]["provider"]["gcpsm"]["auth"];
+        auth["workloadIdentityFederation"].is_object() && auth["secretRef"].is_null()
+    }
+
+    pub(crate) fn settings_text(&self) -> String {
+        std::fs::read_to_string(self.world.dir.path().join("keyless.yaml")).unwrap()
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
@@ -103,6 +180,21 @@ impl Estate {
     pub(crate) fn secret_is_there(&self) -> bool {
         self.world.cluster.object("v1", "Secret", Some("external-secrets"), "gcp-key").is_some()
     }
+}
+
+/// What the operator's chart gives it in the whole cluster, without the right to mint every token.
+pub(crate) fn operator_rights() -> [Value; 2] {
+    let rbac = "rbac.authorization.k8s.io";
+    let name = "external-secrets-controller";
+    let users =
+        ["externalsecrets", "externalsecrets/status", "secretstores/status", "clustersecretstores/status"];
+    [
+        json!({"apiVersion": format!("{rbac}/v1"), "kind": "ClusterRole", "metadata": {"name": name},
+            "rules": [{"apiGroups": ["external-secrets.io"], "resources": users, "verbs": ["get", "update", "patch"]}]}),
+        json!({"apiVersion": format!("{rbac}/v1"), "kind": "ClusterRoleBinding", "metadata": {"name": name},
+            "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": name},
+            "subjects": [{"kind": "ServiceAccount", "name": "external-secrets", "namespace": "external-secrets"}]}),
+    ]
 }
 
 /// A Secret that holds a service-account key.

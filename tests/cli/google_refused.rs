@@ -220,21 +220,6 @@ fn what_cannot_be_meant_is_refused_before_anything_is_made() {
             refusal: (3, "google-issuer", &["Google does not take", "1999", "--service-account-issuer"]),
             mend: |it| it.world.cluster.change_servers(|server| server.issuers = vec![DEFAULT_ISSUER.into()]),
         },
-        Case {
-            settings: "",
-            damage: |it| {
-                it.world.cluster.put_object(json!({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
-                    "metadata": {"name": "gone", "namespace": "shop"},
-                    "spec": {"refreshInterval": "1s", "secretStoreRef": {"name": "gcp", "kind": "ClusterSecretStore"},
-                        "target": {"name": "gone"}, "data": [{"secretKey": "x", "remoteRef": {"key": "gone"}}]}}));
-            },
-            refusal: (
-                3,
-                "google-secret-missing",
-                &["there is no gone", "gcloud secrets create gone", "store.secrets"],
-            ),
-            mend: |it| it.google.add_secret("gone", b"now there"),
-        },
     ];
     at_once(&cases, |case| {
         case.run();

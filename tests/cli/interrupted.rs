@@ -68,7 +68,7 @@ struct Ground {
 impl Ground {
     /// The keys are uploaded to Google, and the old one is deleted.
     fn uploaded() -> Self {
-        let arguments = vec!["setup", "--yes", "--watch-for", "0s", "--retire-key"];
+        let arguments = vec!["setup", "--yes", "--watch-for", "0s", "--retire-key", "--force-sync"];
         Self { estate: Estate::new(), vault: None, arguments }
     }
 
@@ -95,7 +95,7 @@ impl Ground {
             json!({"vault": {"address": "https://bao.lab.test", "kv": "kv", "mode": "static-keys"}}),
         );
         ground.vault = Some(vault);
-        ground.arguments.extend(["--to", "vault"]);
+        ground.arguments.extend(["--to", "vault", "--accept-new-secrets"]);
         ground
     }
 
@@ -243,6 +243,10 @@ fn lasting(mut object: Value) -> Value {
     let metadata = members["metadata"].as_object_mut().unwrap();
     for own in ["creationTimestamp", "generation", "managedFields", "resourceVersion", "uid"] {
         metadata.remove(own);
+    }
+    // When it was asked to run.
+    if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+        annotations.remove("force-sync");
     }
     for owner in metadata.get_mut("ownerReferences").and_then(Value::as_array_mut).into_iter().flatten() {
         owner.as_object_mut().unwrap().remove("uid");

@@ -195,7 +195,9 @@ fn setup_and_teardown_go_the_whole_way_with_exactly_their_rights() {
         command.env("KUBECONFIG", estate.world.dir.path().join(format!("{USER}.kubeconfig")));
         command.output().unwrap().into()
     };
-    run(&["setup", "--yes", "--watch-for", "0s", "--retire-key"]).ends(0);
+    run(&["setup", "--yes", "--watch-for", "0s"]).ends(0);
+    run(&["setup", "--undo", "--yes"]).ends(0);
+    run(&["setup", "--yes", "--watch-for", "0s", "--retire-key", "--force-sync"]).ends(0);
     assert_eq!((estate.key_disabled(), estate.secret_is_there()), (None, false));
     run(&["audit"]).ends(0).says("ZERO");
     run(&["teardown", "--yes"]).ends(0);
@@ -329,4 +331,41 @@ fn nothing_in_deploy_trusts_the_probe() {
         let subject = format!("system:serviceaccount:{}:{}", job.namespace, job.account);
         assert!(fs::read_to_string(path).unwrap().contains(&format!("{subject} ")), "{folder}");
     }
+}
+
+/// What may not be looked at may hold or use the key: each of these rights that is missing is named, and the key stays.
+#[test]
+fn missing_right_to_look_keeps_the_key() {
+    let rights = [rights("auditor"), rights("setup")].concat();
+    let looks: Vec<_> = rights
+        .iter()
+        .filter(|Given { verb, resource, namespace }| {
+            let plain = ["configmaps", "pods", "secrets", "serviceaccounts"].contains(&resource.as_str());
+            namespace.is_none()
+                && verb == "list"
+                && (plain || resource.ends_with(".apps") || resource.ends_with(".batch"))
+        })
+        .collect();
+    assert!(looks.len() >= 8, "{looks:?}");
+    let estate = Estate::new();
+    user(&estate.world, &["auditor", "setup"]);
+    let run = |arguments: &[&str]| -> Ran {
+        let mut command = estate.command(arguments);
+        command.env("KUBECONFIG", estate.world.dir.path().join(format!("{USER}.kubeconfig")));
+        command.output().unwrap().into()
+    };
+    for Given { verb, resource, .. } in looks {
+        // Where the operator may run is looked at before anything else.
+        let of_operator = ["daemonsets", "deployments", "statefulsets"];
+        let code = match of_operator.iter().any(|kind| resource.starts_with(kind)) {
+            true => "cluster-not-seen",
+            false => "users-not-seen",
+        };
+        estate.world.cluster.deny(USER, verb, resource);
+        run(&["setup", "--yes", "--watch-for", "0s"]).fails(3, code, &[&format!("{verb} {resource}")]);
+        assert_eq!(estate.key_disabled(), Some(false), "{resource}");
+        estate.world.cluster.forgive(USER);
+    }
+    run(&["setup", "--yes", "--watch-for", "0s"]).ends(0);
+    assert_eq!(estate.key_disabled(), Some(true));
 }

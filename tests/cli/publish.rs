@@ -49,6 +49,10 @@ fn a_second_key_on_one_server_is_added_and_the_tokens_of_both_verify() {
     let mut wanted = [world.key.kid(), new.kid()];
     wanted.sort();
     assert_eq!(published, wanted);
+    // The tokens of both verify; until the first server knows the key as well, it refuses those of the second.
+    let ran = world.keyless("verify", &[]).ends(1).says("1 failed").says("[servers-agree]");
+    assert_eq!(ran.out.matches("ok    signature by").count(), 2, "{}", ran.out);
+    world.cluster.server(0).change(|server| server.key_files.push((&new).into()));
     world.keyless("verify", &[]).ends(0);
 }
 
@@ -100,8 +104,11 @@ fn a_key_that_is_no_longer_live_stays_published() {
     let ran = world.keyless("publish", &["-o", "json"]).ends(0).json();
     let old =
         ran["keys"].as_array().unwrap().iter().find(|key| key["kid"] == world.key.kid().as_str()).unwrap();
-    assert_eq!((old["standing"].as_str(), old["servedBy"].as_u64()), (Some("retained"), Some(0)));
+    assert_eq!((old["status"].as_str(), old["servedBy"].as_u64()), (Some("not-served"), Some(0)));
     assert_eq!(ran["changed"], false);
+    // It looks like a foreign one, so nothing else is claimed.
+    let ran = world.keyless("publish", &[]).ends(0).says("warning[key-not-served]");
+    assert!(ran.err.contains(&world.key.kid()) && !ran.err.contains("retained"), "{}", ran.err);
 }
 
 #[test]

@@ -224,7 +224,6 @@ fn what_is_rendered_and_applied_is_what_setup_wants() {
     settings(&estate, "acme-prod");
     estate.run(&["render", "store", "--folder", "tree"]).ends(0);
     let cluster = &estate.world.cluster;
-    assert!(cluster.remove_object("external-secrets.io/v1", "ClusterSecretStore", None, "gcp"));
     for object in tree(&estate.world.dir.path().join("tree")).into_values() {
         cluster.put_object(object);
     }
@@ -234,9 +233,12 @@ fn what_is_rendered_and_applied_is_what_setup_wants() {
     for object in objects {
         assert_eq!(object["changes"], false, "{object:#}");
     }
-    // The store says which key it used before: whoever applied the files need not remember it.
-    assert_eq!(planned["oldKey"]["keyId"], estate.key_id.as_str());
-    estate.run(&["setup", "--yes", "--watch-for", "0s", "--retire-key"]).ends(0);
+    // Nothing says which Secret the store used before: whoever applied the files names it.
+    let retire = ["setup", "--yes", "--watch-for", "0s", "--retire-key"];
+    let secret = "external-secrets/gcp-key/key.json";
+    estate.run(&retire).ends(0).says("--replaced NAMESPACE/SECRET");
+    assert_eq!((estate.key_disabled(), estate.secret_is_there()), (Some(false), true));
+    estate.run(&[&retire[..], &["--replaced", secret]].concat()).ends(0);
     assert_eq!((estate.key_disabled(), estate.secret_is_there()), (None, false));
 }
 

@@ -33,8 +33,8 @@ fn what_was_settled_is_written_down_once() {
     ] {
         assert!(written.contains(line), "`{line}` is not in\n{written}");
     }
-    // The cluster's own issuer is not settled by this, and what ExternalSecrets name is read anew each time.
-    assert!(!written.contains("issuer") && !written.contains("secrets:"), "{written}");
+    // What ExternalSecrets name is granted as it was confirmed; the cluster's own issuer is no decision of setup.
+    assert!(!written.contains("issuer") && written.contains("  secrets:\n    - db\n"), "{written}");
     let again: Ran = estate.run(&SETUP).ends(0).says("nothing to do");
     assert!(!again.out.contains("keyless.yaml"), "{}", again.out);
     assert_eq!(fs::read_to_string(file(&estate)).unwrap(), written);
@@ -90,7 +90,6 @@ fn manifests_for_a_repository_are_written_in_the_order_in_which_they_can_be_appl
     estate.run(&arguments).ends(1).says("run setup again");
     assert_eq!(estate.store()["spec"], before, "nothing is written past the repository");
     assert_eq!(estate.key_disabled(), Some(false));
-    estate.world.cluster.remove_object("external-secrets.io/v1", "ClusterSecretStore", None, "gcp");
     apply("clustersecretstore-gcp.yaml");
     estate.run(&arguments).ends(0);
     assert_eq!((estate.key_disabled(), estate.secret_is_there()), (None, false));
@@ -111,7 +110,7 @@ fn the_plan_is_read_before_what_is_done_of_it() {
     assert!(child.wait().unwrap().success(), "{said}");
     let place = |text: &str| said.find(text).unwrap_or_else(|| panic!("`{text}` is not in\n{said}"));
     assert!(place("issuer: ") < place("to do: "), "{said}");
-    assert!(place("to do: ") < place("reading through the new path"), "{said}");
+    assert!(place("to do: ") < place("probing the new login"), "{said}");
     assert!(place("disabling key") < place("Its old key is disabled; delete it: keyless setup --retire-key"));
 }
 
@@ -145,4 +144,27 @@ fn a_secret_that_a_repository_keeps_is_left_to_it() {
     let ran = estate.run(&["setup", "--yes", "--watch-for", "0s", "--retire-key"]).ends(0);
     assert!(ran.err.contains("Secret external-secrets/gcp-key is kept by Argo CD"), "{}", ran.err);
     assert_eq!((estate.key_disabled(), estate.secret_is_there()), (None, true));
+}
+
+#[test]
+fn linked_settings_file_stays_a_link() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+    let estate = Estate::new();
+    let real = estate.world.dir.path().join("settings/prod.yaml");
+    fs::create_dir(real.parent().unwrap()).unwrap();
+    fs::write(&real, "apiVersion: keyless/v1\n").unwrap();
+    fs::set_permissions(&real, fs::Permissions::from_mode(0o600)).unwrap();
+    symlink(&real, file(&estate)).unwrap();
+    // Names by which the next version could be written before it takes the old one's place.
+    let victim = estate.world.dir.path().join("victim");
+    fs::write(&victim, "mine").unwrap();
+    for part in [real.with_extension("yaml.part"), file(&estate).with_extension("yaml.part")] {
+        symlink(&victim, part).unwrap();
+    }
+    estate.run(&SETUP).ends(0);
+    assert!(file(&estate).is_symlink());
+    assert!(fs::read_to_string(&real).unwrap().contains("provider: google"));
+    assert_eq!(fs::metadata(&real).unwrap().mode() & 0o777, 0o600);
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "mine");
 }

@@ -50,7 +50,8 @@ fn a_key_that_another_store_uses_is_not_retired() {
     .unwrap();
     // The second time, the store that was changed does not name it any more.
     for _ in 0..2 {
-        let ran = estate.run(&["setup", "--yes", "--watch-for", "1s", "--retire-key"]).ends(0);
+        // It was asked to be retired, and is not.
+        let ran = estate.run(&["setup", "--yes", "--watch-for", "1s", "--retire-key"]).ends(1);
         assert!(ran.out.contains("stays: ClusterSecretStore other"), "{}", ran.out);
         assert_eq!((estate.key_disabled(), estate.secret_is_there()), (Some(false), true));
     }
@@ -62,7 +63,7 @@ fn a_key_whose_secret_is_gone_is_still_retired() {
     estate.run(&SETUP).ends(0);
     estate.world.cluster.remove_object("v1", "Secret", Some("external-secrets"), "gcp-key");
     let planned = estate.run(&["setup", "--dry-run", "--retire-key"]).ends(1);
-    assert!(planned.out.contains(&format!("- delete {} of", estate.key_id)), "{}", planned.out);
+    assert!(planned.out.contains(&format!("- delete key {} of", estate.key_id)), "{}", planned.out);
     estate.run(&["setup", "--yes", "--watch-for", "0s", "--retire-key"]).ends(0);
     assert_eq!(estate.key_disabled(), None);
     assert!(estate.store()["metadata"]["annotations"].get("keyless/replaced-key").is_none());
@@ -123,7 +124,7 @@ fn teardown_takes_back_only_what_setup_made() {
     let settings = "apiVersion: keyless/v1\nprovider: google\ngoogle: {project: acme-prod}\n";
     std::fs::write(estate.world.dir.path().join("keyless.yaml"), settings).unwrap();
     let planned = estate.run(&["teardown", "--dry-run"]).ends(1);
-    assert!(planned.out.contains("ClusterSecretStore gcp: somebody else made it"), "{}", planned.out);
+    assert!(planned.out.contains("ClusterSecretStore gcp: keyless did not make it"), "{}", planned.out);
     estate.run(&["teardown", "--yes"]).ends(0).says("removed:");
     let account =
         estate.world.cluster.object("v1", "ServiceAccount", Some("external-secrets"), "keyless-gcp");

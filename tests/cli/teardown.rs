@@ -31,7 +31,7 @@ fn a_store_that_stays_and_leads_nowhere_is_said_before_anything_is_asked() {
     estate.run(&SETUP).ends(0);
     let planned = estate.run(&["teardown", "--dry-run"]).ends(1);
     for wanted in [
-        "! leave   ClusterSecretStore gcp: somebody else made it",
+        "! leave   ClusterSecretStore gcp: keyless did not make it",
         "ExternalSecret shop/db is not refreshed any more",
         "warning[store-orphaned]: ClusterSecretStore gcp",
         "keyless setup --to",

@@ -90,7 +90,7 @@ fn errors_are_json_too() {
 #[test]
 fn help_teaches_and_lists_the_exit_codes() {
     let world = World::new(1);
-    world.run(&["--help"]).ends(0).says("Exit codes").says("publish").says("verify");
+    world.run(&["--help"]).ends(0).says("Exit codes").says("143 stopped by").says("publish").says("verify");
     world.run(&["publish", "--help"]).ends(0).says("--dry-run").says("Examples");
     world.run(&["verify", "--help"]).ends(0).says("Examples");
     world.run(&["--version"]).ends(0).says(env!("CARGO_PKG_VERSION"));

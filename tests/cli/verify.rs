@@ -114,6 +114,53 @@ fn another_key_under_the_clusters_kid_is_caught_by_the_signature() {
     assert!(ran.out.contains("token-signature"), "{}", ran.out);
 }
 
+/// A document does not choose what is requested from inside the network.
+#[test]
+fn jwks_uri_is_fetched_from_allowed_hosts_only() {
+    let secret = "ROLE-CREDENTIAL-0123456789";
+    for jwks_uri in [
+        "http://127.0.0.1:PORT/latest/meta-data",
+        "https://127.0.0.1:PORT/latest/meta-data",
+        "http://oidc.lab.test:PORT/keys",
+        "https://evil.lab.test/keys.json",
+        "https://169.254.169.254/latest/meta-data",
+        "http://[::1]:PORT/",
+        "file:///etc/passwd",
+        "https://user:pass@evil.lab.test/",
+        "https://metadata.google.internal/",
+    ] {
+        let world = world();
+        // A service listens on loopback, as a metadata service or an admin port does.
+        let inside = lab::S3::start(lab::Flavour::Compatible);
+        inside.faults().always("", "", lab::Fault::answer(200, "text/plain", secret));
+        world.internet.route("evil.lab.test", inside.addr());
+        let jwks_uri = jwks_uri.replace("PORT", &inside.addr().port().to_string());
+        let body = fs::read_to_string(world.discovery()).unwrap();
+        fs::write(world.discovery(), body.replace(&format!("{ISSUER}/openid/v1/jwks"), &jwks_uri)).unwrap();
+        for more in [&[][..], &["--public-only"], &["-vv"]] {
+            let ran = world.keyless("verify", more).ends(1).says("[discovery-jwks-uri]").says("not fetched");
+            assert!(!ran.out.contains(secret) && !ran.err.contains(secret), "{jwks_uri}");
+        }
+        assert!(inside.faults().requests().is_empty(), "{jwks_uri} was asked");
+    }
+}
+
+/// What is served instead of a key set does not belong into the output.
+#[test]
+fn body_that_is_no_json_is_never_shown() {
+    for body in [
+        "root:x:0:0:secret-of-the-machine",
+        "<html>secret-of-the-machine</html>",
+        "\"secret-of-the-machine\"",
+    ] {
+        let world = world();
+        fs::write(world.jwks(), body).unwrap();
+        let ran = world.keyless("verify", &["--public-only", "-vv"]).ends(1);
+        assert!(!ran.out.contains("secret-of-the-machine"), "{}", ran.out);
+        assert!(!ran.err.contains("secret-of-the-machine"), "{}", ran.err);
+    }
+}
+
 #[test]
 fn nothing_published_says_what_to_run() {
     let world = World::new(1);
@@ -138,7 +185,7 @@ fn uploaded() -> Estate {
     let email = format!("serviceAccount:{}", estate.email);
     estate.google.grant("secrets/api", "roles/secretmanager.secretAccessor", &email);
     put_and_reconcile(&estate, external_secret("api", json!({"refreshInterval": "1h"})));
-    estate.run(&["setup", "--yes", "--watch-for", "0s"]).ends(0);
+    estate.run(&["setup", "--yes", "--watch-for", "0s", "--force-sync"]).ends(0);
     estate
 }
 
@@ -235,7 +282,7 @@ fn a_key_that_was_not_uploaded_is_named_with_its_remedy() {
     let result = estate.run(&["verify", "-o", "json"]).ends(1).json();
     let signature = check(&result, "token-signature", "failed");
     assert!(signature["remedy"].as_str().unwrap().contains("keyless setup"), "{signature}");
-    estate.run(&["setup", "--yes", "--watch-for", "0s"]).ends(0);
+    estate.run(&["setup", "--yes", "--watch-for", "0s", "--force-sync"]).ends(0);
     estate.run(&["verify"]).ends(0);
 }
 
@@ -295,7 +342,7 @@ fn documents_that_are_there_all_the_same_are_judged_and_those_that_are_not_are_n
     text.push_str(&format!("issuer: {ISSUER}\n"));
     fs::write(&settings, &text).unwrap();
     estate.world.cluster.change_servers(|server| server.issuers = vec![ISSUER.into(), DEFAULT_ISSUER.into()]);
-    estate.run(&["setup", "--yes", "--watch-for", "0s"]).ends(0);
+    estate.run(&["setup", "--yes", "--watch-for", "0s", "--force-sync"]).ends(0);
     let result = estate.run(&["verify", "-o", "json"]).ends(0).json();
     assert!(checks(&result, "discovery-reachable").is_empty(), "{result:#}");
     check(&result, "uploaded-keys", "passed");

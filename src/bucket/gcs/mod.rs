@@ -2,11 +2,13 @@
 //!
 //! ```text
 //! Tokens (given, or found as Google's tools do) ──► Api ──► Gcs: read, write ──► refusal ──► Error
-//!                                                              └─ open    bucket, IAM policy
+//!                                                              └─ public  bucket, IAM policy
 //! ```
 
 mod api;
-mod open;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
+mod public;
 mod refusal;
 
 use std::{fmt, net::Ipv4Addr};
@@ -14,12 +16,16 @@ use std::{fmt, net::Ipv4Addr};
 use async_trait::async_trait;
 use http::HeaderName;
 use serde_json::{Value, json};
+use url::{Host, Url};
 
 use self::{
     api::{Api, SCOPE, of_the_bucket},
     refusal::{Outcome, Refusal},
 };
-use super::{Bucket, Condition, Expected, Settings, Stored, Version, WriteError, changed, random};
+use super::{
+    Bucket, Condition, Expected, Leads, PublicAccess, Settings, Stored, Version, WriteError, changed,
+    is_leftover, leftover_prefix, random,
+};
 use crate::{
     error::{Error, Result},
     google::Tokens,
@@ -80,8 +86,16 @@ impl Gcs {
         self.api.get(self.object_url(object, &query)).await
     }
 
-    fn object_url(&self, object: &str, query: &[(&str, &str)]) -> reqwest::Url {
+    fn object_url(&self, object: &str, query: &[(&str, &str)]) -> Url {
         self.api.url("storage/v1/b", &[&self.bucket, "o", object], query)
+    }
+
+    fn elsewhere(&self, why: String) -> Leads {
+        let remedy = format!(
+            "name one and the same bucket by --bucket and --issuer; this one is read at https://storage.googleapis.com/{}",
+            self.bucket
+        );
+        Leads::Elsewhere { why, remedy }
     }
 
     fn not_read(&self, object: &str, refusal: Refusal) -> Error {
@@ -106,6 +120,32 @@ impl fmt::Display for Gcs {
 impl Bucket for Gcs {
     fn public_url(&self) -> Option<String> {
         Some(self.public_url.clone())
+    }
+
+    /// <https://cloud.google.com/storage/docs/request-endpoints>
+    fn leads(&self, url: &Url) -> Leads {
+        let Some(Host::Domain(host)) = url.host() else { return Leads::Unknown };
+        let path = url.path().trim_start_matches('/');
+        let hosts = ["storage.googleapis.com", "commondatastorage.googleapis.com"];
+        let before = hosts.iter().find_map(|own| host.strip_suffix(own));
+        let (bucket, name) = match before.map(|before| (before, before.strip_suffix('.'))) {
+            Some(("", _)) => path.split_once('/').unwrap_or((path, "")),
+            Some((_, Some(bucket))) => (bucket, path),
+            Some((_, None)) => return Leads::Unknown,
+            None if host == "storage.cloud.google.com" => {
+                return self.elsewhere(format!("{host} asks for a Google login"));
+            }
+            None => return Leads::Unknown,
+        };
+        match bucket {
+            bucket if bucket == self.bucket => Leads::Here(name.to_owned()),
+            "" => self.elsewhere(format!("{host} serves many buckets, and the URL names none")),
+            bucket => self.elsewhere(format!("on {host} it names the bucket {bucket:?}")),
+        }
+    }
+
+    fn write_permission(&self) -> Option<&'static str> {
+        Some("storage.objects.create and storage.objects.delete")
     }
 
     /// Asks for metadata and content at the same time, and again if they are not of one state: what the
@@ -195,7 +235,7 @@ impl Bucket for Gcs {
         match self.api.get(url).await {
             Ok(answer) => {
                 let bucket: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-                Ok(bucket["labels"][open::MARK.0] == open::MARK.1)
+                Ok(bucket["labels"][public::MARK.0] == public::MARK.1)
             }
             Err(refusal) if refusal.status == Some(404) => Ok(false),
             Err(refusal) => {
@@ -222,8 +262,28 @@ impl Bucket for Gcs {
         }
     }
 
-    async fn open(&self, names: &[String]) -> Result<Vec<String>> {
-        open::run(self, names).await
+    async fn plan_public<'a>(&'a self, names: &[String]) -> Result<PublicAccess<'a>> {
+        public::plan(self, names).await
+    }
+
+    async fn leftovers(&self, prefix: &str) -> Vec<(String, Version)> {
+        let begin = leftover_prefix(prefix);
+        let query = [("prefix", begin.as_str()), ("maxResults", "100"), ("fields", "items(name,generation)")];
+        let listed = match self.api.get(self.api.url("storage/v1/b", &[&self.bucket, "o"], &query)).await {
+            Ok(listed) => listed,
+            Err(refusal) => {
+                tracing::debug!(answer = refusal.said(), "leftovers cannot be looked for");
+                return Vec::new();
+            }
+        };
+        let listed: Value = serde_json::from_slice(&listed.body).unwrap_or_default();
+        let items = listed["items"].as_array().into_iter().flatten();
+        items
+            .filter_map(|item| {
+                Some((item["name"].as_str()?.to_owned(), Version(item["generation"].as_str()?.to_owned())))
+            })
+            .filter(|(name, _)| is_leftover(name, prefix))
+            .collect()
     }
 }
 

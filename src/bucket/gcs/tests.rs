@@ -20,7 +20,7 @@ use crate::{
     secret::Secret,
 };
 
-mod opening;
+mod public;
 
 const JWKS: &str = "prod/openid/v1/jwks";
 const DISCOVERY: &str = "prod/.well-known/openid-configuration";
@@ -64,7 +64,7 @@ fn google(status: u16, reason: &str, message: &str) -> Fault {
 #[tokio::test]
 async fn keeps_the_contract() {
     let (_store, gcs) = store();
-    gcs.open(&names()).await.unwrap();
+    contract::open(&gcs, &names()).await.unwrap();
     contract::holds(&gcs, Traits { headers: true, condition: Condition::Kept }).await;
 }
 
@@ -97,14 +97,17 @@ impl AccessTokenCredentialsProvider for Found {
 #[tokio::test]
 async fn credentials_that_are_found() {
     let (store, mut gcs) = store();
-    let tokens = |token| Tokens::Found(Found(token).into());
+    let tokens = |token| {
+        let find = move || Ok::<_, std::convert::Infallible>(Found(token).into());
+        Tokens::Found(crate::google::Library::start(find).unwrap())
+    };
     gcs.api = Api::new(&Http::new(&[]).unwrap(), Some(&store.url()), tokens(Some(store.token()))).unwrap();
     gcs.write(JWKS, &jwks("{}"), &Expected::Absent).await.unwrap();
 
     store.faults().forget();
     gcs.api = Api::new(&Http::new(&[]).unwrap(), Some(&store.url()), tokens(None)).unwrap();
     let read = gcs.read(JWKS).await.unwrap_err();
-    let opened = gcs.open(&names()).await.unwrap_err();
+    let opened = contract::open(&gcs, &names()).await.unwrap_err();
     let written = refused(gcs.write(JWKS, &jwks("{}"), &Expected::Absent).await);
     for error in [read, opened, written] {
         assert_eq!((error.code, error.kind), ("bucket-credentials", Kind::Failed), "{error}");
@@ -262,7 +265,7 @@ async fn no_token_is_shown() {
     for status in [401, 403, 400, 500] {
         store.faults().clear();
         store.faults().always("", "", google(status, token, &format!("Bearer {token} is bad")));
-        for error in [gcs.read(JWKS).await.unwrap_err(), gcs.open(&names()).await.unwrap_err()] {
+        for error in [gcs.read(JWKS).await.unwrap_err(), contract::open(&gcs, &names()).await.unwrap_err()] {
             assert!(!format!("{error} {error:?}").contains("b0AXv0zTPq"), "{error}");
         }
     }

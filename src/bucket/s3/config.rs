@@ -79,6 +79,13 @@ fn location_of(settings: &Settings, bucket: &str, found: &SdkConfig) -> Result<S
     let public_url = settings.public_url.as_deref();
     let region_known = region.is_some();
     let region = region.unwrap_or_else(|| NO_REGION.to_owned());
+    // It becomes a part of a header.
+    if !region.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
+        return Err(Error::usage("bucket-region", "the region of the bucket is not the name of a region")
+            .hint(
+                "give --region, AWS_REGION, or the region of the AWS profile as one word, e.g. eu-central-1",
+            ));
+    }
     let location = S3Location::new(bucket, endpoint, region, addressing, public_url)?;
     if location.aws && !region_known {
         return Err(Error::usage(

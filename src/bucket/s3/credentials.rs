@@ -1,15 +1,18 @@
-//! The SDK's credentials on their way to the signer: what is secret about them is remembered, so that it is left out of
-//! all output, and what no header can hold is refused before the signer meets it.
+//! Credentials from the SDK's chain, on their way to the signer: what is secret about them is remembered, so that it is
+//! left out of all output, and what no header can carry is refused. The signer panics on it.
 
 use aws_credential_types::{
     Credentials,
     provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future},
 };
-use http::HeaderValue;
 
-use crate::redact;
+use crate::{
+    error::{Error, Result},
+    redact,
+    secret::{is_header_safe, unsendable},
+};
 
-/// Hands on what another provider gives.
+/// Gives out only credentials that can be sent, and that no output shows.
 #[derive(Debug)]
 pub(super) struct Remembering(SharedCredentialsProvider);
 
@@ -25,25 +28,43 @@ impl ProvideCredentials for Remembering {
         Self: 'a,
     {
         future::ProvideCredentials::new(async {
-            let credentials = self.0.provide_credentials().await?;
-            redact::remember(credentials.secret_access_key());
-            credentials.session_token().into_iter().for_each(redact::remember);
-            match fits(&credentials) {
-                true => Ok(credentials),
-                false => Err(CredentialsError::invalid_configuration(
-                    "the access key's ID or the session token holds a line break or another control character",
-                )),
-            }
+            let found = self.0.provide_credentials().await?;
+            remember(&found);
+            check(&found).map_err(CredentialsError::invalid_configuration)?;
+            Ok(found)
         })
+    }
+
+    fn fallback_on_interrupt(&self) -> Option<Credentials> {
+        let found = self.0.fallback_on_interrupt()?;
+        remember(&found);
+        check(&found).is_ok().then_some(found)
     }
 }
 
-/// Both are sent in headers (RFC 9110 §5.5).
-fn fits(credentials: &Credentials) -> bool {
-    [Some(credentials.access_key_id()), credentials.session_token()]
-        .into_iter()
-        .flatten()
-        .all(|text| HeaderValue::from_str(text).is_ok())
+fn remember(found: &Credentials) {
+    redact::remember(found.secret_access_key());
+    found.session_token().into_iter().for_each(redact::remember);
+}
+
+fn check(found: &Credentials) -> Result<(), Error> {
+    if !is_header_safe(found.access_key_id()) {
+        return Err(unsendable(
+            "the AWS access key ID (AWS_ACCESS_KEY_ID, or aws_access_key_id of the profile)",
+        ));
+    }
+    if found.session_token().is_some_and(|token| !is_header_safe(token)) {
+        return Err(unsendable(
+            "the AWS session token (AWS_SESSION_TOKEN, or aws_session_token of the profile)",
+        ));
+    }
+    // Never sent, but a line break in it makes every signature wrong.
+    if found.secret_access_key().contains(char::is_control) {
+        return Err(unsendable(
+            "the AWS secret access key (AWS_SECRET_ACCESS_KEY, or aws_secret_access_key of the profile)",
+        ));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -51,8 +72,8 @@ mod tests {
     use super::*;
 
     async fn provided(id: &str, secret: &str, token: Option<&str>) -> Result<Credentials, CredentialsError> {
-        let credentials = Credentials::new(id, secret, token.map(str::to_owned), None, "test");
-        Remembering::around(SharedCredentialsProvider::new(credentials)).provide_credentials().await
+        let found = Credentials::new(id, secret, token.map(str::to_owned), None, "test");
+        Remembering::around(SharedCredentialsProvider::new(found)).provide_credentials().await
     }
 
     #[tokio::test]
@@ -62,10 +83,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn credentials_that_no_header_holds_are_refused() {
-        for (id, token) in [("AK\nID", None), ("AKID", Some("to\nken")), ("\u{7f}", None)] {
-            let error = provided(id, "s3cretOfThisTest", token).await.unwrap_err();
-            assert!(matches!(error, CredentialsError::InvalidConfiguration(_)), "{error:?}");
+    async fn unsendable_aws_credential_names_source() {
+        assert!(provided("AKIA", "wJal/+x y", Some("IQoJ//+==")).await.is_ok());
+        for (id, secret, token, source) in [
+            ("canary\n", "s", None, "AWS_ACCESS_KEY_ID"),
+            ("can\0ary", "s", None, "AWS_ACCESS_KEY_ID"),
+            ("canäry", "s", None, "AWS_ACCESS_KEY_ID"),
+            ("", "s", None, "AWS_ACCESS_KEY_ID"),
+            ("\u{7f}", "s", None, "AWS_ACCESS_KEY_ID"),
+            ("id", "canary\n", None, "AWS_SECRET_ACCESS_KEY"),
+            ("id", "s", Some("canary\r\n"), "AWS_SESSION_TOKEN"),
+            ("id", "s", Some("can\nary"), "AWS_SESSION_TOKEN"),
+        ] {
+            let error = provided(id, secret, token).await.unwrap_err();
+            let ours =
+                std::error::Error::source(&error).and_then(|source| source.downcast_ref::<Error>()).unwrap();
+            assert!(ours.message.contains(source), "{ours}");
+            assert!(!format!("{error:?} {ours}").contains("ary"), "{ours}");
         }
     }
 }

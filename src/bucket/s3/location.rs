@@ -1,14 +1,19 @@
-//! PURE. Which bucket of which store, and what its parts are called: API, public URL, resource name.
+//! PURE. Which bucket of which store, what its parts are called (API, public URL, resource name), and which public
+//! URLs lead to it.
 
 use std::net::Ipv4Addr;
 
 use url::{Host, Url};
 
+use super::hosts::AmazonHost;
 use crate::{
-    bucket::Addressing,
+    bucket::{Addressing, Leads},
     config::base_url,
     error::{Error, Result},
 };
+
+/// The one region of AWS that must not be named when a bucket is made, and that the global endpoint belongs to.
+pub(super) const UNNAMED_REGION: &str = "us-east-1";
 
 /// A bucket, found.
 #[derive(Clone, Debug)]
@@ -57,6 +62,94 @@ impl S3Location {
             Addressing::Path => format!("{scheme}://{host}/{}", self.bucket),
             Addressing::Virtual => format!("{scheme}://{}.{host}", self.bucket),
         }
+    }
+
+    /// Where a public URL leads.
+    pub(super) fn leads(&self, url: &Url) -> Leads {
+        let Some(Host::Domain(host)) = url.host() else { return Leads::Unknown };
+        let path = url.path().trim_start_matches('/');
+        match (AmazonHost::parse(host), &self.endpoint) {
+            (Some(amazon), _) if self.aws => self.at_amazon(&amazon, host, path),
+            (Some(_), _) => self.elsewhere(
+                format!("{host} is Amazon S3, and the bucket is at another store"),
+                "leave --endpoint out if the bucket is at Amazon, or take an issuer at the store",
+            ),
+            (None, Some(endpoint)) if !self.aws => self.at_endpoint(endpoint, url, host),
+            (None, _) => Leads::Unknown,
+        }
+    }
+
+    fn at_amazon(&self, amazon: &AmazonHost<'_>, host: &str, path: &str) -> Leads {
+        if amazon.website {
+            return self.elsewhere(
+                format!("{host} is a website endpoint, which has no https"),
+                "take the REST endpoint, or put CloudFront before the website",
+            );
+        }
+        let right = partition(&self.region).1;
+        let other_region = amazon.region.is_some_and(|region| region != self.region);
+        // The global endpoint redirects path-style requests for buckets of other regions.
+        let redirects = amazon.region.is_none() && amazon.bucket.is_none() && self.region != UNNAMED_REGION;
+        if amazon.suffix != right || other_region || redirects {
+            return self.elsewhere(
+                format!("{host} does not serve buckets of the region {}", self.region),
+                "give the bucket's region by --region, or take an issuer on a host of that region",
+            );
+        }
+        match amazon.bucket {
+            Some(bucket) if bucket == self.bucket => Leads::Here(path.to_owned()),
+            Some(bucket) => self.another_bucket(host, bucket),
+            None if amazon.accelerated => Leads::Unknown,
+            None => self.in_path(host, path),
+        }
+    }
+
+    /// A store with an address of its own: its host, with the bucket before it or in the path.
+    fn at_endpoint(&self, endpoint: &Url, url: &Url, host: &str) -> Leads {
+        let Some(own) = endpoint.host_str() else { return Leads::Unknown };
+        if endpoint.port_or_known_default() != url.port_or_known_default() {
+            return Leads::Unknown;
+        }
+        let base = endpoint.path().trim_end_matches('/');
+        let path = url.path().strip_prefix(base).and_then(|path| path.strip_prefix('/'));
+        match (host == own, path) {
+            (true, Some(path)) if base.is_empty() => self.in_path(host, path),
+            // Below a path of its own the store may share the host with anything.
+            (true, Some(path)) => match self.in_path(host, path) {
+                Leads::Elsewhere { .. } => Leads::Unknown,
+                here => here,
+            },
+            (true, None) => Leads::Unknown,
+            (false, _)
+                if host.strip_suffix(own).is_some_and(|start| start == format!("{}.", self.bucket)) =>
+            {
+                path.map_or(Leads::Unknown, |path| Leads::Here(path.to_owned()))
+            }
+            (false, _) => Leads::Unknown,
+        }
+    }
+
+    fn in_path(&self, host: &str, path: &str) -> Leads {
+        match path.split_once('/').unwrap_or((path, "")) {
+            (bucket, rest) if bucket == self.bucket => Leads::Here(rest.to_owned()),
+            ("", _) => self.elsewhere(
+                format!("{host} serves many buckets, and the URL names none"),
+                "name the bucket as the first part of the issuer's path",
+            ),
+            (bucket, _) => self.another_bucket(host, bucket),
+        }
+    }
+
+    fn another_bucket(&self, host: &str, bucket: &str) -> Leads {
+        self.elsewhere(
+            format!("on {host} it names the bucket {bucket:?}"),
+            "name one and the same bucket by --bucket and --issuer",
+        )
+    }
+
+    fn elsewhere(&self, why: String, remedy: &str) -> Leads {
+        let remedy = format!("{remedy}; this bucket is read at {}", self.public_url());
+        Leads::Elsewhere { why, remedy }
     }
 
     /// The resource name of one object, as policies have it.
@@ -188,6 +281,78 @@ mod tests {
         let own =
             S3Location::new("keys", None, "us-east-1".into(), None, Some("https://id.example.com/")).unwrap();
         assert_eq!(own.public_url(), "https://id.example.com");
+    }
+
+    fn leads(location: &S3Location, url: &str) -> Leads {
+        location.leads(&Url::parse(url).unwrap())
+    }
+
+    #[test]
+    fn issuers_that_lead_to_the_bucket() {
+        let compatible = Some("https://s3.example.com");
+        for (endpoint, region, url, name) in [
+            (None, "us-east-2", "https://keys.s3.us-east-2.amazonaws.com", ""),
+            (None, "us-east-2", "https://keys.s3.us-east-2.amazonaws.com/a/b", "a/b"),
+            (None, "us-east-2", "https://s3.us-east-2.amazonaws.com/keys", ""),
+            (None, "us-east-2", "https://s3.us-east-2.amazonaws.com/keys/a/b", "a/b"),
+            (None, "us-east-2", "https://s3-us-east-2.amazonaws.com/keys/keys.json", "keys.json"),
+            (None, "us-east-2", "https://keys.s3.amazonaws.com/a", "a"),
+            (None, "us-east-2", "https://s3.dualstack.us-east-2.amazonaws.com/keys/a", "a"),
+            (None, "us-east-2", "https://keys.s3-fips.us-east-2.amazonaws.com/a", "a"),
+            (None, "us-east-1", "https://s3.amazonaws.com/keys/a", "a"),
+            (None, "cn-north-1", "https://s3.cn-north-1.amazonaws.com.cn/keys/a", "a"),
+            (None, "cn-north-1", "https://keys.s3.cn-north-1.amazonaws.com.cn", ""),
+            (
+                Some("https://vpce-1a.s3.us-east-2.vpce.amazonaws.com"),
+                "us-east-2",
+                "https://s3.us-east-2.amazonaws.com/keys",
+                "",
+            ),
+            (compatible, "x", "https://s3.example.com/keys/a", "a"),
+            (compatible, "x", "https://keys.s3.example.com/a", "a"),
+            (Some("https://example.com/s3"), "x", "https://example.com/s3/keys/a", "a"),
+        ] {
+            assert_eq!(leads(&location(endpoint, region, None), url), Leads::Here(name.into()), "{url}");
+        }
+    }
+
+    #[test]
+    fn issuers_that_lead_elsewhere() {
+        let compatible = Some("https://s3.example.com");
+        for (endpoint, region, url) in [
+            (None, "us-east-2", "https://other.s3.us-east-2.amazonaws.com"),
+            (None, "us-east-2", "https://s3.us-east-2.amazonaws.com/other/keys"),
+            (None, "us-east-2", "https://s3.us-east-2.amazonaws.com"),
+            (None, "us-east-2", "https://s3.eu-west-1.amazonaws.com/keys"),
+            (None, "us-east-2", "https://keys.s3.eu-west-1.amazonaws.com"),
+            (None, "us-east-2", "https://s3.amazonaws.com/keys"),
+            (None, "us-east-2", "https://s3.us-east-2.amazonaws.com.cn/keys"),
+            (None, "cn-north-1", "https://s3.cn-north-1.amazonaws.com/keys"),
+            (None, "us-east-2", "https://keys.s3-website.us-east-2.amazonaws.com"),
+            (compatible, "x", "https://s3.example.com/other/a"),
+            (compatible, "x", "https://s3.example.com"),
+            (compatible, "x", "https://keys.s3.us-east-2.amazonaws.com"),
+        ] {
+            let found = leads(&location(endpoint, region, None), url);
+            assert!(matches!(found, Leads::Elsewhere { .. }), "{url}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn domains_of_the_owner_are_unknown() {
+        let compatible = Some("https://s3.example.com");
+        for (endpoint, url) in [
+            (None, "https://oidc.example.com/keys"),
+            (None, "https://d111111abcdef8.cloudfront.net/keys"),
+            (compatible, "https://oidc.example.com"),
+            (compatible, "https://oidc.s3.example.com/keys"),
+            (compatible, "https://s3.example.com:8443/keys"),
+            (Some("https://example.com/s3"), "https://example.com/prod"),
+            (Some("https://example.com/s3"), "https://example.com/s3/other"),
+            (Some("http://127.0.0.1:8333"), "https://127.0.0.1/keys"),
+        ] {
+            assert_eq!(leads(&location(endpoint, "us-east-2", None), url), Leads::Unknown, "{url}");
+        }
     }
 
     #[test]

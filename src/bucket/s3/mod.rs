@@ -2,23 +2,26 @@
 //!
 //! ```text
 //! config ──► S3Location, SDK client (over transport) ──► S3: read, write ──► refusal ──► Error
-//!                                                        ├─ probe    what the store makes of conditions
-//!                                                        └─ open     bucket, public access block, policy
+//!              └─ hosts     Amazon's host names             ├─ conditional  writes under a condition
+//!                                                           └─ public       bucket, public access block, policy
 //! ```
 
+mod conditional;
 mod config;
 mod credentials;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
+mod hosts;
 mod location;
-mod open;
 mod policy;
-mod probe;
+mod public;
 mod refusal;
 mod transport;
 
 use std::{
     fmt,
     sync::{
-        OnceLock,
+        Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -28,15 +31,19 @@ use async_trait::async_trait;
 use aws_sdk_s3::{
     Client,
     primitives::ByteStream,
-    types::{Grant, ObjectCannedAcl, Permission},
+    types::{Grant, ObjectCannedAcl, Permission, ServerSideEncryption},
 };
+use url::Url;
 
 use self::{
+    conditional::Conditions,
     location::S3Location,
-    probe::{Support, Verdict},
     refusal::{Outcome, Refusal},
 };
-use super::{Bucket, Condition, Expected, Settings, Stored, Version, WriteError, changed};
+use super::{
+    Bucket, Condition, Expected, Leads, PublicAccess, Settings, Stored, Version, WriteError, changed,
+    is_leftover, leftover_prefix,
+};
 use crate::{
     error::{Error, Result},
     http::Http,
@@ -54,10 +61,10 @@ pub(super) struct S3 {
     client: Client,
     http: Http,
     location: S3Location,
-    /// Found out before the first write to a store that is not AWS.
-    verdict: OnceLock<Verdict>,
-    /// The store knows no policies: objects are public one by one, each time they are written.
-    public_by_acl: AtomicBool,
+    /// Learnt from the first writes to a store that is not AWS.
+    conditions: Mutex<Conditions>,
+    /// What was written is encrypted with a key of AWS's key service, which no anonymous reader can use.
+    kms: AtomicBool,
     /// Between two tries of what needs a moment to take effect.
     pause: Duration,
 }
@@ -90,8 +97,8 @@ impl S3 {
             client,
             http: http.clone(),
             location,
-            verdict: OnceLock::new(),
-            public_by_acl: AtomicBool::new(false),
+            conditions: Mutex::new(Conditions::default()),
+            kms: AtomicBool::new(false),
             pause: Duration::from_secs(1),
         }
     }
@@ -101,7 +108,7 @@ impl S3 {
         format!("s3://{}/{key}", self.location.bucket)
     }
 
-    async fn put(&self, put: Put<'_>, condition: Option<&Precondition>) -> Outcome<Option<String>> {
+    async fn put(&self, put: Put<'_>, condition: Option<&Precondition>) -> Outcome<()> {
         let mut request = self
             .client
             .put_object()
@@ -118,38 +125,34 @@ impl S3 {
         if put.public {
             request = request.acl(ObjectCannedAcl::PublicRead);
         }
-        Ok(request.send().await?.e_tag)
+        let written = request.send().await?;
+        // Elsewhere the store decrypts for anonymous readers as well.
+        let kms = matches!(
+            written.server_side_encryption,
+            Some(ServerSideEncryption::AwsKms | ServerSideEncryption::AwsKmsDsse)
+        );
+        self.kms.fetch_or(kms && self.location.aws, Ordering::Relaxed);
+        Ok(())
     }
 
-    /// Deletes a throw-away object. If it stays, it harms nobody.
-    async fn discard(&self, key: &str) {
-        let deleted = self.client.delete_object().bucket(&self.location.bucket).key(key).send().await;
-        if let Err(refusal) = deleted.map_err(Refusal::from) {
-            tracing::warn!(
-                said = refusal.said(),
-                "{} could not be deleted; delete it by hand",
-                self.name(key)
-            );
+    fn conditions(&self) -> Conditions {
+        match self.location.aws {
+            true => Conditions::KEPT,
+            false => *self.conditions.lock().unwrap_or_else(PoisonError::into_inner),
         }
     }
 
-    async fn verdict(&self, name: &str, document: &Document) -> Result<Verdict> {
-        if self.location.aws {
-            return Ok(Verdict::KEPT);
-        }
-        if let Some(verdict) = self.verdict.get() {
-            return Ok(*verdict);
-        }
-        let prefix = name.strip_suffix(document.path).unwrap_or_default();
-        let verdict = probe::run(self, prefix).await?;
-        Ok(*self.verdict.get_or_init(|| verdict))
+    fn learn(&self, change: impl FnOnce(&mut Conditions)) {
+        let mut known = self.conditions.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut known);
+        tracing::debug!(conditions = ?*known, "learnt from a write");
     }
 
     /// Whether an object must be written as public. A write takes an object's access list away, so what it
     /// replaces is asked; on AWS access lists are off.
     async fn is_public_by_acl(&self, name: &str, expected: &Expected) -> Result<bool> {
-        if self.location.aws || self.public_by_acl.load(Ordering::Relaxed) || *expected == Expected::Absent {
-            return Ok(!self.location.aws && self.public_by_acl.load(Ordering::Relaxed));
+        if self.location.aws || *expected == Expected::Absent {
+            return Ok(false);
         }
         let asked = self.client.get_object_acl().bucket(&self.location.bucket).key(name).send().await;
         match asked.map_err(Refusal::from) {
@@ -163,18 +166,22 @@ impl S3 {
         }
     }
 
-    /// For stores that do not check: looks first. Somebody can still come in between, so it is said.
-    async fn compare_and_put(&self, put: Put<'_>, expected: &Expected) -> Result<Condition, WriteError> {
-        let found = self.read(put.key).await?;
-        if Expected::of(found.as_ref()) != *expected {
-            return Err(WriteError::Conflict(format!("{} has changed", self.name(put.key))));
-        }
-        self.put(put, None).await.map_err(|refusal| self.not_written(put.key, refusal))?;
-        Ok(Condition::Ignored)
-    }
-
     fn not_written(&self, key: &str, refusal: Refusal) -> Error {
         refusal.error(&self.location, "s3:PutObject", &format!("writing {}", self.name(key)))
+    }
+
+    fn encrypted_with_kms(&self, name: &str) -> Error {
+        let bucket = &self.location.bucket;
+        Error::failed(
+            "bucket-encrypted",
+            format!("{} is encrypted with SSE-KMS: it cannot be read without credentials", self.name(name)),
+        )
+        .hint(format!(
+            "let the bucket encrypt with SSE-S3 (AES256) by default, remove the object, then publish again: \
+             aws s3api put-bucket-encryption --bucket {bucket} --server-side-encryption-configuration \
+             '{{\"Rules\":[{{\"ApplyServerSideEncryptionByDefault\":{{\"SSEAlgorithm\":\"AES256\"}}}}]}}'",
+        ))
+        .hint("or keep the bucket private behind CloudFront with origin access control, which can decrypt, and give --public-url")
     }
 
     /// Why an object cannot be read. Whoever may not list a bucket gets `403` for what is absent, too.
@@ -220,6 +227,14 @@ impl Bucket for S3 {
         Some(self.location.public_url())
     }
 
+    fn leads(&self, url: &Url) -> Leads {
+        self.location.leads(url)
+    }
+
+    fn write_permission(&self) -> Option<&'static str> {
+        Some("s3:PutObject")
+    }
+
     async fn read(&self, name: &str) -> Result<Option<Stored>> {
         let answer = match self.client.get_object().bucket(&self.location.bucket).key(name).send().await {
             Ok(answer) => answer,
@@ -244,7 +259,6 @@ impl Bucket for S3 {
         document: &Document,
         expected: &Expected,
     ) -> Result<Condition, WriteError> {
-        let verdict = self.verdict(name, document).await?;
         let put = Put {
             key: name,
             body: &document.body,
@@ -252,36 +266,10 @@ impl Bucket for S3 {
             cache_control: document.cache_control,
             public: self.is_public_by_acl(name, expected).await?,
         };
-        let (support, condition) = match expected {
-            Expected::Absent => (verdict.absent, Precondition::Absent),
-            Expected::Present(Version(etag)) if verdict.quoted => {
-                (verdict.present, Precondition::Is(etag.clone()))
-            }
-            Expected::Present(Version(etag)) => (verdict.present, Precondition::Is(probe::unquoted(etag))),
-        };
-        if support == Support::Ignored {
-            return self.compare_and_put(put, expected).await;
-        }
-        let mut outcome = self.put(put, Some(&condition)).await;
-        if let (Support::Unknown, Err(refusal), Expected::Present(Version(etag))) =
-            (support, &outcome, expected)
-            && refusal.status == Some(412)
-            && Expected::of(self.read(name).await?.as_ref()) == *expected
-        {
-            // The state is the expected one, so the store wants its ETag without quotes.
-            outcome = self.put(put, Some(&Precondition::Is(probe::unquoted(etag)))).await;
-        }
-        match outcome {
-            Ok(_) if support == Support::Kept => Ok(Condition::Kept),
-            Ok(_) => Ok(Condition::Unknown),
-            Err(refusal) if refusal.is_conflict() => Err(WriteError::Conflict(refusal.said())),
-            Err(refusal) if refusal.is_absent() && *expected != Expected::Absent => {
-                Err(WriteError::Conflict(refusal.said()))
-            }
-            Err(refusal) if support == Support::Unknown && refusal.is_unknown_call() => {
-                self.compare_and_put(put, expected).await
-            }
-            Err(refusal) => Err(self.not_written(name, refusal).into()),
+        let condition = self.write_if(put, expected).await?;
+        match self.kms.load(Ordering::Relaxed) {
+            true => Err(self.encrypted_with_kms(name).into()),
+            false => Ok(condition),
         }
     }
 
@@ -336,8 +324,25 @@ impl Bucket for S3 {
         })
     }
 
-    async fn open(&self, names: &[String]) -> Result<Vec<String>> {
-        open::run(self, names).await
+    async fn plan_public<'a>(&'a self, names: &[String]) -> Result<PublicAccess<'a>> {
+        public::plan(self, names).await
+    }
+
+    async fn leftovers(&self, prefix: &str) -> Vec<(String, Version)> {
+        let request = self.client.list_objects_v2().bucket(&self.location.bucket);
+        let listed = request.prefix(leftover_prefix(prefix)).max_keys(100).send().await;
+        let listed = match listed.map_err(Refusal::from) {
+            Ok(listed) => listed,
+            Err(refusal) => {
+                tracing::debug!(answer = refusal.said(), "leftovers cannot be looked for");
+                return Vec::new();
+            }
+        };
+        let found = listed.contents.unwrap_or_default().into_iter();
+        found
+            .filter_map(|object| Some((object.key?, Version(object.e_tag?))))
+            .filter(|(name, _)| is_leftover(name, prefix))
+            .collect()
     }
 }
 

@@ -63,6 +63,27 @@ pub(super) fn opened(policy: Option<&str>, arns: &[String], made: bool) -> Resul
     Ok(Some(Value::Object(policy).to_string()))
 }
 
+/// The statements of ours that differ between two policies: their Sid, and both forms.
+pub(super) fn changed_statements(before: Option<&str>, after: &str) -> Vec<(String, Option<Value>, Value)> {
+    let statements = |text: Option<&str>| -> Vec<Value> {
+        let policy: Value = text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        match policy.get("Statement") {
+            Some(Value::Array(statements)) => statements.clone(),
+            Some(single) => vec![single.clone()],
+            None => Vec::new(),
+        }
+    };
+    let (before, after) = (statements(before), statements(Some(after)));
+    let changed = after.into_iter().filter(|statement| !before.contains(statement));
+    changed
+        .map(|statement| {
+            let sid = statement["Sid"].as_str().unwrap_or_default().to_owned();
+            let former = before.iter().find(|other| other["Sid"] == sid.as_str()).cloned();
+            (sid, former, statement)
+        })
+        .collect()
+}
+
 fn parse(text: &str) -> Result<Map<String, Value>> {
     serde_json::from_str(text).map_err(|error| {
         Error::failed("bucket-policy", "the bucket has a policy that is not a JSON object")
@@ -231,6 +252,22 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn only_our_statement_is_shown_as_changed() {
+        let theirs =
+            json!({"Sid": "Tls", "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"});
+        let before = with(theirs).to_string();
+        let first = opened(Some(&before), &[KEYS.to_owned()], false).unwrap().unwrap();
+        let shown = changed_statements(Some(&before), &first);
+        let [(sid, None, after)] = &shown[..] else { panic!("{shown:?}") };
+        assert_eq!((sid.as_str(), &after["Resource"]), (SID, &json!([KEYS])));
+        let second = opened(Some(&first), &[DISCOVERY.to_owned()], false).unwrap().unwrap();
+        let shown = changed_statements(Some(&first), &second);
+        assert_eq!(shown[0].1.as_ref().unwrap()["Resource"], json!([KEYS]));
+        assert_eq!(shown[0].2["Resource"], json!([KEYS, DISCOVERY]));
+        assert_eq!(changed_statements(Some(&second), &second), []);
     }
 
     #[test]

@@ -106,7 +106,8 @@ where
             return ours;
         }
         if let Some(found) = error.downcast_ref::<CredentialsError>() {
-            return without_credentials(found);
+            let ours = std::error::Error::source(found).and_then(|source| source.downcast_ref::<Error>());
+            return ours.cloned().unwrap_or_else(|| without_credentials(found));
         }
         next = error.source();
     }

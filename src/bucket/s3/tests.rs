@@ -10,7 +10,7 @@ use crate::bucket::{
     contract::{self, Traits, conflict, discovery, jwks, read, refused},
 };
 
-mod opening;
+mod public;
 mod refusals;
 
 pub(super) const JWKS: &str = "prod/openid/v1/jwks";
@@ -61,7 +61,7 @@ async fn holds(flavour: Flavour, condition: Condition) {
     let (store, s3) = store(flavour);
     contract::holds(&s3, Traits { headers: true, condition }).await;
     let stray: Vec<_> = store.keys("keys").into_iter().filter(|key| key.contains("probe")).collect();
-    assert_eq!(stray, Vec::<String>::new(), "throw-away objects are deleted");
+    assert_eq!(stray, Vec::<String>::new(), "no throw-away objects");
 }
 
 #[tokio::test]
@@ -94,16 +94,57 @@ async fn aws_is_not_probed() {
     assert_eq!(calls[0].header("cache-control"), Some("public, max-age=300"));
 }
 
+/// What a store makes of conditions shows by the documents themselves: no other object is ever made.
 #[tokio::test]
-async fn another_store_is_probed_once_beside_the_documents() {
+async fn another_store_is_learnt_without_other_objects() {
+    for flavour in [Flavour::Compatible, Flavour::Rgw, Flavour::AclOnly, Flavour::IgnoresConditions] {
+        let (store, s3) = store(flavour);
+        s3.write(JWKS, &jwks("one"), &Expected::Absent).await.unwrap();
+        s3.write(DISCOVERY, &discovery("{}"), &Expected::Absent).await.unwrap();
+        let stored = read(&s3, JWKS).await;
+        s3.write(JWKS, &jwks("two"), &Expected::of(stored.as_ref())).await.unwrap();
+        assert_eq!(store.keys("keys"), [DISCOVERY, JWKS], "{flavour:?}");
+        let others = |call: &&lab::Call| !call.path.contains(JWKS) && !call.path.contains(DISCOVERY);
+        let calls = store.faults().requests();
+        assert_eq!(calls.iter().filter(others).count(), 0, "{flavour:?} {calls:#?}");
+        // Learnt once: the second document is written by one request.
+        let written = puts(&store).iter().filter(|put| put.path.contains(DISCOVERY)).count();
+        assert_eq!(written, 1, "{flavour:?}");
+    }
+}
+
+#[tokio::test]
+async fn leftovers_of_earlier_versions_are_found() {
     let (store, s3) = store(Flavour::Compatible);
-    s3.write(JWKS, &jwks("{}"), &Expected::Absent).await.unwrap();
-    s3.write(DISCOVERY, &discovery("{}"), &Expected::Absent).await.unwrap();
-    let calls = store.faults().requests();
-    let probes: Vec<_> = calls.iter().filter(|call| call.path.contains("/prod/.keyless-probe-")).collect();
-    assert_eq!(probes.last().unwrap().method, "DELETE");
-    assert_eq!((probes.len(), calls.len()), (5, 7), "{calls:#?}");
-    assert_eq!(store.keys("keys"), [DISCOVERY, JWKS]);
+    for name in [
+        ".keyless-probe-0123456789abcdef",
+        "prod/.keyless-probe-0123456789abcdef",
+        "prod/.keyless-probe-0123456789abcdeg",
+        "prod/.keyless-probe-0123",
+        "prod/x/.keyless-probe-0123456789abcdef",
+        "prod/.keyless-probe-0123456789abcdef.bak",
+    ] {
+        store.put("keys", name, "text/plain", None, b"left");
+    }
+    let names = |found: Vec<(String, Version)>| found.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    assert_eq!(names(s3.leftovers("prod").await), ["prod/.keyless-probe-0123456789abcdef"]);
+    let found = s3.leftovers("").await;
+    assert_eq!(names(found.clone()), [".keyless-probe-0123456789abcdef"]);
+    s3.remove(&found[0].0, &found[0].1).await.unwrap();
+    assert_eq!(s3.leftovers("").await, []);
+    // Without the right to list there is nothing to be found, and no error.
+    let rights = lab::Access::Only(vec!["s3:GetObject".into()]);
+    assert_eq!(client(&store, &store.add_credentials(rights)).leftovers("prod").await, []);
+}
+
+/// Amazon S3 User Guide, "Using server-side encryption with AWS KMS": such objects need a signed request.
+#[tokio::test]
+async fn documents_under_kms_are_refused() {
+    let (store, s3) = store(Flavour::Aws);
+    store.change(|settings| settings.encrypts_with_kms = true);
+    let error = refused(s3.write(JWKS, &jwks("{}"), &Expected::Absent).await);
+    assert_eq!(error.code, "bucket-encrypted");
+    assert!(error.hints[0].contains("AES256"), "{error}");
 }
 
 #[tokio::test]
@@ -150,53 +191,38 @@ async fn an_etag_without_quotes_where_the_store_wants_it_so() {
     assert_eq!(format!("\"{sent}\""), stored.unwrap().version.0);
 }
 
-/// Rights for the two documents only: the throw-away object is refused.
-fn no_probe(store: &lab::S3) {
-    let denied = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>";
-    store.faults().always("", ".keyless-probe-", Fault::answer(403, "application/xml", denied));
+#[tokio::test]
+async fn a_right_that_is_missing_is_not_taken_for_a_condition() {
+    let (store, _) = store(Flavour::Compatible);
+    let s3 = client(&store, &store.add_credentials(lab::Access::ReadOnly));
+    let error = refused(s3.write(JWKS, &jwks("{}"), &Expected::Absent).await);
+    assert_eq!(error.code, "bucket-forbidden", "{error}");
+    assert_eq!(store.keys("keys"), Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn where_the_probe_is_forbidden_conditions_are_sent_and_nothing_is_promised() {
-    let (store, s3) = store(Flavour::Compatible);
-    no_probe(&store);
-    assert_eq!(s3.write(JWKS, &jwks("one"), &Expected::Absent).await.unwrap(), Condition::Unknown);
-    conflict(s3.write(JWKS, &jwks("two"), &Expected::Absent).await);
-    let stored = read(&s3, JWKS).await;
-    s3.write(JWKS, &jwks("two"), &Expected::of(stored.as_ref())).await.unwrap();
-    conflict(s3.write(JWKS, &jwks("three"), &Expected::of(stored.as_ref())).await);
-}
-
-#[tokio::test]
-async fn where_the_probe_is_forbidden_odd_stores_still_work() {
-    let (store_, s3) = store(Flavour::Rgw);
-    no_probe(&store_);
-    s3.write(JWKS, &jwks("one"), &Expected::Absent).await.unwrap();
-    let stored = read(&s3, JWKS).await;
-    assert_eq!(
-        s3.write(JWKS, &jwks("two"), &Expected::of(stored.as_ref())).await.unwrap(),
-        Condition::Unknown
-    );
-    conflict(s3.write(JWKS, &jwks("three"), &Expected::of(stored.as_ref())).await);
-
-    let (store_, s3) = store(Flavour::Compatible);
-    no_probe(&store_);
-    store_.change(|settings| settings.conditions = Conditions::Unsupported);
-    assert_eq!(s3.write(JWKS, &jwks("one"), &Expected::Absent).await.unwrap(), Condition::Ignored);
-}
-
-#[tokio::test]
-async fn a_probe_that_fails_writes_nothing() {
-    for (method, status) in [("PUT", 500), ("PUT", 429)] {
+async fn a_first_write_that_fails_writes_nothing() {
+    for status in [500, 429] {
         let (store, s3) = store(Flavour::Compatible);
-        store.faults().always(method, ".keyless-probe-", Fault::status(status));
+        store.faults().always("PUT", JWKS, Fault::status(status));
         refused(s3.write(JWKS, &jwks("{}"), &Expected::Absent).await);
         assert_eq!(store.keys("keys"), Vec::<String>::new(), "{status}");
     }
-    let (store, s3) = store(Flavour::Compatible);
-    store.faults().always("PUT", ".keyless-probe-", Fault::CloseAfterEffect);
-    refused(s3.write(JWKS, &jwks("{}"), &Expected::Absent).await);
-    assert_eq!(store.keys("keys"), Vec::<String>::new(), "what was stored unseen is deleted");
+}
+
+/// Two processes that do not know the store yet, and write the same object over the same state.
+#[tokio::test]
+async fn first_writers_learn_of_each_other() {
+    for flavour in [Flavour::Compatible, Flavour::Rgw, Flavour::AclOnly] {
+        let (store, looking) = store(flavour);
+        for round in ["first", "second"] {
+            let expected = Expected::of(read(&looking, JWKS).await.as_ref());
+            let (one, other) = (client(&store, &store.credentials()), client(&store, &store.credentials()));
+            one.write(JWKS, &jwks(round), &expected).await.unwrap();
+            conflict(other.write(JWKS, &jwks("other"), &expected).await);
+            assert_eq!(store.object("keys", JWKS).unwrap().body, round.as_bytes(), "{flavour:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -84,8 +84,10 @@ impl Chosen {
         let (cluster, user) = (&self.cluster, &self.user);
         let of_user = |error: Error| error.at(format_args!("user {}", self.user_name.escape_debug()));
         let unfit = |what: &str| {
-            of_user(refuse(format!("its {what} cannot be sent: it holds line breaks or control characters")))
-                .hint("copy it without them")
+            of_user(refuse(format!(
+                "its {what} cannot be sent: it holds a character that a header cannot carry"
+            )))
+            .hint("write it again without line breaks, blanks and control characters")
         };
         if !self.has_credential() {
             return Err(of_user(refuse("it has no credential"))

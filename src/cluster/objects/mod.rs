@@ -6,6 +6,7 @@
 mod list_json;
 mod pages;
 mod read;
+mod shape;
 mod stream;
 mod strict;
 mod write;
@@ -16,7 +17,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 pub(crate) use self::{
-    pages::{Items, broken_item},
+    pages::{Items, broken_item, name_of},
     read::Collected,
     strict::Strict,
 };
@@ -123,7 +124,7 @@ impl Resource {
         format!("{verb} {}{name}{place}", self.name())
     }
 
-    fn path(&self, namespace: Option<&str>, name: Option<&str>) -> String {
+    pub(super) fn path(&self, namespace: Option<&str>, name: Option<&str>) -> String {
         let root = if self.group.is_empty() { "/api/" } else { "/apis/" };
         let namespace = namespace.filter(|_| self.namespaced);
         let namespace = namespace.map(|name| format!("/namespaces/{name}")).unwrap_or_default();
@@ -133,13 +134,25 @@ impl Resource {
 }
 
 impl Object {
-    /// An item of a list, which does not say itself what it is; `None` for what is no object.
+    /// An object that the API server has, or what is wrong with its answer. From here on metadata, labels, annotations,
+    /// spec, status and data are objects wherever they are, the name is the segment of a path, and UID and resource
+    /// version are there.
+    pub(crate) fn answered(object: Value) -> Result<Self, &'static str> {
+        shape::check_stored(&object).map(|()| Self(object))
+    }
+
+    /// The answer to a write, which stores nothing when it is a dry run.
+    fn written(object: Value) -> Result<Self, &'static str> {
+        shape::check(&object).map(|()| Self(object))
+    }
+
+    /// An item of a list, which does not say itself what it is; `None` for what has not the form of one.
     pub(crate) fn listed(resource: &Resource, item: &[u8]) -> Option<Self> {
         let mut object: Value = serde_json::from_slice(item).ok()?;
         let members = object.as_object_mut()?;
         members.insert("apiVersion".into(), json!(resource.api_version()));
         members.insert("kind".into(), json!(resource.kind));
-        Some(Self(object))
+        Self::written(object).ok()
     }
 
     pub(crate) fn text(&self, pointer: &str) -> &str {
@@ -193,6 +206,19 @@ impl Object {
             }
         } else if api_version.contains("external-secrets.io/") {
             redact::remember_object(&self.0["spec"]);
+        }
+    }
+
+    /// What that condition says, for people.
+    pub(crate) fn condition_text(&self) -> String {
+        match self.ready_condition() {
+            Some(ready) => format!(
+                "Ready={} {}: {}",
+                ready["status"].as_str().unwrap_or("?"),
+                ready["reason"].as_str().unwrap_or_default(),
+                ready["message"].as_str().unwrap_or_default()
+            ),
+            None => "the operator has not said anything about it yet".into(),
         }
     }
 

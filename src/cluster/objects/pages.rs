@@ -3,7 +3,7 @@
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
-    Look, Resource, Unseen,
+    Look, Resource, Strict, Unseen,
     list_json::{ListJson, Malformed},
     read::unseen_or_error,
 };
@@ -176,4 +176,26 @@ pub(crate) fn broken_item(resource: &Resource, name: Option<&str>) -> Unseen {
         right: resource.right("list", None, None),
         why: "it has not the form that its kind has".into(),
     }
+}
+
+/// The name of an object that has not the form of its kind, if it has one that can be shown.
+pub(crate) fn name_of(json: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Any {
+        metadata: Strict<AnyMetadata>,
+    }
+    #[derive(Deserialize)]
+    struct AnyMetadata {
+        name: String,
+        #[serde(default)]
+        namespace: String,
+    }
+    let AnyMetadata { name, namespace } = serde_json::from_slice::<Any>(json).ok()?.metadata.0;
+    let fits = |text: &str| {
+        text.len() <= 253 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b))
+    };
+    (fits(&name) && fits(&namespace)).then(|| match namespace.as_str() {
+        "" => name,
+        namespace => format!("{namespace}/{name}"),
+    })
 }

@@ -1,12 +1,17 @@
 //! Reading: one object, or all of a kind, page by page.
 
+use std::collections::BTreeSet;
+
 use http::Method;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{Look, Object, Resource, Unseen, pages::Items};
+use super::{
+    Look, Object, Resource, Unseen,
+    pages::{Items, name_of},
+};
 use crate::{
-    cluster::{Cluster, requests::Question},
+    cluster::{Cluster, is_path_segment, requests::Question},
     error::{Error, Result},
 };
 
@@ -21,10 +26,15 @@ impl Cluster {
         namespace: Option<&str>,
         name: &str,
     ) -> Result<Option<Object>> {
+        // A name that is no segment of a path names no object, and would ask for something else.
+        if !is_path_segment(name) || namespace.is_some_and(|namespace| !is_path_segment(namespace)) {
+            return Ok(None);
+        }
         let right = resource.right("get", namespace, Some(name));
         match self.ask_objects(Method::GET, &resource.path(namespace, Some(name)), None, &right).await {
             Ok(value) => {
-                let object = Object(value);
+                let object =
+                    Object::answered(value).map_err(no_object(&resource.path(namespace, Some(name))))?;
                 object.remember_secrets();
                 Ok(Some(object))
             }
@@ -45,7 +55,7 @@ impl Cluster {
             Err(error) if error.code == "cluster-not-found" => return Ok(None),
             Err(error) => return Err(error),
         }
-        if objects.broken > 0 {
+        if !objects.broken.is_empty() {
             let path = resource.path(namespace, None);
             return Err(Error::failed(
                 "cluster-answer",
@@ -64,7 +74,7 @@ impl Cluster {
         namespace: Option<&str>,
         name: &str,
     ) -> Result<Look<Object>> {
-        self.look_at_as(resource, namespace, name, |object| Some(Object(object))).await
+        self.look_at_as(resource, namespace, name, |object| Object::answered(object).ok()).await
     }
 
     /// Like [`Self::look_at`], for those who want only a part of the object: what has not its form is not seen.
@@ -146,6 +156,18 @@ impl Cluster {
     }
 }
 
+/// The refusal of an answer, for this reason.
+pub(super) fn no_object(path: &str) -> impl FnOnce(&'static str) -> Error {
+    move |why| {
+        Error::failed(
+            "cluster-answer",
+            format!("{path}: the API server answers with something else than an object"),
+        )
+        .caused_by(why)
+        .hint("something in between changes the API server's answers")
+    }
+}
+
 /// The parser's own message would quote the answer, which may be a Secret.
 pub(super) fn parse(body: &[u8], path: &str) -> Result<Value> {
     serde_json::from_slice(body).map_err(|_| {
@@ -179,29 +201,29 @@ struct NamedMetadata {
 pub(crate) struct Collected<'a> {
     resource: &'a Resource,
     pub(crate) objects: Vec<Object>,
-    /// How many items were no objects.
-    pub(crate) broken: usize,
+    /// Items that were no objects of the kind: their names, if they have one.
+    pub(crate) broken: BTreeSet<Option<String>>,
 }
 
 impl<'a> Collected<'a> {
     pub(crate) fn new(resource: &'a Resource) -> Self {
-        Self { resource, objects: Vec::new(), broken: 0 }
+        Self { resource, objects: Vec::new(), broken: BTreeSet::new() }
     }
 }
 
 impl Items for Collected<'_> {
     fn begin(&mut self) {
         self.objects.clear();
-        self.broken = 0;
+        self.broken.clear();
     }
 
     fn take(&mut self, json: &[u8]) {
-        match Object::listed(self.resource, json) {
+        match Object::listed(self.resource, json).and_then(|object| Object::answered(object.0).ok()) {
             Some(object) => {
                 object.remember_secrets();
                 self.objects.push(object);
             }
-            None => self.broken += 1,
+            None => drop(self.broken.insert(name_of(json))),
         }
     }
 }

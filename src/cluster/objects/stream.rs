@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::read::MAX_ANSWER;
 use crate::{
+    arrival::Arrival,
     cluster::{Cluster, requests},
     error::{Error, Result},
     http as our_http,
@@ -50,6 +51,7 @@ impl Cluster {
         take: &mut (dyn FnMut(&[u8]) -> Result<()> + Send),
     ) -> Result<Answered> {
         let place = format!("GET {}{path}", self.base);
+        let arrival = Arrival::default();
         let asking = async {
             let request = Request::builder()
                 .method(Method::GET)
@@ -74,12 +76,15 @@ impl Cluster {
                 }
                 return Err(requests::refused(status, &body, &place, right, true));
             }
+            let declared = answer.headers().get(http::header::CONTENT_LENGTH);
+            arrival.begins(declared.and_then(|length| length.to_str().ok()?.parse().ok()));
             let mut body = answer.into_body();
             let mut length = 0;
             while let Some(frame) = body.frame().await {
-                let frame = frame.map_err(|error| our_http::cut(&error, &place))?;
+                let frame = frame.map_err(|error| our_http::cut(&error, &place, &arrival))?;
                 let Ok(piece) = frame.into_data() else { continue };
                 length += piece.len();
+                arrival.grows(piece.len());
                 if length > limit {
                     return Err(Error::failed(
                         "body-too-large",
@@ -91,9 +96,10 @@ impl Cluster {
             }
             Ok(Answered::Whole)
         };
-        tokio::time::timeout(our_http::TIME_LIMIT, asking)
-            .await
-            .unwrap_or_else(|_| Err(self.too_slow(&self.by_kubeconfig(), &format!("GET {path}"))))
+        let limit = our_http::TIME_LIMIT;
+        tokio::time::timeout(limit, asking).await.unwrap_or_else(|_| {
+            Err(self.too_slow(&self.by_kubeconfig(), &format!("GET {path}"), limit, &arrival))
+        })
     }
 
     /// The whole body of one answer. `None`: the API server itself says that there is no such object.

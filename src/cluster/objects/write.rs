@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     ApplyOptions, FIELD_MANAGER, Object, Resource,
-    read::{MAX_ANSWER, parse},
+    read::{MAX_ANSWER, no_object, parse},
 };
 use crate::{
     cluster::{Cluster, requests::Question, snapshot::GITOPS},
@@ -34,6 +34,18 @@ impl Cluster {
             .map_err(|error| said_by_writer(error, &object.describe()))
     }
 
+    /// Makes an object that is not there. If one of its name is, that is an error of the code `apply-raced`.
+    pub(crate) async fn create(&self, resource: &Resource, manifest: &Value) -> Result<Object> {
+        let object = Object(manifest.clone());
+        let namespace = Some(object.namespace()).filter(|namespace| !namespace.is_empty());
+        let path =
+            format!("{}?fieldManager={FIELD_MANAGER}&fieldValidation=Strict", resource.path(namespace, None));
+        let right = resource.right("create", namespace, None);
+        self.write(Method::POST, &path, "application/json", manifest, &right)
+            .await
+            .map_err(|error| said_by_writer(error, &object.describe()))
+    }
+
     /// JSON merge patch (RFC 7386): what is `null` goes. With `metadata.resourceVersion` in it, only if nobody
     /// has changed the object since.
     pub(crate) async fn merge_patch(
@@ -57,10 +69,22 @@ impl Cluster {
 
     /// Deletes this very object, not one that has its name by then. `false`: it was gone already.
     pub(crate) async fn delete_object(&self, resource: &Resource, object: &Object) -> Result<bool> {
+        self.delete(resource, object, json!({ "uid": object.uid() })).await
+    }
+
+    /// The same, and only as it was seen: if it has changed since, that is an error of the code `apply-raced`.
+    pub(crate) async fn delete_unchanged(&self, resource: &Resource, object: &Object) -> Result<bool> {
+        let version = object.text("/metadata/resourceVersion");
+        self.delete(resource, object, json!({ "uid": object.uid(), "resourceVersion": version }))
+            .await
+            .map_err(|error| said_by_writer(error, &object.describe()))
+    }
+
+    async fn delete(&self, resource: &Resource, object: &Object, preconditions: Value) -> Result<bool> {
         let namespace = Some(object.namespace()).filter(|namespace| !namespace.is_empty());
         let right = resource.right("delete", namespace, Some(object.name()));
         let options = json!({
-            "apiVersion": "v1", "kind": "DeleteOptions", "preconditions": { "uid": object.uid() },
+            "apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions,
         });
         let path = resource.path(namespace, Some(object.name()));
         match self.ask_objects(Method::DELETE, &path, Some(&options), &right).await {
@@ -81,7 +105,7 @@ impl Cluster {
         let question =
             Question { method, path, content_type, body: Some(body), limit: MAX_ANSWER, object: true, right };
         let answer = self.ask_one(&self.by_kubeconfig(), question).await?;
-        parse(&answer.body, path).map(Object)
+        Object::written(parse(&answer.body, path)?).map_err(no_object(path))
     }
 }
 

@@ -95,18 +95,6 @@ impl Container {
             && self.environment_from == other.environment_from
             && said(&self.mounts) == said(&other.mounts)
     }
-
-    /// Whether it could not start without this Secret.
-    pub(super) fn needs(&self, secret: &SecretKey) -> bool {
-        let named = |source: &Source| {
-            matches!(source, Source::Secret(key) if key.namespace == secret.namespace && key.name == secret.name
-                && (key.key.is_none() || secret.key.is_none() || key.key == secret.key))
-        };
-        self.environment.iter().any(|variable| named(&variable.source))
-            || self.environment_from.iter().any(|from| named(&from.source))
-            || self.namespace == secret.namespace
-                && self.mounts.iter().any(|mount| mount.is_of_secret(&secret.name))
-    }
 }
 
 impl EnvVar {

@@ -34,6 +34,8 @@ pub(crate) struct Controller {
     pub(crate) scope: Option<String>,
     pub(crate) container: Container,
     pub(crate) minting: Look<Minting>,
+    /// Whether an administrator has installed it, and not a tenant something that looks like it.
+    pub(crate) installed: Look<bool>,
 }
 
 /// The flag `--controller-class`.
@@ -95,6 +97,7 @@ impl Controller {
             namespace,
             image,
             minting: Look::Absent,
+            installed: Look::Absent,
         })
     }
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{external_account::TokenSource, key_text};
-use crate::cluster::objects::{Object, Strict};
+use crate::cluster::objects::Strict;
 
 /// What is known of a stored credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,13 +160,6 @@ impl<'a> Holder<'a> {
             };
             (name.as_ref(), decode)
         })
-    }
-}
-
-impl Credential {
-    /// Of one value of a Secret or ConfigMap, or of all of them; `None` when it has no such value, or an empty one.
-    pub(crate) fn of(object: &Object, key: Option<&str>) -> Option<Self> {
-        Holder::parse(object.0.to_string().as_bytes())?.credential(key)
     }
 }
 

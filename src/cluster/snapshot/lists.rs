@@ -5,11 +5,11 @@ use std::{borrow::Cow, collections::BTreeSet};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Controller, Minting, Replaced, Usage, kinds::CLUSTER_ROLES, usage::name_of, wanted::Name};
+use super::{Controller, Minting, Replaced, Usage, kinds::CLUSTER_ROLES, wanted::Name};
 use crate::{
     cluster::{
-        Cluster,
-        objects::{Items, Look, Object, Resource, Unseen, broken_item},
+        Cluster, ServiceAccount,
+        objects::{Items, Look, Object, Resource, Unseen, broken_item, name_of},
     },
     error::Result,
 };
@@ -103,6 +103,13 @@ impl Items for Bindings {
 }
 
 impl Bindings {
+    /// The ClusterRoles that this very account is bound to, and not by a group of accounts.
+    pub(super) fn roles_of_account(&self, account: &ServiceAccount) -> BTreeSet<&str> {
+        let subject = Subject::Account(account.namespace.clone(), account.name.clone());
+        let bound = self.bound.iter().filter(|binding| binding.subjects.contains(&subject));
+        bound.map(|binding| binding.role.as_str()).collect()
+    }
+
     fn roles_of(&self, controller: &Controller) -> BTreeSet<&str> {
         let account = &controller.service_account;
         let subjects = [

@@ -9,6 +9,7 @@ mod discover;
 mod environment;
 mod external_account;
 mod generator;
+mod installed;
 mod key_text;
 mod kinds;
 mod lists;
@@ -82,6 +83,8 @@ pub(crate) struct Inventory {
     /// Credentials that setup has replaced, as it noted them.
     pub(crate) replaced: Vec<Replaced>,
     pub(crate) unseen: BTreeSet<Unseen>,
+    /// There may be more stores than `stores`.
+    pub(crate) stores_unseen: bool,
 }
 
 /// An inventory with the installed schemas and the users' objects: what is needed to change something.
@@ -125,6 +128,12 @@ pub(crate) struct ConfigMapKey {
 }
 
 impl Estate {
+    /// For tests that change what was seen.
+    #[cfg(test)]
+    pub(crate) fn inventory_mut(&mut self) -> &mut Inventory {
+        &mut self.inventory
+    }
+
     /// The installed schema for stores of this kind.
     pub(crate) fn schema(&self, cluster: bool) -> &Look<StoreSchema> {
         if cluster { &self.cluster_schema } else { &self.namespaced_schema }
@@ -173,46 +182,6 @@ impl Inventory {
             let credential = self.credentials.get(&key)?.seen()?;
             matches!(credential.public, Public::GoogleKey { .. }).then_some((key, credential))
         })
-    }
-
-    /// Every place in which this Google key is stored and that a store or controller names.
-    pub(crate) fn places_of_key(&self, private_key_id: &str) -> Vec<&SecretKey> {
-        self.credentials
-            .iter()
-            .filter(|(_, credential)| {
-                credential.seen().is_some_and(|credential| {
-                    matches!(&credential.public, Public::GoogleKey { private_key_id: id, .. } if id == private_key_id)
-                })
-            })
-            .map(|(key, _)| key)
-            .collect()
-    }
-
-    /// What else names this Secret value than one store, whether or not it would use it: other stores, generators,
-    /// the controllers' own pods. It must stay for them.
-    pub(crate) fn others_naming(&self, secret: &SecretKey, but: &Store) -> BTreeSet<String> {
-        let is_secret = |reference: &&Reference| reference.target == Target::Secret;
-        let stores = self.stores.iter().filter(|store| {
-            *store != but
-                && store
-                    .references()
-                    .iter()
-                    .filter(is_secret)
-                    .any(|reference| self.secret_keys(store, reference).contains(secret))
-        });
-        let generators = self.generators.iter().filter(|generator| {
-            let references = generator.references();
-            references
-                .iter()
-                .filter(is_secret)
-                .any(|reference| self.generator_keys(generator, reference).contains(secret))
-        });
-        // Without its variables and its volumes the pod would not start again.
-        let controllers = self.controllers.iter().chain(&self.pods);
-        let controllers = controllers.filter(|controller| controller.container.needs(secret));
-        let stores = stores.map(|store| store.0.describe());
-        let generators = generators.map(|generator| generator.0.describe());
-        stores.chain(generators).chain(controllers.map(Controller::workload)).collect()
     }
 }
 

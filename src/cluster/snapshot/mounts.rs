@@ -190,12 +190,6 @@ impl Mount {
         };
         self.path == folder && self.sub_path == SubPath::None && parts.iter().all(named)
     }
-
-    /// Whether the volume takes anything from this Secret.
-    pub(super) fn is_of_secret(&self, secret: &str) -> bool {
-        let Volume::Parts(parts) = &self.volume else { return false };
-        parts.iter().any(|part| matches!(part, Part::Secret { name, .. } if name == secret))
-    }
 }
 
 /// The last part that writes this file, as the kubelet does it.

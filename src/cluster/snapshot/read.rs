@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     cluster::{
-        Cluster,
+        Cluster, is_label, is_subdomain,
         objects::{Collected, Look, Object, Resource, Unseen, broken_item},
     },
     error::Result,
@@ -70,12 +70,18 @@ impl Cluster {
             // Nothing else that such a server says is believed.
             Look::Unseen(unseen) => {
                 let unseen = BTreeSet::from([unseen]);
-                return Ok((Inventory { installed: true, unseen, ..Inventory::default() }, Vec::new()));
+                let inventory =
+                    Inventory { installed: true, unseen, stores_unseen: true, ..Inventory::default() };
+                return Ok((inventory, Vec::new()));
             }
             Look::Absent => return Ok((Inventory::default(), Vec::new())),
         };
-        let mut inventory =
-            Inventory { installed: kinds.installed, unseen: kinds.unseen.clone(), ..Inventory::default() };
+        let mut inventory = Inventory {
+            installed: kinds.installed,
+            unseen: kinds.unseen.clone(),
+            stores_unseen: !kinds.unseen.is_empty(),
+            ..Inventory::default()
+        };
         let mut users = Vec::new();
         let (mut bindings, mut leases) = (Bindings::default(), Vec::new());
         let mut lists: Vec<BoxFuture<'_, Result<Taken>>> = Vec::new();
@@ -114,6 +120,11 @@ impl Cluster {
         }
         self.take_named(&mut inventory, depth).await?;
         self.take_minting(&mut inventory, &bindings).await?;
+        if depth == Depth::Estate {
+            for controller in &mut inventory.controllers {
+                controller.installed = self.installed(controller, &bindings).await?;
+            }
+        }
         Ok((inventory, users))
     }
 
@@ -146,8 +157,8 @@ impl Cluster {
     async fn whole_list(&self, resource: &Resource) -> Result<(Vec<Object>, BTreeSet<Unseen>)> {
         let mut list = Collected::new(resource);
         let look = self.look_for_each(resource, None, "", &mut list).await?;
-        let broken = (list.broken > 0).then(|| broken_item(resource, None));
-        Ok((list.objects, with(look, broken.into_iter().collect())))
+        let broken = list.broken.iter().map(|name| broken_item(resource, name.as_deref()));
+        Ok((list.objects, with(look, broken.collect())))
     }
 
     async fn controllers_of(
@@ -232,22 +243,39 @@ impl Cluster {
 
     async fn take_wanted(&self, inventory: &mut Inventory, wanted: Wanted) -> Result<()> {
         let Wanted { secrets, config_maps, accounts } = wanted;
+        // Tenants write what they like, and nothing can be there under such a name.
+        let can_be = |(namespace, name): &Name| is_label(namespace) && is_subdomain(name);
         let mut seen = stream::iter(&secrets)
-            .map(|(name, keys)| async move { Result::Ok((keys, self.body_of(&SECRETS, name).await?)) })
+            .map(|(name, keys)| async move {
+                let secret = match can_be(name) {
+                    true => self.body_of(&SECRETS, name).await?,
+                    false => Look::Absent,
+                };
+                Result::Ok((keys, secret))
+            })
             .buffer_unordered(SECRETS_IN_FLIGHT);
         while let Some((keys, secret)) = seen.try_next().await? {
             inventory.take_secret(keys, &secret);
         }
         let mut seen = stream::iter(&config_maps)
-            .map(|(name, keys)| async move { Result::Ok((keys, self.body_of(&CONFIG_MAPS, name).await?)) })
+            .map(|(name, keys)| async move {
+                let config_map = match can_be(name) {
+                    true => self.body_of(&CONFIG_MAPS, name).await?,
+                    false => Look::Absent,
+                };
+                Result::Ok((keys, config_map))
+            })
             .buffer_unordered(SECRETS_IN_FLIGHT);
         while let Some((keys, config_map)) = seen.try_next().await? {
             inventory.take_config_map(keys, &config_map);
         }
         let mut seen = stream::iter(accounts)
-            .map(|(namespace, name)| async move {
-                let account = self.look_at(&SERVICE_ACCOUNTS, Some(&namespace), &name).await?;
-                Result::Ok(((namespace, name), account))
+            .map(|name| async move {
+                let account = match can_be(&name) {
+                    true => self.look_at(&SERVICE_ACCOUNTS, Some(&name.0), &name.1).await?,
+                    false => Look::Absent,
+                };
+                Result::Ok((name, account))
             })
             .buffer_unordered(IN_FLIGHT);
         while let Some((name, account)) = seen.try_next().await? {
@@ -278,6 +306,7 @@ impl Inventory {
         let unseen = match taken {
             Taken::Stores((objects, unseen)) => {
                 self.stores.extend(objects.into_iter().map(Store));
+                self.stores_unseen |= !unseen.is_empty();
                 unseen
             }
             Taken::Generators((objects, unseen)) => {

@@ -8,8 +8,8 @@ use std::{
 
 use serde::Deserialize;
 
-use super::{Controller, usage::name_of};
-use crate::cluster::objects::{Items, Object, Resource, Strict, Unseen, broken_item};
+use super::Controller;
+use crate::cluster::objects::{Items, Object, Resource, Strict, Unseen, broken_item, name_of};
 
 /// Where in its pod the controller is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

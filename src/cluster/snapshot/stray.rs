@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Credential, Inventory, Replaced, SecretKey, credential::Holder, replaced, usage::name_of};
-use crate::cluster::objects::{Items, Resource, Unseen, broken_item};
+use super::{Credential, Inventory, Replaced, SecretKey, credential::Holder, replaced};
+use crate::cluster::objects::{Items, Resource, Unseen, broken_item, name_of};
 
 /// Reads the cloud keys out of a list of Secrets.
 pub(super) struct StraysRead<'a> {

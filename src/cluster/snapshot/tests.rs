@@ -165,14 +165,11 @@ fn of_a_key_only_the_public_half_is_kept() {
     let estate = estate(text);
     let shown = format!("{estate:?}");
     assert!(!shown.contains("CANARY") && !shown.contains(&STANDARD.encode("CANARY-PRIVATE-HALF")), "{shown}");
-    let places = estate.places_of_key("0123456789abcdef0123456789abcdef01234567");
-    assert_eq!(places.len(), 2);
     let store = estate.store(true, "", "gcp").unwrap();
-    assert!(estate.others_naming(places[0], store).len() < 2);
     let (place, _) = estate.google_key(store).unwrap();
     assert_eq!(place.to_string(), "Secret external-secrets/gcp-key (key.json)");
     let Some(Public::GoogleKey { project_id, client_email, .. }) =
-        estate.credentials[places[0]].seen().map(|credential| credential.public.clone())
+        estate.credentials[&place].seen().map(|credential| credential.public.clone())
     else {
         panic!("{shown}")
     };
@@ -180,29 +177,4 @@ fn of_a_key_only_the_public_half_is_kept() {
         (project_id.as_str(), client_email.as_str()),
         ("acme-prod", "eso@acme-prod.iam.gserviceaccount.com")
     );
-}
-
-/// What the pod mounts it needs to start, whether or not a variable names it.
-#[test]
-fn a_secret_that_the_controller_mounts_is_used_by_it() {
-    let store = include_str!("../../../fixtures/audit/stored-credential/bad-google-key.yaml");
-    let pod = |volumes: &str| {
-        format!(
-            "{store}\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: eso, namespace: external-secrets}}\n\
-             spec: {{template: {{spec: {{volumes: {volumes}, containers: [{{name: eso, image: ghcr.io/external-secrets/external-secrets:v0.20.4,\n\
-             \x20 volumeMounts: [{{name: v, mountPath: /etc/v}}]}}]}}}}}}\n"
-        )
-    };
-    for (volumes, others) in [
-        ("[{name: v, secret: {secretName: gcp-key}}]", 1),
-        ("[{name: v, projected: {sources: [{secret: {name: gcp-key}}]}}]", 1),
-        ("[{name: v, configMap: {name: gcp-key}}]", 0),
-        ("[{name: v, secret: {secretName: other}}]", 0),
-        ("[{name: unmounted, secret: {secretName: gcp-key}}]", 0),
-    ] {
-        let estate = estate(&pod(volumes));
-        let store = &estate.stores[0];
-        let (place, _) = estate.google_key(store).unwrap();
-        assert_eq!(estate.others_naming(&place, store).len(), others, "{volumes}");
-    }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::cluster::objects::{Items, Object, Resource, Strict, Unseen, broken_item};
+use crate::cluster::objects::{Items, Object, Resource, Strict, Unseen, broken_item, name_of};
 
 /// How often something is used, and from which namespaces. A ClusterExternalSecret makes its ExternalSecrets in
 /// namespaces of its own choice and counts without one.
@@ -287,28 +287,6 @@ impl Usage {
             used.namespaces.extend(found.namespaces);
         }
     }
-}
-
-/// The name of an object that has not the form of its kind, if it has one that can be shown.
-pub(super) fn name_of(json: &[u8]) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Any {
-        metadata: Strict<AnyMetadata>,
-    }
-    #[derive(Deserialize)]
-    struct AnyMetadata {
-        name: String,
-        #[serde(default)]
-        namespace: String,
-    }
-    let AnyMetadata { name, namespace } = serde_json::from_slice::<Any>(json).ok()?.metadata.0;
-    let fits = |text: &str| {
-        text.len() <= 253 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b))
-    };
-    (fits(&name) && fits(&namespace)).then(|| match namespace.as_str() {
-        "" => name,
-        namespace => format!("{namespace}/{name}"),
-    })
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use super::{Exit, known::Project};
 use crate::{
     commands::{
         objects::find_store,
-        prompt,
-        settle::{google, old_key, store_name},
+        prompt::{self, Offer},
+        resolve::{google, project_of_key, store_name},
     },
     config::Settings,
     error::{Error, Result},
@@ -53,11 +53,10 @@ pub(super) async fn run(
 
 /// The settings alone, if they say it all; else completed by what is in the cluster, as setup does.
 async fn settle(settings: &Settings, report: &mut Report<'_>) -> Result<(gcp::Settings, Project)> {
+    let mut ask =
+        |setting: &str, text: &str, offer: Offer<'_>| prompt::question(report, setting, text, offer);
     let said = &settings.google;
     if said.project.is_some() && said.pool.is_some() {
-        let mut ask = |setting: &str, text: &str, default: Option<&str>| {
-            prompt::question(report, setting, text, default)
-        };
         let google = google(settings, None, None, "", &mut ask)?;
         if google.project_number().is_some() || settings.cluster.is_none() {
             let project = Project::known(&google, None);
@@ -69,12 +68,12 @@ async fn settle(settings: &Settings, report: &mut Report<'_>) -> Result<(gcp::Se
             .hint("set `google.project` and `google.pool` in keyless.yaml, or leave out --no-cluster")
     })?;
     let mut ask =
-        |setting: &str, text: &str, default: Option<&str>| prompt::question(report, setting, text, default);
+        |setting: &str, text: &str, offer: Offer<'_>| prompt::question(report, setting, text, offer);
     let (estate, cluster_id) = (cluster.estate().await?, cluster.uid()?);
     let name = store_name(settings, &estate, &mut ask)?;
     let present = find_store(&estate, &name);
-    let old_key = present.and_then(|present| old_key(&estate, present));
-    let google = google(settings, present, old_key.as_ref(), cluster_id, &mut ask)?;
+    let of_key = present.and_then(|present| project_of_key(&estate, present));
+    let google = google(settings, present, of_key, cluster_id, &mut ask)?;
     let project = Project::known(&google, present);
     Ok((google, project))
 }

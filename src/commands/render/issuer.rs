@@ -11,6 +11,7 @@ use crate::{
     config::Settings,
     distro::{self, Distro, IssuerChange, Stage},
     error::{Error, Result},
+    files::{self, Accept, MAX_SMALL},
     http::Http,
     report::{Report, Warning},
 };
@@ -58,7 +59,7 @@ pub(crate) struct IssuerArgs {
 pub(super) async fn run(args: &IssuerArgs, settings: &Settings, report: &mut Report<'_>) -> Result<Exit> {
     let http = Http::new(&settings.additional_roots)?;
     let cluster_configuration = match &args.cluster_configuration {
-        Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
+        Some(path) => Some(files::read_text(path, Accept::FileOrPipe, MAX_SMALL).map_err(|error| {
             Error::usage("cluster-configuration", format!("{} cannot be read", path.display()))
                 .caused_by(error)
                 .hint("--cluster-configuration takes a file, or /dev/stdin")

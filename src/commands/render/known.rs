@@ -110,6 +110,7 @@ mod tests {
             mode: Mode::Uploaded,
             grant: Grant::Secrets,
             impersonate: None,
+            location: None,
             endpoints: Endpoints::default(),
             access_token: None,
         };

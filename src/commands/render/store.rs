@@ -10,9 +10,9 @@ use crate::{
     cluster::snapshot::{Estate, Store},
     commands::{
         objects::{find_store, write_manifest},
+        prompt::{self, Offer},
         provider,
-        settle::settle_asking,
-        setup::remember_old_key,
+        resolve::{looking, settle_asking, store_name},
         store::Present,
     },
     config::{ProviderName, Settings},
@@ -52,7 +52,13 @@ pub(super) async fn run(args: &StoreArgs, settings: &Settings, report: &mut Repo
     let cluster = target::require(settings, report).await?;
     // No test token is minted: that would be a request to write, as RBAC sees it.
     let estate = cluster.estate().await?;
-    let settled = settle_asking(settings, args.to, &estate, None, cluster.uid()?, report)?;
+    let named = {
+        let mut ask =
+            |setting: &str, text: &str, offer: Offer<'_>| prompt::question(report, setting, text, offer);
+        store_name(settings, &estate, &mut ask)?
+    };
+    let settings = &looking(settings, find_store(&estate, &named));
+    let settled = settle_asking(settings, args.to, &estate, cluster.uid()?, report)?;
     report.about_account(settled.account());
     let present = find_store(&estate, &settled.store);
     let access = match (settled.provider, &settled.google) {
@@ -61,8 +67,7 @@ pub(super) async fn run(args: &StoreArgs, settings: &Settings, report: &mut Repo
     };
     let have = Present::observe(&cluster, &estate, &settled.store, &settled.workload).await?;
     let want = Want { access: &access, workload: &settled.workload, store: &settled.store, namespaces: &[] };
-    let mut plan = secret_store::plan(&want, &have.have())?;
-    remember_old_key(&mut plan, &settled);
+    let plan = secret_store::plan(&want, &have.have())?;
 
     for warning in &plan.warnings {
         report.warning(warning);

@@ -1,5 +1,7 @@
 //! The one plan: documents, provider, objects in the cluster, the API server's own step, the old key.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::retire::Retirement;
@@ -7,13 +9,14 @@ use crate::{
     commands::{changes, objects},
     federation::{Change, KeyRole, TrustedIssuer},
     oidc::SignedIssuer,
+    publication::{Publication, PublicationPlan},
     report::{Report, Warning},
     secret_store::{Doing, Obstacle, Plan as StorePlan, Planned},
 };
 
 /// Everything that is shown before anything is done.
 pub(super) struct Plan {
-    /// What publishing would say; `None` when no documents are needed.
+    /// What would be published; `None` when no documents are needed.
     pub(super) documents: Option<Documents>,
     pub(super) provider: String,
     /// What the provider is given; empty where it fetches the documents.
@@ -30,6 +33,8 @@ pub(super) struct Plan {
     pub(super) obstacles: Vec<Obstacle>,
     /// What is left to do with the key that the store used before.
     pub(super) retirement: Option<Retirement>,
+    /// What works now and would not any more: for it, the store stays as it is.
+    pub(super) store_kept_for: BTreeSet<String>,
 }
 
 /// A key that the provider is given, as people name it.
@@ -39,22 +44,61 @@ pub(super) struct GivenKey {
     pub(super) role: KeyRole,
 }
 
-/// The public documents, as a dry run of publishing sees them.
+/// The public documents, as they are shown.
 pub(super) struct Documents {
-    pub(super) pending: bool,
-    pub(super) lines: String,
+    /// Steps.
+    pending: usize,
+    lines: Vec<String>,
+    warnings: Vec<Warning>,
+    json: serde_json::Value,
+}
+
+impl Documents {
+    pub(super) fn of(publication: &Publication<'_>, plan: &PublicationPlan<'_>) -> Self {
+        let mut lines = plan.lines();
+        lines.push(match plan.is_pending() {
+            true => plan.pending_line(publication),
+            false => plan.unchanged_line(publication),
+        });
+        // The API servers' own step is told with the steps that wait for it.
+        let warnings =
+            plan.notes().filter(|note| note.code != "issuer-not-signed").map(Warning::from).collect();
+        Self { pending: plan.plan.pending(), lines, warnings, json: plan.to_json_part() }
+    }
 }
 
 impl Plan {
+    /// Leaves the store as it is, if changing it would break any of these.
+    pub(super) fn keep_store(&mut self, would_break: BTreeSet<String>) {
+        let (store, _) = objects::split(&self.objects.objects);
+        if objects::change_something(&store) {
+            self.store_kept_for = would_break;
+        }
+    }
+
+    /// Whether the store stays as it is although it should change.
+    pub(super) fn keeps_store(&self) -> bool {
+        !self.store_kept_for.is_empty()
+    }
+
     /// How many things this run has to do.
     pub(super) fn pending(&self) -> usize {
-        let documents = usize::from(self.documents.as_ref().is_some_and(|documents| documents.pending));
+        let documents = self.documents.as_ref().map_or(0, |documents| documents.pending);
         let (store, others) = objects::split(&self.objects.objects);
         let count = |objects: &[&Planned]| objects.iter().filter(|object| object.changes_something()).count();
         let now = documents + changes::pending(&self.changes) + count(&others);
         let retirement = self.retirement.as_ref().map_or(0, Retirement::pending);
         let later = changes::pending(&self.later) + count(&store) + retirement;
-        if self.waits() { now } else { now + later }
+        match (self.waits(), self.keeps_store()) {
+            (true, _) => now,
+            (false, true) => now + changes::pending(&self.later),
+            (false, false) => now + later,
+        }
+    }
+
+    /// The store as it shall be.
+    pub(super) fn store(&self) -> Option<&Planned> {
+        objects::split(&self.objects.objects).0.into_iter().next()
     }
 
     /// The store cannot change before the API servers sign as the issuer.
@@ -66,7 +110,8 @@ impl Plan {
         report.line(format_args!("issuer: {issuer}"));
         if let Some(documents) = &self.documents {
             report.line("\npublic documents");
-            documents.lines.lines().for_each(|line| report.line(format_args!("  {line}")));
+            documents.lines.iter().for_each(|line| report.line(format_args!("  {line}")));
+            documents.warnings.iter().for_each(|warning| report.warning(warning));
         }
         report.line(format_args!("\n{}", self.provider));
         for GivenKey { kid, kind, role } in &self.keys {
@@ -91,6 +136,13 @@ impl Plan {
             changes::show(report, &self.later);
         }
         store.into_iter().for_each(|object| show_object(object, report));
+        if self.keeps_store() {
+            let users: Vec<_> = self.store_kept_for.iter().map(String::as_str).collect();
+            report.line(format_args!(
+                "! not yet: it works now for {}, and would not any more; see what is new and what is left out",
+                users.join(", ")
+            ));
+        }
         for warning in &self.objects.warnings {
             report.warning(warning);
         }
@@ -101,8 +153,13 @@ impl Plan {
                 report.line(format_args!("    {}", obstacle.change));
             }
         }
-        if let Some(retirement) = &self.retirement {
-            retirement.show(report);
+        match &self.retirement {
+            Some(_) if self.keeps_store() => {
+                report.line("\nold key");
+                report.line("= keep it: the store goes on using it");
+            }
+            Some(retirement) => retirement.show(report),
+            None => {}
         }
     }
 
@@ -111,7 +168,7 @@ impl Plan {
             "issuer": issuer.as_str(),
             "dryRun": dry_run,
             "pending": self.pending(),
-            "documents": self.documents.as_ref().map(|documents| json!({ "pending": documents.pending })),
+            "documents": self.documents.as_ref().map(|documents| &documents.json),
             "provider": self.provider,
             "keys": self.keys.iter().map(|key| json!({
                 "kid": key.kid, "kind": key.kind, "role": key.role.name(),
@@ -131,13 +188,8 @@ impl Plan {
             "obstacles": self.obstacles.iter().map(|obstacle| json!({
                 "object": obstacle.object, "field": obstacle.field, "why": obstacle.why, "change": obstacle.change,
             })).collect::<Vec<_>>(),
-            "oldKey": self.retirement.as_ref().map(|retirement| json!({
-                "serviceAccount": retirement.key.email,
-                "keyId": retirement.key.id,
-                "alsoUsedBy": retirement.key.other_stores,
-                "disable": retirement.disable,
-                "delete": retirement.delete,
-            })),
+            "storeKeptFor": self.store_kept_for,
+            "replaced": self.retirement.as_ref().map(Retirement::to_json),
         })
     }
 }

@@ -1,259 +1,455 @@
-//! The old key's last days: disabled, watched, and only when it is asked for, deleted. Nothing here signs with it.
+//! What becomes of the credential that the store logged in with: found, shown beside the plan, and left to
+//! [`crate::retirement`] to carry out.
 
-use std::{collections::BTreeSet, time::Duration};
+use serde_json::{Value, json};
 
-use serde_json::json;
-
-use super::watch::{self, Vigil};
+use super::{
+    found::{REPLACES, leaves_behind, named_by_hand, only_annotated},
+    outcome::Farewell,
+};
 use crate::{
+    cli::SetupArgs,
     cluster::{
         Cluster,
         objects::Object,
-        snapshot::{Credential, Estate, Manager, Public, SECRETS, SecretKey, Store, manager},
+        snapshot::{Estate, Store},
     },
-    commands::settle::{OldKey, Settled},
+    commands::Exit,
+    config,
     error::{Error, Result},
-    federation::gcp::{Gcp, KeyState, ServiceAccountKey},
+    federation::credential::{self, Act, LastUse, StoredCredential},
+    http::Http,
     report::Report,
-    secret_store::{Doing, Plan, StoreName},
+    retirement::{
+        Block, Elsewhere, End, Kept, KeyStanding, KeyView, Options, Stage, State, StoreId,
+        config_map::{Lying, Shelf},
+        look, switched_at, used_after,
+    },
+    secret_store::{Planned, StoreName, holds_no_secret},
 };
 
-/// On a store whose provider was changed: the Secret that it named before, and the key in it as Google calls it, until
-/// both are gone. So an interrupted run, or one without --retire-key, is gone on with, wherever it ended.
-const REPLACES: &str = "keyless/replaces";
-const REPLACED_KEY: &str = "keyless/replaced-key";
+/// Where a retirement is planned.
+pub(super) struct Context<'a> {
+    pub(super) cluster: &'a Cluster,
+    pub(super) cluster_id: &'a str,
+    pub(super) estate: &'a Estate,
+    pub(super) store: &'a StoreName,
+    pub(super) google: &'a config::Google,
+    pub(super) http: &'a Http,
+    /// By the cluster's clock.
+    pub(super) now: u64,
+}
 
-/// What is left to do with the old key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A replaced credential, or several, and what is left to do with them.
 pub(super) struct Retirement {
-    pub(super) key: OldKey,
-    /// What Google says of it.
-    pub(super) state: KeyState,
-    pub(super) disable: bool,
-    /// With --retire-key.
-    pub(super) delete: bool,
+    pub(super) shelf: Shelf,
+    pub(super) state: State,
+    /// It does not come from what an earlier run saved.
+    pub(super) is_new: bool,
+    pub(super) connected: Vec<Option<Box<dyn StoredCredential>>>,
+    pub(super) keys: Vec<KeyView>,
+    pub(super) elsewhere: Elsewhere,
+    last_uses: Vec<Option<LastUse>>,
+    needs_namespace: bool,
+    options: Options,
+    /// When all that was looked at.
+    pub(super) now: u64,
 }
 
 impl Retirement {
-    /// From what Google says of the key. A key that others use stays as it is.
-    pub(super) async fn plan(google: &Gcp, key: &OldKey, retire_key: bool) -> Result<Self> {
-        let state = google.key_state(&ServiceAccountKey::new(&key.email, &key.id)?).await?;
-        let free = key.other_stores.is_empty();
-        let disable = free && state == KeyState::Enabled;
-        Ok(Self { key: key.clone(), state, disable, delete: free && retire_key })
+    /// From what the store names, or from what an earlier run saved. `planned` is the store as it shall be.
+    pub(super) async fn plan(
+        it: &Context<'_>,
+        present: &Object,
+        planned: &Planned,
+        args: &SetupArgs,
+        farewell: &Farewell<'_>,
+    ) -> Result<Option<Self>> {
+        let store = Store(present.clone());
+        let id = StoreId::of(present);
+        let (shelf, lying) = Shelf::open(it.cluster, it.cluster_id, &id).await?;
+        let saved = match lying {
+            Lying::Nothing => None,
+            Lying::State(state) => {
+                let names_it = state.is_named_in(&look::secrets_named_by(&store));
+                state.begin(names_it, it.now)
+            }
+            Lying::Unusable(unusable) => {
+                return Err(Error::failed(
+                    "retirement-state",
+                    format!("what an earlier run saved for {id} in ConfigMap {} is of no use", shelf.place()),
+                )
+                .caused_by(unusable.to_string())
+                .hint("nothing was changed: which credential the store used before is not known for certain")
+                .hint(format!(
+                    "look at it: kubectl get configmap -n {} -o yaml; once you know that nothing in it is needed, delete it and run setup again",
+                    shelf.place().replacen('/', " ", 1)
+                ))
+                .hint("after that, setup --replaced NAMESPACE/SECRET names the Secret that the store used before"));
+            }
+        };
+        let after = planned.manifest.0["spec"]["provider"].clone();
+        let mut is_new = saved.is_none();
+        let mut state = match saved {
+            Some(mut state) => {
+                if planned.changes_something() {
+                    // Somebody has given the store another credential since.
+                    let left = leaves_behind(it, &store, planned)
+                        .await
+                        .map_err(|error| error.hint(farewell.words_of(&state, None)))?;
+                    let known = |kept: &Kept| state.credentials.iter().any(|it| it.identity == kept.identity);
+                    let left: Vec<_> = left.into_iter().filter(|kept| !known(kept)).collect();
+                    if !left.is_empty() {
+                        state.before = Some(present.0["spec"]["provider"].clone()).filter(holds_no_secret);
+                        state.credentials.extend(left);
+                        is_new = true;
+                    }
+                    if state.stage == Stage::Saved {
+                        state.after = after;
+                    }
+                }
+                state
+            }
+            None => {
+                let provider = present.0["spec"]["provider"].clone();
+                let before = Some(provider).filter(holds_no_secret);
+                let mut state = State::new(it.cluster_id, id.clone(), before, after);
+                state.credentials = leaves_behind(it, &store, planned).await?;
+                if state.credentials.is_empty() {
+                    if let Some(named) = &args.replaced {
+                        state.credentials = named_by_hand(it.cluster, named).await?;
+                        state.before = None;
+                        if !planned.changes_something() {
+                            state.stage = Stage::Switched { at: it.now };
+                        }
+                    } else if let Some(replaced) = only_annotated(&store) {
+                        return Self::not_noted(&id, &replaced, args.retire_key);
+                    }
+                }
+                state
+            }
+        };
+        if state.credentials.is_empty() {
+            return Ok(None);
+        }
+        // An earlier run may have left it in the middle: whoever cannot go on has to know where.
+        let in_the_middle = |error: Error| match shelf.is_empty() {
+            true => error,
+            false => error.hint(farewell.words_of(&state, None)),
+        };
+        let connected: Vec<_> = state
+            .credentials
+            .iter()
+            .map(|kept| credential::connect(&kept.identity, it.google, it.http))
+            .collect::<Result<_>>()
+            .map_err(in_the_middle)?;
+        let looks = async {
+            futures::try_join!(
+                look::look_at(it.cluster, &state.credentials, &connected),
+                look::elsewhere(it.cluster, it.store, &state.credentials),
+                async { Ok(last_uses(&connected).await) },
+            )
+        };
+        let (keys, mut elsewhere, last_uses) = looks.await.map_err(in_the_middle)?;
+        if let Some(since) = switched_at(&state.stage).filter(|_| !args.accept_unseen_users) {
+            let all = state.credentials.iter().zip(&last_uses);
+            let used = all.filter_map(|(kept, last)| used_after(&kept.identity, last.as_ref()?, since));
+            elsewhere.users.extend(used);
+        }
+        for (kept, key) in state.credentials.iter_mut().zip(&keys) {
+            kept.proved |= matches!(key.standing, KeyStanding::Enabled | KeyStanding::Disabled);
+        }
+        let needs_namespace = shelf.is_empty() && Shelf::needs_namespace(it.cluster).await?;
+        let options = options(args, planned.changes_something(), it.now);
+        let now = it.now;
+        Ok(Some(Self {
+            shelf,
+            state,
+            is_new,
+            connected,
+            keys,
+            elsewhere,
+            last_uses,
+            needs_namespace,
+            options,
+            now,
+        }))
     }
 
+    /// The store says what it used before, and nothing else does.
+    fn not_noted(id: &StoreId, replaced: &str, retire: bool) -> Result<Option<Self>> {
+        if !retire {
+            return Ok(None);
+        }
+        Err(Error::failed(
+            "retirement-not-noted",
+            format!("nothing is known for certain of the credential that {id} used before"),
+        )
+        .caused_by(format!(
+            "its annotation {REPLACES} names the Secret {replaced}, but whoever may write the store may write that"
+        ))
+        .hint(format!("if it is right, say so: keyless setup --retire-key --replaced {replaced}"))
+        .hint("nothing was changed"))
+    }
+
+    /// Options for a run that is about to begin, at this time.
+    pub(super) fn options(&self, now: u64) -> Options {
+        let patience = self.options.deadline.saturating_sub(self.now);
+        Options { deadline: now.saturating_add(patience), ..self.options.clone() }
+    }
+
+    /// What keeps the credentials from being touched, as far as it is known by now.
+    fn block(&self) -> Option<Block> {
+        for (index, key) in self.keys.iter().enumerate() {
+            if let KeyStanding::Unproved(why) = &key.standing {
+                return Some(Block::Unproved(index, why.clone()));
+            }
+        }
+        let touched = self.keys.iter().any(|key| match key.standing {
+            KeyStanding::Enabled => true,
+            KeyStanding::Disabled | KeyStanding::Absent => self.options.retire,
+            KeyStanding::ByHand => self.options.retire && self.options.delete_secret,
+            KeyStanding::Unproved(_) => false,
+        });
+        if !touched {
+            return None;
+        }
+        let all = self.state.credentials.iter().zip(&self.keys);
+        let places = all.flat_map(|(kept, key)| kept.places.iter().zip(&key.places));
+        let more = places.filter(|(_, view)| view.holds_more).map(|(place, _)| place.to_string());
+        let more: Vec<_> = more.filter(|_| self.options.retire).collect();
+        if !more.is_empty() {
+            return Some(Block::HoldsMore(more));
+        }
+        if !self.elsewhere.users.is_empty() {
+            return Some(Block::Others(self.elsewhere.users.clone()));
+        }
+        let unseen = !self.elsewhere.unseen.is_empty() && !self.options.accept_unseen;
+        unseen.then(|| Block::Unseen(self.elsewhere.unseen.clone()))
+    }
+
+    /// Whether it is on its way to an end of the credential, and not back.
+    pub(super) fn goes_forward(&self) -> bool {
+        self.pending() > 0 && !matches!(self.state.stage, Stage::GivingBack { .. } | Stage::Undoing { .. })
+    }
+
+    /// How many things there are to do.
     pub(super) fn pending(&self) -> usize {
-        let at_google = usize::from(self.state != KeyState::Absent);
-        let deleted = if self.delete { at_google + self.key.places.len() } else { 0 };
-        usize::from(self.disable) + deleted + usize::from(self.only_the_note_is_left())
+        let saved = usize::from(self.shelf.is_empty()) + usize::from(self.needs_namespace);
+        let gives_back = match self.state.stage {
+            Stage::GivingBack { .. } | Stage::Undoing { .. } => 1,
+            Stage::Disabled { .. } if !self.elsewhere.users.is_empty() => 1,
+            _ => 0,
+        };
+        if self.block().is_some() {
+            // What is remembered is only needed where the store is changed.
+            return gives_back + if self.options.switch { saved } else { 0 };
+        }
+        let watches = match self.state.stage {
+            Stage::Disabled { since, until, .. } => {
+                let until = self.options.watch_for.map_or(until, |watch_for| since.saturating_add(watch_for));
+                usize::from(self.now < until)
+            }
+            _ => 0,
+        };
+        let acts: usize = self.keys.iter().map(|key| self.acts(key)).sum();
+        let nothing_left = self.keys.iter().all(|key| match key.standing {
+            KeyStanding::Absent => key.places.iter().all(|place| !place.there || place.kept_by.is_some()),
+            KeyStanding::ByHand => key.places.iter().all(|place| !place.there),
+            _ => false,
+        });
+        let forgets = usize::from(acts == 0 && nothing_left && !self.shelf.is_empty());
+        let saved = if acts > 0 || self.options.switch { saved } else { 0 };
+        gives_back + saved + watches + acts + forgets
     }
 
-    fn only_the_note_is_left(&self) -> bool {
-        self.delete && self.key.noted && self.state == KeyState::Absent && self.key.places.is_empty()
+    fn acts(&self, key: &KeyView) -> usize {
+        let Options { retire, delete_secret, .. } = self.options;
+        let places =
+            key.places.iter().filter(|place| place.there && !place.changed && place.kept_by.is_none());
+        let (at_provider, in_cluster) = match key.standing {
+            KeyStanding::Enabled => (1 + usize::from(retire), retire),
+            KeyStanding::Disabled => (usize::from(retire), retire),
+            KeyStanding::Absent => (0, retire),
+            KeyStanding::ByHand => (0, retire && delete_secret),
+            KeyStanding::Unproved(_) => (0, false),
+        };
+        at_provider + if in_cluster { places.count() } else { 0 }
     }
 
-    /// Whether the key is touched, and so whatever still needs it.
-    pub(super) fn touches_the_key(&self) -> bool {
-        self.disable || (self.delete && !self.only_the_note_is_left())
+    /// How a run ends that has nothing to do, but for what keeps it from doing something.
+    pub(super) fn nothing_to_do(&self, farewell: &Farewell<'_>, report: &mut Report<'_>) -> Result<Exit> {
+        let end = match self.block() {
+            Some(block) => End::Blocked(block),
+            None if self.options.retire && self.leaves_something() => End::Left,
+            None => return Ok(Exit::Clean),
+        };
+        farewell.conclude(&end, &self.state, &farewell.words_of(&self.state, Some(&self.keys)), report)
     }
 
-    /// It is useless by now, but there.
-    pub(super) fn leaves_the_key(&self) -> bool {
-        !self.delete && self.key.other_stores.is_empty() && self.state != KeyState::Absent
+    /// Whether something of a credential is there that this run leaves.
+    fn leaves_something(&self) -> bool {
+        let is_there = |key: &KeyView| {
+            !matches!(key.standing, KeyStanding::Absent | KeyStanding::ByHand)
+                || key.places.iter().any(|place| place.there)
+        };
+        self.keys.iter().any(is_there)
     }
 
     pub(super) fn show(&self, report: &mut Report<'_>) {
-        let OldKey { id, email, places, other_stores, .. } = &self.key;
-        report.line("\nold key");
-        if !other_stores.is_empty() {
-            report.line(format_args!("= key {id} of {email} stays: {} use it too", other_stores.join(", ")));
-            return;
+        report.line("\nreplaced credential");
+        if self.needs_namespace {
+            report.line(
+                "+ create  Namespace keyless-system: what is noted there only administrators may write",
+            );
         }
-        report.line(match self.state {
-            KeyState::Absent => format!("= {id} of {email} is deleted at Google"),
-            KeyState::Disabled => format!("= {id} of {email} is disabled"),
-            KeyState::Enabled => {
-                format!(
-                    "- disable {id} of {email}, once the new path has read a secret; then watch the store"
-                )
-            }
-        });
-        if self.state != KeyState::Absent {
-            report.line(if self.delete {
-                format!("- delete {id} of {email} at Google")
-            } else {
-                format!("= keep {id} of {email} at Google, until --retire-key")
-            });
+        if self.shelf.is_empty() {
+            report.line(format_args!(
+                "+ create  ConfigMap {}: what a rerun and --undo need; it holds no secret",
+                self.shelf.place()
+            ));
         }
-        for place in places {
-            report.line(if self.delete {
-                format!("- delete {place}")
-            } else {
-                format!("= keep {place}, until --retire-key")
-            });
+        for (index, kept) in self.state.credentials.iter().enumerate() {
+            self.show_one(index, kept, report);
         }
-        if self.only_the_note_is_left() {
-            report.line("- take the note of it off the store");
+        for user in &self.elsewhere.users {
+            report.line(format_args!("! also used by {user}"));
+        }
+        for right in &self.elsewhere.unseen {
+            report.line(format_args!("! not looked at: {right}"));
+        }
+        if !self.elsewhere.unseen.is_empty() && !self.options.accept_unseen {
+            report.line("    the credential stays as it is; --accept-unseen-users goes on without that look");
+        }
+        if self.state.before.is_none() && self.options.switch {
+            report.line("! --undo will not be possible: the store's former settings may hold a secret, and are not saved");
         }
     }
 
-    /// Does it. The new path has read a secret and the store is ready.
-    pub(super) async fn run(
-        &self,
-        cluster: &Cluster,
-        google: &Gcp,
-        store: &StoreName,
-        watch_for: Duration,
-        report: &mut Report<'_>,
-    ) -> Result<()> {
-        if self.only_the_note_is_left() {
-            return forget(cluster, store, report).await;
-        }
-        let key = ServiceAccountKey::new(&self.key.email, &self.key.id)?;
-        let broken = watch::not_ready(cluster, store).await?;
-        if self.disable {
-            report.progress(format_args!("disabling key {} of {}", key.id(), key.email()));
-            google
-                .disable_key(&key)
-                .await
-                .map_err(|error| error.hint(format!("this step needs {}", key.needs("disable"))))?;
-        }
-        if self.disable || self.delete {
-            let watched = watch::stays_ready(cluster, store, &broken, Vigil::of(watch_for), report).await;
-            if watched.is_err() && self.disable {
-                report.progress(format_args!("enabling key {} of {} again", key.id(), key.email()));
-                google.enable_key(&key).await?;
+    fn show_one(&self, index: usize, kept: &Kept, report: &mut Report<'_>) {
+        let (key, identity) = (&self.keys[index], &kept.identity);
+        let retire = self.options.retire;
+        let used = !self.elsewhere.users.is_empty();
+        let stays = self.block().is_some();
+        let needs = |act: Act| self.connected[index].as_ref().map(|it| it.needs(act)).unwrap_or_default();
+        match &key.standing {
+            KeyStanding::Unproved(why) => report.line(format_args!("! {identity} stays: {why}")),
+            KeyStanding::ByHand => {
+                report.line(format_args!("! {identity}: keyless cannot revoke it. {}", identity.by_hand));
             }
-            watched?;
-        }
-        if !self.delete {
-            return Ok(());
-        }
-        let mut secrets = Vec::new();
-        for place in &self.key.places {
-            secrets.extend(only_the_key(cluster, place).await?);
-        }
-        // At Google first: what is refused there leaves the Secret, which a person may still want to look at.
-        report.progress(format_args!("deleting key {} of {} at Google", key.id(), key.email()));
-        google
-            .delete_key(&key)
-            .await
-            .map_err(|error| error.hint(format!("this step needs {}", key.needs("delete"))))?;
-        for secret in &secrets {
-            if let Some(Manager::PutsBack { by }) = manager(secret) {
-                report.progress(format_args!(
-                    "Secret {}/{} is kept by {by}, and holds nothing but a key that is deleted: take it out where {by} reads it",
-                    secret.namespace(),
-                    secret.name()
+            KeyStanding::Absent => report.line(format_args!("= {identity} is deleted at its provider")),
+            KeyStanding::Enabled | KeyStanding::Disabled if used => {
+                let users: Vec<_> = self.elsewhere.users.iter().take(3).map(String::as_str).collect();
+                report.line(format_args!("= {identity} stays: {} use it too", users.join(", ")));
+            }
+            KeyStanding::Disabled => report.line(format_args!("= {identity} is disabled")),
+            KeyStanding::Enabled if stays => {
+                report.line(format_args!("= {identity} stays as it is, because of what is marked with !"));
+            }
+            KeyStanding::Enabled => {
+                report.line(format_args!(
+                    "- disable {identity}, once everything that reads through the store has run by the new login; then watch the store"
                 ));
-                continue;
-            }
-            report.progress(format_args!("deleting Secret {}/{}", secret.namespace(), secret.name()));
-            cluster.delete_object(&SECRETS, secret).await?;
-        }
-        forget(cluster, store, report).await
-    }
-}
-
-/// Takes the note of the old key away. Whoever keeps the store's manifest takes it away there: it names what is gone.
-async fn forget(cluster: &Cluster, name: &StoreName, report: &mut Report<'_>) -> Result<()> {
-    let Some(store) = watch::read(cluster, name).await? else { return Ok(()) };
-    if let Some(Manager::PutsBack { by }) = manager(&store.0) {
-        report.progress(format_args!(
-            "the annotation {REPLACES} of {} has done its work: take it out where {by} reads it",
-            name.name()
-        ));
-        return Ok(());
-    }
-    let forget = json!({ "metadata": { "annotations": { REPLACES: null, REPLACED_KEY: null } } });
-    cluster.merge_patch(name.resource(), name.namespace(), name.name(), &forget, false).await?;
-    Ok(())
-}
-
-/// Writes into the store, in the same change as its new provider, which key in which Secret it named before.
-pub(in crate::commands) fn remember_old_key(plan: &mut Plan, settled: &Settled) {
-    let Some(key) = &settled.old_key else { return };
-    let Some(place) = key.places.first() else { return };
-    let notes = [(REPLACES, mark(place)), (REPLACED_KEY, mark_key(key))];
-    let stores = plan.objects.iter_mut().filter(|object| object.manifest.kind().ends_with("SecretStore"));
-    for object in stores.filter(|object| object.changes_something()) {
-        for (name, value) in &notes {
-            object.manifest.0["metadata"]["annotations"][*name] = json!(value);
-            if let Doing::Patch(patch) = &mut object.doing {
-                patch["metadata"]["annotations"][*name] = json!(value);
+                report.line(format_args!("    needs {}", needs(Act::Disable)));
             }
         }
-    }
-}
-
-/// The key that the store named before its provider was changed, with what is left of it.
-pub(super) async fn replaced(cluster: &Cluster, estate: &Estate, store: &Store) -> Result<Option<OldKey>> {
-    let place = store.0.annotation(REPLACES).and_then(parse);
-    let key = store.0.annotation(REPLACED_KEY).and_then(parse_key);
-    let (Some(place), Some((project, email, id))) = (place, key) else { return Ok(None) };
-    let secret = cluster.get_object(&SECRETS, Some(&place.namespace), &place.name).await?;
-    let held = secret.as_ref().and_then(|secret| Credential::of(secret, place.key.as_deref()));
-    let mut key = OldKey::find(estate, store, project, email, id);
-    // By now the Secret may hold something else.
-    let same = held.is_some_and(
-        |held| matches!(held.public, Public::GoogleKey { private_key_id, .. } if private_key_id == key.id),
-    );
-    if same && !key.places.contains(&place) {
-        let others: BTreeSet<String> =
-            key.other_stores.into_iter().chain(estate.others_naming(&place, store)).collect();
-        key.other_stores = others.into_iter().collect();
-        key.places.push(place);
-    }
-    key.noted = !matches!(manager(&store.0), Some(Manager::PutsBack { .. }));
-    Ok(Some(key))
-}
-
-/// Whether an earlier run did not see this store's former key to its end.
-pub(super) fn is_pending(store: &Store) -> bool {
-    store.0.annotation(REPLACES).is_some()
-}
-
-/// `namespace/name/key`.
-fn mark(place: &SecretKey) -> String {
-    format!("{}/{}/{}", place.namespace, place.name, place.key.as_deref().unwrap_or_default())
-}
-
-/// The name that Google's API has for the key.
-fn mark_key(key: &OldKey) -> String {
-    format!("projects/{}/serviceAccounts/{}/keys/{}", key.project, key.email, key.id)
-}
-
-/// Project, e-mail address, ID.
-fn parse_key(text: &str) -> Option<(String, String, String)> {
-    match text.split('/').collect::<Vec<_>>()[..] {
-        ["projects", project, "serviceAccounts", email, "keys", id] => {
-            Some((project.to_owned(), email.to_owned(), id.to_owned()))
+        match &self.last_uses[index] {
+            Some(LastUse::At(time)) => {
+                report.line(format_args!("    used last at {time}, says its provider"))
+            }
+            Some(LastUse::NotKnown) => report.line("    its provider knows of no recent use"),
+            Some(LastUse::NotAsked(why)) => {
+                report.line(format_args!("    when it was used last is not known: {why}"));
+            }
+            None => {}
         }
-        _ => None,
+        if matches!(key.standing, KeyStanding::Enabled | KeyStanding::Disabled) && !stays {
+            if retire {
+                report.line(format_args!("- delete {identity} at its provider"));
+                report.line(format_args!("    needs {}", needs(Act::Delete)));
+            } else {
+                report.line(format_args!("= keep {identity} at its provider, until --retire-key"));
+            }
+        }
+        for (place, view) in kept.places.iter().zip(&key.places).filter(|(_, view)| view.there) {
+            let goes = match key.standing {
+                KeyStanding::Unproved(_) => false,
+                KeyStanding::ByHand => retire && self.options.delete_secret && !stays,
+                _ => retire && !stays,
+            };
+            match (goes, &view.kept_by) {
+                _ if view.holds_more => report.line(format_args!(
+                    "! {place} holds more than the credential: --retire-key does nothing before the other values are moved"
+                )),
+                (true, Some(by)) => report.line(format_args!("= keep {place}: {by} keeps it")),
+                (true, None) if view.changed => {
+                    report.line(format_args!("= keep {place}: it has changed since it was noted"));
+                }
+                (true, None) => report.line(format_args!("- delete {place}")),
+                (false, _) if key.standing == KeyStanding::ByHand => {
+                    report.line(format_args!("= keep {place}, until --retire-key --delete-secret"));
+                }
+                (false, _) => report.line(format_args!("= keep {place}, until --retire-key")),
+            }
+        }
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        let one = |(index, kept): (usize, &Kept)| {
+            let key = &self.keys[index];
+            let standing = match &key.standing {
+                KeyStanding::Enabled => "enabled",
+                KeyStanding::Disabled => "disabled",
+                KeyStanding::Absent => "deleted",
+                KeyStanding::Unproved(_) => "unproved",
+                KeyStanding::ByHand => "by-hand",
+            };
+            let places = kept.places.iter().zip(&key.places).filter(|(_, view)| view.there);
+            json!({
+                "credential": kept.identity.to_string(),
+                "id": kept.identity.id,
+                "standing": standing,
+                "secrets": places.map(|(place, _)| place.to_string()).collect::<Vec<_>>(),
+                "byHand": kept.identity.by_hand,
+                "lastUse": match &self.last_uses[index] {
+                    Some(LastUse::At(time)) => json!(time),
+                    _ => Value::Null,
+                },
+            })
+        };
+        json!({
+            "credentials": self.state.credentials.iter().enumerate().map(one).collect::<Vec<_>>(),
+            "alsoUsedBy": self.elsewhere.users,
+            "notLookedAt": self.elsewhere.unseen,
+            "pending": self.pending(),
+        })
     }
 }
 
-fn parse(text: &str) -> Option<SecretKey> {
-    let mut parts = text.splitn(3, '/').map(str::to_owned);
-    let (namespace, name, key) = (parts.next()?, parts.next()?, parts.next()?);
-    Some(SecretKey { namespace, name, key: Some(key).filter(|key| !key.is_empty()) })
-}
-
-/// The Secret, if it is there and holds nothing but the key.
-async fn only_the_key(cluster: &Cluster, place: &SecretKey) -> Result<Option<Object>> {
-    let secret = cluster.get_object(&SECRETS, Some(&place.namespace), &place.name).await?;
-    if secret.as_ref().is_some_and(|secret| values(secret) > 1) {
-        return Err(Error::failed(
-            "secret-holds-more",
-            format!("Secret {}/{} holds more than the key", place.namespace, place.name),
-        )
-        .hint("take the other values out of it, or delete the key's own by hand, then start again")
-        .hint("the key is disabled and nothing uses it"));
+pub(super) fn options(args: &SetupArgs, switch: bool, now: u64) -> Options {
+    Options {
+        switch,
+        retire: args.retire_key,
+        delete_secret: args.delete_secret,
+        undo: args.undo,
+        force_sync: args.force_sync,
+        accept_unrefreshed: args.accept_unrefreshed,
+        accept_unseen: args.accept_unseen_users,
+        watch_for: args.watch_for.map(|time| time.as_secs()),
+        deadline: now.saturating_add(args.wait_for.as_secs()),
+        // An operator that was cut off from its API server goes on with the store as it knew it, fails once with the
+        // disabled key, and comes right by itself. What it has read stays where it is meanwhile.
+        grace: 60,
     }
-    Ok(secret)
 }
 
-fn values(secret: &Object) -> usize {
-    secret.0.get("data").and_then(serde_json::Value::as_object).map_or(0, serde_json::Map::len)
+async fn last_uses(connected: &[Option<Box<dyn StoredCredential>>]) -> Vec<Option<LastUse>> {
+    let mut all = Vec::new();
+    for credential in connected {
+        all.push(match credential {
+            Some(credential) => Some(credential.last_use().await),
+            None => None,
+        });
+    }
+    all
 }

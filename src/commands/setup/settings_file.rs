@@ -1,10 +1,11 @@
 //! What was settled, written down: the next run, and every other command, then means the same without asking.
 //!
 //! How this machine reaches the cluster is not written: the file goes with the cluster, not with the machine.
-//! Neither are the secrets that ExternalSecrets name: those are read anew each time.
+//! What the store's identity may do is: that list is an administrator's decision, and what is new is asked for.
 
 use std::{
-    fs, io,
+    collections::BTreeSet,
+    io,
     path::{Path, absolute},
 };
 
@@ -12,13 +13,15 @@ use serde_json::{Value, json};
 
 use crate::{
     bucket::{Addressing, Kind},
-    commands::settle::Settled,
-    config::{Edit, ProviderName, Setting, Settings, edit, said},
+    commands::resolve::Settled,
+    config::{Edit, ProviderName, Setting, Settings, edit, listed, said},
     error::{Error, Result},
     federation::{
+        Right,
         gcp::{Grant, Mode},
         vault,
     },
+    files::{self, Accept, MAX_SMALL},
     oidc::Issuer,
     redact,
     report::{Report, Warning},
@@ -34,23 +37,29 @@ pub(super) struct SettingsFile<'a> {
 
 impl<'a> SettingsFile<'a> {
     /// `issuer` if it is that of public documents; `cluster_uid` is that of the namespace `kube-system`.
+    /// `list` is what the store's identity may do, if the file does not say so yet.
     pub(super) fn plan(
         settings: &'a Settings,
         settled: &Settled,
         issuer: Option<&Issuer>,
         cluster_uid: &str,
+        list: Option<BTreeSet<Right>>,
     ) -> Result<Self> {
         let path = settings.file.as_path();
-        let text = match fs::read_to_string(path) {
+        // A pipe can be read as settings, but not be brought up to date.
+        let text = match files::read_text(path, Accept::File, MAX_SMALL) {
             Ok(text) => Some(text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) if error.is_missing() => None,
             Err(error) => {
                 return Err(Error::usage("config-unreadable", format!("{} cannot be read", path.display()))
                     .caused_by(error)
-                    .hint("--config names the settings file"));
+                    .hint("--config names the settings file, in which setup keeps what it decided"));
             }
         };
         let mut decisions = decisions(settings, settled, issuer, cluster_uid)?;
+        if let Some(list) = list {
+            decisions.extend(listed(&list, settings.store.listed.as_ref().unwrap_or(&BTreeSet::new())));
+        }
         // The same file may be named in several ways.
         let named = text.as_deref().and_then(|text| said(text, CA_FILE));
         let named = named.map(|named| path.parent().unwrap_or(Path::new("")).join(named));
@@ -87,8 +96,9 @@ impl<'a> SettingsFile<'a> {
         })
     }
 
-    /// Writes it. A file that cannot be written, or in which there is no place, stops nobody.
-    pub(super) fn write(&self, report: &mut Report<'_>) {
+    /// Writes it. A place that cannot be written, or a file whose form leaves no place, is worth a warning; a disk that
+    /// is full or broken is an error.
+    pub(super) fn write(&self, report: &mut Report<'_>) -> Result<()> {
         let mut left = self.edit.by_hand.clone();
         let mut why = "its form leaves no place to write them".to_owned();
         if self.edit.changed.iter().any(|(_, _, want)| redact::secret_line(want).is_some()) {
@@ -96,8 +106,16 @@ impl<'a> SettingsFile<'a> {
             why = "a secret would be in it".to_owned();
             left.extend(self.edit.changed.iter().map(|(path, _, want)| format!("{path}: {want}")));
         } else if let Some(text) = &self.edit.text {
-            match replace(self.path, text) {
+            match files::replace(self.path, text.as_bytes()) {
                 Ok(()) => report.progress(format_args!("writing {}", self.path.display())),
+                Err(error) if !error.is_read_only() => {
+                    return Err(Error::failed(
+                        "settings-unwritable",
+                        format!("{} cannot be written", self.path.display()),
+                    )
+                    .caused_by(error)
+                    .hint("make room on the disk, or name another file with --config; nothing was changed"));
+                }
                 Err(error) => {
                     why = error.to_string();
                     left.extend(self.edit.changed.iter().map(|(path, _, want)| format!("{path}: {want}")));
@@ -114,15 +132,8 @@ impl<'a> SettingsFile<'a> {
                 ),
             ));
         }
+        Ok(())
     }
-}
-
-/// All of it or nothing of it, whenever the program is stopped.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let mut part = path.as_os_str().to_owned();
-    part.push(".part");
-    fs::write(&part, text)?;
-    fs::rename(&part, path)
 }
 
 fn decisions(
@@ -187,6 +198,7 @@ fn decisions(
             }),
         );
         say("google.impersonate", google.impersonate.clone());
+        say("google.location", google.location.clone());
     }
     if let (Some(vault), ProviderName::Vault) = (&settled.vault, settled.provider) {
         say("vault.address", Some(vault.address.clone()));
@@ -208,9 +220,6 @@ fn decisions(
     if settled.uploads_keys() && !settings.public_keys.is_empty() {
         let files = settings.public_keys.iter().map(|path| beside(&settings.file, path));
         all.push(("cluster.publicKeys", json!(files.collect::<Result<Vec<_>>>()?)));
-    }
-    if settled.secrets_were_asked {
-        all.push(("store.secrets", json!(settled.secrets)));
     }
     Ok(all)
 }

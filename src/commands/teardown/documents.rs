@@ -37,6 +37,7 @@ impl Documents {
                 None => {}
             }
         }
+        documents.ours.extend(bucket.leftovers(&place.prefix).await);
         Ok(documents)
     }
 }

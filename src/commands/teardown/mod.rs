@@ -3,7 +3,7 @@
 mod documents;
 mod plan;
 
-use serde_json::json;
+use std::collections::BTreeSet;
 
 use self::{
     documents::Documents,
@@ -12,15 +12,16 @@ use self::{
 use super::{
     Exit, changes, issuer,
     objects::{self, Sight},
-    prompt, provider,
-    settle::{self, Settled},
+    prompt::{self, Offer},
+    provider,
+    resolve::{self, Settled},
+    rights::ever_named,
 };
 use crate::{
     bucket::{self, Bucket},
     cli::TeardownArgs,
     cluster::{
         Cluster,
-        objects::Object,
         snapshot::{Estate, ROLE_BINDINGS, ROLES, SERVICE_ACCOUNTS, Store},
     },
     config::Settings,
@@ -28,7 +29,7 @@ use crate::{
     http::Http,
     publication::location::DocumentLocation,
     report::{Report, Warning},
-    secret_store::{self, Given, Planned, StoreName, reads, role_name},
+    secret_store::{self, Access, Given, Planned, role_name},
 };
 
 /// Runs the command.
@@ -44,7 +45,7 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
         None => None,
     };
     let place = match &bucket {
-        Some(bucket) => Some(DocumentLocation::resolve(settings, bucket.public_url().as_deref())?),
+        Some(bucket) => Some(DocumentLocation::resolve(settings, bucket.as_ref())?),
         None => None,
     };
     let signed = issuer::signed(&observed)?;
@@ -61,10 +62,14 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
         }
         for name in names {
             let provider = provider::connect(name, settled, &http)?;
+            let rights = ever_named(&estate, settings, &settled.store, provider.as_ref());
+            let trust = trust.clone().granting(rights, BTreeSet::new());
             let (changes, access) = futures::try_join!(provider.withdraw(&trust), provider.access())?;
             withdrawals.push(Withdrawal { provider, changes, access });
         }
-        planned = objects_of(&cluster, &estate, settled).await?;
+        let withdrawn: Vec<_> =
+            withdrawals.iter().map(|withdrawal: &Withdrawal| &withdrawal.access).collect();
+        planned = objects_of(&cluster, &estate, settled, &withdrawn).await?;
     }
     let in_bucket = match (&bucket, &place) {
         (Some(bucket), Some(place)) => Some(plan::Bucket {
@@ -134,30 +139,18 @@ fn settled(
     if settings.providers().is_empty() && estate.stores.is_empty() {
         return Ok(None);
     }
-    let mut ask = |setting: &str, text: &str, default: Option<&str>| match setting {
-        // Where nothing names a secret, there is none to take a grant from.
-        "store.secrets" => Ok(String::new()),
-        _ => prompt::question(report, setting, text, default),
-    };
-    let mut settled = settle::settle(settings, None, estate, None, cluster_id, &mut ask)?;
-    settled.secrets.retain(|secret| !secret.is_empty());
-    if settled.secrets.is_empty() {
-        let store = by_name(&settled.store);
-        settled.secrets = reads(estate.users(&store), &store).keys.into_iter().collect();
-    }
-    Ok(Some(settled))
-}
-
-/// A store of which nothing is left but what names it.
-fn by_name(name: &StoreName) -> Store {
-    Store(Object(json!({
-        "kind": name.resource().kind,
-        "metadata": { "name": name.name(), "namespace": name.namespace() },
-    })))
+    let mut ask =
+        |setting: &str, text: &str, offer: Offer<'_>| prompt::question(report, setting, text, offer);
+    resolve::settle(settings, None, estate, cluster_id, &mut ask).map(Some)
 }
 
 /// What the store was given, and the store itself.
-async fn objects_of(cluster: &Cluster, estate: &Estate, settled: &Settled) -> Result<Vec<Planned>> {
+async fn objects_of(
+    cluster: &Cluster,
+    estate: &Estate,
+    settled: &Settled,
+    withdrawn: &[&Access],
+) -> Result<Vec<Planned>> {
     let namespace = Some(settled.workload.namespace.as_str());
     let role = role_name(&settled.workload);
     let (store, account, role, role_binding) = futures::try_join!(
@@ -166,11 +159,15 @@ async fn objects_of(cluster: &Cluster, estate: &Estate, settled: &Settled) -> Re
         cluster.get_object(&ROLES, namespace, &role),
         cluster.get_object(&ROLE_BINDINGS, namespace, &role),
     )?;
+    let other_users = secret_store::other_users(estate, &settled.workload, withdrawn);
     let given = Given {
         store: store.as_ref(),
         account: account.as_ref(),
         role: role.as_ref(),
         role_binding: role_binding.as_ref(),
+        workload: &settled.workload,
+        withdrawn,
+        other_users: other_users.as_deref(),
     };
     let mut planned = secret_store::withdraw(given);
     for object in planned.iter_mut().filter(|object| object.changes_something()) {

@@ -6,7 +6,7 @@ use super::documents::Documents;
 use crate::{
     cluster::snapshot::{Estate, Store},
     commands::changes,
-    federation::{Change, Federation, Verb},
+    federation::{Change, Federation, Step, Verb},
     report::{Report, Warning},
     secret_store::{Access, Planned, relies_on},
 };
@@ -34,7 +34,7 @@ pub(super) struct Bucket {
     pub(super) is_ours: bool,
 }
 
-/// A store that stays and leads nowhere afterwards.
+/// A store that stays, and does not get anything afterwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Orphan {
     pub(super) store: String,
@@ -60,7 +60,7 @@ impl Orphan {
         Warning::new(
             "store-orphaned",
             format!(
-                "{} stays, as somebody else made it, but what it logs in by is withdrawn: {}. Before that: keyless setup --to another provider, or name one in it by hand",
+                "{} stays, as keyless did not make it, but what it logs in by is withdrawn: {}. Before that: keyless setup --to another provider, or name one in it by hand",
                 self.store,
                 stop(&self.users)
             ),
@@ -109,7 +109,7 @@ impl Plan {
         }
         for orphan in &self.orphans {
             report.line(format_args!(
-                "! leave   {}: somebody else made it; it stays, and leads nowhere: {}",
+                "! leave   {}: keyless did not make it; it stays, and cannot log in any more: {}",
                 orphan.store,
                 stop(&orphan.users)
             ));
@@ -170,13 +170,9 @@ pub(super) fn not_seen(estate: &Estate) -> Option<Warning> {
     (!unseen.is_empty()).then(|| Warning::new("cluster-not-seen", message))
 }
 
-/// Trust that outlives the documents: whoever gets hold of the bucket's name could then speak for this cluster.
+/// Trust that outlives the documents: the next owner of the bucket's name could then speak for this cluster.
 pub(super) fn dangling(withdrawals: &[Withdrawal], signed: &str, issuer: &str) -> Vec<Warning> {
-    // What is not there, or gone already, is left in another sense.
-    let stays = |change: &&Change| {
-        change.verb == Verb::Leave
-            && !["it is not there", "it is deleted already"].iter().any(|gone| change.why.starts_with(gone))
-    };
+    let stays = |change: &&Change| change.verb == Verb::Leave && !matches!(change.step, Step::Gone);
     let left = withdrawals.iter().flat_map(|withdrawal| &withdrawal.changes).filter(stays);
     let mut warnings: Vec<Warning> = left
         .map(|change| Warning::new("trust-left", format!("{} stays: {}", change.object, change.why)))

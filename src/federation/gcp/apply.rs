@@ -5,7 +5,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     Binding, Deed, Gcp, Patch, Step,
-    mark::{Maker, maker},
+    mark::is_of_same_cluster,
     observe::{one_pool, one_provider},
     state::Life,
 };
@@ -124,8 +124,7 @@ impl Thing {
                 }
             }
         };
-        let same = maker(&life.description) == maker(body["description"].as_str().unwrap_or_default());
-        if !same && maker(&life.description) != Maker::Keyless {
+        if !is_of_same_cluster(&life.description, body["description"].as_str().unwrap_or_default()) {
             return Err(Error::failed(
                 "google-conflict",
                 format!("somebody else has made the {} in the meantime", self.shown(gcp)),

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::{mark::mark, tests::*, *};
 use crate::federation::Verb;
+use crate::federation::reading;
 
 #[tokio::test]
 async fn from_nothing_to_everything_and_then_nothing_more() {
@@ -52,7 +53,7 @@ async fn the_way_back_removes_what_is_ours_and_comes_again() {
     let changes = far.set_up().await.unwrap();
     assert_eq!(verbs(&changes), [Verb::Restore, Verb::Restore, Verb::Grant], "{changes:#?}");
     assert_eq!((&far.pool()["state"], &far.provider()["state"]), (&json!("ACTIVE"), &json!("ACTIVE")));
-    let findings = far.gcp().walk(&far.token(|_| {}), "db", &mut |_: &str| ()).await;
+    let findings = far.gcp().probe(&far.token(|_| {}), &reading("db"), &mut |_: &str| ()).await;
     assert!(findings.iter().all(|finding| !finding.is_failed()), "{findings:?}");
 }
 
@@ -60,12 +61,12 @@ async fn the_way_back_removes_what_is_ours_and_comes_again() {
 async fn every_change_can_be_done_twice() {
     let far = Far::new();
     let gcp = far.gcp();
-    let changes = gcp.plan(&far.trust()).await.unwrap();
+    let changes = gcp.plan(&far.trust()).await.unwrap().changes;
     for change in &changes {
         gcp.apply(change, &mut |_| {}).await.unwrap();
         gcp.apply(change, &mut |_| {}).await.unwrap();
     }
-    let again = gcp.plan(&far.trust()).await.unwrap();
+    let again = gcp.plan(&far.trust()).await.unwrap().changes;
     assert!(verbs(&again).iter().all(|verb| *verb == Verb::Leave), "{again:#?}");
 }
 
@@ -137,7 +138,7 @@ async fn services_that_are_off_are_enabled_first() {
 async fn a_service_that_is_not_seen_everywhere_yet_is_waited_for() {
     let far = Far::new();
     let gcp = far.gcp();
-    let changes = gcp.plan(&far.trust()).await.unwrap();
+    let changes = gcp.plan(&far.trust()).await.unwrap().changes;
     let body = json!({"error": {"code": 403, "status": "PERMISSION_DENIED", "message": "iam has not been used", "details": [
         {"reason": "SERVICE_DISABLED", "metadata": {"service": "iam.googleapis.com"}}]}});
     far.google.faults().next(
@@ -159,7 +160,7 @@ async fn etags_that_do_not_match() {
     far.google.conflict(3);
     let gcp = far.gcp();
     let mut said = Vec::new();
-    for change in gcp.plan(&far.trust()).await.unwrap() {
+    for change in gcp.plan(&far.trust()).await.unwrap().changes {
         gcp.apply(&change, &mut |text| said.push(text.to_owned())).await.unwrap();
     }
     assert!(said.iter().any(|text| text.contains("somebody else")), "{said:?}");
@@ -219,7 +220,7 @@ async fn an_operation_that_takes_its_time_is_spoken_of() {
     });
     let gcp = far.gcp();
     let mut said = Vec::new();
-    for change in gcp.plan(&far.trust()).await.unwrap() {
+    for change in gcp.plan(&far.trust()).await.unwrap().changes {
         gcp.apply(&change, &mut |text| said.push(text.to_owned())).await.unwrap();
     }
     assert!(said.iter().any(|text| text.contains("Google is still at it")), "{said:?}");
@@ -257,16 +258,23 @@ async fn a_change_that_meets_another_waits_for_it() {
 async fn a_name_that_is_taken_between_plan_and_apply() {
     let far = Far::new();
     let gcp = far.gcp();
-    let changes = gcp.plan(&far.trust()).await.unwrap();
+    let changes = gcp.plan(&far.trust()).await.unwrap().changes;
     far.google.write("keyless-lab", None, |it| it["description"] = json!("of the network team"));
     let error = gcp.apply(&changes[1], &mut |_| {}).await.unwrap_err();
     assert_eq!(error.code, "google-conflict", "{error}");
     assert_eq!(far.pool()["description"], "of the network team");
 
-    far.google.write("keyless-lab", None, |it| {
-        it["description"] = json!("managed by keyless for https://old.example");
-        it["state"] = json!("DELETED");
-    });
+    let older = format!("managed by keyless in cluster {CLUSTER} for https://old.example");
+    for unknown in ["managed by keyless for https://old.example", "managed by keyless"] {
+        far.google.write("keyless-lab", None, |it| {
+            it["description"] = json!(unknown);
+            it["state"] = json!("DELETED");
+        });
+        let error = gcp.apply(&changes[1], &mut |_| {}).await.unwrap_err();
+        assert_eq!(error.code, "google-conflict", "{error}");
+        assert_eq!(far.pool()["state"], "DELETED", "{unknown}");
+    }
+    far.google.write("keyless-lab", None, |it| it["description"] = json!(older));
     gcp.apply(&changes[1], &mut |_| {}).await.unwrap();
     assert_eq!(far.pool()["description"], mark(CLUSTER, ISSUER));
     assert_eq!(far.pool()["state"], "ACTIVE");
@@ -356,11 +364,11 @@ async fn the_service_account_that_is_not_there() {
 async fn no_call_too_many() {
     let far = Far::new();
     let mut want = far.trust();
-    want.secrets = (0..30).map(|number| format!("secret{number}")).collect();
-    want.secrets.iter().for_each(|secret| far.google.add_secret(secret, PAYLOAD));
+    want.rights = (0..30).map(|number| Right::read(format!("secret{number:02}"))).collect();
+    want.rights.iter().for_each(|right| far.google.add_secret(&right.on, PAYLOAD));
     let gcp = far.gcp();
     let (changes, access) = futures::join!(gcp.plan(&want), gcp.access());
-    let changes = changes.unwrap();
+    let changes = changes.unwrap().changes;
     access.unwrap();
     let looked = far.google.faults().requests().len();
     assert_eq!(looked, 4 + 1 + 30, "project, services, pool, providers; the policies of project and secrets");
@@ -373,12 +381,12 @@ async fn no_call_too_many() {
     far.google.faults().forget();
     gcp.audience().await.unwrap();
     let token = far.token(|_| {});
-    for secret in &want.secrets {
-        let findings = gcp.walk(&token, secret, &mut |_: &str| ()).await;
+    for right in &want.rights {
+        let findings = gcp.probe(&token, &reading(&right.on), &mut |_: &str| ()).await;
         assert!(findings.len() == 2 && findings.iter().all(|finding| !finding.is_failed()), "{findings:?}");
     }
     assert_eq!(far.google.faults().requests().len(), 1 + 30, "the exchange, and each read");
     let other = far.token(|claims| claims["jti"] = json!("another"));
-    gcp.walk(&other, "secret0", &mut |_: &str| ()).await;
+    gcp.probe(&other, &reading("secret00"), &mut |_: &str| ()).await;
     assert_eq!(far.google.faults().requests().len(), 31 + 2, "another token is exchanged by itself");
 }

@@ -1,27 +1,25 @@
 //! PURE. Who is given what, and on what.
 
+use std::collections::BTreeSet;
+
 use super::{
-    Binding, Grant, Settings, Step,
+    Binding, Settings, Step,
     plan::{leave, step},
+    roles::{self, Place, WORKLOAD_USER},
     state::{Holder, Seen, State},
 };
 use crate::{
     error::{Error, Result},
-    federation::{Change, Difference, Trust, Verb},
+    federation::{Change, Difference, Impossible, Plan, Right, RightKind, Trust, Verb},
     google::needs,
 };
 
-/// Reads the values of secrets, and nothing else.
-pub(super) const ACCESSOR: &str = "roles/secretmanager.secretAccessor";
-/// Becomes a service account.
-pub(super) const WORKLOAD_USER: &str = "roles/iam.workloadIdentityUser";
-
-/// The workload, or the account that it becomes, reads the secrets.
-pub(super) fn bindings(want: &Trust, settings: &Settings, state: &State) -> Result<Vec<Change>> {
-    let principal = state.ids.principal(&state.project.number, &want.subject());
-    let mut changes = Vec::new();
+/// The workload, or the account that it becomes, gets the roles that its rights take.
+pub(super) fn bindings(want: &Trust, settings: &Settings, state: &State) -> Result<Plan> {
+    let principal = state.ids.principal(&state.project.number, &want.subject()?);
+    let mut plan = Plan::default();
     let reader = match &settings.impersonate {
-        None => principal,
+        None => principal.clone(),
         Some(email) => {
             let holder = Holder::Account(email.clone());
             if *state.seen(&holder) == Seen::Absent {
@@ -35,64 +33,129 @@ pub(super) fn bindings(want: &Trust, settings: &Settings, state: &State) -> Resu
                     state.ids.project
                 )));
             }
-            changes.push(grant(
-                holder,
-                WORKLOAD_USER,
-                &principal,
-                "the workload becomes this account",
-                state,
-            ));
+            let why = "the workload becomes this account";
+            plan.changes.push(grant((holder, WORKLOAD_USER), &principal, why, state));
             format!("serviceAccount:{email}")
         }
     };
-    if settings.grant == Grant::Project {
-        let why = "google.access asks for all secrets of the project";
-        changes.push(grant(Holder::Project, ACCESSOR, &reader, why, state));
-        return Ok(changes);
-    }
-    let on_project =
-        matches!(state.seen(&Holder::Project), Seen::Known(policy) if policy.has(ACCESSOR, &reader));
-    let is_absent = |secret: &&String| *state.seen(&Holder::Secret((*secret).clone())) == Seen::Absent;
-    let absent: Vec<_> = want.secrets.iter().filter(is_absent).map(String::as_str).collect();
-    // It could be neither granted on nor read, so nothing would come to its end.
-    if !absent.is_empty() {
-        let which =
-            if absent.len() == want.secrets.len() { "none of the secrets is" } else { "not all secrets are" };
-        return Err(Error::failed(
-            "google-secret-missing",
-            format!("{which} in {}: there is no {}", state.ids.project, absent.join(", ")),
-        )
-        .hint("is it the right google.project? `gcloud secrets list` shows what is there")
-        .hint(format!("`gcloud secrets create {} --replication-policy=automatic` makes one", absent[0]))
-        .hint("or correct the ExternalSecret that names it; store.secrets in keyless.yaml lists the ones that are meant"));
-    }
-    for secret in &want.secrets {
-        let holder = Holder::Secret(secret.clone());
+    let is_absent = |right: &&Right| {
+        right.secret().is_some_and(|name| *state.seen(&Holder::Secret(name.to_owned())) == Seen::Absent)
+    };
+    refuse_an_empty_project(want, state)?;
+    let (absent, present): (Vec<_>, Vec<_>) = want.rights.iter().partition(is_absent);
+    plan.impossible = absent.into_iter().map(|right| impossible(right, state)).collect();
+    let roles = roles::roles(present, settings.grant);
+    let mut everywhere = BTreeSet::new();
+    for (place, rights) in &roles {
+        let (holder, role) = place;
+        let on_project = *holder != Holder::Project && has(state, &Holder::Project, role, &reader);
         if on_project && settings.impersonate.is_some() {
-            let why = format!("{reader} has {ACCESSOR} on the whole project");
-            changes.push(leave(shown(&holder, state), why));
-        } else {
-            changes.push(grant(holder, ACCESSOR, &reader, "the workload reads it", state));
+            let why = format!("{reader} has {role} on the whole project");
+            plan.changes.push(leave(shown(holder, state), why));
+            continue;
         }
+        if on_project {
+            everywhere.insert(*role);
+        }
+        plan.changes.push(grant(place.clone(), &reader, &why(place, rights), state));
     }
-    if on_project && settings.impersonate.is_none() {
+    for role in everywhere {
         let why = format!(
-            "the workload has {ACCESSOR} on the whole project, which is more than is asked for: when the store is well without, \
-             `gcloud projects remove-iam-policy-binding {} --role={ACCESSOR} --member={reader}`",
+            "the workload has {role} on the whole project, which is more than is asked for: when the store is well without, \
+             `gcloud projects remove-iam-policy-binding {} --role={role} --member={reader}`",
             state.ids.project
         );
-        changes.push(leave(shown(&Holder::Project, state), why));
+        plan.changes.push(leave(shown(&Holder::Project, state), why));
     }
-    if want.secrets.is_empty() {
-        changes.push(leave(
+    let dropped = roles::roles(&want.revoked, settings.grant);
+    for (place, _) in dropped.into_iter().filter(|(place, _)| !roles.contains_key(place)) {
+        plan.changes.extend(revoke(place, &principal, &reader, state));
+    }
+    if want.rights.is_empty() {
+        plan.changes.push(leave(
             format!("secrets of {}", state.ids.project),
-            "none was named, so nothing is granted; name them, or set google.access: project".to_owned(),
+            "no secret is named, so nothing is granted".to_owned(),
         ));
     }
-    Ok(changes)
+    Ok(plan)
 }
 
-fn grant(holder: Holder, role: &'static str, member: &str, why: &str, state: &State) -> Change {
+/// Where none of the secrets is, the project is the wrong one.
+fn refuse_an_empty_project(want: &Trust, state: &State) -> Result<()> {
+    let reads = want.rights.iter().filter(|right| right.kind == RightKind::Read);
+    let seen: Vec<_> =
+        reads.map(|right| (&right.on, state.seen(&Holder::Secret(right.on.clone())))).collect();
+    if seen.is_empty() || seen.iter().any(|(_, seen)| **seen != Seen::Absent) {
+        return Ok(());
+    }
+    let names: Vec<_> = seen.iter().map(|(name, _)| name.as_str()).collect();
+    Err(Error::failed(
+        "google-secret-missing",
+        format!("none of the secrets is in {}: there is no {}", state.place(), names.join(", ")),
+    )
+    .hint("is it the right google.project? `gcloud secrets list` shows what is there")
+    .hint(format!("`{}` makes one", create(names[0], state, "")))
+    .hint(
+        "or correct the ExternalSecret that names it; store.secrets in keyless.yaml lists what may be read",
+    ))
+}
+
+fn impossible(right: &Right, state: &State) -> Impossible {
+    let (name, place) = (&right.on, state.place());
+    let (why, remedy) = match right.kind {
+        RightKind::Push | RightKind::Update => (
+            format!(
+                "there is no secret {name} in {place}, and to create secrets takes {} on the whole project, which opens \
+                 every secret of it: keyless does not grant that",
+                roles::ADMIN
+            ),
+            // Without this label the operator refuses to write a secret that it did not create.
+            create(name, state, " --labels=managed-by=external-secrets"),
+        ),
+        _ => (format!("there is no secret {name} in {place}"), create(name, state, "")),
+    };
+    Impossible { right: right.clone(), why, remedy: format!("`{remedy}`, then run setup again") }
+}
+
+fn create(name: &str, state: &State, labels: &str) -> String {
+    let project = &state.ids.project;
+    match &state.ids.location {
+        Some(location) => {
+            format!("gcloud secrets create {name} --project={project} --location={location}{labels}")
+        }
+        None => {
+            format!("gcloud secrets create {name} --project={project} --replication-policy=automatic{labels}")
+        }
+    }
+}
+
+/// What a role is granted for, and what else it gives.
+fn why(place: &Place, rights: &BTreeSet<&Right>) -> String {
+    let does: BTreeSet<_> = rights
+        .iter()
+        .map(|right| match right.kind {
+            RightKind::Read => "the workload reads it",
+            RightKind::Metadata => "the workload reads its metadata",
+            RightKind::Versions => "the workload lists its versions",
+            RightKind::Find | RightKind::FindByTags => "the workload searches for secrets",
+            RightKind::Push => "the workload writes it",
+            RightKind::Update => "the workload changes its metadata",
+            RightKind::Delete => "the workload deletes it",
+        })
+        .collect();
+    let does = does.into_iter().collect::<Vec<_>>().join(", ");
+    match roles::more(place, rights) {
+        Some(more) => format!("{does}; more than is needed: {more}"),
+        None => does,
+    }
+}
+
+fn has(state: &State, holder: &Holder, role: &str, member: &str) -> bool {
+    matches!(state.seen(holder), Seen::Known(policy) if policy.has(role, member))
+}
+
+fn grant(place: Place, member: &str, why: &str, state: &State) -> Change {
+    let (holder, role) = place;
     let object = shown(&holder, state);
     let mut why = why.to_owned();
     if let Seen::Known(policy) = state.seen(&holder) {
@@ -100,7 +163,7 @@ fn grant(holder: Holder, role: &'static str, member: &str, why: &str, state: &St
             return leave(object, format!("{} has {role}", short(member)));
         }
         if policy.has_conditionally(role, member) {
-            why.push_str("; a binding with a condition, which somebody else has made, stays beside it");
+            why.push_str("; a binding with a condition, which keyless did not make, is left beside it");
         }
     }
     let needs = needs_of(&holder, state);
@@ -120,6 +183,31 @@ fn grant(holder: Holder, role: &'static str, member: &str, why: &str, state: &St
     }
 }
 
+/// Takes a role back that only setup can have given: to the principal of the cluster's own pool. What a service account
+/// has may have been given to it by others.
+fn revoke(place: Place, principal: &str, reader: &str, state: &State) -> Option<Change> {
+    let (holder, role) = place;
+    let policy = state.policy(&holder)?.clone();
+    let object = format!("{role} on the {} from {}", shown(&holder, state), short(reader));
+    if reader != principal {
+        return policy.has(role, reader).then(|| {
+            let why = format!(
+                "{reader} is not keyless's: whether others need this is not known; take it back by hand"
+            );
+            leave(object, why)
+        });
+    }
+    let needs = needs_of(&holder, state);
+    policy.has(role, principal).then(|| Change {
+        verb: Verb::Revoke,
+        object,
+        why: "nothing uses it any more".to_owned(),
+        differences: Vec::new(),
+        needs,
+        step: step(Step::Revoke(Binding { holder, role, member: principal.to_owned(), seen: Some(policy) })),
+    })
+}
+
 /// A member for people: the subject of a principal.
 fn short(member: &str) -> &str {
     member.split_once("/subject/").map_or(member, |(_, subject)| subject)
@@ -129,7 +217,7 @@ pub(super) fn shown(holder: &Holder, state: &State) -> String {
     match holder {
         Holder::Account(email) => format!("service account {email}"),
         Holder::Project => format!("project {}", state.ids.project),
-        Holder::Secret(name) => format!("secret {name} in {}", state.ids.project),
+        Holder::Secret(name) => format!("secret {name} in {}", state.place()),
     }
 }
 

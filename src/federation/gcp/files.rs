@@ -24,6 +24,7 @@ impl Settings {
             audience: ids.audience(&number),
             token_audience: ids.token_audience(&number),
             impersonate: self.impersonate.clone(),
+            location: self.location.clone(),
         })
     }
 
@@ -67,8 +68,8 @@ impl Settings {
         Number::parse(&self.project).map(|_| self.project.as_str())
     }
 
-    fn ids(&self) -> Result<Ids> {
-        Ids::parse(&self.project, &self.pool, &self.provider)
+    pub(super) fn ids(&self) -> Result<Ids> {
+        Ids::parse(&self.project, &self.pool, &self.provider)?.with_location(self.location.as_deref())
     }
 }
 
@@ -95,6 +96,7 @@ mod tests {
             mode: Mode::Uploaded,
             grant: Grant::Secrets,
             impersonate: impersonate.map(str::to_owned),
+            location: None,
             endpoints: Endpoints::default(),
             access_token: None,
         }

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::{mark::mark, tests::*, *};
 use crate::cluster::ServiceAccount;
+use crate::federation::{reading, reads};
 
 const DOCUMENTS: &str = "https://storage.googleapis.com/acme-oidc";
 
@@ -144,7 +145,7 @@ fn recorded_trust() -> Trust {
     let mut want = trust(&[&SigningKey::ec(Curve::P256)]);
     want.issuer = issuer(Mode::Uploaded, DOCUMENTS);
     want.workload = ServiceAccount { namespace: "external-secrets".into(), name: "eso-gcp".into() };
-    want.secrets = vec!["db-password".to_owned()];
+    want.rights = reads(&["db-password"]);
     want
 }
 
@@ -308,7 +309,7 @@ async fn undeleted_and_deleted() {
 async fn the_way_of_a_token() {
     let token = token(&SigningKey::ec(Curve::P256), |_| {});
     let (fake, gcp, _) = meet(Vec::new(), |_| {});
-    let findings = gcp.walk(&token, "db-password", &mut |_: &str| ()).await;
+    let findings = gcp.probe(&token, &reading("db-password"), &mut |_: &str| ()).await;
     assert!(findings.iter().all(|finding| !finding.is_failed()), "{findings:#?}");
     let asked = fake.asked();
     same("exchange", &asked, &["/form/subject_token", "/form/scope"], &[]);
@@ -321,7 +322,7 @@ async fn the_way_of_a_token() {
     let (fake, gcp, _) = meet(Vec::new(), |it| {
         it.impersonate = Some("eso-reader@acme-prod.iam.gserviceaccount.com".to_owned());
     });
-    gcp.walk(&token, "db-password", &mut |_: &str| ()).await;
+    gcp.probe(&token, &reading("db-password"), &mut |_: &str| ()).await;
     let chosen = ["/form/subject_token", "/form/scope", "/scope"];
     same("exchange-impersonated", &fake.asked(), &chosen, &["/delegates"]);
     assert_eq!(fake.asked().last().unwrap().headers["authorization"], "Bearer impersonated");

@@ -1,113 +1,244 @@
-//! A service-account key: what is retired once it is not needed any more.
+//! A service-account key: recognised and proved by its public half, and retired once nothing needs it.
 
-use serde_json::{Value, json};
+use async_trait::async_trait;
+use aws_lc_rs::{
+    encoding::{AsDer, PublicKeyX509Der},
+    signature::{KeyPair, RsaKeyPair},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::{Map, Value, json};
 
-use super::{Gcp, names::check_email};
+use super::names::check_email;
 use crate::{
+    config,
     error::{Error, Result},
-    google::{Outcome, needs},
+    federation::credential::{Act, Identity, Kind, LastUse, Standing, StoredCredential},
+    google::{Api, CLOUD_PLATFORM, Outcome, Refusal, Tokens, check_endpoint, needs},
+    http::Http,
+    oidc::{PublicKey, keys_from_pem},
 };
 
-/// A key of a Google service account, by its ID (`private_key_id` of the key file).
+/// What of a store's settings should hold a key file.
+const PATH: &str = "gcpsm.auth.secretRef.";
+/// The file of one key has some 2,400 bytes.
+const LONGEST: usize = 64 << 10;
+const LAST_USE: &str = "policyanalyzer.serviceAccountKeyLastAuthenticationActivities.query";
+
+/// A key at Google.
+pub(crate) struct StoredKey {
+    api: Api,
+    iam: String,
+    policy_analyzer: String,
+    name: Name,
+    public_half: Option<String>,
+}
+
+/// `projects/P/serviceAccounts/E/keys/K`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ServiceAccountKey {
+struct Name {
+    project: String,
     email: String,
     id: String,
 }
 
-/// What Google says of a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum KeyState {
-    /// Deleted, or never there.
-    Absent,
-    Disabled,
-    Enabled,
+/// Whether a store expects a key file there.
+pub(crate) fn expects_a_key(path: &str) -> bool {
+    path.starts_with(PATH)
 }
 
-impl ServiceAccountKey {
-    pub(crate) fn new(email: &str, id: &str) -> Result<Self> {
+/// The key in this file, named by what the file says of itself, with the public half of what it holds; `None` when
+/// it is no key file. Whether it is the key that it claims to be is for Google to say.
+/// <https://cloud.google.com/iam/docs/keys-create-delete>
+pub(crate) fn recognise(file: &[u8]) -> Option<Identity> {
+    if file.len() > LONGEST {
+        return None;
+    }
+    let members: Map<String, Value> = serde_json::from_slice(file).ok()?;
+    let text = |name: &str| members.get(name).and_then(Value::as_str).unwrap_or_default();
+    if text("type") != "service_account" {
+        return None;
+    }
+    let name = Name::new(text("project_id"), text("client_email"), text("private_key_id")).ok()?;
+    let public_half = public_half(text("private_key"))?;
+    Some(Identity {
+        kind: Kind::GoogleKey,
+        id: name.resource(),
+        shown: name.shown(),
+        public_half: Some(public_half),
+        by_hand: String::new(),
+    })
+}
+
+/// The public half of an RSA private key (PKCS#8, PEM). That both halves belong together is checked: a file may hold
+/// somebody's public numbers beside private ones that are made up.
+fn public_half(pem: &str) -> Option<String> {
+    let block = ::pem::parse(pem).ok().filter(|block| block.tag() == "PRIVATE KEY")?;
+    let pair = RsaKeyPair::from_pkcs8(block.contents()).ok()?;
+    let der: PublicKeyX509Der<'_> = pair.public_key().as_der().ok()?;
+    fingerprint(&::pem::encode(&::pem::Pem::new("PUBLIC KEY", der.as_ref())))
+}
+
+fn fingerprint(pem: &str) -> Option<String> {
+    let keys = keys_from_pem(pem.as_bytes(), "the key").ok()?;
+    let [key] = keys.as_slice() else { return None };
+    Some(PublicKey::kid(key).to_owned())
+}
+
+impl Name {
+    fn new(project: &str, email: &str, id: &str) -> Result<Self> {
         check_email(email)?;
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.:".contains(&byte);
+        if project.is_empty() || project.len() > 100 || !project.bytes().all(plain) {
+            return Err(Error::failed(
+                "google-key-project",
+                "the key file names no project that Google can know",
+            )
+            .hint("`project_id` is the project of the service account"));
+        }
         if !(8..=64).contains(&id.len()) || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(Error::failed("google-key-id", "the key file names no key that Google can know")
                 .hint("`private_key_id` is 40 hexadecimal digits; `gcloud iam service-accounts keys list` shows them"));
         }
-        Ok(Self { email: email.to_owned(), id: id.to_owned() })
+        Ok(Self { project: project.to_owned(), email: email.to_owned(), id: id.to_owned() })
     }
 
-    pub(crate) fn email(&self) -> &str {
-        &self.email
+    fn parse(resource: &str) -> Result<Self> {
+        match resource.split('/').collect::<Vec<_>>()[..] {
+            ["projects", project, "serviceAccounts", email, "keys", id] => Self::new(project, email, id),
+            _ => Err(Error::failed("google-key-id", "what was saved names no key that Google can know")
+                .hint("`gcloud iam service-accounts keys list` shows the keys that there are")),
+        }
     }
 
-    pub(crate) fn id(&self) -> &str {
-        &self.id
+    /// With the project's name: asked for `-`, Google answers 403 for a key that is not there.
+    fn resource(&self) -> String {
+        format!("projects/{}/serviceAccounts/{}/keys/{}", self.project, self.email, self.id)
+    }
+
+    fn shown(&self) -> String {
+        format!("key {} of {}", self.id, self.email)
     }
 
     fn on(&self) -> String {
         format!("the service account {}", self.email)
     }
-
-    fn shown(&self) -> String {
-        format!("the key {} of {}", self.id, self.email)
-    }
-
-    /// What it takes to disable, enable and delete it, for a plan.
-    pub(crate) fn needs(&self, verb: &str) -> String {
-        needs(&format!("iam.serviceAccountKeys.{verb}"), &self.on())
-    }
 }
 
-impl Gcp {
-    /// Whether the key is still good.
-    pub(crate) async fn key_state(&self, key: &ServiceAccountKey) -> Result<KeyState> {
-        match self.api.get(&self.key_url(key)).await {
-            Ok(json) if json["disabled"] == true => Ok(KeyState::Disabled),
-            Ok(_) => Ok(KeyState::Enabled),
-            Err(refusal) if refusal.is_absent() => Ok(KeyState::Absent),
-            Err(refusal) => Err(refusal.error(
-                &format!("looking at {}", key.shown()),
-                "iam.serviceAccountKeys.get",
-                &key.on(),
-            )),
-        }
+impl StoredKey {
+    /// Looks for credentials of whoever runs this program; sends nothing.
+    pub(crate) fn connect(identity: &Identity, google: &config::Google, http: &Http) -> Result<Self> {
+        let endpoints = &google.endpoints;
+        check_endpoint("iam", &endpoints.iam)?;
+        check_endpoint("policyAnalyzer", &endpoints.policy_analyzer)?;
+        let name = Name::parse(&identity.id)?;
+        let tokens = Tokens::find(google.access_token.as_ref(), CLOUD_PLATFORM)?;
+        Ok(Self {
+            api: Api::new(http, tokens),
+            iam: endpoints.iam.clone(),
+            policy_analyzer: endpoints.policy_analyzer.clone(),
+            name,
+            public_half: identity.public_half.clone(),
+        })
     }
 
-    /// Makes the key useless, and can be taken back by [`Self::enable_key`].
-    pub(crate) async fn disable_key(&self, key: &ServiceAccountKey) -> Result<()> {
-        let done = self.api.post(&format!("{}:disable", self.key_url(key)), Some(&json!({}))).await;
-        self.key_done(key, done, "disabling", "disable", KeyState::Disabled).await
+    fn url(&self) -> String {
+        format!("{}/v1/{}", self.iam, self.name.resource())
     }
 
-    pub(crate) async fn enable_key(&self, key: &ServiceAccountKey) -> Result<()> {
-        let done = self.api.post(&format!("{}:enable", self.key_url(key)), Some(&json!({}))).await;
-        self.key_done(key, done, "enabling", "enable", KeyState::Enabled).await
-    }
-
-    /// For good: Google keeps no deleted key.
-    pub(crate) async fn delete_key(&self, key: &ServiceAccountKey) -> Result<()> {
-        let done = self.api.delete(&self.key_url(key)).await;
-        self.key_done(key, done, "deleting", "delete", KeyState::Absent).await
+    fn refused(&self, refusal: Refusal, doing: &str, permission: &str) -> Error {
+        refusal.error(
+            &format!("{doing} the {}", self.name.shown()),
+            &format!("iam.serviceAccountKeys.{permission}"),
+            &self.name.on(),
+        )
     }
 
     /// A refusal is none when the key is in the wanted state already.
-    async fn key_done(
-        &self,
-        key: &ServiceAccountKey,
-        done: Outcome<Value>,
-        verb: &str,
-        permission: &str,
-        want: KeyState,
-    ) -> Result<()> {
+    async fn done(&self, done: Outcome<Value>, doing: &str, act: Act, want: Standing) -> Result<()> {
         let Err(refusal) = done else { return Ok(()) };
         let may_be = matches!(refusal.status, Some(400 | 404 | 409));
-        if may_be && self.key_state(key).await.is_ok_and(|state| state == want) {
+        if may_be && self.look().await.is_ok_and(|standing| standing == want) {
             return Ok(());
         }
-        let permission = format!("iam.serviceAccountKeys.{permission}");
-        Err(refusal.error(&format!("{verb} {}", key.shown()), &permission, &key.on()))
-    }
-
-    /// With `-` for the project: the address says which.
-    fn key_url(&self, key: &ServiceAccountKey) -> String {
-        self.iam(&format!("projects/-/serviceAccounts/{}/keys/{}", key.email, key.id))
+        Err(self.refused(refusal, doing, verb(act)))
     }
 }
+
+#[async_trait]
+impl StoredCredential for StoredKey {
+    async fn look(&self) -> Result<Standing> {
+        let key = match self.api.get(&format!("{}?publicKeyType=TYPE_RAW_PUBLIC_KEY", self.url())).await {
+            Ok(key) => key,
+            Err(refusal) if refusal.is_absent() => return Ok(Standing::Absent),
+            Err(refusal) => return Err(self.refused(refusal, "looking at", "get")),
+        };
+        let served = key["publicKeyData"].as_str().and_then(|data| STANDARD.decode(data).ok());
+        let served = served.and_then(|pem| fingerprint(std::str::from_utf8(&pem).ok()?));
+        if served.is_none() || served != self.public_half {
+            return Ok(Standing::Another);
+        }
+        Ok(if key["disabled"] == true { Standing::Disabled } else { Standing::Enabled })
+    }
+
+    async fn last_use(&self) -> LastUse {
+        let resource = format!("//iam.googleapis.com/{}", self.name.resource());
+        let filter: String = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("filter", &format!("activities.full_resource_name=\"{resource}\""))
+            .append_pair("pageSize", "1")
+            .finish();
+        let url = format!(
+            "{}/v1/projects/{}/locations/global/activityTypes/serviceAccountKeyLastAuthentication/activities:query?{filter}",
+            self.policy_analyzer, self.name.project
+        );
+        match self.api.get(&url).await {
+            Ok(answer) => {
+                let activity = answer.pointer("/activities/0/activity/lastAuthenticatedTime");
+                let time = activity.and_then(Value::as_str).filter(|time| is_time(time));
+                time.map_or(LastUse::NotKnown, |time| LastUse::At(time.to_owned()))
+            }
+            Err(refusal) => {
+                let on = format!("the project {}", self.name.project);
+                let error = refusal.error("asking when the key was used last", LAST_USE, &on);
+                let hint = error.hints.first().map(|hint| format!(" ({hint})")).unwrap_or_default();
+                LastUse::NotAsked(format!("{}{hint}", error.message))
+            }
+        }
+    }
+
+    async fn disable(&self) -> Result<()> {
+        let done = self.api.post(&format!("{}:disable", self.url()), Some(&json!({}))).await;
+        self.done(done, "disabling", Act::Disable, Standing::Disabled).await
+    }
+
+    async fn enable(&self) -> Result<()> {
+        let done = self.api.post(&format!("{}:enable", self.url()), Some(&json!({}))).await;
+        self.done(done, "enabling", Act::Enable, Standing::Enabled).await
+    }
+
+    /// Google keeps no deleted key.
+    async fn delete(&self) -> Result<()> {
+        let done = self.api.delete(&self.url()).await;
+        self.done(done, "deleting", Act::Delete, Standing::Absent).await
+    }
+
+    fn needs(&self, act: Act) -> String {
+        needs(&format!("iam.serviceAccountKeys.{}", verb(act)), &self.name.on())
+    }
+}
+
+fn verb(act: Act) -> &'static str {
+    match act {
+        Act::Disable => "disable",
+        Act::Enable => "enable",
+        Act::Delete => "delete",
+    }
+}
+
+/// RFC 3339, and nothing that a terminal could take for more.
+fn is_time(text: &str) -> bool {
+    text.len() <= 40 && text.bytes().all(|byte| byte.is_ascii_digit() || b"TZ:.+-".contains(&byte))
+}
+
+#[cfg(test)]
+#[path = "key_tests.rs"]
+mod tests;

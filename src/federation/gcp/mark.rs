@@ -4,17 +4,20 @@
 const LONGEST: usize = 256;
 /// How the description of everything begins that this program has made.
 const MARK: &str = "managed by keyless";
-/// What the UID of the cluster's namespace `kube-system` follows; older marks do not say the cluster.
+/// What the UID of the cluster's namespace `kube-system` follows.
 const CLUSTER: &str = " in cluster ";
 
-/// Who has made a pool or provider.
+/// Whose a pool or provider is, as far as its description says. Everybody can write a description: what is taken away or
+/// taken over must fit in other ways as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Maker<'a> {
-    /// This program, for the cluster with this UID.
-    Cluster(&'a str),
-    /// This program, before it said for which cluster.
-    Keyless,
-    Somebody,
+pub(super) enum Owner<'a> {
+    /// This program made it for this cluster.
+    This,
+    /// This program made it for the cluster with this UID.
+    Other(&'a str),
+    /// This program made it, for a cluster that the description does not name.
+    Unnamed,
+    None,
 }
 
 /// The mark of what is made for a cluster. The UID comes first: the limit cuts the issuer's end.
@@ -23,17 +26,28 @@ pub(super) fn mark(cluster_id: &str, issuer: &str) -> String {
 }
 
 /// The mark as it was before it named the cluster.
+#[cfg(test)]
 pub(super) fn older_mark(issuer: &str) -> String {
-    format!("{MARK} for {issuer}").chars().take(LONGEST).collect()
+    format!("{MARK} for {issuer}")
 }
 
-pub(super) fn maker(description: &str) -> Maker<'_> {
-    let Some(rest) = description.strip_prefix(MARK) else { return Maker::Somebody };
-    if !rest.is_empty() && !rest.starts_with(' ') {
-        return Maker::Somebody;
+pub(super) fn owner<'a>(description: &'a str, cluster_id: &str) -> Owner<'a> {
+    let rest = description.strip_prefix(MARK).filter(|rest| rest.is_empty() || rest.starts_with(' '));
+    match (rest, cluster(description)) {
+        (None, _) => Owner::None,
+        (Some(_), Some(named)) if named == cluster_id => Owner::This,
+        (Some(_), Some(named)) => Owner::Other(named),
+        (Some(_), None) => Owner::Unnamed,
     }
-    let named = rest.strip_prefix(CLUSTER).and_then(|rest| rest.split_whitespace().next());
-    named.map_or(Maker::Keyless, Maker::Cluster)
+}
+
+/// Whether both were made by this program, and for one cluster.
+pub(super) fn is_of_same_cluster(one: &str, other: &str) -> bool {
+    cluster(one).is_some_and(|named| cluster(other) == Some(named))
+}
+
+fn cluster(description: &str) -> Option<&str> {
+    description.strip_prefix(MARK)?.strip_prefix(CLUSTER)?.split_whitespace().next()
 }
 
 #[cfg(test)]
@@ -44,14 +58,16 @@ mod tests {
     fn marks_name_cluster_and_issuer() {
         let made = mark("5e7f8c9a", "https://a.example");
         assert_eq!(made, "managed by keyless in cluster 5e7f8c9a for https://a.example");
-        assert_eq!(maker(&made), Maker::Cluster("5e7f8c9a"));
-        assert_eq!(maker(&older_mark("https://a.example")), Maker::Keyless);
-        assert_eq!(maker("managed by keyless"), Maker::Keyless);
+        assert_eq!(owner(&made, "5e7f8c9a"), Owner::This);
+        assert_eq!(owner(&made, "5e7f"), Owner::Other("5e7f8c9a"));
+        for unnamed in ["managed by keyless", "managed by keyless for https://a.example"] {
+            assert_eq!(owner(unnamed, "5e7f8c9a"), Owner::Unnamed);
+        }
         for other in ["", "managed by keylessly", "Managed by keyless", "not managed by keyless"] {
-            assert_eq!(maker(other), Maker::Somebody, "{other}");
+            assert_eq!(owner(other, "5e7f8c9a"), Owner::None, "{other}");
         }
         for nameless in ["managed by keyless in cluster", "managed by keyless in cluster  "] {
-            assert_eq!(maker(nameless), Maker::Keyless, "{nameless}");
+            assert_eq!(owner(nameless, ""), Owner::Unnamed, "{nameless}");
         }
     }
 
@@ -60,7 +76,6 @@ mod tests {
         let uid = "0b0a3f46-7f0f-4c55-9f0e-3b6f8f1f2a11";
         let long = mark(uid, &format!("https://{}.example", "a".repeat(300)));
         assert_eq!(long.chars().count(), 256);
-        assert_eq!(maker(&long), Maker::Cluster(uid));
-        assert_eq!(maker(&older_mark(&"a".repeat(300))), Maker::Keyless);
+        assert_eq!(owner(&long, uid), Owner::This);
     }
 }

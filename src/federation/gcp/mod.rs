@@ -4,7 +4,7 @@
 //! observe ──► state ──┐
 //!                     ├─► plan (wanted) ──► changes ──► apply      operations and policies: crate::google
 //!  trust, settings ───┘
-//!  token ──► walk: exchange ──► impersonation ──► secret
+//!  token ──► probe: exchange ──► impersonation ──► what the rights are for
 //! ```
 
 mod apply;
@@ -13,10 +13,12 @@ mod apply_tests;
 mod bindings;
 #[cfg(test)]
 mod cluster_tests;
+mod diagnose;
 mod files;
 #[cfg(test)]
 mod gcloud_tests;
-mod hops;
+#[cfg(test)]
+mod grant_tests;
 mod key;
 mod mark;
 mod names;
@@ -24,21 +26,25 @@ mod observe;
 mod plan;
 #[cfg(test)]
 mod plan_tests;
+mod probe;
+#[cfg(test)]
+mod probe_tests;
 #[cfg(test)]
 mod refused_tests;
 #[cfg(test)]
 mod rights_tests;
+mod roles;
+mod search;
 mod state;
 mod step;
 #[cfg(test)]
 mod tests;
-mod walk;
-#[cfg(test)]
-mod walk_tests;
+mod trials;
 mod wanted;
 mod withdraw;
 
 use std::{
+    collections::BTreeSet,
     fmt,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
@@ -48,7 +54,7 @@ use async_trait::async_trait;
 use futures::lock::Mutex;
 
 pub(crate) use self::{
-    key::{KeyState, ServiceAccountKey},
+    key::{StoredKey, expects_a_key, recognise},
     names::AUDIENCES,
     state::Holder,
     step::Step,
@@ -56,10 +62,10 @@ pub(crate) use self::{
 };
 use self::{
     names::{Ids, Number, Project, check_email},
+    probe::Login,
     step::{Binding, Deed, Patch},
-    walk::Login,
 };
-use super::{Change, Federation, Keys, Rules, Trust};
+use super::{Change, Federation, Find, Keys, Plan, Right, Rules, Trial, Trust};
 use crate::{
     error::Result,
     google::{Api, CLOUD_PLATFORM, Target, Tokens, check_endpoint},
@@ -82,6 +88,8 @@ pub(crate) struct Settings {
     pub(crate) grant: Grant,
     /// E-mail address of the Google service account to become, if direct access is not wanted.
     pub(crate) impersonate: Option<String>,
+    /// Of regional secrets, e.g. `europe-west1`.
+    pub(crate) location: Option<String>,
     pub(crate) endpoints: Endpoints,
     /// A short-lived token from the environment, used instead of looking for credentials.
     pub(crate) access_token: Option<Secret>,
@@ -124,6 +132,7 @@ pub(crate) enum Grant {
 pub(crate) struct Endpoints {
     pub(crate) iam: String,
     pub(crate) iam_credentials: String,
+    pub(crate) policy_analyzer: String,
     pub(crate) resource_manager: String,
     pub(crate) secret_manager: String,
     pub(crate) service_usage: String,
@@ -132,10 +141,11 @@ pub(crate) struct Endpoints {
 
 impl Endpoints {
     /// Each by its name in `keyless.yaml`.
-    pub(crate) fn all(&self) -> [(&'static str, &str); 6] {
+    pub(crate) fn all(&self) -> [(&'static str, &str); 7] {
         [
             ("iam", &self.iam),
             ("iamCredentials", &self.iam_credentials),
+            ("policyAnalyzer", &self.policy_analyzer),
             ("resourceManager", &self.resource_manager),
             ("secretManager", &self.secret_manager),
             ("serviceUsage", &self.service_usage),
@@ -149,6 +159,7 @@ impl Default for Endpoints {
         Self {
             iam: "https://iam.googleapis.com".into(),
             iam_credentials: "https://iamcredentials.googleapis.com".into(),
+            policy_analyzer: "https://policyanalyzer.googleapis.com".into(),
             resource_manager: "https://cloudresourcemanager.googleapis.com".into(),
             secret_manager: "https://secretmanager.googleapis.com".into(),
             service_usage: "https://serviceusage.googleapis.com".into(),
@@ -206,7 +217,7 @@ pub(crate) struct Gcp {
 impl Gcp {
     /// Looks for credentials; sends nothing.
     pub(crate) fn connect(settings: &Settings, http: &Http) -> Result<Self> {
-        let ids = Ids::parse(&settings.project, &settings.pool, &settings.provider)?;
+        let ids = settings.ids()?;
         settings.impersonate.as_deref().map_or(Ok(()), check_email)?;
         settings.endpoints.all().into_iter().try_for_each(|(name, base)| check_endpoint(name, base))?;
         let tokens = Tokens::find(settings.access_token.as_ref(), CLOUD_PLATFORM)?;
@@ -223,7 +234,7 @@ impl Gcp {
         })
     }
 
-    /// How long [`Federation::walk`] waits for grants that have not spread.
+    /// How long [`Federation::probe`] waits for grants that have not spread.
     pub(crate) fn with_patience(mut self, patience: Patience) -> Self {
         self.patience = patience;
         self
@@ -253,9 +264,9 @@ impl Gcp {
         }
     }
 
-    async fn observe(&self, secrets: &[String], everything: bool) -> Result<state::State> {
+    async fn observe(&self, want: &Trust, everything: bool) -> Result<state::State> {
         let mut known = self.project.lock().await;
-        let state = observe::run(self, secrets, everything).await?;
+        let state = observe::run(self, want, everything).await?;
         *known = Some(state.project.clone());
         Ok(state)
     }
@@ -270,8 +281,16 @@ impl Gcp {
         match holder {
             Holder::Account(email) => Target::service_account(&endpoints.iam, email),
             Holder::Project => Target::project(&endpoints.resource_manager, &self.ids.project),
-            Holder::Secret(name) => Target::secret(&endpoints.secret_manager, &self.ids.project, name),
+            Holder::Secret(name) => {
+                let place = self.ids.shown_place();
+                Target::secret(&self.secret_manager(), &self.ids.secrets(), name, &place)
+            }
         }
+    }
+
+    /// Base URL of Secret Manager, where the secrets are.
+    fn secret_manager(&self) -> String {
+        names::endpoint(&self.settings.endpoints.secret_manager, self.ids.location.as_deref())
     }
 
     /// What has to be enabled in the project.
@@ -301,9 +320,9 @@ impl Federation for Gcp {
         &RULES
     }
 
-    async fn plan(&self, want: &Trust) -> Result<Vec<Change>> {
+    async fn plan(&self, want: &Trust) -> Result<Plan> {
         plan::check(want, &self.settings)?;
-        let state = self.observe(&want.secrets, false).await?;
+        let state = self.observe(want, false).await?;
         plan::plan(want, &self.settings, &state)
     }
 
@@ -320,9 +339,9 @@ impl Federation for Gcp {
     }
 
     async fn withdraw(&self, want: &Trust) -> Result<Vec<Change>> {
-        want.secrets.iter().try_for_each(|secret| names::check_secret(secret))?;
-        let state = self.observe(&want.secrets, true).await?;
-        Ok(withdraw::withdraw(want, &state))
+        want.rights.iter().try_for_each(|right| named(right).map(drop))?;
+        let state = self.observe(want, true).await?;
+        withdraw::withdraw(want, &state)
     }
 
     async fn audience(&self) -> Result<String> {
@@ -337,6 +356,7 @@ impl Federation for Gcp {
             audience: self.ids.audience(&project.number),
             token_audience: self.ids.token_audience(&project.number),
             impersonate: self.settings.impersonate.clone(),
+            location: self.settings.location.clone(),
         })
     }
 
@@ -351,16 +371,34 @@ impl Federation for Gcp {
             .map_or(Keys::Absent, |provider| wanted::keys(&provider)))
     }
 
+    fn named(&self, right: &Right) -> Result<Option<Right>> {
+        named(right).map(Some)
+    }
+
+    async fn find(&self, find: &Find) -> Result<BTreeSet<String>> {
+        search::check(find, self.ids.location.as_deref())?;
+        search::find(self, find).await
+    }
+
     async fn approach(&self) {
         self.api.open(&self.settings.endpoints.sts).await;
     }
 
-    async fn walk(
+    async fn probe(
         &self,
         token: &Token,
-        secret: &str,
+        trial: &Trial,
         say: &mut (dyn for<'a> FnMut(&'a str) + Send),
     ) -> Vec<Finding> {
-        self.walk_aloud(token, secret, say).await
+        probe::probe(self, token, trial, say).await
+    }
+}
+
+/// What is about a secret names it as Secret Manager takes names; what is about all of them names none.
+fn named(right: &Right) -> Result<Right> {
+    match right.secret() {
+        Some(secret) => names::check_secret(secret).map(|()| right.clone()),
+        // Every search is one of the whole project.
+        None => Ok(right.about("")),
     }
 }

@@ -3,7 +3,10 @@
 
 use std::fmt;
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    federation::Subject,
+};
 
 /// The longest `google.subject` (bytes); Google says so only at the exchange.
 const LONGEST_SUBJECT: usize = 127;
@@ -19,6 +22,8 @@ pub(super) struct Ids {
     pub(super) project: String,
     pub(super) pool: String,
     pub(super) provider: String,
+    /// Where the secrets lie, if they are regional ones.
+    pub(super) location: Option<String>,
 }
 
 /// What is known of a project that exists.
@@ -50,7 +55,30 @@ impl Ids {
         check_project(project)?;
         check_id("pool", pool)?;
         check_id("provider", provider)?;
-        Ok(Self { project: project.to_owned(), pool: pool.to_owned(), provider: provider.to_owned() })
+        let (project, pool, provider) = (project.to_owned(), pool.to_owned(), provider.to_owned());
+        Ok(Self { project, pool, provider, location: None })
+    }
+
+    /// The same, with secrets of this location.
+    pub(super) fn with_location(self, location: Option<&str>) -> Result<Self> {
+        location.map_or(Ok(()), check_location)?;
+        Ok(Self { location: location.map(str::to_owned), ..self })
+    }
+
+    /// What secrets are made and listed in.
+    pub(super) fn secrets(&self) -> String {
+        match &self.location {
+            Some(location) => format!("projects/{}/locations/{location}", self.project),
+            None => format!("projects/{}", self.project),
+        }
+    }
+
+    /// `acme-prod`, or `acme-prod (europe-west1)`: where secrets are, for people.
+    pub(super) fn shown_place(&self) -> String {
+        match &self.location {
+            Some(location) => format!("{} ({location})", self.project),
+            None => self.project.clone(),
+        }
     }
 
     /// Relative name of the folder of pools.
@@ -84,7 +112,7 @@ impl Ids {
     }
 
     /// The member that stands for one subject of the pool.
-    pub(super) fn principal(&self, number: &Number, subject: &str) -> String {
+    pub(super) fn principal(&self, number: &Number, subject: &Subject) -> String {
         format!(
             "principal://iam.googleapis.com/projects/{number}/locations/global/workloadIdentityPools/{}/subject/{subject}",
             self.pool
@@ -101,7 +129,8 @@ impl Ids {
 }
 
 /// Subjects that Google cannot take are refused before anything is made.
-pub(super) fn check_subject(subject: &str) -> Result<()> {
+pub(super) fn check_subject(subject: &Subject) -> Result<()> {
+    let subject = subject.as_str();
     if subject.len() <= LONGEST_SUBJECT {
         return Ok(());
     }
@@ -149,6 +178,32 @@ fn check_id(what: &str, text: &str) -> Result<()> {
         .hint("e.g. keyless-prod: one pool for each cluster, with the cluster's name in it"))
 }
 
+/// <https://cloud.google.com/secret-manager/docs/locations>, e.g. `europe-west1`.
+pub(super) fn check_location(text: &str) -> Result<()> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let fits = (2..=40).contains(&text.len())
+        && text.chars().all(plain)
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && !text.ends_with('-');
+    if fits && text != "global" {
+        return Ok(());
+    }
+    Err(Error::usage("google-location", format!("`{}` cannot be a location of secrets", text.escape_debug()))
+        .hint("google.location is a region such as europe-west1; leave it out for global secrets")
+        .hint("`gcloud secrets locations list` shows them"))
+}
+
+/// The endpoint that serves this location: `secretmanager.europe-west1.rep.googleapis.com` beside
+/// `secretmanager.googleapis.com`. Any other host serves all of them.
+pub(super) fn endpoint(base: &str, location: Option<&str>) -> String {
+    match (location, base.strip_prefix("https://secretmanager.")) {
+        (Some(location), Some(rest)) if !rest.contains(".rep.") => {
+            format!("https://secretmanager.{location}.rep.{rest}")
+        }
+        _ => base.to_owned(),
+    }
+}
+
 /// Secret Manager: letters, digits, hyphens and underscores, at most 255.
 pub(super) fn check_secret(text: &str) -> Result<()> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
@@ -183,6 +238,37 @@ pub(super) fn check_email(text: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::ServiceAccount;
+
+    fn subject(namespace: &str, name: &str) -> Subject {
+        Subject::of(&ServiceAccount { namespace: namespace.into(), name: name.into() }).unwrap()
+    }
+
+    #[test]
+    fn regional_secret_has_its_own_endpoint() {
+        let ids = Ids::parse("acme-prod", "keyless-lab", "cluster").unwrap();
+        assert_eq!(ids.secrets(), "projects/acme-prod");
+        let ids = ids.with_location(Some("europe-west1")).unwrap();
+        assert_eq!(ids.secrets(), "projects/acme-prod/locations/europe-west1");
+        let google = "https://secretmanager.googleapis.com";
+        for (base, location, expected) in [
+            (google, None, google),
+            (google, Some("europe-west1"), "https://secretmanager.europe-west1.rep.googleapis.com"),
+            (
+                "https://secretmanager.s3nsapis.fr",
+                Some("u-france-east1"),
+                "https://secretmanager.u-france-east1.rep.s3nsapis.fr",
+            ),
+            ("http://127.0.0.1:8080", Some("europe-west1"), "http://127.0.0.1:8080"),
+        ] {
+            assert_eq!(endpoint(base, location), expected);
+        }
+        for location in
+            ["", "global", "Europe-West1", "europe-west1/..", "europe west1", "-a", "a-", "a", "eu.west"]
+        {
+            assert_eq!(check_location(location).unwrap_err().code, "google-location", "{location}");
+        }
+    }
 
     #[test]
     fn strings_that_google_compares() {
@@ -193,7 +279,7 @@ mod tests {
         assert_eq!(ids.audience(&number), format!("{resource}/providers/cluster"));
         assert_eq!(ids.token_audience(&number), format!("https:{resource}/providers/cluster"));
         assert_eq!(
-            ids.principal(&number, "system:serviceaccount:a:b"),
+            ids.principal(&number, &subject("a", "b")),
             format!("principal:{resource}/subject/system:serviceaccount:a:b")
         );
         assert_eq!(
@@ -241,7 +327,8 @@ mod tests {
 
     #[test]
     fn subjects_of_127_bytes_and_of_128() {
-        let subject = |name: usize| format!("system:serviceaccount:external-secrets:{}", "a".repeat(name));
+        // A part of a name has 63 letters at most for DNS, and any number for the API server.
+        let subject = |name: usize| subject("external-secrets", &"a".repeat(name));
         check_subject(&subject(88)).unwrap();
         let error = check_subject(&subject(89)).unwrap_err();
         assert_eq!(error.code, "google-subject-too-long");

@@ -1,5 +1,7 @@
 //! Asks Google what there is: everything at the same time, because nothing here waits for anything else.
 
+use std::collections::BTreeSet;
+
 use futures::{StreamExt, stream};
 use serde_json::Value;
 
@@ -10,6 +12,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    federation::{Right, RightKind, Trust},
     google::{Outcome, Policy, Refusal},
 };
 
@@ -26,13 +29,16 @@ struct Answers {
 }
 
 /// Looks at policies that a plan does not depend on only for `everything`, and does without them if it must.
-pub(super) async fn run(gcp: &Gcp, secrets: &[String], everything: bool) -> Result<State> {
-    let on_secrets = everything || gcp.settings.grant == Grant::Secrets;
+pub(super) async fn run(gcp: &Gcp, want: &Trust, everything: bool) -> Result<State> {
     let mut holders = vec![Holder::Project];
     holders.extend(gcp.settings.impersonate.clone().map(Holder::Account));
-    if on_secrets {
-        holders.extend(secrets.iter().cloned().map(Holder::Secret));
-    }
+    // With a role on the project, reading takes none on the secrets.
+    let on_secrets =
+        |right: &&Right| everything || gcp.settings.grant == Grant::Secrets || right.kind != RightKind::Read;
+    let rights = want.rights.iter().chain(&want.revoked).filter(on_secrets);
+    let secrets: BTreeSet<_> = rights.filter_map(Right::secret).collect();
+    holders.extend(secrets.into_iter().map(|name| Holder::Secret(name.to_owned())));
+    let finds = want.rights.iter().any(|right| right.kind.is_search());
     let (project, services, pool, providers, policies) = futures::join!(
         ask_project(gcp),
         ask_services(gcp),
@@ -63,7 +69,7 @@ pub(super) async fn run(gcp: &Gcp, secrets: &[String], everything: bool) -> Resu
     };
     let mut seen = Vec::new();
     for (holder, answer) in holders.into_iter().zip(policies) {
-        let policy = read_policy(gcp, &holder, answer, &mut services)?;
+        let policy = read_policy(gcp, &holder, answer, (finds, everything), &mut services)?;
         seen.push((holder, policy));
     }
     Ok(State { ids: gcp.ids.clone(), project, project_unseen, services, pool, providers, policies: seen })
@@ -152,12 +158,18 @@ fn is_off(refusal: &Refusal, services: &mut Services) -> bool {
     true
 }
 
-fn read_policy(gcp: &Gcp, holder: &Holder, answer: Outcome<Policy>, services: &mut Services) -> Result<Seen> {
+fn read_policy(
+    gcp: &Gcp,
+    holder: &Holder,
+    answer: Outcome<Policy>,
+    (finds, everything): (bool, bool),
+    services: &mut Services,
+) -> Result<Seen> {
     // The project's policy matters only where roles are granted on it; elsewhere it saves a superfluous grant.
     let by_the_way = match holder {
         Holder::Account(_) => false,
-        Holder::Project => gcp.settings.grant == Grant::Secrets,
-        Holder::Secret(_) => gcp.settings.grant == Grant::Project,
+        Holder::Project => gcp.settings.grant == Grant::Secrets && !finds,
+        Holder::Secret(_) => gcp.settings.grant == Grant::Project && everything,
     };
     match answer {
         Ok(policy) => Ok(Seen::Known(policy)),

@@ -4,37 +4,38 @@
 use super::{
     Deed, Settings, Step,
     bindings::bindings,
-    mark::older_mark,
-    names::{Ids, check_email, check_secret, check_subject},
+    mark::{Owner, mark},
+    names::{Ids, check_email, check_subject},
     state::{Life, State},
     wanted::{RULES, Wanted, knows_a_key},
 };
 use crate::{
     error::{Error, Result},
-    federation::{self, Change, Difference, Trust, TrustedIssuer, Verb},
+    federation::{self, Change, Difference, Plan, Trust, TrustedIssuer, Verb},
     google::needs,
     shell,
 };
 
 /// What cannot work is refused before Google is asked anything.
 pub(super) fn check(want: &Trust, settings: &Settings) -> Result<()> {
-    check_subject(&want.subject())?;
+    check_subject(&want.subject()?)?;
     RULES.check(want)?;
     settings.impersonate.as_deref().map_or(Ok(()), check_email)?;
-    want.secrets.iter().try_for_each(|secret| check_secret(secret))
+    want.rights.iter().chain(&want.revoked).try_for_each(|right| super::named(right).map(drop))
 }
 
 /// What must change, and what is right already.
-pub(super) fn plan(want: &Trust, settings: &Settings, state: &State) -> Result<Vec<Change>> {
+pub(super) fn plan(want: &Trust, settings: &Settings, state: &State) -> Result<Plan> {
     check(want, settings)?;
-    let wanted = Wanted::new(want);
+    let wanted = Wanted::new(want)?;
     let mut changes = notes(want, state);
     changes.extend(services(state));
     changes.push(pool(want, &wanted, state)?);
     changes.extend(neighbours(want, state));
     changes.push(provider(want, &wanted, state)?);
-    changes.extend(bindings(want, settings, state)?);
-    Ok(changes)
+    let Plan { changes: bindings, impossible } = bindings(want, settings, state)?;
+    changes.extend(bindings);
+    Ok(Plan { changes, impossible })
 }
 
 /// What could not be seen, and what will not work although nothing stands against it.
@@ -86,25 +87,29 @@ fn pool(want: &Trust, wanted: &Wanted, state: &State) -> Result<Change> {
         let why = "the cluster needs a pool of its own: all of a pool's providers share their principals";
         return Ok(change(Verb::Create, why, "create", Vec::new(), Deed::Create(wanted.pool())));
     };
-    if life.is_of_another_cluster(&want.cluster_id) {
-        let update = format!("update {}", state.ids.pool);
-        return Err(of_another_cluster(&object, life, &state.ids, &update));
-    }
-    if !life.is_ours(&want.cluster_id) {
-        return foreign_pool(&object, life, state);
+    match life.owner(&want.cluster_id) {
+        Owner::This => {}
+        Owner::Other(_) => {
+            return Err(of_another_cluster(&object, life, want, &state.ids, &update_pool(&state.ids)));
+        }
+        Owner::None => return foreign_pool(&object, life, state),
+        // It does not say whose it is; a provider in it that believes this very cluster does.
+        Owner::Unnamed => match state.provider() {
+            Some(provider) if provider.believes(want) || knows_a_key(provider, &want.keys) => {}
+            Some(provider) if provider.is_oidc && provider.issuer != want.issuer.as_str() => {
+                return Err(other_issuer(&state.ids.shown_provider(), state, &provider.issuer, want));
+            }
+            // Others log in through it, and this cluster does not.
+            None if state.neighbours().next().is_some() => {
+                return Err(of_another_cluster(&object, life, want, &state.ids, &update_pool(&state.ids)));
+            }
+            _ => return Err(of_no_named_cluster(&object, life, want, &state.ids, &update_pool(&state.ids))),
+        },
     }
     let (differences, patch) = wanted.pool_changes(life);
     if life.deleted {
         let why = "it was deleted less than 30 days ago, and its name cannot be given to another until then";
         return Ok(change(Verb::Restore, why, "undelete", differences, Deed::Restore(patch)));
-    }
-    // An older mark does not say whose it is; that others log in through the pool, and this cluster not, does.
-    let is_known = life.is_of_this_cluster(&want.cluster_id)
-        || life.description == older_mark(want.issuer.as_str())
-        || state.provider().is_some_and(|provider| !provider.life.deleted);
-    if !is_known && state.neighbours().next().is_some() {
-        let update = format!("update {}", state.ids.pool);
-        return Err(of_another_cluster(&object, life, &state.ids, &update));
     }
     Ok(match differences.is_empty() {
         true => leave(object, "it is as it should be".to_owned()),
@@ -140,15 +145,40 @@ fn foreign_pool(object: &str, life: &Life, state: &State) -> Result<Change> {
 }
 
 /// What another cluster's setup has made is that cluster's. `update` is what gcloud would be told to do with it.
-fn of_another_cluster(object: &str, life: &Life, ids: &Ids, update: &str) -> Error {
+fn of_another_cluster(object: &str, life: &Life, want: &Trust, ids: &Ids, update: &str) -> Error {
     Error::failed("google-other-cluster", format!("the {object} belongs to another cluster"))
         .caused_by(format_args!("its description is `{}`", life.description.escape_debug()))
         .hint("two clusters in one pool are the same principals: choose another google.pool")
         .hint(format!(
-            "if that cluster is no more and this one takes its place: `gcloud iam workload-identity-pools {update} --location=global \
-             --project={} --description=\"managed by keyless\"`, and start again",
-            ids.project
+            "if that cluster is no more and this one takes its place: {}, and run setup again",
+            describe(want, ids, update)
         ))
+}
+
+/// Everybody can write such a description; it takes the cluster's name in it to take something over.
+fn of_no_named_cluster(object: &str, life: &Life, want: &Trust, ids: &Ids, update: &str) -> Error {
+    Error::failed("google-owner-unknown", format!("the {object} does not say which cluster it was made for"))
+        .caused_by(format_args!("its description is `{}`", life.description.escape_debug()))
+        .caused_by("nothing in it believes the keys of this cluster, so it may be another's")
+        .hint("choose another google.pool, one for each cluster")
+        .hint(format!("if it is this cluster's: {}, and run setup again", describe(want, ids, update)))
+}
+
+/// The command that writes the mark of this cluster on something.
+fn describe(want: &Trust, ids: &Ids, update: &str) -> String {
+    format!(
+        "`gcloud iam workload-identity-pools {update} --location=global --project={} --description={}`",
+        ids.project,
+        shell::quote(&mark(&want.cluster_id, want.issuer.as_str()))
+    )
+}
+
+fn update_pool(ids: &Ids) -> String {
+    format!("update {}", ids.pool)
+}
+
+fn update_provider(ids: &Ids) -> String {
+    format!("providers update-oidc {} --workload-identity-pool={}", ids.provider, ids.pool)
 }
 
 /// Other issuers whose tokens would be taken for this cluster's.
@@ -184,30 +214,35 @@ fn provider(want: &Trust, wanted: &Wanted, state: &State) -> Result<Change> {
         let why = format!("Google must believe {}: {keys}", want.issuer);
         return Ok(change(Verb::Create, why, "create", Vec::new(), Deed::Create(wanted.provider())));
     };
-    if found.life.is_of_another_cluster(&want.cluster_id) {
-        let ids = &state.ids;
-        let update = format!("providers update-oidc {} --workload-identity-pool={}", ids.provider, ids.pool);
-        return Err(of_another_cluster(&object, &found.life, ids, &update));
+    let owner = found.life.owner(&want.cluster_id);
+    if let Owner::Other(_) = owner {
+        let update = update_provider(&state.ids);
+        return Err(of_another_cluster(&object, &found.life, want, &state.ids, &update));
     }
-    if !found.life.is_ours(&want.cluster_id) || !found.is_oidc {
+    if owner == Owner::None || !found.is_oidc {
         let mut differences = wanted.unfit(found);
         if !found.is_oidc {
             differences = vec![difference("kind", "not an OIDC provider", "an OIDC provider")];
         }
         if found.life.deleted || !differences.is_empty() {
-            return Err(foreign_provider(&object, &found.life, &differences));
+            let update = describe(want, &state.ids, &update_provider(&state.ids));
+            return Err(foreign_provider(&object, &found.life, &differences, &update));
         }
         let why = "keyless did not make it; it is as it should be and is used as it is";
         return Ok(leave(object, why.to_owned()));
+    }
+    let moved = found.issuer != want.issuer.as_str();
+    if owner == Owner::Unnamed && moved && !knows_a_key(found, &want.keys) {
+        return Err(other_issuer(&object, state, &found.issuer, want));
+    }
+    if owner == Owner::Unnamed && !found.believes(want) && !knows_a_key(found, &want.keys) {
+        let update = update_provider(&state.ids);
+        return Err(of_no_named_cluster(&object, &found.life, want, &state.ids, &update));
     }
     let (differences, patch) = wanted.provider_changes(found)?;
     if found.life.deleted {
         let why = "it was deleted less than 30 days ago, and its name cannot be given to another until then";
         return Ok(change(Verb::Restore, why.to_owned(), "undelete", differences, Deed::Restore(patch)));
-    }
-    let moved = found.issuer != want.issuer.as_str();
-    if moved && !found.life.is_of_this_cluster(&want.cluster_id) && !knows_a_key(found, &want.keys) {
-        return Err(other_issuer(&object, state, &found.issuer, want.issuer.as_str()));
     }
     let others = wanted.others(found);
     let kept = match others.is_empty() {
@@ -236,7 +271,8 @@ fn provider(want: &Trust, wanted: &Wanted, state: &State) -> Result<Change> {
     Ok(change(verb, why, "update", differences, Deed::Patch(patch)))
 }
 
-fn foreign_provider(object: &str, life: &Life, differences: &[Difference]) -> Error {
+/// `update` writes the mark of this cluster on it.
+fn foreign_provider(object: &str, life: &Life, differences: &[Difference], update: &str) -> Error {
     let what = if life.deleted { "is soft-deleted" } else { "differs from what is needed" };
     let mut error =
         Error::failed("google-provider-foreign", format!("the {object} was not made by keyless, and {what}"))
@@ -249,20 +285,20 @@ fn foreign_provider(object: &str, life: &Life, differences: &[Difference]) -> Er
     }
     error
         .hint("choose another google.provider or google.pool; what others have made is not touched")
-        .hint("or, if it is yours: change it by hand, or give it the description `managed by keyless`")
+        .hint(format!("or, if it is this cluster's: change it by hand, or let setup do it: {update}"))
 }
 
-/// Nothing shows that it is the same cluster whose issuer has moved (its mark is too old to name the cluster, and no
-/// key is known to both), and to take over another cluster's provider would give this one its access.
-fn other_issuer(object: &str, state: &State, have: &str, want: &str) -> Error {
-    let ids = &state.ids;
+/// Nothing shows that it is the same cluster whose issuer has moved (its mark does not name the cluster, and no key is
+/// known to both), and to take over another cluster's provider would give this one its access.
+fn other_issuer(object: &str, state: &State, have: &str, want: &Trust) -> Error {
+    let (ids, issuer) = (&state.ids, want.issuer.as_str());
     Error::failed("google-other-issuer", format!("the {object} believes another issuer"))
-        .caused_by(format_args!("it believes {have}, and the cluster's tokens come from {want}"))
+        .caused_by(format_args!("it believes {have}, and the cluster's tokens come from {issuer}"))
         .hint("if that is another cluster: choose another google.pool, one for each cluster")
         .hint(format!(
-            "if this cluster's issuer has moved: `gcloud iam workload-identity-pools providers update-oidc {} --location=global \
-             --workload-identity-pool={} --project={} --issuer-uri={}`, and start again",
-            ids.provider, ids.pool, ids.project, shell::quote(want)
+            "if this cluster's issuer has moved: {} for the pool, and {} for the provider, and run setup again",
+            describe(want, ids, &update_pool(ids)),
+            describe(want, ids, &update_provider(ids)),
         ))
 }
 

@@ -6,10 +6,10 @@ use lab::{Curve, SigningKey};
 use serde_json::{Value, json};
 
 use super::{
-    bindings::{ACCESSOR, WORKLOAD_USER},
     mark::mark,
     names::{Ids, Number, Project},
     plan::plan,
+    roles::ACCESSOR,
     state::{Life, Pool, Provider, Seen, Services, State},
     tests::{CLUSTER, ISSUER, PRINCIPAL, SUBJECT, issuer, settings, trust},
     *,
@@ -35,7 +35,7 @@ pub(super) fn policy(role: &str, member: &str) -> Seen {
     Seen::Known(Policy::new(json!({"etag": "e", "bindings": [{"role": role, "members": [member]}]})))
 }
 
-fn nobody() -> Seen {
+pub(super) fn nobody() -> Seen {
     Seen::Known(Policy::new(json!({"etag": "ACAB"})))
 }
 
@@ -55,6 +55,7 @@ pub(super) fn right() -> Case {
         condition: format!("assertion.sub in ['{SUBJECT}']"),
         issuer: ISSUER.to_owned(),
         audiences: Vec::new(),
+        discovery: String::new(),
         jwks: want.keys.to_json(),
         is_oidc: true,
     };
@@ -96,12 +97,13 @@ impl Case {
 
     pub(super) fn plan(&self) -> Result<Vec<Change>, Error> {
         let issuer = issuer(self.settings.mode, self.want.issuer.as_str());
-        plan(&Trust { issuer, ..self.want.clone() }, &self.settings, &self.state)
+        let want = Trust { issuer, ..self.want.clone() };
+        plan(&want, &self.settings, &self.state).map(|plan| plan.changes)
     }
 }
 
 /// What is planned after this was done to what is right; `Leave`s left out.
-fn planned(damage: impl FnOnce(&mut Case)) -> Vec<Change> {
+pub(super) fn planned(damage: impl FnOnce(&mut Case)) -> Vec<Change> {
     let mut case = right();
     damage(&mut case);
     let changes = case.plan().unwrap_or_else(|error| panic!("{error}"));
@@ -119,7 +121,7 @@ fn fields(change: &Change) -> Vec<&str> {
     change.differences.iter().map(|difference| difference.field.as_str()).collect()
 }
 
-fn patch(change: &Change) -> (&str, &Value) {
+pub(super) fn patch(change: &Change) -> (&str, &Value) {
     let crate::federation::Step::Gcp(Step::Pool(deed) | Step::Provider(deed)) = &change.step else {
         panic!("{change:?}")
     };
@@ -156,7 +158,7 @@ fn from_nothing_in_the_order_of_the_design() {
 #[test]
 fn each_difference_has_its_exact_mask() {
     type Damage = fn(&mut Case);
-    let damages: [(Damage, &str, Value); 8] = [
+    let damages: [(Damage, &str, Value); 9] = [
         (
             |case| drop(case.provider().mapping.remove("attribute.namespace")),
             "attributeMapping",
@@ -179,6 +181,11 @@ fn each_difference_has_its_exact_mask() {
             |case| case.provider().audiences = vec!["a".into(), "b".into()],
             "oidc.allowedAudiences",
             json!({"oidc": {"allowedAudiences": []}}),
+        ),
+        (
+            |case| case.provider().discovery = "https://other.example/.well-known/x".into(),
+            "oidc.discoveryUri",
+            json!({"oidc": {"discoveryUri": ""}}),
         ),
         (|case| case.provider().life.disabled = true, "disabled", json!({"disabled": false})),
         (
@@ -338,64 +345,4 @@ fn neighbours_in_our_pool_are_pointed_out() {
     assert!(changes[1].object.contains("github") && changes[1].why.contains("one pool for each cluster"));
     case.state.providers[1].life.disabled = true;
     assert_eq!(case.plan().unwrap().len(), 3, "nothing comes through a disabled one");
-}
-
-#[test]
-fn grants_of_each_kind() {
-    let member = format!("serviceAccount:{EMAIL}");
-    let changes = planned(|case| {
-        case.settings.impersonate = Some(EMAIL.into());
-        case.seen(Holder::Account(EMAIL.into()), nobody());
-    });
-    let objects: Vec<_> = changes.iter().map(|change| change.object.as_str()).collect();
-    assert_eq!(
-        objects,
-        [
-            format!("{WORKLOAD_USER} on the service account {EMAIL} to {SUBJECT}"),
-            format!("{ACCESSOR} on the secret db in acme-prod to {member}"),
-        ]
-    );
-    let has_all = planned(|case| {
-        case.settings.impersonate = Some(EMAIL.into());
-        case.seen(Holder::Account(EMAIL.into()), policy(WORKLOAD_USER, PRINCIPAL));
-        case.seen(Holder::Project, policy(ACCESSOR, &member));
-    });
-    assert!(has_all.is_empty(), "{has_all:#?}");
-
-    let changes = planned(|case| {
-        case.settings.grant = Grant::Project;
-        case.seen(Holder::Project, nobody());
-    });
-    assert_eq!(changes[0].object, format!("{ACCESSOR} on the project acme-prod to {SUBJECT}"));
-    assert!(
-        changes[0]
-            .needs
-            .starts_with("resourcemanager.projects.setIamPolicy (roles/resourcemanager.projectIamAdmin)")
-    );
-
-    let conditional =
-        json!({"bindings": [{"role": ACCESSOR, "members": [PRINCIPAL], "condition": {"title": "t"}}]});
-    let changes =
-        planned(|case| case.seen(Holder::Secret("db".into()), Seen::Known(Policy::new(conditional))));
-    assert!(changes[0].why.contains("condition"), "{}", changes[0].why);
-}
-
-#[test]
-fn secrets_that_are_not_there_and_more_than_was_asked_for() {
-    let mut case = right();
-    case.want.secrets.push("gone".to_owned());
-    case.seen(Holder::Secret("gone".into()), Seen::Absent);
-    let error = case.plan().unwrap_err();
-    assert_eq!(error.code, "google-secret-missing", "{error}");
-    assert!(
-        error.message.ends_with("there is no gone") && error.hints[2].contains("store.secrets"),
-        "{error}"
-    );
-    case.want.secrets.pop();
-    case.seen(Holder::Project, policy(ACCESSOR, PRINCIPAL));
-    let changes = case.plan().unwrap();
-    assert!(changes[3].why.contains("gcloud projects remove-iam-policy-binding"), "{changes:#?}");
-    case.want.secrets.clear();
-    let changes = case.plan().unwrap();
-    assert!(changes.last().unwrap().why.contains("none was named"), "{changes:#?}");
 }

@@ -4,14 +4,15 @@ use lab::{Curve, SigningKey};
 use serde_json::json;
 
 use super::{
-    bindings::{ACCESSOR, WORKLOAD_USER},
     mark::older_mark,
     plan_tests::{Case, EMAIL, policy, right},
+    roles::{ACCESSOR, WORKLOAD_USER},
     state::Seen,
     tests::{PRINCIPAL, keys, trust},
     withdraw::withdraw,
     *,
 };
+use crate::federation::reads;
 use crate::{federation::Verb, google::Policy};
 
 /// Nothing of this is touched, and each says what to do.
@@ -33,6 +34,7 @@ fn what_is_refused() {
         ("google-provider-foreign", theirs, |case| case.provider().mapping.clear()),
         ("google-provider-foreign", theirs, |case| case.provider().audiences = vec!["a".into()]),
         ("google-provider-foreign", theirs, |case| case.provider().jwks.clear()),
+        ("google-provider-foreign", theirs, |case| case.provider().discovery = "https://x.example/d".into()),
         ("google-provider-foreign", theirs, |case| case.settings.mode = Mode::Documents),
         ("google-provider-foreign", nothing, |case| case.provider().is_oidc = false),
         // Another issuer, no key in common, and a mark that names no cluster.
@@ -50,7 +52,7 @@ fn what_is_refused() {
             case.pool().description = older_mark("https://other.example");
         }),
         ("google-subject-too-long", nothing, |case| case.want.workload.name = "a".repeat(89)),
-        ("google-secret-name", nothing, |case| case.want.secrets.push("projects/p/secrets/db".into())),
+        ("google-secret-name", nothing, |case| case.want.rights.extend(reads(&["projects/p/secrets/db"]))),
         ("google-service-account", nothing, |case| case.settings.impersonate = Some("eso-reader".into())),
         ("google-key-type", nothing, |case| case.want = trust(&[&case.key, &SigningKey::ec(Curve::P384)])),
         ("google-key-type", nothing, |case| case.want = trust(&[&SigningKey::ec(Curve::P521)])),
@@ -87,7 +89,7 @@ fn the_way_back() {
     let undone = |damage: fn(&mut Case)| {
         let mut case = right();
         damage(&mut case);
-        withdraw(&case.want, &case.state)
+        withdraw(&case.want, &case.state).unwrap()
     };
     let verbs = |changes: &[Change]| changes.iter().map(|change| change.verb).collect::<Vec<_>>();
     let changes = undone(|_| {});

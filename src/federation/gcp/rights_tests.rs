@@ -63,7 +63,7 @@ async fn without_each_right_of_the_other_ways() {
             it.as_object_mut().unwrap().extend(damage.as_object().unwrap().clone());
         });
         far.google.deny(permission);
-        let plan = far.gcp().plan(&far.trust()).await.unwrap();
+        let plan = far.gcp().plan(&far.trust()).await.unwrap().changes;
         assert!(plan.iter().any(|change| change.needs.starts_with(permission)), "{plan:#?}");
         let error = far.set_up().await.unwrap_err();
         assert!(

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{
-    mark::{Maker, maker},
+    mark::{Owner, owner},
     names::{Ids, Project},
+    wanted::knows_a_key,
 };
-use crate::google::Policy;
+use crate::{federation::Trust, google::Policy};
 
 /// Everything that a plan depends on.
 #[derive(Clone, Debug)]
@@ -47,6 +48,8 @@ pub(super) struct Provider {
     pub(super) condition: String,
     pub(super) issuer: String,
     pub(super) audiences: Vec<String>,
+    /// Where the discovery document is, if that is not below the issuer.
+    pub(super) discovery: String,
     /// Empty: the keys are fetched from the issuer.
     pub(super) jwks: String,
     /// AWS, SAML or X.509 providers cannot become OIDC ones.
@@ -62,7 +65,7 @@ pub(super) struct Life {
 }
 
 /// What a role is granted on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Holder {
     Account(String),
     Project,
@@ -79,23 +82,9 @@ pub(super) enum Seen {
 }
 
 impl Life {
-    /// Made by this program, for this cluster or before it said for which.
-    pub(super) fn is_ours(&self, cluster_id: &str) -> bool {
-        match maker(&self.description) {
-            Maker::Cluster(other) => other == cluster_id,
-            Maker::Keyless => true,
-            Maker::Somebody => false,
-        }
-    }
-
-    /// Made by this program, for another cluster.
-    pub(super) fn is_of_another_cluster(&self, cluster_id: &str) -> bool {
-        matches!(maker(&self.description), Maker::Cluster(other) if other != cluster_id)
-    }
-
-    /// Made by this program, and known to be this very cluster's.
-    pub(super) fn is_of_this_cluster(&self, cluster_id: &str) -> bool {
-        maker(&self.description) == Maker::Cluster(cluster_id)
+    /// Whose it is, as far as its description says.
+    pub(super) fn owner(&self, cluster_id: &str) -> Owner<'_> {
+        owner(&self.description, cluster_id)
     }
 
     fn read(json: &Value) -> Self {
@@ -125,13 +114,29 @@ impl Provider {
             condition: text(&json["attributeCondition"]),
             issuer: text(&oidc["issuerUri"]),
             audiences: oidc["allowedAudiences"].as_array().into_iter().flatten().map(text).collect(),
+            discovery: text(&oidc["discoveryUri"]),
             jwks: text(&oidc["jwksJson"]),
             is_oidc: oidc.is_object(),
         }
     }
 }
 
+impl Provider {
+    /// Whether it believes the tokens of this very cluster: their issuer, and where it was given keys, one of theirs. The
+    /// issuer alone says it where the keys are fetched from there.
+    pub(super) fn believes(&self, want: &Trust) -> bool {
+        self.is_oidc
+            && self.issuer == want.issuer.as_str()
+            && (self.jwks.is_empty() && self.discovery.is_empty() || knows_a_key(self, &want.keys))
+    }
+}
+
 impl State {
+    /// Where the secrets are, for people.
+    pub(super) fn place(&self) -> String {
+        self.ids.shown_place()
+    }
+
     /// The provider that the settings name, whatever its state.
     pub(super) fn provider(&self) -> Option<&Provider> {
         self.providers.iter().find(|provider| provider.id == self.ids.provider)

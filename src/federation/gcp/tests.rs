@@ -9,7 +9,7 @@ use super::*;
 use crate::{
     cluster::ServiceAccount,
     error::Error,
-    federation::{TrustedIssuer, Verb},
+    federation::{TrustedIssuer, Verb, reading, reads},
     google::Pace,
     oidc::{KeySet, KidRule},
 };
@@ -77,9 +77,11 @@ pub(super) fn settings(base: &str, token: &str) -> Settings {
         mode: Mode::Uploaded,
         grant: Grant::Secrets,
         impersonate: None,
+        location: None,
         endpoints: Endpoints {
             iam: base.to_owned(),
             iam_credentials: base.to_owned(),
+            policy_analyzer: base.to_owned(),
             resource_manager: base.to_owned(),
             secret_manager: base.to_owned(),
             service_usage: base.to_owned(),
@@ -122,12 +124,13 @@ pub(super) fn trust(signing: &[&SigningKey]) -> Trust {
         signing: Vec::new(),
         staged: Vec::new(),
         workload: ServiceAccount { namespace: "external-secrets".to_owned(), name: "eso-reader".to_owned() },
-        secrets: vec!["db".to_owned()],
+        rights: reads(&["db"]),
+        revoked: BTreeSet::new(),
     }
 }
 
 pub(super) async fn do_all(gcp: &Gcp, want: &Trust) -> Result<Vec<Change>, Error> {
-    let changes = gcp.plan(want).await?;
+    let Plan { changes, .. } = gcp.plan(want).await?;
     for change in &changes {
         gcp.apply(change, &mut |_| {}).await?;
     }
@@ -163,7 +166,8 @@ async fn names_that_a_store_needs() {
     let audience = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/keyless-lab/providers/cluster";
     assert_eq!(gcp.audience().await.unwrap(), format!("https:{audience}"));
     let access = gcp.access().await.unwrap();
-    let Access::Google { project_id, project_number, audience: found, token_audience, impersonate } = access
+    let Access::Google { project_id, project_number, audience: found, token_audience, impersonate, .. } =
+        access
     else {
         panic!("{access:?}")
     };
@@ -180,7 +184,7 @@ async fn the_number_of_the_project_will_do_as_well() {
     let mut far = Far::new();
     far.settings.project = "123456789012".to_owned();
     far.set_up().await.unwrap();
-    let findings = far.gcp().walk(&far.token(|_| {}), "db", &mut |_: &str| ()).await;
+    let findings = far.gcp().probe(&far.token(|_| {}), &reading("db"), &mut |_: &str| ()).await;
     assert!(findings.iter().all(|finding| !finding.is_failed()), "{findings:?}");
     let Access::Google { project_id, .. } = far.gcp().access().await.unwrap() else { panic!() };
     assert_eq!(project_id, "acme-prod", "a store says the ID");
@@ -235,56 +239,4 @@ fn settings_that_cannot_be_meant() {
     assert_eq!(refused(|it| it.endpoints.sts = "https://sts.googleapis.com/".into()), "google-endpoint");
     assert_eq!(refused(|it| it.endpoints.iam = "iam.googleapis.com".into()), "base-url");
     assert_eq!(refused(|it| it.endpoints.iam = "https://u:p@iam.googleapis.com".into()), "base-url");
-}
-
-#[tokio::test]
-async fn a_key_is_disabled_enabled_and_deleted_twice() {
-    let far = Far::new();
-    let email = far.google.service_account("eso-reader");
-    let file = far.google.create_key(&email);
-    let key = ServiceAccountKey::new(&email, file["private_key_id"].as_str().unwrap()).unwrap();
-    assert_eq!((key.email(), key.id().len()), (email.as_str(), 40));
-    let gcp = far.gcp();
-    assert_eq!(gcp.key_state(&key).await.unwrap(), KeyState::Enabled);
-    for _ in 0..2 {
-        gcp.disable_key(&key).await.unwrap();
-        assert_eq!(gcp.key_state(&key).await.unwrap(), KeyState::Disabled);
-    }
-    for _ in 0..2 {
-        gcp.enable_key(&key).await.unwrap();
-        assert_eq!(gcp.key_state(&key).await.unwrap(), KeyState::Enabled);
-    }
-    for _ in 0..2 {
-        gcp.delete_key(&key).await.unwrap();
-        assert_eq!(gcp.key_state(&key).await.unwrap(), KeyState::Absent);
-    }
-    assert_eq!(far.google.keys(&email), Vec::new());
-}
-
-#[tokio::test]
-async fn keys_that_may_not_be_touched() {
-    let far = Far::new();
-    let email = far.google.service_account("eso-reader");
-    let file = far.google.create_key(&email);
-    let key = ServiceAccountKey::new(&email, file["private_key_id"].as_str().unwrap()).unwrap();
-    let gcp = far.gcp();
-    for verb in ["get", "disable", "enable", "delete"] {
-        let permission = format!("iam.serviceAccountKeys.{verb}");
-        far.google.deny(&permission);
-        let error = match verb {
-            "get" => gcp.key_state(&key).await.map(drop),
-            "disable" => gcp.disable_key(&key).await,
-            "enable" => gcp.enable_key(&key).await,
-            _ => gcp.delete_key(&key).await,
-        }
-        .unwrap_err();
-        assert_eq!(error.code, "google-forbidden", "{error}");
-        let needed = format!("{permission} (roles/iam.serviceAccountKeyAdmin)");
-        assert!(error.hints[0].contains(&needed) && key.needs(verb).starts_with(&needed), "{error}");
-        far.google.allow(&permission);
-    }
-    for id in ["", "../../x", "0123", &"g".repeat(40)] {
-        assert_eq!(ServiceAccountKey::new(&email, id).unwrap_err().code, "google-key-id", "{id}");
-    }
-    assert_eq!(ServiceAccountKey::new("a@b", &"a".repeat(40)).unwrap_err().code, "google-service-account");
 }

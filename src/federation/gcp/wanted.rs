@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    federation::{Difference, IssuerForm, IssuerRules, KeyRules, Keys, Rules, Trust, TrustedIssuer},
+    federation::{Difference, IssuerForm, IssuerRules, KeyRules, Keys, Rules, Subject, Trust, TrustedIssuer},
     oidc::{Algorithm, KeySet, KidRule},
 };
 
@@ -46,7 +46,7 @@ const DISPLAY_NAME: &str = "keyless";
 /// What the provider should be.
 pub(super) struct Wanted {
     mark: String,
-    subject: String,
+    subject: Subject,
     issuer: String,
     /// Empty: Google fetches them.
     jwks: String,
@@ -62,16 +62,16 @@ struct Field {
 }
 
 impl Wanted {
-    pub(super) fn new(want: &Trust) -> Self {
-        Self {
+    pub(super) fn new(want: &Trust) -> Result<Self> {
+        Ok(Self {
             mark: mark(&want.cluster_id, want.issuer.as_str()),
-            subject: want.subject(),
+            subject: want.subject()?,
             issuer: want.issuer.as_str().to_owned(),
             jwks: match want.issuer {
                 TrustedIssuer::Published(_) => String::new(),
                 TrustedIssuer::Signed(_) => want.keys.to_json(),
             },
-        }
+        })
     }
 
     /// A new pool.
@@ -86,7 +86,7 @@ impl Wanted {
             oidc["jwksJson"] = self.jwks.clone().into();
         }
         json!({
-            "attributeCondition": condition(&[&self.subject]),
+            "attributeCondition": condition(&[self.subject.as_str()]),
             "attributeMapping": BTreeMap::from(MAPPING),
             "description": self.mark,
             "disabled": false,
@@ -137,6 +137,15 @@ impl Wanted {
                 value: json!([]),
             });
         }
+        if !provider.discovery.is_empty() {
+            // What is served there names the keys.
+            fields.push(Field {
+                path: "oidc.discoveryUri",
+                have: provider.discovery.clone(),
+                want: "none: below the issuer".to_owned(),
+                value: json!(""),
+            });
+        }
         if provider.issuer != self.issuer {
             fields.push(Field {
                 path: "oidc.issuerUri",
@@ -167,10 +176,13 @@ impl Wanted {
         let admitted =
             subjects(&provider.condition).is_some_and(|subjects| subjects.contains(&self.subject.as_str()));
         if !provider.condition.is_empty() && !admitted {
-            differs("attributeCondition", provider.condition.clone(), &condition(&[&self.subject]));
+            differs("attributeCondition", provider.condition.clone(), &condition(&[self.subject.as_str()]));
         }
         if !provider.audiences.is_empty() {
             differs("oidc.allowedAudiences", provider.audiences.join(", "), "none");
+        }
+        if !provider.discovery.is_empty() {
+            differs("oidc.discoveryUri", provider.discovery.clone(), "none");
         }
         if let Some(field) = self.keys(provider) {
             differs(field.path, field.have, &field.want);
@@ -184,7 +196,7 @@ impl Wanted {
             return Vec::new();
         }
         let all = subjects(&provider.condition).unwrap_or_default();
-        all.into_iter().filter(|subject| *subject != self.subject).collect()
+        all.into_iter().filter(|subject| *subject != self.subject.as_str()).collect()
     }
 
     /// Other workloads of the same cluster are kept; a condition of any other form is replaced.
@@ -194,7 +206,7 @@ impl Wanted {
             return provider.condition.clone();
         }
         let mut all = self.others(provider);
-        all.push(&self.subject);
+        all.push(self.subject.as_str());
         condition(&all)
     }
 
@@ -249,6 +261,7 @@ pub(super) fn keys(provider: &Provider) -> Keys {
     }
 }
 
+/// Of subjects that are plain: [`Subject`]s, and those that [`subjects`] has read.
 fn condition(subjects: &[&str]) -> String {
     let quoted: Vec<_> = subjects.iter().map(|subject| format!("'{subject}'")).collect();
     format!("{}{}{}", CONDITION.0, quoted.join(", "), CONDITION.1)

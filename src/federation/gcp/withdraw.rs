@@ -2,99 +2,142 @@
 
 use super::{
     Binding, Deed, Step,
-    bindings::{ACCESSOR, WORKLOAD_USER, needs_of, shown},
+    bindings::{needs_of, shown},
+    mark::Owner,
     plan::{leave, on_project, step},
-    state::{Holder, Life, Seen, State},
+    roles::ever_granted,
+    state::{Life, Provider, Seen, State},
 };
 use crate::{
-    federation::{Change, Trust, Verb},
+    error::Result,
+    federation::{self, Change, Trust, Verb},
     google::needs,
 };
 
-/// Nothing is removed that is not marked as ours, and nothing that others still use.
-pub(super) fn withdraw(want: &Trust, state: &State) -> Vec<Change> {
-    let principal = state.ids.principal(&state.project.number, &want.subject());
-    let mut changes = Vec::new();
-    // The same subject of another cluster is the same principal: what it was granted is that cluster's.
-    let lives =
-        state.pool.iter().map(|pool| &pool.life).chain(state.provider().map(|provider| &provider.life));
-    let other = lives.into_iter().find(|life| life.is_of_another_cluster(&want.cluster_id));
-    for (holder, seen) in &state.policies {
-        let role = if matches!(holder, Holder::Account(_)) { WORKLOAD_USER } else { ACCESSOR };
-        let Seen::Known(policy) = seen else { continue };
-        let object = format!("{role} on the {} from {principal}", shown(holder, state));
-        if let Some(life) = other
-            && policy.has(role, &principal)
-        {
-            changes.push(leave(object.clone(), theirs(life)));
-        } else if policy.has(role, &principal) {
-            let step = step(Step::Revoke(Binding {
-                holder: holder.clone(),
-                role,
-                member: principal.clone(),
-                seen: Some(policy.clone()),
-            }));
-            let why = "the workload will not come this way any more".to_owned();
-            let needs = needs_of(holder, state);
-            changes.push(Change {
-                verb: Verb::Revoke,
-                object: object.clone(),
-                why,
-                differences: Vec::new(),
-                needs,
-                step,
-            });
-        }
-        if policy.has_conditionally(role, &principal) {
-            changes.push(leave(object, "the binding has a condition: somebody else has made it".to_owned()));
-        }
-    }
-    changes.extend(state.provider().map(|provider| {
+/// Nothing is removed that is not this cluster's, and nothing that others still use.
+pub(super) fn withdraw(want: &Trust, state: &State) -> Result<Vec<Change>> {
+    let mut changes = bindings(want, state)?;
+    let provider = state.provider().map(|provider| {
         let why = "Google keeps it for 30 days, and the name with it; tokens that were exchanged live on for an hour at most";
-        remove(state.ids.shown_provider(), &provider.life, "iam.workloadIdentityPoolProviders.delete", why, Step::Provider(Deed::Delete), want, state)
-    }));
+        let object = state.ids.shown_provider();
+        kept(&object, &provider.life, Some(provider), want).unwrap_or_else(|| {
+            let permission = "iam.workloadIdentityPoolProviders.delete";
+            remove(object, permission, why, Step::Provider(Deed::Delete), state)
+        })
+    });
+    let provider_stays = provider.as_ref().is_some_and(|change| change.verb == Verb::Leave)
+        && state.provider().is_some_and(|provider| !provider.life.deleted);
+    changes.extend(provider);
     changes.extend(state.pool.as_ref().map(|pool| {
         let object = state.ids.shown_pool();
-        if pool.life.is_ours(&want.cluster_id) && !pool.life.deleted && state.neighbours().next().is_some() {
+        let provider = state.provider();
+        if let Some(kept) = kept(&object, &pool.life, provider, want) {
+            return kept;
+        }
+        if state.neighbours().next().is_some() {
             return leave(object, "it has other providers".to_owned());
         }
+        if provider_stays {
+            return leave(object, "its provider stays".to_owned());
+        }
         let why = "Google keeps it for 30 days, and the name with it; tokens that were exchanged through it stop working";
-        remove(object, &pool.life, "iam.workloadIdentityPools.delete", why, Step::Pool(Deed::Delete), want, state)
+        remove(object, "iam.workloadIdentityPools.delete", why, Step::Pool(Deed::Delete), state)
     }));
-    changes
+    Ok(changes)
+}
+
+/// The roles of the workload's principal.
+fn bindings(want: &Trust, state: &State) -> Result<Vec<Change>> {
+    let principal = state.ids.principal(&state.project.number, &want.subject()?);
+    let mut changes = Vec::new();
+    let foreign = principal_of_others(want, state);
+    for (holder, seen) in &state.policies {
+        let Seen::Known(policy) = seen else { continue };
+        for &role in ever_granted(holder) {
+            let object = format!("{role} on the {} from {principal}", shown(holder, state));
+            if let Some(foreign) = &foreign
+                && policy.has(role, &principal)
+            {
+                changes.push(leave(object.clone(), foreign.clone()));
+            } else if policy.has(role, &principal) {
+                changes.push(Change {
+                    verb: Verb::Revoke,
+                    object: object.clone(),
+                    why: "the workload will not log in this way any more".to_owned(),
+                    differences: Vec::new(),
+                    needs: needs_of(holder, state),
+                    step: step(Step::Revoke(Binding {
+                        holder: holder.clone(),
+                        role,
+                        member: principal.clone(),
+                        seen: Some(policy.clone()),
+                    })),
+                });
+            }
+            if policy.has_conditionally(role, &principal) {
+                changes
+                    .push(leave(object, "the binding has a condition: keyless did not make it".to_owned()));
+            }
+        }
+    }
+    Ok(changes)
+}
+
+/// The same subject of another cluster in the same pool is the same principal. Why what it was granted may be that
+/// cluster's; `None`: it is this one's.
+fn principal_of_others(want: &Trust, state: &State) -> Option<String> {
+    let lives =
+        state.pool.iter().map(|pool| &pool.life).chain(state.provider().map(|provider| &provider.life));
+    if let Some(life) = lives.into_iter().find(|life| matches!(life.owner(&want.cluster_id), Owner::Other(_)))
+    {
+        return Some(theirs(life));
+    }
+    let pool = state.pool.as_ref().filter(|pool| pool.life.owner(&want.cluster_id) != Owner::This)?;
+    let believed = state.providers.iter().any(|provider| provider.believes(want));
+    (!believed).then(|| {
+        format!(
+            "no provider in the pool believes this cluster, so it may be another's (the description is `{}`)",
+            pool.life.description.escape_debug()
+        )
+    })
+}
+
+/// Why a pool or provider stays; `None`: it is this cluster's, and goes. `provider` is what must fit in other ways than
+/// by the description.
+fn kept(object: &str, life: &Life, provider: Option<&Provider>, want: &Trust) -> Option<Change> {
+    let description = life.description.escape_debug();
+    let left = |why| Some(leave(object.to_owned(), why));
+    match life.owner(&want.cluster_id) {
+        Owner::Other(_) => return left(theirs(life)),
+        Owner::None => {
+            return left(format!("keyless did not make it (its description is `{description}`)"));
+        }
+        Owner::Unnamed if !provider.is_some_and(|provider| provider.believes(want)) => {
+            return left(format!(
+                "it does not say which cluster it was made for (its description is `{description}`), and does not believe this one"
+            ));
+        }
+        Owner::Unnamed | Owner::This => {}
+    }
+    if life.deleted {
+        let gone =
+            leave(object.to_owned(), "it is deleted already, and gone for good within 30 days".to_owned());
+        return Some(Change { step: federation::Step::Gone, ..gone });
+    }
+    None
 }
 
 fn theirs(life: &Life) -> String {
     format!("it belongs to another cluster (the description is `{}`)", life.description.escape_debug())
 }
 
-fn remove(
-    object: String,
-    life: &Life,
-    permission: &str,
-    why: &str,
-    what: Step,
-    want: &Trust,
-    state: &State,
-) -> Change {
-    if life.is_of_another_cluster(&want.cluster_id) {
-        return leave(object, theirs(life));
-    }
-    if !life.is_ours(&want.cluster_id) {
-        let why =
-            format!("keyless did not make it (its description is `{}`)", life.description.escape_debug());
-        return leave(object, why);
-    }
-    if life.deleted {
-        return leave(object, "it is deleted already, and gone for good within 30 days".to_owned());
-    }
-    let needs = needs(permission, &on_project(state));
+fn remove(object: String, permission: &str, why: &str, what: Step, state: &State) -> Change {
     Change {
         verb: Verb::Remove,
         object,
         why: why.to_owned(),
         differences: Vec::new(),
-        needs,
+        needs: needs(permission, &on_project(state)),
         step: step(what),
     }
 }

@@ -156,7 +156,8 @@ impl Api {
         answer.is_ok_and(|answer| (200..300).contains(&answer.status))
     }
 
-    fn token(&self) -> Result<&Secret> {
+    /// The administrator's.
+    pub(super) fn token(&self) -> Result<&Secret> {
         self.settings.token.as_ref().ok_or_else(refusal::no_token)
     }
 

@@ -3,11 +3,16 @@
 //! An auth method is marked in its description, a policy in its first line. A role has room for neither: it is
 //! recognised by the policy that it gives, and belongs to the cluster that the policy and the auth method name.
 
+use serde_json::Value;
+
 use super::{
     Settings,
-    observe::{Mount, Observed},
+    observe::{self, Mount, Observed},
 };
-use crate::{error::Error, federation::Trust};
+use crate::{
+    error::Error,
+    federation::{Keys, Trust},
+};
 
 const MARK: &str = "managed by keyless";
 /// What the UID of the cluster's namespace `kube-system` follows.
@@ -57,6 +62,32 @@ pub(super) fn on_policy(text: &str) -> Option<Mark<'_>> {
 /// Whether a policy's mark names the role of these settings.
 pub(super) fn is_for_role(mark: &Mark<'_>, settings: &Settings) -> bool {
     mark.of == role(settings)
+}
+
+/// Whether the auth method is this cluster's: its mark names the cluster; or names none, and the configuration believes
+/// this very cluster. Everybody can write a description.
+pub(super) fn is_this_clusters(observed: &Observed, want: &Trust) -> bool {
+    let Some(mark) = observed.mount.as_ref().filter(|mount| mount.kind == "jwt").and_then(on_mount) else {
+        return false;
+    };
+    match mark.cluster {
+        Some(cluster) => cluster == want.cluster_id,
+        None => mark.of == issuer(want) && believes(observed, want),
+    }
+}
+
+/// Whether the configuration names the cluster's issuer, and takes keys from there or has been given one of them.
+fn believes(observed: &Observed, want: &Trust) -> bool {
+    let Some(config) = &observed.config else { return false };
+    let text = |name: &str| config.get(name).and_then(Value::as_str).unwrap_or_default();
+    let issuer = want.issuer.as_str();
+    let fetched = text("oidc_discovery_url") == issuer
+        || want.issuer.published().is_some_and(|it| text("jwks_url") == it.jwks_url());
+    let given = || match observe::keys(config) {
+        Ok(Keys::Given(given)) => given.iter().any(|key| want.keys.iter().any(|ours| ours.same_key(key))),
+        _ => false,
+    };
+    text("bound_issuer") == issuer && (fetched || given())
 }
 
 /// The other cluster that the role belongs to, if it does.

@@ -3,29 +3,41 @@
 //! ```text
 //!  observe ──► plan (PURE) ──► apply      mount → config → policy → role
 //!     │          └─ wanted (PURE)         one call each, in this order
-//!     └── api ──► login, read, revoke     walk: as the secret store does it
+//!     └── api ──► login, read, revoke     probe: as the secret store does it
 //! ```
 
 mod api;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod mark;
 mod namespaces;
 mod observe;
+mod of_store;
+mod paths;
 mod plan;
+mod probe;
 mod refusal;
-mod walk;
+mod trials;
 mod wanted;
 mod withdraw;
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use async_trait::async_trait;
 use http::Method;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use serde_json::{Value, json};
 
-pub(crate) use self::wanted::RULES;
-use self::{api::Api, namespaces::Support};
-use super::{Change, Federation, Keys, Rules, Trust};
+use self::{
+    api::Api,
+    namespaces::Support,
+    paths::{Folder, SecretPath},
+};
+pub(crate) use self::{
+    of_store::{OfStore, SetByName},
+    wanted::RULES,
+};
+use super::{Change, Federation, Find, Keys, Plan, Right, RightKind, Rules, Trial, Trust};
 use crate::{
     error::{Error, Result},
     http::Http,
@@ -48,6 +60,8 @@ pub(crate) struct Settings {
     pub(crate) address: String,
     /// Path of the JWT auth method, without `auth/`.
     pub(crate) mount: String,
+    /// Only a store names that path: what is there and not keyless's is not added to.
+    pub(crate) mount_from_store: bool,
     pub(crate) role: String,
     /// Path of the KV v2 secrets engine.
     pub(crate) kv: String,
@@ -163,18 +177,20 @@ impl Federation for Vault {
         &RULES
     }
 
-    async fn plan(&self, want: &Trust) -> Result<Vec<Change>> {
+    async fn plan(&self, want: &Trust) -> Result<Plan> {
         RULES.check(want)?;
         let (observed, suits) = futures::join!(self.observe(), self.suits());
         let observed = observed?;
         suits?;
-        plan::plan(&self.settings, want, &observed)
+        // Whether a secret is there, only reading it tells.
+        let changes = plan::plan(&self.settings, want, &observed)?;
+        Ok(Plan { changes, impossible: Vec::new() })
     }
 
     async fn apply(&self, change: &Change, say: &mut (dyn for<'a> FnMut(&'a str) + Send)) -> Result<()> {
         let step = match &change.step {
             super::Step::Vault(step) => step,
-            super::Step::None => return Ok(()),
+            super::Step::None | super::Step::Gone => return Ok(()),
             super::Step::Gcp(_) => {
                 return Err(Error::failed("vault-step", format!("{} is not Vault's to do", change.object))
                     .hint("this is a bug of keyless"));
@@ -240,23 +256,28 @@ impl Federation for Vault {
         said.as_ref().and_then(|said| said.data()).map_or(Ok(Keys::Absent), observe::keys)
     }
 
-    async fn walk(
-        &self,
-        token: &Token,
-        secret: &str,
-        say: &mut (dyn for<'a> FnMut(&'a str) + Send),
-    ) -> Vec<Finding> {
-        self.walk_to(token, secret, &[], say).await
+    fn named(&self, right: &Right) -> Result<Option<Right>> {
+        let kv = &self.settings.kv;
+        Ok(match right.kind {
+            RightKind::Versions => None,
+            kind if kind.is_search() => Some(right.about(Folder::of(&right.on, kv)?.shown())),
+            _ => Some(right.about(SecretPath::of(&right.on, kv)?.as_str())),
+        })
     }
 
-    async fn walk_to(
+    async fn find(&self, find: &Find) -> Result<BTreeSet<String>> {
+        let token = self.api.token()?;
+        let found = trials::list(&self.api, &self.settings, token, find).await?;
+        Ok(found.into_iter().map(|path| path.as_str().to_owned()).collect())
+    }
+
+    async fn probe(
         &self,
         token: &Token,
-        secret: &str,
-        members: &[String],
+        trial: &Trial,
         _say: &mut (dyn for<'a> FnMut(&'a str) + Send),
     ) -> Vec<Finding> {
-        walk::walk(&self.api, &self.settings, token, secret, members).await
+        probe::probe(&self.api, &self.settings, token, trial).await
     }
 }
 

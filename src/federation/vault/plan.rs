@@ -4,12 +4,12 @@ use serde_json::{Map, Value};
 
 use super::{
     Settings, Step, mark,
-    observe::{Engine, Mount, Observed},
+    observe::{Engine, Observed},
     wanted,
 };
 use crate::{
     error::{Error, Result},
-    federation::{self, Change, Difference, Trust, Verb},
+    federation::{self, Change, Difference, RightKind, Trust, Verb},
     oidc::keys_from_pem,
     shell,
 };
@@ -26,20 +26,20 @@ pub(super) fn plan(settings: &Settings, want: &Trust, observed: &Observed) -> Re
             "name the path of a KV v2 engine as vault.kv; `vault secrets list -detailed` shows the versions",
         ));
     }
-    let (mount, ours) = plan_mount(settings, want, observed.mount.as_ref())?;
+    let (mount, ours) = plan_mount(settings, want, observed)?;
     let changes = vec![
         mount,
         plan_config(settings, want, observed.config.as_ref(), ours)?,
-        plan_policy(settings, want, observed.policy.as_deref())?,
+        plan_policy(settings, want, observed)?,
         plan_role(settings, want, observed.role.as_ref())?,
     ];
     Ok(with_needs(settings, observed, changes))
 }
 
 /// The change, and whether the auth method is ours (or will be).
-fn plan_mount(settings: &Settings, want: &Trust, mount: Option<&Mount>) -> Result<(Change, bool)> {
+fn plan_mount(settings: &Settings, want: &Trust, observed: &Observed) -> Result<(Change, bool)> {
     let object = mount_object(settings);
-    let Some(mount) = mount else {
+    let Some(mount) = &observed.mount else {
         let step = Step::Mount { description: mark::of_mount(want) };
         return Ok((
             change(Verb::Create, &object, "one auth method for each issuer", Vec::new(), step),
@@ -59,16 +59,21 @@ fn plan_mount(settings: &Settings, want: &Trust, mount: Option<&Mount>) -> Resul
         .hint(other_path));
     }
     let Some(mark) = mark::on_mount(mount) else {
+        if settings.mount_from_store {
+            return Err(Error::failed(
+                "vault-mount-foreign",
+                format!("auth/{} was not made by keyless, and only the store names it", settings.mount),
+            )
+            .hint(
+                "set vault.mount in keyless.yaml: to this path, to have a role added there, or to a new one",
+            ));
+        }
         let why = "somebody else's, of type jwt: its role is added, the rest stays as it is";
         return Ok((leave(&object, why), false));
     };
     if let Some(cluster) = mark.other_cluster(want) {
         let remedy = "give each cluster an auth method and a role of its own: vault.mount and vault.role";
-        let take_over = format!(
-            "`vault write sys/mounts/auth/{}/tune description={}`",
-            settings.mount,
-            shell::quote(&format!("managed by keyless for {}", mark::issuer(want)))
-        );
+        let take_over = describe(settings, want);
         return Err(mark::other_cluster(
             &format!("auth/{}", settings.mount),
             cluster,
@@ -80,13 +85,27 @@ fn plan_mount(settings: &Settings, want: &Trust, mount: Option<&Mount>) -> Resul
     let why = match (mark.cluster, mark.of == mark::issuer(want)) {
         (Some(_), true) => return Ok((leave(&object, "it is ours already"), true)),
         (Some(_), false) => "it is this cluster's, which has another issuer now",
-        (None, true) => "it is ours already, and does not name the cluster yet",
-        (None, false) => return Err(Error::failed(
-            "vault-mount-in-use",
-            format!("auth/{} serves another issuer, {}", settings.mount, mark.of.escape_debug()),
-        )
-        .hint("an auth method believes one issuer: give each cluster its own, vault.mount and vault.role")
-        .hint("if this cluster had that issuer, take its trust away first: `keyless teardown` with the old issuer")),
+        (None, true) if mark::is_this_clusters(observed, want) => {
+            "it is ours already, and does not name the cluster yet"
+        }
+        (None, true) => {
+            return Err(Error::failed(
+                "vault-owner-unknown",
+                format!("auth/{} does not say which cluster it was made for", settings.mount),
+            )
+            .caused_by(format_args!("its description is `{}`", mount.description.escape_debug()))
+            .caused_by("its configuration does not believe the keys of this cluster, so it may be another's")
+            .hint("choose another path: vault.mount")
+            .hint(format!("if it is this cluster's: {}, and run setup again", describe(settings, want))));
+        }
+        (None, false) => {
+            return Err(Error::failed(
+                "vault-mount-in-use",
+                format!("auth/{} serves another issuer, {}", settings.mount, mark.of.escape_debug()),
+            )
+            .hint("an auth method believes one issuer: give each cluster its own, vault.mount and vault.role")
+            .hint(format!("if it is this cluster's: {}, and run setup again", describe(settings, want))));
+        }
     };
     let description = mark::of_mount(want);
     let difference = Difference {
@@ -95,6 +114,15 @@ fn plan_mount(settings: &Settings, want: &Trust, mount: Option<&Mount>) -> Resul
         want: description.clone(),
     };
     Ok((change(Verb::Update, &object, why, vec![difference], Step::Describe { description }), true))
+}
+
+/// The command that writes the mark of this cluster on the auth method.
+fn describe(settings: &Settings, want: &Trust) -> String {
+    format!(
+        "`vault write sys/mounts/auth/{}/tune description={}`",
+        settings.mount,
+        shell::quote(&mark::of_mount(want))
+    )
 }
 
 fn plan_config(
@@ -133,16 +161,18 @@ fn plan_config(
         .hint("or let its owner bring the configuration in line with what is wanted"))
 }
 
-fn plan_policy(settings: &Settings, want: &Trust, have: Option<&str>) -> Result<Change> {
+fn plan_policy(settings: &Settings, want: &Trust, observed: &Observed) -> Result<Change> {
     let object = policy_object(settings);
     let wanted = wanted::policy(settings, want)?;
     let step = Step::WritePolicy(wanted.clone());
     let first_line = |text: &str| text.lines().next().unwrap_or_default().trim().escape_debug().to_string();
-    let Some(have) = have else {
-        let why = match want.secrets.len() {
-            0 => "no secret is named yet: it gives nothing".to_owned(),
-            1 => "reading this one secret and ending its own login, nothing else".to_owned(),
-            many => format!("reading these {many} secrets and ending its own login, nothing else"),
+    let Some(have) = observed.policy.as_deref() else {
+        let reads = want.rights.iter().filter(|right| right.kind == RightKind::Read).count();
+        let why = match (reads, want.rights.len() - reads) {
+            (0, 0) => "no secret is named yet: it gives nothing".to_owned(),
+            (1, 0) => "reading this one secret and ending its own login, nothing else".to_owned(),
+            (many, 0) => format!("reading these {many} secrets and ending its own login, nothing else"),
+            (many, others) => format!("reading {many} secrets and {others} more rights, nothing else"),
         };
         let wanted = Difference { field: "policy".into(), have: "nothing".into(), want: one_line(&wanted) };
         return Ok(change(Verb::Create, &object, why, vec![wanted], step));
@@ -161,6 +191,16 @@ fn plan_policy(settings: &Settings, want: &Trust, have: Option<&str>) -> Result<
                 first_line(&wanted)
             ))
             .hint(remedy));
+    }
+    // Its first line names the role alone; the auth method that the role is in must say whose that is.
+    if mark.is_some_and(|mark| mark.cluster.is_none()) && !mark::is_this_clusters(observed, want) {
+        let take_over = format!("`vault policy delete {}`", wanted::policy_name(settings));
+        return Err(Error::failed(
+            "vault-owner-unknown",
+            format!("{object} does not say which cluster it was made for"),
+        )
+        .hint(remedy)
+        .hint(format!("if it is this cluster's: {take_over}, and run setup again")));
     }
     if have.trim() == wanted.trim() {
         return Ok(leave(&object, "it is right already"));
@@ -184,7 +224,7 @@ fn plan_policy(settings: &Settings, want: &Trust, have: Option<&str>) -> Result<
 
 fn plan_role(settings: &Settings, want: &Trust, have: Option<&Map<String, Value>>) -> Result<Change> {
     let object = role_object(settings);
-    let wanted = wanted::role(settings, want);
+    let wanted = wanted::role(settings, want)?;
     let step = Step::WriteRole(wanted.clone());
     let Some(have) = have else {
         let differences = differences(&Map::new(), &wanted, &wanted::ROLE_FIELDS);

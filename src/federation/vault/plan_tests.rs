@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     error::Kind,
     federation::{
-        TrustedIssuer,
+        TrustedIssuer, reads,
         vault::{Mode, wanted, withdraw::withdraw},
     },
     oidc::KeySet,
@@ -23,6 +23,7 @@ pub(in super::super) fn settings() -> Settings {
     Settings {
         address: "https://vault.lab.test:8200".into(),
         mount: "keyless".into(),
+        mount_from_store: false,
         role: "eso".into(),
         kv: "kv".into(),
         mode: Mode::Discovery,
@@ -62,13 +63,14 @@ pub(super) fn trust() -> Trust {
         signing: Vec::new(),
         staged: Vec::new(),
         workload: "external-secrets/eso-reader".parse().unwrap(),
-        secrets: vec!["db".into()],
+        rights: reads(&["db"]),
+        revoked: Default::default(),
     }
 }
 
 /// What the server holds after everything was applied.
 pub(super) fn done(settings: &Settings, want: &Trust) -> Observed {
-    let mount = Mount { kind: "jwt".into(), description: mark::of_mount(want) };
+    let mount = super::super::observe::Mount { kind: "jwt".into(), description: mark::of_mount(want) };
     // As OpenBao gives it back: every member, most of them empty.
     let mut config = object(json!({
         "bound_issuer": "", "default_role": "", "jwks_ca_pem": "", "jwks_url": "", "jwt_supported_algs": [],
@@ -77,7 +79,7 @@ pub(super) fn done(settings: &Settings, want: &Trust) -> Observed {
     }));
     config.extend(object(wanted::config(settings, &in_mode(settings, want)).unwrap()));
     let mut role = object(json!({ "bound_claims": null, "token_bound_cidrs": [], "token_type": "default" }));
-    role.extend(object(wanted::role(settings, want)));
+    role.extend(object(wanted::role(settings, want).unwrap()));
     let policy = Some(wanted::policy(settings, want).unwrap());
     Observed {
         mount: Some(mount),
@@ -364,14 +366,14 @@ fn secrets_that_would_open_more_than_themselves() {
     for secret in
         ["*", "team/+/db", "db\" { } path \"x", "{{identity.entity.id}}", "a//b", "../x", "", "a b", "a\nb"]
     {
-        let want = Trust { secrets: vec![secret.into()], ..trust() };
+        let want = Trust { rights: reads(&[secret]), ..trust() };
         let error = plan(&settings(), &want, &Observed::default()).unwrap_err();
         assert_eq!((error.code, error.kind), ("vault-setting", Kind::Usage), "{secret:?}");
     }
-    let want = Trust { secrets: vec!["team/db".into(), "/a.b@c".into(), "team/db".into()], ..trust() };
+    let want = Trust { rights: reads(&["team/db", "/a.b@c", "kv/data/team/db"]), ..trust() };
     let text = wanted::policy(&settings(), &want).unwrap();
     assert_eq!(text.matches("path \"kv/data/").count(), 2, "{text}");
-    let nothing = Trust { secrets: Vec::new(), ..trust() };
+    let nothing = Trust { rights: Default::default(), ..trust() };
     let text = wanted::policy(&settings(), &nothing).unwrap();
     assert_eq!(text, format!("{}\n{OWN_LOGIN}", mark::of_policy(&settings(), &nothing)));
 }

@@ -12,6 +12,7 @@ use tokio::{
 };
 
 use super::*;
+use crate::federation::{reading, reads};
 use crate::{
     error::Kind,
     federation::{self, TrustedIssuer, Verb},
@@ -92,6 +93,7 @@ fn connect(address: &str, change: Spoil) -> Result<Vault> {
     let mut settings = Settings {
         address: address.to_owned(),
         mount: "keyless".into(),
+        mount_from_store: false,
         role: "ESO".into(),
         kv: "kv".into(),
         mode: Mode::StaticKeys,
@@ -115,7 +117,8 @@ fn trust() -> Trust {
         signing: Vec::new(),
         staged: Vec::new(),
         workload: "es/eso".parse().unwrap(),
-        secrets: vec!["db".into()],
+        rights: reads(&["db"]),
+        revoked: Default::default(),
     }
 }
 
@@ -270,7 +273,7 @@ async fn a_login_is_made_without_the_administrators_token() {
     let claims =
         json!({ "iss": "https://oidc.lab.test/prod", "sub": "s", "aud": "vault", "iat": 1, "exp": 901 });
     let token = Token::parse(&lab::SigningKey::ec(lab::Curve::P256).jws(&claims)).unwrap();
-    let findings = vault.walk(&token, "team/db", &mut |_: &str| ()).await;
+    let findings = vault.probe(&token, &reading("team/db"), &mut |_: &str| ()).await;
     let text = findings.iter().map(Finding::to_text).collect::<Vec<_>>().join("\n");
     assert!(findings.iter().all(|finding| !finding.is_failed()), "{text}");
     assert_eq!(findings.len(), 3);
@@ -285,10 +288,14 @@ async fn a_login_is_made_without_the_administrators_token() {
     assert!(!asked.contains("hvs.hunter2"), "{asked}");
     assert_eq!(asked.matches("x-vault-token: s.session").count(), 2);
 
-    let findings = vault.walk(&token, "../sys/raw", &mut |_: &str| ()).await;
+    let findings = vault.probe(&token, &reading("../sys/raw"), &mut |_: &str| ()).await;
     assert!(findings[1].is_failed(), "a name that leads elsewhere is not asked for");
-    let findings =
-        Script::default().on("any", 200, "{}").serve().await.walk(&token, "db", &mut |_: &str| ()).await;
+    let findings = Script::default()
+        .on("any", 200, "{}")
+        .serve()
+        .await
+        .probe(&token, &reading("db"), &mut |_: &str| ())
+        .await;
     assert!(findings[0].is_failed() && findings.len() == 2);
 }
 

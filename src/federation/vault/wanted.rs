@@ -3,10 +3,14 @@
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::{AUDIENCE, Mode, Settings, Step, mark};
+use super::{
+    AUDIENCE, Mode, Settings, Step, mark,
+    paths::{PathRules, rule},
+};
 use crate::{
     error::{Error, Result},
     federation::{IssuerForm, IssuerRules, KeyRules, Rules, Trust, TrustedIssuer},
+    http::is_https_or_loopback,
     oidc::{Algorithm, PublicKey},
 };
 
@@ -42,16 +46,16 @@ pub(super) fn policy_name(settings: &Settings) -> String {
 const OWN_LOGIN: [(&str, &str); 2] =
     [("auth/token/lookup-self", "read"), ("auth/token/revoke-self", "update")];
 
-/// Reading these secrets, and nothing else.
+/// Asks what the login may do: rights to write are proved by asking.
+const ASK: (&str, &str) = ("sys/capabilities-self", "update");
+
+/// What these rights take, and nothing else.
 pub(super) fn policy(settings: &Settings, want: &Trust) -> Result<String> {
-    let mut secrets = want.secrets.iter().map(|secret| secret_path(secret)).collect::<Result<Vec<_>>>()?;
-    secrets.sort_unstable();
-    secrets.dedup();
     let mut text = mark::of_policy(settings, want);
-    let secrets = secrets.into_iter().map(|secret| (format!("{}/data/{secret}", settings.kv), "read"));
-    let own = OWN_LOGIN.into_iter().map(|(path, capability)| (path.to_owned(), capability));
-    for (path, capability) in secrets.chain(own) {
-        text.push_str(&format!("\npath \"{path}\" {{\n  capabilities = [\"{capability}\"]\n}}"));
+    text.push_str(&PathRules::of(&want.rights, &settings.kv)?.to_text());
+    let asks = want.rights.iter().any(|right| right.kind.writes()).then_some(ASK);
+    for (path, capability) in OWN_LOGIN.into_iter().chain(asks) {
+        text.push_str(&rule(path, &[capability]));
     }
     text.push('\n');
     Ok(text)
@@ -78,12 +82,13 @@ pub(super) fn config(settings: &Settings, want: &Trust) -> Result<Value> {
 }
 
 /// All members that tell where keys come from: what the wanted configuration does not name must be empty.
-pub(super) const CONFIG_FIELDS: [&str; 6] = [
+pub(super) const CONFIG_FIELDS: [&str; 7] = [
     "bound_issuer",
     "oidc_discovery_url",
     "oidc_discovery_ca_pem",
     "jwks_url",
     "jwks_ca_pem",
+    "jwks_pairs",
     "jwt_validation_pubkeys",
 ];
 
@@ -99,11 +104,11 @@ pub(super) fn keep(mut wanted: Value, have: &Map<String, Value>) -> Value {
 }
 
 /// The role. `role_type` is OIDC unless it is said.
-pub(super) fn role(settings: &Settings, want: &Trust) -> Value {
-    json!({
+pub(super) fn role(settings: &Settings, want: &Trust) -> Result<Value> {
+    Ok(json!({
         "role_type": "jwt",
         "bound_audiences": [AUDIENCE],
-        "bound_subject": want.subject(),
+        "bound_subject": want.subject()?.as_str(),
         "user_claim": "sub",
         "token_policies": [policy_name(settings)],
         // `default` is shared with everybody, and may have been given more than it came with.
@@ -116,7 +121,7 @@ pub(super) fn role(settings: &Settings, want: &Trust) -> Value {
         "clock_skew_leeway": 0,
         // The claim would bring the policies of groups along.
         "groups_claim": "",
-    })
+    }))
 }
 
 /// What of a role is compared. What else it holds can only tighten it, and stays.
@@ -210,8 +215,12 @@ pub(super) fn namespace(text: Option<&str>) -> Result<Option<String>> {
     let Some(text) = text.map(|text| text.trim_matches('/')).filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
-    // Servers allow more than we do in other names, but nothing that a header could not hold.
-    let fits = |segment: &str| !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_graphic());
+    // Servers allow more than we do in other names, but nothing that a header could not hold; in a policy of a namespace
+    // above, it is a part of the path.
+    let fits = |segment: &str| {
+        !matches!(segment, "" | "." | "..")
+            && segment.bytes().all(|byte| byte.is_ascii_graphic() && !b"*+\"{}\\".contains(&byte))
+    };
     if text.split('/').all(fits) {
         Ok(Some(text.to_owned()))
     } else {
@@ -219,27 +228,12 @@ pub(super) fn namespace(text: Option<&str>) -> Result<Option<String>> {
     }
 }
 
-/// `*` and `+` are wildcards in a policy, braces are templates, and a quote ends the path.
-pub(super) fn secret_path(text: &str) -> Result<String> {
-    let segment = |segment: &str| {
-        !segment.is_empty()
-            && !matches!(segment, "." | "..")
-            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.@:=~".contains(&byte))
-    };
-    let inner = text.trim_start_matches('/');
-    if inner.split('/').all(segment) {
-        Ok(inner.to_owned())
-    } else {
-        Err(bad_name("secret", text, "the path of one secret below the engine, e.g. db or team/db"))
-    }
-}
-
-fn bad_name(setting: &'static str, text: &str, is: &str) -> Error {
+pub(super) fn bad_name(setting: &'static str, text: &str, is: &str) -> Error {
     Error::usage("vault-setting", format!("`{}` cannot be {setting}", text.escape_debug()))
         .hint(format!("{setting} is {is}"))
 }
 
-/// A base URL. Whether plain http is meant is for the settings to say.
+/// A base URL; plain http on this machine only, as tokens go there.
 pub(super) fn check_address(text: &str) -> Result<()> {
     let refuse = |why: &str| {
         // What stands before an '@' may be a password.
@@ -248,7 +242,7 @@ pub(super) fn check_address(text: &str) -> Result<()> {
             .hint("write the base URL of its API, e.g. https://vault.example.com:8200")
     };
     let url = Url::parse(text).map_err(|error| refuse("it is not a URL").caused_by(error))?;
-    if !matches!(url.scheme(), "https" | "http") || url.host().is_none() {
+    if !is_https_or_loopback(&url) {
         return Err(refuse("it is not https"));
     }
     if !url.username().is_empty() || url.password().is_some() {

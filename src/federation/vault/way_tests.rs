@@ -9,8 +9,9 @@ use super::{
     plan::tests::{in_mode, issuer},
     *,
 };
+use crate::federation::reading;
 use crate::{
-    federation::Verb,
+    federation::{Verb, reads},
     oidc::{KeySet, keys_from_pem},
     relying_party::Outcome,
 };
@@ -63,6 +64,7 @@ impl World {
         Settings {
             address: self.server.url(),
             mount: "keyless".into(),
+            mount_from_store: false,
             role: "eso".into(),
             kv: "kv".into(),
             mode,
@@ -89,7 +91,8 @@ impl World {
             signing: Vec::new(),
             staged: Vec::new(),
             workload: "external-secrets/eso-reader".parse().unwrap(),
-            secrets: vec!["db".into()],
+            rights: reads(&["db"]),
+            revoked: Default::default(),
         }
     }
 
@@ -121,7 +124,7 @@ pub(super) async fn do_all(vault: &Vault, changes: &[Change]) -> Result<()> {
 }
 
 pub(super) async fn set_up(vault: &Vault, want: &Trust) -> Result<Vec<Verb>> {
-    let changes = vault.plan(&in_mode(&vault.settings, want)).await?;
+    let changes = vault.plan(&in_mode(&vault.settings, want)).await?.changes;
     do_all(vault, &changes).await?;
     Ok(changes.iter().map(|change| change.verb).collect())
 }
@@ -144,7 +147,7 @@ async fn there_and_back_in_every_mode() {
         assert_eq!(set_up(&vault, &want).await.unwrap(), [Verb::Leave; 4], "{mode:?}");
         let config = world.server.jwt_config("keyless").unwrap();
         assert_eq!(config["bound_issuer"], ISSUER, "{mode:?}: never implied");
-        let findings = vault.walk(&world.good_token(), "db", &mut |_: &str| ()).await;
+        let findings = vault.probe(&world.good_token(), &reading("db"), &mut |_: &str| ()).await;
         assert_eq!(hops(&findings), PASSED, "{findings:?}");
         assert!(!format!("{findings:?}").contains("hunter2"));
 
@@ -167,7 +170,7 @@ async fn moving_between_the_modes_leaves_nothing_of_the_other() {
         let vault = world.vault(mode, |_| ());
         set_up(&vault, &want).await.unwrap();
         assert_eq!(set_up(&vault, &want).await.unwrap(), [Verb::Leave; 4], "{mode:?}");
-        let findings = vault.walk(&world.good_token(), "db", &mut |_: &str| ()).await;
+        let findings = vault.probe(&world.good_token(), &reading("db"), &mut |_: &str| ()).await;
         assert_eq!(hops(&findings), PASSED, "{mode:?}: {findings:?}");
     }
 }
@@ -196,7 +199,7 @@ async fn stopped_at_any_call_and_started_again_it_ends_the_same() {
             world.server.faults().kill_switch(&KillSwitch::new(0, moment, || ()));
             set_up(&vault, &world.trust()).await.unwrap();
             assert_eq!(state(&world), wanted, "stopped {moment:?} of call {at}");
-            let findings = vault.walk(&world.good_token(), "db", &mut |_: &str| ()).await;
+            let findings = vault.probe(&world.good_token(), &reading("db"), &mut |_: &str| ()).await;
             assert_eq!(hops(&findings), PASSED, "stopped {moment:?} of call {at}: {findings:?}");
         }
     }
@@ -218,7 +221,7 @@ async fn a_token_that_is_not_the_one_wanted() {
         (stranger.good_token(), "does not have the key"),
     ];
     for (token, cause) in cases {
-        let findings = vault.walk(&token, "db", &mut |_: &str| ()).await;
+        let findings = vault.probe(&token, &reading("db"), &mut |_: &str| ()).await;
         assert_eq!(hops(&findings), [("vault-login", false), ("vault-read", false)], "{findings:?}");
         assert!(findings[0].to_text().contains(cause), "{cause}: {}", findings[0].to_text());
         assert!(!findings[0].to_text().contains(token.expose()));
@@ -227,15 +230,17 @@ async fn a_token_that_is_not_the_one_wanted() {
         ((|it: &mut Settings| it.role = "none".into()) as fn(&mut Settings), "there is no role none"),
         (|it| it.mount = "none".into(), "there is no auth method"),
     ] {
-        let findings =
-            world.vault(Mode::Discovery, change).walk(&world.good_token(), "db", &mut |_: &str| ()).await;
+        let findings = world
+            .vault(Mode::Discovery, change)
+            .probe(&world.good_token(), &reading("db"), &mut |_: &str| ())
+            .await;
         assert!(findings[0].to_text().contains(cause), "{}", findings[0].to_text());
     }
-    let findings = vault.walk(&world.good_token(), "other", &mut |_: &str| ()).await;
+    let findings = vault.probe(&world.good_token(), &reading("other"), &mut |_: &str| ()).await;
     assert!(findings[1].to_text().contains("does not give this secret"), "{findings:?}");
-    let want = Trust { secrets: vec!["db".into(), "none".into()], ..world.trust() };
+    let want = Trust { rights: reads(&["db", "none"]), ..world.trust() };
     assert_eq!(set_up(&vault, &want).await.unwrap()[2], Verb::Update);
-    let findings = vault.walk(&world.good_token(), "none", &mut |_: &str| ()).await;
+    let findings = vault.probe(&world.good_token(), &reading("none"), &mut |_: &str| ()).await;
     assert!(findings[1].to_text().contains("does not exist"), "{findings:?}");
 }
 
@@ -274,7 +279,7 @@ async fn sealed() {
     let vault = world.vault(Mode::Discovery, |_| ());
     let error = vault.plan(&world.trust()).await.unwrap_err();
     assert_eq!(error.code, "vault-sealed", "{error}");
-    let findings = vault.walk(&world.good_token(), "db", &mut |_: &str| ()).await;
+    let findings = vault.probe(&world.good_token(), &reading("db"), &mut |_: &str| ()).await;
     assert!(findings[0].to_text().contains("unseal"), "{findings:?}");
 }
 
@@ -295,7 +300,7 @@ async fn the_least_rights_are_enough_and_each_of_them_is_needed() {
         let token = world.server.token(&["admin"]);
         let vault = world.vault(Mode::StaticKeys, |it| it.token = Some(Secret::new(token.clone())));
         let way = async {
-            let changes = vault.plan(&world.trust()).await?;
+            let changes = vault.plan(&world.trust()).await?.changes;
             let said = changes.iter().any(|change| change.needs.contains("this token lacks"));
             do_all(&vault, &changes).await.inspect_err(|error| {
                 assert!(said, "the plan did not say that {} would be refused", error.message);
@@ -303,7 +308,7 @@ async fn the_least_rights_are_enough_and_each_of_them_is_needed() {
             // The same cluster moves to another issuer, and goes.
             let moved =
                 Trust { issuer: issuer(Mode::StaticKeys, "https://oidc.lab.test/new"), ..world.trust() };
-            let changes = vault.plan(&moved).await?;
+            let changes = vault.plan(&moved).await?.changes;
             assert_eq!(changes[..2].iter().map(|change| change.verb).collect::<Vec<_>>(), [Verb::Update; 2]);
             do_all(&vault, &changes).await?;
             do_all(&vault, &vault.withdraw(&moved).await?).await
@@ -345,7 +350,7 @@ async fn what_is_somebody_elses_stays() {
     assert_eq!(back.last().unwrap().verb, Verb::Leave, "{back:?}");
     assert!(back.last().unwrap().why.contains("second"), "{back:?}");
     do_all(&mine, &back).await.unwrap();
-    let findings = second.walk(&world.good_token(), "db", &mut |_: &str| ()).await;
+    let findings = second.probe(&world.good_token(), &reading("db"), &mut |_: &str| ()).await;
     assert_eq!(hops(&findings), PASSED, "{findings:?}");
     let error = world.vault(Mode::StaticKeys, |it| it.mount = "token".into()).plan(&want).await.unwrap_err();
     assert_eq!(error.code, "vault-mount-in-use", "{error}");

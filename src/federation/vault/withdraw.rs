@@ -6,7 +6,10 @@ use super::{
     plan::{change, is_our_role, leave, mount_object, policy_object, role_object, with_needs},
     wanted,
 };
-use crate::federation::{Change, Trust, Verb};
+use crate::federation::{self, Change, Trust, Verb};
+
+/// Everybody can write such a mark.
+const UNKNOWN: &str = "it does not say which cluster it was made for, and does not believe this one";
 
 pub(super) fn withdraw(
     settings: &Settings,
@@ -25,7 +28,7 @@ pub(super) fn withdraw(
 
 fn role(settings: &Settings, want: &Trust, observed: &Observed) -> Change {
     let object = role_object(settings);
-    let Some(role) = &observed.role else { return leave(&object, "it is not there") };
+    let Some(role) = &observed.role else { return gone(&object) };
     if !is_our_role(settings, role) {
         let policy = wanted::policy_name(settings);
         return leave(&object, format!("somebody else's: it does not give the policy {policy}"));
@@ -39,20 +42,23 @@ fn role(settings: &Settings, want: &Trust, observed: &Observed) -> Change {
 
 fn policy(settings: &Settings, want: &Trust, observed: &Observed) -> Change {
     let object = policy_object(settings);
-    let Some(text) = &observed.policy else { return leave(&object, "it is not there") };
+    let Some(text) = &observed.policy else { return gone(&object) };
     let mark = mark::on_policy(text);
     if let Some(cluster) = mark.as_ref().and_then(|mark| mark.other_cluster(want)) {
         return leave(&object, of_other_cluster(cluster));
     }
-    if !mark.is_some_and(|mark| mark::is_for_role(&mark, settings)) {
+    let Some(mark) = mark.filter(|mark| mark::is_for_role(mark, settings)) else {
         return leave(&object, "somebody else's: its first line is not the one that keyless writes");
+    };
+    if mark.cluster.is_none() && !mark::is_this_clusters(observed, want) {
+        return leave(&object, UNKNOWN);
     }
     change(Verb::Remove, &object, "nothing gives it any more", Vec::new(), Step::RemovePolicy)
 }
 
 fn mount(settings: &Settings, want: &Trust, observed: &Observed, other_roles: &[&str]) -> Change {
     let object = mount_object(settings);
-    let Some(mount) = &observed.mount else { return leave(&object, "it is not there") };
+    let Some(mount) = &observed.mount else { return gone(&object) };
     let Some(mark) = mark::on_mount(mount).filter(|_| mount.kind == "jwt") else {
         return leave(
             &object,
@@ -62,9 +68,11 @@ fn mount(settings: &Settings, want: &Trust, observed: &Observed, other_roles: &[
     if let Some(cluster) = mark.other_cluster(want) {
         return leave(&object, of_other_cluster(cluster));
     }
-    // An older mark: that of another cluster, for all that it says.
     if mark.cluster.is_none() && mark.of != mark::issuer(want) {
         return leave(&object, format!("it serves another issuer, {}", mark.of.escape_debug()));
+    }
+    if !mark::is_this_clusters(observed, want) {
+        return leave(&object, UNKNOWN);
     }
     if !other_roles.is_empty() {
         let roles = other_roles.join(", ");
@@ -75,6 +83,10 @@ fn mount(settings: &Settings, want: &Trust, observed: &Observed, other_roles: &[
     }
     let why = "its configuration goes with it, and every login made through it ends";
     change(Verb::Remove, &object, why, Vec::new(), Step::Unmount)
+}
+
+fn gone(object: &str) -> Change {
+    Change { step: federation::Step::Gone, ..leave(object, "it is not there") }
 }
 
 fn of_other_cluster(cluster: &str) -> String {

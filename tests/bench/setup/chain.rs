@@ -25,7 +25,7 @@ pub(crate) const POLLS: u32 = LOOKS as u32 - 1;
 const TRIPS_OF_CONNECTING: usize = 2;
 const PLAN: (&str, &str) = (READS, "the whole plan is shown and agreed to before the first write");
 
-const TABLE: [Row; 19] = [
+const TABLE: [Row; 20] = [
     read("look which services are enabled", ("serviceusage", "GET", "/services:batchGet")),
     read("look at the project", ("cloudresourcemanager", "GET", "/projects/")),
     read("look at the project's policy", ("cloudresourcemanager", "POST", ":getIamPolicy")),
@@ -63,7 +63,9 @@ const TABLE: [Row; 19] = [
     },
     read("look at the pool's providers", ("iam", "GET", "/providers?")),
     read("look at the pool", ("iam", "GET", "/workloadIdentityPools/")),
-    read("look at the old key", ("iam", "GET", "/keys/")),
+    // For the plan; and after each act, whose effect is never taken for granted.
+    Row { times: 4, ..read("look at the old key", ("iam", "GET", "/keys/")) },
+    read("ask when the old key was used last", ("policyanalyzer", "GET", "/activities:query")),
     Row {
         name: "let the workload read the secret",
         call: ("secretmanager", "POST", ":setIamPolicy"),

@@ -60,6 +60,14 @@ impl Ground {
             "" => Ok(Vec::new()),
             _ => Ok(br#"{"password":"hunter2"}"#.to_vec()),
         });
+        // Without a list, setup grants what was really read.
+        let is_read = || {
+            let user = cluster.object("external-secrets.io/v1", "ExternalSecret", Some("shop"), "db");
+            user.is_some_and(|user| user["status"]["conditions"][0]["status"] == "True")
+        };
+        while !is_read() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
         let ca_file = ca.write(dir.path());
         Ok(Self { dir, google, internet, ca_file, key, email, key_id, cluster, _wire: wire, _eso: eso })
     }
@@ -82,7 +90,16 @@ impl Ground {
         let kubeconfig = self.cluster.kubeconfig(self.dir.path());
         let mut command = self.command(keyless);
         command
-            .args(["setup", "--yes", "--retire-key", "--watch-for", "0s", "--ca-file", "ca.pem"])
+            .args([
+                "setup",
+                "--yes",
+                "--retire-key",
+                "--watch-for",
+                "0s",
+                "--force-sync",
+                "--ca-file",
+                "ca.pem",
+            ])
             .env("KUBECONFIG", kubeconfig)
             .env("GOOGLE_OAUTH_ACCESS_TOKEN", self.google.token());
         let start = Instant::now();
@@ -105,7 +122,8 @@ impl Ground {
     }
 }
 
-/// The cluster's objects. What is read by the store is read every hour, as is the operator's default: nobody waits.
+/// The cluster's objects. What is read by the store is read every hour, as is the operator's default, and is asked to
+/// run at once.
 fn objects(file: &Value) -> Vec<Value> {
     let container =
         json!({"name": "external-secrets", "image": "ghcr.io/external-secrets/external-secrets:v0.20.4"});
@@ -115,6 +133,11 @@ fn objects(file: &Value) -> Vec<Value> {
         json!({"apiVersion": "apps/v1", "kind": "Deployment",
             "metadata": {"name": "external-secrets", "namespace": "external-secrets"},
             "spec": {"template": {"spec": {"serviceAccountName": "external-secrets", "containers": [container]}}}}),
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "eso"},
+            "rules": [{"apiGroups": ["external-secrets.io"], "resources": ["*"], "verbs": ["*"]}]}),
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": "eso"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "eso"},
+            "subjects": [{"kind": "ServiceAccount", "name": "external-secrets", "namespace": "external-secrets"}]}),
         json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "gcp-key", "namespace": "external-secrets"},
             "data": {"key.json": STANDARD.encode(file.to_string())}}),
         json!({"apiVersion": "external-secrets.io/v1", "kind": "ClusterSecretStore", "metadata": {"name": "gcp"},

@@ -187,7 +187,7 @@ fn token_that_vault_echoes_is_not_shown() {
         }
     }
     vault.faults().clear();
-    let mut setup = estate.command(&[&SETUP[..], &["--to", "vault"]].concat());
+    let mut setup = estate.command(&[&SETUP[..], &["--to", "vault", "--accept-new-secrets"]].concat());
     crate::world::Ran::from(setup.env("VAULT_TOKEN", &canary.0).output().unwrap()).ends(0);
     for part in ["/login", "kv/data"] {
         for status in [400, 403, 200] {

@@ -1,6 +1,8 @@
 //! `keyless setup --to vault` from outside, against a stand-in that has the words of OpenBao and of Vault.
 
+mod address;
 mod issuers;
+mod needs;
 mod refused;
 mod swap;
 
@@ -14,7 +16,8 @@ use crate::{
     world::{ISSUER, Ran},
 };
 
-const SETUP: [&str; 5] = ["setup", "--yes", "--watch-for", "0s", "--to"];
+/// What the store reads at another provider is new there.
+const SETUP: [&str; 6] = ["setup", "--yes", "--accept-new-secrets", "--watch-for", "0s", "--to"];
 /// The names that a setup takes when it is told none.
 const POLICY: &str = "keyless-external-secrets";
 
@@ -112,10 +115,14 @@ impl Scene {
         self.estate.store()["spec"]["provider"]["vault"].clone()
     }
 
-    /// Writes of the program to the API server, without the tokens that it asks for.
+    /// Writes of the program to the API server, without the tokens that it asks for and its own notes.
     fn writes(&self) -> Vec<String> {
         let calls = self.estate.world.cluster.server(0).faults().requests();
-        let asks = |path: &str| path.ends_with("/token") || path.contains("authorization.k8s.io");
+        let asks = |path: &str| {
+            path.ends_with("/token")
+                || path.contains("authorization.k8s.io")
+                || path.contains("/namespaces/keyless-system/configmaps/")
+        };
         calls
             .into_iter()
             .filter(|call| call.method != "GET" && !asks(&call.path))

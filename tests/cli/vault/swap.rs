@@ -33,6 +33,7 @@ fn the_store_is_the_one_object_that_changes_there_and_back() {
 #[test]
 fn what_would_not_survive_the_swap_is_shown_before_it() {
     let scene = Scene::new();
+    scene.settings("mode: static-keys", "google: {project: acme-prod}\n");
     let put = |name: &str, remote: Value| {
         scene.estate.world.cluster.put_object(
             json!({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
@@ -51,7 +52,7 @@ fn what_would_not_survive_the_swap_is_shown_before_it() {
     ] {
         assert!(planned.out.contains(named), "does not name `{named}`:\n{}", planned.out);
     }
-    assert!(!planned.out.contains("ExternalSecret shop/db"), "that one survives:\n{}", planned.out);
+    assert!(!planned.out.contains("! ExternalSecret shop/db"), "that one survives:\n{}", planned.out);
     scene.old_path_is_untouched();
 
     // The other way round, a name that Google cannot have.
@@ -68,7 +69,9 @@ fn what_would_not_survive_the_swap_is_shown_before_it() {
     scene.ends_well();
     scene.vault.put_secret("kv", "team/db", json!({"password": "hunter2"}));
     put("folder", json!({"key": "team/db", "property": "password"}));
-    scene.run(&["setup", "--dry-run", "--to", "vault"]).ends(1).says("path \"kv/data/team/db\"");
+    scene.run(&["setup", "--dry-run", "--to", "vault"]).ends(1).says("+ may read team/db");
+    let accepted = ["setup", "--dry-run", "--to", "vault", "--accept-new-secrets"];
+    scene.run(&accepted).ends(1).says("path \"kv/data/team/db\"");
     let ran = scene.run(&["setup", "--dry-run", "--to", "google"]);
     assert_ne!(ran.code, Some(0));
     assert!(format!("{}{}", ran.out, ran.err).contains("team/db"), "{ran:?}");
@@ -141,14 +144,14 @@ fn in_a_namespace_from_a_stored_token_and_back_to_nothing() {
     {
         assert!(planned.out.contains(shown), "{shown}:\n{}", planned.out);
     }
-    scene.run(&SETUP[..4]).ends(0);
+    scene.run(&SETUP[..5]).ends(0);
     let provider = scene.provider();
     assert_eq!(provider["namespace"], "team/prod");
     assert_eq!(provider["auth"].as_object().unwrap().keys().collect::<Vec<_>>(), ["jwt"]);
     let asked = scene.vault.faults().requests();
     // Whether there are namespaces is asked of the whole server without a token, and of one that does not exist.
     let of_the_server = |call: &&Call| match call.path.as_str() {
-        "/v1/sys/health" => call.header("x-vault-token").is_none(),
+        "/v1/sys/health" => call.who.is_none(),
         "/v1/auth/token/lookup-self" => {
             call.method == "GET"
                 && call.header("x-vault-namespace").is_some_and(|it| it.starts_with("team/prod/keyless-"))
@@ -189,7 +192,8 @@ fn verify_goes_the_way_that_the_store_goes() {
     assert!(ran.out.contains(&added.kid()), "{}", ran.out);
 }
 
-/// Without a settings file: what the store says of its server is enough for everything that follows.
+/// Without a settings file: what the store says of its server is enough for everything that follows, once an
+/// administrator has named the server.
 #[test]
 fn a_store_that_is_at_vault_tells_where_that_is() {
     let scene = Scene::new();
@@ -198,8 +202,12 @@ fn a_store_that_is_at_vault_tells_where_that_is() {
     std::fs::remove_file(&file).unwrap();
     let looked = scene.run(&["verify"]).ends(0);
     assert!(looked.out.contains("login at auth/keyless of "), "{}", looked.out);
-    scene.run(&["setup", "--dry-run", "--to", "vault"]).ends(0);
-    scene.setup("vault").ends(0);
+    let named = |arguments: &[&str]| -> Ran {
+        let mut command = scene.command(&scene.vault.root_token(), arguments);
+        command.env("VAULT_ADDR", scene.vault.url()).output().unwrap().into()
+    };
+    named(&["setup", "--dry-run", "--to", "vault"]).ends(0);
+    named(&[&SETUP[..], &["vault"]].concat()).ends(0);
     let written = std::fs::read_to_string(&file).unwrap();
     for line in ["provider: vault", "  mount: keyless", "  role: external-secrets", "  mode: static-keys"] {
         assert!(written.contains(line), "`{line}` is not in\n{written}");

@@ -44,7 +44,7 @@ async fn each_answer_has_its_code() {
         let (store, s3) = store(Flavour::Aws);
         store.faults().always("", "/keys", xml(status, code, ""));
         let written = refused(s3.write(JWKS, &jwks("{}"), &Expected::Absent).await);
-        let opened = s3.open(&names()).await.unwrap_err();
+        let opened = contract::open(&s3, &names()).await.unwrap_err();
         let read = s3.read(JWKS).await.unwrap_err();
         for error in [written, read, opened] {
             assert_eq!((error.code, error.kind), (ours, Kind::Failed), "{status} {code}: {error}");
@@ -183,7 +183,7 @@ async fn the_right_region_is_named() {
         body: b"<Error><Code>PermanentRedirect</Code></Error>".to_vec(),
     };
     store.faults().always("", "", redirect);
-    let error = s3.open(&names()).await.unwrap_err();
+    let error = contract::open(&s3, &names()).await.unwrap_err();
     assert!(error.message.contains("ap-south-1"), "{error}");
 }
 
@@ -229,7 +229,7 @@ async fn no_secret_is_shown() {
     for (status, code) in [(403, "SignatureDoesNotMatch"), (403, "AccessDenied"), (500, "InternalError")] {
         store.faults().clear();
         store.faults().always("", "", xml(status, code, &echo));
-        for error in [s3.read(JWKS).await.unwrap_err(), s3.open(&names()).await.unwrap_err()] {
+        for error in [s3.read(JWKS).await.unwrap_err(), contract::open(&s3, &names()).await.unwrap_err()] {
             let shown = format!("{error} {error:?}");
             for secret in [&who.secret_access_key, &token, &signature.to_owned()] {
                 assert!(!shown.contains(secret.as_str()), "{shown}");

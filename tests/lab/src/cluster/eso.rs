@@ -31,12 +31,15 @@ type Exchange = dyn Fn(&Value, &str) -> Result<Vec<u8>, String> + Send + Sync;
 /// a store is validated when it is new or changed and every five minutes (its `refreshInterval`),
 /// conditions, reasons and messages of stores and ExternalSecrets, `capabilities`, an
 /// ExternalSecret waits for its store, is refreshed when it changes (labels and annotations
-/// count) and every `refreshInterval` and not when its store changes, `refreshTime`,
+/// count) and every `refreshInterval` and not when its store changes, `refreshPolicy`, an interval of 0
+/// (an ExternalSecret is never read again then, a PushSecret when it changes), `refreshTime`,
 /// `syncedResourceVersion`, `binding`; the target Secret with owner, labels, manager and the
-/// hash of its data, written again when it is gone; `data` with `property`, `dataFrom` with `extract`; `conditions.namespaces`.
+/// hash of its data, written again when it is gone; `data` with `property`, `dataFrom` with `extract`,
+/// stores that an entry names by itself; `conditions.namespaces`.
 /// Not faithful: it has no ServiceAccount and no rights, makes no requests of its own (so no fault
-/// and no kill switch meets it), the exchange is the test's; no templates, generators, `find`,
-/// decoding strategies, deletion policies, refresh policies, events, finalizers, PushSecrets; no
+/// and no kill switch meets it), the exchange is the test's; no templates, generators; a `find` finds
+/// nothing, metadata have every member that is asked for, queries in a `property` give all of it; no
+/// decoding strategies, deletion policies, events, finalizers; of a PushSecret only its status; no
 /// selectors and regular expressions of namespaces; failures are retried at a fixed pace.
 pub struct EsoStandIn {
     stop: Arc<AtomicBool>,
@@ -104,6 +107,9 @@ impl Controller {
         for secret in self.of_kind("ExternalSecret") {
             self.external_secret(&secret);
         }
+        for push in self.of_kind("PushSecret") {
+            self.push_secret(&push);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, ClusterSettings> {
@@ -146,10 +152,15 @@ impl Controller {
     fn external_secret(&mut self, secret: &Value) {
         let (id, version) = (id(secret), version(secret));
         let interval = duration(secret["spec"]["refreshInterval"].as_str().unwrap_or("1h"));
-        let synced = secret["status"]["syncedResourceVersion"] == json!(version);
-        let due = self.seen.get(&id).is_none_or(|(seen, next)| {
-            *seen != version || (!synced || !interval.is_zero()) && Instant::now() >= *next
-        });
+        let synced = secret["status"]["syncedResourceVersion"].as_str().unwrap_or_default();
+        let elapsed = self.seen.get(&id).is_none_or(|(_, next)| Instant::now() >= *next);
+        let changed = self.seen.get(&id).is_none_or(|(seen, _)| *seen != version);
+        let due = match secret["spec"]["refreshPolicy"].as_str() {
+            Some("CreatedOnce") => synced.is_empty() && elapsed,
+            Some("OnChange") => synced != version && (elapsed || changed),
+            _ if interval.is_zero() && !synced.is_empty() => false,
+            _ => elapsed || changed,
+        };
         if !due && !self.target_is_gone(secret) {
             return;
         }
@@ -173,6 +184,42 @@ impl Controller {
         self.write_status(secret, status);
     }
 
+    /// What is pushed where is the exchange's to say: it is called with the remote key.
+    fn push_secret(&mut self, push: &Value) {
+        let (id, version) = (id(push), version(push));
+        let interval = duration(push["spec"]["refreshInterval"].as_str().unwrap_or("1h"));
+        let synced = push["status"]["syncedResourceVersion"].as_str().unwrap_or_default();
+        let elapsed = self.seen.get(&id).is_none_or(|(_, next)| Instant::now() >= *next);
+        let changed = self.seen.get(&id).is_none_or(|(seen, _)| *seen != version);
+        let never = interval.is_zero() && synced == version;
+        if never || !elapsed && !changed {
+            return;
+        }
+        let refs = push["spec"]["secretStoreRefs"].as_array().cloned().unwrap_or_default();
+        let outcome: Result<(), String> = refs.iter().try_for_each(|reference| {
+            let as_user = json!({"metadata": push["metadata"], "spec": {"secretStoreRef": reference}});
+            let store = self.store_of(&as_user)?;
+            push["spec"]["data"].as_array().into_iter().flatten().try_for_each(|entry| {
+                let key = entry["match"]["remoteRef"]["remoteKey"].as_str().unwrap_or_default();
+                self.call(&store, key).map(drop)
+            })
+        });
+        let pause = if outcome.is_ok() { interval } else { RETRY };
+        self.seen.insert(id, (version.clone(), Instant::now() + pause));
+        let mut status = push["status"].clone();
+        match outcome {
+            Ok(()) => {
+                status["refreshTime"] = json!(clock::rfc3339(clock::now(0)));
+                status["syncedResourceVersion"] = json!(version);
+                condition(&mut status, "True", "Synced", "PushSecret synced successfully");
+            }
+            Err(why) => {
+                condition(&mut status, "False", "Errored", &format!("set secret failed: {why}"));
+            }
+        }
+        self.write_status(push, status);
+    }
+
     /// Whether somebody removed the Secret that was written
     fn target_is_gone(&self, secret: &Value) -> bool {
         let Some(target) = secret["status"]["binding"]["name"].as_str() else { return false };
@@ -186,9 +233,14 @@ impl Controller {
     /// What the target Secret is to hold
     fn data(&self, secret: &Value) -> Result<BTreeMap<String, Vec<u8>>, String> {
         let spec = &secret["spec"];
-        let store = self.store_of(secret)?;
         let mut data = BTreeMap::new();
         for from in spec["dataFrom"].as_array().into_iter().flatten() {
+            let store = self.store_of_entry(secret, from)?;
+            if from["find"].is_object() {
+                searched(&from["find"])?;
+                self.call(&store, "")?;
+                continue;
+            }
             let key = from["extract"]["key"].as_str().ok_or("only extract is known here")?;
             let payload: Value =
                 serde_json::from_slice(&self.call(&store, key)?).map_err(|e| e.to_string())?;
@@ -199,9 +251,18 @@ impl Controller {
         for entry in spec["data"].as_array().into_iter().flatten() {
             let reference = &entry["remoteRef"];
             let name = entry["secretKey"].as_str().unwrap_or_default();
-            let payload = self.call(&store, reference["key"].as_str().unwrap_or_default())?;
+            let store = self.store_of_entry(secret, entry)?;
+            if reference["metadataPolicy"] == "Fetch" {
+                self.call(&store, "")?;
+                data.insert(name.to_owned(), b"noted".to_vec());
+                continue;
+            }
+            let key =
+                reference["key"].as_str().filter(|key| !key.is_empty()).ok_or("an entry names no key")?;
+            let payload = self.call(&store, key)?;
             let value = match reference["property"].as_str().filter(|property| !property.is_empty()) {
                 None => payload,
+                Some(property) if property.contains(['#', '@', '|', '*']) => payload,
                 Some(property) => {
                     let payload: Value = serde_json::from_slice(&payload).map_err(|e| e.to_string())?;
                     let pointer = format!("/{}", property.replace('.', "/"));
@@ -212,6 +273,15 @@ impl Controller {
             data.insert(name.to_owned(), value);
         }
         Ok(data)
+    }
+
+    /// The store that an entry names by itself, else that of the whole
+    fn store_of_entry(&self, secret: &Value, entry: &Value) -> Result<Value, String> {
+        let reference = match &entry["sourceRef"]["storeRef"] {
+            Value::Null => &secret["spec"]["secretStoreRef"],
+            own => own,
+        };
+        self.store_of(&json!({"metadata": secret["metadata"], "spec": {"secretStoreRef": reference}}))
     }
 
     /// The store that an ExternalSecret names, if it is ready and takes this namespace
@@ -271,7 +341,8 @@ impl Controller {
     /// Writes a status, unless the object is gone or has changed since
     fn write_status(&self, object: &Value, status: Value) {
         let mut shared = self.lock();
-        let Some(kind) = shared.objects.kinds.by_kind(GROUP, object["kind"].as_str().unwrap_or_default())
+        let group = object["apiVersion"].as_str().unwrap_or(GROUP);
+        let Some(kind) = shared.objects.kinds.by_kind(group, object["kind"].as_str().unwrap_or_default())
         else {
             return;
         };
@@ -284,6 +355,18 @@ impl Controller {
         }
         current["status"] = status;
         shared.put_object(current, "external-secrets", "status");
+    }
+}
+
+/// What a `find` must say for its search to be made
+fn searched(find: &Value) -> Result<(), String> {
+    let count = |text: &str, sign: char| text.chars().filter(|it| *it == sign).count();
+    match find["name"]["regexp"].as_str() {
+        Some(pattern) if count(pattern, '(') != count(pattern, ')') => {
+            Err(format!("error parsing regexp: missing closing ): `{pattern}`"))
+        }
+        None if !find["tags"].is_object() => Err("unexpected find operator".to_owned()),
+        _ => Ok(()),
     }
 }
 
@@ -322,15 +405,14 @@ fn duration(text: &str) -> Duration {
     while let Some(end) = rest.find(|c: char| !c.is_ascii_digit() && c != '.') {
         let number: f64 = rest[..end].parse().unwrap_or_default();
         let unit = rest[end..].find(|c: char| c.is_ascii_digit()).map_or(rest.len(), |at| end + at);
-        total += Duration::from_secs_f64(
-            number
-                * match &rest[end..unit] {
-                    "h" => 3600.0,
-                    "m" => 60.0,
-                    "ms" => 0.001,
-                    _ => 1.0,
-                },
-        );
+        let seconds = match &rest[end..unit] {
+            "h" => 3600.0,
+            "m" => 60.0,
+            "ms" => 0.001,
+            _ => 1.0,
+        };
+        // Go holds no more than 292 years.
+        total += Duration::from_secs_f64((number * seconds).min(9e9));
         rest = &rest[unit..];
     }
     total

@@ -110,6 +110,8 @@ pub struct ServerSettings {
     pub kid: Option<String>,
     /// Whether minted tokens have `typ: JWT`, as with an external signer
     pub typ: bool,
+    /// The whole header of minted tokens, in place of the real one: no API server does this
+    pub token_header: Option<Value>,
 }
 
 /// One entry of the key set that an API server serves
@@ -153,6 +155,7 @@ impl Cluster {
             max_age: 3600,
             kid: None,
             typ: false,
+            token_header: None,
         };
         let shared = Arc::new(Mutex::new(ClusterSettings {
             anonymous: Anonymous::Forbidden,

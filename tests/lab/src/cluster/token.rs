@@ -79,6 +79,9 @@ pub(crate) fn handle(
     if server.typ {
         header["typ"] = json!("JWT");
     }
+    if let Some(other) = &server.token_header {
+        header = other.clone();
+    }
     let reply = Reply::json(
         201,
         &json!({

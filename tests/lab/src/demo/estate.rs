@@ -36,6 +36,17 @@ pub(crate) fn put(cluster: &Cluster, key: &Value) {
             {"name": OPERATOR, "image": "ghcr.io/external-secrets/external-secrets:v0.20.4"},
         ]}}},
     }));
+    let rbac = "rbac.authorization.k8s.io";
+    cluster.put_object(json!({
+        "apiVersion": format!("{rbac}/v1"), "kind": "ClusterRole", "metadata": {"name": OPERATOR},
+        "rules": [{"apiGroups": ["external-secrets.io"], "verbs": ["get", "patch", "update"],
+            "resources": ["externalsecrets", "externalsecrets/status", "clustersecretstores/status"]}],
+    }));
+    cluster.put_object(json!({
+        "apiVersion": format!("{rbac}/v1"), "kind": "ClusterRoleBinding", "metadata": {"name": OPERATOR},
+        "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": OPERATOR},
+        "subjects": [{"kind": "ServiceAccount", "name": OPERATOR, "namespace": OPERATOR}],
+    }));
     cluster.put_object(json!({
         "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
         "metadata": {"name": KEY, "namespace": OPERATOR},

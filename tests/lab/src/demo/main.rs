@@ -60,7 +60,8 @@ fn one_stored_key(world: &World) -> Shown {
          ✓ marks what the demo looked at by itself. It fails if anything is not as it should be.)",
     );
     let said = world.shell.keyless("audit", 1)?;
-    expect(said.starts_with("1 long-lived credential"), "one credential is counted")
+    let counted = said.lines().any(|line| line.starts_with("1 long-lived credential"));
+    expect(counted, "one credential is counted")
 }
 
 fn none(world: &World) -> Shown {
@@ -90,7 +91,7 @@ fn none(world: &World) -> Shown {
     shell.seen("a new value at Google reaches the application, through the same ExternalSecret");
     shell.say("What is left:");
     let said = shell.keyless("audit", 0)?;
-    expect(said.starts_with("ZERO"), "no credential is counted")
+    expect(said.lines().any(|line| line.starts_with("ZERO")), "no credential is counted")
 }
 
 fn another_signing_key(world: &World) -> Shown {

@@ -27,6 +27,8 @@ pub(crate) struct Key {
     pub(crate) disabled: bool,
     /// Made by a user, not by Google for itself
     pub(crate) user: bool,
+    /// When Policy Analyzer says that it was used last
+    pub(crate) used: Option<String>,
     created: i64,
 }
 
@@ -123,12 +125,29 @@ fn keys(asked: &Asked<'_>, email: &str, state: &mut State) -> Result<Value> {
             let name = format!("{}/keys/{id}", account_name(email));
             let account = existing(email, state)?;
             let at = account.keys.iter().position(|key| key.id == id);
-            let at = at.ok_or_else(|| {
-                GoogleError::not_found(format!("Service account key {name} does not exist."))
+            let at = at.ok_or_else(|| match asked.segments[1].as_str() {
+                // Asked for any project, Google does not say that there is no such key.
+                "-" => GoogleError::denied(
+                    &format!("iam.serviceAccountKeys.{what}"),
+                    &format!("//iam.googleapis.com/{name}"),
+                ),
+                _ => GoogleError::not_found(format!("Service account key {name} does not exist.")),
             })?;
             let key = &mut account.keys[at];
             if what == "get" {
-                return Ok(key.shown(email));
+                let mut shown = key.shown(email);
+                match asked.query("publicKeyType").as_deref() {
+                    None | Some("TYPE_NONE") => {}
+                    Some("TYPE_RAW_PUBLIC_KEY") => {
+                        shown["publicKeyData"] = json!(STANDARD.encode(key.pair.public_pem()));
+                    }
+                    Some(other) => {
+                        return Err(GoogleError::invalid(format!(
+                            "Invalid value at 'public_key_type': \"{other}\""
+                        )));
+                    }
+                }
+                return Ok(shown);
             }
             if !key.user {
                 return Err(GoogleError::precondition("Precondition check failed."));
@@ -141,6 +160,49 @@ fn keys(asked: &Asked<'_>, email: &str, state: &mut State) -> Result<Value> {
             Ok(json!({}))
         }
     }
+}
+
+/// `policyanalyzer.googleapis.com/v1/projects/P/locations/global/activityTypes/T/activities:query`
+pub(crate) fn activities(asked: &Asked<'_>, state: &mut State) -> Result<Value> {
+    let (method, parts, verb) = asked.parts();
+    let wanted =
+        ["locations", "global", "activityTypes", "serviceAccountKeyLastAuthentication", "activities"];
+    if (method, verb) != ("GET", "query") || parts[2..] != wanted {
+        return Err(nothing_here());
+    }
+    let permission = "policyanalyzer.serviceAccountKeyLastAuthenticationActivities.query";
+    let project = format!("//cloudresourcemanager.googleapis.com/projects/{PROJECT_ID}");
+    state.need(&asked.who, permission, &super::state::project(), &project)?;
+    let filter = asked.query("filter").unwrap_or_default();
+    let wanted = filter.strip_prefix("activities.full_resource_name=\"");
+    let wanted = wanted.and_then(|rest| rest.strip_suffix('"'));
+    if !filter.is_empty() && wanted.is_none() {
+        return Err(GoogleError::invalid("Request contains an invalid argument."));
+    }
+    let kind = "serviceAccountKeyLastAuthentication";
+    let mut found = Vec::new();
+    for (email, account) in &state.accounts {
+        for key in account.keys.iter().filter(|key| key.user) {
+            let name = format!("//iam.googleapis.com/{}/keys/{}", account_name(email), key.id);
+            let Some(used) = key.used.as_ref().filter(|_| wanted.is_none_or(|wanted| wanted == name)) else {
+                continue;
+            };
+            found.push(json!({
+                "fullResourceName": name, "activityType": kind,
+                "observationPeriod": {
+                    "startTime": "2026-08-25T07:00:00Z", "endTime": "2026-11-24T07:00:00Z",
+                },
+                "activity": {
+                    "lastAuthenticatedTime": used,
+                    "serviceAccountKey": {
+                        "fullResourceName": name, "serviceAccountId": account.unique_id,
+                        "projectNumber": super::PROJECT_NUMBER,
+                    },
+                },
+            }));
+        }
+    }
+    Ok(if found.is_empty() { json!({}) } else { json!({"activities": found}) })
 }
 
 /// `iamcredentials.googleapis.com`
@@ -236,7 +298,14 @@ impl State {
 
 impl Key {
     fn new(created: i64) -> Self {
-        Self { id: random_hex(20), pair: SigningKey::from_stock(), disabled: false, user: true, created }
+        Self {
+            id: random_hex(20),
+            pair: SigningKey::from_stock(),
+            disabled: false,
+            user: true,
+            used: None,
+            created,
+        }
     }
 
     fn shown(&self, email: &str) -> Value {

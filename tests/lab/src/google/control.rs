@@ -79,13 +79,35 @@ impl Google {
         change(state.federation.entry(name.clone()).or_insert_with(fresh));
     }
 
-    /// Make a secret with one version, or add a version to the one that is there
+    /// Make a secret with one version, or add a version to the one that is there; `europe-west1/db` lies in that
+    /// location
     pub fn add_secret(&self, id: &str, payload: &[u8]) {
         let mut state = self.lock();
         if !state.secrets.contains_key(id) {
             state.put_secret(id, json!({"replication": {"automatic": {}}}));
         }
         state.put_version(id, payload);
+    }
+
+    /// Write labels and annotations of a secret
+    pub fn annotate_secret(&self, id: &str, labels: Value, annotations: Value) {
+        let mut state = self.lock();
+        let secret = state.secrets.get_mut(id).expect("a secret that exists");
+        (secret.written["labels"], secret.written["annotations"]) = (labels, annotations);
+    }
+
+    /// Set the state of a version: `ENABLED`, `DISABLED` or `DESTROYED`
+    pub fn set_version(&self, id: &str, number: usize, to: &'static str) {
+        let mut state = self.lock();
+        let secret = state.secrets.get_mut(id).expect("a secret that exists");
+        secret.versions[number - 1].state = to;
+    }
+
+    /// Remove a secret with its policy
+    pub fn remove_secret(&self, id: &str) {
+        let mut state = self.lock();
+        state.secrets.remove(id);
+        state.policies.remove(&secrets::secret_name(id));
     }
 
     /// Add a version to a secret and return its number
@@ -121,6 +143,30 @@ impl Google {
         let state = self.lock();
         let keys = state.accounts.get(email).into_iter().flat_map(|account| &account.keys);
         keys.filter(|key| key.user).map(|key| (key.id.clone(), key.disabled)).collect()
+    }
+
+    /// Disable or enable a key, as a person does in the console
+    pub fn disable_key(&self, key_id: &str, disabled: bool) {
+        let mut state = self.lock();
+        let mut keys = state.accounts.values_mut().flat_map(|account| &mut account.keys);
+        keys.find(|key| key.id == key_id).expect("a key of this id").disabled = disabled;
+    }
+
+    /// Let Policy Analyzer say that a key was used last at this time
+    pub fn used(&self, key_id: &str, time: &str) {
+        let mut state = self.lock();
+        let mut keys = state.accounts.values_mut().flat_map(|account| &mut account.keys);
+        keys.find(|key| key.id == key_id).expect("a key of this id").used = Some(time.to_owned());
+    }
+
+    /// Asks, whenever it is called, whether the account has a user-made key that is good
+    pub fn watch_keys(&self, email: &str) -> impl Fn() -> bool + Send + Sync + 'static + use<> {
+        let (state, email) = (self.state.clone(), email.to_owned());
+        move || {
+            let state = state.lock().expect("no test panics while it holds the far side");
+            let keys = state.accounts.get(&email).into_iter().flat_map(|account| &account.keys);
+            keys.into_iter().any(|key| key.user && !key.disabled)
+        }
     }
 
     /// The bindings of a policy: of `project`, `secrets/ID` or `serviceAccounts/EMAIL`

@@ -46,24 +46,29 @@ fn call(request: &Request, state: &mut State) -> Result<Vec<u8>> {
 
 fn answer(request: &Request, who: &Who, parts: &[&str], state: &State) -> Result<Vec<u8>> {
     let method = request.path.rsplit('/').next().unwrap_or_default();
-    match (method, &parts[2..]) {
+    let (location, rest) = match &parts[2..] {
+        ["locations", location, rest @ ..] => (Some(*location), rest),
+        rest => (None, rest),
+    };
+    let local = |id: &str| secrets::local_id(location, id);
+    match (method, rest) {
         ("AccessSecretVersion", ["secrets", id, "versions", version]) => {
-            let found = secrets::access(who, id, version, state)?;
+            let found = secrets::access(who, &local(id), version, state)?;
             let data = found["payload"]["data"].as_str().unwrap_or_default();
             let data = STANDARD.decode(data).unwrap_or_default();
             let payload = [bytes(1, &data), number(2, crc32c(&data).into())].concat();
             Ok([string(1, &found["name"]), bytes(2, &payload)].concat())
         }
-        ("GetSecret", ["secrets", id]) => Ok(secret(&secrets::get(who, id, state)?)),
+        ("GetSecret", ["secrets", id]) => Ok(secret(&secrets::get(who, &local(id), state)?)),
         ("ListSecrets", []) => {
-            let found = secrets::list(who, state)?;
+            let found = secrets::list(who, location, &filtered(request), state)?;
             let all = found["secrets"].as_array().into_iter().flatten();
             let mut out: Vec<u8> = all.flat_map(|it| bytes(1, &secret(it))).collect();
             out.extend(number(3, found["totalSize"].as_u64().unwrap_or_default()));
             Ok(out)
         }
         ("ListSecretVersions", ["secrets", id]) => {
-            let found = secrets::list_versions(who, id, state)?;
+            let found = secrets::list_versions(who, &local(id), &filtered(request), state)?;
             let all = found["versions"].as_array().into_iter().flatten();
             let mut out: Vec<u8> = all.flat_map(|it| bytes(1, &version(it))).collect();
             out.extend(number(3, found["totalSize"].as_u64().unwrap_or_default()));
@@ -71,6 +76,12 @@ fn answer(request: &Request, who: &Who, parts: &[&str], state: &State) -> Result
         }
         _ => Err(GoogleError::new(Code::Unimplemented, "The lab does not know this method.")),
     }
+}
+
+/// The whole list; both requests have their filter in field 4
+fn filtered(request: &Request) -> secrets::Page {
+    let filter = framed(&request.body).and_then(|message| text(message, 4)).unwrap_or_default();
+    secrets::Page { filter, ..secrets::Page::default() }
 }
 
 fn secret(secret: &Value) -> Vec<u8> {

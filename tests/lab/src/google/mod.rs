@@ -57,13 +57,16 @@ pub const PROJECT_NUMBER: &str = "123456789012";
 /// - uploaded keys: at most 8, their members, RSA and P-256 only
 /// - the token service: form and JSON; the provider's documents over https or its uploaded keys;
 ///   signature, `kid`, issuer, audience, times, mapping, condition, 127 bytes; its error texts
+/// - Secret Manager: global secrets, and regional ones at the endpoint of their location; versions and their states,
+///   filters on `name`, `labels.KEY` and `state`, pages, `testIamPermissions`
 /// - policies: version 3, etags with 409 `ABORTED`, conditions hidden from readers of version 1,
 ///   unknown roles and absent service accounts refused, members that match nothing accepted; they
 ///   are enforced, on the resource and on the project, after a delay that can be set
 /// - permissions: each can be taken away from all, or a caller has only some; refusals name the
 ///   permission; a disabled API refuses
 /// - service-account keys that sign, disabled or deleted keys that are refused, also self-signed
-///   tokens (AIP-4111); impersonation by policy
+///   tokens (AIP-4111); impersonation by policy; the public half of each key
+///   (`publicKeyType=TYPE_RAW_PUBLIC_KEY`: PEM in base64); when Policy Analyzer says a key was used last
 /// - disabling a pool cuts off tokens issued through it, disabling a provider does not
 ///
 /// Not faithful: one project, no organisation, folders or quotas; organisation policies only as
@@ -91,15 +94,20 @@ pub struct Google {
     heard: Arc<Mutex<Vec<Heard>>>,
 }
 
+/// The one location that has an endpoint of its own here
+const REGIONAL: &str = "secretmanager.europe-west1.rep.googleapis.com";
+
 /// The names that certificates and routes are made for
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 11] = [
     "iam.googleapis.com",
     "sts.googleapis.com",
     "iamcredentials.googleapis.com",
     "secretmanager.googleapis.com",
+    REGIONAL,
     "cloudresourcemanager.googleapis.com",
     "serviceusage.googleapis.com",
     "oauth2.googleapis.com",
+    "policyanalyzer.googleapis.com",
     "storage.googleapis.com",
     "*.storage.googleapis.com",
 ];
@@ -115,7 +123,7 @@ impl Google {
     pub fn start_at(ca: &Ca, addr: SocketAddr, resolver: Resolver) -> io::Result<Self> {
         let (faults, world) = (Faults::default(), World::new(ca, resolver));
         let state = Arc::new(Mutex::new(State::new()));
-        let names = ["*.googleapis.com", "*.storage.googleapis.com", "127.0.0.1", "localhost"];
+        let names = ["*.googleapis.com", REGIONAL, "*.storage.googleapis.com", "127.0.0.1", "localhost"];
         let (storage, embedded) = Gcs::embedded();
         let heard = Arc::<Mutex<Vec<Heard>>>::default();
         let service =

@@ -1,7 +1,7 @@
 //! The roles that policies of the stand-in may name, with as many of their permissions as it asks for.
 
 /// A role and its permissions; a `*` at the end stands for all that begin so
-const ROLES: [(&str, &[&str]); 22] = [
+const ROLES: [(&str, &[&str]); 23] = [
     ("roles/owner", &["*"]),
     ("roles/editor", &["secretmanager.secrets.get", "secretmanager.secrets.list", "serviceusage.*"]),
     (
@@ -65,6 +65,7 @@ const ROLES: [(&str, &[&str]); 22] = [
     ),
     ("roles/serviceusage.serviceUsageAdmin", &["serviceusage.*"]),
     ("roles/serviceusage.serviceUsageConsumer", &["serviceusage.services.use", "serviceusage.services.get"]),
+    ("roles/policyanalyzer.activityAnalysisViewer", &["policyanalyzer.*"]),
     ("roles/resourcemanager.projectIamAdmin", &["resourcemanager.projects.*"]),
     ("roles/storage.admin", &["storage.*"]),
     ("roles/storage.objectAdmin", &["storage.objects.*"]),

@@ -1,4 +1,5 @@
-//! Secret Manager v1: secrets, versions, and who may read them.
+//! Secret Manager v1: secrets, versions, and who may read them. A secret lies in the project, or in one of its
+//! locations: two of the same ID have nothing in common. Here the second is known as `LOCATION/ID`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
@@ -14,7 +15,7 @@ use crate::crc32c::crc32c;
 /// A secret with its versions, the first of them number 1
 pub(crate) struct Secret {
     /// What the caller wrote: replication, labels, annotations
-    written: Value,
+    pub(crate) written: Value,
     created: i64,
     etag: u64,
     pub(crate) versions: Vec<Version>,
@@ -29,12 +30,19 @@ pub(crate) struct Version {
 /// Longest payload of a version
 const LARGEST: usize = 64 << 10;
 
-/// `secretmanager.googleapis.com/v1/projects/P/secrets…`
+/// `secretmanager.googleapis.com/v1/projects/P/secrets…`, and with `/locations/L` at the endpoint of the location
 pub(crate) fn api(asked: &Asked<'_>, state: &mut State) -> Result<Value> {
     let (method, parts, verb) = asked.parts();
-    match (method, &parts[3..], verb) {
-        ("POST", [], "") => create(asked, state),
-        ("GET", [], "") => list(&asked.who, state),
+    let (location, rest) = match parts[2] {
+        "locations" => (Some(parts[3]), &parts[5..]),
+        _ => (None, &parts[3..]),
+    };
+    // The ID as it is known here.
+    let known: Vec<String> = rest.first().map(|id| local_id(location, id)).into_iter().collect();
+    let rest: Vec<&str> = known.iter().map(String::as_str).chain(rest.iter().skip(1).copied()).collect();
+    match (method, rest.as_slice(), verb) {
+        ("POST", [], "") => create(asked, location, state),
+        ("GET", [], "") => list(&asked.who, location, &Page::of(asked)?, state),
         ("GET", [id], "") => get(&asked.who, id, state),
         ("DELETE", [id], "") => {
             let name = need(&asked.who, "secretmanager.secrets.delete", id, state)?;
@@ -61,7 +69,8 @@ pub(crate) fn api(asked: &Asked<'_>, state: &mut State) -> Result<Value> {
             let held: Vec<Value> = wanted.into_iter().filter(has).collect();
             Ok(if held.is_empty() { json!({}) } else { json!({"permissions": held}) })
         }
-        ("GET", [id, "versions"], "") => list_versions(&asked.who, id, state),
+        ("PATCH", [id], "") => update(asked, id, state),
+        ("GET", [id, "versions"], "") => list_versions(&asked.who, id, &Page::of(asked)?, state),
         ("GET", [id, "versions", version], "") => {
             let name = need(&asked.who, "secretmanager.versions.get", id, state)?;
             let (number, version) = version_of(&name, id, version, state)?;
@@ -115,36 +124,123 @@ pub(crate) fn get(who: &Who, id: &str, state: &State) -> Result<Value> {
     Ok(existing(&name, id, state)?.shown(&name))
 }
 
+/// Which part of a list is asked for
+#[derive(Default)]
+pub(crate) struct Page {
+    pub(crate) filter: String,
+    pub(crate) size: usize,
+    pub(crate) from: usize,
+}
+
+impl Page {
+    fn of(asked: &Asked<'_>) -> Result<Self> {
+        let number = |name: &str| match asked.query(name) {
+            None => Ok(0),
+            Some(text) => {
+                text.parse().map_err(|_| GoogleError::invalid(format!("Invalid value at '{name}' ({text})")))
+            }
+        };
+        let filter = asked.query("filter").unwrap_or_default();
+        Ok(Self { filter, size: number("pageSize")?, from: number("pageToken")? })
+    }
+
+    /// Everything that the terms of the filter hold of, joined by AND
+    fn keeps(&self, shown: &Value) -> Result<bool> {
+        let mut keeps = true;
+        for term in self.filter.split_whitespace() {
+            let (field, value, exact) = match term.split_once('=') {
+                Some((field, value)) => (field, value, true),
+                None => match term.split_once(':') {
+                    Some((field, value)) => (field, value, false),
+                    None => return Err(GoogleError::invalid(format!("Invalid filter: {}", self.filter))),
+                },
+            };
+            let path = format!("/{}", field.replace('.', "/"));
+            let found = shown.pointer(&path).and_then(Value::as_str);
+            keeps &= match (found, exact) {
+                (Some(found), true) => found == value,
+                (Some(found), false) => found.contains(value),
+                (None, _) => false,
+            };
+        }
+        Ok(keeps)
+    }
+
+    fn answer(&self, name: &str, all: Vec<Value>) -> Result<Value> {
+        let mut kept = Vec::new();
+        for one in all {
+            if self.keeps(&one)? {
+                kept.push(one);
+            }
+        }
+        if kept.is_empty() {
+            return Ok(json!({}));
+        }
+        let (total, size) = (kept.len(), if self.size == 0 { MOST } else { self.size.min(MOST) });
+        let page: Vec<Value> = kept.into_iter().skip(self.from).take(size).collect();
+        let next = self.from + page.len();
+        let mut answer = json!({"totalSize": total, name: page});
+        if next < total {
+            answer["nextPageToken"] = json!(next.to_string());
+        }
+        Ok(answer)
+    }
+}
+
+/// Most entries of one page
+const MOST: usize = 25_000;
+
 /// `ListSecrets`
-pub(crate) fn list(who: &Who, state: &State) -> Result<Value> {
+pub(crate) fn list(who: &Who, location: Option<&str>, page: &Page, state: &State) -> Result<Value> {
+    let parent = parent(location);
     state
-        .need(who, "secretmanager.secrets.list", &project(), &project())
-        .map_err(|error| for_resource(error, &project()))?;
-    let all: Vec<Value> = state.secrets.iter().map(|(id, it)| it.shown(&secret_name(id))).collect();
-    Ok(if all.is_empty() { json!({}) } else { json!({"totalSize": all.len(), "secrets": all}) })
+        .need(who, "secretmanager.secrets.list", &project(), &parent)
+        .map_err(|error| for_resource(error, &parent))?;
+    let is_here = |id: &str| id.split_once('/').map(|(location, _)| location) == location;
+    let here = state.secrets.iter().filter(|(id, _)| is_here(id));
+    page.answer("secrets", here.map(|(id, it)| it.shown(&secret_name(id))).collect())
 }
 
 /// `ListSecretVersions`, the newest first
-pub(crate) fn list_versions(who: &Who, id: &str, state: &State) -> Result<Value> {
+pub(crate) fn list_versions(who: &Who, id: &str, page: &Page, state: &State) -> Result<Value> {
     let name = need(who, "secretmanager.versions.list", id, state)?;
     let secret = existing(&name, id, state)?;
     let numbered = secret.versions.iter().enumerate().rev();
-    let all: Vec<Value> = numbered.map(|(at, version)| version.shown(&name, at + 1)).collect();
-    Ok(if all.is_empty() { json!({}) } else { json!({"totalSize": all.len(), "versions": all}) })
+    page.answer("versions", numbered.map(|(at, version)| version.shown(&name, at + 1)).collect())
 }
 
-fn create(asked: &Asked<'_>, state: &mut State) -> Result<Value> {
+/// Labels and annotations, as far as the mask names them
+fn update(asked: &Asked<'_>, id: &str, state: &mut State) -> Result<Value> {
+    let name = need(&asked.who, "secretmanager.secrets.update", id, state)?;
+    existing(&name, id, state)?;
+    let mask = asked.query("updateMask").unwrap_or_default();
+    let etag = state.next();
+    let secret = state.secrets.get_mut(id).ok_or_else(nothing_here)?;
+    for field in mask.split(',').filter(|field| !field.is_empty()) {
+        if !["labels", "annotations"].contains(&field) {
+            return Err(GoogleError::invalid(format!("Invalid update mask: {field}")));
+        }
+        secret.written[field] = asked.body[field].clone();
+    }
+    secret.etag = etag;
+    Ok(secret.shown(&name))
+}
+
+fn create(asked: &Asked<'_>, location: Option<&str>, state: &mut State) -> Result<Value> {
+    let parent = parent(location);
     state
-        .need(&asked.who, "secretmanager.secrets.create", &project(), &project())
-        .map_err(|error| for_resource(error, &project()))?;
+        .need(&asked.who, "secretmanager.secrets.create", &project(), &parent)
+        .map_err(|error| for_resource(error, &parent))?;
     let id = asked.query("secretId").unwrap_or_default();
     let right = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if id.is_empty() || id.len() > 255 || !id.bytes().all(right) {
         return Err(GoogleError::invalid(format!("Secret ID [{id}] must match the pattern [a-zA-Z0-9-_]+.")));
     }
-    if asked.body["replication"].is_null() {
+    // Where a regional secret is replicated follows from where it is.
+    if asked.body["replication"].is_null() && location.is_none() {
         return Err(GoogleError::invalid("Secret.replication must be provided."));
     }
+    let id = local_id(location, &id);
     if state.secrets.contains_key(&id) {
         let message = format!("Secret [{}] already exists.", secret_name(&id));
         return Err(GoogleError::new(Code::AlreadyExists, message));
@@ -243,8 +339,20 @@ fn need(who: &Who, permission: &str, id: &str, state: &State) -> Result<String> 
     Ok(name)
 }
 
+/// From the ID as it is known here: `db`, or `europe-west1/db`
 pub(crate) fn secret_name(id: &str) -> String {
-    format!("{}/secrets/{id}", project())
+    match id.split_once('/') {
+        Some((location, id)) => format!("{}/secrets/{id}", parent(Some(location))),
+        None => format!("{}/secrets/{id}", parent(None)),
+    }
+}
+
+pub(crate) fn local_id(location: Option<&str>, id: &str) -> String {
+    location.map_or_else(|| id.to_owned(), |location| format!("{location}/{id}"))
+}
+
+fn parent(location: Option<&str>) -> String {
+    location.map_or_else(project, |location| format!("{}/locations/{location}", project()))
 }
 
 /// Secret Manager says "for resource" where others say "on resource"

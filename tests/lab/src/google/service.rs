@@ -60,6 +60,7 @@ enum Api {
     ServiceUsage,
     Iam,
     IamCredentials,
+    PolicyAnalyzer,
     SecretManager,
 }
 
@@ -70,6 +71,7 @@ impl Api {
             Self::ServiceUsage => "serviceusage",
             Self::Iam => "iam",
             Self::IamCredentials => "iamcredentials",
+            Self::PolicyAnalyzer => "policyanalyzer",
             Self::SecretManager => "secretmanager",
         }
     }
@@ -80,6 +82,7 @@ impl Api {
             Self::ServiceUsage => "Service Usage API",
             Self::Iam => "Identity and Access Management (IAM) API",
             Self::IamCredentials => "IAM Service Account Credentials API",
+            Self::PolicyAnalyzer => "Policy Analyzer API",
             Self::SecretManager => "Secret Manager API",
         }
     }
@@ -140,6 +143,12 @@ impl Service {
         if label.is_some_and(|label| label != api.host() && !is_regional(label, api.host())) {
             return Err(nothing_here());
         }
+        // What lies in a location is served by its own endpoint, and by no other.
+        let location = segments.get(3).filter(|_| segments[2..].first().is_some_and(|it| it == "locations"));
+        let own = location.map_or_else(|| api.host().to_owned(), |at| format!("{}.{at}.rep", api.host()));
+        if api == Api::SecretManager && label.is_some_and(|label| label != own) {
+            return Err(nothing_here());
+        }
         let who = state.authenticate(request)?;
         let body = if request.body.is_empty() {
             Value::Null
@@ -162,6 +171,7 @@ impl Service {
             }
             Api::Iam => federation::api(&asked, &mut state),
             Api::IamCredentials => accounts::credentials(&asked, &mut state),
+            Api::PolicyAnalyzer => accounts::activities(&asked, &mut state),
             Api::SecretManager => secrets::api(&asked, &mut state),
         };
         answer.map_err(|error| if foreign || is_project(&written) { error.naming(&written) } else { error })
@@ -211,7 +221,10 @@ fn api_of(segments: &[String], verb: &str) -> Option<Api> {
     match parts.as_slice() {
         ["projects", _] => Some(Api::ResourceManager),
         ["projects", _, "services", ..] | ["operations", _] => Some(Api::ServiceUsage),
-        ["projects", _, "secrets", ..] => Some(Api::SecretManager),
+        ["projects", _, "locations", _, "activityTypes", ..] => Some(Api::PolicyAnalyzer),
+        ["projects", _, "secrets", ..] | ["projects", _, "locations", _, "secrets", ..] => {
+            Some(Api::SecretManager)
+        }
         ["projects", _, "serviceAccounts", ..]
             if verb.starts_with("generate") || verb.starts_with("sign") =>
         {

@@ -86,6 +86,11 @@ pub struct S3Settings {
     pub account_blocks_public_access: bool,
     /// By default the flavour's
     pub conditions: Conditions,
+    /// What every object is kept and served as, whatever the writer says
+    pub fixed_content_type: Option<String>,
+    /// Default encryption of buckets is SSE-KMS: a write says so, and a read without credentials is 400
+    /// `InvalidArgument` (S3 user guide, "Using server-side encryption with AWS KMS keys")
+    pub encrypts_with_kms: bool,
 }
 
 /// Credentials of a user of the store
@@ -178,6 +183,8 @@ impl S3 {
             web_domains: Vec::new(),
             account_blocks_public_access: false,
             conditions: flavour.conditions(),
+            fixed_content_type: None,
+            encrypts_with_kms: false,
         };
         let owner = User::new(ACCOUNT, Access::Full);
         let shared = Shared { flavour, settings, users: vec![owner], buckets: BTreeMap::new() };

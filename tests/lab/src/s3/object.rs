@@ -52,6 +52,11 @@ impl Context<'_> {
             // To whom may not list, an absent key looks like a forbidden one.
             return Err(if self.lists { S3Error::no_such_key() } else { S3Error::access_denied() });
         };
+        if self.account.is_empty() && shared.settings.encrypts_with_kms {
+            let message = "Requests specifying Server Side Encryption with AWS KMS managed keys require AWS Signature \
+                           Version 4.";
+            return Err(S3Error::new(400, "InvalidArgument", message));
+        }
         let object = &stored.object;
         let etag = format!("\"{}\"", object.etag);
         let mut reply = Reply::new(
@@ -74,6 +79,7 @@ impl Context<'_> {
 
     fn put_object(&self, shared: &mut Shared) -> Result<Reply, S3Error> {
         let (flavour, conditions) = (shared.flavour, shared.settings.conditions);
+        let (fixed, kms) = (shared.settings.fixed_content_type.clone(), shared.settings.encrypts_with_kms);
         let public = self.acl(flavour)?;
         let bucket = shared.buckets.get_mut(&self.bucket).ok_or_else(S3Error::no_such_bucket)?;
         if flavour == Flavour::Rgw && bucket.public_access_block.is_some() {
@@ -83,8 +89,12 @@ impl Context<'_> {
         let present = bucket.objects.get(&self.key).map(|stored| stored.object.etag.as_str());
         self.check_conditions(conditions, present)?;
         let header = |name: &str| self.request.header(name).map(str::to_owned);
-        let stored = Stored::new(&self.body, header("content-type"), header("cache-control"), public);
-        let reply = Reply::empty(200).with("etag", format!("\"{}\"", stored.object.etag));
+        let content_type = fixed.or_else(|| header("content-type"));
+        let stored = Stored::new(&self.body, content_type, header("cache-control"), public);
+        let mut reply = Reply::empty(200).with("etag", format!("\"{}\"", stored.object.etag));
+        if kms {
+            reply = reply.with("x-amz-server-side-encryption", "aws:kms");
+        }
         bucket.objects.insert(self.key.clone(), stored);
         Ok(reply)
     }

@@ -84,6 +84,13 @@ impl Handler for Api {
         };
         reply.with("cache-control", "no-store")
     }
+
+    fn who(&self, request: &Request) -> Option<String> {
+        let id = request.header("x-vault-token").or_else(|| request.bearer())?;
+        let state = self.state.lock().expect("state");
+        let known = state.tokens.get(id).map(|token| token.policies.join(" "));
+        Some(known.unwrap_or_else(|| "an unknown token".into()))
+    }
 }
 
 impl Api {

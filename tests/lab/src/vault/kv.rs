@@ -14,6 +14,8 @@ use crate::wire::Request;
 #[derive(Default)]
 pub(crate) struct Secret {
     versions: Vec<Version>,
+    /// `null`, or texts by name
+    pub(crate) custom: Value,
 }
 
 struct Version {
@@ -30,7 +32,7 @@ impl Secret {
     fn metadata(&self, number: usize) -> Value {
         let version = &self.versions[number - 1];
         json!({
-            "created_time": clock::rfc3339(version.created), "custom_metadata": null,
+            "created_time": clock::rfc3339(version.created), "custom_metadata": self.custom,
             "deletion_time": version.deleted.map(clock::rfc3339).unwrap_or_default(),
             "destroyed": false, "version": number,
         })
@@ -39,7 +41,7 @@ impl Secret {
 
 /// Whether a path names a secret that exists, for the difference of `create` and `update`
 pub(crate) fn exists(state: &State, mount: &str, rest: &str) -> bool {
-    let key = rest.strip_prefix("data/").unwrap_or(rest);
+    let key = rest.strip_prefix("data/").or_else(|| rest.strip_prefix("metadata/")).unwrap_or(rest);
     state.secrets.get(mount).is_some_and(|secrets| secrets.contains_key(key))
 }
 
@@ -63,7 +65,10 @@ pub(crate) fn handle(request: &Request, state: &mut State, mount: &str, rest: &s
             Ok(Some(data(&metadata(secret))))
         }
         ("metadata", &Method::POST | &Method::PUT) => {
-            secrets.entry(key.to_owned()).or_default();
+            let secret = secrets.entry(key.to_owned()).or_default();
+            if body["custom_metadata"].is_object() {
+                secret.custom = body["custom_metadata"].clone();
+            }
             Ok(None)
         }
         ("metadata", &Method::DELETE) => {
@@ -130,7 +135,7 @@ fn metadata(secret: &Secret) -> Value {
     let versions: Map<String, Value> = versions.collect();
     json!({
         "cas_required": false, "created_time": time(secret.versions.first()), "current_metadata_version": 0,
-        "current_version": versions.len(), "custom_metadata": null, "delete_version_after": "0s",
+        "current_version": versions.len(), "custom_metadata": secret.custom, "delete_version_after": "0s",
         "max_versions": 0, "metadata_cas_required": false, "oldest_version": 0,
         "updated_time": time(secret.versions.last()), "versions": versions,
     })

@@ -224,6 +224,13 @@ impl Vault {
         secrets.entry(key.to_owned()).or_default().push(data, now);
     }
 
+    /// Write the custom metadata of a secret that is there
+    pub fn annotate_secret(&self, mount: &str, key: &str, custom: Value) {
+        if let Some(secrets) = self.lock().secrets.get_mut(&format!("{mount}/")) {
+            secrets.get_mut(key).expect("a secret that exists").custom = custom;
+        }
+    }
+
     /// Write a policy
     pub fn put_policy(&self, name: &str, text: &str) {
         self.lock().policies.insert(name.to_owned(), text.to_owned());

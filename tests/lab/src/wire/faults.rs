@@ -13,6 +13,9 @@ use serde_json::json;
 
 use super::{Reply, Request, percent_encode, serve::runtime};
 
+/// Makes another body of an answer's
+pub type Rewrite = Arc<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>;
+
 /// What goes wrong with a request that matches
 #[derive(Clone)]
 pub enum Fault {
@@ -35,8 +38,15 @@ pub enum Fault {
     CutBody,
     /// The request is carried out and answered, but only after this time
     Delay(Duration),
+    /// The request is carried out, the head of its answer sent and nothing of its body; the connection stays open
+    HeadOnly,
     /// Status 200 and so many blanks as body (streamed, never held); `None`: without end and length
     Huge(Option<u64>),
+    /// The request is carried out, and the answer's body is replaced by what is made of it
+    Rewrite(Rewrite),
+    /// The request is carried out and answered, with a head that declares one byte more than is sent; the
+    /// connection stays open
+    OverDeclared,
     /// The request is carried out and answered, one byte of the body each time this passes
     Trickle(Duration),
 }
@@ -131,6 +141,11 @@ impl Fault {
     pub fn kubernetes_status() -> Self {
         let status = r#"{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"the server is currently unable to handle the request","reason":"ServiceUnavailable","code":503}"#;
         Self::answer(200, "application/json", status)
+    }
+
+    /// The stand-in's own answer, changed
+    pub fn rewrite(change: impl Fn(&[u8]) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        Self::Rewrite(Arc::new(change))
     }
 
     /// A body of 1 GiB with status 200
@@ -235,7 +250,7 @@ impl Faults {
     /// Records a request and says what happens to it
     pub(crate) async fn meet(&self, request: &Request) -> Verdict {
         let (number, fault, switch) = self.record(request);
-        let mut verdict = Verdict { number, reply: None, disturbance: None, switch };
+        let mut verdict = Verdict { number, reply: None, rewrite: None, disturbance: None, switch };
         if verdict.trips(Moment::BeforeEffect).await {
             verdict.disturbance = Some(Disturbance::CloseBefore);
             return verdict;
@@ -254,6 +269,9 @@ impl Faults {
                 verdict.reply = Some(Reply::new(200, "application/json", ""));
                 verdict.disturbance = Some(Disturbance::Huge(bytes));
             }
+            Some(Fault::Rewrite(rewrite)) => verdict.rewrite = Some(rewrite),
+            Some(Fault::HeadOnly) => verdict.disturbance = Some(Disturbance::HeadOnly),
+            Some(Fault::OverDeclared) => verdict.disturbance = Some(Disturbance::OverDeclared),
             Some(Fault::Trickle(every)) => verdict.disturbance = Some(Disturbance::Trickle(every)),
         }
         verdict
@@ -319,6 +337,7 @@ fn shown(request: &Request) -> Vec<(String, String)> {
 pub(crate) struct Verdict {
     pub(crate) number: usize,
     pub(crate) reply: Option<Reply>,
+    pub(crate) rewrite: Option<Rewrite>,
     pub(crate) disturbance: Option<Disturbance>,
     switch: Option<Counting>,
 }
@@ -346,7 +365,9 @@ pub(crate) enum Disturbance {
     CloseAfter,
     CloseBefore,
     CutBody,
+    HeadOnly,
     Huge(Option<u64>),
+    OverDeclared,
     Trickle(Duration),
 }
 

@@ -163,7 +163,10 @@ async fn answer(
     if verdict.closes_first() {
         return hang_up(cut).await;
     }
-    let reply = verdict.reply.clone().unwrap_or_else(|| handler.handle(&request));
+    let mut reply = verdict.reply.clone().unwrap_or_else(|| handler.handle(&request));
+    if let Some(rewrite) = &verdict.rewrite {
+        reply.body = rewrite(&reply.body).into();
+    }
     faults.asked_by(verdict.number, handler.who(&request));
     faults.answered(verdict.number, reply.status);
     if verdict.trips(Moment::AfterEffect).await {
@@ -216,8 +219,10 @@ fn with_trailers(reply: Reply) -> hyper::Response<Body> {
 fn streamed(reply: Reply, disturbance: Disturbance, cut: Arc<Notify>) -> hyper::Response<Body> {
     let (mut sender, channel) = Channel::new(4);
     let mut length = Some(reply.body.len() as u64);
-    if let Disturbance::Huge(bytes) = disturbance {
-        length = bytes;
+    match disturbance {
+        Disturbance::Huge(bytes) => length = bytes,
+        Disturbance::OverDeclared => length = length.map(|length| length + 1),
+        _ => {}
     }
     let body = reply.body;
     runtime().spawn(async move {
@@ -228,6 +233,11 @@ fn streamed(reply: Reply, disturbance: Disturbance, cut: Arc<Notify>) -> hyper::
                 // The first half must be on its way before the connection goes.
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 cut.notify_one();
+                std::future::pending::<()>().await;
+            }
+            Disturbance::HeadOnly => std::future::pending::<()>().await,
+            Disturbance::OverDeclared => {
+                let _ = sender.send_data(body).await;
                 std::future::pending::<()>().await;
             }
             Disturbance::Trickle(every) => {

@@ -44,7 +44,7 @@ pub(crate) const CRDS: (&str, &str) = ("apiextensions.k8s.io", "customresourcede
 /// `apiVersion`, `kind` and `metadata`
 type Row = (&'static str, &'static str, &'static str, &'static str, bool, bool, &'static str, &'static str);
 
-const BUILT_IN: [Row; 19] = [
+const BUILT_IN: [Row; 20] = [
     ("", "v1", "configmaps", "ConfigMap", true, false, "cm", "data binaryData immutable"),
     ("", "v1", "namespaces", "Namespace", false, false, "ns", "spec status"),
     ("", "v1", "nodes", "Node", false, false, "no", "spec status"),
@@ -73,6 +73,7 @@ const BUILT_IN: [Row; 19] = [
     ),
     ("apps", "v1", "daemonsets", "DaemonSet", true, true, "ds", "spec status"),
     ("apps", "v1", "deployments", "Deployment", true, true, "deploy", "spec status"),
+    ("apps", "v1", "replicasets", "ReplicaSet", true, true, "rs", "spec status"),
     ("apps", "v1", "statefulsets", "StatefulSet", true, true, "sts", "spec status"),
     ("batch", "v1", "cronjobs", "CronJob", true, true, "cj", "spec status"),
     ("batch", "v1", "jobs", "Job", true, true, "", "spec status"),

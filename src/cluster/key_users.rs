@@ -1,0 +1,368 @@
+//! Where in the cluster a credential lies, and what uses it: every Secret and ConfigMap, every workload, page by page.
+//! Nothing of what is read is kept but names.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{
+    Cluster,
+    objects::{Items, Object, Resource, Unseen},
+};
+use crate::{
+    error::{Error, Result},
+    oidc::keys_from_pem,
+};
+
+/// What a credential is recognised by, wherever it lies. It cannot be printed.
+#[derive(Clone, Default)]
+pub(crate) struct Needle {
+    /// Its ID, in the clear in every copy of its file.
+    id: Option<String>,
+    /// `kid` of its public half.
+    public_half: Option<String>,
+    /// SHA-256 of the values that hold it.
+    values: BTreeSet<Vec<u8>>,
+}
+
+/// A Secret or ConfigMap that holds one of the needles.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Holder {
+    pub(crate) kind: &'static str,
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+    pub(crate) entry: String,
+}
+
+/// What was found; of very many the first only.
+#[derive(Clone, Debug)]
+pub(crate) struct Found<T> {
+    pub(crate) all: Vec<T>,
+    pub(crate) unseen: BTreeSet<Unseen>,
+}
+
+static SECRETS: Resource = Resource::new("", "v1", "secrets", "Secret", true);
+static CONFIG_MAPS: Resource = Resource::new("", "v1", "configmaps", "ConfigMap", true);
+/// What runs pods or gives them pull secrets, and where its pods are described.
+static WORKLOADS: [(Resource, &str); 9] = [
+    (Resource::new("apps", "v1", "deployments", "Deployment", true), "/spec/template/spec"),
+    (Resource::new("apps", "v1", "statefulsets", "StatefulSet", true), "/spec/template/spec"),
+    (Resource::new("apps", "v1", "daemonsets", "DaemonSet", true), "/spec/template/spec"),
+    (Resource::new("apps", "v1", "replicasets", "ReplicaSet", true), "/spec/template/spec"),
+    (Resource::new("", "v1", "replicationcontrollers", "ReplicationController", true), "/spec/template/spec"),
+    (Resource::new("batch", "v1", "cronjobs", "CronJob", true), "/spec/jobTemplate/spec/template/spec"),
+    (Resource::new("batch", "v1", "jobs", "Job", true), "/spec/template/spec"),
+    (Resource::new("", "v1", "pods", "Pod", true), "/spec"),
+    (Resource::new("", "v1", "serviceaccounts", "ServiceAccount", true), ""),
+];
+
+/// In every private key that is text.
+const PRIVATE: &[u8] = b"PRIVATE KEY-----";
+/// More names than this help nobody.
+const MOST_FOUND: usize = 50;
+
+/// A Secret or ConfigMap, without anything else of it.
+#[derive(Deserialize)]
+struct Item {
+    #[serde(default)]
+    metadata: ItemMetadata,
+    #[serde(default)]
+    data: Option<BTreeMap<String, String>>,
+    #[serde(default, rename = "binaryData")]
+    binary: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Default, Deserialize)]
+struct ItemMetadata {
+    #[serde(default)]
+    namespace: String,
+    #[serde(default)]
+    name: String,
+}
+
+impl Needle {
+    pub(crate) fn new(id: Option<&str>, public_half: Option<&str>) -> Self {
+        Self {
+            id: id.map(str::to_owned),
+            public_half: public_half.map(str::to_owned),
+            values: BTreeSet::new(),
+        }
+    }
+
+    /// A value that holds it.
+    pub(crate) fn add_value(&mut self, value: &[u8]) {
+        let value = value.trim_ascii();
+        if !value.is_empty() {
+            self.values.insert(digest(&SHA256, value).as_ref().to_vec());
+        }
+    }
+
+    /// Whether a value is it, or holds it: as a file, in a pull secret, as a bare key.
+    fn is_in(&self, value: &[u8]) -> bool {
+        // An ID alone is a mention, as in a report.
+        let is_copy =
+            self.id.as_ref().is_some_and(|id| contains(value, id.as_bytes()) && contains(value, PRIVATE));
+        is_copy
+            || !self.values.is_empty() && self.values.contains(digest(&SHA256, value.trim_ascii()).as_ref())
+            || self.is_public_half_of(value)
+            || logins(value).iter().any(|login| self.is_in(login))
+            || encoded(value).is_some_and(|inner| self.is_in(&inner))
+    }
+
+    fn is_public_half_of(&self, value: &[u8]) -> bool {
+        let Some(public_half) = self.public_half.as_deref().filter(|_| contains(value, PRIVATE)) else {
+            return false;
+        };
+        let keys = |pem: &[u8]| keys_from_pem(pem, "it").unwrap_or_default();
+        let file = serde_json::from_slice::<Value>(value).ok();
+        let inner = file.as_ref().and_then(|file| file.get("private_key")?.as_str());
+        keys(inner.map_or(value, str::as_bytes)).iter().any(|key| key.kid() == public_half)
+    }
+}
+
+/// What is in base64 once more, as people write it who encode what `stringData` would have encoded for them.
+fn encoded(value: &[u8]) -> Option<Vec<u8>> {
+    let text: Vec<u8> = value.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    STANDARD.decode(text).ok().filter(|inner| !inner.is_empty())
+}
+
+/// The passwords in a pull secret (`.dockerconfigjson`, `.dockercfg`), decoded.
+fn logins(value: &[u8]) -> Vec<Vec<u8>> {
+    if !contains(value, b"\"auth\"") && !contains(value, b"\"password\"") {
+        return Vec::new();
+    }
+    let Ok(Value::Object(file)) = serde_json::from_slice::<Value>(value) else { return Vec::new() };
+    let hosts = file.get("auths").and_then(Value::as_object).unwrap_or(&file);
+    let mut found = Vec::new();
+    for host in hosts.values() {
+        found.extend(host["password"].as_str().map(|password| password.as_bytes().to_vec()));
+        let auth = host["auth"].as_str().and_then(|auth| STANDARD.decode(auth).ok());
+        // `user:password`
+        found.extend(auth.map(|auth| match auth.iter().position(|byte| *byte == b':') {
+            Some(colon) => auth[colon + 1..].to_vec(),
+            None => auth,
+        }));
+    }
+    found
+}
+
+fn contains(value: &[u8], part: &[u8]) -> bool {
+    let Some(first) = part.first() else { return false };
+    let mut rest = value;
+    while let Some(at) = rest.iter().position(|byte| byte == first) {
+        rest = &rest[at..];
+        if rest.starts_with(part) {
+            return true;
+        }
+        rest = &rest[1..];
+    }
+    false
+}
+
+impl Cluster {
+    /// Every Secret and ConfigMap that holds one of these.
+    pub(crate) async fn holders(&self, needles: &[Needle]) -> Result<Found<Holder>> {
+        let mut found = Found::default();
+        for (resource, kind) in [(&SECRETS, "Secret"), (&CONFIG_MAPS, "ConfigMap")] {
+            let mut list = HoldersRead { kind, needles, found: Found::default(), broken: false };
+            let unseen = self.list(resource, &mut list).await?;
+            if list.broken {
+                return Err(no_object(resource));
+            }
+            found.add_all(list.found.all);
+            found.unseen.extend(unseen);
+        }
+        Ok(found)
+    }
+
+    /// Everything that runs and mounts or names one of these Secrets and ConfigMaps, or has one of these IDs written
+    /// into it.
+    pub(crate) async fn workloads_with(&self, holders: &[Holder], ids: &[&str]) -> Result<Found<String>> {
+        let mut found = Found::default();
+        // Pods are not named beside what makes them.
+        let mut makers = BTreeSet::new();
+        for (resource, path) in &WORKLOADS {
+            let mut list = WorkloadsRead { resource, path, holders, ids, found: Vec::new(), broken: false };
+            let unseen = self.list(resource, &mut list).await?;
+            if list.broken {
+                return Err(no_object(resource));
+            }
+            for (name, owners, text) in list.found {
+                let made = owners.iter().any(|owner| makers.contains(owner));
+                makers.insert(name);
+                found.add_all((!made).then_some(text));
+            }
+            found.unseen.extend(unseen);
+        }
+        Ok(found)
+    }
+
+    /// Reads a whole list. What may not be listed is given back; what cannot be read to its end is an error.
+    async fn list(&self, resource: &Resource, items: &mut dyn Items) -> Result<Option<Unseen>> {
+        match self.each_object(resource, None, "", items).await {
+            Ok(()) => Ok(None),
+            Err(error) if error.code == "cluster-not-found" => Ok(None),
+            Err(error) if error.code == "cluster-forbidden" => {
+                let right = resource.right("list", None, None);
+                Ok(Some(Unseen { what: resource.name(), right, why: "this right is missing".into() }))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Secrets or ConfigMaps that hold one of the needles.
+struct HoldersRead<'a> {
+    kind: &'static str,
+    needles: &'a [Needle],
+    found: Found<Holder>,
+    broken: bool,
+}
+
+impl Items for HoldersRead<'_> {
+    fn begin(&mut self) {
+        self.found.all.clear();
+        self.broken = false;
+    }
+
+    fn take(&mut self, json: &[u8]) {
+        match serde_json::from_slice::<Item>(json) {
+            Ok(item) => self.found.add_all(holders_in(&item, self.kind, self.needles)),
+            Err(_) => self.broken = true,
+        }
+    }
+}
+
+/// Workloads that use one of the holders: namespace and name, what made them, and in words.
+struct WorkloadsRead<'a> {
+    resource: &'a Resource,
+    path: &'a str,
+    holders: &'a [Holder],
+    ids: &'a [&'a str],
+    found: Vec<(Name, Vec<Name>, String)>,
+    broken: bool,
+}
+
+type Name = (String, String);
+
+impl Items for WorkloadsRead<'_> {
+    fn begin(&mut self) {
+        self.found.clear();
+        self.broken = false;
+    }
+
+    fn take(&mut self, json: &[u8]) {
+        let Some(object) = Object::listed(self.resource, json) else {
+            self.broken = true;
+            return;
+        };
+        if let Some(uses) = uses(&object, self.path, self.holders, self.ids).filter(|_| !is_over(&object)) {
+            let name = (object.namespace().to_owned(), object.name().to_owned());
+            self.found.push((name, owners(&object).collect(), format!("{} {uses}", object.describe())));
+        }
+    }
+}
+
+fn no_object(resource: &Resource) -> Error {
+    Error::failed("cluster-answer", format!("an item of the list of {} is no object", resource.name()))
+        .hint("something in between changes the API server's answers")
+}
+
+fn holders_in<'a>(
+    item: &'a Item,
+    kind: &'static str,
+    needles: &'a [Needle],
+) -> impl Iterator<Item = Holder> + 'a {
+    let encoded = kind == "Secret";
+    let plain = item.data.iter().flatten().map(move |entry| (entry, encoded));
+    let binary = item.binary.iter().flatten().map(|entry| (entry, true));
+    let holds = move |value: &str, encoded: bool| match encoded {
+        true => STANDARD.decode(value).is_ok_and(|value| needles.iter().any(|it| it.is_in(&value))),
+        false => needles.iter().any(|it| it.is_in(value.as_bytes())),
+    };
+    plain.chain(binary).filter(move |((_, value), encoded)| holds(value, *encoded)).map(
+        move |((entry, _), _)| Holder {
+            kind,
+            namespace: item.metadata.namespace.clone(),
+            name: item.metadata.name.clone(),
+            entry: entry.clone(),
+        },
+    )
+}
+
+/// In words, how this workload uses one of the holders.
+fn uses(object: &Object, path: &str, holders: &[Holder], ids: &[&str]) -> Option<String> {
+    let spec = object.0.pointer(path)?;
+    let near: Vec<_> = holders.iter().filter(|holder| holder.namespace == object.namespace()).collect();
+    if let Some(holder) = near.into_iter().find(|holder| names(spec, "", holder)) {
+        return Some(format!("uses {} {}/{}", holder.kind, holder.namespace, holder.name));
+    }
+    writes_out(spec, ids).then(|| "has it written into it".to_owned())
+}
+
+/// Members that name a Secret or ConfigMap by their `name`, wherever they are in a pod's description.
+const SECRET_MEMBERS: [&str; 5] =
+    ["imagePullSecrets", "nodePublishSecretRef", "secret", "secretKeyRef", "secretRef"];
+const CONFIG_MAP_MEMBERS: [&str; 3] = ["configMap", "configMapKeyRef", "configMapRef"];
+
+fn names(value: &Value, member: &str, holder: &Holder) -> bool {
+    let is_secret = holder.kind == "Secret";
+    match value {
+        Value::Array(items) => items.iter().any(|item| names(item, member, holder)),
+        Value::Object(members) => {
+            let known: &[&str] = if is_secret { &SECRET_MEMBERS } else { &CONFIG_MAP_MEMBERS };
+            let named = known.contains(&member) && value["name"] == holder.name.as_str();
+            let mounted = is_secret && value["secretName"] == holder.name.as_str();
+            named || mounted || members.iter().any(|(member, value)| names(value, member, holder))
+        }
+        _ => false,
+    }
+}
+
+fn writes_out(value: &Value, ids: &[&str]) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(|item| writes_out(item, ids)),
+        Value::Object(members) => members.values().any(|value| writes_out(value, ids)),
+        Value::String(text) => ids.iter().any(|id| text.contains(id)) && contains(text.as_bytes(), PRIVATE),
+        _ => false,
+    }
+}
+
+/// Pods and Jobs that have ended use nothing any more.
+fn is_over(object: &Object) -> bool {
+    match object.kind() {
+        "Pod" => matches!(object.text("/status/phase"), "Succeeded" | "Failed"),
+        "Job" => !object.text("/status/completionTime").is_empty(),
+        "ReplicaSet" => object.0.pointer("/spec/replicas").is_some_and(|replicas| *replicas == 0),
+        _ => false,
+    }
+}
+
+fn owners(object: &Object) -> impl Iterator<Item = (String, String)> {
+    let owners = object.0.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    let names = owners.into_iter().flatten().filter_map(|owner| owner["name"].as_str());
+    names.map(|name| (object.namespace().to_owned(), name.to_owned()))
+}
+
+impl<T> Default for Found<T> {
+    fn default() -> Self {
+        Self { all: Vec::new(), unseen: BTreeSet::new() }
+    }
+}
+
+impl<T: Ord> Found<T> {
+    fn add_all(&mut self, all: impl IntoIterator<Item = T>) {
+        for one in all {
+            if self.all.len() < MOST_FOUND && !self.all.contains(&one) {
+                self.all.push(one);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "key_users_tests.rs"]
+mod tests;

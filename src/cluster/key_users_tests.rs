@@ -1,0 +1,88 @@
+//! Credentials in every form, and every way to use them.
+
+use lab::SigningKey;
+use serde_json::json;
+
+use super::*;
+
+const ID: &str = "0123456789abcdef0123456789abcdef01234567";
+
+fn file(key: &SigningKey, id: &str) -> String {
+    json!({"type": "service_account", "private_key_id": id, "private_key": key.private_pem()}).to_string()
+}
+
+#[test]
+fn key_is_found_in_every_form() {
+    let (key, other) = (SigningKey::rsa(2048), SigningKey::rsa(2048));
+    let mut needle = Needle::new(Some(ID), Some(&key.kid()));
+    needle.add_value(b"s.token\n");
+    let pull = |password: &str| {
+        let auth = STANDARD.encode(format!("_json_key:{password}"));
+        json!({"auths": {"eu.gcr.io": {"auth": auth}}}).to_string()
+    };
+    let old_form = json!({"gcr.io": {"username": "_json_key", "password": file(&key, "x")}}).to_string();
+    for (value, holds) in [
+        (file(&key, ID), true),
+        (file(&key, "renamed"), true),
+        (key.private_pem(), true),
+        (key.traditional_pem(), true),
+        (pull(&file(&key, ID)), true),
+        (pull(&file(&key, "renamed")), true),
+        (old_form, true),
+        ("s.token".into(), true),
+        (format!("key {ID} was disabled"), false),
+        (file(&other, "x"), false),
+        (other.private_pem(), false),
+        (pull("password"), false),
+        (pull(&file(&other, "x")), false),
+        ("-----BEGIN PRIVATE KEY-----\nbroken".into(), false),
+        ("s.other".into(), false),
+        (String::new(), false),
+        (STANDARD.encode(file(&key, ID)), true),
+        (format!("{}\n", STANDARD.encode(STANDARD.encode(file(&key, "renamed")))), true),
+        (STANDARD.encode(pull(&file(&key, "renamed"))), true),
+        (STANDARD.encode("s.token"), true),
+        (STANDARD.encode(file(&other, "x")), false),
+        ("AAAA".repeat(1000), false),
+    ] {
+        assert_eq!(needle.is_in(value.as_bytes()), holds, "{}…", value.chars().take(60).collect::<String>());
+    }
+    assert!(!Needle::default().is_in(b"") && !Needle::default().is_in(b"anything"));
+}
+
+#[test]
+fn workload_is_found_by_every_way_to_name_a_secret() {
+    let holders = [
+        Holder { kind: "Secret", namespace: "shop".into(), name: "key".into(), entry: "k".into() },
+        Holder { kind: "ConfigMap", namespace: "shop".into(), name: "file".into(), entry: "k".into() },
+    ];
+    let pod = |spec: Value| {
+        Object(json!({"kind": "Pod", "metadata": {"namespace": "shop", "name": "x"}, "spec": spec}))
+    };
+    let env = |from: Value| json!({"initContainers": [{"env": [{"name": "A", "valueFrom": from}]}]});
+    for (spec, expected) in [
+        (json!({"volumes": [{"secret": {"secretName": "key"}}]}), true),
+        (json!({"volumes": [{"projected": {"sources": [{"secret": {"name": "key"}}]}}]}), true),
+        (json!({"volumes": [{"csi": {"nodePublishSecretRef": {"name": "key"}}}]}), true),
+        (json!({"volumes": [{"configMap": {"name": "file"}}]}), true),
+        (json!({"volumes": [{"configMap": {"name": "key"}}]}), false),
+        (env(json!({"secretKeyRef": {"name": "key", "key": "k"}})), true),
+        (env(json!({"configMapKeyRef": {"name": "file", "key": "k"}})), true),
+        (env(json!({"secretKeyRef": {"name": "other", "key": "k"}})), false),
+        (json!({"containers": [{"envFrom": [{"secretRef": {"name": "key"}}]}]}), true),
+        (json!({"ephemeralContainers": [{"envFrom": [{"secretRef": {"name": "key"}}]}]}), true),
+        (json!({"imagePullSecrets": [{"name": "other"}, {"name": "key"}]}), true),
+        (
+            json!({"containers": [{"name": "key", "env": [{"name": "A", "value": format!("{ID} -----BEGIN PRIVATE KEY-----")}]}]}),
+            true,
+        ),
+        (json!({"containers": [{"name": "key", "env": [{"name": "A", "value": ID}]}]}), false),
+        (json!({"containers": [{"name": "key", "image": "key"}]}), false),
+    ] {
+        let found = uses(&pod(spec.clone()), "/spec", &holders, &[ID]).is_some();
+        assert_eq!(found, expected, "{spec}");
+    }
+    let mut elsewhere = pod(json!({"volumes": [{"secret": {"secretName": "key"}}]}));
+    elsewhere.0["metadata"]["namespace"] = json!("other");
+    assert!(uses(&elsewhere, "/spec", &holders, &[ID]).is_none());
+}

@@ -1,0 +1,270 @@
+//! How a run ends, in words and in an exit code.
+
+use crate::{
+    commands::Exit,
+    error::{Error, Kind, Result},
+    report::Report,
+    retirement::{Block, End, KeyView, Pending, Situation, State, Why, last_words, run::Run},
+};
+
+/// What the last words of a run are made of.
+pub(super) struct Farewell<'a> {
+    /// Where grants were made.
+    pub(super) provider: Option<String>,
+    /// The command that goes on.
+    pub(super) command: &'a str,
+    pub(super) retire: bool,
+    /// Whether an undo is the way back.
+    pub(super) undoes: bool,
+}
+
+impl Farewell<'_> {
+    pub(super) fn words(&self, run: &Run<'_>) -> String {
+        last_words(&Situation {
+            state: &run.state,
+            untouched: run.is_untouched(),
+            store: Some(&run.seen.store),
+            keys: run.seen.keys.as_ref().map(|(_, keys)| keys.as_slice()),
+            provider: self.provider.as_deref(),
+            command: self.command,
+            undoes: self.undoes,
+        })
+    }
+
+    /// With what an earlier run has noted, before this one has looked.
+    pub(super) fn words_of(&self, state: &State, keys: Option<&[KeyView]>) -> String {
+        last_words(&Situation {
+            state,
+            untouched: false,
+            store: None,
+            keys,
+            provider: self.provider.as_deref(),
+            command: self.command,
+            undoes: self.undoes,
+        })
+    }
+
+    /// Before anything was done with the store and its credential.
+    pub(super) fn early_words(&self, state: &State) -> String {
+        last_words(&Situation {
+            state,
+            untouched: true,
+            store: None,
+            keys: None,
+            provider: self.provider.as_deref(),
+            command: self.command,
+            undoes: self.undoes,
+        })
+    }
+
+    /// Shows how it ended.
+    pub(super) fn conclude(
+        &self,
+        end: &End,
+        state: &State,
+        words: &str,
+        report: &mut Report<'_>,
+    ) -> Result<Exit> {
+        let store = &state.store;
+        let names = || {
+            let all: Vec<_> = state.credentials.iter().map(|kept| kept.identity.to_string()).collect();
+            all.join(", ")
+        };
+        match end {
+            End::Moved => {
+                report.line(format_args!(
+                    "\nThe store {} logs in with short-lived tokens. See what is left: keyless audit",
+                    store.name
+                ));
+                Ok(Exit::Clean)
+            }
+            End::Retired => {
+                report.line(format_args!(
+                    "\nThe store {} logs in with short-lived tokens, and nothing is left of the credential that it used. See what is left elsewhere: keyless audit",
+                    store.name
+                ));
+                Ok(Exit::Clean)
+            }
+            End::Kept => {
+                report.line(format_args!(
+                    "\nThe store {} logs in with short-lived tokens. Its old key is disabled; delete it: keyless setup --retire-key",
+                    store.name
+                ));
+                Ok(Exit::Clean)
+            }
+            End::Undone => {
+                report.line(format_args!("\nThe store {} logs in as before.", store.name));
+                Ok(Exit::Clean)
+            }
+            End::Left => {
+                report.line(format_args!(
+                    "\nThe store {} logs in with short-lived tokens. What it used before is left: {}.",
+                    store.name,
+                    names()
+                ));
+                for kept in state.credentials.iter().filter(|kept| !kept.identity.by_hand.is_empty()) {
+                    report.line(format_args!(
+                        "  {}: {}; keyless audit counts it until its Secret is gone",
+                        kept.identity, kept.identity.by_hand
+                    ));
+                }
+                Ok(if self.retire { Exit::Found } else { Exit::Clean })
+            }
+            End::NotYet(pending) if state.credentials.is_empty() => {
+                show(pending, "follows by itself", report);
+                report.line(format_args!(
+                    "\nThe store {} logs in with short-lived tokens. See what is left: keyless audit",
+                    store.name
+                ));
+                Ok(Exit::Clean)
+            }
+            End::NotYet(pending) => {
+                report
+                    .line("\nNot yet: before the credential is disabled, these have to run by the new login");
+                show(pending, "", report);
+                report.line(
+                    "--force-sync asks External Secrets Operator to run them now; --wait-for waits longer",
+                );
+                report.line(words);
+                Ok(Exit::Found)
+            }
+            End::Blocked(block) => self.blocked(block, state, words, report),
+        }
+    }
+
+    fn blocked(&self, block: &Block, state: &State, words: &str, report: &mut Report<'_>) -> Result<Exit> {
+        match block {
+            Block::NeverRefreshed(never) => {
+                report.line("\nThe credential stays: these never run by themselves, so nothing shows that the new login works for them");
+                show(never, "", report);
+                report.line("--force-sync asks those that run when they change; --accept-unrefreshed goes on without them");
+                report.line(words);
+                Ok(Exit::Found)
+            }
+            Block::Others(users) => {
+                report.line("\nThe credential stays, as something else uses it:");
+                users.iter().for_each(|user| report.line(format_args!("  {user}")));
+                report.line(
+                    "Let each of them log in by itself (or take the copy away that nothing reads), then run setup again.",
+                );
+                report.line(words);
+                Ok(if self.retire { Exit::Found } else { Exit::Clean })
+            }
+            other => Err(error(other, state).hint(words)),
+        }
+    }
+}
+
+/// An error with the run's last words: they take the place of what is said of every other interrupted command.
+pub(super) fn stopped(mut error: Error, words: String) -> Error {
+    if matches!(error.kind, Kind::Interrupted(_)) {
+        error.hints.clear();
+    }
+    error.hint(words)
+}
+
+fn show(pending: &[Pending], why: &str, report: &mut Report<'_>) {
+    for Pending { name, why: own, at } in pending.iter().take(50) {
+        let why = if why.is_empty() { own } else { why };
+        match at.and_then(time) {
+            Some(at) => report.line(format_args!("  {name}: {why}; it runs by itself at about {at}")),
+            None => report.line(format_args!("  {name}: {why}")),
+        }
+    }
+    if pending.len() > 50 {
+        report.line(format_args!("  and {} more", pending.len() - 50));
+    }
+}
+
+fn time(seconds: u64) -> Option<String> {
+    let time = k8s_openapi::jiff::Timestamp::from_second(i64::try_from(seconds).ok()?).ok()?;
+    Some(time.to_string())
+}
+
+fn error(block: &Block, state: &State) -> Error {
+    let store = &state.store;
+    match block {
+        Block::NeverRefreshed(_) | Block::Others(_) => Error::failed("credential-stays", "it stays as it is"),
+        Block::Unseen(rights) => {
+            let error = Error::failed(
+                "users-not-seen",
+                "what else uses the credential cannot be looked at, so it is not disabled",
+            );
+            rights
+                .iter()
+                .fold(error, |error, right| error.caused_by(format_args!("missing right: {right}")))
+                .hint("deploy/setup has a ClusterRole with exactly the rights that setup needs")
+                .hint("--accept-unseen-users goes on without that look")
+        }
+        Block::Unproved(index, why) => {
+            let kept = state.credentials.get(*index);
+            let name = kept.map(|kept| kept.identity.to_string()).unwrap_or_default();
+            let by_hand = kept.map(|kept| kept.identity.by_hand.clone()).unwrap_or_default();
+            let places = kept.into_iter().flat_map(|kept| &kept.places);
+            let places: Vec<_> = places.map(ToString::to_string).collect();
+            let error = Error::failed("credential-unproved", format!("{name} is not touched: it is not proved what it is"))
+                .caused_by(why)
+                .hint(format!("look at {}: delete it by hand once you know that nothing needs it", places.join(", ")));
+            if by_hand.is_empty() { error } else { error.hint(by_hand) }
+        }
+        Block::HoldsMore(places) => {
+            Error::failed("secret-holds-more", format!("{} holds more than the credential", places.join(", ")))
+                .hint("move the other values into a Secret of their own, then run setup again")
+                .hint("without --retire-key the credential is disabled, and the Secret stays")
+        }
+        Block::GaveBack(why) => gave_back(why),
+        Block::StoreGone => Error::failed("store-gone", format!("{store} is gone"))
+            .hint("nothing was changed because of it; bring it back, or delete the credential by hand"),
+        Block::StoreReplaced => Error::failed("store-replaced", format!("{store} was deleted and made anew: what is noted belongs to the one before"))
+            .hint("setup --replaced NAMESPACE/SECRET names the Secret that the store used before"),
+        Block::StoreChanged => Error::failed("store-changed", format!("{store} says something that keyless did not write"))
+            .hint("see who changed it: kubectl get -o yaml --show-managed-fields"),
+        Block::StoreReverted => Error::failed("store-reverted", format!("{store} names its former credential again"))
+            .hint("find out who put it back (Argo CD, Flux, a file that is applied again), and change it there"),
+        Block::UndoUnsaved => Error::failed("undo-unsaved", format!("the former provider of {store} was not saved"))
+            .hint("its settings may have held a secret, or the store was changed without keyless: write them back by hand"),
+        Block::UndoTooLate(names) => Error::failed("undo-too-late", format!("{} is deleted, and comes back by no means", names.join(", ")))
+            .hint("the store can log in as before only with a new key: make one, put it into the Secret, and name it in the store"),
+        Block::UndoWithout(places) => Error::failed("undo-without-secret", format!("{} is gone, or holds something else by now", places.join(", ")))
+            .hint("the store would not log in with it: put the credential back first"),
+        Block::UndoDisabled(names) => Error::failed("undo-disabled", format!("{} was disabled by somebody else", names.join(", ")))
+            .hint("the store would not log in with it: find out why it was disabled, enable it, then undo"),
+    }
+}
+
+fn gave_back(why: &Why) -> Error {
+    match why {
+        Why::Broke { object, says } => Error::failed(
+            "broke-without-key",
+            format!("{object} is not ready any more, so the credential was given back"),
+        )
+        .caused_by(says)
+        .hint("see what it needs the credential for; nothing was deleted"),
+        Why::Others { users } => {
+            let error = Error::failed(
+                "credential-in-use",
+                "something else uses the credential by now, so it was given back",
+            );
+            users
+                .iter()
+                .take(50)
+                .fold(error, |error, user| error.caused_by(user))
+                .hint("let each of them log in by itself, then run setup again")
+        }
+        Why::Reverted => Error::failed(
+            "store-reverted",
+            "the store names the credential again, so it was given back",
+        )
+        .hint("find out who put it back (Argo CD, Flux, a file that is applied again), and change it there"),
+        Why::Enabled => Error::failed(
+            "credential-enabled",
+            "somebody else has enabled the credential, so it stays enabled",
+        )
+        .hint("find out who needs it, then run setup again"),
+        Why::Unfit => Error::failed(
+            "credential-given-back",
+            "what has to hold before the credential is disabled holds no more, so it was given back",
+        )
+        .hint("run setup again: it says what does not hold"),
+    }
+}

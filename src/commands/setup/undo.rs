@@ -1,0 +1,156 @@
+//! `keyless setup --undo`: the former login, from what was saved before it was replaced.
+
+use std::convert::identity;
+
+use serde_json::json;
+
+use super::{
+    hands::SetupHands,
+    outcome::{Farewell, stopped},
+    retire,
+};
+use crate::{
+    cli::SetupArgs,
+    commands::{
+        Exit, changes,
+        prompt::{self, Offer},
+        resolve::store_name,
+    },
+    config::Settings,
+    error::{Error, Result},
+    federation::credential,
+    http::Http,
+    report::Report,
+    retirement::{
+        KeyStanding, KeyView, Next, Observed, State, StoreId, StoreView,
+        config_map::{Lying, Shelf},
+        look, next,
+        run::{Outcome, Run, is_again},
+    },
+    secret_store::{Planned, with_provider},
+    target,
+};
+
+/// Runs it. `now` is asked for seconds since 1970.
+pub(super) async fn run(
+    args: &SetupArgs,
+    settings: &Settings,
+    now: fn() -> u64,
+    report: &mut Report<'_>,
+) -> Result<Exit> {
+    let http = Http::new(&settings.additional_roots)?;
+    let cluster = target::require(settings, report).await?;
+    let cluster_id = cluster.uid()?;
+    let estate = cluster.estate().await?;
+    let store = {
+        let mut ask =
+            |setting: &str, text: &str, offer: Offer<'_>| prompt::question(report, setting, text, offer);
+        store_name(settings, &estate, &mut ask)?
+    };
+    let present = cluster.get_object(store.resource(), store.namespace(), store.name()).await?;
+    let present = present.ok_or_else(|| {
+        Error::failed("store-gone", format!("there is no store {}", store.name()))
+            .hint("store.name in keyless.yaml names the one that is meant")
+    })?;
+    let id = StoreId::of(&present);
+    let (shelf, lying) = Shelf::open(&cluster, cluster_id, &id).await?;
+    let state = saved(&id, &shelf, lying)?;
+    let connected: Vec<_> = state
+        .credentials
+        .iter()
+        .map(|kept| credential::connect(&kept.identity, &settings.google, &http))
+        .collect::<Result<_>>()?;
+    let keys = look::look_at(&cluster, &state.credentials, &connected).await?;
+    let options = retire::options(args, false, now());
+
+    // What stands against it is said before anybody is asked.
+    let provider = &present.0["spec"]["provider"];
+    let view = if *provider == state.after {
+        StoreView::After { ready: true, says: String::new() }
+    } else if state.before.as_ref().is_some_and(|before| is_again(before, provider)) {
+        StoreView::Before
+    } else {
+        StoreView::Other { names_it: false }
+    };
+    let seen = Observed { store: view, keys: Some((now(), keys.clone())), ..Observed::default() };
+    let decided = next(&state, &seen, &options, now());
+    let restored = state
+        .before
+        .as_ref()
+        .map(|before| with_provider(&store, &present, before, "its former provider, as it was saved"));
+    let clock = || now();
+    let mut run = Run::new(&cluster, &store, Some(shelf), state, connected, options, &clock);
+    run.seen = seen;
+    let farewell = Farewell { provider: None, command: "keyless setup --undo", retire: false, undoes: false };
+    if let Next::Stop(end) = &decided {
+        if let (StoreView::Other { .. }, Some(restored)) = (&run.seen.store, &restored) {
+            report.line(format_args!("{}: what it says now → what was saved", restored.object()));
+            changes::show_differences(report, &restored.differences);
+        }
+        return farewell.conclude(end, &run.state, &farewell.words(&run), report);
+    }
+    let pending = show(&run, &keys, restored.as_ref(), report);
+    let shown = json!({ "undo": true, "dryRun": args.dry_run, "pending": pending });
+    if args.dry_run {
+        report.json("setup", shown);
+        return Ok(Exit::Found);
+    }
+    let question = format!("Do {} ({})", prompt::these(pending), report.target());
+    prompt::confirm(report, args.yes, &question)?;
+    let interrupt = report.interrupt().clone();
+    let _hold = interrupt.hold();
+
+    let outcome = {
+        let folder = args.manifests.as_deref();
+        let mut hands =
+            SetupHands { cluster: &cluster, store: &store, forward: None, folder, yes: args.yes, report };
+        interrupt.unless(run.go_on(&mut hands)).await.and_then(identity)
+    };
+    let exit = match outcome {
+        Ok(Outcome::End(end)) => farewell.conclude(&end, &run.state, &farewell.words(&run), report)?,
+        Ok(Outcome::LeftToFile) => {
+            report.line("\nThe credential is good again. Commit the store's manifest; once it is applied, run setup --undo again: it ends what is left.");
+            Exit::Found
+        }
+        Err(error) => return Err(stopped(error, farewell.words(&run))),
+    };
+    let undone = exit == Exit::Clean;
+    report.json("setup", json!({ "undo": true, "dryRun": false, "pending": pending, "undone": undone }));
+    Ok(exit)
+}
+
+fn saved(id: &StoreId, shelf: &Shelf, lying: Lying) -> Result<State> {
+    let error = |why: &str| {
+        Error::failed(
+            "undo-unsaved",
+            format!("nothing is saved that the former login of {id} could come from"),
+        )
+        .caused_by(why)
+        .hint("nothing was changed; write the former provider back by hand, if you have it")
+    };
+    match lying {
+        Lying::State(state) => Ok(*state),
+        Lying::Nothing => Err(error(&format!("there is no ConfigMap {}", shelf.place()))),
+        Lying::Unusable(unusable) => Err(error(&format!("ConfigMap {}: {unusable}", shelf.place()))),
+    }
+}
+
+/// Shows what is done, and how many things that are.
+fn show(run: &Run<'_>, keys: &[KeyView], restored: Option<&Planned>, report: &mut Report<'_>) -> usize {
+    let mut pending = 1;
+    for (kept, key) in run.state.credentials.iter().zip(keys) {
+        if key.standing == KeyStanding::Disabled {
+            report.line(format_args!("+ enable  {}", kept.identity));
+            pending += 1;
+        }
+    }
+    if let (Some(restored), StoreView::After { .. }) = (restored, &run.seen.store) {
+        report.line(changes::headline('~', restored.verb, &restored.object(), &restored.why));
+        changes::show_differences(report, &restored.differences);
+        pending += 1;
+    }
+    if let Some(shelf) = &run.shelf {
+        report.line(format_args!("- delete  ConfigMap {}: nothing is left to remember", shelf.place()));
+    }
+    pending
+}

@@ -1,0 +1,70 @@
+//! PURE. Whose tokens a provider believes, as a type that cannot hold more than a name: conditions, member strings and
+//! roles are built from it.
+
+use std::fmt;
+
+use crate::{
+    cluster::{ServiceAccount, is_label, is_subdomain},
+    error::{Error, Result},
+};
+
+/// `sub` of a workload's tokens: `system:serviceaccount:NAMESPACE:NAME`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Subject(String);
+
+impl Subject {
+    pub(crate) fn of(account: &ServiceAccount) -> Result<Self> {
+        let ServiceAccount { namespace, name } = account;
+        if is_label(namespace) && is_subdomain(name) {
+            return Ok(Self(format!("system:serviceaccount:{namespace}:{name}")));
+        }
+        Err(Error::usage(
+            "service-account",
+            format!("`{}` cannot be the name of a ServiceAccount", account.to_string().escape_debug()),
+        )
+        .hint("set store.serviceAccount to NAMESPACE/NAME of one that exists, or correct the store that names it"))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn subject(namespace: &str, name: &str) -> Result<Subject> {
+        Subject::of(&ServiceAccount { namespace: namespace.into(), name: name.into() })
+    }
+
+    #[test]
+    fn name_with_quotes_is_no_subject() {
+        assert_eq!(subject("shop", "eso.reader").unwrap().as_str(), "system:serviceaccount:shop:eso.reader");
+        for (namespace, name) in [
+            ("shop", "a'] || true || assertion.sub in ['"),
+            ("shop", "a\" || true"),
+            ("shop", "*"),
+            ("shop", "a:b"),
+            ("shop", "a/b"),
+            ("shop", ".."),
+            ("shop", ""),
+            ("", "a"),
+            ("shop:x", "a"),
+            ("sh.op", "a"),
+            ("shop", "a\nb"),
+        ] {
+            assert_eq!(
+                subject(namespace, name).unwrap_err().code,
+                "service-account",
+                "{namespace:?} {name:?}"
+            );
+        }
+    }
+}

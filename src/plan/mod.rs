@@ -1,0 +1,179 @@
+//! PURE. What a command is about to change: planned once, shown, then applied as shown.
+//!
+//! ```text
+//!  desired × observed ─► Step, Step, … ─► Plan ─┬─► show       lines for people
+//!                                               ├─► Serialize  JSON
+//!                                               └─► applied by the domain that planned it
+//! ```
+//!
+//! How a step is applied is not in here: the domain that plans it keeps that beside the step.
+
+mod show;
+
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+use serde_json::Value;
+
+/// What a step changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "publication is the first of the domains that plan in steps")
+)]
+pub(crate) enum Target {
+    /// The bucket itself, or who may read it.
+    Bucket,
+    ClusterObject,
+    /// An object in the bucket.
+    Document,
+    /// A long-lived key.
+    Key,
+    ProviderResource,
+    SettingsFile,
+}
+
+/// What a step does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "publication is the first of the domains that plan in steps")
+)]
+pub(crate) enum Action {
+    Create,
+    Delete,
+    Disable,
+    Enable,
+    Grant,
+    /// Nothing: it is shown because a reader may expect a change.
+    NoOp,
+    /// From a soft-deleted state.
+    Restore,
+    Revoke,
+    Update,
+}
+
+/// What a step waits for, beyond the steps that it depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "publication is the first of the domains that plan in steps")
+)]
+pub(crate) enum Gate {
+    /// Every API server signs as the public issuer.
+    AfterIssuerSwitch,
+    /// The login through the new provider has been tried.
+    AfterProbe,
+    /// `--retire-key` was given.
+    OnRetireKey,
+}
+
+/// One change.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Step {
+    pub(crate) target: Target,
+    pub(crate) action: Action,
+    /// Names it in this plan, e.g. `bucket policy of s3://acme-oidc`. Each name once.
+    pub(crate) name: String,
+    pub(crate) reason: String,
+    pub(crate) fields: Vec<FieldChange>,
+    /// The permissions that it takes, in the provider's own words.
+    pub(crate) requires: Vec<String>,
+    /// Names of the steps that must be done before.
+    pub(crate) depends_on: Vec<String>,
+    pub(crate) gate: Option<Gate>,
+}
+
+/// One field that differs between what is observed and what is desired.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct FieldChange {
+    /// E.g. `jwks_uri`, `spec.provider.gcpsm.projectID`.
+    pub(crate) path: String,
+    /// `None`: it is not there.
+    pub(crate) before: Option<Value>,
+    /// `None`: it goes away.
+    pub(crate) after: Option<Value>,
+    /// Neither value is shown, in any form.
+    pub(crate) sensitive: bool,
+}
+
+/// Worth knowing before the plan is applied, although it changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Note {
+    /// Stable name, in kebab case.
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+}
+
+/// Everything that a command would change, in the order in which it is applied.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(crate) struct Plan {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) notes: Vec<Note>,
+}
+
+impl Step {
+    pub(crate) fn new(
+        target: Target,
+        action: Action,
+        name: impl Into<String>,
+        reason: impl Into<String>,
+    ) -> Self {
+        Self {
+            target,
+            action,
+            name: name.into(),
+            reason: reason.into(),
+            fields: Vec::new(),
+            requires: Vec::new(),
+            depends_on: Vec::new(),
+            gate: None,
+        }
+    }
+
+    pub(crate) fn field(
+        mut self,
+        path: impl Into<String>,
+        before: Option<Value>,
+        after: Option<Value>,
+    ) -> Self {
+        self.fields.push(FieldChange { path: path.into(), before, after, sensitive: false });
+        self
+    }
+
+    pub(crate) fn requires(mut self, permission: impl Into<String>) -> Self {
+        self.requires.push(permission.into());
+        self
+    }
+}
+
+impl Plan {
+    /// Steps that change something.
+    pub(crate) fn pending(&self) -> usize {
+        self.steps.iter().filter(|step| step.action != Action::NoOp).count()
+    }
+
+    /// Adds a step that waits for the one before it.
+    pub(crate) fn then(&mut self, mut step: Step) {
+        step.depends_on.extend(self.steps.last().map(|before| before.name.clone()));
+        self.steps.push(step);
+    }
+}
+
+impl Serialize for FieldChange {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let shown = |value: &Option<Value>| value.clone().filter(|_| !self.sensitive);
+        let mut change = serializer.serialize_struct("FieldChange", 4)?;
+        change.serialize_field("path", &self.path)?;
+        change.serialize_field("before", &shown(&self.before))?;
+        change.serialize_field("after", &shown(&self.after))?;
+        change.serialize_field("sensitive", &self.sensitive)?;
+        change.end()
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

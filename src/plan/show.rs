@@ -1,0 +1,82 @@
+//! A plan in lines, as a dry run shows it, and as it is shown before the confirmation.
+
+use serde_json::Value;
+
+use super::{Action, FieldChange, Plan, Step};
+
+impl Plan {
+    /// One line for each step, its fields and permissions below it.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.steps.iter().flat_map(Step::lines).collect()
+    }
+}
+
+impl Step {
+    fn lines(&self) -> Vec<String> {
+        let (mark, verb) = (self.action.mark(), self.action.name());
+        let mut lines = vec![format!("{mark} {verb:<8}{}: {}", self.name, self.reason)];
+        lines.extend(self.fields.iter().map(|field| format!("    {}", field.line())));
+        if !self.requires.is_empty() {
+            lines.push(format!("    needs {}", self.requires.join(", ")));
+        }
+        lines
+    }
+
+    /// While it is being applied.
+    pub(crate) fn progress(&self) -> String {
+        format!("{} {}", self.action.doing(), self.name)
+    }
+}
+
+impl FieldChange {
+    fn line(&self) -> String {
+        if self.sensitive {
+            return format!("{}: (sensitive)", self.path);
+        }
+        let value = |value: &Option<Value>| match value {
+            None => "(none)".to_owned(),
+            Some(Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+        };
+        format!("{}: {} → {}", self.path, value(&self.before), value(&self.after))
+    }
+}
+
+impl Action {
+    fn mark(self) -> char {
+        match self {
+            Self::Create | Self::Enable | Self::Grant | Self::Restore => '+',
+            Self::NoOp => '=',
+            Self::Delete | Self::Disable | Self::Revoke => '-',
+            Self::Update => '~',
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Delete => "delete",
+            Self::Disable => "disable",
+            Self::Enable => "enable",
+            Self::Grant => "grant",
+            Self::NoOp => "keep",
+            Self::Restore => "restore",
+            Self::Revoke => "revoke",
+            Self::Update => "update",
+        }
+    }
+
+    fn doing(self) -> &'static str {
+        match self {
+            Self::Create => "creating",
+            Self::Delete => "deleting",
+            Self::Disable => "disabling",
+            Self::Enable => "enabling",
+            Self::Grant => "granting",
+            Self::NoOp => "keeping",
+            Self::Restore => "restoring",
+            Self::Revoke => "revoking",
+            Self::Update => "updating",
+        }
+    }
+}

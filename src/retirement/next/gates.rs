@@ -1,0 +1,127 @@
+//! PURE. What must hold before something is done that cannot be taken back, or only by giving the credential back.
+
+use super::{Block, Decision, End, FRESH, FRESH_ELSEWHERE, Next, Or, Pending};
+use crate::retirement::observed::{Due, Elsewhere, KeyStanding, KeyView, PlaceView, StoreView, User};
+
+impl Decision<'_> {
+    /// The store and everything that relied on its former login has run by the new one.
+    pub(super) fn users_have_run(&self) -> Or<()> {
+        let over = self.now >= self.options.deadline;
+        if let StoreView::After { ready: false, says } = &self.seen.store {
+            let store = Pending { name: self.state.store.to_string(), why: says.clone(), at: None };
+            return Err(if over { Next::Stop(End::NotYet(vec![store])) } else { Next::WaitForStore });
+        }
+        let waits = |user: &&User| user.relied && !user.ran;
+        let waiting: Vec<_> = self.seen.users.iter().filter(waits).collect();
+        let never = |user: &&User| match &user.due {
+            Due::Never(_) => true,
+            Due::Asked(_) => !self.options.force_sync,
+            Due::At(_) => false,
+        };
+        let (never, waiting): (Vec<&User>, Vec<&User>) = waiting.into_iter().partition(never);
+        if self.options.force_sync {
+            let unasked = waiting.iter().filter(|user| !self.seen.asked.contains(&user.uid));
+            let unasked: Vec<_> = unasked.map(|user| user.uid.clone()).collect();
+            if !unasked.is_empty() {
+                return Err(Next::Ask(unasked));
+            }
+        }
+        if !waiting.is_empty() {
+            let soon = |user: &&User| match user.due {
+                Due::At(at) => self.seen.asked.contains(&user.uid) || at <= self.options.deadline,
+                Due::Asked(_) | Due::Never(_) => true,
+            };
+            let hopeless = !waiting.iter().any(soon);
+            let pending = waiting.into_iter().map(Pending::of).collect();
+            return Err(if over || hopeless {
+                Next::Stop(End::NotYet(pending))
+            } else {
+                Next::WaitForUsers(pending)
+            });
+        }
+        if !never.is_empty() && !self.options.accept_unrefreshed {
+            let never = never.into_iter().map(Pending::of).collect();
+            return Err(Self::blocked(Block::NeverRefreshed(never)));
+        }
+        Ok(())
+    }
+
+    pub(super) fn keys(&self, fresh: u64) -> Or<&[KeyView]> {
+        match &self.seen.keys {
+            Some((at, keys)) if self.now <= at + fresh && keys.len() == self.state.credentials.len() => {
+                Ok(keys)
+            }
+            _ => Err(Next::LookAtKeys),
+        }
+    }
+
+    pub(super) fn elsewhere(&self, fresh: u64) -> Or<&Elsewhere> {
+        match &self.seen.elsewhere {
+            Some((at, found)) if self.now <= at + fresh => Ok(found),
+            _ => Err(Next::LookElsewhere),
+        }
+    }
+
+    pub(super) fn proved(keys: &[KeyView]) -> Or<()> {
+        for (index, key) in keys.iter().enumerate() {
+            if let KeyStanding::Unproved(why) = &key.standing {
+                return Err(Self::blocked(Block::Unproved(index, why.clone())));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn nothing_else_in_the_secrets(&self, keys: &[KeyView]) -> Or<()> {
+        let all = self.state.credentials.iter().zip(keys);
+        let places = all.flat_map(|(kept, key)| kept.places.iter().zip(&key.places));
+        let more: Vec<_> =
+            places.filter(|(_, view)| view.holds_more).map(|(place, _)| place.to_string()).collect();
+        if more.is_empty() { Ok(()) } else { Err(Self::blocked(Block::HoldsMore(more))) }
+    }
+
+    /// Everything that must hold before a credential is made useless, but for what reads through the store.
+    pub(super) fn may_disable(&self) -> Or<&[KeyView]> {
+        let keys = self.keys(FRESH)?;
+        Self::proved(keys)?;
+        if self.options.retire {
+            self.nothing_else_in_the_secrets(keys)?;
+        }
+        let elsewhere = self.elsewhere(FRESH_ELSEWHERE)?;
+        if !elsewhere.users.is_empty() {
+            return Err(Self::blocked(Block::Others(elsewhere.users.clone())));
+        }
+        if !elsewhere.unseen.is_empty() && !self.options.accept_unseen {
+            return Err(Self::blocked(Block::Unseen(elsewhere.unseen.clone())));
+        }
+        Ok(keys)
+    }
+}
+
+impl Pending {
+    fn of(user: &User) -> Self {
+        let (why, at) = match &user.due {
+            _ if !user.ready => (user.says.clone(), None),
+            Due::At(at) => ("it has not run by the new login yet".to_owned(), Some(*at)),
+            Due::Asked(why) | Due::Never(why) => (why.clone(), None),
+        };
+        Self { name: user.name.clone(), why, at }
+    }
+}
+
+impl KeyView {
+    /// At its provider and in the cluster, but for what a repository keeps of it.
+    pub(super) fn is_gone(&self) -> bool {
+        match self.standing {
+            KeyStanding::Absent => !self.places.iter().any(PlaceView::may_go),
+            KeyStanding::ByHand => !self.places.iter().any(|place| place.there),
+            KeyStanding::Enabled | KeyStanding::Disabled | KeyStanding::Unproved(_) => false,
+        }
+    }
+}
+
+impl PlaceView {
+    /// What a repository keeps is left to it: it holds nothing by then.
+    pub(in crate::retirement) fn may_go(&self) -> bool {
+        self.there && !self.changed && self.kept_by.is_none()
+    }
+}

@@ -1,0 +1,518 @@
+//! Does what [`next`](super::next) decides: looks, acts, writes down where it is, looks again.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use super::{
+    Asked, End, Next, Observed, Options, Pending, Sighting, Stage, State, StoreId, StoreView, Tracker,
+    config_map::Shelf,
+    look::{PUSH_SECRETS, elsewhere, look_at, secrets_named_by, users, view_of},
+    next, switched_at, used_after, uses,
+};
+use crate::{
+    cluster::{
+        Cluster,
+        objects::Object,
+        snapshot::{EXTERNAL_SECRETS, SECRETS, Store},
+    },
+    error::{Error, Result},
+    federation::credential::{self, Standing, StoredCredential},
+    secret_store::StoreName,
+};
+
+/// Any change of it makes the operator run the object.
+/// <https://external-secrets.io/latest/api/externalsecret/#update-behavior>
+const FORCE_SYNC: &str = "force-sync";
+/// Between the first two looks; each time half as long again.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How often somebody who watches is told that all is well.
+const TOLD_EVERY: u64 = 60;
+
+/// What a run needs from the command that it is part of.
+#[async_trait(?Send)]
+pub(crate) trait Hands {
+    fn say(&mut self, line: &str);
+
+    /// A token of the new login reads every secret.
+    async fn probe(&mut self) -> Result<()>;
+
+    /// Writes the store's new provider; gives back the store as it is then, or `None` when that is left to a file.
+    async fn switch(&mut self) -> Result<Option<Object>>;
+
+    /// Writes this `spec.provider` into the store, if nobody has written it since it was seen; `false` when that is left
+    /// to a file.
+    async fn restore(&mut self, store: &Object, provider: &Value) -> Result<bool>;
+
+    /// Whether these may be annotated, so that they run now.
+    fn may_ask(&mut self, pending: &[Pending]) -> bool;
+}
+
+/// One run.
+pub(crate) struct Run<'a> {
+    pub(crate) cluster: &'a Cluster,
+    pub(crate) store: &'a StoreName,
+    /// `None`: nothing is retired, so nothing is written down.
+    pub(crate) shelf: Option<Shelf>,
+    pub(crate) state: State,
+    /// It does not come from the shelf.
+    pub(crate) is_new: bool,
+    /// In the order of the state's credentials.
+    pub(crate) credentials: Vec<Option<Box<dyn StoredCredential>>>,
+    /// What the store's `spec.provider` shall be.
+    pub(crate) desired: Option<Value>,
+    pub(crate) options: Options,
+    /// Seconds since 1970 by the cluster's clock.
+    pub(crate) clock: &'a dyn Fn() -> u64,
+    pub(crate) seen: Observed,
+    tracker: Tracker,
+    present: Option<Object>,
+    told: Option<u64>,
+    said: BTreeSet<&'static str>,
+}
+
+/// How it came out.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Outcome {
+    End(End),
+    /// The store is left to a file that somebody has to apply.
+    LeftToFile,
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn new(
+        cluster: &'a Cluster,
+        store: &'a StoreName,
+        shelf: Option<Shelf>,
+        state: State,
+        credentials: Vec<Option<Box<dyn StoredCredential>>>,
+        options: Options,
+        clock: &'a dyn Fn() -> u64,
+    ) -> Self {
+        Self {
+            cluster,
+            store,
+            shelf,
+            state,
+            is_new: false,
+            credentials,
+            desired: None,
+            options,
+            clock,
+            seen: Observed::default(),
+            tracker: Tracker::default(),
+            present: None,
+            told: None,
+            said: BTreeSet::new(),
+        }
+    }
+
+    /// Whether nothing was written down yet, and so nothing was done.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.shelf.as_ref().is_some_and(Shelf::is_empty)
+    }
+
+    /// Goes on until nothing is left to do, or something stands against it.
+    pub(crate) async fn go_on(&mut self, hands: &mut dyn Hands) -> Result<Outcome> {
+        let mut pause = Pause::default();
+        if self.is_untouched() && Shelf::make_namespace(self.cluster).await? {
+            hands.say("creating Namespace keyless-system");
+        }
+        if let Some(shelf) = self.shelf.as_mut().filter(|_| self.is_new) {
+            let doing = if shelf.is_empty() { "creating" } else { "updating" };
+            hands.say(&format!("{doing} ConfigMap {}", shelf.place()));
+            shelf.save(self.cluster, &self.state).await?;
+            self.is_new = false;
+        }
+        loop {
+            let looked = Instant::now();
+            self.look().await?;
+            let now = (self.clock)();
+            let decided = next(&self.state, &self.seen, &self.options, now);
+            let waits = matches!(decided, Next::WaitForStore | Next::WaitForUsers(_) | Next::Watch(_));
+            match decided {
+                Next::Stop(end) => return Ok(Outcome::End(end)),
+                Next::Clear(end) => {
+                    self.say_what_is_kept(hands);
+                    if let Some(shelf) = &mut self.shelf {
+                        shelf.clear(self.cluster).await?;
+                    }
+                    return Ok(Outcome::End(end));
+                }
+                Next::SwitchStore => {
+                    self.take_turn().await?;
+                    if !self.switch(hands).await? {
+                        return Ok(Outcome::LeftToFile);
+                    }
+                }
+                Next::RestoreStore => {
+                    self.take_turn().await?;
+                    if !self.restore(hands).await? {
+                        return Ok(Outcome::LeftToFile);
+                    }
+                }
+                Next::WaitForUsers(pending) => self.wait_for_users(&pending, hands),
+                other => self.act(other, now, hands).await?,
+            }
+            if waits {
+                pause.until_the_next_look(looked.elapsed()).await;
+            } else {
+                pause = Pause::default();
+            }
+        }
+    }
+
+    async fn act(&mut self, decided: Next, now: u64, hands: &mut dyn Hands) -> Result<()> {
+        match decided {
+            Next::Save(state) => self.save(*state, hands).await?,
+            Next::Probe => {
+                hands.probe().await?;
+                self.seen.probed = true;
+            }
+            Next::Ask(uids) => self.ask(&uids, hands).await?,
+            Next::LookAtKeys => {
+                let keys = look_at(self.cluster, &self.state.credentials, &self.credentials).await?;
+                self.seen.keys = Some(((self.clock)(), keys));
+            }
+            Next::LookElsewhere => {
+                if self.said.insert("elsewhere") {
+                    hands.say(
+                        "looking for what else uses the credential, in every Secret, ConfigMap and workload",
+                    );
+                }
+                let mut found = elsewhere(self.cluster, self.store, &self.state.credentials).await?;
+                if !self.options.accept_unseen {
+                    found.users.extend(self.used_since().await);
+                }
+                self.seen.elsewhere = Some(((self.clock)(), found));
+            }
+            Next::WaitForStore => {
+                if self.said.insert("store") {
+                    let name = self.store.name();
+                    hands.say(&format!("waiting until External Secrets Operator says that {name} is ready"));
+                }
+            }
+            Next::Watch(until) => self.watch(until, now, hands),
+            Next::Disable(index) => {
+                self.take_turn().await?;
+                hands.say(&format!("disabling {}", self.state.credentials[index].identity));
+                self.at_provider(index).disable().await?;
+            }
+            Next::Enable(index) => {
+                self.take_turn().await?;
+                hands.say(&format!("enabling {} again", self.state.credentials[index].identity));
+                self.at_provider(index).enable().await?;
+            }
+            Next::DeleteKey(index) => {
+                self.take_turn().await?;
+                hands.say(&format!("deleting {} at its provider", self.state.credentials[index].identity));
+                self.at_provider(index).delete().await?;
+            }
+            Next::DeleteSecret(index, place) => {
+                self.take_turn().await?;
+                self.delete_secret(index, place, hands).await?;
+            }
+            // Those that end a run, or are done elsewhere.
+            Next::SwitchStore
+            | Next::RestoreStore
+            | Next::Clear(_)
+            | Next::Stop(_)
+            | Next::WaitForUsers(_) => {}
+        }
+        Ok(())
+    }
+
+    /// What its provider knows of uses that nothing in this cluster accounts for.
+    async fn used_since(&self) -> Vec<String> {
+        let Some(since) = switched_at(&self.state.stage) else { return Vec::new() };
+        let mut found = Vec::new();
+        for (kept, connected) in self.state.credentials.iter().zip(&self.credentials) {
+            if let Some(credential) = connected {
+                found.extend(used_after(&kept.identity, &credential.last_use().await, since));
+            }
+        }
+        found
+    }
+
+    async fn take_turn(&mut self) -> Result<()> {
+        match &mut self.shelf {
+            Some(shelf) => shelf.take_turn(self.cluster).await,
+            None => Ok(()),
+        }
+    }
+
+    /// From here on what was seen of the credentials may be out of date, whatever comes of the request.
+    fn at_provider(&mut self, index: usize) -> &dyn StoredCredential {
+        self.seen.keys = None;
+        match &self.credentials[index] {
+            Some(credential) => credential.as_ref(),
+            None => &NoProvider,
+        }
+    }
+
+    async fn save(&mut self, state: State, hands: &mut dyn Hands) -> Result<()> {
+        let mut state = state;
+        if let (Stage::Switched { .. }, Some(present)) = (&state.stage, &self.present)
+            && matches!(self.seen.store, StoreView::After { .. })
+        {
+            // With what the API server has added to it.
+            state.after = present.0["spec"]["provider"].clone();
+        }
+        if let Some(shelf) = &mut self.shelf {
+            shelf.save(self.cluster, &state).await?;
+        }
+        if let Stage::Disabled { since, until, .. } = state.stage {
+            self.say_watch(until.saturating_sub(since), hands);
+        }
+        // A state may keep fewer credentials than the one before.
+        let kept = |index: usize| {
+            let identity = &self.state.credentials[index].identity;
+            state.credentials.iter().any(|kept| kept.identity == *identity)
+        };
+        let mut index = 0;
+        self.credentials.retain(|_| {
+            index += 1;
+            kept(index - 1)
+        });
+        if state.credentials.len() != self.state.credentials.len() {
+            self.seen.keys = None;
+        }
+        self.state = state;
+        Ok(())
+    }
+
+    async fn switch(&mut self, hands: &mut dyn Hands) -> Result<bool> {
+        let Some(written) = hands.switch().await? else { return Ok(false) };
+        self.desired = Some(written.0["spec"]["provider"].clone());
+        self.options.switch = false;
+        self.tracker.forget();
+        Ok(true)
+    }
+
+    async fn restore(&mut self, hands: &mut dyn Hands) -> Result<bool> {
+        let (Some(store), Some(before)) = (&self.present, &self.state.before) else { return Ok(false) };
+        hands.restore(store, before).await
+    }
+
+    /// A Secret that a repository keeps holds nothing by now but a key that is deleted.
+    fn say_what_is_kept(&self, hands: &mut dyn Hands) {
+        let keys = self.seen.keys.iter().flat_map(|(_, keys)| keys);
+        for (kept, key) in self.state.credentials.iter().zip(keys) {
+            for (place, view) in kept.places.iter().zip(&key.places).filter(|(_, view)| view.there) {
+                if let Some(by) = &view.kept_by {
+                    hands.say(&format!(
+                        "Secret {}/{} is kept by {by}, and holds nothing but a key that is deleted: take it out where {by} reads it",
+                        place.namespace, place.name
+                    ));
+                }
+            }
+        }
+    }
+
+    fn wait_for_users(&mut self, pending: &[Pending], hands: &mut dyn Hands) {
+        if !self.said.insert("users") {
+            return;
+        }
+        let all = match pending {
+            [only] => only.name.clone(),
+            several => format!("{} ExternalSecrets and PushSecrets", several.len()),
+        };
+        hands.say(&format!("waiting until External Secrets Operator has run {all} by the new login"));
+        if !self.options.force_sync && hands.may_ask(pending) {
+            self.options.force_sync = true;
+        }
+    }
+
+    fn say_watch(&mut self, seconds: u64, hands: &mut dyn Hands) {
+        if self.said.insert("watch") {
+            let name = self.store.name();
+            hands.say(&format!("watching {name} for {seconds} s with the old credential disabled"));
+        }
+    }
+
+    fn watch(&mut self, until: u64, now: u64, hands: &mut dyn Hands) {
+        if !matches!(self.state.stage, Stage::Disabling { .. }) {
+            self.say_watch(until.saturating_sub(now), hands);
+        }
+        match (&self.seen.trouble, self.said.contains("trouble")) {
+            (Some(trouble), false) => {
+                hands.say(&format!("  {} is not ready: {}", trouble.object, trouble.says));
+                self.said.insert("trouble");
+            }
+            (None, true) => {
+                hands.say("  all is ready again");
+                self.said.remove("trouble");
+            }
+            _ => {}
+        }
+        let told = *self.told.get_or_insert(now);
+        if self.seen.trouble.is_none() && now >= told + TOLD_EVERY {
+            self.told = Some(now);
+            hands.say(&format!("  all is ready; {} s left", until.saturating_sub(now)));
+        }
+    }
+
+    /// The store, and what reads or pushes through it.
+    async fn look(&mut self) -> Result<()> {
+        let store = self.store;
+        let (present, users) = futures::try_join!(
+            self.cluster.get_object(store.resource(), store.namespace(), store.name()),
+            users(self.cluster, store)
+        )?;
+        self.seen.store = self.view(present.as_ref());
+        let users = match &present {
+            Some(present) => {
+                let present = Store(present.clone());
+                users.iter().filter(|user| uses(user, &present)).map(Sighting::of).collect()
+            }
+            None => Vec::new(),
+        };
+        let says = present.as_ref().map(Object::condition_text).unwrap_or_default();
+        let name = self.state.store.to_string();
+        let unready = match &self.seen.store {
+            StoreView::After { ready: false, .. } => Some((name.as_str(), says.as_str())),
+            _ => None,
+        };
+        let (users, trouble) = self.tracker.see(&self.state, users, unready, (self.clock)());
+        self.seen.users = users;
+        self.seen.trouble = trouble;
+        self.seen.asked = self.tracker.asked_uids();
+        self.present = present;
+        Ok(())
+    }
+
+    fn view(&self, present: Option<&Object>) -> StoreView {
+        let Some(present) = present else { return StoreView::Gone };
+        let store = Store(present.clone());
+        let names_it = self.state.is_named_in(&secrets_named_by(&store));
+        if StoreId::of(present) != self.state.store {
+            return StoreView::Replaced { names_it };
+        }
+        let provider = &present.0["spec"]["provider"];
+        // What this run is to write counts more than what an earlier one has written.
+        if provider == self.desired.as_ref().unwrap_or(&self.state.after) {
+            let says = present.condition_text();
+            return StoreView::After { ready: present.is_ready() == Some(true), says };
+        }
+        if self.state.before.as_ref().is_some_and(|before| is_again(before, provider)) {
+            return StoreView::Before;
+        }
+        StoreView::Other { names_it }
+    }
+
+    async fn ask(&mut self, uids: &[String], hands: &mut dyn Hands) -> Result<()> {
+        let all = users(self.cluster, self.store).await?;
+        let chosen: Vec<_> = all.iter().filter(|user| uids.contains(&user.uid().to_owned())).collect();
+        hands.say(&format!("asking External Secrets Operator to run {} of them now", chosen.len()));
+        let value = format!("keyless-{}", (self.clock)());
+        for user in chosen {
+            let resource = if user.kind() == "PushSecret" { &PUSH_SECRETS } else { &EXTERNAL_SECRETS };
+            let patch = json!({ "metadata": { "uid": user.uid(), "annotations": { FORCE_SYNC: value } } });
+            let asked =
+                self.cluster.merge_patch(resource, Some(user.namespace()), user.name(), &patch, false).await;
+            let seen = match asked {
+                Ok(now) => Sighting::of(&now),
+                // It is gone, or another one by now: it is not waited for either.
+                Err(error) if matches!(error.code, "cluster-not-found" | "apply-raced") => Sighting::of(user),
+                Err(error) => return Err(error.hint("--force-sync needs this right; without it, wait")),
+            };
+            let asked = Asked { synced: seen.synced, refreshed: seen.refreshed };
+            self.tracker.asked([(user.uid().to_owned(), asked)]);
+        }
+        // Those that are gone by now must not be asked for ever.
+        let gone = uids.iter().filter(|uid| !self.tracker.asked_uids().contains(*uid)).cloned();
+        let gone: Vec<_> = gone.collect();
+        self.tracker
+            .asked(gone.into_iter().map(|uid| (uid, Asked { synced: String::new(), refreshed: None })));
+        Ok(())
+    }
+
+    async fn delete_secret(&mut self, index: usize, place: usize, hands: &mut dyn Hands) -> Result<()> {
+        self.seen.keys = None;
+        let kept = &self.state.credentials[index];
+        let place = &kept.places[place];
+        let Some(secret) = self.cluster.get_object(&SECRETS, Some(&place.namespace), &place.name).await?
+        else {
+            return Ok(());
+        };
+        // It may have changed since it was looked at; the next look says what of that stands against it.
+        let view = view_of(kept, place, &secret);
+        if !view.may_go() || view.holds_more {
+            return Ok(());
+        }
+        hands.say(&format!("deleting Secret {}/{}", place.namespace, place.name));
+        self.cluster.delete_unchanged(&SECRETS, &secret).await?;
+        Ok(())
+    }
+}
+
+/// Whether a store says what it said before. The API server may have added defaults since, but not to a login.
+pub(crate) fn is_again(before: &Value, now: &Value) -> bool {
+    fn covered(before: &Value, now: &Value, in_login: bool) -> bool {
+        match (before, now) {
+            (Value::Object(before), Value::Object(now)) => {
+                let known = before.iter().all(|(name, value)| {
+                    now.get(name).is_some_and(|now| covered(value, now, in_login || name == "auth"))
+                });
+                known && (!in_login || now.len() == before.len())
+            }
+            (before, now) => before == now,
+        }
+    }
+    let one = |provider: &Value| provider.as_object().map(serde_json::Map::len);
+    one(before) == one(now) && covered(before, now, false)
+}
+
+/// Looks at growing distances, so that a quick operator costs no second, and a large cluster is not asked all the time.
+#[derive(Default)]
+struct Pause(Option<Duration>);
+
+impl Pause {
+    async fn until_the_next_look(&mut self, look_took: Duration) {
+        let pause = self.0.map_or(FIRST_PAUSE, |pause| (pause * 3 / 2).min(LONGEST_PAUSE));
+        self.0 = Some(pause);
+        sleep(pause.max(look_took * 2)).await;
+    }
+}
+
+/// Stands where a state names more credentials than there are connections: it does nothing.
+struct NoProvider;
+
+#[async_trait]
+impl StoredCredential for NoProvider {
+    async fn look(&self) -> Result<Standing> {
+        Err(no_provider())
+    }
+
+    async fn last_use(&self) -> credential::LastUse {
+        credential::LastUse::NotKnown
+    }
+
+    async fn disable(&self) -> Result<()> {
+        Err(no_provider())
+    }
+
+    async fn enable(&self) -> Result<()> {
+        Err(no_provider())
+    }
+
+    async fn delete(&self) -> Result<()> {
+        Err(no_provider())
+    }
+
+    fn needs(&self, _act: credential::Act) -> String {
+        String::new()
+    }
+}
+
+fn no_provider() -> Error {
+    Error::failed("credential-by-hand", "keyless does not speak to the provider of this credential")
+        .hint("revoke it there by hand")
+}
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;

@@ -1,0 +1,165 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::oidc::{Entry, KidRule};
+
+/// Keys a, b, c of one fixture.
+fn keys(wanted: &[usize]) -> KeySet {
+    let body = include_bytes!("../fixtures/jwks/valid/ec-256-384-521.json");
+    let all = KeySet::parse(body, "fixture", KidRule::Computed).unwrap().0;
+    KeySet::new(wanted.iter().map(|index| all.iter().nth(*index).unwrap().clone())).unwrap()
+}
+
+/// The numbers of a key of the fixture, under this `kid`.
+fn named(index: usize, kid: &str) -> PublicKey {
+    let mut jwk: Value = serde_json::from_str(&keys(&[index]).to_json()).unwrap();
+    jwk["keys"][0]["kid"] = json!(kid);
+    match Entry::all(jwk.to_string().as_bytes(), "test", KidRule::External).unwrap().remove(0) {
+        Entry::Key(key) => key,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn set(keys: &KeySet) -> PublishedSet {
+    PublishedSet {
+        name: "s3://acme/openid/v1/jwks".into(),
+        keys: keys.iter().cloned().collect(),
+        copy: false,
+    }
+}
+
+fn copy(keys: &KeySet) -> PublishedSet {
+    PublishedSet { name: "https://acme.example/openid/v1/jwks".into(), copy: true, ..set(keys) }
+}
+
+fn decided(live: Option<&KeySet>, files: Option<&KeySet>, published: &[PublishedSet]) -> Result<Decision> {
+    decide(&Inputs { live, files, published, former: Former::Unknown })
+}
+
+#[test]
+fn keys_are_only_added() {
+    let (a, b, ab) = (keys(&[0]), keys(&[1]), keys(&[0, 1]));
+    for (live, files, published, wanted) in [
+        (Some(&a), None, None, &a),
+        (Some(&ab), None, Some(&a), &ab),
+        (Some(&a), None, Some(&ab), &ab),
+        (Some(&a), Some(&b), None, &ab),
+        (None, Some(&b), Some(&a), &ab),
+        (None, Some(&a), None, &a),
+        (None, None, Some(&a), &a),
+    ] {
+        let published: Vec<_> = published.into_iter().map(set).collect();
+        assert_eq!(&decided(live, files, &published).unwrap().keys, wanted);
+    }
+}
+
+#[test]
+fn each_key_has_its_status() {
+    let (live, published) = (keys(&[0, 1]), keys(&[1, 2]));
+    let decision = decided(Some(&live), None, &[set(&published)]).unwrap();
+    let statuses: Vec<_> = decision.keys.iter().map(|key| decision.status(key)).collect();
+    assert_eq!(statuses, [KeyStatus::Added, KeyStatus::Kept, KeyStatus::NotServed]);
+    let not_served: Vec<_> = decision.not_served().into_iter().map(PublicKey::kid).collect();
+    assert_eq!(not_served, [keys(&[2]).iter().next().unwrap().kid()]);
+
+    let staged = decided(None, Some(&live), &[set(&published)]).unwrap();
+    let statuses: Vec<_> = staged.keys.iter().map(|key| staged.status(key)).collect();
+    assert_eq!(statuses, [KeyStatus::Staged, KeyStatus::Staged, KeyStatus::Published]);
+    assert_eq!(staged.not_served(), Vec::<&PublicKey>::new(), "no server was asked");
+}
+
+#[test]
+fn two_clusters_are_not_merged_under_one_issuer() {
+    let (live, published) = (keys(&[0]), keys(&[1]));
+    let sets = [set(&published)];
+    let error = decided(Some(&live), None, &sets).unwrap_err();
+    assert_eq!(error.code, "issuer-of-another-cluster");
+    assert!(error.causes.iter().any(|cause| cause.contains(live.iter().next().unwrap().kid())));
+    for former in [Former::SameCluster, Former::Restore] {
+        let inputs = Inputs { live: Some(&live), files: None, published: &sets, former };
+        assert_eq!(decide(&inputs).unwrap().keys.len(), 2, "{former:?}");
+    }
+}
+
+#[test]
+fn every_published_set_is_guarded() {
+    let (live, other) = (keys(&[0]), keys(&[1]));
+    for sets in [
+        [set(&live), set(&other)],
+        [set(&other), set(&live)],
+        [set(&live), copy(&other)],
+        [copy(&live), set(&other)],
+    ] {
+        assert_eq!(decided(Some(&live), None, &sets).unwrap_err().code, "issuer-of-another-cluster");
+    }
+}
+
+#[test]
+fn former_copy_of_stored_keys_is_ours() {
+    let (live, stored, former) = (keys(&[0]), keys(&[0, 1]), keys(&[1]));
+    let decision = decided(Some(&live), None, &[set(&stored), copy(&former)]).unwrap();
+    assert_eq!((decision.keys.len(), decision.only_public.len()), (2, 0));
+}
+
+#[test]
+fn keys_seen_only_in_public_count() {
+    let (live, both) = (keys(&[0]), keys(&[0, 1]));
+    for sets in [vec![copy(&both)], vec![set(&live), copy(&both)]] {
+        let decision = decided(Some(&live), None, &sets).unwrap();
+        assert_eq!(decision.keys, both);
+        assert!(decision.only_public.iter().any(|key| key.kid() == keys(&[1]).iter().next().unwrap().kid()));
+    }
+}
+
+#[test]
+fn kid_of_another_key_is_refused_until_restored() {
+    let (ours, theirs) = (named(0, "signer"), named(1, "signer"));
+    let live = KeySet::new([ours.clone()]).unwrap();
+    let sets = [set(&KeySet::new([theirs.clone()]).unwrap())];
+    let error = decided(Some(&live), None, &sets).unwrap_err();
+    assert_eq!(error.code, "kid-taken");
+    assert!(error.hints.iter().any(|hint| hint.contains("--restore")), "{error}");
+    assert_eq!(decided(None, Some(&live), &sets).unwrap_err().code, "kid-taken", "from a file as well");
+    let inputs = Inputs { live: Some(&live), files: None, published: &sets, former: Former::Restore };
+    let decision = decide(&inputs).unwrap();
+    assert_eq!(decision.keys, live);
+    assert_eq!(decision.replaced, [(theirs, sets[0].name.clone())]);
+}
+
+#[test]
+fn stale_copy_of_a_replaced_key_is_no_refusal() {
+    let live = KeySet::new([named(0, "signer")]).unwrap();
+    let stale = KeySet::new([named(1, "signer")]).unwrap();
+    let decision = decided(Some(&live), None, &[set(&live), copy(&stale)]).unwrap();
+    assert_eq!((&decision.keys, decision.replaced.len()), (&live, 1));
+    // Not stored yet, it is what relying parties go by.
+    assert_eq!(decided(Some(&live), None, &[copy(&stale)]).unwrap_err().code, "kid-taken");
+}
+
+#[test]
+fn two_published_keys_under_one_kid() {
+    let sets = [named(0, "x"), named(1, "x")].map(|key| set(&KeySet::new([key, named(2, "live")]).unwrap()));
+    let live = KeySet::new([named(2, "live")]).unwrap();
+    assert_eq!(decided(Some(&live), None, &sets).unwrap_err().code, "jwk-duplicate-kid");
+}
+
+/// A single write into the set must not be able to keep the cluster's next key out of it.
+#[test]
+fn ours_fit_in_however_many_others_there_are() {
+    let live = KeySet::new([named(0, "live-1"), named(1, "live-2")]).unwrap();
+    for count in [97, 98, 99, 100, 2000] {
+        let mut crowd: Vec<_> = (0..count).map(|number| named(2, &format!("foreign-{number:04}"))).collect();
+        crowd.push(named(0, "live-1"));
+        let published = [PublishedSet { name: "set".into(), keys: crowd, copy: false }];
+        let decision = decided(Some(&live), None, &published).unwrap();
+        assert!(decision.keys.contains_all(&live), "{count}");
+        assert_eq!(decision.keys.len(), (count + 2).min(MAX_KEYS), "{count}");
+        assert_eq!(decision.left_out.len(), (count + 2).saturating_sub(MAX_KEYS), "{count}");
+        assert_eq!(decision.not_served().len(), count, "none goes unnoticed");
+    }
+}
+
+#[test]
+fn no_source_of_keys_is_a_usage_error() {
+    assert_eq!(decided(None, None, &[]).unwrap_err().code, "no-key-source");
+}

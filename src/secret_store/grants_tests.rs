@@ -1,0 +1,168 @@
+use super::*;
+use crate::{
+    error::Error,
+    federation::{FindBy, reads},
+    pattern::Pattern,
+};
+
+fn used(object: &str, act: Act, state: UseState) -> Use {
+    Use { object: object.into(), field: "data[0].remoteRef".into(), act, state }
+}
+
+fn read(key: &str) -> Act {
+    Act::Read { key: key.into(), reading: Reading::default() }
+}
+
+fn push(key: &str) -> Act {
+    Act::Push { key: key.into(), metadata: false, only_new: false }
+}
+
+fn find(pattern: &str) -> Find {
+    Find { below: String::new(), by: FindBy::Name(Pattern::parse(pattern).unwrap()) }
+}
+
+fn needs(uses: Vec<Use>) -> Needs {
+    Needs::of(Usage { uses, left_out: Vec::new() }, &any)
+}
+
+fn any(right: &Right) -> Result<Option<Right>> {
+    Ok(Some(right.clone()))
+}
+
+fn new(decision: &Decision) -> Vec<String> {
+    decision.new.keys().map(ToString::to_string).collect()
+}
+
+#[test]
+fn without_a_list_what_was_read_is_granted() {
+    let needs = needs(vec![
+        used("ExternalSecret shop/db", read("db"), UseState::Read),
+        used("ExternalSecret shop/api", read("api"), UseState::Ready),
+        used("ExternalSecret shop/root", read("root"), UseState::NotReady),
+        used("ExternalSecret shop/all", Act::Find(find(".*")), UseState::Read),
+        used("PushSecret shop/tls", push("tls"), UseState::Ready),
+        used(
+            "ExternalSecret shop/note",
+            Act::Metadata { key: "note".into(), property: String::new() },
+            UseState::Read,
+        ),
+    ]);
+    let decision = decide(None, &needs, true);
+    let granted: Vec<_> = decision.granted.iter().map(ToString::to_string).collect();
+    assert_eq!(granted, ["read db", "read the metadata of note"]);
+    assert_eq!(new(&decision), ["read api", "read root", "find secrets by name", "write tls"]);
+    // Elsewhere it was not read.
+    let elsewhere = decide(None, &needs, false);
+    assert!(elsewhere.granted.is_empty());
+    assert_eq!(elsewhere.new.len(), 6);
+}
+
+#[test]
+fn list_decides_and_the_rest_is_new() {
+    let needs = needs(vec![
+        used("ExternalSecret shop/db", read("db"), UseState::Read),
+        used("ExternalSecret shop/root", read("prod-root-password"), UseState::Read),
+    ]);
+    let mut decision = decide(Some(&reads(&["db", "spare"])), &needs, true);
+    assert_eq!(decision.granted, reads(&["db", "spare"]), "whatever was read");
+    assert_eq!(new(&decision), ["read prod-root-password"]);
+    assert_eq!(
+        decision.new[&Right::read("prod-root-password")].because,
+        ["ExternalSecret shop/root".to_owned()].into()
+    );
+    assert_eq!(decision.unused, reads(&["spare"]));
+    assert_eq!(decision.drop_unused(), reads(&["spare"]));
+    decision.confirm();
+    assert_eq!(decision.granted, reads(&["db", "prod-root-password"]));
+    assert!(decision.new.is_empty() && decision.unused.is_empty());
+    let nothing = decide(Some(&BTreeSet::new()), &needs, true);
+    assert!(nothing.granted.is_empty(), "an empty list is one");
+}
+
+#[test]
+fn what_is_found_is_never_taken_as_read() {
+    let mut needs = needs(vec![used("ExternalSecret shop/all", Act::Find(find("^t")), UseState::Read)]);
+    needs.found(&find("^t"), reads(&["tls"]));
+    let decision = decide(None, &needs, true);
+    assert!(decision.granted.is_empty(), "{decision:?}");
+    assert_eq!(new(&decision), ["read tls", "find secrets by name"]);
+    // One that is also named is.
+    let mut both = Needs::of(
+        Usage {
+            uses: vec![
+                used("ExternalSecret shop/all", Act::Find(find("^t")), UseState::Read),
+                used("ExternalSecret shop/tls", read("tls"), UseState::Read),
+            ],
+            left_out: Vec::new(),
+        },
+        &any,
+    );
+    both.found(&find("^t"), reads(&["tls"]));
+    assert_eq!(decide(None, &both, true).granted, reads(&["tls"]));
+}
+
+#[test]
+fn search_that_fails_is_left_out_by_name() {
+    let mut needs = needs(vec![
+        used("ExternalSecret shop/all", Act::Find(find("^t")), UseState::Ready),
+        used("ExternalSecret shop/db", read("db"), UseState::Read),
+    ]);
+    needs.not_found(&find("^t"), "no right to list");
+    assert_eq!(needs.rights.keys().cloned().collect::<BTreeSet<_>>(), reads(&["db"]));
+    let [left] = &needs.left_out[..] else { panic!("{:?}", needs.left_out) };
+    assert!(left.object.starts_with("ExternalSecret shop/all") && left.works && !left.is_refused, "{left:?}");
+}
+
+#[test]
+fn name_that_cannot_be_is_left_out_alone() {
+    let uses = vec![
+        used("ExternalSecret shop/db", read("db"), UseState::Read),
+        used("ExternalSecret shop/odd", read("a/b"), UseState::NotReady),
+    ];
+    let plain = |right: &Right| match right.on.contains('/') {
+        true => Err(Error::usage("name", format!("`{}` cannot be", right.on))),
+        false => Ok(Some(right.clone())),
+    };
+    let needs = Needs::of(Usage { uses, left_out: Vec::new() }, &plain);
+    assert_eq!(needs.rights.keys().cloned().collect::<BTreeSet<_>>(), reads(&["db"]));
+    let [left] = &needs.left_out[..] else { panic!("{:?}", needs.left_out) };
+    assert_eq!(
+        (left.object.as_str(), left.why.as_str()),
+        ("ExternalSecret shop/odd data[0].remoteRef", "`a/b` cannot be")
+    );
+}
+
+#[test]
+fn every_right_is_tried_as_it_is_used() {
+    let reading = |version: &str, property: &str| Reading {
+        version: Some(version.into()),
+        property: Some(property.into()),
+        ..Reading::default()
+    };
+    let needs = needs(vec![
+        used("a", Act::Read { key: "db".into(), reading: reading("3", "b") }, UseState::Read),
+        used("b", Act::Read { key: "db".into(), reading: reading("3", "a") }, UseState::Read),
+        used("c", Act::Read { key: "other".into(), reading: Reading::default() }, UseState::Read),
+        used("d", Act::Find(find("^t")), UseState::Read),
+        used("e", push("tls"), UseState::Read),
+        used("f", Act::Delete { key: "tls".into() }, UseState::Read),
+        used("g", Act::Metadata { key: "db".into(), property: "labels.env".into() }, UseState::Read),
+    ]);
+    let mut granted: BTreeSet<Right> = needs.rights.keys().cloned().collect();
+    granted.remove(&Right::read("other"));
+    granted.insert(Right::read("listed"));
+    let trials = needs.trials(&granted, &any);
+    assert_eq!(
+        trials,
+        [
+            Trial::Read { secret: "db".into(), readings: vec![reading("3", "a"), reading("3", "b")] },
+            Trial::Read { secret: "listed".into(), readings: Vec::new() },
+            Trial::Metadata { secret: "db".into(), properties: vec!["labels.env".into()] },
+            Trial::Write(Right::new(RightKind::Push, "tls")),
+            Trial::Write(Right::new(RightKind::Delete, "tls")),
+            Trial::Find(find("^t")),
+        ]
+    );
+    let tried: BTreeSet<_> = trials.iter().map(Trial::right).collect();
+    assert_eq!(tried, granted, "nothing is granted that is not tried");
+}

@@ -1,0 +1,204 @@
+//! PURE. The identity that a store logs in with: its ServiceAccount, and who may mint tokens of it.
+
+use serde_json::{Value, json};
+
+use super::{
+    difference::differences,
+    login::{IMPERSONATION_ANNOTATION, Impersonation},
+    plan::{Doing, Have, Planned, Want, existing, for_file, new},
+};
+use crate::{
+    cluster::{
+        ServiceAccount,
+        objects::{MANAGED_BY, Object},
+        snapshot::{Controller, Manager, ROLE_BINDINGS, ROLES, SERVICE_ACCOUNTS, manager},
+    },
+    error::{Error, Result},
+    federation::Verb,
+    report::Warning,
+};
+
+/// The name of the Role, and of its binding, that lets ESO mint tokens for one ServiceAccount.
+pub(crate) fn role_name(workload: &ServiceAccount) -> String {
+    format!("keyless-mint-{}", workload.name)
+}
+
+pub(super) fn account(
+    want: &Want<'_>,
+    have: &Have<'_>,
+    impersonation: &Impersonation,
+    warnings: &mut Vec<Warning>,
+) -> Planned {
+    let why = "the identity that the store logs in with".to_owned();
+    let annotation = impersonation.annotation();
+    let Some(account) = have.account else {
+        let mut manifest = json!({
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {
+                "name": want.workload.name,
+                "namespace": want.workload.namespace,
+                "labels": { MANAGED_BY.0: MANAGED_BY.1 },
+            },
+            // No pod runs as it: nothing needs its token mounted.
+            "automountServiceAccountToken": false,
+        });
+        if let Some(email) = annotation {
+            manifest["metadata"]["annotations"] = json!({ IMPERSONATION_ANNOTATION: email });
+        }
+        return new(&SERVICE_ACCOUNTS, manifest, why);
+    };
+    if !account.is_ours() {
+        warnings.push(Warning::new(
+            "account-shared",
+            format!(
+                "keyless did not make the ServiceAccount {}: pods that run as it, and those who may mint its tokens, can read what the store can. For an identity of the store's own, name another store.serviceAccount",
+                want.workload
+            ),
+        ));
+    }
+    let mut manifest = for_file(account);
+    let (mut now, mut then) = (json!({}), json!({}));
+    let annotated = account.annotation(IMPERSONATION_ANNOTATION);
+    // Without impersonation, an annotation that others wrote is theirs.
+    if annotated != annotation && (annotation.is_some() || account.is_ours()) {
+        now["metadata"]["annotations"][IMPERSONATION_ANNOTATION] = json!(annotated);
+        // `null`, if it shall go.
+        then["metadata"]["annotations"][IMPERSONATION_ANNOTATION] = json!(annotation);
+        manifest["metadata"]["annotations"][IMPERSONATION_ANNOTATION] = json!(annotation);
+    }
+    let mounts = &account.0["automountServiceAccountToken"];
+    if account.is_ours() && *mounts != json!(false) {
+        now["automountServiceAccountToken"] = mounts.clone();
+        then["automountServiceAccountToken"] = json!(false);
+        manifest["automountServiceAccountToken"] = json!(false);
+    }
+    let (verb, doing) = match manager(account) {
+        _ if now == then => (Verb::Leave, Doing::Nothing),
+        Some(Manager::PutsBack { by }) => (Verb::Leave, Doing::WriteFile { by }),
+        _ => {
+            let mut patch = then.clone();
+            patch["metadata"]["resourceVersion"] = json!(account.text("/metadata/resourceVersion"));
+            (Verb::Update, Doing::Patch(patch))
+        }
+    };
+    Planned {
+        verb,
+        why,
+        resource: &SERVICE_ACCOUNTS,
+        manifest: Object(manifest),
+        differences: differences(&now, &then),
+        seen: Some(account.clone()),
+        doing,
+    }
+}
+
+/// A Role that lets one token be minted, and its binding to the operator. What others made under these names is not
+/// taken over.
+pub(super) fn minting(want: &Want<'_>, have: &Have<'_>, controller: &Controller) -> Result<[Planned; 2]> {
+    let name = role_name(want.workload);
+    let metadata = json!({
+        "name": name,
+        "namespace": want.workload.namespace,
+        "labels": { MANAGED_BY.0: MANAGED_BY.1 },
+    });
+    let role = json!({
+        "apiVersion": ROLES.api_version(),
+        "kind": ROLES.kind,
+        "metadata": metadata,
+        "rules": rules(&want.workload.name),
+    });
+    let binding = json!({
+        "apiVersion": ROLE_BINDINGS.api_version(),
+        "kind": ROLE_BINDINGS.kind,
+        "metadata": metadata,
+        "roleRef": role_ref(&name),
+        "subjects": [{
+            "kind": "ServiceAccount",
+            "name": controller.service_account.name,
+            "namespace": controller.service_account.namespace,
+        }],
+    });
+    if let Some(bound) = have.role_binding
+        && bound.0["roleRef"] != role_ref(&name)
+    {
+        let other = bound.0["roleRef"]["kind"].as_str().unwrap_or("role").escape_debug().to_string();
+        let named = bound.0["roleRef"]["name"].as_str().unwrap_or_default().escape_debug().to_string();
+        return Err(foreign(
+            bound,
+            want,
+            &format!("it binds to the {other} {named}, not to the Role {name}"),
+        )
+        .hint("what a RoleBinding binds to cannot be changed: to have it made again, delete it"));
+    }
+    for (object, member, wanted, what) in [
+        (have.role, "rules", &role["rules"], "its rules are not those that keyless gives"),
+        (have.role_binding, "subjects", &binding["subjects"], "it binds others than the operator"),
+    ] {
+        if let Some(object) = object
+            && !object.is_ours()
+            && object.0[member] != *wanted
+        {
+            return Err(foreign(object, want, what));
+        }
+    }
+    // Where the operator may mint every token already, this is not reached.
+    let why = format!("a token of {} may be minted by whatever is bound to it", want.workload);
+    let bound = format!("binds External Secrets Operator ({}) to it", controller.service_account);
+    Ok([
+        match have.role {
+            Some(object) => existing(&ROLES, object, role, why, &["rules"]),
+            None => new(&ROLES, role, why),
+        },
+        match have.role_binding {
+            Some(object) => existing(&ROLE_BINDINGS, object, binding, bound, &["roleRef", "subjects"]),
+            None => new(&ROLE_BINDINGS, binding, bound),
+        },
+    ])
+}
+
+fn rules(account: &str) -> Value {
+    json!([{
+        "apiGroups": [""],
+        "resources": ["serviceaccounts/token"],
+        "resourceNames": [account],
+        "verbs": ["create"],
+    }])
+}
+
+fn role_ref(role: &str) -> Value {
+    json!({ "apiGroup": ROLES.group, "kind": ROLES.kind, "name": role })
+}
+
+/// An object that has a name of ours and another form. Names of objects that exist are plain words for a shell.
+fn foreign(object: &Object, want: &Want<'_>, what: &str) -> Error {
+    Error::failed("eso-role-foreign", format!("the {} is not the one that keyless makes", object.describe()))
+        .caused_by(what)
+        .hint(format!(
+            "if nothing needs it: `kubectl delete {} {} --namespace {}`, and run setup again",
+            object.kind().to_ascii_lowercase(),
+            object.name(),
+            object.namespace()
+        ))
+        .hint(format!("or give the store another identity than {}: store.serviceAccount", want.workload))
+}
+
+/// How an object of the identity differs from what this program makes; `None`: it does not.
+pub(super) fn altered(object: &Object, account: &str, role: &str) -> Option<&'static str> {
+    match object.kind() {
+        "Role" => {
+            (object.0["rules"] != rules(account)).then_some("its rules are not those that keyless gives")
+        }
+        "RoleBinding" if object.0["roleRef"] != role_ref(role) => Some("it binds to another role"),
+        "RoleBinding" => {
+            let subjects = object.0["subjects"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let operator = matches!(subjects, [only] if only["kind"] == "ServiceAccount");
+            (!operator).then_some("it binds others than the operator")
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[path = "identity_tests.rs"]
+mod tests;

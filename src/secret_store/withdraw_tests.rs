@@ -1,0 +1,144 @@
+//! What goes with the trust, and what stays.
+
+use serde_json::json;
+
+use super::{
+    super::tests::{CURRENT, Case, controller, google, with_key},
+    *,
+};
+use crate::cluster::snapshot::{Minting, Version};
+
+/// What setup made, in the order in which it goes.
+struct Made {
+    store: Object,
+    role_binding: Object,
+    role: Object,
+    account: Object,
+}
+
+impl Made {
+    fn new() -> Self {
+        let mut case = Case::new(google(), CURRENT, Version(2, 5, 0));
+        case.controller = Some(controller(Some(Version(2, 5, 0)), Minting::Named));
+        let made = |kind: &str| case.planned(kind).manifest;
+        Self {
+            store: made("ClusterSecretStore"),
+            role_binding: made("RoleBinding"),
+            role: made("Role"),
+            account: made("ServiceAccount"),
+        }
+    }
+
+    fn verbs(&self, other_users: Option<&[String]>) -> Vec<Verb> {
+        let (workload, access) = ("external-secrets/eso-reader".parse().unwrap(), google());
+        let planned = withdraw(Given {
+            store: Some(&self.store),
+            account: Some(&self.account),
+            role: Some(&self.role),
+            role_binding: Some(&self.role_binding),
+            workload: &workload,
+            withdrawn: &[&access],
+            other_users,
+        });
+        for one in planned.iter().filter(|one| one.verb == Verb::Leave) {
+            assert!(!one.changes_something() && !one.why.is_empty(), "{one:?}");
+        }
+        planned.iter().map(|one| one.verb).collect()
+    }
+}
+
+#[test]
+fn only_what_is_ours_is_withdrawn() {
+    let mut made = Made::new();
+    assert_eq!(made.verbs(Some(&[])), [Verb::Remove; 4]);
+    made.store = with_key();
+    made.account.0["metadata"]["labels"] = json!({});
+    assert_eq!(made.verbs(Some(&[])), [Verb::Leave, Verb::Remove, Verb::Remove, Verb::Leave]);
+}
+
+#[test]
+fn store_of_another_login_stays() {
+    let mut made = Made::new();
+    let federation = "/spec/provider/gcpsm/auth/workloadIdentityFederation/audience";
+    *made.store.0.pointer_mut(federation).unwrap() = json!("//iam.googleapis.com/projects/1/other");
+    assert_eq!(made.verbs(Some(&[])), [Verb::Leave, Verb::Remove, Verb::Remove, Verb::Remove]);
+}
+
+#[test]
+fn altered_role_or_binding_stays() {
+    type Damage = fn(&mut Made);
+    let cases: [(Damage, [Verb; 3]); 5] = [
+        (|made| made.role.0["rules"] = json!([]), [Verb::Remove, Verb::Leave, Verb::Remove]),
+        (|made| made.role.0["rules"][0]["verbs"] = json!(["*"]), [Verb::Remove, Verb::Leave, Verb::Remove]),
+        (
+            |made| made.role_binding.0["roleRef"]["name"] = json!("edit"),
+            [Verb::Leave, Verb::Remove, Verb::Remove],
+        ),
+        (
+            |made| {
+                let more = json!({"kind": "Group", "name": "ci"});
+                made.role_binding.0["subjects"].as_array_mut().unwrap().push(more);
+            },
+            [Verb::Leave, Verb::Remove, Verb::Remove],
+        ),
+        (
+            |made| made.role_binding.0["subjects"] = json!([{"kind": "User", "name": "eve"}]),
+            [Verb::Leave, Verb::Remove, Verb::Remove],
+        ),
+    ];
+    for (damage, expected) in cases {
+        let mut made = Made::new();
+        damage(&mut made);
+        assert_eq!(made.verbs(Some(&[]))[1..], expected);
+    }
+}
+
+#[test]
+fn identity_that_others_use_stays() {
+    let made = Made::new();
+    let kept = [Verb::Remove, Verb::Leave, Verb::Leave, Verb::Leave];
+    assert_eq!(made.verbs(Some(&["SecretStore shop/other".to_owned()])), kept);
+    assert_eq!(made.verbs(None), kept, "stores could not be listed");
+}
+
+#[test]
+fn only_a_store_that_logs_in_by_this_very_trust_relies_on_it() {
+    let store =
+        |provider: Value| Store(Object(json!({ "kind": "SecretStore", "spec": { "provider": provider } })));
+    let google = Access::Google {
+        project_id: "acme-prod".into(),
+        project_number: "1".into(),
+        audience: "//iam.googleapis.com/a".into(),
+        token_audience: "https://iam.googleapis.com/a".into(),
+        impersonate: None,
+        location: None,
+    };
+    let by = |audience: &str| json!({ "audience": audience, "serviceAccountRef": { "name": "a" } });
+    let own = json!({ "workloadIdentityFederation": by("//iam.googleapis.com/a") });
+    let key = json!({ "workloadIdentityFederation": by("//iam.googleapis.com/a"), "secretRef": {} });
+    let other = json!({ "workloadIdentityFederation": by("//iam.googleapis.com/b") });
+    for (auth, relies) in [(own, true), (key, false), (other, false), (json!({}), false)] {
+        assert_eq!(relies_on(&store(json!({ "gcpsm": { "auth": auth } })), &google), relies, "{auth}");
+    }
+    let vault = Access::Vault {
+        server: "https://vault.acme.example".into(),
+        namespace: None,
+        kv: "kv".into(),
+        mount: "keyless".into(),
+        role: "eso".into(),
+        audience: "vault".into(),
+        ca_pem: None,
+    };
+    let at = |server: &str, auth: Value| store(json!({ "vault": { "server": server, "auth": auth } }));
+    let jwt = |path: &str| json!({ "jwt": { "path": path, "kubernetesServiceAccountToken": {} } });
+    let stored = json!({ "jwt": { "path": "keyless", "secretRef": { "name": "a" } } });
+    for (server, auth, relies) in [
+        ("https://vault.acme.example", jwt("keyless"), true),
+        ("https://vault.acme.example/", jwt("/keyless/"), true),
+        ("https://vault.acme.example", jwt("jwt"), false),
+        ("https://other.acme.example", jwt("keyless"), false),
+        ("https://vault.acme.example", stored, false),
+    ] {
+        assert_eq!(relies_on(&at(server, auth.clone()), &vault), relies, "{server} {auth}");
+    }
+}

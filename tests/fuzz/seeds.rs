@@ -1,0 +1,256 @@
+//! Where each reader begins: the fixtures, valid and invalid, and answers with a secret in them.
+
+use std::{fs, path::Path};
+
+use lab::{Curve, SigningKey};
+use serde_json::{Value, json};
+
+/// In the place of everything secret.
+pub(crate) const CANARY: &str = "CANARYd41d8cd98f00b204e9800998ecf8427e";
+/// A credential of the program itself, which the other side sends back.
+pub(crate) const SENT: &str = "SENTd41d8cd98f00b204e9800998ecf8427e";
+
+pub(crate) struct Seed {
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl From<Vec<u8>> for Seed {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { bytes }
+    }
+}
+
+impl From<String> for Seed {
+    fn from(text: String) -> Self {
+        text.into_bytes().into()
+    }
+}
+
+impl From<Value> for Seed {
+    fn from(value: Value) -> Self {
+        value.to_string().into()
+    }
+}
+
+/// The seeds of a target.
+pub(crate) fn of(target: &str) -> Vec<Seed> {
+    match target {
+        "pem" => files("pem").into_iter().chain(keys().iter().flat_map(pem_forms)).collect(),
+        "jwks" => files("jwks").into_iter().chain([key_set(), private_key_set()]).collect(),
+        "discovery" => discovery(),
+        "issuer" => lines("issuers"),
+        "token" => tokens(),
+        "endpoints" => endpoints(),
+        "object" => objects(),
+        "settings" => files("config").into_iter().chain(settings()).collect(),
+        "go-duration" => texts(&[
+            "1h30m",
+            "-1.5h",
+            "300ms",
+            "+5s",
+            ".5h",
+            "0",
+            "1h1h",
+            "52763797000ns",
+            "2562047h47m16.854775807s",
+        ]),
+        "lifetime" => vec![json!({"access_token": CANARY, "expires_in": 3599}).into()],
+        "cache-control" => texts(&["public, max-age=300", "no-store", "max-age=\"60\", s-maxage=1"]),
+        "google-error" | "gcs-error" => google_errors(),
+        "s3-error" => s3_errors(),
+        "s3-policy" => s3_policies(),
+        "vault-error" => vault_errors(),
+        "vault-config" => vault_configs(),
+        _ => Vec::new(),
+    }
+}
+
+fn texts(texts: &[&str]) -> Vec<Seed> {
+    texts.iter().map(|text| (*text).to_owned().into()).collect()
+}
+
+/// Every file of a folder of fixtures.
+fn files(folder: &str) -> Vec<Seed> {
+    let mut found = Vec::new();
+    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(folder), &mut found);
+    assert!(!found.is_empty(), "no fixtures in {folder}");
+    found.sort();
+    found.into_iter().map(Seed::from).collect()
+}
+
+fn walk(folder: &Path, found: &mut Vec<Vec<u8>>) {
+    for entry in fs::read_dir(folder).expect("a folder of fixtures").flatten() {
+        match entry.path() {
+            path if path.is_dir() => walk(&path, found),
+            path => found.push(fs::read(path).expect("a fixture")),
+        }
+    }
+}
+
+fn lines(folder: &str) -> Vec<Seed> {
+    let all = files(folder);
+    let texts = all.iter().filter_map(Seed::text).flat_map(str::lines);
+    texts.map(|line| line.split_whitespace().last().unwrap_or_default().to_owned().into()).collect()
+}
+
+fn keys() -> Vec<SigningKey> {
+    vec![
+        SigningKey::from_stock(),
+        SigningKey::ec(Curve::P256),
+        SigningKey::ec(Curve::P384),
+        SigningKey::ec(Curve::P521),
+    ]
+}
+
+fn pem_forms(key: &SigningKey) -> Vec<Seed> {
+    let forms = [
+        Some(key.public_pem()),
+        key.public_pkcs1_pem(),
+        Some(key.private_pem()),
+        Some(key.traditional_pem()),
+    ];
+    forms.into_iter().flatten().map(Seed::from).collect()
+}
+
+fn key_set() -> Seed {
+    json!({ "keys": keys().iter().map(SigningKey::jwk).collect::<Vec<_>>() }).into()
+}
+
+fn private_key_set() -> Seed {
+    let mut key = SigningKey::from_stock().jwk();
+    for member in ["d", "p", "q", "dp", "dq", "qi"] {
+        key[member] = json!(CANARY);
+    }
+    json!({ "keys": [key] }).into()
+}
+
+fn discovery() -> Vec<Seed> {
+    vec![
+        json!({"issuer": "https://oidc.example.com/prod", "jwks_uri": "https://oidc.example.com/prod/openid/v1/jwks",
+            "authorization_endpoint": "urn:kubernetes:programmatic_authorization", "response_types_supported": ["id_token"],
+            "subject_types_supported": ["public"], "id_token_signing_alg_values_supported": ["RS256", "ES256"],
+            "claims_supported": ["sub", "iss"]})
+        .into(),
+        json!({"kind": "Status", "status": "Failure", "message": "Unauthorized", "code": 401}).into(),
+        "<!DOCTYPE html><title>Sign in</title>".to_owned().into(),
+    ]
+}
+
+fn tokens() -> Vec<Seed> {
+    let claims = json!({"iss": "https://oidc.example.com", "sub": "system:serviceaccount:a:b", "aud": ["keyless"],
+        "iat": 1_800_000_000, "nbf": 1_800_000_000, "exp": 1_800_000_600, "jti": CANARY});
+    keys().iter().map(|key| key.jws(&claims).into()).collect()
+}
+
+fn endpoints() -> Vec<Seed> {
+    vec![
+        json!({"addressType": "IPv4", "endpoints": [{"addresses": ["10.0.0.1"]}, {"addresses": ["10.0.0.2"],
+            "conditions": {"ready": true}}], "ports": [{"name": "https", "port": 6443, "protocol": "TCP"}]})
+        .into(),
+        json!({"addressType": "IPv6", "endpoints": [{"addresses": ["fd00::1"]}], "ports": [{"port": null}]})
+            .into(),
+        json!({"endpoints": null, "ports": null}).into(),
+    ]
+}
+
+fn objects() -> Vec<Seed> {
+    let metadata = json!({"name": "gcp", "namespace": "shop", "uid": "1", "resourceVersion": "1", "generation": 1,
+        "labels": {"app.kubernetes.io/managed-by": "keyless"}, "annotations": {"keyless/replaces": "a/b/c"}});
+    let ready = json!({"conditions": [{"type": "Ready", "status": "True", "reason": "Valid", "message": "ok"}],
+        "refreshTime": "2026-11-11T12:00:00Z"});
+    vec![
+        json!({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "metadata": metadata,
+            "spec": {"refreshInterval": "1h", "secretStoreRef": {"name": "gcp", "kind": "ClusterSecretStore"},
+                "data": [{"secretKey": "a", "remoteRef": {"key": "db", "property": "password"}}]}, "status": ready})
+        .into(),
+        json!({"apiVersion": "external-secrets.io/v1", "kind": "ClusterSecretStore", "metadata": metadata,
+            "spec": {"conditions": [{"namespaces": ["shop"]}], "provider": {"gcpsm": {"projectID": "acme-prod", "auth": {"secretRef":
+                {"secretAccessKeySecretRef": {"name": "key", "namespace": "shop", "key": "key.json"}}}}}}, "status": ready})
+        .into(),
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": {"key.json": CANARY}}).into(),
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata,
+            "rules": [{"apiGroups": [""], "resources": ["serviceaccounts/token"], "verbs": ["create"]}]})
+        .into(),
+    ]
+}
+
+fn settings() -> Vec<Seed> {
+    vec![
+        json!({"apiVersion": "keyless/v1", "issuer": "https://oidc.example.com", "bucket": {"url": "s3://keys"},
+            "provider": "google", "google": {"project": "acme-prod"}, "store": {"name": "gcp", "secrets": ["db"]}})
+        .into(),
+        "# ours\napiVersion: keyless/v1\n\nprovider: google # for now\ngoogle:\n    pool: a\n\n    # a note\n    mode: uploaded\nstore:\n  secrets:\n    - a\n"
+            .to_owned()
+            .into(),
+    ]
+}
+
+fn google_errors() -> Vec<Seed> {
+    let detailed = json!({"error": {"code": 403, "message": "Permission 'a.b.c' denied on resource", "status": "PERMISSION_DENIED",
+        "details": [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "SERVICE_DISABLED", "domain": "googleapis.com",
+            "metadata": {"service": "iam.googleapis.com", "permission": "a.b.c"}}]}});
+    let organisation = json!({"error": {"code": 400, "status": "FAILED_PRECONDITION",
+        "message": "Operation denied by org policy: [\"constraints/iam.disableServiceAccountKeyCreation\": \"x\"]."}});
+    let exchange =
+        json!({"error": "invalid_grant", "error_description": "The audience in ID Token does not match."});
+    let storage = json!({"error": {"errors": [{"reason": "forbidden", "message": "no"}], "code": 403, "message": "no"}});
+    [detailed, organisation, exchange, storage].map(|body| format!("\u{3}{body}").into()).into()
+}
+
+fn s3_errors() -> Vec<Seed> {
+    let error = |code: &str, message: &str| {
+        format!(
+            "\u{3}<?xml version=\"1.0\"?>\n<Error><Code>{code}</Code><Message>{message}</Message><RequestId>1</RequestId></Error>"
+        )
+    };
+    let all = [
+        error(
+            "AccessDenied",
+            "User: arn:aws:iam::123456789012:user/me is not authorized to perform: s3:PutObject",
+        ),
+        error("AuthorizationHeaderMalformed", "the region 'us-east-1' is wrong; expecting 'eu-central-1'"),
+        error("SignatureDoesNotMatch", &format!("&lt;b&gt; {SENT}")),
+        error("PreconditionFailed", "no"),
+        "\u{3}<html>Bad gateway</html>".to_owned(),
+        "\u{5}{\"code\":\"NoSuchKey\"}".to_owned(),
+    ];
+    all.into_iter().map(Seed::from).collect()
+}
+
+fn s3_policies() -> Vec<Seed> {
+    let statement = json!({"Sid": "KeylessPublicDocuments", "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject",
+        "Resource": "arn:aws:s3:::acme/x"});
+    let deny = json!({"Effect": "Deny", "Principal": {"AWS": ["*"]}, "NotAction": ["s3:*"], "Resource": ["arn:aws:s3:::acme/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}}});
+    vec![
+        json!({"Version": "2012-10-17", "Statement": [statement, deny]}).into(),
+        json!({"Version": "2012-10-17", "Statement": statement}).into(),
+        json!({"Version": "2008-10-17", "Id": "x", "Statement": []}).into(),
+    ]
+}
+
+fn vault_errors() -> Vec<Seed> {
+    let said = [
+        "permission denied",
+        "error validating token: expired",
+        "missing role",
+        "Vault is sealed",
+        "no handler for route",
+        "1 error occurred:\n\t* error checking oidc discovery URL",
+        "unsupported path",
+    ];
+    let errors = said.iter().map(|text| json!({"errors": [text]}));
+    let health = json!({"initialized": false, "sealed": true, "standby": true, "version": "1.21.4", "enterprise": false});
+    let login = json!({"auth": {"client_token": CANARY, "lease_duration": 900, "policies": ["keyless"]}});
+    errors.chain([health, login]).map(|body| format!("\u{2}{body}").into()).collect()
+}
+
+fn vault_configs() -> Vec<Seed> {
+    let pem = SigningKey::from_stock().public_pem();
+    let private = SigningKey::from_stock().private_pem();
+    vec![
+        json!({"jwt_validation_pubkeys": [pem.trim(), pem], "oidc_discovery_url": "", "bound_issuer": "https://a.example"}).into(),
+        json!({"jwt_validation_pubkeys": [private]}).into(),
+        json!({"jwt_validation_pubkeys": [], "jwks_url": "https://a.example/jwks"}).into(),
+    ]
+}
