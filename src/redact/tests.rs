@@ -1,4 +1,4 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::{
     Engine,
@@ -315,6 +315,12 @@ fn canonical_text_knows_its_source() {
     assert_eq!(at(6..7), " \n ");
 }
 
+/// What this thread has computed for, whatever else the machine does (Linux, Documentation/scheduler/sched-stats.rst).
+fn cpu_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(stat.split(' ').next().unwrap().parse().unwrap())
+}
+
 /// A report of 20,000 lines, with a thousand secrets known, is not held up: a second per line would show in a moment.
 #[test]
 fn long_report_is_not_held_up() {
@@ -325,17 +331,18 @@ fn long_report_is_not_held_up() {
     }
     let line = "1234. ExternalSecret shop-123/database-credentials reads external-secrets/google-key (key.json) by the \
                 ClusterSecretStore app-secrets, and lies in Secret shop-123/database";
-    let start = Instant::now();
+    let start = cpu_time();
     for _ in 0..20_000 {
         assert!(known.find(line).is_empty());
         assert_eq!(shapes::find(line).len(), 0);
     }
-    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    let spent = cpu_time() - start;
+    assert!(spent < Duration::from_secs(40), "{spent:?}");
 }
 
 #[test]
 fn hostile_text_is_not_looked_at_for_long() {
-    let start = Instant::now();
+    let start = cpu_time();
     for part in [
         "://a@",
         "eyJ.",
@@ -352,7 +359,8 @@ fn hostile_text_is_not_looked_at_for_long() {
         assert!(message(&text).len() <= 4 * (LONGEST_MESSAGE + 1), "{part}");
         assert!(line(&text).len() <= 4 * (LONGEST_LINE + 1), "{part}");
     }
-    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    let spent = cpu_time() - start;
+    assert!(spent < Duration::from_secs(40), "{spent:?}");
 }
 
 /// Whatever stands beside what: nothing panics, and a secret is never shown.

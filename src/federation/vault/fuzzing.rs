@@ -18,6 +18,7 @@ use crate::{
 pub(crate) fn error(status: u16, body: &[u8]) -> Error {
     let settings = Settings {
         address: "https://vault.example".to_owned(),
+        mount_from_store: false,
         mount: "keyless".to_owned(),
         role: "eso".to_owned(),
         kv: "kv".to_owned(),

@@ -192,7 +192,7 @@ impl Setting<'_> {
         let before = self.tree().await?;
         let user = self.world.external_secret(SHOP, SECRET).await?;
 
-        self.setup(&["--to", "vault"]).await?;
+        self.setup(&["--to", "vault", "--accept-new-secrets"]).await?;
         self.world.synced(SHOP, SECRET, "by OpenBao").await?;
         let after = self.tree().await?;
         let names = before.keys().chain(after.keys());

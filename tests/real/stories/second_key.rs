@@ -9,7 +9,7 @@ pub(crate) async fn play(world: &mut World) -> Checked {
 
     // The order of a careful administrator: known, public, signing.
     let key = world.pki.signing_key("second", Algorithm::Es256)?;
-    let added = key.clone();
+    let (added, signing) = (key.clone(), key.clone());
     world.restart(1, |settings| settings.keys.push(added)).await.during("adding a key to server-2")?;
     let [first, second] = world.servers()?;
     let (before, after) = (first.kids().await?, second.kids().await?);
@@ -26,7 +26,7 @@ pub(crate) async fn play(world: &mut World) -> Checked {
         check!(public.contains(kid), "the key {kid} is not public: {public}");
     }
 
-    world.restart(1, |settings| settings.signing_key = key).await.during("signing with the new key")?;
+    world.restart(1, |settings| settings.signing_key = signing).await.during("signing with the new key")?;
     let [first, second] = world.servers()?;
     let signed = kid(&second.token(ACCOUNT, &["any"]).await?)?;
     check!(signed == new, "server-2 signs with {signed}, not with {new}");
@@ -43,6 +43,13 @@ pub(crate) async fn play(world: &mut World) -> Checked {
     let mut arguments = vec!["verify"];
     arguments.extend(S3_FLAGS);
     arguments.extend(["--ca-file", &ca_file, "--audience", "anyone"]);
+    // A pod that reaches server-1 with a token of server-2 is refused there.
+    let verified = world.keyless(&arguments)?.run().await?.exits(1)?;
+    check!(
+        verified.stdout.contains("[servers-agree]"),
+        "the API servers differ, and it is not said\n{verified}"
+    );
+    world.restart(0, |settings| settings.keys.push(key)).await.during("adding the key to server-1")?;
     let verified = world.keyless(&arguments)?.run().await?.exits(0)?;
     let closing = verified.stdout.lines().last().unwrap_or_default();
     check!(closing.ends_with(" passed, 0 failed"), "`verify` closes with `{closing}`\n{verified}");
