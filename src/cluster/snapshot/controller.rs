@@ -9,6 +9,7 @@ use super::{
     Store,
     container::{Container, Source},
     recognise::Recognised,
+    roles::allows,
 };
 use crate::cluster::{
     ServiceAccount,
@@ -140,18 +141,7 @@ impl Controller {
 
     /// Whether these rules of a ClusterRole let it mint for every ServiceAccount.
     pub(super) fn mints_every(role: &Object) -> bool {
-        let rules = role.0.get("rules").and_then(Value::as_array);
-        rules.into_iter().flatten().any(|rule| {
-            let has = |name: &str, wanted: &[&str]| {
-                let listed = rule.get(name).and_then(Value::as_array).into_iter().flatten();
-                listed.filter_map(Value::as_str).any(|word| word == "*" || wanted.contains(&word))
-            };
-            let named = rule["resourceNames"].as_array().is_some_and(|names| !names.is_empty());
-            !named
-                && has("apiGroups", &[""])
-                && has("resources", &["serviceaccounts/token", "*/token"])
-                && has("verbs", &["create"])
-        })
+        allows(role, "", &["serviceaccounts/token", "*/token"], &["create"])
     }
 }
 

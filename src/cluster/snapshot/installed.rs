@@ -5,9 +5,8 @@
 //! the store's identity is made, and who may mint its tokens.
 
 use futures::future::join_all;
-use serde_json::Value;
 
-use super::{Controller, kinds::CLUSTER_ROLES, lists::Bindings};
+use super::{Controller, kinds::CLUSTER_ROLES, lists::Bindings, roles::allows};
 use crate::{
     cluster::{
         Cluster,
@@ -40,23 +39,12 @@ impl Cluster {
 /// Whether the rules of a ClusterRole let its holder do the operator's work
 /// (`deploy/charts/external-secrets/templates/rbac.yaml`, the role `external-secrets-controller`).
 fn operates(role: &Object) -> bool {
-    let rules = role.0.get("rules").and_then(Value::as_array);
-    rules.into_iter().flatten().any(|rule| {
-        let has = |name: &str, wanted: &[&str]| {
-            let listed = rule.get(name).and_then(Value::as_array).into_iter().flatten();
-            listed.filter_map(Value::as_str).any(|word| word == "*" || wanted.contains(&word))
-        };
-        let named = rule["resourceNames"].as_array().is_some_and(|names| !names.is_empty());
-        !named
-            && has("apiGroups", &["external-secrets.io"])
-            && has("resources", &["externalsecrets/status", "*/status"])
-            && has("verbs", &["patch", "update"])
-    })
+    allows(role, "external-secrets.io", &["externalsecrets/status", "*/status"], &["patch", "update"])
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::cluster::{ServiceAccount, objects::Items};

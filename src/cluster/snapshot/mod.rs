@@ -19,6 +19,7 @@ mod read;
 mod recognise;
 mod references;
 mod replaced;
+mod roles;
 mod schema;
 mod stray;
 mod usage;
