@@ -37,8 +37,9 @@ struct Mark {
 /// What an object said when it was asked to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
-    pub(crate) synced: String,
-    pub(crate) refreshed: Option<u64>,
+    /// None: it did not use the store at that time, and was not asked. It is not asked again, and nothing it says is an
+    /// answer.
+    pub(crate) synced: Option<String>,
 }
 
 impl Tracker {
@@ -113,10 +114,9 @@ impl Tracker {
     /// younger than the change did. By the clock a run counts that began well after the store was changed.
     fn has_run_since(&self, since: u64, seen: &Sighting) -> bool {
         let twice = self.marks.get(&seen.uid).is_some_and(|mark| mark.runs >= 2);
-        let answered = self
-            .asked
-            .get(&seen.uid)
-            .is_some_and(|asked| asked.synced != seen.synced && asked.refreshed != seen.refreshed);
+        // Not by `refreshTime`: it counts whole seconds, and two runs can share one.
+        let asked = self.asked.get(&seen.uid).and_then(|asked| asked.synced.as_ref());
+        let answered = asked.is_some_and(|synced| *synced != seen.synced);
         let younger = seen.created.is_some_and(|created| created > since.saturating_add(SPREAD));
         let by_clock = !self.ahead && seen.refreshed.is_some_and(|at| at >= since.saturating_add(SKEW));
         twice || answered || younger || by_clock
@@ -215,13 +215,22 @@ mod tests {
     #[test]
     fn answer_to_being_asked_counts() {
         let mut tracker = Tracker::default();
-        tracker.asked([("u".to_owned(), Asked { synced: "1-a".into(), refreshed: Some(AT - 10) })]);
+        tracker.asked([("u".to_owned(), Asked { synced: Some("1-a".into()) })]);
         assert!(!ran(&mut tracker, seen(AT - 10), AT + 3));
         // A run that had begun before it was asked knows the former annotations.
         assert!(!ran(&mut tracker, seen(AT + 1), AT + 4));
         let mut answered = seen(AT + 4);
         answered.synced = "1-b".into();
         assert!(ran(&mut tracker, answered, AT + 5));
+        let mut tracker = Tracker::default();
+        tracker.asked([("u".to_owned(), Asked { synced: None })]);
+        assert!(!ran(&mut tracker, seen(AT - 10), AT + 3), "it was not asked");
+        // One that answers within the second in which the run before it began.
+        let mut tracker = Tracker::default();
+        tracker.asked([("u".to_owned(), Asked { synced: Some("1-a".into()) })]);
+        let mut same_second = seen(AT - 10);
+        same_second.synced = "1-b".into();
+        assert!(ran(&mut tracker, same_second, AT + 3));
     }
 
     #[test]

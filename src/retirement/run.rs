@@ -413,20 +413,18 @@ impl<'a> Run<'a> {
             let patch = json!({ "metadata": { "uid": user.uid(), "annotations": { FORCE_SYNC: value } } });
             let asked =
                 self.cluster.merge_patch(resource, Some(user.namespace()), user.name(), &patch, false).await;
-            let seen = match asked {
-                Ok(now) => Sighting::of(&now),
-                // It is gone, or another one by now: it is not waited for either.
-                Err(error) if matches!(error.code, "cluster-not-found" | "apply-raced") => Sighting::of(user),
+            let synced = match asked {
+                Ok(now) => Some(Sighting::of(&now).synced),
+                // It is gone, or another one by now.
+                Err(error) if matches!(error.code, "cluster-not-found" | "apply-raced") => None,
                 Err(error) => return Err(error.hint("--force-sync needs this right; without it, wait")),
             };
-            let asked = Asked { synced: seen.synced, refreshed: seen.refreshed };
-            self.tracker.asked([(user.uid().to_owned(), asked)]);
+            self.tracker.asked([(user.uid().to_owned(), Asked { synced })]);
         }
         // Those that are gone by now must not be asked for ever.
         let gone = uids.iter().filter(|uid| !self.tracker.asked_uids().contains(*uid)).cloned();
         let gone: Vec<_> = gone.collect();
-        self.tracker
-            .asked(gone.into_iter().map(|uid| (uid, Asked { synced: String::new(), refreshed: None })));
+        self.tracker.asked(gone.into_iter().map(|uid| (uid, Asked { synced: None })));
         Ok(())
     }
 

@@ -282,7 +282,7 @@ impl Process {
             Next::Ask(uids) => {
                 for user in world.users.iter_mut().filter(|user| uids.contains(&user.uid.to_string())) {
                     user.version += 1;
-                    let asked = Asked { synced: synced(user), refreshed: user.refreshed };
+                    let asked = Asked { synced: Some(synced(user)) };
                     self.tracker.asked([(user.uid.to_string(), asked)]);
                 }
             }
