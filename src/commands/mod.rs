@@ -1,7 +1,6 @@
 //! One file per command: observe, decide, show, act.
 
 pub(crate) mod audit;
-mod changes;
 mod issuer;
 mod new_path;
 mod objects;

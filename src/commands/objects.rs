@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{changes, store};
+use super::store;
 use crate::{
     cluster::{
         Cluster, Observed,
@@ -78,7 +78,7 @@ pub(super) async fn apply(
             }
             (_, Some(folder)) => write_file(folder, object, report)?,
             (_, None) => {
-                report.progress(format_args!("{} {}", changes::doing(object.verb), object.object()));
+                report.progress(object.step.progress());
                 store::carry_out(cluster, object, false).await?;
             }
         }
@@ -88,7 +88,7 @@ pub(super) async fn apply(
 
 fn write_file(folder: &Path, object: &Planned, report: &mut Report<'_>) -> Result<()> {
     let file = write_manifest(folder, &object.manifest)?;
-    report.line(format_args!("wrote {}: {}", file.display(), object.why));
+    report.line(format_args!("wrote {}: {}", file.display(), object.step.reason));
     Ok(())
 }
 

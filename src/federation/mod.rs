@@ -1,7 +1,7 @@
 //! Making a cloud or secret store believe the cluster's tokens. One file or folder per provider, one trait.
 //!
 //! Each provider observes what is believed now, compares it with what is wanted (a pure function), and gives
-//! back the differences as [`Change`]s: what is shown in a dry run is exactly what is done afterwards.
+//! back the differences as [`Change`]s: a dry run shows exactly what is done afterwards.
 
 mod audience;
 pub(crate) mod credential;
@@ -33,6 +33,7 @@ use crate::{
     cluster::ServiceAccount,
     error::Result,
     oidc::{KeySet, PublicKey, Token},
+    plan::{self, Act, Say},
     relying_party::Finding,
     secret_store::Access,
 };
@@ -50,14 +51,11 @@ pub(crate) trait Federation: Display + Send + Sync {
     }
 
     /// What must change, in the order in which it must be done. What is right already is in it as
-    /// [`Verb::Leave`], and so is what belongs to somebody else, with the reason.
-    async fn plan(&self, want: &Trust) -> Result<Plan>;
-
-    /// Does one change and waits until it is done. Safe to repeat. `say` gets the reasons of waiting.
-    async fn apply(&self, change: &Change, say: &mut (dyn for<'a> FnMut(&'a str) + Send)) -> Result<()>;
+    /// [`Action::NoOp`](crate::plan::Action), and so is what another owner has made, with the reason.
+    async fn plan<'p>(&'p self, want: &Trust) -> Result<Plan<'p>>;
 
     /// The way back: bindings first, then what they name. Only what is marked as ours.
-    async fn withdraw(&self, want: &Trust) -> Result<Vec<Change>>;
+    async fn withdraw<'p>(&'p self, want: &Trust) -> Result<Vec<Withdrawn<Box<dyn Act + 'p>>>>;
 
     /// What a token for this provider must carry as its only audience.
     async fn audience(&self) -> Result<String>;
@@ -83,20 +81,51 @@ pub(crate) trait Federation: Display + Send + Sync {
 
     /// Tries one thing with a real token, one finding a step: exchange, impersonation, what is tried. What could not be
     /// established is skipped, never passed. `say` gets the reasons of waiting.
-    async fn probe(
-        &self,
-        token: &Token,
-        trial: &Trial,
-        say: &mut (dyn for<'a> FnMut(&'a str) + Send),
-    ) -> Vec<Finding>;
+    async fn probe(&self, token: &Token, trial: &Trial, say: Say<'_>) -> Vec<Finding>;
 }
 
+/// One planned difference at a provider.
+pub(crate) type Change<'p> = plan::Change<Box<dyn Act + 'p>>;
+
 /// What must change at a provider.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Plan {
-    pub(crate) changes: Vec<Change>,
+#[derive(Default)]
+pub(crate) struct Plan<'p> {
+    pub(crate) changes: Vec<Change<'p>>,
     /// Rights that cannot be given; everything else can.
     pub(crate) impossible: Vec<Impossible>,
+}
+
+/// One part of the way back.
+pub(crate) struct Withdrawn<A> {
+    pub(crate) change: plan::Change<A>,
+    pub(crate) after: After,
+}
+
+/// What is there once trust is withdrawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum After {
+    /// Nothing, or something that is on its way out.
+    Gone,
+    /// It is marked for another cluster, and stays.
+    OfAnotherCluster,
+    /// It stays, for the reason that its step gives.
+    Stays,
+}
+
+impl<A> Withdrawn<A> {
+    /// This goes now.
+    fn goes(step: plan::Step, act: A) -> Self {
+        Self { change: plan::Change::new(step, act), after: After::Gone }
+    }
+
+    /// Nothing is done about this.
+    fn left(after: After, name: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { change: plan::Change::no_op(plan::Target::ProviderResource, name, reason), after }
+    }
+
+    fn map<B>(self, act: impl FnOnce(A) -> B) -> Withdrawn<B> {
+        Withdrawn { change: self.change.map(act), after: self.after }
+    }
 }
 
 /// A right that cannot be given.
@@ -195,73 +224,4 @@ impl Trust {
     pub(crate) fn granting(self, rights: BTreeSet<Right>, revoked: BTreeSet<Right>) -> Self {
         Self { rights, revoked, ..self }
     }
-}
-
-/// One planned difference.
-#[derive(Clone, Debug)]
-pub(crate) struct Change {
-    pub(crate) verb: Verb,
-    /// E.g. `pool keyless-prod in acme-prod`.
-    pub(crate) object: String,
-    pub(crate) why: String,
-    pub(crate) differences: Vec<Difference>,
-    /// The permission that it takes, and a role that has it; empty for [`Verb::Leave`].
-    pub(crate) needs: String,
-    pub(crate) step: Step,
-}
-
-impl Change {
-    /// Whether tokens of the issuer that is believed now are refused from then on.
-    pub(crate) fn moves_issuer(&self) -> bool {
-        let field = match &self.step {
-            Step::Gcp(step) if step.changes_provider() => "oidc.issuerUri",
-            Step::Vault(vault::Step::Configure(_)) => "bound_issuer",
-            _ => return false,
-        };
-        let none = ["none", "nothing", "(none)"];
-        self.differences
-            .iter()
-            .any(|difference| difference.field == field && !none.contains(&difference.have.as_str()))
-    }
-
-    /// Whether it must not begin before an earlier change of the same plan is done.
-    pub(crate) fn waits_for(&self, earlier: &Self) -> bool {
-        match (&self.step, &earlier.step) {
-            (Step::Gcp(step), Step::Gcp(earlier)) => step.waits_for(earlier),
-            _ => true,
-        }
-    }
-}
-
-/// What a change does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verb {
-    Create,
-    Enable,
-    Grant,
-    /// Nothing: it is right already, or somebody else's.
-    Leave,
-    Remove,
-    /// From a soft-deleted state.
-    Restore,
-    Revoke,
-    Update,
-}
-
-/// One field of an object that differs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Difference {
-    pub(crate) field: String,
-    pub(crate) have: String,
-    pub(crate) want: String,
-}
-
-/// How a change is done; only its provider looks inside.
-#[derive(Clone, Debug)]
-pub(crate) enum Step {
-    None,
-    /// Nothing: the object is not there, or on its way out.
-    Gone,
-    Gcp(gcp::Step),
-    Vault(vault::Step),
 }

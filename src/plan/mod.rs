@@ -1,25 +1,27 @@
-//! PURE. What a command is about to change: planned once, shown, then applied as shown.
+//! What a command is about to change: planned once, shown, then applied as shown.
 //!
 //! ```text
-//!  desired × observed ─► Step, Step, … ─► Plan ─┬─► show       lines for people
-//!                                               ├─► Serialize  JSON
-//!                                               └─► applied by the domain that planned it
+//!  desired × observed ─► Step + how it is done ─► Change, Change, … ─┬─► show       lines for people
+//!                                                                    ├─► Serialize  JSON
+//!                                                                    └─► apply      in the order of `depends_on`
 //! ```
 //!
-//! How a step is applied is not in here: the domain that plans it keeps that beside the step.
+//! A [`Step`] is a value. How it is done is an [`Act`] of the domain that planned it, and opaque to everything else.
 
+mod apply;
 mod show;
 
+use async_trait::async_trait;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use serde_json::Value;
+
+pub(crate) use self::apply::apply;
+use crate::error::Result;
 
 /// What a step changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "publication is the first of the domains that plan in steps")
-)]
+#[cfg_attr(not(test), expect(dead_code, reason = "not every domain plans in steps yet"))]
 pub(crate) enum Target {
     /// The bucket itself, or who may read it.
     Bucket,
@@ -35,10 +37,7 @@ pub(crate) enum Target {
 /// What a step does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "publication is the first of the domains that plan in steps")
-)]
+#[cfg_attr(not(test), expect(dead_code, reason = "not every domain plans in steps yet"))]
 pub(crate) enum Action {
     Create,
     Delete,
@@ -56,11 +55,10 @@ pub(crate) enum Action {
 /// What a step waits for, beyond the steps that it depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "publication is the first of the domains that plan in steps")
-)]
+#[cfg_attr(not(test), expect(dead_code, reason = "not every domain plans in steps yet"))]
 pub(crate) enum Gate {
+    /// It is made where the object is kept, e.g. in the repository that Argo CD reads: in the cluster it would be undone.
+    AtItsSource,
     /// Every API server signs as the public issuer.
     AfterIssuerSwitch,
     /// The login through the new provider has been tried.
@@ -139,7 +137,12 @@ impl Step {
         before: Option<Value>,
         after: Option<Value>,
     ) -> Self {
-        self.fields.push(FieldChange { path: path.into(), before, after, sensitive: false });
+        self.fields.push(FieldChange::new(path, before, after));
+        self
+    }
+
+    pub(crate) fn fields(mut self, fields: impl IntoIterator<Item = FieldChange>) -> Self {
+        self.fields.extend(fields);
         self
     }
 
@@ -147,6 +150,68 @@ impl Step {
         self.requires.push(permission.into());
         self
     }
+
+    pub(crate) fn gated(mut self, gate: impl Into<Option<Gate>>) -> Self {
+        self.gate = gate.into();
+        self
+    }
+
+    /// Nothing changes; a reader may expect that something does.
+    pub(crate) fn no_op(target: Target, name: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::new(target, Action::NoOp, name, reason)
+    }
+}
+
+impl FieldChange {
+    pub(crate) fn new(path: impl Into<String>, before: Option<Value>, after: Option<Value>) -> Self {
+        Self { path: path.into(), before, after, sensitive: false }
+    }
+
+    /// One whose values must not be shown, and so are not kept.
+    pub(crate) fn sensitive(path: impl Into<String>) -> Self {
+        Self { path: path.into(), before: None, after: None, sensitive: true }
+    }
+}
+
+/// Gets the reasons of waiting.
+pub(crate) type Say<'a> = &'a mut (dyn for<'b> FnMut(&'b str) + Send);
+
+/// How a step is done.
+#[async_trait]
+pub(crate) trait Act: Send + Sync {
+    /// Does it, and waits until it is done. Safe to repeat.
+    async fn run(&self, say: Say<'_>) -> Result<()>;
+}
+
+/// A step, and how it is done: nothing is done without a step that shows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Change<A> {
+    pub(crate) step: Step,
+    /// `None`: there is nothing to do.
+    pub(crate) act: Option<A>,
+}
+
+impl<A> Change<A> {
+    pub(crate) fn new(step: Step, act: A) -> Self {
+        Self { step, act: Some(act) }
+    }
+
+    pub(crate) fn no_op(target: Target, name: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { step: Step::no_op(target, name, reason), act: None }
+    }
+
+    pub(crate) fn is_pending(&self) -> bool {
+        self.step.action != Action::NoOp
+    }
+
+    pub(crate) fn map<B>(self, act: impl FnOnce(A) -> B) -> Change<B> {
+        Change { step: self.step, act: self.act.map(act) }
+    }
+}
+
+/// How many of these change something.
+pub(crate) fn pending<A>(changes: &[Change<A>]) -> usize {
+    changes.iter().filter(|change| change.is_pending()).count()
 }
 
 impl Plan {

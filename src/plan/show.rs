@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Action, FieldChange, Plan, Step};
+use super::{Action, FieldChange, Gate, Plan, Step};
 
 impl Plan {
     /// One line for each step, its fields and permissions below it.
@@ -12,14 +12,19 @@ impl Plan {
 }
 
 impl Step {
-    fn lines(&self) -> Vec<String> {
-        let (mark, verb) = (self.action.mark(), self.action.name());
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let mark = if self.gate == Some(Gate::AtItsSource) { '!' } else { self.action.mark() };
+        let verb = self.action.name();
         let mut lines = vec![format!("{mark} {verb:<8}{}: {}", self.name, self.reason)];
-        lines.extend(self.fields.iter().map(|field| format!("    {}", field.line())));
+        lines.extend(self.field_lines());
         if !self.requires.is_empty() {
             lines.push(format!("    needs {}", self.requires.join(", ")));
         }
         lines
+    }
+
+    pub(crate) fn field_lines(&self) -> Vec<String> {
+        self.fields.iter().map(|field| format!("    {}", field.line())).collect()
     }
 
     /// While it is being applied.
@@ -33,12 +38,27 @@ impl FieldChange {
         if self.sensitive {
             return format!("{}: (sensitive)", self.path);
         }
+        let [before, after] = self.values();
+        format!("{}: {before} → {after}", self.path)
+    }
+
+    /// For an error that refuses to make the change.
+    pub(crate) fn in_words(&self) -> String {
+        let [before, after] = self.values();
+        format!("{} is {before}, and should be {after}", self.path)
+    }
+
+    fn values(&self) -> [String; 2] {
         let value = |value: &Option<Value>| match value {
             None => "(none)".to_owned(),
             Some(Value::String(text)) => text.clone(),
+            // A list of names reads better without brackets.
+            Some(Value::Array(items)) if items.iter().all(Value::is_string) && !items.is_empty() => {
+                items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+            }
             Some(other) => other.to_string(),
         };
-        format!("{}: {} → {}", self.path, value(&self.before), value(&self.after))
+        [value(&self.before), value(&self.after)]
     }
 }
 

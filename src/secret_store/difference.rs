@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use crate::federation::Difference;
+use crate::plan::FieldChange;
 
 /// Providers whose settings hold names and addresses only. Others may have a secret written right into them.
 const OPEN_PROVIDERS: [&str; 4] = ["aws", "azurekv", "gcpsm", "vault"];
@@ -27,18 +27,15 @@ pub(crate) fn holds_no_secret(provider: &Value) -> bool {
         && leaves(provider).iter().all(leaf)
 }
 
-/// Field by field, in the order of their names. A field that is missing is an empty text.
-pub(super) fn differences(have: &Value, want: &Value) -> Vec<Difference> {
+/// Field by field, in the order of their names. What may be a secret is left out.
+pub(super) fn differences(have: &Value, want: &Value) -> Vec<FieldChange> {
     let (have, want) = (leaves(have), leaves(want));
     let fields: BTreeSet<_> = have.keys().chain(want.keys()).collect();
-    let text = |leaves: &BTreeMap<String, Value>, field: &String| {
-        leaves.get(field).map(|value| shown(field, value)).unwrap_or_default()
+    let one = |field: &String| match may_be_secret(field) {
+        true => FieldChange::sensitive(field),
+        false => FieldChange::new(field, have.get(field).map(shown), want.get(field).map(shown)),
     };
-    fields
-        .into_iter()
-        .filter(|field| have.get(*field) != want.get(*field))
-        .map(|field| Difference { field: field.clone(), have: text(&have, field), want: text(&want, field) })
-        .collect()
+    fields.into_iter().filter(|field| have.get(*field) != want.get(*field)).map(one).collect()
 }
 
 /// The JSON merge patch (RFC 7386) from one to the other.
@@ -80,17 +77,16 @@ fn walk(path: String, value: &Value, found: &mut BTreeMap<String, Value>) {
     }
 }
 
-fn shown(field: &str, value: &Value) -> String {
+fn may_be_secret(field: &str) -> bool {
     let steps: Vec<_> = field.split('.').collect();
-    if let ["spec", "provider", provider, ..] = steps[..]
-        && (!OPEN_PROVIDERS.contains(&provider) || steps.iter().any(|step| CLOSED_MEMBERS.contains(step)))
-    {
-        return "(not shown)".into();
-    }
+    matches!(steps[..], ["spec", "provider", provider, ..]
+        if !OPEN_PROVIDERS.contains(&provider) || steps.iter().any(|step| CLOSED_MEMBERS.contains(step)))
+}
+
+fn shown(value: &Value) -> Value {
     match value {
-        Value::String(text) if text.len() > 200 => format!("({} characters)", text.chars().count()),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+        Value::String(text) if text.len() > 200 => format!("({} characters)", text.chars().count()).into(),
+        other => other.clone(),
     }
 }
 

@@ -14,7 +14,6 @@ use crate::{
         snapshot::{Controller, Manager, ROLE_BINDINGS, ROLES, SERVICE_ACCOUNTS, manager},
     },
     error::{Error, Result},
-    federation::Verb,
     report::Warning,
 };
 
@@ -73,24 +72,16 @@ pub(super) fn account(
         then["automountServiceAccountToken"] = json!(false);
         manifest["automountServiceAccountToken"] = json!(false);
     }
-    let (verb, doing) = match manager(account) {
-        _ if now == then => (Verb::Leave, Doing::Nothing),
-        Some(Manager::PutsBack { by }) => (Verb::Leave, Doing::WriteFile { by }),
+    let doing = match manager(account) {
+        _ if now == then => Doing::Nothing,
+        Some(Manager::PutsBack { by }) => Doing::WriteFile { by },
         _ => {
             let mut patch = then.clone();
             patch["metadata"]["resourceVersion"] = json!(account.text("/metadata/resourceVersion"));
-            (Verb::Update, Doing::Patch(patch))
+            Doing::Patch(patch)
         }
     };
-    Planned {
-        verb,
-        why,
-        resource: &SERVICE_ACCOUNTS,
-        manifest: Object(manifest),
-        differences: differences(&now, &then),
-        seen: Some(account.clone()),
-        doing,
-    }
+    Planned::new(&SERVICE_ACCOUNTS, manifest, why, differences(&now, &then), Some(account.clone()), doing)
 }
 
 /// A Role that lets one token be minted, and its binding to the operator. What others made under these names is not

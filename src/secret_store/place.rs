@@ -1,7 +1,17 @@
 //! PURE. Where a store reads, compared with where it is to read.
 
 use super::Access;
-use crate::{cluster::snapshot::Store, federation::Difference};
+use crate::cluster::snapshot::Store;
+
+/// One setting of a store that leads to another place than is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Difference {
+    /// E.g. `spec.provider.gcpsm.projectID`.
+    pub(crate) field: String,
+    /// Empty: the store does not say it.
+    pub(crate) have: String,
+    pub(crate) want: String,
+}
 
 /// What differs between where this store reads now and where `access` leads; nothing: it is the same place. `None`: the
 /// store is at another provider.

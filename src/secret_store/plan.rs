@@ -16,7 +16,7 @@ use crate::{
         },
     },
     error::{Error, Result},
-    federation::{Difference, Verb},
+    plan::{Action, FieldChange, Gate, Step, Target},
     report::Warning,
 };
 
@@ -60,13 +60,10 @@ pub(crate) struct Plan {
 /// One object, and what becomes of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Planned {
-    pub(crate) verb: Verb,
-    pub(crate) why: String,
+    pub(crate) step: Step,
     pub(crate) resource: &'static Resource,
     /// The whole object as it shall be, fit for a file.
     pub(crate) manifest: Object,
-    /// Without what could be a secret.
-    pub(crate) differences: Vec<Difference>,
     /// The object that it was planned from.
     pub(crate) seen: Option<Object>,
     pub(crate) doing: Doing,
@@ -113,9 +110,31 @@ impl StoreName {
 }
 
 impl Planned {
+    pub(super) fn new(
+        resource: &'static Resource,
+        manifest: Value,
+        reason: impl Into<String>,
+        fields: Vec<FieldChange>,
+        seen: Option<Object>,
+        doing: Doing,
+    ) -> Self {
+        let manifest = Object(manifest);
+        let (action, gate) = match &doing {
+            Doing::Nothing => (Action::NoOp, None),
+            Doing::Apply => (Action::Create, None),
+            Doing::Patch(_) => (Action::Update, None),
+            Doing::Delete(_) => (Action::Delete, None),
+            Doing::WriteFile { .. } => (Action::Update, Some(Gate::AtItsSource)),
+        };
+        let step = Step::new(Target::ClusterObject, action, manifest.describe(), reason);
+        let mut planned = Self { step: step.fields(fields).gated(gate), resource, manifest, seen, doing };
+        planned.step.requires.extend(planned.needs());
+        planned
+    }
+
     /// `ClusterSecretStore gcp`.
-    pub(crate) fn object(&self) -> String {
-        self.manifest.describe()
+    pub(crate) fn object(&self) -> &str {
+        &self.step.name
     }
 
     pub(crate) fn changes_something(&self) -> bool {
@@ -123,15 +142,15 @@ impl Planned {
     }
 
     /// What one must be allowed to do it.
-    pub(crate) fn needs(&self) -> String {
+    fn needs(&self) -> Option<String> {
         let namespace = Some(self.manifest.namespace()).filter(|namespace| !namespace.is_empty());
         let verb = match &self.doing {
-            Doing::Nothing | Doing::WriteFile { .. } => return String::new(),
+            Doing::Nothing | Doing::WriteFile { .. } => return None,
             Doing::Apply => "patch and create",
             Doing::Patch(_) => "patch",
             Doing::Delete(_) => "delete",
         };
-        self.resource.right(verb, namespace, Some(self.manifest.name()))
+        Some(self.resource.right(verb, namespace, Some(self.manifest.name())))
     }
 }
 
@@ -165,15 +184,7 @@ pub(crate) fn plan(want: &Want<'_>, have: &Have<'_>) -> Result<Plan> {
 }
 
 pub(super) fn new(resource: &'static Resource, manifest: Value, why: String) -> Planned {
-    Planned {
-        verb: Verb::Create,
-        why,
-        resource,
-        manifest: Object(manifest),
-        differences: Vec::new(),
-        seen: None,
-        doing: Doing::Apply,
-    }
+    Planned::new(resource, manifest, why, Vec::new(), None, Doing::Apply)
 }
 
 /// Compares an object that exists; `members` are the parts of it that are ours to settle.
@@ -189,21 +200,21 @@ pub(super) fn existing(
     };
     let (now, then) = (Value::Object(part(&have.0)), Value::Object(part(&manifest)));
     let differences = differences(&now, &then);
-    let (verb, doing) = if now == then {
-        (Verb::Leave, Doing::Nothing)
+    let doing = if now == then {
+        Doing::Nothing
     } else if let Some(Manager::PutsBack { by }) = manager(have) {
-        (Verb::Leave, Doing::WriteFile { by })
+        Doing::WriteFile { by }
     } else {
         let mut patch = merge_patch(&now, &then);
         patch["metadata"]["resourceVersion"] = json!(have.text("/metadata/resourceVersion"));
-        (Verb::Update, Doing::Patch(patch))
+        Doing::Patch(patch)
     };
     let why = match &doing {
         Doing::WriteFile { by } => format!("{by} keeps it: change it where {by} reads it"),
         Doing::Nothing => "nothing of it differs".into(),
         _ => why,
     };
-    Planned { verb, why, resource, manifest: Object(manifest), differences, seen: Some(have.clone()), doing }
+    Planned::new(resource, manifest, why, differences, Some(have.clone()), doing)
 }
 
 fn store(

@@ -10,16 +10,12 @@ use super::{
     identity::{altered, role_name},
     plan::{Doing, Planned, for_file},
 };
-use crate::{
-    cluster::{
-        ServiceAccount,
-        objects::{Object, Resource},
-        snapshot::{
-            CLUSTER_SECRET_STORES, Estate, ROLE_BINDINGS, ROLES, SECRET_STORES, SERVICE_ACCOUNTS, Store,
-            Target,
-        },
+use crate::cluster::{
+    ServiceAccount,
+    objects::{Object, Resource},
+    snapshot::{
+        CLUSTER_SECRET_STORES, Estate, ROLE_BINDINGS, ROLES, SECRET_STORES, SERVICE_ACCOUNTS, Store, Target,
     },
-    federation::Verb,
 };
 
 /// What is there of everything that a store may have been given.
@@ -63,13 +59,12 @@ pub(crate) fn withdraw(given: Given<'_>) -> Vec<Planned> {
 
 /// `kept`: why it stays although it is marked as ours.
 fn one(resource: &'static Resource, object: &Object, kept: Option<String>) -> Planned {
-    let manifest = Object(for_file(object));
-    let (verb, why, doing) = match kept {
-        _ if !object.is_ours() => (Verb::Leave, "keyless did not make it".to_owned(), Doing::Nothing),
-        Some(kept) => (Verb::Leave, kept, Doing::Nothing),
-        None => (Verb::Remove, "it was made for the store".to_owned(), Doing::Delete(object.clone())),
+    let (why, doing) = match kept {
+        _ if !object.is_ours() => ("keyless did not make it".to_owned(), Doing::Nothing),
+        Some(kept) => (kept, Doing::Nothing),
+        None => ("it was made for the store".to_owned(), Doing::Delete(object.clone())),
     };
-    Planned { verb, why, resource, manifest, differences: Vec::new(), seen: Some(object.clone()), doing }
+    Planned::new(resource, for_file(object), why, Vec::new(), Some(object.clone()), doing)
 }
 
 /// Stores and generators that use this account, except for stores that log in by what is withdrawn: they do not get

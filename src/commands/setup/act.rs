@@ -17,9 +17,10 @@ use super::{
 use crate::{
     cli::SetupArgs,
     cluster::Cluster,
-    commands::{Exit, changes, objects, probe::probe, resolve::Settled, rights::Rights, store::Present},
+    commands::{Exit, objects, probe::probe, resolve::Settled, rights::Rights, store::Present},
     error::{Error, Result},
     federation::{Federation, TrustedIssuer},
+    plan,
     publication::{Publication, PublicationPlan},
     report::{Report, Warning},
     retirement::{
@@ -55,7 +56,7 @@ impl Act<'_> {
     /// In the order in which nothing ever points at what is not there yet.
     pub(super) async fn run(
         &self,
-        mut plan: Plan,
+        mut plan: Plan<'_>,
         present: Present,
         rights: &mut Rights,
         report: &mut Report<'_>,
@@ -138,7 +139,7 @@ impl Act<'_> {
     /// Everything that must be there before the store turns to it.
     async fn prepare(
         &self,
-        plan: &Plan,
+        plan: &Plan<'_>,
         retirement: Option<&Retirement>,
         rights: &mut Rights,
         report: &mut Report<'_>,
@@ -150,7 +151,7 @@ impl Act<'_> {
             let outcome = publication.apply(documents, report).await?;
             outcome.notes.iter().for_each(|note| report.warning(&Warning::from(note)));
         }
-        meanwhile(self.provider.approach(), changes::apply(self.provider, &plan.changes, report)).await?;
+        meanwhile(self.provider.approach(), plan::apply(&plan.changes, report)).await?;
         let (store, others) = objects::split(&plan.objects.objects);
         objects::apply(self.cluster, &others, folder, report).await?;
         if plan.waits() {
@@ -213,7 +214,7 @@ async fn meanwhile<T>(aside: impl Future<Output = ()>, work: impl Future<Output 
 async fn say_what_the_api_servers_need(
     cluster: &Cluster,
     issuer: &TrustedIssuer,
-    plan: &Plan,
+    plan: &Plan<'_>,
     servers: usize,
     report: &mut Report<'_>,
 ) -> Result<Exit> {

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{
     cluster::{Cluster, objects::Object},
-    commands::{changes, objects, probe::probe, prompt, resolve::Settled, rights::Rights, store},
+    commands::{objects, probe::probe, prompt, resolve::Settled, rights::Rights, store},
     error::{Error, Result},
     federation::Federation,
     report::Report,
@@ -81,7 +81,7 @@ impl SetupHands<'_, '_> {
             objects::apply(self.cluster, &[planned], self.folder, self.report).await?;
             return Ok(None);
         }
-        self.report.progress(format_args!("{} {}", changes::doing(planned.verb), planned.object()));
+        self.report.progress(planned.step.progress());
         store::write(self.cluster, planned, false).await
     }
 }

@@ -45,6 +45,7 @@ use crate::{
     error::Result,
     federation::{self, Federation, Impossible, Keys, Trust},
     http::Http,
+    plan::Gate,
     publication::{
         Options, Publication, PublicationPlan,
         live::{self, Silence},
@@ -234,7 +235,7 @@ fn silent(observed: &Observed) -> impl Iterator<Item = &FailedServer> {
 
 /// What is to be done, and what it was decided from.
 struct Decided<'p> {
-    plan: Plan,
+    plan: Plan<'p>,
     impossible: Vec<Impossible>,
     present: Present,
     documents: Option<PublicationPlan<'p>>,
@@ -247,7 +248,7 @@ async fn decide<'p>(
     cluster: &Cluster,
     estate: &Estate,
     observed: &Observed,
-    provider: &dyn Federation,
+    provider: &'p dyn Federation,
     access: &Access,
     trust: &Trust,
     now: fn() -> u64,
@@ -282,8 +283,9 @@ async fn decide<'p>(
         .filter(|server| server.token.claims().issuer != *trust.issuer.signed())
         .map(|server| (server.address.clone(), server.token.claims().issuer.clone()))
         .collect();
-    let (later, changes) =
-        changes.into_iter().partition(|change| !signs_otherwise.is_empty() && change.moves_issuer());
+    let (later, changes) = changes
+        .into_iter()
+        .partition(|change| !signs_otherwise.is_empty() && change.step.gate == Some(Gate::AfterIssuerSwitch));
     let plan = Plan {
         documents: publication
             .zip(documents.as_ref())

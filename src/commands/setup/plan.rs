@@ -6,24 +6,25 @@ use serde_json::json;
 
 use super::retire::Retirement;
 use crate::{
-    commands::{changes, objects},
+    commands::objects,
     federation::{Change, KeyRole, TrustedIssuer},
     oidc::SignedIssuer,
+    plan,
     publication::{Publication, PublicationPlan},
     report::{Report, Warning},
-    secret_store::{Doing, Obstacle, Plan as StorePlan, Planned},
+    secret_store::{Obstacle, Plan as StorePlan, Planned},
 };
 
 /// Everything that is shown before anything is done.
-pub(super) struct Plan {
+pub(super) struct Plan<'p> {
     /// What would be published; `None` when no documents are needed.
     pub(super) documents: Option<Documents>,
     pub(super) provider: String,
     /// What the provider is given; empty where it fetches the documents.
     pub(super) keys: Vec<GivenKey>,
-    pub(super) changes: Vec<Change>,
+    pub(super) changes: Vec<Change<'p>>,
     /// Those that lock the store out as long as the API servers sign as another issuer.
-    pub(super) later: Vec<Change>,
+    pub(super) later: Vec<Change<'p>>,
     pub(super) objects: StorePlan,
     /// The API servers that do not sign as the issuer yet, and what they sign as.
     pub(super) signs_otherwise: Vec<(String, SignedIssuer)>,
@@ -67,7 +68,7 @@ impl Documents {
     }
 }
 
-impl Plan {
+impl Plan<'_> {
     /// Leaves the store as it is, if changing it would break any of these.
     pub(super) fn keep_store(&mut self, would_break: BTreeSet<String>) {
         let (store, _) = objects::split(&self.objects.objects);
@@ -86,12 +87,12 @@ impl Plan {
         let documents = self.documents.as_ref().map_or(0, |documents| documents.pending);
         let (store, others) = objects::split(&self.objects.objects);
         let count = |objects: &[&Planned]| objects.iter().filter(|object| object.changes_something()).count();
-        let now = documents + changes::pending(&self.changes) + count(&others);
+        let now = documents + plan::pending(&self.changes) + count(&others);
         let retirement = self.retirement.as_ref().map_or(0, Retirement::pending);
-        let later = changes::pending(&self.later) + count(&store) + retirement;
+        let later = plan::pending(&self.later) + count(&store) + retirement;
         match (self.waits(), self.keeps_store()) {
             (true, _) => now,
-            (false, true) => now + changes::pending(&self.later),
+            (false, true) => now + plan::pending(&self.later),
             (false, false) => now + later,
         }
     }
@@ -117,7 +118,7 @@ impl Plan {
         for GivenKey { kid, kind, role } in &self.keys {
             report.line(format_args!("  key {kid}  {kind}  {role}"));
         }
-        changes::show(report, &self.changes);
+        show_steps(&self.changes, report);
         report.line("\ncluster");
         let (store, others) = objects::split(&self.objects.objects);
         others.into_iter().for_each(|object| show_object(object, report));
@@ -133,7 +134,7 @@ impl Plan {
                     ),
                 ));
             }
-            changes::show(report, &self.later);
+            show_steps(&self.later, report);
         }
         store.into_iter().for_each(|object| show_object(object, report));
         if self.keeps_store() {
@@ -173,15 +174,9 @@ impl Plan {
             "keys": self.keys.iter().map(|key| json!({
                 "kid": key.kid, "kind": key.kind, "role": key.role.name(),
             })).collect::<Vec<_>>(),
-            "changes": self.changes.iter().map(changes::to_json).collect::<Vec<_>>(),
-            "later": self.later.iter().map(changes::to_json).collect::<Vec<_>>(),
-            "objects": self.objects.objects.iter().map(|object| json!({
-                "object": object.object(),
-                "changes": object.changes_something(),
-                "why": object.why,
-                "needs": object.needs(),
-                "differences": changes::differences_to_json(&object.differences),
-            })).collect::<Vec<_>>(),
+            "changes": steps(&self.changes),
+            "later": steps(&self.later),
+            "objects": self.objects.objects.iter().map(|object| &object.step).collect::<Vec<_>>(),
             "signsOtherwise": self.signs_otherwise.iter().map(|(address, signs_as)| json!({
                 "address": address, "signsAs": signs_as.as_str(),
             })).collect::<Vec<_>>(),
@@ -194,11 +189,14 @@ impl Plan {
     }
 }
 
+fn steps<'s>(changes: &'s [Change<'_>]) -> Vec<&'s plan::Step> {
+    changes.iter().map(|change| &change.step).collect()
+}
+
+fn show_steps(changes: &[Change<'_>], report: &mut Report<'_>) {
+    changes.iter().for_each(|change| report.lines(change.step.lines()));
+}
+
 fn show_object(object: &Planned, report: &mut Report<'_>) {
-    let mark = match &object.doing {
-        Doing::WriteFile { .. } => '!',
-        _ => changes::mark(object.verb),
-    };
-    report.line(changes::headline(mark, object.verb, &object.object(), &object.why));
-    changes::show_differences(report, &object.differences);
+    report.lines(object.step.lines());
 }

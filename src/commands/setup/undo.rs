@@ -12,7 +12,7 @@ use super::{
 use crate::{
     cli::SetupArgs,
     commands::{
-        Exit, changes,
+        Exit,
         prompt::{self, Offer},
         resolve::store_name,
     },
@@ -85,7 +85,7 @@ pub(super) async fn run(
     if let Next::Stop(end) = &decided {
         if let (StoreView::Other { .. }, Some(restored)) = (&run.seen.store, &restored) {
             report.line(format_args!("{}: what it says now → what was saved", restored.object()));
-            changes::show_differences(report, &restored.differences);
+            report.lines(restored.step.field_lines());
         }
         return farewell.conclude(end, &run.state, &farewell.words(&run), report);
     }
@@ -145,8 +145,7 @@ fn show(run: &Run<'_>, keys: &[KeyView], restored: Option<&Planned>, report: &mu
         }
     }
     if let (Some(restored), StoreView::After { .. }) = (restored, &run.seen.store) {
-        report.line(changes::headline('~', restored.verb, &restored.object(), &restored.why));
-        changes::show_differences(report, &restored.differences);
+        report.lines(restored.step.lines());
         pending += 1;
     }
     if let Some(shelf) = &run.shelf {

@@ -10,7 +10,7 @@ use self::{
     plan::{Orphan, Plan, Withdrawal},
 };
 use super::{
-    Exit, changes, issuer,
+    Exit, issuer,
     objects::{self, Sight},
     prompt::{self, Offer},
     provider,
@@ -27,6 +27,7 @@ use crate::{
     config::Settings,
     error::Result,
     http::Http,
+    plan::apply,
     publication::location::DocumentLocation,
     report::{Report, Warning},
     secret_store::{self, Access, Given, Planned, role_name},
@@ -51,24 +52,30 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
     let signed = issuer::signed(&observed)?;
     let issuer = issuer::removed(settings, place.as_ref(), &observed)?;
 
-    let mut withdrawals = Vec::new();
-    let mut planned = Vec::new();
+    let mut providers = Vec::new();
     if let Some(settled) = &settled {
-        let trust = settled.trust(issuer.clone(), cluster_id, &observed, None, None)?;
         // Everything that may trust the issuer, whichever provider the store names now.
         let mut names = settings.providers();
         if names.is_empty() {
             names.push(settled.provider);
         }
         for name in names {
-            let provider = provider::connect(name, settled, &http)?;
-            let rights = ever_named(&estate, settings, &settled.store, provider.as_ref());
+            providers.push(provider::connect(name, settled, &http)?);
+        }
+    }
+    let mut withdrawals = Vec::new();
+    let mut planned = Vec::new();
+    if let Some(settled) = &settled {
+        let trust = settled.trust(issuer.clone(), cluster_id, &observed, None, None)?;
+        for provider in &providers {
+            let provider = provider.as_ref();
+            let rights = ever_named(&estate, settings, &settled.store, provider);
             let trust = trust.clone().granting(rights, BTreeSet::new());
-            let (changes, access) = futures::try_join!(provider.withdraw(&trust), provider.access())?;
-            withdrawals.push(Withdrawal { provider, changes, access });
+            let (parts, access) = futures::try_join!(provider.withdraw(&trust), provider.access())?;
+            withdrawals.push(Withdrawal { provider, parts, access });
         }
         let withdrawn: Vec<_> =
-            withdrawals.iter().map(|withdrawal: &Withdrawal| &withdrawal.access).collect();
+            withdrawals.iter().map(|withdrawal: &Withdrawal<'_>| &withdrawal.access).collect();
         planned = objects_of(&cluster, &estate, settled, &withdrawn).await?;
     }
     let in_bucket = match (&bucket, &place) {
@@ -95,20 +102,21 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
         return Ok(Exit::Found);
     }
     prompt::confirm(report, args.yes, &format!("Remove {} ({})", prompt::these(pending), report.target()))?;
-    act(&plan, &cluster, bucket.as_deref(), report).await?;
+    act(plan, &cluster, bucket.as_deref(), report).await?;
     report.line(format_args!("removed: what keyless made for {issuer} is gone; what stays is named above"));
     Ok(Exit::Clean)
 }
 
 /// Trust first, then what relied on it.
 async fn act(
-    plan: &Plan,
+    plan: Plan<'_>,
     cluster: &Cluster,
     bucket: Option<&dyn Bucket>,
     report: &mut Report<'_>,
 ) -> Result<()> {
-    for withdrawal in &plan.withdrawals {
-        changes::apply(withdrawal.provider.as_ref(), &withdrawal.changes, report).await?;
+    for withdrawal in plan.withdrawals {
+        let changes: Vec<_> = withdrawal.parts.into_iter().map(|part| part.change).collect();
+        apply(&changes, report).await?;
     }
     objects::apply(cluster, &plan.objects.iter().collect::<Vec<&Planned>>(), None, report).await?;
     let (Some(bucket), Some(planned)) = (bucket, &plan.bucket) else { return Ok(()) };
@@ -173,7 +181,7 @@ async fn objects_of(
     for object in planned.iter_mut().filter(|object| object.changes_something()) {
         if object.manifest.kind().ends_with("SecretStore") {
             let users = plan::users(estate, &Store(object.manifest.clone()));
-            object.why = format!("{}; {}", object.why, plan::stop(&users));
+            object.step.reason = format!("{}; {}", object.step.reason, plan::stop(&users));
         }
     }
     Ok(planned)

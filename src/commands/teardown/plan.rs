@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 use super::documents::Documents;
 use crate::{
     cluster::snapshot::{Estate, Store},
-    commands::changes,
-    federation::{Change, Federation, Step, Verb},
+    federation::{After, Federation, Withdrawn},
+    plan::Act,
     report::{Report, Warning},
     secret_store::{Access, Planned, relies_on},
 };
 
-pub(super) struct Plan {
-    pub(super) withdrawals: Vec<Withdrawal>,
+pub(super) struct Plan<'p> {
+    pub(super) withdrawals: Vec<Withdrawal<'p>>,
     pub(super) objects: Vec<Planned>,
     pub(super) orphans: Vec<Orphan>,
     /// The bucket by name, and what lies in it.
@@ -21,11 +21,17 @@ pub(super) struct Plan {
 }
 
 /// The way back at one provider.
-pub(super) struct Withdrawal {
-    pub(super) provider: Box<dyn Federation>,
-    pub(super) changes: Vec<Change>,
+pub(super) struct Withdrawal<'p> {
+    pub(super) provider: &'p dyn Federation,
+    pub(super) parts: Vec<Withdrawn<Box<dyn Act + 'p>>>,
     /// What a store that relies on it says.
     pub(super) access: Access,
+}
+
+impl Withdrawal<'_> {
+    fn pending(&self) -> usize {
+        self.parts.iter().filter(|part| part.change.is_pending()).count()
+    }
 }
 
 pub(super) struct Bucket {
@@ -44,8 +50,8 @@ pub(super) struct Orphan {
 
 impl Orphan {
     /// Every store that relies on what is withdrawn, and does not go with it.
-    pub(super) fn all(estate: &Estate, withdrawals: &[Withdrawal], objects: &[Planned]) -> Vec<Self> {
-        let withdrawn = || withdrawals.iter().filter(|withdrawal| changes::pending(&withdrawal.changes) > 0);
+    pub(super) fn all(estate: &Estate, withdrawals: &[Withdrawal<'_>], objects: &[Planned]) -> Vec<Self> {
+        let withdrawn = || withdrawals.iter().filter(|withdrawal| withdrawal.pending() > 0);
         let goes = |store: &Store| {
             let name = store.0.describe();
             objects.iter().any(|object| object.changes_something() && object.object() == name)
@@ -84,9 +90,9 @@ pub(super) fn stop(users: &[String]) -> String {
     }
 }
 
-impl Plan {
+impl Plan<'_> {
     pub(super) fn pending(&self) -> usize {
-        let at_providers = self.withdrawals.iter().map(|withdrawal| changes::pending(&withdrawal.changes));
+        let at_providers = self.withdrawals.iter().map(Withdrawal::pending);
         let objects = self.objects.iter().filter(|object| object.changes_something()).count();
         let in_bucket = |bucket: &Bucket| bucket.documents.ours.len() + usize::from(bucket.is_ours);
         at_providers.sum::<usize>() + objects + self.bucket.as_ref().map_or(0, in_bucket)
@@ -94,8 +100,8 @@ impl Plan {
 
     pub(super) fn show(&self, report: &mut Report<'_>) {
         for withdrawal in &self.withdrawals {
-            report.line(&withdrawal.provider);
-            changes::show(report, &withdrawal.changes);
+            report.line(withdrawal.provider);
+            withdrawal.parts.iter().for_each(|part| report.lines(part.change.step.lines()));
             report.line("");
         }
         if !self.objects.is_empty() || !self.orphans.is_empty() {
@@ -104,28 +110,28 @@ impl Plan {
         for object in &self.objects {
             let name = object.object();
             if self.orphans.iter().all(|orphan| orphan.store != name) {
-                report.line(changes::headline(changes::mark(object.verb), object.verb, &name, &object.why));
+                report.lines(object.step.lines());
             }
         }
         for orphan in &self.orphans {
             report.line(format_args!(
-                "! leave   {}: keyless did not make it; it stays, and cannot log in any more: {}",
+                "! keep    {}: keyless did not make it; it stays, and cannot log in any more: {}",
                 orphan.store,
                 stop(&orphan.users)
             ));
         }
         if let Some(bucket) = &self.bucket {
             report.line(format_args!("\n{}", bucket.name));
-            bucket.documents.ours.iter().for_each(|(name, _)| report.line(format_args!("- remove  {name}")));
+            bucket.documents.ours.iter().for_each(|(name, _)| report.line(format_args!("- delete  {name}")));
             for name in &bucket.documents.others {
                 report.line(format_args!(
-                    "= leave   {name}: its bytes are not those that keyless writes, so it is not known whose it is; remove it by hand"
+                    "= keep    {name}: its bytes are not those that keyless writes, so it is not known whose it is; remove it by hand"
                 ));
             }
             report.line(if bucket.is_ours {
-                "- remove  the bucket itself, if nothing else is in it"
+                "- delete  the bucket itself, if nothing else is in it"
             } else {
-                "= leave   the bucket itself: keyless did not make it"
+                "= keep    the bucket itself: keyless did not make it"
             });
         }
         for warning in self.warnings() {
@@ -142,10 +148,8 @@ impl Plan {
             "issuer": issuer,
             "pending": self.pending(),
             "dryRun": dry_run,
-            "changes": self.withdrawals.iter().flat_map(|withdrawal| &withdrawal.changes).map(changes::to_json).collect::<Vec<_>>(),
-            "objects": self.objects.iter().map(|object| json!({
-                "object": object.object(), "changes": object.changes_something(), "why": object.why,
-            })).collect::<Vec<_>>(),
+            "changes": self.withdrawals.iter().flat_map(|it| &it.parts).map(|part| &part.change.step).collect::<Vec<_>>(),
+            "objects": self.objects.iter().map(|object| &object.step).collect::<Vec<_>>(),
             "orphans": self.orphans.iter().map(|orphan| json!({
                 "store": orphan.store, "users": orphan.users,
             })).collect::<Vec<_>>(),
@@ -171,11 +175,11 @@ pub(super) fn not_seen(estate: &Estate) -> Option<Warning> {
 }
 
 /// Trust that outlives the documents: the next owner of the bucket's name could then speak for this cluster.
-pub(super) fn dangling(withdrawals: &[Withdrawal], signed: &str, issuer: &str) -> Vec<Warning> {
-    let stays = |change: &&Change| change.verb == Verb::Leave && !matches!(change.step, Step::Gone);
-    let left = withdrawals.iter().flat_map(|withdrawal| &withdrawal.changes).filter(stays);
+pub(super) fn dangling(withdrawals: &[Withdrawal<'_>], signed: &str, issuer: &str) -> Vec<Warning> {
+    let left = withdrawals.iter().flat_map(|it| &it.parts).filter(|part| part.after != After::Gone);
     let mut warnings: Vec<Warning> = left
-        .map(|change| Warning::new("trust-left", format!("{} stays: {}", change.object, change.why)))
+        .map(|part| &part.change.step)
+        .map(|step| Warning::new("trust-left", format!("{} stays: {}", step.name, step.reason)))
         .collect();
     if signed == issuer {
         warnings.push(Warning::new(

@@ -3,21 +3,22 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Binding, Settings, Step,
+    Binding, Planned, Plans, Settings, Step,
     plan::{leave, step},
     roles::{self, Place, WORKLOAD_USER},
     state::{Holder, Seen, State},
 };
 use crate::{
     error::{Error, Result},
-    federation::{Change, Difference, Impossible, Plan, Right, RightKind, Trust, Verb},
+    federation::{Impossible, Right, RightKind, Trust},
     google::needs,
+    plan::{Action, Change},
 };
 
 /// The workload, or the account that it becomes, gets the roles that its rights take.
-pub(super) fn bindings(want: &Trust, settings: &Settings, state: &State) -> Result<Plan> {
+pub(super) fn bindings(want: &Trust, settings: &Settings, state: &State) -> Result<Plans> {
     let principal = state.ids.principal(&state.project.number, &want.subject()?);
-    let mut plan = Plan::default();
+    let mut plan = Plans::default();
     let reader = match &settings.impersonate {
         None => principal.clone(),
         Some(email) => {
@@ -154,7 +155,7 @@ fn has(state: &State, holder: &Holder, role: &str, member: &str) -> bool {
     matches!(state.seen(holder), Seen::Known(policy) if policy.has(role, member))
 }
 
-fn grant(place: Place, member: &str, why: &str, state: &State) -> Change {
+fn grant(place: Place, member: &str, why: &str, state: &State) -> Planned {
     let (holder, role) = place;
     let object = shown(&holder, state);
     let mut why = why.to_owned();
@@ -166,26 +167,16 @@ fn grant(place: Place, member: &str, why: &str, state: &State) -> Change {
             why.push_str("; a binding with a condition, which keyless did not make, is left beside it");
         }
     }
-    let needs = needs_of(&holder, state);
+    let step = step(Action::Grant, format!("{role} on the {object} to {}", short(member)), why)
+        .field("member", None, Some(member.into()))
+        .requires(needs_of(&holder, state));
     let seen = state.policy(&holder).cloned();
-    let step = step(Step::Grant(Binding { holder, role, member: member.to_owned(), seen }));
-    Change {
-        verb: Verb::Grant,
-        object: format!("{role} on the {object} to {}", short(member)),
-        why,
-        differences: vec![Difference {
-            field: "member".to_owned(),
-            have: String::new(),
-            want: member.to_owned(),
-        }],
-        needs,
-        step,
-    }
+    Change::new(step, Step::Grant(Binding { holder, role, member: member.to_owned(), seen }))
 }
 
 /// Takes a role back that only setup can have given: to the principal of the cluster's own pool. What a service account
 /// has may have been given to it by others.
-fn revoke(place: Place, principal: &str, reader: &str, state: &State) -> Option<Change> {
+fn revoke(place: Place, principal: &str, reader: &str, state: &State) -> Option<Planned> {
     let (holder, role) = place;
     let policy = state.policy(&holder)?.clone();
     let object = format!("{role} on the {} from {}", shown(&holder, state), short(reader));
@@ -197,14 +188,10 @@ fn revoke(place: Place, principal: &str, reader: &str, state: &State) -> Option<
             leave(object, why)
         });
     }
-    let needs = needs_of(&holder, state);
-    policy.has(role, principal).then(|| Change {
-        verb: Verb::Revoke,
-        object,
-        why: "nothing uses it any more".to_owned(),
-        differences: Vec::new(),
-        needs,
-        step: step(Step::Revoke(Binding { holder, role, member: principal.to_owned(), seen: Some(policy) })),
+    let step = step(Action::Revoke, object, "nothing uses it any more").requires(needs_of(&holder, state));
+    policy.has(role, principal).then(|| {
+        let binding = Binding { holder, role, member: principal.to_owned(), seen: Some(policy) };
+        Change::new(step, Step::Revoke(binding))
     })
 }
 

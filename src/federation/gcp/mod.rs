@@ -67,12 +67,13 @@ use self::{
     probe::Login,
     step::{Binding, Deed, Patch},
 };
-use super::{Change, Federation, Find, Keys, Plan, Right, Rules, Trial, Trust};
+use super::{Federation, Find, Impossible, Keys, Plan, Right, Rules, Trial, Trust, Withdrawn};
 use crate::{
     error::Result,
     google::{Api, CLOUD_PLATFORM, Target, Tokens, check_endpoint},
     http::Http,
     oidc::Token,
+    plan::{Act, Say},
     relying_party::Finding,
     secret::Secret,
     secret_store::Access,
@@ -154,6 +155,16 @@ impl Default for Patience {
             after_write: Duration::from_secs(30),
         }
     }
+}
+
+/// One planned difference, and how it is done.
+type Planned = crate::plan::Change<Step>;
+
+/// What was planned, as values.
+#[derive(Debug, Default)]
+struct Plans {
+    changes: Vec<Planned>,
+    impossible: Vec<Impossible>,
 }
 
 /// A pool and a provider in a project.
@@ -253,6 +264,10 @@ impl Gcp {
         names::endpoint(&self.settings.endpoints.secret_manager, self.ids.location.as_deref())
     }
 
+    fn act(&self, step: Step) -> Box<dyn Act + '_> {
+        Box::new(AtGoogle { gcp: self, step })
+    }
+
     /// What has to be enabled in the project.
     fn services(&self) -> Vec<&'static str> {
         let mut services = vec!["iam.googleapis.com", "sts.googleapis.com"];
@@ -280,28 +295,19 @@ impl Federation for Gcp {
         &RULES
     }
 
-    async fn plan(&self, want: &Trust) -> Result<Plan> {
+    async fn plan<'p>(&'p self, want: &Trust) -> Result<Plan<'p>> {
         plan::check(want, &self.settings)?;
         let state = self.observe(want, false).await?;
-        plan::plan(want, &self.settings, &state)
+        let planned = plan::plan(want, &self.settings, &state)?;
+        let changes = planned.changes.into_iter().map(|change| change.map(|step| self.act(step))).collect();
+        Ok(Plan { changes, impossible: planned.impossible })
     }
 
-    async fn apply(&self, change: &Change, say: &mut (dyn for<'a> FnMut(&'a str) + Send)) -> Result<()> {
-        let super::Step::Gcp(step) = &change.step else { return Ok(()) };
-        apply::run(self, step, say).await?;
-        let done = match step {
-            Step::Enable(_) => &self.enabled,
-            Step::Grant(_) | Step::Revoke(_) => &self.granted,
-            Step::Pool(_) | Step::Provider(_) => &self.written,
-        };
-        done.store(true, Ordering::Relaxed);
-        Ok(())
-    }
-
-    async fn withdraw(&self, want: &Trust) -> Result<Vec<Change>> {
+    async fn withdraw<'p>(&'p self, want: &Trust) -> Result<Vec<Withdrawn<Box<dyn Act + 'p>>>> {
         want.rights.iter().try_for_each(|right| named(right).map(drop))?;
         let state = self.observe(want, true).await?;
-        withdraw::withdraw(want, &state)
+        let withdrawn = withdraw::withdraw(want, &state)?;
+        Ok(withdrawn.into_iter().map(|one| one.map(|step| self.act(step))).collect())
     }
 
     async fn audience(&self) -> Result<String> {
@@ -344,13 +350,29 @@ impl Federation for Gcp {
         self.api.open(&self.settings.endpoints.sts).await;
     }
 
-    async fn probe(
-        &self,
-        token: &Token,
-        trial: &Trial,
-        say: &mut (dyn for<'a> FnMut(&'a str) + Send),
-    ) -> Vec<Finding> {
+    async fn probe(&self, token: &Token, trial: &Trial, say: Say<'_>) -> Vec<Finding> {
         probe::probe(self, token, trial, say).await
+    }
+}
+
+/// A step, done at Google.
+struct AtGoogle<'p> {
+    gcp: &'p Gcp,
+    step: Step,
+}
+
+#[async_trait]
+impl Act for AtGoogle<'_> {
+    async fn run(&self, say: Say<'_>) -> Result<()> {
+        let Self { gcp, step } = self;
+        apply::run(gcp, step, say).await?;
+        let done = match step {
+            Step::Enable(_) => &gcp.enabled,
+            Step::Grant(_) | Step::Revoke(_) => &gcp.granted,
+            Step::Pool(_) | Step::Provider(_) => &gcp.written,
+        };
+        done.store(true, Ordering::Relaxed);
+        Ok(())
     }
 }
 

@@ -2,17 +2,19 @@
 //! services, pool, provider, bindings.
 
 use super::{
-    Deed, Settings, Step,
+    Deed, Planned, Plans, Settings, Step,
     bindings::bindings,
     mark::{Owner, mark},
     names::{Ids, check_email, check_subject},
     state::{Life, State},
+    step::ordered,
     wanted::{RULES, Wanted, knows_a_key},
 };
 use crate::{
     error::{Error, Result},
-    federation::{self, Change, Difference, Plan, Trust, TrustedIssuer, Verb},
+    federation::{Trust, TrustedIssuer},
     google::needs,
+    plan::{self, Action, Change, FieldChange, Gate, Target},
     shell,
 };
 
@@ -25,7 +27,7 @@ pub(super) fn check(want: &Trust, settings: &Settings) -> Result<()> {
 }
 
 /// What must change, and what is right already.
-pub(super) fn plan(want: &Trust, settings: &Settings, state: &State) -> Result<Plan> {
+pub(super) fn plan(want: &Trust, settings: &Settings, state: &State) -> Result<Plans> {
     check(want, settings)?;
     let wanted = Wanted::new(want)?;
     let mut changes = notes(want, state);
@@ -33,13 +35,14 @@ pub(super) fn plan(want: &Trust, settings: &Settings, state: &State) -> Result<P
     changes.push(pool(want, &wanted, state)?);
     changes.extend(neighbours(want, state));
     changes.push(provider(want, &wanted, state)?);
-    let Plan { changes: bindings, impossible } = bindings(want, settings, state)?;
+    let Plans { changes: bindings, impossible } = bindings(want, settings, state)?;
     changes.extend(bindings);
-    Ok(Plan { changes, impossible })
+    ordered(changes.iter_mut().collect());
+    Ok(Plans { changes, impossible })
 }
 
 /// What could not be seen, and what will not work although nothing stands against it.
-fn notes(want: &Trust, state: &State) -> Vec<Change> {
+fn notes(want: &Trust, state: &State) -> Vec<Planned> {
     let mut notes = Vec::new();
     if let Some(said) = &state.project_unseen {
         let why = format!(
@@ -61,31 +64,26 @@ fn notes(want: &Trust, state: &State) -> Vec<Change> {
     notes
 }
 
-fn services(state: &State) -> Option<Change> {
+fn services(state: &State) -> Option<Planned> {
     let missing = &state.services.missing;
-    (!missing.is_empty()).then(|| Change {
-        verb: Verb::Enable,
-        object: format!("{} in {}", missing.join(", "), state.ids.project),
-        why: "these services are needed, and are not enabled".to_owned(),
-        differences: Vec::new(),
-        needs: needs("serviceusage.services.enable", &on_project(state)),
-        step: step(Step::Enable(missing.clone())),
+    (!missing.is_empty()).then(|| {
+        let name = format!("{} in {}", missing.join(", "), state.ids.project);
+        let step = step(Action::Enable, name, "these services are needed, and are not enabled")
+            .requires(needs("serviceusage.services.enable", &on_project(state)));
+        Change::new(step, Step::Enable(missing.clone()))
     })
 }
 
-fn pool(want: &Trust, wanted: &Wanted, state: &State) -> Result<Change> {
+fn pool(want: &Trust, wanted: &Wanted, state: &State) -> Result<Planned> {
     let object = state.ids.shown_pool();
-    let change = |verb, why: &str, permission: &str, differences, deed| Change {
-        verb,
-        object: object.clone(),
-        why: why.to_owned(),
-        differences,
-        needs: needs(&format!("iam.workloadIdentityPools.{permission}"), &on_project(state)),
-        step: step(Step::Pool(deed)),
+    let change = |action, why: &str, permission: &str, fields: Vec<FieldChange>, deed| {
+        let permission = format!("iam.workloadIdentityPools.{permission}");
+        let step = step(action, &object, why).fields(fields).requires(needs(&permission, &on_project(state)));
+        Change::new(step, Step::Pool(deed))
     };
     let Some(life) = state.pool.as_ref().map(|pool| &pool.life) else {
         let why = "the cluster needs a pool of its own: all of a pool's providers share their principals";
-        return Ok(change(Verb::Create, why, "create", Vec::new(), Deed::Create(wanted.pool())));
+        return Ok(change(Action::Create, why, "create", Vec::new(), Deed::Create(wanted.pool())));
     };
     match life.owner(&want.cluster_id) {
         Owner::This => {}
@@ -109,23 +107,23 @@ fn pool(want: &Trust, wanted: &Wanted, state: &State) -> Result<Change> {
     let (differences, patch) = wanted.pool_changes(life);
     if life.deleted {
         let why = "it was deleted less than 30 days ago, and its name cannot be given to another until then";
-        return Ok(change(Verb::Restore, why, "undelete", differences, Deed::Restore(patch)));
+        return Ok(change(Action::Restore, why, "undelete", differences, Deed::Restore(patch)));
     }
     Ok(match differences.is_empty() {
         true => leave(object, "it is as it should be".to_owned()),
         false if life.disabled => change(
-            Verb::Enable,
+            Action::Enable,
             "it is disabled: no token of it is accepted",
             "update",
             differences,
             Deed::Patch(patch),
         ),
-        false => change(Verb::Update, "it differs", "update", differences, Deed::Patch(patch)),
+        false => change(Action::Update, "it differs", "update", differences, Deed::Patch(patch)),
     })
 }
 
 /// One that somebody else made is used if it needs no change, and is nobody else's in fact.
-fn foreign_pool(object: &str, life: &Life, state: &State) -> Result<Change> {
+fn foreign_pool(object: &str, life: &Life, state: &State) -> Result<Planned> {
     let problem = if life.deleted {
         "is soft-deleted, and its name cannot be used for 30 days"
     } else if life.disabled {
@@ -182,7 +180,7 @@ fn update_provider(ids: &Ids) -> String {
 }
 
 /// Other issuers whose tokens would be taken for this cluster's.
-fn neighbours(want: &Trust, state: &State) -> Vec<Change> {
+fn neighbours(want: &Trust, state: &State) -> Vec<Planned> {
     let others = state.neighbours().filter(|other| other.issuer != want.issuer.as_str());
     others
         .map(|other| {
@@ -196,15 +194,12 @@ fn neighbours(want: &Trust, state: &State) -> Vec<Change> {
         .collect()
 }
 
-fn provider(want: &Trust, wanted: &Wanted, state: &State) -> Result<Change> {
+fn provider(want: &Trust, wanted: &Wanted, state: &State) -> Result<Planned> {
     let object = state.ids.shown_provider();
-    let change = |verb, why: String, permission: &str, differences, deed| Change {
-        verb,
-        object: object.clone(),
-        why,
-        differences,
-        needs: needs(&format!("iam.workloadIdentityPoolProviders.{permission}"), &on_project(state)),
-        step: step(Step::Provider(deed)),
+    let change = |action, why: String, permission: &str, fields: Vec<FieldChange>, deed| {
+        let permission = format!("iam.workloadIdentityPoolProviders.{permission}");
+        let step = step(action, &object, why).fields(fields).requires(needs(&permission, &on_project(state)));
+        Change::new(step, Step::Provider(deed))
     };
     let keys = match want.issuer {
         TrustedIssuer::Published(_) => "it fetches the keys from there",
@@ -212,7 +207,7 @@ fn provider(want: &Trust, wanted: &Wanted, state: &State) -> Result<Change> {
     };
     let Some(found) = state.provider() else {
         let why = format!("Google must believe {}: {keys}", want.issuer);
-        return Ok(change(Verb::Create, why, "create", Vec::new(), Deed::Create(wanted.provider())));
+        return Ok(change(Action::Create, why, "create", Vec::new(), Deed::Create(wanted.provider())));
     };
     let owner = found.life.owner(&want.cluster_id);
     if let Owner::Other(_) = owner {
@@ -222,7 +217,8 @@ fn provider(want: &Trust, wanted: &Wanted, state: &State) -> Result<Change> {
     if owner == Owner::None || !found.is_oidc {
         let mut differences = wanted.unfit(found);
         if !found.is_oidc {
-            differences = vec![difference("kind", "not an OIDC provider", "an OIDC provider")];
+            let [before, after] = ["not an OIDC provider", "an OIDC provider"].map(|text| Some(text.into()));
+            differences = vec![FieldChange::new("kind", before, after)];
         }
         if found.life.deleted || !differences.is_empty() {
             let update = describe(want, &state.ids, &update_provider(&state.ids));
@@ -242,7 +238,7 @@ fn provider(want: &Trust, wanted: &Wanted, state: &State) -> Result<Change> {
     let (differences, patch) = wanted.provider_changes(found)?;
     if found.life.deleted {
         let why = "it was deleted less than 30 days ago, and its name cannot be given to another until then";
-        return Ok(change(Verb::Restore, why.to_owned(), "undelete", differences, Deed::Restore(patch)));
+        return Ok(change(Action::Restore, why.to_owned(), "undelete", differences, Deed::Restore(patch)));
     }
     let others = wanted.others(found);
     let kept = match others.is_empty() {
@@ -252,7 +248,7 @@ fn provider(want: &Trust, wanted: &Wanted, state: &State) -> Result<Change> {
     if differences.is_empty() {
         return Ok(leave(object, format!("it is as it should be{kept}")));
     }
-    let differs = |field: &str| differences.iter().any(|difference| difference.field == field);
+    let differs = |field: &str| differences.iter().any(|change| change.path == field);
     let mut why = Vec::new();
     if found.life.disabled {
         why.push("it is disabled: no token is exchanged".to_owned());
@@ -267,21 +263,21 @@ fn provider(want: &Trust, wanted: &Wanted, state: &State) -> Result<Change> {
         why.push("another mapping changes who is meant by the bindings of this pool".to_owned());
     }
     let why = why.join("; ") + &kept;
-    let verb = if found.life.disabled { Verb::Enable } else { Verb::Update };
-    Ok(change(verb, why, "update", differences, Deed::Patch(patch)))
+    let action = if found.life.disabled { Action::Enable } else { Action::Update };
+    let mut change = change(action, why, "update", differences, Deed::Patch(patch));
+    // Tokens of the issuer that is trusted now are refused from then on.
+    change.step.gate = (moved && !found.issuer.is_empty()).then_some(Gate::AfterIssuerSwitch);
+    Ok(change)
 }
 
 /// `update` writes the mark of this cluster on it.
-fn foreign_provider(object: &str, life: &Life, differences: &[Difference], update: &str) -> Error {
+fn foreign_provider(object: &str, life: &Life, differences: &[FieldChange], update: &str) -> Error {
     let what = if life.deleted { "is soft-deleted" } else { "differs from what is needed" };
     let mut error =
         Error::failed("google-provider-foreign", format!("the {object} was not made by keyless, and {what}"))
             .caused_by(format_args!("its description is `{}`", life.description.escape_debug()));
     for difference in differences {
-        error = error.caused_by(format_args!(
-            "{} is {}, and should be {}",
-            difference.field, difference.have, difference.want
-        ));
+        error = error.caused_by(difference.in_words());
     }
     error
         .hint("choose another google.provider or google.pool; what others have made is not touched")
@@ -306,21 +302,11 @@ pub(super) fn on_project(state: &State) -> String {
     format!("the project {}", state.ids.project)
 }
 
-fn difference(field: &str, have: &str, want: &str) -> Difference {
-    Difference { field: field.to_owned(), have: have.to_owned(), want: want.to_owned() }
+/// At Google.
+pub(super) fn step(action: Action, name: impl Into<String>, reason: impl Into<String>) -> plan::Step {
+    plan::Step::new(Target::ProviderResource, action, name, reason)
 }
 
-pub(super) fn leave(object: String, why: String) -> Change {
-    Change {
-        verb: Verb::Leave,
-        object,
-        why,
-        differences: Vec::new(),
-        needs: String::new(),
-        step: federation::Step::None,
-    }
-}
-
-pub(super) fn step(step: Step) -> federation::Step {
-    federation::Step::Gcp(step)
+pub(super) fn leave(object: String, why: String) -> Planned {
+    Change::no_op(Target::ProviderResource, object, why)
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Holder;
-use crate::google::Policy;
+use crate::{google::Policy, plan::Change};
 
 /// How a change is done.
 #[derive(Clone, Debug)]
@@ -51,11 +51,6 @@ impl Step {
         Self::Grant(Binding { holder, role: "roles/x", member: "m".to_owned(), seen: None })
     }
 
-    /// Whether it changes what a provider that is there believes.
-    pub(crate) fn changes_provider(&self) -> bool {
-        matches!(self, Self::Provider(Deed::Patch(_)))
-    }
-
     /// Whether it must not begin before an earlier step of the same plan is over.
     pub(crate) fn waits_for(&self, earlier: &Self) -> bool {
         match (self, earlier) {
@@ -67,6 +62,18 @@ impl Step {
             (Self::Pool(_), Self::Enable(services)) => services.contains(&"iam.googleapis.com"),
             _ => true,
         }
+    }
+}
+
+/// Has each change name the earlier ones that it waits for.
+pub(super) fn ordered(mut changes: Vec<&mut Change<Step>>) {
+    for index in 1..changes.len() {
+        let (earlier, rest) = changes.split_at_mut(index);
+        let Some(act) = &rest[0].act else { continue };
+        let waits_for =
+            |earlier: &&&mut Change<Step>| earlier.act.as_ref().is_some_and(|it| act.waits_for(it));
+        rest[0].step.depends_on =
+            earlier.iter().filter(waits_for).map(|earlier| earlier.step.name.clone()).collect();
     }
 }
 

@@ -11,8 +11,9 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    federation::{Difference, IssuerForm, IssuerRules, KeyRules, Keys, Rules, Subject, Trust, TrustedIssuer},
+    federation::{IssuerForm, IssuerRules, KeyRules, Keys, Rules, Subject, Trust, TrustedIssuer},
     oidc::{Algorithm, KeySet, KidRule},
+    plan::FieldChange,
 };
 
 /// What Google takes as an issuer and as keys.
@@ -56,8 +57,8 @@ pub(super) struct Wanted {
 struct Field {
     /// As a mask names it.
     path: &'static str,
-    have: String,
-    want: String,
+    before: Option<Value>,
+    after: Option<Value>,
     value: Value,
 }
 
@@ -96,20 +97,20 @@ impl Wanted {
     }
 
     /// What of a pool of ours must change.
-    pub(super) fn pool_changes(&self, life: &Life) -> (Vec<Difference>, Patch) {
+    pub(super) fn pool_changes(&self, life: &Life) -> (Vec<FieldChange>, Patch) {
         split(self.life(life))
     }
 
     /// What of a provider of ours must change.
-    pub(super) fn provider_changes(&self, provider: &Provider) -> Result<(Vec<Difference>, Patch)> {
+    pub(super) fn provider_changes(&self, provider: &Provider) -> Result<(Vec<FieldChange>, Patch)> {
         let mut fields = self.life(&provider.life);
         let mapping: BTreeMap<String, String> =
             MAPPING.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         if provider.mapping != mapping {
             fields.push(Field {
                 path: "attributeMapping",
-                have: shown(&provider.mapping),
-                want: shown(&mapping),
+                before: shown(&provider.mapping),
+                after: shown(&mapping),
                 value: json!(mapping),
             });
         }
@@ -124,16 +125,17 @@ impl Wanted {
         if provider.condition != wanted {
             fields.push(Field {
                 path: "attributeCondition",
-                have: or_none(&provider.condition),
-                want: wanted.clone(),
+                before: text(&provider.condition),
+                after: text(&wanted),
                 value: wanted.into(),
             });
         }
         if !provider.audiences.is_empty() {
             fields.push(Field {
                 path: "oidc.allowedAudiences",
-                have: provider.audiences.join(", "),
-                want: "none: the provider's own name".to_owned(),
+                before: Some(json!(provider.audiences)),
+                // The provider's own name.
+                after: None,
                 value: json!([]),
             });
         }
@@ -141,16 +143,17 @@ impl Wanted {
             // What is served there names the keys.
             fields.push(Field {
                 path: "oidc.discoveryUri",
-                have: provider.discovery.clone(),
-                want: "none: below the issuer".to_owned(),
+                before: text(&provider.discovery),
+                // Below the issuer.
+                after: None,
                 value: json!(""),
             });
         }
         if provider.issuer != self.issuer {
             fields.push(Field {
                 path: "oidc.issuerUri",
-                have: or_none(&provider.issuer),
-                want: self.issuer.clone(),
+                before: text(&provider.issuer),
+                after: text(&self.issuer),
                 value: self.issuer.clone().into(),
             });
         }
@@ -159,33 +162,34 @@ impl Wanted {
     }
 
     /// In what somebody else's provider would have to change before it could be used.
-    pub(super) fn unfit(&self, provider: &Provider) -> Vec<Difference> {
+    pub(super) fn unfit(&self, provider: &Provider) -> Vec<FieldChange> {
         let mut fields = Vec::new();
-        let mut differs = |field: &str, have: String, want: &str| {
-            fields.push(Difference { field: field.to_owned(), have, want: want.to_owned() });
+        let mut differs = |path: &str, before: Option<Value>, after: Option<Value>| {
+            fields.push(FieldChange::new(path, before, after));
         };
         if provider.life.disabled {
-            differs("disabled", "true".into(), "false");
+            differs("disabled", Some(true.into()), Some(false.into()));
         }
         if provider.issuer != self.issuer {
-            differs("oidc.issuerUri", or_none(&provider.issuer), &self.issuer);
+            differs("oidc.issuerUri", text(&provider.issuer), text(&self.issuer));
         }
         if provider.mapping.get("google.subject").is_none_or(|value| value != "assertion.sub") {
-            differs("attributeMapping", shown(&provider.mapping), "google.subject=assertion.sub");
+            differs("attributeMapping", shown(&provider.mapping), text("google.subject=assertion.sub"));
         }
         let admitted =
             subjects(&provider.condition).is_some_and(|subjects| subjects.contains(&self.subject.as_str()));
         if !provider.condition.is_empty() && !admitted {
-            differs("attributeCondition", provider.condition.clone(), &condition(&[self.subject.as_str()]));
+            let wanted = condition(&[self.subject.as_str()]);
+            differs("attributeCondition", text(&provider.condition), text(&wanted));
         }
         if !provider.audiences.is_empty() {
-            differs("oidc.allowedAudiences", provider.audiences.join(", "), "none");
+            differs("oidc.allowedAudiences", Some(json!(provider.audiences)), None);
         }
         if !provider.discovery.is_empty() {
-            differs("oidc.discoveryUri", provider.discovery.clone(), "none");
+            differs("oidc.discoveryUri", text(&provider.discovery), None);
         }
         if let Some(field) = self.keys(provider) {
-            differs(field.path, field.have, &field.want);
+            differs(field.path, field.before, field.after);
         }
         fields
     }
@@ -215,16 +219,16 @@ impl Wanted {
         if life.description != self.mark {
             fields.push(Field {
                 path: "description",
-                have: or_none(&life.description),
-                want: self.mark.clone(),
+                before: text(&life.description),
+                after: text(&self.mark),
                 value: self.mark.clone().into(),
             });
         }
         if life.disabled {
             fields.push(Field {
                 path: "disabled",
-                have: "true".to_owned(),
-                want: "false".to_owned(),
+                before: Some(true.into()),
+                after: Some(false.into()),
                 value: false.into(),
             });
         }
@@ -239,8 +243,8 @@ impl Wanted {
         };
         (!same).then(|| Field {
             path: "oidc.jwksJson",
-            have: shown_keys(&provider.jwks, have.as_ref()),
-            want: shown_keys(&self.jwks, want.as_ref()),
+            before: shown_keys(&provider.jwks, have.as_ref()),
+            after: shown_keys(&self.jwks, want.as_ref()),
             value: self.jwks.clone().into(),
         })
     }
@@ -287,27 +291,27 @@ fn uploaded(jwks: &str) -> Option<KeySet> {
     KeySet::parse(jwks.as_bytes(), "the uploaded key set", KidRule::External).ok().map(|(set, _)| set)
 }
 
-fn shown_keys(text: &str, set: Option<&KeySet>) -> String {
+/// By their `kid`. `None`: Google fetches them from the issuer.
+fn shown_keys(jwks: &str, set: Option<&KeySet>) -> Option<Value> {
     match set {
-        None if text.is_empty() => "none: Google fetches them from the issuer".to_owned(),
-        None => "a key set that cannot be read".to_owned(),
-        Some(set) => set.iter().map(|key| key.kid()).collect::<Vec<_>>().join(", "),
+        None if jwks.is_empty() => None,
+        None => text("a key set that cannot be read"),
+        Some(set) => Some(set.iter().map(|key| Value::from(key.kid())).collect()),
     }
 }
 
-fn shown(mapping: &BTreeMap<String, String>) -> String {
-    match mapping.is_empty() {
-        true => "none".to_owned(),
-        false => mapping.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(", "),
-    }
+fn shown(mapping: &BTreeMap<String, String>) -> Option<Value> {
+    let one = |(key, value): (&String, &String)| Value::from(format!("{key}={value}"));
+    (!mapping.is_empty()).then(|| mapping.iter().map(one).collect())
 }
 
-fn or_none(text: &str) -> String {
-    if text.is_empty() { "none".to_owned() } else { text.to_owned() }
+/// `None`: it is empty, which for Google is the same as absent.
+fn text(text: &str) -> Option<Value> {
+    (!text.is_empty()).then(|| text.into())
 }
 
 /// For people in the order of their names, for Google as a body and the mask that belongs to it.
-fn split(mut fields: Vec<Field>) -> (Vec<Difference>, Patch) {
+fn split(mut fields: Vec<Field>) -> (Vec<FieldChange>, Patch) {
     fields.sort_by_key(|field| field.path);
     let mut body = Map::new();
     let mut differences = Vec::new();
@@ -321,9 +325,8 @@ fn split(mut fields: Vec<Field>) -> (Vec<Difference>, Patch) {
                 outer[inner] = field.value;
             }
         }
-        let path = field.path.to_owned();
-        differences.push(Difference { field: path, have: field.have, want: field.want });
+        differences.push(FieldChange::new(field.path, field.before, field.after));
     }
-    let mask = differences.iter().map(|difference| difference.field.as_str()).collect::<Vec<_>>().join(",");
+    let mask = differences.iter().map(|change| change.path.as_str()).collect::<Vec<_>>().join(",");
     (differences, Patch { mask, body: body.into() })
 }

@@ -4,19 +4,24 @@ use super::{
     Binding, Deed, Step,
     bindings::{needs_of, shown},
     mark::Owner,
-    plan::{leave, on_project, step},
+    plan::{on_project, step},
     roles::ever_granted,
     state::{Life, Provider, Seen, State},
+    step::ordered,
 };
 use crate::{
     error::Result,
-    federation::{self, Change, Trust, Verb},
+    federation::{After, Trust},
     google::needs,
+    plan::Action,
 };
 
+/// One part of the way back.
+type Withdrawn = crate::federation::Withdrawn<Step>;
+
 /// Nothing is removed that is not this cluster's, and nothing that others still use.
-pub(super) fn withdraw(want: &Trust, state: &State) -> Result<Vec<Change>> {
-    let mut changes = bindings(want, state)?;
+pub(super) fn withdraw(want: &Trust, state: &State) -> Result<Vec<Withdrawn>> {
+    let mut all = bindings(want, state)?;
     let provider = state.provider().map(|provider| {
         let why = "Google keeps it for 30 days, and the name with it; tokens that were exchanged live on for an hour at most";
         let object = state.ids.shown_provider();
@@ -25,31 +30,32 @@ pub(super) fn withdraw(want: &Trust, state: &State) -> Result<Vec<Change>> {
             remove(object, permission, why, Step::Provider(Deed::Delete), state)
         })
     });
-    let provider_stays = provider.as_ref().is_some_and(|change| change.verb == Verb::Leave)
+    let provider_stays = provider.as_ref().is_some_and(|provider| !provider.change.is_pending())
         && state.provider().is_some_and(|provider| !provider.life.deleted);
-    changes.extend(provider);
-    changes.extend(state.pool.as_ref().map(|pool| {
+    all.extend(provider);
+    all.extend(state.pool.as_ref().map(|pool| {
         let object = state.ids.shown_pool();
         let provider = state.provider();
         if let Some(kept) = kept(&object, &pool.life, provider, want) {
             return kept;
         }
         if state.neighbours().next().is_some() {
-            return leave(object, "it has other providers".to_owned());
+            return stays(object, "it has other providers");
         }
         if provider_stays {
-            return leave(object, "its provider stays".to_owned());
+            return stays(object, "its provider stays");
         }
         let why = "Google keeps it for 30 days, and the name with it; tokens that were exchanged through it stop working";
         remove(object, "iam.workloadIdentityPools.delete", why, Step::Pool(Deed::Delete), state)
     }));
-    Ok(changes)
+    ordered(all.iter_mut().map(|one| &mut one.change).collect());
+    Ok(all)
 }
 
 /// The roles of the workload's principal.
-fn bindings(want: &Trust, state: &State) -> Result<Vec<Change>> {
+fn bindings(want: &Trust, state: &State) -> Result<Vec<Withdrawn>> {
     let principal = state.ids.principal(&state.project.number, &want.subject()?);
-    let mut changes = Vec::new();
+    let mut all = Vec::new();
     let foreign = principal_of_others(want, state);
     for (holder, seen) in &state.policies {
         let Seen::Known(policy) = seen else { continue };
@@ -58,29 +64,25 @@ fn bindings(want: &Trust, state: &State) -> Result<Vec<Change>> {
             if let Some(foreign) = &foreign
                 && policy.has(role, &principal)
             {
-                changes.push(leave(object.clone(), foreign.clone()));
+                all.push(stays(object.clone(), foreign.clone()));
             } else if policy.has(role, &principal) {
-                changes.push(Change {
-                    verb: Verb::Revoke,
-                    object: object.clone(),
-                    why: "the workload will not log in this way any more".to_owned(),
-                    differences: Vec::new(),
-                    needs: needs_of(holder, state),
-                    step: step(Step::Revoke(Binding {
-                        holder: holder.clone(),
-                        role,
-                        member: principal.clone(),
-                        seen: Some(policy.clone()),
-                    })),
-                });
+                let step =
+                    step(Action::Revoke, object.clone(), "the workload will not log in this way any more")
+                        .requires(needs_of(holder, state));
+                let binding = Binding {
+                    holder: holder.clone(),
+                    role,
+                    member: principal.clone(),
+                    seen: Some(policy.clone()),
+                };
+                all.push(Withdrawn::goes(step, Step::Revoke(binding)));
             }
             if policy.has_conditionally(role, &principal) {
-                changes
-                    .push(leave(object, "the binding has a condition: keyless did not make it".to_owned()));
+                all.push(stays(object, "the binding has a condition: keyless did not make it"));
             }
         }
     }
-    Ok(changes)
+    Ok(all)
 }
 
 /// The same subject of another cluster in the same pool is the same principal. Why what it was granted may be that
@@ -104,11 +106,11 @@ fn principal_of_others(want: &Trust, state: &State) -> Option<String> {
 
 /// Why a pool or provider stays; `None`: it is this cluster's, and goes. `provider` is what must fit in other ways than
 /// by the description.
-fn kept(object: &str, life: &Life, provider: Option<&Provider>, want: &Trust) -> Option<Change> {
+fn kept(object: &str, life: &Life, provider: Option<&Provider>, want: &Trust) -> Option<Withdrawn> {
     let description = life.description.escape_debug();
-    let left = |why| Some(leave(object.to_owned(), why));
+    let left = |why| Some(stays(object, why));
     match life.owner(&want.cluster_id) {
-        Owner::Other(_) => return left(theirs(life)),
+        Owner::Other(_) => return Some(Withdrawn::left(After::OfAnotherCluster, object, theirs(life))),
         Owner::None => {
             return left(format!("keyless did not make it (its description is `{description}`)"));
         }
@@ -120,9 +122,8 @@ fn kept(object: &str, life: &Life, provider: Option<&Provider>, want: &Trust) ->
         Owner::Unnamed | Owner::This => {}
     }
     if life.deleted {
-        let gone =
-            leave(object.to_owned(), "it is deleted already, and gone for good within 30 days".to_owned());
-        return Some(Change { step: federation::Step::Gone, ..gone });
+        let why = "it is deleted already, and gone for good within 30 days";
+        return Some(Withdrawn::left(After::Gone, object, why));
     }
     None
 }
@@ -131,13 +132,11 @@ fn theirs(life: &Life) -> String {
     format!("it belongs to another cluster (the description is `{}`)", life.description.escape_debug())
 }
 
-fn remove(object: String, permission: &str, why: &str, what: Step, state: &State) -> Change {
-    Change {
-        verb: Verb::Remove,
-        object,
-        why: why.to_owned(),
-        differences: Vec::new(),
-        needs: needs(permission, &on_project(state)),
-        step: step(what),
-    }
+fn stays(object: impl Into<String>, why: impl Into<String>) -> Withdrawn {
+    Withdrawn::left(After::Stays, object, why)
+}
+
+fn remove(object: String, permission: &str, why: &str, what: Step, state: &State) -> Withdrawn {
+    let step = step(Action::Delete, object, why).requires(needs(permission, &on_project(state)));
+    Withdrawn::goes(step, what)
 }

@@ -37,11 +37,12 @@ pub(crate) use self::{
     of_store::{OfStore, SetByName},
     wanted::RULES,
 };
-use super::{Change, Federation, Find, Keys, Plan, Right, RightKind, Rules, Trial, Trust};
+use super::{Federation, Find, Keys, Plan, Right, RightKind, Rules, Trial, Trust, Withdrawn};
 use crate::{
     error::{Error, Result},
     http::Http,
     oidc::Token,
+    plan::{Act, Say},
     relying_party::Finding,
     secret::Secret,
     secret_store::Access,
@@ -115,6 +116,9 @@ pub(crate) enum Step {
     Unmount,
 }
 
+/// One planned difference, and how it is done.
+type Planned = crate::plan::Change<Step>;
+
 /// One JWT auth method and one role of one server.
 #[derive(Debug)]
 pub(crate) struct Vault {
@@ -140,6 +144,10 @@ impl Vault {
         };
         let api = Api::new(&settings, http);
         Ok(Self { settings, api })
+    }
+
+    fn act(&self, step: Step) -> Box<dyn Act + '_> {
+        Box::new(AtServer { vault: self, step })
     }
 
     async fn step(&self, step: &Step) -> Result<()> {
@@ -171,36 +179,20 @@ impl Vault {
     }
 }
 
+/// A step, done at the server.
+struct AtServer<'p> {
+    vault: &'p Vault,
+    step: Step,
+}
+
 #[async_trait]
-impl Federation for Vault {
-    fn rules(&self) -> &'static Rules {
-        &RULES
-    }
-
-    async fn plan(&self, want: &Trust) -> Result<Plan> {
-        RULES.check(want)?;
-        let (observed, suits) = futures::join!(self.observe(), self.suits());
-        let observed = observed?;
-        suits?;
-        // Whether a secret is there, only reading it tells.
-        let changes = plan::plan(&self.settings, want, &observed)?;
-        Ok(Plan { changes, impossible: Vec::new() })
-    }
-
-    async fn apply(&self, change: &Change, say: &mut (dyn for<'a> FnMut(&'a str) + Send)) -> Result<()> {
-        let step = match &change.step {
-            super::Step::Vault(step) => step,
-            super::Step::None | super::Step::Gone => return Ok(()),
-            super::Step::Gcp(_) => {
-                return Err(Error::failed("vault-step", format!("{} is not Vault's to do", change.object))
-                    .hint("this is a bug of keyless"));
-            }
-        };
+impl Act for AtServer<'_> {
+    async fn run(&self, say: Say<'_>) -> Result<()> {
         let mut attempt = 1;
         loop {
-            match self.step(step).await {
+            match self.vault.step(&self.step).await {
                 Err(error) if error.code == "vault-busy" && attempt < api::ATTEMPTS => {
-                    let pause = self.api.pause * attempt;
+                    let pause = self.vault.api.pause * attempt;
                     let said = error.causes.first().cloned().unwrap_or_else(|| "no reason given".to_owned());
                     let seconds = pause.as_secs_f32();
                     say(&format!("{}: {said}; trying again in {seconds} s", error.message));
@@ -211,13 +203,32 @@ impl Federation for Vault {
             }
         }
     }
+}
 
-    async fn withdraw(&self, want: &Trust) -> Result<Vec<Change>> {
+#[async_trait]
+impl Federation for Vault {
+    fn rules(&self) -> &'static Rules {
+        &RULES
+    }
+
+    async fn plan<'p>(&'p self, want: &Trust) -> Result<Plan<'p>> {
+        RULES.check(want)?;
+        let (observed, suits) = futures::join!(self.observe(), self.suits());
+        let observed = observed?;
+        suits?;
+        // Whether a secret is there, only reading it tells.
+        let planned = plan::plan(&self.settings, want, &observed)?;
+        let changes = planned.into_iter().map(|change| change.map(|step| self.act(step))).collect();
+        Ok(Plan { changes, impossible: Vec::new() })
+    }
+
+    async fn withdraw<'p>(&'p self, want: &Trust) -> Result<Vec<Withdrawn<Box<dyn Act + 'p>>>> {
         let (observed, roles, suits) = futures::join!(self.observe(), self.roles(), self.suits());
         let observed = observed?;
         suits?;
         let roles = if observed.is_jwt() { roles? } else { Vec::new() };
-        Ok(withdraw::withdraw(&self.settings, want, &observed, &roles))
+        let withdrawn = withdraw::withdraw(&self.settings, want, &observed, &roles);
+        Ok(withdrawn.into_iter().map(|one| one.map(|step| self.act(step))).collect())
     }
 
     async fn suits(&self) -> Result<()> {
@@ -271,12 +282,7 @@ impl Federation for Vault {
         Ok(found.into_iter().map(|path| path.as_str().to_owned()).collect())
     }
 
-    async fn probe(
-        &self,
-        token: &Token,
-        trial: &Trial,
-        _say: &mut (dyn for<'a> FnMut(&'a str) + Send),
-    ) -> Vec<Finding> {
+    async fn probe(&self, token: &Token, trial: &Trial, _say: Say<'_>) -> Vec<Finding> {
         probe::probe(&self.api, &self.settings, token, trial).await
     }
 }

@@ -3,20 +3,21 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Settings, Step, mark,
+    Planned, Settings, Step, mark,
     observe::{Engine, Observed},
     wanted,
 };
 use crate::{
     error::{Error, Result},
-    federation::{self, Change, Difference, RightKind, Trust, Verb},
+    federation::{RightKind, Trust},
     oidc::keys_from_pem,
+    plan::{self, Action, Change, FieldChange, Gate, Target},
     shell,
 };
 
 /// Mount, configuration, policy, role: each can be made only when those before it are there. What belongs to
 /// somebody else and would have to change for us ends it, before anything is done.
-pub(super) fn plan(settings: &Settings, want: &Trust, observed: &Observed) -> Result<Vec<Change>> {
+pub(super) fn plan(settings: &Settings, want: &Trust, observed: &Observed) -> Result<Vec<Planned>> {
     if let Engine::Other(kind) = &observed.kv {
         return Err(Error::failed(
             "vault-kv-version",
@@ -27,22 +28,23 @@ pub(super) fn plan(settings: &Settings, want: &Trust, observed: &Observed) -> Re
         ));
     }
     let (mount, ours) = plan_mount(settings, want, observed)?;
-    let changes = vec![
+    let mut changes = vec![
         mount,
         plan_config(settings, want, observed.config.as_ref(), ours)?,
         plan_policy(settings, want, observed)?,
         plan_role(settings, want, observed.role.as_ref())?,
     ];
-    Ok(with_needs(settings, observed, changes))
+    in_turn(settings, observed, &mut changes.iter_mut().collect::<Vec<_>>());
+    Ok(changes)
 }
 
 /// The change, and whether the auth method is ours (or will be).
-fn plan_mount(settings: &Settings, want: &Trust, observed: &Observed) -> Result<(Change, bool)> {
+fn plan_mount(settings: &Settings, want: &Trust, observed: &Observed) -> Result<(Planned, bool)> {
     let object = mount_object(settings);
     let Some(mount) = &observed.mount else {
         let step = Step::Mount { description: mark::of_mount(want) };
         return Ok((
-            change(Verb::Create, &object, "one auth method for each issuer", Vec::new(), step),
+            change(Action::Create, &object, "one auth method for each issuer", Vec::new(), step),
             true,
         ));
     };
@@ -108,12 +110,9 @@ fn plan_mount(settings: &Settings, want: &Trust, observed: &Observed) -> Result<
         }
     };
     let description = mark::of_mount(want);
-    let difference = Difference {
-        field: "description".into(),
-        have: mount.description.escape_debug().to_string(),
-        want: description.clone(),
-    };
-    Ok((change(Verb::Update, &object, why, vec![difference], Step::Describe { description }), true))
+    let before = mount.description.escape_debug().to_string();
+    let difference = FieldChange::new("description", Some(before.into()), Some(description.clone().into()));
+    Ok((change(Action::Update, &object, why, vec![difference], Step::Describe { description }), true))
 }
 
 /// The command that writes the mark of this cluster on the auth method.
@@ -130,7 +129,7 @@ fn plan_config(
     want: &Trust,
     have: Option<&Map<String, Value>>,
     ours: bool,
-) -> Result<Change> {
+) -> Result<Planned> {
     let object = format!("configuration of auth/{}", settings.mount);
     let wanted = wanted::config(settings, want)?;
     let empty = Map::new();
@@ -139,29 +138,34 @@ fn plan_config(
     if wanted::CONFIG_FIELDS.iter().all(|field| have.get(*field).is_none_or(wanted::is_empty)) {
         let why = format!("it believes tokens of {} only", want.issuer);
         let step = Step::Configure(wanted::keep(wanted, have));
-        return Ok(change(Verb::Create, &object, why, differences, step));
+        return Ok(change(Action::Create, &object, why, differences, step));
     }
     if differences.is_empty() {
         return Ok(leave(&object, "it is right already"));
     }
     if ours {
         let why = "it is ours and differs from what is wanted";
+        // Tokens of the issuer that is trusted now are refused from then on.
+        let moves = |change: &FieldChange| change.path == "bound_issuer" && change.before.is_some();
+        let gate = differences.iter().any(moves).then_some(Gate::AfterIssuerSwitch);
         let step = Step::Configure(wanted::keep(wanted, have));
-        return Ok(change(Verb::Update, &object, why, differences, step));
+        let mut change = change(Action::Update, &object, why, differences, step);
+        change.step.gate = gate;
+        return Ok(change);
     }
     let mut error = Error::failed(
         "vault-config-foreign",
         format!("auth/{} is somebody else's, and is configured otherwise", settings.mount),
     );
-    for Difference { field, have, want } in differences {
-        error = error.caused_by(format_args!("{field}: {have}, wanted {want}"));
+    for difference in differences {
+        error = error.caused_by(difference.in_words());
     }
     Err(error
         .hint("choose a path of its own: vault.mount")
         .hint("or let its owner bring the configuration in line with what is wanted"))
 }
 
-fn plan_policy(settings: &Settings, want: &Trust, observed: &Observed) -> Result<Change> {
+fn plan_policy(settings: &Settings, want: &Trust, observed: &Observed) -> Result<Planned> {
     let object = policy_object(settings);
     let wanted = wanted::policy(settings, want)?;
     let step = Step::WritePolicy(wanted.clone());
@@ -174,8 +178,8 @@ fn plan_policy(settings: &Settings, want: &Trust, observed: &Observed) -> Result
             (many, 0) => format!("reading these {many} secrets and ending its own login, nothing else"),
             (many, others) => format!("reading {many} secrets and {others} more rights, nothing else"),
         };
-        let wanted = Difference { field: "policy".into(), have: "nothing".into(), want: one_line(&wanted) };
-        return Ok(change(Verb::Create, &object, why, vec![wanted], step));
+        let wanted = FieldChange::new("policy", None, Some(one_line(&wanted).into()));
+        return Ok(change(Action::Create, &object, why, vec![wanted], step));
     };
     let mark = mark::on_policy(have);
     let remedy = "choose another name for the role, which the policy's name follows from: vault.role";
@@ -212,9 +216,9 @@ fn plan_policy(settings: &Settings, want: &Trust, observed: &Observed) -> Result
     let differences = texts
         .into_iter()
         .filter(|(_, have, want)| have != want)
-        .map(|(field, have, want)| Difference { field: field.into(), have, want });
+        .map(|(field, have, want)| FieldChange::new(field, Some(have.into()), Some(want.into())));
     Ok(change(
-        Verb::Update,
+        Action::Update,
         &object,
         "it is ours and differs from what is wanted",
         differences.collect(),
@@ -222,20 +226,22 @@ fn plan_policy(settings: &Settings, want: &Trust, observed: &Observed) -> Result
     ))
 }
 
-fn plan_role(settings: &Settings, want: &Trust, have: Option<&Map<String, Value>>) -> Result<Change> {
+fn plan_role(settings: &Settings, want: &Trust, have: Option<&Map<String, Value>>) -> Result<Planned> {
     let object = role_object(settings);
     let wanted = wanted::role(settings, want)?;
     let step = Step::WriteRole(wanted.clone());
     let Some(have) = have else {
         let differences = differences(&Map::new(), &wanted, &wanted::ROLE_FIELDS);
         let why = format!("tokens of {} are let in, for {} minutes", want.workload, wanted::TTL / 60);
-        return Ok(change(Verb::Create, &object, why, differences, step));
+        return Ok(change(Action::Create, &object, why, differences, step));
     };
     if !is_our_role(settings, have) {
         return Err(Error::failed("vault-role-foreign", format!("{object} is somebody else's"))
             .caused_by(format_args!(
                 "it gives {}, and not {}",
-                shown("token_policies", have.get("token_policies").unwrap_or(&Value::Null)),
+                have.get("token_policies")
+                    .and_then(|it| shown("token_policies", it))
+                    .unwrap_or("none".into()),
                 wanted::policy_name(settings)
             ))
             .hint("choose another name: vault.role"));
@@ -244,20 +250,16 @@ fn plan_role(settings: &Settings, want: &Trust, have: Option<&Map<String, Value>
     if differences.is_empty() {
         return Ok(leave(&object, "it is right already"));
     }
-    Ok(change(Verb::Update, &object, "it is ours and differs from what is wanted", differences, step))
+    Ok(change(Action::Update, &object, "it is ours and differs from what is wanted", differences, step))
 }
 
 /// The fields that differ. What the wanted object does not name must be empty.
-fn differences(have: &Map<String, Value>, wanted: &Value, fields: &[&str]) -> Vec<Difference> {
+fn differences(have: &Map<String, Value>, wanted: &Value, fields: &[&str]) -> Vec<FieldChange> {
     let differ = fields.iter().filter_map(|field| {
         let have = have.get(*field).unwrap_or(&Value::Null);
         let want = wanted.get(*field).unwrap_or(&Value::Null);
         let same = (wanted::is_empty(have) && wanted::is_empty(want)) || same(field, have, want);
-        (!same).then(|| Difference {
-            field: (*field).to_owned(),
-            have: shown(field, have),
-            want: shown(field, want),
-        })
+        (!same).then(|| FieldChange::new(*field, shown(field, have), shown(field, want)))
     });
     differ.collect()
 }
@@ -275,25 +277,28 @@ fn same(field: &str, one: &Value, other: &Value) -> bool {
     }
 }
 
-/// A value for people: keys by their `kid`, certificates by their number.
-fn shown(field: &str, value: &Value) -> String {
-    match value {
-        value if wanted::is_empty(value) => "nothing".to_owned(),
+/// A value for people: keys by their `kid`, certificates by their number. `None`: it is empty, which for Vault is the same
+/// as absent.
+fn shown(field: &str, value: &Value) -> Option<Value> {
+    if wanted::is_empty(value) {
+        return None;
+    }
+    Some(match value {
         Value::String(text) if field.ends_with("_ca_pem") => {
             let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.trim().as_bytes());
             let digest: String = digest.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
             let count = text.matches("-----BEGIN").count();
             let certificates = if count == 1 { "certificate" } else { "certificates" };
-            format!("{count} {certificates} (SHA-256 {digest}…)")
+            format!("{count} {certificates} (SHA-256 {digest}…)").into()
         }
         Value::String(text) if text.starts_with("-----BEGIN") => match keys_from_pem(text.as_bytes(), "it") {
-            Ok(keys) => keys.iter().map(|key| key.kid().to_owned()).collect::<Vec<_>>().join(", "),
-            Err(_) => "a key that cannot be read".to_owned(),
+            Ok(keys) => keys.iter().map(|key| key.kid().to_owned()).collect::<Vec<_>>().join(", ").into(),
+            Err(_) => "a key that cannot be read".into(),
         },
-        Value::String(text) => text.escape_debug().to_string(),
-        Value::Array(items) => items.iter().map(|item| shown(field, item)).collect::<Vec<_>>().join(", "),
-        other => other.to_string(),
-    }
+        Value::String(text) => text.escape_debug().to_string().into(),
+        Value::Array(items) => items.iter().filter_map(|item| shown(field, item)).collect(),
+        other => other.clone(),
+    })
 }
 
 fn one_line(policy: &str) -> String {
@@ -321,48 +326,46 @@ pub(super) fn role_object(settings: &Settings) -> String {
     format!("role {} of auth/{}", settings.role, settings.mount)
 }
 
-pub(super) fn leave(object: &str, why: impl Into<String>) -> Change {
-    Change {
-        verb: Verb::Leave,
-        object: object.to_owned(),
-        why: why.into(),
-        differences: Vec::new(),
-        needs: String::new(),
-        step: federation::Step::None,
-    }
+pub(super) fn leave(object: &str, why: impl Into<String>) -> Planned {
+    Change::no_op(Target::ProviderResource, object, why)
 }
 
-/// What it needs is filled in by [`with_needs`].
+/// What it needs, and what it waits for, is filled in by [`in_turn`].
 pub(super) fn change(
-    verb: Verb,
+    action: Action,
     object: &str,
     why: impl Into<String>,
-    differences: Vec<Difference>,
-    step: Step,
-) -> Change {
-    let step = federation::Step::Vault(step);
-    Change { verb, object: object.to_owned(), why: why.into(), differences, needs: String::new(), step }
+    fields: Vec<FieldChange>,
+    act: Step,
+) -> Planned {
+    Change::new(step(action, object, why).fields(fields), act)
 }
 
-/// The capabilities that each change takes, and whether the token lacks them: said before anything is done.
-pub(super) fn with_needs(settings: &Settings, observed: &Observed, mut changes: Vec<Change>) -> Vec<Change> {
-    for change in &mut changes {
-        let federation::Step::Vault(step) = &change.step else { continue };
-        let (path, takes) = (wanted::path_of(settings, step), wanted::capabilities_of(step));
-        change.needs = format!("{} on {path}", takes.join(", "));
-        let Some(has) = observed.capabilities.get(&path) else { continue };
+pub(super) fn step(action: Action, object: &str, why: impl Into<String>) -> plan::Step {
+    plan::Step::new(Target::ProviderResource, action, object, why)
+}
+
+/// One after the other. Each names the capabilities that it takes, and those that the token lacks: said before anything
+/// is done.
+pub(super) fn in_turn(settings: &Settings, observed: &Observed, changes: &mut [&mut Planned]) {
+    let mut before: Option<String> = None;
+    for change in changes {
+        let Some(act) = &change.act else { continue };
+        let (path, takes) = (wanted::path_of(settings, act), wanted::capabilities_of(act));
+        let mut needs = format!("{} on {path}", takes.join(", "));
         // Which of `create` and `update` is asked for, the server decides by what is there.
-        let has = |one: &str| {
-            let writes = ["create", "update"];
-            let same = |has: &str| has == one || (writes.contains(&one) && writes.contains(&has));
-            has.iter().any(|has| has == "root" || same(has))
-        };
-        let lacks: Vec<_> = takes.iter().filter(|one| !has(one)).copied().collect();
-        if !lacks.is_empty() {
-            change.needs.push_str(&format!("; this token lacks {}", lacks.join(", ")));
+        let writes = ["create", "update"];
+        let gives = |has: &str, one: &str| has == one || (writes.contains(&one) && writes.contains(&has));
+        if let Some(has) = observed.capabilities.get(&path) {
+            let lacks = |one: &&&str| !has.iter().any(|has| has == "root" || gives(has, one));
+            let lacks: Vec<_> = takes.iter().filter(lacks).copied().collect();
+            if !lacks.is_empty() {
+                needs.push_str(&format!("; this token lacks {}", lacks.join(", ")));
+            }
         }
+        change.step.requires = vec![needs];
+        change.step.depends_on = before.replace(change.step.name.clone()).into_iter().collect();
     }
-    changes
 }
 
 #[cfg(test)]

@@ -1,0 +1,70 @@
+//! Does what is planned: each change once those that it depends on are done, the others at the same time.
+
+use std::collections::BTreeSet;
+
+use futures::{StreamExt, stream::FuturesUnordered};
+
+use super::{Act, Change};
+use crate::{
+    error::{Error, Result},
+    report::{Report, SharedTalk},
+};
+
+/// How many changes are under way at the same time: enough to hide the time that a request takes on its way, and few
+/// enough for quotas that count the writes of a minute.
+const AT_ONCE: usize = 8;
+
+/// Once one has failed, no other is begun; what has begun is finished. The error is that of the first in the plan.
+///
+/// A name in `depends_on` that is not among these changes counts as done.
+pub(crate) async fn apply(changes: &[Change<Box<dyn Act + '_>>], report: &mut Report<'_>) -> Result<()> {
+    let talk = &SharedTalk::new(report);
+    let mut waiting: Vec<_> = changes.iter().enumerate().filter(|(_, change)| change.is_pending()).collect();
+    let mut open: BTreeSet<&str> = waiting.iter().map(|(_, change)| change.step.name.as_str()).collect();
+    let mut failed: Vec<(usize, Error)> = Vec::new();
+    let mut under_way = FuturesUnordered::new();
+    loop {
+        while failed.is_empty() && under_way.len() < AT_ONCE {
+            let Some(next) = waiting.iter().position(|(_, change)| is_free(change, &open)) else { break };
+            let (index, change) = waiting.remove(next);
+            talk.progress(change.step.progress());
+            under_way.push(async move {
+                let mut say = |line: &str| talk.progress(format_args!("  {line}"));
+                let done = match &change.act {
+                    Some(act) => act.run(&mut say).await,
+                    None => Ok(()),
+                };
+                (index, change, done)
+            });
+        }
+        let Some((index, change, done)) = under_way.next().await else { break };
+        match done {
+            Ok(()) => drop(open.remove(change.step.name.as_str())),
+            Err(error) => failed.push((index, with_needs(error, change))),
+        }
+    }
+    match (failed.into_iter().min_by_key(|(index, _)| *index), waiting.first()) {
+        (Some((_, error)), _) => Err(error),
+        (None, Some((_, change))) => Err(Error::failed(
+            "plan-order",
+            format!("`{}` waits for steps that wait for it", change.step.name),
+        )
+        .hint("this is a bug of keyless; what was done before it stays")),
+        (None, None) => Ok(()),
+    }
+}
+
+/// Whether nothing that it depends on is still to be done. It does not wait for itself.
+fn is_free<A>(change: &Change<A>, open: &BTreeSet<&str>) -> bool {
+    let step = &change.step;
+    step.depends_on.iter().all(|name| *name == step.name || !open.contains(name.as_str()))
+}
+
+fn with_needs<A>(error: Error, change: &Change<A>) -> Error {
+    let requires = &change.step.requires;
+    if requires.is_empty() { error } else { error.hint(format!("this step needs {}", requires.join(", "))) }
+}
+
+#[cfg(test)]
+#[path = "apply_tests.rs"]
+mod tests;
