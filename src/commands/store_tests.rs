@@ -11,7 +11,7 @@ use crate::{
         snapshot::CLUSTER_SECRET_STORES,
     },
     error::{Error, Result},
-    federation::Verb,
+    plan::Action,
     secret_store::{Access, Doing, Given, Plan, Planned, StoreName, Want, plan, withdraw},
 };
 
@@ -137,12 +137,15 @@ async fn a_new_store_and_all_that_it_needs_and_the_way_back() {
     }
     let again = world.plan(&google()).await.unwrap();
     assert!(
-        again.objects.iter().all(|planned| planned.doing == Doing::Nothing && planned.verb == Verb::Leave),
+        again
+            .objects
+            .iter()
+            .all(|planned| planned.doing == Doing::Nothing && planned.step.action == Action::NoOp),
         "{again:?}"
     );
 
     for planned in world.withdraw().await {
-        assert_eq!(planned.verb, Verb::Remove);
+        assert_eq!(planned.step.action, Action::Delete);
         assert!(carry_out(&world.cluster, &planned, false).await.unwrap());
         assert!(!carry_out(&world.cluster, &planned, false).await.unwrap(), "it is gone already");
     }
@@ -165,7 +168,7 @@ async fn a_left_over_key_does_not_survive_and_the_store_stays_the_users() {
     world.bring_about(&google()).await.unwrap();
     assert_eq!(world.store()["spec"], store["spec"], "there and back is the same");
     let store = world.withdraw().await.remove(0);
-    assert_eq!((store.verb, store.doing), (Verb::Leave, Doing::Nothing));
+    assert_eq!((store.step.action, store.doing), (Action::NoOp, Doing::Nothing));
 }
 
 #[tokio::test]

@@ -88,7 +88,7 @@ pub(crate) trait Federation: Display + Send + Sync {
 pub(crate) type Change<'p> = plan::Change<Box<dyn Act + 'p>>;
 
 /// What must change at a provider.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Plan<'p> {
     pub(crate) changes: Vec<Change<'p>>,
     /// Rights that cannot be given; everything else can.
@@ -110,6 +110,11 @@ pub(crate) enum After {
     OfAnotherCluster,
     /// It stays, for the reason that its step gives.
     Stays,
+}
+
+#[cfg(test)]
+pub(crate) fn changes<A>(withdrawn: Vec<Withdrawn<A>>) -> Vec<plan::Change<A>> {
+    withdrawn.into_iter().map(|one| one.change).collect()
 }
 
 impl<A> Withdrawn<A> {

@@ -30,10 +30,7 @@ pub(crate) async fn apply(changes: &[Change<Box<dyn Act + '_>>], report: &mut Re
             talk.progress(change.step.progress());
             under_way.push(async move {
                 let mut say = |line: &str| talk.progress(format_args!("  {line}"));
-                let done = match &change.act {
-                    Some(act) => act.run(&mut say).await,
-                    None => Ok(()),
-                };
+                let done = change.run(&mut say).await;
                 (index, change, done)
             });
         }

@@ -11,6 +11,8 @@
 mod apply;
 mod show;
 
+use std::fmt;
+
 use async_trait::async_trait;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use serde_json::Value;
@@ -156,6 +158,12 @@ impl Step {
         self
     }
 
+    /// The permissions that it takes, in one line.
+    #[cfg(test)]
+    pub(crate) fn needs(&self) -> String {
+        self.requires.join(", ")
+    }
+
     /// Nothing changes; a reader may expect that something does.
     pub(crate) fn no_op(target: Target, name: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::new(target, Action::NoOp, name, reason)
@@ -184,7 +192,7 @@ pub(crate) trait Act: Send + Sync {
 }
 
 /// A step, and how it is done: nothing is done without a step that shows it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Change<A> {
     pub(crate) step: Step,
     /// `None`: there is nothing to do.
@@ -206,6 +214,21 @@ impl<A> Change<A> {
 
     pub(crate) fn map<B>(self, act: impl FnOnce(A) -> B) -> Change<B> {
         Change { step: self.step, act: self.act.map(act) }
+    }
+}
+
+impl Change<Box<dyn Act + '_>> {
+    pub(crate) async fn run(&self, say: Say<'_>) -> Result<()> {
+        match &self.act {
+            Some(act) => act.run(say).await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl<A> fmt::Debug for Change<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.step.fmt(f)
     }
 }
 

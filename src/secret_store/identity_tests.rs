@@ -6,7 +6,10 @@ use super::{
     super::tests::{CURRENT, Case, at, controller, google},
     *,
 };
-use crate::cluster::snapshot::{Minting, Version};
+use crate::{
+    cluster::snapshot::{Minting, Version},
+    plan::Action,
+};
 
 /// A cluster whose operator may not mint every token.
 fn named() -> Case {
@@ -114,8 +117,8 @@ fn foreign_role_or_binding_is_refused() {
     let mut case = made();
     change(&mut case.role, |it| it["rules"] = wider.clone());
     let planned = case.planned("Role");
-    assert_eq!(planned.verb, Verb::Update, "one of ours is brought back, and shown: {planned:?}");
-    assert!(planned.differences.iter().any(|it| it.field.starts_with("rules")), "{planned:?}");
+    assert_eq!(planned.step.action, Action::Update, "one of ours is brought back, and shown: {planned:?}");
+    assert!(planned.step.fields.iter().any(|it| it.path.starts_with("rules")), "{planned:?}");
 }
 
 #[test]
@@ -124,7 +127,7 @@ fn added_subject_of_our_binding_is_removed() {
     let more = json!({"kind": "ServiceAccount", "name": "eve", "namespace": "shop"});
     change(&mut case.role_binding, |it| it["subjects"].as_array_mut().unwrap().push(more));
     let planned = case.planned("RoleBinding");
-    assert_eq!(planned.verb, Verb::Update);
+    assert_eq!(planned.step.action, Action::Update);
     let Doing::Patch(patch) = &planned.doing else { panic!("{planned:?}") };
     assert_eq!(patch["subjects"].as_array().map(Vec::len), Some(1), "{patch}");
     assert!(patch.get("roleRef").is_none(), "{patch}");
@@ -147,7 +150,7 @@ fn mounted_token_of_our_account_is_brought_back() {
         let planned = case.planned("ServiceAccount");
         let Doing::Patch(patch) = &planned.doing else { panic!("{planned:?}") };
         assert_eq!(patch["automountServiceAccountToken"], false);
-        assert_eq!(planned.differences[0].field, "automountServiceAccountToken");
+        assert_eq!(planned.step.fields[0].path, "automountServiceAccountToken");
         assert_eq!(at(&planned.manifest, "/automountServiceAccountToken"), false);
     }
 }

@@ -7,7 +7,7 @@ use crate::{
         objects::{Look, Object},
         snapshot::{Class, Container, Controller, Minting, StoreSchema, Version, tests::objects},
     },
-    federation::Verb,
+    plan::{Action, Gate},
 };
 
 pub(super) const CURRENT: &str = include_str!("../../tests/lab/fixtures/crds/eso-2.5-min.yaml");
@@ -163,7 +163,7 @@ fn a_new_store_for_google_says_both_audiences_and_is_marked_as_ours() {
     case.namespaces = vec!["shop".into()];
     let planned = case.store();
     let store = &planned.manifest;
-    assert_eq!((planned.verb, &planned.doing), (Verb::Create, &Doing::Apply));
+    assert_eq!((planned.step.action, &planned.doing), (Action::Create, &Doing::Apply));
     assert!(
         at(store, &format!("{FEDERATION}/audience")).as_str().unwrap().starts_with("//iam.googleapis.com/")
     );
@@ -175,9 +175,9 @@ fn a_new_store_for_google_says_both_audiences_and_is_marked_as_ours() {
     assert!(store.is_ours());
     assert!(case.planned("ServiceAccount").manifest.is_ours());
     assert!(
-        planned.needs().contains("clustersecretstores.external-secrets.io `main`"),
+        planned.step.needs().contains("clustersecretstores.external-secrets.io `main`"),
         "{}",
-        planned.needs()
+        planned.step.needs()
     );
 }
 
@@ -201,18 +201,22 @@ fn a_store_that_exists_keeps_everything_but_its_login() {
     assert!(!planned.manifest.is_ours());
     assert_eq!(planned.manifest.label("team"), Some("a"));
     assert!(planned.manifest.0.get("status").is_none());
-    let fields: Vec<_> = planned.differences.iter().map(|it| it.field.as_str()).collect();
+    let fields: Vec<_> = planned.step.fields.iter().map(|it| it.path.as_str()).collect();
     assert!(
         fields.contains(&"spec.provider.gcpsm.auth.secretRef.secretAccessKeySecretRef.name"),
         "{fields:?}"
     );
-    let audience = planned.differences.iter().find(|it| it.field.ends_with("Federation.audience")).unwrap();
-    assert_eq!((audience.have.as_str(), audience.want.starts_with("//iam")), ("", true));
+    let audience = planned.step.fields.iter().find(|it| it.path.ends_with("Federation.audience")).unwrap();
+    let after = audience.after.as_ref().and_then(Value::as_str).unwrap();
+    assert!(audience.before.is_none() && after.starts_with("//iam"), "{audience:?}");
 
     // And once it is so, there is nothing to do.
     case.have = Some(planned.manifest);
     let planned = case.store();
-    assert_eq!((planned.verb, &planned.doing, planned.differences.len()), (Verb::Leave, &Doing::Nothing, 0));
+    assert_eq!(
+        (planned.step.action, &planned.doing, planned.step.fields.len()),
+        (Action::NoOp, &Doing::Nothing, 0)
+    );
 }
 
 #[test]
@@ -267,7 +271,7 @@ fn a_store_for_vault_names_the_namespace_of_login_and_secrets() {
     let mut store = case.store().manifest;
     store.0["spec"]["provider"]["vault"]["auth"]["namespace"] = json!("admin");
     case.have = Some(store.clone());
-    let fields: Vec<_> = case.store().differences.into_iter().map(|it| it.field).collect();
+    let fields: Vec<_> = case.store().step.fields.into_iter().map(|it| it.path).collect();
     assert_eq!(fields, ["spec.provider.vault.auth.namespace"]);
     case.access = named(None);
     let provider = at(&case.store().manifest, "/spec/provider/vault").clone();
@@ -328,7 +332,7 @@ fn impersonation_by_field_or_by_annotation() {
         json!({ "kind": "ServiceAccount", "metadata": { "name": "eso-reader", "namespace": "external-secrets", "resourceVersion": "3" } }),
     ));
     let planned = case.planned("ServiceAccount");
-    assert_eq!(planned.verb, Verb::Update);
+    assert_eq!(planned.step.action, Action::Update);
     assert!(
         matches!(&planned.doing, Doing::Patch(patch) if patch["metadata"]["resourceVersion"] == "3"),
         "{planned:?}"
@@ -371,7 +375,7 @@ fn a_store_that_is_put_back_is_written_as_a_file() {
     case.have = Some(store);
     let planned = case.store();
     assert!(matches!(&planned.doing, Doing::WriteFile { by } if by.contains("Argo CD")), "{planned:?}");
-    assert!(!planned.differences.is_empty() && planned.verb == Verb::Leave);
+    assert!(!planned.step.fields.is_empty() && planned.step.gate == Some(Gate::AtItsSource));
     assert!(at(&planned.manifest, FEDERATION).is_object());
     let mut store = with_key();
     store.0["metadata"]["annotations"] = json!({ "kubectl.kubernetes.io/last-applied-configuration": "{}" });
@@ -386,7 +390,7 @@ fn what_may_be_a_secret_is_not_shown_in_a_difference() {
     let mut store = with_key();
     store.0["spec"]["provider"] = json!({ "scaleway": { "secretKey": { "value": "CANARY" } } });
     case.have = Some(store.clone());
-    let shown = format!("{:?}", case.store().differences);
+    let shown = format!("{:?}", case.store().step.fields);
     assert!(!shown.contains("CANARY") && shown.contains("scaleway.secretKey.value"), "{shown}");
     store.0["spec"]["provider"] = json!({ "vault": { "server": "https://x", "headers": { "X": "CANARY" } } });
     case.have = Some(store);

@@ -6,7 +6,10 @@ use super::{
     super::tests::{CURRENT, Case, controller, google, with_key},
     *,
 };
-use crate::cluster::snapshot::{Minting, Version};
+use crate::{
+    cluster::snapshot::{Minting, Version},
+    plan::Action,
+};
 
 /// What setup made, in the order in which it goes.
 struct Made {
@@ -29,7 +32,7 @@ impl Made {
         }
     }
 
-    fn verbs(&self, other_users: Option<&[String]>) -> Vec<Verb> {
+    fn verbs(&self, other_users: Option<&[String]>) -> Vec<Action> {
         let (workload, access) = ("external-secrets/eso-reader".parse().unwrap(), google());
         let planned = withdraw(Given {
             store: Some(&self.store),
@@ -40,20 +43,20 @@ impl Made {
             withdrawn: &[&access],
             other_users,
         });
-        for one in planned.iter().filter(|one| one.verb == Verb::Leave) {
-            assert!(!one.changes_something() && !one.why.is_empty(), "{one:?}");
+        for one in planned.iter().filter(|one| one.step.action == Action::NoOp) {
+            assert!(!one.changes_something() && !one.step.reason.is_empty(), "{one:?}");
         }
-        planned.iter().map(|one| one.verb).collect()
+        planned.iter().map(|one| one.step.action).collect()
     }
 }
 
 #[test]
 fn only_what_is_ours_is_withdrawn() {
     let mut made = Made::new();
-    assert_eq!(made.verbs(Some(&[])), [Verb::Remove; 4]);
+    assert_eq!(made.verbs(Some(&[])), [Action::Delete; 4]);
     made.store = with_key();
     made.account.0["metadata"]["labels"] = json!({});
-    assert_eq!(made.verbs(Some(&[])), [Verb::Leave, Verb::Remove, Verb::Remove, Verb::Leave]);
+    assert_eq!(made.verbs(Some(&[])), [Action::NoOp, Action::Delete, Action::Delete, Action::NoOp]);
 }
 
 #[test]
@@ -61,29 +64,32 @@ fn store_of_another_login_stays() {
     let mut made = Made::new();
     let federation = "/spec/provider/gcpsm/auth/workloadIdentityFederation/audience";
     *made.store.0.pointer_mut(federation).unwrap() = json!("//iam.googleapis.com/projects/1/other");
-    assert_eq!(made.verbs(Some(&[])), [Verb::Leave, Verb::Remove, Verb::Remove, Verb::Remove]);
+    assert_eq!(made.verbs(Some(&[])), [Action::NoOp, Action::Delete, Action::Delete, Action::Delete]);
 }
 
 #[test]
 fn altered_role_or_binding_stays() {
     type Damage = fn(&mut Made);
-    let cases: [(Damage, [Verb; 3]); 5] = [
-        (|made| made.role.0["rules"] = json!([]), [Verb::Remove, Verb::Leave, Verb::Remove]),
-        (|made| made.role.0["rules"][0]["verbs"] = json!(["*"]), [Verb::Remove, Verb::Leave, Verb::Remove]),
+    let cases: [(Damage, [Action; 3]); 5] = [
+        (|made| made.role.0["rules"] = json!([]), [Action::Delete, Action::NoOp, Action::Delete]),
+        (
+            |made| made.role.0["rules"][0]["verbs"] = json!(["*"]),
+            [Action::Delete, Action::NoOp, Action::Delete],
+        ),
         (
             |made| made.role_binding.0["roleRef"]["name"] = json!("edit"),
-            [Verb::Leave, Verb::Remove, Verb::Remove],
+            [Action::NoOp, Action::Delete, Action::Delete],
         ),
         (
             |made| {
                 let more = json!({"kind": "Group", "name": "ci"});
                 made.role_binding.0["subjects"].as_array_mut().unwrap().push(more);
             },
-            [Verb::Leave, Verb::Remove, Verb::Remove],
+            [Action::NoOp, Action::Delete, Action::Delete],
         ),
         (
             |made| made.role_binding.0["subjects"] = json!([{"kind": "User", "name": "eve"}]),
-            [Verb::Leave, Verb::Remove, Verb::Remove],
+            [Action::NoOp, Action::Delete, Action::Delete],
         ),
     ];
     for (damage, expected) in cases {
@@ -96,7 +102,7 @@ fn altered_role_or_binding_stays() {
 #[test]
 fn identity_that_others_use_stays() {
     let made = Made::new();
-    let kept = [Verb::Remove, Verb::Leave, Verb::Leave, Verb::Leave];
+    let kept = [Action::Delete, Action::NoOp, Action::NoOp, Action::NoOp];
     assert_eq!(made.verbs(Some(&["SecretStore shop/other".to_owned()])), kept);
     assert_eq!(made.verbs(None), kept, "stores could not be listed");
 }

@@ -6,14 +6,20 @@ use lab::{Curve, Fault, SigningKey};
 use serde_json::json;
 
 use super::{mark::mark, tests::*, *};
-use crate::federation::Verb;
-use crate::federation::reading;
+use crate::{
+    federation::{changes, reading},
+    plan::Action,
+};
 
 #[tokio::test]
 async fn from_nothing_to_everything_and_then_nothing_more() {
     let far = Far::new();
     let changes = far.set_up().await.unwrap();
-    assert_eq!(verbs(&changes), [Verb::Enable, Verb::Create, Verb::Create, Verb::Grant], "{changes:#?}");
+    assert_eq!(
+        verbs(&changes),
+        [Action::Enable, Action::Create, Action::Create, Action::Grant],
+        "{changes:#?}"
+    );
     assert!(far.google.is_enabled("sts.googleapis.com"));
     assert_eq!(far.pool()["description"], mark(CLUSTER, ISSUER));
     let provider = far.provider();
@@ -26,7 +32,7 @@ async fn from_nothing_to_everything_and_then_nothing_more() {
 
     far.google.faults().forget();
     let again = far.set_up().await.unwrap();
-    assert!(verbs(&again).iter().all(|verb| *verb == Verb::Leave), "{again:#?}");
+    assert!(verbs(&again).iter().all(|verb| *verb == Action::NoOp), "{again:#?}");
     assert_eq!(far.writes(), Vec::<String>::new());
 }
 
@@ -36,22 +42,22 @@ async fn the_way_back_removes_what_is_ours_and_comes_again() {
     far.set_up().await.unwrap();
     let gcp = far.gcp();
     for round in 0..2 {
-        let changes = gcp.withdraw(&far.trust()).await.unwrap();
-        let expected: &[Verb] = match round {
-            0 => &[Verb::Revoke, Verb::Remove, Verb::Remove],
-            _ => &[Verb::Leave, Verb::Leave],
+        let changes = changes(gcp.withdraw(&far.trust()).await.unwrap());
+        let expected: &[Action] = match round {
+            0 => &[Action::Revoke, Action::Delete, Action::Delete],
+            _ => &[Action::NoOp, Action::NoOp],
         };
         assert_eq!(verbs(&changes), expected, "{changes:#?}");
         for change in &changes {
-            gcp.apply(change, &mut |_| {}).await.unwrap();
-            gcp.apply(change, &mut |_| {}).await.unwrap();
+            change.run(&mut |_| {}).await.unwrap();
+            change.run(&mut |_| {}).await.unwrap();
         }
     }
     assert_eq!((&far.pool()["state"], &far.provider()["state"]), (&json!("DELETED"), &json!("DELETED")));
     assert_eq!(far.google.policy("secrets/db"), json!([]));
 
     let changes = far.set_up().await.unwrap();
-    assert_eq!(verbs(&changes), [Verb::Restore, Verb::Restore, Verb::Grant], "{changes:#?}");
+    assert_eq!(verbs(&changes), [Action::Restore, Action::Restore, Action::Grant], "{changes:#?}");
     assert_eq!((&far.pool()["state"], &far.provider()["state"]), (&json!("ACTIVE"), &json!("ACTIVE")));
     let findings = far.gcp().probe(&far.token(|_| {}), &reading("db"), &mut |_: &str| ()).await;
     assert!(findings.iter().all(|finding| !finding.is_failed()), "{findings:?}");
@@ -63,11 +69,11 @@ async fn every_change_can_be_done_twice() {
     let gcp = far.gcp();
     let changes = gcp.plan(&far.trust()).await.unwrap().changes;
     for change in &changes {
-        gcp.apply(change, &mut |_| {}).await.unwrap();
-        gcp.apply(change, &mut |_| {}).await.unwrap();
+        change.run(&mut |_| {}).await.unwrap();
+        change.run(&mut |_| {}).await.unwrap();
     }
     let again = gcp.plan(&far.trust()).await.unwrap().changes;
-    assert!(verbs(&again).iter().all(|verb| *verb == Verb::Leave), "{again:#?}");
+    assert!(verbs(&again).iter().all(|verb| *verb == Action::NoOp), "{again:#?}");
 }
 
 #[tokio::test]
@@ -83,7 +89,7 @@ async fn answers_that_are_lost_after_the_effect() {
         far.google.faults().next(1, method, part, Fault::CloseAfterEffect);
         far.set_up().await.unwrap_or_else(|error| panic!("{part}: {error}"));
         let again = far.set_up().await.unwrap();
-        assert!(verbs(&again).iter().all(|verb| *verb == Verb::Leave), "{part}: {again:#?}");
+        assert!(verbs(&again).iter().all(|verb| *verb == Action::NoOp), "{part}: {again:#?}");
     }
 }
 
@@ -116,8 +122,8 @@ async fn services_that_may_not_be_looked_at_are_taken_as_enabled() {
     let far = Far::new();
     far.google.deny("serviceusage.services.get");
     let changes = far.set_up().await.unwrap();
-    assert_eq!(verbs(&changes), [Verb::Leave, Verb::Create, Verb::Create, Verb::Grant]);
-    assert!(changes[0].why.contains("serviceusage.services.get"), "{}", changes[0].why);
+    assert_eq!(verbs(&changes), [Action::NoOp, Action::Create, Action::Create, Action::Grant]);
+    assert!(changes[0].step.reason.contains("serviceusage.services.get"), "{}", changes[0].step.reason);
 }
 
 #[tokio::test]
@@ -127,9 +133,9 @@ async fn services_that_are_off_are_enabled_first() {
         far.google.enable(service, false);
     }
     let changes = far.set_up().await.unwrap();
-    assert_eq!(changes[0].verb, Verb::Enable);
+    assert_eq!(changes[0].step.action, Action::Enable);
     for service in ["iam.googleapis.com", "secretmanager.googleapis.com", "sts.googleapis.com"] {
-        assert!(changes[0].object.contains(service) && far.google.is_enabled(service), "{changes:#?}");
+        assert!(changes[0].step.name.contains(service) && far.google.is_enabled(service), "{changes:#?}");
     }
     assert_eq!(far.google.policy("secrets/db")[0]["members"][0], PRINCIPAL);
 }
@@ -149,7 +155,7 @@ async fn a_service_that_is_not_seen_everywhere_yet_is_waited_for() {
     );
     let mut said = Vec::new();
     for change in &changes {
-        gcp.apply(change, &mut |text| said.push(text.to_owned())).await.unwrap();
+        change.run(&mut |text| said.push(text.to_owned())).await.unwrap();
     }
     assert_eq!(said.iter().filter(|text| text.contains("just enabled")).count(), 2, "{said:?}");
 }
@@ -161,7 +167,7 @@ async fn etags_that_do_not_match() {
     let gcp = far.gcp();
     let mut said = Vec::new();
     for change in gcp.plan(&far.trust()).await.unwrap().changes {
-        gcp.apply(&change, &mut |text| said.push(text.to_owned())).await.unwrap();
+        change.run(&mut |text| said.push(text.to_owned())).await.unwrap();
     }
     assert!(said.iter().any(|text| text.contains("somebody else")), "{said:?}");
     assert_eq!(far.google.policy("secrets/db")[0]["members"][0], PRINCIPAL);
@@ -221,7 +227,7 @@ async fn an_operation_that_takes_its_time_is_spoken_of() {
     let gcp = far.gcp();
     let mut said = Vec::new();
     for change in gcp.plan(&far.trust()).await.unwrap().changes {
-        gcp.apply(&change, &mut |text| said.push(text.to_owned())).await.unwrap();
+        change.run(&mut |text| said.push(text.to_owned())).await.unwrap();
     }
     assert!(said.iter().any(|text| text.contains("Google is still at it")), "{said:?}");
 }
@@ -260,7 +266,7 @@ async fn a_name_that_is_taken_between_plan_and_apply() {
     let gcp = far.gcp();
     let changes = gcp.plan(&far.trust()).await.unwrap().changes;
     far.google.write("keyless-lab", None, |it| it["description"] = json!("of the network team"));
-    let error = gcp.apply(&changes[1], &mut |_| {}).await.unwrap_err();
+    let error = changes[1].run(&mut |_| {}).await.unwrap_err();
     assert_eq!(error.code, "google-conflict", "{error}");
     assert_eq!(far.pool()["description"], "of the network team");
 
@@ -270,12 +276,12 @@ async fn a_name_that_is_taken_between_plan_and_apply() {
             it["description"] = json!(unknown);
             it["state"] = json!("DELETED");
         });
-        let error = gcp.apply(&changes[1], &mut |_| {}).await.unwrap_err();
+        let error = changes[1].run(&mut |_| {}).await.unwrap_err();
         assert_eq!(error.code, "google-conflict", "{error}");
         assert_eq!(far.pool()["state"], "DELETED", "{unknown}");
     }
     far.google.write("keyless-lab", None, |it| it["description"] = json!(older));
-    gcp.apply(&changes[1], &mut |_| {}).await.unwrap();
+    changes[1].run(&mut |_| {}).await.unwrap();
     assert_eq!(far.pool()["description"], mark(CLUSTER, ISSUER));
     assert_eq!(far.pool()["state"], "ACTIVE");
 }
@@ -317,11 +323,11 @@ async fn what_was_changed_by_hand_is_put_right() {
         });
         far.google.faults().forget();
         let changes = far.set_up().await.unwrap();
-        let changed: Vec<_> = changes.iter().filter(|change| change.verb != Verb::Leave).collect();
+        let changed: Vec<_> = changes.iter().filter(|change| change.step.action != Action::NoOp).collect();
         assert_eq!(changed.len(), 1, "{changes:#?}");
         let mask = field.trim_start_matches('/').replace('/', ".");
-        assert_eq!(changed[0].differences.len(), 1, "{changes:#?}");
-        assert_eq!(changed[0].differences[0].field, mask);
+        assert_eq!(changed[0].step.fields.len(), 1, "{changes:#?}");
+        assert_eq!(changed[0].step.fields[0].path, mask);
         assert!(
             far.writes()[0].ends_with(&format!("providers/cluster?updateMask={mask}")),
             "{:?}",
@@ -373,7 +379,7 @@ async fn no_call_too_many() {
     let looked = far.google.faults().requests().len();
     assert_eq!(looked, 4 + 1 + 30, "project, services, pool, providers; the policies of project and secrets");
     for change in &changes {
-        gcp.apply(change, &mut |_| {}).await.unwrap();
+        change.run(&mut |_| {}).await.unwrap();
     }
     let polls = far.google.faults().requests().iter().filter(|it| it.path.contains("/operations/")).count();
     let done = far.google.faults().requests().len() - looked - polls;

@@ -11,7 +11,7 @@ use super::{
     *,
 };
 use crate::federation::reading;
-use crate::{error::Error, federation::Verb};
+use crate::{error::Error, plan::Action};
 
 const OTHER: &str = "ffffffff-7f0f-4c55-9f0e-3b6f8f1f2a11";
 const DOCUMENTS: &str = "https://storage.googleapis.com/acme-oidc";
@@ -26,11 +26,11 @@ fn refused(damage: impl FnOnce(&mut Case)) -> Error {
     case.plan().map(|changes| panic!("{changes:#?}")).unwrap_err()
 }
 
-fn changes(damage: impl FnOnce(&mut Case)) -> Vec<Change> {
+fn changes(damage: impl FnOnce(&mut Case)) -> Vec<Planned> {
     let mut case = right();
     damage(&mut case);
     let changes = case.plan().unwrap_or_else(|error| panic!("{error}"));
-    changes.into_iter().filter(|change| change.verb != Verb::Leave).collect()
+    changes.into_iter().filter(|change| change.step.action != Action::NoOp).collect()
 }
 
 #[test]
@@ -70,11 +70,12 @@ fn older_marks_are_ours_and_brought_up_to_date() {
             case.pool().description = older.clone();
             case.provider().life.description = older.clone();
         });
-        assert_eq!(verbs(&changes), [Verb::Update, Verb::Update], "{changes:#?}");
+        assert_eq!(verbs(&changes), [Action::Update, Action::Update], "{changes:#?}");
         for change in &changes {
-            let difference = &change.differences[0];
-            assert_eq!((change.differences.len(), &*difference.field), (1, "description"));
-            assert_eq!((&difference.have, &difference.want), (&older, &mark(CLUSTER, ISSUER)));
+            let difference = &change.step.fields[0];
+            assert_eq!((change.step.fields.len(), &*difference.path), (1, "description"));
+            let values = (&difference.before, &difference.after);
+            assert_eq!(values, (&Some(json!(older)), &Some(json!(mark(CLUSTER, ISSUER)))));
         }
     }
 }
@@ -94,15 +95,16 @@ fn an_issuer_moves_for_the_cluster_that_the_mark_names() {
     };
     for (older, known) in [(false, false), (false, true), (true, true)] {
         let changes = moves(older, known).unwrap();
-        let provider = changes.iter().find(|change| change.object.starts_with("provider")).unwrap();
-        assert_eq!(provider.verb, Verb::Update);
+        let provider = changes.iter().find(|change| change.step.name.starts_with("provider")).unwrap();
+        assert_eq!(provider.step.action, Action::Update);
         assert!(
-            provider.why.contains("tokens of https://old.example are refused from then on"),
+            provider.step.reason.contains("tokens of https://old.example are refused from then on"),
             "{}",
-            provider.why
+            provider.step.reason
         );
-        let issuer = provider.differences.iter().find(|it| it.field == "oidc.issuerUri").unwrap();
-        assert_eq!((&*issuer.have, &*issuer.want), ("https://old.example", ISSUER));
+        let issuer = provider.step.fields.iter().find(|it| it.path == "oidc.issuerUri").unwrap();
+        let values = (&issuer.before, &issuer.after);
+        assert_eq!(values, (&Some(json!("https://old.example")), &Some(json!(ISSUER))));
     }
     assert_eq!(moves(true, false).unwrap_err().code, "google-other-issuer");
     // Disabled and moved: both are said.
@@ -110,31 +112,38 @@ fn an_issuer_moves_for_the_cluster_that_the_mark_names() {
         case.provider().issuer = "https://old.example".into();
         case.provider().life.disabled = true;
     });
-    assert_eq!(changes[0].verb, Verb::Enable);
-    assert!(changes[0].why.contains("disabled") && changes[0].why.contains("refused from then on"));
+    assert_eq!(changes[0].step.action, Action::Enable);
+    assert!(
+        changes[0].step.reason.contains("disabled")
+            && changes[0].step.reason.contains("refused from then on")
+    );
 }
 
 #[test]
 fn the_way_back_leaves_what_is_another_clusters() {
     type Damage = fn(&mut Case);
-    let cases: [(Damage, [Verb; 3]); 3] = [
-        (|case| case.pool().description = theirs(), [Verb::Leave, Verb::Remove, Verb::Leave]),
+    let cases: [(Damage, [Action; 3]); 3] = [
+        (|case| case.pool().description = theirs(), [Action::NoOp, Action::Delete, Action::NoOp]),
         // Without its pool, the other cluster's provider is gone as well.
-        (|case| case.provider().life.description = theirs(), [Verb::Leave; 3]),
+        (|case| case.provider().life.description = theirs(), [Action::NoOp; 3]),
         (
             |case| {
                 case.pool().description = theirs();
                 case.provider().life.description = theirs();
             },
-            [Verb::Leave; 3],
+            [Action::NoOp; 3],
         ),
     ];
     for (damage, expected) in cases {
         let mut case = right();
         damage(&mut case);
-        let changes = withdraw(&case.want, &case.state).unwrap();
+        let changes = crate::federation::changes(withdraw(&case.want, &case.state).unwrap());
         assert_eq!(verbs(&changes), expected, "{changes:#?}");
-        assert!(changes[0].why.contains(OTHER), "its principal is the other's: {}", changes[0].why);
+        assert!(
+            changes[0].step.reason.contains(OTHER),
+            "its principal is the other's: {}",
+            changes[0].step.reason
+        );
     }
 }
 
@@ -148,8 +157,9 @@ async fn another_clusters_pool_stays_as_it_is() {
     far.google.faults().forget();
     let error = do_all(&far.gcp(), &other).await.unwrap_err();
     assert_eq!(error.code, "google-other-cluster", "{error}");
-    let changes = far.gcp().withdraw(&other).await.unwrap();
-    assert!(verbs(&changes).iter().all(|verb| *verb == Verb::Leave), "{changes:#?}");
+    let gcp = far.gcp();
+    let changes = crate::federation::changes(gcp.withdraw(&other).await.unwrap());
+    assert!(verbs(&changes).iter().all(|verb| *verb == Action::NoOp), "{changes:#?}");
     assert_eq!(far.writes(), Vec::<String>::new());
     assert_eq!((far.pool(), far.provider(), far.google.policy("secrets/db")), before);
 
@@ -173,8 +183,8 @@ async fn a_name_that_another_cluster_takes_between_plan_and_apply() {
     let gcp = far.gcp();
     let planned = gcp.plan(&far.trust()).await.unwrap().changes;
     far.google.write("keyless-lab", None, |it| it["description"] = json!(theirs()));
-    let pool = planned.iter().find(|change| change.object.starts_with("pool")).unwrap();
-    let error = gcp.apply(pool, &mut |_| {}).await.unwrap_err();
+    let pool = planned.iter().find(|change| change.step.name.starts_with("pool")).unwrap();
+    let error = pool.run(&mut |_| {}).await.unwrap_err();
     assert_eq!(error.code, "google-conflict", "{error}");
     assert_eq!(far.pool()["description"], theirs());
 }
@@ -194,10 +204,11 @@ async fn between_the_two_modes_in_both_directions() {
                 want.keys = keys(&[&key]);
                 far.settings.mode = mode;
                 let changes = do_all(&far.gcp(), &want).await.unwrap_or_else(|error| panic!("{error}"));
-                let provider = changes.iter().find(|change| change.object.starts_with("provider")).unwrap();
-                let expected = if step == 0 { Verb::Create } else { Verb::Update };
-                assert_eq!(provider.verb, expected, "{changes:#?}");
-                assert_eq!(provider.why.contains("refused from then on"), moves && step > 0);
+                let provider =
+                    changes.iter().find(|change| change.step.name.starts_with("provider")).unwrap();
+                let expected = if step == 0 { Action::Create } else { Action::Update };
+                assert_eq!(provider.step.action, expected, "{changes:#?}");
+                assert_eq!(provider.step.reason.contains("refused from then on"), moves && step > 0);
                 let oidc = far.provider()["oidc"].clone();
                 assert_eq!(oidc["issuerUri"], text);
                 match mode {
@@ -210,7 +221,7 @@ async fn between_the_two_modes_in_both_directions() {
                     }
                 }
                 let again = do_all(&far.gcp(), &want).await.unwrap();
-                assert!(verbs(&again).iter().all(|verb| *verb == Verb::Leave), "{again:#?}");
+                assert!(verbs(&again).iter().all(|verb| *verb == Action::NoOp), "{again:#?}");
             }
         }
     }

@@ -299,7 +299,7 @@ async fn undeleted_and_deleted() {
     same("provider-undelete", &undeleted, &[], &[]);
     let (fake, gcp, want) = meet(there(json!({})), |_| {});
     for change in gcp.withdraw(&want).await.unwrap() {
-        gcp.apply(&change, &mut |_| {}).await.unwrap();
+        change.change.run(&mut |_| {}).await.unwrap();
     }
     same("provider-delete", &fake.asked(), &[], &[]);
     same("pool-delete", &fake.asked(), &[], &[]);

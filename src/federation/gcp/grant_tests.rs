@@ -22,7 +22,7 @@ fn grants_of_each_kind() {
         case.settings.impersonate = Some(EMAIL.into());
         case.seen(Holder::Account(EMAIL.into()), nobody());
     });
-    let objects: Vec<_> = changes.iter().map(|change| change.object.as_str()).collect();
+    let objects: Vec<_> = changes.iter().map(|change| change.step.name.as_str()).collect();
     assert_eq!(
         objects,
         [
@@ -41,10 +41,11 @@ fn grants_of_each_kind() {
         case.settings.grant = Grant::Project;
         case.seen(Holder::Project, nobody());
     });
-    assert_eq!(changes[0].object, format!("{ACCESSOR} on the project acme-prod to {SUBJECT}"));
+    assert_eq!(changes[0].step.name, format!("{ACCESSOR} on the project acme-prod to {SUBJECT}"));
     assert!(
         changes[0]
-            .needs
+            .step
+            .needs()
             .starts_with("resourcemanager.projects.setIamPolicy (roles/resourcemanager.projectIamAdmin)")
     );
 
@@ -52,7 +53,7 @@ fn grants_of_each_kind() {
         json!({"bindings": [{"role": ACCESSOR, "members": [PRINCIPAL], "condition": {"title": "t"}}]});
     let changes =
         planned(|case| case.seen(Holder::Secret("db".into()), Seen::Known(Policy::new(conditional))));
-    assert!(changes[0].why.contains("condition"), "{}", changes[0].why);
+    assert!(changes[0].step.reason.contains("condition"), "{}", changes[0].step.reason);
 }
 
 #[test]
@@ -77,8 +78,8 @@ fn secrets_that_are_not_there_and_more_than_was_asked_for() {
     case.want.rights = reads(&["db"]);
     case.seen(Holder::Project, policy(ACCESSOR, PRINCIPAL));
     let changes = case.plan().unwrap();
-    assert!(changes[3].why.contains("gcloud projects remove-iam-policy-binding"), "{changes:#?}");
+    assert!(changes[3].step.reason.contains("gcloud projects remove-iam-policy-binding"), "{changes:#?}");
     case.want.rights.clear();
     let changes = case.plan().unwrap();
-    assert!(changes.last().unwrap().why.contains("no secret is named"), "{changes:#?}");
+    assert!(changes.last().unwrap().step.reason.contains("no secret is named"), "{changes:#?}");
 }

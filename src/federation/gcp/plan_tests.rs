@@ -14,7 +14,7 @@ use super::{
     tests::{CLUSTER, ISSUER, PRINCIPAL, SUBJECT, issuer, settings, trust},
     *,
 };
-use crate::{error::Error, federation::Verb, google::Policy};
+use crate::{error::Error, google::Policy, plan::Action};
 
 pub(super) const EMAIL: &str = "eso-reader@acme-prod.iam.gserviceaccount.com";
 const OTHER: &str = "system:serviceaccount:shop:reader";
@@ -95,7 +95,7 @@ impl Case {
         self.state.providers.push(other);
     }
 
-    pub(super) fn plan(&self) -> Result<Vec<Change>, Error> {
+    pub(super) fn plan(&self) -> Result<Vec<Planned>, Error> {
         let issuer = issuer(self.settings.mode, self.want.issuer.as_str());
         let want = Trust { issuer, ..self.want.clone() };
         plan(&want, &self.settings, &self.state).map(|plan| plan.changes)
@@ -103,28 +103,26 @@ impl Case {
 }
 
 /// What is planned after this was done to what is right; `Leave`s left out.
-pub(super) fn planned(damage: impl FnOnce(&mut Case)) -> Vec<Change> {
+pub(super) fn planned(damage: impl FnOnce(&mut Case)) -> Vec<Planned> {
     let mut case = right();
     damage(&mut case);
     let changes = case.plan().unwrap_or_else(|error| panic!("{error}"));
     for change in &changes {
-        let leaves = change.verb == Verb::Leave;
-        assert_eq!(leaves, matches!(change.step, crate::federation::Step::None), "{change:?}");
-        assert_eq!(leaves, change.needs.is_empty(), "{change:?}");
-        assert!(!change.why.is_empty() && !change.object.is_empty(), "{change:?}");
-        assert!(leaves || change.needs.contains("(roles/"), "{change:?}");
+        let leaves = change.step.action == Action::NoOp;
+        assert_eq!(leaves, change.act.is_none(), "{change:?}");
+        assert_eq!(leaves, change.step.requires.is_empty(), "{change:?}");
+        assert!(!change.step.reason.is_empty() && !change.step.name.is_empty(), "{change:?}");
+        assert!(leaves || change.step.needs().contains("(roles/"), "{change:?}");
     }
-    changes.into_iter().filter(|change| change.verb != Verb::Leave).collect()
+    changes.into_iter().filter(|change| change.step.action != Action::NoOp).collect()
 }
 
-fn fields(change: &Change) -> Vec<&str> {
-    change.differences.iter().map(|difference| difference.field.as_str()).collect()
+fn fields(change: &Planned) -> Vec<&str> {
+    change.step.fields.iter().map(|difference| difference.path.as_str()).collect()
 }
 
-pub(super) fn patch(change: &Change) -> (&str, &Value) {
-    let crate::federation::Step::Gcp(Step::Pool(deed) | Step::Provider(deed)) = &change.step else {
-        panic!("{change:?}")
-    };
+pub(super) fn patch(change: &Planned) -> (&str, &Value) {
+    let Some(Step::Pool(deed) | Step::Provider(deed)) = &change.act else { panic!("{change:?}") };
     match deed {
         Deed::Patch(patch) | Deed::Restore(patch) => (&patch.mask, &patch.body),
         Deed::Create(_) | Deed::Delete => panic!("{change:?}"),
@@ -135,8 +133,8 @@ pub(super) fn patch(change: &Change) -> (&str, &Value) {
 fn what_is_right_is_left() {
     assert!(planned(|_| {}).is_empty());
     let case = right();
-    let verbs: Vec<_> = case.plan().unwrap().iter().map(|change| change.verb).collect();
-    assert_eq!(verbs, [Verb::Leave; 3], "pool, provider and binding are shown");
+    let verbs: Vec<_> = case.plan().unwrap().iter().map(|change| change.step.action).collect();
+    assert_eq!(verbs, [Action::NoOp; 3], "pool, provider and binding are shown");
 }
 
 #[test]
@@ -147,12 +145,14 @@ fn from_nothing_in_the_order_of_the_design() {
         case.state.providers.clear();
         case.seen(Holder::Secret("db".to_owned()), nobody());
     });
-    let verbs: Vec<_> = changes.iter().map(|change| change.verb).collect();
-    assert_eq!(verbs, [Verb::Enable, Verb::Create, Verb::Create, Verb::Grant]);
-    assert_eq!(changes[1].object, "pool keyless-lab in acme-prod");
-    assert_eq!(changes[2].object, "provider cluster in the pool keyless-lab");
-    assert_eq!(changes[3].differences[0].want, PRINCIPAL);
-    assert!(changes[3].needs.starts_with("secretmanager.secrets.setIamPolicy (roles/secretmanager.admin)"));
+    let verbs: Vec<_> = changes.iter().map(|change| change.step.action).collect();
+    assert_eq!(verbs, [Action::Enable, Action::Create, Action::Create, Action::Grant]);
+    assert_eq!(changes[1].step.name, "pool keyless-lab in acme-prod");
+    assert_eq!(changes[2].step.name, "provider cluster in the pool keyless-lab");
+    assert_eq!(changes[3].step.fields[0].after, Some(json!(PRINCIPAL)));
+    assert!(
+        changes[3].step.needs().starts_with("secretmanager.secrets.setIamPolicy (roles/secretmanager.admin)")
+    );
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn each_difference_has_its_exact_mask() {
         case.provider().audiences = vec!["a".into()];
         case.provider().condition = "true".into();
     });
-    assert_eq!(changes[0].verb, Verb::Enable);
+    assert_eq!(changes[0].step.action, Action::Enable);
     assert_eq!(patch(&changes[0]).0, "attributeCondition,disabled,oidc.allowedAudiences");
 }
 
@@ -227,8 +227,8 @@ fn a_changed_mapping_is_not_a_small_thing() {
         case.provider().mapping =
             BTreeMap::from([("google.subject".to_owned(), "assertion.email".to_owned())]);
     });
-    assert!(changes[0].why.contains("changes who is meant"), "{}", changes[0].why);
-    assert!(changes[0].differences[0].have.contains("assertion.email"));
+    assert!(changes[0].step.reason.contains("changes who is meant"), "{}", changes[0].step.reason);
+    assert!(changes[0].step.fields[0].in_words().contains("assertion.email"));
 }
 
 #[test]
@@ -242,9 +242,13 @@ fn keys_are_compared_as_keys() {
     assert!(reordered.is_empty(), "{reordered:#?}");
     let added = planned(|case| case.want = trust(&[&case.key, &SigningKey::ec(Curve::P256)]));
     assert_eq!(fields(&added[0]), ["oidc.jwksJson"]);
-    assert_eq!(added[0].differences[0].want.matches(", ").count(), 1, "both kids are named");
+    assert_eq!(
+        added[0].step.fields[0].after.as_ref().unwrap().as_array().unwrap().len(),
+        2,
+        "both kids are named"
+    );
     let odd = planned(|case| case.provider().jwks = "not a key set".into());
-    assert!(odd[0].differences[0].have.contains("cannot be read"));
+    assert!(odd[0].step.fields[0].in_words().contains("cannot be read"));
 }
 
 #[test]
@@ -252,12 +256,12 @@ fn other_workloads_of_the_cluster_stay_in_the_condition() {
     let changes = planned(|case| case.provider().condition = format!("assertion.sub in [\"{OTHER}\"]"));
     let expected = format!("assertion.sub in ['{OTHER}', '{SUBJECT}']");
     assert_eq!(patch(&changes[0]).1["attributeCondition"], expected);
-    assert!(changes[0].why.contains(OTHER), "{}", changes[0].why);
+    assert!(changes[0].step.reason.contains(OTHER), "{}", changes[0].step.reason);
     let mut case = right();
     case.provider().condition = expected.clone();
     let changes = case.plan().unwrap();
-    assert!(changes.iter().all(|change| change.verb == Verb::Leave));
-    assert!(changes[1].why.contains(OTHER), "what is kept is shown: {}", changes[1].why);
+    assert!(changes.iter().all(|change| change.step.action == Action::NoOp));
+    assert!(changes[1].step.reason.contains(OTHER), "what is kept is shown: {}", changes[1].step.reason);
 
     // What stands in no list of subjects is not kept.
     for condition in [
@@ -295,19 +299,19 @@ fn soft_deleted_and_disabled_ones_of_ours_come_back() {
         case.pool().disabled = true;
         case.provider().life.deleted = true;
     });
-    let verbs: Vec<_> = changes.iter().map(|change| change.verb).collect();
-    assert_eq!(verbs, [Verb::Restore, Verb::Restore]);
+    let verbs: Vec<_> = changes.iter().map(|change| change.step.action).collect();
+    assert_eq!(verbs, [Action::Restore, Action::Restore]);
     assert_eq!(patch(&changes[0]), ("disabled", &json!({"disabled": false})));
     assert_eq!(patch(&changes[1]).0, "");
     let changes = planned(|case| case.pool().disabled = true);
-    assert_eq!((changes[0].verb, patch(&changes[0]).0), (Verb::Enable, "disabled"));
+    assert_eq!((changes[0].step.action, patch(&changes[0]).0), (Action::Enable, "disabled"));
     // Deleted by someone who had decided it: it may come back for another issuer.
     let changes = planned(|case| {
         case.provider().life.deleted = true;
         case.provider().issuer = "https://old.example".into();
         case.provider().jwks.clear();
     });
-    assert_eq!(changes[0].verb, Verb::Restore);
+    assert_eq!(changes[0].step.action, Action::Restore);
     assert_eq!(patch(&changes[0]).0, "oidc.issuerUri,oidc.jwksJson");
 }
 
@@ -330,8 +334,12 @@ fn keys_that_google_leaves_aside_are_named() {
     let aside = SigningKey::ec(Curve::P384);
     case.want = trust(&[&case.key, &aside]);
     let changes = case.plan().unwrap();
-    assert_eq!(changes[0].verb, Verb::Leave);
-    assert!(changes[0].object.contains(&format!("{} (EC P-384)", aside.kid())), "{}", changes[0].object);
+    assert_eq!(changes[0].step.action, Action::NoOp);
+    assert!(
+        changes[0].step.name.contains(&format!("{} (EC P-384)", aside.kid())),
+        "{}",
+        changes[0].step.name
+    );
     let nine: Vec<_> = (0..9).map(|_| SigningKey::ec(Curve::P256)).collect();
     case.want = trust(&nine.iter().collect::<Vec<_>>());
     assert!(case.plan().is_ok(), "no limit when they are fetched");
@@ -342,7 +350,10 @@ fn neighbours_in_our_pool_are_pointed_out() {
     let mut case = right();
     case.neighbour();
     let changes = case.plan().unwrap();
-    assert!(changes[1].object.contains("github") && changes[1].why.contains("one pool for each cluster"));
+    assert!(
+        changes[1].step.name.contains("github")
+            && changes[1].step.reason.contains("one pool for each cluster")
+    );
     case.state.providers[1].life.disabled = true;
     assert_eq!(case.plan().unwrap().len(), 3, "nothing comes through a disabled one");
 }

@@ -13,7 +13,7 @@ use super::{
     *,
 };
 use crate::federation::reads;
-use crate::{federation::Verb, google::Policy};
+use crate::{federation::changes, google::Policy, plan::Action};
 
 /// Nothing of this is touched, and each says what to do.
 #[test]
@@ -89,16 +89,17 @@ fn the_way_back() {
     let undone = |damage: fn(&mut Case)| {
         let mut case = right();
         damage(&mut case);
-        withdraw(&case.want, &case.state).unwrap()
+        changes(withdraw(&case.want, &case.state).unwrap())
     };
-    let verbs = |changes: &[Change]| changes.iter().map(|change| change.verb).collect::<Vec<_>>();
+    let verbs = |changes: &[Planned]| changes.iter().map(|change| change.step.action).collect::<Vec<_>>();
     let changes = undone(|_| {});
-    assert_eq!(verbs(&changes), [Verb::Revoke, Verb::Remove, Verb::Remove]);
-    assert!(changes[1].object.starts_with("provider") && changes[2].object.starts_with("pool"));
-    assert!(changes[2].why.contains("30 days"));
+    assert_eq!(verbs(&changes), [Action::Revoke, Action::Delete, Action::Delete]);
+    assert!(changes[1].step.name.starts_with("provider") && changes[2].step.name.starts_with("pool"));
+    assert!(changes[2].step.reason.contains("30 days"));
     assert!(
         changes[2]
-            .needs
+            .step
+            .needs()
             .starts_with("iam.workloadIdentityPools.delete (roles/iam.workloadIdentityPoolAdmin)")
     );
 
@@ -106,12 +107,15 @@ fn the_way_back() {
         case.pool().description = "Terraform".into();
         case.provider().life.description.clear();
     });
-    assert_eq!(verbs(&theirs), [Verb::Revoke, Verb::Leave, Verb::Leave]);
-    assert!(theirs[2].why.contains("`Terraform`"), "{}", theirs[2].why);
+    assert_eq!(verbs(&theirs), [Action::Revoke, Action::NoOp, Action::NoOp]);
+    assert!(theirs[2].step.reason.contains("`Terraform`"), "{}", theirs[2].step.reason);
 
     let shared = undone(|case| case.neighbour());
-    assert_eq!(verbs(&shared), [Verb::Revoke, Verb::Remove, Verb::Leave]);
-    assert_eq!(verbs(&undone(|case| case.pool().deleted = true)), [Verb::Revoke, Verb::Remove, Verb::Leave]);
+    assert_eq!(verbs(&shared), [Action::Revoke, Action::Delete, Action::NoOp]);
+    assert_eq!(
+        verbs(&undone(|case| case.pool().deleted = true)),
+        [Action::Revoke, Action::Delete, Action::NoOp]
+    );
 
     let gone = undone(|case| {
         case.state.pool = None;
@@ -124,12 +128,12 @@ fn the_way_back() {
         case.seen(Holder::Account(EMAIL.into()), policy(WORKLOAD_USER, PRINCIPAL));
         case.seen(Holder::Project, policy(ACCESSOR, "user:somebody@example.com"));
     });
-    assert_eq!(verbs(&account), [Verb::Revoke, Verb::Revoke, Verb::Remove, Verb::Remove]);
-    assert!(account[1].object.contains(WORKLOAD_USER), "{}", account[1].object);
+    assert_eq!(verbs(&account), [Action::Revoke, Action::Revoke, Action::Delete, Action::Delete]);
+    assert!(account[1].step.name.contains(WORKLOAD_USER), "{}", account[1].step.name);
 
     let conditional = undone(|case| {
         let binding = json!({"role": ACCESSOR, "members": [PRINCIPAL], "condition": {"title": "t"}});
         case.seen(Holder::Secret("db".into()), Seen::Known(Policy::new(json!({"bindings": [binding]}))));
     });
-    assert_eq!(conditional[0].verb, Verb::Leave);
+    assert_eq!(conditional[0].step.action, Action::NoOp);
 }

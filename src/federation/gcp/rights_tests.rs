@@ -63,8 +63,9 @@ async fn without_each_right_of_the_other_ways() {
             it.as_object_mut().unwrap().extend(damage.as_object().unwrap().clone());
         });
         far.google.deny(permission);
-        let plan = far.gcp().plan(&far.trust()).await.unwrap().changes;
-        assert!(plan.iter().any(|change| change.needs.starts_with(permission)), "{plan:#?}");
+        let gcp = far.gcp();
+        let plan = gcp.plan(&far.trust()).await.unwrap().changes;
+        assert!(plan.iter().any(|change| change.step.needs().starts_with(permission)), "{plan:#?}");
         let error = far.set_up().await.unwrap_err();
         assert!(
             error.hints[0].contains(&format!("{permission} (roles/iam.workloadIdentityPoolAdmin)")),
@@ -78,7 +79,7 @@ async fn without_each_right_of_the_other_ways() {
         let gcp = far.gcp();
         let mut refused = None;
         for change in gcp.withdraw(&far.trust()).await.unwrap() {
-            if let Err(error) = gcp.apply(&change, &mut |_| {}).await {
+            if let Err(error) = change.change.run(&mut |_| {}).await {
                 refused = Some(error);
                 break;
             }

@@ -9,9 +9,10 @@ use super::*;
 use crate::{
     cluster::ServiceAccount,
     error::Error,
-    federation::{TrustedIssuer, Verb, reading, reads},
+    federation::{TrustedIssuer, reading, reads},
     google::Pace,
     oidc::{KeySet, KidRule},
+    plan::{Action, Change},
 };
 
 pub(super) const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
@@ -45,7 +46,7 @@ impl Far {
     }
 
     /// Plans and does everything; gives back what was planned.
-    pub(super) async fn set_up(&self) -> Result<Vec<Change>, Error> {
+    pub(super) async fn set_up(&self) -> Result<Vec<Change<()>>, Error> {
         do_all(&self.gcp(), &self.trust()).await
     }
 
@@ -129,12 +130,12 @@ pub(super) fn trust(signing: &[&SigningKey]) -> Trust {
     }
 }
 
-pub(super) async fn do_all(gcp: &Gcp, want: &Trust) -> Result<Vec<Change>, Error> {
+pub(super) async fn do_all(gcp: &Gcp, want: &Trust) -> Result<Vec<Change<()>>, Error> {
     let Plan { changes, .. } = gcp.plan(want).await?;
     for change in &changes {
-        gcp.apply(change, &mut |_| {}).await?;
+        change.run(&mut |_| {}).await?;
     }
-    Ok(changes)
+    Ok(changes.into_iter().map(|change| change.map(drop)).collect())
 }
 
 /// A token as an API server mints it for a secret store.
@@ -149,8 +150,8 @@ pub(super) fn token(key: &SigningKey, change: impl FnOnce(&mut Value)) -> Token 
     Token::parse(&key.jws(&claims)).unwrap()
 }
 
-pub(super) fn verbs(changes: &[Change]) -> Vec<Verb> {
-    changes.iter().map(|change| change.verb).collect()
+pub(super) fn verbs<A>(changes: &[Change<A>]) -> Vec<Action> {
+    changes.iter().map(|change| change.step.action).collect()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the far side compares tokens with the real clock")]
@@ -195,8 +196,8 @@ async fn a_project_that_resource_manager_does_not_show() {
     let far = Far::new();
     far.google.deny("resourcemanager.projects.get");
     let changes = far.set_up().await.unwrap();
-    assert_eq!(changes[0].verb, Verb::Leave);
-    assert!(changes[0].why.contains("123456789012"), "{}", changes[0].why);
+    assert_eq!(changes[0].step.action, Action::NoOp);
+    assert!(changes[0].step.reason.contains("123456789012"), "{}", changes[0].step.reason);
     assert_eq!(far.google.policy("secrets/db")[0]["members"][0], PRINCIPAL);
 }
 

@@ -1,10 +1,13 @@
 //! Two clusters at one server, and one cluster whose marks or issuer are older.
 
 use super::{
-    tests::{CLUSTER, ISSUER, OURS, done, fields, issuer, settings, step, trust, verbs},
+    tests::{CLUSTER, ISSUER, OURS, act, done, fields, issuer, settings, trust, verbs},
     *,
 };
-use crate::federation::vault::{Mode, withdraw::withdraw};
+use crate::federation::{
+    changes as changes_of,
+    vault::{Mode, withdraw::withdraw},
+};
 
 /// As earlier versions wrote it.
 const OLDER: &str = "managed by keyless for https://oidc.lab.test/prod";
@@ -19,15 +22,15 @@ fn what_another_cluster_lives_on_is_neither_changed_nor_withdrawn() {
     assert_eq!(error.code, "vault-other-cluster");
     let said = error.to_string();
     assert!(said.contains("9c1d") && said.contains(CLUSTER) && said.contains("vault.mount"), "{said}");
-    let changes = withdraw(&settings, &want, &theirs, &["eso".into()]);
-    assert_eq!(verbs(&changes), [Verb::Leave; 3], "{changes:?}");
-    assert!(changes.iter().all(|change| change.why.contains("another cluster")), "{changes:?}");
+    let changes = changes_of(withdraw(&settings, &want, &theirs, &["eso".into()]));
+    assert_eq!(verbs(&changes), [Action::NoOp; 3], "{changes:?}");
+    assert!(changes.iter().all(|change| change.step.reason.contains("another cluster")), "{changes:?}");
 
     // An auth method of somebody else that both use: policy and role are the other cluster's all the same.
     let mut shared = theirs;
     shared.mount.as_mut().unwrap().description = "by terraform".into();
     assert_eq!(plan(&settings, &want, &shared).unwrap_err().code, "vault-other-cluster");
-    assert_eq!(verbs(&withdraw(&settings, &want, &shared, &["eso".into()])), [Verb::Leave; 3]);
+    assert_eq!(verbs(&changes_of(withdraw(&settings, &want, &shared, &["eso".into()]))), [Action::NoOp; 3]);
 }
 
 #[test]
@@ -36,13 +39,13 @@ fn marks_that_name_no_cluster_are_ours_and_are_completed() {
     let mut older = done(&settings, &want);
     older.mount.as_mut().unwrap().description = OLDER.into();
     older.policy = older.policy.map(|text| text.replace(&format!(" in cluster {CLUSTER}"), ""));
-    let back = withdraw(&settings, &want, &older, &["eso".into()]);
-    assert_eq!(verbs(&back), [Verb::Remove; 3]);
+    let back = changes_of(withdraw(&settings, &want, &older, &["eso".into()]));
+    assert_eq!(verbs(&back), [Action::Delete; 3]);
     let changes = plan(&settings, &want, &older).unwrap();
-    assert_eq!(verbs(&changes), [Verb::Update, Verb::Leave, Verb::Update, Verb::Leave]);
-    assert_eq!(*step(&changes[0]), Step::Describe { description: OURS.into() });
+    assert_eq!(verbs(&changes), [Action::Update, Action::NoOp, Action::Update, Action::NoOp]);
+    assert_eq!(*act(&changes[0]), Step::Describe { description: OURS.into() });
     assert_eq!(fields(&changes[0]), [("description", OLDER, OURS)]);
-    assert_eq!(changes[0].needs, "update on sys/mounts/auth/keyless/tune");
+    assert_eq!(changes[0].step.needs(), "update on sys/mounts/auth/keyless/tune");
     let first_lines = ("# managed by keyless for auth/keyless/role/eso", mark::of_policy(&settings, &want));
     assert_eq!(fields(&changes[2]), [("first line", first_lines.0, first_lines.1.as_str())]);
 }
@@ -52,10 +55,10 @@ fn a_new_issuer_of_the_same_cluster_is_a_change_that_is_shown() {
     let (settings, old) = (settings(), trust());
     let new = Trust { issuer: issuer(Mode::Discovery, "https://oidc.lab.test/new"), ..trust() };
     let changes = plan(&settings, &new, &done(&settings, &old)).unwrap();
-    assert_eq!(verbs(&changes), [Verb::Update, Verb::Update, Verb::Leave, Verb::Leave]);
+    assert_eq!(verbs(&changes), [Action::Update, Action::Update, Action::NoOp, Action::NoOp]);
     let config = fields(&changes[1]);
     assert_eq!(config[0], ("bound_issuer", ISSUER, "https://oidc.lab.test/new"));
     // Before the move, and after it, it is this cluster's to take away.
-    let back = withdraw(&settings, &new, &done(&settings, &old), &["eso".into()]);
-    assert_eq!(verbs(&back), [Verb::Remove; 3]);
+    let back = changes_of(withdraw(&settings, &new, &done(&settings, &old), &["eso".into()]));
+    assert_eq!(verbs(&back), [Action::Delete; 3]);
 }

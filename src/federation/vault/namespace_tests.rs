@@ -4,7 +4,10 @@ use super::{
     way::{PASSED, World, do_all, hops, set_up},
     *,
 };
-use crate::federation::{Verb, reading};
+use crate::{
+    federation::{changes, reading},
+    plan::Action,
+};
 
 #[tokio::test]
 async fn everything_is_done_in_the_namespace() {
@@ -14,8 +17,8 @@ async fn everything_is_done_in_the_namespace() {
     world.server.put_secret("kv", "db", json!({ "password": "of the team" }));
     let vault = world.vault(Mode::Discovery, |it| it.namespace = Some("/team/prod/".into()));
     let want = world.trust();
-    assert_eq!(set_up(&vault, &want).await.unwrap(), [Verb::Create; 4]);
-    assert_eq!(set_up(&vault, &want).await.unwrap(), [Verb::Leave; 4]);
+    assert_eq!(set_up(&vault, &want).await.unwrap(), [Action::Create; 4]);
+    assert_eq!(set_up(&vault, &want).await.unwrap(), [Action::NoOp; 4]);
     assert!(
         world.server.jwt_role("keyless", "eso").is_some() && world.server.policy("keyless-eso").is_some()
     );
@@ -35,9 +38,9 @@ async fn everything_is_done_in_the_namespace() {
     let vault = world.vault(Mode::Discovery, |it| {
         (it.namespace, it.token) = (Some("team/prod".into()), Some(Secret::new(token.clone())));
     });
-    let back = vault.withdraw(&want).await.unwrap();
-    assert_eq!(back.iter().map(|change| change.verb).collect::<Vec<_>>(), [Verb::Remove; 3]);
-    do_all(&vault, &back).await.unwrap();
+    let back = changes(vault.withdraw(&want).await.unwrap());
+    assert_eq!(back.iter().map(|change| change.step.action).collect::<Vec<_>>(), [Action::Delete; 3]);
+    do_all(&back).await.unwrap();
     assert!(world.server.jwt_role("keyless", "eso").is_none());
 
     let vault = world.vault(Mode::Discovery, |it| it.namespace = Some("nowhere".into()));
@@ -69,8 +72,10 @@ async fn ignored_namespace_is_refused() {
         world.server.change(change);
         let before = world.server.mounts();
         let vault = world.vault(Mode::StaticKeys, |it| it.namespace = Some("team/prod".into()));
-        let (plan, back) =
-            (vault.plan(&world.trust()).await.map(|plan| plan.changes), vault.withdraw(&world.trust()).await);
+        let (plan, back) = (
+            vault.plan(&world.trust()).await.map(|plan| plan.changes),
+            vault.withdraw(&world.trust()).await.map(changes),
+        );
         for outcome in [plan, back] {
             assert_eq!(outcome.as_ref().err().map(|error| error.code), code, "{outcome:?}");
             if let Err(error) = outcome {
@@ -83,7 +88,7 @@ async fn ignored_namespace_is_refused() {
         let calls = world.server.faults().requests();
         assert!(!calls.iter().any(written), "{calls:?}");
         if code.is_none() {
-            assert_eq!(set_up(&vault, &world.trust()).await.unwrap(), [Verb::Create; 4]);
+            assert_eq!(set_up(&vault, &world.trust()).await.unwrap(), [Action::Create; 4]);
         }
         assert_eq!(world.server.mounts(), before, "nothing of it is in the root namespace");
         assert_eq!(world.server.policy("keyless-eso"), None);

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     error::Kind,
     federation::{
-        TrustedIssuer, reads,
+        TrustedIssuer, changes as changes_of, reads,
         vault::{Mode, wanted, withdraw::withdraw},
     },
     oidc::KeySet,
@@ -51,7 +51,7 @@ pub(in super::super) fn in_mode(settings: &Settings, want: &Trust) -> Trust {
     Trust { issuer: issuer(settings.mode, want.issuer.as_str()), ..want.clone() }
 }
 
-fn plan(settings: &Settings, want: &Trust, observed: &Observed) -> Result<Vec<Change>> {
+fn plan(settings: &Settings, want: &Trust, observed: &Observed) -> Result<Vec<Planned>> {
     super::plan(settings, &in_mode(settings, want), observed)
 }
 
@@ -95,26 +95,35 @@ fn object(value: Value) -> Map<String, Value> {
     value.as_object().unwrap().clone()
 }
 
-pub(super) fn verbs(changes: &[Change]) -> Vec<Verb> {
-    changes.iter().map(|change| change.verb).collect()
+pub(super) fn verbs<A>(changes: &[Change<A>]) -> Vec<Action> {
+    changes.iter().map(|change| change.step.action).collect()
 }
 
-pub(super) fn fields(change: &Change) -> Vec<(&str, &str, &str)> {
-    change.differences.iter().map(|it| (it.field.as_str(), it.have.as_str(), it.want.as_str())).collect()
+/// `nothing` where there is no value.
+pub(super) fn fields(change: &Planned) -> Vec<(&str, &'static str, &'static str)> {
+    let text = |value: &Option<Value>| -> &'static str {
+        let text = match value {
+            None => "nothing".to_owned(),
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Array(items)) => {
+                items.iter().map(|item| item.as_str().unwrap()).collect::<Vec<_>>().join(", ")
+            }
+            Some(other) => other.to_string(),
+        };
+        text.leak()
+    };
+    change.step.fields.iter().map(|it| (it.path.as_str(), text(&it.before), text(&it.after))).collect()
 }
 
-pub(super) fn step(change: &Change) -> &Step {
-    match &change.step {
-        federation::Step::Vault(step) => step,
-        other => panic!("{other:?}"),
-    }
+pub(super) fn act(change: &Planned) -> &Step {
+    change.act.as_ref().unwrap()
 }
 
 #[test]
 fn everything_is_new() {
     let changes = plan(&settings(), &trust(), &Observed::default()).unwrap();
-    assert_eq!(verbs(&changes), [Verb::Create; 4]);
-    let objects: Vec<_> = changes.iter().map(|change| change.object.as_str()).collect();
+    assert_eq!(verbs(&changes), [Action::Create; 4]);
+    let objects: Vec<_> = changes.iter().map(|change| change.step.name.as_str()).collect();
     assert_eq!(
         objects,
         [
@@ -124,22 +133,22 @@ fn everything_is_new() {
             "role eso of auth/keyless"
         ]
     );
-    assert!(changes.iter().all(|change| !change.needs.is_empty()));
-    assert_eq!(*step(&changes[0]), Step::Mount { description: OURS.into() });
+    assert!(changes.iter().all(|change| !change.step.requires.is_empty()));
+    assert_eq!(*act(&changes[0]), Step::Mount { description: OURS.into() });
     assert_eq!(
-        *step(&changes[1]),
+        *act(&changes[1]),
         Step::Configure(
             json!({ "bound_issuer": ISSUER, "oidc_discovery_url": ISSUER, "oidc_discovery_ca_pem": "" })
         )
     );
     assert_eq!(
-        *step(&changes[2]),
+        *act(&changes[2]),
         Step::WritePolicy(format!(
             "# managed by keyless in cluster {CLUSTER} for auth/keyless/role/eso\n\
                  path \"kv/data/db\" {{\n  capabilities = [\"read\"]\n}}\n{OWN_LOGIN}"
         ))
     );
-    let Step::WriteRole(role) = step(&changes[3]) else { panic!() };
+    let Step::WriteRole(role) = act(&changes[3]) else { panic!() };
     assert_eq!(role["role_type"], "jwt");
     assert_eq!(role["bound_audiences"], json!(["vault"]));
     assert_eq!(role["bound_subject"], "system:serviceaccount:external-secrets:eso-reader");
@@ -161,8 +170,11 @@ fn what_the_token_may_not_do_is_said_before_anything_is_done() {
         .map(|(path, list)| (path.to_owned(), list.into_iter().map(str::to_owned).collect()))
         .collect();
     let observed = Observed { capabilities, ..Observed::default() };
-    let needs: Vec<_> =
-        plan(&settings(), &trust(), &observed).unwrap().into_iter().map(|change| change.needs).collect();
+    let needs: Vec<_> = plan(&settings(), &trust(), &observed)
+        .unwrap()
+        .into_iter()
+        .map(|change| change.step.needs())
+        .collect();
     assert_eq!(
         needs,
         [
@@ -181,8 +193,8 @@ fn what_is_right_is_left_in_every_mode() {
         let settings = Settings { mode, issuer_ca_pem: ca, ..settings() };
         let want = trust();
         let changes = plan(&settings, &want, &done(&settings, &want)).unwrap();
-        assert_eq!(verbs(&changes), [Verb::Leave; 4], "{mode:?}: {changes:?}");
-        assert!(changes.iter().all(|change| matches!(change.step, federation::Step::None)));
+        assert_eq!(verbs(&changes), [Action::NoOp; 4], "{mode:?}: {changes:?}");
+        assert!(changes.iter().all(|change| change.act.is_none()));
     }
 }
 
@@ -211,7 +223,7 @@ fn moving_from_documents_to_static_keys_shows_every_field() {
     let (old, want) = (settings(), trust());
     let new = Settings { mode: Mode::StaticKeys, ..settings() };
     let changes = plan(&new, &want, &done(&old, &want)).unwrap();
-    assert_eq!(verbs(&changes), [Verb::Leave, Verb::Update, Verb::Leave, Verb::Leave]);
+    assert_eq!(verbs(&changes), [Action::NoOp, Action::Update, Action::NoOp, Action::NoOp]);
     let kid = want.keys.iter().next().unwrap().kid();
     assert_eq!(
         fields(&changes[1]),
@@ -228,11 +240,11 @@ fn a_new_key_is_written_and_order_is_not_a_difference() {
     ];
     let (one, both) = (Trust { keys: keys(&two[..1]), ..trust() }, Trust { keys: keys(&two), ..trust() });
     let changes = plan(&settings, &both, &done(&settings, &one)).unwrap();
-    assert_eq!(changes[1].verb, Verb::Update);
+    assert_eq!(changes[1].step.action, Action::Update);
     let mut turned = done(&settings, &both);
     let config = turned.config.as_mut().unwrap();
     config.get_mut("jwt_validation_pubkeys").unwrap().as_array_mut().unwrap().reverse();
-    assert_eq!(verbs(&plan(&settings, &both, &turned).unwrap()), [Verb::Leave; 4]);
+    assert_eq!(verbs(&plan(&settings, &both, &turned).unwrap()), [Action::NoOp; 4]);
 }
 
 #[test]
@@ -255,9 +267,9 @@ fn what_was_changed_by_hand_is_shown_and_mended() {
         mark::of_policy(&settings, &want)
     ));
     let changes = plan(&settings, &want, &observed).unwrap();
-    assert_eq!(verbs(&changes), [Verb::Leave, Verb::Update, Verb::Update, Verb::Update]);
+    assert_eq!(verbs(&changes), [Action::NoOp, Action::Update, Action::Update, Action::Update]);
     assert_eq!(fields(&changes[1]), [("bound_issuer", "nothing", ISSUER)]);
-    let Step::Configure(config) = step(&changes[1]) else { panic!() };
+    let Step::Configure(config) = act(&changes[1]) else { panic!() };
     assert_eq!(config["default_role"], "other", "a write replaces all: what is not ours is kept");
     assert_eq!(
         fields(&changes[2]),
@@ -328,37 +340,37 @@ fn a_mount_of_somebody_else_that_believes_the_same_is_used() {
     let (settings, want) = (settings(), trust());
     let mut observed = done(&settings, &want);
     observed.mount.as_mut().unwrap().description = "by terraform".into();
-    assert_eq!(verbs(&plan(&settings, &want, &observed).unwrap()), [Verb::Leave; 4]);
+    assert_eq!(verbs(&plan(&settings, &want, &observed).unwrap()), [Action::NoOp; 4]);
     observed.config = None;
     let changes = plan(&settings, &want, &observed).unwrap();
-    assert_eq!(verbs(&changes), [Verb::Leave, Verb::Create, Verb::Leave, Verb::Leave]);
-    let changes = withdraw(&settings, &want, &observed, &["eso".into()]);
-    assert_eq!(verbs(&changes), [Verb::Remove, Verb::Remove, Verb::Leave]);
-    assert!(changes[2].why.contains("somebody else's"), "{}", changes[2].why);
+    assert_eq!(verbs(&changes), [Action::NoOp, Action::Create, Action::NoOp, Action::NoOp]);
+    let changes = changes_of(withdraw(&settings, &want, &observed, &["eso".into()]));
+    assert_eq!(verbs(&changes), [Action::Delete, Action::Delete, Action::NoOp]);
+    assert!(changes[2].step.reason.contains("somebody else's"), "{}", changes[2].step.reason);
 }
 
 #[test]
 fn the_way_back_takes_only_what_is_ours() {
     let (settings, want) = (settings(), trust());
     let observed = done(&settings, &want);
-    let changes = withdraw(&settings, &want, &observed, &["eso".into()]);
-    let steps: Vec<_> = changes.iter().map(step).cloned().collect();
+    let changes = changes_of(withdraw(&settings, &want, &observed, &["eso".into()]));
+    let steps: Vec<_> = changes.iter().map(act).cloned().collect();
     assert_eq!(steps, [Step::RemoveRole, Step::RemovePolicy, Step::Unmount]);
 
-    let changes = withdraw(&settings, &want, &observed, &["ci".into(), "eso".into()]);
-    assert_eq!(verbs(&changes), [Verb::Remove, Verb::Remove, Verb::Leave]);
-    assert!(changes[2].why.contains("ci"), "{}", changes[2].why);
+    let changes = changes_of(withdraw(&settings, &want, &observed, &["ci".into(), "eso".into()]));
+    assert_eq!(verbs(&changes), [Action::Delete, Action::Delete, Action::NoOp]);
+    assert!(changes[2].step.reason.contains("ci"), "{}", changes[2].step.reason);
 
-    let changes = withdraw(&settings, &want, &Observed::default(), &[]);
-    assert_eq!(verbs(&changes), [Verb::Leave; 3]);
+    let changes = changes_of(withdraw(&settings, &want, &Observed::default(), &[]));
+    assert_eq!(verbs(&changes), [Action::NoOp; 3]);
 
     let mut foreign = observed;
     foreign.mount.as_mut().unwrap().description = "managed by keyless for https://oidc.lab.test/b".into();
     foreign.role.as_mut().unwrap().insert("token_policies".into(), json!(["admin"]));
     foreign.policy = Some("# mine".into());
-    let changes = withdraw(&settings, &want, &foreign, &[]);
-    assert_eq!(verbs(&changes), [Verb::Leave; 3]);
-    assert!(changes[2].why.contains("another issuer"), "{}", changes[2].why);
+    let changes = changes_of(withdraw(&settings, &want, &foreign, &[]));
+    assert_eq!(verbs(&changes), [Action::NoOp; 3]);
+    assert!(changes[2].step.reason.contains("another issuer"), "{}", changes[2].step.reason);
 }
 
 #[test]

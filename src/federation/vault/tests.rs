@@ -12,10 +12,9 @@ use tokio::{
 };
 
 use super::*;
-use crate::federation::{reading, reads};
 use crate::{
     error::Kind,
-    federation::{self, TrustedIssuer, Verb},
+    federation::{TrustedIssuer, reading, reads},
     oidc::{KeySet, keys_from_pem},
 };
 
@@ -122,20 +121,8 @@ fn trust() -> Trust {
     }
 }
 
-fn change(step: Step) -> Change {
-    let step = federation::Step::Vault(step);
-    Change {
-        verb: Verb::Create,
-        object: "it".into(),
-        why: String::new(),
-        differences: Vec::new(),
-        needs: String::new(),
-        step,
-    }
-}
-
-fn mount() -> Change {
-    change(Step::Mount { description: "managed by keyless for https://oidc.lab.test/prod".into() })
+fn mount() -> Step {
+    Step::Mount { description: "managed by keyless for https://oidc.lab.test/prod".into() }
 }
 
 fn quiet() -> impl FnMut(&str) + Send {
@@ -187,17 +174,17 @@ async fn a_refusal_of_each_write_names_path_and_capability() {
     let denied = r#"{"errors":["1 error occurred:\n\t* permission denied\n\n"]}"#;
     let cases = [
         (mount(), "sys/auth/keyless", "sudo"),
-        (change(Step::Describe { description: String::new() }), "sys/mounts/auth/keyless/tune", "update"),
-        (change(Step::Configure(json!({}))), "auth/keyless/config", "update"),
-        (change(Step::WritePolicy("#".into())), "sys/policies/acl/keyless-eso", "create"),
-        (change(Step::WriteRole(json!({}))), "auth/keyless/role/eso", "create"),
-        (change(Step::RemoveRole), "auth/keyless/role/eso", "delete"),
-        (change(Step::RemovePolicy), "sys/policies/acl/keyless-eso", "delete"),
-        (change(Step::Unmount), "sys/auth/keyless", "sudo"),
+        (Step::Describe { description: String::new() }, "sys/mounts/auth/keyless/tune", "update"),
+        (Step::Configure(json!({})), "auth/keyless/config", "update"),
+        (Step::WritePolicy("#".into()), "sys/policies/acl/keyless-eso", "create"),
+        (Step::WriteRole(json!({})), "auth/keyless/role/eso", "create"),
+        (Step::RemoveRole, "auth/keyless/role/eso", "delete"),
+        (Step::RemovePolicy, "sys/policies/acl/keyless-eso", "delete"),
+        (Step::Unmount, "sys/auth/keyless", "sudo"),
     ];
-    for (change, path, capability) in cases {
+    for (step, path, capability) in cases {
         let vault = Script::default().on("any", 403, denied).serve().await;
-        let error = vault.apply(&change, &mut quiet()).await.unwrap_err();
+        let error = vault.act(step).run(&mut quiet()).await.unwrap_err();
         assert_eq!(error.code, "vault-forbidden", "{error}");
         assert_eq!(error.causes, ["permission denied"]);
         assert!(error.hints[0].contains(path) && error.hints[0].contains(capability), "{error}");
@@ -213,12 +200,12 @@ async fn a_busy_server_is_asked_again_with_a_word() {
         Script::default().on("POST sys/auth/keyless", 429, busy).on("POST sys/auth/keyless", 204, "");
     let vault = script.serve().await;
     let mut said = Vec::new();
-    vault.apply(&mount(), &mut |text: &str| said.push(text.to_owned())).await.unwrap();
+    vault.act(mount()).run(&mut |text: &str| said.push(text.to_owned())).await.unwrap();
     assert_eq!(said.len(), 1);
     assert!(said[0].contains("rate limit quota exceeded"), "{said:?}");
 
     let script = Script::default().on("any", 503, "").on("GET sys/health", 200, "{}");
-    let error = script.serve().await.apply(&mount(), &mut quiet()).await.unwrap_err();
+    let error = script.serve().await.act(mount()).run(&mut quiet()).await.unwrap_err();
     assert_eq!(error.code, "vault-busy");
     let tries = script.asked().iter().filter(|head| head.starts_with("POST /v1/sys/auth/keyless")).count();
     assert_eq!(tries, 3);
@@ -238,7 +225,7 @@ async fn a_mount_that_was_made_by_a_try_that_was_cut_off_is_done() {
             200,
             &listed(description, kind),
         );
-        let outcome = script.serve().await.apply(&mount(), &mut quiet()).await;
+        let outcome = script.serve().await.act(mount()).run(&mut quiet()).await;
         assert_eq!(
             outcome.map_err(|error| error.code),
             if done { Ok(()) } else { Err("vault-mount-in-use") }
@@ -251,12 +238,10 @@ async fn what_is_gone_is_removed_and_what_has_no_place_is_not_written() {
     let nothing = r#"{"errors":["no handler for route \"auth/keyless/role/eso\". route entry not found."]}"#;
     let vault = Script::default().on("any", 404, nothing).serve().await;
     for step in [Step::RemoveRole, Step::RemovePolicy, Step::Unmount] {
-        vault.apply(&change(step), &mut quiet()).await.unwrap();
+        vault.act(step).run(&mut quiet()).await.unwrap();
     }
-    let error = vault.apply(&change(Step::WriteRole(json!({}))), &mut quiet()).await.unwrap_err();
+    let error = vault.act(Step::WriteRole(json!({}))).run(&mut quiet()).await.unwrap_err();
     assert_eq!(error.code, "vault-missing", "{error}");
-    let other = Change { step: federation::Step::None, ..mount() };
-    vault.apply(&other, &mut quiet()).await.unwrap();
 }
 
 #[tokio::test]

@@ -11,8 +11,9 @@ use super::{
 };
 use crate::federation::reading;
 use crate::{
-    federation::{Verb, reads},
+    federation::{changes, reads},
     oidc::{KeySet, keys_from_pem},
+    plan::{Act, Action, Change},
     relying_party::Outcome,
 };
 
@@ -116,17 +117,17 @@ fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()
 }
 
-pub(super) async fn do_all(vault: &Vault, changes: &[Change]) -> Result<()> {
+pub(super) async fn do_all(changes: &[Change<Box<dyn Act + '_>>]) -> Result<()> {
     for change in changes {
-        vault.apply(change, &mut |_: &str| ()).await?;
+        change.run(&mut |_: &str| ()).await?;
     }
     Ok(())
 }
 
-pub(super) async fn set_up(vault: &Vault, want: &Trust) -> Result<Vec<Verb>> {
+pub(super) async fn set_up(vault: &Vault, want: &Trust) -> Result<Vec<Action>> {
     let changes = vault.plan(&in_mode(&vault.settings, want)).await?.changes;
-    do_all(vault, &changes).await?;
-    Ok(changes.iter().map(|change| change.verb).collect())
+    do_all(&changes).await?;
+    Ok(changes.iter().map(|change| change.step.action).collect())
 }
 
 /// The names of the hops, and whether each passed.
@@ -143,22 +144,22 @@ async fn there_and_back_in_every_mode() {
         let world = World::signing_with(SigningKey::rsa(2048));
         let (vault, want) = (world.vault(mode, |_| ()), world.trust());
         let before = world.server.mounts();
-        assert_eq!(set_up(&vault, &want).await.unwrap(), [Verb::Create; 4], "{mode:?}");
-        assert_eq!(set_up(&vault, &want).await.unwrap(), [Verb::Leave; 4], "{mode:?}");
+        assert_eq!(set_up(&vault, &want).await.unwrap(), [Action::Create; 4], "{mode:?}");
+        assert_eq!(set_up(&vault, &want).await.unwrap(), [Action::NoOp; 4], "{mode:?}");
         let config = world.server.jwt_config("keyless").unwrap();
         assert_eq!(config["bound_issuer"], ISSUER, "{mode:?}: never implied");
         let findings = vault.probe(&world.good_token(), &reading("db"), &mut |_: &str| ()).await;
         assert_eq!(hops(&findings), PASSED, "{findings:?}");
         assert!(!format!("{findings:?}").contains("hunter2"));
 
-        let back = vault.withdraw(&want).await.unwrap();
-        assert_eq!(back.iter().map(|change| change.verb).collect::<Vec<_>>(), [Verb::Remove; 3]);
-        do_all(&vault, &back).await.unwrap();
-        do_all(&vault, &back).await.unwrap();
+        let back = changes(vault.withdraw(&want).await.unwrap());
+        assert_eq!(back.iter().map(|change| change.step.action).collect::<Vec<_>>(), [Action::Delete; 3]);
+        do_all(&back).await.unwrap();
+        do_all(&back).await.unwrap();
         assert_eq!(world.server.mounts(), before, "{mode:?}");
         assert_eq!(world.server.policy("keyless-eso"), None);
-        let back = vault.withdraw(&want).await.unwrap();
-        assert!(back.iter().all(|change| change.verb == Verb::Leave), "{back:?}");
+        let back = changes(vault.withdraw(&want).await.unwrap());
+        assert!(back.iter().all(|change| change.step.action == Action::NoOp), "{back:?}");
     }
 }
 
@@ -169,7 +170,7 @@ async fn moving_between_the_modes_leaves_nothing_of_the_other() {
     for mode in [Mode::StaticKeys, Mode::Discovery, Mode::JwksUrl, Mode::StaticKeys] {
         let vault = world.vault(mode, |_| ());
         set_up(&vault, &want).await.unwrap();
-        assert_eq!(set_up(&vault, &want).await.unwrap(), [Verb::Leave; 4], "{mode:?}");
+        assert_eq!(set_up(&vault, &want).await.unwrap(), [Action::NoOp; 4], "{mode:?}");
         let findings = vault.probe(&world.good_token(), &reading("db"), &mut |_: &str| ()).await;
         assert_eq!(hops(&findings), PASSED, "{mode:?}: {findings:?}");
     }
@@ -239,7 +240,7 @@ async fn a_token_that_is_not_the_one_wanted() {
     let findings = vault.probe(&world.good_token(), &reading("other"), &mut |_: &str| ()).await;
     assert!(findings[1].to_text().contains("does not give this secret"), "{findings:?}");
     let want = Trust { rights: reads(&["db", "none"]), ..world.trust() };
-    assert_eq!(set_up(&vault, &want).await.unwrap()[2], Verb::Update);
+    assert_eq!(set_up(&vault, &want).await.unwrap()[2], Action::Update);
     let findings = vault.probe(&world.good_token(), &reading("none"), &mut |_: &str| ()).await;
     assert!(findings[1].to_text().contains("does not exist"), "{findings:?}");
 }
@@ -261,7 +262,7 @@ async fn a_server_that_cannot_read_the_documents() {
     // With it, the same goes on from where it stopped.
     let vault = world.vault(Mode::Discovery, |_| ());
     let verbs = set_up(&vault, &world.trust()).await.unwrap();
-    assert_eq!(verbs, [Verb::Leave, Verb::Create, Verb::Create, Verb::Create]);
+    assert_eq!(verbs, [Action::NoOp, Action::Create, Action::Create, Action::Create]);
 
     let elsewhere = Trust { issuer: issuer(Mode::Discovery, "https://nowhere.lab.test"), ..world.trust() };
     let vault = world.vault(Mode::JwksUrl, |it| (it.mount, it.role) = ("other".into(), "other".into()));
@@ -301,17 +302,20 @@ async fn the_least_rights_are_enough_and_each_of_them_is_needed() {
         let vault = world.vault(Mode::StaticKeys, |it| it.token = Some(Secret::new(token.clone())));
         let way = async {
             let changes = vault.plan(&world.trust()).await?.changes;
-            let said = changes.iter().any(|change| change.needs.contains("this token lacks"));
-            do_all(&vault, &changes).await.inspect_err(|error| {
+            let said = changes.iter().any(|change| change.step.needs().contains("this token lacks"));
+            do_all(&changes).await.inspect_err(|error| {
                 assert!(said, "the plan did not say that {} would be refused", error.message);
             })?;
             // The same cluster moves to another issuer, and goes.
             let moved =
                 Trust { issuer: issuer(Mode::StaticKeys, "https://oidc.lab.test/new"), ..world.trust() };
-            let changes = vault.plan(&moved).await?.changes;
-            assert_eq!(changes[..2].iter().map(|change| change.verb).collect::<Vec<_>>(), [Verb::Update; 2]);
-            do_all(&vault, &changes).await?;
-            do_all(&vault, &vault.withdraw(&moved).await?).await
+            let planned = vault.plan(&moved).await?.changes;
+            assert_eq!(
+                planned[..2].iter().map(|change| change.step.action).collect::<Vec<_>>(),
+                [Action::Update; 2]
+            );
+            do_all(&planned).await?;
+            do_all(&crate::federation::changes(vault.withdraw(&moved).await?)).await
         };
         let outcome = way.await;
         match without {
@@ -345,11 +349,14 @@ async fn what_is_somebody_elses_stays() {
 
     // A second role on the same mount keeps the mount.
     let second = world.vault(Mode::StaticKeys, |it| it.role = "second".into());
-    assert_eq!(set_up(&second, &want).await.unwrap(), [Verb::Leave, Verb::Leave, Verb::Create, Verb::Create]);
-    let back = mine.withdraw(&want).await.unwrap();
-    assert_eq!(back.last().unwrap().verb, Verb::Leave, "{back:?}");
-    assert!(back.last().unwrap().why.contains("second"), "{back:?}");
-    do_all(&mine, &back).await.unwrap();
+    assert_eq!(
+        set_up(&second, &want).await.unwrap(),
+        [Action::NoOp, Action::NoOp, Action::Create, Action::Create]
+    );
+    let back = changes(mine.withdraw(&want).await.unwrap());
+    assert_eq!(back.last().unwrap().step.action, Action::NoOp, "{back:?}");
+    assert!(back.last().unwrap().step.reason.contains("second"), "{back:?}");
+    do_all(&back).await.unwrap();
     let findings = second.probe(&world.good_token(), &reading("db"), &mut |_: &str| ()).await;
     assert_eq!(hops(&findings), PASSED, "{findings:?}");
     let error = world.vault(Mode::StaticKeys, |it| it.mount = "token".into()).plan(&want).await.unwrap_err();
