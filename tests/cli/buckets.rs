@@ -311,7 +311,7 @@ fn teardown_removes_leftovers_too() {
     store.keyless("publish", &["--create"]).ends(0);
     let left = ".keyless-probe-0123456789abcdef";
     store.s3.put("acme-oidc", left, "text/plain", None, b"left");
-    store.keyless("teardown", &["--dry-run"]).ends(1).says(&format!("- remove  {left}"));
+    store.keyless("teardown", &["--dry-run"]).ends(1).says(&format!("- delete  {left}"));
     store.keyless("teardown", &["--yes"]).ends(0);
     assert!(store.s3.buckets().is_empty(), "the bucket goes as well");
 }

@@ -145,7 +145,7 @@ fn a_store_that_another_tool_keeps_is_not_fought_over() {
         });
         let planned = estate.run(&["setup", "--dry-run"]).ends(1);
         assert!(
-            planned.out.contains(&format!("! leave   ClusterSecretStore gcp: {by} keeps it")),
+            planned.out.contains(&format!("! update  ClusterSecretStore gcp: {by} keeps it")),
             "{}",
             planned.out
         );

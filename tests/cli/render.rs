@@ -231,7 +231,7 @@ fn what_is_rendered_and_applied_is_what_setup_wants() {
     let objects = planned["objects"].as_array().unwrap();
     assert_eq!(objects.len(), 4);
     for object in objects {
-        assert_eq!(object["changes"], false, "{object:#}");
+        assert_eq!(object["action"], "no-op", "{object:#}");
     }
     // Nothing says which Secret the store used before: whoever applied the files names it.
     let retire = ["setup", "--yes", "--watch-for", "0s", "--retire-key"];

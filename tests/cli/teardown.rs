@@ -31,7 +31,7 @@ fn a_store_that_stays_and_leads_nowhere_is_said_before_anything_is_asked() {
     estate.run(&SETUP).ends(0);
     let planned = estate.run(&["teardown", "--dry-run"]).ends(1);
     for wanted in [
-        "! leave   ClusterSecretStore gcp: keyless did not make it",
+        "! keep    ClusterSecretStore gcp: keyless did not make it",
         "ExternalSecret shop/db is not refreshed any more",
         "warning[store-orphaned]: ClusterSecretStore gcp",
         "keyless setup --to",
@@ -53,7 +53,7 @@ fn a_store_that_stays_and_leads_nowhere_is_said_before_anything_is_asked() {
     estate
         .run(&["teardown"])
         .fails(2, "confirmation", &["Remove these ", "--yes"])
-        .says("! leave   ClusterSecretStore");
+        .says("! keep    ClusterSecretStore");
     estate.run(&["teardown", "--yes"]).ends(0);
     assert_eq!(estate.store()["spec"], before);
     let again = estate.run(&["teardown", "--yes"]).ends(0).says("nothing to remove");
@@ -87,7 +87,7 @@ fn an_operator_that_is_gone_keeps_nothing_from_being_taken_away() {
 #[test]
 fn documents_alone_are_taken_away_and_only_ours() {
     let world = published();
-    world.keyless("teardown", &["--dry-run"]).ends(1).says("- remove  prod/.well-known/openid-configuration");
+    world.keyless("teardown", &["--dry-run"]).ends(1).says("- delete  prod/.well-known/openid-configuration");
     world.keyless("teardown", &[]).fails(2, "confirmation", &["Remove these 2 things"]);
     world.keyless("teardown", &["--yes"]).ends(0);
     assert!(!world.jwks().exists() && !world.discovery().exists());
@@ -119,7 +119,7 @@ fn documents_that_somebody_else_wrote_or_changed_stay() {
         let changed = change(&text);
         world.put(&world.discovery(), &changed);
         let ran = world.keyless("teardown", &["--yes"]).ends(0).says("nothing to remove");
-        assert!(ran.out.contains("= leave   prod/.well-known/openid-configuration"), "{}", ran.out);
+        assert!(ran.out.contains("= keep    prod/.well-known/openid-configuration"), "{}", ran.out);
         assert_eq!(std::fs::read_to_string(world.discovery()).unwrap(), changed);
         assert!(world.jwks().exists(), "what it points at stays with it");
     }
@@ -127,7 +127,7 @@ fn documents_that_somebody_else_wrote_or_changed_stay() {
     let world = published();
     let text = std::fs::read_to_string(world.jwks()).unwrap();
     world.put(&world.jwks(), text.replacen("\"keys\":[", "\"keys\": [", 1));
-    world.keyless("teardown", &["--yes"]).ends(0).says("= leave   prod/openid/v1/jwks");
+    world.keyless("teardown", &["--yes"]).ends(0).says("= keep    prod/openid/v1/jwks");
     assert!(world.jwks().exists() && !world.discovery().exists());
 }
 
