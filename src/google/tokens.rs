@@ -9,7 +9,7 @@ use std::{
 use google_cloud_auth::credentials::{
     AccessTokenCredentials, Builder, CacheableResource, CredentialsProvider,
 };
-use http::{Extensions, HeaderMap, HeaderValue, header::AUTHORIZATION};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 use serde_json::Value;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -25,9 +25,15 @@ use crate::{
     secret::{Secret, unsendable},
 };
 
+/// The environment variable that names the project which requests count for.
+pub(super) const QUOTA_PROJECT: &str = "GOOGLE_CLOUD_QUOTA_PROJECT";
+/// Carries it (cloud.google.com/apis/docs/system-parameters).
+const QUOTA_HEADER: HeaderName = HeaderName::from_static("x-goog-user-project");
+
 /// Where tokens come from.
 pub(crate) enum Tokens {
-    Given(Secret),
+    /// With the project that requests count for, if one is named.
+    Given(Secret, Option<HeaderValue>),
     /// Application Default Credentials: a file, or the metadata server.
     Found(Library),
 }
@@ -36,7 +42,7 @@ impl Tokens {
     /// Looks for credentials as Google's own tools do. Asks no server yet.
     pub(crate) fn find(given: Option<&Secret>, scope: &'static str) -> Result<Self> {
         match given {
-            Some(token) => Ok(Self::Given(token.clone())),
+            Some(token) => Ok(Self::Given(token.clone(), quota_project(config::environment)?)),
             None => {
                 remember_found(config::environment);
                 let find = move || Builder::default().with_scopes([scope]).build_access_token_credentials();
@@ -48,15 +54,28 @@ impl Tokens {
     /// The headers that carry a token, fresh if the one before has run out.
     pub(crate) async fn headers(&self) -> Result<HeaderMap> {
         match self {
-            Self::Given(token) => {
+            Self::Given(token, quota_project) => {
                 let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
                     .map_err(|_| unsendable("GOOGLE_OAUTH_ACCESS_TOKEN"))?;
                 value.set_sensitive(true);
-                Ok(HeaderMap::from_iter([(AUTHORIZATION, value)]))
+                let counts_for = quota_project.iter().map(|project| (QUOTA_HEADER, project.clone()));
+                Ok([(AUTHORIZATION, value)].into_iter().chain(counts_for).collect())
             }
             Self::Found(library) => library.headers().await,
         }
     }
+}
+
+/// The project that requests count for, as Google's own library takes it for the logins that it finds.
+fn quota_project(environment: impl Fn(&str) -> Option<OsString>) -> Result<Option<HeaderValue>> {
+    let Some(project) = environment(QUOTA_PROJECT).filter(|project| !project.is_empty()) else {
+        return Ok(None);
+    };
+    let value = project.to_str().and_then(|project| HeaderValue::from_str(project).ok());
+    value.map(Some).ok_or_else(|| {
+        Error::usage("google-quota-project", format!("{QUOTA_PROJECT} cannot be a project"))
+            .hint("it takes a project's ID or number")
+    })
 }
 
 /// Google's own library, on a thread of its own: it panics when a token service answers with a lifetime that no clock
@@ -173,7 +192,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_token_that_is_none_is_not_shown() {
-        let tokens = Tokens::Given(Secret::new("ya29.secret\nline".to_owned()));
+        let tokens = Tokens::Given(Secret::new("ya29.secret\nline".to_owned()), None);
         let error = tokens.headers().await.unwrap_err();
         assert_eq!(error.code, "credential-malformed");
         assert!(!format!("{error} {error:?}").contains("secret"), "{error}");

@@ -141,7 +141,17 @@ fn settled(
     }
     let mut ask =
         |setting: &str, text: &str, offer: Offer<'_>| prompt::question(report, setting, text, offer);
-    resolve::settle(settings, None, estate, cluster_id, &mut ask).map(Some)
+    let settled = resolve::settle(settings, None, estate, cluster_id, &mut ask)?;
+    // An earlier run may have taken it away.
+    if let Some(error) = resolve::unknown_store(estate, &settled.store) {
+        let text = format!(
+            "{}; {}: what was made for another store is not looked at",
+            error.message,
+            error.causes.join("; ")
+        );
+        report.warning(&Warning::new(error.code, text));
+    }
+    Ok(Some(settled))
 }
 
 /// What the store was given, and the store itself.
