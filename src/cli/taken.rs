@@ -149,3 +149,7 @@ fn listed(names: &[String]) -> String {
         [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }
+
+#[cfg(test)]
+#[path = "taken_tests.rs"]
+mod tests;

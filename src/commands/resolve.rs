@@ -213,6 +213,12 @@ pub(super) fn store_name(settings: &Settings, estate: &Estate, ask: &mut Ask<'_>
     }
 }
 
+/// As [`unknown_store`], for the store that the settings name.
+pub(super) fn named_store_unknown(settings: &Settings, estate: &Estate) -> Result<Option<Error>> {
+    let Some(name) = &settings.store.name else { return Ok(None) };
+    Ok(unknown_store(estate, &store_named(settings, name.clone())?))
+}
+
 /// The refusal of a store that is not there while others are: a name that is mistyped makes no new store, and is not looked
 /// at in vain.
 pub(super) fn unknown_store(estate: &Estate, name: &StoreName) -> Option<Error> {

@@ -6,8 +6,9 @@ use std::{
     sync::{Mutex, PoisonError, mpsc as blocking},
 };
 
-use google_cloud_auth::credentials::{
-    AccessTokenCredentials, Builder, CacheableResource, CredentialsProvider,
+use google_cloud_auth::{
+    credentials::{AccessTokenCredentials, Builder, CacheableResource, CredentialsProvider},
+    errors::CredentialsError,
 };
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 use serde_json::Value;
@@ -140,20 +141,49 @@ fn unusable() -> Error {
 }
 
 fn without_credentials(error: &(dyn std::error::Error + 'static)) -> Error {
+    let why = reason(error);
+    let cause = match login_file(config::environment) {
+        Some(path) if path.exists() => format!("{} gives none: {why}", path.display()),
+        _ => format!(
+            "no file of credentials is named or in its place, and the metadata server gives none: {why}"
+        ),
+    };
     log_in(
         Error::failed("google-credentials", "there are no Google credentials that can be used here")
-            .caused_by_chain(error),
+            .caused_by(cause),
     )
+}
+
+/// What went wrong, in one line, out of the many in which the library wraps it: each of its own says that it may go better
+/// another time.
+fn reason(error: &(dyn std::error::Error + 'static)) -> String {
+    let chain: Vec<_> = std::iter::successors(Some(error), |error| error.source()).collect();
+    let wrapper = chain.iter().rposition(|error| error.is::<CredentialsError>());
+    let below = wrapper.and_then(|at| chain.get(at + 1)).copied();
+    let start = below.or_else(|| chain.get(wrapper?).copied()).unwrap_or(error);
+    let causes = Error::failed("google-credentials", "").caused_by_chain(start).causes;
+    let text = match causes.as_slice() {
+        [first, .., last] => format!("{first}: {last}"),
+        [only] => only.clone(),
+        [] => String::new(),
+    };
+    text.replace(" but future attempts may succeed", "").replace(" and future attempts will not succeed", "")
+}
+
+/// The file in which Google's library finds Application Default Credentials.
+fn login_file(environment: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    environment("GOOGLE_APPLICATION_CREDENTIALS").map(PathBuf::from).or_else(|| {
+        let home = environment("HOME").filter(|home| !home.is_empty())?;
+        Some(Path::new(&home).join(".config/gcloud/application_default_credentials.json"))
+    })
 }
 
 /// The file of Application Default Credentials is read by Google's library, which keeps what is secret in it to itself. So
 /// it is read here as well: its secrets, and the token that it names, are left out of all output.
 fn remember_found(environment: impl Fn(&str) -> Option<OsString>) {
-    let path = environment("GOOGLE_APPLICATION_CREDENTIALS").map(PathBuf::from).or_else(|| {
-        let home = environment("HOME").filter(|home| !home.is_empty())?;
-        Some(Path::new(&home).join(".config/gcloud/application_default_credentials.json"))
-    });
-    let Some(content) = path.and_then(|path| credential_file::content(&path)) else { return };
+    let Some(content) = login_file(environment).and_then(|path| credential_file::content(&path)) else {
+        return;
+    };
     redact::remember_content(&content);
     let json: Value = serde_json::from_slice(&content).unwrap_or_default();
     redact::remember_object(&json["credential_source"]);

@@ -149,7 +149,8 @@ fn full_disk_is_3_until_emptied() {
 fn declined_plan_is_shown_again() {
     let estate = Estate::new();
     let answered = |answer: &str, form: &[&str]| {
-        let mut command = estate.command(&[&["setup", "--watch-for", "0s"][..], form].concat());
+        let mut command =
+            estate.command(&[&["setup", "--force-sync", "--watch-for", "0s"][..], form].concat());
         let mut terminal = Terminal::of(&mut command);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());

@@ -52,7 +52,7 @@ fn name_among_those_shown_is_right() {
 #[test]
 fn store_that_is_applied_first_is_set_up() {
     let estate = Estate::new();
-    estate.settings("store: {name: second}");
+    estate.settings("store: {name: second, secrets: [db]}");
     let names = ["to have a new one beside them, apply it first: its name and its provider are enough"];
     estate.run(&SETUP).fails(2, "store-unknown", &names);
     estate.world.cluster.put_object(json!({"apiVersion": ESO, "kind": "ClusterSecretStore",
@@ -202,4 +202,58 @@ fn flag_of_another_command_names_its_commands() {
     world.run(&["-o", "json", "audit", "--context", "admin"]).ends(3).says("\"verdict\"");
     let dry = world.keyless("publish", &["--dry-run"]).ends(1);
     assert!(dry.out.contains(&world.key.kid()), "{}", dry.out);
+}
+
+/// Without documents there is nothing to publish: the command that is named takes a rotation to the provider.
+#[test]
+fn setup_uploads_what_publish_cannot() {
+    let estate = Estate::new();
+    estate.run(&SETUP).ends(0);
+    let next = SigningKey::rsa(2048);
+    estate.world.cluster.change_servers(|server| {
+        server.key_files.push((&next).into());
+        server.signing_key = next.clone();
+    });
+    estate.run(&["verify"]).ends(1);
+    let ran = estate.run(&["publish"]).fails(
+        2,
+        "keys-uploaded",
+        &["the provider is given the keys", "names no bucket"],
+    );
+    assert!(!ran.err.contains("no bucket is named"), "{}", ran.err);
+    let setup = command(&ran, "keyless setup");
+    follow(&estate, &setup, &["--yes", "--watch-for", "0s"]).ends(0);
+    estate.run(&["verify"]).ends(0).says(&next.kid());
+}
+
+/// No flag is passed over: it is of effect, or refused with the setting that is.
+#[test]
+fn project_is_taken_or_refused() {
+    let estate = Estate::new();
+    for (flag, value) in [
+        ("--project", "acme-prod"),
+        ("--region", "fsn1"),
+        ("--addressing", "path"),
+        ("--endpoint", "https://s3.example.com"),
+        ("--public-url", "https://oidc.example.com"),
+    ] {
+        let ran = estate.run(&["setup", "--dry-run", flag, value]).fails(
+            2,
+            "flag-without-bucket",
+            &[flag, "no bucket is named", "--bucket"],
+        );
+        assert_eq!(ran.err.contains("google.project in keyless.yaml"), flag == "--project", "{}", ran.err);
+    }
+    let other = ["setup", "--dry-run", "--bucket", "s3://acme", "--region", "fsn1", "--project", "acme"];
+    estate.run(&other).fails(2, "flag-without-bucket", &["--project", "of another kind"]);
+    // The one remedy, and the other: a bucket of Google's.
+    estate.settings("google: {project: acme-other}");
+    estate.run(&["setup", "--dry-run"]).says("Google project acme-other");
+    let issuer = "https://storage.googleapis.com/acme-oidc";
+    estate.world.cluster.change_servers(|server| server.issuers = vec![issuer.to_owned()]);
+    estate.settings("provider: google");
+    let arguments = [&SETUP[..], &["--bucket", "gs://acme-oidc", "--project", "acme-prod"]].concat();
+    estate.run(&arguments).ends(0);
+    assert!(estate.settings_text().contains("  project: acme-prod"), "{}", estate.settings_text());
+    assert_eq!(estate.google.storage().buckets(), ["acme-oidc"]);
 }
