@@ -11,7 +11,7 @@ const STORES: &str = "the store of an s3:// or gs:// bucket";
 const S3: &str = "an s3:// bucket";
 const GOOGLE: &str = "the Google project in which a gs:// bucket is made";
 
-/// Refuses a flag that would be of no effect, so that nobody relies on it. `bucket` is the one that flags or file name.
+/// Refuses a flag that would have no effect. `bucket` is the one that flags or file name.
 pub(super) fn refuse_idle(flags: &Common, bucket: Option<&Kind>) -> Result<()> {
     let (s3, google) = (matches!(bucket, Some(Kind::S3(_))), matches!(bucket, Some(Kind::Gcs(_))));
     let given = [

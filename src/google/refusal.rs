@@ -38,8 +38,7 @@ struct Details {
     constraint: Option<String>,
 }
 
-/// The projects of `gcloud auth application-default login` and of gcloud itself. A user's login counts for these where it
-/// names no project of its own (cloud.google.com/docs/quotas/quota-project); nobody can enable a service in them.
+/// The projects of gcloud's own clients: a user's login counts for them where it names none (cloud.google.com/docs/quotas).
 const CLIENT_PROJECTS: [&str; 2] = ["projects/764086051850", "projects/32555940559"];
 
 pub(crate) type Outcome<T> = Result<T, Refusal>;
