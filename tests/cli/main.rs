@@ -23,6 +23,8 @@ mod needs;
 mod ownership;
 mod publish;
 mod published;
+mod remedies;
+mod remedies_setup;
 mod render;
 mod retirement;
 mod rights;

@@ -139,6 +139,12 @@ fn settled(
     if settings.providers().is_empty() && estate.stores.is_empty() {
         return Ok(None);
     }
+    // An earlier run may have taken it away.
+    if let Some(error) = resolve::named_store_unknown(settings, estate)? {
+        let there = error.causes.join("; ");
+        let text = format!("{}; {there}: what was made for another store is not looked at", error.message);
+        report.warning(&Warning::new(error.code, text));
+    }
     let mut ask =
         |setting: &str, text: &str, offer: Offer<'_>| prompt::question(report, setting, text, offer);
     resolve::settle(settings, None, estate, cluster_id, &mut ask).map(Some)
