@@ -13,7 +13,7 @@ use base64::{
 use serde_json::{Value, json};
 
 use crate::{
-    estate::{Estate, RETIRE},
+    estate::{Estate, RETIRE, SETUP},
     world::Ran,
 };
 
@@ -122,4 +122,27 @@ fn undo_beside_run_leaves_working_store() {
         }
         assert!(ended.iter().all(|ran| matches!(ran.code, Some(0 | 1 | 3))), "{delay} {says:#?}");
     }
+}
+
+/// Each namespace has read with a key of its own: what one has read is nothing that all of them may read.
+#[test]
+fn keys_of_namespaces_are_not_pooled() {
+    let estate = Estate::new();
+    let mut store = estate.store();
+    let key = &mut store["spec"]["provider"]["gcpsm"]["auth"]["secretRef"]["secretAccessKeySecretRef"];
+    key.as_object_mut().unwrap().remove("namespace");
+    store["spec"]["conditions"] = json!([{"namespaces": ["shop", "evil"]}]);
+    let mut own = estate.world.cluster.object("v1", "Secret", Some("external-secrets"), "gcp-key").unwrap();
+    own["metadata"] = json!({"name": "gcp-key", "namespace": "shop"});
+    estate.world.cluster.put_object(own);
+    estate.world.cluster.put_object(store);
+    estate.until_read("shop", "db");
+    estate.settings("google: {project: acme-prod}\nstore: {name: gcp}");
+    let ran = estate.run(&SETUP).ends(1).says("store-login-by-namespace");
+    assert!(ran.out.contains("+ may read db: because of ExternalSecret shop/db"), "{}", ran.out);
+    assert!(estate.roles("secrets/db").is_empty() && !estate.store_is_keyless());
+    assert_eq!(estate.key_disabled(), Some(false));
+    // An administrator who has seen it decides.
+    let ran = estate.run(&["setup", "--yes", "--accept-new-secrets", "--dry-run"]).ends(1);
+    assert!(ran.out.contains("roles/secretmanager.secretAccessor on the secret db"), "{}", ran.out);
 }
