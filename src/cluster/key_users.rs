@@ -103,12 +103,10 @@ impl Needle {
 
     /// Whether a value is it, or holds it in any form: in base64 once more, in JSON, among other text.
     fn is_in(&self, value: &[u8]) -> bool {
-        any_within(value, &mut |part| {
-            self.is_key(part) || self.is_value(part) || logins(part).iter().any(|it| self.is_value(it))
-        })
+        any_within(value, &mut |part| self.is_key(part)) || self.is_value_in(value)
     }
 
-    /// The same, by what tells the key itself.
+    /// The same of a text, by what tells the key itself.
     fn is_written_in(&self, text: &str) -> bool {
         any_within(text.as_bytes(), &mut |part| self.is_key(part))
     }
@@ -119,8 +117,14 @@ impl Needle {
         self.id.as_ref().is_some_and(is_copy) || self.is_public_half_of(value)
     }
 
-    fn is_value(&self, value: &[u8]) -> bool {
-        !self.values.is_empty() && self.values.contains(digest(&SHA256, value.trim_ascii()).as_ref())
+    /// What has no form of its own is the same as a whole: a word in a document may be anything.
+    fn is_value_in(&self, value: &[u8]) -> bool {
+        if self.values.is_empty() {
+            return false;
+        }
+        self.values.contains(digest(&SHA256, value.trim_ascii()).as_ref())
+            || logins(value).iter().any(|login| self.is_value_in(login))
+            || encoded(value).is_some_and(|inner| self.is_value_in(&inner))
     }
 
     fn is_public_half_of(&self, value: &[u8]) -> bool {
@@ -132,6 +136,12 @@ impl Needle {
                 .is_ok_and(|keys| keys.iter().any(|key| key.kid() == public_half))
         })
     }
+}
+
+/// What is in base64 once more, as people write it who encode what `stringData` would have encoded for them.
+fn encoded(value: &[u8]) -> Option<Vec<u8>> {
+    let text: Vec<u8> = value.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    STANDARD.decode(text).ok().filter(|inner| !inner.is_empty())
 }
 
 /// The passwords in a pull secret (`.dockerconfigjson`, `.dockercfg`), decoded.

@@ -9,10 +9,8 @@ use serde_json::{Map, Value};
 
 /// Layers that are looked into.
 const DEEPEST: usize = 4;
-/// A text that is shorter is not looked into.
-const SHORTEST: usize = 8;
-/// Nor is a word among others: most are no base64.
-const SHORTEST_WORD: usize = 20;
+/// A text that is shorter holds no credential in another form.
+const SHORTEST: usize = 20;
 /// Longer texts are not read as JSON.
 const LONGEST_JSON: usize = 1 << 20;
 
@@ -48,7 +46,7 @@ fn within(value: &[u8], depth: usize, is_it: &mut dyn FnMut(&[u8]) -> bool) -> b
     }
     // The whole text may be wrapped in base64, broken into lines; else its words may.
     let whole: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    if let Some(inner) = decoded(&whole, SHORTEST) {
+    if let Some(inner) = decoded(&whole) {
         return within(&inner, depth, is_it);
     }
     let is_of_word = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte);
@@ -58,7 +56,7 @@ fn within(value: &[u8], depth: usize, is_it: &mut dyn FnMut(&[u8]) -> bool) -> b
         .flat_map(|word| {
             [word, word.iter().position(|byte| *byte == b'=').map_or(&[][..], |at| &word[at + 1..])]
         })
-        .any(|word| decoded(word, SHORTEST_WORD).is_some_and(|inner| within(&inner, depth, is_it)))
+        .any(|word| decoded(word).is_some_and(|inner| within(&inner, depth, is_it)))
 }
 
 /// Texts, and objects without what they hold further in.
@@ -80,8 +78,8 @@ fn in_json(value: &Value, depth: usize, is_it: &mut dyn FnMut(&[u8]) -> bool) ->
 }
 
 /// Base64 of any alphabet, padded or not, of something that is long enough.
-fn decoded(text: &[u8], shortest: usize) -> Option<Vec<u8>> {
-    if text.len() < shortest {
+fn decoded(text: &[u8]) -> Option<Vec<u8>> {
+    if text.len() < SHORTEST {
         return None;
     }
     ENGINES.iter().find_map(|engine| engine.decode(text).ok())
