@@ -195,7 +195,7 @@ fn runs(container: &Value) -> Option<&'static str> {
     for word in words("command").skip(1).chain(words("args")) {
         let word = word.as_str().unwrap_or_default();
         let is_flag = word.starts_with('-');
-        if !is_flag && !(after_flag && !word.contains(char::is_whitespace)) {
+        if !is_flag && (!after_flag || word.contains(char::is_whitespace)) {
             return Some("arguments that are none of External Secrets Operator's");
         }
         if word.trim_start_matches('-').split('=').next() == Some("kubeconfig") {

@@ -36,7 +36,7 @@ impl TokenSource {
             None | Some(Value::Null) => true,
             Some(url) => url.as_str().is_some_and(|url| url.is_empty() || is_address(url)),
         };
-        if !ADDRESSES.iter().all(|name| is_plain(name)) {
+        if !ADDRESSES.iter().all(is_plain) {
             return Self::Unknown("it asks for Google's tokens with something that may be a credential");
         }
         let Some(source) = account.get("credential_source").and_then(Value::as_object) else {
