@@ -109,12 +109,25 @@ pub(crate) fn private_keys(text: &[u8]) -> Vec<String> {
         if !tag.ends_with("PRIVATE KEY") || tag.len() > 40 {
             continue;
         }
-        let body = body.replace("\\n", "").replace("\\r", "");
-        let body: String =
-            body.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=')).collect();
+        let body = base64_of(body);
         let lines: Vec<&str> =
             body.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
         found.push(format!("-----BEGIN {tag}-----\n{}\n{END}{tag}-----\n", lines.join("\n")));
+    }
+    found
+}
+
+/// The digits of base64 alone. However often a line break was written out, it is one: `\n`, `\\n`.
+fn base64_of(body: &str) -> String {
+    let mut found = String::with_capacity(body.len());
+    let mut chars = body.chars().peekable();
+    while let Some(c) = chars.next() {
+        if c == '\\' {
+            while chars.next_if_eq(&'\\').is_some() {}
+            chars.next_if(|c| matches!(c, 'n' | 'r'));
+        } else if c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=') {
+            found.push(c);
+        }
     }
     found
 }
@@ -166,11 +179,19 @@ mod tests {
 
     #[test]
     fn private_key_is_put_together_again() {
-        let whole =
-            format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", "QUJD".repeat(16));
-        for text in
-            [whole.clone(), whole.replace('\n', "\\n"), whole.replace('\n', " "), format!("x: '{whole}'")]
-        {
+        let whole = format!(
+            "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+            ["rUJn".repeat(16), "nUJr".repeat(16)].join("\n")
+        );
+        let written = |text: &str| json!(text).to_string().trim_matches('"').to_owned();
+        for text in [
+            whole.clone(),
+            written(&whole),
+            written(&written(&whole)),
+            whole.replace('\n', "\\r\\n"),
+            whole.replace('\n', " "),
+            format!("x: '{whole}'"),
+        ] {
             assert_eq!(private_keys(text.as_bytes()), [whole.as_str()], "{text}");
         }
         for text in [
