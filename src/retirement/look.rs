@@ -155,8 +155,6 @@ pub(crate) async fn elsewhere(cluster: &Cluster, store: &StoreName, all: &[Kept]
         }
         needles.push(needle);
     }
-    let ids: Vec<_> = all.iter().filter_map(|kept| kept.identity.id.rsplit('/').next()).collect();
-    let ids: Vec<_> = ids.into_iter().filter(|id| id.len() >= 8).collect();
     let (held, estate) = futures::try_join!(cluster.holders(&needles), cluster.estate())?;
     let mut found = Elsewhere::default();
     let mut holders = held.all;
@@ -168,7 +166,7 @@ pub(crate) async fn elsewhere(cluster: &Cluster, store: &StoreName, all: &[Kept]
             entry: String::new(),
         });
     }
-    let workloads = cluster.workloads_with(&holders, &ids).await?;
+    let workloads = cluster.workloads_with(&holders, &needles).await?;
     let unseen = held.unseen.iter().chain(&workloads.unseen).chain(&estate.unseen);
     found.unseen = unseen.map(|unseen| unseen.right.clone()).collect::<BTreeSet<_>>().into_iter().collect();
     let is_place = |holder: &Holder| {

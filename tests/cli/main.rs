@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod attacked;
+mod attacked_audit;
 mod audit;
 mod audit_server;
 mod bounds;
