@@ -73,6 +73,23 @@ impl Google {
         .await
     }
 
+    /// A token of Google for one of the cluster; `Err` holds what the token service said.
+    pub(crate) async fn exchange(&self, audience: &str, token: &str) -> Checked<Result<(), String>> {
+        let form = [
+            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+            ("audience", audience),
+            ("scope", "https://www.googleapis.com/auth/cloud-platform"),
+            ("requested_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+            ("subject_token_type", "urn:ietf:params:oauth:token-type:jwt"),
+            ("subject_token", token),
+        ];
+        let url = "https://sts.googleapis.com/v1/token";
+        let answer = self.client.post(url).form(&form).send().await.during(url)?;
+        let status = answer.status();
+        let text = answer.text().await.during(url)?;
+        Ok(if status.is_success() { Ok(()) } else { Err(text) })
+    }
+
     /// A secret whose first version is `{"password": …}`.
     pub(crate) async fn create_secret(&self, name: &str, password: &str) -> Checked {
         let url = format!("{}?secretId={name}", secrets());

@@ -3,6 +3,8 @@
 mod eso_far_sides;
 mod from_one_to_zero;
 mod gcs;
+mod hourly_refresh;
+mod job_cannot_mint;
 mod kubeadm_judges;
 mod publish_from_ha;
 mod rbac;
@@ -11,6 +13,7 @@ mod setting;
 mod static_root;
 mod strangers_accept;
 mod strangers_read;
+mod teardown_wrong_context;
 
 use std::pin::Pin;
 
@@ -63,6 +66,12 @@ pub(crate) const STORIES: &[Story] = &[
         play: |world| Box::pin(rbac::play(world)),
     },
     Story {
+        name: "job-cannot-mint",
+        tells: "the CronJob's token mints no token that a relying party accepts, and publishes all the same",
+        needs: &[Keyless, Kubernetes, SeaweedFs, OpenBao, Google],
+        play: |world| Box::pin(job_cannot_mint::play(world)),
+    },
+    Story {
         name: "static-root",
         tells: "the release binary publishes from a root folder that holds nothing else",
         needs: &[Keyless, Kubernetes, SeaweedFs],
@@ -91,6 +100,18 @@ pub(crate) const STORIES: &[Story] = &[
         tells: "the same by uploaded keys: no bucket, and no change of any API server",
         needs: &[Keyless, Kubernetes, OpenBao, Google, ExternalSecrets],
         play: |world| Box::pin(from_one_to_zero::uploaded(world)),
+    },
+    Story {
+        name: "hourly-refresh",
+        tells: "the key stays until the operator has run what runs once an hour by the new login",
+        needs: &[Keyless, Kubernetes, OpenBao, Google, ExternalSecrets],
+        play: |world| Box::pin(hourly_refresh::play(world)),
+    },
+    Story {
+        name: "teardown-wrong-context",
+        tells: "of two clusters in a kubeconfig, the one that was not set up is refused, and nothing changes anywhere",
+        needs: &[Keyless, Kubernetes, SeaweedFs, OpenBao, Google, ExternalSecrets],
+        play: |world| Box::pin(teardown_wrong_context::play(world)),
     },
     Story {
         name: "strangers-read",
