@@ -57,14 +57,14 @@ pub(crate) async fn play(world: &mut World) -> Checked {
         }
     }
 
-    // Without the cluster's name in the settings, whose documents and pool they are is all that tells.
+    // Settings that name no cluster: only the marks and the published keys tell whose all of it is.
     for nameless in nameless(world, &config)? {
         let arguments =
             [&["teardown", "--yes"], nameless.iter().map(String::as_str).collect::<Vec<_>>().as_slice()]
                 .concat();
         let call = world.keyless(&arguments)?.with("GOOGLE_OAUTH_ACCESS_TOKEN", &world.google()?.token);
         let said = call.with("VAULT_TOKEN", ROOT_TOKEN).with("KUBECONFIG", &both[1]).run().await?;
-        let said = said.exits(3)?.says("another cluster")?;
+        let said = said.exits(2)?.says("is about another cluster")?;
         same(&before, &everything(&setting).await?).during(&said)?;
     }
     world.google()?.add_version(SECRET, "still by federation").await?;
