@@ -3,11 +3,14 @@
 //! The only place that reads the environment: where kubeconfigs are, proxies, tokens of providers. (The AWS and Google
 //! credential chains and the HTTP client for public URLs read theirs, as users of those tools expect.)
 
+mod authorities;
 mod base_url;
+mod environment;
 mod file;
 mod trust;
 mod vault_client;
 mod written;
+mod yaml;
 
 use std::{
     collections::BTreeSet,
@@ -15,11 +18,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustls::pki_types::{CertificateDer, pem::PemObject};
+use rustls::pki_types::CertificateDer;
 
-use self::file::File;
+use self::{
+    authorities::{ca_text, certificates},
+    environment::below_home,
+    file::File,
+};
 pub(crate) use self::{
     base_url::base_url,
+    environment::{environment, remember_environment},
     file::{ProviderName, listed, schema},
     vault_client::VaultClient,
     written::{Edit, Setting, edit, said},
@@ -30,7 +38,6 @@ use crate::{
     cluster::{self, ServiceAccount},
     error::{Error, Result},
     federation::{Right, gcp, test_audience, vault},
-    files::{self, Accept, MAX_SMALL},
     oidc::{KidRule, SignedIssuer},
     redact,
     secret::Secret,
@@ -321,42 +328,6 @@ impl Settings {
     }
 }
 
-/// `~/…` of a settings file, where no shell replaces it.
-fn below_home(path: PathBuf, variable: impl Fn(&str) -> Option<OsString>) -> PathBuf {
-    match (path.strip_prefix("~"), variable("HOME").filter(|home| !home.is_empty())) {
-        (Ok(rest), Some(home)) => Path::new(&home).join(rest),
-        _ => path,
-    }
-}
-
-/// The environment of this process.
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-pub(crate) fn environment(name: &str) -> Option<OsString> {
-    std::env::var_os(name)
-}
-
-/// From now on, no secret of the environment is printed. Libraries read theirs by themselves.
-pub(crate) fn remember_environment(environment: impl Fn(&str) -> Option<OsString>) {
-    const SECRETS: [&str; 7] = [
-        "GOOGLE_OAUTH_ACCESS_TOKEN",
-        "VAULT_TOKEN",
-        "BAO_TOKEN",
-        "AWS_SECRET_ACCESS_KEY",
-        "AWS_SESSION_TOKEN",
-        "AWS_CONTAINER_AUTHORIZATION_TOKEN",
-        "AWS_BEARER_TOKEN",
-    ];
-    const URLS: [&str; 4] = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "AWS_ENDPOINT_URL"];
-    for name in SECRETS {
-        environment(name).iter().for_each(|text| redact::remember(&text.to_string_lossy()));
-    }
-    for name in URLS {
-        for name in [name.to_owned(), name.to_lowercase()] {
-            environment(&name).iter().for_each(|text| redact::remember_url(&text.to_string_lossy()));
-        }
-    }
-}
-
 /// Whether this text can be a settings file: what it says, and what becomes of it when settings are written into it.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn check(text: &str) -> Result<()> {
@@ -412,26 +383,6 @@ fn bucket_kind(text: &str) -> Result<(bucket::Kind, String)> {
 
 fn https(setting: &str, text: Option<&String>) -> Result<Option<String>> {
     text.map(|text| base_url(setting, text)).transpose()
-}
-
-/// The text of a CA file, which may be a pipe: it is read once.
-fn ca_text(path: &Path) -> Result<String> {
-    let text = files::read_text(path, Accept::FileOrPipe, MAX_SMALL)
-        .map_err(|error| unusable_ca(path).caused_by(error))?;
-    certificates(&text, path)?;
-    Ok(text)
-}
-
-fn certificates(text: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>> {
-    let found: Vec<_> = CertificateDer::pem_slice_iter(text.as_bytes())
-        .collect::<std::result::Result<_, _>>()
-        .map_err(|error| unusable_ca(path).caused_by_chain(&error))?;
-    if found.is_empty() { Err(unusable_ca(path).caused_by("it holds no certificate")) } else { Ok(found) }
-}
-
-fn unusable_ca(path: &Path) -> Error {
-    Error::usage("ca-file", format!("{} cannot be used as CA file", path.display()))
-        .hint("--ca-file takes PEM certificates of certificate authorities")
 }
 
 #[cfg(test)]

@@ -191,5 +191,8 @@ fn cut(text: &str, mut parts: Vec<std::ops::Range<usize>>) -> String {
 }
 
 #[cfg(test)]
+#[path = "redact/cost_tests.rs"]
+mod cost_tests;
+#[cfg(test)]
 #[path = "redact/tests.rs"]
 mod tests;

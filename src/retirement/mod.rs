@@ -17,6 +17,7 @@ mod model_tests;
 mod next;
 mod observed;
 pub(crate) mod run;
+mod same;
 mod state;
 mod users;
 mod words;
@@ -25,6 +26,7 @@ pub(crate) use self::{
     evidence::{Asked, Tracker, switched_at},
     next::{Block, End, Next, Options, Pending, next},
     observed::{Elsewhere, KeyStanding, KeyView, Observed, PlaceView, StoreView},
+    same::is_again,
     state::{Kept, Place, Stage, State, StoreId, Why},
     users::{Sighting, used_after, uses},
     words::{Situation, last_words},

@@ -5,6 +5,8 @@
 //! deleted that something else needs. `KEYLESS_MODEL_RUNS` sets the number of runs, `KEYLESS_MODEL_SEED` the first.
 
 mod process;
+mod random;
+mod views;
 mod world;
 
 use std::{
@@ -12,10 +14,7 @@ use std::{
     thread,
 };
 
-use self::{
-    process::Mutant,
-    world::{Random, World},
-};
+use self::{process::Mutant, random::Random, world::World};
 
 const RUNS: u64 = 2000;
 const STEPS: usize = 250;

@@ -1,14 +1,20 @@
 //! Does what [`next`](super::next) decides: looks, acts, writes down where it is, looks again.
 
-use std::{collections::BTreeSet, time::Duration};
+mod pause;
+mod progress;
+mod unconnected;
+
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
+use self::{pause::Pause, unconnected::NoProvider};
 use super::{
     Asked, End, Next, Observed, Options, Pending, Sighting, Stage, State, StoreId, StoreView, Tracker,
     config_map::Shelf,
+    is_again,
     look::{PUSH_SECRETS, elsewhere, look_at, secrets_named_by, users, view_of},
     next, switched_at, used_after, uses,
 };
@@ -18,20 +24,14 @@ use crate::{
         objects::Object,
         snapshot::{EXTERNAL_SECRETS, SECRETS, Store},
     },
-    error::{Error, Result},
-    federation::credential::{self, Standing, StoredCredential},
+    error::Result,
+    federation::credential::StoredCredential,
     secret_store::StoreName,
 };
 
 /// Any change of it makes the operator run the object.
 /// <https://external-secrets.io/latest/api/externalsecret/#update-behavior>
 const FORCE_SYNC: &str = "force-sync";
-/// Between the first two looks; each time half as long again.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// How often somebody who watches is told that all is well.
-const TOLD_EVERY: u64 = 60;
-
 /// What a run needs from the command that it is part of.
 #[async_trait(?Send)]
 pub(crate) trait Hands {
@@ -297,64 +297,6 @@ impl<'a> Run<'a> {
         hands.restore(store, before).await
     }
 
-    /// A Secret that a repository keeps holds nothing by now but a key that is deleted.
-    fn say_what_is_kept(&self, hands: &mut dyn Hands) {
-        let keys = self.seen.keys.iter().flat_map(|(_, keys)| keys);
-        for (kept, key) in self.state.credentials.iter().zip(keys) {
-            for (place, view) in kept.places.iter().zip(&key.places).filter(|(_, view)| view.there) {
-                if let Some(by) = &view.kept_by {
-                    hands.say(&format!(
-                        "Secret {}/{} is kept by {by}, and holds nothing but a key that is deleted: take it out where {by} reads it",
-                        place.namespace, place.name
-                    ));
-                }
-            }
-        }
-    }
-
-    fn wait_for_users(&mut self, pending: &[Pending], hands: &mut dyn Hands) {
-        if !self.said.insert("users") {
-            return;
-        }
-        let all = match pending {
-            [only] => only.name.clone(),
-            several => format!("{} ExternalSecrets and PushSecrets", several.len()),
-        };
-        hands.say(&format!("waiting until External Secrets Operator has run {all} by the new login"));
-        if !self.options.force_sync && hands.may_ask(pending) {
-            self.options.force_sync = true;
-        }
-    }
-
-    fn say_watch(&mut self, seconds: u64, hands: &mut dyn Hands) {
-        if self.said.insert("watch") {
-            let name = self.store.name();
-            hands.say(&format!("watching {name} for {seconds} s with the old credential disabled"));
-        }
-    }
-
-    fn watch(&mut self, until: u64, now: u64, hands: &mut dyn Hands) {
-        if !matches!(self.state.stage, Stage::Disabling { .. }) {
-            self.say_watch(until.saturating_sub(now), hands);
-        }
-        match (&self.seen.trouble, self.said.contains("trouble")) {
-            (Some(trouble), false) => {
-                hands.say(&format!("  {} is not ready: {}", trouble.object, trouble.says));
-                self.said.insert("trouble");
-            }
-            (None, true) => {
-                hands.say("  all is ready again");
-                self.said.remove("trouble");
-            }
-            _ => {}
-        }
-        let told = *self.told.get_or_insert(now);
-        if self.seen.trouble.is_none() && now >= told + TOLD_EVERY {
-            self.told = Some(now);
-            hands.say(&format!("  all is ready; {} s left", until.saturating_sub(now)));
-        }
-    }
-
     /// The store, and what reads or pushes through it.
     async fn look(&mut self) -> Result<()> {
         let store = self.store;
@@ -445,70 +387,6 @@ impl<'a> Run<'a> {
         self.cluster.delete_unchanged(&SECRETS, &secret).await?;
         Ok(())
     }
-}
-
-/// Whether a store says what it said before. The API server may have added defaults since, but not to a login.
-pub(crate) fn is_again(before: &Value, now: &Value) -> bool {
-    fn covered(before: &Value, now: &Value, in_login: bool) -> bool {
-        match (before, now) {
-            (Value::Object(before), Value::Object(now)) => {
-                let known = before.iter().all(|(name, value)| {
-                    now.get(name).is_some_and(|now| covered(value, now, in_login || name == "auth"))
-                });
-                known && (!in_login || now.len() == before.len())
-            }
-            (before, now) => before == now,
-        }
-    }
-    let one = |provider: &Value| provider.as_object().map(serde_json::Map::len);
-    one(before) == one(now) && covered(before, now, false)
-}
-
-/// Looks at growing distances, so that a quick operator costs no second, and a large cluster is not asked all the time.
-#[derive(Default)]
-struct Pause(Option<Duration>);
-
-impl Pause {
-    async fn until_the_next_look(&mut self, look_took: Duration) {
-        let pause = self.0.map_or(FIRST_PAUSE, |pause| (pause * 3 / 2).min(LONGEST_PAUSE));
-        self.0 = Some(pause);
-        sleep(pause.max(look_took * 2)).await;
-    }
-}
-
-/// Stands where a state names more credentials than there are connections: it does nothing.
-struct NoProvider;
-
-#[async_trait]
-impl StoredCredential for NoProvider {
-    async fn look(&self) -> Result<Standing> {
-        Err(no_provider())
-    }
-
-    async fn last_use(&self) -> credential::LastUse {
-        credential::LastUse::NotKnown
-    }
-
-    async fn disable(&self) -> Result<()> {
-        Err(no_provider())
-    }
-
-    async fn enable(&self) -> Result<()> {
-        Err(no_provider())
-    }
-
-    async fn delete(&self) -> Result<()> {
-        Err(no_provider())
-    }
-
-    fn needs(&self, _act: credential::Act) -> String {
-        String::new()
-    }
-}
-
-fn no_provider() -> Error {
-    Error::failed("credential-by-hand", "keyless does not speak to the provider of this credential")
-        .hint("revoke it there by hand")
 }
 
 #[cfg(test)]

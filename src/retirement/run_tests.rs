@@ -13,11 +13,16 @@ use tempfile::TempDir;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
+use tokio::time::sleep;
+
 use super::*;
 use crate::{
     cluster::Settings,
     config,
-    federation::{credential::recognise, gcp},
+    federation::{
+        credential::{self, recognise},
+        gcp,
+    },
     http::Http,
     retirement::{Block, Kept, Place, Why},
     secret::Secret,

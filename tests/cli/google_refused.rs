@@ -1,6 +1,8 @@
 //! What is wrong at Google, or said wrongly of it: named with its remedy, the old path left as it is, and once it
 //! is mended the same command ends well.
 
+mod teardown;
+
 use std::{
     io::{BufRead, BufReader},
     process::Stdio,
@@ -387,20 +389,4 @@ fn what_was_changed_by_hand_is_shown_and_put_right() {
         assert_eq!(estate.google.provider(POOL, "cluster").unwrap(), right, "{shown:?}");
         assert!(estate.google.pool(POOL).unwrap()["disabled"].is_null(), "{shown:?}");
     }
-}
-
-#[test]
-fn teardown_leaves_what_is_another_clusters() {
-    let estate = Estate::new();
-    estate.settings(IN_POOL);
-    ends_well(&estate, "at first");
-    for provider in [None, Some("cluster")] {
-        estate.google.write(POOL, provider, |it| it["description"] = json!(OTHER_CLUSTER));
-    }
-    let policy = estate.google.policy("secrets/db");
-    let ran = estate.run(&["teardown", "--yes"]).ends(0);
-    assert!(ran.out.contains("it belongs to another cluster"), "{}", ran.out);
-    assert_eq!(estate.google.provider(POOL, "cluster").unwrap()["state"], "ACTIVE");
-    assert_eq!(estate.google.pool(POOL).unwrap()["state"], "ACTIVE");
-    assert_eq!(estate.google.policy("secrets/db"), policy, "its principal is the other cluster's");
 }

@@ -14,6 +14,7 @@ mod issuer_rollout;
 mod outcome;
 mod plan;
 mod retire;
+mod retire_shown;
 mod settings_file;
 mod undo;
 mod watch;

@@ -24,8 +24,8 @@ use crate::{
     retirement::{
         KeyStanding, KeyView, Next, Observed, State, StoreId, StoreView,
         config_map::{Lying, Shelf},
-        look, next,
-        run::{Outcome, Run, is_again},
+        is_again, look, next,
+        run::{Outcome, Run},
     },
     secret_store::{Planned, with_provider},
     target,

@@ -14,6 +14,7 @@ mod bindings;
 #[cfg(test)]
 mod cluster_tests;
 mod diagnose;
+mod endpoints;
 mod files;
 #[cfg(test)]
 mod gcloud_tests;
@@ -54,6 +55,7 @@ use async_trait::async_trait;
 use futures::lock::Mutex;
 
 pub(crate) use self::{
+    endpoints::Endpoints,
     key::{StoredKey, expects_a_key, recognise},
     names::AUDIENCES,
     state::Holder,
@@ -124,48 +126,6 @@ pub(crate) enum Grant {
     Project,
     /// On each secret.
     Secrets,
-}
-
-/// Base URLs of Google's services, without a trailing slash.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
-#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub(crate) struct Endpoints {
-    pub(crate) iam: String,
-    pub(crate) iam_credentials: String,
-    pub(crate) policy_analyzer: String,
-    pub(crate) resource_manager: String,
-    pub(crate) secret_manager: String,
-    pub(crate) service_usage: String,
-    pub(crate) sts: String,
-}
-
-impl Endpoints {
-    /// Each by its name in `keyless.yaml`.
-    pub(crate) fn all(&self) -> [(&'static str, &str); 7] {
-        [
-            ("iam", &self.iam),
-            ("iamCredentials", &self.iam_credentials),
-            ("policyAnalyzer", &self.policy_analyzer),
-            ("resourceManager", &self.resource_manager),
-            ("secretManager", &self.secret_manager),
-            ("serviceUsage", &self.service_usage),
-            ("sts", &self.sts),
-        ]
-    }
-}
-
-impl Default for Endpoints {
-    fn default() -> Self {
-        Self {
-            iam: "https://iam.googleapis.com".into(),
-            iam_credentials: "https://iamcredentials.googleapis.com".into(),
-            policy_analyzer: "https://policyanalyzer.googleapis.com".into(),
-            resource_manager: "https://cloudresourcemanager.googleapis.com".into(),
-            secret_manager: "https://secretmanager.googleapis.com".into(),
-            service_usage: "https://serviceusage.googleapis.com".into(),
-            sts: "https://sts.googleapis.com".into(),
-        }
-    }
 }
 
 /// How long a grant is waited for that has not spread yet.

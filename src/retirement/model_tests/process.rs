@@ -1,14 +1,10 @@
 //! One run of `setup`: looks, decides by [`next`], acts; between any two of these it may be killed.
 
-use serde_json::json;
-
+use super::views::{new_state, note, sighting, synced};
 use super::world::{Life, Login, Rhythm, User, World};
-use crate::{
-    federation::credential::{Identity, Kind},
-    retirement::{
-        Asked, Block, Elsewhere, End, Kept, KeyStanding, KeyView, Next, Observed, Options, Place, PlaceView,
-        Sighting, Stage, State, StoreId, StoreView, Tracker, next, users::Schedule,
-    },
+use crate::retirement::{
+    Asked, Elsewhere, Kept, KeyStanding, KeyView, Next, Observed, Options, PlaceView, Stage, State, StoreId,
+    StoreView, Tracker, next,
 };
 
 /// A guard of the decision that is not there.
@@ -387,65 +383,5 @@ impl Process {
             places: vec![PlaceView { there: key.secret, ..PlaceView::default() }],
         };
         all.map(one).collect()
-    }
-}
-
-fn new_state(world: &World, id: StoreId) -> State {
-    let mut state = State::new("cluster", id, Some(json!("old")), json!("new"));
-    let one = |(index, key): (usize, &super::world::Key)| Kept {
-        identity: Identity {
-            kind: Kind::GoogleKey,
-            id: index.to_string(),
-            shown: format!("key {index}"),
-            public_half: None,
-            by_hand: String::new(),
-        },
-        proved: key.life != Life::Deleted,
-        ours: false,
-        places: vec![Place {
-            namespace: "external-secrets".into(),
-            name: index.to_string(),
-            uid: String::new(),
-            version: String::new(),
-            entries: Vec::new(),
-        }],
-    };
-    state.credentials = world.keys.iter().enumerate().map(one).collect();
-    let broken = world.users.iter().filter(|user| !user.ready);
-    state.remember_broken(broken.map(|user| (user.uid.to_string(), user.refreshed.unwrap_or_default())));
-    state
-}
-
-fn synced(user: &User) -> String {
-    user.synced.map(|version| version.to_string()).unwrap_or_default()
-}
-
-fn sighting(user: &User) -> Sighting {
-    Sighting {
-        uid: user.uid.to_string(),
-        name: format!("user {}", user.uid),
-        ready: user.ready,
-        says: String::new(),
-        refreshed: user.refreshed,
-        created: Some(user.created),
-        synced: synced(user),
-        schedule: match user.rhythm {
-            Rhythm::Every(seconds) => Schedule::Every(seconds),
-            Rhythm::OnChange => Schedule::Asked("OnChange".into()),
-            Rhythm::Once => Schedule::Never("CreatedOnce".into()),
-        },
-    }
-}
-
-fn note(end: &End, world: &mut World) {
-    let words = match end {
-        End::Blocked(Block::GaveBack(_)) => "GaveBack".to_owned(),
-        End::Blocked(block) => format!("{block:?}"),
-        end => format!("{end:?}"),
-    };
-    let word = words.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
-    world.ends.insert(word.to_owned());
-    if *end == End::Undone && !matches!(world.store, Some((Login::Old, _))) && !world.meddled {
-        world.violate("it is undone, and the store is not as it was".into());
     }
 }

@@ -3,6 +3,7 @@
 mod access;
 mod api;
 mod eso;
+mod eso_values;
 mod kubeconfig;
 mod objects;
 mod protobuf;

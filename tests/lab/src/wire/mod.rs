@@ -2,6 +2,7 @@
 //! them.
 
 mod faults;
+mod kill_switch;
 mod long;
 mod serve;
 
@@ -9,7 +10,8 @@ use bytes::Bytes;
 use hyper::{HeaderMap, Method};
 
 pub(crate) use faults::Disturbance;
-pub use faults::{Call, Counted, EchoForm, Fault, Faults, KillSwitch, Moment};
+pub use faults::{Call, EchoForm, Fault, Faults};
+pub use kill_switch::{Counted, KillSwitch, Moment};
 pub use long::LongWire;
 pub(crate) use serve::{Server, runtime};
 

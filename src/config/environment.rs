@@ -1,0 +1,44 @@
+//! The environment of this process.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use crate::redact;
+
+/// `~/…` of a settings file, where no shell replaces it.
+pub(super) fn below_home(path: PathBuf, variable: impl Fn(&str) -> Option<OsString>) -> PathBuf {
+    match (path.strip_prefix("~"), variable("HOME").filter(|home| !home.is_empty())) {
+        (Ok(rest), Some(home)) => Path::new(&home).join(rest),
+        _ => path,
+    }
+}
+
+/// The environment of this process.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub(crate) fn environment(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+/// From now on, no secret of the environment is printed. Libraries read theirs by themselves.
+pub(crate) fn remember_environment(environment: impl Fn(&str) -> Option<OsString>) {
+    const SECRETS: [&str; 7] = [
+        "GOOGLE_OAUTH_ACCESS_TOKEN",
+        "VAULT_TOKEN",
+        "BAO_TOKEN",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+        "AWS_BEARER_TOKEN",
+    ];
+    const URLS: [&str; 4] = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "AWS_ENDPOINT_URL"];
+    for name in SECRETS {
+        environment(name).iter().for_each(|text| redact::remember(&text.to_string_lossy()));
+    }
+    for name in URLS {
+        for name in [name.to_owned(), name.to_lowercase()] {
+            environment(&name).iter().for_each(|text| redact::remember_url(&text.to_string_lossy()));
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! YAML as serde reads it, and errors that name the setting and never quote a value.
+
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use serde_saphyr::Error as YamlError;
+
+use crate::error::{Error, Result, yaml};
+
+pub(super) fn unreadable(path: &Path) -> Error {
+    Error::usage("config-unreadable", format!("{} cannot be read", path.display()))
+        .hint("--config names the settings file; without it ./keyless.yaml is read, if there is one")
+}
+
+pub(super) fn from_yaml<T: DeserializeOwned>(content: &str, path: &Path) -> Result<T> {
+    serde_saphyr::from_str(content).map_err(|error| {
+        let error = error.without_snippet();
+        let unknown = unknown_field(error);
+        let refused = Error::usage("config-malformed", format!("{} cannot be used", path.display()));
+        let refused = match unknown.and_then(|(field, _)| name(field)) {
+            Some(field) => refused.caused_by(format_args!("{}: `{field}`", yaml(error))),
+            None => refused.caused_by(yaml(error)),
+        };
+        let near = unknown.and_then(|(field, known)| nearest(field, known));
+        let refused =
+            near.into_iter().fold(refused, |refused, near| refused.hint(format!("did you mean `{near}`?")));
+        refused.hint("`keyless config schema` shows every setting")
+    })
+}
+
+/// A field that there is not, and those that there are.
+fn unknown_field(error: &YamlError) -> Option<(&str, &[&'static str])> {
+    match error {
+        YamlError::SerdeUnknownField { field, expected, .. } => Some((field, expected)),
+        YamlError::AliasError { error, .. } => unknown_field(error),
+        _ => None,
+    }
+}
+
+/// A field's name, if it has the form of one: in a broken file a value may have come into its place.
+fn name(field: &str) -> Option<&str> {
+    const LONGEST: usize = 32;
+    let fits = field.len() <= LONGEST
+        && field.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+    fits.then_some(field)
+}
+
+/// The known field that an unknown one was probably meant to be.
+fn nearest(unknown: &str, known: &[&'static str]) -> Option<&'static str> {
+    let near = known.iter().map(|known| (strsim::damerau_levenshtein(unknown, known), *known));
+    near.filter(|(distance, known)| *distance <= 2.max(known.len() / 3)).min().map(|(_, known)| known)
+}
