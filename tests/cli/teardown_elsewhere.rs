@@ -51,7 +51,9 @@ fn another_clusters_pool_keeps_everything() {
     let file = estate.world.dir.path().join("keyless.yaml");
     let written = fs::read_to_string(&file).unwrap();
     let uid = estate.world.cluster_uid();
-    fs::write(&file, written.replace(&format!("  uid: {uid}\n"), "")).unwrap();
+    let named = format!("cluster:\n  uid: {uid}\n");
+    assert!(written.contains(&named), "{written}");
+    fs::write(&file, written.replace(&named, "")).unwrap();
     let pool = written.lines().find_map(|line| line.trim().strip_prefix("pool: ")).unwrap();
     for provider in [None, Some("cluster")] {
         estate.google.write(pool, provider, |it| it["description"] = json!(OTHER_CLUSTER));

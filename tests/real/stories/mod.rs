@@ -1,6 +1,7 @@
 //! The stories. A new one is one file and one line here.
 
 mod eso_far_sides;
+mod find_fetch_push;
 mod from_one_to_zero;
 mod gcs;
 mod hourly_refresh;
@@ -100,6 +101,12 @@ pub(crate) const STORIES: &[Story] = &[
         tells: "the same by uploaded keys: no bucket, and no change of any API server",
         needs: &[Keyless, Kubernetes, OpenBao, Google, ExternalSecrets],
         play: |world| Box::pin(from_one_to_zero::uploaded(world)),
+    },
+    Story {
+        name: "find-fetch-push",
+        tells: "searches, metadata and a PushSecret go over to the new login with just their rights; the key goes last",
+        needs: &[Keyless, Kubernetes, OpenBao, Google, ExternalSecrets],
+        play: |world| Box::pin(find_fetch_push::play(world)),
     },
     Story {
         name: "hourly-refresh",
