@@ -1,5 +1,6 @@
 //! The stories. A new one is one file and one line here.
 
+mod crd_versions;
 mod eso_far_sides;
 mod find_fetch_push;
 mod from_one_to_zero;
@@ -119,6 +120,12 @@ pub(crate) const STORIES: &[Story] = &[
         tells: "of two clusters in a kubeconfig, the one that was not set up is refused, and nothing changes anywhere",
         needs: &[Keyless, Kubernetes, SeaweedFs, OpenBao, Google, ExternalSecrets],
         play: |world| Box::pin(teardown_wrong_context::play(world)),
+    },
+    Story {
+        name: "crd-versions",
+        tells: "whichever versions of the custom resources are served, nothing is missed, and nothing written is lost",
+        needs: &[Keyless, Kubernetes, OpenBao, Google, ExternalSecrets],
+        play: |world| Box::pin(crd_versions::play(world)),
     },
     Story {
         name: "strangers-read",
