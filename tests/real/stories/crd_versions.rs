@@ -1,12 +1,13 @@
 //! A cluster on its way from one version of the custom resources to the next: whatever is served, everything is read, what
 //! cannot be written is not tried, and what is written keeps what only the later version knows.
 
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::setting::{KEY_SECRET, Mode, SECRET, SHOP, STORE, Setting, configure};
+use super::setting::{KEY_SECRET, Mode, POOL, SECRET, SHOP, STORE, Setting, configure};
 use crate::check::{Checked, While, check, until};
 use crate::eso::{self, account, external_secret, namespace, store};
 use crate::google::{self, PROJECT};
@@ -24,7 +25,11 @@ pub(crate) async fn play(world: &mut World) -> Checked {
     let world = &*world;
     let config = configure(world, Mode::Uploaded)?;
     let setting = Setting { world, mode: Mode::Uploaded, config: &config };
-    upgrade(&setting).await.during("without an operator")?;
+    // One pool belongs to one cluster, and Google keeps the name of a deleted one.
+    let of_other = world.folder.join("keyless-upgraded.yaml");
+    fs::write(&of_other, fs::read_to_string(&config)?.replace(POOL, "keyless-upgraded"))?;
+    let other = Setting { world, mode: Mode::Uploaded, config: &of_other };
+    upgrade(&other).await.during("without an operator")?;
 
     let before = definitions(&world.servers()?[0]).await?;
     serve_both(world, &before).await?;
