@@ -262,6 +262,8 @@ pub(crate) enum Step {
     None,
     /// Nothing: the object is not there, or on its way out.
     Gone,
+    /// Nothing: the object is marked for another cluster.
+    OfAnotherCluster,
     Gcp(gcp::Step),
     Vault(vault::Step),
 }

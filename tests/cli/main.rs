@@ -37,6 +37,7 @@ mod setup;
 mod signals;
 mod target;
 mod teardown;
+mod teardown_elsewhere;
 mod terminal;
 mod unnamed_settings;
 mod unreachable;

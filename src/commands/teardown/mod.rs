@@ -2,6 +2,7 @@
 
 mod documents;
 mod plan;
+mod whose;
 
 use std::collections::BTreeSet;
 
@@ -85,6 +86,9 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
     let plan = Plan { withdrawals, objects: planned, orphans, bucket: in_bucket, warnings };
 
     plan.show(report);
+    if settings.cluster.as_ref().is_none_or(|access| access.uid.is_none()) {
+        whose::refuse_another_cluster(&plan, &observed.live()?, &cluster.target(), &settings.file)?;
+    }
     report.json("teardown", plan.to_json(issuer.as_str(), args.dry_run));
     let pending = plan.pending();
     if pending == 0 {

@@ -108,7 +108,10 @@ fn kept(object: &str, life: &Life, provider: Option<&Provider>, want: &Trust) ->
     let description = life.description.escape_debug();
     let left = |why| Some(leave(object.to_owned(), why));
     match life.owner(&want.cluster_id) {
-        Owner::Other(_) => return left(theirs(life)),
+        Owner::Other(_) => {
+            let left = leave(object.to_owned(), theirs(life));
+            return Some(Change { step: federation::Step::OfAnotherCluster, ..left });
+        }
         Owner::None => {
             return left(format!("keyless did not make it (its description is `{description}`)"));
         }

@@ -190,7 +190,7 @@ impl Federation for Vault {
     async fn apply(&self, change: &Change, say: &mut (dyn for<'a> FnMut(&'a str) + Send)) -> Result<()> {
         let step = match &change.step {
             super::Step::Vault(step) => step,
-            super::Step::None | super::Step::Gone => return Ok(()),
+            super::Step::None | super::Step::Gone | super::Step::OfAnotherCluster => return Ok(()),
             super::Step::Gcp(_) => {
                 return Err(Error::failed("vault-step", format!("{} is not Vault's to do", change.object))
                     .hint("this is a bug of keyless"));

@@ -34,7 +34,7 @@ fn role(settings: &Settings, want: &Trust, observed: &Observed) -> Change {
         return leave(&object, format!("somebody else's: it does not give the policy {policy}"));
     }
     if let Some(cluster) = mark::role_of_other_cluster(observed, want) {
-        return leave(&object, of_other_cluster(cluster));
+        return of_other_cluster(&object, cluster);
     }
     let why = "no token of the workload is let in any more";
     change(Verb::Remove, &object, why, Vec::new(), Step::RemoveRole)
@@ -45,7 +45,7 @@ fn policy(settings: &Settings, want: &Trust, observed: &Observed) -> Change {
     let Some(text) = &observed.policy else { return gone(&object) };
     let mark = mark::on_policy(text);
     if let Some(cluster) = mark.as_ref().and_then(|mark| mark.other_cluster(want)) {
-        return leave(&object, of_other_cluster(cluster));
+        return of_other_cluster(&object, cluster);
     }
     let Some(mark) = mark.filter(|mark| mark::is_for_role(mark, settings)) else {
         return leave(&object, "somebody else's: its first line is not the one that keyless writes");
@@ -66,7 +66,7 @@ fn mount(settings: &Settings, want: &Trust, observed: &Observed, other_roles: &[
         );
     };
     if let Some(cluster) = mark.other_cluster(want) {
-        return leave(&object, of_other_cluster(cluster));
+        return of_other_cluster(&object, cluster);
     }
     if mark.cluster.is_none() && mark.of != mark::issuer(want) {
         return leave(&object, format!("it serves another issuer, {}", mark.of.escape_debug()));
@@ -89,6 +89,7 @@ fn gone(object: &str) -> Change {
     Change { step: federation::Step::Gone, ..leave(object, "it is not there") }
 }
 
-fn of_other_cluster(cluster: &str) -> String {
-    format!("it belongs to another cluster, {}", cluster.escape_debug())
+fn of_other_cluster(object: &str, cluster: &str) -> Change {
+    let left = leave(object, format!("it belongs to another cluster, {}", cluster.escape_debug()));
+    Change { step: federation::Step::OfAnotherCluster, ..left }
 }
