@@ -2,6 +2,7 @@
 
 mod refused;
 mod setup;
+mod taken;
 
 use std::path::PathBuf;
 
@@ -162,7 +163,7 @@ pub(crate) struct VerifyArgs {
     pub(crate) public_only: bool,
 }
 
-/// What every command takes.
+/// What more than one command takes: `taken` says which.
 #[derive(Debug, Args)]
 pub(crate) struct Common {
     /// Settings file; by default ./keyless.yaml, if there is one
@@ -253,10 +254,8 @@ fn parse_service_account(text: &str) -> Result<ServiceAccount, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     #[test]
     fn arguments_are_consistent() {
-        super::Cli::command().debug_assert();
+        super::Cli::definition().debug_assert();
     }
 }

@@ -5,6 +5,7 @@
 
 mod authorities;
 mod base_url;
+mod bucket_flags;
 mod environment;
 mod file;
 mod trust;
@@ -54,6 +55,8 @@ pub(crate) struct Settings {
     /// As given; `None` is derived from the bucket. What is published under it must be an [`Issuer`](crate::oidc::Issuer).
     pub(crate) issuer: Option<SignedIssuer>,
     pub(crate) bucket: Option<bucket::Settings>,
+    /// A provider is given the keys, as a setting says: nothing is published for it.
+    pub(crate) gives_keys: bool,
     /// The prefix that the bucket's URL named, `""` for none, `a/b`.
     pub(crate) prefix: String,
     /// `None`: ask no cluster.
@@ -171,6 +174,7 @@ impl Settings {
             }
             None => (None, String::new()),
         };
+        bucket_flags::refuse_idle(common, bucket.as_ref().map(|bucket| &bucket.kind))?;
         // What lies in a bucket is published: what cannot be is refused before any work.
         if let (Some(issuer), true, false) = (&issuer, bucket.is_some(), given_keys) {
             issuer.publishable().map_err(Error::into_usage)?;
@@ -268,6 +272,7 @@ impl Settings {
             file: path,
             issuer,
             bucket,
+            gives_keys: given_keys,
             prefix,
             cluster: asks_cluster.then(|| cluster::Settings {
                 kubeconfig: kubeconfig

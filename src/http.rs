@@ -86,7 +86,7 @@ impl Http {
     /// Asks without any credential, as a stranger does.
     pub(crate) async fn get(&self, url: &str) -> Result<Answer> {
         // `*/*`: the API server answers 406 to `application/json` for its key set.
-        self.send(self.client.get(url).header(::http::header::ACCEPT, "*/*"), url).await
+        self.send(self.client.get(url).header(::http::header::ACCEPT, "*/*"), url).await.map_err(in_public)
     }
 
     /// Sends a request and reads the whole answer, within the limits. `place` names it in an error.
@@ -182,7 +182,18 @@ pub(crate) fn too_large(place: &str) -> Error {
 fn too_slow(place: &str, arrival: &Arrival) -> Error {
     Error::failed("timeout", format!("{place} did not answer within {} s", TIME_LIMIT.as_secs()))
         .caused_by(arrival.describe())
-        .hint("it is too slow for relying parties as well (AWS waits 5 s); look at the server and at what stands before it")
+        .hint("look at the server and at what stands before it: a proxy, a firewall, a VPN")
+}
+
+/// What keeps one anonymous reader away keeps relying parties away as well.
+fn in_public(error: Error) -> Error {
+    match error.code {
+        "timeout" => error.hint("relying parties wait no longer: AWS gives up after 5 s"),
+        "tls" => {
+            error.hint("relying parties accept public certificate authorities only, whatever --ca-file names")
+        }
+        _ => error,
+    }
 }
 
 /// An answer that ended before its end.
@@ -216,9 +227,8 @@ pub(crate) fn unreachable(error: &(dyn std::error::Error + 'static), place: &str
                 .is_some_and(hyper_util::client::legacy::Error::is_connect)
     });
     let described = if tls {
-        Error::failed("tls", format!("{place} has no certificate that is trusted here")).hint(
-            "relying parties accept public certificate authorities only; for one of your own, give --ca-file",
-        )
+        Error::failed("tls", format!("{place} has no certificate that is trusted here"))
+            .hint("for a certificate authority of your own, give --ca-file, or tls.caFile in keyless.yaml")
     } else if let Some(Unresolved { host, .. }) = unresolved {
         Error::failed("dns", format!("{place}: {host} cannot be resolved"))
             .hint("check the spelling; a new bucket or record can take a minute")

@@ -21,7 +21,10 @@ use tokio::{
     sync::watch,
 };
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    report::Lines,
+};
 
 /// From the first signal to the end of the process: Kubernetes and people both expect less than two seconds.
 const GRACE: Duration = Duration::from_millis(1500);
@@ -186,10 +189,10 @@ impl Interrupt {
     /// The end of a command that did not end by itself: its own thread hangs. Its report is out of reach: this writes its last words.
     fn end(&self, signal: Signal) {
         let error = self.last_words().into_iter().fold(Error::interrupted(signal), Error::hint);
-        // Whoever should read it may hang as well.
+        // What reads stderr may hang as well.
         let (sender, written) = mpsc::channel();
         thread::spawn(move || {
-            drop(writeln!(io::stderr(), "{error}"));
+            drop(Lines(io::stderr()).write_all(error.to_string().as_bytes()));
             let _ = sender.send(());
         });
         let _ = written.recv_timeout(LAST_WORDS);

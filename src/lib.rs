@@ -65,7 +65,7 @@ mod waiting;
 
 use std::{ffi::OsString, io, process::ExitCode, time::SystemTime};
 
-use clap::Parser;
+use serde_json::json;
 
 use crate::{
     cli::{Cli, Command, ConfigArgs, ConfigCommand},
@@ -82,7 +82,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<_> = arguments.into_iter().collect();
     arguments.iter().for_each(|argument| redact::remember_url(&argument.to_string_lossy()));
     config::remember_environment(config::environment);
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match Cli::read(arguments) {
         Ok(cli) => cli,
         Err(error) => return cli::refused(error),
     };
@@ -97,6 +97,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Exit::Incomplete) => 3,
         Err(error) if error.kind == Kind::Declined => {
             report.progress(&error.message);
+            report.json(cli.command.name(), json!({ "outcome": "declined" }));
             1
         }
         Err(error) => {

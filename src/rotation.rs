@@ -162,8 +162,8 @@ fn refuse_another_cluster(live: &KeySet, set: &PublishedSet, before: &Published)
     .caused_by(format_args!("published: {}", kids(&mut set.keys.iter())))
     .caused_by(format_args!("live:      {}", kids(&mut live.iter())))
     .hint("one issuer belongs to one cluster: give this one a path of its own, e.g. --issuer …/NAME")
-    .hint("if they are this cluster's own former keys, say so: --same-cluster")
-    .hint("if they were replaced by others, put this cluster's keys back beside them: --restore"))
+    .hint("if they are this cluster's own former keys: `keyless publish --same-cluster` keeps them and adds the present ones")
+    .hint("if others have replaced this cluster's keys: `keyless publish --restore` puts them back beside these"))
 }
 
 /// The first few of a list that others may have made long.
@@ -229,7 +229,7 @@ fn twice(key: &PublicKey, name: &str) -> Error {
         "jwk-duplicate-kid",
         format!("two different keys are published under the kid `{}`, one of them in {name}", key.kid().escape_debug()),
     )
-    .hint("relying parties refuse such a set: find out which one is right, and remove the other by hand; --restore keeps the first")
+    .hint("relying parties refuse such a set: find out which one is right, and remove the other by hand; `keyless publish --restore` keeps the first")
 }
 
 impl Decision {

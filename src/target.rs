@@ -160,7 +160,7 @@ pub(crate) async fn require_look(settings: &Settings, report: &mut Report<'_>) -
 
 fn no_cluster() -> Error {
     Error::usage("cluster-needed", "this command works on a cluster, and the settings say to ask none")
-        .hint("leave out --no-cluster, and `cluster.enabled: false` in keyless.yaml")
+        .hint("take `cluster.enabled: false` out of keyless.yaml")
 }
 
 /// Whether this is the cluster that the settings are for. Settings without a UID are for any.

@@ -10,8 +10,8 @@ use super::{
 use crate::cluster::{
     objects::Look,
     snapshot::{
-        ConfigMapKey, Controller, EnvVar, Inventory, OWN_TOKEN, Public, SecretKey, Source, TokenSource,
-        Variable,
+        ConfigMapKey, Container, Controller, EnvVar, Inventory, OWN_TOKEN, Public, SecretKey, Source,
+        TokenSource, Variable,
     },
 };
 
@@ -39,19 +39,42 @@ enum Expected {
 impl<'a> Surroundings<'a> {
     pub(super) fn of(inventory: &'a Inventory, controller: &'a Controller) -> Self {
         let mut it = Self { controller, stored: Vec::new(), unknown: Vec::new(), accounts: Vec::new() };
-        let (variables, open) = variables(inventory, controller);
-        it.unknown.extend(open);
-        it.of_variables(inventory, &variables);
-        for found in controller.container.well_known() {
-            let by = format!("{}, where a vendor's library looks by itself", found.path.escape_debug());
-            it.of_file(inventory, &found.source, &by, Expected::Anything);
+        it.of_container(inventory, &controller.container, "environment");
+        it.unknown.extend(controller.container.runs.map(str::to_owned));
+        for (name, container) in &controller.beside {
+            it.of_another(inventory, name, container);
         }
         let own = controller.file(OWN_TOKEN);
         it.of_file(inventory, &own, "the file of the pod's own token", Expected::Credential);
         it
     }
 
-    fn of_variables(&mut self, inventory: &Inventory, variables: &[EnvVar]) {
+    /// What a container holds. `place` is where its own text is, in the workload.
+    fn of_container(&mut self, inventory: &Inventory, container: &Container, place: &str) {
+        let (variables, open) = variables(inventory, container);
+        self.unknown.extend(open);
+        self.of_variables(inventory, &variables, place);
+        for found in container.well_known() {
+            let by = format!("{}, where a vendor's library looks by itself", found.path.escape_debug());
+            self.of_file(inventory, &found.source, &by, Expected::Anything);
+        }
+    }
+
+    /// What another container of the pod holds. What is not known of it is no login of the controller.
+    fn of_another(&mut self, inventory: &Inventory, name: &str, container: &Container) {
+        let mut it = Self {
+            controller: self.controller,
+            stored: Vec::new(),
+            unknown: Vec::new(),
+            accounts: Vec::new(),
+        };
+        let name = name.escape_debug();
+        it.of_container(inventory, container, &format!("environment of {name}"));
+        self.stored
+            .extend(it.stored.into_iter().map(|(stored, by)| (stored, format!("{by} (container {name})"))));
+    }
+
+    fn of_variables(&mut self, inventory: &Inventory, variables: &[EnvVar], place: &str) {
         let (mut credentials, mut identifiers, mut names) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
         let mut literal = Vec::new();
         for variable in variables {
@@ -119,7 +142,7 @@ impl<'a> Surroundings<'a> {
         if !literal.is_empty() {
             let stored = Stored::in_object(
                 &self.controller.workload(),
-                "environment",
+                place,
                 "a credential in the pod's own environment",
                 Opens::Controller,
             );
@@ -179,10 +202,10 @@ fn absent(holder: impl std::fmt::Display) -> String {
 }
 
 /// Every variable, those from whole objects among them, and what of it is not seen.
-fn variables(inventory: &Inventory, controller: &Controller) -> (Vec<EnvVar>, Vec<String>) {
-    let mut variables = controller.container.environment.clone();
+fn variables(inventory: &Inventory, container: &Container) -> (Vec<EnvVar>, Vec<String>) {
+    let mut variables = container.environment.clone();
     let mut unknown = Vec::new();
-    for from in &controller.container.environment_from {
+    for from in &container.environment_from {
         let keys = match &from.source {
             Source::Secret(key) => inventory.secret_keys_of.get(&(key.namespace.clone(), key.name.clone())),
             Source::ConfigMap(key) => {

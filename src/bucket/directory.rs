@@ -94,7 +94,7 @@ impl Directory {
             Ok(_) => Err(describe(&ErrorKind::NotADirectory.into(), "use", &self.root)),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 Err(Error::failed("bucket-missing", format!("{self} does not exist"))
-                    .hint("--create makes the folder"))
+                    .hint("`keyless publish --create` makes the folder"))
             }
             Err(error) => Err(describe(&error, "look at", &self.root)),
         }

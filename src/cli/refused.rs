@@ -53,13 +53,12 @@ fn quoting_nothing_secret(mut error: Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
     use crate::cli::Cli;
 
     fn text(arguments: &[&str]) -> String {
-        let error = Cli::try_parse_from(["keyless"].iter().chain(arguments)).unwrap_err();
+        let arguments = ["keyless"].iter().chain(arguments).map(Into::into);
+        let error = Cli::read(arguments).unwrap_err();
         let mut printed = Vec::new();
         Lines(&mut printed).write_all(quoting_nothing_secret(error).as_bytes()).unwrap();
         String::from_utf8(printed).unwrap()

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::{
     Cluster,
     objects::{Items, Object, Resource, Unseen},
+    wrapped::{any_within, private_keys},
 };
 use crate::{
     error::{Error, Result},
@@ -100,26 +101,40 @@ impl Needle {
         }
     }
 
-    /// Whether a value is it, or holds it: as a file, in a pull secret, as a bare key.
+    /// Whether a value is it, or holds it in any form: in base64 once more, in JSON, among other text.
     fn is_in(&self, value: &[u8]) -> bool {
+        any_within(value, &mut |part| self.is_key(part)) || self.is_value_in(value)
+    }
+
+    /// The same of a text, by what tells the key itself.
+    fn is_written_in(&self, text: &str) -> bool {
+        any_within(text.as_bytes(), &mut |part| self.is_key(part))
+    }
+
+    fn is_key(&self, value: &[u8]) -> bool {
         // An ID alone is a mention, as in a report.
-        let is_copy =
-            self.id.as_ref().is_some_and(|id| contains(value, id.as_bytes()) && contains(value, PRIVATE));
-        is_copy
-            || !self.values.is_empty() && self.values.contains(digest(&SHA256, value.trim_ascii()).as_ref())
-            || self.is_public_half_of(value)
-            || logins(value).iter().any(|login| self.is_in(login))
-            || encoded(value).is_some_and(|inner| self.is_in(&inner))
+        let is_copy = |id: &String| contains(value, id.as_bytes()) && contains(value, PRIVATE);
+        self.id.as_ref().is_some_and(is_copy) || self.is_public_half_of(value)
+    }
+
+    /// What has no form of its own is the same as a whole: a word in a document may be anything.
+    fn is_value_in(&self, value: &[u8]) -> bool {
+        if self.values.is_empty() {
+            return false;
+        }
+        self.values.contains(digest(&SHA256, value.trim_ascii()).as_ref())
+            || logins(value).iter().any(|login| self.is_value_in(login))
+            || encoded(value).is_some_and(|inner| self.is_value_in(&inner))
     }
 
     fn is_public_half_of(&self, value: &[u8]) -> bool {
         let Some(public_half) = self.public_half.as_deref().filter(|_| contains(value, PRIVATE)) else {
             return false;
         };
-        let keys = |pem: &[u8]| keys_from_pem(pem, "it").unwrap_or_default();
-        let file = serde_json::from_slice::<Value>(value).ok();
-        let inner = file.as_ref().and_then(|file| file.get("private_key")?.as_str());
-        keys(inner.map_or(value, str::as_bytes)).iter().any(|key| key.kid() == public_half)
+        private_keys(value).iter().any(|pem| {
+            keys_from_pem(pem.as_bytes(), "it")
+                .is_ok_and(|keys| keys.iter().any(|key| key.kid() == public_half))
+        })
     }
 }
 
@@ -178,14 +193,19 @@ impl Cluster {
         Ok(found)
     }
 
-    /// Everything that runs and mounts or names one of these Secrets and ConfigMaps, or has one of these IDs written
+    /// Everything that runs and mounts or names one of these Secrets and ConfigMaps, or has one of these keys written
     /// into it.
-    pub(crate) async fn workloads_with(&self, holders: &[Holder], ids: &[&str]) -> Result<Found<String>> {
+    pub(crate) async fn workloads_with(
+        &self,
+        holders: &[Holder],
+        needles: &[Needle],
+    ) -> Result<Found<String>> {
         let mut found = Found::default();
         // Pods are not named beside what makes them.
         let mut makers = BTreeSet::new();
         for (resource, path) in &WORKLOADS {
-            let mut list = WorkloadsRead { resource, path, holders, ids, found: Vec::new(), broken: false };
+            let mut list =
+                WorkloadsRead { resource, path, holders, needles, found: Vec::new(), broken: false };
             let unseen = self.list(resource, &mut list).await?;
             if list.broken {
                 return Err(no_object(resource));
@@ -241,7 +261,7 @@ struct WorkloadsRead<'a> {
     resource: &'a Resource,
     path: &'a str,
     holders: &'a [Holder],
-    ids: &'a [&'a str],
+    needles: &'a [Needle],
     found: Vec<(Name, Vec<Name>, String)>,
     broken: bool,
 }
@@ -259,7 +279,8 @@ impl Items for WorkloadsRead<'_> {
             self.broken = true;
             return;
         };
-        if let Some(uses) = uses(&object, self.path, self.holders, self.ids).filter(|_| !is_over(&object)) {
+        if let Some(uses) = uses(&object, self.path, self.holders, self.needles).filter(|_| !is_over(&object))
+        {
             let name = (object.namespace().to_owned(), object.name().to_owned());
             self.found.push((name, owners(&object).collect(), format!("{} {uses}", object.describe())));
         }
@@ -294,13 +315,13 @@ fn holders_in<'a>(
 }
 
 /// In words, how this workload uses one of the holders.
-fn uses(object: &Object, path: &str, holders: &[Holder], ids: &[&str]) -> Option<String> {
+fn uses(object: &Object, path: &str, holders: &[Holder], needles: &[Needle]) -> Option<String> {
     let spec = object.0.pointer(path)?;
     let near: Vec<_> = holders.iter().filter(|holder| holder.namespace == object.namespace()).collect();
     if let Some(holder) = near.into_iter().find(|holder| names(spec, "", holder)) {
         return Some(format!("uses {} {}/{}", holder.kind, holder.namespace, holder.name));
     }
-    writes_out(spec, ids).then(|| "has it written into it".to_owned())
+    writes_out(spec, needles).then(|| "has it written into it".to_owned())
 }
 
 /// Members that name a Secret or ConfigMap by their `name`, wherever they are in a pod's description.
@@ -322,11 +343,11 @@ fn names(value: &Value, member: &str, holder: &Holder) -> bool {
     }
 }
 
-fn writes_out(value: &Value, ids: &[&str]) -> bool {
+fn writes_out(value: &Value, needles: &[Needle]) -> bool {
     match value {
-        Value::Array(items) => items.iter().any(|item| writes_out(item, ids)),
-        Value::Object(members) => members.values().any(|value| writes_out(value, ids)),
-        Value::String(text) => ids.iter().any(|id| text.contains(id)) && contains(text.as_bytes(), PRIVATE),
+        Value::Array(items) => items.iter().any(|item| writes_out(item, needles)),
+        Value::Object(members) => members.values().any(|value| writes_out(value, needles)),
+        Value::String(text) => needles.iter().any(|needle| needle.is_written_in(text)),
         _ => false,
     }
 }

@@ -1,5 +1,6 @@
 //! Credentials in every form, and every way to use them.
 
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lab::SigningKey;
 use serde_json::json;
 
@@ -44,10 +45,26 @@ fn key_is_found_in_every_form() {
         (STANDARD.encode("s.token"), true),
         (STANDARD.encode(file(&other, "x")), false),
         ("AAAA".repeat(1000), false),
+        // In base64 of the other alphabet, in JSON, in YAML, with its line breaks written out.
+        (URL_SAFE_NO_PAD.encode(file(&key, "renamed")), true),
+        (json!({"google": {"credentials": STANDARD.encode(file(&key, ID))}}).to_string(), true),
+        (json!({"google": {"private_key": key.private_pem()}}).to_string(), true),
+        (json!(file(&key, "renamed")).to_string(), true),
+        (format!("gcp:\n  key: {}\n", json!(file(&key, "renamed"))), true),
+        (format!("GOOGLE_CREDENTIALS={}\n", STANDARD.encode(file(&key, ID))), true),
+        (key.private_pem().replace('\n', "\\n"), true),
+        (key.private_pem().replace('\n', " "), true),
+        (format!("\u{feff}{}", file(&key, "renamed")), true),
+        (json!({"google": {"private_key": other.private_pem()}}).to_string(), false),
+        (other.private_pem().replace('\n', "\\n"), false),
     ] {
         assert_eq!(needle.is_in(value.as_bytes()), holds, "{}…", value.chars().take(60).collect::<String>());
     }
     assert!(!Needle::default().is_in(b"") && !Needle::default().is_in(b"anything"));
+}
+
+fn needle() -> Needle {
+    Needle::new(Some(ID), None)
 }
 
 #[test]
@@ -76,13 +93,17 @@ fn workload_is_found_by_every_way_to_name_a_secret() {
             json!({"containers": [{"name": "key", "env": [{"name": "A", "value": format!("{ID} -----BEGIN PRIVATE KEY-----")}]}]}),
             true,
         ),
+        (
+            json!({"containers": [{"name": "key", "env": [{"name": "A", "value": STANDARD.encode(format!("{ID} -----BEGIN PRIVATE KEY-----"))}]}]}),
+            true,
+        ),
         (json!({"containers": [{"name": "key", "env": [{"name": "A", "value": ID}]}]}), false),
         (json!({"containers": [{"name": "key", "image": "key"}]}), false),
     ] {
-        let found = uses(&pod(spec.clone()), "/spec", &holders, &[ID]).is_some();
+        let found = uses(&pod(spec.clone()), "/spec", &holders, &[needle()]).is_some();
         assert_eq!(found, expected, "{spec}");
     }
     let mut elsewhere = pod(json!({"volumes": [{"secret": {"secretName": "key"}}]}));
     elsewhere.0["metadata"]["namespace"] = json!("other");
-    assert!(uses(&elsewhere, "/spec", &holders, &[ID]).is_none());
+    assert!(uses(&elsewhere, "/spec", &holders, &[needle()]).is_none());
 }

@@ -21,6 +21,7 @@ mod server;
 pub(crate) mod snapshot;
 mod tls;
 mod unreachable;
+mod wrapped;
 
 use std::{fmt, str::FromStr};
 

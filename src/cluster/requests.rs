@@ -159,12 +159,27 @@ impl Cluster {
     /// A test token as this server signs it now.
     pub(super) async fn mint(&self, server: &Server, audience: &str, bounds: &Bounds<'_>) -> Result<Token> {
         let account = &self.service_account;
-        self.request_token(server, account, audience, TEST_TOKEN_SECONDS, Some(bounds)).await
+        let minted = self.request_token(server, account, audience, TEST_TOKEN_SECONDS, Some(bounds)).await;
+        minted.map_err(|error| match error.code {
+            "service-account-missing" => error.hint(format!(
+                "a test token is minted for the ServiceAccount {account}: name one that exists by --service-account, and that \
+                 nothing trusts; in a pod it is keyless-probe by default, which deploy/base makes"
+            )),
+            _ => error,
+        })
     }
 
     /// A token of this ServiceAccount for this one audience, as External Secrets Operator asks for it.
     pub(crate) async fn token(&self, account: &ServiceAccount, audience: &str) -> Result<Token> {
-        self.request_token(&self.by_kubeconfig(), account, audience, ESO_TOKEN_SECONDS, None).await
+        let token =
+            self.request_token(&self.by_kubeconfig(), account, audience, ESO_TOKEN_SECONDS, None).await;
+        token.map_err(|error| match error.code {
+            "service-account-missing" => error.hint(format!(
+                "the store logs in as the ServiceAccount {account}: `keyless setup` makes it; or name one that exists by \
+                 store.serviceAccount in keyless.yaml"
+            )),
+            _ => error,
+        })
     }
 
     /// TokenRequest, `authentication.k8s.io/v1`.
@@ -190,16 +205,9 @@ impl Cluster {
             Some(bounds) => self.bounded(server, Method::POST, &path, Some(&request), &right, bounds).await,
             None => self.call(server, Method::POST, &path, Some(&request), &right).await,
         };
-        let answer = answer.map_err(|error| {
-            if error.code == "cluster-not-found" {
-                Error { code: "service-account-missing", ..error }
-                    .hint(format!(
-                        "a test token is minted for the ServiceAccount {account}: name one that exists by --service-account, and that \
-                         nothing trusts; in a pod it is keyless-probe by default, which deploy/base makes"
-                    ))
-            } else {
-                error
-            }
+        let answer = answer.map_err(|error| match error.code {
+            "cluster-not-found" => Error { code: "service-account-missing", ..error },
+            _ => error,
         })?;
         let answer: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let token = answer.pointer("/status/token").and_then(Value::as_str).ok_or_else(|| {

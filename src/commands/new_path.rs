@@ -148,7 +148,11 @@ impl<'a> Way<'a> {
         let shown: Vec<_> = differences
             .iter()
             .map(|it| {
-                format!("{} is `{}`, and the settings mean `{}`", it.field, it.have.escape_debug(), it.want)
+                let have = match it.have.as_str() {
+                    "" => "not set".to_owned(),
+                    have => format!("`{}`", have.escape_debug()),
+                };
+                format!("{} is {have}, and the settings mean `{}`", it.field, it.want)
             })
             .collect();
         (!shown.is_empty()).then(|| {

@@ -38,6 +38,18 @@ pub(crate) fn installed(controllers: &[Controller]) -> Vec<&Controller> {
 
 fn no_controller(estate: &Estate) -> Error {
     let Some(found) = estate.controllers.first() else {
+        if !estate.stores.is_empty() || matches!(estate.schema(true), Look::Seen(_)) {
+            return Error::failed(
+                "eso-missing",
+                "External Secrets Operator is installed in this cluster, and no workload is recognised as its controller",
+            )
+            .caused_by("none has an image, a label, a flag or a port by which it is known")
+            .hint(
+                "if it runs from an image of another name, label it: kubectl label --namespace NAMESPACE deployment NAME \
+                 app.kubernetes.io/name=external-secrets",
+            )
+            .hint("if it does not run, start the one that was installed (`helm list --all-namespaces`): a second one would serve the same objects");
+        }
         return Error::failed("eso-missing", "External Secrets Operator is not installed in this cluster, or may not be seen")
             .caused_by(estate.unseen.iter().map(|unseen| unseen.right.clone()).collect::<Vec<_>>().join(", "))
             .hint("install it first: helm install external-secrets external-secrets/external-secrets -n external-secrets --create-namespace");

@@ -101,7 +101,16 @@ pub(super) fn settle_asking(
         |setting: &str, text: &str, offer: Offer<'_>| prompt::question(report, setting, text, offer);
     refuse_half_sight(estate)?;
     controller(estate, None)?;
-    settle(settings, to, estate, cluster_id, &mut ask)
+    let name = store_name(settings, estate, &mut ask)?;
+    if let Some(error) = unknown_store(estate, &name) {
+        return Err(error);
+    }
+    let store = config::Store {
+        name: Some(name.name().to_owned()),
+        namespace: name.namespace().map(str::to_owned),
+        ..settings.store.clone()
+    };
+    settle(&Settings { store, ..settings.clone() }, to, estate, cluster_id, &mut ask)
 }
 
 /// Settles everything. `cluster_id` is the UID of the namespace `kube-system`: it names the cluster's own pool.
@@ -202,6 +211,33 @@ pub(super) fn store_name(settings: &Settings, estate: &Estate, ask: &mut Ask<'_>
             store_named(settings, name)
         }
     }
+}
+
+/// As [`unknown_store`], for the store that the settings name.
+pub(super) fn named_store_unknown(settings: &Settings, estate: &Estate) -> Result<Option<Error>> {
+    let Some(name) = &settings.store.name else { return Ok(None) };
+    Ok(unknown_store(estate, &store_named(settings, name.clone())?))
+}
+
+/// The refusal of a store that is not there while others are: a name that is mistyped makes no new store, and is not looked
+/// at in vain.
+pub(super) fn unknown_store(estate: &Estate, name: &StoreName) -> Option<Error> {
+    const MOST: usize = 10;
+    let is_there =
+        estate.store(name.is_cluster(), name.namespace().unwrap_or_default(), name.name()).is_some();
+    if is_there || estate.stores.is_empty() {
+        return None;
+    }
+    let kind = if name.is_cluster() { "ClusterSecretStore" } else { "SecretStore" };
+    let named = name.namespace().map_or_else(|| name.name().to_owned(), |it| format!("{it}/{}", name.name()));
+    let mut there: Vec<_> = estate.stores.iter().take(MOST).map(|store| store.0.describe()).collect();
+    if let Some(more @ 1..) = estate.stores.len().checked_sub(MOST) {
+        there.push(format!("{more} more"));
+    }
+    let error = Error::usage("store-unknown", format!("there is no {kind} {named} in this cluster"));
+    Some(error.caused_by(format_args!("there are: {}", there.join(", "))).hint(
+        "set store.name in keyless.yaml to the name of one of them; for a SecretStore, set store.namespace as well",
+    ).hint("to have a new one beside them, apply it first: its name and its provider are enough"))
 }
 
 /// The name becomes part of paths of the API: what cannot be one is refused.

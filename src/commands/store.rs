@@ -35,9 +35,9 @@ impl Present {
         let schema = match estate.schema(store.is_cluster()) {
             Look::Seen(schema) => schema.clone(),
             Look::Absent => {
-                return Err(Error::failed("eso-absent", "External Secrets Operator is not installed in this cluster")
+                return Err(Error::failed("eso-absent", "a part of External Secrets Operator is not installed in this cluster")
                     .caused_by(format_args!("there is no custom resource definition {}", store.resource().name()))
-                    .hint("helm install external-secrets external-secrets/external-secrets -n external-secrets --create-namespace"));
+                    .hint("install the definitions of the release that runs: helm upgrade RELEASE external-secrets/external-secrets --namespace NAMESPACE --reuse-values --set installCRDs=true"));
             }
             Look::Unseen(unseen) => {
                 return Err(Error::failed("cluster-forbidden", format!("missing right: {}", unseen.right))

@@ -3,7 +3,10 @@
 use http::{HeaderMap, header::AUTHORIZATION};
 use serde_json::Value;
 
-use super::{rights::needs, tokens::log_in};
+use super::{
+    rights::needs,
+    tokens::{QUOTA_PROJECT, log_in},
+};
 use crate::{error::Error, http::Answer, redact};
 
 /// An answer that is not the one asked for, or none at all.
@@ -29,9 +32,14 @@ struct Details {
     permission: Option<String>,
     /// The service that `SERVICE_DISABLED` is about.
     service: Option<String>,
+    /// The project that `SERVICE_DISABLED` is about, as `projects/NUMBER`: the one that the request counts for.
+    consumer: Option<String>,
     /// The constraint of an organisation policy that forbids it.
     constraint: Option<String>,
 }
+
+/// The projects of gcloud's own clients: a user's login counts for them where it names none (cloud.google.com/docs/quotas).
+const CLIENT_PROJECTS: [&str; 2] = ["projects/764086051850", "projects/32555940559"];
 
 pub(crate) type Outcome<T> = Result<T, Refusal>;
 
@@ -108,6 +116,7 @@ impl Refusal {
             reason: text(&info["reason"]),
             permission: metadata("permission").or_else(|| permission_in(&message)),
             service: metadata("service"),
+            consumer: metadata("consumer"),
             constraint: constraint_in(&message, &violated),
         };
         Self {
@@ -149,7 +158,7 @@ impl Refusal {
 
     /// Not for want of a service or of a fitting token.
     pub(crate) fn is_forbidden(&self) -> bool {
-        self.status == Some(403) && self.disabled_service().is_none() && !self.is_throttled()
+        self.status == Some(403) && self.details.reason != "SERVICE_DISABLED" && !self.is_throttled()
     }
 
     /// Something of this name is there already.
@@ -164,8 +173,14 @@ impl Refusal {
 
     /// The service that would have to be enabled first.
     pub(crate) fn disabled_service(&self) -> Option<&str> {
-        (self.details.reason == "SERVICE_DISABLED")
+        (self.details.reason == "SERVICE_DISABLED" && !self.counts_for_client())
             .then(|| self.details.service.as_deref().unwrap_or("the service"))
+    }
+
+    /// Whether the request counts for the project of the program that logged in, as the login names none.
+    fn counts_for_client(&self) -> bool {
+        let consumer = self.details.consumer.as_deref();
+        consumer.is_some_and(|consumer| CLIENT_PROJECTS.contains(&consumer))
     }
 
     /// The permission that Google says is missing.
@@ -187,10 +202,22 @@ impl Refusal {
     pub(crate) fn error(self, what: &str, permission: &str, on: &str) -> Error {
         let said = self.said();
         let failed = |code, message: String| Error::failed(code, message).caused_by(&said);
+        if self.counts_for_client() {
+            return failed("google-quota-project", format!("{what}: the Google login names no project that its requests count for"))
+                .hint(format!("name one that has the service enabled: {QUOTA_PROJECT}=PROJECT, or `gcloud auth application-default set-quota-project PROJECT`"))
+                .hint(format!("it takes {}", needs("serviceusage.services.use", "that project")));
+        }
         if let Some(service) = self.disabled_service() {
             let service = service.to_owned();
-            return failed("google-service-disabled", format!("{what}: {service} is not enabled"))
-                .hint(format!("gcloud services enable {service} --project=PROJECT; it takes some minutes to be seen everywhere"))
+            let project = self.details.consumer.as_deref().and_then(|it| it.strip_prefix("projects/"));
+            let project =
+                project.filter(|it| it.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'));
+            let (place, project) = match project {
+                Some(project) => (format!(" in the project {project}"), project),
+                None => (String::new(), "PROJECT"),
+            };
+            return failed("google-service-disabled", format!("{what}: {service} is not enabled{place}"))
+                .hint(format!("gcloud services enable {service} --project={project}; it takes some minutes to be seen everywhere"))
                 .hint(format!("it takes {}", needs("serviceusage.services.enable", "the project")));
         }
         if let Some(constraint) = self.details.constraint {

@@ -6,10 +6,11 @@ use std::{
     sync::{Mutex, PoisonError, mpsc as blocking},
 };
 
-use google_cloud_auth::credentials::{
-    AccessTokenCredentials, Builder, CacheableResource, CredentialsProvider,
+use google_cloud_auth::{
+    credentials::{AccessTokenCredentials, Builder, CacheableResource, CredentialsProvider},
+    errors::CredentialsError,
 };
-use http::{Extensions, HeaderMap, HeaderValue, header::AUTHORIZATION};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 use serde_json::Value;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -25,9 +26,15 @@ use crate::{
     secret::{Secret, unsendable},
 };
 
+/// The environment variable that names the project which requests count for.
+pub(super) const QUOTA_PROJECT: &str = "GOOGLE_CLOUD_QUOTA_PROJECT";
+/// Carries it (cloud.google.com/apis/docs/system-parameters).
+const QUOTA_HEADER: HeaderName = HeaderName::from_static("x-goog-user-project");
+
 /// Where tokens come from.
 pub(crate) enum Tokens {
-    Given(Secret),
+    /// With the project that requests count for, if one is named.
+    Given(Secret, Option<HeaderValue>),
     /// Application Default Credentials: a file, or the metadata server.
     Found(Library),
 }
@@ -36,7 +43,7 @@ impl Tokens {
     /// Looks for credentials as Google's own tools do. Asks no server yet.
     pub(crate) fn find(given: Option<&Secret>, scope: &'static str) -> Result<Self> {
         match given {
-            Some(token) => Ok(Self::Given(token.clone())),
+            Some(token) => Ok(Self::Given(token.clone(), quota_project(config::environment)?)),
             None => {
                 remember_found(config::environment);
                 let find = move || Builder::default().with_scopes([scope]).build_access_token_credentials();
@@ -48,15 +55,28 @@ impl Tokens {
     /// The headers that carry a token, fresh if the one before has run out.
     pub(crate) async fn headers(&self) -> Result<HeaderMap> {
         match self {
-            Self::Given(token) => {
+            Self::Given(token, quota_project) => {
                 let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
                     .map_err(|_| unsendable("GOOGLE_OAUTH_ACCESS_TOKEN"))?;
                 value.set_sensitive(true);
-                Ok(HeaderMap::from_iter([(AUTHORIZATION, value)]))
+                let counts_for = quota_project.iter().map(|project| (QUOTA_HEADER, project.clone()));
+                Ok([(AUTHORIZATION, value)].into_iter().chain(counts_for).collect())
             }
             Self::Found(library) => library.headers().await,
         }
     }
+}
+
+/// The project that requests count for, as Google's own library takes it for the logins that it finds.
+fn quota_project(environment: impl Fn(&str) -> Option<OsString>) -> Result<Option<HeaderValue>> {
+    let Some(project) = environment(QUOTA_PROJECT).filter(|project| !project.is_empty()) else {
+        return Ok(None);
+    };
+    let value = project.to_str().and_then(|project| HeaderValue::from_str(project).ok());
+    value.map(Some).ok_or_else(|| {
+        Error::usage("google-quota-project", format!("{QUOTA_PROJECT} cannot be a project"))
+            .hint("it takes a project's ID or number")
+    })
 }
 
 /// Google's own library, on a thread of its own: it panics when a token service answers with a lifetime that no clock
@@ -121,20 +141,49 @@ fn unusable() -> Error {
 }
 
 fn without_credentials(error: &(dyn std::error::Error + 'static)) -> Error {
+    let why = reason(error);
+    let cause = match login_file(config::environment) {
+        Some(path) if path.exists() => format!("{} gives none: {why}", path.display()),
+        _ => format!(
+            "no file of credentials is named or in its place, and the metadata server gives none: {why}"
+        ),
+    };
     log_in(
         Error::failed("google-credentials", "there are no Google credentials that can be used here")
-            .caused_by_chain(error),
+            .caused_by(cause),
     )
+}
+
+/// What went wrong, in one line, out of the many in which the library wraps it: each of its own says that it may go better
+/// another time.
+fn reason(error: &(dyn std::error::Error + 'static)) -> String {
+    let chain: Vec<_> = std::iter::successors(Some(error), |error| error.source()).collect();
+    let wrapper = chain.iter().rposition(|error| error.is::<CredentialsError>());
+    let below = wrapper.and_then(|at| chain.get(at + 1)).copied();
+    let start = below.or_else(|| chain.get(wrapper?).copied()).unwrap_or(error);
+    let causes = Error::failed("google-credentials", "").caused_by_chain(start).causes;
+    let text = match causes.as_slice() {
+        [first, .., last] => format!("{first}: {last}"),
+        [only] => only.clone(),
+        [] => String::new(),
+    };
+    text.replace(" but future attempts may succeed", "").replace(" and future attempts will not succeed", "")
+}
+
+/// The file in which Google's library finds Application Default Credentials.
+fn login_file(environment: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    environment("GOOGLE_APPLICATION_CREDENTIALS").map(PathBuf::from).or_else(|| {
+        let home = environment("HOME").filter(|home| !home.is_empty())?;
+        Some(Path::new(&home).join(".config/gcloud/application_default_credentials.json"))
+    })
 }
 
 /// The file of Application Default Credentials is read by Google's library, which keeps what is secret in it to itself. So
 /// it is read here as well: its secrets, and the token that it names, are left out of all output.
 fn remember_found(environment: impl Fn(&str) -> Option<OsString>) {
-    let path = environment("GOOGLE_APPLICATION_CREDENTIALS").map(PathBuf::from).or_else(|| {
-        let home = environment("HOME").filter(|home| !home.is_empty())?;
-        Some(Path::new(&home).join(".config/gcloud/application_default_credentials.json"))
-    });
-    let Some(content) = path.and_then(|path| credential_file::content(&path)) else { return };
+    let Some(content) = login_file(environment).and_then(|path| credential_file::content(&path)) else {
+        return;
+    };
     redact::remember_content(&content);
     let json: Value = serde_json::from_slice(&content).unwrap_or_default();
     redact::remember_object(&json["credential_source"]);
@@ -173,7 +222,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_token_that_is_none_is_not_shown() {
-        let tokens = Tokens::Given(Secret::new("ya29.secret\nline".to_owned()));
+        let tokens = Tokens::Given(Secret::new("ya29.secret\nline".to_owned()), None);
         let error = tokens.headers().await.unwrap_err();
         assert_eq!(error.code, "credential-malformed");
         assert!(!format!("{error} {error:?}").contains("secret"), "{error}");

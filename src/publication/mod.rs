@@ -66,9 +66,15 @@ pub(crate) struct Observation {
 impl<'a> Publication<'a> {
     /// Where the settings say. Nothing is sent yet.
     pub(crate) async fn connect(settings: &'a Settings, http: &'a Http) -> Result<Self> {
-        let named = settings.bucket.as_ref().ok_or_else(|| {
-            Error::usage("bucket-url", "no bucket is named")
-                .hint("give --bucket s3://NAME, gs://NAME or file:///FOLDER, or bucket.url in keyless.yaml")
+        let named = settings.bucket.as_ref().ok_or_else(|| match settings.gives_keys {
+            true => Error::usage(
+                "keys-uploaded",
+                "there is nothing to publish: keyless.yaml says that the provider is given the keys, and names no bucket",
+            )
+            .hint("after each change of the cluster's keys, run `keyless setup`, which gives the provider the present ones")
+            .hint("to publish documents as well, give --bucket s3://NAME, gs://NAME or file:///FOLDER"),
+            false => Error::usage("bucket-url", "no bucket is named")
+                .hint("give --bucket s3://NAME, gs://NAME or file:///FOLDER, or bucket.url in keyless.yaml"),
         })?;
         let bucket = bucket::connect(named, http).await?;
         let location = DocumentLocation::resolve(settings, bucket.as_ref())?;

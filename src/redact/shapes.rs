@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::LEFT_OUT;
 
 /// How tokens of well-known issuers begin, and how long they are at least.
-const TOKENS: [(&str, usize); 18] = [
+const TOKENS: [(&str, usize); 27] = [
     ("eyJ", 24), // a JSON object in base64url: JWT
     ("ya29.", 12),
     ("1//0", 20),
@@ -24,12 +24,22 @@ const TOKENS: [(&str, usize); 18] = [
     ("xoxp-", 16),
     ("xapp-", 16),
     ("sk_live_", 16),
+    ("rk_live_", 16),
+    ("glrt-", 16),
+    ("gldt-", 16),
+    ("dckr_pat_", 20),
+    ("npm_", 36),
+    ("pul-", 40),
+    ("dp.st.", 40),
+    ("dp.sa.", 40),
+    ("AGE-SECRET-KEY-", 40),
 ];
 
 /// How the name of a secret ends, in snake case.
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 16] = [
     "token",
     "secret",
+    "secret_id",
     "password",
     "passwd",
     "passphrase",

@@ -156,7 +156,10 @@ fn judge_answer<'a>(
         )
     });
 
-    let seen = answer.header(http::header::CACHE_CONTROL).unwrap_or("none");
+    // Several headers of the name are one list (RFC 9110 §5.3).
+    let all = answer.headers.get_all(http::header::CACHE_CONTROL).iter().filter_map(|it| it.to_str().ok());
+    let all = all.collect::<Vec<_>>().join(", ");
+    let seen = if all.is_empty() { "none" } else { &all };
     findings.push(match max_age(seen) {
         Some(seconds) if seconds > MAX_AGE => Finding::failed(
             cache,
@@ -170,15 +173,18 @@ fn judge_answer<'a>(
     Some(answer)
 }
 
-/// `max-age` of a Cache-Control header (RFC 9111 §5.2.2.1), if it gives one.
+/// The longest `max-age` or, for caches in between, `s-maxage` of a Cache-Control header (RFC 9111 §5.2.2), if it gives
+/// one. Of several, caches differ in which they take.
 pub(crate) fn max_age(header: &str) -> Option<u64> {
-    header.split(',').find_map(|part| {
+    let age = |part: &str| {
         let part = part.trim().to_ascii_lowercase();
-        let digits = part.strip_prefix("max-age=")?.trim_matches('"');
+        let digits =
+            part.strip_prefix("max-age=").or_else(|| part.strip_prefix("s-maxage="))?.trim_matches('"');
         let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
         // A number too large to be held is a very long time (RFC 9111 §1.2.2).
         is_number.then(|| digits.parse().unwrap_or(u64::MAX))
-    })
+    };
+    header.split(',').filter_map(age).max()
 }
 
 fn status_cause(answer: &Answer) -> (&'static str, &'static str) {
@@ -265,6 +271,8 @@ mod tests {
         for (header, seconds) in [
             ("public, max-age=300", Some(300)),
             ("MAX-AGE=\"60\"", Some(60)),
+            ("max-age=60, s-maxage=31536000", Some(31_536_000)),
+            ("max-age=0, public, max-age=86400", Some(86_400)),
             ("no-store", None),
             ("max-age=", None),
             ("max-age=-1", None),

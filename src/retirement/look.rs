@@ -10,7 +10,7 @@ use crate::{
     cluster::{
         Cluster,
         key_users::{Holder, Needle},
-        objects::{Look, Object, Resource},
+        objects::{Look, Object, Resource, Unseen},
         snapshot::{EXTERNAL_SECRETS, Manager, SECRETS, Store, Target, manager},
     },
     error::{Error, Result},
@@ -33,14 +33,31 @@ pub(super) async fn users(cluster: &Cluster, store: &StoreName) -> Result<Vec<Ob
 
 async fn seen(cluster: &Cluster, resource: &Resource, namespace: Option<&str>) -> Result<Vec<Object>> {
     match cluster.look_for(resource, namespace).await? {
-        Look::Seen(all) => Ok(all),
-        Look::Absent => Ok(Vec::new()),
-        Look::Unseen(unseen) => {
-            Err(Error::failed("cluster-forbidden", format!("missing right: {}", unseen.right))
-                .caused_by(unseen.why)
-                .hint("deploy/setup has a ClusterRole with exactly the rights that setup needs"))
-        }
+        Look::Seen(all) => return Ok(all),
+        Look::Unseen(unseen) => return Err(unread(&unseen)),
+        // It is not there in this version. In another it may be.
+        Look::Absent => {}
     }
+    let served = match cluster.served_version(resource).await? {
+        Look::Seen(served) => served,
+        Look::Unseen(unseen) => return Err(unread(&unseen)),
+        Look::Absent => return Ok(Vec::new()),
+    };
+    match cluster.look_for(&served, namespace).await? {
+        Look::Seen(all) => Ok(all),
+        Look::Unseen(unseen) => Err(unread(&unseen)),
+        Look::Absent => Err(Error::failed(
+            "users-not-read",
+            format!("{} is defined, and its list is not answered", served.name()),
+        )
+        .hint("run setup again, once the custom resource definitions are not being changed any more")),
+    }
+}
+
+fn unread(unseen: &Unseen) -> Error {
+    Error::failed("cluster-forbidden", format!("missing right: {}", unseen.right))
+        .caused_by(&unseen.why)
+        .hint("deploy/setup has a ClusterRole with exactly the rights that setup needs")
 }
 
 /// Namespace and name of every Secret that a store names; the namespace is empty where it is that of its users.
@@ -155,8 +172,6 @@ pub(crate) async fn elsewhere(cluster: &Cluster, store: &StoreName, all: &[Kept]
         }
         needles.push(needle);
     }
-    let ids: Vec<_> = all.iter().filter_map(|kept| kept.identity.id.rsplit('/').next()).collect();
-    let ids: Vec<_> = ids.into_iter().filter(|id| id.len() >= 8).collect();
     let (held, estate) = futures::try_join!(cluster.holders(&needles), cluster.estate())?;
     let mut found = Elsewhere::default();
     let mut holders = held.all;
@@ -168,7 +183,7 @@ pub(crate) async fn elsewhere(cluster: &Cluster, store: &StoreName, all: &[Kept]
             entry: String::new(),
         });
     }
-    let workloads = cluster.workloads_with(&holders, &ids).await?;
+    let workloads = cluster.workloads_with(&holders, &needles).await?;
     let unseen = held.unseen.iter().chain(&workloads.unseen).chain(&estate.unseen);
     found.unseen = unseen.map(|unseen| unseen.right.clone()).collect::<BTreeSet<_>>().into_iter().collect();
     let is_place = |holder: &Holder| {
@@ -183,3 +198,7 @@ pub(crate) async fn elsewhere(cluster: &Cluster, store: &StoreName, all: &[Kept]
     }
     Ok(found)
 }
+
+#[cfg(test)]
+#[path = "look_tests.rs"]
+mod tests;

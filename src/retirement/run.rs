@@ -352,6 +352,8 @@ impl<'a> Run<'a> {
         let value = format!("keyless-{}", (self.clock)());
         for user in chosen {
             let resource = if user.kind() == "PushSecret" { &PUSH_SECRETS } else { &EXTERNAL_SECRETS };
+            let version = user.text("/apiVersion").rsplit('/').next().unwrap_or_default();
+            let resource = &resource.at_version(version);
             let patch = json!({ "metadata": { "uid": user.uid(), "annotations": { FORCE_SYNC: value } } });
             let asked =
                 self.cluster.merge_patch(resource, Some(user.namespace()), user.name(), &patch, false).await;

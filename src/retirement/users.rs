@@ -91,7 +91,10 @@ fn schedule(user: &Object) -> Schedule {
 /// Whether this object reads or pushes through this store, by name or by the store's labels. What cannot be judged
 /// counts as a user.
 pub(crate) fn uses(user: &Object, store: &Store) -> bool {
-    let kind = |reference: &Value| reference["kind"].as_str().unwrap_or("SecretStore") == store.0.kind();
+    let kind = |reference: &Value| {
+        let kind = reference["kind"].as_str().filter(|kind| !kind.is_empty());
+        kind.unwrap_or("SecretStore") == store.0.kind()
+    };
     let near = store.is_cluster() || user.namespace() == store.0.namespace();
     near && store_references(user).any(|reference| {
         kind(reference)

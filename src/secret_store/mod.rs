@@ -25,7 +25,7 @@ pub(crate) use self::{
     place::elsewhere,
     plan::{Doing, Have, Plan, Planned, StoreName, Want, plan, with_provider},
     portability::{Obstacle, obstacles_of_a_move},
-    usage::{LeftOut, Namespaces, needs_namespaces, usage},
+    usage::{LeftOut, Namespaces, logs_in_by_namespace, needs_namespaces, usage},
     withdraw::{Given, other_users, relies_on, withdraw},
 };
 

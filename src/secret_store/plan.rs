@@ -5,14 +5,14 @@ use serde_json::{Map, Value, json};
 use super::{
     Access,
     difference::{differences, merge_patch},
-    identity, login,
+    identity, login, logs_in_by_namespace,
 };
 use crate::{
     cluster::{
         ServiceAccount,
         objects::{Look, MANAGED_BY, Object, Resource},
         snapshot::{
-            CLUSTER_SECRET_STORES, Controller, Manager, Minting, SECRET_STORES, StoreSchema, manager,
+            CLUSTER_SECRET_STORES, Controller, Manager, Minting, SECRET_STORES, Store, StoreSchema, manager,
         },
     },
     error::{Error, Result},
@@ -271,6 +271,15 @@ fn store(
             "store-written-again",
             format!(
                 "{} comes from {by}, whose next run would bring the old provider back: change it there too",
+                planned.object()
+            ),
+        ));
+    }
+    if have.store.is_some_and(|store| logs_in_by_namespace(&Store(store.clone()))) {
+        warnings.push(Warning::new(
+            "store-login-by-namespace",
+            format!(
+                "{} logs in with what each namespace has of its own; with one identity every namespace that may use it reads all that it may read: give each its own SecretStore, or limit the conditions",
                 planned.object()
             ),
         ));

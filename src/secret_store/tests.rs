@@ -66,6 +66,7 @@ pub(super) fn controller(version: Option<Version>, minting: Minting) -> Controll
         class: Class::Named("default".into()),
         scope: None,
         container: Container::default(),
+        beside: Vec::new(),
         minting: Look::Seen(minting),
         installed: Look::Seen(true),
     }

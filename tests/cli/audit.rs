@@ -226,7 +226,10 @@ fn who_is_not_known_gets_an_error_and_no_verdict() {
     world.cluster.expire("admin");
     let ran = world.run(&["audit"]).fails(3, "cluster-unauthorized", &[]);
     assert!(ran.out.is_empty(), "{}", ran.out);
-    world.run(&["audit", "--no-cluster"]).fails(2, "cluster-needed", &["--no-cluster"]);
+    world.run(&["audit", "--no-cluster"]).ends(2).says("has no use for --no-cluster");
+    let file = world.dir.path().join("keyless.yaml");
+    std::fs::write(&file, "apiVersion: keyless/v1\ncluster: {enabled: false}\n").unwrap();
+    world.run(&["audit"]).fails(2, "cluster-needed", &["`cluster.enabled: false` out of keyless.yaml"]);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod attacked;
+mod attacked_audit;
 mod audit;
 mod audit_server;
 mod bounds;
@@ -23,6 +25,8 @@ mod needs;
 mod ownership;
 mod publish;
 mod published;
+mod remedies;
+mod remedies_setup;
 mod render;
 mod retirement;
 mod rights;
@@ -33,6 +37,7 @@ mod setup;
 mod signals;
 mod target;
 mod teardown;
+mod teardown_elsewhere;
 mod terminal;
 mod unnamed_settings;
 mod unreachable;

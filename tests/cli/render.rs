@@ -317,5 +317,7 @@ fn the_credential_file_follows_the_cluster_where_the_settings_do_not_say() {
     let nothing: Ran =
         estate.world.command(&["render", "credentials", "--no-cluster"]).output().unwrap().into();
     nothing.fails(2, "setting-missing", &["google.project", "google.pool"]);
-    estate.run(&["render", "store", "--no-cluster"]).fails(2, "cluster-needed", &[]);
+    estate.run(&["render", "store", "--no-cluster"]).ends(2).says("has no use for --no-cluster");
+    estate.settings("cluster: {enabled: false}");
+    estate.run(&["render", "store"]).fails(2, "cluster-needed", &["cluster.enabled"]);
 }

@@ -27,6 +27,14 @@ const COMMANDS: [&[&str]; 9] = [
     &["render", "credentials"],
 ];
 
+/// With the documents' place, for a command that has a use for it.
+fn with_bucket<'a>(command: &[&'a str], bucket: &'a str) -> Vec<&'a str> {
+    match command[0] {
+        "audit" | "render" => command.to_vec(),
+        _ => [command, &["--bucket", bucket, "--issuer", ISSUER]].concat(),
+    }
+}
+
 /// Puts the settings of `from` beside the kubeconfig of `to`.
 fn settings_of(from: &Estate, to: &Estate) -> PathBuf {
     from.run(&SETUP).ends(0);
@@ -58,8 +66,8 @@ fn other_cluster_is_refused_by_every_command() {
     }
     let before = other.world.cluster.objects("ClusterSecretStore");
     for command in COMMANDS {
-        let more = ["--bucket", &format!("file://{}", other.world.www.display()), "--issuer", ISSUER];
-        let arguments = [command, &more].concat();
+        let bucket = format!("file://{}", other.world.www.display());
+        let arguments = with_bucket(command, &bucket);
         let names = [&*uid, &*other_uid, "keyless.yaml", "context admin", "--context", "--config"];
         let ran = other.run(&arguments).fails(2, "cluster-mismatch", &names);
         assert_eq!(ran.out, "", "{command:?}");
@@ -85,9 +93,9 @@ fn unreadable_uid_is_refused_where_configured() {
     asked(&estate);
     estate.world.cluster.deny("admin", "get", "namespaces");
     for command in COMMANDS {
-        let more = ["--bucket", &format!("file://{}", estate.world.www.display()), "--issuer", ISSUER];
+        let bucket = format!("file://{}", estate.world.www.display());
         let names = ["get namespaces", "kube-system", "nothing was done"];
-        estate.run(&[command, &more].concat()).fails(3, "cluster-uid-unreadable", &names);
+        estate.run(&with_bucket(command, &bucket)).fails(3, "cluster-uid-unreadable", &names);
         let asked = asked(&estate);
         let written: Vec<_> = asked.iter().filter(|call| !call.starts_with("GET ")).collect();
         assert!(written.is_empty(), "{command:?}: {written:?}");

@@ -126,8 +126,9 @@ fn gcs() -> Scene {
     let faults = vec![store.faults().clone(), world.cluster.server(0).faults().clone()];
     let secrets = vec![store.token(), world.cluster.token_of("admin")];
     let command = move |arguments: &[&str]| {
-        let bucket = ["--bucket", "gs://acme-oidc", "--project", "acme-prod", "--ca-file", "ca.pem"];
-        let mut command = world.command(&[arguments, &bucket].concat());
+        let bucket = ["--bucket", "gs://acme-oidc", "--ca-file", "ca.pem"];
+        let project: &[&str] = if arguments[0] == "publish" { &["--project", "acme-prod"] } else { &[] };
+        let mut command = world.command(&[arguments, &bucket, project].concat());
         command.env("GOOGLE_OAUTH_ACCESS_TOKEN", store.token());
         command
     };

@@ -53,15 +53,7 @@ impl Eso {
 
 /// Installs its custom resources and its rights as the chart does, and runs it with no other rights.
 pub(crate) async fn install(world: &World) -> Checked<Eso> {
-    let files = world.far_sides.locate(FarSide::ExternalSecrets).map_err(Failure)?;
-    let crds = files.join("crds.yaml").display().to_string();
-    world.kubectl(&["apply", "--server-side", "--filename", &crds])?.run().await?.exits(0)?;
-    let wait = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"];
-    world.kubectl(&wait)?.run().await?.exits(0)?;
-    let manifests = world.folder.join("external-secrets.yaml");
-    fs::write(&manifests, INSTALLATION)?;
-    let manifests = manifests.display().to_string();
-    world.kubectl(&["apply", "--filename", &manifests])?.run().await?.exits(0)?;
+    install_objects(world, &world.kubeconfig(), "crds.yaml").await?;
 
     let server = &world.servers()?[0];
     let token = server.token_for(ACCOUNT, &[], Duration::from_secs(86_400)).await?;
@@ -71,6 +63,24 @@ pub(crate) async fn install(world: &World) -> Checked<Eso> {
     let mut eso = Eso::start(&program, &world.folder, &kubeconfig, &world.ca_file())?;
     eso.ready(&world.anyone).await?;
     Ok(eso)
+}
+
+/// What the chart leaves in a cluster, and nobody runs: its custom resources of one version, its Deployment and rights.
+pub(crate) async fn install_objects(world: &World, kubeconfig: &Path, crds: &str) -> Checked {
+    let files = world.far_sides.locate(FarSide::ExternalSecrets).map_err(Failure)?;
+    let crds = files.join(crds).display().to_string();
+    let manifests = world.folder.join("external-secrets.yaml");
+    fs::write(&manifests, INSTALLATION)?;
+    let manifests = manifests.display().to_string();
+    let steps: [&[&str]; 3] = [
+        &["apply", "--server-side", "--filename", &crds],
+        &["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"],
+        &["apply", "--filename", &manifests],
+    ];
+    for step in steps {
+        world.kubectl(step)?.with("KUBECONFIG", kubeconfig).run().await?.exits(0)?;
+    }
+    Ok(())
 }
 
 /// A cluster with the custom resources of a later version takes these objects, field by field.
@@ -148,12 +158,22 @@ impl World {
     }
 
     async fn kubectl_with(&self, arguments: &[&str], objects: &[Value]) -> Checked {
+        self.kubectl_at(&self.kubeconfig(), arguments, objects).await
+    }
+
+    /// The same at any cluster.
+    pub(crate) async fn kubectl_at(
+        &self,
+        kubeconfig: &Path,
+        arguments: &[&str],
+        objects: &[Value],
+    ) -> Checked {
         let file = self.folder.join("objects.json");
         let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
         fs::write(&file, list.to_string())?;
         let file = file.display().to_string();
         let arguments = [arguments, &["--filename", &file]].concat();
-        self.kubectl(&arguments)?.run().await?.exits(0)?;
+        self.kubectl(&arguments)?.with("KUBECONFIG", kubeconfig).run().await?.exits(0)?;
         Ok(())
     }
 

@@ -21,7 +21,8 @@ pub(crate) const HOSTS: [&str; 7] = [
 ];
 pub(crate) const PROJECT: &str = "acme-prod";
 pub(crate) const NUMBER: &str = "123456789012";
-const ACCESSOR: &str = "roles/secretmanager.secretAccessor";
+const PROJECT_URL: &str = "https://cloudresourcemanager.googleapis.com/v3/projects/acme-prod";
+pub(crate) const ACCESSOR: &str = "roles/secretmanager.secretAccessor";
 
 pub(crate) struct Google {
     _lab: lab::Google,
@@ -73,11 +74,40 @@ impl Google {
         .await
     }
 
+    /// A token of Google for one of the cluster; `Err` holds what the token service said.
+    pub(crate) async fn exchange(&self, audience: &str, token: &str) -> Checked<Result<(), String>> {
+        let form = [
+            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+            ("audience", audience),
+            ("scope", "https://www.googleapis.com/auth/cloud-platform"),
+            ("requested_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+            ("subject_token_type", "urn:ietf:params:oauth:token-type:jwt"),
+            ("subject_token", token),
+        ];
+        let url = "https://sts.googleapis.com/v1/token";
+        let answer = self.client.post(url).form(&form).send().await.during(url)?;
+        let status = answer.status();
+        let text = answer.text().await.during(url)?;
+        Ok(if status.is_success() { Ok(()) } else { Err(text) })
+    }
+
     /// A secret whose first version is `{"password": …}`.
     pub(crate) async fn create_secret(&self, name: &str, password: &str) -> Checked {
+        self.create_labelled_secret(name, &json!({}), password).await
+    }
+
+    /// The same, with labels.
+    pub(crate) async fn create_labelled_secret(&self, name: &str, labels: &Value, password: &str) -> Checked {
         let url = format!("{}?secretId={name}", secrets());
-        self.post(&url, &json!({"replication": {"automatic": {}}})).await?;
+        self.post(&url, &json!({"replication": {"automatic": {}}, "labels": labels})).await?;
         self.add_version(name, password).await
+    }
+
+    /// The newest value of a secret.
+    pub(crate) async fn latest(&self, name: &str) -> Checked<String> {
+        let version = self.get(&format!("{}/versions/latest:access", secret(name))).await?;
+        let data = BASE64_STANDARD.decode(version["payload"]["data"].as_str().unwrap_or_default())?;
+        Ok(String::from_utf8(data)?)
     }
 
     pub(crate) async fn add_version(&self, name: &str, password: &str) -> Checked {
@@ -106,6 +136,20 @@ impl Google {
     pub(crate) async fn readers(&self, name: &str) -> Checked<Value> {
         let url = format!("{}:getIamPolicy?options.requestedPolicyVersion=3", secret(name));
         Ok(self.get(&url).await?["bindings"].clone())
+    }
+
+    /// Who may do what in the whole project.
+    pub(crate) async fn members(&self) -> Checked<Value> {
+        let url = format!("{PROJECT_URL}:getIamPolicy");
+        let asked = json!({"options": {"requestedPolicyVersion": 3}});
+        Ok(self.post(&url, &asked).await?["bindings"].clone())
+    }
+
+    /// Lets exactly these bindings hold in the whole project.
+    pub(crate) async fn set_members(&self, bindings: &Value) -> Checked {
+        let policy = json!({"version": 3, "bindings": bindings});
+        self.post(&format!("{PROJECT_URL}:setIamPolicy"), &json!({"policy": policy})).await?;
+        Ok(())
     }
 
     /// A service account, and the file of a long-lived key for it.

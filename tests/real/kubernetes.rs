@@ -166,6 +166,18 @@ impl ApiServer {
         Ok(Ok(text(&answer["status"]["userInfo"]["username"])))
     }
 
+    /// What the bearer of `token` is answered, whatever that is.
+    pub(crate) async fn post_as(
+        &self,
+        stranger: &Client,
+        token: &str,
+        path: &str,
+        body: &Value,
+    ) -> Checked<(StatusCode, Value)> {
+        let answer = stranger.post(self.url(path)).bearer_auth(token).json(body).send().await.during(path)?;
+        Ok((answer.status(), answer.json().await.during(path)?))
+    }
+
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Checked<Value> {
         let mut request = self.admin.request(method.clone(), self.url(path));
         if let Some(body) = body {

@@ -91,7 +91,8 @@ fn visit<'a>(path: String, value: &'a Value, leaves: Leaves, found: &mut Vec<Mem
             }
         }
         // An empty branch on the way to known members holds nothing; whether it decides is the provider's to say.
-        Value::Object(_) | Value::Array(_) if path.is_empty() || is_branch(&path, leaves) => {}
+        Value::Object(_) if path.is_empty() || is_branch(&path, '.', leaves) => {}
+        Value::Array(_) if is_branch(&path, '[', leaves) => {}
         _ => found.push(Member { path, leaf: None, value }),
     }
 }
@@ -105,9 +106,10 @@ fn below_any(path: &str) -> String {
     format!("{path}.*")
 }
 
-fn is_branch(path: &str, leaves: Leaves) -> bool {
+/// Whether known members begin with this path, as those of an object (`.`) or of a list (`[`).
+fn is_branch(path: &str, step: char, leaves: Leaves) -> bool {
     let mut paths = leaves.iter().flat_map(|(_, paths)| *paths);
-    paths.any(|known| known.strip_prefix(path).is_some_and(|rest| rest.starts_with(['.', '['])))
+    paths.any(|known| known.strip_prefix(path).is_some_and(|rest| rest.starts_with(step)))
 }
 
 impl Leaf {

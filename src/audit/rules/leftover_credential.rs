@@ -1,7 +1,13 @@
 //! A credential that a store or generator still names, though another login takes effect, or it is not known which: it
 //! is alive, and one edit away.
 
-use super::super::{Hit, Rule, Scene, Stored, Weight, login::By, principal::Principal};
+use serde_json::Value;
+
+use super::super::{
+    Hit, Rule, Scene, Stored, Weight,
+    login::{By, login},
+    principal::{Holder, Principal},
+};
 
 pub(in crate::audit) const RULE: Rule = Rule {
     id: "leftover-credential",
@@ -10,7 +16,44 @@ pub(in crate::audit) const RULE: Rule = Rule {
 };
 
 fn check(scene: &Scene<'_>) -> Vec<Hit> {
-    scene.principals.iter().flat_map(|principal| of_principal(scene, principal)).collect()
+    let of_all = scene.principals.iter().flat_map(|principal| of_principal(scene, principal));
+    of_all.chain(scene.principals.iter().flat_map(of_annotation)).collect()
+}
+
+/// What `kubectl apply` remembers of the object: as readable as the object, whatever the object says since.
+const APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// A credential that the object itself held when it was applied, and does not hold any more.
+fn of_annotation(principal: &Principal<'_>) -> Vec<Hit> {
+    let object = principal.holder.object();
+    let applied = object.annotation(APPLIED).and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let Some(applied) = applied else { return Vec::new() };
+    let logins: Vec<_> = match principal.holder {
+        Holder::Store(_) => {
+            let providers = applied.pointer("/spec/provider").and_then(Value::as_object);
+            providers.into_iter().flatten().map(|(kind, settings)| login(kind, settings)).collect()
+        }
+        Holder::Generator(_) => vec![login(principal.kind, &applied["spec"])],
+    };
+    let paths = logins.into_iter().flat_map(|login| login.headers.into_iter().chain(login.literals));
+    let is_still =
+        |path: &String| principal.login.headers.contains(path) || principal.login.literals.contains(path);
+    let hit = |path: String| Hit {
+        rule: RULE.id,
+        place: principal.place(),
+        why: format!("its annotation {APPLIED} holds {path}, as the object did before"),
+        remedy: format!(
+            "revoke the credential where it was issued, and take the annotation {APPLIED} off {}",
+            principal.place()
+        ),
+        weight: Weight::Counted(Stored::in_object(
+            &principal.place(),
+            &format!("{APPLIED} {path}"),
+            "a credential in an annotation, readable by everyone who may list its kind",
+            principal.holder.opens(),
+        )),
+    };
+    paths.filter(|path| !is_still(path)).map(hit).collect()
 }
 
 fn of_principal(scene: &Scene<'_>, principal: &Principal<'_>) -> Vec<Hit> {

@@ -125,7 +125,7 @@ mod tests {
 
     fn api(endpoint: Option<&str>) -> Result<Api> {
         let http = Http::new(&[]).unwrap();
-        Api::new(&http, endpoint, Tokens::Given(Secret::new("t".to_owned())))
+        Api::new(&http, endpoint, Tokens::Given(Secret::new("t".to_owned()), None))
     }
 
     #[test]

@@ -120,7 +120,7 @@ impl Refusal {
         };
         match self.status.unwrap_or_default() {
             _ if missing => failed("bucket-missing", format!("there is no bucket {bucket:?}"))
-                .hint("--create makes it; or correct --bucket"),
+                .hint("`keyless publish --create` makes it; or correct --bucket"),
             _ if throttled => {
                 failed("bucket-throttled", format!("{what}: Google is overloaded, or throttles"))
                     .hint("it was asked several times; ask again later (one object takes one write a second)")
@@ -139,7 +139,7 @@ impl Refusal {
                     "if the bucket is not yours, choose another name: names are unique among all customers",
                 ),
             404 => failed("bucket-missing", format!("{what}: not there"))
-                .hint("--create makes the bucket; or correct --bucket, --endpoint"),
+                .hint("`keyless publish --create` makes the bucket; or correct --bucket, --endpoint"),
             500.. => failed("bucket-server", format!("{what}: Google has failed")).hint("ask again later"),
             _ => failed("bucket-refused", format!("{what}: Google refuses"))
                 .hint("what Google said names the reason"),

@@ -195,7 +195,7 @@ impl Refusal {
         }
         match (self.status.unwrap_or_default(), &*self.code) {
             (_, "NoSuchBucket") => failed("bucket-missing", format!("there is no bucket {bucket:?}"))
-                .hint("--create makes it; or correct --bucket, --endpoint, --region"),
+                .hint("`keyless publish --create` makes it; or correct --bucket, --endpoint, --region"),
             (_, "BucketAlreadyExists") => another_owner(bucket).caused_by(&said),
             (_, "InvalidBucketName") => {
                 failed("bucket-name", format!("the store does not take the name {bucket:?}"))
@@ -230,7 +230,7 @@ impl Refusal {
                 })
                 .hint(format!("if the bucket {bucket:?} is not yours, choose another name")),
             (404, _) => failed("bucket-missing", format!("{what}: not there"))
-                .hint("--create makes the bucket; or correct --bucket, --endpoint, --region"),
+                .hint("`keyless publish --create` makes the bucket; or correct --bucket, --endpoint, --region"),
             _ => failed("bucket-refused", format!("{what}: the store refuses"))
                 .hint("what the store said names the reason"),
         }

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{
     ConfigMapKey, SecretKey,
+    environment::Variable,
     mounts::{Mount, WellKnown},
 };
 
@@ -16,6 +17,8 @@ const PLATFORM: [&str; 2] = ["http://169.254.170.23/v1/credentials", "http://[fd
 pub(crate) struct Container {
     pub(crate) environment: Vec<EnvVar>,
     pub(crate) environment_from: Vec<EnvFrom>,
+    /// Why what it runs may hold a login of its own.
+    pub(crate) runs: Option<&'static str>,
     mounts: Vec<Mount>,
     namespace: String,
 }
@@ -67,6 +70,7 @@ impl Container {
                 .filter_map(|variable| EnvVar::of(namespace, variable, &mounts))
                 .collect(),
             environment_from: list("envFrom").map(|from| EnvFrom::of(namespace, from)).collect(),
+            runs: runs(container),
             mounts,
             namespace: namespace.to_owned(),
         }
@@ -84,6 +88,19 @@ impl Container {
         self.mounts.iter().flat_map(|mount| mount.well_known(&self.namespace, &homes)).collect()
     }
 
+    /// Whether anything that it says may be a login.
+    pub(super) fn may_hold_login(&self) -> bool {
+        let is_login = |variable: &EnvVar| {
+            !matches!(
+                Variable::of(&variable.name),
+                Variable::Harmless | Variable::Address | Variable::Identifier | Variable::Unknown
+            )
+        };
+        self.environment.iter().any(is_login)
+            || !self.environment_from.is_empty()
+            || !self.well_known().is_empty()
+    }
+
     /// Whether it has the same surroundings. The pod's own token, which the API server mounts by itself, is none that
     /// the workload says.
     pub(super) fn is_like(&self, other: &Self) -> bool {
@@ -93,6 +110,7 @@ impl Container {
         self.namespace == other.namespace
             && self.environment == other.environment
             && self.environment_from == other.environment_from
+            && self.runs == other.runs
             && said(&self.mounts) == said(&other.mounts)
     }
 }
@@ -108,6 +126,8 @@ impl EnvVar {
                 Source::Secret(SecretKey { namespace, name, key: text(secret, "key") })
             } else if let Some(name) = text(config_map, "name") {
                 Source::ConfigMap(ConfigMapKey { namespace, name, key: text(config_map, "key") })
+            } else if is_written_by_hand(from) {
+                Source::Elsewhere("an annotation or a label of the pod")
             } else if from.get("fieldRef").is_some() || from.get("resourceFieldRef").is_some() {
                 Source::Plain
             } else {
@@ -151,6 +171,44 @@ impl EnvFrom {
         };
         Self { prefix, source }
     }
+}
+
+/// Whether metadata of a pod, a `fieldRef` of this, is free text.
+pub(super) fn is_written_by_hand(from: &Value) -> bool {
+    let path = from.pointer("/fieldRef/fieldPath").and_then(Value::as_str).unwrap_or_default();
+    ["metadata.annotations", "metadata.labels"].iter().any(|text| path.starts_with(text))
+}
+
+/// Why a container may run something else than the image's program with the program's own flags. What a shell is told
+/// may be a login, and what runs beside the program may write one.
+fn runs(container: &Value) -> Option<&'static str> {
+    let words = |name: &str| container[name].as_array().into_iter().flatten();
+    let program = words("command").next();
+    let is_own = |word: &Value| {
+        let name = word.as_str().and_then(|word| word.rsplit('/').next()).unwrap_or_default();
+        name == "manager" || name.contains("external-secrets") && !name.contains(char::is_whitespace)
+    };
+    if program.is_some_and(|program| !is_own(program)) {
+        return Some("a command of its own, in which a login may be written or looked up");
+    }
+    let mut after_flag = false;
+    for word in words("command").skip(1).chain(words("args")) {
+        let word = word.as_str().unwrap_or_default();
+        let is_flag = word.starts_with('-');
+        if !is_flag && (!after_flag || word.contains(char::is_whitespace)) {
+            return Some("arguments that are none of External Secrets Operator's");
+        }
+        if word.trim_start_matches('-').split('=').next() == Some("kubeconfig") {
+            return Some("a kubeconfig of its own (--kubeconfig)");
+        }
+        after_flag = is_flag && !word.contains('=');
+    }
+    let hooks =
+        ["/lifecycle/postStart", "/lifecycle/preStop", "/livenessProbe", "/readinessProbe", "/startupProbe"];
+    let has_command = |hook: &&str| {
+        container.pointer(hook).is_some_and(|it| it.get("exec").is_some_and(|it| !it.is_null()))
+    };
+    hooks.iter().any(has_command).then_some("a command that runs beside it (lifecycle or probe)")
 }
 
 /// A switch or a small number.

@@ -34,6 +34,8 @@ pub(crate) struct Controller {
     /// It serves only the stores of this namespace.
     pub(crate) scope: Option<String>,
     pub(crate) container: Container,
+    /// The other containers of the pod, by name: what they hold lies in the operator's own pod as well.
+    pub(crate) beside: Vec<(String, Container)>,
     pub(crate) minting: Look<Minting>,
     /// Whether an administrator has installed it, and not a tenant something that looks like it.
     pub(crate) installed: Look<bool>,
@@ -94,6 +96,16 @@ impl Controller {
             scope: flag(&words, "--namespace").filter(|namespace| !namespace.is_empty()),
             flags: words.into_iter().filter(|word| word.starts_with("--")).map(str::to_owned).collect(),
             container: Container::of(&namespace, container, pod),
+            beside: ["initContainers", "containers", "ephemeralContainers"]
+                .iter()
+                .flat_map(|list| pod[*list].as_array().into_iter().flatten())
+                .filter(|other| !std::ptr::eq(*other, container))
+                .map(|other| {
+                    let name = other["name"].as_str().unwrap_or_default().to_owned();
+                    (name, Container::of(&namespace, other, pod))
+                })
+                .filter(|(_, other)| other.may_hold_login())
+                .collect(),
             name: workload.name().to_owned(),
             namespace,
             image,
@@ -117,6 +129,12 @@ impl Controller {
     /// `Deployment external-secrets/external-secrets`.
     pub(crate) fn workload(&self) -> String {
         format!("{} {}/{}", self.kind, self.namespace, self.name)
+    }
+
+    /// Whether this pod says no more than its workload.
+    pub(super) fn is_like(&self, pod: &Self) -> bool {
+        self.container.is_like(&pod.container)
+            && pod.beside.iter().all(|(_, it)| self.beside.iter().any(|(_, own)| own.is_like(it)))
     }
 
     /// Where a file comes from that the controller reads.

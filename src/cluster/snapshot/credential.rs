@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{external_account::TokenSource, key_text};
-use crate::cluster::objects::Strict;
+use crate::cluster::{objects::Strict, wrapped::any_within};
 
 /// What is known of a stored credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub(crate) enum Public {
     EntraSecret,
     /// A token of Vault or OpenBao.
     VaultToken,
+    /// A credential of another kind that its form tells.
+    Token(&'static str),
     /// A value whose kind is not told from its form.
     Opaque,
 }
@@ -131,7 +133,11 @@ impl<'a> Holder<'a> {
             match public(&value) {
                 Public::AwsAccessKey { .. } if key_text::is_aws_id(&value) => ids.push(name),
                 Public::Opaque if key_text::is_aws_secret(&value) => secrets.push(name),
-                Public::Opaque | Public::ExternalAccount { .. } => {}
+                Public::Opaque | Public::ExternalAccount { .. } => {
+                    if let (Some(public), Some(it)) = (wrapped_in(&value), self.credential(Some(name))) {
+                        found.push((name.to_owned(), Credential { public, ..it }));
+                    }
+                }
                 _ => found.extend(self.credential(Some(name)).map(|it| (name.to_owned(), it))),
             }
         }
@@ -142,8 +148,34 @@ impl<'a> Holder<'a> {
         {
             credential.public = by_id.public;
             found.push(((*secret).to_owned(), credential));
+        } else if let Some(name) = secrets.iter().find(|name| key_text::names_aws_secret(name)) {
+            let public = Public::Token("the secret half of an AWS access key");
+            found.extend(
+                self.credential(Some(name)).map(|it| ((*name).to_owned(), Credential { public, ..it })),
+            );
+        }
+        if found.is_empty() {
+            found.extend(self.in_pieces());
         }
         found
+    }
+
+    /// A Google key whose members lie in values of their own.
+    fn in_pieces(&self) -> Option<(String, Credential)> {
+        let (mut text, mut key) = (String::new(), None);
+        for (name, decode) in self.values() {
+            let Some(value) = decode().and_then(|value| String::from_utf8(value).ok()) else { continue };
+            if value.len() > LONGEST_PIECE {
+                continue;
+            }
+            if value.contains("PRIVATE KEY-----") {
+                key = Some(name);
+            }
+            text.extend([name, ": ", &value, "\n"]);
+        }
+        let key = key?;
+        let public = key_text::google_key(&text)?;
+        Some((key.to_owned(), Credential { public, ..self.credential(Some(key))? }))
     }
 
     /// Each value with its name, decoded only when it is asked for.
@@ -169,10 +201,30 @@ impl Public {
         match self {
             Self::ExternalAccount { .. } => 0,
             Self::Opaque => 1,
-            Self::EntraSecret | Self::VaultToken => 2,
+            Self::EntraSecret | Self::VaultToken | Self::Token(_) => 2,
             Self::GoogleKey { .. } | Self::GoogleUser | Self::AwsAccessKey { .. } => 3,
         }
     }
+}
+
+/// Longer values are none of the members of a key.
+const LONGEST_PIECE: usize = 16 << 10;
+/// Longer values are not looked into: a credential in another form is not so long.
+const LONGEST_WRAPPED: usize = 256 << 10;
+
+/// A credential in another form: in base64 once more, in JSON or YAML, among other text.
+fn wrapped_in(value: &[u8]) -> Option<Public> {
+    let mut found = None;
+    if value.len() <= LONGEST_WRAPPED {
+        any_within(value, &mut |part| {
+            found = match public(part) {
+                Public::Opaque | Public::ExternalAccount { .. } => key_text::among(part),
+                public => Some(public),
+            };
+            found.is_some()
+        });
+    }
+    found
 }
 
 fn public(value: &[u8]) -> Public {
@@ -224,6 +276,7 @@ impl fmt::Display for Public {
             Self::AwsAccessKey { id } => write!(f, "AWS access key {id}"),
             Self::EntraSecret => f.write_str("a client secret of Microsoft Entra"),
             Self::VaultToken => f.write_str("a token of Vault or OpenBao"),
+            Self::Token(what) => f.write_str(what),
             Self::Opaque => f.write_str("a stored credential"),
         }
     }

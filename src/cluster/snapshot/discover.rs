@@ -78,6 +78,19 @@ impl Cluster {
         Ok(Look::Seen(kinds))
     }
 
+    /// The kind in the version that is served of it. `Absent`: neither the API server's groups nor the definitions have it.
+    pub(crate) async fn served_version(&self, resource: &Resource) -> Result<Look<Resource>> {
+        let name = resource.name();
+        let definition =
+            self.look_at_as(&DEFINITIONS, None, &name, |definition: Definition| Some(definition.served()));
+        let (definition, discovered) = futures::try_join!(definition, self.discovered())?;
+        Ok(match presence(resource, &definition, discovered.seen()) {
+            Presence::Read(resource) => Look::Seen(resource),
+            Presence::Absent => Look::Absent,
+            Presence::Unseen(unseen) => Look::Unseen(unseen),
+        })
+    }
+
     /// Whether this answers as an API server does.
     async fn is_api_server(&self) -> Result<Look<()>> {
         let right = "get the non-resource URL `/version`";

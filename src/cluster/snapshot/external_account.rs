@@ -29,6 +29,16 @@ impl TokenSource {
         if SECRETS.iter().any(|name| has(account, name)) {
             return Self::Unknown("it holds a secret of its own as well");
         }
+        if account.iter().any(|(name, value)| !value.is_null() && !ACCOUNT.contains(&name.as_str())) {
+            return Self::Unknown("it has a member that is not known to this program");
+        }
+        let is_plain = |name: &&str| match account.get(*name) {
+            None | Some(Value::Null) => true,
+            Some(url) => url.as_str().is_some_and(|url| url.is_empty() || is_address(url)),
+        };
+        if !ADDRESSES.iter().all(is_plain) {
+            return Self::Unknown("it asks for Google's tokens with something that may be a credential");
+        }
         let Some(source) = account.get("credential_source").and_then(Value::as_object) else {
             return Self::Unknown("it does not say where its tokens come from");
         };
@@ -50,10 +60,14 @@ impl TokenSource {
             (None, None, Some(url)) => {
                 // Azure's metadata server wants `Metadata: True`; any other header may be a login.
                 let headers = source.get("headers").and_then(Value::as_object).into_iter().flatten();
-                let harmless = |name: &str| {
-                    ["metadata", "metadata-flavor"].iter().any(|it| name.eq_ignore_ascii_case(it))
+                let harmless = |name: &str, value: &Value| {
+                    let known = [("metadata", "true"), ("metadata-flavor", "google")];
+                    known.iter().any(|(it, fits)| {
+                        name.eq_ignore_ascii_case(it)
+                            && value.as_str().is_some_and(|value| value.eq_ignore_ascii_case(fits))
+                    })
                 };
-                if headers.into_iter().any(|(name, _)| !harmless(name)) || !is_open(url) {
+                if headers.into_iter().any(|(name, value)| !harmless(name, value)) || !is_open(url) {
                     Self::Unknown("it asks a server for its tokens with something that may be a credential")
                 } else {
                     Self::Server
@@ -76,11 +90,85 @@ const MEMBERS: [&str; 8] = [
     "url",
 ];
 
-/// Whether an address holds no login. A query may be one; `api-version`, `resource` and `client_id` of Azure's
-/// metadata server are not.
-fn is_open(url: &str) -> bool {
-    let Ok(url) = url::Url::parse(url) else { return false };
+/// Of the account itself. `client_secret` is among [`SECRETS`].
+const ACCOUNT: [&str; 13] = [
+    "audience",
+    "client_id",
+    "client_secret",
+    "credential_source",
+    "quota_project_id",
+    "service_account_impersonation",
+    "service_account_impersonation_url",
+    "subject_token_type",
+    "token_info_url",
+    "token_url",
+    "type",
+    "universe_domain",
+    "workforce_pool_user_project",
+];
+
+/// Those of them that are addresses.
+const ADDRESSES: [&str; 3] = ["service_account_impersonation_url", "token_info_url", "token_url"];
+
+/// Steps of a path at which platforms hand out tokens.
+const STEPS: [&str; 12] = [
+    "api",
+    "computeMetadata",
+    "default",
+    "identity",
+    "instance",
+    "latest",
+    "metadata",
+    "oauth2",
+    "service-accounts",
+    "sts",
+    "token",
+    "v1",
+];
+
+/// Whether an address holds no login: no user, no query, no fragment.
+fn is_address(url: &str) -> bool {
+    url::Url::parse(url).is_ok_and(|url| {
+        url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none()
+    })
+}
+
+/// The same for one that hands out tokens. A query may be a login; `api-version`, `resource` and `client_id` of Azure's
+/// metadata server are not, in the form that they have there. Nor is a path of the platform's own server.
+fn is_open(text: &str) -> bool {
+    let Ok(url) = url::Url::parse(text) else { return false };
+    let of_the_platform = match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_link_local() || address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "metadata.google.internal",
+        Some(url::Host::Ipv6(_)) | None => false,
+    };
+    let mut path = url.path().split('/').filter(|step| !step.is_empty());
     url.username().is_empty()
         && url.password().is_none()
-        && url.query_pairs().all(|(name, _)| matches!(&*name, "api-version" | "resource" | "client_id"))
+        && url.fragment().is_none()
+        && (of_the_platform || path.all(|step| STEPS.contains(&step)))
+        && url.query_pairs().all(|(name, value)| {
+            let fits = |allowed: &[u8]| {
+                value.len() <= 64
+                    && value.bytes().all(|byte| byte.is_ascii_hexdigit() || allowed.contains(&byte))
+            };
+            match &*name {
+                "api-version" | "client_id" => fits(b"-"),
+                "resource" => fits(b"-") || is_audience(&value),
+                _ => false,
+            }
+        })
+}
+
+/// `https://management.azure.com/`, `api://…`: what a token is for.
+fn is_audience(text: &str) -> bool {
+    ["https://", "api://"].iter().any(|scheme| {
+        text.strip_prefix(scheme).is_some_and(|rest| {
+            rest.len() <= 100
+                && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-./".contains(&byte))
+        })
+    })
 }

@@ -8,6 +8,7 @@ mod credential;
 mod discover;
 mod environment;
 mod external_account;
+mod file_path;
 mod generator;
 mod installed;
 mod key_text;
@@ -32,10 +33,8 @@ use std::{
 
 use serde_json::Value;
 
-#[cfg(test)]
-pub(crate) use self::container::Container;
 pub(crate) use self::{
-    container::{EnvVar, Source, is_address},
+    container::{Container, EnvVar, Source, is_address},
     controller::{Class, Controller, Minting, Version},
     credential::{Credential, Public, Same},
     environment::Variable,

@@ -4,7 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{ConfigMapKey, SecretKey, container::Source};
+use super::{
+    ConfigMapKey, SecretKey,
+    container::{Source, is_written_by_hand},
+    file_path::{below, normal},
+};
 
 /// A volume, where it is mounted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +52,8 @@ enum Part {
     Token(String),
     /// The pod's own metadata.
     Downward,
+    /// Something else in this file.
+    Other(String, &'static str),
 }
 
 /// File and key.
@@ -60,6 +66,8 @@ enum Items {
 
 /// Where the API server mounts the pod's own token without being asked.
 pub(crate) const OWN_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+/// A token that is valid for longer is as good as a stored one. Seven days, in seconds.
+const LONGEST_TOKEN: u64 = 7 * 86_400;
 /// Folders below the home in which the vendors' libraries look without being told.
 const WELL_KNOWN: [&str; 9] = [
     "/.aws",
@@ -139,10 +147,11 @@ impl Mount {
     pub(super) fn well_known(&self, namespace: &str, homes: &[String]) -> Vec<WellKnown> {
         let found = |path: String, source: Source| WellKnown { path, source };
         let whole = |why| vec![found(self.path.clone(), Source::Elsewhere(why))];
+        let homes: Vec<_> = homes.iter().filter_map(|home| normal(home)).collect();
         let in_home = self.may_hold_home()
             || homes
                 .iter()
-                .any(|home| below(home, &self.path).is_some() || below(&self.path, home) == Some(".config"));
+                .any(|home| below(home, &self.path).is_some() || self.path == format!("{home}/.config"));
         match (&self.volume, &self.sub_path) {
             (Volume::Empty, _) => Vec::new(),
             (Volume::Unseen(what), _) if in_home || is_well_known(&self.path) => whole(what),
@@ -172,7 +181,7 @@ impl Mount {
         let steps: Vec<_> = self.path.split('/').skip(1).collect();
         matches!(
             steps[..],
-            [] | ["root" | "home"] | ["root", ".config"] | ["home", _] | ["home", _, ".config"]
+            [] | ["root" | "home" | ".config"] | ["root", ".config"] | ["home", _] | ["home", _, ".config"]
         )
     }
 
@@ -186,7 +195,7 @@ impl Mount {
                 items.iter().all(|(path, _)| path == "ca.crt")
             }
             Part::Downward => true,
-            Part::ConfigMap { .. } | Part::Secret { .. } => false,
+            Part::ConfigMap { .. } | Part::Secret { .. } | Part::Other(..) => false,
         };
         self.path == folder && self.sub_path == SubPath::None && parts.iter().all(named)
     }
@@ -200,7 +209,8 @@ fn of_parts(parts: &[Part], namespace: &str, file: &str) -> Source {
     for part in parts {
         match part {
             Part::Token(path) if path == file => source = Some(Source::Token),
-            Part::Token(_) | Part::Downward => {}
+            Part::Other(path, what) if path == file => source = Some(Source::Elsewhere(what)),
+            Part::Token(_) | Part::Downward | Part::Other(..) => {}
             Part::Secret { name, items } => {
                 if let Some(key) = items.key(file) {
                     let (namespace, name) = (namespace.to_owned(), name.clone());
@@ -227,10 +237,11 @@ impl Volume {
         match kinds.into_iter().collect::<Vec<_>>()[..] {
             ["secret"] => Self::parts(Part::secret(&volume["secret"], "secretName")),
             ["configMap"] => Self::parts(Part::config_map(&volume["configMap"])),
-            ["downwardAPI"] => Self::Parts(vec![Part::Downward]),
+            ["downwardAPI"] => Self::Parts(Part::downward(&volume["downwardAPI"])),
             ["projected"] => {
                 let sources = volume.pointer("/projected/sources").and_then(Value::as_array);
                 let parts = sources.into_iter().flatten().map(Part::projected).collect::<Option<Vec<_>>>();
+                let parts = parts.map(|parts| parts.into_iter().flatten().collect());
                 parts.map_or(Self::Unseen("a projected volume with a source of no known kind"), Self::Parts)
             }
             ["emptyDir"] | [] if is_shared() => {
@@ -269,19 +280,39 @@ impl Part {
         Some(Self::ConfigMap { name: source["name"].as_str()?.to_owned(), items: Items::of(source)? })
     }
 
+    /// Metadata of the pod, of which annotations and labels may say anything.
+    fn downward(source: &Value) -> Vec<Self> {
+        let items = source["items"].as_array().into_iter().flatten();
+        let by_hand = items.filter(|item| is_written_by_hand(item)).map(|item| {
+            let path = item["path"].as_str().unwrap_or_default();
+            Self::Other(path.trim_start_matches("./").to_owned(), "an annotation or a label of the pod")
+        });
+        std::iter::once(Self::Downward).chain(by_hand).collect()
+    }
+
     /// One of a projected volume's sources.
-    fn projected(source: &Value) -> Option<Self> {
+    fn projected(source: &Value) -> Option<Vec<Self>> {
         let kinds = source.as_object()?.iter().filter(|(_, value)| !value.is_null());
-        match kinds.collect::<Vec<_>>()[..] {
+        let part = match kinds.collect::<Vec<_>>()[..] {
             [(kind, value)] => match kind.as_str() {
                 "secret" => Self::secret(value, "name"),
                 "configMap" => Self::config_map(value),
-                "serviceAccountToken" => Some(Self::Token(value["path"].as_str()?.to_owned())),
-                "downwardAPI" | "clusterTrustBundle" => Some(Self::Downward),
+                "serviceAccountToken" => {
+                    let path = value["path"].as_str()?.to_owned();
+                    let is_long =
+                        value["expirationSeconds"].as_u64().is_some_and(|seconds| seconds > LONGEST_TOKEN);
+                    Some(match is_long {
+                        true => Self::Other(path, "a projected token that is valid for more than seven days"),
+                        false => Self::Token(path),
+                    })
+                }
+                "downwardAPI" => return Some(Self::downward(value)),
+                "clusterTrustBundle" => Some(Self::Downward),
                 _ => None,
             },
             _ => None,
-        }
+        };
+        part.map(|part| vec![part])
     }
 
     /// Files below this folder of the volume, relative to it, and where each comes from. A part that writes every key
@@ -291,6 +322,11 @@ impl Part {
             Self::Secret { name, items } => (name, items, true),
             Self::ConfigMap { name, items } => (name, items, false),
             Self::Token(_) | Self::Downward => return Vec::new(),
+            Self::Other(path, what) => {
+                let rest = if folder.is_empty() { Some(path.as_str()) } else { below(path, folder) };
+                let found = rest.map(|rest| (rest.to_owned(), Source::Elsewhere(what)));
+                return found.into_iter().collect();
+            }
         };
         let source = |key: Option<String>| {
             let (namespace, name) = (namespace.to_owned(), name.clone());
@@ -344,31 +380,6 @@ impl Items {
 /// Whether a file is one that the vendors' libraries look for by themselves.
 fn is_well_known(path: &str) -> bool {
     WELL_KNOWN.iter().any(|folder| path.ends_with(folder) || path.contains(&format!("{folder}/")))
-}
-
-/// A path without `.`, `..` and doubled slashes; `None` for a relative one. In the images of Linux `/var/run` is
-/// `/run`.
-fn normal(path: &str) -> Option<String> {
-    if !path.starts_with('/') || path.contains("$(") {
-        return None;
-    }
-    let mut steps: Vec<&str> = Vec::new();
-    for step in path.split('/').filter(|step| !step.is_empty() && *step != ".") {
-        match step {
-            ".." => steps.truncate(steps.len().saturating_sub(1)),
-            step => steps.push(step),
-        }
-    }
-    if steps.starts_with(&["var", "run"]) {
-        steps.remove(0);
-    }
-    Some(format!("/{}", steps.join("/")))
-}
-
-/// The rest of a path below a folder; empty for the folder itself.
-fn below<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
-    let rest = path.strip_prefix(folder)?;
-    (rest.is_empty() || rest.starts_with('/')).then(|| rest.trim_start_matches('/'))
 }
 
 #[cfg(test)]

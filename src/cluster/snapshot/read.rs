@@ -359,11 +359,8 @@ impl Inventory {
             if !controllers.iter().any(of_pod) {
                 // It has no workload that was seen: it stands for itself.
                 controllers.push(pod);
-            } else if !controllers.iter().any(|it| of_pod(it) && it.container.is_like(&pod.container))
-                && !self
-                    .pods
-                    .iter()
-                    .any(|it| it.namespace == pod.namespace && it.container.is_like(&pod.container))
+            } else if !controllers.iter().any(|it| of_pod(it) && it.is_like(&pod))
+                && !self.pods.iter().any(|it| it.namespace == pod.namespace && it.is_like(&pod))
             {
                 self.pods.push(pod);
             }

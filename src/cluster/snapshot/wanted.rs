@@ -37,14 +37,16 @@ impl Wanted {
     }
 
     fn controller(&mut self, controller: &Controller) {
-        let container = &controller.container;
-        // A controller's other variables are none of this program's business.
-        let variables = container.environment.iter();
-        for variable in variables.filter(|variable| Variable::of(&variable.name) != Variable::Harmless) {
-            self.source(&variable.source);
+        let beside = controller.beside.iter().map(|(_, container)| container);
+        for container in beside.chain([&controller.container]) {
+            // Its other variables are none of this program's business.
+            let variables = container.environment.iter();
+            for variable in variables.filter(|variable| Variable::of(&variable.name) != Variable::Harmless) {
+                self.source(&variable.source);
+            }
+            container.environment_from.iter().for_each(|from| self.source(&from.source));
+            container.well_known().iter().for_each(|found| self.source(&found.source));
         }
-        container.environment_from.iter().for_each(|from| self.source(&from.source));
-        container.well_known().iter().for_each(|found| self.source(&found.source));
         self.source(&controller.file(super::OWN_TOKEN));
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     commands::{
         objects::find_store,
         prompt::{self, Offer},
-        resolve::{google, project_of_key, store_name},
+        resolve::{google, project_of_key, store_name, unknown_store},
     },
     config::Settings,
     error::{Error, Result},
@@ -71,6 +71,9 @@ async fn settle(settings: &Settings, report: &mut Report<'_>) -> Result<(gcp::Se
         |setting: &str, text: &str, offer: Offer<'_>| prompt::question(report, setting, text, offer);
     let (estate, cluster_id) = (cluster.estate().await?, cluster.uid()?);
     let name = store_name(settings, &estate, &mut ask)?;
+    if let Some(error) = unknown_store(&estate, &name) {
+        return Err(error);
+    }
     let present = find_store(&estate, &name);
     let of_key = present.and_then(|present| project_of_key(&estate, present));
     let google = google(settings, present, of_key, cluster_id, &mut ask)?;

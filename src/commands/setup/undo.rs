@@ -5,6 +5,7 @@ use std::convert::identity;
 use serde_json::json;
 
 use super::{
+    ended,
     hands::SetupHands,
     outcome::{Farewell, stopped},
     retire,
@@ -14,7 +15,7 @@ use crate::{
     commands::{
         Exit,
         prompt::{self, Offer},
-        resolve::store_name,
+        resolve::{store_name, unknown_store},
     },
     config::Settings,
     error::{Error, Result},
@@ -49,8 +50,9 @@ pub(super) async fn run(
     };
     let present = cluster.get_object(store.resource(), store.namespace(), store.name()).await?;
     let present = present.ok_or_else(|| {
-        Error::failed("store-gone", format!("there is no store {}", store.name()))
-            .hint("store.name in keyless.yaml names the one that is meant")
+        let gone = Error::failed("store-gone", format!("there is no store {}", store.name()))
+            .hint("store.name in keyless.yaml names the one that is meant");
+        unknown_store(&estate, &store).unwrap_or(gone)
     })?;
     let id = StoreId::of(&present);
     let (shelf, lying) = Shelf::open(&cluster, cluster_id, &id).await?;
@@ -87,13 +89,13 @@ pub(super) async fn run(
             report.line(format_args!("{}: what it says now → what was saved", restored.object()));
             report.lines(restored.step.field_lines());
         }
-        return farewell.conclude(end, &run.state, &farewell.words(&run), report);
+        let exit = farewell.conclude(end, &run.state, &farewell.words(&run), report)?;
+        return Ok(ended(json!({ "undo": true, "dryRun": args.dry_run, "pending": 0 }), exit, report));
     }
     let pending = show(&run, &keys, restored.as_ref(), report);
     let shown = json!({ "undo": true, "dryRun": args.dry_run, "pending": pending });
     if args.dry_run {
-        report.json("setup", shown);
-        return Ok(Exit::Found);
+        return Ok(ended(shown, Exit::Found, report));
     }
     let question = format!("Do {} ({})", prompt::these(pending), report.target());
     prompt::confirm(report, args.yes, &question)?;
@@ -114,9 +116,8 @@ pub(super) async fn run(
         }
         Err(error) => return Err(stopped(error, farewell.words(&run))),
     };
-    let undone = exit == Exit::Clean;
-    report.json("setup", json!({ "undo": true, "dryRun": false, "pending": pending, "undone": undone }));
-    Ok(exit)
+    let shown = json!({ "undo": true, "dryRun": false, "pending": pending, "undone": exit == Exit::Clean });
+    Ok(ended(shown, exit, report))
 }
 
 fn saved(id: &StoreId, shelf: &Shelf, lying: Lying) -> Result<State> {

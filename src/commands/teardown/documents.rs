@@ -13,6 +13,8 @@ pub(super) struct Documents {
     /// In the order in which they go: a key set that nothing points at harms nobody.
     pub(super) ours: Vec<(String, Version)>,
     pub(super) others: Vec<String>,
+    /// What the key set says, if it is ours.
+    pub(super) keys: Option<KeySet>,
 }
 
 impl Documents {
@@ -26,10 +28,8 @@ impl Documents {
         let mut documents = Self::default();
         // What stands beside somebody else's discovery document is what it points at.
         let ours = discovery.as_ref().is_none_or(|stored| is_our_discovery(&stored.body, &place.issuer));
-        let found = [
-            (names.0, discovery, true),
-            (names.1, jwks.clone(), jwks.is_some_and(|stored| is_our_key_set(&stored.body, rule))),
-        ];
+        let keys = jwks.as_ref().and_then(|stored| our_key_set(&stored.body, rule));
+        let found = [(names.0, discovery, true), (names.1, jwks, keys.is_some())];
         for (name, stored, alone) in found {
             match stored {
                 Some(stored) if ours && alone => documents.ours.push((name, stored.version)),
@@ -37,6 +37,7 @@ impl Documents {
                 None => {}
             }
         }
+        documents.keys = keys.filter(|_| ours);
         documents.ours.extend(bucket.leftovers(&place.prefix).await);
         Ok(documents)
     }
@@ -57,8 +58,9 @@ fn is_our_discovery(body: &[u8], issuer: &Issuer) -> bool {
 }
 
 /// By the same rule. What is no key set that this program would publish is none that it did.
-fn is_our_key_set(body: &[u8], rule: KidRule) -> bool {
-    KeySet::parse(body, "", rule).is_ok_and(|(keys, _)| keys.to_json().as_bytes() == body)
+fn our_key_set(body: &[u8], rule: KidRule) -> Option<KeySet> {
+    let (keys, _) = KeySet::parse(body, "", rule).ok()?;
+    (keys.to_json().as_bytes() == body).then_some(keys)
 }
 
 #[cfg(test)]
@@ -93,9 +95,9 @@ mod tests {
             assert!(!is_our_discovery(other.as_bytes(), &issuer()), "{other}");
         }
         let set = keys.to_json();
-        assert!(is_our_key_set(set.as_bytes(), KidRule::Computed));
+        assert!(our_key_set(set.as_bytes(), KidRule::Computed).is_some());
         for other in [format!("{set}\n"), set.replace("\"keys\":", "\"keys\": "), "{\"keys\":[]}".into()] {
-            assert!(!is_our_key_set(other.as_bytes(), KidRule::Computed), "{other}");
+            assert!(our_key_set(other.as_bytes(), KidRule::Computed).is_none(), "{other}");
         }
     }
 }

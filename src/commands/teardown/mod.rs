@@ -2,6 +2,7 @@
 
 mod documents;
 mod plan;
+mod whose;
 
 use std::collections::BTreeSet;
 
@@ -92,6 +93,9 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
     let plan = Plan { withdrawals, objects: planned, orphans, bucket: in_bucket, warnings };
 
     plan.show(report);
+    if settings.cluster.as_ref().is_none_or(|access| access.uid.is_none()) {
+        whose::refuse_another_cluster(&plan, &observed.live()?, &cluster.target(), &settings.file)?;
+    }
     report.json("teardown", plan.to_json(issuer.as_str(), args.dry_run));
     let pending = plan.pending();
     if pending == 0 {
@@ -146,6 +150,12 @@ fn settled(
 ) -> Result<Option<Settled>> {
     if settings.providers().is_empty() && estate.stores.is_empty() {
         return Ok(None);
+    }
+    // An earlier run may have taken it away.
+    if let Some(error) = resolve::named_store_unknown(settings, estate)? {
+        let there = error.causes.join("; ");
+        let text = format!("{}; {there}: what was made for another store is not looked at", error.message);
+        report.warning(&Warning::new(error.code, text));
     }
     let mut ask =
         |setting: &str, text: &str, offer: Offer<'_>| prompt::question(report, setting, text, offer);

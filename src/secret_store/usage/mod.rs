@@ -186,16 +186,26 @@ fn state(user: &Object, since: Option<&str>) -> UseState {
 }
 
 /// When anyone wrote a SecretStore last (RFC 3339): those who have it can write it, and turn it to secrets that they
-/// have never read. A ClusterSecretStore is written by administrators only.
+/// have never read. A ClusterSecretStore is written by administrators only; but where each namespace logs in with what it
+/// has of its own, what one has read no other has, and the one identity of the store reads for all of them.
 fn written_at(store: &Store) -> Option<&str> {
     if store.is_cluster() {
-        return None;
+        return logs_in_by_namespace(store).then_some(NEVER);
     }
     let fields = store.0.0.pointer("/metadata/managedFields").and_then(Value::as_array);
     let of_the_store = |entry: &&Value| entry["subresource"].as_str().is_none_or(str::is_empty);
     let times = fields.into_iter().flatten().filter(of_the_store).filter_map(|it| it["time"].as_str());
     // Where nothing says when, nothing counts as read since.
-    Some(times.max().unwrap_or("9999"))
+    Some(times.max().unwrap_or(NEVER))
+}
+
+/// Later than any time: nothing counts as read since.
+const NEVER: &str = "9999";
+
+/// Whether a ClusterSecretStore takes its login from the namespace of whatever uses it.
+pub(crate) fn logs_in_by_namespace(store: &Store) -> bool {
+    let mut logins = store.references().into_iter().filter(|reference| !reference.is_authority());
+    store.is_cluster() && logins.any(|reference| reference.namespace.is_none())
 }
 
 #[cfg(test)]

@@ -152,6 +152,32 @@ fn reading_before_the_store_was_written_proves_nothing() {
     assert_eq!(read(&unknown), UseState::Ready);
 }
 
+/// What one namespace has read with a key of its own, another that uses the store has not.
+#[test]
+fn reading_by_own_key_proves_nothing() {
+    let key = |namespace: Value| json!({ "name": "key", "namespace": namespace, "key": "key.json" });
+    let account = |namespace: Value| json!({ "name": "eso", "namespace": namespace, "audiences": ["a"] });
+    let state = |provider: Value| {
+        let store = Store(Object(json!({ "kind": "ClusterSecretStore", "metadata": { "name": "main" },
+            "spec": { "provider": provider } })));
+        let mut user = user(1, status("True", "SecretSynced", "1-abc", "2026-11-25T12:00:00Z"));
+        user.0["spec"]["secretStoreRef"]["kind"] = json!("ClusterSecretStore");
+        usage([&user], &store, &Look::Absent).uses[0].state
+    };
+    let by_key = |namespace: Value| json!({ "gcpsm": { "auth": { "secretRef": { "secretAccessKeySecretRef": key(namespace) } } } });
+    let by_token = |namespace: Value| json!({ "gcpsm": { "auth": { "workloadIdentity": { "serviceAccountRef": account(namespace) } } } });
+    let by_approle =
+        |namespace: Value| json!({ "vault": { "auth": { "appRole": { "secretRef": key(namespace) } } } });
+    let logins: [&dyn Fn(Value) -> Value; 3] = [&by_key, &by_token, &by_approle];
+    for login in logins {
+        assert_eq!(state(login(json!("external-secrets"))), UseState::Read);
+        for own in [json!(null), json!("")] {
+            assert_eq!(state(login(own.clone())), UseState::Ready, "{}", login(own));
+        }
+    }
+    assert_eq!(state(json!({ "gcpsm": {} })), UseState::Read);
+}
+
 /// It is another store, which its users do not share with the one of this name.
 #[test]
 fn namesake_in_other_namespace_has_no_users_here() {

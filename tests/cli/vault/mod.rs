@@ -4,6 +4,7 @@ mod address;
 mod issuers;
 mod needs;
 mod refused;
+mod remedies;
 mod swap;
 
 use std::process::Command;

@@ -25,7 +25,7 @@ pub(crate) async fn play(world: &mut World) -> Checked {
 
     google.create_secret(HERE, "from-google").await?;
     let key = google.create_key("eso-by-hand").await?;
-    federate(world).await?;
+    federate(world, HERE, SUBJECT).await?;
     google.let_read(HERE, &[&format!("serviceAccount:{}", key.email), &principal(HERE, SUBJECT)]).await?;
     openbao.trust_for_secrets(&world.anyone, HERE, ISSUER, &world.pki.ca_pem, SUBJECT).await?;
     openbao.put_secret(&world.anyone, HERE, HERE, "from-openbao").await?;
@@ -73,15 +73,15 @@ pub(crate) async fn play(world: &mut World) -> Checked {
     openbao.forget(&world.anyone, HERE).await
 }
 
-/// A pool and a provider that reads the issuer's documents.
-async fn federate(world: &World) -> Checked {
+/// A pool and a provider that reads the issuer's documents, for one ServiceAccount.
+pub(super) async fn federate(world: &World, pool: &str, subject: &str) -> Checked {
     let google = world.google()?;
     let pools = pools();
-    google.operate(Method::POST, &format!("{pools}?workloadIdentityPoolId={HERE}"), &json!({})).await?;
-    let url = format!("{pools}/{HERE}/providers?workloadIdentityPoolProviderId=cluster");
+    google.operate(Method::POST, &format!("{pools}?workloadIdentityPoolId={pool}"), &json!({})).await?;
+    let url = format!("{pools}/{pool}/providers?workloadIdentityPoolProviderId=cluster");
     let body = json!({
         "attributeMapping": {"google.subject": "assertion.sub"},
-        "attributeCondition": format!("assertion.sub == '{SUBJECT}'"),
+        "attributeCondition": format!("assertion.sub == '{subject}'"),
         "oidc": {"issuerUri": ISSUER},
     });
     google.operate(Method::POST, &url, &body).await

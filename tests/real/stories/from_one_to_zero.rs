@@ -13,7 +13,7 @@ use crate::call::{Call, installed};
 use crate::check::{Checked, Failure, While, check};
 use crate::eso;
 use crate::google::{self, Key};
-use crate::kubernetes::DEFAULT_ISSUER;
+use crate::kubernetes::{ApiServer, DEFAULT_ISSUER};
 use crate::world::{ISSUER, World};
 
 /// What `keyless` marks as its own.
@@ -75,7 +75,7 @@ async fn play(world: &mut World, mode: Mode) -> Checked {
 
 impl Setting<'_> {
     /// One number, by exit code, to a person and to a program.
-    async fn audit_says(&self, count: u64) -> Checked {
+    pub(super) async fn audit_says(&self, count: u64) -> Checked {
         let code = i32::from(count > 0);
         let said = self.keyless(&["audit"])?.run().await?.exits(code)?;
         let verdict = said.stdout.lines().next().unwrap_or_default().to_owned();
@@ -189,12 +189,12 @@ impl Setting<'_> {
         openbao.put_secret(client, KV, SECRET, "by OpenBao").await?;
         let [google, ahead] =
             [self.render("google", "rendered-google").await?, self.render("vault", "rendered-ahead").await?];
-        let before = self.tree().await?;
+        let before = tree(&self.world.servers()?[0]).await?;
         let user = self.world.external_secret(SHOP, SECRET).await?;
 
         self.setup(&["--to", "vault", "--accept-new-secrets"]).await?;
         self.world.synced(SHOP, SECRET, "by OpenBao").await?;
-        let after = self.tree().await?;
+        let after = tree(&self.world.servers()?[0]).await?;
         let names = before.keys().chain(after.keys());
         let mut changed: Vec<&String> = names.filter(|name| before.get(*name) != after.get(*name)).collect();
         changed.sort();
@@ -230,7 +230,7 @@ impl Setting<'_> {
         left.map_err(|failure| Failure(format!("{failure}\n{said}")))
     }
 
-    async fn nothing_left(&self) -> Checked {
+    pub(super) async fn nothing_left(&self) -> Checked {
         let readers = self.world.google()?.readers(SECRET).await?.to_string();
         check!(!readers.contains("principal"), "the secret still trusts {readers}");
         let pools = self.alive().await?;
@@ -257,28 +257,26 @@ impl Setting<'_> {
         }
         Ok(())
     }
+}
 
-    /// What people said of every object, without what servers and controllers note on it.
-    async fn tree(&self) -> Checked<BTreeMap<String, Value>> {
-        let mut tree = BTreeMap::new();
-        for (kind, path) in TREE {
-            for mut object in
-                self.world.servers()?[0].get(path).await?["items"].as_array().cloned().unwrap_or_default()
-            {
-                let namespace = object["metadata"]["namespace"].as_str().map(|name| format!("{name}/"));
-                let name = object["metadata"]["name"].as_str().unwrap_or_default();
-                let name = format!("{kind}/{}{name}", namespace.unwrap_or_default());
-                if let Some(fields) = object.as_object_mut() {
-                    fields.remove("status");
-                }
-                if let Some(fields) = object["metadata"].as_object_mut() {
-                    fields.retain(|field, _| ["labels", "annotations", "uid"].contains(&field.as_str()));
-                }
-                tree.insert(name, object);
+/// What people said of every object, without what servers and controllers note on it.
+pub(super) async fn tree(server: &ApiServer) -> Checked<BTreeMap<String, Value>> {
+    let mut tree = BTreeMap::new();
+    for (kind, path) in TREE {
+        for mut object in server.get(path).await?["items"].as_array().cloned().unwrap_or_default() {
+            let namespace = object["metadata"]["namespace"].as_str().map(|name| format!("{name}/"));
+            let name = object["metadata"]["name"].as_str().unwrap_or_default();
+            let name = format!("{kind}/{}{name}", namespace.unwrap_or_default());
+            if let Some(fields) = object.as_object_mut() {
+                fields.remove("status");
             }
+            if let Some(fields) = object["metadata"].as_object_mut() {
+                fields.retain(|field, _| ["labels", "annotations", "uid"].contains(&field.as_str()));
+            }
+            tree.insert(name, object);
         }
-        Ok(tree)
     }
+    Ok(tree)
 }
 
 /// Names the files of two folders that differ.

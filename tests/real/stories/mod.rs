@@ -1,8 +1,12 @@
 //! The stories. A new one is one file and one line here.
 
+mod crd_versions;
 mod eso_far_sides;
+mod find_fetch_push;
 mod from_one_to_zero;
 mod gcs;
+mod hourly_refresh;
+mod job_cannot_mint;
 mod kubeadm_judges;
 mod publish_from_ha;
 mod rbac;
@@ -11,6 +15,7 @@ mod setting;
 mod static_root;
 mod strangers_accept;
 mod strangers_read;
+mod teardown_wrong_context;
 
 use std::pin::Pin;
 
@@ -63,6 +68,12 @@ pub(crate) const STORIES: &[Story] = &[
         play: |world| Box::pin(rbac::play(world)),
     },
     Story {
+        name: "job-cannot-mint",
+        tells: "the CronJob's token mints no token that a relying party accepts, and publishes all the same",
+        needs: &[Keyless, Kubernetes, SeaweedFs, OpenBao, Google],
+        play: |world| Box::pin(job_cannot_mint::play(world)),
+    },
+    Story {
         name: "static-root",
         tells: "the release binary publishes from a root folder that holds nothing else",
         needs: &[Keyless, Kubernetes, SeaweedFs],
@@ -91,6 +102,30 @@ pub(crate) const STORIES: &[Story] = &[
         tells: "the same by uploaded keys: no bucket, and no change of any API server",
         needs: &[Keyless, Kubernetes, OpenBao, Google, ExternalSecrets],
         play: |world| Box::pin(from_one_to_zero::uploaded(world)),
+    },
+    Story {
+        name: "find-fetch-push",
+        tells: "searches, metadata and a PushSecret go over to the new login with just their rights; the key goes last",
+        needs: &[Keyless, Kubernetes, OpenBao, Google, ExternalSecrets],
+        play: |world| Box::pin(find_fetch_push::play(world)),
+    },
+    Story {
+        name: "hourly-refresh",
+        tells: "the key stays until the operator has run what runs once an hour by the new login",
+        needs: &[Keyless, Kubernetes, OpenBao, Google, ExternalSecrets],
+        play: |world| Box::pin(hourly_refresh::play(world)),
+    },
+    Story {
+        name: "teardown-wrong-context",
+        tells: "of two clusters in a kubeconfig, the one that was not set up is refused, and nothing changes anywhere",
+        needs: &[Keyless, Kubernetes, SeaweedFs, OpenBao, Google, ExternalSecrets],
+        play: |world| Box::pin(teardown_wrong_context::play(world)),
+    },
+    Story {
+        name: "crd-versions",
+        tells: "whichever versions of the custom resources are served, nothing is missed, and nothing written is lost",
+        needs: &[Keyless, Kubernetes, OpenBao, Google, ExternalSecrets],
+        play: |world| Box::pin(crd_versions::play(world)),
     },
     Story {
         name: "strangers-read",

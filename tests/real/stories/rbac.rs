@@ -14,7 +14,7 @@ use crate::world::World;
 const DEPLOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy");
 const NAMESPACE: &str = "keyless-system";
 /// Whom deploy/base/keyless.yaml has test tokens minted for.
-const PROBE: &str = "keyless-system/keyless-probe";
+pub(super) const PROBE: &str = "keyless-system/keyless-probe";
 /// Lets every ServiceAccount of an ordinary cluster read the issuer URLs. What `deploy/` grants must
 /// do without it: an administrator may have taken it away.
 const DEFAULT_BINDING: &str = "system:service-account-issuer-discovery";
@@ -22,14 +22,7 @@ const DEFAULT_BINDING: &str = "system:service-account-issuer-discovery";
 pub(crate) async fn play(world: &mut World) -> Checked {
     let world = &*world;
     world.published().await?;
-    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {
-        "name": NAMESPACE,
-        // The API server warns of every pod that the strictest of its profiles would refuse.
-        "labels": {"pod-security.kubernetes.io/warn": "restricted"},
-    }});
-    let file = world.folder.join("namespace.json");
-    fs::write(&file, namespace.to_string())?;
-    world.kubectl(&["apply", "-f", &file.display().to_string()])?.run().await?.exits(0)?;
+    create_namespace(world).await?;
     for component in components()? {
         judge(world, Some(&component)).await?;
     }
@@ -70,6 +63,25 @@ pub(crate) async fn play(world: &mut World) -> Checked {
             allowed(world, &account, &taken, &namespace_of(role), true).await?;
         }
     }
+    Ok(())
+}
+
+/// Applies `deploy/base`.
+pub(super) async fn install(world: &World) -> Checked {
+    create_namespace(world).await?;
+    apply(world, &judge(world, None).await?).await?;
+    Ok(())
+}
+
+async fn create_namespace(world: &World) -> Checked {
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {
+        "name": NAMESPACE,
+        // The API server warns of every pod that the strictest of its profiles would refuse.
+        "labels": {"pod-security.kubernetes.io/warn": "restricted"},
+    }});
+    let file = world.folder.join("namespace.json");
+    fs::write(&file, namespace.to_string())?;
+    world.kubectl(&["apply", "-f", &file.display().to_string()])?.run().await?.exits(0)?;
     Ok(())
 }
 
@@ -126,14 +138,18 @@ async fn apply(world: &World, manifests: &Path) -> Checked<Vec<Value>> {
 /// `keyless publish` with the rights of the CronJob's ServiceAccount and no other, its test tokens minted for another.
 async fn publish(world: &World, account: &str, probe: &str) -> Checked<Ran> {
     let account = format!("{NAMESPACE}/{account}");
+    publish_with(world, &world.servers()?[0].token(&account, &[]).await?, probe).await
+}
+
+/// The same by a token of that ServiceAccount.
+pub(super) async fn publish_with(world: &World, token: &str, probe: &str) -> Checked<Ran> {
     let server = &world.servers()?[0];
-    let token = server.token(&account, &[]).await?;
     let system = ["get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}"];
     let uid = world.kubectl(&system)?.run().await?.exits(0)?.stdout;
     let settings = world.folder.join("keyless-of-the-cronjob.yaml");
     fs::write(&settings, format!("apiVersion: keyless/v1\ncluster:\n  uid: {}\n", uid.trim()))?;
     let kubeconfig = world.folder.join("kubeconfig-of-the-cronjob");
-    write_kubeconfig(&kubeconfig, &server.url(""), &world.pki, Login::Token(&token))?;
+    write_kubeconfig(&kubeconfig, &server.url(""), &world.pki, Login::Token(token))?;
     let settings = settings.display().to_string();
     world
         .publish(&["--config", &settings, "--service-account", probe])?

@@ -129,7 +129,7 @@ impl Setting<'_> {
     }
 }
 
-/// The settings that an administrator writes down; JSON is YAML.
+/// The settings that an administrator writes down, in the form that `setup` can add to.
 pub(super) fn configure(world: &World, mode: Mode) -> Checked<PathBuf> {
     let (google, vault) = match mode {
         Mode::Documents => ("documents", "discovery"),
@@ -153,6 +153,16 @@ pub(super) fn configure(world: &World, mode: Mode) -> Checked<PathBuf> {
         settings["bucket"] = json!({"url": "s3://lab-issuer", "endpoint": "https://s3.lab.test"});
     }
     let file = world.folder.join(format!("keyless-{google}.yaml"));
-    fs::write(&file, settings.to_string())?;
+    fs::write(&file, yaml(&settings, ""))?;
     Ok(file)
+}
+
+/// Block style; a string is the same in JSON and in YAML.
+fn yaml(mapping: &Value, indent: &str) -> String {
+    let members = mapping.as_object().into_iter().flatten();
+    let lines = members.map(|(name, value)| match value.is_object() {
+        true => format!("{indent}{name}:\n{}", yaml(value, &format!("{indent}  "))),
+        false => format!("{indent}{name}: {value}\n"),
+    });
+    lines.collect()
 }

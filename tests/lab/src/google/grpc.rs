@@ -1,4 +1,4 @@
-//! Secret Manager over gRPC (HTTP/2): the four reads that its clients make.
+//! Secret Manager over gRPC (HTTP/2): the four reads that its clients make, and the one write.
 //!
 //! Framing: gRPC over HTTP2 (grpc/grpc doc/PROTOCOL-HTTP2.md). Messages: field numbers of
 //! googleapis google/cloud/secretmanager/v1/{service,resources}.proto.
@@ -13,7 +13,7 @@ use super::secrets;
 use super::state::{State, is_project};
 use crate::clock;
 use crate::crc32c::crc32c;
-use crate::protobuf::{bytes, fields, number};
+use crate::protobuf::{Field, bytes, fields, number};
 use crate::wire::{Reply, Request, percent_encode};
 
 /// Answers a call; the status follows the message as a trailer, or stands alone
@@ -44,7 +44,7 @@ fn call(request: &Request, state: &mut State) -> Result<Vec<u8>> {
     answer(request, &who, &parts, state).map_err(|error| error.naming(parts[1]))
 }
 
-fn answer(request: &Request, who: &Who, parts: &[&str], state: &State) -> Result<Vec<u8>> {
+fn answer(request: &Request, who: &Who, parts: &[&str], state: &mut State) -> Result<Vec<u8>> {
     let method = request.path.rsplit('/').next().unwrap_or_default();
     let (location, rest) = match &parts[2..] {
         ["locations", location, rest @ ..] => (Some(*location), rest),
@@ -74,6 +74,21 @@ fn answer(request: &Request, who: &Who, parts: &[&str], state: &State) -> Result
             out.extend(number(3, found["totalSize"].as_u64().unwrap_or_default()));
             Ok(out)
         }
+        ("AddSecretVersion", ["secrets", id]) => {
+            let malformed = || GoogleError::invalid("Malformed message.");
+            let message = framed(&request.body).and_then(fields).ok_or_else(malformed)?;
+            let payload = message.into_iter().find_map(|field| field.bytes(2)).unwrap_or_default();
+            let payload = fields(payload).ok_or_else(malformed)?;
+            let (mut data, mut checksum) = (&[][..], None);
+            for field in payload {
+                match field {
+                    Field::Bytes(1, bytes) => data = bytes,
+                    Field::Varint(2, number) => checksum = i64::try_from(number).ok(),
+                    _ => {}
+                }
+            }
+            Ok(version(&secrets::add(who, &local(id), data, checksum, state)?))
+        }
         _ => Err(GoogleError::new(Code::Unimplemented, "The lab does not know this method.")),
     }
 }
@@ -87,8 +102,23 @@ fn filtered(request: &Request) -> secrets::Page {
 fn secret(secret: &Value) -> Vec<u8> {
     // Replication is always automatic: an empty message in field 1.
     let replication = bytes(2, &bytes(1, b""));
-    [string(1, &secret["name"]), replication, time(3, &secret["createTime"]), string(8, &secret["etag"])]
-        .concat()
+    [
+        string(1, &secret["name"]),
+        replication,
+        time(3, &secret["createTime"]),
+        map(4, &secret["labels"]),
+        string(8, &secret["etag"]),
+        map(13, &secret["annotations"]),
+    ]
+    .concat()
+}
+
+/// `map<string, string>`: one message with a key and a value for each entry
+fn map(field: u64, texts: &Value) -> Vec<u8> {
+    let entries = texts.as_object().into_iter().flatten();
+    entries
+        .flat_map(|(key, value)| bytes(field, &[bytes(1, key.as_bytes()), string(2, value)].concat()))
+        .collect()
 }
 
 fn version(version: &Value) -> Vec<u8> {

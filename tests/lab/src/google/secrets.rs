@@ -251,27 +251,38 @@ fn create(asked: &Asked<'_>, location: Option<&str>, state: &mut State) -> Resul
 }
 
 fn add_version(asked: &Asked<'_>, id: &str, state: &mut State) -> Result<Value> {
-    let name = need(&asked.who, "secretmanager.versions.add", id, state)?;
-    existing(&name, id, state)?;
     let payload = &asked.body["payload"];
     let data = payload["data"].as_str().unwrap_or_default();
     let data = STANDARD.decode(data).or_else(|_| URL_SAFE.decode(data)).map_err(|_| {
         GoogleError::invalid("Invalid value at 'payload.data' (TYPE_BYTES), Base64 decoding failed")
     })?;
-    if data.len() > LARGEST {
-        return Err(GoogleError::invalid("The payload must not exceed 65536 bytes."));
-    }
-    let given = match &payload["dataCrc32c"] {
+    let checksum = match &payload["dataCrc32c"] {
         Value::String(text) => text.parse::<i64>().ok(),
         number => number.as_i64(),
     };
-    if given.is_some_and(|given| given != i64::from(crc32c(&data))) {
+    add(&asked.who, id, &data, checksum, state)
+}
+
+/// `AddSecretVersion`
+pub(crate) fn add(
+    who: &Who,
+    id: &str,
+    data: &[u8],
+    checksum: Option<i64>,
+    state: &mut State,
+) -> Result<Value> {
+    let name = need(who, "secretmanager.versions.add", id, state)?;
+    existing(&name, id, state)?;
+    if data.len() > LARGEST {
+        return Err(GoogleError::invalid("The payload must not exceed 65536 bytes."));
+    }
+    if checksum.is_some_and(|given| given != i64::from(crc32c(data))) {
         return Err(GoogleError::invalid("The payload does not match the checksum 'dataCrc32c'."));
     }
-    let number = state.put_version(id, &data);
+    let number = state.put_version(id, data);
     let (_, version) = version_of(&name, id, &number.to_string(), state)?;
     let mut shown = version.shown(&name, number);
-    shown["clientSpecifiedPayloadChecksum"] = json!(given.is_some());
+    shown["clientSpecifiedPayloadChecksum"] = json!(checksum.is_some());
     Ok(shown)
 }
 

@@ -160,6 +160,10 @@ impl Service {
         let written = segments.get(1).cloned().unwrap_or_default();
         let foreign = segments[0] == "projects" && written != "-" && !is_project(&written);
         let who = if foreign { Who::Only(BTreeSet::new()) } else { who };
+        let named = request.header("x-goog-user-project").is_some();
+        if let (Some(project), Who::Owner, false) = (state.settings.client_project, &who, named) {
+            return Err(GoogleError::disabled(api.title(), api.host(), project));
+        }
         state.need_service(api.host(), api.title())?;
         let method = request.method.as_str();
         let asked = Asked { request, who, method, segments, verb, body, version };

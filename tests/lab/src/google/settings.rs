@@ -23,6 +23,8 @@ pub struct GoogleSettings {
     pub key_creation_forbidden: bool,
     /// Google's clock minus the real one, in seconds
     pub clock_offset: i64,
+    /// The project that requests of users count for which name none: `764086051850` with a login of gcloud's
+    pub client_project: Option<&'static str>,
     pub(super) refresh_token: String,
 }
 
@@ -38,6 +40,7 @@ impl Default for GoogleSettings {
             members_restricted: false,
             key_creation_forbidden: false,
             clock_offset: 0,
+            client_project: None,
             refresh_token: String::new(),
         }
     }
