@@ -39,7 +39,15 @@ pub struct Crowd {
 struct Site(CrowdSize);
 
 /// Plural, kind, version
-const KINDS: [(&str, &str, &str); 6] = [
+type Kind = (&'static str, &'static str, &'static str);
+
+const WORKLOADS: [Kind; 4] = [
+    ("daemonsets", "DaemonSet", "v1"),
+    ("deployments", "Deployment", "v1"),
+    ("replicasets", "ReplicaSet", "v1"),
+    ("statefulsets", "StatefulSet", "v1"),
+];
+const KINDS: [Kind; 6] = [
     ("clusterexternalsecrets", "ClusterExternalSecret", "v1"),
     ("clusterpushsecrets", "ClusterPushSecret", "v1alpha1"),
     ("clustersecretstores", "ClusterSecretStore", "v1"),
@@ -92,7 +100,15 @@ impl Handler for Site {
         match steps.as_slice() {
             ["version"] => Reply::json(200, &json!({"major": "1", "minor": "36", "gitVersion": "v1.36.3"})),
             ["apis"] => Reply::json(200, &groups()),
-            ["apis", "external-secrets.io", version] => Reply::json(200, &resources(version)),
+            ["apis", "external-secrets.io", version] => {
+                let kinds = KINDS.iter().filter(|(_, _, of)| of == version);
+                Reply::json(200, &resources("external-secrets.io", version, kinds))
+            }
+            ["apis", "apps", version] => Reply::json(200, &resources("apps", version, &WORKLOADS)),
+            ["api", "v1", "namespaces", name @ "kube-system"] => Reply::json(
+                200,
+                &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata(name, "", 0)}),
+            ),
             ["apis", "apiextensions.k8s.io", "v1", "customresourcedefinitions", name] => definition(name),
             ["apis", _, version, plural] => self.list(request, version, plural),
             ["api", version, plural] => self.list(request, version, plural),
@@ -163,11 +179,11 @@ fn groups() -> Value {
         group("apps", &["v1"]), group("apiextensions.k8s.io", &["v1"]), group("external-secrets.io", &["v1", "v1alpha1"])]})
 }
 
-fn resources(version: &str) -> Value {
-    let kinds = KINDS.iter().filter(|(_, _, of)| *of == version).map(|(plural, kind, _)| {
+fn resources<'k>(group: &str, version: &str, kinds: impl IntoIterator<Item = &'k Kind>) -> Value {
+    let kinds = kinds.into_iter().map(|(plural, kind, _)| {
         json!({"name": plural, "kind": kind, "namespaced": !kind.starts_with("Cluster"), "singularName": "", "verbs": ["list"]})
     });
-    json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": format!("external-secrets.io/{version}"),
+    json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": format!("{group}/{version}"),
         "resources": kinds.collect::<Vec<_>>()})
 }
 
