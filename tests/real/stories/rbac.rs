@@ -187,7 +187,9 @@ async fn replace(world: &World, role: &Value, rules: &[Value]) -> Checked {
     let object = json!({
         "apiVersion": role["apiVersion"],
         "kind": role["kind"],
-        "metadata": {"name": metadata["name"], "namespace": metadata["namespace"]},
+        // With what kubectl noted on it: it is applied again by another story.
+        "metadata": {"name": metadata["name"], "namespace": metadata["namespace"],
+            "labels": metadata["labels"], "annotations": metadata["annotations"]},
         "rules": rules,
     });
     let file = world.folder.join("role.json");
