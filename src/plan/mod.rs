@@ -158,6 +158,10 @@ impl Step {
         self
     }
 
+    pub(crate) fn is_pending(&self) -> bool {
+        self.action != Action::NoOp
+    }
+
     /// The permissions that it takes, in one line.
     #[cfg(test)]
     pub(crate) fn needs(&self) -> String {
@@ -209,7 +213,7 @@ impl<A> Change<A> {
     }
 
     pub(crate) fn is_pending(&self) -> bool {
-        self.step.action != Action::NoOp
+        self.step.is_pending()
     }
 
     pub(crate) fn map<B>(self, act: impl FnOnce(A) -> B) -> Change<B> {
@@ -240,7 +244,7 @@ pub(crate) fn pending<A>(changes: &[Change<A>]) -> usize {
 impl Plan {
     /// Steps that change something.
     pub(crate) fn pending(&self) -> usize {
-        self.steps.iter().filter(|step| step.action != Action::NoOp).count()
+        self.steps.iter().filter(|step| step.is_pending()).count()
     }
 
     /// Adds a step that waits for the one before it.

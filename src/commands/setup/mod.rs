@@ -137,9 +137,12 @@ pub(crate) async fn run(
         SettingsFile::plan(settings, &settled, issuer.published(), &trust.cluster_id, rights.to_list())?;
     plan.show(&issuer, report);
     rights.show(report);
-    file.show(report);
+    if let Some(step) = file.step() {
+        report.line("");
+        report.lines(step.lines());
+    }
     let mut shown = plan.to_json(&issuer, args.dry_run);
-    shown["settings"] = file.to_json();
+    shown["settings"] = json!(file.step());
     shown["rights"] = rights.to_json();
     let pending = plan.pending();
     if pending == 0 && !plan.waits() {

@@ -23,6 +23,7 @@ use crate::{
     },
     files::{self, Accept, MAX_SMALL},
     oidc::Issuer,
+    plan::{Action, FieldChange, Step, Target},
     redact,
     report::{Report, Warning},
 };
@@ -69,31 +70,19 @@ impl<'a> SettingsFile<'a> {
         Ok(Self { path, edit: edit(text.as_deref(), &decisions) })
     }
 
-    pub(super) fn show(&self, report: &mut Report<'_>) {
-        if self.edit.changed.is_empty() {
-            return;
-        }
-        let have = self.edit.changed.iter().any(|(_, have, _)| have.is_some());
-        report.line(format_args!(
-            "\n{} {}: settings to be saved",
-            if have { '~' } else { '+' },
-            self.path.display()
-        ));
-        for (path, have, want) in &self.edit.changed {
-            match have {
-                Some(have) => report.line(format_args!("    {path}: {have} → {want}")),
-                None => report.line(format_args!("    {path}: {want}")),
-            }
-        }
-    }
-
-    pub(super) fn to_json(&self) -> Value {
-        json!({
-            "file": self.path.display().to_string(),
-            "settings": self.edit.changed.iter().map(|(path, have, want)| json!({
-                "setting": path, "have": have, "want": want,
-            })).collect::<Vec<_>>(),
-        })
+    /// `None`: it says all of it already.
+    pub(super) fn step(&self) -> Option<Step> {
+        let changed = &self.edit.changed;
+        let action = match changed.iter().any(|(_, have, _)| have.is_some()) {
+            true => Action::Update,
+            false => Action::Create,
+        };
+        let fields = changed.iter().map(|(path, have, want)| {
+            FieldChange::new(*path, have.clone().map(Value::from), Some(want.clone().into()))
+        });
+        let reason = "the next run, and every other command, then means the same without asking";
+        let step = Step::new(Target::SettingsFile, action, self.path.display().to_string(), reason);
+        (!changed.is_empty()).then(|| step.fields(fields))
     }
 
     /// Writes it. A place that cannot be written, or a file whose form leaves no place, is worth a warning; a disk that

@@ -6,7 +6,7 @@ use super::documents::Documents;
 use crate::{
     cluster::snapshot::{Estate, Store},
     federation::{After, Federation, Withdrawn},
-    plan::Act,
+    plan::{Act, Action, Step, Target},
     report::{Report, Warning},
     secret_store::{Access, Planned, relies_on},
 };
@@ -38,6 +38,25 @@ pub(super) struct Bucket {
     pub(super) name: String,
     pub(super) documents: Documents,
     pub(super) is_ours: bool,
+}
+
+impl Bucket {
+    fn steps(&self) -> Vec<Step> {
+        let ours = self.documents.ours.iter().map(|(name, _)| {
+            Step::new(Target::Document, Action::Delete, name, "its bytes are those that keyless writes")
+        });
+        let others = self.documents.others.iter().map(|name| {
+            let why = "its bytes are not those that keyless writes, so it is not known whose it is; remove it by hand";
+            Step::no_op(Target::Document, name, why)
+        });
+        let itself = match self.is_ours {
+            true => {
+                Step::new(Target::Bucket, Action::Delete, "the bucket itself", "if nothing else is in it")
+            }
+            false => Step::no_op(Target::Bucket, "the bucket itself", "keyless did not make it"),
+        };
+        ours.chain(others).chain([itself]).collect()
+    }
 }
 
 /// A store that stays, and does not get anything afterwards.
@@ -94,7 +113,7 @@ impl Plan<'_> {
     pub(super) fn pending(&self) -> usize {
         let at_providers = self.withdrawals.iter().map(Withdrawal::pending);
         let objects = self.objects.iter().filter(|object| object.changes_something()).count();
-        let in_bucket = |bucket: &Bucket| bucket.documents.ours.len() + usize::from(bucket.is_ours);
+        let in_bucket = |bucket: &Bucket| bucket.steps().iter().filter(|step| step.is_pending()).count();
         at_providers.sum::<usize>() + objects + self.bucket.as_ref().map_or(0, in_bucket)
     }
 
@@ -122,17 +141,7 @@ impl Plan<'_> {
         }
         if let Some(bucket) = &self.bucket {
             report.line(format_args!("\n{}", bucket.name));
-            bucket.documents.ours.iter().for_each(|(name, _)| report.line(format_args!("- delete  {name}")));
-            for name in &bucket.documents.others {
-                report.line(format_args!(
-                    "= keep    {name}: its bytes are not those that keyless writes, so it is not known whose it is; remove it by hand"
-                ));
-            }
-            report.line(if bucket.is_ours {
-                "- delete  the bucket itself, if nothing else is in it"
-            } else {
-                "= keep    the bucket itself: keyless did not make it"
-            });
+            bucket.steps().iter().for_each(|step| report.lines(step.lines()));
         }
         for warning in self.warnings() {
             report.warning(&warning);
@@ -153,12 +162,7 @@ impl Plan<'_> {
             "orphans": self.orphans.iter().map(|orphan| json!({
                 "store": orphan.store, "users": orphan.users,
             })).collect::<Vec<_>>(),
-            "bucket": self.bucket.as_ref().map(|bucket| json!({
-                "name": bucket.name,
-                "remove": bucket.is_ours,
-                "documents": bucket.documents.ours.iter().map(|(name, _)| name).collect::<Vec<_>>(),
-                "left": bucket.documents.others,
-            })),
+            "bucket": self.bucket.as_ref().map(|bucket| json!({ "name": bucket.name, "changes": bucket.steps() })),
             "warnings": self.warnings().iter().map(Warning::to_json).collect::<Vec<_>>(),
         })
     }
