@@ -20,7 +20,8 @@ const INSTALLATION: &str = include_str!("manifests/external-secrets.yaml");
 const LIVE_ADDRESS: &str = "127.0.0.1:8082";
 /// How long a change of a store may take to show in a Secret: refreshes come every two seconds, but
 /// each failure in between doubles the operator's own pause, from one second on.
-const SYNC: Duration = Duration::from_secs(45);
+// A reflector of client-go that lost its API server, as stories restart it, comes back after 30 s, twice that by jitter.
+const SYNC: Duration = Duration::from_secs(120);
 
 pub(crate) struct Eso {
     process: Process,

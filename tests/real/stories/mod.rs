@@ -92,6 +92,12 @@ pub(crate) const STORIES: &[Story] = &[
         play: |world| Box::pin(eso_far_sides::play(world)),
     },
     Story {
+        name: "strangers-read",
+        tells: "google-auth and gcloud read a secret through the credential file that keyless wrote, in both modes",
+        needs: &[Keyless, Kubernetes, SeaweedFs, OpenBao, Google, GoogleClients, ExternalSecrets],
+        play: |world| Box::pin(strangers_read::play(world)),
+    },
+    Story {
         name: "from-one-to-zero",
         tells: "a stored key becomes federation by public documents, then OpenBao, then nothing, under one ExternalSecret",
         needs: &[Keyless, Kubernetes, SeaweedFs, OpenBao, Google, ExternalSecrets],
@@ -120,12 +126,6 @@ pub(crate) const STORIES: &[Story] = &[
         tells: "of two clusters in a kubeconfig, the one that was not set up is refused, and nothing changes anywhere",
         needs: &[Keyless, Kubernetes, SeaweedFs, OpenBao, Google, ExternalSecrets],
         play: |world| Box::pin(teardown_wrong_context::play(world)),
-    },
-    Story {
-        name: "strangers-read",
-        tells: "google-auth and gcloud read a secret through the credential file that keyless wrote, in both modes",
-        needs: &[Keyless, Kubernetes, SeaweedFs, OpenBao, Google, GoogleClients, ExternalSecrets],
-        play: |world| Box::pin(strangers_read::play(world)),
     },
     // Last: it changes the definitions under the operator.
     Story {
