@@ -37,7 +37,7 @@ use crate::{
     bucket,
     cli::Common,
     cluster::{self, ServiceAccount},
-    error::{Error, Result},
+    error::{Code, Error, Result},
     federation::{Right, gcp, test_audience, vault},
     oidc::{KidRule, SignedIssuer},
     redact,
@@ -260,7 +260,7 @@ impl Settings {
         let uid = match file.cluster.uid {
             Some(uid) if !is_uid(&uid) => {
                 return Err(Error::usage(
-                    "cluster-uid",
+                    Code::ClusterUid,
                     format!("{}: cluster.uid is not a UID", path.display()),
                 )
                 .hint("kubectl get namespace kube-system -o jsonpath='{.metadata.uid}' prints it"));
@@ -352,7 +352,7 @@ pub(crate) fn check(text: &str) -> Result<()> {
 /// What `--bucket` names, and the prefix in it.
 fn bucket_kind(text: &str) -> Result<(bucket::Kind, String)> {
     let refuse = |why: &str| {
-        Error::usage("bucket-url", format!("`{}` does not name a bucket: {why}", redact::given(text)))
+        Error::usage(Code::BucketUrl, format!("`{}` does not name a bucket: {why}", redact::given(text)))
             .hint("write s3://NAME[/PREFIX], gs://NAME[/PREFIX] or file:///FOLDER")
     };
     let (scheme, rest) = text.split_once("://").ok_or_else(|| refuse("there is no scheme"))?;

@@ -71,7 +71,7 @@ use crate::{
     cli::{Cli, Command, ConfigArgs, ConfigCommand},
     commands::{Exit, publish, render, setup, teardown, verify},
     config::Settings,
-    error::{Error, Kind, Result},
+    error::{Code, Error, Kind, Result},
     interrupt::Interrupt,
     report::{Lines, Report},
 };
@@ -125,7 +125,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// One thread: everything here waits for the network.
 fn execute(cli: &Cli, report: &mut Report<'_>) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
-        Error::failed("runtime", "the program cannot wait for the network on this system").caused_by(error)
+        Error::failed(Code::Runtime, "the program cannot wait for the network on this system")
+            .caused_by(error)
     })?;
     let interrupt = report.interrupt().clone();
     interrupt.listen()?;

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     bucket::Addressing,
-    error::{Error, Result},
+    error::{Code, Error, Result},
     federation::{RIGHT_KINDS, Right, RightKind, gcp, vault},
     files::{self, Accept, MAX_SMALL},
     redact,
@@ -173,7 +173,7 @@ impl Store {
             for name in names {
                 if name.trim() != name || name.is_empty() || name.chars().any(char::is_control) {
                     let what = format!("`{}` in {} names nothing", name.escape_debug(), setting(kind));
-                    return Err(Error::usage("store-rights", format!("{}: {what}", path.display()))
+                    return Err(Error::usage(Code::StoreRights, format!("{}: {what}", path.display()))
                         .hint("name secrets as ExternalSecrets do; `*` in a search means every secret"));
                 }
                 let all = kind.is_search() && name == ALL;
@@ -287,7 +287,7 @@ impl File {
                 let other = path.with_extension("yml");
                 match other.exists() {
                     true => Err(Error::usage(
-                        "config-name",
+                        Code::ConfigName,
                         format!("{} is not read: the name is {}", other.display(), path.display()),
                     )
                     .hint(format!("rename it, or name it: --config {}", other.display()))),
@@ -346,7 +346,7 @@ impl File {
                 .api_version
                 .map_or("missing".to_owned(), |seen| format!("`{}`", redact::message(&seen)));
             return Err(Error::usage(
-                "config-version",
+                Code::ConfigVersion,
                 format!("{}: its apiVersion is {seen}", path.display()),
             )
             .hint(format!("this program reads `apiVersion: {VERSION}`")));

@@ -5,10 +5,10 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use serde_saphyr::Error as YamlError;
 
-use crate::error::{Error, Result, yaml};
+use crate::error::{Code, Error, Result, yaml};
 
 pub(super) fn unreadable(path: &Path) -> Error {
-    Error::usage("config-unreadable", format!("{} cannot be read", path.display()))
+    Error::usage(Code::ConfigUnreadable, format!("{} cannot be read", path.display()))
         .hint("--config names the settings file; without it ./keyless.yaml is read, if there is one")
 }
 
@@ -16,7 +16,7 @@ pub(super) fn from_yaml<T: DeserializeOwned>(content: &str, path: &Path) -> Resu
     serde_saphyr::from_str(content).map_err(|error| {
         let error = error.without_snippet();
         let unknown = unknown_field(error);
-        let refused = Error::usage("config-malformed", format!("{} cannot be used", path.display()));
+        let refused = Error::usage(Code::ConfigMalformed, format!("{} cannot be used", path.display()));
         let refused = match unknown.and_then(|(field, _)| name(field)) {
             Some(field) => refused.caused_by(format_args!("{}: `{field}`", yaml(error))),
             None => refused.caused_by(yaml(error)),

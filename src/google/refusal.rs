@@ -7,7 +7,11 @@ use super::{
     rights::needs,
     tokens::{QUOTA_PROJECT, log_in},
 };
-use crate::{error::Error, http::Answer, redact};
+use crate::{
+    error::{Code, Error},
+    http::Answer,
+    redact,
+};
 
 /// An answer that is not the one asked for, or none at all.
 #[derive(Clone, Debug)]
@@ -143,7 +147,9 @@ impl Refusal {
     pub(crate) fn may_pass(&self) -> bool {
         match (self.status, &self.unanswered) {
             (Some(status), _) => self.is_throttled() || matches!(status, 408 | 500 | 502 | 504),
-            (None, Some(error)) => self.sent && matches!(error.code, "connect" | "body-cut" | "http"),
+            (None, Some(error)) => {
+                self.sent && matches!(error.code, Code::Connect | Code::BodyCut | Code::Http)
+            }
             (None, None) => false,
         }
     }
@@ -203,7 +209,7 @@ impl Refusal {
         let said = self.said();
         let failed = |code, message: String| Error::failed(code, message).caused_by(&said);
         if self.counts_for_client() {
-            return failed("google-quota-project", format!("{what}: the Google login names no project that its requests count for"))
+            return failed(Code::GoogleQuotaProject, format!("{what}: the Google login names no project that its requests count for"))
                 .hint(format!("name one that has the service enabled: {QUOTA_PROJECT}=PROJECT, or `gcloud auth application-default set-quota-project PROJECT`"))
                 .hint(format!("it takes {}", needs("serviceusage.services.use", "that project")));
         }
@@ -216,47 +222,50 @@ impl Refusal {
                 Some(project) => (format!(" in the project {project}"), project),
                 None => (String::new(), "PROJECT"),
             };
-            return failed("google-service-disabled", format!("{what}: {service} is not enabled{place}"))
+            return failed(Code::GoogleServiceDisabled, format!("{what}: {service} is not enabled{place}"))
                 .hint(format!("gcloud services enable {service} --project={project}; it takes some minutes to be seen everywhere"))
                 .hint(format!("it takes {}", needs("serviceusage.services.enable", "the project")));
         }
         if let Some(constraint) = self.details.constraint {
-            return failed("google-org-policy", format!("{what}: an organisation policy forbids it"))
+            return failed(Code::GoogleOrgPolicy, format!("{what}: an organisation policy forbids it"))
                 .hint(format!("{constraint}: {}", remedy(&constraint)));
         }
         let throttled = self.is_throttled();
         if let Some(mut error) = self.unanswered {
             error.code = match error.code {
-                "timeout" => "google-timeout",
-                code @ ("body-too-large" | "google-answer") => code,
-                code if code.starts_with("google-") => code,
-                _ => "google-unreachable",
+                Code::Timeout => Code::GoogleTimeout,
+                code @ (Code::BodyTooLarge
+                | Code::GoogleAnswer
+                | Code::GoogleCredentials
+                | Code::GoogleEndpoint
+                | Code::GoogleQuotaProject) => code,
+                _ => Code::GoogleUnreachable,
             };
             return error.at(what);
         }
         let permission = self.details.permission.as_deref().unwrap_or(permission);
         match self.status.unwrap_or_default() {
             _ if throttled => {
-                failed("google-throttled", format!("{what}: Google is overloaded, or throttles")).hint(
+                failed(Code::GoogleThrottled, format!("{what}: Google is overloaded, or throttles")).hint(
                     "it was asked several times; ask again in a minute (60 writes a minute and project)",
                 )
             }
             401 => log_in(
-                failed("google-credentials", format!("{what}: Google does not accept the token"))
+                failed(Code::GoogleCredentials, format!("{what}: Google does not accept the token"))
                     .hint("an access token lives for an hour: get a fresh one"),
             ),
             403 if self.message.contains("insufficient authentication scopes") => {
-                log_in(failed("google-credentials", format!("{what}: the token was not made for this")))
+                log_in(failed(Code::GoogleCredentials, format!("{what}: the token was not made for this")))
             }
-            403 => failed("google-forbidden", format!("{what}: not allowed, or not there"))
+            403 => failed(Code::GoogleForbidden, format!("{what}: not allowed, or not there"))
                 .hint(format!("the credentials need {}", needs(permission, on)))
                 .hint("as somebody else: GOOGLE_OAUTH_ACCESS_TOKEN=$(gcloud auth print-access-token)"),
-            404 => failed("google-missing", format!("{what}: there is no such thing"))
+            404 => failed(Code::GoogleMissing, format!("{what}: there is no such thing"))
                 .hint(format!("check the names: {on}")),
-            409 | 412 => failed("google-conflict", format!("{what}: it has changed in the meantime"))
+            409 | 412 => failed(Code::GoogleConflict, format!("{what}: it has changed in the meantime"))
                 .hint("start again: what is there will be looked at anew"),
-            500.. => failed("google-server", format!("{what}: Google has failed")).hint("ask again later"),
-            _ => failed("google-refused", format!("{what}: Google refuses")).hint(format!(
+            500.. => failed(Code::GoogleServer, format!("{what}: Google has failed")).hint("ask again later"),
+            _ => failed(Code::GoogleRefused, format!("{what}: Google refuses")).hint(format!(
                 "what Google said names the reason; the right to do it is {}",
                 needs(permission, on)
             )),
@@ -341,7 +350,7 @@ mod tests {
             (info, "serviceusage.services.enable (roles/serviceusage.serviceUsageAdmin) on the project p"),
         ] {
             let error = error(403, &body);
-            assert_eq!(error.code, "google-forbidden");
+            assert_eq!(error.code, Code::GoogleForbidden);
             assert!(error.hints[0].contains(expected), "{error}");
             assert!(error.causes[0].starts_with("HTTP 403 PERMISSION_DENIED: "), "{error}");
         }
@@ -360,29 +369,29 @@ mod tests {
             (other, "constraints/gcp.restrictServiceUsage:"),
         ] {
             let error = error(400, &body);
-            assert_eq!(error.code, "google-org-policy", "{error}");
+            assert_eq!(error.code, Code::GoogleOrgPolicy, "{error}");
             assert!(error.hints[0].starts_with(constraint), "{error}");
         }
-        assert_eq!(error(400, &json!({"message": "Precondition check failed."})).code, "google-refused");
+        assert_eq!(error(400, &json!({"message": "Precondition check failed."})).code, Code::GoogleRefused);
     }
 
     #[test]
     fn kinds_of_refusals() {
         let disabled = json!({"status": "PERMISSION_DENIED", "message": "x", "details": [{"reason": "SERVICE_DISABLED", "metadata": {"service": "iam.googleapis.com"}}]});
         assert!(!refusal(403, &disabled).is_forbidden());
-        assert_eq!(error(403, &disabled).code, "google-service-disabled");
+        assert_eq!(error(403, &disabled).code, Code::GoogleServiceDisabled);
         for (status, word, code) in [
-            (401, "UNAUTHENTICATED", "google-credentials"),
-            (404, "NOT_FOUND", "google-missing"),
-            (409, "ABORTED", "google-conflict"),
-            (429, "RESOURCE_EXHAUSTED", "google-throttled"),
-            (500, "INTERNAL", "google-server"),
-            (400, "INVALID_ARGUMENT", "google-refused"),
+            (401, "UNAUTHENTICATED", Code::GoogleCredentials),
+            (404, "NOT_FOUND", Code::GoogleMissing),
+            (409, "ABORTED", Code::GoogleConflict),
+            (429, "RESOURCE_EXHAUSTED", Code::GoogleThrottled),
+            (500, "INTERNAL", Code::GoogleServer),
+            (400, "INVALID_ARGUMENT", Code::GoogleRefused),
         ] {
             assert_eq!(error(status, &json!({"status": word, "message": "m"})).code, code);
         }
         let scopes = json!({"status": "PERMISSION_DENIED", "message": "Request had insufficient authentication scopes."});
-        assert_eq!(error(403, &scopes).code, "google-credentials");
+        assert_eq!(error(403, &scopes).code, Code::GoogleCredentials);
         let taken = refusal(409, &json!({"status": "ALREADY_EXISTS"}));
         assert!(taken.is_taken() && !taken.is_conflict());
         let conflict = refusal(409, &json!({"status": "ABORTED"}));

@@ -18,7 +18,7 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 use serde_json::Value;
 
 pub(crate) use self::apply::apply;
-use crate::error::Result;
+use crate::error::{Code, Result};
 
 /// What a step changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -103,7 +103,7 @@ pub(crate) struct FieldChange {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Note {
     /// Stable name, in kebab case.
-    pub(crate) code: &'static str,
+    pub(crate) code: Code,
     pub(crate) message: String,
 }
 

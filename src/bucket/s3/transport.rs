@@ -14,7 +14,10 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::body::SdkBody;
 use http_body_util::BodyExt;
 
-use crate::{error::Error, http::Http};
+use crate::{
+    error::{Code, Error},
+    http::Http,
+};
 
 /// Hands every request of an SDK to [`Http`].
 #[derive(Clone, Debug)]
@@ -85,7 +88,7 @@ async fn exchange(http: &Http, request: HttpRequest) -> Result<HttpResponse, Con
 /// is not trusted, or a time limit that has been waited for.
 fn failed(error: Error) -> ConnectorError {
     match error.code {
-        "connect" | "body-cut" | "http" => ConnectorError::io(error.into()),
+        Code::Connect | Code::BodyCut | Code::Http => ConnectorError::io(error.into()),
         _ => ConnectorError::other(error.into(), None),
     }
 }
