@@ -32,6 +32,7 @@ pub(crate) use self::{
     file::{ProviderName, listed, schema},
     vault_client::VaultClient,
     written::{Edit, Setting, edit, said},
+    yaml::nearest,
 };
 use crate::{
     bucket,

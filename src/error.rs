@@ -3,13 +3,13 @@
 //! One type for all of it. The *kind* decides the exit code, the *code* is stable and meant for scripts,
 //! the *causes* keep what the far side said, and the *hints* name the remedy.
 
-mod code;
+mod codes;
 mod library;
 
 use std::fmt;
 
 pub(crate) use self::{
-    code::{Check, Code},
+    codes::{Check, Code, Entry},
     library::yaml,
 };
 use crate::{interrupt::Signal, redact};

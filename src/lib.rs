@@ -69,7 +69,7 @@ use serde_json::json;
 
 use crate::{
     cli::{Cli, Command, ConfigArgs, ConfigCommand},
-    commands::{Exit, publish, render, setup, teardown, verify},
+    commands::{Exit, explain, publish, render, setup, teardown, verify},
     config::Settings,
     error::{Code, Error, Kind, Result},
     interrupt::Interrupt,
@@ -135,6 +135,9 @@ fn execute(cli: &Cli, report: &mut Report<'_>) -> Result<Exit> {
             report.document("the schema", &config::schema())?;
             return Ok(Exit::Clean);
         }
+        if let Command::Explain(args) = &cli.command {
+            return explain::run(args, report);
+        }
         let audience = match &cli.command {
             Command::Verify(args) => args.audience.as_deref(),
             _ => None,
@@ -143,7 +146,7 @@ fn execute(cli: &Cli, report: &mut Report<'_>) -> Result<Exit> {
         settings.announcement.iter().for_each(|line| report.progress(line));
         match &cli.command {
             Command::Audit(_) => commands::audit::run(&settings, report).await,
-            Command::Config(_) => Ok(Exit::Clean),
+            Command::Config(_) | Command::Explain(_) => Ok(Exit::Clean),
             Command::Publish(args) => publish::run(args, &settings, now, report).await,
             Command::Setup(args) => setup::run(args, &settings, now, report).await,
             Command::Teardown(args) => teardown::run(args, &settings, report).await,

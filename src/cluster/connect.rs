@@ -118,7 +118,7 @@ fn only_own_address(access: &Access) -> Option<String> {
 fn own_service_account(path: &Path) -> Result<ServiceAccount> {
     let unknown = || {
         Error::failed(
-            Code::ServiceAccount,
+            Code::ServiceAccountUnknown,
             "could not determine this pod's own ServiceAccount from its token",
         )
         .hint("name it: --service-account NAMESPACE/NAME")
@@ -204,6 +204,6 @@ mod tests {
         assert_eq!(own.to_string(), "keyless-system/keyless");
         assert_eq!(probe_beside(own).to_string(), "keyless-system/keyless-probe");
         std::fs::write(&file, "none").unwrap();
-        assert_eq!(own_service_account(&file).unwrap_err().code, Code::ServiceAccount);
+        assert_eq!(own_service_account(&file).unwrap_err().code, Code::ServiceAccountUnknown);
     }
 }

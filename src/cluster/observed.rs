@@ -96,6 +96,7 @@ impl FailedServer {
             | Code::Tls
             | Code::Dns
             | Code::Proxy
+            | Code::ProxySetting
             | Code::BodyCut
             | Code::Http => Failure::Unreachable,
             Code::ClusterBusy

@@ -40,7 +40,7 @@ fn no_controller(estate: &Estate) -> Error {
     let Some(found) = estate.controllers.first() else {
         if !estate.stores.is_empty() || matches!(estate.schema(true), Look::Seen(_)) {
             return Error::failed(
-                Code::EsoMissing,
+                Code::EsoControllerUnknown,
                 "External Secrets Operator is installed in this cluster, and no workload is recognised as its controller",
             )
             .caused_by("none has an image, a label, a flag or a port by which it is known")

@@ -35,7 +35,7 @@ impl Present {
         let schema = match estate.schema(store.is_cluster()) {
             Look::Seen(schema) => schema.clone(),
             Look::Absent => {
-                return Err(Error::failed(Code::EsoAbsent, "a part of External Secrets Operator is not installed in this cluster")
+                return Err(Error::failed(Code::EsoMissing, "a part of External Secrets Operator is not installed in this cluster")
                     .caused_by(format_args!("there is no custom resource definition {}", store.resource().name()))
                     .hint("install the definitions of the release that runs: helm upgrade RELEASE external-secrets/external-secrets --namespace NAMESPACE --reuse-values --set installCRDs=true"));
             }

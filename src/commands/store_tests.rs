@@ -271,7 +271,7 @@ async fn each_missing_right_is_named() {
 
 #[tokio::test]
 async fn absent_and_too_old() {
-    assert_eq!(world("").await.plan(&google()).await.unwrap_err().code, Code::EsoAbsent);
+    assert_eq!(world("").await.plan(&google()).await.unwrap_err().code, Code::EsoMissing);
     assert_eq!(world(OLD).await.plan(&google()).await.unwrap_err().code, Code::EsoTooOld);
 }
 

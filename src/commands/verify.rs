@@ -140,7 +140,10 @@ impl Verdict<'_> {
             Some(Err(error)) => end.1 = Err(error),
             Some(Ok(inside)) => match Way::settle(self.settings, &cluster, &inside, self.http, report) {
                 // Then there is nothing at all to look at.
-                Err(error) if error.code == Code::EsoMissing && self.named.is_none() => {
+                Err(error)
+                    if matches!(error.code, Code::EsoMissing | Code::EsoControllerUnknown)
+                        && self.named.is_none() =>
+                {
                     return Err(issuer::missing().caused_by(error.message));
                 }
                 Err(error) => end.1 = Err(error),

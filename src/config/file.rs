@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{
     trust,
     written::Setting,
-    yaml::{from_yaml, unreadable},
+    yaml::{from_yaml, unread, unreadable},
 };
 use crate::{
     bucket::Addressing,
@@ -173,8 +173,11 @@ impl Store {
             for name in names {
                 if name.trim() != name || name.is_empty() || name.chars().any(char::is_control) {
                     let what = format!("`{}` in {} names nothing", name.escape_debug(), setting(kind));
-                    return Err(Error::usage(Code::StoreRights, format!("{}: {what}", path.display()))
-                        .hint("name secrets as ExternalSecrets do; `*` in a search means every secret"));
+                    return Err(Error::usage(
+                        Code::StoreRightsMalformed,
+                        format!("{}: {what}", path.display()),
+                    )
+                    .hint("name secrets as ExternalSecrets do; `*` in a search means every secret"));
                 }
                 let all = kind.is_search() && name == ALL;
                 listed.insert(Right::new(kind, if all { String::new() } else { name }));
@@ -324,8 +327,8 @@ impl File {
 
     /// The file that was named: it may be a pipe.
     pub(super) fn read(path: &Path) -> Result<Self> {
-        let content = files::read_text(path, Accept::FileOrPipe, MAX_SMALL)
-            .map_err(|error| unreadable(path).caused_by(error))?;
+        let content =
+            files::read_text(path, Accept::FileOrPipe, MAX_SMALL).map_err(|error| unread(path, error))?;
         Self::parse(&content, path)
     }
 

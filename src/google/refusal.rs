@@ -238,7 +238,7 @@ impl Refusal {
                 | Code::GoogleAnswer
                 | Code::GoogleCredentials
                 | Code::GoogleEndpoint
-                | Code::GoogleQuotaProject) => code,
+                | Code::GoogleProject) => code,
                 _ => Code::GoogleUnreachable,
             };
             return error.at(what);

@@ -74,7 +74,7 @@ fn quota_project(environment: impl Fn(&str) -> Option<OsString>) -> Result<Optio
     };
     let value = project.to_str().and_then(|project| HeaderValue::from_str(project).ok());
     value.map(Some).ok_or_else(|| {
-        Error::usage(Code::GoogleQuotaProject, format!("{QUOTA_PROJECT} cannot be a project"))
+        Error::usage(Code::GoogleProject, format!("{QUOTA_PROJECT} cannot be a project"))
             .hint("it takes a project's ID or number")
     })
 }

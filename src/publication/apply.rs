@@ -171,7 +171,7 @@ impl Publication<'_> {
     fn stuck(&self, document: &Document, message: &str) -> Error {
         let name = self.location.object(document.path);
         Error::failed(
-            Code::BucketContended,
+            Code::ConditionsRefused,
             format!("{} reports another writer of {name} each time, and {name} has not changed", self.bucket),
         )
         .caused_by(message)

@@ -73,7 +73,7 @@ impl<'a> Publication<'a> {
             )
             .hint("after each change of the cluster's keys, run `keyless setup`, which gives the provider the present ones")
             .hint("to publish documents as well, give --bucket s3://NAME, gs://NAME or file:///FOLDER"),
-            false => Error::usage(Code::BucketUrl, "no bucket is named")
+            false => Error::usage(Code::BucketNotNamed, "no bucket is named")
                 .hint("give --bucket s3://NAME, gs://NAME or file:///FOLDER, or bucket.url in keyless.yaml"),
         })?;
         let bucket = bucket::connect(named, http).await?;

@@ -186,7 +186,7 @@ impl Bucket for Gcs {
             }));
         }
         Err(Error::failed(
-            Code::BucketBusy,
+            Code::BucketContended,
             format!("{} changes faster than it can be read", self.name(name)),
         )
         .hint("find out who else writes it: one publisher is enough"))

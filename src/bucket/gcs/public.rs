@@ -90,7 +90,7 @@ async fn open(gcs: &Gcs) -> Result<()> {
         }
     }
     Err(Error::failed(
-        Code::BucketBusy,
+        Code::BucketContended,
         format!("the IAM policy of {gcs} changes faster than it can be written"),
     )
     .hint("run the command again when the other change is done"))

@@ -240,7 +240,7 @@ async fn metadata_and_content_are_of_one_state() {
     store.faults().next(1, "GET", "alt=media", old.clone());
     assert_eq!(read(&gcs, JWKS).await.unwrap().body, b"new");
     store.faults().always("GET", "alt=media", old);
-    assert_eq!(gcs.read(JWKS).await.unwrap_err().code, Code::BucketBusy);
+    assert_eq!(gcs.read(JWKS).await.unwrap_err().code, Code::BucketContended);
 }
 
 #[tokio::test]

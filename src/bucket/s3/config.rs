@@ -81,15 +81,16 @@ fn location_of(settings: &Settings, bucket: &str, found: &SdkConfig) -> Result<S
     let region = region.unwrap_or_else(|| NO_REGION.to_owned());
     // It becomes a part of a header.
     if !region.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
-        return Err(Error::usage(Code::BucketRegion, "the region of the bucket is not the name of a region")
-            .hint(
-                "give --region, AWS_REGION, or the region of the AWS profile as one word, e.g. eu-central-1",
-            ));
+        return Err(Error::usage(
+            Code::BucketRegionMalformed,
+            "the region of the bucket is not the name of a region",
+        )
+        .hint("give --region, AWS_REGION, or the region of the AWS profile as one word, e.g. eu-central-1"));
     }
     let location = S3Location::new(bucket, endpoint, region, addressing, public_url)?;
     if location.aws && !region_known {
         return Err(Error::usage(
-            Code::BucketRegion,
+            Code::BucketRegionUnknown,
             format!("the region of the bucket {bucket:?} is not known"),
         )
         .hint("give --region REGION, or set AWS_REGION, or a region in the AWS profile"));

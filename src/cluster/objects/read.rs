@@ -197,9 +197,13 @@ pub(crate) fn is_answer(code: Code) -> bool {
 /// What was refused is not seen; a cluster that cannot be reached at all, or accepts no login, is an error.
 pub(super) fn unseen_or_error(error: Error, what: String, right: String) -> Result<Unseen> {
     match error.code {
-        Code::ClusterUnauthorized | Code::Connect | Code::Dns | Code::Proxy | Code::Tls | Code::Http => {
-            Err(error)
-        }
+        Code::ClusterUnauthorized
+        | Code::Connect
+        | Code::Dns
+        | Code::Proxy
+        | Code::ProxySetting
+        | Code::Tls
+        | Code::Http => Err(error),
         Code::ClusterForbidden => Ok(Unseen { what, right, why: "this right is missing".into() }),
         _ => Ok(Unseen { what, right, why: error.message }),
     }

@@ -102,7 +102,7 @@ fn plan_mount(settings: &Settings, want: &Trust, observed: &Observed) -> Result<
         }
         (None, false) => {
             return Err(Error::failed(
-                Code::VaultMountInUse,
+                Code::VaultOtherIssuer,
                 format!("auth/{} serves another issuer, {}", settings.mount, mark.of.escape_debug()),
             )
             .hint("an auth method believes one issuer: give each cluster its own, vault.mount and vault.role")

@@ -217,7 +217,7 @@ pub(super) async fn list(
         asked += 1;
         if asked > MOST {
             return Err(Error::failed(
-                Code::VaultSearch,
+                Code::VaultSearchTooBroad,
                 format!("{} has more than {MOST} folders", settings.kv),
             )
             .hint("name a folder in the ExternalSecret: find.path"));

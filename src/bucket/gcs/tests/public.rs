@@ -84,7 +84,7 @@ async fn a_policy_that_changes_meanwhile_is_read_again() {
         "/iam",
         google(412, "conditionNotMet", "At least one of the pre-conditions"),
     );
-    assert_eq!(contract::open(&gcs, &names()).await.unwrap_err().code, Code::BucketBusy, "not for ever");
+    assert_eq!(contract::open(&gcs, &names()).await.unwrap_err().code, Code::BucketContended, "not for ever");
 }
 
 #[tokio::test]
