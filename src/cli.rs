@@ -1,6 +1,7 @@
 //! Arguments. Parsing only checks their form; what they mean together is settled in `config`.
 
 mod refused;
+mod saved;
 mod setup;
 mod taken;
 
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::{
     refused::refused,
+    saved::{ApplyArgs, PlanFile},
     setup::{SetupArgs, TeardownArgs},
 };
 use crate::{bucket::Addressing, cluster::ServiceAccount, commands::render::RenderArgs, redact};
@@ -38,6 +40,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done and clean · 1 found something (a f
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Setup(SetupArgs),
+    Apply(ApplyArgs),
     Publish(PublishArgs),
     Verify(VerifyArgs),
     Audit(AuditArgs),
@@ -50,6 +53,7 @@ pub(crate) enum Command {
 impl Command {
     pub(crate) fn name(&self) -> &'static str {
         match self {
+            Self::Apply(_) => "apply",
             Self::Audit(_) => "audit",
             Self::Config(_) => "config",
             Self::Explain(_) => "explain",
@@ -72,8 +76,25 @@ pub(crate) struct ConfigArgs {
 /// What to show.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Print the JSON schema of keyless.yaml, for editors
-    Schema,
+    /// Print the JSON schema of keyless.yaml, for editors, or of the plans in JSON results
+    Schema(SchemaArgs),
+}
+
+/// Which schema.
+#[derive(Debug, Args)]
+pub(crate) struct SchemaArgs {
+    /// What the schema is of
+    #[arg(value_enum, default_value_t = SchemaOf::Settings, value_name = "WHAT")]
+    pub(crate) of: SchemaOf,
+}
+
+/// What there is a schema of.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// keyless.yaml
+    Settings,
+    /// The member `plan` of the results of setup, publish and teardown
+    Plan,
 }
 
 /// Tell what a code means and what to do about it
@@ -153,6 +174,9 @@ pub(crate) struct PublishArgs {
     /// Do not ask before --restore replaces anything
     #[arg(long)]
     pub(crate) yes: bool,
+
+    #[command(flatten)]
+    pub(crate) plan: PlanFile,
 }
 
 /// Look at everything as a stranger would, then exchange a token and try every right

@@ -68,7 +68,7 @@ use std::{ffi::OsString, io, process::ExitCode, time::SystemTime};
 use serde_json::json;
 
 use crate::{
-    cli::{Cli, Command, ConfigArgs, ConfigCommand},
+    cli::{Cli, Command, ConfigArgs, ConfigCommand, SchemaOf},
     commands::{Exit, explain, publish, render, setup, teardown, verify},
     config::Settings,
     error::{Code, Error, Kind, Result},
@@ -82,16 +82,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<_> = arguments.into_iter().collect();
     arguments.iter().for_each(|argument| redact::remember_url(&argument.to_string_lossy()));
     config::remember_environment(config::environment);
-    let cli = match Cli::read(arguments) {
+    let mut cli = match Cli::read(arguments.iter().cloned()) {
         Ok(cli) => cli,
         Err(error) => return cli::refused(error),
     };
+    cli.remember(arguments.iter().skip(1));
     traces(cli.common.verbose);
     let (mut data, mut talk) = (io::BufWriter::new(io::stdout()), io::stderr());
     let interrupt = Interrupt::new();
     let mut report = Report::new(cli.common.output, cli.common.verbose > 0, &mut data, &mut talk)
         .interrupted_by(&interrupt);
-    let exit = match execute(&cli, &mut report) {
+    let exit = match execute(&mut cli, &mut report) {
         Ok(Exit::Clean) => 0,
         Ok(Exit::Found) => 1,
         Ok(Exit::Incomplete) => 3,
@@ -123,7 +124,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 /// One thread: everything here waits for the network.
-fn execute(cli: &Cli, report: &mut Report<'_>) -> Result<Exit> {
+fn execute(cli: &mut Cli, report: &mut Report<'_>) -> Result<Exit> {
+    if let Command::Apply(args) = &cli.command {
+        *cli = commands::saved::load(args, &cli.common)?;
+    }
+    let cli = &*cli;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         Error::failed(Code::Runtime, "the program cannot wait for the network on this system")
             .caused_by(error)
@@ -131,8 +136,12 @@ fn execute(cli: &Cli, report: &mut Report<'_>) -> Result<Exit> {
     let interrupt = report.interrupt().clone();
     interrupt.listen()?;
     let done = runtime.block_on(interrupt.run(async {
-        if let Command::Config(ConfigArgs { command: ConfigCommand::Schema }) = &cli.command {
-            report.document("the schema", &config::schema())?;
+        if let Command::Config(ConfigArgs { command: ConfigCommand::Schema(args) }) = &cli.command {
+            let schema = match args.of {
+                SchemaOf::Settings => config::schema(),
+                SchemaOf::Plan => plan::schema(),
+            };
+            report.document("the schema", &schema)?;
             return Ok(Exit::Clean);
         }
         if let Command::Explain(args) = &cli.command {
@@ -145,8 +154,9 @@ fn execute(cli: &Cli, report: &mut Report<'_>) -> Result<Exit> {
         let settings = Settings::resolve(&cli.common, audience, config::environment)?;
         settings.announcement.iter().for_each(|line| report.progress(line));
         match &cli.command {
+            // It is the command that the plan was saved by, from here on.
+            Command::Apply(_) | Command::Config(_) | Command::Explain(_) => Ok(Exit::Clean),
             Command::Audit(_) => commands::audit::run(&settings, report).await,
-            Command::Config(_) | Command::Explain(_) => Ok(Exit::Clean),
             Command::Publish(args) => publish::run(args, &settings, now, report).await,
             Command::Setup(args) => setup::run(args, &settings, now, report).await,
             Command::Teardown(args) => teardown::run(args, &settings, report).await,

@@ -9,21 +9,24 @@
 //! A [`Step`] is a value. How it is done is an [`Act`] of the domain that planned it, and opaque to everything else.
 
 mod apply;
+mod saved;
+mod schema;
 mod show;
+mod summary;
 
 use std::fmt;
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use serde_json::Value;
 
-pub(crate) use self::apply::apply;
-use crate::error::{Code, Result};
+pub(crate) use self::{apply::apply, saved::SavedPlan, schema::schema, summary::Summary};
+use crate::error::Result;
 
 /// What a step changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[cfg_attr(not(test), expect(dead_code, reason = "not every domain plans in steps yet"))]
 pub(crate) enum Target {
     /// The bucket itself, or who may read it.
     Bucket,
@@ -37,9 +40,8 @@ pub(crate) enum Target {
 }
 
 /// What a step does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[cfg_attr(not(test), expect(dead_code, reason = "not every domain plans in steps yet"))]
 pub(crate) enum Action {
     Create,
     Delete,
@@ -55,9 +57,8 @@ pub(crate) enum Action {
 }
 
 /// What a step waits for, beyond the steps that it depends on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[cfg_attr(not(test), expect(dead_code, reason = "not every domain plans in steps yet"))]
 pub(crate) enum Gate {
     /// It is made where the object is kept, e.g. in the repository that Argo CD reads: in the cluster it would be undone.
     AtItsSource,
@@ -65,12 +66,27 @@ pub(crate) enum Gate {
     AfterIssuerSwitch,
     /// The login through the new provider has been tried.
     AfterProbe,
+    /// Everything that uses the store has read or written by the new login.
+    AfterRefresh,
+    /// Nothing that works now stops working by it.
+    OnceNothingBreaks,
     /// `--retire-key` was given.
     OnRetireKey,
 }
 
+impl Gate {
+    /// The run that shows the step does not do it: something else has to be done, or given, first.
+    pub(crate) fn is_later(self) -> bool {
+        match self {
+            Self::AfterIssuerSwitch | Self::OnceNothingBreaks | Self::OnRetireKey => true,
+            // A file with the manifest is written now.
+            Self::AtItsSource | Self::AfterProbe | Self::AfterRefresh => false,
+        }
+    }
+}
+
 /// One change.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Step {
     pub(crate) target: Target,
@@ -87,7 +103,7 @@ pub(crate) struct Step {
 }
 
 /// One field that differs between what is observed and what is desired.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, JsonSchema)]
 pub(crate) struct FieldChange {
     /// E.g. `jwks_uri`, `spec.provider.gcpsm.projectID`.
     pub(crate) path: String,
@@ -100,15 +116,16 @@ pub(crate) struct FieldChange {
 }
 
 /// Worth knowing before the plan is applied, although it changes nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Note {
     /// Stable name, in kebab case.
+    #[schemars(with = "String")]
     pub(crate) code: Code,
     pub(crate) message: String,
 }
 
-/// Everything that a command would change, in the order in which it is applied.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+/// Everything that a command would change, in the order in which it is applied. Its form as JSON: `keyless config schema plan`.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Plan {
     pub(crate) steps: Vec<Step>,
     pub(crate) notes: Vec<Note>,
@@ -236,15 +253,14 @@ impl<A> fmt::Debug for Change<A> {
     }
 }
 
-/// How many of these change something.
-pub(crate) fn pending<A>(changes: &[Change<A>]) -> usize {
-    changes.iter().filter(|change| change.is_pending()).count()
-}
-
 impl Plan {
-    /// Steps that change something.
+    pub(crate) fn summary(&self) -> Summary {
+        Summary::of(&self.steps)
+    }
+
+    /// Steps that change something, in this run.
     pub(crate) fn pending(&self) -> usize {
-        self.steps.iter().filter(|step| step.is_pending()).count()
+        self.summary().pending()
     }
 
     /// Adds a step that waits for the one before it.

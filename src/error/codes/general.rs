@@ -76,10 +76,39 @@ macro_rules! general {
                 "The result cannot be written to stdout."
                 causes "The disk is full."
                 remedy "Make room, or send the output elsewhere.";
+            PlanChanged "plan-changed"
+                "What is there has changed since the plan was saved. Nothing was changed."
+                causes "Another run, a controller or a person changed it."
+                remedy "Save a new plan with `keyless setup --out FILE`, look at it, then apply it.";
+            PlanConfig "plan-config"
+                "`keyless apply` takes no settings file: the saved plan names its own."
+                causes "--config was given."
+                remedy "Leave --config out. For other settings, save a plan: `keyless setup --config FILE \
+                    --out FILE`.";
+            PlanDirectory "plan-directory"
+                "The plan was saved in another folder."
+                causes "Paths in it are relative to that folder."
+                remedy "Change to the folder that the error names, then run `keyless apply` again.";
+            PlanFile "plan-file"
+                "The file is not a saved plan that this version applies."
+                causes "It is another file, was edited, or is of another version."
+                remedy "Save a plan with `keyless setup --out FILE`.";
             PlanOrder "plan-order"
                 "A step of the plan waits for itself."
                 causes "This is a bug."
                 remedy "Report it. What was applied before stays.";
+            PlanUnreadable "plan-unreadable"
+                "The file of the saved plan cannot be read."
+                causes "It does not exist, or may not be read."
+                remedy "Save a plan with `keyless setup --out FILE`.";
+            PlanUntrusted "plan-untrusted"
+                "The plan is not applied, because other users could have written it."
+                causes "It or its folder belongs to another user, or others may write it."
+                remedy "Save the plan again in a folder that only you can write.";
+            PlanUnwritable "plan-unwritable"
+                "The plan cannot be saved."
+                causes "The folder does not exist or is read-only."
+                remedy "Name another file with --out.";
             ProxySetting "proxy-setting"
                 "The setting of a proxy cannot be used."
                 causes "It is not a URL of a known scheme."
