@@ -22,7 +22,7 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 use serde_json::Value;
 
 pub(crate) use self::{apply::apply, saved::SavedPlan, schema::schema, summary::Summary};
-use crate::error::Result;
+use crate::error::{Code, Result};
 
 /// What a step changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]

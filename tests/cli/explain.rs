@@ -30,6 +30,7 @@ fn page(codes: &[Value]) -> String {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "whether the page is to be written")]
 fn page_of_codes_is_current() {
     let listed = World::new(1).run(&["explain", "-o", "json"]).ends(0).json();
     let page = page(listed["codes"].as_array().unwrap());
