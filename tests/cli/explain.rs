@@ -67,11 +67,11 @@ fn unknown_code_names_the_nearest() {
     let world = World::new(1);
     world.run(&["explain", "bucket-forbiden"]).fails(
         2,
-        "code-unknown",
+        "unknown-code",
         &["keyless explain bucket-forbidden"],
     );
-    world.run(&["explain", "qqqqqqqqqqqq"]).fails(2, "code-unknown", &["`keyless explain` lists all codes"]);
-    world.run(&["explain", ""]).fails(2, "code-unknown", &[]);
+    world.run(&["explain", "qqqqqqqqqqqq"]).fails(2, "unknown-code", &["`keyless explain` lists all codes"]);
+    world.run(&["explain", ""]).fails(2, "unknown-code", &[]);
     world.run(&["explain", "bucket-forbidden", "dns"]).ends(2);
 }
 

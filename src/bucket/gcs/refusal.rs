@@ -62,9 +62,7 @@ impl Refusal {
     pub(super) fn may_pass(&self) -> bool {
         match (self.status, &self.unanswered) {
             (Some(status), _) => self.is_throttled() || matches!(status, 408 | 500 | 502 | 504),
-            (None, Some(error)) => {
-                !self.unsent && matches!(error.code, Code::Connect | Code::BodyCut | Code::Http)
-            }
+            (None, Some(error)) => !self.unsent && error.code.is_broken_connection(),
             (None, None) => false,
         }
     }

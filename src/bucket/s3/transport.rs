@@ -14,10 +14,7 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::body::SdkBody;
 use http_body_util::BodyExt;
 
-use crate::{
-    error::{Code, Error},
-    http::Http,
-};
+use crate::{error::Error, http::Http};
 
 /// Hands every request of an SDK to [`Http`].
 #[derive(Clone, Debug)]
@@ -87,8 +84,8 @@ async fn exchange(http: &Http, request: HttpRequest) -> Result<HttpResponse, Con
 /// What the SDK may try again: a connection that broke, not a name that does not exist, a certificate that
 /// is not trusted, or a time limit that has been waited for.
 fn failed(error: Error) -> ConnectorError {
-    match error.code {
-        Code::Connect | Code::BodyCut | Code::Http => ConnectorError::io(error.into()),
-        _ => ConnectorError::other(error.into(), None),
+    match error.code.is_broken_connection() {
+        true => ConnectorError::io(error.into()),
+        false => ConnectorError::other(error.into(), None),
     }
 }

@@ -95,6 +95,14 @@ macro_rules! declare {
 
 bucket! { cluster general google issuer keys publication store vault declare; }
 
+impl Code {
+    /// Whether asking again can help: the connection broke. A name that does not exist and a certificate that is not
+    /// trusted stay as they are, and a time limit was waited for already.
+    pub(crate) fn is_broken_connection(self) -> bool {
+        matches!(self, Self::Connect | Self::BodyCut | Self::Http)
+    }
+}
+
 #[cfg(test)]
 #[path = "codes_tests.rs"]
 mod tests;

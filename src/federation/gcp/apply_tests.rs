@@ -106,9 +106,8 @@ async fn trouble_that_passes() {
 
 #[tokio::test]
 async fn trouble_that_stays() {
-    for (status, code) in
-        [(503, Code::GoogleThrottled), (500, Code::GoogleServer), (429, Code::GoogleThrottled)]
-    {
+    let throttled = Code::GoogleThrottled;
+    for (status, code) in [(503, throttled), (500, Code::GoogleServer), (429, throttled)] {
         let far = Far::new();
         far.google.faults().always("GET", "workloadIdentityPools/keyless-lab", Fault::status(status));
         let error = far.gcp().plan(&far.trust()).await.unwrap_err();
