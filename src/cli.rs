@@ -1,6 +1,7 @@
 //! Arguments. Parsing only checks their form; what they mean together is settled in `config`.
 
 mod refused;
+mod saved;
 mod setup;
 mod taken;
 
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::{
     refused::refused,
+    saved::{ApplyArgs, PlanFile},
     setup::{SetupArgs, TeardownArgs},
 };
 use crate::{bucket::Addressing, cluster::ServiceAccount, commands::render::RenderArgs, redact};
@@ -37,6 +39,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done and clean · 1 found something (a f
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Setup(SetupArgs),
+    Apply(ApplyArgs),
     Publish(PublishArgs),
     Verify(VerifyArgs),
     Audit(AuditArgs),
@@ -48,6 +51,7 @@ pub(crate) enum Command {
 impl Command {
     pub(crate) fn name(&self) -> &'static str {
         match self {
+            Self::Apply(_) => "apply",
             Self::Audit(_) => "audit",
             Self::Config(_) => "config",
             Self::Publish(_) => "publish",
@@ -137,6 +141,9 @@ pub(crate) struct PublishArgs {
     /// Do not ask before --restore replaces anything
     #[arg(long)]
     pub(crate) yes: bool,
+
+    #[command(flatten)]
+    pub(crate) plan: PlanFile,
 }
 
 /// Look at everything as a stranger would, then exchange a token and try every right

@@ -30,6 +30,7 @@ pub(crate) use self::{
     base_url::base_url,
     environment::{environment, remember_environment},
     file::{ProviderName, listed, schema},
+    trust::doubt,
     vault_client::VaultClient,
     written::{Edit, Setting, edit, said},
 };

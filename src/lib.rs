@@ -82,16 +82,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<_> = arguments.into_iter().collect();
     arguments.iter().for_each(|argument| redact::remember_url(&argument.to_string_lossy()));
     config::remember_environment(config::environment);
-    let cli = match Cli::read(arguments) {
+    let mut cli = match Cli::read(arguments.iter().cloned()) {
         Ok(cli) => cli,
         Err(error) => return cli::refused(error),
     };
+    cli.remember(arguments.iter().skip(1));
     traces(cli.common.verbose);
     let (mut data, mut talk) = (io::BufWriter::new(io::stdout()), io::stderr());
     let interrupt = Interrupt::new();
     let mut report = Report::new(cli.common.output, cli.common.verbose > 0, &mut data, &mut talk)
         .interrupted_by(&interrupt);
-    let exit = match execute(&cli, &mut report) {
+    let exit = match execute(&mut cli, &mut report) {
         Ok(Exit::Clean) => 0,
         Ok(Exit::Found) => 1,
         Ok(Exit::Incomplete) => 3,
@@ -123,7 +124,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 /// One thread: everything here waits for the network.
-fn execute(cli: &Cli, report: &mut Report<'_>) -> Result<Exit> {
+fn execute(cli: &mut Cli, report: &mut Report<'_>) -> Result<Exit> {
+    if let Command::Apply(args) = &cli.command {
+        *cli = commands::saved::load(args, &cli.common)?;
+    }
+    let cli = &*cli;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         Error::failed("runtime", "the program cannot wait for the network on this system").caused_by(error)
     })?;
@@ -141,8 +146,9 @@ fn execute(cli: &Cli, report: &mut Report<'_>) -> Result<Exit> {
         let settings = Settings::resolve(&cli.common, audience, config::environment)?;
         settings.announcement.iter().for_each(|line| report.progress(line));
         match &cli.command {
+            // It is the command that the plan was saved by, from here on.
+            Command::Apply(_) | Command::Config(_) => Ok(Exit::Clean),
             Command::Audit(_) => commands::audit::run(&settings, report).await,
-            Command::Config(_) => Ok(Exit::Clean),
             Command::Publish(args) => publish::run(args, &settings, now, report).await,
             Command::Setup(args) => setup::run(args, &settings, now, report).await,
             Command::Teardown(args) => teardown::run(args, &settings, report).await,

@@ -310,6 +310,12 @@ impl From<&Note> for Warning {
     }
 }
 
+impl From<&Warning> for Note {
+    fn from(warning: &Warning) -> Self {
+        Self { code: warning.code, message: warning.message.clone() }
+    }
+}
+
 #[cfg(test)]
 #[path = "report_tests.rs"]
 mod tests;

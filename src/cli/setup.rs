@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
+use super::PlanFile;
 use crate::{config::ProviderName, go_duration::GoDuration};
 
 /// Take a cluster's secret store from a stored key to short-lived tokens
@@ -86,6 +87,9 @@ pub(crate) struct SetupArgs {
     /// Write the Kubernetes manifests into this folder instead of applying them, for GitOps
     #[arg(long, value_name = "FOLDER")]
     pub(crate) manifests: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) plan: PlanFile,
 }
 
 /// Take trust away first, then the documents, then the bucket
@@ -101,6 +105,9 @@ pub(crate) struct TeardownArgs {
     /// Do it without asking
     #[arg(long)]
     pub(crate) yes: bool,
+
+    #[command(flatten)]
+    pub(crate) plan: PlanFile,
 }
 
 /// The longest wait or watch: to wait longer, `setup` is started again later.

@@ -13,6 +13,7 @@ mod refresh;
 pub(crate) mod render;
 mod resolve;
 mod rights;
+pub(crate) mod saved;
 pub(crate) mod setup;
 pub(crate) mod store;
 pub(crate) mod teardown;

@@ -1,6 +1,6 @@
 //! `keyless publish`: bring the public documents up to date with the cluster's keys.
 
-use super::{Exit, prompt};
+use super::{Exit, prompt, saved};
 use crate::{
     cli::PublishArgs,
     config::Settings,
@@ -41,7 +41,11 @@ pub(crate) async fn run(
 
     plan.lines().iter().for_each(|line| report.line(line));
     plan.notes().for_each(|note| report.warning(&Warning::from(note)));
-    if args.dry_run {
+    if plan.is_pending() {
+        report.line(format_args!("\n{}", plan.plan.summary()));
+    }
+    saved::save_or_check(&args.plan, &plan.plan, report)?;
+    if args.dry_run || args.plan.is_saved() {
         report.json("publish", plan.to_json(&publication, None));
         report.line(match plan.is_pending() {
             true => plan.pending_line(&publication),

@@ -17,21 +17,24 @@ const GROUP_WRITES: u32 = 0o020;
 const OTHERS_WRITE: u32 = 0o002;
 const STICKY: u32 = 0o1000;
 
-/// Refuses a file that others than `user` (an effective user ID) could have written.
-pub(super) fn check(path: &Path, user: u32) -> Result<()> {
+/// Why others than `user` (an effective user ID) could have written a file; `None`: they could not.
+pub(crate) fn doubt(path: &Path, user: u32) -> io::Result<Option<&'static str>> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let owner = |path: &Path, follow: bool| -> io::Result<Owner> {
         let found = if follow { fs::metadata(path)? } else { fs::symlink_metadata(path)? };
         Ok(Owner { user: found.uid(), group: found.gid(), mode: found.mode() })
     };
+    Ok(why_untrusted(owner(path, true)?, owner(path, false)?, owner(folder, true)?, user))
+}
+
+/// Refuses a settings file that nobody named and that others could have written.
+pub(super) fn check(path: &Path, user: u32) -> Result<()> {
     let unreadable = |error: io::Error| {
         Error::usage("config-unreadable", format!("{} cannot be read", path.display()))
             .caused_by(error)
             .hint("--config names the settings file")
     };
-    let (file, entry) = (owner(path, true).map_err(unreadable)?, owner(path, false).map_err(unreadable)?);
-    let folder = owner(folder, true).map_err(unreadable)?;
-    match why_untrusted(file, entry, folder, user) {
+    match doubt(path, user).map_err(unreadable)? {
         None => Ok(()),
         Some(why) => Err(Error::usage(
             "config-untrusted",

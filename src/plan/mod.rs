@@ -9,7 +9,9 @@
 //! A [`Step`] is a value. How it is done is an [`Act`] of the domain that planned it, and opaque to everything else.
 
 mod apply;
+mod saved;
 mod show;
+mod summary;
 
 use std::fmt;
 
@@ -17,13 +19,12 @@ use async_trait::async_trait;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use serde_json::Value;
 
-pub(crate) use self::apply::apply;
+pub(crate) use self::{apply::apply, saved::SavedPlan, summary::Summary};
 use crate::error::Result;
 
 /// What a step changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-#[cfg_attr(not(test), expect(dead_code, reason = "not every domain plans in steps yet"))]
 pub(crate) enum Target {
     /// The bucket itself, or who may read it.
     Bucket,
@@ -39,7 +40,6 @@ pub(crate) enum Target {
 /// What a step does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-#[cfg_attr(not(test), expect(dead_code, reason = "not every domain plans in steps yet"))]
 pub(crate) enum Action {
     Create,
     Delete,
@@ -57,7 +57,6 @@ pub(crate) enum Action {
 /// What a step waits for, beyond the steps that it depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-#[cfg_attr(not(test), expect(dead_code, reason = "not every domain plans in steps yet"))]
 pub(crate) enum Gate {
     /// It is made where the object is kept, e.g. in the repository that Argo CD reads: in the cluster it would be undone.
     AtItsSource,
@@ -65,8 +64,23 @@ pub(crate) enum Gate {
     AfterIssuerSwitch,
     /// The login through the new provider has been tried.
     AfterProbe,
+    /// Everything that uses the store has read or written by the new login.
+    AfterRefresh,
+    /// Nothing that works now stops working by it.
+    OnceNothingBreaks,
     /// `--retire-key` was given.
     OnRetireKey,
+}
+
+impl Gate {
+    /// The run that shows the step does not do it: something else has to be done, or given, first.
+    pub(crate) fn is_later(self) -> bool {
+        match self {
+            Self::AfterIssuerSwitch | Self::OnceNothingBreaks | Self::OnRetireKey => true,
+            // A file with the manifest is written now.
+            Self::AtItsSource | Self::AfterProbe | Self::AfterRefresh => false,
+        }
+    }
 }
 
 /// One change.
@@ -108,7 +122,10 @@ pub(crate) struct Note {
 }
 
 /// Everything that a command would change, in the order in which it is applied.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+///
+/// As JSON: `{"apiVersion": "keyless/plan/v1", "steps": […], "notes": […], "summary": {"create": 1, "change": 0, "delete": 0,
+/// "later": 0}}`.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Plan {
     pub(crate) steps: Vec<Step>,
     pub(crate) notes: Vec<Note>,
@@ -236,21 +253,31 @@ impl<A> fmt::Debug for Change<A> {
     }
 }
 
-/// How many of these change something.
-pub(crate) fn pending<A>(changes: &[Change<A>]) -> usize {
-    changes.iter().filter(|change| change.is_pending()).count()
-}
-
 impl Plan {
-    /// Steps that change something.
+    pub(crate) fn summary(&self) -> Summary {
+        Summary::of(&self.steps)
+    }
+
+    /// Steps that change something, in this run.
     pub(crate) fn pending(&self) -> usize {
-        self.steps.iter().filter(|step| step.is_pending()).count()
+        self.summary().pending()
     }
 
     /// Adds a step that waits for the one before it.
     pub(crate) fn then(&mut self, mut step: Step) {
         step.depends_on.extend(self.steps.last().map(|before| before.name.clone()));
         self.steps.push(step);
+    }
+}
+
+impl Serialize for Plan {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut plan = serializer.serialize_struct("Plan", 4)?;
+        plan.serialize_field("apiVersion", "keyless/plan/v1")?;
+        plan.serialize_field("steps", &self.steps)?;
+        plan.serialize_field("notes", &self.notes)?;
+        plan.serialize_field("summary", &self.summary())?;
+        plan.end()
     }
 }
 

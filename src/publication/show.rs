@@ -105,7 +105,7 @@ impl PublicationPlan<'_> {
             "changed": self.is_pending(),
             "dryRun": outcome.is_none(),
             "documents": written,
-            "steps": self.plan.steps,
+            "plan": self.plan,
             "servers": observed.map(|all| all.servers.iter().map(server).collect::<Vec<_>>()),
             "failedServers": observed.map(|all| all.failed.iter().map(failed).collect::<Vec<_>>()),
             "keys": decision.keys.iter().map(key).collect::<Vec<_>>(),
@@ -123,7 +123,6 @@ impl PublicationPlan<'_> {
             "keys": self.decision.keys.iter().map(|key| json!({
                 "kid": key.kid(), "status": self.decision.status(key).name(),
             })).collect::<Vec<_>>(),
-            "steps": self.plan.steps,
         })
     }
 

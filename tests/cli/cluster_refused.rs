@@ -248,7 +248,7 @@ fn a_key_that_something_else_uses_is_not_retired_now_or_later() {
         for _ in 0..2 {
             // It was asked for, and is not done.
             let ran = estate.run(&RETIRE).ends(1);
-            assert!(ran.out.contains(&format!("stays: {what}")), "{}", ran.out);
+            assert!(ran.out.contains(&format!("also used by {what}")), "{}", ran.out);
             assert_eq!((estate.key_disabled(), estate.secret_is_there()), (Some(false), true), "{what}");
         }
     }

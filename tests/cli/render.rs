@@ -228,7 +228,8 @@ fn what_is_rendered_and_applied_is_what_setup_wants() {
         cluster.put_object(object);
     }
     let planned = estate.run(&["setup", "--dry-run", "-o", "json"]).ends(1).json();
-    let objects = planned["objects"].as_array().unwrap();
+    let steps = planned["plan"]["steps"].as_array().unwrap().iter();
+    let objects: Vec<_> = steps.filter(|step| step["target"] == "cluster-object").collect();
     assert_eq!(objects.len(), 4);
     for object in objects {
         assert_eq!(object["action"], "no-op", "{object:#}");

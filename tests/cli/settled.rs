@@ -18,7 +18,7 @@ fn file(estate: &Estate) -> std::path::PathBuf {
 fn what_was_settled_is_written_down_once() {
     let estate = Estate::new();
     let planned = estate.run(&["setup", "--dry-run"]).ends(1);
-    assert!(planned.out.contains("+ keyless.yaml: "), "{}", planned.out);
+    assert!(planned.out.contains("+ create  keyless.yaml: "), "{}", planned.out);
     assert!(!file(&estate).exists(), "a dry run writes nothing");
     estate.run(&SETUP).ends(0);
     let written = fs::read_to_string(file(&estate)).unwrap();
@@ -109,8 +109,8 @@ fn the_plan_is_read_before_what_is_done_of_it() {
     std::io::Read::read_to_string(&mut reader, &mut said).unwrap();
     assert!(child.wait().unwrap().success(), "{said}");
     let place = |text: &str| said.find(text).unwrap_or_else(|| panic!("`{text}` is not in\n{said}"));
-    assert!(place("issuer: ") < place("to do: "), "{said}");
-    assert!(place("to do: ") < place("probing the new login"), "{said}");
+    assert!(place("issuer: ") < place("Plan: "), "{said}");
+    assert!(place("Plan: ") < place("probing the new login"), "{said}");
     assert!(place("disabling key") < place("Its old key is disabled; delete it: keyless setup --retire-key"));
 }
 

@@ -52,7 +52,7 @@ fn a_key_that_another_store_uses_is_not_retired() {
     for _ in 0..2 {
         // It was asked to be retired, and is not.
         let ran = estate.run(&["setup", "--yes", "--watch-for", "1s", "--retire-key"]).ends(1);
-        assert!(ran.out.contains("stays: ClusterSecretStore other"), "{}", ran.out);
+        assert!(ran.out.contains("also used by ClusterSecretStore other"), "{}", ran.out);
         assert_eq!((estate.key_disabled(), estate.secret_is_there()), (Some(false), true));
     }
 }
@@ -63,7 +63,7 @@ fn a_key_whose_secret_is_gone_is_still_retired() {
     estate.run(&SETUP).ends(0);
     estate.world.cluster.remove_object("v1", "Secret", Some("external-secrets"), "gcp-key");
     let planned = estate.run(&["setup", "--dry-run", "--retire-key"]).ends(1);
-    assert!(planned.out.contains(&format!("- delete key {} of", estate.key_id)), "{}", planned.out);
+    assert!(planned.out.contains(&format!("- delete  key {} of", estate.key_id)), "{}", planned.out);
     estate.run(&["setup", "--yes", "--watch-for", "0s", "--retire-key"]).ends(0);
     assert_eq!(estate.key_disabled(), None);
     assert!(estate.store()["metadata"]["annotations"].get("keyless/replaced-key").is_none());

@@ -46,7 +46,7 @@ fn a_store_that_stays_and_leads_nowhere_is_said_before_anything_is_asked() {
     let report = estate.run(&["teardown", "--dry-run", "-o", "json"]).ends(1).json();
     let orphan = json!({"store": "ClusterSecretStore gcp", "users": ["ExternalSecret shop/db"]});
     assert_eq!(report["orphans"], json!([orphan]), "{report:#}");
-    let codes: Vec<_> = report["warnings"].as_array().unwrap().iter().map(|it| &it["code"]).collect();
+    let codes: Vec<_> = report["plan"]["notes"].as_array().unwrap().iter().map(|it| &it["code"]).collect();
     assert!(codes.contains(&&json!("store-orphaned")), "{report:#}");
     // It is left as it was.
     let before = estate.store()["spec"].clone();

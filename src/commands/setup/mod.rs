@@ -15,6 +15,7 @@ mod outcome;
 mod plan;
 mod retire;
 mod retire_shown;
+mod retire_steps;
 mod settings_file;
 mod undo;
 mod watch;
@@ -36,6 +37,7 @@ use super::{
     prompt, provider,
     resolve::{Settled, settle_asking},
     rights::{Rights, refuse_another_place},
+    saved,
     store::Present,
 };
 use crate::{
@@ -45,7 +47,7 @@ use crate::{
     error::Result,
     federation::{self, Federation, Impossible, Keys, Trust},
     http::Http,
-    plan::Gate,
+    plan::{Gate, Summary},
     publication::{
         Options, Publication, PublicationPlan,
         live::{self, Silence},
@@ -98,7 +100,8 @@ pub(crate) async fn run(
     if args.revoke_unused {
         rights.revoke_unused();
     }
-    rights.confirm(args.accept_new_secrets, !args.yes && !args.dry_run, report)?;
+    let shows_only = args.dry_run || args.plan.is_saved();
+    rights.confirm(args.accept_new_secrets, !args.yes && !shows_only, report)?;
     let trust = trust.granting(rights.granted().clone(), rights.revoked().clone());
 
     let skew = skew(&observed, now);
@@ -135,18 +138,19 @@ pub(crate) async fn run(
     }
     let file =
         SettingsFile::plan(settings, &settled, issuer.published(), &trust.cluster_id, rights.to_list())?;
+    plan.settings = file.step();
     plan.show(&issuer, report);
     rights.show(report);
-    if let Some(step) = file.step() {
-        report.line("");
+    if let Some(step) = &plan.settings {
+        report.line("\nsettings file");
         report.lines(step.lines());
     }
-    let mut shown = plan.to_json(&issuer, args.dry_run);
-    shown["settings"] = json!(file.step());
+    let mut shown = plan.to_json(&issuer, shows_only);
     shown["rights"] = rights.to_json();
+    saved::save_or_check(&args.plan, &plan.whole(), report)?;
     let pending = plan.pending();
     if pending == 0 && !plan.waits() {
-        if !args.dry_run {
+        if !shows_only {
             file.write(report)?;
         }
         report.line("\nnothing to do");
@@ -160,10 +164,8 @@ pub(crate) async fn run(
         let exit = with_rights(exit, &rights, report);
         return Ok(ended(shown, exit, report));
     }
-    if args.dry_run || args.yes {
-        report.line(format_args!("\nto do: {}", prompt::things(pending)));
-    }
-    if args.dry_run {
+    report.line(format_args!("\n{}", Summary::of(&plan.steps())));
+    if shows_only {
         return Ok(ended(shown, Exit::Found, report));
     }
     if !plan.obstacles.is_empty() && args.to.is_some() && !args.yes {
@@ -286,9 +288,11 @@ async fn decide<'p>(
         .filter(|server| server.token.claims().issuer != *trust.issuer.signed())
         .map(|server| (server.address.clone(), server.token.claims().issuer.clone()))
         .collect();
-    let (later, changes) = changes
-        .into_iter()
-        .partition(|change| !signs_otherwise.is_empty() && change.step.gate == Some(Gate::AfterIssuerSwitch));
+    let waits = !signs_otherwise.is_empty();
+    let (mut changes, later): (Vec<_>, Vec<_>) =
+        changes.into_iter().partition(|change| !waits || change.step.gate != Some(Gate::AfterIssuerSwitch));
+    // The gate is open.
+    changes.iter_mut().for_each(|change| change.step.gate = None);
     let plan = Plan {
         documents: publication
             .zip(documents.as_ref())
@@ -305,6 +309,7 @@ async fn decide<'p>(
         servers: observed.servers.len(),
         retirement: None,
         store_kept_for: BTreeSet::new(),
+        settings: None,
     };
     Ok(Decided { plan, impossible, present, documents })
 }

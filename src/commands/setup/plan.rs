@@ -9,7 +9,7 @@ use crate::{
     commands::objects,
     federation::{Change, KeyRole, TrustedIssuer},
     oidc::SignedIssuer,
-    plan,
+    plan::{self, Gate, Step, Summary, Target},
     publication::{Publication, PublicationPlan},
     report::{Report, Warning},
     secret_store::{Obstacle, Plan as StorePlan, Planned},
@@ -36,6 +36,8 @@ pub(super) struct Plan<'p> {
     pub(super) retirement: Option<Retirement>,
     /// What works now and would not any more: for it, the store stays as it is.
     pub(super) store_kept_for: BTreeSet<String>,
+    /// What is to be kept in the settings file.
+    pub(super) settings: Option<Step>,
 }
 
 /// A key that the provider is given, as people name it.
@@ -47,9 +49,8 @@ pub(super) struct GivenKey {
 
 /// The public documents, as they are shown.
 pub(super) struct Documents {
-    /// Steps.
-    pending: usize,
     lines: Vec<String>,
+    steps: Vec<Step>,
     warnings: Vec<Warning>,
     json: serde_json::Value,
 }
@@ -64,7 +65,7 @@ impl Documents {
         // The API servers' own step is told with the steps that wait for it.
         let warnings =
             plan.notes().filter(|note| note.code != "issuer-not-signed").map(Warning::from).collect();
-        Self { pending: plan.plan.pending(), lines, warnings, json: plan.to_json_part() }
+        Self { lines, steps: plan.plan.steps.clone(), warnings, json: plan.to_json_part() }
     }
 }
 
@@ -82,21 +83,6 @@ impl Plan<'_> {
         !self.store_kept_for.is_empty()
     }
 
-    /// How many things this run has to do.
-    pub(super) fn pending(&self) -> usize {
-        let documents = self.documents.as_ref().map_or(0, |documents| documents.pending);
-        let (store, others) = objects::split(&self.objects.objects);
-        let count = |objects: &[&Planned]| objects.iter().filter(|object| object.changes_something()).count();
-        let now = documents + plan::pending(&self.changes) + count(&others);
-        let retirement = self.retirement.as_ref().map_or(0, Retirement::pending);
-        let later = plan::pending(&self.later) + count(&store) + retirement;
-        match (self.waits(), self.keeps_store()) {
-            (true, _) => now,
-            (false, true) => now + plan::pending(&self.later),
-            (false, false) => now + later,
-        }
-    }
-
     /// The store as it shall be.
     pub(super) fn store(&self) -> Option<&Planned> {
         objects::split(&self.objects.objects).0.into_iter().next()
@@ -105,6 +91,57 @@ impl Plan<'_> {
     /// The store cannot change before the API servers sign as the issuer.
     pub(super) fn waits(&self) -> bool {
         !self.signs_otherwise.is_empty()
+    }
+
+    /// Every step, in the order in which they are done.
+    pub(super) fn steps(&self) -> Vec<Step> {
+        let documents = self.documents.iter().flat_map(|documents| documents.steps.iter().cloned());
+        let settings = self.settings.iter().cloned();
+        let (_, others) = objects::split(&self.objects.objects);
+        let others = others.into_iter().map(|object| object.step.clone());
+        let changes = settings.chain(documents).chain(of(&self.changes)).chain(others);
+        changes.chain(of(&self.later)).chain(self.store_step()).chain(self.retirement_steps()).collect()
+    }
+
+    /// All of it, for a program.
+    pub(super) fn whole(&self) -> plan::Plan {
+        let notes = self.documents.iter().flat_map(|documents| &documents.warnings);
+        let notes = notes.chain(&self.objects.warnings).map(plan::Note::from).collect();
+        plan::Plan { steps: self.steps(), notes }
+    }
+
+    /// How many things this run has to do, beside keeping the settings.
+    pub(super) fn pending(&self) -> usize {
+        let steps = self.steps();
+        Summary::of(steps.iter().filter(|step| step.target != Target::SettingsFile)).pending()
+    }
+
+    /// What the store's change waits for, beyond what is done before it in this run.
+    fn gate(&self) -> Option<Gate> {
+        match (self.waits(), self.keeps_store()) {
+            (true, _) => Some(Gate::AfterIssuerSwitch),
+            (false, true) => Some(Gate::OnceNothingBreaks),
+            (false, false) => None,
+        }
+    }
+
+    fn store_step(&self) -> Option<Step> {
+        let mut step = self.store()?.step.clone();
+        if step.is_pending() {
+            step.gate = self.gate().or(step.gate).or(Some(Gate::AfterProbe));
+        }
+        Some(step)
+    }
+
+    fn retirement_steps(&self) -> Vec<Step> {
+        let Some(retirement) = &self.retirement else { return Vec::new() };
+        let gate = self.gate();
+        let gated = |step: Step| match step.gate {
+            // It would not be done by a run that is free to change the store either.
+            Some(own) if own.is_later() => step,
+            own => step.gated(gate.or(own)),
+        };
+        retirement.steps().into_iter().map(gated).collect()
     }
 
     pub(super) fn show(&self, issuer: &TrustedIssuer, report: &mut Report<'_>) {
@@ -118,10 +155,10 @@ impl Plan<'_> {
         for GivenKey { kid, kind, role } in &self.keys {
             report.line(format_args!("  key {kid}  {kind}  {role}"));
         }
-        show_steps(&self.changes, report);
+        show(of(&self.changes), report);
         report.line("\ncluster");
-        let (store, others) = objects::split(&self.objects.objects);
-        others.into_iter().for_each(|object| show_object(object, report));
+        let (_, others) = objects::split(&self.objects.objects);
+        show(others.into_iter().map(|object| object.step.clone()), report);
         if self.waits() {
             report.line(format_args!("\nlater, once every API server signs as {issuer}"));
             if let Some((_, signs_as)) = self.signs_otherwise.first() {
@@ -134,9 +171,9 @@ impl Plan<'_> {
                     ),
                 ));
             }
-            show_steps(&self.later, report);
+            show(of(&self.later), report);
         }
-        store.into_iter().for_each(|object| show_object(object, report));
+        show(self.store_step(), report);
         if self.keeps_store() {
             let users: Vec<_> = self.store_kept_for.iter().map(String::as_str).collect();
             report.line(format_args!(
@@ -154,13 +191,10 @@ impl Plan<'_> {
                 report.line(format_args!("    {}", obstacle.change));
             }
         }
-        match &self.retirement {
-            Some(_) if self.keeps_store() => {
-                report.line("\nold key");
-                report.line("= keep it: the store goes on using it");
-            }
-            Some(retirement) => retirement.show(report),
-            None => {}
+        if let Some(retirement) = &self.retirement {
+            report.line("\nreplaced credential");
+            show(self.retirement_steps(), report);
+            retirement.show_evidence(report);
         }
     }
 
@@ -169,14 +203,12 @@ impl Plan<'_> {
             "issuer": issuer.as_str(),
             "dryRun": dry_run,
             "pending": self.pending(),
+            "plan": self.whole(),
             "documents": self.documents.as_ref().map(|documents| &documents.json),
             "provider": self.provider,
             "keys": self.keys.iter().map(|key| json!({
                 "kid": key.kid, "kind": key.kind, "role": key.role.name(),
             })).collect::<Vec<_>>(),
-            "changes": steps(&self.changes),
-            "later": steps(&self.later),
-            "objects": self.objects.objects.iter().map(|object| &object.step).collect::<Vec<_>>(),
             "signsOtherwise": self.signs_otherwise.iter().map(|(address, signs_as)| json!({
                 "address": address, "signsAs": signs_as.as_str(),
             })).collect::<Vec<_>>(),
@@ -189,14 +221,10 @@ impl Plan<'_> {
     }
 }
 
-fn steps<'s>(changes: &'s [Change<'_>]) -> Vec<&'s plan::Step> {
-    changes.iter().map(|change| &change.step).collect()
+fn of<'s>(changes: &'s [Change<'_>]) -> impl Iterator<Item = Step> + 's {
+    changes.iter().map(|change| change.step.clone())
 }
 
-fn show_steps(changes: &[Change<'_>], report: &mut Report<'_>) {
-    changes.iter().for_each(|change| report.lines(change.step.lines()));
-}
-
-fn show_object(object: &Planned, report: &mut Report<'_>) {
-    report.lines(object.step.lines());
+fn show(steps: impl IntoIterator<Item = Step>, report: &mut Report<'_>) {
+    steps.into_iter().for_each(|step| report.lines(step.lines()));
 }

@@ -231,50 +231,6 @@ impl Retirement {
         self.pending() > 0 && !matches!(self.state.stage, Stage::GivingBack { .. } | Stage::Undoing { .. })
     }
 
-    /// How many things there are to do.
-    pub(super) fn pending(&self) -> usize {
-        let saved = usize::from(self.shelf.is_empty()) + usize::from(self.needs_namespace);
-        let gives_back = match self.state.stage {
-            Stage::GivingBack { .. } | Stage::Undoing { .. } => 1,
-            Stage::Disabled { .. } if !self.elsewhere.users.is_empty() => 1,
-            _ => 0,
-        };
-        if self.block().is_some() {
-            // What is remembered is only needed where the store is changed.
-            return gives_back + if self.options.switch { saved } else { 0 };
-        }
-        let watches = match self.state.stage {
-            Stage::Disabled { since, until, .. } => {
-                let until = self.options.watch_for.map_or(until, |watch_for| since.saturating_add(watch_for));
-                usize::from(self.now < until)
-            }
-            _ => 0,
-        };
-        let acts: usize = self.keys.iter().map(|key| self.acts(key)).sum();
-        let nothing_left = self.keys.iter().all(|key| match key.standing {
-            KeyStanding::Absent => key.places.iter().all(|place| !place.there || place.kept_by.is_some()),
-            KeyStanding::ByHand => key.places.iter().all(|place| !place.there),
-            _ => false,
-        });
-        let forgets = usize::from(acts == 0 && nothing_left && !self.shelf.is_empty());
-        let saved = if acts > 0 || self.options.switch { saved } else { 0 };
-        gives_back + saved + watches + acts + forgets
-    }
-
-    fn acts(&self, key: &KeyView) -> usize {
-        let Options { retire, delete_secret, .. } = self.options;
-        let places =
-            key.places.iter().filter(|place| place.there && !place.changed && place.kept_by.is_none());
-        let (at_provider, in_cluster) = match key.standing {
-            KeyStanding::Enabled => (1 + usize::from(retire), retire),
-            KeyStanding::Disabled => (usize::from(retire), retire),
-            KeyStanding::Absent => (0, retire),
-            KeyStanding::ByHand => (0, retire && delete_secret),
-            KeyStanding::Unproved(_) => (0, false),
-        };
-        at_provider + if in_cluster { places.count() } else { 0 }
-    }
-
     /// How a run ends that has nothing to do, but for what keeps it from doing something.
     pub(super) fn nothing_to_do(&self, farewell: &Farewell<'_>, report: &mut Report<'_>) -> Result<Exit> {
         let end = match self.block() {

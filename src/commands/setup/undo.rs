@@ -16,11 +16,13 @@ use crate::{
         Exit,
         prompt::{self, Offer},
         resolve::{store_name, unknown_store},
+        saved,
     },
     config::Settings,
     error::{Error, Result},
     federation::credential,
     http::Http,
+    plan::{Action, Plan, Step, Target},
     report::Report,
     retirement::{
         KeyStanding, KeyView, Next, Observed, State, StoreId, StoreView,
@@ -90,11 +92,17 @@ pub(super) async fn run(
             report.lines(restored.step.field_lines());
         }
         let exit = farewell.conclude(end, &run.state, &farewell.words(&run), report)?;
-        return Ok(ended(json!({ "undo": true, "dryRun": args.dry_run, "pending": 0 }), exit, report));
+        let plan = Plan::default();
+        return Ok(ended(json!({ "undo": true, "dryRun": args.dry_run, "plan": plan }), exit, report));
     }
-    let pending = show(&run, &keys, restored.as_ref(), report);
-    let shown = json!({ "undo": true, "dryRun": args.dry_run, "pending": pending });
-    if args.dry_run {
+    let plan = plan(&run, &keys, restored.as_ref());
+    report.lines(plan.lines());
+    report.line(format_args!("\n{}", plan.summary()));
+    saved::save_or_check(&args.plan, &plan, report)?;
+    let pending = plan.pending();
+    let shows_only = args.dry_run || args.plan.is_saved();
+    let shown = json!({ "undo": true, "dryRun": shows_only, "plan": plan });
+    if shows_only {
         return Ok(ended(shown, Exit::Found, report));
     }
     let question = format!("Do {} ({})", prompt::these(pending), report.target());
@@ -116,7 +124,7 @@ pub(super) async fn run(
         }
         Err(error) => return Err(stopped(error, farewell.words(&run))),
     };
-    let shown = json!({ "undo": true, "dryRun": false, "pending": pending, "undone": exit == Exit::Clean });
+    let shown = json!({ "undo": true, "dryRun": false, "plan": plan, "undone": exit == Exit::Clean });
     Ok(ended(shown, exit, report))
 }
 
@@ -136,21 +144,22 @@ fn saved(id: &StoreId, shelf: &Shelf, lying: Lying) -> Result<State> {
     }
 }
 
-/// Shows what is done, and how many things that are.
-fn show(run: &Run<'_>, keys: &[KeyView], restored: Option<&Planned>, report: &mut Report<'_>) -> usize {
-    let mut pending = 1;
-    for (kept, key) in run.state.credentials.iter().zip(keys) {
-        if key.standing == KeyStanding::Disabled {
-            report.line(format_args!("+ enable  {}", kept.identity));
-            pending += 1;
-        }
-    }
+/// What is done, in this order.
+fn plan(run: &Run<'_>, keys: &[KeyView], restored: Option<&Planned>) -> Plan {
+    let disabled = run.state.credentials.iter().zip(keys);
+    let disabled = disabled.filter(|(_, key)| key.standing == KeyStanding::Disabled);
+    let mut steps: Vec<_> = disabled
+        .map(|(kept, _)| {
+            let why = "the store logs in with it again";
+            Step::new(Target::Key, Action::Enable, kept.identity.to_string(), why)
+        })
+        .collect();
     if let (Some(restored), StoreView::After { .. }) = (restored, &run.seen.store) {
-        report.lines(restored.step.lines());
-        pending += 1;
+        steps.push(restored.step.clone());
     }
     if let Some(shelf) = &run.shelf {
-        report.line(format_args!("- delete  ConfigMap {}: nothing is left to remember", shelf.place()));
+        let name = format!("ConfigMap {}", shelf.place());
+        steps.push(Step::new(Target::ClusterObject, Action::Delete, name, "nothing is left to remember"));
     }
-    pending
+    Plan { steps, notes: Vec::new() }
 }

@@ -17,6 +17,7 @@ use super::{
     provider,
     resolve::{self, Settled},
     rights::ever_named,
+    saved,
 };
 use crate::{
     bucket::{self, Bucket},
@@ -97,12 +98,16 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
         whose::refuse_another_cluster(&plan, &observed.live()?, &cluster.target(), &settings.file)?;
     }
     report.json("teardown", plan.to_json(issuer.as_str(), args.dry_run));
-    let pending = plan.pending();
+    let whole = plan.whole();
+    let summary = whole.summary();
+    let pending = summary.pending();
+    saved::save_or_check(&args.plan, &whole, report)?;
     if pending == 0 {
         report.line("nothing to remove");
         return Ok(Exit::Clean);
     }
-    if args.dry_run {
+    report.line(format_args!("\n{summary}"));
+    if args.dry_run || args.plan.is_saved() {
         return Ok(Exit::Found);
     }
     prompt::confirm(report, args.yes, &format!("Remove {} ({})", prompt::these(pending), report.target()))?;

@@ -6,7 +6,7 @@ use super::documents::Documents;
 use crate::{
     cluster::snapshot::{Estate, Store},
     federation::{After, Federation, Withdrawn},
-    plan::{Act, Action, Step, Target},
+    plan::{self, Act, Action, Step, Target},
     report::{Report, Warning},
     secret_store::{Access, Planned, relies_on},
 };
@@ -110,11 +110,18 @@ pub(super) fn stop(users: &[String]) -> String {
 }
 
 impl Plan<'_> {
-    pub(super) fn pending(&self) -> usize {
-        let at_providers = self.withdrawals.iter().map(Withdrawal::pending);
-        let objects = self.objects.iter().filter(|object| object.changes_something()).count();
-        let in_bucket = |bucket: &Bucket| bucket.steps().iter().filter(|step| step.is_pending()).count();
-        at_providers.sum::<usize>() + objects + self.bucket.as_ref().map_or(0, in_bucket)
+    /// Every step, in the order in which they are done.
+    pub(super) fn steps(&self) -> Vec<Step> {
+        let at_providers =
+            self.withdrawals.iter().flat_map(|it| &it.parts).map(|part| part.change.step.clone());
+        let objects = self.objects.iter().map(|object| object.step.clone());
+        let in_bucket = self.bucket.iter().flat_map(Bucket::steps);
+        at_providers.chain(objects).chain(in_bucket).collect()
+    }
+
+    /// All of it, for a program.
+    pub(super) fn whole(&self) -> plan::Plan {
+        plan::Plan { steps: self.steps(), notes: self.warnings().iter().map(plan::Note::from).collect() }
     }
 
     pub(super) fn show(&self, report: &mut Report<'_>) {
@@ -155,15 +162,12 @@ impl Plan<'_> {
     pub(super) fn to_json(&self, issuer: &str, dry_run: bool) -> Value {
         json!({
             "issuer": issuer,
-            "pending": self.pending(),
             "dryRun": dry_run,
-            "changes": self.withdrawals.iter().flat_map(|it| &it.parts).map(|part| &part.change.step).collect::<Vec<_>>(),
-            "objects": self.objects.iter().map(|object| &object.step).collect::<Vec<_>>(),
+            "plan": self.whole(),
             "orphans": self.orphans.iter().map(|orphan| json!({
                 "store": orphan.store, "users": orphan.users,
             })).collect::<Vec<_>>(),
-            "bucket": self.bucket.as_ref().map(|bucket| json!({ "name": bucket.name, "changes": bucket.steps() })),
-            "warnings": self.warnings().iter().map(Warning::to_json).collect::<Vec<_>>(),
+            "bucket": self.bucket.as_ref().map(|bucket| &bucket.name),
         })
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn writes(calls: &[Call]) -> BTreeSet<String> {
 
 /// The steps of a dry run that change something.
 pub(super) fn steps(dry_run: &Value) -> BTreeSet<String> {
-    let steps = dry_run["steps"].as_array().unwrap().iter();
+    let steps = dry_run["plan"]["steps"].as_array().unwrap().iter();
     steps
         .filter(|step| step["action"] != "no-op")
         .map(|step| step["name"].as_str().unwrap().to_owned())

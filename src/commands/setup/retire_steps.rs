@@ -1,0 +1,197 @@
+//! A planned retirement, step by step.
+
+use super::retire::Retirement;
+use crate::{
+    federation::credential::Act,
+    plan::{Action, Gate, Step, Target},
+    retirement::{Kept, KeyStanding, KeyView, Options, Stage},
+};
+
+impl Retirement {
+    /// In the order in which they are done. What this run leaves, because it was not asked for more, has a gate.
+    pub(super) fn steps(&self) -> Vec<Step> {
+        let stays = self.block().is_some();
+        let given_back = self.given_back();
+        let all = self.state.credentials.iter().enumerate();
+        let credentials: Vec<_> = all.flat_map(|(index, kept)| self.steps_of(index, kept, stays)).collect();
+        let acts = credentials.iter().any(is_of_this_run);
+        // What is recorded is only needed where something is changed.
+        let record = match acts || self.options.switch || given_back.is_some() {
+            true => self.record(given_back.as_ref()),
+            false => self.end_of_record(stays).into_iter().collect(),
+        };
+        let given_back = given_back.into_iter().flat_map(|why| self.steps_back(&why));
+        given_back.chain(record).chain(credentials).collect()
+    }
+
+    /// How many steps this run does.
+    pub(super) fn pending(&self) -> usize {
+        self.steps().iter().filter(|step| is_of_this_run(step)).count()
+    }
+
+    fn config_map(&self) -> String {
+        format!("ConfigMap {}", self.shelf.place())
+    }
+
+    /// What a rerun and `--undo` go by: written before anything is done, and deleted with the credential.
+    fn record(&self, given_back: Option<&String>) -> Vec<Step> {
+        let step = |action, name: String, why: &str| Step::new(Target::ClusterObject, action, name, why);
+        let mut steps = Vec::new();
+        if self.needs_namespace {
+            let why = "only administrators may write what is kept there";
+            steps.push(step(Action::Create, "Namespace keyless-system".into(), why));
+        }
+        steps.push(match (self.shelf.is_empty(), given_back) {
+            (true, _) => {
+                let why =
+                    "what a rerun and --undo need; it holds no secret, and is deleted with the credential";
+                step(Action::Create, self.config_map(), why)
+            }
+            (false, Some(why)) => step(Action::Update, self.config_map(), why),
+            (false, None) => {
+                let why = "how far the retirement has come; it is deleted with the credential";
+                step(Action::Update, self.config_map(), why)
+            }
+        });
+        steps
+    }
+
+    /// What is left to do with the record of an earlier run, where nothing else is.
+    fn end_of_record(&self, stays: bool) -> Option<Step> {
+        if stays || self.shelf.is_empty() {
+            return None;
+        }
+        let step = |action, why: String| Step::new(Target::ClusterObject, action, self.config_map(), why);
+        if self.keys.iter().all(is_gone) {
+            return Some(step(Action::Delete, "nothing is left of the credential".into()));
+        }
+        let Stage::Disabled { since, until, .. } = self.state.stage else { return None };
+        let until = self.options.watch_for.map_or(until, |watch_for| since.saturating_add(watch_for));
+        let left = until.checked_sub(self.now).filter(|left| *left > 0)?;
+        let why = format!(
+            "the store is watched for {left} s more: the credential is enabled again if something needs it"
+        );
+        Some(step(Action::Update, why))
+    }
+
+    /// Why a credential is taken back: an earlier run has begun to, or something else uses it.
+    fn given_back(&self) -> Option<String> {
+        match self.state.stage {
+            Stage::GivingBack { .. } => Some("an earlier run began to enable it again".to_owned()),
+            Stage::Undoing { .. } => Some("an earlier run began to undo the change".to_owned()),
+            Stage::Disabled { .. } if !self.elsewhere.users.is_empty() => {
+                Some(format!("also used by {}", self.users()))
+            }
+            _ => None,
+        }
+    }
+
+    fn steps_back(&self, why: &str) -> Vec<Step> {
+        let disabled = self.state.credentials.iter().zip(&self.keys);
+        let disabled = disabled.filter(|(kept, key)| kept.ours && key.standing == KeyStanding::Disabled);
+        let mut steps: Vec<_> = disabled
+            .map(|(kept, _)| Step::new(Target::Key, Action::Enable, kept.identity.to_string(), why))
+            .collect();
+        if matches!(self.state.stage, Stage::Undoing { .. }) {
+            let store = format!("{}, as it was before", self.state.store);
+            steps.push(Step::new(Target::ClusterObject, Action::Update, store, why));
+        }
+        steps
+    }
+
+    /// Some of those that use it too.
+    fn users(&self) -> String {
+        const MOST: usize = 3;
+        let users: Vec<_> = self.elsewhere.users.iter().take(MOST).map(String::as_str).collect();
+        users.join(", ")
+    }
+
+    fn steps_of(&self, index: usize, kept: &Kept, stays: bool) -> Vec<Step> {
+        let key = &self.keys[index];
+        let mut steps: Vec<_> = self.disabled(index, kept, stays).into_iter().collect();
+        if matches!(key.standing, KeyStanding::Enabled | KeyStanding::Disabled) && !stays {
+            let name = format!("{} at its provider", kept.identity);
+            let why = match self.options.retire {
+                true => "nothing uses it any more",
+                false => "once it is not needed any more: --retire-key",
+            };
+            let step = Step::new(Target::Key, Action::Delete, name, why);
+            steps.push(self.needing(index, Act::Delete, step).gated(self.retire_gate()));
+        }
+        for (place, view) in kept.places.iter().zip(&key.places).filter(|(_, view)| view.there) {
+            let name = place.to_string();
+            let keep = |why: String| Step::no_op(Target::ClusterObject, name.clone(), why);
+            let by_hand = key.standing == KeyStanding::ByHand;
+            steps.push(match &view.kept_by {
+                _ if view.holds_more => keep(
+                    "it holds more than the credential: --retire-key does nothing before the other values are moved".into(),
+                ),
+                _ if stays || matches!(key.standing, KeyStanding::Unproved(_)) => {
+                    keep("the credential in it is not touched".into())
+                }
+                Some(by) => keep(format!("{by} keeps it")),
+                None if view.changed => keep("it has changed since it was noted".into()),
+                None => {
+                    let why = match (self.options.retire, by_hand && !self.options.delete_secret) {
+                        (_, true) => "once the credential is revoked: --retire-key --delete-secret",
+                        (false, false) => "once it is not needed any more: --retire-key",
+                        (true, false) => "nothing uses it any more",
+                    };
+                    let gate = match by_hand && !self.options.delete_secret {
+                        true => Some(Gate::OnRetireKey),
+                        false => self.retire_gate(),
+                    };
+                    Step::new(Target::ClusterObject, Action::Delete, name, why).gated(gate)
+                }
+            });
+        }
+        steps
+    }
+
+    /// The first part of its end, which can be taken back.
+    fn disabled(&self, index: usize, kept: &Kept, stays: bool) -> Option<Step> {
+        let identity = kept.identity.to_string();
+        let keep = |why: String| Some(Step::no_op(Target::Key, identity.clone(), why));
+        match &self.keys[index].standing {
+            KeyStanding::Unproved(why) => keep(format!("it is not proved what it is: {why}")),
+            KeyStanding::ByHand => keep(format!("keyless cannot revoke it. {}", kept.identity.by_hand)),
+            KeyStanding::Absent => keep("it is deleted at its provider".into()),
+            KeyStanding::Enabled | KeyStanding::Disabled if !self.elsewhere.users.is_empty() => {
+                keep(format!("also used by {}", self.users()))
+            }
+            KeyStanding::Disabled => keep("it is disabled".into()),
+            KeyStanding::Enabled if stays => {
+                keep("it is not touched, because of what is marked with !".into())
+            }
+            KeyStanding::Enabled => {
+                let why =
+                    "once everything that uses the store has run by the new login; then the store is watched";
+                let step = Step::new(Target::Key, Action::Disable, identity, why);
+                Some(self.needing(index, Act::Disable, step).gated(Gate::AfterRefresh))
+            }
+        }
+    }
+
+    fn needing(&self, index: usize, act: Act, step: Step) -> Step {
+        let needs = self.connected[index].as_ref().map(|credential| credential.needs(act));
+        needs.into_iter().fold(step, Step::requires)
+    }
+
+    fn retire_gate(&self) -> Option<Gate> {
+        let Options { retire, .. } = self.options;
+        Some(if retire { Gate::AfterRefresh } else { Gate::OnRetireKey })
+    }
+}
+
+fn is_of_this_run(step: &Step) -> bool {
+    step.is_pending() && !step.gate.is_some_and(Gate::is_later)
+}
+
+/// Whether nothing of it is left, but for what others keep.
+fn is_gone(key: &KeyView) -> bool {
+    match key.standing {
+        KeyStanding::Absent => key.places.iter().all(|place| !place.there || place.kept_by.is_some()),
+        KeyStanding::ByHand => key.places.iter().all(|place| !place.there),
+        _ => false,
+    }
+}
