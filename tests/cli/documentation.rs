@@ -114,6 +114,20 @@ fn every_setting_is_documented() {
 }
 
 #[test]
+fn every_command_is_documented() {
+    let run = Command::new(env!("CARGO_BIN_EXE_keyless")).arg("--help").output().unwrap();
+    let help = String::from_utf8(run.stdout).unwrap();
+    let listed = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let names: Vec<_> =
+        listed.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).collect();
+    let names: Vec<_> = names.into_iter().filter(|name| !matches!(*name, "" | "help")).collect();
+    assert!(names.len() >= 7, "{names:?}");
+    let page = fs::read_to_string(root().join("docs/commands.md")).unwrap();
+    let missing: Vec<_> = names.iter().filter(|name| !page.contains(&format!("| `keyless {name}"))).collect();
+    assert!(missing.is_empty(), "docs/commands.md does not list {missing:?}");
+}
+
+#[test]
 fn links_between_pages_lead_to_files() {
     for (page, text) in pages() {
         let folder = PathBuf::from(&page).parent().unwrap().to_owned();
