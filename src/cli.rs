@@ -73,8 +73,25 @@ pub(crate) struct ConfigArgs {
 /// What to show.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Print the JSON schema of keyless.yaml, for editors
-    Schema,
+    /// Print the JSON schema of keyless.yaml, for editors, or of the plans in JSON results
+    Schema(SchemaArgs),
+}
+
+/// Which schema.
+#[derive(Debug, Args)]
+pub(crate) struct SchemaArgs {
+    /// What the schema is of
+    #[arg(value_enum, default_value_t = SchemaOf::Settings, value_name = "WHAT")]
+    pub(crate) of: SchemaOf,
+}
+
+/// What there is a schema of.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// keyless.yaml
+    Settings,
+    /// The member `plan` of the results of setup, publish and teardown
+    Plan,
 }
 
 /// Count the long-lived credentials that open the cluster's secret stores

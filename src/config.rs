@@ -13,11 +13,7 @@ mod vault_client;
 mod written;
 mod yaml;
 
-use std::{
-    collections::BTreeSet,
-    ffi::OsString,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, ffi::OsString, path::PathBuf};
 
 use rustls::pki_types::CertificateDer;
 
@@ -41,7 +37,6 @@ use crate::{
     error::{Error, Result},
     federation::{Right, gcp, test_audience, vault},
     oidc::{KidRule, SignedIssuer},
-    redact,
     secret::Secret,
     target::{Account, is_uid},
 };
@@ -158,9 +153,11 @@ impl Settings {
         let google_access_token = token("GOOGLE_OAUTH_ACCESS_TOKEN")?;
         let (bucket, prefix) = match bucket_url.as_deref().or(file.bucket.url.as_deref()) {
             Some(url) => {
-                let (kind, prefix) = bucket_kind(url)?;
+                let (kind, place) = bucket::Kind::read(url)?;
+                let prefix = place.prefix.clone();
                 let settings = bucket::Settings {
                     kind,
+                    place,
                     endpoint: https("--endpoint", endpoint.as_ref().or(file.bucket.endpoint.as_ref()))?,
                     region: region.clone().or(file.bucket.region),
                     addressing: addressing.or(file.bucket.addressing),
@@ -175,7 +172,7 @@ impl Settings {
             }
             None => (None, String::new()),
         };
-        bucket_flags::refuse_idle(common, bucket.as_ref().map(|bucket| &bucket.kind))?;
+        bucket_flags::refuse_idle(common, bucket.as_ref().map(|bucket| bucket.kind))?;
         // What lies in a bucket is published: what cannot be is refused before any work.
         if let (Some(issuer), true, false) = (&issuer, bucket.is_some(), given_keys) {
             issuer.publishable().map_err(Error::into_usage)?;
@@ -337,54 +334,17 @@ impl Settings {
 /// Whether this text can be a settings file: what it says, and what becomes of it when settings are written into it.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn check(text: &str) -> Result<()> {
-    File::parse(text, Path::new("keyless.yaml"))?;
+    File::parse(text, std::path::Path::new("keyless.yaml"))?;
     let wanted =
         [("google.project", serde_json::json!("acme-prod")), ("store.name", serde_json::json!("12"))];
     let first = edit(Some(text), &wanted);
     if let Some(new) = &first.text {
-        File::parse(new, Path::new("keyless.yaml")).expect("what was written can be read");
+        File::parse(new, std::path::Path::new("keyless.yaml")).expect("what was written can be read");
         // What the form has no place for is still left to people.
         let left = Edit { by_hand: first.by_hand.clone(), ..Edit::default() };
         assert_eq!(edit(Some(new), &wanted), left, "what was written is written again");
     }
     Ok(())
-}
-
-/// What `--bucket` names, and the prefix in it.
-fn bucket_kind(text: &str) -> Result<(bucket::Kind, String)> {
-    let refuse = |why: &str| {
-        Error::usage("bucket-url", format!("`{}` does not name a bucket: {why}", redact::given(text)))
-            .hint("write s3://NAME[/PREFIX], gs://NAME[/PREFIX] or file:///FOLDER")
-    };
-    let (scheme, rest) = text.split_once("://").ok_or_else(|| refuse("there is no scheme"))?;
-    if scheme == "file" {
-        let path = Path::new(rest);
-        return if path.is_absolute() {
-            Ok((bucket::Kind::Directory(path.to_owned()), String::new()))
-        } else {
-            Err(refuse("the folder must be given by its absolute path"))
-        };
-    }
-    let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-    let prefix = prefix.trim_end_matches('/');
-    if name.is_empty() {
-        return Err(refuse("there is no name"));
-    }
-    if name.contains(['@', ':']) {
-        return Err(refuse("a bucket has no user, password or port")
-            .hint("credentials come from the environment or a profile"));
-    }
-    if prefix.split('/').any(|segment| matches!(segment, "." | ".."))
-        || prefix.starts_with('/')
-        || prefix.contains("//")
-    {
-        return Err(refuse("its prefix has empty or dot segments"));
-    }
-    match scheme {
-        "s3" => Ok((bucket::Kind::S3(name.to_owned()), prefix.to_owned())),
-        "gs" => Ok((bucket::Kind::Gcs(name.to_owned()), prefix.to_owned())),
-        _ => Err(refuse("that scheme is not known")),
-    }
 }
 
 fn https(setting: &str, text: Option<&String>) -> Result<Option<String>> {

@@ -68,7 +68,7 @@ use std::{ffi::OsString, io, process::ExitCode, time::SystemTime};
 use serde_json::json;
 
 use crate::{
-    cli::{Cli, Command, ConfigArgs, ConfigCommand},
+    cli::{Cli, Command, ConfigArgs, ConfigCommand, SchemaOf},
     commands::{Exit, publish, render, setup, teardown, verify},
     config::Settings,
     error::{Error, Kind, Result},
@@ -135,8 +135,12 @@ fn execute(cli: &mut Cli, report: &mut Report<'_>) -> Result<Exit> {
     let interrupt = report.interrupt().clone();
     interrupt.listen()?;
     let done = runtime.block_on(interrupt.run(async {
-        if let Command::Config(ConfigArgs { command: ConfigCommand::Schema }) = &cli.command {
-            report.document("the schema", &config::schema())?;
+        if let Command::Config(ConfigArgs { command: ConfigCommand::Schema(args) }) = &cli.command {
+            let schema = match args.of {
+                SchemaOf::Settings => config::schema(),
+                SchemaOf::Plan => plan::schema(),
+            };
+            report.document("the schema", &schema)?;
             return Ok(Exit::Clean);
         }
         let audience = match &cli.command {

@@ -14,11 +14,12 @@ use std::{
 
 use async_trait::async_trait;
 use aws_lc_rs::digest;
+use futures::{FutureExt, future::ready};
 use url::Url;
 
 use super::{
-    Bucket, Change, Condition, Expected, Leads, PublicAccess, Stored, Version, WriteError, changed, hex,
-    random,
+    Bucket, Change, Condition, Expected, Kind, Leads, Place, PublicAccess, Stored, Version, WriteError,
+    changed, hex, random,
 };
 use crate::{
     error::{Error, Result},
@@ -33,6 +34,20 @@ const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// What unfinished files are called: never like a document.
 const UNFINISHED: (&str, &str) = (".keyless-", ".unfinished");
+
+pub(super) const KIND: Kind = Kind {
+    scheme: "file",
+    form: "file:///FOLDER",
+    takes: &[],
+    parse: |path| match path.starts_with('/') {
+        true => Ok(Place { name: path.to_owned(), prefix: String::new() }),
+        false => Err("the folder must be given by its absolute path"),
+    },
+    connect: |settings, _| {
+        let directory = Directory::new(settings.place.name.clone().into(), settings.public_url.clone());
+        ready(Ok(Box::new(directory) as Box<dyn Bucket>)).boxed()
+    },
+};
 
 /// A folder as a bucket.
 #[derive(Debug)]

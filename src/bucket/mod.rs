@@ -1,12 +1,13 @@
 //! The public place that holds the two documents. One file per kind, one trait, one suite of tests.
 //!
-//! To add a kind: one file with an `impl Bucket`, one arm in [`connect`]. The contract suite in
+//! To add a kind: one file or folder with an `impl Bucket` and its [`Kind`], one line in `kind.rs`. The contract suite in
 //! `contract.rs` runs on it.
 
 #[cfg(test)]
 mod contract;
 mod directory;
 mod gcs;
+mod kind;
 mod s3;
 
 #[cfg(feature = "fuzzing")]
@@ -17,7 +18,10 @@ use std::fmt::Display;
 use async_trait::async_trait;
 use url::Url;
 
-pub(crate) use self::s3::AWS_AUDIENCES;
+pub(crate) use self::{
+    kind::{Kind, Place},
+    s3::AWS_AUDIENCES,
+};
 
 use crate::{
     error::{Error, Result},
@@ -175,7 +179,8 @@ impl From<Error> for WriteError {
 /// Which bucket, and how to talk to its API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
-    pub(crate) kind: Kind,
+    pub(crate) kind: &'static Kind,
+    pub(crate) place: Place,
     /// Base URL of the API; `None` is the public one.
     pub(crate) endpoint: Option<String>,
     pub(crate) region: Option<String>,
@@ -188,12 +193,36 @@ pub(crate) struct Settings {
     pub(crate) google_access_token: Option<Secret>,
 }
 
-/// What `--bucket` names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Directory(std::path::PathBuf),
-    Gcs(String),
-    S3(String),
+impl Settings {
+    /// As the settings file names it: its members below `bucket`, in their order there.
+    pub(crate) fn to_members(&self) -> [(&'static str, Option<String>); 6] {
+        let addressing =
+            self.addressing.and_then(|addressing| clap::ValueEnum::to_possible_value(&addressing));
+        [
+            ("bucket.url", Some(self.kind.url(&self.place))),
+            ("bucket.endpoint", self.endpoint.clone()),
+            ("bucket.region", self.region.clone()),
+            ("bucket.addressing", addressing.map(|addressing| addressing.get_name().to_owned())),
+            ("bucket.publicUrl", self.public_url.clone()),
+            ("bucket.project", self.project.clone()),
+        ]
+    }
+
+    /// The bucket of this URL, and nothing else set.
+    #[cfg(test)]
+    fn of(url: &str) -> Self {
+        let (kind, place) = Kind::read(url).expect("the URL of a bucket");
+        Self {
+            kind,
+            place,
+            endpoint: None,
+            region: None,
+            addressing: None,
+            public_url: None,
+            project: None,
+            google_access_token: None,
+        }
+    }
 }
 
 /// How a request names its bucket.
@@ -208,13 +237,7 @@ pub(crate) enum Addressing {
 
 /// The bucket behind these settings. Nothing is sent to it yet.
 pub(crate) async fn connect(settings: &Settings, http: &Http) -> Result<Box<dyn Bucket>> {
-    Ok(match &settings.kind {
-        Kind::Directory(root) => {
-            Box::new(directory::Directory::new(root.clone(), settings.public_url.clone()))
-        }
-        Kind::S3(name) => Box::new(s3::S3::connect(settings, name, http).await?),
-        Kind::Gcs(name) => Box::new(gcs::Gcs::connect(settings, name, http)?),
-    })
+    (settings.kind.connect)(settings, http).await
 }
 
 /// Whether this is the name of a throw-away object of an earlier version, beside the documents with this prefix.

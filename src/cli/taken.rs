@@ -13,7 +13,7 @@ use clap::{
 use super::Cli;
 
 /// Flags by their IDs, and the commands that have a use for them. What is not listed is taken by every command.
-const TAKEN_BY: [(&[&str], &[&str]); 6] = [
+const TAKEN_BY: [(&[&str], &[&str]); 7] = [
     (
         &["issuer", "bucket", "endpoint", "region", "addressing", "public_url"],
         &["setup", "publish", "verify", "teardown", "render issuer"],
@@ -29,9 +29,8 @@ const TAKEN_BY: [(&[&str], &[&str]); 6] = [
     ),
     (&["service_account", "external_signer"], &["setup", "publish", "verify", "teardown"]),
     (&["public_key"], &["setup", "publish", "verify"]),
+    (&["no_cluster"], &["publish", "verify", "render credentials"]),
 ];
-/// As [`TAKEN_BY`], for the flag that stands for the absence of a cluster.
-const WITHOUT_CLUSTER: (&str, &[&str]) = ("no_cluster", &["publish", "verify", "render credentials"]);
 
 impl Cli {
     /// The arguments of the program, its name first.
@@ -65,8 +64,7 @@ impl Cli {
 
 /// The commands that take a flag; `None`: every command does.
 fn takers(id: &str) -> Option<&'static [&'static str]> {
-    let of_cluster = Some(WITHOUT_CLUSTER.1).filter(|_| id == WITHOUT_CLUSTER.0);
-    of_cluster.or_else(|| TAKEN_BY.iter().find(|(ids, _)| ids.contains(&id)).map(|(_, takers)| *takers))
+    TAKEN_BY.iter().find(|(ids, _)| ids.contains(&id)).map(|(_, takers)| *takers)
 }
 
 /// A copy of its own for each command: the parser keeps it in place of the global one.

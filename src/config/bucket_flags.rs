@@ -6,23 +6,20 @@ use crate::{
     error::{Error, Result},
 };
 
-/// What a flag is about.
-const STORES: &str = "the store of an s3:// or gs:// bucket";
-const S3: &str = "an s3:// bucket";
-const GOOGLE: &str = "the Google project in which a gs:// bucket is made";
-
-/// Refuses a flag that would have no effect. `bucket` is the one that flags or file name.
+/// Refuses a flag that would have no effect. `bucket` is the kind of the one that flags or file name.
 pub(super) fn refuse_idle(flags: &Common, bucket: Option<&Kind>) -> Result<()> {
-    let (s3, google) = (matches!(bucket, Some(Kind::S3(_))), matches!(bucket, Some(Kind::Gcs(_))));
     let given = [
-        ("--project", flags.project.is_some(), google, GOOGLE),
-        ("--endpoint", flags.endpoint.is_some(), s3 || google, STORES),
-        ("--region", flags.region.is_some(), s3, S3),
-        ("--addressing", flags.addressing.is_some(), s3, S3),
-        ("--public-url", flags.public_url.is_some(), bucket.is_some(), "a bucket"),
+        ("--project", flags.project.is_some()),
+        ("--endpoint", flags.endpoint.is_some()),
+        ("--region", flags.region.is_some()),
+        ("--addressing", flags.addressing.is_some()),
     ];
-    let Some((flag, .., about)) = given.into_iter().find(|(_, given, fits, _)| *given && !fits) else {
-        return Ok(());
+    let fits = |flag| bucket.is_some_and(|bucket| bucket.takes.contains(&flag));
+    let of_kind = given.into_iter().find(|(flag, given)| *given && !fits(*flag));
+    let (flag, about) = match of_kind {
+        Some((flag, _)) => (flag, format!("a bucket of {}", Kind::taking(flag))),
+        None if flags.public_url.is_some() && bucket.is_none() => ("--public-url", "a bucket".to_owned()),
+        None => return Ok(()),
     };
     let why =
         if bucket.is_some() { "the bucket that is named is of another kind" } else { "no bucket is named" };

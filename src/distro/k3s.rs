@@ -1,11 +1,23 @@
 //! k3s: `kube-apiserver-arg` in its settings file. It pins `--api-audiences` itself, to values that stay.
 
-use super::{Action, File, IssuerChange, Note, Rollout, Stage, flags};
-use crate::shell;
+use super::{
+    Action, File, IssuerChange, Note, Rollout, Stage, flags,
+    old_issuer::Present,
+    registry::{Distribution, Guide},
+};
+use crate::{error::Result, oidc::SignedIssuer, shell};
+
+pub(super) const DISTRIBUTION: Distribution = Distribution {
+    id: "k3s",
+    title: "k3s",
+    detect: |it| it.has_version("+k3s") || it.has_label("node.kubernetes.io/instance-type", "k3s"),
+    // Its settings file is on the servers only: there is nothing of it to read.
+    guide: Some(Guide { present: |_| Ok(Present::default()), rollout, notes }),
+};
 
 const FILE: &str = "/etc/rancher/k3s/config.yaml";
 
-pub(super) fn rollout(change: &IssuerChange, stage: Stage) -> Rollout {
+fn rollout(change: &IssuerChange, _: &[SignedIssuer], _: &Present, stage: Stage) -> Result<Rollout> {
     let flags = flags(change, stage);
     let mut content = format!(
         "# {FILE}, on every server\n# If there is a list of this name already, its other entries stay: add these to it.\nkube-apiserver-arg:\n"
@@ -26,7 +38,7 @@ pub(super) fn rollout(change: &IssuerChange, stage: Stage) -> Rollout {
         },
         watch(change, stage),
     ];
-    Rollout { stage, flags, files: vec![File { path: FILE.to_owned(), content }], steps }
+    Ok(Rollout { stage, flags, files: vec![File { path: FILE.to_owned(), content }], steps })
 }
 
 fn watch(change: &IssuerChange, stage: Stage) -> Action {
@@ -44,7 +56,7 @@ fn watch(change: &IssuerChange, stage: Stage) -> Action {
     }
 }
 
-pub(super) fn notes() -> Vec<Note> {
+fn notes(_: &IssuerChange) -> Vec<Note> {
     vec![
         Note::new(
             "k3s: a name alone replaces the default and keeps the order of repeated entries; `service-account-issuer+=` appends to the \

@@ -7,12 +7,21 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Action, File, Flag, ISSUER_FLAG, IssuerChange, Note, Rollout, Stage, flags, old_issuer::Present,
+    Action, File, Flag, ISSUER_FLAG, IssuerChange, Note, Rollout, Stage, flags,
+    old_issuer::Present,
+    registry::{Distribution, Guide},
 };
 use crate::{
     error::{Error, Result},
     oidc::SignedIssuer,
     shell,
+};
+
+pub(super) const DISTRIBUTION: Distribution = Distribution {
+    id: "kubeadm",
+    title: "kubeadm",
+    detect: |it| it.cluster_configuration.is_some(),
+    guide: Some(Guide { present, rollout, notes }),
 };
 
 const FILE: &str = "/etc/kubernetes/keyless/cluster.yaml";
@@ -31,7 +40,7 @@ enum Form {
 }
 
 /// `given`: the old issuers that were told. What was derived is derived again when the command shown is run.
-pub(super) fn rollout(
+fn rollout(
     change: &IssuerChange,
     given: &[SignedIssuer],
     present: &Present,
@@ -90,7 +99,8 @@ pub(super) fn rollout(
 }
 
 /// What a configuration says of the API servers as they are.
-pub(super) fn present(cluster_configuration: &str) -> Result<Present> {
+fn present(change: &IssuerChange) -> Result<Present> {
+    let Some(cluster_configuration) = &change.cluster_configuration else { return Ok(Present::default()) };
     let config = parse(cluster_configuration)?;
     let issuers = values(&config, ISSUER_FLAG);
     let named = issuers.iter().map(|text| text.parse::<SignedIssuer>().map_err(Error::into_usage));
@@ -124,7 +134,7 @@ fn values(config: &Map<String, Value>, flag: &str) -> Vec<String> {
     }
 }
 
-pub(super) fn notes(change: &IssuerChange) -> Vec<Note> {
+fn notes(change: &IssuerChange) -> Vec<Note> {
     let mut notes = vec![
         Note::always(
             "kubeadm: see what each API server runs with now: `grep -e --service-account-issuer -e --api-audiences \

@@ -11,12 +11,16 @@
 mod k3s;
 mod kubeadm;
 mod old_issuer;
+mod registry;
 mod text;
 
 use serde::Serialize;
 
-pub(crate) use self::old_issuer::old_issuer;
-use self::old_issuer::{Basis, Present, Unproven, header, pinned_audiences};
+use self::old_issuer::{Basis, Unproven, header, pinned_audiences};
+pub(crate) use self::{
+    old_issuer::old_issuer,
+    registry::{Distribution, detect, parser},
+};
 
 use crate::{
     error::{Error, Result},
@@ -28,15 +32,6 @@ use crate::{
 /// The domain of a cluster's services where none is configured.
 const DEFAULT_DOMAIN: &str = "cluster.local";
 
-/// A distribution whose change can be told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Distro {
-    K3s,
-    /// kubeadm, and kind
-    Kubeadm,
-}
-
 /// What tells distributions apart.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ClusterFacts {
@@ -46,15 +41,6 @@ pub(crate) struct ClusterFacts {
     pub(crate) labels: Vec<(String, String)>,
     /// `data.ClusterConfiguration` of the ConfigMap `kube-system/kubeadm-config`, if there is one.
     pub(crate) cluster_configuration: Option<String>,
-}
-
-/// What a cluster was built with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Detected {
-    Known(Distro),
-    /// Known by name, but its change cannot be told here.
-    Other(&'static str),
-    Unknown,
 }
 
 /// What the API servers are to sign as.
@@ -78,7 +64,7 @@ pub(crate) struct IssuerChange {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Instructions {
-    pub(crate) distro: Option<Distro>,
+    pub(crate) distro: Option<&'static Distribution>,
     pub(crate) issuer: String,
     /// What the old issuer is taken from, if it is not known.
     pub(crate) unproven: Option<Unproven>,
@@ -167,45 +153,14 @@ impl Instructions {
     }
 }
 
-/// Which distribution a cluster is. The kubelet's version is the surest sign: it is compiled in.
-pub(crate) fn detect(facts: &ClusterFacts) -> Detected {
-    let version = |mark: &str| facts.kubelet_versions.iter().any(|version| version.contains(mark));
-    let label = |prefix: &str| facts.labels.iter().any(|(key, _)| key.starts_with(prefix));
-    let named = |key: &str, value: &str| facts.labels.iter().any(|(k, v)| k == key && v == value);
-    if version("+k3s") || named("node.kubernetes.io/instance-type", "k3s") {
-        Detected::Known(Distro::K3s)
-    } else if version("+rke2") || named("node.kubernetes.io/instance-type", "rke2") {
-        Detected::Other("RKE2")
-    } else if version("+k0s") {
-        Detected::Other("k0s")
-    } else if version("-eks-") || label("eks.amazonaws.com/") {
-        Detected::Other("EKS")
-    } else if version("-gke.") || label("cloud.google.com/gke-") {
-        Detected::Other("GKE")
-    } else if label("kubernetes.azure.com/") {
-        Detected::Other("AKS")
-    } else if label("node.openshift.io/") {
-        Detected::Other("OpenShift")
-    } else if label("microk8s.io/") {
-        Detected::Other("MicroK8s")
-    } else if label("kops.k8s.io/") {
-        Detected::Other("kOps")
-    } else if label("minikube.k8s.io/") {
-        Detected::Other("minikube")
-    } else if facts.cluster_configuration.is_some() {
-        Detected::Known(Distro::Kubeadm)
-    } else {
-        Detected::Unknown
-    }
-}
-
 /// The change for a distribution; `None` is one whose files are not known here: its flags only.
-pub(crate) fn instructions(distro: Option<Distro>, change: &IssuerChange) -> Result<Instructions> {
+pub(crate) fn instructions(
+    distro: Option<&'static Distribution>,
+    change: &IssuerChange,
+) -> Result<Instructions> {
+    let guide = distro.and_then(|distro| distro.guide.as_ref());
     let mut change = change.clone();
-    let present = match (distro, &change.cluster_configuration) {
-        (Some(Distro::Kubeadm), Some(text)) => kubeadm::present(text)?,
-        _ => Present::default(),
-    };
+    let present = guide.map(|guide| (guide.present)(&change)).transpose()?.unwrap_or_default();
     let given = change.accepted.clone();
     let known = !given.is_empty();
     // Tokens tell more than a configuration that may not be rolled out yet.
@@ -242,9 +197,8 @@ pub(crate) fn instructions(distro: Option<Distro>, change: &IssuerChange) -> Res
         vec![Stage::Sign]
     };
     let rollouts = stages.into_iter().map(|stage| {
-        let mut rollout = match distro {
-            Some(Distro::K3s) => k3s::rollout(&change, stage),
-            Some(Distro::Kubeadm) => kubeadm::rollout(&change, &given, &present, stage)?,
+        let mut rollout = match guide {
+            Some(guide) => (guide.rollout)(&change, &given, &present, stage)?,
             None => flags_only(&change, stage),
         };
         if let (Some(unproven), Some(file)) = (&unproven, rollout.files.first_mut()) {
@@ -254,11 +208,7 @@ pub(crate) fn instructions(distro: Option<Distro>, change: &IssuerChange) -> Res
     });
     let rollouts = rollouts.collect::<Result<_>>()?;
     let mut notes = notes(&change);
-    notes.extend(match distro {
-        Some(Distro::K3s) => k3s::notes(),
-        Some(Distro::Kubeadm) => kubeadm::notes(&change),
-        None => Vec::new(),
-    });
+    notes.extend(guide.map(|guide| (guide.notes)(&change)).unwrap_or_default());
     let warnings =
         unproven.iter().map(Unproven::warning).chain(pinned_audiences(&change, &present)).collect();
     Ok(Instructions {

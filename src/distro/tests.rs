@@ -34,7 +34,7 @@ fn stages(told: &Instructions) -> Vec<Stage> {
 
 #[test]
 fn one_server_signs_at_once_and_keeps_the_old_issuer() {
-    for distro in [Distro::K3s, Distro::Kubeadm] {
+    for distro in [&k3s::DISTRIBUTION, &kubeadm::DISTRIBUTION] {
         let told = instructions(Some(distro), &change(1)).unwrap();
         assert_eq!(stages(&told), [Stage::Sign]);
         assert_eq!(issuers(&told.rollouts[0]), [NEW, DEFAULT_ISSUER]);
@@ -45,7 +45,7 @@ fn one_server_signs_at_once_and_keeps_the_old_issuer() {
 
 #[test]
 fn several_servers_accept_before_one_signs() {
-    for distro in [Distro::K3s, Distro::Kubeadm] {
+    for distro in [&k3s::DISTRIBUTION, &kubeadm::DISTRIBUTION] {
         let told = instructions(Some(distro), &change(3)).unwrap();
         assert_eq!(stages(&told), [Stage::Accept, Stage::Sign]);
         assert_eq!(issuers(&told.rollouts[0]), [DEFAULT_ISSUER, NEW]);
@@ -55,7 +55,9 @@ fn several_servers_accept_before_one_signs() {
         assert_eq!(told.rollout(None).unwrap().stage, Stage::Accept, "the first is the safe one");
         assert_eq!(told.rollout(Some(Stage::Sign)).unwrap().stage, Stage::Sign);
     }
-    assert!(instructions(Some(Distro::K3s), &change(1)).unwrap().rollout(Some(Stage::Accept)).is_none());
+    assert!(
+        instructions(Some(&k3s::DISTRIBUTION), &change(1)).unwrap().rollout(Some(Stage::Accept)).is_none()
+    );
 }
 
 #[test]
@@ -75,7 +77,7 @@ fn of_any_other_distribution_the_flags_are_told() {
 
 #[test]
 fn k3s_gets_a_list_in_its_settings_file() {
-    let told = instructions(Some(Distro::K3s), &change(1)).unwrap();
+    let told = instructions(Some(&k3s::DISTRIBUTION), &change(1)).unwrap();
     let file = &told.rollouts[0].files[0];
     assert_eq!(file.path, "/etc/rancher/k3s/config.yaml");
     assert_eq!(
@@ -106,7 +108,7 @@ fn k3s_gets_a_list_in_its_settings_file() {
 
 #[test]
 fn kubeadm_gets_a_list_since_1_31_and_a_map_with_a_patch_before() {
-    let list = instructions(Some(Distro::Kubeadm), &change(1)).unwrap();
+    let list = instructions(Some(&kubeadm::DISTRIBUTION), &change(1)).unwrap();
     let config = yaml(&list.rollouts[0].files[0].content);
     assert_eq!(config["apiVersion"], "kubeadm.k8s.io/v1beta4");
     assert_eq!(
@@ -119,11 +121,13 @@ fn kubeadm_gets_a_list_since_1_31_and_a_map_with_a_patch_before() {
     );
     for (minor, version) in [(30, "v1beta3"), (31, "v1beta4")] {
         let told =
-            instructions(Some(Distro::Kubeadm), &IssuerChange { minor: Some(minor), ..change(1) }).unwrap();
+            instructions(Some(&kubeadm::DISTRIBUTION), &IssuerChange { minor: Some(minor), ..change(1) })
+                .unwrap();
         let config = yaml(&told.rollouts[0].files[0].content);
         assert_eq!(config["apiVersion"], format!("kubeadm.k8s.io/{version}"));
     }
-    let map = instructions(Some(Distro::Kubeadm), &IssuerChange { minor: Some(30), ..change(2) }).unwrap();
+    let map =
+        instructions(Some(&kubeadm::DISTRIBUTION), &IssuerChange { minor: Some(30), ..change(2) }).unwrap();
     for (rollout, first, second) in [(0, DEFAULT_ISSUER, NEW), (1, NEW, DEFAULT_ISSUER)] {
         let files = &map.rollouts[rollout].files;
         assert_eq!(yaml(&files[0].content)["apiServer"]["extraArgs"][ISSUER_FLAG], first);
@@ -160,7 +164,7 @@ networking: {dnsDomain: corp.local, serviceSubnet: 10.97.0.0/12}
 #[test]
 fn everything_else_of_a_configuration_stays() {
     let changed = IssuerChange { cluster_configuration: Some(CONFIGURATION.into()), ..change(1) };
-    let told = instructions(Some(Distro::Kubeadm), &changed).unwrap();
+    let told = instructions(Some(&kubeadm::DISTRIBUTION), &changed).unwrap();
     assert_eq!(issuers(&told.rollouts[0]), [NEW, "https://old.example.com", "https://older.example.com"]);
     let (mut have, mut want) = (yaml(&told.rollouts[0].files[0].content), yaml(CONFIGURATION));
     let args = have["apiServer"]["extraArgs"].as_array().unwrap().clone();
@@ -183,8 +187,8 @@ fn a_change_that_was_made_stays_made() {
         cluster_configuration: Some(text.to_owned()),
         ..change(servers)
     };
-    let first = instructions(Some(Distro::Kubeadm), &changed(CONFIGURATION, 1)).unwrap();
-    let again = instructions(Some(Distro::Kubeadm), &changed(first.rollouts[0].file(), 3)).unwrap();
+    let first = instructions(Some(&kubeadm::DISTRIBUTION), &changed(CONFIGURATION, 1)).unwrap();
+    let again = instructions(Some(&kubeadm::DISTRIBUTION), &changed(first.rollouts[0].file(), 3)).unwrap();
     assert_eq!(stages(&again), [Stage::Sign], "nobody goes back to signing with the old one");
     assert_eq!(yaml(again.rollouts[0].file()), yaml(first.rollouts[0].file()));
     // A configuration that nobody rolled out yet: tokens of the old issuer are still made.
@@ -192,10 +196,13 @@ fn a_change_that_was_made_stays_made() {
         accepted: vec!["https://old.example.com".parse().unwrap()],
         ..changed(first.rollouts[0].file(), 3)
     };
-    assert_eq!(stages(&instructions(Some(Distro::Kubeadm), &told).unwrap()), [Stage::Accept, Stage::Sign]);
+    assert_eq!(
+        stages(&instructions(Some(&kubeadm::DISTRIBUTION), &told).unwrap()),
+        [Stage::Accept, Stage::Sign]
+    );
     // Between the two rollouts of several servers.
-    let accept = instructions(Some(Distro::Kubeadm), &changed(CONFIGURATION, 3)).unwrap();
-    let sign = instructions(Some(Distro::Kubeadm), &changed(accept.rollouts[0].file(), 3)).unwrap();
+    let accept = instructions(Some(&kubeadm::DISTRIBUTION), &changed(CONFIGURATION, 3)).unwrap();
+    let sign = instructions(Some(&kubeadm::DISTRIBUTION), &changed(accept.rollouts[0].file(), 3)).unwrap();
     assert_eq!(issuers(&sign.rollouts[1]), [NEW, "https://old.example.com", "https://older.example.com"]);
 }
 
@@ -205,17 +212,17 @@ fn the_old_issuer_is_the_one_that_the_cluster_was_told() {
         accepted: vec!["https://b.example.com".parse().unwrap(), NEW.parse().unwrap()],
         ..change(1)
     };
-    let told_named = instructions(Some(Distro::K3s), &named).unwrap();
+    let told_named = instructions(Some(&k3s::DISTRIBUTION), &named).unwrap();
     assert_eq!(issuers(&told_named.rollouts[0]), [NEW, "https://b.example.com"], "each value once");
     let text = "apiVersion: kubeadm.k8s.io/v1beta3\nkind: ClusterConfiguration\nnetworking: {dnsDomain: corp.local}\n";
     let of_domain = IssuerChange { cluster_configuration: Some(text.into()), ..change(1) };
-    let of_domain = instructions(Some(Distro::Kubeadm), &of_domain).unwrap();
+    let of_domain = instructions(Some(&kubeadm::DISTRIBUTION), &of_domain).unwrap();
     assert_eq!(issuers(&of_domain.rollouts[0]), [NEW, "https://kubernetes.default.svc.corp.local"]);
     assert_eq!(of_domain.rollouts[0].files.len(), 3, "a map, so there is a patch");
     // A map does not show what a patch accepts: the cluster's own issuer is not lost when it is done again.
     let again =
         IssuerChange { cluster_configuration: Some(of_domain.rollouts[0].file().into()), ..change(3) };
-    let again = instructions(Some(Distro::Kubeadm), &again).unwrap();
+    let again = instructions(Some(&kubeadm::DISTRIBUTION), &again).unwrap();
     assert_eq!(
         again.rollouts,
         [Rollout { steps: again.rollouts[0].steps.clone(), ..of_domain.rollouts[0].clone() }]
@@ -239,10 +246,11 @@ fn what_cannot_be_meant() {
     ];
     for text in configurations {
         let changed = IssuerChange { cluster_configuration: Some(text.into()), ..change(1) };
-        let error = instructions(Some(Distro::Kubeadm), &changed).unwrap_err();
+        let error = instructions(Some(&kubeadm::DISTRIBUTION), &changed).unwrap_err();
         assert_eq!((error.code, error.kind), ("cluster-configuration", Kind::Usage), "{text}");
     }
-    let error = instructions(Some(Distro::K3s), &IssuerChange { minor: Some(21), ..change(1) }).unwrap_err();
+    let error =
+        instructions(Some(&k3s::DISTRIBUTION), &IssuerChange { minor: Some(21), ..change(1) }).unwrap_err();
     assert_eq!(error.code, "distro-too-old");
 }
 
@@ -254,23 +262,20 @@ fn distributions_are_told_apart() {
         cluster_configuration: configuration.then(|| CONFIGURATION.to_owned()),
     };
     let cases = [
-        (facts("v1.36.1+k3s1", &[], false), Detected::Known(Distro::K3s)),
-        (
-            facts("v1.36.1", &[("node.kubernetes.io/instance-type", "k3s")], false),
-            Detected::Known(Distro::K3s),
-        ),
-        (facts("v1.36.1", &[], true), Detected::Known(Distro::Kubeadm)),
-        (facts("v1.36.1+rke2r1", &[], false), Detected::Other("RKE2")),
-        (facts("v1.36.1+k0s", &[], false), Detected::Other("k0s")),
-        (facts("v1.36.1-eks-abc", &[], false), Detected::Other("EKS")),
-        (facts("v1.36.1-gke.100", &[], false), Detected::Other("GKE")),
-        (facts("v1.36.1", &[("kubernetes.azure.com/cluster", "x")], false), Detected::Other("AKS")),
-        (facts("v1.36.1", &[("minikube.k8s.io/name", "minikube")], true), Detected::Other("minikube")),
-        (facts("v1.36.1", &[], false), Detected::Unknown),
-        (ClusterFacts::default(), Detected::Unknown),
+        (facts("v1.36.1+k3s1", &[], false), Some("k3s")),
+        (facts("v1.36.1", &[("node.kubernetes.io/instance-type", "k3s")], false), Some("k3s")),
+        (facts("v1.36.1", &[], true), Some("kubeadm")),
+        (facts("v1.36.1+rke2r1", &[], false), Some("rke2")),
+        (facts("v1.36.1+k0s", &[], false), Some("k0s")),
+        (facts("v1.36.1-eks-abc", &[], false), Some("eks")),
+        (facts("v1.36.1-gke.100", &[], false), Some("gke")),
+        (facts("v1.36.1", &[("kubernetes.azure.com/cluster", "x")], false), Some("aks")),
+        (facts("v1.36.1", &[("minikube.k8s.io/name", "minikube")], true), Some("minikube")),
+        (facts("v1.36.1", &[], false), None),
+        (ClusterFacts::default(), None),
     ];
     for (facts, detected) in cases {
-        assert_eq!(detect(&facts), detected, "{facts:?}");
+        assert_eq!(detect(&facts).map(|it| it.id), detected, "{facts:?}");
     }
 }
 
@@ -280,7 +285,7 @@ fn codes(told: &Instructions) -> Vec<&str> {
 
 #[test]
 fn assumed_old_issuer_is_marked() {
-    for distro in [Distro::K3s, Distro::Kubeadm] {
+    for distro in [&k3s::DISTRIBUTION, &kubeadm::DISTRIBUTION] {
         for servers in [1, 3] {
             let told = instructions(Some(distro), &change(servers)).unwrap();
             assert_eq!(codes(&told), ["old-issuer-assumed"]);
@@ -324,7 +329,7 @@ fn old_issuer_of_configuration_is_marked() {
         (text.to_owned(), DEFAULT_ISSUER, "old-issuer-assumed"),
     ] {
         let changed = IssuerChange { cluster_configuration: Some(text.clone()), ..change(2) };
-        let told = instructions(Some(Distro::Kubeadm), &changed).unwrap();
+        let told = instructions(Some(&kubeadm::DISTRIBUTION), &changed).unwrap();
         assert_eq!(codes(&told), [code], "{text}");
         assert_eq!(told.unproven.as_ref().unwrap().issuer, issuer);
         assert_eq!(issuers(&told.rollouts[0])[0], issuer);
@@ -349,14 +354,14 @@ fn pinned_audiences_are_warned_of() {
         (map.to_owned(), "x,y", true),
     ] {
         let changed = IssuerChange { cluster_configuration: Some(text.clone()), ..change(3) };
-        let told = instructions(Some(Distro::Kubeadm), &changed).unwrap();
+        let told = instructions(Some(&kubeadm::DISTRIBUTION), &changed).unwrap();
         let warning = told.warnings.iter().find(|it| it.code == "api-audiences-pinned").expect(&text);
         assert!(warning.message.contains(audiences), "{warning:?}");
         assert_eq!(warning.message.contains("is not among them"), missing, "{warning:?}");
         // Nor is `aud` what shows that both issuers are accepted.
         assert!(!told.rollouts[0].steps.iter().any(|step| step.commands.iter().any(|it| it.contains("aud"))));
     }
-    let without = instructions(Some(Distro::Kubeadm), &change(3)).unwrap();
+    let without = instructions(Some(&kubeadm::DISTRIBUTION), &change(3)).unwrap();
     assert!(!codes(&without).contains(&"api-audiences-pinned"));
 }
 
@@ -368,7 +373,7 @@ fn unpublished_issuer_has_no_key_set() {
         accepted: vec!["https://10.5.0.3:6443".parse().unwrap(), "api".parse().unwrap()],
         ..change(2)
     };
-    for distro in [Some(Distro::K3s), Some(Distro::Kubeadm), None] {
+    for distro in [Some(&k3s::DISTRIBUTION), Some(&kubeadm::DISTRIBUTION), None] {
         let told = instructions(distro, &changed).unwrap();
         assert_eq!(issuers(&told.rollouts[1]), ["https://10.5.0.2:6443/", "https://10.5.0.3:6443", "api"]);
         assert!(told.rollouts.iter().flat_map(|it| &it.flags).all(|flag| flag.name == ISSUER_FLAG));
@@ -382,10 +387,10 @@ fn signed_issuer_is_kept_exactly() {
     for line in lines.filter(|line| !line.starts_with('#') && !line.is_empty()) {
         let old: String = serde_json::from_str(line).unwrap();
         let changed = IssuerChange { accepted: vec![old.parse().unwrap()], ..change(2) };
-        let k3s = instructions(Some(Distro::K3s), &changed).unwrap();
+        let k3s = instructions(Some(&k3s::DISTRIBUTION), &changed).unwrap();
         let args = &yaml(k3s.rollouts[0].file())["kube-apiserver-arg"];
         assert_eq!(args[0], format!("service-account-issuer={old}"), "{line}");
-        let kubeadm = instructions(Some(Distro::Kubeadm), &changed).unwrap();
+        let kubeadm = instructions(Some(&kubeadm::DISTRIBUTION), &changed).unwrap();
         let args = &yaml(kubeadm.rollouts[0].file())["apiServer"]["extraArgs"];
         assert_eq!(args[0]["value"], old, "{line}");
         let flags = instructions(None, &changed).unwrap();

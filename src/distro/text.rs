@@ -1,16 +1,6 @@
 //! The change, for people.
 
-use super::{Distro, Instructions, Stage};
-
-impl Distro {
-    /// For people.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::K3s => "k3s",
-            Self::Kubeadm => "kubeadm",
-        }
-    }
-}
+use super::{Instructions, Stage};
 
 impl Stage {
     fn title(self) -> &'static str {
@@ -25,7 +15,7 @@ impl Instructions {
     /// What to write where, in which order, and how to see that it worked. Without what only matters to whoever
     /// starts from here: `render issuer` says that.
     pub(crate) fn to_text(&self) -> String {
-        let distro = self.distro.map(|distro| format!(" ({})", distro.name())).unwrap_or_default();
+        let distro = self.distro.map(|distro| format!(" ({})", distro.title)).unwrap_or_default();
         let mut out = format!("Let the API servers{distro} sign as {}:\n", self.issuer);
         let rollouts = self.rollouts.len();
         for (position, rollout) in self.rollouts.iter().enumerate() {
@@ -54,7 +44,7 @@ impl Instructions {
         if let Some(distro) = self.distro {
             out.push_str(&format!(
                 "  * What else to know: keyless render issuer --distro {}\n",
-                distro.name()
+                distro.title
             ));
         }
         out

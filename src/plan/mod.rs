@@ -10,20 +10,22 @@
 
 mod apply;
 mod saved;
+mod schema;
 mod show;
 mod summary;
 
 use std::fmt;
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use serde_json::Value;
 
-pub(crate) use self::{apply::apply, saved::SavedPlan, summary::Summary};
+pub(crate) use self::{apply::apply, saved::SavedPlan, schema::schema, summary::Summary};
 use crate::error::Result;
 
 /// What a step changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Target {
     /// The bucket itself, or who may read it.
@@ -38,7 +40,7 @@ pub(crate) enum Target {
 }
 
 /// What a step does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Action {
     Create,
@@ -55,7 +57,7 @@ pub(crate) enum Action {
 }
 
 /// What a step waits for, beyond the steps that it depends on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Gate {
     /// It is made where the object is kept, e.g. in the repository that Argo CD reads: in the cluster it would be undone.
@@ -84,7 +86,7 @@ impl Gate {
 }
 
 /// One change.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Step {
     pub(crate) target: Target,
@@ -101,7 +103,7 @@ pub(crate) struct Step {
 }
 
 /// One field that differs between what is observed and what is desired.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, JsonSchema)]
 pub(crate) struct FieldChange {
     /// E.g. `jwks_uri`, `spec.provider.gcpsm.projectID`.
     pub(crate) path: String,
@@ -114,17 +116,14 @@ pub(crate) struct FieldChange {
 }
 
 /// Worth knowing before the plan is applied, although it changes nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Note {
     /// Stable name, in kebab case.
     pub(crate) code: &'static str,
     pub(crate) message: String,
 }
 
-/// Everything that a command would change, in the order in which it is applied.
-///
-/// As JSON: `{"apiVersion": "keyless/plan/v1", "steps": […], "notes": […], "summary": {"create": 1, "change": 0, "delete": 0,
-/// "later": 0}}`.
+/// Everything that a command would change, in the order in which it is applied. Its form as JSON: `keyless config schema plan`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Plan {
     pub(crate) steps: Vec<Step>,
@@ -267,17 +266,6 @@ impl Plan {
     pub(crate) fn then(&mut self, mut step: Step) {
         step.depends_on.extend(self.steps.last().map(|before| before.name.clone()));
         self.steps.push(step);
-    }
-}
-
-impl Serialize for Plan {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut plan = serializer.serialize_struct("Plan", 4)?;
-        plan.serialize_field("apiVersion", "keyless/plan/v1")?;
-        plan.serialize_field("steps", &self.steps)?;
-        plan.serialize_field("notes", &self.notes)?;
-        plan.serialize_field("summary", &self.summary())?;
-        plan.end()
     }
 }
 

@@ -14,6 +14,7 @@ mod refusal;
 use std::{fmt, net::Ipv4Addr};
 
 use async_trait::async_trait;
+use futures::{FutureExt, future::ready};
 use http::HeaderName;
 use serde_json::{Value, json};
 use url::{Host, Url};
@@ -23,8 +24,8 @@ use self::{
     refusal::{Outcome, Refusal},
 };
 use super::{
-    Bucket, Condition, Expected, Leads, PublicAccess, Settings, Stored, Version, WriteError, changed,
-    is_leftover, leftover_prefix, random,
+    Bucket, Condition, Expected, Kind, Leads, PublicAccess, Settings, Stored, Version, WriteError, changed,
+    is_leftover, kind::name_and_prefix, leftover_prefix, random,
 };
 use crate::{
     error::{Error, Result},
@@ -37,6 +38,17 @@ use crate::{
 const GENERATION: HeaderName = HeaderName::from_static("x-goog-generation");
 /// An object that changes this often while it is read is written by somebody in a loop.
 const READS: usize = 4;
+
+pub(super) const KIND: Kind = Kind {
+    scheme: "gs",
+    form: "gs://NAME[/PREFIX]",
+    takes: &["--project", "--endpoint"],
+    parse: name_and_prefix,
+    connect: |settings, http| {
+        let gcs = Gcs::connect(settings, &settings.place.name, http);
+        ready(gcs.map(|gcs| Box::new(gcs) as Box<dyn Bucket>)).boxed()
+    },
+};
 
 /// A bucket of Google Cloud Storage.
 pub(super) struct Gcs {

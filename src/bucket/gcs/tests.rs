@@ -12,10 +12,7 @@ use lab::{Access, Fault};
 
 use super::*;
 use crate::{
-    bucket::{
-        Kind as BucketKind,
-        contract::{self, Traits, conflict, discovery, jwks, read, refused},
-    },
+    bucket::contract::{self, Traits, conflict, discovery, jwks, read, refused},
     error::Kind,
     secret::Secret,
 };
@@ -31,13 +28,12 @@ fn names() -> [String; 2] {
 
 fn client(store: &lab::Gcs, token: String) -> Gcs {
     let settings = Settings {
-        kind: BucketKind::Gcs("keys".to_owned()),
         endpoint: Some(store.url()),
         region: Some("EU".to_owned()),
-        addressing: None,
         public_url: Some(format!("{}/keys/", store.url())),
         project: Some("lab-project".to_owned()),
         google_access_token: Some(Secret::new(token)),
+        ..Settings::of("gs://keys")
     };
     let mut gcs = Gcs::connect(&settings, "keys", &Http::new(&[]).unwrap()).unwrap();
     gcs.api.pause = Duration::from_millis(1);
@@ -121,13 +117,9 @@ async fn credentials_that_are_found() {
 async fn where_strangers_read() {
     let store = lab::Gcs::start();
     let mut settings = Settings {
-        kind: BucketKind::Gcs("keys".to_owned()),
         endpoint: Some(store.url()),
-        region: None,
-        addressing: None,
-        public_url: None,
-        project: None,
         google_access_token: Some(Secret::new("t".to_owned())),
+        ..Settings::of("gs://keys")
     };
     let http = Http::new(&[]).unwrap();
     let url = |settings: &Settings| Gcs::connect(settings, "keys", &http).unwrap().public_url().unwrap();

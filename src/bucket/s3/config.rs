@@ -137,18 +137,10 @@ mod tests {
     use aws_sdk_s3::{config::Credentials, presigning::PresigningConfig};
 
     use super::*;
-    use crate::{bucket::Kind, error};
+    use crate::error;
 
     fn settings() -> Settings {
-        Settings {
-            kind: Kind::S3("keys".to_owned()),
-            endpoint: None,
-            region: None,
-            addressing: None,
-            public_url: None,
-            project: None,
-            google_access_token: None,
-        }
+        Settings::of("s3://keys")
     }
 
     fn found(region: Option<&'static str>, endpoint: Option<&str>) -> SdkConfig {

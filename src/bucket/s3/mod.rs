@@ -41,8 +41,8 @@ use self::{
     refusal::{Outcome, Refusal},
 };
 use super::{
-    Bucket, Condition, Expected, Leads, PublicAccess, Settings, Stored, Version, WriteError, changed,
-    is_leftover, leftover_prefix,
+    Bucket, Condition, Expected, Kind, Leads, PublicAccess, Settings, Stored, Version, WriteError, changed,
+    is_leftover, kind::name_and_prefix, leftover_prefix,
 };
 use crate::{
     error::{Error, Result},
@@ -55,6 +55,19 @@ pub(crate) const AWS_AUDIENCES: [&str; 2] = ["sts.amazonaws.com*", "https://sts.
 
 /// The group "everyone" of access control lists.
 const ALL_USERS: &str = "http://acs.amazonaws.com/groups/global/AllUsers";
+
+pub(super) const KIND: Kind = Kind {
+    scheme: "s3",
+    form: "s3://NAME[/PREFIX]",
+    takes: &["--endpoint", "--region", "--addressing"],
+    parse: name_and_prefix,
+    connect: |settings, http| {
+        Box::pin(async {
+            let s3 = S3::connect(settings, &settings.place.name, http).await?;
+            Ok(Box::new(s3) as Box<dyn Bucket>)
+        })
+    },
+};
 
 /// A bucket that is talked to by the S3 protocol.
 pub(super) struct S3 {

@@ -9,7 +9,7 @@ use super::Exit;
 use crate::{
     commands::issuer,
     config::Settings,
-    distro::{self, Distro, IssuerChange, Stage},
+    distro::{self, Distribution, IssuerChange, Stage},
     error::{Error, Result},
     files::{self, Accept, MAX_SMALL},
     http::Http,
@@ -30,8 +30,8 @@ use crate::{
     keyless render issuer --distro kubeadm --cluster-configuration now.yaml > cluster.yaml")]
 pub(crate) struct IssuerArgs {
     /// What the cluster was built with
-    #[arg(long, value_enum, value_name = "NAME")]
-    pub(crate) distro: Distro,
+    #[arg(long, value_parser = distro::parser(), value_name = "NAME")]
+    pub(crate) distro: &'static Distribution,
 
     /// An issuer that stays accepted, the one that signs today first; may be repeated; by default what
     /// --cluster-configuration names, else the distribution's own, which is ASSUMED

@@ -3,7 +3,7 @@
 
 use crate::{
     cluster::{Cluster, objects::Resource},
-    distro::{self, Detected, Distro, IssuerChange},
+    distro::{self, IssuerChange},
     error::Result,
     federation::TrustedIssuer,
     oidc::SignedIssuer,
@@ -47,19 +47,16 @@ pub(super) async fn tell(
         cluster_configuration: facts.cluster_configuration.clone(),
         minor: None,
     };
-    let distro: Option<Distro> = match distro::detect(&facts) {
-        Detected::Known(distro) => Some(distro),
-        Detected::Other(name) => {
-            report.line(format_args!(
-                "This is {name}: these are the flags; where they are written is its own."
-            ));
-            None
-        }
-        Detected::Unknown => {
-            report.line("Unknown distribution: these are the flags.");
-            None
-        }
-    };
+    let distro = distro::detect(&facts);
+    match distro {
+        Some(known) if known.is_guided() => {}
+        Some(known) => report.line(format_args!(
+            "This is {}: these are the flags; where they are written is its own.",
+            known.title
+        )),
+        None => report.line("Unknown distribution: these are the flags."),
+    }
+    let distro = distro.filter(|known| known.is_guided());
     let instructions = distro::instructions(distro, &change)?;
     instructions.warnings.iter().for_each(|warning| report.warning(warning));
     report.lines(instructions.to_text().lines());

@@ -12,7 +12,6 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    bucket::{Addressing, Kind},
     commands::resolve::Settled,
     config::{Edit, ProviderName, Setting, Settings, edit, listed, said},
     error::{Error, Result},
@@ -142,26 +141,7 @@ fn decisions(
     say("provider", Some(provider.into()));
     say("issuer", issuer.map(Issuer::to_string));
     if let Some(bucket) = &settings.bucket {
-        let prefix = if settings.prefix.is_empty() { String::new() } else { format!("/{}", settings.prefix) };
-        say(
-            "bucket.url",
-            Some(match &bucket.kind {
-                Kind::Directory(folder) => format!("file://{}", folder.display()),
-                Kind::Gcs(name) => format!("gs://{name}{prefix}"),
-                Kind::S3(name) => format!("s3://{name}{prefix}"),
-            }),
-        );
-        say("bucket.endpoint", bucket.endpoint.clone());
-        say("bucket.region", bucket.region.clone());
-        say(
-            "bucket.addressing",
-            bucket.addressing.map(|addressing| match addressing {
-                Addressing::Path => "path".into(),
-                Addressing::Virtual => "virtual".into(),
-            }),
-        );
-        say("bucket.publicUrl", bucket.public_url.clone());
-        say("bucket.project", bucket.project.clone());
+        bucket.to_members().into_iter().for_each(|(path, value)| say(path, value));
     }
     // Every later run compares it before it does anything.
     say("cluster.uid", Some(cluster_uid.to_owned()));
