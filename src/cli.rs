@@ -226,7 +226,7 @@ pub(crate) struct Common {
     #[arg(long, value_name = "URL", global = true, help_heading = "Issuer and bucket")]
     pub(crate) bucket: Option<String>,
 
-    /// Base URL of the store's API, e.g. https://fsn1.your-objectstorage.com; by default AWS's or Google's
+    /// Base URL of the store's API, e.g. `https://fsn1.your-objectstorage.com`; by default AWS's or Google's
     #[arg(long, value_name = "URL", global = true, help_heading = "Issuer and bucket")]
     pub(crate) endpoint: Option<String>,
 

@@ -11,6 +11,9 @@ use crate::{
     redact,
 };
 
+/// Connects to the bucket of these settings. Nothing is sent to it yet.
+type Connect = for<'a> fn(&'a Settings, &'a Http) -> BoxFuture<'a, Result<Box<dyn Bucket>>>;
+
 /// A kind of bucket.
 pub(crate) struct Kind {
     /// Of its URLs.
@@ -21,7 +24,7 @@ pub(crate) struct Kind {
     pub(crate) takes: &'static [&'static str],
     /// Reads what follows the scheme; otherwise says why it cannot.
     pub(super) parse: fn(&str) -> Result<Place, &'static str>,
-    pub(super) connect: for<'a> fn(&'a Settings, &'a Http) -> BoxFuture<'a, Result<Box<dyn Bucket>>>,
+    pub(super) connect: Connect,
 }
 
 /// In the order in which they are shown.

@@ -6,7 +6,7 @@
 //!  keys, other users ───┘
 //! ```
 //!
-//! [`next`] decides, from values alone, what is done next; [`run`] does it, writes down where it is, and looks again.
+//! [`next()`] decides, from values alone, what is done next; [`run`] does it, writes down where it is, and looks again.
 //! What is intended is written down before it is done, so a run that was stopped anywhere is gone on with.
 
 pub(crate) mod config_map;

@@ -1,4 +1,4 @@
-//! Does what [`next`](super::next) decides: looks, acts, writes down where it is, looks again.
+//! Does what [`next()`] decides: looks, acts, writes down where it is, looks again.
 
 mod pause;
 mod progress;

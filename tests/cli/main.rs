@@ -11,6 +11,7 @@ mod buckets;
 mod canary;
 mod cluster_refused;
 mod cluster_side;
+mod documentation;
 mod documents_side;
 mod estate;
 mod explain;

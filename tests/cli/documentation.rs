@@ -1,0 +1,145 @@
+//! What README and the pages of `docs/` show must be true for the program.
+
+use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
+
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Name and text of every page for users.
+fn pages() -> Vec<(String, String)> {
+    let docs = fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let mut paths: Vec<_> =
+        docs.chain(["README.md", "CONTRIBUTING.md"].map(|page| root().join(page))).collect();
+    paths.sort();
+    paths.iter().map(|path| (path.display().to_string(), fs::read_to_string(path).unwrap())).collect()
+}
+
+/// The lines of all console blocks. Within lists they are indented.
+fn console(page: &str) -> Vec<String> {
+    let (mut shown, mut lines) = (false, Vec::new());
+    for line in page.lines().map(str::trim_start) {
+        match line.strip_prefix("```") {
+            Some(language) => shown = language == "console",
+            None if shown => lines.push(line.to_owned()),
+            None => {}
+        }
+    }
+    lines
+}
+
+/// The arguments of each `keyless …` that a page shows in full, up to a pipe, a redirection or a comment.
+fn commands(page: &str) -> Vec<Vec<String>> {
+    let lines = console(page);
+    let shown =
+        lines.iter().filter_map(|line| line.strip_prefix("$ keyless ")).filter(|line| !line.contains('…'));
+    shown
+        .map(|line| {
+            let words = line.split_whitespace().take_while(|word| !matches!(*word, "|" | ">" | "#" | "&&"));
+            words.map(str::to_owned).collect()
+        })
+        .collect()
+}
+
+#[test]
+fn documented_commands_are_accepted() {
+    let mut count = 0;
+    for (page, text) in pages() {
+        for arguments in commands(&text) {
+            count += 1;
+            // Help comes after the arguments before it were read.
+            let run =
+                Command::new(env!("CARGO_BIN_EXE_keyless")).args(&arguments).arg("--help").output().unwrap();
+            let err = String::from_utf8_lossy(&run.stderr);
+            assert!(run.status.success(), "{page}: keyless {}\n{err}", arguments.join(" "));
+        }
+    }
+    assert!(count > 30, "{count} commands");
+}
+
+#[test]
+fn undocumented_flag_is_refused() {
+    let run = Command::new(env!("CARGO_BIN_EXE_keyless"))
+        .args(["setup", "--no-such-flag", "--help"])
+        .output()
+        .unwrap();
+    assert_eq!(run.status.code(), Some(2));
+}
+
+#[test]
+fn documented_settings_are_accepted() {
+    let page = fs::read_to_string(root().join("docs/settings.md")).unwrap();
+    let blocks: Vec<_> = page.split("```yaml\n").skip(1).collect();
+    let [block] = blocks.as_slice() else { panic!("{} blocks of settings", blocks.len()) };
+    let text = block.split("```").next().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["ca.pem", "bao-ca.pem"] {
+        let ca = lab::Ca::new();
+        fs::write(dir.path().join(name), ca.pem()).unwrap();
+    }
+    fs::write(dir.path().join("keyless.yaml"), text).unwrap();
+    let run = Command::new(env!("CARGO_BIN_EXE_keyless"))
+        .args(["render", "issuer", "--distro", "k3s", "--config", "keyless.yaml"])
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+}
+
+/// Every name of a property in the schema, wherever it is.
+fn properties(schema: &Value, names: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(members) => {
+            if let Some(Value::Object(properties)) = members.get("properties") {
+                names.extend(properties.keys().cloned());
+            }
+            members.values().for_each(|member| properties(member, names));
+        }
+        Value::Array(items) => items.iter().for_each(|item| properties(item, names)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_setting_is_documented() {
+    let run = Command::new(env!("CARGO_BIN_EXE_keyless")).args(["config", "schema"]).output().unwrap();
+    let mut names = BTreeSet::new();
+    properties(&serde_json::from_slice(&run.stdout).unwrap(), &mut names);
+    assert!(names.len() > 30, "{names:?}");
+    let page = fs::read_to_string(root().join("docs/settings.md")).unwrap();
+    let missing: Vec<_> = names.iter().filter(|name| !page.contains(&format!("{name}:"))).collect();
+    assert!(missing.is_empty(), "docs/settings.md does not show {missing:?}");
+}
+
+#[test]
+fn every_command_is_documented() {
+    let run = Command::new(env!("CARGO_BIN_EXE_keyless")).arg("--help").output().unwrap();
+    let help = String::from_utf8(run.stdout).unwrap();
+    let listed = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let names: Vec<_> =
+        listed.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).collect();
+    let names: Vec<_> = names.into_iter().filter(|name| !matches!(*name, "" | "help")).collect();
+    assert!(names.len() >= 7, "{names:?}");
+    let page = fs::read_to_string(root().join("docs/commands.md")).unwrap();
+    let missing: Vec<_> = names.iter().filter(|name| !page.contains(&format!("| `keyless {name}"))).collect();
+    assert!(missing.is_empty(), "docs/commands.md does not list {missing:?}");
+}
+
+#[test]
+fn links_between_pages_lead_to_files() {
+    for (page, text) in pages() {
+        let folder = PathBuf::from(&page).parent().unwrap().to_owned();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let path = link.split('#').next().unwrap();
+            assert!(link.contains("://") || folder.join(path).is_file(), "{page}: {link}");
+        }
+    }
+}
+
+#[test]
+fn readme_is_short() {
+    let lines = fs::read_to_string(root().join("README.md")).unwrap().lines().count();
+    assert!(lines <= 150, "{lines} lines: long matter goes to docs/");
+}
