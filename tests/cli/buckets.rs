@@ -185,7 +185,7 @@ fn refusals_of_the_store() {
         drop(store.keyless("publish", &["--create"]).ends(0));
         store.s3.remove("acme-oidc", "openid/v1/jwks");
         store.s3.faults().always("PUT", "jwks", fault);
-        store.keyless("publish", &[]).fails(3, "bucket-contended", &[]);
+        store.keyless("publish", &[]).fails(3, "conditions-refused", &[]);
     }
 }
 
