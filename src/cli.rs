@@ -33,7 +33,8 @@ pub(crate) struct Cli {
 
 const EXIT_CODES: &str = "Exit codes: 0 done and clean · 1 found something (a failed check, a pending change) · \
                           2 usage or settings · 3 could not do it · 101 a bug · 130, 143 stopped by SIGINT, SIGTERM\n\n\
-                          stdout is data, stderr is talk. Settings come from flags, then keyless.yaml.";
+                          stdout is data, stderr is talk. Settings come from flags, then keyless.yaml. `keyless explain CODE` tells \
+                          what an error means and what to do.";
 
 /// What to do. Each command's help is the documentation of its arguments.
 #[derive(Debug, Subcommand)]
@@ -45,6 +46,7 @@ pub(crate) enum Command {
     Audit(AuditArgs),
     Teardown(TeardownArgs),
     Config(ConfigArgs),
+    Explain(ExplainArgs),
     Render(RenderArgs),
 }
 
@@ -54,6 +56,7 @@ impl Command {
             Self::Apply(_) => "apply",
             Self::Audit(_) => "audit",
             Self::Config(_) => "config",
+            Self::Explain(_) => "explain",
             Self::Publish(_) => "publish",
             Self::Render(_) => "render",
             Self::Setup(_) => "setup",
@@ -92,6 +95,19 @@ pub(crate) enum SchemaOf {
     Settings,
     /// The member `plan` of the results of setup, publish and teardown
     Plan,
+}
+
+/// Tell what a code means and what to do about it
+///
+/// Errors and warnings have a code in brackets, e.g. error[bucket-forbidden]; so has each failed check of verify.
+/// Without a code, all of them are listed. Reads no settings and asks no server.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  keyless explain\n  keyless explain bucket-forbidden\n  \
+                        keyless explain -o json | jq -r '.codes[].name'")]
+pub(crate) struct ExplainArgs {
+    /// The code, as the message has it in brackets
+    #[arg(value_name = "CODE")]
+    pub(crate) code: Option<String>,
 }
 
 /// Count the long-lived credentials that open the cluster's secret stores

@@ -29,12 +29,13 @@ pub(crate) use self::{
     trust::doubt,
     vault_client::VaultClient,
     written::{Edit, Setting, edit, said},
+    yaml::nearest,
 };
 use crate::{
     bucket,
     cli::Common,
     cluster::{self, ServiceAccount},
-    error::{Error, Result},
+    error::{Code, Error, Result},
     federation::{Right, gcp, test_audience, vault},
     oidc::{KidRule, SignedIssuer},
     secret::Secret,
@@ -258,7 +259,7 @@ impl Settings {
         let uid = match file.cluster.uid {
             Some(uid) if !is_uid(&uid) => {
                 return Err(Error::usage(
-                    "cluster-uid",
+                    Code::ClusterUid,
                     format!("{}: cluster.uid is not a UID", path.display()),
                 )
                 .hint("kubectl get namespace kube-system -o jsonpath='{.metadata.uid}' prints it"));

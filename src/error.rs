@@ -3,11 +3,15 @@
 //! One type for all of it. The *kind* decides the exit code, the *code* is stable and meant for scripts,
 //! the *causes* keep what the far side said, and the *hints* name the remedy.
 
+mod codes;
 mod library;
 
 use std::fmt;
 
-pub(crate) use self::library::yaml;
+pub(crate) use self::{
+    codes::{Check, Code, Entry},
+    library::yaml,
+};
 use crate::{interrupt::Signal, redact};
 
 /// Why the program did not go on: decides the exit code.
@@ -28,8 +32,8 @@ pub(crate) enum Kind {
 pub(crate) struct Error {
     /// Decides the exit code.
     pub(crate) kind: Kind,
-    /// Stable name of what went wrong, in kebab case, e.g. `bucket-forbidden`.
-    pub(crate) code: &'static str,
+    /// What went wrong, e.g. `bucket-forbidden`.
+    pub(crate) code: Code,
     /// What was being done to what, and how it ended.
     pub(crate) message: String,
     /// What the other side or the layer below said, outermost first.
@@ -46,24 +50,24 @@ pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// Something could not be done: exit code 3.
-    pub(crate) fn failed(code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn failed(code: Code, message: impl Into<String>) -> Self {
         Self { kind: Kind::Failed, code, message: message.into(), causes: Vec::new(), hints: Vec::new() }
     }
 
     /// Arguments or settings that cannot be meant: exit code 2.
-    pub(crate) fn usage(code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn usage(code: Code, message: impl Into<String>) -> Self {
         Self { kind: Kind::Usage, ..Self::failed(code, message) }
     }
 
     /// A person did not want it: exit code 1. `message` says what was changed until then.
     pub(crate) fn declined(message: impl Into<String>) -> Self {
-        Self { kind: Kind::Declined, ..Self::failed("declined", message) }
+        Self { kind: Kind::Declined, ..Self::failed(Code::Declined, message) }
     }
 
     /// A signal asked the program to end.
     pub(crate) fn interrupted(signal: Signal) -> Self {
         let message = format!("stopped by {}", signal.name());
-        Self { kind: Kind::Interrupted(signal), ..Self::failed("interrupted", message) }
+        Self { kind: Kind::Interrupted(signal), ..Self::failed(Code::Interrupted, message) }
             .hint("start it again: it goes on from what is there")
     }
 

@@ -6,7 +6,7 @@ use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs, pki_types::Certific
 
 use crate::{
     arrival::Arrival,
-    error::{Error, Result},
+    error::{Code, Error, Result},
     oidc::MAX_BODY,
     redact,
 };
@@ -46,12 +46,12 @@ impl Http {
     /// Trusts the public roots and, in addition, these certificates. `HTTPS_PROXY` and `NO_PROXY` are honoured.
     pub(crate) fn new(additional_roots: &[CertificateDer<'static>]) -> Result<Self> {
         let failed = |error: &(dyn std::error::Error + 'static)| {
-            Error::failed("http-client", "the HTTP client cannot be set up").caused_by_chain(error)
+            Error::failed(Code::HttpClient, "the HTTP client cannot be set up").caused_by_chain(error)
         };
         let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         for certificate in additional_roots {
             roots.add(certificate.clone()).map_err(|error| {
-                Error::usage("ca-file", "the CA file holds a certificate that cannot be a trust anchor")
+                Error::usage(Code::CaFile, "the CA file holds a certificate that cannot be a trust anchor")
                     .caused_by_chain(&error)
                     .hint("--ca-file takes PEM certificates of certificate authorities")
             })?;
@@ -174,13 +174,13 @@ async fn read(mut answer: reqwest::Response, place: &str, arrival: &Arrival) -> 
 
 /// The refusal of a body beyond [`MAX_BODY`].
 pub(crate) fn too_large(place: &str) -> Error {
-    Error::failed("body-too-large", format!("{place} answers with more than {} KiB", MAX_BODY / 1024))
+    Error::failed(Code::BodyTooLarge, format!("{place} answers with more than {} KiB", MAX_BODY / 1024))
         .hint("a document of a cluster has a few KiB: something else is served there")
 }
 
 /// The refusal of an answer that took longer than [`TIME_LIMIT`].
 fn too_slow(place: &str, arrival: &Arrival) -> Error {
-    Error::failed("timeout", format!("{place} did not answer within {} s", TIME_LIMIT.as_secs()))
+    Error::failed(Code::Timeout, format!("{place} did not answer within {} s", TIME_LIMIT.as_secs()))
         .caused_by(arrival.describe())
         .hint("look at the server and at what stands before it: a proxy, a firewall, a VPN")
 }
@@ -188,8 +188,8 @@ fn too_slow(place: &str, arrival: &Arrival) -> Error {
 /// What keeps one anonymous reader away keeps relying parties away as well.
 fn in_public(error: Error) -> Error {
     match error.code {
-        "timeout" => error.hint("relying parties wait no longer: AWS gives up after 5 s"),
-        "tls" => {
+        Code::Timeout => error.hint("relying parties wait no longer: AWS gives up after 5 s"),
+        Code::Tls => {
             error.hint("relying parties accept public certificate authorities only, whatever --ca-file names")
         }
         _ => error,
@@ -198,7 +198,7 @@ fn in_public(error: Error) -> Error {
 
 /// An answer that ended before its end.
 pub(crate) fn cut(error: &(dyn std::error::Error + 'static), place: &str, arrival: &Arrival) -> Error {
-    Error::failed("body-cut", format!("the answer of {place} ended in the middle"))
+    Error::failed(Code::BodyCut, format!("the answer of {place} ended in the middle"))
         .caused_by(arrival.share())
         .caused_by_chain(error)
         .hint("ask again; if it stays so, look at what stands before the server")
@@ -227,16 +227,16 @@ pub(crate) fn unreachable(error: &(dyn std::error::Error + 'static), place: &str
                 .is_some_and(hyper_util::client::legacy::Error::is_connect)
     });
     let described = if tls {
-        Error::failed("tls", format!("{place} has no certificate that is trusted here"))
+        Error::failed(Code::Tls, format!("{place} has no certificate that is trusted here"))
             .hint("for a certificate authority of your own, give --ca-file, or tls.caFile in keyless.yaml")
     } else if let Some(Unresolved { host, .. }) = unresolved {
-        Error::failed("dns", format!("{place}: {host} cannot be resolved"))
+        Error::failed(Code::Dns, format!("{place}: {host} cannot be resolved"))
             .hint("check the spelling; a new bucket or record can take a minute")
     } else if connect {
-        Error::failed("connect", format!("{place} cannot be reached"))
+        Error::failed(Code::Connect, format!("{place} cannot be reached"))
             .hint("check the address, the firewall, and HTTPS_PROXY if there is one")
     } else {
-        Error::failed("http", format!("{place}: invalid HTTP response"))
+        Error::failed(Code::Http, format!("{place}: invalid HTTP response"))
             .hint("ask again; if it stays so, look at what stands before the server")
     };
     described.caused_by_chain(source(error))

@@ -22,7 +22,7 @@ use tokio::{
 };
 
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     report::Lines,
 };
 
@@ -87,7 +87,8 @@ impl Interrupt {
     /// From now on SIGINT and SIGTERM are requests to end.
     pub(crate) fn listen(&self) -> Result<()> {
         let failed = |error: io::Error| {
-            Error::failed("runtime", "the program cannot wait for signals on this system").caused_by(error)
+            Error::failed(Code::Runtime, "the program cannot wait for signals on this system")
+                .caused_by(error)
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let context = runtime.enter();

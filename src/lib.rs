@@ -69,9 +69,9 @@ use serde_json::json;
 
 use crate::{
     cli::{Cli, Command, ConfigArgs, ConfigCommand, SchemaOf},
-    commands::{Exit, publish, render, setup, teardown, verify},
+    commands::{Exit, explain, publish, render, setup, teardown, verify},
     config::Settings,
-    error::{Error, Kind, Result},
+    error::{Code, Error, Kind, Result},
     interrupt::Interrupt,
     report::{Lines, Report},
 };
@@ -130,7 +130,8 @@ fn execute(cli: &mut Cli, report: &mut Report<'_>) -> Result<Exit> {
     }
     let cli = &*cli;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
-        Error::failed("runtime", "the program cannot wait for the network on this system").caused_by(error)
+        Error::failed(Code::Runtime, "the program cannot wait for the network on this system")
+            .caused_by(error)
     })?;
     let interrupt = report.interrupt().clone();
     interrupt.listen()?;
@@ -143,6 +144,9 @@ fn execute(cli: &mut Cli, report: &mut Report<'_>) -> Result<Exit> {
             report.document("the schema", &schema)?;
             return Ok(Exit::Clean);
         }
+        if let Command::Explain(args) = &cli.command {
+            return explain::run(args, report);
+        }
         let audience = match &cli.command {
             Command::Verify(args) => args.audience.as_deref(),
             _ => None,
@@ -151,7 +155,7 @@ fn execute(cli: &mut Cli, report: &mut Report<'_>) -> Result<Exit> {
         settings.announcement.iter().for_each(|line| report.progress(line));
         match &cli.command {
             // It is the command that the plan was saved by, from here on.
-            Command::Apply(_) | Command::Config(_) => Ok(Exit::Clean),
+            Command::Apply(_) | Command::Config(_) | Command::Explain(_) => Ok(Exit::Clean),
             Command::Audit(_) => commands::audit::run(&settings, report).await,
             Command::Publish(args) => publish::run(args, &settings, now, report).await,
             Command::Setup(args) => setup::run(args, &settings, now, report).await,

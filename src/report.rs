@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cli::Output,
-    error::{Error, Result},
+    error::{Code, Error, Result},
     interrupt::Interrupt,
     plan::Note,
     redact,
@@ -41,7 +41,7 @@ pub(crate) struct Report<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Warning {
     /// Stable name, in kebab case.
-    pub(crate) code: &'static str,
+    pub(crate) code: Code,
     pub(crate) message: String,
 }
 
@@ -240,7 +240,7 @@ impl<'a> Report<'a> {
         self.flush();
         match &self.failed {
             None => Ok(()),
-            Some(error) => Err(Error::failed("output", "the result cannot be written to stdout")
+            Some(error) => Err(Error::failed(Code::Output, "the result cannot be written to stdout")
                 .caused_by(error)
                 .hint("make room on the disk that stdout leads to, or choose another place for it")),
         }
@@ -257,7 +257,7 @@ fn shown(line: &str) -> String {
 pub(crate) fn printable(what: &str, document: String) -> Result<String> {
     let Some(number) = redact::secret_line(&document) else { return Ok(redact::document(&document)) };
     let line = document.lines().nth(number - 1).unwrap_or_default();
-    Err(Error::failed("secret-in-document", format!("{what} would hold a secret, in line {number}"))
+    Err(Error::failed(Code::SecretInDocument, format!("{what} would hold a secret, in line {number}"))
         .caused_by(redact::line(line.trim()))
         .hint("keep it in a Secret that the object names, or take it out where it comes from"))
 }
@@ -295,7 +295,7 @@ impl<'r, 'a> SharedTalk<'r, 'a> {
 }
 
 impl Warning {
-    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
     }
 

@@ -25,13 +25,13 @@ fn text_from_outside_stays_in_its_line() {
     let (data, talk) = printed(Output::Text, |report| {
         report.line("\n\na\nZERO\x1b[2J");
         report.progress("b\nc\u{202e}");
-        report.warning(&Warning::new("w", "x\ny"));
-        report.error("c", &Error::failed("e", "m\nn").caused_by("o\np").hint("q\nr"));
+        report.warning(&Warning::new(Code::Leftover, "x\ny"));
+        report.error("c", &Error::failed(Code::Http, "m\nn").caused_by("o\np").hint("q\nr"));
     });
     assert_eq!(data, "\n\na\\nZERO\\u{1b}[2J\n");
     assert_eq!(
         talk,
-        "b\\nc\\u{202e}\nwarning[w]: x\\ny\nerror[e]: m\\nn\n  caused by: o\\np\n  hint: q\n    r\n"
+        "b\\nc\\u{202e}\nwarning[leftover]: x\\ny\nerror[http]: m\\nn\n  caused by: o\\np\n  hint: q\n    r\n"
     );
 }
 
@@ -45,8 +45,8 @@ fn secret_is_left_out_of_every_output() {
             report.lines([secret]);
             report.progress(secret);
             report.detail(secret);
-            report.warning(&Warning::new("w", secret));
-            report.error("c", &Error::failed("e", secret).caused_by(secret).hint(secret));
+            report.warning(&Warning::new(Code::Leftover, secret));
+            report.error("c", &Error::failed(Code::Http, secret).caused_by(secret).hint(secret));
             report.json("c", json!({ secret: [secret] }));
             let manifest = report.text("the manifest", &format!("a: 1\nb: {secret}\n"));
             let objects = report.json_with("c", json!({}), ("objects", json!([{ "a": secret }])));

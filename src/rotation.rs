@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     oidc::{KeySet, MAX_KEYS, PublicKey},
 };
 
@@ -111,7 +111,7 @@ pub(crate) fn decide(inputs: &Inputs<'_>) -> Result<Decision> {
     let keys = match all.collect::<Vec<_>>() {
         none if none.is_empty() => {
             return Err(Error::usage(
-                "no-key-source",
+                Code::NoKeySource,
                 "there is no key to publish: no cluster is asked and no file is given",
             )
             .hint("leave out --no-cluster, or give --public-key FILE"));
@@ -153,7 +153,7 @@ fn refuse_another_cluster(live: &KeySet, set: &PublishedSet, before: &Published)
     let kids =
         |keys: &mut dyn Iterator<Item = &PublicKey>| shown(&keys.map(PublicKey::kid).collect::<Vec<_>>());
     Err(Error::failed(
-        "issuer-of-another-cluster",
+        Code::IssuerOfAnotherCluster,
         format!(
             "none of the keys published in {} is served by this cluster: they are another cluster's, or all its keys were replaced at once",
             set.name
@@ -213,7 +213,7 @@ impl Published {
 
 fn taken(key: &PublicKey, name: &str) -> Error {
     Error::failed(
-        "kid-taken",
+        Code::KidTaken,
         format!(
             "another key is published under the kid `{}` in {name} than the one that this cluster serves or a file holds under it",
             key.kid().escape_debug()
@@ -226,7 +226,7 @@ fn taken(key: &PublicKey, name: &str) -> Error {
 
 fn twice(key: &PublicKey, name: &str) -> Error {
     Error::failed(
-        "jwk-duplicate-kid",
+        Code::JwkDuplicateKid,
         format!("two different keys are published under the kid `{}`, one of them in {name}", key.kid().escape_debug()),
     )
     .hint("relying parties refuse such a set: find out which one is right, and remove the other by hand; `keyless publish --restore` keeps the first")

@@ -73,7 +73,7 @@ fn two_clusters_are_not_merged_under_one_issuer() {
     let (live, published) = (keys(&[0]), keys(&[1]));
     let sets = [set(&published)];
     let error = decided(Some(&live), None, &sets).unwrap_err();
-    assert_eq!(error.code, "issuer-of-another-cluster");
+    assert_eq!(error.code, Code::IssuerOfAnotherCluster);
     assert!(error.causes.iter().any(|cause| cause.contains(live.iter().next().unwrap().kid())));
     for former in [Former::SameCluster, Former::Restore] {
         let inputs = Inputs { live: Some(&live), files: None, published: &sets, former };
@@ -90,7 +90,7 @@ fn every_published_set_is_guarded() {
         [set(&live), copy(&other)],
         [copy(&live), set(&other)],
     ] {
-        assert_eq!(decided(Some(&live), None, &sets).unwrap_err().code, "issuer-of-another-cluster");
+        assert_eq!(decided(Some(&live), None, &sets).unwrap_err().code, Code::IssuerOfAnotherCluster);
     }
 }
 
@@ -117,9 +117,9 @@ fn kid_of_another_key_is_refused_until_restored() {
     let live = KeySet::new([ours.clone()]).unwrap();
     let sets = [set(&KeySet::new([theirs.clone()]).unwrap())];
     let error = decided(Some(&live), None, &sets).unwrap_err();
-    assert_eq!(error.code, "kid-taken");
+    assert_eq!(error.code, Code::KidTaken);
     assert!(error.hints.iter().any(|hint| hint.contains("--restore")), "{error}");
-    assert_eq!(decided(None, Some(&live), &sets).unwrap_err().code, "kid-taken", "from a file as well");
+    assert_eq!(decided(None, Some(&live), &sets).unwrap_err().code, Code::KidTaken, "from a file as well");
     let inputs = Inputs { live: Some(&live), files: None, published: &sets, former: Former::Restore };
     let decision = decide(&inputs).unwrap();
     assert_eq!(decision.keys, live);
@@ -133,14 +133,14 @@ fn stale_copy_of_a_replaced_key_is_no_refusal() {
     let decision = decided(Some(&live), None, &[set(&live), copy(&stale)]).unwrap();
     assert_eq!((&decision.keys, decision.replaced.len()), (&live, 1));
     // Not stored yet, it is what relying parties go by.
-    assert_eq!(decided(Some(&live), None, &[copy(&stale)]).unwrap_err().code, "kid-taken");
+    assert_eq!(decided(Some(&live), None, &[copy(&stale)]).unwrap_err().code, Code::KidTaken);
 }
 
 #[test]
 fn two_published_keys_under_one_kid() {
     let sets = [named(0, "x"), named(1, "x")].map(|key| set(&KeySet::new([key, named(2, "live")]).unwrap()));
     let live = KeySet::new([named(2, "live")]).unwrap();
-    assert_eq!(decided(Some(&live), None, &sets).unwrap_err().code, "jwk-duplicate-kid");
+    assert_eq!(decided(Some(&live), None, &sets).unwrap_err().code, Code::JwkDuplicateKid);
 }
 
 /// A single write into the set must not be able to keep the cluster's next key out of it.
@@ -161,5 +161,5 @@ fn ours_fit_in_however_many_others_there_are() {
 
 #[test]
 fn no_source_of_keys_is_a_usage_error() {
-    assert_eq!(decided(None, None, &[]).unwrap_err().code, "no-key-source");
+    assert_eq!(decided(None, None, &[]).unwrap_err().code, Code::NoKeySource);
 }

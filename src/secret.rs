@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     redact,
 };
 
@@ -37,7 +37,7 @@ pub(crate) fn is_header_safe(text: &str) -> bool {
 
 /// The refusal of a credential that no header can carry.
 pub(crate) fn unsendable(source: &str) -> Error {
-    Error::usage("credential-malformed", format!("{source} cannot be sent as a credential"))
+    Error::usage(Code::CredentialMalformed, format!("{source} cannot be sent as a credential"))
         .caused_by(
             "it is empty, or holds a line break, a space, or another character that a header cannot carry",
         )
@@ -73,7 +73,7 @@ mod tests {
             "canary\u{fffd}",
         ] {
             let error = Secret::for_header(text.to_owned(), "VAULT_TOKEN").unwrap_err();
-            assert_eq!(error.code, "credential-malformed", "{text:?}");
+            assert_eq!(error.code, Code::CredentialMalformed, "{text:?}");
             let shown = format!("{error} {error:?}");
             assert!(shown.contains("VAULT_TOKEN") && !shown.contains("ary"), "{shown}");
         }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::{
     cluster::{Cluster, Configured},
     config::Settings,
-    error::{Error, Result},
+    error::{Code, Error, Result},
     report::{Report, Warning},
 };
 
@@ -99,7 +99,7 @@ pub(crate) fn is_uid(text: &str) -> bool {
 pub(crate) async fn resolve(settings: &Settings, report: &mut Report<'_>) -> Result<Option<Cluster>> {
     let cluster = look(settings, report).await?;
     match cluster.as_ref().map(Cluster::uid) {
-        Some(Err(error)) if error.code == "cluster-answer" => Err(error),
+        Some(Err(error)) if error.code == Code::ClusterAnswer => Err(error),
         _ => Ok(cluster),
     }
 }
@@ -143,7 +143,7 @@ pub(crate) async fn look(settings: &Settings, report: &mut Report<'_>) -> Result
             "the UID of the namespace kube-system could not be read ({}): whether this is always the same cluster is not checked",
             error.message
         );
-        report.warning(&Warning::new("cluster-uid-unknown", message));
+        report.warning(&Warning::new(Code::ClusterUidUnknown, message));
     }
     Ok(Some(cluster))
 }
@@ -159,7 +159,7 @@ pub(crate) async fn require_look(settings: &Settings, report: &mut Report<'_>) -
 }
 
 fn no_cluster() -> Error {
-    Error::usage("cluster-needed", "this command works on a cluster, and the settings say to ask none")
+    Error::usage(Code::ClusterNeeded, "this command works on a cluster, and the settings say to ask none")
         .hint("take `cluster.enabled: false` out of keyless.yaml")
 }
 
@@ -178,7 +178,7 @@ fn compare(
         Ok(uid) => {
             let context = cluster.context.as_deref().unwrap_or("none, the pod's own credentials");
             let named = named.map(|named| format!(", context {named}")).unwrap_or_default();
-            Err(Error::usage("cluster-mismatch", format!("{file} is about another cluster: nothing was done"))
+            Err(Error::usage(Code::ClusterMismatch, format!("{file} is about another cluster: nothing was done"))
                 .caused_by(format_args!("cluster.uid in {file}: {configured}{named}"))
                 .caused_by(format_args!("connected to {}: {uid}, context {context}", cluster.server))
                 .hint("choose the context of that cluster with --context, or the settings of this cluster with --config")
@@ -187,7 +187,7 @@ fn compare(
                 )))
         }
         Err(error) => Err(Error::failed(
-            "cluster-uid-unreadable",
+            Code::ClusterUidUnreadable,
             format!(
                 "whether {} is the cluster that {file} is about could not be established: nothing was done",
                 cluster.server
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn another_uid_is_refused_with_names() {
         let error = compared(Some("aaaa"), Ok("1f0e")).unwrap_err();
-        assert_eq!((error.kind, error.code), (Kind::Usage, "cluster-mismatch"));
+        assert_eq!((error.kind, error.code), (Kind::Usage, Code::ClusterMismatch));
         for name in ["aaaa", "1f0e", "prod", "dev", "keyless.yaml", "https://10.0.0.1:6443"] {
             assert!(error.to_string().contains(name), "{error}");
         }
@@ -223,9 +223,9 @@ mod tests {
 
     #[test]
     fn unreadable_uid_is_refused_when_configured() {
-        let unreadable = || Err(Error::failed("cluster-forbidden", "missing right: get namespaces"));
+        let unreadable = || Err(Error::failed(Code::ClusterForbidden, "missing right: get namespaces"));
         let error = compared(Some("aaaa"), unreadable()).unwrap_err();
-        assert_eq!((error.kind, error.code), (Kind::Failed, "cluster-uid-unreadable"));
+        assert_eq!((error.kind, error.code), (Kind::Failed, Code::ClusterUidUnreadable));
         assert!(error.to_string().contains("missing right"), "{error}");
         compared(None, unreadable()).unwrap();
     }

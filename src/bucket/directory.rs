@@ -22,7 +22,7 @@ use super::{
     changed, hex, random,
 };
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     http,
     oidc::{Document, MAX_BODY},
     plan::{Action, Step, Target},
@@ -66,8 +66,11 @@ impl Directory {
     fn path(&self, name: &str) -> Result<PathBuf> {
         let plain = |part: &str| !matches!(part, "" | "." | "..") && !part.contains('\0');
         if !name.split('/').all(plain) {
-            return Err(Error::usage("bucket-object-name", format!("{name:?} cannot be the name of a file"))
-                .hint("a prefix has no empty part, no `.` and no `..`"));
+            return Err(Error::usage(
+                Code::BucketObjectName,
+                format!("{name:?} cannot be the name of a file"),
+            )
+            .hint("a prefix has no empty part, no `.` and no `..`"));
         }
         Ok(self.root.join(name))
     }
@@ -108,7 +111,7 @@ impl Directory {
             Ok(found) if found.is_dir() => Ok(()),
             Ok(_) => Err(describe(&ErrorKind::NotADirectory.into(), "use", &self.root)),
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                Err(Error::failed("bucket-missing", format!("{self} does not exist"))
+                Err(Error::failed(Code::BucketMissing, format!("{self} does not exist"))
                     .hint("`keyless publish --create` makes the folder"))
             }
             Err(error) => Err(describe(&error, "look at", &self.root)),
@@ -134,7 +137,7 @@ impl Directory {
                     let holder = holder(&handle).map(|pid| format!("process {pid}"));
                     let holder = holder.unwrap_or_else(|| "another process".to_owned());
                     return Err(Error::failed(
-                        "bucket-locked",
+                        Code::BucketLocked,
                         format!("{holder} has held the lock on {} for {} s", folder.display(), waited.as_secs()),
                     )
                     .hint("keyless locks a folder for milliseconds: see what the process is (`ps`, `lsof`), and end it if it hangs"));
@@ -317,7 +320,7 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>> {
 }
 
 fn symlink(path: &Path) -> Error {
-    Error::failed("bucket-symlink", format!("{} is a symbolic link", path.display())).hint(
+    Error::failed(Code::BucketSymlink, format!("{} is a symbolic link", path.display())).hint(
         "inside the bucket there are folders and files only: remove the link, or point --bucket at where it leads",
     )
 }
@@ -331,7 +334,7 @@ fn special(path: &Path, found: &fs::Metadata) -> Error {
         () if kind.is_block_device() || kind.is_char_device() => "a device",
         () => "neither a file nor a folder",
     };
-    Error::failed("bucket-not-a-file", format!("{} is {kind}", path.display()))
+    Error::failed(Code::BucketNotAFile, format!("{} is {kind}", path.display()))
         .hint("inside the bucket there are folders and files only: move it away")
 }
 
@@ -390,20 +393,19 @@ fn sweep(folder: &Path) {
 fn describe(error: &io::Error, doing: &str, path: &Path) -> Error {
     let failed = |code| Error::failed(code, format!("cannot {doing} {}", path.display())).caused_by(error);
     match error.kind() {
-        ErrorKind::PermissionDenied => failed("bucket-forbidden")
+        ErrorKind::PermissionDenied => failed(Code::BucketForbidden)
             .hint("give the user that runs keyless the right to write in this folder"),
-        ErrorKind::ReadOnlyFilesystem => failed("bucket-read-only")
+        ErrorKind::ReadOnlyFilesystem => failed(Code::BucketReadOnly)
             .hint("mount the file system writable, or name another folder with --bucket file:///DIR"),
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            failed("bucket-full").hint("make room; nothing was changed, so the same command can be repeated")
-        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => failed(Code::BucketFull)
+            .hint("make room; nothing was changed, so the same command can be repeated"),
         ErrorKind::NotADirectory => {
-            failed("bucket-not-a-folder").hint("a file lies where a folder must be: move it away")
+            failed(Code::BucketNotAFolder).hint("a file lies where a folder must be: move it away")
         }
         ErrorKind::IsADirectory => {
-            failed("bucket-not-a-file").hint("a folder lies where a document must be: move it away")
+            failed(Code::BucketNotAFile).hint("a folder lies where a document must be: move it away")
         }
-        _ => failed("bucket-io").hint("look at the disk and at the mount"),
+        _ => failed(Code::BucketIo).hint("look at the disk and at the mount"),
     }
 }
 

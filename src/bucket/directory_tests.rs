@@ -4,7 +4,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::bucket::contract::{self, conflict, discovery, jwks, refused};
-use crate::error::Kind;
+use crate::error::{Code, Kind};
 
 fn bucket() -> (TempDir, Directory) {
     let home = TempDir::new().unwrap();
@@ -70,7 +70,7 @@ async fn a_folder_that_is_not_there_is_told() {
     let read = bucket.read("openid/v1/jwks").await.unwrap_err();
     let written = refused(bucket.write("openid/v1/jwks", &jwks("{}"), &Expected::Absent).await);
     for error in [read, written] {
-        assert_eq!(error.code, "bucket-missing");
+        assert_eq!(error.code, Code::BucketMissing);
         assert!(error.to_string().contains("--create"), "{error}");
     }
     assert!(!bucket.root.exists());
@@ -81,11 +81,11 @@ async fn names_that_lead_out_of_the_folder_are_refused() {
     let (home, bucket) = opened().await;
     for name in ["../jwks", "a/../../jwks", "", "/etc/passwd", "a//b", "./jwks", "a/", "a\0b", ".."] {
         let error = refused(bucket.write(name, &jwks("{}"), &Expected::Absent).await);
-        assert_eq!((error.code, error.kind), ("bucket-object-name", Kind::Usage), "{name:?}");
-        assert_eq!(bucket.read(name).await.unwrap_err().code, "bucket-object-name", "{name:?}");
+        assert_eq!((error.code, error.kind), (Code::BucketObjectName, Kind::Usage), "{name:?}");
+        assert_eq!(bucket.read(name).await.unwrap_err().code, Code::BucketObjectName, "{name:?}");
         assert_eq!(
             contract::open(&bucket, &[name.to_owned()]).await.unwrap_err().code,
-            "bucket-object-name",
+            Code::BucketObjectName,
             "{name:?}"
         );
     }
@@ -101,12 +101,12 @@ async fn symbolic_links_are_not_followed() {
     symlink(&secret, bucket.root.join(".well-known")).unwrap();
     symlink(secret.join("openid-configuration"), bucket.root.join("openid/v1/jwks")).unwrap();
     for name in [".well-known/openid-configuration", "openid/v1/jwks"] {
-        assert_eq!(bucket.read(name).await.unwrap_err().code, "bucket-symlink", "{name}");
+        assert_eq!(bucket.read(name).await.unwrap_err().code, Code::BucketSymlink, "{name}");
         let error = refused(bucket.write(name, &discovery("{}"), &Expected::Absent).await);
-        assert_eq!(error.code, "bucket-symlink", "{name}");
+        assert_eq!(error.code, Code::BucketSymlink, "{name}");
     }
     let error = contract::open(&bucket, &[".well-known/openid-configuration".to_owned()]).await.unwrap_err();
-    assert_eq!(error.code, "bucket-symlink");
+    assert_eq!(error.code, Code::BucketSymlink);
     assert_eq!(fs::read_to_string(secret.join("openid-configuration")).unwrap(), "not yours");
 }
 
@@ -126,32 +126,32 @@ async fn a_file_where_a_folder_should_be() {
     fs::write(bucket.root.join(".well-known"), "").unwrap();
     let name = ".well-known/openid-configuration";
     let error = refused(bucket.write(name, &discovery("{}"), &Expected::Absent).await);
-    assert_eq!(error.code, "bucket-not-a-folder", "{error}");
-    assert_eq!(contract::open(&bucket, &[name.to_owned()]).await.unwrap_err().code, "bucket-not-a-folder");
-    assert_eq!(bucket.read(name).await.unwrap_err().code, "bucket-not-a-folder");
+    assert_eq!(error.code, Code::BucketNotAFolder, "{error}");
+    assert_eq!(contract::open(&bucket, &[name.to_owned()]).await.unwrap_err().code, Code::BucketNotAFolder);
+    assert_eq!(bucket.read(name).await.unwrap_err().code, Code::BucketNotAFolder);
 
     fs::write(home.path().join("file"), "").unwrap();
     let file = Directory::new(home.path().join("file"), None);
-    assert_eq!(file.read(name).await.unwrap_err().code, "bucket-not-a-folder");
-    assert_eq!(contract::open(&file, &[name.to_owned()]).await.unwrap_err().code, "bucket-not-a-folder");
+    assert_eq!(file.read(name).await.unwrap_err().code, Code::BucketNotAFolder);
+    assert_eq!(contract::open(&file, &[name.to_owned()]).await.unwrap_err().code, Code::BucketNotAFolder);
     let below = Directory::new(home.path().join("file/deep/er"), None);
-    assert_eq!(contract::open(&below, &[name.to_owned()]).await.unwrap_err().code, "bucket-not-a-folder");
+    assert_eq!(contract::open(&below, &[name.to_owned()]).await.unwrap_err().code, Code::BucketNotAFolder);
 }
 
 #[tokio::test]
 async fn a_folder_where_a_file_should_be() {
     let (_home, bucket) = opened().await;
     fs::create_dir(bucket.root.join("openid/v1/jwks")).unwrap();
-    assert_eq!(bucket.read("openid/v1/jwks").await.unwrap_err().code, "bucket-not-a-file");
+    assert_eq!(bucket.read("openid/v1/jwks").await.unwrap_err().code, Code::BucketNotAFile);
     let error = refused(bucket.write("openid/v1/jwks", &jwks("{}"), &Expected::Absent).await);
-    assert_eq!(error.code, "bucket-not-a-file");
+    assert_eq!(error.code, Code::BucketNotAFile);
 }
 
 #[tokio::test]
 async fn a_file_that_is_no_document_is_not_read_to_its_end() {
     let (_home, bucket) = opened().await;
     File::create(bucket.root.join("openid/v1/jwks")).unwrap().set_len(1 << 30).unwrap();
-    assert_eq!(bucket.read("openid/v1/jwks").await.unwrap_err().code, "body-too-large");
+    assert_eq!(bucket.read("openid/v1/jwks").await.unwrap_err().code, Code::BodyTooLarge);
 }
 
 /// What may lie where a document should, by what it is called in the refusal.
@@ -167,18 +167,18 @@ async fn special_files_are_refused_without_waiting() {
         let looked = bucket.read("openid/v1/jwks").await.unwrap_err();
         let written = refused(bucket.write("openid/v1/jwks", &jwks("{}"), &Expected::Absent).await);
         for error in [looked, written] {
-            assert_eq!(error.code, "bucket-not-a-file", "{error}");
+            assert_eq!(error.code, Code::BucketNotAFile, "{error}");
             assert!(error.message.contains(kind), "{error}");
         }
         // As after it was put there between the look and the opening.
-        assert!(read(&path).is_err_and(|error| error.code == "bucket-not-a-file" || kind == "socket"));
+        assert!(read(&path).is_err_and(|error| error.code == Code::BucketNotAFile || kind == "socket"));
         assert!(begun.elapsed() < Duration::from_secs(5));
         fs::remove_file(&path).unwrap();
     }
     symlink(home.path().join("elsewhere"), &path).unwrap();
-    assert_eq!(read(&path).unwrap_err().code, "bucket-symlink");
+    assert_eq!(read(&path).unwrap_err().code, Code::BucketSymlink);
     symlink("/dev/zero", bucket.root.join("zero")).unwrap();
-    assert_eq!(bucket.read("zero").await.unwrap_err().code, "bucket-symlink");
+    assert_eq!(bucket.read("zero").await.unwrap_err().code, Code::BucketSymlink);
 }
 
 #[tokio::test]
@@ -187,11 +187,11 @@ async fn pipe_instead_of_folder_is_refused() {
     let path = bucket.root.join(".well-known");
     assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
     let name = ".well-known/openid-configuration";
-    assert_eq!(bucket.read(name).await.unwrap_err().code, "bucket-not-a-file");
+    assert_eq!(bucket.read(name).await.unwrap_err().code, Code::BucketNotAFile);
     let error = refused(bucket.write(name, &discovery("{}"), &Expected::Absent).await);
-    assert_eq!(error.code, "bucket-not-a-file");
+    assert_eq!(error.code, Code::BucketNotAFile);
     // Opened as a folder, it does not wait either.
-    assert_eq!(bucket.lock(&path).await.unwrap_err().code, "bucket-not-a-folder");
+    assert_eq!(bucket.lock(&path).await.unwrap_err().code, Code::BucketNotAFolder);
 }
 
 #[tokio::test]
@@ -210,7 +210,7 @@ async fn a_writer_who_hangs_is_not_waited_for() {
     let holder = File::open(bucket.root.join("openid/v1")).unwrap();
     holder.lock().unwrap();
     let error = refused(bucket.write("openid/v1/jwks", &jwks("{}"), &Expected::Absent).await);
-    assert_eq!(error.code, "bucket-locked", "{error}");
+    assert_eq!(error.code, Code::BucketLocked, "{error}");
     let pid = format!("process {}", std::process::id());
     assert!(error.message.contains(&pid) || error.message.contains("another process"), "{error}");
     drop(holder);
@@ -221,13 +221,13 @@ async fn a_writer_who_hangs_is_not_waited_for() {
 #[test]
 fn every_refusal_of_the_disk_says_what_to_do() {
     let refusals = [
-        (ErrorKind::PermissionDenied, "bucket-forbidden"),
-        (ErrorKind::ReadOnlyFilesystem, "bucket-read-only"),
-        (ErrorKind::StorageFull, "bucket-full"),
-        (ErrorKind::QuotaExceeded, "bucket-full"),
-        (ErrorKind::NotADirectory, "bucket-not-a-folder"),
-        (ErrorKind::IsADirectory, "bucket-not-a-file"),
-        (ErrorKind::Other, "bucket-io"),
+        (ErrorKind::PermissionDenied, Code::BucketForbidden),
+        (ErrorKind::ReadOnlyFilesystem, Code::BucketReadOnly),
+        (ErrorKind::StorageFull, Code::BucketFull),
+        (ErrorKind::QuotaExceeded, Code::BucketFull),
+        (ErrorKind::NotADirectory, Code::BucketNotAFolder),
+        (ErrorKind::IsADirectory, Code::BucketNotAFile),
+        (ErrorKind::Other, Code::BucketIo),
     ];
     for (kind, code) in refusals {
         let error = describe(&kind.into(), "write", Path::new("/srv/jwks"));

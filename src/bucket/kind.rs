@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 
 use super::{Bucket, Settings, directory, gcs, s3};
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     http::Http,
     redact,
 };
@@ -45,7 +45,7 @@ impl Kind {
         let refuse = |why: &str| {
             let forms: Vec<_> = KINDS.iter().map(|kind| kind.form).collect();
             let (last, others) = forms.split_last().unwrap_or((&"", &[]));
-            Error::usage("bucket-url", format!("`{}` does not name a bucket: {why}", redact::given(url)))
+            Error::usage(Code::BucketUrl, format!("`{}` does not name a bucket: {why}", redact::given(url)))
                 .hint(format!("write {} or {last}", others.join(", ")))
         };
         let (scheme, rest) = url.split_once("://").ok_or_else(|| refuse("there is no scheme"))?;
@@ -143,7 +143,7 @@ mod tests {
             "https://b",
         ] {
             let error = Kind::read(url).unwrap_err();
-            assert_eq!(error.code, "bucket-url", "{url}");
+            assert_eq!(error.code, Code::BucketUrl, "{url}");
             assert!(error.hints[0].contains("s3://NAME[/PREFIX]"), "{error}");
             assert!(!error.to_string().contains("hunter2"), "{error}");
         }

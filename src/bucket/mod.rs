@@ -24,7 +24,7 @@ pub(crate) use self::{
 };
 
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     http::Http,
     oidc::Document,
     plan::Step,
@@ -257,7 +257,7 @@ fn leftover_prefix(prefix: &str) -> String {
 
 /// An object that is not the one that was to be removed.
 fn changed(name: &str) -> Error {
-    Error::failed("bucket-changed", format!("{name} has changed since it was read: it stays"))
+    Error::failed(Code::BucketChanged, format!("{name} has changed since it was read: it stays"))
         .hint("somebody else writes it; look at it, then run this again")
 }
 
@@ -265,7 +265,7 @@ fn changed(name: &str) -> Error {
 fn random() -> Result<String> {
     let mut bytes = [0; 8];
     aws_lc_rs::rand::fill(&mut bytes)
-        .map_err(|_| Error::failed("random", "the operating system gives no random bytes"))?;
+        .map_err(|_| Error::failed(Code::Random, "the operating system gives no random bytes"))?;
     Ok(hex(&bytes))
 }
 

@@ -19,7 +19,7 @@ use super::{
     tls::Trust,
 };
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     oidc::Token,
     report::Warning,
     target::ClusterTarget,
@@ -66,7 +66,7 @@ impl<'a> Configured<'a> {
     /// What somebody should know about the configuration.
     pub(crate) fn warnings(&self) -> Vec<Warning> {
         let mut warnings = self.access.warnings.clone();
-        warnings.extend(only_own_address(&self.access).map(|why| Warning::new("server-unverified", why)));
+        warnings.extend(only_own_address(&self.access).map(|why| Warning::new(Code::ServerUnverified, why)));
         warnings
     }
 
@@ -87,7 +87,7 @@ impl<'a> Configured<'a> {
             service_account,
             context: access.context.clone(),
             uid: Err(Error::failed(
-                "cluster-uid-unknown",
+                Code::ClusterUidUnknown,
                 "the UID of the namespace kube-system was not read",
             )),
             only_own_address: only_own_address(&access),
@@ -117,8 +117,11 @@ fn only_own_address(access: &Access) -> Option<String> {
 /// The ServiceAccount that a pod runs as: the subject of its own token.
 fn own_service_account(path: &Path) -> Result<ServiceAccount> {
     let unknown = || {
-        Error::failed("service-account", "could not determine this pod's own ServiceAccount from its token")
-            .hint("name it: --service-account NAMESPACE/NAME")
+        Error::failed(
+            Code::ServiceAccountUnknown,
+            "could not determine this pod's own ServiceAccount from its token",
+        )
+        .hint("name it: --service-account NAMESPACE/NAME")
     };
     let token = std::fs::read_to_string(path).map_err(|error| unknown().caused_by(error))?;
     let token = Token::parse(token.trim()).map_err(|error| unknown().caused_by(error.message))?;
@@ -201,6 +204,6 @@ mod tests {
         assert_eq!(own.to_string(), "keyless-system/keyless");
         assert_eq!(probe_beside(own).to_string(), "keyless-system/keyless-probe");
         std::fs::write(&file, "none").unwrap();
-        assert_eq!(own_service_account(&file).unwrap_err().code, "service-account");
+        assert_eq!(own_service_account(&file).unwrap_err().code, Code::ServiceAccountUnknown);
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// The part of `discovery.k8s.io/v1` EndpointSlice that says where API servers are.
 #[derive(Deserialize)]
@@ -35,7 +35,7 @@ const DEFAULT_PORT: u16 = 443;
 /// `IP:port` of every API server, each once; empty when the slice lists none.
 pub(crate) fn addresses(slice: &[u8]) -> Result<Vec<String>> {
     let refused = || {
-        Error::failed("cluster-answer", "the EndpointSlice default/kubernetes cannot be read")
+        Error::failed(Code::ClusterAnswer, "the EndpointSlice default/kubernetes cannot be read")
             .hint("compare with `kubectl get endpointslice kubernetes -o yaml`")
     };
     let slice: EndpointSlice =
@@ -78,7 +78,7 @@ mod tests {
     fn name_instead_of_address_is_refused() {
         for address in ["evil.example.com", "10.0.0.1/x", "10.0.0.1:1", "", "10.0.0.1@evil.example.com"] {
             let slice = format!(r#"{{"endpoints":[{{"addresses":["{address}"]}}]}}"#);
-            assert_eq!(addresses(slice.as_bytes()).unwrap_err().code, "cluster-answer", "{address}");
+            assert_eq!(addresses(slice.as_bytes()).unwrap_err().code, Code::ClusterAnswer, "{address}");
         }
     }
 
@@ -87,7 +87,7 @@ mod tests {
         for slice in [&br#"{"endpoints":null,"ports":null}"#[..], b"{}", br#"{"endpoints":[]}"#] {
             assert!(addresses(slice).unwrap().is_empty());
         }
-        assert_eq!(addresses(b"<html>").unwrap_err().code, "cluster-answer");
+        assert_eq!(addresses(b"<html>").unwrap_err().code, Code::ClusterAnswer);
     }
 
     #[test]
@@ -108,14 +108,14 @@ mod tests {
             "fe80::1%eth0",
             "010.0.0.1",
         ] {
-            assert_eq!(at(address, "6443").unwrap_err().code, "cluster-answer", "{address}");
+            assert_eq!(at(address, "6443").unwrap_err().code, Code::ClusterAnswer, "{address}");
         }
         for port in ["0", "65536", "-1", "6443.5", "18446744073709551616", "\"6443\"", "[]", "true"] {
-            assert_eq!(at("10.0.0.1", port).unwrap_err().code, "cluster-answer", "{port}");
+            assert_eq!(at("10.0.0.1", port).unwrap_err().code, Code::ClusterAnswer, "{port}");
         }
         for endpoint in ["1", "\"a\"", "{}", "null", "{\"addresses\":null}", "{\"addresses\":[1]}"] {
             let slice = format!(r#"{{"endpoints":[{endpoint}]}}"#);
-            assert_eq!(addresses(slice.as_bytes()).unwrap_err().code, "cluster-answer", "{endpoint}");
+            assert_eq!(addresses(slice.as_bytes()).unwrap_err().code, Code::ClusterAnswer, "{endpoint}");
         }
     }
 

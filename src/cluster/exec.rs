@@ -25,7 +25,7 @@ use super::{
     tls::ClientIdentity,
 };
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     redact,
     secret::Secret,
 };
@@ -139,7 +139,7 @@ impl Plugin {
             Interactive::IfAvailable => Ok(is_terminal),
             Interactive::Always if is_terminal => Ok(true),
             Interactive::Always => Err(Error::usage(
-                "kubeconfig",
+                Code::Kubeconfig,
                 format!("the credential plugin {} wants to ask (interactiveMode: Always)", self.name()),
             )
             .caused_by("stdin is not a terminal")
@@ -169,7 +169,7 @@ impl Plugin {
 
     fn cannot_start(&self, error: &std::io::Error) -> Error {
         let why = format!("the credential plugin {} cannot be started", self.name());
-        let refused = Error::usage("kubeconfig", why).caused_by(error);
+        let refused = Error::usage(Code::Kubeconfig, why).caused_by(error);
         match &self.exec.install_hint {
             Some(hint) => refused.hint(hint.clone()),
             None => refused.hint("install it, or name it by its absolute path in `exec.command`"),
@@ -313,7 +313,7 @@ fn how(status: ExitStatus) -> String {
 }
 
 fn failed(why: impl Into<String>) -> Error {
-    Error::failed("credential-plugin", why)
+    Error::failed(Code::CredentialPlugin, why)
 }
 
 #[cfg(test)]

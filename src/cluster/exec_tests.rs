@@ -3,7 +3,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 use tempfile::TempDir;
 
 use super::*;
-use crate::error::Kind;
+use crate::error::{Code, Kind};
 
 const V1: &str = "client.authentication.k8s.io/v1";
 const CANARY: &str = "CANARY-9f31";
@@ -72,7 +72,7 @@ async fn failing_plugin_is_named_without_its_secrets() {
     ] {
         let (done, said) = run(&plugin(&folder, script)).await;
         let error = done.expect_err(script);
-        assert_eq!((error.kind, error.code), (Kind::Failed, "credential-plugin"), "{script}");
+        assert_eq!((error.kind, error.code), (Kind::Failed, Code::CredentialPlugin), "{script}");
         let text = error.to_string();
         assert!(text.contains(words) && text.contains("kube login"), "{script}: {text}");
         assert!(!text.contains(CANARY) && !said.concat().contains(CANARY), "{script}: {text}");
@@ -98,7 +98,7 @@ async fn missing_plugin_gives_its_hint() {
     let mut plugin = plugin(&folder, "");
     plugin.exec.command = Some("no-such-plugin-of-keyless".into());
     let error = run(&plugin).await.0.unwrap_err();
-    assert_eq!((error.kind, error.code), (Kind::Usage, "kubeconfig"));
+    assert_eq!((error.kind, error.code), (Kind::Usage, Code::Kubeconfig));
     plugin.exec.install_hint = Some("install it so".into());
     assert_eq!(run(&plugin).await.0.unwrap_err().hints, ["install it so"]);
 }

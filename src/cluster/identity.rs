@@ -2,7 +2,7 @@
 
 use super::{Cluster, objects::Resource};
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     target::{ClusterTarget, is_uid},
 };
 
@@ -36,19 +36,19 @@ impl Cluster {
                 match is_it && is_uid(namespace.uid()) {
                     true => Ok(namespace.uid().to_owned()),
                     false => Err(Error::failed(
-                        "cluster-answer",
+                        Code::ClusterAnswer,
                         format!("{}: what answers for the namespace kube-system is no namespace", self.base),
                     )
                     .hint("look at what listens there: `kubectl get namespace kube-system -o yaml`")),
                 }
             }
-            Ok(None) => Err(Error::failed("cluster-uid-unknown", "there is no namespace kube-system")
+            Ok(None) => Err(Error::failed(Code::ClusterUidUnknown, "there is no namespace kube-system")
                 .hint("is this a whole cluster?")),
             // Another API server may do better: which ones there are is another question.
             Err(error)
                 if matches!(
                     error.code,
-                    "cluster-forbidden" | "cluster-answer" | "cluster-busy" | "cluster-refused"
+                    Code::ClusterForbidden | Code::ClusterAnswer | Code::ClusterBusy | Code::ClusterRefused
                 ) =>
             {
                 Err(error)

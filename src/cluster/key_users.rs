@@ -14,7 +14,7 @@ use super::{
     wrapped::{any_within, private_keys},
 };
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     oidc::keys_from_pem,
 };
 
@@ -224,8 +224,8 @@ impl Cluster {
     async fn list(&self, resource: &Resource, items: &mut dyn Items) -> Result<Option<Unseen>> {
         match self.each_object(resource, None, "", items).await {
             Ok(()) => Ok(None),
-            Err(error) if error.code == "cluster-not-found" => Ok(None),
-            Err(error) if error.code == "cluster-forbidden" => {
+            Err(error) if error.code == Code::ClusterNotFound => Ok(None),
+            Err(error) if error.code == Code::ClusterForbidden => {
                 let right = resource.right("list", None, None);
                 Ok(Some(Unseen { what: resource.name(), right, why: "this right is missing".into() }))
             }
@@ -288,7 +288,7 @@ impl Items for WorkloadsRead<'_> {
 }
 
 fn no_object(resource: &Resource) -> Error {
-    Error::failed("cluster-answer", format!("an item of the list of {} is no object", resource.name()))
+    Error::failed(Code::ClusterAnswer, format!("an item of the list of {} is no object", resource.name()))
         .hint("something in between changes the API server's answers")
 }
 

@@ -39,7 +39,7 @@ use self::{
     requests::{Bounds, Server},
 };
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     oidc::{Discovery, KeySet, KidRule},
     redact,
     waiting::Waiting,
@@ -98,7 +98,7 @@ impl Cluster {
             let reason = format!(
                 "none of the {} API servers can be reached by its own address ({})",
                 servers.len(),
-                observed.failed.first().map(|server| server.error.code).unwrap_or_default()
+                observed.failed.first().map(|server| server.error.code.name()).unwrap_or_default()
             );
             observed = self.ask_all(&[self.by_kubeconfig()], audience, rule, &bounds).await;
             why = Some(reason);
@@ -107,7 +107,7 @@ impl Cluster {
             observed.failed.push(FailedServer::new(
                 format!("{too_many} more addresses"),
                 Error::failed(
-                    "servers-too-many",
+                    Code::ServersTooMany,
                     format!("the EndpointSlice default/kubernetes lists {} addresses", servers.len() + too_many),
                 )
                 .hint(format!("the first {MAX_SERVERS} were asked; find out what writes the others (`kubectl get endpointslice kubernetes -o yaml`)")),
@@ -194,7 +194,7 @@ impl FromStr for ServiceAccount {
                 Ok(Self { namespace: namespace.to_owned(), name: name.to_owned() })
             }
             _ => Err(Error::usage(
-                "service-account",
+                Code::ServiceAccount,
                 format!("`{}` does not name a ServiceAccount", redact::given(text)),
             )
             .hint("write NAMESPACE/NAME, e.g. --service-account default/default")),

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     oidc::{Discovery, KeySet, MAX_KEYS, PublicKey, Token, Unreadable},
 };
 
@@ -91,14 +91,21 @@ impl Observed {
 impl FailedServer {
     pub(super) fn new(address: impl Into<String>, error: Error, keys: Option<KeySet>) -> Self {
         let failure = match error.code {
-            "connect" | "timeout" | "tls" | "dns" | "proxy" | "body-cut" | "http" => Failure::Unreachable,
-            "cluster-busy"
-            | "cluster-forbidden"
-            | "cluster-not-found"
-            | "cluster-refused"
-            | "cluster-unauthorized"
-            | "issuer-endpoints-missing"
-            | "service-account-missing" => Failure::Refused,
+            Code::Connect
+            | Code::Timeout
+            | Code::Tls
+            | Code::Dns
+            | Code::Proxy
+            | Code::ProxySetting
+            | Code::BodyCut
+            | Code::Http => Failure::Unreachable,
+            Code::ClusterBusy
+            | Code::ClusterForbidden
+            | Code::ClusterNotFound
+            | Code::ClusterRefused
+            | Code::ClusterUnauthorized
+            | Code::IssuerEndpointsMissing
+            | Code::ServiceAccountMissing => Failure::Refused,
             _ => Failure::BadAnswer,
         };
         Self { address: address.into(), error, failure, keys }
@@ -126,7 +133,7 @@ impl Observed {
                 continue;
             };
             let error = Error::failed(
-                "jwk-duplicate-kid",
+                Code::JwkDuplicateKid,
                 format!("it serves another key under the kid `{}` than most servers", key.kid().escape_debug()),
             )
             .hint("the holder of that key can sign as every workload: compare `kubectl get --raw /openid/v1/jwks` of both, and find out who changed it");
@@ -148,7 +155,7 @@ impl Observed {
             let crowd = self.servers.remove(most.unwrap_or_default());
             let count = crowd.keys.len();
             let error = Error::failed(
-                "key-set-too-large",
+                Code::KeySetTooLarge,
                 format!(
                     "it serves {count} keys; with those of the other servers there are more than {MAX_KEYS}"
                 ),
@@ -186,13 +193,13 @@ impl Observed {
         for server in &mut self.failed {
             let error = &mut server.error;
             match error.code {
-                "cluster-unauthorized" => {
+                Code::ClusterUnauthorized => {
                     error.hints = vec![
                         format!("API server {other} accepted the same credential: the servers hold different keys or authorities"),
                         "compare --client-ca-file, --service-account-key-file and --service-account-signing-key-file of both, and restart the one that a rotation has not reached".to_owned(),
                     ];
                 }
-                "cluster-forbidden" => {
+                Code::ClusterForbidden => {
                     error.hints = vec![format!(
                         "API server {other} allowed the same request: the servers authorize differently; compare --authorization-mode and --authorization-config of both"
                     )];
@@ -207,7 +214,7 @@ impl Observed {
 pub(super) fn no_server(failed: Vec<FailedServer>) -> Error {
     let mut all = failed.into_iter();
     let Some(first) = all.next() else {
-        return Error::failed("cluster-answer", "the cluster lists no API server")
+        return Error::failed(Code::ClusterAnswer, "the cluster lists no API server")
             .hint("compare with `kubectl get endpointslice kubernetes -o yaml`");
     };
     let error = first.error.at(format_args!("API server {}", first.address));

@@ -10,7 +10,7 @@ use http::HeaderValue;
 use percent_encoding::percent_decode_str;
 
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     secret::Secret,
 };
 
@@ -121,8 +121,11 @@ impl Proxies {
         let proxy = if secure { &self.https } else { &self.http };
         let Some(proxy) = proxy else { return Ok(None) };
         if self.is_cgi && !secure {
-            return Err(Error::usage("proxy", "HTTP_PROXY is not used where REQUEST_METHOD is set")
-                .hint("unset REQUEST_METHOD, or name the proxy by proxy-url in the kubeconfig"));
+            return Err(Error::usage(
+                Code::ProxySetting,
+                "HTTP_PROXY is not used where REQUEST_METHOD is set",
+            )
+            .hint("unset REQUEST_METHOD, or name the proxy by proxy-url in the kubeconfig"));
         }
         let address = host.parse::<IpAddr>().ok().map(|address| address.to_canonical());
         if host == "localhost" || address.is_some_and(|address| address.is_loopback()) {
@@ -227,7 +230,7 @@ impl Proxy {
     pub(super) fn of_kubeconfig(url: &str, cluster: &str) -> Result<Self> {
         let from = format!("proxy-url of the cluster {}", cluster.escape_debug());
         let refuse = |why: &str| {
-            Error::usage("proxy", format!("{from} {why}"))
+            Error::usage(Code::ProxySetting, format!("{from} {why}"))
                 .hint("write http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT")
         };
         let scheme = url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
@@ -244,7 +247,7 @@ impl Proxy {
         let value = setting.value.as_str();
         let url = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
         Self::parse(&url, setting.name).ok_or_else(|| {
-            Error::usage("proxy", format!("{} is not the URL of a proxy", setting.name))
+            Error::usage(Code::ProxySetting, format!("{} is not the URL of a proxy", setting.name))
                 .hint("write http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT")
         })
     }

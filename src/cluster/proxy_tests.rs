@@ -110,7 +110,7 @@ fn scheme_of_target_chooses_variable() {
     let lower = [("HTTPS_PROXY", ""), ("https_proxy", "http://c:3")];
     assert_eq!(to(&lower, true).unwrap().as_deref(), Some("http://c:3"));
     let cgi = [both[0], both[1], ("REQUEST_METHOD", "GET")];
-    assert_eq!(to(&cgi, false).unwrap_err().code, "proxy");
+    assert_eq!(to(&cgi, false).unwrap_err().code, Code::ProxySetting);
     assert_eq!(to(&cgi, true).unwrap().as_deref(), Some("http://a:1"));
 }
 
@@ -137,7 +137,7 @@ fn proxy_values_are_read_as_go_reads_them() {
         match (wanted, proxy) {
             (Some(wanted), Ok(Some(proxy))) => assert_eq!(proxy, wanted, "{value}"),
             // It is an error only where it would be used.
-            (None, Err(error)) => assert_eq!(error.code, "proxy", "{value}"),
+            (None, Err(error)) => assert_eq!(error.code, Code::ProxySetting, "{value}"),
             (_, proxy) => panic!("{value}: {proxy:?}"),
         }
         assert!(proxies.to(true, "10.0.0.2", 6443).unwrap().is_none(), "{value}");
@@ -148,7 +148,7 @@ fn proxy_values_are_read_as_go_reads_them() {
 fn kubeconfig_proxy_needs_known_scheme() {
     for url in ["socks5h://a:1", "socks4://a:1", "foo://a:1", "a:1", "10.0.0.1:3128", "", "http://", "://a"] {
         let error = Proxy::of_kubeconfig(url, "c").unwrap_err();
-        assert_eq!(error.code, "proxy", "{url}");
+        assert_eq!(error.code, Code::ProxySetting, "{url}");
     }
     let error = Proxy::of_kubeconfig("http://user:CANARY@[::1", "c").unwrap_err();
     assert!(!error.to_string().contains("CANARY"), "{error}");

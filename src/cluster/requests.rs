@@ -15,7 +15,7 @@ use tokio::{
 use super::{Cluster, ServiceAccount, endpoints};
 use crate::{
     arrival::Arrival,
-    error::{Error, Result},
+    error::{Code, Error, Result},
     http as our_http,
     oidc::{MAX_BODY, Token},
     redact,
@@ -101,7 +101,7 @@ impl Cluster {
         let slice = match self.bounded(&server, Method::GET, ENDPOINT_SLICE, None, right, bounds).await {
             Ok(answer) => answer.body,
             // API servers that advertise a loopback address have no EndpointSlice.
-            Err(error) if error.code == "cluster-not-found" => {
+            Err(error) if error.code == Code::ClusterNotFound => {
                 return Ok(Err("there is no EndpointSlice default/kubernetes".into()));
             }
             Err(error) => return Err(error),
@@ -161,7 +161,7 @@ impl Cluster {
         let account = &self.service_account;
         let minted = self.request_token(server, account, audience, TEST_TOKEN_SECONDS, Some(bounds)).await;
         minted.map_err(|error| match error.code {
-            "service-account-missing" => error.hint(format!(
+            Code::ServiceAccountMissing => error.hint(format!(
                 "a test token is minted for the ServiceAccount {account}: name one that exists by --service-account, and that \
                  nothing trusts; in a pod it is keyless-probe by default, which deploy/base makes"
             )),
@@ -174,7 +174,7 @@ impl Cluster {
         let token =
             self.request_token(&self.by_kubeconfig(), account, audience, ESO_TOKEN_SECONDS, None).await;
         token.map_err(|error| match error.code {
-            "service-account-missing" => error.hint(format!(
+            Code::ServiceAccountMissing => error.hint(format!(
                 "the store logs in as the ServiceAccount {account}: `keyless setup` makes it; or name one that exists by \
                  store.serviceAccount in keyless.yaml"
             )),
@@ -206,12 +206,12 @@ impl Cluster {
             None => self.call(server, Method::POST, &path, Some(&request), &right).await,
         };
         let answer = answer.map_err(|error| match error.code {
-            "cluster-not-found" => Error { code: "service-account-missing", ..error },
+            Code::ClusterNotFound => Error { code: Code::ServiceAccountMissing, ..error },
             _ => error,
         })?;
         let answer: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let token = answer.pointer("/status/token").and_then(Value::as_str).ok_or_else(|| {
-            Error::failed("cluster-answer", "the API server's answer to a TokenRequest holds no token")
+            Error::failed(Code::ClusterAnswer, "the API server's answer to a TokenRequest holds no token")
                 .hint("something in between changes its answers")
         })?;
         Token::parse(token)
@@ -271,7 +271,7 @@ impl Cluster {
                 .header(header::CONTENT_TYPE, content_type)
                 .body(body.map_or_else(Body::empty, |body| Body::from(body.to_string().into_bytes())))
                 .map_err(|error| {
-                    Error::failed("cluster-request", format!("{place} cannot be asked"))
+                    Error::failed(Code::ClusterRequest, format!("{place} cannot be asked"))
                         .caused_by_chain(&error)
                 })?;
             let answer =
@@ -315,7 +315,7 @@ async fn read(mut body: Body, limit: usize, place: &str, arrival: &Arrival) -> R
 
 fn not_asked(place: &str) -> Error {
     let seconds = LOOK_LIMIT.as_secs();
-    Error::failed("timeout", format!("{place} was not asked: the API servers took {seconds} s together"))
+    Error::failed(Code::Timeout, format!("{place} was not asked: the API servers took {seconds} s together"))
         .hint("other API servers do not answer: look at those first")
 }
 
@@ -327,40 +327,40 @@ pub(super) fn refused(status: StatusCode, body: &[u8], place: &str, right: &str,
         .unwrap_or_else(|| String::from_utf8_lossy(&body[..body.len().min(200)]).into_owned());
     let error = match status {
         StatusCode::UNAUTHORIZED => {
-            Error::failed("cluster-unauthorized", format!("{place}: the API server does not accept the credential"))
+            Error::failed(Code::ClusterUnauthorized, format!("{place}: the API server does not accept the credential"))
                 .hint("the kubeconfig's certificate or token may have expired: log in again; `kubectl auth whoami` must work")
         }
-        StatusCode::FORBIDDEN => Error::failed("cluster-forbidden", format!("missing right: {right}"))
+        StatusCode::FORBIDDEN => Error::failed(Code::ClusterForbidden, format!("missing right: {right}"))
             .hint("the manifests in deploy/ grant exactly what is needed; a person needs the same rights"),
-        StatusCode::CONFLICT if object => Error::failed("cluster-conflict", format!("{place}: it stands against what somebody else wrote"))
+        StatusCode::CONFLICT if object => Error::failed(Code::ClusterConflict, format!("{place}: it stands against what somebody else wrote"))
             .hint("run it again: it looks anew at what is there"),
         StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY if object => {
-            Error::failed("cluster-invalid", format!("{place}: the API server refuses the object"))
+            Error::failed(Code::ClusterInvalid, format!("{place}: the API server refuses the object"))
                 .hint("the installed custom resource definition knows other fields or values than this program wrote")
         }
-        StatusCode::GONE if object => Error::failed("cluster-gone", format!("{place}: it changes faster than it can be read"))
+        StatusCode::GONE if object => Error::failed(Code::ClusterGone, format!("{place}: it changes faster than it can be read"))
             .hint("run it again in a minute"),
-        StatusCode::NOT_FOUND => Error::failed("cluster-not-found", format!("{place}: there is no such thing")),
+        StatusCode::NOT_FOUND => Error::failed(Code::ClusterNotFound, format!("{place}: there is no such thing")),
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-            Error::failed("cluster-busy", format!("{place}: the API server is overloaded or starting"))
+            Error::failed(Code::ClusterBusy, format!("{place}: the API server is overloaded or starting"))
                 .hint("run it again in a minute; a CronJob does so by itself")
         }
-        _ => Error::failed("cluster-refused", format!("{place}: the API server refused"))
+        _ => Error::failed(Code::ClusterRefused, format!("{place}: the API server refused"))
             .hint("its log may say more; `kubectl get --raw` with the same path shows the answer whole"),
     };
     error.caused_by(format_args!("{status}: {}", redact::message(&said)))
 }
 
 fn too_large(place: &str, limit: usize) -> Error {
-    Error::failed("body-too-large", format!("{place} answers with more than {} MiB", limit >> 20))
+    Error::failed(Code::BodyTooLarge, format!("{place} answers with more than {} MiB", limit >> 20))
         .hint("look with kubectl at what makes these objects so large")
 }
 
 fn no_issuer(error: Error) -> Error {
-    if error.code != "cluster-not-found" {
+    if error.code != Code::ClusterNotFound {
         return error;
     }
-    Error { code: "issuer-endpoints-missing", ..error }.hint(
+    Error { code: Code::IssuerEndpointsMissing, ..error }.hint(
         "an API server has these endpoints only when its first --service-account-issuer is an https URL without \
          query and fragment; its log says so at the start",
     )

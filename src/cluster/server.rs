@@ -4,7 +4,7 @@ use http::Uri;
 use percent_encoding::percent_decode_str;
 
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     secret::Secret,
 };
 
@@ -24,7 +24,7 @@ impl ServerUrl {
     /// Without a scheme it is `http`, which is given no credential.
     pub(super) fn parse(server: &str) -> Result<Self> {
         let refuse = |why: &str| {
-            Error::usage("kubeconfig", format!("the server of the cluster {why}"))
+            Error::usage(Code::Kubeconfig, format!("the server of the cluster {why}"))
                 .hint("write it as https://HOST:PORT")
         };
         let (scheme, rest) = match server.split_once("://") {
@@ -105,7 +105,10 @@ mod tests {
             "https://10.0.0.1:port",
         ] {
             let error = ServerUrl::parse(server).map(drop).expect_err(server);
-            assert!(error.code == "kubeconfig" && !error.to_string().contains("CANARY"), "{server}: {error}");
+            assert!(
+                error.code == Code::Kubeconfig && !error.to_string().contains("CANARY"),
+                "{server}: {error}"
+            );
         }
     }
 

@@ -23,7 +23,7 @@ use x509_cert::{
     ext::pkix::ExtendedKeyUsage,
 };
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// Whom to trust.
 #[derive(Clone)]
@@ -47,7 +47,7 @@ impl Trust {
         };
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(|error| Error::failed("tls-client", "TLS cannot be set up").caused_by_chain(&error))?
+            .map_err(|error| Error::failed(Code::TlsClient, "TLS cannot be set up").caused_by_chain(&error))?
             .dangerous()
             .with_custom_certificate_verifier(verifier)
             .with_client_cert_resolver(identity);
@@ -63,7 +63,7 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
         blocks.iter().filter(of_certificate).map(|block| block.contents().to_vec().into()).collect();
     if found.is_empty() {
         return Err(Error::usage(
-            "kubeconfig",
+            Code::Kubeconfig,
             "the certificate authority of the cluster holds no certificate",
         )
         .hint("certificate-authority names a PEM file, certificate-authority-data is base64 of one"));
@@ -97,7 +97,7 @@ impl Verifier {
             false => {
                 let builder = WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone());
                 let failed =
-                    |error| Error::failed("tls-client", "TLS cannot be set up").caused_by_chain(&error);
+                    |error| Error::failed(Code::TlsClient, "TLS cannot be set up").caused_by_chain(&error);
                 Some(builder.build().map_err(failed)?)
             }
         };
@@ -244,7 +244,7 @@ impl ResolvesClientCert for ClientIdentity {
 
 /// Go takes X.509 of every version here, e.g. version 1 of MicroK8s: what a client shows is for the server to judge.
 fn client_identity(certificate: &[u8], key: &[u8]) -> Result<CertifiedKey> {
-    let refuse = |why: &str| Error::usage("kubeconfig", why);
+    let refuse = |why: &str| Error::usage(Code::Kubeconfig, why);
     let blocks = pem::parse_many(certificate).map_err(|_| {
         refuse("the client certificate is not PEM").hint("client-certificate-data is base64 of a PEM file")
     })?;
@@ -277,7 +277,7 @@ fn client_identity(certificate: &[u8], key: &[u8]) -> Result<CertifiedKey> {
 
 /// The first private key in the text: PKCS#8, PKCS#1 or SEC 1.
 fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>> {
-    let refuse = |why: &str| Error::usage("kubeconfig", why);
+    let refuse = |why: &str| Error::usage(Code::Kubeconfig, why);
     let blocks = pem::parse_many(pem).unwrap_or_default();
     let encrypted = |block: &pem::Pem| {
         block.tag() == "ENCRYPTED PRIVATE KEY"

@@ -66,7 +66,7 @@ fn bundle_is_searched_and_junk_passed_over() {
     trusts(ca.pem(), &expired.cert_pem, "10.0.0.1").unwrap_err();
     for nothing in ["", "CANARY", key] {
         let error = certificates(nothing.as_bytes()).unwrap_err();
-        assert!(error.code == "kubeconfig" && !error.to_string().contains("CANARY"), "{error}");
+        assert!(error.code == Code::Kubeconfig && !error.to_string().contains("CANARY"), "{error}");
     }
 }
 

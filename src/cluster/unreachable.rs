@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     arrival::Arrival,
-    error::Error,
+    error::{Code, Error},
     http::{self as our_http, Unresolved},
 };
 
@@ -29,7 +29,7 @@ impl Cluster {
             return error.clone().at(place);
         }
         if chain.iter().any(|error| error.is::<Unverified>()) {
-            return Error::failed("cluster-unverified", format!("{name} is not asked"))
+            return Error::failed(Code::ClusterUnverified, format!("{name} is not asked"))
                 .caused_by_chain(&Unverified)
                 .hint(
                     "take insecure-skip-tls-verify out of the kubeconfig, and name the certificate authority",
@@ -40,7 +40,7 @@ impl Cluster {
         }
         if let Some(unresolved) = chain.iter().find_map(|error| error.downcast_ref::<Unresolved>()) {
             return Error::failed(
-                "dns",
+                Code::Dns,
                 format!("{} cannot be resolved: it is the host of {name}", unresolved.host),
             )
             .caused_by_chain(source(unresolved))
@@ -53,7 +53,7 @@ impl Cluster {
             .iter()
             .any(|error| error.downcast_ref::<legacy::Error>().is_some_and(legacy::Error::is_connect))
         {
-            return Error::failed("connect", format!("{name} cannot be reached"))
+            return Error::failed(Code::Connect, format!("{name} cannot be reached"))
                 .caused_by_chain(source(error))
                 .hint(
                     "check VPN and firewall, and the server of this context: `kubectl config view --minify`",
@@ -72,7 +72,7 @@ impl Cluster {
     ) -> Error {
         let seconds = time.as_secs_f64().round();
         let name = self.called(server);
-        Error::failed("timeout", format!("{name} is silent: it did not answer {question} within {seconds} s"))
+        Error::failed(Code::Timeout, format!("{name} is silent: it did not answer {question} within {seconds} s"))
             .caused_by(arrival.describe())
             .hint(
                 "check VPN and firewall, and the API server's load; try `kubectl get --raw /readyz` with the same context",
@@ -93,13 +93,13 @@ impl Cluster {
             DialError::Silent(limit) => {
                 let seconds = limit.as_secs();
                 Error::failed(
-                    "timeout",
+                    Code::Timeout,
                     format!("{name} is silent: there was no connection within {seconds} s"),
                 )
                 .hint("check VPN and firewall; try `kubectl get --raw /readyz` with the same context")
             }
             DialError::Proxy { proxy, trouble } => {
-                let refused = Error::failed("proxy", format!("{error}: it leads to {name}"));
+                let refused = Error::failed(Code::Proxy, format!("{error}: it leads to {name}"));
                 let from = proxy.from();
                 match trouble {
                     ProxyTrouble::Unreachable(cause) => refused
@@ -122,11 +122,11 @@ impl Cluster {
 
     fn no_tls(&self, name: &str, own: bool, error: &rustls::Error) -> Error {
         let rustls::Error::InvalidCertificate(reason) = error else {
-            return Error::failed("tls", format!("TLS with {name} did not come about"))
+            return Error::failed(Code::Tls, format!("TLS with {name} did not come about"))
                 .caused_by_chain(error)
                 .hint("check that an API server listens there: `kubectl get --raw /readyz`");
         };
-        let failed = |what: &str| Error::failed("tls", format!("the certificate of {name} {what}"));
+        let failed = |what: &str| Error::failed(Code::Tls, format!("the certificate of {name} {what}"));
         let hint = match reason {
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } if own => {
                 return failed("is for another name")

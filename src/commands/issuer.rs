@@ -5,7 +5,7 @@ use crate::{
     bucket,
     cluster::Observed,
     config::Settings,
-    error::{Error, Result},
+    error::{Code, Error, Result},
     federation::TrustedIssuer,
     http::Http,
     oidc::{Issuer, SignedIssuer},
@@ -84,7 +84,7 @@ pub(super) fn signed(observed: &Observed) -> Result<&SignedIssuer> {
 
 /// Neither the settings nor anything else names an issuer.
 pub(super) fn missing() -> Error {
-    Error::usage("issuer-missing", "no issuer is named")
+    Error::usage(Code::IssuerMissing, "no issuer is named")
         .hint("give --issuer URL, the URL that will stand in every token, or issuer in keyless.yaml")
 }
 

@@ -1,6 +1,7 @@
 //! One file per command: observe, decide, show, act.
 
 pub(crate) mod audit;
+pub(crate) mod explain;
 mod issuer;
 mod new_path;
 mod objects;

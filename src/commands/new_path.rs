@@ -12,7 +12,7 @@ use crate::{
     cluster::{Cluster, objects::Object, snapshot::Estate},
     commands::prompt::{self, Offer},
     config::{ProviderName, Settings},
-    error::Result,
+    error::{Check, Result},
     federation::Federation,
     http::Http,
     relying_party::Finding,
@@ -88,12 +88,12 @@ impl<'a> Way<'a> {
     }
 
     async fn probe(&self, say: &(dyn Fn(&str) + Sync)) -> Result<Vec<Finding>> {
-        const TOKEN: &str = "store-token";
-        const RIGHTS: &str = "store-rights";
+        const TOKEN: Check = Check::StoreToken;
+        const RIGHTS: Check = Check::StoreRights;
         let Settled { workload, store, .. } = &self.settled;
         let provider = self.provider.as_ref();
         if let Err(error) = provider.suits().await {
-            return Ok(vec![Finding::refused("provider", provider.to_string(), &error)]);
+            return Ok(vec![Finding::refused(Check::Provider, provider.to_string(), &error)]);
         }
         let store = store_of(self.estate, store);
         let (needs, audience) =
@@ -138,7 +138,7 @@ impl<'a> Way<'a> {
 
     /// The store must read where the checks have looked.
     async fn judge_place(&self) -> Option<Finding> {
-        const PLACE: &str = "store-place";
+        const PLACE: Check = Check::StorePlace;
         let store = objects::find_store(self.estate, &self.settled.store)?;
         let access = match self.provider.access().await {
             Ok(access) => access,
@@ -171,7 +171,7 @@ impl<'a> Way<'a> {
         let name = &self.settled.store;
         let Some(store) = objects::find_store(self.estate, name) else {
             return vec![Finding::failed(
-                "store-ready",
+                Check::StoreReady,
                 format!("store {}", name.name()),
                 "there is none",
                 "it was not set up yet, or has another name",
@@ -179,10 +179,11 @@ impl<'a> Way<'a> {
             )];
         };
         let users: Vec<_> = self.estate.users(store).filter(|user| user.kind() == "ExternalSecret").collect();
-        let mut findings = vec![judge_ready("store-ready", &store.0)];
+        let mut findings = vec![judge_ready(Check::StoreReady, &store.0)];
         // One that is not ready, if there is such a one.
         let not_ready = users.iter().find(|user| user.is_ready() != Some(true));
-        findings.extend(not_ready.or(users.first()).map(|user| judge_ready("external-secret-ready", user)));
+        findings
+            .extend(not_ready.or(users.first()).map(|user| judge_ready(Check::ExternalSecretReady, user)));
         findings.push(refresh::judge(self.cluster, &users, now, say).await);
         findings
     }
@@ -213,7 +214,7 @@ fn merge(all: &mut Vec<Finding>, probe: Vec<Finding>) {
     }
 }
 
-fn judge_ready(check: &'static str, object: &Object) -> Finding {
+fn judge_ready(check: Check, object: &Object) -> Finding {
     match object.is_ready() {
         Some(true) => Finding::passed(check, object.describe(), objects::condition(object)),
         _ => Finding::failed(
@@ -234,21 +235,23 @@ mod tests {
     fn hops_that_all_walks_share_are_shown_once_and_reads_in_order() {
         let walk = |secret: &str, read: bool| {
             let read = match read {
-                true => Finding::passed("read", secret, "22 bytes"),
-                false => Finding::failed("read", secret, "403", "not granted", "run `keyless setup`"),
+                true => Finding::passed(Check::VaultRead, secret, "22 bytes"),
+                false => {
+                    Finding::failed(Check::VaultRead, secret, "403", "not granted", "run `keyless setup`")
+                }
             };
             vec![
-                Finding::passed("login", "login", "900 s"),
+                Finding::passed(Check::VaultLogin, "login", "900 s"),
                 read,
-                Finding::passed("logout", "logout", "revoked"),
+                Finding::passed(Check::VaultLogout, "logout", "revoked"),
             ]
         };
-        let mut all = vec![Finding::passed("store-token", "token", "900 s")];
+        let mut all = vec![Finding::passed(Check::StoreToken, "token", "900 s")];
         for (secret, read) in [("db", true), ("api", false), ("mail", true)] {
             merge(&mut all, walk(secret, read));
         }
         // A login that was refused once is not hidden behind one that succeeded.
-        merge(&mut all, vec![Finding::failed("login", "login", "503", "sealed", "unseal it")]);
+        merge(&mut all, vec![Finding::failed(Check::VaultLogin, "login", "503", "sealed", "unseal it")]);
         let shown: Vec<_> = all
             .iter()
             .map(|finding| (finding.check, finding.subject.as_str(), finding.is_failed()))
@@ -256,13 +259,13 @@ mod tests {
         assert_eq!(
             shown,
             [
-                ("store-token", "token", false),
-                ("login", "login", false),
-                ("login", "login", true),
-                ("read", "db", false),
-                ("read", "api", true),
-                ("read", "mail", false),
-                ("logout", "logout", false),
+                (Check::StoreToken, "token", false),
+                (Check::VaultLogin, "login", false),
+                (Check::VaultLogin, "login", true),
+                (Check::VaultRead, "db", false),
+                (Check::VaultRead, "api", true),
+                (Check::VaultRead, "mail", false),
+                (Check::VaultLogout, "logout", false),
             ]
         );
     }

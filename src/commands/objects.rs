@@ -10,7 +10,7 @@ use crate::{
         snapshot::{Estate, Store},
     },
     config::Settings,
-    error::{Error, Result},
+    error::{Code, Error, Result},
     files::{self, FileError},
     report::{Report, printable},
     secret_store::{Doing, Planned, StoreName, to_yaml},
@@ -97,7 +97,7 @@ pub(super) fn write_manifest(folder: &Path, manifest: &Object) -> Result<PathBuf
     let name = format!("{}-{}.yaml", manifest.kind().to_ascii_lowercase(), manifest.name());
     let file = folder.join(name);
     let unwritable = |error: FileError| {
-        Error::failed("manifest-unwritable", format!("{} cannot be written", file.display()))
+        Error::failed(Code::ManifestUnwritable, format!("{} cannot be written", file.display()))
             .caused_by(error)
             .hint("name a folder that may be written")
     };

@@ -5,7 +5,7 @@ use crate::{
         objects::Look,
         snapshot::{Controller, Estate},
     },
-    error::{Error, Result},
+    error::{Code, Error, Result},
     secret_store::StoreName,
 };
 
@@ -40,7 +40,7 @@ fn no_controller(estate: &Estate) -> Error {
     let Some(found) = estate.controllers.first() else {
         if !estate.stores.is_empty() || matches!(estate.schema(true), Look::Seen(_)) {
             return Error::failed(
-                "eso-missing",
+                Code::EsoControllerUnknown,
                 "External Secrets Operator is installed in this cluster, and no workload is recognised as its controller",
             )
             .caused_by("none has an image, a label, a flag or a port by which it is known")
@@ -50,12 +50,12 @@ fn no_controller(estate: &Estate) -> Error {
             )
             .hint("if it does not run, start the one that was installed (`helm list --all-namespaces`): a second one would serve the same objects");
         }
-        return Error::failed("eso-missing", "External Secrets Operator is not installed in this cluster, or may not be seen")
+        return Error::failed(Code::EsoMissing, "External Secrets Operator is not installed in this cluster, or may not be seen")
             .caused_by(estate.unseen.iter().map(|unseen| unseen.right.clone()).collect::<Vec<_>>().join(", "))
             .hint("install it first: helm install external-secrets external-secrets/external-secrets -n external-secrets --create-namespace");
     };
     let error = Error::failed(
-        "eso-not-installed",
+        Code::EsoNotInstalled,
         format!("{} runs, and it is not known that an administrator has installed it", found.describe()),
     );
     match &found.installed {
@@ -99,7 +99,7 @@ mod tests {
     fn chosen(
         controllers: &[(&str, Look<bool>)],
         store: Option<&StoreName>,
-    ) -> std::result::Result<String, &'static str> {
+    ) -> std::result::Result<String, Code> {
         let estate = estate(controllers);
         controller(&estate, store).map(|it| it.namespace.clone()).map_err(|error| error.code)
     }
@@ -112,12 +112,12 @@ mod tests {
         for store in [None, Some(&cluster), Some(&own)] {
             assert_eq!(chosen(&[fake.clone(), real.clone()], store).as_deref(), Ok("operator"));
         }
-        assert_eq!(chosen(std::slice::from_ref(&fake), Some(&cluster)), Err("eso-not-installed"));
-        assert_eq!(chosen(&[("other", Look::Seen(false))], Some(&own)), Err("eso-not-installed"));
-        assert_eq!(chosen(&[("other", Look::Absent)], None), Err("eso-not-installed"));
+        assert_eq!(chosen(std::slice::from_ref(&fake), Some(&cluster)), Err(Code::EsoNotInstalled));
+        assert_eq!(chosen(&[("other", Look::Seen(false))], Some(&own)), Err(Code::EsoNotInstalled));
+        assert_eq!(chosen(&[("other", Look::Absent)], None), Err(Code::EsoNotInstalled));
         // Whatever runs there can have every identity of that namespace.
         assert_eq!(chosen(&[fake], Some(&own)).as_deref(), Ok("team"));
-        assert_eq!(chosen(&[], None), Err("eso-missing"));
+        assert_eq!(chosen(&[], None), Err(Code::EsoMissing));
     }
 
     #[test]
@@ -128,7 +128,7 @@ mod tests {
         let cluster = StoreName::Cluster("main".into());
         let estate = estate(&[("a-team", unseen.clone()), ("operator", unseen.clone())]);
         let error = controller(&estate, Some(&cluster)).unwrap_err();
-        assert_eq!(error.code, "eso-not-installed");
+        assert_eq!(error.code, Code::EsoNotInstalled);
         assert!(error.hints.iter().any(|hint| hint.contains(right)), "{error}");
         // There is nothing that it could be taken for another of.
         assert_eq!(chosen(&[("operator", unseen)], Some(&cluster)).as_deref(), Ok("operator"));

@@ -7,7 +7,7 @@ use futures::{Stream, StreamExt, stream};
 use super::rights::Rights;
 use crate::{
     cluster::{Cluster, ServiceAccount},
-    error::{Error, Result},
+    error::{Code, Error, Result},
     federation::{Federation, Right, Trial},
     oidc::Token,
     relying_party::{Finding, Outcome},
@@ -103,7 +103,7 @@ async fn some_of(
 
 /// The step that failed, with its cause and its remedy.
 fn refused(trial: &Trial, findings: &[Finding]) -> Error {
-    let error = Error::failed("new-path", format!("the new login may not {}", trial.right()));
+    let error = Error::failed(Code::NewPath, format!("the new login may not {}", trial.right()));
     let failed = findings.iter().find_map(|finding| match &finding.outcome {
         Outcome::Failed { seen, cause, remedy } => Some((&finding.subject, seen, cause, remedy)),
         Outcome::Passed(_) | Outcome::Skipped(_) | Outcome::Warned { .. } => None,

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     interrupt::Interrupt,
     report::Report,
 };
@@ -47,7 +47,7 @@ pub(super) fn question(
     offer: Offer<'_>,
 ) -> Result<String> {
     if !io::stdin().is_terminal() {
-        let missing = |why: String| Error::usage("setting-missing", why);
+        let missing = |why: String| Error::usage(Code::SettingMissing, why);
         let set = format!("set `{setting}` in keyless.yaml; stdin is not a terminal to ask on");
         return match offer {
             Offer::Default(default) => Ok(default.to_owned()),
@@ -68,7 +68,7 @@ pub(super) fn question(
     match (answer.is_empty(), default) {
         (false, _) => Ok(answer),
         (true, Some(default)) => Ok(default.to_owned()),
-        (true, None) => Err(Error::usage("setting-missing", format!("{text}: no answer"))
+        (true, None) => Err(Error::usage(Code::SettingMissing, format!("{text}: no answer"))
             .hint(format!("set `{setting}` in keyless.yaml"))),
     }
 }
@@ -87,7 +87,7 @@ pub(super) fn confirm_or(report: &mut Report<'_>, yes: bool, text: &str, decline
         return Ok(());
     }
     if !io::stdin().is_terminal() {
-        return Err(Error::usage("confirmation", "confirmation required: stdin is not a terminal")
+        return Err(Error::usage(Code::Confirmation, "confirmation required: stdin is not a terminal")
             .caused_by(format_args!("{text}?"))
             .hint("--yes does it without asking; --dry-run only shows it"));
     }
@@ -121,7 +121,7 @@ pub(super) fn these(count: usize) -> String {
 /// `None` at the end of input. Read on a thread of its own: a signal must not wait for a person.
 fn read_line(interrupt: &Interrupt) -> Result<Option<String>> {
     let failed = |error: io::Error| {
-        Error::failed("terminal", "the answer cannot be read")
+        Error::failed(Code::Terminal, "the answer cannot be read")
             .caused_by(error)
             .hint("run it on a terminal, or with --yes")
     };

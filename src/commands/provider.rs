@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::resolve::Settled;
 use crate::{
     config::ProviderName,
-    error::{Error, Result},
+    error::{Code, Error, Result},
     federation::{
         Federation,
         gcp::{Gcp, Patience},
@@ -39,7 +39,7 @@ fn patient(
     http: &Http,
 ) -> Result<Box<dyn Federation>> {
     let missing = |setting: &str| {
-        Error::usage("setting-missing", format!("`{setting}` is not known")).hint("set it in keyless.yaml")
+        Error::usage(Code::SettingMissing, format!("`{setting}` is not known")).hint("set it in keyless.yaml")
     };
     Ok(match name {
         ProviderName::Google => {

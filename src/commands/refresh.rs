@@ -12,12 +12,12 @@ use crate::{
         objects::{Look, Object},
         snapshot::EXTERNAL_SECRETS,
     },
-    error::Result,
+    error::{Check, Result},
     relying_party::Finding,
     secret_store::RefreshInterval,
 };
 
-const CHECK: &str = "external-secret-refreshed";
+const CHECK: Check = Check::ExternalSecretRefreshed;
 /// Up to this interval the next reading is waited for.
 const SOON: Duration = Duration::from_secs(60);
 /// How much later than its interval a reading may come: the operator has a queue, and clocks differ.

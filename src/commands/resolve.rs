@@ -12,7 +12,7 @@ use crate::{
         snapshot::{Estate, Public, Store},
     },
     config::{self, ProviderName, Settings},
-    error::{Error, Result},
+    error::{Code, Error, Result},
     federation::{Trust, TrustedIssuer, gcp, vault},
     oidc::{KeySet, PublicKey},
     report::Report,
@@ -165,7 +165,7 @@ fn refuse_half_sight(estate: &Estate) -> Result<()> {
         return Ok(());
     }
     let error =
-        Error::failed("cluster-not-seen", "not everything could be looked at that this change may touch")
+        Error::failed(Code::ClusterNotSeen, "not everything could be looked at that this change may touch")
             .hint("deploy/setup has a ClusterRole with exactly the rights that setup needs")
             .hint("nothing was changed; keyless audit shows what can be seen");
     Err(estate.unseen.iter().fold(error, |error, unseen| error.caused_by(format_args!("{unseen}"))))
@@ -234,7 +234,7 @@ pub(super) fn unknown_store(estate: &Estate, name: &StoreName) -> Option<Error> 
     if let Some(more @ 1..) = estate.stores.len().checked_sub(MOST) {
         there.push(format!("{more} more"));
     }
-    let error = Error::usage("store-unknown", format!("there is no {kind} {named} in this cluster"));
+    let error = Error::usage(Code::StoreUnknown, format!("there is no {kind} {named} in this cluster"));
     Some(error.caused_by(format_args!("there are: {}", there.join(", "))).hint(
         "set store.name in keyless.yaml to the name of one of them; for a SecretStore, set store.namespace as well",
     ).hint("to have a new one beside them, apply it first: its name and its provider are enough"))
@@ -246,7 +246,7 @@ fn store_named(settings: &Settings, name: String) -> Result<StoreName> {
     if !is_subdomain(&name) || namespace.as_deref().is_some_and(|namespace| !is_label(namespace)) {
         let shown = namespace.map_or_else(|| name.clone(), |namespace| format!("{namespace}/{name}"));
         return Err(Error::usage(
-            "store-name",
+            Code::StoreName,
             format!("`{}` cannot be the name of a store", shown.escape_debug()),
         )
         .hint("store.name and store.namespace are names of Kubernetes objects, e.g. gcp"));
@@ -370,7 +370,7 @@ fn account_of(store: &Store, eso_namespace: &str) -> Result<Option<ServiceAccoun
     }
     let shown = format!("{namespace}/{}", reference.name);
     Err(Error::usage(
-        "service-account",
+        Code::ServiceAccount,
         format!("{} names `{}`, which cannot be a ServiceAccount", store.0.describe(), shown.escape_debug()),
     )
     .hint(

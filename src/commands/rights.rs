@@ -17,7 +17,7 @@ use crate::{
         snapshot::{Estate, Store},
     },
     config::Settings,
-    error::{Error, Result},
+    error::{Code, Error, Result},
     federation::{Federation, Impossible, Right, Trial},
     report::Report,
     secret_store::{
@@ -336,7 +336,7 @@ pub(super) fn refuse_another_place(estate: &Estate, store: &StoreName, access: &
     let is_project = |field: &str| field.ends_with(".projectID");
     match differences.iter().find(|difference| is_project(&difference.field) && !difference.have.is_empty()) {
         Some(difference) => Err(Error::usage(
-            "google-project-differs",
+            Code::GoogleProjectDiffers,
             format!(
                 "the store {} reads secrets of the project {}, and google.project is {}",
                 store.name(),

@@ -5,7 +5,7 @@ use std::{env, path::Path};
 use crate::{
     cli::{ApplyArgs, Cli, Command, Common, PlanFile},
     config::doubt,
-    error::{Error, Result},
+    error::{Code, Error, Result},
     files::{self, Accept},
     plan::{Plan, SavedPlan},
     report::{Report, printable},
@@ -21,7 +21,7 @@ pub(super) fn save_or_check(args: &PlanFile, plan: &Plan, report: &mut Report<'_
         return saved.check(&target, plan);
     }
     let Some(path) = &args.out else { return Ok(()) };
-    let unwritable = || Error::failed("plan-unwritable", format!("{} cannot be written", path.display()));
+    let unwritable = || Error::failed(Code::PlanUnwritable, format!("{} cannot be written", path.display()));
     let directory = env::current_dir().map_err(|error| unwritable().caused_by(error))?;
     let directory = directory.display().to_string();
     let saved = SavedPlan::new(args.arguments.clone(), directory, target, plan);
@@ -35,7 +35,7 @@ pub(super) fn save_or_check(args: &PlanFile, plan: &Plan, report: &mut Report<'_
 pub(crate) fn load(args: &ApplyArgs, common: &Common) -> Result<Cli> {
     if common.config.is_some() {
         return Err(Error::usage(
-            "plan-config",
+            Code::PlanConfig,
             "apply takes no settings file: the saved plan names its own",
         )
         .hint("to apply other settings, save a plan by them: keyless setup --config FILE --out PLAN"));
@@ -43,20 +43,20 @@ pub(crate) fn load(args: &ApplyArgs, common: &Common) -> Result<Cli> {
     let path = args.file.as_path();
     let name = path.display().to_string();
     let unreadable = || {
-        Error::usage("plan-file", format!("{name} cannot be read"))
+        Error::usage(Code::PlanUnreadable, format!("{name} cannot be read"))
             .hint("save a plan: keyless setup --out FILE")
     };
     let text =
         files::read_text(path, Accept::File, MAX_PLAN).map_err(|error| unreadable().caused_by(error))?;
     let user = rustix::process::geteuid().as_raw();
     if let Some(why) = doubt(path, user).map_err(|error| unreadable().caused_by(error))? {
-        return Err(Error::usage("plan-untrusted", format!("{name} is not applied: {why}"))
+        return Err(Error::usage(Code::PlanUntrusted, format!("{name} is not applied: {why}"))
             .hint("save the plan again in a folder that only you can write"));
     }
     let saved = SavedPlan::parse(&text, &name)?;
     in_its_directory(&saved)?;
     let unusable = || {
-        Error::usage("plan-file", format!("{name} holds a command line that this version does not take"))
+        Error::usage(Code::PlanFile, format!("{name} holds a command line that this version does not take"))
             .hint("save the plan again")
     };
     let arguments = ["keyless".to_owned()].into_iter().chain(saved.arguments.iter().cloned());
@@ -89,5 +89,5 @@ fn in_its_directory(saved: &SavedPlan) -> Result<()> {
         return Ok(());
     }
     let hint = format!("run it there: cd {}", crate::shell::quote(&saved.directory));
-    Err(Error::usage("plan-directory", "the plan was saved in another folder").hint(hint))
+    Err(Error::usage(Code::PlanDirectory, "the plan was saved in another folder").hint(hint))
 }

@@ -9,7 +9,7 @@ use crate::{
         objects::{ApplyOptions, Look, Object},
         snapshot::{Controller, Estate, ROLE_BINDINGS, ROLES, SERVICE_ACCOUNTS, StoreSchema},
     },
-    error::{Error, Result},
+    error::{Code, Error, Result},
     secret_store::{Doing, Have, Planned, StoreName, role_name},
 };
 
@@ -35,15 +35,16 @@ impl Present {
         let schema = match estate.schema(store.is_cluster()) {
             Look::Seen(schema) => schema.clone(),
             Look::Absent => {
-                return Err(Error::failed("eso-absent", "a part of External Secrets Operator is not installed in this cluster")
+                return Err(Error::failed(Code::EsoMissing, "a part of External Secrets Operator is not installed in this cluster")
                     .caused_by(format_args!("there is no custom resource definition {}", store.resource().name()))
                     .hint("install the definitions of the release that runs: helm upgrade RELEASE external-secrets/external-secrets --namespace NAMESPACE --reuse-values --set installCRDs=true"));
             }
             Look::Unseen(unseen) => {
-                return Err(Error::failed("cluster-forbidden", format!("missing right: {}", unseen.right))
-                    .hint(
-                        "without the installed schema a field that it lacks would be dropped without a word",
-                    ));
+                return Err(Error::failed(
+                    Code::ClusterForbidden,
+                    format!("missing right: {}", unseen.right),
+                )
+                .hint("without the installed schema a field that it lacks would be dropped without a word"));
             }
         };
         let namespace = Some(workload.namespace.as_str());
@@ -132,7 +133,7 @@ async fn patch_as_planned(
             Err(error) => error,
         };
         let now = match error.code {
-            "apply-raced" if attempt < ATTEMPTS => {
+            Code::ApplyRaced if attempt < ATTEMPTS => {
                 cluster.get_object(planned.resource, namespace, name).await?
             }
             _ => return Err(error),

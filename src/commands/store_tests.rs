@@ -10,7 +10,7 @@ use crate::{
         objects::{ApplyOptions, Object},
         snapshot::CLUSTER_SECRET_STORES,
     },
-    error::{Error, Result},
+    error::{Code, Error, Result},
     plan::Action,
     secret_store::{Access, Doing, Given, Plan, Planned, StoreName, Want, plan, withdraw},
 };
@@ -180,7 +180,7 @@ async fn what_changed_meanwhile_is_not_overwritten() {
     changed["metadata"]["labels"] = json!({ "team": "a" });
     world.lab.put_object(changed);
     let error = carry_out(&world.cluster, plan.objects.last().unwrap(), false).await.unwrap_err();
-    assert_eq!(error.code, "apply-raced", "{error}");
+    assert_eq!(error.code, Code::ApplyRaced, "{error}");
     assert!(world.store().pointer("/spec/provider/gcpsm/auth/secretRef").is_some());
 }
 
@@ -213,7 +213,7 @@ async fn another_manager_and_an_unknown_field_are_named() {
     world.lab.put_object(theirs);
     let options = ApplyOptions::default();
     let error = world.cluster.apply(&CLUSTER_SECRET_STORES, &manifest("other"), options).await.unwrap_err();
-    assert_eq!(error.code, "apply-conflict", "{error}");
+    assert_eq!(error.code, Code::ApplyConflict, "{error}");
     assert!(error.to_string().contains("argocd-controller") && error.hints[0].contains("Argo CD"), "{error}");
     let options = ApplyOptions { force: true, ..options };
     world.cluster.apply(&CLUSTER_SECRET_STORES, &manifest("other"), options).await.unwrap();
@@ -222,7 +222,7 @@ async fn another_manager_and_an_unknown_field_are_named() {
     let mut unknown = manifest("other");
     unknown["spec"]["provider"]["gcpsm"]["brandnew"] = json!("x");
     let error = world.cluster.apply(&CLUSTER_SECRET_STORES, &unknown, options).await.unwrap_err();
-    assert_eq!(error.code, "apply-invalid", "{error}");
+    assert_eq!(error.code, Code::ApplyInvalid, "{error}");
     assert!(error.to_string().contains("brandnew"), "{error}");
 }
 
@@ -233,7 +233,7 @@ async fn an_object_that_came_after_is_not_deleted() {
     let mut old = Object(world.store());
     old.0["metadata"]["uid"] = json!("00000000-0000-0000-0000-000000000000");
     let error = world.cluster.delete_object(&CLUSTER_SECRET_STORES, &old).await.unwrap_err();
-    assert_eq!(error.code, "cluster-conflict", "{error}");
+    assert_eq!(error.code, Code::ClusterConflict, "{error}");
     assert!(!world.store().is_null());
 }
 
@@ -264,15 +264,15 @@ async fn each_missing_right_is_named() {
         let world = world(CRDS).await;
         world.lab.deny("admin", verb, resource);
         let error: Error = world.bring_about(&google()).await.unwrap_err();
-        assert_eq!(error.code, "cluster-forbidden", "{error}");
+        assert_eq!(error.code, Code::ClusterForbidden, "{error}");
         assert!(error.to_string().contains(right), "{error}");
     }
 }
 
 #[tokio::test]
 async fn absent_and_too_old() {
-    assert_eq!(world("").await.plan(&google()).await.unwrap_err().code, "eso-absent");
-    assert_eq!(world(OLD).await.plan(&google()).await.unwrap_err().code, "eso-too-old");
+    assert_eq!(world("").await.plan(&google()).await.unwrap_err().code, Code::EsoMissing);
+    assert_eq!(world(OLD).await.plan(&google()).await.unwrap_err().code, Code::EsoTooOld);
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use crate::{
     cli::VerifyArgs,
     cluster::{Cluster, Observed, snapshot::Estate},
     config::Settings,
-    error::{Error, Kind, Result},
+    error::{Check, Code, Error, Kind, Result},
     federation::Keys,
     http::Http,
     oidc::{Discovery, Issuer, KeySet, SignedIssuer},
@@ -140,7 +140,10 @@ impl Verdict<'_> {
             Some(Err(error)) => end.1 = Err(error),
             Some(Ok(inside)) => match Way::settle(self.settings, &cluster, &inside, self.http, report) {
                 // Then there is nothing at all to look at.
-                Err(error) if error.code == "eso-missing" && self.named.is_none() => {
+                Err(error)
+                    if matches!(error.code, Code::EsoMissing | Code::EsoControllerUnknown)
+                        && self.named.is_none() =>
+                {
                     return Err(issuer::missing().caused_by(error.message));
                 }
                 Err(error) => end.1 = Err(error),
@@ -224,7 +227,7 @@ impl Verdict<'_> {
         self.findings.extend(findings);
         let Some(document) = document else {
             let why = "no discovery document names it";
-            self.findings.push(Finding::skipped("jwks-reachable", "key set", why));
+            self.findings.push(Finding::skipped(Check::JwksReachable, "key set", why));
             return None;
         };
         // The key set that the document names, which may be another than the one expected, or nothing that this
@@ -234,7 +237,7 @@ impl Verdict<'_> {
             Ok(_) => fetch(self.http, document.jwks_uri.clone()).await,
             Err(why) => {
                 let why = format!("it was not fetched from where the discovery document leads: {why}");
-                self.findings.push(Finding::skipped("jwks-reachable", "key set", why));
+                self.findings.push(Finding::skipped(Check::JwksReachable, "key set", why));
                 return None;
             }
         };

@@ -5,7 +5,7 @@ use std::path::Path;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     files::{self, Accept, MAX_SMALL},
 };
 
@@ -25,6 +25,6 @@ pub(super) fn certificates(text: &str, path: &Path) -> Result<Vec<CertificateDer
 }
 
 fn unusable_ca(path: &Path) -> Error {
-    Error::usage("ca-file", format!("{} cannot be used as CA file", path.display()))
+    Error::usage(Code::CaFile, format!("{} cannot be used as CA file", path.display()))
         .hint("--ca-file takes PEM certificates of certificate authorities")
 }

@@ -2,7 +2,7 @@
 
 use url::{Host, Url};
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// A base URL without a trailing slash: `https`, or `http` on this machine alone; without user, password, query and
 /// fragment. `setting` is how its owner calls it, e.g. `--endpoint`.
@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 /// Errors never quote it: what is wrong about it may be a password.
 pub(crate) fn base_url(setting: &str, text: &str) -> Result<String> {
     let refuse = |why: &str| {
-        Error::usage("base-url", format!("{setting} {why}"))
+        Error::usage(Code::BaseUrl, format!("{setting} {why}"))
             .hint("write a URL such as https://fsn1.your-objectstorage.com")
     };
     let url = Url::parse(text).map_err(|error| refuse("is not a URL").caused_by(error))?;
@@ -108,7 +108,7 @@ mod tests {
             "https:///CANARY",
         ] {
             let error = base_url("--endpoint", text).expect_err(text);
-            assert_eq!(error.code, "base-url", "{text}");
+            assert_eq!(error.code, Code::BaseUrl, "{text}");
             assert!(error.message.contains("--endpoint"), "{error}");
             assert!(!error.to_string().contains("CANARY"), "{text}: {error}");
         }

@@ -3,7 +3,7 @@
 use crate::{
     bucket::Kind,
     cli::Common,
-    error::{Error, Result},
+    error::{Code, Error, Result},
 };
 
 /// Refuses a flag that would have no effect. `bucket` is the kind of the one that flags or file name.
@@ -23,7 +23,7 @@ pub(super) fn refuse_idle(flags: &Common, bucket: Option<&Kind>) -> Result<()> {
     };
     let why =
         if bucket.is_some() { "the bucket that is named is of another kind" } else { "no bucket is named" };
-    let error = Error::usage("flag-without-bucket", format!("{flag} is about {about}, and {why}"))
+    let error = Error::usage(Code::FlagWithoutBucket, format!("{flag} is about {about}, and {why}"))
         .hint("name the bucket by --bucket, or by bucket.url in keyless.yaml; else leave the flag out");
     Err(match flag {
         "--project" => {

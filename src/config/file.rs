@@ -11,11 +11,11 @@ use serde::Deserialize;
 use super::{
     trust,
     written::Setting,
-    yaml::{from_yaml, unreadable},
+    yaml::{from_yaml, unread, unreadable},
 };
 use crate::{
     bucket::Addressing,
-    error::{Error, Result},
+    error::{Code, Error, Result},
     federation::{RIGHT_KINDS, Right, RightKind, gcp, vault},
     files::{self, Accept, MAX_SMALL},
     redact,
@@ -173,8 +173,11 @@ impl Store {
             for name in names {
                 if name.trim() != name || name.is_empty() || name.chars().any(char::is_control) {
                     let what = format!("`{}` in {} names nothing", name.escape_debug(), setting(kind));
-                    return Err(Error::usage("store-rights", format!("{}: {what}", path.display()))
-                        .hint("name secrets as ExternalSecrets do; `*` in a search means every secret"));
+                    return Err(Error::usage(
+                        Code::StoreRightsMalformed,
+                        format!("{}: {what}", path.display()),
+                    )
+                    .hint("name secrets as ExternalSecrets do; `*` in a search means every secret"));
                 }
                 let all = kind.is_search() && name == ALL;
                 listed.insert(Right::new(kind, if all { String::new() } else { name }));
@@ -287,7 +290,7 @@ impl File {
                 let other = path.with_extension("yml");
                 match other.exists() {
                     true => Err(Error::usage(
-                        "config-name",
+                        Code::ConfigName,
                         format!("{} is not read: the name is {}", other.display(), path.display()),
                     )
                     .hint(format!("rename it, or name it: --config {}", other.display()))),
@@ -324,8 +327,8 @@ impl File {
 
     /// The file that was named: it may be a pipe.
     pub(super) fn read(path: &Path) -> Result<Self> {
-        let content = files::read_text(path, Accept::FileOrPipe, MAX_SMALL)
-            .map_err(|error| unreadable(path).caused_by(error))?;
+        let content =
+            files::read_text(path, Accept::FileOrPipe, MAX_SMALL).map_err(|error| unread(path, error))?;
         Self::parse(&content, path)
     }
 
@@ -346,7 +349,7 @@ impl File {
                 .api_version
                 .map_or("missing".to_owned(), |seen| format!("`{}`", redact::message(&seen)));
             return Err(Error::usage(
-                "config-version",
+                Code::ConfigVersion,
                 format!("{}: its apiVersion is {seen}", path.display()),
             )
             .hint(format!("this program reads `apiVersion: {VERSION}`")));

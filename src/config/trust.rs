@@ -3,7 +3,7 @@
 
 use std::{fs, io, os::unix::fs::MetadataExt, path::Path};
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// Owner and mode of a file or folder.
 #[derive(Clone, Copy, Debug)]
@@ -30,14 +30,14 @@ pub(crate) fn doubt(path: &Path, user: u32) -> io::Result<Option<&'static str>> 
 /// Refuses a settings file that nobody named and that others could have written.
 pub(super) fn check(path: &Path, user: u32) -> Result<()> {
     let unreadable = |error: io::Error| {
-        Error::usage("config-unreadable", format!("{} cannot be read", path.display()))
+        Error::usage(Code::ConfigUnreadable, format!("{} cannot be read", path.display()))
             .caused_by(error)
             .hint("--config names the settings file")
     };
     match doubt(path, user).map_err(unreadable)? {
         None => Ok(()),
         Some(why) => Err(Error::usage(
-            "config-untrusted",
+            Code::ConfigUntrusted,
             format!("{} is not used: {why}, and nobody named it by --config", path.display()),
         )
         .caused_by("a settings file says where credentials are sent and which programs are run")
@@ -130,7 +130,7 @@ mod tests {
         judged(0o644, 0o1777).unwrap();
         for (file, folder) in [(0o646, 0o700), (0o644, 0o777), (0o644, 0o707)] {
             let error = judged(file, folder).unwrap_err();
-            assert_eq!(error.code, "config-untrusted");
+            assert_eq!(error.code, Code::ConfigUntrusted);
             assert!(error.hints[0].contains("--config"), "{error}");
         }
         judged(0o600, 0o700).unwrap();

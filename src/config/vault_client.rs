@@ -6,7 +6,7 @@
 
 use super::https;
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     federation::vault::Settings,
     secret::Secret,
 };
@@ -26,7 +26,7 @@ impl VaultClient {
         if let Some(own) = own.filter(|own| own.trim_end_matches('/') != named.address.trim_end_matches('/'))
         {
             return Err(Error::usage(
-                "vault-address-differs",
+                Code::VaultAddressDiffers,
                 format!(
                     "the address of Vault is {}, and VAULT_ADDR is {}: it is not known which of them the token is for",
                     named.address,
@@ -93,7 +93,7 @@ mod tests {
         );
         assert!(named.token.is_some());
         let error = own.settings(at("https://evil.example")).unwrap_err();
-        assert_eq!(error.code, "vault-address-differs");
+        assert_eq!(error.code, Code::VaultAddressDiffers);
         assert!(!error.to_string().contains("hvs.x"));
         // Without a token, nothing goes anywhere.
         assert!(client(Some("https://bao.example"), None).settings(at("https://other.example")).is_ok());
@@ -110,10 +110,10 @@ mod tests {
             "https://u:p@bao.example",
         ] {
             let error = client(Some(address), Some("hvs.x")).named(&at("")).unwrap_err();
-            assert_eq!(error.code, "base-url", "{address}");
+            assert_eq!(error.code, Code::BaseUrl, "{address}");
             assert_eq!(
                 client(None, None).answered(address, &at("")).unwrap_err().code,
-                "base-url",
+                Code::BaseUrl,
                 "{address}"
             );
         }

@@ -5,18 +5,27 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use serde_saphyr::Error as YamlError;
 
-use crate::error::{Error, Result, yaml};
+use crate::{
+    error::{Code, Error, Result, yaml},
+    files::FileError,
+};
 
 pub(super) fn unreadable(path: &Path) -> Error {
-    Error::usage("config-unreadable", format!("{} cannot be read", path.display()))
+    Error::usage(Code::ConfigUnreadable, format!("{} cannot be read", path.display()))
         .hint("--config names the settings file; without it ./keyless.yaml is read, if there is one")
+}
+
+/// Of a file that was named.
+pub(super) fn unread(path: &Path, error: FileError) -> Error {
+    let code = if error.is_missing() { Code::ConfigMissing } else { Code::ConfigUnreadable };
+    Error { code, ..unreadable(path) }.caused_by(error)
 }
 
 pub(super) fn from_yaml<T: DeserializeOwned>(content: &str, path: &Path) -> Result<T> {
     serde_saphyr::from_str(content).map_err(|error| {
         let error = error.without_snippet();
         let unknown = unknown_field(error);
-        let refused = Error::usage("config-malformed", format!("{} cannot be used", path.display()));
+        let refused = Error::usage(Code::ConfigMalformed, format!("{} cannot be used", path.display()));
         let refused = match unknown.and_then(|(field, _)| name(field)) {
             Some(field) => refused.caused_by(format_args!("{}: `{field}`", yaml(error))),
             None => refused.caused_by(yaml(error)),
@@ -45,8 +54,8 @@ fn name(field: &str) -> Option<&str> {
     fits.then_some(field)
 }
 
-/// The known field that an unknown one was probably meant to be.
-fn nearest(unknown: &str, known: &[&'static str]) -> Option<&'static str> {
+/// The known name that an unknown one was probably meant to be.
+pub(crate) fn nearest(unknown: &str, known: &[&'static str]) -> Option<&'static str> {
     let near = known.iter().map(|known| (strsim::damerau_levenshtein(unknown, known), *known));
     near.filter(|(distance, known)| *distance <= 2.max(known.len() / 3)).min().map(|(_, known)| known)
 }

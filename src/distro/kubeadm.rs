@@ -12,7 +12,7 @@ use super::{
     registry::{Distribution, Guide},
 };
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     oidc::SignedIssuer,
     shell,
 };
@@ -275,7 +275,7 @@ fn parse(text: &str) -> Result<Map<String, Value>> {
 
 fn unreadable(why: &str) -> Error {
     Error::usage(
-        "cluster-configuration",
+        Code::ClusterConfiguration,
         format!("this is not a ClusterConfiguration that can be changed: {why}"),
     )
     .hint("kubectl -n kube-system get configmap kubeadm-config -o jsonpath='{.data.ClusterConfiguration}'")
@@ -291,7 +291,7 @@ fn object(value: Value) -> Map<String, Value> {
 
 fn yaml(value: &Value) -> Result<String> {
     serde_saphyr::to_string(value).map_err(|error| {
-        Error::failed("cluster-configuration", "the configuration cannot be written as YAML")
+        Error::failed(Code::ClusterConfiguration, "the configuration cannot be written as YAML")
             .caused_by_chain(&error)
     })
 }

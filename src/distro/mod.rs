@@ -23,7 +23,7 @@ pub(crate) use self::{
 };
 
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     oidc::SignedIssuer,
     report::Warning,
     shell,
@@ -188,7 +188,7 @@ pub(crate) fn instructions(
         check: old_issuer::CHECK.iter().map(|command| (*command).to_owned()).collect(),
     });
     if let Some(minor) = change.minor.filter(|minor| *minor < 22) {
-        return Err(Error::failed("distro-too-old", format!("Kubernetes 1.{minor} knows one issuer only"))
+        return Err(Error::failed(Code::DistroTooOld, format!("Kubernetes 1.{minor} knows one issuer only"))
             .hint("before 1.22, a change of the issuer is an outage for every pod: upgrade first"));
     }
     let stages = if change.servers > 1 && !change.accepted.is_empty() && !signs_already {

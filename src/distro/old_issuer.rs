@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::IssuerChange;
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     oidc::SignedIssuer,
     redact,
     report::Warning,
@@ -57,8 +57,8 @@ impl Unproven {
 
     pub(super) fn warning(&self) -> Warning {
         let code = match self.basis {
-            Basis::Assumed => "old-issuer-assumed",
-            Basis::Configuration => "old-issuer-unproven",
+            Basis::Assumed => Code::OldIssuerAssumed,
+            Basis::Configuration => Code::OldIssuerUnproven,
         };
         let text = format!(
             "the old issuer {} is {}. With a wrong one, every running pod loses access to the API at once",
@@ -121,7 +121,7 @@ pub(super) fn pinned_audiences(change: &IssuerChange, present: &Present) -> Opti
         ),
     };
     Some(Warning::new(
-        "api-audiences-pinned",
+        Code::ApiAudiencesPinned,
         format!(
             "the ClusterConfiguration pins --api-audiences to {}: it stays as it is here. Pods' tokens are accepted for these \
              audiences only: add to them if you must, and take none away{without}",
@@ -133,9 +133,10 @@ pub(super) fn pinned_audiences(change: &IssuerChange, present: &Present) -> Opti
 /// A value of `--old-issuer`. What a token names is not checked like this: a cluster that signs with it has it.
 pub(crate) fn old_issuer(text: &str) -> Result<SignedIssuer> {
     let refuse = |why: &str| {
-        Err(Error::usage("old-issuer", format!("`{}` cannot be an issuer: {why}", redact::given(text))).hint(
-            "it is `iss` of a token that the cluster signs now; name several by repeating --old-issuer",
-        ))
+        Err(Error::usage(Code::OldIssuer, format!("`{}` cannot be an issuer: {why}", redact::given(text)))
+            .hint(
+                "it is `iss` of a token that the cluster signs now; name several by repeating --old-issuer",
+            ))
     };
     if text.contains(',') {
         return refuse("it holds a comma, and the API server does not split at commas");

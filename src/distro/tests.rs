@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{old_issuer::CHECK, *};
-use crate::error::Kind;
+use crate::error::{Code, Kind};
 
 const NEW: &str = "https://oidc.lab.test/prod";
 const JWKS: &str = "https://oidc.lab.test/prod/openid/v1/jwks";
@@ -233,7 +233,7 @@ fn the_old_issuer_is_the_one_that_the_cluster_was_told() {
 fn what_cannot_be_meant() {
     for old in ["a,b", "", "https://a b", "https://a\"b", "https://ü"] {
         let error = old_issuer(old).unwrap_err();
-        assert_eq!((error.code, error.kind), ("old-issuer", Kind::Usage), "{old}");
+        assert_eq!((error.code, error.kind), (Code::OldIssuer, Kind::Usage), "{old}");
     }
     let configurations = [
         "",
@@ -247,11 +247,11 @@ fn what_cannot_be_meant() {
     for text in configurations {
         let changed = IssuerChange { cluster_configuration: Some(text.into()), ..change(1) };
         let error = instructions(Some(&kubeadm::DISTRIBUTION), &changed).unwrap_err();
-        assert_eq!((error.code, error.kind), ("cluster-configuration", Kind::Usage), "{text}");
+        assert_eq!((error.code, error.kind), (Code::ClusterConfiguration, Kind::Usage), "{text}");
     }
     let error =
         instructions(Some(&k3s::DISTRIBUTION), &IssuerChange { minor: Some(21), ..change(1) }).unwrap_err();
-    assert_eq!(error.code, "distro-too-old");
+    assert_eq!(error.code, Code::DistroTooOld);
 }
 
 #[test]
@@ -279,7 +279,7 @@ fn distributions_are_told_apart() {
     }
 }
 
-fn codes(told: &Instructions) -> Vec<&str> {
+fn codes(told: &Instructions) -> Vec<Code> {
     told.warnings.iter().map(|warning| warning.code).collect()
 }
 
@@ -288,7 +288,7 @@ fn assumed_old_issuer_is_marked() {
     for distro in [&k3s::DISTRIBUTION, &kubeadm::DISTRIBUTION] {
         for servers in [1, 3] {
             let told = instructions(Some(distro), &change(servers)).unwrap();
-            assert_eq!(codes(&told), ["old-issuer-assumed"]);
+            assert_eq!(codes(&told), [Code::OldIssuerAssumed]);
             assert!(told.warnings[0].message.contains(DEFAULT_ISSUER), "{:?}", told.warnings);
             for rollout in &told.rollouts {
                 let talk = told.talk(rollout.stage);
@@ -307,7 +307,7 @@ fn assumed_old_issuer_is_marked() {
         assert!(!told.rollouts[0].file().contains("ASSUMED"));
         // The new issuer alone says nothing of the old one.
         let only_new = IssuerChange { accepted: vec![NEW.parse().unwrap()], ..change(1) };
-        assert_eq!(codes(&instructions(Some(distro), &only_new).unwrap()), ["old-issuer-assumed"]);
+        assert_eq!(codes(&instructions(Some(distro), &only_new).unwrap()), [Code::OldIssuerAssumed]);
     }
 }
 
@@ -318,15 +318,15 @@ fn old_issuer_of_configuration_is_marked() {
         (
             CONFIGURATION.replace("api-audiences", "audit-log-maxbackup"),
             "https://old.example.com",
-            "old-issuer-unproven",
+            Code::OldIssuerUnproven,
         ),
         (
             format!("{text}networking: {{dnsDomain: corp.local}}\n"),
             "https://kubernetes.default.svc.corp.local",
-            "old-issuer-unproven",
+            Code::OldIssuerUnproven,
         ),
-        (format!("{text}networking: {{dnsDomain: \"\"}}\n"), DEFAULT_ISSUER, "old-issuer-assumed"),
-        (text.to_owned(), DEFAULT_ISSUER, "old-issuer-assumed"),
+        (format!("{text}networking: {{dnsDomain: \"\"}}\n"), DEFAULT_ISSUER, Code::OldIssuerAssumed),
+        (text.to_owned(), DEFAULT_ISSUER, Code::OldIssuerAssumed),
     ] {
         let changed = IssuerChange { cluster_configuration: Some(text.clone()), ..change(2) };
         let told = instructions(Some(&kubeadm::DISTRIBUTION), &changed).unwrap();
@@ -355,14 +355,14 @@ fn pinned_audiences_are_warned_of() {
     ] {
         let changed = IssuerChange { cluster_configuration: Some(text.clone()), ..change(3) };
         let told = instructions(Some(&kubeadm::DISTRIBUTION), &changed).unwrap();
-        let warning = told.warnings.iter().find(|it| it.code == "api-audiences-pinned").expect(&text);
+        let warning = told.warnings.iter().find(|it| it.code == Code::ApiAudiencesPinned).expect(&text);
         assert!(warning.message.contains(audiences), "{warning:?}");
         assert_eq!(warning.message.contains("is not among them"), missing, "{warning:?}");
         // Nor is `aud` what shows that both issuers are accepted.
         assert!(!told.rollouts[0].steps.iter().any(|step| step.commands.iter().any(|it| it.contains("aud"))));
     }
     let without = instructions(Some(&kubeadm::DISTRIBUTION), &change(3)).unwrap();
-    assert!(!codes(&without).contains(&"api-audiences-pinned"));
+    assert!(!codes(&without).contains(&Code::ApiAudiencesPinned));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{gcp, vault};
 use crate::{
     bucket,
-    error::{Error, Result},
+    error::{Code, Error, Result},
 };
 
 /// The audiences by which a relying party knows a token that is for it, and who that is. A pattern that ends in `*` is
@@ -22,7 +22,7 @@ const TRUSTED: [(&str, &[&str]); 5] = [
 pub(crate) fn test_audience(text: &str) -> Result<String> {
     if text.is_empty() || text.len() > 255 || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Error::usage(
-            "audience-malformed",
+            Code::AudienceMalformed,
             "the audience of test tokens is empty, too long or not plain text",
         )
         .hint("1 to 255 printable ASCII characters without spaces; by default it is `keyless`"));
@@ -34,7 +34,7 @@ pub(crate) fn test_audience(text: &str) -> Result<String> {
     match TRUSTED.iter().find(|(_, patterns)| patterns.iter().any(fits)) {
         None => Ok(text.to_owned()),
         Some((who, _)) => Err(Error::usage(
-            "audience-trusted",
+            Code::AudienceTrusted,
             format!("`{text}` cannot be the audience of test tokens: {who} trusts tokens that are for it"),
         )
         .hint("a test token must open nothing: leave --audience and verify.audience out, or name one that nothing trusts")),
@@ -65,11 +65,11 @@ mod tests {
             "k3s",
         ] {
             let error = test_audience(audience).unwrap_err();
-            assert_eq!((error.code, error.kind), ("audience-trusted", Kind::Usage), "{audience}");
+            assert_eq!((error.code, error.kind), (Code::AudienceTrusted, Kind::Usage), "{audience}");
             assert!(!error.hints.is_empty());
         }
         for audience in ["", " ", "a b", "a\n", "ü", &"a".repeat(256)] {
-            assert_eq!(test_audience(audience).unwrap_err().code, "audience-malformed", "{audience}");
+            assert_eq!(test_audience(audience).unwrap_err().code, Code::AudienceMalformed, "{audience}");
         }
         for audience in ["keyless", "anyone", "https://iam.example.com", "my-vault", "sts"] {
             assert_eq!(test_audience(audience).unwrap(), audience);

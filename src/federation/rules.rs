@@ -4,7 +4,7 @@ use url::Url;
 
 use super::{KeyRole, Trust};
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     oidc::{Algorithm, PublicKey, SignedIssuer},
 };
 
@@ -25,7 +25,7 @@ pub(crate) struct IssuerRules {
     /// In bytes.
     pub(crate) longest: usize,
     /// Stable name of a refusal.
-    pub(crate) code: &'static str,
+    pub(crate) code: Code,
     /// Where the provider says so.
     pub(crate) source: &'static str,
 }
@@ -47,7 +47,7 @@ pub(crate) struct KeyRules {
     /// The most keys that it can be given; `None`: no limit.
     pub(crate) most: Option<usize>,
     /// Stable names of the refusals of a key and of too many keys.
-    pub(crate) codes: [&'static str; 2],
+    pub(crate) codes: [Code; 2],
     /// What else can be done about too many.
     pub(crate) without_limit: &'static str,
 }

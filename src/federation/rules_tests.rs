@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::{
-    error::Kind,
+    error::{Code, Kind},
     federation::{TrustedIssuer, gcp, vault},
     oidc::{KeySet, keys_from_pem},
 };
@@ -40,7 +40,7 @@ fn p256() -> lab::SigningKey {
     lab::SigningKey::ec(lab::Curve::P256)
 }
 
-fn code(rules: &Rules, want: &Trust) -> Result<(), &'static str> {
+fn code(rules: &Rules, want: &Trust) -> Result<(), Code> {
     rules.check(want).map_err(|error| {
         assert_eq!(error.kind, Kind::Failed, "{error}");
         assert!(error.message.contains(rules.provider) && !error.hints.is_empty(), "{error}");
@@ -98,12 +98,12 @@ fn google_takes_https_urls_alone() {
     ];
     for text in refused {
         let want = trust(signed(text), &key, &[]);
-        assert_eq!(code(&gcp::RULES, &want), Err("google-issuer"), "{text}");
+        assert_eq!(code(&gcp::RULES, &want), Err(Code::GoogleIssuer), "{text}");
         assert!(!gcp::RULES.check(&want).unwrap_err().to_string().contains("hunter2"));
     }
     let long = format!("https://oidc.example.com/{}", "a".repeat(1999 - 25));
     assert_eq!(code(&gcp::RULES, &trust(signed(&long), &key, &[])), Ok(()));
-    assert_eq!(code(&gcp::RULES, &trust(signed(&format!("{long}a")), &key, &[])), Err("google-issuer"));
+    assert_eq!(code(&gcp::RULES, &trust(signed(&format!("{long}a")), &key, &[])), Err(Code::GoogleIssuer));
 }
 
 #[test]
@@ -112,12 +112,12 @@ fn google_refuses_keys_it_cannot_verify() {
     for odd in odd {
         let odd = [odd];
         let uploaded = trust(signed("https://a.example"), &[p256()], &odd);
-        assert_eq!(code(&gcp::RULES, &uploaded), Err("google-key-type"));
+        assert_eq!(code(&gcp::RULES, &uploaded), Err(Code::GoogleKeyType));
         let error = gcp::RULES.check(&uploaded).unwrap_err();
         assert!(error.causes.len() == 1 && error.causes[0].contains(&odd[0].kid()), "{error}");
         // Fetched, it is left aside as long as no token is signed with it.
         assert_eq!(code(&gcp::RULES, &trust(published(), &[p256()], &odd)), Ok(()));
-        assert_eq!(code(&gcp::RULES, &trust(published(), &odd, &[p256()])), Err("google-key-type"));
+        assert_eq!(code(&gcp::RULES, &trust(published(), &odd, &[p256()])), Err(Code::GoogleKeyType));
         assert_eq!(code(&vault::RULES, &trust(signed("a"), &odd, &[p256()])), Ok(()));
     }
 }
@@ -129,7 +129,7 @@ fn nine_uploaded_keys_are_refused() {
     let mut want = trust(signed("https://a.example"), &signing, &more);
     want.staged = vec![more[7].kid()];
     let error = gcp::RULES.check(&want).unwrap_err();
-    assert_eq!(error.code, "google-too-many-keys");
+    assert_eq!(error.code, Code::GoogleTooManyKeys);
     assert_eq!(error.causes.len(), 9, "each is named: {error}");
     let hint =
         |part: &str| error.hints.iter().find(|hint| hint.contains(part)).unwrap_or_else(|| panic!("{error}"));

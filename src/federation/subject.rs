@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::{
     cluster::{ServiceAccount, is_label, is_subdomain},
-    error::{Error, Result},
+    error::{Code, Error, Result},
 };
 
 /// `sub` of a workload's tokens: `system:serviceaccount:NAMESPACE:NAME`.
@@ -19,7 +19,7 @@ impl Subject {
             return Ok(Self(format!("system:serviceaccount:{namespace}:{name}")));
         }
         Err(Error::usage(
-            "service-account",
+            Code::ServiceAccount,
             format!("`{}` cannot be the name of a ServiceAccount", account.to_string().escape_debug()),
         )
         .hint("set store.serviceAccount to NAMESPACE/NAME of one that exists, or correct the store that names it"))
@@ -62,7 +62,7 @@ mod tests {
         ] {
             assert_eq!(
                 subject(namespace, name).unwrap_err().code,
-                "service-account",
+                Code::ServiceAccount,
                 "{namespace:?} {name:?}"
             );
         }

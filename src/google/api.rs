@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     config::base_url,
-    error::{Error, Result},
+    error::{Code, Error, Result},
     http::Http,
     secret::Secret,
 };
@@ -151,14 +151,17 @@ fn read(body: &[u8], place: &str) -> Outcome<Value> {
     }
     serde_json::from_slice::<Value>(body).ok().filter(Value::is_object).ok_or_else(|| {
         Refusal::unsent(
-            Error::failed("google-answer", format!("{place} answers with something that is no JSON object"))
-                .hint("check google.endpoints, and what stands before it (a proxy's login page?)"),
+            Error::failed(
+                Code::GoogleAnswer,
+                format!("{place} answers with something that is no JSON object"),
+            )
+            .hint("check google.endpoints, and what stands before it (a proxy's login page?)"),
         )
     })
 }
 
 fn bad_address(place: &str) -> Error {
-    Error::usage("google-endpoint", format!("{place} cannot be asked")).hint("check google.endpoints")
+    Error::usage(Code::GoogleEndpoint, format!("{place} cannot be asked")).hint("check google.endpoints")
 }
 
 /// Where a request goes, for errors: no path, no query.
@@ -176,6 +179,6 @@ pub(crate) fn check_endpoint(name: &str, text: &str) -> Result<()> {
     if base_url(&setting, text)? == text {
         return Ok(());
     }
-    Err(Error::usage("google-endpoint", format!("google.endpoints.{name} cannot be the address of an API"))
+    Err(Error::usage(Code::GoogleEndpoint, format!("google.endpoints.{name} cannot be the address of an API"))
         .hint("it is an https URL without a slash at its end, e.g. https://iam.googleapis.com; http is for this machine only"))
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use super::{api::Api, refusal::Refusal, rights::needs};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// What an operation does and what it takes, for errors.
 #[derive(Clone, Copy)]
@@ -40,7 +40,7 @@ impl Api {
             }
             if !is_name(&name) {
                 return Err(Error::failed(
-                    "google-answer",
+                    Code::GoogleAnswer,
                     format!("{}: Google's answer names no operation", doing.what),
                 )
                 .hint("check google.endpoints, and what stands before it"));
@@ -68,17 +68,17 @@ fn failed(error: &Value, doing: Doing<'_>) -> Error {
     let said = if refusal.message.is_empty() { refusal.word.clone() } else { refusal.message.clone() };
     let word = refusal.word.clone();
     let described = refusal.error(doing.what, doing.permission, doing.on);
-    if generic || described.code == "google-org-policy" {
+    if generic || described.code == Code::GoogleOrgPolicy {
         return described;
     }
-    Error::failed("google-operation-failed", format!("{}: Google began it and could not do it", doing.what))
+    Error::failed(Code::GoogleOperationFailed, format!("{}: Google began it and could not do it", doing.what))
         .caused_by(format_args!("{word}: {said}"))
         .hint("start again: what is there will be looked at anew")
         .hint(format!("the right to do it is {}", needs(doing.permission, doing.on)))
 }
 
 fn endless(name: &str, seconds: u64, doing: Doing<'_>) -> Error {
-    Error::failed("google-operation-endless", format!("{}: not done after {seconds} s", doing.what))
+    Error::failed(Code::GoogleOperationEndless, format!("{}: not done after {seconds} s", doing.what))
         .caused_by(format_args!("the operation {name} goes on at Google"))
         .hint("start again later: it goes on where it is then")
         .hint(format!("the right to do it is {}", needs(doing.permission, doing.on)))

@@ -10,7 +10,7 @@ use super::{
     refusal::{Outcome, Refusal},
     rights::needs,
 };
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// How often a policy is read and written when others write it too.
 const TRIES: u32 = 10;
@@ -215,7 +215,7 @@ impl Api {
                 return Ok(false);
             }
             if policy.etag().is_none() {
-                return Err(Error::failed("google-answer", format!("the policy of {target} has no etag"))
+                return Err(Error::failed(Code::GoogleAnswer, format!("the policy of {target} has no etag"))
                     .hint(
                         "without one it could overwrite what somebody else wrote; check google.endpoints",
                     ));
@@ -239,10 +239,13 @@ impl Api {
                 Err(refusal) => return Err(target.not_written(refusal)),
             }
         }
-        Err(Error::failed("google-busy", format!("somebody else keeps changing the IAM policy of {target}"))
-            .caused_by(format_args!("{TRIES} times it had changed between reading and writing (409 ABORTED)"))
-            .hint("find out who writes it (Terraform, Config Connector, another setup), and start again")
-            .hint(format!("the right to do it is {}", target.needs())))
+        Err(Error::failed(
+            Code::GoogleBusy,
+            format!("somebody else keeps changing the IAM policy of {target}"),
+        )
+        .caused_by(format_args!("{TRIES} times it had changed between reading and writing (409 ABORTED)"))
+        .hint("find out who writes it (Terraform, Config Connector, another setup), and start again")
+        .hint(format!("the right to do it is {}", target.needs())))
     }
 }
 

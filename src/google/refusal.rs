@@ -7,7 +7,11 @@ use super::{
     rights::needs,
     tokens::{QUOTA_PROJECT, log_in},
 };
-use crate::{error::Error, http::Answer, redact};
+use crate::{
+    error::{Code, Error},
+    http::Answer,
+    redact,
+};
 
 /// An answer that is not the one asked for, or none at all.
 #[derive(Clone, Debug)]
@@ -143,7 +147,7 @@ impl Refusal {
     pub(crate) fn may_pass(&self) -> bool {
         match (self.status, &self.unanswered) {
             (Some(status), _) => self.is_throttled() || matches!(status, 408 | 500 | 502 | 504),
-            (None, Some(error)) => self.sent && matches!(error.code, "connect" | "body-cut" | "http"),
+            (None, Some(error)) => self.sent && error.code.is_broken_connection(),
             (None, None) => false,
         }
     }
@@ -203,7 +207,7 @@ impl Refusal {
         let said = self.said();
         let failed = |code, message: String| Error::failed(code, message).caused_by(&said);
         if self.counts_for_client() {
-            return failed("google-quota-project", format!("{what}: the Google login names no project that its requests count for"))
+            return failed(Code::GoogleQuotaProject, format!("{what}: the Google login names no project that its requests count for"))
                 .hint(format!("name one that has the service enabled: {QUOTA_PROJECT}=PROJECT, or `gcloud auth application-default set-quota-project PROJECT`"))
                 .hint(format!("it takes {}", needs("serviceusage.services.use", "that project")));
         }
@@ -216,47 +220,50 @@ impl Refusal {
                 Some(project) => (format!(" in the project {project}"), project),
                 None => (String::new(), "PROJECT"),
             };
-            return failed("google-service-disabled", format!("{what}: {service} is not enabled{place}"))
+            return failed(Code::GoogleServiceDisabled, format!("{what}: {service} is not enabled{place}"))
                 .hint(format!("gcloud services enable {service} --project={project}; it takes some minutes to be seen everywhere"))
                 .hint(format!("it takes {}", needs("serviceusage.services.enable", "the project")));
         }
         if let Some(constraint) = self.details.constraint {
-            return failed("google-org-policy", format!("{what}: an organisation policy forbids it"))
+            return failed(Code::GoogleOrgPolicy, format!("{what}: an organisation policy forbids it"))
                 .hint(format!("{constraint}: {}", remedy(&constraint)));
         }
         let throttled = self.is_throttled();
         if let Some(mut error) = self.unanswered {
             error.code = match error.code {
-                "timeout" => "google-timeout",
-                code @ ("body-too-large" | "google-answer") => code,
-                code if code.starts_with("google-") => code,
-                _ => "google-unreachable",
+                Code::Timeout => Code::GoogleTimeout,
+                code @ (Code::BodyTooLarge
+                | Code::GoogleAnswer
+                | Code::GoogleCredentials
+                | Code::GoogleEndpoint
+                | Code::GoogleProject) => code,
+                _ => Code::GoogleUnreachable,
             };
             return error.at(what);
         }
         let permission = self.details.permission.as_deref().unwrap_or(permission);
         match self.status.unwrap_or_default() {
             _ if throttled => {
-                failed("google-throttled", format!("{what}: Google is overloaded, or throttles")).hint(
+                failed(Code::GoogleThrottled, format!("{what}: Google is overloaded, or throttles")).hint(
                     "it was asked several times; ask again in a minute (60 writes a minute and project)",
                 )
             }
             401 => log_in(
-                failed("google-credentials", format!("{what}: Google does not accept the token"))
+                failed(Code::GoogleCredentials, format!("{what}: Google does not accept the token"))
                     .hint("an access token lives for an hour: get a fresh one"),
             ),
             403 if self.message.contains("insufficient authentication scopes") => {
-                log_in(failed("google-credentials", format!("{what}: the token was not made for this")))
+                log_in(failed(Code::GoogleCredentials, format!("{what}: the token was not made for this")))
             }
-            403 => failed("google-forbidden", format!("{what}: not allowed, or not there"))
+            403 => failed(Code::GoogleForbidden, format!("{what}: not allowed, or not there"))
                 .hint(format!("the credentials need {}", needs(permission, on)))
                 .hint("as somebody else: GOOGLE_OAUTH_ACCESS_TOKEN=$(gcloud auth print-access-token)"),
-            404 => failed("google-missing", format!("{what}: there is no such thing"))
+            404 => failed(Code::GoogleMissing, format!("{what}: there is no such thing"))
                 .hint(format!("check the names: {on}")),
-            409 | 412 => failed("google-conflict", format!("{what}: it has changed in the meantime"))
+            409 | 412 => failed(Code::GoogleConflict, format!("{what}: it has changed in the meantime"))
                 .hint("start again: what is there will be looked at anew"),
-            500.. => failed("google-server", format!("{what}: Google has failed")).hint("ask again later"),
-            _ => failed("google-refused", format!("{what}: Google refuses")).hint(format!(
+            500.. => failed(Code::GoogleServer, format!("{what}: Google has failed")).hint("ask again later"),
+            _ => failed(Code::GoogleRefused, format!("{what}: Google refuses")).hint(format!(
                 "what Google said names the reason; the right to do it is {}",
                 needs(permission, on)
             )),
@@ -313,88 +320,5 @@ fn remedy(constraint: &str) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn refusal(status: u16, error: &Value) -> Refusal {
-        let body = json!({ "error": error }).to_string().into_bytes();
-        Refusal::of(&Answer { status, headers: HeaderMap::new(), body }, &HeaderMap::new())
-    }
-
-    fn error(status: u16, error: &Value) -> Error {
-        refusal(status, error).error("making the pool", "iam.workloadIdentityPools.create", "the project p")
-    }
-
-    #[test]
-    fn refusals_name_the_missing_permission_and_its_role() {
-        let named = json!({"status": "PERMISSION_DENIED", "message": "Permission 'iam.workloadIdentityPools.get' denied on resource '//iam.googleapis.com/x' (or it may not exist)."});
-        let silent = json!({"status": "PERMISSION_DENIED", "message": "The caller does not have permission"});
-        let info = json!({"status": "PERMISSION_DENIED", "message": "no", "details": [{"@type": "…", "reason": "IAM_PERMISSION_DENIED", "metadata": {"permission": "serviceusage.services.enable"}}]});
-        for (body, expected) in [
-            (named, "iam.workloadIdentityPools.get (roles/iam.workloadIdentityPoolViewer) on the project p"),
-            (
-                silent,
-                "iam.workloadIdentityPools.create (roles/iam.workloadIdentityPoolAdmin) on the project p",
-            ),
-            (info, "serviceusage.services.enable (roles/serviceusage.serviceUsageAdmin) on the project p"),
-        ] {
-            let error = error(403, &body);
-            assert_eq!(error.code, "google-forbidden");
-            assert!(error.hints[0].contains(expected), "{error}");
-            assert!(error.causes[0].starts_with("HTTP 403 PERMISSION_DENIED: "), "{error}");
-        }
-    }
-
-    #[test]
-    fn organisation_policies_are_named() {
-        let issuer = json!({"status": "FAILED_PRECONDITION", "message": "Precondition check failed.", "details": [{"violations": [{"type": "orgpolicy:projects/1/locations/global/workloadIdentityPools/p", "subject": "x", "description": "not allowed"}]}]});
-        let member = json!({"status": "FAILED_PRECONDITION", "message": "One or more users named in the policy do not belong to a permitted customer."});
-        let typed = json!({"status": "FAILED_PRECONDITION", "message": "no.", "details": [{"violations": [{"type": "constraints/iam.workloadIdentityPoolProviders", "subject": "s"}]}]});
-        let other = json!({"status": "FAILED_PRECONDITION", "message": "Operation denied by org policy on resource: constraints/gcp.restrictServiceUsage."});
-        for (body, constraint) in [
-            (issuer, "constraints/iam.workloadIdentityPoolProviders:"),
-            (member, "constraints/iam.allowedPolicyMemberDomains:"),
-            (typed, "constraints/iam.workloadIdentityPoolProviders:"),
-            (other, "constraints/gcp.restrictServiceUsage:"),
-        ] {
-            let error = error(400, &body);
-            assert_eq!(error.code, "google-org-policy", "{error}");
-            assert!(error.hints[0].starts_with(constraint), "{error}");
-        }
-        assert_eq!(error(400, &json!({"message": "Precondition check failed."})).code, "google-refused");
-    }
-
-    #[test]
-    fn kinds_of_refusals() {
-        let disabled = json!({"status": "PERMISSION_DENIED", "message": "x", "details": [{"reason": "SERVICE_DISABLED", "metadata": {"service": "iam.googleapis.com"}}]});
-        assert!(!refusal(403, &disabled).is_forbidden());
-        assert_eq!(error(403, &disabled).code, "google-service-disabled");
-        for (status, word, code) in [
-            (401, "UNAUTHENTICATED", "google-credentials"),
-            (404, "NOT_FOUND", "google-missing"),
-            (409, "ABORTED", "google-conflict"),
-            (429, "RESOURCE_EXHAUSTED", "google-throttled"),
-            (500, "INTERNAL", "google-server"),
-            (400, "INVALID_ARGUMENT", "google-refused"),
-        ] {
-            assert_eq!(error(status, &json!({"status": word, "message": "m"})).code, code);
-        }
-        let scopes = json!({"status": "PERMISSION_DENIED", "message": "Request had insufficient authentication scopes."});
-        assert_eq!(error(403, &scopes).code, "google-credentials");
-        let taken = refusal(409, &json!({"status": "ALREADY_EXISTS"}));
-        assert!(taken.is_taken() && !taken.is_conflict());
-        let conflict = refusal(409, &json!({"status": "ABORTED"}));
-        assert!(conflict.is_conflict() && !conflict.is_taken());
-    }
-
-    #[test]
-    fn a_page_instead_of_json_is_shown_without_the_token() {
-        let mut sent = HeaderMap::new();
-        sent.insert(AUTHORIZATION, "Bearer ya29.tok".parse().unwrap());
-        let body = b"<html>who are you, ya29.tok?</html>".to_vec();
-        let refusal = Refusal::of(&Answer { status: 403, headers: HeaderMap::new(), body }, &sent);
-        assert_eq!(refusal.said(), "HTTP 403: <html>who are you, …?</html>");
-    }
-}
+#[path = "refusal_tests.rs"]
+mod tests;

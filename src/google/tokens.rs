@@ -19,7 +19,7 @@ use tokio::{
 
 use crate::{
     config, credential_file,
-    error::{Error, Result},
+    error::{Code, Error, Result},
     guard,
     http::TIME_LIMIT,
     redact,
@@ -74,7 +74,7 @@ fn quota_project(environment: impl Fn(&str) -> Option<OsString>) -> Result<Optio
     };
     let value = project.to_str().and_then(|project| HeaderValue::from_str(project).ok());
     value.map(Some).ok_or_else(|| {
-        Error::usage("google-quota-project", format!("{QUOTA_PROJECT} cannot be a project"))
+        Error::usage(Code::GoogleProject, format!("{QUOTA_PROJECT} cannot be a project"))
             .hint("it takes a project's ID or number")
     })
 }
@@ -135,7 +135,7 @@ async fn headers(credentials: &AccessTokenCredentials) -> Result<HeaderMap> {
 }
 
 fn unusable() -> Error {
-    Error::failed("google-credentials", "Google's token service gave no usable token")
+    Error::failed(Code::GoogleCredentials, "Google's token service gave no usable token")
         .caused_by("its answer holds a lifetime that cannot be, or another value out of bounds")
         .hint("check what GOOGLE_APPLICATION_CREDENTIALS names as token_url, and what stands before it")
 }
@@ -149,7 +149,7 @@ fn without_credentials(error: &(dyn std::error::Error + 'static)) -> Error {
         ),
     };
     log_in(
-        Error::failed("google-credentials", "there are no Google credentials that can be used here")
+        Error::failed(Code::GoogleCredentials, "there are no Google credentials that can be used here")
             .caused_by(cause),
     )
 }
@@ -161,7 +161,7 @@ fn reason(error: &(dyn std::error::Error + 'static)) -> String {
     let wrapper = chain.iter().rposition(|error| error.is::<CredentialsError>());
     let below = wrapper.and_then(|at| chain.get(at + 1)).copied();
     let start = below.or_else(|| chain.get(wrapper?).copied()).unwrap_or(error);
-    let causes = Error::failed("google-credentials", "").caused_by_chain(start).causes;
+    let causes = Error::failed(Code::GoogleCredentials, "").caused_by_chain(start).causes;
     let text = match causes.as_slice() {
         [first, .., last] => format!("{first}: {last}"),
         [only] => only.clone(),
@@ -224,7 +224,7 @@ mod tests {
     async fn a_token_that_is_none_is_not_shown() {
         let tokens = Tokens::Given(Secret::new("ya29.secret\nline".to_owned()), None);
         let error = tokens.headers().await.unwrap_err();
-        assert_eq!(error.code, "credential-malformed");
+        assert_eq!(error.code, Code::CredentialMalformed);
         assert!(!format!("{error} {error:?}").contains("secret"), "{error}");
     }
 }

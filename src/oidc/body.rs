@@ -9,7 +9,7 @@ use serde::{
 use serde_json::{Map, Value};
 
 use super::key::shown;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// The most that is read of a document. A hundred keys of 8192 bit need 150 KiB.
 pub(crate) const MAX_BODY: usize = 1 << 20;
@@ -17,7 +17,7 @@ pub(crate) const MAX_BODY: usize = 1 << 20;
 /// UTF-8 text (RFC 8259 §8.1), or the refusal.
 pub(crate) fn text<'a>(body: &'a [u8], what: &str) -> Result<&'a str> {
     std::str::from_utf8(body).map_err(|error| {
-        Error::failed("body-not-utf8", format!("{what} is not UTF-8 text"))
+        Error::failed(Code::BodyNotUtf8, format!("{what} is not UTF-8 text"))
             .caused_by(error)
             .hint("something else than a JSON document is served there; look at it with curl")
     })
@@ -29,30 +29,33 @@ pub(crate) fn json_object(body: &[u8], what: &str) -> Result<Map<String, Value>>
     let text = text(body, what)?;
     let trimmed = text.trim_start();
     if trimmed.is_empty() {
-        return Err(Error::failed("body-empty", format!("{what} is empty"))
+        return Err(Error::failed(Code::BodyEmpty, format!("{what} is empty"))
             .hint("the answer came with a success status but without a body; ask again, then look at what serves it"));
     }
     if trimmed.starts_with('<') {
-        return Err(Error::failed("body-html", format!("{what} is a web page, not JSON"))
+        return Err(Error::failed(Code::BodyHtml, format!("{what} is a web page, not JSON"))
             .hint("a login page, a proxy or a single-page site answers in its place"));
     }
     let json: Json = serde_json::from_str(text).map_err(|error| {
-        Error::failed("body-not-json", format!("{what} is not JSON"))
+        Error::failed(Code::BodyNotJson, format!("{what} is not JSON"))
             .caused_by_chain(&error)
             .hint("the document may be cut off, or something else is served there")
     })?;
     let value = json.unique().map_err(|name| {
-        Error::failed("body-duplicate-member", format!("{what} has the member `{}` twice", shown(&name)))
+        Error::failed(Code::BodyDuplicateMember, format!("{what} has the member `{}` twice", shown(&name)))
             .hint("verifiers differ in which of the two they take (RFC 8259 §4), so it is not read: something else than an API server wrote it")
     })?;
     let Value::Object(object) = value else {
-        return Err(Error::failed("body-not-an-object", format!("{what} is JSON, but not an object"))
+        return Err(Error::failed(Code::BodyNotAnObject, format!("{what} is JSON, but not an object"))
             .hint("something else is served there"));
     };
     if object.get("kind").and_then(Value::as_str) == Some("Status") {
-        return Err(Error::failed("body-status", format!("{what} is a Kubernetes Status, not a document"))
-            .caused_by(object.get("message").and_then(Value::as_str).unwrap_or_default())
-            .hint("an API server refused and something in between changed the status to success"));
+        return Err(Error::failed(
+            Code::BodyStatus,
+            format!("{what} is a Kubernetes Status, not a document"),
+        )
+        .caused_by(object.get("message").and_then(Value::as_str).unwrap_or_default())
+        .hint("an API server refused and something in between changed the status to success"));
     }
     Ok(object)
 }
@@ -149,18 +152,18 @@ mod tests {
     #[test]
     fn names_what_it_was_instead() {
         for (body, code) in [
-            (&b"\xff\xfe{"[..], "body-not-utf8"),
-            (b"", "body-empty"),
-            (b" \n", "body-empty"),
-            (b"<!DOCTYPE html><title>Sign in</title>", "body-html"),
-            (b"{\"keys\":[", "body-not-json"),
-            (b"{\"keys\":[]}{", "body-not-json"),
-            (b"404 page not found", "body-not-json"),
-            (b"[]", "body-not-an-object"),
-            (b"null", "body-not-an-object"),
-            (br#"{"issuer":"https://a.example","issuer":"https://b.example"}"#, "body-duplicate-member"),
-            (br#"{"a":[{"b":1.5,"b":true}]}"#, "body-duplicate-member"),
-            (br#"{"kind":"Status","status":"Failure","message":"forbidden","code":403}"#, "body-status"),
+            (&b"\xff\xfe{"[..], Code::BodyNotUtf8),
+            (b"", Code::BodyEmpty),
+            (b" \n", Code::BodyEmpty),
+            (b"<!DOCTYPE html><title>Sign in</title>", Code::BodyHtml),
+            (b"{\"keys\":[", Code::BodyNotJson),
+            (b"{\"keys\":[]}{", Code::BodyNotJson),
+            (b"404 page not found", Code::BodyNotJson),
+            (b"[]", Code::BodyNotAnObject),
+            (b"null", Code::BodyNotAnObject),
+            (br#"{"issuer":"https://a.example","issuer":"https://b.example"}"#, Code::BodyDuplicateMember),
+            (br#"{"a":[{"b":1.5,"b":true}]}"#, Code::BodyDuplicateMember),
+            (br#"{"kind":"Status","status":"Failure","message":"forbidden","code":403}"#, Code::BodyStatus),
         ] {
             let error = json_object(body, "the key set").expect_err("refused");
             assert_eq!(error.code, code, "{}", String::from_utf8_lossy(body));
@@ -175,6 +178,6 @@ mod tests {
         let expected: Value = serde_json::from_slice(all).unwrap();
         assert_eq!(Value::Object(json_object(all, "it").unwrap()), expected);
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
-        assert_eq!(json_object(deep.as_bytes(), "it").unwrap_err().code, "body-not-json");
+        assert_eq!(json_object(deep.as_bytes(), "it").unwrap_err().code, Code::BodyNotJson);
     }
 }

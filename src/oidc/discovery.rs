@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Issuer, KeySet, body::json_object, key::Algorithm};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// There is nothing to log in to. The member is required all the same (Discovery §3), and verifiers exist
 /// that cannot parse a document without it; this is the value that other publishers of cluster issuers use.
@@ -77,7 +77,7 @@ impl Discovery {
 
 fn member(object: &Map<String, Value>, name: &str, what: &str) -> Result<String> {
     object.get(name).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| {
-        Error::failed("discovery-malformed", format!("{what} has no `{name}`"))
+        Error::failed(Code::DiscoveryMalformed, format!("{what} has no `{name}`"))
             .hint("OpenID Connect Discovery 1.0 §3 requires it; something else is served there")
     })
 }

@@ -11,7 +11,7 @@ use jsonwebtoken::DecodingKey;
 use serde_json::{Map, Value};
 
 use super::spki;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// RSA below this is refused: NIST SP 800-131A, and every cloud's own rule.
 const MIN_RSA_BITS: usize = 2048;
@@ -113,26 +113,28 @@ impl PublicKey {
                     "P-384" => Curve::P384,
                     "P-521" => Curve::P521,
                     other => {
-                        return Err(Error::failed("jwk-curve", format!("curve `{}`", shown(other)))
+                        return Err(Error::failed(Code::JwkCurve, format!("curve `{}`", shown(other)))
                             .hint("use P-256, P-384 or P-521: no relying party takes another curve"));
                     }
                 };
                 Material::Ec { curve, x: coordinate(jwk, "x", curve)?, y: coordinate(jwk, "y", curve)? }
             }
             other => {
-                return Err(Error::failed("jwk-unknown-type", format!("key type `{}`", shown(other)))
+                return Err(Error::failed(Code::JwkUnknownType, format!("key type `{}`", shown(other)))
                     .hint("only RSA and EC keys can be published"));
             }
         };
         check(&material)?;
         let key = Self { kid: kid(jwk, &material, rule)?, material };
         if jwk.contains_key("use") && string(jwk, "use")? != "sig" {
-            return Err(Error::failed("jwk-use", "its `use` is not `sig`").hint("publish signing keys only"));
+            return Err(
+                Error::failed(Code::JwkUse, "its `use` is not `sig`").hint("publish signing keys only")
+            );
         }
         if jwk.contains_key("alg") && string(jwk, "alg")? != key.algorithm().name() {
             let alg = shown(string(jwk, "alg")?);
             return Err(Error::failed(
-                "jwk-algorithm",
+                Code::JwkAlgorithm,
                 format!("its `alg` is `{alg}`, but Kubernetes signs {} with it", key.algorithm().name()),
             )
             .hint("a key for another purpose must not stand in this set"));
@@ -247,19 +249,19 @@ fn kubernetes_kid(material: &Material) -> Result<String> {
 
 fn kid(jwk: &Map<String, Value>, material: &Material, rule: KidRule) -> Result<String> {
     if !jwk.contains_key("kid") {
-        return Err(Error::failed("jwk-no-kid", "it has no `kid`")
+        return Err(Error::failed(Code::JwkNoKid, "it has no `kid`")
             .hint("relying parties find the key by its `kid`; the API server always serves one"));
     }
     let kid = string(jwk, "kid")?;
     let computed = kubernetes_kid(material)?;
     match rule {
         KidRule::Computed if kid != computed => Err(Error::failed(
-            "jwk-wrong-kid",
+            Code::JwkWrongKid,
             format!("its `kid` is `{}`, but this key's is `{computed}`", shown(kid)),
         )
         .hint("the key or its `kid` was changed on the way; if an external signer names the keys (KEP-740), say --external-signer")),
         KidRule::External if kid.is_empty() || kid.len() > 1024 => Err(Error::failed(
-            "jwk-wrong-kid",
+            Code::JwkWrongKid,
             format!("its `kid` has {} bytes", kid.len()),
         )
         .hint("an external signer's `kid` has 1 to 1024 bytes (KEP-740)")),
@@ -273,11 +275,11 @@ fn check(material: &Material) -> Result<()> {
         Material::Rsa { n, e } => {
             let size = bits(n);
             if size < MIN_RSA_BITS {
-                return Err(Error::failed("jwk-weak-rsa", format!("an RSA key of {size} bit"))
+                return Err(Error::failed(Code::JwkWeakRsa, format!("an RSA key of {size} bit"))
                     .hint(format!("sign with at least {MIN_RSA_BITS} bit: shorter keys can be broken")));
             }
             if size > MAX_RSA_BITS {
-                return Err(Error::failed("jwk-huge-rsa", format!("an RSA key of {size} bit")).hint(
+                return Err(Error::failed(Code::JwkHugeRsa, format!("an RSA key of {size} bit")).hint(
                     format!("relying parties verify with at most {MAX_RSA_BITS} bit; 2048 to 4096 is usual"),
                 ));
             }
@@ -287,7 +289,7 @@ fn check(material: &Material) -> Result<()> {
             if even(e) || even(n) || !exponent.is_some_and(|e| (3..=MAX_EXPONENT).contains(&e)) {
                 let size = exponent.map_or_else(|| format!("of {} bit", bits(e)), |e| e.to_string());
                 return Err(Error::failed(
-                    "jwk-bad-rsa",
+                    Code::JwkBadRsa,
                     format!("an RSA key that no verifier takes: its exponent is {size}, its modulus {}", match even(n) {
                         true => "even",
                         false => "odd",
@@ -308,7 +310,7 @@ fn check(material: &Material) -> Result<()> {
             };
             let point = [&[4][..], x, y].concat();
             ParsedPublicKey::new(algorithm, point).map(|_| ()).map_err(|_| {
-                Error::failed("jwk-not-on-curve", format!("a point that is not on {}", curve.name())).hint(
+                Error::failed(Code::JwkNotOnCurve, format!("a point that is not on {}", curve.name())).hint(
                     "the key was damaged on the way: one such key makes relying parties drop the whole set",
                 )
             })
@@ -353,7 +355,7 @@ fn decode(jwk: &Map<String, Value>, member: &str) -> Result<Vec<u8>> {
 }
 
 fn malformed(what: impl Into<String>) -> Error {
-    Error::failed("jwk-malformed", what)
+    Error::failed(Code::JwkMalformed, what)
         .hint("the key was damaged on the way; compare it with `kubectl get --raw /openid/v1/jwks`")
 }
 

@@ -8,7 +8,7 @@ use super::{
     body::json_object,
     key::{Algorithm, KidRule, PublicKey, shown},
 };
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// The most keys that every relying party keeps: AWS 100 of each type, Entra the first 100.
 pub(crate) const MAX_KEYS: usize = 100;
@@ -43,7 +43,7 @@ impl Entry {
     pub(crate) fn all(body: &[u8], what: &str, rule: KidRule) -> Result<Vec<Self>> {
         let object = json_object(body, what)?;
         let Some(Value::Array(keys)) = object.get("keys") else {
-            return Err(Error::failed("key-set-malformed", format!("{what} has no array `keys`"))
+            return Err(Error::failed(Code::KeySetMalformed, format!("{what} has no array `keys`"))
                 .hint("RFC 7517 §5: a key set is {\"keys\": […]}; something else is served there"));
         };
         let place = |position: usize, key: &Value, error: Error| {
@@ -58,7 +58,7 @@ impl Entry {
 
     fn read(key: &Value, rule: KidRule) -> Result<Self> {
         let Some(jwk) = key.as_object() else {
-            return Err(Error::failed("jwk-malformed", "it is not an object").hint("RFC 7517 §4"));
+            return Err(Error::failed(Code::JwkMalformed, "it is not an object").hint("RFC 7517 §4"));
         };
         refuse_members(jwk)?;
         match jwk.get("kty").and_then(Value::as_str) {
@@ -77,7 +77,7 @@ impl KeySet {
     pub(crate) fn parse(body: &[u8], what: &str, rule: KidRule) -> Result<(Self, Vec<Unreadable>)> {
         let entries = Entry::all(body, what, rule)?;
         if entries.len() > MAX_KEYS {
-            return Err(Error::failed("key-set-too-large", format!("{what} has {} keys", entries.len()))
+            return Err(Error::failed(Code::KeySetTooLarge, format!("{what} has {} keys", entries.len()))
                 .hint(format!(
                     "relying parties keep {MAX_KEYS}; a cluster has one or two: find out who adds keys"
                 )));
@@ -93,7 +93,7 @@ impl KeySet {
         }
         if readable.is_empty() {
             let mut error =
-                Error::failed("key-set-empty", format!("{what} has no key that strangers can read"));
+                Error::failed(Code::KeySetEmpty, format!("{what} has no key that strangers can read"));
             for key in &unreadable {
                 error = error.caused_by(format_args!("{} is an {} key", key.kid, key.kty));
             }
@@ -110,11 +110,11 @@ impl KeySet {
         }
         match set.len() {
             0 => {
-                Err(Error::failed("key-set-empty", "there is no key")
+                Err(Error::failed(Code::KeySetEmpty, "there is no key")
                     .hint("a key set needs at least one key"))
             }
             1..=MAX_KEYS => Ok(Self(set)),
-            more => Err(Error::failed("key-set-too-large", format!("together there are {more} keys"))
+            more => Err(Error::failed(Code::KeySetTooLarge, format!("together there are {more} keys"))
                 .hint(format!("relying parties keep {MAX_KEYS}"))),
         }
     }
@@ -166,7 +166,7 @@ impl KeySet {
 fn insert(set: &mut BTreeMap<String, PublicKey>, key: PublicKey) -> Result<()> {
     match set.get(key.kid()) {
         Some(known) if !known.same_key(&key) => Err(Error::failed(
-            "jwk-duplicate-kid",
+            Code::JwkDuplicateKid,
             format!("two different keys under the kid `{}`", key.kid()),
         )
         .caused_by(format_args!("{} and {}", known.describe(), key.describe()))
@@ -183,12 +183,12 @@ fn refuse_members(jwk: &Map<String, Value>) -> Result<()> {
     // Some verifiers, Go's encoding/json among them, read members whatever their case.
     let has = |member: &&&str| jwk.keys().any(|name| name.eq_ignore_ascii_case(member));
     if let Some(member) = PRIVATE_MEMBERS.iter().find(has) {
-        return Err(Error::failed("jwk-private-member", format!("it holds the private member `{member}`")).hint(
+        return Err(Error::failed(Code::JwkPrivateMember, format!("it holds the private member `{member}`")).hint(
             "whoever reads it can sign as every workload: find out where it was served, and replace the key",
         ));
     }
     if let Some(member) = FOREIGN_MEMBERS.iter().find(has) {
-        return Err(Error::failed("jwk-foreign-member", format!("it holds the member `{member}`"))
+        return Err(Error::failed(Code::JwkForeignMember, format!("it holds the member `{member}`"))
             .hint("Google and AWS refuse such a key, and an API server never serves it: remove the member at its source"));
     }
     Ok(())

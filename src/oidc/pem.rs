@@ -18,14 +18,14 @@ use super::{
     key::{Curve, Material, PublicKey},
     spki::{self, Spki},
 };
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// The public keys in a PEM file of any number of blocks: `PUBLIC KEY` (PKIX), `CERTIFICATE` (its key),
 /// and the public half of `RSA PRIVATE KEY` (PKCS#1), `PRIVATE KEY` (PKCS#8) and `EC PRIVATE KEY` (SEC 1).
 /// Private halves are not kept. As with the API server, a PKCS#1 `RSA PUBLIC KEY` is refused.
 pub(crate) fn keys_from_pem(content: &[u8], what: &str) -> Result<Vec<PublicKey>> {
     let blocks = ::pem::parse_many(content).map_err(|error| {
-        Error::failed("pem-malformed", format!("{what} is not PEM")).caused_by_chain(&error).hint(KINDS)
+        Error::failed(Code::PemMalformed, format!("{what} is not PEM")).caused_by_chain(&error).hint(KINDS)
     })?;
     let mut keys = Vec::new();
     for block in &blocks {
@@ -36,26 +36,26 @@ pub(crate) fn keys_from_pem(content: &[u8], what: &str) -> Result<Vec<PublicKey>
             continue;
         }
         let found = from_block(block.tag(), block.contents()).map_err(|Unreadable(error)| {
-            place(Error::failed("pem-malformed", "it cannot be read").caused_by(error).hint(KINDS))
+            place(Error::failed(Code::PemMalformed, "it cannot be read").caused_by(error).hint(KINDS))
         })?;
         let material = match found {
             Some(Spki::Key(material)) => material,
             Some(Spki::Unsupported(kind)) => {
                 return Err(place(
-                    Error::failed("key-unsupported", kind)
+                    Error::failed(Code::KeyUnsupported, kind)
                         .hint("API servers sign with RSA or EC on P-256, P-384 or P-521"),
                 ));
             }
             None => {
                 return Err(place(
-                    Error::failed("pem-kind", "the API server takes no such block").hint(KINDS),
+                    Error::failed(Code::PemKind, "the API server takes no such block").hint(KINDS),
                 ));
             }
         };
         keys.push(PublicKey::new(material).map_err(place)?);
     }
     if keys.is_empty() {
-        return Err(Error::failed("pem-no-key", format!("{what} holds no key")).hint(KINDS));
+        return Err(Error::failed(Code::PemNoKey, format!("{what} holds no key")).hint(KINDS));
     }
     Ok(keys)
 }

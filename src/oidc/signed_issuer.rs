@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use super::Issuer;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// The longest `iss` that is read, in bytes. Kubernetes sets no limit; no issuer seen so far has 300.
 const MAX_LENGTH: usize = 2048;
@@ -42,12 +42,12 @@ impl FromStr for SignedIssuer {
 
     fn from_str(text: &str) -> Result<Self> {
         if text.is_empty() {
-            return Err(Error::failed("issuer-empty", "the issuer is empty").hint(
+            return Err(Error::failed(Code::IssuerEmpty, "the issuer is empty").hint(
                 "it is `iss` of the cluster's tokens; kube-apiserver takes it as --service-account-issuer",
             ));
         }
         if text.len() > MAX_LENGTH {
-            return Err(Error::failed("issuer-too-long", format!("the issuer has {} bytes", text.len()))
+            return Err(Error::failed(Code::IssuerTooLong, format!("the issuer has {} bytes", text.len()))
                 .hint(format!("at most {MAX_LENGTH} bytes are read as an issuer")));
         }
         Ok(Self(text.to_owned()))
@@ -158,8 +158,8 @@ mod tests {
     #[test]
     fn empty_and_overlong_are_refused() {
         let long = |length| format!("https://{}", "a".repeat(length - 8)).parse::<SignedIssuer>();
-        assert_eq!("".parse::<SignedIssuer>().unwrap_err().code, "issuer-empty");
-        assert_eq!(long(MAX_LENGTH + 1).unwrap_err().code, "issuer-too-long");
+        assert_eq!("".parse::<SignedIssuer>().unwrap_err().code, Code::IssuerEmpty);
+        assert_eq!(long(MAX_LENGTH + 1).unwrap_err().code, Code::IssuerTooLong);
         assert!(long(MAX_LENGTH).is_ok());
     }
 

@@ -11,7 +11,7 @@ use super::{
     key::{Algorithm, PublicKey},
 };
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     redact,
 };
 
@@ -41,7 +41,7 @@ impl Token {
     pub(crate) fn parse(text: &str) -> Result<Self> {
         redact::remember(text);
         let malformed = |why: &str| {
-            Error::failed("token-malformed", format!("the API server's token cannot be read: {why}"))
+            Error::failed(Code::TokenMalformed, format!("the API server's token cannot be read: {why}"))
                 .hint("a service-account token is a JWT of three parts (RFC 7519 §3)")
         };
         let mut parts = text.split('.');
@@ -202,7 +202,7 @@ mod tests {
         ] {
             for name in ["iat", "exp", "nbf"] {
                 let error = with(name, value).unwrap_err();
-                assert_eq!(error.code, "token-malformed");
+                assert_eq!(error.code, Code::TokenMalformed);
                 assert!(error.message.contains(&format!("`{name}`")), "{value}: {error}");
                 assert!(!error.message.contains("253402300800"), "{error}");
             }

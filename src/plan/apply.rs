@@ -6,7 +6,7 @@ use futures::{StreamExt, stream::FuturesUnordered};
 
 use super::{Act, Change};
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     report::{Report, SharedTalk},
 };
 
@@ -43,7 +43,7 @@ pub(crate) async fn apply(changes: &[Change<Box<dyn Act + '_>>], report: &mut Re
     match (failed.into_iter().min_by_key(|(index, _)| *index), waiting.first()) {
         (Some((_, error)), _) => Err(error),
         (None, Some((_, change))) => Err(Error::failed(
-            "plan-order",
+            Code::PlanOrder,
             format!("`{}` waits for steps that wait for it", change.step.name),
         )
         .hint("this is a bug of keyless; what was done before it stays")),

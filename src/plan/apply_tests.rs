@@ -52,7 +52,7 @@ impl Act for Slow<'_> {
         log.under_way.fetch_sub(1, Ordering::Relaxed);
         log.note("end", name);
         match fails {
-            Some(_) => Err(Error::failed("refused", name.clone())),
+            Some(_) => Err(Error::failed(Code::ClusterRefused, name.clone())),
             None => Ok(()),
         }
     }
@@ -111,7 +111,7 @@ async fn step_that_nothing_can_free_is_not_done() {
     let log = Log::default();
     let changes = vec![change(&log, "a", &["b"]), change(&log, "b", &["a"])];
     let error = run(&changes).await.0.unwrap_err();
-    assert_eq!(error.code, "plan-order");
+    assert_eq!(error.code, Code::PlanOrder);
     assert!(log.lines.lock().unwrap().is_empty());
 }
 

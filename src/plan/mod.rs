@@ -22,7 +22,7 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 use serde_json::Value;
 
 pub(crate) use self::{apply::apply, saved::SavedPlan, schema::schema, summary::Summary};
-use crate::error::Result;
+use crate::error::{Code, Result};
 
 /// What a step changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -119,7 +119,8 @@ pub(crate) struct FieldChange {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Note {
     /// Stable name, in kebab case.
-    pub(crate) code: &'static str,
+    #[schemars(with = "String")]
+    pub(crate) code: Code,
     pub(crate) message: String,
 }
 

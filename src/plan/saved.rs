@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Plan;
 #[cfg(doc)]
 use super::Step;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// The one version of this form.
 const API_VERSION: &str = "keyless/saved-plan/v1";
@@ -44,12 +44,12 @@ impl SavedPlan {
     /// `name` is the file's, for the error. The parser's words would quote the file, so only the place is named.
     pub(crate) fn parse(text: &str, name: &str) -> Result<Self> {
         let saved: Self = serde_json::from_str(text).map_err(|error| {
-            Error::usage("plan-file", format!("{name} is not a saved plan"))
+            Error::usage(Code::PlanFile, format!("{name} is not a saved plan"))
                 .caused_by(format_args!("line {}, column {}", error.line(), error.column()))
                 .hint("save one: keyless setup --out FILE")
         })?;
         if saved.api_version != API_VERSION {
-            return Err(Error::usage("plan-file", format!("{name} is a saved plan of another version"))
+            return Err(Error::usage(Code::PlanFile, format!("{name} is a saved plan of another version"))
                 .hint(format!("this program reads {API_VERSION}; save the plan again")));
         }
         Ok(saved)
@@ -75,7 +75,7 @@ impl SavedPlan {
         if differences.is_empty() {
             return Ok(());
         }
-        let error = Error::failed("plan-changed", "what is there has changed since the plan was saved");
+        let error = Error::failed(Code::PlanChanged, "what is there has changed since the plan was saved");
         let error =
             differences.iter().take(MOST).fold(error, |error, difference| error.caused_by(difference));
         Err(error.hint("nothing was changed; save a new plan, look at it, then apply it"))

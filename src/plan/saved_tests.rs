@@ -55,7 +55,7 @@ fn any_other_difference_is_refused() {
         (gate, "a", "in the plan of now only: update A x"),
     ] {
         let error = saved(&["A x", "B y"]).check(&target(uid), &now).unwrap_err();
-        assert_eq!(error.code, "plan-changed");
+        assert_eq!(error.code, Code::PlanChanged);
         assert!(error.causes.iter().any(|cause| cause.contains(named)), "{named}: {:?}", error.causes);
     }
 }
@@ -82,7 +82,7 @@ fn malformed_files_are_refused_unquoted() {
         &format!("{whole}{whole}"),
     ] {
         let error = SavedPlan::parse(text, "p.json").unwrap_err();
-        assert_eq!(error.code, "plan-file", "{text}");
+        assert_eq!(error.code, Code::PlanFile, "{text}");
         assert!(!error.to_string().contains("hunter2"), "{error}");
     }
 }

@@ -50,7 +50,7 @@ mod tests {
     #[test]
     fn schema_names_every_member() {
         let step = Step::new(Target::Bucket, Action::Create, "a", "b").field("c", None, Some(json!(1)));
-        let note = Note { code: "a", message: "b".into() };
+        let note = Note { code: crate::error::Code::Leftover, message: "b".into() };
         let plan = json!(Plan { steps: vec![step], notes: vec![note] });
         assert_eq!(plan["apiVersion"], API_VERSION);
         let schema = schema();

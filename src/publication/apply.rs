@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     bucket::{Condition, Stored, WriteError},
-    error::{Error, Result},
+    error::{Code, Error, Result},
     oidc::Document,
     plan::Note,
     relying_party::Site,
@@ -118,7 +118,7 @@ impl Publication<'_> {
             outcome.decision = self.decide_again(plan, published)?;
         }
         Err(Error::failed(
-            "bucket-contended",
+            Code::BucketContended,
             format!("{} changed {ATTEMPTS} times while it was being written", self.bucket),
         )
         .hint("more than one publisher is at work all the time; keep one"))
@@ -142,7 +142,7 @@ impl Publication<'_> {
         let Some((header, kept)) = changed.first() else { return Ok(()) };
         let name = self.location.object(document.path);
         let wanted = if *header == "Content-Type" { document.content_type } else { document.cache_control };
-        let code = if *header == "Content-Type" { "content-type-fixed" } else { "cache-control-fixed" };
+        let code = if *header == "Content-Type" { Code::ContentTypeFixed } else { Code::CacheControlFixed };
         Err(Error::failed(
             code,
             format!(
@@ -161,7 +161,7 @@ impl Publication<'_> {
     fn changed_since_shown(&self, document: &Document) -> Error {
         let name = self.location.object(document.path);
         Error::failed(
-            "bucket-changed",
+            Code::BucketChanged,
             format!("another writer changed {}/{name} since the plan was shown", self.bucket),
         )
         .hint("run the command again: it shows what it would replace now")
@@ -171,7 +171,7 @@ impl Publication<'_> {
     fn stuck(&self, document: &Document, message: &str) -> Error {
         let name = self.location.object(document.path);
         Error::failed(
-            "bucket-contended",
+            Code::ConditionsRefused,
             format!("{} reports another writer of {name} each time, and {name} has not changed", self.bucket),
         )
         .caused_by(message)
@@ -181,7 +181,7 @@ impl Publication<'_> {
     fn note_condition(&self, condition: Condition, outcome: &mut Outcome) {
         if condition == Condition::Ignored {
             outcome.note(Note {
-                code: "conditions-ignored",
+                code: Code::ConditionsIgnored,
                 message: format!(
                     "{} ignores conditional writes: let only one publisher write to it",
                     self.bucket
@@ -219,7 +219,7 @@ impl Publication<'_> {
             report.progress(format_args!("deleting {}/{name}", self.bucket));
             if let Err(error) = self.bucket.remove(name, version).await {
                 outcome.note(Note {
-                    code: "leftover",
+                    code: Code::Leftover,
                     message: format!(
                         "{}/{name} stays: {}; it can be deleted by hand",
                         self.bucket, error.message
@@ -265,7 +265,7 @@ impl Publication<'_> {
             }
         }
         Err(Error::failed(
-            "bucket-contended",
+            Code::BucketContended,
             format!("{} changed {ATTEMPTS} times while it was being read back", self.bucket),
         )
         .hint("more than one publisher is at work all the time; keep one"))

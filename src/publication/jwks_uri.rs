@@ -5,7 +5,7 @@ use url::Url;
 use super::location::DocumentLocation;
 use crate::{
     bucket::Leads,
-    error::{Error, Result},
+    error::{Code, Error, Result},
     relying_party::may_fetch,
 };
 
@@ -51,7 +51,7 @@ pub(super) fn locate(
 
 fn elsewhere(document: &str, jwks_uri: &str, why: &str) -> Error {
     Error::failed(
-        "published-keys-elsewhere",
+        Code::PublishedKeysElsewhere,
         format!(
             "{document} names its key set at `{}`, from where it is not read: {why}",
             jwks_uri.escape_debug()
@@ -115,7 +115,7 @@ mod tests {
             "",
         ] {
             let error = located(jwks_uri).unwrap_err();
-            assert_eq!(error.code, "published-keys-elsewhere", "{jwks_uri}");
+            assert_eq!(error.code, Code::PublishedKeysElsewhere, "{jwks_uri}");
             assert!(error.hints.iter().any(|hint| hint.contains("--restore")), "{error}");
         }
     }

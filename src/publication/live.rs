@@ -3,7 +3,7 @@
 use crate::{
     cluster::{ApiServer, Cluster, FailedServer, Failure, Observed, Reached},
     config::Settings,
-    error::{Error, Result},
+    error::{Code, Error, Result},
     files::{self, Accept, MAX_SMALL},
     oidc::{Issuer, KeySet, PublicKey, keys_from_pem},
     plan::Note,
@@ -29,7 +29,7 @@ pub(crate) fn from_files(settings: &Settings) -> Result<Option<KeySet>> {
     for path in &settings.public_keys {
         let place = path.display().to_string();
         let content = files::read(path, Accept::FileOrPipe, MAX_SMALL).map_err(|error| {
-            Error::usage("public-key-unreadable", format!("{place} cannot be read")).caused_by(error).hint(
+            Error::usage(Code::PublicKeyUnreadable, format!("{place} cannot be read")).caused_by(error).hint(
                 "--public-key takes the file of --service-account-key-file, e.g. /etc/kubernetes/pki/sa.pub",
             )
         })?;
@@ -46,7 +46,7 @@ pub(crate) fn refuse_unpublishable_signer(observed: &Observed) -> Result<()> {
             let kty = unreadable_signer(server).unwrap_or_default();
             let algorithm = server.token.claims().algorithm.escape_debug();
             Err(Error::failed(
-                "signer-unpublishable",
+                Code::SignerUnpublishable,
                 format!("API server {} signs with an {kty} key ({algorithm})", server.address),
             )
             .hint("clouds read RSA and EC keys only: sign with one of them; RSA 2048 is accepted everywhere"))
@@ -76,7 +76,8 @@ pub(crate) fn refuse_doubts(observed: &Observed, silence: Silence) -> Result<()>
         return Ok(());
     }
     let (count, all) = (doubts.len(), observed.listed());
-    let error = Error::failed("servers-unsound", format!("{count} of {all} API servers cannot be relied on"));
+    let error =
+        Error::failed(Code::ServersUnsound, format!("{count} of {all} API servers cannot be relied on"));
     let error = doubts.into_iter().fold(error, |error, doubt| error.caused_by(doubt.message));
     Err(error.hint(
         "nothing was changed; `keyless publish` publishes what is known, this command needs all of them",
@@ -102,9 +103,9 @@ fn failure_note(server: &FailedServer) -> Note {
     let causes: String = error.causes.iter().map(|cause| format!(": {cause}")).collect();
     let hints: String = error.hints.iter().map(|hint| format!("; {hint}")).collect();
     let (code, verb) = match server.failure {
-        Failure::Unreachable => ("server-unreachable", "did not answer"),
-        Failure::Refused => ("server-refuses", "refused"),
-        Failure::BadAnswer => ("server-bad-answer", "gave a bad answer"),
+        Failure::Unreachable => (Code::ServerUnreachable, "did not answer"),
+        Failure::Refused => (Code::ServerRefuses, "refused"),
+        Failure::BadAnswer => (Code::ServerBadAnswer, "gave a bad answer"),
     };
     let code_of_error = error.code;
     Note {
@@ -133,14 +134,14 @@ fn unproved_signer(server: &ApiServer, unproved: &Unproved) -> Note {
     let unreadable = unreadable_signer(server);
     let (code, message) = match unproved {
         Unproved::UnknownKid(_) if unreadable.is_some() => (
-            "signer-unpublishable",
+            Code::SignerUnpublishable,
             format!(
                 "API server {address} signs with an {} key, which relying parties cannot read: sign with an RSA or EC key",
                 unreadable.unwrap_or_default()
             ),
         ),
         Unproved::UnknownKid(kid) => (
-            "signer-not-served",
+            Code::SignerNotServed,
             format!(
                 "{address} signs with {}, which no API server serves: it refuses its own tokens; add the key to \
                  --service-account-key-file of every API server, then publish again",
@@ -148,14 +149,14 @@ fn unproved_signer(server: &ApiServer, unproved: &Unproved) -> Note {
             ),
         ),
         Unproved::NoKid => (
-            "signer-unproved",
+            Code::SignerUnproved,
             format!(
                 "the token of {address} ({}) names no `kid`, so it is not known which key signs: find out what signs, an API server always names it",
                 server.token.claims().algorithm.escape_debug()
             ),
         ),
         Unproved::Signature { kid, why } => (
-            "signer-unproved",
+            Code::SignerUnproved,
             format!(
                 "the token of {address} was not made by the key {} that it names: {why}; something changes tokens on the way, or another \
                  key is served under this kid",
@@ -172,7 +173,7 @@ pub(crate) fn notes(observed: &Observed, issuer: &Issuer, now: u64) -> Vec<Note>
     let mut note = |code, message| notes.push(Note { code, message });
     if let Reached::Kubeconfig { why } = &observed.reached {
         note(
-            "servers-not-singly",
+            Code::ServersNotSingly,
             format!(
                 "{why}: asked the kubeconfig's address only; with several API servers behind it, some keys may be missing"
             ),
@@ -182,7 +183,7 @@ pub(crate) fn notes(observed: &Observed, issuer: &Issuer, now: u64) -> Vec<Note>
         let (address, claims) = (&server.address, server.token.claims());
         for key in &server.unreadable {
             note(
-                "key-left-out",
+                Code::KeyLeftOut,
                 format!(
                     "{address} serves the {} key {}, which relying parties cannot read yet: left out",
                     key.kty, key.kid
@@ -193,7 +194,7 @@ pub(crate) fn notes(observed: &Observed, issuer: &Issuer, now: u64) -> Vec<Note>
         let others = |kid: &str| observed.key_sets().any(|(_, keys)| keys.get(kid).is_some());
         if let Some(kid) = claims.kid.as_deref().filter(|kid| server.keys.get(kid).is_none() && others(kid)) {
             note(
-                "signer-not-served",
+                Code::SignerNotServed,
                 format!(
                     "{address} signs with {}, which is not among its own keys: it refuses its own tokens; add the key to \
                      --service-account-key-file of every API server",
@@ -203,7 +204,7 @@ pub(crate) fn notes(observed: &Observed, issuer: &Issuer, now: u64) -> Vec<Note>
         }
         if claims.issuer != *issuer.signed() {
             note(
-                "issuer-not-signed",
+                Code::IssuerNotSigned,
                 format!(
                     "{address} signs as `{}`: relying parties accept its tokens once its first --service-account-issuer is {issuer} \
                      (keep the old one as a second flag)",
@@ -213,7 +214,7 @@ pub(crate) fn notes(observed: &Observed, issuer: &Issuer, now: u64) -> Vec<Note>
         }
         if claims.issuer != *server.discovery.issuer {
             note(
-                "issuer-differs",
+                Code::IssuerDiffers,
                 format!(
                     "{address} signs as `{}` but its own document says `{}`",
                     claims.issuer,
@@ -223,7 +224,7 @@ pub(crate) fn notes(observed: &Observed, issuer: &Issuer, now: u64) -> Vec<Note>
         }
         if let Some(skew) = server.clock.map(|clock| clock.abs_diff(now)).filter(|skew| *skew > MAX_SKEW) {
             note(
-                "clock-skew",
+                Code::ClockSkew,
                 format!(
                     "the clock of {address} is {skew} s away from this machine's: relying parties refuse tokens from the future"
                 ),
@@ -234,7 +235,7 @@ pub(crate) fn notes(observed: &Observed, issuer: &Issuer, now: u64) -> Vec<Note>
     if let Some((first, keys)) = sets.next() {
         for (address, others) in sets.filter(|(_, others)| *others != keys) {
             note(
-                "servers-differ",
+                Code::ServersDiffer,
                 format!(
                     "{address} and {first} serve different keys (only {address}: {}; only {first}: {}): until all serve the same, a token of \
                      one may be refused by the other",

@@ -5,7 +5,7 @@ use url::Url;
 use crate::{
     bucket::{Bucket, Leads},
     config::Settings,
-    error::{Error, Result},
+    error::{Code, Error, Result},
     oidc::Issuer,
 };
 
@@ -50,7 +50,7 @@ impl DocumentLocation {
         let named = settings.issuer.as_ref().map(|named| named.publishable().map_err(Error::into_usage));
         let Some(issuer) = named.transpose()? else {
             let Some(root) = bucket_url else {
-                return Err(Error::usage("issuer-missing", "this bucket has no public URL of its own")
+                return Err(Error::usage(Code::IssuerMissing, "this bucket has no public URL of its own")
                     .hint("give --issuer URL, the URL that will be `iss` in every token"));
             };
             let text = if settings.prefix.is_empty() {
@@ -82,7 +82,7 @@ impl DocumentLocation {
             (Some(stated), known) => {
                 let below = issuer.below(stated).ok_or_else(|| {
                     Error::usage(
-                        "issuer-outside-bucket",
+                        Code::IssuerOutsideBucket,
                         format!("the issuer {issuer} does not lie below {stated}"),
                     )
                     .hint("--public-url is where the bucket's root is read; the issuer must begin with it")
@@ -91,7 +91,7 @@ impl DocumentLocation {
                     Some(known) if known == below => (known, Proof::Form),
                     Some(known) => {
                         return Err(Error::usage(
-                            "issuer-outside-bucket",
+                            Code::IssuerOutsideBucket,
                             format!("the issuer {issuer} leads to `{known}` in {bucket}, not to `{below}`"),
                         )
                         .hint("leave --public-url out: the issuer's own URL says where it leads"));
@@ -104,7 +104,7 @@ impl DocumentLocation {
         };
         if !settings.prefix.is_empty() && settings.prefix != below {
             return Err(Error::usage(
-                "issuer-prefix",
+                Code::IssuerPrefix,
                 format!(
                     "the bucket's prefix is `{}`, but the issuer's path asks for `{below}`",
                     settings.prefix
@@ -138,7 +138,7 @@ fn leads_to(issuer: &Issuer, bucket: &str, leads: &dyn Fn(&Url) -> Leads) -> Res
         Leads::Here(name) => Ok(Some(name)),
         Leads::Unknown => Ok(None),
         Leads::Elsewhere { why, remedy } => Err(Error::usage(
-            "issuer-other-bucket",
+            Code::IssuerOtherBucket,
             format!("the issuer {issuer} does not lead to {bucket}: {why}"),
         )
         .hint(remedy)),
@@ -262,18 +262,18 @@ mod tests {
     #[test]
     fn contradictions_are_usage_errors() {
         for (arguments, bucket_url, code) in [
-            (&["--bucket", "file:///srv/www"][..], None, "issuer-missing"),
-            (&["--bucket", "s3://b"], Some("https://127.0.0.1:9000/b"), "issuer-port"),
-            (&["--bucket", "s3://b"], Some("http://localhost/b"), "issuer-not-https"),
+            (&["--bucket", "file:///srv/www"][..], None, Code::IssuerMissing),
+            (&["--bucket", "s3://b"], Some("https://127.0.0.1:9000/b"), Code::IssuerPort),
+            (&["--bucket", "s3://b"], Some("http://localhost/b"), Code::IssuerNotHttps),
             (
                 &["--bucket", "s3://b", "--issuer", "https://other.s3.eu-central-1.amazonaws.com"],
                 Some("https://b.s3.eu-central-1.amazonaws.com"),
-                "issuer-other-bucket",
+                Code::IssuerOtherBucket,
             ),
             (
                 &["--bucket", "s3://b/x", "--issuer", "https://b.example.com/y"],
                 Some("https://b.example.com"),
-                "issuer-prefix",
+                Code::IssuerPrefix,
             ),
             (
                 &[
@@ -285,7 +285,7 @@ mod tests {
                     "https://other.example.com",
                 ],
                 Some("https://cdn.example.com"),
-                "issuer-outside-bucket",
+                Code::IssuerOutsideBucket,
             ),
         ] {
             let error = resolve(arguments, bucket_url).unwrap_err();

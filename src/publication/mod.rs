@@ -27,7 +27,7 @@ use crate::{
     bucket::{self, Bucket, Version},
     cluster::Observed,
     config::Settings,
-    error::{Error, Result},
+    error::{Code, Error, Result},
     http::Http,
     oidc::KeySet,
     relying_party::{Fetched, fetch_both},
@@ -68,12 +68,12 @@ impl<'a> Publication<'a> {
     pub(crate) async fn connect(settings: &'a Settings, http: &'a Http) -> Result<Self> {
         let named = settings.bucket.as_ref().ok_or_else(|| match settings.gives_keys {
             true => Error::usage(
-                "keys-uploaded",
+                Code::KeysUploaded,
                 "there is nothing to publish: keyless.yaml says that the provider is given the keys, and names no bucket",
             )
             .hint("after each change of the cluster's keys, run `keyless setup`, which gives the provider the present ones")
             .hint("to publish documents as well, give --bucket s3://NAME, gs://NAME or file:///FOLDER"),
-            false => Error::usage("bucket-url", "no bucket is named")
+            false => Error::usage(Code::BucketNotNamed, "no bucket is named")
                 .hint("give --bucket s3://NAME, gs://NAME or file:///FOLDER, or bucket.url in keyless.yaml"),
         })?;
         let bucket = bucket::connect(named, http).await?;
@@ -135,7 +135,7 @@ impl<'a> Publication<'a> {
     /// What the URL shows does not come out of this folder.
     fn leads_elsewhere(&self, discovery: &Fetched) -> Error {
         Error::failed(
-            "issuer-leads-elsewhere",
+            Code::IssuerLeadsElsewhere,
             format!("{} shows a document, and there is none in {}", discovery.url, self.bucket),
         )
         .hint("the URL leads to another folder: correct --bucket or --issuer")
@@ -155,7 +155,7 @@ impl<'a> Publication<'a> {
         }
         let unknown = || {
             Error::failed(
-                "public-unknown",
+                Code::PublicUnknown,
                 format!(
                     "{} holds no key set, and whether anonymous readers see one at {} could not be established",
                     self.bucket, jwks.url
@@ -181,7 +181,7 @@ impl<'a> Publication<'a> {
 /// A publisher that logs in to its store through the issuer that it publishes is locked out once the cluster
 /// signs with a key that is not public. Then only another login can publish that key.
 fn hint_if_locked_out(error: Error, observed: Option<&Observed>, jwks: &Fetched) -> Error {
-    let Some(observed) = observed.filter(|_| error.code == "bucket-credentials") else { return error };
+    let Some(observed) = observed.filter(|_| error.code == Code::BucketCredentials) else { return error };
     let public = jwks.answer.as_ref().map(|answer| String::from_utf8_lossy(&answer.body)).unwrap_or_default();
     let signers = observed.servers.iter().filter_map(|server| server.token.claims().kid.as_deref());
     match signers.into_iter().find(|kid| !public.contains(kid)) {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     bucket::{Change, PublicAccess, Version},
-    error::{Error, Result},
+    error::{Code, Error, Result},
     oidc::{Discovery, Document, JWKS_PATH, KeySet, PublicKey},
     plan::{Action, Note, Plan, Step, Target},
     relying_party::notes_of_unread,
@@ -109,7 +109,7 @@ impl Publication<'_> {
         let (host, bucket) = (location.issuer.host(), &self.bucket);
         let own = self.bucket_url().map(|url| format!(", or take the bucket's own URL as issuer: {url}"));
         Err(Error::usage(
-            "issuer-not-of-bucket",
+            Code::IssuerNotOfBucket,
             format!("nothing shows that the issuer {} leads to {bucket}", location.issuer),
         )
         .hint(format!(
@@ -152,7 +152,7 @@ impl Publication<'_> {
         let not_served = decision.not_served();
         if !not_served.is_empty() {
             note(
-                "key-not-served",
+                Code::KeyNotServed,
                 format!(
                     "published, and served by no API server: {}; keyless cannot tell a former key of this cluster from a foreign one, \
                      whose holder can sign as every workload",
@@ -162,7 +162,7 @@ impl Publication<'_> {
         }
         if !decision.only_public.is_empty() {
             note(
-                "key-only-public",
+                Code::KeyOnlyPublic,
                 format!(
                     "anonymous readers see keys that are not stored in {}: {}; they are kept",
                     self.bucket,
@@ -172,7 +172,7 @@ impl Publication<'_> {
         }
         for (key, place) in &decision.replaced {
             note(
-                "key-replaced",
+                Code::KeyReplaced,
                 format!(
                     "another key ({}) under the kid `{}` in {place} gives way to the one that this cluster serves",
                     key.describe(),
@@ -181,11 +181,11 @@ impl Publication<'_> {
             );
         }
         for damaged in &observation.published.damaged {
-            note("damaged", format!("replaced: {damaged}"));
+            note(Code::Damaged, format!("replaced: {damaged}"));
         }
         if let Some(url) = &observation.published.jwks_uri {
             note(
-                "jwks-uri-changes",
+                Code::JwksUriChanges,
                 format!(
                     "the published document leads to {}: relying parties that keep it read no new keys there until their caches run out",
                     url.escape_debug()

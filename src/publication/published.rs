@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     bucket::{Expected, Leads, Stored, WriteError},
-    error::{Error, Result},
+    error::{Code, Error, Result},
     oidc::{DISCOVERY_PATH, Discovery, Document, Entry, JWKS_PATH, KeySet, PublicKey},
     relying_party::{Fetched, fetch, may_fetch},
     rotation::{Former, PublishedSet},
@@ -47,11 +47,11 @@ impl Published {
         let names = publication.names();
         let read = futures::try_join!(bucket.read(&names[0]), bucket.read(&names[1]));
         let (jwks, discovery) = match read {
-            Err(error) if create && error.code == "bucket-missing" => {
+            Err(error) if create && error.code == Code::BucketMissing => {
                 return Ok(Self { no_bucket: true, ..Self::none() });
             }
             // It may be what an attacker wrote, and cannot be replaced as long as it cannot be read.
-            Err(error) if error.code == "body-too-large" => {
+            Err(error) if error.code == Code::BodyTooLarge => {
                 return Err(error.hint(
                     "remove it by hand, then publish again: keys that only it holds are no longer public",
                 ));
@@ -117,7 +117,7 @@ impl Published {
         }
         if keys.is_empty() && !restores {
             return Err(Error::failed(
-                "key-set-empty",
+                Code::KeySetEmpty,
                 format!("{what} has no key that relying parties can read"),
             )
             .hint(BY_HAND));
@@ -145,7 +145,7 @@ impl Published {
             Err(error) => return Err(error.hint(BY_HAND)),
         };
         if found.issuer != location.issuer.as_str() {
-            return Err(Error::failed("bucket-other-issuer", format!("{what} belongs to another issuer"))
+            return Err(Error::failed(Code::BucketOtherIssuer, format!("{what} belongs to another issuer"))
                 .caused_by(format_args!("its issuer is `{}`, not `{}`", found.issuer.escape_debug(), location.issuer))
                 .hint("use a bucket or path of its own for each issuer")
                 .hint("if the old issuer is given up, and no trust names it any more, delete its two documents first"));
@@ -181,7 +181,7 @@ impl Published {
                 Ok(())
             }
             Err(why) => Err(Error::failed(
-                "published-keys-unreadable",
+                Code::PublishedKeysUnreadable,
                 format!(
                     "{what} names its key set at {}, which cannot be read",
                     found.jwks_uri.escape_debug()
@@ -244,7 +244,7 @@ impl PublicCopy {
         let found = copy.discovery.as_deref().and_then(|body| Discovery::parse(body, "").ok());
         if let Some(found) = found.as_ref().filter(|found| found.issuer != issuer.as_str()) {
             return Err(Error::failed(
-                "issuer-leads-elsewhere",
+                Code::IssuerLeadsElsewhere,
                 format!("{} shows the document of another issuer", discovery.url),
             )
             .caused_by(format_args!("its issuer is `{}`, not `{issuer}`", found.issuer.escape_debug()))
@@ -266,7 +266,7 @@ impl PublicCopy {
         };
         match unreadable {
             Some(why) if !stored && former != Former::Restore => Err(Error::failed(
-                "published-keys-unreadable",
+                Code::PublishedKeysUnreadable,
                 format!("{} names its key set at `{}`, which is not read: {why}", discovery.url, url.escape_debug()),
             )
             .hint("the keys there would be lost: make them readable on the issuer's own host, then publish again")

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     http::{Answer, Http},
     oidc::{DISCOVERY_PATH, Document, Issuer, KeySet},
     plan::Note,
@@ -137,7 +137,7 @@ impl Look<'_> {
 
 fn not_opened(fetched: &Fetched, why: String) -> Error {
     Error::failed(
-        "issuer-leads-elsewhere",
+        Code::IssuerLeadsElsewhere,
         format!("the documents are written, and nothing was opened: {} does not lead to them", fetched.url),
     )
     .caused_by(why)
@@ -156,7 +156,7 @@ fn hope(fetched: &(Fetched, Fetched)) -> Hope {
         Ok(404 | 408 | 410 | 425 | 429 | 200 | 500..) => Hope::Soon,
         Ok(_) => Hope::None,
         // It was waited for long enough.
-        Err(error) if error.code == "timeout" => Hope::None,
+        Err(error) if error.code == Code::Timeout => Hope::None,
         Err(_) => Hope::Soon,
     };
     let fine = |fetched: &Fetched| matches!(&fetched.answer, Ok(answer) if answer.status == 200);
@@ -197,7 +197,7 @@ fn judge(
         if public.as_ref().is_some_and(|public| keys.contains_all(public)) {
             let age = answer.header(http::header::AGE).unwrap_or("unknown");
             result = Seen::Former(Note {
-                code: "public-copy-stale",
+                code: Code::PublicCopyStale,
                 message: format!(
                     "{} still shows a former document (age {age} s): caches may keep it as long as its Cache-Control says; \
                      sign with a new key only after that",
@@ -216,7 +216,7 @@ fn judge(
 
 /// What anonymous readers get is neither what was written nor a former or later form of it.
 fn differs(url: &str, length: usize, document: &Document) -> Error {
-    Error::failed("read-back-differs", format!("{url} shows another document than was written"))
+    Error::failed(Code::ReadBackDiffers, format!("{url} shows another document than was written"))
         .caused_by(format_args!("{length} bytes instead of {}", document.body.len()))
         .hint("the URL leads to another bucket or folder, or a server in between changes the document")
 }
@@ -224,7 +224,7 @@ fn differs(url: &str, length: usize, document: &Document) -> Error {
 /// The failed checks as one error: the documents are stored, but of no use to relying parties.
 fn refused(issuer: &Issuer, failed: &[&Finding], fetched: &(Fetched, Fetched)) -> Error {
     let mut error = Error::failed(
-        "read-back-failed",
+        Code::ReadBackFailed,
         format!("relying parties cannot use what is published for {issuer}"),
     );
     for finding in failed {
@@ -288,7 +288,8 @@ mod tests {
 
     #[test]
     fn only_answers_that_can_become_right_are_waited_for() {
-        let (good, broken) = (200, Fetched { answer: Err(Error::failed("connect", "no")), ..fetched(0, "") });
+        let (good, broken) =
+            (200, Fetched { answer: Err(Error::failed(Code::Connect, "no")), ..fetched(0, "") });
         for (one, other, wanted) in [
             (403, 403, Hope::Access),
             (403, good, Hope::Access),
@@ -306,7 +307,7 @@ mod tests {
             assert_eq!(hope(&(fetched(one, ""), fetched(other, ""))), wanted, "{one} {other}");
         }
         assert_eq!(hope(&(broken.clone(), broken.clone())), Hope::Soon);
-        let silent = Fetched { answer: Err(Error::failed("timeout", "no")), ..broken.clone() };
+        let silent = Fetched { answer: Err(Error::failed(Code::Timeout, "no")), ..broken.clone() };
         assert_eq!(hope(&(silent.clone(), silent.clone())), Hope::None);
         assert_eq!(hope(&(silent, broken)), Hope::None);
     }

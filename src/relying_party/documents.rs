@@ -2,6 +2,7 @@
 
 use super::{Fetched, Finding, is_of_issuer, may_fetch};
 use crate::{
+    error::Check,
     http::Answer,
     oidc::{Discovery, Issuer, KeySet, KidRule, MAX_AGE, content_type_is_json},
 };
@@ -23,17 +24,17 @@ pub(crate) fn judge_discovery(site: &Site<'_>, fetched: &Fetched) -> (Vec<Findin
     let discovery = match Discovery::parse(&answer.body, "the discovery document") {
         Ok(discovery) => discovery,
         Err(error) => {
-            findings.push(Finding::refused("discovery-content", "discovery document", &error));
+            findings.push(Finding::refused(Check::DiscoveryContent, "discovery document", &error));
             return (findings, None);
         }
     };
     findings.push(judge_issuer(site.issuer, &discovery.issuer));
     findings.push(judge_jwks_uri(site, &discovery.jwks_uri));
     findings.push(if discovery.missing.is_empty() {
-        Finding::passed("discovery-members", "required members", "all there")
+        Finding::passed(Check::DiscoveryMembers, "required members", "all there")
     } else {
         Finding::failed(
-            "discovery-members",
+            Check::DiscoveryMembers,
             "required members",
             format!("missing: {}", discovery.missing.join(", ")),
             "the API server's own document lacks some of them, and strict verifiers refuse it as it stands",
@@ -56,7 +57,7 @@ pub(crate) fn judge_jwks(
     let (keys, unreadable) = match KeySet::parse(&answer.body, "the key set", site.kid_rule) {
         Ok(parsed) => parsed,
         Err(error) => {
-            findings.push(Finding::refused("jwks-content", "keys", &error));
+            findings.push(Finding::refused(Check::JwksContent, "keys", &error));
             return (findings, None);
         }
     };
@@ -67,7 +68,7 @@ pub(crate) fn judge_jwks(
     let missing_members = lacks_recommended_members(&answer.body);
     findings.push(if let Some(key) = unreadable.first() {
         Finding::failed(
-            "jwks-content",
+            Check::JwksContent,
             "keys",
             format!("an {} key ({}) stands beside the others", key.kty, key.kid),
             "kube-apiserver and OpenBao drop the whole set for one key of a type that they do not know",
@@ -75,7 +76,7 @@ pub(crate) fn judge_jwks(
         )
     } else if entries != keys.len() {
         Finding::failed(
-            "jwks-content",
+            Check::JwksContent,
             "keys",
             format!("{entries} entries for {} keys", keys.len()),
             "a key stands there twice; jose, openid-client and others refuse such a set",
@@ -83,7 +84,7 @@ pub(crate) fn judge_jwks(
         )
     } else if let Some(member) = missing_members {
         Finding::failed(
-            "jwks-content",
+            Check::JwksContent,
             "keys",
             format!("a key has no `{member}`"),
             "some verifiers cannot choose a key without it",
@@ -91,7 +92,7 @@ pub(crate) fn judge_jwks(
         )
     } else {
         let list: Vec<_> = keys.iter().map(|key| format!("{} {}", key.kid(), key.describe())).collect();
-        Finding::passed("jwks-content", "keys", list.join(", "))
+        Finding::passed(Check::JwksContent, "keys", list.join(", "))
     });
     let unlisted: Vec<_> = keys
         .algorithms()
@@ -100,10 +101,10 @@ pub(crate) fn judge_jwks(
         .filter(|name| !discovery.algorithms.iter().any(|listed| listed == name))
         .collect();
     findings.push(if unlisted.is_empty() {
-        Finding::passed("discovery-algorithms", "algorithms listed", discovery.algorithms.join(", "))
+        Finding::passed(Check::DiscoveryAlgorithms, "algorithms listed", discovery.algorithms.join(", "))
     } else {
         Finding::failed(
-            "discovery-algorithms",
+            Check::DiscoveryAlgorithms,
             "algorithms listed",
             format!("{} is missing", unlisted.join(", ")),
             "strict verifiers refuse tokens of an algorithm that the document does not list",
@@ -121,8 +122,8 @@ fn judge_answer<'a>(
     findings: &mut Vec<Finding>,
 ) -> Option<&'a Answer> {
     let [reachable, content_type, cache] = match kind {
-        "discovery" => ["discovery-reachable", "discovery-content-type", "discovery-cache"],
-        _ => ["jwks-reachable", "jwks-content-type", "jwks-cache"],
+        "discovery" => [Check::DiscoveryReachable, Check::DiscoveryContentType, Check::DiscoveryCache],
+        _ => [Check::JwksReachable, Check::JwksContentType, Check::JwksCache],
     };
     let answer = match &fetched.answer {
         Err(error) => {
@@ -213,7 +214,7 @@ fn status_cause(answer: &Answer) -> (&'static str, &'static str) {
 
 fn judge_issuer(issuer: &Issuer, seen: &str) -> Finding {
     if seen == issuer.as_str() {
-        return Finding::passed("discovery-issuer", "issuer in the document", seen);
+        return Finding::passed(Check::DiscoveryIssuer, "issuer in the document", seen);
     }
     let cause = if seen.trim_end_matches('/') == issuer.as_str() {
         "it differs by a trailing slash, and relying parties compare bytes"
@@ -225,7 +226,7 @@ fn judge_issuer(issuer: &Issuer, seen: &str) -> Finding {
         "the document was made for another issuer"
     };
     Finding::failed(
-        "discovery-issuer",
+        Check::DiscoveryIssuer,
         "issuer in the document",
         format!("`{}`, expected `{issuer}`", seen.escape_debug()),
         cause,
@@ -237,17 +238,17 @@ fn judge_jwks_uri(site: &Site<'_>, seen: &str) -> Finding {
     let subject = "jwks_uri";
     match may_fetch(site.issuer, site.bucket_url, seen) {
         Ok(url) if is_of_issuer(site.issuer, site.bucket_url, &url) => {
-            Finding::passed("discovery-jwks-uri", subject, seen)
+            Finding::passed(Check::DiscoveryJwksUri, subject, seen)
         }
         Ok(_) => Finding::failed(
-            "discovery-jwks-uri",
+            Check::DiscoveryJwksUri,
             subject,
             format!("`{}`", seen.escape_debug()),
             "it is outside the issuer's path; on a host that serves many buckets that is another owner's",
             "publish with `keyless publish`, which names the key set below the issuer",
         ),
         Err(cause) => Finding::failed(
-            "discovery-jwks-uri",
+            Check::DiscoveryJwksUri,
             subject,
             format!("`{}`", seen.escape_debug()),
             cause,

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::error::Error;
+use crate::error::{Check, Error};
 
 /// The outcome of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
     /// Stable name of the check, in kebab case.
-    pub(crate) check: &'static str,
+    pub(crate) check: Check,
     /// What was looked at, for people.
     pub(crate) subject: String,
     pub(crate) outcome: Outcome,
@@ -37,12 +37,12 @@ pub(crate) enum Outcome {
 }
 
 impl Finding {
-    pub(crate) fn passed(check: &'static str, subject: impl Into<String>, seen: impl Into<String>) -> Self {
+    pub(crate) fn passed(check: Check, subject: impl Into<String>, seen: impl Into<String>) -> Self {
         Self::new(check, subject, Outcome::Passed(seen.into()))
     }
 
     pub(crate) fn failed(
-        check: &'static str,
+        check: Check,
         subject: impl Into<String>,
         seen: impl Into<String>,
         cause: impl Into<String>,
@@ -52,11 +52,11 @@ impl Finding {
         Self::new(check, subject, outcome)
     }
 
-    pub(crate) fn skipped(check: &'static str, subject: impl Into<String>, why: impl Into<String>) -> Self {
+    pub(crate) fn skipped(check: Check, subject: impl Into<String>, why: impl Into<String>) -> Self {
         Self::new(check, subject, Outcome::Skipped(why.into()))
     }
 
-    fn new(check: &'static str, subject: impl Into<String>, outcome: Outcome) -> Self {
+    fn new(check: Check, subject: impl Into<String>, outcome: Outcome) -> Self {
         Self { check, subject: subject.into(), outcome, is_of_the_thing: false }
     }
 
@@ -66,7 +66,7 @@ impl Finding {
     }
 
     pub(crate) fn warned(
-        check: &'static str,
+        check: Check,
         subject: impl Into<String>,
         seen: impl Into<String>,
         cause: impl Into<String>,
@@ -77,8 +77,8 @@ impl Finding {
     }
 
     /// A refusal, seen as the outcome of a check.
-    pub(crate) fn refused(check: &'static str, subject: impl Into<String>, error: &Error) -> Self {
-        let cause = if error.causes.is_empty() { error.code.to_owned() } else { error.causes.join("; ") };
+    pub(crate) fn refused(check: Check, subject: impl Into<String>, error: &Error) -> Self {
+        let cause = if error.causes.is_empty() { error.code.to_string() } else { error.causes.join("; ") };
         Self::failed(check, subject, error.message.clone(), cause, error.hints.join("; "))
     }
 

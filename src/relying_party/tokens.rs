@@ -3,6 +3,7 @@
 use super::{Finding, uploaded};
 use crate::{
     cluster::{ApiServer, Failure, Observed},
+    error::Check,
     oidc::{KeySet, PublicKey, SignedIssuer, Token},
 };
 
@@ -58,7 +59,7 @@ pub(crate) fn judge_server(
     let mut findings = Vec::new();
 
     findings.push(if claims.issuer == *issuer {
-        Finding::passed("token-issuer", at("issuer signed"), claims.issuer.to_string())
+        Finding::passed(Check::TokenIssuer, at("issuer signed"), claims.issuer.to_string())
     } else {
         let signed = claims.issuer.as_str();
         let cause = if signed.contains(',') {
@@ -69,7 +70,7 @@ pub(crate) fn judge_server(
             "the API server's first --service-account-issuer is another one: the first signs, all are accepted"
         };
         Finding::failed(
-            "token-issuer",
+            Check::TokenIssuer,
             at("issuer signed"),
             format!("`{}`, expected `{issuer}`", claims.issuer),
             cause,
@@ -81,10 +82,10 @@ pub(crate) fn judge_server(
     });
 
     findings.push(if claims.audiences == [audience] {
-        Finding::passed("token-audience", at("audience"), audience)
+        Finding::passed(Check::TokenAudience, at("audience"), audience)
     } else {
         Finding::failed(
-            "token-audience",
+            Check::TokenAudience,
             at("audience"),
             format!("{:?}, expected only {audience:?}", claims.audiences),
             "something changes TokenRequests on the way (an admission webhook, an aggregated API server)",
@@ -107,7 +108,7 @@ fn judge_times(token: &Token, clock: Option<u64>, subject: &str, now: u64) -> Fi
     let skew = clock.unwrap_or(claims.issued).abs_diff(now);
     if skew > MAX_SKEW {
         return Finding::failed(
-            "token-lifetime",
+            Check::TokenLifetime,
             subject,
             format!("the API server's clock is {skew} s away from this machine's"),
             "relying parties refuse tokens from the future, and expired ones",
@@ -119,9 +120,9 @@ fn judge_times(token: &Token, clock: Option<u64>, subject: &str, now: u64) -> Fi
     let lifetime = claims.expires.checked_sub(claims.issued).filter(|lifetime| *lifetime > 0);
     let begun = start <= now.saturating_add(MAX_SKEW);
     match lifetime.filter(|_| begun && claims.expires > now) {
-        Some(lifetime) => Finding::passed("token-lifetime", subject, format!("{lifetime} s, valid now")),
+        Some(lifetime) => Finding::passed(Check::TokenLifetime, subject, format!("{lifetime} s, valid now")),
         None => Finding::failed(
-            "token-lifetime",
+            Check::TokenLifetime,
             subject,
             format!(
                 "issued at {}, valid from {start} to {}, and it is {now} (seconds since 1970)",
@@ -137,7 +138,7 @@ fn judge_signature(server: &ApiServer, subject: &str, published: Option<&KeySet>
     let claims = server.token.claims();
     let Some(published) = published else {
         return vec![Finding::skipped(
-            "token-signature",
+            Check::TokenSignature,
             subject,
             "there is no public key set to verify it with",
         )];
@@ -145,14 +146,14 @@ fn judge_signature(server: &ApiServer, subject: &str, published: Option<&KeySet>
     let unproved = match prove(&server.token, published) {
         Ok(key) => {
             let seen = format!("{} by {}", claims.algorithm, key.kid());
-            return vec![Finding::passed("token-signature", subject, seen)];
+            return vec![Finding::passed(Check::TokenSignature, subject, seen)];
         }
         Err(unproved) => unproved,
     };
     let kid = match unproved {
         Unproved::NoKid => {
             return vec![Finding::failed(
-                "token-key",
+                Check::TokenKey,
                 subject,
                 format!("the token ({}) names no kid", claims.algorithm.escape_debug()),
                 "half of the verifiers find the key by its kid only",
@@ -161,7 +162,7 @@ fn judge_signature(server: &ApiServer, subject: &str, published: Option<&KeySet>
         }
         Unproved::Signature { kid, why } => {
             return vec![Finding::failed(
-                "token-signature",
+                Check::TokenSignature,
                 subject,
                 format!("the published key {kid} did not make it: {why}"),
                 "another key is published under this kid, or the token was changed on the way",
@@ -186,7 +187,7 @@ fn judge_signature(server: &ApiServer, subject: &str, published: Option<&KeySet>
         ),
     };
     vec![Finding::failed(
-        "token-key",
+        Check::TokenKey,
         subject,
         format!("kid `{}` is not published", kid.escape_debug()),
         cause,
@@ -198,7 +199,7 @@ fn judge_signature(server: &ApiServer, subject: &str, published: Option<&KeySet>
 pub(crate) fn judge_live(observed: &Observed, published: Option<&KeySet>) -> Vec<Finding> {
     let Some(published) = published else {
         return vec![Finding::skipped(
-            "live-keys",
+            Check::LiveKeys,
             "live keys",
             "there is no public key set to compare them with",
         )];
@@ -210,7 +211,7 @@ pub(crate) fn judge_live(observed: &Observed, published: Option<&KeySet>) -> Vec
         let public = |key: &&PublicKey| published.get(key.kid()).is_some_and(|other| other.same_key(key));
         for key in keys.iter().filter(|key| !public(key)) {
             findings.push(Finding::failed(
-                "live-keys",
+                Check::LiveKeys,
                 format!("key {} of {address}", key.kid()),
                 "not published",
                 "a key was added since the last publish; tokens that it signs are refused by relying parties",
@@ -221,7 +222,7 @@ pub(crate) fn judge_live(observed: &Observed, published: Option<&KeySet>) -> Vec
     if findings.len() == before {
         let servers = observed.key_sets().count();
         findings.push(Finding::passed(
-            "live-keys",
+            Check::LiveKeys,
             "live keys",
             format!("every key of {servers} API servers is published"),
         ));
@@ -229,9 +230,9 @@ pub(crate) fn judge_live(observed: &Observed, published: Option<&KeySet>) -> Vec
     let others: Vec<_> =
         published.iter().filter(|key| observed.serving(key) == 0).map(|key| key.kid().to_owned()).collect();
     findings.push(match others.len() {
-        0 => Finding::passed("published-keys", "published keys", format!("all {} are live", published.len())),
+        0 => Finding::passed(Check::PublishedKeys, "published keys", format!("all {} are live", published.len())),
         count => Finding::warned(
-            "published-keys",
+            Check::PublishedKeys,
             "published keys",
             format!("{count} of {} served by no API server: {}", published.len(), others.join(", ")),
             "each is a former key of this cluster, one that was published before it signs, or a foreign one; keyless cannot tell which",
@@ -263,7 +264,7 @@ fn compare_servers(observed: &Observed) -> Vec<Finding> {
                 ),
             };
             findings.push(Finding::failed(
-                "servers-agree",
+                Check::ServersAgree,
                 subject,
                 format!("{} signs with {}, which {address} does not serve", signer.address, kid.escape_debug()),
                 cause,
@@ -274,7 +275,7 @@ fn compare_servers(observed: &Observed) -> Vec<Finding> {
     if findings.is_empty() && observed.servers.len() > 1 {
         let count = observed.servers.len();
         findings.push(Finding::passed(
-            "servers-agree",
+            Check::ServersAgree,
             "API servers",
             format!("each of {count} serves the key that every other one signs with"),
         ));
@@ -289,12 +290,12 @@ pub(super) fn judge_reachable(observed: &Observed) -> Vec<Finding> {
         let error = &server.error;
         let (check, remedy) = match server.failure {
             Failure::Unreachable => (
-                "server-reachable",
+                Check::ServerReachable,
                 "keys that only this server serves cannot be seen; bring it back, or run from where it can be reached".to_owned(),
             ),
-            Failure::Refused | Failure::BadAnswer => ("server-answers", error.hints.join("; ")),
+            Failure::Refused | Failure::BadAnswer => (Check::ServerAnswers, error.hints.join("; ")),
         };
-        let cause = error.causes.first().cloned().unwrap_or_else(|| error.code.to_owned());
+        let cause = error.causes.first().cloned().unwrap_or_else(|| error.code.to_string());
         Finding::failed(check, format!("API server {}", server.address), error.message.clone(), cause, remedy)
     })
     .collect()

@@ -3,12 +3,12 @@
 use super::{Finding, tokens::judge_reachable};
 use crate::{
     cluster::Observed,
-    error::{Error, Result},
+    error::{Check, Error, Result},
     federation::Keys,
     oidc::{KeySet, PublicKey, Token},
 };
 
-const CHECK: &str = "uploaded-keys";
+const CHECK: Check = Check::UploadedKeys;
 const UPLOAD: &str = "run `keyless setup`, which uploads the live keys and those of cluster.publicKeys; before the next rotation, \
                       too";
 
@@ -45,7 +45,7 @@ pub(crate) fn judge_uploaded(
 
 /// Whether one of the uploaded keys made this token.
 pub(super) fn judge_signature(token: &Token, subject: &str, given: Option<&KeySet>) -> Finding {
-    const SIGNATURE: &str = "token-signature";
+    const SIGNATURE: Check = Check::TokenSignature;
     let Some(given) = given else {
         return Finding::skipped(SIGNATURE, subject, "there are no uploaded keys to verify it with");
     };

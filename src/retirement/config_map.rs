@@ -10,7 +10,7 @@ use crate::{
         Cluster,
         objects::{MANAGED_BY, Object, Resource},
     },
-    error::{Error, Result},
+    error::{Code, Error, Result},
 };
 
 /// That of `deploy/base`.
@@ -84,7 +84,7 @@ impl Shelf {
         match cluster.create(&NAMESPACES, &manifest).await {
             Ok(_) => Ok(true),
             // Another run was quicker.
-            Err(error) if error.code == "apply-raced" => Ok(false),
+            Err(error) if error.code == Code::ApplyRaced => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -146,11 +146,11 @@ impl Shelf {
     }
 
     fn refused(&self, error: Error) -> Error {
-        if !matches!(error.code, "apply-raced" | "cluster-not-found") {
+        if !matches!(error.code, Code::ApplyRaced | Code::ClusterNotFound) {
             return error;
         }
         Error::failed(
-            "retirement-raced",
+            Code::RetirementRaced,
             format!(
                 "ConfigMap {}: another run of keyless, or a person, has changed it meanwhile",
                 self.place()

@@ -13,7 +13,7 @@ use crate::{
         objects::{Look, Object, Resource, Unseen},
         snapshot::{EXTERNAL_SECRETS, Manager, SECRETS, Store, Target, manager},
     },
-    error::{Error, Result},
+    error::{Code, Error, Result},
     federation::credential::{self, Found, Kind, Standing, StoredCredential},
     secret_store::StoreName,
 };
@@ -47,7 +47,7 @@ async fn seen(cluster: &Cluster, resource: &Resource, namespace: Option<&str>) -
         Look::Seen(all) => Ok(all),
         Look::Unseen(unseen) => Err(unread(&unseen)),
         Look::Absent => Err(Error::failed(
-            "users-not-read",
+            Code::UsersNotRead,
             format!("{} is defined, and its list is not answered", served.name()),
         )
         .hint("run setup again, once the custom resource definitions are not being changed any more")),
@@ -55,7 +55,7 @@ async fn seen(cluster: &Cluster, resource: &Resource, namespace: Option<&str>) -
 }
 
 fn unread(unseen: &Unseen) -> Error {
-    Error::failed("cluster-forbidden", format!("missing right: {}", unseen.right))
+    Error::failed(Code::ClusterForbidden, format!("missing right: {}", unseen.right))
         .caused_by(&unseen.why)
         .hint("deploy/setup has a ClusterRole with exactly the rights that setup needs")
 }

@@ -24,7 +24,7 @@ use crate::{
         objects::Object,
         snapshot::{EXTERNAL_SECRETS, SECRETS, Store},
     },
-    error::Result,
+    error::{Code, Result},
     federation::credential::StoredCredential,
     secret_store::StoreName,
 };
@@ -360,7 +360,7 @@ impl<'a> Run<'a> {
             let synced = match asked {
                 Ok(now) => Some(Sighting::of(&now).synced),
                 // It is gone, or another one by now.
-                Err(error) if matches!(error.code, "cluster-not-found" | "apply-raced") => None,
+                Err(error) if matches!(error.code, Code::ClusterNotFound | Code::ApplyRaced) => None,
                 Err(error) => return Err(error.hint("--force-sync needs this right; without it, wait")),
             };
             self.tracker.asked([(user.uid().to_owned(), Asked { synced })]);

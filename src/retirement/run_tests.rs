@@ -247,7 +247,7 @@ async fn another_run_at_work_is_noticed() {
     };
     let mut said = Said::default();
     let (outcome, ()) = futures::join!(run.go_on(&mut said), other);
-    assert_eq!(outcome.unwrap_err().code, "retirement-raced");
+    assert_eq!(outcome.unwrap_err().code, Code::RetirementRaced);
     assert_eq!(world.is_disabled(), Some(false), "{:?}", said.0);
 }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     cluster::objects::Object,
-    error::{Error, Result},
+    error::{Code, Error, Result},
     redact,
 };
 
@@ -16,7 +16,7 @@ pub(crate) fn to_yaml<'a>(objects: impl IntoIterator<Item = &'a Object>) -> Resu
         let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
         let document =
             serde_saphyr::to_string_with_options(&sorted(&object.0), options).map_err(|error| {
-                Error::failed("manifest", format!("{} cannot be written as YAML", object.describe()))
+                Error::failed(Code::Manifest, format!("{} cannot be written as YAML", object.describe()))
                     .caused_by_chain(&error)
                     .hint("this is a bug: -o json has the same")
             })?;

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    error::Error,
+    error::{Code, Error},
     federation::{FindBy, reads},
     pattern::Pattern,
 };
@@ -120,7 +120,7 @@ fn name_that_cannot_be_is_left_out_alone() {
         used("ExternalSecret shop/odd", read("a/b"), UseState::NotReady),
     ];
     let plain = |right: &Right| match right.on.contains('/') {
-        true => Err(Error::usage("name", format!("`{}` cannot be", right.on))),
+        true => Err(Error::usage(Code::GoogleSecretName, format!("`{}` cannot be", right.on))),
         false => Ok(Some(right.clone())),
     };
     let needs = Needs::of(Usage { uses, left_out: Vec::new() }, &plain);

@@ -13,7 +13,7 @@ use crate::{
         objects::{MANAGED_BY, Object},
         snapshot::{Controller, Manager, ROLE_BINDINGS, ROLES, SERVICE_ACCOUNTS, manager},
     },
-    error::{Error, Result},
+    error::{Code, Error, Result},
     report::Warning,
 };
 
@@ -49,7 +49,7 @@ pub(super) fn account(
     };
     if !account.is_ours() {
         warnings.push(Warning::new(
-            "account-shared",
+            Code::AccountShared,
             format!(
                 "keyless did not make the ServiceAccount {}: pods that run as it, and those who may mint its tokens, can read what the store can. For an identity of the store's own, name another store.serviceAccount",
                 want.workload
@@ -163,15 +163,18 @@ fn role_ref(role: &str) -> Value {
 
 /// An object that has a name of ours and another form. Names of objects that exist are plain words for a shell.
 fn foreign(object: &Object, want: &Want<'_>, what: &str) -> Error {
-    Error::failed("eso-role-foreign", format!("the {} is not the one that keyless makes", object.describe()))
-        .caused_by(what)
-        .hint(format!(
-            "if nothing needs it: `kubectl delete {} {} --namespace {}`, and run setup again",
-            object.kind().to_ascii_lowercase(),
-            object.name(),
-            object.namespace()
-        ))
-        .hint(format!("or give the store another identity than {}: store.serviceAccount", want.workload))
+    Error::failed(
+        Code::EsoRoleForeign,
+        format!("the {} is not the one that keyless makes", object.describe()),
+    )
+    .caused_by(what)
+    .hint(format!(
+        "if nothing needs it: `kubectl delete {} {} --namespace {}`, and run setup again",
+        object.kind().to_ascii_lowercase(),
+        object.name(),
+        object.namespace()
+    ))
+    .hint(format!("or give the store another identity than {}: store.serviceAccount", want.workload))
 }
 
 /// How an object of the identity differs from what this program makes; `None`: it does not.

@@ -48,7 +48,7 @@ fn the_right_to_mint_is_given_for_one_account_when_the_blanket_right_is_off() {
     assert_eq!((&rule["resources"], &rule["verbs"]), (&json!(["serviceaccounts/token"]), &json!(["create"])));
     assert_eq!(at(&plan.objects[2].manifest, "/subjects/0/name"), "external-secrets");
     case.controller = None;
-    assert_eq!(case.plan().unwrap().warnings[0].code, "eso-controller-unknown");
+    assert_eq!(case.plan().unwrap().warnings[0].code, Code::EsoControllerUnknown);
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn foreign_role_or_binding_is_refused() {
         let mut case = made();
         damage(&mut case);
         let error = case.plan().unwrap_err();
-        assert_eq!(error.code, "eso-role-foreign", "{error}");
+        assert_eq!(error.code, Code::EsoRoleForeign, "{error}");
         let hints = error.hints.join("\n");
         assert!(hints.contains(remedy) && hints.contains("store.serviceAccount"), "{error}");
     }
@@ -139,7 +139,7 @@ fn account_of_others_is_used_with_warning() {
     without_label(&mut case.account);
     change(&mut case.account, |it| it["automountServiceAccountToken"] = json!(true));
     assert_eq!(case.planned("ServiceAccount").doing, Doing::Nothing);
-    assert_eq!(case.plan().unwrap().warnings[0].code, "account-shared");
+    assert_eq!(case.plan().unwrap().warnings[0].code, Code::AccountShared);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     cluster::snapshot::Version,
-    error::{Error, Result},
+    error::{Code, Error, Result},
     report::Warning,
 };
 
@@ -69,14 +69,14 @@ pub(super) fn capable(
             // The one field by which the default audience can be replaced; elsewhere it is only added to.
             if audience != VAULT_AUDIENCE && !have.schema.knows(&format!("{VAULT_TOKEN}.audiences")) {
                 return Err(Error::failed(
-                    "eso-audience",
+                    Code::EsoAudience,
                     format!("the installed schema cannot mint tokens for `{audience}` alone"),
                 )
                 .hint(format!("ESO always adds `{VAULT_AUDIENCE}` there: bind the role to the audience `{VAULT_AUDIENCE}`")));
             }
             if let Some(namespace) = namespace.as_ref().filter(|_| !have.schema.knows(VAULT_NAMESPACE)) {
                 return Err(Error::failed(
-                    "eso-field-missing",
+                    Code::EsoFieldMissing,
                     format!(
                         "the installed schema has no {VAULT_NAMESPACE}: a store cannot name `{namespace}`"
                     ),
@@ -131,13 +131,13 @@ fn google(
             want.workload
         );
         if version.is_none_or(|version| version >= ANNOTATION_SINCE) {
-            return Err(Error::failed("eso-impersonation-annotation", what)
+            return Err(Error::failed(Code::EsoImpersonationAnnotation, what)
                 .caused_by(format!("since {ANNOTATION_SINCE} ESO acts as that Google service account, and a grant to the ServiceAccount itself is not used"))
                 .hint(format!("kubectl annotate serviceaccount -n {} {} {IMPERSONATION_ANNOTATION}-", want.workload.namespace, want.workload.name))
                 .hint("or name another ServiceAccount, or impersonate on purpose"));
         }
         warnings.push(Warning::new(
-            "eso-impersonation-annotation",
+            Code::EsoImpersonationAnnotation,
             format!("{what}; from {ANNOTATION_SINCE} on ESO would act as it, and an upgrade would break this login: remove it"),
         ));
     }
@@ -146,7 +146,7 @@ fn google(
 
 fn too_old(have: &Have<'_>, needed: Version, why: &str) -> Error {
     let what = have.controller.map_or_else(|| "External Secrets Operator".to_owned(), |it| it.describe());
-    Error::failed("eso-too-old", format!("{what} cannot do this: {why}"))
+    Error::failed(Code::EsoTooOld, format!("{what} cannot do this: {why}"))
         .hint(format!("upgrade it to {needed} or later, with its custom resource definitions (they are upgraded separately when installCRDs is off)"))
 }
 

@@ -15,7 +15,7 @@ use crate::{
             CLUSTER_SECRET_STORES, Controller, Manager, Minting, SECRET_STORES, Store, StoreSchema, manager,
         },
     },
-    error::{Error, Result},
+    error::{Code, Error, Result},
     plan::{Action, FieldChange, Gate, Step, Target},
     report::Warning,
 };
@@ -159,7 +159,7 @@ pub(crate) fn plan(want: &Want<'_>, have: &Have<'_>) -> Result<Plan> {
     if let Some(namespace) = want.store.namespace().filter(|namespace| *namespace != want.workload.namespace)
     {
         return Err(Error::usage(
-            "eso-namespace",
+            Code::EsoNamespace,
             format!("a SecretStore of `{namespace}` cannot use the ServiceAccount {}", want.workload),
         )
         .hint("ESO ignores the namespace there: name a ServiceAccount of the store's own, or use a ClusterSecretStore"));
@@ -171,7 +171,7 @@ pub(crate) fn plan(want: &Want<'_>, have: &Have<'_>) -> Result<Plan> {
         match have.controller {
             Some(controller) => objects.extend(identity::minting(want, have, controller)?),
             None => warnings.push(Warning::new(
-                "eso-controller-unknown",
+                Code::EsoControllerUnknown,
                 format!(
                     "whether External Secrets Operator may mint tokens for {} is not known, because its Deployment was not found",
                     want.workload
@@ -259,7 +259,7 @@ fn store(
     unknown.retain(|field| !kept.contains(field));
     if !unknown.is_empty() {
         return Err(Error::failed(
-            "eso-field-missing",
+            Code::EsoFieldMissing,
             format!("the installed schema of {} does not have {}", resource.name(), unknown.join(", ")),
         )
         .hint("its custom resource definitions are older than its controller: upgrade them together"));
@@ -268,7 +268,7 @@ fn store(
         (&planned.doing, have.store.and_then(manager))
     {
         warnings.push(Warning::new(
-            "store-written-again",
+            Code::StoreWrittenAgain,
             format!(
                 "{} comes from {by}, whose next run would bring the old provider back: change it there too",
                 planned.object()
@@ -277,7 +277,7 @@ fn store(
     }
     if have.store.is_some_and(|store| logs_in_by_namespace(&Store(store.clone()))) {
         warnings.push(Warning::new(
-            "store-login-by-namespace",
+            Code::StoreLoginByNamespace,
             format!(
                 "{} logs in with what each namespace has of its own; with one identity every namespace that may use it reads all that it may read: give each its own SecretStore, or limit the conditions",
                 planned.object()

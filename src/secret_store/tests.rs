@@ -7,6 +7,7 @@ use crate::{
         objects::{Look, Object},
         snapshot::{Class, Container, Controller, Minting, StoreSchema, Version, tests::objects},
     },
+    error::Code,
     plan::{Action, Gate},
 };
 
@@ -147,7 +148,7 @@ impl Case {
         self.planned(if self.store.is_cluster() { "ClusterSecretStore" } else { "SecretStore" })
     }
 
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         self.plan().unwrap_err().code
     }
 }
@@ -281,7 +282,7 @@ fn a_store_for_vault_names_the_namespace_of_login_and_secrets() {
     let without = FIRST.replace("                      namespace: {type: string}\n", "");
     assert_ne!(without, FIRST);
     let mut case = Case::new(named(Some("team")), &without, Version(0, 20, 4));
-    assert_eq!(case.code(), "eso-field-missing");
+    assert_eq!(case.code(), Code::EsoFieldMissing);
     case.access = named(None);
     assert!(case.plan().is_ok());
 }
@@ -295,7 +296,7 @@ fn a_namespaced_store_names_no_namespace_and_takes_an_account_of_its_own() {
     assert!(at(&store, &format!("{FEDERATION}/serviceAccountRef/namespace")).is_null());
     assert_eq!(store.namespace(), "external-secrets");
     case.store = StoreName::Namespaced { namespace: "shop".into(), name: "main".into() };
-    assert_eq!(case.code(), "eso-namespace");
+    assert_eq!(case.code(), Code::EsoNamespace);
 }
 
 #[test]
@@ -306,13 +307,13 @@ fn versions_that_cannot_do_it_are_named_with_the_one_that_can() {
         Case::new(google(), OLD, Version(0, 20, 4)),
     ] {
         let error = case.plan().unwrap_err();
-        assert_eq!(error.code, "eso-too-old");
+        assert_eq!(error.code, Code::EsoTooOld);
         assert!(error.hints.join(" ").contains("0.20.2"), "{error}");
     }
     assert!(Case::new(vault("vault"), OLD, Version(0, 19, 2)).plan().is_ok());
     let error =
         Case::new(acting_as("a@b.iam.gserviceaccount.com"), FIRST, Version(0, 20, 4)).plan().unwrap_err();
-    assert_eq!(error.code, "eso-too-old");
+    assert_eq!(error.code, Code::EsoTooOld);
     assert!(error.to_string().contains("2.5.0") && error.to_string().contains("2.3.0"), "{error}");
 }
 
@@ -358,14 +359,14 @@ fn an_annotation_that_would_impersonate_by_accident_is_refused() {
     );
     case.account = Some(annotated.clone());
     let error = case.plan().unwrap_err();
-    assert_eq!(error.code, "eso-impersonation-annotation");
+    assert_eq!(error.code, Code::EsoImpersonationAnnotation);
     assert!(
         error.hints[0].starts_with("kubectl annotate serviceaccount -n external-secrets eso-reader"),
         "{error}"
     );
     let mut case = Case::new(google(), FIRST, Version(0, 20, 4));
     case.account = Some(annotated);
-    assert_eq!(case.plan().unwrap().warnings[0].code, "eso-impersonation-annotation");
+    assert_eq!(case.plan().unwrap().warnings[0].code, Code::EsoImpersonationAnnotation);
 }
 
 #[test]
@@ -381,7 +382,7 @@ fn a_store_that_is_put_back_is_written_as_a_file() {
     let mut store = with_key();
     store.0["metadata"]["annotations"] = json!({ "kubectl.kubernetes.io/last-applied-configuration": "{}" });
     case.have = Some(store);
-    assert_eq!(case.plan().unwrap().warnings[0].code, "store-written-again");
+    assert_eq!(case.plan().unwrap().warnings[0].code, Code::StoreWrittenAgain);
     assert!(case.store().manifest.annotation("kubectl.kubernetes.io/last-applied-configuration").is_none());
 }
 

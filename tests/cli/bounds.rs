@@ -248,7 +248,7 @@ fn region_that_is_no_word_is_usage_error() {
     for region in ["a\nb", "a/b", "ä", "a,b", "a b"] {
         let arguments =
             ["publish", "--bucket", "s3://keys", "--region", region, "--issuer", crate::world::ISSUER];
-        world.run(&arguments).fails(2, "bucket-region", &["region"]);
+        world.run(&arguments).fails(2, "bucket-region-malformed", &["region"]);
     }
 }
 

@@ -322,7 +322,7 @@ fn store_that_refuses_every_condition_is_told_so() {
     let store = Store::new(1, Flavour::Compatible);
     store.s3.own_bucket("acme-oidc");
     store.s3.faults().always("PUT", "jwks", Fault::status(412));
-    store.keyless("publish", &[]).fails(3, "bucket-contended", &["has not changed"]);
+    store.keyless("publish", &[]).fails(3, "conditions-refused", &["has not changed"]);
     let puts = store.s3.faults().requests().iter().filter(|call| call.method == "PUT").count();
     assert!(puts <= 6, "{puts} writes");
 }

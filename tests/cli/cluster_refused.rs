@@ -96,7 +96,7 @@ fn an_operator_of_which_a_part_is_missing() {
     let deployment = ("apps/v1", "Deployment", Some("external-secrets"), "external-secrets");
     let held = estate.world.cluster.object(deployment.0, deployment.1, deployment.2, deployment.3).unwrap();
     estate.world.cluster.remove_object(deployment.0, deployment.1, deployment.2, deployment.3);
-    estate.refuses(3, "eso-missing", &["kubectl label", "start the one that was installed"]);
+    estate.refuses(3, "eso-controller-unknown", &["kubectl label", "start the one that was installed"]);
     estate.world.cluster.put_object(held);
     // The definition of ClusterSecretStores alone: its objects are gone with it.
     for name in ["clustersecretstores", "secretstores"] {
@@ -108,7 +108,7 @@ fn an_operator_of_which_a_part_is_missing() {
     fs::write(estate.world.dir.path().join("keyless.yaml"), settings).unwrap();
     estate.refuses(
         3,
-        "eso-absent",
+        "eso-missing",
         &["clustersecretstores.external-secrets.io", "helm upgrade", "installCRDs=true"],
     );
 }

@@ -14,6 +14,7 @@ mod cluster_side;
 mod documentation;
 mod documents_side;
 mod estate;
+mod explain;
 mod google;
 mod google_refused;
 mod google_rights;

@@ -141,7 +141,7 @@ fn labelled_operator_is_recognised() {
         "no workload is recognised as its controller",
         "kubectl label --namespace NAMESPACE deployment NAME",
     ];
-    let ran = estate.run(&SETUP).fails(3, "eso-missing", &names);
+    let ran = estate.run(&SETUP).fails(3, "eso-controller-unknown", &names);
     assert!(!ran.err.contains("helm install"), "a second operator: {}", ran.err);
     let label = command(&ran, "kubectl label").pop().unwrap();
     let (key, value) = label.split_once('=').unwrap();

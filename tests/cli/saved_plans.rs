@@ -148,7 +148,7 @@ fn plan_that_others_write_is_refused() {
     let named = estate.world.command(&["apply", "plan.json", "--config", "other.yaml"]).output().unwrap();
     Ran::from(named).fails(2, "plan-config", &["--out PLAN"]);
     fs::remove_file(&path).unwrap();
-    estate.applies().fails(2, "plan-file", &["cannot be read"]);
+    estate.applies().fails(2, "plan-unreadable", &["cannot be read"]);
 }
 
 #[test]

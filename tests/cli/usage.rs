@@ -47,14 +47,14 @@ fn trusted_audience_is_refused() {
 #[test]
 fn what_is_missing_is_asked_for_by_its_flag() {
     let world = World::new(1);
-    world.run(&["publish"]).fails(2, "bucket-url", &["--bucket"]);
+    world.run(&["publish"]).fails(2, "bucket-not-named", &["--bucket"]);
     world.run(&["publish", "--bucket", "file:///tmp/x"]).fails(2, "issuer-missing", &["--issuer"]);
     world.run(&["verify", "--public-only"]).fails(2, "issuer-missing", &["--issuer"]);
     world.keyless("publish", &["--no-cluster"]).fails(2, "no-key-source", &["--public-key"]);
     world.keyless("publish", &["--public-key", "none.pem"]).fails(2, "public-key-unreadable", &["none.pem"]);
     world.keyless("publish", &["--context", "none"]).fails(2, "kubeconfig", &["none"]);
     world.keyless("publish", &["--kubeconfig", "none"]).fails(2, "kubeconfig", &["none"]);
-    world.keyless("publish", &["--config", "none.yaml"]).fails(2, "config-unreadable", &["none.yaml"]);
+    world.keyless("publish", &["--config", "none.yaml"]).fails(2, "config-missing", &["none.yaml"]);
     world.keyless("publish", &["--ca-file", "none.pem"]).ends(2);
 }
 
@@ -83,7 +83,7 @@ fn errors_are_json_too() {
     let world = World::new(1);
     let ran = world.run(&["publish", "-o", "json"]).ends(2);
     let error = &ran.json()["error"];
-    assert_eq!(error["code"], "bucket-url");
+    assert_eq!(error["code"], "bucket-not-named");
     assert!(!error["hints"].as_array().unwrap().is_empty());
 }
 

@@ -6,7 +6,7 @@ use reqwest::{RequestBuilder, Url};
 
 use super::refusal::{Outcome, Refusal};
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     google::Tokens,
     http::{Answer, Http},
 };
@@ -29,7 +29,7 @@ impl Api {
     pub(super) fn new(http: &Http, endpoint: Option<&str>, tokens: Tokens) -> Result<Self> {
         let text = endpoint.unwrap_or(PUBLIC_ENDPOINT);
         let refused = || {
-            Error::usage("bucket-endpoint", "--endpoint cannot be the address of Cloud Storage's API")
+            Error::usage(Code::BucketEndpoint, "--endpoint cannot be the address of Cloud Storage's API")
                 .hint("it is the base URL, e.g. https://storage.googleapis.com; the bucket's name goes into --bucket")
         };
         let endpoint = Url::parse(text).map_err(|error| refused().caused_by(error))?;
@@ -80,7 +80,7 @@ impl Api {
         loop {
             let Some(this) = request.try_clone() else {
                 return Err(Refusal::unsent(Error::failed(
-                    "bucket-request",
+                    Code::BucketRequest,
                     "the request cannot be repeated",
                 )));
             };
@@ -100,8 +100,8 @@ impl Api {
 
 /// Where the publisher lacks credentials is the bucket's matter, as it is with every other store.
 pub(super) fn of_the_bucket(mut error: Error) -> Error {
-    if error.code == "google-credentials" {
-        error.code = "bucket-credentials";
+    if error.code == Code::GoogleCredentials {
+        error.code = Code::BucketCredentials;
     }
     error
 }
@@ -143,7 +143,7 @@ mod tests {
     fn addresses_that_no_api_can_have() {
         for endpoint in ["storage.googleapis.com", "ftp://h", "https://h?x=y", "https://u:hunter2@h", ""] {
             let error = api(Some(endpoint)).map(|_| ()).unwrap_err();
-            assert_eq!((error.code, error.kind), ("bucket-endpoint", Kind::Usage), "{endpoint}");
+            assert_eq!((error.code, error.kind), (Code::BucketEndpoint, Kind::Usage), "{endpoint}");
             assert!(!format!("{error} {error:?}").contains("hunter2"));
         }
     }

@@ -28,7 +28,7 @@ use super::{
     is_leftover, kind::name_and_prefix, leftover_prefix, random,
 };
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     google::Tokens,
     http::{Answer, Http},
     oidc::Document,
@@ -115,7 +115,7 @@ impl Gcs {
         let what = format!("reading {}", self.name(object));
         let permission = "storage.objects.get (and storage.objects.list, to see what is absent)";
         let mut error = refusal.error(&self.bucket, permission, &what);
-        if forbidden && error.code == "bucket-forbidden" {
+        if forbidden && error.code == Code::BucketForbidden {
             error.message = format!("{what}: it is absent, or may not be read");
         }
         error
@@ -171,8 +171,11 @@ impl Bucket for Gcs {
                 Err(refusal) => return Err(self.not_read(name, refusal)),
             };
             let Some(generation) = metadata["generation"].as_str() else {
-                return Err(Error::failed("bucket-answer", format!("{} has no generation", self.name(name)))
-                    .hint("Cloud Storage never answers so: check --endpoint, and what stands before it"));
+                return Err(Error::failed(
+                    Code::BucketAnswer,
+                    format!("{} has no generation", self.name(name)),
+                )
+                .hint("Cloud Storage never answers so: check --endpoint, and what stands before it"));
             };
             let content = match content {
                 Ok(content) if content.header(GENERATION).is_none() => {
@@ -194,8 +197,11 @@ impl Bucket for Gcs {
                 version: Version(generation.to_owned()),
             }));
         }
-        Err(Error::failed("bucket-busy", format!("{} changes faster than it can be read", self.name(name)))
-            .hint("find out who else writes it: one publisher is enough"))
+        Err(Error::failed(
+            Code::BucketContended,
+            format!("{} changes faster than it can be read", self.name(name)),
+        )
+        .hint("find out who else writes it: one publisher is enough"))
     }
 
     async fn write(
@@ -321,7 +327,7 @@ fn multipart(name: &str, document: &Document) -> Result<(String, Vec<u8>)> {
 /// <https://cloud.google.com/storage/docs/buckets#naming>
 fn check_name(name: &str) -> Result<()> {
     let refused = |why: &str| {
-        Err(Error::usage("bucket-name", format!("{name:?} cannot be the name of a Google bucket: {why}"))
+        Err(Error::usage(Code::BucketName, format!("{name:?} cannot be the name of a Google bucket: {why}"))
             .hint(
                 "3 to 63 lower-case letters, digits, hyphens and underscores, a letter or digit at both ends",
             ))

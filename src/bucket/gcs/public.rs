@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{Gcs, refusal::Refusal};
 use crate::{
     bucket::{Change, PublicAccess, is_leftover},
-    error::{Error, Result},
+    error::{Code, Error, Result},
     oidc::{DISCOVERY_PATH, JWKS_PATH},
     plan::{Action, Step, Target},
 };
@@ -90,7 +90,7 @@ async fn open(gcs: &Gcs) -> Result<()> {
         }
     }
     Err(Error::failed(
-        "bucket-busy",
+        Code::BucketContended,
         format!("the IAM policy of {gcs} changes faster than it can be written"),
     )
     .hint("run the command again when the other change is done"))
@@ -112,7 +112,7 @@ async fn is_missing(gcs: &Gcs) -> Result<bool> {
 
 fn create_step(gcs: &Gcs) -> Result<(Step, String)> {
     let Some(project) = &gcs.project else {
-        return Err(Error::usage("bucket-project", format!("{gcs} is to be made, but in which Google project?"))
+        return Err(Error::usage(Code::BucketProject, format!("{gcs} is to be made, but in which Google project?"))
             .hint("give the project's ID as bucket.project in keyless.yaml, or make the bucket by hand: `gcloud storage buckets create`"));
     };
     let mut step = Step::new(
@@ -148,7 +148,7 @@ async fn create(gcs: &Gcs, project: &str) -> Result<()> {
         Ok(_) => Ok(()),
         Err(refusal) if refusal.status == Some(409) && is_ours(&refusal) => Ok(()),
         Err(refusal) if refusal.status == Some(409) => {
-            Err(Error::failed("bucket-of-another-owner", format!("the bucket {bucket:?} has another owner"))
+            Err(Error::failed(Code::BucketOfAnotherOwner, format!("the bucket {bucket:?} has another owner"))
                 .caused_by(refusal.said())
                 .hint(
                     "bucket names are unique among all customers of Google: choose another one with --bucket",
@@ -174,7 +174,7 @@ async fn policy(gcs: &Gcs) -> Result<Map<String, Value>> {
     match answer {
         Ok(answer) => object(&answer.body, &what),
         Err(refusal) if refusal.is_absent() => {
-            Err(Error::failed("bucket-no-iam", format!("{what}: this server knows no IAM policies"))
+            Err(Error::failed(Code::BucketNoIam, format!("{what}: this server knows no IAM policies"))
                 .caused_by(refusal.said())
                 .hint("it is not Google's: open the bucket by its own means, and leave out --create"))
         }
@@ -197,7 +197,7 @@ pub(super) fn admit_everyone(policy: &mut Map<String, Value>) -> Result<()> {
     let bindings = policy.entry("bindings").or_insert_with(|| json!([]));
     let Some(bindings) = bindings.as_array_mut() else {
         return Err(Error::failed(
-            "bucket-policy",
+            Code::BucketPolicy,
             "the bucket has an IAM policy without a list of bindings",
         )
         .hint("look at it (`gcloud storage buckets get-iam-policy`): nothing is put in its place"));
@@ -229,13 +229,13 @@ async fn holds_documents_only(gcs: &Gcs, names: &[String]) -> Result<()> {
     let Some(other) = other.or(list.get("nextPageToken").map(|_| "more than 1,000 objects")) else {
         return Ok(());
     };
-    Err(Error::failed("bucket-holds-more", format!("{gcs} holds more than the documents: {other}")).hint(
+    Err(Error::failed(Code::BucketHoldsMore, format!("{gcs} holds more than the documents: {other}")).hint(
         "Google opens a bucket as a whole: choose a bucket of its own for the documents, with --bucket",
     ))
 }
 
 fn prevented(gcs: &Gcs, said: &str) -> Error {
-    Error::failed("public-access-prevented", format!("{gcs} must not be opened to everyone"))
+    Error::failed(Code::PublicAccessPrevented, format!("{gcs} must not be opened to everyone"))
         .caused_by(said)
         .hint(format!("if it is the bucket that prevents it: `gcloud storage buckets update {gcs} --no-public-access-prevention`"))
         .hint("if it is the organisation: its policies storage.publicAccessPrevention and iam.allowedPolicyMemberDomains decide; they can take 10 minutes to change")
@@ -243,7 +243,7 @@ fn prevented(gcs: &Gcs, said: &str) -> Error {
 
 fn object(body: &[u8], what: &str) -> Result<Map<String, Value>> {
     serde_json::from_slice(body).map_err(|error| {
-        Error::failed("bucket-answer", format!("{what}: the answer is not a JSON object"))
+        Error::failed(Code::BucketAnswer, format!("{what}: the answer is not a JSON object"))
             .caused_by_chain(&error)
             .hint("Cloud Storage never answers so: check --endpoint, and what stands before it")
     })

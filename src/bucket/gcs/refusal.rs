@@ -3,7 +3,12 @@
 use http::{HeaderMap, header::AUTHORIZATION};
 use serde_json::Value;
 
-use crate::{error::Error, google, http::Answer, redact};
+use crate::{
+    error::{Code, Error},
+    google,
+    http::Answer,
+    redact,
+};
 
 /// An answer that is not the one asked for.
 #[derive(Debug)]
@@ -57,7 +62,7 @@ impl Refusal {
     pub(super) fn may_pass(&self) -> bool {
         match (self.status, &self.unanswered) {
             (Some(status), _) => self.is_throttled() || matches!(status, 408 | 500 | 502 | 504),
-            (None, Some(error)) => !self.unsent && matches!(error.code, "connect" | "body-cut" | "http"),
+            (None, Some(error)) => !self.unsent && error.code.is_broken_connection(),
             (None, None) => false,
         }
     }
@@ -107,9 +112,9 @@ impl Refusal {
         let (said, throttled, missing) = (self.said(), self.is_throttled(), self.is_bucket_missing());
         if let Some(mut error) = self.unanswered {
             error.code = match error.code {
-                code @ ("body-too-large" | "bucket-credentials" | "bucket-request") => code,
-                "timeout" => "bucket-timeout",
-                _ => "bucket-unreachable",
+                code @ (Code::BodyTooLarge | Code::BucketCredentials | Code::BucketRequest) => code,
+                Code::Timeout => Code::BucketTimeout,
+                _ => Code::BucketUnreachable,
             };
             return error.at(what);
         }
@@ -119,29 +124,29 @@ impl Refusal {
             _ => format!("the bucket {bucket:?}"),
         };
         match self.status.unwrap_or_default() {
-            _ if missing => failed("bucket-missing", format!("there is no bucket {bucket:?}"))
+            _ if missing => failed(Code::BucketMissing, format!("there is no bucket {bucket:?}"))
                 .hint("`keyless publish --create` makes it; or correct --bucket"),
             _ if throttled => {
-                failed("bucket-throttled", format!("{what}: Google is overloaded, or throttles"))
+                failed(Code::BucketThrottled, format!("{what}: Google is overloaded, or throttles"))
                     .hint("it was asked several times; ask again later (one object takes one write a second)")
             }
             401 => google::log_in(
-                failed("bucket-credentials", format!("{what}: Google does not accept the token"))
+                failed(Code::BucketCredentials, format!("{what}: Google does not accept the token"))
                     .hint("an access token lives for an hour: get a fresh one"),
             ),
             403 if self.message.contains("insufficient authentication scopes") => google::log_in(failed(
-                "bucket-credentials",
+                Code::BucketCredentials,
                 format!("{what}: the token was not made for Cloud Storage"),
             )),
-            403 => failed("bucket-forbidden", format!("{what}: not allowed"))
+            403 => failed(Code::BucketForbidden, format!("{what}: not allowed"))
                 .hint(format!("the credentials need {}", google::needs(permission, &on)))
                 .hint(
                     "if the bucket is not yours, choose another name: names are unique among all customers",
                 ),
-            404 => failed("bucket-missing", format!("{what}: not there"))
+            404 => failed(Code::BucketMissing, format!("{what}: not there"))
                 .hint("`keyless publish --create` makes the bucket; or correct --bucket, --endpoint"),
-            500.. => failed("bucket-server", format!("{what}: Google has failed")).hint("ask again later"),
-            _ => failed("bucket-refused", format!("{what}: Google refuses"))
+            500.. => failed(Code::BucketServer, format!("{what}: Google has failed")).hint("ask again later"),
+            _ => failed(Code::BucketRefused, format!("{what}: Google refuses"))
                 .hint("what Google said names the reason"),
         }
     }

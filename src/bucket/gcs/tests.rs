@@ -13,7 +13,7 @@ use lab::{Access, Fault};
 use super::*;
 use crate::{
     bucket::contract::{self, Traits, conflict, discovery, jwks, read, refused},
-    error::Kind,
+    error::{Code, Kind},
     secret::Secret,
 };
 
@@ -106,7 +106,7 @@ async fn credentials_that_are_found() {
     let opened = contract::open(&gcs, &names()).await.unwrap_err();
     let written = refused(gcs.write(JWKS, &jwks("{}"), &Expected::Absent).await);
     for error in [read, opened, written] {
-        assert_eq!((error.code, error.kind), ("bucket-credentials", Kind::Failed), "{error}");
+        assert_eq!((error.code, error.kind), (Code::BucketCredentials, Kind::Failed), "{error}");
         assert!(error.causes[0].contains("no metadata server"), "{error}");
         assert!(error.hints.last().unwrap().contains("gcloud auth application-default login"), "{error}");
     }
@@ -134,7 +134,7 @@ async fn credentials_that_only_read() {
     let gcs = client(&store, store.add_token(Access::ReadOnly));
     assert_eq!(read(&gcs, JWKS).await, None);
     let error = refused(gcs.write(JWKS, &jwks("{}"), &Expected::Absent).await);
-    assert_eq!(error.code, "bucket-forbidden");
+    assert_eq!(error.code, Code::BucketForbidden);
     assert_eq!(store.objects("keys"), Vec::<String>::new());
 }
 
@@ -142,22 +142,22 @@ async fn credentials_that_only_read() {
 async fn each_answer_has_its_code() {
     let (store, gcs) = store();
     for (status, reason, message, ours) in [
-        (400, "invalid", "odd", "bucket-refused"),
-        (401, "authError", "Invalid Credentials", "bucket-credentials"),
-        (403, "forbidden", "no", "bucket-forbidden"),
+        (400, "invalid", "odd", Code::BucketRefused),
+        (401, "authError", "Invalid Credentials", Code::BucketCredentials),
+        (403, "forbidden", "no", Code::BucketForbidden),
         (
             403,
             "insufficientPermissions",
             "Request had insufficient authentication scopes.",
-            "bucket-credentials",
+            Code::BucketCredentials,
         ),
-        (403, "rateLimitExceeded", "slow down", "bucket-throttled"),
-        (404, "notFound", "The specified bucket does not exist.", "bucket-missing"),
-        (408, "requestTimeout", "", "bucket-refused"),
-        (429, "rateLimitExceeded", "", "bucket-throttled"),
-        (500, "internalError", "", "bucket-server"),
-        (502, "", "", "bucket-server"),
-        (503, "backendError", "", "bucket-throttled"),
+        (403, "rateLimitExceeded", "slow down", Code::BucketThrottled),
+        (404, "notFound", "The specified bucket does not exist.", Code::BucketMissing),
+        (408, "requestTimeout", "", Code::BucketRefused),
+        (429, "rateLimitExceeded", "", Code::BucketThrottled),
+        (500, "internalError", "", Code::BucketServer),
+        (502, "", "", Code::BucketServer),
+        (503, "backendError", "", Code::BucketThrottled),
     ] {
         store.faults().clear();
         store.faults().always("", "storage/v1", google(status, reason, message));
@@ -181,14 +181,14 @@ async fn answers_that_are_not_googles() {
     store.put("keys", JWKS, "application/json", None, b"{\"keys\":[]}");
     let page = "<html><body>403 Forbidden</body></html>";
     for (fault, ours) in [
-        (Fault::answer(403, "text/html", page), "bucket-forbidden"),
-        (Fault::answer(502, "text/html", page), "bucket-server"),
-        (Fault::status(503), "bucket-throttled"),
-        (Fault::html(), "bucket-answer"),
-        (Fault::kubernetes_status(), "bucket-answer"),
-        (Fault::gibibyte(), "body-too-large"),
-        (Fault::CloseBeforeAnswer, "bucket-unreachable"),
-        (Fault::CutBody, "bucket-unreachable"),
+        (Fault::answer(403, "text/html", page), Code::BucketForbidden),
+        (Fault::answer(502, "text/html", page), Code::BucketServer),
+        (Fault::status(503), Code::BucketThrottled),
+        (Fault::html(), Code::BucketAnswer),
+        (Fault::kubernetes_status(), Code::BucketAnswer),
+        (Fault::gibibyte(), Code::BodyTooLarge),
+        (Fault::CloseBeforeAnswer, Code::BucketUnreachable),
+        (Fault::CutBody, Code::BucketUnreachable),
     ] {
         store.faults().clear();
         store.faults().always("GET", "/o/", fault);
@@ -232,7 +232,7 @@ async fn metadata_and_content_are_of_one_state() {
     store.faults().next(1, "GET", "alt=media", old.clone());
     assert_eq!(read(&gcs, JWKS).await.unwrap().body, b"new");
     store.faults().always("GET", "alt=media", old);
-    assert_eq!(gcs.read(JWKS).await.unwrap_err().code, "bucket-busy");
+    assert_eq!(gcs.read(JWKS).await.unwrap_err().code, Code::BucketContended);
 }
 
 #[tokio::test]
@@ -252,7 +252,7 @@ async fn no_token_is_shown() {
     let token = "ya29.c.b0AXv0zTPq0123456789abcdef";
     let gcs = client(&store, token.to_owned());
     let error = gcs.read(JWKS).await.unwrap_err();
-    assert_eq!(error.code, "bucket-credentials");
+    assert_eq!(error.code, Code::BucketCredentials);
     assert!(error.hints.last().unwrap().contains("gcloud auth application-default login"), "{error}");
     for status in [401, 403, 400, 500] {
         store.faults().clear();
@@ -283,7 +283,7 @@ fn names_that_no_bucket_can_have() {
         long.as_str(),
     ] {
         let error = check_name(name).unwrap_err();
-        assert_eq!((error.code, error.kind), ("bucket-name", Kind::Usage), "{name}");
+        assert_eq!((error.code, error.kind), (Code::BucketName, Kind::Usage), "{name}");
     }
     for name in ["keys", "k_e-y.s9", "id.example.com"] {
         check_name(name).unwrap();

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     bucket::{Addressing, Settings},
     config, credential_file,
-    error::{Error, Result},
+    error::{Code, Error, Result},
     http::{Http, TIME_LIMIT},
 };
 
@@ -54,7 +54,7 @@ pub(super) async fn find(settings: &Settings, bucket: &str, http: &Http) -> Resu
     };
     let found = loader.load().await;
     let location = location_of(settings, bucket, &found)?;
-    let none = || log_in(Error::failed("bucket-credentials", "there are no AWS credentials here"));
+    let none = || log_in(Error::failed(Code::BucketCredentials, "there are no AWS credentials here"));
     let credentials = Remembering::around(found.credentials_provider().ok_or_else(none)?);
     let retry = RetryConfig::standard().with_initial_backoff(PAUSE);
     let client = client(&location, credentials, &found, http, retry);
@@ -81,15 +81,16 @@ fn location_of(settings: &Settings, bucket: &str, found: &SdkConfig) -> Result<S
     let region = region.unwrap_or_else(|| NO_REGION.to_owned());
     // It becomes a part of a header.
     if !region.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
-        return Err(Error::usage("bucket-region", "the region of the bucket is not the name of a region")
-            .hint(
-                "give --region, AWS_REGION, or the region of the AWS profile as one word, e.g. eu-central-1",
-            ));
+        return Err(Error::usage(
+            Code::BucketRegionMalformed,
+            "the region of the bucket is not the name of a region",
+        )
+        .hint("give --region, AWS_REGION, or the region of the AWS profile as one word, e.g. eu-central-1"));
     }
     let location = S3Location::new(bucket, endpoint, region, addressing, public_url)?;
     if location.aws && !region_known {
         return Err(Error::usage(
-            "bucket-region",
+            Code::BucketRegionUnknown,
             format!("the region of the bucket {bucket:?} is not known"),
         )
         .hint("give --region REGION, or set AWS_REGION, or a region in the AWS profile"));
@@ -152,10 +153,10 @@ mod tests {
     #[test]
     fn aws_needs_a_region_and_others_do_not() {
         let error = location_of(&settings(), "keys", &found(None, None)).unwrap_err();
-        assert_eq!((error.code, error.kind), ("bucket-region", error::Kind::Usage));
+        assert_eq!((error.code, error.kind), (Code::BucketRegion, error::Kind::Usage));
         assert!(error.hints[0].contains("--region"), "{error}");
         let aws = Settings { endpoint: Some("https://s3.eu-west-1.amazonaws.com".to_owned()), ..settings() };
-        assert_eq!(location_of(&aws, "keys", &found(None, None)).unwrap_err().code, "bucket-region");
+        assert_eq!(location_of(&aws, "keys", &found(None, None)).unwrap_err().code, Code::BucketRegion);
         assert_eq!(
             location_of(&settings(), "keys", &found(Some("eu-west-1"), None)).unwrap().region,
             "eu-west-1"

@@ -9,7 +9,7 @@ use super::hosts::AmazonHost;
 use crate::{
     bucket::{Addressing, Leads},
     config::base_url,
-    error::{Error, Result},
+    error::{Code, Error, Result},
 };
 
 /// The one region of AWS that must not be named when a bucket is made, and that the global endpoint belongs to.
@@ -162,13 +162,13 @@ impl S3Location {
 /// The base URL of an API that is not the public one.
 pub(super) fn endpoint(text: &str) -> Result<Url> {
     let refused = |error: Error| {
-        Error { code: "bucket-endpoint", ..error }
+        Error { code: Code::BucketEndpoint, ..error }
         .hint("--endpoint takes the base URL of an S3 API, e.g. https://s3.example.com; the bucket's name goes into --bucket")
     };
     let text =
         base_url("the address of the S3 API (--endpoint or AWS_ENDPOINT_URL_S3)", text).map_err(refused)?;
     Url::parse(&text)
-        .map_err(|_| refused(Error::usage("bucket-endpoint", "the address of the S3 API is no URL")))
+        .map_err(|_| refused(Error::usage(Code::BucketEndpoint, "the address of the S3 API is no URL")))
 }
 
 /// Regional, dual-stack, FIPS and private (VPC) endpoints of AWS.
@@ -192,7 +192,7 @@ fn partition(region: &str) -> (&'static str, &'static str) {
 /// Amazon S3 User Guide, "General purpose bucket naming rules"; other stores allow no more.
 fn check_name(name: &str, addressing: Addressing) -> Result<()> {
     let refused = |why: &str| {
-        Err(Error::usage("bucket-name", format!("{name:?} cannot be the name of an S3 bucket: {why}"))
+        Err(Error::usage(Code::BucketName, format!("{name:?} cannot be the name of an S3 bucket: {why}"))
             .hint("3 to 63 lower-case letters, digits and hyphens, a letter or digit at both ends"))
     };
     let ends = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
@@ -215,7 +215,7 @@ fn check_name(name: &str, addressing: Addressing) -> Result<()> {
     }
     if name.contains('.') && addressing == Addressing::Virtual {
         return Err(Error::usage(
-            "bucket-name-dot",
+            Code::BucketNameDot,
             format!("the name {name:?} has a dot, so no certificate fits the host that begins with it"),
         )
         .hint("take a name without dots, or --addressing path if the store and every relying party can do with it"));

@@ -1,5 +1,5 @@
 use super::*;
-use crate::error::Kind;
+use crate::error::{Code, Kind};
 
 fn location(endpoint_url: Option<&str>, region: &str, addressing: Option<Addressing>) -> S3Location {
     let endpoint = endpoint_url.map(|url| endpoint(url).unwrap());
@@ -163,12 +163,12 @@ fn names_that_no_bucket_can_have() {
         "amzn-s3-demo-keys",
     ] {
         let error = check_name(name, Addressing::Path).unwrap_err();
-        assert_eq!((error.code, error.kind), ("bucket-name", Kind::Usage), "{name}");
+        assert_eq!((error.code, error.kind), (Code::BucketName, Kind::Usage), "{name}");
     }
     check_name(&"a".repeat(64), Addressing::Path).unwrap_err();
     check_name(&"a".repeat(63), Addressing::Path).unwrap();
     check_name("1-k.eys9", Addressing::Path).unwrap();
-    assert_eq!(check_name("my.keys", Addressing::Virtual).unwrap_err().code, "bucket-name-dot");
+    assert_eq!(check_name("my.keys", Addressing::Virtual).unwrap_err().code, Code::BucketNameDot);
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn addresses_that_no_api_can_have() {
         ["s3.example.com", "ftp://s3.example.com", "https://", "https://h/?a=b", "https://h/#a", "/srv", ""]
     {
         let error = endpoint(url).unwrap_err();
-        assert_eq!((error.code, error.kind), ("bucket-endpoint", Kind::Usage), "{url}");
+        assert_eq!((error.code, error.kind), (Code::BucketEndpoint, Kind::Usage), "{url}");
     }
     let error = endpoint("https://me:hunter2@s3.example.com").unwrap_err();
     assert!(!format!("{error} {error:?}").contains("hunter2"));

@@ -45,7 +45,7 @@ use super::{
     is_leftover, kind::name_and_prefix, leftover_prefix,
 };
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     http::Http,
     oidc::Document,
 };
@@ -186,7 +186,7 @@ impl S3 {
     fn encrypted_with_kms(&self, name: &str) -> Error {
         let bucket = &self.location.bucket;
         Error::failed(
-            "bucket-encrypted",
+            Code::BucketEncrypted,
             format!("{} is encrypted with SSE-KMS: it cannot be read without credentials", self.name(name)),
         )
         .hint(format!(
@@ -254,14 +254,17 @@ impl Bucket for S3 {
             Err(error) => return self.not_read(name, error.into()).await,
         };
         let Some(etag) = answer.e_tag else {
-            return Err(Error::failed("bucket-answer", format!("{} has no ETag", self.name(name)))
+            return Err(Error::failed(Code::BucketAnswer, format!("{} has no ETag", self.name(name)))
                 .hint("no S3 store answers so: check --endpoint, and what stands before the store"));
         };
         let (content_type, cache_control) = (answer.content_type, answer.cache_control);
         let body = answer.body.collect().await.map_err(|error| {
-            Error::failed("bucket-unreachable", format!("reading {}: the answer broke off", self.name(name)))
-                .caused_by_chain(&error)
-                .hint("ask again")
+            Error::failed(
+                Code::BucketUnreachable,
+                format!("reading {}: the answer broke off", self.name(name)),
+            )
+            .caused_by_chain(&error)
+            .hint("ask again")
         })?;
         Ok(Some(Stored { body: body.to_vec(), content_type, cache_control, version: Version(etag) }))
     }

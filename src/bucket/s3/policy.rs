@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// How our statement is found again.
 const SID: &str = "KeylessPublicDocuments";
@@ -86,7 +86,7 @@ pub(super) fn changed_statements(before: Option<&str>, after: &str) -> Vec<(Stri
 
 fn parse(text: &str) -> Result<Map<String, Value>> {
     serde_json::from_str(text).map_err(|error| {
-        Error::failed("bucket-policy", "the bucket has a policy that is not a JSON object")
+        Error::failed(Code::BucketPolicy, "the bucket has a policy that is not a JSON object")
             .caused_by_chain(&error)
             .hint("look at it (`aws s3api get-bucket-policy`): nothing is put in its place")
     })
@@ -248,7 +248,7 @@ mod tests {
         for text in ["[]", "<html>", "{\"Statement\":"] {
             assert_eq!(
                 opened(Some(text), &[KEYS.to_owned()], false).unwrap_err().code,
-                "bucket-policy",
+                Code::BucketPolicy,
                 "{text}"
             );
         }

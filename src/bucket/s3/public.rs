@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::{S3, location::UNNAMED_REGION, policy, refusal, refusal::Refusal};
 use crate::{
     bucket::{Bucket, Change, PublicAccess},
-    error::{Error, Result},
+    error::{Code, Error, Result},
     plan::{Action, Step, Target},
 };
 
@@ -290,7 +290,7 @@ async fn open_by_policy(s3: &S3, seen: Option<&Option<String>>, made: bool, name
     };
     if seen.is_some_and(|seen| *seen != now) {
         return Err(Error::failed(
-            "bucket-changed",
+            Code::BucketChanged,
             format!("the policy of {s3} has changed since it was planned upon"),
         )
         .hint("run the command again: it plans upon what is there now"));
@@ -334,7 +334,7 @@ fn not_opened(s3: &S3, refusal: Refusal) -> Error {
     let what = format!("setting the policy of {s3}");
     if is_blocked(&refusal) {
         return Error::failed(
-            "public-access-blocked",
+            Code::PublicAccessBlocked,
             format!("{what}: public policies are blocked for the whole account or organisation"),
         )
         .caused_by(refusal.said())
@@ -360,7 +360,7 @@ async fn open_objects(s3: &S3, names: &[String], answer: &str) -> Result<()> {
 /// Makes one object public by its access list, and looks whether that works.
 async fn open_object(s3: &S3, name: &str, answer: &str) -> Result<()> {
     if s3.read(name).await?.is_none() {
-        return Err(Error::failed("bucket-changed", format!("{} is gone", s3.name(name)))
+        return Err(Error::failed(Code::BucketChanged, format!("{} is gone", s3.name(name)))
             .hint("run the command again: it writes what is missing"));
     }
     let request = s3.client.put_object_acl().bucket(&s3.location.bucket).key(name);
@@ -380,7 +380,7 @@ async fn open_object(s3: &S3, name: &str, answer: &str) -> Result<()> {
         tokio::time::sleep(s3.pause).await;
     }
     Err(Error::failed(
-        "bucket-not-public",
+        Code::BucketNotPublic,
         format!("{s3} cannot be made readable for everyone from here: the store has no bucket policies, and public access lists have no effect"),
     )
     .caused_by(answer)

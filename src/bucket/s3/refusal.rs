@@ -4,7 +4,10 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 
 use super::location::S3Location;
-use crate::{error::Error, redact};
+use crate::{
+    error::{Code, Error},
+    redact,
+};
 
 /// An answer that is not the one asked for.
 #[derive(Debug)]
@@ -89,7 +92,7 @@ where
 {
     if matches!(error, SdkError::TimeoutError(_)) {
         return Error::failed(
-            "bucket-timeout",
+            Code::BucketTimeout,
             "the store did not answer in time, not even when asked again",
         )
         .hint("look at the store and at what stands before it");
@@ -99,9 +102,9 @@ where
         if let Some(ours) = error.downcast_ref::<Error>() {
             let mut ours = ours.clone();
             ours.code = match ours.code {
-                "timeout" => "bucket-timeout",
-                "body-too-large" => "body-too-large",
-                _ => "bucket-unreachable",
+                Code::Timeout => Code::BucketTimeout,
+                Code::BodyTooLarge => Code::BodyTooLarge,
+                _ => Code::BucketUnreachable,
             };
             return ours;
         }
@@ -111,7 +114,8 @@ where
         }
         next = error.source();
     }
-    Error::failed("bucket-request", "the request could not be made").caused_by(redact::message(&chain(error)))
+    Error::failed(Code::BucketRequest, "the request could not be made")
+        .caused_by(redact::message(&chain(error)))
 }
 
 fn without_credentials(error: &CredentialsError) -> Error {
@@ -122,7 +126,7 @@ fn without_credentials(error: &CredentialsError) -> Error {
         true => "there are no AWS credentials here",
         false => "the AWS credentials that are configured here cannot be used",
     };
-    log_in(Error::failed("bucket-credentials", message).caused_by(said))
+    log_in(Error::failed(Code::BucketCredentials, message).caused_by(said))
 }
 
 /// How to come to credentials.
@@ -188,17 +192,17 @@ impl Refusal {
         let failed = |code, message: String| Error::failed(code, message).caused_by(&said);
         if let Some(hint) = credentials_hint(&self.code) {
             return failed(
-                "bucket-credentials",
+                Code::BucketCredentials,
                 format!("{what}: the store does not accept the credentials"),
             )
             .hint(hint);
         }
         match (self.status.unwrap_or_default(), &*self.code) {
-            (_, "NoSuchBucket") => failed("bucket-missing", format!("there is no bucket {bucket:?}"))
+            (_, "NoSuchBucket") => failed(Code::BucketMissing, format!("there is no bucket {bucket:?}"))
                 .hint("`keyless publish --create` makes it; or correct --bucket, --endpoint, --region"),
             (_, "BucketAlreadyExists") => another_owner(bucket).caused_by(&said),
             (_, "InvalidBucketName") => {
-                failed("bucket-name", format!("the store does not take the name {bucket:?}"))
+                failed(Code::BucketName, format!("the store does not take the name {bucket:?}"))
                     .hint("choose another name with --bucket")
             }
             (301 | 307 | 308, _)
@@ -212,33 +216,33 @@ impl Refusal {
                 | "InvalidRegion",
             ) => wrong_region(location, self.region.as_deref()).caused_by(&said),
             _ if unknown_call => failed(
-                "bucket-unsupported",
+                Code::BucketUnsupported,
                 format!("{what}: the store cannot do this"),
             )
             .hint("use another store, or prepare the bucket by the store's own tools and leave out --create"),
             (429 | 503, _)
             | (_, "SlowDown" | "Throttling" | "ThrottlingException" | "RequestLimitExceeded") => {
-                failed("bucket-throttled", format!("{what}: the store is overloaded, or throttles"))
+                failed(Code::BucketThrottled, format!("{what}: the store is overloaded, or throttles"))
                     .hint("it was asked several times; ask again later")
             }
-            (500.., _) => failed("bucket-server", format!("{what}: the store has failed"))
+            (500.., _) => failed(Code::BucketServer, format!("{what}: the store has failed"))
                 .hint("ask again later; its operator finds the request by its number"),
-            (401 | 403, _) => failed("bucket-forbidden", format!("{what}: not allowed"))
+            (401 | 403, _) => failed(Code::BucketForbidden, format!("{what}: not allowed"))
                 .hint(match location.aws {
                     true => format!("the credentials need {permission}; `aws sts get-caller-identity` shows whose they are"),
                     false => format!("the credentials need {permission}, or what the store calls it"),
                 })
                 .hint(format!("if the bucket {bucket:?} is not yours, choose another name")),
-            (404, _) => failed("bucket-missing", format!("{what}: not there"))
+            (404, _) => failed(Code::BucketMissing, format!("{what}: not there"))
                 .hint("`keyless publish --create` makes the bucket; or correct --bucket, --endpoint, --region"),
-            _ => failed("bucket-refused", format!("{what}: the store refuses"))
+            _ => failed(Code::BucketRefused, format!("{what}: the store refuses"))
                 .hint("what the store said names the reason"),
         }
     }
 }
 
 pub(super) fn another_owner(bucket: &str) -> Error {
-    Error::failed("bucket-of-another-owner", format!("the bucket {bucket:?} belongs to somebody else"))
+    Error::failed(Code::BucketOfAnotherOwner, format!("the bucket {bucket:?} belongs to somebody else"))
         .hint("bucket names are unique among all customers of a store: choose another one with --bucket")
 }
 
@@ -251,7 +255,8 @@ pub(super) fn wrong_region(location: &S3Location, right: Option<&str>) -> Error 
         }
     };
     let right = right.unwrap_or("REGION");
-    Error::failed("bucket-region", message).hint(format!("give --region {right}, or set AWS_REGION={right}"))
+    Error::failed(Code::BucketRegion, message)
+        .hint(format!("give --region {right}, or set AWS_REGION={right}"))
 }
 
 /// The remedy, when the code says that the credentials as such are wrong.

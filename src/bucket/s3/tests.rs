@@ -143,7 +143,7 @@ async fn documents_under_kms_are_refused() {
     let (store, s3) = store(Flavour::Aws);
     store.change(|settings| settings.encrypts_with_kms = true);
     let error = refused(s3.write(JWKS, &jwks("{}"), &Expected::Absent).await);
-    assert_eq!(error.code, "bucket-encrypted");
+    assert_eq!(error.code, Code::BucketEncrypted);
     assert!(error.hints[0].contains("AES256"), "{error}");
 }
 
@@ -196,7 +196,7 @@ async fn a_right_that_is_missing_is_not_taken_for_a_condition() {
     let (store, _) = store(Flavour::Compatible);
     let s3 = client(&store, &store.add_credentials(lab::Access::ReadOnly));
     let error = refused(s3.write(JWKS, &jwks("{}"), &Expected::Absent).await);
-    assert_eq!(error.code, "bucket-forbidden", "{error}");
+    assert_eq!(error.code, Code::BucketForbidden, "{error}");
     assert_eq!(store.keys("keys"), Vec::<String>::new());
 }
 

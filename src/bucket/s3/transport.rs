@@ -84,8 +84,8 @@ async fn exchange(http: &Http, request: HttpRequest) -> Result<HttpResponse, Con
 /// What the SDK may try again: a connection that broke, not a name that does not exist, a certificate that
 /// is not trusted, or a time limit that has been waited for.
 fn failed(error: Error) -> ConnectorError {
-    match error.code {
-        "connect" | "body-cut" | "http" => ConnectorError::io(error.into()),
-        _ => ConnectorError::other(error.into(), None),
+    match error.code.is_broken_connection() {
+        true => ConnectorError::io(error.into()),
+        false => ConnectorError::other(error.into(), None),
     }
 }

@@ -4,7 +4,7 @@
 //! Where kubectl falls back to `localhost:8080`, or asks on the terminal, this is an error: nobody meant that cluster.
 
 use super::file::{Cluster, Exec, File, User};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// The API versions of credential plugins that are understood, as kubectl 1.24 and newer.
 const EXEC_VERSIONS: [&str; 2] = ["client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"];
@@ -212,7 +212,7 @@ pub(in crate::cluster) fn interactive(exec: &Exec) -> Result<Interactive> {
 }
 
 fn refuse(why: impl Into<String>) -> Error {
-    Error::usage("kubeconfig", why)
+    Error::usage(Code::Kubeconfig, why)
 }
 
 #[cfg(test)]
@@ -258,7 +258,7 @@ mod tests {
             [("", None), ("", Some("")), ("current-context: nope\n", None), ("", Some("z")), ("", Some("w"))]
         {
             let error = chosen(text, name).unwrap_err();
-            assert_eq!(error.code, "kubeconfig");
+            assert_eq!(error.code, Code::Kubeconfig);
             assert!(!error.hints.is_empty(), "{error}");
         }
         assert!(chosen("", Some("z")).unwrap_err().to_string().contains("it has x, w"));

@@ -16,7 +16,7 @@ use base64::{
 use serde_json::Value;
 
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     redact,
     secret::Secret,
 };
@@ -337,7 +337,7 @@ impl<'a> Node<'a> {
 }
 
 fn refuse(why: impl Into<String>) -> Error {
-    Error::usage("kubeconfig", why)
+    Error::usage(Code::Kubeconfig, why)
         .hint("`kubectl config view` with the same file shows how kubectl reads it")
 }
 

@@ -1,7 +1,7 @@
 use tempfile::TempDir;
 
 use super::{access::impersonation, file::Impersonate, *};
-use crate::error::Kind;
+use crate::error::{Code, Kind};
 
 /// A pod of another cluster, whatever else is configured.
 struct Pod(TempDir);
@@ -98,7 +98,7 @@ fn broken_configuration_never_leads_to_pod() {
         &["missing", "empty"],
     ] {
         let error = pod.load(Some(list(names)), true).map(drop).expect_err(&names.join(":"));
-        assert_eq!((error.kind, error.code), (Kind::Usage, "kubeconfig"), "{names:?}: {error}");
+        assert_eq!((error.kind, error.code), (Kind::Usage, Code::Kubeconfig), "{names:?}: {error}");
         assert!(!error.to_string().contains("CANARY") && !error.hints.is_empty(), "{error}");
     }
     // `~` is the shell's, not ours.
@@ -122,7 +122,7 @@ fn list_goes_on_past_missing_files() {
     let access = pod.load(Some(list), true).unwrap();
     assert_eq!(access.context.as_deref(), Some("a"));
     let codes: Vec<_> = access.warnings.iter().map(|warning| warning.code).collect();
-    assert_eq!(codes, ["kubeconfig-missing"]);
+    assert_eq!(codes, [Code::KubeconfigMissing]);
     assert!(access.warnings[0].message.contains("missing"), "{:?}", access.warnings);
     // One that is named alone must be there, and so must the file of a flag or setting.
     let settings = Settings { kubeconfig: Some(pod.path("missing")), ..Settings::default() };

@@ -34,7 +34,7 @@ use super::{
     tls::{ClientIdentity, Trust},
 };
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     report::Warning,
 };
 
@@ -91,7 +91,7 @@ pub(super) fn load(settings: &Settings, pod: &Path) -> Result<Access> {
         match read(path) {
             Ok(file) => files.push(file),
             Err(Unread::Missing) if sources.may_miss => warnings.push(Warning::new(
-                "kubeconfig-missing",
+                Code::KubeconfigMissing,
                 format!("KUBECONFIG names {}, which does not exist: it is ignored", path.display()),
             )),
             Err(Unread::Missing) => {
@@ -227,7 +227,7 @@ fn pod_unusable(path: &Path) -> Error {
 }
 
 fn refuse(why: impl Into<String>) -> Error {
-    Error::usage("kubeconfig", why)
+    Error::usage(Code::Kubeconfig, why)
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 pub(crate) use self::{
     pages::{Items, broken_item, name_of},
-    read::Collected,
+    read::{Collected, is_answer},
     strict::Strict,
 };
 

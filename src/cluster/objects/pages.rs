@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     cluster::Cluster,
-    error::{Error, Result},
+    error::{Code, Error, Result},
 };
 
 /// Objects on a page, at most. The API server's cost of a page grows with it.
@@ -67,7 +67,7 @@ impl Cluster {
             items.begin();
             match self.each_once(resource, namespace, selector, items).await {
                 // The list's snapshot is gone from etcd. What was read so far may no longer be true.
-                Err(error) if error.code == "cluster-gone" && restarts < RESTARTS => restarts += 1,
+                Err(error) if error.code == Code::ClusterGone && restarts < RESTARTS => restarts += 1,
                 ended => return ended,
             }
         }
@@ -106,7 +106,7 @@ impl Cluster {
         let mut limit = if resource.name() == "secrets" { FIRST_OF_SECRETS } else { PAGE };
         let selector = if selector.is_empty() { String::new() } else { format!("&{selector}") };
         let broken = |why: &str| {
-            Error::failed("cluster-answer", format!("GET {path}: {why}"))
+            Error::failed(Code::ClusterAnswer, format!("GET {path}: {why}"))
                 .hint("something in between changes the API server's answers")
         };
         let mut token = String::new();

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     cluster::{Cluster, is_path_segment, requests::Question},
-    error::{Error, Result},
+    error::{Code, Error, Result},
 };
 
 /// The largest object that etcd takes is 1.5 MiB; JSON on the wire is larger than what is stored.
@@ -38,7 +38,7 @@ impl Cluster {
                 object.remember_secrets();
                 Ok(Some(object))
             }
-            Err(error) if error.code == "cluster-not-found" => Ok(None),
+            Err(error) if error.code == Code::ClusterNotFound => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -52,13 +52,13 @@ impl Cluster {
         let mut objects = Collected::new(resource);
         match self.each_object(resource, namespace, "", &mut objects).await {
             Ok(()) => {}
-            Err(error) if error.code == "cluster-not-found" => return Ok(None),
+            Err(error) if error.code == Code::ClusterNotFound => return Ok(None),
             Err(error) => return Err(error),
         }
         if !objects.broken.is_empty() {
             let path = resource.path(namespace, None);
             return Err(Error::failed(
-                "cluster-answer",
+                Code::ClusterAnswer,
                 format!("GET {path}: an item of the list is no object"),
             )
             .hint("something in between changes the API server's answers"));
@@ -160,7 +160,7 @@ impl Cluster {
 pub(super) fn no_object(path: &str) -> impl FnOnce(&'static str) -> Error {
     move |why| {
         Error::failed(
-            "cluster-answer",
+            Code::ClusterAnswer,
             format!("{path}: the API server answers with something else than an object"),
         )
         .caused_by(why)
@@ -171,16 +171,40 @@ pub(super) fn no_object(path: &str) -> impl FnOnce(&'static str) -> Error {
 /// The parser's own message would quote the answer, which may be a Secret.
 pub(super) fn parse(body: &[u8], path: &str) -> Result<Value> {
     serde_json::from_slice(body).map_err(|_| {
-        Error::failed("cluster-answer", format!("{path}: the API server's answer is not JSON"))
+        Error::failed(Code::ClusterAnswer, format!("{path}: the API server's answer is not JSON"))
             .hint("something in between changes the API server's answers")
     })
+}
+
+/// Whether this is what the API server itself answered, and not trouble on the way to it.
+pub(crate) fn is_answer(code: Code) -> bool {
+    matches!(
+        code,
+        Code::ClusterAnswer
+            | Code::ClusterBusy
+            | Code::ClusterConflict
+            | Code::ClusterForbidden
+            | Code::ClusterGone
+            | Code::ClusterInvalid
+            | Code::ClusterNotFound
+            | Code::ClusterRefused
+            | Code::ClusterRequest
+            | Code::ClusterUnauthorized
+            | Code::ClusterUnverified
+    )
 }
 
 /// What was refused is not seen; a cluster that cannot be reached at all, or accepts no login, is an error.
 pub(super) fn unseen_or_error(error: Error, what: String, right: String) -> Result<Unseen> {
     match error.code {
-        "cluster-unauthorized" | "connect" | "dns" | "proxy" | "tls" | "http" => Err(error),
-        "cluster-forbidden" => Ok(Unseen { what, right, why: "this right is missing".into() }),
+        Code::ClusterUnauthorized
+        | Code::Connect
+        | Code::Dns
+        | Code::Proxy
+        | Code::ProxySetting
+        | Code::Tls
+        | Code::Http => Err(error),
+        Code::ClusterForbidden => Ok(Unseen { what, right, why: "this right is missing".into() }),
         _ => Ok(Unseen { what, right, why: error.message }),
     }
 }

@@ -9,7 +9,7 @@ use super::read::MAX_ANSWER;
 use crate::{
     arrival::Arrival,
     cluster::{Cluster, requests},
-    error::{Error, Result},
+    error::{Code, Error, Result},
     http as our_http,
 };
 
@@ -59,7 +59,7 @@ impl Cluster {
                 .header(http::header::ACCEPT, "application/json")
                 .body(Body::empty())
                 .map_err(|error| {
-                    Error::failed("cluster-request", format!("{place} cannot be asked"))
+                    Error::failed(Code::ClusterRequest, format!("{place} cannot be asked"))
                         .caused_by_chain(&error)
                 })?;
             let answer = self
@@ -87,7 +87,7 @@ impl Cluster {
                 arrival.grows(piece.len());
                 if length > limit {
                     return Err(Error::failed(
-                        "body-too-large",
+                        Code::BodyTooLarge,
                         format!("{place} answers with more than {} MiB", limit >> 20),
                     )
                     .hint("look with kubectl at what makes it so large"));

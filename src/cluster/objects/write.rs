@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     cluster::{Cluster, requests::Question, snapshot::GITOPS},
-    error::{Error, Result},
+    error::{Code, Error, Result},
 };
 
 impl Cluster {
@@ -89,7 +89,7 @@ impl Cluster {
         let path = resource.path(namespace, Some(object.name()));
         match self.ask_objects(Method::DELETE, &path, Some(&options), &right).await {
             Ok(_) => Ok(true),
-            Err(error) if error.code == "cluster-not-found" => Ok(false),
+            Err(error) if error.code == Code::ClusterNotFound => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -117,7 +117,7 @@ fn dry(run: bool) -> &'static str {
 fn said_by_writer(error: Error, object: &str) -> Error {
     let said = error.causes.join("\n");
     match error.code {
-        "cluster-conflict" if said.contains("conflict with \"") => {
+        Code::ClusterConflict if said.contains("conflict with \"") => {
             let manager = said.split("conflict with \"").nth(1).and_then(|rest| rest.split('"').next());
             let manager = manager.unwrap_or_default();
             let hint = match GITOPS.iter().find(|(name, _)| *name == manager) {
@@ -127,16 +127,16 @@ fn said_by_writer(error: Error, object: &str) -> Error {
                 }
             };
             let message = format!("{object}: some of its fields belong to the field manager `{manager}`");
-            Error { code: "apply-conflict", message, hints: vec![hint], ..error }
+            Error { code: Code::ApplyConflict, message, hints: vec![hint], ..error }
         }
-        "cluster-conflict" => Error {
-            code: "apply-raced",
+        Code::ClusterConflict => Error {
+            code: Code::ApplyRaced,
             message: format!("{object} was changed by somebody else meanwhile"),
             ..error
         },
         // Server-side apply answers 500 where every other write answers 400; only the text tells it.
-        "cluster-refused" if said.contains("field not declared in schema") => Error {
-            code: "apply-invalid",
+        Code::ClusterRefused if said.contains("field not declared in schema") => Error {
+            code: Code::ApplyInvalid,
             hints: vec![
                 "the installed schema does not have this field: upgrade the custom resource definitions"
                     .into(),
@@ -144,7 +144,7 @@ fn said_by_writer(error: Error, object: &str) -> Error {
             ..error
         }
         .at(object),
-        "cluster-invalid" => Error { code: "apply-invalid", ..error }.at(object),
+        Code::ClusterInvalid => Error { code: Code::ApplyInvalid, ..error }.at(object),
         _ => error,
     }
 }

@@ -12,9 +12,9 @@ use super::{
 use crate::{
     cluster::{
         Cluster,
-        objects::{Look, Resource, Unseen},
+        objects::{Look, Resource, Unseen, is_answer},
     },
-    error::Result,
+    error::{Code, Result},
 };
 
 /// The answers to [`Cluster::kinds`].
@@ -101,12 +101,14 @@ impl Cluster {
             Ok(body) if ServerVersion::of(&body) => Ok(Look::Seen(())),
             Ok(_) => unseen("what answers at this address is no API server".into()),
             // Whatever else is asked would end as this did.
-            Err(error) if matches!(error.code, "timeout" | "body-cut" | "cluster-unauthorized") => Err(error),
-            Err(error) if error.code == "cluster-forbidden" => unseen("this right is missing".into()),
-            Err(error) if error.code == "cluster-not-found" => {
+            Err(error) if matches!(error.code, Code::Timeout | Code::BodyCut | Code::ClusterUnauthorized) => {
+                Err(error)
+            }
+            Err(error) if error.code == Code::ClusterForbidden => unseen("this right is missing".into()),
+            Err(error) if error.code == Code::ClusterNotFound => {
                 unseen("what answers at this address is no API server".into())
             }
-            Err(error) if error.code.starts_with("cluster-") => unseen(error.message),
+            Err(error) if is_answer(error.code) => unseen(error.message),
             Err(error) => Err(error),
         }
     }
@@ -123,10 +125,10 @@ impl Cluster {
         let mut discovered = Discovered::default();
         let groups = match self.document("/apis", "get the non-resource URL `/apis`").await {
             Ok(body) => Groups::of(&body),
-            Err(error) if error.code == "cluster-forbidden" => {
+            Err(error) if error.code == Code::ClusterForbidden => {
                 return unseen("/apis", "this right is missing");
             }
-            Err(error) if error.code.starts_with("cluster-") || error.code == "timeout" => None,
+            Err(error) if is_answer(error.code) || error.code == Code::Timeout => None,
             Err(error) => return Err(error),
         };
         let Some(groups) = groups else {
@@ -136,7 +138,7 @@ impl Cluster {
             let path = format!("/apis/{group}/{version}");
             let resources = match self.document(&path, &format!("get the non-resource URL `{path}`")).await {
                 Ok(body) => Resources::of(&body),
-                Err(error) if error.code.starts_with("cluster-") || error.code == "timeout" => None,
+                Err(error) if is_answer(error.code) || error.code == Code::Timeout => None,
                 Err(error) => return Err(error),
             };
             let Some(resources) = resources else {

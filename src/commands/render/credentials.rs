@@ -12,7 +12,7 @@ use crate::{
         resolve::{google, project_of_key, store_name, unknown_store},
     },
     config::Settings,
-    error::{Error, Result},
+    error::{Code, Error, Result},
     federation::gcp,
     http::Http,
     report::Report,
@@ -64,7 +64,7 @@ async fn settle(settings: &Settings, report: &mut Report<'_>) -> Result<(gcp::Se
         }
     }
     let cluster = target::resolve(settings, report).await?.ok_or_else(|| {
-        Error::usage("setting-missing", "without a cluster, the pool cannot be told")
+        Error::usage(Code::SettingMissing, "without a cluster, the pool cannot be told")
             .hint("set `google.project` and `google.pool` in keyless.yaml, or leave out --no-cluster")
     })?;
     let mut ask =

@@ -10,7 +10,7 @@ use crate::{
     commands::issuer,
     config::Settings,
     distro::{self, Distribution, IssuerChange, Stage},
-    error::{Error, Result},
+    error::{Code, Error, Result},
     files::{self, Accept, MAX_SMALL},
     http::Http,
     report::{Report, Warning},
@@ -60,7 +60,7 @@ pub(super) async fn run(args: &IssuerArgs, settings: &Settings, report: &mut Rep
     let http = Http::new(&settings.additional_roots)?;
     let cluster_configuration = match &args.cluster_configuration {
         Some(path) => Some(files::read_text(path, Accept::FileOrPipe, MAX_SMALL).map_err(|error| {
-            Error::usage("cluster-configuration", format!("{} cannot be read", path.display()))
+            Error::usage(Code::ClusterConfiguration, format!("{} cannot be read", path.display()))
                 .caused_by(error)
                 .hint("--cluster-configuration takes a file, or /dev/stdin")
         })?),
@@ -78,7 +78,7 @@ pub(super) async fn run(args: &IssuerArgs, settings: &Settings, report: &mut Rep
     };
     let instructions = distro::instructions(Some(args.distro), &change)?;
     let Some(rollout) = instructions.rollout(args.stage) else {
-        return Err(Error::usage("stage", "there is only one rollout, which ends with signing")
+        return Err(Error::usage(Code::Stage, "there is only one rollout, which ends with signing")
             .hint("leave --stage out; with several API servers, say how many: --servers"));
     };
     instructions.warnings.iter().for_each(|warning| report.warning(warning));

@@ -3,7 +3,7 @@
 
 use crate::{
     cluster::snapshot::Store,
-    error::{Error, Result},
+    error::{Code, Error, Result},
     federation::{
         Federation,
         gcp::{self, Gcp},
@@ -54,7 +54,9 @@ impl Project {
             Some(number) => Ok(number),
             None => match ask(google, http).await? {
                 Access::Google { project_number, .. } => Ok(project_number),
-                Access::Vault { .. } => Err(Error::failed("google-answer", "Google's side is not Google's")),
+                Access::Vault { .. } => {
+                    Err(Error::failed(Code::GoogleAnswer, "Google's side is not Google's"))
+                }
             },
         }
     }
@@ -77,7 +79,7 @@ pub(super) async fn access(
                     "the store names the project by its number, because Google does not say its ID: {}",
                     error.message
                 );
-                report.warning(&Warning::new("google-project-number", why));
+                report.warning(&Warning::new(Code::GoogleProjectNumber, why));
                 google.access(&number, &number)
             }
         },

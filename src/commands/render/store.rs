@@ -16,7 +16,7 @@ use crate::{
         store::Present,
     },
     config::{ProviderName, Settings},
-    error::Result,
+    error::{Code, Result},
     http::Http,
     report::{Report, Warning},
     secret_store::{self, Access, Want, obstacles_of_a_move, to_yaml},
@@ -98,7 +98,7 @@ fn not_portable(estate: &Estate, present: &Store, to: &Access) -> Vec<Warning> {
         .into_iter()
         .map(|it| {
             let text = format!("{} {}: {}; {}", it.object, it.field, it.why, it.change);
-            Warning::new("not-portable", text)
+            Warning::new(Code::NotPortable, text)
         })
         .collect()
 }

@@ -12,7 +12,7 @@ use crate::{
         objects::Object,
         snapshot::{Reference, SECRETS, SecretKey, Store, Target},
     },
-    error::{Error, Result},
+    error::{Code, Error, Result},
     federation::credential::{self, Found, Identity, Kind},
     retirement::{Kept, Place},
     secret_store::Planned,
@@ -49,15 +49,18 @@ pub(super) async fn leaves_behind(it: &Context<'_>, store: &Store, planned: &Pla
 pub(super) async fn named_by_hand(cluster: &Cluster, named: &str) -> Result<Vec<Kept>> {
     let parts: Vec<_> = named.splitn(3, '/').collect();
     let [namespace, name, entry @ ..] = parts.as_slice() else {
-        return Err(Error::usage("replaced-secret", format!("`{}` names no Secret", named.escape_debug()))
-            .hint("write NAMESPACE/NAME or NAMESPACE/NAME/ENTRY, e.g. --replaced external-secrets/gcp-key"));
+        return Err(Error::usage(
+            Code::ReplacedSecret,
+            format!("`{}` names no Secret", named.escape_debug()),
+        )
+        .hint("write NAMESPACE/NAME or NAMESPACE/NAME/ENTRY, e.g. --replaced external-secrets/gcp-key"));
     };
     let entry = entry.first().filter(|entry| !entry.is_empty()).map(|entry| (*entry).to_owned());
     let key = SecretKey { namespace: (*namespace).to_owned(), name: (*name).to_owned(), key: entry };
     let mut all = Vec::new();
     collect(&mut all, cluster, "", &key).await?;
     if all.is_empty() {
-        return Err(Error::usage("replaced-secret", format!("there is no {key}"))
+        return Err(Error::usage(Code::ReplacedSecret, format!("there is no {key}"))
             .hint("--replaced names the Secret that the store used before"));
     }
     Ok(all)

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::{
     cluster::{Cluster, objects::Object},
     commands::{objects, probe::probe, prompt, resolve::Settled, rights::Rights, store},
-    error::{Error, Result},
+    error::{Code, Error, Result},
     federation::Federation,
     report::Report,
     retirement::{Pending, run::Hands},
@@ -48,7 +48,7 @@ impl Hands for SetupHands<'_, '_> {
         if probe(self.cluster, *provider, &settled.workload, rights, self.report).await? {
             return Ok(());
         }
-        Err(Error::failed("new-path", "nothing was read through the new login")
+        Err(Error::failed(Code::NewPath, "nothing was read through the new login")
             .hint("nothing uses it yet: the store and its key are as they were; run setup again after that"))
     }
 

@@ -44,7 +44,7 @@ use crate::{
     cli::SetupArgs,
     cluster::{Cluster, FailedServer, Failure, Observed, snapshot::Estate},
     config::Settings,
-    error::Result,
+    error::{Code, Result},
     federation::{self, Federation, Impossible, Keys, Trust},
     http::Http,
     plan::{Gate, Summary},
@@ -280,7 +280,7 @@ async fn decide<'p>(
         let why = format!(
             "API server {address} did not answer ({code}): keys that only it serves are not uploaded, and none is taken away"
         );
-        Warning::new("server-unreachable", why)
+        Warning::new(Code::ServerUnreachable, why)
     }));
     let signs_otherwise: Vec<_> = observed
         .servers

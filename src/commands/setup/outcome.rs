@@ -2,7 +2,7 @@
 
 use crate::{
     commands::Exit,
-    error::{Error, Kind, Result},
+    error::{Code, Error, Kind, Result},
     report::Report,
     retirement::{Block, End, KeyView, Pending, Situation, State, Why, last_words, run::Run},
 };
@@ -184,10 +184,10 @@ fn time(seconds: u64) -> Option<String> {
 fn error(block: &Block, state: &State) -> Error {
     let store = &state.store;
     match block {
-        Block::NeverRefreshed(_) | Block::Others(_) => Error::failed("credential-stays", "it stays as it is"),
+        Block::NeverRefreshed(_) | Block::Others(_) => Error::failed(Code::CredentialStays, "it stays as it is"),
         Block::Unseen(rights) => {
             let error = Error::failed(
-                "users-not-seen",
+                Code::UsersNotSeen,
                 "what else uses the credential cannot be looked at, so it is not disabled",
             );
             rights
@@ -202,32 +202,32 @@ fn error(block: &Block, state: &State) -> Error {
             let by_hand = kept.map(|kept| kept.identity.by_hand.clone()).unwrap_or_default();
             let places = kept.into_iter().flat_map(|kept| &kept.places);
             let places: Vec<_> = places.map(ToString::to_string).collect();
-            let error = Error::failed("credential-unproved", format!("{name} is not touched: it is not proved what it is"))
+            let error = Error::failed(Code::CredentialUnproved, format!("{name} is not touched: it is not proved what it is"))
                 .caused_by(why)
                 .hint(format!("look at {}: delete it by hand once you know that nothing needs it", places.join(", ")));
             if by_hand.is_empty() { error } else { error.hint(by_hand) }
         }
         Block::HoldsMore(places) => {
-            Error::failed("secret-holds-more", format!("{} holds more than the credential", places.join(", ")))
+            Error::failed(Code::SecretHoldsMore, format!("{} holds more than the credential", places.join(", ")))
                 .hint("move the other values into a Secret of their own, then run setup again")
                 .hint("without --retire-key the credential is disabled, and the Secret stays")
         }
         Block::GaveBack(why) => gave_back(why),
-        Block::StoreGone => Error::failed("store-gone", format!("{store} is gone"))
+        Block::StoreGone => Error::failed(Code::StoreGone, format!("{store} is gone"))
             .hint("nothing was changed because of it; bring it back, or delete the credential by hand"),
-        Block::StoreReplaced => Error::failed("store-replaced", format!("{store} was deleted and made anew: what is noted belongs to the one before"))
+        Block::StoreReplaced => Error::failed(Code::StoreReplaced, format!("{store} was deleted and made anew: what is noted belongs to the one before"))
             .hint("setup --replaced NAMESPACE/SECRET names the Secret that the store used before"),
-        Block::StoreChanged => Error::failed("store-changed", format!("{store} says something that keyless did not write"))
+        Block::StoreChanged => Error::failed(Code::StoreChanged, format!("{store} says something that keyless did not write"))
             .hint("see who changed it: kubectl get -o yaml --show-managed-fields"),
-        Block::StoreReverted => Error::failed("store-reverted", format!("{store} names its former credential again"))
+        Block::StoreReverted => Error::failed(Code::StoreReverted, format!("{store} names its former credential again"))
             .hint("find out who put it back (Argo CD, Flux, a file that is applied again), and change it there"),
-        Block::UndoUnsaved => Error::failed("undo-unsaved", format!("the former provider of {store} was not saved"))
+        Block::UndoUnsaved => Error::failed(Code::UndoUnsaved, format!("the former provider of {store} was not saved"))
             .hint("its settings may have held a secret, or the store was changed without keyless: write them back by hand"),
-        Block::UndoTooLate(names) => Error::failed("undo-too-late", format!("{} is deleted, and comes back by no means", names.join(", ")))
+        Block::UndoTooLate(names) => Error::failed(Code::UndoTooLate, format!("{} is deleted, and comes back by no means", names.join(", ")))
             .hint("the store can log in as before only with a new key: make one, put it into the Secret, and name it in the store"),
-        Block::UndoWithout(places) => Error::failed("undo-without-secret", format!("{} is gone, or holds something else by now", places.join(", ")))
+        Block::UndoWithout(places) => Error::failed(Code::UndoWithoutSecret, format!("{} is gone, or holds something else by now", places.join(", ")))
             .hint("the store would not log in with it: put the credential back first"),
-        Block::UndoDisabled(names) => Error::failed("undo-disabled", format!("{} was disabled by somebody else", names.join(", ")))
+        Block::UndoDisabled(names) => Error::failed(Code::UndoDisabled, format!("{} was disabled by somebody else", names.join(", ")))
             .hint("the store would not log in with it: find out why it was disabled, enable it, then undo"),
     }
 }
@@ -235,14 +235,14 @@ fn error(block: &Block, state: &State) -> Error {
 fn gave_back(why: &Why) -> Error {
     match why {
         Why::Broke { object, says } => Error::failed(
-            "broke-without-key",
+            Code::BrokeWithoutKey,
             format!("{object} is not ready any more, so the credential was given back"),
         )
         .caused_by(says)
         .hint("see what it needs the credential for; nothing was deleted"),
         Why::Others { users } => {
             let error = Error::failed(
-                "credential-in-use",
+                Code::CredentialInUse,
                 "something else uses the credential by now, so it was given back",
             );
             users
@@ -252,17 +252,17 @@ fn gave_back(why: &Why) -> Error {
                 .hint("let each of them log in by itself, then run setup again")
         }
         Why::Reverted => Error::failed(
-            "store-reverted",
+            Code::StoreReverted,
             "the store names the credential again, so it was given back",
         )
         .hint("find out who put it back (Argo CD, Flux, a file that is applied again), and change it there"),
         Why::Enabled => Error::failed(
-            "credential-enabled",
+            Code::CredentialEnabled,
             "somebody else has enabled the credential, so it stays enabled",
         )
         .hint("find out who needs it, then run setup again"),
         Why::Unfit => Error::failed(
-            "credential-given-back",
+            Code::CredentialGivenBack,
             "what has to hold before the credential is disabled holds no more, so it was given back",
         )
         .hint("run setup again: it says what does not hold"),

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::retire::Retirement;
 use crate::{
     commands::objects,
+    error::Code,
     federation::{Change, KeyRole, TrustedIssuer},
     oidc::SignedIssuer,
     plan::{self, Gate, Step, Summary, Target},
@@ -64,7 +65,7 @@ impl Documents {
         });
         // The API servers' own step is told with the steps that wait for it.
         let warnings =
-            plan.notes().filter(|note| note.code != "issuer-not-signed").map(Warning::from).collect();
+            plan.notes().filter(|note| note.code != Code::IssuerNotSigned).map(Warning::from).collect();
         Self { lines, steps: plan.plan.steps.clone(), warnings, json: plan.to_json_part() }
     }
 }
@@ -163,7 +164,7 @@ impl Plan<'_> {
             report.line(format_args!("\nlater, once every API server signs as {issuer}"));
             if let Some((_, signs_as)) = self.signs_otherwise.first() {
                 report.warning(&Warning::new(
-                    "issuer-not-signed",
+                    Code::IssuerNotSigned,
                     format!(
                         "{} of {} API servers sign as {signs_as}: the store can change once all of them sign as {issuer}",
                         self.signs_otherwise.len(),

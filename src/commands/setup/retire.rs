@@ -14,7 +14,7 @@ use crate::{
     },
     commands::Exit,
     config,
-    error::{Error, Result},
+    error::{Code, Error, Result},
     federation::credential::{self, LastUse, StoredCredential},
     http::Http,
     report::Report,
@@ -74,7 +74,7 @@ impl Retirement {
             }
             Lying::Unusable(unusable) => {
                 return Err(Error::failed(
-                    "retirement-state",
+                    Code::RetirementState,
                     format!("what an earlier run saved for {id} in ConfigMap {} is of no use", shelf.place()),
                 )
                 .caused_by(unusable.to_string())
@@ -180,7 +180,7 @@ impl Retirement {
             return Ok(None);
         }
         Err(Error::failed(
-            "retirement-not-noted",
+            Code::RetirementNotNoted,
             format!("nothing is known for certain of the credential that {id} used before"),
         )
         .caused_by(format!(

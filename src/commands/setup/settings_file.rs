@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::{
     commands::resolve::Settled,
     config::{Edit, ProviderName, Setting, Settings, edit, listed, said},
-    error::{Error, Result},
+    error::{Code, Error, Result},
     federation::{
         Right,
         gcp::{Grant, Mode},
@@ -51,9 +51,12 @@ impl<'a> SettingsFile<'a> {
             Ok(text) => Some(text),
             Err(error) if error.is_missing() => None,
             Err(error) => {
-                return Err(Error::usage("config-unreadable", format!("{} cannot be read", path.display()))
-                    .caused_by(error)
-                    .hint("--config names the settings file, in which setup keeps what it decided"));
+                return Err(Error::usage(
+                    Code::ConfigUnreadable,
+                    format!("{} cannot be read", path.display()),
+                )
+                .caused_by(error)
+                .hint("--config names the settings file, in which setup keeps what it decided"));
             }
         };
         let mut decisions = decisions(settings, settled, issuer, cluster_uid)?;
@@ -98,7 +101,7 @@ impl<'a> SettingsFile<'a> {
                 Ok(()) => report.progress(format_args!("writing {}", self.path.display())),
                 Err(error) if !error.is_read_only() => {
                     return Err(Error::failed(
-                        "settings-unwritable",
+                        Code::SettingsUnwritable,
                         format!("{} cannot be written", self.path.display()),
                     )
                     .caused_by(error)
@@ -112,7 +115,7 @@ impl<'a> SettingsFile<'a> {
         }
         if !left.is_empty() {
             report.warning(&Warning::new(
-                "settings-not-written",
+                Code::SettingsNotWritten,
                 format!(
                     "{} does not say {} ({why}): add it there, so that the next run settles the same",
                     self.path.display(),
@@ -196,7 +199,7 @@ fn decisions(
 /// A path as the settings file takes it: relative to its own folder.
 fn beside(file: &Path, path: &Path) -> Result<String> {
     let unusable = |error: io::Error| {
-        Error::usage("settings-path", format!("{} cannot be named in {}", path.display(), file.display()))
+        Error::usage(Code::SettingsPath, format!("{} cannot be named in {}", path.display(), file.display()))
             .caused_by(error)
     };
     let folder = absolute(file).map_err(unusable)?;

@@ -19,7 +19,7 @@ use crate::{
         saved,
     },
     config::Settings,
-    error::{Error, Result},
+    error::{Code, Error, Result},
     federation::credential,
     http::Http,
     plan::{Action, Plan, Step, Target},
@@ -52,7 +52,7 @@ pub(super) async fn run(
     };
     let present = cluster.get_object(store.resource(), store.namespace(), store.name()).await?;
     let present = present.ok_or_else(|| {
-        let gone = Error::failed("store-gone", format!("there is no store {}", store.name()))
+        let gone = Error::failed(Code::StoreGone, format!("there is no store {}", store.name()))
             .hint("store.name in keyless.yaml names the one that is meant");
         unknown_store(&estate, &store).unwrap_or(gone)
     })?;
@@ -131,7 +131,7 @@ pub(super) async fn run(
 fn saved(id: &StoreId, shelf: &Shelf, lying: Lying) -> Result<State> {
     let error = |why: &str| {
         Error::failed(
-            "undo-unsaved",
+            Code::UndoUnsaved,
             format!("nothing is saved that the former login of {id} could come from"),
         )
         .caused_by(why)

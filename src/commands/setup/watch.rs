@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     cluster::{Cluster, snapshot::Store},
-    error::{Error, Result},
+    error::{Code, Error, Result},
     report::Report,
     secret_store::StoreName,
 };
@@ -28,7 +28,7 @@ pub(super) async fn until_ready(cluster: &Cluster, name: &StoreName, report: &mu
         }
         if waiting.is_over(PATIENCE) {
             let says = store.map(|store| store.0.condition_text()).unwrap_or_else(|| "it is gone".into());
-            return Err(Error::failed("store-not-ready", format!("the store {} does not get ready", name.name()))
+            return Err(Error::failed(Code::StoreNotReady, format!("the store {} does not get ready", name.name()))
                 .caused_by(says)
                 .hint("`keyless verify` goes the same way and names the step that fails; started again, setup goes on from here"));
         }

@@ -2,7 +2,7 @@
 
 use crate::{
     bucket::{Bucket, Version},
-    error::Result,
+    error::{Code, Result},
     oidc::{DISCOVERY_PATH, Discovery, Issuer, JWKS_PATH, KeySet, KidRule},
     publication::location::DocumentLocation,
 };
@@ -21,7 +21,7 @@ impl Documents {
     pub(super) async fn read(bucket: &dyn Bucket, place: &DocumentLocation, rule: KidRule) -> Result<Self> {
         let names = (place.object(DISCOVERY_PATH), place.object(JWKS_PATH));
         let discovery = match bucket.read(&names.0).await {
-            Err(error) if error.code == "bucket-missing" => return Ok(Self::default()),
+            Err(error) if error.code == Code::BucketMissing => return Ok(Self::default()),
             read => read?,
         };
         let jwks = bucket.read(&names.1).await?;

@@ -27,7 +27,7 @@ use crate::{
         snapshot::{Estate, ROLE_BINDINGS, ROLES, SERVICE_ACCOUNTS, Store},
     },
     config::Settings,
-    error::Result,
+    error::{Code, Result},
     http::Http,
     plan::apply,
     publication::location::DocumentLocation,
@@ -137,7 +137,7 @@ async fn act(
         report.progress(format_args!("removing {bucket}"));
         if !bucket.remove_bucket().await? {
             report.warning(&Warning::new(
-                "bucket-not-empty",
+                Code::BucketNotEmpty,
                 format!("{bucket} stays: something else is in it"),
             ));
         }

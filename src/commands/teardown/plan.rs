@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::documents::Documents;
 use crate::{
     cluster::snapshot::{Estate, Store},
+    error::Code,
     federation::{After, Federation, Withdrawn},
     plan::{self, Act, Action, Step, Target},
     report::{Report, Warning},
@@ -83,7 +84,7 @@ impl Orphan {
 
     fn warning(&self) -> Warning {
         Warning::new(
-            "store-orphaned",
+            Code::StoreOrphaned,
             format!(
                 "{} stays, as keyless did not make it, but what it logs in by is withdrawn: {}. Before that: keyless setup --to another provider, or name one in it by hand",
                 self.store,
@@ -179,7 +180,7 @@ pub(super) fn not_seen(estate: &Estate) -> Option<Warning> {
         "whether more relies on what is withdrawn is not known: missing right: {}",
         unseen.join("; ")
     );
-    (!unseen.is_empty()).then(|| Warning::new("cluster-not-seen", message))
+    (!unseen.is_empty()).then(|| Warning::new(Code::ClusterNotSeen, message))
 }
 
 /// Trust that outlives the documents: the next owner of the bucket's name could then speak for this cluster.
@@ -187,11 +188,11 @@ pub(super) fn dangling(withdrawals: &[Withdrawal<'_>], signed: &str, issuer: &st
     let left = withdrawals.iter().flat_map(|it| &it.parts).filter(|part| part.after != After::Gone);
     let mut warnings: Vec<Warning> = left
         .map(|part| &part.change.step)
-        .map(|step| Warning::new("trust-left", format!("{} stays: {}", step.name, step.reason)))
+        .map(|step| Warning::new(Code::TrustLeft, format!("{} stays: {}", step.name, step.reason)))
         .collect();
     if signed == issuer {
         warnings.push(Warning::new(
-            "still-signing",
+            Code::StillSigning,
             format!("the API servers still sign as {issuer}: other relying parties, if there are any, will refuse their tokens once the documents are gone; let the old issuer sign again first: keyless render issuer --help"),
         ));
     }

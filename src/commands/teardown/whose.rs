@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::plan::Plan;
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     federation::After,
     oidc::KeySet,
     target::ClusterTarget,
@@ -35,7 +35,7 @@ pub(super) fn refuse_another_cluster(
         return Ok(());
     }
     let error = Error::usage(
-        "cluster-mismatch",
+        Code::ClusterMismatch,
         format!("{} is about another cluster than {cluster}: nothing was done", file.display()),
     );
     let error = found.into_iter().fold(error, Error::caused_by);

@@ -10,7 +10,7 @@ use super::{
     state::Life,
 };
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     google::{Doing, Outcome, Policy, Refusal},
 };
 
@@ -26,7 +26,7 @@ pub(super) async fn run(gcp: &Gcp, step: &Step, say: Say<'_>) -> Result<()> {
         };
         // A service that was just enabled is not seen by all of Google's servers at once.
         let fresh = gcp.enabled.load(std::sync::atomic::Ordering::Relaxed);
-        let waits = error.code == "google-service-disabled" && fresh;
+        let waits = error.code == Code::GoogleServiceDisabled && fresh;
         if !waits || started.elapsed() >= gcp.api.pace.operation {
             return Err(error);
         }
@@ -47,7 +47,7 @@ async fn once(gcp: &Gcp, step: &Step, say: Say<'_>) -> Result<()> {
         Step::Revoke(Binding { holder, role, member, seen }) => {
             let change = |policy: &mut Policy| policy.revoke(role, member);
             match gcp.api.change_policy(&gcp.target(holder), seen.clone(), &change, say).await {
-                Err(error) if error.code == "google-missing" => Ok(()),
+                Err(error) if error.code == Code::GoogleMissing => Ok(()),
                 changed => changed.map(drop),
             }
         }
@@ -117,7 +117,7 @@ impl Thing {
                 None => {
                     let seconds = gcp.api.pace.operation.as_secs();
                     return Err(Error::failed(
-                        "google-operation-endless",
+                        Code::GoogleOperationEndless,
                         format!("the {} has been in the making for {seconds} s", self.shown(gcp)),
                     )
                     .hint("start again later: it goes on where it is then"));
@@ -126,7 +126,7 @@ impl Thing {
         };
         if !is_of_same_cluster(&life.description, body["description"].as_str().unwrap_or_default()) {
             return Err(Error::failed(
-                "google-conflict",
+                Code::GoogleConflict,
                 format!("somebody else has made the {} in the meantime", self.shown(gcp)),
             )
             .caused_by(format_args!("its description is `{}`", life.description.escape_debug()))

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::{mark::mark, tests::*, *};
 use crate::{
+    error::Code,
     federation::{changes, reading},
     plan::Action,
 };
@@ -105,7 +106,8 @@ async fn trouble_that_passes() {
 
 #[tokio::test]
 async fn trouble_that_stays() {
-    for (status, code) in [(503, "google-throttled"), (500, "google-server"), (429, "google-throttled")] {
+    let throttled = Code::GoogleThrottled;
+    for (status, code) in [(503, throttled), (500, Code::GoogleServer), (429, throttled)] {
         let far = Far::new();
         far.google.faults().always("GET", "workloadIdentityPools/keyless-lab", Fault::status(status));
         let error = far.gcp().plan(&far.trust()).await.unwrap_err();
@@ -114,7 +116,7 @@ async fn trouble_that_stays() {
     let far = Far::new();
     far.google.faults().always("GET", "/v1/projects/acme-prod", Fault::html());
     let error = far.gcp().plan(&far.trust()).await.unwrap_err();
-    assert_eq!(error.code, "google-answer", "{error}");
+    assert_eq!(error.code, Code::GoogleAnswer, "{error}");
 }
 
 #[tokio::test]
@@ -175,7 +177,7 @@ async fn etags_that_do_not_match() {
     let far = Far::new();
     far.google.conflict(10);
     let error = far.set_up().await.unwrap_err();
-    assert_eq!(error.code, "google-busy", "{error}");
+    assert_eq!(error.code, Code::GoogleBusy, "{error}");
     assert!(
         error
             .hints
@@ -193,12 +195,12 @@ async fn an_operation_that_fails() {
     far.google.enable("sts.googleapis.com", true);
     far.google.fail_next_operation("FAILED_PRECONDITION", "the pool cannot be made today");
     let error = far.set_up().await.unwrap_err();
-    assert_eq!(error.code, "google-operation-failed", "{error}");
+    assert_eq!(error.code, Code::GoogleOperationFailed, "{error}");
     assert!(error.causes[0].contains("FAILED_PRECONDITION: the pool cannot be made today"), "{error}");
     assert!(error.message.contains("pool keyless-lab in acme-prod"), "{error}");
     far.google.fail_next_operation("PERMISSION_DENIED", "Permission 'iam.x.y' denied");
     let error = far.set_up().await.unwrap_err();
-    assert_eq!(error.code, "google-forbidden", "{error}");
+    assert_eq!(error.code, Code::GoogleForbidden, "{error}");
     far.set_up().await.unwrap();
 }
 
@@ -210,11 +212,11 @@ async fn an_operation_that_never_ends_goes_on_when_started_again() {
     let mut gcp = far.gcp();
     gcp.api.pace.operation = Duration::from_millis(50);
     let error = do_all(&gcp, &far.trust()).await.unwrap_err();
-    assert_eq!(error.code, "google-operation-endless", "{error}");
+    assert_eq!(error.code, Code::GoogleOperationEndless, "{error}");
     assert!(error.hints[0].contains("start again"), "{error}");
     // The name is taken by what is not there yet.
     let error = do_all(&gcp, &far.trust()).await.unwrap_err();
-    assert_eq!(error.code, "google-operation-endless", "{error}");
+    assert_eq!(error.code, Code::GoogleOperationEndless, "{error}");
 }
 
 #[tokio::test]
@@ -242,7 +244,7 @@ async fn an_interrupted_creation_is_taken_up() {
     });
     let mut gcp = far.gcp();
     gcp.api.pace.operation = Duration::from_millis(10);
-    assert_eq!(do_all(&gcp, &far.trust()).await.unwrap_err().code, "google-operation-endless");
+    assert_eq!(do_all(&gcp, &far.trust()).await.unwrap_err().code, Code::GoogleOperationEndless);
     far.google.change(|it| it.operation_polls = 1);
     far.set_up().await.unwrap();
     assert_eq!(far.provider()["state"], "ACTIVE");
@@ -267,7 +269,7 @@ async fn a_name_that_is_taken_between_plan_and_apply() {
     let changes = gcp.plan(&far.trust()).await.unwrap().changes;
     far.google.write("keyless-lab", None, |it| it["description"] = json!("of the network team"));
     let error = changes[1].run(&mut |_| {}).await.unwrap_err();
-    assert_eq!(error.code, "google-conflict", "{error}");
+    assert_eq!(error.code, Code::GoogleConflict, "{error}");
     assert_eq!(far.pool()["description"], "of the network team");
 
     let older = format!("managed by keyless in cluster {CLUSTER} for https://old.example");
@@ -277,7 +279,7 @@ async fn a_name_that_is_taken_between_plan_and_apply() {
             it["state"] = json!("DELETED");
         });
         let error = changes[1].run(&mut |_| {}).await.unwrap_err();
-        assert_eq!(error.code, "google-conflict", "{error}");
+        assert_eq!(error.code, Code::GoogleConflict, "{error}");
         assert_eq!(far.pool()["state"], "DELETED", "{unknown}");
     }
     far.google.write("keyless-lab", None, |it| it["description"] = json!(older));
@@ -291,13 +293,13 @@ async fn organisation_policies() {
     let far = Far::new();
     far.google.change(|it| it.allowed_issuers = Some(vec!["https://login.example.com".to_owned()]));
     let error = far.set_up().await.unwrap_err();
-    assert_eq!(error.code, "google-org-policy", "{error}");
+    assert_eq!(error.code, Code::GoogleOrgPolicy, "{error}");
     assert!(error.hints[0].contains("constraints/iam.workloadIdentityPoolProviders"), "{error}");
 
     let far = Far::new();
     far.google.change(|it| it.members_restricted = true);
     let error = far.set_up().await.unwrap_err();
-    assert_eq!(error.code, "google-org-policy", "{error}");
+    assert_eq!(error.code, Code::GoogleOrgPolicy, "{error}");
     assert!(error.hints[0].contains("constraints/iam.allowedPolicyMemberDomains"), "{error}");
 }
 
@@ -361,7 +363,7 @@ async fn the_service_account_that_is_not_there() {
     let mut far = Far::new();
     far.settings.impersonate = Some("nobody@acme-prod.iam.gserviceaccount.com".to_owned());
     let error = far.gcp().plan(&far.trust()).await.unwrap_err();
-    assert_eq!(error.code, "google-service-account-missing", "{error}");
+    assert_eq!(error.code, Code::GoogleServiceAccountMissing, "{error}");
     assert_eq!(far.writes(), Vec::<String>::new());
 }
 

@@ -9,7 +9,7 @@ use super::{
     state::{Holder, Seen, State},
 };
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     federation::{Impossible, Right, RightKind, Trust},
     google::needs,
     plan::{Action, Change},
@@ -25,7 +25,7 @@ pub(super) fn bindings(want: &Trust, settings: &Settings, state: &State) -> Resu
             let holder = Holder::Account(email.clone());
             if *state.seen(&holder) == Seen::Absent {
                 return Err(Error::failed(
-                    "google-service-account-missing",
+                    Code::GoogleServiceAccountMissing,
                     format!("there is no service account {email}"),
                 )
                 .hint("correct google.impersonate, or leave it out: direct access needs none")
@@ -91,7 +91,7 @@ fn refuse_an_empty_project(want: &Trust, state: &State) -> Result<()> {
     }
     let names: Vec<_> = seen.iter().map(|(name, _)| name.as_str()).collect();
     Err(Error::failed(
-        "google-secret-missing",
+        Code::GoogleSecretMissing,
         format!("none of the secrets is in {}: there is no {}", state.place(), names.join(", ")),
     )
     .hint("is it the right google.project? `gcloud secrets list` shows what is there")

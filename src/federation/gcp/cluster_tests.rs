@@ -11,7 +11,10 @@ use super::{
     *,
 };
 use crate::federation::reading;
-use crate::{error::Error, plan::Action};
+use crate::{
+    error::{Code, Error},
+    plan::Action,
+};
 
 const OTHER: &str = "ffffffff-7f0f-4c55-9f0e-3b6f8f1f2a11";
 const DOCUMENTS: &str = "https://storage.googleapis.com/acme-oidc";
@@ -52,7 +55,7 @@ fn what_another_cluster_has_made_is_refused_in_whatever_state() {
             case.provider().life.description = theirs();
         });
         for (error, object) in [(pool, "pool keyless-lab"), (provider, "provider cluster")] {
-            assert_eq!(error.code, "google-other-cluster", "{error}");
+            assert_eq!(error.code, Code::GoogleOtherCluster, "{error}");
             assert!(error.message.contains(object) && error.causes[0].contains(OTHER), "{error}");
             assert!(error.hints[0].contains("another google.pool"), "{error}");
             assert!(
@@ -106,7 +109,7 @@ fn an_issuer_moves_for_the_cluster_that_the_mark_names() {
         let values = (&issuer.before, &issuer.after);
         assert_eq!(values, (&Some(json!("https://old.example")), &Some(json!(ISSUER))));
     }
-    assert_eq!(moves(true, false).unwrap_err().code, "google-other-issuer");
+    assert_eq!(moves(true, false).unwrap_err().code, Code::GoogleOtherIssuer);
     // Disabled and moved: both are said.
     let changes = changes(|case| {
         case.provider().issuer = "https://old.example".into();
@@ -156,7 +159,7 @@ async fn another_clusters_pool_stays_as_it_is() {
     let before = (far.pool(), far.provider(), far.google.policy("secrets/db"));
     far.google.faults().forget();
     let error = do_all(&far.gcp(), &other).await.unwrap_err();
-    assert_eq!(error.code, "google-other-cluster", "{error}");
+    assert_eq!(error.code, Code::GoogleOtherCluster, "{error}");
     let gcp = far.gcp();
     let changes = crate::federation::changes(gcp.withdraw(&other).await.unwrap());
     assert!(verbs(&changes).iter().all(|verb| *verb == Action::NoOp), "{changes:#?}");
@@ -167,7 +170,7 @@ async fn another_clusters_pool_stays_as_it_is() {
     let mut beside = far.settings.clone();
     beside.provider = "other-cluster".to_owned();
     let error = do_all(&connect(&beside), &other).await.unwrap_err();
-    assert_eq!(error.code, "google-other-cluster", "{error}");
+    assert_eq!(error.code, Code::GoogleOtherCluster, "{error}");
     // Taken over with the words that the error says.
     for provider in [None, Some("cluster")] {
         far.google.write("keyless-lab", provider, |it| it["description"] = json!("managed by keyless"));
@@ -185,7 +188,7 @@ async fn a_name_that_another_cluster_takes_between_plan_and_apply() {
     far.google.write("keyless-lab", None, |it| it["description"] = json!(theirs()));
     let pool = planned.iter().find(|change| change.step.name.starts_with("pool")).unwrap();
     let error = pool.run(&mut |_| {}).await.unwrap_err();
-    assert_eq!(error.code, "google-conflict", "{error}");
+    assert_eq!(error.code, Code::GoogleConflict, "{error}");
     assert_eq!(far.pool()["description"], theirs());
 }
 

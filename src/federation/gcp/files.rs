@@ -9,7 +9,7 @@ use super::{
     names::{Ids, Number},
 };
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     google::check_endpoint,
     secret_store::Access,
 };
@@ -38,7 +38,7 @@ impl Settings {
     pub(crate) fn credential_configuration(&self, project_number: &str, token_file: &Path) -> Result<Value> {
         let (ids, endpoints) = (self.ids()?, &self.endpoints);
         let Some(token_file) = token_file.to_str() else {
-            return Err(Error::usage("token-file", "the path of the token's file is not Unicode")
+            return Err(Error::usage(Code::TokenFile, "the path of the token's file is not Unicode")
                 .hint("--token-file takes a path such as /var/run/service-account/token"));
         };
         check_endpoint("sts", &endpoints.sts)?;
@@ -76,7 +76,7 @@ impl Settings {
 fn number(text: &str) -> Result<Number> {
     Number::parse(text).ok_or_else(|| {
         Error::usage(
-            "google-project",
+            Code::GoogleProject,
             format!("`{}` is not the number of a Google project", text.escape_debug()),
         )
         .hint("`gcloud projects list` shows it")
@@ -130,7 +130,7 @@ mod tests {
         let token = Path::new("token");
         for number in ["acme-prod", "", "0123"] {
             let error = settings(None).credential_configuration(number, token).unwrap_err();
-            assert_eq!(error.code, "google-project", "{number}");
+            assert_eq!(error.code, Code::GoogleProject, "{number}");
         }
     }
 }

@@ -11,6 +11,7 @@ use super::{
     *,
 };
 use crate::{
+    error::Code,
     federation::{Right, reads},
     google::Policy,
 };
@@ -70,7 +71,7 @@ fn secrets_that_are_not_there_and_more_than_was_asked_for() {
     // All of them: the project is the wrong one.
     case.want.rights = reads(&["gone"]);
     let error = case.plan().unwrap_err();
-    assert_eq!(error.code, "google-secret-missing", "{error}");
+    assert_eq!(error.code, Code::GoogleSecretMissing, "{error}");
     assert!(
         error.message.ends_with("there is no gone") && error.hints[2].contains("store.secrets"),
         "{error}"

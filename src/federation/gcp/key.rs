@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::names::check_email;
 use crate::{
     config,
-    error::{Error, Result},
+    error::{Code, Error, Result},
     federation::credential::{Act, Identity, Kind, LastUse, Standing, StoredCredential},
     google::{Api, CLOUD_PLATFORM, Outcome, Refusal, Tokens, check_endpoint, needs},
     http::Http,
@@ -90,13 +90,13 @@ impl Name {
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.:".contains(&byte);
         if project.is_empty() || project.len() > 100 || !project.bytes().all(plain) {
             return Err(Error::failed(
-                "google-key-project",
+                Code::GoogleKeyProject,
                 "the key file names no project that Google can know",
             )
             .hint("`project_id` is the project of the service account"));
         }
         if !(8..=64).contains(&id.len()) || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(Error::failed("google-key-id", "the key file names no key that Google can know")
+            return Err(Error::failed(Code::GoogleKeyId, "the key file names no key that Google can know")
                 .hint("`private_key_id` is 40 hexadecimal digits; `gcloud iam service-accounts keys list` shows them"));
         }
         Ok(Self { project: project.to_owned(), email: email.to_owned(), id: id.to_owned() })
@@ -105,7 +105,7 @@ impl Name {
     fn parse(resource: &str) -> Result<Self> {
         match resource.split('/').collect::<Vec<_>>()[..] {
             ["projects", project, "serviceAccounts", email, "keys", id] => Self::new(project, email, id),
-            _ => Err(Error::failed("google-key-id", "what was saved names no key that Google can know")
+            _ => Err(Error::failed(Code::GoogleKeyId, "what was saved names no key that Google can know")
                 .hint("`gcloud iam service-accounts keys list` shows the keys that there are")),
         }
     }

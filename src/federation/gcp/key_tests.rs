@@ -149,7 +149,7 @@ async fn permission_that_is_missing_is_named() {
             Some(Act::Delete) => key.delete().await,
         }
         .unwrap_err();
-        assert_eq!(error.code, "google-forbidden", "{error}");
+        assert_eq!(error.code, Code::GoogleForbidden, "{error}");
         let needed = format!("{permission} (roles/iam.serviceAccountKeyAdmin)");
         assert!(error.hints[0].contains(&needed), "{error}");
         assert!(act.is_none_or(|act| key.needs(act).starts_with(&needed)));

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     federation::Subject,
 };
 
@@ -135,7 +135,7 @@ pub(super) fn check_subject(subject: &Subject) -> Result<()> {
         return Ok(());
     }
     Err(Error::usage(
-        "google-subject-too-long",
+        Code::GoogleSubjectTooLong,
         format!("the subject `{}` has {} bytes, and Google takes {LONGEST_SUBJECT}", subject.escape_debug(), subject.len()),
     )
     .caused_by("Google says so only when a token is exchanged: The size of mapped attribute google.subject exceeds the 127 bytes limit")
@@ -157,7 +157,7 @@ fn check_project(text: &str) -> Result<()> {
     if Number::parse(text).is_some() || (is_id && is_domain) {
         return Ok(());
     }
-    Err(Error::usage("google-project", format!("`{}` cannot be a Google project", text.escape_debug()))
+    Err(Error::usage(Code::GoogleProject, format!("`{}` cannot be a Google project", text.escape_debug()))
         .hint("its ID has 6 to 30 lower-case letters, digits and hyphens and begins with a letter; its number will do as well")
         .hint("`gcloud projects list` shows both; the display name is neither"))
 }
@@ -174,8 +174,11 @@ fn check_id(what: &str, text: &str) -> Result<()> {
     } else {
         return Ok(());
     };
-    Err(Error::usage("google-name", format!("`{}` cannot be the ID of a {what}: {why}", text.escape_debug()))
-        .hint("e.g. keyless-prod: one pool for each cluster, with the cluster's name in it"))
+    Err(Error::usage(
+        Code::GoogleName,
+        format!("`{}` cannot be the ID of a {what}: {why}", text.escape_debug()),
+    )
+    .hint("e.g. keyless-prod: one pool for each cluster, with the cluster's name in it"))
 }
 
 /// <https://cloud.google.com/secret-manager/docs/locations>, e.g. `europe-west1`.
@@ -188,9 +191,12 @@ pub(super) fn check_location(text: &str) -> Result<()> {
     if fits && text != "global" {
         return Ok(());
     }
-    Err(Error::usage("google-location", format!("`{}` cannot be a location of secrets", text.escape_debug()))
-        .hint("google.location is a region such as europe-west1; leave it out for global secrets")
-        .hint("`gcloud secrets locations list` shows them"))
+    Err(Error::usage(
+        Code::GoogleLocation,
+        format!("`{}` cannot be a location of secrets", text.escape_debug()),
+    )
+    .hint("google.location is a region such as europe-west1; leave it out for global secrets")
+    .hint("`gcloud secrets locations list` shows them"))
 }
 
 /// The endpoint that serves this location: `secretmanager.europe-west1.rep.googleapis.com` beside
@@ -211,7 +217,7 @@ pub(super) fn check_secret(text: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::usage(
-        "google-secret-name",
+        Code::GoogleSecretName,
         format!("`{}` cannot be a secret's name in Secret Manager", text.escape_debug()),
     )
     .hint("1 to 255 letters, digits, hyphens and underscores; the name alone, without projects/…"))
@@ -229,7 +235,7 @@ pub(super) fn check_email(text: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::usage(
-        "google-service-account",
+        Code::GoogleServiceAccount,
         format!("`{}` is not the address of a Google service account", text.escape_debug()),
     )
     .hint("e.g. eso-reader@my-project.iam.gserviceaccount.com"))
@@ -266,7 +272,7 @@ mod tests {
         for location in
             ["", "global", "Europe-West1", "europe-west1/..", "europe west1", "-a", "a-", "a", "eu.west"]
         {
-            assert_eq!(check_location(location).unwrap_err().code, "google-location", "{location}");
+            assert_eq!(check_location(location).unwrap_err().code, Code::GoogleLocation, "{location}");
         }
     }
 
@@ -291,20 +297,20 @@ mod tests {
     #[test]
     fn names_that_cannot_be() {
         for (project, pool, provider, code) in [
-            ("acme-prod", "abc", "cluster", "google-name"),
-            ("acme-prod", "gcp-pool", "cluster", "google-name"),
-            ("acme-prod", "Keyless", "cluster", "google-name"),
-            ("acme-prod", "key/less", "cluster", "google-name"),
-            ("acme-prod", "keyless-prod", "a", "google-name"),
-            ("acme-prod", "keyless-prod", &"a".repeat(33), "google-name"),
-            ("Acme", "keyless-prod", "cluster", "google-project"),
-            ("Acme Production", "keyless-prod", "cluster", "google-project"),
-            ("acme", "keyless-prod", "cluster", "google-project"),
-            ("acme-prod/x", "keyless-prod", "cluster", "google-project"),
-            ("acme-prod?x", "keyless-prod", "cluster", "google-project"),
-            ("0123456", "keyless-prod", "cluster", "google-project"),
-            ("", "keyless-prod", "cluster", "google-project"),
-            ("a..b:acme-prod", "keyless-prod", "cluster", "google-project"),
+            ("acme-prod", "abc", "cluster", Code::GoogleName),
+            ("acme-prod", "gcp-pool", "cluster", Code::GoogleName),
+            ("acme-prod", "Keyless", "cluster", Code::GoogleName),
+            ("acme-prod", "key/less", "cluster", Code::GoogleName),
+            ("acme-prod", "keyless-prod", "a", Code::GoogleName),
+            ("acme-prod", "keyless-prod", &"a".repeat(33), Code::GoogleName),
+            ("Acme", "keyless-prod", "cluster", Code::GoogleProject),
+            ("Acme Production", "keyless-prod", "cluster", Code::GoogleProject),
+            ("acme", "keyless-prod", "cluster", Code::GoogleProject),
+            ("acme-prod/x", "keyless-prod", "cluster", Code::GoogleProject),
+            ("acme-prod?x", "keyless-prod", "cluster", Code::GoogleProject),
+            ("0123456", "keyless-prod", "cluster", Code::GoogleProject),
+            ("", "keyless-prod", "cluster", Code::GoogleProject),
+            ("a..b:acme-prod", "keyless-prod", "cluster", Code::GoogleProject),
         ] {
             assert_eq!(Ids::parse(project, pool, provider).unwrap_err().code, code, "{project} {pool}");
         }
@@ -315,12 +321,12 @@ mod tests {
             assert_eq!(Number::parse(number), None, "{number}");
         }
         for secret in ["", "a/b", "projects/p/secrets/s", "a b", "ü", &"a".repeat(256)] {
-            assert_eq!(check_secret(secret).unwrap_err().code, "google-secret-name");
+            assert_eq!(check_secret(secret).unwrap_err().code, Code::GoogleSecretName);
         }
         for email in
             ["", "a", "a@b", "a@example.com", "a b@p.iam.gserviceaccount.com", "a/b@p.gserviceaccount.com"]
         {
-            assert_eq!(check_email(email).unwrap_err().code, "google-service-account", "{email}");
+            assert_eq!(check_email(email).unwrap_err().code, Code::GoogleServiceAccount, "{email}");
         }
         check_email("123-compute@developer.gserviceaccount.com").unwrap();
     }
@@ -331,7 +337,7 @@ mod tests {
         let subject = |name: usize| subject("external-secrets", &"a".repeat(name));
         check_subject(&subject(88)).unwrap();
         let error = check_subject(&subject(89)).unwrap_err();
-        assert_eq!(error.code, "google-subject-too-long");
+        assert_eq!(error.code, Code::GoogleSubjectTooLong);
         assert!(error.message.contains("128 bytes") && error.hints[0].contains("104 bytes"), "{error}");
     }
 }

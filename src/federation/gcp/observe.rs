@@ -11,7 +11,7 @@ use super::{
     state::{Holder, Pool, Provider, Seen, Services, State},
 };
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     federation::{Right, RightKind, Trust},
     google::{Outcome, Policy, Refusal},
 };
@@ -211,7 +211,7 @@ fn decide_project(gcp: &Gcp, answers: &Answers) -> Result<(Project, Option<Strin
             let lifecycle = json["lifecycleState"].as_str().unwrap_or("ACTIVE");
             if lifecycle != "ACTIVE" {
                 return Err(Error::failed(
-                    "google-project-deleted",
+                    Code::GoogleProjectDeleted,
                     format!("the project {given} is shut down"),
                 )
                 .caused_by(format_args!("lifecycleState: {lifecycle}"))
@@ -222,7 +222,7 @@ fn decide_project(gcp: &Gcp, answers: &Answers) -> Result<(Project, Option<Strin
             let number = json["projectNumber"].as_str().and_then(Number::parse);
             let (Some(id), Some(number)) = (json["projectId"].as_str(), number) else {
                 return Err(Error::failed(
-                    "google-answer",
+                    Code::GoogleAnswer,
                     format!("Resource Manager does not say what number {given} has"),
                 )
                 .hint("check google.endpoints.resourceManager"));
@@ -259,7 +259,7 @@ fn unknown_project(given: &str, refusal: &Refusal) -> Error {
     let on = format!("the project {given}");
     if refusal.is_absent() || refusal.is_forbidden() {
         return Error::failed(
-            "google-project-unknown",
+            Code::GoogleProjectUnknown,
             format!("there is no project {given}, or it may not be looked at"),
         )
         .caused_by(refusal.said())

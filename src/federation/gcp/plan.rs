@@ -11,7 +11,7 @@ use super::{
     wanted::{RULES, Wanted, knows_a_key},
 };
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     federation::{Trust, TrustedIssuer},
     google::needs,
     plan::{self, Action, Change, FieldChange, Gate, Target},
@@ -136,15 +136,18 @@ fn foreign_pool(object: &str, life: &Life, state: &State) -> Result<Planned> {
             "keyless did not make it; it is as it should be and is used as it is".to_owned(),
         ));
     };
-    Err(Error::failed("google-pool-foreign", format!("the {object} was not made by keyless, and {problem}"))
-        .caused_by(format_args!("its description is `{}`", life.description.escape_debug()))
-        .hint("give the cluster a pool of its own: another google.pool")
-        .hint("or, if it is yours: enable or undelete it by hand, and start again"))
+    Err(Error::failed(
+        Code::GooglePoolForeign,
+        format!("the {object} was not made by keyless, and {problem}"),
+    )
+    .caused_by(format_args!("its description is `{}`", life.description.escape_debug()))
+    .hint("give the cluster a pool of its own: another google.pool")
+    .hint("or, if it is yours: enable or undelete it by hand, and start again"))
 }
 
 /// What another cluster's setup has made is that cluster's. `update` is what gcloud would be told to do with it.
 fn of_another_cluster(object: &str, life: &Life, want: &Trust, ids: &Ids, update: &str) -> Error {
-    Error::failed("google-other-cluster", format!("the {object} belongs to another cluster"))
+    Error::failed(Code::GoogleOtherCluster, format!("the {object} belongs to another cluster"))
         .caused_by(format_args!("its description is `{}`", life.description.escape_debug()))
         .hint("two clusters in one pool are the same principals: choose another google.pool")
         .hint(format!(
@@ -155,11 +158,14 @@ fn of_another_cluster(object: &str, life: &Life, want: &Trust, ids: &Ids, update
 
 /// Everybody can write such a description; it takes the cluster's name in it to take something over.
 fn of_no_named_cluster(object: &str, life: &Life, want: &Trust, ids: &Ids, update: &str) -> Error {
-    Error::failed("google-owner-unknown", format!("the {object} does not say which cluster it was made for"))
-        .caused_by(format_args!("its description is `{}`", life.description.escape_debug()))
-        .caused_by("nothing in it believes the keys of this cluster, so it may be another's")
-        .hint("choose another google.pool, one for each cluster")
-        .hint(format!("if it is this cluster's: {}, and run setup again", describe(want, ids, update)))
+    Error::failed(
+        Code::GoogleOwnerUnknown,
+        format!("the {object} does not say which cluster it was made for"),
+    )
+    .caused_by(format_args!("its description is `{}`", life.description.escape_debug()))
+    .caused_by("nothing in it believes the keys of this cluster, so it may be another's")
+    .hint("choose another google.pool, one for each cluster")
+    .hint(format!("if it is this cluster's: {}, and run setup again", describe(want, ids, update)))
 }
 
 /// The command that writes the mark of this cluster on something.
@@ -273,9 +279,11 @@ fn provider(want: &Trust, wanted: &Wanted, state: &State) -> Result<Planned> {
 /// `update` writes the mark of this cluster on it.
 fn foreign_provider(object: &str, life: &Life, differences: &[FieldChange], update: &str) -> Error {
     let what = if life.deleted { "is soft-deleted" } else { "differs from what is needed" };
-    let mut error =
-        Error::failed("google-provider-foreign", format!("the {object} was not made by keyless, and {what}"))
-            .caused_by(format_args!("its description is `{}`", life.description.escape_debug()));
+    let mut error = Error::failed(
+        Code::GoogleProviderForeign,
+        format!("the {object} was not made by keyless, and {what}"),
+    )
+    .caused_by(format_args!("its description is `{}`", life.description.escape_debug()));
     for difference in differences {
         error = error.caused_by(difference.in_words());
     }
@@ -288,7 +296,7 @@ fn foreign_provider(object: &str, life: &Life, differences: &[FieldChange], upda
 /// known to both), and to take over another cluster's provider would give this one its access.
 fn other_issuer(object: &str, state: &State, have: &str, want: &Trust) -> Error {
     let (ids, issuer) = (&state.ids, want.issuer.as_str());
-    Error::failed("google-other-issuer", format!("the {object} believes another issuer"))
+    Error::failed(Code::GoogleOtherIssuer, format!("the {object} believes another issuer"))
         .caused_by(format_args!("it believes {have}, and the cluster's tokens come from {issuer}"))
         .hint("if that is another cluster: choose another google.pool, one for each cluster")
         .hint(format!(

@@ -14,7 +14,11 @@ use super::{
     tests::{CLUSTER, ISSUER, PRINCIPAL, SUBJECT, issuer, settings, trust},
     *,
 };
-use crate::{error::Error, google::Policy, plan::Action};
+use crate::{
+    error::{Code, Error},
+    google::Policy,
+    plan::Action,
+};
 
 pub(super) const EMAIL: &str = "eso-reader@acme-prod.iam.gserviceaccount.com";
 const OTHER: &str = "system:serviceaccount:shop:reader";
@@ -289,7 +293,7 @@ fn other_workloads_of_the_cluster_stay_in_the_condition() {
     case.provider().condition.truncate(end);
     case.provider().condition.push(']');
     let error = case.plan().unwrap_err();
-    assert_eq!(error.code, "google-condition-too-long", "{error}");
+    assert_eq!(error.code, Code::GoogleConditionTooLong, "{error}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{Gcp, diagnose, trials};
 use crate::{
+    error::Check,
     federation::Trial,
     google::{CLOUD_PLATFORM, Outcome},
     lifetime::Lifetime,
@@ -16,8 +17,8 @@ use crate::{
     secret::{Secret, is_header_safe},
 };
 
-const EXCHANGE: &str = "google-exchange";
-const IMPERSONATION: &str = "google-impersonation";
+const EXCHANGE: Check = Check::GoogleExchange;
+const IMPERSONATION: Check = Check::GoogleImpersonation;
 /// A login is not used any more this long before its end.
 const MARGIN: Duration = Duration::from_secs(60);
 
@@ -224,7 +225,7 @@ impl Spreading<'_> {
     }
 }
 
-fn skipped(check: &'static str, subject: String) -> Finding {
+fn skipped(check: Check, subject: String) -> Finding {
     Finding::skipped(check, subject, "an earlier step has failed")
 }
 
@@ -232,11 +233,11 @@ fn text(value: &Value) -> Option<Secret> {
     value.as_str().filter(|text| is_header_safe(text)).map(|text| Secret::new(text.to_owned()))
 }
 
-pub(super) fn nonsense(check: &'static str, subject: String, what: &str) -> Finding {
+pub(super) fn nonsense(check: Check, subject: String, what: &str) -> Finding {
     odd(check, subject, &format!("no {what}"))
 }
 
-fn odd(check: &'static str, subject: String, what: &str) -> Finding {
+fn odd(check: Check, subject: String, what: &str) -> Finding {
     Finding::failed(
         check,
         subject,

@@ -6,8 +6,8 @@ use lab::{Curve, Fault, SigningKey};
 use serde_json::{Value, json};
 
 use super::{tests::*, *};
-use crate::federation::reading;
 use crate::relying_party::Outcome;
+use crate::{error::Check, federation::reading};
 
 async fn ready() -> Far {
     let far = Far::new();
@@ -16,7 +16,7 @@ async fn ready() -> Far {
 }
 
 /// Check, cause and remedy of the one failure.
-fn failure(findings: &[Finding]) -> (&'static str, String, String) {
+fn failure(findings: &[Finding]) -> (Check, String, String) {
     let failed: Vec<_> = findings.iter().filter(|finding| finding.is_failed()).collect();
     assert_eq!(failed.len(), 1, "{findings:#?}");
     let Outcome::Failed { cause, remedy, .. } = &failed[0].outcome else { unreachable!() };
@@ -28,7 +28,7 @@ async fn directly() {
     let far = ready().await;
     let findings = far.gcp().probe(&far.token(|_| {}), &reading("db"), &mut |_: &str| ()).await;
     let checks: Vec<_> = findings.iter().map(|finding| finding.check).collect();
-    assert_eq!(checks, ["google-exchange", "google-secret"]);
+    assert_eq!(checks, [Check::GoogleExchange, Check::GoogleSecret]);
     assert!(findings.iter().all(|finding| matches!(finding.outcome, Outcome::Passed(_))), "{findings:#?}");
     let shown = format!("{findings:?}");
     assert!(shown.contains("28 bytes") && !shown.contains("correct horse"), "{shown}");
@@ -41,13 +41,13 @@ async fn by_impersonation() {
     far.set_up().await.unwrap();
     let findings = far.gcp().probe(&far.token(|_| {}), &reading("db"), &mut |_: &str| ()).await;
     let checks: Vec<_> = findings.iter().map(|finding| finding.check).collect();
-    assert_eq!(checks, ["google-exchange", "google-impersonation", "google-secret"]);
+    assert_eq!(checks, [Check::GoogleExchange, Check::GoogleImpersonation, Check::GoogleSecret]);
     assert!(findings.iter().all(|finding| matches!(finding.outcome, Outcome::Passed(_))), "{findings:#?}");
 
     far.google.set_policy("serviceAccounts/eso-reader@acme-prod.iam.gserviceaccount.com", json!([]));
     let findings = far.gcp().probe(&far.token(|_| {}), &reading("db"), &mut |_: &str| ()).await;
     let (check, _, remedy) = failure(&findings);
-    assert_eq!(check, "google-impersonation");
+    assert_eq!(check, Check::GoogleImpersonation);
     assert!(remedy.contains("roles/iam.workloadIdentityUser"), "{remedy}");
     assert!(matches!(findings[2].outcome, Outcome::Skipped(_)));
 }
@@ -116,7 +116,7 @@ async fn with_the_number_and_nothing_else() {
     far.settings.project = "acme-prod".to_owned();
     let (check, cause, remedy) =
         failure(&far.gcp().probe(&far.token(|_| {}), &reading("db"), &mut |_: &str| ()).await);
-    assert_eq!(check, "google-exchange");
+    assert_eq!(check, Check::GoogleExchange);
     assert!(!cause.is_empty() && remedy.contains("gcloud auth print-access-token"), "{remedy}");
 }
 
@@ -136,7 +136,7 @@ async fn refused_exchanges() {
         far.google.faults().forget();
         let findings = far.gcp().probe(&far.token(damage), &reading("db"), &mut |_: &str| ()).await;
         let (check, found, remedy) = failure(&findings);
-        assert_eq!(check, "google-exchange");
+        assert_eq!(check, Check::GoogleExchange);
         assert!(found.contains(cause), "{found}");
         assert!(!remedy.is_empty() && !remedy.contains('{'), "{remedy}");
         let calls = far.google.faults().requests();
@@ -178,7 +178,7 @@ async fn providers_through_which_nothing_goes() {
         damage(&far);
         let (check, found, _) =
             failure(&far.gcp().probe(&far.token(|_| {}), &reading("db"), &mut |_: &str| ()).await);
-        assert_eq!(check, "google-exchange");
+        assert_eq!(check, Check::GoogleExchange);
         assert!(found.contains(cause), "{found}");
     }
 }
@@ -205,7 +205,7 @@ async fn without_a_fresh_grant_a_refusal_counts_at_once() {
     let findings =
         gcp.probe(&far.token(|_| {}), &reading("db"), &mut |text: &str| said.push(text.to_owned())).await;
     let (check, cause, remedy) = failure(&findings);
-    assert_eq!((check, said.len()), ("google-secret", 0));
+    assert_eq!((check, said.len()), (Check::GoogleSecret, 0));
     assert!(cause.contains("has not spread yet"), "{cause}");
     assert!(remedy.contains("secretmanager.versions.access"), "{remedy}");
 }
@@ -220,7 +220,7 @@ async fn a_grant_that_never_spreads_ends_the_waiting() {
     let gcp = gcp.with_patience(patience);
     do_all(&gcp, &far.trust()).await.unwrap();
     let (check, ..) = failure(&gcp.probe(&far.token(|_| {}), &reading("db"), &mut |_: &str| ()).await);
-    assert_eq!(check, "google-secret");
+    assert_eq!(check, Check::GoogleSecret);
 }
 
 #[tokio::test]

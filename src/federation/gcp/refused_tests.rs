@@ -13,7 +13,7 @@ use super::{
     *,
 };
 use crate::federation::reads;
-use crate::{federation::changes, google::Policy, plan::Action};
+use crate::{error::Code, federation::changes, google::Policy, plan::Action};
 
 /// Nothing of this is touched, and each says what to do.
 #[test]
@@ -23,53 +23,55 @@ fn what_is_refused() {
     let their_pool: Damage = |case| case.pool().description = "Terraform".into();
     let unnamed: Damage = |case| case.provider().life.description = older_mark("https://other.example");
     let nothing: Damage = |_| {};
-    let cases: Vec<(&str, Damage, Damage)> = vec![
-        ("google-pool-foreign", their_pool, |case| case.pool().disabled = true),
-        ("google-pool-foreign", their_pool, |case| case.pool().deleted = true),
-        ("google-pool-foreign", their_pool, |case| case.neighbour()),
-        ("google-provider-foreign", theirs, |case| case.provider().life.disabled = true),
-        ("google-provider-foreign", theirs, |case| case.provider().life.deleted = true),
-        ("google-provider-foreign", theirs, |case| case.provider().issuer = "https://x.example".into()),
-        ("google-provider-foreign", theirs, |case| case.provider().condition = "false".into()),
-        ("google-provider-foreign", theirs, |case| case.provider().mapping.clear()),
-        ("google-provider-foreign", theirs, |case| case.provider().audiences = vec!["a".into()]),
-        ("google-provider-foreign", theirs, |case| case.provider().jwks.clear()),
-        ("google-provider-foreign", theirs, |case| case.provider().discovery = "https://x.example/d".into()),
-        ("google-provider-foreign", theirs, |case| case.settings.mode = Mode::Documents),
-        ("google-provider-foreign", nothing, |case| case.provider().is_oidc = false),
+    let cases: Vec<(Code, Damage, Damage)> = vec![
+        (Code::GooglePoolForeign, their_pool, |case| case.pool().disabled = true),
+        (Code::GooglePoolForeign, their_pool, |case| case.pool().deleted = true),
+        (Code::GooglePoolForeign, their_pool, |case| case.neighbour()),
+        (Code::GoogleProviderForeign, theirs, |case| case.provider().life.disabled = true),
+        (Code::GoogleProviderForeign, theirs, |case| case.provider().life.deleted = true),
+        (Code::GoogleProviderForeign, theirs, |case| case.provider().issuer = "https://x.example".into()),
+        (Code::GoogleProviderForeign, theirs, |case| case.provider().condition = "false".into()),
+        (Code::GoogleProviderForeign, theirs, |case| case.provider().mapping.clear()),
+        (Code::GoogleProviderForeign, theirs, |case| case.provider().audiences = vec!["a".into()]),
+        (Code::GoogleProviderForeign, theirs, |case| case.provider().jwks.clear()),
+        (Code::GoogleProviderForeign, theirs, |case| {
+            case.provider().discovery = "https://x.example/d".into()
+        }),
+        (Code::GoogleProviderForeign, theirs, |case| case.settings.mode = Mode::Documents),
+        (Code::GoogleProviderForeign, nothing, |case| case.provider().is_oidc = false),
         // Another issuer, no key in common, and a mark that names no cluster.
-        ("google-other-issuer", unnamed, |case| {
+        (Code::GoogleOtherIssuer, unnamed, |case| {
             case.provider().issuer = "https://other.example".into();
             case.provider().jwks.clear();
         }),
-        ("google-other-issuer", unnamed, |case| {
+        (Code::GoogleOtherIssuer, unnamed, |case| {
             case.provider().issuer = "https://other.example".into();
             case.provider().jwks = keys(&[&SigningKey::ec(Curve::P256)]).to_json();
         }),
-        ("google-other-cluster", nothing, |case| {
+        (Code::GoogleOtherCluster, nothing, |case| {
             case.neighbour();
             case.state.providers.remove(0);
             case.pool().description = older_mark("https://other.example");
         }),
-        ("google-subject-too-long", nothing, |case| case.want.workload.name = "a".repeat(89)),
-        ("google-secret-name", nothing, |case| case.want.rights.extend(reads(&["projects/p/secrets/db"]))),
-        ("google-service-account", nothing, |case| case.settings.impersonate = Some("eso-reader".into())),
-        ("google-key-type", nothing, |case| case.want = trust(&[&case.key, &SigningKey::ec(Curve::P384)])),
-        ("google-key-type", nothing, |case| case.want = trust(&[&SigningKey::ec(Curve::P521)])),
+        (Code::GoogleSubjectTooLong, nothing, |case| case.want.workload.name = "a".repeat(89)),
+        (Code::GoogleSecretName, nothing, |case| case.want.rights.extend(reads(&["projects/p/secrets/db"]))),
+        (Code::GoogleServiceAccount, nothing, |case| case.settings.impersonate = Some("eso-reader".into())),
+        (Code::GoogleKeyType, nothing, |case| case.want = trust(&[&case.key, &SigningKey::ec(Curve::P384)])),
+        (Code::GoogleKeyType, nothing, |case| case.want = trust(&[&SigningKey::ec(Curve::P521)])),
         (
-            "google-key-type",
+            Code::GoogleKeyType,
             |case| case.settings.mode = Mode::Documents,
             |case| {
                 case.want = trust(&[&SigningKey::ec(Curve::P384)]);
             },
         ),
-        ("google-too-many-keys", nothing, |case| {
+        (Code::GoogleTooManyKeys, nothing, |case| {
             let nine: Vec<_> = (0..9).map(|_| SigningKey::ec(Curve::P256)).collect();
             case.want = trust(&nine.iter().collect::<Vec<_>>());
         }),
-        ("google-secret-missing", nothing, |case| case.seen(Holder::Secret("db".into()), Seen::Absent)),
+        (Code::GoogleSecretMissing, nothing, |case| case.seen(Holder::Secret("db".into()), Seen::Absent)),
         (
-            "google-service-account-missing",
+            Code::GoogleServiceAccountMissing,
             |case| case.settings.impersonate = Some(EMAIL.into()),
             |case| case.seen(Holder::Account(EMAIL.into()), Seen::Absent),
         ),

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{tests::*, *};
+use crate::error::Code;
 
 /// Each right that is needed, taken away in turn: the refusal names it and a role that has it.
 #[tokio::test]
@@ -22,7 +23,7 @@ async fn without_each_right_in_turn() {
         let far = Far::new();
         far.google.deny(permission);
         let error = far.set_up().await.unwrap_err();
-        assert_eq!(error.code, "google-forbidden", "{permission}: {error}");
+        assert_eq!(error.code, Code::GoogleForbidden, "{permission}: {error}");
         assert!(error.hints[0].contains(&format!("{permission} ({role})")), "{permission}: {error}");
         assert!(error.causes[0].contains(permission), "{error}");
 
@@ -47,7 +48,7 @@ async fn without_each_right_of_the_other_ways() {
         far.settings.impersonate = Some(far.google.service_account("eso-reader"));
         far.google.deny(permission);
         let error = far.set_up().await.unwrap_err();
-        assert_eq!(error.code, "google-forbidden", "{permission}: {error}");
+        assert_eq!(error.code, Code::GoogleForbidden, "{permission}: {error}");
         assert!(error.hints[0].contains(&format!("{permission} ({role})")), "{permission}: {error}");
     }
     for (permission, damage) in [

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::Gcp;
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     federation::{Find, FindBy},
     google::Outcome,
     secret::Secret,
@@ -33,7 +33,7 @@ pub(super) async fn find(gcp: &Gcp, find: &Find) -> Result<BTreeSet<String>> {
         refusal.error(&what, "secretmanager.secrets.list", &format!("the project {}", gcp.ids.project))
     })?;
     if found.len() > MOST {
-        return Err(Error::failed("google-search", format!("more than {MOST} are found: {find}"))
+        return Err(Error::failed(Code::GoogleSearchTooBroad, format!("more than {MOST} are found: {find}"))
             .hint("name a narrower pattern or path in the ExternalSecret"));
     }
     Ok(found)
@@ -92,8 +92,11 @@ fn parameter(name: &str, value: &str) -> String {
 /// What means nothing in a filter: names of secrets and labels have nothing else.
 pub(super) fn check(find: &Find, location: Option<&str>) -> Result<()> {
     if let (Some(location), FindBy::Tags(_)) = (location, &find.by) {
-        return Err(Error::usage("google-search", format!("{find} cannot be found in {location}"))
-            .hint("External Secrets Operator searches the labels of global secrets only: search by name"));
+        return Err(Error::usage(
+            Code::GoogleSearchUnsupported,
+            format!("{find} cannot be found in {location}"),
+        )
+        .hint("External Secrets Operator searches the labels of global secrets only: search by name"));
     }
     let plain = |text: &str| {
         text.len() <= 255 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
@@ -107,7 +110,7 @@ pub(super) fn check(find: &Find, location: Option<&str>) -> Result<()> {
     if tags && plain(&find.below) {
         return Ok(());
     }
-    Err(Error::usage("google-search", format!("Secret Manager cannot be asked for {find}"))
+    Err(Error::usage(Code::GoogleSearchUnsupported, format!("Secret Manager cannot be asked for {find}"))
         .hint("names, labels and paths have letters, digits, `-` and `_` only"))
 }
 
@@ -167,7 +170,7 @@ mod tests {
             by_name("team/db", ".*"),
             by_name("x OR name:y", ".*"),
         ] {
-            assert_eq!(check(&find, None).unwrap_err().code, "google-search", "{find}");
+            assert_eq!(check(&find, None).unwrap_err().code, Code::GoogleSearchUnsupported, "{find}");
         }
         assert!(check(&by_name("team", "."), Some("europe-west1")).is_ok());
         assert!(check(&by_tags("", &[("a", "b")]), Some("europe-west1")).is_err());

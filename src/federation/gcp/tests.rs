@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     cluster::ServiceAccount,
-    error::Error,
+    error::{Code, Error},
     federation::{TrustedIssuer, reading, reads},
     google::Pace,
     oidc::{KeySet, KidRule},
@@ -207,7 +207,7 @@ async fn an_unknown_project() {
     for project in ["acme-prud", "210987654321"] {
         far.settings.project = project.to_owned();
         let error = far.gcp().plan(&far.trust()).await.unwrap_err();
-        assert_eq!(error.code, "google-project-unknown", "{error}");
+        assert_eq!(error.code, Code::GoogleProjectUnknown, "{error}");
         assert!(error.message.contains(project), "{error}");
         assert!(error.hints.iter().any(|hint| hint.contains("gcloud projects list")), "{error}");
         assert!(error.hints.iter().any(|hint| hint.contains("roles/browser")), "{error}");
@@ -220,7 +220,7 @@ async fn credentials_that_are_none() {
     let mut far = Far::new();
     far.settings.access_token = Some(Secret::new("ya29.expired".to_owned()));
     let error = far.gcp().plan(&far.trust()).await.unwrap_err();
-    assert_eq!(error.code, "google-credentials", "{error}");
+    assert_eq!(error.code, Code::GoogleCredentials, "{error}");
     assert!(error.hints.last().unwrap().contains("gcloud auth print-access-token"), "{error}");
     assert!(!format!("{error} {error:?}").contains("ya29.expired"), "{error}");
 }
@@ -233,11 +233,11 @@ fn settings_that_cannot_be_meant() {
         change(&mut bad);
         Gcp::connect(&bad, &Http::new(&[]).unwrap()).map(drop).unwrap_err().code
     };
-    assert_eq!(refused(|it| it.project = "Acme Prod".into()), "google-project");
-    assert_eq!(refused(|it| it.pool = "x".into()), "google-name");
-    assert_eq!(refused(|it| it.provider = "gcp-x".into()), "google-name");
-    assert_eq!(refused(|it| it.impersonate = Some("me@example.com".into())), "google-service-account");
-    assert_eq!(refused(|it| it.endpoints.sts = "https://sts.googleapis.com/".into()), "google-endpoint");
-    assert_eq!(refused(|it| it.endpoints.iam = "iam.googleapis.com".into()), "base-url");
-    assert_eq!(refused(|it| it.endpoints.iam = "https://u:p@iam.googleapis.com".into()), "base-url");
+    assert_eq!(refused(|it| it.project = "Acme Prod".into()), Code::GoogleProject);
+    assert_eq!(refused(|it| it.pool = "x".into()), Code::GoogleName);
+    assert_eq!(refused(|it| it.provider = "gcp-x".into()), Code::GoogleName);
+    assert_eq!(refused(|it| it.impersonate = Some("me@example.com".into())), Code::GoogleServiceAccount);
+    assert_eq!(refused(|it| it.endpoints.sts = "https://sts.googleapis.com/".into()), Code::GoogleEndpoint);
+    assert_eq!(refused(|it| it.endpoints.iam = "iam.googleapis.com".into()), Code::BaseUrl);
+    assert_eq!(refused(|it| it.endpoints.iam = "https://u:p@iam.googleapis.com".into()), Code::BaseUrl);
 }

@@ -13,6 +13,7 @@ use super::{
     search::{self, Caller, MOST},
 };
 use crate::{
+    error::Check,
     federation::{
         Find, Reading, Right, Trial,
         property::{Lookup, member_then_path},
@@ -22,17 +23,17 @@ use crate::{
     secret::Secret,
 };
 
-const READ: &str = "google-secret";
-const PROPERTY: &str = "google-property";
-const METADATA: &str = "google-metadata";
-const VERSIONS: &str = "google-versions";
-const SEARCH: &str = "google-search";
-const WRITE: &str = "google-write";
+const READ: Check = Check::GoogleSecret;
+const PROPERTY: Check = Check::GoogleProperty;
+const METADATA: Check = Check::GoogleMetadata;
+const VERSIONS: Check = Check::GoogleVersions;
+const SEARCH: Check = Check::GoogleSearch;
+const WRITE: Check = Check::GoogleWrite;
 /// How many of what is found are read at the same time.
 const AT_ONCE: usize = 16;
 
 /// The check that a trial ends in.
-pub(super) fn check(trial: &Trial) -> &'static str {
+pub(super) fn check(trial: &Trial) -> Check {
     match trial {
         Trial::Read { .. } => READ,
         Trial::Metadata { .. } => METADATA,
@@ -73,7 +74,7 @@ pub(super) async fn run(gcp: &Gcp, access: &Secret, trial: &Trial, say: Say<'_>)
 struct Trying<'a> {
     gcp: &'a Gcp,
     access: &'a Secret,
-    check: &'static str,
+    check: Check,
     subject: String,
 }
 

@@ -10,7 +10,7 @@ use super::{
     state::{Life, Provider},
 };
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     federation::{IssuerForm, IssuerRules, KeyRules, Keys, Rules, Subject, Trust, TrustedIssuer},
     oidc::{Algorithm, KeySet, KidRule},
     plan::FieldChange,
@@ -23,14 +23,14 @@ pub(crate) static RULES: Rules = Rules {
         form: IssuerForm::HttpsUrl,
         // GKE Hub, `Authority.issuer`, makes such providers: a valid URL of less than 2,000 characters.
         longest: 1999,
-        code: "google-issuer",
+        code: Code::GoogleIssuer,
         source: "IAM v1, WorkloadIdentityPoolProvider.Oidc.issuerUri: a URI that uses the https scheme",
     },
     // IAM v1, `jwksJson`, and "Configure Workload Identity Federation with Kubernetes".
     keys: KeyRules {
         algorithms: &[Algorithm::Es256, Algorithm::Rs256],
         most: Some(8),
-        codes: ["google-key-type", "google-too-many-keys"],
+        codes: [Code::GoogleKeyType, Code::GoogleTooManyKeys],
         without_limit: "with public documents there is no such limit: name a bucket, and google.mode: documents",
     },
 };
@@ -117,7 +117,7 @@ impl Wanted {
         let wanted = self.condition(provider);
         if wanted.len() > LONGEST_CONDITION {
             return Err(Error::failed(
-                "google-condition-too-long",
+                Code::GoogleConditionTooLong,
                 format!("the condition of the provider {} would have {} bytes", provider.id, wanted.len()),
             )
             .hint(format!("Google takes {LONGEST_CONDITION}: remove subjects that are not used any more from the condition")));

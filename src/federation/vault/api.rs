@@ -10,7 +10,7 @@ use super::{
     refusal::{self, Asked},
 };
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     http::Http,
     secret::Secret,
 };
@@ -55,7 +55,7 @@ impl Api {
         let mut attempt = 1;
         loop {
             match self.call(Method::GET, path, None, Some(self.token()?)).await {
-                Err(error) if error.code == "vault-busy" && attempt < ATTEMPTS => {
+                Err(error) if error.code == Code::VaultBusy && attempt < ATTEMPTS => {
                     tokio::time::sleep(self.pause * attempt).await;
                     attempt += 1;
                 }
@@ -99,7 +99,7 @@ impl Api {
         }
         if let Some(namespace) = &self.settings.namespace {
             let value = HeaderValue::from_str(namespace).map_err(|_| {
-                Error::usage("vault-setting", "vault.namespace cannot be sent in a header")
+                Error::usage(Code::VaultSetting, "vault.namespace cannot be sent in a header")
                     .hint("it is a path such as team/prod")
             })?;
             headers.insert(NAMESPACE, value);

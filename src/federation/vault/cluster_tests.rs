@@ -19,7 +19,7 @@ fn what_another_cluster_lives_on_is_neither_changed_nor_withdrawn() {
     // The same names, and the issuer that every cluster has unless it is told another.
     let theirs = done(&settings, &other);
     let error = plan(&settings, &want, &theirs).unwrap_err();
-    assert_eq!(error.code, "vault-other-cluster");
+    assert_eq!(error.code, Code::VaultOtherCluster);
     let said = error.to_string();
     assert!(said.contains("9c1d") && said.contains(CLUSTER) && said.contains("vault.mount"), "{said}");
     let changes = changes_of(withdraw(&settings, &want, &theirs, &["eso".into()]));
@@ -29,7 +29,7 @@ fn what_another_cluster_lives_on_is_neither_changed_nor_withdrawn() {
     // An auth method of somebody else that both use: policy and role are the other cluster's all the same.
     let mut shared = theirs;
     shared.mount.as_mut().unwrap().description = "by terraform".into();
-    assert_eq!(plan(&settings, &want, &shared).unwrap_err().code, "vault-other-cluster");
+    assert_eq!(plan(&settings, &want, &shared).unwrap_err().code, Code::VaultOtherCluster);
     assert_eq!(verbs(&changes_of(withdraw(&settings, &want, &shared, &["eso".into()]))), [Action::NoOp; 3]);
 }
 

@@ -10,7 +10,7 @@ use super::{
     observe::{self, Mount, Observed},
 };
 use crate::{
-    error::Error,
+    error::{Code, Error},
     federation::{Keys, Trust},
 };
 
@@ -110,7 +110,7 @@ pub(super) fn other_cluster(
     remedy: &str,
     take_over: &str,
 ) -> Error {
-    Error::failed("vault-other-cluster", format!("{object} belongs to another cluster"))
+    Error::failed(Code::VaultOtherCluster, format!("{object} belongs to another cluster"))
         .caused_by(format_args!(
             "it is marked for the cluster {}, and this one is {}: the UIDs of their namespaces kube-system",
             cluster.escape_debug(),

@@ -39,7 +39,7 @@ pub(crate) use self::{
 };
 use super::{Federation, Find, Keys, Plan, Right, RightKind, Rules, Trial, Trust, Withdrawn};
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     http::Http,
     oidc::Token,
     plan::{Act, Say},
@@ -163,7 +163,7 @@ impl Vault {
         };
         match self.api.write(method, &path, &body).await {
             // An earlier try that was cut off may have made it.
-            Err(error) if error.code == "vault-mount-in-use" => match (step, self.mount().await?) {
+            Err(error) if error.code == Code::VaultMountInUse => match (step, self.mount().await?) {
                 (Step::Mount { description }, Some(found))
                     if found.kind == "jwt" && found.description == *description =>
                 {
@@ -191,7 +191,7 @@ impl Act for AtServer<'_> {
         let mut attempt = 1;
         loop {
             match self.vault.step(&self.step).await {
-                Err(error) if error.code == "vault-busy" && attempt < api::ATTEMPTS => {
+                Err(error) if error.code == Code::VaultBusy && attempt < api::ATTEMPTS => {
                     let pause = self.vault.api.pause * attempt;
                     let said = error.causes.first().cloned().unwrap_or_else(|| "no reason given".to_owned());
                     let seconds = pause.as_secs_f32();
@@ -300,7 +300,7 @@ impl fmt::Display for Vault {
 
 fn roots(pem: &str) -> Result<Vec<CertificateDer<'static>>> {
     let refuse = || {
-        Error::usage("ca-file", "the CA file of Vault cannot be used")
+        Error::usage(Code::CaFile, "the CA file of Vault cannot be used")
             .hint("vault.caFile takes PEM certificates of certificate authorities")
     };
     let found: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes())

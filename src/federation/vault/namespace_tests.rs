@@ -45,21 +45,21 @@ async fn everything_is_done_in_the_namespace() {
 
     let vault = world.vault(Mode::Discovery, |it| it.namespace = Some("nowhere".into()));
     let error = vault.plan(&want).await.unwrap_err();
-    assert_eq!(error.code, "vault-namespace", "{error}");
+    assert_eq!(error.code, Code::VaultNamespace, "{error}");
     world.server.change(|settings| settings.sealed = true);
-    assert_eq!(vault.plan(&want).await.unwrap_err().code, "vault-sealed", "health is asked outside of it");
+    assert_eq!(vault.plan(&want).await.unwrap_err().code, Code::VaultSealed, "health is asked outside of it");
 }
 
 #[tokio::test]
 async fn ignored_namespace_is_refused() {
     type Change = fn(&mut lab::VaultSettings);
-    let cases: [(Change, Option<&str>); 7] = [
-        (|it| it.flavour = lab::VaultFlavour::Vault, Some("vault-no-namespaces")),
-        (|it| it.version = Some("2.2.0".into()), Some("vault-no-namespaces")),
+    let cases: [(Change, Option<Code>); 7] = [
+        (|it| it.flavour = lab::VaultFlavour::Vault, Some(Code::VaultNoNamespaces)),
+        (|it| it.version = Some("2.2.0".into()), Some(Code::VaultNoNamespaces)),
         // A proxy before the server takes the header away.
-        (|it| it.drops_namespace = true, Some("vault-no-namespaces")),
-        (|it| it.version = Some(String::new()), Some("vault-namespaces-unknown")),
-        (|it| it.version = Some("dev".into()), Some("vault-namespaces-unknown")),
+        (|it| it.drops_namespace = true, Some(Code::VaultNoNamespaces)),
+        (|it| it.version = Some(String::new()), Some(Code::VaultNamespacesUnknown)),
+        (|it| it.version = Some("dev".into()), Some(Code::VaultNamespacesUnknown)),
         (|it| it.flavour = lab::VaultFlavour::VaultEnterprise, None),
         (|_| (), None),
     ];

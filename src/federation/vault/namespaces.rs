@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::error::Error;
+use crate::error::{Code, Error};
 
 /// What `sys/health` says, asked without a namespace: OpenBao refuses to answer it within one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ fn numbers(version: &str) -> Option<(u32, u32)> {
 /// The refusal of a namespace at a server that ignores it.
 pub(super) fn ignored(address: &str, namespace: &str, why: &str) -> Error {
     Error::failed(
-        "vault-no-namespaces",
+        Code::VaultNoNamespaces,
         format!("{address} has no namespaces: what is meant for {namespace} would be written into its root namespace"),
     )
     .caused_by(why)
@@ -62,7 +62,7 @@ pub(super) fn ignored(address: &str, namespace: &str, why: &str) -> Error {
 /// The refusal of a namespace at a server of which it is unknown whether it keeps it apart.
 pub(super) fn unknown(address: &str, namespace: &str, why: &str) -> Error {
     Error::failed(
-        "vault-namespaces-unknown",
+        Code::VaultNamespacesUnknown,
         format!("whether {address} has namespaces could not be established, so {namespace} is not used"),
     )
     .caused_by(why)

@@ -144,6 +144,7 @@ fn engine(data: Option<&Map<String, Value>>) -> Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Code;
 
     #[test]
     fn where_an_auth_method_has_its_keys_from() {
@@ -162,7 +163,7 @@ mod tests {
         };
         assert_eq!(given.len(), 1);
         let malformed = json!({"jwt_validation_pubkeys": ["none"]});
-        assert_eq!(keys(malformed.as_object().unwrap()).unwrap_err().code, "pem-no-key");
+        assert_eq!(keys(malformed.as_object().unwrap()).unwrap_err().code, Code::PemNoKey);
     }
 
     fn lab_key() -> String {

@@ -8,7 +8,7 @@ use super::{
     wanted,
 };
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     federation::{RightKind, Trust},
     oidc::keys_from_pem,
     plan::{self, Action, Change, FieldChange, Gate, Target},
@@ -20,7 +20,7 @@ use crate::{
 pub(super) fn plan(settings: &Settings, want: &Trust, observed: &Observed) -> Result<Vec<Planned>> {
     if let Engine::Other(kind) = &observed.kv {
         return Err(Error::failed(
-            "vault-kv-version",
+            Code::VaultKvVersion,
             format!("{} is {kind}, not KV version 2", settings.kv),
         )
         .hint(
@@ -51,7 +51,7 @@ fn plan_mount(settings: &Settings, want: &Trust, observed: &Observed) -> Result<
     let other_path = "choose another path: vault.mount";
     if mount.kind != "jwt" {
         return Err(Error::failed(
-            "vault-mount-in-use",
+            Code::VaultMountInUse,
             format!(
                 "auth/{} is in use by an auth method of type {}",
                 settings.mount,
@@ -63,7 +63,7 @@ fn plan_mount(settings: &Settings, want: &Trust, observed: &Observed) -> Result<
     let Some(mark) = mark::on_mount(mount) else {
         if settings.mount_from_store {
             return Err(Error::failed(
-                "vault-mount-foreign",
+                Code::VaultMountForeign,
                 format!("auth/{} was not made by keyless, and only the store names it", settings.mount),
             )
             .hint(
@@ -92,7 +92,7 @@ fn plan_mount(settings: &Settings, want: &Trust, observed: &Observed) -> Result<
         }
         (None, true) => {
             return Err(Error::failed(
-                "vault-owner-unknown",
+                Code::VaultOwnerUnknown,
                 format!("auth/{} does not say which cluster it was made for", settings.mount),
             )
             .caused_by(format_args!("its description is `{}`", mount.description.escape_debug()))
@@ -102,7 +102,7 @@ fn plan_mount(settings: &Settings, want: &Trust, observed: &Observed) -> Result<
         }
         (None, false) => {
             return Err(Error::failed(
-                "vault-mount-in-use",
+                Code::VaultOtherIssuer,
                 format!("auth/{} serves another issuer, {}", settings.mount, mark.of.escape_debug()),
             )
             .hint("an auth method believes one issuer: give each cluster its own, vault.mount and vault.role")
@@ -154,7 +154,7 @@ fn plan_config(
         return Ok(change);
     }
     let mut error = Error::failed(
-        "vault-config-foreign",
+        Code::VaultConfigForeign,
         format!("auth/{} is somebody else's, and is configured otherwise", settings.mount),
     );
     for difference in differences {
@@ -188,7 +188,7 @@ fn plan_policy(settings: &Settings, want: &Trust, observed: &Observed) -> Result
         return Err(mark::other_cluster(&object, cluster, want, remedy, &take_over));
     }
     if !mark.is_some_and(|mark| mark::is_for_role(&mark, settings)) {
-        return Err(Error::failed("vault-policy-foreign", format!("{object} is somebody else's"))
+        return Err(Error::failed(Code::VaultPolicyForeign, format!("{object} is somebody else's"))
             .caused_by(format_args!(
                 "it begins with `{}`, not with `{}`",
                 first_line(have),
@@ -200,7 +200,7 @@ fn plan_policy(settings: &Settings, want: &Trust, observed: &Observed) -> Result
     if mark.is_some_and(|mark| mark.cluster.is_none()) && !mark::is_this_clusters(observed, want) {
         let take_over = format!("`vault policy delete {}`", wanted::policy_name(settings));
         return Err(Error::failed(
-            "vault-owner-unknown",
+            Code::VaultOwnerUnknown,
             format!("{object} does not say which cluster it was made for"),
         )
         .hint(remedy)
@@ -236,7 +236,7 @@ fn plan_role(settings: &Settings, want: &Trust, have: Option<&Map<String, Value>
         return Ok(change(Action::Create, &object, why, differences, step));
     };
     if !is_our_role(settings, have) {
-        return Err(Error::failed("vault-role-foreign", format!("{object} is somebody else's"))
+        return Err(Error::failed(Code::VaultRoleForeign, format!("{object} is somebody else's"))
             .caused_by(format_args!(
                 "it gives {}, and not {}",
                 have.get("token_policies")

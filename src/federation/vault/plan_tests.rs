@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    error::Kind,
+    error::{Code, Kind},
     federation::{
         TrustedIssuer, changes as changes_of, reads,
         vault::{Mode, wanted, withdraw::withdraw},
@@ -298,33 +298,33 @@ fn what_was_changed_by_hand_is_shown_and_mended() {
 #[test]
 fn what_is_somebody_elses_ends_it_before_anything_is_done() {
     type Change = fn(&mut Observed);
-    let cases: [(&str, Change); 10] = [
-        ("vault-mount-in-use", |it| it.mount.as_mut().unwrap().kind = "kubernetes".into()),
-        ("vault-mount-in-use", |it| {
+    let cases: [(Code, Change); 10] = [
+        (Code::VaultMountInUse, |it| it.mount.as_mut().unwrap().kind = "kubernetes".into()),
+        (Code::VaultMountInUse, |it| {
             it.mount.as_mut().unwrap().description =
                 "managed by keyless for https://oidc.lab.test/other".into();
         }),
-        ("vault-mount-in-use", |it| it.mount.as_mut().unwrap().description = "managed by keyless".into()),
-        ("vault-other-cluster", |it| {
+        (Code::VaultMountInUse, |it| it.mount.as_mut().unwrap().description = "managed by keyless".into()),
+        (Code::VaultOtherCluster, |it| {
             it.mount.as_mut().unwrap().description = OURS.replace(CLUSTER, "of-somebody-else");
         }),
-        ("vault-other-cluster", |it| {
+        (Code::VaultOtherCluster, |it| {
             let text = it.policy.take().unwrap();
             it.policy = Some(text.replace(CLUSTER, "of-somebody-else"));
         }),
-        ("vault-config-foreign", |it| {
+        (Code::VaultConfigForeign, |it| {
             it.mount.as_mut().unwrap().description = "for the CI".into();
             it.config.as_mut().unwrap().insert("bound_issuer".into(), json!("https://gitlab.example.com"));
         }),
-        ("vault-config-foreign", |it| {
+        (Code::VaultConfigForeign, |it| {
             it.mount.as_mut().unwrap().description = String::new();
             it.config.as_mut().unwrap().insert("bound_issuer".into(), json!(""));
         }),
-        ("vault-role-foreign", |it| {
+        (Code::VaultRoleForeign, |it| {
             it.role.as_mut().unwrap().insert("token_policies".into(), json!(["admin"]));
         }),
-        ("vault-policy-foreign", |it| it.policy = Some("path \"kv/*\" {}".into())),
-        ("vault-kv-version", |it| it.kv = Engine::Other("KV version 1".into())),
+        (Code::VaultPolicyForeign, |it| it.policy = Some("path \"kv/*\" {}".into())),
+        (Code::VaultKvVersion, |it| it.kv = Engine::Other("KV version 1".into())),
     ];
     for (position, (code, spoil)) in cases.into_iter().enumerate() {
         let mut observed = done(&settings(), &trust());
@@ -380,7 +380,7 @@ fn secrets_that_would_open_more_than_themselves() {
     {
         let want = Trust { rights: reads(&[secret]), ..trust() };
         let error = plan(&settings(), &want, &Observed::default()).unwrap_err();
-        assert_eq!((error.code, error.kind), ("vault-setting", Kind::Usage), "{secret:?}");
+        assert_eq!((error.code, error.kind), (Code::VaultSetting, Kind::Usage), "{secret:?}");
     }
     let want = Trust { rights: reads(&["team/db", "/a.b@c", "kv/data/team/db"]), ..trust() };
     let text = wanted::policy(&settings(), &want).unwrap();

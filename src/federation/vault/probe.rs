@@ -9,7 +9,7 @@ use super::{
     trials,
 };
 use crate::{
-    error::Error,
+    error::{Check, Code, Error},
     federation::{
         Reading, Trial,
         property::{Lookup, path},
@@ -20,10 +20,10 @@ use crate::{
     secret::{Secret, is_header_safe},
 };
 
-const LOGIN: &str = "vault-login";
-pub(super) const READ: &str = "vault-read";
-const PROPERTY: &str = "vault-property";
-const LOGOUT: &str = "vault-logout";
+const LOGIN: Check = Check::VaultLogin;
+pub(super) const READ: Check = Check::VaultRead;
+const PROPERTY: Check = Check::VaultProperty;
+const LOGOUT: Check = Check::VaultLogout;
 
 /// In seconds. Vault's own limit is a setting of the server, by default 32 days.
 const LONGEST_LOGIN: u32 = 10 * 366 * 24 * 3600;
@@ -88,7 +88,9 @@ fn refused_login(subject: String, error: Error, settings: &Settings, token: &Tok
     let said = error.causes.join("; ");
     let has = |part: &str| said.contains(part);
     let setup = "run `keyless setup`, which shows the difference and mends it";
-    let (cause, remedy) = if !["vault-refused", "vault-forbidden", "vault-token"].contains(&error.code) {
+    let (cause, remedy) = if ![Code::VaultRefused, Code::VaultForbidden, Code::VaultToken]
+        .contains(&error.code)
+    {
         return Finding::refused(LOGIN, subject, &error);
     } else if has("is expired") || has("expiration time (exp)") {
         (
@@ -168,7 +170,7 @@ pub(super) fn judge_read(
     };
     let said = match answer {
         Ok(said) => said,
-        Err(error) if error.code == "vault-forbidden" => {
+        Err(error) if error.code == Code::VaultForbidden => {
             let cause = format!("the policy of the role {role} does not give this secret");
             let remedy = "name the secret under store.secrets and run `keyless setup`";
             return failed(&error.causes.join("; "), &cause, remedy.to_owned());

@@ -74,14 +74,14 @@ fn every_refused_login_has_cause_and_remedy() {
         ("permission denied", "no auth method", "vault.mount"),
     ];
     for (said, cause_has, remedy_has) in cases {
-        let error = Error::failed("vault-refused", "status 400").caused_by(said);
+        let error = Error::failed(Code::VaultRefused, "status 400").caused_by(said);
         let finding = refused_login("login".into(), error, &settings(), &token());
         let Outcome::Failed { seen, cause, remedy } = finding.outcome else { panic!("{said}") };
         assert_eq!(seen, said, "what the server said is shown");
         assert!(cause.contains(cause_has), "{said}: {cause}");
         assert!(remedy.contains(remedy_has), "{said}: {remedy}");
     }
-    let odd = Error::failed("vault-refused", "status 400").caused_by("something new").hint("look");
+    let odd = Error::failed(Code::VaultRefused, "status 400").caused_by("something new").hint("look");
     let finding = refused_login("login".into(), odd, &settings(), &token());
     assert!(finding.to_text().contains("something new"), "{}", finding.to_text());
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Settings, wanted};
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     http::Answer,
     redact,
 };
@@ -18,7 +18,7 @@ pub(super) struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    fn refused(&self, code: &'static str, how: &str, said: &str) -> Error {
+    fn refused(&self, code: Code, how: &str, said: &str) -> Error {
         let Self { method, path, settings } = self;
         let place = settings.namespace.as_ref().map(|name| format!(" in the namespace {name}"));
         let place = place.unwrap_or_default();
@@ -31,7 +31,7 @@ const LOG_IN: &str =
 
 /// None is given, or a text that no header can hold.
 pub(super) fn no_token() -> Error {
-    Error::failed("vault-no-token", "there is no usable token for Vault in VAULT_TOKEN or BAO_TOKEN")
+    Error::failed(Code::VaultNoToken, "there is no usable token for Vault in VAULT_TOKEN or BAO_TOKEN")
         .hint(LOG_IN)
 }
 
@@ -41,24 +41,24 @@ pub(super) fn of(asked: &Asked<'_>, answer: &Answer, body: &Value, health: &Valu
     let address = &asked.settings.address;
     match answer.status {
         403 if is_unknown_token(body) => asked
-            .refused("vault-token", "does not know the token, for", &said)
+            .refused(Code::VaultToken, "does not know the token, for", &said)
             .hint(format!("it has expired, was revoked, or is of another server; {LOG_IN}"))
             .hint("check vault.address and vault.namespace as well: the same words are said where nothing is mounted"),
         403 => forbidden(asked, &said),
         _ if health.get("initialized") == Some(&Value::Bool(false)) => {
-            Error::failed("vault-not-initialized", format!("{address} has not been initialised"))
+            Error::failed(Code::VaultNotInitialized, format!("{address} has not been initialised"))
                 .caused_by(said)
                 .hint("`bao operator init` or `vault operator init`, then unseal it; nothing was changed")
         }
         _ if health.get("sealed") == Some(&Value::Bool(true)) || said.contains("is sealed") => {
-            Error::failed("vault-sealed", format!("{address} is sealed"))
+            Error::failed(Code::VaultSealed, format!("{address} is sealed"))
                 .caused_by(said)
                 .hint("unseal it (`bao operator unseal`, `vault operator unseal`), then start again; nothing was changed")
         }
         301..=308 | 472 | 473 => {
             let active = answer.header(header::LOCATION).and_then(|to| url::Url::parse(to).ok());
             let active = active.map(|url| url.origin().ascii_serialization());
-            Error::failed("vault-standby", format!("{address} is a standby that passes requests on to another server"))
+            Error::failed(Code::VaultStandby, format!("{address} is a standby that passes requests on to another server"))
                 .caused_by(said)
                 .hint(match active {
                     // A token goes to no address that was not given.
@@ -67,13 +67,13 @@ pub(super) fn of(asked: &Asked<'_>, answer: &Answer, body: &Value, health: &Valu
                 })
         }
         400 if said.contains("path is already in use") => {
-            asked.refused("vault-mount-in-use", "refuses", &said).hint("choose another path: vault.mount")
+            asked.refused(Code::VaultMountInUse, "refuses", &said).hint("choose another path: vault.mount")
         }
         412 | 429 | 500 | 502..=504 => asked
-            .refused("vault-busy", &format!("answers with status {} to", answer.status), &said)
+            .refused(Code::VaultBusy, &format!("answers with status {} to", answer.status), &said)
             .hint("look at the server's log and at what stands before it, then start again"),
         _ => asked
-            .refused("vault-refused", &format!("answers with status {} to", answer.status), &said)
+            .refused(Code::VaultRefused, &format!("answers with status {} to", answer.status), &said)
             .hint("look at the server's log; `curl` the same path to compare"),
     }
 }
@@ -112,7 +112,7 @@ fn forbidden(asked: &Asked<'_>, said: &str) -> Error {
         None => String::new(),
     };
     asked
-        .refused("vault-forbidden", "does not allow", said)
+        .refused(Code::VaultForbidden, "does not allow", said)
         .hint(format!("the token needs on {path}: {needs}"))
         .hint(format!("a policy with all that keyless asks for{place}:\n{}", policy.join("\n")))
 }
@@ -120,14 +120,14 @@ fn forbidden(asked: &Asked<'_>, said: &str) -> Error {
 /// Where a write should have gone there is nothing.
 pub(super) fn missing(asked: &Asked<'_>, body: &Value) -> Error {
     asked
-        .refused("vault-missing", "has nothing at", &said(body))
+        .refused(Code::VaultMissing, "has nothing at", &said(body))
         .hint("somebody took it away in between: start again")
 }
 
 /// Something answers, but not as Vault does.
 pub(super) fn not_vault(asked: &Asked<'_>) -> Error {
     asked
-        .refused("vault-not-vault", "does not answer as Vault does to", "the answer is not a JSON object")
+        .refused(Code::VaultNotVault, "does not answer as Vault does to", "the answer is not a JSON object")
         .hint("vault.address is the base URL of the API, e.g. https://vault.example.com:8200, without /v1 or /ui")
 }
 
@@ -135,7 +135,7 @@ pub(super) fn not_vault(asked: &Asked<'_>) -> Error {
 pub(super) fn refuse_namespace(asked: &Asked<'_>, body: &Value) -> Result<()> {
     let said = said(body);
     if said.contains("namespace not found") {
-        return Err(asked.refused("vault-namespace", "has no such namespace for", &said).hint(
+        return Err(asked.refused(Code::VaultNamespace, "has no such namespace for", &said).hint(
             "vault.namespace names an existing namespace, e.g. team/prod; leave it out on a server without",
         ));
     }

@@ -13,7 +13,7 @@ use tokio::{
 
 use super::*;
 use crate::{
-    error::Kind,
+    error::{Code, Kind},
     federation::{TrustedIssuer, reading, reads},
     oidc::{KeySet, keys_from_pem},
 };
@@ -133,24 +133,29 @@ fn quiet() -> impl FnMut(&str) + Send {
 async fn a_server_that_cannot_be_asked() {
     let sealed = r#"{"errors":["Vault is sealed"]}"#;
     let cases = [
-        ("vault-sealed", 503, sealed, r#"{"initialized":true,"sealed":true}"#),
-        ("vault-not-initialized", 503, sealed, r#"{"initialized":false,"sealed":true}"#),
-        ("vault-sealed", 503, sealed, "nothing that can be read"),
-        ("vault-standby", 307, "", r#"{"initialized":true,"sealed":false,"standby":true}"#),
-        ("vault-busy", 503, "<html>", r#"{"initialized":true,"sealed":false}"#),
-        ("vault-busy", 429, r#"{"errors":["request path \"sys/auth\": rate limit quota exceeded"]}"#, "{}"),
-        ("vault-token", 403, r#"{"errors":["permission denied"]}"#, "{}"),
+        (Code::VaultSealed, 503, sealed, r#"{"initialized":true,"sealed":true}"#),
+        (Code::VaultNotInitialized, 503, sealed, r#"{"initialized":false,"sealed":true}"#),
+        (Code::VaultSealed, 503, sealed, "nothing that can be read"),
+        (Code::VaultStandby, 307, "", r#"{"initialized":true,"sealed":false,"standby":true}"#),
+        (Code::VaultBusy, 503, "<html>", r#"{"initialized":true,"sealed":false}"#),
         (
-            "vault-token",
+            Code::VaultBusy,
+            429,
+            r#"{"errors":["request path \"sys/auth\": rate limit quota exceeded"]}"#,
+            "{}",
+        ),
+        (Code::VaultToken, 403, r#"{"errors":["permission denied"]}"#, "{}"),
+        (
+            Code::VaultToken,
             403,
             r#"{"errors":["2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"]}"#,
             "{}",
         ),
-        ("vault-forbidden", 403, r#"{"errors":["1 error occurred:\n\t* permission denied\n\n"]}"#, "{}"),
-        ("vault-namespace", 404, r#"{"errors":["namespace not found"]}"#, "{}"),
-        ("vault-refused", 404, "<html>nginx</html>", "{}"),
-        ("vault-not-vault", 200, "<html>a page</html>", "{}"),
-        ("vault-refused", 400, r#"{"errors":["missing client token hvs.hunter2"]}"#, "{}"),
+        (Code::VaultForbidden, 403, r#"{"errors":["1 error occurred:\n\t* permission denied\n\n"]}"#, "{}"),
+        (Code::VaultNamespace, 404, r#"{"errors":["namespace not found"]}"#, "{}"),
+        (Code::VaultRefused, 404, "<html>nginx</html>", "{}"),
+        (Code::VaultNotVault, 200, "<html>a page</html>", "{}"),
+        (Code::VaultRefused, 400, r#"{"errors":["missing client token hvs.hunter2"]}"#, "{}"),
     ];
     for (code, status, body, health) in cases {
         let script = Script::default().on("any", status, body).on("GET sys/health", 200, health);
@@ -185,7 +190,7 @@ async fn a_refusal_of_each_write_names_path_and_capability() {
     for (step, path, capability) in cases {
         let vault = Script::default().on("any", 403, denied).serve().await;
         let error = vault.act(step).run(&mut quiet()).await.unwrap_err();
-        assert_eq!(error.code, "vault-forbidden", "{error}");
+        assert_eq!(error.code, Code::VaultForbidden, "{error}");
         assert_eq!(error.causes, ["permission denied"]);
         assert!(error.hints[0].contains(path) && error.hints[0].contains(capability), "{error}");
         let policy = format!("path \"{path}\" {{ capabilities = [");
@@ -206,7 +211,7 @@ async fn a_busy_server_is_asked_again_with_a_word() {
 
     let script = Script::default().on("any", 503, "").on("GET sys/health", 200, "{}");
     let error = script.serve().await.act(mount()).run(&mut quiet()).await.unwrap_err();
-    assert_eq!(error.code, "vault-busy");
+    assert_eq!(error.code, Code::VaultBusy);
     let tries = script.asked().iter().filter(|head| head.starts_with("POST /v1/sys/auth/keyless")).count();
     assert_eq!(tries, 3);
 }
@@ -228,7 +233,7 @@ async fn a_mount_that_was_made_by_a_try_that_was_cut_off_is_done() {
         let outcome = script.serve().await.act(mount()).run(&mut quiet()).await;
         assert_eq!(
             outcome.map_err(|error| error.code),
-            if done { Ok(()) } else { Err("vault-mount-in-use") }
+            if done { Ok(()) } else { Err(Code::VaultMountInUse) }
         );
     }
 }
@@ -241,7 +246,7 @@ async fn what_is_gone_is_removed_and_what_has_no_place_is_not_written() {
         vault.act(step).run(&mut quiet()).await.unwrap();
     }
     let error = vault.act(Step::WriteRole(json!({}))).run(&mut quiet()).await.unwrap_err();
-    assert_eq!(error.code, "vault-missing", "{error}");
+    assert_eq!(error.code, Code::VaultMissing, "{error}");
 }
 
 #[tokio::test]
@@ -291,21 +296,21 @@ async fn without_a_token_nothing_is_asked_but_the_walk() {
     for change in tokens {
         let vault = connect("http://127.0.0.1:9", change).unwrap();
         let error = vault.plan(&trust()).await.unwrap_err();
-        assert_eq!((error.code, error.kind), ("vault-no-token", Kind::Failed));
+        assert_eq!((error.code, error.kind), (Code::VaultNoToken, Kind::Failed));
         assert!(error.hints[0].contains("VAULT_TOKEN") && !error.to_string().contains("hunter2"), "{error}");
     }
 }
 
 #[tokio::test]
 async fn settings_that_cannot_be_meant() {
-    let cases: [(&str, Spoil); 7] = [
-        ("vault-address", |it| it.address = "vault.lab.test".into()),
-        ("vault-setting", |it| it.mount = "a b".into()),
-        ("vault-setting", |it| it.role = "a/b".into()),
-        ("vault-setting", |it| it.kv = "kv/*".into()),
-        ("vault-setting", |it| it.namespace = Some("team prod".into())),
-        ("ca-file", |it| it.ca_pem = Some("nothing".into())),
-        ("ca-file", |it| {
+    let cases: [(Code, Spoil); 7] = [
+        (Code::VaultAddress, |it| it.address = "vault.lab.test".into()),
+        (Code::VaultSetting, |it| it.mount = "a b".into()),
+        (Code::VaultSetting, |it| it.role = "a/b".into()),
+        (Code::VaultSetting, |it| it.kv = "kv/*".into()),
+        (Code::VaultSetting, |it| it.namespace = Some("team prod".into())),
+        (Code::CaFile, |it| it.ca_pem = Some("nothing".into())),
+        (Code::CaFile, |it| {
             it.ca_pem = Some("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".into())
         }),
     ];

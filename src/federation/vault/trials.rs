@@ -12,23 +12,23 @@ use super::{
     probe::{READ, judge_read},
 };
 use crate::{
-    error::{Error, Result},
+    error::{Check, Code, Error, Result},
     federation::{Find, FindBy, Reading, Right, Trial},
     relying_party::Finding,
     secret::Secret,
 };
 
-const METADATA: &str = "vault-metadata";
-const VERSIONS: &str = "vault-versions";
-const SEARCH: &str = "vault-search";
-const WRITE: &str = "vault-write";
+const METADATA: Check = Check::VaultMetadata;
+const VERSIONS: Check = Check::VaultVersions;
+const SEARCH: Check = Check::VaultSearch;
+const WRITE: Check = Check::VaultWrite;
 /// More than this is found by a search only if it is wrong.
 const MOST: usize = 5000;
 /// What a secret's metadata has beside the custom ones, as far as the operator reads it.
 const NOTED: [&str; 3] = ["created_time", "current_version", "delete_version_after"];
 
 /// The check that a trial ends in.
-pub(super) fn check(trial: &Trial) -> &'static str {
+pub(super) fn check(trial: &Trial) -> Check {
     match trial {
         Trial::Read { .. } => READ,
         Trial::Metadata { .. } => METADATA,
@@ -69,7 +69,7 @@ pub(super) async fn run(api: &Api, settings: &Settings, session: &Secret, trial:
             if of_the_thing { failed.of_the_thing() } else { failed }
         }
         Ok(Seen::NotProved(why)) => Finding::skipped(check, subject, format!("not proved: {why}")),
-        Err(error) if error.code == "vault-forbidden" => Finding::failed(
+        Err(error) if error.code == Code::VaultForbidden => Finding::failed(
             check,
             subject,
             error.causes.join("; "),
@@ -190,7 +190,7 @@ async fn search(api: &Api, settings: &Settings, session: &Secret, find: &Find) -
         match one_version(api, settings, session, path, None).await {
             // One without a value is passed over by the operator as well.
             Ok(_) => {}
-            Err(error) if error.code == "vault-forbidden" => {
+            Err(error) if error.code == Code::VaultForbidden => {
                 return Ok(Seen::Failed {
                     seen: format!("{path} is found and cannot be read"),
                     cause: format!("the policy of the role {} does not give this secret", settings.role),
@@ -217,7 +217,7 @@ pub(super) async fn list(
         asked += 1;
         if asked > MOST {
             return Err(Error::failed(
-                "vault-search",
+                Code::VaultSearchTooBroad,
                 format!("{} has more than {MOST} folders", settings.kv),
             )
             .hint("name a folder in the ExternalSecret: find.path"));
@@ -258,7 +258,7 @@ async fn write(api: &Api, settings: &Settings, session: &Secret, right: &Right) 
     let body = json!({ "paths": names });
     let said = match api.call(Method::POST, "sys/capabilities-self", Some(&body), Some(session)).await {
         Ok(said) => said,
-        Err(Error { code: "vault-forbidden", .. }) => {
+        Err(Error { code: Code::VaultForbidden, .. }) => {
             return Ok(Seen::NotProved(
                 "the login may not ask what it may do; run `keyless setup`".to_owned(),
             ));

@@ -8,7 +8,7 @@ use super::{
     paths::{PathRules, rule},
 };
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     federation::{IssuerForm, IssuerRules, KeyRules, Rules, Trust, TrustedIssuer},
     http::is_https_or_loopback,
     oidc::{Algorithm, PublicKey},
@@ -21,13 +21,13 @@ pub(crate) static RULES: Rules = Rules {
     issuer: IssuerRules {
         form: IssuerForm::AnyText,
         longest: 2048,
-        code: "vault-issuer",
+        code: Code::VaultIssuer,
         source: "JWT auth method, bound_issuer: any text",
     },
     keys: KeyRules {
         algorithms: &[Algorithm::Es256, Algorithm::Es384, Algorithm::Es512, Algorithm::Rs256],
         most: None,
-        codes: ["vault-key-type", "vault-too-many-keys"],
+        codes: [Code::VaultKeyType, Code::VaultTooManyKeys],
         without_limit: "",
     },
 };
@@ -229,7 +229,7 @@ pub(super) fn namespace(text: Option<&str>) -> Result<Option<String>> {
 }
 
 pub(super) fn bad_name(setting: &'static str, text: &str, is: &str) -> Error {
-    Error::usage("vault-setting", format!("`{}` cannot be {setting}", text.escape_debug()))
+    Error::usage(Code::VaultSetting, format!("`{}` cannot be {setting}", text.escape_debug()))
         .hint(format!("{setting} is {is}"))
 }
 
@@ -238,7 +238,7 @@ pub(super) fn check_address(text: &str) -> Result<()> {
     let refuse = |why: &str| {
         // What stands before an '@' may be a password.
         let shown = text.rsplit_once('@').map_or(text, |(_, rest)| rest).escape_debug().to_string();
-        Error::usage("vault-address", format!("`{shown}` cannot be the address of Vault: {why}"))
+        Error::usage(Code::VaultAddress, format!("`{shown}` cannot be the address of Vault: {why}"))
             .hint("write the base URL of its API, e.g. https://vault.example.com:8200")
     };
     let url = Url::parse(text).map_err(|error| refuse("it is not a URL").caused_by(error))?;
@@ -259,7 +259,7 @@ pub(super) fn check_address(text: &str) -> Result<()> {
 
 /// A configuration is refused when the server cannot fetch the keys itself: why, and what to do.
 pub(super) fn explain_fetch(error: Error, settings: &Settings) -> Error {
-    if error.code != "vault-refused" {
+    if error.code != Code::VaultRefused {
         return error;
     }
     let said = error.causes.join(" ");
@@ -268,7 +268,7 @@ pub(super) fn explain_fetch(error: Error, settings: &Settings) -> Error {
         "for a server that cannot reach the documents, write the keys into it: vault.mode: static-keys";
     let (code, hint) = if has(&["issuer did not match"]) {
         (
-            "vault-issuer-differs",
+            Code::VaultIssuerDiffers,
             "the document at this URL names another issuer: run `keyless verify --public-only`",
         )
     } else if has(&["x509", "certificate", "CA PEM", "jwks_ca_pem"]) {
@@ -281,7 +281,7 @@ pub(super) fn explain_fetch(error: Error, settings: &Settings) -> Error {
                  must hold the authority of that host"
             }
         };
-        ("vault-ca", hint)
+        (Code::VaultCa, hint)
     } else if has(&[
         "connection refused",
         "connection reset",
@@ -292,27 +292,27 @@ pub(super) fn explain_fetch(error: Error, settings: &Settings) -> Error {
         "lookup ",
         "EOF",
     ]) {
-        ("vault-cannot-fetch", static_keys)
+        (Code::VaultCannotFetch, static_keys)
     } else if has(&["404", "Not Found", "NoSuchKey"]) {
-        ("vault-cannot-fetch", "the documents are not there: run `keyless publish` first")
+        (Code::VaultCannotFetch, "the documents are not there: run `keyless publish` first")
     } else if has(&["failed to decode", "invalid character"]) {
         (
-            "vault-cannot-fetch",
+            Code::VaultCannotFetch,
             "something else than the documents is served there: a login page, or an error page",
         )
     } else if has(&["401", "403", "AccessDenied", "Forbidden"]) {
         (
-            "vault-cannot-fetch",
+            Code::VaultCannotFetch,
             "the documents are not public: `keyless publish` shows what keeps strangers out",
         )
     } else if has(&["error checking"]) {
         // All that HashiCorp's server says, and all that OpenBao says of a key set.
-        ("vault-cannot-fetch", "the server could not read the documents, and keeps the reason in its log")
+        (Code::VaultCannotFetch, "the server could not read the documents, and keeps the reason in its log")
     } else {
         return error;
     };
     let mut error = Error { code, hints: vec![hint.to_owned()], ..error };
-    if code == "vault-cannot-fetch" && hint != static_keys {
+    if code == Code::VaultCannotFetch && hint != static_keys {
         error = error.hint(static_keys);
     }
     error.hint("run `keyless verify --public-only` to see what strangers see")

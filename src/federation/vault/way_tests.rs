@@ -11,6 +11,7 @@ use super::{
 };
 use crate::federation::reading;
 use crate::{
+    error::Check,
     federation::{changes, reads},
     oidc::{KeySet, keys_from_pem},
     plan::{Act, Action, Change},
@@ -131,12 +132,12 @@ pub(super) async fn set_up(vault: &Vault, want: &Trust) -> Result<Vec<Action>> {
 }
 
 /// The names of the hops, and whether each passed.
-pub(super) fn hops(findings: &[Finding]) -> Vec<(&str, bool)> {
+pub(super) fn hops(findings: &[Finding]) -> Vec<(Check, bool)> {
     findings.iter().map(|it| (it.check, matches!(it.outcome, Outcome::Passed(_)))).collect()
 }
 
-pub(super) const PASSED: [(&str, bool); 3] =
-    [("vault-login", true), ("vault-read", true), ("vault-logout", true)];
+pub(super) const PASSED: [(Check, bool); 3] =
+    [(Check::VaultLogin, true), (Check::VaultRead, true), (Check::VaultLogout, true)];
 
 #[tokio::test]
 async fn there_and_back_in_every_mode() {
@@ -223,7 +224,7 @@ async fn a_token_that_is_not_the_one_wanted() {
     ];
     for (token, cause) in cases {
         let findings = vault.probe(&token, &reading("db"), &mut |_: &str| ()).await;
-        assert_eq!(hops(&findings), [("vault-login", false), ("vault-read", false)], "{findings:?}");
+        assert_eq!(hops(&findings), [(Check::VaultLogin, false), (Check::VaultRead, false)], "{findings:?}");
         assert!(findings[0].to_text().contains(cause), "{cause}: {}", findings[0].to_text());
         assert!(!findings[0].to_text().contains(token.expose()));
     }
@@ -253,7 +254,7 @@ async fn a_server_that_cannot_read_the_documents() {
     let without_ca = Settings { ca_pem: None, issuer_ca_pem: None, ..world.settings(Mode::Discovery) };
     let vault = Vault::connect(&without_ca, &http).unwrap();
     for (flavour, code) in
-        [(lab::VaultFlavour::Vault, "vault-cannot-fetch"), (lab::VaultFlavour::OpenBao, "vault-ca")]
+        [(lab::VaultFlavour::Vault, Code::VaultCannotFetch), (lab::VaultFlavour::OpenBao, Code::VaultCa)]
     {
         world.server.change(|settings| settings.flavour = flavour);
         let error = set_up(&vault, &world.trust()).await.unwrap_err();
@@ -267,7 +268,7 @@ async fn a_server_that_cannot_read_the_documents() {
     let elsewhere = Trust { issuer: issuer(Mode::Discovery, "https://nowhere.lab.test"), ..world.trust() };
     let vault = world.vault(Mode::JwksUrl, |it| (it.mount, it.role) = ("other".into(), "other".into()));
     let error = set_up(&vault, &elsewhere).await.unwrap_err();
-    assert!(["vault-cannot-fetch", "vault-ca"].contains(&error.code), "{error}");
+    assert!([Code::VaultCannotFetch, Code::VaultCa].contains(&error.code), "{error}");
     // A server that fetches nothing needs to reach nobody.
     let vault = world.vault(Mode::StaticKeys, |it| (it.mount, it.role) = ("other".into(), "other".into()));
     set_up(&vault, &elsewhere).await.unwrap();
@@ -279,7 +280,7 @@ async fn sealed() {
     world.server.change(|settings| settings.sealed = true);
     let vault = world.vault(Mode::Discovery, |_| ());
     let error = vault.plan(&world.trust()).await.unwrap_err();
-    assert_eq!(error.code, "vault-sealed", "{error}");
+    assert_eq!(error.code, Code::VaultSealed, "{error}");
     let findings = vault.probe(&world.good_token(), &reading("db"), &mut |_: &str| ()).await;
     assert!(findings[0].to_text().contains("unseal"), "{findings:?}");
 }
@@ -322,7 +323,7 @@ async fn the_least_rights_are_enough_and_each_of_them_is_needed() {
             None => outcome.unwrap(),
             Some(position) => {
                 let error = outcome.unwrap_err();
-                assert_eq!(error.code, "vault-forbidden", "{error}");
+                assert_eq!(error.code, Code::VaultForbidden, "{error}");
                 let (path, _) = &rights[position];
                 assert!(error.hints[0].contains(path.as_str()), "{path}: {error}");
             }
@@ -340,10 +341,10 @@ async fn what_is_somebody_elses_stays() {
     let issuer = issuer(Mode::StaticKeys, "https://oidc.lab.test/other");
     let other = Trust { issuer, cluster_id: "another".into(), ..want.clone() };
     let error = mine.plan(&other).await.unwrap_err();
-    assert_eq!(error.code, "vault-other-cluster", "{error}");
+    assert_eq!(error.code, Code::VaultOtherCluster, "{error}");
     let beside = world.vault(Mode::StaticKeys, |it| it.mount = "other".into());
     let error = beside.plan(&other).await.unwrap_err();
-    assert_eq!(error.code, "vault-other-cluster", "the policy is the other role's: {error}");
+    assert_eq!(error.code, Code::VaultOtherCluster, "the policy is the other role's: {error}");
     let beside = world.vault(Mode::StaticKeys, |it| (it.mount, it.role) = ("other".into(), "b".into()));
     set_up(&beside, &other).await.unwrap();
 
@@ -360,5 +361,5 @@ async fn what_is_somebody_elses_stays() {
     let findings = second.probe(&world.good_token(), &reading("db"), &mut |_: &str| ()).await;
     assert_eq!(hops(&findings), PASSED, "{findings:?}");
     let error = world.vault(Mode::StaticKeys, |it| it.mount = "token".into()).plan(&want).await.unwrap_err();
-    assert_eq!(error.code, "vault-mount-in-use", "{error}");
+    assert_eq!(error.code, Code::VaultMountInUse, "{error}");
 }

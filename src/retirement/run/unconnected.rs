@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     federation::credential::{self, Standing, StoredCredential},
 };
 
@@ -38,6 +38,6 @@ impl StoredCredential for NoProvider {
 }
 
 fn no_provider() -> Error {
-    Error::failed("credential-by-hand", "keyless does not speak to the provider of this credential")
+    Error::failed(Code::CredentialByHand, "keyless does not speak to the provider of this credential")
         .hint("revoke it there by hand")
 }

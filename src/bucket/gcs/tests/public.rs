@@ -8,9 +8,9 @@ async fn a_new_bucket() {
     // Some ways of making buckets default to this; it is said explicitly, so it does not matter.
     store.change(|settings| settings.default_public_access_prevention = "enforced".into());
     let gcs = client(&store, store.token());
-    assert_eq!(gcs.read(JWKS).await.unwrap_err().code, "bucket-missing");
+    assert_eq!(gcs.read(JWKS).await.unwrap_err().code, Code::BucketMissing);
     let error = refused(gcs.write(JWKS, &jwks("{}"), &Expected::Absent).await);
-    assert_eq!(error.code, "bucket-missing", "{error}");
+    assert_eq!(error.code, Code::BucketMissing, "{error}");
     assert_eq!(contract::open(&gcs, &names()).await.unwrap().len(), 2);
     gcs.write(JWKS, &jwks("{}"), &Expected::Absent).await.unwrap();
     assert_eq!(stranger(&gcs, JWKS).await, 200);
@@ -28,7 +28,7 @@ async fn a_new_bucket_needs_a_project() {
     let mut gcs = client(&store, store.token());
     gcs.project = None;
     let error = contract::open(&gcs, &names()).await.unwrap_err();
-    assert_eq!((error.code, error.kind), ("bucket-project", Kind::Usage));
+    assert_eq!((error.code, error.kind), (Code::BucketProject, Kind::Usage));
     assert_eq!(store.buckets(), Vec::<String>::new());
 }
 
@@ -63,7 +63,7 @@ fn what_only_looks_open_is_not_taken_for_it() {
         assert_eq!(first["members"][0], binding["members"][0]);
     }
     let Value::Object(mut odd) = json!({"bindings": {}}) else { unreachable!() };
-    assert_eq!(crate::bucket::gcs::public::admit_everyone(&mut odd).unwrap_err().code, "bucket-policy");
+    assert_eq!(crate::bucket::gcs::public::admit_everyone(&mut odd).unwrap_err().code, Code::BucketPolicy);
 }
 
 #[tokio::test]
@@ -84,7 +84,7 @@ async fn a_policy_that_changes_meanwhile_is_read_again() {
         "/iam",
         google(412, "conditionNotMet", "At least one of the pre-conditions"),
     );
-    assert_eq!(contract::open(&gcs, &names()).await.unwrap_err().code, "bucket-busy", "not for ever");
+    assert_eq!(contract::open(&gcs, &names()).await.unwrap_err().code, Code::BucketContended, "not for ever");
 }
 
 #[tokio::test]
@@ -92,14 +92,14 @@ async fn public_access_prevention_is_no_conflict() {
     let (store, gcs) = store();
     store.prevent_public_access("keys", "enforced");
     let error = contract::open(&gcs, &names()).await.unwrap_err();
-    assert_eq!(error.code, "public-access-prevented");
+    assert_eq!(error.code, Code::PublicAccessPrevented);
     assert!(error.to_string().contains("--no-public-access-prevention"), "{error}");
 
     store.prevent_public_access("keys", "inherited");
     store.change(|settings| settings.organisation_prevents_public_access = true);
     store.faults().forget();
     let error = contract::open(&gcs, &names()).await.unwrap_err();
-    assert_eq!(error.code, "public-access-prevented", "{error}");
+    assert_eq!(error.code, Code::PublicAccessPrevented, "{error}");
     assert!(error.causes[0].contains("public access prevention is enforced"), "{error}");
     let puts = store.faults().requests().iter().filter(|call| call.method == "PUT").count();
     assert_eq!(puts, 1, "asking again would not help");
@@ -113,7 +113,7 @@ async fn public_access_prevention_is_no_conflict() {
             "One or more users named in the policy do not belong to a permitted customer.",
         ),
     );
-    assert_eq!(contract::open(&gcs, &names()).await.unwrap_err().code, "public-access-prevented");
+    assert_eq!(contract::open(&gcs, &names()).await.unwrap_err().code, Code::PublicAccessPrevented);
 }
 
 #[tokio::test]
@@ -122,7 +122,7 @@ async fn a_bucket_that_holds_more_is_not_opened() {
     store.put("keys", "other/openid/v1/jwks", "application/json", None, b"{}");
     store.put("keys", "salaries.xlsx", "application/octet-stream", None, b"");
     let error = contract::open(&gcs, &names()).await.unwrap_err();
-    assert_eq!(error.code, "bucket-holds-more");
+    assert_eq!(error.code, Code::BucketHoldsMore);
     assert!(error.message.contains("salaries.xlsx"), "{error}");
     assert_eq!(stranger(&gcs, "salaries.xlsx").await, 403);
     store.remove("keys", "salaries.xlsx");
@@ -138,7 +138,7 @@ async fn a_server_without_iam() {
     let (store, gcs) = store();
     store.faults().always("", "/iam", Fault::answer(404, "text/plain", "404 page not found"));
     let error = contract::open(&gcs, &names()).await.unwrap_err();
-    assert_eq!(error.code, "bucket-no-iam", "{error}");
+    assert_eq!(error.code, Code::BucketNoIam, "{error}");
     gcs.write(JWKS, &jwks("{}"), &Expected::Absent).await.unwrap();
     assert!(gcs.read(JWKS).await.unwrap().is_some());
 }
@@ -148,13 +148,13 @@ async fn a_bucket_of_somebody_else() {
     let store = lab::Gcs::start();
     store.foreign_bucket("keys");
     let gcs = client(&store, store.token());
-    assert_eq!(gcs.read(JWKS).await.unwrap_err().code, "bucket-forbidden");
-    assert_eq!(contract::open(&gcs, &names()).await.unwrap_err().code, "bucket-forbidden");
+    assert_eq!(gcs.read(JWKS).await.unwrap_err().code, Code::BucketForbidden);
+    assert_eq!(contract::open(&gcs, &names()).await.unwrap_err().code, Code::BucketForbidden);
     let error = refused(gcs.write(JWKS, &jwks("{}"), &Expected::Absent).await);
-    assert_eq!(error.code, "bucket-forbidden");
+    assert_eq!(error.code, Code::BucketForbidden);
     // When even its existence is hidden until it is to be made.
     store.faults().always("GET", "/b/keys", google(404, "notFound", "The specified bucket does not exist."));
-    assert_eq!(contract::open(&gcs, &names()).await.unwrap_err().code, "bucket-of-another-owner");
+    assert_eq!(contract::open(&gcs, &names()).await.unwrap_err().code, Code::BucketOfAnotherOwner);
 }
 
 #[tokio::test]
@@ -184,7 +184,7 @@ async fn each_missing_right_is_named() {
             }
             _ => contract::open(&gcs, &names()).await.unwrap_err(),
         };
-        assert_eq!(error.code, "bucket-forbidden", "{missing}: {error}");
+        assert_eq!(error.code, Code::BucketForbidden, "{missing}: {error}");
         assert!(error.hints[0].contains(missing), "{missing}: {error}");
     }
 }

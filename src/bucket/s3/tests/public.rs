@@ -29,7 +29,7 @@ async fn a_new_bucket_on_aws() {
     let store = lab::S3::start(Flavour::Aws);
     let mut s3 = client(&store, &store.credentials());
     s3.location.aws = true;
-    assert_eq!(s3.read(JWKS).await.unwrap_err().code, "bucket-missing");
+    assert_eq!(s3.read(JWKS).await.unwrap_err().code, Code::BucketMissing);
     let done = contract::open(&s3, &names()).await.unwrap();
     assert_eq!(done.len(), 3, "{done:#?}");
     publish(&s3).await;
@@ -171,7 +171,7 @@ async fn where_nothing_opens_an_object_the_stores_own_way_is_named() {
     let (store, s3) = store(Flavour::IgnoresConditions);
     publish(&s3).await;
     let error = contract::open(&s3, &names()).await.unwrap_err();
-    assert_eq!(error.code, "bucket-not-public");
+    assert_eq!(error.code, Code::BucketNotPublic);
     for way in ["garage bucket website", "custom domain", "allPublic", "--public-url"] {
         assert!(error.to_string().contains(way), "{error}");
     }
@@ -186,10 +186,10 @@ async fn a_bucket_of_somebody_else() {
         let mut s3 = client(&store, &store.credentials());
         s3.location.aws = flavour == Flavour::Aws;
         let error = contract::open(&s3, &names()).await.unwrap_err();
-        assert_eq!(error.code, "bucket-of-another-owner", "{flavour:?} {error}");
-        assert_eq!(s3.read(JWKS).await.unwrap_err().code, "bucket-forbidden", "{flavour:?}");
+        assert_eq!(error.code, Code::BucketOfAnotherOwner, "{flavour:?} {error}");
+        assert_eq!(s3.read(JWKS).await.unwrap_err().code, Code::BucketForbidden, "{flavour:?}");
         let error = refused(s3.write(JWKS, &jwks("{}"), &Expected::Absent).await);
-        assert_eq!(error.code, "bucket-forbidden", "{flavour:?}");
+        assert_eq!(error.code, Code::BucketForbidden, "{flavour:?}");
         assert_eq!(store.keys("keys"), Vec::<String>::new());
     }
 }
@@ -199,7 +199,7 @@ async fn a_block_of_the_whole_account() {
     let (store, s3) = store(Flavour::Aws);
     store.change(|settings| settings.account_blocks_public_access = true);
     let error = contract::open(&s3, &names()).await.unwrap_err();
-    assert_eq!(error.code, "public-access-blocked");
+    assert_eq!(error.code, Code::PublicAccessBlocked);
     let text = error.to_string();
     assert!(
         text.contains("BlockPublicPolicy") && text.contains("s3control") && text.contains("CloudFront"),
@@ -228,7 +228,7 @@ async fn each_missing_right_is_named() {
         let mut s3 = client(&store, &store.add_credentials(Access::Only(rights)));
         s3.location.aws = true;
         let error = contract::open(&s3, &names()).await.unwrap_err();
-        assert_eq!(error.code, "bucket-forbidden", "{error}");
+        assert_eq!(error.code, Code::BucketForbidden, "{error}");
         assert!(error.hints[0].contains(missing), "{missing}: {error}");
     }
 }
@@ -287,6 +287,6 @@ async fn policy_that_changed_since_is_not_replaced() {
     let theirs = r#"{"Version":"2012-10-17","Statement":{"Sid":"Theirs","Effect":"Deny","Principal":"*","Action":"s3:DeleteObject","Resource":"arn:aws:s3:::keys/*"}}"#;
     s3.client.put_bucket_policy().bucket("keys").policy(theirs).send().await.unwrap();
     let error = planned.open[0].apply().await.unwrap_err();
-    assert_eq!(error.code, "bucket-changed", "{error}");
+    assert_eq!(error.code, Code::BucketChanged, "{error}");
     assert_eq!(store.policy("keys").unwrap(), theirs);
 }

@@ -5,7 +5,7 @@ use aws_sdk_s3::config::ProvideCredentials;
 use lab::{Access, Fault, Flavour};
 
 use super::*;
-use crate::error::Kind;
+use crate::error::{Code, Kind};
 
 fn xml(status: u16, code: &str, message: &str) -> Fault {
     let body = format!(
@@ -17,29 +17,29 @@ fn xml(status: u16, code: &str, message: &str) -> Fault {
 #[tokio::test]
 async fn each_answer_has_its_code() {
     for (status, code, ours) in [
-        (400, "AuthorizationHeaderMalformed", "bucket-region"),
-        (301, "PermanentRedirect", "bucket-region"),
-        (307, "TemporaryRedirect", "bucket-region"),
-        (400, "IllegalLocationConstraintException", "bucket-region"),
-        (400, "ExpiredToken", "bucket-credentials"),
-        (403, "InvalidAccessKeyId", "bucket-credentials"),
-        (403, "SignatureDoesNotMatch", "bucket-credentials"),
-        (400, "InvalidToken", "bucket-credentials"),
-        (403, "RequestTimeTooSkewed", "bucket-credentials"),
-        (403, "AccessDenied", "bucket-forbidden"),
-        (401, "", "bucket-forbidden"),
-        (403, "", "bucket-forbidden"),
-        (404, "NoSuchBucket", "bucket-missing"),
-        (429, "TooManyRequests", "bucket-throttled"),
-        (503, "SlowDown", "bucket-throttled"),
-        (503, "", "bucket-throttled"),
-        (500, "InternalError", "bucket-server"),
-        (502, "", "bucket-server"),
-        (501, "NotImplemented", "bucket-unsupported"),
-        (405, "MethodNotAllowed", "bucket-unsupported"),
-        (409, "InvalidBucketState", "bucket-refused"),
-        (400, "EntityTooLarge", "bucket-refused"),
-        (418, "", "bucket-refused"),
+        (400, "AuthorizationHeaderMalformed", Code::BucketRegion),
+        (301, "PermanentRedirect", Code::BucketRegion),
+        (307, "TemporaryRedirect", Code::BucketRegion),
+        (400, "IllegalLocationConstraintException", Code::BucketRegion),
+        (400, "ExpiredToken", Code::BucketCredentials),
+        (403, "InvalidAccessKeyId", Code::BucketCredentials),
+        (403, "SignatureDoesNotMatch", Code::BucketCredentials),
+        (400, "InvalidToken", Code::BucketCredentials),
+        (403, "RequestTimeTooSkewed", Code::BucketCredentials),
+        (403, "AccessDenied", Code::BucketForbidden),
+        (401, "", Code::BucketForbidden),
+        (403, "", Code::BucketForbidden),
+        (404, "NoSuchBucket", Code::BucketMissing),
+        (429, "TooManyRequests", Code::BucketThrottled),
+        (503, "SlowDown", Code::BucketThrottled),
+        (503, "", Code::BucketThrottled),
+        (500, "InternalError", Code::BucketServer),
+        (502, "", Code::BucketServer),
+        (501, "NotImplemented", Code::BucketUnsupported),
+        (405, "MethodNotAllowed", Code::BucketUnsupported),
+        (409, "InvalidBucketState", Code::BucketRefused),
+        (400, "EntityTooLarge", Code::BucketRefused),
+        (418, "", Code::BucketRefused),
     ] {
         let (store, s3) = store(Flavour::Aws);
         store.faults().always("", "/keys", xml(status, code, ""));
@@ -72,14 +72,14 @@ async fn answers_that_are_not_the_stores() {
     let page = "<html><head><title>403 Forbidden</title></head><body>nginx</body></html>";
     let (store, s3) = store(Flavour::Aws);
     for (fault, ours) in [
-        (Fault::answer(403, "text/html", page), "bucket-forbidden"),
-        (Fault::answer(404, "text/html", page), "bucket-missing"),
-        (Fault::answer(502, "text/html", page), "bucket-server"),
-        (Fault::html(), "bucket-answer"),
-        (Fault::kubernetes_status(), "bucket-answer"),
-        (Fault::gibibyte(), "body-too-large"),
-        (Fault::CloseBeforeAnswer, "bucket-unreachable"),
-        (Fault::CutBody, "bucket-unreachable"),
+        (Fault::answer(403, "text/html", page), Code::BucketForbidden),
+        (Fault::answer(404, "text/html", page), Code::BucketMissing),
+        (Fault::answer(502, "text/html", page), Code::BucketServer),
+        (Fault::html(), Code::BucketAnswer),
+        (Fault::kubernetes_status(), Code::BucketAnswer),
+        (Fault::gibibyte(), Code::BodyTooLarge),
+        (Fault::CloseBeforeAnswer, Code::BucketUnreachable),
+        (Fault::CutBody, Code::BucketUnreachable),
     ] {
         store.put("keys", JWKS, "application/json", None, b"{\"keys\":[]}");
         store.faults().clear();
@@ -97,7 +97,7 @@ async fn a_store_that_trickles_is_not_waited_for() {
     store.faults().always("GET", JWKS, Fault::Trickle(Duration::from_secs(1)));
     let begun = std::time::Instant::now();
     let error = s3.read(JWKS).await.unwrap_err();
-    assert_eq!(error.code, "bucket-timeout", "{error}");
+    assert_eq!(error.code, Code::BucketTimeout, "{error}");
     assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
 }
 
@@ -106,7 +106,7 @@ async fn nobody_answers() {
     let (store, s3) = store(Flavour::Aws);
     drop(store);
     let error = s3.read(JWKS).await.unwrap_err();
-    assert_eq!(error.code, "bucket-unreachable", "{error}");
+    assert_eq!(error.code, Code::BucketUnreachable, "{error}");
     assert!(error.message.contains("127.0.0.1"), "{error}");
 }
 
@@ -132,7 +132,7 @@ async fn absent_or_forbidden() {
     };
     let reader = only(&["s3:GetObject"]);
     let error = reader.read(JWKS).await.unwrap_err();
-    assert_eq!(error.code, "bucket-forbidden");
+    assert_eq!(error.code, Code::BucketForbidden);
     assert!(error.message.contains("absent, or may not be read"), "{error}");
     assert!(reader.read(DISCOVERY).await.unwrap().is_some());
 
@@ -161,7 +161,7 @@ async fn credentials_that_only_read() {
         s3.location.aws = flavour == Flavour::Aws;
         assert_eq!(read(&s3, JWKS).await, None);
         let error = refused(s3.write(JWKS, &jwks("{}"), &Expected::Absent).await);
-        assert_eq!(error.code, "bucket-forbidden");
+        assert_eq!(error.code, Code::BucketForbidden);
         assert!(error.hints[0].contains("s3:PutObject"), "{error}");
         assert_eq!(store.keys("keys"), Vec::<String>::new());
     }
@@ -174,7 +174,7 @@ async fn the_right_region_is_named() {
     let mut s3 = client_in(&store, &store.credentials(), "us-west-2", store.url());
     s3.location.aws = true;
     let error = s3.read(JWKS).await.unwrap_err();
-    assert_eq!(error.code, "bucket-region", "{error}");
+    assert_eq!(error.code, Code::BucketRegion, "{error}");
     assert!(error.hints[0].contains("--region eu-central-1"), "{error}");
 
     let redirect = Fault::Answer {
@@ -193,7 +193,7 @@ async fn an_empty_message_is_survived() {
     store.own_bucket("keys");
     let s3 = client(&store, &store.add_credentials(Access::ReadOnly));
     let error = refused(s3.write(JWKS, &jwks("{}"), &Expected::Absent).await);
-    assert_eq!(error.code, "bucket-forbidden");
+    assert_eq!(error.code, Code::BucketForbidden);
     assert!(error.causes[0].starts_with("HTTP 403 AccessDenied"), "{error}");
 }
 
@@ -209,7 +209,7 @@ async fn wrong_credentials() {
     no_token.session_token = None;
     for who in [unknown, wrong, no_token] {
         let error = client(&store, &who).read(JWKS).await.unwrap_err();
-        assert_eq!(error.code, "bucket-credentials", "{error}");
+        assert_eq!(error.code, Code::BucketCredentials, "{error}");
     }
 }
 
@@ -263,7 +263,7 @@ async fn no_credentials_at_all() {
         let retry = RetryConfig::standard();
         let client = config::client(&s3.location, provider, &SdkConfig::builder().build(), &http, retry);
         let error = S3::new(s3.location.clone(), client, &http).read(JWKS).await.unwrap_err();
-        assert_eq!((error.code, error.kind), ("bucket-credentials", Kind::Failed), "{error}");
+        assert_eq!((error.code, error.kind), (Code::BucketCredentials, Kind::Failed), "{error}");
         assert!(error.message.contains(message) && !error.hints.is_empty(), "{error}");
     }
     assert_eq!(store.faults().requests().len(), 0);

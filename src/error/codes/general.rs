@@ -1,0 +1,162 @@
+//! PURE. Settings, the terminal and the network.
+
+macro_rules! general {
+    ($next:ident $($rest:ident)*; $($before:tt)*) => {
+        $next! { $($rest)*; $($before)*
+            BaseUrl "base-url"
+                "A setting is not the base URL of a service."
+                causes "The scheme is missing, or http is used for another machine."
+                remedy "Write a URL such as https://fsn1.your-objectstorage.com.";
+            CaFile "ca-file"
+                "The file of certificate authorities cannot be used."
+                causes "It does not exist, or holds no PEM certificate."
+                remedy "Give PEM certificates with --ca-file, tls.caFile or vault.caFile.";
+            UnknownCode "unknown-code"
+                "There is no code of this name."
+                causes "A typing error, or a code of another version."
+                remedy "Run `keyless explain` without a code to list all codes.";
+            ConfigMalformed "config-malformed"
+                "The settings file cannot be used."
+                causes "It is not YAML, or has a field that is unknown or of another type."
+                remedy "Correct the line in the error; `keyless config schema` prints what the file may hold.";
+            ConfigMissing "config-missing"
+                "The settings file that --config names does not exist."
+                causes "A typing error."
+                remedy "Correct the path in --config.";
+            ConfigName "config-name"
+                "A settings file of another name is not read."
+                causes "It ends with .yml."
+                remedy "Rename it to keyless.yaml, or name it with --config.";
+            ConfigUnreadable "config-unreadable"
+                "The settings file cannot be read."
+                causes "It may not be read, or is not a text file."
+                causes "It is a symbolic link without a target."
+                remedy "Correct the file's rights, or name another file with --config.";
+            ConfigUntrusted "config-untrusted"
+                "The settings file is not used, because other users could have written it."
+                causes "It or its folder belongs to another user, or others may write it."
+                remedy "Read it. If it is right, name it with --config, or run `chmod go-w` on it and its \
+                    folder.";
+            ConfigVersion "config-version"
+                "The apiVersion of the settings file is not one that this program reads."
+                causes "The file is of another program or version."
+                remedy "Write `apiVersion: keyless/v1`.";
+            Confirmation "confirmation"
+                "The command needs a confirmation, and stdin is not a terminal."
+                causes "It runs in a script or pipeline."
+                remedy "Give --yes to go on without asking, or --dry-run to see the plan only.";
+            Connect "connect"
+                "The server cannot be reached."
+                causes "It is down, or the address or port is wrong."
+                causes "A firewall or VPN."
+                remedy "Check the address, the firewall, and HTTPS_PROXY. For the cluster: `kubectl config \
+                    view --minify`.";
+            Declined "declined"
+                "The plan was declined."
+                causes "The answer was not `y` or `yes`."
+                remedy "Nothing; run the command again to apply the plan.";
+            Dns "dns"
+                "A host name cannot be resolved."
+                causes "A typing error, or a new name."
+                causes "DNS or VPN."
+                remedy "Check the spelling; a new bucket or record can take a minute.";
+            HttpClient "http-client"
+                "The HTTP client cannot be set up."
+                causes "The TLS library refuses the certificates."
+                remedy "Check the files of --ca-file and tls.caFile.";
+            Http "http"
+                "The answer is not a valid HTTP response."
+                causes "Another service listens at this address."
+                remedy "Check the address and what is before the server, then run the command again.";
+            Interrupted "interrupted"
+                "A signal stopped the program."
+                causes "Ctrl-C, or a time limit of the scheduler."
+                remedy "Run the command again: it goes on from what is there.";
+            Output "output"
+                "The result cannot be written to stdout."
+                causes "The disk is full."
+                remedy "Make room, or send the output elsewhere.";
+            PlanChanged "plan-changed"
+                "What is there has changed since the plan was saved. Nothing was changed."
+                causes "Another run, a controller or a person changed it."
+                remedy "Save a new plan with `keyless setup --out FILE`, look at it, then apply it.";
+            PlanConfig "plan-config"
+                "`keyless apply` takes no settings file: the saved plan names its own."
+                causes "--config was given."
+                remedy "Leave --config out. For other settings, save a plan: `keyless setup --config FILE \
+                    --out FILE`.";
+            PlanDirectory "plan-directory"
+                "The plan was saved in another folder."
+                causes "Paths in it are relative to that folder."
+                remedy "Change to the folder that the error names, then run `keyless apply` again.";
+            PlanFile "plan-file"
+                "The file is not a saved plan that this version applies."
+                causes "It is another file, was edited, or is of another version."
+                remedy "Save a plan with `keyless setup --out FILE`.";
+            PlanOrder "plan-order"
+                "A step of the plan waits for itself."
+                causes "This is a bug."
+                remedy "Report it. What was applied before stays.";
+            PlanUnreadable "plan-unreadable"
+                "The file of the saved plan cannot be read."
+                causes "It does not exist, or may not be read."
+                remedy "Save a plan with `keyless setup --out FILE`.";
+            PlanUntrusted "plan-untrusted"
+                "The plan is not applied, because other users could have written it."
+                causes "It or its folder belongs to another user, or others may write it."
+                remedy "Save the plan again in a folder that only you can write.";
+            PlanUnwritable "plan-unwritable"
+                "The plan cannot be saved."
+                causes "The folder does not exist or is read-only."
+                remedy "Name another file with --out.";
+            ProxySetting "proxy-setting"
+                "The setting of a proxy cannot be used."
+                causes "It is not a URL of a known scheme."
+                causes "HTTP_PROXY is set where REQUEST_METHOD is set."
+                remedy "Write http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT.";
+            Proxy "proxy"
+                "The proxy does not connect to the API server."
+                causes "The proxy refuses, or cannot be reached."
+                remedy "Check proxy-url in the kubeconfig, HTTPS_PROXY and NO_PROXY.";
+            Runtime "runtime"
+                "The program cannot wait for the network or for signals on this system."
+                causes "A limit on open files or processes."
+                remedy "Raise the limit (`ulimit -n`), then run the command again.";
+            SecretInDocument "secret-in-document"
+                "A document would hold a secret, so it is not written."
+                causes "A manifest in the cluster has a credential in it."
+                remedy "Keep the value in a Secret that the object names.";
+            SettingMissing "setting-missing"
+                "A setting is not known, and there is no terminal to ask on."
+                causes "It does not follow from the cluster."
+                remedy "Set the value that the error names in keyless.yaml.";
+            SettingsNotWritten "settings-not-written"
+                "The settings were not saved in the settings file."
+                causes "It is read-only, a pipe, or has a form that keyless does not change."
+                remedy "Add the settings that the warning names by hand.";
+            SettingsPath "settings-path"
+                "A file cannot be named in the settings file."
+                causes "Its path does not exist or is not Unicode."
+                remedy "Correct the path on the command line.";
+            SettingsUnwritable "settings-unwritable"
+                "The settings file cannot be written. Nothing was changed."
+                causes "The disk is full."
+                remedy "Make room, or name another file with --config.";
+            Terminal "terminal"
+                "The answer to a question cannot be read."
+                causes "The terminal was closed."
+                remedy "Run the command on a terminal, or with --yes.";
+            Timeout "timeout"
+                "The server did not answer in time."
+                causes "It is overloaded."
+                causes "A firewall drops the connection."
+                remedy "Check the server and what is before it: a proxy, a firewall, a VPN.";
+            Tls "tls"
+                "The server's certificate is not trusted, or TLS failed."
+                causes "A certificate authority of your own."
+                causes "The certificate has expired or is for another name."
+                remedy "Give --ca-file or tls.caFile. For the API server, correct the certificate authority \
+                    of the kubeconfig.";
+        }
+    };
+}

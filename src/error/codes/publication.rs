@@ -1,0 +1,166 @@
+//! PURE. The public documents.
+
+macro_rules! publication {
+    ($next:ident $($rest:ident)*; $($before:tt)*) => {
+        $next! { $($rest)*; $($before)*
+            AudienceMalformed "audience-malformed"
+                "The audience of test tokens is empty, too long, or has other than printable ASCII \
+                 characters."
+                causes "--audience or verify.audience holds a space or a line break."
+                remedy "Give 1 to 255 printable ASCII characters without spaces, or leave it out.";
+            AudienceTrusted "audience-trusted"
+                "Something trusts tokens for this audience, so it cannot be that of test tokens."
+                causes "It is the audience of the API server or of a provider."
+                remedy "Leave --audience and verify.audience out, or name an audience that nothing trusts.";
+            BodyCut "body-cut"
+                "The answer ended before its end."
+                causes "The connection broke."
+                causes "A proxy cuts long answers."
+                remedy "Run the command again; if it happens each time, look at what is before the server.";
+            BodyDuplicateMember "body-duplicate-member"
+                "A JSON document has a member twice."
+                causes "Something other than an API server wrote it."
+                remedy "Find out what serves the document that the error names, and correct it there.";
+            BodyEmpty "body-empty"
+                "The document is empty."
+                causes "The server answered with success and no body."
+                remedy "Run the command again, then look at what serves the document.";
+            BodyHtml "body-html"
+                "The document is a web page."
+                causes "A login page, a proxy, or a web site answers in its place."
+                remedy "Open the URL in the error with `curl`, and correct what serves it.";
+            BodyNotAnObject "body-not-an-object"
+                "The document is JSON, but not an object."
+                causes "Something else is served at this address."
+                remedy "Open the URL in the error with `curl`, and correct what serves it.";
+            BodyNotJson "body-not-json"
+                "The document is not JSON."
+                causes "It was cut off."
+                causes "Something else is served at this address."
+                remedy "Open the URL in the error with `curl`, and correct what serves it.";
+            BodyNotUtf8 "body-not-utf8"
+                "The document is not UTF-8 text."
+                causes "Something else is served at this address."
+                causes "It is compressed."
+                remedy "Open the URL in the error with `curl`, and correct what serves it.";
+            BodyStatus "body-status"
+                "The document is a Kubernetes Status object."
+                causes "An API server refused, and something in between changed the HTTP status to success."
+                remedy "Look at what is between this machine and the API server.";
+            BodyTooLarge "body-too-large"
+                "The answer is larger than keyless reads."
+                causes "Something else is served at this address."
+                causes "Objects of the cluster are very large."
+                remedy "Look at the address in the error with `curl` or `kubectl get --raw`.";
+            Damaged "damaged"
+                "A damaged document is replaced."
+                causes "`keyless publish --restore` was run."
+                remedy "Nothing; the warning names what was damaged.";
+            DiscoveryMalformed "discovery-malformed"
+                "The discovery document misses a required member."
+                causes "Something else is served at this address."
+                remedy "Publish with `keyless publish`, or correct what serves the document.";
+            IssuerLeadsElsewhere "issuer-leads-elsewhere"
+                "The issuer's URL shows something other than what is in the bucket."
+                causes "--issuer, --public-url or --bucket name another place."
+                causes "A cache shows a former document."
+                remedy "Correct --issuer, --bucket or --public-url. After a change of the place, wait until \
+                    caches have expired.";
+            IssuerMissing "issuer-missing"
+                "No issuer is named, and none follows from the bucket."
+                causes "Neither --issuer nor issuer in keyless.yaml is set."
+                remedy "Give --issuer URL, the URL that becomes `iss` in every token.";
+            IssuerNotOfBucket "issuer-not-of-bucket"
+                "Nothing shows that the issuer leads to the bucket. Nothing was written."
+                causes "The issuer is on a domain of your own."
+                remedy "If https://HOST shows the bucket's root, give --public-url https://HOST.";
+            IssuerOfAnotherCluster "issuer-of-another-cluster"
+                "This cluster serves none of the published keys."
+                causes "Two clusters use one issuer."
+                causes "All keys of the cluster were replaced at once."
+                remedy "Give each cluster a path of its own with --issuer. If it is this cluster, run \
+                    `keyless publish --same-cluster`.";
+            IssuerOtherBucket "issuer-other-bucket"
+                "The issuer leads to another bucket."
+                causes "--issuer or --bucket names another place."
+                remedy "Correct --issuer or --bucket; the error names where the issuer leads.";
+            IssuerOutsideBucket "issuer-outside-bucket"
+                "The issuer is outside of the bucket's public URL."
+                causes "--public-url is not the beginning of the issuer."
+                remedy "Give --public-url the URL where the bucket's root is read, and an issuer that begins \
+                    with it.";
+            IssuerPrefix "issuer-prefix"
+                "The prefix of the bucket and the path of the issuer differ."
+                causes "--bucket has a prefix that the issuer does not have."
+                remedy "Leave the prefix out of --bucket: object names follow from the issuer.";
+            JwksUriChanges "jwks-uri-changes"
+                "The published document names another key set, and keyless changes that."
+                causes "Another tool published the issuer before."
+                remedy "Wait until caches have expired before the former key set is removed.";
+            KeyNotReadByAll "key-not-read-by-all"
+                "Not every relying party reads keys of this type."
+                causes "The cluster signs with a key other than RSA 2048."
+                remedy "If you use one of the relying parties that the warning names, sign with RSA 2048.";
+            KeyNotServed "key-not-served"
+                "A key is published that no API server serves."
+                causes "It is a former key of this cluster."
+                causes "Someone else put it into the bucket."
+                remedy "Find out whose key it is. Its holder can sign as every workload.";
+            KeyOnlyPublic "key-only-public"
+                "Anonymous readers see keys that are not in the bucket. They are kept."
+                causes "A cache or another bucket is before this one."
+                remedy "Find out where the public URL leads, and whose keys they are.";
+            KeyReplaced "key-replaced"
+                "A published key gives way to the one that this cluster serves under the same kid."
+                causes "`keyless publish --restore` was run."
+                remedy "Find out who published the other key: its holder could sign as every workload.";
+            KeysUploaded "keys-uploaded"
+                "There is nothing to publish, because the provider is given the keys."
+                causes "The settings choose uploaded keys and name no bucket."
+                remedy "Run `keyless setup` after each change of the cluster's keys. To publish documents as \
+                    well, give --bucket.";
+            KidTaken "kid-taken"
+                "Another key is published under a kid of this cluster. Nothing was written."
+                causes "Someone wrote it into the bucket."
+                causes "The cluster's key was damaged."
+                remedy "Find out who published it, then run `keyless publish --restore`.";
+            NoKeySource "no-key-source"
+                "There is no key to publish."
+                causes "No cluster is asked and no file is given."
+                remedy "Leave out --no-cluster, or give --public-key FILE.";
+            PublicCopyStale "public-copy-stale"
+                "Anonymous readers still get a former document."
+                causes "A cache shows it as long as its Cache-Control allows."
+                remedy "Sign with a new key only after the document's cache time (5 minutes).";
+            PublicKeyUnreadable "public-key-unreadable"
+                "The file of --public-key cannot be read."
+                causes "It does not exist, or may not be read."
+                remedy "Give the file of --service-account-key-file, e.g. /etc/kubernetes/pki/sa.pub.";
+            PublicUnknown "public-unknown"
+                "It could not be established which keys anonymous readers see. Nothing was written."
+                causes "The public URL does not answer."
+                remedy "Make the public URL answer, then publish again. The causes say what went wrong.";
+            PublishedKeysElsewhere "published-keys-elsewhere"
+                "The published document names a key set that keyless does not read."
+                causes "It is on another host than the issuer."
+                remedy "Publish the keys on the issuer's host. If that key set is of no use, run `keyless \
+                    publish --restore`.";
+            PublishedKeysUnreadable "published-keys-unreadable"
+                "The published key set cannot be read, and its keys would be lost. Nothing was written."
+                causes "It was damaged or deleted."
+                causes "It is not public."
+                remedy "Make it readable and publish again. If it is of no use, run `keyless publish \
+                    --restore`.";
+            ReadBackDiffers "read-back-differs"
+                "Anonymous readers get another document than was written."
+                causes "The public URL leads to another bucket or folder."
+                causes "A server in between changes the document."
+                remedy "Correct --issuer or --public-url, or what serves the URL.";
+            ReadBackFailed "read-back-failed"
+                "Relying parties cannot use what was published."
+                causes "The causes name each failed check."
+                remedy "Do what the hints say, then run `keyless publish` again; `keyless verify` shows \
+                    every check.";
+        }
+    };
+}
