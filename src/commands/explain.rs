@@ -51,7 +51,7 @@ fn all() -> Vec<Explained> {
 }
 
 fn unknown(name: &str) -> Error {
-    let error = Error::usage(Code::UnknownCode, format!("there is no code `{}`", redact::given(name)));
+    let error = Error::usage(Code::ExplainUnknown, format!("there is no code `{}`", redact::given(name)));
     let names: Vec<_> = all().iter().map(|it| it.entry.name).collect();
     match config::nearest(name, &names) {
         Some(nearest) => error.hint(format!("perhaps `{nearest}`: keyless explain {nearest}")),

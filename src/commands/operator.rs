@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(chosen(&[("other", Look::Absent)], None), Err(Code::EsoNotInstalled));
         // Whatever runs there can have every identity of that namespace.
         assert_eq!(chosen(&[fake], Some(&own)).as_deref(), Ok("team"));
-        assert_eq!(chosen(&[], None), Err(Code::EsoMissing));
+        assert_eq!(chosen(&[], None), Err(Code::EsoControllerUnknown));
     }
 
     #[test]

@@ -67,11 +67,15 @@ fn unknown_code_names_the_nearest() {
     let world = World::new(1);
     world.run(&["explain", "bucket-forbiden"]).fails(
         2,
-        "unknown-code",
+        "explain-unknown",
         &["keyless explain bucket-forbidden"],
     );
-    world.run(&["explain", "qqqqqqqqqqqq"]).fails(2, "unknown-code", &["`keyless explain` lists all codes"]);
-    world.run(&["explain", ""]).fails(2, "unknown-code", &[]);
+    world.run(&["explain", "qqqqqqqqqqqq"]).fails(
+        2,
+        "explain-unknown",
+        &["`keyless explain` lists all codes"],
+    );
+    world.run(&["explain", ""]).fails(2, "explain-unknown", &[]);
     world.run(&["explain", "bucket-forbidden", "dns"]).ends(2);
 }
 

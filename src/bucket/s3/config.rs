@@ -153,10 +153,13 @@ mod tests {
     #[test]
     fn aws_needs_a_region_and_others_do_not() {
         let error = location_of(&settings(), "keys", &found(None, None)).unwrap_err();
-        assert_eq!((error.code, error.kind), (Code::BucketRegion, error::Kind::Usage));
+        assert_eq!((error.code, error.kind), (Code::BucketRegionUnknown, error::Kind::Usage));
         assert!(error.hints[0].contains("--region"), "{error}");
         let aws = Settings { endpoint: Some("https://s3.eu-west-1.amazonaws.com".to_owned()), ..settings() };
-        assert_eq!(location_of(&aws, "keys", &found(None, None)).unwrap_err().code, Code::BucketRegion);
+        assert_eq!(
+            location_of(&aws, "keys", &found(None, None)).unwrap_err().code,
+            Code::BucketRegionUnknown
+        );
         assert_eq!(
             location_of(&settings(), "keys", &found(Some("eu-west-1"), None)).unwrap().region,
             "eu-west-1"

@@ -11,7 +11,7 @@ macro_rules! general {
                 "The file of certificate authorities cannot be used."
                 causes "It does not exist, or holds no PEM certificate."
                 remedy "Give PEM certificates with --ca-file, tls.caFile or vault.caFile.";
-            UnknownCode "unknown-code"
+            ExplainUnknown "explain-unknown"
                 "There is no code of this name."
                 causes "A typing error, or a code of another version."
                 remedy "Run `keyless explain` without a code to list all codes.";

@@ -300,11 +300,11 @@ fn what_is_somebody_elses_ends_it_before_anything_is_done() {
     type Change = fn(&mut Observed);
     let cases: [(Code, Change); 10] = [
         (Code::VaultMountInUse, |it| it.mount.as_mut().unwrap().kind = "kubernetes".into()),
-        (Code::VaultMountInUse, |it| {
+        (Code::VaultOtherIssuer, |it| {
             it.mount.as_mut().unwrap().description =
                 "managed by keyless for https://oidc.lab.test/other".into();
         }),
-        (Code::VaultMountInUse, |it| it.mount.as_mut().unwrap().description = "managed by keyless".into()),
+        (Code::VaultOtherIssuer, |it| it.mount.as_mut().unwrap().description = "managed by keyless".into()),
         (Code::VaultOtherCluster, |it| {
             it.mount.as_mut().unwrap().description = OURS.replace(CLUSTER, "of-somebody-else");
         }),
