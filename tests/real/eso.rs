@@ -1,7 +1,7 @@
 //! The real External Secrets Operator in the cluster, and what a story says to it and sees of it.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -15,29 +15,53 @@ use crate::process::Process;
 use crate::world::World;
 
 pub(crate) const NAMESPACE: &str = "external-secrets";
+/// The API server that the operator talks to.
+pub(crate) const SERVER: usize = 0;
 const ACCOUNT: &str = "external-secrets/external-secrets";
 const INSTALLATION: &str = include_str!("manifests/external-secrets.yaml");
 const LIVE_ADDRESS: &str = "127.0.0.1:8082";
 /// How long a change of a store may take to show in a Secret: refreshes come every two seconds, but
 /// each failure in between doubles the operator's own pause, from one second on.
-// A reflector of client-go that lost its API server, as stories restart it, comes back after 30 s, twice that by jitter.
 const SYNC: Duration = Duration::from_secs(120);
 
 pub(crate) struct Eso {
     process: Process,
+    start: Start,
 }
 
-impl Eso {
-    fn start(program: &Path, folder: &Path, kubeconfig: &Path, ca_file: &Path) -> Checked<Self> {
+/// What its process is started with.
+struct Start {
+    program: PathBuf,
+    folder: PathBuf,
+    kubeconfig: PathBuf,
+    ca_file: PathBuf,
+}
+
+impl Start {
+    fn process(&self) -> Checked<Process> {
         let arguments = [
             "--metrics-addr=127.0.0.1:8083".to_owned(),
             format!("--live-addr={LIVE_ADDRESS}"),
             "--zap-time-encoding=rfc3339".to_owned(),
         ];
         // It knows its cluster by the one, and every far side of a store by the other.
-        let environment = [("KUBECONFIG", kubeconfig), ("SSL_CERT_FILE", ca_file)];
-        let process = Process::start_with("external-secrets", program, arguments, environment, folder)?;
-        Ok(Self { process })
+        let environment =
+            [("KUBECONFIG", self.kubeconfig.as_path()), ("SSL_CERT_FILE", self.ca_file.as_path())];
+        Process::start_with("external-secrets", &self.program, arguments, environment, &self.folder)
+    }
+}
+
+impl Eso {
+    fn start(start: Start) -> Checked<Self> {
+        Ok(Self { process: start.process()?, start })
+    }
+
+    /// Starts the operator again. After its API server restarted, each of its reflectors waits for up to a minute
+    /// before it watches again (client-go's backoff); until then it acts on the objects as they were.
+    pub(crate) async fn restart(&mut self, client: &Client) -> Checked {
+        self.process.stop().await?;
+        self.process = self.start.process()?;
+        self.ready(client).await
     }
 
     async fn ready(&mut self, client: &Client) -> Checked {
@@ -56,12 +80,13 @@ impl Eso {
 pub(crate) async fn install(world: &World) -> Checked<Eso> {
     install_objects(world, &world.kubeconfig(), "crds.yaml").await?;
 
-    let server = &world.servers()?[0];
+    let server = &world.servers()?[SERVER];
     let token = server.token_for(ACCOUNT, &[], Duration::from_secs(86_400)).await?;
     let kubeconfig = world.folder.join("kubeconfig-of-external-secrets");
     write_kubeconfig(&kubeconfig, &server.url(""), &world.pki, Login::Token(&token))?;
     let program = world.far_sides.program(FarSide::ExternalSecrets).map_err(Failure)?;
-    let mut eso = Eso::start(&program, &world.folder, &kubeconfig, &world.ca_file())?;
+    let start = Start { program, folder: world.folder.clone(), kubeconfig, ca_file: world.ca_file() };
+    let mut eso = Eso::start(start)?;
     eso.ready(&world.anyone).await?;
     Ok(eso)
 }

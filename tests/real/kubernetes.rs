@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
+use reqwest::header::ACCEPT;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -16,6 +17,8 @@ use crate::world::client;
 /// What an API server has until an administrator sets another issuer.
 pub(crate) const DEFAULT_ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 const ETCD: &str = "http://127.0.0.1:2379";
+/// The form in which `kubectl` asks for the schema.
+const OPENAPI: &str = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
 /// Generous: a machine with two cores may be compiling beside it.
 const READY: Duration = Duration::from_secs(120);
 
@@ -96,7 +99,21 @@ impl ApiServer {
         self.process.stop().await?;
         let Self { settings, programs, folder, serving, client_ca, .. } = &*self;
         self.process = spawn(settings, programs, folder, serving, client_ca)?;
-        self.ready().await
+        self.ready().await?;
+        self.openapi().await
+    }
+
+    /// Waits for the schema that `kubectl` validates by. A server that starts with many custom resources is ready long
+    /// before it has built it, and `kubectl` gives up after 32 s.
+    async fn openapi(&self) -> Checked {
+        let url = self.url("/openapi/v2");
+        until(format_args!("{url}"), READY, async || {
+            let request = self.admin.get(&url).header(ACCEPT, OPENAPI);
+            let answer = request.send().await?;
+            check!(answer.status().is_success(), "{}", answer.status());
+            Ok(())
+        })
+        .await
     }
 
     pub(crate) async fn ready(&mut self) -> Checked {

@@ -60,7 +60,7 @@ pub(crate) struct World {
     gcs: Option<Gcs>,
     openbao: Option<OpenBao>,
     google: Option<Google>,
-    _eso: Option<Eso>,
+    eso: Option<Eso>,
 }
 
 struct Cluster {
@@ -87,7 +87,7 @@ impl World {
             gcs: None,
             openbao: None,
             google: None,
-            _eso: None,
+            eso: None,
         };
         if needed.contains(&FarSide::Kubernetes) {
             world.cluster = Some(world.start_cluster().await?);
@@ -123,7 +123,7 @@ impl World {
             world.write_kubeconfig_for(&world.servers()?[0], &world.kubeconfig())?;
         }
         if needed.contains(&FarSide::ExternalSecrets) {
-            world._eso = Some(eso::install(&world).await?);
+            world.eso = Some(eso::install(&world).await?);
         }
         Ok(world)
     }
@@ -177,7 +177,11 @@ impl World {
         let cluster = self.cluster.as_mut().ok_or_else(|| not_started("the cluster"))?;
         cluster.servers[index].restart(change).await?;
         // It takes itself off the list while it starts, and is ready a little before it is back on it.
-        self.both_listed().await
+        self.both_listed().await?;
+        match &mut self.eso {
+            Some(eso) if index == eso::SERVER => eso.restart(&self.anyone).await,
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn servers(&self) -> Checked<&[ApiServer; 2]> {

@@ -43,7 +43,7 @@ macro_rules! keys {
             JwkPrivateMember "jwk-private-member"
                 "A key holds a private member."
                 causes "A private key was published."
-                remedy "Replace the cluster's signing key: whoever reads this one can sign as every \
+                remedy "Replace the cluster's signing key: anyone who reads this one can sign as every \
                     workload. Find out where it was served.";
             JwkUnknownType "jwk-unknown-type"
                 "A key is neither RSA nor EC."

@@ -87,6 +87,7 @@ macro_rules! declare {
     (; $($entries:tt)*) => {
         codes! {
             /// What an error or a warning is about.
+            #[allow(clippy::enum_variant_names, reason = "the variants follow the names that scripts compare")]
             Code
             $($entries)*
         }
