@@ -3,40 +3,31 @@
 //! The only place that reads the environment: where kubeconfigs are, proxies, tokens of providers. (The AWS and Google
 //! credential chains and the HTTP client for public URLs read theirs, as users of those tools expect.)
 
-mod authorities;
-mod base_url;
 mod bucket_flags;
 mod environment;
 mod file;
 mod trust;
-mod vault_client;
 mod written;
-mod yaml;
 
 use std::{collections::BTreeSet, ffi::OsString, path::PathBuf};
 
 use rustls::pki_types::CertificateDer;
 
-use self::{
-    authorities::{ca_text, certificates},
-    environment::below_home,
-    file::File,
-};
+use self::{environment::below_home, file::Document};
 pub(crate) use self::{
-    base_url::base_url,
     environment::{environment, remember_environment},
-    file::{ProviderName, listed, schema},
+    file::{listed, schema},
     trust::doubt,
-    vault_client::VaultClient,
     written::{Edit, Setting, edit, said},
-    yaml::nearest,
 };
 use crate::{
+    authorities::{ca_text, certificates},
+    base_url::base_url,
     bucket,
     cli::Common,
     cluster::{self, ServiceAccount},
     error::{Code, Error, Result},
-    federation::{Right, gcp, test_audience, vault},
+    federation::{ProviderName, Right, Section, Sections, Source, test_audience},
     oidc::{KidRule, SignedIssuer},
     secret::Secret,
     target::{Account, is_uid},
@@ -67,29 +58,9 @@ pub(crate) struct Settings {
     pub(crate) audience: String,
     /// Which provider the secret store is to use; `None` when the file names none, or only one.
     pub(crate) provider: Option<ProviderName>,
-    pub(crate) google: Google,
-    /// `None`: no address is named.
-    pub(crate) vault: Option<vault::Settings>,
-    /// What holds at Vault once its address is known.
-    pub(crate) vault_without_address: vault::Settings,
-    pub(crate) vault_client: VaultClient,
-    /// Which of Vault's settings the file sets, whether or not it names an address.
-    pub(crate) vault_set: vault::SetByName,
+    /// What is said of each provider.
+    pub(crate) providers: Sections,
     pub(crate) store: Store,
-}
-
-/// What is known of Google's side. What is not can be learnt from the cluster, or is asked for.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Google {
-    pub(crate) project: Option<String>,
-    pub(crate) pool: Option<String>,
-    pub(crate) provider: Option<String>,
-    pub(crate) mode: Option<gcp::Mode>,
-    pub(crate) grant: Option<gcp::Grant>,
-    pub(crate) impersonate: Option<String>,
-    pub(crate) location: Option<String>,
-    pub(crate) endpoints: gcp::Endpoints,
-    pub(crate) access_token: Option<Secret>,
 }
 
 /// What is known of the secret store. What is not can be learnt from the cluster, or is asked for.
@@ -135,23 +106,27 @@ impl Settings {
             external_signer,
         } = common;
         let path = config.clone().unwrap_or_else(|| file::DEFAULT_NAME.into());
-        let file = match config {
-            Some(path) => Some(File::read(path)?),
-            None => File::read_unnamed(&path, rustix::process::geteuid().as_raw())?,
+        let document = match config {
+            Some(path) => Some(Document::read(path)?),
+            None => Document::read_unnamed(&path, rustix::process::geteuid().as_raw())?,
         };
-        let announcement = file.as_ref().filter(|_| config.is_none()).map(|file| file.announcement(&path));
-        let file = file.unwrap_or_default();
+        let ca_file = ca_file.clone().or(document.as_ref().and_then(|it| it.file.tls.ca_file.clone()));
+        let ca_pem = ca_file.as_deref().map(ca_text).transpose()?;
+        let names_bucket = |document: &Document| document.file.bucket.url.is_some();
+        let providers = Sections::read(&Source {
+            file: document.as_ref().map(|document| (document.text.as_str(), path.as_path())),
+            environment: &environment,
+            has_bucket: bucket_url.is_some() || document.as_ref().is_some_and(names_bucket),
+            ca_pem: ca_pem.as_deref(),
+        })?;
+        let announcement = document.as_ref().filter(|_| config.is_none());
+        let announcement = announcement.map(|document| document.announcement(&path, &providers));
+        let file = document.unwrap_or_default().file;
         let issuer = match issuer.as_deref().or(file.issuer.as_deref()) {
             Some(text) => Some(text.parse::<SignedIssuer>().map_err(Error::into_usage)?),
             None => None,
         };
-        let given_keys = file.google.as_ref().is_some_and(|google| google.mode == Some(gcp::Mode::Uploaded))
-            || file.vault.as_ref().is_some_and(|vault| vault.mode == Some(vault::Mode::StaticKeys));
-        let token = |name: &str| {
-            let text = environment(name).filter(|text| !text.is_empty());
-            text.map(|text| Secret::for_header(text, name)).transpose()
-        };
-        let google_access_token = token("GOOGLE_OAUTH_ACCESS_TOKEN")?;
+        let given_keys = providers.iter().any(Section::gives_keys);
         let (bucket, prefix) = match bucket_url.as_deref().or(file.bucket.url.as_deref()) {
             Some(url) => {
                 let (kind, place) = bucket::Kind::read(url)?;
@@ -167,7 +142,7 @@ impl Settings {
                         public_url.as_ref().or(file.bucket.public_url.as_ref()),
                     )?,
                     project: project.clone().or(file.bucket.project),
-                    google_access_token: google_access_token.clone(),
+                    token: kind.token_variable.map_or(Ok(None), |name| secret(name, environment))?,
                 };
                 (Some(settings), prefix)
             }
@@ -180,70 +155,6 @@ impl Settings {
         }
         let asks_cluster = !no_cluster && file.cluster.enabled.unwrap_or(true);
         let public_keys = if public_key.is_empty() { file.cluster.public_keys } else { public_key.clone() };
-        let ca_file = ca_file.clone().or(file.tls.ca_file);
-        for (name, url) in file.google.iter().flat_map(|google| google.endpoints.all()) {
-            base_url(&format!("google.endpoints.{name}"), url)?;
-        }
-        let google = match file.google {
-            Some(google) => Google {
-                project: google.project,
-                pool: google.pool,
-                provider: google.provider,
-                mode: google.mode,
-                grant: google.access,
-                impersonate: google.impersonate,
-                location: google.location,
-                endpoints: google.endpoints,
-                access_token: None,
-            },
-            None => Google::default(),
-        };
-        let named = |names: [&str; 2]| {
-            names.into_iter().find_map(|name| environment(name).filter(|text| !text.is_empty()))
-        };
-        let google = Google { access_token: google_access_token, ..google };
-        let vault = file.vault.unwrap_or_default();
-        let vault_address = https("vault.address", vault.address.as_ref())?;
-        let ca_pem = ca_file.as_deref().map(ca_text).transpose()?;
-        let of_vault = |own: Option<&PathBuf>| match own {
-            Some(path) => ca_text(path).map(Some),
-            None => Ok(ca_pem.clone()),
-        };
-        let vault_set = vault::SetByName {
-            mount: vault.mount.is_some(),
-            role: vault.role.is_some(),
-            kv: vault.kv.is_some(),
-            namespace: vault.namespace.is_some(),
-        };
-        let vault_without_address = {
-            vault::Settings {
-                address: String::new(),
-                mount: vault.mount.unwrap_or_else(|| "keyless".into()),
-                mount_from_store: false,
-                role: vault.role.unwrap_or_else(|| "external-secrets".into()),
-                kv: vault.kv.unwrap_or_else(|| "kv".into()),
-                // Without documents of its own the cluster's keys can only be given.
-                mode: vault.mode.unwrap_or(match bucket {
-                    Some(_) => vault::Mode::Discovery,
-                    None => vault::Mode::StaticKeys,
-                }),
-                // Who needs an authority of his own for one host mostly needs it for all.
-                ca_pem: of_vault(vault.ca_file.as_ref())?,
-                issuer_ca_pem: of_vault(vault.issuer_ca_file.as_ref())?,
-                namespace: vault.namespace,
-                // Goes with an address that an administrator has named: `VaultClient::settings`.
-                token: None,
-            }
-        };
-        let vault_client = VaultClient {
-            address: named(["VAULT_ADDR", "BAO_ADDR"]),
-            namespace: named(["VAULT_NAMESPACE", "BAO_NAMESPACE"]),
-            token: match token("VAULT_TOKEN")? {
-                Some(token) => Some(token),
-                None => token("BAO_TOKEN")?,
-            },
-        };
-        let vault = vault_address.map(|address| vault::Settings { address, ..vault_without_address.clone() });
         let listed = file.store.listed(&path)?;
         let store = Store {
             name: file.store.name,
@@ -302,32 +213,23 @@ impl Settings {
             ca_file,
             audience: test_audience(audience.or(file.verify.audience.as_deref()).unwrap_or(TEST_AUDIENCE))?,
             provider: file.provider,
-            google,
-            vault,
-            vault_without_address,
-            vault_client,
-            vault_set,
+            providers,
             store,
         })
     }
 }
 
 impl Settings {
-    /// Every provider that the settings name.
-    pub(crate) fn providers(&self) -> Vec<ProviderName> {
-        let google = self.google.project.is_some() || self.provider == Some(ProviderName::Google);
-        let google = google.then_some(ProviderName::Google);
-        google.into_iter().chain(self.vault.as_ref().map(|_| ProviderName::Vault)).collect()
+    /// Whether they name a provider, or an account at one.
+    pub(crate) fn names_a_provider(&self) -> bool {
+        self.provider.is_some() || self.providers.named().next().is_some()
     }
 
     /// The provider's account, as far as the settings name it.
     pub(crate) fn account(&self) -> Option<Account> {
-        let google = || self.google.project.as_deref().map(gcp::account);
-        let vault = || self.vault.as_ref().map(vault::Settings::account);
         match self.provider {
-            Some(ProviderName::Google) => google(),
-            Some(ProviderName::Vault) => vault(),
-            None => google().or_else(vault),
+            Some(provider) => self.providers.of(provider)?.account(),
+            None => self.providers.named().next()?.account(),
         }
     }
 }
@@ -335,17 +237,23 @@ impl Settings {
 /// Whether this text can be a settings file: what it says, and what becomes of it when settings are written into it.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn check(text: &str) -> Result<()> {
-    File::parse(text, std::path::Path::new("keyless.yaml"))?;
+    Document::parse(text, std::path::Path::new("keyless.yaml"))?;
     let wanted =
         [("google.project", serde_json::json!("acme-prod")), ("store.name", serde_json::json!("12"))];
     let first = edit(Some(text), &wanted);
     if let Some(new) = &first.text {
-        File::parse(new, std::path::Path::new("keyless.yaml")).expect("what was written can be read");
+        Document::parse(new, std::path::Path::new("keyless.yaml")).expect("what was written can be read");
         // What the form has no place for is still left to people.
         let left = Edit { by_hand: first.by_hand.clone(), ..Edit::default() };
         assert_eq!(edit(Some(new), &wanted), left, "what was written is written again");
     }
     Ok(())
+}
+
+/// A variable that holds a secret, if it is set and not empty.
+fn secret(name: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Option<Secret>> {
+    let text = environment(name).filter(|text| !text.is_empty());
+    text.map(|text| Secret::for_header(text, name)).transpose()
 }
 
 fn https(setting: &str, text: Option<&String>) -> Result<Option<String>> {

@@ -28,7 +28,10 @@
 //! `async` is the mark of I/O: what is PURE has none, and no clock, environment, file or output.
 
 mod arrival;
+mod ask;
 mod audit;
+mod authorities;
+mod base_url;
 mod bucket;
 mod cli;
 mod cluster;
@@ -62,6 +65,7 @@ mod secret_store;
 mod shell;
 mod target;
 mod waiting;
+mod yaml;
 
 use std::{ffi::OsString, io, process::ExitCode, time::SystemTime};
 

@@ -39,6 +39,7 @@ pub(super) const KIND: Kind = Kind {
     scheme: "file",
     form: "file:///FOLDER",
     takes: &[],
+    token_variable: None,
     parse: |path| match path.starts_with('/') {
         true => Ok(Place { name: path.to_owned(), prefix: String::new() }),
         false => Err("the folder must be given by its absolute path"),

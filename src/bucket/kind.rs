@@ -22,6 +22,8 @@ pub(crate) struct Kind {
     pub(super) form: &'static str,
     /// The settings that say something of it, beside `publicUrl`, as the flags that set them.
     pub(crate) takes: &'static [&'static str],
+    /// The environment variable with a short-lived token that is used instead of looking for credentials.
+    pub(crate) token_variable: Option<&'static str>,
     /// Reads what follows the scheme; otherwise says why it cannot.
     pub(super) parse: fn(&str) -> Result<Place, &'static str>,
     pub(super) connect: Connect,

@@ -189,8 +189,8 @@ pub(crate) struct Settings {
     pub(crate) public_url: Option<String>,
     /// Google project for a new bucket.
     pub(crate) project: Option<String>,
-    /// A short-lived Google access token from the environment, used instead of looking for credentials.
-    pub(crate) google_access_token: Option<Secret>,
+    /// A short-lived token from the kind's own environment variable, used instead of looking for credentials.
+    pub(crate) token: Option<Secret>,
 }
 
 impl Settings {
@@ -220,7 +220,7 @@ impl Settings {
             addressing: None,
             public_url: None,
             project: None,
-            google_access_token: None,
+            token: None,
         }
     }
 }

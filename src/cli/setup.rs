@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::Args;
 
 use super::PlanFile;
-use crate::{config::ProviderName, go_duration::GoDuration};
+use crate::{federation::ProviderName, go_duration::GoDuration};
 
 /// Take a cluster's secret store from a stored key to short-lived tokens
 ///

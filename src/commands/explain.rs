@@ -6,10 +6,10 @@ use serde_json::json;
 use super::Exit;
 use crate::{
     cli::ExplainArgs,
-    config,
     error::{Check, Code, Entry, Error, Result},
     redact,
     report::Report,
+    yaml,
 };
 
 /// What a code is about.
@@ -53,7 +53,7 @@ fn all() -> Vec<Explained> {
 fn unknown(name: &str) -> Error {
     let error = Error::usage(Code::ExplainUnknown, format!("there is no code `{}`", redact::given(name)));
     let names: Vec<_> = all().iter().map(|it| it.entry.name).collect();
-    match config::nearest(name, &names) {
+    match yaml::nearest(name, &names) {
         Some(nearest) => error.hint(format!("perhaps `{nearest}`: keyless explain {nearest}")),
         None => error.hint("`keyless explain` lists all codes"),
     }

@@ -8,7 +8,6 @@ mod objects;
 mod operator;
 mod probe;
 mod prompt;
-mod provider;
 pub(crate) mod publish;
 mod refresh;
 pub(crate) mod render;

@@ -4,16 +4,16 @@
 use futures::StreamExt;
 
 use super::{
-    objects, probe, provider, refresh,
-    resolve::{Settled, looking, provider_of, settle_asking, store_name},
+    objects, probe, refresh,
+    resolve::{Settled, looking, settle_asking, store_name},
     rights::{needs, store_of},
 };
 use crate::{
     cluster::{Cluster, objects::Object, snapshot::Estate},
     commands::prompt::{self, Offer},
-    config::{ProviderName, Settings},
+    config::Settings,
     error::{Check, Result},
-    federation::Federation,
+    federation::{Federation, ProviderName, Purpose},
     http::Http,
     relying_party::Finding,
     report::{Report, SharedTalk},
@@ -53,12 +53,12 @@ impl<'a> Way<'a> {
             |setting: &str, text: &str, offer: Offer<'_>| prompt::question(report, setting, text, offer);
         let name = store_name(settings, estate, &mut ask)?;
         let present = objects::find_store(estate, &name);
-        let used = present.and_then(provider_of);
+        let used = present.and_then(ProviderName::of_store);
         let mut settings = looking(settings, present);
         settings.store.name = Some(name.name().to_owned());
         settings.store.namespace = name.namespace().map(str::to_owned);
         let settled = settle_asking(&settings, used, estate, cluster_id, report)?;
-        let provider = provider::connect_to_look(settled.provider, &settled, http)?;
+        let provider = settled.provider.connect(http, Purpose::Look)?;
         let mode = mode(&settings, &settled);
         Ok(Self { cluster, estate, settled, settings, provider, mode })
     }
@@ -140,11 +140,11 @@ impl<'a> Way<'a> {
     async fn judge_place(&self) -> Option<Finding> {
         const PLACE: Check = Check::StorePlace;
         let store = objects::find_store(self.estate, &self.settled.store)?;
-        let access = match self.provider.access().await {
-            Ok(access) => access,
+        let login = match self.provider.store_login().await {
+            Ok(login) => login,
             Err(error) => return Some(Finding::refused(PLACE, store.0.describe(), &error)),
         };
-        let differences = elsewhere(store, &access)?;
+        let differences = elsewhere(store, login.as_ref())?;
         let shown: Vec<_> = differences
             .iter()
             .map(|it| {
@@ -190,11 +190,8 @@ impl<'a> Way<'a> {
 }
 
 fn mode(settings: &Settings, settled: &Settled) -> Mode {
-    // Where nobody says it, it follows from there being no bucket.
-    let said = match settled.provider {
-        ProviderName::Google => settings.google.mode.is_some(),
-        ProviderName::Vault => settings.bucket.is_some(),
-    };
+    // Where no setting says it, it follows from there being no bucket.
+    let said = settings.providers.of(settled.provider.provider()).is_some_and(|section| section.says_mode());
     match (settled.uploads_keys(), said) {
         (false, _) => Mode::Documents,
         (true, true) => Mode::Uploaded,

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+pub(super) use crate::ask::Offer;
 use crate::{
     error::{Code, Error, Result},
     interrupt::Interrupt,
@@ -19,25 +20,6 @@ const CANCELLED: &str = "Cancelled. Nothing was changed.";
 const PAUSE: Duration = Duration::from_millis(50);
 /// The longest answer, in bytes.
 const MAX_ANSWER: u64 = 64 << 10;
-
-/// What a question offers as its answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Offer<'a> {
-    Nothing,
-    /// Taken without asking where there is no terminal.
-    Default(&'a str),
-    /// What an object in the cluster says: its author does not decide. It takes a person to confirm it.
-    Suggestion(&'a str),
-}
-
-impl<'a> Offer<'a> {
-    fn text(self) -> Option<&'a str> {
-        match self {
-            Self::Nothing => None,
-            Self::Default(text) | Self::Suggestion(text) => Some(text),
-        }
-    }
-}
 
 /// Asks for what cannot be known, with the answer that is offered.
 pub(super) fn question(

@@ -7,28 +7,26 @@ use super::{
     prompt::{self, Offer},
 };
 use crate::{
+    ask::Ask,
     cluster::{
         Observed, ServiceAccount, is_label, is_subdomain,
-        snapshot::{Estate, Public, Store},
+        snapshot::{Estate, Store},
     },
-    config::{self, ProviderName, Settings},
+    config::{self, Settings},
     error::{Code, Error, Result},
-    federation::{Trust, TrustedIssuer, gcp, vault},
+    federation::{Configured, Known, ProviderName, Trust, TrustedIssuer, is_stored_key},
     oidc::{KeySet, PublicKey},
     report::Report,
     secret_store::StoreName,
-    target::Account,
 };
 
-/// Asks a person for a setting: its name in `keyless.yaml`, the words, the answer that is offered.
-type Ask<'a> = dyn FnMut(&str, &str, Offer<'_>) -> Result<String> + 'a;
-
 /// Everything that is settled before anything is planned.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Settled {
-    pub(super) provider: ProviderName,
-    pub(super) google: Option<gcp::Settings>,
-    pub(super) vault: Option<vault::Settings>,
+    /// The provider that the store is to use.
+    pub(super) provider: Box<dyn Configured>,
+    /// Others that the settings name: what was set up there is to be taken away, wherever the store goes.
+    pub(super) others: Vec<Box<dyn Configured>>,
     pub(super) store: StoreName,
     /// The ServiceAccount that the store uses.
     pub(super) workload: ServiceAccount,
@@ -37,22 +35,13 @@ pub(super) struct Settled {
 impl Settled {
     /// Whether the provider is given the keys, and needs no documents.
     pub(super) fn uploads_keys(&self) -> bool {
-        match self.provider {
-            ProviderName::Google => {
-                self.google.as_ref().is_some_and(|google| google.mode == gcp::Mode::Uploaded)
-            }
-            ProviderName::Vault => {
-                self.vault.as_ref().is_some_and(|vault| vault.mode == vault::Mode::StaticKeys)
-            }
-        }
+        self.provider.uploads_keys()
     }
 
-    /// Whose account the provider's side is in.
-    pub(super) fn account(&self) -> Option<Account> {
-        match self.provider {
-            ProviderName::Google => self.google.as_ref().map(gcp::Settings::account),
-            ProviderName::Vault => self.vault.as_ref().map(vault::Settings::account),
-        }
+    /// Every provider that may trust the issuer, in the order of the registry.
+    pub(super) fn providers(&self) -> impl Iterator<Item = &dyn Configured> {
+        let all = move || [&self.provider].into_iter().chain(&self.others);
+        ProviderName::all().filter_map(move |name| all().find(|it| it.provider() == name)).map(Box::as_ref)
     }
 
     /// What a provider is told to believe, before anything is granted: see [`Trust::granting`]. `staged`: keys that no
@@ -123,28 +112,25 @@ pub(super) fn settle(
 ) -> Result<Settled> {
     let store = store_name(settings, estate, ask)?;
     let present = estate.store(store.is_cluster(), store.namespace().unwrap_or_default(), store.name());
-    let by_settings = match (&settings.vault, settings.google.project.is_some()) {
-        (Some(_), false) => Some(ProviderName::Vault),
-        (None, true) => Some(ProviderName::Google),
+    let mut named = settings.providers.named().map(|section| section.provider());
+    let by_settings = match (named.next(), named.next()) {
+        (only, None) => only,
         _ => None,
     };
-    let provider = to.or(settings.provider).or(by_settings).or_else(|| present.and_then(provider_of));
-    let provider = provider.unwrap_or(ProviderName::Google);
-    let of_key = present.and_then(|present| project_of_key(estate, present));
-    let google = match provider {
-        ProviderName::Google => Some(google(settings, present, of_key, cluster_id, ask)?),
-        // What was set up there is to be taken away, wherever the store goes.
-        ProviderName::Vault if settings.google.project.is_some() => {
-            Some(google(settings, present, of_key, cluster_id, ask)?)
+    let chosen = to.or(settings.provider).or(by_settings);
+    let chosen = chosen.or_else(|| present.and_then(ProviderName::of_store)).unwrap_or_default();
+    let known = Known { estate, store: present, cluster_id };
+    let (mut provider, mut others) = (None, Vec::new());
+    for section in settings.providers.iter() {
+        if section.provider() == chosen {
+            provider = Some(section.complete(&known, ask)?);
+        } else if section.is_named() {
+            others.push(section.complete(&known, ask)?);
         }
-        ProviderName::Vault => None,
-    };
-    let vault = match provider {
-        ProviderName::Vault => Some(vault(settings, present, ask)?),
-        ProviderName::Google => {
-            settings.vault.clone().map(|named| settings.vault_client.settings(named)).transpose()?
-        }
-    };
+    }
+    let provider = provider.ok_or_else(|| {
+        Error::usage(Code::SettingMissing, format!("nothing is known of the provider {chosen}"))
+    })?;
     let workload = match &settings.store.service_account {
         Some(account) => account.clone(),
         None => {
@@ -156,7 +142,7 @@ pub(super) fn settle(
             })
         }
     };
-    Ok(Settled { provider, google, vault, store, workload })
+    Ok(Settled { provider, others, store, workload })
 }
 
 /// What cannot be seen may be another store that uses the key, or the key itself: nothing is changed past it.
@@ -169,15 +155,6 @@ fn refuse_half_sight(estate: &Estate) -> Result<()> {
             .hint("deploy/setup has a ClusterRole with exactly the rights that setup needs")
             .hint("nothing was changed; keyless audit shows what can be seen");
     Err(estate.unseen.iter().fold(error, |error, unseen| error.caused_by(format_args!("{unseen}"))))
-}
-
-/// The provider that a store is at now, if it is one that is known here.
-pub(super) fn provider_of(store: &Store) -> Option<ProviderName> {
-    match store.provider()?.0 {
-        "gcpsm" => Some(ProviderName::Google),
-        "vault" => Some(ProviderName::Vault),
-        _ => None,
-    }
 }
 
 /// The named store; else the only one that logs in with a stored key; else the only one there is. Tenants make
@@ -195,7 +172,7 @@ pub(super) fn store_name(settings: &Settings, estate: &Estate, ask: &mut Ask<'_>
     };
     let any_cluster = estate.stores.iter().any(Store::is_cluster);
     let eligible: Vec<_> = estate.stores.iter().filter(|store| store.is_cluster() || !any_cluster).collect();
-    let with_key: Vec<_> = eligible.iter().filter(|store| estate.google_key(store).is_some()).collect();
+    let with_key: Vec<_> = eligible.iter().filter(|store| is_stored_key(estate, store)).collect();
     match (with_key.as_slice(), eligible.as_slice(), estate.stores.as_slice()) {
         ([only], ..) => Ok(named(only)),
         ([], [only], [_]) => Ok(named(only)),
@@ -257,100 +234,12 @@ fn store_named(settings: &Settings, name: String) -> Result<StoreName> {
     })
 }
 
-pub(super) fn google(
-    settings: &Settings,
-    present: Option<&Store>,
-    of_key: Option<&str>,
-    cluster_id: &str,
-    ask: &mut Ask<'_>,
-) -> Result<gcp::Settings> {
-    let config::Google {
-        project,
-        pool,
-        provider,
-        mode,
-        grant,
-        impersonate,
-        location,
-        endpoints,
-        access_token,
-    } = settings.google.clone();
-    // Where the store reads now. What is granted there without a list is what was really read there.
-    let of_store = |member: &str| {
-        let (_, gcpsm) = present.and_then(Store::provider).filter(|(name, _)| *name == "gcpsm")?;
-        gcpsm.get(member)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
-    };
-    let location = location.or_else(|| of_store("location"));
-    let project = match project.or_else(|| of_store("projectID")) {
-        Some(project) => project,
-        None => {
-            // ESO reads nowhere without a project, so without a list nothing is granted in this one by itself.
-            let offer = of_key.map_or(Offer::Nothing, Offer::Default);
-            ask("google.project", "Google project that holds the secrets", offer)?
-        }
-    };
-    let short: String = cluster_id.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
-    Ok(gcp::Settings {
-        project,
-        pool: pool.unwrap_or_else(|| format!("keyless-{}", short.to_ascii_lowercase())),
-        provider: provider.unwrap_or_else(|| "cluster".into()),
-        mode: mode.unwrap_or(if settings.bucket.is_some() {
-            gcp::Mode::Documents
-        } else {
-            gcp::Mode::Uploaded
-        }),
-        grant: grant.unwrap_or(gcp::Grant::Secrets),
-        impersonate,
-        location,
-        endpoints,
-        access_token,
-    })
-}
-
-/// As the settings say. Else the address is an administrator's to name, by the environment or at the prompt; what a store
-/// says beside it holds if the store is at that server already.
-fn vault(settings: &Settings, present: Option<&Store>, ask: &mut Ask<'_>) -> Result<vault::Settings> {
-    let client = &settings.vault_client;
-    if let Some(named) = &settings.vault {
-        return client.settings(named.clone());
-    }
-    let base = &settings.vault_without_address;
-    let store = present.and_then(Store::provider).and_then(|(kind, spec)| vault::OfStore::read(kind, spec));
-    let named = match client.named(base)? {
-        Some(named) => named,
-        None => {
-            let offer = store.as_ref().map_or(Offer::Nothing, |store| Offer::Suggestion(&store.address));
-            client.answered(&ask("vault.address", "Address of Vault or OpenBao", offer)?, base)?
-        }
-    };
-    Ok(match store {
-        Some(store) if store.is_at(&named.address) => store.complete(named, &settings.vault_set),
-        _ => named,
-    })
-}
-
-/// For those who only look: where the store logs in now, without the administrator's token unless an administrator has
-/// named the same server.
+/// For those who only look: where the store logs in now, without an administrator's credential unless an administrator
+/// has named the same place.
 pub(super) fn looking(settings: &Settings, present: Option<&Store>) -> Settings {
-    let store = present.and_then(Store::provider).and_then(|(kind, spec)| vault::OfStore::read(kind, spec));
-    let Some(store) = store.filter(|_| settings.vault.is_none()) else { return settings.clone() };
-    let named = settings.vault_client.named(&settings.vault_without_address);
-    if named.is_ok_and(|named| named.is_some_and(|named| store.is_at(&named.address))) {
-        return settings.clone();
-    }
-    let base = vault::Settings { address: store.address.clone(), ..settings.vault_without_address.clone() };
-    let ca_pem = store.ca_pem.clone().or_else(|| base.ca_pem.clone());
-    let vault = vault::Settings { ca_pem, ..store.complete(base, &settings.vault_set) };
-    Settings { vault: Some(vault), vault_client: config::VaultClient::default(), ..settings.clone() }
-}
-
-/// The project of the Google key that this store logs in with.
-pub(super) fn project_of_key<'a>(estate: &'a Estate, store: &Store) -> Option<&'a str> {
-    match &estate.google_key(store)?.1.public {
-        Public::GoogleKey { project_id, .. } => {
-            Some(project_id).filter(|id| !id.is_empty()).map(String::as_str)
-        }
-        _ => None,
+    match present {
+        Some(store) => Settings { providers: settings.providers.looking(store), ..settings.clone() },
+        None => settings.clone(),
     }
 }
 

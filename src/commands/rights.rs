@@ -17,11 +17,12 @@ use crate::{
         snapshot::{Estate, Store},
     },
     config::Settings,
-    error::{Code, Error, Result},
+    error::Result,
     federation::{Federation, Impossible, Right, Trial},
     report::Report,
     secret_store::{
-        Access, Decision, LeftOut, Namespaces, Needs, StoreName, decide, elsewhere, needs_namespaces, usage,
+        Decision, LeftOut, Namespaces, Needs, StoreLogin, StoreName, decide, elsewhere, needs_namespaces,
+        usage,
     },
 };
 
@@ -48,7 +49,7 @@ impl Rights {
         settings: &Settings,
         settled: &Settled,
         provider: &dyn Federation,
-        access: &Access,
+        login: &dyn StoreLogin,
     ) -> Result<Self> {
         let store = store_of(estate, &settled.store);
         let mut needs = needs(cluster, estate, &store, provider).await?;
@@ -69,7 +70,7 @@ impl Rights {
         }
         let (listed, left_out) = listed(settings, provider);
         let is_the_same_place = find_store(estate, &settled.store)
-            .and_then(|store| elsewhere(store, access))
+            .and_then(|store| elsewhere(store, login))
             .is_some_and(|it| it.is_empty());
         let decision = decide(listed.as_ref(), &needs, is_the_same_place);
         let (revoked, impossible) = (BTreeSet::new(), Vec::new());
@@ -328,24 +329,10 @@ fn show_new(new: &BTreeMap<Right, crate::secret_store::Need>, is_listed: bool, r
     }
 }
 
-/// The settings mean another project than the store reads: neither is taken for the other.
-pub(super) fn refuse_another_place(estate: &Estate, store: &StoreName, access: &Access) -> Result<()> {
-    let Some(differences) = find_store(estate, store).and_then(|store| elsewhere(store, access)) else {
-        return Ok(());
-    };
-    let is_project = |field: &str| field.ends_with(".projectID");
-    match differences.iter().find(|difference| is_project(&difference.field) && !difference.have.is_empty()) {
-        Some(difference) => Err(Error::usage(
-            Code::GoogleProjectDiffers,
-            format!(
-                "the store {} reads secrets of the project {}, and google.project is {}",
-                store.name(),
-                difference.have.escape_debug(),
-                difference.want
-            ),
-        )
-        .hint("keyless makes the pool and grants the secrets in one project: set google.project to the project of the secrets")
-        .hint("or, if the secrets have moved, change projectID of the store first")),
+/// The settings mean another place than the store reads: neither is taken for the other.
+pub(super) fn refuse_another_place(estate: &Estate, store: &StoreName, login: &dyn StoreLogin) -> Result<()> {
+    match find_store(estate, store).and_then(|store| elsewhere(store, login)) {
+        Some(differences) => login.refuse(store.name(), &differences),
         None => Ok(()),
     }
 }

@@ -11,8 +11,9 @@ use crate::{
         snapshot::CLUSTER_SECRET_STORES,
     },
     error::{Code, Error, Result},
+    federation::{gcp::GoogleLogin, vault::VaultLogin},
     plan::Action,
-    secret_store::{Access, Doing, Given, Plan, Planned, StoreName, Want, plan, withdraw},
+    secret_store::{Doing, Given, Plan, Planned, StoreLogin, StoreName, Want, plan, withdraw},
 };
 
 const CRDS: &str = include_str!("../../tests/lab/fixtures/crds/eso-0.20.4-min.yaml");
@@ -36,8 +37,8 @@ async fn world(crds: &str) -> World {
     World { lab, cluster, _dir: dir }
 }
 
-fn google() -> Access {
-    Access::Google {
+fn google() -> GoogleLogin {
+    GoogleLogin {
         project_id: "acme-prod".into(),
         project_number: "123456789012".into(),
         audience: "//iam.googleapis.com/p".into(),
@@ -47,8 +48,8 @@ fn google() -> Access {
     }
 }
 
-fn vault() -> Access {
-    Access::Vault {
+fn vault() -> VaultLogin {
+    VaultLogin {
         server: "https://bao.lab.test".into(),
         kv: "kv".into(),
         mount: "jwt".into(),
@@ -83,14 +84,14 @@ impl World {
         })
     }
 
-    async fn plan(&self, access: &Access) -> Result<Plan> {
+    async fn plan(&self, login: &dyn StoreLogin) -> Result<Plan> {
         let (store, workload) = (StoreName::Cluster("main".into()), Self::workload());
-        let want = Want { access, workload: &workload, store: &store, namespaces: &[] };
+        let want = Want { login, workload: &workload, store: &store, namespaces: &[] };
         plan(&want, &self.present().await?.have())
     }
 
-    async fn bring_about(&self, access: &Access) -> Result<()> {
-        for planned in self.plan(access).await?.objects {
+    async fn bring_about(&self, login: &dyn StoreLogin) -> Result<()> {
+        for planned in self.plan(login).await?.objects {
             carry_out(&self.cluster, &planned, false).await?;
         }
         Ok(())

@@ -43,8 +43,8 @@ pub(crate) async fn run(
     let named = issuer::named(settings, &http).await?;
     let asks_cluster = settings.cluster.is_some() && !args.public_only;
     // Without an issuer, the store's way is all there is to look at.
-    let to_the_end = asks_cluster
-        && (named.is_none() || !settings.providers().is_empty() || settings.store.name.is_some());
+    let to_the_end =
+        asks_cluster && (named.is_none() || settings.names_a_provider() || settings.store.name.is_some());
     // Documents lie only at an issuer that can be published. Where the keys are uploaded, there are none to read.
     let published = named.as_ref().map(SignedIssuer::publishable).transpose().map_err(Error::into_usage);
     let published = match (published, to_the_end) {

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::redact;
+use crate::{federation::ProviderName, redact};
 
 /// `~/…` of a settings file, where no shell replaces it.
 pub(super) fn below_home(path: PathBuf, variable: impl Fn(&str) -> Option<OsString>) -> PathBuf {
@@ -23,17 +23,15 @@ pub(crate) fn environment(name: &str) -> Option<OsString> {
 
 /// From now on, no secret of the environment is printed. Libraries read theirs by themselves.
 pub(crate) fn remember_environment(environment: impl Fn(&str) -> Option<OsString>) {
-    const SECRETS: [&str; 7] = [
-        "GOOGLE_OAUTH_ACCESS_TOKEN",
-        "VAULT_TOKEN",
-        "BAO_TOKEN",
+    const OF_BUCKETS: [&str; 4] = [
         "AWS_SECRET_ACCESS_KEY",
         "AWS_SESSION_TOKEN",
         "AWS_CONTAINER_AUTHORIZATION_TOKEN",
         "AWS_BEARER_TOKEN",
     ];
     const URLS: [&str; 4] = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "AWS_ENDPOINT_URL"];
-    for name in SECRETS {
+    let of_providers = ProviderName::all().flat_map(|provider| provider.entry().secret_variables());
+    for name in of_providers.chain(&OF_BUCKETS) {
         environment(name).iter().for_each(|text| redact::remember(&text.to_string_lossy()));
     }
     for name in URLS {

@@ -2,23 +2,24 @@
 
 use std::{
     collections::BTreeSet,
+    fmt,
     path::{Path, PathBuf},
 };
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-use super::{
-    trust,
-    written::Setting,
-    yaml::{from_yaml, unread, unreadable},
+use schemars::{JsonSchema, SchemaGenerator};
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, DeserializeSeed, IgnoredAny, IntoDeserializer, MapAccess, value::MapAccessDeserializer},
 };
+
+use super::{trust, written::Setting};
 use crate::{
     bucket::Addressing,
     error::{Code, Error, Result},
-    federation::{RIGHT_KINDS, Right, RightKind, gcp, vault},
+    federation::{ProviderName, RIGHT_KINDS, Right, RightKind, Section, Sections},
     files::{self, Accept, MAX_SMALL},
     redact,
+    yaml::{from_yaml, unread, unreadable},
 };
 
 /// The file that is read when none is named.
@@ -52,65 +53,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) verify: Verify,
     pub(super) provider: Option<ProviderName>,
-    pub(super) google: Option<Google>,
-    pub(super) vault: Option<Vault>,
     #[serde(default)]
     pub(super) store: Store,
-}
-
-/// Which provider the secret store uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum ProviderName {
-    /// Google Secret Manager, through Workload Identity Federation
-    Google,
-    /// Vault or OpenBao, through its JWT auth method
-    Vault,
-}
-
-/// Google's side of the trust.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct Google {
-    /// Project ID or number
-    pub(super) project: Option<String>,
-    /// Workload identity pool; one per cluster
-    pub(super) pool: Option<String>,
-    /// OIDC provider in the pool
-    pub(super) provider: Option<String>,
-    /// How Google gets the cluster's keys
-    pub(super) mode: Option<gcp::Mode>,
-    /// On what the right to read is granted
-    pub(super) access: Option<gcp::Grant>,
-    /// E-mail address of a Google service account to become
-    pub(super) impersonate: Option<String>,
-    /// Location of regional secrets, e.g. europe-west1; by default secrets are global
-    pub(super) location: Option<String>,
-    /// Base URLs of Google's services
-    #[serde(default)]
-    pub(super) endpoints: gcp::Endpoints,
-}
-
-/// Vault's or OpenBao's side of the trust.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct Vault {
-    /// Base URL of the server
-    pub(super) address: Option<String>,
-    /// Path of the JWT auth method
-    pub(super) mount: Option<String>,
-    /// Role that the secret store logs in as
-    pub(super) role: Option<String>,
-    /// Path of the KV v2 secrets engine
-    pub(super) kv: Option<String>,
-    /// How the server gets the cluster's keys; by default from the documents, if a bucket is named
-    pub(super) mode: Option<vault::Mode>,
-    /// Certificate authorities of the server, PEM; by default those of `tls`
-    pub(super) ca_file: Option<PathBuf>,
-    /// Certificate authorities of the issuer's host, PEM, for the server to trust; by default those of `tls`
-    pub(super) issuer_ca_file: Option<PathBuf>,
-    /// Namespace on the server, e.g. team/prod
-    pub(super) namespace: Option<String>,
 }
 
 /// The secret store that is pointed at the provider.
@@ -274,10 +218,25 @@ pub(super) struct Verify {
 
 /// The form of the settings file, as JSON schema.
 pub(crate) fn schema() -> serde_json::Value {
-    schemars::schema_for!(File).to_value()
+    let mut generator = SchemaGenerator::default();
+    let sections: Vec<_> = ProviderName::all()
+        .map(|provider| (provider.as_str(), provider.entry().schema(&mut generator).to_value()))
+        .collect();
+    let mut schema = generator.into_root_schema_for::<File>().to_value();
+    for (name, section) in sections {
+        schema["properties"][name] = section;
+    }
+    schema
 }
 
-impl File {
+/// A settings file, read as far as it is the same for every provider. Each provider reads its own section out of the text.
+#[derive(Debug, Default)]
+pub(super) struct Document {
+    pub(super) file: File,
+    pub(super) text: String,
+}
+
+impl Document {
     /// The file that nobody named. `None`: there is none. One that is there and cannot be read is an error, a symbolic
     /// link that leads to nothing as well. `user` is who reads it, by effective user ID.
     pub(super) fn read_unnamed(path: &Path, user: u32) -> Result<Option<Self>> {
@@ -302,24 +261,20 @@ impl File {
     }
 
     /// Names the file, and what in it decides where credentials are sent. To be shown once its URLs are checked.
-    pub(super) fn announcement(&self, path: &Path) -> String {
+    pub(super) fn announcement(&self, path: &Path, providers: &Sections) -> String {
         let mut directs: Vec<String> = Vec::new();
         let mut add = |setting: &str, value: Option<String>| {
             directs.extend(value.map(|value| format!("{setting} {value}")));
         };
-        add("cluster.kubeconfig", self.cluster.kubeconfig.as_ref().map(|path| path.display().to_string()));
-        add("cluster.context", self.cluster.context.clone());
-        add("bucket.endpoint", self.bucket.endpoint.clone());
-        add("tls.caFile", self.tls.ca_file.as_ref().map(|path| path.display().to_string()));
-        if let Some(vault) = &self.vault {
-            add("vault.address", vault.address.clone());
-            add("vault.caFile", vault.ca_file.as_ref().map(|path| path.display().to_string()));
-        }
-        if let Some(google) = &self.google {
-            let usual = gcp::Endpoints::default();
-            for ((name, url), (_, usual)) in google.endpoints.all().into_iter().zip(usual.all()) {
-                add(&format!("google.endpoints.{name}"), (url != usual).then(|| url.to_owned()));
-            }
+        add(
+            "cluster.kubeconfig",
+            self.file.cluster.kubeconfig.as_ref().map(|path| path.display().to_string()),
+        );
+        add("cluster.context", self.file.cluster.context.clone());
+        add("bucket.endpoint", self.file.bucket.endpoint.clone());
+        add("tls.caFile", self.file.tls.ca_file.as_ref().map(|path| path.display().to_string()));
+        for (setting, value) in providers.iter().flat_map(Section::directs) {
+            add(&setting, Some(value));
         }
         let directs = if directs.is_empty() { String::new() } else { format!(" ({})", directs.join(", ")) };
         format!("Settings from {}{directs}", path.display())
@@ -343,7 +298,7 @@ impl File {
         struct Versioned {
             api_version: Option<String>,
         }
-        let versioned: Versioned = from_yaml(content, path)?;
+        let versioned: Versioned = from_yaml(content, path, &[])?;
         if versioned.api_version.as_deref() != Some(VERSION) {
             let seen = versioned
                 .api_version
@@ -354,19 +309,85 @@ impl File {
             )
             .hint(format!("this program reads `apiVersion: {VERSION}`")));
         }
-        let mut file: Self = from_yaml(content, path)?;
+        let Sectioned(mut file) = from_yaml(content, path, ProviderName::names())?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        let of_vault = file.vault.as_mut().map(|vault| [&mut vault.ca_file, &mut vault.issuer_ca_file]);
-        let paths = [&mut file.cluster.kubeconfig, &mut file.tls.ca_file]
-            .into_iter()
-            .chain(of_vault.into_iter().flatten())
-            .flatten();
+        let paths = [&mut file.cluster.kubeconfig, &mut file.tls.ca_file].into_iter().flatten();
         for path in paths.chain(&mut file.cluster.public_keys) {
             // `~/` is the user's, wherever the file lies.
             if !path.starts_with("~") {
                 *path = folder.join(&*path);
             }
         }
-        Ok(file)
+        Ok(Self { file, text: content.to_owned() })
+    }
+}
+
+/// A [`File`], with the sections of providers passed over.
+struct Sectioned(File);
+
+impl<'de> Deserialize<'de> for Sectioned {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Sectioned;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("settings")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Sectioned, A::Error> {
+                File::deserialize(MapAccessDeserializer::new(WithoutSections(map))).map(Sectioned)
+            }
+        }
+        deserializer.deserialize_map(Visitor)
+    }
+}
+
+struct WithoutSections<A>(A);
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for WithoutSections<A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
+        let mut seed = Some(seed);
+        loop {
+            match self.0.next_key_seed(Key(&mut seed))? {
+                None => return Ok(None),
+                Some(Some(key)) => return Ok(Some(key)),
+                Some(None) => drop(self.0.next_value::<IgnoredAny>()?),
+            }
+        }
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        self.0.next_value_seed(seed)
+    }
+}
+
+/// A key; `None` if it is the name of a section. The seed is used within the parser's own call, which adds the line to
+/// what the seed refuses.
+struct Key<'s, K>(&'s mut Option<K>);
+
+impl<'de, K: DeserializeSeed<'de>> DeserializeSeed<'de> for Key<'_, K> {
+    type Value = Option<K::Value>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de, K: DeserializeSeed<'de>> de::Visitor<'de> for Key<'_, K> {
+    type Value = Option<K::Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a setting")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<Self::Value, E> {
+        if ProviderName::names().contains(&name) {
+            return Ok(None);
+        }
+        let seed = self.0.take().ok_or_else(|| E::custom("a key was read twice"))?;
+        seed.deserialize(name.into_deserializer()).map(Some)
     }
 }

@@ -56,7 +56,7 @@ fn published_issuer_is_strict() {
 #[test]
 fn a_mistyped_setting_is_answered_with_the_nearest_known_name() {
     let content = "apiVersion: keyless/v1\nbucket:\n  regoin: x\n";
-    let error = File::parse(content, Path::new("keyless.yaml")).unwrap_err();
+    let error = Document::parse(content, Path::new("keyless.yaml")).unwrap_err();
     assert!(error.hints[0].contains("`region`"), "{error}");
 }
 
@@ -84,54 +84,6 @@ fn flags_win_over_the_file_and_paths_are_relative_to_it() {
     assert_eq!(settings.issuer.unwrap().as_str(), "https://other.example.com");
     assert_eq!(settings.bucket.unwrap().region.as_deref(), Some("nbg1"));
     assert!(settings.cluster.is_none());
-}
-
-#[test]
-fn a_server_is_given_the_keys_where_no_bucket_shows_them() {
-    let folder = tempfile::TempDir::new().unwrap();
-    let file = folder.path().join("keyless.yaml");
-    for (bucket, more, mode) in [
-        ("", "", vault::Mode::StaticKeys),
-        ("bucket: {url: 's3://b'}\n", "", vault::Mode::Discovery),
-        ("", ", mode: jwks-url", vault::Mode::JwksUrl),
-        ("bucket: {url: 's3://b'}\n", ", mode: static-keys", vault::Mode::StaticKeys),
-    ] {
-        let vault = format!("vault: {{address: 'https://vault.example.com'{more}}}\n");
-        fs::write(&file, format!("apiVersion: keyless/v1\n{bucket}{vault}")).unwrap();
-        let settings = resolve(&["--config", file.to_str().unwrap()]).unwrap();
-        assert_eq!(settings.vault.unwrap().mode, mode, "{bucket}{more}");
-    }
-}
-
-#[test]
-fn the_servers_authority_and_the_issuers_are_two_settings() {
-    let folder = tempfile::TempDir::new().unwrap();
-    let (mut pems, mut names) = (Vec::new(), ["tls", "server", "issuer"].into_iter());
-    for name in names.by_ref() {
-        let pem = lab::Ca::new().pem().to_owned();
-        fs::write(folder.path().join(format!("{name}.pem")), &pem).unwrap();
-        pems.push(Some(pem));
-    }
-    let [tls, server, issuer] = pems.try_into().unwrap();
-    let cases = [
-        ("", "", (None, None)),
-        ("tls: {caFile: tls.pem}\n", "", (tls.clone(), tls.clone())),
-        ("", "caFile: server.pem", (server.clone(), None)),
-        ("", "issuerCaFile: issuer.pem", (None, issuer.clone())),
-        ("tls: {caFile: tls.pem}\n", "caFile: server.pem", (server.clone(), tls)),
-        ("tls: {caFile: tls.pem}\n", "caFile: server.pem, issuerCaFile: issuer.pem", (server, issuer)),
-    ];
-    let file = folder.path().join("keyless.yaml");
-    for (top, more, wanted) in cases {
-        let vault = format!("vault: {{address: 'https://vault.example.com', {more}}}\n");
-        fs::write(&file, format!("apiVersion: keyless/v1\n{top}{vault}")).unwrap();
-        // Paths are the file's, whatever folder the program is started in.
-        let vault = resolve(&["--config", file.to_str().unwrap()]).unwrap().vault.unwrap();
-        assert_eq!((vault.ca_pem, vault.issuer_ca_pem), wanted, "{top}{more}");
-    }
-    fs::write(&file, "apiVersion: keyless/v1\nvault: {address: 'https://v', issuerCaFile: none.pem}\n")
-        .unwrap();
-    assert_eq!(resolve(&["--config", file.to_str().unwrap()]).unwrap_err().code, Code::CaFile);
 }
 
 #[test]

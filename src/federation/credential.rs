@@ -4,10 +4,10 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::gcp;
-use crate::{config, error::Result, http::Http};
+use super::{ProviderName, Sections};
+use crate::{error::Result, http::Http};
 
 /// A credential in words that open nothing. It is what an interrupted run remembers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,10 +28,10 @@ pub(crate) struct Identity {
 }
 
 /// What is done with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    GoogleKey,
+    /// This provider retires it. In JSON as the provider names the kind, e.g. `google-key`.
+    Of(ProviderName),
     /// It has no public half that could prove what it is, or its provider is not spoken to here.
     ByHand,
     /// It should be a key, but cannot be read as one.
@@ -98,12 +98,13 @@ pub(crate) struct Found<'a> {
 
 /// Tells what a credential is. Of its secret half nothing is kept.
 pub(crate) fn recognise(found: &Found<'_>) -> Identity {
-    if let Some(key) = found.value.and_then(gcp::recognise) {
-        return key;
+    let providers = || ProviderName::all().map(ProviderName::entry);
+    if let Some(identity) = found.value.and_then(|value| providers().find_map(|it| it.recognise(value))) {
+        return identity;
     }
     let (shown, by_hand) = known(found.path);
     let kind = match found.value {
-        Some(_) if gcp::expects_a_key(found.path) => Kind::Unreadable,
+        Some(_) if providers().any(|it| it.expects_credential(found.path)) => Kind::Unreadable,
         _ => Kind::ByHand,
     };
     Identity { kind, id: String::new(), shown, public_half: None, by_hand }
@@ -112,78 +113,75 @@ pub(crate) fn recognise(found: &Found<'_>) -> Identity {
 /// The credential at its provider; `None` where only a person can do something about it. Sends nothing.
 pub(crate) fn connect(
     identity: &Identity,
-    google: &config::Google,
+    sections: &Sections,
     http: &Http,
 ) -> Result<Option<Box<dyn StoredCredential>>> {
-    match identity.kind {
-        Kind::GoogleKey => Ok(Some(Box::new(gcp::StoredKey::connect(identity, google, http)?))),
-        Kind::ByHand | Kind::Unreadable => Ok(None),
-    }
+    let Kind::Of(provider) = identity.kind else { return Ok(None) };
+    sections.of(provider).map(|section| section.stored_credential(identity, http)).transpose()
 }
 
-/// What lies at a place in a store's settings, and how a person ends it. The first entry that fits is taken.
-const BY_HAND: [(&str, &str, &str); 12] = [
-    (
-        "gcpsm.",
-        "what should be a Google service-account key",
-        "list the keys of its service account, and delete the one that it is: gcloud iam service-accounts keys list --iam-account=ADDRESS",
-    ),
-    (
-        "vault.auth.tokenSecretRef",
-        "a Vault token",
-        "revoke it: vault token revoke -accessor ACCESSOR (vault list auth/token/accessors names them)",
-    ),
-    (
-        "vault.auth.appRole.",
-        "the SecretID of a Vault AppRole",
-        "destroy it: vault write auth/approle/role/ROLE/secret-id-accessor/destroy secret_id_accessor=ACCESSOR",
-    ),
-    (
-        "vault.auth.userPass.",
-        "the password of a Vault user",
-        "delete the user or change its password: vault delete auth/userpass/users/NAME",
-    ),
-    ("vault.auth.ldap.", "a password of a directory", "change it in the directory"),
-    (
-        "vault.auth.jwt.secretRef",
-        "a stored JWT",
-        "find out who issued it, and have it revoked or wait for its expiry",
-    ),
-    (
-        "vault.auth.kubernetes.secretRef",
-        "a stored ServiceAccount token",
-        "delete the Secret of the type kubernetes.io/service-account-token that it comes from",
-    ),
-    (
-        "vault.auth.cert.",
-        "a client certificate's private key",
-        "have the certificate revoked, and delete the entry: vault delete auth/cert/certs/NAME",
-    ),
-    (
-        "vault.auth.iam.",
-        "an AWS access key",
-        "aws iam update-access-key --status Inactive --access-key-id ID, then aws iam delete-access-key",
-    ),
-    ("vault.", "a credential for Vault", "revoke it in Vault"),
-    (
-        "aws.",
-        "an AWS access key",
-        "aws iam update-access-key --status Inactive --access-key-id ID, then aws iam delete-access-key",
-    ),
-    (
-        "azurekv.",
-        "a credential of an Entra application",
-        "az ad app credential delete --id APPLICATION --key-id KEY (az ad app credential list names them)",
-    ),
+/// A credential that only a person can end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ByHand {
+    /// What its place in a store's settings begins with, from the provider's member on.
+    pub(crate) path: &'static str,
+    /// What lies there.
+    pub(crate) shown: &'static str,
+    /// An imperative.
+    pub(crate) remedy: &'static str,
+}
+
+/// Those of providers that only External Secrets Operator knows.
+const OTHERS: [ByHand; 2] = [
+    ByHand { path: "aws.", shown: "an AWS access key", remedy: AWS_KEY },
+    ByHand {
+        path: "azurekv.",
+        shown: "a credential of an Entra application",
+        remedy: "az ad app credential delete --id APPLICATION --key-id KEY (az ad app credential list names them)",
+    },
 ];
 
+/// How a person ends an AWS access key. Vault stores can name one as well.
+pub(crate) const AWS_KEY: &str =
+    "aws iam update-access-key --status Inactive --access-key-id ID, then aws iam delete-access-key";
+
+fn by_hand() -> impl Iterator<Item = &'static ByHand> {
+    ProviderName::all().flat_map(|provider| provider.entry().by_hand()).chain(&OTHERS)
+}
+
 fn known(path: &str) -> (String, String) {
-    let found = BY_HAND.iter().find(|(start, ..)| path.starts_with(start));
-    match found {
-        Some((_, shown, by_hand)) => ((*shown).to_owned(), (*by_hand).to_owned()),
+    match by_hand().find(|it| path.starts_with(it.path)) {
+        Some(it) => (it.shown.to_owned(), it.remedy.to_owned()),
         None => {
             let provider = path.split('.').next().unwrap_or_default();
             (format!("a credential of the provider {provider}"), "revoke it where it was issued".to_owned())
+        }
+    }
+}
+
+impl Kind {
+    const BY_HAND: &'static str = "by-hand";
+    const UNREADABLE: &'static str = "unreadable";
+}
+
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(match self {
+            Self::Of(provider) => provider.entry().credential_kind().unwrap_or(Self::BY_HAND),
+            Self::ByHand => Self::BY_HAND,
+            Self::Unreadable => Self::UNREADABLE,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Kind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let of = || ProviderName::all().find(|it| it.entry().credential_kind() == Some(name.as_str()));
+        match name.as_str() {
+            Self::BY_HAND => Ok(Self::ByHand),
+            Self::UNREADABLE => Ok(Self::Unreadable),
+            _ => of().map(Self::Of).ok_or_else(|| de::Error::custom("an unknown kind of credential")),
         }
     }
 }
@@ -200,9 +198,11 @@ mod tests {
 
     #[test]
     fn every_place_is_named_with_a_remedy() {
-        for (position, (start, ..)) in BY_HAND.iter().enumerate() {
-            let hidden = BY_HAND[..position].iter().any(|(above, ..)| start.starts_with(above));
-            assert!(!hidden, "{start} is never reached");
+        let all: Vec<_> = by_hand().collect();
+        for (position, it) in all.iter().enumerate() {
+            let hidden = all[..position].iter().any(|above| it.path.starts_with(above.path));
+            assert!(!hidden, "{} is never reached", it.path);
+            assert!(!it.shown.is_empty() && !it.remedy.is_empty());
         }
         for (path, shown) in [
             ("vault.auth.tokenSecretRef", "a Vault token"),
@@ -213,6 +213,18 @@ mod tests {
             let identity = recognise(&Found { path, value: Some(b"s.sometoken") });
             assert_eq!((identity.kind, identity.shown.as_str()), (Kind::ByHand, shown));
             assert!(!identity.by_hand.is_empty() && identity.public_half.is_none());
+        }
+    }
+
+    #[test]
+    fn kind_is_read_as_written() {
+        let kinds = ProviderName::all().filter(|it| it.entry().credential_kind().is_some()).map(Kind::Of);
+        for kind in kinds.chain([Kind::ByHand, Kind::Unreadable]) {
+            let text = serde_json::to_string(&kind).unwrap();
+            assert_eq!(serde_json::from_str::<Kind>(&text).unwrap(), kind, "{text}");
+        }
+        for text in ["\"\"", "\"google\"", "\"GoogleKey\"", "\"GOOGLE-KEY\"", "1", "null", "{}"] {
+            assert!(serde_json::from_str::<Kind>(text).is_err(), "{text}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Making a cloud or secret store believe the cluster's tokens. One file or folder per provider, one trait.
+//! Making a cloud or secret store believe the cluster's tokens. One folder per provider, one line in [`registry`].
 //!
 //! Each provider observes what is believed now, compares it with what is wanted (a pure function), and gives
 //! back the differences as [`Change`]s: a dry run shows exactly what is done afterwards.
@@ -8,6 +8,8 @@ pub(crate) mod credential;
 pub(crate) mod gcp;
 mod issuer;
 mod property;
+mod provider;
+mod registry;
 mod rights;
 mod rules;
 mod subject;
@@ -25,6 +27,8 @@ pub(crate) use self::rights::{reading, reads};
 pub(crate) use self::{
     audience::test_audience,
     issuer::TrustedIssuer,
+    provider::{Configured, CredentialFile, Known, Provider, Purpose, Section, Source},
+    registry::{ProviderName, Sections, account_annotations, is_stored_key},
     rights::{Find, FindBy, RIGHT_KINDS, Reading, Right, RightKind, Trial},
     rules::{IssuerForm, IssuerRules, KeyRules, Rules},
     subject::Subject,
@@ -35,7 +39,7 @@ use crate::{
     oidc::{KeySet, PublicKey, Token},
     plan::{self, Act, Say},
     relying_party::Finding,
-    secret_store::Access,
+    secret_store::StoreLogin,
 };
 
 /// A provider that can be told to believe a cluster's tokens.
@@ -61,7 +65,7 @@ pub(crate) trait Federation: Display + Send + Sync {
     async fn audience(&self) -> Result<String>;
 
     /// What a secret store must say to reach this provider.
-    async fn access(&self) -> Result<Access>;
+    async fn store_login(&self) -> Result<Box<dyn StoreLogin>>;
 
     /// How it comes to the cluster's keys now.
     async fn keys(&self) -> Result<Keys> {

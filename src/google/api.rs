@@ -11,7 +11,7 @@ use super::{
     tokens::Tokens,
 };
 use crate::{
-    config::base_url,
+    base_url::base_url,
     error::{Code, Error, Result},
     http::Http,
     secret::Secret,

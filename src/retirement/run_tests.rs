@@ -18,8 +18,8 @@ use tokio::time::sleep;
 use super::*;
 use crate::{
     cluster::Settings,
-    config,
     federation::{
+        Sections,
         credential::{self, recognise},
         gcp,
     },
@@ -101,7 +101,8 @@ async fn world() -> World {
     let base = google.http_url();
     let endpoints = gcp::Endpoints { iam: base.clone(), policy_analyzer: base, ..gcp::Endpoints::default() };
     let access_token = Some(Secret::new(google.token()));
-    let settings = config::Google { endpoints, access_token, ..config::Google::default() };
+    let section = gcp::GoogleSection { endpoints, access_token, ..gcp::GoogleSection::default() };
+    let settings = Sections::only(Arc::new(section));
     let connected = vec![credential::connect(&identity, &settings, &Http::new(&[]).unwrap()).unwrap()];
     state.credentials.push(Kept {
         identity,

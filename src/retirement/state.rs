@@ -252,7 +252,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::federation::credential::Kind;
+    use crate::federation::{ProviderName, credential::Kind};
 
     fn state(stage: Stage, ours: bool) -> State {
         let store = StoreId {
@@ -264,7 +264,7 @@ mod tests {
         let mut state = State::new("c-1", store, Some(json!({"gcpsm": {}})), json!({"vault": {}}));
         state.credentials.push(Kept {
             identity: Identity {
-                kind: Kind::GoogleKey,
+                kind: Kind::Of(ProviderName::default()),
                 id: "projects/p/serviceAccounts/e/keys/k".into(),
                 shown: "key k of e".into(),
                 public_half: Some("h".into()),

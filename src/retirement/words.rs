@@ -81,7 +81,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        federation::credential::{Identity, Kind},
+        federation::{
+            ProviderName,
+            credential::{Identity, Kind},
+        },
         retirement::{Kept, StoreId, Why},
     };
 
@@ -95,7 +98,7 @@ mod tests {
         let mut state = State::new("c", store, Some(json!({})), json!({}));
         state.credentials.push(Kept {
             identity: Identity {
-                kind: Kind::GoogleKey,
+                kind: Kind::Of(ProviderName::default()),
                 id: "k".into(),
                 shown: "key 0123 of eso@acme-prod".into(),
                 public_half: None,

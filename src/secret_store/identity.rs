@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     difference::differences,
-    login::{IMPERSONATION_ANNOTATION, Impersonation},
+    login::Means,
     plan::{Doing, Have, Planned, Want, existing, for_file, new},
 };
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
         snapshot::{Controller, Manager, ROLE_BINDINGS, ROLES, SERVICE_ACCOUNTS, manager},
     },
     error::{Code, Error, Result},
+    federation::account_annotations,
     report::Warning,
 };
 
@@ -25,11 +26,10 @@ pub(crate) fn role_name(workload: &ServiceAccount) -> String {
 pub(super) fn account(
     want: &Want<'_>,
     have: &Have<'_>,
-    impersonation: &Impersonation,
+    means: &Means,
     warnings: &mut Vec<Warning>,
 ) -> Planned {
     let why = "the identity that the store logs in with".to_owned();
-    let annotation = impersonation.annotation();
     let Some(account) = have.account else {
         let mut manifest = json!({
             "apiVersion": "v1",
@@ -42,8 +42,8 @@ pub(super) fn account(
             // No pod runs as it: nothing needs its token mounted.
             "automountServiceAccountToken": false,
         });
-        if let Some(email) = annotation {
-            manifest["metadata"]["annotations"] = json!({ IMPERSONATION_ANNOTATION: email });
+        if let Some((name, value)) = &means.annotation {
+            manifest["metadata"]["annotations"] = json!({ *name: value });
         }
         return new(&SERVICE_ACCOUNTS, manifest, why);
     };
@@ -58,13 +58,17 @@ pub(super) fn account(
     }
     let mut manifest = for_file(account);
     let (mut now, mut then) = (json!({}), json!({}));
-    let annotated = account.annotation(IMPERSONATION_ANNOTATION);
-    // Without impersonation, an annotation that others wrote is theirs.
-    if annotated != annotation && (annotation.is_some() || account.is_ours()) {
-        now["metadata"]["annotations"][IMPERSONATION_ANNOTATION] = json!(annotated);
-        // `null`, if it shall go.
-        then["metadata"]["annotations"][IMPERSONATION_ANNOTATION] = json!(annotation);
-        manifest["metadata"]["annotations"][IMPERSONATION_ANNOTATION] = json!(annotation);
+    for name in account_annotations() {
+        let have = account.annotation(name);
+        let want =
+            means.annotation.as_ref().filter(|(wanted, _)| *wanted == name).map(|(_, value)| value.as_str());
+        // One that is not wanted is left where others made the account: it may be theirs.
+        if have != want && (want.is_some() || account.is_ours()) {
+            now["metadata"]["annotations"][name] = json!(have);
+            // `null`, if it shall go.
+            then["metadata"]["annotations"][name] = json!(want);
+            manifest["metadata"]["annotations"][name] = json!(want);
+        }
     }
     let mounts = &account.0["automountServiceAccountToken"];
     if account.is_ours() && *mounts != json!(false) {

@@ -1,6 +1,6 @@
 //! PURE. Where a store reads, compared with where it is to read.
 
-use super::Access;
+use super::StoreLogin;
 use crate::cluster::snapshot::Store;
 
 /// One setting of a store that leads to another place than is meant.
@@ -13,39 +13,22 @@ pub(crate) struct Difference {
     pub(crate) want: String,
 }
 
-/// What differs between where this store reads now and where `access` leads; nothing: it is the same place. `None`: the
-/// store is at another provider.
-pub(crate) fn elsewhere(store: &Store, access: &Access) -> Option<Vec<Difference>> {
-    let (kind, spec) = store.provider().filter(|(kind, _)| *kind == access.kind())?;
-    let text = |pointer: &str| spec.pointer(pointer).and_then(|it| it.as_str()).unwrap_or_default();
-    let mut differences = Vec::new();
-    let mut compare = |member: &str, have: &str, want: &[&str]| {
-        if !want.contains(&have) {
-            differences.push(Difference {
-                field: format!("spec.provider.{kind}.{member}"),
-                have: have.to_owned(),
-                want: want.first().copied().unwrap_or_default().to_owned(),
-            });
-        }
-    };
-    match access {
-        Access::Google { project_id, project_number, location, .. } => {
-            compare("projectID", text("/projectID"), &[project_id, project_number]);
-            compare("location", text("/location"), &[location.as_deref().unwrap_or_default()]);
-        }
-        Access::Vault { server, kv, namespace, .. } => {
-            compare("server", text("/server").trim_end_matches('/'), &[server.trim_end_matches('/')]);
-            compare("path", text("/path").trim_matches('/'), &[kv.trim_matches('/')]);
-            compare(
-                "namespace",
-                text("/namespace").trim_matches('/'),
-                &[namespace.as_deref().unwrap_or_default()],
-            );
-            // Where no kind is given, it is the second.
-            compare("version", text("/version"), &["v2", ""]);
-        }
+impl Difference {
+    /// `None`: the store says one of what is wanted. `want` has at least one entry; the first is shown.
+    pub(crate) fn between(provider: &str, member: &str, have: &str, want: &[&str]) -> Option<Self> {
+        (!want.contains(&have)).then(|| Self {
+            field: format!("spec.provider.{provider}.{member}"),
+            have: have.to_owned(),
+            want: want.first().copied().unwrap_or_default().to_owned(),
+        })
     }
-    Some(differences)
+}
+
+/// What differs between where this store reads now and where `login` leads; nothing: it is the same place. `None`: the
+/// store is at another provider.
+pub(crate) fn elsewhere(store: &Store, login: &dyn StoreLogin) -> Option<Vec<Difference>> {
+    let (_, spec) = store.provider().filter(|(member, _)| *member == login.member())?;
+    Some(login.differences(spec))
 }
 
 #[cfg(test)]
@@ -58,9 +41,9 @@ mod tests {
         secret_store::tests::{google, vault},
     };
 
-    fn fields(provider: Value, access: &Access) -> Option<Vec<String>> {
+    fn fields(provider: Value, login: &dyn StoreLogin) -> Option<Vec<String>> {
         let store = Store(Object(json!({ "kind": "SecretStore", "spec": { "provider": provider } })));
-        let differences = elsewhere(&store, access)?;
+        let differences = elsewhere(&store, login)?;
         Some(differences.into_iter().map(|it| it.field.rsplit('.').next().unwrap().to_owned()).collect())
     }
 

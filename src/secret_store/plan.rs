@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Access,
+    StoreLogin,
     difference::{differences, merge_patch},
     identity, login, logs_in_by_namespace,
 };
@@ -30,7 +30,7 @@ pub(crate) enum StoreName {
 /// What there shall be.
 #[derive(Clone, Debug)]
 pub(crate) struct Want<'a> {
-    pub(crate) access: &'a Access,
+    pub(crate) login: &'a dyn StoreLogin,
     /// Whose tokens the store logs in with.
     pub(crate) workload: &'a ServiceAccount,
     pub(crate) store: &'a StoreName,
@@ -165,8 +165,8 @@ pub(crate) fn plan(want: &Want<'_>, have: &Have<'_>) -> Result<Plan> {
         .hint("ESO ignores the namespace there: name a ServiceAccount of the store's own, or use a ClusterSecretStore"));
     }
     let mut warnings = Vec::new();
-    let impersonation = login::capable(want, have, &mut warnings)?;
-    let mut objects = vec![identity::account(want, have, &impersonation, &mut warnings)];
+    let means = login::capable(want, have, &mut warnings)?;
+    let mut objects = vec![identity::account(want, have, &means, &mut warnings)];
     if have.controller.is_none_or(|controller| controller.minting != Look::Seen(Minting::Every)) {
         match have.controller {
             Some(controller) => objects.extend(identity::minting(want, have, controller)?),
@@ -179,7 +179,7 @@ pub(crate) fn plan(want: &Want<'_>, have: &Have<'_>) -> Result<Plan> {
             )),
         }
     }
-    objects.push(store(want, have, &impersonation, &mut warnings)?);
+    objects.push(store(want, have, &means, &mut warnings)?);
     Ok(Plan { objects, warnings })
 }
 
@@ -220,12 +220,12 @@ pub(super) fn existing(
 fn store(
     want: &Want<'_>,
     have: &Have<'_>,
-    impersonation: &login::Impersonation,
+    means: &login::Means,
     warnings: &mut Vec<Warning>,
 ) -> Result<Planned> {
     let resource = want.store.resource();
     let old = have.store.and_then(|store| store.0.pointer("/spec/provider"));
-    let provider = login::provider(want, old, impersonation);
+    let provider = login::provider(want, old, means);
     let planned = match have.store {
         Some(store) => {
             let mut manifest = for_file(store);

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{Access, usage::entries};
+use super::{StoreLogin, usage::entries};
 use crate::cluster::{objects::Object, snapshot::Store};
 
 /// One field that would not survive the change of provider.
@@ -22,16 +22,20 @@ pub(crate) struct Obstacle {
 pub(crate) fn obstacles_of_a_move<'a>(
     users: impl IntoIterator<Item = &'a Object>,
     store: &Store,
-    to: &Access,
+    to: &dyn StoreLogin,
 ) -> Vec<Obstacle> {
     match store.provider() {
-        Some((kind, _)) if kind != to.kind() => obstacles(users, store, to),
+        Some((member, _)) if member != to.member() => obstacles(users, store, to),
         _ => Vec::new(),
     }
 }
 
 /// What stands against letting this store name the provider of `to`, object by object.
-fn obstacles<'a>(users: impl IntoIterator<Item = &'a Object>, store: &Store, to: &Access) -> Vec<Obstacle> {
+fn obstacles<'a>(
+    users: impl IntoIterator<Item = &'a Object>,
+    store: &Store,
+    to: &dyn StoreLogin,
+) -> Vec<Obstacle> {
     let mut found = Vec::new();
     for user in users {
         let mut add = |field: &str, why: &str, change: &str| {
@@ -69,18 +73,18 @@ fn obstacles<'a>(users: impl IntoIterator<Item = &'a Object>, store: &Store, to:
     found
 }
 
-fn one_value(remote: &Value, field: &str, to: &Access, add: &mut impl FnMut(&str, &str, &str)) {
+fn one_value(remote: &Value, field: &str, to: &dyn StoreLogin, add: &mut impl FnMut(&str, &str, &str)) {
     if text(remote, "property").is_empty() {
         add(
             &format!("{field}.property"),
-            "without it Google gives the whole payload, and a KV v2 engine the JSON of the whole map",
+            &format!("without it each provider gives its own form of the whole: {}", to.whole_value()),
             "store a JSON object at both, e.g. {\"value\": \"…\"}, and name its member: property: value",
         );
     }
     any_value(remote, field, to, add);
 }
 
-fn any_value(remote: &Value, field: &str, to: &Access, add: &mut impl FnMut(&str, &str, &str)) {
+fn any_value(remote: &Value, field: &str, to: &dyn StoreLogin, add: &mut impl FnMut(&str, &str, &str)) {
     let version = text(remote, "version");
     if !version.is_empty() && version != "latest" {
         add(
@@ -88,36 +92,20 @@ fn any_value(remote: &Value, field: &str, to: &Access, add: &mut impl FnMut(&str
             &format!("version `{version}` counts the versions of one provider; the other counts anew"),
             "leave it out, which means the latest at both",
         );
-    } else if version == "latest" && matches!(to, Access::Vault { .. }) {
-        add(
-            &format!("{field}.version"),
-            "a KV v2 engine knows numbers only",
-            "leave it out, which means the latest at both",
-        );
+    } else if let Some(why) = to.refuses_latest().filter(|_| version == "latest") {
+        add(&format!("{field}.version"), why, "leave it out, which means the latest at both");
     }
     if text(remote, "metadataPolicy") == "Fetch" {
         add(
             &format!("{field}.metadataPolicy"),
-            "Google gives labels, a KV v2 engine its custom metadata: other names, other values",
+            &format!("each provider has metadata of its own, with other names and values: {}", to.metadata()),
             "read a value instead: leave metadataPolicy out",
         );
     }
     let key = text(remote, "key");
-    match to {
-        Access::Google { .. } if !google_can_name(key) => add(
-            &format!("{field}.key"),
-            &format!(
-                "Google cannot name a secret `{}`: letters, digits, `-` and `_` only, 255 at most",
-                key.escape_debug()
-            ),
-            &format!("name it `{}` at both", google_name(key)),
-        ),
-        Access::Vault { .. } if !vault_can_name(key) => add(
-            &format!("{field}.key"),
-            &format!("a KV v2 engine cannot have a secret at the path `{}`", key.escape_debug()),
-            &format!("name it `{}` at both", google_name(key)),
-        ),
-        _ => {}
+    if let Some(why) = to.cannot_name(key) {
+        let portable = portable_name(key);
+        add(&format!("{field}.key"), &why, &format!("name it `{portable}` at both"));
     }
 }
 
@@ -125,22 +113,12 @@ fn text<'a>(value: &'a Value, member: &str) -> &'a str {
     value.get(member).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn google_can_name(key: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    (1..=255).contains(&key.len()) && key.bytes().all(fits)
-}
-
-fn google_name(key: &str) -> String {
+/// A name that every provider can have: letters, digits, `-` and `_`, 255 at most.
+fn portable_name(key: &str) -> String {
     let fits = |character: char| character.is_ascii_alphanumeric() || character == '-' || character == '_';
     let name: String =
         key.trim_matches('/').chars().map(|it| if fits(it) { it } else { '-' }).take(255).collect();
     if name.is_empty() { "name".into() } else { name }
-}
-
-/// Segments between single slashes, printable, not a step up or down, and not what URLs read as something else.
-fn vault_can_name(key: &str) -> bool {
-    key.split('/').all(|segment| !matches!(segment, "" | "." | ".."))
-        && key.chars().all(|it| !it.is_control() && !it.is_whitespace() && !"?#%*+".contains(it))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ fn what_would_not_survive_the_swap_is_named() {
     let text = include_str!("../../fixtures/eso/external-secrets.yaml");
     let users = objects(text);
     let store = Store(with_key());
-    let said = |to: &Access| -> Vec<String> {
+    let said = |to: &dyn StoreLogin| -> Vec<String> {
         obstacles(&users, &store, to)
             .into_iter()
             .map(|it| {

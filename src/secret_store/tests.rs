@@ -8,6 +8,7 @@ use crate::{
         snapshot::{Class, Container, Controller, Minting, StoreSchema, Version, tests::objects},
     },
     error::Code,
+    federation::{gcp::GoogleLogin, vault::VaultLogin},
     plan::{Action, Gate},
 };
 
@@ -20,9 +21,9 @@ fn schema(text: &str, plural: &str) -> StoreSchema {
     StoreSchema::of(objects(text).iter().find(|object| object.name() == name).unwrap())
 }
 
-pub(super) fn google() -> Access {
+pub(super) fn google() -> GoogleLogin {
     let provider = "iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/keyless-lab/providers/cluster";
-    Access::Google {
+    GoogleLogin {
         project_id: "acme-prod".into(),
         project_number: "123456789012".into(),
         audience: format!("//{provider}"),
@@ -32,16 +33,12 @@ pub(super) fn google() -> Access {
     }
 }
 
-fn acting_as(email: &str) -> Access {
-    let mut access = google();
-    if let Access::Google { impersonate, .. } = &mut access {
-        *impersonate = Some(email.to_owned());
-    }
-    access
+fn acting_as(email: &str) -> GoogleLogin {
+    GoogleLogin { impersonate: Some(email.to_owned()), ..google() }
 }
 
-pub(super) fn vault(audience: &str) -> Access {
-    Access::Vault {
+pub(super) fn vault(audience: &str) -> VaultLogin {
+    VaultLogin {
         server: "https://bao.lab.test:8200".into(),
         kv: "kv".into(),
         mount: "k3s".into(),
@@ -94,7 +91,7 @@ pub(super) fn with_key() -> Object {
 }
 
 pub(super) struct Case {
-    pub(super) access: Access,
+    pub(super) login: Box<dyn StoreLogin>,
     store: StoreName,
     schema: StoreSchema,
     pub(super) controller: Option<Controller>,
@@ -106,9 +103,9 @@ pub(super) struct Case {
 }
 
 impl Case {
-    pub(super) fn new(access: Access, crds: &str, version: Version) -> Self {
+    pub(super) fn new(login: impl StoreLogin + 'static, crds: &str, version: Version) -> Self {
         Self {
-            access,
+            login: Box::new(login),
             store: StoreName::Cluster("main".into()),
             schema: schema(crds, "clustersecretstores"),
             controller: Some(controller(Some(version), Minting::Every)),
@@ -123,7 +120,7 @@ impl Case {
     pub(super) fn plan(&self) -> crate::error::Result<Plan> {
         let workload = ServiceAccount { namespace: "external-secrets".into(), name: "eso-reader".into() };
         let want = Want {
-            access: &self.access,
+            login: self.login.as_ref(),
             workload: &workload,
             store: &self.store,
             namespaces: &self.namespaces,
@@ -240,10 +237,7 @@ fn the_swap_is_one_object() {
     assert_eq!(at(&planned.manifest, "/spec/provider/vault/version"), "v2");
     assert!(at(&planned.manifest, "/spec/provider/vault/caBundle").is_string());
 
-    let mut public = vault("vault");
-    if let Access::Vault { ca_pem, .. } = &mut public {
-        *ca_pem = None;
-    }
+    let public = VaultLogin { ca_pem: None, ..vault("vault") };
     let store = Case::new(public, FIRST, Version(0, 20, 4)).store().manifest;
     assert!(
         at(&store, "/spec/provider/vault/caBundle").is_null(),
@@ -257,13 +251,7 @@ fn the_swap_is_one_object() {
 
 #[test]
 fn a_store_for_vault_names_the_namespace_of_login_and_secrets() {
-    let named = |name: Option<&str>| {
-        let mut access = vault("vault");
-        if let Access::Vault { namespace, .. } = &mut access {
-            *namespace = name.map(str::to_owned);
-        }
-        access
-    };
+    let named = |name: Option<&str>| VaultLogin { namespace: name.map(str::to_owned), ..vault("vault") };
     let mut case = Case::new(named(Some("team/prod")), FIRST, Version(0, 20, 4));
     let provider = at(&case.store().manifest, "/spec/provider/vault").clone();
     assert_eq!(provider["namespace"], "team/prod");
@@ -275,7 +263,7 @@ fn a_store_for_vault_names_the_namespace_of_login_and_secrets() {
     case.have = Some(store.clone());
     let fields: Vec<_> = case.store().step.fields.into_iter().map(|it| it.path).collect();
     assert_eq!(fields, ["spec.provider.vault.auth.namespace"]);
-    case.access = named(None);
+    case.login = Box::new(named(None));
     let provider = at(&case.store().manifest, "/spec/provider/vault").clone();
     assert!(provider.get("namespace").is_none(), "{provider}");
 
@@ -283,7 +271,7 @@ fn a_store_for_vault_names_the_namespace_of_login_and_secrets() {
     assert_ne!(without, FIRST);
     let mut case = Case::new(named(Some("team")), &without, Version(0, 20, 4));
     assert_eq!(case.code(), Code::EsoFieldMissing);
-    case.access = named(None);
+    case.login = Box::new(named(None));
     assert!(case.plan().is_ok());
 }
 

@@ -3,10 +3,8 @@
 //! A label is not enough to take something away, as everybody can write one: what goes has the form, too, that this
 //! program gives it, and nothing else uses it. A store that others made stays, and does not get anything afterwards.
 
-use serde_json::Value;
-
 use super::{
-    Access,
+    StoreLogin,
     identity::{altered, role_name},
     plan::{Doing, Planned, for_file},
 };
@@ -28,7 +26,7 @@ pub(crate) struct Given<'a> {
     /// Whose tokens the store logs in with.
     pub(crate) workload: &'a ServiceAccount,
     /// What stores say that log in by the trust that is withdrawn.
-    pub(crate) withdrawn: &'a [&'a Access],
+    pub(crate) withdrawn: &'a [&'a dyn StoreLogin],
     /// What else uses the account, if that is known: see [`other_users`].
     pub(crate) other_users: Option<&'a [String]>,
 }
@@ -37,7 +35,7 @@ pub(crate) struct Given<'a> {
 pub(crate) fn withdraw(given: Given<'_>) -> Vec<Planned> {
     let store = given.store.map(|store| {
         let resource = if store.kind() == "SecretStore" { &SECRET_STORES } else { &CLUSTER_SECRET_STORES };
-        let relies = given.withdrawn.iter().any(|access| relies_on(&Store(store.clone()), access));
+        let relies = given.withdrawn.iter().any(|login| relies_on(&Store(store.clone()), *login));
         let kept = (!relies).then(|| "it does not log in by what is withdrawn".to_owned());
         one(resource, store, kept)
     });
@@ -72,7 +70,7 @@ fn one(resource: &'static Resource, object: &Object, kept: Option<String>) -> Pl
 pub(crate) fn other_users(
     estate: &Estate,
     account: &ServiceAccount,
-    withdrawn: &[&Access],
+    withdrawn: &[&dyn StoreLogin],
 ) -> Option<Vec<String>> {
     if estate.stores_unseen {
         return None;
@@ -82,7 +80,7 @@ pub(crate) fn other_users(
         let references = store.references().into_iter().filter(|it| it.target == Target::ServiceAccount);
         let mut keys = references.flat_map(|reference| estate.secret_keys(store, &reference));
         keys.any(|key| is_it(&key.namespace, &key.name))
-            && !withdrawn.iter().any(|access| relies_on(store, access))
+            && !withdrawn.iter().any(|login| relies_on(store, *login))
     });
     let generators = estate.generators.iter().filter(|generator| {
         let references = generator.references().into_iter().filter(|it| it.target == Target::ServiceAccount);
@@ -94,25 +92,8 @@ pub(crate) fn other_users(
 }
 
 /// Whether a store logs in by this trust, and so does not get anything once it is withdrawn.
-pub(crate) fn relies_on(store: &Store, access: &Access) -> bool {
-    let Some((provider, settings)) = store.provider() else { return false };
-    let text = |pointer: &str| settings.pointer(pointer).and_then(Value::as_str);
-    let is_there = |pointer: &str| settings.pointer(pointer).is_some_and(|value| !value.is_null());
-    match access {
-        Access::Google { audience, .. } => {
-            provider == "gcpsm"
-                // It would win.
-                && !is_there("/auth/secretRef")
-                && text("/auth/workloadIdentityFederation/audience") == Some(audience)
-        }
-        Access::Vault { server, mount, namespace, .. } => {
-            provider == "vault"
-                && is_there("/auth/jwt/kubernetesServiceAccountToken")
-                && text("/namespace").unwrap_or_default() == namespace.as_deref().unwrap_or_default()
-                && text("/server").map(|it| it.trim_end_matches('/')) == Some(server.trim_end_matches('/'))
-                && text("/auth/jwt/path").unwrap_or("jwt").trim_matches('/') == mount.trim_matches('/')
-        }
-    }
+pub(crate) fn relies_on(store: &Store, login: &dyn StoreLogin) -> bool {
+    store.provider().is_some_and(|(member, spec)| member == login.member() && login.is_used_by(spec))
 }
 
 #[cfg(test)]

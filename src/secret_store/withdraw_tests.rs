@@ -1,6 +1,6 @@
 //! What goes with the trust, and what stays.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     super::tests::{CURRENT, Case, controller, google, with_key},
@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     cluster::snapshot::{Minting, Version},
+    federation::{gcp::GoogleLogin, vault::VaultLogin},
     plan::Action,
 };
 
@@ -111,7 +112,7 @@ fn identity_that_others_use_stays() {
 fn only_a_store_that_logs_in_by_this_very_trust_relies_on_it() {
     let store =
         |provider: Value| Store(Object(json!({ "kind": "SecretStore", "spec": { "provider": provider } })));
-    let google = Access::Google {
+    let google = GoogleLogin {
         project_id: "acme-prod".into(),
         project_number: "1".into(),
         audience: "//iam.googleapis.com/a".into(),
@@ -126,7 +127,7 @@ fn only_a_store_that_logs_in_by_this_very_trust_relies_on_it() {
     for (auth, relies) in [(own, true), (key, false), (other, false), (json!({}), false)] {
         assert_eq!(relies_on(&store(json!({ "gcpsm": { "auth": auth } })), &google), relies, "{auth}");
     }
-    let vault = Access::Vault {
+    let vault = VaultLogin {
         server: "https://vault.acme.example".into(),
         namespace: None,
         kv: "kv".into(),

@@ -43,6 +43,7 @@ pub(super) const KIND: Kind = Kind {
     scheme: "gs",
     form: "gs://NAME[/PREFIX]",
     takes: &["--project", "--endpoint"],
+    token_variable: Some("GOOGLE_OAUTH_ACCESS_TOKEN"),
     parse: name_and_prefix,
     connect: |settings, http| {
         let gcs = Gcs::connect(settings, &settings.place.name, http);
@@ -65,7 +66,7 @@ impl Gcs {
     /// Looks for credentials; sends nothing.
     pub(super) fn connect(settings: &Settings, bucket: &str, http: &Http) -> Result<Self> {
         check_name(bucket)?;
-        let tokens = Tokens::find(settings.google_access_token.as_ref(), SCOPE).map_err(of_the_bucket)?;
+        let tokens = Tokens::find(settings.token.as_ref(), SCOPE).map_err(of_the_bucket)?;
         let api = Api::new(http, settings.endpoint.as_deref(), tokens)?;
         Ok(Self::new(api, settings, bucket))
     }

@@ -32,7 +32,7 @@ fn client(store: &lab::Gcs, token: String) -> Gcs {
         region: Some("EU".to_owned()),
         public_url: Some(format!("{}/keys/", store.url())),
         project: Some("lab-project".to_owned()),
-        google_access_token: Some(Secret::new(token)),
+        token: Some(Secret::new(token)),
         ..Settings::of("gs://keys")
     };
     let mut gcs = Gcs::connect(&settings, "keys", &Http::new(&[]).unwrap()).unwrap();
@@ -118,7 +118,7 @@ async fn where_strangers_read() {
     let store = lab::Gcs::start();
     let mut settings = Settings {
         endpoint: Some(store.url()),
-        google_access_token: Some(Secret::new("t".to_owned())),
+        token: Some(Secret::new("t".to_owned())),
         ..Settings::of("gs://keys")
     };
     let http = Http::new(&[]).unwrap();

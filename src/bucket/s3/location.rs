@@ -7,8 +7,8 @@ use url::{Host, Url};
 
 use super::hosts::AmazonHost;
 use crate::{
+    base_url::base_url,
     bucket::{Addressing, Leads},
-    config::base_url,
     error::{Code, Error, Result},
 };
 

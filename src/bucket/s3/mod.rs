@@ -60,6 +60,7 @@ pub(super) const KIND: Kind = Kind {
     scheme: "s3",
     form: "s3://NAME[/PREFIX]",
     takes: &["--endpoint", "--region", "--addressing"],
+    token_variable: None,
     parse: name_and_prefix,
     connect: |settings, http| {
         Box::pin(async {

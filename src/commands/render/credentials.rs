@@ -4,16 +4,17 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Exit, known::Project};
+use super::Exit;
 use crate::{
+    cluster::snapshot::Store,
     commands::{
         objects::find_store,
         prompt::{self, Offer},
-        resolve::{google, project_of_key, store_name, unknown_store},
+        resolve::{store_name, unknown_store},
     },
     config::Settings,
     error::{Code, Error, Result},
-    federation::gcp,
+    federation::{Configured, CredentialFile, Known, ProviderName, Section},
     http::Http,
     report::Report,
     target,
@@ -43,26 +44,53 @@ pub(super) async fn run(
     report: &mut Report<'_>,
 ) -> Result<Exit> {
     let http = Http::new(&settings.additional_roots)?;
-    let (google, project) = settle(settings, report).await?;
-    let number = project.number(&google, &http).await?;
-    report.document("the file", &google.credential_configuration(&number, &args.token_file)?)?;
-    let talk = talk(&google.token_audience(&number)?, &args.token_file.display().to_string());
-    report.talk_lines(&talk);
+    let file = match alone(settings)? {
+        Some(provider) => file_of(provider.as_ref(), args, None, &http).await?,
+        None => {
+            let Looked { provider, store } = look(settings, report).await?;
+            file_of(provider.as_ref(), args, store.as_ref(), &http).await?
+        }
+    };
+    report.document("the file", &file.document)?;
+    report.talk_lines(&file.usage);
     Ok(Exit::Clean)
 }
 
-/// The settings alone, if they say it all; else completed by what is in the cluster, as setup does.
-async fn settle(settings: &Settings, report: &mut Report<'_>) -> Result<(gcp::Settings, Project)> {
-    let mut ask =
-        |setting: &str, text: &str, offer: Offer<'_>| prompt::question(report, setting, text, offer);
-    let said = &settings.google;
-    if said.project.is_some() && said.pool.is_some() {
-        let google = google(settings, None, None, "", &mut ask)?;
-        if google.project_number().is_some() || settings.cluster.is_none() {
-            let project = Project::known(&google, None);
-            return Ok((google, project));
-        }
-    }
+async fn file_of(
+    provider: &dyn Configured,
+    args: &CredentialsArgs,
+    store: Option<&Store>,
+    http: &Http,
+) -> Result<CredentialFile> {
+    provider.credential_file(&args.token_file, store, http).await?.ok_or_else(|| {
+        let account = provider.account().title;
+        Error::usage(Code::SettingMissing, format!("no library reads a credential file for {account}"))
+            .hint("name a provider that has one: provider in keyless.yaml")
+    })
+}
+
+/// The provider whose libraries read such a file: the one that the settings name, else the first that has one.
+fn section(settings: &Settings) -> Result<&dyn Section> {
+    let name = settings.provider.filter(|name| name.entry().has_credential_file());
+    let name = name.or_else(|| ProviderName::all().find(|name| name.entry().has_credential_file()));
+    name.and_then(|name| settings.providers.of(name)).ok_or_else(|| {
+        Error::usage(Code::SettingMissing, "no provider has a credential file")
+            .hint("keyless render store writes what External Secrets Operator needs")
+    })
+}
+
+/// The settings alone, if they say it all.
+fn alone(settings: &Settings) -> Result<Option<Box<dyn Configured>>> {
+    section(settings)?.complete_alone(settings.cluster.is_some())
+}
+
+struct Looked {
+    provider: Box<dyn Configured>,
+    store: Option<Store>,
+}
+
+/// The settings completed by what is in the cluster, as setup does.
+async fn look(settings: &Settings, report: &mut Report<'_>) -> Result<Looked> {
     let cluster = target::resolve(settings, report).await?.ok_or_else(|| {
         Error::usage(Code::SettingMissing, "without a cluster, the pool cannot be told")
             .hint("set `google.project` and `google.pool` in keyless.yaml, or leave out --no-cluster")
@@ -74,37 +102,7 @@ async fn settle(settings: &Settings, report: &mut Report<'_>) -> Result<(gcp::Se
     if let Some(error) = unknown_store(&estate, &name) {
         return Err(error);
     }
-    let present = find_store(&estate, &name);
-    let of_key = present.and_then(|present| project_of_key(&estate, present));
-    let google = google(settings, present, of_key, cluster_id, &mut ask)?;
-    let project = Project::known(&google, present);
-    Ok((google, project))
-}
-
-/// How a pod gets the token, and who reads the file.
-fn talk(audience: &str, token_file: &str) -> String {
-    let (folder, file) = token_file.rsplit_once('/').unwrap_or((".", token_file));
-    format!(
-        "\
-A pod gets the token by a projected volume, and finds the file by GOOGLE_APPLICATION_CREDENTIALS:
-
-    env:
-    - {{name: GOOGLE_APPLICATION_CREDENTIALS, value: /etc/google/credentials.json}}
-    volumeMounts:
-    - {{name: token, mountPath: {folder}, readOnly: true}}
-    - {{name: google, mountPath: /etc/google, readOnly: true}}
-  volumes:
-  - name: token
-    projected:
-      sources:
-      - serviceAccountToken:
-          path: {file}
-          expirationSeconds: 3600
-          audience: {audience}
-  - name: google
-    configMap: {{name: google}}   # with this file as credentials.json
-
-gcloud takes it by `gcloud auth login --cred-file=FILE`. Its ServiceAccount must be admitted by the provider's
-condition, and be granted what it reads, as `keyless setup` does for the store's own."
-    )
+    let store = find_store(&estate, &name);
+    let provider = section(settings)?.complete(&Known { estate: &estate, store, cluster_id }, &mut ask)?;
+    Ok(Looked { provider, store: store.cloned() })
 }

@@ -2,7 +2,6 @@
 
 mod credentials;
 mod issuer;
-mod known;
 mod store;
 
 use clap::{Args, Subcommand};

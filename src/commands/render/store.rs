@@ -5,21 +5,21 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::{Exit, known};
+use super::Exit;
 use crate::{
     cluster::snapshot::{Estate, Store},
     commands::{
         objects::{find_store, write_manifest},
         prompt::{self, Offer},
-        provider,
         resolve::{looking, settle_asking, store_name},
         store::Present,
     },
-    config::{ProviderName, Settings},
+    config::Settings,
     error::{Code, Result},
+    federation::ProviderName,
     http::Http,
     report::{Report, Warning},
-    secret_store::{self, Access, Want, obstacles_of_a_move, to_yaml},
+    secret_store::{self, StoreLogin, Want, obstacles_of_a_move, to_yaml},
     target,
 };
 
@@ -59,20 +59,21 @@ pub(super) async fn run(args: &StoreArgs, settings: &Settings, report: &mut Repo
     };
     let settings = &looking(settings, find_store(&estate, &named));
     let settled = settle_asking(settings, args.to, &estate, cluster.uid()?, report)?;
-    report.about_account(settled.account());
+    report.about_account(Some(settled.provider.account()));
     let present = find_store(&estate, &settled.store);
-    let access = match (settled.provider, &settled.google) {
-        (ProviderName::Google, Some(google)) => known::access(google, present, &http, report).await?,
-        (name, _) => provider::connect(name, &settled, &http)?.access().await?,
-    };
+    let (login, warnings) = settled.provider.store_login(present, &http).await?;
+    for warning in &warnings {
+        report.warning(warning);
+    }
     let have = Present::observe(&cluster, &estate, &settled.store, &settled.workload).await?;
-    let want = Want { access: &access, workload: &settled.workload, store: &settled.store, namespaces: &[] };
+    let want =
+        Want { login: login.as_ref(), workload: &settled.workload, store: &settled.store, namespaces: &[] };
     let plan = secret_store::plan(&want, &have.have())?;
 
     for warning in &plan.warnings {
         report.warning(warning);
     }
-    for warning in present.map(|present| not_portable(&estate, present, &access)).unwrap_or_default() {
+    for warning in present.map(|present| not_portable(&estate, present, login.as_ref())).unwrap_or_default() {
         report.warning(&warning);
     }
     let manifests = plan.objects.iter().map(|object| &object.manifest);
@@ -93,7 +94,7 @@ pub(super) async fn run(args: &StoreArgs, settings: &Settings, report: &mut Repo
 }
 
 /// What reads through the store now and would not survive another provider.
-fn not_portable(estate: &Estate, present: &Store, to: &Access) -> Vec<Warning> {
+fn not_portable(estate: &Estate, present: &Store, to: &dyn StoreLogin) -> Vec<Warning> {
     obstacles_of_a_move(estate.users(present), present, to)
         .into_iter()
         .map(|it| {

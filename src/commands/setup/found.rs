@@ -86,7 +86,7 @@ async fn collect(all: &mut Vec<Kept>, cluster: &Cluster, path: &str, key: &Secre
 }
 
 fn add(all: &mut Vec<Kept>, identity: Identity, secret: &Object, entry: &str) {
-    let tells = identity.kind == Kind::GoogleKey;
+    let tells = matches!(identity.kind, Kind::Of(_));
     let here = |place: &Place| place.uid == secret.uid();
     let same = all.iter_mut().find(|kept| match tells {
         true => kept.identity == identity,

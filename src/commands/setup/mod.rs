@@ -34,7 +34,7 @@ use self::{
 use super::{
     Exit, issuer,
     objects::{Sight, find_store},
-    prompt, provider,
+    prompt,
     resolve::{Settled, settle_asking},
     rights::{Rights, refuse_another_place},
     saved,
@@ -45,7 +45,7 @@ use crate::{
     cluster::{Cluster, FailedServer, Failure, Observed, snapshot::Estate},
     config::Settings,
     error::{Code, Result},
-    federation::{self, Federation, Impossible, Keys, Trust},
+    federation::{self, Federation, Impossible, Keys, Purpose, Trust},
     http::Http,
     plan::{Gate, Summary},
     publication::{
@@ -54,7 +54,7 @@ use crate::{
     },
     report::{Report, Warning},
     rotation::Former,
-    secret_store::{self, Access, obstacles_of_a_move},
+    secret_store::{self, StoreLogin, obstacles_of_a_move},
     waiting::Waiting,
 };
 
@@ -80,8 +80,8 @@ pub(crate) async fn run(
     if !settled.uploads_keys() {
         live::refuse_doubts(&observed, Silence::Refused)?;
     }
-    report.about_account(settled.account());
-    let provider = provider::connect(settled.provider, &settled, &http)?;
+    report.about_account(Some(settled.provider.account()));
+    let provider = settled.provider.connect(&http, Purpose::Apply)?;
     let provider = provider.as_ref();
     let issuer = issuer::trusted(settings, &settled, &observed, &http).await?;
     let staged = live::from_files(settings)?;
@@ -93,9 +93,10 @@ pub(crate) async fn run(
     let trust =
         settled.trust(issuer.clone(), cluster_id.clone(), &observed, staged.as_ref(), kept.given())?;
     provider.rules().check(&trust)?;
-    let access = provider.access().await?;
-    refuse_another_place(&estate, &settled.store, &access)?;
-    let mut rights = Rights::resolve(&cluster, &estate, settings, &settled, provider, &access).await?;
+    let login = provider.store_login().await?;
+    let login = login.as_ref();
+    refuse_another_place(&estate, &settled.store, login)?;
+    let mut rights = Rights::resolve(&cluster, &estate, settings, &settled, provider, login).await?;
     rights.ask_for_one(provider, report)?;
     if args.revoke_unused {
         rights.revoke_unused();
@@ -120,7 +121,7 @@ pub(crate) async fn run(
         false => Some(Publication::connect(settings, &http).await?),
     };
     let Decided { mut plan, impossible, present, documents } =
-        decide(publication.as_ref(), &settled, &cluster, &estate, &observed, provider, &access, &trust, now)
+        decide(publication.as_ref(), &settled, &cluster, &estate, &observed, provider, login, &trust, now)
             .await?;
     rights.leave_out(impossible);
     plan.keep_store(rights.would_break());
@@ -130,7 +131,7 @@ pub(crate) async fn run(
             cluster_id: &cluster_id,
             estate: &estate,
             store: &settled.store,
-            google: &settings.google,
+            providers: &settings.providers,
             http: &http,
             now: clock(),
         };
@@ -254,7 +255,7 @@ async fn decide<'p>(
     estate: &Estate,
     observed: &Observed,
     provider: &'p dyn Federation,
-    access: &Access,
+    login: &dyn StoreLogin,
     trust: &Trust,
     now: fn() -> u64,
 ) -> Result<Decided<'p>> {
@@ -272,7 +273,7 @@ async fn decide<'p>(
     );
     let (documents, federation::Plan { changes, impossible }, present) = (documents?, changes?, present?);
     let mut objects = secret_store::plan(
-        &secret_store::Want { access, workload: &settled.workload, store: &settled.store, namespaces: &[] },
+        &secret_store::Want { login, workload: &settled.workload, store: &settled.store, namespaces: &[] },
         &present.have(),
     )?;
     objects.warnings.extend(silent(observed).filter(|_| settled.uploads_keys()).map(|server| {
@@ -304,7 +305,7 @@ async fn decide<'p>(
         later,
         signs_otherwise,
         obstacles: find_store(estate, &settled.store)
-            .map(|store| obstacles_of_a_move(estate.users(store), store, access))
+            .map(|store| obstacles_of_a_move(estate.users(store), store, login))
             .unwrap_or_default(),
         servers: observed.servers.len(),
         retirement: None,

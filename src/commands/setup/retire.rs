@@ -13,9 +13,11 @@ use crate::{
         snapshot::{Estate, Store},
     },
     commands::Exit,
-    config,
     error::{Code, Error, Result},
-    federation::credential::{self, LastUse, StoredCredential},
+    federation::{
+        Sections,
+        credential::{self, LastUse, StoredCredential},
+    },
     http::Http,
     report::Report,
     retirement::{
@@ -32,7 +34,7 @@ pub(super) struct Context<'a> {
     pub(super) cluster_id: &'a str,
     pub(super) estate: &'a Estate,
     pub(super) store: &'a StoreName,
-    pub(super) google: &'a config::Google,
+    pub(super) providers: &'a Sections,
     pub(super) http: &'a Http,
     /// By the cluster's clock.
     pub(super) now: u64,
@@ -138,7 +140,7 @@ impl Retirement {
         let connected: Vec<_> = state
             .credentials
             .iter()
-            .map(|kept| credential::connect(&kept.identity, it.google, it.http))
+            .map(|kept| credential::connect(&kept.identity, it.providers, it.http))
             .collect::<Result<_>>()
             .map_err(in_the_middle)?;
         let looks = async {

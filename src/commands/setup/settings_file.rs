@@ -13,13 +13,9 @@ use serde_json::{Value, json};
 
 use crate::{
     commands::resolve::Settled,
-    config::{Edit, ProviderName, Setting, Settings, edit, listed, said},
+    config::{Edit, Setting, Settings, edit, listed, said},
     error::{Code, Error, Result},
-    federation::{
-        Right,
-        gcp::{Grant, Mode},
-        vault,
-    },
+    federation::Right,
     files::{self, Accept, MAX_SMALL},
     oidc::Issuer,
     plan::{Action, FieldChange, Step, Target},
@@ -137,11 +133,7 @@ fn decisions(
     let mut say = |path: &'static str, value: Option<String>| {
         all.extend(value.map(|value| (path, json!(value))));
     };
-    let provider = match settled.provider {
-        ProviderName::Google => "google",
-        ProviderName::Vault => "vault",
-    };
-    say("provider", Some(provider.into()));
+    say("provider", Some(settled.provider.provider().to_string()));
     say("issuer", issuer.map(Issuer::to_string));
     if let Some(bucket) = &settings.bucket {
         bucket.to_members().into_iter().for_each(|(path, value)| say(path, value));
@@ -151,40 +143,7 @@ fn decisions(
     if let Some(ca_file) = &settings.ca_file {
         say(CA_FILE, Some(beside(&settings.file, ca_file)?));
     }
-    if let (Some(google), ProviderName::Google) = (&settled.google, settled.provider) {
-        say("google.project", Some(google.project.clone()));
-        say("google.pool", Some(google.pool.clone()));
-        say("google.provider", Some(google.provider.clone()));
-        say(
-            "google.mode",
-            Some(match google.mode {
-                Mode::Documents => "documents".into(),
-                Mode::Uploaded => "uploaded".into(),
-            }),
-        );
-        say(
-            "google.access",
-            Some(match google.grant {
-                Grant::Project => "project".into(),
-                Grant::Secrets => "secrets".into(),
-            }),
-        );
-        say("google.impersonate", google.impersonate.clone());
-        say("google.location", google.location.clone());
-    }
-    if let (Some(vault), ProviderName::Vault) = (&settled.vault, settled.provider) {
-        say("vault.address", Some(vault.address.clone()));
-        say("vault.mount", Some(vault.mount.clone()));
-        say("vault.role", Some(vault.role.clone()));
-        say("vault.kv", Some(vault.kv.clone()));
-        let mode = match vault.mode {
-            vault::Mode::Discovery => "discovery",
-            vault::Mode::JwksUrl => "jwks-url",
-            vault::Mode::StaticKeys => "static-keys",
-        };
-        say("vault.mode", Some(mode.into()));
-        say("vault.namespace", vault.namespace.clone());
-    }
+    settled.provider.settings().into_iter().for_each(|(path, value)| say(path, Some(value)));
     say("store.name", Some(settled.store.name().to_owned()));
     say("store.namespace", settled.store.namespace().map(str::to_owned));
     say("store.serviceAccount", Some(settled.workload.to_string()));

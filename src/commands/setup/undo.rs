@@ -62,7 +62,7 @@ pub(super) async fn run(
     let connected: Vec<_> = state
         .credentials
         .iter()
-        .map(|kept| credential::connect(&kept.identity, &settings.google, &http))
+        .map(|kept| credential::connect(&kept.identity, &settings.providers, &http))
         .collect::<Result<_>>()?;
     let keys = look::look_at(&cluster, &state.credentials, &connected).await?;
     let options = retire::options(args, false, now());

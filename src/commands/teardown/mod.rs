@@ -14,7 +14,6 @@ use super::{
     Exit, issuer,
     objects::{self, Sight},
     prompt::{self, Offer},
-    provider,
     resolve::{self, Settled},
     rights::ever_named,
     saved,
@@ -28,11 +27,12 @@ use crate::{
     },
     config::Settings,
     error::{Code, Result},
+    federation::Purpose,
     http::Http,
     plan::apply,
     publication::location::DocumentLocation,
     report::{Report, Warning},
-    secret_store::{self, Access, Given, Planned, role_name},
+    secret_store::{self, Given, Planned, StoreLogin, role_name},
 };
 
 /// Runs the command.
@@ -41,7 +41,7 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
     let Sight { cluster, estate, observed, cluster_id } = Sight::take(settings, report).await?;
     let settled = settled(settings, &estate, &cluster_id, report)?;
     if let Some(settled) = &settled {
-        report.about_account(settled.account());
+        report.about_account(Some(settled.provider.account()));
     }
     let bucket = match &settings.bucket {
         Some(bucket) => Some(bucket::connect(bucket, &http).await?),
@@ -56,13 +56,8 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
 
     let mut providers = Vec::new();
     if let Some(settled) = &settled {
-        // Everything that may trust the issuer, whichever provider the store names now.
-        let mut names = settings.providers();
-        if names.is_empty() {
-            names.push(settled.provider);
-        }
-        for name in names {
-            providers.push(provider::connect(name, settled, &http)?);
+        for provider in settled.providers() {
+            providers.push(provider.connect(&http, Purpose::Apply)?);
         }
     }
     let mut withdrawals = Vec::new();
@@ -73,11 +68,11 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
             let provider = provider.as_ref();
             let rights = ever_named(&estate, settings, &settled.store, provider);
             let trust = trust.clone().granting(rights, BTreeSet::new());
-            let (parts, access) = futures::try_join!(provider.withdraw(&trust), provider.access())?;
-            withdrawals.push(Withdrawal { provider, parts, access });
+            let (parts, login) = futures::try_join!(provider.withdraw(&trust), provider.store_login())?;
+            withdrawals.push(Withdrawal { provider, parts, login });
         }
         let withdrawn: Vec<_> =
-            withdrawals.iter().map(|withdrawal: &Withdrawal<'_>| &withdrawal.access).collect();
+            withdrawals.iter().map(|withdrawal: &Withdrawal<'_>| withdrawal.login.as_ref()).collect();
         planned = objects_of(&cluster, &estate, settled, &withdrawn).await?;
     }
     let in_bucket = match (&bucket, &place) {
@@ -153,7 +148,7 @@ fn settled(
     cluster_id: &str,
     report: &mut Report<'_>,
 ) -> Result<Option<Settled>> {
-    if settings.providers().is_empty() && estate.stores.is_empty() {
+    if !settings.names_a_provider() && estate.stores.is_empty() {
         return Ok(None);
     }
     // An earlier run may have taken it away.
@@ -172,7 +167,7 @@ async fn objects_of(
     cluster: &Cluster,
     estate: &Estate,
     settled: &Settled,
-    withdrawn: &[&Access],
+    withdrawn: &[&dyn StoreLogin],
 ) -> Result<Vec<Planned>> {
     let namespace = Some(settled.workload.namespace.as_str());
     let role = role_name(&settled.workload);

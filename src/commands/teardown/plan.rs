@@ -9,7 +9,7 @@ use crate::{
     federation::{After, Federation, Withdrawn},
     plan::{self, Act, Action, Step, Target},
     report::{Report, Warning},
-    secret_store::{Access, Planned, relies_on},
+    secret_store::{Planned, StoreLogin, relies_on},
 };
 
 pub(super) struct Plan<'p> {
@@ -26,7 +26,7 @@ pub(super) struct Withdrawal<'p> {
     pub(super) provider: &'p dyn Federation,
     pub(super) parts: Vec<Withdrawn<Box<dyn Act + 'p>>>,
     /// What a store that relies on it says.
-    pub(super) access: Access,
+    pub(super) login: Box<dyn StoreLogin>,
 }
 
 impl Withdrawal<'_> {
@@ -77,7 +77,7 @@ impl Orphan {
             objects.iter().any(|object| object.changes_something() && object.object() == name)
         };
         let stores = estate.stores.iter().filter(|store| {
-            !goes(store) && withdrawn().any(|withdrawal| relies_on(store, &withdrawal.access))
+            !goes(store) && withdrawn().any(|withdrawal| relies_on(store, withdrawal.login.as_ref()))
         });
         stores.map(|store| Self { store: store.0.describe(), users: users(estate, store) }).collect()
     }

@@ -375,9 +375,9 @@ async fn no_call_too_many() {
     want.rights = (0..30).map(|number| Right::read(format!("secret{number:02}"))).collect();
     want.rights.iter().for_each(|right| far.google.add_secret(&right.on, PAYLOAD));
     let gcp = far.gcp();
-    let (changes, access) = futures::join!(gcp.plan(&want), gcp.access());
+    let (changes, login) = futures::join!(gcp.plan(&want), gcp.store_login());
     let changes = changes.unwrap().changes;
-    access.unwrap();
+    login.unwrap();
     let looked = far.google.faults().requests().len();
     assert_eq!(looked, 4 + 1 + 30, "project, services, pool, providers; the policies of project and secrets");
     for change in &changes {

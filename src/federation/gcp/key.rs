@@ -8,11 +8,13 @@ use aws_lc_rs::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 
-use super::names::check_email;
+use super::{GoogleSection, PROVIDER, names::check_email};
 use crate::{
-    config,
     error::{Code, Error, Result},
-    federation::credential::{Act, Identity, Kind, LastUse, Standing, StoredCredential},
+    federation::{
+        ProviderName,
+        credential::{Act, Identity, Kind, LastUse, Standing, StoredCredential},
+    },
     google::{Api, CLOUD_PLATFORM, Outcome, Refusal, Tokens, check_endpoint, needs},
     http::Http,
     oidc::{PublicKey, keys_from_pem},
@@ -61,7 +63,7 @@ pub(crate) fn recognise(file: &[u8]) -> Option<Identity> {
     let name = Name::new(text("project_id"), text("client_email"), text("private_key_id")).ok()?;
     let public_half = public_half(text("private_key"))?;
     Some(Identity {
-        kind: Kind::GoogleKey,
+        kind: Kind::Of(ProviderName::new(&PROVIDER)),
         id: name.resource(),
         shown: name.shown(),
         public_half: Some(public_half),
@@ -126,7 +128,7 @@ impl Name {
 
 impl StoredKey {
     /// Looks for credentials of whoever runs this program; sends nothing.
-    pub(crate) fn connect(identity: &Identity, google: &config::Google, http: &Http) -> Result<Self> {
+    pub(crate) fn connect(identity: &Identity, google: &GoogleSection, http: &Http) -> Result<Self> {
         let endpoints = &google.endpoints;
         check_endpoint("iam", &endpoints.iam)?;
         check_endpoint("policyAnalyzer", &endpoints.policy_analyzer)?;

@@ -85,10 +85,10 @@ fn far() -> (Google, String, Value) {
 
 fn connect(google: &Google, file: &Value) -> StoredKey {
     let base = google.http_url();
-    let settings = config::Google {
+    let settings = GoogleSection {
         endpoints: Endpoints { iam: base.clone(), policy_analyzer: base, ..Endpoints::default() },
         access_token: Some(Secret::new(google.token())),
-        ..config::Google::default()
+        ..GoogleSection::default()
     };
     let identity = recognise(file.to_string().as_bytes()).unwrap();
     StoredKey::connect(&identity, &settings, &Http::new(&[]).unwrap()).unwrap()

@@ -13,9 +13,9 @@ mod apply_tests;
 mod bindings;
 #[cfg(test)]
 mod cluster_tests;
+mod configured;
 mod diagnose;
 mod endpoints;
-mod files;
 #[cfg(test)]
 mod gcloud_tests;
 #[cfg(test)]
@@ -30,14 +30,17 @@ mod plan_tests;
 mod probe;
 #[cfg(test)]
 mod probe_tests;
+mod project;
 #[cfg(test)]
 mod refused_tests;
 #[cfg(test)]
 mod rights_tests;
 mod roles;
 mod search;
+mod section;
 mod state;
 mod step;
+mod store_login;
 #[cfg(test)]
 mod tests;
 mod trials;
@@ -56,10 +59,12 @@ use futures::lock::Mutex;
 
 pub(crate) use self::{
     endpoints::Endpoints,
-    key::{StoredKey, expects_a_key, recognise},
+    key::StoredKey,
     names::AUDIENCES,
+    section::{GoogleSection, PROVIDER},
     state::Holder,
     step::Step,
+    store_login::GoogleLogin,
     wanted::RULES,
 };
 use self::{
@@ -76,7 +81,7 @@ use crate::{
     plan::{Act, Say},
     relying_party::Finding,
     secret::Secret,
-    secret_store::Access,
+    secret_store::StoreLogin,
     target::Account,
 };
 
@@ -99,14 +104,8 @@ pub(crate) struct Settings {
 }
 
 /// A Google project, as a run names whom it is about.
-pub(crate) fn account(project: &str) -> Account {
+fn account(project: &str) -> Account {
     Account { provider: "google", name: project.to_owned(), title: format!("Google project {project}") }
-}
-
-impl Settings {
-    pub(crate) fn account(&self) -> Account {
-        account(&self.project)
-    }
 }
 
 /// How Google gets the cluster's keys.
@@ -227,6 +226,12 @@ impl Gcp {
         Ok(known.insert(observe::project(self).await?).clone())
     }
 
+    /// What a store must say.
+    async fn google_login(&self) -> Result<GoogleLogin> {
+        let project = self.project().await?;
+        self.settings.login(&project.id, &project.number.to_string())
+    }
+
     /// Its number alone: where that was given, nobody has to be asked.
     async fn number(&self) -> Result<Number> {
         match Number::parse(&self.ids.project) {
@@ -314,16 +319,8 @@ impl Federation for Gcp {
         Ok(self.ids.token_audience(&self.number().await?))
     }
 
-    async fn access(&self) -> Result<Access> {
-        let project = self.project().await?;
-        Ok(Access::Google {
-            project_id: project.id,
-            project_number: project.number.to_string(),
-            audience: self.ids.audience(&project.number),
-            token_audience: self.ids.token_audience(&project.number),
-            impersonate: self.settings.impersonate.clone(),
-            location: self.settings.location.clone(),
-        })
+    async fn store_login(&self) -> Result<Box<dyn StoreLogin>> {
+        Ok(Box::new(self.google_login().await?))
     }
 
     async fn keys(&self) -> Result<Keys> {

@@ -166,12 +166,8 @@ async fn names_that_a_store_needs() {
     let gcp = far.gcp();
     let audience = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/keyless-lab/providers/cluster";
     assert_eq!(gcp.audience().await.unwrap(), format!("https:{audience}"));
-    let access = gcp.access().await.unwrap();
-    let Access::Google { project_id, project_number, audience: found, token_audience, impersonate, .. } =
-        access
-    else {
-        panic!("{access:?}")
-    };
+    let GoogleLogin { project_id, project_number, audience: found, token_audience, impersonate, .. } =
+        gcp.google_login().await.unwrap();
     assert_eq!((project_id.as_str(), project_number.as_str()), ("acme-prod", "123456789012"));
     assert_eq!((found, token_audience), (audience.to_owned(), format!("https:{audience}")));
     assert_eq!(impersonate, None);
@@ -187,7 +183,7 @@ async fn the_number_of_the_project_will_do_as_well() {
     far.set_up().await.unwrap();
     let findings = far.gcp().probe(&far.token(|_| {}), &reading("db"), &mut |_: &str| ()).await;
     assert!(findings.iter().all(|finding| !finding.is_failed()), "{findings:?}");
-    let Access::Google { project_id, .. } = far.gcp().access().await.unwrap() else { panic!() };
+    let GoogleLogin { project_id, .. } = far.gcp().google_login().await.unwrap();
     assert_eq!(project_id, "acme-prod", "a store says the ID");
 }
 

@@ -7,6 +7,8 @@
 //! ```
 
 mod api;
+mod client;
+mod configured;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod mark;
@@ -17,6 +19,8 @@ mod paths;
 mod plan;
 mod probe;
 mod refusal;
+mod section;
+mod store_login;
 mod trials;
 mod wanted;
 mod withdraw;
@@ -28,15 +32,13 @@ use http::Method;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use serde_json::{Value, json};
 
+use self::of_store::{OfStore, SetByName};
 use self::{
     api::Api,
     namespaces::Support,
     paths::{Folder, SecretPath},
 };
-pub(crate) use self::{
-    of_store::{OfStore, SetByName},
-    wanted::RULES,
-};
+pub(crate) use self::{section::PROVIDER, store_login::VaultLogin, wanted::RULES};
 use super::{Federation, Find, Keys, Plan, Right, RightKind, Rules, Trial, Trust, Withdrawn};
 use crate::{
     error::{Code, Error, Result},
@@ -45,7 +47,7 @@ use crate::{
     plan::{Act, Say},
     relying_party::Finding,
     secret::Secret,
-    secret_store::Access,
+    secret_store::StoreLogin,
     target::Account,
 };
 
@@ -179,6 +181,14 @@ impl Vault {
     }
 }
 
+impl Vault {
+    /// What a store must say.
+    fn login(&self) -> VaultLogin {
+        let Settings { address, kv, mount, role, ca_pem, namespace, .. } = self.settings.clone();
+        VaultLogin { server: address, kv, mount, role, audience: AUDIENCE.to_owned(), ca_pem, namespace }
+    }
+}
+
 /// A step, done at the server.
 struct AtServer<'p> {
     vault: &'p Vault,
@@ -250,16 +260,8 @@ impl Federation for Vault {
         Ok(AUDIENCE.to_owned())
     }
 
-    async fn access(&self) -> Result<Access> {
-        Ok(Access::Vault {
-            server: self.settings.address.clone(),
-            kv: self.settings.kv.clone(),
-            mount: self.settings.mount.clone(),
-            role: self.settings.role.clone(),
-            audience: AUDIENCE.to_owned(),
-            ca_pem: self.settings.ca_pem.clone(),
-            namespace: self.settings.namespace.clone(),
-        })
+    async fn store_login(&self) -> Result<Box<dyn StoreLogin>> {
+        Ok(Box::new(self.login()))
     }
 
     async fn keys(&self) -> Result<Keys> {

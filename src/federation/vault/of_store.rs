@@ -28,13 +28,13 @@ pub(crate) struct SetByName {
 }
 
 impl OfStore {
-    /// `None`: it is a store of another provider, or names no server.
-    pub(crate) fn read(kind: &str, spec: &Value) -> Option<Self> {
+    /// `None`: it names no server.
+    pub(super) fn read(spec: &Value) -> Option<Self> {
         let text = |pointer: &str| {
             spec.pointer(pointer)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
         };
         let bundle = text("/caBundle").and_then(|bundle| STANDARD.decode(bundle).ok());
-        let address = text("/server").filter(|_| kind == "vault")?;
+        let address = text("/server")?;
         Some(Self {
             address: address.trim_end_matches('/').to_owned(),
             ca_pem: bundle.and_then(|pem| String::from_utf8(pem).ok()),
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn store_completes_only_what_nobody_set() {
-        let store = OfStore::read("vault", &spec()).unwrap();
+        let store = OfStore::read(&spec()).unwrap();
         assert!(store.is_at("https://bao.example:8200") && !store.is_at("https://bao.example"));
         let all = store.complete(settings(), &SetByName::default());
         assert_eq!(
@@ -101,10 +101,9 @@ mod tests {
     }
 
     #[test]
-    fn store_of_another_provider_says_nothing() {
-        assert_eq!(OfStore::read("gcpsm", &spec()), None);
+    fn store_without_a_server_says_nothing() {
         for spec in [json!({}), json!({"server": ""}), json!({"server": 1}), json!(null)] {
-            assert_eq!(OfStore::read("vault", &spec), None, "{spec}");
+            assert_eq!(OfStore::read(&spec), None, "{spec}");
         }
     }
 }

@@ -320,9 +320,7 @@ async fn settings_that_cannot_be_meant() {
     }
     let vault = connect("https://vault.lab.test/", |it| it.mount = "/auth/team/jwt/".into()).unwrap();
     assert_eq!(vault.to_string(), "auth/team/jwt of https://vault.lab.test, namespace team");
-    let Access::Vault { server, mount, role, audience, namespace, .. } = vault.access().await.unwrap() else {
-        panic!()
-    };
+    let VaultLogin { server, mount, role, audience, namespace, .. } = vault.login();
     assert_eq!(namespace.as_deref(), Some("team"));
     assert_eq!((server.as_str(), mount.as_str()), ("https://vault.lab.test", "team/jwt"));
     assert_eq!((role.as_str(), audience.as_str()), ("eso", "vault"), "the server lowers the names of roles");

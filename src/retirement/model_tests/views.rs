@@ -4,7 +4,10 @@ use serde_json::json;
 
 use super::world::{Life, Login, Rhythm, User, World};
 use crate::{
-    federation::credential::{Identity, Kind},
+    federation::{
+        ProviderName,
+        credential::{Identity, Kind},
+    },
     retirement::{Block, End, Kept, Place, Sighting, State, StoreId, users::Schedule},
 };
 
@@ -12,7 +15,7 @@ pub(super) fn new_state(world: &World, id: StoreId) -> State {
     let mut state = State::new("cluster", id, Some(json!("old")), json!("new"));
     let one = |(index, key): (usize, &super::world::Key)| Kept {
         identity: Identity {
-            kind: Kind::GoogleKey,
+            kind: Kind::Of(ProviderName::default()),
             id: index.to_string(),
             shown: format!("key {index}"),
             public_half: None,

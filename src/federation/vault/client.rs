@@ -4,24 +4,24 @@
 //! An administrator's token goes to an address that an administrator has named, in the settings, in the environment or
 //! at the prompt, and to no other. Here is the only place where the two come together.
 
-use super::https;
+use super::Settings;
 use crate::{
+    base_url::base_url,
     error::{Code, Error, Result},
-    federation::vault::Settings,
     secret::Secret,
 };
 
 #[derive(Clone, Debug, Default)]
-pub(crate) struct VaultClient {
+pub(crate) struct Client {
     /// As it was given; whether it can be used is looked at when it is used.
     pub(super) address: Option<String>,
     pub(super) namespace: Option<String>,
     pub(super) token: Option<Secret>,
 }
 
-impl VaultClient {
+impl Client {
     /// Gives the token to settings whose address an administrator has named.
-    pub(crate) fn settings(&self, named: Settings) -> Result<Settings> {
+    pub(super) fn settings(&self, named: Settings) -> Result<Settings> {
         let own = self.address.as_ref().filter(|_| self.token.is_some());
         if let Some(own) = own.filter(|own| own.trim_end_matches('/') != named.address.trim_end_matches('/'))
         {
@@ -39,28 +39,27 @@ impl VaultClient {
     }
 
     /// The settings at the address of the environment, if it names one.
-    pub(crate) fn named(&self, without_address: &Settings) -> Result<Option<Settings>> {
-        let Some(address) = https("VAULT_ADDR", self.address.as_ref())? else { return Ok(None) };
+    pub(super) fn named(&self, without_address: &Settings) -> Result<Option<Settings>> {
+        let Some(address) = &self.address else { return Ok(None) };
+        let address = base_url("VAULT_ADDR", address)?;
         let namespace = without_address.namespace.clone().or_else(|| self.namespace.clone());
         self.settings(Settings { address, namespace, ..without_address.clone() }).map(Some)
     }
 
     /// The settings at an address that was typed in or confirmed.
-    pub(crate) fn answered(&self, address: &str, without_address: &Settings) -> Result<Settings> {
-        let Some(address) = https("vault.address", Some(&address.to_owned()))? else {
-            return Ok(without_address.clone());
-        };
+    pub(super) fn answered(&self, address: &str, without_address: &Settings) -> Result<Settings> {
+        let address = base_url("vault.address", address)?;
         self.settings(Settings { address, ..without_address.clone() })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Mode;
     use super::*;
-    use crate::federation::vault::Mode;
 
-    fn client(address: Option<&str>, token: Option<&str>) -> VaultClient {
-        VaultClient {
+    fn client(address: Option<&str>, token: Option<&str>) -> Client {
+        Client {
             address: address.map(str::to_owned),
             namespace: Some("team".into()),
             token: token.map(|token| Secret::new(token.into())),

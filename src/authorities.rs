@@ -10,14 +10,14 @@ use crate::{
 };
 
 /// The text of a CA file, which may be a pipe: it is read once.
-pub(super) fn ca_text(path: &Path) -> Result<String> {
+pub(crate) fn ca_text(path: &Path) -> Result<String> {
     let text = files::read_text(path, Accept::FileOrPipe, MAX_SMALL)
         .map_err(|error| unusable_ca(path).caused_by(error))?;
     certificates(&text, path)?;
     Ok(text)
 }
 
-pub(super) fn certificates(text: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>> {
+pub(crate) fn certificates(text: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>> {
     let found: Vec<_> = CertificateDer::pem_slice_iter(text.as_bytes())
         .collect::<std::result::Result<_, _>>()
         .map_err(|error| unusable_ca(path).caused_by_chain(&error))?;

@@ -1,16 +1,12 @@
-//! The provider's side as far as a file must name it: from the settings and the store that is there, and only for
-//! what these do not say, from Google. Everything here reads only.
+//! Both names of a project: from the settings and the store that is there, and only for what these do not say, from
+//! Google. Everything here reads only.
 
+use super::{Gcp, GoogleLogin, Settings, store_login::MEMBER};
 use crate::{
     cluster::snapshot::Store,
-    error::{Code, Error, Result},
-    federation::{
-        Federation,
-        gcp::{self, Gcp},
-    },
+    error::{Code, Result},
     http::Http,
-    report::{Report, Warning},
-    secret_store::Access,
+    report::Warning,
 };
 
 /// Both names of a project, as far as they are known without asking.
@@ -22,13 +18,13 @@ pub(super) struct Project {
 
 impl Project {
     /// A store that logs in by this program's own form names the number, and the ID beside it.
-    pub(super) fn known(google: &gcp::Settings, present: Option<&Store>) -> Self {
+    pub(super) fn known(google: &Settings, store: Option<&Store>) -> Self {
         let number = google.project_number().map(str::to_owned);
         let id = match number {
             Some(_) => None,
             None => Some(google.project.clone()),
         };
-        let named = present.and_then(Store::provider).filter(|(kind, _)| *kind == "gcpsm");
+        let named = store.and_then(Store::provider).filter(|(member, _)| *member == MEMBER);
         let Some((_, gcpsm)) = named else { return Self { id, number } };
         let audience = gcpsm.pointer("/auth/workloadIdentityFederation/audience").and_then(|it| it.as_str());
         let named_number = audience
@@ -49,46 +45,39 @@ impl Project {
     }
 
     /// The number, which tokens and audiences are made of.
-    pub(super) async fn number(self, google: &gcp::Settings, http: &Http) -> Result<String> {
+    pub(super) async fn number(self, google: &Settings, http: &Http) -> Result<String> {
         match self.number {
             Some(number) => Ok(number),
-            None => match ask(google, http).await? {
-                Access::Google { project_number, .. } => Ok(project_number),
-                Access::Vault { .. } => {
-                    Err(Error::failed(Code::GoogleAnswer, "Google's side is not Google's"))
-                }
-            },
+            None => Ok(ask(google, http).await?.project_number),
         }
     }
 }
 
-/// What a store must say to reach Google.
-pub(super) async fn access(
-    google: &gcp::Settings,
-    present: Option<&Store>,
+/// What a store must say to reach Google, and what to know of it.
+pub(super) async fn store_login(
+    google: &Settings,
+    store: Option<&Store>,
     http: &Http,
-    report: &mut Report<'_>,
-) -> Result<Access> {
-    let Project { id, number } = Project::known(google, present);
-    match (id, number) {
-        (Some(id), Some(number)) => google.access(&id, &number),
+) -> Result<(GoogleLogin, Option<Warning>)> {
+    let Project { id, number } = Project::known(google, store);
+    Ok(match (id, number) {
+        (Some(id), Some(number)) => (google.login(&id, &number)?, None),
         (None, Some(number)) => match ask(google, http).await {
-            Ok(access) => Ok(access),
+            Ok(login) => (login, None),
             Err(error) => {
                 let why = format!(
                     "the store names the project by its number, because Google does not say its ID: {}",
                     error.message
                 );
-                report.warning(&Warning::new(Code::GoogleProjectNumber, why));
-                google.access(&number, &number)
+                (google.login(&number, &number)?, Some(Warning::new(Code::GoogleProjectNumber, why)))
             }
         },
-        _ => ask(google, http).await,
-    }
+        _ => (ask(google, http).await?, None),
+    })
 }
 
-async fn ask(google: &gcp::Settings, http: &Http) -> Result<Access> {
-    let asked = async { Gcp::connect(google, http)?.access().await };
+async fn ask(google: &Settings, http: &Http) -> Result<GoogleLogin> {
+    let asked = async { Gcp::connect(google, http)?.google_login().await };
     asked.await.map_err(|error| {
         error.hint("google.project as the project's number needs nobody to be asked; `gcloud projects list` shows it")
     })
@@ -105,7 +94,7 @@ mod tests {
     };
 
     fn known(project: &str, store: Option<(&str, &str)>) -> (Option<String>, Option<String>) {
-        let google = gcp::Settings {
+        let google = Settings {
             project: project.into(),
             pool: "keyless-lab".into(),
             provider: "cluster".into(),

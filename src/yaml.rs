@@ -10,18 +10,19 @@ use crate::{
     files::FileError,
 };
 
-pub(super) fn unreadable(path: &Path) -> Error {
+pub(crate) fn unreadable(path: &Path) -> Error {
     Error::usage(Code::ConfigUnreadable, format!("{} cannot be read", path.display()))
         .hint("--config names the settings file; without it ./keyless.yaml is read, if there is one")
 }
 
 /// Of a file that was named.
-pub(super) fn unread(path: &Path, error: FileError) -> Error {
+pub(crate) fn unread(path: &Path, error: FileError) -> Error {
     let code = if error.is_missing() { Code::ConfigMissing } else { Code::ConfigUnreadable };
     Error { code, ..unreadable(path) }.caused_by(error)
 }
 
-pub(super) fn from_yaml<T: DeserializeOwned>(content: &str, path: &Path) -> Result<T> {
+/// Reads a document. `also`: names that are known at the top beside those of `T`, for the suggestion of a mistyped one.
+pub(crate) fn from_yaml<T: DeserializeOwned>(content: &str, path: &Path, also: &[&'static str]) -> Result<T> {
     serde_saphyr::from_str(content).map_err(|error| {
         let error = error.without_snippet();
         let unknown = unknown_field(error);
@@ -30,7 +31,7 @@ pub(super) fn from_yaml<T: DeserializeOwned>(content: &str, path: &Path) -> Resu
             Some(field) => refused.caused_by(format_args!("{}: `{field}`", yaml(error))),
             None => refused.caused_by(yaml(error)),
         };
-        let near = unknown.and_then(|(field, known)| nearest(field, known));
+        let near = unknown.and_then(|(field, known)| nearest(field, &[known, also].concat()));
         let refused =
             near.into_iter().fold(refused, |refused, near| refused.hint(format!("did you mean `{near}`?")));
         refused.hint("`keyless config schema` shows every setting")

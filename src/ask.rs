@@ -1,0 +1,25 @@
+//! PURE. Questions as values: whoever decides says what is missing, and the caller asks a person or refuses.
+
+use crate::error::Result;
+
+/// Asks for a setting: its name in `keyless.yaml`, the question, the answer that is offered.
+pub(crate) type Ask<'a> = dyn FnMut(&str, &str, Offer<'_>) -> Result<String> + 'a;
+
+/// What a question offers as its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Offer<'a> {
+    Nothing,
+    /// Taken without asking where there is no terminal.
+    Default(&'a str),
+    /// What an object in the cluster says: its author does not decide. It takes a person to confirm it.
+    Suggestion(&'a str),
+}
+
+impl<'a> Offer<'a> {
+    pub(crate) fn text(self) -> Option<&'a str> {
+        match self {
+            Self::Nothing => None,
+            Self::Default(text) | Self::Suggestion(text) => Some(text),
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! What a provider is to the rest of the program: an entry in the registry, a section of `keyless.yaml`, complete
+//! settings, and a connection ([`Federation`]).
+//!
+//! ```text
+//!  Provider ── section ──► Section ── complete ──► Configured ── connect ──► Federation
+//!  (registry)  the file    what an     the cluster  everything   I/O         plan, apply, probe
+//!              says        administrator  and a person  is known
+//!                          has said    complete it
+//! ```
+
+use std::{fmt::Debug, path::Path, sync::Arc};
+
+use async_trait::async_trait;
+use schemars::{Schema, SchemaGenerator};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{
+    Federation, ProviderName,
+    credential::{ByHand, Identity, StoredCredential},
+};
+use crate::{
+    ask::Ask,
+    cluster::snapshot::{Estate, Store},
+    error::{Code, Error, Result},
+    http::Http,
+    report::Warning,
+    secret::Secret,
+    secret_store::StoreLogin,
+    target::Account,
+    yaml::from_yaml,
+};
+
+/// A provider, as the registry lists it. Everything here is PURE, except that [`Self::section`] reads the files that the
+/// section names.
+pub(crate) trait Provider: Sync {
+    /// As `provider` in `keyless.yaml` and `--to` name it. Its section in that file has the same name.
+    fn name(&self) -> &'static str;
+
+    /// One line for `--help`.
+    fn about(&self) -> &'static str;
+
+    /// The member of a store's `spec.provider` that External Secrets Operator has for it, e.g. `gcpsm`.
+    fn store_member(&self) -> &'static str;
+
+    /// The annotation of a ServiceAccount by which External Secrets Operator becomes another identity at this provider.
+    fn account_annotation(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Environment variables that hold a secret for it.
+    fn secret_variables(&self) -> &'static [&'static str];
+
+    /// Whether its own libraries read a file by which they log in with a token: [`Configured::credential_file`].
+    fn has_credential_file(&self) -> bool {
+        false
+    }
+
+    /// The form of its section.
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
+
+    /// What the settings file and the environment say of it. Errors are usage errors.
+    fn section(&self, source: &Source<'_>) -> Result<Arc<dyn Section>>;
+
+    /// Whether this store logs in with a stored credential of this provider.
+    fn is_stored_key(&self, _estate: &Estate, _store: &Store) -> bool {
+        false
+    }
+
+    /// How `keyless` names the kind of credential that it can retire there, e.g. in what an interrupted run remembers.
+    fn credential_kind(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// The credential that these bytes are, by what is public of it; `None`: it is no such credential.
+    fn recognise(&self, _bytes: &[u8]) -> Option<Identity> {
+        None
+    }
+
+    /// Whether [`Self::recognise`] must know what lies at this place of a store's settings.
+    fn expects_credential(&self, _path: &str) -> bool {
+        false
+    }
+
+    /// Credentials that only a person can end, by where a store names them. The first that fits is taken.
+    fn by_hand(&self) -> &'static [ByHand];
+}
+
+/// Where a section comes from.
+pub(crate) struct Source<'a> {
+    /// The settings file, if there is one, and its path.
+    pub(crate) file: Option<(&'a str, &'a Path)>,
+    pub(crate) environment: &'a dyn Fn(&str) -> Option<String>,
+    /// A bucket is named, so there can be public documents.
+    pub(crate) has_bucket: bool,
+    /// Certificate authorities of `tls.caFile`, PEM.
+    pub(crate) ca_pem: Option<&'a str>,
+}
+
+impl Source<'_> {
+    /// The document, as far as `T` describes it. What other sections say is not looked at.
+    pub(super) fn read<T: DeserializeOwned + Default>(&self) -> Result<T> {
+        self.file.map_or_else(|| Ok(T::default()), |(text, path)| from_yaml(text, path, &[]))
+    }
+
+    /// A path in the file is relative to the file. `~/` is the user's, wherever the file lies.
+    pub(super) fn beside(&self, path: &Path) -> std::path::PathBuf {
+        let folder = self.file.and_then(|(_, path)| path.parent()).unwrap_or(Path::new(""));
+        if path.starts_with("~") { path.to_owned() } else { folder.join(path) }
+    }
+
+    /// The first of these variables that is set and not empty.
+    pub(super) fn variable(&self, names: &[&str]) -> Option<String> {
+        names.iter().find_map(|name| (self.environment)(name).filter(|text| !text.is_empty()))
+    }
+
+    /// The same for one that holds a secret.
+    pub(super) fn secret(&self, names: &[&str]) -> Result<Option<Secret>> {
+        for name in names {
+            if let Some(text) = (self.environment)(name).filter(|text| !text.is_empty()) {
+                return Secret::for_header(text, name).map(Some);
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// What an administrator has said of one provider. What is not said can be learnt from the cluster, or is asked for.
+pub(crate) trait Section: Debug + Send + Sync {
+    fn provider(&self) -> ProviderName;
+
+    /// Whether it names an account: a project, a server.
+    fn is_named(&self) -> bool {
+        self.account().is_some()
+    }
+
+    /// The account, if it is named.
+    fn account(&self) -> Option<Account>;
+
+    /// Whether it says that the provider is given the cluster's keys, so that nothing is published for it.
+    fn gives_keys(&self) -> bool;
+
+    /// Whether anything says how the provider gets the keys.
+    fn says_mode(&self) -> bool;
+
+    /// What decides where credentials are sent: settings with their values, where these are not the usual ones.
+    fn directs(&self) -> Vec<(String, String)>;
+
+    /// Completes it by what is in the cluster, and by questions.
+    fn complete(&self, known: &Known<'_>, ask: &mut Ask<'_>) -> Result<Box<dyn Configured>>;
+
+    /// Completes it without looking at a cluster, where it says enough for that. `may_look`: there is a cluster.
+    fn complete_alone(&self, _may_look: bool) -> Result<Option<Box<dyn Configured>>> {
+        Ok(None)
+    }
+
+    /// The section for those who only look: the account that the store names, without any credential that is meant for
+    /// another one. `None`: as it is.
+    fn looking(&self, _store: &Store) -> Option<Arc<dyn Section>> {
+        None
+    }
+
+    /// A stored credential of this provider's kind, at the provider. Sends nothing.
+    fn stored_credential(&self, identity: &Identity, _http: &Http) -> Result<Box<dyn StoredCredential>> {
+        let provider = self.provider();
+        Err(Error::failed(
+            Code::CredentialByHand,
+            format!("keyless retires no stored credential at {provider}"),
+        )
+        .caused_by(identity.to_string())
+        .hint("end it by hand"))
+    }
+}
+
+/// What is known beside the section.
+pub(crate) struct Known<'a> {
+    pub(crate) estate: &'a Estate,
+    /// The store that is to be pointed at the provider, if it is there.
+    pub(crate) store: Option<&'a Store>,
+    /// The UID of the namespace `kube-system`.
+    pub(crate) cluster_id: &'a str,
+}
+
+impl Known<'_> {
+    /// The settings of the store at the provider of this name; `None` if it is at another one.
+    pub(super) fn at(&self, member: &str) -> Option<&Value> {
+        let (kind, spec) = self.store?.provider()?;
+        (kind == member).then_some(spec)
+    }
+}
+
+/// Why a connection is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Something may have been changed by an earlier run that has not spread yet.
+    Apply,
+    /// What is refused is refused.
+    Look,
+}
+
+/// The complete settings of one provider.
+#[async_trait]
+pub(crate) trait Configured: Debug + Send + Sync {
+    fn provider(&self) -> ProviderName;
+
+    fn account(&self) -> Account;
+
+    /// Whether the provider is given the keys, and needs no documents.
+    fn uploads_keys(&self) -> bool;
+
+    /// Its section, as `setup` writes it into `keyless.yaml`: paths and values.
+    fn settings(&self) -> Vec<(&'static str, String)>;
+
+    /// The provider behind it. Sends nothing.
+    fn connect(&self, http: &Http, purpose: Purpose) -> Result<Box<dyn Federation>>;
+
+    /// What a store must say, asking the provider only for what neither the settings nor the store say.
+    async fn store_login(
+        &self,
+        _store: Option<&Store>,
+        http: &Http,
+    ) -> Result<(Box<dyn StoreLogin>, Vec<Warning>)> {
+        Ok((self.connect(http, Purpose::Look)?.store_login().await?, Vec::new()))
+    }
+
+    /// The file by which the provider's own libraries log in with a token that lies in `token_file`; `None`: they have
+    /// no such file.
+    async fn credential_file(
+        &self,
+        _token_file: &Path,
+        _store: Option<&Store>,
+        _http: &Http,
+    ) -> Result<Option<CredentialFile>> {
+        Ok(None)
+    }
+}
+
+/// A credential file without a secret.
+pub(crate) struct CredentialFile {
+    pub(crate) document: Value,
+    /// For people: how a pod gets the token, and who reads the file.
+    pub(crate) usage: String,
+}

@@ -1,0 +1,190 @@
+//! The providers, each in one line.
+
+use std::{
+    borrow::Cow,
+    fmt,
+    sync::{Arc, LazyLock},
+};
+
+use clap::builder::PossibleValue;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, de};
+use serde_json::json;
+
+use super::{Provider, Section, Source, gcp, vault};
+use crate::{
+    cluster::snapshot::{Estate, Store},
+    error::Result,
+};
+
+/// In the order in which they are shown. The first is taken where nothing names one.
+static PROVIDERS: [&dyn Provider; 2] = [&gcp::PROVIDER, &vault::PROVIDER];
+
+static VARIANTS: LazyLock<Vec<ProviderName>> = LazyLock::new(|| ProviderName::all().collect());
+static NAMES: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| ProviderName::all().map(ProviderName::as_str).collect());
+
+/// A provider of the registry, by name.
+#[derive(Clone, Copy)]
+pub(crate) struct ProviderName(&'static dyn Provider);
+
+impl ProviderName {
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        PROVIDERS.into_iter().map(Self)
+    }
+
+    /// The name of an entry, for the entry's own folder.
+    pub(super) fn new(provider: &'static dyn Provider) -> Self {
+        Self(provider)
+    }
+
+    /// As `keyless.yaml` and `--to` have it.
+    pub(crate) fn as_str(self) -> &'static str {
+        self.0.name()
+    }
+
+    /// All names, in the order of the registry.
+    pub(crate) fn names() -> &'static [&'static str] {
+        &NAMES
+    }
+
+    /// The provider that a store is at now, if it is one of the registry.
+    pub(crate) fn of_store(store: &Store) -> Option<Self> {
+        let (member, _) = store.provider()?;
+        Self::all().find(|provider| provider.0.store_member() == member)
+    }
+
+    /// The entry of the registry.
+    pub(crate) fn entry(self) -> &'static dyn Provider {
+        self.0
+    }
+}
+
+impl Default for ProviderName {
+    fn default() -> Self {
+        Self(PROVIDERS[0])
+    }
+}
+
+/// Whether this store logs in with a stored credential that a provider of the registry can retire.
+pub(crate) fn is_stored_key(estate: &Estate, store: &Store) -> bool {
+    PROVIDERS.iter().any(|provider| provider.is_stored_key(estate, store))
+}
+
+/// Annotations of ServiceAccounts by which External Secrets Operator becomes another identity.
+pub(crate) fn account_annotations() -> impl Iterator<Item = &'static str> {
+    PROVIDERS.iter().filter_map(|provider| provider.account_annotation())
+}
+
+/// What an administrator has said of each provider, in the order of the registry.
+#[derive(Clone, Debug)]
+pub(crate) struct Sections(Vec<Arc<dyn Section>>);
+
+impl Sections {
+    pub(crate) fn read(source: &Source<'_>) -> Result<Self> {
+        PROVIDERS.iter().map(|provider| provider.section(source)).collect::<Result<_>>().map(Self)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &dyn Section> {
+        self.0.iter().map(Arc::as_ref)
+    }
+
+    /// `None` never comes where the sections were read: each provider of the registry has one.
+    pub(crate) fn of(&self, provider: ProviderName) -> Option<&dyn Section> {
+        self.iter().find(|section| section.provider() == provider)
+    }
+
+    /// Those that name an account.
+    pub(crate) fn named(&self) -> impl Iterator<Item = &dyn Section> {
+        self.iter().filter(|section| section.is_named())
+    }
+
+    /// For those who only look at this store.
+    pub(crate) fn looking(&self, store: &Store) -> Self {
+        let looking = |section: &Arc<dyn Section>| section.looking(store).unwrap_or_else(|| section.clone());
+        Self(self.0.iter().map(looking).collect())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn only(section: Arc<dyn Section>) -> Self {
+        Self(vec![section])
+    }
+}
+
+impl PartialEq for ProviderName {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for ProviderName {}
+
+impl fmt::Display for ProviderName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for ProviderName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for ProviderName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let found = Self::all().find(|provider| provider.as_str() == name);
+        found.ok_or_else(|| de::Error::unknown_variant(&name, &NAMES))
+    }
+}
+
+impl JsonSchema for ProviderName {
+    fn schema_name() -> Cow<'static, str> {
+        "ProviderName".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let each = Self::all().map(|provider| {
+            json!({ "description": provider.0.about(), "type": "string", "const": provider.as_str() })
+        });
+        json_schema!({
+            "description": "Which provider the secret store uses.",
+            "oneOf": each.collect::<Vec<_>>(),
+        })
+    }
+}
+
+impl clap::ValueEnum for ProviderName {
+    fn value_variants<'a>() -> &'a [Self] {
+        &VARIANTS
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.as_str()).help(self.0.about()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn entries_are_told_apart() {
+        let distinct = |name: fn(&dyn Provider) -> &'static str| {
+            PROVIDERS.iter().map(|provider| name(*provider)).collect::<BTreeSet<_>>().len()
+        };
+        assert_eq!(distinct(|provider| provider.name()), PROVIDERS.len());
+        assert_eq!(distinct(|provider| provider.store_member()), PROVIDERS.len());
+        for provider in PROVIDERS {
+            assert!(!provider.about().is_empty());
+            let member = format!("{}.", provider.store_member());
+            assert!(!provider.by_hand().is_empty(), "{}", provider.name());
+            for by_hand in provider.by_hand() {
+                assert!(by_hand.path.starts_with(&member), "{}", by_hand.path);
+            }
+        }
+    }
+}
