@@ -4,6 +4,8 @@ pub(crate) mod audit;
 pub(crate) mod explain;
 mod issuer;
 mod new_path;
+#[cfg(test)]
+mod new_provider_tests;
 mod objects;
 mod operator;
 mod probe;

@@ -5,6 +5,8 @@
 
 mod audience;
 pub(crate) mod credential;
+#[cfg(test)]
+mod example;
 pub(crate) mod gcp;
 mod issuer;
 mod property;

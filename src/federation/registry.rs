@@ -18,7 +18,12 @@ use crate::{
 };
 
 /// In the order in which they are shown. The first is taken where nothing names one.
-static PROVIDERS: [&dyn Provider; 2] = [&gcp::PROVIDER, &vault::PROVIDER];
+static PROVIDERS: &[&dyn Provider] = &[
+    &gcp::PROVIDER,
+    &vault::PROVIDER,
+    #[cfg(test)]
+    &super::example::PROVIDER,
+];
 
 static VARIANTS: LazyLock<Vec<ProviderName>> = LazyLock::new(|| ProviderName::all().collect());
 static NAMES: LazyLock<Vec<&'static str>> =
@@ -30,7 +35,7 @@ pub(crate) struct ProviderName(&'static dyn Provider);
 
 impl ProviderName {
     pub(crate) fn all() -> impl Iterator<Item = Self> {
-        PROVIDERS.into_iter().map(Self)
+        PROVIDERS.iter().copied().map(Self)
     }
 
     /// The name of an entry, for the entry's own folder.

@@ -1,0 +1,159 @@
+//! A provider is one folder and one line: everything outside its folder works with the third one, which lives in tests.
+
+use std::{fs, path::Path};
+
+use clap::Parser;
+use serde_json::json;
+
+use crate::{
+    cli::Cli,
+    cluster::{
+        objects::Object,
+        snapshot::{Estate, Store, StoreSchema, tests::estate},
+    },
+    commands::resolve::{Settled, looking, settle},
+    config::{self, Settings},
+    error::{Code, Result},
+    federation::{ProviderName, Purpose},
+    http::Http,
+    secret_store::{Doing, Have, Want, elsewhere, obstacles_of_a_move, plan, relies_on},
+};
+
+const CRDS: &str = include_str!("../../tests/lab/fixtures/crds/eso-2.5-min.yaml");
+const OPERATOR: &str = include_str!("../../fixtures/audit/minting-power/good-by-name.yaml");
+const STORE: &str = "---
+apiVersion: external-secrets.io/v1
+kind: ClusterSecretStore
+metadata: {name: main, uid: u, resourceVersion: '7'}
+spec: {provider: {gcpsm: {projectID: acme-prod, auth: {workloadIdentityFederation: {audience: a, serviceAccountRef: {name: reader, namespace: eso}}}}}}
+";
+const USER: &str = "---
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata: {name: db, namespace: shop}
+spec: {secretStoreRef: {kind: ClusterSecretStore, name: main}, data: [{secretKey: a, remoteRef: {key: 'a b'}}]}
+";
+
+fn settings(text: &str, arguments: &[&str]) -> Result<Settings> {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("keyless.yaml");
+    fs::write(&file, format!("apiVersion: keyless/v1\n{text}")).unwrap();
+    let fixed = ["keyless", "setup", "--config", file.to_str().unwrap()];
+    let cli = Cli::try_parse_from(fixed.iter().chain(arguments)).expect("arguments");
+    Settings::resolve(&cli.common, None, |_| None)
+}
+
+fn settled(text: &str, estate: &Estate) -> Result<Settled> {
+    let mut ask = |setting: &str, _: &str, _: crate::ask::Offer<'_>| Ok(format!("asked-{setting}"));
+    settle(&settings(text, &[])?, None, estate, "1f0e", &mut ask)
+}
+
+fn world() -> Estate {
+    estate(&[CRDS, "\n---\n", OPERATOR, STORE, USER].concat())
+}
+
+fn example() -> ProviderName {
+    ProviderName::all().find(|name| name.as_str() == "example").unwrap()
+}
+
+#[test]
+fn flag_and_schema_know_new_provider() {
+    assert!(Cli::try_parse_from(["keyless", "setup", "--to", "example"]).is_ok());
+    assert!(Cli::try_parse_from(["keyless", "setup", "--to", "azure"]).is_err());
+    let schema = config::schema();
+    assert!(schema["properties"]["example"].is_object(), "{schema}");
+    let text = schema.to_string();
+    assert!(text.contains("\"const\":\"example\"") && text.contains("Which role"), "{text}");
+}
+
+#[test]
+fn section_of_new_provider_is_strict() {
+    assert!(settings("example: {role: reader}\n", &[]).is_ok());
+    for text in [
+        "example: {roel: reader}\n",
+        "example: reader\n",
+        "example: [reader]\n",
+        "example: {role: reader}\nexample: {role: other}\n",
+        "exmaple: {role: reader}\n",
+        "provider: exmaple\n",
+    ] {
+        let error = settings(text, &[]).unwrap_err();
+        assert_eq!(error.code, Code::ConfigMalformed, "{text}");
+        assert!(!error.to_string().contains("reader"), "{error}");
+    }
+    let error = settings("exmaple: {role: reader}\n", &[]).unwrap_err();
+    assert!(error.hints[0].contains("`example`") && error.causes[0].contains("line 2"), "{error}");
+}
+
+#[test]
+fn new_provider_is_chosen_and_completed() {
+    let world = world();
+    let by_name = settled("provider: example\n", &world).unwrap();
+    assert_eq!(by_name.provider.account().name, "asked-example.role");
+    let by_account = settled("example: {role: reader}\n", &world).unwrap();
+    assert_eq!((by_account.provider.provider(), by_account.others.len()), (example(), 0));
+    // Two accounts are named: the store decides, and the other one is not forgotten.
+    let both = settled("example: {role: reader}\ngoogle: {project: acme-prod}\n", &world).unwrap();
+    assert_eq!((both.provider.provider().as_str(), both.others.len()), ("google", 1));
+    let names: Vec<_> = both.providers().map(|it| it.provider().as_str()).collect();
+    assert_eq!(names, ["google", "example"]);
+    assert_eq!(both.workload.to_string(), "eso/reader");
+}
+
+#[test]
+fn decisions_for_new_provider_are_kept() {
+    let done = settled("example: {role: reader}\n", &world()).unwrap();
+    let wanted: Vec<_> =
+        done.provider.settings().into_iter().map(|(path, value)| (path, json!(value))).collect();
+    let text = config::edit(None, &wanted).text.unwrap();
+    let path = Path::new("keyless.yaml");
+    assert!(text.contains("example:\n  role: reader\n  region: eu-central-1\n"), "{text}");
+    let again = settings(text.split_once("keyless/v1\n").unwrap().1, &[]).unwrap();
+    assert_eq!(again.account().unwrap().title, "Example reader");
+    let announced = format!("Settings from {}", path.display());
+    assert!(again.announcement.is_none(), "{announced}: a file that was named is not announced");
+}
+
+#[tokio::test]
+async fn store_is_pointed_at_new_provider() {
+    let world = world();
+    let done = settled("example: {role: reader}\n", &world).unwrap();
+    let provider = done.provider.connect(&Http::new(&[]).unwrap(), Purpose::Apply).unwrap();
+    let login = provider.store_login().await.unwrap();
+    let present = world.store(true, "", "main").unwrap();
+    let definitions = crate::cluster::snapshot::tests::objects(CRDS);
+    let definition =
+        definitions.iter().find(|it| it.name() == "clustersecretstores.external-secrets.io").unwrap();
+    let schema = StoreSchema::of(definition);
+    let have = Have {
+        schema: &schema,
+        controller: None,
+        store: Some(&present.0),
+        account: None,
+        role: None,
+        role_binding: None,
+    };
+    let want = Want { login: login.as_ref(), workload: &done.workload, store: &done.store, namespaces: &[] };
+    let planned = plan(&want, &have).unwrap();
+    let account = &planned.objects[0].manifest;
+    assert_eq!(account.annotation("eks.amazonaws.com/role-arn"), Some("reader"));
+    let store = planned.objects.last().unwrap();
+    let Doing::Patch(patch) = &store.doing else { panic!("{store:?}") };
+    assert!(patch["spec"]["provider"]["gcpsm"].is_null(), "{patch}");
+    let spec = &store.manifest.0["spec"]["provider"]["aws"];
+    assert_eq!(spec["auth"]["jwt"]["serviceAccountRef"], json!({ "name": "reader", "namespace": "eso" }));
+
+    let moved = Store(Object(store.manifest.0.clone()));
+    assert_eq!(elsewhere(&moved, login.as_ref()), Some(Vec::new()));
+    assert_eq!(elsewhere(present, login.as_ref()), None);
+    assert!(relies_on(&moved, login.as_ref()) && !relies_on(present, login.as_ref()));
+    let obstacles = obstacles_of_a_move(world.users(present), present, login.as_ref());
+    let shown: Vec<_> = obstacles.iter().map(|it| it.why.as_str()).collect();
+    assert!(
+        shown.contains(&"no blanks") && shown.iter().any(|why| why.contains("the example gives the text")),
+        "{shown:?}"
+    );
+    assert_eq!(ProviderName::of_store(&moved), Some(example()));
+    let looked = looking(&settings("", &[]).unwrap(), Some(&moved));
+    assert_eq!(looked.providers.iter().count(), ProviderName::all().count());
+}
