@@ -17,7 +17,6 @@ use self::{environment::below_home, file::Document};
 pub(crate) use self::{
     environment::{environment, remember_environment},
     file::{listed, schema},
-    trust::doubt,
     written::{Edit, Setting, edit, said},
 };
 use crate::{
@@ -45,8 +44,6 @@ pub(crate) struct Settings {
     pub(crate) bucket: Option<bucket::Settings>,
     /// A provider is given the keys, as a setting says: nothing is published for it.
     pub(crate) gives_keys: bool,
-    /// The prefix that the bucket's URL named, `""` for none, `a/b`.
-    pub(crate) prefix: String,
     /// `None`: ask no cluster.
     pub(crate) cluster: Option<cluster::Settings>,
     pub(crate) public_keys: Vec<PathBuf>,
@@ -127,10 +124,9 @@ impl Settings {
             None => None,
         };
         let given_keys = providers.iter().any(Section::gives_keys);
-        let (bucket, prefix) = match bucket_url.as_deref().or(file.bucket.url.as_deref()) {
+        let bucket = match bucket_url.as_deref().or(file.bucket.url.as_deref()) {
             Some(url) => {
                 let (kind, place) = bucket::Kind::read(url)?;
-                let prefix = place.prefix.clone();
                 let settings = bucket::Settings {
                     kind,
                     place,
@@ -144,9 +140,9 @@ impl Settings {
                     project: project.clone().or(file.bucket.project),
                     token: kind.token_variable.map_or(Ok(None), |name| secret(name, environment))?,
                 };
-                (Some(settings), prefix)
+                Some(settings)
             }
-            None => (None, String::new()),
+            None => None,
         };
         bucket_flags::refuse_idle(common, bucket.as_ref().map(|bucket| bucket.kind))?;
         // What lies in a bucket is published: what cannot be is refused before any work.
@@ -183,7 +179,6 @@ impl Settings {
             issuer,
             bucket,
             gives_keys: given_keys,
-            prefix,
             cluster: asks_cluster.then(|| cluster::Settings {
                 kubeconfig: kubeconfig
                     .clone()
@@ -220,6 +215,11 @@ impl Settings {
 }
 
 impl Settings {
+    /// The prefix that the bucket's URL names, `""` for none, `a/b`.
+    pub(crate) fn prefix(&self) -> &str {
+        self.bucket.as_ref().map_or("", |bucket| &bucket.place.prefix)
+    }
+
     /// Whether they name a provider, or an account at one.
     pub(crate) fn names_a_provider(&self) -> bool {
         self.provider.is_some() || self.providers.named().next().is_some()

@@ -1,5 +1,7 @@
 //! Files: read whole, within a limit and without waiting for whoever may write; written whole or not at all.
 
+mod owner;
+
 use std::{
     error, fmt,
     fs::{self, File, Metadata, OpenOptions, Permissions},
@@ -11,6 +13,8 @@ use std::{
 };
 
 use rustix::fs::OFlags;
+
+pub(crate) use self::owner::foreign_writer;
 
 /// A settings file, a certificate bundle, a file of public keys: a few KiB each.
 pub(crate) const MAX_SMALL: usize = 1 << 20;

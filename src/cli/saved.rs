@@ -30,16 +30,31 @@ impl PlanFile {
     }
 }
 
+/// The arguments that every command with a plan has.
+pub(crate) struct Planned<'a> {
+    pub(crate) yes: &'a mut bool,
+    pub(crate) dry_run: &'a mut bool,
+    pub(crate) plan: &'a mut PlanFile,
+}
+
+impl Command {
+    /// `None`: the command makes no plan.
+    pub(crate) fn planned(&mut self) -> Option<Planned<'_>> {
+        let (yes, dry_run, plan) = match self {
+            Self::Setup(args) => (&mut args.yes, &mut args.dry_run, &mut args.plan),
+            Self::Publish(args) => (&mut args.yes, &mut args.dry_run, &mut args.plan),
+            Self::Teardown(args) => (&mut args.yes, &mut args.dry_run, &mut args.plan),
+            _ => return None,
+        };
+        Some(Planned { yes, dry_run, plan })
+    }
+}
+
 impl Cli {
     /// Keeps the command line for a plan that is to be saved. What is not text is replaced, and refused when it is read.
     pub(crate) fn remember<'a>(&mut self, arguments: impl Iterator<Item = &'a OsString>) {
-        let plan = match &mut self.command {
-            Command::Setup(args) => &mut args.plan,
-            Command::Publish(args) => &mut args.plan,
-            Command::Teardown(args) => &mut args.plan,
-            _ => return,
-        };
-        plan.arguments = arguments.map(|argument| argument.to_string_lossy().into_owned()).collect();
+        let Some(planned) = self.command.planned() else { return };
+        planned.plan.arguments = arguments.map(|argument| argument.to_string_lossy().into_owned()).collect();
     }
 }
 

@@ -3,10 +3,9 @@
 use std::{env, path::Path};
 
 use crate::{
-    cli::{ApplyArgs, Cli, Command, Common, PlanFile},
-    config::doubt,
+    cli::{ApplyArgs, Cli, Common, PlanFile},
     error::{Code, Error, Result},
-    files::{self, Accept},
+    files::{self, Accept, foreign_writer},
     plan::{Plan, SavedPlan},
     report::{Report, printable},
 };
@@ -49,7 +48,7 @@ pub(crate) fn load(args: &ApplyArgs, common: &Common) -> Result<Cli> {
     let text =
         files::read_text(path, Accept::File, MAX_PLAN).map_err(|error| unreadable().caused_by(error))?;
     let user = rustix::process::geteuid().as_raw();
-    if let Some(why) = doubt(path, user).map_err(|error| unreadable().caused_by(error))? {
+    if let Some(why) = foreign_writer(path, user).map_err(|error| unreadable().caused_by(error))? {
         return Err(Error::usage(Code::PlanUntrusted, format!("{name} is not applied: {why}"))
             .hint("save the plan again in a folder that only you can write"));
     }
@@ -62,22 +61,9 @@ pub(crate) fn load(args: &ApplyArgs, common: &Common) -> Result<Cli> {
     let arguments = ["keyless".to_owned()].into_iter().chain(saved.arguments.iter().cloned());
     // The parser's own words would quote the file.
     let mut cli = Cli::read(arguments.map(Into::into)).map_err(|_| unusable())?;
-    let file = match &mut cli.command {
-        Command::Setup(args) => {
-            (args.yes, args.dry_run) = (true, false);
-            &mut args.plan
-        }
-        Command::Publish(args) => {
-            (args.yes, args.dry_run) = (true, false);
-            &mut args.plan
-        }
-        Command::Teardown(args) => {
-            (args.yes, args.dry_run) = (true, false);
-            &mut args.plan
-        }
-        _ => return Err(unusable()),
-    };
-    *file = PlanFile { saved: Some(saved), ..PlanFile::default() };
+    let Some(planned) = cli.command.planned() else { return Err(unusable()) };
+    (*planned.yes, *planned.dry_run) = (true, false);
+    *planned.plan = PlanFile { saved: Some(saved), ..PlanFile::default() };
     Ok(cli)
 }
 

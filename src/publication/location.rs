@@ -53,10 +53,10 @@ impl DocumentLocation {
                 return Err(Error::usage(Code::IssuerMissing, "this bucket has no public URL of its own")
                     .hint("give --issuer URL, the URL that will be `iss` in every token"));
             };
-            let text = if settings.prefix.is_empty() {
+            let text = if settings.prefix().is_empty() {
                 root.to_owned()
             } else {
-                format!("{root}/{}", settings.prefix)
+                format!("{root}/{}", settings.prefix())
             };
             let issuer = text.parse::<Issuer>().map_err(|error| {
                 error
@@ -74,7 +74,7 @@ impl DocumentLocation {
                     }
                 }
             };
-            return Ok(Self { issuer, prefix: settings.prefix.clone(), proof });
+            return Ok(Self { issuer, prefix: settings.prefix().to_owned(), proof });
         };
         let known = leads_to(&issuer, bucket, leads)?;
         let host_root = format!("https://{}", issuer.host());
@@ -102,12 +102,12 @@ impl DocumentLocation {
             (None, Some(known)) => (known, Proof::Form),
             (None, None) => (issuer.below(&host_root).unwrap_or_default().to_owned(), Proof::None),
         };
-        if !settings.prefix.is_empty() && settings.prefix != below {
+        if !settings.prefix().is_empty() && settings.prefix() != below {
             return Err(Error::usage(
                 Code::IssuerPrefix,
                 format!(
                     "the bucket's prefix is `{}`, but the issuer's path asks for `{below}`",
-                    settings.prefix
+                    settings.prefix()
                 ),
             )
             .hint("leave the prefix out of --bucket: object names follow from the issuer")
