@@ -20,7 +20,6 @@ use crate::{
 };
 
 const CRDS: &str = include_str!("../../tests/lab/fixtures/crds/eso-2.5-min.yaml");
-const OPERATOR: &str = include_str!("../../fixtures/audit/minting-power/good-by-name.yaml");
 const STORE: &str = "---
 apiVersion: external-secrets.io/v1
 kind: ClusterSecretStore
@@ -45,11 +44,12 @@ fn settings(text: &str, arguments: &[&str]) -> Result<Settings> {
 
 fn settled(text: &str, estate: &Estate) -> Result<Settled> {
     let mut ask = |setting: &str, _: &str, _: crate::ask::Offer<'_>| Ok(format!("asked-{setting}"));
-    settle(&settings(text, &[])?, None, estate, "1f0e", &mut ask)
+    let text = format!("store: {{serviceAccount: eso/reader}}\n{text}");
+    settle(&settings(&text, &[])?, None, estate, "1f0e", &mut ask)
 }
 
 fn world() -> Estate {
-    estate(&[CRDS, "\n---\n", OPERATOR, STORE, USER].concat())
+    estate(&[CRDS, "\n", STORE, USER].concat())
 }
 
 fn example() -> ProviderName {

@@ -47,7 +47,7 @@ use crate::{
     error::{Code, Result},
     federation::{self, Federation, Impossible, Keys, Purpose, Trust},
     http::Http,
-    plan::{Gate, Summary},
+    plan::Gate,
     publication::{
         Options, Publication, PublicationPlan,
         live::{self, Silence},
@@ -146,10 +146,11 @@ pub(crate) async fn run(
         report.line("\nsettings file");
         report.lines(step.lines());
     }
-    let mut shown = plan.to_json(&issuer, shows_only);
+    let whole = plan.whole();
+    let mut shown = plan.to_json(&issuer, &whole, shows_only);
     shown["rights"] = rights.to_json();
-    saved::save_or_check(&args.plan, &plan.whole(), report)?;
-    let pending = plan.pending();
+    saved::save_or_check(&args.plan, &whole, report)?;
+    let pending = plan::pending(&whole);
     if pending == 0 && !plan.waits() {
         if !shows_only {
             file.write(report)?;
@@ -165,7 +166,7 @@ pub(crate) async fn run(
         let exit = with_rights(exit, &rights, report);
         return Ok(ended(shown, exit, report));
     }
-    report.line(format_args!("\n{}", Summary::of(&plan.steps())));
+    report.line(format_args!("\n{}", whole.summary()));
     if shows_only {
         return Ok(ended(shown, Exit::Found, report));
     }

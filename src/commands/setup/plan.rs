@@ -95,7 +95,7 @@ impl Plan<'_> {
     }
 
     /// Every step, in the order in which they are done.
-    pub(super) fn steps(&self) -> Vec<Step> {
+    fn steps(&self) -> Vec<Step> {
         let documents = self.documents.iter().flat_map(|documents| documents.steps.iter().cloned());
         let settings = self.settings.iter().cloned();
         let (_, others) = objects::split(&self.objects.objects);
@@ -109,12 +109,6 @@ impl Plan<'_> {
         let notes = self.documents.iter().flat_map(|documents| &documents.warnings);
         let notes = notes.chain(&self.objects.warnings).map(plan::Note::from).collect();
         plan::Plan { steps: self.steps(), notes }
-    }
-
-    /// How many things this run has to do, beside keeping the settings.
-    pub(super) fn pending(&self) -> usize {
-        let steps = self.steps();
-        Summary::of(steps.iter().filter(|step| step.target != Target::SettingsFile)).pending()
     }
 
     /// What the store's change waits for, beyond what is done before it in this run.
@@ -199,12 +193,18 @@ impl Plan<'_> {
         }
     }
 
-    pub(super) fn to_json(&self, issuer: &TrustedIssuer, dry_run: bool) -> serde_json::Value {
+    /// `whole`: [`Self::whole`].
+    pub(super) fn to_json(
+        &self,
+        issuer: &TrustedIssuer,
+        whole: &plan::Plan,
+        dry_run: bool,
+    ) -> serde_json::Value {
         json!({
             "issuer": issuer.as_str(),
             "dryRun": dry_run,
-            "pending": self.pending(),
-            "plan": self.whole(),
+            "pending": pending(whole),
+            "plan": whole,
             "documents": self.documents.as_ref().map(|documents| &documents.json),
             "provider": self.provider,
             "keys": self.keys.iter().map(|key| json!({
@@ -220,6 +220,11 @@ impl Plan<'_> {
             "replaced": self.retirement.as_ref().map(Retirement::to_json),
         })
     }
+}
+
+/// How many things a run has to do, beside keeping the settings.
+pub(super) fn pending(whole: &plan::Plan) -> usize {
+    Summary::of(whole.steps.iter().filter(|step| step.target != Target::SettingsFile)).pending()
 }
 
 fn of<'s>(changes: &'s [Change<'_>]) -> impl Iterator<Item = Step> + 's {
