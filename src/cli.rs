@@ -1,4 +1,4 @@
-//! Arguments. Parsing only checks their form; what they mean together is settled in `config`.
+//! Arguments. Parsing only checks their form; `config` resolves what they mean together.
 
 mod refused;
 mod saved;
@@ -20,7 +20,7 @@ use crate::{bucket::Addressing, cluster::ServiceAccount, commands::render::Rende
 ///
 /// A cluster signs service-account tokens. Clouds accept them in place of a stored key once they can read the
 /// cluster's public keys. keyless publishes those keys as two static documents in a public bucket, while the
-/// API server stays private, and looks at them as a stranger would.
+/// API server stays private, and verifies them as a relying party does: anonymously.
 #[derive(Debug, Parser)]
 #[command(name = "keyless", version, propagate_version = true, max_term_width = 100, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
@@ -32,11 +32,11 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done and clean · 1 found something (a failed check, a pending change) · \
-                          2 usage or settings · 3 could not do it · 101 a bug · 130, 143 stopped by SIGINT, SIGTERM\n\n\
-                          stdout is data, stderr is talk. Settings come from flags, then keyless.yaml. `keyless explain CODE` tells \
-                          what an error means and what to do.";
+                          2 usage or settings · 3 failed, or could not be established · 101 a bug · 130, 143 stopped by SIGINT, SIGTERM\n\n\
+                          Results go to stdout, messages to stderr. Flags override keyless.yaml. `keyless explain CODE` \
+                          explains an error and what to do about it.";
 
-/// What to do. Each command's help is the documentation of its arguments.
+/// The command. Its help is the documentation of its arguments.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Setup(SetupArgs),
@@ -66,7 +66,7 @@ impl Command {
     }
 }
 
-/// Show what keyless.yaml may hold
+/// Show the schema of keyless.yaml
 #[derive(Debug, Args)]
 pub(crate) struct ConfigArgs {
     #[command(subcommand)]
@@ -97,30 +97,30 @@ pub(crate) enum SchemaOf {
     Plan,
 }
 
-/// Tell what a code means and what to do about it
+/// Explain a code: its meaning, its causes, and what to do
 ///
-/// Errors and warnings have a code in brackets, e.g. error[bucket-forbidden]; so has each failed check of verify.
-/// Without a code, all of them are listed. Reads no settings and asks no server.
+/// Errors and warnings have a code in brackets, e.g. error[bucket-forbidden], and so has each failed check of verify.
+/// Without a code, lists all of them. Reads no settings and sends no requests.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  keyless explain\n  keyless explain bucket-forbidden\n  \
                         keyless explain -o json | jq -r '.codes[].name'")]
 pub(crate) struct ExplainArgs {
-    /// The code, as the message has it in brackets
+    /// The code in the message's brackets
     #[arg(value_name = "CODE")]
     pub(crate) code: Option<String>,
 }
 
 /// Count the long-lived credentials that open the cluster's secret stores
 ///
-/// Looks at every store and generator of External Secrets Operator and at the operator's own pods, and tells by each
-/// provider's own order of precedence what it really logs in with. Keys in Secrets beside them are counted whatever names
-/// them, and so is what setup has replaced and not retired yet. Counts distinct credentials: one key in twelve Secrets is
-/// one. Each comes with where it lies, what it opens, and the change that removes it. Of a Secret only the public half is
-/// shown: whose key it is and which one. Nothing that is found is ever used.
+/// Reads every store and generator of External Secrets Operator and the operator's own pods, and determines by each
+/// provider's order of precedence which login takes effect. Keys in Secrets of the same namespaces count as well, even if
+/// no store names them, and so do credentials that setup has replaced and not retired yet. Counts distinct credentials:
+/// one key in twelve Secrets is one. For each it shows where it is stored, what it opens, and the change that removes it.
+/// Of a Secret only the public half is shown: whose key it is and which one. No credential that is found is ever used.
 ///
-/// The verdict is ZERO only when nothing was found, everything was seen, and all of it is known to be keyless. What may
-/// not be read, and every login of a kind that is not known, makes it INCOMPLETE and is named with the right that is
-/// missing. Without External Secrets Operator there is NOTHING TO JUDGE.
+/// The verdict is ZERO only when nothing was found, everything was read, and all of it is known to be keyless. The verdict
+/// is INCOMPLETE when something could not be read, or a login is of an unknown kind: the report names it, and the missing
+/// right. Without External Secrets Operator there is NOTHING TO JUDGE.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit codes: 0 ZERO · 1 something was found (the verdict says INCOMPLETE as well, if it is) · \
@@ -138,15 +138,14 @@ pub(crate) struct ExplainArgs {
 )]
 pub(crate) struct AuditArgs {}
 
-/// Bring the public documents up to date with the cluster's keys
+/// Update the public documents with the cluster's keys
 ///
-/// Reads the key set of every API server, adds new keys to what is published (keys are never taken away),
-/// writes the key set first and the discovery document second, and reads both back without credentials over
-/// their public URL. When nothing has changed, nothing is written. Safe to repeat, to interrupt, and to run
-/// twice at the same time.
+/// Reads the key set of every API server, adds new keys to the published ones (keys are never removed), writes the key
+/// set first and the discovery document second, and reads both back without credentials over their public URL. When
+/// nothing has changed, nothing is written. Safe to repeat, to interrupt, and to run twice at the same time.
 ///
-/// Each API server is judged singly: what is known is published, and exit code 3 names the server of which
-/// something is not.
+/// Each API server is judged by itself: if one fails or is unsound, the keys of the others are published, the exit code
+/// is 3, and the message names that server.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     keyless publish --bucket s3://acme-oidc --region eu-central-1 --create\n  \
@@ -154,20 +153,20 @@ pub(crate) struct AuditArgs {}
     keyless publish --bucket s3://acme-oidc --endpoint https://fsn1.your-objectstorage.com --dry-run\n  \
     keyless publish --bucket file:///srv/www --issuer https://oidc.example.com --no-cluster --public-key sa.pub")]
 pub(crate) struct PublishArgs {
-    /// Make the bucket if it is missing, and exactly the two documents readable by everyone
+    /// Create the bucket if it is missing, and make exactly the two documents public
     #[arg(long)]
     pub(crate) create: bool,
 
-    /// Show the difference key by key and stop; exit code 1 when there is one
+    /// Show the plan key by key and stop; exit code 1 if there are changes
     #[arg(long)]
     pub(crate) dry_run: bool,
 
-    /// Confirm that the published keys are former keys of this very cluster, although it serves none of them
+    /// Confirm that the published keys are former keys of this cluster, although it serves none of them now
     #[arg(long, conflicts_with = "restore")]
     pub(crate) same_cluster: bool,
 
-    /// Put right what is published and damaged, emptied, or another key under one of the cluster's key IDs: the
-    /// cluster's keys and whatever else can be read. Shows what it replaces, and asks
+    /// Repair published documents that are damaged, empty, or hold another key under one of the cluster's key IDs: writes
+    /// the cluster's keys and every other key that can be read. Shows what it replaces, and asks
     #[arg(long)]
     pub(crate) restore: bool,
 
@@ -179,14 +178,15 @@ pub(crate) struct PublishArgs {
     pub(crate) plan: PlanFile,
 }
 
-/// Look at everything as a stranger would, then exchange a token and try every right
+/// Check everything as a relying party, then exchange a token and read the secrets
 ///
-/// Fetches both documents without credentials, checks everything that a strict relying party checks, mints a
-/// token on every API server and verifies it from the public documents alone. Where the keys are uploaded to the
-/// provider, no documents are needed: then the uploaded keys are compared with the live ones. Then it tries what the
-/// secret store is used for: a token of the store's ServiceAccount, the exchange, every secret at its version and property,
-/// labels, searches; rights to write are asked for and not used. Last is what External Secrets Operator says; an ExternalSecret that is read every minute or more often is waited for. Nothing is written.
-/// Each failed check says what was seen, the likely cause and the remedy. Ends with `N passed, N failed`.
+/// Fetches both documents without credentials, checks everything that a strict relying party checks, mints a token on
+/// every API server and verifies it from the public documents alone. If the keys are uploaded to the provider, compares
+/// them with the live keys instead. Then does what the secret store does: mints a token of the store's ServiceAccount,
+/// exchanges it, reads every secret at its version and property, labels and searches. Rights to write are queried, not
+/// used. Last come the conditions that External Secrets Operator reports; verify waits for an ExternalSecret that refreshes
+/// every minute or more often. Nothing is written. Each failed check shows what was seen, the likely cause and the remedy.
+/// The last line counts: `N passed, N failed`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     keyless verify\n  \
@@ -194,31 +194,31 @@ pub(crate) struct PublishArgs {
     keyless verify --issuer https://oidc.example.com --public-only\n  \
     keyless verify --config keyless.yaml -o json")]
 pub(crate) struct VerifyArgs {
-    /// Audience to mint the test token for, one that nothing trusts
+    /// Audience of the test token; nothing may trust it
     #[arg(long, value_name = "AUDIENCE")]
     pub(crate) audience: Option<String>,
 
-    /// Look at the documents only; ask no cluster
+    /// Check the documents only; send no requests to the cluster
     #[arg(long)]
     pub(crate) public_only: bool,
 }
 
-/// What more than one command takes: `taken` says which.
+/// Flags of more than one command: `taken` lists which takes what.
 #[derive(Debug, Args)]
 pub(crate) struct Common {
     /// Settings file; by default ./keyless.yaml, if there is one
     #[arg(long, value_name = "FILE", global = true, help_heading = "General")]
     pub(crate) config: Option<PathBuf>,
 
-    /// Form of the result
-    #[arg(short, long, value_enum, default_value_t = Output::Text, value_name = "FORM", global = true, help_heading = "General")]
+    /// Output format
+    #[arg(short, long, value_enum, default_value_t = Output::Text, value_name = "FORMAT", global = true, help_heading = "General")]
     pub(crate) output: Output,
 
-    /// Say more on stderr; twice for the libraries' own traces
+    /// Print more messages on stderr; twice for traces of the libraries
     #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "General")]
     pub(crate) verbose: u8,
 
-    /// Issuer: `iss`, byte for byte; by default the bucket's public URL and prefix, else what the cluster signs as
+    /// Issuer: `iss`, byte for byte; by default the bucket's public URL and prefix, else the issuer that the cluster signs
     #[arg(long, value_name = "URL", global = true, help_heading = "Issuer and bucket")]
     pub(crate) issuer: Option<String>,
 
@@ -238,19 +238,19 @@ pub(crate) struct Common {
     #[arg(long, value_enum, value_name = "STYLE", global = true, help_heading = "Issuer and bucket")]
     pub(crate) addressing: Option<Addressing>,
 
-    /// Where strangers read the bucket's root, when that is a domain or path of your own
+    /// Public URL of the bucket's root, if it has a domain or path of your own
     #[arg(long, value_name = "URL", global = true, help_heading = "Issuer and bucket")]
     pub(crate) public_url: Option<String>,
 
-    /// Google project in which `--create` makes a gs:// bucket
+    /// Google project in which `--create` creates a gs:// bucket
     #[arg(long, value_name = "PROJECT", global = true, help_heading = "Issuer and bucket")]
     pub(crate) project: Option<String>,
 
-    /// Certificate authorities to trust beside the public ones, PEM
+    /// Certificate authorities to trust in addition to the public ones, PEM
     #[arg(long, value_name = "FILE", global = true, help_heading = "Issuer and bucket")]
     pub(crate) ca_file: Option<PathBuf>,
 
-    /// Kubeconfig; by default $KUBECONFIG, ~/.kube/config, or the pod's own credentials
+    /// Path of the kubeconfig; by default $KUBECONFIG, ~/.kube/config, or the pod's own credentials
     #[arg(long, value_name = "FILE", global = true, help_heading = "Cluster")]
     pub(crate) kubeconfig: Option<PathBuf>,
 
@@ -258,17 +258,17 @@ pub(crate) struct Common {
     #[arg(long, value_name = "NAME", global = true, help_heading = "Cluster")]
     pub(crate) context: Option<String>,
 
-    /// ServiceAccount to mint test tokens for, which nothing trusts; by default keyless-probe in a pod's own namespace, else
-    /// default/default
+    /// ServiceAccount to mint test tokens for; nothing should trust it. By default keyless-probe in a pod's own namespace,
+    /// else default/default
     #[arg(long, value_name = "NAMESPACE/NAME", value_parser = parse_service_account, global = true, help_heading = "Cluster")]
     pub(crate) service_account: Option<ServiceAccount>,
 
-    /// Staged keys: public keys to publish, or to give to the provider, as well; PEM, as --service-account-key-file takes
-    /// them; may be repeated
+    /// Staged public keys to publish, or to upload to the provider, in addition; PEM, as for the API server's
+    /// --service-account-key-file; may be repeated
     #[arg(long, value_name = "FILE", global = true, help_heading = "Cluster")]
     pub(crate) public_key: Vec<PathBuf>,
 
-    /// Ask no cluster: publish the keys of --public-key, e.g. before the cluster exists
+    /// Send no requests to a cluster: publish the keys of --public-key, e.g. before the cluster exists
     #[arg(long, global = true, help_heading = "Cluster")]
     pub(crate) no_cluster: bool,
 
@@ -277,7 +277,7 @@ pub(crate) struct Common {
     pub(crate) external_signer: bool,
 }
 
-/// Form of the result on stdout.
+/// Format of the result on stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
     /// For people

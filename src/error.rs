@@ -1,7 +1,7 @@
-//! What the program says when it cannot go on: what, where, why, and what to do.
+//! Errors: what failed, where, why, and what to do.
 //!
 //! One type for all of it. The *kind* decides the exit code, the *code* is stable and meant for scripts,
-//! the *causes* keep what the far side said, and the *hints* name the remedy.
+//! the *causes* keep the messages of the other side, and the *hints* name the remedy.
 
 mod codes;
 mod library;
@@ -36,7 +36,7 @@ pub(crate) struct Error {
     pub(crate) code: Code,
     /// What was being done to what, and how it ended.
     pub(crate) message: String,
-    /// What the other side or the layer below said, outermost first.
+    /// The messages of the other side or the layer below, outermost first.
     pub(crate) causes: Vec<String>,
     /// What to do next.
     pub(crate) hints: Vec<String>,
@@ -71,7 +71,7 @@ impl Error {
             .hint("start it again: it goes on from what is there")
     }
 
-    /// Adds what the other side said. Blank text adds nothing: some stores send empty messages. For errors of
+    /// Adds a message of the other side. Blank text adds nothing: some stores send empty messages. For errors of
     /// libraries there is [`Self::caused_by_chain`].
     pub(crate) fn caused_by(mut self, cause: impl Cause) -> Self {
         let cause = cause.text();
@@ -98,7 +98,7 @@ impl Error {
         self
     }
 
-    /// The same error, but one that the user can mend on the command line or in `keyless.yaml`.
+    /// The same error, but one that the user can fix on the command line or in `keyless.yaml`.
     pub(crate) fn into_usage(mut self) -> Self {
         self.kind = Kind::Usage;
         self

@@ -1,4 +1,4 @@
-//! Files: read whole, within a limit and without waiting for whoever may write; written whole or not at all.
+//! Files: read whole, within a limit and without waiting for a writer; written whole or not at all.
 
 mod owner;
 

@@ -68,9 +68,9 @@ fn shown<T>(result: Result<T>) -> String {
 }
 
 fn text(error: &Error) -> String {
-    let (mut data, mut talk) = (Vec::new(), Vec::new());
-    Report::new(Output::Json, true, &mut data, &mut talk).error("fuzz", error);
-    String::from_utf8_lossy(&[data, talk].concat()).into_owned()
+    let (mut data, mut messages) = (Vec::new(), Vec::new());
+    Report::new(Output::Json, true, &mut data, &mut messages).error("fuzz", error);
+    String::from_utf8_lossy(&[data, messages].concat()).into_owned()
 }
 
 /// What is published can be read again, says the same, and is accepted by the library that verifies with it.

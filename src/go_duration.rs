@@ -16,7 +16,7 @@ pub(crate) struct GoDuration {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoDuration {
     Empty,
-    /// Something else than a digit or a point stands where a number must begin, or a point stands alone.
+    /// A number must begin here, with a digit or a point that a digit follows.
     Number,
     /// A number without a unit.
     NoUnit,

@@ -1,4 +1,4 @@
-//! The HTTP client: one set of roots, one set of limits, for strangers' eyes and for stores alike.
+//! The HTTP client: one set of roots, one set of limits, for anonymous reads and for stores alike.
 
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -83,7 +83,7 @@ impl Http {
         &self.client
     }
 
-    /// Asks without any credential, as a stranger does.
+    /// Asks without any credential, as a relying party does.
     pub(crate) async fn get(&self, url: &str) -> Result<Answer> {
         // `*/*`: the API server answers 406 to `application/json` for its key set.
         self.send(self.client.get(url).header(::http::header::ACCEPT, "*/*"), url).await.map_err(in_public)
@@ -94,7 +94,7 @@ impl Http {
         let arrival = Arrival::default();
         let (client, request) = request.build_split();
         let request = request.map_err(|error| describe(&error, place, &arrival))?;
-        // Whoever is asked may send back what it was sent.
+        // A server may send back what it was sent.
         redact::remember_request(request.headers(), request.body().and_then(reqwest::Body::as_bytes));
         let answer = client.execute(request).await.map_err(|error| describe(&error, place, &arrival))?;
         arrival.begins(answer.content_length());
@@ -182,7 +182,7 @@ pub(crate) fn too_large(place: &str) -> Error {
 fn too_slow(place: &str, arrival: &Arrival) -> Error {
     Error::failed(Code::Timeout, format!("{place} did not answer within {} s", TIME_LIMIT.as_secs()))
         .caused_by(arrival.describe())
-        .hint("look at the server and at what stands before it: a proxy, a firewall, a VPN")
+        .hint("check the server, and what is before it: a proxy, a firewall, a VPN")
 }
 
 /// What keeps one anonymous reader away keeps relying parties away as well.
@@ -201,7 +201,7 @@ pub(crate) fn cut(error: &(dyn std::error::Error + 'static), place: &str, arriva
     Error::failed(Code::BodyCut, format!("the answer of {place} ended in the middle"))
         .caused_by(arrival.share())
         .caused_by_chain(error)
-        .hint("ask again; if it stays so, look at what stands before the server")
+        .hint("run it again; if it fails again, check the proxy or load balancer before the server")
 }
 
 /// Why a request did not come to an end, as a code that tells name, network, certificate and time apart.
@@ -237,7 +237,7 @@ pub(crate) fn unreachable(error: &(dyn std::error::Error + 'static), place: &str
             .hint("check the address, the firewall, and HTTPS_PROXY if there is one")
     } else {
         Error::failed(Code::Http, format!("{place}: invalid HTTP response"))
-            .hint("ask again; if it stays so, look at what stands before the server")
+            .hint("run it again; if it fails again, check the proxy or load balancer before the server")
     };
     described.caused_by_chain(source(error))
 }

@@ -29,8 +29,8 @@ use crate::{
 /// From the first signal to the end of the process: Kubernetes and people both expect less than two seconds.
 const GRACE: Duration = Duration::from_millis(1500);
 
-/// How long the last words of a command that hangs may take to be written.
-const LAST_WORDS: Duration = Duration::from_millis(200);
+/// How long the final message of a command that hangs may take to be written.
+const FINAL_MESSAGE: Duration = Duration::from_millis(200);
 
 /// A signal that asks the program to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,7 +187,7 @@ impl Interrupt {
         signal
     }
 
-    /// The end of a command that did not end by itself: its own thread hangs. Its report is out of reach: this writes its last words.
+    /// The end of a command that did not end by itself: its own thread hangs. Its report is out of reach: this writes the final message.
     fn end(&self, signal: Signal) {
         let error = self.last_words().into_iter().fold(Error::interrupted(signal), Error::hint);
         // What reads stderr may hang as well.
@@ -196,7 +196,7 @@ impl Interrupt {
             drop(Lines(io::stderr()).write_all(error.to_string().as_bytes()));
             let _ = sender.send(());
         });
-        let _ = written.recv_timeout(LAST_WORDS);
+        let _ = written.recv_timeout(FINAL_MESSAGE);
         std::process::exit(signal.exit_code().into());
     }
 }

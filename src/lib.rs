@@ -22,7 +22,7 @@
 //! * [`distro`] knows where a distribution keeps its issuer flags. PURE.
 //! * [`audit`] counts the credentials that never expire. PURE.
 //! * [`target`] resolves which cluster and account a run is about, and refuses another cluster than the settings name.
-//! * [`relying_party`] reads public URLs only, and judges what it finds like the strictest stranger.
+//! * [`relying_party`] reads public URLs only, and judges what it finds as the strictest verifier does.
 //! * [`commands`] bring it together: observe, decide, show, act.
 //!
 //! `async` is the mark of I/O: what is PURE has none, and no clock, environment, file or output.
@@ -92,9 +92,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     cli.remember(arguments.iter().skip(1));
     traces(cli.common.verbose);
-    let (mut data, mut talk) = (io::BufWriter::new(io::stdout()), io::stderr());
+    let (mut data, mut messages) = (io::BufWriter::new(io::stdout()), io::stderr());
     let interrupt = Interrupt::new();
-    let mut report = Report::new(cli.common.output, cli.common.verbose > 0, &mut data, &mut talk)
+    let mut report = Report::new(cli.common.output, cli.common.verbose > 0, &mut data, &mut messages)
         .interrupted_by(&interrupt);
     let exit = match execute(&mut cli, &mut report) {
         Ok(Exit::Clean) => 0,

@@ -4,13 +4,13 @@
 //!  line, warning, error ─► line ─────┐
 //!  JSON                 ─► json ─────┤                     ┌─ known: secrets that the process holds or has seen
 //!  server, library      ─► message ──┴─► secrets left out ─┤
-//!                                        then visible,    └─ shapes: what looks like a secret whoever holds it
+//!                                        then visible,    └─ shapes: what looks like a secret, known or not
 //!                                        then short
 //!  manifest, document   ─► document: refused if it holds a secret, else whole
 //! ```
 //!
-//! Whoever holds a secret calls [`remember`] when it enters; [`crate::secret::Secret`] does so by itself. From then on
-//! it is left out of all output, also where it stands in base64, percent-encoded, escaped, or in part. A secret of less
+//! Code that receives a secret calls [`remember`]; [`crate::secret::Secret`] does so by itself. From then on
+//! it is left out of all output, also in base64, percent-encoded, escaped, or in part. A secret of less
 //! than 6 characters is a part of ordinary words: it is left out only where its place gives it away, e.g. as
 //! password in a URL.
 
@@ -104,7 +104,7 @@ pub(crate) fn message(text: &str) -> String {
     visible::short(visible::spaced(text.trim()), LONGEST_MESSAGE)
 }
 
-/// A text that the user gave, as an error quotes it: what stands before an `@` may be a password.
+/// A text that the user gave, as an error quotes it: the part before an `@` may be a password.
 pub(crate) fn given(text: &str) -> String {
     let text = match text.rsplit_once('@') {
         Some((_, rest)) => format!("{LEFT_OUT}@{rest}"),

@@ -1,4 +1,4 @@
-//! The one place that writes. stdout is data, stderr is talk. All of it passes [`redact`], so that no caller has to
+//! The one place that writes. stdout is data, stderr is messages. All of it passes [`redact`], so that no caller has to
 //! think of secrets or of what acts on a terminal.
 //!
 //! A closed pipe is not an error; a stdout that takes no more is one ([`Report::finish`]).
@@ -31,13 +31,13 @@ pub(crate) struct Report<'a> {
     /// The line that names it, once it was printed.
     named: String,
     data: &'a mut (dyn Write + Send),
-    talk: &'a mut (dyn Write + Send),
+    messages: &'a mut (dyn Write + Send),
     interrupt: Interrupt,
     /// Why `data` takes no more.
     failed: Option<io::Error>,
 }
 
-/// Something that does not stop the work but that somebody should know.
+/// Something that does not stop the work, but that the user should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Warning {
     /// Stable name, in kebab case.
@@ -50,7 +50,7 @@ impl<'a> Report<'a> {
         output: Output,
         verbose: bool,
         data: &'a mut (dyn Write + Send),
-        talk: &'a mut (dyn Write + Send),
+        messages: &'a mut (dyn Write + Send),
     ) -> Self {
         Self {
             output,
@@ -58,13 +58,13 @@ impl<'a> Report<'a> {
             target: Target::default(),
             named: String::new(),
             data,
-            talk,
+            messages,
             interrupt: Interrupt::new(),
             failed: None,
         }
     }
 
-    /// With the wish of whoever reads it that the program ends.
+    /// With the signal that asks the program to end.
     pub(crate) fn interrupted_by(mut self, interrupt: &Interrupt) -> Self {
         self.interrupt = interrupt.clone();
         self
@@ -80,7 +80,7 @@ impl<'a> Report<'a> {
         let line = target.to_string();
         self.target = target;
         if self.output == Output::Text && !line.is_empty() && line != self.named {
-            self.talk(format_args!("{line}"));
+            self.message(format_args!("{line}"));
             self.named = line;
         }
     }
@@ -169,23 +169,23 @@ impl<'a> Report<'a> {
 
     /// What is being done.
     pub(crate) fn progress(&mut self, line: impl fmt::Display) {
-        self.talk(format_args!("{line}"));
+        self.message(format_args!("{line}"));
     }
 
     /// What is left to say, as lines.
     pub(crate) fn talk_lines(&mut self, text: &str) {
-        text.trim_end().lines().for_each(|line| self.talk(format_args!("{line}")));
+        text.trim_end().lines().for_each(|line| self.message(format_args!("{line}")));
     }
 
     /// What is being done, for those who asked for more.
     pub(crate) fn detail(&mut self, line: impl fmt::Display) {
         if self.verbose {
-            self.talk(format_args!("{line}"));
+            self.message(format_args!("{line}"));
         }
     }
 
     pub(crate) fn warning(&mut self, warning: &Warning) {
-        self.talk(format_args!("warning[{}]: {}", warning.code, warning.message));
+        self.message(format_args!("warning[{}]: {}", warning.code, warning.message));
     }
 
     /// The end of a command that could not be carried out.
@@ -204,7 +204,7 @@ impl<'a> Report<'a> {
     }
 
     /// After all of the result so far: where both streams end in one place, they are read in this order.
-    fn talk(&mut self, line: fmt::Arguments<'_>) {
+    fn message(&mut self, line: fmt::Arguments<'_>) {
         self.talk_raw(&shown(&line.to_string()));
     }
 
@@ -212,7 +212,7 @@ impl<'a> Report<'a> {
     fn talk_raw(&mut self, text: &str) {
         self.flush();
         // Without stderr there is nowhere to say so.
-        drop(writeln!(self.talk, "{text}"));
+        drop(writeln!(self.messages, "{text}"));
     }
 
     fn write(&mut self, text: &str) {
@@ -279,17 +279,17 @@ impl<W: Write> Write for Lines<W> {
     }
 }
 
-/// For several who talk at the same time.
-pub(crate) struct SharedTalk<'r, 'a>(Mutex<&'r mut Report<'a>>);
+/// A report that several futures write to at the same time.
+pub(crate) struct SharedReport<'r, 'a>(Mutex<&'r mut Report<'a>>);
 
-impl<'r, 'a> SharedTalk<'r, 'a> {
+impl<'r, 'a> SharedReport<'r, 'a> {
     pub(crate) fn new(report: &'r mut Report<'a>) -> Self {
         Self(Mutex::new(report))
     }
 
     /// As [`Report::progress`].
     pub(crate) fn progress(&self, line: impl fmt::Display) {
-        // Whoever panicked while he talked has left nothing half done.
+        // A poisoned lock is harmless: a line is written whole or not at all.
         self.0.lock().unwrap_or_else(PoisonError::into_inner).progress(line);
     }
 }

@@ -15,14 +15,14 @@ impl Write for Full {
 }
 
 fn printed(output: Output, work: impl FnOnce(&mut Report<'_>)) -> (String, String) {
-    let (mut data, mut talk) = (Vec::new(), Vec::new());
-    work(&mut Report::new(output, true, &mut data, &mut talk));
-    (String::from_utf8(data).unwrap(), String::from_utf8(talk).unwrap())
+    let (mut data, mut messages) = (Vec::new(), Vec::new());
+    work(&mut Report::new(output, true, &mut data, &mut messages));
+    (String::from_utf8(data).unwrap(), String::from_utf8(messages).unwrap())
 }
 
 #[test]
 fn text_from_outside_stays_in_its_line() {
-    let (data, talk) = printed(Output::Text, |report| {
+    let (data, messages) = printed(Output::Text, |report| {
         report.line("\n\na\nZERO\x1b[2J");
         report.progress("b\nc\u{202e}");
         report.warning(&Warning::new(Code::Leftover, "x\ny"));
@@ -30,7 +30,7 @@ fn text_from_outside_stays_in_its_line() {
     });
     assert_eq!(data, "\n\na\\nZERO\\u{1b}[2J\n");
     assert_eq!(
-        talk,
+        messages,
         "b\\nc\\u{202e}\nwarning[leftover]: x\\ny\nerror[http]: m\\nn\n  caused by: o\\np\n  hint: q\n    r\n"
     );
 }
@@ -40,7 +40,7 @@ fn secret_is_left_out_of_every_output() {
     let secret = "reP0rtTest-secret-of-this-test";
     redact::remember(secret);
     for output in [Output::Text, Output::Json] {
-        let (data, talk) = printed(output, |report| {
+        let (data, messages) = printed(output, |report| {
             report.line(secret);
             report.lines([secret]);
             report.progress(secret);
@@ -54,7 +54,7 @@ fn secret_is_left_out_of_every_output() {
             assert!(manifest.is_err() != objects.is_err());
             assert!(report.document("the schema", &json!({ "a": secret })).is_err());
         });
-        for text in [data, talk] {
+        for text in [data, messages] {
             assert!(text.contains('…') && !text.contains(secret), "{text}");
         }
     }
@@ -84,8 +84,8 @@ fn document_stays_as_it_is() {
 #[test]
 fn full_disk_is_error_and_closed_pipe_is_not() {
     for (kind, fails) in [(io::ErrorKind::StorageFull, true), (io::ErrorKind::BrokenPipe, false)] {
-        let (mut data, mut talk) = (Full(3, kind), Vec::new());
-        let mut report = Report::new(Output::Text, false, &mut data, &mut talk);
+        let (mut data, mut messages) = (Full(3, kind), Vec::new());
+        let mut report = Report::new(Output::Text, false, &mut data, &mut messages);
         report.line("ab");
         report.finish().unwrap();
         report.line("cd");

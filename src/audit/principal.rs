@@ -60,7 +60,7 @@ impl<'a> Scene<'a> {
             let spec = store.0.0.get("spec").and_then(Value::as_object);
             let mut members = spec.into_iter().flatten().map(|(name, _)| name.as_str());
             if let Some(name) = members.find(|name| !STORE_MEMBERS.contains(name)) {
-                broken.push((place, format!("spec.{} is not known to this program", name.escape_debug())));
+                broken.push((place, format!("spec.{} is unknown to keyless", name.escape_debug())));
             }
         }
         for generator in &inventory.generators {
@@ -79,7 +79,7 @@ impl<'a> Scene<'a> {
         for object in &inventory.unknown_kinds {
             broken.push((
                 object.describe(),
-                "External Secrets Operator has this kind, and this program does not know it".to_owned(),
+                "External Secrets Operator has this kind, and keyless does not know it".to_owned(),
             ));
         }
         let controllers = inventory.controllers.iter().chain(&inventory.pods);
@@ -254,7 +254,7 @@ pub(super) fn stored(
     let unread = found.iter().any(|(_, look)| matches!(look, Look::Unseen(_)));
     let what = match public {
         Some(public) => public.to_string(),
-        None if unread => "a stored credential that could not be looked at".into(),
+        None if unread => "a stored credential that could not be read".into(),
         None => Public::Opaque.to_string(),
     };
     Some(Stored { identity, what, secrets, config_maps: BTreeSet::new(), opens })

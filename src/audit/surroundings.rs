@@ -125,9 +125,8 @@ impl<'a> Surroundings<'a> {
         let is_temporary =
             |it: &EnvVar| Variable::of(&it.name) == Variable::SessionToken && it.source != Source::Nothing;
         if variables.iter().any(is_temporary) {
-            self.unknown.push(
-                "temporary keys (AWS_SESSION_TOKEN): who renews them, and with what, is not seen here".into(),
-            );
+            self.unknown
+                .push("temporary keys (AWS_SESSION_TOKEN): what renews them could not be determined".into());
             return;
         }
         for key in &credentials {
@@ -198,7 +197,7 @@ impl<'a> Surroundings<'a> {
 }
 
 fn absent(holder: impl std::fmt::Display) -> String {
-    format!("{holder} does not exist or is empty, and whatever is put there will be used")
+    format!("{holder} does not exist or is empty, and any value put there will be used")
 }
 
 /// Every variable, those from whole objects among them, and what of it is not seen.

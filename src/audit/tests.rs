@@ -151,7 +151,7 @@ fn a_secret_that_may_not_be_read_is_counted_by_its_place_and_said() {
     let verdict = judge(&inventory);
     assert_eq!(verdict.roots.len(), 1);
     assert_eq!(verdict.outcome(), Outcome::Found { complete: false });
-    assert!(verdict.roots[0].what.contains("could not be looked at"));
+    assert!(verdict.roots[0].what.contains("could not be read"));
 }
 
 #[test]

@@ -151,8 +151,8 @@ impl Verdict {
     /// The one line that matters.
     pub(crate) fn headline(&self) -> String {
         let missing = match self.unseen.len() + self.unknown.len() {
-            1 => "1 thing could not be looked at or judged".to_owned(),
-            count => format!("{count} things could not be looked at or judged"),
+            1 => "1 thing could not be read or judged".to_owned(),
+            count => format!("{count} things could not be read or judged"),
         };
         match self.outcome() {
             Outcome::Zero => "ZERO (stores): nothing long-lived opens a secret store".into(),
@@ -197,7 +197,7 @@ impl Verdict {
             (Some(credentials), None) => credentials,
             (None, findings) => {
                 let findings = findings.unwrap_or_default().replace(" other", "");
-                format!("{findings} to put right, and no long-lived credential was seen")
+                format!("{findings} to fix, and no long-lived credential was seen")
             }
         }
     }
@@ -232,12 +232,14 @@ impl Verdict {
         }
         if !self.unseen.is_empty() {
             lines.push(String::new());
-            lines.push("not looked at:".into());
+            lines.push("could not be read:".into());
             lines.extend(self.unseen.iter().map(|unseen| format!("   {unseen}")));
         }
         lines.push(String::new());
         lines.push(if self.installed {
-            format!("looked at: {} stores, {} generators", self.stores, self.generators)
+            let stores = if self.stores == 1 { "store" } else { "stores" };
+            let generators = if self.generators == 1 { "generator" } else { "generators" };
+            format!("audited: {} {stores}, {} {generators}", self.stores, self.generators)
         } else {
             "External Secrets Operator is not installed in this cluster".into()
         });

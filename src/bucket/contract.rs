@@ -32,7 +32,7 @@ pub(super) async fn read(bucket: &dyn Bucket, name: &str) -> Option<Stored> {
 #[track_caller]
 pub(super) fn conflict(outcome: Result<Condition, WriteError>) -> String {
     match outcome {
-        Err(WriteError::Conflict(said)) => said,
+        Err(WriteError::Conflict(message)) => message,
         other => panic!("no conflict, but {other:?}"),
     }
 }
@@ -71,9 +71,9 @@ pub(super) async fn holds(bucket: &dyn Bucket, traits: Traits) {
 async fn one_object(bucket: &dyn Bucket, name: &str, first: &Document, traits: Traits) {
     let second = Document { body: [&first.body[..], b"\n"].concat(), ..first.clone() };
     assert_eq!(read(bucket, name).await, None, "{name} is absent");
-    let nobody = Expected::Present(Version("\"nobody-wrote-this\"".to_owned()));
+    let unknown = Expected::Present(Version("\"unknown-wrote-this\"".to_owned()));
     let nothing = Expected::Present(Version("1".to_owned()));
-    conflict(bucket.write(name, first, &nobody).await);
+    conflict(bucket.write(name, first, &unknown).await);
     conflict(bucket.write(name, first, &nothing).await);
     assert_eq!(read(bucket, name).await, None, "{name} is still absent");
 
@@ -84,7 +84,7 @@ async fn one_object(bucket: &dyn Bucket, name: &str, first: &Document, traits: T
     assert_eq!(read(bucket, name).await.as_ref(), Some(&stored), "reading twice gives the same");
 
     conflict(bucket.write(name, &second, &Expected::Absent).await);
-    conflict(bucket.write(name, &second, &nobody).await);
+    conflict(bucket.write(name, &second, &unknown).await);
     conflict(bucket.write(name, &second, &nothing).await);
     assert_eq!(read(bucket, name).await.as_ref(), Some(&stored), "a conflict leaves all as it was");
 
@@ -122,7 +122,7 @@ async fn two_writers(bucket: &dyn Bucket, traits: Traits) {
             (Err(WriteError::Conflict(_)), Err(WriteError::Conflict(_))) => continue,
             both => panic!("round {round}: {both:?}"),
         };
-        assert_eq!(&read(bucket, &name).await.expect("somebody won").body, winner, "round {round}");
+        assert_eq!(&read(bucket, &name).await.expect("one writer won").body, winner, "round {round}");
     }
     assert!(read(bucket, &name).await.is_some() || traits.condition == Condition::Ignored);
 }

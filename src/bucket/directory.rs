@@ -28,7 +28,7 @@ use crate::{
     plan::{Action, Step, Target},
 };
 
-/// A writer needs milliseconds; whoever holds the folder longer hangs.
+/// A writer needs milliseconds; one that holds the folder longer hangs.
 const LOCK_LIMIT: Duration = Duration::from_secs(10);
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
@@ -222,7 +222,7 @@ impl Bucket for Directory {
         }
     }
 
-    /// A folder cannot be marked without leaving a file in it for strangers to see.
+    /// A folder cannot be marked without leaving a file in it that is public.
     async fn is_ours(&self) -> Result<bool> {
         Ok(false)
     }

@@ -35,7 +35,7 @@ use crate::{
 /// follow. This version makes none.
 const PROBE: &str = ".keyless-probe-";
 
-/// A store of objects that strangers can read.
+/// A store of objects that everyone can read.
 ///
 /// Object names are relative to the bucket's root, e.g. `prod/openid/v1/jwks`.
 #[async_trait]
@@ -165,7 +165,7 @@ pub(crate) enum Condition {
 /// Why nothing was written.
 #[derive(Debug)]
 pub(crate) enum WriteError {
-    /// Somebody else wrote in between: read again, decide again. The text is what the store said.
+    /// Another client wrote in between: read again, decide again. The text is the store's message.
     Conflict(String),
     Other(Error),
 }
@@ -176,7 +176,7 @@ impl From<Error> for WriteError {
     }
 }
 
-/// Which bucket, and how to talk to its API.
+/// Which bucket, and how to reach its API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
     pub(crate) kind: &'static Kind,
@@ -185,7 +185,7 @@ pub(crate) struct Settings {
     pub(crate) endpoint: Option<String>,
     pub(crate) region: Option<String>,
     pub(crate) addressing: Option<Addressing>,
-    /// Where strangers read the bucket's root, when that is not what the kind of bucket implies.
+    /// Where relying parties read the bucket's root, when that is not what the kind of bucket implies.
     pub(crate) public_url: Option<String>,
     /// Google project for a new bucket.
     pub(crate) project: Option<String>,
@@ -258,10 +258,10 @@ fn leftover_prefix(prefix: &str) -> String {
 /// An object that is not the one that was to be removed.
 fn changed(name: &str) -> Error {
     Error::failed(Code::BucketChanged, format!("{name} has changed since it was read: it stays"))
-        .hint("somebody else writes it; look at it, then run this again")
+        .hint("another client writes it: find out which, then run the command again")
 }
 
-/// Sixteen letters that nobody else has.
+/// Sixteen random letters.
 fn random() -> Result<String> {
     let mut bytes = [0; 8];
     aws_lc_rs::rand::fill(&mut bytes)

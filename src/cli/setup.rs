@@ -1,4 +1,4 @@
-//! Arguments of the commands that change a whole cluster's way to its secrets.
+//! Arguments of `setup` and `teardown`.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -7,19 +7,18 @@ use clap::Args;
 use super::PlanFile;
 use crate::{federation::ProviderName, go_duration::GoDuration};
 
-/// Take a cluster's secret store from a stored key to short-lived tokens
+/// Replace the stored key of a cluster's secret store by short-lived tokens
 ///
-/// Looks at the cluster, the bucket, the provider and the store, shows one plan, asks, and does it: the public
-/// documents, the provider's trust, the ServiceAccount and its rights. Then it tries everything that the store is used
-/// for with a real token, turns the store to the new login, waits until everything that reads through it has run by the
-/// new login, and retires the old credential in stages: disabled, watched, and only with --retire-key deleted. Safe to
-/// repeat and to interrupt: started again, it goes on. --undo brings the former login back, as long as the key is not
-/// deleted.
+/// Reads the cluster, the bucket, the provider and the store, shows one plan, asks, and applies it: the public documents,
+/// the provider's trust, the ServiceAccount and its rights. Then it reads everything that the store is used for with a
+/// real token, switches the store to the new login, waits until every object that reads through it has used the new login,
+/// and retires the old credential in stages: disabled, watched, and deleted only with --retire-key. Safe to repeat and to
+/// interrupt: the next run continues. --undo restores the former login, as long as the key is not deleted.
 ///
-/// What can be derived is not asked for: the store that uses a key names its project. The first setup grants what was
-/// really read through the store, and lists it in keyless.yaml. What ExternalSecrets and PushSecrets ask for later is shown
-/// apart and takes --accept-new-secrets; without it, it is left out and the exit code is 1. What a retirement needs is
-/// kept in a ConfigMap in the namespace keyless-system; it holds no secret.
+/// Settings are derived where possible: the store that uses a key names its project. The first setup grants what was
+/// really read through the store, and lists it in keyless.yaml. What ExternalSecrets and PushSecrets request later is
+/// shown separately and needs --accept-new-secrets; without the flag it is left out and the exit code is 1. The state of a
+/// retirement is kept in a ConfigMap in the namespace keyless-system; it holds no secret.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     keyless setup --dry-run\n  \
@@ -27,48 +26,48 @@ use crate::{federation::ProviderName, go_duration::GoDuration};
     keyless setup --undo\n  \
     keyless setup --to vault")]
 pub(crate) struct SetupArgs {
-    /// Show the plan and stop; exit code 1 when there is something to do
+    /// Show the plan and stop; exit code 1 if there are changes
     #[arg(long)]
     pub(crate) dry_run: bool,
 
-    /// Do it without asking; rights that are new take --accept-new-secrets as well
+    /// Apply the plan without asking; new rights need --accept-new-secrets as well
     #[arg(long)]
     pub(crate) yes: bool,
 
-    /// Grant what ExternalSecrets and PushSecrets ask for beyond the list in keyless.yaml, and add it to the list
+    /// Grant what ExternalSecrets and PushSecrets request beyond the list in keyless.yaml, and add it to the list
     #[arg(long)]
     pub(crate) accept_new_secrets: bool,
 
-    /// Take back what the list in keyless.yaml grants and no object uses, and take it off the list
+    /// Revoke what the list in keyless.yaml grants and no object uses, and remove it from the list
     #[arg(long)]
     pub(crate) revoke_unused: bool,
 
-    /// Delete the replaced key and its Secret at the end, after they were watched disabled
+    /// Delete the replaced key and its Secret at the end, after the watch with the key disabled
     #[arg(long)]
     pub(crate) retire_key: bool,
 
-    /// Bring the store's former login back: enable the key again, then write the saved provider into the store
+    /// Restore the store's former login: enable the key again, then write the saved provider into the store
     #[arg(long, conflicts_with_all = ["retire_key", "to", "replaced"])]
     pub(crate) undo: bool,
 
-    /// How long the store is watched after the old key was disabled, e.g. 30s, 10m, 1h30m; at most 168h; by default 10m
+    /// How long to watch the store after the old key is disabled, e.g. 30s, 10m, 1h30m; at most 168h; by default 10m
     #[arg(long, value_name = "TIME", value_parser = parse_wait)]
     pub(crate) watch_for: Option<Duration>,
 
-    /// How long to wait until everything that reads through the store has run by the new login
+    /// How long to wait until every object that reads through the store has used the new login
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = parse_wait)]
     pub(crate) wait_for: Duration,
 
-    /// Ask External Secrets Operator to run everything that reads through the store now: writes the annotation
-    /// force-sync on these ExternalSecrets and PushSecrets
+    /// Refresh every object that reads through the store now: writes the annotation force-sync on these ExternalSecrets
+    /// and PushSecrets
     #[arg(long)]
     pub(crate) force_sync: bool,
 
-    /// Disable the key although some ExternalSecrets never run by themselves, and so have not read by the new login
+    /// Disable the key although some ExternalSecrets never refresh, and so have not used the new login
     #[arg(long)]
     pub(crate) accept_unrefreshed: bool,
 
-    /// Disable the key although not everything could be looked at that may use it
+    /// Disable the key although some possible users of it could not be read
     #[arg(long)]
     pub(crate) accept_unseen_users: bool,
 
@@ -76,11 +75,11 @@ pub(crate) struct SetupArgs {
     #[arg(long, requires = "retire_key")]
     pub(crate) delete_secret: bool,
 
-    /// The Secret that the store used before, where no earlier run has noted it: NAMESPACE/NAME[/ENTRY]
+    /// The Secret that the store used before, if no earlier run has recorded it: NAMESPACE/NAME[/ENTRY]
     #[arg(long, value_name = "SECRET")]
     pub(crate) replaced: Option<String>,
 
-    /// Point the store at this provider
+    /// Switch the store to this provider
     #[arg(long, value_enum, value_name = "PROVIDER")]
     pub(crate) to: Option<ProviderName>,
 
@@ -92,17 +91,17 @@ pub(crate) struct SetupArgs {
     pub(crate) plan: PlanFile,
 }
 
-/// Take trust away first, then the documents, then the bucket
+/// Remove the trust, then the documents, then the bucket
 ///
-/// Removes only what keyless made and marked: the provider's bindings, provider and pool (or role, policy and auth
-/// method), the ServiceAccount and its rights, the two documents. What others made, or altered, is named and left.
+/// Removes only what keyless created and marked: the provider's grants, provider and pool (or role, policy and auth
+/// method), the ServiceAccount and its rights, the two documents. What others created or changed is named and kept.
 #[derive(Debug, Args)]
 pub(crate) struct TeardownArgs {
-    /// Show what would be removed and stop; exit code 1 when there is something
+    /// Show the plan and stop; exit code 1 if there is something to remove
     #[arg(long)]
     pub(crate) dry_run: bool,
 
-    /// Do it without asking
+    /// Apply the plan without asking
     #[arg(long)]
     pub(crate) yes: bool,
 
@@ -124,7 +123,7 @@ fn parse_wait(text: &str) -> Result<Duration, String> {
         },
     };
     if wait > LONGEST_WAIT {
-        return Err("it is longer than 168h (7 days): start `keyless setup` again later instead".to_owned());
+        return Err("it is longer than 168h (7 days): run `keyless setup` again later instead".to_owned());
     }
     Ok(wait)
 }

@@ -50,8 +50,8 @@ fn each_help_shows_reviewed_flags() {
         }
         for ids in TAKEN_BY.iter().flat_map(|(ids, _)| *ids) {
             let flag = format!("--{}", ids.replace('_', "-"));
-            let said = help.lines().any(|line| line.split_whitespace().next() == Some(&flag));
-            assert_eq!(said, flags.contains(&flag), "{path}: {flag}");
+            let listed = help.lines().any(|line| line.split_whitespace().next() == Some(&flag));
+            assert_eq!(listed, flags.contains(&flag), "{path}: {flag}");
         }
     }
 }
@@ -85,9 +85,9 @@ fn flag_without_use_is_refused() {
     ] {
         let error = read(arguments).unwrap_err();
         assert_eq!(error.exit_code(), 2);
-        let said = error.render().to_string();
-        assert!(said.contains(says), "{arguments:?}: {said}");
-        assert!(said.contains("Usage: keyless ") && said.contains("--help"), "{arguments:?}: {said}");
+        let text = error.render().to_string();
+        assert!(text.contains(says), "{arguments:?}: {text}");
+        assert!(text.contains("Usage: keyless ") && text.contains("--help"), "{arguments:?}: {text}");
     }
 }
 

@@ -63,7 +63,7 @@ impl<'a> Configured<'a> {
         ClusterTarget { context: access.context.clone(), server: access.server.base.clone(), uid: None }
     }
 
-    /// What somebody should know about the configuration.
+    /// What the user should know about the configuration.
     pub(crate) fn warnings(&self) -> Vec<Warning> {
         let mut warnings = self.access.warnings.clone();
         warnings.extend(only_own_address(&self.access).map(|why| Warning::new(Code::ServerUnverified, why)));

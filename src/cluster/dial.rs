@@ -56,7 +56,7 @@ pub(super) struct Dialer {
 /// Why there is no connection.
 #[derive(Debug)]
 pub(super) enum DialError {
-    /// Nobody took the connection in time.
+    /// No server accepted the connection in time.
     Silent(Duration),
     /// It ended at the proxy.
     Proxy { proxy: Box<Proxy>, trouble: ProxyTrouble },

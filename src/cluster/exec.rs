@@ -30,7 +30,7 @@ use crate::{
     secret::Secret,
 };
 
-/// How long a plugin may take that nobody can answer. One on a terminal may wait for a person.
+/// How long a plugin without a terminal may take. One on a terminal may wait for a person.
 const TIME_LIMIT: Duration = Duration::from_secs(120);
 /// How long it may be silent before it is mentioned.
 const SILENCE: Duration = Duration::from_secs(2);

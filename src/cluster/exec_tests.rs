@@ -30,9 +30,9 @@ fn answer(status: &Value) -> String {
 }
 
 async fn run(plugin: &Plugin) -> (Result<()>, Vec<String>) {
-    let mut said = Vec::new();
-    let done = plugin.start(" (context a)", &mut |line: &str| said.push(line.to_owned())).await;
-    (done, said)
+    let mut lines = Vec::new();
+    let done = plugin.start(" (context a)", &mut |line: &str| lines.push(line.to_owned())).await;
+    (done, lines)
 }
 
 #[tokio::test]
@@ -44,9 +44,9 @@ async fn plugin_is_told_what_kubectl_tells() {
         answer(&json!({"token": "t0"}))
     );
     let plugin = plugin(&folder, &script);
-    let (done, said) = run(&plugin).await;
+    let (done, lines) = run(&plugin).await;
     done.unwrap();
-    assert!(said.is_empty(), "{said:?}");
+    assert!(lines.is_empty(), "{lines:?}");
     assert_eq!(plugin.header().unwrap(), "Bearer t0");
     let info: Value = serde_json::from_str(&fs::read_to_string(folder.path().join("info")).unwrap()).unwrap();
     let wanted = json!({"kind": "ExecCredential", "apiVersion": V1,
@@ -70,13 +70,13 @@ async fn failing_plugin_is_named_without_its_secrets() {
         ),
         ("", "is not an ExecCredential"),
     ] {
-        let (done, said) = run(&plugin(&folder, script)).await;
+        let (done, lines) = run(&plugin(&folder, script)).await;
         let error = done.expect_err(script);
         assert_eq!((error.kind, error.code), (Kind::Failed, Code::CredentialPlugin), "{script}");
         let text = error.to_string();
         assert!(text.contains(words) && text.contains("kube login"), "{script}: {text}");
-        assert!(!text.contains(CANARY) && !said.concat().contains(CANARY), "{script}: {text}");
-        assert_eq!(said, if words.contains("code 3") { vec!["please log in"] } else { vec![] });
+        assert!(!text.contains(CANARY) && !lines.concat().contains(CANARY), "{script}: {text}");
+        assert_eq!(lines, if words.contains("code 3") { vec!["please log in"] } else { vec![] });
     }
     for status in [
         json!({}),
@@ -107,10 +107,10 @@ async fn missing_plugin_gives_its_hint() {
 async fn slow_plugin_is_mentioned_and_endless_text_bounded() {
     let folder = TempDir::new().unwrap();
     let script = format!("sleep 2.4; seq 1 5000 >&2; {}", answer(&json!({"token": "t0"})));
-    let (done, said) = run(&plugin(&folder, &script)).await;
+    let (done, lines) = run(&plugin(&folder, &script)).await;
     done.unwrap();
-    assert_eq!(said[0], "Waiting for the credential plugin kube login (context a)…");
-    assert_eq!(said.len(), 1 + MAX_LINES);
+    assert_eq!(lines[0], "Waiting for the credential plugin kube login (context a)…");
+    assert_eq!(lines.len(), 1 + MAX_LINES);
     let error = run(&plugin(&folder, "yes CANARY-9f31 | head -c 2000000")).await.0.unwrap_err();
     assert!(error.to_string().contains("longer than 1 MiB"), "{error}");
 }

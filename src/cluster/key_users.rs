@@ -62,7 +62,7 @@ static WORKLOADS: [(Resource, &str); 9] = [
 
 /// In every private key that is text.
 const PRIVATE: &[u8] = b"PRIVATE KEY-----";
-/// More names than this help nobody.
+/// More names than this help no reader.
 const MOST_FOUND: usize = 50;
 
 /// A Secret or ConfigMap, without anything else of it.

@@ -25,7 +25,7 @@ pub(super) enum Login {
     Nothing,
     /// The same for every request.
     Fixed(HeaderValue),
-    /// A file that somebody else renews. The last token that it had is used where it cannot be read.
+    /// A file that another program renews. The last token that it had is used where it cannot be read.
     File { path: PathBuf, last: Mutex<Option<HeaderValue>> },
     /// A plugin's token, renewed when the API server does not accept it any more.
     Plugin(Box<Plugin>),

@@ -319,9 +319,9 @@ fn not_asked(place: &str) -> Error {
         .hint("other API servers do not answer: look at those first")
 }
 
-/// What a status other than 2xx means, with what the server said about it.
+/// What a status other than 2xx means, with the server's message.
 pub(super) fn refused(status: StatusCode, body: &[u8], place: &str, right: &str, object: bool) -> Error {
-    let said = serde_json::from_slice::<Value>(body)
+    let message = serde_json::from_slice::<Value>(body)
         .ok()
         .and_then(|status| status.get("message")?.as_str().map(str::to_owned))
         .unwrap_or_else(|| String::from_utf8_lossy(&body[..body.len().min(200)]).into_owned());
@@ -332,15 +332,15 @@ pub(super) fn refused(status: StatusCode, body: &[u8], place: &str, right: &str,
         }
         StatusCode::FORBIDDEN => Error::failed(Code::ClusterForbidden, format!("missing right: {right}"))
             .hint("the manifests in deploy/ grant exactly what is needed; a person needs the same rights"),
-        StatusCode::CONFLICT if object => Error::failed(Code::ClusterConflict, format!("{place}: it stands against what somebody else wrote"))
-            .hint("run it again: it looks anew at what is there"),
+        StatusCode::CONFLICT if object => Error::failed(Code::ClusterConflict, format!("{place}: it conflicts with a change by another client"))
+            .hint("run the command again"),
         StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY if object => {
             Error::failed(Code::ClusterInvalid, format!("{place}: the API server refuses the object"))
                 .hint("the installed custom resource definition knows other fields or values than this program wrote")
         }
         StatusCode::GONE if object => Error::failed(Code::ClusterGone, format!("{place}: it changes faster than it can be read"))
             .hint("run it again in a minute"),
-        StatusCode::NOT_FOUND => Error::failed(Code::ClusterNotFound, format!("{place}: there is no such thing")),
+        StatusCode::NOT_FOUND => Error::failed(Code::ClusterNotFound, format!("{place}: not found")),
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
             Error::failed(Code::ClusterBusy, format!("{place}: the API server is overloaded or starting"))
                 .hint("run it again in a minute; a CronJob does so by itself")
@@ -348,7 +348,7 @@ pub(super) fn refused(status: StatusCode, body: &[u8], place: &str, right: &str,
         _ => Error::failed(Code::ClusterRefused, format!("{place}: the API server refused"))
             .hint("its log may say more; `kubectl get --raw` with the same path shows the answer whole"),
     };
-    error.caused_by(format_args!("{status}: {}", redact::message(&said)))
+    error.caused_by(format_args!("{status}: {}", redact::message(&message)))
 }
 
 fn too_large(place: &str, limit: usize) -> Error {

@@ -16,7 +16,7 @@ use crate::{
     federation::{Federation, ProviderName, Purpose},
     http::Http,
     relying_party::Finding,
-    report::{Report, SharedTalk},
+    report::{Report, SharedReport},
     secret_store::elsewhere,
 };
 
@@ -74,7 +74,7 @@ impl<'a> Way<'a> {
         report: &mut Report<'_>,
     ) -> (Vec<Finding>, Result<()>) {
         // Several wait at the same time, and each says why.
-        let talk = SharedTalk::new(report);
+        let talk = SharedReport::new(report);
         let say = |line: &str| talk.progress(format_args!("  {line}"));
         let (probed, place, store) =
             futures::join!(self.probe(&say), self.judge_place(), self.judge_store(now, &say));

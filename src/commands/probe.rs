@@ -11,7 +11,7 @@ use crate::{
     federation::{Federation, Right, Trial},
     oidc::Token,
     relying_party::{Finding, Outcome},
-    report::{Report, SharedTalk},
+    report::{Report, SharedReport},
 };
 
 /// How many things are tried at the same time.
@@ -70,7 +70,7 @@ async fn some_of(
     rights: &Rights,
     report: &mut Report<'_>,
 ) -> Result<bool> {
-    let talk = SharedTalk::new(report);
+    let talk = SharedReport::new(report);
     let say = |line: &str| talk.progress(format_args!("  {line}"));
     let mut tried = Box::pin(each(provider, token, trials, &say));
     let (mut failed, mut read) = (None, false);

@@ -44,13 +44,13 @@ fn rollout(change: &IssuerChange, _: &[SignedIssuer], _: &Present, stage: Stage)
 fn watch(change: &IssuerChange, stage: Stage) -> Action {
     match stage {
         Stage::Accept => Action {
-            what: "Look: the server runs with both, and signs as before.".to_owned(),
+            what: "Check: the server runs with both, and signs as before.".to_owned(),
             commands: vec![
                 "journalctl -u k3s | grep -o 'service-account-issuer=[^ ]*' | tail -n 4".to_owned(),
             ],
         },
         Stage::Sign => Action {
-            what: format!("Look: every server signs as {}, and relying parties accept it.", change.issuer),
+            what: format!("Check: every server signs as {}, and relying parties accept it.", change.issuer),
             commands: vec![format!("keyless verify --issuer {}", shell::quote(change.issuer.as_str()))],
         },
     }

@@ -141,7 +141,7 @@ fn notes(change: &IssuerChange) -> Vec<Note> {
              /etc/kubernetes/manifests/kube-apiserver.yaml`.",
         ),
         Note::always(
-            "kubeadm: an upgrade makes the manifest anew from the ConfigMap kubeadm-config, so the change goes into both.",
+            "kubeadm: an upgrade writes the manifest again from the ConfigMap kubeadm-config: change both.",
         ),
         Note::new(
             "kubeadm: naming a flag drops kubeadm's own values of it; if you add a service-account-key-file, name sa.pub as well.",
@@ -203,15 +203,15 @@ fn steps(change: &IssuerChange, given: &[SignedIssuer], present: &Present, stage
     steps.push(match stage {
         // What is pinned says nothing of issuers.
         Stage::Accept if !present.audiences.is_empty() => action(
-            "Look, before going on: each API server runs with both issuers.".to_owned(),
+            "Check before you continue: each API server runs with both issuers.".to_owned(),
             &["kubectl -n kube-system get pods -l component=kube-apiserver -o yaml | grep -e '- --service-account-issuer='"],
         ),
         Stage::Accept => action(
-            "Look, before going on: `aud` of a token made on each server names both issuers.".to_owned(),
+            "Check before you continue: `aud` of a token made on each server names both issuers.".to_owned(),
             &["kubectl create token default | cut -d. -f2 | base64 -d 2>/dev/null | grep -o '\"aud\":[^]]*'"],
         ),
         Stage::Sign => action(
-            format!("Look: every server signs as {}, and relying parties accept it.", change.issuer),
+            format!("Check: every server signs as {}, and relying parties accept it.", change.issuer),
             &[&format!("keyless verify --issuer {}", quoted(&change.issuer))],
         ),
     });

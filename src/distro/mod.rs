@@ -82,7 +82,7 @@ pub(crate) struct Instructions {
 #[serde(transparent)]
 pub(crate) struct Note {
     pub(crate) text: String,
-    /// Whoever makes this change must know it, however much was done before.
+    /// Shown in every form of the instructions.
     #[serde(skip)]
     pub(crate) always: bool,
 }

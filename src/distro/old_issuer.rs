@@ -1,6 +1,6 @@
 //! The issuers that the API servers accept now: what they are taken from, and how to check it.
 //!
-//! A token tells them. Where no cluster is asked they are derived or assumed, which is said wherever they are shown.
+//! A token holds them. Without a cluster they are derived or assumed, and every output marks them as such.
 
 use serde::Serialize;
 
@@ -68,7 +68,7 @@ impl Unproven {
         Warning::new(code, text)
     }
 
-    /// The same for whoever has only the file.
+    /// The same as a comment in the file.
     pub(super) fn comment(&self) -> String {
         let check: String = self.check.iter().map(|command| format!("#   {command}\n")).collect();
         format!(
@@ -147,7 +147,7 @@ pub(crate) fn old_issuer(text: &str) -> Result<SignedIssuer> {
         return refuse("it is empty or holds characters that no issuer has");
     }
     if text.contains('@') {
-        return refuse("what stands before an @ may be a password, and the issuer is public");
+        return refuse("the part before an @ may be a password, and the issuer is public");
     }
     text.parse().map_err(Error::into_usage)
 }

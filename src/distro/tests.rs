@@ -98,7 +98,7 @@ fn k3s_gets_a_list_in_its_settings_file() {
     for part in most {
         assert!(text.contains(part), "{part} is missing in\n{text}");
     }
-    let all = told.talk(Stage::Sign);
+    let all = told.messages(Stage::Sign);
     for part in
         ["systemctl restart k3s", "service-account-issuer-=", "kube-apiserver-arg+", "keyless publish"]
     {
@@ -189,9 +189,9 @@ fn a_change_that_was_made_stays_made() {
     };
     let first = instructions(Some(&kubeadm::DISTRIBUTION), &changed(CONFIGURATION, 1)).unwrap();
     let again = instructions(Some(&kubeadm::DISTRIBUTION), &changed(first.rollouts[0].file(), 3)).unwrap();
-    assert_eq!(stages(&again), [Stage::Sign], "nobody goes back to signing with the old one");
+    assert_eq!(stages(&again), [Stage::Sign], "no server goes back to signing with the old one");
     assert_eq!(yaml(again.rollouts[0].file()), yaml(first.rollouts[0].file()));
-    // A configuration that nobody rolled out yet: tokens of the old issuer are still made.
+    // A configuration that is not rolled out yet: tokens of the old issuer are still made.
     let told = IssuerChange {
         accepted: vec!["https://old.example.com".parse().unwrap()],
         ..changed(first.rollouts[0].file(), 3)
@@ -291,14 +291,14 @@ fn assumed_old_issuer_is_marked() {
             assert_eq!(codes(&told), [Code::OldIssuerAssumed]);
             assert!(told.warnings[0].message.contains(DEFAULT_ISSUER), "{:?}", told.warnings);
             for rollout in &told.rollouts {
-                let talk = told.talk(rollout.stage);
+                let messages = told.messages(rollout.stage);
                 for command in CHECK {
                     assert!(rollout.file().contains(&format!("#   {command}\n")), "{}", rollout.file());
-                    assert!(talk.contains(&format!("$ {command}\n")), "{talk}");
+                    assert!(messages.contains(&format!("$ {command}\n")), "{messages}");
                 }
                 assert!(rollout.file().contains("is ASSUMED"), "{}", rollout.file());
                 // Run as it is shown, a command must not turn an assumption into a fact.
-                assert!(!talk.contains(&format!("--old-issuer {DEFAULT_ISSUER}")), "{talk}");
+                assert!(!messages.contains(&format!("--old-issuer {DEFAULT_ISSUER}")), "{messages}");
             }
         }
         let told = IssuerChange { accepted: vec![DEFAULT_ISSUER.parse().unwrap()], ..change(1) };

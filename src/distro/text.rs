@@ -12,8 +12,8 @@ impl Stage {
 }
 
 impl Instructions {
-    /// What to write where, in which order, and how to see that it worked. Without what only matters to whoever
-    /// starts from here: `render issuer` says that.
+    /// What to write where, in which order, and how to check that it worked. `render issuer` adds what is needed only
+    /// when it is the first command.
     pub(crate) fn to_text(&self) -> String {
         let distro = self.distro.map(|distro| format!(" ({})", distro.title)).unwrap_or_default();
         let mut out = format!("Let the API servers{distro} sign as {}:\n", self.issuer);
@@ -27,7 +27,7 @@ impl Instructions {
             out.push_str(&format!("\n{number}{}\n", rollout.stage.title()));
             for file in &rollout.files {
                 out.push('\n');
-                // Most say themselves where they belong.
+                // Most name their own path.
                 if !file.content.starts_with(&format!("# {}", file.path)) {
                     out.push_str(&format!("  {}\n", file.path));
                 }
@@ -42,16 +42,13 @@ impl Instructions {
             out.push_str(&format!("  * {}\n", note.text));
         }
         if let Some(distro) = self.distro {
-            out.push_str(&format!(
-                "  * What else to know: keyless render issuer --distro {}\n",
-                distro.title
-            ));
+            out.push_str(&format!("  * More notes: keyless render issuer --distro {}\n", distro.title));
         }
         out
     }
 
-    /// What is left to say beside a rollout's file.
-    pub(crate) fn talk(&self, stage: Stage) -> String {
+    /// What goes to stderr while a rollout's file goes to stdout.
+    pub(crate) fn messages(&self, stage: Stage) -> String {
         let mut out = String::new();
         if let Some(unproven) = &self.unproven {
             out.push_str("Check what the cluster signs as, before anything else:\n");

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::*;
 
-/// Stands for every value of an input. No test prints it.
+/// In place of every value of an input. No test prints it.
 const CANARY: &str = "kZq7canaryX42";
 
 #[derive(Debug)]

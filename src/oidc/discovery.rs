@@ -9,7 +9,7 @@ use crate::error::{Code, Error, Result};
 /// that cannot parse a document without it; this is the value that other publishers of cluster issuers use.
 pub(crate) const AUTHORIZATION_ENDPOINT: &str = "urn:kubernetes:programmatic_authorization";
 
-/// Provider metadata, as an API server serves it, as it is published, or as a stranger finds it.
+/// Provider metadata, as an API server serves it, as it is published, or as a relying party reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Discovery {
     /// As written there: comparing it with an [`Issuer`] is the point.

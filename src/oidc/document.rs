@@ -1,4 +1,4 @@
-//! The two documents, with everything that a stranger sees of them.
+//! The two documents, with everything that a relying party sees of them.
 
 use super::{Discovery, Issuer, KeySet};
 
@@ -7,7 +7,7 @@ pub(crate) const DISCOVERY_PATH: &str = ".well-known/openid-configuration";
 /// Where the API server serves its key set, and so do we.
 pub(crate) const JWKS_PATH: &str = "openid/v1/jwks";
 
-/// How long a stranger may keep a document, in seconds. It is the time between publishing a new key and
+/// How long a relying party may keep a document, in seconds. It is the time between publishing a new key and
 /// being allowed to sign with it, so it is short; stores that get no header choose up to an hour by themselves.
 pub(crate) const MAX_AGE: u64 = 300;
 /// The header that says so (RFC 9111 §5.2.2).

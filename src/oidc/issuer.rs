@@ -31,7 +31,7 @@ pub(crate) struct Issuer {
 }
 
 impl Issuer {
-    /// The exact text: what stands in `iss`, in the document and in every trust.
+    /// The exact text: the value of `iss`, in the document and in every trust.
     pub(crate) fn as_str(&self) -> &str {
         self.text.as_str()
     }
@@ -222,7 +222,7 @@ fn check_path(text: &str, url: &Url) -> Result<()> {
     if text.ends_with(DISCOVERY_PATH) || text.ends_with(JWKS_PATH) {
         let issuer = text.trim_end_matches(DISCOVERY_PATH).trim_end_matches(JWKS_PATH).trim_end_matches('/');
         return Err(refusal(Code::IssuerIsADocument, text, "it is the URL of a document, not of the issuer")
-            .hint(format!("the issuer is what stands before that path: {issuer}")));
+            .hint(format!("the issuer is the part before that path: {issuer}")));
     }
     if text.ends_with('/') {
         return Err(refusal(

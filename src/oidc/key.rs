@@ -103,7 +103,7 @@ impl PublicKey {
         Ok(Self { kid, material })
     }
 
-    /// A key as it stands in a JWK (RFC 7517 §4), `at` saying where that JWK was found.
+    /// A key out of a JWK (RFC 7517 §4); `at` is where that JWK was found.
     pub(super) fn from_jwk(jwk: &Map<String, Value>, rule: KidRule) -> Result<Self> {
         let material = match string(jwk, "kty")? {
             "RSA" => Material::Rsa { n: number(jwk, "n")?, e: number(jwk, "e")? },
@@ -269,7 +269,7 @@ fn kid(jwk: &Map<String, Value>, material: &Material, rule: KidRule) -> Result<S
     }
 }
 
-/// Refuses what a relying party would refuse, or what would let a stranger sign.
+/// Refuses what a relying party would refuse, or what would let an attacker sign.
 fn check(material: &Material) -> Result<()> {
     match material {
         Material::Rsa { n, e } => {

@@ -22,7 +22,7 @@ const FOREIGN_MEMBERS: [&str; 5] = ["x5c", "x5t", "x5t#S256", "x5u", "key_ops"];
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeySet(BTreeMap<String, PublicKey>);
 
-/// A well-formed public key of a type that strangers cannot read yet: left out of what is published.
+/// A well-formed public key of a type that relying parties cannot read yet: left out of what is published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unreadable {
     pub(crate) kid: String,
@@ -93,11 +93,13 @@ impl KeySet {
         }
         if readable.is_empty() {
             let mut error =
-                Error::failed(Code::KeySetEmpty, format!("{what} has no key that strangers can read"));
+                Error::failed(Code::KeySetEmpty, format!("{what} has no key that relying parties can read"));
             for key in &unreadable {
                 error = error.caused_by(format_args!("{} is an {} key", key.kid, key.kty));
             }
-            return Err(error.hint("nobody could verify a token with it; the cluster needs an RSA or EC key"));
+            return Err(
+                error.hint("no relying party can verify a token with it; the cluster needs an RSA or EC key")
+            );
         }
         Ok((Self::new(readable).map_err(|error| error.at(what))?, unreadable))
     }
@@ -184,7 +186,7 @@ fn refuse_members(jwk: &Map<String, Value>) -> Result<()> {
     let has = |member: &&&str| jwk.keys().any(|name| name.eq_ignore_ascii_case(member));
     if let Some(member) = PRIVATE_MEMBERS.iter().find(has) {
         return Err(Error::failed(Code::JwkPrivateMember, format!("it holds the private member `{member}`")).hint(
-            "whoever reads it can sign as every workload: find out where it was served, and replace the key",
+            "everyone who reads it can sign as every workload: find out where it was served, and replace the key",
         ));
     }
     if let Some(member) = FOREIGN_MEMBERS.iter().find(has) {

@@ -119,11 +119,11 @@ fn overlong_names_are_cut_in_refusals() {
             let error =
                 KeySet::parse(set.to_string().as_bytes(), "the key set", KidRule::Computed).unwrap_err();
             assert_eq!(error.code, code);
-            let said = error.to_string();
+            let text = error.to_string();
             assert!(
-                said.len() < 2000 && !said.contains('\u{1b}'),
-                "{member}: {} bytes: {said:.200}",
-                said.len()
+                text.len() < 2000 && !text.contains('\u{1b}'),
+                "{member}: {} bytes: {text:.200}",
+                text.len()
             );
         }
         let mut set = good.clone();

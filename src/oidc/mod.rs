@@ -1,4 +1,4 @@
-//! PURE. The values that strangers read, as types that cannot be wrong.
+//! PURE. The values that relying parties read, as types that cannot be wrong.
 //!
 //! Whatever exists as one of these types may be published: an [`Issuer`] that every relying party accepts,
 //! a [`KeySet`] without a private or weak key, the two [`Document`]s made from them. What a cluster signs as, published

@@ -11,7 +11,7 @@ fn folder(kind: &str) -> PathBuf {
 fn every_kind_of_block_gives_the_kid_that_kubernetes_computes() {
     let wanted: BTreeMap<String, Vec<String>> =
         serde_json::from_slice(&fs::read(folder("valid").join("kids.json")).unwrap()).unwrap();
-    assert_eq!(wanted.len() + 1, fs::read_dir(folder("valid")).unwrap().count(), "a file that nobody reads");
+    assert_eq!(wanted.len() + 1, fs::read_dir(folder("valid")).unwrap().count(), "a file that no test reads");
     for (name, kids) in wanted {
         let content = fs::read(folder("valid").join(&name)).unwrap();
         let keys = keys_from_pem(&content, &name).unwrap_or_else(|error| panic!("{name}: {error}"));

@@ -7,7 +7,7 @@ use futures::{StreamExt, stream::FuturesUnordered};
 use super::{Act, Change};
 use crate::{
     error::{Code, Error, Result},
-    report::{Report, SharedTalk},
+    report::{Report, SharedReport},
 };
 
 /// How many changes are under way at the same time: enough to hide the time that a request takes on its way, and few
@@ -18,7 +18,7 @@ const AT_ONCE: usize = 8;
 ///
 /// A name in `depends_on` that is not among these changes counts as done.
 pub(crate) async fn apply(changes: &[Change<Box<dyn Act + '_>>], report: &mut Report<'_>) -> Result<()> {
-    let talk = &SharedTalk::new(report);
+    let talk = &SharedReport::new(report);
     let mut waiting: Vec<_> = changes.iter().enumerate().filter(|(_, change)| change.is_pending()).collect();
     let mut open: BTreeSet<&str> = waiting.iter().map(|(_, change)| change.step.name.as_str()).collect();
     let mut failed: Vec<(usize, Error)> = Vec::new();

@@ -12,7 +12,7 @@ pub(super) struct Canonical {
     at: Vec<usize>,
 }
 
-/// What an escape stands for, and its length in bytes.
+/// The character of an escape, and its length in bytes.
 type Escape = (char, usize);
 
 impl Canonical {

@@ -1,6 +1,6 @@
 //! PURE. Finds known secrets in a text, in one pass for all of them.
 //!
-//! A secret of up to 23 bytes is found as a whole. A longer one is found also where only a part of it stands: it is
+//! A secret of up to 23 bytes is found as a whole. A longer one is also found by a part of it: it is
 //! stored as pieces of 8 bytes, every 4 bytes, and pieces that follow each other over 20 bytes are a find. Base64 is decoded
 //! at each of its four offsets before the same search, so that no secret has to be stored in more than one form.
 

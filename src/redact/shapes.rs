@@ -1,4 +1,4 @@
-//! PURE. What looks like a secret, whoever holds it: by its own form, or by the name that it is given.
+//! PURE. What looks like a secret, known or not: by its own form, or by the name that it is given.
 
 use std::ops::Range;
 
@@ -94,7 +94,7 @@ pub(super) fn find_in_document(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// The password of a URL, or all that stands before its host if there is no name.
+/// The password of a URL, or all that is before its host if there is no name.
 pub(super) fn password(text: &str) -> Option<&str> {
     let userinfo = match userinfos(text).next() {
         Some(userinfo) => &text[userinfo],
@@ -107,7 +107,7 @@ pub(super) fn password(text: &str) -> Option<&str> {
     }
 }
 
-/// What stands before the `@` in URLs. A password that holds `/`, `?` or `#` as it is makes the URL unusable, and is
+/// The part before the `@` in URLs. A password that holds `/`, `?` or `#` as it is makes the URL unusable, and is
 /// a password all the same.
 fn userinfos(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     text.match_indices("://").filter_map(|(at, mark)| {
@@ -178,7 +178,7 @@ fn bearers(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     })
 }
 
-/// Bytes as `Debug` writes them: `[45, 45, 66, …`. Nobody reads them, and they may be a key.
+/// Bytes as `Debug` writes them: `[45, 45, 66, …`. They help no reader, and they may be a key.
 fn byte_lists(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     const FEWEST: usize = 8;
     text.match_indices('[').filter_map(|(at, _)| {

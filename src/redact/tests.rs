@@ -313,7 +313,7 @@ fn canonical_text_knows_its_source() {
     assert_eq!(at(6..7), " \n ");
 }
 
-/// Whatever stands beside what: nothing panics, and a secret is never shown.
+/// In any combination: nothing panics, and a secret is never shown.
 #[test]
 fn any_mixture_of_text_is_taken() {
     const PARTS: [&str; 40] = [

@@ -37,7 +37,7 @@ pub(crate) fn judge_discovery(site: &Site<'_>, fetched: &Fetched) -> (Vec<Findin
             Check::DiscoveryMembers,
             "required members",
             format!("missing: {}", discovery.missing.join(", ")),
-            "the API server's own document lacks some of them, and strict verifiers refuse it as it stands",
+            "the API server's own document lacks some of them, and strict verifiers refuse it",
             "publish with `keyless publish` instead of copying the API server's document",
         )
     });
@@ -70,7 +70,7 @@ pub(crate) fn judge_jwks(
         Finding::failed(
             Check::JwksContent,
             "keys",
-            format!("an {} key ({}) stands beside the others", key.kty, key.kid),
+            format!("there is an {} key ({})", key.kty, key.kid),
             "kube-apiserver and OpenBao drop the whole set for one key of a type that they do not know",
             "publish with `keyless publish`, which leaves such keys out",
         )
@@ -79,7 +79,7 @@ pub(crate) fn judge_jwks(
             Check::JwksContent,
             "keys",
             format!("{entries} entries for {} keys", keys.len()),
-            "a key stands there twice; jose, openid-client and others refuse such a set",
+            "a key is listed twice; jose, openid-client and others refuse such a set",
             "publish with `keyless publish`, which writes each key once",
         )
     } else if let Some(member) = missing_members {
@@ -201,14 +201,14 @@ fn status_cause(answer: &Answer) -> (&'static str, &'static str) {
         ),
         404 => (
             "not published yet, or the issuer's path is not the bucket's",
-            "run `keyless publish` with this very --issuer",
+            "run `keyless publish` with the same --issuer",
         ),
-        429 | 503 => ("the store is throttling", "ask again later; relying parties would fail like this"),
+        429 | 503 => ("the store is throttling", "try again later; relying parties would fail like this"),
         500..=599 => (
             "the server behind the URL fails",
-            "look at the web server or store; relying parties would fail like this",
+            "check the web server or store; relying parties would fail like this",
         ),
-        _ => ("relying parties accept status 200 only", "look at what serves this URL"),
+        _ => ("relying parties accept status 200 only", "check what serves this URL"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Whether a stranger who has read the public documents accepts a token that an API server signs now.
+//! Whether a relying party that has read the public documents accepts a token that an API server signs now.
 
 use super::{Finding, uploaded};
 use crate::{
@@ -164,7 +164,7 @@ fn judge_signature(server: &ApiServer, subject: &str, published: Option<&KeySet>
             return vec![Finding::failed(
                 Check::TokenSignature,
                 subject,
-                format!("the published key {kid} did not make it: {why}"),
+                format!("the signature does not verify with the published key {kid}: {why}"),
                 "another key is published under this kid, or the token was changed on the way",
                 "compare `kubectl get --raw /openid/v1/jwks` with the published key set; if they differ, find out who wrote it",
             )];

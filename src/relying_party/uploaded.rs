@@ -27,14 +27,14 @@ pub(crate) fn judge_uploaded(
         Ok(Keys::Fetched) => Finding::failed(
             CHECK,
             subject,
-            "it has been given none, and fetches them from the issuer",
+            "no keys were uploaded: it fetches them from the issuer",
             "it was set up for public documents, and the settings say that keys are uploaded",
-            "run `keyless setup`, which uploads them; or name the bucket that the documents lie in",
+            "run `keyless setup`, which uploads them; or name the bucket of the documents",
         ),
         Ok(Keys::Absent) => Finding::failed(
             CHECK,
             subject,
-            "it is not there, and so it has been given none",
+            "it does not exist, so it has no keys",
             "it was not set up yet, or has another name",
             "run `keyless setup`, or name it in keyless.yaml",
         ),
@@ -55,7 +55,7 @@ pub(super) fn judge_signature(token: &Token, subject: &str, given: Option<&KeySe
         None => Finding::failed(
             SIGNATURE,
             subject,
-            format!("none of the {} uploaded keys made it", given.len()),
+            format!("the signature verifies with none of the {} uploaded keys", given.len()),
             format!(
                 "the server signs with {}, which was not uploaded: the provider refuses its tokens",
                 claims.kid.as_deref().unwrap_or("a key without kid").escape_debug()
@@ -102,9 +102,9 @@ fn compare(observed: &Observed, staged: Option<&KeySet>, subject: String, given:
         return Finding::failed(
             CHECK,
             subject,
-            format!("believed, but neither live nor staged: {}", kids(others)),
-            "former keys, or keys of others: whoever holds one can impersonate every workload",
-            "run `keyless setup`, which takes them away; a key that you are about to sign with belongs into cluster.publicKeys",
+            format!("trusted, but neither live nor staged: {}", kids(others)),
+            "former or foreign keys: everyone who holds one can impersonate every workload",
+            "run `keyless setup`, which removes them; add a key that will sign soon to cluster.publicKeys",
         );
     }
     let mut seen =
@@ -123,10 +123,10 @@ fn among<'a>(mut keys: impl Iterator<Item = &'a PublicKey>, key: &PublicKey) -> 
 }
 
 fn unseen(error: &Error) -> String {
-    let said = error.causes.first().map(|cause| format!(" ({cause})")).unwrap_or_default();
+    let cause = error.causes.first().map(|cause| format!(" ({cause})")).unwrap_or_default();
     let hints = error.hints.first().map(|hint| format!("; {hint}")).unwrap_or_default();
     format!(
-        "uploaded, so that no public documents are needed; which ones is not to be seen: {}{said}{hints}",
+        "uploaded, so that no public documents are needed; which keys could not be determined: {}{cause}{hints}",
         error.message
     )
 }

@@ -82,16 +82,18 @@ fn one_key_is_one_credential() {
     world.cluster.put_object(key_secret("external-secrets", "other", "ffff"));
     world.cluster.put_object(store_with_key("third", "other"));
     let ran = world.run(&["audit"]).ends(1);
-    assert!(ran.out.starts_with("2 long-lived credentials open the secret stores\n"), "{}", ran.out);
+    assert!(
+        ran.snapshot("audit-two-keys").out.starts_with("2 long-lived credentials open the secret stores\n")
+    );
 }
 
 #[test]
 fn a_cluster_without_stores_is_zero() {
-    let ran = cluster("").run(&["audit"]).ends(0);
+    let ran = cluster("").run(&["audit"]).ends(0).snapshot("audit-no-stores");
     assert!(ran.out.starts_with("ZERO (stores): nothing long-lived opens a secret store\n"), "{}", ran.out);
     // Without the operator there is nothing that could be zero.
     let world = World::new(1);
-    let ran = world.run(&["audit"]).ends(3);
+    let ran = world.run(&["audit"]).ends(3).snapshot("audit-nothing-to-judge");
     assert!(ran.out.starts_with("NOTHING TO JUDGE: "), "{}", ran.out);
     assert!(ran.out.contains("not installed"), "{}", ran.out);
     let report = world.run(&["audit", "-o", "json"]).ends(3).json();
@@ -133,6 +135,9 @@ fn whatever_may_not_be_listed_makes_it_incomplete() {
         // Zero is a number that is only said where it was seen.
         assert_eq!((&report["complete"], &report["count"]), (&json!(false), &json!(null)), "{report}");
         assert_eq!(report["verdict"], "incomplete", "{report}");
+        if resource == "pods" {
+            ran.snapshot("audit-incomplete");
+        }
         world.cluster.forgive("admin");
         world.run(&["audit"]).ends(0);
     }
@@ -224,12 +229,16 @@ fn an_external_account_is_opened() {
 fn who_is_not_known_gets_an_error_and_no_verdict() {
     let world = one_key();
     world.cluster.expire("admin");
-    let ran = world.run(&["audit"]).fails(3, "cluster-unauthorized", &[]);
+    let ran =
+        world.run(&["audit"]).fails(3, "cluster-unauthorized", &[]).snapshot("error-cluster-unauthorized");
     assert!(ran.out.is_empty(), "{}", ran.out);
     world.run(&["audit", "--no-cluster"]).ends(2).says("has no use for --no-cluster");
     let file = world.dir.path().join("keyless.yaml");
     std::fs::write(&file, "apiVersion: keyless/v1\ncluster: {enabled: false}\n").unwrap();
-    world.run(&["audit"]).fails(2, "cluster-needed", &["`cluster.enabled: false` out of keyless.yaml"]);
+    world
+        .run(&["audit"])
+        .fails(2, "cluster-needed", &["`cluster.enabled: false` out of keyless.yaml"])
+        .snapshot("error-cluster-needed");
 }
 
 #[test]

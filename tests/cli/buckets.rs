@@ -46,7 +46,7 @@ impl Store {
     }
 
     pub(crate) fn keyless(&self, command: &str, more: &[&str]) -> Ran {
-        self.command(command, more).output().unwrap().into()
+        Ran::of(&mut self.command(command, more))
     }
 
     /// As another user of the store.
@@ -68,9 +68,9 @@ impl Store {
 #[test]
 fn makes_the_bucket_opens_two_documents_and_leaves_nothing_else() {
     let store = Store::new(2, Flavour::Compatible);
-    store.keyless("publish", &[]).fails(3, "bucket-missing", &["--create"]);
+    store.keyless("publish", &[]).fails(3, "bucket-missing", &["--create"]).snapshot("error-bucket-missing");
     assert!(store.s3.buckets().is_empty());
-    store.keyless("publish", &["--create", "--dry-run"]).ends(1);
+    store.keyless("publish", &["--create", "--dry-run"]).ends(1).snapshot("plan-bucket-created");
     assert!(store.s3.buckets().is_empty(), "a dry run makes nothing");
     store.keyless("publish", &["--create"]).ends(0);
     let mut keys = store.s3.keys("acme-oidc");
@@ -105,7 +105,7 @@ fn the_key_set_is_written_before_the_document_that_promises_it() {
 fn nothing_is_made_when_the_cluster_cannot_be_understood() {
     let store = Store::new(1, Flavour::Compatible);
     store.world.cluster.server(0).faults().always("GET", "/openid/v1/jwks", Fault::html());
-    store.keyless("publish", &["--create"]).fails(3, "body-html", &[]);
+    store.keyless("publish", &["--create"]).fails(3, "body-html", &[]).snapshot("error-cluster-body-html");
     assert!(store.s3.buckets().is_empty());
 }
 

@@ -159,7 +159,7 @@ impl Estate {
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
-        self.command(arguments).output().unwrap().into()
+        Ran::of(&mut self.command(arguments))
     }
 
     pub(crate) fn store(&self) -> Value {

@@ -48,7 +48,7 @@ fn page_of_codes_is_current() {
 #[test]
 fn explain_shows_meaning_and_remedy() {
     let world = World::new(1);
-    let ran = world.run(&["explain", "bucket-forbidden"]).ends(0);
+    let ran = world.run(&["explain", "bucket-forbidden"]).ends(0).snapshot("explain-bucket-forbidden");
     ran.says("bucket-forbidden").says("Causes:").says("What to do:");
     let ran = world.run(&["explain", "token-signature", "-o", "json"]).ends(0).json();
     assert_eq!(ran["command"], "explain");

@@ -36,9 +36,10 @@ pub(crate) fn mark(estate: &Estate) -> String {
 
 /// Setup does not come to its end, for this reason.
 #[track_caller]
-pub(crate) fn refused(estate: &Estate, exit: i32, code: &str, names: &[&str]) {
+pub(crate) fn refused(estate: &Estate, exit: i32, code: &str, names: &[&str]) -> Ran {
     let ran = estate.run(&SETUP).fails(exit, code, names);
     shows_no_secret(estate, &ran);
+    ran
 }
 
 #[track_caller]

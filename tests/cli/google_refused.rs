@@ -34,7 +34,13 @@ impl Case {
         estate.settings(self.settings);
         (self.damage)(&estate);
         let (exit, code, names) = self.refusal;
-        refused(&estate, exit, code, names);
+        let ran = refused(&estate, exit, code, names);
+        // Keys are listed by their random IDs; of steps at the same time any can be the first to fail.
+        if !["google-too-many-keys", "google-operation-failed"].contains(&code) {
+            let words = names[0].split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+            let named = words.collect::<Vec<_>>().join("-").to_lowercase();
+            ran.snapshot(&format!("refused-{code}-{named}"));
+        }
         untouched(&estate, code);
         (self.mend)(&estate);
         ends_well(&estate, code);

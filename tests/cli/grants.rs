@@ -260,7 +260,10 @@ fn another_project_is_not_taken_for_the_same() {
     store["spec"]["provider"]["gcpsm"]["projectID"] = json!("other-prod");
     estate.world.cluster.put_object(store);
     estate.settings("google: {project: acme-prod}");
-    let ran = estate.run(&SETUP).fails(2, "google-project-differs", &["other-prod", "acme-prod"]);
+    let ran = estate
+        .run(&SETUP)
+        .fails(2, "google-project-differs", &["other-prod", "acme-prod"])
+        .snapshot("error-google-project-differs");
     assert!(!ran.out.contains("to do:"), "{}", ran.out);
     assert!(estate.roles("secrets/db").is_empty() && estate.google.federation().is_empty());
 }

@@ -51,6 +51,9 @@ fn old_issuers_are_read_from_tokens() {
         let estate = estate(issuers);
         estate.world.cluster.put_object(node("v1.36.1+k3s1"));
         let ran = told(&estate);
+        if kept == ["https://10.5.0.2:6443/"] {
+            estate.run(&["setup", "--dry-run"]).ends(1).snapshot("plan-issuer-not-signed");
+        }
         let last = ran.out.split("signs with the new issuer").nth(1).unwrap();
         let mut flags =
             last.lines().filter_map(|line| line.trim().strip_prefix("- \"service-account-issuer="));
@@ -58,6 +61,13 @@ fn old_issuers_are_read_from_tokens() {
         let kept: Vec<_> = kept.iter().map(|issuer| format!("{issuer}\"")).collect();
         assert_eq!(flags.collect::<Vec<_>>(), kept, "{}", ran.out);
     }
+}
+
+#[test]
+fn signing_cluster_is_planned_whole() {
+    let estate = estate(&[ISSUER]);
+    estate.run(&["setup", "--dry-run"]).ends(1).snapshot("plan-google-documents");
+    assert_eq!(estate.google.federation(), Vec::<String>::new());
 }
 
 #[test]

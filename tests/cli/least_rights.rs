@@ -149,7 +149,7 @@ fn an_audit_is_complete_with_exactly_its_rights_and_names_each_that_is_missing()
         whole.out
     );
     assert!(whole.out.contains("may mint a token for every ServiceAccount"), "{}", whole.out);
-    for without in ["not judged", "not looked at", "is not known"] {
+    for without in ["not judged", "could not be read", "is not known"] {
         assert!(!whole.out.contains(without), "{}", whole.out);
     }
     let absent = World::new(1);

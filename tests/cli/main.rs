@@ -38,6 +38,7 @@ mod settings_files;
 mod settled;
 mod setup;
 mod signals;
+mod snapshot;
 mod steps;
 mod target;
 mod teardown;

@@ -70,7 +70,10 @@ fn foreign_cluster_of_same_issuer_keeps_its_pool() {
     estate.settings("google: {pool: keyless-lab}");
     pool(&estate, "managed by keyless");
     provider(&estate, "managed by keyless", DEFAULT_ISSUER, &SigningKey::ec(Curve::P256));
-    estate.run(&SETUP).fails(3, "google-owner-unknown", &["managed by keyless", "google.pool"]);
+    estate
+        .run(&SETUP)
+        .fails(3, "google-owner-unknown", &["managed by keyless", "google.pool"])
+        .snapshot("error-google-owner-unknown");
     untouched(&estate, "another key");
     estate.run(&["teardown", "--yes"]);
     assert_eq!(estate.google.pool(POOL).unwrap()["state"], "ACTIVE");
@@ -149,7 +152,7 @@ fn wider_role_of_same_name_is_not_bound() {
     let wide = json!({"rules": [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["*"]}]});
     estate.world.cluster.put_object(rbac("Role", wide.clone()));
     let delete = format!("kubectl delete role {ROLE} --namespace external-secrets");
-    estate.run(&SETUP).fails(3, "eso-role-foreign", &[ROLE, &delete]);
+    estate.run(&SETUP).fails(3, "eso-role-foreign", &[ROLE, &delete]).snapshot("error-eso-role-foreign");
     untouched(&estate, "a role");
     let role = || estate.world.cluster.object(RBAC, "Role", Some("external-secrets"), ROLE).unwrap();
     assert_eq!(role()["rules"], wide["rules"]);
@@ -244,7 +247,10 @@ fn lookalike_of_operator_gets_no_rights() {
     let estate = Estate::new();
     lookalike(&estate);
     estate.world.cluster.remove_object("apps/v1", "Deployment", Some("external-secrets"), "external-secrets");
-    estate.run(&SETUP).fails(3, "eso-not-installed", &["a-team/external-secrets", "ClusterRoleBinding"]);
+    estate
+        .run(&SETUP)
+        .fails(3, "eso-not-installed", &["a-team/external-secrets", "ClusterRoleBinding"])
+        .snapshot("error-eso-not-installed");
     assert!(estate.google.federation().is_empty());
     untouched(&estate, "a lookalike");
 }

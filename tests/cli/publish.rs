@@ -18,18 +18,22 @@ fn publishes_writes_nothing_twice_and_verifies() {
     assert_eq!(ran.err, format!("{}\n", world.target()));
     assert_eq!(fs::metadata(world.jwks()).unwrap().modified().unwrap(), before);
 
-    let ran = world.keyless("verify", &[]).ends(0);
+    let ran = world.keyless("verify", &[]).ends(0).snapshot("verify-passed");
     assert!(ran.out.ends_with(" passed, 0 failed\n"), "{}", ran.out);
 }
 
 #[test]
 fn a_dry_run_shows_the_difference_key_by_key_and_writes_nothing() {
     let world = World::new(1);
-    let ran = world.keyless("publish", &["--dry-run"]).ends(1);
+    let ran = world.keyless("publish", &["--dry-run"]).ends(1).snapshot("plan-publish");
     assert!(ran.out.contains(&format!("+ {}", world.key.kid())), "{}", ran.out);
     assert!(!world.jwks().exists());
-    world.keyless("publish", &[]).ends(0);
-    world.keyless("publish", &["--dry-run"]).ends(0).says("unchanged: 1 key");
+    world.keyless("publish", &[]).ends(0).snapshot("publish-done");
+    world
+        .keyless("publish", &["--dry-run"])
+        .ends(0)
+        .says("unchanged: 1 key")
+        .snapshot("plan-publish-no-changes");
 }
 
 #[test]
@@ -41,7 +45,11 @@ fn a_second_key_on_one_server_is_added_and_the_tokens_of_both_verify() {
         server.key_files.push((&new).into());
         server.signing_key = new.clone();
     });
-    world.keyless("verify", &[]).ends(1).says("is live but not published");
+    world
+        .keyless("verify", &[])
+        .ends(1)
+        .says("is live but not published")
+        .snapshot("verify-key-not-published");
     let ran = world.keyless("publish", &[]).ends(0).says("published: 2 keys");
     assert!(ran.err.contains("warning[servers-differ]"), "{}", ran.err);
     let mut published = world.published();
@@ -107,7 +115,11 @@ fn a_key_that_is_no_longer_live_stays_published() {
     assert_eq!((old["status"].as_str(), old["servedBy"].as_u64()), (Some("not-served"), Some(0)));
     assert_eq!(ran["changed"], false);
     // It looks like a foreign one, so nothing else is claimed.
-    let ran = world.keyless("publish", &[]).ends(0).says("warning[key-not-served]");
+    let ran = world
+        .keyless("publish", &[])
+        .ends(0)
+        .says("warning[key-not-served]")
+        .snapshot("publish-key-not-served");
     assert!(ran.err.contains(&world.key.kid()) && !ran.err.contains("retained"), "{}", ran.err);
 }
 
@@ -117,7 +129,12 @@ fn publishes_from_key_files_before_the_cluster_exists() {
     let pem = world.dir.path().join("sa.pub");
     fs::write(&pem, world.key.public_pem()).unwrap();
     let args = ["--no-cluster", "--public-key", "sa.pub"];
-    world.keyless("publish", &args).ends(0).says("staged").says("files only");
+    world
+        .keyless("publish", &args)
+        .ends(0)
+        .says("staged")
+        .says("files only")
+        .snapshot("publish-without-cluster");
     world.keyless("verify", &["--public-only"]).ends(0);
     // Then the cluster comes, with that key.
     world.keyless("publish", &[]).ends(0).says("unchanged: 1 key");
@@ -133,7 +150,11 @@ fn publishes_from_key_files_before_the_cluster_exists() {
 #[test]
 fn the_issuer_can_be_published_before_the_cluster_signs_as_it() {
     let world = World::signing_as(1, "https://kubernetes.default.svc.cluster.local");
-    world.keyless("publish", &[]).ends(0).says("warning[issuer-not-signed]");
+    world
+        .keyless("publish", &[])
+        .ends(0)
+        .says("warning[issuer-not-signed]")
+        .snapshot("publish-issuer-not-signed");
     world.keyless("verify", &[]).ends(1).says("first --service-account-issuer is another one");
     world.cluster.change_servers(|server| server.issuers.insert(0, ISSUER.into()));
     world.keyless("verify", &[]).ends(0);
@@ -162,7 +183,10 @@ fn one_cluster_never_merges_into_the_issuer_of_another() {
         server.key_files = vec![(&other).into()];
         server.signing_key = other.clone();
     });
-    world.keyless("publish", &[]).fails(3, "issuer-of-another-cluster", &[&other.kid(), &world.key.kid()]);
+    world
+        .keyless("publish", &[])
+        .fails(3, "issuer-of-another-cluster", &[&other.kid(), &world.key.kid()])
+        .snapshot("error-issuer-of-another-cluster");
     assert_eq!(fs::read(world.jwks()).unwrap(), before);
     world.keyless("publish", &["--same-cluster"]).ends(0).says("published: 2 keys");
 }

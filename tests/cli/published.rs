@@ -157,7 +157,10 @@ fn spoilt_discovery_document_can_be_restored() {
     let world = World::new(1);
     let theirs = json!({"issuer": "https://oidc.lab.test/other", "jwks_uri": "https://oidc.lab.test/other/openid/v1/jwks"});
     world.put(&world.discovery(), theirs.to_string());
-    world.keyless("publish", &["--restore", "--yes"]).fails(3, "bucket-other-issuer", &[]);
+    world
+        .keyless("publish", &["--restore", "--yes"])
+        .fails(3, "bucket-other-issuer", &[])
+        .snapshot("error-bucket-other-issuer");
 }
 
 /// With an external signer everyone who can write the bucket can publish a key under the next `kid`.
@@ -177,7 +180,10 @@ fn squatted_kid_is_refused_and_restored() {
     let squatter = SigningKey::rsa(2048);
     world.put(&world.jwks(), json!({"keys": [named(&squatter)]}).to_string());
     let external = ["--external-signer"];
-    world.keyless("publish", &external).fails(3, "kid-taken", &["signer/2026-11", "--restore"]);
+    world
+        .keyless("publish", &external)
+        .fails(3, "kid-taken", &["signer/2026-11", "--restore"])
+        .snapshot("error-kid-taken");
     let restore = ["--external-signer", "--restore", "--yes"];
     world.keyless("publish", &restore).ends(0).says("gives way");
     let body: Value = serde_json::from_slice(&fs::read(world.jwks()).unwrap()).unwrap();

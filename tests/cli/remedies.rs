@@ -52,7 +52,7 @@ fn corrected_authority_reaches_the_server() {
     let other = STANDARD.encode(Ca::new().pem());
     kubeconfig_with(&world, &own, &other);
     let names = ["is not trusted by the kubeconfig", "context admin", "correct certificate-authority-data"];
-    let ran = world.run(&["audit"]).fails(3, "tls", &names);
+    let ran = world.run(&["audit"]).fails(3, "tls", &names).snapshot("error-certificate-untrusted");
     assert!(!ran.err.contains("--ca-file") && !ran.err.contains("relying parties"), "{}", ran.err);
     kubeconfig_with(&world, &other, &own);
     world.run(&["audit"]).ends(3).says("Cluster admin (").says("NOTHING TO JUDGE");
@@ -63,7 +63,10 @@ fn renewed_certificate_reaches_the_server() {
     let world = World::new(1);
     let server = world.cluster.server(0);
     server.serve_with(&world.ca.expired_certificate(&["127.0.0.1"]));
-    world.run(&["audit"]).fails(3, "tls", &["has expired", "context admin", "renew it"]);
+    world
+        .run(&["audit"])
+        .fails(3, "tls", &["has expired", "context admin", "renew it"])
+        .snapshot("error-certificate-expired");
     server.serve_with(&world.ca.certificate(&["127.0.0.1"]));
     world.run(&["audit"]).ends(3).says("NOTHING TO JUDGE");
 }
@@ -72,7 +75,10 @@ fn renewed_certificate_reaches_the_server() {
 fn server_name_reaches_the_server() {
     let world = World::new(1);
     world.cluster.server(0).serve_with(&world.ca.certificate(&["k8s.example.com"]));
-    world.run(&["audit"]).fails(3, "tls", &["is for another name", "k8s.example.com", "set tls-server-name"]);
+    world
+        .run(&["audit"])
+        .fails(3, "tls", &["is for another name", "k8s.example.com", "set tls-server-name"])
+        .snapshot("error-certificate-name");
     kubeconfig_with(&world, "    server:", "    tls-server-name: k8s.example.com\n    server:");
     world.run(&["audit"]).ends(3).says("NOTHING TO JUDGE");
 }
@@ -111,7 +117,7 @@ fn named_service_account_mints_the_token() {
     world.keyless("publish", &[]).ends(0);
     let ran = world.keyless("verify", &["--service-account", "apps/none"]);
     let names = ["apps/none", "name one that exists by --service-account", "test token"];
-    ran.fails(3, "service-account-missing", &names);
+    ran.fails(3, "service-account-missing", &names).snapshot("error-service-account-missing");
     world.cluster.add_service_account("apps", "probe");
     world.keyless("verify", &["--service-account", "apps/probe"]).ends(0);
 }
@@ -121,12 +127,12 @@ fn named_service_account_mints_the_token() {
 fn setup_makes_the_stores_account() {
     let estate = Estate::new();
     estate.settings("google: {project: acme-prod}");
-    let ran = estate.run(&["verify"]).ends(1);
+    let ran = estate.run(&["verify"]).ends(1).snapshot("verify-before-setup");
     assert!(ran.out.contains("token of external-secrets/keyless-gcp"), "{}", ran.out);
     assert!(!ran.out.contains("--service-account") && !ran.err.contains("--service-account"), "{}", ran.out);
     let setup = command(&ran, "keyless setup");
     follow(&estate, &setup, &["--yes", "--watch-for", "0s"]).ends(0);
-    estate.run(&["verify"]).ends(0);
+    estate.run(&["verify"]).ends(0).snapshot("verify-after-setup");
 }
 
 #[test]
@@ -136,7 +142,7 @@ fn full_disk_is_3_until_emptied() {
     let arguments = ["verify", "--issuer", ISSUER, "--ca-file", "ca.pem"];
     let full: Stdio = fs::File::options().write(true).open("/dev/full").unwrap().into();
     let ran: Ran = world.command(&arguments).stdout(full).output().unwrap().into();
-    ran.fails(3, "output", &["stdout", "choose another place"]);
+    ran.fails(3, "output", &["stdout", "choose another place"]).snapshot("error-output");
     let place = fs::File::create(world.dir.path().join("verify.txt")).unwrap();
     let ran: Ran = world.command(&arguments).stdout(place).output().unwrap().into();
     ran.ends(0);
@@ -162,7 +168,12 @@ fn declined_plan_is_shown_again() {
         });
         let mut text = String::new();
         out.read_to_string(&mut text).unwrap();
-        Ran { code: child.wait().unwrap().code(), out: text, err: read.join().unwrap() }
+        Ran {
+            command: "keyless setup".into(),
+            code: child.wait().unwrap().code(),
+            out: text,
+            err: read.join().unwrap(),
+        }
     };
     let ran = answered("n\n", &[]).ends(1).says("Cancelled. Nothing was changed.");
     assert!(!ran.err.contains("error["), "{}", ran.err);
@@ -179,7 +190,10 @@ fn other_settings_name_is_said_and_taken() {
     let folder = estate.world.dir.path();
     let (other, own) = (folder.join("keyless.yml"), folder.join("keyless.yaml"));
     fs::write(&other, "apiVersion: keyless/v1\ngoogle: {pool: keyless-own}\n").unwrap();
-    let ran = estate.run(&["setup", "--dry-run"]).fails(2, "config-name", &["keyless.yml", "keyless.yaml"]);
+    let ran = estate
+        .run(&["setup", "--dry-run"])
+        .fails(2, "config-name", &["keyless.yml", "keyless.yaml"])
+        .snapshot("error-config-name");
     assert!(ran.out.is_empty(), "{}", ran.out);
     estate.run(&["setup", "--dry-run", "--config", "keyless.yml"]).ends(1).says("pool keyless-own");
     fs::rename(&other, Path::new(&own)).unwrap();

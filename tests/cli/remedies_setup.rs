@@ -14,7 +14,7 @@ use crate::{
 const ESO: &str = "external-secrets.io/v1";
 
 fn ran(command: &mut Command) -> Ran {
-    command.output().unwrap().into()
+    Ran::of(command)
 }
 
 /// The same command with no login of Google's but what is set on it.
@@ -38,7 +38,7 @@ fn name_among_those_shown_is_right() {
             let ran = estate.run(arguments).fails(2, "store-unknown", &names);
             assert!(!ran.err.contains("google.project"), "{}", ran.err);
         }
-        let refused = estate.run(&SETUP);
+        let refused = estate.run(&SETUP).snapshot("error-store-unknown");
         assert!(estate.google.federation().is_empty() && !estate.store_is_keyless());
         estate.run(&["teardown", "--dry-run"]).says("there are: ClusterSecretStore gcp");
         let (_, right) = refused.err.split_once("there are: ClusterSecretStore ").unwrap();
@@ -74,7 +74,9 @@ fn login_that_is_named_is_enough() {
         "gcloud auth application-default login",
         "GOOGLE_OAUTH_ACCESS_TOKEN=",
     ];
-    let refused = ran(&mut without_login(&estate, &SETUP)).fails(3, "google-credentials", &names);
+    let refused = ran(&mut without_login(&estate, &SETUP))
+        .fails(3, "google-credentials", &names)
+        .snapshot("error-google-credentials");
     assert!(refused.err.matches("caused by:").count() <= 1, "{}", refused.err);
     assert!(!refused.err.contains("future attempts"), "{}", refused.err);
     ran(without_login(&estate, &SETUP).env("GOOGLE_OAUTH_ACCESS_TOKEN", estate.google.token())).ends(0);
@@ -92,7 +94,9 @@ fn quota_project_is_asked_for_by_name() {
         "set-quota-project",
         "serviceusage.services.use",
     ];
-    misleading(&estate.run(&SETUP).fails(3, "google-quota-project", &names));
+    misleading(
+        &estate.run(&SETUP).fails(3, "google-quota-project", &names).snapshot("error-google-quota-project"),
+    );
     // Where gcloud keeps a user's login, and the project in it.
     let file = estate.google.user_file(estate.world.dir.path());
     let mut login: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();

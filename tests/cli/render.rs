@@ -25,12 +25,12 @@ fn render(arguments: &[&str]) -> Ran {
     .unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_keyless"));
     command.args(["render", "issuer"]).args(arguments).current_dir(dir.path()).env_clear();
-    command.env("HTTPS_PROXY", "http://127.0.0.1:1").output().unwrap().into()
+    Ran::of(command.env("HTTPS_PROXY", "http://127.0.0.1:1"))
 }
 
 #[test]
 fn the_file_alone_is_on_stdout() {
-    let ran = render(&["--distro", "k3s", "--issuer", ISSUER]);
+    let ran = render(&["--distro", "k3s", "--issuer", ISSUER]).snapshot("render-issuer-k3s");
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let lines: Vec<_> = ran.out.lines().filter(|line| !line.starts_with('#')).collect();
     assert_eq!(
@@ -49,8 +49,9 @@ fn the_file_alone_is_on_stdout() {
 fn several_servers_get_the_first_rollout_unless_told() {
     let arguments =
         ["--distro", "kubeadm", "--issuer", ISSUER, "--servers", "3", "--cluster-configuration", "now.yaml"];
-    let accept = render(&arguments);
-    let sign = render(&[&arguments[..], &["--stage", "sign"]].concat());
+    let accept = render(&arguments).snapshot("render-issuer-kubeadm-accept");
+    let sign =
+        render(&[&arguments[..], &["--stage", "sign"]].concat()).snapshot("render-issuer-kubeadm-sign");
     assert_eq!((accept.code, sign.code), (Some(0), Some(0)), "{accept:?} {sign:?}");
     assert!(accept.err.contains("rollout 1 of 2") && sign.err.contains("rollout 2 of 2"));
     let first = |ran: &Ran| ran.out.find(ISSUER) < ran.out.find("https://kubernetes.default.svc");
@@ -268,9 +269,9 @@ fn what_does_not_survive_the_other_provider_is_said_beside_the_files() {
         "metadata": {"name": "raw", "namespace": "shop"},
         "spec": {"secretStoreRef": {"name": "gcp", "kind": "ClusterSecretStore"}, "target": {"name": "raw"},
             "data": [{"secretKey": "raw", "remoteRef": {"key": "db"}}]}}));
-    let ran = estate.run(&["render", "store", "--to", "vault"]).ends(0);
+    let ran = estate.run(&["render", "store", "--to", "vault"]).ends(0).snapshot("render-store-vault");
     assert!(ran.err.contains("warning[not-portable]: ExternalSecret shop/raw"), "{}", ran.err);
-    let ran = estate.run(&["render", "store", "--to", "google"]).ends(0);
+    let ran = estate.run(&["render", "store", "--to", "google"]).ends(0).snapshot("render-store-google");
     assert!(!ran.err.contains("not-portable"), "{}", ran.err);
 }
 
@@ -279,8 +280,7 @@ fn the_credential_file_needs_no_cluster_and_nobody_at_google() {
     let estate = Estate::new();
     settings(&estate, "\"123456789012\"");
     let arguments = ["render", "credentials", "--no-cluster", "--token-file", "/var/run/lab/token"];
-    let ran: Ran = estate.world.command(&arguments).output().unwrap().into();
-    let file = ran.ends(0);
+    let file = Ran::of(&mut estate.world.command(&arguments)).ends(0).snapshot("render-credentials");
     assert_eq!(
         file.json(),
         json!({

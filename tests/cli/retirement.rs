@@ -100,7 +100,10 @@ fn annotation_of_tenant_retires_nothing() {
     assert_eq!(estate.google.keys(&other).first().map(|(_, disabled)| *disabled), Some(false));
 
     // Nothing is noted any more: what the store says by itself is said again, and nothing else.
-    let ran = estate.run(&RETIRE).fails(3, "retirement-not-noted", &["shop/own/key.json", "--replaced"]);
+    let ran = estate
+        .run(&RETIRE)
+        .fails(3, "retirement-not-noted", &["shop/own/key.json", "--replaced"])
+        .snapshot("error-retirement-not-noted");
     assert!(!ran.err.contains("disabling") && !ran.err.contains("deleting"), "{}", ran.err);
     assert_eq!(estate.google.keys(&other).first().map(|(_, disabled)| *disabled), Some(false));
     estate.run(&SETUP).ends(0);

@@ -18,12 +18,8 @@ impl Estate {
     }
 
     fn applies(&self) -> Ran {
-        self.world
-            .command(&["apply", "plan.json"])
-            .env("GOOGLE_OAUTH_ACCESS_TOKEN", self.google.token())
-            .output()
-            .unwrap()
-            .into()
+        let mut command = self.world.command(&["apply", "plan.json"]);
+        Ran::of(command.env("GOOGLE_OAUTH_ACCESS_TOKEN", self.google.token()))
     }
 
     fn plan(&self) -> Value {
@@ -46,7 +42,7 @@ fn saved_setup_is_applied_as_shown() {
     let estate = Estate::new();
     estate.settings("google: {pool: keyless-lab}\nstore: {name: gcp}\n");
     let before = estate.settings_text();
-    let shown = estate.saves(&SETUP).ends(1).says("Plan: ");
+    let shown = estate.saves(&SETUP).ends(1).says("Plan: ").snapshot("plan-saved");
     assert_eq!(recorded_writes(&estate), Vec::<String>::new(), "{}", shown.out);
     assert_eq!(estate.settings_text(), before);
     let saved = estate.plan();
@@ -58,7 +54,10 @@ fn saved_setup_is_applied_as_shown() {
     assert!(estate.store_is_keyless());
     // It is done: the same plan fits no more.
     forget(&estate);
-    estate.applies().fails(3, "plan-changed", &["in the saved plan only: ", "nothing was changed"]);
+    estate
+        .applies()
+        .fails(3, "plan-changed", &["in the saved plan only: ", "nothing was changed"])
+        .snapshot("error-plan-changed");
     assert_eq!(recorded_writes(&estate), Vec::<String>::new());
 }
 
@@ -143,12 +142,12 @@ fn plan_that_others_write_is_refused() {
     estate.saves(&SETUP).ends(1);
     let path = estate.world.dir.path().join("plan.json");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
-    estate.applies().fails(2, "plan-untrusted", &["others can write it"]);
+    estate.applies().fails(2, "plan-untrusted", &["others can write it"]).snapshot("error-plan-untrusted");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     let named = estate.world.command(&["apply", "plan.json", "--config", "other.yaml"]).output().unwrap();
     Ran::from(named).fails(2, "plan-config", &["--out PLAN"]);
     fs::remove_file(&path).unwrap();
-    estate.applies().fails(2, "plan-unreadable", &["cannot be read"]);
+    estate.applies().fails(2, "plan-unreadable", &["cannot be read"]).snapshot("error-plan-unreadable");
 }
 
 #[test]

@@ -93,7 +93,10 @@ fn all_servers_failed_is_an_error() {
     let world = World::new(2);
     world.cluster.server(0).faults().always("GET", JWKS, Fault::status(503));
     world.cluster.server(1).faults().always("GET", JWKS, Fault::html());
-    world.keyless("publish", &[]).fails(3, "cluster-busy", &[&address(&world, 0), &address(&world, 1)]);
+    world
+        .keyless("publish", &[])
+        .fails(3, "cluster-busy", &[&address(&world, 0), &address(&world, 1)])
+        .snapshot("error-cluster-busy");
     assert!(!world.jwks().exists());
 }
 
@@ -162,7 +165,10 @@ fn setup_needs_every_server() {
     let before = estate.store()["spec"].clone();
     estate.world.cluster.server(1).faults().always("GET", JWKS, Fault::status(500));
     let named = estate.world.cluster.server(1).addr().to_string();
-    estate.run(&crate::estate::SETUP).fails(3, "servers-unsound", &[&named]);
+    estate
+        .run(&crate::estate::SETUP)
+        .fails(3, "servers-unsound", &[&named])
+        .snapshot("error-servers-unsound");
     assert_eq!((estate.store()["spec"].clone(), estate.key_disabled()), (before, Some(false)));
     estate.world.cluster.server(1).faults().clear();
     estate.run(&crate::estate::SETUP).ends(0);

@@ -58,7 +58,10 @@ fn settings_that_are_no_file_are_refused() {
     let began = Instant::now();
     let refused = |why: &str| {
         for command in ["publish", "verify", "audit", "setup", "teardown"] {
-            world.run(&[command]).fails(2, "config-unreadable", &["keyless.yaml", why]);
+            let ran = world.run(&[command]).fails(2, "config-unreadable", &["keyless.yaml", why]);
+            if (command, why) == ("audit", "a named pipe") {
+                ran.snapshot("error-config-unreadable");
+            }
         }
     };
     fifo(&file);

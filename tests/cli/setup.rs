@@ -12,9 +12,9 @@ const SETUP: [&str; 4] = ["setup", "--yes", "--watch-for", "1s"];
 #[test]
 fn from_one_long_lived_credential_to_none_without_a_single_setting() {
     let estate = Estate::new();
-    estate.run(&["audit"]).ends(1).says("1 long-lived credential");
+    estate.run(&["audit"]).ends(1).says("1 long-lived credential").snapshot("audit-one-key");
     let before = estate.store();
-    let planned = estate.run(&["setup", "--dry-run"]).ends(1);
+    let planned = estate.run(&["setup", "--dry-run"]).ends(1).snapshot("plan-google-uploaded-keys");
     for named in ["pool keyless-", "provider cluster", "ClusterSecretStore gcp", &estate.key_id, "uploaded"] {
         assert!(planned.out.contains(named), "the plan does not name {named}:\n{}", planned.out);
     }
@@ -31,12 +31,14 @@ fn from_one_long_lived_credential_to_none_without_a_single_setting() {
     assert!(estate.secret_is_there(), "deleted only when asked");
 
     // Again, and then to the end.
-    estate.run(&["setup", "--dry-run"]).ends(0);
+    estate.run(&["setup", "--dry-run"]).ends(0).snapshot("plan-no-changes");
+    estate.run(&["audit"]).ends(1).snapshot("audit-key-disabled");
+    estate.run(&["setup", "--dry-run", "--retire-key"]).ends(1).snapshot("plan-retire-key");
     estate.run(&["setup", "--yes", "--watch-for", "1s", "--retire-key"]).ends(0);
     assert_eq!((estate.key_disabled(), estate.secret_is_there()), (None, false));
     assert!(estate.store()["metadata"]["annotations"].get("keyless/replaces").is_none());
     estate.run(&["setup", "--dry-run", "--retire-key"]).ends(0);
-    estate.run(&["audit"]).ends(0).says("ZERO");
+    estate.run(&["audit"]).ends(0).says("ZERO").snapshot("audit-zero");
 }
 
 #[test]
@@ -72,17 +74,16 @@ fn a_key_whose_secret_is_gone_is_still_retired() {
 #[test]
 fn nothing_is_asked_without_a_terminal() {
     let estate = Estate::new();
-    estate.run(&["setup"]).fails(2, "confirmation", &["--yes"]);
+    estate.run(&["setup"]).fails(2, "confirmation", &["--yes"]).snapshot("error-confirmation");
     assert!(estate.store()["spec"]["provider"]["gcpsm"]["auth"].get("secretRef").is_some());
     // Two stores with keys of their own: which one is meant cannot be known.
     let other = estate.google.create_key(&estate.email);
     estate.world.cluster.put_object(secret("other-key", &other));
     estate.world.cluster.put_object(store("other", "other-key"));
-    estate.run(&["setup", "--dry-run"]).fails(
-        2,
-        "setting-missing",
-        &["store.name", "ClusterSecretStore other"],
-    );
+    estate
+        .run(&["setup", "--dry-run"])
+        .fails(2, "setting-missing", &["store.name", "ClusterSecretStore other"])
+        .snapshot("error-two-stores");
 }
 
 #[test]
@@ -90,12 +91,11 @@ fn an_operator_that_is_missing_or_too_old_is_named() {
     let world = World::signing_as(1, DEFAULT_ISSUER);
     let kube_system = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system"}});
     world.cluster.put_object(kube_system);
-    let ran: Ran =
-        world.command(&["setup", "--dry-run"]).env("GOOGLE_OAUTH_ACCESS_TOKEN", "x").output().unwrap().into();
-    ran.fails(3, "eso-missing", &["helm install"]);
+    let ran: Ran = Ran::of(world.command(&["setup", "--dry-run"]).env("GOOGLE_OAUTH_ACCESS_TOKEN", "x"));
+    ran.fails(3, "eso-missing", &["helm install"]).snapshot("error-eso-missing");
     let estate = Estate::new();
     estate.world.cluster.load_crds(include_str!("../lab/fixtures/crds/eso-0.19-min.yaml"));
-    estate.run(&["setup", "--dry-run"]).fails(3, "eso-too-old", &["0.20.2"]);
+    estate.run(&["setup", "--dry-run"]).fails(3, "eso-too-old", &["0.20.2"]).snapshot("error-eso-too-old");
 }
 
 #[test]
@@ -123,11 +123,15 @@ fn teardown_takes_back_only_what_setup_made() {
     estate.run(&SETUP).ends(0);
     let settings = "apiVersion: keyless/v1\nprovider: google\ngoogle: {project: acme-prod}\n";
     std::fs::write(estate.world.dir.path().join("keyless.yaml"), settings).unwrap();
-    let planned = estate.run(&["teardown", "--dry-run"]).ends(1);
+    let planned = estate.run(&["teardown", "--dry-run"]).ends(1).snapshot("plan-teardown");
     assert!(planned.out.contains("ClusterSecretStore gcp: keyless did not make it"), "{}", planned.out);
     estate.run(&["teardown", "--yes"]).ends(0).says("removed:");
     let account =
         estate.world.cluster.object("v1", "ServiceAccount", Some("external-secrets"), "keyless-gcp");
     assert!(account.is_none(), "the identity that it made is gone");
-    estate.run(&["teardown", "--dry-run"]).ends(0).says("nothing to remove");
+    estate
+        .run(&["teardown", "--dry-run"])
+        .ends(0)
+        .says("nothing to remove")
+        .snapshot("plan-teardown-nothing");
 }

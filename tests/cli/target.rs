@@ -71,6 +71,9 @@ fn other_cluster_is_refused_by_every_command() {
         let names = [&*uid, &*other_uid, "keyless.yaml", "context admin", "--context", "--config"];
         let ran = other.run(&arguments).fails(2, "cluster-mismatch", &names);
         assert_eq!(ran.out, "", "{command:?}");
+        if command[0] == "audit" {
+            ran.snapshot("error-cluster-mismatch");
+        }
         // Nothing but its name was asked of the cluster, and nothing at all of any other side.
         assert_eq!(asked(&other), ["GET /api/v1/namespaces/kube-system"], "{command:?}");
         let json = other.run(&[&arguments[..], &["-o", "json"]].concat()).ends(2).json();
@@ -95,7 +98,10 @@ fn unreadable_uid_is_refused_where_configured() {
     for command in COMMANDS {
         let bucket = format!("file://{}", estate.world.www.display());
         let names = ["get namespaces", "kube-system", "nothing was done"];
-        estate.run(&with_bucket(command, &bucket)).fails(3, "cluster-uid-unreadable", &names);
+        let ran = estate.run(&with_bucket(command, &bucket)).fails(3, "cluster-uid-unreadable", &names);
+        if command[0] == "audit" {
+            ran.snapshot("error-cluster-uid-unreadable");
+        }
         let asked = asked(&estate);
         let written: Vec<_> = asked.iter().filter(|call| !call.starts_with("GET ")).collect();
         assert!(written.is_empty(), "{command:?}: {written:?}");

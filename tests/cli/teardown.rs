@@ -29,7 +29,7 @@ fn published() -> World {
 fn a_store_that_stays_and_leads_nowhere_is_said_before_anything_is_asked() {
     let estate = Estate::new();
     estate.run(&SETUP).ends(0);
-    let planned = estate.run(&["teardown", "--dry-run"]).ends(1);
+    let planned = estate.run(&["teardown", "--dry-run"]).ends(1).snapshot("plan-teardown-orphans");
     for wanted in [
         "! keep    ClusterSecretStore gcp: keyless did not make it",
         "ExternalSecret shop/db is not refreshed any more",
@@ -87,7 +87,11 @@ fn an_operator_that_is_gone_keeps_nothing_from_being_taken_away() {
 #[test]
 fn documents_alone_are_taken_away_and_only_ours() {
     let world = published();
-    world.keyless("teardown", &["--dry-run"]).ends(1).says("- delete  prod/.well-known/openid-configuration");
+    world
+        .keyless("teardown", &["--dry-run"])
+        .ends(1)
+        .says("- delete  prod/.well-known/openid-configuration")
+        .snapshot("plan-teardown-documents");
     world.keyless("teardown", &[]).fails(2, "confirmation", &["Remove these 2 things"]);
     world.keyless("teardown", &["--yes"]).ends(0);
     assert!(!world.jwks().exists() && !world.discovery().exists());

@@ -44,7 +44,7 @@ impl Silent {
 /// `keyless audit` with this server in the kubeconfig.
 fn audit(world: &World, server: &str) -> Ran {
     let kubeconfig = world.cluster.kubeconfig_at(world.dir.path(), "admin", server);
-    world.command(&["audit"]).env("KUBECONFIG", kubeconfig).output().unwrap().into()
+    Ran::of(world.command(&["audit"]).env("KUBECONFIG", kubeconfig))
 }
 
 /// One error, and no verdict.
@@ -82,6 +82,7 @@ fn silent_server_is_given_up_once() {
     assert!(start.elapsed() < Duration::from_secs(13), "{:?}", start.elapsed());
     assert!(ran.err.starts_with(&format!("Connecting to {server} (context admin)…\n")), "{}", ran.err);
     assert_eq!(silent.came.load(Ordering::SeqCst), 1, "it was asked again");
+    let ran = ran.snapshot("error-server-silent");
     fails(ran, "timeout", &[&server, "context admin", "VPN", "kubectl get --raw /readyz"]);
 }
 
@@ -91,7 +92,8 @@ fn closed_port_names_server_and_context() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let server = format!("https://{closed}");
     let start = Instant::now();
-    fails(audit(&world, &server), "connect", &[&server, "context admin", "kubectl config view --minify"]);
+    let ran = audit(&world, &server).snapshot("error-server-unreachable");
+    fails(ran, "connect", &[&server, "context admin", "kubectl config view --minify"]);
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }
 
@@ -107,8 +109,12 @@ fn unknown_name_is_told_from_silence() {
         .unwrap();
     let mut command = world.command(&["audit"]);
     // A proxy would resolve the name.
-    let ran = command.env("KUBECONFIG", kubeconfig).env_remove("HTTPS_PROXY").output().unwrap().into();
-    fails(ran, "dns", &[&name, "cannot be resolved", "context admin", "VPN and DNS"]);
+    let ran = Ran::of(command.env("KUBECONFIG", kubeconfig).env_remove("HTTPS_PROXY"));
+    fails(
+        ran.snapshot("error-server-name-unknown"),
+        "dns",
+        &[&name, "cannot be resolved", "context admin", "VPN and DNS"],
+    );
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! Arguments and settings: exit code 2, and an error that teaches.
 
-use crate::world::World;
+use crate::{snapshot::transcript, world::World};
 
 #[test]
 fn issuers_that_cannot_be() {
     let world = World::new(1);
+    let mut runs = Vec::new();
     for (issuer, code) in [
         ("http://oidc.lab.test", "issuer-not-https"),
         ("https://oidc.lab.test:8443", "issuer-port"),
@@ -25,7 +26,9 @@ fn issuers_that_cannot_be() {
     ] {
         let ran = world.run(&["verify", "--issuer", issuer]).fails(2, code, &[]);
         assert!(!ran.err.contains("hunter2"), "a password is shown");
+        runs.push(ran);
     }
+    transcript("error-issuers", &runs);
 }
 
 #[test]
@@ -40,6 +43,8 @@ fn trusted_audience_is_refused() {
         world.keyless("publish", &["--config", "trusted.yaml"]).fails(2, "audience-trusted", &[audience]);
     }
     assert!(world.cluster.server(0).faults().requests().is_empty(), "no token was minted");
+    let trusted = world.keyless("verify", &["--audience", "vault"]).ends(2);
+    trusted.snapshot("error-audience-trusted");
     world.keyless("publish", &[]).ends(0);
     world.keyless("verify", &["--audience", "anyone"]).ends(0);
 }
@@ -47,15 +52,22 @@ fn trusted_audience_is_refused() {
 #[test]
 fn what_is_missing_is_asked_for_by_its_flag() {
     let world = World::new(1);
-    world.run(&["publish"]).fails(2, "bucket-not-named", &["--bucket"]);
-    world.run(&["publish", "--bucket", "file:///tmp/x"]).fails(2, "issuer-missing", &["--issuer"]);
-    world.run(&["verify", "--public-only"]).fails(2, "issuer-missing", &["--issuer"]);
-    world.keyless("publish", &["--no-cluster"]).fails(2, "no-key-source", &["--public-key"]);
-    world.keyless("publish", &["--public-key", "none.pem"]).fails(2, "public-key-unreadable", &["none.pem"]);
-    world.keyless("publish", &["--context", "none"]).fails(2, "kubeconfig", &["none"]);
-    world.keyless("publish", &["--kubeconfig", "none"]).fails(2, "kubeconfig", &["none"]);
-    world.keyless("publish", &["--config", "none.yaml"]).fails(2, "config-missing", &["none.yaml"]);
-    world.keyless("publish", &["--ca-file", "none.pem"]).ends(2);
+    let runs = [
+        world.run(&["publish"]).fails(2, "bucket-not-named", &["--bucket"]),
+        world.run(&["publish", "--bucket", "file:///tmp/x"]).fails(2, "issuer-missing", &["--issuer"]),
+        world.run(&["verify", "--public-only"]).fails(2, "issuer-missing", &["--issuer"]),
+        world.keyless("publish", &["--no-cluster"]).fails(2, "no-key-source", &["--public-key"]),
+        world.keyless("publish", &["--public-key", "none.pem"]).fails(
+            2,
+            "public-key-unreadable",
+            &["none.pem"],
+        ),
+        world.keyless("publish", &["--context", "none"]).fails(2, "kubeconfig", &["none"]),
+        world.keyless("publish", &["--kubeconfig", "none"]).fails(2, "kubeconfig", &["none"]),
+        world.keyless("publish", &["--config", "none.yaml"]).fails(2, "config-missing", &["none.yaml"]),
+        world.keyless("publish", &["--ca-file", "none.pem"]).ends(2),
+    ];
+    transcript("error-settings-missing", &runs);
 }
 
 #[test]
@@ -94,7 +106,19 @@ fn help_teaches_and_lists_the_exit_codes() {
     world.run(&["publish", "--help"]).ends(0).says("--dry-run").says("Examples");
     world.run(&["verify", "--help"]).ends(0).says("Examples");
     world.run(&["--version"]).ends(0).says(env!("CARGO_PKG_VERSION"));
-    world.run(&["publsh"]).ends(2).says("publish");
+    world.run(&["publsh"]).ends(2).says("publish").snapshot("error-command-unknown");
+    world.run(&["audit", "--bucket", "s3://a"]).ends(2).snapshot("error-flag-unused");
+    world.run(&["publish", "--buckt", "s3://a"]).ends(2).snapshot("error-flag-unknown");
+}
+
+#[test]
+fn help_of_every_command_is_reviewed() {
+    let world = World::new(1);
+    for line in include_str!("../../fixtures/cli/flags.txt").lines() {
+        let (command, _) = line.split_once(':').unwrap();
+        let arguments: Vec<_> = command.split(' ').skip(1).chain(["--help"]).collect();
+        world.run(&arguments).ends(0).snapshot(&format!("help-{}", command.replace(' ', "-")));
+    }
 }
 
 #[test]

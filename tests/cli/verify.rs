@@ -40,7 +40,9 @@ fn changed_discovery_documents() {
         world
     };
     let slash = format!(r#""issuer":"{ISSUER}""#);
-    found(&rewrite(&slash, &slash.replace("prod", "prod/")), "discovery-issuer", "trailing slash");
+    let changed = rewrite(&slash, &slash.replace("prod", "prod/"));
+    found(&changed, "discovery-issuer", "trailing slash");
+    changed.keyless("verify", &[]).ends(1).snapshot("verify-trailing-slash");
     found(&rewrite(&slash, &slash.replace("prod", "Prod")), "discovery-issuer", "case");
     found(
         &rewrite(&slash, r#""issuer":"https://kubernetes.default.svc.cluster.local""#),
@@ -110,7 +112,7 @@ fn another_key_under_the_clusters_kid_is_caught_by_the_signature() {
     let mut other = SigningKey::rsa(2048).jwk();
     other["kid"] = world.key.kid().into();
     fs::write(world.jwks(), format!(r#"{{"keys":[{other}]}}"#)).unwrap();
-    let ran = world.keyless("verify", &["--external-signer"]).ends(1);
+    let ran = world.keyless("verify", &["--external-signer"]).ends(1).snapshot("verify-other-signature");
     assert!(ran.out.contains("token-signature"), "{}", ran.out);
 }
 

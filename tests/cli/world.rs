@@ -22,9 +22,11 @@ pub(crate) struct World {
     pub(crate) kubeconfig: PathBuf,
 }
 
-/// How the program ended and what it said.
+/// How the program ended and what it printed.
 #[derive(Debug)]
 pub(crate) struct Ran {
+    /// For snapshots: `keyless publish --dry-run`.
+    pub(crate) command: String,
     pub(crate) code: Option<i32>,
     pub(crate) out: String,
     pub(crate) err: String,
@@ -76,7 +78,7 @@ impl World {
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
-        self.command(arguments).output().unwrap().into()
+        Ran::of(&mut self.command(arguments))
     }
 
     /// A command on the folder as bucket, under [`ISSUER`].
@@ -136,6 +138,7 @@ impl World {
 impl From<Output> for Ran {
     fn from(output: Output) -> Self {
         Self {
+            command: "keyless".to_owned(),
             code: output.status.code(),
             out: String::from_utf8(output.stdout).unwrap(),
             err: String::from_utf8(output.stderr).unwrap(),
@@ -144,6 +147,16 @@ impl From<Output> for Ran {
 }
 
 impl Ran {
+    /// Runs it to its end.
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let words = command.get_args().map(|word| match word.to_string_lossy() {
+            word if word.is_empty() || word.contains(' ') => format!("'{word}'"),
+            word => word.into_owned(),
+        });
+        let command_line = words.fold("keyless".to_owned(), |line, word| format!("{line} {word}"));
+        Self { command: command_line, ..command.output().unwrap().into() }
+    }
+
     #[track_caller]
     pub(crate) fn ends(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "stdout:\n{}stderr:\n{}", self.out, self.err);

@@ -148,7 +148,7 @@ impl Member<'_> {
         let text = self.value.as_str().unwrap_or_default();
         let path = self.path.escape_debug();
         match self.leaf {
-            None => Some(format!("{path} is not known to this program")),
+            None => Some(format!("{path} is unknown to keyless")),
             Some(Leaf::Address) if !text.is_empty() && !address::is_open(text) => {
                 Some(format!("{path} is an address with more than a server in it, which may be a credential"))
             }

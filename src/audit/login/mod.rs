@@ -80,7 +80,7 @@ pub(super) fn login(provider: &str, settings: &Value) -> Login {
         }
     }
     if !settings.is_object() || !within.is_object() {
-        effective = Effective::Unknown("its settings have not the form that they should have".into());
+        effective = Effective::Unknown("its settings have an invalid form".into());
     }
     Login::new(&prefix, effective, found)
 }
@@ -129,7 +129,7 @@ impl Login {
             Effective::Branch(branch) => {
                 let branch = full(branch);
                 branch_of(&branch, &found, &literals).unwrap_or_else(|| {
-                    doubts.push(format!("{branch} names nothing to log in with that this program knows"));
+                    doubts.push(format!("{branch} names no login that keyless knows"));
                     By::Unknown
                 })
             }
@@ -208,12 +208,12 @@ fn not_listed(provider: &str, settings: &Value) -> Login {
         session: Vec::new(),
         headers: Vec::new(),
         literals: Vec::new(),
-        doubts: vec![format!("the provider `{}` is not known to this program", provider.escape_debug())],
+        doubts: vec![format!("the provider `{}` is unknown to keyless", provider.escape_debug())],
     };
     if STORED_ONLY.contains(&provider) && !secrets.is_empty() {
         login.by = By::Stored { paths: secrets.clone() };
         login.stored = secrets;
-        login.doubts = vec![format!("what else {provider} is told is not known to this program")];
+        login.doubts = vec![format!("other settings of {provider} are unknown to keyless")];
     }
     login
 }

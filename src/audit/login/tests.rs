@@ -141,7 +141,7 @@ fn every_leaf_of_the_schema_is_classified() {
         // What the lists do not name must say so.
         if !known {
             assert!(
-                told.doubts.iter().any(|doubt| doubt.contains("not known")),
+                told.doubts.iter().any(|doubt| doubt.contains("unknown to keyless")),
                 "{provider}.{path}: {told:?}"
             );
         }

@@ -120,7 +120,7 @@ fn of_source(scene: &Scene<'_>, controllers: &[&Controller], source: &TokenSourc
                 match controller.file(file) {
                     Source::Token => None,
                     Source::Secret(key) => Some(unknown(format!(
-                        "its token, the file {path} of {at}, is what {key} holds, and who renews that is not seen"
+                        "its token, the file {path} of {at}, is what {key} holds, and what renews that could not be determined"
                     ))),
                     _ => Some(unknown(format!(
                         "its token, the file {path} of {at}, comes from no projected token of the pod"
@@ -134,7 +134,7 @@ fn of_source(scene: &Scene<'_>, controllers: &[&Controller], source: &TokenSourc
             let of_pods: Vec<_> = pods.flat_map(of_environment).collect();
             match (of_pods.is_empty(), metadata) {
                 (true, false) => vec![unknown(
-                    "its tokens are made of AWS keys, and where those come from is not seen".into(),
+                    "its tokens are made of AWS keys, and their origin could not be determined".into(),
                 )],
                 _ => of_pods,
             }

@@ -1,6 +1,6 @@
 //! ESO may mint the token of any ServiceAccount: what controls it can act as each of them. That is what the chart installs,
 //! so it is worth knowing and no finding. The count does not depend on it, but the reader of the report must be able to
-//! tell "not so" from "not looked at".
+//! tell "not so" from "could not be read".
 
 use super::super::{Hit, Rule, Scene, Weight};
 use crate::cluster::{

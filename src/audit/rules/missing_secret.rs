@@ -30,7 +30,7 @@ fn of_principal(scene: &Scene<'_>, principal: &Principal<'_>) -> Vec<Hit> {
         let (path, name) = (&reference.path, &reference.name);
         let keys = principal.keys(scene.inventory, reference);
         if keys.is_empty() {
-            hits.push(hit(format!("{path} names the Secret {name} of whatever namespace uses it, and none does yet: who begins to brings a stored credential")));
+            hits.push(hit(format!("{path} names the Secret {name} of whatever namespace uses it, and none does yet: the first one brings a stored credential")));
         }
         let missing =
             |key: &&SecretKey| scene.inventory.credentials.get(key).is_none_or(|look| *look == Look::Absent);

@@ -16,7 +16,7 @@ fn check(scene: &Scene<'_>) -> Vec<Hit> {
         let login = &principal.login;
         let temporary = login.is_temporary().then(|| {
             format!(
-                "{} holds temporary keys: who renews them, and with what, is not seen here",
+                "{} holds temporary keys: what renews them could not be determined",
                 login.session.join(", ")
             )
         });

@@ -9,7 +9,7 @@ use super::super::{
 
 pub(in crate::audit) const RULE: Rule = Rule {
     id: "unserved",
-    summary: "the controller of a store or generator was not recognised, and what it logs in with is not seen",
+    summary: "the controller of a store or generator was not recognised, and its login could not be determined",
     check,
 };
 
@@ -27,7 +27,7 @@ fn check(scene: &Scene<'_>) -> Vec<Hit> {
         };
         let why = match (controllers.is_empty(), class) {
             (true, _) => format!(
-                "no controller of External Secrets Operator was recognised in this cluster, and what it logs in with is not seen{more}"
+                "no controller of External Secrets Operator was recognised in this cluster, and its login could not be determined{more}"
             ),
             (false, "") => format!("no controller that was recognised serves its namespace{more}"),
             (false, class) => format!(

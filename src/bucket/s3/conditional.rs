@@ -159,10 +159,10 @@ impl S3 {
         let aws = self.location.aws;
         match self.put(put, Some(condition)).await {
             Ok(()) => Ok(Sent::Written),
-            Err(refusal) if refusal.is_conflict() => Ok(Sent::Unmet(refusal.said())),
+            Err(refusal) if refusal.is_conflict() => Ok(Sent::Unmet(refusal.text())),
             // Amazon answers so to `If-Match` on an object that is gone.
             Err(refusal) if refusal.is_absent() && matches!(condition, Precondition::Is(_)) => {
-                Ok(Sent::Unmet(refusal.said()))
+                Ok(Sent::Unmet(refusal.text()))
             }
             Err(refusal) if !aws && (refusal.is_unknown_call() || is_unknown_header(&refusal)) => {
                 Ok(Sent::Unknown)

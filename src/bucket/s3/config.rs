@@ -98,7 +98,7 @@ fn location_of(settings: &Settings, bucket: &str, found: &SdkConfig) -> Result<S
     Ok(location)
 }
 
-/// `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL` and their like in a profile. Whoever uses another store has them set.
+/// `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL` and their like in a profile. Users of another store have them set.
 fn configured_endpoint(found: &SdkConfig) -> Option<String> {
     let key =
         ServiceConfigKey::builder().service_id("S3").env("AWS_ENDPOINT_URL").profile("endpoint_url").build();

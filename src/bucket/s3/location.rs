@@ -25,7 +25,7 @@ pub(super) struct S3Location {
     pub(super) addressing: Addressing,
     /// It is AWS itself, and not something that speaks its protocol.
     pub(super) aws: bool,
-    /// Where strangers read the bucket's root, when that is not what the above implies.
+    /// Where relying parties read the bucket's root, when that is not what the above implies.
     pub(super) public_url: Option<String>,
 }
 
@@ -44,7 +44,7 @@ impl S3Location {
         Ok(Self { bucket: bucket.to_owned(), endpoint, region, addressing, aws, public_url })
     }
 
-    /// Where strangers read the bucket's root.
+    /// Where relying parties read the bucket's root.
     pub(super) fn public_url(&self) -> String {
         if let Some(url) = &self.public_url {
             return url.clone();
@@ -55,7 +55,7 @@ impl S3Location {
                 let path = endpoint.path().trim_end_matches('/');
                 (endpoint.scheme(), format!("{}{port}{path}", endpoint.host_str().unwrap_or_default()))
             }
-            // Whatever private endpoint is used, strangers come through the public one.
+            // Whatever private endpoint is used, relying parties use the public one.
             _ => ("https", format!("s3.{}.{}", self.region, partition(&self.region).1)),
         };
         match self.addressing {

@@ -198,7 +198,7 @@ impl S3 {
         .hint("or keep the bucket private behind CloudFront with origin access control, which can decrypt, and give --public-url")
     }
 
-    /// Why an object cannot be read. Whoever may not list a bucket gets `403` for what is absent, too.
+    /// Why an object cannot be read. Without the right to list the bucket, what is absent is a `403` as well.
     async fn not_read(&self, key: &str, refusal: Refusal) -> Result<Option<Stored>> {
         let what = format!("reading {}", self.name(key));
         if refusal.is_absent() {
@@ -256,7 +256,7 @@ impl Bucket for S3 {
         };
         let Some(etag) = answer.e_tag else {
             return Err(Error::failed(Code::BucketAnswer, format!("{} has no ETag", self.name(name)))
-                .hint("no S3 store answers so: check --endpoint, and what stands before the store"));
+                .hint("no S3 store answers so: check --endpoint, and any proxy before the store"));
         };
         let (content_type, cache_control) = (answer.content_type, answer.cache_control);
         let body = answer.body.collect().await.map_err(|error| {
@@ -351,7 +351,7 @@ impl Bucket for S3 {
         let listed = match listed.map_err(Refusal::from) {
             Ok(listed) => listed,
             Err(refusal) => {
-                tracing::debug!(answer = refusal.said(), "leftovers cannot be looked for");
+                tracing::debug!(answer = refusal.text(), "leftovers cannot be looked for");
                 return Vec::new();
             }
         };

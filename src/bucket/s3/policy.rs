@@ -1,4 +1,4 @@
-//! PURE. The bucket policy: what lets strangers read exactly our objects, merged into what is there.
+//! PURE. The bucket policy: what lets everyone read exactly our objects, merged into what is there.
 
 use serde_json::{Map, Value, json};
 
@@ -11,7 +11,7 @@ const SID: &str = "KeylessPublicDocuments";
 /// and some drop the `Id` of a policy.
 const OWN_BUCKET_SID: &str = "KeylessPublicDocumentsInOwnBucket";
 
-/// Whether a bucket with this policy was made by this program, and nobody has opened it to anything else since.
+/// Whether a bucket with this policy was made by this program, and it was not opened to anything else since.
 pub(super) fn marks_as_ours(policy: &str) -> Result<bool> {
     let policy = parse(policy)?;
     let statements = policy.get("Statement").and_then(Value::as_array);
@@ -92,7 +92,7 @@ fn parse(text: &str) -> Result<Map<String, Value>> {
     })
 }
 
-/// Our statement, as we write it. Whatever somebody has changed in kind is somebody's own.
+/// Our statement, as we write it. A statement that was changed by hand belongs to the user.
 fn is_ours(statement: &Value) -> bool {
     let sid = statement["Sid"].as_str().unwrap_or_default();
     sid.starts_with(SID)
@@ -124,7 +124,7 @@ fn strings(value: &Value) -> impl Iterator<Item = &str> {
     list.iter().filter_map(Value::as_str)
 }
 
-/// `*` stands for any text, `?` for one character.
+/// `*` matches any text, `?` one character.
 fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut p, mut t, mut star) = (0, 0, None);

@@ -90,7 +90,7 @@ pub(super) async fn plan<'a>(s3: &'a S3, names: &[String]) -> Result<PublicAcces
         Err(refusal) if !s3.location.aws && refusal.is_unknown_call() => {
             for name in names {
                 if s3.read(name).await?.is_none() || !is_public(s3, name).await? {
-                    let doing = Doing::OpenObject { name: name.clone(), answer: refusal.said() };
+                    let doing = Doing::OpenObject { name: name.clone(), answer: refusal.text() };
                     access.open.push(planned(s3, acl_step(s3, name), doing));
                 }
             }
@@ -281,7 +281,7 @@ async fn open_by_policy(s3: &S3, seen: Option<&Option<String>>, made: bool, name
     let now = match policy_of(s3).await {
         Ok(policy) => policy,
         Err(refusal) if !s3.location.aws && refusal.is_unknown_call() => {
-            return open_objects(s3, names, &refusal.said()).await;
+            return open_objects(s3, names, &refusal.text()).await;
         }
         Err(refusal) => {
             let what = format!("reading the policy of {s3}");
@@ -301,7 +301,7 @@ async fn open_by_policy(s3: &S3, seen: Option<&Option<String>>, made: bool, name
         Err(refusal)
             if !s3.location.aws && (refusal.is_unknown_call() || refusal.code == "MalformedPolicy") =>
         {
-            open_objects(s3, names, &refusal.said()).await
+            open_objects(s3, names, &refusal.text()).await
         }
         Err(refusal) => Err(not_opened(s3, refusal)),
     }
@@ -337,7 +337,7 @@ fn not_opened(s3: &S3, refusal: Refusal) -> Error {
             Code::PublicAccessBlocked,
             format!("{what}: public policies are blocked for the whole account or organisation"),
         )
-        .caused_by(refusal.said())
+        .caused_by(refusal.text())
         .hint("`aws s3control get-public-access-block --account-id ACCOUNT` shows it; an administrator of the account can lift BlockPublicPolicy and RestrictPublicBuckets there")
         .hint("or keep the bucket private behind CloudFront with origin access control, give --public-url, and leave out --create");
     }
@@ -371,7 +371,7 @@ async fn open_object(s3: &S3, name: &str, answer: &str) -> Result<()> {
             let what = format!("opening {} to everyone", s3.name(name));
             return Err(refusal.error(&s3.location, "s3:PutObjectAcl", &what));
         }
-        Err(refusal) => refusal.said(),
+        Err(refusal) => refusal.text(),
     };
     for _ in 0..TRIES {
         if is_public(s3, name).await? {

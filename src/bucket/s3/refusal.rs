@@ -95,7 +95,7 @@ where
             Code::BucketTimeout,
             "the store did not answer in time, not even when asked again",
         )
-        .hint("look at the store and at what stands before it");
+        .hint("check the store, and any proxy or load balancer before it");
     }
     let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = next {
@@ -119,17 +119,17 @@ where
 }
 
 fn without_credentials(error: &CredentialsError) -> Error {
-    let said = redact::message(&chain(error));
+    let text = redact::message(&chain(error));
     // The metadata service is asked last: off AWS something else may answer at its address.
-    let none = matches!(error, CredentialsError::CredentialsNotLoaded(_)) || said.contains("IMDS");
+    let none = matches!(error, CredentialsError::CredentialsNotLoaded(_)) || text.contains("IMDS");
     let message = match none {
         true => "there are no AWS credentials here",
         false => "the AWS credentials that are configured here cannot be used",
     };
-    log_in(Error::failed(Code::BucketCredentials, message).caused_by(said))
+    log_in(Error::failed(Code::BucketCredentials, message).caused_by(text))
 }
 
-/// How to come to credentials.
+/// How to get credentials.
 pub(super) fn log_in(error: Error) -> Error {
     error
         .hint("in a cluster: AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE name a role and the pod's token")
@@ -164,32 +164,32 @@ impl Refusal {
             )
     }
 
-    /// What the store said, in one line.
-    pub(super) fn said(&self) -> String {
+    /// The store's answer, in one line.
+    pub(super) fn text(&self) -> String {
         let Some(status) = self.status else {
             return self.unanswered.as_ref().map(|error| error.message.clone()).unwrap_or_default();
         };
-        let mut said = format!("HTTP {status}");
+        let mut text = format!("HTTP {status}");
         if !self.code.is_empty() {
-            said += &format!(" {}", self.code);
+            text += &format!(" {}", self.code);
         }
         if !self.message.trim().is_empty() {
-            said += &format!(": {}", self.message);
+            text += &format!(": {}", self.message);
         }
         if let Some(id) = &self.request_id {
-            said += &format!(" (request {id})");
+            text += &format!(" (request {id})");
         }
-        said
+        text
     }
 
     /// The error for a person. `permission` is the one that the call needs, `what` the thing it was about.
     pub(super) fn error(self, location: &S3Location, permission: &str, what: &str) -> Error {
-        let (said, unknown_call) = (self.said(), self.is_unknown_call());
+        let (text, unknown_call) = (self.text(), self.is_unknown_call());
         let bucket = &location.bucket;
         if let Some(error) = self.unanswered {
             return error.at(what);
         }
-        let failed = |code, message: String| Error::failed(code, message).caused_by(&said);
+        let failed = |code, message: String| Error::failed(code, message).caused_by(&text);
         if let Some(hint) = credentials_hint(&self.code) {
             return failed(
                 Code::BucketCredentials,
@@ -199,8 +199,8 @@ impl Refusal {
         }
         match (self.status.unwrap_or_default(), &*self.code) {
             (_, "NoSuchBucket") => failed(Code::BucketMissing, format!("there is no bucket {bucket:?}"))
-                .hint("`keyless publish --create` makes it; or correct --bucket, --endpoint, --region"),
-            (_, "BucketAlreadyExists") => another_owner(bucket).caused_by(&said),
+                .hint("`keyless publish --create` creates it; or correct --bucket, --endpoint, --region"),
+            (_, "BucketAlreadyExists") => another_owner(bucket).caused_by(&text),
             (_, "InvalidBucketName") => {
                 failed(Code::BucketName, format!("the store does not take the name {bucket:?}"))
                     .hint("choose another name with --bucket")
@@ -214,7 +214,7 @@ impl Refusal {
                 | "IllegalLocationConstraintException"
                 | "InvalidLocationConstraint"
                 | "InvalidRegion",
-            ) => wrong_region(location, self.region.as_deref()).caused_by(&said),
+            ) => wrong_region(location, self.region.as_deref()).caused_by(&text),
             _ if unknown_call => failed(
                 Code::BucketUnsupported,
                 format!("{what}: the store cannot do this"),
@@ -223,10 +223,10 @@ impl Refusal {
             (429 | 503, _)
             | (_, "SlowDown" | "Throttling" | "ThrottlingException" | "RequestLimitExceeded") => {
                 failed(Code::BucketThrottled, format!("{what}: the store is overloaded, or throttles"))
-                    .hint("it was asked several times; ask again later")
+                    .hint("it was retried several times; try again later")
             }
             (500.., _) => failed(Code::BucketServer, format!("{what}: the store has failed"))
-                .hint("ask again later; its operator finds the request by its number"),
+                .hint("try again later; its operator finds the request by its ID"),
             (401 | 403, _) => failed(Code::BucketForbidden, format!("{what}: not allowed"))
                 .hint(match location.aws {
                     true => format!("the credentials need {permission}; `aws sts get-caller-identity` shows whose they are"),
@@ -234,15 +234,15 @@ impl Refusal {
                 })
                 .hint(format!("if the bucket {bucket:?} is not yours, choose another name")),
             (404, _) => failed(Code::BucketMissing, format!("{what}: not there"))
-                .hint("`keyless publish --create` makes the bucket; or correct --bucket, --endpoint, --region"),
+                .hint("`keyless publish --create` creates the bucket; or correct --bucket, --endpoint, --region"),
             _ => failed(Code::BucketRefused, format!("{what}: the store refuses"))
-                .hint("what the store said names the reason"),
+                .hint("the store's message gives the reason"),
         }
     }
 }
 
 pub(super) fn another_owner(bucket: &str) -> Error {
-    Error::failed(Code::BucketOfAnotherOwner, format!("the bucket {bucket:?} belongs to somebody else"))
+    Error::failed(Code::BucketOfAnotherOwner, format!("the bucket {bucket:?} belongs to another account"))
         .hint("bucket names are unique among all customers of a store: choose another one with --bucket")
 }
 

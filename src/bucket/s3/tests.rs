@@ -49,7 +49,7 @@ pub(super) fn store(flavour: Flavour) -> (lab::S3, S3) {
     (store, s3)
 }
 
-pub(super) async fn stranger(s3: &S3, name: &str) -> u16 {
+pub(super) async fn anonymous_status(s3: &S3, name: &str) -> u16 {
     s3.http.get(&format!("{}/{name}", s3.public_url().unwrap())).await.unwrap().status
 }
 
@@ -240,6 +240,6 @@ async fn an_answer_that_was_lost_is_asked_for_again() {
 async fn another_writer_at_this_very_moment_is_a_conflict() {
     let (store, s3) = store(Flavour::Aws);
     store.faults().next(1, "PUT", JWKS, lab::S3::conflict());
-    let said = conflict(s3.write(JWKS, &jwks("{}"), &Expected::Absent).await);
-    assert!(said.contains("ConditionalRequestConflict"), "{said}");
+    let message = conflict(s3.write(JWKS, &jwks("{}"), &Expected::Absent).await);
+    assert!(message.contains("ConditionalRequestConflict"), "{message}");
 }

@@ -1,7 +1,7 @@
 //! PURE. From kubeconfig files to the one cluster and user that are meant, by the rules of
 //! k8s.io/client-go/tools/clientcmd (loader.go, client_config.go, validation.go).
 //!
-//! Where kubectl falls back to `localhost:8080`, or asks on the terminal, this is an error: nobody meant that cluster.
+//! Where kubectl falls back to `localhost:8080`, or asks on the terminal, this is an error: that cluster was not meant.
 
 use super::file::{Cluster, Exec, File, User};
 use crate::error::{Code, Error, Result};

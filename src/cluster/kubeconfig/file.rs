@@ -1,7 +1,7 @@
 //! PURE. The text of one kubeconfig, as client-go reads it: YAML to JSON, then strictly by the types of `v1.Config`
 //! (k8s.io/client-go/tools/clientcmd/api/v1). Unknown fields are ignored, fields of another type are refused.
 //!
-//! Errors name the place and never quote what stands there: it may be a credential.
+//! Errors name the place and never quote the text there: it may be a credential.
 
 use std::{
     fmt,

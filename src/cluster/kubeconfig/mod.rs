@@ -126,7 +126,7 @@ struct Sources {
 
 impl Sources {
     /// `None`: nothing is configured, and there is no default file. Any other trouble is an error: a pod's own cluster
-    /// is never taken for the one that somebody configured.
+    /// is never taken for the configured one.
     fn of(named: Option<&Path>, environment: &Environment) -> Result<Option<Self>> {
         if let Some(path) = named {
             return Ok(Some(Self { files: vec![path.to_owned()], may_miss: false }));

@@ -184,13 +184,13 @@ impl Object {
         self.0.get("metadata")?.get("annotations")?.get(name)?.as_str()
     }
 
-    /// Its controller's `Ready` condition, if it has said anything yet.
+    /// The `Ready` condition that its controller reports, if there is one yet.
     pub(crate) fn ready_condition(&self) -> Option<&Value> {
         let conditions = self.0.pointer("/status/conditions")?.as_array()?;
         conditions.iter().find(|condition| condition["type"] == "Ready")
     }
 
-    /// What that condition says; `None` when nothing was said yet.
+    /// Whether that condition is `True`; `None` when there is none yet.
     pub(crate) fn is_ready(&self) -> Option<bool> {
         self.ready_condition().map(|ready| ready["status"] == "True")
     }
@@ -209,7 +209,7 @@ impl Object {
         }
     }
 
-    /// What that condition says, for people.
+    /// That condition as text.
     pub(crate) fn condition_text(&self) -> String {
         match self.ready_condition() {
             Some(ready) => format!(
@@ -218,7 +218,7 @@ impl Object {
                 ready["reason"].as_str().unwrap_or_default(),
                 ready["message"].as_str().unwrap_or_default()
             ),
-            None => "the operator has not said anything about it yet".into(),
+            None => "the operator has not reported its state yet".into(),
         }
     }
 

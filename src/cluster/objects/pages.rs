@@ -139,12 +139,12 @@ impl Cluster {
                 return match remaining_item_count {
                     None | Some(0) => Ok(()),
                     Some(left) => {
-                        Err(broken(&format!("{left} more are said to be left, and no way to them")))
+                        Err(broken(&format!("the list ends {left} objects early, without a continue token")))
                     }
                 };
             }
             if next == token || count == 0 {
-                return Err(broken("the list does not come to an end"));
+                return Err(broken("the list does not end"));
             }
             token = next;
             limit = match length {
@@ -153,7 +153,7 @@ impl Cluster {
                 _ => (limit / 4).max(1),
             };
         }
-        Err(broken("the list does not come to an end"))
+        Err(broken("the list does not end"))
     }
 }
 
@@ -162,7 +162,7 @@ fn describe(why: Malformed) -> &'static str {
         Malformed::Structure => "the answer is no list, or was cut off",
         Malformed::Items => "the answer is no list",
         Malformed::ItemTooLarge => "one of its objects is too large",
-        Malformed::RestTooLarge => "more stands beside its objects than any list has",
+        Malformed::RestTooLarge => "the list has too much metadata",
     }
 }
 

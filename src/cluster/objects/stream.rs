@@ -19,7 +19,7 @@ const MAX_REFUSAL: usize = 64 << 10;
 /// How a question ended.
 #[derive(Debug)]
 pub(super) enum Answered {
-    /// The whole body went to whoever takes it.
+    /// The whole body was read.
     Whole,
     /// The API server itself says that it has no object of this name.
     NoSuchObject,

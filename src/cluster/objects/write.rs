@@ -31,7 +31,7 @@ impl Cluster {
         let right = resource.right("patch and create", namespace, Some(object.name()));
         self.write(Method::PATCH, &path, "application/apply-patch+yaml", manifest, &right)
             .await
-            .map_err(|error| said_by_writer(error, &object.describe()))
+            .map_err(|error| explain_refused_write(error, &object.describe()))
     }
 
     /// Makes an object that is not there. If one of its name is, that is an error of the code `apply-raced`.
@@ -43,11 +43,11 @@ impl Cluster {
         let right = resource.right("create", namespace, None);
         self.write(Method::POST, &path, "application/json", manifest, &right)
             .await
-            .map_err(|error| said_by_writer(error, &object.describe()))
+            .map_err(|error| explain_refused_write(error, &object.describe()))
     }
 
-    /// JSON merge patch (RFC 7386): what is `null` goes. With `metadata.resourceVersion` in it, only if nobody
-    /// has changed the object since.
+    /// JSON merge patch (RFC 7386): what is `null` goes. With `metadata.resourceVersion` in it, only if the object
+    /// has not changed since.
     pub(crate) async fn merge_patch(
         &self,
         resource: &Resource,
@@ -64,7 +64,7 @@ impl Cluster {
         let right = resource.right("patch", namespace, Some(name));
         self.write(Method::PATCH, &path, "application/merge-patch+json", patch, &right)
             .await
-            .map_err(|error| said_by_writer(error, &format!("{} {name}", resource.kind)))
+            .map_err(|error| explain_refused_write(error, &format!("{} {name}", resource.kind)))
     }
 
     /// Deletes this very object, not one that has its name by then. `false`: it was gone already.
@@ -77,7 +77,7 @@ impl Cluster {
         let version = object.text("/metadata/resourceVersion");
         self.delete(resource, object, json!({ "uid": object.uid(), "resourceVersion": version }))
             .await
-            .map_err(|error| said_by_writer(error, &object.describe()))
+            .map_err(|error| explain_refused_write(error, &object.describe()))
     }
 
     async fn delete(&self, resource: &Resource, object: &Object, preconditions: Value) -> Result<bool> {
@@ -113,17 +113,19 @@ fn dry(run: bool) -> &'static str {
     if run { "&dryRun=All" } else { "" }
 }
 
-/// Names what stands against a write: another manager, or a field that the schema does not have.
-fn said_by_writer(error: Error, object: &str) -> Error {
-    let said = error.causes.join("\n");
+/// Names what prevents a write: another manager, or a field that the schema does not have.
+fn explain_refused_write(error: Error, object: &str) -> Error {
+    let messages = error.causes.join("\n");
     match error.code {
-        Code::ClusterConflict if said.contains("conflict with \"") => {
-            let manager = said.split("conflict with \"").nth(1).and_then(|rest| rest.split('"').next());
+        Code::ClusterConflict if messages.contains("conflict with \"") => {
+            let manager = messages.split("conflict with \"").nth(1).and_then(|rest| rest.split('"').next());
             let manager = manager.unwrap_or_default();
             let hint = match GITOPS.iter().find(|(name, _)| *name == manager) {
-                Some((_, by)) => format!("{by} would put it back: change it where {by} reads it"),
+                Some((_, by)) => format!("{by} would revert it: change it in the source that {by} reads"),
                 None => {
-                    format!("somebody wrote these fields as `{manager}`: settle with them whose they are")
+                    format!(
+                        "another tool writes these fields as `{manager}`: change them there, or let it give them up"
+                    )
                 }
             };
             let message = format!("{object}: some of its fields belong to the field manager `{manager}`");
@@ -131,11 +133,11 @@ fn said_by_writer(error: Error, object: &str) -> Error {
         }
         Code::ClusterConflict => Error {
             code: Code::ApplyRaced,
-            message: format!("{object} was changed by somebody else meanwhile"),
+            message: format!("{object} was changed by another client meanwhile"),
             ..error
         },
-        // Server-side apply answers 500 where every other write answers 400; only the text tells it.
-        Code::ClusterRefused if said.contains("field not declared in schema") => Error {
+        // Server-side apply answers 500 where every other write answers 400; only the message distinguishes it.
+        Code::ClusterRefused if messages.contains("field not declared in schema") => Error {
             code: Code::ApplyInvalid,
             hints: vec![
                 "the installed schema does not have this field: upgrade the custom resource definitions"

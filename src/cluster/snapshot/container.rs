@@ -51,7 +51,7 @@ pub(crate) enum Source {
     Address,
     /// The pod's own manifest gives the address at which the platform hands out its own short-lived credentials.
     Platform,
-    /// It stands in the pod's own manifest.
+    /// It is in the pod's own manifest.
     Literal,
     Secret(SecretKey),
     ConfigMap(ConfigMapKey),
@@ -101,17 +101,17 @@ impl Container {
             || !self.well_known().is_empty()
     }
 
-    /// Whether it has the same surroundings. The pod's own token, which the API server mounts by itself, is none that
-    /// the workload says.
+    /// Whether it has the same surroundings. The pod's own token, which the API server mounts by itself, is not
+    /// declared by the workload.
     pub(super) fn is_like(&self, other: &Self) -> bool {
-        let said = |mounts: &[Mount]| -> Vec<Mount> {
+        let declared = |mounts: &[Mount]| -> Vec<Mount> {
             mounts.iter().filter(|mount| !mount.is_own_token()).cloned().collect()
         };
         self.namespace == other.namespace
             && self.environment == other.environment
             && self.environment_from == other.environment_from
             && self.runs == other.runs
-            && said(&self.mounts) == said(&other.mounts)
+            && declared(&self.mounts) == declared(&other.mounts)
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 /// What an external account exchanges for Google's tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TokenSource {
-    /// This file, as whoever uses the account sees it.
+    /// This file, on the machine that uses the account.
     File(String),
     /// What a server gives to everyone who asks from there.
     Server,
@@ -30,7 +30,7 @@ impl TokenSource {
             return Self::Unknown("it holds a secret of its own as well");
         }
         if account.iter().any(|(name, value)| !value.is_null() && !ACCOUNT.contains(&name.as_str())) {
-            return Self::Unknown("it has a member that is not known to this program");
+            return Self::Unknown("it has a member that is unknown to keyless");
         }
         let is_plain = |name: &&str| match account.get(*name) {
             None | Some(Value::Null) => true,
@@ -50,7 +50,7 @@ impl TokenSource {
         }
         let text = |name: &str| source.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         if source.keys().any(|name| !MEMBERS.contains(&name.as_str())) {
-            return Self::Unknown("its credential_source has a member that is not known to this program");
+            return Self::Unknown("its credential_source has a member that is unknown to keyless");
         }
         match (text("environment_id"), text("file"), text("url")) {
             (Some(environment), None, url) if environment.starts_with("aws") => {

@@ -14,7 +14,7 @@ pub(crate) const GITOPS: [(&str, &str); 6] = [
     ("config-management-operator", "Config Sync"),
 ];
 
-/// Somebody who writes an object.
+/// What writes an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Manager {
     /// Puts it back within minutes: Argo CD, Flux, an owner.
@@ -42,7 +42,7 @@ pub(crate) fn manager(object: &Object) -> Option<Manager> {
         }
     }
     let fields = object.0.pointer("/metadata/managedFields").and_then(Value::as_array);
-    // Whoever writes only the status does not keep the object.
+    // A manager that writes only the status does not keep the object.
     let writers = fields
         .into_iter()
         .flatten()

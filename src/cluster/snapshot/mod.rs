@@ -205,7 +205,7 @@ impl Store {
         self.provider().map(|(name, settings)| references(name, settings)).unwrap_or_default()
     }
 
-    /// Whether ESO says that it can log in; `None` when it has not said anything yet.
+    /// Whether the operator reports that it can log in; `None` when it has not reported anything yet.
     pub(crate) fn is_ready(&self) -> Option<bool> {
         self.0.is_ready()
     }

@@ -176,7 +176,7 @@ impl Mount {
         }
     }
 
-    /// Whether it is a folder that is somebody's home by custom, or holds such folders.
+    /// Whether it is a home folder by custom, or holds home folders.
     fn may_hold_home(&self) -> bool {
         let steps: Vec<_> = self.path.split('/').skip(1).collect();
         matches!(

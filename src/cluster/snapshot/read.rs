@@ -211,7 +211,7 @@ impl Cluster {
             match self.look_at(&PODS, Some(namespace), pod).await? {
                 Look::Seen(pod) => inventory.controllers.extend(Controller::leader(&pod)),
                 Look::Unseen(unseen) => drop(inventory.unseen.insert(unseen)),
-                // It led, and is gone: whoever follows is told by the next lease.
+                // It led, and is gone: the next lease names the next leader.
                 Look::Absent => {}
             }
         }
@@ -357,7 +357,7 @@ impl Inventory {
                     && pod.name.strip_prefix(&controller.name).is_some_and(|rest| rest.starts_with('-'))
             };
             if !controllers.iter().any(of_pod) {
-                // It has no workload that was seen: it stands for itself.
+                // It has no workload that was seen: the pod itself is the controller.
                 controllers.push(pod);
             } else if !controllers.iter().any(|it| of_pod(it) && it.is_like(&pod))
                 && !self.pods.iter().any(|it| it.namespace == pod.namespace && it.is_like(&pod))

@@ -83,7 +83,7 @@ pub(super) async fn run(args: &IssuerArgs, settings: &Settings, report: &mut Rep
     };
     instructions.warnings.iter().for_each(|warning| report.warning(warning));
     report.text("the file", rollout.file())?;
-    report.talk_lines(&instructions.talk(rollout.stage));
+    report.talk_lines(&instructions.messages(rollout.stage));
     let warnings: Vec<_> = instructions.warnings.iter().map(Warning::to_json).collect();
     report.json_with("render", json!({ "warnings": warnings }), ("guide", json!(instructions)))?;
     Ok(Exit::Clean)

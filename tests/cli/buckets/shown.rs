@@ -67,7 +67,8 @@ fn what_is_done_is_what_was_shown() {
 #[test]
 fn policy_that_becomes_access_lists_is_shown() {
     let store = Store::new(1, Flavour::AclOnly);
-    let shown = store.keyless("publish", &["--create", "--dry-run"]).ends(1);
+    let shown =
+        store.keyless("publish", &["--create", "--dry-run"]).ends(1).snapshot("plan-bucket-made-public");
     assert!(
         shown.out.contains("bucket policy of s3://acme-oidc: everyone may read exactly"),
         "{}",

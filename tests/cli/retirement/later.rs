@@ -6,10 +6,13 @@ use super::{users::deployment, *};
 fn undo_brings_former_login_back() {
     let estate = Estate::new();
     let before = estate.store()["spec"].clone();
-    estate.run(&["setup", "--undo", "--yes"]).fails(3, "undo-unsaved", &["keyless-system/"]);
+    estate
+        .run(&["setup", "--undo", "--yes"])
+        .fails(3, "undo-unsaved", &["keyless-system/"])
+        .snapshot("error-undo-unsaved");
     estate.run(&SETUP).ends(0);
     assert_eq!(estate.key_disabled(), Some(true));
-    let planned = estate.run(&["setup", "--undo", "--dry-run"]).ends(1);
+    let planned = estate.run(&["setup", "--undo", "--dry-run"]).ends(1).snapshot("plan-undo");
     for line in [
         "+ enable  key ",
         "~ update  ClusterSecretStore gcp",

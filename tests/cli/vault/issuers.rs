@@ -117,7 +117,7 @@ fn staged_key_survives_a_rotation() {
     scene.run(&["setup", "--dry-run", "--to", "vault"]).ends(0).says("nothing to do");
     // The old key goes, which is shown.
     cluster.change_servers(|server| server.key_files = vec![(&next).into()]);
-    scene.run(&["verify"]).ends(1).says("believed, but neither live nor staged");
+    scene.run(&["verify"]).ends(1).says("trusted, but neither live nor staged");
     scene.run(&["setup", "--yes", "--to", "vault"]).ends(0);
     assert_eq!(given(), 1);
     scene.run(&["verify"]).ends(0);

@@ -83,7 +83,7 @@ impl Scene {
     }
 
     fn run(&self, arguments: &[&str]) -> Ran {
-        self.command(&self.vault.root_token(), arguments).output().unwrap().into()
+        Ran::of(&mut self.command(&self.vault.root_token(), arguments))
     }
 
     /// Everything, to this provider, with a token of Vault's administrator.
@@ -92,7 +92,7 @@ impl Scene {
     }
 
     fn setup_as(&self, token: &str) -> Ran {
-        self.command(token, &[&SETUP[..], &["vault"]].concat()).output().unwrap().into()
+        Ran::of(&mut self.command(token, &[&SETUP[..], &["vault"]].concat()))
     }
 
     #[track_caller]

@@ -16,22 +16,34 @@ fn a_server_that_cannot_be_asked_is_named_with_the_remedy() {
     let file = scene.estate.world.dir.path().join("keyless.yaml");
 
     scene.vault.change(|settings| settings.sealed = true);
-    scene.setup("vault").fails(3, "vault-sealed", &[&scene.vault.url(), "unseal"]);
+    scene
+        .setup("vault")
+        .fails(3, "vault-sealed", &[&scene.vault.url(), "unseal"])
+        .snapshot("error-vault-sealed");
     scene.old_path_is_untouched();
     scene.vault.change(|settings| settings.sealed = false);
 
     std::fs::write(&file, gone).unwrap();
-    scene.setup("vault").fails(3, "connect", &["https://127.0.0.1:9", "firewall"]);
+    scene
+        .setup("vault")
+        .fails(3, "connect", &["https://127.0.0.1:9", "firewall"])
+        .snapshot("error-vault-unreachable");
     scene.old_path_is_untouched();
     std::fs::write(&file, "apiVersion: keyless/v1\n").unwrap();
-    scene.setup("vault").fails(2, "setting-missing", &["vault.address"]);
+    scene
+        .setup("vault")
+        .fails(2, "setting-missing", &["vault.address"])
+        .snapshot("error-vault-address-missing");
 
     scene.settings("mode: static-keys, namespace: team/none", "");
     scene.setup("vault").fails(3, "vault-namespace", &["team/none", "vault.namespace"]);
     scene.old_path_is_untouched();
     scene.settings("mode: static-keys", "");
 
-    scene.setup_as("").fails(3, "vault-no-token", &["VAULT_TOKEN", "BAO_TOKEN", "vault login"]);
+    scene
+        .setup_as("")
+        .fails(3, "vault-no-token", &["VAULT_TOKEN", "BAO_TOKEN", "vault login"])
+        .snapshot("error-vault-no-token");
     scene.setup_as("hvs.unknown").fails(3, "vault-token", &["expired", "vault login"]);
     let token = scene.vault.token(&["root"]);
     scene.vault.expire(&token);
@@ -123,6 +135,9 @@ fn each_missing_permission_is_named_with_path_capability_and_policy() {
         let ran = scene.setup_as(&token).fails(3, "vault-forbidden", &[&needs, &snippet]);
         let line = ran.err.lines().find(|line| line.contains(&needs)).unwrap();
         assert!(line.contains(missing), "{path} without {missing}: {line}");
+        if missing == "sudo" {
+            ran.snapshot("error-vault-forbidden");
+        }
         scene.old_path_is_untouched();
     }
     grant("", "");

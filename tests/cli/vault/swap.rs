@@ -9,6 +9,7 @@ use crate::world::Ran;
 #[test]
 fn the_store_is_the_one_object_that_changes_there_and_back() {
     let scene = Scene::new();
+    scene.run(&["setup", "--dry-run", "--to", "vault"]).ends(1).snapshot("plan-vault");
     scene.setup("google").ends(0);
     let user = || {
         let object = "external-secrets.io/v1";
@@ -44,7 +45,8 @@ fn what_would_not_survive_the_swap_is_shown_before_it() {
     };
     put("whole", json!({"key": "db"}));
     put("pinned", json!({"key": "db", "property": "password", "version": "3"}));
-    let planned = scene.run(&["setup", "--dry-run", "--to", "vault"]).ends(1);
+    let planned =
+        scene.run(&["setup", "--dry-run", "--to", "vault"]).ends(1).snapshot("plan-vault-not-portable");
     for named in [
         "! ExternalSecret shop/whole data[0].remoteRef.property",
         "! ExternalSecret shop/pinned data[0].remoteRef.version",
@@ -71,7 +73,7 @@ fn what_would_not_survive_the_swap_is_shown_before_it() {
     put("folder", json!({"key": "team/db", "property": "password"}));
     scene.run(&["setup", "--dry-run", "--to", "vault"]).ends(1).says("+ may read team/db");
     let accepted = ["setup", "--dry-run", "--to", "vault", "--accept-new-secrets"];
-    scene.run(&accepted).ends(1).says("path \"kv/data/team/db\"");
+    scene.run(&accepted).ends(1).says("path \"kv/data/team/db\"").snapshot("plan-vault-new-secret");
     let ran = scene.run(&["setup", "--dry-run", "--to", "google"]);
     assert_ne!(ran.code, Some(0));
     assert!(format!("{}{}", ran.out, ran.err).contains("team/db"), "{ran:?}");
@@ -90,6 +92,7 @@ fn what_was_changed_by_hand_is_shown_and_brought_back() {
         role["bound_audiences"] = json!(["vault", "https://kubernetes.default.svc"]);
     });
     let planned = scene.run(&["setup", "--dry-run", "--to", "vault"]).ends(1);
+    let planned = planned.snapshot("plan-vault-drift");
     let shown = "bound_audiences: vault, https://kubernetes.default.svc → vault";
     assert!(planned.out.contains(shown), "{}", planned.out);
     scene.setup("vault").ends(0);

@@ -129,7 +129,7 @@ fn azure(settings: &Value) -> Effective {
             Effective::Branch("serviceAccountRef")
         }
         Some(Some("WorkloadIdentity")) => Effective::Pod,
-        _ => Effective::Unknown("its authType is not known to this program".into()),
+        _ => Effective::Unknown("its authType is unknown to keyless".into()),
     }
 }
 

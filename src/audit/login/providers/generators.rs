@@ -37,7 +37,7 @@ const ACR: Provider = Provider {
         }
         match super::has(settings, "auth.workloadIdentity") {
             true => first(settings, &["auth.workloadIdentity.serviceAccountRef"]).unwrap_or(Effective::Pod),
-            false => Effective::Unknown("auth names no way to log in".into()),
+            false => Effective::Unknown("auth names no login".into()),
         }
     },
     inner: None,

@@ -58,9 +58,8 @@ fn first(settings: &Value, branches: &[&'static str]) -> Option<Effective> {
 }
 
 fn first_or_unknown(settings: &Value, branches: &[&'static str]) -> Effective {
-    first(settings, branches).unwrap_or_else(|| {
-        Effective::Unknown("it names nothing to log in with that this program knows".into())
-    })
+    first(settings, branches)
+        .unwrap_or_else(|| Effective::Unknown("it names no login that keyless knows".into()))
 }
 
 /// Those that log in with nothing but what Secrets hold, and whose members are not listed here: each Secret that they

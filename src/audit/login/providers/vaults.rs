@@ -117,7 +117,7 @@ fn vault(settings: &Value) -> Effective {
         )
         .unwrap_or(Effective::Pod),
         Some(path) => Effective::Branch(path),
-        None => Effective::Unknown("auth names no way to log in".into()),
+        None => Effective::Unknown("auth names no login".into()),
     }
 }
 
@@ -288,7 +288,7 @@ const INFISICAL: Provider = Provider {
             .any(|path| has(settings, path))
         {
             true => Effective::Pod,
-            false => Effective::Unknown("auth names no way to log in".into()),
+            false => Effective::Unknown("auth names no login".into()),
         }
     },
     inner: None,

@@ -11,12 +11,12 @@ async fn publish(s3: &S3) {
     }
 }
 
-/// What strangers get: our two objects and nothing else.
+/// What anonymous readers get: our two objects and nothing else.
 async fn assert_exactly_ours_are_public(store: &lab::S3, s3: &S3) {
     store.put("keys", "secret", "text/plain", None, b"not yours");
     store.put("keys", "prod/other", "text/plain", None, b"not yours");
     for (name, status) in [(JWKS, 200), (DISCOVERY, 200), ("secret", 403), ("prod/other", 403), ("", 403)] {
-        assert_eq!(stranger(s3, name).await, status, "{name:?}");
+        assert_eq!(anonymous_status(s3, name).await, status, "{name:?}");
     }
 }
 
@@ -96,7 +96,7 @@ async fn two_clusters_share_a_bucket() {
     publish(&s3).await;
     s3.write("other/openid/v1/jwks", &jwks("{}"), &Expected::Absent).await.unwrap();
     for name in [JWKS, DISCOVERY, "other/openid/v1/jwks"] {
-        assert_eq!(stranger(&s3, name).await, 200, "{name}");
+        assert_eq!(anonymous_status(&s3, name).await, 200, "{name}");
     }
 }
 
@@ -156,14 +156,14 @@ async fn an_object_that_is_public_by_its_access_list_stays_so() {
     store.faults().always("GET", "?acl", Fault::answer(200, "application/xml", list));
     let stored = read(&later, JWKS).await;
     later.write(JWKS, &jwks("{\"new\":1}"), &Expected::of(stored.as_ref())).await.unwrap();
-    assert_eq!(stranger(&later, JWKS).await, 200);
+    assert_eq!(anonymous_status(&later, JWKS).await, 200);
 
     store.faults().clear();
     store.faults().always("GET", "?acl", Fault::status(503));
     let later = client(&store, &store.credentials());
     let stored = read(&later, JWKS).await;
     refused(later.write(JWKS, &jwks("{\"new\":2}"), &Expected::of(stored.as_ref())).await);
-    assert_eq!(stranger(&later, JWKS).await, 200, "rather not written than hidden");
+    assert_eq!(anonymous_status(&later, JWKS).await, 200, "rather not written than hidden");
 }
 
 #[tokio::test]
@@ -217,7 +217,7 @@ async fn each_missing_right_is_named() {
         "s3:GetBucketPolicy",
         "s3:PutBucketPolicy",
     ];
-    // Whoever may make the bucket need not be able to list it.
+    // The right to create the bucket does not include the right to list it.
     for missing in &needed[1..] {
         let store = lab::S3::start(Flavour::Aws);
         // What a new bucket blocks is known; an existing one is asked.

@@ -146,7 +146,7 @@ async fn absent_or_forbidden() {
     let both = only(&["s3:GetObject", "s3:ListBucket"]);
     assert_eq!(read(&both, JWKS).await, None);
 
-    // What Amazon says to whoever may read and not list, about an absent object.
+    // What Amazon answers about an absent object, to credentials that may read and not list.
     let message = "User: arn:aws:iam::111122223333:user/ci is not authorized to perform: s3:ListBucket on resource: arn:aws:s3:::keys";
     store.faults().always("GET", JWKS, xml(403, "AccessDenied", message));
     assert_eq!(read(&reader, JWKS).await, None);
