@@ -3,17 +3,18 @@
 use serde_json::{Value, json};
 
 use super::{
-    difference::differences,
     login::{IMPERSONATION_ANNOTATION, Impersonation},
-    plan::{Doing, Have, Planned, Want, existing, for_file, new},
+    object::Compared,
+    plan::{Have, Planned, Want, for_file},
 };
 use crate::{
     cluster::{
         ServiceAccount,
         objects::{MANAGED_BY, Object},
-        snapshot::{Controller, Manager, ROLE_BINDINGS, ROLES, SERVICE_ACCOUNTS, manager},
+        snapshot::{Controller, ROLE_BINDINGS, ROLES, SERVICE_ACCOUNTS},
     },
     error::{Code, Error, Result},
+    plan::Permits,
     report::Warning,
 };
 
@@ -28,7 +29,7 @@ pub(super) fn account(
     impersonation: &Impersonation,
     warnings: &mut Vec<Warning>,
 ) -> Planned {
-    let why = "the identity that the store logs in with".to_owned();
+    let why = "the identity that the store logs in with";
     let annotation = impersonation.annotation();
     let Some(account) = have.account else {
         let mut manifest = json!({
@@ -45,7 +46,7 @@ pub(super) fn account(
         if let Some(email) = annotation {
             manifest["metadata"]["annotations"] = json!({ IMPERSONATION_ANNOTATION: email });
         }
-        return new(&SERVICE_ACCOUNTS, manifest, why);
+        return Compared::absent().shared(&SERVICE_ACCOUNTS, manifest, why);
     };
     if !account.is_ours() {
         warnings.push(Warning::new(
@@ -72,16 +73,7 @@ pub(super) fn account(
         then["automountServiceAccountToken"] = json!(false);
         manifest["automountServiceAccountToken"] = json!(false);
     }
-    let doing = match manager(account) {
-        _ if now == then => Doing::Nothing,
-        Some(Manager::PutsBack { by }) => Doing::WriteFile { by },
-        _ => {
-            let mut patch = then.clone();
-            patch["metadata"]["resourceVersion"] = json!(account.text("/metadata/resourceVersion"));
-            Doing::Patch(patch)
-        }
-    };
-    Planned::new(&SERVICE_ACCOUNTS, manifest, why, differences(&now, &then), Some(account.clone()), doing)
+    Compared::by_parts(account, now, then).shared(&SERVICE_ACCOUNTS, manifest, why)
 }
 
 /// A Role that lets one token be minted, and its binding to the operator. What others made under these names is not
@@ -110,41 +102,30 @@ pub(super) fn minting(want: &Want<'_>, have: &Have<'_>, controller: &Controller)
             "namespace": controller.service_account.namespace,
         }],
     });
-    if let Some(bound) = have.role_binding
-        && bound.0["roleRef"] != role_ref(&name)
-    {
-        let other = bound.0["roleRef"]["kind"].as_str().unwrap_or("role").escape_debug().to_string();
-        let named = bound.0["roleRef"]["name"].as_str().unwrap_or_default().escape_debug().to_string();
-        return Err(foreign(
-            bound,
-            want,
-            &format!("it binds to the {other} {named}, not to the Role {name}"),
-        )
-        .hint("what a RoleBinding binds to cannot be changed: to have it made again, delete it"));
-    }
-    for (object, member, wanted, what) in [
-        (have.role, "rules", &role["rules"], "its rules are not those that keyless gives"),
-        (have.role_binding, "subjects", &binding["subjects"], "it binds others than the operator"),
-    ] {
-        if let Some(object) = object
-            && !object.is_ours()
-            && object.0[member] != *wanted
-        {
-            return Err(foreign(object, want, what));
-        }
-    }
     // Where the operator may mint every token already, this is not reached.
     let why = format!("a token of {} may be minted by whatever is bound to it", want.workload);
     let bound = format!("binds External Secrets Operator ({}) to it", controller.service_account);
+    let roles = Compared::by_members(have.role, &role, &["rules"], &[]);
+    let bindings = Compared::by_members(have.role_binding, &binding, &["subjects"], &["roleRef"]);
+    let other_role = have.role_binding.filter(|bound| bound.0["roleRef"] != binding["roleRef"]);
     Ok([
-        match have.role {
-            Some(object) => existing(&ROLES, object, role, why, &["rules"]),
-            None => new(&ROLES, role, why),
-        },
-        match have.role_binding {
-            Some(object) => existing(&ROLE_BINDINGS, object, binding, bound, &["roleRef", "subjects"]),
-            None => new(&ROLE_BINDINGS, binding, bound),
-        },
+        roles.planned(Permits::OURS_OR_FITTING, &ROLES, role, why, |role| {
+            foreign(role, want, "its rules are not those that keyless gives")
+        })?,
+        bindings.planned(Permits::OURS_OR_FITTING, &ROLE_BINDINGS, binding, bound, |binding| {
+            let Some(bound) = other_role else {
+                return foreign(binding, want, "it binds others than the operator");
+            };
+            let text =
+                |member: &str| bound.0["roleRef"][member].as_str().map(|it| it.escape_debug().to_string());
+            let kind = text("kind").unwrap_or_else(|| "role".to_owned());
+            let what = format!(
+                "it binds to the {kind} {}, not to the Role {name}",
+                text("name").unwrap_or_default()
+            );
+            foreign(binding, want, &what)
+                .hint("what a RoleBinding binds to cannot be changed: to have it made again, delete it")
+        })?,
     ])
 }
 
