@@ -134,6 +134,25 @@ impl<A> Withdrawn<A> {
         Self { change: plan::Change::no_op(plan::Target::ProviderResource, name, reason), after }
     }
 
+    /// What [`plan::decide`] says of one that shall not be there. `gone`: why nothing has to be done; `stays`: why nothing
+    /// is done.
+    fn decided(
+        decision: std::result::Result<plan::Action, plan::Obstacle>,
+        step: plan::Step,
+        act: A,
+        gone: &str,
+        stays: impl FnOnce(plan::Obstacle) -> String,
+    ) -> Self {
+        match decision {
+            Ok(plan::Action::NoOp) => Self::left(After::Gone, step.name, gone),
+            Ok(_) => Self::goes(step, act),
+            Err(plan::Obstacle::OtherCluster) => {
+                Self::left(After::OfAnotherCluster, step.name, stays(plan::Obstacle::OtherCluster))
+            }
+            Err(obstacle) => Self::left(After::Stays, step.name, stays(obstacle)),
+        }
+    }
+
     fn map<B>(self, act: impl FnOnce(A) -> B) -> Withdrawn<B> {
         Withdrawn { change: self.change.map(act), after: self.after }
     }

@@ -9,6 +9,8 @@
 //! A [`Step`] is a value. How it is done is an [`Act`] of the domain that planned it, and opaque to everything else.
 
 mod apply;
+mod decide;
+pub(crate) mod ownership;
 mod saved;
 mod schema;
 mod show;
@@ -21,7 +23,13 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use serde_json::Value;
 
-pub(crate) use self::{apply::apply, saved::SavedPlan, schema::schema, summary::Summary};
+pub(crate) use self::{
+    apply::apply,
+    decide::{Desired, Fit, Foreign, Lifecycle, Observed, Obstacle, Permits, UNCHANGED, USED, decide},
+    saved::SavedPlan,
+    schema::schema,
+    summary::Summary,
+};
 use crate::error::{Code, Result};
 
 /// What a step changes.

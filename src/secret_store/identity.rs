@@ -3,18 +3,19 @@
 use serde_json::{Value, json};
 
 use super::{
-    difference::differences,
     login::Means,
-    plan::{Doing, Have, Planned, Want, existing, for_file, new},
+    object::Compared,
+    plan::{Have, Planned, Want, for_file},
 };
 use crate::{
     cluster::{
         ServiceAccount,
         objects::{MANAGED_BY, Object},
-        snapshot::{Controller, Manager, ROLE_BINDINGS, ROLES, SERVICE_ACCOUNTS, manager},
+        snapshot::{Controller, ROLE_BINDINGS, ROLES, SERVICE_ACCOUNTS},
     },
     error::{Code, Error, Result},
     federation::account_annotations,
+    plan::Permits,
     report::Warning,
 };
 
@@ -29,7 +30,7 @@ pub(super) fn account(
     means: &Means,
     warnings: &mut Vec<Warning>,
 ) -> Planned {
-    let why = "the identity that the store logs in with".to_owned();
+    let why = "the identity that the store logs in with";
     let Some(account) = have.account else {
         let mut manifest = json!({
             "apiVersion": "v1",
@@ -45,7 +46,7 @@ pub(super) fn account(
         if let Some((name, value)) = &means.annotation {
             manifest["metadata"]["annotations"] = json!({ *name: value });
         }
-        return new(&SERVICE_ACCOUNTS, manifest, why);
+        return Compared::absent().shared(&SERVICE_ACCOUNTS, manifest, why);
     };
     if !account.is_ours() {
         warnings.push(Warning::new(
@@ -76,16 +77,7 @@ pub(super) fn account(
         then["automountServiceAccountToken"] = json!(false);
         manifest["automountServiceAccountToken"] = json!(false);
     }
-    let doing = match manager(account) {
-        _ if now == then => Doing::Nothing,
-        Some(Manager::PutsBack { by }) => Doing::WriteFile { by },
-        _ => {
-            let mut patch = then.clone();
-            patch["metadata"]["resourceVersion"] = json!(account.text("/metadata/resourceVersion"));
-            Doing::Patch(patch)
-        }
-    };
-    Planned::new(&SERVICE_ACCOUNTS, manifest, why, differences(&now, &then), Some(account.clone()), doing)
+    Compared::by_parts(account, now, then).shared(&SERVICE_ACCOUNTS, manifest, why)
 }
 
 /// A Role that lets one token be minted, and its binding to the operator. What others made under these names is not
@@ -114,41 +106,30 @@ pub(super) fn minting(want: &Want<'_>, have: &Have<'_>, controller: &Controller)
             "namespace": controller.service_account.namespace,
         }],
     });
-    if let Some(bound) = have.role_binding
-        && bound.0["roleRef"] != role_ref(&name)
-    {
-        let other = bound.0["roleRef"]["kind"].as_str().unwrap_or("role").escape_debug().to_string();
-        let named = bound.0["roleRef"]["name"].as_str().unwrap_or_default().escape_debug().to_string();
-        return Err(foreign(
-            bound,
-            want,
-            &format!("it binds to the {other} {named}, not to the Role {name}"),
-        )
-        .hint("what a RoleBinding binds to cannot be changed: to have it made again, delete it"));
-    }
-    for (object, member, wanted, what) in [
-        (have.role, "rules", &role["rules"], "its rules are not those that keyless gives"),
-        (have.role_binding, "subjects", &binding["subjects"], "it binds others than the operator"),
-    ] {
-        if let Some(object) = object
-            && !object.is_ours()
-            && object.0[member] != *wanted
-        {
-            return Err(foreign(object, want, what));
-        }
-    }
     // Where the operator may mint every token already, this is not reached.
     let why = format!("a token of {} may be minted by whatever is bound to it", want.workload);
     let bound = format!("binds External Secrets Operator ({}) to it", controller.service_account);
+    let roles = Compared::by_members(have.role, &role, &["rules"], &[]);
+    let bindings = Compared::by_members(have.role_binding, &binding, &["subjects"], &["roleRef"]);
+    let other_role = have.role_binding.filter(|bound| bound.0["roleRef"] != binding["roleRef"]);
     Ok([
-        match have.role {
-            Some(object) => existing(&ROLES, object, role, why, &["rules"]),
-            None => new(&ROLES, role, why),
-        },
-        match have.role_binding {
-            Some(object) => existing(&ROLE_BINDINGS, object, binding, bound, &["roleRef", "subjects"]),
-            None => new(&ROLE_BINDINGS, binding, bound),
-        },
+        roles.planned(Permits::OURS_OR_FITTING, &ROLES, role, why, |role| {
+            foreign(role, want, "its rules are not those that keyless gives")
+        })?,
+        bindings.planned(Permits::OURS_OR_FITTING, &ROLE_BINDINGS, binding, bound, |binding| {
+            let Some(bound) = other_role else {
+                return foreign(binding, want, "it binds others than the operator");
+            };
+            let text =
+                |member: &str| bound.0["roleRef"][member].as_str().map(|it| it.escape_debug().to_string());
+            let kind = text("kind").unwrap_or_else(|| "role".to_owned());
+            let what = format!(
+                "it binds to the {kind} {}, not to the Role {name}",
+                text("name").unwrap_or_default()
+            );
+            foreign(binding, want, &what)
+                .hint("what a RoleBinding binds to cannot be changed: to have it made again, delete it")
+        })?,
     ])
 }
 

@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{
-    super::tests::{CURRENT, Case, at, controller, google},
+    super::{
+        plan::Doing,
+        tests::{CURRENT, Case, at, controller, google},
+    },
     *,
 };
 use crate::{

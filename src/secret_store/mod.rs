@@ -10,6 +10,7 @@ mod grants;
 mod identity;
 mod interval;
 mod login;
+mod object;
 mod place;
 mod plan;
 mod portability;

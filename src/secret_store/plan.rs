@@ -1,12 +1,8 @@
 //! From what is wanted and what is there to the objects that must change, each with its differences.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::{
-    StoreLogin,
-    difference::{differences, merge_patch},
-    identity, login, logs_in_by_namespace,
-};
+use super::{StoreLogin, identity, login, logs_in_by_namespace, object::Compared};
 use crate::{
     cluster::{
         ServiceAccount,
@@ -183,40 +179,6 @@ pub(crate) fn plan(want: &Want<'_>, have: &Have<'_>) -> Result<Plan> {
     Ok(Plan { objects, warnings })
 }
 
-pub(super) fn new(resource: &'static Resource, manifest: Value, why: String) -> Planned {
-    Planned::new(resource, manifest, why, Vec::new(), None, Doing::Apply)
-}
-
-/// Compares an object that exists; `members` are the parts of it that are ours to settle.
-pub(super) fn existing(
-    resource: &'static Resource,
-    have: &Object,
-    manifest: Value,
-    why: String,
-    members: &[&str],
-) -> Planned {
-    let part = |object: &Value| -> Map<String, Value> {
-        members.iter().filter_map(|name| Some(((*name).to_owned(), object.get(*name)?.clone()))).collect()
-    };
-    let (now, then) = (Value::Object(part(&have.0)), Value::Object(part(&manifest)));
-    let differences = differences(&now, &then);
-    let doing = if now == then {
-        Doing::Nothing
-    } else if let Some(Manager::PutsBack { by }) = manager(have) {
-        Doing::WriteFile { by }
-    } else {
-        let mut patch = merge_patch(&now, &then);
-        patch["metadata"]["resourceVersion"] = json!(have.text("/metadata/resourceVersion"));
-        Doing::Patch(patch)
-    };
-    let why = match &doing {
-        Doing::WriteFile { by } => format!("{by} keeps it: change it where {by} reads it"),
-        Doing::Nothing => "nothing of it differs".into(),
-        _ => why,
-    };
-    Planned::new(resource, manifest, why, differences, Some(have.clone()), doing)
-}
-
 fn store(
     want: &Want<'_>,
     have: &Have<'_>,
@@ -231,8 +193,8 @@ fn store(
             let mut manifest = for_file(store);
             manifest["apiVersion"] = json!(resource.api_version());
             manifest["spec"]["provider"] = provider;
-            let why = "the one object that names the provider".to_owned();
-            existing(resource, store, manifest, why, &["spec"])
+            let why = "the one object that names the provider";
+            Compared::by_members(Some(store), &manifest, &["spec"], &[]).shared(resource, manifest, why)
         }
         None => {
             let mut metadata = json!({ "name": want.store.name(), "labels": { MANAGED_BY.0: MANAGED_BY.1 } });
@@ -250,7 +212,8 @@ fn store(
                 "metadata": metadata,
                 "spec": spec,
             });
-            new(resource, manifest, "nothing reads the provider's secrets without it".into())
+            let why = "nothing reads the provider's secrets without it";
+            Compared::absent().shared(resource, manifest, why)
         }
     };
     // What a store has already is none of ours.
@@ -291,7 +254,7 @@ fn store(
 pub(crate) fn with_provider(name: &StoreName, store: &Object, provider: &Value, why: &str) -> Planned {
     let mut manifest = for_file(store);
     manifest["spec"]["provider"] = provider.clone();
-    existing(name.resource(), store, manifest, why.to_owned(), &["spec"])
+    Compared::by_members(Some(store), &manifest, &["spec"], &[]).shared(name.resource(), manifest, why)
 }
 
 /// An object without what only the API server writes.

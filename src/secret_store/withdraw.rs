@@ -6,6 +6,7 @@
 use super::{
     StoreLogin,
     identity::{altered, role_name},
+    object::ownership,
     plan::{Doing, Planned, for_file},
 };
 use crate::cluster::{
@@ -15,6 +16,7 @@ use crate::cluster::{
         CLUSTER_SECRET_STORES, Estate, ROLE_BINDINGS, ROLES, SECRET_STORES, SERVICE_ACCOUNTS, Store, Target,
     },
 };
+use crate::plan::{Action, Desired, Fit, Observed, Obstacle, decide};
 
 /// What is there of everything that a store may have been given.
 #[derive(Clone, Copy, Debug)]
@@ -57,10 +59,11 @@ pub(crate) fn withdraw(given: Given<'_>) -> Vec<Planned> {
 
 /// `kept`: why it stays although it is marked as ours.
 fn one(resource: &'static Resource, object: &Object, kept: Option<String>) -> Planned {
-    let (why, doing) = match kept {
-        _ if !object.is_ours() => ("keyless did not make it".to_owned(), Doing::Nothing),
-        Some(kept) => (kept, Doing::Nothing),
-        None => ("it was made for the store".to_owned(), Doing::Delete(object.clone())),
+    let observed = Observed::active(ownership(object), Fit::Equal);
+    let (why, doing) = match (decide(Desired::Absent { used_by_others: kept.is_some() }, observed), kept) {
+        (Ok(Action::Delete), _) => ("it was made for the store".to_owned(), Doing::Delete(object.clone())),
+        (Err(Obstacle::Used), Some(kept)) => (kept, Doing::Nothing),
+        _ => ("keyless did not make it".to_owned(), Doing::Nothing),
     };
     Planned::new(resource, for_file(object), why, Vec::new(), Some(object.clone()), doing)
 }

@@ -3,7 +3,7 @@
 use super::retire::Retirement;
 use crate::{
     federation::credential::Act,
-    plan::{Action, Gate, Step, Target},
+    plan::{Action, Desired, Fit, Gate, Observed, Permits, Step, Target, decide, ownership::Ownership},
     retirement::{Kept, KeyStanding, KeyView, Options, Stage},
 };
 
@@ -36,23 +36,29 @@ impl Retirement {
     /// What a rerun and `--undo` go by: written before anything is done, and deleted with the credential.
     fn record(&self, given_back: Option<&String>) -> Vec<Step> {
         let step = |action, name: String, why: &str| Step::new(Target::ClusterObject, action, name, why);
+        // A record of another cluster has been refused, and every act changes it.
+        let record = match self.shelf.is_empty() {
+            true => Observed::Absent,
+            false => Observed::active(Ownership::This, Fit::Different),
+        };
+        let namespace = match self.needs_namespace {
+            true => Observed::Absent,
+            false => Observed::active(Ownership::Foreign, Fit::Equal),
+        };
         let mut steps = Vec::new();
-        if self.needs_namespace {
+        if decide(Desired::Present(Permits::OURS_OR_FITTING), namespace) == Ok(Action::Create) {
             let why = "only administrators may write what is kept there";
             steps.push(step(Action::Create, "Namespace keyless-system".into(), why));
         }
-        steps.push(match (self.shelf.is_empty(), given_back) {
-            (true, _) => {
-                let why =
-                    "what a rerun and --undo need; it holds no secret, and is deleted with the credential";
-                step(Action::Create, self.config_map(), why)
+        let action = decide(Desired::Present(Permits::OURS), record);
+        let why = match (action, given_back) {
+            (Ok(Action::Create), _) => {
+                "what a rerun and --undo need; it holds no secret, and is deleted with the credential"
             }
-            (false, Some(why)) => step(Action::Update, self.config_map(), why),
-            (false, None) => {
-                let why = "how far the retirement has come; it is deleted with the credential";
-                step(Action::Update, self.config_map(), why)
-            }
-        });
+            (_, Some(why)) => why,
+            (_, None) => "how far the retirement has come; it is deleted with the credential",
+        };
+        steps.extend(action.ok().map(|action| step(action, self.config_map(), why)));
         steps
     }
 

@@ -12,7 +12,7 @@ use crate::{
     error::{Code, Error, Result},
     federation::{Impossible, Right, RightKind, Trust},
     google::needs,
-    plan::{Action, Change},
+    plan::{Action, Change, Desired, Fit, Observed, Obstacle, Permits, decide, ownership::Ownership},
 };
 
 /// The workload, or the account that it becomes, gets the roles that its rights take.
@@ -23,7 +23,7 @@ pub(super) fn bindings(want: &Trust, settings: &Settings, state: &State) -> Resu
         None => principal.clone(),
         Some(email) => {
             let holder = Holder::Account(email.clone());
-            if *state.seen(&holder) == Seen::Absent {
+            if is_missing(&holder, state) {
                 return Err(Error::failed(
                     Code::GoogleServiceAccountMissing,
                     format!("there is no service account {email}"),
@@ -40,7 +40,7 @@ pub(super) fn bindings(want: &Trust, settings: &Settings, state: &State) -> Resu
         }
     };
     let is_absent = |right: &&Right| {
-        right.secret().is_some_and(|name| *state.seen(&Holder::Secret(name.to_owned())) == Seen::Absent)
+        right.secret().is_some_and(|name| is_missing(&Holder::Secret(name.to_owned()), state))
     };
     refuse_an_empty_project(want, state)?;
     let (absent, present): (Vec<_>, Vec<_>) = want.rights.iter().partition(is_absent);
@@ -81,12 +81,26 @@ pub(super) fn bindings(want: &Trust, settings: &Settings, state: &State) -> Resu
     Ok(plan)
 }
 
+/// A service account, a secret or a project is the administrator's: keyless grants on it, and does not create it.
+fn is_missing(holder: &Holder, state: &State) -> bool {
+    let observed = match state.seen(holder) {
+        Seen::Absent => Observed::Absent,
+        Seen::Known(_) | Seen::Unknown => Observed::active(Ownership::Foreign, Fit::Equal),
+    };
+    decide(Desired::Present(Permits::GIVEN), observed) == Err(Obstacle::Missing)
+}
+
+/// A role that a member has is equal to the one that is desired: its name and its member are all that there is of it.
+fn binding(has: bool) -> Observed {
+    if has { Observed::active(Ownership::This, Fit::Equal) } else { Observed::Absent }
+}
+
 /// Where none of the secrets is, the project is the wrong one.
 fn refuse_an_empty_project(want: &Trust, state: &State) -> Result<()> {
     let reads = want.rights.iter().filter(|right| right.kind == RightKind::Read);
     let seen: Vec<_> =
-        reads.map(|right| (&right.on, state.seen(&Holder::Secret(right.on.clone())))).collect();
-    if seen.is_empty() || seen.iter().any(|(_, seen)| **seen != Seen::Absent) {
+        reads.map(|right| (&right.on, is_missing(&Holder::Secret(right.on.clone()), state))).collect();
+    if seen.is_empty() || seen.iter().any(|(_, missing)| !missing) {
         return Ok(());
     }
     let names: Vec<_> = seen.iter().map(|(name, _)| name.as_str()).collect();
@@ -158,14 +172,13 @@ fn has(state: &State, holder: &Holder, role: &str, member: &str) -> bool {
 fn grant(place: Place, member: &str, why: &str, state: &State) -> Planned {
     let (holder, role) = place;
     let object = shown(&holder, state);
+    let observed = binding(has(state, &holder, role, member));
+    if decide(Desired::Present(Permits::OURS), observed) != Ok(Action::Create) {
+        return leave(object, format!("{} has {role}", short(member)));
+    }
     let mut why = why.to_owned();
-    if let Seen::Known(policy) = state.seen(&holder) {
-        if policy.has(role, member) {
-            return leave(object, format!("{} has {role}", short(member)));
-        }
-        if policy.has_conditionally(role, member) {
-            why.push_str("; a binding with a condition, which keyless did not make, is left beside it");
-        }
+    if state.policy(&holder).is_some_and(|policy| policy.has_conditionally(role, member)) {
+        why.push_str("; a binding with a condition, which keyless did not make, is left beside it");
     }
     let step = step(Action::Grant, format!("{role} on the {object} to {}", short(member)), why)
         .field("member", None, Some(member.into()))
@@ -180,19 +193,25 @@ fn revoke(place: Place, principal: &str, reader: &str, state: &State) -> Option<
     let (holder, role) = place;
     let policy = state.policy(&holder)?.clone();
     let object = format!("{role} on the {} from {}", shown(&holder, state), short(reader));
-    if reader != principal {
-        return policy.has(role, reader).then(|| {
+    let observed = match binding(policy.has(role, reader)) {
+        Observed::Present { .. } if reader != principal => Observed::active(Ownership::Foreign, Fit::Equal),
+        observed => observed,
+    };
+    match decide(Desired::Absent { used_by_others: false }, observed) {
+        Ok(Action::Delete) => {
+            let why = "nothing uses it any more";
+            let step = step(Action::Revoke, object, why).requires(needs_of(&holder, state));
+            let binding = Binding { holder, role, member: principal.to_owned(), seen: Some(policy) };
+            Some(Change::new(step, Step::Revoke(binding)))
+        }
+        Ok(_) => None,
+        Err(_) => {
             let why = format!(
                 "{reader} is not keyless's: whether others need this is not known; take it back by hand"
             );
-            leave(object, why)
-        });
+            Some(leave(object, why))
+        }
     }
-    let step = step(Action::Revoke, object, "nothing uses it any more").requires(needs_of(&holder, state));
-    policy.has(role, principal).then(|| {
-        let binding = Binding { holder, role, member: principal.to_owned(), seen: Some(policy) };
-        Change::new(step, Step::Revoke(binding))
-    })
 }
 
 /// A member for people: the subject of a principal.

@@ -4,7 +4,7 @@ use lab::{Curve, SigningKey};
 use serde_json::json;
 
 use super::{
-    mark::{mark, older_mark},
+    mark::mark,
     plan_tests::{Case, right},
     tests::*,
     withdraw::withdraw,
@@ -13,7 +13,7 @@ use super::{
 use crate::federation::reading;
 use crate::{
     error::{Code, Error},
-    plan::Action,
+    plan::{Action, ownership::older_mark},
 };
 
 const OTHER: &str = "ffffffff-7f0f-4c55-9f0e-3b6f8f1f2a11";

@@ -2,21 +2,28 @@
 //! services, pool, provider, bindings.
 
 use super::{
-    Deed, Planned, Plans, Settings, Step,
+    Deed, Patch, Planned, Plans, Settings, Step,
     bindings::bindings,
-    mark::{Owner, mark},
+    mark::{mark, of_pool, of_provider},
     names::{Ids, check_email, check_subject},
-    state::{Life, State},
+    state::{Life, Provider, State},
     step::ordered,
-    wanted::{RULES, Wanted, knows_a_key},
+    wanted::{RULES, Wanted},
 };
 use crate::{
     error::{Code, Error, Result},
     federation::{Trust, TrustedIssuer},
     google::needs,
-    plan::{self, Action, Change, FieldChange, Gate, Target},
+    plan::{
+        self, Action, Change, Desired, FieldChange, Fit, Gate, Observed, Obstacle, Permits, Target,
+        UNCHANGED, USED, decide, ownership::Ownership,
+    },
     shell,
 };
+
+/// Why a soft-deleted one of ours is not left to expire.
+const RESTORED: &str =
+    "it was deleted less than 30 days ago, and its name cannot be given to another until then";
 
 /// What cannot work is refused before Google is asked anything.
 pub(super) fn check(want: &Trust, settings: &Settings) -> Result<()> {
@@ -76,73 +83,72 @@ fn services(state: &State) -> Option<Planned> {
 
 fn pool(want: &Trust, wanted: &Wanted, state: &State) -> Result<Planned> {
     let object = state.ids.shown_pool();
-    let change = |action, why: &str, permission: &str, fields: Vec<FieldChange>, deed| {
-        let permission = format!("iam.workloadIdentityPools.{permission}");
-        let step = step(action, &object, why).fields(fields).requires(needs(&permission, &on_project(state)));
-        Change::new(step, Step::Pool(deed))
-    };
-    let Some(life) = state.pool.as_ref().map(|pool| &pool.life) else {
-        let why = "the cluster needs a pool of its own: all of a pool's providers share their principals";
-        return Ok(change(Action::Create, why, "create", Vec::new(), Deed::Create(wanted.pool())));
-    };
-    match life.owner(&want.cluster_id) {
-        Owner::This => {}
-        Owner::Other(_) => {
-            return Err(of_another_cluster(&object, life, want, &state.ids, &update_pool(&state.ids)));
+    let life = state.pool.as_ref().map(|pool| &pool.life);
+    let ownership = of_pool(state, want);
+    let (differences, patch) = life.map(|life| wanted.pool_changes(life)).unwrap_or_default();
+    let observed = match (life, ownership) {
+        (Some(life), Some(ownership)) => {
+            let fit = match ownership {
+                // All of a pool's providers share their principals.
+                Ownership::Foreign if state.neighbours().next().is_some() => Fit::Unfit,
+                Ownership::Foreign => Fit::of(!life.disabled),
+                _ => Fit::of(differences.is_empty()),
+            };
+            Observed::Present { ownership, lifecycle: life.lifecycle(), fit }
         }
-        Owner::None => return foreign_pool(&object, life, state),
-        // It does not say whose it is; a provider in it that believes this very cluster does.
-        Owner::Unnamed => match state.provider() {
-            Some(provider) if provider.believes(want) || knows_a_key(provider, &want.keys) => {}
-            Some(provider) if provider.is_oidc && provider.issuer != want.issuer.as_str() => {
-                return Err(other_issuer(&state.ids.shown_provider(), state, &provider.issuer, want));
-            }
-            // Others log in through it, and this cluster does not.
-            None if state.neighbours().next().is_some() => {
-                return Err(of_another_cluster(&object, life, want, &state.ids, &update_pool(&state.ids)));
-            }
-            _ => return Err(of_no_named_cluster(&object, life, want, &state.ids, &update_pool(&state.ids))),
-        },
-    }
-    let (differences, patch) = wanted.pool_changes(life);
-    if life.deleted {
-        let why = "it was deleted less than 30 days ago, and its name cannot be given to another until then";
-        return Ok(change(Action::Restore, why, "undelete", differences, Deed::Restore(patch)));
-    }
-    Ok(match differences.is_empty() {
-        true => leave(object, "it is as it should be".to_owned()),
-        false if life.disabled => change(
-            Action::Enable,
-            "it is disabled: no token of it is accepted",
-            "update",
-            differences,
-            Deed::Patch(patch),
-        ),
-        false => change(Action::Update, "it differs", "update", differences, Deed::Patch(patch)),
-    })
+        _ => Observed::Absent,
+    };
+    let action = decide(Desired::Present(Permits::OURS_OR_FITTING), observed)
+        .map_err(|obstacle| pool_refused(&object, obstacle, want, state))?;
+    let (why, permission, deed) = match action {
+        Action::NoOp => return Ok(unchanged(object, ownership, "")),
+        Action::Create => {
+            let why = "the cluster needs a pool of its own: all of a pool's providers share their principals";
+            (why, "create", Deed::Create(wanted.pool()))
+        }
+        Action::Restore => (RESTORED, "undelete", Deed::Restore(patch)),
+        Action::Enable => ("it is disabled: no token of it is accepted", "update", Deed::Patch(patch)),
+        _ => ("it differs", "update", Deed::Patch(patch)),
+    };
+    let permission = format!("iam.workloadIdentityPools.{permission}");
+    let step =
+        step(action, &object, why).fields(differences).requires(needs(&permission, &on_project(state)));
+    Ok(Change::new(step, Step::Pool(deed)))
 }
 
-/// One that somebody else made is used if it needs no change, and is nobody else's in fact.
-fn foreign_pool(object: &str, life: &Life, state: &State) -> Result<Planned> {
+/// `kept` follows the reason.
+fn unchanged(object: String, ownership: Option<Ownership>, kept: &str) -> Planned {
+    let why = if ownership == Some(Ownership::Foreign) { USED } else { UNCHANGED };
+    leave(object, format!("{why}{kept}"))
+}
+
+fn pool_refused(object: &str, obstacle: Obstacle, want: &Trust, state: &State) -> Error {
+    let ids = &state.ids;
+    let life = state.pool.as_ref().map(|pool| pool.life.clone()).unwrap_or_default();
+    let update = update_pool(ids);
+    match obstacle {
+        Obstacle::OtherCluster => of_another_cluster(object, &life, want, ids, &update),
+        Obstacle::OtherIssuer => other_issuer(&ids.shown_provider(), state, want),
+        Obstacle::Unproven => of_no_named_cluster(object, &life, want, ids, &update),
+        Obstacle::Foreign | Obstacle::Unfit | Obstacle::Missing | Obstacle::Used => {
+            foreign_pool(object, &life)
+        }
+    }
+}
+
+/// One that keyless did not create is used if it needs no change, and no one else logs in through it.
+fn foreign_pool(object: &str, life: &Life) -> Error {
     let problem = if life.deleted {
         "is soft-deleted, and its name cannot be used for 30 days"
     } else if life.disabled {
         "is disabled"
-    } else if state.neighbours().next().is_some() {
-        "has other providers, whose tokens would be the same principals as this cluster's"
     } else {
-        return Ok(leave(
-            object.to_owned(),
-            "keyless did not make it; it is as it should be and is used as it is".to_owned(),
-        ));
+        "has other providers, whose tokens would be the same principals as this cluster's"
     };
-    Err(Error::failed(
-        Code::GooglePoolForeign,
-        format!("the {object} was not made by keyless, and {problem}"),
-    )
-    .caused_by(format_args!("its description is `{}`", life.description.escape_debug()))
-    .hint("give the cluster a pool of its own: another google.pool")
-    .hint("or, if it is yours: enable or undelete it by hand, and start again"))
+    Error::failed(Code::GooglePoolForeign, format!("the {object} was not made by keyless, and {problem}"))
+        .caused_by(format_args!("its description is `{}`", life.description.escape_debug()))
+        .hint("give the cluster a pool of its own: another google.pool")
+        .hint("or, if it is yours: enable or undelete it by hand, and start again")
 }
 
 /// What another cluster's setup has made is that cluster's. `update` is what gcloud would be told to do with it.
@@ -202,78 +208,102 @@ fn neighbours(want: &Trust, state: &State) -> Vec<Planned> {
 
 fn provider(want: &Trust, wanted: &Wanted, state: &State) -> Result<Planned> {
     let object = state.ids.shown_provider();
-    let change = |action, why: String, permission: &str, fields: Vec<FieldChange>, deed| {
-        let permission = format!("iam.workloadIdentityPoolProviders.{permission}");
-        let step = step(action, &object, why).fields(fields).requires(needs(&permission, &on_project(state)));
-        Change::new(step, Step::Provider(deed))
+    let found = state.provider();
+    let ownership = found.map(|found| of_provider(found, want));
+    let (differences, patch) = match found {
+        Some(found) if ownership == Some(Ownership::This) => wanted.provider_changes(found)?,
+        Some(found) => (unfit(wanted, found), Patch::default()),
+        None => Default::default(),
     };
-    let keys = match want.issuer {
-        TrustedIssuer::Published(_) => "it fetches the keys from there",
-        TrustedIssuer::Signed(_) => "with uploaded keys",
-    };
-    let Some(found) = state.provider() else {
-        let why = format!("Google must believe {}: {keys}", want.issuer);
-        return Ok(change(Action::Create, why, "create", Vec::new(), Deed::Create(wanted.provider())));
-    };
-    let owner = found.life.owner(&want.cluster_id);
-    if let Owner::Other(_) = owner {
-        let update = update_provider(&state.ids);
-        return Err(of_another_cluster(&object, &found.life, want, &state.ids, &update));
-    }
-    if owner == Owner::None || !found.is_oidc {
-        let mut differences = wanted.unfit(found);
-        if !found.is_oidc {
-            let [before, after] = ["not an OIDC provider", "an OIDC provider"].map(|text| Some(text.into()));
-            differences = vec![FieldChange::new("kind", before, after)];
+    let observed = match (found, ownership) {
+        (Some(found), Some(ownership)) => {
+            let fit = if found.is_oidc { Fit::of(differences.is_empty()) } else { Fit::Unfit };
+            Observed::Present { ownership, lifecycle: found.life.lifecycle(), fit }
         }
-        if found.life.deleted || !differences.is_empty() {
-            let update = describe(want, &state.ids, &update_provider(&state.ids));
-            return Err(foreign_provider(&object, &found.life, &differences, &update));
-        }
-        let why = "keyless did not make it; it is as it should be and is used as it is";
-        return Ok(leave(object, why.to_owned()));
-    }
-    let moved = found.issuer != want.issuer.as_str();
-    if owner == Owner::Unnamed && moved && !knows_a_key(found, &want.keys) {
-        return Err(other_issuer(&object, state, &found.issuer, want));
-    }
-    if owner == Owner::Unnamed && !found.believes(want) && !knows_a_key(found, &want.keys) {
-        let update = update_provider(&state.ids);
-        return Err(of_no_named_cluster(&object, &found.life, want, &state.ids, &update));
-    }
-    let (differences, patch) = wanted.provider_changes(found)?;
-    if found.life.deleted {
-        let why = "it was deleted less than 30 days ago, and its name cannot be given to another until then";
-        return Ok(change(Action::Restore, why.to_owned(), "undelete", differences, Deed::Restore(patch)));
-    }
-    let others = wanted.others(found);
-    let kept = match others.is_empty() {
-        true => String::new(),
-        false => format!("; it also admits {}", others.join(", ")),
+        _ => Observed::Absent,
     };
-    if differences.is_empty() {
-        return Ok(leave(object, format!("it is as it should be{kept}")));
+    let action = decide(Desired::Present(Permits::OURS_OR_FITTING), observed)
+        .map_err(|obstacle| provider_refused(&object, obstacle, &differences, want, state))?;
+    let others = found.filter(|_| ownership == Some(Ownership::This)).map(|found| wanted.others(found));
+    let kept = match others.unwrap_or_default() {
+        others if others.is_empty() => String::new(),
+        others => format!("; it also admits {}", others.join(", ")),
+    };
+    let believed = found.map(|found| found.issuer.as_str()).unwrap_or_default();
+    let (why, permission, deed) = match action {
+        Action::NoOp => return Ok(unchanged(object, ownership, &kept)),
+        Action::Create => {
+            let keys = match want.issuer {
+                TrustedIssuer::Published(_) => "it fetches the keys from there",
+                TrustedIssuer::Signed(_) => "with uploaded keys",
+            };
+            let why = format!("Google must believe {}: {keys}", want.issuer);
+            (why, "create", Deed::Create(wanted.provider()))
+        }
+        Action::Restore => (RESTORED.to_owned(), "undelete", Deed::Restore(patch)),
+        _ => (why_changed(action, &differences, believed) + &kept, "update", Deed::Patch(patch)),
+    };
+    // Tokens of the issuer that is trusted now are refused from then on.
+    let moves = matches!(action, Action::Enable | Action::Update)
+        && !believed.is_empty()
+        && differs(&differences, "oidc.issuerUri");
+    let permission = format!("iam.workloadIdentityPoolProviders.{permission}");
+    let step = step(action, &object, why)
+        .fields(differences)
+        .requires(needs(&permission, &on_project(state)))
+        .gated(moves.then_some(Gate::AfterIssuerSwitch));
+    Ok(Change::new(step, Step::Provider(deed)))
+}
+
+fn differs(differences: &[FieldChange], field: &str) -> bool {
+    differences.iter().any(|change| change.path == field)
+}
+
+/// In what a provider that keyless did not create would have to change.
+fn unfit(wanted: &Wanted, found: &Provider) -> Vec<FieldChange> {
+    if found.is_oidc {
+        return wanted.unfit(found);
     }
-    let differs = |field: &str| differences.iter().any(|change| change.path == field);
+    let [before, after] = ["not an OIDC provider", "an OIDC provider"].map(|text| Some(text.into()));
+    vec![FieldChange::new("kind", before, after)]
+}
+
+/// `believed`: the issuer as it is now.
+fn why_changed(action: Action, differences: &[FieldChange], believed: &str) -> String {
     let mut why = Vec::new();
-    if found.life.disabled {
+    if action == Action::Enable {
         why.push("it is disabled: no token is exchanged".to_owned());
     }
-    if moved {
-        why.push(format!("the issuer moves: tokens of {} are refused from then on", found.issuer));
+    if differs(differences, "oidc.issuerUri") {
+        why.push(format!("the issuer moves: tokens of {believed} are refused from then on"));
     }
     if why.is_empty() {
         why.push("it differs".to_owned());
     }
-    if differs("attributeMapping") {
+    if differs(differences, "attributeMapping") {
         why.push("another mapping changes who is meant by the bindings of this pool".to_owned());
     }
-    let why = why.join("; ") + &kept;
-    let action = if found.life.disabled { Action::Enable } else { Action::Update };
-    let mut change = change(action, why, "update", differences, Deed::Patch(patch));
-    // Tokens of the issuer that is trusted now are refused from then on.
-    change.step.gate = (moved && !found.issuer.is_empty()).then_some(Gate::AfterIssuerSwitch);
-    Ok(change)
+    why.join("; ")
+}
+
+fn provider_refused(
+    object: &str,
+    obstacle: Obstacle,
+    differences: &[FieldChange],
+    want: &Trust,
+    state: &State,
+) -> Error {
+    let (ids, found) = (&state.ids, state.provider());
+    let life = found.map(|found| found.life.clone()).unwrap_or_default();
+    let update = update_provider(ids);
+    match obstacle {
+        Obstacle::OtherCluster => of_another_cluster(object, &life, want, ids, &update),
+        Obstacle::OtherIssuer => other_issuer(object, state, want),
+        Obstacle::Unproven => of_no_named_cluster(object, &life, want, ids, &update),
+        Obstacle::Foreign | Obstacle::Unfit | Obstacle::Missing | Obstacle::Used => {
+            foreign_provider(object, &life, differences, &describe(want, ids, &update))
+        }
+    }
 }
 
 /// `update` writes the mark of this cluster on it.
@@ -294,8 +324,9 @@ fn foreign_provider(object: &str, life: &Life, differences: &[FieldChange], upda
 
 /// Nothing shows that it is the same cluster whose issuer has moved (its mark does not name the cluster, and no key is
 /// known to both), and to take over another cluster's provider would give this one its access.
-fn other_issuer(object: &str, state: &State, have: &str, want: &Trust) -> Error {
+fn other_issuer(object: &str, state: &State, want: &Trust) -> Error {
     let (ids, issuer) = (&state.ids, want.issuer.as_str());
+    let have = state.provider().map_or("", |provider| provider.issuer.as_str());
     Error::failed(Code::GoogleOtherIssuer, format!("the {object} believes another issuer"))
         .caused_by(format_args!("it believes {have}, and the cluster's tokens come from {issuer}"))
         .hint("if that is another cluster: choose another google.pool, one for each cluster")

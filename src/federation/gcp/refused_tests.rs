@@ -4,7 +4,6 @@ use lab::{Curve, SigningKey};
 use serde_json::json;
 
 use super::{
-    mark::older_mark,
     plan_tests::{Case, EMAIL, policy, right},
     roles::{ACCESSOR, WORKLOAD_USER},
     state::Seen,
@@ -13,7 +12,12 @@ use super::{
     *,
 };
 use crate::federation::reads;
-use crate::{error::Code, federation::changes, google::Policy, plan::Action};
+use crate::{
+    error::Code,
+    federation::changes,
+    google::Policy,
+    plan::{Action, ownership::older_mark},
+};
 
 /// Nothing of this is touched, and each says what to do.
 #[test]

@@ -5,11 +5,17 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{
-    mark::{Owner, owner},
     names::{Ids, Project},
     wanted::knows_a_key,
 };
-use crate::{federation::Trust, google::Policy};
+use crate::{
+    federation::Trust,
+    google::Policy,
+    plan::{
+        Lifecycle,
+        ownership::{Mark, Owner},
+    },
+};
 
 /// Everything that a plan depends on.
 #[derive(Clone, Debug)]
@@ -57,7 +63,7 @@ pub(super) struct Provider {
 }
 
 /// What pools and providers have in common.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Life {
     pub(super) deleted: bool,
     pub(super) disabled: bool,
@@ -84,7 +90,15 @@ pub(super) enum Seen {
 impl Life {
     /// Whose it is, as far as its description says.
     pub(super) fn owner(&self, cluster_id: &str) -> Owner<'_> {
-        owner(&self.description, cluster_id)
+        Owner::of(Mark::parse(&self.description), cluster_id)
+    }
+
+    pub(super) fn lifecycle(&self) -> Lifecycle {
+        match (self.deleted, self.disabled) {
+            (true, _) => Lifecycle::SoftDeleted,
+            (false, true) => Lifecycle::Disabled,
+            (false, false) => Lifecycle::Active,
+        }
     }
 
     fn read(json: &Value) -> Self {

@@ -37,7 +37,7 @@ pub(crate) enum Deed {
 }
 
 /// A body, and the mask without which Google would write nothing of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Patch {
     pub(super) mask: String,
     pub(super) body: Value,

@@ -3,82 +3,78 @@
 use super::{
     Binding, Deed, Step,
     bindings::{needs_of, shown},
-    mark::Owner,
     plan::{on_project, step},
     roles::ever_granted,
-    state::{Life, Provider, Seen, State},
+    state::{Life, Pool, Seen, State},
     step::ordered,
 };
 use crate::{
-    error::Result,
-    federation::{After, Trust},
+    error,
+    federation::Trust,
     google::needs,
-    plan::Action,
+    plan::{
+        self, Action, Desired, Fit, Observed, Obstacle, decide,
+        ownership::{Evidence, Owner, Ownership},
+    },
 };
 
 /// One part of the way back.
 type Withdrawn = crate::federation::Withdrawn<Step>;
 
 /// Nothing is removed that is not this cluster's, and nothing that others still use.
-pub(super) fn withdraw(want: &Trust, state: &State) -> Result<Vec<Withdrawn>> {
+pub(super) fn withdraw(want: &Trust, state: &State) -> error::Result<Vec<Withdrawn>> {
     let mut all = bindings(want, state)?;
     let provider = state.provider().map(|provider| {
         let why = "Google keeps it for 30 days, and the name with it; tokens that were exchanged live on for an hour at most";
-        let object = state.ids.shown_provider();
-        kept(&object, &provider.life, Some(provider), want).unwrap_or_else(|| {
-            let permission = "iam.workloadIdentityPoolProviders.delete";
-            remove(object, permission, why, Step::Provider(Deed::Delete), state)
-        })
+        let step = step(Action::Delete, state.ids.shown_provider(), why)
+            .requires(needs("iam.workloadIdentityPoolProviders.delete", &on_project(state)));
+        let decision = decide_removal(&provider.life, state, want, false);
+        decided(decision, step, Step::Provider(Deed::Delete), &provider.life, "")
     });
     let provider_stays = provider.as_ref().is_some_and(|provider| !provider.change.is_pending())
         && state.provider().is_some_and(|provider| !provider.life.deleted);
     all.extend(provider);
-    all.extend(state.pool.as_ref().map(|pool| {
-        let object = state.ids.shown_pool();
-        let provider = state.provider();
-        if let Some(kept) = kept(&object, &pool.life, provider, want) {
-            return kept;
-        }
-        if state.neighbours().next().is_some() {
-            return stays(object, "it has other providers");
-        }
-        if provider_stays {
-            return stays(object, "its provider stays");
-        }
+    all.extend(state.pool.as_ref().map(|Pool { life }| {
         let why = "Google keeps it for 30 days, and the name with it; tokens that were exchanged through it stop working";
-        remove(object, "iam.workloadIdentityPools.delete", why, Step::Pool(Deed::Delete), state)
+        let step = step(Action::Delete, state.ids.shown_pool(), why)
+            .requires(needs("iam.workloadIdentityPools.delete", &on_project(state)));
+        let used = match (state.neighbours().next(), provider_stays) {
+            (Some(_), _) => "it has other providers",
+            (None, true) => "its provider stays",
+            (None, false) => "",
+        };
+        let decision = decide_removal(life, state, want, !used.is_empty());
+        decided(decision, step, Step::Pool(Deed::Delete), life, used)
     }));
     ordered(all.iter_mut().map(|one| &mut one.change).collect());
     Ok(all)
 }
 
 /// The roles of the workload's principal.
-fn bindings(want: &Trust, state: &State) -> Result<Vec<Withdrawn>> {
+fn bindings(want: &Trust, state: &State) -> error::Result<Vec<Withdrawn>> {
     let principal = state.ids.principal(&state.project.number, &want.subject()?);
     let mut all = Vec::new();
-    let foreign = principal_of_others(want, state);
+    let doubt = principal_of_others(want, state);
+    // A binding has no mark: whose it is follows from the pool and its providers.
+    let ownership = if doubt.is_some() { Ownership::Unproven } else { Ownership::This };
     for (holder, seen) in &state.policies {
         let Seen::Known(policy) = seen else { continue };
         for &role in ever_granted(holder) {
-            let object = format!("{role} on the {} from {principal}", shown(holder, state));
-            if let Some(foreign) = &foreign
-                && policy.has(role, &principal)
-            {
-                all.push(stays(object.clone(), foreign.clone()));
-            } else if policy.has(role, &principal) {
-                let step =
-                    step(Action::Revoke, object.clone(), "the workload will not log in this way any more")
-                        .requires(needs_of(holder, state));
-                let binding = Binding {
-                    holder: holder.clone(),
-                    role,
-                    member: principal.clone(),
-                    seen: Some(policy.clone()),
-                };
-                all.push(Withdrawn::goes(step, Step::Revoke(binding)));
+            let part = |ownership, stays: &str| {
+                let object = format!("{role} on the {} from {principal}", shown(holder, state));
+                let why = "the workload will not log in this way any more";
+                let step = step(Action::Revoke, object, why).requires(needs_of(holder, state));
+                let (holder, member, seen) = (holder.clone(), principal.clone(), Some(policy.clone()));
+                let observed = Observed::active(ownership, Fit::Equal);
+                let decision = decide(Desired::Absent { used_by_others: false }, observed);
+                let act = Step::Revoke(Binding { holder, role, member, seen });
+                Withdrawn::decided(decision, step, act, "", |_| stays.to_owned())
+            };
+            if policy.has(role, &principal) {
+                all.push(part(ownership, doubt.as_deref().unwrap_or_default()));
             }
             if policy.has_conditionally(role, &principal) {
-                all.push(stays(object, "the binding has a condition: keyless did not make it"));
+                all.push(part(Ownership::Foreign, "the binding has a condition: keyless did not make it"));
             }
         }
     }
@@ -104,39 +100,45 @@ fn principal_of_others(want: &Trust, state: &State) -> Option<String> {
     })
 }
 
-/// Why a pool or provider stays; `None`: it is this cluster's, and goes. `provider` is what must fit in other ways than
-/// by the description.
-fn kept(object: &str, life: &Life, provider: Option<&Provider>, want: &Trust) -> Option<Withdrawn> {
-    let description = life.description.escape_debug();
-    let left = |why| Some(stays(object, why));
-    match life.owner(&want.cluster_id) {
-        Owner::Other(_) => return Some(Withdrawn::left(After::OfAnotherCluster, object, theirs(life))),
-        Owner::None => {
-            return left(format!("keyless did not make it (its description is `{description}`)"));
-        }
-        Owner::Unnamed if !provider.is_some_and(|provider| provider.believes(want)) => {
-            return left(format!(
+/// Of a pool or provider. To delete takes more than to adopt: a mark that names no cluster counts only where the provider
+/// believes this very cluster.
+fn decide_removal(
+    life: &Life,
+    state: &State,
+    want: &Trust,
+    used_by_others: bool,
+) -> Result<Action, Obstacle> {
+    let believes = || state.provider().is_some_and(|provider| provider.believes(want));
+    let evidence = || if believes() { Evidence::ThisCluster } else { Evidence::None };
+    let ownership = life.owner(&want.cluster_id).proved(evidence);
+    let observed = Observed::Present { ownership, lifecycle: life.lifecycle(), fit: Fit::Equal };
+    decide(Desired::Absent { used_by_others }, observed)
+}
+
+/// `used`: by what else a pool is used.
+fn decided(
+    decision: Result<Action, Obstacle>,
+    step: plan::Step,
+    act: Step,
+    life: &Life,
+    used: &str,
+) -> Withdrawn {
+    let gone = "it is deleted already, and gone for good within 30 days";
+    Withdrawn::decided(decision, step, act, gone, |obstacle| {
+        let description = life.description.escape_debug();
+        match obstacle {
+            Obstacle::OtherCluster => theirs(life),
+            Obstacle::Used => used.to_owned(),
+            Obstacle::Unproven | Obstacle::OtherIssuer => format!(
                 "it does not say which cluster it was made for (its description is `{description}`), and does not believe this one"
-            ));
+            ),
+            Obstacle::Foreign | Obstacle::Missing | Obstacle::Unfit => {
+                format!("keyless did not make it (its description is `{description}`)")
+            }
         }
-        Owner::Unnamed | Owner::This => {}
-    }
-    if life.deleted {
-        let why = "it is deleted already, and gone for good within 30 days";
-        return Some(Withdrawn::left(After::Gone, object, why));
-    }
-    None
+    })
 }
 
 fn theirs(life: &Life) -> String {
     format!("it belongs to another cluster (the description is `{}`)", life.description.escape_debug())
-}
-
-fn stays(object: impl Into<String>, why: impl Into<String>) -> Withdrawn {
-    Withdrawn::left(After::Stays, object, why)
-}
-
-fn remove(object: String, permission: &str, why: &str, what: Step, state: &State) -> Withdrawn {
-    let step = step(Action::Delete, object, why).requires(needs(permission, &on_project(state)));
-    Withdrawn::goes(step, what)
 }

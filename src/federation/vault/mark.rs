@@ -3,45 +3,27 @@
 //! An auth method is marked in its description, a policy in its first line. A role has room for neither: it is
 //! recognised by the policy that it gives, and belongs to the cluster that the policy and the auth method name.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     Settings,
     observe::{self, Mount, Observed},
+    wanted,
 };
 use crate::{
     error::{Code, Error},
     federation::{Keys, Trust},
+    plan::ownership::{self, Evidence, Mark, Owner, Ownership},
 };
-
-const MARK: &str = "managed by keyless";
-/// What the UID of the cluster's namespace `kube-system` follows.
-const CLUSTER: &str = " in cluster ";
-
-/// What a mark says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Mark<'a> {
-    /// The issuer of an auth method, the role of a policy; empty in a mark that names none.
-    pub(super) of: &'a str,
-    /// Older marks name none.
-    pub(super) cluster: Option<&'a str>,
-}
-
-impl Mark<'_> {
-    /// The cluster that it names, if that is another one.
-    pub(super) fn other_cluster(&self, want: &Trust) -> Option<&str> {
-        self.cluster.filter(|cluster| *cluster != want.cluster_id)
-    }
-}
 
 /// The description of an auth method that is ours.
 pub(super) fn of_mount(want: &Trust) -> String {
-    format!("{MARK}{CLUSTER}{} for {}", want.cluster_id, issuer(want))
+    ownership::mark(&want.cluster_id, &issuer(want))
 }
 
 /// The first line of a policy that is ours: two clusters with roles of one name do not share it unnoticed.
 pub(super) fn of_policy(settings: &Settings, want: &Trust) -> String {
-    format!("# {MARK}{CLUSTER}{} for {}", want.cluster_id, role(settings))
+    format!("# {}", ownership::mark(&want.cluster_id, &role(settings)))
 }
 
 /// The issuer as a mark names it: without spaces, so that it can be read back.
@@ -49,30 +31,66 @@ pub(super) fn issuer(want: &Trust) -> String {
     want.issuer.signed().escaped()
 }
 
-/// The mark of an auth method; `None`: somebody else's.
+/// The mark of an auth method; `None`: keyless did not create it. It creates those of type jwt only.
 pub(super) fn on_mount(mount: &Mount) -> Option<Mark<'_>> {
-    parse(&mount.description)
+    Mark::parse(&mount.description).filter(|_| mount.kind == "jwt")
 }
 
-/// The mark of a policy; `None`: somebody else's.
-pub(super) fn on_policy(text: &str) -> Option<Mark<'_>> {
-    parse(text.lines().next()?.trim().strip_prefix("# ")?)
+fn on_policy(text: &str) -> Option<Mark<'_>> {
+    Mark::parse(text.lines().next()?.trim().strip_prefix("# ")?)
 }
 
-/// Whether a policy's mark names the role of these settings.
-pub(super) fn is_for_role(mark: &Mark<'_>, settings: &Settings) -> bool {
-    mark.of == role(settings)
+/// Whose the auth method is.
+pub(super) fn mount_ownership(mount: &Mount, observed: &Observed, want: &Trust) -> Ownership {
+    let mark = on_mount(mount);
+    Owner::of(mark, &want.cluster_id).proved(|| match mark {
+        Some(mark) if mark.of != issuer(want) => Evidence::OtherIssuer,
+        _ if believes(observed, want) => Evidence::ThisCluster,
+        _ => Evidence::None,
+    })
 }
 
 /// Whether the auth method is this cluster's: its mark names the cluster; or names none, and the configuration believes
-/// this very cluster. Everybody can write a description.
-pub(super) fn is_this_clusters(observed: &Observed, want: &Trust) -> bool {
-    let Some(mark) = observed.mount.as_ref().filter(|mount| mount.kind == "jwt").and_then(on_mount) else {
-        return false;
+/// this very cluster.
+fn is_this_clusters(observed: &Observed, want: &Trust) -> bool {
+    let mount = observed.mount.as_ref();
+    mount.is_some_and(|mount| mount_ownership(mount, observed, want) == Ownership::This)
+}
+
+/// Whose the policy is. A mark without a cluster names the role alone: the auth method that the role is in tells whose that
+/// is.
+pub(super) fn policy_ownership(
+    text: &str,
+    settings: &Settings,
+    observed: &Observed,
+    want: &Trust,
+) -> Ownership {
+    let mark = on_policy(text);
+    let evidence = || match is_this_clusters(observed, want) {
+        true => Evidence::ThisCluster,
+        false => Evidence::None,
     };
-    match mark.cluster {
-        Some(cluster) => cluster == want.cluster_id,
-        None => mark.of == issuer(want) && believes(observed, want),
+    match Owner::of(mark, &want.cluster_id).proved(evidence) {
+        Ownership::OtherCluster => Ownership::OtherCluster,
+        _ if mark.is_none_or(|mark| mark.of != role(settings)) => Ownership::Foreign,
+        ownership => ownership,
+    }
+}
+
+/// Whose the role is: ours when it gives our policy, alone or with others; another cluster's when the policy or the auth
+/// method is.
+pub(super) fn role_ownership(
+    have: &Map<String, Value>,
+    settings: &Settings,
+    observed: &Observed,
+    want: &Trust,
+) -> Ownership {
+    let policies = have.get("token_policies").and_then(Value::as_array);
+    let ours = wanted::policy_name(settings);
+    match (policies.is_some_and(|all| all.iter().any(|it| *it == *ours)), other_cluster(observed, want)) {
+        (false, _) => Ownership::Foreign,
+        (true, Some(_)) => Ownership::OtherCluster,
+        (true, None) => Ownership::This,
     }
 }
 
@@ -90,20 +108,24 @@ fn believes(observed: &Observed, want: &Trust) -> bool {
     text("bound_issuer") == issuer && (fetched || given())
 }
 
-/// The other cluster that the role belongs to, if it does.
-pub(super) fn role_of_other_cluster<'a>(observed: &'a Observed, want: &Trust) -> Option<&'a str> {
-    let mount = observed.mount.as_ref().and_then(on_mount);
-    let policy = observed.policy.as_deref().and_then(on_policy);
-    [mount, policy]
-        .into_iter()
-        .flatten()
-        .filter_map(|mark| mark.cluster)
-        .find(|cluster| *cluster != want.cluster_id)
+/// The other cluster that a mark on the auth method or on the policy names.
+pub(super) fn other_cluster<'a>(observed: &'a Observed, want: &Trust) -> Option<&'a str> {
+    mount_of_other(observed, want).or_else(|| policy_of_other(observed, want))
+}
+
+/// The other cluster that the mark on the auth method names.
+pub(super) fn mount_of_other<'a>(observed: &'a Observed, want: &Trust) -> Option<&'a str> {
+    Owner::of(on_mount(observed.mount.as_ref()?), &want.cluster_id).other_cluster()
+}
+
+/// The other cluster that the mark on the policy names.
+pub(super) fn policy_of_other<'a>(observed: &'a Observed, want: &Trust) -> Option<&'a str> {
+    Owner::of(on_policy(observed.policy.as_deref()?), &want.cluster_id).other_cluster()
 }
 
 /// Two clusters under one name: the second would take over what the first lives on. `take_over` is what to do if
 /// there is no first any more.
-pub(super) fn other_cluster(
+pub(super) fn of_another_cluster(
     object: &str,
     cluster: &str,
     want: &Trust,
@@ -124,37 +146,4 @@ pub(super) fn other_cluster(
 
 fn role(settings: &Settings) -> String {
     format!("auth/{}/role/{}", settings.mount, settings.role)
-}
-
-fn parse(text: &str) -> Option<Mark<'_>> {
-    let rest = text.strip_prefix(MARK).filter(|rest| rest.is_empty() || rest.starts_with(' '))?;
-    let (cluster, rest) =
-        match rest.strip_prefix(CLUSTER).map(|rest| rest.split_once(' ').unwrap_or((rest, ""))) {
-            Some((cluster, rest)) => (Some(cluster), rest),
-            None => (None, rest),
-        };
-    let of = rest.trim_start().strip_prefix("for ").unwrap_or_default().trim();
-    Some(Mark { of, cluster: cluster.filter(|cluster| !cluster.is_empty()) })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mark_is_read_with_and_without_its_cluster() {
-        let mark = |text| parse(text).map(|mark| (mark.cluster, mark.of));
-        assert_eq!(
-            mark("managed by keyless in cluster 5e7f for https://a.example"),
-            Some((Some("5e7f"), "https://a.example"))
-        );
-        assert_eq!(mark("managed by keyless for https://a.example"), Some((None, "https://a.example")));
-        assert_eq!(mark("managed by keyless"), Some((None, "")));
-        assert_eq!(mark("managed by keyless in cluster "), Some((None, "")));
-        for other in
-            ["", "by terraform", "Managed by keyless", "managed by keylessly", "not managed by keyless"]
-        {
-            assert_eq!(mark(other), None, "{other}");
-        }
-    }
 }

@@ -14,6 +14,7 @@ pub(crate) mod fuzzing;
 mod mark;
 mod namespaces;
 mod observe;
+mod obstacle;
 mod of_store;
 mod paths;
 mod plan;

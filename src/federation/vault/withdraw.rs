@@ -1,14 +1,13 @@
 //! PURE. The way back: role, policy, and the auth method if we made it and nobody else uses it.
 
 use super::{
-    Settings, Step, mark,
-    observe::Observed,
-    plan::{in_turn, is_our_role, mount_object, policy_object, role_object, step},
+    Settings, Step, mark, observe,
+    plan::{in_turn, mount_object, policy_object, role_object, step},
     wanted,
 };
 use crate::{
-    federation::{After, Trust},
-    plan::Action,
+    federation::Trust,
+    plan::{self, Action, Desired, Fit, Observed, Obstacle, decide, ownership::Ownership},
 };
 
 /// One part of the way back.
@@ -20,7 +19,7 @@ const UNKNOWN: &str = "it does not say which cluster it was made for, and does n
 pub(super) fn withdraw(
     settings: &Settings,
     want: &Trust,
-    observed: &Observed,
+    observed: &observe::Observed,
     roles: &[String],
 ) -> Vec<Withdrawn> {
     let others: Vec<_> = roles.iter().filter(|role| **role != settings.role).map(String::as_str).collect();
@@ -33,78 +32,66 @@ pub(super) fn withdraw(
     all
 }
 
-fn role(settings: &Settings, want: &Trust, observed: &Observed) -> Withdrawn {
-    let object = role_object(settings);
-    let Some(role) = &observed.role else { return gone(&object) };
-    if !is_our_role(settings, role) {
-        let policy = wanted::policy_name(settings);
-        return stays(&object, format!("somebody else's: it does not give the policy {policy}"));
-    }
-    if let Some(cluster) = mark::role_of_other_cluster(observed, want) {
-        return of_other_cluster(&object, cluster);
-    }
-    let why = "no token of the workload is let in any more";
-    goes(&object, why, Step::RemoveRole)
+fn role(settings: &Settings, want: &Trust, observed: &observe::Observed) -> Withdrawn {
+    let step = remove(role_object(settings), "no token of the workload is let in any more");
+    let ownership = observed.role.as_ref().map(|role| mark::role_ownership(role, settings, observed, want));
+    decided(ownership, "", step, Step::RemoveRole, |obstacle| match obstacle {
+        Obstacle::OtherCluster => of_other_cluster(mark::other_cluster(observed, want)),
+        _ => format!("somebody else's: it does not give the policy {}", wanted::policy_name(settings)),
+    })
 }
 
-fn policy(settings: &Settings, want: &Trust, observed: &Observed) -> Withdrawn {
-    let object = policy_object(settings);
-    let Some(text) = &observed.policy else { return gone(&object) };
-    let mark = mark::on_policy(text);
-    if let Some(cluster) = mark.as_ref().and_then(|mark| mark.other_cluster(want)) {
-        return of_other_cluster(&object, cluster);
-    }
-    let Some(mark) = mark.filter(|mark| mark::is_for_role(mark, settings)) else {
-        return stays(&object, "somebody else's: its first line is not the one that keyless writes");
-    };
-    if mark.cluster.is_none() && !mark::is_this_clusters(observed, want) {
-        return stays(&object, UNKNOWN);
-    }
-    goes(&object, "nothing gives it any more", Step::RemovePolicy)
+fn policy(settings: &Settings, want: &Trust, observed: &observe::Observed) -> Withdrawn {
+    let step = remove(policy_object(settings), "nothing gives it any more");
+    let ownership =
+        observed.policy.as_deref().map(|text| mark::policy_ownership(text, settings, observed, want));
+    decided(ownership, "", step, Step::RemovePolicy, |obstacle| match obstacle {
+        Obstacle::OtherCluster => of_other_cluster(mark::policy_of_other(observed, want)),
+        Obstacle::Unproven => UNKNOWN.to_owned(),
+        _ => "somebody else's: its first line is not the one that keyless writes".to_owned(),
+    })
 }
 
-fn mount(settings: &Settings, want: &Trust, observed: &Observed, other_roles: &[&str]) -> Withdrawn {
-    let object = mount_object(settings);
-    let Some(mount) = &observed.mount else { return gone(&object) };
-    let Some(mark) = mark::on_mount(mount).filter(|_| mount.kind == "jwt") else {
-        return stays(
-            &object,
-            "somebody else's: its description is not the one that keyless writes; its configuration stays",
-        );
-    };
-    if let Some(cluster) = mark.other_cluster(want) {
-        return of_other_cluster(&object, cluster);
-    }
-    if mark.cluster.is_none() && mark.of != mark::issuer(want) {
-        return stays(&object, format!("it serves another issuer, {}", mark.of.escape_debug()));
-    }
-    if !mark::is_this_clusters(observed, want) {
-        return stays(&object, UNKNOWN);
-    }
-    if !other_roles.is_empty() {
-        let roles = other_roles.join(", ");
-        return stays(
-            &object,
-            format!("other roles use it, and so it goes on believing {}: {roles}", want.issuer),
-        );
-    }
-    let why = "its configuration goes with it, and every login made through it ends";
-    goes(&object, why, Step::Unmount)
+fn mount(settings: &Settings, want: &Trust, observed: &observe::Observed, other_roles: &[&str]) -> Withdrawn {
+    let step = remove(
+        mount_object(settings),
+        "its configuration goes with it, and every login made through it ends",
+    );
+    let ownership = observed.mount.as_ref().map(|mount| mark::mount_ownership(mount, observed, want));
+    let roles = other_roles.join(", ");
+    decided(ownership, &roles, step, Step::Unmount, |obstacle| match obstacle {
+        Obstacle::OtherCluster => of_other_cluster(mark::mount_of_other(observed, want)),
+        Obstacle::OtherIssuer => {
+            let mark = observed.mount.as_ref().and_then(mark::on_mount);
+            let serves = mark.map_or("", |mark| mark.of).escape_debug();
+            format!("it serves another issuer, {serves}")
+        }
+        Obstacle::Unproven => UNKNOWN.to_owned(),
+        Obstacle::Used => {
+            format!("other roles use it, and so it goes on believing {}: {roles}", want.issuer)
+        }
+        _ => "somebody else's: its description is not the one that keyless writes; its configuration stays"
+            .to_owned(),
+    })
 }
 
-fn goes(object: &str, why: &str, act: Step) -> Withdrawn {
-    Withdrawn::goes(step(Action::Delete, object, why), act)
+fn remove(object: String, why: &str) -> plan::Step {
+    step(Action::Delete, &object, why)
 }
 
-fn stays(object: &str, why: impl Into<String>) -> Withdrawn {
-    Withdrawn::left(After::Stays, object, why)
+/// `ownership`: `None` of what is not there. `users`: what else uses it.
+fn decided(
+    ownership: Option<Ownership>,
+    users: &str,
+    step: plan::Step,
+    act: Step,
+    stays: impl FnOnce(Obstacle) -> String,
+) -> Withdrawn {
+    let observed = ownership.map_or(Observed::Absent, |ownership| Observed::active(ownership, Fit::Equal));
+    let decision = decide(Desired::Absent { used_by_others: !users.is_empty() }, observed);
+    Withdrawn::decided(decision, step, act, "it is not there", stays)
 }
 
-fn gone(object: &str) -> Withdrawn {
-    Withdrawn::left(After::Gone, object, "it is not there")
-}
-
-fn of_other_cluster(object: &str, cluster: &str) -> Withdrawn {
-    let why = format!("it belongs to another cluster, {}", cluster.escape_debug());
-    Withdrawn::left(After::OfAnotherCluster, object, why)
+fn of_other_cluster(cluster: Option<&str>) -> String {
+    format!("it belongs to another cluster, {}", cluster.unwrap_or_default().escape_debug())
 }
