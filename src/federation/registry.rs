@@ -138,9 +138,21 @@ impl fmt::Debug for ProviderName {
 
 impl<'de> Deserialize<'de> for ProviderName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        let found = Self::all().find(|provider| provider.as_str() == name);
-        found.ok_or_else(|| de::Error::unknown_variant(&name, &NAMES))
+        // A visitor, so that the parser adds the place to an error.
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = ProviderName;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a provider")
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<ProviderName, E> {
+                let found = ProviderName::all().find(|provider| provider.as_str() == name);
+                found.ok_or_else(|| E::unknown_variant(name, &NAMES))
+            }
+        }
+        deserializer.deserialize_str(Visitor)
     }
 }
 
