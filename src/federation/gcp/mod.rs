@@ -33,6 +33,8 @@ mod probe_tests;
 #[cfg(test)]
 mod refused_tests;
 #[cfg(test)]
+mod retry_tests;
+#[cfg(test)]
 mod rights_tests;
 mod roles;
 mod search;
