@@ -59,6 +59,7 @@ mod redact;
 mod relying_party;
 mod report;
 mod retirement;
+mod retry;
 mod rotation;
 mod secret;
 mod secret_store;

@@ -26,11 +26,12 @@ use crate::{
     http,
     oidc::{Document, MAX_BODY},
     plan::{Action, Step, Target},
+    retry::{Attempts, Backoff},
 };
 
 /// A writer needs milliseconds; one that holds the folder longer hangs.
-const LOCK_LIMIT: Duration = Duration::from_secs(10);
-const LOCK_PAUSE: Duration = Duration::from_millis(10);
+const LOCK: Backoff =
+    Backoff::poll(Duration::from_millis(10), Duration::from_millis(100), Duration::from_secs(10));
 
 /// What unfinished files are called: never like a document.
 const UNFINISHED: (&str, &str) = (".keyless-", ".unfinished");
@@ -55,12 +56,12 @@ pub(super) const KIND: Kind = Kind {
 pub(super) struct Directory {
     root: PathBuf,
     public_url: Option<String>,
-    lock_limit: Duration,
+    lock: Backoff,
 }
 
 impl Directory {
     pub(super) fn new(root: PathBuf, public_url: Option<String>) -> Self {
-        Self { root, public_url, lock_limit: LOCK_LIMIT }
+        Self { root, public_url, lock: LOCK }
     }
 
     /// Where an object lies. A name cannot lead out of the folder.
@@ -128,13 +129,15 @@ impl Directory {
             .custom_flags(flags)
             .open(folder)
             .map_err(|error| describe(&error, "open", folder))?;
-        let mut waited = Duration::ZERO;
+        let mut attempts = Attempts::begin(self.lock);
         loop {
             match handle.try_lock() {
                 Ok(()) => return Ok(Some(handle)),
                 Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => return Ok(None),
                 Err(TryLockError::Error(error)) => return Err(describe(&error, "lock", folder)),
-                Err(TryLockError::WouldBlock) if waited >= self.lock_limit => {
+                Err(TryLockError::WouldBlock) if attempts.pause(None).await => {}
+                Err(TryLockError::WouldBlock) => {
+                    let waited = attempts.elapsed();
                     let holder = holder(&handle).map(|pid| format!("process {pid}"));
                     let holder = holder.unwrap_or_else(|| "another process".to_owned());
                     return Err(Error::failed(
@@ -142,10 +145,6 @@ impl Directory {
                         format!("{holder} has held the lock on {} for {} s", folder.display(), waited.as_secs()),
                     )
                     .hint("keyless locks a folder for milliseconds: see what the process is (`ps`, `lsof`), and end it if it hangs"));
-                }
-                Err(TryLockError::WouldBlock) => {
-                    tokio::time::sleep(LOCK_PAUSE).await;
-                    waited += LOCK_PAUSE;
                 }
             }
         }

@@ -206,7 +206,7 @@ async fn the_same_bytes_under_another_name_are_another_state() {
 #[tokio::test]
 async fn a_writer_who_hangs_is_not_waited_for() {
     let (_home, mut bucket) = opened().await;
-    bucket.lock_limit = Duration::from_millis(30);
+    bucket.lock.deadline = Duration::from_millis(30);
     let holder = File::open(bucket.root.join("openid/v1")).unwrap();
     holder.lock().unwrap();
     let error = refused(bucket.write("openid/v1/jwks", &jwks("{}"), &Expected::Absent).await);

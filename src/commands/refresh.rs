@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
-use tokio::time::{Instant, sleep};
 
 use crate::{
     cluster::{
@@ -14,6 +13,7 @@ use crate::{
     },
     error::{Check, Result},
     relying_party::Finding,
+    retry::{Attempts, Backoff},
     secret_store::RefreshInterval,
 };
 
@@ -24,8 +24,8 @@ const SOON: Duration = Duration::from_secs(60);
 const SLACK: Duration = Duration::from_secs(120);
 /// The same where it is waited for: only the queue counts.
 const GRACE: Duration = Duration::from_secs(30);
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// Between two looks at first, and at most.
+const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(2)];
 
 /// Judges the one of these ExternalSecrets that is read most often. `now` is asked for seconds since 1970, `say`
 /// gets the reason of waiting.
@@ -72,10 +72,14 @@ pub(super) async fn judge(
 
 /// Waits for a reading later than the one in `before`. Compared with itself, no clock but the operator's counts.
 async fn until_read_again(cluster: &Cluster, before: &Object, interval: Duration) -> Finding {
-    let (started, mut pause) = (Instant::now(), FIRST_PAUSE);
+    let [first, longest] = PAUSES.map(|pause| pause.min(interval));
+    let mut attempts = Attempts::begin(Backoff::poll(first, longest, interval.saturating_add(GRACE)));
+    let mut last = before.clone();
     loop {
-        sleep(pause.min(interval)).await;
-        pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+        if !attempts.pause(None).await {
+            let waited = attempts.elapsed().as_secs();
+            return stale(&last, format!("not read again in {waited} s, last at {}", read_at(&last)));
+        }
         let after = match again(cluster, before).await {
             Ok(Look::Seen(after)) => after,
             Ok(Look::Absent) => {
@@ -99,10 +103,7 @@ async fn until_read_again(cluster: &Cluster, before: &Object, interval: Duration
             );
             return Finding::passed(CHECK, subject(before), seen);
         }
-        if started.elapsed() >= interval.saturating_add(GRACE) {
-            let waited = started.elapsed().as_secs();
-            return stale(&after, format!("not read again in {waited} s, last at {}", read_at(&after)));
-        }
+        last = after;
     }
 }
 

@@ -1,5 +1,7 @@
 //! The objects of a secret store: what of them is there, and how a planned one is brought about.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::operator::installed;
@@ -10,6 +12,7 @@ use crate::{
         snapshot::{Controller, Estate, ROLE_BINDINGS, ROLES, SERVICE_ACCOUNTS, StoreSchema},
     },
     error::{Code, Error, Result},
+    retry::{Attempts, Backoff},
     secret_store::{Doing, Have, Planned, StoreName, role_name},
 };
 
@@ -111,8 +114,8 @@ pub(crate) async fn write(cluster: &Cluster, planned: &Planned, dry_run: bool) -
     }
 }
 
-/// How often somebody may note something on an object between a look and a write.
-const ATTEMPTS: usize = 10;
+/// How often a controller may note something on an object between a look and a write.
+const CONFLICTS: Backoff = Backoff::conflict(Duration::from_millis(10), 10);
 
 /// A controller writes an object's status all the time, and people take their time to answer: what was planned from
 /// counts, not its resource version.
@@ -125,7 +128,7 @@ async fn patch_as_planned(
 ) -> Result<Object> {
     let name = planned.manifest.name();
     let mut patch = patch.clone();
-    let mut attempt = 1;
+    let mut attempts = Attempts::begin(CONFLICTS);
     loop {
         let patched = cluster.merge_patch(planned.resource, namespace, name, &patch, dry_run).await;
         let error = match patched {
@@ -133,7 +136,7 @@ async fn patch_as_planned(
             Err(error) => error,
         };
         let now = match error.code {
-            Code::ApplyRaced if attempt < ATTEMPTS => {
+            Code::ApplyRaced if attempts.pause(None).await => {
                 cluster.get_object(planned.resource, namespace, name).await?
             }
             _ => return Err(error),
@@ -143,7 +146,6 @@ async fn patch_as_planned(
             return Err(error);
         }
         patch["metadata"]["resourceVersion"] = json!(now.text("/metadata/resourceVersion"));
-        attempt += 1;
     }
 }
 

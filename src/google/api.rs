@@ -14,11 +14,9 @@ use crate::{
     base_url::base_url,
     error::{Code, Error, Result},
     http::Http,
+    retry::{Attempts, Backoff, Repeat},
     secret::Secret,
 };
-
-/// How often a request is sent in all.
-const ATTEMPTS: u32 = 4;
 
 /// A client of Google's REST APIs.
 pub(crate) struct Api {
@@ -30,24 +28,28 @@ pub(crate) struct Api {
 /// How long is waited for what.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
-    /// Before the second attempt of a request; twice as long before the third, and so on.
-    pub(crate) retry: Duration,
-    /// After the first look at an operation that is not done; each time doubled.
-    pub(crate) poll: Duration,
-    /// The longest time between two looks.
-    pub(crate) longest_poll: Duration,
-    /// For an operation as a whole.
-    pub(crate) operation: Duration,
+    /// Requests that failed for a moment.
+    pub(crate) request: Backoff,
+    /// Looks at an operation that is not done.
+    pub(crate) operation: Backoff,
+    /// Policies that others write at the same time.
+    pub(crate) conflict: Backoff,
+    /// What Google's servers do not all know yet, and what another run is changing.
+    pub(crate) lag: Backoff,
 }
 
 impl Default for Pace {
     /// Pools and providers are made within seconds, so the first looks are close together.
     fn default() -> Self {
+        let (longest, operation) = (Duration::from_secs(5), Duration::from_secs(300));
         Self {
-            retry: Duration::from_millis(500),
-            poll: Duration::from_millis(20),
-            longest_poll: Duration::from_secs(5),
-            operation: Duration::from_secs(300),
+            request: Backoff::request(Duration::from_millis(500), 4),
+            operation: Backoff {
+                factor: 200,
+                ..Backoff::poll(Duration::from_millis(20), longest, operation)
+            },
+            conflict: Backoff::conflict(Duration::from_millis(250), 10),
+            lag: Backoff::poll(longest, longest, operation),
         }
     }
 }
@@ -116,7 +118,7 @@ impl Api {
             .build()
             .map_err(|error| Refusal::unsent(bad_address(&place).caused_by_chain(&error.without_url())))?;
         let (method, headers) = (request.method().clone(), request.headers().clone());
-        let mut attempt = 1;
+        let mut attempts = Attempts::begin(self.pace.request);
         loop {
             let Some(this) = request.try_clone() else { return Err(Refusal::unsent(bad_address(&place))) };
             let request = RequestBuilder::from_parts(self.http.client().clone(), this);
@@ -128,11 +130,10 @@ impl Api {
                 Ok(answer) => Refusal::of(&answer, &headers),
                 Err(error) => Refusal::unanswered(error),
             };
-            if attempt == ATTEMPTS || !refusal.may_pass() {
+            let after = refusal.retry_after();
+            if !refusal.may_pass(Repeat::Safe) || !attempts.pause(after).await {
                 return Err(refusal);
             }
-            tokio::time::sleep(self.pace.retry * attempt).await;
-            attempt += 1;
         }
     }
 }

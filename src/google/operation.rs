@@ -1,10 +1,12 @@
 //! Long-running operations (AIP-151), looked at until they are over.
 
 use serde_json::Value;
-use tokio::time::{Instant, sleep};
 
 use super::{api::Api, refusal::Refusal, rights::needs};
-use crate::error::{Code, Error, Result};
+use crate::{
+    error::{Code, Error, Result},
+    retry::Attempts,
+};
 
 /// What an operation does and what it takes, for errors.
 #[derive(Clone, Copy)]
@@ -27,8 +29,7 @@ impl Api {
         doing: Doing<'_>,
         say: &mut (dyn FnMut(&str) + Send),
     ) -> Result<Value> {
-        let started = Instant::now();
-        let mut pause = std::time::Duration::ZERO;
+        let mut attempts = Attempts::begin(self.pace.operation);
         let mut looks = 0;
         let name = operation["name"].as_str().unwrap_or_default().to_owned();
         loop {
@@ -45,14 +46,13 @@ impl Api {
                 )
                 .hint("check google.endpoints, and what stands before it"));
             }
-            if started.elapsed() >= self.pace.operation {
-                return Err(endless(&name, self.pace.operation.as_secs(), doing));
-            }
             if looks == SILENT_LOOKS {
                 say(&format!("{}: Google is still at it ({name})", doing.what));
             }
-            sleep(pause.min(self.pace.operation.saturating_sub(started.elapsed()))).await;
-            pause = (pause * 2).clamp(self.pace.poll, self.pace.longest_poll);
+            // The first look is at once.
+            if looks > 0 && !attempts.pause(None).await {
+                return Err(endless(&name, self.pace.operation.deadline.as_secs(), doing));
+            }
             looks += 1;
             operation = self
                 .get(&format!("{root}/{name}"))

@@ -3,17 +3,16 @@
 use std::fmt;
 
 use serde_json::{Map, Value, json};
-use tokio::time::sleep;
 
 use super::{
     api::Api,
     refusal::{Outcome, Refusal},
     rights::needs,
 };
-use crate::error::{Code, Error, Result};
-
-/// How often a policy is read and written when others write it too.
-const TRIES: u32 = 10;
+use crate::{
+    error::{Code, Error, Result},
+    retry::Attempts,
+};
 
 /// Something with an IAM policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -204,7 +203,8 @@ impl Api {
         change: &(dyn Fn(&mut Policy) -> bool + Sync),
         say: &mut (dyn FnMut(&str) + Send),
     ) -> Result<bool> {
-        for attempt in 1..=TRIES {
+        let mut attempts = Attempts::begin(self.pace.conflict);
+        loop {
             let known = seen.take().filter(|policy| policy.etag().is_some());
             let is_fresh = known.is_none();
             let mut policy = match known {
@@ -225,25 +225,26 @@ impl Api {
             let body = json!({ "policy": policy.0 });
             match self.post(&format!("{}:setIamPolicy", target.url), Some(&body)).await {
                 Ok(_) => return Ok(true),
-                Err(refusal) if refusal.is_conflict() && !is_fresh => {}
+                Err(refusal) if refusal.is_conflict() && !is_fresh => attempts.at_once(),
                 Err(refusal) if refusal.is_conflict() => {
-                    if attempt == 3 {
+                    if attempts.attempt() == 3 {
                         say(&format!(
                             "{target}: somebody else changes its policy at the same time; trying again"
                         ));
                     }
-                    if attempt < TRIES {
-                        sleep(self.pace.retry * attempt / 2).await;
+                    if !attempts.pause(refusal.retry_after()).await {
+                        break;
                     }
                 }
                 Err(refusal) => return Err(target.not_written(refusal)),
             }
         }
+        let times = attempts.attempt();
         Err(Error::failed(
             Code::GoogleBusy,
             format!("somebody else keeps changing the IAM policy of {target}"),
         )
-        .caused_by(format_args!("{TRIES} times it had changed between reading and writing (409 ABORTED)"))
+        .caused_by(format_args!("{times} times it had changed between reading and writing (409 ABORTED)"))
         .hint("find out who writes it (Terraform, Config Connector, another setup), and start again")
         .hint(format!("the right to do it is {}", target.needs())))
     }

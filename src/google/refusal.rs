@@ -1,5 +1,7 @@
 //! What Google answered when it did not do what it was asked, and what that means to a person (AIP-193).
 
+use std::time::Duration;
+
 use http::{HeaderMap, header::AUTHORIZATION};
 use serde_json::Value;
 
@@ -11,6 +13,7 @@ use crate::{
     error::{Code, Error},
     http::Answer,
     redact,
+    retry::{Repeat, retry_after},
 };
 
 /// An answer that is not the one asked for, or none at all.
@@ -40,6 +43,8 @@ struct Details {
     consumer: Option<String>,
     /// The constraint of an organisation policy that forbids it.
     constraint: Option<String>,
+    /// How long Google asks to wait.
+    retry_after: Option<Duration>,
 }
 
 /// The projects of gcloud's own clients: a user's login counts for them where it names none (cloud.google.com/docs/quotas).
@@ -74,6 +79,7 @@ impl Refusal {
         let json: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let mut refusal = Self::read(&json["error"]);
         refusal.status = Some(answer.status);
+        refusal.details.retry_after = retry_after(&answer.headers);
         if let Some(word) = json["error"].as_str() {
             // RFC 6749 §5.2, as the token service answers.
             refusal.word = redact::message(word);
@@ -122,6 +128,7 @@ impl Refusal {
             service: metadata("service"),
             consumer: metadata("consumer"),
             constraint: constraint_in(&message, &violated),
+            retry_after: None,
         };
         Self {
             status: None,
@@ -144,12 +151,17 @@ impl Refusal {
     }
 
     /// Whether asking again can help. A time limit that was waited for is not waited for again.
-    pub(crate) fn may_pass(&self) -> bool {
+    pub(crate) fn may_pass(&self, repeat: Repeat) -> bool {
         match (self.status, &self.unanswered) {
-            (Some(status), _) => self.is_throttled() || matches!(status, 408 | 500 | 502 | 504),
+            (Some(status), _) => self.is_throttled() || repeat.may_help_after(status),
             (None, Some(error)) => self.sent && error.code.is_broken_connection(),
             (None, None) => false,
         }
+    }
+
+    /// How long Google asks to wait before the next attempt.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        self.details.retry_after
     }
 
     pub(crate) fn is_throttled(&self) -> bool {

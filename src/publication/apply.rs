@@ -14,6 +14,7 @@ use crate::{
     plan::Note,
     relying_party::Site,
     report::Report,
+    retry::{Attempts, Backoff},
     rotation::Decision,
     waiting::Waiting,
 };
@@ -65,7 +66,9 @@ impl Publication<'_> {
         report: &mut Report<'_>,
     ) -> Result<()> {
         let mut stuck = 0;
-        for attempt in 0..ATTEMPTS {
+        let conflict = Backoff::conflict(Duration::from_millis(20), ATTEMPTS);
+        let mut attempts = Attempts::begin(Backoff { longest: Duration::from_millis(400), ..conflict });
+        for _ in 0..ATTEMPTS {
             let wanted = documents(self, &outcome.decision.keys);
             let mut written = Vec::new();
             let mut conflict = None;
@@ -112,7 +115,7 @@ impl Publication<'_> {
                 if stuck == STUCK {
                     return Err(self.stuck(document, &message));
                 }
-                tokio::time::sleep(Duration::from_millis(20 * u64::from(attempt))).await;
+                attempts.pause(None).await;
             }
             *published = now;
             outcome.decision = self.decide_again(plan, published)?;

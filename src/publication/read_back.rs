@@ -1,6 +1,6 @@
 //! Whether anonymous readers get what was written: status, bytes, content type, cache time.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::{
     error::{Code, Error, Result},
@@ -10,6 +10,7 @@ use crate::{
     redact,
     relying_party::{Fetched, Finding, Outcome, Site, fetch_both, judge_discovery, judge_jwks},
     report::Report,
+    retry::{Attempts, Backoff},
     waiting::Waiting,
 };
 
@@ -63,7 +64,10 @@ impl Look<'_> {
             Some(first) => first,
             None => self.fetch(report).await,
         };
-        let (mut pause, begun, mut waited) = (Duration::from_millis(200), Instant::now(), false);
+        // When to end is decided by what is seen.
+        let backoff =
+            Backoff::poll(Duration::from_millis(200), Duration::from_secs(5), PATIENCE_AFTER_OPENING);
+        let (mut attempts, mut waited) = (Attempts::begin(backoff), false);
         loop {
             let seen = judge(&self.site, wanted, keys, &fetched);
             let patience = match (&seen, hope(&fetched)) {
@@ -74,7 +78,7 @@ impl Look<'_> {
                 (Err(_), _) => PATIENCE,
             };
             // A look can take long by itself.
-            if begun.elapsed() >= patience {
+            if attempts.elapsed() >= patience {
                 return seen;
             }
             if self.just_opened && !waited {
@@ -82,9 +86,8 @@ impl Look<'_> {
                     "waiting until everyone may read the documents (a new access rule takes up to 2 minutes)",
                 );
             }
-            tokio::time::sleep(pause).await;
+            attempts.pause(None).await;
             waited = true;
-            pause = (pause * 2).min(Duration::from_secs(5));
             fetched = self.fetch(report).await;
         }
     }

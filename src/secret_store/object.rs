@@ -72,7 +72,7 @@ impl<'a> Compared<'a> {
         }
     }
 
-    /// The same for an object in which keyless changes its part, whoever created it: nothing refuses that.
+    /// The same for an object in which keyless changes its part, also in another owner's: nothing refuses that.
     pub(super) fn shared(
         self,
         resource: &'static Resource,

@@ -9,20 +9,19 @@ use crate::{
     error::{Code, Error, Result},
     google::Tokens,
     http::{Answer, Http},
+    retry::{Attempts, Backoff, Repeat},
 };
 
 const PUBLIC_ENDPOINT: &str = "https://storage.googleapis.com";
 /// Reads and writes objects, makes buckets, sets their policies; nothing outside of Cloud Storage.
 pub(super) const SCOPE: &str = "https://www.googleapis.com/auth/devstorage.full_control";
-/// How often a request is sent in all.
-const ATTEMPTS: u32 = 3;
 
 pub(super) struct Api {
     http: Http,
     endpoint: Url,
     tokens: Tokens,
-    /// Before the second attempt; twice as long before the third.
-    pub(super) pause: Duration,
+    /// Of a request that failed for a moment.
+    pub(super) backoff: Backoff,
 }
 
 impl Api {
@@ -38,7 +37,12 @@ impl Api {
         if !matches!(endpoint.scheme(), "https" | "http") || !plain || !bare {
             return Err(refused());
         }
-        Ok(Self { http: http.clone(), endpoint, tokens, pause: Duration::from_millis(500) })
+        Ok(Self {
+            http: http.clone(),
+            endpoint,
+            tokens,
+            backoff: Backoff::request(Duration::from_millis(500), 3),
+        })
     }
 
     /// A URL of the API. The parts are names, and encoded.
@@ -76,7 +80,7 @@ impl Api {
         let headers = self.tokens.headers().await.map_err(of_the_bucket).map_err(Refusal::unsent)?;
         let place = self.endpoint.origin().ascii_serialization();
         let request = request.headers(headers.clone());
-        let mut attempt = 1;
+        let mut attempts = Attempts::begin(self.backoff);
         loop {
             let Some(this) = request.try_clone() else {
                 return Err(Refusal::unsent(Error::failed(
@@ -89,11 +93,9 @@ impl Api {
                 Ok(answer) => Refusal::of(&answer, &headers),
                 Err(error) => Refusal::unanswered(error),
             };
-            if attempt == ATTEMPTS || !outcome.may_pass() {
+            if !outcome.may_pass(Repeat::Safe) || !attempts.pause(outcome.retry_after).await {
                 return Err(outcome);
             }
-            tokio::time::sleep(self.pause * attempt).await;
-            attempt += 1;
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     error::{Code, Error, Result},
     oidc::{DISCOVERY_PATH, JWKS_PATH},
     plan::{Action, Step, Target},
+    retry::{Attempts, Backoff},
 };
 
 const EVERYONE: &str = "allUsers";
@@ -20,7 +21,7 @@ const READER: &str = "roles/storage.legacyObjectReader";
 /// Roles by which everyone may read objects.
 const READERS: [&str; 2] = [READER, "roles/storage.objectViewer"];
 /// Others may change the policy at the same time.
-const TRIES: usize = 5;
+const TRIES: u32 = 5;
 
 /// On every bucket that this program made.
 pub(super) const MARK: (&str, &str) = ("managed-by", "keyless");
@@ -72,7 +73,8 @@ impl Change for Planned<'_> {
 }
 
 async fn open(gcs: &Gcs) -> Result<()> {
-    for _ in 0..TRIES {
+    let mut attempts = Attempts::begin(Backoff { attempts: TRIES, ..gcs.api.backoff });
+    loop {
         let mut policy = policy(gcs).await?;
         if is_open(&policy) {
             return Ok(());
@@ -82,7 +84,11 @@ async fn open(gcs: &Gcs) -> Result<()> {
         match gcs.api.put(url, Value::Object(policy).to_string().into_bytes()).await {
             Ok(_) => return Ok(()),
             Err(refusal) if refusal.is_prevented() => return Err(prevented(gcs, &refusal.said())),
-            Err(refusal) if refusal.is_conflict() => tokio::time::sleep(gcs.api.pause).await,
+            Err(refusal) if refusal.is_conflict() => {
+                if !attempts.pause(refusal.retry_after).await {
+                    break;
+                }
+            }
             Err(refusal) => {
                 let what = format!("setting the IAM policy of {gcs}");
                 return Err(refusal.error(&gcs.bucket, "storage.buckets.setIamPolicy", &what));

@@ -1,5 +1,7 @@
 //! What Cloud Storage answered when it did not do what it was asked, and what that means to a person.
 
+use std::time::Duration;
+
 use http::{HeaderMap, header::AUTHORIZATION};
 use serde_json::Value;
 
@@ -8,6 +10,7 @@ use crate::{
     google,
     http::Answer,
     redact,
+    retry::{Repeat, retry_after},
 };
 
 /// An answer that is not the one asked for.
@@ -18,6 +21,8 @@ pub(super) struct Refusal {
     /// Google's word for it, e.g. `conditionNotMet`; empty when it sent none.
     pub(super) reason: String,
     pub(super) message: String,
+    /// How long the store asks to wait.
+    pub(super) retry_after: Option<Duration>,
     unanswered: Option<Box<Error>>,
     /// It was not even sent.
     unsent: bool,
@@ -44,6 +49,7 @@ impl Refusal {
             status: Some(answer.status),
             reason: if is_word { reason.to_owned() } else { String::new() },
             message: redact::message(&message),
+            retry_after: retry_after(&answer.headers),
             unanswered: None,
             unsent: false,
         }
@@ -51,7 +57,8 @@ impl Refusal {
 
     pub(super) fn unanswered(error: Error) -> Self {
         let (reason, message) = (String::new(), String::new());
-        Self { status: None, reason, message, unanswered: Some(Box::new(error)), unsent: false }
+        let unanswered = Some(Box::new(error));
+        Self { status: None, reason, message, retry_after: None, unanswered, unsent: false }
     }
 
     pub(super) fn unsent(error: Error) -> Self {
@@ -59,9 +66,9 @@ impl Refusal {
     }
 
     /// Whether asking again can help. A time limit that was waited for is not waited for again.
-    pub(super) fn may_pass(&self) -> bool {
+    pub(super) fn may_pass(&self, repeat: Repeat) -> bool {
         match (self.status, &self.unanswered) {
-            (Some(status), _) => self.is_throttled() || matches!(status, 408 | 500 | 502 | 504),
+            (Some(status), _) => self.is_throttled() || repeat.may_help_after(status),
             (None, Some(error)) => !self.unsent && error.code.is_broken_connection(),
             (None, None) => false,
         }

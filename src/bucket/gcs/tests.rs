@@ -14,10 +14,12 @@ use super::*;
 use crate::{
     bucket::contract::{self, Traits, conflict, discovery, jwks, read, refused},
     error::{Code, Kind},
+    retry::Backoff,
     secret::Secret,
 };
 
 mod public;
+mod retry;
 
 const JWKS: &str = "prod/openid/v1/jwks";
 const DISCOVERY: &str = "prod/.well-known/openid-configuration";
@@ -36,7 +38,7 @@ fn client(store: &lab::Gcs, token: String) -> Gcs {
         ..Settings::of("gs://keys")
     };
     let mut gcs = Gcs::connect(&settings, "keys", &Http::new(&[]).unwrap()).unwrap();
-    gcs.api.pause = Duration::from_millis(1);
+    gcs.api.backoff = Backoff::request(Duration::from_millis(1), 3);
     gcs
 }
 

@@ -48,6 +48,7 @@ use crate::{
     error::{Code, Error, Result},
     http::Http,
     oidc::Document,
+    retry::Backoff,
 };
 
 /// Audiences of tokens that AWS STS takes: what the SDKs and the webhook of EKS ask for, in all partitions.
@@ -70,6 +71,12 @@ pub(super) const KIND: Kind = Kind {
     },
 };
 
+/// What was just changed can take some seconds until it counts.
+const LAG: Backoff = Backoff {
+    attempts: 4,
+    ..Backoff::poll(Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(30))
+};
+
 /// A bucket that is talked to by the S3 protocol.
 pub(super) struct S3 {
     client: Client,
@@ -79,8 +86,8 @@ pub(super) struct S3 {
     conditions: Mutex<Conditions>,
     /// What was written is encrypted with a key of AWS's key service, which no anonymous reader can use.
     kms: AtomicBool,
-    /// Between two tries of what needs a moment to take effect.
-    pause: Duration,
+    /// Of what needs a moment to take effect.
+    lag: Backoff,
 }
 
 /// One object to be written.
@@ -113,7 +120,7 @@ impl S3 {
             location,
             conditions: Mutex::new(Conditions::default()),
             kms: AtomicBool::new(false),
-            pause: Duration::from_secs(1),
+            lag: LAG,
         }
     }
 

@@ -16,10 +16,8 @@ use crate::{
     bucket::{Bucket, Change, PublicAccess},
     error::{Code, Error, Result},
     plan::{Action, Step, Target},
+    retry::Attempts,
 };
-
-/// What was just changed can take some seconds until it counts.
-const TRIES: usize = 4;
 
 /// What is done, and to what.
 enum Doing {
@@ -248,21 +246,19 @@ async fn create_in(s3: &S3, named: bool) -> refusal::Outcome<()> {
 }
 
 async fn lift_block(s3: &S3, flags: &PublicAccessBlockConfiguration) -> Result<()> {
-    let mut tries = 1;
+    let mut attempts = Attempts::begin(s3.lag);
     loop {
         let request = s3.client.put_public_access_block().bucket(&s3.location.bucket);
         let lifted = request.public_access_block_configuration(flags.clone()).send().await;
         match lifted.map_err(Refusal::from) {
             Ok(_) => return Ok(()),
             // A bucket made a moment ago.
-            Err(refusal) if refusal.is_conflict() && tries < TRIES => {}
+            Err(refusal) if refusal.is_conflict() && attempts.pause(None).await => {}
             Err(refusal) => {
                 let what = format!("lifting the public access block of {s3}");
                 return Err(refusal.error(&s3.location, "s3:PutBucketPublicAccessBlock", &what));
             }
         }
-        tries += 1;
-        tokio::time::sleep(s3.pause).await;
     }
 }
 
@@ -308,17 +304,17 @@ async fn open_by_policy(s3: &S3, seen: Option<&Option<String>>, made: bool, name
 }
 
 async fn put_policy(s3: &S3, policy: &str) -> refusal::Outcome<()> {
-    let mut tries = 1;
+    let mut attempts = Attempts::begin(s3.lag);
     loop {
         let put = s3.client.put_bucket_policy().bucket(&s3.location.bucket).policy(policy).send().await;
         match put.map_err(Refusal::from) {
             Ok(_) => return Ok(()),
             Err(refusal)
-                if tries < TRIES && s3.location.aws && (refusal.is_conflict() || is_blocked(&refusal)) => {}
+                if s3.location.aws
+                    && (refusal.is_conflict() || is_blocked(&refusal))
+                    && attempts.pause(None).await => {}
             Err(refusal) => return Err(refusal),
         }
-        tries += 1;
-        tokio::time::sleep(s3.pause).await;
     }
 }
 
@@ -373,11 +369,14 @@ async fn open_object(s3: &S3, name: &str, answer: &str) -> Result<()> {
         }
         Err(refusal) => refusal.text(),
     };
-    for _ in 0..TRIES {
+    let mut attempts = Attempts::begin(s3.lag);
+    loop {
         if is_public(s3, name).await? {
             return Ok(());
         }
-        tokio::time::sleep(s3.pause).await;
+        if !attempts.pause(None).await {
+            break;
+        }
     }
     Err(Error::failed(
         Code::BucketNotPublic,

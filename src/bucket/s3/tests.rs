@@ -36,7 +36,7 @@ pub(super) fn client_in(store: &lab::S3, who: &lab::Credentials, region: &str, e
     let retry = RetryConfig::standard().with_initial_backoff(Duration::from_millis(1));
     let client = config::client(&location, credentials, &SdkConfig::builder().build(), &http, retry);
     let mut s3 = S3::new(location, client, &http);
-    s3.pause = Duration::from_millis(1);
+    s3.lag.first = Duration::from_millis(1);
     s3
 }
 

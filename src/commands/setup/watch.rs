@@ -2,71 +2,44 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
-
 use crate::{
     cluster::{Cluster, snapshot::Store},
     error::{Code, Error, Result},
     report::Report,
+    retry::{Attempts, Backoff},
     secret_store::StoreName,
 };
 
 /// How long a store may take until it is ready. The operator looks at once, then every five minutes.
 const PATIENCE: Duration = Duration::from_secs(180);
-/// Between the first two looks; each time half as long again.
+/// Quick at first, so that a quick operator costs no second.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Waits until the operator says of the store that it can log in. It does not say of which generation: a store that
 /// was ready before counts at once, and what is read through it next tells the rest.
 pub(super) async fn until_ready(cluster: &Cluster, name: &StoreName, report: &mut Report<'_>) -> Result<()> {
-    let mut waiting = Waiting::begin();
+    let mut attempts = Attempts::begin(Backoff::poll(FIRST_PAUSE, LONGEST_PAUSE, PATIENCE));
     loop {
         let store = cluster.get_object(name.resource(), name.namespace(), name.name()).await?.map(Store);
         if store.as_ref().and_then(Store::is_ready) == Some(true) {
             return Ok(());
         }
-        if waiting.is_over(PATIENCE) {
+        let is_new = attempts.attempt() == 1;
+        let say = |_| {
+            if is_new {
+                report.progress(format_args!(
+                    "waiting until External Secrets Operator says that {} is ready",
+                    name.name()
+                ));
+            }
+        };
+        if !attempts.pause_saying(None, say).await {
             let says = store.map(|store| store.0.condition_text()).unwrap_or_else(|| "it is gone".into());
             return Err(Error::failed(Code::StoreNotReady, format!("the store {} does not get ready", name.name()))
                 .caused_by(says)
                 .hint("`keyless verify` goes the same way and names the step that fails; started again, setup goes on from here"));
         }
-        if waiting.is_new() {
-            report.progress(format_args!(
-                "waiting until External Secrets Operator says that {} is ready",
-                name.name()
-            ));
-        }
-        waiting.pause(PATIENCE).await;
-    }
-}
-
-/// Looks at growing distances, so that a quick operator costs no second. What was waited is what the clock says: a
-/// look takes its time, too.
-struct Waiting {
-    since: Instant,
-    pause: Duration,
-}
-
-impl Waiting {
-    fn begin() -> Self {
-        Self { since: Instant::now(), pause: FIRST_PAUSE }
-    }
-
-    /// Nothing was waited for yet.
-    fn is_new(&self) -> bool {
-        self.pause == FIRST_PAUSE
-    }
-
-    fn is_over(&self, patience: Duration) -> bool {
-        self.since.elapsed() >= patience
-    }
-
-    /// Until the next look: the last is at the end of the patience.
-    async fn pause(&mut self, patience: Duration) {
-        sleep(self.pause.min(patience.saturating_sub(self.since.elapsed()))).await;
-        self.pause = (self.pause * 3 / 2).min(LONGEST_PAUSE);
     }
 }
 
@@ -74,26 +47,12 @@ impl Waiting {
 mod tests {
     use lab::{Ca, SigningKey};
     use serde_json::{Value, json};
+    use tokio::time::{Instant, sleep};
 
     use super::*;
     use crate::{cli::Output, cluster::Settings};
 
     const CRDS: &str = include_str!("../../../tests/lab/fixtures/crds/eso-0.20.4-min.yaml");
-
-    #[tokio::test]
-    async fn pauses_grow_and_end_with_the_patience() {
-        let mut waiting = Waiting::begin();
-        assert!(waiting.is_new() && waiting.is_over(Duration::ZERO));
-        waiting.pause(Duration::ZERO).await;
-        assert!(!waiting.is_new());
-        assert!(waiting.since.elapsed() < FIRST_PAUSE, "nothing is waited for without patience");
-        assert_eq!(waiting.pause, FIRST_PAUSE * 3 / 2);
-        waiting.pause = LONGEST_PAUSE;
-        let patience = waiting.since.elapsed() + Duration::from_millis(20);
-        waiting.pause(patience).await;
-        assert!(waiting.is_over(patience));
-        assert_eq!(waiting.pause, LONGEST_PAUSE);
-    }
 
     /// A store of which the operator says this.
     fn store(ready: &str) -> Value {

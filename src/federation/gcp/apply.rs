@@ -1,7 +1,6 @@
 //! Does one change, and waits until Google has done it. Everything may be done twice.
 
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
 
 use super::{
     Binding, Deed, Gcp, Patch, Step,
@@ -12,13 +11,14 @@ use super::{
 use crate::{
     error::{Code, Error, Result},
     google::{Doing, Outcome, Policy, Refusal},
+    retry::Attempts,
 };
 
 /// Whoever is told the reasons of waiting.
 type Say<'a> = &'a mut (dyn FnMut(&str) + Send);
 
 pub(super) async fn run(gcp: &Gcp, step: &Step, say: Say<'_>) -> Result<()> {
-    let started = Instant::now();
+    let mut attempts = Attempts::begin(gcp.api.pace.lag);
     loop {
         let error = match once(gcp, step, say).await {
             Ok(()) => return Ok(()),
@@ -27,11 +27,10 @@ pub(super) async fn run(gcp: &Gcp, step: &Step, say: Say<'_>) -> Result<()> {
         // A service that was just enabled is not seen by all of Google's servers at once.
         let fresh = gcp.enabled.load(std::sync::atomic::Ordering::Relaxed);
         let waits = error.code == Code::GoogleServiceDisabled && fresh;
-        if !waits || started.elapsed() >= gcp.api.pace.operation {
+        let wait = "the service was just enabled, and Google's servers do not all know it yet; trying again";
+        if !waits || !attempts.pause_saying(None, |_| say(wait)).await {
             return Err(error);
         }
-        say("the service was just enabled, and Google's servers do not all know it yet; trying again");
-        sleep(gcp.api.pace.longest_poll).await;
     }
 }
 
@@ -100,22 +99,16 @@ impl Thing {
     /// The name is taken: by what an interrupted run has made or is making, or by what was deleted since it was
     /// looked at. What is ours is made as it should be; what is not is left.
     async fn adopt(self, gcp: &Gcp, body: &Value, say: Say<'_>) -> Result<()> {
-        let started = Instant::now();
-        let mut pause = gcp.api.pace.poll;
+        let mut attempts = Attempts::begin(gcp.api.pace.operation);
+        let wait =
+            format!("the {} is being made, by an earlier run perhaps; waiting for it", self.shown(gcp));
         let life = loop {
             let found = self.find(gcp).await;
             match found.map_err(|refusal| self.refused(gcp, refusal, "looking at", "get"))? {
                 Some(life) => break life,
-                None if started.elapsed() < gcp.api.pace.operation => {
-                    say(&format!(
-                        "the {} is being made, by an earlier run perhaps; waiting for it",
-                        self.shown(gcp)
-                    ));
-                    sleep(pause).await;
-                    pause = (pause * 2).min(gcp.api.pace.longest_poll);
-                }
+                None if attempts.pause_saying(None, |_| say(&wait)).await => {}
                 None => {
-                    let seconds = gcp.api.pace.operation.as_secs();
+                    let seconds = gcp.api.pace.operation.deadline.as_secs();
                     return Err(Error::failed(
                         Code::GoogleOperationEndless,
                         format!("the {} has been in the making for {seconds} s", self.shown(gcp)),
@@ -140,16 +133,16 @@ impl Thing {
 
     async fn patch(self, gcp: &Gcp, patch: &Patch, say: Say<'_>) -> Result<()> {
         let url = format!("{}?updateMask={}", gcp.iam(&self.name(gcp)), patch.mask);
-        let started = Instant::now();
+        let mut attempts = Attempts::begin(gcp.api.pace.lag);
+        let wait = format!(
+            "another change of the {} is under way, of an earlier run perhaps; waiting for it",
+            self.shown(gcp)
+        );
         let begun = loop {
             match gcp.api.patch(&url, &patch.body).await {
-                Err(refusal) if refusal.is_conflict() && started.elapsed() < gcp.api.pace.operation => {
-                    let shown = self.shown(gcp);
-                    say(&format!(
-                        "another change of the {shown} is under way, of an earlier run perhaps; waiting for it"
-                    ));
-                    sleep(gcp.api.pace.longest_poll).await;
-                }
+                Err(refusal)
+                    if refusal.is_conflict()
+                        && attempts.pause_saying(refusal.retry_after(), |_| say(&wait)).await => {}
                 begun => break begun,
             }
         };
@@ -169,8 +162,9 @@ impl Thing {
     }
 
     async fn delete(self, gcp: &Gcp, say: Say<'_>) -> Result<()> {
-        let started = Instant::now();
-        let mut pause = gcp.api.pace.poll;
+        let mut attempts = Attempts::begin(gcp.api.pace.operation);
+        let wait =
+            format!("the {} is being removed, by an earlier run perhaps; waiting for it", self.shown(gcp));
         loop {
             let begun = gcp.api.delete(&gcp.iam(&self.name(gcp))).await;
             let Err(refusal) = &begun else {
@@ -181,12 +175,7 @@ impl Thing {
                 _ if refusal.is_absent() => return Ok(()),
                 Ok(Some(life)) if refused && life.deleted => return Ok(()),
                 // It is still shown as it was, and refused: an earlier run's removal is not over.
-                Ok(Some(_)) if refused && started.elapsed() < gcp.api.pace.operation => {
-                    let shown = self.shown(gcp);
-                    say(&format!("the {shown} is being removed, by an earlier run perhaps; waiting for it"));
-                    sleep(pause).await;
-                    pause = (pause * 2).min(gcp.api.pace.longest_poll);
-                }
+                Ok(Some(_)) if refused && attempts.pause_saying(None, |_| say(&wait)).await => {}
                 _ => return self.finish(gcp, begun, "removing", "delete", say).await,
             }
         }

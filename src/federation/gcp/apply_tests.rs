@@ -210,7 +210,7 @@ async fn an_operation_that_never_ends_goes_on_when_started_again() {
     far.google.enable("sts.googleapis.com", true);
     far.google.change(|it| it.operations_never_end = true);
     let mut gcp = far.gcp();
-    gcp.api.pace.operation = Duration::from_millis(50);
+    gcp.api.pace.operation.deadline = Duration::from_millis(50);
     let error = do_all(&gcp, &far.trust()).await.unwrap_err();
     assert_eq!(error.code, Code::GoogleOperationEndless, "{error}");
     assert!(error.hints[0].contains("start again"), "{error}");
@@ -243,7 +243,7 @@ async fn an_interrupted_creation_is_taken_up() {
         it.operation_time = Duration::from_millis(150);
     });
     let mut gcp = far.gcp();
-    gcp.api.pace.operation = Duration::from_millis(10);
+    gcp.api.pace.operation.deadline = Duration::from_millis(10);
     assert_eq!(do_all(&gcp, &far.trust()).await.unwrap_err().code, Code::GoogleOperationEndless);
     far.google.change(|it| it.operation_polls = 1);
     far.set_up().await.unwrap();

@@ -288,7 +288,7 @@ mod tests {
             ("server_error", "?", "Google refuses"),
         ] {
             let refusal = refusal(400, &json!({"error": word, "error_description": text}));
-            assert!(!refusal.may_pass(), "400 is final");
+            assert!(!refusal.may_pass(crate::retry::Repeat::Safe), "400 is final");
             let (found, remedy) = exchange(&refusal, "https://iam.googleapis.com/x");
             assert!(found.contains(cause), "{text}: {found}");
             assert!(!remedy.is_empty() && !remedy.contains("{audience}"), "{remedy}");

@@ -34,6 +34,8 @@ mod project;
 #[cfg(test)]
 mod refused_tests;
 #[cfg(test)]
+mod retry_tests;
+#[cfg(test)]
 mod rights_tests;
 mod roles;
 mod search;

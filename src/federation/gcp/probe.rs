@@ -4,7 +4,7 @@ use std::{iter, sync::atomic::Ordering, time::Duration};
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::{Gcp, diagnose, trials};
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     lifetime::Lifetime,
     oidc::Token,
     relying_party::Finding,
+    retry::{Attempts, Backoff},
     secret::{Secret, is_header_safe},
 };
 
@@ -108,19 +109,18 @@ impl Gcp {
         let url = format!("{}/v1/token", self.settings.endpoints.sts);
         let written = self.written.load(Ordering::Relaxed);
         let limit = if written { self.patience.after_write } else { Duration::ZERO };
-        let started = Instant::now();
+        let first = self.patience.first;
+        let mut attempts = Attempts::begin(Backoff::poll(first, first, limit));
+        let wait = format!(
+            "Google's token service may not know the provider yet; trying again for at most {} s",
+            limit.as_secs()
+        );
         let answer = loop {
-            let answer = self.api.form(&url, &fields).await;
-            let waited = started.elapsed();
-            match &answer {
-                Err(refusal) if waited < limit && diagnose::may_be_unknown_yet(refusal) => {
-                    let seconds = limit.as_secs();
-                    say(&format!(
-                        "Google's token service may not know the provider yet; trying again for at most {seconds} s"
-                    ));
-                    sleep(self.patience.first.min(limit - waited)).await;
-                }
-                _ => break answer,
+            match self.api.form(&url, &fields).await {
+                Err(refusal)
+                    if diagnose::may_be_unknown_yet(&refusal)
+                        && attempts.pause_saying(None, |_| say(&wait)).await => {}
+                answer => break answer,
             }
         };
         match answer {
@@ -191,8 +191,8 @@ impl Gcp {
     pub(super) fn spreading<'a>(&self, why: &'a str) -> Spreading<'a> {
         let granted = self.granted.load(Ordering::Relaxed);
         let limit = if granted { self.patience.after_grant } else { self.patience.otherwise };
-        let (pause, longest) = (self.patience.first, self.patience.longest);
-        Spreading { why, limit, pause, longest, started: Instant::now() }
+        let backoff = Backoff::poll(self.patience.first, self.patience.longest, limit);
+        Spreading { why, limit, attempts: Attempts::begin(backoff) }
     }
 }
 
@@ -200,28 +200,21 @@ impl Gcp {
 pub(super) struct Spreading<'a> {
     why: &'a str,
     limit: Duration,
-    pause: Duration,
-    longest: Duration,
-    started: Instant,
+    attempts: Attempts,
 }
 
 impl Spreading<'_> {
     /// Waits a while, longer each time; `false`: it was waited long enough.
     pub(super) async fn wait(&mut self, say: Say<'_>) -> bool {
-        let waited = self.started.elapsed();
-        if waited >= self.limit {
-            return false;
-        }
-        say(&format!(
+        let waited = self.attempts.elapsed();
+        let wait = format!(
             "Google still refuses (403): {} has not spread yet; that takes 2 minutes as a rule, sometimes 7 or more \
              ({} s of at most {} s)",
             self.why,
             waited.as_secs(),
             self.limit.as_secs()
-        ));
-        sleep(self.pause.min(self.limit.saturating_sub(waited)).max(Duration::from_millis(1))).await;
-        self.pause = (self.pause * 3 / 2).min(self.longest);
-        true
+        );
+        self.attempts.pause_saying(None, |_| say(&wait)).await
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
     google::Pace,
     oidc::{KeySet, KidRule},
     plan::{Action, Change},
+    retry::Backoff,
 };
 
 pub(super) const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
@@ -94,7 +95,12 @@ pub(super) fn settings(base: &str, token: &str) -> Settings {
 
 pub(super) fn connect(settings: &Settings) -> Gcp {
     let ms = Duration::from_millis;
-    let pace = Pace { retry: ms(1), poll: ms(1), longest_poll: ms(5), operation: ms(2000) };
+    let pace = Pace {
+        request: Backoff::request(ms(1), 4),
+        operation: Backoff::poll(ms(1), ms(5), ms(2000)),
+        conflict: Backoff::conflict(ms(1), 10),
+        lag: Backoff::poll(ms(5), ms(5), ms(2000)),
+    };
     Gcp::connect(settings, &Http::new(&[]).unwrap()).unwrap().with_pace(pace).with_patience(Patience {
         first: ms(5),
         longest: ms(20),

@@ -12,11 +12,10 @@ use super::{
 use crate::{
     error::{Code, Error, Result},
     http::Http,
+    plan::Say,
+    retry::{Attempts, Backoff, Repeat, retry_after},
     secret::Secret,
 };
-
-/// How often a request that may pass later is sent in all.
-pub(super) const ATTEMPTS: u32 = 3;
 
 const TOKEN: HeaderName = HeaderName::from_static("x-vault-token");
 const NAMESPACE: HeaderName = HeaderName::from_static("x-vault-namespace");
@@ -27,8 +26,8 @@ const REQUEST: HeaderName = HeaderName::from_static("x-vault-request");
 pub(super) struct Api {
     http: Http,
     settings: Settings,
-    /// Before the second attempt; twice as long before the third.
-    pub(super) pause: Duration,
+    /// Of a request that may pass later.
+    pub(super) backoff: Backoff,
 }
 
 /// An answer of a server that did what was asked, or that has nothing there.
@@ -36,6 +35,34 @@ pub(super) struct Api {
 pub(super) struct Said {
     pub(super) status: u16,
     pub(super) body: Value,
+}
+
+/// Why there is none.
+#[derive(Debug)]
+struct Refused {
+    error: Error,
+    /// Of the answer; `None`: there was no answer.
+    status: Option<u16>,
+    /// How long the server asks to wait.
+    retry_after: Option<Duration>,
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self { error, status: None, retry_after: None }
+    }
+}
+
+impl Refused {
+    /// A server that is sealed or not initialised stays so.
+    fn may_pass(&self, repeat: Repeat) -> bool {
+        match self.status {
+            // The server has not caught up with a write yet, and has done nothing.
+            Some(412) => true,
+            Some(status) => self.error.code == Code::VaultBusy && repeat.may_help_after(status),
+            None => repeat == Repeat::Safe && self.error.code.is_broken_connection(),
+        }
+    }
 }
 
 impl Said {
@@ -47,22 +74,14 @@ impl Said {
 
 impl Api {
     pub(super) fn new(settings: &Settings, http: Http) -> Self {
-        Self { http, settings: settings.clone(), pause: Duration::from_secs(1) }
+        Self { http, settings: settings.clone(), backoff: Backoff::request(Duration::from_secs(1), 3) }
     }
 
     /// Reads with the administrator's token. `None`: there is nothing.
     pub(super) async fn read(&self, path: &str) -> Result<Option<Said>> {
-        let mut attempt = 1;
-        loop {
-            match self.call(Method::GET, path, None, Some(self.token()?)).await {
-                Err(error) if error.code == Code::VaultBusy && attempt < ATTEMPTS => {
-                    tokio::time::sleep(self.pause * attempt).await;
-                    attempt += 1;
-                }
-                Err(error) => return Err(error),
-                Ok(said) => return Ok((said.status != 404).then_some(said)),
-            }
-        }
+        let repeat = Repeat::of(&Method::GET);
+        let said = self.repeated(&Method::GET, path, None, repeat, &mut |_| ()).await?;
+        Ok((said.status != 404).then_some(said))
     }
 
     /// A question that takes a body, with the administrator's token.
@@ -70,16 +89,43 @@ impl Api {
         self.call(method, path, Some(body), Some(self.token()?)).await
     }
 
-    /// Writes or deletes with the administrator's token. What is gone already is deleted.
-    pub(super) async fn write(&self, method: Method, path: &str, body: &Value) -> Result<()> {
+    /// Writes or deletes with the administrator's token. What is gone already is deleted. Sent again where that can help:
+    /// what is written twice is the same, and a mount that an attempt has made is recognised by the caller.
+    pub(super) async fn write(&self, method: Method, path: &str, body: &Value, say: Say<'_>) -> Result<()> {
         let deletes = method == Method::DELETE;
         let body = (!body.is_null()).then_some(body);
-        let said = self.call(method.clone(), path, body, Some(self.token()?)).await?;
+        let said = self.repeated(&method, path, body, Repeat::Safe, say).await?;
         if said.status == 404 && !deletes {
             let asked = Asked { method: &method, path, settings: &self.settings };
             return Err(refusal::missing(&asked, &said.body));
         }
         Ok(())
+    }
+
+    /// With the administrator's token, as long as what failed may pass. `say` gets the reasons of waiting.
+    async fn repeated(
+        &self,
+        method: &Method,
+        path: &str,
+        body: Option<&Value>,
+        repeat: Repeat,
+        say: Say<'_>,
+    ) -> Result<Said> {
+        let mut attempts = Attempts::begin(self.backoff);
+        loop {
+            let refused = match self.attempt(method.clone(), path, body, Some(self.token()?)).await {
+                Ok(said) => return Ok(said),
+                Err(refused) => refused,
+            };
+            let waits = |pause: Duration| {
+                let cause = refused.error.causes.first().map_or("no reason given", String::as_str);
+                let seconds = pause.as_secs_f32();
+                say(&format!("{}: {cause}; trying again in {seconds:.1} s", refused.error.message));
+            };
+            if !refused.may_pass(repeat) || !attempts.pause_saying(refused.retry_after, waits).await {
+                return Err(refused.error);
+            }
+        }
     }
 
     /// One request; `token` is the administrator's, a workload's, or none. 404 is an answer, not an error.
@@ -90,6 +136,16 @@ impl Api {
         body: Option<&Value>,
         token: Option<&Secret>,
     ) -> Result<Said> {
+        self.attempt(method, path, body, token).await.map_err(|refused| refused.error)
+    }
+
+    async fn attempt(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        token: Option<&Secret>,
+    ) -> Result<Said, Refused> {
         let asked = Asked { method: &method, path, settings: &self.settings };
         let mut headers = HeaderMap::from_iter([(REQUEST, HeaderValue::from_static("true"))]);
         if let Some(token) = token {
@@ -115,14 +171,20 @@ impl Api {
             200..=299 if answer.body.is_empty() || value.is_object() => {
                 Ok(Said { status: answer.status, body: value })
             }
-            200..=299 => Err(refusal::not_vault(&asked)),
+            200..=299 => Err(refusal::not_vault(&asked).into()),
             404 if value.get("errors").is_some() || value.get("data").is_some() => {
                 refusal::refuse_namespace(&asked, &value)?;
                 Ok(Said { status: 404, body: value })
             }
-            400..=428 => Err(refusal::of(&asked, &answer, &value, &Value::Null)),
-            // Sealed, not initialised and out of order look alike.
-            _ => Err(refusal::of(&asked, &answer, &value, &self.health().await)),
+            status => {
+                // Sealed, not initialised and out of order look alike.
+                let health = match status {
+                    400..=428 => Value::Null,
+                    _ => self.health().await,
+                };
+                let error = refusal::of(&asked, &answer, &value, &health);
+                Err(Refused { error, status: Some(status), retry_after: retry_after(&answer.headers) })
+            }
         }
     }
 

@@ -153,7 +153,7 @@ impl Vault {
         Box::new(AtServer { vault: self, step })
     }
 
-    async fn step(&self, step: &Step) -> Result<()> {
+    async fn step(&self, step: &Step, say: Say<'_>) -> Result<()> {
         let path = wanted::path_of(&self.settings, step);
         let (method, body) = match step {
             Step::Mount { description } => {
@@ -164,7 +164,7 @@ impl Vault {
             Step::WritePolicy(text) => (Method::PUT, json!({ "policy": text })),
             Step::RemoveRole | Step::RemovePolicy | Step::Unmount => (Method::DELETE, Value::Null),
         };
-        match self.api.write(method, &path, &body).await {
+        match self.api.write(method, &path, &body, say).await {
             // An earlier try that was cut off may have made it.
             Err(error) if error.code == Code::VaultMountInUse => match (step, self.mount().await?) {
                 (Step::Mount { description }, Some(found))
@@ -199,20 +199,7 @@ struct AtServer<'p> {
 #[async_trait]
 impl Act for AtServer<'_> {
     async fn run(&self, say: Say<'_>) -> Result<()> {
-        let mut attempt = 1;
-        loop {
-            match self.vault.step(&self.step).await {
-                Err(error) if error.code == Code::VaultBusy && attempt < api::ATTEMPTS => {
-                    let pause = self.vault.api.pause * attempt;
-                    let said = error.causes.first().cloned().unwrap_or_else(|| "no reason given".to_owned());
-                    let seconds = pause.as_secs_f32();
-                    say(&format!("{}: {said}; trying again in {seconds} s", error.message));
-                    tokio::time::sleep(pause).await;
-                    attempt += 1;
-                }
-                done => return done,
-            }
-        }
+        self.vault.step(&self.step, say).await
     }
 }
 
@@ -317,6 +304,8 @@ mod tests;
 
 #[cfg(test)]
 mod namespace_tests;
+#[cfg(test)]
+mod retry_tests;
 #[cfg(test)]
 #[path = "way_tests.rs"]
 mod way;

@@ -85,7 +85,7 @@ pub(super) fn of_policy(
         .hint(remedy)
         .hint(format!("if it is this cluster's: {take_over}, and run setup again")),
         Obstacle::Foreign | Obstacle::Unfit | Obstacle::Missing | Obstacle::Used => {
-            Error::failed(Code::VaultPolicyForeign, format!("{object} is somebody else's"))
+            Error::failed(Code::VaultPolicyForeign, format!("{object} was not made by keyless"))
                 .caused_by(format_args!(
                     "it begins with `{}`, not with `{}`",
                     first_line(observed.policy.as_deref().unwrap_or_default()),
@@ -107,7 +107,7 @@ pub(super) fn of_role(settings: &Settings, want: &Trust, observed: &Observed, ob
     }
     let policies = observed.role.as_ref().and_then(|role| role.get("token_policies"));
     let gives = policies.and_then(|it| shown("token_policies", it)).unwrap_or_else(|| Value::from("none"));
-    Error::failed(Code::VaultRoleForeign, format!("{object} is somebody else's"))
+    Error::failed(Code::VaultRoleForeign, format!("{object} was not made by keyless"))
         .caused_by(format_args!("it gives {gives}, and not {}", wanted::policy_name(settings)))
         .hint(remedy)
 }

@@ -21,7 +21,7 @@ use crate::{
 const DIFFERS: &str = "it is ours and differs from what is wanted";
 
 /// Mount, configuration, policy, role: each can be made only when those before it are there. What belongs to
-/// somebody else and would have to change for us ends it, before anything is done.
+/// another owner and would have to change for us ends it, before anything is done.
 pub(super) fn plan(settings: &Settings, want: &Trust, observed: &Observed) -> Result<Vec<Planned>> {
     if let Engine::Other(kind) = &observed.kv {
         return Err(Error::failed(
@@ -112,7 +112,7 @@ fn plan_config(
     let action = decide(Desired::Present(Permits::OURS_OR_FITTING), seen).map_err(|_| {
         let error = Error::failed(
             Code::VaultConfigForeign,
-            format!("auth/{} is somebody else's, and is configured otherwise", settings.mount),
+            format!("auth/{} was not made by keyless, and is configured otherwise", settings.mount),
         );
         let error = differences.iter().fold(error, |error, change| error.caused_by(change.in_words()));
         error

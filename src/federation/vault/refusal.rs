@@ -69,7 +69,7 @@ pub(super) fn of(asked: &Asked<'_>, answer: &Answer, body: &Value, health: &Valu
         400 if said.contains("path is already in use") => {
             asked.refused(Code::VaultMountInUse, "refuses", &said).hint("choose another path: vault.mount")
         }
-        412 | 429 | 500 | 502..=504 => asked
+        408 | 412 | 429 | 500 | 502..=504 => asked
             .refused(Code::VaultBusy, &format!("answers with status {} to", answer.status), &said)
             .hint("look at the server's log and at what stands before it, then start again"),
         _ => asked

@@ -16,6 +16,7 @@ use crate::{
     error::{Code, Kind},
     federation::{TrustedIssuer, reading, reads},
     oidc::{KeySet, keys_from_pem},
+    retry::Backoff,
 };
 
 /// Status and body.
@@ -103,7 +104,7 @@ fn connect(address: &str, change: Spoil) -> Result<Vault> {
     };
     change(&mut settings);
     let mut vault = Vault::connect(&settings, &Http::new(&[]).unwrap())?;
-    vault.api.pause = Duration::from_millis(1);
+    vault.api.backoff = Backoff::request(Duration::from_millis(1), 3);
     Ok(vault)
 }
 

@@ -16,6 +16,7 @@ use crate::{
     oidc::{KeySet, keys_from_pem},
     plan::{Act, Action, Change},
     relying_party::Outcome,
+    retry::Backoff,
 };
 
 const ISSUER: &str = "https://oidc.lab.test/prod";
@@ -81,7 +82,7 @@ impl World {
         let mut settings = self.settings(mode);
         change(&mut settings);
         let mut vault = Vault::connect(&settings, &Http::new(&[]).unwrap()).unwrap();
-        vault.api.pause = Duration::from_millis(1);
+        vault.api.backoff = Backoff::request(Duration::from_millis(1), 3);
         vault
     }
 

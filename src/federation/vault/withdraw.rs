@@ -1,4 +1,4 @@
-//! PURE. The way back: role, policy, and the auth method if we made it and nobody else uses it.
+//! PURE. The way back: role, policy, and the auth method if we made it and nothing else uses it.
 
 use super::{
     Settings, Step, mark, observe,
@@ -37,7 +37,9 @@ fn role(settings: &Settings, want: &Trust, observed: &observe::Observed) -> With
     let ownership = observed.role.as_ref().map(|role| mark::role_ownership(role, settings, observed, want));
     decided(ownership, "", step, Step::RemoveRole, |obstacle| match obstacle {
         Obstacle::OtherCluster => of_other_cluster(mark::other_cluster(observed, want)),
-        _ => format!("somebody else's: it does not give the policy {}", wanted::policy_name(settings)),
+        _ => {
+            format!("keyless did not make it: it does not give the policy {}", wanted::policy_name(settings))
+        }
     })
 }
 
@@ -48,7 +50,7 @@ fn policy(settings: &Settings, want: &Trust, observed: &observe::Observed) -> Wi
     decided(ownership, "", step, Step::RemovePolicy, |obstacle| match obstacle {
         Obstacle::OtherCluster => of_other_cluster(mark::policy_of_other(observed, want)),
         Obstacle::Unproven => UNKNOWN.to_owned(),
-        _ => "somebody else's: its first line is not the one that keyless writes".to_owned(),
+        _ => "keyless did not make it: its first line is not the one that keyless writes".to_owned(),
     })
 }
 
@@ -59,7 +61,8 @@ fn mount(settings: &Settings, want: &Trust, observed: &observe::Observed, other_
     );
     let ownership = observed.mount.as_ref().map(|mount| mark::mount_ownership(mount, observed, want));
     let roles = other_roles.join(", ");
-    decided(ownership, &roles, step, Step::Unmount, |obstacle| match obstacle {
+    decided(ownership, &roles, step, Step::Unmount, |obstacle| {
+        match obstacle {
         Obstacle::OtherCluster => of_other_cluster(mark::mount_of_other(observed, want)),
         Obstacle::OtherIssuer => {
             let mark = observed.mount.as_ref().and_then(mark::on_mount);
@@ -70,8 +73,9 @@ fn mount(settings: &Settings, want: &Trust, observed: &observe::Observed, other_
         Obstacle::Used => {
             format!("other roles use it, and so it goes on believing {}: {roles}", want.issuer)
         }
-        _ => "somebody else's: its description is not the one that keyless writes; its configuration stays"
+        _ => "keyless did not make it: its description is not the one that keyless writes; its configuration stays"
             .to_owned(),
+    }
     })
 }
 

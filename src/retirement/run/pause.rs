@@ -2,21 +2,22 @@
 
 use std::time::Duration;
 
-use tokio::time::sleep;
+use crate::retry::{Attempts, Backoff};
 
-/// Between the first two looks; each time half as long again.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// Without an end: when a look is the last is decided by what it shows.
+const LOOKS: Backoff = Backoff::poll(Duration::from_millis(50), Duration::from_secs(1), Duration::MAX);
 
 /// Looks at growing distances, so that a quick operator costs no second, and a large cluster is not asked all the time.
-#[derive(Default)]
-pub(super) struct Pause(Option<Duration>);
+pub(super) struct Pause(Attempts);
+
+impl Default for Pause {
+    fn default() -> Self {
+        Self(Attempts::begin(LOOKS))
+    }
+}
 
 impl Pause {
     pub(super) async fn until_the_next_look(&mut self, look_took: Duration) {
-        let pause = self.0.map_or(FIRST_PAUSE, |pause| (pause * 3 / 2).min(LONGEST_PAUSE));
-        self.0 = Some(pause);
-        sleep(pause.max(look_took * 2)).await;
+        self.0.pause(Some(look_took.saturating_mul(2))).await;
     }
 }

@@ -128,6 +128,12 @@ impl Fault {
         Self::Answer { status, headers: Vec::new(), body: Vec::new() }
     }
 
+    /// The same, with a `Retry-After` (RFC 9110 §10.2.3)
+    pub fn later(status: u16, retry_after: &str) -> Self {
+        let headers = vec![("retry-after".to_owned(), retry_after.to_owned())];
+        Self::Answer { status, headers, body: Vec::new() }
+    }
+
     /// A login page with status 200, as captive portals and single-sign-on proxies send it
     pub fn html() -> Self {
         let page =

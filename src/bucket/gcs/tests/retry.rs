@@ -1,0 +1,26 @@
+//! What is asked again of Cloud Storage, and when.
+
+use std::time::Instant;
+
+use super::*;
+
+const DEADLINE: Duration = Duration::from_millis(150);
+
+#[tokio::test]
+async fn retry_after_of_store_is_honoured() {
+    let (store, mut gcs) = store();
+    gcs.api.backoff.deadline = DEADLINE;
+    store.faults().next(1, "GET", "/o/", Fault::later(503, "3600"));
+    let begun = Instant::now();
+    assert!(gcs.read(JWKS).await.unwrap().is_none());
+    assert!(begun.elapsed() >= DEADLINE, "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn refusal_of_store_is_final() {
+    let (store, gcs) = store();
+    store.faults().always("GET", "/o/", Fault::later(400, "0"));
+    let error = gcs.read(JWKS).await.unwrap_err();
+    assert_eq!(error.code, Code::BucketRefused, "{error}");
+    assert_eq!(store.faults().requests().len(), 2, "metadata and content, each once");
+}

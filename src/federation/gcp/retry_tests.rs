@@ -1,0 +1,54 @@
+//! What is asked again of Google, and when.
+
+use std::time::Instant;
+
+use lab::Fault;
+
+use super::{tests::*, *};
+use crate::error::Code;
+
+const POOL: &str = "workloadIdentityPools/keyless-lab";
+/// Long for a test, and far beyond the pauses of its own.
+const DEADLINE: Duration = Duration::from_millis(150);
+
+/// Of the pool and of its providers: two without any repetition.
+fn looks(far: &Far) -> usize {
+    far.google
+        .faults()
+        .requests()
+        .iter()
+        .filter(|call| call.method == "GET" && call.path.contains(POOL))
+        .count()
+}
+
+#[tokio::test]
+async fn retry_after_of_google_is_honoured() {
+    let far = Far::new();
+    far.google.faults().next(1, "GET", POOL, Fault::later(503, "3600"));
+    let mut gcp = far.gcp();
+    gcp.api.pace.request.deadline = DEADLINE;
+    let begun = Instant::now();
+    gcp.plan(&far.trust()).await.unwrap();
+    assert!(begun.elapsed() >= DEADLINE, "it waits as long as the deadline allows: {:?}", begun.elapsed());
+    assert_eq!(looks(&far), 3);
+}
+
+#[tokio::test]
+async fn unreadable_retry_after_is_not_waited_for() {
+    let far = Far::new();
+    far.google.faults().next(2, "GET", POOL, Fault::later(503, "-3600"));
+    let mut gcp = far.gcp();
+    gcp.api.pace.request.deadline = Duration::from_secs(60);
+    let begun = Instant::now();
+    gcp.plan(&far.trust()).await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    assert_eq!(looks(&far), 4);
+}
+
+#[tokio::test]
+async fn refusal_of_google_is_final() {
+    let far = Far::new();
+    far.google.faults().always("GET", POOL, Fault::later(400, "0"));
+    let error = far.gcp().plan(&far.trust()).await.unwrap_err();
+    assert_eq!((error.code, looks(&far)), (Code::GoogleRefused, 2), "{error}");
+}

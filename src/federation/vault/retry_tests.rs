@@ -1,0 +1,50 @@
+//! What is asked again of Vault, and when.
+
+use std::time::{Duration, Instant};
+
+use lab::Fault;
+
+use super::{way::World, *};
+use crate::error::Code;
+
+const DEADLINE: Duration = Duration::from_millis(150);
+
+fn count(world: &World, method: &str, path: &str) -> usize {
+    let calls = world.server.faults().requests();
+    calls.iter().filter(|call| call.method == method && call.path.ends_with(path)).count()
+}
+
+fn vault(world: &World) -> Vault {
+    let mut vault = world.vault(Mode::StaticKeys, |_| ());
+    vault.api.backoff.deadline = DEADLINE;
+    vault
+}
+
+#[tokio::test]
+async fn retry_after_of_vault_is_honoured() {
+    let world = World::new();
+    world.server.faults().next(1, "GET", "/v1/sys/auth", Fault::later(503, "3600"));
+    let begun = Instant::now();
+    vault(&world).plan(&world.trust()).await.unwrap();
+    assert!(begun.elapsed() >= DEADLINE, "{:?}", begun.elapsed());
+    assert_eq!(count(&world, "GET", "/v1/sys/auth"), 2);
+}
+
+#[tokio::test]
+async fn interrupted_write_to_vault_is_repeated() {
+    let world = World::new();
+    let vault = world.vault(Mode::StaticKeys, |_| ());
+    let mount = Step::Mount { description: "managed by keyless for https://a.example".into() };
+    world.server.faults().next(1, "POST", "/v1/sys/auth/", Fault::CloseAfterEffect);
+    let mut said = Vec::new();
+    vault.act(mount).run(&mut |text: &str| said.push(text.to_owned())).await.unwrap();
+    assert!(said.len() == 1 && said[0].contains("trying again in 0.0 s"), "{said:?}");
+}
+
+#[tokio::test]
+async fn refusal_of_vault_is_final() {
+    let world = World::new();
+    world.server.faults().always("GET", "/v1/sys/auth", Fault::later(400, "0"));
+    let error = vault(&world).plan(&world.trust()).await.unwrap_err();
+    assert_eq!((error.code, count(&world, "GET", "/v1/sys/auth")), (Code::VaultRefused, 1), "{error}");
+}
