@@ -6,7 +6,7 @@ use crate::{
     config::Settings,
     error::Result,
     http::Http,
-    publication::{Options, Publication, PublicationPlan, live},
+    publication::{Options, Publication, PublicationPlan},
     report::{Report, Warning},
     rotation::Former,
     target,
@@ -31,17 +31,18 @@ pub(crate) async fn run(
 
     let cluster = target::resolve(settings, report).await?;
     let waiting = Waiting::default();
-    let cluster = live::observe(cluster.as_ref(), settings, &waiting);
-    let observation = waiting.tell(report, publication.observe(&options, cluster, &waiting)).await?;
+    let observe = publication.observe_with_ledger(&options, cluster.as_ref(), now, &waiting);
+    let observation = waiting.tell(report, observe).await?;
     let plan = async {
         let _wait = waiting.on("the bucket");
         publication.plan(&options, observation, now()).await
     };
-    let plan = waiting.tell(report, plan).await?;
+    let mut plan = waiting.tell(report, plan).await?;
 
+    let shown = plan.doubts.len();
     plan.lines().iter().for_each(|line| report.line(line));
     plan.notes().for_each(|note| report.warning(&Warning::from(note)));
-    if plan.is_pending() {
+    if plan.plan.pending() > 0 {
         report.line(format_args!("\n{}", plan.plan.summary()));
     }
     saved::save_or_check(&args.plan, &plan.plan, report)?;
@@ -51,7 +52,7 @@ pub(crate) async fn run(
             true => plan.pending_line(&publication),
             false => plan.unchanged_line(&publication),
         });
-        return Ok(exit(&plan, plan.is_pending()));
+        return Ok(exit(&plan, plan.plan.pending() > 0));
     }
     if plan.replaces() && plan.is_pending() {
         prompt::confirm(
@@ -60,7 +61,10 @@ pub(crate) async fn run(
             &format!("Replace what is published as shown ({})", report.target()),
         )?;
     }
+    publication.note_seen(&mut plan, cluster.as_ref(), report).await?;
     let outcome = publication.apply(&plan, report).await?;
+    publication.note_public(&mut plan, &outcome, cluster.as_ref(), now()).await;
+    plan.doubts[shown..].iter().for_each(|note| report.warning(&Warning::from(note)));
     outcome.notes.iter().for_each(|note| report.warning(&Warning::from(note)));
     report.json("publish", plan.to_json(&publication, Some(&outcome)));
     report.line(match plan.is_pending() {
@@ -74,7 +78,7 @@ pub(crate) async fn run(
 fn exit(plan: &PublicationPlan<'_>, pending: bool) -> Exit {
     match () {
         () if !plan.doubts.is_empty() => Exit::Incomplete,
-        () if pending || plan.leaves_keys_out() => Exit::Found,
+        () if pending || plan.leaves_keys_out() || plan.alarms() => Exit::Found,
         () => Exit::Clean,
     }
 }

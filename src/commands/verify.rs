@@ -21,13 +21,19 @@ use crate::{
     error::{Check, Code, Error, Kind, Result},
     federation::Keys,
     http::Http,
-    oidc::{Discovery, Issuer, KeySet, SignedIssuer},
-    publication::live,
+    oidc::{Discovery, Issuer, KeySet, MAX_AGE, PublicKey, SignedIssuer},
+    publication::{
+        History,
+        history::{self, Keys as KeysOf},
+        ledger::Opened,
+        live, served,
+    },
     relying_party::{
-        Fetched, Finding, Known, Outcome, Site, fetch, fetch_both, is_of_issuer, judge_discovery, judge_jwks,
-        judge_live, judge_server, judge_uploaded, may_fetch,
+        Fetched, Finding, Known, Outcome, Site, StateOf, fetch, fetch_both, is_of_issuer, judge_discovery,
+        judge_jwks, judge_live, judge_server, judge_uploaded, may_fetch,
     },
     report::Report,
+    rotation::Policy,
     target,
     waiting::Waiting,
 };
@@ -85,6 +91,7 @@ pub(crate) async fn run(
 struct Seen {
     cluster: Cluster,
     observed: Observed,
+    ledger: Opened,
     /// What External Secrets Operator has, and the cluster's own ID.
     inside: Option<Result<(Estate, String)>>,
 }
@@ -100,9 +107,10 @@ async fn look(settings: &Settings, to_the_end: bool, report: &mut Report<'_>) ->
     };
     let waiting = Waiting::default();
     let observe = cluster.observe(&settings.audience, settings.kid_rule, &waiting);
-    let both = async { futures::join!(observe, inside) };
-    let (observed, inside) = waiting.tell(report, both).await;
-    Ok(Some(Seen { observed: observed?, inside, cluster }))
+    let ledger = Opened::read(Some(&cluster), &settings.ledger);
+    let all = async { futures::join!(observe, ledger, inside) };
+    let (observed, ledger, inside) = waiting.tell(report, all).await;
+    Ok(Some(Seen { observed: observed?, ledger, inside, cluster }))
 }
 
 /// What was found so far.
@@ -122,7 +130,7 @@ impl Verdict<'_> {
         now: fn() -> u64,
         report: &mut Report<'_>,
     ) -> Result<SignedIssuer> {
-        let Ok(Some(Seen { cluster, observed, inside })) = seen else {
+        let Ok(Some(Seen { cluster, observed, ledger, inside })) = seen else {
             let published = self.named.as_ref().and_then(|named| named.publishable().ok());
             if let (Some(public), Some(issuer)) = (public, published) {
                 self.judge_documents(&issuer, public).await;
@@ -177,12 +185,19 @@ impl Verdict<'_> {
         let issuer = match public {
             Some(public) => {
                 let issuer = issuer::of_documents(self.named.as_ref(), &observed)?;
+                let ages: Vec<_> = [&public.0, &public.1].into_iter().filter_map(served).collect();
                 let published = self.judge_documents(&issuer, public).await;
+                let history = self.history(&observed, ledger, &issuer, published.as_ref(), &ages, at)?;
+                let state = history.as_ref().map(|history| |key: &PublicKey| history.state(key));
                 let known = Known::Published(published.as_ref());
                 for server in &observed.servers {
                     self.findings.extend(judge_server(server, issuer.signed(), audience, known, at));
                 }
-                self.findings.extend(judge_live(&observed, published.as_ref()));
+                self.findings.extend(judge_live(
+                    &observed,
+                    published.as_ref(),
+                    state.as_ref().map(|state| state as &StateOf<'_>),
+                ));
                 if mode != Mode::Documents {
                     self.findings.extend(judge_uploaded(&observed, staged.as_ref(), &provider, &keys));
                 }
@@ -206,6 +221,27 @@ impl Verdict<'_> {
         };
         self.findings.extend(end.0);
         end.1.map(|()| issuer)
+    }
+
+    /// What the ledger says of the published keys. Nothing is written.
+    fn history(
+        &self,
+        observed: &Observed,
+        ledger: Opened,
+        issuer: &Issuer,
+        published: Option<&KeySet>,
+        ages: &[Option<u64>],
+        now: u64,
+    ) -> Result<Option<History>> {
+        let (Opened::Kept(book), Some(published)) = (ledger, published) else { return Ok(None) };
+        let mut keys = KeysOf::default();
+        keys.staged = keys.of(live::from_files(self.settings)?.iter().flat_map(KeySet::iter));
+        keys.stored = keys.of(published.iter());
+        keys.public = Some(keys.stored.clone());
+        let others: Vec<PublicKey> = published.iter().cloned().collect();
+        let look = history::look(observed, &others, false, now);
+        let policy = Policy::new(ages, MAX_AGE, self.settings.longest_token);
+        Ok(Some(History::new(book, issuer.as_str(), look, keys, policy)))
     }
 
     /// Judges both documents as a strict relying party; gives back the keys that it would verify with.
