@@ -91,7 +91,6 @@ pub(crate) async fn run(
 struct Seen {
     cluster: Cluster,
     observed: Observed,
-    ledger: Opened,
     /// What External Secrets Operator has, and the cluster's own ID.
     inside: Option<Result<(Estate, String)>>,
 }
@@ -107,10 +106,9 @@ async fn look(settings: &Settings, to_the_end: bool, report: &mut Report<'_>) ->
     };
     let waiting = Waiting::default();
     let observe = cluster.observe(&settings.audience, settings.kid_rule, &waiting);
-    let ledger = Opened::read(Some(&cluster), &settings.ledger);
-    let all = async { futures::join!(observe, ledger, inside) };
-    let (observed, ledger, inside) = waiting.tell(report, all).await;
-    Ok(Some(Seen { observed: observed?, ledger, inside, cluster }))
+    let both = async { futures::join!(observe, inside) };
+    let (observed, inside) = waiting.tell(report, both).await;
+    Ok(Some(Seen { observed: observed?, inside, cluster }))
 }
 
 /// What was found so far.
@@ -130,7 +128,7 @@ impl Verdict<'_> {
         now: fn() -> u64,
         report: &mut Report<'_>,
     ) -> Result<SignedIssuer> {
-        let Ok(Some(Seen { cluster, observed, ledger, inside })) = seen else {
+        let Ok(Some(Seen { cluster, observed, inside })) = seen else {
             let published = self.named.as_ref().and_then(|named| named.publishable().ok());
             if let (Some(public), Some(issuer)) = (public, published) {
                 self.judge_documents(&issuer, public).await;
@@ -187,7 +185,8 @@ impl Verdict<'_> {
                 let issuer = issuer::of_documents(self.named.as_ref(), &observed)?;
                 let ages: Vec<_> = [&public.0, &public.1].into_iter().filter_map(served).collect();
                 let published = self.judge_documents(&issuer, public).await;
-                let history = self.history(&observed, ledger, &issuer, published.as_ref(), &ages, at)?;
+                let history =
+                    self.history(&cluster, &observed, &issuer, published.as_ref(), &ages, at).await?;
                 let state = history.as_ref().map(|history| |key: &PublicKey| history.state(key));
                 let known = Known::Published(published.as_ref());
                 for server in &observed.servers {
@@ -223,17 +222,21 @@ impl Verdict<'_> {
         end.1.map(|()| issuer)
     }
 
-    /// What the ledger says of the published keys. Nothing is written.
-    fn history(
+    /// What the ledger says of the published keys, where not all of them are live. Nothing is written.
+    async fn history(
         &self,
+        cluster: &Cluster,
         observed: &Observed,
-        ledger: Opened,
         issuer: &Issuer,
         published: Option<&KeySet>,
         ages: &[Option<u64>],
         now: u64,
     ) -> Result<Option<History>> {
-        let (Opened::Kept(book), Some(published)) = (ledger, published) else { return Ok(None) };
+        let not_served = |keys: &&KeySet| keys.iter().any(|key| observed.serving(key) == 0);
+        let Some(published) = published.filter(not_served) else { return Ok(None) };
+        let Opened::Kept(book) = Opened::read(Some(cluster), &self.settings.ledger).await else {
+            return Ok(None);
+        };
         let mut keys = KeysOf::default();
         keys.staged = keys.of(live::from_files(self.settings)?.iter().flat_map(KeySet::iter));
         keys.stored = keys.of(published.iter());

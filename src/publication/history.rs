@@ -37,16 +37,17 @@ pub(crate) struct Keys {
     pub(crate) public: Option<BTreeSet<KeyId>>,
     /// `--same-cluster`.
     pub(crate) vouched: bool,
-    pub(crate) kids: BTreeMap<KeyId, String>,
+    pub(crate) revoke: Option<KeyId>,
+    pub(crate) known: BTreeMap<KeyId, PublicKey>,
 }
 
 impl Keys {
-    /// The IDs of these keys, each remembered with its `kid`.
+    /// The IDs of these keys, each remembered.
     pub(crate) fn of<'a>(&mut self, keys: impl IntoIterator<Item = &'a PublicKey>) -> BTreeSet<KeyId> {
         let mut ids = BTreeSet::new();
         for key in keys {
             let id = KeyId::of(key);
-            self.kids.insert(id, key.kid().to_owned());
+            self.known.entry(id).or_insert_with(|| key.clone());
             ids.insert(id);
         }
         ids
@@ -112,7 +113,8 @@ impl History {
             public: self.keys.public.as_ref(),
             vouched: self.keys.vouched,
             policy: &self.policy,
-            kid: &|id| self.keys.kids.get(id).cloned().unwrap_or_default(),
+            revoke: self.keys.revoke,
+            kid: &|id| self.keys.known.get(id).map(|key| key.kid().to_owned()).unwrap_or_default(),
         };
         let judged = judge(&scene, &Ledger::new(&self.book.cluster, &self.issuer));
         (self.judged, self.lost) = (judged, read.as_ref().err().copied());
@@ -183,7 +185,7 @@ impl History {
     }
 
     /// What a person should know, whatever else is done.
-    pub(super) fn notes(&self) -> Vec<Note> {
+    pub(crate) fn notes(&self) -> Vec<Note> {
         let mut notes = Vec::new();
         if let Some(lost) = self.lost.filter(|lost| *lost != Lost::Missing) {
             notes.push(Note {
@@ -208,15 +210,84 @@ impl History {
     /// `kid (first noticed 2026-11-26T12:00:00Z)`.
     fn described(&self, id: &KeyId) -> Option<String> {
         let entry = self.judged.ledger.keys.get(id);
-        let kid = self.keys.kids.get(id).or(entry.map(|entry| &entry.kid))?;
+        let kid = self.kid(id)?;
         let noticed = entry.map_or(self.look.latest, |entry| entry.noticed);
         Some(format!("{} (first noticed {})", kid.escape_debug(), time(noticed)))
+    }
+
+    pub(crate) fn key(&self, id: &KeyId) -> Option<&PublicKey> {
+        self.keys.known.get(id)
+    }
+
+    pub(crate) fn kid(&self, id: &KeyId) -> Option<&str> {
+        let noted = || self.judged.ledger.keys.get(id).map(|entry| entry.kid.as_str());
+        self.key(id).map(PublicKey::kid).or_else(noted)
+    }
+
+    /// Takes a key out of the published set, whatever its tokens. Nothing is written yet.
+    pub(crate) fn revoke(&mut self, kid: &str) -> Result<Revoked, Refusal> {
+        let of_kid = |(id, _): &(&KeyId, &State)| self.kid(id) == Some(kid);
+        let (id, state) = self
+            .judged
+            .states
+            .iter()
+            .find(of_kid)
+            .map(|(id, state)| (*id, *state))
+            .ok_or(Refusal::Unknown)?;
+        match state {
+            State::Live | State::RevokedLive => return Err(Refusal::Live),
+            _ if self.keys.staged.contains(&id) => return Err(Refusal::Staged),
+            _ if !self.look.whole => return Err(Refusal::NotEveryServer),
+            _ => {}
+        }
+        let last = self
+            .judged
+            .ledger
+            .keys
+            .get(&id)
+            .filter(|entry| entry.signed)
+            .and_then(|entry| entry.absent_since);
+        self.keys.revoke = Some(id);
+        self.judge();
+        match self.judged.states.get(&id) {
+            Some(State::Leaving) => {
+                Ok(Revoked { last_token: last.map(|last| last.saturating_add(self.policy.longest_token)) })
+            }
+            // There are fewer servers than when it was live.
+            _ => Err(Refusal::NotEveryServer),
+        }
+    }
+
+    /// Whether this run is to remove a key.
+    pub(super) fn is_revoking(&self) -> bool {
+        self.keys.revoke.is_some()
+    }
+
+    /// Whether the key that is being revoked stays after all.
+    pub(crate) fn keeps_revoked(&self) -> bool {
+        let state = self.keys.revoke.and_then(|id| self.judged.states.get(&id));
+        state.is_some_and(|state| *state != State::Leaving)
     }
 
     /// Whether there is something that a person has to look at.
     pub(crate) fn alarms(&self) -> bool {
         self.judged.states.values().any(|state| state.is_alarm())
     }
+}
+
+/// What dies with a revoked key.
+pub(crate) struct Revoked {
+    /// When the last token that it can have signed expires; `None`: it was not seen to sign.
+    pub(crate) last_token: Option<u64>,
+}
+
+/// Why a key is not revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    Unknown,
+    Live,
+    Staged,
+    NotEveryServer,
 }
 
 type Alarm = (Code, fn(State) -> bool, &'static str);

@@ -115,6 +115,7 @@ impl Publication<'_> {
         }
         match written {
             Ok(()) => history.is_written(),
+            Err(error) if history.is_revoking() => return Err(error),
             Err(error) => {
                 history.keep_all();
                 let note = unwritten(&history.book, &error);

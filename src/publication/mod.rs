@@ -76,6 +76,11 @@ pub(crate) struct Observation {
 }
 
 impl Observation {
+    /// Why the ledger could not be read.
+    pub(crate) fn unreadable(&self) -> Option<&Note> {
+        self.unreadable.as_ref()
+    }
+
     /// What is known of each key; nothing without a ledger.
     pub(super) fn states(&self) -> BTreeMap<KeyId, State> {
         self.history.as_ref().map(|history| history.judged.states.clone()).unwrap_or_default()

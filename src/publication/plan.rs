@@ -259,6 +259,11 @@ impl PublicationPlan<'_> {
         self.plan.pending() > self.plan.steps.iter().filter(is_ledger).count()
     }
 
+    /// Whether a key that is to be revoked stays.
+    pub(crate) fn keeps_revoked(&self) -> bool {
+        self.observation.history.as_ref().is_some_and(History::keeps_revoked)
+    }
+
     /// Whether a key is published that a person has to look at.
     pub(crate) fn alarms(&self) -> bool {
         self.observation.history.as_ref().is_some_and(History::alarms)

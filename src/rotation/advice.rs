@@ -55,7 +55,8 @@ pub(crate) fn advise(id: &KeyId, entry: &Entry, look: &Look, policy: &Policy) ->
         () if sign_after.is_none() => Next::Publish,
         () if entry.signed && !signs && reached(drop_after) => Next::MayRemove,
         () if entry.signed && !signs => Next::WaitToRemove,
-        () if serving < look.servers => Next::ServeEverywhere,
+        // With one server, serving and signing may be one restart.
+        () if serving < look.servers && look.servers > 1 => Next::ServeEverywhere,
         () if reached(sign_after) => Next::MaySign,
         () => Next::WaitToSign,
     };

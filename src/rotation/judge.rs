@@ -33,6 +33,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) public: Option<&'a BTreeSet<KeyId>>,
     /// `--same-cluster`.
     pub(crate) vouched: bool,
+    /// `keyless keys revoke`.
+    pub(crate) revoke: Option<KeyId>,
     pub(crate) policy: &'a Policy,
     /// The `kid` of a key.
     pub(crate) kid: &'a dyn Fn(&KeyId) -> String,
@@ -164,6 +166,9 @@ impl One<'_> {
             entry.revoked = None;
         } else if scene.vouched && entry.seen == Seen::Never && entry.source != Source::Staged {
             entry.source = Source::Vouched;
+        }
+        if scene.revoke == Some(self.id) {
+            entry.revoked.get_or_insert(look.latest);
         }
         if self.is_present() {
             entry.seen = self.seen(entry);

@@ -41,6 +41,7 @@ impl Story {
             stored: &self.stored,
             public: Some(&self.stored),
             vouched: self.vouched,
+            revoke: None,
             policy: &POLICY,
             kid: &|_| String::new(),
         };
@@ -228,6 +229,7 @@ fn revoked_key_that_is_live_alarms() {
         stored: &story.stored,
         public: Some(&stale),
         vouched: false,
+        revoke: None,
         policy: &POLICY,
         kid: &|_| String::new(),
     };

@@ -20,7 +20,7 @@ mod policy;
 mod simulation;
 
 pub(crate) use self::{
-    advice::{Advice, advise},
+    advice::advise,
     decide::{Decision, Former, Inputs, KeyStatus, PublishedSet, decide},
     judge::{Judged, Look, Scene, State, judge},
     key_id::KeyId,

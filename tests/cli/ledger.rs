@@ -11,7 +11,7 @@ const LEDGER: &str = "keyless-ledger";
 const NAMESPACE: &str = "keyless-system";
 
 /// A cluster with the namespace of `deploy/base`.
-fn world(servers: usize) -> World {
+pub(crate) fn world(servers: usize) -> World {
     let world = World::new(servers);
     world
         .cluster
@@ -19,7 +19,7 @@ fn world(servers: usize) -> World {
     world
 }
 
-fn ledger(world: &World) -> Option<Value> {
+pub(crate) fn ledger(world: &World) -> Option<Value> {
     let object = world.cluster.object("v1", "ConfigMap", Some(NAMESPACE), LEDGER)?;
     serde_json::from_str(object["data"]["ledger.json"].as_str()?).ok()
 }
@@ -41,7 +41,7 @@ fn write(world: &World, text: &str) {
 }
 
 /// As if so many seconds had passed since everything in the ledger.
-fn age(world: &World, seconds: u64) {
+pub(crate) fn age(world: &World, seconds: u64) {
     let mut ledger = ledger(world).unwrap();
     for entry in ledger["keys"].as_object_mut().unwrap().values_mut() {
         for (_, value) in entry.as_object_mut().unwrap().iter_mut().filter(|(name, _)| *name != "servers") {
@@ -53,7 +53,7 @@ fn age(world: &World, seconds: u64) {
     write(world, &ledger.to_string());
 }
 
-fn rotate(world: &World, new: &SigningKey) {
+pub(crate) fn rotate(world: &World, new: &SigningKey) {
     world.cluster.change_servers(|server| {
         server.key_files = vec![new.into()];
         server.signing_key = new.clone();
@@ -61,7 +61,7 @@ fn rotate(world: &World, new: &SigningKey) {
 }
 
 /// Beside what is published, as an attacker puts it there.
-fn add_to_bucket(world: &World, key: &SigningKey) {
+pub(crate) fn add_to_bucket(world: &World, key: &SigningKey) {
     let mut set: Value = serde_json::from_slice(&fs::read(world.jwks()).unwrap()).unwrap();
     set["keys"].as_array_mut().unwrap().push(key.jwk());
     fs::write(world.jwks(), set.to_string()).unwrap();
@@ -74,7 +74,7 @@ fn status(ran: &Ran, kid: &str) -> String {
     key["status"].as_str().unwrap().to_owned()
 }
 
-const DAY: u64 = 24 * 3600;
+pub(crate) const DAY: u64 = 24 * 3600;
 
 #[test]
 fn careless_rotation_needs_no_hand() {

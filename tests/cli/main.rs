@@ -21,6 +21,7 @@ mod google_rights;
 mod grants;
 mod interrupted;
 mod issuer_rollout;
+mod keys;
 mod kubeconfig;
 mod least_rights;
 mod ledger;

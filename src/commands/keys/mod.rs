@@ -123,7 +123,9 @@ fn no_ledger(settings: &Settings, observation: &Observation) -> Error {
     let place = &settings.ledger;
     let error = Error::failed(
         Code::LedgerUnreadable,
-        format!("there is no ledger of the keys: ConfigMap {place} cannot be read, or its namespace does not exist"),
+        format!(
+            "there is no ledger of the keys: ConfigMap {place} cannot be read, or its namespace does not exist"
+        ),
     );
     let error = match observation.unreadable() {
         Some(note) => error.caused_by(&note.message),

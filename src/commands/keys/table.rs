@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     oidc::PublicKey,
     publication::{History, history::time},
-    rotation::{State, advice::Next, advise},
+    rotation::{KeyId, State, advice::Next, advise},
 };
 
 /// One key.
@@ -25,7 +25,7 @@ pub(super) struct Row {
 /// Every key that is published, live or staged, in the order of their `kid`.
 pub(super) fn rows(history: &History) -> Vec<Row> {
     let look = &history.look;
-    let row = |(id, state)| {
+    let row = |(id, state): (&KeyId, &State)| {
         let entry = history.judged.ledger.keys.get(id)?;
         let advice = advise(id, entry, look, &history.policy);
         Some(Row {
@@ -98,8 +98,16 @@ impl Row {
     }
 }
 
-const HEAD: [&str; 8] =
-    ["KID", "ALGORITHM", "STATE", "LIVE AT", "SIGNING", "PUBLIC SINCE", "SAFE TO SIGN AFTER", "SAFE TO DROP AFTER"];
+const HEAD: [&str; 8] = [
+    "KID",
+    "ALGORITHM",
+    "STATE",
+    "LIVE AT",
+    "SIGNING",
+    "PUBLIC SINCE",
+    "SAFE TO SIGN AFTER",
+    "SAFE TO DROP AFTER",
+];
 
 pub(super) fn lines(rows: &[Row]) -> Vec<String> {
     let mut table = vec![HEAD.map(str::to_owned)];
@@ -134,10 +142,17 @@ pub(super) fn next_step(rows: &[Row]) -> String {
         );
     }
     if let Some(row) = first(|row| row.next == Next::WaitToSign) {
-        return format!("next: wait until {} before an API server signs with {}", at(row.sign_after), kid(row));
+        return format!(
+            "next: wait until {} before an API server signs with {}",
+            at(row.sign_after),
+            kid(row)
+        );
     }
     if let Some(row) = first(|row| row.next == Next::MaySign) {
-        return format!("next: {} may sign: set --service-account-signing-key-file of each API server, one by one", kid(row));
+        return format!(
+            "next: {} may sign: set --service-account-signing-key-file of each API server, one by one",
+            kid(row)
+        );
     }
     if let Some(row) = first(|row| row.next == Next::WaitToRemove) {
         return format!("next: keep {} in --service-account-key-file until {}", kid(row), at(row.drop_after));

@@ -103,6 +103,11 @@ macro_rules! publication {
                 causes "It was staged by a run that did not ask the cluster, or could not write the ledger."
                 remedy "Find out whose key it is: its holder can sign as every workload. `keyless keys revoke \
                     KID` removes it. If you staged it, run `keyless publish --public-key FILE`.";
+            KeyLive "key-live"
+                "A key is not revoked, because it would be published again."
+                causes "An API server still has it."
+                causes "A file in the settings holds it."
+                remedy "Take it from every API server and from the settings, then run `keyless keys revoke` again.";
             KeyNotReadByAll "key-not-read-by-all"
                 "Not every relying party reads keys of this type."
                 causes "The cluster signs with a key other than RSA 2048."
@@ -129,6 +134,10 @@ macro_rules! publication {
                 causes "A rotation was begun and withdrawn."
                 causes "Someone else changed an API server for a short time."
                 remedy "Find out who changed the API server. `keyless keys revoke KID` removes the key at once.";
+            KeyUnknown "key-unknown"
+                "No key of this kid is published, live or staged."
+                causes "A mistyped kid."
+                remedy "Run `keyless keys`: it lists every key.";
             KeysUploaded "keys-uploaded"
                 "There is nothing to publish, because the provider is given the keys."
                 causes "The settings choose uploaded keys and name no bucket."

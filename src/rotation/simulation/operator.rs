@@ -1,7 +1,11 @@
 //! An operator who does what `keyless keys` advises, and nothing before it does.
 
 use super::{
-    super::{Advice, KeyId, advice::Next, advise},
+    super::{
+        KeyId,
+        advice::{Advice, Next},
+        advise,
+    },
     Event,
     world::{World, id},
 };

@@ -276,6 +276,7 @@ impl World {
             stored,
             public: Some(stored),
             vouched: false,
+            revoke: None,
             policy: &self.policy,
             kid: &|_| String::new(),
         };
