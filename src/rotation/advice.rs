@@ -51,8 +51,8 @@ pub(crate) fn advise(id: &KeyId, entry: &Entry, look: &Look, policy: &Policy) ->
     let next = match () {
         () if !is_present && entry.seen_since.is_some() => Next::Leaves,
         () if !look.whole => Next::AskEveryServer,
-        () if signs && serving == look.servers => Next::Nothing,
         () if sign_after.is_none() => Next::Publish,
+        () if signs && serving == look.servers => Next::Nothing,
         () if entry.signed && !signs && reached(drop_after) => Next::MayRemove,
         () if entry.signed && !signs => Next::WaitToRemove,
         // With one server, serving and signing may be one restart.
@@ -61,4 +61,47 @@ pub(crate) fn advise(id: &KeyId, entry: &Entry, look: &Look, policy: &Policy) ->
         () => Next::WaitToSign,
     };
     Advice { sign_after, drop_after, next }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rotation::Source;
+
+    const POLICY: Policy = Policy { cache: 300, longest_token: 1000, skew: 60, between_sights: 30 };
+
+    #[test]
+    fn each_state_has_one_next_step() {
+        let id = KeyId([1; 32]);
+        // Servers that serve it of how many, whether one signs, public since, idle since, the time, and the next step.
+        for (serving, servers, signs, public, idle, now, next) in [
+            (1, 1, true, None, None, 100, Next::Publish),
+            (1, 1, true, Some(0), None, 100, Next::Nothing),
+            (0, 2, false, None, None, 100, Next::Publish),
+            (0, 2, false, Some(0), None, 900, Next::ServeEverywhere),
+            (1, 2, false, Some(0), None, 900, Next::ServeEverywhere),
+            (1, 2, true, Some(0), None, 900, Next::ServeEverywhere),
+            (2, 2, false, Some(0), None, 299, Next::WaitToSign),
+            (2, 2, false, Some(0), None, 300, Next::MaySign),
+            (0, 1, false, Some(0), None, 299, Next::WaitToSign),
+            (0, 1, false, Some(0), None, 300, Next::MaySign),
+            (2, 2, false, Some(0), Some(100), 1159, Next::WaitToRemove),
+            (2, 2, false, Some(0), Some(100), 1160, Next::MayRemove),
+            (1, 2, false, Some(0), Some(100), 1160, Next::MayRemove),
+        ] {
+            let mut entry = Entry::new(String::new(), 0, Source::Server);
+            (entry.public_since, entry.idle_since, entry.signed) = (public, idle, signs || idle.is_some());
+            let look = Look {
+                servers,
+                whole: true,
+                serving: [(id, serving)].into(),
+                signing: signs.then_some(id).into_iter().collect(),
+                earliest: now,
+                latest: now,
+            };
+            assert_eq!(advise(&id, &entry, &look, &POLICY).next, next, "{serving} of {servers} at {now}");
+            let part = Look { whole: false, ..look };
+            assert_eq!(advise(&id, &entry, &part, &POLICY).next, Next::AskEveryServer);
+        }
+    }
 }

@@ -5,8 +5,9 @@
 //! the seed that made it: `PROPTEST_RNG_SEED=… cargo test --lib rotation::simulation` plays it again.
 //! `PROPTEST_CASES=1000000` plays more of them.
 //!
-//! What it does not hold: between the ledger's write and the bucket's, which one run makes one after the other, no other
-//! publisher looks at the cluster. Then a key that comes back in this very moment is missing until the next look.
+//! What it does not hold: a server that is no longer listed, as it has lost etcd, signs on; and between the ledger's write
+//! and the bucket's, which one run makes one after the other, another publisher looks at the cluster. Then a key that comes
+//! back in this very moment is missing until the next look.
 
 mod operator;
 mod world;

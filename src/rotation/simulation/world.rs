@@ -119,7 +119,7 @@ impl World {
                 self.servers[server].configured = (files, id(1 + (detail >> 8) as u8 % 4));
             }
             22..=24 => self.restart(server),
-            25 => self.servers[server].listed ^= true,
+            25 => self.lists(server),
             26 => drop(self.servers[server].files.insert(id(SHOWN))),
             27 => {
                 let staged = id(1 + subject % 4);
@@ -170,7 +170,22 @@ impl World {
         }
     }
 
+    /// A server is listed as long as it renews its lease in etcd. Without etcd it mints no tokens; once it is back, it has
+    /// to be seen again.
+    fn lists(&mut self, server: usize) {
+        let server = &mut self.servers[server];
+        server.listed ^= true;
+        if server.listed {
+            for key in server.files.iter().chain([&server.signer]) {
+                *server.epochs.entry(*key).or_default() += 1;
+            }
+        }
+    }
+
     fn mint(&mut self, server: usize, detail: u64) {
+        if !self.servers[server].listed {
+            return;
+        }
         let life = (10 * MINUTE).max(self.policy.longest_token * (detail % 8 + 1) / 8);
         let key = self.servers[server].signer;
         let epoch = self.epoch(server, key);
