@@ -1,5 +1,6 @@
 //! Arguments. Parsing only checks their form; `config` resolves what they mean together.
 
+mod keys;
 mod refused;
 mod saved;
 mod setup;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::{
+    keys::{KeysArgs, KeysCommand, RevokeArgs, WaitArgs},
     refused::refused,
     saved::{ApplyArgs, PlanFile},
     setup::{SetupArgs, TeardownArgs},
@@ -41,6 +43,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done and clean · 1 found something (a f
 pub(crate) enum Command {
     Setup(SetupArgs),
     Apply(ApplyArgs),
+    Keys(KeysArgs),
     Publish(PublishArgs),
     Verify(VerifyArgs),
     Audit(AuditArgs),
@@ -57,6 +60,7 @@ impl Command {
             Self::Audit(_) => "audit",
             Self::Config(_) => "config",
             Self::Explain(_) => "explain",
+            Self::Keys(args) => args.name(),
             Self::Publish(_) => "publish",
             Self::Render(_) => "render",
             Self::Setup(_) => "setup",

@@ -6,11 +6,13 @@
 mod bucket_flags;
 mod environment;
 mod file;
+mod ledger;
 mod trust;
 mod written;
 
 use std::{collections::BTreeSet, ffi::OsString, path::PathBuf};
 
+pub(crate) use self::ledger::LedgerPlace;
 use rustls::pki_types::CertificateDer;
 
 use self::{environment::below_home, file::Document};
@@ -47,6 +49,9 @@ pub(crate) struct Settings {
     /// `None`: ask no cluster.
     pub(crate) cluster: Option<cluster::Settings>,
     pub(crate) public_keys: Vec<PathBuf>,
+    pub(crate) ledger: LedgerPlace,
+    /// The longest life of a token that is used outside the cluster, in seconds.
+    pub(crate) longest_token: u64,
     pub(crate) kid_rule: KidRule,
     /// Where the additional roots come from.
     pub(crate) ca_file: Option<PathBuf>,
@@ -196,6 +201,8 @@ impl Settings {
                 proxies: cluster::proxy::Environment::read(environment),
             }),
             public_keys,
+            ledger: LedgerPlace::resolve(file.cluster.ledger.as_deref())?,
+            longest_token: ledger::longest_token(file.cluster.longest_token_seconds)?,
             kid_rule: if *external_signer || file.cluster.external_signer.unwrap_or(false) {
                 KidRule::External
             } else {

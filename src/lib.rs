@@ -74,7 +74,7 @@ use serde_json::json;
 
 use crate::{
     cli::{Cli, Command, ConfigArgs, ConfigCommand, SchemaOf},
-    commands::{Exit, explain, publish, render, setup, teardown, verify},
+    commands::{Exit, explain, keys, publish, render, setup, teardown, verify},
     config::Settings,
     error::{Code, Error, Kind, Result},
     interrupt::Interrupt,
@@ -162,7 +162,10 @@ fn execute(cli: &mut Cli, report: &mut Report<'_>) -> Result<Exit> {
             // It is the command that the plan was saved by, from here on.
             Command::Apply(_) | Command::Config(_) | Command::Explain(_) => Ok(Exit::Clean),
             Command::Audit(_) => commands::audit::run(&settings, report).await,
-            Command::Publish(args) => publish::run(args, &settings, now, report).await,
+            Command::Keys(args) => keys::run(args, &settings, now, report).await,
+            Command::Publish(args) => {
+                publish::run(&publish::Intent::from(args), &settings, now, report).await
+            }
             Command::Setup(args) => setup::run(args, &settings, now, report).await,
             Command::Teardown(args) => teardown::run(args, &settings, report).await,
             Command::Verify(args) => verify::run(args, &settings, now, report).await,

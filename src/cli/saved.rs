@@ -8,7 +8,7 @@ use super::{Cli, Command};
 use crate::plan::SavedPlan;
 
 /// Where a plan goes to, or comes from.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct PlanFile {
     /// Show the plan as --dry-run does, and save it: keyless apply FILE does exactly what it shows
     #[arg(long, value_name = "FILE", conflicts_with = "yes")]

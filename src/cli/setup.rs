@@ -113,7 +113,7 @@ pub(crate) struct TeardownArgs {
 const LONGEST_WAIT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// A Go duration, or a whole number of seconds, up to [`LONGEST_WAIT`].
-fn parse_wait(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_wait(text: &str) -> Result<Duration, String> {
     let write = "write a number and s, m or h, e.g. 30s, 10m, 1h30m";
     let wait = match text.parse::<u64>() {
         Ok(seconds) => Duration::from_secs(seconds),

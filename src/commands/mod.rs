@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod explain;
 mod issuer;
+pub(crate) mod keys;
 mod new_path;
 #[cfg(test)]
 mod new_provider_tests;

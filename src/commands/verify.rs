@@ -21,13 +21,19 @@ use crate::{
     error::{Check, Code, Error, Kind, Result},
     federation::Keys,
     http::Http,
-    oidc::{Discovery, Issuer, KeySet, SignedIssuer},
-    publication::live,
+    oidc::{Discovery, Issuer, KeySet, MAX_AGE, PublicKey, SignedIssuer},
+    publication::{
+        History,
+        history::{self, Keys as KeysOf},
+        ledger::Opened,
+        live, served,
+    },
     relying_party::{
-        Fetched, Finding, Known, Outcome, Site, fetch, fetch_both, is_of_issuer, judge_discovery, judge_jwks,
-        judge_live, judge_server, judge_uploaded, may_fetch,
+        Fetched, Finding, Known, Outcome, Site, StateOf, fetch, fetch_both, is_of_issuer, judge_discovery,
+        judge_jwks, judge_live, judge_server, judge_uploaded, may_fetch,
     },
     report::Report,
+    rotation::Policy,
     target,
     waiting::Waiting,
 };
@@ -177,12 +183,20 @@ impl Verdict<'_> {
         let issuer = match public {
             Some(public) => {
                 let issuer = issuer::of_documents(self.named.as_ref(), &observed)?;
+                let ages: Vec<_> = [&public.0, &public.1].into_iter().filter_map(served).collect();
                 let published = self.judge_documents(&issuer, public).await;
+                let history =
+                    self.history(&cluster, &observed, &issuer, published.as_ref(), &ages, at).await?;
+                let state = history.as_ref().map(|history| |key: &PublicKey| history.state(key));
                 let known = Known::Published(published.as_ref());
                 for server in &observed.servers {
                     self.findings.extend(judge_server(server, issuer.signed(), audience, known, at));
                 }
-                self.findings.extend(judge_live(&observed, published.as_ref()));
+                self.findings.extend(judge_live(
+                    &observed,
+                    published.as_ref(),
+                    state.as_ref().map(|state| state as &StateOf<'_>),
+                ));
                 if mode != Mode::Documents {
                     self.findings.extend(judge_uploaded(&observed, staged.as_ref(), &provider, &keys));
                 }
@@ -206,6 +220,31 @@ impl Verdict<'_> {
         };
         self.findings.extend(end.0);
         end.1.map(|()| issuer)
+    }
+
+    /// What the ledger says of the published keys, where not all of them are live. Nothing is written.
+    async fn history(
+        &self,
+        cluster: &Cluster,
+        observed: &Observed,
+        issuer: &Issuer,
+        published: Option<&KeySet>,
+        ages: &[Option<u64>],
+        now: u64,
+    ) -> Result<Option<History>> {
+        let not_served = |keys: &&KeySet| keys.iter().any(|key| observed.serving(key) == 0);
+        let Some(published) = published.filter(not_served) else { return Ok(None) };
+        let Opened::Kept(book) = Opened::read(Some(cluster), &self.settings.ledger).await else {
+            return Ok(None);
+        };
+        let mut keys = KeysOf::default();
+        keys.staged = keys.of(live::from_files(self.settings)?.iter().flat_map(KeySet::iter));
+        keys.stored = keys.of(published.iter());
+        keys.public = Some(keys.stored.clone());
+        let others: Vec<PublicKey> = published.iter().cloned().collect();
+        let look = history::look(observed, &others, false, now);
+        let policy = Policy::new(ages, MAX_AGE, self.settings.longest_token);
+        Ok(Some(History::new(book, issuer.as_str(), look, keys, policy)))
     }
 
     /// Judges both documents as a strict relying party; gives back the keys that it would verify with.

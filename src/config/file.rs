@@ -198,6 +198,10 @@ pub(super) struct Cluster {
     pub(super) public_keys: Vec<PathBuf>,
     /// The cluster signs with an external signer (KEP-740)
     pub(super) external_signer: Option<bool>,
+    /// NAMESPACE/NAME of the ConfigMap that holds when each key was seen; by default keyless-system/keyless-ledger
+    pub(super) ledger: Option<String>,
+    /// The longest life of a token that is used outside the cluster, in seconds; by default one day
+    pub(super) longest_token_seconds: Option<u32>,
 }
 
 /// Whom to trust beside the public certificate authorities.

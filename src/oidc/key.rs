@@ -185,6 +185,23 @@ impl PublicKey {
         self.material == other.material
     }
 
+    /// The JWK thumbprint (RFC 7638), SHA-256: the same for the same key, whatever its `kid`.
+    pub(crate) fn thumbprint(&self) -> [u8; 32] {
+        let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        let text = match &self.material {
+            Material::Rsa { n, e } => {
+                format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, encode(e), encode(n))
+            }
+            Material::Ec { curve, x, y } => {
+                let (curve, x, y) = (curve.name(), encode(x), encode(y));
+                format!(r#"{{"crv":"{curve}","kty":"EC","x":"{x}","y":"{y}"}}"#)
+            }
+        };
+        let mut print = [0; 32];
+        print.copy_from_slice(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());
+        print
+    }
+
     /// The published form: these members and no other, in this order.
     pub(super) fn write_jwk(&self, out: &mut String) {
         let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);

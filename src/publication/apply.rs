@@ -135,6 +135,7 @@ impl Publication<'_> {
             files: observation.files.as_ref(),
             published: &published.sets,
             former: plan.former,
+            states: &observation.states(),
         })
     }
 

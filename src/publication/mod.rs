@@ -1,16 +1,21 @@
 //! The two public documents of an issuer.
 //!
 //! ```text
-//!  API servers ─► live ─────────────┐
+//!  ConfigMap ───► ledger, history ──┐
+//!  API servers ─► live ─────────────┤
 //!  bucket ──────► published ────────┼─► rotation::decide ─► plan ─► show ─► apply ─► read_back
 //!  public https ► published (copy) ─┘        (PURE)                          │
-//!                 jwks_uri (PURE)                                            └─► bucket
+//!                 jwks_uri (PURE)                                            ├─► ledger
+//!                                                                             └─► bucket
 //! ```
 //!
 //! `publish` and `setup` both use it: observed once, planned once, applied as shown.
 
 mod apply;
+pub(crate) mod history;
 mod jwks_uri;
+mod keep;
+pub(crate) mod ledger;
 pub(crate) mod live;
 pub(crate) mod location;
 mod plan;
@@ -18,7 +23,9 @@ mod published;
 mod read_back;
 mod show;
 
-pub(crate) use self::{apply::Outcome, plan::PublicationPlan};
+use std::collections::BTreeMap;
+
+pub(crate) use self::{apply::Outcome, history::History, keep::served, plan::PublicationPlan};
 use self::{
     location::DocumentLocation,
     published::{PublicCopy, Published, paths},
@@ -30,8 +37,9 @@ use crate::{
     error::{Code, Error, Result},
     http::Http,
     oidc::KeySet,
+    plan::Note,
     relying_party::{Fetched, fetch_both},
-    rotation::Former,
+    rotation::{Former, KeyId, State},
     waiting::Waiting,
 };
 
@@ -61,6 +69,22 @@ pub(crate) struct Observation {
     /// What anonymous readers got for both documents.
     seen: (Fetched, Fetched),
     leftovers: Vec<(String, Version)>,
+    /// What the ledger says of the keys; `None`: none is kept.
+    pub(crate) history: Option<History>,
+    /// Why the ledger could not be read.
+    unreadable: Option<Note>,
+}
+
+impl Observation {
+    /// Why the ledger could not be read.
+    pub(crate) fn unreadable(&self) -> Option<&Note> {
+        self.unreadable.as_ref()
+    }
+
+    /// What is known of each key; nothing without a ledger.
+    pub(super) fn states(&self) -> BTreeMap<KeyId, State> {
+        self.history.as_ref().map(|history| history.judged.states.clone()).unwrap_or_default()
+    }
 }
 
 impl<'a> Publication<'a> {
@@ -120,7 +144,7 @@ impl<'a> Publication<'a> {
         }
         self.refuse_unknown_absence(&published, &copy, &seen)?;
         let published = published.with(&copy);
-        Ok(Observation { observed, files, published, copy, seen, leftovers })
+        Ok(Observation { observed, files, published, copy, seen, leftovers, history: None, unreadable: None })
     }
 
     /// Key set first.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    Observation, Options, Publication, live,
+    History, Observation, Options, Publication, live,
     location::Proof,
     published::{documents, headers_of},
 };
@@ -53,6 +53,7 @@ impl Publication<'_> {
         }
 
         let mut plan = Plan::default();
+        observation.history.iter().filter_map(History::step).for_each(|step| plan.then(step));
         access.create.iter().for_each(|change| plan.then(change.step().clone()));
         for document in &pending {
             plan.then(self.document_step(&observation, document, &decision));
@@ -64,9 +65,10 @@ impl Publication<'_> {
         }
         plan.notes = self.notes(&observation, &decision, now);
         let doubts = observation.observed.as_ref().map(|observed| live::doubts(observed, &decision.keys));
+        let doubts = doubts.into_iter().flatten().chain(observation.unreadable.clone()).collect();
         Ok(PublicationPlan {
             plan,
-            doubts: doubts.unwrap_or_default(),
+            doubts,
             decision,
             create: access.create,
             open: access.open,
@@ -83,7 +85,8 @@ impl Publication<'_> {
         former: Former,
     ) -> Result<Decision> {
         let (files, published) = (observation.files.as_ref(), &observation.published.sets);
-        rotation::decide(&Inputs { live, files, published, former })
+        let states = &observation.states();
+        rotation::decide(&Inputs { live, files, published, former, states })
     }
 
     /// Whether anonymous readers get both documents as they lie in the bucket: then nothing is to be opened.
@@ -149,7 +152,8 @@ impl Publication<'_> {
         let observed = observation.observed.as_ref();
         let mut notes = observed.map(|observed| live::notes(observed, issuer, now)).unwrap_or_default();
         let mut note = |code, message| notes.push(Note { code, message });
-        let not_served = decision.not_served();
+        // With a ledger, more is known of them.
+        let not_served = if observation.history.is_some() { Vec::new() } else { decision.not_served() };
         if !not_served.is_empty() {
             note(
                 Code::KeyNotServed,
@@ -192,6 +196,7 @@ impl Publication<'_> {
                 ),
             );
         }
+        notes.extend(observation.history.iter().flat_map(History::notes));
         notes.extend(notes_of_unread(decision.keys.iter().filter(|key| decision.is_new(key))));
         notes
     }
@@ -203,6 +208,9 @@ fn key_fields(mut step: Step, decision: &Decision) -> Step {
     for key in decision.keys.iter().filter(|key| decision.is_new(key)) {
         let before = decision.replaced.iter().find(|(other, _)| other.kid() == key.kid());
         step = step.field(path(key), before.map(|(other, _)| described(other)), Some(described(key)));
+    }
+    for key in &decision.leaving {
+        step = step.field(path(key), Some(described(key)), None);
     }
     for key in decision.left_out.iter().take(NAMED) {
         step = step.field(path(key), Some(described(key)), None);
@@ -245,9 +253,20 @@ fn kids(keys: &[&PublicKey]) -> String {
 }
 
 impl PublicationPlan<'_> {
-    /// Whether something would be changed.
+    /// Whether something would be changed that others can see: the ledger by itself does not count.
     pub(crate) fn is_pending(&self) -> bool {
-        self.plan.pending() > 0
+        let is_ledger = |step: &&Step| step.target == Target::ClusterObject;
+        self.plan.pending() > self.plan.steps.iter().filter(is_ledger).count()
+    }
+
+    /// Whether a key that is to be revoked stays.
+    pub(crate) fn keeps_revoked(&self) -> bool {
+        self.observation.history.as_ref().is_some_and(History::keeps_revoked)
+    }
+
+    /// Whether a key is published that a person has to look at.
+    pub(crate) fn alarms(&self) -> bool {
+        self.observation.history.as_ref().is_some_and(History::alarms)
     }
 
     /// Whether there was no room for keys that are published.

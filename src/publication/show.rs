@@ -2,21 +2,19 @@
 
 use serde_json::{Value, json};
 
-use super::{Outcome, Publication, PublicationPlan};
+use super::{Outcome, Publication, PublicationPlan, history::time};
 use crate::{
     cluster::{ApiServer, FailedServer},
     oidc::PublicKey,
     plan::Note,
-    rotation::{Decision, KeyStatus},
+    rotation::{Decision, KeyStatus, State},
 };
 
 impl PublicationPlan<'_> {
     /// The keys, then the steps; nothing when there is nothing to do.
     pub(crate) fn lines(&self) -> Vec<String> {
-        if !self.is_pending() {
-            return Vec::new();
-        }
-        let mut lines: Vec<_> = self.decision.keys.iter().map(|key| self.key_line(key)).collect();
+        let keys = self.decision.keys.iter().filter(|_| self.is_pending());
+        let mut lines: Vec<_> = keys.map(|key| self.key_line(key)).collect();
         lines.extend(self.plan.lines());
         lines
     }
@@ -27,11 +25,23 @@ impl PublicationPlan<'_> {
         let (algorithm, kind) = (key.algorithm().name(), key.describe());
         let observed = self.observation.observed.as_ref();
         let served = match (observed, status) {
+            (Some(_), KeyStatus::Retained) => {
+                self.until(key).map(|until| format!(", kept until {until}")).unwrap_or_default()
+            }
+            (Some(_), KeyStatus::Foreign) => ": neither an API server nor a file ever had it".to_owned(),
             (Some(_), KeyStatus::NotServed) => ": a former key of this cluster, or a foreign one".to_owned(),
             (Some(all), _) => format!(", served by {} of {}", all.serving(key), all.listed()),
             (None, _) => String::new(),
         };
         format!("{mark} {}  {algorithm} {kind}  {}{served}", key.kid().escape_debug(), status.name())
+    }
+
+    /// Until when a former key is kept.
+    fn until(&self, key: &PublicKey) -> Option<String> {
+        match self.observation.history.as_ref()?.state(key)? {
+            State::Retained { until } | State::ShownOnce { until } => until.map(time),
+            _ => None,
+        }
     }
 
     /// Everything worth knowing, the gravest last.
@@ -85,13 +95,18 @@ impl PublicationPlan<'_> {
     pub(crate) fn to_json(&self, publication: &Publication<'_>, outcome: Option<&Outcome>) -> Value {
         let observed = self.observation.observed.as_ref();
         let decision = outcome.map_or(&self.decision, |outcome| &outcome.decision);
+        let history = self.observation.history.as_ref();
         let key = |key: &PublicKey| {
+            let entry = history.and_then(|history| history.entry(key));
             json!({
                 "kid": key.kid(),
                 "algorithm": key.algorithm().name(),
                 "kind": key.describe(),
                 "status": decision.status(key).name(),
                 "servedBy": observed.map(|observed| observed.serving(key)),
+                "firstNoticed": entry.map(|entry| time(entry.noticed)),
+                "publicSince": entry.and_then(|entry| entry.public_since).map(time),
+                "keptUntil": self.until(key),
             })
         };
         let notes = self.notes().chain(outcome.into_iter().flat_map(|outcome| &outcome.notes));
@@ -110,6 +125,8 @@ impl PublicationPlan<'_> {
             "failedServers": observed.map(|all| all.failed.iter().map(failed).collect::<Vec<_>>()),
             "keys": decision.keys.iter().map(key).collect::<Vec<_>>(),
             "readBack": outcome.map(|outcome| outcome.read_back),
+            "ledger": history.is_some(),
+            "removed": self.decision.leaving.iter().map(PublicKey::kid).collect::<Vec<_>>(),
             "leftOut": decision.left_out.iter().map(PublicKey::kid).collect::<Vec<_>>(),
             "complete": self.doubts.is_empty(),
             "warnings": notes.collect::<Vec<_>>(),

@@ -3,16 +3,16 @@
 mod documents;
 mod finding;
 mod key_set_url;
+mod published_keys;
 mod readers;
 mod tokens;
 mod uploaded;
 
-#[cfg(feature = "fuzzing")]
-pub(crate) use self::documents::max_age;
 pub(crate) use self::{
-    documents::{Site, judge_discovery, judge_jwks},
+    documents::{Site, judge_discovery, judge_jwks, max_age},
     finding::{Finding, Outcome},
     key_set_url::{is_of_issuer, may_fetch},
+    published_keys::StateOf,
     readers::notes_of_unread,
     tokens::{Known, MAX_SKEW, Unproved, judge_live, judge_server, prove},
     uploaded::judge_uploaded,

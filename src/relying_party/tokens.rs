@@ -1,6 +1,10 @@
 //! Whether a relying party that has read the public documents accepts a token that an API server signs now.
 
-use super::{Finding, uploaded};
+use super::{
+    Finding,
+    published_keys::{StateOf, judge_published},
+    uploaded,
+};
 use crate::{
     cluster::{ApiServer, Failure, Observed},
     error::Check,
@@ -195,8 +199,12 @@ fn judge_signature(server: &ApiServer, subject: &str, published: Option<&KeySet>
     )]
 }
 
-/// Whether everything live is public, and nothing else is.
-pub(crate) fn judge_live(observed: &Observed, published: Option<&KeySet>) -> Vec<Finding> {
+/// Whether everything live is public, and nothing else is. `state`: what the ledger says of a key.
+pub(crate) fn judge_live(
+    observed: &Observed,
+    published: Option<&KeySet>,
+    state: Option<&StateOf<'_>>,
+) -> Vec<Finding> {
     let Some(published) = published else {
         return vec![Finding::skipped(
             Check::LiveKeys,
@@ -227,18 +235,7 @@ pub(crate) fn judge_live(observed: &Observed, published: Option<&KeySet>) -> Vec
             format!("every key of {servers} API servers is published"),
         ));
     }
-    let others: Vec<_> =
-        published.iter().filter(|key| observed.serving(key) == 0).map(|key| key.kid().to_owned()).collect();
-    findings.push(match others.len() {
-        0 => Finding::passed(Check::PublishedKeys, "published keys", format!("all {} are live", published.len())),
-        count => Finding::warned(
-            Check::PublishedKeys,
-            "published keys",
-            format!("{count} of {} served by no API server: {}", published.len(), others.join(", ")),
-            "each is a former key of this cluster, one that was published before it signs, or a foreign one; keyless cannot tell which",
-            "compare them with the keys that you rotated: the holder of a foreign one can sign as every workload",
-        ),
-    });
+    findings.push(judge_published(observed, published, state));
     findings
 }
 

@@ -99,13 +99,13 @@ fn signer_unknown_to_another_server_fails() {
 fn keys_that_no_server_serves_are_a_warning() {
     let (ours, other) = (SigningKey::rsa(2048), SigningKey::rsa(2048));
     let cluster = observed(vec![server("a:1", &[&ours], &ours)]);
-    let found = judge_live(&cluster, Some(&set(&[&ours, &other])));
+    let found = judge_live(&cluster, Some(&set(&[&ours, &other])), None);
     let warned: Vec<_> = found.iter().filter(|finding| finding.is_warned()).collect();
     let [warned] = warned[..] else { panic!("{found:?}") };
     let text = warned.to_text();
     assert!(text.starts_with("warn") && text.contains(&other.kid()) && !text.contains("retained"), "{text}");
     assert_eq!(warned.to_json()["result"], "warning");
-    assert!(judge_live(&cluster, Some(&set(&[&ours]))).iter().all(|finding| !finding.is_warned()));
+    assert!(judge_live(&cluster, Some(&set(&[&ours])), None).iter().all(|finding| !finding.is_warned()));
 }
 
 const NOW: u64 = 1_800_000_000;

@@ -217,7 +217,7 @@ struct Job {
 impl Job {
     fn new() -> Self {
         let world = World::new(2);
-        for file in ["namespace.yaml", "service-account.yaml", "rbac.yaml"] {
+        for file in ["namespace.yaml", "service-account.yaml", "rbac.yaml", "ledger.yaml"] {
             manifests("base", file).into_iter().for_each(|object| world.cluster.put_object(object));
         }
         let job = manifests("base", "cron-job.yaml").remove(0);

@@ -97,6 +97,17 @@ macro_rules! publication {
                 "The published document names another key set, and keyless changes that."
                 causes "Another tool published the issuer before."
                 remedy "Wait until caches have expired before the former key set is removed.";
+            KeyForeign "key-foreign"
+                "A key is published that neither an API server nor a file of this cluster ever had."
+                causes "Someone else wrote it into the bucket."
+                causes "It was staged by a run that did not ask the cluster, or could not write the ledger."
+                remedy "Find out whose key it is: its holder can sign as every workload. `keyless keys revoke \
+                    KID` removes it. If you staged it, run `keyless publish --public-key FILE`.";
+            KeyLive "key-live"
+                "A key is not revoked, because it would be published again."
+                causes "An API server still has it."
+                causes "A file in the settings holds it."
+                remedy "Take it from every API server and from the settings, then run `keyless keys revoke` again.";
             KeyNotReadByAll "key-not-read-by-all"
                 "Not every relying party reads keys of this type."
                 causes "The cluster signs with a key other than RSA 2048."
@@ -114,6 +125,19 @@ macro_rules! publication {
                 "A published key gives way to the one that this cluster serves under the same kid."
                 causes "`keyless publish --restore` was run."
                 remedy "Find out who published the other key: its holder could sign as every workload.";
+            KeyRevokedLive "key-revoked-live"
+                "A revoked key is served or used by an API server, and so it is published."
+                causes "It is still in --service-account-key-file of an API server."
+                remedy "Take it from every API server, then run `keyless publish`.";
+            KeyShownOnce "key-shown-once"
+                "One API server had a key in one look, never signed with it, and no longer has it."
+                causes "A rotation was begun and withdrawn."
+                causes "Someone else changed an API server for a short time."
+                remedy "Find out who changed the API server. `keyless keys revoke KID` removes the key at once.";
+            KeyUnknown "key-unknown"
+                "No key of this kid is published, live or staged."
+                causes "A mistyped kid."
+                remedy "Run `keyless keys`: it lists every key.";
             KeysUploaded "keys-uploaded"
                 "There is nothing to publish, because the provider is given the keys."
                 causes "The settings choose uploaded keys and name no bucket."
@@ -124,6 +148,23 @@ macro_rules! publication {
                 causes "Someone wrote it into the bucket."
                 causes "The cluster's key was damaged."
                 remedy "Find out who published it, then run `keyless publish --restore`.";
+            LedgerLost "ledger-lost"
+                "The ledger of the keys cannot be used, and a new one is begun. Keys stay longer by that."
+                causes "Its ConfigMap was edited, damaged, or restored from another cluster's backup."
+                causes "A newer version of keyless wrote it."
+                causes "A clock was ahead."
+                remedy "Nothing, if the cause is known. Former keys that are then reported as key-not-served \
+                    are recorded by `keyless publish --same-cluster`.";
+            LedgerUnreadable "ledger-unreadable"
+                "The ledger of the keys could not be read. No key is removed."
+                causes "The right to get the ConfigMap is missing."
+                causes "The API server did not answer."
+                remedy "Apply deploy/base, which has the ConfigMap and the right.";
+            LedgerUnwritten "ledger-unwritten"
+                "The ledger of the keys could not be written. The keys are published, and none is removed."
+                causes "The right to patch the ConfigMap is missing."
+                causes "Other publishers write it all the time."
+                remedy "Apply deploy/base, which has the ConfigMap and the right.";
             NoKeySource "no-key-source"
                 "There is no key to publish."
                 causes "No cluster is asked and no file is given."

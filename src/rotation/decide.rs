@@ -1,10 +1,12 @@
-//! PURE. (live set, files, published sets) → the key set to publish, and what is known of each key.
+//! PURE. (live set, files, published sets, states) → the key set to publish, and what is known of each key.
 //!
-//! Keys are only added: a key that an API server no longer serves may still have signed tokens that live.
-//! Ours always fit in, whatever others have put beside them.
+//! Keys are only added, except those that [`State::Leaving`] names: a key that an API server no longer serves may still
+//! have signed tokens that live. Ours always fit in, whatever others have put beside them; live keys and those of files
+//! are published whatever state they are in.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::{KeyId, State};
 use crate::{
     error::{Code, Error, Result},
     oidc::{KeySet, MAX_KEYS, PublicKey},
@@ -20,6 +22,8 @@ pub(crate) struct Inputs<'a> {
     /// What is public, the bucket's own copy first.
     pub(crate) published: &'a [PublishedSet],
     pub(crate) former: Former,
+    /// What is known of each key; empty without a ledger.
+    pub(crate) states: &'a BTreeMap<KeyId, State>,
 }
 
 /// One key set that is public now, key by key.
@@ -50,6 +54,8 @@ pub(crate) struct Decision {
     pub(crate) keys: KeySet,
     /// Published keys for which there is no room, as ours come first.
     pub(crate) left_out: Vec<PublicKey>,
+    /// Published keys that are no longer to be.
+    pub(crate) leaving: Vec<PublicKey>,
     /// Published keys that give way to one of ours under the same `kid`, and where they were.
     pub(crate) replaced: Vec<(PublicKey, String)>,
     /// Keys that anonymous readers see and that are not stored in the bucket.
@@ -69,6 +75,14 @@ pub(crate) enum KeyStatus {
     Staged,
     /// Published, and served by no API server: a former key of this cluster, or a foreign one.
     NotServed,
+    /// A former key, kept until its tokens have expired.
+    Retained,
+    /// Live once, at one API server, without a signature.
+    ShownOnce,
+    /// Live, although it was revoked.
+    Revoked,
+    /// Published, never seen live, never staged.
+    Foreign,
     /// Published; no API server was asked.
     Published,
 }
@@ -80,6 +94,10 @@ impl KeyStatus {
             Self::Kept => "kept",
             Self::Staged => "staged",
             Self::NotServed => "not-served",
+            Self::Retained => "retained",
+            Self::ShownOnce => "shown-once",
+            Self::Revoked => "revoked",
+            Self::Foreign => "foreign",
             Self::Published => "published",
         }
     }
@@ -95,7 +113,7 @@ pub(crate) fn decide(inputs: &Inputs<'_>) -> Result<Decision> {
     let mut published = Published::default();
     for set in inputs.published {
         if let (Some(live), Former::Unknown) = (inputs.live, inputs.former) {
-            refuse_another_cluster(live, set, &published)?;
+            refuse_another_cluster(live, set, &published, inputs.states)?;
         }
         published.merge(set, ours.as_ref(), inputs.former)?;
     }
@@ -105,7 +123,10 @@ pub(crate) fn decide(inputs: &Inputs<'_>) -> Result<Decision> {
         room_for.retain(|kid, _| ours.get(kid).is_none());
     }
     let room = MAX_KEYS - ours.as_ref().map_or(0, KeySet::len);
-    let mut others: Vec<PublicKey> = room_for.into_values().collect();
+    let state = |key: &PublicKey| inputs.states.get(&KeyId::of(key)).copied();
+    let (leaving, mut others): (Vec<_>, Vec<_>) =
+        room_for.into_values().partition(|key| state(key) == Some(State::Leaving));
+    others.sort_by_key(|key| !state(key).is_some_and(State::is_ours));
     let left_out = others.split_off(room.min(others.len()));
     let all = ours.iter().flat_map(KeySet::iter).cloned().chain(others);
     let keys = match all.collect::<Vec<_>>() {
@@ -122,17 +143,27 @@ pub(crate) fn decide(inputs: &Inputs<'_>) -> Result<Decision> {
     let status = |key: &PublicKey| {
         let is_published = was_published.contains(key.kid());
         match (held(inputs.live, key), held(inputs.files, key)) {
+            (true, _) if state(key) == Some(State::RevokedLive) => KeyStatus::Revoked,
             (true, _) if is_published => KeyStatus::Kept,
             (true, _) => KeyStatus::Added,
             (false, true) => KeyStatus::Staged,
-            (false, false) if inputs.live.is_some() => KeyStatus::NotServed,
-            (false, false) => KeyStatus::Published,
+            (false, false) if inputs.live.is_none() => KeyStatus::Published,
+            (false, false) => match state(key) {
+                Some(State::Retained { .. }) => KeyStatus::Retained,
+                Some(State::ShownOnce { .. }) => KeyStatus::ShownOnce,
+                Some(State::Staged) => KeyStatus::Staged,
+                Some(State::Foreign) => KeyStatus::Foreign,
+                // A key that signs, and that no server serves, is named by itself.
+                Some(State::Unknown | State::Live | State::RevokedLive | State::Leaving) | None => {
+                    KeyStatus::NotServed
+                }
+            },
         }
     };
     let statuses = keys.iter().map(|key| (key.kid().to_owned(), status(key))).collect();
     let kids = keys.iter().map(|key| key.kid().to_owned());
     let new = kids.filter(|kid| !was_published.contains(kid)).collect();
-    Ok(Decision { keys, left_out, replaced, only_public, statuses, new })
+    Ok(Decision { keys, left_out, leaving, replaced, only_public, statuses, new })
 }
 
 /// What must be public, whatever else is.
@@ -143,11 +174,17 @@ fn ours(inputs: &Inputs<'_>) -> Result<Option<KeySet>> {
     }
 }
 
-fn refuse_another_cluster(live: &KeySet, set: &PublishedSet, before: &Published) -> Result<()> {
-    let is_ours = |key: &PublicKey| live.get(key.kid()).is_some();
+fn refuse_another_cluster(
+    live: &KeySet,
+    set: &PublishedSet,
+    before: &Published,
+    states: &BTreeMap<KeyId, State>,
+) -> Result<()> {
+    let is_known = |key: &PublicKey| states.get(&KeyId::of(key)).is_some_and(|state| state.is_ours());
+    let is_ours = |key: &PublicKey| live.get(key.kid()).is_some() || is_known(key);
     // An older copy of what is stored is no other cluster's.
-    let is_known = |key: &PublicKey| before.keys.get(key.kid()).is_some_and(|known| known.same_key(key));
-    if set.keys.is_empty() || set.keys.iter().any(is_ours) || set.copy && set.keys.iter().all(is_known) {
+    let is_stored = |key: &PublicKey| before.keys.get(key.kid()).is_some_and(|known| known.same_key(key));
+    if set.keys.is_empty() || set.keys.iter().any(is_ours) || set.copy && set.keys.iter().all(is_stored) {
         return Ok(());
     }
     let kids =
@@ -250,5 +287,5 @@ impl Decision {
 }
 
 #[cfg(test)]
-#[path = "rotation_tests.rs"]
+#[path = "decide_tests.rs"]
 mod tests;

@@ -5,7 +5,7 @@ use crate::oidc::{Entry, KidRule};
 
 /// Keys a, b, c of one fixture.
 fn keys(wanted: &[usize]) -> KeySet {
-    let body = include_bytes!("../fixtures/jwks/valid/ec-256-384-521.json");
+    let body = include_bytes!("../../fixtures/jwks/valid/ec-256-384-521.json");
     let all = KeySet::parse(body, "fixture", KidRule::Computed).unwrap().0;
     KeySet::new(wanted.iter().map(|index| all.iter().nth(*index).unwrap().clone())).unwrap()
 }
@@ -33,7 +33,7 @@ fn copy(keys: &KeySet) -> PublishedSet {
 }
 
 fn decided(live: Option<&KeySet>, files: Option<&KeySet>, published: &[PublishedSet]) -> Result<Decision> {
-    decide(&Inputs { live, files, published, former: Former::Unknown })
+    decide(&Inputs { live, files, published, former: Former::Unknown, states: &BTreeMap::new() })
 }
 
 #[test]
@@ -76,7 +76,8 @@ fn two_clusters_are_not_merged_under_one_issuer() {
     assert_eq!(error.code, Code::IssuerOfAnotherCluster);
     assert!(error.causes.iter().any(|cause| cause.contains(live.iter().next().unwrap().kid())));
     for former in [Former::SameCluster, Former::Restore] {
-        let inputs = Inputs { live: Some(&live), files: None, published: &sets, former };
+        let inputs =
+            Inputs { live: Some(&live), files: None, published: &sets, former, states: &BTreeMap::new() };
         assert_eq!(decide(&inputs).unwrap().keys.len(), 2, "{former:?}");
     }
 }
@@ -120,7 +121,13 @@ fn kid_of_another_key_is_refused_until_restored() {
     assert_eq!(error.code, Code::KidTaken);
     assert!(error.hints.iter().any(|hint| hint.contains("--restore")), "{error}");
     assert_eq!(decided(None, Some(&live), &sets).unwrap_err().code, Code::KidTaken, "from a file as well");
-    let inputs = Inputs { live: Some(&live), files: None, published: &sets, former: Former::Restore };
+    let inputs = Inputs {
+        live: Some(&live),
+        files: None,
+        published: &sets,
+        former: Former::Restore,
+        states: &BTreeMap::new(),
+    };
     let decision = decide(&inputs).unwrap();
     assert_eq!(decision.keys, live);
     assert_eq!(decision.replaced, [(theirs, sets[0].name.clone())]);

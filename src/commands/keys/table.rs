@@ -1,0 +1,167 @@
+//! PURE. The keys as a table, and the one next step.
+
+use serde_json::{Value, json};
+
+use crate::{
+    oidc::PublicKey,
+    publication::{History, history::time},
+    rotation::{KeyId, State, advice::Next, advise},
+};
+
+/// One key.
+pub(super) struct Row {
+    pub(super) kid: String,
+    algorithm: Option<&'static str>,
+    state: State,
+    servers: u32,
+    serving: u32,
+    signs: bool,
+    public_since: Option<u64>,
+    sign_after: Option<u64>,
+    drop_after: Option<u64>,
+    pub(super) next: Next,
+}
+
+/// Every key that is published, live or staged, in the order of their `kid`.
+pub(super) fn rows(history: &History) -> Vec<Row> {
+    let look = &history.look;
+    let row = |(id, state): (&KeyId, &State)| {
+        let entry = history.judged.ledger.keys.get(id)?;
+        let advice = advise(id, entry, look, &history.policy);
+        Some(Row {
+            kid: history.kid(id)?.to_owned(),
+            algorithm: history.key(id).map(|key: &PublicKey| key.algorithm().name()),
+            state: *state,
+            servers: look.servers,
+            serving: look.serving.get(id).copied().unwrap_or_default(),
+            signs: look.signing.contains(id),
+            public_since: entry.public_since,
+            sign_after: advice.sign_after.filter(|_| !matches!(advice.next, Next::Leaves)),
+            drop_after: advice.drop_after.filter(|_| state.is_ours()),
+            next: advice.next,
+        })
+    };
+    let mut rows: Vec<Row> = history.judged.states.iter().filter_map(row).collect();
+    rows.sort_by(|one, other| one.kid.cmp(&other.kid));
+    rows
+}
+
+impl Row {
+    /// When what it waits for is safe.
+    pub(super) fn waits_until(&self) -> Option<u64> {
+        match self.next {
+            Next::WaitToSign => self.sign_after,
+            Next::WaitToRemove => self.drop_after,
+            _ => None,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self.state {
+            State::Live => "live",
+            State::RevokedLive => "revoked, live",
+            State::Staged => "staged",
+            State::Retained { .. } => "retained",
+            State::ShownOnce { .. } => "shown once",
+            State::Leaving => "leaving",
+            State::Unknown => "not served",
+            State::Foreign => "foreign",
+        }
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        json!({
+            "kid": self.kid,
+            "algorithm": self.algorithm,
+            "state": self.name(),
+            "servedBy": self.serving,
+            "servers": self.servers,
+            "signing": self.signs,
+            "publicSince": self.public_since.map(time),
+            "signAfter": self.sign_after.map(time),
+            "dropAfter": self.drop_after.map(time),
+        })
+    }
+
+    fn cells(&self) -> [String; 8] {
+        let or_none = |time_of: Option<u64>| time_of.map_or_else(|| "-".to_owned(), time);
+        [
+            self.kid.escape_debug().to_string(),
+            self.algorithm.unwrap_or("-").to_owned(),
+            self.name().to_owned(),
+            format!("{} of {}", self.serving, self.servers),
+            if self.signs { "yes" } else { "no" }.to_owned(),
+            or_none(self.public_since),
+            or_none(self.sign_after),
+            or_none(self.drop_after),
+        ]
+    }
+}
+
+const HEAD: [&str; 8] = [
+    "KID",
+    "ALGORITHM",
+    "STATE",
+    "LIVE AT",
+    "SIGNING",
+    "PUBLIC SINCE",
+    "SAFE TO SIGN AFTER",
+    "SAFE TO DROP AFTER",
+];
+
+pub(super) fn lines(rows: &[Row]) -> Vec<String> {
+    let mut table = vec![HEAD.map(str::to_owned)];
+    table.extend(rows.iter().map(Row::cells));
+    let width = |column: usize| table.iter().map(|cells| cells[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
+    let line = |cells: &[String; 8]| {
+        let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    table.iter().map(line).collect()
+}
+
+/// The step that comes before every other one.
+pub(super) fn next_step(rows: &[Row]) -> String {
+    let first = |wanted: fn(&Row) -> bool| rows.iter().find(|row| wanted(row));
+    let kid = |row: &Row| row.kid.escape_debug().to_string();
+    let at = |time_of: Option<u64>| time_of.map_or_else(|| "a time that is not known yet".to_owned(), time);
+    if first(|row| row.next == Next::AskEveryServer).is_some() {
+        return "next: bring every API server back; what is safe takes an answer of all of them".to_owned();
+    }
+    if let Some(row) = first(|row| row.state.is_alarm()) {
+        return format!("next: find out whose key {} is, before anything else", kid(row));
+    }
+    if let Some(row) = first(|row| row.next == Next::Publish) {
+        return format!("next: publish {}: keyless publish", kid(row));
+    }
+    if let Some(row) = first(|row| row.next == Next::ServeEverywhere) {
+        return format!(
+            "next: add {} to --service-account-key-file of every API server, one by one; let none sign with it yet",
+            kid(row)
+        );
+    }
+    if let Some(row) = first(|row| row.next == Next::WaitToSign) {
+        return format!(
+            "next: wait until {} before an API server signs with {}",
+            at(row.sign_after),
+            kid(row)
+        );
+    }
+    if let Some(row) = first(|row| row.next == Next::MaySign) {
+        return format!(
+            "next: {} may sign: set --service-account-signing-key-file of each API server, one by one",
+            kid(row)
+        );
+    }
+    if let Some(row) = first(|row| row.next == Next::WaitToRemove) {
+        return format!("next: keep {} in --service-account-key-file until {}", kid(row), at(row.drop_after));
+    }
+    if let Some(row) = first(|row| row.next == Next::MayRemove) {
+        return format!(
+            "next: {} may be taken from --service-account-key-file, unless pods still use tokens of it at the API itself (up to a year)",
+            kid(row)
+        );
+    }
+    "next: nothing".to_owned()
+}

@@ -1,0 +1,80 @@
+//! Takes one key out of the published set, whatever its tokens.
+
+use crate::{
+    config::Settings,
+    error::{Code, Error, Result},
+    publication::{
+        Observation, PublicationPlan,
+        history::{Refusal, time},
+    },
+    report::Report,
+};
+
+/// Marks the key, and tells what dies with it.
+pub(super) fn begin(
+    kid: &str,
+    observation: &mut Observation,
+    settings: &Settings,
+    report: &mut Report<'_>,
+) -> Result<()> {
+    let place = &settings.ledger;
+    let shown = kid.escape_debug();
+    let Some(history) = &mut observation.history else {
+        return Err(Error::failed(
+            Code::LedgerUnreadable,
+            format!(
+                "{shown} cannot be revoked: there is no ledger, ConfigMap {place}, in which to record it"
+            ),
+        )
+        .hint(
+            "apply deploy/base, or create its namespace, and run this where every API server can be asked",
+        ));
+    };
+    let cache = history.policy.cache;
+    let revoked = history.revoke(kid).map_err(|refusal| refused(&shown.to_string(), refusal))?;
+    let tokens = match revoked.last_token {
+        Some(last) => format!(
+            "tokens that it signed are refused from then on; the last would have expired at {}",
+            time(last)
+        ),
+        None => {
+            "no API server was seen to sign with it; whatever tokens its holder made are refused from then on"
+                .to_owned()
+        }
+    };
+    report.line(format_args!(
+        "revoke {shown}: {tokens}. Relying parties keep the former key set for up to {cache} s, some until they meet an unknown key; a \
+         provider that was given the keys keeps it until `keyless setup` has run"
+    ));
+    Ok(())
+}
+
+fn refused(kid: &str, refusal: Refusal) -> Error {
+    let error = |code, why: &str| Error::failed(code, format!("{kid} is not revoked: {why}"));
+    match refusal {
+        Refusal::Unknown => Error::usage(Code::KeyUnknown, format!("no key `{kid}` is known"))
+            .hint("`keyless keys` lists them"),
+        Refusal::Live => error(Code::KeyLive, "an API server has it, and the next run would publish it again")
+            .hint("take it from --service-account-key-file and --service-account-signing-key-file of every API server, then run this again")
+            .hint("to stop relying parties at once, disable the cluster's provider there: they keep the key set in caches"),
+        Refusal::Staged => error(Code::KeyLive, "a file of cluster.publicKeys or --public-key holds it")
+            .hint("take it from the settings first"),
+        Refusal::NotEveryServer => error(
+            Code::ServersUnsound,
+            "not every API server answered, or there are fewer than when it was live: one of them may still have it",
+        )
+        .hint("bring every API server back, and run this where each can be reached by its own address"),
+    }
+}
+
+/// Another publisher may have seen the key live meanwhile.
+pub(super) fn check(plan: &PublicationPlan<'_>) -> Result<()> {
+    match plan.keeps_revoked() {
+        false => Ok(()),
+        true => Err(Error::failed(
+            Code::ApplyRaced,
+            "another publisher wrote the ledger at the same time: no key was removed",
+        )
+        .hint("run it again: it looks again at what is there")),
+    }
+}

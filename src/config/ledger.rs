@@ -1,0 +1,80 @@
+//! PURE. Where the ledger of the keys is, and how long tokens live.
+
+use std::fmt;
+
+use crate::{
+    cluster::{is_label, is_subdomain},
+    error::{Code, Error, Result},
+    redact,
+    rotation::LONGEST_TOKEN,
+};
+
+/// Namespace and name of a ConfigMap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LedgerPlace {
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+}
+
+/// That of `deploy/base`.
+const DEFAULT: (&str, &str) = ("keyless-system", "keyless-ledger");
+/// The shortest life that TokenRequest grants.
+const SHORTEST: u32 = 600;
+
+impl LedgerPlace {
+    pub(super) fn resolve(text: Option<&str>) -> Result<Self> {
+        let (namespace, name) = match text {
+            None => DEFAULT,
+            Some(text) => match text.split_once('/') {
+                Some((namespace, name)) if is_label(namespace) && is_subdomain(name) => (namespace, name),
+                _ => {
+                    return Err(Error::usage(
+                        Code::ConfigMalformed,
+                        format!("cluster.ledger: `{}` does not name a ConfigMap", redact::given(text)),
+                    )
+                    .hint("write NAMESPACE/NAME, e.g. keyless-system/keyless-ledger"));
+                }
+            },
+        };
+        Ok(Self { namespace: namespace.to_owned(), name: name.to_owned() })
+    }
+}
+
+impl fmt::Display for LedgerPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+pub(super) fn longest_token(seconds: Option<u32>) -> Result<u64> {
+    match seconds {
+        None => Ok(LONGEST_TOKEN),
+        Some(seconds) if seconds < SHORTEST => Err(Error::usage(
+            Code::ConfigMalformed,
+            format!("cluster.longestTokenSeconds: {seconds} is below {SHORTEST}"),
+        )
+        .hint("it is the longest expirationSeconds of any token with an audience outside the cluster; no token lives for less")),
+        Some(seconds) => Ok(u64::from(seconds)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_namespace_and_name() {
+        assert_eq!(LedgerPlace::resolve(None).unwrap().to_string(), "keyless-system/keyless-ledger");
+        assert_eq!(LedgerPlace::resolve(Some("a/b.c")).unwrap().to_string(), "a/b.c");
+        for text in ["", "a", "a/", "/b", "a/b/c", "A/b", "a.b/c", "a/../b", "a/b?x=y", "a/b c"] {
+            assert!(LedgerPlace::resolve(Some(text)).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn tokens_live_at_least_ten_minutes() {
+        assert_eq!(longest_token(None).unwrap(), 86_400);
+        assert_eq!(longest_token(Some(600)).unwrap(), 600);
+        assert!(longest_token(Some(599)).is_err() && longest_token(Some(0)).is_err());
+    }
+}

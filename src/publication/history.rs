@@ -1,0 +1,374 @@
+//! PURE. What the ledger and this look say of every key that is published, live or staged.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::ledger::Book;
+use crate::{
+    cluster::{Observed, Reached},
+    error::Code,
+    oidc::{KeySet, PublicKey},
+    plan::{Action, FieldChange, Note, Step, Target},
+    relying_party::prove,
+    rotation::{Entry, Judged, KeyId, Ledger, Look, Lost, Policy, Scene, Seen, State, judge},
+};
+
+/// The keys of one look, judged by the ledger.
+#[derive(Clone, Debug)]
+pub(crate) struct History {
+    pub(super) book: Book,
+    pub(crate) look: Look,
+    pub(crate) policy: Policy,
+    pub(crate) judged: Judged,
+    /// As it was read.
+    before: Option<Ledger>,
+    lost: Option<Lost>,
+    issuer: String,
+    keys: Keys,
+}
+
+/// Whose keys are where.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Keys {
+    pub(crate) staged: BTreeSet<KeyId>,
+    pub(crate) stored: BTreeSet<KeyId>,
+    /// `None`: it could not be read.
+    pub(crate) public: Option<BTreeSet<KeyId>>,
+    /// `--same-cluster`.
+    pub(crate) vouched: bool,
+    pub(crate) revoke: Option<KeyId>,
+    pub(crate) known: BTreeMap<KeyId, PublicKey>,
+}
+
+impl Keys {
+    /// The IDs of these keys, each remembered.
+    pub(crate) fn of<'a>(&mut self, keys: impl IntoIterator<Item = &'a PublicKey>) -> BTreeSet<KeyId> {
+        let mut ids = BTreeSet::new();
+        for key in keys {
+            let id = KeyId::of(key);
+            self.known.entry(id).or_insert_with(|| key.clone());
+            ids.insert(id);
+        }
+        ids
+    }
+}
+
+/// What the API servers have, as far as this look can show. `others`: keys that a server may sign with although none
+/// serves them. `overtaken`: the ledger was read too late to say what was known before the look.
+pub(crate) fn look(observed: &Observed, others: &[PublicKey], overtaken: bool, now: u64) -> Look {
+    let mut serving: BTreeMap<KeyId, u32> = BTreeMap::new();
+    for (_, keys) in observed.key_sets() {
+        for key in keys.iter() {
+            *serving.entry(KeyId::of(key)).or_default() += 1;
+        }
+    }
+    let live: Vec<&PublicKey> = observed.key_sets().flat_map(|(_, keys)| keys.iter()).collect();
+    let mut all_known = true;
+    let mut signing = BTreeSet::new();
+    for server in &observed.servers {
+        let kid = server.token.claims().kid.as_deref();
+        let candidates = live.iter().copied().chain(others).filter(|key| Some(key.kid()) == kid);
+        let made_it = |key: &&PublicKey| {
+            KeySet::new([(*key).clone()]).is_ok_and(|keys| prove(&server.token, &keys).is_ok())
+        };
+        match candidates.into_iter().find(made_it) {
+            Some(key) => drop(signing.insert(KeyId::of(key))),
+            None => all_known = false,
+        }
+    }
+    let clocks = || observed.servers.iter().filter_map(|server| server.clock).chain([now]);
+    Look {
+        servers: u32::try_from(observed.listed()).unwrap_or(u32::MAX),
+        whole: all_known && !overtaken && observed.failed.is_empty() && observed.reached == Reached::Each,
+        serving,
+        signing,
+        earliest: clocks().min().unwrap_or(now),
+        latest: clocks().max().unwrap_or(now),
+    }
+}
+
+impl History {
+    pub(crate) fn new(book: Book, issuer: &str, look: Look, keys: Keys, policy: Policy) -> Self {
+        let judged = Judged { ledger: Ledger::new("", ""), states: BTreeMap::new() };
+        let issuer = issuer.to_owned();
+        let mut history = Self { book, look, policy, judged, before: None, lost: None, issuer, keys };
+        history.judge();
+        history
+    }
+
+    /// Judges by the ledger as it was last read.
+    fn judge(&mut self) {
+        let text = self.book.text();
+        let read = match text.is_empty() {
+            true => Err(Lost::Missing),
+            false => Ledger::parse(text, &self.book.cluster, &self.issuer, self.look.latest),
+        };
+        let before = read.as_ref().ok();
+        let scene = Scene {
+            ledger: before,
+            look: &self.look,
+            staged: &self.keys.staged,
+            stored: &self.keys.stored,
+            public: self.keys.public.as_ref(),
+            vouched: self.keys.vouched,
+            policy: &self.policy,
+            revoke: self.keys.revoke,
+            kid: &|id| self.keys.known.get(id).map(|key| key.kid().to_owned()).unwrap_or_default(),
+        };
+        let judged = judge(&scene, &Ledger::new(&self.book.cluster, &self.issuer));
+        (self.judged, self.lost) = (judged, read.as_ref().err().copied());
+        self.before = read.ok();
+    }
+
+    /// After another publisher wrote the ledger: it has seen what this look has not, so this one removes nothing.
+    pub(super) fn overtaken(&mut self) {
+        self.look.whole = false;
+        self.judge();
+    }
+
+    /// Nothing is removed in this run.
+    pub(super) fn keep_all(&mut self) {
+        self.judged.states.retain(|_, state| *state != State::Leaving);
+    }
+
+    /// These are what anonymous readers get now. `false`: that was known.
+    pub(super) fn is_public(&mut self, keys: &KeySet, now: u64) -> bool {
+        let now = now.max(self.look.latest);
+        let mut changed = false;
+        for id in keys.iter().map(KeyId::of) {
+            let entry = self.judged.ledger.keys.get_mut(&id).filter(|entry| entry.public_since.is_none());
+            if let Some(entry) = entry {
+                entry.public_since = Some(now);
+                changed = true;
+            }
+        }
+        changed
+    }
+
+    pub(super) fn is_written(&mut self) {
+        self.before = Some(self.judged.ledger.clone());
+    }
+
+    pub(super) fn is_pending(&self) -> bool {
+        self.before.as_ref() != Some(&self.judged.ledger)
+    }
+
+    pub(crate) fn state(&self, key: &PublicKey) -> Option<State> {
+        self.judged.states.get(&KeyId::of(key)).copied()
+    }
+
+    pub(crate) fn entry(&self, key: &PublicKey) -> Option<&Entry> {
+        self.judged.ledger.keys.get(&KeyId::of(key))
+    }
+
+    /// The step that writes the ledger. It names no times: they differ between a plan that is saved and its repetition.
+    pub(super) fn step(&self) -> Option<Step> {
+        if !self.is_pending() {
+            return None;
+        }
+        let action = if self.book.is_there() { Action::Update } else { Action::Create };
+        let reason =
+            "it holds when each key was seen; written before the documents, and once they are read back";
+        let mut step =
+            Step::new(Target::ClusterObject, action, self.book.name(), reason).requires(self.book.right());
+        let before = self.before.as_ref().map(|ledger| &ledger.keys);
+        for (id, entry) in &self.judged.ledger.keys {
+            let before = before.and_then(|keys| keys.get(id)).map(facts);
+            let after = facts(entry);
+            if before.as_ref() != Some(&after) {
+                let path = format!("keys[{}]", entry.kid.escape_debug());
+                step = step.fields([FieldChange::new(path, before, Some(after))]);
+            }
+        }
+        Some(step)
+    }
+
+    /// What a person should know, whatever else is done.
+    pub(crate) fn notes(&self) -> Vec<Note> {
+        let mut notes = Vec::new();
+        if let Some(lost) = self.lost.filter(|lost| *lost != Lost::Missing) {
+            notes.push(Note {
+                code: Code::LedgerLost,
+                message: format!(
+                    "the ledger in {} is not used: {}; a new one is begun, and keys stay longer than they would have",
+                    self.book.name(),
+                    lost.reason()
+                ),
+            });
+        }
+        for (code, matching, what) in ALARMS {
+            let of_state = self.judged.states.iter().filter(|(_, state)| matching(**state));
+            let keys: Vec<_> = of_state.filter_map(|(id, _)| self.described(id)).collect();
+            if !keys.is_empty() {
+                notes.push(Note { code, message: format!("{}: {what}", keys.join(", ")) });
+            }
+        }
+        notes
+    }
+
+    /// `kid (first noticed 2026-11-26T12:00:00Z)`.
+    fn described(&self, id: &KeyId) -> Option<String> {
+        let entry = self.judged.ledger.keys.get(id);
+        let kid = self.kid(id)?;
+        let noticed = entry.map_or(self.look.latest, |entry| entry.noticed);
+        Some(format!("{} (first noticed {})", kid.escape_debug(), time(noticed)))
+    }
+
+    pub(crate) fn key(&self, id: &KeyId) -> Option<&PublicKey> {
+        self.keys.known.get(id)
+    }
+
+    pub(crate) fn kid(&self, id: &KeyId) -> Option<&str> {
+        let noted = || self.judged.ledger.keys.get(id).map(|entry| entry.kid.as_str());
+        self.key(id).map(PublicKey::kid).or_else(noted)
+    }
+
+    /// Takes a key out of the published set, whatever its tokens. Nothing is written yet.
+    pub(crate) fn revoke(&mut self, kid: &str) -> Result<Revoked, Refusal> {
+        let of_kid = |(id, _): &(&KeyId, &State)| self.kid(id) == Some(kid);
+        let (id, state) = self
+            .judged
+            .states
+            .iter()
+            .find(of_kid)
+            .map(|(id, state)| (*id, *state))
+            .ok_or(Refusal::Unknown)?;
+        match state {
+            State::Live | State::RevokedLive => return Err(Refusal::Live),
+            _ if self.keys.staged.contains(&id) => return Err(Refusal::Staged),
+            _ if !self.look.whole => return Err(Refusal::NotEveryServer),
+            _ => {}
+        }
+        let last = self
+            .judged
+            .ledger
+            .keys
+            .get(&id)
+            .filter(|entry| entry.signed)
+            .and_then(|entry| entry.absent_since);
+        self.keys.revoke = Some(id);
+        self.judge();
+        match self.judged.states.get(&id) {
+            Some(State::Leaving) => {
+                Ok(Revoked { last_token: last.map(|last| last.saturating_add(self.policy.longest_token)) })
+            }
+            // There are fewer servers than when it was live.
+            _ => Err(Refusal::NotEveryServer),
+        }
+    }
+
+    /// Whether this run is to remove a key.
+    pub(super) fn is_revoking(&self) -> bool {
+        self.keys.revoke.is_some()
+    }
+
+    /// Whether the key that is being revoked stays after all.
+    pub(crate) fn keeps_revoked(&self) -> bool {
+        let state = self.keys.revoke.and_then(|id| self.judged.states.get(&id));
+        state.is_some_and(|state| *state != State::Leaving)
+    }
+
+    /// Whether there is something that a person has to look at.
+    pub(crate) fn alarms(&self) -> bool {
+        self.judged.states.values().any(|state| state.is_alarm())
+    }
+}
+
+/// What dies with a revoked key.
+pub(crate) struct Revoked {
+    /// When the last token that it can have signed expires; `None`: it was not seen to sign.
+    pub(crate) last_token: Option<u64>,
+}
+
+/// Why a key is not revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    Unknown,
+    Live,
+    Staged,
+    NotEveryServer,
+}
+
+type Alarm = (Code, fn(State) -> bool, &'static str);
+
+const ALARMS: [Alarm; 4] = [
+    (
+        Code::KeyForeign,
+        |state| state == State::Foreign,
+        "published, and neither an API server nor a file ever had it: its holder can sign as every workload. Find out who wrote it. \
+         `keyless keys revoke KID` removes it; if it is a former key of this cluster, `keyless publish --same-cluster` records that",
+    ),
+    (
+        Code::KeyNotServed,
+        |state| state == State::Unknown,
+        "published before the ledger began, and no API server has it: a former key of this cluster, or a foreign one, whose holder can \
+         sign as every workload. `keyless publish --same-cluster` records that it is a former key, `keyless keys revoke KID` removes it",
+    ),
+    (
+        Code::KeyShownOnce,
+        |state| matches!(state, State::ShownOnce { .. }),
+        "one API server served it in one look, never signed with it, and no longer has it. If no rotation was begun and withdrawn, find \
+         out who changed that server. It is kept like a former key; `keyless keys revoke KID` removes it now",
+    ),
+    (
+        Code::KeyRevokedLive,
+        |state| state == State::RevokedLive,
+        "it was revoked, and an API server has it: it is published. Take it from --service-account-key-file of every API server",
+    ),
+];
+
+/// What is known of a key, without the times.
+fn facts(entry: &Entry) -> Value {
+    let seen = match entry.seen {
+        Seen::Never => "never seen",
+        Seen::Once => "seen once",
+        Seen::Live => "seen",
+    };
+    let mut facts = vec![seen];
+    let more = [
+        (entry.signed, "has signed"),
+        (entry.public_since.is_some(), "public"),
+        (entry.absent_since.is_some(), "absent"),
+        (entry.idle_since.is_some(), "idle"),
+        (entry.revoked.is_some(), "revoked"),
+        (entry.dropped.is_some(), "removed"),
+    ];
+    facts.extend(more.into_iter().filter(|(holds, _)| *holds).map(|(_, fact)| fact));
+    json!(facts.join(", "))
+}
+
+/// Seconds since 1970 as `2026-11-26T12:00:00Z` (RFC 3339).
+pub(crate) fn time(seconds: u64) -> String {
+    // The latest time that the library writes is the year 9999.
+    let shown = seconds.min(253_402_300_799);
+    let (days, rest) = (shown / 86_400, shown % 86_400);
+    // Days to a date: Howard Hinnant, chrono-compatible low-level date algorithms, `civil_from_days`.
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", rest / 3600, rest % 3600 / 60, rest % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_in_utc() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_827_696, "2000-02-29T12:34:56Z"),
+            (1_795_694_400, "2026-11-26T12:00:00Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+            (u64::MAX, "9999-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(time(seconds), text);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Keeps the ledger: observed with the cluster, written before the documents, and once they are read back.
+
+use std::{cell::Cell, collections::BTreeSet};
+
+use super::{
+    History, Observation, Options, Outcome, Publication, PublicationPlan,
+    history::{self, Keys},
+    ledger::{Book, Opened},
+    live,
+};
+use crate::{
+    cluster::Cluster,
+    error::{Code, Error, Result},
+    oidc::{KeySet, MAX_AGE, PublicKey},
+    plan::Note,
+    relying_party::{Fetched, max_age},
+    report::Report,
+    rotation::{Former, Policy},
+    waiting::Waiting,
+};
+
+/// How often another publisher may write the ledger in between.
+const ATTEMPTS: usize = 5;
+
+/// How long relying parties may keep what this URL serves, in seconds; `None`: it serves no document.
+pub(crate) fn served(fetched: &Fetched) -> Option<Option<u64>> {
+    let answer = fetched.answer.as_ref().ok().filter(|answer| answer.status == 200)?;
+    let all = answer.headers.get_all(http::header::CACHE_CONTROL).iter().filter_map(|it| it.to_str().ok());
+    Some(max_age(&all.collect::<Vec<_>>().join(", ")))
+}
+
+impl Publication<'_> {
+    /// [`Publication::observe`], with the ledger. It must be read before the cluster is looked at: what another publisher
+    /// writes after that is then noticed when this one writes.
+    pub(crate) async fn observe_with_ledger(
+        &self,
+        options: &Options,
+        cluster: Option<&Cluster>,
+        now: fn() -> u64,
+        waiting: &Waiting,
+    ) -> Result<Observation> {
+        let (is_read, overtaken) = (Cell::new(false), Cell::new(false));
+        let ledger = async {
+            let opened = Opened::read(cluster, &self.settings.ledger).await;
+            is_read.set(true);
+            opened
+        };
+        let look = async {
+            let observed = live::observe(cluster, self.settings, waiting).await;
+            overtaken.set(!is_read.get());
+            observed
+        };
+        let (opened, observation) = futures::join!(ledger, self.observe(options, look, waiting));
+        let mut observation = observation?;
+        match opened {
+            Opened::NotKept => {}
+            Opened::Unreadable(note) => observation.unreadable = Some(note),
+            Opened::Kept(book) => {
+                observation.history = self.history(&observation, book, options, overtaken.get(), now());
+            }
+        }
+        Ok(observation)
+    }
+
+    fn history(
+        &self,
+        observation: &Observation,
+        book: Book,
+        options: &Options,
+        overtaken: bool,
+        now: u64,
+    ) -> Option<History> {
+        let observed = observation.observed.as_ref()?;
+        let sets = &observation.published.sets;
+        let in_sets = |copy: bool| sets.iter().filter(move |set| set.copy == copy).flat_map(|set| &set.keys);
+        let files = || observation.files.iter().flat_map(KeySet::iter);
+        let mut keys = Keys { vouched: options.former == Former::SameCluster, ..Keys::default() };
+        keys.of(observed.key_sets().flat_map(|(_, keys)| keys.iter()));
+        keys.staged = keys.of(files());
+        keys.stored = keys.of(in_sets(false));
+        let public: BTreeSet<_> = keys.of(in_sets(true));
+        keys.public = observation.seen.1.answer.is_ok().then_some(public);
+        let others: Vec<PublicKey> = in_sets(false).chain(in_sets(true)).chain(files()).cloned().collect();
+        let look = history::look(observed, &others, overtaken, now);
+        let ages: Vec<_> =
+            [&observation.seen.0, &observation.seen.1].into_iter().filter_map(served).collect();
+        let policy = Policy::new(&ages, MAX_AGE, self.settings.longest_token);
+        Some(History::new(book, self.location.issuer.as_str(), look, keys, policy))
+    }
+
+    /// Writes the ledger, before the documents. When another publisher has written it since it was read, nothing is
+    /// removed in this run. A ledger that cannot be written is a doubt: the keys are published all the same, and none is removed.
+    pub(crate) async fn note_seen(
+        &self,
+        plan: &mut PublicationPlan<'_>,
+        cluster: Option<&Cluster>,
+        report: &mut Report<'_>,
+    ) -> Result<()> {
+        let Some(cluster) = cluster else { return Ok(()) };
+        let Some(history) = plan.observation.history.as_mut().filter(|history| history.is_pending()) else {
+            return Ok(());
+        };
+        report.progress(format_args!("writing {}", history.book.name()));
+        let mut written = Err(raced(&history.book));
+        for _ in 0..ATTEMPTS {
+            written = history.book.write(cluster, &history.judged.ledger).await;
+            match &written {
+                Err(error) if error.code == Code::ApplyRaced => {
+                    report.detail("another publisher wrote the ledger in between: reading again");
+                    history.book.read_again(cluster).await?;
+                    history.overtaken();
+                }
+                _ => break,
+            }
+        }
+        match written {
+            Ok(()) => history.is_written(),
+            Err(error) if history.is_revoking() => return Err(error),
+            Err(error) => {
+                history.keep_all();
+                let note = unwritten(&history.book, &error);
+                plan.doubts.push(note);
+            }
+        }
+        let live = plan.observation.observed.as_ref().map(|observed| observed.live()).transpose()?;
+        plan.decision = self.decide(&plan.observation, live.as_ref(), plan.former)?;
+        Ok(())
+    }
+
+    /// Writes since when anonymous readers have each key, if they were seen to get it. What another publisher does
+    /// meanwhile, the next look finds.
+    pub(crate) async fn note_public(
+        &self,
+        plan: &mut PublicationPlan<'_>,
+        outcome: &Outcome,
+        cluster: Option<&Cluster>,
+        now: u64,
+    ) {
+        let (Some(cluster), true) = (cluster, outcome.read_back) else { return };
+        let Some(history) = &mut plan.observation.history else { return };
+        // Not what could not be written before.
+        if history.is_pending() || !history.is_public(&outcome.decision.keys, now) {
+            return;
+        }
+        match history.book.write(cluster, &history.judged.ledger).await {
+            Ok(()) => history.is_written(),
+            Err(error) if error.code == Code::ApplyRaced => {}
+            Err(error) => {
+                let note = unwritten(&history.book, &error);
+                plan.doubts.push(note);
+            }
+        }
+    }
+}
+
+fn raced(book: &Book) -> Error {
+    Error::failed(Code::ApplyRaced, format!("{} is written by others all the time", book.name()))
+}
+
+fn unwritten(book: &Book, error: &Error) -> Note {
+    Note {
+        code: Code::LedgerUnwritten,
+        message: format!(
+            "{} could not be written ({}: {}): the keys are published, and none is removed; hint: apply deploy/base, which has the \
+             ConfigMap and the right to {}",
+            book.name(),
+            error.code,
+            error.message,
+            book.right()
+        ),
+    }
+}

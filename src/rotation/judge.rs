@@ -1,0 +1,246 @@
+//! PURE. (ledger, look, published set, policy) → ledger, and the state of each key.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Entry, KeyId, Ledger, Policy, Seen, Source, ledger::MAX_KID};
+
+/// What the API servers answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Look {
+    /// How many there are.
+    pub(crate) servers: u32,
+    /// Each was asked by its own address, and each answered everything.
+    pub(crate) whole: bool,
+    /// How many serve each key.
+    pub(crate) serving: BTreeMap<KeyId, u32>,
+    /// Keys that made the test token of a server.
+    pub(crate) signing: BTreeSet<KeyId>,
+    /// The earliest and the latest of all clocks: what expires goes by the one, what is noted by the other.
+    pub(crate) earliest: u64,
+    pub(crate) latest: u64,
+}
+
+/// What is judged.
+pub(crate) struct Scene<'a> {
+    /// `None`: there is none, or it is lost.
+    pub(crate) ledger: Option<&'a Ledger>,
+    pub(crate) look: &'a Look,
+    /// Keys from files.
+    pub(crate) staged: &'a BTreeSet<KeyId>,
+    /// Keys in the bucket.
+    pub(crate) stored: &'a BTreeSet<KeyId>,
+    /// Keys that anonymous readers get; `None`: it could not be read.
+    pub(crate) public: Option<&'a BTreeSet<KeyId>>,
+    /// `--same-cluster`.
+    pub(crate) vouched: bool,
+    /// `keyless keys revoke`.
+    pub(crate) revoke: Option<KeyId>,
+    pub(crate) policy: &'a Policy,
+    /// The `kid` of a key.
+    pub(crate) kid: &'a dyn Fn(&KeyId) -> String,
+}
+
+/// What is known of a key now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// An API server has it.
+    Live,
+    /// The same, although it was revoked.
+    RevokedLive,
+    Staged,
+    /// No longer live, and kept until then; `None`: as long as not every API server answers.
+    Retained {
+        until: Option<u64>,
+    },
+    /// One API server had it in one look and did not sign with it; now none has it. Kept like a retained key.
+    ShownOnce {
+        until: Option<u64>,
+    },
+    /// Not to be published any more.
+    Leaving,
+    /// Published when there was no ledger, and never seen live.
+    Unknown,
+    /// Published, never seen live, never staged.
+    Foreign,
+}
+
+impl State {
+    /// Whether a person has to look at it.
+    pub(crate) fn is_alarm(self) -> bool {
+        match self {
+            Self::RevokedLive | Self::ShownOnce { .. } | Self::Unknown | Self::Foreign => true,
+            Self::Live | Self::Staged | Self::Retained { .. } | Self::Leaving => false,
+        }
+    }
+
+    /// Whether it is known to be a key of this cluster.
+    pub(crate) fn is_ours(self) -> bool {
+        match self {
+            Self::Live | Self::RevokedLive | Self::Staged | Self::Retained { .. } | Self::Leaving => true,
+            Self::ShownOnce { .. } | Self::Unknown | Self::Foreign => false,
+        }
+    }
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Judged {
+    pub(crate) ledger: Ledger,
+    /// Of every key that is published, live or staged.
+    pub(crate) states: BTreeMap<KeyId, State>,
+}
+
+/// Judges every key by itself. `blank` is what a lost ledger is replaced by.
+pub(crate) fn judge(scene: &Scene<'_>, blank: &Ledger) -> Judged {
+    let mut ledger = scene.ledger.unwrap_or(blank).clone();
+    let look = scene.look;
+    let mut current: BTreeSet<KeyId> = scene.stored.iter().chain(scene.staged).copied().collect();
+    current.extend(look.serving.keys().chain(&look.signing));
+    current.extend(scene.public.into_iter().flatten());
+    let keys: BTreeSet<KeyId> = current.iter().chain(ledger.keys.keys()).copied().collect();
+    let mut states = BTreeMap::new();
+    for id in keys {
+        let one = One { id, scene };
+        let mut entry = match ledger.keys.remove(&id) {
+            Some(entry) => entry,
+            None => one.enters(),
+        };
+        one.update(&mut entry);
+        if current.contains(&id) {
+            let state = one.state(&entry);
+            entry.dropped = match state {
+                // Written by every run that takes it out, so that two publishers cannot pass each other.
+                State::Leaving if scene.stored.contains(&id) => Some(look.latest),
+                State::Leaving => entry.dropped.or(Some(look.latest)),
+                _ => None,
+            };
+            states.insert(id, state);
+        }
+        ledger.keys.insert(id, entry);
+    }
+    ledger.bound(&current);
+    Judged { ledger, states }
+}
+
+/// One key in this scene.
+struct One<'a> {
+    id: KeyId,
+    scene: &'a Scene<'a>,
+}
+
+impl One<'_> {
+    fn serving(&self) -> u32 {
+        self.scene.look.serving.get(&self.id).copied().unwrap_or_default()
+    }
+
+    fn is_signing(&self) -> bool {
+        self.scene.look.signing.contains(&self.id)
+    }
+
+    fn is_present(&self) -> bool {
+        self.serving() > 0 || self.is_signing()
+    }
+
+    /// Whether this look can show that no API server has the key: each answered, and none is missing that was there
+    /// when the key was.
+    fn is_whole(&self, entry: &Entry) -> bool {
+        self.scene.look.whole && self.scene.look.servers >= entry.servers
+    }
+
+    fn enters(&self) -> Entry {
+        let source = match self.scene.ledger {
+            _ if self.is_present() => Source::Server,
+            _ if self.scene.staged.contains(&self.id) => Source::Staged,
+            Some(_) => Source::Foreign,
+            None => Source::Unknown,
+        };
+        let kid: String = (self.scene.kid)(&self.id).chars().take(MAX_KID).collect();
+        Entry::new(kid, self.scene.look.latest, source)
+    }
+
+    fn update(&self, entry: &mut Entry) {
+        let (scene, look) = (self.scene, self.scene.look);
+        let whole = self.is_whole(entry);
+        if scene.staged.contains(&self.id) {
+            entry.source = Source::Staged;
+            entry.revoked = None;
+        } else if scene.vouched && entry.seen == Seen::Never && entry.source != Source::Staged {
+            entry.source = Source::Vouched;
+        }
+        if scene.revoke == Some(self.id) {
+            entry.revoked.get_or_insert(look.latest);
+        }
+        if self.is_present() {
+            entry.seen = self.seen(entry);
+            entry.seen_since.get_or_insert(look.latest);
+            // Never less: a server that is no longer listed may still have it.
+            entry.servers = entry.servers.max(look.servers);
+            entry.absent_since = None;
+        } else if whole {
+            entry.absent_since.get_or_insert(look.latest);
+        } else {
+            entry.absent_since = None;
+        }
+        if self.is_signing() {
+            entry.signed = true;
+            entry.idle_since = None;
+        } else if entry.signed && whole {
+            entry.idle_since.get_or_insert(look.latest);
+        } else {
+            entry.idle_since = None;
+        }
+        match scene.public {
+            Some(public) if public.contains(&self.id) => drop(entry.public_since.get_or_insert(look.latest)),
+            Some(_) => entry.public_since = None,
+            None => {}
+        }
+    }
+
+    /// A key that one server shows in one look counts as seen once: it takes a second look, all of several servers,
+    /// or a signature.
+    fn seen(&self, entry: &Entry) -> Seen {
+        let look = self.scene.look;
+        let everywhere = look.whole && look.servers > 1 && self.serving() == look.servers;
+        let again = entry.seen == Seen::Once
+            && entry
+                .seen_since
+                .is_some_and(|first| look.latest >= first.saturating_add(self.scene.policy.between_sights));
+        match entry.seen {
+            Seen::Live => Seen::Live,
+            _ if self.is_signing() || everywhere || again => Seen::Live,
+            _ => Seen::Once,
+        }
+    }
+
+    fn state(&self, entry: &Entry) -> State {
+        let scene = self.scene;
+        if self.is_present() {
+            return if entry.revoked.is_some() { State::RevokedLive } else { State::Live };
+        }
+        if scene.staged.contains(&self.id) {
+            return State::Staged;
+        }
+        let is_former = entry.seen != Seen::Never || entry.source == Source::Vouched;
+        let until = entry.absent_since.map(|since| since.saturating_add(scene.policy.retention()));
+        let expired = is_former && until.is_some_and(|until| until <= scene.look.earliest);
+        let is_marked = entry.revoked.is_some() || entry.dropped.is_some();
+        match self.is_whole(entry) {
+            true if expired || entry.revoked.is_some() => return State::Leaving,
+            // Out of the bucket already: a copy that still shows it does not bring it back.
+            _ if is_marked && !scene.stored.contains(&self.id) => return State::Leaving,
+            _ => {}
+        }
+        match (entry.seen, entry.source) {
+            (Seen::Live, _) | (_, Source::Vouched) => State::Retained { until },
+            (Seen::Once, Source::Staged) => State::Retained { until },
+            (Seen::Once, _) => State::ShownOnce { until },
+            (Seen::Never, Source::Staged) => State::Staged,
+            (Seen::Never, Source::Unknown) => State::Unknown,
+            (Seen::Never, Source::Foreign | Source::Server) => State::Foreign,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;

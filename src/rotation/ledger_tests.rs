@@ -1,0 +1,97 @@
+use serde_json::json;
+
+use super::*;
+
+const NOW: u64 = 1_800_000_000;
+
+fn id(number: u8) -> KeyId {
+    KeyId([number; 32])
+}
+
+fn ledger() -> Ledger {
+    let mut ledger = Ledger::new("uid", "https://acme.example");
+    let mut entry = Entry::new("kid".into(), NOW, Source::Server);
+    entry.seen = Seen::Live;
+    entry.public_since = Some(NOW - 5);
+    ledger.keys.insert(id(1), entry);
+    ledger
+}
+
+fn parsed(text: &str) -> Result<Ledger, Lost> {
+    Ledger::parse(text, "uid", "https://acme.example", NOW)
+}
+
+#[test]
+fn written_ledger_is_read_back() {
+    assert_eq!(parsed(&ledger().to_text()), Ok(ledger()));
+}
+
+/// Every odd member makes the whole of it lost: nothing of it is used.
+#[test]
+fn odd_ledgers_are_lost() {
+    let good: Value = serde_json::from_str(&ledger().to_text()).unwrap();
+    let key = good["keys"].as_object().unwrap().keys().next().unwrap().clone();
+    let with = |pointer: &str, value: Value| {
+        let mut odd = good.clone();
+        let (parent, name) = pointer.rsplit_once('/').unwrap();
+        odd.pointer_mut(parent).unwrap()[name] = value;
+        odd.to_string()
+    };
+    let entry = format!("/keys/{key}");
+    for (text, lost) in [
+        (String::new(), Lost::Damaged),
+        ("null".into(), Lost::Damaged),
+        ("[]".into(), Lost::Damaged),
+        ("{".into(), Lost::Damaged),
+        ("x".repeat(MAX_TEXT + 1), Lost::TooLarge),
+        (with("/version", json!(2)), Lost::Version),
+        (with("/version", json!(0)), Lost::Version),
+        (with("/version", json!("1")), Lost::Damaged),
+        (with("/cluster", json!("other")), Lost::Other),
+        (with("/issuer", json!("https://acme.example/")), Lost::Other),
+        (with("/more", json!(1)), Lost::Damaged),
+        (with("/keys", json!([])), Lost::Damaged),
+        (with("/keys/short", json!({})), Lost::Damaged),
+        (with(&format!("{entry}/more"), json!(1)), Lost::Damaged),
+        (with(&format!("{entry}/noticed"), json!(-1)), Lost::Damaged),
+        (with(&format!("{entry}/noticed"), json!(1.5)), Lost::Damaged),
+        (with(&format!("{entry}/noticed"), json!(NOW + 301)), Lost::Future),
+        (with(&format!("{entry}/absentSince"), json!(u64::MAX)), Lost::Future),
+        (with(&format!("{entry}/revoked"), json!(NOW + 3600)), Lost::Future),
+        (with(&format!("{entry}/seen"), json!("always")), Lost::Damaged),
+        (with(&format!("{entry}/source"), json!("friend")), Lost::Damaged),
+        (with(&format!("{entry}/kid"), json!("k".repeat(129))), Lost::Damaged),
+    ] {
+        assert_eq!(parsed(&text), Err(lost), "{}", &text[..text.len().min(400)]);
+    }
+}
+
+#[test]
+fn more_keys_than_any_cluster_are_lost() {
+    let mut many = ledger();
+    for number in 0..=MAX_ENTRIES {
+        let mut id = [0; 32];
+        id[..8].copy_from_slice(&number.to_be_bytes());
+        many.keys.insert(KeyId(id), Entry::new(String::new(), NOW, Source::Foreign));
+    }
+    assert_eq!(parsed(&many.to_text()), Err(Lost::TooLarge));
+}
+
+/// What others publish must not push out what is known of ours.
+#[test]
+fn crowd_never_displaces_our_keys() {
+    let mut ledger = ledger();
+    let mut current = BTreeSet::new();
+    for number in 0..1000_u64 {
+        let mut id = [0xff; 32];
+        id[..8].copy_from_slice(&number.to_be_bytes());
+        current.insert(KeyId(id));
+        ledger.keys.insert(KeyId(id), Entry::new(String::new(), NOW - number, Source::Foreign));
+    }
+    ledger.bound(&current);
+    assert_eq!(ledger.keys.len(), MAX_ENTRIES);
+    assert!(ledger.keys.contains_key(&id(1)));
+    assert!(parsed(&ledger.to_text()).is_ok());
+    // Of the others, those that were noticed first.
+    assert!(ledger.keys.values().all(|entry| entry.noticed == NOW || entry.noticed <= NOW - 801));
+}

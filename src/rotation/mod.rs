@@ -1,0 +1,29 @@
+//! PURE. Which keys are public, and until when.
+//!
+//! ```text
+//!  ledger ─┐
+//!  look ───┼─► judge ─► ledger, states ─┬─► decide ─► the key set to publish
+//!  policy ─┘                            └─► advice ─► when to sign, when to remove
+//! ```
+//!
+//! A key enters at once. It leaves when no API server has it, each of them having answered in this look, and the
+//! longest token that it can have signed has expired; or when it was revoked. The ledger is a clock: without it keys
+//! stay longer. A live key is published whatever the ledger holds.
+
+pub(crate) mod advice;
+mod decide;
+mod judge;
+mod key_id;
+mod ledger;
+mod policy;
+#[cfg(test)]
+mod simulation;
+
+pub(crate) use self::{
+    advice::advise,
+    decide::{Decision, Former, Inputs, KeyStatus, PublishedSet, decide},
+    judge::{Judged, Look, Scene, State, judge},
+    key_id::KeyId,
+    ledger::{Entry, Ledger, Lost, Seen, Source},
+    policy::{LONGEST_TOKEN, Policy},
+};

@@ -1,0 +1,140 @@
+//! `keyless keys`: what is shown, published before it signs, revoked, waited for.
+
+use std::fs;
+
+use lab::SigningKey;
+use serde_json::{Value, json};
+
+use crate::{
+    ledger,
+    world::{Ran, World},
+};
+
+fn key(ran: &Ran, kid: &str) -> Value {
+    let json = ran.json();
+    let keys = json["keys"].as_array().unwrap();
+    keys.iter().find(|key| key["kid"] == kid).unwrap_or_else(|| panic!("{kid} in {json:#}")).clone()
+}
+
+/// The public half of a new key, as a file.
+fn staged(world: &World) -> SigningKey {
+    let next = SigningKey::rsa(2048);
+    fs::write(world.dir.path().join("next.pub"), next.public_pem()).unwrap();
+    next
+}
+
+fn keys(world: &World, more: &[&str]) -> Ran {
+    world.keyless("keys", more)
+}
+
+/// A subcommand with the common flags after it.
+fn of_keys(world: &World, words: &[&str]) -> Ran {
+    let bucket = format!("file://{}", world.www.display());
+    let common = ["--bucket", &bucket, "--issuer", crate::world::ISSUER, "--ca-file", "ca.pem"];
+    world.run(&[&["keys"], words, &common].concat())
+}
+
+#[test]
+fn prepared_rotation_follows_the_advice() {
+    let world = ledger::world(2);
+    world.keyless("publish", &[]).ends(0);
+    keys(&world, &[]).ends(0).says("next: nothing").says("2 of 2");
+    let next = staged(&world);
+    of_keys(&world, &["add", "next.pub", "--dry-run"]).ends(1).says(&next.kid());
+    assert_eq!(world.published().len(), 1);
+    of_keys(&world, &["add", "next.pub"]).ends(0).says("published: 2 keys");
+    let ran = keys(&world, &["-o", "json"]).ends(0);
+    let row = key(&ran, &next.kid());
+    assert_eq!(
+        (&row["state"], &row["servedBy"], &row["signing"]),
+        (&json!("staged"), &json!(0), &json!(false))
+    );
+    assert!(row["publicSince"].is_string() && row["signAfter"].is_string(), "{row}");
+    keys(&world, &[]).ends(0).says("to --service-account-key-file of every API server");
+
+    world.cluster.change_servers(|server| server.key_files.push((&next).into()));
+    keys(&world, &[]).ends(0).says("next: wait until");
+    of_keys(&world, &["wait", "--timeout", "1s"]).ends(1).says("next: wait until");
+    ledger::age(&world, 400);
+    of_keys(&world, &["wait"]).ends(0).says("may sign");
+    world.cluster.change_servers(|server| server.signing_key = next.clone());
+    world.keyless("publish", &[]).ends(0);
+    keys(&world, &[]).ends(0).says(&format!("keep {}", world.key.kid()));
+    ledger::age(&world, 2 * ledger::DAY);
+    keys(&world, &[]).ends(0).says("may be taken from --service-account-key-file");
+    of_keys(&world, &["wait"]).ends(0);
+    world.cluster.change_servers(|server| drop(server.key_files.remove(0)));
+    let ran = keys(&world, &["-o", "json"]).ends(0);
+    assert_eq!(key(&ran, &world.key.kid())["state"], "retained");
+}
+
+#[test]
+fn revoked_key_leaves_at_once() {
+    let world = ledger::world(1);
+    world.keyless("publish", &[]).ends(0);
+    let kid = world.key.kid();
+    of_keys(&world, &["revoke", &kid, "--yes"]).fails(3, "key-live", &[&kid, "--service-account-key-file"]);
+    let new = SigningKey::rsa(2048);
+    ledger::rotate(&world, &new);
+    world.keyless("publish", &[]).ends(0);
+    of_keys(&world, &["revoke", &kid]).fails(2, "confirmation", &["--yes"]);
+    of_keys(&world, &["revoke", &kid, "--dry-run"]).ends(1).says("the last would have expired at 20");
+    assert_eq!(world.published().len(), 2);
+    of_keys(&world, &["revoke", "none", "--yes"]).fails(2, "key-unknown", &["none"]);
+    of_keys(&world, &["revoke", &kid, "--yes"]).ends(0).says("300 s");
+    assert_eq!(world.published(), [new.kid()]);
+    world.keyless("publish", &[]).ends(0).says("unchanged: 1 key");
+    world.keyless("verify", &[]).ends(0);
+}
+
+#[test]
+fn foreign_key_is_revoked_by_name() {
+    let world = ledger::world(1);
+    world.keyless("publish", &[]).ends(0);
+    let foreign = SigningKey::rsa(2048);
+    ledger::add_to_bucket(&world, &foreign);
+    world.keyless("publish", &[]).ends(1).says("warning[key-foreign]");
+    keys(&world, &[]).ends(1).says("next: find out whose key").says("foreign");
+    of_keys(&world, &["revoke", &foreign.kid(), "--yes"]).ends(0);
+    assert_eq!(world.published(), [world.key.kid()]);
+    keys(&world, &[]).ends(0);
+    // Put back, it is taken out again.
+    ledger::add_to_bucket(&world, &foreign);
+    world.keyless("publish", &[]).ends(0);
+    assert_eq!(world.published(), [world.key.kid()]);
+}
+
+#[test]
+fn absent_server_keeps_a_revoked_key() {
+    let world = ledger::world(2);
+    world.keyless("publish", &[]).ends(0);
+    let new = SigningKey::rsa(2048);
+    ledger::rotate(&world, &new);
+    world.keyless("publish", &[]).ends(0);
+    world.cluster.server(1).stop();
+    let kid = world.key.kid();
+    of_keys(&world, &["revoke", &kid, "--yes"]).fails(3, "servers-unsound", &["every API server"]);
+    assert_eq!(world.published().len(), 2);
+    keys(&world, &[]).ends(3).says("bring every API server back");
+    world.cluster.server(1).restart();
+    of_keys(&world, &["revoke", &kid, "--yes"]).ends(0);
+}
+
+#[test]
+fn keys_need_a_ledger() {
+    let world = World::new(1);
+    world.keyless("publish", &[]).ends(0);
+    keys(&world, &[]).fails(3, "ledger-unreadable", &["keyless-system/keyless-ledger"]);
+    of_keys(&world, &["revoke", &world.key.kid(), "--yes"]).fails(3, "ledger-unreadable", &[]);
+    assert_eq!(world.published().len(), 1);
+}
+
+/// Nothing is written by a look.
+#[test]
+fn looking_at_keys_writes_nothing() {
+    let world = ledger::world(1);
+    keys(&world, &[]).ends(0).says("next: publish");
+    assert!(ledger::ledger(&world).is_none() && !world.jwks().exists());
+    of_keys(&world, &["wait"]).ends(0).says("next: publish");
+    assert!(ledger::ledger(&world).is_none());
+}
