@@ -60,6 +60,7 @@ mod relying_party;
 mod report;
 mod retirement;
 mod retry;
+mod rfc3339;
 mod rotation;
 mod secret;
 mod secret_store;

@@ -11,6 +11,7 @@ use crate::{
     oidc::{KeySet, PublicKey},
     plan::{Action, FieldChange, Note, Step, Target},
     relying_party::prove,
+    rfc3339::rfc3339,
     rotation::{Entry, Judged, KeyId, Ledger, Look, Lost, Policy, Scene, Seen, State, judge},
 };
 
@@ -212,7 +213,7 @@ impl History {
         let entry = self.judged.ledger.keys.get(id);
         let kid = self.kid(id)?;
         let noticed = entry.map_or(self.look.latest, |entry| entry.noticed);
-        Some(format!("{} (first noticed {})", kid.escape_debug(), time(noticed)))
+        Some(format!("{} (first noticed {})", kid.escape_debug(), rfc3339(noticed)))
     }
 
     pub(crate) fn key(&self, id: &KeyId) -> Option<&PublicKey> {
@@ -336,39 +337,4 @@ fn facts(entry: &Entry) -> Value {
     ];
     facts.extend(more.into_iter().filter(|(holds, _)| *holds).map(|(_, fact)| fact));
     json!(facts.join(", "))
-}
-
-/// Seconds since 1970 as `2026-11-26T12:00:00Z` (RFC 3339).
-pub(crate) fn time(seconds: u64) -> String {
-    // The latest time that the library writes is the year 9999.
-    let shown = seconds.min(253_402_300_799);
-    let (days, rest) = (shown / 86_400, shown % 86_400);
-    // Days to a date: Howard Hinnant, chrono-compatible low-level date algorithms, `civil_from_days`.
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", rest / 3600, rest % 3600 / 60, rest % 60)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_written_in_utc() {
-        for (seconds, text) in [
-            (0, "1970-01-01T00:00:00Z"),
-            (951_827_696, "2000-02-29T12:34:56Z"),
-            (1_795_694_400, "2026-11-26T12:00:00Z"),
-            (4_107_542_400, "2100-03-01T00:00:00Z"),
-            (u64::MAX, "9999-12-31T23:59:59Z"),
-        ] {
-            assert_eq!(time(seconds), text);
-        }
-    }
 }

@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{Outcome, Publication, PublicationPlan, history::time};
+use super::{Outcome, Publication, PublicationPlan};
 use crate::{
     cluster::{ApiServer, FailedServer},
     oidc::PublicKey,
     plan::Note,
+    rfc3339::rfc3339,
     rotation::{Decision, KeyStatus, State},
 };
 
@@ -39,7 +40,7 @@ impl PublicationPlan<'_> {
     /// Until when a former key is kept.
     fn until(&self, key: &PublicKey) -> Option<String> {
         match self.observation.history.as_ref()?.state(key)? {
-            State::Retained { until } | State::ShownOnce { until } => until.map(time),
+            State::Retained { until } | State::ShownOnce { until } => until.map(rfc3339),
             _ => None,
         }
     }
@@ -104,8 +105,8 @@ impl PublicationPlan<'_> {
                 "kind": key.describe(),
                 "status": decision.status(key).name(),
                 "servedBy": observed.map(|observed| observed.serving(key)),
-                "firstNoticed": entry.map(|entry| time(entry.noticed)),
-                "publicSince": entry.and_then(|entry| entry.public_since).map(time),
+                "firstNoticed": entry.map(|entry| rfc3339(entry.noticed)),
+                "publicSince": entry.and_then(|entry| entry.public_since).map(rfc3339),
                 "keptUntil": self.until(key),
             })
         };

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use crate::{
     oidc::PublicKey,
-    publication::{History, history::time},
+    publication::History,
+    rfc3339::rfc3339,
     rotation::{KeyId, State, advice::Next, advise},
 };
 
@@ -77,14 +78,14 @@ impl Row {
             "servedBy": self.serving,
             "servers": self.servers,
             "signing": self.signs,
-            "publicSince": self.public_since.map(time),
-            "signAfter": self.sign_after.map(time),
-            "dropAfter": self.drop_after.map(time),
+            "publicSince": self.public_since.map(rfc3339),
+            "signAfter": self.sign_after.map(rfc3339),
+            "dropAfter": self.drop_after.map(rfc3339),
         })
     }
 
     fn cells(&self) -> [String; 8] {
-        let or_none = |time_of: Option<u64>| time_of.map_or_else(|| "-".to_owned(), time);
+        let or_none = |time_of: Option<u64>| time_of.map_or_else(|| "-".to_owned(), rfc3339);
         [
             self.kid.escape_debug().to_string(),
             self.algorithm.unwrap_or("-").to_owned(),
@@ -125,7 +126,8 @@ pub(super) fn lines(rows: &[Row]) -> Vec<String> {
 pub(super) fn next_step(rows: &[Row]) -> String {
     let first = |wanted: fn(&Row) -> bool| rows.iter().find(|row| wanted(row));
     let kid = |row: &Row| row.kid.escape_debug().to_string();
-    let at = |time_of: Option<u64>| time_of.map_or_else(|| "a time that is not known yet".to_owned(), time);
+    let at =
+        |time_of: Option<u64>| time_of.map_or_else(|| "a time that is not known yet".to_owned(), rfc3339);
     if first(|row| row.next == Next::AskEveryServer).is_some() {
         return "next: bring every API server back; what is safe takes an answer of all of them".to_owned();
     }

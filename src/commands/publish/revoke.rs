@@ -3,11 +3,9 @@
 use crate::{
     config::Settings,
     error::{Code, Error, Result},
-    publication::{
-        Observation, PublicationPlan,
-        history::{Refusal, time},
-    },
+    publication::{Observation, PublicationPlan, history::Refusal},
     report::Report,
+    rfc3339::rfc3339,
 };
 
 /// Marks the key, and tells what dies with it.
@@ -35,7 +33,7 @@ pub(super) fn begin(
     let tokens = match revoked.last_token {
         Some(last) => format!(
             "tokens that it signed are refused from then on; the last would have expired at {}",
-            time(last)
+            rfc3339(last)
         ),
         None => {
             "no API server was seen to sign with it; whatever tokens its holder made are refused from then on"

@@ -5,6 +5,7 @@ use crate::{
     error::{Code, Error, Kind, Result},
     report::Report,
     retirement::{Block, End, KeyView, Pending, Situation, State, Why, last_words, run::Run},
+    rfc3339::rfc3339,
 };
 
 /// What the last words of a run are made of.
@@ -166,7 +167,7 @@ pub(super) fn stopped(mut error: Error, words: String) -> Error {
 fn show(pending: &[Pending], why: &str, report: &mut Report<'_>) {
     for Pending { name, why: own, at } in pending.iter().take(50) {
         let why = if why.is_empty() { own } else { why };
-        match at.and_then(time) {
+        match at.map(rfc3339) {
             Some(at) => report.line(format_args!("  {name}: {why}; it runs by itself at about {at}")),
             None => report.line(format_args!("  {name}: {why}")),
         }
@@ -174,11 +175,6 @@ fn show(pending: &[Pending], why: &str, report: &mut Report<'_>) {
     if pending.len() > 50 {
         report.line(format_args!("  and {} more", pending.len() - 50));
     }
-}
-
-fn time(seconds: u64) -> Option<String> {
-    let time = k8s_openapi::jiff::Timestamp::from_second(i64::try_from(seconds).ok()?).ok()?;
-    Some(time.to_string())
 }
 
 fn error(block: &Block, state: &State) -> Error {
