@@ -23,6 +23,7 @@ mod interrupted;
 mod issuer_rollout;
 mod kubeconfig;
 mod least_rights;
+mod long;
 mod needs;
 mod ownership;
 mod publish;
