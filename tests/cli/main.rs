@@ -25,6 +25,7 @@ mod keys;
 mod kubeconfig;
 mod least_rights;
 mod ledger;
+mod long;
 mod needs;
 mod ownership;
 mod publish;

@@ -39,7 +39,7 @@ impl World {
     }
 
     pub(crate) fn signing_as(servers: usize, issuer: &str) -> Self {
-        Self::signing_with(servers, issuer, SigningKey::rsa(2048))
+        Self::signing_with(servers, issuer, SigningKey::from_stock())
     }
 
     pub(crate) fn signing_with(servers: usize, issuer: &str, key: SigningKey) -> Self {

@@ -65,7 +65,7 @@ impl SigningKey {
     /// An RSA key of 2048 bits from a stock of this process, which another far side may have been given before. Making
     /// one takes a quarter of a second, and most far sides only need one, no matter which.
     pub fn from_stock() -> Self {
-        const SIZE: usize = 16;
+        const SIZE: usize = 64;
         static STOCK: [OnceLock<SigningKey>; SIZE] = [const { OnceLock::new() }; SIZE];
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let place = &STOCK[NEXT.fetch_add(1, Ordering::Relaxed) % SIZE];
