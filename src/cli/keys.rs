@@ -54,7 +54,7 @@ pub(crate) struct AddArgs {
     keyless keys revoke 2bFqmVmFgr9gdfvVNyEzqWqDTT5EyEYzTT2EFvS8VJk")]
 pub(crate) struct RevokeArgs {
     /// Its `kid`
-    #[arg(value_name = "KID")]
+    #[arg(value_name = "KID", allow_hyphen_values = true)]
     pub(crate) kid: String,
 
     /// Show what would change and stop; exit code 1 when something would
@@ -76,7 +76,7 @@ pub(crate) struct RevokeArgs {
     keyless keys wait --timeout 10m")]
 pub(crate) struct WaitArgs {
     /// Wait for this key only
-    #[arg(value_name = "KID")]
+    #[arg(value_name = "KID", allow_hyphen_values = true)]
     pub(crate) kid: Option<String>,
 
     /// Wait no longer than this, e.g. 10m
