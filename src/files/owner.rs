@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn only_own_and_root_files_are_trusted() {
+    fn own_and_root_files_are_trusted() {
         let mine = owner(ME, 100, 0o644);
         let folder = owner(ME, 100, 0o755);
         for (file, folder, refused) in [

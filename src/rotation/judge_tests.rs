@@ -135,7 +135,7 @@ fn lost_ledger_removes_nothing() {
 }
 
 #[test]
-fn one_sight_at_one_server_promotes_nothing() {
+fn single_sight_promotes_no_key() {
     for (servers, serving, signing, wanted) in [
         (3, 1, &[1][..], Seen::Once),
         (3, 2, &[1], Seen::Once),
@@ -168,7 +168,7 @@ fn second_sight_promotes_a_key() {
 
 /// Whatever is written into the ledger: what an API server has is published.
 #[test]
-fn forged_ledger_never_removes_a_live_key() {
+fn forged_ledger_removes_no_live_key() {
     let forged = |id: u8, change: fn(&mut Entry)| {
         let mut ledger = Ledger::new("uid", "issuer");
         let mut entry = Entry::new(String::new(), 0, Source::Foreign);

@@ -67,7 +67,7 @@ fn odd_ledgers_are_lost() {
 }
 
 #[test]
-fn more_keys_than_any_cluster_are_lost() {
+fn ledger_of_many_keys_is_lost() {
     let mut many = ledger();
     for number in 0..=MAX_ENTRIES {
         let mut id = [0; 32];

@@ -253,7 +253,7 @@ fn ledger_of_two_publishers_loses_nothing() {
 }
 
 #[test]
-fn ledger_that_cannot_be_written_removes_nothing() {
+fn unwritable_ledger_removes_no_key() {
     let world = world(1);
     world.keyless("publish", &[]).ends(0);
     let new = SigningKey::rsa(2048);
@@ -269,7 +269,7 @@ fn ledger_that_cannot_be_written_removes_nothing() {
 }
 
 #[test]
-fn key_shown_once_is_named_when_gone() {
+fn vanished_key_seen_once_is_named() {
     let world = world(3);
     world.keyless("publish", &[]).ends(0);
     let shown = SigningKey::rsa(2048);

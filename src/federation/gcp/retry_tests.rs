@@ -34,7 +34,7 @@ async fn retry_after_of_google_is_honoured() {
 }
 
 #[tokio::test]
-async fn unreadable_retry_after_is_not_waited_for() {
+async fn unreadable_retry_after_is_ignored() {
     let far = Far::new();
     far.google.faults().next(2, "GET", POOL, Fault::later(503, "-3600"));
     let mut gcp = far.gcp();

@@ -9,7 +9,7 @@ fn read(text: &str, path: &Path, has_bucket: bool, ca_pem: Option<&str>) -> Resu
 }
 
 #[test]
-fn keys_are_given_where_no_bucket_is() {
+fn keys_are_given_without_a_bucket() {
     for (has_bucket, more, mode) in [
         (false, "", Mode::StaticKeys),
         (true, "", Mode::Discovery),
