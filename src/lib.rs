@@ -67,6 +67,7 @@ mod secret_store;
 mod shell;
 mod target;
 mod waiting;
+mod warning;
 mod yaml;
 
 use std::{ffi::OsString, io, process::ExitCode, time::SystemTime};

@@ -15,9 +15,9 @@ use crate::{
     cli::Output,
     error::{Code, Error, Result},
     interrupt::Interrupt,
-    plan::Note,
     redact,
     target::{Account, Target},
+    warning::Warning,
 };
 
 /// The version of the JSON that is printed.
@@ -35,14 +35,6 @@ pub(crate) struct Report<'a> {
     interrupt: Interrupt,
     /// Why `data` takes no more.
     failed: Option<io::Error>,
-}
-
-/// Something that does not stop the work, but that the user should know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Warning {
-    /// Stable name, in kebab case.
-    pub(crate) code: Code,
-    pub(crate) message: String,
 }
 
 impl<'a> Report<'a> {
@@ -291,28 +283,6 @@ impl<'r, 'a> SharedReport<'r, 'a> {
     pub(crate) fn progress(&self, line: impl fmt::Display) {
         // A poisoned lock is harmless: a line is written whole or not at all.
         self.0.lock().unwrap_or_else(PoisonError::into_inner).progress(line);
-    }
-}
-
-impl Warning {
-    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
-    }
-
-    pub(crate) fn to_json(&self) -> Value {
-        json!({ "code": self.code, "message": self.message })
-    }
-}
-
-impl From<&Note> for Warning {
-    fn from(note: &Note) -> Self {
-        Self::new(note.code, note.message.clone())
-    }
-}
-
-impl From<&Warning> for Note {
-    fn from(warning: &Warning) -> Self {
-        Self { code: warning.code, message: warning.message.clone() }
     }
 }
 

@@ -13,7 +13,8 @@ use crate::{
     cluster::{Cluster, Configured},
     config::Settings,
     error::{Code, Error, Result},
-    report::{Report, Warning},
+    report::Report,
+    warning::Warning,
 };
 
 /// How long a connection may take before it is mentioned.

@@ -21,8 +21,8 @@ use super::{
 use crate::{
     error::{Code, Error, Result},
     oidc::Token,
-    report::Warning,
     target::ClusterTarget,
+    warning::Warning,
 };
 
 /// The name that every API server's certificate carries, whatever its address.

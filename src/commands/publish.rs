@@ -11,7 +11,7 @@ use crate::{
     error::Result,
     http::Http,
     publication::{Options, Publication, PublicationPlan},
-    report::{Report, Warning},
+    report::Report,
     rotation::Former,
     target,
     waiting::Waiting,
@@ -88,7 +88,7 @@ pub(crate) async fn run(
 
     let shown = plan.doubts.len();
     plan.lines().iter().for_each(|line| report.line(line));
-    plan.notes().for_each(|note| report.warning(&Warning::from(note)));
+    plan.notes().for_each(|note| report.warning(note));
     if plan.plan.pending() > 0 {
         report.line(format_args!("\n{}", plan.plan.summary()));
     }
@@ -116,8 +116,8 @@ pub(crate) async fn run(
     revoke::check(&plan)?;
     let outcome = publication.apply(&plan, report).await?;
     publication.note_public(&mut plan, &outcome, cluster.as_ref(), now()).await;
-    plan.doubts[shown..].iter().for_each(|note| report.warning(&Warning::from(note)));
-    outcome.notes.iter().for_each(|note| report.warning(&Warning::from(note)));
+    plan.doubts[shown..].iter().for_each(|note| report.warning(note));
+    outcome.notes.iter().for_each(|note| report.warning(note));
     report.json(intent.name, plan.to_json(&publication, Some(&outcome)));
     report.line(match plan.is_pending() {
         true => plan.published_line(&publication, &outcome),

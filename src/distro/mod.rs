@@ -25,8 +25,8 @@ pub(crate) use self::{
 use crate::{
     error::{Code, Error, Result},
     oidc::SignedIssuer,
-    report::Warning,
     shell,
+    warning::Warning,
 };
 
 /// The domain of a cluster's services where none is configured.

@@ -9,7 +9,7 @@ use crate::{
     error::{Code, Error, Result},
     oidc::SignedIssuer,
     redact,
-    report::Warning,
+    warning::Warning,
 };
 
 /// The old issuer was not read from a token: with a wrong one, every running pod is refused at once.

@@ -24,10 +24,10 @@ use crate::{
     cluster::snapshot::{Estate, Store},
     error::{Code, Error, Result},
     http::Http,
-    report::Warning,
     secret::Secret,
     secret_store::StoreLogin,
     target::Account,
+    warning::Warning,
     yaml::from_yaml,
 };
 

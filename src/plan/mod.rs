@@ -30,7 +30,7 @@ pub(crate) use self::{
     schema::schema,
     summary::Summary,
 };
-use crate::error::{Code, Result};
+use crate::{error::Result, warning::Warning};
 
 /// What a step changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -123,20 +123,11 @@ pub(crate) struct FieldChange {
     pub(crate) sensitive: bool,
 }
 
-/// Worth knowing before the plan is applied, although it changes nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub(crate) struct Note {
-    /// Stable name, in kebab case.
-    #[schemars(with = "String")]
-    pub(crate) code: Code,
-    pub(crate) message: String,
-}
-
 /// Everything that a command would change, in the order in which it is applied. Its form as JSON: `keyless config schema plan`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Plan {
     pub(crate) steps: Vec<Step>,
-    pub(crate) notes: Vec<Note>,
+    pub(crate) notes: Vec<Warning>,
 }
 
 impl Step {

@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::{Note, Plan, Step, Summary};
+use super::{Plan, Step, Summary};
+use crate::warning::Warning;
 
 /// Raised when a member changes its meaning or goes away; members may be added.
 const API_VERSION: &str = "keyless/plan/v1";
@@ -18,7 +19,7 @@ struct Document<'p> {
     api_version: &'static str,
     /// In the order in which they are applied.
     steps: &'p [Step],
-    notes: &'p [Note],
+    notes: &'p [Warning],
     summary: Summary,
 }
 
@@ -50,7 +51,7 @@ mod tests {
     #[test]
     fn schema_names_every_member() {
         let step = Step::new(Target::Bucket, Action::Create, "a", "b").field("c", None, Some(json!(1)));
-        let note = Note { code: crate::error::Code::Leftover, message: "b".into() };
+        let note = Warning { code: crate::error::Code::Leftover, message: "b".into() };
         let plan = json!(Plan { steps: vec![step], notes: vec![note] });
         assert_eq!(plan["apiVersion"], API_VERSION);
         let schema = schema();
@@ -58,7 +59,7 @@ mod tests {
         for (definition, value) in [
             ("Step", &plan["steps"][0]),
             ("FieldChange", &plan["steps"][0]["fields"][0]),
-            ("Note", &plan["notes"][0]),
+            ("Warning", &plan["notes"][0]),
             ("Summary", &plan["summary"]),
         ] {
             assert_eq!(members(&schema["$defs"][definition]["properties"]), members(value), "{definition}");

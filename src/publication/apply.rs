@@ -11,12 +11,12 @@ use crate::{
     bucket::{Condition, Stored, WriteError},
     error::{Code, Error, Result},
     oidc::Document,
-    plan::Note,
     relying_party::Site,
     report::Report,
     retry::{Attempts, Backoff},
     rotation::Decision,
     waiting::Waiting,
+    warning::Warning,
 };
 
 /// How often another writer may come in between before this one gives up.
@@ -30,7 +30,7 @@ pub(crate) struct Outcome {
     /// Paths of the documents that were written.
     pub(crate) written: Vec<&'static str>,
     /// What was found out on the way.
-    pub(crate) notes: Vec<Note>,
+    pub(crate) notes: Vec<Warning>,
     /// Anonymous readers get what was written, and not a former form of it.
     pub(crate) read_back: bool,
 }
@@ -184,7 +184,7 @@ impl Publication<'_> {
 
     fn note_condition(&self, condition: Condition, outcome: &mut Outcome) {
         if condition == Condition::Ignored {
-            outcome.note(Note {
+            outcome.note(Warning {
                 code: Code::ConditionsIgnored,
                 message: format!(
                     "{} ignores conditional writes: let only one publisher write to it",
@@ -222,7 +222,7 @@ impl Publication<'_> {
         for (name, version) in &plan.leftovers {
             report.progress(format_args!("deleting {}/{name}", self.bucket));
             if let Err(error) = self.bucket.remove(name, version).await {
-                outcome.note(Note {
+                outcome.note(Warning {
                     code: Code::Leftover,
                     message: format!(
                         "{}/{name} stays: {}; it can be deleted by hand",
@@ -288,7 +288,7 @@ impl Outcome {
         }
     }
 
-    fn note(&mut self, note: Note) {
+    fn note(&mut self, note: Warning) {
         if !self.notes.contains(&note) {
             self.notes.push(note);
         }

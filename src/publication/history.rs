@@ -9,10 +9,11 @@ use crate::{
     cluster::{Observed, Reached},
     error::Code,
     oidc::{KeySet, PublicKey},
-    plan::{Action, FieldChange, Note, Step, Target},
+    plan::{Action, FieldChange, Step, Target},
     relying_party::prove,
     rfc3339::rfc3339,
     rotation::{Entry, Judged, KeyId, Ledger, Look, Lost, Policy, Scene, Seen, State, judge},
+    warning::Warning,
 };
 
 /// The keys of one look, judged by the ledger.
@@ -186,10 +187,10 @@ impl History {
     }
 
     /// What a person should know, whatever else is done.
-    pub(crate) fn notes(&self) -> Vec<Note> {
+    pub(crate) fn notes(&self) -> Vec<Warning> {
         let mut notes = Vec::new();
         if let Some(lost) = self.lost.filter(|lost| *lost != Lost::Missing) {
-            notes.push(Note {
+            notes.push(Warning {
                 code: Code::LedgerLost,
                 message: format!(
                     "the ledger in {} is not used: {}; a new one is begun, and keys stay longer than they would have",
@@ -202,7 +203,7 @@ impl History {
             let of_state = self.judged.states.iter().filter(|(_, state)| matching(**state));
             let keys: Vec<_> = of_state.filter_map(|(id, _)| self.described(id)).collect();
             if !keys.is_empty() {
-                notes.push(Note { code, message: format!("{}: {what}", keys.join(", ")) });
+                notes.push(Warning { code, message: format!("{}: {what}", keys.join(", ")) });
             }
         }
         notes

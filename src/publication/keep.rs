@@ -12,11 +12,11 @@ use crate::{
     cluster::Cluster,
     error::{Code, Error, Result},
     oidc::{KeySet, MAX_AGE, PublicKey},
-    plan::Note,
     relying_party::{Fetched, max_age},
     report::Report,
     rotation::{Former, Policy},
     waiting::Waiting,
+    warning::Warning,
 };
 
 /// How often another publisher may write the ledger in between.
@@ -157,8 +157,8 @@ fn raced(book: &Book) -> Error {
     Error::failed(Code::ApplyRaced, format!("{} is written by others all the time", book.name()))
 }
 
-fn unwritten(book: &Book, error: &Error) -> Note {
-    Note {
+fn unwritten(book: &Book, error: &Error) -> Warning {
+    Warning {
         code: Code::LedgerUnwritten,
         message: format!(
             "{} could not be written ({}: {}): the keys are published, and none is removed; hint: apply deploy/base, which has the \

@@ -10,8 +10,8 @@ use crate::{
     },
     config::LedgerPlace,
     error::{Code, Error, Result},
-    plan::Note,
     rotation::Ledger,
+    warning::Warning,
 };
 
 const ENTRY: &str = "ledger.json";
@@ -24,7 +24,7 @@ pub(crate) enum Opened {
     /// There is no place for one: no cluster is asked, or its namespace does not exist.
     NotKept,
     /// There may be one, and it cannot be read.
-    Unreadable(Note),
+    Unreadable(Warning),
     Kept(Book),
 }
 
@@ -48,8 +48,8 @@ impl Opened {
     }
 }
 
-fn unreadable(place: &LedgerPlace, error: &Error) -> Note {
-    Note {
+fn unreadable(place: &LedgerPlace, error: &Error) -> Warning {
+    Warning {
         code: Code::LedgerUnreadable,
         message: format!(
             "the ledger ConfigMap {place} could not be read ({}: {}): no key is removed, and former keys cannot be distinguished \

@@ -6,9 +6,9 @@ use crate::{
     error::{Code, Error, Result},
     files::{self, Accept, MAX_SMALL},
     oidc::{Issuer, KeySet, PublicKey, keys_from_pem},
-    plan::Note,
     relying_party::{MAX_SKEW, Unproved, prove},
     waiting::Waiting,
+    warning::Warning,
 };
 
 /// Asks the cluster, unless none is to be asked.
@@ -90,11 +90,11 @@ fn unreadable_signer(server: &ApiServer) -> Option<&str> {
 }
 
 /// What could not be established of each server, with these keys published: each keeps a run from being a success.
-pub(crate) fn doubts(observed: &Observed, keys: &KeySet) -> Vec<Note> {
+pub(crate) fn doubts(observed: &Observed, keys: &KeySet) -> Vec<Warning> {
     observed.failed.iter().map(failure_note).chain(unproved_signers(observed, keys)).collect()
 }
 
-fn failure_note(server: &FailedServer) -> Note {
+fn failure_note(server: &FailedServer) -> Warning {
     let (address, error) = (&server.address, &server.error);
     let known = match &server.keys {
         Some(_) => "its keys are published",
@@ -108,7 +108,7 @@ fn failure_note(server: &FailedServer) -> Note {
         Failure::BadAnswer => (Code::ServerBadAnswer, "gave a bad answer"),
     };
     let code_of_error = error.code;
-    Note {
+    Warning {
         code,
         message: format!(
             "API server {address} {verb} ({code_of_error}: {}{causes}): {known}{hints}",
@@ -118,7 +118,7 @@ fn failure_note(server: &FailedServer) -> Note {
 }
 
 /// Those servers whose own token no key that a server serves has signed.
-fn unproved_signers(observed: &Observed, keys: &KeySet) -> Vec<Note> {
+fn unproved_signers(observed: &Observed, keys: &KeySet) -> Vec<Warning> {
     let is_served = |kid: &str| observed.key_sets().any(|(_, keys)| keys.get(kid).is_some());
     let unproved = observed.servers.iter().filter_map(|server| match prove(&server.token, keys) {
         Ok(key) if is_served(key.kid()) => None,
@@ -129,7 +129,7 @@ fn unproved_signers(observed: &Observed, keys: &KeySet) -> Vec<Note> {
     unproved.collect()
 }
 
-fn unproved_signer(server: &ApiServer, unproved: &Unproved) -> Note {
+fn unproved_signer(server: &ApiServer, unproved: &Unproved) -> Warning {
     let address = &server.address;
     let unreadable = unreadable_signer(server);
     let (code, message) = match unproved {
@@ -164,13 +164,13 @@ fn unproved_signer(server: &ApiServer, unproved: &Unproved) -> Note {
             ),
         ),
     };
-    Note { code, message }
+    Warning { code, message }
 }
 
 /// What is worth knowing, but does not keep the keys from being published.
-pub(crate) fn notes(observed: &Observed, issuer: &Issuer, now: u64) -> Vec<Note> {
+pub(crate) fn notes(observed: &Observed, issuer: &Issuer, now: u64) -> Vec<Warning> {
     let mut notes = Vec::new();
-    let mut note = |code, message| notes.push(Note { code, message });
+    let mut note = |code, message| notes.push(Warning { code, message });
     if let Reached::Kubeconfig { why } = &observed.reached {
         note(
             Code::ServersNotSingly,

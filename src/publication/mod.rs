@@ -37,10 +37,10 @@ use crate::{
     error::{Code, Error, Result},
     http::Http,
     oidc::KeySet,
-    plan::Note,
     relying_party::{Fetched, fetch_both},
     rotation::{Former, KeyId, State},
     waiting::Waiting,
+    warning::Warning,
 };
 
 /// Where the documents of the settings' issuer are published.
@@ -72,12 +72,12 @@ pub(crate) struct Observation {
     /// What the ledger says of the keys; `None`: none is kept.
     pub(crate) history: Option<History>,
     /// Why the ledger could not be read.
-    unreadable: Option<Note>,
+    unreadable: Option<Warning>,
 }
 
 impl Observation {
     /// Why the ledger could not be read.
-    pub(crate) fn unreadable(&self) -> Option<&Note> {
+    pub(crate) fn unreadable(&self) -> Option<&Warning> {
         self.unreadable.as_ref()
     }
 

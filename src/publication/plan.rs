@@ -11,9 +11,10 @@ use crate::{
     bucket::{Change, PublicAccess, Version},
     error::{Code, Error, Result},
     oidc::{Discovery, Document, JWKS_PATH, KeySet, PublicKey},
-    plan::{Action, Note, Plan, Step, Target},
+    plan::{Action, Plan, Step, Target},
     relying_party::notes_of_unread,
     rotation::{self, Decision, Former, Inputs},
+    warning::Warning,
 };
 
 /// No more keys than this are named in one step: others may have written thousands.
@@ -23,7 +24,7 @@ const NAMED: usize = 20;
 pub(crate) struct PublicationPlan<'p> {
     pub(crate) plan: Plan,
     /// What keeps the run from being a success, although what is known is published.
-    pub(crate) doubts: Vec<Note>,
+    pub(crate) doubts: Vec<Warning>,
     pub(super) observation: Observation,
     pub(super) decision: Decision,
     pub(super) create: Vec<Box<dyn Change + 'p>>,
@@ -147,11 +148,11 @@ impl Publication<'_> {
         }
     }
 
-    fn notes(&self, observation: &Observation, decision: &Decision, now: u64) -> Vec<Note> {
+    fn notes(&self, observation: &Observation, decision: &Decision, now: u64) -> Vec<Warning> {
         let issuer = &self.location.issuer;
         let observed = observation.observed.as_ref();
         let mut notes = observed.map(|observed| live::notes(observed, issuer, now)).unwrap_or_default();
-        let mut note = |code, message| notes.push(Note { code, message });
+        let mut note = |code, message| notes.push(Warning { code, message });
         // With a ledger, more is known of them.
         let not_served = if observation.history.is_some() { Vec::new() } else { decision.not_served() };
         if !not_served.is_empty() {

@@ -6,12 +6,12 @@ use crate::{
     error::{Code, Error, Result},
     http::{Answer, Http},
     oidc::{DISCOVERY_PATH, Document, Issuer, KeySet},
-    plan::Note,
     redact,
     relying_party::{Fetched, Finding, Outcome, Site, fetch_both, judge_discovery, judge_jwks},
     report::Report,
     retry::{Attempts, Backoff},
     waiting::Waiting,
+    warning::Warning,
 };
 
 /// How long a change may take until anonymous readers see it, before that is an error.
@@ -24,7 +24,7 @@ const PATIENCE_AFTER_OPENING: Duration = Duration::from_secs(120);
 pub(super) enum Seen {
     AsWritten,
     /// A former document, from a cache: worth a note.
-    Former(Note),
+    Former(Warning),
     /// A later one, if the bucket now holds more keys because another publisher wrote in between; otherwise
     /// this error.
     Later(Error),
@@ -199,7 +199,7 @@ fn judge(
         // as long as its header allowed.
         if public.as_ref().is_some_and(|public| keys.contains_all(public)) {
             let age = answer.header(http::header::AGE).unwrap_or("unknown");
-            result = Seen::Former(Note {
+            result = Seen::Former(Warning {
                 code: Code::PublicCopyStale,
                 message: format!(
                     "{} still shows a former document (age {age} s): caches may keep it as long as its Cache-Control says; \

@@ -6,9 +6,9 @@ use super::{Outcome, Publication, PublicationPlan};
 use crate::{
     cluster::{ApiServer, FailedServer},
     oidc::PublicKey,
-    plan::Note,
     rfc3339::rfc3339,
     rotation::{Decision, KeyStatus, State},
+    warning::Warning,
 };
 
 impl PublicationPlan<'_> {
@@ -46,7 +46,7 @@ impl PublicationPlan<'_> {
     }
 
     /// Everything worth knowing, the gravest last.
-    pub(crate) fn notes(&self) -> impl Iterator<Item = &Note> {
+    pub(crate) fn notes(&self) -> impl Iterator<Item = &Warning> {
         self.plan.notes.iter().chain(&self.doubts)
     }
 

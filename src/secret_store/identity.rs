@@ -16,7 +16,7 @@ use crate::{
     error::{Code, Error, Result},
     federation::account_annotations,
     plan::Permits,
-    report::Warning,
+    warning::Warning,
 };
 
 /// The name of the Role, and of its binding, that lets ESO mint tokens for one ServiceAccount.

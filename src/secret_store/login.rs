@@ -11,7 +11,7 @@ use super::{
 use crate::{
     cluster::snapshot::Version,
     error::{Code, Error, Result},
-    report::Warning,
+    warning::Warning,
 };
 
 /// `external-secrets.io/v1`.

@@ -13,7 +13,7 @@ use crate::{
     },
     error::{Code, Error, Result},
     plan::{Action, FieldChange, Gate, Step, Target},
-    report::Warning,
+    warning::Warning,
 };
 
 /// A store, by name.

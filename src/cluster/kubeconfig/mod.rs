@@ -35,7 +35,7 @@ use super::{
 };
 use crate::{
     error::{Code, Error, Result},
-    report::Warning,
+    warning::Warning,
 };
 
 /// The longest file that is read, in bytes. Kubeconfigs have some KiB, with hundreds of clusters one MiB.

@@ -14,7 +14,7 @@ use crate::{
     error::{Code, Error, Result},
     http::Http,
     publication::{Observation, Options, Publication},
-    report::{Report, Warning},
+    report::Report,
     rotation::{Former, advice::Next},
     target,
     waiting::Waiting,
@@ -61,7 +61,7 @@ async fn list(settings: &Settings, now: fn() -> u64, report: &mut Report<'_>) ->
     let rows = rows(history);
     report.lines(table::lines(&rows));
     for note in history.notes() {
-        report.warning(&Warning::from(&note));
+        report.warning(&note);
     }
     let next = next_step(&rows);
     report.line(format_args!("\n{next}"));

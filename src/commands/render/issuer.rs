@@ -13,7 +13,7 @@ use crate::{
     error::{Code, Error, Result},
     files::{self, Accept, MAX_SMALL},
     http::Http,
-    report::{Report, Warning},
+    report::Report,
 };
 
 /// Write the API server's settings that let it sign as the public issuer
@@ -84,8 +84,7 @@ pub(super) async fn run(args: &IssuerArgs, settings: &Settings, report: &mut Rep
     instructions.warnings.iter().for_each(|warning| report.warning(warning));
     report.text("the file", rollout.file())?;
     report.talk_lines(&instructions.messages(rollout.stage));
-    let warnings: Vec<_> = instructions.warnings.iter().map(Warning::to_json).collect();
-    report.json_with("render", json!({ "warnings": warnings }), ("guide", json!(instructions)))?;
+    report.json_with("render", json!({ "warnings": instructions.warnings }), ("guide", json!(instructions)))?;
     Ok(Exit::Clean)
 }
 

@@ -18,9 +18,10 @@ use crate::{
     error::{Code, Result},
     federation::ProviderName,
     http::Http,
-    report::{Report, Warning},
+    report::Report,
     secret_store::{self, StoreLogin, Want, obstacles_of_a_move, to_yaml},
     target,
+    warning::Warning,
 };
 
 /// Write the secret store's manifests as setup would apply them, for GitOps

@@ -22,7 +22,7 @@ use crate::{
     federation::{Federation, TrustedIssuer},
     plan,
     publication::{Publication, PublicationPlan},
-    report::{Report, Warning},
+    report::Report,
     retirement::{
         Observed, State, StoreId,
         run::{Outcome, Run},
@@ -149,7 +149,7 @@ impl Act<'_> {
             && documents.is_pending()
         {
             let outcome = publication.apply(documents, report).await?;
-            outcome.notes.iter().for_each(|note| report.warning(&Warning::from(note)));
+            outcome.notes.iter().for_each(|note| report.warning(note));
         }
         meanwhile(self.provider.approach(), plan::apply(&plan.changes, report)).await?;
         let (store, others) = objects::split(&plan.objects.objects);

@@ -52,10 +52,11 @@ use crate::{
         Options, Publication, PublicationPlan,
         live::{self, Silence},
     },
-    report::{Report, Warning},
+    report::Report,
     rotation::Former,
     secret_store::{self, StoreLogin, obstacles_of_a_move},
     waiting::Waiting,
+    warning::Warning,
 };
 
 /// With --retire-key, where nothing is known of a credential that the store used before.

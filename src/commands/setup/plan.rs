@@ -12,8 +12,9 @@ use crate::{
     oidc::SignedIssuer,
     plan::{self, Gate, Step, Summary, Target},
     publication::{Publication, PublicationPlan},
-    report::{Report, Warning},
+    report::Report,
     secret_store::{Obstacle, Plan as StorePlan, Planned},
+    warning::Warning,
 };
 
 /// Everything that is shown before anything is done.
@@ -64,8 +65,7 @@ impl Documents {
             false => plan.unchanged_line(publication),
         });
         // The API servers' own step is told with the steps that wait for it.
-        let warnings =
-            plan.notes().filter(|note| note.code != Code::IssuerNotSigned).map(Warning::from).collect();
+        let warnings = plan.notes().filter(|note| note.code != Code::IssuerNotSigned).cloned().collect();
         Self { lines, steps: plan.plan.steps.clone(), warnings, json: plan.to_json_part() }
     }
 }
@@ -107,7 +107,7 @@ impl Plan<'_> {
     /// All of it, for a program.
     pub(super) fn whole(&self) -> plan::Plan {
         let notes = self.documents.iter().flat_map(|documents| &documents.warnings);
-        let notes = notes.chain(&self.objects.warnings).map(plan::Note::from).collect();
+        let notes = notes.chain(&self.objects.warnings).cloned().collect();
         plan::Plan { steps: self.steps(), notes }
     }
 

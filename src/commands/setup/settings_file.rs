@@ -20,7 +20,8 @@ use crate::{
     oidc::Issuer,
     plan::{Action, FieldChange, Step, Target},
     redact,
-    report::{Report, Warning},
+    report::Report,
+    warning::Warning,
 };
 
 const CA_FILE: &str = "tls.caFile";

@@ -31,8 +31,9 @@ use crate::{
     http::Http,
     plan::apply,
     publication::location::DocumentLocation,
-    report::{Report, Warning},
+    report::Report,
     secret_store::{self, Given, Planned, StoreLogin, role_name},
+    warning::Warning,
 };
 
 /// Runs the command.

@@ -8,8 +8,9 @@ use crate::{
     error::Code,
     federation::{After, Federation, Withdrawn},
     plan::{self, Act, Action, Step, Target},
-    report::{Report, Warning},
+    report::Report,
     secret_store::{Planned, StoreLogin, relies_on},
+    warning::Warning,
 };
 
 pub(super) struct Plan<'p> {
@@ -122,7 +123,7 @@ impl Plan<'_> {
 
     /// All of it, for a program.
     pub(super) fn whole(&self) -> plan::Plan {
-        plan::Plan { steps: self.steps(), notes: self.warnings().iter().map(plan::Note::from).collect() }
+        plan::Plan { steps: self.steps(), notes: self.warnings() }
     }
 
     pub(super) fn show(&self, report: &mut Report<'_>) {

@@ -26,9 +26,9 @@ use crate::{
     oidc::{Algorithm, Token},
     plan::{Act, Action, Change, Say, Step, Target},
     relying_party::Finding,
-    report::Warning,
     secret_store::{Difference, Have, Means, StoreLogin, V1_SINCE, Want, too_old},
     target::Account,
+    warning::Warning,
 };
 
 pub(crate) struct Example;

@@ -16,9 +16,9 @@ use crate::{
     federation::{Configured, CredentialFile, Federation, ProviderName, Purpose},
     google::check_endpoint,
     http::Http,
-    report::Warning,
     secret_store::StoreLogin,
     target::Account,
+    warning::Warning,
 };
 
 /// How long a refused read is tried again although this run has granted nothing: an earlier run, cut off, may have

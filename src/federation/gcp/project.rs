@@ -6,7 +6,7 @@ use crate::{
     cluster::snapshot::Store,
     error::{Code, Result},
     http::Http,
-    report::Warning,
+    warning::Warning,
 };
 
 /// Both names of a project, as far as they are known without asking.

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use crate::{
     cluster::snapshot::Version,
     error::{Code, Error, Result},
-    report::Warning,
     secret_store::{Difference, Have, Means, StoreLogin, Want, too_old},
+    warning::Warning,
 };
 
 /// The member of a store's `spec.provider`.
