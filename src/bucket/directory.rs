@@ -3,11 +3,13 @@
 //! It keeps bytes only: content type and cache time are the web server's. Writers lock the folder that holds
 //! the file (the lock lives in the kernel and leaves nothing behind), and a file appears whole, by renaming.
 
+mod lock;
+
 use std::{
     fmt,
-    fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
     io::{self, ErrorKind, Read, Write},
-    os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -17,6 +19,7 @@ use aws_lc_rs::digest;
 use futures::{FutureExt, future::ready};
 use url::Url;
 
+use self::lock::lock;
 use super::{
     Bucket, Change, Condition, Expected, Kind, Leads, Place, PublicAccess, Stored, Version, WriteError,
     changed, hex, random,
@@ -26,7 +29,7 @@ use crate::{
     http,
     oidc::{Document, MAX_BODY},
     plan::{Action, Step, Target},
-    retry::{Attempts, Backoff},
+    retry::Backoff,
 };
 
 /// A writer needs milliseconds; one that holds the folder longer hangs.
@@ -119,36 +122,6 @@ impl Directory {
             Err(error) => Err(describe(&error, "look at", &self.root)),
         }
     }
-
-    /// The folder, locked against other writers; `None` where the file system has no locks.
-    async fn lock(&self, folder: &Path) -> Result<Option<File>> {
-        // Opened as a folder or not at all: opening a pipe that took its place would wait for a writer.
-        let flags = libc::O_DIRECTORY | libc::O_NONBLOCK;
-        let handle = OpenOptions::new()
-            .read(true)
-            .custom_flags(flags)
-            .open(folder)
-            .map_err(|error| describe(&error, "open", folder))?;
-        let mut attempts = Attempts::begin(self.lock);
-        loop {
-            match handle.try_lock() {
-                Ok(()) => return Ok(Some(handle)),
-                Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => return Ok(None),
-                Err(TryLockError::Error(error)) => return Err(describe(&error, "lock", folder)),
-                Err(TryLockError::WouldBlock) if attempts.pause(None).await => {}
-                Err(TryLockError::WouldBlock) => {
-                    let waited = attempts.elapsed();
-                    let holder = holder(&handle).map(|pid| format!("process {pid}"));
-                    let holder = holder.unwrap_or_else(|| "another process".to_owned());
-                    return Err(Error::failed(
-                        Code::BucketLocked,
-                        format!("{holder} has held the lock on {} for {} s", folder.display(), waited.as_secs()),
-                    )
-                    .hint("keyless locks a folder for milliseconds: see what the process is (`ps`, `lsof`), and end it if it hangs"));
-                }
-            }
-        }
-    }
 }
 
 impl fmt::Display for Directory {
@@ -193,7 +166,7 @@ impl Bucket for Directory {
         let path = self.path(name)?;
         self.make_folders(&path)?;
         let folder = path.parent().unwrap_or(&self.root);
-        let lock = self.lock(folder).await?;
+        let lock = lock(folder, self.lock).await?;
         let found = read(&path)?.map(|body| version(name, &body));
         match (expected, &found) {
             (Expected::Absent, None) => {}
@@ -211,7 +184,7 @@ impl Bucket for Directory {
     async fn remove(&self, name: &str, expected: &Version) -> Result<()> {
         let path = self.path(name)?;
         let Some(folder) = path.parent().filter(|folder| folder.is_dir()) else { return Ok(()) };
-        let _lock = self.lock(folder).await?;
+        let _lock = lock(folder, self.lock).await?;
         match read(&path)? {
             Some(body) if version(name, &body) == *expected => {
                 fs::remove_file(&path).map_err(|error| describe(&error, "remove", &path))
@@ -336,19 +309,6 @@ fn special(path: &Path, found: &fs::Metadata) -> Error {
     };
     Error::failed(Code::BucketNotAFile, format!("{} is {kind}", path.display()))
         .hint("inside the bucket there are folders and files only: move it away")
-}
-
-/// The process that holds the lock on this file, as the kernel lists it (proc(5), `/proc/locks`).
-fn holder(file: &File) -> Option<u32> {
-    let found = file.metadata().ok()?;
-    let locks = fs::read_to_string("/proc/locks").ok()?;
-    // `1: FLOCK  ADVISORY  WRITE 1234 08:02:12345 0 EOF`; the last of the three numbers is the inode.
-    locks.lines().find_map(|line| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        let inode = fields.get(5)?.rsplit(':').next()?.parse::<u64>().ok()?;
-        let held = fields.get(1) == Some(&"FLOCK") && inode == found.ino();
-        held.then(|| fields.get(4)?.parse().ok()).flatten()
-    })
 }
 
 /// The state of a file: what it is called and what it holds.

@@ -191,7 +191,7 @@ async fn pipe_instead_of_folder_is_refused() {
     let error = refused(bucket.write(name, &discovery("{}"), &Expected::Absent).await);
     assert_eq!(error.code, Code::BucketNotAFile);
     // Opened as a folder, it does not wait either.
-    assert_eq!(bucket.lock(&path).await.unwrap_err().code, Code::BucketNotAFolder);
+    assert_eq!(lock(&path, bucket.lock).await.unwrap_err().code, Code::BucketNotAFolder);
 }
 
 #[tokio::test]

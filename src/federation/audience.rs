@@ -35,7 +35,7 @@ pub(crate) fn test_audience(text: &str) -> Result<String> {
         None => Ok(text.to_owned()),
         Some((who, _)) => Err(Error::usage(
             Code::AudienceTrusted,
-            format!("`{text}` cannot be the audience of test tokens: {who} trusts tokens that are for it"),
+            format!("`{text}` cannot be the audience of test tokens: tokens for it are accepted by {who}"),
         )
         .hint("a test token must open nothing: leave --audience and verify.audience out, or name one that nothing trusts")),
     }

@@ -71,9 +71,9 @@ fn failed(error: &Value, doing: Doing<'_>) -> Error {
     if generic || described.code == Code::GoogleOrgPolicy {
         return described;
     }
-    Error::failed(Code::GoogleOperationFailed, format!("{}: Google began it and could not do it", doing.what))
+    Error::failed(Code::GoogleOperationFailed, format!("{}: the operation failed at Google", doing.what))
         .caused_by(format_args!("{word}: {said}"))
-        .hint("start again: what is there will be looked at anew")
+        .hint("run the command again: it reads the present state first")
         .hint(format!("the right to do it is {}", needs(doing.permission, doing.on)))
 }
 

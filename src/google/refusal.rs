@@ -269,11 +269,11 @@ impl Refusal {
             }
             403 => failed(Code::GoogleForbidden, format!("{what}: not allowed, or not there"))
                 .hint(format!("the credentials need {}", needs(permission, on)))
-                .hint("as somebody else: GOOGLE_OAUTH_ACCESS_TOKEN=$(gcloud auth print-access-token)"),
+                .hint("to use another account: GOOGLE_OAUTH_ACCESS_TOKEN=$(gcloud auth print-access-token)"),
             404 => failed(Code::GoogleMissing, format!("{what}: there is no such thing"))
                 .hint(format!("check the names: {on}")),
             409 | 412 => failed(Code::GoogleConflict, format!("{what}: it has changed in the meantime"))
-                .hint("start again: what is there will be looked at anew"),
+                .hint("run the command again: it reads the present state first"),
             500.. => failed(Code::GoogleServer, format!("{what}: Google has failed")).hint("ask again later"),
             _ => failed(Code::GoogleRefused, format!("{what}: Google refuses")).hint(format!(
                 "what Google said names the reason; the right to do it is {}",

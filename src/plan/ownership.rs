@@ -86,6 +86,14 @@ pub(crate) fn mark(cluster_id: &str, of: &str) -> String {
     format!("{MARK}{CLUSTER}{cluster_id} for {of}")
 }
 
+/// A clause about the description that should be a mark, for errors and reasons.
+pub(crate) fn described(description: &str) -> String {
+    match description {
+        "" => "it has no description".to_owned(),
+        text => format!("its description is `{}`", text.escape_debug()),
+    }
+}
+
 /// A mark as it was before it named the cluster.
 #[cfg(test)]
 pub(crate) fn older_mark(of: &str) -> String {

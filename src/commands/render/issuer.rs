@@ -84,7 +84,11 @@ pub(super) async fn run(args: &IssuerArgs, settings: &Settings, report: &mut Rep
     instructions.warnings.iter().for_each(|warning| report.warning(warning));
     report.text("the file", rollout.file())?;
     report.talk_lines(&instructions.messages(rollout.stage));
-    report.json_with("render", json!({ "warnings": instructions.warnings }), ("guide", json!(instructions)))?;
+    report.json_with(
+        "render",
+        json!({ "warnings": instructions.warnings }),
+        ("guide", json!(instructions)),
+    )?;
     Ok(Exit::Clean)
 }
 

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     error::{Code, Error, Result},
     google::{Doing, Outcome, Policy, Refusal},
+    plan::ownership::described,
     retry::Attempts,
 };
 
@@ -122,8 +123,8 @@ impl Thing {
                 Code::GoogleConflict,
                 format!("somebody else has made the {} in the meantime", self.shown(gcp)),
             )
-            .caused_by(format_args!("its description is `{}`", life.description.escape_debug()))
-            .hint("start again: what is there will be looked at anew"));
+            .caused_by(described(&life.description))
+            .hint("run the command again: it reads the present state first"));
         }
         if life.deleted {
             self.undelete(gcp, say).await?;

@@ -267,7 +267,7 @@ fn unknown_project(given: &str, refusal: &Refusal) -> Error {
             "`gcloud projects list` shows the IDs of those that you can see; the display name is not the ID",
         )
         .hint(format!("to look at it takes {}", crate::google::needs("resourcemanager.projects.get", &on)))
-        .hint("as somebody else: GOOGLE_OAUTH_ACCESS_TOKEN=$(gcloud auth print-access-token)");
+        .hint("to use another account: GOOGLE_OAUTH_ACCESS_TOKEN=$(gcloud auth print-access-token)");
     }
     refusal.clone().error(&looking_at(&on), "resourcemanager.projects.get", &on)
 }

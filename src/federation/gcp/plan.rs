@@ -16,7 +16,8 @@ use crate::{
     google::needs,
     plan::{
         self, Action, Change, Desired, FieldChange, Fit, Gate, Observed, Obstacle, Permits, Target,
-        UNCHANGED, USED, decide, ownership::Ownership,
+        UNCHANGED, USED, decide,
+        ownership::{Ownership, described},
     },
     shell,
 };
@@ -146,7 +147,7 @@ fn foreign_pool(object: &str, life: &Life) -> Error {
         "has other providers, whose tokens would be the same principals as this cluster's"
     };
     Error::failed(Code::GooglePoolForeign, format!("the {object} was not made by keyless, and {problem}"))
-        .caused_by(format_args!("its description is `{}`", life.description.escape_debug()))
+        .caused_by(described(&life.description))
         .hint("give the cluster a pool of its own: another google.pool")
         .hint("or, if it is yours: enable or undelete it by hand, and start again")
 }
@@ -154,7 +155,7 @@ fn foreign_pool(object: &str, life: &Life) -> Error {
 /// What another cluster's setup has made is that cluster's. `update` is what gcloud would be told to do with it.
 fn of_another_cluster(object: &str, life: &Life, want: &Trust, ids: &Ids, update: &str) -> Error {
     Error::failed(Code::GoogleOtherCluster, format!("the {object} belongs to another cluster"))
-        .caused_by(format_args!("its description is `{}`", life.description.escape_debug()))
+        .caused_by(described(&life.description))
         .hint("two clusters in one pool are the same principals: choose another google.pool")
         .hint(format!(
             "if that cluster is no more and this one takes its place: {}, and run setup again",
@@ -168,7 +169,7 @@ fn of_no_named_cluster(object: &str, life: &Life, want: &Trust, ids: &Ids, updat
         Code::GoogleOwnerUnknown,
         format!("the {object} does not say which cluster it was made for"),
     )
-    .caused_by(format_args!("its description is `{}`", life.description.escape_debug()))
+    .caused_by(described(&life.description))
     .caused_by("nothing in it believes the keys of this cluster, so it may be another's")
     .hint("choose another google.pool, one for each cluster")
     .hint(format!("if it is this cluster's: {}, and run setup again", describe(want, ids, update)))
@@ -313,7 +314,7 @@ fn foreign_provider(object: &str, life: &Life, differences: &[FieldChange], upda
         Code::GoogleProviderForeign,
         format!("the {object} was not made by keyless, and {what}"),
     )
-    .caused_by(format_args!("its description is `{}`", life.description.escape_debug()));
+    .caused_by(described(&life.description));
     for difference in differences {
         error = error.caused_by(difference.in_words());
     }

@@ -14,7 +14,7 @@ use crate::{
     google::needs,
     plan::{
         self, Action, Desired, Fit, Observed, Obstacle, decide,
-        ownership::{Evidence, Owner, Ownership},
+        ownership::{Evidence, Owner, Ownership, described},
     },
 };
 
@@ -94,8 +94,8 @@ fn principal_of_others(want: &Trust, state: &State) -> Option<String> {
     let believed = state.providers.iter().any(|provider| provider.believes(want));
     (!believed).then(|| {
         format!(
-            "no provider in the pool believes this cluster, so it may be another's (the description is `{}`)",
-            pool.life.description.escape_debug()
+            "no provider in the pool believes this cluster, so it may be another's ({})",
+            described(&pool.life.description)
         )
     })
 }
@@ -125,20 +125,20 @@ fn decided(
 ) -> Withdrawn {
     let gone = "it is deleted already, and gone for good within 30 days";
     Withdrawn::decided(decision, step, act, gone, |obstacle| {
-        let description = life.description.escape_debug();
+        let description = described(&life.description);
         match obstacle {
             Obstacle::OtherCluster => theirs(life),
             Obstacle::Used => used.to_owned(),
             Obstacle::Unproven | Obstacle::OtherIssuer => format!(
-                "it does not say which cluster it was made for (its description is `{description}`), and does not believe this one"
+                "it does not say which cluster it was made for ({description}), and does not believe this one"
             ),
             Obstacle::Foreign | Obstacle::Missing | Obstacle::Unfit => {
-                format!("keyless did not make it (its description is `{description}`)")
+                format!("keyless did not make it ({description})")
             }
         }
     })
 }
 
 fn theirs(life: &Life) -> String {
-    format!("it belongs to another cluster (the description is `{}`)", life.description.escape_debug())
+    format!("it belongs to another cluster ({})", described(&life.description))
 }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     error::{Code, Error},
     federation::Trust,
-    plan::Obstacle,
+    plan::{Obstacle, ownership::described},
     shell,
 };
 
@@ -37,7 +37,7 @@ pub(super) fn of_mount(settings: &Settings, want: &Trust, observed: &Observed, o
             Code::VaultOwnerUnknown,
             format!("{path} does not say which cluster it was made for"),
         )
-        .caused_by(format_args!("its description is `{}`", mount.description.escape_debug()))
+        .caused_by(described(&mount.description))
         .caused_by("its configuration does not believe the keys of this cluster, so it may be another's")
         .hint(other_path)
         .hint(format!("if it is this cluster's: {take_over}, and run setup again")),
