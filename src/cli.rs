@@ -43,9 +43,9 @@ const EXIT_CODES: &str = "Exit codes: 0 done and clean · 1 found something (a f
 pub(crate) enum Command {
     Setup(SetupArgs),
     Apply(ApplyArgs),
-    Keys(KeysArgs),
     Publish(PublishArgs),
     Verify(VerifyArgs),
+    Keys(KeysArgs),
     Audit(AuditArgs),
     Teardown(TeardownArgs),
     Config(ConfigArgs),
@@ -144,9 +144,10 @@ pub(crate) struct AuditArgs {}
 
 /// Update the public documents with the cluster's keys
 ///
-/// Reads the key set of every API server, adds new keys to the published ones (keys are never removed), writes the key
-/// set first and the discovery document second, and reads both back without credentials over their public URL. When
-/// nothing has changed, nothing is written. Safe to repeat, to interrupt, and to run twice at the same time.
+/// Reads the key set of every API server, adds new keys to the published ones, writes the key set first and the
+/// discovery document second, and reads both back without credentials over their public URL. When nothing has changed,
+/// nothing is written. Safe to repeat, to interrupt, and to run twice at the same time. A former key is removed once no
+/// API server has it and no token that it signed can still be valid; without a ledger, none is (docs/rotation.md).
 ///
 /// Each API server is judged by itself: if one fails or is unsound, the keys of the others are published, the exit code
 /// is 3, and the message names that server.

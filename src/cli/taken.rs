@@ -12,33 +12,21 @@ use clap::{
 
 use super::Cli;
 
-/// Flags by their IDs, and the commands that have a use for them. What is not listed is taken by every command.
+/// Flags by their IDs, and the commands that have a use for them, with their subcommands. What is not listed is taken by
+/// every command.
 const TAKEN_BY: [(&[&str], &[&str]); 7] = [
     (
         &["issuer", "bucket", "endpoint", "region", "addressing", "public_url"],
-        &[
-            "setup",
-            "publish",
-            "keys",
-            "keys add",
-            "keys revoke",
-            "keys wait",
-            "verify",
-            "teardown",
-            "render issuer",
-        ],
+        &["setup", "publish", "verify", "keys", "teardown", "render issuer"],
     ),
-    (&["project"], &["setup", "publish", "keys", "keys add", "keys revoke", "keys wait"]),
+    (&["project"], &["setup", "publish", "keys"]),
     (
         &["ca_file"],
         &[
             "setup",
             "publish",
-            "keys",
-            "keys add",
-            "keys revoke",
-            "keys wait",
             "verify",
+            "keys",
             "teardown",
             "render issuer",
             "render store",
@@ -47,25 +35,10 @@ const TAKEN_BY: [(&[&str], &[&str]); 7] = [
     ),
     (
         &["kubeconfig", "context"],
-        &[
-            "setup",
-            "publish",
-            "keys",
-            "keys add",
-            "keys revoke",
-            "keys wait",
-            "verify",
-            "audit",
-            "teardown",
-            "render store",
-            "render credentials",
-        ],
+        &["setup", "publish", "verify", "keys", "audit", "teardown", "render store", "render credentials"],
     ),
-    (
-        &["service_account", "external_signer"],
-        &["setup", "publish", "keys", "keys add", "keys revoke", "keys wait", "verify", "teardown"],
-    ),
-    (&["public_key"], &["setup", "publish", "keys", "keys wait", "verify"]),
+    (&["service_account", "external_signer"], &["setup", "publish", "verify", "keys", "teardown"]),
+    (&["public_key"], &["setup", "publish", "verify", "keys"]),
     (&["no_cluster"], &["publish", "verify", "render credentials"]),
 ];
 
@@ -104,6 +77,14 @@ fn takers(id: &str) -> Option<&'static [&'static str]> {
     TAKEN_BY.iter().find(|(ids, _)| ids.contains(&id)).map(|(_, takers)| *takers)
 }
 
+/// Whether a command is one of these, or a subcommand of one.
+fn is_among(path: &str, commands: &[&str]) -> bool {
+    let is_below = |command: &&str| {
+        path.strip_prefix(command).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+    };
+    commands.iter().any(is_below)
+}
+
 /// A copy of its own for each command: the parser keeps it in place of the global one.
 fn shown(mut command: Command, path: &str, common: &[clap::Arg]) -> Command {
     let names: Vec<_> = command.get_subcommands().map(|it| it.get_name().to_owned()).collect();
@@ -114,7 +95,7 @@ fn shown(mut command: Command, path: &str, common: &[clap::Arg]) -> Command {
     if path.is_empty() {
         return command;
     }
-    let taken = |id: &str| takers(id).is_some_and(|takers| takers.contains(&path));
+    let taken = |id: &str| takers(id).is_some_and(|takers| is_among(path, takers));
     command.args(common.iter().map(|it| it.clone().hide(!taken(it.get_id().as_str()))))
 }
 
@@ -142,7 +123,7 @@ fn leaf<'a>(command: &'a mut Command, words: &[String]) -> &'a mut Command {
 fn misplaced(command: &Command, matches: &ArgMatches, path: &str) -> Option<(String, Vec<String>)> {
     command.get_arguments().find_map(|it| {
         let id = it.get_id().as_str();
-        let takers = takers(id).filter(|takers| !takers.contains(&path))?;
+        let takers = takers(id).filter(|takers| !is_among(path, takers))?;
         let given = matches.value_source(id) == Some(ValueSource::CommandLine);
         given.then(|| {
             (format!("--{}", it.get_long().unwrap_or(id)), takers.iter().map(|it| (*it).to_owned()).collect())

@@ -77,9 +77,9 @@ fn flag_without_use_is_refused() {
             &["render", "issuer", "--distro", "k3s", "--context", "a"],
             "`keyless render issuer` has no use for",
         ),
-        (&["teardown", "--public-key", "a"], "it is a flag of setup, publish, keys, keys wait and verify"),
+        (&["teardown", "--public-key", "a"], "it is a flag of setup, publish, verify and keys"),
         (&["audit", "--no-cluster"], "it is a flag of publish, verify and render credentials"),
-        (&["audit", "--yes"], "--yes is a flag of setup, keys revoke, publish and teardown"),
+        (&["audit", "--yes"], "--yes is a flag of setup, publish, keys revoke and teardown"),
         (&["setup", "--distro", "k3s"], "--distro is a flag of render issuer"),
         (&["publish", "--to=vault"], "--to is a flag of setup and render store"),
     ] {

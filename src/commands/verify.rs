@@ -242,7 +242,7 @@ impl Verdict<'_> {
         keys.stored = keys.of(published.iter());
         keys.public = Some(keys.stored.clone());
         let others: Vec<PublicKey> = published.iter().cloned().collect();
-        let look = history::look(observed, &others, false, now);
+        let look = history::look(observed, &others, now);
         let policy = Policy::new(ages, MAX_AGE, self.settings.longest_token);
         Ok(Some(History::new(book, issuer.as_str(), look, keys, policy)))
     }

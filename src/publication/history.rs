@@ -57,8 +57,8 @@ impl Keys {
 }
 
 /// What the API servers have, as far as this look can show. `others`: keys that a server may sign with although none
-/// serves them. `overtaken`: the ledger was read too late to say what was known before the look.
-pub(crate) fn look(observed: &Observed, others: &[PublicKey], overtaken: bool, now: u64) -> Look {
+/// serves them.
+pub(crate) fn look(observed: &Observed, others: &[PublicKey], now: u64) -> Look {
     let mut serving: BTreeMap<KeyId, u32> = BTreeMap::new();
     for (_, keys) in observed.key_sets() {
         for key in keys.iter() {
@@ -82,7 +82,7 @@ pub(crate) fn look(observed: &Observed, others: &[PublicKey], overtaken: bool, n
     let clocks = || observed.servers.iter().filter_map(|server| server.clock).chain([now]);
     Look {
         servers: u32::try_from(observed.listed()).unwrap_or(u32::MAX),
-        whole: all_known && !overtaken && observed.failed.is_empty() && observed.reached == Reached::Each,
+        whole: all_known && observed.failed.is_empty() && observed.reached == Reached::Each,
         serving,
         signing,
         earliest: clocks().min().unwrap_or(now),

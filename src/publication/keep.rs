@@ -1,6 +1,8 @@
 //! Keeps the ledger: observed with the cluster, written before the documents, and once they are read back.
 
-use std::{cell::Cell, collections::BTreeSet};
+use std::collections::BTreeSet;
+
+use futures::channel::oneshot;
 
 use super::{
     History, Observation, Options, Outcome, Publication, PublicationPlan,
@@ -30,8 +32,9 @@ pub(crate) fn served(fetched: &Fetched) -> Option<Option<u64>> {
 }
 
 impl Publication<'_> {
-    /// [`Publication::observe`], with the ledger. It must be read before the cluster is looked at: what another publisher
-    /// writes after that is then noticed when this one writes.
+    /// [`Publication::observe`], with the ledger. It must be read before the look at the cluster ends: what another publisher
+    /// writes after that is then noticed when this one writes. Both run at the same time; a look that the ledger was too
+    /// late for is made again.
     pub(crate) async fn observe_with_ledger(
         &self,
         options: &Options,
@@ -39,16 +42,20 @@ impl Publication<'_> {
         now: fn() -> u64,
         waiting: &Waiting,
     ) -> Result<Observation> {
-        let (is_read, overtaken) = (Cell::new(false), Cell::new(false));
+        let (read, mut is_read) = oneshot::channel();
         let ledger = async {
             let opened = Opened::read(cluster, &self.settings.ledger).await;
-            is_read.set(true);
+            // Nobody waits for it when the look has failed.
+            read.send(()).ok();
             opened
         };
         let look = async {
             let observed = live::observe(cluster, self.settings, waiting).await;
-            overtaken.set(!is_read.get());
-            observed
+            if !matches!(is_read.try_recv(), Ok(None)) {
+                return observed;
+            }
+            is_read.await.ok();
+            live::observe(cluster, self.settings, waiting).await
         };
         let (opened, observation) = futures::join!(ledger, self.observe(options, look, waiting));
         let mut observation = observation?;
@@ -56,20 +63,13 @@ impl Publication<'_> {
             Opened::NotKept => {}
             Opened::Unreadable(note) => observation.unreadable = Some(note),
             Opened::Kept(book) => {
-                observation.history = self.history(&observation, book, options, overtaken.get(), now());
+                observation.history = self.history(&observation, book, options, now());
             }
         }
         Ok(observation)
     }
 
-    fn history(
-        &self,
-        observation: &Observation,
-        book: Book,
-        options: &Options,
-        overtaken: bool,
-        now: u64,
-    ) -> Option<History> {
+    fn history(&self, observation: &Observation, book: Book, options: &Options, now: u64) -> Option<History> {
         let observed = observation.observed.as_ref()?;
         let sets = &observation.published.sets;
         let in_sets = |copy: bool| sets.iter().filter(move |set| set.copy == copy).flat_map(|set| &set.keys);
@@ -81,7 +81,7 @@ impl Publication<'_> {
         let public: BTreeSet<_> = keys.of(in_sets(true));
         keys.public = observation.seen.1.answer.is_ok().then_some(public);
         let others: Vec<PublicKey> = in_sets(false).chain(in_sets(true)).chain(files()).cloned().collect();
-        let look = history::look(observed, &others, overtaken, now);
+        let look = history::look(observed, &others, now);
         let ages: Vec<_> =
             [&observation.seen.0, &observation.seen.1].into_iter().filter_map(served).collect();
         let policy = Policy::new(&ages, MAX_AGE, self.settings.longest_token);

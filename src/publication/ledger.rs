@@ -63,10 +63,18 @@ impl Book {
     /// `None`: its namespace does not exist.
     async fn read(cluster: &Cluster, place: &LedgerPlace) -> Result<Option<Self>> {
         let uid = cluster.uid()?.to_owned();
-        let held = cluster.get_object(&CONFIG_MAPS, Some(&place.namespace), &place.name).await?;
-        if held.is_none() && cluster.get_object(&NAMESPACES, None, &place.namespace).await?.is_none() {
-            return Ok(None);
-        }
+        let held = cluster.get_object(&CONFIG_MAPS, Some(&place.namespace), &place.name).await;
+        let has_namespace = || async {
+            cluster.get_object(&NAMESPACES, None, &place.namespace).await.map(|found| found.is_some())
+        };
+        let held = match held {
+            Ok(Some(held)) => Some(held),
+            Ok(None) if has_namespace().await? => None,
+            Ok(None) => return Ok(None),
+            // Without the namespace there is no ledger that could be read.
+            Err(_) if has_namespace().await.is_ok_and(|there| !there) => return Ok(None),
+            Err(error) => return Err(error),
+        };
         Ok(Some(Self { place: place.clone(), held, cluster: uid }))
     }
 

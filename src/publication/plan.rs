@@ -66,7 +66,12 @@ impl Publication<'_> {
         }
         plan.notes = self.notes(&observation, &decision, now);
         let doubts = observation.observed.as_ref().map(|observed| live::doubts(observed, &decision.keys));
-        let doubts = doubts.into_iter().flatten().chain(observation.unreadable.clone()).collect();
+        let mut doubts: Vec<_> = doubts.into_iter().flatten().collect();
+        // Without the ledger, nothing is in doubt as long as each published key is one that the cluster or a file has.
+        match decision.not_served().is_empty() {
+            true => plan.notes.extend(observation.unreadable.clone()),
+            false => doubts.extend(observation.unreadable.clone()),
+        }
         Ok(PublicationPlan {
             plan,
             doubts,

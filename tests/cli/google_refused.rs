@@ -264,7 +264,11 @@ fn what_google_does_not_let_happen() {
         Case {
             settings: "",
             damage: |it| it.google.fail_next_operation("FAILED_PRECONDITION", "not on a Monday"),
-            refusal: (3, "google-operation-failed", &["FAILED_PRECONDITION: not on a Monday", "start again"]),
+            refusal: (
+                3,
+                "google-operation-failed",
+                &["FAILED_PRECONDITION: not on a Monday", "run the command again"],
+            ),
             mend: |_| {},
         },
         Case {

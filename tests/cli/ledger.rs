@@ -269,6 +269,46 @@ fn unwritable_ledger_removes_no_key() {
 }
 
 #[test]
+fn unreadable_ledger_matters_to_former_keys() {
+    let world = world(1);
+    let path = format!("/api/v1/namespaces/{NAMESPACE}/configmaps/{LEDGER}");
+    let faults = world.cluster.server(0).faults();
+    faults.always("GET", &path, Fault::status(500));
+    // Every published key is live: nothing depends on the ledger.
+    for _ in 0..2 {
+        world.keyless("publish", &[]).ends(0).says("warning[ledger-unreadable]");
+    }
+    let new = SigningKey::rsa(2048);
+    world.cluster.change_servers(|server| server.key_files.push((&new).into()));
+    world.keyless("publish", &[]).ends(0);
+    world.cluster.change_servers(|server| server.key_files.truncate(1));
+    world.keyless("publish", &[]).ends(3).says("warning[ledger-unreadable]").says("warning[key-not-served]");
+    assert_eq!(world.published().len(), 2, "and none is removed");
+}
+
+#[test]
+fn late_ledger_is_waited_for() {
+    let world = world(1);
+    world.keyless("publish", &[]).ends(0);
+    let path = format!("/api/v1/namespaces/{NAMESPACE}/configmaps/{LEDGER}");
+    world.cluster.server(0).faults().always(
+        "GET",
+        &path,
+        Fault::Delay(std::time::Duration::from_millis(500)),
+    );
+    let new = SigningKey::rsa(2048);
+    rotate(&world, &new);
+    world.keyless("publish", &[]).ends(0);
+    age(&world, 3 * DAY);
+    world.keyless("publish", &[]).ends(0);
+    assert_eq!(
+        world.published(),
+        [new.kid()],
+        "a look that began before the ledger was read would remove none"
+    );
+}
+
+#[test]
 fn vanished_key_seen_once_is_named() {
     let world = world(3);
     world.keyless("publish", &[]).ends(0);

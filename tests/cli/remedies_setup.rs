@@ -192,9 +192,12 @@ fn flag_of_another_command_names_its_commands() {
         (&["--bucket", "s3://a", "audit"], "`keyless audit` has no use for --bucket"),
         (&["render", "store", "--issuer", ISSUER], "`keyless render store` has no use for --issuer"),
         (&["setup", "--same-cluster"], "--same-cluster is a flag of publish"),
-        (&["verify", "--dry-run"], "--dry-run is a flag of setup, publish and teardown"),
+        (
+            &["verify", "--dry-run"],
+            "--dry-run is a flag of setup, publish, keys add, keys revoke and teardown",
+        ),
         (&["setup", "--no-cluster"], "it is a flag of publish, verify and render credentials"),
-        (&["verify", "--project", "acme"], "it is a flag of setup and publish"),
+        (&["verify", "--project", "acme"], "it is a flag of setup, publish and keys"),
     ] {
         let ran = world.run(arguments).ends(2).says(says);
         assert!(ran.err.starts_with("error: ") && ran.err.contains("--help"), "{}", ran.err);
