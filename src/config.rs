@@ -241,15 +241,24 @@ impl Settings {
     }
 }
 
+/// Whether this text can be a settings file, with the section of each provider.
+#[cfg(any(test, feature = "fuzzing"))]
+fn check_document(text: &str) -> Result<()> {
+    let path = std::path::Path::new("keyless.yaml");
+    Document::parse(text, path)?;
+    let source = Source { file: Some((text, path)), environment: &|_| None, has_bucket: false, ca_pem: None };
+    ProviderName::all().try_for_each(|provider| provider.entry().check(&source))
+}
+
 /// Whether this text can be a settings file: what it says, and what becomes of it when settings are written into it.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn check(text: &str) -> Result<()> {
-    Document::parse(text, std::path::Path::new("keyless.yaml"))?;
+    check_document(text)?;
     let wanted =
         [("google.project", serde_json::json!("acme-prod")), ("store.name", serde_json::json!("12"))];
     let first = edit(Some(text), &wanted);
     if let Some(new) = &first.text {
-        Document::parse(new, std::path::Path::new("keyless.yaml")).expect("what was written can be read");
+        check_document(new).expect("what was written can be read");
         // What the form has no place for is still left to people.
         let left = Edit { by_hand: first.by_hand.clone(), ..Edit::default() };
         assert_eq!(edit(Some(new), &wanted), left, "what was written is written again");

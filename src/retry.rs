@@ -55,8 +55,8 @@ impl Backoff {
 
     /// The pause after this attempt (the first is 1); `None`: it was tried long enough.
     ///
-    /// `at_least` is what the server asks for ([`retry_after`]), or what spares it; the deadline bounds it too. `random` is
-    /// any number, and each equally likely.
+    /// `at_least` is what the server asks for ([`retry_after`]), or what spares it; beyond the deadline there is no further
+    /// attempt. `random` is any number, and each equally likely.
     pub(crate) fn next_pause(
         &self,
         attempt: u32,
@@ -68,8 +68,10 @@ impl Backoff {
         if attempt >= self.attempts {
             return None;
         }
-        let shortened = self.shorten(self.grown(attempt), random);
-        Some(shortened.max(at_least.unwrap_or_default()).min(left))
+        // An attempt before the time that the server asks for would be refused again.
+        let at_least = at_least.unwrap_or_default();
+        let shortened = self.shorten(self.grown(attempt), random).min(left);
+        (at_least <= left).then(|| shortened.max(at_least))
     }
 
     fn grown(&self, attempt: u32) -> Duration {

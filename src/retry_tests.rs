@@ -49,8 +49,9 @@ fn server_may_ask_for_more_only() {
     assert_eq!(asked(Duration::ZERO, Duration::ZERO), Some(ms(100)));
     assert_eq!(asked(ms(99), Duration::ZERO), Some(ms(100)));
     assert_eq!(asked(3 * SECOND, Duration::ZERO), Some(3 * SECOND), "beyond the longest of our own");
-    assert_eq!(asked(Duration::MAX, Duration::ZERO), Some(10 * SECOND), "the deadline bounds it");
-    assert_eq!(asked(Duration::MAX, 9 * SECOND), Some(SECOND));
+    assert_eq!(asked(10 * SECOND, Duration::ZERO), Some(10 * SECOND), "the deadline itself");
+    assert_eq!(asked(Duration::MAX, Duration::ZERO), None, "beyond the deadline");
+    assert_eq!(asked(2 * SECOND, 9 * SECOND), None);
 }
 
 #[test]

@@ -14,7 +14,7 @@ fn a_file_that_is_not_there_is_made() {
     );
     assert_eq!(edit.text, Some(made.clone()));
     assert!(edit.by_hand.is_empty());
-    super::super::file::Document::parse(&made, std::path::Path::new("keyless.yaml")).unwrap();
+    crate::config::check_document(&made).unwrap();
     assert_eq!(super::edit(Some(&made), &settings()), Edit::default(), "a second time nothing is to be done");
 }
 

@@ -1,17 +1,15 @@
 //! PURE. The audience of test tokens: one that nothing trusts, so that such a token opens nothing.
 
-use super::{gcp, vault};
+use super::ProviderName;
 use crate::{
     bucket,
     error::{Code, Error, Result},
 };
 
-/// The audiences by which a relying party knows a token that is for it, and who that is. A pattern that ends in `*` is
-/// a beginning.
-const TRUSTED: [(&str, &[&str]); 5] = [
+/// Who accepts a token, and by which audiences, beside the providers of the registry. A pattern that ends in `*` is a
+/// beginning.
+const OTHERS: [(&str, &[&str]); 3] = [
     ("AWS", &bucket::AWS_AUDIENCES),
-    ("Google", &gcp::AUDIENCES),
-    ("Vault and OpenBao", &vault::AUDIENCES),
     ("Microsoft Entra ID", &["api://AzureADTokenExchange*"]),
     ("the API server", &["https://kubernetes.default*", "kubernetes.default*", "k3s", "rke2", "api"]),
 ];
@@ -31,7 +29,8 @@ pub(crate) fn test_audience(text: &str) -> Result<String> {
         Some(start) => text.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start)),
         None => text.eq_ignore_ascii_case(pattern),
     };
-    match TRUSTED.iter().find(|(_, patterns)| patterns.iter().any(fits)) {
+    let providers = ProviderName::all().map(|provider| provider.entry().audiences());
+    match providers.chain(OTHERS).find(|(_, patterns)| patterns.iter().any(fits)) {
         None => Ok(text.to_owned()),
         Some((who, _)) => Err(Error::usage(
             Code::AudienceTrusted,

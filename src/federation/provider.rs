@@ -48,6 +48,9 @@ pub(crate) trait Provider: Sync {
         None
     }
 
+    /// Audiences of tokens that open something there, and who accepts them. A pattern that ends in `*` is a beginning.
+    fn audiences(&self) -> (&'static str, &'static [&'static str]);
+
     /// Environment variables that hold a secret for it.
     fn secret_variables(&self) -> &'static [&'static str];
 
@@ -58,6 +61,9 @@ pub(crate) trait Provider: Sync {
 
     /// The form of its section.
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
+
+    /// Whether its section can be read, as far as the text alone tells.
+    fn check(&self, source: &Source<'_>) -> Result<()>;
 
     /// What the settings file and the environment say of it. Errors are usage errors.
     fn section(&self, source: &Source<'_>) -> Result<Arc<dyn Section>>;

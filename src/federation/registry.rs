@@ -195,8 +195,16 @@ mod tests {
         };
         assert_eq!(distinct(|provider| provider.name()), PROVIDERS.len());
         assert_eq!(distinct(|provider| provider.store_member()), PROVIDERS.len());
+        let kinds: Vec<_> = PROVIDERS.iter().filter_map(|provider| provider.credential_kind()).collect();
+        assert_eq!(kinds.iter().collect::<BTreeSet<_>>().len(), kinds.len());
+        // The audit reads this name in what a run has noted (`cluster::snapshot::replaced`).
+        assert!(kinds.contains(&"google-key"));
         for provider in PROVIDERS {
             assert!(!provider.about().is_empty());
+            // A section must not have the name of another part of the file, nor a kind that of another.
+            let file = ["apiVersion", "issuer", "bucket", "cluster", "tls", "verify", "provider", "store"];
+            assert!(!file.contains(&provider.name()), "{}", provider.name());
+            assert!(!["by-hand", "unreadable"].contains(&provider.credential_kind().unwrap_or_default()));
             let member = format!("{}.", provider.store_member());
             assert!(!provider.by_hand().is_empty(), "{}", provider.name());
             for by_hand in provider.by_hand() {

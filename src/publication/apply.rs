@@ -115,7 +115,9 @@ impl Publication<'_> {
                 if stuck == STUCK {
                     return Err(self.stuck(document, &message));
                 }
-                attempts.pause(None).await;
+                if !attempts.pause(None).await {
+                    break;
+                }
             }
             *published = now;
             outcome.decision = self.decide_again(plan, published)?;

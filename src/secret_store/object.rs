@@ -79,8 +79,14 @@ impl<'a> Compared<'a> {
         manifest: Value,
         why: impl Into<String>,
     ) -> Planned {
-        let decision = decide(Desired::Present(Permits::SHARED), self.observed());
-        self.with(decision.unwrap_or(Action::NoOp), resource, manifest, why.into())
+        match decide(Desired::Present(Permits::SHARED), self.observed()) {
+            Ok(action) => self.with(action, resource, manifest, why.into()),
+            Err(_) => {
+                let seen = self.have.cloned();
+                let why = "keyless may not change it: it is left as it is";
+                Planned::new(resource, manifest, why, Vec::new(), seen, Doing::Nothing)
+            }
+        }
     }
 
     fn with(self, action: Action, resource: &'static Resource, manifest: Value, why: String) -> Planned {

@@ -92,7 +92,7 @@ struct Looked {
 /// The settings completed by what is in the cluster, as setup does.
 async fn look(settings: &Settings, report: &mut Report<'_>) -> Result<Looked> {
     let cluster = target::resolve(settings, report).await?.ok_or_else(|| {
-        Error::usage(Code::SettingMissing, "without a cluster, the pool cannot be told")
+        Error::usage(Code::SettingMissing, "without a cluster, the pool is not known")
             .hint("set `google.project` and `google.pool` in keyless.yaml, or leave out --no-cluster")
     })?;
     let mut ask =

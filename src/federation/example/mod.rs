@@ -70,12 +70,20 @@ impl Provider for Example {
         Some(ANNOTATION)
     }
 
+    fn audiences(&self) -> (&'static str, &'static [&'static str]) {
+        ("the example", &["example"])
+    }
+
     fn secret_variables(&self) -> &'static [&'static str] {
         &["EXAMPLE_TOKEN"]
     }
 
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
         generator.subschema_for::<Option<Written>>()
+    }
+
+    fn check(&self, source: &Source<'_>) -> Result<()> {
+        source.read::<Document>().map(drop)
     }
 
     fn section(&self, source: &Source<'_>) -> Result<Arc<dyn Section>> {

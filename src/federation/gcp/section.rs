@@ -5,7 +5,7 @@ use std::sync::Arc;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
-use super::{Endpoints, Grant, Mode, Settings, StoredKey, account, key, store_login};
+use super::{AUDIENCES, Endpoints, Grant, Mode, Settings, StoredKey, account, key, store_login};
 use crate::{
     ask::{Ask, Offer},
     base_url::base_url,
@@ -93,6 +93,10 @@ impl Provider for Google {
         Some(store_login::IMPERSONATION_ANNOTATION)
     }
 
+    fn audiences(&self) -> (&'static str, &'static [&'static str]) {
+        ("Google", &AUDIENCES)
+    }
+
     fn secret_variables(&self) -> &'static [&'static str] {
         &[TOKEN]
     }
@@ -103,6 +107,10 @@ impl Provider for Google {
 
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
         generator.subschema_for::<Option<Written>>()
+    }
+
+    fn check(&self, source: &Source<'_>) -> Result<()> {
+        source.read::<Document>().map(drop)
     }
 
     fn section(&self, source: &Source<'_>) -> Result<Arc<dyn Section>> {

@@ -6,7 +6,7 @@ use std::{path::PathBuf, sync::Arc};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
-use super::{Mode, OfStore, SetByName, Settings, client::Client, store_login};
+use super::{AUDIENCES, Mode, OfStore, SetByName, Settings, client::Client, store_login};
 use crate::{
     ask::{Ask, Offer},
     authorities::ca_text,
@@ -83,12 +83,20 @@ impl Provider for VaultServer {
         store_login::MEMBER
     }
 
+    fn audiences(&self) -> (&'static str, &'static [&'static str]) {
+        ("Vault and OpenBao", &AUDIENCES)
+    }
+
     fn secret_variables(&self) -> &'static [&'static str] {
         &["VAULT_TOKEN", "BAO_TOKEN"]
     }
 
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
         generator.subschema_for::<Option<Written>>()
+    }
+
+    fn check(&self, source: &Source<'_>) -> Result<()> {
+        source.read::<Document>().map(drop)
     }
 
     fn section(&self, source: &Source<'_>) -> Result<Arc<dyn Section>> {

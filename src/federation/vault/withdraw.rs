@@ -35,7 +35,7 @@ pub(super) fn withdraw(
 fn role(settings: &Settings, want: &Trust, observed: &observe::Observed) -> Withdrawn {
     let step = remove(role_object(settings), "no token of the workload is let in any more");
     let ownership = observed.role.as_ref().map(|role| mark::role_ownership(role, settings, observed, want));
-    decided(ownership, "", step, Step::RemoveRole, |obstacle| match obstacle {
+    decided(ownership, false, step, Step::RemoveRole, |obstacle| match obstacle {
         Obstacle::OtherCluster => of_other_cluster(mark::other_cluster(observed, want)),
         _ => {
             format!("keyless did not make it: it does not give the policy {}", wanted::policy_name(settings))
@@ -47,7 +47,7 @@ fn policy(settings: &Settings, want: &Trust, observed: &observe::Observed) -> Wi
     let step = remove(policy_object(settings), "nothing gives it any more");
     let ownership =
         observed.policy.as_deref().map(|text| mark::policy_ownership(text, settings, observed, want));
-    decided(ownership, "", step, Step::RemovePolicy, |obstacle| match obstacle {
+    decided(ownership, false, step, Step::RemovePolicy, |obstacle| match obstacle {
         Obstacle::OtherCluster => of_other_cluster(mark::policy_of_other(observed, want)),
         Obstacle::Unproven => UNKNOWN.to_owned(),
         _ => "keyless did not make it: its first line is not the one that keyless writes".to_owned(),
@@ -60,8 +60,8 @@ fn mount(settings: &Settings, want: &Trust, observed: &observe::Observed, other_
         "its configuration goes with it, and every login made through it ends",
     );
     let ownership = observed.mount.as_ref().map(|mount| mark::mount_ownership(mount, observed, want));
-    let roles = other_roles.join(", ");
-    decided(ownership, &roles, step, Step::Unmount, |obstacle| {
+    let used_by_others = !other_roles.is_empty();
+    decided(ownership, used_by_others, step, Step::Unmount, |obstacle| {
         match obstacle {
         Obstacle::OtherCluster => of_other_cluster(mark::mount_of_other(observed, want)),
         Obstacle::OtherIssuer => {
@@ -71,7 +71,7 @@ fn mount(settings: &Settings, want: &Trust, observed: &observe::Observed, other_
         }
         Obstacle::Unproven => UNKNOWN.to_owned(),
         Obstacle::Used => {
-            format!("other roles use it, and so it goes on believing {}: {roles}", want.issuer)
+            format!("other roles use it, and so it goes on believing {}: {}", want.issuer, other_roles.join(", "))
         }
         _ => "keyless did not make it: its description is not the one that keyless writes; its configuration stays"
             .to_owned(),
@@ -83,16 +83,16 @@ fn remove(object: String, why: &str) -> plan::Step {
     step(Action::Delete, &object, why)
 }
 
-/// `ownership`: `None` of what is not there. `users`: what else uses it.
+/// `ownership`: `None` of what is not there.
 fn decided(
     ownership: Option<Ownership>,
-    users: &str,
+    used_by_others: bool,
     step: plan::Step,
     act: Step,
     stays: impl FnOnce(Obstacle) -> String,
 ) -> Withdrawn {
     let observed = ownership.map_or(Observed::Absent, |ownership| Observed::active(ownership, Fit::Equal));
-    let decision = decide(Desired::Absent { used_by_others: !users.is_empty() }, observed);
+    let decision = decide(Desired::Absent { used_by_others }, observed);
     Withdrawn::decided(decision, step, act, "it is not there", stays)
 }
 
