@@ -68,8 +68,9 @@ pub(crate) struct RevokeArgs {
 
 /// Wait until the next step of a rotation is safe
 ///
-/// Ends with exit code 0 when no key has to be waited for, with 1 when the time is over, and with 3 when not every API
-/// server answered.
+/// Stays until a key may sign, or may be taken from the API servers, and no other key has to be waited for: exit code 0.
+/// Exit code 1: the time is over, a person has to look at a key, or no key is being rotated. API servers that do not
+/// answer are waited for; when they still do not at the end, the exit code is 3.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     keyless keys wait\n  \

@@ -63,6 +63,7 @@ pub(crate) trait Provider: Sync {
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
 
     /// Whether its section can be read, as far as the text alone tells.
+    #[cfg(any(test, feature = "fuzzing"))]
     fn check(&self, source: &Source<'_>) -> Result<()>;
 
     /// What the settings file and the environment say of it. Errors are usage errors.

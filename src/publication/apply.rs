@@ -208,7 +208,11 @@ impl Publication<'_> {
         }
         let wanted = documents(self, &outcome.decision.keys);
         let keys = &outcome.decision.keys;
-        if self.look(false).is_open_already([&wanted[0], &wanted[1]], keys, report).await? {
+        if self
+            .look(false)
+            .is_open_already([&wanted[0], &wanted[1]], keys, &outcome.decision.leaving, report)
+            .await?
+        {
             report.progress("anonymous readers get both documents already: nothing has to be opened");
             return Ok(false);
         }
@@ -249,8 +253,8 @@ impl Publication<'_> {
             let wanted = documents(self, &outcome.decision.keys);
             let seen = (outcome.written.is_empty() && !just_opened).then(|| plan.observation.seen.clone());
             report.detail("reading the public documents without credentials");
-            let keys = &outcome.decision.keys;
-            match look.until_as_written([&wanted[0], &wanted[1]], keys, seen, report).await? {
+            let (keys, leaving) = (&outcome.decision.keys, &outcome.decision.leaving);
+            match look.until_as_written([&wanted[0], &wanted[1]], keys, leaving, seen, report).await? {
                 Seen::AsWritten => {
                     outcome.read_back = true;
                     return Ok(());

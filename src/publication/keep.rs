@@ -107,7 +107,11 @@ impl Publication<'_> {
             match &written {
                 Err(error) if error.code == Code::ApplyRaced => {
                     report.detail("another publisher wrote the ledger in between: reading again");
-                    history.book.read_again(cluster).await?;
+                    // The keys are published whatever becomes of the ledger.
+                    if let Err(error) = history.book.read_again(cluster).await {
+                        written = Err(error);
+                        break;
+                    }
                     history.overtaken();
                 }
                 _ => break,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     error::{Code, Error, Result},
     http::{Answer, Http},
-    oidc::{DISCOVERY_PATH, Document, Issuer, KeySet},
+    oidc::{DISCOVERY_PATH, Document, Issuer, KeySet, PublicKey},
     redact,
     relying_party::{Fetched, Finding, Outcome, Site, fetch_both, judge_discovery, judge_jwks},
     report::Report,
@@ -56,6 +56,7 @@ impl Look<'_> {
         &self,
         wanted: [&Document; 2],
         keys: &KeySet,
+        leaving: &[PublicKey],
         first: Option<(Fetched, Fetched)>,
         report: &mut Report<'_>,
     ) -> Result<Seen> {
@@ -69,7 +70,7 @@ impl Look<'_> {
             Backoff::poll(Duration::from_millis(200), Duration::from_secs(5), PATIENCE_AFTER_OPENING);
         let (mut attempts, mut waited) = (Attempts::begin(backoff), false);
         loop {
-            let seen = judge(&self.site, wanted, keys, &fetched);
+            let seen = judge(&self.site, wanted, keys, leaving, &fetched);
             let patience = match (&seen, hope(&fetched)) {
                 // A cache may show the former document for minutes: only just after writing is it worth a wait.
                 (Ok(Seen::Former(_)), _) if just_written => PATIENCE,
@@ -107,6 +108,7 @@ impl Look<'_> {
         &self,
         wanted: [&Document; 2],
         keys: &KeySet,
+        leaving: &[PublicKey],
         report: &mut Report<'_>,
     ) -> Result<bool> {
         let fetched = self.fetch(report).await;
@@ -134,7 +136,7 @@ impl Look<'_> {
         if !open {
             return Ok(false);
         }
-        judge(&self.site, wanted, keys, &fetched).map(|_| true)
+        judge(&self.site, wanted, keys, leaving, &fetched).map(|_| true)
     }
 }
 
@@ -170,10 +172,12 @@ fn hope(fetched: &(Fetched, Fetched)) -> Hope {
     }
 }
 
+/// `keys` are those of the key set that was written, `leaving` those that were taken out of it.
 fn judge(
     site: &Site<'_>,
     wanted: [&Document; 2],
     keys: &KeySet,
+    leaving: &[PublicKey],
     fetched: &(Fetched, Fetched),
 ) -> Result<Seen> {
     // The checks of a relying party: one failed check, and what was published is of no use.
@@ -195,9 +199,13 @@ fn judge(
         if answer.body == document.body {
             continue;
         }
-        // Keys are only added, so a former document holds some of ours and no other. A cache may show it for
-        // as long as its header allowed.
-        if public.as_ref().is_some_and(|public| keys.contains_all(public)) {
+        // A former document holds some of ours, those that leave, and no other. A cache may show it for as long as its
+        // header allowed.
+        let is_known = |key: &PublicKey| {
+            keys.get(key.kid()).is_some_and(|known| known.same_key(key))
+                || leaving.iter().any(|known| known.same_key(key))
+        };
+        if public.as_ref().is_some_and(|public| public.iter().all(is_known)) {
             let age = answer.header(http::header::AGE).unwrap_or("unknown");
             result = Seen::Former(Warning {
                 code: Code::PublicCopyStale,

@@ -135,6 +135,6 @@ fn looking_at_keys_writes_nothing() {
     let world = ledger::world(1);
     keys(&world, &[]).ends(0).says("next: publish");
     assert!(ledger::ledger(&world).is_none() && !world.jwks().exists());
-    of_keys(&world, &["wait"]).ends(0).says("next: publish");
+    of_keys(&world, &["wait", "--timeout", "0s"]).ends(1).says("next: publish");
     assert!(ledger::ledger(&world).is_none());
 }

@@ -1,27 +1,23 @@
 //! `keyless keys`: which key is where, since when, and what may be done next.
 
 mod table;
-
-use std::time::Duration;
+mod wait;
 
 use serde_json::json;
 
 use self::table::{Row, next_step, rows};
 use super::{Exit, publish};
 use crate::{
-    cli::{KeysArgs, KeysCommand, WaitArgs},
+    cli::{KeysArgs, KeysCommand},
     config::Settings,
     error::{Code, Error, Result},
     http::Http,
     publication::{Observation, Options, Publication},
     report::Report,
-    rotation::{Former, advice::Next},
+    rotation::Former,
     target,
     waiting::Waiting,
 };
-
-/// How often a wait looks again.
-const BETWEEN_LOOKS: u64 = 30;
 
 /// Runs the command. `now` is asked for seconds since 1970.
 pub(crate) async fn run(
@@ -40,7 +36,7 @@ pub(crate) async fn run(
         Some(KeysCommand::Revoke(revoke)) => {
             publish::run(&publish::Intent::revokes(revoke), settings, now, report).await
         }
-        Some(KeysCommand::Wait(args)) => wait(args, settings, now, report).await,
+        Some(KeysCommand::Wait(args)) => wait::run(args, settings, now, report).await,
     }
 }
 
@@ -79,44 +75,6 @@ async fn list(settings: &Settings, now: fn() -> u64, report: &mut Report<'_>) ->
         () if !history.look.whole => Exit::Incomplete,
         () => Exit::Clean,
     })
-}
-
-/// Stays until no key has to be waited for, or this one.
-async fn wait(
-    args: &WaitArgs,
-    settings: &Settings,
-    now: fn() -> u64,
-    report: &mut Report<'_>,
-) -> Result<Exit> {
-    let begun = now();
-    loop {
-        let observation = observe(settings, now, report).await?;
-        let Some(history) = &observation.history else { return Err(no_ledger(settings, &observation)) };
-        let named = |row: &Row| args.kid.as_deref().is_none_or(|kid| kid == row.kid);
-        let rows: Vec<Row> = rows(history).into_iter().filter(named).collect();
-        if let (Some(kid), true) = (&args.kid, rows.is_empty()) {
-            return Err(Error::usage(Code::KeyUnknown, format!("no key `{}` is known", kid.escape_debug()))
-                .hint("`keyless keys` lists them"));
-        }
-        let waits = rows.iter().filter(|row| matches!(row.next, Next::WaitToSign | Next::WaitToRemove));
-        // Without a time the key is not known to be safe at any.
-        let until = waits.map(|row| row.waits_until().unwrap_or(u64::MAX)).max();
-        let (at, next) = (now(), next_step(&rows));
-        let Some(until) = until else {
-            report.json("keys wait", json!({ "next": next, "complete": history.look.whole }));
-            report.line(&next);
-            return Ok(if history.look.whole { Exit::Clean } else { Exit::Incomplete });
-        };
-        let left = args.timeout.map(|limit| (begun + limit.as_secs()).saturating_sub(at));
-        if left == Some(0) {
-            report.json("keys wait", json!({ "next": next, "complete": history.look.whole }));
-            report.line(&next);
-            return Ok(Exit::Found);
-        }
-        report.progress(&next);
-        let pause = until.saturating_sub(at).clamp(1, BETWEEN_LOOKS).min(left.unwrap_or(u64::MAX));
-        tokio::time::sleep(Duration::from_secs(pause)).await;
-    }
 }
 
 fn no_ledger(settings: &Settings, observation: &Observation) -> Error {

@@ -57,6 +57,10 @@ impl Row {
         }
     }
 
+    pub(super) fn is_alarm(&self) -> bool {
+        self.state.is_alarm()
+    }
+
     fn name(&self) -> &'static str {
         match self.state {
             State::Live => "live",

@@ -1,0 +1,137 @@
+//! `keyless keys wait`: stays until a key may sign, or may be taken from the API servers.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{
+    no_ledger, observe,
+    table::{Row, next_step, rows},
+};
+use crate::{
+    cli::WaitArgs,
+    commands::Exit,
+    config::Settings,
+    error::{Code, Error, Kind, Result},
+    report::Report,
+    rotation::advice::Next,
+};
+
+/// How often it looks again, in seconds.
+const BETWEEN_LOOKS: u64 = 30;
+
+/// What these keys allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// One may sign or may be taken from the API servers, and none has to be waited for.
+    Safe,
+    /// Something has to happen first: at this time, or when somebody does it.
+    Wait(Option<u64>),
+    /// A person has to look at a key first.
+    Alarm,
+    /// No key is on its way anywhere.
+    Nothing,
+}
+
+/// Runs it. API servers that do not answer while they restart are waited for as well.
+pub(super) async fn run(
+    args: &WaitArgs,
+    settings: &Settings,
+    now: fn() -> u64,
+    report: &mut Report<'_>,
+) -> Result<Exit> {
+    let begun = now();
+    loop {
+        let looked = look(args, settings, now, report).await;
+        let at = now();
+        let left = args.timeout.map(|limit| begun.saturating_add(limit.as_secs()).saturating_sub(at));
+        let wait = match looked {
+            Ok((next, complete, verdict)) => {
+                let until = match verdict {
+                    Verdict::Wait(until) if left != Some(0) => until,
+                    verdict => {
+                        report.json("keys wait", json!({ "next": next, "complete": complete }));
+                        report.line(&next);
+                        return Ok(if verdict == Verdict::Safe { Exit::Clean } else { Exit::Found });
+                    }
+                };
+                report.progress(&next);
+                until.map_or(BETWEEN_LOOKS, |until| until.saturating_sub(at))
+            }
+            Err(error) if error.kind == Kind::Failed && left != Some(0) => {
+                report.progress(format_args!("{}: looking again", error.message));
+                BETWEEN_LOOKS
+            }
+            Err(error) => return Err(error),
+        };
+        let pause = wait.clamp(1, BETWEEN_LOOKS).min(left.unwrap_or(u64::MAX));
+        tokio::time::sleep(Duration::from_secs(pause)).await;
+    }
+}
+
+async fn look(
+    args: &WaitArgs,
+    settings: &Settings,
+    now: fn() -> u64,
+    report: &mut Report<'_>,
+) -> Result<(String, bool, Verdict)> {
+    let observation = observe(settings, now, report).await?;
+    let Some(history) = &observation.history else { return Err(no_ledger(settings, &observation)) };
+    let named = |row: &Row| args.kid.as_deref().is_none_or(|kid| kid == row.kid);
+    let rows: Vec<Row> = rows(history).into_iter().filter(named).collect();
+    if let (Some(kid), true) = (&args.kid, rows.is_empty()) {
+        return Err(Error::usage(Code::KeyUnknown, format!("no key `{}` is known", kid.escape_debug()))
+            .hint("`keyless keys` lists them"));
+    }
+    let next = rows.iter().map(|row| (row.next, row.is_alarm(), row.waits_until()));
+    Ok((next_step(&rows), history.look.whole, verdict(next)))
+}
+
+/// Of each key: what comes next, whether a person has to look at it, and when what it waits for is safe.
+fn verdict(keys: impl Iterator<Item = (Next, bool, Option<u64>)> + Clone) -> Verdict {
+    let of = |wanted: fn(Next) -> bool| keys.clone().filter(move |(next, ..)| wanted(*next));
+    if keys.clone().any(|(_, is_alarm, _)| is_alarm) {
+        return Verdict::Alarm;
+    }
+    // Done by people or by the CronJob, and only then a matter of time.
+    let undone = |next| matches!(next, Next::AskEveryServer | Next::Publish | Next::ServeEverywhere);
+    if of(undone).next().is_some() {
+        return Verdict::Wait(None);
+    }
+    let waits = || of(|next| matches!(next, Next::WaitToSign | Next::WaitToRemove));
+    if waits().next().is_some() {
+        // A key without a time is not known to be safe at any.
+        return Verdict::Wait(
+            waits().map(|(_, _, until)| until).max_by_key(|until| until.unwrap_or(u64::MAX)).flatten(),
+        );
+    }
+    match of(|next| matches!(next, Next::MaySign | Next::MayRemove)).next() {
+        Some(_) => Verdict::Safe,
+        None => Verdict::Nothing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_permitted_steps_are_safe() {
+        let at = |next: Next, until: Option<u64>| (next, false, until);
+        for (keys, expected) in [
+            (vec![at(Next::MaySign, None), at(Next::Nothing, None)], Verdict::Safe),
+            (vec![at(Next::MayRemove, None), at(Next::Nothing, None)], Verdict::Safe),
+            (vec![], Verdict::Nothing),
+            (vec![at(Next::Nothing, None), at(Next::Leaves, None)], Verdict::Nothing),
+            (vec![at(Next::Publish, None)], Verdict::Wait(None)),
+            (vec![at(Next::ServeEverywhere, None), at(Next::MayRemove, None)], Verdict::Wait(None)),
+            (vec![at(Next::AskEveryServer, None), at(Next::WaitToSign, Some(9))], Verdict::Wait(None)),
+            (vec![at(Next::WaitToSign, Some(9)), at(Next::MayRemove, None)], Verdict::Wait(Some(9))),
+            (vec![at(Next::WaitToSign, Some(9)), at(Next::WaitToRemove, Some(12))], Verdict::Wait(Some(12))),
+            (vec![at(Next::WaitToSign, Some(9)), at(Next::WaitToRemove, None)], Verdict::Wait(None)),
+            (vec![(Next::MaySign, false, None), (Next::Nothing, true, None)], Verdict::Alarm),
+        ] {
+            assert_eq!(verdict(keys.iter().copied()), expected, "{keys:?}");
+        }
+    }
+}
