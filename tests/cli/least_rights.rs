@@ -277,7 +277,9 @@ fn job_publishes_with_exactly_its_rights() {
             } else {
                 &rule["nonResourceURLs"][0]
             };
-            job.publish(&job.probe).ends(3).says(named.as_str().unwrap()).says("hint: ");
+            // Without the ledger the keys are published all the same, and none is removed.
+            let exit = if named == "configmaps" { 0 } else { 3 };
+            job.publish(&job.probe).ends(exit).says(named.as_str().unwrap()).says("hint: ");
             job.world.cluster.put_object(object.clone());
         }
     }
