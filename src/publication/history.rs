@@ -364,3 +364,7 @@ fn facts(entry: &Entry) -> Value {
     facts.extend(more.into_iter().filter(|(holds, _)| *holds).map(|(_, fact)| fact));
     json!(facts.join(", "))
 }
+
+#[cfg(test)]
+#[path = "history_tests.rs"]
+mod tests;
