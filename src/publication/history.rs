@@ -12,7 +12,7 @@ use crate::{
     plan::{Action, FieldChange, Step, Target},
     relying_party::prove,
     rfc3339::rfc3339,
-    rotation::{Entry, Judged, KeyId, Ledger, Look, Lost, Policy, Scene, Seen, State, judge},
+    rotation::{Entry, Judged, KeyId, Ledger, Look, Lost, Policy, Scene, Seen, Source, State, judge},
     warning::Warning,
 };
 
@@ -61,9 +61,9 @@ impl Keys {
 pub(crate) fn look(observed: &Observed, others: &[PublicKey], now: u64) -> Look {
     let mut serving: BTreeMap<KeyId, u32> = BTreeMap::new();
     for (_, keys) in observed.key_sets() {
-        for key in keys.iter() {
-            *serving.entry(KeyId::of(key)).or_default() += 1;
-        }
+        // An external signer may serve one key under several names.
+        let ids: BTreeSet<_> = keys.iter().map(KeyId::of).collect();
+        ids.into_iter().for_each(|id| *serving.entry(id).or_default() += 1);
     }
     let live: Vec<&PublicKey> = observed.key_sets().flat_map(|(_, keys)| keys.iter()).collect();
     let mut all_known = true;
@@ -132,18 +132,25 @@ impl History {
     /// Nothing is removed in this run.
     pub(super) fn keep_all(&mut self) {
         self.judged.states.retain(|_, state| *state != State::Leaving);
+        for state in self.judged.states.values_mut().filter(|state| state.leaves()) {
+            *state = State::Returned { leaves: false };
+        }
     }
 
     /// These are what anonymous readers get now. `false`: that was known.
     pub(super) fn is_public(&mut self, keys: &KeySet, now: u64) -> bool {
         let now = now.max(self.look.latest);
+        let public: BTreeSet<_> = keys.iter().map(KeyId::of).collect();
         let mut changed = false;
-        for id in keys.iter().map(KeyId::of) {
-            let entry = self.judged.ledger.keys.get_mut(&id).filter(|entry| entry.public_since.is_none());
-            if let Some(entry) = entry {
-                entry.public_since = Some(now);
-                changed = true;
-            }
+        for (id, entry) in &mut self.judged.ledger.keys {
+            let since = match public.contains(id) {
+                // That it was gone is not forgotten when it comes back.
+                true if entry.dropped.is_some() => entry.public_since,
+                true => entry.public_since.or(Some(now)),
+                false => None,
+            };
+            changed |= entry.public_since != since;
+            entry.public_since = since;
         }
         changed
     }
@@ -248,15 +255,13 @@ impl History {
             .keys
             .get(&id)
             .filter(|entry| entry.signed)
-            .and_then(|entry| entry.absent_since);
+            .map(|entry| entry.absent_since.unwrap_or(self.look.latest));
         self.keys.revoke = Some(id);
         self.judge();
         match self.judged.states.get(&id) {
-            Some(State::Leaving) => {
-                Ok(Revoked { last_token: last.map(|last| last.saturating_add(self.policy.longest_token)) })
-            }
-            // There are fewer servers than when it was live.
-            _ => Err(Refusal::NotEveryServer),
+            // It may have been missing.
+            Some(state) if !state.leaves() => Err(Refusal::NotEveryServer),
+            _ => Ok(Revoked { last_token: last.map(|last| last.saturating_add(self.policy.longest_token)) }),
         }
     }
 
@@ -268,7 +273,7 @@ impl History {
     /// Whether the key that is being revoked stays after all.
     pub(crate) fn keeps_revoked(&self) -> bool {
         let state = self.keys.revoke.and_then(|id| self.judged.states.get(&id));
-        state.is_some_and(|state| *state != State::Leaving)
+        state.is_some_and(|state| !state.leaves())
     }
 
     /// Whether there is something that a person has to look at.
@@ -294,7 +299,7 @@ pub(crate) enum Refusal {
 
 type Alarm = (Code, fn(State) -> bool, &'static str);
 
-const ALARMS: [Alarm; 4] = [
+const ALARMS: [Alarm; 6] = [
     (
         Code::KeyForeign,
         |state| state == State::Foreign,
@@ -314,6 +319,19 @@ const ALARMS: [Alarm; 4] = [
          out who changed that server. It is kept like a former key; `keyless keys revoke KID` removes it now",
     ),
     (
+        Code::KeyReturned,
+        |state| matches!(state, State::Returned { .. }),
+        "it was taken out of the published set, and is published again: its holder can sign as every workload. Find out who wrote it. It \
+         is taken out as soon as every API server answers and none has it; `keyless keys revoke KID` takes it out where there are fewer \
+         API servers than before",
+    ),
+    (
+        Code::KeyMissing,
+        |state| state == State::Missing,
+        "it has to be public, and it is neither in the bucket nor at an API server: relying parties refuse its tokens. Find out who removed \
+         it. `keyless keys add FILE` publishes it again; if it is of no use any more, `keyless keys revoke KID` records that",
+    ),
+    (
         Code::KeyRevokedLive,
         |state| state == State::RevokedLive,
         "it was revoked, and an API server has it: it is published. Take it from --service-account-key-file of every API server",
@@ -327,9 +345,16 @@ fn facts(entry: &Entry) -> Value {
         Seen::Once => "seen once",
         Seen::Live => "seen",
     };
-    let mut facts = vec![seen];
+    let source = match entry.source {
+        Source::Server => "from an API server",
+        Source::Staged => "from a file",
+        Source::Vouched => "recorded as a former key",
+        Source::Unknown => "published before the ledger",
+        Source::Foreign => "foreign",
+    };
+    let mut facts = vec![source, seen];
     let more = [
-        (entry.signed, "has signed"),
+        (entry.signed, "may have signed"),
         (entry.public_since.is_some(), "public"),
         (entry.absent_since.is_some(), "absent"),
         (entry.idle_since.is_some(), "idle"),
@@ -339,3 +364,7 @@ fn facts(entry: &Entry) -> Value {
     facts.extend(more.into_iter().filter(|(holds, _)| *holds).map(|(_, fact)| fact));
     json!(facts.join(", "))
 }
+
+#[cfg(test)]
+#[path = "history_tests.rs"]
+mod tests;

@@ -30,6 +30,7 @@ impl PublicationPlan<'_> {
                 self.until(key).map(|until| format!(", kept until {until}")).unwrap_or_default()
             }
             (Some(_), KeyStatus::Foreign) => ": neither an API server nor a file ever had it".to_owned(),
+            (Some(_), KeyStatus::Returned) => ": it was taken out before, and published again".to_owned(),
             (Some(_), KeyStatus::NotServed) => ": a former key of this cluster, or a foreign one".to_owned(),
             (Some(all), _) => format!(", served by {} of {}", all.serving(key), all.listed()),
             (None, _) => String::new(),

@@ -54,7 +54,7 @@ pub(super) fn judge_published(
                 published.len(),
                 kids(&alarming)
             ),
-            "no API server serves them, and the ledger does not know them as staged or former keys: their holder can sign as every workload",
+            "no API server serves them, and the ledger does not know them as staged or former keys, or knows that they were taken out: their holder can sign as every workload",
             "find out who wrote them; `keyless keys revoke KID` removes one, `keyless publish --same-cluster` records former keys of this cluster",
         ),
     }

@@ -1,6 +1,6 @@
 //! PURE. (live set, files, published sets, states) → the key set to publish, and what is known of each key.
 //!
-//! Keys are only added, except those that [`State::Leaving`] names: a key that an API server no longer serves may still
+//! Keys are only added, except those that [`State::leaves`] names: a key that an API server no longer serves may still
 //! have signed tokens that live. Ours always fit in, whatever others have put beside them; live keys and those of files
 //! are published whatever state they are in.
 
@@ -83,6 +83,8 @@ pub(crate) enum KeyStatus {
     Revoked,
     /// Published, never seen live, never staged.
     Foreign,
+    /// Taken out before, and published again.
+    Returned,
     /// Published; no API server was asked.
     Published,
 }
@@ -98,6 +100,7 @@ impl KeyStatus {
             Self::ShownOnce => "shown-once",
             Self::Revoked => "revoked",
             Self::Foreign => "foreign",
+            Self::Returned => "returned",
             Self::Published => "published",
         }
     }
@@ -125,7 +128,7 @@ pub(crate) fn decide(inputs: &Inputs<'_>) -> Result<Decision> {
     let room = MAX_KEYS - ours.as_ref().map_or(0, KeySet::len);
     let state = |key: &PublicKey| inputs.states.get(&KeyId::of(key)).copied();
     let (leaving, mut others): (Vec<_>, Vec<_>) =
-        room_for.into_values().partition(|key| state(key) == Some(State::Leaving));
+        room_for.into_values().partition(|key| state(key).is_some_and(State::leaves));
     others.sort_by_key(|key| !state(key).is_some_and(State::is_ours));
     let left_out = others.split_off(room.min(others.len()));
     let all = ours.iter().flat_map(KeySet::iter).cloned().chain(others);
@@ -153,10 +156,10 @@ pub(crate) fn decide(inputs: &Inputs<'_>) -> Result<Decision> {
                 Some(State::ShownOnce { .. }) => KeyStatus::ShownOnce,
                 Some(State::Staged) => KeyStatus::Staged,
                 Some(State::Foreign) => KeyStatus::Foreign,
+                Some(State::Returned { .. }) => KeyStatus::Returned,
                 // A key that signs, and that no server serves, is named by itself.
-                Some(State::Unknown | State::Live | State::RevokedLive | State::Leaving) | None => {
-                    KeyStatus::NotServed
-                }
+                Some(State::Unknown | State::Live | State::RevokedLive | State::Leaving | State::Missing)
+                | None => KeyStatus::NotServed,
             },
         }
     };

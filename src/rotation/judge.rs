@@ -58,6 +58,12 @@ pub(crate) enum State {
     },
     /// Not to be published any more.
     Leaving,
+    /// It was taken out of the published set, and it is in the bucket again. `leaves`: this look allows to take it out.
+    Returned {
+        leaves: bool,
+    },
+    /// It has to be public, and it is not in the bucket: someone else took it out.
+    Missing,
     /// Published when there was no ledger, and never seen live.
     Unknown,
     /// Published, never seen live, never staged.
@@ -68,7 +74,12 @@ impl State {
     /// Whether a person has to look at it.
     pub(crate) fn is_alarm(self) -> bool {
         match self {
-            Self::RevokedLive | Self::ShownOnce { .. } | Self::Unknown | Self::Foreign => true,
+            Self::RevokedLive
+            | Self::ShownOnce { .. }
+            | Self::Returned { .. }
+            | Self::Missing
+            | Self::Unknown
+            | Self::Foreign => true,
             Self::Live | Self::Staged | Self::Retained { .. } | Self::Leaving => false,
         }
     }
@@ -76,9 +87,19 @@ impl State {
     /// Whether it is known to be a key of this cluster.
     pub(crate) fn is_ours(self) -> bool {
         match self {
-            Self::Live | Self::RevokedLive | Self::Staged | Self::Retained { .. } | Self::Leaving => true,
-            Self::ShownOnce { .. } | Self::Unknown | Self::Foreign => false,
+            Self::Live
+            | Self::RevokedLive
+            | Self::Staged
+            | Self::Retained { .. }
+            | Self::Leaving
+            | Self::Missing => true,
+            Self::ShownOnce { .. } | Self::Returned { .. } | Self::Unknown | Self::Foreign => false,
         }
+    }
+
+    /// Whether this run takes it out of the published set.
+    pub(crate) fn leaves(self) -> bool {
+        matches!(self, Self::Leaving | Self::Returned { leaves: true })
     }
 }
 
@@ -86,7 +107,7 @@ impl State {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Judged {
     pub(crate) ledger: Ledger,
-    /// Of every key that is published, live or staged.
+    /// Of every key that is published, live, staged or missing.
     pub(crate) states: BTreeMap<KeyId, State>,
 }
 
@@ -109,12 +130,16 @@ pub(crate) fn judge(scene: &Scene<'_>, blank: &Ledger) -> Judged {
         if current.contains(&id) {
             let state = one.state(&entry);
             entry.dropped = match state {
+                _ if one.is_needed() => None,
                 // Written by every run that takes it out, so that two publishers cannot pass each other.
-                State::Leaving if scene.stored.contains(&id) => Some(look.latest),
-                State::Leaving => entry.dropped.or(Some(look.latest)),
-                _ => None,
+                state if state.leaves() && scene.stored.contains(&id) => Some(look.latest),
+                state if state.leaves() => entry.dropped.or(Some(look.latest)),
+                // Whoever puts it back does not make it one of ours again.
+                _ => entry.dropped,
             };
             states.insert(id, state);
+        } else if one.is_missing(&entry) {
+            states.insert(id, State::Missing);
         }
         ledger.keys.insert(id, entry);
     }
@@ -141,6 +166,14 @@ impl One<'_> {
         self.serving() > 0 || self.is_signing()
     }
 
+    fn is_staged(&self) -> bool {
+        self.scene.staged.contains(&self.id)
+    }
+
+    fn is_public(&self) -> bool {
+        self.scene.public.is_some_and(|public| public.contains(&self.id))
+    }
+
     /// Whether this look can show that no API server has the key: each answered, and none is missing that was there
     /// when the key was.
     fn is_whole(&self, entry: &Entry) -> bool {
@@ -150,7 +183,7 @@ impl One<'_> {
     fn enters(&self) -> Entry {
         let source = match self.scene.ledger {
             _ if self.is_present() => Source::Server,
-            _ if self.scene.staged.contains(&self.id) => Source::Staged,
+            _ if self.is_staged() => Source::Staged,
             Some(_) => Source::Foreign,
             None => Source::Unknown,
         };
@@ -161,10 +194,16 @@ impl One<'_> {
     fn update(&self, entry: &mut Entry) {
         let (scene, look) = (self.scene, self.scene.look);
         let whole = self.is_whole(entry);
-        if scene.staged.contains(&self.id) {
+        let is_published = scene.stored.contains(&self.id) || self.is_public();
+        if self.is_staged() {
+            if !self.is_present() {
+                stages(entry, whole);
+            }
             entry.source = Source::Staged;
             entry.revoked = None;
-        } else if scene.vouched && entry.seen == Seen::Never && entry.source != Source::Staged {
+        } else if scene.vouched && is_published && entry.seen == Seen::Never && entry.source != Source::Staged
+        {
+            // Only what the administrator can have looked at.
             entry.source = Source::Vouched;
         }
         if scene.revoke == Some(self.id) {
@@ -176,9 +215,12 @@ impl One<'_> {
             // Never less: a server that is no longer listed may still have it.
             entry.servers = entry.servers.max(look.servers);
             entry.absent_since = None;
-        } else if whole {
+            // What it did before the ledger began is not known.
+            entry.signed |=
+                scene.ledger.is_none() || matches!(entry.source, Source::Unknown | Source::Vouched);
+        } else if whole && !self.is_staged() {
             entry.absent_since.get_or_insert(look.latest);
-        } else {
+        } else if entry.dropped.is_none() && entry.revoked.is_none() {
             entry.absent_since = None;
         }
         if self.is_signing() {
@@ -190,10 +232,17 @@ impl One<'_> {
             entry.idle_since = None;
         }
         match scene.public {
-            Some(public) if public.contains(&self.id) => drop(entry.public_since.get_or_insert(look.latest)),
+            // That it was gone is not forgotten when it comes back.
+            Some(_) if self.is_public() && entry.dropped.is_some() && !self.is_needed() => {}
+            Some(_) if self.is_public() => drop(entry.public_since.get_or_insert(look.latest)),
             Some(_) => entry.public_since = None,
             None => {}
         }
+    }
+
+    /// Whether it is public whatever the ledger holds.
+    fn is_needed(&self) -> bool {
+        self.is_present() || self.is_staged()
     }
 
     /// A key that one server shows in one look counts as seen once: it takes a second look, all of several servers,
@@ -212,23 +261,58 @@ impl One<'_> {
         }
     }
 
+    /// When nothing that it signed is valid any more; `None`: that is not known.
+    fn until(&self, entry: &Entry) -> Option<u64> {
+        entry.absent_since.map(|since| since.saturating_add(self.scene.policy.retention()))
+    }
+
+    fn is_expired(&self, entry: &Entry) -> bool {
+        let is_former = entry.seen != Seen::Never || entry.source == Source::Vouched;
+        is_former && self.until(entry).is_some_and(|until| until <= self.scene.look.earliest)
+    }
+
+    /// Whether someone else put it back into the bucket: it was seen to be gone, or the run that took it out is so long
+    /// ago that it is no matter of an interruption or a cache.
+    fn is_returned(&self, entry: &Entry) -> bool {
+        let (scene, policy) = (self.scene, self.scene.policy);
+        let is_long_ago = |dropped: u64| {
+            dropped.saturating_add(policy.cache).saturating_add(policy.skew) <= scene.look.latest
+        };
+        scene.revoke != Some(self.id)
+            && entry.dropped.is_some_and(|dropped| entry.public_since.is_none() || is_long_ago(dropped))
+    }
+
+    /// Of a key that is nowhere: whether it has to be public. One that was shown once may not be ours.
+    fn is_missing(&self, entry: &Entry) -> bool {
+        let is_wanted = match (entry.seen, entry.source) {
+            (Seen::Never, Source::Staged) => true,
+            (Seen::Live, _) | (Seen::Once, Source::Staged) | (Seen::Never, Source::Vouched) => {
+                !self.is_expired(entry)
+            }
+            _ => false,
+        };
+        is_wanted && entry.revoked.is_none() && entry.dropped.is_none()
+    }
+
     fn state(&self, entry: &Entry) -> State {
         let scene = self.scene;
         if self.is_present() {
             return if entry.revoked.is_some() { State::RevokedLive } else { State::Live };
         }
-        if scene.staged.contains(&self.id) {
+        if self.is_staged() {
             return State::Staged;
         }
-        let is_former = entry.seen != Seen::Never || entry.source == Source::Vouched;
-        let until = entry.absent_since.map(|since| since.saturating_add(scene.policy.retention()));
-        let expired = is_former && until.is_some_and(|until| until <= scene.look.earliest);
-        let is_marked = entry.revoked.is_some() || entry.dropped.is_some();
-        match self.is_whole(entry) {
-            true if expired || entry.revoked.is_some() => return State::Leaving,
+        let until = self.until(entry);
+        let is_revoked = entry.revoked.is_some();
+        // Who revokes a key knows that a server which is no longer listed is gone.
+        let leaves = self.is_whole(entry) && self.is_expired(entry) || is_revoked && scene.look.whole;
+        let is_stored = scene.stored.contains(&self.id);
+        match () {
             // Out of the bucket already: a copy that still shows it does not bring it back.
-            _ if is_marked && !scene.stored.contains(&self.id) => return State::Leaving,
-            _ => {}
+            () if (is_revoked || entry.dropped.is_some()) && !is_stored => return State::Leaving,
+            () if self.is_returned(entry) => return State::Returned { leaves },
+            () if leaves => return State::Leaving,
+            () => {}
         }
         match (entry.seen, entry.source) {
             (Seen::Live, _) | (_, Source::Vouched) => State::Retained { until },
@@ -239,6 +323,20 @@ impl One<'_> {
             (Seen::Never, Source::Foreign | Source::Server) => State::Foreign,
         }
     }
+}
+
+/// A key that is published before it signs, whatever it was before. `whole`: no API server has it.
+fn stages(entry: &mut Entry, whole: bool) {
+    let is_absent =
+        whole || entry.absent_since.is_some() || entry.revoked.is_some() || entry.dropped.is_some();
+    entry.seen = Seen::Never;
+    entry.seen_since = None;
+    entry.servers = 0;
+    entry.absent_since = None;
+    entry.idle_since = None;
+    entry.dropped = None;
+    // Otherwise a server that does not answer may sign with it.
+    entry.signed &= !is_absent;
 }
 
 #[cfg(test)]

@@ -47,8 +47,8 @@ impl Story {
         };
         let Judged { ledger, states } = judge(&scene, &Ledger::new("uid", "issuer"));
         self.ledger = Some(ledger);
-        self.stored =
-            states.iter().filter(|(_, state)| **state != State::Leaving).map(|(id, _)| *id).collect();
+        let stays = |state: &State| !state.leaves() && *state != State::Missing;
+        self.stored = states.iter().filter(|(_, state)| stays(state)).map(|(id, _)| *id).collect();
         states
     }
 
@@ -69,9 +69,10 @@ fn former_key_leaves_after_its_tokens() {
     assert_eq!(story.poll(WAIT - 1, 1, &[(2, 1)], &[2])[0].1, State::Retained { until });
     assert_eq!(story.poll(1, 1, &[(2, 1)], &[2])[0].1, State::Leaving);
     assert_eq!(story.stored, ids(&[2]));
-    // It is not forgotten: an attacker who puts it back gains nothing.
+    // It is not forgotten: an attacker who puts it back gains nothing, and is noticed.
     story.stored = ids(&[1, 2]);
-    assert_eq!(story.poll(DAY, 1, &[(2, 1)], &[2])[0].1, State::Leaving);
+    assert_eq!(story.poll(DAY, 1, &[(2, 1)], &[2])[0].1, State::Returned { leaves: true });
+    assert_eq!(story.stored, ids(&[2]));
 }
 
 #[test]
@@ -245,3 +246,6 @@ fn unchanged_cluster_changes_no_ledger() {
     story.poll(40 * DAY, 3, &[(1, 3), (2, 3)], &[1]);
     assert_eq!(story.ledger, before);
 }
+
+#[path = "judge_former_tests.rs"]
+mod former;

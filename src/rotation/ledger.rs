@@ -56,7 +56,7 @@ pub(crate) struct Entry {
     /// No API server has had it since then: every look found all servers, and it at none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) absent_since: Option<u64>,
-    /// Whether an API server was seen to sign with it.
+    /// Whether an API server was seen to sign with it, or had it before the ledger began and may have.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) signed: bool,
     /// No API server has signed with it since then.
@@ -168,7 +168,9 @@ impl Ledger {
     pub(super) fn bound(&mut self, current: &BTreeSet<KeyId>) {
         let Some(over) = self.keys.len().checked_sub(MAX_ENTRIES).filter(|over| *over > 0) else { return };
         let rank = |(id, entry): (&KeyId, &Entry)| {
-            (entry.is_ours(), current.contains(id), std::cmp::Reverse(entry.noticed), *id)
+            // Of ours the oldest, whose tokens have expired; of others the newest, which may be a crowd.
+            let age = if entry.is_ours() { entry.noticed } else { u64::MAX - entry.noticed };
+            (entry.is_ours(), current.contains(id), age, *id)
         };
         let mut all: Vec<_> = self.keys.iter().map(rank).collect();
         all.sort_unstable();

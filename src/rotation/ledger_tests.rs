@@ -95,3 +95,18 @@ fn crowd_never_displaces_our_keys() {
     // Of the others, those that were noticed first.
     assert!(ledger.keys.values().all(|entry| entry.noticed == NOW || entry.noticed <= NOW - 801));
 }
+
+#[test]
+fn oldest_of_our_keys_goes() {
+    let mut ledger = ledger();
+    ledger.keys.clear();
+    for number in 0..210_u8 {
+        let mut entry = Entry::new(String::new(), NOW - 1000 + u64::from(number), Source::Server);
+        entry.seen = Seen::Live;
+        ledger.keys.insert(id(number), entry);
+    }
+    ledger.bound(&[id(0)].into());
+    assert!(ledger.keys.contains_key(&id(0)), "it is current");
+    assert!(!ledger.keys.contains_key(&id(10)) && ledger.keys.contains_key(&id(11)));
+    assert!(ledger.keys.contains_key(&id(209)));
+}

@@ -98,9 +98,15 @@ fn foreign_key_is_revoked_by_name() {
     of_keys(&world, &["revoke", &foreign.kid(), "--yes"]).ends(0);
     assert_eq!(world.published(), [world.key.kid()]);
     keys(&world, &[]).ends(0);
-    // Put back, it is taken out again.
+    // Put back, it is named, and taken out again.
     ledger::add_to_bucket(&world, &foreign);
+    world.keyless("verify", &[]).ends(1).says(&foreign.kid());
+    keys(&world, &[]).ends(1).says("returned").says("keyless publish takes it out");
+    world.keyless("publish", &[]).ends(1).says("warning[key-returned]").says(&foreign.kid());
+    assert_eq!(world.published(), [world.key.kid()]);
     world.keyless("publish", &[]).ends(0);
+    ledger::add_to_bucket(&world, &foreign);
+    of_keys(&world, &["revoke", &foreign.kid(), "--yes"]).ends(0);
     assert_eq!(world.published(), [world.key.kid()]);
 }
 
@@ -137,4 +143,67 @@ fn looking_at_keys_writes_nothing() {
     assert!(ledger::ledger(&world).is_none() && !world.jwks().exists());
     of_keys(&world, &["wait", "--timeout", "0s"]).ends(1).says("next: publish");
     assert!(ledger::ledger(&world).is_none());
+}
+
+/// A key that was live, has left, and is to sign again.
+#[test]
+fn former_key_is_added_again() {
+    let world = ledger::world(1);
+    fs::write(world.dir.path().join("old.pub"), world.key.public_pem()).unwrap();
+    world.keyless("publish", &[]).ends(0);
+    let (old, new) = (world.key.kid(), SigningKey::rsa(2048));
+    ledger::rotate(&world, &new);
+    world.keyless("publish", &[]).ends(0);
+    of_keys(&world, &["revoke", &old, "--yes"]).ends(0);
+    of_keys(&world, &["add", "old.pub"]).ends(0);
+    for _ in 0..2 {
+        ledger::age(&world, 30 * ledger::DAY);
+        let ran = world.keyless("publish", &["-o", "json"]).ends(0).json();
+        assert_eq!(ran["removed"], json!([]), "it stays without the file");
+        keys(&world, &[]).ends(0).says(&format!("{old} may sign"));
+    }
+    of_keys(&world, &["revoke", &old, "--yes"]).ends(0);
+    assert_eq!(world.published(), [new.kid()]);
+}
+
+#[test]
+fn late_ledger_advises_no_old_key() {
+    let world = ledger::world(1);
+    let new = SigningKey::rsa(2048);
+    world.cluster.change_servers(|server| {
+        server.key_files.push((&new).into());
+        server.signing_key = new.clone();
+    });
+    world.keyless("publish", &[]).ends(0);
+    let old = world.key.kid();
+    keys(&world, &[]).ends(0).says(&format!("next: keep {old}"));
+    let more = SigningKey::rsa(2048);
+    world.cluster.change_servers(|server| server.key_files.push((&more).into()));
+    world.keyless("publish", &[]).ends(0);
+    ledger::age(&world, 400);
+    let ran = keys(&world, &[]).ends(0);
+    assert!(!ran.out.contains("may sign"), "{}", ran.out);
+}
+
+#[test]
+fn vanished_former_key_is_named() {
+    let world = ledger::world(1);
+    fs::write(world.dir.path().join("old.pub"), world.key.public_pem()).unwrap();
+    world.keyless("publish", &[]).ends(0);
+    let (old, new) = (world.key.kid(), SigningKey::rsa(2048));
+    ledger::rotate(&world, &new);
+    world.keyless("publish", &[]).ends(0);
+    let without = json!({ "keys": [new.jwk()] });
+    fs::write(world.jwks(), without.to_string()).unwrap();
+    for _ in 0..2 {
+        world.keyless("publish", &[]).ends(1).says("warning[key-missing]").says(&old);
+        keys(&world, &[]).ends(1).says("missing").says("keyless keys add FILE");
+    }
+    of_keys(&world, &["add", "old.pub"]).ends(0);
+    world.keyless("publish", &[]).ends(0);
+    assert_eq!(world.published().len(), 2);
+    fs::write(world.jwks(), without.to_string()).unwrap();
+    world.keyless("publish", &[]).ends(1);
+    of_keys(&world, &["revoke", &old, "--yes"]).ends(0);
+    world.keyless("publish", &[]).ends(0);
 }

@@ -23,12 +23,12 @@ pub(super) struct Row {
     pub(super) next: Next,
 }
 
-/// Every key that is published, live or staged, in the order of their `kid`.
+/// Every key that is published, live, staged or missing, in the order of their `kid`.
 pub(super) fn rows(history: &History) -> Vec<Row> {
     let look = &history.look;
     let row = |(id, state): (&KeyId, &State)| {
         let entry = history.judged.ledger.keys.get(id)?;
-        let advice = advise(id, entry, look, &history.policy);
+        let advice = advise(id, *state, entry, look, &history.policy);
         Some(Row {
             kid: history.kid(id)?.to_owned(),
             algorithm: history.key(id).map(|key: &PublicKey| key.algorithm().name()),
@@ -69,6 +69,8 @@ impl Row {
             State::Retained { .. } => "retained",
             State::ShownOnce { .. } => "shown once",
             State::Leaving => "leaving",
+            State::Returned { .. } => "returned",
+            State::Missing => "missing",
             State::Unknown => "not served",
             State::Foreign => "foreign",
         }
@@ -135,6 +137,18 @@ pub(super) fn next_step(rows: &[Row]) -> String {
     if first(|row| row.next == Next::AskEveryServer).is_some() {
         return "next: bring every API server back; what is safe takes an answer of all of them".to_owned();
     }
+    if let Some(row) = first(|row| row.state == State::Missing) {
+        return format!(
+            "next: publish {0} again: keyless keys add FILE; if it is of no use any more: keyless keys revoke {0}",
+            kid(row)
+        );
+    }
+    if let Some(row) = first(|row| matches!(row.state, State::Returned { .. })) {
+        return match row.next {
+            Next::FewerServers { before } => fewer_servers(row, before),
+            _ => format!("next: find out who published {} again; keyless publish takes it out", kid(row)),
+        };
+    }
     if let Some(row) = first(|row| row.state.is_alarm()) {
         return format!("next: find out whose key {} is, before anything else", kid(row));
     }
@@ -169,5 +183,29 @@ pub(super) fn next_step(rows: &[Row]) -> String {
             kid(row)
         );
     }
+    let fewer = |row: &Row| match row.next {
+        Next::FewerServers { before } => Some(fewer_servers(row, before)),
+        _ => None,
+    };
+    if let Some(step) = rows.iter().find_map(fewer) {
+        return step;
+    }
+    if let Some(row) = first(|row| row.next == Next::Keep) {
+        return format!(
+            "next: keep {} in --service-account-key-file: no API server was seen to sign with it, and no file named it; if it is the next \
+             signing key, record that: keyless keys add FILE",
+            kid(row)
+        );
+    }
     "next: nothing".to_owned()
+}
+
+/// A server that is no longer listed may still have the key: only a person knows that it is gone.
+fn fewer_servers(row: &Row, before: u32) -> String {
+    let kid = row.kid.escape_debug();
+    format!(
+        "next: there were {before} API servers when {kid} was live, there are {}: if the others are gone for good, and its tokens have \
+         expired: keyless keys revoke {kid}",
+        row.servers
+    )
 }

@@ -59,7 +59,7 @@ fn refused(kid: &str, refusal: Refusal) -> Error {
             .hint("take it from the settings first"),
         Refusal::NotEveryServer => error(
             Code::ServersUnsound,
-            "not every API server answered, or there are fewer than when it was live: one of them may still have it",
+            "not every API server answered: one of them may still have it",
         )
         .hint("bring every API server back, and run this where each can be reached by its own address"),
     }

@@ -108,6 +108,12 @@ macro_rules! publication {
                 causes "An API server still has it."
                 causes "A file in the settings holds it."
                 remedy "Take it from every API server and from the settings, then run `keyless keys revoke` again.";
+            KeyMissing "key-missing"
+                "A former or staged key is no longer published, and relying parties refuse its tokens."
+                causes "Someone else took it out of the bucket, or replaced the bucket."
+                causes "A run that staged it was interrupted."
+                remedy "Find out who removed it. `keyless keys add FILE` publishes it again. If it is of no use \
+                    any more, run `keyless keys revoke KID`.";
             KeyNotReadByAll "key-not-read-by-all"
                 "Not every relying party reads keys of this type."
                 causes "The cluster signs with a key other than RSA 2048."
@@ -125,6 +131,13 @@ macro_rules! publication {
                 "A published key gives way to the one that this cluster serves under the same kid."
                 causes "`keyless publish --restore` was run."
                 remedy "Find out who published the other key: its holder could sign as every workload.";
+            KeyReturned "key-returned"
+                "A key that was taken out of the published set is published again."
+                causes "Someone else put it back into the bucket."
+                causes "The run that took it out was interrupted, or a cache shows a former key set."
+                remedy "Find out who wrote it: its holder can sign as every workload. `keyless publish` takes it \
+                    out once every API server answers. Where there are fewer API servers than before, run \
+                    `keyless keys revoke KID`.";
             KeyRevokedLive "key-revoked-live"
                 "A revoked key is served or used by an API server, and so it is published."
                 causes "It is still in --service-account-key-file of an API server."

@@ -75,7 +75,8 @@ impl Operator {
     fn advice(&self, key: u8) -> Option<Advice> {
         let (look, _) = self.world.look();
         let entry = self.world.ledger.as_ref()?.keys.get(&id(key))?;
-        Some(advise(&id(key), entry, &look, &self.world.policy))
+        let state = *self.world.states.get(&id(key))?;
+        Some(advise(&id(key), state, entry, &look, &self.world.policy))
     }
 
     fn is_advised(&self, key: u8, next: Next) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    super::{Judged, KeyId, Ledger, Look, Policy, Scene, Seen, State, judge},
+    super::{Entry, Judged, KeyId, Ledger, Look, Policy, Scene, Seen, State, judge},
     Event,
 };
 
@@ -75,6 +75,10 @@ pub(super) struct World {
     /// What a publisher has seen and noted.
     seen: BTreeSet<(usize, KeyId, u32)>,
     attacked: Option<u64>,
+    /// Of the last run.
+    pub(super) states: BTreeMap<KeyId, State>,
+    /// Keys that were gone, and that the attacker put back.
+    returned: BTreeSet<KeyId>,
     blank: Ledger,
 }
 
@@ -104,6 +108,8 @@ impl World {
             tokens: Vec::new(),
             seen: BTreeSet::new(),
             attacked: None,
+            states: BTreeMap::new(),
+            returned: BTreeSet::new(),
             blank: Ledger::new("uid", "issuer"),
         };
         world.poll(0).unwrap();
@@ -148,14 +154,30 @@ impl World {
                 self.bucket_version += 1;
                 self.attacked = Some(self.now);
             }
+            17 => self.puts_back(),
             _ => self.mint(server, u64::from(detail)),
         }
         Ok(())
     }
 
+    /// The attacker has a key that was seen to be gone.
+    fn puts_back(&mut self) {
+        let Some(ledger) = &self.ledger else { return };
+        let is_gone = |(key, entry): &(&KeyId, &Entry)| {
+            entry.dropped.is_some() && entry.public_since.is_none() && !self.bucket.contains(key)
+        };
+        let gone: Vec<_> = ledger.keys.iter().filter(is_gone).map(|(key, _)| *key).collect();
+        if !gone.is_empty() {
+            self.bucket.extend(&gone);
+            self.returned.extend(gone);
+            self.bucket_version += 1;
+        }
+    }
+
     fn lose_ledger(&mut self) {
         self.ledger = None;
         self.ledger_version += 1;
+        self.returned.clear();
     }
 
     pub(super) fn restart(&mut self, server: usize) {
@@ -260,6 +282,8 @@ impl World {
                     .iter()
                     .any(|run| matches!(run, Run::Looked { at: other, .. } if *other <= at));
                 let states = self.note(ledger, version, look.clone(), &stored);
+                self.notices(&states, &look, &stored)?;
+                self.states.clone_from(&states);
                 if newest && !dies {
                     self.seen.extend(shown);
                 }
@@ -303,6 +327,28 @@ impl World {
         states
     }
 
+    /// What was put back is an alarm as long as no server has it and no file names it, and is never one of ours.
+    fn notices(
+        &mut self,
+        states: &BTreeMap<KeyId, State>,
+        look: &Look,
+        stored: &BTreeSet<KeyId>,
+    ) -> Result<(), String> {
+        let is_needed = |key: &KeyId| {
+            look.serving.contains_key(key) || look.signing.contains(key) || self.staged.contains(key)
+        };
+        self.returned.retain(|key| !is_needed(key) && self.bucket.contains(key));
+        match self
+            .returned
+            .iter()
+            .filter(|key| stored.contains(*key))
+            .find(|key| !states.get(*key).is_some_and(|state| state.is_alarm() && !state.is_ours()))
+        {
+            Some(key) => Err(format!("key {} was put back, and is {:?}", key.0[0], states.get(key))),
+            None => Ok(()),
+        }
+    }
+
     fn write(
         &mut self,
         states: &BTreeMap<KeyId, State>,
@@ -315,7 +361,8 @@ impl World {
         }
         let ours: BTreeSet<_> =
             look.serving.keys().chain(&look.signing).chain(&self.staged).copied().collect();
-        let leaving = |key: &KeyId| states.get(key) == Some(&State::Leaving) && !ours.contains(key);
+        let leaving =
+            |key: &KeyId| states.get(key).is_some_and(|state| state.leaves()) && !ours.contains(key);
         let wanted: BTreeSet<_> = stored.iter().filter(|key| !leaving(key)).chain(&ours).copied().collect();
         if wanted != self.bucket {
             self.bucket = wanted;
