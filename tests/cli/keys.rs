@@ -207,3 +207,27 @@ fn vanished_former_key_is_named() {
     of_keys(&world, &["revoke", &old, "--yes"]).ends(0);
     world.keyless("publish", &[]).ends(0);
 }
+
+/// A rollout had one server more for a while.
+#[test]
+fn surge_server_keeps_no_key() {
+    let world = ledger::world(3);
+    world.keyless("publish", &[]).ends(0);
+    let advertised: Vec<_> = world.cluster.servers()[..2].iter().map(|server| server.addr()).collect();
+    world.cluster.change(|cluster| cluster.advertised = Some(advertised));
+    let (old, new) = (world.key.kid(), SigningKey::rsa(2048));
+    ledger::rotate(&world, &new);
+    world.keyless("publish", &[]).ends(0);
+    ledger::age(&world, 30 * ledger::DAY);
+    world.keyless("publish", &[]).ends(0);
+    assert_eq!(world.published().len(), 2, "a server that is not listed may have it");
+    let step = format!("there were 3 API servers when {old} was live, there are 2");
+    keys(&world, &[]).ends(0).says(&step).says(&format!("keyless keys revoke {old}"));
+    of_keys(&world, &["revoke", &old, "--yes"]).ends(0).says("the last would have expired at 20");
+    assert_eq!(world.published(), [new.kid()]);
+    world.keyless("publish", &[]).ends(0);
+    // Put back, it is named, and taken out again.
+    ledger::add_to_bucket(&world, &world.key);
+    world.keyless("publish", &[]).ends(1).says("warning[key-returned]").says(&old);
+    assert_eq!(world.published(), [new.kid()]);
+}
