@@ -8,7 +8,8 @@
 //!
 //! A key enters at once. It leaves when no API server has it, each of them having answered in this look, and the
 //! longest token that it can have signed has expired; or when it was revoked. The ledger is a clock: without it keys
-//! stay longer. A live key is published whatever the ledger holds.
+//! stay longer. A live key is published whatever the ledger holds, unless no key of the published set is known: then
+//! nothing is written until a person has decided.
 
 pub(crate) mod advice;
 mod decide;
