@@ -86,12 +86,14 @@ async fn accepted(world: &World, [bao, google]: &[String; 2]) -> Checked<[Result
 async fn has_no_other_right(world: &World, job: &str) -> Checked {
     let rule = |group: &str, resource: &str, name: &str, verb: &str| json!({"apiGroups": [group], "resourceNames": [name], "resources": [resource], "verbs": [verb]});
     let identity = rule("", "namespaces", "kube-system", "get");
+    let mut ledger = rule("", "configmaps", "keyless-ledger", "get");
+    ledger["verbs"] = json!(["get", "patch"]);
     let server = &world.servers()?[0];
     let other = server.token(ACCOUNT, &[]).await?;
     for (namespace, more) in [
-        ("keyless-system", Some(rule("", "serviceaccounts/token", "keyless-probe", "create"))),
-        ("default", Some(rule("discovery.k8s.io", "endpointslices", "kubernetes", "get"))),
-        ("kube-system", None),
+        ("keyless-system", vec![rule("", "serviceaccounts/token", "keyless-probe", "create"), ledger]),
+        ("default", vec![rule("discovery.k8s.io", "endpointslices", "kubernetes", "get")]),
+        ("kube-system", Vec::new()),
     ] {
         let expected: Vec<Value> = [identity.clone()].into_iter().chain(more).collect();
         let own = own_rules(world, server, job, &other, namespace).await?;
