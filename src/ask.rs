@@ -1,4 +1,4 @@
-//! PURE. Questions as values: whoever decides says what is missing, and the caller asks a person or refuses.
+//! PURE. Questions as values: the deciding code says what is missing, and its caller asks a person or refuses.
 
 use crate::error::Result;
 

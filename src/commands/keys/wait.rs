@@ -25,7 +25,7 @@ const BETWEEN_LOOKS: u64 = 30;
 enum Verdict {
     /// One may sign or may be taken from the API servers, and none has to be waited for.
     Safe,
-    /// Something has to happen first: at this time, or when somebody does it.
+    /// Something has to happen first: at this time, or when a person or the CronJob does it.
     Wait(Option<u64>),
     /// A person has to look at a key first.
     Alarm,
