@@ -28,7 +28,7 @@ use crate::{
     cli::Common,
     cluster::{self, ServiceAccount},
     error::{Code, Error, Result},
-    federation::{ProviderName, Right, Section, Sections, Source, test_audience},
+    federation::{ProviderName, Right, Sections, Source, test_audience},
     oidc::{KidRule, SignedIssuer},
     secret::Secret,
     target::{Account, is_uid},
@@ -44,8 +44,6 @@ pub(crate) struct Settings {
     /// As given; `None` is derived from the bucket. What is published under it must be an [`Issuer`](crate::oidc::Issuer).
     pub(crate) issuer: Option<SignedIssuer>,
     pub(crate) bucket: Option<bucket::Settings>,
-    /// A provider is given the keys, as a setting says: nothing is published for it.
-    pub(crate) gives_keys: bool,
     /// `None`: ask no cluster.
     pub(crate) cluster: Option<cluster::Settings>,
     pub(crate) public_keys: Vec<PathBuf>,
@@ -128,7 +126,6 @@ impl Settings {
             Some(text) => Some(text.parse::<SignedIssuer>().map_err(Error::into_usage)?),
             None => None,
         };
-        let given_keys = providers.iter().any(Section::gives_keys);
         let bucket = match bucket_url.as_deref().or(file.bucket.url.as_deref()) {
             Some(url) => {
                 let (kind, place) = bucket::Kind::read(url)?;
@@ -143,7 +140,7 @@ impl Settings {
                         public_url.as_ref().or(file.bucket.public_url.as_ref()),
                     )?,
                     project: project.clone().or(file.bucket.project),
-                    token: kind.token_variable.map_or(Ok(None), |name| secret(name, environment))?,
+                    token: Secret::from_variables(kind.token_variable.as_slice(), environment)?,
                 };
                 Some(settings)
             }
@@ -151,7 +148,7 @@ impl Settings {
         };
         bucket_flags::refuse_idle(common, bucket.as_ref().map(|bucket| bucket.kind))?;
         // What lies in a bucket is published: what cannot be is refused before any work.
-        if let (Some(issuer), true, false) = (&issuer, bucket.is_some(), given_keys) {
+        if let (Some(issuer), true, false) = (&issuer, bucket.is_some(), providers.give_keys()) {
             issuer.publishable().map_err(Error::into_usage)?;
         }
         let asks_cluster = !no_cluster && file.cluster.enabled.unwrap_or(true);
@@ -183,7 +180,6 @@ impl Settings {
             file: path,
             issuer,
             bucket,
-            gives_keys: given_keys,
             cluster: asks_cluster.then(|| cluster::Settings {
                 kubeconfig: kubeconfig
                     .clone()
@@ -264,12 +260,6 @@ pub(crate) fn check(text: &str) -> Result<()> {
         assert_eq!(edit(Some(new), &wanted), left, "what was written is written again");
     }
     Ok(())
-}
-
-/// A variable that holds a secret, if it is set and not empty.
-fn secret(name: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Option<Secret>> {
-    let text = environment(name).filter(|text| !text.is_empty());
-    text.map(|text| Secret::for_header(text, name)).transpose()
 }
 
 fn https(setting: &str, text: Option<&String>) -> Result<Option<String>> {

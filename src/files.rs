@@ -26,6 +26,11 @@ const MAX_LINKS: usize = 40;
 /// Readable by everyone whom the umask lets.
 const NEW_MODE: u32 = 0o666;
 
+/// A path that a file names: relative to the file's own folder. `~/` is the user's, wherever the file lies.
+pub(crate) fn beside(file: &Path, named: &Path) -> PathBuf {
+    if named.starts_with("~") { named.to_owned() } else { file.parent().unwrap_or(Path::new("")).join(named) }
+}
+
 /// What may be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Accept {

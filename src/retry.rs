@@ -17,6 +17,8 @@ use http::{
 };
 use tokio::time::{Instant, sleep};
 
+use crate::error::Error;
+
 /// How long pauses are, and how long something is tried in all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Backoff {
@@ -177,6 +179,20 @@ impl Repeat {
             500 | 502..=504 => self == Self::Safe,
             _ => false,
         }
+    }
+}
+
+/// Whether asking again can help. `unanswered`: why a request that was sent got no answer. A time limit that was waited for
+/// is not waited for again.
+pub(crate) fn may_pass(
+    repeat: Repeat,
+    status: Option<u16>,
+    is_throttled: bool,
+    unanswered: Option<&Error>,
+) -> bool {
+    match status {
+        Some(status) => is_throttled || repeat.may_help_after(status),
+        None => unanswered.is_some_and(|error| error.code.is_broken_connection()),
     }
 }
 

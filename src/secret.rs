@@ -24,6 +24,16 @@ impl Secret {
         if is_header_safe(&secret.0) { Ok(secret) } else { Err(unsendable(source)) }
     }
 
+    /// From the first of these environment variables that is set and not empty, for a header.
+    pub(crate) fn from_variables(
+        names: &[&str],
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<Self>> {
+        let set = |name: &str| environment(name).filter(|text| !text.is_empty());
+        let found = names.iter().find_map(|name| Some((set(name)?, *name)));
+        found.map(|(text, name)| Self::for_header(text, name)).transpose()
+    }
+
     /// The text, for the one place that sends it.
     pub(crate) fn expose(&self) -> &str {
         &self.0

@@ -314,13 +314,9 @@ impl Document {
             .hint(format!("this program reads `apiVersion: {VERSION}`")));
         }
         let Sectioned(mut file) = from_yaml(content, path, ProviderName::names())?;
-        let folder = path.parent().unwrap_or(Path::new(""));
         let paths = [&mut file.cluster.kubeconfig, &mut file.tls.ca_file].into_iter().flatten();
-        for path in paths.chain(&mut file.cluster.public_keys) {
-            // `~/` is the user's, wherever the file lies.
-            if !path.starts_with("~") {
-                *path = folder.join(&*path);
-            }
+        for named in paths.chain(&mut file.cluster.public_keys) {
+            *named = files::beside(path, named);
         }
         Ok(Self { file, text: content.to_owned() })
     }

@@ -8,7 +8,11 @@
 //!                          has said    complete it
 //! ```
 
-use std::{fmt::Debug, path::Path, sync::Arc};
+use std::{
+    fmt::Debug,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use schemars::{Schema, SchemaGenerator};
@@ -23,6 +27,7 @@ use crate::{
     ask::Ask,
     cluster::snapshot::{Estate, Store},
     error::{Code, Error, Result},
+    files,
     http::Http,
     secret::Secret,
     secret_store::StoreLogin,
@@ -110,10 +115,9 @@ impl Source<'_> {
         self.file.map_or_else(|| Ok(T::default()), |(text, path)| from_yaml(text, path, &[]))
     }
 
-    /// A path in the file is relative to the file. `~/` is the user's, wherever the file lies.
-    pub(super) fn beside(&self, path: &Path) -> std::path::PathBuf {
-        let folder = self.file.and_then(|(_, path)| path.parent()).unwrap_or(Path::new(""));
-        if path.starts_with("~") { path.to_owned() } else { folder.join(path) }
+    /// A path that the file names.
+    pub(super) fn beside(&self, path: &Path) -> PathBuf {
+        self.file.map_or_else(|| path.to_owned(), |(_, file)| files::beside(file, path))
     }
 
     /// The first of these variables that is set and not empty.
@@ -123,12 +127,7 @@ impl Source<'_> {
 
     /// The same for one that holds a secret.
     pub(super) fn secret(&self, names: &[&str]) -> Result<Option<Secret>> {
-        for name in names {
-            if let Some(text) = (self.environment)(name).filter(|text| !text.is_empty()) {
-                return Secret::for_header(text, name).map(Some);
-            }
-        }
-        Ok(None)
+        Secret::from_variables(names, self.environment)
     }
 }
 

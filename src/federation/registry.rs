@@ -104,6 +104,11 @@ impl Sections {
         self.iter().filter(|section| section.is_named())
     }
 
+    /// Whether one of them says that its provider is given the keys: nothing is published for it.
+    pub(crate) fn give_keys(&self) -> bool {
+        self.iter().any(Section::gives_keys)
+    }
+
     /// For those who only look at this store.
     pub(crate) fn looking(&self, store: &Store) -> Self {
         let looking = |section: &Arc<dyn Section>| section.looking(store).unwrap_or_else(|| section.clone());

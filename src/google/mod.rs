@@ -21,7 +21,7 @@ pub(crate) use self::{
     policy::{Policy, Target},
     refusal::{Outcome, Refusal},
     rights::needs,
-    tokens::{Tokens, log_in},
+    tokens::{TOKEN_VARIABLE, Tokens, log_in},
 };
 
 /// What the program asks its tokens for, where it does more than store objects.

@@ -13,7 +13,7 @@ use crate::{
     error::{Code, Error},
     http::Answer,
     redact,
-    retry::{Repeat, retry_after},
+    retry::{Repeat, may_pass, retry_after},
 };
 
 /// An answer that is not the one asked for, or none at all.
@@ -150,13 +150,10 @@ impl Refusal {
         Self { sent: false, ..Self::unanswered(error) }
     }
 
-    /// Whether asking again can help. A time limit that was waited for is not waited for again.
+    /// Whether asking again can help.
     pub(crate) fn may_pass(&self, repeat: Repeat) -> bool {
-        match (self.status, &self.unanswered) {
-            (Some(status), _) => self.is_throttled() || repeat.may_help_after(status),
-            (None, Some(error)) => self.sent && error.code.is_broken_connection(),
-            (None, None) => false,
-        }
+        let unanswered = self.unanswered.as_deref().filter(|_| self.sent);
+        may_pass(repeat, self.status, self.is_throttled(), unanswered)
     }
 
     /// How long Google asks to wait before the next attempt.

@@ -26,6 +26,8 @@ use crate::{
     secret::{Secret, unsendable},
 };
 
+/// The environment variable with a short-lived token that is used instead of looking for credentials.
+pub(crate) const TOKEN_VARIABLE: &str = "GOOGLE_OAUTH_ACCESS_TOKEN";
 /// The environment variable that names the project which requests count for.
 pub(super) const QUOTA_PROJECT: &str = "GOOGLE_CLOUD_QUOTA_PROJECT";
 /// Carries it (cloud.google.com/apis/docs/system-parameters).
@@ -57,7 +59,7 @@ impl Tokens {
         match self {
             Self::Given(token, quota_project) => {
                 let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
-                    .map_err(|_| unsendable("GOOGLE_OAUTH_ACCESS_TOKEN"))?;
+                    .map_err(|_| unsendable(TOKEN_VARIABLE))?;
                 value.set_sensitive(true);
                 let counts_for = quota_project.iter().map(|project| (QUOTA_HEADER, project.clone()));
                 Ok([(AUTHORIZATION, value)].into_iter().chain(counts_for).collect())

@@ -90,7 +90,7 @@ impl Observation {
 impl<'a> Publication<'a> {
     /// Where the settings say. Nothing is sent yet.
     pub(crate) async fn connect(settings: &'a Settings, http: &'a Http) -> Result<Self> {
-        let named = settings.bucket.as_ref().ok_or_else(|| match settings.gives_keys {
+        let named = settings.bucket.as_ref().ok_or_else(|| match settings.providers.give_keys() {
             true => Error::usage(
                 Code::KeysUploaded,
                 "there is nothing to publish: keyless.yaml says that the provider is given the keys, and names no bucket",

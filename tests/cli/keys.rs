@@ -145,15 +145,22 @@ fn looking_at_keys_writes_nothing() {
     assert!(ledger::ledger(&world).is_none());
 }
 
-/// A key that was live, has left, and is to sign again.
-#[test]
-fn former_key_is_added_again() {
+/// A cluster that has replaced its key at once, both published; the former one is in `old.pub`.
+fn rotated() -> (World, SigningKey) {
     let world = ledger::world(1);
     fs::write(world.dir.path().join("old.pub"), world.key.public_pem()).unwrap();
     world.keyless("publish", &[]).ends(0);
-    let (old, new) = (world.key.kid(), SigningKey::rsa(2048));
+    let new = SigningKey::rsa(2048);
     ledger::rotate(&world, &new);
     world.keyless("publish", &[]).ends(0);
+    (world, new)
+}
+
+/// A key that was live, has left, and is to sign again.
+#[test]
+fn former_key_is_added_again() {
+    let (world, new) = rotated();
+    let old = world.key.kid();
     of_keys(&world, &["revoke", &old, "--yes"]).ends(0);
     of_keys(&world, &["add", "old.pub"]).ends(0);
     for _ in 0..2 {
@@ -187,12 +194,8 @@ fn late_ledger_advises_no_old_key() {
 
 #[test]
 fn vanished_former_key_is_named() {
-    let world = ledger::world(1);
-    fs::write(world.dir.path().join("old.pub"), world.key.public_pem()).unwrap();
-    world.keyless("publish", &[]).ends(0);
-    let (old, new) = (world.key.kid(), SigningKey::rsa(2048));
-    ledger::rotate(&world, &new);
-    world.keyless("publish", &[]).ends(0);
+    let (world, new) = rotated();
+    let old = world.key.kid();
     let without = json!({ "keys": [new.jwk()] });
     fs::write(world.jwks(), without.to_string()).unwrap();
     for _ in 0..2 {

@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     error::{Code, Error, Result},
-    google::Tokens,
+    google::{TOKEN_VARIABLE, Tokens},
     http::{Answer, Http},
     oidc::Document,
 };
@@ -43,7 +43,7 @@ pub(super) const KIND: Kind = Kind {
     scheme: "gs",
     form: "gs://NAME[/PREFIX]",
     takes: &["--project", "--endpoint"],
-    token_variable: Some("GOOGLE_OAUTH_ACCESS_TOKEN"),
+    token_variable: Some(TOKEN_VARIABLE),
     parse: name_and_prefix,
     connect: |settings, http| {
         let gcs = Gcs::connect(settings, &settings.place.name, http);

@@ -10,7 +10,7 @@ use crate::{
     google,
     http::Answer,
     redact,
-    retry::{Repeat, retry_after},
+    retry::{Repeat, may_pass, retry_after},
 };
 
 /// An answer that is not the one asked for.
@@ -65,13 +65,10 @@ impl Refusal {
         Self { unsent: true, ..Self::unanswered(error) }
     }
 
-    /// Whether asking again can help. A time limit that was waited for is not waited for again.
+    /// Whether asking again can help.
     pub(super) fn may_pass(&self, repeat: Repeat) -> bool {
-        match (self.status, &self.unanswered) {
-            (Some(status), _) => self.is_throttled() || repeat.may_help_after(status),
-            (None, Some(error)) => !self.unsent && error.code.is_broken_connection(),
-            (None, None) => false,
-        }
+        let unanswered = self.unanswered.as_deref().filter(|_| !self.unsent);
+        may_pass(repeat, self.status, self.is_throttled(), unanswered)
     }
 
     fn is_throttled(&self) -> bool {

@@ -15,6 +15,7 @@ use crate::{
         Configured, Known, Provider, ProviderName, Section, Source,
         credential::{ByHand, Identity, StoredCredential},
     },
+    google::TOKEN_VARIABLE,
     http::Http,
     secret::Secret,
     target::Account,
@@ -27,7 +28,6 @@ pub(crate) struct Google;
 pub(crate) const PROVIDER: Google = Google;
 
 const NAME: &str = "google";
-const TOKEN: &str = "GOOGLE_OAUTH_ACCESS_TOKEN";
 
 /// Google's side of the trust.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -98,7 +98,7 @@ impl Provider for Google {
     }
 
     fn secret_variables(&self) -> &'static [&'static str] {
-        &[TOKEN]
+        &[TOKEN_VARIABLE]
     }
 
     fn has_credential_file(&self) -> bool {
@@ -129,7 +129,7 @@ impl Provider for Google {
             impersonate,
             location,
             endpoints,
-            access_token: source.secret(&[TOKEN])?,
+            access_token: source.secret(&[TOKEN_VARIABLE])?,
             has_bucket: source.has_bucket,
         }))
     }
