@@ -19,7 +19,7 @@ use self::{environment::below_home, file::Document};
 pub(crate) use self::{
     environment::{environment, remember_environment},
     file::{listed, schema},
-    written::{Edit, Setting, edit, said},
+    written::{Edit, Setting, edit, held},
 };
 use crate::{
     authorities::{ca_text, certificates},
@@ -39,7 +39,7 @@ use crate::{
 pub(crate) struct Settings {
     /// The settings file, whether it is there or not.
     pub(crate) file: PathBuf,
-    /// What a person should know of a settings file that nobody named.
+    /// What a person should know of a settings file that no flag named.
     pub(crate) announcement: Option<String>,
     /// As given; `None` is derived from the bucket. What is published under it must be an [`Issuer`](crate::oidc::Issuer).
     pub(crate) issuer: Option<SignedIssuer>,
@@ -58,7 +58,7 @@ pub(crate) struct Settings {
     pub(crate) audience: String,
     /// Which provider the secret store is to use; `None` when the file names none, or only one.
     pub(crate) provider: Option<ProviderName>,
-    /// What is said of each provider.
+    /// What the settings hold of each provider.
     pub(crate) providers: Sections,
     pub(crate) store: Store,
 }

@@ -200,7 +200,7 @@ fn google_error(input: &[u8]) -> String {
     let (status, body) = with_status(input);
     let answer = Answer { status, headers: http::HeaderMap::new(), body: body.to_vec() };
     let refusal = google::Refusal::of(&answer, &http::HeaderMap::new());
-    format!("{}{}", refusal.said(), text(&refusal.error("reading", "a.b.c", "it")))
+    format!("{}{}", refusal.summary(), text(&refusal.error("reading", "a.b.c", "it")))
 }
 
 fn gcs_error(input: &[u8]) -> String {

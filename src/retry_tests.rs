@@ -176,11 +176,11 @@ fn only_passing_failures_are_repeated() {
 async fn attempts_end_with_the_deadline() {
     let backoff = Backoff { first: ms(2), longest: ms(8), attempts: u32::MAX, deadline: ms(30), ..plain() };
     let mut attempts = Attempts::begin(backoff);
-    let mut said = Vec::new();
-    while attempts.pause_saying(None, |pause| said.push(pause)).await {}
-    assert!(attempts.elapsed() >= ms(30) && said.iter().sum::<Duration>() <= ms(30), "{said:?}");
-    assert_eq!(said[0], ms(2));
-    assert_eq!(usize::try_from(attempts.attempt()).unwrap(), said.len() + 1);
+    let mut messages = Vec::new();
+    while attempts.pause_saying(None, |pause| messages.push(pause)).await {}
+    assert!(attempts.elapsed() >= ms(30) && messages.iter().sum::<Duration>() <= ms(30), "{messages:?}");
+    assert_eq!(messages[0], ms(2));
+    assert_eq!(usize::try_from(attempts.attempt()).unwrap(), messages.len() + 1);
 }
 
 #[tokio::test]

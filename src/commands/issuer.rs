@@ -1,6 +1,6 @@
 //! The issuer of a run, derived in one place: what is published, what a provider believes, what the cluster signs.
 
-use super::resolve::Settled;
+use super::resolve::Resolved;
 use crate::{
     bucket,
     cluster::Observed,
@@ -32,11 +32,11 @@ pub(super) async fn published(settings: &Settings, http: &Http) -> Result<Issuer
 /// signs as.
 pub(super) async fn trusted(
     settings: &Settings,
-    settled: &Settled,
+    resolved: &Resolved,
     observed: &Observed,
     http: &Http,
 ) -> Result<TrustedIssuer> {
-    if settled.uploads_keys() {
+    if resolved.uploads_keys() {
         let named = settings.issuer.as_ref().map_or_else(|| signed(observed), Ok)?;
         return Ok(TrustedIssuer::Signed(named.clone()));
     }

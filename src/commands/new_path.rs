@@ -5,7 +5,7 @@ use futures::StreamExt;
 
 use super::{
     objects, probe, refresh,
-    resolve::{Settled, looking, settle_asking, store_name},
+    resolve::{Resolved, looking, resolve_asking, store_name},
     rights::{needs, store_of},
 };
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
 pub(super) struct Way<'a> {
     cluster: &'a Cluster,
     estate: &'a Estate,
-    settled: Settled,
+    resolved: Resolved,
     settings: Settings,
     pub(super) provider: Box<dyn Federation>,
     mode: Mode,
@@ -35,14 +35,14 @@ pub(super) struct Way<'a> {
 pub(super) enum Mode {
     Documents,
     Uploaded,
-    /// Nobody says so, but no bucket is named either.
+    /// No setting says so, but no bucket is named either.
     LikelyUploaded,
 }
 
 impl<'a> Way<'a> {
-    /// Settles it from the settings and from what is there. A store that is there decides itself which provider it
+    /// Resolves it from the settings and from what is there. A store that is there decides itself which provider it
     /// uses, whatever the settings prefer.
-    pub(super) fn settle(
+    pub(super) fn resolve(
         settings: &Settings,
         cluster: &'a Cluster,
         (estate, cluster_id): &'a (Estate, String),
@@ -57,10 +57,10 @@ impl<'a> Way<'a> {
         let mut settings = looking(settings, present);
         settings.store.name = Some(name.name().to_owned());
         settings.store.namespace = name.namespace().map(str::to_owned);
-        let settled = settle_asking(&settings, used, estate, cluster_id, report)?;
-        let provider = settled.provider.connect(http, Purpose::Look)?;
-        let mode = mode(&settings, &settled);
-        Ok(Self { cluster, estate, settled, settings, provider, mode })
+        let resolved = resolve_asking(&settings, used, estate, cluster_id, report)?;
+        let provider = resolved.provider.connect(http, Purpose::Look)?;
+        let mode = mode(&settings, &resolved);
+        Ok(Self { cluster, estate, resolved, settings, provider, mode })
     }
 
     pub(super) fn mode(&self) -> Mode {
@@ -74,8 +74,8 @@ impl<'a> Way<'a> {
         report: &mut Report<'_>,
     ) -> (Vec<Finding>, Result<()>) {
         // Several wait at the same time, and each says why.
-        let talk = SharedReport::new(report);
-        let say = |line: &str| talk.progress(format_args!("  {line}"));
+        let messages = SharedReport::new(report);
+        let say = |line: &str| messages.progress(format_args!("  {line}"));
         let (probed, place, store) =
             futures::join!(self.probe(&say), self.judge_place(), self.judge_store(now, &say));
         let (mut findings, outcome) = match probed {
@@ -90,7 +90,7 @@ impl<'a> Way<'a> {
     async fn probe(&self, say: &(dyn Fn(&str) + Sync)) -> Result<Vec<Finding>> {
         const TOKEN: Check = Check::StoreToken;
         const RIGHTS: Check = Check::StoreRights;
-        let Settled { workload, store, .. } = &self.settled;
+        let Resolved { workload, store, .. } = &self.resolved;
         let provider = self.provider.as_ref();
         if let Err(error) = provider.suits().await {
             return Ok(vec![Finding::refused(Check::Provider, provider.to_string(), &error)]);
@@ -139,7 +139,7 @@ impl<'a> Way<'a> {
     /// The store must read where the checks have looked.
     async fn judge_place(&self) -> Option<Finding> {
         const PLACE: Check = Check::StorePlace;
-        let store = objects::find_store(self.estate, &self.settled.store)?;
+        let store = objects::find_store(self.estate, &self.resolved.store)?;
         let login = match self.provider.store_login().await {
             Ok(login) => login,
             Err(error) => return Some(Finding::refused(PLACE, store.0.describe(), &error)),
@@ -168,7 +168,7 @@ impl<'a> Way<'a> {
 
     /// What the operator itself says of the store and of what reads through it.
     async fn judge_store(&self, now: fn() -> u64, say: &(dyn Fn(&str) + Sync)) -> Vec<Finding> {
-        let name = &self.settled.store;
+        let name = &self.resolved.store;
         let Some(store) = objects::find_store(self.estate, name) else {
             return vec![Finding::failed(
                 Check::StoreReady,
@@ -189,10 +189,11 @@ impl<'a> Way<'a> {
     }
 }
 
-fn mode(settings: &Settings, settled: &Settled) -> Mode {
+fn mode(settings: &Settings, resolved: &Resolved) -> Mode {
     // Where no setting says it, it follows from there being no bucket.
-    let said = settings.providers.of(settled.provider.provider()).is_some_and(|section| section.says_mode());
-    match (settled.uploads_keys(), said) {
+    let is_set =
+        settings.providers.of(resolved.provider.provider()).is_some_and(|section| section.says_mode());
+    match (resolved.uploads_keys(), is_set) {
         (false, _) => Mode::Documents,
         (true, true) => Mode::Uploaded,
         (true, false) => Mode::LikelyUploaded,
@@ -219,7 +220,7 @@ fn judge_ready(check: Check, object: &Object) -> Finding {
             object.describe(),
             objects::condition(object),
             "the operator cannot log in or read, or has not looked yet",
-            "the hop above that fails is the reason; if none does, see the operator's log",
+            "the check above that fails is the reason; if none does, see the operator's log",
         ),
     }
 }
@@ -230,7 +231,7 @@ mod tests {
 
     #[test]
     fn hops_that_all_walks_share_are_shown_once_and_reads_in_order() {
-        let walk = |secret: &str, read: bool| {
+        let probe = |secret: &str, read: bool| {
             let read = match read {
                 true => Finding::passed(Check::VaultRead, secret, "22 bytes"),
                 false => {
@@ -245,7 +246,7 @@ mod tests {
         };
         let mut all = vec![Finding::passed(Check::StoreToken, "token", "900 s")];
         for (secret, read) in [("db", true), ("api", false), ("mail", true)] {
-            merge(&mut all, walk(secret, read));
+            merge(&mut all, probe(secret, read));
         }
         // A login that was refused once is not hidden behind one that succeeded.
         merge(&mut all, vec![Finding::failed(Check::VaultLogin, "login", "503", "sealed", "unseal it")]);

@@ -11,7 +11,7 @@ use crate::{
         objects::Object,
         snapshot::{Estate, Store, StoreSchema, tests::estate},
     },
-    commands::resolve::{Settled, looking, settle},
+    commands::resolve::{Resolved, looking, resolve},
     config::{self, Settings},
     error::{Code, Result},
     federation::{ProviderName, Purpose},
@@ -42,10 +42,10 @@ fn settings(text: &str, arguments: &[&str]) -> Result<Settings> {
     Settings::resolve(&cli.common, None, |_| None)
 }
 
-fn settled(text: &str, estate: &Estate) -> Result<Settled> {
+fn resolved(text: &str, estate: &Estate) -> Result<Resolved> {
     let mut ask = |setting: &str, _: &str, _: crate::ask::Offer<'_>| Ok(format!("asked-{setting}"));
     let text = format!("store: {{serviceAccount: eso/reader}}\n{text}");
-    settle(&settings(&text, &[])?, None, estate, "1f0e", &mut ask)
+    resolve(&settings(&text, &[])?, None, estate, "1f0e", &mut ask)
 }
 
 fn world() -> Estate {
@@ -88,12 +88,12 @@ fn section_of_new_provider_is_strict() {
 #[test]
 fn new_provider_is_chosen_and_completed() {
     let world = world();
-    let by_name = settled("provider: example\n", &world).unwrap();
+    let by_name = resolved("provider: example\n", &world).unwrap();
     assert_eq!(by_name.provider.account().name, "asked-example.role");
-    let by_account = settled("example: {role: reader}\n", &world).unwrap();
+    let by_account = resolved("example: {role: reader}\n", &world).unwrap();
     assert_eq!((by_account.provider.provider(), by_account.others.len()), (example(), 0));
     // Two accounts are named: the store decides, and the other one is not forgotten.
-    let both = settled("example: {role: reader}\ngoogle: {project: acme-prod}\n", &world).unwrap();
+    let both = resolved("example: {role: reader}\ngoogle: {project: acme-prod}\n", &world).unwrap();
     assert_eq!((both.provider.provider().as_str(), both.others.len()), ("google", 1));
     let names: Vec<_> = both.providers().map(|it| it.provider().as_str()).collect();
     assert_eq!(names, ["google", "example"]);
@@ -102,7 +102,7 @@ fn new_provider_is_chosen_and_completed() {
 
 #[test]
 fn decisions_for_new_provider_are_kept() {
-    let done = settled("example: {role: reader}\n", &world()).unwrap();
+    let done = resolved("example: {role: reader}\n", &world()).unwrap();
     let wanted: Vec<_> =
         done.provider.settings().into_iter().map(|(path, value)| (path, json!(value))).collect();
     let text = config::edit(None, &wanted).text.unwrap();
@@ -117,7 +117,7 @@ fn decisions_for_new_provider_are_kept() {
 #[tokio::test]
 async fn store_is_pointed_at_new_provider() {
     let world = world();
-    let done = settled("example: {role: reader}\n", &world).unwrap();
+    let done = resolved("example: {role: reader}\n", &world).unwrap();
     let provider = done.provider.connect(&Http::new(&[]).unwrap(), Purpose::Apply).unwrap();
     let login = provider.store_login().await.unwrap();
     let present = world.store(true, "", "main").unwrap();

@@ -63,7 +63,7 @@ pub(super) fn written_as_files(objects: &[&Planned], folder: Option<&Path>) -> b
         .any(|object| folder.is_some() || matches!(object.doing, Doing::WriteFile { .. }))
 }
 
-/// Brings about what is planned, or writes it into the folder for whoever applies it.
+/// Brings about what is planned, or writes it into the folder for those who apply it.
 pub(super) async fn apply(
     cluster: &Cluster,
     objects: &[&Planned],

@@ -70,8 +70,8 @@ async fn some_of(
     rights: &Rights,
     report: &mut Report<'_>,
 ) -> Result<bool> {
-    let talk = SharedReport::new(report);
-    let say = |line: &str| talk.progress(format_args!("  {line}"));
+    let messages = SharedReport::new(report);
+    let say = |line: &str| messages.progress(format_args!("  {line}"));
     let mut tried = Box::pin(each(provider, token, trials, &say));
     let (mut failed, mut read) = (None, false);
     while let Some((trial, findings)) = tried.next().await {

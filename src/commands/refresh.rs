@@ -88,7 +88,7 @@ async fn until_read_again(cluster: &Cluster, before: &Object, interval: Duration
                     CHECK,
                     subject(before),
                     "it is gone",
-                    "somebody has just deleted it",
+                    "another user has just deleted it",
                     remedy,
                 );
             }

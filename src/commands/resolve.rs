@@ -20,9 +20,9 @@ use crate::{
     secret_store::StoreName,
 };
 
-/// Everything that is settled before anything is planned.
+/// Everything that is resolved before anything is planned.
 #[derive(Debug)]
-pub(super) struct Settled {
+pub(super) struct Resolved {
     /// The provider that the store is to use.
     pub(super) provider: Box<dyn Configured>,
     /// Others that the settings name: what was set up there is to be taken away, wherever the store goes.
@@ -32,7 +32,7 @@ pub(super) struct Settled {
     pub(super) workload: ServiceAccount,
 }
 
-impl Settled {
+impl Resolved {
     /// Whether the provider is given the keys, and needs no documents.
     pub(super) fn uploads_keys(&self) -> bool {
         self.provider.uploads_keys()
@@ -78,14 +78,14 @@ impl Settled {
     }
 }
 
-/// As [`settle`], asking whoever sits at the terminal.
-pub(super) fn settle_asking(
+/// As [`resolve`], asking the person at the terminal.
+pub(super) fn resolve_asking(
     settings: &Settings,
     to: Option<ProviderName>,
     estate: &Estate,
     cluster_id: &str,
     report: &mut Report<'_>,
-) -> Result<Settled> {
+) -> Result<Resolved> {
     let mut ask =
         |setting: &str, text: &str, offer: Offer<'_>| prompt::question(report, setting, text, offer);
     refuse_half_sight(estate)?;
@@ -99,17 +99,17 @@ pub(super) fn settle_asking(
         namespace: name.namespace().map(str::to_owned),
         ..settings.store.clone()
     };
-    settle(&Settings { store, ..settings.clone() }, to, estate, cluster_id, &mut ask)
+    resolve(&Settings { store, ..settings.clone() }, to, estate, cluster_id, &mut ask)
 }
 
-/// Settles everything. `cluster_id` is the UID of the namespace `kube-system`: it names the cluster's own pool.
-pub(super) fn settle(
+/// Resolves everything. `cluster_id` is the UID of the namespace `kube-system`: it names the cluster's own pool.
+pub(super) fn resolve(
     settings: &Settings,
     to: Option<ProviderName>,
     estate: &Estate,
     cluster_id: &str,
     ask: &mut Ask<'_>,
-) -> Result<Settled> {
+) -> Result<Resolved> {
     let store = store_name(settings, estate, ask)?;
     let present = estate.store(store.is_cluster(), store.namespace().unwrap_or_default(), store.name());
     let mut named = settings.providers.named().map(|section| section.provider());
@@ -142,7 +142,7 @@ pub(super) fn settle(
             })
         }
     };
-    Ok(Settled { provider, others, store, workload })
+    Ok(Resolved { provider, others, store, workload })
 }
 
 /// What cannot be seen may be another store that uses the key, or the key itself: nothing is changed past it.

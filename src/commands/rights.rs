@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{objects::find_store, prompt, resolve::Settled};
+use super::{objects::find_store, prompt, resolve::Resolved};
 use crate::{
     cluster::{
         Cluster,
@@ -47,11 +47,11 @@ impl Rights {
         cluster: &Cluster,
         estate: &Estate,
         settings: &Settings,
-        settled: &Settled,
+        resolved: &Resolved,
         provider: &dyn Federation,
         login: &dyn StoreLogin,
     ) -> Result<Self> {
-        let store = store_of(estate, &settled.store);
+        let store = store_of(estate, &resolved.store);
         let mut needs = needs(cluster, estate, &store, provider).await?;
         for find in needs.searches() {
             match provider.find(&find).await {
@@ -69,7 +69,7 @@ impl Rights {
             }
         }
         let (listed, left_out) = listed(settings, provider);
-        let is_the_same_place = find_store(estate, &settled.store)
+        let is_the_same_place = find_store(estate, &resolved.store)
             .and_then(|store| elsewhere(store, login))
             .is_some_and(|it| it.is_empty());
         let decision = decide(listed.as_ref(), &needs, is_the_same_place);

@@ -1,8 +1,8 @@
-//! `keyless verify`: look at everything as a stranger would, and go the store's way to its end.
+//! `keyless verify`: read everything as a relying party does, and probe the store's path to its end.
 //!
 //! ```text
 //!  documents ─┐                      ┌─► judge documents, or uploaded keys
-//!             ├─► settle the way ─┬──┤                                      ─► findings
+//!             ├─► resolve the path ┬─┤                                      ─► findings
 //!  cluster ───┘                   │  └─► judge each server's token
 //!                                 └────► exchange, secrets, operator
 //! ```
@@ -144,7 +144,7 @@ impl Verdict<'_> {
         match inside {
             None => {}
             Some(Err(error)) => end.1 = Err(error),
-            Some(Ok(inside)) => match Way::settle(self.settings, &cluster, &inside, self.http, report) {
+            Some(Ok(inside)) => match Way::resolve(self.settings, &cluster, &inside, self.http, report) {
                 // Then there is nothing at all to look at.
                 Err(error)
                     if matches!(error.code, Code::EsoMissing | Code::EsoControllerUnknown)

@@ -173,7 +173,7 @@ pub(super) struct Bucket {
     pub(super) region: Option<String>,
     /// How S3 requests name the bucket
     pub(super) addressing: Option<Addressing>,
-    /// Where strangers read the bucket's root, if that is a domain or path of your own
+    /// Where relying parties read the bucket's root, if that is a domain or path of your own
     pub(super) public_url: Option<String>,
     /// Google project in which --create makes a bucket
     pub(super) project: Option<String>,
@@ -241,7 +241,7 @@ pub(super) struct Document {
 }
 
 impl Document {
-    /// The file that nobody named. `None`: there is none. One that is there and cannot be read is an error, a symbolic
+    /// The file that no flag named. `None`: there is none. One that is there and cannot be read is an error, a symbolic
     /// link that leads to nothing as well. `user` is who reads it, by effective user ID.
     pub(super) fn read_unnamed(path: &Path, user: u32) -> Result<Option<Self>> {
         match files::read_text(path, Accept::File, MAX_SMALL) {

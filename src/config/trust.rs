@@ -1,4 +1,4 @@
-//! Whether a settings file that nobody named may direct credentials. `./keyless.yaml` is read because it is there: in a
+//! Whether a settings file that no flag named may direct credentials. `./keyless.yaml` is read because it is there: in a
 //! folder where others can write it is theirs as much as the user's.
 
 use std::{io, path::Path};
@@ -8,7 +8,7 @@ use crate::{
     files::foreign_writer,
 };
 
-/// Refuses a settings file that nobody named and that others could have written.
+/// Refuses a settings file that no flag named and that others could have written.
 pub(super) fn check(path: &Path, user: u32) -> Result<()> {
     let unreadable = |error: io::Error| {
         Error::usage(Code::ConfigUnreadable, format!("{} cannot be read", path.display()))
@@ -19,11 +19,11 @@ pub(super) fn check(path: &Path, user: u32) -> Result<()> {
         None => Ok(()),
         Some(why) => Err(Error::usage(
             Code::ConfigUntrusted,
-            format!("{} is not used: {why}, and nobody named it by --config", path.display()),
+            format!("{} is not used: {why}, and --config does not name it", path.display()),
         )
         .caused_by("a settings file says where credentials are sent and which programs are run")
         .hint(format!("read it; if it is right, name it: --config {}", shown(path)))
-        .hint(format!("or let nobody else write it: chmod go-w . {}", shown(path)))),
+        .hint(format!("or take away the other users' right to write it: chmod go-w . {}", shown(path)))),
     }
 }
 

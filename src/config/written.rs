@@ -1,7 +1,7 @@
 //! PURE. Settings into the text of `keyless.yaml`. What people wrote there, comments too, stays as it is.
 //!
 //! A line is changed or added where the file's form allows it. The result is parsed and must say exactly what the
-//! file said before and the settings besides; otherwise nothing is changed, and the lines are for people to add.
+//! file held before and the settings besides; otherwise nothing is changed, and the lines are for people to add.
 
 use std::iter;
 
@@ -12,7 +12,7 @@ use super::file::VERSION;
 /// One level of what is written here.
 const INDENT: &str = "  ";
 
-const HEADER: &str = "# What `keyless setup` settled. It keeps to what stands here: change it as you like.\n";
+const HEADER: &str = "# Written by `keyless setup`, which keeps to these values: change them as you like.\n";
 
 /// A setting by its path in the file, e.g. `google.project`.
 pub(crate) type Setting = (&'static str, Value);
@@ -22,14 +22,14 @@ pub(crate) type Setting = (&'static str, Value);
 pub(crate) struct Edit {
     /// The new text; `None` if it stays as it is.
     pub(crate) text: Option<String>,
-    /// The settings that the new text has, and what the file said of them before.
+    /// The settings that the new text has, and what the file held for them before.
     pub(crate) changed: Vec<(&'static str, Option<String>, String)>,
     /// What the file does not say and where its form leaves no place to write it: `google.project: acme-prod`.
     pub(crate) by_hand: Vec<String>,
 }
 
 /// What the text says of a setting, if it is a word.
-pub(crate) fn said(text: &str, path: &str) -> Option<String> {
+pub(crate) fn held(text: &str, path: &str) -> Option<String> {
     at(&parse(text)?, path)?.as_str().map(str::to_owned)
 }
 
@@ -243,7 +243,7 @@ fn rendered(value: &Value) -> String {
     }
 }
 
-/// Plain where nobody could read anything else into it; quoted as in JSON otherwise.
+/// Plain where YAML has one reading only; quoted as in JSON otherwise.
 fn scalar(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._/@-".contains(c);
     let word = text.split_once("://").map_or(text, |(_, rest)| rest);

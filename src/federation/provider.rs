@@ -5,7 +5,7 @@
 //!  Provider ── section ──► Section ── complete ──► Configured ── connect ──► Federation
 //!  (registry)  the file    what an     the cluster  everything   I/O         plan, apply, probe
 //!              says        administrator  and a person  is known
-//!                          has said    complete it
+//!                          has set     complete it
 //! ```
 
 use std::{
@@ -131,7 +131,7 @@ impl Source<'_> {
     }
 }
 
-/// What an administrator has said of one provider. What is not said can be learnt from the cluster, or is asked for.
+/// What the settings hold of one provider. What they leave out can be learnt from the cluster, or is asked for.
 pub(crate) trait Section: Debug + Send + Sync {
     fn provider(&self) -> ProviderName;
 

@@ -81,7 +81,7 @@ pub(crate) fn account_annotations() -> impl Iterator<Item = &'static str> {
     PROVIDERS.iter().filter_map(|provider| provider.account_annotation())
 }
 
-/// What an administrator has said of each provider, in the order of the registry.
+/// What the settings hold of each provider, in the order of the registry.
 #[derive(Clone, Debug)]
 pub(crate) struct Sections(Vec<Arc<dyn Section>>);
 

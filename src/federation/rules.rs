@@ -154,7 +154,7 @@ impl Rules {
 }
 
 fn not_https_url(text: &str) -> Option<&'static str> {
-    // A URL parser drops what stands around and inside a URL without a word.
+    // A URL parser drops whitespace around and inside a URL without a message.
     if !text.bytes().all(|byte| byte.is_ascii_graphic())
         || text.contains(['"', '\\', '<', '>', '^', '`', '{', '|', '}'])
     {

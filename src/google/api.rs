@@ -91,7 +91,7 @@ impl Api {
         self.send(url, with_body(request, body)).await
     }
 
-    /// With a token of somebody else instead of our own: what a workload would be answered.
+    /// With another identity's token instead of our own: what a workload would be answered.
     pub(crate) async fn call_as(
         &self,
         token: &Secret,
@@ -156,7 +156,7 @@ fn read(body: &[u8], place: &str) -> Outcome<Value> {
                 Code::GoogleAnswer,
                 format!("{place} answers with something that is no JSON object"),
             )
-            .hint("check google.endpoints, and what stands before it (a proxy's login page?)"),
+            .hint("check google.endpoints, and any proxy before it (its login page?)"),
         )
     })
 }

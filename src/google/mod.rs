@@ -3,7 +3,7 @@
 //! ```text
 //! Tokens (given, or found as Google's tools do) ──► Api ──► JSON, or Refusal ──► Error
 //!                                                    ├─ operation   polled to its end
-//!                                                    └─ policy      read, changed, written if nobody else wrote
+//!                                                    └─ policy      read, changed, written if unchanged
 //! ```
 
 mod api;

@@ -44,7 +44,7 @@ impl Api {
                     Code::GoogleAnswer,
                     format!("{}: Google's answer names no operation", doing.what),
                 )
-                .hint("check google.endpoints, and what stands before it"));
+                .hint("check google.endpoints, and any proxy before it"));
             }
             if looks == SILENT_LOOKS {
                 say(&format!("{}: Google is still at it ({name})", doing.what));
@@ -65,14 +65,14 @@ impl Api {
 fn failed(error: &Value, doing: Doing<'_>) -> Error {
     let refusal = Refusal::of_operation(error);
     let generic = matches!(&*refusal.word, "PERMISSION_DENIED" | "UNAUTHENTICATED" | "RESOURCE_EXHAUSTED");
-    let said = if refusal.message.is_empty() { refusal.word.clone() } else { refusal.message.clone() };
+    let message = if refusal.message.is_empty() { refusal.word.clone() } else { refusal.message.clone() };
     let word = refusal.word.clone();
     let described = refusal.error(doing.what, doing.permission, doing.on);
     if generic || described.code == Code::GoogleOrgPolicy {
         return described;
     }
     Error::failed(Code::GoogleOperationFailed, format!("{}: the operation failed at Google", doing.what))
-        .caused_by(format_args!("{word}: {said}"))
+        .caused_by(format_args!("{word}: {message}"))
         .hint("run the command again: it reads the present state first")
         .hint(format!("the right to do it is {}", needs(doing.permission, doing.on)))
 }

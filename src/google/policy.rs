@@ -1,4 +1,4 @@
-//! IAM policies: read at version 3, changed, written back only if nobody else wrote in between.
+//! IAM policies: read at version 3, changed, written back only if no other client wrote in between.
 
 use std::fmt;
 
@@ -110,7 +110,7 @@ impl Policy {
         self.bindings().any(|binding| is_plain(binding, role) && names(binding, member))
     }
 
-    /// Whether the member has the role under a condition only somebody else can have written.
+    /// Whether the member has the role under a condition that only another user can have written.
     pub(crate) fn has_conditionally(&self, role: &str, member: &str) -> bool {
         self.bindings().any(|binding| {
             binding["role"] == role && !binding["condition"].is_null() && names(binding, member)
@@ -132,7 +132,7 @@ impl Policy {
         true
     }
 
-    /// Whether that changed anything. Bindings with a condition stay: they are somebody else's.
+    /// Whether that changed anything. Bindings with a condition stay: they are another user's.
     pub(crate) fn revoke(&mut self, role: &str, member: &str) -> bool {
         if !self.has(role, member) {
             return false;
@@ -217,7 +217,7 @@ impl Api {
             if policy.etag().is_none() {
                 return Err(Error::failed(Code::GoogleAnswer, format!("the policy of {target} has no etag"))
                     .hint(
-                        "without one it could overwrite what somebody else wrote; check google.endpoints",
+                        "without one it could overwrite what another client wrote; check google.endpoints",
                     ));
             }
             // Version 3, or conditions would be lost. The etag goes back as it came.
@@ -229,7 +229,7 @@ impl Api {
                 Err(refusal) if refusal.is_conflict() => {
                     if attempts.attempt() == 3 {
                         say(&format!(
-                            "{target}: somebody else changes its policy at the same time; trying again"
+                            "{target}: another client changes its policy at the same time; trying again"
                         ));
                     }
                     if !attempts.pause(refusal.retry_after()).await {
@@ -242,7 +242,7 @@ impl Api {
         let times = attempts.attempt();
         Err(Error::failed(
             Code::GoogleBusy,
-            format!("somebody else keeps changing the IAM policy of {target}"),
+            format!("another client keeps changing the IAM policy of {target}"),
         )
         .caused_by(format_args!("{times} times it had changed between reading and writing (409 ABORTED)"))
         .hint("find out who writes it (Terraform, Config Connector, another setup), and start again")

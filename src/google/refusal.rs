@@ -96,7 +96,7 @@ impl Refusal {
         refusal
     }
 
-    /// From the `error` of an operation: a code of gRPC stands where the status would.
+    /// From the `error` of an operation: a code of gRPC is where the status would be.
     pub(super) fn of_operation(error: &Value) -> Self {
         let mut refusal = Self::read(error);
         let number = error["code"].as_u64().and_then(|code| usize::try_from(code).ok());
@@ -179,7 +179,7 @@ impl Refusal {
         self.status == Some(409) && self.word != "ABORTED"
     }
 
-    /// Somebody else wrote in between: read again, change again.
+    /// Another client wrote in between: read again, change again.
     pub(crate) fn is_conflict(&self) -> bool {
         self.status == Some(412) || (self.status == Some(409) && self.word != "ALREADY_EXISTS")
     }
@@ -201,8 +201,8 @@ impl Refusal {
         self.details.permission.as_deref()
     }
 
-    /// What Google said, in one line.
-    pub(crate) fn said(&self) -> String {
+    /// Google's message, in one line.
+    pub(crate) fn summary(&self) -> String {
         let Some(status) = self.status else {
             return self.unanswered.as_ref().map(|error| error.message.clone()).unwrap_or_default();
         };
@@ -213,8 +213,8 @@ impl Refusal {
 
     /// The error for a person: `what` was being done, with which `permission`, `on` what.
     pub(crate) fn error(self, what: &str, permission: &str, on: &str) -> Error {
-        let said = self.said();
-        let failed = |code, message: String| Error::failed(code, message).caused_by(&said);
+        let summary = self.summary();
+        let failed = |code, message: String| Error::failed(code, message).caused_by(&summary);
         if self.counts_for_client() {
             return failed(Code::GoogleQuotaProject, format!("{what}: the Google login names no project that its requests count for"))
                 .hint(format!("name one that has the service enabled: {QUOTA_PROJECT}=PROJECT, or `gcloud auth application-default set-quota-project PROJECT`"))
@@ -273,7 +273,7 @@ impl Refusal {
                 .hint("run the command again: it reads the present state first"),
             500.. => failed(Code::GoogleServer, format!("{what}: Google has failed")).hint("ask again later"),
             _ => failed(Code::GoogleRefused, format!("{what}: Google refuses")).hint(format!(
-                "what Google said names the reason; the right to do it is {}",
+                "Google's message names the reason; the right to do it is {}",
                 needs(permission, on)
             )),
         }
@@ -324,7 +324,7 @@ fn remedy(constraint: &str) -> &'static str {
         "constraints/iam.disableServiceAccountKeyCreation" => {
             "that policy is what this program works towards"
         }
-        _ => "talk to whoever administers the organisation (roles/orgpolicy.policyAdmin has the right)",
+        _ => "ask the administrator of the organisation (roles/orgpolicy.policyAdmin has the right)",
     }
 }
 

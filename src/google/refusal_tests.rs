@@ -77,5 +77,5 @@ fn a_page_instead_of_json_is_shown_without_the_token() {
     sent.insert(AUTHORIZATION, "Bearer ya29.tok".parse().unwrap());
     let body = b"<html>who are you, ya29.tok?</html>".to_vec();
     let refusal = Refusal::of(&Answer { status: 403, headers: HeaderMap::new(), body }, &sent);
-    assert_eq!(refusal.said(), "HTTP 403: <html>who are you, …?</html>");
+    assert_eq!(refusal.summary(), "HTTP 403: <html>who are you, …?</html>");
 }

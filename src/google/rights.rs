@@ -1,6 +1,6 @@
 //! PURE. Which role has a permission: the smallest predefined one, in one place.
 
-/// The first entry that matches is used; `*` stands for the rest.
+/// The first entry that matches is used; `*` matches the rest.
 const ROLES: [(&str, &str); 22] = [
     ("iam.serviceAccountKeys.*", "roles/iam.serviceAccountKeyAdmin"),
     ("iam.serviceAccounts.getAccessToken", "roles/iam.workloadIdentityUser"),

@@ -139,7 +139,7 @@ async fn headers(credentials: &AccessTokenCredentials) -> Result<HeaderMap> {
 fn unusable() -> Error {
     Error::failed(Code::GoogleCredentials, "Google's token service gave no usable token")
         .caused_by("its answer holds a lifetime that cannot be, or another value out of bounds")
-        .hint("check what GOOGLE_APPLICATION_CREDENTIALS names as token_url, and what stands before it")
+        .hint("check what GOOGLE_APPLICATION_CREDENTIALS names as token_url, and any proxy before it")
 }
 
 fn without_credentials(error: &(dyn std::error::Error + 'static)) -> Error {

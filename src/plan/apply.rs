@@ -18,7 +18,7 @@ const AT_ONCE: usize = 8;
 ///
 /// A name in `depends_on` that is not among these changes counts as done.
 pub(crate) async fn apply(changes: &[Change<Box<dyn Act + '_>>], report: &mut Report<'_>) -> Result<()> {
-    let talk = &SharedReport::new(report);
+    let messages = &SharedReport::new(report);
     let mut waiting: Vec<_> = changes.iter().enumerate().filter(|(_, change)| change.is_pending()).collect();
     let mut open: BTreeSet<&str> = waiting.iter().map(|(_, change)| change.step.name.as_str()).collect();
     let mut failed: Vec<(usize, Error)> = Vec::new();
@@ -27,9 +27,9 @@ pub(crate) async fn apply(changes: &[Change<Box<dyn Act + '_>>], report: &mut Re
         while failed.is_empty() && under_way.len() < AT_ONCE {
             let Some(next) = waiting.iter().position(|(_, change)| is_free(change, &open)) else { break };
             let (index, change) = waiting.remove(next);
-            talk.progress(change.step.progress());
+            messages.progress(change.step.progress());
             under_way.push(async move {
-                let mut say = |line: &str| talk.progress(format_args!("  {line}"));
+                let mut say = |line: &str| messages.progress(format_args!("  {line}"));
                 let done = change.run(&mut say).await;
                 (index, change, done)
             });

@@ -70,22 +70,22 @@ fn grants(log: &Log, count: usize) -> Vec<Change<Box<dyn Act + '_>>> {
 }
 
 async fn run(changes: &[Change<Box<dyn Act + '_>>]) -> (Result<()>, String) {
-    let (mut data, mut talk) = (Vec::new(), Vec::new());
-    let mut report = Report::new(Output::Text, false, &mut data, &mut talk);
+    let (mut data, mut messages) = (Vec::new(), Vec::new());
+    let mut report = Report::new(Output::Text, false, &mut data, &mut messages);
     let done = apply(changes, &mut report).await;
-    (done, String::from_utf8(talk).unwrap())
+    (done, String::from_utf8(messages).unwrap())
 }
 
 #[tokio::test]
 async fn eight_at_a_time_shown_in_order() {
     let log = Log::default();
-    let (done, talk) = run(&grants(&log, 30)).await;
+    let (done, messages) = run(&grants(&log, 30)).await;
     done.unwrap();
     assert_eq!(log.most.load(Ordering::Relaxed), 8);
-    let shown: Vec<_> = talk.lines().filter(|line| !line.starts_with(' ')).collect();
+    let shown: Vec<_> = messages.lines().filter(|line| !line.starts_with(' ')).collect();
     let expected: Vec<_> = (0..30).map(|number| format!("granting secret{number:02}")).collect();
     assert_eq!(shown, expected);
-    assert_eq!(talk.lines().filter(|line| *line == "  waits").count(), 30);
+    assert_eq!(messages.lines().filter(|line| *line == "  waits").count(), 30);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! A plan in a file: what a command would change, and the command line that said so.
+//! A plan in a file: what a command would change, and the command line that planned it.
 //!
 //! The file holds no way to do anything. [`check`](SavedPlan::check) compares it with the plan that the same command
 //! line makes at the time of `keyless apply`: only equal plans are applied.

@@ -45,7 +45,7 @@ impl Publication<'_> {
         let (read, mut is_read) = oneshot::channel();
         let ledger = async {
             let opened = Opened::read(cluster, &self.settings.ledger).await;
-            // Nobody waits for it when the look has failed.
+            // No caller waits for it when the look has failed.
             read.send(()).ok();
             opened
         };

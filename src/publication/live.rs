@@ -59,7 +59,7 @@ pub(crate) fn refuse_unpublishable_signer(observed: &Observed) -> Result<()> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Silence {
     Refused,
-    /// Whoever goes on takes nothing away that may be this server's.
+    /// A caller that goes on takes nothing away that may be this server's.
     Accepted,
 }
 

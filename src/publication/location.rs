@@ -244,8 +244,8 @@ mod tests {
                 "openid/v1/jwks",
             ),
         ] {
-            let settled = resolve(arguments, bucket_url).unwrap();
-            assert_eq!(settled, (issuer.to_owned(), object.to_owned()), "{arguments:?}");
+            let resolved = resolve(arguments, bucket_url).unwrap();
+            assert_eq!(resolved, (issuer.to_owned(), object.to_owned()), "{arguments:?}");
         }
         let stated = [
             "--bucket",
@@ -255,8 +255,8 @@ mod tests {
             "--issuer",
             "https://cdn.example.com/x/prod",
         ];
-        let settled = resolve(&stated, Some("https://cdn.example.com/x")).unwrap();
-        assert_eq!(settled.1, "prod/openid/v1/jwks");
+        let resolved = resolve(&stated, Some("https://cdn.example.com/x")).unwrap();
+        assert_eq!(resolved.1, "prod/openid/v1/jwks");
     }
 
     #[test]

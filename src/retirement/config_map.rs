@@ -93,7 +93,7 @@ impl Shelf {
         Ok(cluster.get_object(&NAMESPACES, None, NAMESPACE).await?.is_none())
     }
 
-    /// Writes the state over what was read, if nobody else has written since.
+    /// Writes the state over what was read, if no other client has written since.
     pub(crate) async fn save(&mut self, cluster: &Cluster, state: &State) -> Result<()> {
         let data = json!({ ENTRY: state.to_text() });
         let written = match &self.held {

@@ -34,7 +34,7 @@ struct Mark {
     runs: usize,
 }
 
-/// What an object said when it was asked to run.
+/// What an object reported when it was asked to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
     /// None: it did not use the store at that time, and was not asked. It is not asked again, and nothing it says is an
@@ -43,7 +43,7 @@ pub(crate) struct Asked {
 }
 
 impl Tracker {
-    /// These were asked to run, and said this at that time.
+    /// These were asked to run, and reported this at that time.
     pub(crate) fn asked(&mut self, asked: impl IntoIterator<Item = (String, Asked)>) {
         self.asked.extend(asked);
     }

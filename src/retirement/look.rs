@@ -102,8 +102,8 @@ pub(crate) async fn look_at(
     Ok(views)
 }
 
-fn standing(said: Standing, proved: bool) -> KeyStanding {
-    match said {
+fn standing(standing: Standing, proved: bool) -> KeyStanding {
+    match standing {
         Standing::Enabled => KeyStanding::Enabled,
         Standing::Disabled => KeyStanding::Disabled,
         Standing::Absent if proved => KeyStanding::Absent,
@@ -134,7 +134,7 @@ pub(super) fn view_of(kept: &Kept, place: &Place, secret: &Object) -> PlaceView 
     PlaceView { there: true, changed, holds_more: more && !place.entries.is_empty(), kept_by }
 }
 
-/// Whether a Secret still holds the credential: the very key, or anything at all where that cannot be told.
+/// Whether a Secret still holds the credential: the very key, or anything at all where that is unknown.
 fn holds(kept: &Kept, place: &Place, secret: &Object) -> bool {
     let entries = secret.0.get("data").and_then(Value::as_object);
     let mut values = entries

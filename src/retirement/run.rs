@@ -43,7 +43,7 @@ pub(crate) trait Hands {
     /// Writes the store's new provider; gives back the store as it is then, or `None` when that is left to a file.
     async fn switch(&mut self) -> Result<Option<Object>>;
 
-    /// Writes this `spec.provider` into the store, if nobody has written it since it was seen; `false` when that is left
+    /// Writes this `spec.provider` into the store, if no other client has written it since it was seen; `false` when that is left
     /// to a file.
     async fn restore(&mut self, store: &Object, provider: &Value) -> Result<bool>;
 
@@ -71,14 +71,14 @@ pub(crate) struct Run<'a> {
     tracker: Tracker,
     present: Option<Object>,
     told: Option<u64>,
-    said: BTreeSet<&'static str>,
+    reported: BTreeSet<&'static str>,
 }
 
 /// How it came out.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Outcome {
     End(End),
-    /// The store is left to a file that somebody has to apply.
+    /// The store is left to a file that a person has to apply.
     LeftToFile,
 }
 
@@ -106,7 +106,7 @@ impl<'a> Run<'a> {
             tracker: Tracker::default(),
             present: None,
             told: None,
-            said: BTreeSet::new(),
+            reported: BTreeSet::new(),
         }
     }
 
@@ -115,7 +115,7 @@ impl<'a> Run<'a> {
         self.shelf.as_ref().is_some_and(Shelf::is_empty)
     }
 
-    /// Goes on until nothing is left to do, or something stands against it.
+    /// Goes on until nothing is left to do, or something prevents it.
     pub(crate) async fn go_on(&mut self, hands: &mut dyn Hands) -> Result<Outcome> {
         let mut pause = Pause::default();
         if self.is_untouched() && Shelf::make_namespace(self.cluster).await? {
@@ -178,7 +178,7 @@ impl<'a> Run<'a> {
                 self.seen.keys = Some(((self.clock)(), keys));
             }
             Next::LookElsewhere => {
-                if self.said.insert("elsewhere") {
+                if self.reported.insert("elsewhere") {
                     hands.say(
                         "looking for what else uses the credential, in every Secret, ConfigMap and workload",
                     );
@@ -190,7 +190,7 @@ impl<'a> Run<'a> {
                 self.seen.elsewhere = Some(((self.clock)(), found));
             }
             Next::WaitForStore => {
-                if self.said.insert("store") {
+                if self.reported.insert("store") {
                     let name = self.store.name();
                     hands.say(&format!("waiting until External Secrets Operator says that {name} is ready"));
                 }
@@ -380,7 +380,7 @@ impl<'a> Run<'a> {
         else {
             return Ok(());
         };
-        // It may have changed since it was looked at; the next look says what of that stands against it.
+        // It may have changed since it was looked at; the next look shows what of that prevents it.
         let view = view_of(kept, place, &secret);
         if !view.may_go() || view.holds_more {
             return Ok(());

@@ -44,12 +44,12 @@ struct World {
     _dir: TempDir,
 }
 
-/// What was said, and nothing else: the store is not written here.
+/// The messages, and nothing else: the store is not written here.
 #[derive(Default)]
-struct Said(Vec<String>);
+struct Messages(Vec<String>);
 
 #[async_trait(?Send)]
-impl Hands for Said {
+impl Hands for Messages {
     fn say(&mut self, line: &str) {
         self.0.push(line.to_owned());
     }
@@ -178,16 +178,16 @@ async fn what_breaks_without_the_key_gets_it_back() {
     let _eso = needs_the_key(&world);
     let connected = std::mem::take(&mut world.connected);
     let mut run = world.run(connected, options(600, 1));
-    let mut said = Said::default();
-    let outcome = run.go_on(&mut said).await.unwrap();
+    let mut messages = Messages::default();
+    let outcome = run.go_on(&mut messages).await.unwrap();
     let Outcome::End(End::Blocked(Block::GaveBack(Why::Broke { object, .. }))) = outcome else {
-        panic!("{outcome:?}: {said:?}", said = said.0)
+        panic!("{outcome:?}: {messages:?}", messages = messages.0)
     };
     assert_eq!(object, "ExternalSecret shop/db");
     assert_eq!(world.is_disabled(), Some(false));
-    let of = |text: &str| said.0.iter().filter(|line| line.starts_with(text)).count();
-    assert_eq!((of("disabling key "), of("enabling key ")), (1, 1), "{:?}", said.0);
-    assert!(said.0.iter().any(|line| line.contains("is not ready: Ready=False")), "{:?}", said.0);
+    let of = |text: &str| messages.0.iter().filter(|line| line.starts_with(text)).count();
+    assert_eq!((of("disabling key "), of("enabling key ")), (1, 1), "{:?}", messages.0);
+    assert!(messages.0.iter().any(|line| line.contains("is not ready: Ready=False")), "{:?}", messages.0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -202,9 +202,9 @@ async fn what_comes_right_by_itself_is_no_failure() {
     });
     let connected = std::mem::take(&mut world.connected);
     let mut run = world.run(connected, options(3, 30));
-    let mut said = Said::default();
-    let outcome = run.go_on(&mut said).await.unwrap();
-    assert_eq!(outcome, Outcome::End(End::Retired), "{:?}", said.0);
+    let mut messages = Messages::default();
+    let outcome = run.go_on(&mut messages).await.unwrap();
+    assert_eq!(outcome, Outcome::End(End::Retired), "{:?}", messages.0);
     assert!(ill.load(Ordering::SeqCst), "it was ill");
     assert_eq!(world.is_disabled(), None);
 }
@@ -225,7 +225,7 @@ async fn what_was_broken_before_is_neither_awaited_nor_blamed() {
     sleep(Duration::from_millis(400)).await;
     let connected = std::mem::take(&mut world.connected);
     let mut run = world.run(connected, options(1, 0));
-    let outcome = run.go_on(&mut Said::default()).await.unwrap();
+    let outcome = run.go_on(&mut Messages::default()).await.unwrap();
     assert_eq!(outcome, Outcome::End(End::Retired));
 }
 
@@ -246,10 +246,10 @@ async fn another_run_at_work_is_noticed() {
             }
         }
     };
-    let mut said = Said::default();
-    let (outcome, ()) = futures::join!(run.go_on(&mut said), other);
+    let mut messages = Messages::default();
+    let (outcome, ()) = futures::join!(run.go_on(&mut messages), other);
     assert_eq!(outcome.unwrap_err().code, Code::RetirementRaced);
-    assert_eq!(world.is_disabled(), Some(false), "{:?}", said.0);
+    assert_eq!(world.is_disabled(), Some(false), "{:?}", messages.0);
 }
 
 #[tokio::test]

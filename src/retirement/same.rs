@@ -1,8 +1,8 @@
-//! Compares what a store says now with what it said before.
+//! Compares a store's login of now with that of before.
 
 use serde_json::Value;
 
-/// Whether a store says what it said before. The API server may have added defaults since, but not to a login.
+/// Whether a store logs in as before. The API server may have added defaults since, but not to a login.
 pub(crate) fn is_again(before: &Value, now: &Value) -> bool {
     fn covered(before: &Value, now: &Value, in_login: bool) -> bool {
         match (before, now) {

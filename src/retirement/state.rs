@@ -103,7 +103,7 @@ pub(crate) enum Why {
     Others { users: Vec<String> },
     /// The store names it again.
     Reverted,
-    /// It was enabled by somebody else.
+    /// It was enabled by another user.
     Enabled,
     /// What held before it was disabled held no more.
     Unfit,
@@ -162,7 +162,7 @@ impl State {
         Self { stage, ..self.clone() }
     }
 
-    /// Remembers what is not ready, so that nobody blames the credential for it.
+    /// Remembers what is not ready, so that it is not blamed on the credential.
     pub(crate) fn remember_broken(&mut self, broken: impl IntoIterator<Item = (String, u64)>) {
         self.broken = broken.into_iter().collect();
         if self.broken.len() > MOST_BROKEN {

@@ -128,7 +128,7 @@ fn selects(selector: &Value, object: &Object) -> bool {
 /// How much later than the change of the store a use has to be: clocks differ.
 const SKEW: u64 = 60;
 
-/// Somebody outside this cluster, if the credential was used after the store had left it: nothing in the cluster
+/// A user outside this cluster, if the credential was used after the store had left it: nothing in the cluster
 /// accounts for that. `since`: when the store left it, by the cluster's clock.
 pub(crate) fn used_after(identity: &Identity, last_use: &LastUse, since: u64) -> Option<String> {
     let LastUse::At(time) = last_use else { return None };
@@ -205,7 +205,7 @@ mod tests {
             };
             assert_eq!(found, schedule, "{kind} {spec}");
         }
-        // Older versions of the operator note no time on a PushSecret: nobody could tell when it ran.
+        // Older versions of the operator note no time on a PushSecret: when it ran is unknown.
         let silent = json!({"conditions": [{"type": "Ready", "status": "True"}]});
         assert!(matches!(user("PushSecret", json!({}), silent).schedule, Schedule::Never(_)));
     }

@@ -5,7 +5,7 @@ use super::{
     state::{Stage, State},
 };
 
-/// What the last words are about. `provider`: where grants were made, if they were.
+/// What the final message is about. `provider`: where grants were made, if they were.
 pub(crate) struct Situation<'a> {
     pub(crate) state: &'a State,
     /// Nothing has been written down, so nothing has been done to store and credential.

@@ -134,7 +134,7 @@ pub(crate) fn judge(scene: &Scene<'_>, blank: &Ledger) -> Judged {
                 // Written by every run that takes it out, so that two publishers cannot pass each other.
                 state if state.leaves() && scene.stored.contains(&id) => Some(look.latest),
                 state if state.leaves() => entry.dropped.or(Some(look.latest)),
-                // Whoever puts it back does not make it one of ours again.
+                // Putting it back does not make it one of ours again.
                 _ => entry.dropped,
             };
             states.insert(id, state);

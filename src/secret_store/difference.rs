@@ -61,15 +61,15 @@ pub(super) fn merge_patch(have: &Value, want: &Value) -> Value {
 
 fn leaves(value: &Value) -> BTreeMap<String, Value> {
     let mut found = BTreeMap::new();
-    walk(String::new(), value, &mut found);
+    flatten(String::new(), value, &mut found);
     found
 }
 
-fn walk(path: String, value: &Value, found: &mut BTreeMap<String, Value>) {
+fn flatten(path: String, value: &Value, found: &mut BTreeMap<String, Value>) {
     match value {
         Value::Object(members) => {
             for (name, value) in members {
-                walk(if path.is_empty() { name.clone() } else { format!("{path}.{name}") }, value, found);
+                flatten(if path.is_empty() { name.clone() } else { format!("{path}.{name}") }, value, found);
             }
         }
         Value::Null => {}

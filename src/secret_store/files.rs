@@ -1,4 +1,4 @@
-//! Manifests as a file, for whoever applies them by other means.
+//! Manifests as a file, for those who apply them by other means.
 
 use serde_json::Value;
 

@@ -35,7 +35,7 @@ pub(crate) trait StoreLogin: Debug + Send + Sync {
     /// Where these settings of a store lead to another place than is meant.
     fn differences(&self, spec: &Value) -> Vec<Difference>;
 
-    /// Refuses to take one place for another where the two cannot be told apart afterwards. `store` is for people.
+    /// Refuses to take one place for another where the two look the same afterwards. `store` is for people.
     fn refuse(&self, _store: &str, _differences: &[Difference]) -> Result<()> {
         Ok(())
     }

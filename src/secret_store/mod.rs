@@ -1,7 +1,7 @@
 //! PURE. Trust → manifests for External Secrets Operator.
 //!
 //! What is wanted is compared with what is there, against the schema that is installed. A store that exists
-//! keeps everything but its provider: who may use it, its intervals, its controller. What somebody else puts
+//! keeps everything but its provider: who may use it, its intervals, its controller. What another user puts
 //! back (Argo CD, Flux) is not written to; its manifest is for their repository.
 
 mod difference;

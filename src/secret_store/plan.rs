@@ -46,7 +46,7 @@ pub(crate) struct Have<'a> {
     pub(crate) role_binding: Option<&'a Object>,
 }
 
-/// The objects in the order in which they must be written, and what somebody should know.
+/// The objects in the order in which they must be written, and what a person should know.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) objects: Vec<Planned>,
@@ -72,7 +72,7 @@ pub(crate) enum Doing {
     /// Server-side apply of the manifest.
     Apply,
     /// A merge patch, valid for the resource version that it names. Server-side apply could not take a field
-    /// away that somebody else had written: a left-over `secretRef` would win over everything beside it.
+    /// away that another user had written: a left-over `secretRef` would win over everything beside it.
     Patch(Value),
     /// Of an object that is ours.
     Delete(Object),

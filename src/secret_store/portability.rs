@@ -18,7 +18,7 @@ pub(crate) struct Obstacle {
     pub(crate) change: String,
 }
 
-/// What stands against moving this store to the provider of `to`; nothing, if it names one of that kind already.
+/// What prevents moving this store to the provider of `to`; nothing, if it names one of that kind already.
 pub(crate) fn obstacles_of_a_move<'a>(
     users: impl IntoIterator<Item = &'a Object>,
     store: &Store,
@@ -30,7 +30,7 @@ pub(crate) fn obstacles_of_a_move<'a>(
     }
 }
 
-/// What stands against letting this store name the provider of `to`, object by object.
+/// What prevents letting this store name the provider of `to`, object by object.
 fn obstacles<'a>(
     users: impl IntoIterator<Item = &'a Object>,
     store: &Store,
@@ -89,7 +89,7 @@ fn any_value(remote: &Value, field: &str, to: &dyn StoreLogin, add: &mut impl Fn
     if !version.is_empty() && version != "latest" {
         add(
             &format!("{field}.version"),
-            &format!("version `{version}` counts the versions of one provider; the other counts anew"),
+            &format!("version `{version}` counts the versions of one provider; the other has its own count"),
             "leave it out, which means the latest at both",
         );
     } else if let Some(why) = to.refuses_latest().filter(|_| version == "latest") {

@@ -9,7 +9,7 @@ fn what_would_not_survive_the_swap_is_named() {
     let text = include_str!("../../fixtures/eso/external-secrets.yaml");
     let users = objects(text);
     let store = Store(with_key());
-    let said = |to: &dyn StoreLogin| -> Vec<String> {
+    let message = |to: &dyn StoreLogin| -> Vec<String> {
         obstacles(&users, &store, to)
             .into_iter()
             .map(|it| {
@@ -27,7 +27,7 @@ fn what_would_not_survive_the_swap_is_named() {
         "ExternalSecret shop/by-entry data[1].remoteRef.property",
         "PushSecret shop/push spec",
     ];
-    let (to_vault, to_google) = (said(&vault("vault")), said(&google()));
+    let (to_vault, to_google) = (message(&vault("vault")), message(&google()));
     for wanted in both {
         assert!(to_vault.iter().any(|it| it == wanted), "{wanted} is not in {to_vault:?}");
         assert!(to_google.iter().any(|it| it == wanted), "{wanted} is not in {to_google:?}");

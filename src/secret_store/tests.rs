@@ -229,7 +229,7 @@ fn the_swap_is_one_object() {
     let jwt = at(&planned.manifest, "/spec/provider/vault/auth/jwt");
     assert_eq!((&jwt["path"], &jwt["role"]), (&json!("k3s"), &json!("eso")));
     let token = &jwt["kubernetesServiceAccountToken"];
-    // ESO adds `vault` to whatever stands here: with nothing here it is the only audience.
+    // ESO adds `vault` to this list: with nothing here it is the only audience.
     assert!(
         token["serviceAccountRef"].get("audiences").is_none() && token.get("audiences").is_none(),
         "{token}"

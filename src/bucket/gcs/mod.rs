@@ -36,7 +36,7 @@ use crate::{
 
 /// Which state of an object an answer shows.
 const GENERATION: HeaderName = HeaderName::from_static("x-goog-generation");
-/// An object that changes this often while it is read is written by somebody in a loop.
+/// An object that changes this often while it is read is written by a program in a loop.
 const READS: usize = 4;
 
 pub(super) const KIND: Kind = Kind {
@@ -176,7 +176,7 @@ impl Bucket for Gcs {
                     Code::BucketAnswer,
                     format!("{} has no generation", self.name(name)),
                 )
-                .hint("Cloud Storage never answers so: check --endpoint, and what stands before it"));
+                .hint("Cloud Storage never answers so: check --endpoint, and any proxy before it"));
             };
             let content = match content {
                 Ok(content) if content.header(GENERATION).is_none() => {
@@ -224,7 +224,7 @@ impl Bucket for Gcs {
         let (content_type, body) = multipart(name, document)?;
         match self.api.post(url, &content_type, body).await {
             Ok(_) => Ok(Condition::Kept),
-            Err(refusal) if refusal.is_conflict() => Err(WriteError::Conflict(refusal.said())),
+            Err(refusal) if refusal.is_conflict() => Err(WriteError::Conflict(refusal.summary())),
             Err(refusal) => {
                 let permission = match expected {
                     Expected::Absent => "storage.objects.create",
@@ -291,7 +291,7 @@ impl Bucket for Gcs {
         let listed = match self.api.get(self.api.url("storage/v1/b", &[&self.bucket, "o"], &query)).await {
             Ok(listed) => listed,
             Err(refusal) => {
-                tracing::debug!(answer = refusal.said(), "leftovers cannot be looked for");
+                tracing::debug!(answer = refusal.summary(), "leftovers cannot be looked for");
                 return Vec::new();
             }
         };

@@ -83,7 +83,7 @@ async fn open(gcs: &Gcs) -> Result<()> {
         let url = gcs.api.url("storage/v1/b", &[&gcs.bucket, "iam"], &[]);
         match gcs.api.put(url, Value::Object(policy).to_string().into_bytes()).await {
             Ok(_) => return Ok(()),
-            Err(refusal) if refusal.is_prevented() => return Err(prevented(gcs, &refusal.said())),
+            Err(refusal) if refusal.is_prevented() => return Err(prevented(gcs, &refusal.summary())),
             Err(refusal) if refusal.is_conflict() => {
                 if !attempts.pause(refusal.retry_after).await {
                     break;
@@ -155,7 +155,7 @@ async fn create(gcs: &Gcs, project: &str) -> Result<()> {
         Err(refusal) if refusal.status == Some(409) && is_ours(&refusal) => Ok(()),
         Err(refusal) if refusal.status == Some(409) => {
             Err(Error::failed(Code::BucketOfAnotherOwner, format!("the bucket {bucket:?} has another owner"))
-                .caused_by(refusal.said())
+                .caused_by(refusal.summary())
                 .hint(
                     "bucket names are unique among all customers of Google: choose another one with --bucket",
                 ))
@@ -181,7 +181,7 @@ async fn policy(gcs: &Gcs) -> Result<Map<String, Value>> {
         Ok(answer) => object(&answer.body, &what),
         Err(refusal) if refusal.is_absent() => {
             Err(Error::failed(Code::BucketNoIam, format!("{what}: this server knows no IAM policies"))
-                .caused_by(refusal.said())
+                .caused_by(refusal.summary())
                 .hint("it is not Google's: open the bucket by its own means, and leave out --create"))
         }
         Err(refusal) => Err(refusal.error(&gcs.bucket, "storage.buckets.getIamPolicy", &what)),
@@ -240,9 +240,9 @@ async fn holds_documents_only(gcs: &Gcs, names: &[String]) -> Result<()> {
     ))
 }
 
-fn prevented(gcs: &Gcs, said: &str) -> Error {
+fn prevented(gcs: &Gcs, message: &str) -> Error {
     Error::failed(Code::PublicAccessPrevented, format!("{gcs} must not be opened to everyone"))
-        .caused_by(said)
+        .caused_by(message)
         .hint(format!("if it is the bucket that prevents it: `gcloud storage buckets update {gcs} --no-public-access-prevention`"))
         .hint("if it is the organisation: its policies storage.publicAccessPrevention and iam.allowedPolicyMemberDomains decide; they can take 10 minutes to change")
 }
@@ -251,6 +251,6 @@ fn object(body: &[u8], what: &str) -> Result<Map<String, Value>> {
     serde_json::from_slice(body).map_err(|error| {
         Error::failed(Code::BucketAnswer, format!("{what}: the answer is not a JSON object"))
             .caused_by_chain(&error)
-            .hint("Cloud Storage never answers so: check --endpoint, and what stands before it")
+            .hint("Cloud Storage never answers so: check --endpoint, and any proxy before it")
     })
 }

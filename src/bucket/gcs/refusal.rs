@@ -101,8 +101,8 @@ impl Refusal {
             && ["public access prevention", "permitted customer"].iter().any(|words| message.contains(words))
     }
 
-    /// What the store said, in one line.
-    pub(super) fn said(&self) -> String {
+    /// The store's message, in one line.
+    pub(super) fn summary(&self) -> String {
         let Some(status) = self.status else {
             return self.unanswered.as_ref().map(|error| error.message.clone()).unwrap_or_default();
         };
@@ -113,7 +113,7 @@ impl Refusal {
 
     /// The error for a person. `permission` is the one that the call needs, `what` the thing it was about.
     pub(super) fn error(self, bucket: &str, permission: &str, what: &str) -> Error {
-        let (said, throttled, missing) = (self.said(), self.is_throttled(), self.is_bucket_missing());
+        let (summary, throttled, missing) = (self.summary(), self.is_throttled(), self.is_bucket_missing());
         if let Some(mut error) = self.unanswered {
             error.code = match error.code {
                 code @ (Code::BodyTooLarge | Code::BucketCredentials | Code::BucketRequest) => code,
@@ -122,7 +122,7 @@ impl Refusal {
             };
             return error.at(what);
         }
-        let failed = |code, message: String| Error::failed(code, message).caused_by(&said);
+        let failed = |code, message: String| Error::failed(code, message).caused_by(&summary);
         let on = match permission {
             "storage.buckets.create" => "the project".to_owned(),
             _ => format!("the bucket {bucket:?}"),
@@ -151,7 +151,7 @@ impl Refusal {
                 .hint("`keyless publish --create` makes the bucket; or correct --bucket, --endpoint"),
             500.. => failed(Code::BucketServer, format!("{what}: Google has failed")).hint("ask again later"),
             _ => failed(Code::BucketRefused, format!("{what}: Google refuses"))
-                .hint("what Google said names the reason"),
+                .hint("Google's message names the reason"),
         }
     }
 }

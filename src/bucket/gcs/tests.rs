@@ -49,7 +49,7 @@ fn store() -> (lab::Gcs, Gcs) {
     (store, gcs)
 }
 
-async fn stranger(gcs: &Gcs, name: &str) -> u16 {
+async fn anonymous(gcs: &Gcs, name: &str) -> u16 {
     let http = Http::new(&[]).unwrap();
     http.get(&format!("{}/{name}", gcs.public_url().unwrap())).await.unwrap().status
 }
@@ -66,7 +66,7 @@ async fn keeps_the_contract() {
     contract::holds(&gcs, Traits { headers: true, condition: Condition::Kept }).await;
 }
 
-/// Credentials as they are found: a token that somebody renews, or none.
+/// Credentials as they are found: a token that a program renews, or none.
 #[derive(Debug)]
 struct Found(Option<String>);
 

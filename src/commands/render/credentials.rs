@@ -32,7 +32,7 @@ use crate::{
     keyless render credentials --token-file token >credentials.json && gcloud auth login --cred-file=credentials.json\n\n\
     Needs: nothing where google.project (as number) and google.pool are set; else what `keyless render store` needs")]
 pub(crate) struct CredentialsArgs {
-    /// Where the token lies for whoever uses the file
+    /// Where the token lies for the program that uses the file
     #[arg(long, value_name = "FILE", default_value = "/var/run/service-account/token")]
     token_file: PathBuf,
 }

@@ -1,4 +1,4 @@
-//! `keyless render`: write what somebody else applies, touching nothing. One file for each thing that is written.
+//! `keyless render`: write what another tool applies, changing nothing. One file for each thing that is written.
 
 mod credentials;
 mod issuer;
@@ -10,7 +10,7 @@ use self::{credentials::CredentialsArgs, issuer::IssuerArgs, store::StoreArgs};
 use super::Exit;
 use crate::{config::Settings, error::Result, report::Report};
 
-/// Write what somebody else applies, touching nothing
+/// Write what another tool applies, changing nothing
 #[derive(Debug, Args)]
 pub(crate) struct RenderArgs {
     #[command(subcommand)]

@@ -11,7 +11,7 @@ use crate::{
     commands::{
         objects::{find_store, write_manifest},
         prompt::{self, Offer},
-        resolve::{looking, settle_asking, store_name},
+        resolve::{looking, resolve_asking, store_name},
         store::Present,
     },
     config::Settings,
@@ -59,16 +59,16 @@ pub(super) async fn run(args: &StoreArgs, settings: &Settings, report: &mut Repo
         store_name(settings, &estate, &mut ask)?
     };
     let settings = &looking(settings, find_store(&estate, &named));
-    let settled = settle_asking(settings, args.to, &estate, cluster.uid()?, report)?;
-    report.about_account(Some(settled.provider.account()));
-    let present = find_store(&estate, &settled.store);
-    let (login, warnings) = settled.provider.store_login(present, &http).await?;
+    let resolved = resolve_asking(settings, args.to, &estate, cluster.uid()?, report)?;
+    report.about_account(Some(resolved.provider.account()));
+    let present = find_store(&estate, &resolved.store);
+    let (login, warnings) = resolved.provider.store_login(present, &http).await?;
     for warning in &warnings {
         report.warning(warning);
     }
-    let have = Present::observe(&cluster, &estate, &settled.store, &settled.workload).await?;
+    let have = Present::observe(&cluster, &estate, &resolved.store, &resolved.workload).await?;
     let want =
-        Want { login: login.as_ref(), workload: &settled.workload, store: &settled.store, namespaces: &[] };
+        Want { login: login.as_ref(), workload: &resolved.workload, store: &resolved.store, namespaces: &[] };
     let plan = secret_store::plan(&want, &have.have())?;
 
     for warning in &plan.warnings {

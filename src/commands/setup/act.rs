@@ -17,7 +17,7 @@ use super::{
 use crate::{
     cli::SetupArgs,
     cluster::Cluster,
-    commands::{Exit, objects, probe::probe, resolve::Settled, rights::Rights, store::Present},
+    commands::{Exit, objects, probe::probe, resolve::Resolved, rights::Rights, store::Present},
     error::{Error, Result},
     federation::{Federation, TrustedIssuer},
     plan,
@@ -35,7 +35,7 @@ pub(super) struct Act<'a> {
     pub(super) args: &'a SetupArgs,
     /// The public documents, unless the provider is given the keys.
     pub(super) documents: Option<(&'a Publication<'a>, &'a PublicationPlan<'a>)>,
-    pub(super) settled: &'a Settled,
+    pub(super) resolved: &'a Resolved,
     pub(super) cluster: &'a Cluster,
     pub(super) provider: &'a dyn Federation,
     pub(super) issuer: &'a TrustedIssuer,
@@ -48,7 +48,7 @@ pub(super) struct Act<'a> {
 enum Prepared {
     /// Everything that is granted was tried with the new login.
     Probed,
-    /// Somebody else has to do something first.
+    /// Another person has to do something first.
     Ended(Exit),
 }
 
@@ -111,15 +111,15 @@ impl Act<'_> {
             }
         };
         let mut run =
-            Run::new(self.cluster, &self.settled.store, shelf, state, connected, options, self.clock);
+            Run::new(self.cluster, &self.resolved.store, shelf, state, connected, options, self.clock);
         run.desired = Some(planned.manifest.0["spec"]["provider"].clone());
         run.is_new = is_new;
         run.seen = seen;
         let outcome = {
             let mut hands = SetupHands {
                 cluster: self.cluster,
-                store: &self.settled.store,
-                forward: Some(Forward { provider: self.provider, settled: self.settled, rights, planned }),
+                store: &self.resolved.store,
+                forward: Some(Forward { provider: self.provider, resolved: self.resolved, rights, planned }),
                 folder: self.args.manifests.as_deref(),
                 yes: self.args.yes,
                 report,
@@ -144,7 +144,7 @@ impl Act<'_> {
         rights: &mut Rights,
         report: &mut Report<'_>,
     ) -> Result<Prepared> {
-        let (settled, folder) = (self.settled, self.args.manifests.as_deref());
+        let (resolved, folder) = (self.resolved, self.args.manifests.as_deref());
         if let Some((publication, documents)) = self.documents
             && documents.is_pending()
         {
@@ -163,7 +163,7 @@ impl Act<'_> {
             report.line("\nCommit these manifests. Once they are applied, run setup again: it probes the new login, then turns to the store.");
             return Ok(Prepared::Ended(Exit::Found));
         }
-        let read = probe(self.cluster, self.provider, &settled.workload, rights, report).await?;
+        let read = probe(self.cluster, self.provider, &resolved.workload, rights, report).await?;
         let would_break = plan.keeps_store() || !rights.would_break().is_empty();
         let switches = objects::change_something(&store);
         if switches && would_break || !read && (switches || retirement.is_some_and(Retirement::goes_forward))
@@ -173,14 +173,14 @@ impl Act<'_> {
                 false => "nothing was read through the new login",
             };
             let what = if switches { "The store" } else { "What is left of the old credential of" };
-            report.line(format_args!("\n{what} {} is left as it is: {why}.", settled.store.name()));
+            report.line(format_args!("\n{what} {} is left as it is: {why}.", resolved.store.name()));
             rights.say_what_is_missing(report);
             return Ok(Prepared::Ended(Exit::Found));
         }
         Ok(Prepared::Probed)
     }
 
-    /// A store that was not there, or that is as it should be and has no past.
+    /// A store that was not there, or that is as desired and has no past.
     async fn new_or_unchanged(&self, planned: &Planned, report: &mut Report<'_>) -> Result<Exit> {
         let folder = self.args.manifests.as_deref();
         objects::apply(self.cluster, &[planned], folder, report).await?;
@@ -190,10 +190,10 @@ impl Act<'_> {
             );
             return Ok(Exit::Found);
         }
-        watch::until_ready(self.cluster, &self.settled.store, report).await?;
+        watch::until_ready(self.cluster, &self.resolved.store, report).await?;
         report.line(format_args!(
             "\nThe store {} logs in with short-lived tokens. See what is left: keyless audit",
-            self.settled.store.name()
+            self.resolved.store.name()
         ));
         if self.args.retire_key {
             report.line(NONE_NOTED);

@@ -18,7 +18,7 @@ use crate::{
     secret_store::Planned,
 };
 
-/// On a store, which Secret it named before: earlier versions wrote it. It informs, and decides nothing: whoever may write
+/// On a store, which Secret it named before: earlier versions wrote it. It informs, and decides nothing: users who may write
 /// the store may write it.
 pub(super) const REPLACES: &str = "keyless/replaces";
 
@@ -45,7 +45,7 @@ pub(super) async fn leaves_behind(it: &Context<'_>, store: &Store, planned: &Pla
     Ok(all)
 }
 
-/// The Secret that somebody says it was.
+/// The Secret that the annotation names.
 pub(super) async fn named_by_hand(cluster: &Cluster, named: &str) -> Result<Vec<Kept>> {
     let parts: Vec<_> = named.splitn(3, '/').collect();
     let [namespace, name, entry @ ..] = parts.as_slice() else {

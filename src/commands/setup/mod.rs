@@ -35,7 +35,7 @@ use super::{
     Exit, issuer,
     objects::{Sight, find_store},
     prompt,
-    resolve::{Settled, settle_asking},
+    resolve::{Resolved, resolve_asking},
     rights::{Rights, refuse_another_place},
     saved,
     store::Present,
@@ -77,27 +77,27 @@ pub(crate) async fn run(
     // Observe.
     let Sight { cluster, estate, observed, cluster_id } = Sight::take(settings, report).await?;
     live::refuse_doubts(&observed, Silence::Accepted)?;
-    let settled = settle_asking(settings, args.to, &estate, &cluster_id, report)?;
-    if !settled.uploads_keys() {
+    let resolved = resolve_asking(settings, args.to, &estate, &cluster_id, report)?;
+    if !resolved.uploads_keys() {
         live::refuse_doubts(&observed, Silence::Refused)?;
     }
-    report.about_account(Some(settled.provider.account()));
-    let provider = settled.provider.connect(&http, Purpose::Apply)?;
+    report.about_account(Some(resolved.provider.account()));
+    let provider = resolved.provider.connect(&http, Purpose::Apply)?;
     let provider = provider.as_ref();
-    let issuer = issuer::trusted(settings, &settled, &observed, &http).await?;
+    let issuer = issuer::trusted(settings, &resolved, &observed, &http).await?;
     let staged = live::from_files(settings)?;
     // A key that only a silent server serves may sign: one server's silence takes nothing away.
-    let kept = match settled.uploads_keys() && silent(&observed).next().is_some() {
+    let kept = match resolved.uploads_keys() && silent(&observed).next().is_some() {
         true => provider.keys().await?,
         false => Keys::Fetched,
     };
     let trust =
-        settled.trust(issuer.clone(), cluster_id.clone(), &observed, staged.as_ref(), kept.given())?;
+        resolved.trust(issuer.clone(), cluster_id.clone(), &observed, staged.as_ref(), kept.given())?;
     provider.rules().check(&trust)?;
     let login = provider.store_login().await?;
     let login = login.as_ref();
-    refuse_another_place(&estate, &settled.store, login)?;
-    let mut rights = Rights::resolve(&cluster, &estate, settings, &settled, provider, login).await?;
+    refuse_another_place(&estate, &resolved.store, login)?;
+    let mut rights = Rights::resolve(&cluster, &estate, settings, &resolved, provider, login).await?;
     rights.ask_for_one(provider, report)?;
     if args.revoke_unused {
         rights.revoke_unused();
@@ -117,12 +117,12 @@ pub(crate) async fn run(
     };
 
     // Decide.
-    let publication = match settled.uploads_keys() {
+    let publication = match resolved.uploads_keys() {
         true => None,
         false => Some(Publication::connect(settings, &http).await?),
     };
     let Decided { mut plan, impossible, present, documents } =
-        decide(publication.as_ref(), &settled, &cluster, &estate, &observed, provider, login, &trust, now)
+        decide(publication.as_ref(), &resolved, &cluster, &estate, &observed, provider, login, &trust, now)
             .await?;
     rights.leave_out(impossible);
     plan.keep_store(rights.would_break());
@@ -131,7 +131,7 @@ pub(crate) async fn run(
             cluster: &cluster,
             cluster_id: &cluster_id,
             estate: &estate,
-            store: &settled.store,
+            store: &resolved.store,
             providers: &settings.providers,
             http: &http,
             now: clock(),
@@ -139,7 +139,7 @@ pub(crate) async fn run(
         plan.retirement = Retirement::plan(&context, store, planned, args, &farewell).await?;
     }
     let file =
-        SettingsFile::plan(settings, &settled, issuer.published(), &trust.cluster_id, rights.to_list())?;
+        SettingsFile::plan(settings, &resolved, issuer.published(), &trust.cluster_id, rights.to_list())?;
     plan.settings = file.step();
     plan.show(&issuer, report);
     rights.show(report);
@@ -185,7 +185,7 @@ pub(crate) async fn run(
     let act = Act {
         args,
         documents: publication.as_ref().zip(documents.as_ref()),
-        settled: &settled,
+        resolved: &resolved,
         cluster: &cluster,
         provider,
         issuer: &issuer,
@@ -252,7 +252,7 @@ struct Decided<'p> {
 #[expect(clippy::too_many_arguments, reason = "everything that was observed, decided upon once")]
 async fn decide<'p>(
     publication: Option<&'p Publication<'_>>,
-    settled: &Settled,
+    resolved: &Resolved,
     cluster: &Cluster,
     estate: &Estate,
     observed: &Observed,
@@ -271,14 +271,14 @@ async fn decide<'p>(
     let (documents, changes, present) = futures::join!(
         documents,
         provider.plan(trust),
-        Present::observe(cluster, estate, &settled.store, &settled.workload)
+        Present::observe(cluster, estate, &resolved.store, &resolved.workload)
     );
     let (documents, federation::Plan { changes, impossible }, present) = (documents?, changes?, present?);
     let mut objects = secret_store::plan(
-        &secret_store::Want { login, workload: &settled.workload, store: &settled.store, namespaces: &[] },
+        &secret_store::Want { login, workload: &resolved.workload, store: &resolved.store, namespaces: &[] },
         &present.have(),
     )?;
-    objects.warnings.extend(silent(observed).filter(|_| settled.uploads_keys()).map(|server| {
+    objects.warnings.extend(silent(observed).filter(|_| resolved.uploads_keys()).map(|server| {
         let (address, code) = (&server.address, server.error.code);
         let why = format!(
             "API server {address} did not answer ({code}): keys that only it serves are not uploaded, and none is taken away"
@@ -306,7 +306,7 @@ async fn decide<'p>(
         objects,
         later,
         signs_otherwise,
-        obstacles: find_store(estate, &settled.store)
+        obstacles: find_store(estate, &resolved.store)
             .map(|store| obstacles_of_a_move(estate.users(store), store, login))
             .unwrap_or_default(),
         servers: observed.servers.len(),

@@ -8,7 +8,7 @@ use crate::{
     rfc3339::rfc3339,
 };
 
-/// What the last words of a run are made of.
+/// What the final message of a run is made of.
 pub(super) struct Farewell<'a> {
     /// Where grants were made.
     pub(super) provider: Option<String>,
@@ -156,7 +156,7 @@ impl Farewell<'_> {
     }
 }
 
-/// An error with the run's last words: they take the place of what is said of every other interrupted command.
+/// An error with the run's final message: it takes the place of the message of every other interrupted command.
 pub(super) fn stopped(mut error: Error, words: String) -> Error {
     if matches!(error.kind, Kind::Interrupted(_)) {
         error.hints.clear();
@@ -211,7 +211,7 @@ fn error(block: &Block, state: &State) -> Error {
         Block::GaveBack(why) => gave_back(why),
         Block::StoreGone => Error::failed(Code::StoreGone, format!("{store} is gone"))
             .hint("nothing was changed because of it; bring it back, or delete the credential by hand"),
-        Block::StoreReplaced => Error::failed(Code::StoreReplaced, format!("{store} was deleted and made anew: what is noted belongs to the one before"))
+        Block::StoreReplaced => Error::failed(Code::StoreReplaced, format!("{store} was deleted and created again: what is noted belongs to the one before"))
             .hint("setup --replaced NAMESPACE/SECRET names the Secret that the store used before"),
         Block::StoreChanged => Error::failed(Code::StoreChanged, format!("{store} says something that keyless did not write"))
             .hint("see who changed it: kubectl get -o yaml --show-managed-fields"),
@@ -223,7 +223,7 @@ fn error(block: &Block, state: &State) -> Error {
             .hint("the store can log in as before only with a new key: make one, put it into the Secret, and name it in the store"),
         Block::UndoWithout(places) => Error::failed(Code::UndoWithoutSecret, format!("{} is gone, or holds something else by now", places.join(", ")))
             .hint("the store would not log in with it: put the credential back first"),
-        Block::UndoDisabled(names) => Error::failed(Code::UndoDisabled, format!("{} was disabled by somebody else", names.join(", ")))
+        Block::UndoDisabled(names) => Error::failed(Code::UndoDisabled, format!("{} was disabled by another user", names.join(", ")))
             .hint("the store would not log in with it: find out why it was disabled, enable it, then undo"),
     }
 }
@@ -254,7 +254,7 @@ fn gave_back(why: &Why) -> Error {
         .hint("find out who put it back (Argo CD, Flux, a file that is applied again), and change it there"),
         Why::Enabled => Error::failed(
             Code::CredentialEnabled,
-            "somebody else has enabled the credential, so it stays enabled",
+            "another user has enabled the credential, so it stays enabled",
         )
         .hint("find out who needs it, then run setup again"),
         Why::Unfit => Error::failed(

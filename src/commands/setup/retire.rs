@@ -93,7 +93,7 @@ impl Retirement {
         let mut state = match saved {
             Some(mut state) => {
                 if planned.changes_something() {
-                    // Somebody has given the store another credential since.
+                    // Another user has given the store another credential since.
                     let left = leaves_behind(it, &store, planned)
                         .await
                         .map_err(|error| error.hint(farewell.words_of(&state, None)))?;
@@ -132,7 +132,7 @@ impl Retirement {
         if state.credentials.is_empty() {
             return Ok(None);
         }
-        // An earlier run may have left it in the middle: whoever cannot go on has to know where.
+        // An earlier run may have left it in the middle: a run that cannot go on reports where.
         let in_the_middle = |error: Error| match shelf.is_empty() {
             true => error,
             false => error.hint(farewell.words_of(&state, None)),
@@ -186,7 +186,7 @@ impl Retirement {
             format!("nothing is known for certain of the credential that {id} used before"),
         )
         .caused_by(format!(
-            "its annotation {REPLACES} names the Secret {replaced}, but whoever may write the store may write that"
+            "its annotation {REPLACES} names the Secret {replaced}, but every user who may write the store may write that"
         ))
         .hint(format!("if it is right, say so: keyless setup --retire-key --replaced {replaced}"))
         .hint("nothing was changed"))

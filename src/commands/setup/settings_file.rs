@@ -1,4 +1,4 @@
-//! What was settled, written down: the next run, and every other command, then means the same without asking.
+//! What was resolved, written down: the next run, and every other command, then means the same without asking.
 //!
 //! How this machine reaches the cluster is not written: the file goes with the cluster, not with the machine.
 //! What the store's identity may do is: that list is an administrator's decision, and what is new is asked for.
@@ -12,8 +12,8 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    commands::resolve::Settled,
-    config::{Edit, Setting, Settings, edit, listed, said},
+    commands::resolve::Resolved,
+    config::{Edit, Setting, Settings, edit, held, listed},
     error::{Code, Error, Result},
     federation::Right,
     files::{self, Accept, MAX_SMALL},
@@ -37,7 +37,7 @@ impl<'a> SettingsFile<'a> {
     /// `list` is what the store's identity may do, if the file does not say so yet.
     pub(super) fn plan(
         settings: &'a Settings,
-        settled: &Settled,
+        resolved: &Resolved,
         issuer: Option<&Issuer>,
         cluster_uid: &str,
         list: Option<BTreeSet<Right>>,
@@ -56,12 +56,12 @@ impl<'a> SettingsFile<'a> {
                 .hint("--config names the settings file, in which setup keeps what it decided"));
             }
         };
-        let mut decisions = decisions(settings, settled, issuer, cluster_uid)?;
+        let mut decisions = decisions(settings, resolved, issuer, cluster_uid)?;
         if let Some(list) = list {
             decisions.extend(listed(&list, settings.store.listed.as_ref().unwrap_or(&BTreeSet::new())));
         }
         // The same file may be named in several ways.
-        let named = text.as_deref().and_then(|text| said(text, CA_FILE));
+        let named = text.as_deref().and_then(|text| held(text, CA_FILE));
         let named = named.map(|named| path.parent().unwrap_or(Path::new("")).join(named));
         if named.is_some() && named == settings.ca_file {
             decisions.retain(|(setting, _)| *setting != CA_FILE);
@@ -114,7 +114,7 @@ impl<'a> SettingsFile<'a> {
             report.warning(&Warning::new(
                 Code::SettingsNotWritten,
                 format!(
-                    "{} does not say {} ({why}): add it there, so that the next run settles the same",
+                    "{} does not say {} ({why}): add it there, so that the next run resolves the same",
                     self.path.display(),
                     left.join(", ")
                 ),
@@ -126,7 +126,7 @@ impl<'a> SettingsFile<'a> {
 
 fn decisions(
     settings: &Settings,
-    settled: &Settled,
+    resolved: &Resolved,
     issuer: Option<&Issuer>,
     cluster_uid: &str,
 ) -> Result<Vec<Setting>> {
@@ -134,7 +134,7 @@ fn decisions(
     let mut say = |path: &'static str, value: Option<String>| {
         all.extend(value.map(|value| (path, json!(value))));
     };
-    say("provider", Some(settled.provider.provider().to_string()));
+    say("provider", Some(resolved.provider.provider().to_string()));
     say("issuer", issuer.map(Issuer::to_string));
     if let Some(bucket) = &settings.bucket {
         bucket.to_members().into_iter().for_each(|(path, value)| say(path, value));
@@ -144,12 +144,12 @@ fn decisions(
     if let Some(ca_file) = &settings.ca_file {
         say(CA_FILE, Some(beside(&settings.file, ca_file)?));
     }
-    settled.provider.settings().into_iter().for_each(|(path, value)| say(path, Some(value)));
-    say("store.name", Some(settled.store.name().to_owned()));
-    say("store.namespace", settled.store.namespace().map(str::to_owned));
-    say("store.serviceAccount", Some(settled.workload.to_string()));
+    resolved.provider.settings().into_iter().for_each(|(path, value)| say(path, Some(value)));
+    say("store.name", Some(resolved.store.name().to_owned()));
+    say("store.namespace", resolved.store.namespace().map(str::to_owned));
+    say("store.serviceAccount", Some(resolved.workload.to_string()));
     // The next run would take a staged key away that this one has given.
-    if settled.uploads_keys() && !settings.public_keys.is_empty() {
+    if resolved.uploads_keys() && !settings.public_keys.is_empty() {
         let files = settings.public_keys.iter().map(|path| beside(&settings.file, path));
         all.push(("cluster.publicKeys", json!(files.collect::<Result<Vec<_>>>()?)));
     }

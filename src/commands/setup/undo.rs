@@ -67,7 +67,7 @@ pub(super) async fn run(
     let keys = look::look_at(&cluster, &state.credentials, &connected).await?;
     let options = retire::options(args, false, now());
 
-    // What stands against it is said before anybody is asked.
+    // What prevents it is reported before the prompt.
     let provider = &present.0["spec"]["provider"];
     let view = if *provider == state.after {
         StoreView::After { ready: true, says: String::new() }

@@ -69,8 +69,8 @@ mod tests {
         lab.put_object(store("False"));
         let settings = Settings { kubeconfig: Some(lab.kubeconfig(dir.path())), ..Settings::default() };
         let cluster = Cluster::connect(&settings).await.unwrap();
-        let (mut data, mut talk) = (Vec::new(), Vec::new());
-        let mut report = Report::new(Output::Text, false, &mut data, &mut talk);
+        let (mut data, mut messages) = (Vec::new(), Vec::new());
+        let mut report = Report::new(Output::Text, false, &mut data, &mut messages);
         let started = Instant::now();
         let name = StoreName::Cluster("gcp".into());
         let looked = || {
@@ -88,7 +88,7 @@ mod tests {
         let (ready, ()) = futures::join!(until_ready(&cluster, &name, &mut report), quick);
         ready.unwrap();
         assert!(started.elapsed() < LONGEST_PAUSE, "it took {:?}", started.elapsed());
-        let talk = String::from_utf8(talk).unwrap();
-        assert_eq!(talk.matches("waiting until External Secrets Operator").count(), 1, "{talk}");
+        let messages = String::from_utf8(messages).unwrap();
+        assert_eq!(messages.matches("waiting until External Secrets Operator").count(), 1, "{messages}");
     }
 }

@@ -10,7 +10,7 @@ use crate::{
 /// The documents at an issuer's place in the bucket.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Documents {
-    /// In the order in which they go: a key set that nothing points at harms nobody.
+    /// In the order in which they go: a key set that nothing points at does no harm.
     pub(super) ours: Vec<(String, Version)>,
     pub(super) others: Vec<String>,
     /// What the key set says, if it is ours.
@@ -26,7 +26,7 @@ impl Documents {
         };
         let jwks = bucket.read(&names.1).await?;
         let mut documents = Self::default();
-        // What stands beside somebody else's discovery document is what it points at.
+        // What is beside another issuer's discovery document is what it points at.
         let ours = discovery.as_ref().is_none_or(|stored| is_our_discovery(&stored.body, &place.issuer));
         let keys = jwks.as_ref().and_then(|stored| our_key_set(&stored.body, rule));
         let found = [(names.0, discovery, true), (names.1, jwks, keys.is_some())];
@@ -43,8 +43,8 @@ impl Documents {
     }
 }
 
-/// A document bears no mark of its maker: strangers would have to understand it. So its bytes tell. What is written
-/// is byte-stable, so rendering it again from what it says must give the very same; whatever somebody else wrote,
+/// A document bears no mark of its maker: relying parties would have to understand it. So its bytes tell. What is written
+/// is byte-stable, so rendering it again from what it says must give the very same; whatever another user wrote,
 /// formatted or amended does not.
 fn is_our_discovery(body: &[u8], issuer: &Issuer) -> bool {
     let Ok(found) = Discovery::parse(body, "") else { return false };
@@ -87,7 +87,7 @@ mod tests {
             discovery.replace("/prod", "/other"),
             discovery.replace("openid/v1/jwks", "keys"),
             discovery.replacen('{', "{\"claims_supported\":[\"sub\"],", 1),
-            // The issuer's name stands in it, but as something else.
+            // The issuer's name is in it, but as something else.
             "{\"note\":\"\\\"issuer\\\":\\\"https://oidc.acme.example/prod\\\"\"}".to_owned(),
             "<html>\"issuer\":\"https://oidc.acme.example/prod\"</html>".to_owned(),
             String::new(),

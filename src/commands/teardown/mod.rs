@@ -14,7 +14,7 @@ use super::{
     Exit, issuer,
     objects::{self, Sight},
     prompt::{self, Offer},
-    resolve::{self, Settled},
+    resolve::{self, Resolved},
     rights::ever_named,
     saved,
 };
@@ -40,9 +40,9 @@ use crate::{
 pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut Report<'_>) -> Result<Exit> {
     let http = Http::new(&settings.additional_roots)?;
     let Sight { cluster, estate, observed, cluster_id } = Sight::take(settings, report).await?;
-    let settled = settled(settings, &estate, &cluster_id, report)?;
-    if let Some(settled) = &settled {
-        report.about_account(Some(settled.provider.account()));
+    let resolved = resolved(settings, &estate, &cluster_id, report)?;
+    if let Some(resolved) = &resolved {
+        report.about_account(Some(resolved.provider.account()));
     }
     let bucket = match &settings.bucket {
         Some(bucket) => Some(bucket::connect(bucket, &http).await?),
@@ -56,25 +56,25 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
     let issuer = issuer::removed(settings, place.as_ref(), &observed)?;
 
     let mut providers = Vec::new();
-    if let Some(settled) = &settled {
-        for provider in settled.providers() {
+    if let Some(resolved) = &resolved {
+        for provider in resolved.providers() {
             providers.push(provider.connect(&http, Purpose::Apply)?);
         }
     }
     let mut withdrawals = Vec::new();
     let mut planned = Vec::new();
-    if let Some(settled) = &settled {
-        let trust = settled.trust(issuer.clone(), cluster_id, &observed, None, None)?;
+    if let Some(resolved) = &resolved {
+        let trust = resolved.trust(issuer.clone(), cluster_id, &observed, None, None)?;
         for provider in &providers {
             let provider = provider.as_ref();
-            let rights = ever_named(&estate, settings, &settled.store, provider);
+            let rights = ever_named(&estate, settings, &resolved.store, provider);
             let trust = trust.clone().granting(rights, BTreeSet::new());
             let (parts, login) = futures::try_join!(provider.withdraw(&trust), provider.store_login())?;
             withdrawals.push(Withdrawal { provider, parts, login });
         }
         let withdrawn: Vec<_> =
             withdrawals.iter().map(|withdrawal: &Withdrawal<'_>| withdrawal.login.as_ref()).collect();
-        planned = objects_of(&cluster, &estate, settled, &withdrawn).await?;
+        planned = objects_of(&cluster, &estate, resolved, &withdrawn).await?;
     }
     let in_bucket = match (&bucket, &place) {
         (Some(bucket), Some(place)) => Some(plan::Bucket {
@@ -143,12 +143,12 @@ async fn act(
 
 /// What was set up; `None` where it was only documents. An operator that is gone by now keeps nothing from being
 /// taken away, and neither does a store that an earlier run took away.
-fn settled(
+fn resolved(
     settings: &Settings,
     estate: &Estate,
     cluster_id: &str,
     report: &mut Report<'_>,
-) -> Result<Option<Settled>> {
+) -> Result<Option<Resolved>> {
     if !settings.names_a_provider() && estate.stores.is_empty() {
         return Ok(None);
     }
@@ -160,31 +160,31 @@ fn settled(
     }
     let mut ask =
         |setting: &str, text: &str, offer: Offer<'_>| prompt::question(report, setting, text, offer);
-    resolve::settle(settings, None, estate, cluster_id, &mut ask).map(Some)
+    resolve::resolve(settings, None, estate, cluster_id, &mut ask).map(Some)
 }
 
 /// What the store was given, and the store itself.
 async fn objects_of(
     cluster: &Cluster,
     estate: &Estate,
-    settled: &Settled,
+    resolved: &Resolved,
     withdrawn: &[&dyn StoreLogin],
 ) -> Result<Vec<Planned>> {
-    let namespace = Some(settled.workload.namespace.as_str());
-    let role = role_name(&settled.workload);
+    let namespace = Some(resolved.workload.namespace.as_str());
+    let role = role_name(&resolved.workload);
     let (store, account, role, role_binding) = futures::try_join!(
-        cluster.get_object(settled.store.resource(), settled.store.namespace(), settled.store.name()),
-        cluster.get_object(&SERVICE_ACCOUNTS, namespace, &settled.workload.name),
+        cluster.get_object(resolved.store.resource(), resolved.store.namespace(), resolved.store.name()),
+        cluster.get_object(&SERVICE_ACCOUNTS, namespace, &resolved.workload.name),
         cluster.get_object(&ROLES, namespace, &role),
         cluster.get_object(&ROLE_BINDINGS, namespace, &role),
     )?;
-    let other_users = secret_store::other_users(estate, &settled.workload, withdrawn);
+    let other_users = secret_store::other_users(estate, &resolved.workload, withdrawn);
     let given = Given {
         store: store.as_ref(),
         account: account.as_ref(),
         role: role.as_ref(),
         role_binding: role_binding.as_ref(),
-        workload: &settled.workload,
+        workload: &resolved.workload,
         withdrawn,
         other_users: other_users.as_deref(),
     };

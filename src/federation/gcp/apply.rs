@@ -15,7 +15,7 @@ use crate::{
     retry::Attempts,
 };
 
-/// Whoever is told the reasons of waiting.
+/// Receives the reasons of waiting.
 type Say<'a> = &'a mut (dyn FnMut(&str) + Send);
 
 pub(super) async fn run(gcp: &Gcp, step: &Step, say: Say<'_>) -> Result<()> {
@@ -98,7 +98,7 @@ impl Thing {
     }
 
     /// The name is taken: by what an interrupted run has made or is making, or by what was deleted since it was
-    /// looked at. What is ours is made as it should be; what is not is left.
+    /// looked at. What is ours is changed to the desired state; what is not ours is left.
     async fn adopt(self, gcp: &Gcp, body: &Value, say: Say<'_>) -> Result<()> {
         let mut attempts = Attempts::begin(gcp.api.pace.operation);
         let wait =
@@ -121,7 +121,7 @@ impl Thing {
         if !is_of_same_cluster(&life.description, body["description"].as_str().unwrap_or_default()) {
             return Err(Error::failed(
                 Code::GoogleConflict,
-                format!("somebody else has made the {} in the meantime", self.shown(gcp)),
+                format!("another client has created the {} in the meantime", self.shown(gcp)),
             )
             .caused_by(described(&life.description))
             .hint("run the command again: it reads the present state first"));

@@ -155,11 +155,11 @@ async fn a_service_that_is_not_seen_everywhere_yet_is_waited_for() {
         "workloadIdentityPoolId=",
         Fault::answer(403, "application/json", body.to_string()),
     );
-    let mut said = Vec::new();
+    let mut messages = Vec::new();
     for change in &changes {
-        change.run(&mut |text| said.push(text.to_owned())).await.unwrap();
+        change.run(&mut |text| messages.push(text.to_owned())).await.unwrap();
     }
-    assert_eq!(said.iter().filter(|text| text.contains("just enabled")).count(), 2, "{said:?}");
+    assert_eq!(messages.iter().filter(|text| text.contains("just enabled")).count(), 2, "{messages:?}");
 }
 
 #[tokio::test]
@@ -167,11 +167,11 @@ async fn etags_that_do_not_match() {
     let far = Far::new();
     far.google.conflict(3);
     let gcp = far.gcp();
-    let mut said = Vec::new();
+    let mut messages = Vec::new();
     for change in gcp.plan(&far.trust()).await.unwrap().changes {
-        change.run(&mut |text| said.push(text.to_owned())).await.unwrap();
+        change.run(&mut |text| messages.push(text.to_owned())).await.unwrap();
     }
-    assert!(said.iter().any(|text| text.contains("somebody else")), "{said:?}");
+    assert!(messages.iter().any(|text| text.contains("another client")), "{messages:?}");
     assert_eq!(far.google.policy("secrets/db")[0]["members"][0], PRINCIPAL);
 
     let far = Far::new();
@@ -227,11 +227,11 @@ async fn an_operation_that_takes_its_time_is_spoken_of() {
         it.operation_time = Duration::from_secs(60);
     });
     let gcp = far.gcp();
-    let mut said = Vec::new();
+    let mut messages = Vec::new();
     for change in gcp.plan(&far.trust()).await.unwrap().changes {
-        change.run(&mut |text| said.push(text.to_owned())).await.unwrap();
+        change.run(&mut |text| messages.push(text.to_owned())).await.unwrap();
     }
-    assert!(said.iter().any(|text| text.contains("Google is still at it")), "{said:?}");
+    assert!(messages.iter().any(|text| text.contains("Google is still at it")), "{messages:?}");
 }
 
 #[tokio::test]
@@ -361,7 +361,7 @@ async fn between_uploaded_keys_and_documents() {
 #[tokio::test]
 async fn the_service_account_that_is_not_there() {
     let mut far = Far::new();
-    far.settings.impersonate = Some("nobody@acme-prod.iam.gserviceaccount.com".to_owned());
+    far.settings.impersonate = Some("missing@acme-prod.iam.gserviceaccount.com".to_owned());
     let error = far.gcp().plan(&far.trust()).await.unwrap_err();
     assert_eq!(error.code, Code::GoogleServiceAccountMissing, "{error}");
     assert_eq!(far.writes(), Vec::<String>::new());

@@ -110,7 +110,7 @@ fn an_issuer_moves_for_the_cluster_that_the_mark_names() {
         assert_eq!(values, (&Some(json!("https://old.example")), &Some(json!(ISSUER))));
     }
     assert_eq!(moves(true, false).unwrap_err().code, Code::GoogleOtherIssuer);
-    // Disabled and moved: both are said.
+    // Disabled and moved: both are reported.
     let changes = changes(|case| {
         case.provider().issuer = "https://old.example".into();
         case.provider().life.disabled = true;

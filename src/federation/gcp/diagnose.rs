@@ -87,7 +87,7 @@ const EXCHANGE: [ErrorPattern; 14] = [
         "unauthorized_client",
         "could not obtain a value",
         "the provider maps a claim that the token does not carry",
-        "run `keyless setup`, which writes the mapping anew",
+        "run `keyless setup`, which writes the mapping again",
     ),
     known(
         "invalid_scope",
@@ -99,13 +99,13 @@ const EXCHANGE: [ErrorPattern; 14] = [
         "invalid_grant",
         "",
         "Google does not accept the token",
-        "`keyless verify --public-only` looks at issuer and keys as a stranger does",
+        "`keyless verify --public-only` looks at issuer and keys as a relying party does",
     ),
     known(
         "unauthorized_client",
         "",
         "Google does not admit this workload",
-        "run `keyless setup`, which writes condition and mapping anew",
+        "run `keyless setup`, which writes condition and mapping again",
     ),
 ];
 
@@ -137,7 +137,7 @@ pub(super) fn impersonation(refusal: &Refusal, email: &str) -> (String, String) 
         Some(404) => (format!("there is no service account {email}"), "correct google.impersonate".to_owned()),
         Some(400) => (
             format!("the service account {email} is disabled, or gives no tokens of this kind"),
-            format!("`gcloud iam service-accounts enable {email}`; what Google said names the reason"),
+            format!("`gcloud iam service-accounts enable {email}`; Google's message names the reason"),
         ),
         _ => general(refusal),
     }
@@ -148,7 +148,7 @@ pub(super) fn read(refusal: &Refusal, secret: &str, reader: &str) -> (String, St
     let message = refusal.message.to_lowercase();
     match refusal.status {
         Some(403) if message.contains("vpcservicecontrols") || message.contains("prohibited by organization") => (
-            "a VPC Service Controls perimeter stands before Secret Manager, and admits federated workloads through a service account only"
+            "a VPC Service Controls perimeter protects Secret Manager, and admits federated workloads through a service account only"
                 .to_owned(),
             "set google.impersonate, and have the perimeter admit that account".to_owned(),
         ),
@@ -214,7 +214,7 @@ fn general(refusal: &Refusal) -> (String, String) {
             "try again; a token lives as long as the cluster's, at most an hour",
         ),
         Some(500..) => ("Google has failed", "try again later"),
-        Some(_) => ("Google refuses", "what Google said names the reason"),
+        Some(_) => ("Google refuses", "Google's message names the reason"),
     };
     (cause.to_owned(), remedy.to_owned())
 }

@@ -98,7 +98,7 @@ fn answer(mut stream: TcpStream, answers: &[(&'static str, Value)], kept: &Mutex
 
 const POOL: &str = "projects/123456789012/locations/global/workloadIdentityPools/keyless-pool";
 
-/// What Google has said to gcloud, as far as it matters here.
+/// What Google has answered to gcloud, as far as it matters here.
 fn answers() -> Vec<(&'static str, Value)> {
     let done = || json!({"name": "operations/op1", "done": true, "response": {}});
     let project =
@@ -149,7 +149,7 @@ fn recorded_trust() -> Trust {
     want
 }
 
-/// A provider of ours as it should be, but for these fields.
+/// A provider of ours as desired, but for these fields.
 fn provider(change: Value) -> Value {
     let mark = mark(CLUSTER, "https://storage.googleapis.com/acme-oidc");
     let mut provider = json!({
@@ -316,7 +316,7 @@ async fn the_way_of_a_token() {
     let exchange = asked.iter().find(|request| request.path == "/v1/token").unwrap();
     assert_eq!(exchange.body["form"]["subject_token"], token.expose());
     assert_eq!(exchange.body["form"]["scope"], CLOUD_PLATFORM);
-    assert!(!exchange.headers.contains_key("authorization"), "strangers come without");
+    assert!(!exchange.headers.contains_key("authorization"), "anonymous requests come without");
     assert_eq!(asked.last().unwrap().headers["authorization"], "Bearer federated");
 
     let (fake, gcp, _) = meet(Vec::new(), |it| {

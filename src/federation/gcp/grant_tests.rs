@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     plan::plan,
-    plan_tests::{EMAIL, nobody, planned, policy, right},
+    plan_tests::{EMAIL, no_member, planned, policy, right},
     roles::{ACCESSOR, WORKLOAD_USER},
     state::Seen,
     tests::{PRINCIPAL, SUBJECT},
@@ -21,7 +21,7 @@ fn grants_of_each_kind() {
     let member = format!("serviceAccount:{EMAIL}");
     let changes = planned(|case| {
         case.settings.impersonate = Some(EMAIL.into());
-        case.seen(Holder::Account(EMAIL.into()), nobody());
+        case.seen(Holder::Account(EMAIL.into()), no_member());
     });
     let objects: Vec<_> = changes.iter().map(|change| change.step.name.as_str()).collect();
     assert_eq!(
@@ -40,7 +40,7 @@ fn grants_of_each_kind() {
 
     let changes = planned(|case| {
         case.settings.grant = Grant::Project;
-        case.seen(Holder::Project, nobody());
+        case.seen(Holder::Project, no_member());
     });
     assert_eq!(changes[0].step.name, format!("{ACCESSOR} on the project acme-prod to {SUBJECT}"));
     assert!(

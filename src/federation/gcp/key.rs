@@ -72,7 +72,7 @@ pub(crate) fn recognise(file: &[u8]) -> Option<Identity> {
 }
 
 /// The public half of an RSA private key (PKCS#8, PEM). That both halves belong together is checked: a file may hold
-/// somebody's public numbers beside private ones that are made up.
+/// one key's public numbers beside made-up private ones.
 fn public_half(pem: &str) -> Option<String> {
     let block = ::pem::parse(pem).ok().filter(|block| block.tag() == "PRIVATE KEY")?;
     let pair = RsaKeyPair::from_pkcs8(block.contents()).ok()?;
@@ -127,7 +127,7 @@ impl Name {
 }
 
 impl StoredKey {
-    /// Looks for credentials of whoever runs this program; sends nothing.
+    /// Looks for the credentials of the user who runs this program; sends nothing.
     pub(crate) fn connect(identity: &Identity, google: &GoogleSection, http: &Http) -> Result<Self> {
         let endpoints = &google.endpoints;
         check_endpoint("iam", &endpoints.iam)?;

@@ -174,7 +174,7 @@ pub(crate) struct Gcp {
     ids: Ids,
     api: Api,
     patience: Patience,
-    /// Asked for once: whoever needs it meanwhile waits for the answer.
+    /// Asked for once: others that need it meanwhile wait for the answer.
     project: Mutex<Option<Project>>,
     /// The login that was made last.
     login: Mutex<Option<Login>>,
@@ -234,7 +234,7 @@ impl Gcp {
         self.settings.login(&project.id, &project.number.to_string())
     }
 
-    /// Its number alone: where that was given, nobody has to be asked.
+    /// Its number alone: where that was given, no request is needed.
     async fn number(&self) -> Result<Number> {
         match Number::parse(&self.ids.project) {
             Some(given) => Ok(given),

@@ -1,5 +1,5 @@
 //! PURE. Google's names, as types that cannot be wrong: what a principal string is built from is checked,
-//! because Google accepts a member that nobody can ever be.
+//! because Google accepts a member that no identity can ever be.
 
 use std::fmt;
 
@@ -111,7 +111,7 @@ impl Ids {
         )
     }
 
-    /// The member that stands for one subject of the pool.
+    /// The member that means one subject of the pool.
     pub(super) fn principal(&self, number: &Number, subject: &Subject) -> String {
         format!(
             "principal://iam.googleapis.com/projects/{number}/locations/global/workloadIdentityPools/{}/subject/{subject}",

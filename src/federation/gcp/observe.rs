@@ -196,7 +196,7 @@ fn read_services(gcp: &Gcp, answer: Outcome<Value>) -> Result<Services> {
         Err(refusal) => refusal,
     };
     if refusal.is_forbidden() || refusal.disabled_service().is_some() || refusal.is_absent() {
-        return Ok(Services { missing: Vec::new(), unseen: Some(refusal.said()) });
+        return Ok(Services { missing: Vec::new(), unseen: Some(refusal.summary()) });
     }
     let what = looking_at(&format!("the services of {}", gcp.ids.project));
     Err(refusal.error(&what, "serviceusage.services.get", &format!("the project {}", gcp.ids.project)))
@@ -241,7 +241,7 @@ fn decide_project(gcp: &Gcp, answers: &Answers) -> Result<(Project, Option<Strin
             if let Some(number) = number
                 && (answers.services.is_ok() || answers.pool.as_ref().err().is_none_or(Refusal::is_absent))
             {
-                return Ok((Project { id: given.clone(), number }, Some(refusal.said())));
+                return Ok((Project { id: given.clone(), number }, Some(refusal.summary())));
             }
             Err(unknown_project(given, refusal))
         }
@@ -262,7 +262,7 @@ fn unknown_project(given: &str, refusal: &Refusal) -> Error {
             Code::GoogleProjectUnknown,
             format!("there is no project {given}, or it may not be looked at"),
         )
-        .caused_by(refusal.said())
+        .caused_by(refusal.summary())
         .hint(
             "`gcloud projects list` shows the IDs of those that you can see; the display name is not the ID",
         )

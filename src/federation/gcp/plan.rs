@@ -49,18 +49,18 @@ pub(super) fn plan(want: &Trust, settings: &Settings, state: &State) -> Result<P
     Ok(Plans { changes, impossible })
 }
 
-/// What could not be seen, and what will not work although nothing stands against it.
+/// What could not be seen, and what will not work although nothing prevents it.
 fn notes(want: &Trust, state: &State) -> Vec<Planned> {
     let mut notes = Vec::new();
-    if let Some(said) = &state.project_unseen {
+    if let Some(message) = &state.project_unseen {
         let why = format!(
-            "Resource Manager does not show it ({said}); other services say that its number is {}",
+            "Resource Manager does not show it ({message}); other services say that its number is {}",
             state.project.number
         );
         notes.push(leave(format!("project {}", state.ids.project), why));
     }
-    if let Some(said) = &state.services.unseen {
-        let why = format!("they may not be looked at ({said}), and are taken as enabled");
+    if let Some(message) = &state.services.unseen {
+        let why = format!("they may not be looked at ({message}), and are taken as enabled");
         notes.push(leave(format!("services of {}", state.ids.project), why));
     }
     let aside = RULES.left_aside(want).into_iter().map(|key| format!("{} ({})", key.kid(), key.describe()));

@@ -39,11 +39,11 @@ pub(super) fn policy(role: &str, member: &str) -> Seen {
     Seen::Known(Policy::new(json!({"etag": "e", "bindings": [{"role": role, "members": [member]}]})))
 }
 
-pub(super) fn nobody() -> Seen {
+pub(super) fn no_member() -> Seen {
     Seen::Known(Policy::new(json!({"etag": "ACAB"})))
 }
 
-/// Everything is as it should be, with uploaded keys and direct access.
+/// Everything is as desired, with uploaded keys and direct access.
 pub(super) fn right() -> Case {
     let key = SigningKey::ec(Curve::P256);
     let want = trust(&[&key]);
@@ -147,7 +147,7 @@ fn from_nothing_in_the_order_of_the_design() {
         case.state.services.missing = vec!["sts.googleapis.com"];
         case.state.pool = None;
         case.state.providers.clear();
-        case.seen(Holder::Secret("db".to_owned()), nobody());
+        case.seen(Holder::Secret("db".to_owned()), no_member());
     });
     let verbs: Vec<_> = changes.iter().map(|change| change.step.action).collect();
     assert_eq!(verbs, [Action::Enable, Action::Create, Action::Create, Action::Grant]);
@@ -267,7 +267,7 @@ fn other_workloads_of_the_cluster_stay_in_the_condition() {
     assert!(changes.iter().all(|change| change.step.action == Action::NoOp));
     assert!(changes[1].step.reason.contains(OTHER), "what is kept is shown: {}", changes[1].step.reason);
 
-    // What stands in no list of subjects is not kept.
+    // What is in no list of subjects is not kept.
     for condition in [
         "assertion.sub in ['a' + 'b']",
         "assertion.sub in []",

@@ -137,7 +137,7 @@ impl Gcp {
             }
             Err(refusal) => {
                 let (cause, remedy) = diagnose::exchange(&refusal, &self.ids.token_audience(&number));
-                Err(Finding::failed(EXCHANGE, subject, refusal.said(), cause, remedy))
+                Err(Finding::failed(EXCHANGE, subject, refusal.summary(), cause, remedy))
             }
         }
     }
@@ -163,7 +163,7 @@ impl Gcp {
             }
             Err(refusal) => {
                 let (cause, remedy) = diagnose::impersonation(&refusal, email);
-                Err(Finding::failed(IMPERSONATION, subject, refusal.said(), cause, remedy))
+                Err(Finding::failed(IMPERSONATION, subject, refusal.summary(), cause, remedy))
             }
         }
     }
@@ -236,6 +236,6 @@ fn odd(check: Check, subject: String, what: &str) -> Finding {
         subject,
         format!("the answer holds {what}"),
         "what answers there is not Google",
-        "check google.endpoints, and what stands before it",
+        "check google.endpoints, and any proxy before it",
     )
 }

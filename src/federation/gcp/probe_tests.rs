@@ -52,7 +52,7 @@ async fn by_impersonation() {
     assert!(matches!(findings[2].outcome, Outcome::Skipped(_)));
 }
 
-/// The token service fetches what stands in the bucket.
+/// The token service fetches what is in the bucket.
 #[tokio::test]
 async fn with_documents() {
     let mut far = Far::new();
@@ -143,9 +143,9 @@ async fn refused_exchanges() {
         assert_eq!(calls.iter().filter(|call| call.path == "/v1/token").count(), 1, "400 is final");
         assert!(matches!(findings[1].outcome, Outcome::Skipped(_)));
     }
-    let stranger = SigningKey::ec(Curve::P256);
+    let other_cluster = SigningKey::ec(Curve::P256);
     let (_, cause, _) =
-        failure(&far.gcp().probe(&token(&stranger, |_| {}), &reading("db"), &mut |_: &str| ()).await);
+        failure(&far.gcp().probe(&token(&other_cluster, |_| {}), &reading("db"), &mut |_: &str| ()).await);
     assert!(cause.contains("not among the keys"), "{cause}");
 }
 
@@ -189,23 +189,23 @@ async fn a_grant_that_has_not_spread_is_waited_for_aloud() {
     far.google.change(|it| it.propagation = Duration::from_millis(400));
     let gcp = far.gcp();
     do_all(&gcp, &far.trust()).await.unwrap();
-    let mut said = Vec::new();
+    let mut messages = Vec::new();
     let findings =
-        gcp.probe(&far.token(|_| {}), &reading("db"), &mut |text: &str| said.push(text.to_owned())).await;
+        gcp.probe(&far.token(|_| {}), &reading("db"), &mut |text: &str| messages.push(text.to_owned())).await;
     assert!(findings.iter().all(|finding| !finding.is_failed()), "{findings:#?}");
-    assert!(said.len() > 1 && said[0].contains("has not spread yet"), "{said:?}");
+    assert!(messages.len() > 1 && messages[0].contains("has not spread yet"), "{messages:?}");
 }
 
 #[tokio::test]
 async fn without_a_fresh_grant_a_refusal_counts_at_once() {
     let far = ready().await;
     far.google.set_policy("secrets/db", json!([]));
-    let mut said = Vec::new();
+    let mut messages = Vec::new();
     let gcp = far.gcp();
     let findings =
-        gcp.probe(&far.token(|_| {}), &reading("db"), &mut |text: &str| said.push(text.to_owned())).await;
+        gcp.probe(&far.token(|_| {}), &reading("db"), &mut |text: &str| messages.push(text.to_owned())).await;
     let (check, cause, remedy) = failure(&findings);
-    assert_eq!((check, said.len()), (Check::GoogleSecret, 0));
+    assert_eq!((check, messages.len()), (Check::GoogleSecret, 0));
     assert!(cause.contains("has not spread yet"), "{cause}");
     assert!(remedy.contains("secretmanager.versions.access"), "{remedy}");
 }
@@ -280,18 +280,19 @@ async fn a_provider_that_the_token_service_does_not_know_yet_is_waited_for() {
     let gcp = far.gcp();
     do_all(&gcp, &far.trust()).await.unwrap();
     refuse(&far, 2);
-    let mut said = Vec::new();
+    let mut messages = Vec::new();
     let findings =
-        gcp.probe(&far.token(|_| {}), &reading("db"), &mut |text: &str| said.push(text.to_owned())).await;
+        gcp.probe(&far.token(|_| {}), &reading("db"), &mut |text: &str| messages.push(text.to_owned())).await;
     assert!(findings.iter().all(|finding| !finding.is_failed()), "{findings:?}");
-    assert!(said.len() == 2 && said[0].contains("may not know the provider yet"), "{said:?}");
+    assert!(messages.len() == 2 && messages[0].contains("may not know the provider yet"), "{messages:?}");
     // Nothing was written by this run, and the token itself is at fault: neither is waited for.
     refuse(&far, 1);
     failure(&far.gcp().probe(&far.token(|_| {}), &reading("db"), &mut |_: &str| ()).await);
     far.google.change(|it| it.clock_offset = -600);
-    let mut said = 0;
+    let mut messages = 0;
     failure(
-        &gcp.probe(&far.token(|it| it["jti"] = json!("x")), &reading("db"), &mut |_: &str| said += 1).await,
+        &gcp.probe(&far.token(|it| it["jti"] = json!("x")), &reading("db"), &mut |_: &str| messages += 1)
+            .await,
     );
-    assert_eq!(said, 0);
+    assert_eq!(messages, 0);
 }

@@ -79,7 +79,7 @@ pub(super) async fn store_login(
 async fn ask(google: &Settings, http: &Http) -> Result<GoogleLogin> {
     let asked = async { Gcp::connect(google, http)?.google_login().await };
     asked.await.map_err(|error| {
-        error.hint("google.project as the project's number needs nobody to be asked; `gcloud projects list` shows it")
+        error.hint("google.project as the project's number needs no request; `gcloud projects list` shows it")
     })
 }
 

@@ -132,7 +132,7 @@ fn the_way_back() {
 
     let account = undone(|case| {
         case.seen(Holder::Account(EMAIL.into()), policy(WORKLOAD_USER, PRINCIPAL));
-        case.seen(Holder::Project, policy(ACCESSOR, "user:somebody@example.com"));
+        case.seen(Holder::Project, policy(ACCESSOR, "user:ann@example.com"));
     });
     assert_eq!(verbs(&account), [Action::Revoke, Action::Revoke, Action::Delete, Action::Delete]);
     assert!(account[1].step.name.contains(WORKLOAD_USER), "{}", account[1].step.name);

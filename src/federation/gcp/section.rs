@@ -59,7 +59,7 @@ struct Document {
     google: Option<Written>,
 }
 
-/// What an administrator has said of Google's side.
+/// What the settings hold of Google's side.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct GoogleSection {
     pub(crate) project: Option<String>,

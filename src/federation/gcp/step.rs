@@ -22,7 +22,7 @@ pub(crate) struct Binding {
     pub(super) holder: Holder,
     pub(super) role: &'static str,
     pub(super) member: String,
-    /// The policy that was planned from: written back without reading it again, if nobody has changed it since.
+    /// The policy that was planned from: written back without reading it again, if no other client has changed it since.
     pub(super) seen: Option<Policy>,
 }
 
@@ -44,7 +44,7 @@ pub(crate) struct Patch {
 }
 
 impl Step {
-    /// For the tests of whoever does changes.
+    /// For the tests of code that does changes.
     #[cfg(test)]
     pub(crate) fn grant_on(secret: &str) -> Self {
         let holder = Holder::Secret(secret.to_owned());

@@ -1,4 +1,4 @@
-//! What the tests beside it share: a far side with a secret in it, and whoever works on it.
+//! What the tests beside it share: a far side with a secret in it, and a client of it.
 
 use std::time::Duration;
 

@@ -194,7 +194,7 @@ impl Trying<'_> {
         while let Some((name, refusal)) = reads.next().await {
             let Some(refusal) = refusal else { continue };
             let (cause, remedy) = diagnose::read(&refusal, &name, self.reader());
-            let seen = format!("{name} is found and cannot be read: {}", refusal.said());
+            let seen = format!("{name} is found and cannot be read: {}", refusal.summary());
             return Finding::failed(self.check, self.subject.clone(), seen, cause, remedy);
         }
         Finding::passed(self.check, self.subject.clone(), format!("{count} found, and read"))
@@ -250,7 +250,7 @@ impl Trying<'_> {
             READ => diagnose::read(refusal, on, self.reader()),
             _ => diagnose::looked(refusal, on, self.reader()),
         };
-        let failed = Finding::failed(self.check, self.subject.clone(), refusal.said(), cause, remedy);
+        let failed = Finding::failed(self.check, self.subject.clone(), refusal.summary(), cause, remedy);
         match diagnose::is_of_the_secret(refusal) {
             true => failed.of_the_thing(),
             false => failed,

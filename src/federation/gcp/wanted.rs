@@ -161,7 +161,7 @@ impl Wanted {
         Ok(split(fields))
     }
 
-    /// In what somebody else's provider would have to change before it could be used.
+    /// What another owner's provider would have to change before it could be used.
     pub(super) fn unfit(&self, provider: &Provider) -> Vec<FieldChange> {
         let mut fields = Vec::new();
         let mut differs = |path: &str, before: Option<Value>, after: Option<Value>| {

@@ -32,7 +32,7 @@ pub(super) struct Api {
 
 /// An answer of a server that did what was asked, or that has nothing there.
 #[derive(Debug)]
-pub(super) struct Said {
+pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) body: Value,
 }
@@ -65,7 +65,7 @@ impl Refused {
     }
 }
 
-impl Said {
+impl Reply {
     /// The member `data` of the answer.
     pub(super) fn data(&self) -> Option<&Map<String, Value>> {
         self.body.get("data").and_then(Value::as_object)
@@ -78,14 +78,14 @@ impl Api {
     }
 
     /// Reads with the administrator's token. `None`: there is nothing.
-    pub(super) async fn read(&self, path: &str) -> Result<Option<Said>> {
+    pub(super) async fn read(&self, path: &str) -> Result<Option<Reply>> {
         let repeat = Repeat::of(&Method::GET);
-        let said = self.repeated(&Method::GET, path, None, repeat, &mut |_| ()).await?;
-        Ok((said.status != 404).then_some(said))
+        let reply = self.repeated(&Method::GET, path, None, repeat, &mut |_| ()).await?;
+        Ok((reply.status != 404).then_some(reply))
     }
 
     /// A question that takes a body, with the administrator's token.
-    pub(super) async fn ask(&self, method: Method, path: &str, body: &Value) -> Result<Said> {
+    pub(super) async fn ask(&self, method: Method, path: &str, body: &Value) -> Result<Reply> {
         self.call(method, path, Some(body), Some(self.token()?)).await
     }
 
@@ -94,10 +94,10 @@ impl Api {
     pub(super) async fn write(&self, method: Method, path: &str, body: &Value, say: Say<'_>) -> Result<()> {
         let deletes = method == Method::DELETE;
         let body = (!body.is_null()).then_some(body);
-        let said = self.repeated(&method, path, body, Repeat::Safe, say).await?;
-        if said.status == 404 && !deletes {
+        let reply = self.repeated(&method, path, body, Repeat::Safe, say).await?;
+        if reply.status == 404 && !deletes {
             let asked = Asked { method: &method, path, settings: &self.settings };
-            return Err(refusal::missing(&asked, &said.body));
+            return Err(refusal::missing(&asked, &reply.body));
         }
         Ok(())
     }
@@ -110,11 +110,11 @@ impl Api {
         body: Option<&Value>,
         repeat: Repeat,
         say: Say<'_>,
-    ) -> Result<Said> {
+    ) -> Result<Reply> {
         let mut attempts = Attempts::begin(self.backoff);
         loop {
             let refused = match self.attempt(method.clone(), path, body, Some(self.token()?)).await {
-                Ok(said) => return Ok(said),
+                Ok(reply) => return Ok(reply),
                 Err(refused) => refused,
             };
             let waits = |pause: Duration| {
@@ -135,7 +135,7 @@ impl Api {
         path: &str,
         body: Option<&Value>,
         token: Option<&Secret>,
-    ) -> Result<Said> {
+    ) -> Result<Reply> {
         self.attempt(method, path, body, token).await.map_err(|refused| refused.error)
     }
 
@@ -145,7 +145,7 @@ impl Api {
         path: &str,
         body: Option<&Value>,
         token: Option<&Secret>,
-    ) -> Result<Said, Refused> {
+    ) -> Result<Reply, Refused> {
         let asked = Asked { method: &method, path, settings: &self.settings };
         let mut headers = HeaderMap::from_iter([(REQUEST, HeaderValue::from_static("true"))]);
         if let Some(token) = token {
@@ -169,12 +169,12 @@ impl Api {
         let value: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
         match answer.status {
             200..=299 if answer.body.is_empty() || value.is_object() => {
-                Ok(Said { status: answer.status, body: value })
+                Ok(Reply { status: answer.status, body: value })
             }
             200..=299 => Err(refusal::not_vault(&asked).into()),
             404 if value.get("errors").is_some() || value.get("data").is_some() => {
                 refusal::refuse_namespace(&asked, &value)?;
-                Ok(Said { status: 404, body: value })
+                Ok(Reply { status: 404, body: value })
             }
             status => {
                 // Sealed, not initialised and out of order look alike.

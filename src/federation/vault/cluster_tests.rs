@@ -20,13 +20,13 @@ fn what_another_cluster_lives_on_is_neither_changed_nor_withdrawn() {
     let theirs = done(&settings, &other);
     let error = plan(&settings, &want, &theirs).unwrap_err();
     assert_eq!(error.code, Code::VaultOtherCluster);
-    let said = error.to_string();
-    assert!(said.contains("9c1d") && said.contains(CLUSTER) && said.contains("vault.mount"), "{said}");
+    let reply = error.to_string();
+    assert!(reply.contains("9c1d") && reply.contains(CLUSTER) && reply.contains("vault.mount"), "{reply}");
     let changes = changes_of(withdraw(&settings, &want, &theirs, &["eso".into()]));
     assert_eq!(verbs(&changes), [Action::NoOp; 3], "{changes:?}");
     assert!(changes.iter().all(|change| change.step.reason.contains("another cluster")), "{changes:?}");
 
-    // An auth method of somebody else that both use: policy and role are the other cluster's all the same.
+    // An auth method of another owner that both use: policy and role are the other cluster's all the same.
     let mut shared = theirs;
     shared.mount.as_mut().unwrap().description = "by terraform".into();
     assert_eq!(plan(&settings, &want, &shared).unwrap_err().code, Code::VaultOtherCluster);

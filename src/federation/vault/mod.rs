@@ -130,7 +130,7 @@ pub(crate) struct Vault {
 }
 
 impl Vault {
-    /// Settles names and roots. Asks nobody yet.
+    /// Resolves names and roots. Sends no request yet.
     pub(crate) fn connect(settings: &Settings, http: &Http) -> Result<Self> {
         let mut settings = settings.clone();
         wanted::check_address(&settings.address)?;
@@ -253,8 +253,8 @@ impl Federation for Vault {
     }
 
     async fn keys(&self) -> Result<Keys> {
-        let said = self.api.read(&format!("auth/{}/config", self.settings.mount)).await?;
-        said.as_ref().and_then(|said| said.data()).map_or(Ok(Keys::Absent), observe::keys)
+        let reply = self.api.read(&format!("auth/{}/config", self.settings.mount)).await?;
+        reply.as_ref().and_then(|reply| reply.data()).map_or(Ok(Keys::Absent), observe::keys)
     }
 
     fn named(&self, right: &Right) -> Result<Option<Right>> {

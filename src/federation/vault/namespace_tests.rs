@@ -1,7 +1,7 @@
 //! Namespaces: everything is done in the one that is named, or nothing is done.
 
 use super::{
-    way::{PASSED, World, do_all, hops, set_up},
+    way::{PASSED, World, checks, do_all, set_up},
     *,
 };
 use crate::{
@@ -23,7 +23,7 @@ async fn everything_is_done_in_the_namespace() {
         world.server.jwt_role("keyless", "eso").is_some() && world.server.policy("keyless-eso").is_some()
     );
     let findings = vault.probe(&world.good_token(), &reading("db"), &mut |_: &str| ()).await;
-    assert_eq!(hops(&findings), PASSED, "{findings:?}");
+    assert_eq!(checks(&findings), PASSED, "{findings:?}");
     world.server.enter("");
     assert_eq!(world.server.policy("keyless-eso"), None, "nothing of it is in the root namespace");
     assert!(world.server.jwt_role("keyless", "eso").is_none());
@@ -79,8 +79,11 @@ async fn ignored_namespace_is_refused() {
         for outcome in [plan, back] {
             assert_eq!(outcome.as_ref().err().map(|error| error.code), code, "{outcome:?}");
             if let Err(error) = outcome {
-                let said = error.to_string();
-                assert!(said.contains("team/prod") && said.contains("leave out vault.namespace"), "{said}");
+                let reply = error.to_string();
+                assert!(
+                    reply.contains("team/prod") && reply.contains("leave out vault.namespace"),
+                    "{reply}"
+                );
                 assert_eq!(error.kind, crate::error::Kind::Failed);
             }
         }

@@ -26,18 +26,18 @@ pub(super) const NO_SUCH: &str = "keyless-asks-for-a-namespace-that-does-not-exi
 /// no namespaces. OpenBao says no `enterprise`, counts its versions from 2.0, and has namespaces since 2.3.
 pub(super) fn of_health(health: &Value) -> Support {
     let version = health.get("version").and_then(Value::as_str).unwrap_or_default();
-    let said: String = version.chars().filter(char::is_ascii_graphic).take(40).collect();
+    let reply: String = version.chars().filter(char::is_ascii_graphic).take(40).collect();
     match health.get("enterprise").and_then(Value::as_bool) {
         Some(true) => return Support::Yes,
         Some(false) => {
-            return Support::No(format!("sys/health says \"enterprise\": false, version {said}"));
+            return Support::No(format!("sys/health says \"enterprise\": false, version {reply}"));
         }
         None if version.contains("+ent") => return Support::Yes,
         None => {}
     }
     match numbers(version) {
         Some((major, minor)) if (major, minor) >= (2, 3) => Support::Yes,
-        Some(_) => Support::No(format!("sys/health says version {said}")),
+        Some(_) => Support::No(format!("sys/health says version {reply}")),
         None => Support::Unknown("sys/health says neither \"enterprise\" nor a version".to_owned()),
     }
 }

@@ -35,7 +35,7 @@ pub(super) struct Mount {
 /// What is mounted as secrets engine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum Engine {
-    /// The token may not see it, or it is not there: the walk tells.
+    /// The token may not see it, or it is not there: the probe shows which.
     #[default]
     Unknown,
     KvV2,
@@ -69,14 +69,14 @@ impl Vault {
         );
         let mut observed = Observed { mount: mount?, capabilities, ..Observed::default() };
         if observed.is_jwt() {
-            observed.config = config?.and_then(|said| said.data().cloned());
-            observed.role = role?.and_then(|said| said.data().cloned());
+            observed.config = config?.and_then(|reply| reply.data().cloned());
+            observed.role = role?.and_then(|reply| reply.data().cloned());
         }
         let policy = policy?;
-        let text = policy.as_ref().and_then(|said| said.data()).and_then(|data| data.get("policy"));
+        let text = policy.as_ref().and_then(|reply| reply.data()).and_then(|data| data.get("policy"));
         observed.policy = text.and_then(Value::as_str).map(str::to_owned);
         observed.kv = match kv {
-            Ok(Some(said)) => engine(said.data()),
+            Ok(Some(reply)) => engine(reply.data()),
             // Not to be allowed to look is no reason to stop.
             Ok(None) | Err(_) => Engine::Unknown,
         };
@@ -86,9 +86,9 @@ impl Vault {
     /// What is mounted at the path of the auth method. The list needs less right than the single entry, which
     /// asks for `sudo`.
     pub(super) async fn mount(&self) -> Result<Option<Mount>> {
-        let Some(said) = self.api.read("sys/auth").await? else { return Ok(None) };
+        let Some(reply) = self.api.read("sys/auth").await? else { return Ok(None) };
         let key = format!("{}/", self.settings.mount);
-        let entry = said.data().and_then(|data| data.get(&key)).or_else(|| said.body.get(&key));
+        let entry = reply.data().and_then(|data| data.get(&key)).or_else(|| reply.body.get(&key));
         let text = |name: &str| {
             entry.and_then(|entry| entry.get(name)).and_then(Value::as_str).unwrap_or_default().to_owned()
         };
@@ -99,9 +99,9 @@ impl Vault {
     async fn capabilities(&self) -> BTreeMap<String, Vec<String>> {
         let paths: Vec<_> = wanted::rights(&self.settings).into_iter().map(|(path, _)| path).collect();
         let asked = self.api.ask(Method::POST, "sys/capabilities-self", &json!({ "paths": paths })).await;
-        let Ok(said) = asked else { return BTreeMap::new() };
+        let Ok(reply) = asked else { return BTreeMap::new() };
         let of = |path: &String| {
-            let list = said.data().and_then(|data| data.get(path)).and_then(Value::as_array)?;
+            let list = reply.data().and_then(|data| data.get(path)).and_then(Value::as_array)?;
             let list = list.iter().filter_map(Value::as_str).map(str::to_owned).collect();
             Some((path.clone(), list))
         };
@@ -110,8 +110,8 @@ impl Vault {
 
     /// The names of all roles of the auth method.
     pub(super) async fn roles(&self) -> Result<Vec<String>> {
-        let said = self.api.read(&format!("auth/{}/role?list=true", self.settings.mount)).await?;
-        let keys = said.as_ref().and_then(|said| said.data()).and_then(|data| data.get("keys"));
+        let reply = self.api.read(&format!("auth/{}/role?list=true", self.settings.mount)).await?;
+        let keys = reply.as_ref().and_then(|reply| reply.data()).and_then(|data| data.get("keys"));
         let keys = keys.and_then(Value::as_array).into_iter().flatten();
         Ok(keys.filter_map(Value::as_str).map(str::to_owned).collect())
     }

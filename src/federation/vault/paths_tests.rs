@@ -81,7 +81,7 @@ fn names() -> Vec<String> {
 }
 
 /// What a policy says, read by other means than it is written: lines of one form, and nothing else.
-fn said(text: &str) -> Vec<String> {
+fn reply(text: &str) -> Vec<String> {
     let mut paths = Vec::new();
     let mut lines = text.lines().skip(1);
     while let Some(line) = lines.next() {
@@ -101,7 +101,7 @@ fn no_name_opens_more_than_itself() {
             let right = Right::new(kind, name.clone());
             let Ok(rules) = PathRules::of([&right], "kv") else { continue };
             let text = rules.to_text();
-            for path in said(&text) {
+            for path in reply(&text) {
                 built += 1;
                 let rest = path.strip_prefix("kv/data/").or_else(|| path.strip_prefix("kv/metadata/"));
                 let rest = rest.unwrap_or_else(|| panic!("{path} for {name:?}"));

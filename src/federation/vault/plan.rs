@@ -280,7 +280,7 @@ pub(super) fn step(action: Action, object: &str, why: impl Into<String>) -> plan
     plan::Step::new(Target::ProviderResource, action, object, why)
 }
 
-/// One after the other. Each names the capabilities that it takes, and those that the token lacks: said before anything
+/// One after the other. Each names the capabilities that it takes, and those that the token lacks: reported before anything
 /// is done.
 pub(super) fn in_turn(settings: &Settings, observed: &Observed, changes: &mut [&mut Planned]) {
     let mut before: Option<String> = None;

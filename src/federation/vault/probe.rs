@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     Settings,
-    api::{Api, Said},
+    api::{Api, Reply},
     trials,
 };
 use crate::{
@@ -35,12 +35,12 @@ pub(super) async fn probe(api: &Api, settings: &Settings, token: &Token, trial: 
         Finding::skipped(trials::check(trial), subject, "there is no login to do it with")
     };
     let body = json!({ "role": settings.role, "jwt": token.expose() });
-    let said =
+    let reply =
         match api.call(Method::POST, &format!("auth/{}/login", settings.mount), Some(&body), None).await {
-            Ok(said) => said,
+            Ok(reply) => reply,
             Err(error) => return vec![refused_login(subject, error, settings, token), skipped()],
         };
-    let (session, finding) = match logged_in(&subject, &said, settings) {
+    let (session, finding) = match logged_in(&subject, &reply, settings) {
         Ok(login) => login,
         Err(instead) => {
             return vec![
@@ -48,7 +48,7 @@ pub(super) async fn probe(api: &Api, settings: &Settings, token: &Token, trial: 
                     LOGIN,
                     subject,
                     format!("the answer holds {instead}"),
-                    "there is no JWT auth method at this path, or something stands before the server",
+                    "there is no JWT auth method at this path, or a proxy answers for the server",
                     "check vault.address and vault.mount; run `keyless setup`",
                 ),
                 skipped(),
@@ -70,8 +70,8 @@ pub(super) async fn probe(api: &Api, settings: &Settings, token: &Token, trial: 
 }
 
 /// The session's token; or what the answer holds instead.
-fn logged_in(subject: &str, said: &Said, settings: &Settings) -> Result<(Secret, Finding), String> {
-    let auth = said.body.get("auth").filter(|auth| auth.is_object()).ok_or("no `auth`")?;
+fn logged_in(subject: &str, reply: &Reply, settings: &Settings) -> Result<(Secret, Finding), String> {
+    let auth = reply.body.get("auth").filter(|auth| auth.is_object()).ok_or("no `auth`")?;
     let session = auth.get("client_token").and_then(Value::as_str).filter(|text| is_header_safe(text));
     let session = Secret::new(session.ok_or("no token")?.to_owned());
     let lease = Lifetime::read(auth, "lease_duration", LONGEST_LOGIN)?;
@@ -85,9 +85,9 @@ fn logged_in(subject: &str, said: &Said, settings: &Settings) -> Result<(Secret,
 fn refused_login(subject: String, error: Error, settings: &Settings, token: &Token) -> Finding {
     let Settings { mount, role, .. } = settings;
     let claims = token.claims();
-    let said = error.causes.join("; ");
-    let has = |part: &str| said.contains(part);
-    let setup = "run `keyless setup`, which shows the difference and mends it";
+    let reply = error.causes.join("; ");
+    let has = |part: &str| reply.contains(part);
+    let setup = "run `keyless setup`, which shows the difference and fixes it";
     let (cause, remedy) = if ![Code::VaultRefused, Code::VaultForbidden, Code::VaultToken]
         .contains(&error.code)
     {
@@ -151,13 +151,13 @@ fn refused_login(subject: String, error: Error, settings: &Settings, token: &Tok
     } else {
         return Finding::refused(LOGIN, subject, &error);
     };
-    Finding::failed(LOGIN, subject, if said.is_empty() { error.message } else { said }, cause, remedy)
+    Finding::failed(LOGIN, subject, if reply.is_empty() { error.message } else { reply }, cause, remedy)
 }
 
 /// Never the secret's content: its number of fields and of bytes. What is not judged of it follows.
 pub(super) fn judge_read(
     subject: String,
-    answer: crate::error::Result<Said>,
+    answer: crate::error::Result<Reply>,
     settings: &Settings,
     readings: &[Reading],
 ) -> Vec<Finding> {
@@ -168,8 +168,8 @@ pub(super) fn judge_read(
     let of_the_thing = |seen: &str, cause: &str, remedy: String| {
         failed(seen, cause, remedy).into_iter().map(Finding::of_the_thing).collect()
     };
-    let said = match answer {
-        Ok(said) => said,
+    let reply = match answer {
+        Ok(reply) => reply,
         Err(error) if error.code == Code::VaultForbidden => {
             let cause = format!("the policy of the role {role} does not give this secret");
             let remedy = "name the secret under store.secrets and run `keyless setup`";
@@ -177,15 +177,15 @@ pub(super) fn judge_read(
         }
         Err(error) => return vec![Finding::refused(READ, subject, &error)],
     };
-    if said.status == 404 {
-        let deleted = said.data().is_some_and(|data| data.contains_key("metadata"));
+    if reply.status == 404 {
+        let deleted = reply.data().is_some_and(|data| data.contains_key("metadata"));
         return if deleted {
             of_the_thing(
                 "this version is deleted",
                 "a value of the secret was deleted, and not the secret",
                 format!("`vault kv undelete -mount={kv} …`, or write it again"),
             )
-        } else if said.body.to_string().contains("no handler for route") {
+        } else if reply.body.to_string().contains("no handler for route") {
             let remedy = "vault.kv names the path of a KV v2 engine".to_owned();
             failed("no secrets engine", "nothing is mounted at this path", remedy)
         } else {
@@ -193,7 +193,7 @@ pub(super) fn judge_read(
             of_the_thing("nothing there", "the secret does not exist on this side", remedy)
         };
     }
-    let data = said.data().and_then(|data| data.get("data")).unwrap_or(&Value::Null);
+    let data = reply.data().and_then(|data| data.get("data")).unwrap_or(&Value::Null);
     let Some(fields) = data.as_object() else {
         let remedy = "name the path of a KV v2 engine as vault.kv".to_owned();
         return failed("an answer without data.data", "the engine is not KV version 2", remedy);

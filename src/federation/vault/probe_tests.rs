@@ -73,13 +73,13 @@ fn every_refused_login_has_cause_and_remedy() {
         ("missing role", "no role eso", "keyless setup"),
         ("permission denied", "no auth method", "vault.mount"),
     ];
-    for (said, cause_has, remedy_has) in cases {
-        let error = Error::failed(Code::VaultRefused, "status 400").caused_by(said);
+    for (reply, cause_has, remedy_has) in cases {
+        let error = Error::failed(Code::VaultRefused, "status 400").caused_by(reply);
         let finding = refused_login("login".into(), error, &settings(), &token());
-        let Outcome::Failed { seen, cause, remedy } = finding.outcome else { panic!("{said}") };
-        assert_eq!(seen, said, "what the server said is shown");
-        assert!(cause.contains(cause_has), "{said}: {cause}");
-        assert!(remedy.contains(remedy_has), "{said}: {remedy}");
+        let Outcome::Failed { seen, cause, remedy } = finding.outcome else { panic!("{reply}") };
+        assert_eq!(seen, reply, "the server's message is shown");
+        assert!(cause.contains(cause_has), "{reply}: {cause}");
+        assert!(remedy.contains(remedy_has), "{reply}: {remedy}");
     }
     let odd = Error::failed(Code::VaultRefused, "status 400").caused_by("something new").hint("look");
     let finding = refused_login("login".into(), odd, &settings(), &token());
@@ -89,7 +89,7 @@ fn every_refused_login_has_cause_and_remedy() {
 #[test]
 fn a_secret_is_counted_and_never_shown() {
     let read =
-        |status, body| judge_read("read".into(), Ok(Said { status, body }), &settings(), &[])[0].to_text();
+        |status, body| judge_read("read".into(), Ok(Reply { status, body }), &settings(), &[])[0].to_text();
     let text =
         read(200, json!({ "data": { "data": { "password": "hunter2", "port": 5432 }, "metadata": {} } }));
     assert_eq!(text, "ok    read: 2 fields, 11 bytes");
@@ -113,7 +113,7 @@ fn a_member_that_is_read_and_is_not_there_is_named() {
     let read = |member: &str| {
         let body =
             json!({ "data": { "data": { "password": "hunter2", "tls": { "key": "x" }, "a.b": "c" } } });
-        judge_read("read".into(), Ok(Said { status: 200, body }), &settings(), &[of(member)])
+        judge_read("read".into(), Ok(Reply { status: 200, body }), &settings(), &[of(member)])
     };
     // The last is more than a path: it is not judged, and the finding tells it.
     assert!(matches!(&read("@keys")[1].outcome, Outcome::Skipped(why) if why.contains("not proved")));

@@ -18,11 +18,11 @@ pub(super) struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    fn refused(&self, code: Code, how: &str, said: &str) -> Error {
+    fn refused(&self, code: Code, how: &str, reply: &str) -> Error {
         let Self { method, path, settings } = self;
         let place = settings.namespace.as_ref().map(|name| format!(" in the namespace {name}"));
         let place = place.unwrap_or_default();
-        Error::failed(code, format!("{} {how} {method} {path}{place}", settings.address)).caused_by(said)
+        Error::failed(code, format!("{} {how} {method} {path}{place}", settings.address)).caused_by(reply)
     }
 }
 
@@ -37,48 +37,48 @@ pub(super) fn no_token() -> Error {
 
 /// The refusal that an answer is. `health` is what `sys/health` says.
 pub(super) fn of(asked: &Asked<'_>, answer: &Answer, body: &Value, health: &Value) -> Error {
-    let said = said(body);
+    let reply = reply(body);
     let address = &asked.settings.address;
     match answer.status {
         403 if is_unknown_token(body) => asked
-            .refused(Code::VaultToken, "does not know the token, for", &said)
+            .refused(Code::VaultToken, "does not know the token, for", &reply)
             .hint(format!("it has expired, was revoked, or is of another server; {LOG_IN}"))
-            .hint("check vault.address and vault.namespace as well: the same words are said where nothing is mounted"),
-        403 => forbidden(asked, &said),
+            .hint("check vault.address and vault.namespace as well: the message is the same where nothing is mounted"),
+        403 => forbidden(asked, &reply),
         _ if health.get("initialized") == Some(&Value::Bool(false)) => {
             Error::failed(Code::VaultNotInitialized, format!("{address} has not been initialised"))
-                .caused_by(said)
+                .caused_by(reply)
                 .hint("`bao operator init` or `vault operator init`, then unseal it; nothing was changed")
         }
-        _ if health.get("sealed") == Some(&Value::Bool(true)) || said.contains("is sealed") => {
+        _ if health.get("sealed") == Some(&Value::Bool(true)) || reply.contains("is sealed") => {
             Error::failed(Code::VaultSealed, format!("{address} is sealed"))
-                .caused_by(said)
+                .caused_by(reply)
                 .hint("unseal it (`bao operator unseal`, `vault operator unseal`), then start again; nothing was changed")
         }
         301..=308 | 472 | 473 => {
             let active = answer.header(header::LOCATION).and_then(|to| url::Url::parse(to).ok());
             let active = active.map(|url| url.origin().ascii_serialization());
             Error::failed(Code::VaultStandby, format!("{address} is a standby that passes requests on to another server"))
-                .caused_by(said)
+                .caused_by(reply)
                 .hint(match active {
                     // A token goes to no address that was not given.
                     Some(active) => format!("give the active server's address as vault.address: it names {active}"),
                     None => "give the active server's address as vault.address".to_owned(),
                 })
         }
-        400 if said.contains("path is already in use") => {
-            asked.refused(Code::VaultMountInUse, "refuses", &said).hint("choose another path: vault.mount")
+        400 if reply.contains("path is already in use") => {
+            asked.refused(Code::VaultMountInUse, "refuses", &reply).hint("choose another path: vault.mount")
         }
         408 | 412 | 429 | 500 | 502..=504 => asked
-            .refused(Code::VaultBusy, &format!("answers with status {} to", answer.status), &said)
-            .hint("look at the server's log and at what stands before it, then start again"),
+            .refused(Code::VaultBusy, &format!("answers with status {} to", answer.status), &reply)
+            .hint("look at the server's log and at any proxy before it, then start again"),
         _ => asked
-            .refused(Code::VaultRefused, &format!("answers with status {} to", answer.status), &said)
+            .refused(Code::VaultRefused, &format!("answers with status {} to", answer.status), &reply)
             .hint("look at the server's log; `curl` the same path to compare"),
     }
 }
 
-/// 403 is said of a token without the right as well, but as a list of errors.
+/// A token without the right gets 403 as well, but as a list of errors.
 fn is_unknown_token(body: &Value) -> bool {
     let errors = body.get("errors").and_then(Value::as_array);
     let mut errors = errors.into_iter().flatten().filter_map(Value::as_str);
@@ -87,7 +87,7 @@ fn is_unknown_token(body: &Value) -> bool {
     })
 }
 
-fn forbidden(asked: &Asked<'_>, said: &str) -> Error {
+fn forbidden(asked: &Asked<'_>, reply: &str) -> Error {
     let path = asked.path.split('?').next().unwrap_or(asked.path);
     let Asked { method, settings, .. } = asked;
     let capability = match **method {
@@ -112,7 +112,7 @@ fn forbidden(asked: &Asked<'_>, said: &str) -> Error {
         None => String::new(),
     };
     asked
-        .refused(Code::VaultForbidden, "does not allow", said)
+        .refused(Code::VaultForbidden, "does not allow", reply)
         .hint(format!("the token needs on {path}: {needs}"))
         .hint(format!("a policy with all that keyless asks for{place}:\n{}", policy.join("\n")))
 }
@@ -120,8 +120,8 @@ fn forbidden(asked: &Asked<'_>, said: &str) -> Error {
 /// Where a write should have gone there is nothing.
 pub(super) fn missing(asked: &Asked<'_>, body: &Value) -> Error {
     asked
-        .refused(Code::VaultMissing, "has nothing at", &said(body))
-        .hint("somebody took it away in between: start again")
+        .refused(Code::VaultMissing, "has nothing at", &reply(body))
+        .hint("another client deleted it in between: start again")
 }
 
 /// Something answers, but not as Vault does.
@@ -131,19 +131,19 @@ pub(super) fn not_vault(asked: &Asked<'_>) -> Error {
         .hint("vault.address is the base URL of the API, e.g. https://vault.example.com:8200, without /v1 or /ui")
 }
 
-/// 404 is said of a path where nothing is, and of a namespace that does not exist.
+/// 404 is the answer for a path where nothing is, and for a namespace that does not exist.
 pub(super) fn refuse_namespace(asked: &Asked<'_>, body: &Value) -> Result<()> {
-    let said = said(body);
-    if said.contains("namespace not found") {
-        return Err(asked.refused(Code::VaultNamespace, "has no such namespace for", &said).hint(
+    let reply = reply(body);
+    if reply.contains("namespace not found") {
+        return Err(asked.refused(Code::VaultNamespace, "has no such namespace for", &reply).hint(
             "vault.namespace names an existing namespace, e.g. team/prod; leave it out on a server without",
         ));
     }
     Ok(())
 }
 
-/// What the server said: one line, short, and without the token, should it send that back.
-pub(super) fn said(body: &Value) -> String {
+/// The server's message: one line, short, and without the token, should it send that back.
+pub(super) fn reply(body: &Value) -> String {
     let errors = body.get("errors").and_then(Value::as_array);
     let lines: Vec<_> = errors.into_iter().flatten().filter_map(Value::as_str).collect();
     let mut text = lines.join("; ").split_whitespace().collect::<Vec<_>>().join(" ");

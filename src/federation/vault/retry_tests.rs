@@ -37,9 +37,9 @@ async fn interrupted_write_to_vault_is_repeated() {
     let vault = world.vault(Mode::StaticKeys, |_| ());
     let mount = Step::Mount { description: "managed by keyless for https://a.example".into() };
     world.server.faults().next(1, "POST", "/v1/sys/auth/", Fault::CloseAfterEffect);
-    let mut said = Vec::new();
-    vault.act(mount).run(&mut |text: &str| said.push(text.to_owned())).await.unwrap();
-    assert!(said.len() == 1 && said[0].contains("trying again in 0.0 s"), "{said:?}");
+    let mut reply = Vec::new();
+    vault.act(mount).run(&mut |text: &str| reply.push(text.to_owned())).await.unwrap();
+    assert!(reply.len() == 1 && reply[0].contains("trying again in 0.0 s"), "{reply:?}");
 }
 
 #[tokio::test]

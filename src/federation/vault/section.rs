@@ -55,7 +55,7 @@ struct Document {
     vault: Option<Written>,
 }
 
-/// What an administrator has said of Vault's side.
+/// What the settings hold of Vault's side.
 #[derive(Clone, Debug)]
 pub(crate) struct VaultSection {
     /// `None`: the file names no address.

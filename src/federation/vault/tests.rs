@@ -205,10 +205,10 @@ async fn a_busy_server_is_asked_again_with_a_word() {
     let script =
         Script::default().on("POST sys/auth/keyless", 429, busy).on("POST sys/auth/keyless", 204, "");
     let vault = script.serve().await;
-    let mut said = Vec::new();
-    vault.act(mount()).run(&mut |text: &str| said.push(text.to_owned())).await.unwrap();
-    assert_eq!(said.len(), 1);
-    assert!(said[0].contains("rate limit quota exceeded"), "{said:?}");
+    let mut reply = Vec::new();
+    vault.act(mount()).run(&mut |text: &str| reply.push(text.to_owned())).await.unwrap();
+    assert_eq!(reply.len(), 1);
+    assert!(reply[0].contains("rate limit quota exceeded"), "{reply:?}");
 
     let script = Script::default().on("any", 503, "").on("GET sys/health", 200, "{}");
     let error = script.serve().await.act(mount()).run(&mut quiet()).await.unwrap_err();

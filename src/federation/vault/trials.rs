@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Settings,
-    api::{Api, Said},
+    api::{Api, Reply},
     paths::{Folder, SecretPath, paths},
     probe::{READ, judge_read},
 };
@@ -118,7 +118,7 @@ async fn one_version(
     session: &Secret,
     path: &SecretPath,
     version: Option<&str>,
-) -> Result<Said> {
+) -> Result<Reply> {
     let query = match version {
         Some(version) => {
             let version: String = url::form_urlencoded::byte_serialize(version.as_bytes()).collect();
@@ -171,9 +171,9 @@ async fn noted(
     session: &Secret,
     path: &SecretPath,
 ) -> Result<Option<Map<String, Value>>> {
-    let said =
+    let reply =
         api.call(Method::GET, &format!("{}/metadata/{path}", settings.kv), None, Some(session)).await?;
-    let Some(data) = said.data().filter(|_| said.status != 404) else { return Ok(None) };
+    let Some(data) = reply.data().filter(|_| reply.status != 404) else { return Ok(None) };
     let mut noted: Map<String, Value> =
         NOTED.iter().filter_map(|name| Some(((*name).to_owned(), data.get(*name)?.clone()))).collect();
     noted.extend(data.get("custom_metadata").and_then(Value::as_object).cloned().unwrap_or_default());
@@ -223,8 +223,8 @@ pub(super) async fn list(
             .hint("name a folder in the ExternalSecret: find.path"));
         }
         let path = format!("{}/metadata/{}?list=true", settings.kv, folder.as_str());
-        let said = api.call(Method::GET, &path, None, Some(token)).await?;
-        let keys = said.data().and_then(|data| data.get("keys")).and_then(Value::as_array);
+        let reply = api.call(Method::GET, &path, None, Some(token)).await?;
+        let keys = reply.data().and_then(|data| data.get("keys")).and_then(Value::as_array);
         for key in keys.into_iter().flatten().filter_map(Value::as_str) {
             let name = format!("{}{key}", folder.as_str());
             if key.ends_with('/') {
@@ -256,8 +256,8 @@ async fn write(api: &Api, settings: &Settings, session: &Secret, right: &Right) 
     let wanted = paths(right, &settings.kv)?;
     let names: Vec<_> = wanted.iter().map(|(path, _)| path).collect();
     let body = json!({ "paths": names });
-    let said = match api.call(Method::POST, "sys/capabilities-self", Some(&body), Some(session)).await {
-        Ok(said) => said,
+    let reply = match api.call(Method::POST, "sys/capabilities-self", Some(&body), Some(session)).await {
+        Ok(reply) => reply,
         Err(Error { code: Code::VaultForbidden, .. }) => {
             return Ok(Seen::NotProved(
                 "the login may not ask what it may do; run `keyless setup`".to_owned(),
@@ -267,7 +267,7 @@ async fn write(api: &Api, settings: &Settings, session: &Secret, right: &Right) 
     };
     let mut missing = Vec::new();
     for (path, capabilities) in &wanted {
-        let held = said.data().and_then(|data| data.get(path)).and_then(Value::as_array);
+        let held = reply.data().and_then(|data| data.get(path)).and_then(Value::as_array);
         let held: Vec<_> = held.into_iter().flatten().filter_map(Value::as_str).collect();
         let lacks = capabilities.iter().filter(|it| !held.contains(it) && !held.contains(&"root"));
         missing.extend(lacks.map(|it| format!("{it} on {path}")));

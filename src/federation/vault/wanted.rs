@@ -34,7 +34,7 @@ pub(crate) static RULES: Rules = Rules {
 
 /// How long a login lasts. Without it, it is the mount's default: 32 days.
 pub(super) const TTL: u64 = 900;
-/// Members of the configuration that somebody may have set beside ours. A write replaces all of them.
+/// Members of the configuration that another user may have set beside ours. A write replaces all of them.
 const KEPT: [&str; 2] = ["default_role", "jwt_supported_algs"];
 
 pub(super) fn policy_name(settings: &Settings) -> String {
@@ -42,7 +42,7 @@ pub(super) fn policy_name(settings: &Settings) -> String {
 }
 
 /// What the store does with its own login: External Secrets Operator looks it up before it calls a store ready, and
-/// ends it after each read. The policy `default` has both, and whatever else somebody put into it.
+/// ends it after each read. The policy `default` has both, and whatever else an administrator put into it.
 const OWN_LOGIN: [(&str, &str); 2] =
     [("auth/token/lookup-self", "read"), ("auth/token/revoke-self", "update")];
 
@@ -92,7 +92,7 @@ pub(super) const CONFIG_FIELDS: [&str; 7] = [
     "jwt_validation_pubkeys",
 ];
 
-/// The wanted configuration with what somebody else has set beside it.
+/// The wanted configuration with what another user has set beside it.
 pub(super) fn keep(mut wanted: Value, have: &Map<String, Value>) -> Value {
     let kept = KEPT.iter().filter_map(|name| Some((*name, have.get(*name)?)));
     if let Some(object) = wanted.as_object_mut() {
@@ -103,7 +103,7 @@ pub(super) fn keep(mut wanted: Value, have: &Map<String, Value>) -> Value {
     wanted
 }
 
-/// The role. `role_type` is OIDC unless it is said.
+/// The role. `role_type` is OIDC unless it is set.
 pub(super) fn role(settings: &Settings, want: &Trust) -> Result<Value> {
     Ok(json!({
         "role_type": "jwt",
@@ -236,7 +236,7 @@ pub(super) fn bad_name(setting: &'static str, text: &str, is: &str) -> Error {
 /// A base URL; plain http on this machine only, as tokens go there.
 pub(super) fn check_address(text: &str) -> Result<()> {
     let refuse = |why: &str| {
-        // What stands before an '@' may be a password.
+        // What comes before an '@' may be a password.
         let shown = text.rsplit_once('@').map_or(text, |(_, rest)| rest).escape_debug().to_string();
         Error::usage(Code::VaultAddress, format!("`{shown}` cannot be the address of Vault: {why}"))
             .hint("write the base URL of its API, e.g. https://vault.example.com:8200")
@@ -262,8 +262,8 @@ pub(super) fn explain_fetch(error: Error, settings: &Settings) -> Error {
     if error.code != Code::VaultRefused {
         return error;
     }
-    let said = error.causes.join(" ");
-    let has = |parts: &[&str]| parts.iter().any(|part| said.contains(part));
+    let reply = error.causes.join(" ");
+    let has = |parts: &[&str]| parts.iter().any(|part| reply.contains(part));
     let static_keys =
         "for a server that cannot reach the documents, write the keys into it: vault.mode: static-keys";
     let (code, hint) = if has(&["issuer did not match"]) {
@@ -303,7 +303,7 @@ pub(super) fn explain_fetch(error: Error, settings: &Settings) -> Error {
     } else if has(&["401", "403", "AccessDenied", "Forbidden"]) {
         (
             Code::VaultCannotFetch,
-            "the documents are not public: `keyless publish` shows what keeps strangers out",
+            "the documents are not public: `keyless publish` shows what keeps relying parties out",
         )
     } else if has(&["error checking"]) {
         // All that HashiCorp's server says, and all that OpenBao says of a key set.
@@ -315,7 +315,7 @@ pub(super) fn explain_fetch(error: Error, settings: &Settings) -> Error {
     if code == Code::VaultCannotFetch && hint != static_keys {
         error = error.hint(static_keys);
     }
-    error.hint("run `keyless verify --public-only` to see what strangers see")
+    error.hint("run `keyless verify --public-only` to see what relying parties see")
 }
 
 #[cfg(test)]

@@ -47,11 +47,11 @@ fn why_a_server_cannot_fetch_the_keys() {
         ("error checking oidc discovery URL: 403 Forbidden: AccessDenied", Code::VaultCannotFetch),
         ("something else", Code::VaultRefused),
     ];
-    for (said, code) in cases {
-        let error = Error::failed(Code::VaultRefused, "it refuses").caused_by(said).hint("look");
+    for (reply, code) in cases {
+        let error = Error::failed(Code::VaultRefused, "it refuses").caused_by(reply).hint("look");
         let error = explain_fetch(error, &settings());
-        assert_eq!(error.code, code, "{said}");
-        assert_eq!(error.causes, [said], "what the server said is kept");
+        assert_eq!(error.code, code, "{reply}");
+        assert_eq!(error.causes, [reply], "the server's message is kept");
         assert!(!error.hints.is_empty());
     }
     let error = Error::failed(Code::VaultForbidden, "no");

@@ -132,8 +132,8 @@ pub(super) async fn set_up(vault: &Vault, want: &Trust) -> Result<Vec<Action>> {
     Ok(changes.iter().map(|change| change.step.action).collect())
 }
 
-/// The names of the hops, and whether each passed.
-pub(super) fn hops(findings: &[Finding]) -> Vec<(Check, bool)> {
+/// The names of the checks, and whether each passed.
+pub(super) fn checks(findings: &[Finding]) -> Vec<(Check, bool)> {
     findings.iter().map(|it| (it.check, matches!(it.outcome, Outcome::Passed(_)))).collect()
 }
 
@@ -151,7 +151,7 @@ async fn there_and_back_in_every_mode() {
         let config = world.server.jwt_config("keyless").unwrap();
         assert_eq!(config["bound_issuer"], ISSUER, "{mode:?}: never implied");
         let findings = vault.probe(&world.good_token(), &reading("db"), &mut |_: &str| ()).await;
-        assert_eq!(hops(&findings), PASSED, "{findings:?}");
+        assert_eq!(checks(&findings), PASSED, "{findings:?}");
         assert!(!format!("{findings:?}").contains("hunter2"));
 
         let back = changes(vault.withdraw(&want).await.unwrap());
@@ -174,7 +174,7 @@ async fn moving_between_the_modes_leaves_nothing_of_the_other() {
         set_up(&vault, &want).await.unwrap();
         assert_eq!(set_up(&vault, &want).await.unwrap(), [Action::NoOp; 4], "{mode:?}");
         let findings = vault.probe(&world.good_token(), &reading("db"), &mut |_: &str| ()).await;
-        assert_eq!(hops(&findings), PASSED, "{mode:?}: {findings:?}");
+        assert_eq!(checks(&findings), PASSED, "{mode:?}: {findings:?}");
     }
 }
 
@@ -203,7 +203,7 @@ async fn stopped_at_any_call_and_started_again_it_ends_the_same() {
             set_up(&vault, &world.trust()).await.unwrap();
             assert_eq!(state(&world), wanted, "stopped {moment:?} of call {at}");
             let findings = vault.probe(&world.good_token(), &reading("db"), &mut |_: &str| ()).await;
-            assert_eq!(hops(&findings), PASSED, "stopped {moment:?} of call {at}: {findings:?}");
+            assert_eq!(checks(&findings), PASSED, "stopped {moment:?} of call {at}: {findings:?}");
         }
     }
 }
@@ -214,18 +214,22 @@ async fn a_token_that_is_not_the_one_wanted() {
     let vault = world.vault(Mode::Discovery, |_| ());
     set_up(&vault, &world.trust()).await.unwrap();
     let now = now();
-    let stranger = World::new();
+    let other_cluster = World::new();
     let cases = [
         (world.token("exp", json!(now - 600)), "has expired"),
         (world.token("nbf", json!(now + 600)), "begins in the future"),
         (world.token("aud", json!(["https://kubernetes.default.svc"])), "does not take the audience"),
         (world.token("sub", json!("system:serviceaccount:default:default")), "another subject"),
         (world.token("iss", json!("https://oidc.lab.test/other")), "another issuer"),
-        (stranger.good_token(), "does not have the key"),
+        (other_cluster.good_token(), "does not have the key"),
     ];
     for (token, cause) in cases {
         let findings = vault.probe(&token, &reading("db"), &mut |_: &str| ()).await;
-        assert_eq!(hops(&findings), [(Check::VaultLogin, false), (Check::VaultRead, false)], "{findings:?}");
+        assert_eq!(
+            checks(&findings),
+            [(Check::VaultLogin, false), (Check::VaultRead, false)],
+            "{findings:?}"
+        );
         assert!(findings[0].to_text().contains(cause), "{cause}: {}", findings[0].to_text());
         assert!(!findings[0].to_text().contains(token.expose()));
     }
@@ -270,7 +274,7 @@ async fn a_server_that_cannot_read_the_documents() {
     let vault = world.vault(Mode::JwksUrl, |it| (it.mount, it.role) = ("other".into(), "other".into()));
     let error = set_up(&vault, &elsewhere).await.unwrap_err();
     assert!([Code::VaultCannotFetch, Code::VaultCa].contains(&error.code), "{error}");
-    // A server that fetches nothing needs to reach nobody.
+    // A server that fetches nothing needs to reach no server.
     let vault = world.vault(Mode::StaticKeys, |it| (it.mount, it.role) = ("other".into(), "other".into()));
     set_up(&vault, &elsewhere).await.unwrap();
 }
@@ -304,9 +308,9 @@ async fn the_least_rights_are_enough_and_each_of_them_is_needed() {
         let vault = world.vault(Mode::StaticKeys, |it| it.token = Some(Secret::new(token.clone())));
         let way = async {
             let changes = vault.plan(&world.trust()).await?.changes;
-            let said = changes.iter().any(|change| change.step.needs().contains("this token lacks"));
+            let reply = changes.iter().any(|change| change.step.needs().contains("this token lacks"));
             do_all(&changes).await.inspect_err(|error| {
-                assert!(said, "the plan did not say that {} would be refused", error.message);
+                assert!(reply, "the plan did not say that {} would be refused", error.message);
             })?;
             // The same cluster moves to another issuer, and goes.
             let moved =
@@ -360,7 +364,7 @@ async fn what_is_somebody_elses_stays() {
     assert!(back.last().unwrap().step.reason.contains("second"), "{back:?}");
     do_all(&back).await.unwrap();
     let findings = second.probe(&world.good_token(), &reading("db"), &mut |_: &str| ()).await;
-    assert_eq!(hops(&findings), PASSED, "{findings:?}");
+    assert_eq!(checks(&findings), PASSED, "{findings:?}");
     let error = world.vault(Mode::StaticKeys, |it| it.mount = "token".into()).plan(&want).await.unwrap_err();
     assert_eq!(error.code, Code::VaultMountInUse, "{error}");
 }

@@ -85,7 +85,7 @@ impl Process {
         };
         let saved = match world.saved.clone() {
             None => None,
-            // What is noted for another store of this name is of no use, and stands against everything.
+            // What is noted for another store of this name is of no use, and prevents everything.
             Some((state, version)) => {
                 let state = State::parse(&state.to_text(), "cluster", &id).ok()?;
                 state.begin(login == Login::Old, world.now).map(|state| (state, version))

@@ -54,7 +54,7 @@ pub(super) struct User {
     pub(super) synced: Option<u64>,
     /// It asks for what there is not.
     faulty: bool,
-    /// It depends on the credential in a way that nobody can see.
+    /// It depends on the credential in a way that leaves no trace.
     pub(super) hidden: bool,
     /// Truth: it was ready by the old login when keyless changed the store.
     pub(super) relied: bool,
@@ -81,9 +81,9 @@ pub(super) struct World {
     pub(super) keys: Vec<Key>,
     pub(super) users: Vec<User>,
     pub(super) grants: bool,
-    /// Somebody took the grants away after they were seen to hold.
+    /// Another user took the grants away after they were seen to hold.
     pub(super) revoked: bool,
-    /// Since keyless wrote the store, somebody else put the old login back, changed a key, or took the state away.
+    /// Since keyless wrote the store, another user put the old login back, changed a key, or took the state away.
     pub(super) meddled: bool,
     pub(super) mutant: Option<Mutant>,
     pub(super) violated: Option<String>,
@@ -215,7 +215,7 @@ impl World {
         }
     }
 
-    /// Nobody does anything any more, and a last setup is let go on until it ends.
+    /// No user does anything any more, and a last setup is let go on until it ends.
     pub(super) fn come_to_rest(&mut self) {
         self.calm = true;
         self.processes.clear();
@@ -268,7 +268,7 @@ impl World {
         let key = self.random.below(self.keys.len() as u64) as usize;
         let user = (!self.users.is_empty()).then(|| self.random.below(self.users.len() as u64) as usize);
         let what = self.random.below(16);
-        self.tell(|| format!("somebody does thing {what}, key {key}, user {user:?}"));
+        self.tell(|| format!("another user does thing {what}, key {key}, user {user:?}"));
         match what {
             0 => self.add_user(),
             1 => drop(user.map(|user| self.users.remove(user))),

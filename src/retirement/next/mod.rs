@@ -11,7 +11,7 @@ use super::{
     state::{Stage, State, Why},
 };
 
-/// What whoever runs this program asked for. Times are seconds by the cluster's clock.
+/// What the user of this program asked for. Times are seconds by the cluster's clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Options {
     /// The store has to be changed, and may be.
@@ -28,7 +28,7 @@ pub(crate) struct Options {
     pub(crate) accept_unrefreshed: bool,
     /// Go on although not everything could be looked at that may use the credential.
     pub(crate) accept_unseen: bool,
-    /// How long the store is watched with the credential disabled; `None`: as long as was said before, or as is usual.
+    /// How long the store is watched with the credential disabled; `None`: as long as before, or as is usual.
     pub(crate) watch_for: Option<u64>,
     /// Until when users of the store are waited for.
     pub(crate) deadline: u64,
@@ -89,7 +89,7 @@ pub(crate) enum End {
     Blocked(Block),
 }
 
-/// What stands against going on.
+/// What prevents going on.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Block {
     /// These never run again by themselves.
@@ -113,7 +113,7 @@ pub(crate) enum Block {
     UndoTooLate(Vec<String>),
     /// These Secrets are gone, or hold something else by now.
     UndoWithout(Vec<String>),
-    /// Somebody else disabled it.
+    /// Another user disabled it.
     UndoDisabled(Vec<String>),
 }
 
@@ -123,7 +123,7 @@ const FRESH_ELSEWHERE: u64 = 30;
 /// The same while nothing but watching is done.
 const WATCHED_KEYS: u64 = 60;
 const WATCHED_ELSEWHERE: u64 = 300;
-/// How long the store is watched when nobody said.
+/// How long the store is watched by default.
 pub(crate) const WATCH_FOR: u64 = 600;
 
 /// The one decision.
@@ -192,7 +192,7 @@ impl Decision<'_> {
         }
         match &self.seen.store {
             StoreView::Before | StoreView::Other { .. } if matches!(self.state.stage, Stage::Saved) => None,
-            // Somebody moved it on: this run brings its own provider back, if that was planned.
+            // Another user moved it on: this run brings its own provider back, if that was planned.
             StoreView::Other { names_it: false } if self.options.switch => Some(self.save(Stage::Saved)),
             _ => Some(Self::blocked(block)),
         }

@@ -23,7 +23,7 @@ impl Run<'_> {
     }
 
     pub(super) fn wait_for_users(&mut self, pending: &[Pending], hands: &mut dyn Hands) {
-        if !self.said.insert("users") {
+        if !self.reported.insert("users") {
             return;
         }
         let all = match pending {
@@ -37,7 +37,7 @@ impl Run<'_> {
     }
 
     pub(super) fn say_watch(&mut self, seconds: u64, hands: &mut dyn Hands) {
-        if self.said.insert("watch") {
+        if self.reported.insert("watch") {
             let name = self.store.name();
             hands.say(&format!("watching {name} for {seconds} s with the old credential disabled"));
         }
@@ -47,14 +47,14 @@ impl Run<'_> {
         if !matches!(self.state.stage, Stage::Disabling { .. }) {
             self.say_watch(until.saturating_sub(now), hands);
         }
-        match (&self.seen.trouble, self.said.contains("trouble")) {
+        match (&self.seen.trouble, self.reported.contains("trouble")) {
             (Some(trouble), false) => {
                 hands.say(&format!("  {} is not ready: {}", trouble.object, trouble.says));
-                self.said.insert("trouble");
+                self.reported.insert("trouble");
             }
             (None, true) => {
                 hands.say("  all is ready again");
-                self.said.remove("trouble");
+                self.reported.remove("trouble");
             }
             _ => {}
         }

@@ -7,7 +7,7 @@ use crate::{
     federation::credential::{self, Standing, StoredCredential},
 };
 
-/// Stands where a state names more credentials than there are connections: it does nothing.
+/// Takes the place where a state names more credentials than there are connections: it does nothing.
 pub(super) struct NoProvider;
 
 #[async_trait]

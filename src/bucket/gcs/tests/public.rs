@@ -5,7 +5,7 @@ use super::*;
 #[tokio::test]
 async fn a_new_bucket() {
     let store = lab::Gcs::start();
-    // Some ways of making buckets default to this; it is said explicitly, so it does not matter.
+    // Some ways of making buckets default to this; it is set explicitly, so it does not matter.
     store.change(|settings| settings.default_public_access_prevention = "enforced".into());
     let gcs = client(&store, store.token());
     assert_eq!(gcs.read(JWKS).await.unwrap_err().code, Code::BucketMissing);
@@ -13,8 +13,8 @@ async fn a_new_bucket() {
     assert_eq!(error.code, Code::BucketMissing, "{error}");
     assert_eq!(contract::open(&gcs, &names()).await.unwrap().len(), 2);
     gcs.write(JWKS, &jwks("{}"), &Expected::Absent).await.unwrap();
-    assert_eq!(stranger(&gcs, JWKS).await, 200);
-    assert_eq!(stranger(&gcs, "").await, 403, "no listing");
+    assert_eq!(anonymous(&gcs, JWKS).await, 200);
+    assert_eq!(anonymous(&gcs, "").await, 403, "no listing");
     let bindings = store.bindings("keys").unwrap();
     let ours = json!({"role": "roles/storage.legacyObjectReader", "members": ["allUsers"]});
     assert_eq!(bindings.as_array().unwrap().len(), 3, "the bucket's own bindings stay: {bindings}");
@@ -124,7 +124,7 @@ async fn a_bucket_that_holds_more_is_not_opened() {
     let error = contract::open(&gcs, &names()).await.unwrap_err();
     assert_eq!(error.code, Code::BucketHoldsMore);
     assert!(error.message.contains("salaries.xlsx"), "{error}");
-    assert_eq!(stranger(&gcs, "salaries.xlsx").await, 403);
+    assert_eq!(anonymous(&gcs, "salaries.xlsx").await, 403);
     store.remove("keys", "salaries.xlsx");
     assert_eq!(
         contract::open(&gcs, &names()).await.unwrap().len(),
