@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_way_of_being_slow_is_told() {
+    fn slow_arrival_is_described_by_kind() {
         let (short, long) = (Duration::from_millis(10), Duration::from_secs(7));
         let arrival = Arrival::default();
         assert!(arrival.describe_after(long).contains("no answer came"));

@@ -103,7 +103,7 @@ fn foreign_part_file_is_not_followed() {
 }
 
 #[test]
-fn what_is_no_file_is_refused_at_once() {
+fn special_files_are_refused_immediately() {
     let folder = folder();
     let (pipe, socket) = (folder.path().join("pipe"), folder.path().join("socket"));
     fifo(&pipe);

@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn panic_of_library_ends_its_thread_only() {
+    fn library_panic_ends_only_its_thread() {
         assert!(!is_active());
         let ended = thread("guarded", || {
             assert!(is_active());

@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_whole_seconds_in_bounds_are_lifetimes() {
+    fn lifetimes_are_whole_seconds_in_bounds() {
         let read = |value: Value| Lifetime::read(&json!({ "expires_in": value }), "expires_in", 86_400);
         for seconds in [1, 3599, 86_400] {
             assert_eq!(read(json!(seconds)), Ok(Lifetime(seconds)));

@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn path_of_build_machine_is_left_out() {
+    fn build_machine_path_is_left_out() {
         assert_eq!(
             in_its_crate("/home/a/.cargo/registry/src/index-1/http-1.0/src/b.rs"),
             "http-1.0/src/b.rs"

@@ -21,7 +21,7 @@ fn printed(output: Output, work: impl FnOnce(&mut Report<'_>)) -> (String, Strin
 }
 
 #[test]
-fn text_from_outside_stays_in_its_line() {
+fn foreign_text_stays_in_its_line() {
     let (data, messages) = printed(Output::Text, |report| {
         report.line("\n\na\nZERO\x1b[2J");
         report.progress("b\nc\u{202e}");
@@ -36,7 +36,7 @@ fn text_from_outside_stays_in_its_line() {
 }
 
 #[test]
-fn secret_is_left_out_of_every_output() {
+fn secret_is_redacted_from_every_output() {
     let secret = "reP0rtTest-secret-of-this-test";
     redact::remember(secret);
     for output in [Output::Text, Output::Json] {
@@ -82,7 +82,7 @@ fn document_stays_as_it_is() {
 }
 
 #[test]
-fn full_disk_is_error_and_closed_pipe_is_not() {
+fn full_disk_fails_closed_pipe_passes() {
     for (kind, fails) in [(io::ErrorKind::StorageFull, true), (io::ErrorKind::BrokenPipe, false)] {
         let (mut data, mut messages) = (Full(3, kind), Vec::new());
         let mut report = Report::new(Output::Text, false, &mut data, &mut messages);

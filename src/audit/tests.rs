@@ -46,7 +46,7 @@ fn cluster(text: &str) -> Inventory {
 }
 
 #[test]
-fn every_rule_is_a_file_a_line_and_a_folder_of_fixtures() {
+fn every_rule_has_file_and_fixtures() {
     let mut rules: Vec<_> = RULES.iter().map(|rule| rule.id.to_owned()).collect();
     rules.sort();
     let files: Vec<_> = names(folder("src/audit/rules"))
@@ -122,7 +122,7 @@ fn unseen(what: &str) -> Unseen {
 }
 
 #[test]
-fn the_verdict_comes_first_and_never_says_a_zero_that_was_not_seen() {
+fn verdict_never_reports_unseen_as_zero() {
     let mut zero = cluster(include_str!("../../fixtures/audit/stored-credential/good-federation.yaml"));
     assert_eq!(judge(&zero).lines()[0], "ZERO (stores): nothing long-lived opens a secret store");
     zero.unseen.insert(unseen("secretstores.external-secrets.io"));
@@ -141,7 +141,7 @@ fn the_verdict_comes_first_and_never_says_a_zero_that_was_not_seen() {
 }
 
 #[test]
-fn a_secret_that_may_not_be_read_is_counted_by_its_place_and_said() {
+fn unreadable_secret_is_counted_by_place() {
     let mut inventory = cluster(include_str!("../../fixtures/audit/stored-credential/bad-google-key.yaml"));
     for credential in inventory.credentials.values_mut() {
         *credential = Look::Unseen(unseen("secrets"));
@@ -155,7 +155,7 @@ fn a_secret_that_may_not_be_read_is_counted_by_its_place_and_said() {
 }
 
 #[test]
-fn whether_the_operator_may_mint_for_all_is_never_passed_over() {
+fn unseen_minting_right_is_reported() {
     let mut inventory = cluster(include_str!("../../fixtures/audit/minting-power/good.yaml"));
     let right = "list clusterrolebindings.rbac.authorization.k8s.io";
     for controller in &mut inventory.controllers {
@@ -168,13 +168,13 @@ fn whether_the_operator_may_mint_for_all_is_never_passed_over() {
 }
 
 #[test]
-fn generators_are_said_to_be_in_the_count() {
+fn headline_includes_generators_in_the_count() {
     let one = cluster(include_str!("../../fixtures/audit/stored-credential/bad-generator-vault-token.yaml"));
     assert_eq!(judge(&one).headline(), "1 long-lived credential opens the secret stores and generators");
 }
 
 #[test]
-fn a_credential_in_a_config_map_is_shown_where_it_lies() {
+fn credential_in_config_map_is_located() {
     let text =
         include_str!("../../fixtures/audit/external-account/bad-same-key-in-secret-and-config-map.yaml");
     let verdict = judge(&cluster(text));
@@ -189,7 +189,7 @@ fn a_credential_in_a_config_map_is_shown_where_it_lies() {
 }
 
 #[test]
-fn an_access_key_is_named_by_its_id() {
+fn access_key_is_named_by_id() {
     for text in [
         include_str!("../../fixtures/audit/stored-credential/bad-aws.yaml"),
         include_str!("../../fixtures/audit/leftover-credential/bad-aws.yaml"),
@@ -202,7 +202,7 @@ fn an_access_key_is_named_by_its_id() {
 
 /// A credential without a public name has one by its place, so that an exception can mean it.
 #[test]
-fn credential_without_public_id_is_named_by_place() {
+fn unnamed_credential_is_named_by_place() {
     for (text, id) in [
         (
             include_str!("../../fixtures/audit/stored-credential/bad-vault-token-before-jwt.yaml"),
@@ -222,7 +222,7 @@ fn credential_without_public_id_is_named_by_place() {
 }
 
 #[test]
-fn the_same_cluster_gives_the_same_report() {
+fn same_cluster_gives_same_report() {
     let text = include_str!("../../fixtures/audit/stored-credential/bad-namespace-of-the-user.yaml");
     let report = || judge(&cluster(text)).to_json().to_string();
     assert_eq!(report(), report());

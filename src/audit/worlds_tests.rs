@@ -248,7 +248,7 @@ fn no_world_is_a_false_zero() {
 
 /// Where the controller's pod decides, two things of it together: what is clean must not hide what is not.
 #[test]
-fn no_pair_of_surroundings_is_a_false_zero() {
+fn no_pair_of_surroundings_hides_credential() {
     let (ways, places) = (ways(), places());
     let of_the_pod: Vec<_> = places.iter().filter(|place| place.at == At::Pod).collect();
     let mut tally = Tally::default();
@@ -287,7 +287,7 @@ fn no_pair_of_surroundings_is_a_false_zero() {
 
 /// A helper of fixtures: what is written is what is read.
 #[test]
-fn worlds_are_read_as_they_are_written() {
+fn worlds_are_read_as_written() {
     let read =
         objects("apiVersion: v1\nkind: Secret\nmetadata: {name: a, namespace: b}\nstringData: {c: d}\n");
     assert_eq!(read[0].0["data"], holder("Secret", "b", "a", &values(&[("c", "d")])).0["data"]);

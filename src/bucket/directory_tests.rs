@@ -36,7 +36,7 @@ async fn keeps_the_contract() {
 }
 
 #[tokio::test]
-async fn open_makes_folders_that_a_web_server_can_enter() {
+async fn folders_from_open_are_world_readable() {
     let (home, bucket) = bucket();
     let names = ["a/.well-known/openid-configuration".to_owned(), "a/openid/v1/jwks".to_owned()];
     let done = contract::open(&bucket, &names).await.unwrap();
@@ -48,7 +48,7 @@ async fn open_makes_folders_that_a_web_server_can_enter() {
 }
 
 #[tokio::test]
-async fn files_are_readable_by_all_and_nothing_else_is_left() {
+async fn write_leaves_only_world_readable_files() {
     let (_home, bucket) = opened().await;
     let folder = bucket.root.join("openid/v1");
     fs::write(folder.join(".keyless-0123.unfinished"), "half a docum").unwrap();
@@ -58,14 +58,14 @@ async fn files_are_readable_by_all_and_nothing_else_is_left() {
 }
 
 #[tokio::test]
-async fn unfinished_files_are_not_served_as_documents() {
+async fn unfinished_files_are_no_documents() {
     let (_home, bucket) = opened().await;
     fs::write(bucket.root.join("openid/v1/.keyless-0123.unfinished"), "half a docum").unwrap();
     assert_eq!(bucket.read("openid/v1/jwks").await.unwrap(), None);
 }
 
 #[tokio::test]
-async fn a_folder_that_is_not_there_is_told() {
+async fn missing_folder_is_refused_with_remedy() {
     let (_home, bucket) = bucket();
     let read = bucket.read("openid/v1/jwks").await.unwrap_err();
     let written = refused(bucket.write("openid/v1/jwks", &jwks("{}"), &Expected::Absent).await);
@@ -77,7 +77,7 @@ async fn a_folder_that_is_not_there_is_told() {
 }
 
 #[tokio::test]
-async fn names_that_lead_out_of_the_folder_are_refused() {
+async fn names_outside_the_folder_are_refused() {
     let (home, bucket) = opened().await;
     for name in ["../jwks", "a/../../jwks", "", "/etc/passwd", "a//b", "./jwks", "a/", "a\0b", ".."] {
         let error = refused(bucket.write(name, &jwks("{}"), &Expected::Absent).await);
@@ -111,7 +111,7 @@ async fn symbolic_links_are_not_followed() {
 }
 
 #[tokio::test]
-async fn the_folder_itself_may_be_a_link() {
+async fn folder_may_be_a_symbolic_link() {
     let (home, bucket) = opened().await;
     let link = home.path().join("current");
     symlink(&bucket.root, &link).unwrap();
@@ -121,7 +121,7 @@ async fn the_folder_itself_may_be_a_link() {
 }
 
 #[tokio::test]
-async fn a_file_where_a_folder_should_be() {
+async fn file_instead_of_folder_is_refused() {
     let (home, bucket) = opened().await;
     fs::write(bucket.root.join(".well-known"), "").unwrap();
     let name = ".well-known/openid-configuration";
@@ -139,7 +139,7 @@ async fn a_file_where_a_folder_should_be() {
 }
 
 #[tokio::test]
-async fn a_folder_where_a_file_should_be() {
+async fn folder_instead_of_file_is_refused() {
     let (_home, bucket) = opened().await;
     fs::create_dir(bucket.root.join("openid/v1/jwks")).unwrap();
     assert_eq!(bucket.read("openid/v1/jwks").await.unwrap_err().code, Code::BucketNotAFile);
@@ -148,7 +148,7 @@ async fn a_folder_where_a_file_should_be() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_document_is_not_read_to_its_end() {
+async fn oversized_file_is_not_read_whole() {
     let (_home, bucket) = opened().await;
     File::create(bucket.root.join("openid/v1/jwks")).unwrap().set_len(1 << 30).unwrap();
     assert_eq!(bucket.read("openid/v1/jwks").await.unwrap_err().code, Code::BodyTooLarge);
@@ -195,7 +195,7 @@ async fn pipe_instead_of_folder_is_refused() {
 }
 
 #[tokio::test]
-async fn the_same_bytes_under_another_name_are_another_state() {
+async fn same_bytes_under_other_name_conflict() {
     let (_home, bucket) = opened().await;
     bucket.write("openid/v1/jwks", &jwks("{}"), &Expected::Absent).await.unwrap();
     bucket.write("b/openid/v1/jwks", &jwks("{}"), &Expected::Absent).await.unwrap();
@@ -204,7 +204,7 @@ async fn the_same_bytes_under_another_name_are_another_state() {
 }
 
 #[tokio::test]
-async fn a_writer_who_hangs_is_not_waited_for() {
+async fn hanging_writer_is_not_awaited() {
     let (_home, mut bucket) = opened().await;
     bucket.lock.deadline = Duration::from_millis(30);
     let holder = File::open(bucket.root.join("openid/v1")).unwrap();
@@ -219,7 +219,7 @@ async fn a_writer_who_hangs_is_not_waited_for() {
 }
 
 #[test]
-fn every_refusal_of_the_disk_says_what_to_do() {
+fn every_disk_refusal_has_a_remedy() {
     let refusals = [
         (ErrorKind::PermissionDenied, Code::BucketForbidden),
         (ErrorKind::ReadOnlyFilesystem, Code::BucketReadOnly),

@@ -107,12 +107,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_connection_serves_where_it_is_http2() {
+    async fn http2_requests_share_one_connection() {
         assert_eq!(opened_of_three(true).await, 1);
     }
 
     #[tokio::test]
-    async fn every_question_gets_its_own_where_it_is_not() {
+    async fn http1_requests_get_own_connections() {
         assert_eq!(opened_of_three(false).await, 3);
     }
 }

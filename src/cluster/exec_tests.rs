@@ -57,7 +57,7 @@ async fn plugin_is_told_what_kubectl_tells() {
 }
 
 #[tokio::test]
-async fn failing_plugin_is_named_without_its_secrets() {
+async fn failing_plugin_error_hides_its_secrets() {
     let folder = TempDir::new().unwrap();
     for (script, words) in [
         ("echo \"$KEYLESS_SECRET\"; echo please log in >&2; exit 3", "failed with exit code 3"),
@@ -104,7 +104,7 @@ async fn missing_plugin_gives_its_hint() {
 }
 
 #[tokio::test]
-async fn slow_plugin_is_mentioned_and_endless_text_bounded() {
+async fn slow_plugin_is_announced_output_bounded() {
     let folder = TempDir::new().unwrap();
     let script = format!("sleep 2.4; seq 1 5000 >&2; {}", answer(&json!({"token": "t0"})));
     let (done, lines) = run(&plugin(&folder, &script)).await;

@@ -68,7 +68,7 @@ fn needle() -> Needle {
 }
 
 #[test]
-fn workload_is_found_by_every_way_to_name_a_secret() {
+fn every_reference_to_secret_finds_workload() {
     let holders = [
         Holder { kind: "Secret", namespace: "shop".into(), name: "key".into(), entry: "k".into() },
         Holder { kind: "ConfigMap", namespace: "shop".into(), name: "file".into(), entry: "k".into() },

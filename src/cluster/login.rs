@@ -188,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn token_file_is_read_again_and_trimmed() {
+    fn token_file_is_reread_and_trimmed() {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("token");
         let login = Login::File { path: path.clone(), last: Mutex::new(None) };

@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_told_from_what_is_none() {
+    fn only_valid_kubernetes_names_are_accepted() {
         for label in ["a", "0", "kube-system", "a1-2b", &"a".repeat(63)] {
             assert!(is_label(label) && is_subdomain(label), "{label}");
         }

@@ -115,7 +115,7 @@ fn scheme_of_target_chooses_variable() {
 }
 
 #[test]
-fn proxy_values_are_read_as_go_reads_them() {
+fn proxy_values_are_parsed_like_go() {
     for (value, wanted) in [
         ("http://10.9.9.9:3128", Some("http://10.9.9.9:3128")),
         ("10.9.9.9:3128", Some("http://10.9.9.9:3128")),

@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn servers_are_read_as_kubectl_reads_them() {
+    fn server_urls_are_parsed_like_kubectl() {
         for (server, base) in [
             ("https://10.0.0.1:6443", "https://10.0.0.1:6443"),
             ("https://10.0.0.1:6443/", "https://10.0.0.1:6443"),

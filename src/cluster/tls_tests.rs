@@ -22,7 +22,7 @@ fn at(trust: &str, shown: &str, name: &str, now: u64) -> Result<(), rustls::Erro
 }
 
 #[test]
-fn certificate_that_is_its_own_authority_is_taken() {
+fn certificate_as_own_authority_is_trusted() {
     let ca = Ca::new();
     let names = ["10.0.0.1", "k8s.example.com"];
     // As `openssl req -x509` makes it, as a plain one, and the leaf of an authority that is not named.
@@ -52,7 +52,7 @@ fn certificate_that_is_its_own_authority_is_taken() {
 }
 
 #[test]
-fn bundle_is_searched_and_junk_passed_over() {
+fn bundle_search_ignores_junk() {
     let (ca, other) = (Ca::new(), Ca::new());
     let shown = ca.certificate(&["10.0.0.1"]);
     let key = &shown.key_pem;
@@ -71,7 +71,7 @@ fn bundle_is_searched_and_junk_passed_over() {
 }
 
 #[test]
-fn client_certificates_of_every_kind_are_shown() {
+fn client_certificates_of_every_kind_load() {
     let ca = Ca::new();
     let mut shown: Vec<_> = [ClientKey::P256, ClientKey::P384, ClientKey::Ed25519, ClientKey::Rsa]
         .map(|kind| ca.client("jane", kind))

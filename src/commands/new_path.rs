@@ -230,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hops_that_all_walks_share_are_shown_once_and_reads_in_order() {
+    fn shared_checks_merge_with_reads_ordered() {
         let probe = |secret: &str, read: bool| {
             let read = match read {
                 true => Finding::passed(Check::VaultRead, secret, "22 bytes"),

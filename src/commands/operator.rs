@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn unseen_bindings_prove_no_operator_among_several() {
+    fn unseen_bindings_single_out_no_operator() {
         let right = "list clusterrolebindings";
         let unseen = Unseen { what: "bindings".into(), right: right.into(), why: "no".into() };
         let unseen = Look::Unseen(unseen);

@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reading_is_stale_when_it_is_older_than_its_interval() {
+    fn reading_older_than_interval_is_stale() {
         let hour = Duration::from_secs(3600);
         let judge = |at: &str| judge_age(&user(json!({ "refreshInterval": "1h" }), at), hour, NOON).outcome;
         for fresh in

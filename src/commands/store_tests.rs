@@ -114,7 +114,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn a_new_store_and_all_that_it_needs_and_the_way_back() {
+async fn new_store_is_created_and_removed() {
     let world = world(CRDS).await;
     for planned in world.plan(&google()).await.unwrap().objects {
         carry_out(&world.cluster, &planned, true).await.unwrap();
@@ -154,7 +154,7 @@ async fn a_new_store_and_all_that_it_needs_and_the_way_back() {
 }
 
 #[tokio::test]
-async fn a_left_over_key_does_not_survive_and_the_store_stays_the_users() {
+async fn store_update_drops_leftover_key_only() {
     let world = world(CRDS).await;
     world.with_key();
     world.bring_about(&google()).await.unwrap();
@@ -187,7 +187,7 @@ async fn what_changed_meanwhile_is_not_overwritten() {
 
 /// The operator writes the store's status every few minutes, and a plan may be looked at for longer.
 #[tokio::test]
-async fn what_a_controller_noted_meanwhile_is_no_obstacle() {
+async fn controller_status_update_is_no_conflict() {
     let world = world(CRDS).await;
     world.with_key();
     let plan = world.plan(&google()).await.unwrap();
@@ -199,7 +199,7 @@ async fn what_a_controller_noted_meanwhile_is_no_obstacle() {
 }
 
 #[tokio::test]
-async fn another_manager_and_an_unknown_field_are_named() {
+async fn conflicting_manager_or_field_is_named() {
     let world = world(CRDS).await;
     world.bring_about(&google()).await.unwrap();
     let manifest = |project: &str| {
@@ -228,7 +228,7 @@ async fn another_manager_and_an_unknown_field_are_named() {
 }
 
 #[tokio::test]
-async fn an_object_that_came_after_is_not_deleted() {
+async fn later_object_is_not_deleted() {
     let world = world(CRDS).await;
     world.bring_about(&google()).await.unwrap();
     let mut old = Object(world.store());
@@ -277,7 +277,7 @@ async fn absent_and_too_old() {
 }
 
 #[tokio::test]
-async fn a_list_that_changes_too_fast_is_begun_again_and_then_not_seen() {
+async fn constantly_changing_list_is_unseen() {
     let world = world(CRDS).await;
     let path = "/apis/external-secrets.io/v1/clustersecretstores";
     let gone = Fault::answer(

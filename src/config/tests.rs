@@ -14,7 +14,7 @@ fn resolve(arguments: &[&str]) -> Result<Settings> {
 
 /// `fixtures/config/invalid/CODE--why.yaml`.
 #[test]
-fn invalid_files_are_refused_as_usage_with_a_stable_code() {
+fn invalid_files_get_stable_usage_codes() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/config");
     let mut seen = 0;
     for entry in fs::read_dir(folder.join("invalid")).unwrap() {
@@ -54,14 +54,14 @@ fn published_issuer_is_strict() {
 }
 
 #[test]
-fn a_mistyped_setting_is_answered_with_the_nearest_known_name() {
+fn mistyped_setting_suggests_nearest_known_name() {
     let content = "apiVersion: keyless/v1\nbucket:\n  regoin: x\n";
     let error = Document::parse(content, Path::new("keyless.yaml")).unwrap_err();
     assert!(error.hints[0].contains("`region`"), "{error}");
 }
 
 #[test]
-fn flags_win_over_the_file_and_paths_are_relative_to_it() {
+fn flags_win_and_paths_follow_file() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/config/valid");
     let full = folder.join("full.yaml");
     let full = full.to_str().unwrap();
@@ -99,7 +99,7 @@ fn every_valid_file_is_read() {
 }
 
 #[test]
-fn base_urls_are_https_and_hold_no_password() {
+fn base_urls_need_https_without_password() {
     for wrong in ["http://s3.example.com", "s3.example.com", "https://user:pass@s3.example.com", "ftp://x.y"]
     {
         let error = resolve(&["--bucket", "s3://b", "--endpoint", wrong]).unwrap_err();

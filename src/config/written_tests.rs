@@ -7,7 +7,7 @@ fn settings() -> Vec<Setting> {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_made() {
+fn missing_file_is_created() {
     let edit = edit(None, &[settings(), vec![("store.secrets", json!(["db", "12"]))]].concat());
     let made = format!(
         "{HEADER}apiVersion: keyless/v1\nprovider: google\ngoogle:\n  project: acme-prod\nstore:\n  name: gcp\n  secrets:\n    - db\n    - \"12\"\n"
@@ -28,7 +28,7 @@ fn what_people_wrote_stays() {
 }
 
 #[test]
-fn a_form_without_a_place_is_left_to_people() {
+fn unsupported_form_is_left_unedited() {
     for text in [
         "apiVersion: keyless/v1\nprovider: google\ngoogle: {pool: a}\nstore: {name: gcp}\n",
         "apiVersion: keyless/v1\nprovider: google\ngoogle: &google\n  pool: a\nstore: {name: gcp}\n",
@@ -43,7 +43,7 @@ fn a_form_without_a_place_is_left_to_people() {
 }
 
 #[test]
-fn a_value_over_several_lines_is_not_torn() {
+fn multiline_value_is_left_unedited() {
     let text = "apiVersion: keyless/v1\nprovider: google\nstore:\n  name: gcp\n  secrets:\n    - a\n    - b\ngoogle:\n  project: >-\n    acme-prod\n";
     assert_eq!(edit(Some(text), &settings()), Edit::default());
     let edit =
@@ -53,7 +53,7 @@ fn a_value_over_several_lines_is_not_torn() {
 }
 
 #[test]
-fn scalars_that_yaml_would_take_for_something_else_are_quoted() {
+fn ambiguous_yaml_scalars_are_quoted() {
     for (text, plain) in [
         ("acme-prod", true),
         ("s3://acme-oidc", true),

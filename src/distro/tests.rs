@@ -33,7 +33,7 @@ fn stages(told: &Instructions) -> Vec<Stage> {
 }
 
 #[test]
-fn one_server_signs_at_once_and_keeps_the_old_issuer() {
+fn single_server_signs_keeping_old_issuer() {
     for distro in [&k3s::DISTRIBUTION, &kubeadm::DISTRIBUTION] {
         let told = instructions(Some(distro), &change(1)).unwrap();
         assert_eq!(stages(&told), [Stage::Sign]);
@@ -61,7 +61,7 @@ fn several_servers_accept_before_one_signs() {
 }
 
 #[test]
-fn of_any_other_distribution_the_flags_are_told() {
+fn unknown_distribution_gets_plain_flags() {
     let told = instructions(None, &change(2)).unwrap();
     assert_eq!(stages(&told), [Stage::Accept, Stage::Sign]);
     let text = told.to_text();
@@ -76,7 +76,7 @@ fn of_any_other_distribution_the_flags_are_told() {
 }
 
 #[test]
-fn k3s_gets_a_list_in_its_settings_file() {
+fn k3s_gets_list_in_settings_file() {
     let told = instructions(Some(&k3s::DISTRIBUTION), &change(1)).unwrap();
     let file = &told.rollouts[0].files[0];
     assert_eq!(file.path, "/etc/rancher/k3s/config.yaml");
@@ -107,7 +107,7 @@ fn k3s_gets_a_list_in_its_settings_file() {
 }
 
 #[test]
-fn kubeadm_gets_a_list_since_1_31_and_a_map_with_a_patch_before() {
+fn kubeadm_form_follows_kubernetes_version() {
     let list = instructions(Some(&kubeadm::DISTRIBUTION), &change(1)).unwrap();
     let config = yaml(&list.rollouts[0].files[0].content);
     assert_eq!(config["apiVersion"], "kubeadm.k8s.io/v1beta4");
@@ -182,7 +182,7 @@ fn everything_else_of_a_configuration_stays() {
 }
 
 #[test]
-fn a_change_that_was_made_stays_made() {
+fn finished_change_is_not_reverted() {
     let changed = |text: &str, servers| IssuerChange {
         cluster_configuration: Some(text.to_owned()),
         ..change(servers)
@@ -207,7 +207,7 @@ fn a_change_that_was_made_stays_made() {
 }
 
 #[test]
-fn the_old_issuer_is_the_one_that_the_cluster_was_told() {
+fn old_issuer_comes_from_the_cluster() {
     let named = IssuerChange {
         accepted: vec!["https://b.example.com".parse().unwrap(), NEW.parse().unwrap()],
         ..change(1)

@@ -52,7 +52,7 @@ enum Choice {
 }
 
 #[test]
-fn yaml_errors_name_place_and_reason_only() {
+fn yaml_errors_show_place_and_reason() {
     for (text, reason) in [
         ("_list: C", "a list is expected at line 1"),
         ("_number: C", "u16 is expected at line 1"),
@@ -84,7 +84,7 @@ fn yaml_errors_name_place_and_reason_only() {
 }
 
 #[test]
-fn json_errors_name_place_and_reason_only() {
+fn json_errors_show_place_and_reason() {
     for (text, reason) in [
         ("{\"_list\": \"C\"}", "another type than expected, or a member is missing at line 1"),
         ("{\"_number\": \"C\"}", "another type"),

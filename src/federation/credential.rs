@@ -197,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_place_is_named_with_a_remedy() {
+    fn every_place_has_name_and_remedy() {
         let all: Vec<_> = by_hand().collect();
         for (position, it) in all.iter().enumerate() {
             let hidden = all[..position].iter().any(|above| it.path.starts_with(above.path));
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn unreadable_key_is_not_taken_for_one() {
+    fn unreadable_key_is_not_recognised() {
         let path = "gcpsm.auth.secretRef.secretAccessKeySecretRef";
         for value in ["", "{", "null", "[]", r#"{"type":"service_account"}"#, "-----BEGIN PRIVATE KEY-----"] {
             let identity = recognise(&Found { path, value: Some(value.as_bytes()) });

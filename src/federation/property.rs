@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_a_path_is_not_judged() {
+    fn more_than_path_is_not_judged() {
         let value = json!({"a": [{"b": 1}]});
         for property in
             ["a.#.b", "a.*", "a|0", "@reverse", "a.#(b==1).b", "{a}", "", "a..b", ".a", "a.", "a\\"]

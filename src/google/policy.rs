@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_without_an_etag_is_not_to_be_written() {
+    fn invalid_etag_of_policy_is_none() {
         assert_eq!(Policy::new(json!({"etag": "ACAB"})).etag(), Some("ACAB"));
         for json in [json!({}), json!({"etag": ""}), json!({"etag": 1})] {
             assert_eq!(Policy::new(json).etag(), None);
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_policy_and_an_odd_one() {
+    fn empty_or_odd_policy_takes_grant() {
         for json in [json!({"etag": "e"}), json!({"bindings": null}), json!({"bindings": "x"}), Value::Null] {
             let mut policy = Policy::new(json);
             assert!(policy.grant(ROLE, "m"));

@@ -12,7 +12,7 @@ fn error(status: u16, error: &Value) -> Error {
 }
 
 #[test]
-fn refusals_name_the_missing_permission_and_its_role() {
+fn refusals_name_missing_permission_and_role() {
     let named = json!({"status": "PERMISSION_DENIED", "message": "Permission 'iam.workloadIdentityPools.get' denied on resource '//iam.googleapis.com/x' (or it may not exist)."});
     let silent = json!({"status": "PERMISSION_DENIED", "message": "The caller does not have permission"});
     let info = json!({"status": "PERMISSION_DENIED", "message": "no", "details": [{"@type": "…", "reason": "IAM_PERMISSION_DENIED", "metadata": {"permission": "serviceusage.services.enable"}}]});
@@ -72,7 +72,7 @@ fn kinds_of_refusals() {
 }
 
 #[test]
-fn a_page_instead_of_json_is_shown_without_the_token() {
+fn html_refusal_is_shown_without_token() {
     let mut sent = HeaderMap::new();
     sent.insert(AUTHORIZATION, "Bearer ya29.tok".parse().unwrap());
     let body = b"<html>who are you, ya29.tok?</html>".to_vec();

@@ -223,7 +223,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_token_that_is_none_is_not_shown() {
+    async fn malformed_token_is_not_shown() {
         let tokens = Tokens::Given(Secret::new("ya29.secret\nline".to_owned()), None);
         let error = tokens.headers().await.unwrap_err();
         assert_eq!(error.code, Code::CredentialMalformed);

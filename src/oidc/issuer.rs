@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn object_prefix_is_the_rest_of_the_path() {
+    fn object_prefix_is_rest_of_path() {
         let issuer: Issuer = "https://s3.example.com/bucket/clusters/a".parse().unwrap();
         assert_eq!(issuer.below("https://s3.example.com/bucket"), Some("clusters/a"));
         assert_eq!(issuer.below("https://s3.example.com/bucket/"), Some("clusters/a"));

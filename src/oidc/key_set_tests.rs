@@ -42,7 +42,7 @@ fn verifier(jwk: &Jwk) -> Box<dyn josekit::jws::JwsVerifier> {
 }
 
 #[test]
-fn valid_sets_are_published_so_that_a_second_implementation_accepts_them() {
+fn published_valid_sets_suit_second_implementation() {
     for (rule, folder) in [(KidRule::Computed, "jwks/valid"), (KidRule::External, "jwks/external/valid")] {
         for (name, body) in cases(folder) {
             let (set, _) =
@@ -60,7 +60,7 @@ fn valid_sets_are_published_so_that_a_second_implementation_accepts_them() {
 }
 
 #[test]
-fn invalid_sets_are_refused_with_a_stable_code_and_a_remedy() {
+fn invalid_sets_get_code_and_remedy() {
     let mut seen = 0;
     for (rule, folder) in [(KidRule::Computed, "jwks/invalid"), (KidRule::External, "jwks/external/invalid")]
     {
@@ -77,7 +77,7 @@ fn invalid_sets_are_refused_with_a_stable_code_and_a_remedy() {
 }
 
 #[test]
-fn only_the_members_of_a_public_key_are_published() {
+fn only_public_key_members_are_published() {
     for (name, body) in cases("jwks/valid") {
         let (set, _) = KeySet::parse(&body, &name, KidRule::Computed).unwrap();
         let json: Value = serde_json::from_str(&set.to_json()).unwrap();
@@ -95,7 +95,7 @@ fn only_the_members_of_a_public_key_are_published() {
 }
 
 #[test]
-fn keys_of_types_that_strangers_cannot_read_are_left_out_and_named() {
+fn unsupported_keys_are_omitted_and_named() {
     let (_, body) = cases("jwks/valid").into_iter().find(|(name, _)| name == "with-okp-and-akp").unwrap();
     let (set, unreadable) = KeySet::parse(&body, "x", KidRule::Computed).unwrap();
     assert_eq!(set.len(), 1);
@@ -188,7 +188,7 @@ fn ten_thousand_keys_are_refused() {
 }
 
 #[test]
-fn a_union_loses_nothing_and_does_not_depend_on_the_order() {
+fn union_is_lossless_whatever_the_order() {
     let parse = |name: &str| {
         let (_, body) = cases("jwks/valid").into_iter().find(|(case, _)| case == name).unwrap();
         KeySet::parse(&body, name, KidRule::Computed).unwrap().0
@@ -207,7 +207,7 @@ fn a_union_loses_nothing_and_does_not_depend_on_the_order() {
 }
 
 #[test]
-fn the_documents_are_what_every_verifier_accepts() {
+fn documents_suit_every_verifier() {
     let issuer: Issuer = "https://oidc.example.com/prod".parse().unwrap();
     let (_, body) = cases("jwks/valid").into_iter().find(|(name, _)| name == "ec-256-384-521").unwrap();
     let (keys, _) = KeySet::parse(&body, "x", KidRule::Computed).unwrap();

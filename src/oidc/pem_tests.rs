@@ -8,7 +8,7 @@ fn folder(kind: &str) -> PathBuf {
 
 /// `kids.json` was written by a Python library from the same keys.
 #[test]
-fn every_kind_of_block_gives_the_kid_that_kubernetes_computes() {
+fn every_block_kind_gives_kubernetes_kid() {
     let wanted: BTreeMap<String, Vec<String>> =
         serde_json::from_slice(&fs::read(folder("valid").join("kids.json")).unwrap()).unwrap();
     assert_eq!(wanted.len() + 1, fs::read_dir(folder("valid")).unwrap().count(), "a file that no test reads");
@@ -21,7 +21,7 @@ fn every_kind_of_block_gives_the_kid_that_kubernetes_computes() {
 }
 
 #[test]
-fn what_the_api_server_would_not_take_is_refused_by_name() {
+fn pem_rejected_by_kubernetes_is_refused() {
     let mut seen = 0;
     for entry in fs::read_dir(folder("invalid")).unwrap() {
         let path = entry.unwrap().path();

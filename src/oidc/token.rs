@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_seconds_up_to_the_year_9999() {
+    fn times_are_seconds_until_year_9999() {
         for (value, seconds) in [
             ("0", 0),
             ("1800000000", 1_800_000_000),

@@ -77,7 +77,7 @@ async fn run(changes: &[Change<Box<dyn Act + '_>>]) -> (Result<()>, String) {
 }
 
 #[tokio::test]
-async fn eight_at_a_time_shown_in_order() {
+async fn eight_parallel_steps_show_in_order() {
     let log = Log::default();
     let (done, messages) = run(&grants(&log, 30)).await;
     done.unwrap();
@@ -89,7 +89,7 @@ async fn eight_at_a_time_shown_in_order() {
 }
 
 #[tokio::test]
-async fn dependent_step_waits_for_its_own_only() {
+async fn dependent_step_awaits_its_own_only() {
     let log = Log::default();
     let mut changes = vec![
         change(&log, "pool", &[]),
@@ -107,7 +107,7 @@ async fn dependent_step_waits_for_its_own_only() {
 }
 
 #[tokio::test]
-async fn step_that_nothing_can_free_is_not_done() {
+async fn circular_steps_are_not_done() {
     let log = Log::default();
     let changes = vec![change(&log, "a", &["b"]), change(&log, "b", &["a"])];
     let error = run(&changes).await.0.unwrap_err();

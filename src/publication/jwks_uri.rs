@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn key_sets_of_other_publishers_are_found() {
+    fn foreign_publishers_key_sets_are_located() {
         let object = |name: &str| KeySetAt::Object(name.to_owned());
         for (jwks_uri, at) in [
             ("https://oidc.example.com/prod/openid/v1/jwks", KeySetAt::Usual),
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn key_sets_elsewhere_are_refused_with_a_way_out() {
+    fn refused_key_set_elsewhere_suggests_restore() {
         for jwks_uri in [
             "https://evil.example.com/keys.json",
             "https://oidc.example.com/evil/keys.json",

@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn only_answers_that_can_become_right_are_waited_for() {
+    fn only_recoverable_answers_are_waited_for() {
         let (good, broken) =
             (200, Fetched { answer: Err(Error::failed(Code::Connect, "no")), ..fetched(0, "") });
         for (one, other, wanted) in [

@@ -37,7 +37,7 @@ fn forms(secret: &str) -> Vec<String> {
 }
 
 #[test]
-fn known_secret_is_left_out_in_every_form() {
+fn every_form_of_secret_is_redacted() {
     for length in [6, 8, 11, 12, 20, 23, 24, 25, 26, 27, 40, 700] {
         let secret = secret(&format!("F{length}"), length);
         let mut known = Known::default();
@@ -53,7 +53,7 @@ fn known_secret_is_left_out_in_every_form() {
 }
 
 #[test]
-fn part_of_long_secret_is_left_out() {
+fn part_of_long_secret_is_redacted() {
     let secret = secret("P", 300);
     let mut known = Known::default();
     known.add(&secret);
@@ -71,7 +71,7 @@ fn part_of_long_secret_is_left_out() {
 }
 
 #[test]
-fn private_key_is_left_out_line_by_line() {
+fn private_key_lines_are_each_redacted() {
     let body: Vec<_> = (0..8).map(|line| secret(&format!("L{line}"), 64).replace(['%', '&'], "A")).collect();
     let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", body.join("\n"));
     for held in [pem.clone(), json!({ "type": "service_account", "private_key": pem }).to_string()] {
@@ -194,7 +194,7 @@ fn ordinary_lines_stay_as_they_are() {
 }
 
 #[test]
-fn line_of_secret_in_document_is_found() {
+fn document_line_with_secret_is_found() {
     let manifest = "kind: Store\nspec:\n\tname: \"x\"\n";
     assert_eq!((secret_line(manifest), document(manifest)), (None, manifest.to_owned()));
     let held = secret("M", 30).replace('%', "A");
@@ -230,7 +230,7 @@ fn lines_cannot_act_on_a_terminal() {
 }
 
 #[test]
-fn hidden_characters_do_not_hide_a_secret() {
+fn hidden_characters_do_not_hide_secret() {
     let held = secret("H", 40);
     remember(&held);
     let text: String = held.chars().flat_map(|c| [c, '\u{200b}', '\0']).collect();
@@ -271,7 +271,7 @@ fn messages_stay_and_secrets_go() {
 }
 
 #[test]
-fn messages_are_one_short_line_without_control_characters() {
+fn messages_are_one_short_clean_line() {
     assert_eq!(message(" a\nb\u{1b}[31mc "), "a b [31mc");
     assert_eq!(message(&"ab ".repeat(1000)).chars().count(), LONGEST_MESSAGE + 1);
     assert_eq!(message(""), "");

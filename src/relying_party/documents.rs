@@ -268,7 +268,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cache_times_are_read_whatever_their_size() {
+    fn cache_times_of_any_size_parse() {
         for (header, seconds) in [
             ("public, max-age=300", Some(300)),
             ("MAX-AGE=\"60\"", Some(60)),

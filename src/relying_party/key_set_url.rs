@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn key_sets_are_fetched_from_allowed_hosts_only() {
+    fn key_sets_need_an_allowed_host() {
         let issuer: Issuer = "https://oidc.example.com/prod".parse().unwrap();
         let bucket = Some("https://acme.s3.eu-west-1.amazonaws.com/");
         for url in [

@@ -41,7 +41,7 @@ fn observed(servers: Vec<ApiServer>) -> Observed {
 }
 
 #[test]
-fn token_of_a_published_key_is_proved() {
+fn token_of_published_key_is_proved() {
     for key in [SigningKey::from_stock(), SigningKey::ec(Curve::P256), SigningKey::ec(Curve::P521)] {
         let proved = token(&key, json!({"alg": key.alg(), "kid": key.kid()}));
         assert_eq!(prove(&proved, &set(&[&key])).unwrap().kid(), key.kid());
@@ -96,7 +96,7 @@ fn signer_unknown_to_another_server_fails() {
 }
 
 #[test]
-fn keys_that_no_server_serves_are_a_warning() {
+fn keys_served_by_no_server_warn() {
     let (ours, other) = (SigningKey::rsa(2048), SigningKey::rsa(2048));
     let cluster = observed(vec![server("a:1", &[&ours], &ours)]);
     let found = judge_live(&cluster, Some(&set(&[&ours, &other])), None);

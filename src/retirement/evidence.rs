@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn run_well_after_the_change_counts_at_once() {
+    fn run_well_after_change_counts_immediately() {
         assert!(ran(&mut Tracker::default(), seen(AT + SKEW), AT + 4000));
         assert!(!ran(&mut Tracker::default(), seen(AT + SKEW - 1), AT + 4000));
         // An operator whose clock runs ahead proves nothing by it.
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn younger_object_never_ran_by_the_former_login() {
+    fn younger_object_never_used_former_login() {
         let mut young = seen(AT + 5);
         young.created = Some(AT + 4);
         assert!(ran(&mut Tracker::default(), young.clone(), AT + 6));
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_broken_and_has_run_since_is_relied_on() {
+    fn recovered_user_is_relied_on() {
         let mut state = state();
         state.remember_broken([("u".to_owned(), AT - 10)]);
         let relied =
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn trouble_is_of_one_object_all_the_time() {
+    fn trouble_time_counts_per_object() {
         let (mut tracker, state) = (Tracker::default(), state());
         let unready = |name: &str| Sighting { ready: false, name: name.into(), ..seen(AT) };
         let since = |tracker: &mut Tracker, names: &[&str], now| {

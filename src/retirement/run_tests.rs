@@ -173,7 +173,7 @@ fn needs_the_key(world: &World) -> EsoStandIn {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_breaks_without_the_key_gets_it_back() {
+async fn user_broken_by_disabling_restores_key() {
     let mut world = world().await;
     let _eso = needs_the_key(&world);
     let connected = std::mem::take(&mut world.connected);
@@ -191,7 +191,7 @@ async fn what_breaks_without_the_key_gets_it_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_comes_right_by_itself_is_no_failure() {
+async fn self_recovering_user_is_no_failure() {
     let mut world = world().await;
     let ill = Arc::new(AtomicBool::new(false));
     let (seen, keys) = (ill.clone(), world.google.watch_keys(&world.email));
@@ -211,7 +211,7 @@ async fn what_comes_right_by_itself_is_no_failure() {
 
 /// An ExternalSecret that asks for what there is not says nothing about the way to its store.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_broken_before_is_neither_awaited_nor_blamed() {
+async fn previously_broken_user_does_not_block() {
     let mut world = world().await;
     world.lab.put_object(
         json!({"apiVersion": ESO, "kind": "ExternalSecret", "metadata": {"name": "typo", "namespace": "shop"},
@@ -253,7 +253,7 @@ async fn another_run_at_work_is_noticed() {
 }
 
 #[tokio::test]
-async fn store_that_says_the_same_again_is_known() {
+async fn store_with_same_login_is_recognised() {
     let before = json!({"gcpsm": {"projectID": "p", "auth": {"secretRef": {"name": "k"}}}});
     let with = |pointer: &str, name: &str, value: Value| {
         let mut now = before.clone();

@@ -334,7 +334,7 @@ mod tests {
 
     /// What is disabled is never forgotten, whatever the store says by then.
     #[test]
-    fn new_run_forgets_only_what_is_not_held() {
+    fn new_run_never_forgets_held_key() {
         for stage in stages() {
             for (names_it, ours) in [(false, false), (false, true), (true, false), (true, true)] {
                 let begun = state(stage.clone(), ours).begin(names_it, 100);
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_broken_users_are_not_excused() {
+    fn excess_broken_users_are_not_excused() {
         let mut state = state(Stage::Saved, false);
         let many = |count: usize| (0..count).map(|index| (index.to_string(), 0));
         state.remember_broken(many(MOST_BROKEN));
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn secret_is_known_by_name_and_namespace() {
+    fn secret_matches_by_name_and_namespace() {
         let state = state(Stage::Saved, false);
         let named = |namespace: &str, name: &str| {
             state.is_named_in(&BTreeSet::from([(namespace.to_owned(), name.to_owned())]))

@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn users_are_found_by_name_and_by_labels() {
+    fn users_match_by_name_or_labels() {
         let store = Store(Object(json!({"kind": "ClusterSecretStore",
             "metadata": {"name": "gcp", "labels": {"tier": "prod"}}})));
         let is_used = |kind: &str, spec: Value| {

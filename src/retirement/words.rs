@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn last_words_name_state_and_next_command() {
+    fn final_message_names_state_and_command() {
         let after = || Some(StoreView::After { ready: true, says: String::new() });
         let disabled = Stage::Disabled { at: 1, since: 2, until: 3 };
         assert_eq!(
@@ -140,7 +140,7 @@ mod tests {
 
     /// What was under way when the program was stopped may have had its effect.
     #[test]
-    fn act_under_way_is_never_taken_for_undone() {
+    fn interrupted_act_is_never_assumed_undone() {
         for (stage, says) in [
             (Stage::Saved, "or by its new provider if the change was just made"),
             (Stage::Disabling { at: 1 }, "may be disabled by now"),

@@ -69,7 +69,7 @@ fn each_key_has_its_status() {
 }
 
 #[test]
-fn two_clusters_are_not_merged_under_one_issuer() {
+fn two_clusters_under_one_issuer_conflict() {
     let (live, published) = (keys(&[0]), keys(&[1]));
     let sets = [set(&published)];
     let error = decided(Some(&live), None, &sets).unwrap_err();
@@ -96,7 +96,7 @@ fn every_published_set_is_guarded() {
 }
 
 #[test]
-fn former_copy_of_stored_keys_is_ours() {
+fn outdated_copy_of_keys_is_ours() {
     let (live, stored, former) = (keys(&[0]), keys(&[0, 1]), keys(&[1]));
     let decision = decided(Some(&live), None, &[set(&stored), copy(&former)]).unwrap();
     assert_eq!((decision.keys.len(), decision.only_public.len()), (2, 0));
@@ -113,7 +113,7 @@ fn keys_seen_only_in_public_count() {
 }
 
 #[test]
-fn kid_of_another_key_is_refused_until_restored() {
+fn kid_of_other_key_needs_restore() {
     let (ours, theirs) = (named(0, "signer"), named(1, "signer"));
     let live = KeySet::new([ours.clone()]).unwrap();
     let sets = [set(&KeySet::new([theirs.clone()]).unwrap())];
@@ -134,7 +134,7 @@ fn kid_of_another_key_is_refused_until_restored() {
 }
 
 #[test]
-fn stale_copy_of_a_replaced_key_is_no_refusal() {
+fn stale_copy_of_replaced_key_passes() {
     let live = KeySet::new([named(0, "signer")]).unwrap();
     let stale = KeySet::new([named(1, "signer")]).unwrap();
     let decision = decided(Some(&live), None, &[set(&live), copy(&stale)]).unwrap();
@@ -152,7 +152,7 @@ fn two_published_keys_under_one_kid() {
 
 /// A single write into the set must not be able to keep the cluster's next key out of it.
 #[test]
-fn ours_fit_in_however_many_others_there_are() {
+fn our_keys_fit_among_many_others() {
     let live = KeySet::new([named(0, "live-1"), named(1, "live-2")]).unwrap();
     for count in [97, 98, 99, 100, 2000] {
         let mut crowd: Vec<_> = (0..count).map(|number| named(2, &format!("foreign-{number:04}"))).collect();
@@ -167,6 +167,6 @@ fn ours_fit_in_however_many_others_there_are() {
 }
 
 #[test]
-fn no_source_of_keys_is_a_usage_error() {
+fn missing_key_source_is_usage_error() {
     assert_eq!(decided(None, None, &[]).unwrap_err().code, Code::NoKeySource);
 }

@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_reads_back_the_same() {
+    fn written_yaml_reads_back_the_same() {
         let object = Object(json!({
             "apiVersion": "v1", "kind": "Odd", "metadata": { "name": "odd", "labels": { "iam.gke.io/x": "yes", "a/b": "1" } },
             "spec": {
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn members_stand_in_one_order_however_they_came() {
+    fn members_are_ordered_however_they_came() {
         let (mut one, mut other) = (json!({}), json!({}));
         for (object, names) in [(&mut one, ["b", "a"]), (&mut other, ["a", "b"])] {
             for name in names {

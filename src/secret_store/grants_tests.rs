@@ -34,7 +34,7 @@ fn new(decision: &Decision) -> Vec<String> {
 }
 
 #[test]
-fn without_a_list_what_was_read_is_granted() {
+fn without_list_read_secrets_are_granted() {
     let needs = needs(vec![
         used("ExternalSecret shop/db", read("db"), UseState::Read),
         used("ExternalSecret shop/api", read("api"), UseState::Ready),
@@ -58,7 +58,7 @@ fn without_a_list_what_was_read_is_granted() {
 }
 
 #[test]
-fn list_decides_and_the_rest_is_new() {
+fn list_decides_and_rest_is_new() {
     let needs = needs(vec![
         used("ExternalSecret shop/db", read("db"), UseState::Read),
         used("ExternalSecret shop/root", read("prod-root-password"), UseState::Read),
@@ -80,7 +80,7 @@ fn list_decides_and_the_rest_is_new() {
 }
 
 #[test]
-fn what_is_found_is_never_taken_as_read() {
+fn found_secrets_never_count_as_read() {
     let mut needs = needs(vec![used("ExternalSecret shop/all", Act::Find(find("^t")), UseState::Read)]);
     needs.found(&find("^t"), reads(&["tls"]));
     let decision = decide(None, &needs, true);
@@ -102,7 +102,7 @@ fn what_is_found_is_never_taken_as_read() {
 }
 
 #[test]
-fn search_that_fails_is_left_out_by_name() {
+fn failed_search_is_omitted_by_name() {
     let mut needs = needs(vec![
         used("ExternalSecret shop/all", Act::Find(find("^t")), UseState::Ready),
         used("ExternalSecret shop/db", read("db"), UseState::Read),
@@ -114,7 +114,7 @@ fn search_that_fails_is_left_out_by_name() {
 }
 
 #[test]
-fn name_that_cannot_be_is_left_out_alone() {
+fn impossible_name_is_left_out_alone() {
     let uses = vec![
         used("ExternalSecret shop/db", read("db"), UseState::Read),
         used("ExternalSecret shop/odd", read("a/b"), UseState::NotReady),
@@ -133,7 +133,7 @@ fn name_that_cannot_be_is_left_out_alone() {
 }
 
 #[test]
-fn every_right_is_tried_as_it_is_used() {
+fn every_right_is_tried_as_used() {
     let reading = |version: &str, property: &str| Reading {
         version: Some(version.into()),
         property: Some(property.into()),

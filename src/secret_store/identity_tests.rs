@@ -39,7 +39,7 @@ fn without_label(object: &mut Option<Object>) {
 }
 
 #[test]
-fn the_right_to_mint_is_given_for_one_account_when_the_blanket_right_is_off() {
+fn without_blanket_minting_account_gets_role() {
     let mut case = Case::new(google(), CURRENT, Version(2, 5, 0));
     assert_eq!(case.plan().unwrap().objects.len(), 2);
     case.controller = Some(controller(Some(Version(2, 5, 0)), Minting::Named));
@@ -64,7 +64,7 @@ fn what_setup_made_is_left() {
 }
 
 #[test]
-fn foreign_role_of_same_shape_is_used() {
+fn foreign_role_of_same_shape_suffices() {
     let mut case = made();
     without_label(&mut case.role);
     without_label(&mut case.role_binding);
@@ -125,7 +125,7 @@ fn foreign_role_or_binding_is_refused() {
 }
 
 #[test]
-fn added_subject_of_our_binding_is_removed() {
+fn extra_subject_in_binding_is_removed() {
     let mut case = made();
     let more = json!({"kind": "ServiceAccount", "name": "eve", "namespace": "shop"});
     change(&mut case.role_binding, |it| it["subjects"].as_array_mut().unwrap().push(more));
@@ -137,7 +137,7 @@ fn added_subject_of_our_binding_is_removed() {
 }
 
 #[test]
-fn account_of_others_is_used_with_warning() {
+fn foreign_account_is_used_with_warning() {
     let mut case = made();
     without_label(&mut case.account);
     change(&mut case.account, |it| it["automountServiceAccountToken"] = json!(true));
@@ -146,7 +146,7 @@ fn account_of_others_is_used_with_warning() {
 }
 
 #[test]
-fn mounted_token_of_our_account_is_brought_back() {
+fn changed_automount_of_account_is_reset() {
     for changed in [json!(true), Value::Null] {
         let mut case = made();
         change(&mut case.account, |it| it["automountServiceAccountToken"] = changed);

@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn intervals_are_read_as_go_writes_them() {
+    fn intervals_are_parsed_like_go() {
         let read = |text: &str| of(json!({ "refreshInterval": text }));
         for (text, seconds) in [
             ("2s", 2.0),
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_once_has_no_interval() {
+    fn once_read_object_has_no_interval() {
         for policy in ["CreatedOnce", "OnChange"] {
             let spec = json!({ "refreshPolicy": policy, "refreshInterval": "1m" });
             assert_eq!(of(spec), RefreshInterval::Never(format!("its refreshPolicy is {policy}")));

@@ -5,7 +5,7 @@ use crate::{
 };
 
 #[test]
-fn what_would_not_survive_the_swap_is_named() {
+fn obstacles_to_the_swap_are_named() {
     let text = include_str!("../../fixtures/eso/external-secrets.yaml");
     let users = objects(text);
     let store = Store(with_key());

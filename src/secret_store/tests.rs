@@ -157,7 +157,7 @@ pub(super) fn at<'a>(object: &'a Object, pointer: &str) -> &'a Value {
 const FEDERATION: &str = "/spec/provider/gcpsm/auth/workloadIdentityFederation";
 
 #[test]
-fn a_new_store_for_google_says_both_audiences_and_is_marked_as_ours() {
+fn new_google_store_names_both_audiences() {
     let mut case = Case::new(google(), FIRST, Version(0, 20, 4));
     case.namespaces = vec!["shop".into()];
     let planned = case.store();
@@ -181,7 +181,7 @@ fn a_new_store_for_google_says_both_audiences_and_is_marked_as_ours() {
 }
 
 #[test]
-fn a_store_that_exists_keeps_everything_but_its_login() {
+fn existing_store_changes_only_its_login() {
     let mut case = Case::new(google(), FIRST, Version(0, 20, 4));
     case.have = Some(with_key());
     let planned = case.store();
@@ -250,7 +250,7 @@ fn the_swap_is_one_object() {
 }
 
 #[test]
-fn a_store_for_vault_names_the_namespace_of_login_and_secrets() {
+fn vault_store_names_its_vault_namespace() {
     let named = |name: Option<&str>| VaultLogin { namespace: name.map(str::to_owned), ..vault("vault") };
     let mut case = Case::new(named(Some("team/prod")), FIRST, Version(0, 20, 4));
     let provider = at(&case.store().manifest, "/spec/provider/vault").clone();
@@ -276,7 +276,7 @@ fn a_store_for_vault_names_the_namespace_of_login_and_secrets() {
 }
 
 #[test]
-fn a_namespaced_store_names_no_namespace_and_takes_an_account_of_its_own() {
+fn namespaced_store_uses_its_own_account() {
     let mut case = Case::new(google(), FIRST, Version(0, 20, 4));
     case.schema = schema(FIRST, "secretstores");
     case.store = StoreName::Namespaced { namespace: "external-secrets".into(), name: "main".into() };
@@ -288,7 +288,7 @@ fn a_namespaced_store_names_no_namespace_and_takes_an_account_of_its_own() {
 }
 
 #[test]
-fn versions_that_cannot_do_it_are_named_with_the_one_that_can() {
+fn too_old_version_names_required_one() {
     for case in [
         Case::new(google(), OLD, Version(0, 19, 2)),
         Case::new(google(), FIRST, Version(0, 20, 1)),
@@ -331,7 +331,7 @@ fn impersonation_by_field_or_by_annotation() {
 }
 
 #[test]
-fn an_annotation_that_would_impersonate_by_accident_is_refused() {
+fn accidental_impersonation_annotation_is_refused() {
     let annotated = Object(json!({ "kind": "ServiceAccount", "metadata": {
         "name": "eso-reader", "namespace": "external-secrets",
         "annotations": { "iam.gke.io/gcp-service-account": "old@acme-prod.iam.gserviceaccount.com" },
@@ -358,7 +358,7 @@ fn an_annotation_that_would_impersonate_by_accident_is_refused() {
 }
 
 #[test]
-fn a_store_that_is_put_back_is_written_as_a_file() {
+fn store_reset_by_argo_becomes_file() {
     let mut case = Case::new(google(), CURRENT, Version(2, 5, 0));
     let mut store = with_key();
     store.0["metadata"]["annotations"] = json!({ "argocd.argoproj.io/tracking-id": "platform:x/y:z" });
@@ -375,7 +375,7 @@ fn a_store_that_is_put_back_is_written_as_a_file() {
 }
 
 #[test]
-fn what_may_be_a_secret_is_not_shown_in_a_difference() {
+fn possible_secret_in_difference_is_hidden() {
     let mut case = Case::new(google(), CURRENT, Version(2, 5, 0));
     let mut store = with_key();
     store.0["spec"]["provider"] = json!({ "scaleway": { "secretKey": { "value": "CANARY" } } });

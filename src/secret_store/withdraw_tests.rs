@@ -109,7 +109,7 @@ fn identity_that_others_use_stays() {
 }
 
 #[test]
-fn only_a_store_that_logs_in_by_this_very_trust_relies_on_it() {
+fn store_relies_only_on_matching_trust() {
     let store =
         |provider: Value| Store(Object(json!({ "kind": "SecretStore", "spec": { "provider": provider } })));
     let google = GoogleLogin {

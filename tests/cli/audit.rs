@@ -106,7 +106,7 @@ fn a_cluster_without_stores_is_zero() {
 }
 
 #[test]
-fn whatever_may_not_be_listed_makes_it_incomplete() {
+fn unlisted_resource_makes_audit_incomplete() {
     let world = cluster("");
     for resource in [
         "clusterexternalsecrets.external-secrets.io",
@@ -157,7 +157,7 @@ fn whatever_may_not_be_listed_makes_it_incomplete() {
 }
 
 #[test]
-fn a_key_that_may_not_be_read_is_counted_all_the_same() {
+fn unreadable_key_is_counted_anyway() {
     let world = one_key();
     world.cluster.deny("admin", "get", "secrets");
     let ran = world.run(&["audit"]).ends(1);
@@ -226,7 +226,7 @@ fn an_external_account_is_opened() {
 }
 
 #[test]
-fn who_is_not_known_gets_an_error_and_no_verdict() {
+fn unauthorized_audit_fails_without_verdict() {
     let world = one_key();
     world.cluster.expire("admin");
     let ran =
@@ -242,7 +242,7 @@ fn who_is_not_known_gets_an_error_and_no_verdict() {
 }
 
 #[test]
-fn more_than_a_page_is_read_to_its_end() {
+fn lists_beyond_a_page_are_read() {
     let world = cluster("");
     for number in 0..730 {
         let mut store = store_with_key(&format!("store-{number:03}"), "none");
@@ -260,7 +260,7 @@ fn more_than_a_page_is_read_to_its_end() {
 
 /// Every kind of place in which a private half can stand; nothing of it may come out, in any form, at any level.
 #[test]
-fn no_byte_of_a_private_half_comes_out() {
+fn private_halves_are_never_printed() {
     let world = one_key();
     let name = |name: &str| json!({ "name": name, "namespace": "external-secrets", "key": "value" });
     for (store, provider) in [

@@ -1,6 +1,6 @@
 //! `keyless audit` against servers that lie, hide, stop in the middle, or never come to an end: none of it is a zero.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lab::Fault;
 use serde_json::{Value, json};
@@ -51,7 +51,7 @@ fn incomplete(world: &World, names: &[&str]) -> Ran {
 }
 
 #[test]
-fn server_that_answers_404_to_everything_is_incomplete() {
+fn server_answering_only_404_is_incomplete() {
     for fault in [
         Fault::answer(404, "text/plain", "404 page not found\n"),
         Fault::answer(404, "text/html", "<html>not here</html>"),
@@ -98,7 +98,7 @@ fn hidden_group_is_incomplete() {
 }
 
 #[test]
-fn kind_that_only_groups_or_only_definitions_have_is_read() {
+fn kind_from_either_list_is_read() {
     // The definitions may not be read; the server's own list of kinds has them.
     let world = zero();
     world.cluster.deny("admin", "get", "customresourcedefinitions.apiextensions.k8s.io");
@@ -113,7 +113,7 @@ fn kind_that_only_groups_or_only_definitions_have_is_read() {
 }
 
 #[test]
-fn each_kind_is_read_at_its_own_version() {
+fn each_kind_uses_its_own_version() {
     let definition = |plural: &str, kind: &str, version: &str| {
         json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
             "metadata": {"name": format!("{plural}.external-secrets.io")},
@@ -159,7 +159,7 @@ fn store_of_unknown_kind_is_incomplete() {
 }
 
 #[test]
-fn page_that_is_cut_or_broken_is_incomplete() {
+fn cut_or_broken_page_is_incomplete() {
     let item = json!({"metadata": {"name": "gcp"}, "spec": {"provider": {}}});
     for (name, fault) in [
         (
@@ -205,9 +205,10 @@ fn page_that_is_cut_or_broken_is_incomplete() {
     ] {
         let world = zero();
         world.cluster.server(0).faults().always("GET", STORES, fault);
-        let began = Instant::now();
         let ran = incomplete(&world, &["clustersecretstores.external-secrets.io"]);
-        assert!(began.elapsed() < Duration::from_secs(8), "{name}: {:?}\n{}", began.elapsed(), ran.out);
+        let calls = world.cluster.server(0).faults().requests();
+        let asked = calls.iter().filter(|call| call.path.starts_with(STORES)).count();
+        assert!(asked <= 12, "{name}: {asked} requests in two runs\n{}", ran.out);
     }
 }
 
@@ -265,7 +266,7 @@ fn objects_of_another_form_are_named() {
 }
 
 #[test]
-fn list_that_moves_on_is_begun_again() {
+fn expired_list_is_started_again() {
     let world = zero();
     for number in 0..600 {
         world.cluster.put_object(json!({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",

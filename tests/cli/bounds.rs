@@ -31,7 +31,7 @@ fn without_panic(ran: Ran) -> Ran {
 
 /// A tenant may write any string; the real API server takes it.
 #[test]
-fn refresh_interval_without_end_is_no_panic() {
+fn endless_refresh_interval_is_no_panic() {
     for interval in
         ["999999999999999999999h", "9223372036854775807ns", "2562047h47m16s", "-1h", "1e3s", "9µs", ""]
     {
@@ -48,7 +48,7 @@ fn refresh_interval_without_end_is_no_panic() {
 }
 
 #[test]
-fn watch_times_out_of_bounds_are_usage_errors() {
+fn unbounded_watch_times_are_usage_errors() {
     let world = World::new(1);
     for time in ["-1s", "1d", "999999999999999999999h", "18446744073709551615", "169h", ""] {
         let ran = world.run(&["setup", &format!("--watch-for={time}")]).ends(2);
@@ -73,7 +73,7 @@ fn verified(change: impl Fn(&mut Value) + Send + Sync + 'static) -> Ran {
 }
 
 #[test]
-fn token_times_that_cannot_be_fail_the_check() {
+fn impossible_token_times_fail_the_check() {
     for name in ["iat", "exp", "nbf"] {
         for value in [json!(u64::MAX), json!(-1), json!("soon"), json!(1e300), json!([])] {
             let shown = format!("{name}: {value}");
@@ -118,7 +118,7 @@ fn lifetime_of_exchanged_token_is_bounded() {
 
 /// Google's own library adds the lifetime to the clock, and panics where that cannot be.
 #[test]
-fn lifetime_that_breaks_googles_library_is_an_error() {
+fn lifetime_breaking_googles_library_is_error() {
     for lifetime in [u64::MAX, i64::MAX.cast_unsigned()] {
         let estate = Estate::new();
         let dir = estate.world.dir.path();
@@ -165,7 +165,7 @@ fn lifetime_of_vault_login_is_bounded() {
 
 /// Each credential, and the words by which the error must name where it came from.
 #[test]
-fn credential_that_no_header_carries_names_its_source() {
+fn malformed_credential_error_names_its_source() {
     for odd in ["\n", "\r\n", "\t", " ", "\u{7f}", "ä", "\u{2028}"] {
         let value = format!("{CANARY}{odd}more");
         let world = World::new(1);
@@ -198,7 +198,7 @@ fn credential_that_no_header_carries_names_its_source() {
 }
 
 #[test]
-fn environment_that_is_no_text_is_not_passed_over() {
+fn non_text_environment_is_not_ignored() {
     use std::os::unix::ffi::OsStrExt;
     let world = World::new(1);
     for name in ["GOOGLE_OAUTH_ACCESS_TOKEN", "VAULT_TOKEN"] {
@@ -211,7 +211,7 @@ fn environment_that_is_no_text_is_not_passed_over() {
 
 /// As `kubectl create token` or an editor leaves it, in the forms that YAML has for it.
 #[test]
-fn kubeconfig_token_with_line_break_is_usage_error() {
+fn kubeconfig_token_with_newline_is_refused() {
     let plugin = |token: &str| {
         let answer = json!({"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {"token": token}});
         let answer = json!(format!("printf %s '{answer}'"));
@@ -243,7 +243,7 @@ fn kubeconfig_token_with_line_break_is_usage_error() {
 }
 
 #[test]
-fn region_that_is_no_word_is_usage_error() {
+fn malformed_region_is_a_usage_error() {
     let world = World::new(1);
     for region in ["a\nb", "a/b", "ä", "a,b", "a b"] {
         let arguments =
@@ -254,7 +254,7 @@ fn region_that_is_no_word_is_usage_error() {
 
 /// What is no object, or has members of other types, where the API server answers with objects.
 #[test]
-fn answers_of_another_form_are_no_panic() {
+fn answers_of_other_form_never_panic() {
     let estate = Estate::new();
     let faults = estate.world.cluster.server(0).faults();
     let odd = || {
@@ -295,7 +295,7 @@ fn answers_of_another_form_are_no_panic() {
 }
 
 #[test]
-fn clock_of_another_age_is_no_panic() {
+fn absurd_server_clock_is_no_panic() {
     for date in [
         "Thu, 01 Jan 1970 00:00:00 GMT",
         "Fri, 31 Dec 9999 23:59:59 GMT",
@@ -318,7 +318,7 @@ fn clock_of_another_age_is_no_panic() {
 }
 
 #[test]
-fn cache_time_of_centuries_fails_the_check() {
+fn excessive_cache_time_fails_the_check() {
     let world = World::new(1);
     world.keyless("publish", &[]).ends(0);
     for age in ["3600", "18446744073709551615", "99999999999999999999999999"] {

@@ -66,7 +66,7 @@ impl Store {
 }
 
 #[test]
-fn makes_the_bucket_opens_two_documents_and_leaves_nothing_else() {
+fn publish_creates_bucket_with_two_documents() {
     let store = Store::new(2, Flavour::Compatible);
     store.keyless("publish", &[]).fails(3, "bucket-missing", &["--create"]).snapshot("error-bucket-missing");
     assert!(store.s3.buckets().is_empty());
@@ -82,7 +82,7 @@ fn makes_the_bucket_opens_two_documents_and_leaves_nothing_else() {
 }
 
 #[test]
-fn the_key_set_is_written_before_the_document_that_promises_it() {
+fn key_set_is_written_before_discovery() {
     let store = Store::new(1, Flavour::Compatible);
     store.keyless("publish", &["--create"]).ends(0);
     let writes: Vec<_> = store
@@ -102,7 +102,7 @@ fn the_key_set_is_written_before_the_document_that_promises_it() {
 }
 
 #[test]
-fn nothing_is_made_when_the_cluster_cannot_be_understood() {
+fn unreadable_cluster_creates_no_bucket() {
     let store = Store::new(1, Flavour::Compatible);
     store.world.cluster.server(0).faults().always("GET", "/openid/v1/jwks", Fault::html());
     store.keyless("publish", &["--create"]).fails(3, "body-html", &[]).snapshot("error-cluster-body-html");
@@ -135,7 +135,7 @@ fn credentials_that_may_only_read() {
 }
 
 #[test]
-fn no_credentials_at_all_and_wrong_ones() {
+fn missing_or_wrong_credentials_are_refused() {
     let store = Store::new(1, Flavour::Compatible);
     let mut command = store.command("publish", &[]);
     command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
@@ -147,7 +147,7 @@ fn no_credentials_at_all_and_wrong_ones() {
 }
 
 #[test]
-fn a_publisher_that_is_locked_out_is_told_the_way_out() {
+fn locked_out_publisher_gets_a_remedy() {
     let store = Store::new(1, Flavour::Compatible);
     store.keyless("publish", &["--create"]).ends(0);
     let new = SigningKey::rsa(2048);
@@ -190,7 +190,7 @@ fn refusals_of_the_store() {
 }
 
 #[test]
-fn a_store_that_ignores_conditions_is_noticed_and_said() {
+fn ignored_conditions_are_reported() {
     let store = Store::new(1, Flavour::Compatible);
     store.s3.change(|s3| s3.conditions = Conditions::Ignored);
     store.keyless("publish", &["--create"]).ends(0).says("warning[conditions-ignored]");
@@ -198,7 +198,7 @@ fn a_store_that_ignores_conditions_is_noticed_and_said() {
 }
 
 #[test]
-fn two_publishers_at_once_on_s3_lose_no_key() {
+fn concurrent_s3_publishers_lose_no_key() {
     let store = Store::new(1, Flavour::Compatible);
     store.keyless("publish", &["--create"]).ends(0);
     let mut wanted = vec![store.world.key.kid()];
@@ -224,7 +224,7 @@ fn two_publishers_at_once_on_s3_lose_no_key() {
 /// The program is killed at each of its calls, before and after the call has its effect. What lies there is
 /// whole at any moment, and started again the program ends in the state of an undisturbed run.
 #[test]
-fn killed_at_each_call_it_leaves_nothing_half_written_and_goes_on() {
+fn publish_killed_anywhere_is_safely_resumed() {
     let store = Store::new(2, Flavour::Compatible);
     let undisturbed = KillSwitch::new(0, Moment::BeforeEffect, || ());
     let attach = |switch: &KillSwitch| {
@@ -318,7 +318,7 @@ fn teardown_removes_leftovers_too() {
 
 /// A store that reports a conflict over an object that does not change.
 #[test]
-fn store_that_refuses_every_condition_is_told_so() {
+fn store_refusing_every_condition_is_reported() {
     let store = Store::new(1, Flavour::Compatible);
     store.s3.own_bucket("acme-oidc");
     store.s3.faults().always("PUT", "jwks", Fault::status(412));

@@ -91,7 +91,7 @@ impl Estate {
 }
 
 #[test]
-fn an_operator_of_which_a_part_is_missing() {
+fn incomplete_operator_is_refused_with_remedy() {
     let estate = Estate::new();
     let deployment = ("apps/v1", "Deployment", Some("external-secrets"), "external-secrets");
     let held = estate.world.cluster.object(deployment.0, deployment.1, deployment.2, deployment.3).unwrap();
@@ -116,7 +116,7 @@ fn an_operator_of_which_a_part_is_missing() {
 }
 
 #[test]
-fn an_operator_that_is_too_old_by_its_controller_or_by_its_schema() {
+fn old_controller_or_schema_is_refused() {
     for image in ["v0.19.2", "v0.20.0", "v0.20.1"] {
         let estate = Estate::new();
         estate.with_controller(image, json!([]));
@@ -137,7 +137,7 @@ fn an_operator_that_is_too_old_by_its_controller_or_by_its_schema() {
 }
 
 #[test]
-fn a_store_that_another_tool_keeps_is_not_fought_over() {
+fn store_managed_elsewhere_is_not_changed() {
     let argo = json!({"annotations": {"argocd.argoproj.io/tracking-id": "shop:external-secrets.io/ClusterSecretStore:/gcp"}});
     let labels = json!({"labels": {"kustomize.toolkit.fluxcd.io/name": "infra", "kustomize.toolkit.fluxcd.io/namespace": "flux-system"}});
     for (metadata, by) in
@@ -171,7 +171,7 @@ fn a_store_that_another_tool_keeps_is_not_fought_over() {
 }
 
 #[test]
-fn a_store_that_somebody_writes_again_is_changed_and_said() {
+fn rewritten_store_is_changed_with_warning() {
     for (annotation, by) in [
         (
             json!({"meta.helm.sh/release-name": "platform", "meta.helm.sh/release-namespace": "infra"}),
@@ -188,7 +188,7 @@ fn a_store_that_somebody_writes_again_is_changed_and_said() {
 }
 
 #[test]
-fn a_key_that_is_not_where_the_store_says() {
+fn key_missing_from_secret_stays_enabled() {
     let gone = Estate::new();
     gone.world.cluster.remove_object("v1", "Secret", Some("external-secrets"), "gcp-key");
     let other_name = Estate::new();
@@ -205,7 +205,7 @@ fn a_key_that_is_not_where_the_store_says() {
 }
 
 #[test]
-fn a_secret_that_holds_more_than_the_key_is_not_deleted() {
+fn secret_holding_more_is_not_deleted() {
     let estate = Estate::new();
     let mut held = estate.world.cluster.object("v1", "Secret", Some("external-secrets"), "gcp-key").unwrap();
     held["data"]["password"] = json!(STANDARD.encode("hunter2"));
@@ -223,7 +223,7 @@ fn a_secret_that_holds_more_than_the_key_is_not_deleted() {
 
 /// Whatever else names the Secret would stop: also when it is looked at by a later run, after the store has changed.
 #[test]
-fn a_key_that_something_else_uses_is_not_retired_now_or_later() {
+fn key_used_elsewhere_is_never_retired() {
     let generator = json!({"apiVersion": "generators.external-secrets.io/v1alpha1", "kind": "GCRAccessToken",
         "metadata": {"name": "pull", "namespace": "external-secrets"},
         "spec": {"projectID": "acme-prod", "auth": {"secretRef": {"secretAccessKeySecretRef": {"name": "gcp-key", "key": "key.json"}}}}});
@@ -272,7 +272,7 @@ fn no_api_server_at_all() {
 }
 
 #[test]
-fn api_servers_that_disagree_on_their_issuer() {
+fn servers_disagreeing_on_issuer_change_nothing() {
     let estate = Estate::with_servers(2);
     let other = "https://other.lab.test";
     estate.world.cluster.server(1).change(|server| server.issuers.insert(0, other.into()));
@@ -286,7 +286,7 @@ fn api_servers_that_disagree_on_their_issuer() {
 }
 
 #[test]
-fn whatever_a_store_says_beside_its_provider_stays() {
+fn store_keeps_members_beside_its_provider() {
     let estate = Estate::new();
     estate.change_store(|store| {
         store["spec"]["conditions"] =
@@ -305,7 +305,7 @@ fn whatever_a_store_says_beside_its_provider_stays() {
 }
 
 #[test]
-fn a_store_of_one_namespace_goes_the_whole_way() {
+fn namespaced_store_runs_whole_lifecycle() {
     let estate = Estate::new();
     let cluster = &estate.world.cluster;
     let held = cluster.object("v1", "Secret", Some("external-secrets"), "gcp-key").unwrap();

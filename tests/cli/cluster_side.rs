@@ -95,7 +95,7 @@ fn one_kid_for_two_keys() {
 }
 
 #[test]
-fn an_external_signer_names_its_keys_freely() {
+fn external_signer_names_keys_freely() {
     let world = World::new(1);
     let mut named = world.key.jwk();
     named["kid"] = json!("keys/2026-11");
@@ -109,7 +109,7 @@ fn an_external_signer_names_its_keys_freely() {
 }
 
 #[test]
-fn keys_that_strangers_cannot_read_yet_are_left_out_unless_they_sign() {
+fn unreadable_keys_are_omitted_unless_signing() {
     let okp = json!({"kty": "OKP", "use": "sig", "alg": "EdDSA", "crv": "Ed25519", "kid": "ed", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"});
     let world = serving(okp);
     world.keyless("publish", &[]).ends(0).says("warning[key-left-out]").says("published: 1 key");
@@ -122,7 +122,7 @@ fn keys_that_strangers_cannot_read_yet_are_left_out_unless_they_sign() {
 }
 
 #[test]
-fn a_server_that_signs_with_a_key_that_it_does_not_serve() {
+fn signing_key_not_served_is_reported() {
     let world = World::new(2);
     let lost = SigningKey::rsa(2048);
     world.cluster.server(0).change(|server| server.signing_key = lost.clone());
@@ -171,7 +171,7 @@ fn refusals_keep_what_the_server_said() {
 }
 
 #[test]
-fn without_an_endpoint_slice_the_kubeconfig_address_is_asked_and_said() {
+fn missing_endpoint_slice_gives_a_warning() {
     let world = World::new(1);
     world.cluster.change(|cluster| cluster.endpoint_slice = false);
     world.keyless("publish", &[]).ends(0).says("warning[servers-not-singly]").says("no EndpointSlice");
@@ -199,7 +199,7 @@ fn no_server_at_all() {
 }
 
 #[test]
-fn an_answer_that_is_cut_or_never_ends() {
+fn cut_or_endless_answer_is_refused() {
     let world = World::new(1);
     world.cluster.server(0).faults().always("GET", "/openid/v1/jwks", Fault::CutBody);
     refused(&world, "body-cut", &["/openid/v1/jwks"]);

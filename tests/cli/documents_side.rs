@@ -7,7 +7,7 @@ use lab::Fault;
 use crate::world::{ISSUER, World};
 
 #[test]
-fn documents_of_another_issuer_are_left_alone() {
+fn documents_of_other_issuer_stay() {
     let world = World::new(1);
     let theirs =
         r#"{"issuer":"https://oidc.lab.test/other","jwks_uri":"https://oidc.lab.test/other/openid/v1/jwks"}"#;
@@ -18,7 +18,7 @@ fn documents_of_another_issuer_are_left_alone() {
 }
 
 #[test]
-fn what_is_published_but_cannot_be_understood_is_not_overwritten() {
+fn unreadable_published_documents_are_not_overwritten() {
     for (body, code) in
         [("<html>hello</html>", "body-html"), ("{\"keys\":[]}", "key-set-empty"), ("", "body-empty")]
     {
@@ -33,7 +33,7 @@ fn what_is_published_but_cannot_be_understood_is_not_overwritten() {
 /// Every way in which strangers may get something else than what was written is an error after writing, and
 /// running again once it is mended changes nothing and is clean.
 #[test]
-fn publishing_is_not_done_until_a_stranger_can_use_it() {
+fn publish_fails_until_publicly_readable() {
     let jwks = "/prod/openid/v1/jwks";
     for (fault, names) in [
         (Fault::status(403), "403"),
@@ -74,7 +74,7 @@ fn a_redirect_is_noticed() {
 }
 
 #[test]
-fn a_name_that_leads_nowhere_and_a_certificate_that_nobody_trusts() {
+fn unroutable_host_or_untrusted_certificate_fails() {
     let world = World::new(1);
     world.internet.unroute("oidc.lab.test");
     let ran = world.keyless("publish", &[]).ends(3);
@@ -85,7 +85,7 @@ fn a_name_that_leads_nowhere_and_a_certificate_that_nobody_trusts() {
 }
 
 #[test]
-fn a_stranger_waits_no_longer_than_the_limit_on_the_whole_answer() {
+fn slow_document_hits_the_total_limit() {
     let world = World::new(1);
     world.keyless("publish", &[]).ends(0);
     world.web.faults().always("GET", "openid-configuration", Fault::Trickle(Duration::from_secs(1)));
@@ -93,7 +93,7 @@ fn a_stranger_waits_no_longer_than_the_limit_on_the_whole_answer() {
 }
 
 #[test]
-fn a_former_document_in_a_cache_is_a_warning_not_an_error() {
+fn stale_cached_document_is_a_warning() {
     let world = World::new(1);
     world.keyless("publish", &[]).ends(0);
     let former = fs::read(world.jwks()).unwrap();

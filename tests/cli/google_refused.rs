@@ -68,7 +68,7 @@ fn provider(estate: &Estate, name: &str, change: impl FnOnce(&mut Value)) {
 }
 
 #[test]
-fn a_project_that_is_not_there_and_its_number() {
+fn unknown_project_is_refused_with_remedy() {
     let cases = [
         Case {
             settings: "google: {project: acme-prud}",
@@ -178,7 +178,7 @@ fn a_provider_that_is_somebody_elses() {
 }
 
 #[test]
-fn what_cannot_be_meant_is_refused_before_anything_is_made() {
+fn impossible_settings_are_refused_before_changes() {
     let cases = [
         Case {
             settings: "",
@@ -289,7 +289,7 @@ fn what_google_does_not_let_happen() {
 
 /// As the bucket's own setting, and as the organisation's.
 #[test]
-fn a_bucket_that_must_not_be_public() {
+fn bucket_barred_from_public_is_refused() {
     let issuer = "https://storage.googleapis.com/acme-oidc";
     type Prevent = fn(&Google, bool);
     let by_bucket: Prevent = |google, on| {
@@ -317,7 +317,7 @@ fn a_bucket_that_must_not_be_public() {
 }
 
 #[test]
-fn an_operation_that_does_not_end_is_spoken_of_and_gone_on_with() {
+fn endless_operation_is_reported_and_resumed() {
     let estate = Estate::new();
     estate.google.change(|it| it.operations_never_end = true);
     let mut run = estate.command(&SETUP).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -334,7 +334,7 @@ fn an_operation_that_does_not_end_is_spoken_of_and_gone_on_with() {
 
 /// On what is ours: shown as what it is, and put right.
 #[test]
-fn what_was_changed_by_hand_is_shown_and_put_right() {
+fn manual_changes_are_shown_and_reverted() {
     type Damage = fn(&Estate);
     let estate = Estate::new();
     estate.settings(IN_POOL);

@@ -79,7 +79,7 @@ fn needed(way: Way) -> BTreeSet<String> {
 }
 
 #[test]
-fn each_permission_that_is_missing_is_named_and_the_old_path_stays() {
+fn missing_permission_is_named_changing_nothing() {
     let ways: [Way; 5] = [directly, with_documents, by_impersonation, undeleted, disabled];
     let noted: Vec<_> = ways.iter().map(|_| Mutex::new(BTreeSet::new())).collect();
     let both: Vec<_> = ways.into_iter().zip(&noted).collect();
@@ -139,7 +139,7 @@ fn without(way: Way, permission: &str) {
 
 /// The permissions without which setup comes to its end are the ones that its plan can do without.
 #[test]
-fn what_setup_can_do_without_is_said_in_the_plan() {
+fn dispensable_permission_is_reported_in_plan() {
     for (permission, says) in [
         ("resourcemanager.projects.get", "Resource Manager does not show it"),
         ("serviceusage.services.get", "are taken as enabled"),

@@ -37,7 +37,7 @@ fn excluded_namespace_gets_nothing() {
 }
 
 #[test]
-fn conditions_are_judged_as_operator_judges_them() {
+fn conditions_are_judged_like_the_operator() {
     let selected = json!([{"namespaceSelector": {"matchLabels": {"team": "a"}}}]);
     let expression = json!([{"namespaceSelector": {"matchExpressions": [
         {"key": "team", "operator": "NotIn", "values": ["b", "c"]}, {"key": "team", "operator": "Exists"}]}}]);
@@ -118,7 +118,7 @@ fn addition_takes_confirmation_of_its_own() {
 }
 
 #[test]
-fn rest_of_plan_is_done_without_addition() {
+fn rest_of_plan_runs_without_addition() {
     let estate = Estate::new();
     estate.run(&SETUP).ends(0);
     estate.google.add_secret("other", b"other");
@@ -132,7 +132,7 @@ fn rest_of_plan_is_done_without_addition() {
 }
 
 #[test]
-fn unread_secret_is_new_on_first_run() {
+fn unread_secret_is_new_at_first() {
     let estate = Estate::new();
     estate.google.add_secret("unreadable", b"x");
     estate.reads("shop", "broken", "unreadable");
@@ -162,7 +162,7 @@ fn listed_secrets_are_granted_without_question() {
 }
 
 #[test]
-fn broken_objects_are_left_out_by_name() {
+fn broken_objects_are_omitted_by_name() {
     let estate = Estate::new();
     estate.reads("shop", "gone", "gone");
     estate.reads("shop", "slash", "../../secrets/root");
@@ -207,7 +207,7 @@ fn deleted_object_asks_for_nothing() {
 }
 
 #[test]
-fn store_of_same_name_elsewhere_gets_nothing() {
+fn same_named_store_elsewhere_gets_nothing() {
     let estate = Estate::new();
     estate.google.add_secret("root", b"root");
     estate.user(
@@ -226,7 +226,7 @@ fn store_of_same_name_elsewhere_gets_nothing() {
 }
 
 #[test]
-fn unused_right_is_shown_and_revoked_on_request() {
+fn unused_right_is_revoked_on_request() {
     let estate = Estate::new();
     estate.google.add_secret("other", b"other");
     estate.reads("shop", "other", "other");
@@ -253,7 +253,7 @@ fn unused_right_is_shown_and_revoked_on_request() {
 }
 
 #[test]
-fn another_project_is_not_taken_for_the_same() {
+fn store_of_other_project_is_refused() {
     let estate = Estate::new();
     let mut store = estate.store();
     store["metadata"] = json!({"name": "gcp"});

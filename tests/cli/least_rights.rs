@@ -133,7 +133,7 @@ fn audit(world: &World) -> Ran {
 }
 
 #[test]
-fn an_audit_is_complete_with_exactly_its_rights_and_names_each_that_is_missing() {
+fn audit_needs_exactly_its_rights() {
     let rights = rights("auditor");
     assert!(
         rights.iter().all(|given| given.verb == "get" || given.verb == "list"),
@@ -187,7 +187,7 @@ fn an_audit_is_complete_with_exactly_its_rights_and_names_each_that_is_missing()
 }
 
 #[test]
-fn setup_and_teardown_go_the_whole_way_with_exactly_their_rights() {
+fn lifecycle_succeeds_with_exactly_its_rights() {
     let estate = Estate::new();
     user(&estate.world, &["auditor", "setup"]);
     let run = |arguments: &[&str]| -> Ran {
@@ -337,7 +337,7 @@ fn nothing_in_deploy_trusts_the_probe() {
 
 /// What may not be looked at may hold or use the key: each of these rights that is missing is named, and the key stays.
 #[test]
-fn missing_right_to_look_keeps_the_key() {
+fn missing_right_to_look_keeps_key() {
     let rights = [rights("auditor"), rights("setup")].concat();
     let looks: Vec<_> = rights
         .iter()

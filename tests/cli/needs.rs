@@ -84,7 +84,7 @@ fn search_is_granted_listed_and_tried() {
 }
 
 #[test]
-fn search_by_tags_is_granted_and_tried() {
+fn tag_search_is_granted_and_tried() {
     let estate = Estate::new();
     estate.google.add_secret("tagged", b"a");
     estate.google.annotate_secret("tagged", json!({"team": "a"}), json!({}));
@@ -121,7 +121,7 @@ fn metadata_is_granted_and_tried() {
 }
 
 #[test]
-fn latest_or_enabled_takes_list_of_versions() {
+fn latest_or_fetch_lists_secret_versions() {
     let estate = Estate::new();
     of_store(&estate, |gcpsm| gcpsm["secretVersionSelectionPolicy"] = json!("LatestOrFetch"));
     estate.google.add_version("db", br#"{"password":"newer"}"#);
@@ -160,7 +160,7 @@ fn version_and_property_are_tried() {
 }
 
 #[test]
-fn regional_secrets_are_granted_and_read_regionally() {
+fn regional_secrets_are_granted_regionally() {
     let estate = Estate::new();
     of_store(&estate, |gcpsm| gcpsm["location"] = json!("europe-west1"));
     estate.google.add_secret("europe-west1/db", br#"{"password":"hunter2"}"#);
@@ -188,7 +188,7 @@ fn location_that_is_none_is_refused() {
 }
 
 #[test]
-fn push_to_existing_secret_is_granted_and_tried() {
+fn push_to_existing_secret_is_granted() {
     let estate = Estate::new();
     estate.google.add_secret("pushed", b"old");
     pushes(&estate, "pushed", &json!({}));
@@ -207,7 +207,7 @@ fn push_to_existing_secret_is_granted_and_tried() {
 }
 
 #[test]
-fn push_that_deletes_says_what_its_role_opens() {
+fn deleting_push_reports_what_role_opens() {
     let estate = Estate::new();
     estate.google.add_secret("pushed", b"old");
     pushes(&estate, "pushed", &json!({"deletionPolicy": "Delete", "updatePolicy": "IfNotExists"}));
@@ -218,7 +218,7 @@ fn push_that_deletes_says_what_its_role_opens() {
 }
 
 #[test]
-fn push_of_new_secret_is_refused_before_plan() {
+fn push_of_missing_secret_is_refused() {
     let estate = Estate::new();
     pushes(&estate, "not-there", &json!({}));
     let ran = estate.run(&ACCEPT).ends(1);
@@ -234,7 +234,7 @@ fn push_of_new_secret_is_refused_before_plan() {
 }
 
 #[test]
-fn what_is_not_proved_is_never_passed() {
+fn unproved_property_is_skipped_not_passed() {
     let estate = Estate::new();
     estate.google.add_secret("app", br#"{"list":[{"a":"b"}]}"#);
     let remote = json!({"key": "app", "property": "list.#(a==\"b\").a"});

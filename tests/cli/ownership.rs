@@ -44,7 +44,7 @@ fn follow(estate: &Estate, ran: &Ran) {
 }
 
 #[test]
-fn pool_of_another_issuer_is_no_ones_to_take() {
+fn pool_of_other_issuer_is_refused() {
     // The mark that older advice told people to write, in all its forms.
     for mark in ["managed by keyless", "managed by keyless for https://other.example"] {
         let estate = Estate::new();
@@ -64,7 +64,7 @@ fn pool_of_another_issuer_is_no_ones_to_take() {
 }
 
 #[test]
-fn foreign_cluster_of_same_issuer_keeps_its_pool() {
+fn foreign_pool_of_same_issuer_stays() {
     // Every self-managed cluster signs as the same issuer unless it was told otherwise.
     let estate = Estate::new();
     estate.settings("google: {pool: keyless-lab}");
@@ -80,7 +80,7 @@ fn foreign_cluster_of_same_issuer_keeps_its_pool() {
 }
 
 #[test]
-fn printed_command_takes_pool_of_rebuilt_cluster_over() {
+fn printed_command_adopts_rebuilt_clusters_pool() {
     let gone = "managed by keyless in cluster 0f0f0f0f-0000-4000-8000-000000000000 for https://old.example";
     for mark in [gone, "managed by keyless", "managed by keyless for https://old.example"] {
         let estate = Estate::new();
@@ -114,7 +114,7 @@ fn rbac(kind: &str, rest: Value) -> Value {
 }
 
 #[test]
-fn role_binding_of_same_name_is_not_taken_over() {
+fn same_named_role_binding_is_refused() {
     let operator =
         json!([{"kind": "ServiceAccount", "name": "external-secrets", "namespace": "external-secrets"}]);
     let role_ref =
@@ -147,7 +147,7 @@ fn role_binding_of_same_name_is_not_taken_over() {
 }
 
 #[test]
-fn wider_role_of_same_name_is_not_bound() {
+fn same_named_wider_role_is_refused() {
     let estate = Estate::new();
     let wide = json!({"rules": [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["*"]}]});
     estate.world.cluster.put_object(rbac("Role", wide.clone()));
@@ -169,7 +169,7 @@ fn wider_role_of_same_name_is_not_bound() {
 }
 
 #[test]
-fn names_that_are_none_never_reach_condition_or_policy() {
+fn malformed_account_names_never_reach_google() {
     for (namespace, name) in [
         ("external-secrets", "x' || true || '"),
         ("external-secrets", "x\" || true"),
@@ -219,7 +219,7 @@ fn teardown_leaves_what_another_store_uses() {
 }
 
 #[test]
-fn account_of_others_is_named_as_shared() {
+fn foreign_account_is_reported_as_shared() {
     let estate = Estate::new();
     estate.world.cluster.add_service_account("external-secrets", "shared");
     estate.settings("store: {serviceAccount: external-secrets/shared}");
@@ -281,7 +281,7 @@ fn impossible_names_of_tenants_block_nobody() {
 
 /// Tenants make SecretStores: none of theirs is taken for the one that is meant.
 #[test]
-fn store_of_tenant_is_not_chosen_by_itself() {
+fn tenant_store_is_not_chosen_automatically() {
     let estate = Estate::new();
     estate.run(&SETUP).ends(0);
     estate.settings("");

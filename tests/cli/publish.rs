@@ -26,7 +26,7 @@ fn publishes_writes_nothing_twice_and_verifies() {
 }
 
 #[test]
-fn a_dry_run_shows_the_difference_key_by_key_and_writes_nothing() {
+fn dry_run_shows_keys_writes_nothing() {
     let world = World::new(1);
     let ran = world.keyless("publish", &["--dry-run"]).ends(1).snapshot("plan-publish");
     assert!(ran.out.contains(&format!("+ {}", world.key.kid())), "{}", ran.out);
@@ -40,7 +40,7 @@ fn a_dry_run_shows_the_difference_key_by_key_and_writes_nothing() {
 }
 
 #[test]
-fn a_second_key_on_one_server_is_added_and_the_tokens_of_both_verify() {
+fn second_key_on_server_is_added() {
     let world = World::new(2);
     world.keyless("publish", &[]).ends(0);
     let new = SigningKey::ec(Curve::P384);
@@ -102,7 +102,7 @@ fn keys_of_every_algorithm_verify() {
 }
 
 #[test]
-fn a_key_that_is_no_longer_live_stays_published() {
+fn key_no_longer_live_stays_published() {
     let world = World::new(1);
     let new = SigningKey::rsa(2048);
     world.keyless("publish", &[]).ends(0);
@@ -127,7 +127,7 @@ fn a_key_that_is_no_longer_live_stays_published() {
 }
 
 #[test]
-fn publishes_from_key_files_before_the_cluster_exists() {
+fn key_files_publish_without_a_cluster() {
     let world = World::new(1);
     let pem = world.dir.path().join("sa.pub");
     fs::write(&pem, world.key.public_pem()).unwrap();
@@ -151,7 +151,7 @@ fn publishes_from_key_files_before_the_cluster_exists() {
 }
 
 #[test]
-fn the_issuer_can_be_published_before_the_cluster_signs_as_it() {
+fn issuer_not_signed_yet_is_published() {
     let world = World::signing_as(1, "https://kubernetes.default.svc.cluster.local");
     world
         .keyless("publish", &[])
@@ -164,7 +164,7 @@ fn the_issuer_can_be_published_before_the_cluster_signs_as_it() {
 }
 
 #[test]
-fn settings_come_from_the_file_and_flags_win() {
+fn settings_file_applies_and_flags_win() {
     let world = World::new(1);
     let file = format!(
         "apiVersion: keyless/v1\nissuer: {ISSUER}\nbucket:\n  url: file://{}\ntls:\n  caFile: ca.pem\n",
@@ -177,7 +177,7 @@ fn settings_come_from_the_file_and_flags_win() {
 }
 
 #[test]
-fn one_cluster_never_merges_into_the_issuer_of_another() {
+fn issuer_of_other_cluster_is_refused() {
     let world = World::new(1);
     world.keyless("publish", &[]).ends(0);
     let before = fs::read(world.jwks()).unwrap();
@@ -195,7 +195,7 @@ fn one_cluster_never_merges_into_the_issuer_of_another() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_is_a_clear_error() {
+fn unwritable_folder_is_a_clear_error() {
     let world = World::new(1);
     // A file where the folder should be: permissions do not stop root, this does.
     world.put(&world.www.join("prod"), "x");
@@ -206,7 +206,7 @@ fn a_folder_that_cannot_be_written_is_a_clear_error() {
 
 /// In no round a key is lost, whichever publisher is first.
 #[test]
-fn two_publishers_at_once_lose_no_key() {
+fn concurrent_publishers_lose_no_key() {
     let world = World::new(1);
     let rounds = long_or(1000, 60);
     let keys: Vec<_> = (0..90).map(|_| SigningKey::ec(Curve::P256)).collect();

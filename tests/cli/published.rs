@@ -48,7 +48,7 @@ fn made_by_another_publisher(world: &World, keys: &[&SigningKey]) {
 }
 
 #[test]
-fn keys_of_another_publishers_issuer_are_kept() {
+fn keys_of_foreign_publisher_are_kept() {
     let world = World::new(1);
     let former = SigningKey::rsa(2048);
     made_by_another_publisher(&world, &[&world.key, &former]);
@@ -63,7 +63,7 @@ fn keys_of_another_publishers_issuer_are_kept() {
 }
 
 #[test]
-fn unreadable_key_sets_are_refused_with_a_way_out() {
+fn unreadable_key_sets_suggest_restore() {
     for (jwks_uri, fault, code) in [
         ("https://evil.lab.test/keys.json", None, "published-keys-elsewhere"),
         ("http://oidc.lab.test/prod/keys.json", None, "published-keys-elsewhere"),
@@ -193,7 +193,7 @@ fn squatted_kid_is_refused_and_restored() {
 
 /// One write into the bucket must not keep the cluster's next key out of it.
 #[test]
-fn crowd_of_foreign_keys_does_not_stop_a_rotation() {
+fn many_foreign_keys_allow_a_rotation() {
     for crowd in [98, 99, 150] {
         let world = World::new(1);
         world.keyless("publish", &[]).ends(0);
@@ -216,7 +216,7 @@ fn crowd_of_foreign_keys_does_not_stop_a_rotation() {
 }
 
 #[test]
-fn unknown_published_key_is_a_warning_of_its_own() {
+fn unknown_published_key_is_a_warning() {
     let world = World::new(1);
     let foreign = SigningKey::rsa(2048);
     world.keyless("publish", &[]).ends(0);
@@ -269,7 +269,7 @@ fn forgetful_store_loses_no_key() {
 
 /// What anonymous readers get, where the bucket has nothing, says whether something may be put there.
 #[test]
-fn absent_key_set_that_cannot_be_proved_absent() {
+fn unproved_absence_of_keys_is_refused() {
     for (fault, named) in [
         (Fault::status(500), "500"),
         (Fault::html(), "no key set"),
@@ -289,7 +289,7 @@ fn absent_key_set_that_cannot_be_proved_absent() {
 
 /// Somewhere between the look and the write another one writes.
 #[test]
-fn bucket_that_changes_before_the_write_is_judged_again() {
+fn bucket_changed_before_write_is_rejudged() {
     let store = Store::new(1, Flavour::Compatible);
     store.keyless("publish", &["--create"]).ends(0);
     let put = |body: &str| {
@@ -333,7 +333,7 @@ fn bucket_that_changes_before_the_write_is_judged_again() {
 
 /// More than is read of any document: it cannot be judged, and not be replaced.
 #[test]
-fn oversized_key_sets_name_a_way_out() {
+fn oversized_key_sets_name_a_remedy() {
     let many = "x".repeat(2 << 20);
     let world = World::new(1);
     world.keyless("publish", &[]).ends(0);
@@ -383,7 +383,7 @@ fn byte_order_mark_is_refused() {
 }
 
 #[test]
-fn p_521_key_is_published_with_a_warning() {
+fn p521_key_is_published_with_warning() {
     let world = World::new(1);
     world.keyless("publish", &[]).ends(0);
     let large = SigningKey::ec(Curve::P521);

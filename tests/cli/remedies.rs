@@ -84,7 +84,7 @@ fn server_name_reaches_the_server() {
 }
 
 #[test]
-fn silent_server_is_named_and_found_again() {
+fn silent_server_is_named_in_timeout() {
     let world = World::new(1);
     let server = world.cluster.server(0);
     server.faults().always("GET", "", Fault::Delay(Duration::from_secs(60)));
@@ -185,7 +185,7 @@ fn declined_plan_is_shown_again() {
 }
 
 #[test]
-fn other_settings_name_is_said_and_taken() {
+fn misnamed_settings_file_is_reported() {
     let estate = Estate::new();
     let folder = estate.world.dir.path();
     let (other, own) = (folder.join("keyless.yml"), folder.join("keyless.yaml"));

@@ -50,7 +50,7 @@ fn name_among_those_shown_is_right() {
 
 /// The other remedy of the same message.
 #[test]
-fn store_that_is_applied_first_is_set_up() {
+fn store_applied_first_is_set_up() {
     let estate = Estate::new();
     estate.settings("store: {name: second, secrets: [db]}");
     let names = ["to have a new one beside them, apply it first: its name and its provider are enough"];
@@ -83,7 +83,7 @@ fn login_that_is_named_is_enough() {
 }
 
 #[test]
-fn quota_project_is_asked_for_by_name() {
+fn missing_quota_project_is_named() {
     let estate = Estate::new();
     estate.google.change(|it| it.client_project = Some("764086051850"));
     let misleading =
@@ -182,7 +182,7 @@ fn former_keys_are_kept_by_publish() {
 }
 
 #[test]
-fn flag_of_another_command_names_its_commands() {
+fn misplaced_flag_names_its_commands() {
     let world = World::new(1);
     for (arguments, says) in [
         (

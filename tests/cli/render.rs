@@ -46,7 +46,7 @@ fn the_file_alone_is_on_stdout() {
 }
 
 #[test]
-fn several_servers_get_the_first_rollout_unless_told() {
+fn several_servers_get_accept_rollout_first() {
     let arguments =
         ["--distro", "kubeadm", "--issuer", ISSUER, "--servers", "3", "--cluster-configuration", "now.yaml"];
     let accept = render(&arguments).snapshot("render-issuer-kubeadm-accept");
@@ -118,7 +118,7 @@ fn check_command_reads_token_issuer() {
 }
 
 #[test]
-fn the_whole_of_it_is_json_for_scripts() {
+fn rendered_guide_is_available_as_json() {
     let ran = render(&[
         "--distro",
         "kubeadm",
@@ -184,7 +184,7 @@ fn written(estate: &Estate) -> Vec<String> {
 }
 
 #[test]
-fn the_trees_for_two_providers_differ_in_the_store_alone_and_nothing_is_written() {
+fn provider_trees_differ_only_in_store() {
     let estate = Estate::new();
     settings(&estate, "acme-prod");
     for folder in ["google", "vault"] {
@@ -220,7 +220,7 @@ fn the_trees_for_two_providers_differ_in_the_store_alone_and_nothing_is_written(
 }
 
 #[test]
-fn what_is_rendered_and_applied_is_what_setup_wants() {
+fn rendered_and_applied_objects_satisfy_setup() {
     let estate = Estate::new();
     settings(&estate, "acme-prod");
     estate.run(&["render", "store", "--folder", "tree"]).ends(0);
@@ -245,7 +245,7 @@ fn what_is_rendered_and_applied_is_what_setup_wants() {
 }
 
 #[test]
-fn what_the_store_and_the_settings_say_is_not_asked_of_google() {
+fn known_values_need_no_google_request() {
     let estate = Estate::new();
     settings(&estate, "acme-prod");
     estate.run(&["setup", "--yes", "--watch-for", "0s"]).ends(0);
@@ -262,7 +262,7 @@ fn what_the_store_and_the_settings_say_is_not_asked_of_google() {
 }
 
 #[test]
-fn what_does_not_survive_the_other_provider_is_said_beside_the_files() {
+fn render_warns_of_unportable_objects() {
     let estate = Estate::new();
     settings(&estate, "acme-prod");
     estate.world.cluster.put_object(json!({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
@@ -276,7 +276,7 @@ fn what_does_not_survive_the_other_provider_is_said_beside_the_files() {
 }
 
 #[test]
-fn the_credential_file_needs_no_cluster_and_nobody_at_google() {
+fn credential_file_is_rendered_offline() {
     let estate = Estate::new();
     settings(&estate, "\"123456789012\"");
     let arguments = ["render", "credentials", "--no-cluster", "--token-file", "/var/run/lab/token"];
@@ -307,7 +307,7 @@ fn the_credential_file_needs_no_cluster_and_nobody_at_google() {
 }
 
 #[test]
-fn the_credential_file_follows_the_cluster_where_the_settings_do_not_say() {
+fn credential_file_defaults_follow_the_cluster() {
     let estate = Estate::new();
     let file = estate.run(&["render", "credentials"]).ends(0).json();
     let audience = file["audience"].as_str().unwrap();

@@ -111,7 +111,7 @@ fn annotation_of_tenant_retires_nothing() {
 
 /// What setup notes is what an audit reads.
 #[test]
-fn noted_key_is_counted_until_it_is_gone() {
+fn noted_key_counts_until_deleted() {
     let estate = Estate::new();
     estate.run(&SETUP).ends(0);
     assert!(estate.state().is_some() && estate.is_moved());
@@ -134,7 +134,7 @@ fn noted_key_is_counted_until_it_is_gone() {
 }
 
 #[test]
-fn secret_that_claims_others_key_is_refused() {
+fn secret_claiming_foreign_key_is_refused() {
     let estate = Estate::new();
     let other = estate.google.service_account("billing");
     let theirs = estate.google.create_key(&other);
@@ -181,7 +181,7 @@ fn secret_with_more_is_found_first() {
 }
 
 #[test]
-fn state_that_does_not_fit_is_refused() {
+fn unfitting_state_is_refused() {
     type Damage = (fn(&mut Value), &'static str);
     let damages: [Damage; 6] = [
         (|state| *state = json!("{"), "cannot be read"),

@@ -119,7 +119,7 @@ fn failed_server_is_in_the_json() {
 
 /// The header of a token, as a proxy between the API server and us may make it.
 #[test]
-fn token_that_does_not_verify_is_no_success() {
+fn unverifiable_token_leaves_signer_unproved() {
     let (key, other) = (SigningKey::rsa(2048), SigningKey::ec(Curve::P256));
     let kid = key.kid();
     for header in [
@@ -284,7 +284,7 @@ fn endless_lists_of_servers_are_bounded() {
 
 /// One server cannot fill up what relying parties keep.
 #[test]
-fn crowd_of_keys_on_one_server_is_set_aside() {
+fn key_crowd_of_server_is_ignored() {
     let world = World::new(2);
     let next = SigningKey::rsa(2048);
     world.cluster.server(0).change(|server| server.key_files.push((&next).into()));
@@ -298,7 +298,7 @@ fn crowd_of_keys_on_one_server_is_set_aside() {
 }
 
 #[test]
-fn names_in_the_list_of_servers_are_refused() {
+fn host_names_among_servers_are_refused() {
     let world = World::new(1);
     let slice: Value = json!({"kind": "EndpointSlice", "apiVersion": "discovery.k8s.io/v1", "addressType": "FQDN",
         "endpoints": [{"addresses": ["evil.lab.test"]}], "ports": [{"port": 443}]});
@@ -310,7 +310,7 @@ fn names_in_the_list_of_servers_are_refused() {
 
 /// With an external signer a `kid` is any text. One server that serves another key under it is outvoted.
 #[test]
-fn squatted_kid_on_one_server_is_outvoted() {
+fn squatted_kid_on_server_is_outvoted() {
     let world = World::new(3);
     let named = |key: &SigningKey, kid: &str| {
         let mut jwk = key.jwk();
@@ -351,7 +351,7 @@ fn squatted_kid_on_one_server_is_outvoted() {
 
 /// The keys of a server that refuses to sign must not take the room of the others.
 #[test]
-fn crowd_of_keys_on_a_failed_server_is_set_aside() {
+fn failed_servers_key_crowd_is_ignored() {
     let world = World::new(2);
     let crowd: Vec<_> = (0..99).map(|_| SigningKey::ec(Curve::P256)).collect();
     let next = SigningKey::rsa(2048);
@@ -365,7 +365,7 @@ fn crowd_of_keys_on_a_failed_server_is_set_aside() {
 }
 
 #[test]
-fn two_of_three_servers_failed_in_two_ways() {
+fn two_failed_servers_leave_publish_incomplete() {
     for (one, other) in [
         (Fault::status(503), Fault::html()),
         (Fault::HeadOnly, Fault::status(401)),

@@ -52,7 +52,7 @@ fn foreign_part_file_is_left_alone() {
 }
 
 #[test]
-fn settings_that_are_no_file_are_refused() {
+fn unusable_settings_file_is_refused() {
     let world = World::new(1);
     let file = world.dir.path().join("keyless.yaml");
     let began = Instant::now();
@@ -82,7 +82,7 @@ fn settings_that_are_no_file_are_refused() {
 }
 
 #[test]
-fn files_on_the_command_line_may_be_pipes() {
+fn files_in_flags_may_be_pipes() {
     let world = World::new(1);
     let dir = world.dir.path();
     fs::write(dir.join("sa.pub"), world.key.public_pem()).unwrap();
@@ -105,7 +105,7 @@ fn files_on_the_command_line_may_be_pipes() {
 
 /// Nothing is read from it, and nothing waited for.
 #[test]
-fn other_files_that_are_no_files_are_refused() {
+fn device_or_folder_argument_is_refused() {
     let world = World::new(1);
     let dir = world.dir.path();
     for name in ["--public-key", "--ca-file", "--config"] {
@@ -151,7 +151,7 @@ fn mounted(estate: &Estate, prepare: &str, arguments: &[&str]) -> Ran {
 }
 
 #[test]
-fn full_disk_ends_setup_before_it_acts() {
+fn full_disk_ends_setup_before_changes() {
     let estate = Estate::new();
     let before = estate.store();
     let prepare =
@@ -167,7 +167,7 @@ fn full_disk_ends_setup_before_it_acts() {
 }
 
 #[test]
-fn read_only_folder_is_worth_a_warning() {
+fn read_only_folder_gives_a_warning() {
     let estate = Estate::new();
     let prepare = "mount -t tmpfs none $folder; echo 'apiVersion: keyless/v1' >$folder/keyless.yaml; mount -o remount,ro $folder";
     let ran = mounted(&estate, prepare, &SETUP).ends(0).says("warning[settings-not-written]");
@@ -176,7 +176,7 @@ fn read_only_folder_is_worth_a_warning() {
 
 /// As a container has it that mounts one file: its name cannot be given to another.
 #[test]
-fn file_mounted_by_itself_is_worth_a_warning() {
+fn bind_mounted_settings_give_a_warning() {
     let estate = Estate::new();
     let prepare = "echo 'apiVersion: keyless/v1' >$folder/keyless.yaml; mount --bind $folder/keyless.yaml $folder/keyless.yaml";
     let ran = mounted(&estate, prepare, &SETUP).ends(0).says("warning[settings-not-written]");

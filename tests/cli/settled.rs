@@ -15,7 +15,7 @@ fn file(estate: &Estate) -> std::path::PathBuf {
 }
 
 #[test]
-fn what_was_settled_is_written_down_once() {
+fn resolved_settings_are_written_once() {
     let estate = Estate::new();
     let planned = estate.run(&["setup", "--dry-run"]).ends(1);
     assert!(planned.out.contains("+ create  keyless.yaml: "), "{}", planned.out);
@@ -44,7 +44,7 @@ fn what_was_settled_is_written_down_once() {
 }
 
 #[test]
-fn what_people_wrote_in_it_stays_and_flags_are_settled_too() {
+fn existing_settings_stay_flags_are_added() {
     let estate = Estate::new();
     let ca_file = estate.world.dir.path().join("ca.pem");
     let before = "# Ours.\napiVersion: keyless/v1\ngoogle:\n  pool: acme-pool # short\n";
@@ -60,7 +60,7 @@ fn what_people_wrote_in_it_stays_and_flags_are_settled_too() {
 }
 
 #[test]
-fn where_there_is_no_place_for_it_the_lines_are_told() {
+fn unwritable_settings_are_shown_as_lines() {
     let estate = Estate::new();
     let before = json!({"apiVersion": "keyless/v1", "google": {"pool": "acme-pool"}}).to_string();
     fs::write(file(&estate), &before).unwrap();
@@ -73,7 +73,7 @@ fn where_there_is_no_place_for_it_the_lines_are_told() {
 
 /// What is left to files is left whole: neither the new identity nor the store is waited for or relied on.
 #[test]
-fn manifests_for_a_repository_are_written_in_the_order_in_which_they_can_be_applied() {
+fn manifests_are_written_in_applicable_order() {
     let estate = Estate::new();
     let before = estate.store()["spec"].clone();
     let arguments = ["setup", "--yes", "--watch-for", "0s", "--retire-key", "--manifests", "gitops"];
@@ -98,7 +98,7 @@ fn manifests_for_a_repository_are_written_in_the_order_in_which_they_can_be_appl
 
 /// On a terminal, and in a log that takes both streams.
 #[test]
-fn the_plan_is_read_before_what_is_done_of_it() {
+fn plan_is_printed_before_its_actions() {
     let estate = Estate::new();
     let (mut reader, writer) = std::io::pipe().unwrap();
     let mut command = estate.command(&SETUP);
@@ -116,7 +116,7 @@ fn the_plan_is_read_before_what_is_done_of_it() {
 
 /// Whichever provider the store names now, what the others trust goes too.
 #[test]
-fn a_provider_that_the_store_has_left_is_torn_down_as_well() {
+fn teardown_removes_trust_at_former_provider() {
     let estate = Estate::new();
     estate.run(&[&SETUP[..], &["--retire-key"]].concat()).ends(0);
     let bao = Vault::start(&estate.world.ca, &["bao.lab.test"]);
@@ -135,7 +135,7 @@ fn a_provider_that_the_store_has_left_is_torn_down_as_well() {
 
 /// Deleted, it would be back a minute later.
 #[test]
-fn a_secret_that_a_repository_keeps_is_left_to_it() {
+fn secret_kept_by_repository_is_left() {
     let estate = Estate::new();
     let mut held = estate.world.cluster.object("v1", "Secret", Some("external-secrets"), "gcp-key").unwrap();
     held["metadata"]["annotations"] =

@@ -10,7 +10,7 @@ use crate::{
 const SETUP: [&str; 4] = ["setup", "--yes", "--watch-for", "1s"];
 
 #[test]
-fn from_one_long_lived_credential_to_none_without_a_single_setting() {
+fn setup_without_settings_reaches_zero_credentials() {
     let estate = Estate::new();
     estate.run(&["audit"]).ends(1).says("1 long-lived credential").snapshot("audit-one-key");
     let before = estate.store();
@@ -42,7 +42,7 @@ fn from_one_long_lived_credential_to_none_without_a_single_setting() {
 }
 
 #[test]
-fn a_key_that_another_store_uses_is_not_retired() {
+fn key_used_by_other_store_stays() {
     let estate = Estate::new();
     estate.world.cluster.put_object(store("other", "gcp-key"));
     std::fs::write(
@@ -60,7 +60,7 @@ fn a_key_that_another_store_uses_is_not_retired() {
 }
 
 #[test]
-fn a_key_whose_secret_is_gone_is_still_retired() {
+fn key_without_its_secret_is_retired() {
     let estate = Estate::new();
     estate.run(&SETUP).ends(0);
     estate.world.cluster.remove_object("v1", "Secret", Some("external-secrets"), "gcp-key");
@@ -87,7 +87,7 @@ fn nothing_is_asked_without_a_terminal() {
 }
 
 #[test]
-fn an_operator_that_is_missing_or_too_old_is_named() {
+fn missing_or_old_operator_is_named() {
     let world = World::signing_as(1, DEFAULT_ISSUER);
     let kube_system = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system"}});
     world.cluster.put_object(kube_system);
@@ -99,7 +99,7 @@ fn an_operator_that_is_missing_or_too_old_is_named() {
 }
 
 #[test]
-fn a_store_that_argo_cd_keeps_is_written_as_a_file() {
+fn store_kept_by_argo_becomes_file() {
     let estate = Estate::new();
     let mut kept = estate.store();
     kept["metadata"]["annotations"] =
@@ -118,7 +118,7 @@ fn a_store_that_argo_cd_keeps_is_written_as_a_file() {
 }
 
 #[test]
-fn teardown_takes_back_only_what_setup_made() {
+fn teardown_removes_only_what_setup_made() {
     let estate = Estate::new();
     estate.run(&SETUP).ends(0);
     let settings = "apiVersion: keyless/v1\nprovider: google\ngoogle: {project: acme-prod}\n";

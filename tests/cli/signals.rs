@@ -129,7 +129,7 @@ fn sigterm_ends_init_while_server_hangs() {
 }
 
 #[test]
-fn sigint_ends_command_with_its_own_code() {
+fn sigint_ends_command_with_130() {
     let world = World::new(1);
     let faults = world.cluster.server(0).faults();
     hang(faults);
@@ -211,7 +211,7 @@ fn sigterm_ends_command_whose_reader_hangs() {
 
 /// The old key is disabled by then, and the store moved.
 #[test]
-fn setup_goes_on_after_sigterm_in_its_watch() {
+fn setup_resumes_after_sigterm_while_watching() {
     let estate = Estate::new();
     let command = estate.command(&["setup", "--yes", "--retire-key", "--watch-for", "1h"]);
     Running::as_init(&command).says("watching").ends(Signal::TERM, 143);

@@ -55,7 +55,7 @@ fn asked(estate: &Estate) -> Vec<String> {
 }
 
 #[test]
-fn other_cluster_is_refused_by_every_command() {
+fn every_command_refuses_the_other_cluster() {
     let (ours, other) = (Estate::new(), Estate::new());
     let file = settings_of(&ours, &other);
     let written = fs::read_to_string(&file).unwrap();
@@ -199,7 +199,7 @@ fn every_result_names_its_target() {
 }
 
 #[test]
-fn silent_cluster_is_named_after_two_seconds() {
+fn silent_cluster_is_named_while_waiting() {
     let world = World::new(1);
     let faults = world.cluster.server(0).faults();
     faults.next(1, "GET", "/api/v1/namespaces/kube-system", Fault::Delay(Duration::from_secs(3)));

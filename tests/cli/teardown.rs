@@ -27,7 +27,7 @@ fn published() -> World {
 }
 
 #[test]
-fn a_store_that_stays_and_leads_nowhere_is_said_before_anything_is_asked() {
+fn orphaned_store_is_reported_before_confirmation() {
     let estate = Estate::new();
     estate.run(&SETUP).ends(0);
     let planned = estate.run(&["teardown", "--dry-run"]).ends(1).snapshot("plan-teardown-orphans");
@@ -62,7 +62,7 @@ fn a_store_that_stays_and_leads_nowhere_is_said_before_anything_is_asked() {
 }
 
 #[test]
-fn a_store_that_turned_elsewhere_is_no_orphan() {
+fn store_turned_elsewhere_is_no_orphan() {
     let estate = Estate::new();
     estate.run(&SETUP).ends(0);
     let mut store = estate.store();
@@ -74,7 +74,7 @@ fn a_store_that_turned_elsewhere_is_no_orphan() {
 }
 
 #[test]
-fn an_operator_that_is_gone_keeps_nothing_from_being_taken_away() {
+fn missing_operator_does_not_stop_teardown() {
     let estate = Estate::new();
     estate.run(&SETUP).ends(0);
     let cluster = &estate.world.cluster;
@@ -86,7 +86,7 @@ fn an_operator_that_is_gone_keeps_nothing_from_being_taken_away() {
 }
 
 #[test]
-fn documents_alone_are_taken_away_and_only_ours() {
+fn teardown_of_documents_removes_only_ours() {
     let world = published();
     world
         .keyless("teardown", &["--dry-run"])
@@ -108,7 +108,7 @@ fn documents_alone_are_taken_away_and_only_ours() {
 
 /// The issuer's name in a document does not make it ours: only the bytes do that keyless itself would write.
 #[test]
-fn documents_that_somebody_else_wrote_or_changed_stay() {
+fn foreign_or_changed_documents_stay() {
     for change in [
         |text: &str| {
             let document: Value = serde_json::from_str(text).unwrap();
@@ -154,7 +154,7 @@ fn left(estate: &Estate) -> Vec<String> {
 
 /// Killed at each call of its second half, in which it writes, and begun again: the same end.
 #[test]
-fn killed_anywhere_it_goes_on_to_the_same_end() {
+fn teardown_killed_anywhere_ends_the_same() {
     let estate = Estate::new();
     // A store of its own: that goes too, and nothing tells the next run what it read.
     estate.world.cluster.remove_object(ESO, "ClusterSecretStore", None, "gcp");

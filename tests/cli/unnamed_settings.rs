@@ -39,7 +39,7 @@ fn hostile(world: &World, endpoint: &str) -> std::path::PathBuf {
 }
 
 #[test]
-fn file_that_others_can_write_is_refused() {
+fn world_writable_settings_file_is_refused() {
     let world = World::new(1);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -101,7 +101,7 @@ fn file_that_others_can_write_is_refused() {
 }
 
 #[test]
-fn unnamed_file_is_announced_with_what_it_directs() {
+fn unnamed_file_is_announced_with_effects() {
     let estate = Estate::new();
     let kubeconfig = estate.world.kubeconfig.file_name().unwrap().to_str().unwrap().to_owned();
     estate.settings(&format!(

@@ -50,7 +50,7 @@ fn trusted_audience_is_refused() {
 }
 
 #[test]
-fn what_is_missing_is_asked_for_by_its_flag() {
+fn missing_setting_names_its_flag() {
     let world = World::new(1);
     let runs = [
         world.run(&["publish"]).fails(2, "bucket-not-named", &["--bucket"]),
@@ -71,7 +71,7 @@ fn what_is_missing_is_asked_for_by_its_flag() {
 }
 
 #[test]
-fn the_schema_of_the_settings_names_every_setting_and_its_version() {
+fn schema_names_every_setting_and_version() {
     let schema = World::new(1).run(&["config", "schema"]).ends(0).json();
     assert_eq!(schema["additionalProperties"], false);
     assert!(schema["required"].as_array().unwrap().contains(&"apiVersion".into()), "{schema:#}");
@@ -100,7 +100,7 @@ fn errors_are_json_too() {
 }
 
 #[test]
-fn help_teaches_and_lists_the_exit_codes() {
+fn help_lists_exit_codes_and_examples() {
     let world = World::new(1);
     world.run(&["--help"]).ends(0).says("Exit codes").says("143 stopped by").says("publish").says("verify");
     world.run(&["publish", "--help"]).ends(0).says("--dry-run").says("Examples");
@@ -122,7 +122,7 @@ fn help_of_every_command_is_reviewed() {
 }
 
 #[test]
-fn a_closed_pipe_is_not_an_error() {
+fn closed_pipe_is_no_error() {
     let world = World::new(1);
     let mut child = world.spawn("publish", &[]);
     drop(child.stdout.take());

@@ -98,7 +98,7 @@ fn changed_key_sets() {
 }
 
 #[test]
-fn a_key_that_is_not_the_clusters_own() {
+fn key_foreign_to_cluster_is_found() {
     let world = world();
     let other = SigningKey::rsa(2048);
     fs::write(world.jwks(), format!(r#"{{"keys":[{}]}}"#, other.jwk_text())).unwrap();
@@ -107,7 +107,7 @@ fn a_key_that_is_not_the_clusters_own() {
 }
 
 #[test]
-fn another_key_under_the_clusters_kid_is_caught_by_the_signature() {
+fn foreign_key_under_kid_fails_signature() {
     let world = world();
     let mut other = SigningKey::rsa(2048).jwk();
     other["kid"] = world.key.kid().into();
@@ -118,7 +118,7 @@ fn another_key_under_the_clusters_kid_is_caught_by_the_signature() {
 
 /// A document does not choose what is requested from inside the network.
 #[test]
-fn jwks_uri_is_fetched_from_allowed_hosts_only() {
+fn jwks_uri_elsewhere_is_not_fetched() {
     let secret = "ROLE-CREDENTIAL-0123456789";
     for jwks_uri in [
         "http://127.0.0.1:PORT/latest/meta-data",
@@ -149,7 +149,7 @@ fn jwks_uri_is_fetched_from_allowed_hosts_only() {
 
 /// What is served instead of a key set does not belong into the output.
 #[test]
-fn body_that_is_no_json_is_never_shown() {
+fn non_json_body_is_never_shown() {
     for body in [
         "root:x:0:0:secret-of-the-machine",
         "<html>secret-of-the-machine</html>",
@@ -172,7 +172,7 @@ fn nothing_published_says_what_to_run() {
 }
 
 #[test]
-fn a_comma_in_the_issuer_flag_is_explained() {
+fn comma_in_issuer_flag_is_explained() {
     let world = world();
     world.cluster.change_servers(|server| {
         server.issuers = vec![format!("{ISSUER},https://kubernetes.default.svc.cluster.local")];
@@ -231,7 +231,7 @@ fn check<'a>(result: &'a Value, name: &str, outcome: &str) -> &'a Value {
 }
 
 #[test]
-fn with_uploaded_keys_no_documents_are_missed_and_the_way_is_gone_to_its_end() {
+fn uploaded_keys_need_no_documents() {
     let estate = uploaded();
     for settings in ["as setup wrote it", "none"] {
         if settings == "none" {
@@ -270,7 +270,7 @@ fn with_uploaded_keys_no_documents_are_missed_and_the_way_is_gone_to_its_end() {
 }
 
 #[test]
-fn a_key_that_was_not_uploaded_is_named_with_its_remedy() {
+fn missing_uploaded_key_has_a_remedy() {
     let estate = uploaded();
     let added = SigningKey::rsa(2048);
     estate.world.cluster.change_servers(|server| server.key_files.push(KeyFile::Key(added.clone())));
@@ -289,7 +289,7 @@ fn a_key_that_was_not_uploaded_is_named_with_its_remedy() {
 }
 
 #[test]
-fn keys_that_may_not_be_looked_at_are_left_to_the_exchange() {
+fn unseen_uploaded_keys_rely_on_exchange() {
     let estate = uploaded();
     estate.google.deny("iam.workloadIdentityPoolProviders.get");
     let result = estate.run(&["verify", "-o", "json"]).ends(0).json();
@@ -299,7 +299,7 @@ fn keys_that_may_not_be_looked_at_are_left_to_the_exchange() {
 }
 
 #[test]
-fn every_secret_is_read_and_each_has_its_own_finding() {
+fn every_secret_has_its_own_finding() {
     let estate = uploaded();
     put_and_reconcile(&estate, external_secret("mail", json!({"refreshInterval": "1h"})));
     let ran = estate.run(&["verify"]).ends(1);
@@ -316,7 +316,7 @@ fn every_secret_is_read_and_each_has_its_own_finding() {
 }
 
 #[test]
-fn what_is_not_read_by_the_clock_is_not_waited_for() {
+fn unscheduled_reads_are_not_awaited() {
     let estate = uploaded();
     let cluster = &estate.world.cluster;
     assert!(cluster.remove_object("external-secrets.io/v1", "ExternalSecret", Some("shop"), "db"));
@@ -337,7 +337,7 @@ fn what_is_not_read_by_the_clock_is_not_waited_for() {
 }
 
 #[test]
-fn documents_that_are_there_all_the_same_are_judged_and_those_that_are_not_are_not_missed() {
+fn documents_beside_uploaded_keys_are_judged() {
     let estate = uploaded();
     let settings = estate.world.dir.path().join("keyless.yaml");
     let mut text = fs::read_to_string(&settings).unwrap();
@@ -360,7 +360,7 @@ fn documents_that_are_there_all_the_same_are_judged_and_those_that_are_not_are_n
 }
 
 #[test]
-fn the_documents_alone_need_no_look_at_external_secrets() {
+fn documents_only_verify_ignores_the_operator() {
     let world = world();
     world.cluster.server(0).faults().forget();
     world.keyless("verify", &[]).ends(0);

@@ -63,7 +63,7 @@ fn by_a_google_service_account() {
 }
 
 #[test]
-fn by_a_role_on_the_whole_project() {
+fn project_wide_role_replaces_secret_grants() {
     let estate = Estate::new();
     estate.settings("google:\n  access: project\n");
     estate.run(&RETIRE).ends(0);

@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn address_is_open_only_without_room_for_credential() {
+    fn address_with_credential_room_is_closed() {
         for yes in [
             "https://v.example",
             "https://v.example:8200/",
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn header_is_harmless_only_by_name_and_form() {
+    fn header_needs_harmless_name_and_form() {
         for (name, value) in [
             ("Accept", "application/json"),
             ("content-type", "application/json; charset=utf-8"),
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn parameter_is_harmless_only_by_name_and_form() {
+    fn parameter_needs_harmless_name_and_form() {
         assert!(
             is_harmless_parameter("common_name", &json!("a.example"))
                 && is_harmless_parameter("alt_names", &json!(["a"]))

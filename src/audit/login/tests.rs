@@ -112,7 +112,7 @@ fn leaf_is_harmless_only_with_reason() {
 }
 
 #[test]
-fn every_leaf_of_the_schema_is_classified() {
+fn every_schema_leaf_is_classified() {
     let mut unclassified = Vec::new();
     for (provider, path, kind) in leaves() {
         let mut settings = json!({});

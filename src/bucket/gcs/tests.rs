@@ -214,7 +214,7 @@ async fn trouble_that_ends_is_waited_for() {
 }
 
 #[tokio::test]
-async fn an_answer_that_was_lost_is_asked_for_again() {
+async fn lost_answer_is_requested_again() {
     let (store, gcs) = store();
     store.faults().next(1, "POST", "/o", Fault::CloseAfterEffect);
     conflict(gcs.write(JWKS, &jwks("{}"), &Expected::Absent).await);
@@ -222,7 +222,7 @@ async fn an_answer_that_was_lost_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn metadata_and_content_are_of_one_state() {
+async fn metadata_and_content_share_one_generation() {
     let (store, gcs) = store();
     store.put("keys", JWKS, "application/json", Some("public, max-age=300"), b"new");
     // As after a write between the two requests, with the old content.
@@ -238,7 +238,7 @@ async fn metadata_and_content_are_of_one_state() {
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_say_which_state_it_shows_is_asked_for_one() {
+async fn unversioned_content_is_requested_by_generation() {
     let (store, gcs) = store();
     store.put("keys", JWKS, "application/json", None, b"new");
     let generation = store.object("keys", JWKS).unwrap().generation;

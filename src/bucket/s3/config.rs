@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn aws_needs_a_region_and_others_do_not() {
+    fn only_aws_needs_a_region() {
         let error = location_of(&settings(), "keys", &found(None, None)).unwrap_err();
         assert_eq!((error.code, error.kind), (Code::BucketRegionUnknown, error::Kind::Usage));
         assert!(error.hints[0].contains("--region"), "{error}");
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_from_the_environment_is_not_aws() {
+    fn endpoint_from_environment_is_not_aws() {
         let found = found(None, Some("https://s3.example.com"));
         let location = location_of(&settings(), "keys", &found).unwrap();
         assert!(!location.aws);
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn requests_name_the_bucket_as_they_are_told() {
+    async fn requests_address_bucket_as_configured() {
         let (path, virtual_host) = (Some(Addressing::Path), Some(Addressing::Virtual));
         for (endpoint, addressing, url) in [
             (None, None, "https://keys.s3.eu-west-1.amazonaws.com/prod/openid/v1/jwks?"),

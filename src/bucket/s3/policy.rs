@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_without_policy_gets_exactly_our_statement() {
+    fn missing_policy_becomes_our_statement_alone() {
         let ours = json!({"Version": "2012-10-17", "Statement": [{
             "Sid": SID, "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": [DISCOVERY, KEYS],
         }]});
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_open_is_not_taken_for_it() {
+    fn lookalike_public_statements_are_not_open() {
         let open_to_all =
             json!({"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": KEYS});
         for (key, value) in [
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_statement_of_ours_that_somebody_changed_is_left_alone() {
+    fn altered_statement_of_ours_is_kept() {
         let changed = json!({"Sid": SID, "Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": "x"});
         let opened = open(Some(&with(json!([changed]))), &[KEYS]).unwrap();
         assert_eq!(opened["Statement"][0], changed);
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_that_is_none_is_not_replaced() {
+    fn malformed_policy_is_not_replaced() {
         for text in ["[]", "<html>", "{\"Statement\":"] {
             assert_eq!(
                 opened(Some(text), &[KEYS.to_owned()], false).unwrap_err().code,
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn only_our_statement_is_shown_as_changed() {
+    fn only_our_statement_shows_as_changed() {
         let theirs =
             json!({"Sid": "Tls", "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"});
         let before = with(theirs).to_string();

@@ -80,7 +80,7 @@ async fn ceph_keeps_the_contract() {
 }
 
 #[tokio::test]
-async fn a_store_with_access_lists_only_keeps_the_contract() {
+async fn store_with_acls_only_keeps_contract() {
     holds(Flavour::AclOnly, Condition::Kept).await;
 }
 
@@ -96,7 +96,7 @@ async fn aws_is_not_probed() {
 
 /// What a store makes of conditions shows by the documents themselves: no other object is ever made.
 #[tokio::test]
-async fn another_store_is_learnt_without_other_objects() {
+async fn store_is_learnt_without_extra_objects() {
     for flavour in [Flavour::Compatible, Flavour::Rgw, Flavour::AclOnly, Flavour::IgnoresConditions] {
         let (store, s3) = store(flavour);
         s3.write(JWKS, &jwks("one"), &Expected::Absent).await.unwrap();
@@ -155,7 +155,7 @@ async fn reading_probes_nothing() {
 }
 
 #[tokio::test]
-async fn a_store_that_ignores_conditions_is_found_out_and_compared_by_hand() {
+async fn ignored_conditions_are_found_and_compared() {
     let (store, s3) = store(Flavour::IgnoresConditions);
     let kept = s3.write(JWKS, &jwks("one"), &Expected::Absent).await.unwrap();
     assert_eq!(kept, Condition::Ignored);
@@ -174,7 +174,7 @@ async fn a_store_that_ignores_conditions_is_found_out_and_compared_by_hand() {
 }
 
 #[tokio::test]
-async fn a_store_that_refuses_conditions_is_compared_by_hand() {
+async fn refused_conditions_are_compared_by_hand() {
     let (store, s3) = store(Flavour::Compatible);
     store.change(|settings| settings.conditions = Conditions::Unsupported);
     assert_eq!(s3.write(JWKS, &jwks("one"), &Expected::Absent).await.unwrap(), Condition::Ignored);
@@ -182,7 +182,7 @@ async fn a_store_that_refuses_conditions_is_compared_by_hand() {
 }
 
 #[tokio::test]
-async fn an_etag_without_quotes_where_the_store_wants_it_so() {
+async fn etag_is_sent_unquoted_where_wanted() {
     let (store, s3) = store(Flavour::Rgw);
     s3.write(JWKS, &jwks("one"), &Expected::Absent).await.unwrap();
     let stored = read(&s3, JWKS).await;
@@ -192,7 +192,7 @@ async fn an_etag_without_quotes_where_the_store_wants_it_so() {
 }
 
 #[tokio::test]
-async fn a_right_that_is_missing_is_not_taken_for_a_condition() {
+async fn missing_right_is_not_a_condition() {
     let (store, _) = store(Flavour::Compatible);
     let s3 = client(&store, &store.add_credentials(lab::Access::ReadOnly));
     let error = refused(s3.write(JWKS, &jwks("{}"), &Expected::Absent).await);
@@ -201,7 +201,7 @@ async fn a_right_that_is_missing_is_not_taken_for_a_condition() {
 }
 
 #[tokio::test]
-async fn a_first_write_that_fails_writes_nothing() {
+async fn failed_first_write_writes_nothing() {
     for status in [500, 429] {
         let (store, s3) = store(Flavour::Compatible);
         store.faults().always("PUT", JWKS, Fault::status(status));
@@ -226,7 +226,7 @@ async fn first_writers_learn_of_each_other() {
 }
 
 #[tokio::test]
-async fn an_answer_that_was_lost_is_asked_for_again() {
+async fn lost_answer_is_requested_again() {
     let (store, s3) = store(Flavour::Aws);
     store.faults().next(1, "PUT", JWKS, Fault::CloseAfterEffect);
     // The first request took effect, so the second meets its own work: the caller reads and sees.
@@ -237,7 +237,7 @@ async fn an_answer_that_was_lost_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn another_writer_at_this_very_moment_is_a_conflict() {
+async fn simultaneous_writer_is_a_conflict() {
     let (store, s3) = store(Flavour::Aws);
     store.faults().next(1, "PUT", JWKS, lab::S3::conflict());
     let message = conflict(s3.write(JWKS, &jwks("{}"), &Expected::Absent).await);

@@ -25,7 +25,7 @@ fn paths_are_relative_to_file() {
 }
 
 #[test]
-fn base64_is_read_as_go_reads_it() {
+fn base64_is_decoded_like_go() {
     let bytes = |value: &str| {
         let text = format!("users: [{{name: u, user: {{client-certificate-data: {value}}}}}]\n");
         parse(&text).map(|file| file.users[0].1.certificate.clone())

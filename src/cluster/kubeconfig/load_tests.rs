@@ -40,7 +40,7 @@ impl Pod {
 }
 
 #[test]
-fn pod_is_used_where_nothing_is_configured() {
+fn unconfigured_load_uses_the_pod() {
     let pod = Pod::new();
     for (kubeconfig, home) in [(None, true), (None, false), (Some(OsString::new()), true)] {
         let access = pod.load(kubeconfig, home).unwrap();
@@ -49,7 +49,7 @@ fn pod_is_used_where_nothing_is_configured() {
 }
 
 #[test]
-fn named_context_is_never_the_pods_cluster() {
+fn named_context_never_uses_the_pod() {
     let pod = Pod::new();
     let environment =
         Environment { service: Some(("10.96.0.1".into(), "443".into())), ..Environment::default() };
@@ -59,7 +59,7 @@ fn named_context_is_never_the_pods_cluster() {
 }
 
 #[test]
-fn service_address_of_either_family_is_used() {
+fn service_address_takes_both_ip_families() {
     let pod = Pod::new();
     for (host, base) in [("10.96.0.1", "https://10.96.0.1:443"), ("fd00::1", "https://[fd00::1]:443")] {
         let environment =
@@ -176,7 +176,7 @@ fn certificate_of_other_pair_is_refused() {
 }
 
 #[test]
-fn impersonation_is_sent_as_kubectl_sends_it() {
+fn impersonation_headers_are_those_of_kubectl() {
     let whom = Impersonate {
         user: Some("jane".into()),
         uid: Some("7".into()),

@@ -72,7 +72,7 @@ fn what_is_no_list_is_malformed() {
 }
 
 #[test]
-fn memory_for_item_and_rest_is_bounded() {
+fn item_and_rest_memory_is_bounded() {
     let mut list = ListJson::default();
     list.feed(br#"{"items":[{"data":""#, &mut |_| {}).unwrap();
     let piece = vec![b'x'; 1 << 20];

@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn objects_of_the_api_have_the_form() {
+    fn api_objects_have_the_required_form() {
         for object in [
             json!({"metadata": {"name": "a"}}),
             json!({"metadata": {"name": "system:node-proxier", "namespace": "", "labels": null}, "rules": []}),

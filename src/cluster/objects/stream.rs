@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_status_for_this_name_proves_absence() {
+    fn only_status_of_name_proves_absence() {
         let proof = br#"{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"secrets \"a\" not found","reason":"NotFound","details":{"name":"a","kind":"secrets"},"code":404}"#;
         assert!(is_not_found(proof, "a"));
         assert!(!is_not_found(proof, "b"));

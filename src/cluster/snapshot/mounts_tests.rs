@@ -24,7 +24,7 @@ fn secret(key: &str) -> Source {
 }
 
 #[test]
-fn file_is_token_only_by_projected_source() {
+fn token_file_needs_a_projected_source() {
     let token = json!({"serviceAccountToken": {"path": "token", "audience": "a", "expirationSeconds": 3600}});
     let projected = |sources: Value| json!({"projected": {"sources": sources, "defaultMode": 292}});
     let all = json!({"secret": {"name": "s"}});
@@ -95,7 +95,7 @@ fn file_is_token_only_by_projected_source() {
 }
 
 #[test]
-fn own_token_is_token_unless_mounted_over() {
+fn own_token_counts_unless_mounted_over() {
     let nothing = container(json!([]), json!([]), json!([]));
     assert_eq!(nothing.file(OWN_TOKEN), Source::Token);
     assert_eq!(nothing.file("/run/secrets/kubernetes.io/serviceaccount/token"), Source::Token);

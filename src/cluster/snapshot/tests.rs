@@ -160,7 +160,7 @@ fn managers_are_recognized() {
 }
 
 #[test]
-fn of_a_key_only_the_public_half_is_kept() {
+fn only_public_half_of_key_stays() {
     let text = include_str!("../../../fixtures/audit/stored-credential/bad-one-key-in-two-secrets.yaml");
     let estate = estate(text);
     let shown = format!("{estate:?}");

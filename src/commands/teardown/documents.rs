@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_very_bytes_that_are_written_are_ours() {
+    fn only_byte_identical_documents_are_ours() {
         let (keys, _) = KeySet::parse(KEYS.as_bytes(), "", KidRule::Computed).unwrap();
         let discovery = Discovery::new(&issuer(), &keys).to_json();
         assert!(is_our_discovery(discovery.as_bytes(), &issuer()));

@@ -13,7 +13,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn from_nothing_to_everything_and_then_nothing_more() {
+async fn first_run_creates_second_changes_nothing() {
     let far = Far::new();
     let changes = far.set_up().await.unwrap();
     assert_eq!(
@@ -38,7 +38,7 @@ async fn from_nothing_to_everything_and_then_nothing_more() {
 }
 
 #[tokio::test]
-async fn the_way_back_removes_what_is_ours_and_comes_again() {
+async fn withdrawal_removes_ours_and_setup_restores() {
     let far = Far::new();
     far.set_up().await.unwrap();
     let gcp = far.gcp();
@@ -78,7 +78,7 @@ async fn every_change_can_be_done_twice() {
 }
 
 #[tokio::test]
-async fn answers_that_are_lost_after_the_effect() {
+async fn answers_lost_after_effect_are_resumed() {
     for (method, part) in [
         ("POST", "batchEnable"),
         ("POST", "workloadIdentityPoolId="),
@@ -120,7 +120,7 @@ async fn trouble_that_stays() {
 }
 
 #[tokio::test]
-async fn services_that_may_not_be_looked_at_are_taken_as_enabled() {
+async fn unseen_services_are_assumed_enabled() {
     let far = Far::new();
     far.google.deny("serviceusage.services.get");
     let changes = far.set_up().await.unwrap();
@@ -129,7 +129,7 @@ async fn services_that_may_not_be_looked_at_are_taken_as_enabled() {
 }
 
 #[tokio::test]
-async fn services_that_are_off_are_enabled_first() {
+async fn disabled_services_are_enabled_first() {
     let far = Far::new();
     for service in ["iam.googleapis.com", "secretmanager.googleapis.com"] {
         far.google.enable(service, false);
@@ -143,7 +143,7 @@ async fn services_that_are_off_are_enabled_first() {
 }
 
 #[tokio::test]
-async fn a_service_that_is_not_seen_everywhere_yet_is_waited_for() {
+async fn newly_enabled_service_is_waited_for() {
     let far = Far::new();
     let gcp = far.gcp();
     let changes = gcp.plan(&far.trust()).await.unwrap().changes;
@@ -205,7 +205,7 @@ async fn an_operation_that_fails() {
 }
 
 #[tokio::test]
-async fn an_operation_that_never_ends_goes_on_when_started_again() {
+async fn endless_operation_is_resumed_when_rerun() {
     let far = Far::new();
     far.google.enable("sts.googleapis.com", true);
     far.google.change(|it| it.operations_never_end = true);
@@ -220,7 +220,7 @@ async fn an_operation_that_never_ends_goes_on_when_started_again() {
 }
 
 #[tokio::test]
-async fn an_operation_that_takes_its_time_is_spoken_of() {
+async fn slow_operation_is_reported_meanwhile() {
     let far = Far::new();
     far.google.change(|it| {
         it.operation_polls = 9;
@@ -251,7 +251,7 @@ async fn an_interrupted_creation_is_taken_up() {
 }
 
 #[tokio::test]
-async fn a_change_that_meets_another_waits_for_it() {
+async fn aborted_change_waits_for_the_other() {
     let far = Far::new();
     far.set_up().await.unwrap();
     far.google.write("keyless-lab", None, |it| it["disabled"] = json!(true));
@@ -263,7 +263,7 @@ async fn a_change_that_meets_another_waits_for_it() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_taken_between_plan_and_apply() {
+async fn name_taken_after_plan_is_refused() {
     let far = Far::new();
     let gcp = far.gcp();
     let changes = gcp.plan(&far.trust()).await.unwrap().changes;
@@ -304,7 +304,7 @@ async fn organisation_policies() {
 }
 
 #[tokio::test]
-async fn what_was_changed_by_hand_is_put_right() {
+async fn manual_changes_are_reverted() {
     let far = Far::new();
     far.set_up().await.unwrap();
     let right = far.provider();
@@ -359,7 +359,7 @@ async fn between_uploaded_keys_and_documents() {
 }
 
 #[tokio::test]
-async fn the_service_account_that_is_not_there() {
+async fn missing_service_account_is_refused() {
     let mut far = Far::new();
     far.settings.impersonate = Some("missing@acme-prod.iam.gserviceaccount.com".to_owned());
     let error = far.gcp().plan(&far.trust()).await.unwrap_err();

@@ -37,7 +37,7 @@ fn changes(damage: impl FnOnce(&mut Case)) -> Vec<Planned> {
 }
 
 #[test]
-fn what_another_cluster_has_made_is_refused_in_whatever_state() {
+fn objects_of_other_clusters_are_refused() {
     type Damage = fn(&mut Case);
     let states: [Damage; 4] = [
         |_| {},
@@ -67,7 +67,7 @@ fn what_another_cluster_has_made_is_refused_in_whatever_state() {
 }
 
 #[test]
-fn older_marks_are_ours_and_brought_up_to_date() {
+fn older_marks_are_ours_and_updated() {
     for older in [older_mark(ISSUER), older_mark("https://old.example"), "managed by keyless".to_owned()] {
         let changes = changes(|case| {
             case.pool().description = older.clone();
@@ -85,7 +85,7 @@ fn older_marks_are_ours_and_brought_up_to_date() {
 
 /// With a mark of this cluster no key has to be known to both; with an older one it has.
 #[test]
-fn an_issuer_moves_for_the_cluster_that_the_mark_names() {
+fn marked_cluster_may_move_its_issuer() {
     let moves = |older: bool, known: bool| {
         let mut case = right();
         case.provider().issuer = "https://old.example".into();
@@ -123,7 +123,7 @@ fn an_issuer_moves_for_the_cluster_that_the_mark_names() {
 }
 
 #[test]
-fn the_way_back_leaves_what_is_another_clusters() {
+fn withdrawal_leaves_objects_of_other_clusters() {
     type Damage = fn(&mut Case);
     let cases: [(Damage, [Action; 3]); 3] = [
         (|case| case.pool().description = theirs(), [Action::NoOp, Action::Delete, Action::NoOp]),
@@ -151,7 +151,7 @@ fn the_way_back_leaves_what_is_another_clusters() {
 }
 
 #[tokio::test]
-async fn another_clusters_pool_stays_as_it_is() {
+async fn pool_of_other_cluster_stays_unchanged() {
     let far = Far::new();
     far.set_up().await.unwrap();
     let mut other = trust(&[&SigningKey::ec(Curve::P256)]);
@@ -181,7 +181,7 @@ async fn another_clusters_pool_stays_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_name_that_another_cluster_takes_between_plan_and_apply() {
+async fn name_taken_by_cluster_is_refused() {
     let far = Far::new();
     let gcp = far.gcp();
     let planned = gcp.plan(&far.trust()).await.unwrap().changes;
@@ -194,7 +194,7 @@ async fn a_name_that_another_cluster_takes_between_plan_and_apply() {
 
 /// Documents, uploaded keys, and back, each with the issuer that it had and with another.
 #[tokio::test]
-async fn between_the_two_modes_in_both_directions() {
+async fn modes_can_be_switched_both_ways() {
     for (first, second) in [(Mode::Documents, Mode::Uploaded), (Mode::Uploaded, Mode::Documents)] {
         for moves in [false, true] {
             let mut far = Far::new();

@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_says_what_gcloud_would_write() {
+    fn credential_file_matches_that_of_gcloud() {
         let token = Path::new("/var/run/service-account/token");
         let audience = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/keyless-lab/providers/cluster";
         let mut wanted = json!({

@@ -259,7 +259,7 @@ async fn all_that_is_made() {
 }
 
 #[tokio::test]
-async fn grants_on_secrets_and_on_the_project() {
+async fn grants_match_requests_of_gcloud() {
     let direct = asked(Vec::new(), |_| {}).await;
     same("secret-grant", &direct, &[], &[]);
     let project = asked(Vec::new(), |it| it.grant = Grant::Project).await;

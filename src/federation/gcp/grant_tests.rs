@@ -58,7 +58,7 @@ fn grants_of_each_kind() {
 }
 
 #[test]
-fn secrets_that_are_not_there_and_more_than_was_asked_for() {
+fn missing_secrets_and_excess_are_named() {
     let mut case = right();
     case.want.rights.extend(reads(&["gone"]));
     case.seen(Holder::Secret("gone".into()), Seen::Absent);

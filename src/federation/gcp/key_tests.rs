@@ -15,7 +15,7 @@ fn of(file: &Value) -> Option<Identity> {
 }
 
 #[test]
-fn key_file_is_recognised_by_public_half() {
+fn public_half_identifies_key_file() {
     let key = SigningKey::from_stock();
     let identity = of(&file(&key.private_pem())).unwrap();
     assert_eq!(identity.public_half, Some(key.kid()));
@@ -28,7 +28,7 @@ fn key_file_is_recognised_by_public_half() {
 
 /// Anybody can read the public half of a service account's key, and write it into a file of his own.
 #[test]
-fn private_key_with_others_modulus_is_refused() {
+fn key_with_foreign_modulus_is_refused() {
     let (own, other) = (SigningKey::rsa(2048), SigningKey::rsa(2048));
     let der = |key: &SigningKey| ::pem::parse(key.private_pem()).unwrap().into_contents();
     let (mut forged, theirs) = (der(&own), der(&other));
@@ -45,7 +45,7 @@ fn private_key_with_others_modulus_is_refused() {
 }
 
 #[test]
-fn files_that_hold_no_key_are_refused() {
+fn files_without_usable_key_are_refused() {
     let key = SigningKey::from_stock();
     let pem = key.private_pem();
     let changed = |name: &str, value: Value| {
@@ -95,7 +95,7 @@ fn connect(google: &Google, file: &Value) -> StoredKey {
 }
 
 #[tokio::test]
-async fn key_is_disabled_enabled_and_deleted_twice() {
+async fn key_changes_can_be_done_twice() {
     let (google, email, file) = far();
     let key = connect(&google, &file);
     assert_eq!(key.look().await.unwrap(), Standing::Enabled);
@@ -158,7 +158,7 @@ async fn permission_that_is_missing_is_named() {
 }
 
 #[tokio::test]
-async fn last_use_is_asked_or_said_unknown() {
+async fn last_use_is_queried_or_unknown() {
     let (google, _, file) = far();
     let key = connect(&google, &file);
     let LastUse::NotAsked(why) = key.last_use().await else { panic!("the API is not enabled") };

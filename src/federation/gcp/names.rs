@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn subjects_of_127_bytes_and_of_128() {
+    fn subject_longer_than_127_is_refused() {
         // A part of a name has 63 letters at most for DNS, and any number for the API server.
         let subject = |name: usize| subject("external-secrets", &"a".repeat(name));
         check_subject(&subject(88)).unwrap();

@@ -142,7 +142,7 @@ fn what_is_right_is_left() {
 }
 
 #[test]
-fn from_nothing_in_the_order_of_the_design() {
+fn plan_from_nothing_follows_design_order() {
     let changes = planned(|case| {
         case.state.services.missing = vec!["sts.googleapis.com"];
         case.state.pool = None;
@@ -226,7 +226,7 @@ fn each_difference_has_its_exact_mask() {
 }
 
 #[test]
-fn a_changed_mapping_is_not_a_small_thing() {
+fn changed_mapping_names_its_consequence() {
     let changes = planned(|case| {
         case.provider().mapping =
             BTreeMap::from([("google.subject".to_owned(), "assertion.email".to_owned())]);
@@ -256,7 +256,7 @@ fn keys_are_compared_as_keys() {
 }
 
 #[test]
-fn other_workloads_of_the_cluster_stay_in_the_condition() {
+fn other_workloads_stay_in_the_condition() {
     let changes = planned(|case| case.provider().condition = format!("assertion.sub in [\"{OTHER}\"]"));
     let expected = format!("assertion.sub in ['{OTHER}', '{SUBJECT}']");
     assert_eq!(patch(&changes[0]).1["attributeCondition"], expected);
@@ -297,7 +297,7 @@ fn other_workloads_of_the_cluster_stay_in_the_condition() {
 }
 
 #[test]
-fn soft_deleted_and_disabled_ones_of_ours_come_back() {
+fn deleted_or_disabled_objects_are_restored() {
     let changes = planned(|case| {
         case.pool().deleted = true;
         case.pool().disabled = true;
@@ -320,7 +320,7 @@ fn soft_deleted_and_disabled_ones_of_ours_come_back() {
 }
 
 #[test]
-fn what_others_have_made_is_used_when_it_is_right() {
+fn correct_foreign_objects_are_used() {
     let theirs = planned(|case| {
         case.pool().description = "Terraform".into();
         case.provider().life.description.clear();
@@ -331,7 +331,7 @@ fn what_others_have_made_is_used_when_it_is_right() {
 }
 
 #[test]
-fn keys_that_google_leaves_aside_are_named() {
+fn keys_that_google_ignores_are_named() {
     let mut case = right();
     case.settings.mode = Mode::Documents;
     case.provider().jwks.clear();
@@ -350,7 +350,7 @@ fn keys_that_google_leaves_aside_are_named() {
 }
 
 #[test]
-fn neighbours_in_our_pool_are_pointed_out() {
+fn neighbours_in_pool_are_reported() {
     let mut case = right();
     case.neighbour();
     let changes = case.plan().unwrap();

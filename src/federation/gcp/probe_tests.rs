@@ -184,7 +184,7 @@ async fn providers_through_which_nothing_goes() {
 }
 
 #[tokio::test]
-async fn a_grant_that_has_not_spread_is_waited_for_aloud() {
+async fn unspread_grant_is_waited_for_aloud() {
     let far = Far::new();
     far.google.change(|it| it.propagation = Duration::from_millis(400));
     let gcp = far.gcp();
@@ -197,7 +197,7 @@ async fn a_grant_that_has_not_spread_is_waited_for_aloud() {
 }
 
 #[tokio::test]
-async fn without_a_fresh_grant_a_refusal_counts_at_once() {
+async fn refusal_without_fresh_grant_counts_immediately() {
     let far = ready().await;
     far.google.set_policy("secrets/db", json!([]));
     let mut messages = Vec::new();
@@ -211,7 +211,7 @@ async fn without_a_fresh_grant_a_refusal_counts_at_once() {
 }
 
 #[tokio::test]
-async fn a_grant_that_never_spreads_ends_the_waiting() {
+async fn never_spreading_grant_ends_the_waiting() {
     let far = Far::new();
     far.google.change(|it| it.propagation = Duration::from_secs(600));
     let gcp = far.gcp();
@@ -271,7 +271,7 @@ async fn nothing_secret_is_shown() {
 }
 
 #[tokio::test]
-async fn a_provider_that_the_token_service_does_not_know_yet_is_waited_for() {
+async fn unknown_new_provider_is_waited_for() {
     let unknown = r#"{"error": "invalid_target", "error_description": "The target service indicated by the \"audience\" parameters is invalid."}"#;
     let refuse = |far: &Far, times| {
         far.google.faults().next(times, "POST", "/v1/token", Fault::answer(400, "application/json", unknown));

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_store_that_is_there_knows_the_other_name_of_its_own_project_only() {
+    fn store_resolves_only_its_own_project() {
         let some = |text: &str| Some(text.to_owned());
         for (project, store, id, number) in [
             ("acme-prod", None, some("acme-prod"), None),

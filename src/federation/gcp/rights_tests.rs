@@ -34,7 +34,7 @@ async fn without_each_right_in_turn() {
 }
 
 #[tokio::test]
-async fn without_each_right_of_the_other_ways() {
+async fn project_or_account_refusal_names_right() {
     let project = "roles/resourcemanager.projectIamAdmin";
     let accounts = "roles/iam.serviceAccountAdmin";
     for (permission, role) in [

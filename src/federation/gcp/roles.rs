@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn administrator_of_a_secret_needs_no_lesser_role() {
+    fn secret_admin_needs_no_lesser_role() {
         let rights = [Right::read("db"), Right::new(RightKind::Delete, "db"), Right::read("api")];
         assert_eq!(of(&rights, Grant::Secrets), [("api".to_owned(), ACCESSOR), ("db".to_owned(), ADMIN)]);
     }

@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn noted_members_are_found_as_the_operator_finds_them() {
+    fn noted_members_match_those_of_operator() {
         let secret = json!({"labels": {"env": "prod", "a.b": "c"}});
         for (property, found) in [
             ("labels.env", true),

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bindings_on_different_things_wait_for_nothing_of_each_other() {
+    fn bindings_on_different_resources_are_independent() {
         let (a, b) = (Step::grant_on("a"), Step::grant_on("b"));
         let Step::Grant(binding) = a.clone() else { panic!() };
         let revoked = Step::Revoke(binding);

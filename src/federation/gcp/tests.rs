@@ -183,7 +183,7 @@ async fn names_that_a_store_needs() {
 }
 
 #[tokio::test]
-async fn the_number_of_the_project_will_do_as_well() {
+async fn project_number_works_like_the_id() {
     let mut far = Far::new();
     far.settings.project = "123456789012".to_owned();
     far.set_up().await.unwrap();
@@ -194,7 +194,7 @@ async fn the_number_of_the_project_will_do_as_well() {
 }
 
 #[tokio::test]
-async fn a_project_that_resource_manager_does_not_show() {
+async fn unshown_project_is_used_by_number() {
     let far = Far::new();
     far.google.deny("resourcemanager.projects.get");
     let changes = far.set_up().await.unwrap();

@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn token_goes_to_a_named_address_only() {
+    fn token_goes_to_named_address_only() {
         let own = client(Some("https://bao.example:8200/"), Some("hvs.x"));
         assert!(own.settings(at("https://bao.example:8200")).unwrap().token.is_some());
         let named = own.named(&at("")).unwrap().unwrap();

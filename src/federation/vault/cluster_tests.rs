@@ -13,7 +13,7 @@ use crate::federation::{
 const OLDER: &str = "managed by keyless for https://oidc.lab.test/prod";
 
 #[test]
-fn what_another_cluster_lives_on_is_neither_changed_nor_withdrawn() {
+fn objects_of_other_cluster_stay_untouched() {
     let (settings, want) = (settings(), trust());
     let other = Trust { cluster_id: "9c1d".into(), ..trust() };
     // The same names, and the issuer that every cluster has unless it is told another.
@@ -34,7 +34,7 @@ fn what_another_cluster_lives_on_is_neither_changed_nor_withdrawn() {
 }
 
 #[test]
-fn marks_that_name_no_cluster_are_ours_and_are_completed() {
+fn marks_without_cluster_are_completed() {
     let (settings, want) = (settings(), trust());
     let mut older = done(&settings, &want);
     older.mount.as_mut().unwrap().description = OLDER.into();
@@ -51,7 +51,7 @@ fn marks_that_name_no_cluster_are_ours_and_are_completed() {
 }
 
 #[test]
-fn a_new_issuer_of_the_same_cluster_is_a_change_that_is_shown() {
+fn new_issuer_is_a_shown_change() {
     let (settings, old) = (settings(), trust());
     let new = Trust { issuer: issuer(Mode::Discovery, "https://oidc.lab.test/new"), ..trust() };
     let changes = plan(&settings, &new, &done(&settings, &old)).unwrap();

@@ -147,7 +147,7 @@ mod tests {
     use crate::error::Code;
 
     #[test]
-    fn where_an_auth_method_has_its_keys_from() {
+    fn key_source_is_read_from_configuration() {
         let of = |config: Value| keys(config.as_object().unwrap()).unwrap();
         let none = json!({"bound_issuer": "https://a.example", "oidc_discovery_url": "", "jwt_validation_pubkeys": []});
         assert_eq!(of(none), Keys::Absent);

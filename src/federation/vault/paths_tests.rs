@@ -4,7 +4,7 @@ use super::*;
 use crate::federation::RIGHT_KINDS;
 
 #[test]
-fn names_are_read_as_the_operator_reads_them() {
+fn names_are_read_like_the_operator() {
     for (text, path) in [
         ("db", "db"),
         ("team/db", "team/db"),

@@ -158,7 +158,7 @@ fn everything_is_new() {
 }
 
 #[test]
-fn what_the_token_may_not_do_is_said_before_anything_is_done() {
+fn missing_capabilities_are_reported_in_advance() {
     let capabilities = [
         ("sys/auth/keyless", vec!["create", "update"]),
         ("auth/keyless/config", vec!["update"]),
@@ -187,7 +187,7 @@ fn what_the_token_may_not_do_is_said_before_anything_is_done() {
 }
 
 #[test]
-fn what_is_right_is_left_in_every_mode() {
+fn correct_state_stays_in_every_mode() {
     for mode in [Mode::Discovery, Mode::JwksUrl, Mode::StaticKeys] {
         let ca = Some("-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n".to_owned());
         let settings = Settings { mode, issuer_ca_pem: ca, ..settings() };
@@ -199,7 +199,7 @@ fn what_is_right_is_left_in_every_mode() {
 }
 
 #[test]
-fn each_mode_names_one_source_of_keys() {
+fn each_mode_names_one_key_source() {
     let ca = Some("CA\n".to_owned());
     let config = |mode| {
         let settings = Settings { mode, issuer_ca_pem: ca.clone(), ..settings() };
@@ -219,7 +219,7 @@ fn each_mode_names_one_source_of_keys() {
 }
 
 #[test]
-fn moving_from_documents_to_static_keys_shows_every_field() {
+fn move_to_static_keys_shows_fields() {
     let (old, want) = (settings(), trust());
     let new = Settings { mode: Mode::StaticKeys, ..settings() };
     let changes = plan(&new, &want, &done(&old, &want)).unwrap();
@@ -232,7 +232,7 @@ fn moving_from_documents_to_static_keys_shows_every_field() {
 }
 
 #[test]
-fn a_new_key_is_written_and_order_is_not_a_difference() {
+fn new_key_is_written_order_ignored() {
     let settings = Settings { mode: Mode::StaticKeys, ..settings() };
     let two = [
         lab::SigningKey::ec(lab::Curve::P256).public_pem(),
@@ -248,7 +248,7 @@ fn a_new_key_is_written_and_order_is_not_a_difference() {
 }
 
 #[test]
-fn what_was_changed_by_hand_is_shown_and_mended() {
+fn manual_changes_are_shown_and_repaired() {
     let (settings, want) = (settings(), trust());
     let mut observed = done(&settings, &want);
     let config = observed.config.as_mut().unwrap();
@@ -296,7 +296,7 @@ fn what_was_changed_by_hand_is_shown_and_mended() {
 }
 
 #[test]
-fn what_is_somebody_elses_ends_it_before_anything_is_done() {
+fn foreign_objects_are_refused_in_advance() {
     type Change = fn(&mut Observed);
     let cases: [(Code, Change); 10] = [
         (Code::VaultMountInUse, |it| it.mount.as_mut().unwrap().kind = "kubernetes".into()),
@@ -336,7 +336,7 @@ fn what_is_somebody_elses_ends_it_before_anything_is_done() {
 }
 
 #[test]
-fn a_mount_of_somebody_else_that_believes_the_same_is_used() {
+fn equivalent_foreign_mount_is_used() {
     let (settings, want) = (settings(), trust());
     let mut observed = done(&settings, &want);
     observed.mount.as_mut().unwrap().description = "by terraform".into();
@@ -350,7 +350,7 @@ fn a_mount_of_somebody_else_that_believes_the_same_is_used() {
 }
 
 #[test]
-fn the_way_back_takes_only_what_is_ours() {
+fn withdrawal_removes_only_what_is_ours() {
     let (settings, want) = (settings(), trust());
     let observed = done(&settings, &want);
     let changes = changes_of(withdraw(&settings, &want, &observed, &["eso".into()]));
@@ -374,7 +374,7 @@ fn the_way_back_takes_only_what_is_ours() {
 }
 
 #[test]
-fn secrets_that_would_open_more_than_themselves() {
+fn secrets_that_open_more_are_refused() {
     for secret in
         ["*", "team/+/db", "db\" { } path \"x", "{{identity.entity.id}}", "a//b", "../x", "", "a b", "a\nb"]
     {

@@ -29,7 +29,7 @@ fn token() -> Token {
 }
 
 #[test]
-fn every_refused_login_has_cause_and_remedy() {
+fn refused_login_has_cause_and_remedy() {
     let cases = [
         ("error validating token: invalid expiration time (exp) claim: token is expired", "expired", "clock"),
         ("error validating token: invalid not before (nbf) claim: token not yet valid", "future", "NTP"),
@@ -87,7 +87,7 @@ fn every_refused_login_has_cause_and_remedy() {
 }
 
 #[test]
-fn a_secret_is_counted_and_never_shown() {
+fn secret_is_counted_and_never_shown() {
     let read =
         |status, body| judge_read("read".into(), Ok(Reply { status, body }), &settings(), &[])[0].to_text();
     let text =
@@ -109,7 +109,7 @@ fn of(property: &str) -> Reading {
 }
 
 #[test]
-fn a_member_that_is_read_and_is_not_there_is_named() {
+fn missing_member_of_secret_is_named() {
     let read = |member: &str| {
         let body =
             json!({ "data": { "data": { "password": "hunter2", "tls": { "key": "x" }, "a.b": "c" } } });

@@ -176,7 +176,7 @@ async fn a_server_that_cannot_be_asked() {
 }
 
 #[tokio::test]
-async fn a_refusal_of_each_write_names_path_and_capability() {
+async fn refused_write_names_path_and_capability() {
     let denied = r#"{"errors":["1 error occurred:\n\t* permission denied\n\n"]}"#;
     let cases = [
         (mount(), "sys/auth/keyless", "sudo"),
@@ -200,7 +200,7 @@ async fn a_refusal_of_each_write_names_path_and_capability() {
 }
 
 #[tokio::test]
-async fn a_busy_server_is_asked_again_with_a_word() {
+async fn busy_server_is_retried_with_message() {
     let busy = r#"{"errors":["rate limit quota exceeded"]}"#;
     let script =
         Script::default().on("POST sys/auth/keyless", 429, busy).on("POST sys/auth/keyless", 204, "");
@@ -218,7 +218,7 @@ async fn a_busy_server_is_asked_again_with_a_word() {
 }
 
 #[tokio::test]
-async fn a_mount_that_was_made_by_a_try_that_was_cut_off_is_done() {
+async fn mount_from_interrupted_attempt_is_done() {
     let in_use = r#"{"errors":["path is already in use at keyless/"]}"#;
     let listed = |description: &str, kind: &str| {
         json!({ "data": { "keyless/": { "type": kind, "description": description } } }).to_string()
@@ -240,7 +240,7 @@ async fn a_mount_that_was_made_by_a_try_that_was_cut_off_is_done() {
 }
 
 #[tokio::test]
-async fn what_is_gone_is_removed_and_what_has_no_place_is_not_written() {
+async fn absent_route_passes_removal_refuses_write() {
     let nothing = r#"{"errors":["no handler for route \"auth/keyless/role/eso\". route entry not found."]}"#;
     let vault = Script::default().on("any", 404, nothing).serve().await;
     for step in [Step::RemoveRole, Step::RemovePolicy, Step::Unmount] {
@@ -251,7 +251,7 @@ async fn what_is_gone_is_removed_and_what_has_no_place_is_not_written() {
 }
 
 #[tokio::test]
-async fn a_login_is_made_without_the_administrators_token() {
+async fn login_is_made_without_administrators_token() {
     let script = Script::default()
         .on(
             "POST auth/keyless/login",
@@ -291,7 +291,7 @@ async fn a_login_is_made_without_the_administrators_token() {
 }
 
 #[tokio::test]
-async fn without_a_token_nothing_is_asked_but_the_walk() {
+async fn plan_without_usable_token_is_refused() {
     let tokens: [Spoil; 2] =
         [|it| it.token = None, |it| it.token = Some(Secret::new("hunter2\nline".into()))];
     for change in tokens {

@@ -3,7 +3,7 @@
 use super::{super::plan::tests::settings, *};
 
 #[test]
-fn names_and_addresses_that_cannot_be_meant() {
+fn unusable_names_and_addresses_are_refused() {
     for address in
         ["vault:8200", "ftp://h", "https://u:hunter2@h", "https://h/v1", "https://h/ui/", "https://h?x", ""]
     {
@@ -25,7 +25,7 @@ fn names_and_addresses_that_cannot_be_meant() {
 }
 
 #[test]
-fn why_a_server_cannot_fetch_the_keys() {
+fn key_fetch_failure_names_its_cause() {
     let cases = [
         (
             "Get \"https://h\": tls: failed to verify certificate: x509: certificate signed by unknown authority",

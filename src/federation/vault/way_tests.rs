@@ -166,7 +166,7 @@ async fn there_and_back_in_every_mode() {
 }
 
 #[tokio::test]
-async fn moving_between_the_modes_leaves_nothing_of_the_other() {
+async fn mode_change_leaves_nothing_behind() {
     let world = World::new();
     let want = world.trust();
     for mode in [Mode::StaticKeys, Mode::Discovery, Mode::JwksUrl, Mode::StaticKeys] {
@@ -179,7 +179,7 @@ async fn moving_between_the_modes_leaves_nothing_of_the_other() {
 }
 
 #[tokio::test]
-async fn stopped_at_any_call_and_started_again_it_ends_the_same() {
+async fn setup_resumed_anywhere_ends_the_same() {
     let world = World::new();
     let counter = KillSwitch::new(0, Moment::BeforeEffect, || ());
     world.server.faults().kill_switch(&counter);
@@ -209,7 +209,7 @@ async fn stopped_at_any_call_and_started_again_it_ends_the_same() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_the_one_wanted() {
+async fn unsuitable_token_is_refused_with_cause() {
     let world = World::new();
     let vault = world.vault(Mode::Discovery, |_| ());
     set_up(&vault, &world.trust()).await.unwrap();
@@ -252,7 +252,7 @@ async fn a_token_that_is_not_the_one_wanted() {
 }
 
 #[tokio::test]
-async fn a_server_that_cannot_read_the_documents() {
+async fn unreadable_documents_end_setup_with_cause() {
     let world = World::new();
     world.server.change(|settings| settings.trusts_lab = false);
     let http = Http::new(&roots(world.ca.pem()).unwrap()).unwrap();
@@ -291,7 +291,7 @@ async fn sealed() {
 }
 
 #[tokio::test]
-async fn the_least_rights_are_enough_and_each_of_them_is_needed() {
+async fn least_rights_suffice_and_are_needed() {
     let world = World::new();
     let rights = wanted::rights(&world.settings(Mode::StaticKeys));
     let policy = |without: Option<usize>| {

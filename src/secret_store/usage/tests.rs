@@ -61,7 +61,7 @@ fn admitted_users_need_what_they_do() {
 }
 
 #[test]
-fn other_users_are_left_out_by_name() {
+fn other_users_are_omitted_by_name() {
     let cases = Case::all("left-out");
     assert!(cases.len() > Case::all("granted").len());
     for case in cases {
@@ -74,7 +74,7 @@ fn other_users_are_left_out_by_name() {
 }
 
 #[test]
-fn labels_that_are_not_seen_admit_nobody() {
+fn unseen_labels_admit_no_user() {
     let unseen = Unseen { what: "namespaces".into(), right: "list namespaces".into(), why: "no".into() };
     let unseen = Look::Unseen(unseen);
     let mut by_labels = 0;
@@ -104,7 +104,7 @@ fn status(ready: &str, reason: &str, synced: &str, at: &str) -> Value {
 }
 
 #[test]
-fn only_a_fresh_reading_of_this_generation_counts() {
+fn only_fresh_reading_of_generation_counts() {
     const AT: &str = "2026-11-25T12:00:00Z";
     for (status, expected) in [
         (status("True", "SecretSynced", "3-abc", AT), UseState::Read),
@@ -123,7 +123,7 @@ fn only_a_fresh_reading_of_this_generation_counts() {
 
 /// Those who have a SecretStore can turn it to a project that they have never read.
 #[test]
-fn reading_before_the_store_was_written_proves_nothing() {
+fn reading_before_store_write_proves_nothing() {
     let store = |kind: &str, written: &str| {
         let fields = json!([
             { "manager": "kubectl", "time": "2026-11-25T10:00:00Z" },
@@ -180,7 +180,7 @@ fn reading_by_own_key_proves_nothing() {
 
 /// It is another store, which its users do not share with the one of this name.
 #[test]
-fn namesake_in_other_namespace_has_no_users_here() {
+fn namesake_elsewhere_has_no_users_here() {
     let store = json!({ "kind": "SecretStore", "metadata": { "name": "main", "namespace": "shop" } });
     let store = Store(Object(store));
     let own = user(1, json!({}));

@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_chain_follows_from_what_needs_what() {
+    fn longest_chain_follows_from_dependencies() {
         let chain = longest();
         let names: Vec<&str> = chain.iter().map(|step| step.name.as_str()).collect();
         assert_eq!(names.first(), Some(&"connect to Google, with TLS"));
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_table_does_not_ask_for_is_named() {
+    fn calls_beyond_the_table_are_named() {
         let look = call("GET", "cloudresourcemanager", "/v1/projects/acme-prod");
         let odd = call("GET", "iam", "/v1/permissions");
         assert!(superfluous(std::slice::from_ref(&look)).is_empty());

@@ -48,7 +48,7 @@ impl Amazon {
 }
 
 #[test]
-fn every_form_of_amazons_hosts_names_the_right_objects() {
+fn every_amazon_host_names_right_objects() {
     for (issuer, prefix) in [
         ("https://acme-oidc.s3.us-east-2.amazonaws.com", ""),
         ("https://acme-oidc.s3.us-east-2.amazonaws.com/prod", "prod/"),
@@ -102,7 +102,7 @@ fn issuer_of_another_bucket_writes_nothing() {
 
 /// A domain of the owner's may show the bucket, or not: nothing is opened on a guess.
 #[test]
-fn domain_must_be_stated_before_anything_is_written() {
+fn domain_must_be_stated_before_writing() {
     let issuer = "https://oidc.lab.test/prod";
     let amazon = Amazon::new(issuer);
     amazon.s3.own_bucket("acme-oidc");
@@ -123,7 +123,7 @@ fn domain_must_be_stated_before_anything_is_written() {
 }
 
 #[test]
-fn existing_private_bucket_shows_what_is_opened() {
+fn existing_private_bucket_plan_shows_opening() {
     let amazon = Amazon::new("https://acme-oidc.s3.us-east-2.amazonaws.com");
     amazon.s3.own_bucket("acme-oidc");
     let shown = amazon.keyless("publish", &["--create", "--dry-run"]).ends(1);
@@ -141,7 +141,7 @@ fn existing_private_bucket_shows_what_is_opened() {
 }
 
 #[test]
-fn store_that_fixes_the_content_type_is_written_once() {
+fn fixed_content_type_is_written_once() {
     for fixed in ["application/json", "application/octet-stream", "text/plain"] {
         let store = Store::new(1, Flavour::Compatible);
         store.s3.own_bucket("acme-oidc");
@@ -157,7 +157,7 @@ fn store_that_fixes_the_content_type_is_written_once() {
 
 /// Amazon S3 refuses anonymous reads of objects under SSE-KMS for good.
 #[test]
-fn bucket_under_kms_is_not_waited_for() {
+fn bucket_under_kms_is_refused_quickly() {
     let amazon = Amazon::new("https://acme-oidc.s3.us-east-2.amazonaws.com");
     amazon.s3.own_bucket("acme-oidc");
     amazon.s3.change(|s3| s3.encrypts_with_kms = true);
@@ -173,7 +173,7 @@ fn bucket_under_kms_is_not_waited_for() {
 }
 
 #[test]
-fn permanent_refusals_of_the_public_url_end_at_once() {
+fn permanent_public_refusals_end_at_once() {
     for (status, code) in
         [(400, "InvalidArgument"), (400, "InvalidRequest"), (405, "MethodNotAllowed"), (404, "NoSuchKey")]
     {

@@ -3,7 +3,7 @@
 use super::{shown::steps, *};
 
 #[test]
-fn google_cloud_storage_from_nothing_to_verified() {
+fn new_google_bucket_publishes_and_verifies() {
     let world = World::signing_as(1, "https://storage.googleapis.com/acme-oidc");
     let gcs = Gcs::start_tls(&world.ca);
     for name in Gcs::names() {
@@ -80,7 +80,7 @@ fn google_shows_what_it_opens() {
 }
 
 #[test]
-fn google_issuers_of_other_buckets_write_nothing() {
+fn google_issuers_elsewhere_write_nothing() {
     for issuer in [
         "https://storage.googleapis.com/other",
         "https://other.storage.googleapis.com",

@@ -30,7 +30,7 @@ pub(super) fn steps(dry_run: &Value) -> BTreeSet<String> {
 }
 
 #[test]
-fn what_is_done_is_what_was_shown() {
+fn actions_match_the_shown_plan() {
     let missing = |_: &S3| {};
     let private = |s3: &S3| s3.own_bucket("acme-oidc");
     let leftover = |s3: &S3| {
@@ -65,7 +65,7 @@ fn what_is_done_is_what_was_shown() {
 
 /// A store without policies, of which that is not known before there is a bucket.
 #[test]
-fn policy_that_becomes_access_lists_is_shown() {
+fn policy_applied_as_acls_is_shown() {
     let store = Store::new(1, Flavour::AclOnly);
     let shown =
         store.keyless("publish", &["--create", "--dry-run"]).ends(1).snapshot("plan-bucket-made-public");

@@ -106,7 +106,7 @@ fn broken_google_credentials_show_no_secret() {
 
 /// A real key on one line, without its line breaks: the library that reads it quotes the whole line as numbers.
 #[test]
-fn real_key_on_one_line_is_not_shown() {
+fn single_line_key_is_not_shown() {
     let estate = Estate::new();
     estate.settings("google: {project: acme-prod, pool: keyless-lab}\nstore: {name: gcp, secrets: [db]}");
     let key = estate.google.create_key(&estate.email);

@@ -132,7 +132,7 @@ fn broken_kubeconfig_shows_no_secret() {
 
 /// What helps is there: the program, its exit code, what it wrote to its standard error.
 #[test]
-fn failing_plugin_is_named_with_exit_code() {
+fn failing_plugin_shows_its_exit_code() {
     let world = World::new(1);
     let canary = Canary::odd();
     let script = "echo \"token $LOGIN_SECRET refused for $1\" >&2; printf '\\033[31mbye\\n' >&2; exit 7";
@@ -156,7 +156,7 @@ fn failing_plugin_is_named_with_exit_code() {
 }
 
 #[test]
-fn sent_credentials_are_not_shown_when_echoed() {
+fn echoed_kubeconfig_credentials_are_not_shown() {
     let world = World::new(1);
     world.cluster.server(0).faults().always("", "", Fault::Echo(403, EchoForm::Kubernetes));
     let canary = Canary::odd();
@@ -186,7 +186,7 @@ fn sent_credentials_are_not_shown_when_echoed() {
 }
 
 #[test]
-fn passwords_of_server_and_proxy_are_not_shown() {
+fn server_and_proxy_passwords_are_hidden() {
     let world = World::new(1);
     let canary = Canary::odd();
     let short = Canary("pw1".into());

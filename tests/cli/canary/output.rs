@@ -12,7 +12,7 @@ fn full() -> Stdio {
 }
 
 #[test]
-fn full_disk_is_exit_3_with_reason() {
+fn full_disk_exits_3_with_reason() {
     let world = World::new(1);
     world.keyless("publish", &[]).ends(0);
     for arguments in [
@@ -36,7 +36,7 @@ fn full_disk_is_exit_3_with_reason() {
 }
 
 #[test]
-fn closed_pipe_is_silent_and_keeps_exit_code() {
+fn closed_pipe_keeps_exit_code_silently() {
     let world = World::new(1);
     for arguments in [vec!["--help"], vec!["audit"], vec!["audit", "-o", "json"], vec!["config", "schema"]] {
         let whole = world.run(&arguments);

@@ -16,7 +16,7 @@ fn echo(faults: &Faults, part: &str, status: u16, form: EchoForm) {
 }
 
 #[test]
-fn token_that_api_server_echoes_is_not_shown() {
+fn token_echoed_by_kubernetes_is_hidden() {
     let estate = Estate::new();
     estate.settings("store: {name: gcp}");
     let world = &estate.world;
@@ -58,7 +58,7 @@ fn token_that_api_server_echoes_is_not_shown() {
 
 /// Writes are refused with an echo as well: what was applied to an object comes back whole.
 #[test]
-fn token_that_refused_write_echoes_is_not_shown() {
+fn token_in_refused_write_is_hidden() {
     let estate = Estate::new();
     let canary = Canary(estate.world.cluster.token_of("admin"));
     for method in ["PATCH", "POST"] {
@@ -75,7 +75,7 @@ fn token_that_refused_write_echoes_is_not_shown() {
 }
 
 #[test]
-fn credentials_that_bucket_echoes_are_not_shown() {
+fn credentials_echoed_by_bucket_are_hidden() {
     const HOST: &str = "s3.lab.test";
     let world = World::signing_as(1, &format!("https://{HOST}/acme-oidc"));
     let s3 = S3::start_tls(&world.ca, &[HOST], Flavour::Compatible);
@@ -119,7 +119,7 @@ fn credentials_that_bucket_echoes_are_not_shown() {
 }
 
 #[test]
-fn token_that_google_echoes_is_not_shown() {
+fn token_echoed_by_google_is_hidden() {
     let estate = Estate::new();
     estate.settings("google: {project: acme-prod, pool: keyless-lab}\nstore: {name: gcp, secrets: [db]}");
     let canary = Canary(estate.google.token());
@@ -159,7 +159,7 @@ fn token_that_google_echoes_is_not_shown() {
 }
 
 #[test]
-fn token_that_vault_echoes_is_not_shown() {
+fn token_echoed_by_vault_is_hidden() {
     let estate = Estate::new();
     let vault = Vault::start(&estate.world.ca, &["vault.lab.test"]);
     vault.enable_kv("kv");
@@ -199,7 +199,7 @@ fn token_that_vault_echoes_is_not_shown() {
 
 /// A header that a store sends is a credential of the store: it is not shown, and no manifest carries it away.
 #[test]
-fn credential_in_header_of_store_is_not_shown() {
+fn credential_in_store_header_is_hidden() {
     let estate = Estate::new();
     let (canary, password) = (Canary::odd(), Canary::new());
     let world = &estate.world;

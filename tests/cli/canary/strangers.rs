@@ -25,7 +25,7 @@ fn harmless(what: &str, world: &World, command: impl Fn(&[&str]) -> std::process
 }
 
 #[test]
-fn answers_of_api_server_do_nothing_to_terminal() {
+fn server_answers_do_nothing_to_terminal() {
     let estate = Estate::new();
     let world = &estate.world;
     let folder = format!("file://{}", world.www.display());
@@ -74,7 +74,7 @@ fn answers_of_api_server_do_nothing_to_terminal() {
 
 /// Names, annotations, conditions, fields: whatever someone may write into a cluster.
 #[test]
-fn objects_of_cluster_do_nothing_to_terminal() {
+fn cluster_objects_do_nothing_to_terminal() {
     let estate = Estate::new();
     let world = &estate.world;
     let put = |object: Value| world.cluster.put_object(object);
@@ -172,7 +172,7 @@ fn public_documents_do_nothing_to_terminal() {
 }
 
 #[test]
-fn answers_of_clouds_do_nothing_to_terminal() {
+fn cloud_answers_do_nothing_to_terminal() {
     let estate = Estate::new();
     let vault = Vault::start(&estate.world.ca, &["vault.lab.test"]);
     vault.enable_kv("kv");

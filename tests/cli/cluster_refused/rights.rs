@@ -55,7 +55,7 @@ fn without_right(estate: &Estate, Asked { verb, resource, namespace }: &Asked) {
 /// Each right that a whole setup makes use of is taken away in turn: the error names it, and nothing that works is
 /// touched. With all of them back, setup ends well.
 #[test]
-fn each_missing_right_is_named_and_the_old_path_stays() {
+fn missing_right_is_named_changing_nothing() {
     let asked = {
         let estate = Estate::new();
         estate.run(&RETIRE).ends(0);
@@ -92,7 +92,7 @@ fn each_missing_right_is_named_and_the_old_path_stays() {
 }
 
 #[test]
-fn whether_the_operator_may_mint_for_all_need_not_be_known() {
+fn unknown_minting_right_does_not_block() {
     for (verb, resource) in [("list", "clusterrolebindings"), ("get", "clusterroles")] {
         let estate = Estate::new();
         estate.world.cluster.deny("admin", verb, &format!("{resource}.rbac.authorization.k8s.io"));

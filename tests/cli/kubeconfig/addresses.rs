@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::thread;
 
 #[test]
-fn addresses_are_read_as_kubectl_reads_them() {
+fn addresses_are_read_like_kubectl() {
     if !kubectl() {
         return;
     }

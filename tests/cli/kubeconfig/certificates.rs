@@ -7,7 +7,7 @@ use lab::Ca;
 use lab::ClientKey;
 
 #[test]
-fn certificates_are_judged_as_kubectl_judges_them() {
+fn certificates_are_judged_like_kubectl() {
     if !kubectl() {
         return;
     }

@@ -12,7 +12,7 @@ use std::process::Stdio;
 use tempfile::TempDir;
 
 #[test]
-fn credentials_are_sent_as_kubectl_sends_them() {
+fn credentials_are_sent_like_kubectl() {
     if !kubectl() {
         return;
     }

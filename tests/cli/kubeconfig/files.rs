@@ -8,7 +8,7 @@ use std::process::Stdio;
 use tempfile::TempDir;
 
 #[test]
-fn files_and_lists_lead_where_kubectl_goes() {
+fn files_and_lists_resolve_like_kubectl() {
     if !kubectl() {
         return;
     }

@@ -11,7 +11,7 @@ use std::process::Stdio;
 use tempfile::TempDir;
 
 #[test]
-fn plugins_are_run_as_kubectl_runs_them() {
+fn plugins_are_run_like_kubectl() {
     if !kubectl() {
         return;
     }

@@ -9,7 +9,7 @@ use std::process::Stdio;
 use tempfile::TempDir;
 
 #[test]
-fn proxies_are_taken_as_kubectl_takes_them() {
+fn proxies_are_used_like_kubectl() {
     if !kubectl() {
         return;
     }
@@ -91,7 +91,7 @@ fn proxies_are_taken_as_kubectl_takes_them() {
 }
 
 #[test]
-fn exceptions_from_proxies_are_those_of_kubectl() {
+fn proxy_exceptions_are_those_of_kubectl() {
     if !kubectl() {
         return;
     }

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn issuer_of_another_cluster_is_guarded_behind_its_jwks_uri() {
+fn foreign_jwks_uri_keys_are_refused() {
     let world = World::new(1);
     let theirs = SigningKey::rsa(2048);
     made_by_another_publisher(&world, &[&theirs]);
@@ -19,7 +19,7 @@ fn issuer_of_another_cluster_is_guarded_behind_its_jwks_uri() {
 
 /// The key set lies behind a web server only, and not in the folder.
 #[test]
-fn key_set_outside_the_bucket_is_read_over_https() {
+fn key_set_outside_bucket_is_fetched() {
     let world = World::new(1);
     let former = SigningKey::rsa(2048);
     world.put(&world.discovery(), discovery("https://oidc.lab.test/elsewhere/keys?v=2"));
@@ -31,7 +31,7 @@ fn key_set_outside_the_bucket_is_read_over_https() {
 
 /// A document that is public and does not lie in the bucket: where it leads counts as well.
 #[test]
-fn key_set_of_a_public_document_is_not_lost() {
+fn key_set_of_public_document_survives() {
     let former = SigningKey::rsa(2048);
     for (jwks_uri, served, code) in [
         (format!("{ISSUER}/keys.json"), true, None),
@@ -62,7 +62,7 @@ fn key_set_of_a_public_document_is_not_lost() {
 
 /// The URL shows this very issuer, and not out of this folder.
 #[test]
-fn folder_that_the_issuer_does_not_show_stays_empty() {
+fn folder_not_behind_issuer_stays_empty() {
     let world = World::new(1);
     world.keyless("publish", &[]).ends(0);
     let other = world.dir.path().join("other");
@@ -74,7 +74,7 @@ fn folder_that_the_issuer_does_not_show_stays_empty() {
 }
 
 #[test]
-fn document_of_another_issuer_in_public_is_refused() {
+fn public_foreign_discovery_document_is_refused() {
     let world = World::new(1);
     let theirs = json!({"issuer": "https://oidc.lab.test/theirs", "jwks_uri": "https://oidc.lab.test/theirs/openid/v1/jwks"});
     let fault = Fault::answer(200, "application/json", theirs.to_string());
@@ -89,7 +89,7 @@ fn document_of_another_issuer_in_public_is_refused() {
 
 /// On a host that serves many buckets, the first part of the path says whose.
 #[test]
-fn key_set_in_another_bucket_of_the_host_is_refused() {
+fn foreign_buckets_key_set_is_refused() {
     let store = Store::new(1, Flavour::Compatible);
     store.keyless("publish", &["--create"]).ends(0);
     let issuer = "https://s3.lab.test/acme-oidc";
@@ -122,7 +122,7 @@ fn key_set_in_another_bucket_of_the_host_is_refused() {
 }
 
 #[test]
-fn jwks_uri_that_readers_understand_differently_is_refused() {
+fn ambiguous_jwks_uri_is_refused() {
     let kept = SigningKey::rsa(2048);
     for (jwks_uri, read) in [
         (format!("{ISSUER}/keys.json#part"), true),

@@ -67,7 +67,7 @@ fn undo_that_would_break_is_refused() {
 }
 
 #[test]
-fn failure_ends_with_the_state_of_things() {
+fn failure_ends_with_state_and_commands() {
     let estate = Estate::new();
     estate.google.deny("iam.serviceAccountKeys.disable");
     let ran = estate.run(&RETIRE).fails(3, "google-forbidden", &["iam.serviceAccountKeys.disable"]);
@@ -94,7 +94,7 @@ fn failure_ends_with_the_state_of_things() {
 
 /// Stopped while it watches: it ends at once, says where things are, and the next run goes on with the watch.
 #[test]
-fn watch_is_stopped_and_gone_on_with() {
+fn interrupted_watch_ends_and_resumes() {
     for (signal, exit) in [("-INT", 130), ("-TERM", 143)] {
         let estate = Estate::new();
         let mut command = estate.command(&["setup", "--yes", "--retire-key", "--watch-for", "1h"]);
@@ -128,7 +128,7 @@ fn watch_is_stopped_and_gone_on_with() {
 
 /// While the key is disabled, something comes that needs it: it is given back.
 #[test]
-fn key_is_given_back_to_who_comes_later() {
+fn key_needed_later_is_enabled_again() {
     let estate = Estate::new();
     estate.run(&SETUP).ends(0);
     assert_eq!(estate.key_disabled(), Some(true));

@@ -53,7 +53,7 @@ fn user_that_never_refreshes_is_named() {
 }
 
 #[test]
-fn user_that_runs_on_change_is_asked() {
+fn on_change_user_needs_forced_sync() {
     let estate = Estate::new();
     estate.change_user(|user| user["spec"]["refreshPolicy"] = json!("OnChange"));
     std::thread::sleep(Duration::from_millis(500));
@@ -88,7 +88,7 @@ pub(super) fn deployment(spec: Value) -> Value {
 
 /// Each in a cluster of its own: what uses the key, and how it is named.
 #[test]
-fn key_in_other_use_is_not_disabled() {
+fn key_in_other_use_stays_enabled() {
     let mount = json!({"volumes": [{"name": "k", "secret": {"secretName": "gcp-key"}}]});
     let variable = json!({"containers": [{"env": [{"name": "K", "valueFrom": {"secretKeyRef": {"name": "gcp-key", "key": "key.json"}}}]}]});
     let mut stateful = deployment(variable);
@@ -167,7 +167,7 @@ fn copy_of_key_is_found_everywhere() {
 }
 
 #[test]
-fn users_not_seen_need_an_explicit_flag() {
+fn unseen_users_need_explicit_flag() {
     let estate = Estate::new();
     let cluster = &estate.world.cluster;
     cluster.add_user("blind", &lab::Right::ALL);
@@ -188,7 +188,7 @@ fn users_not_seen_need_an_explicit_flag() {
 }
 
 #[test]
-fn last_use_is_part_of_the_plan() {
+fn last_use_appears_in_plan() {
     let estate = Estate::new();
     estate.run(&["setup", "--dry-run"]).ends(1).says("when it was used last is not known");
     estate.google.enable("policyanalyzer.googleapis.com", true);
@@ -198,7 +198,7 @@ fn last_use_is_part_of_the_plan() {
 
 /// Another cluster, or a person: nothing here can see them, but the provider does.
 #[test]
-fn use_after_the_switch_keeps_the_key() {
+fn use_after_switch_keeps_the_key() {
     let estate = Estate::new();
     estate.google.enable("policyanalyzer.googleapis.com", true);
     estate.change_user(|user| user["spec"]["refreshInterval"] = json!("1h"));

@@ -81,7 +81,7 @@ fn address_in_the_clear_is_refused() {
 }
 
 #[test]
-fn token_of_another_server_stays_at_home() {
+fn token_of_other_server_stays_unsent() {
     let scene = Scene::new();
     let all = [&SETUP[..], &["vault"]].concat();
     run(&scene, &[("VAULT_ADDR", "https://vault.acme.example")], &all).fails(
@@ -94,7 +94,7 @@ fn token_of_another_server_stays_at_home() {
 }
 
 #[test]
-fn authority_of_store_vouches_for_no_server() {
+fn authority_in_store_is_not_trusted() {
     let authority = lab::Ca::new();
     let vault = Vault::start(&authority, &["vault.lab.test"]);
     let bundle = STANDARD.encode(authority.pem());
@@ -106,7 +106,7 @@ fn authority_of_store_vouches_for_no_server() {
 }
 
 #[test]
-fn mount_that_only_the_store_names_is_not_written() {
+fn mount_named_by_store_stays_unwritten() {
     let scene = only_the_store_says("https://placeholder.example", &json!({}));
     let own = at_the_server(&scene, |vault| vault["auth"]["jwt"]["path"] = json!("ci"));
     scene.vault.enable_auth("ci", "jwt", "for the CI");

@@ -92,7 +92,7 @@ fn custom_metadata_takes_its_own_path() {
 }
 
 #[test]
-fn writing_is_asked_for_and_not_done() {
+fn write_capability_is_checked_without_writing() {
     let scene = Scene::new();
     scene.vault.put_secret("kv", "pushed", json!({"password": "old"}));
     pushes(&scene, "pushed", &json!({"deletionPolicy": "Delete"}));

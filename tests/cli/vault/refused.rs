@@ -10,7 +10,7 @@ use super::{POLICY, Scene};
 use crate::world::{ISSUER, Ran};
 
 #[test]
-fn a_server_that_cannot_be_asked_is_named_with_the_remedy() {
+fn unusable_vault_is_named_with_remedy() {
     let scene = Scene::new();
     let gone = format!("apiVersion: keyless/v1\nvault: {{address: 'https://127.0.0.1:{}'}}\n", 9);
     let file = scene.estate.world.dir.path().join("keyless.yaml");
@@ -101,7 +101,7 @@ fn server_ignoring_namespaces_is_refused() {
 }
 
 #[test]
-fn each_missing_permission_is_named_with_path_capability_and_policy() {
+fn missing_permission_names_capability_and_policy() {
     const ALL: [(&str, &str); 5] = [
         ("sys/auth", r#""read""#),
         ("sys/auth/keyless", r#""create", "update", "sudo""#),
@@ -146,7 +146,7 @@ fn each_missing_permission_is_named_with_path_capability_and_policy() {
 }
 
 #[test]
-fn what_is_somebody_elses_at_vault_is_left_and_a_name_of_our_own_is_the_remedy() {
+fn foreign_vault_objects_are_left_alone() {
     let scene = Scene::new();
     let vault = &scene.vault;
     let refused = |code: &str, names: &[&str]| {
@@ -201,7 +201,7 @@ fn write(scene: &Scene, token: &str, path: &str, body: &Value) {
 }
 
 #[test]
-fn a_secret_that_the_other_side_does_not_have_is_found_before_anything_depends_on_it() {
+fn unreadable_secret_stops_setup_before_switch() {
     let scene = Scene::new();
     let not_readable = |names: &[&str]| {
         scene.setup("vault").fails(3, "new-path", &["db"]).says("kv/db").also(names);
@@ -242,7 +242,7 @@ impl Ran {
 }
 
 #[test]
-fn documents_that_the_server_cannot_fetch_are_explained_in_its_own_words() {
+fn unfetchable_documents_are_explained_by_server() {
     let authority = Ca::new();
     let scene = Scene::with_documents(Some(&authority));
     let dir = scene.estate.world.dir.path();

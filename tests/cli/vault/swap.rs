@@ -7,7 +7,7 @@ use super::{POLICY, SETUP, Scene};
 use crate::world::Ran;
 
 #[test]
-fn the_store_is_the_one_object_that_changes_there_and_back() {
+fn swap_changes_only_the_store() {
     let scene = Scene::new();
     scene.run(&["setup", "--dry-run", "--to", "vault"]).ends(1).snapshot("plan-vault");
     scene.setup("google").ends(0);
@@ -32,7 +32,7 @@ fn the_store_is_the_one_object_that_changes_there_and_back() {
 }
 
 #[test]
-fn what_would_not_survive_the_swap_is_shown_before_it() {
+fn obstacles_are_shown_before_the_swap() {
     let scene = Scene::new();
     scene.settings("mode: static-keys", "google: {project: acme-prod}\n");
     let put = |name: &str, remote: Value| {
@@ -80,7 +80,7 @@ fn what_would_not_survive_the_swap_is_shown_before_it() {
 }
 
 #[test]
-fn what_was_changed_by_hand_is_shown_and_brought_back() {
+fn manual_changes_are_shown_and_reverted() {
     let scene = Scene::new();
     scene.ends_well();
     let role = || scene.vault.jwt_role("keyless", "external-secrets").unwrap();
@@ -127,7 +127,7 @@ fn what_was_changed_by_hand_is_shown_and_brought_back() {
 }
 
 #[test]
-fn in_a_namespace_from_a_stored_token_and_back_to_nothing() {
+fn namespaced_vault_setup_replaces_stored_token() {
     let scene = Scene::new();
     scene.vault.enter("team/prod");
     scene.vault.enable_kv("kv");
@@ -169,7 +169,7 @@ fn in_a_namespace_from_a_stored_token_and_back_to_nothing() {
 }
 
 #[test]
-fn verify_goes_the_way_that_the_store_goes() {
+fn verify_follows_provider_of_the_store() {
     let scene = Scene::new();
     for (to, hop, provider) in [
         ("google", "google-exchange", "keys of Google project"),
@@ -198,7 +198,7 @@ fn verify_goes_the_way_that_the_store_goes() {
 /// Without a settings file: what the store says of its server is enough for everything that follows, once an
 /// administrator has named the server.
 #[test]
-fn a_store_that_is_at_vault_tells_where_that_is() {
+fn store_at_vault_replaces_missing_settings() {
     let scene = Scene::new();
     scene.setup("vault").ends(0);
     let file = scene.estate.world.dir.path().join("keyless.yaml");

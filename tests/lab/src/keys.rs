@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_private_key_is_the_same_after_it_was_a_file() {
+    fn private_key_survives_a_file_roundtrip() {
         let key = SigningKey::rsa(2048);
         let read = SigningKey::rsa_from_pem(&key.private_pem()).unwrap();
         assert_eq!(read.kid(), key.kid());

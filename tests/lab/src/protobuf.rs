@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_are_read_as_they_are_written() {
+    fn messages_are_read_as_written() {
         let message = [number(2, 300), bytes(1, b"projects/p")].concat();
         let read: Vec<&[u8]> = fields(&message).unwrap().into_iter().filter_map(|it| it.bytes(1)).collect();
         assert_eq!(read, [b"projects/p"]);

@@ -33,7 +33,7 @@ async fn a_new_bucket_needs_a_project() {
 }
 
 #[tokio::test]
-async fn a_bucket_that_is_open_is_left_alone() {
+async fn open_bucket_is_left_alone() {
     let (store, gcs) = store();
     for role in ["roles/storage.objectViewer", "roles/storage.legacyObjectReader"] {
         let policy = json!({"bindings": [{"role": role, "members": ["user:a@example.com", "allUsers"]}]});
@@ -45,7 +45,7 @@ async fn a_bucket_that_is_open_is_left_alone() {
 }
 
 #[test]
-fn what_only_looks_open_is_not_taken_for_it() {
+fn lookalike_public_grants_are_not_open() {
     for binding in [
         json!({"role": "roles/storage.legacyBucketReader", "members": ["allUsers"]}),
         json!({"role": "roles/storage.objectViewer", "members": ["allAuthenticatedUsers"]}),
@@ -67,7 +67,7 @@ fn what_only_looks_open_is_not_taken_for_it() {
 }
 
 #[tokio::test]
-async fn a_policy_that_changes_meanwhile_is_read_again() {
+async fn concurrently_changed_policy_is_read_again() {
     let (store, gcs) = store();
     store.faults().next(
         2,
@@ -117,7 +117,7 @@ async fn public_access_prevention_is_no_conflict() {
 }
 
 #[tokio::test]
-async fn a_bucket_that_holds_more_is_not_opened() {
+async fn bucket_with_foreign_objects_stays_closed() {
     let (store, gcs) = store();
     store.put("keys", "other/openid/v1/jwks", "application/json", None, b"{}");
     store.put("keys", "salaries.xlsx", "application/octet-stream", None, b"");

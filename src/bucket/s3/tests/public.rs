@@ -61,7 +61,7 @@ async fn the_oldest_region_is_not_named() {
 }
 
 #[tokio::test]
-async fn flags_that_do_not_stand_in_the_way_stay() {
+async fn unobstructive_block_flags_stay_on() {
     let (store, s3) = store(Flavour::Aws);
     contract::open(&s3, &names()).await.unwrap();
     let asked = s3.client.get_public_access_block().bucket("keys").send().await.unwrap();
@@ -101,7 +101,7 @@ async fn two_clusters_share_a_bucket() {
 }
 
 #[tokio::test]
-async fn other_stores_are_never_told_about_public_access_blocks() {
+async fn other_stores_get_no_access_block() {
     for flavour in [Flavour::Compatible, Flavour::Rgw] {
         let store = lab::S3::start(flavour);
         let s3 = client(&store, &store.credentials());
@@ -116,7 +116,7 @@ async fn other_stores_are_never_told_about_public_access_blocks() {
 }
 
 #[tokio::test]
-async fn a_store_that_demands_a_location_gets_one() {
+async fn store_demanding_location_gets_one() {
     let store = lab::S3::start(Flavour::Compatible);
     let demand = "<Error><Code>IllegalLocationConstraintException</Code><Message/></Error>";
     store.faults().next(1, "PUT", "/keys", Fault::answer(400, "application/xml", demand));
@@ -125,7 +125,7 @@ async fn a_store_that_demands_a_location_gets_one() {
 }
 
 #[tokio::test]
-async fn without_policies_each_object_is_opened_by_its_access_list() {
+async fn without_policies_access_lists_open_objects() {
     let (store, s3) = store(Flavour::AclOnly);
     let planned = s3.plan_public(&names()).await.unwrap();
     assert_eq!((planned.create.len(), planned.open.len()), (0, 2));
@@ -143,7 +143,7 @@ async fn without_policies_each_object_is_opened_by_its_access_list() {
 }
 
 #[tokio::test]
-async fn an_object_that_is_public_by_its_access_list_stays_so() {
+async fn object_public_by_acl_stays_public() {
     let (store, s3) = store(Flavour::AclOnly);
     publish(&s3).await;
     contract::open(&s3, &names()).await.unwrap();
@@ -167,7 +167,7 @@ async fn an_object_that_is_public_by_its_access_list_stays_so() {
 }
 
 #[tokio::test]
-async fn where_nothing_opens_an_object_the_stores_own_way_is_named() {
+async fn unopenable_store_names_its_own_ways() {
     let (store, s3) = store(Flavour::IgnoresConditions);
     publish(&s3).await;
     let error = contract::open(&s3, &names()).await.unwrap_err();
@@ -234,7 +234,7 @@ async fn each_missing_right_is_named() {
 }
 
 #[tokio::test]
-async fn what_was_just_changed_may_take_a_moment() {
+async fn refusals_after_recent_changes_are_retried() {
     let store = lab::S3::start(Flavour::Aws);
     let mut s3 = client(&store, &store.credentials());
     s3.location.aws = true;
@@ -267,7 +267,7 @@ async fn existing_private_bucket_shows_each_change() {
 
 /// Flags that are off stay off: others may be public by their access lists.
 #[tokio::test]
-async fn flags_of_access_lists_stay_as_they_are() {
+async fn disabled_access_list_flags_stay_off() {
     let (_store, s3) = store(Flavour::Aws);
     let flags =
         aws_sdk_s3::types::PublicAccessBlockConfiguration::builder().block_public_policy(true).build();
@@ -281,7 +281,7 @@ async fn flags_of_access_lists_stay_as_they_are() {
 }
 
 #[tokio::test]
-async fn policy_that_changed_since_is_not_replaced() {
+async fn meanwhile_changed_policy_is_not_replaced() {
     let (store, s3) = store(Flavour::Compatible);
     let planned = s3.plan_public(&names()).await.unwrap();
     let theirs = r#"{"Version":"2012-10-17","Statement":{"Sid":"Theirs","Effect":"Deny","Principal":"*","Action":"s3:DeleteObject","Resource":"arn:aws:s3:::keys/*"}}"#;

@@ -91,7 +91,7 @@ async fn answers_that_are_not_the_stores() {
 }
 
 #[tokio::test]
-async fn a_store_that_trickles_is_not_waited_for() {
+async fn trickling_store_is_not_awaited() {
     let (store, s3) = store(Flavour::Aws);
     store.put("keys", JWKS, "application/json", None, &[b' '; 100]);
     store.faults().always("GET", JWKS, Fault::Trickle(Duration::from_secs(1)));

@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_read_as_go_writes_them() {
+    fn durations_are_parsed_like_go() {
         let seconds = ["0", "2s", "1h0m0s", "1m30s", "500ms", ""].map(|text| duration(text).as_secs_f64());
         assert_eq!(seconds, [0.0, 2.0, 3600.0, 90.0, 0.5, 0.0]);
     }

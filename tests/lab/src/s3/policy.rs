@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn exact_objects_are_open_and_nothing_else() {
+    fn only_the_named_objects_are_open() {
         let text = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject",
             "Resource":["arn:aws:s3:::b/a","arn:aws:s3:::b/p/*"]},
             {"Effect":"Deny","Principal":{"AWS":"*"},"Action":"s3:*","Resource":"arn:aws:s3:::b/p/x"}]}"#;

@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn connecting_costs_one_round_trip_and_asking_another() {
+    fn connecting_costs_one_extra_round_trip() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let wire = LongWire::start(listener.local_addr().unwrap(), Duration::from_millis(10));
         thread::spawn(move || {

@@ -6,7 +6,7 @@ use crate::{client, curl, run};
 const ISSUER: &str = "https://issuer.example.com/lab";
 
 #[test]
-fn kubectl_reads_the_documents_and_mints_tokens() {
+fn kubectl_reads_documents_and_mints_tokens() {
     let Some(_) = client("kubectl") else { return };
     let (dir, ca) = (tempfile::tempdir().unwrap(), Ca::new());
     let keys = [SigningKey::rsa(2048), SigningKey::ec(Curve::P256)];
@@ -51,7 +51,7 @@ fn kubectl_reads_the_documents_and_mints_tokens() {
 }
 
 #[test]
-fn kubectl_is_told_which_right_is_missing() {
+fn kubectl_reports_the_missing_right() {
     let Some(_) = client("kubectl") else { return };
     let (dir, ca) = (tempfile::tempdir().unwrap(), Ca::new());
     let cluster = Cluster::start(&ca, 1, ISSUER, &SigningKey::ec(Curve::P256));
@@ -73,7 +73,7 @@ fn kubectl_is_told_which_right_is_missing() {
 }
 
 #[test]
-fn curl_sees_the_endpoints_as_they_are() {
+fn curl_sees_endpoints_like_kubernetes() {
     let (dir, ca) = (tempfile::tempdir().unwrap(), Ca::new());
     let ca_file = ca.write(dir.path());
     let Some(_) = curl(&ca_file) else { return };
@@ -107,7 +107,7 @@ fn curl_sees_the_endpoints_as_they_are() {
 }
 
 #[test]
-fn a_minted_token_opens_the_door_it_is_for() {
+fn minted_token_works_for_its_audience() {
     let (dir, ca) = (tempfile::tempdir().unwrap(), Ca::new());
     let ca_file = ca.write(dir.path());
     let (Some(_), Some(_)) = (client("kubectl"), curl(&ca_file)) else { return };
@@ -130,7 +130,7 @@ fn a_minted_token_opens_the_door_it_is_for() {
 }
 
 #[test]
-fn openssl_reads_every_form_of_a_key() {
+fn openssl_reads_every_key_form() {
     let Some(_) = client("openssl") else { return };
     let dir = tempfile::tempdir().unwrap();
     let kinds = [SigningKey::rsa(2048), SigningKey::ec(Curve::P256), SigningKey::ec(Curve::P384)];

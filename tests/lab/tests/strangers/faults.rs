@@ -72,7 +72,7 @@ fn faults_are_what_they_say() {
 }
 
 #[test]
-fn a_kill_switch_acts_at_its_call_and_lets_nothing_pass_after_it() {
+fn kill_switch_blocks_from_its_call() {
     for (moment, status) in [(Moment::BeforeEffect, None), (Moment::AfterEffect, Some(200))] {
         let site = Site::start();
         let acted = Arc::new(AtomicUsize::new(0));
@@ -94,7 +94,7 @@ fn a_kill_switch_acts_at_its_call_and_lets_nothing_pass_after_it() {
 }
 
 #[test]
-fn a_kill_switch_counts_only_what_it_is_told_to() {
+fn kill_switch_counts_only_chosen_requests() {
     let site = Site::start();
     let switch = KillSwitch::among(Counted::Writes, 2, Moment::AfterEffect, || ());
     site.web.faults().kill_switch(&switch);

@@ -25,7 +25,7 @@ fn gcloud(gcs: &Gcs, dir: &Path) -> Option<Command> {
 }
 
 #[test]
-fn gcloud_makes_a_bucket_public_and_uploads() {
+fn gcloud_opens_bucket_and_uploads() {
     let (dir, gcs) = (tempfile::tempdir().unwrap(), Gcs::start());
     // The token comes from the token endpoint, for an assertion signed with the key file.
     let key_file = gcs.service_account_file(dir.path());

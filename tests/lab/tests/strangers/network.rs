@@ -3,7 +3,7 @@ use lab::{Ca, Fault, Internet, Web};
 use crate::{curl, run};
 
 #[test]
-fn curl_goes_through_the_internet_to_a_public_name() {
+fn curl_reaches_public_name_through_internet() {
     let (dir, ca) = (tempfile::tempdir().unwrap(), Ca::new());
     let ca_file = ca.write(dir.path());
     let Some(_) = curl(&ca_file) else { return };

@@ -108,7 +108,7 @@ fn kubectl_applies_gets_and_deletes() {
 }
 
 #[test]
-fn kubectl_is_told_what_the_schema_lacks() {
+fn kubectl_reports_fields_outside_schema() {
     let (dir, _, cluster) = cluster("0.19");
     let Some(kubectl) = Kubectl::new(dir.path(), cluster.kubeconfig(dir.path())) else { return };
     let file = dir.path().join("store.json");
@@ -252,7 +252,7 @@ fn curl_sees_pages_versions_and_preconditions() {
 }
 
 #[test]
-fn the_stand_in_for_eso_writes_what_eso_writes() {
+fn eso_stand_in_writes_like_eso() {
     let (dir, _, cluster) = cluster("0.20.4");
     let value = Arc::new(Mutex::new(Ok(r#"{"password":"one"}"#.to_owned())));
     let answer = value.clone();

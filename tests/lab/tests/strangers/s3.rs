@@ -136,7 +136,7 @@ BucketNotEmpty 409";
 }
 
 #[test]
-fn boto3_is_refused_with_wrong_or_weak_credentials() {
+fn boto3_without_sufficient_credentials_is_refused() {
     let s3 = S3::start(Flavour::Aws);
     s3.own_bucket("issuer");
     s3.put("issuer", ".well-known/openid-configuration", "application/json", None, b"{}");
@@ -163,7 +163,7 @@ t(c.get_object, Bucket='issuer', Key='absent')
 }
 
 #[test]
-fn boto3_meets_the_habits_of_other_stores() {
+fn boto3_meets_habits_of_other_stores() {
     let lines = "
 t(c.create_bucket, **B)
 t(c.create_bucket, **B)
@@ -213,7 +213,7 @@ t(c.put_object, Bucket='issuer', Key='absent', Body=b'one', IfMatch='\"00\"')
 }
 
 #[test]
-fn aws_cli_uses_virtual_hosts_over_https() {
+fn aws_cli_uses_https_virtual_hosts() {
     let (dir, ca, internet) = (tempfile::tempdir().unwrap(), Ca::new(), Internet::start());
     let ca_file = ca.write(dir.path());
     let names = ["s3.eu-central-1.amazonaws.com", "*.s3.eu-central-1.amazonaws.com"];

@@ -84,7 +84,7 @@ fn refused(answer: &(u16, Value), words: &str) {
 }
 
 #[test]
-fn bao_sets_up_a_jwt_login_and_reads_what_it_may() {
+fn bao_sets_up_login_and_reads() {
     let Some(program) = bao() else { return };
     let scene = Scene::new();
     let ca_file = scene.ca.write(scene.dir.path());
@@ -133,7 +133,7 @@ fn bao_sets_up_a_jwt_login_and_reads_what_it_may() {
 }
 
 #[test]
-fn bao_works_in_a_namespace_and_sees_nothing_of_it_outside() {
+fn bao_namespace_is_invisible_from_outside() {
     let Some(program) = bao() else { return };
     let scene = Scene::new();
     let ca_file = scene.ca.write(scene.dir.path());
@@ -174,7 +174,7 @@ fn bao_works_in_a_namespace_and_sees_nothing_of_it_outside() {
 }
 
 #[test]
-fn a_configuration_is_checked_when_it_is_written() {
+fn configuration_is_checked_when_written() {
     let scene = Scene::new();
     if curl(&scene.ca.write(scene.dir.path())).is_none() {
         return;
@@ -218,7 +218,7 @@ fn a_configuration_is_checked_when_it_is_written() {
 }
 
 #[test]
-fn a_login_is_refused_for_the_reason_that_it_has() {
+fn refused_login_states_its_reason() {
     let scene = Scene::new();
     if curl(&scene.ca.write(scene.dir.path())).is_none() {
         return;

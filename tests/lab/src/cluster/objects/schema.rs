@@ -235,7 +235,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn what_a_schema_lacks_is_pruned_and_named_as_the_server_names_it() {
+    fn unknown_fields_are_pruned_and_named() {
         let schema = json!({"type": "object", "properties": {"spec": {"type": "object", "properties": {
             "name": {"type": "string"},
             "deep": {"type": "object", "properties": {"a": {"type": "object", "properties": {}}}},
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_worded_as_the_server_words_them() {
+    fn refusals_use_the_servers_words() {
         let schema = json!({"type": "object", "properties": {"spec": {"type": "object", "required": ["name"],
             "maxProperties": 2, "properties": {
                 "count": {"type": "integer", "minimum": 1}, "mode": {"type": "string", "enum": ["A", "B"]}}}}});

@@ -84,7 +84,7 @@ fn gcloud_sets_a_federation_up() {
 }
 
 #[test]
-fn gcloud_makes_keys_that_work_until_they_are_disabled() {
+fn gcloud_key_works_until_disabled() {
     let (dir, google) = (tempfile::tempdir().unwrap(), Google::start(&Ca::new()));
     let (token, key) = (dir.path().join("owner"), dir.path().join("key.json"));
     std::fs::write(&token, google.token()).unwrap();
@@ -121,7 +121,7 @@ fn gcloud_makes_keys_that_work_until_they_are_disabled() {
 }
 
 #[test]
-fn gcloud_reads_a_secret_with_the_identity_of_the_workload() {
+fn gcloud_reads_secret_as_the_workload() {
     let (dir, here) = (tempfile::tempdir().unwrap(), Federation::documents());
     tokio::runtime::Runtime::new().unwrap().block_on(make_public(&here));
     let file = external_account(&here, dir.path());

@@ -40,7 +40,7 @@ async fn each_name_is_its_own_api() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn documents_are_read_each_time_unless_they_are_kept() {
+async fn documents_are_refetched_unless_cached() {
     let here = Federation::documents();
     make_public(&here).await;
     here.federated().await;
@@ -85,7 +85,7 @@ async fn an_issuer_may_be_anywhere() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fixed_address_and_the_resolver_of_the_system_do_as_well() {
+async fn fixed_address_with_system_resolver_works() {
     let (ca, dir) = (Ca::new(), tempfile::tempdir().unwrap());
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let google = Google::start_at(&ca, any, Resolver::System).unwrap();

@@ -12,7 +12,7 @@ use super::{Federation, audience, make_public};
 use crate::{Said, client, run};
 
 #[test]
-fn google_auth_exchanges_and_its_secret_manager_reads() {
+fn google_auth_exchanges_token_and_reads() {
     let Some(python) = python() else { return };
     let dir = tempfile::tempdir().unwrap();
     for (at, here) in [Federation::uploaded(), Federation::documents()].iter().enumerate() {
@@ -42,7 +42,7 @@ fn google_auth_exchanges_and_its_secret_manager_reads() {
 }
 
 #[test]
-fn a_service_account_key_works_until_it_is_disabled() {
+fn service_account_key_works_until_disabled() {
     let Some(python) = python() else { return };
     let (dir, here) = (tempfile::tempdir().unwrap(), Federation::uploaded());
     let email = here.google.service_account("eso-reader");

@@ -35,7 +35,7 @@ const OWN: [&str; 20] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn recorded_requests_of_gcloud_are_answered_alike() {
+async fn recorded_gcloud_requests_are_answered_alike() {
     let (google, key) = (Google::start(&Ca::new()), SigningKey::rsa(2048));
     google.change(|settings| settings.operation_time = Duration::ZERO);
     let owner = google.token();

@@ -9,7 +9,7 @@ use super::{Federation, POOLS, SUBJECT, call, make_public, now, principal};
 const SECRET: &str = "/v1/projects/acme-prod/secrets/db/versions/latest:access";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_federated_token_reads_what_its_subject_is_granted() {
+async fn federated_token_reads_only_granted_secrets() {
     for here in [Federation::uploaded(), Federation::documents()] {
         if here.google.provider("keyless-lab", "cluster").unwrap()["oidc"]["jwksJson"].is_null() {
             // Not public yet: the token service is a stranger to the bucket.
@@ -44,7 +44,7 @@ async fn a_federated_token_reads_what_its_subject_is_granted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_token_service_says_why_it_refuses() {
+async fn token_service_explains_its_refusals() {
     let here = Federation::uploaded();
     let long = format!("system:serviceaccount:{}", "x".repeat(106));
     let cases = [
@@ -87,7 +87,7 @@ async fn the_token_service_says_why_it_refuses() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_token_service_reads_json_as_well() {
+async fn token_service_accepts_a_json_body() {
     let here = Federation::uploaded();
     let body = json!({
         "grantType": "urn:ietf:params:oauth:grant-type:token-exchange", "audience": super::audience(),
@@ -103,7 +103,7 @@ async fn the_token_service_reads_json_as_well() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pools_and_providers_keep_the_rules_of_their_api() {
+async fn pools_and_providers_follow_api_rules() {
     let here = Federation::uploaded();
     let (google, owner) = (&here.google, here.google.token());
     let pools = "/v1/projects/acme-prod/locations/global/workloadIdentityPools";
@@ -198,7 +198,7 @@ async fn each_permission_can_be_taken_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn policies_are_written_against_their_etag_and_count_after_a_while() {
+async fn policies_need_etags_and_spread_later() {
     let here = Federation::uploaded();
     let owner = here.google.token();
     let bearer = here.federated().await;
@@ -240,7 +240,7 @@ async fn policies_are_written_against_their_etag_and_count_after_a_while() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_workload_becomes_a_service_account_when_it_may() {
+async fn workload_impersonates_account_when_allowed() {
     let here = Federation::uploaded();
     let email = here.google.service_account("eso-reader");
     here.google.set_policy("secrets/db", json!([]));
@@ -267,7 +267,7 @@ async fn a_workload_becomes_a_service_account_when_it_may() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn users_and_machines_come_to_tokens_too() {
+async fn users_and_machines_get_tokens() {
     let here = Federation::uploaded();
     let dir = tempfile::tempdir().unwrap();
     let file = std::fs::read(here.google.user_file(dir.path())).unwrap();
@@ -295,7 +295,7 @@ async fn users_and_machines_come_to_tokens_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn operations_may_never_end_and_writes_build_upon_each_other() {
+async fn operations_may_hang_and_writes_accumulate() {
     let here = Federation::uploaded();
     let owner = here.google.token();
     let pool = "/v1/projects/acme-prod/locations/global/workloadIdentityPools/keyless-lab";
