@@ -1,4 +1,4 @@
-//! What can be wrong with what lies in the bucket, or with what strangers get of it.
+//! What can be wrong with what lies in the bucket, or with what relying parties get of it.
 
 use std::{fs, time::Duration};
 
@@ -30,8 +30,8 @@ fn what_is_published_but_cannot_be_understood_is_not_overwritten() {
     }
 }
 
-/// Every way in which strangers may get something else than what was written is an error after writing, and
-/// running again once it is mended changes nothing and is clean.
+/// Every way in which relying parties may get something else than what was written is an error after writing, and
+/// running again once it is fixed changes nothing and is clean.
 #[test]
 fn publishing_is_not_done_until_a_stranger_can_use_it() {
     let jwks = "/prod/openid/v1/jwks";
