@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::world::World;
 
 const CRDS: &str = include_str!("../lab/fixtures/crds/eso-0.20.4-min.yaml");
-/// In place of the private half of every credential.
+/// The placeholder for the private half of every credential.
 const CANARY: &str = "kanarienvogel-7f3a9c51e2d84b06";
 
 const GENERATORS: &str = include_str!("../lab/fixtures/crds/eso-generators-min.yaml");
