@@ -58,9 +58,9 @@ def one_cluster(keyless, meter, runs, size):
                 print(f"bench: audit of {size:,} ExternalSecrets, {turn} of {runs}", file=sys.stderr)
                 figures = meter.run(order)
                 with open(order["output"]) as output:
-                    said = output.read()
-                if figures["code"] or "\nZERO" not in f"\n{said}":
-                    sys.exit(f"bench: exit code {figures['code']}:\n{said}")
+                    text = output.read()
+                if figures["code"] or "\nZERO" not in f"\n{text}":
+                    sys.exit(f"bench: exit code {figures['code']}:\n{text}")
                 if turn:
                     found.append(figures)
             return found

@@ -32,7 +32,7 @@ def longest(record, start, end, one_way):
         if flight.set_up
     ]
     steps = []
-    # What comes later, nobody waited for.
+    # What comes later was not waited for.
     until = end
     while True:
         earlier = [answer for answer in answers if answer[0] <= until]

@@ -62,9 +62,9 @@ class Bench:
 
     def checked(self, figures, begins=""):
         """Only what did its work counts."""
-        said = Path(self.output).read_text()
-        if figures["code"] or not said.startswith(begins):
-            sys.exit(f"bench: exit code {figures['code']}:\n{said}")
+        text = Path(self.output).read_text()
+        if figures["code"] or not text.startswith(begins):
+            sys.exit(f"bench: exit code {figures['code']}:\n{text}")
         return figures
 
     def recipe(self):

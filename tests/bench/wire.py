@@ -49,8 +49,8 @@ class Wire:
             command, pass_fds=[theirs.fileno()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         theirs.close()
-        said, descriptors, _, _ = socket.recv_fds(ours, 16, len(addresses))
-        if said != b"listening":
+        message, descriptors, _, _ = socket.recv_fds(ours, 16, len(addresses))
+        if message != b"listening":
             raise RuntimeError("the client's end of the wire cannot be set up")
         for address, descriptor in zip(addresses, descriptors):
             spawn(self._accept, address, socket.socket(fileno=descriptor))

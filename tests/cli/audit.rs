@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::world::World;
 
 const CRDS: &str = include_str!("../lab/fixtures/crds/eso-0.20.4-min.yaml");
-/// Stands for the private half of every credential.
+/// The placeholder for the private half of every credential.
 const CANARY: &str = "kanarienvogel-7f3a9c51e2d84b06";
 
 const GENERATORS: &str = include_str!("../lab/fixtures/crds/eso-generators-min.yaml");
@@ -132,7 +132,7 @@ fn unlisted_resource_makes_audit_incomplete() {
         );
         assert!(ran.out.contains(&format!("list {resource}")), "{}", ran.out);
         let report = world.run(&["audit", "-o", "json"]).ends(3).json();
-        // Zero is a number that is only said where it was seen.
+        // Zero is a number that is only reported where it was seen.
         assert_eq!((&report["complete"], &report["count"]), (&json!(false), &json!(null)), "{report}");
         assert_eq!(report["verdict"], "incomplete", "{report}");
         if resource == "pods" {
@@ -141,11 +141,11 @@ fn unlisted_resource_makes_audit_incomplete() {
         world.cluster.forgive("admin");
         world.run(&["audit"]).ends(0);
     }
-    // Without the schema nobody knows whether there could be stores of another version.
+    // Without the schema it is unknown whether there could be stores of another version.
     let world = World::new(1);
     world.cluster.deny("admin", "get", "customresourcedefinitions.apiextensions.k8s.io");
     world.run(&["audit"]).ends(3).says("get customresourcedefinitions.apiextensions.k8s.io");
-    // What was found stays found, and is said to be not all.
+    // What was found stays found, and is reported as incomplete.
     let world = one_key();
     world.cluster.deny("admin", "list", "secretstores.external-secrets.io");
     let ran = world.run(&["audit"]).ends(1);

@@ -112,7 +112,7 @@ fn unreadable_cluster_creates_no_bucket() {
 #[test]
 fn a_bucket_of_somebody_else() {
     let store = Store::new(1, Flavour::Compatible);
-    store.s3.bucket_of("somebody", "acme-oidc");
+    store.s3.bucket_of("another-account", "acme-oidc");
     let ran = store.keyless("publish", &["--create"]).ends(3);
     assert!(ran.err.contains("error[bucket-") && ran.err.contains("hint: "), "{}", ran.err);
 }
@@ -176,7 +176,7 @@ fn refusals_of_the_store() {
         store.keyless("publish", &[]).fails(3, code, &["openid/v1/jwks"]);
         assert_eq!(store.documents(), [None, None]);
     }
-    // 409 and 412 mean that somebody else writes; for ever is too often.
+    // 409 and 412 mean that another client writes; for ever is too often.
     for fault in [S3::conflict(), Fault::status(412)] {
         let store = Store::new(1, Flavour::Compatible);
         store.s3.own_bucket("acme-oidc");

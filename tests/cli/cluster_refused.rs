@@ -1,5 +1,5 @@
-//! What can be wrong on the cluster's side of `keyless setup`: each is said, nothing is half done, and once it is
-//! mended setup goes on.
+//! What can be wrong on the cluster's side of `keyless setup`: each is reported, nothing is half done, and once it is
+//! fixed setup goes on.
 
 mod rights;
 
@@ -18,7 +18,7 @@ use crate::{
 const ESO: &str = "external-secrets.io/v1";
 const CRD: &str = "apiextensions.k8s.io/v1";
 
-/// Where a field of the store is said, below `provider`.
+/// Where the schema has a field of the store, below `provider`.
 const FEDERATION: &str = "gcpsm/properties/auth/properties/workloadIdentityFederation/properties";
 
 impl Estate {
@@ -68,7 +68,7 @@ impl Estate {
         self.world.cluster.put_object(definition);
     }
 
-    /// As somebody does who keeps manifests.
+    /// As a user does who keeps manifests.
     fn apply_by_hand(&self, file: &str) {
         let text = fs::read_to_string(self.world.dir.path().join(file)).unwrap();
         let manifest: Value = serde_saphyr::from_str(&text).unwrap();
@@ -199,7 +199,7 @@ fn key_missing_from_secret_stays_enabled() {
         estate.run(&["audit"]).ends(3).says("does not exist or is empty");
         estate.run(&RETIRE).ends(0);
         assert!(estate.is_keyless());
-        assert_eq!(estate.key_disabled(), Some(false), "which key it was cannot be told");
+        assert_eq!(estate.key_disabled(), Some(false), "which key it was could not be determined");
         estate.run(&["audit"]).ends(0).says("ZERO");
     }
 }

@@ -163,10 +163,10 @@ fn refusals_keep_what_the_server_said() {
         (503, "cluster-busy"),
     ] {
         let world = World::new(1);
-        let body = format!(r#"{{"kind":"Status","message":"said {status}"}}"#);
+        let body = format!(r#"{{"kind":"Status","message":"reason {status}"}}"#);
         let fault = Fault::answer(status, "application/json", body);
         world.cluster.server(0).faults().always("GET", "/openid/v1/jwks", fault);
-        refused(&world, code, &[&format!("said {status}"), "127.0.0."]);
+        refused(&world, code, &[&format!("reason {status}"), "127.0.0."]);
     }
 }
 
@@ -181,8 +181,8 @@ fn missing_endpoint_slice_gives_a_warning() {
 fn servers_that_cannot_be_reached_singly() {
     // None of them: the kubeconfig's address answers for all.
     let world = World::new(1);
-    let nobody = "127.0.0.99:1".parse().unwrap();
-    world.cluster.change(|cluster| cluster.advertised = Some(vec![nobody]));
+    let unused = "127.0.0.99:1".parse().unwrap();
+    world.cluster.change(|cluster| cluster.advertised = Some(vec![unused]));
     world.keyless("publish", &[]).ends(0).says("warning[servers-not-singly]");
     // One of two: it is named, the other's keys are published.
     let world = World::new(2);

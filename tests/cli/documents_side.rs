@@ -1,4 +1,4 @@
-//! What can be wrong with what lies in the bucket, or with what strangers get of it.
+//! What can be wrong with what lies in the bucket, or with what relying parties get of it.
 
 use std::{fs, time::Duration};
 
@@ -30,8 +30,8 @@ fn unreadable_published_documents_are_not_overwritten() {
     }
 }
 
-/// Every way in which strangers may get something else than what was written is an error after writing, and
-/// running again once it is mended changes nothing and is clean.
+/// Every way in which relying parties may get something else than what was written is an error after writing, and
+/// running again once it is fixed changes nothing and is clean.
 #[test]
 fn publish_fails_until_publicly_readable() {
     let jwks = "/prod/openid/v1/jwks";

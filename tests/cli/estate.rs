@@ -166,7 +166,7 @@ impl Estate {
         self.world.cluster.object("external-secrets.io/v1", "ClusterSecretStore", None, "gcp").unwrap()
     }
 
-    /// Writes `keyless.yaml` anew.
+    /// Replaces `keyless.yaml`.
     pub(crate) fn settings(&self, settings: &str) {
         let content = format!("apiVersion: keyless/v1\n{settings}\n");
         std::fs::write(self.world.dir.path().join("keyless.yaml"), content).unwrap();

@@ -1,5 +1,5 @@
-//! What is wrong at Google, or said wrongly of it: named with its remedy, the old path left as it is, and once it
-//! is mended the same command ends well.
+//! What is wrong at Google, or in the settings for it: named with its remedy, the old path left as it is, and once it
+//! is fixed the same command ends well.
 
 mod teardown;
 
@@ -20,12 +20,12 @@ const POOL: &str = "keyless-lab";
 const OTHER_CLUSTER: &str =
     "managed by keyless in cluster ffffffff-0000-4000-8000-000000000000 for https://other.example";
 
-/// What is damaged, what the refusal is and names, and how it is mended.
+/// What is damaged, what the refusal is and names, and how it is fixed.
 struct Case {
     settings: &'static str,
     damage: fn(&Estate),
     refusal: (i32, &'static str, &'static [&'static str]),
-    mend: fn(&Estate),
+    fix: fn(&Estate),
 }
 
 impl Case {
@@ -42,7 +42,7 @@ impl Case {
             ran.snapshot(&format!("refused-{code}-{named}"));
         }
         untouched(&estate, code);
-        (self.mend)(&estate);
+        (self.fix)(&estate);
         ends_well(&estate, code);
     }
 }
@@ -75,19 +75,19 @@ fn unknown_project_is_refused_with_remedy() {
             damage: |_| {},
             refusal: (3, "google-project-unknown", &["acme-prud", "gcloud projects list", "roles/browser"]),
             // The number where the ID is expected will do.
-            mend: |estate| estate.settings("google: {project: \"123456789012\"}"),
+            fix: |estate| estate.settings("google: {project: \"123456789012\"}"),
         },
         Case {
             settings: "google: {project: \"210987654321\"}",
             damage: |_| {},
             refusal: (3, "google-project-unknown", &["210987654321", "gcloud projects list"]),
-            mend: |estate| estate.settings("google: {project: acme-prod}"),
+            fix: |estate| estate.settings("google: {project: acme-prod}"),
         },
         Case {
             settings: "google: {project: Acme Production}",
             damage: |_| {},
             refusal: (2, "google-project", &["Acme Production", "the display name is neither"]),
-            mend: |estate| estate.settings(""),
+            fix: |estate| estate.settings(""),
         },
     ];
     at_once(&cases, |case| {
@@ -102,13 +102,13 @@ fn a_pool_that_is_somebody_elses() {
             settings: IN_POOL,
             damage: |it| pool(it, |pool| pool["disabled"] = json!(true)),
             refusal: (3, "google-pool-foreign", &["is disabled", "another google.pool"]),
-            mend: |it| pool(it, |pool| pool["disabled"] = json!(false)),
+            fix: |it| pool(it, |pool| pool["disabled"] = json!(false)),
         },
         Case {
             settings: IN_POOL,
             damage: |it| pool(it, |pool| pool["state"] = json!("DELETED")),
             refusal: (3, "google-pool-foreign", &["soft-deleted", "30 days"]),
-            mend: |it| pool(it, |pool| pool["state"] = json!("ACTIVE")),
+            fix: |it| pool(it, |pool| pool["state"] = json!("ACTIVE")),
         },
         Case {
             settings: IN_POOL,
@@ -117,7 +117,7 @@ fn a_pool_that_is_somebody_elses() {
                 provider(it, "github", |_| {});
             },
             refusal: (3, "google-pool-foreign", &["other providers", "`CI`"]),
-            mend: elsewhere,
+            fix: elsewhere,
         },
         Case {
             settings: IN_POOL,
@@ -127,7 +127,7 @@ fn a_pool_that_is_somebody_elses() {
                 "google-other-cluster",
                 &["pool keyless-lab", "ffffffff-0000", "another google.pool"],
             ),
-            mend: elsewhere,
+            fix: elsewhere,
         },
     ];
     at_once(&cases, |case| {
@@ -146,7 +146,7 @@ fn a_provider_that_is_somebody_elses() {
                 provider(it, "cluster", |it| it["oidc"]["issuerUri"] = json!("https://other.example"));
             },
             refusal: (3, "google-provider-foreign", &["https://other.example", "another google.provider"]),
-            mend: |it| it.settings("google: {pool: keyless-lab, provider: second}"),
+            fix: |it| it.settings("google: {pool: keyless-lab, provider: second}"),
         },
         Case {
             settings: IN_POOL,
@@ -156,7 +156,7 @@ fn a_provider_that_is_somebody_elses() {
                 provider(it, "cluster", |it| it["description"] = json!(OTHER_CLUSTER));
             },
             refusal: (3, "google-other-cluster", &["provider cluster", "ffffffff-0000"]),
-            mend: elsewhere,
+            fix: elsewhere,
         },
         // The mark of an older release, and nothing that shows whose it is.
         Case {
@@ -169,7 +169,7 @@ fn a_provider_that_is_somebody_elses() {
                 });
             },
             refusal: (3, "google-other-issuer", &["https://other.example", "update-oidc", DEFAULT_ISSUER]),
-            mend: |it| provider(it, "cluster", |it| it["description"] = json!("managed by keyless")),
+            fix: |it| provider(it, "cluster", |it| it["description"] = json!("managed by keyless")),
         },
     ];
     at_once(&cases, |case| {
@@ -187,7 +187,7 @@ fn impossible_settings_are_refused_before_changes() {
                 it.settings(&format!("store: {{serviceAccount: external-secrets/{}}}", "a".repeat(89)))
             },
             refusal: (2, "google-subject-too-long", &["128 bytes", "127", "104 bytes"]),
-            mend: |it| it.settings("store: {serviceAccount: external-secrets/reader}"),
+            fix: |it| it.settings("store: {serviceAccount: external-secrets/reader}"),
         },
         Case {
             settings: "",
@@ -197,7 +197,7 @@ fn impossible_settings_are_refused_before_changes() {
                 });
             },
             refusal: (3, "google-too-many-keys", &["9 keys", "takes 8", "google.mode: documents"]),
-            mend: |it| it.world.cluster.change_servers(|server| server.key_files.truncate(1)),
+            fix: |it| it.world.cluster.change_servers(|server| server.key_files.truncate(1)),
         },
         Case {
             settings: "",
@@ -207,7 +207,7 @@ fn impossible_settings_are_refused_before_changes() {
                 });
             },
             refusal: (3, "google-key-type", &["EC P-384", "ES256 and RS256", "--service-account-key-file"]),
-            mend: |it| it.world.cluster.change_servers(|server| server.key_files.truncate(1)),
+            fix: |it| it.world.cluster.change_servers(|server| server.key_files.truncate(1)),
         },
         Case {
             settings: "",
@@ -217,7 +217,7 @@ fn impossible_settings_are_refused_before_changes() {
                 it.settings("cluster: {publicKeys: [next.pub]}");
             },
             refusal: (3, "google-key-type", &["EC P-521", "staged", "cluster.publicKeys"]),
-            mend: |it| it.settings(""),
+            fix: |it| it.settings(""),
         },
         Case {
             settings: "",
@@ -226,7 +226,7 @@ fn impossible_settings_are_refused_before_changes() {
                 it.world.cluster.change_servers(|server| server.issuers = vec![issuer.clone()]);
             },
             refusal: (3, "google-issuer", &["Google does not take", "1999", "--service-account-issuer"]),
-            mend: |it| it.world.cluster.change_servers(|server| server.issuers = vec![DEFAULT_ISSUER.into()]),
+            fix: |it| it.world.cluster.change_servers(|server| server.issuers = vec![DEFAULT_ISSUER.into()]),
         },
     ];
     at_once(&cases, |case| {
@@ -247,19 +247,19 @@ fn what_google_does_not_let_happen() {
                 "google-org-policy",
                 &["constraints/iam.workloadIdentityPoolProviders", "roles/orgpolicy.policyAdmin"],
             ),
-            mend: |it| it.google.change(|it| it.allowed_issuers = None),
+            fix: |it| it.google.change(|it| it.allowed_issuers = None),
         },
         Case {
             settings: "",
             damage: |it| it.google.change(|it| it.members_restricted = true),
             refusal: (3, "google-org-policy", &["constraints/iam.allowedPolicyMemberDomains", "secret db"]),
-            mend: |it| it.google.change(|it| it.members_restricted = false),
+            fix: |it| it.google.change(|it| it.members_restricted = false),
         },
         Case {
             settings: "",
             damage: |it| it.google.conflict(10),
             refusal: (3, "google-busy", &["secret db", "10 times", "Terraform"]),
-            mend: |_| {},
+            fix: |_| {},
         },
         Case {
             settings: "",
@@ -269,7 +269,7 @@ fn what_google_does_not_let_happen() {
                 "google-operation-failed",
                 &["FAILED_PRECONDITION: not on a Monday", "run the command again"],
             ),
-            mend: |_| {},
+            fix: |_| {},
         },
         Case {
             settings: "",
@@ -279,7 +279,7 @@ fn what_google_does_not_let_happen() {
                 "new-path",
                 &["stale to sign-in", "clock", "NTP", "the store and its key are as they were"],
             ),
-            mend: |it| it.google.change(|it| it.clock_offset = 0),
+            fix: |it| it.google.change(|it| it.clock_offset = 0),
         },
     ];
     at_once(&cases, |case| {
@@ -321,8 +321,8 @@ fn endless_operation_is_reported_and_resumed() {
     let estate = Estate::new();
     estate.google.change(|it| it.operations_never_end = true);
     let mut run = estate.command(&SETUP).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let said = BufReader::new(run.stderr.take().unwrap()).lines().map_while(Result::ok);
-    let line = said.into_iter().find(|line| line.contains("Google is still at it")).unwrap();
+    let messages = BufReader::new(run.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let line = messages.into_iter().find(|line| line.contains("Google is still at it")).unwrap();
     assert!(line.contains("operations/"), "it says which: {line}");
     run.kill().unwrap();
     run.wait().unwrap();

@@ -1,4 +1,4 @@
-//! The main job: from the API servers to documents that strangers accept.
+//! The main job: from the API servers to documents that relying parties accept.
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
@@ -81,7 +81,11 @@ fn unread_key_is_warned_before_writing() {
             assert!(warning.contains(&key.kid()) && warning.contains(who), "{warning}");
         }
         let again = world.keyless("publish", &[]).ends(0);
-        assert!(!again.err.contains("key-not-read-by-all"), "said before, and not each time: {}", again.err);
+        assert!(
+            !again.err.contains("key-not-read-by-all"),
+            "reported before, and not each time: {}",
+            again.err
+        );
     }
     let world = World::new(1);
     let ran = world.keyless("publish", &[]).ends(0);
@@ -214,7 +218,7 @@ fn concurrent_publishers_lose_no_key() {
         fs::write(world.dir.path().join(format!("{index}.pub")), key.public_pem()).unwrap();
     }
     // Each round two publishers add a key each to the same set, at the same time. When the set is nearly
-    // full it starts anew.
+    // full it starts again.
     let mut wanted: Vec<String> = Vec::new();
     for round in 0..rounds {
         let pair = [(2 * round) % keys.len(), (2 * round + 1) % keys.len()];

@@ -1,4 +1,4 @@
-//! What is written for an administrator: stdout is a file, stderr is talk, and nobody is asked.
+//! What is written for an administrator: stdout is a file, stderr is messages, and no question is asked.
 
 use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
@@ -63,13 +63,13 @@ fn several_servers_get_accept_rollout_first() {
 fn unproven_old_issuer_is_marked() {
     for distro in ["k3s", "kubeadm"] {
         let ran = render(&["--distro", distro, "--issuer", ISSUER]).ends(0);
-        for (stream, name) in [(&ran.out, "file"), (&ran.err, "talk")] {
+        for (stream, name) in [(&ran.out, "file"), (&ran.err, "messages")] {
             for told in [
                 "ASSUMED",
                 "kubectl get --raw /.well-known/openid-configuration",
                 "kubectl create token default",
             ] {
-                assert!(stream.contains(told), "{distro}: the {name} does not say `{told}`: {ran:?}");
+                assert!(stream.contains(told), "{distro}: `{told}` is not in the {name}: {ran:?}");
             }
         }
         assert!(ran.err.contains("warning[old-issuer-assumed]"), "{ran:?}");
@@ -159,7 +159,7 @@ fn what_cannot_be_meant() {
 const STORE_FILE: &str = "clustersecretstore-gcp.yaml";
 const AUDIENCE: &str = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/keyless-lab/providers/cluster";
 
-/// The settings of a platform that has both providers. Nobody answers at this Vault: it must not be asked.
+/// The settings of a platform that has both providers. No server listens at this Vault's address: it must not be asked.
 fn settings(estate: &Estate, project: &str) {
     let text = format!(
         "apiVersion: keyless/v1\nprovider: google\ngoogle: {{project: {project}, pool: keyless-lab}}\n\
@@ -235,7 +235,7 @@ fn rendered_and_applied_objects_satisfy_setup() {
     for object in objects {
         assert_eq!(object["action"], "no-op", "{object:#}");
     }
-    // Nothing says which Secret the store used before: whoever applied the files names it.
+    // Nothing says which Secret the store used before: the administrator who applied the files names it.
     let retire = ["setup", "--yes", "--watch-for", "0s", "--retire-key"];
     let secret = "external-secrets/gcp-key/key.json";
     estate.run(&retire).ends(0).says("--replaced NAMESPACE/SECRET");

@@ -1,4 +1,4 @@
-//! The replaced credential from outside: what keeps it from being retired, what brings it back, what is said of it.
+//! The replaced credential from outside: what keeps it from being retired, what brings it back, what is reported about it.
 
 mod later;
 mod users;
@@ -99,7 +99,7 @@ fn annotation_of_tenant_retires_nothing() {
     estate.retired();
     assert_eq!(estate.google.keys(&other).first().map(|(_, disabled)| *disabled), Some(false));
 
-    // Nothing is noted any more: what the store says by itself is said again, and nothing else.
+    // Nothing is noted any more: what the store's annotation names is reported again, and nothing else.
     let ran = estate
         .run(&RETIRE)
         .fails(3, "retirement-not-noted", &["shop/own/key.json", "--replaced"])

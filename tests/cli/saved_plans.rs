@@ -85,7 +85,7 @@ fn changed_world_is_refused_untouched() {
             let key = estate.google.create_key(&estate.email);
             estate.world.cluster.put_object(crate::estate::secret("gcp-key", &key));
         },
-        // Somebody was faster.
+        // Another run was faster.
         |estate: &Estate| drop(estate.run(&["setup", "--yes", "--watch-for", "0s"]).ends(0)),
         // The settings mean another pool by now.
         |estate: &Estate| estate.settings("google: {pool: keyless-other}\nstore: {name: gcp}\n"),

@@ -39,7 +39,7 @@ fn settings_behind_link_are_written_through() {
     assert_eq!(mode(&file), 0o600);
 }
 
-/// Whoever may write in the folder could have put it there.
+/// Any user who may write in the folder could have put it there.
 #[test]
 fn foreign_part_file_is_left_alone() {
     let estate = Estate::new();

@@ -27,7 +27,7 @@ struct Running {
     child: Child,
     pid: Pid,
     stderr: BufReader<ChildStderr>,
-    said: String,
+    output: String,
 }
 
 impl Running {
@@ -35,7 +35,7 @@ impl Running {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let pid = Pid::from_child(&child);
         let stderr = BufReader::new(child.stderr.take().unwrap());
-        Self { child, pid, stderr, said: String::new() }
+        Self { child, pid, stderr, output: String::new() }
     }
 
     /// As PID 1 of a namespace of its own, where the kernel ignores every signal without a handler.
@@ -70,8 +70,8 @@ impl Running {
         while !line.contains(text) {
             line.clear();
             let length = self.stderr.read_line(&mut line).unwrap();
-            self.said.push_str(&line);
-            assert!(length > 0, "it ended without `{text}`:\n{}", self.said);
+            self.output.push_str(&line);
+            assert!(length > 0, "it ended without `{text}`:\n{}", self.output);
         }
         self
     }
@@ -87,11 +87,11 @@ impl Running {
         self.signal(signal);
         let status = self.child.wait().unwrap();
         let took = began.elapsed();
-        std::io::Read::read_to_string(&mut self.stderr, &mut self.said).unwrap();
-        assert_eq!(status.code(), Some(code), "{}", self.said);
-        assert!(took < WITHIN, "it took {took:?}:\n{}", self.said);
-        assert!(self.said.contains("error[interrupted]: stopped by SIG"), "{}", self.said);
-        self.said
+        std::io::Read::read_to_string(&mut self.stderr, &mut self.output).unwrap();
+        assert_eq!(status.code(), Some(code), "{}", self.output);
+        assert!(took < WITHIN, "it took {took:?}:\n{}", self.output);
+        assert!(self.output.contains("error[interrupted]: stopped by SIG"), "{}", self.output);
+        self.output
     }
 }
 
@@ -250,11 +250,11 @@ fn declined_prompt_changes_nothing() {
         let mut running = Running::start(command).says("[y/N]");
         terminal.write_all(answer.as_bytes()).unwrap();
         let status = running.child.wait().unwrap();
-        std::io::Read::read_to_string(&mut running.stderr, &mut running.said).unwrap();
-        let said = running.said;
-        assert_eq!(status.code(), Some(i32::from(declined)), "{answer:?}: {said}");
-        assert_eq!(said.ends_with("\nCancelled. Nothing was changed.\n"), declined, "{answer:?}: {said}");
-        assert!(!said.contains("error["), "{said}");
+        std::io::Read::read_to_string(&mut running.stderr, &mut running.output).unwrap();
+        let output = running.output;
+        assert_eq!(status.code(), Some(i32::from(declined)), "{answer:?}: {output}");
+        assert_eq!(output.ends_with("\nCancelled. Nothing was changed.\n"), declined, "{answer:?}: {output}");
+        assert!(!output.contains("error["), "{output}");
         assert_eq!(Path::new(&world.jwks()).exists(), declined);
     }
 }

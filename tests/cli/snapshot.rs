@@ -177,7 +177,7 @@ fn is_hex(word: &str, lengths: &[usize]) -> bool {
     lengths.contains(&word.len()) && word.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// A file that no test compares is a text that nobody reviews.
+/// A file that no test compares is a text that is not reviewed.
 #[test]
 fn every_snapshot_has_its_test() {
     let mut sources = String::new();

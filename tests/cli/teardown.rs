@@ -128,7 +128,7 @@ fn foreign_or_changed_documents_stay() {
         assert_eq!(std::fs::read_to_string(world.discovery()).unwrap(), changed);
         assert!(world.jwks().exists(), "what it points at stays with it");
     }
-    // A key set that somebody added a key to by hand.
+    // A key set that another user edited by hand.
     let world = published();
     let text = std::fs::read_to_string(world.jwks()).unwrap();
     world.put(&world.jwks(), text.replacen("\"keys\":[", "\"keys\": [", 1));

@@ -1,4 +1,4 @@
-//! `./keyless.yaml`, which nobody named: it is used where only the user can write it, and announced; else refused.
+//! `./keyless.yaml`, which no flag named: it is used where only the user can write it, and announced; else refused.
 
 use std::{
     fs::{self, Permissions},
@@ -80,7 +80,7 @@ fn world_writable_settings_file_is_refused() {
     mode(&file, 0o644);
     mode(folder, 0o700);
     if fs::metadata(folder).unwrap().uid() == 0 {
-        // What root may do: give it to somebody else. A group of another number is another group.
+        // What root may do: give it to another user. A group of another number is another group.
         for (path, user, group) in [(file.as_path(), 12_345, 12_345), (folder, 12_345, 12_345)] {
             chown(path, Some(user), Some(group)).unwrap();
             refused();

@@ -1,4 +1,4 @@
-//! A cluster that cannot be reached: said once, soon, with the server, the context and a remedy that works.
+//! A cluster that cannot be reached: reported once, soon, with the server, the context and a remedy that works.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! What a stranger would stumble over: each failed check names what was seen, the cause and the remedy.
+//! What would stop a relying party: each failed check names what was seen, the cause and the remedy.
 
 use std::fs;
 

@@ -82,8 +82,8 @@ fn by_uploaded_keys_through_a_rotation() {
     let next = SigningKey::ec(Curve::P256);
     fs::write(estate.world.dir.path().join("next.pub"), next.public_pem()).unwrap();
     let keyless = estate.world.dir.path().join("keyless.yaml");
-    let settled = fs::read_to_string(&keyless).unwrap();
-    fs::write(&keyless, settled.replacen("cluster:\n", "cluster:\n  publicKeys: [next.pub]\n", 1)).unwrap();
+    let settings = fs::read_to_string(&keyless).unwrap();
+    fs::write(&keyless, settings.replacen("cluster:\n", "cluster:\n  publicKeys: [next.pub]\n", 1)).unwrap();
     let staged = estate.run(&["verify"]).ends(1);
     assert!(
         staged.out.contains(&format!("staged, but not among the 1 uploaded: {}", next.kid())),
@@ -120,8 +120,8 @@ fn by_public_documents_after_uploaded_keys() {
 
     estate.google.resolve("oidc.lab.test", estate.world.web.addr());
     let bucket = format!("file://{}", estate.world.www.display());
-    let settled = fs::read_to_string(estate.world.dir.path().join("keyless.yaml")).unwrap();
-    let moved = settled.replace("mode: uploaded", "mode: documents");
+    let settings = fs::read_to_string(estate.world.dir.path().join("keyless.yaml")).unwrap();
+    let moved = settings.replace("mode: uploaded", "mode: documents");
     fs::write(
         estate.world.dir.path().join("keyless.yaml"),
         format!("{moved}issuer: {ISSUER}\nbucket:\n  url: {bucket}\n"),

@@ -72,16 +72,16 @@ fn texts(texts: &[&str]) -> Vec<Seed> {
 /// Every file of a folder of fixtures.
 fn files(folder: &str) -> Vec<Seed> {
     let mut found = Vec::new();
-    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(folder), &mut found);
+    collect_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(folder), &mut found);
     assert!(!found.is_empty(), "no fixtures in {folder}");
     found.sort();
     found.into_iter().map(Seed::from).collect()
 }
 
-fn walk(folder: &Path, found: &mut Vec<Vec<u8>>) {
+fn collect_files(folder: &Path, found: &mut Vec<Vec<u8>>) {
     for entry in fs::read_dir(folder).expect("a folder of fixtures").flatten() {
         match entry.path() {
-            path if path.is_dir() => walk(&path, found),
+            path if path.is_dir() => collect_files(&path, found),
             path => found.push(fs::read(path).expect("a fixture")),
         }
     }
@@ -230,7 +230,7 @@ fn s3_policies() -> Vec<Seed> {
 }
 
 fn vault_errors() -> Vec<Seed> {
-    let said = [
+    let messages = [
         "permission denied",
         "error validating token: expired",
         "missing role",
@@ -239,7 +239,7 @@ fn vault_errors() -> Vec<Seed> {
         "1 error occurred:\n\t* error checking oidc discovery URL",
         "unsupported path",
     ];
-    let errors = said.iter().map(|text| json!({"errors": [text]}));
+    let errors = messages.iter().map(|text| json!({"errors": [text]}));
     let health = json!({"initialized": false, "sealed": true, "standby": true, "version": "1.21.4", "enterprise": false});
     let login = json!({"auth": {"client_token": CANARY, "lease_duration": 900, "policies": ["keyless"]}});
     errors.chain([health, login]).map(|body| format!("\u{2}{body}").into()).collect()

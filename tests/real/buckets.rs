@@ -80,12 +80,12 @@ impl S3 {
         Ok(Self { master, server: None, weed: weed.to_owned(), folder: folder.to_owned(), flags })
     }
 
-    pub(crate) async fn ready(&mut self, stranger: &Client) -> Checked {
+    pub(crate) async fn ready(&mut self, client: &Client) -> Checked {
         // A server that comes before the master has elected itself asks again five seconds later.
         let master = &mut self.master;
         until("SeaweedFS's master", READY, async || {
             master.running()?;
-            let status = stranger.get(format!("http://{MASTER}/cluster/status")).send().await?;
+            let status = client.get(format!("http://{MASTER}/cluster/status")).send().await?;
             let status = status.text().await?;
             check!(status.contains("\"IsLeader\":true"), "{status}");
             Ok(())
@@ -95,18 +95,18 @@ impl S3 {
         let process = self.server.insert(process);
         until(S3_HOST, READY, async || {
             process.running()?;
-            // 403 to a stranger: it is there, and it asks who one is.
-            let answer = stranger.get(format!("https://{S3_HOST}/")).send().await?;
+            // 403 without credentials: it is up, and requires authentication.
+            let answer = client.get(format!("https://{S3_HOST}/")).send().await?;
             check!(answer.status() == StatusCode::FORBIDDEN, "status {}", answer.status());
             // It answers before it has a place to write to.
-            put(stranger, &format!("{FILER}/ready"), "content").await
+            put(client, &format!("{FILER}/ready"), "content").await
         })
         .await
     }
 
     /// Puts an object into a bucket behind the back of S3.
-    pub(crate) async fn put(&self, stranger: &Client, path: &str, body: &'static str) -> Checked {
-        put(stranger, &format!("{FILER}/buckets/{path}"), body).await
+    pub(crate) async fn put(&self, client: &Client, path: &str, body: &'static str) -> Checked {
+        put(client, &format!("{FILER}/buckets/{path}"), body).await
     }
 
     /// Whether there is a bucket of this name.
@@ -154,11 +154,11 @@ impl Gcs {
         Ok(Self { process })
     }
 
-    pub(crate) async fn ready(&mut self, stranger: &Client) -> Checked {
+    pub(crate) async fn ready(&mut self, client: &Client) -> Checked {
         let process = &mut self.process;
         until(GCS_HOST, READY, async || {
             process.running()?;
-            let answer = stranger.get(format!("https://{GCS_HOST}/storage/v1/b?project=lab")).send().await?;
+            let answer = client.get(format!("https://{GCS_HOST}/storage/v1/b?project=lab")).send().await?;
             check!(answer.status().is_success(), "status {}", answer.status());
             Ok(())
         })
@@ -166,9 +166,9 @@ impl Gcs {
     }
 
     /// Makes a bucket; it is there already when a story runs a second time.
-    pub(crate) async fn create(&self, stranger: &Client, bucket: &str) -> Checked {
+    pub(crate) async fn create(&self, client: &Client, bucket: &str) -> Checked {
         let url = format!("https://{GCS_HOST}/storage/v1/b?project=lab");
-        let status = stranger.post(url).json(&json!({"name": bucket})).send().await?.status();
+        let status = client.post(url).json(&json!({"name": bucket})).send().await?.status();
         check!(status.is_success() || status == StatusCode::CONFLICT, "creating {bucket}: {status}");
         Ok(())
     }

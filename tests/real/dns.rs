@@ -63,7 +63,7 @@ fn answer(question: &[u8], known: &[(Vec<u8>, Ipv4Addr)]) -> Option<Vec<u8>> {
     Some(answer)
 }
 
-/// A name as it stands in a question: each label behind its length.
+/// A name as encoded in a question: each label preceded by its length.
 fn encode(name: &str) -> Vec<u8> {
     let mut encoded = Vec::new();
     for label in name.split('.') {

@@ -91,7 +91,7 @@ pub(crate) async fn install(world: &World) -> Checked<Eso> {
     Ok(eso)
 }
 
-/// What the chart leaves in a cluster, and nobody runs: its custom resources of one version, its Deployment and rights.
+/// What the chart leaves in a cluster without running it: its custom resources of one version, its Deployment and rights.
 pub(crate) async fn install_objects(world: &World, kubeconfig: &Path, crds: &str) -> Checked {
     let files = world.far_sides.locate(FarSide::ExternalSecrets).map_err(Failure)?;
     let crds = files.join(crds).display().to_string();

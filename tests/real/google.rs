@@ -74,7 +74,7 @@ impl Google {
         .await
     }
 
-    /// A token of Google for one of the cluster; `Err` holds what the token service said.
+    /// A token of Google for one of the cluster; `Err` holds the token service's message.
     pub(crate) async fn exchange(&self, audience: &str, token: &str) -> Checked<Result<(), String>> {
         let form = [
             ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),

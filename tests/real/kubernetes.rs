@@ -55,7 +55,7 @@ pub(crate) struct Settings {
     pub(crate) signing_key: SigningKey,
     /// The structured authentication configuration, if it trusts an issuer besides its own.
     pub(crate) authentication: Option<PathBuf>,
-    /// What somebody else says in place of `issuers`, as `name=value`.
+    /// The flags that replace `issuers`, as `name=value`.
     pub(crate) flags: Vec<String>,
 }
 
@@ -171,11 +171,11 @@ impl ApiServer {
         Ok(text(&self.post(&path, &request).await?["status"]["token"]))
     }
 
-    /// Whom this server takes the bearer of `token` for; `Err` holds what it said instead.
-    pub(crate) async fn who_is(&self, stranger: &Client, token: &str) -> Checked<Result<String, StatusCode>> {
+    /// Whom this server takes the bearer of `token` for; `Err` holds the status of its refusal.
+    pub(crate) async fn who_is(&self, client: &Client, token: &str) -> Checked<Result<String, StatusCode>> {
         let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
         let url = self.url("/apis/authentication.k8s.io/v1/selfsubjectreviews");
-        let answer = stranger.post(url).bearer_auth(token).json(&review).send().await?;
+        let answer = client.post(url).bearer_auth(token).json(&review).send().await?;
         if !answer.status().is_success() {
             return Ok(Err(answer.status()));
         }
@@ -186,12 +186,12 @@ impl ApiServer {
     /// What the bearer of `token` is answered, whatever that is.
     pub(crate) async fn post_as(
         &self,
-        stranger: &Client,
+        client: &Client,
         token: &str,
         path: &str,
         body: &Value,
     ) -> Checked<(StatusCode, Value)> {
-        let answer = stranger.post(self.url(path)).bearer_auth(token).json(body).send().await.during(path)?;
+        let answer = client.post(self.url(path)).bearer_auth(token).json(body).send().await.during(path)?;
         Ok((answer.status(), answer.json().await.during(path)?))
     }
 
@@ -226,7 +226,7 @@ fn spawn(
         format!("--tls-private-key-file={}", serving.key.display()),
         format!("--client-ca-file={}", client_ca.display()),
         "--authorization-mode=RBAC".to_owned(),
-        // As several distributions have it: nobody may rely on reading the issuer URLs unasked.
+        // As in several distributions: anonymous clients may not read the issuer URLs.
         "--anonymous-auth=false".to_owned(),
         "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
         format!("--service-account-signing-key-file={}", settings.signing_key.private.display()),

@@ -1,4 +1,4 @@
-//! OpenBao as a stranger: it knows the issuer's URL and nothing else of the cluster.
+//! OpenBao as a relying party: it knows the issuer's URL and nothing else about the cluster.
 
 use std::fs;
 use std::path::Path;
@@ -99,7 +99,7 @@ impl OpenBao {
         Ok(())
     }
 
-    /// Mounts a KV store of version 2, as whoever runs OpenBao does before anyone can read from it.
+    /// Mounts a KV store of version 2, as OpenBao's administrator does before any client can read from it.
     pub(crate) async fn mount(&self, client: &Client, kv: &str) -> Checked {
         let body = json!({"type": "kv", "options": {"version": "2"}});
         self.write(client, &format!("sys/mounts/{kv}"), &body).await
@@ -140,7 +140,7 @@ impl OpenBao {
 
     /// Trusts the issuer, by what is public, and lets `subject` in. It reads the documents at once.
     pub(crate) async fn trust(&self, client: &Client, issuer: &str, ca: &str, subject: &str) -> Checked {
-        // Written anew each time: OpenBao keeps what it once read for as long as the mount lives.
+        // Written again each time: OpenBao keeps what it once read for as long as the mount exists.
         self.remove(client, "sys/auth/jwt").await?;
         let steps = [
             ("sys/auth/jwt", json!({"type": "jwt"})),

@@ -55,7 +55,7 @@ async fn enter(program: &str) -> Checked<(World, Command)> {
     let mut world = World::start(folder, far_sides, &needed).await?;
     if needed.contains(&FarSide::Kubernetes) {
         // It asks for the documents every ten seconds until they are public.
-        world.start_stranger().await?;
+        world.start_relying_party().await?;
     }
     let ca = world.ca_file();
     // gcloud takes a token by a file only.

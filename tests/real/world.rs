@@ -3,7 +3,7 @@
 //! ```text
 //! 10.99.0.1:6443  API server `server-1` ┐ one cluster, one etcd, each with key files of its own
 //! 10.99.0.2:6443  API server `server-2` ┘
-//! 10.99.0.3:6443  API server `stranger`: another cluster, trusts the public issuer
+//! 10.99.0.3:6443  API server `relying`: another cluster, trusts the public issuer
 //! 10.99.0.4:443   s3.lab.test             SeaweedFS
 //! 127.0.0.2:443   *.googleapis.com        the rest of Google, from `lab`
 //! 127.0.0.4:443   storage.googleapis.com  fake-gcs-server
@@ -37,13 +37,13 @@ pub(crate) const BUCKET: &str = "lab-issuer";
 pub(crate) const PREFIX: &str = "cluster-a";
 /// What the cluster's tokens say in `iss`: the bucket's public URL.
 pub(crate) const ISSUER: &str = "https://s3.lab.test/lab-issuer/cluster-a";
-/// The ServiceAccount whose tokens the strangers see.
+/// The ServiceAccount whose tokens the relying parties see.
 pub(crate) const ACCOUNT: &str = "default/default";
 pub(crate) const SUBJECT: &str = "system:serviceaccount:default:default";
-/// What a token for the API server `stranger` must be minted for.
-pub(crate) const STRANGER_AUDIENCE: &str = "stranger";
-/// What the API server `stranger` puts before a subject that it read in a published token.
-pub(crate) const STRANGER_PREFIX: &str = "published:";
+/// What a token for the API server `relying` must be minted for.
+pub(crate) const RELYING_AUDIENCE: &str = "relying";
+/// What the API server `relying` puts before a subject that it read in a published token.
+pub(crate) const RELYING_PREFIX: &str = "published:";
 
 pub(crate) struct World {
     /// Everything that is written lies in here, and is gone with the world.
@@ -55,7 +55,7 @@ pub(crate) struct World {
     administrator: pki::Certificate,
     admin: Client,
     cluster: Option<Cluster>,
-    stranger: Option<ApiServer>,
+    relying_party: Option<ApiServer>,
     s3: Option<S3>,
     gcs: Option<Gcs>,
     openbao: Option<OpenBao>,
@@ -82,7 +82,7 @@ impl World {
             far_sides,
             admin,
             cluster: None,
-            stranger: None,
+            relying_party: None,
             s3: None,
             gcs: None,
             openbao: None,
@@ -119,7 +119,7 @@ impl World {
             for server in &mut cluster.servers {
                 server.ready().await?;
             }
-            world.settle_cluster().await?;
+            world.complete_cluster().await?;
             world.write_kubeconfig_for(&world.servers()?[0], &world.kubeconfig())?;
         }
         if needed.contains(&FarSide::ExternalSecrets) {
@@ -150,7 +150,7 @@ impl World {
     }
 
     /// Waits for what a whole cluster has, and does what its controller-manager would do.
-    async fn settle_cluster(&self) -> Checked {
+    async fn complete_cluster(&self) -> Checked {
         self.both_listed().await?;
         let account = json!({
             "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"},
@@ -207,20 +207,20 @@ impl World {
 
     /// Starts the API server of another cluster that trusts the public issuer, or starts it afresh:
     /// a new process has read nothing yet, as if the cache time of what it had read were over.
-    pub(crate) async fn start_stranger(&mut self) -> Checked {
-        let stranger = match self.stranger.take() {
+    pub(crate) async fn start_relying_party(&mut self) -> Checked {
+        let relying_party = match self.relying_party.take() {
             Some(mut running) => {
                 running.restart(|_| ()).await?;
                 running
             }
             None => {
                 let programs = self.far_sides.locate(FarSide::Kubernetes).map_err(Failure)?;
-                let key = self.pki.signing_key("stranger", Algorithm::Rs256)?;
+                let key = self.pki.signing_key("relying", Algorithm::Rs256)?;
                 let settings = Settings {
-                    name: "stranger",
+                    name: "relying",
                     address: "10.99.0.3",
-                    etcd_prefix: "stranger",
-                    issuers: vec!["https://stranger.lab.test"],
+                    etcd_prefix: "relying",
+                    issuers: vec!["https://relying.lab.test"],
                     keys: vec![key.clone()],
                     signing_key: key,
                     authentication: Some(self.write_authentication()?),
@@ -232,15 +232,15 @@ impl World {
                 started
             }
         };
-        self.stranger = Some(stranger);
+        self.relying_party = Some(relying_party);
         Ok(())
     }
 
-    pub(crate) fn stranger(&self) -> Checked<&ApiServer> {
-        self.stranger.as_ref().ok_or_else(|| not_started("the other cluster"))
+    pub(crate) fn relying_party(&self) -> Checked<&ApiServer> {
+        self.relying_party.as_ref().ok_or_else(|| not_started("the other cluster"))
     }
 
-    /// Starts an API server of a cluster of its own, with somebody else's flags for its issuer.
+    /// Starts an API server of a cluster of its own, with the flags of another tool for its issuer.
     pub(crate) fn other_cluster(
         &self,
         name: &'static str,
@@ -270,10 +270,10 @@ impl World {
             "jwt": [{
                 "issuer": {
                     "url": ISSUER,
-                    "audiences": [STRANGER_AUDIENCE],
+                    "audiences": [RELYING_AUDIENCE],
                     "certificateAuthority": self.pki.ca_pem,
                 },
-                "claimMappings": {"username": {"claim": "sub", "prefix": STRANGER_PREFIX}},
+                "claimMappings": {"username": {"claim": "sub", "prefix": RELYING_PREFIX}},
             }],
         });
         fs::write(&file, configuration.to_string())?;

@@ -306,11 +306,11 @@ fn foreign_objects_are_refused_in_advance() {
         }),
         (Code::VaultOtherIssuer, |it| it.mount.as_mut().unwrap().description = "managed by keyless".into()),
         (Code::VaultOtherCluster, |it| {
-            it.mount.as_mut().unwrap().description = OURS.replace(CLUSTER, "of-somebody-else");
+            it.mount.as_mut().unwrap().description = OURS.replace(CLUSTER, "of-another-cluster");
         }),
         (Code::VaultOtherCluster, |it| {
             let text = it.policy.take().unwrap();
-            it.policy = Some(text.replace(CLUSTER, "of-somebody-else"));
+            it.policy = Some(text.replace(CLUSTER, "of-another-cluster"));
         }),
         (Code::VaultConfigForeign, |it| {
             it.mount.as_mut().unwrap().description = "for the CI".into();

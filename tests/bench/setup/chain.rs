@@ -16,7 +16,7 @@ struct Row {
     needs: &'static [(&'static str, &'static str)],
 }
 
-/// Stands for every row that needs nothing.
+/// The name of all rows that need nothing.
 const READS: &str = "look at everything, at the same time";
 /// The stand-in answers the first look at an operation with "not done", as Google does.
 const LOOKS: usize = 2;
@@ -74,7 +74,7 @@ const TABLE: [Row; 20] = [
             PLAN,
             (
                 "look at the pool's operation until it is done",
-                "nothing is granted to a pool that may be nobody's",
+                "nothing is granted to a pool that may not exist",
             ),
         ],
     },
@@ -111,7 +111,7 @@ const TABLE: [Row; 20] = [
         times: 1,
         needs: &[("disable the old key", "it is deleted only when nothing broke without it")],
     },
-    // Nobody waits for its answer.
+    // No call waits for its answer.
     read("open the way to the token service", ("sts", "HEAD", "/")),
 ];
 

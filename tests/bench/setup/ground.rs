@@ -108,8 +108,8 @@ impl Ground {
         let calls = self.google.faults().requests();
         let gone = self.google.keys(&self.email).is_empty();
         if !output.status.success() || !gone {
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            return Err(format!("setup: {}, the old key is gone: {gone}\n{said}", output.status).into());
+            let messages = String::from_utf8_lossy(&output.stderr).into_owned();
+            return Err(format!("setup: {}, the old key is gone: {gone}\n{messages}", output.status).into());
         }
         Ok(Ran { start, wall, calls })
     }

@@ -91,8 +91,8 @@ fn for_script(one_way: Duration) -> Result<Ground, Box<dyn Error>> {
 /// `None` where it is not installed.
 fn gcloud_version() -> Option<String> {
     let output = Command::new("gcloud").arg("version").output().ok()?;
-    let said = String::from_utf8(output.stdout).ok()?;
-    said.lines()
+    let text = String::from_utf8(output.stdout).ok()?;
+    text.lines()
         .find_map(|line| line.strip_prefix("Google Cloud SDK "))
         .map(|version| format!("gcloud {version}"))
 }

@@ -123,8 +123,8 @@ pub(crate) fn gcloud(ground: &Ground) -> Result<(Duration, Vec<Asked>), Box<dyn 
         };
         let output = command.output()?;
         if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            return Err(format!("gcloud {}: {}\n{said}", arguments.join(" "), output.status).into());
+            let messages = String::from_utf8_lossy(&output.stderr).into_owned();
+            return Err(format!("gcloud {}: {}\n{messages}", arguments.join(" "), output.status).into());
         }
         let heard = ground.google.heard();
         asked.extend(heard.into_iter().skip(asked.len()).map(|heard| (arguments.join(" "), heard)));
@@ -217,7 +217,7 @@ pub(crate) fn record(ground: &Ground, asked: &[Asked], file: &Path) -> Result<()
     Ok(())
 }
 
-/// As it stands inside a string of JSON.
+/// As inside a string of JSON.
 fn escaped(value: &str) -> String {
     json!(value).to_string().trim_matches('"').to_owned()
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Canary, LOUD, keeps};
 use crate::{estate::Estate, google::at_once, world::World};
 
-/// `CANARY` is the value of a member, in quotes; each is what stands there instead.
+/// `CANARY` is the value of a member, in quotes; each is the text in its place.
 const BREAKS: [&str; 13] = [
     "\"CANARY\"",
     "[\"CANARY\"]",

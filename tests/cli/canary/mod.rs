@@ -1,11 +1,11 @@
 //! Secrets, and text that others wrote, on every way out of the program: stdout, stderr and files, at every level of detail
-//! and in every form of output. A canary stands for each secret; it is made when the test runs.
+//! and in every form of output. A canary takes the place of each secret; it is made when the test runs.
 
 mod credential_files;
+mod foreign_text;
 mod kubeconfig;
 mod output;
 mod servers;
-mod strangers;
 mod urls;
 
 use std::{

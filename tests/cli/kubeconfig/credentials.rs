@@ -42,8 +42,8 @@ fn credentials_are_sent_like_kubectl() {
         (true, act("as a user", "as: jane")),
         (true, act("as a user of groups", "as: jane, as-groups: [dev, 'system:masters'], as-uid: '7'")),
         (true, act("as a user with more", "as: jane, as-user-extra: {scopes: [a, b], Some/Key: [c]}")),
-        (false, act("as groups of nobody", "as-groups: [dev]")),
-        (false, act("as an uid of nobody", "as-uid: '7'")),
+        (false, act("as groups without a user", "as-groups: [dev]")),
+        (false, act("as an uid without a user", "as-uid: '7'")),
         (false, case("provider gcp", "auth-provider: {name: gcp}".into())),
         (false, case("provider azure", "auth-provider: {name: azure}".into())),
         (false, case("provider of none", "auth-provider: {name: none}".into())),
@@ -62,8 +62,8 @@ fn id_token() -> String {
 #[test]
 fn unverified_servers_are_not_asked_singly() {
     let ground = Ground::new();
-    let stranger = ground.other.server(0).addr();
-    ground.cluster.change(|cluster| cluster.advertised = Some(vec![stranger]));
+    let other_server = ground.other.server(0).addr();
+    ground.cluster.change(|cluster| cluster.advertised = Some(vec![other_server]));
     let token = format!("token: {}", ground.token());
     let folder = TempDir::new().unwrap();
     let publish = |kubeconfig: &str, folder: &Path| -> Ran {
@@ -80,8 +80,8 @@ fn unverified_servers_are_not_asked_singly() {
         "{}",
         ran.err
     );
-    assert!(ground.other.server(0).faults().requests().is_empty(), "the stranger was asked");
-    // The stranger of this test has a certificate of the cluster's authority: with verification it is one of its servers.
+    assert!(ground.other.server(0).faults().requests().is_empty(), "the other server was asked");
+    // The other server of this test has a certificate of the cluster's authority: with verification it is one of its servers.
     publish(&ground.usual(&server), folder.path());
     assert!(!ground.other.server(0).faults().requests().is_empty());
 }

@@ -41,7 +41,7 @@ fn proxies_are_used_like_kubectl() {
         (false, url("socks5h", &loopback, &socks.replace("socks5", "socks5h"))),
         (false, url("no scheme", &loopback, http.trim_start_matches("http://"))),
         (false, url("other scheme", &loopback, &http.replace("http", "ftp"))),
-        (false, url("nobody there", &loopback, &format!("http://{refused}"))),
+        (false, url("no listener", &loopback, &format!("http://{refused}"))),
         (false, url("http spoken to https", &loopback, &https.replace("https", "http"))),
         (false, url("https spoken to http", &loopback, &http.replace("http", "https"))),
         (true, env("HTTPS_PROXY", &any, "HTTPS_PROXY", &http)),
@@ -70,7 +70,7 @@ fn proxies_are_used_like_kubectl() {
         (true, env("name by variable", &ground.at("k8s.lab.test"), "HTTPS_PROXY", &http)),
         (true, env("loopback is excepted", &loopback, "HTTPS_PROXY", &http)),
         (true, env("CGI minds http only", &any, "HTTPS_PROXY", &http).set("REQUEST_METHOD", "GET")),
-        (false, env("nobody there by variable", &any, "HTTPS_PROXY", &format!("http://{refused}"))),
+        (false, env("no listener by variable", &any, "HTTPS_PROXY", &format!("http://{refused}"))),
     ]);
     // Proxies that want a login, and proxies that will not.
     for proxy in [&ground.http, &ground.https, &ground.socks] {

@@ -138,7 +138,7 @@ fn key_needed_later_is_enabled_again() {
         .fails(3, "credential-in-use", &["Deployment external-secrets/api"])
         .says("enabling key ");
     estate.untouched();
-    // And so it is for a store that somebody puts back.
+    // And so it is for a store that another user puts back.
     let estate = Estate::new();
     let before = estate.store()["spec"].clone();
     estate.run(&SETUP).ends(0);
@@ -162,7 +162,7 @@ fn key_enabled_by_hand_stays_enabled() {
     estate.retired();
 }
 
-/// The key goes, and what somebody has put into its Secret since does not.
+/// The key goes, and what another user has put into its Secret since does not.
 #[test]
 fn secret_edited_after_disabling_stays() {
     let other_key = |estate: &Estate| {
@@ -190,7 +190,7 @@ fn secret_edited_after_disabling_stays() {
     }
 }
 
-/// Whoever goes on has the cluster, and no file of the one who began.
+/// The person who goes on has the cluster, and no file of the one who began.
 #[test]
 fn another_person_goes_on_without_files() {
     let estate = Estate::new();

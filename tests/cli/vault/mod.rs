@@ -103,7 +103,7 @@ impl Scene {
         assert!(self.estate.secret_is_there());
     }
 
-    /// What was wrong is mended, and setup comes to its end.
+    /// What was wrong is fixed, and setup comes to its end.
     #[track_caller]
     fn ends_well(&self) {
         self.setup("vault").ends(0);

@@ -1,4 +1,4 @@
-//! Every reason that stops it: named, with the remedy and the old path untouched; and mended, it ends well.
+//! Every reason that stops it: named, with the remedy and the old path untouched; and once fixed, it ends well.
 
 use std::process::Command;
 
@@ -178,7 +178,7 @@ fn foreign_vault_objects_are_left_alone() {
     refused("vault-role-foreign", &["external-secrets", "admin", "vault.role"]);
     vault.remove_role("keyless", "external-secrets");
 
-    // A method that somebody else has configured for something else, beside ours.
+    // A method that another client has configured for something else, beside ours.
     let key = SigningKey::rsa(2048).public_pem();
     let token = vault.root_token();
     let body = json!({"bound_issuer": "https://gitlab.example.com", "jwt_validation_pubkeys": [key]});
@@ -190,7 +190,7 @@ fn foreign_vault_objects_are_left_alone() {
     assert_eq!(scene.provider()["auth"]["jwt"]["path"], "k3s");
 }
 
-/// As whoever runs the server does it, with their own tool.
+/// As the server's administrator does it, with their own tool.
 fn write(scene: &Scene, token: &str, path: &str, body: &Value) {
     let mut curl = Command::new("curl");
     curl.args(["-sS", "--fail", "--noproxy", "*", "--cacert"])
@@ -254,8 +254,8 @@ fn unfetchable_documents_are_explained_by_server() {
     // The server is trusted now, but is told of the wrong authority for the issuer's host.
     let both = "caFile: vault-ca.pem, issuerCaFile: ";
     scene.settings(&format!("{both}vault-ca.pem"), &scene.documents());
-    let said = "x509: certificate signed by unknown authority";
-    scene.setup("vault").fails(3, "vault-ca", &[said, "vault.issuerCaFile"]);
+    let cause = "x509: certificate signed by unknown authority";
+    scene.setup("vault").fails(3, "vault-ca", &[cause, "vault.issuerCaFile"]);
     scene.old_path_is_untouched();
     scene.settings(&format!("{both}ca.pem"), &scene.documents());
 

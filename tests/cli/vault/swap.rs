@@ -171,7 +171,7 @@ fn namespaced_vault_setup_replaces_stored_token() {
 #[test]
 fn verify_follows_provider_of_the_store() {
     let scene = Scene::new();
-    for (to, hop, provider) in [
+    for (to, login, provider) in [
         ("google", "google-exchange", "keys of Google project"),
         ("vault", "vault-login", "keys of auth/keyless"),
     ] {
@@ -179,7 +179,7 @@ fn verify_follows_provider_of_the_store() {
         let result = scene.run(&["verify", "-o", "json"]).ends(0).json();
         let checks = result["checks"].as_array().unwrap();
         let of = |name: &str| checks.iter().filter(|check| check["check"] == name).collect::<Vec<_>>();
-        assert_eq!(of(hop).len(), 1, "{result:#}");
+        assert_eq!(of(login).len(), 1, "{result:#}");
         let keys = of("uploaded-keys");
         assert!(keys[0]["subject"].as_str().unwrap().starts_with(provider), "{keys:#?}");
         assert_eq!(keys[0]["result"], "passed", "{keys:#?}");

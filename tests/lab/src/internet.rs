@@ -14,8 +14,8 @@ use crate::wire::{Disturbance, Faults, Moment, Request, runtime};
 /// The public network of a test, reached by `HTTPS_PROXY`.
 ///
 /// Faithful: CONNECT as in RFC 9110 §9.3.6, one tunnel per connection, bytes untouched, so that
-/// client and stand-in speak TLS with the public name end to end. A name that nobody has is
-/// answered with 502, as a proxy answers it whose DNS says no.
+/// client and stand-in speak TLS with the public name end to end. A name without a route is
+/// answered with 502, as by a proxy whose DNS does not know the name.
 /// Not faithful: no proxy authentication, nothing but CONNECT, no UDP and so no HTTP/3.
 pub struct Internet {
     addr: SocketAddr,

@@ -6,7 +6,7 @@
 //!                    │             External Secrets controller in it
 //!  program under     ├─► S3        buckets, policies, signatures
 //!  test, or a    ────┼─► Gcs       Google's JSON API and public reads
-//!  stranger          ├─► Google    workload identity, service-account keys, Secret Manager; a Gcs
+//!  foreign client    ├─► Google    workload identity, service-account keys, Secret Manager; a Gcs
 //!                    ├─► Vault     OpenBao: JWT logins, KV secrets, policies
 //!                    ├─► Crowd     an API server with very many objects
 //!                    ├─► Web       a directory behind https

@@ -69,12 +69,16 @@ async fn upgrade(setting: &Setting<'_>) -> Checked {
     counts_the_key(setting, &kubeconfig).await.during("v1beta1 alone")?;
     for command in [["setup", "--yes"], ["setup", "--dry-run"]] {
         let call = setting.keyless(&command)?.with("KUBECONFIG", &kubeconfig);
-        let said = call.run().await?.exits(3)?.says("external-secrets.io/v1 is not served (only v1beta1)")?;
+        let output =
+            call.run().await?.exits(3)?.says("external-secrets.io/v1 is not served (only v1beta1)")?;
         let now = server.get(&stored).await?["spec"].clone();
-        check!(now == before && google.pools().await? == pools, "it was changed all the same: {now}\n{said}");
+        check!(
+            now == before && google.pools().await? == pools,
+            "it was changed all the same: {now}\n{output}"
+        );
     }
-    let said = setting.keyless(&["verify"])?.with("KUBECONFIG", &kubeconfig).run().await?;
-    check!(!said.stdout.contains(", 0 failed"), "`verify` passes a store with a stored key\n{said}");
+    let output = setting.keyless(&["verify"])?.with("KUBECONFIG", &kubeconfig).run().await?;
+    check!(!output.stdout.contains(", 0 failed"), "`verify` passes a store with a stored key\n{output}");
 
     // Only the stores are upgraded; then everything; then the earlier version is there, and not served.
     for (step, stores, users) in [
@@ -89,13 +93,13 @@ async fn upgrade(setting: &Setting<'_>) -> Checked {
         define(world, server, &kubeconfig, &all.collect::<Vec<_>>()).await.during(step)?;
         counts_the_key(setting, &kubeconfig).await.during(step)?;
         let call = setting.keyless(&["setup", "--dry-run"])?.with("KUBECONFIG", &kubeconfig);
-        let said = call.run().await?.exits(1).during(step)?;
+        let output = call.run().await?.exits(1).during(step)?;
         for object in [
             format!("~ update  ClusterSecretStore {STORE}"),
             format!("ExternalSecret {SHOP}/{EARLIER}"),
             format!("PushSecret {SHOP}/push"),
         ] {
-            check!(said.stdout.contains(&object), "{step}: the plan should name {object}\n{said}");
+            check!(output.stdout.contains(&object), "{step}: the plan should name {object}\n{output}");
         }
         let path = format!("{GROUP}/v1/clustersecretstores/{STORE}");
         let now = server.get(&path).await?["spec"].clone();
@@ -108,11 +112,11 @@ async fn upgrade(setting: &Setting<'_>) -> Checked {
 /// One key, and the store that uses it; with everything seen.
 async fn counts_the_key(setting: &Setting<'_>, kubeconfig: &Path) -> Checked {
     let call = setting.keyless(&["audit", "-o", "json"])?.with("KUBECONFIG", kubeconfig);
-    let said = call.run().await?.exits(1)?;
-    let found: Value = serde_json::from_str(&said.stdout).during(&said)?;
-    check!(found["count"] == 1 && found["complete"] == true, "one should be counted\n{said}");
-    let named = said.stdout.contains(STORE) && said.stdout.contains(KEY_SECRET);
-    check!(named, "the store and its key should be named\n{said}");
+    let output = call.run().await?.exits(1)?;
+    let found: Value = serde_json::from_str(&output.stdout).during(&output)?;
+    check!(found["count"] == 1 && found["complete"] == true, "one should be counted\n{output}");
+    let named = output.stdout.contains(STORE) && output.stdout.contains(KEY_SECRET);
+    check!(named, "the store and its key should be named\n{output}");
     Ok(())
 }
 

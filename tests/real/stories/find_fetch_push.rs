@@ -36,13 +36,13 @@ pub(crate) async fn play(world: &mut World) -> Checked {
     let key = by_the_key(&setting).await.during("with the stored key")?;
 
     // What tenants ask for beyond what was read already is for an administrator to decide: until then the store stays as it is.
-    let said = setting.keyless(&["setup", "--yes", "--watch-for", "5s"])?.run().await?.exits(1)?;
+    let output = setting.keyless(&["setup", "--yes", "--watch-for", "5s"])?.run().await?.exits(1)?;
     for asked in ["find secrets by name", "find secrets by their tags", "read team-b", "write api-key"] {
-        let told = said.stdout.contains(asked) || said.stderr.contains(asked);
-        check!(told, "it should name the right to {asked}\n{said}");
+        let told = output.stdout.contains(asked) || output.stderr.contains(asked);
+        check!(told, "it should name the right to {asked}\n{output}");
     }
     let auth = world.store(STORE).await?["spec"]["provider"]["gcpsm"]["auth"].clone();
-    check!(auth["secretRef"].is_object(), "the store was changed too early: {auth}\n{said}");
+    check!(auth["secretRef"].is_object(), "the store was changed too early: {auth}\n{output}");
     keys_are(world, &key, &[false]).await?;
 
     setting.setup(&["--accept-new-secrets"]).await?;
@@ -53,13 +53,16 @@ pub(crate) async fn play(world: &mut World) -> Checked {
     change_everything(world, "by federation").await?;
     everything_is(world, "by federation").await?;
 
-    let said = setting.setup(&["--retire-key"]).await?;
+    let output = setting.setup(&["--retire-key"]).await?;
     keys_are(world, &key, &[]).await.during("`setup --retire-key`")?;
-    let last =
-        said.stderr.lines().rfind(|line| !line.starts_with(' ') && line.contains("ing ")).unwrap_or_default();
+    let last = output
+        .stderr
+        .lines()
+        .rfind(|line| !line.starts_with(' ') && line.contains("ing "))
+        .unwrap_or_default();
     check!(
         last.contains(&format!("deleting Secret {}/{KEY_SECRET}", eso::NAMESPACE)),
-        "the last step was `{last}`\n{said}"
+        "the last step was `{last}`\n{output}"
     );
     change_everything(world, "without any key").await?;
     everything_is(world, "without any key").await?;
@@ -86,7 +89,7 @@ async fn by_the_key(setting: &Setting<'_>) -> Checked<Key> {
     google.create_labelled_secret(TEAM[0], &json!({"rotated": "by-the-key"}), "by the key").await?;
     google.create_labelled_secret(TEAM[1], &json!({"tier": "front"}), "by the key").await?;
     google.create_labelled_secret(PUSHED, &json!({"managed-by": "external-secrets"}), "nothing yet").await?;
-    google.create_secret(PAYROLL, "nobody's").await?;
+    google.create_secret(PAYROLL, "unread").await?;
     let key = setting.before().await?;
     let account = format!("serviceAccount:{}", key.email);
     let mut members = google.members().await?.as_array().cloned().unwrap_or_default();

@@ -33,7 +33,7 @@ pub(crate) async fn documents(world: &mut World) -> Checked {
     play(world, Mode::Documents).await
 }
 
-/// No bucket, and API servers that nobody ever tells another issuer.
+/// No bucket, and API servers that keep their default issuer.
 pub(crate) async fn uploaded(world: &mut World) -> Checked {
     play(world, Mode::Uploaded).await
 }
@@ -77,26 +77,26 @@ impl Setting<'_> {
     /// One number, by exit code, to a person and to a program.
     pub(super) async fn audit_says(&self, count: u64) -> Checked {
         let code = i32::from(count > 0);
-        let said = self.keyless(&["audit"])?.run().await?.exits(code)?;
-        let verdict = said.stdout.lines().next().unwrap_or_default().to_owned();
+        let output = self.keyless(&["audit"])?.run().await?.exits(code)?;
+        let verdict = output.stdout.lines().next().unwrap_or_default().to_owned();
         let expected = if count == 0 { "ZERO".to_owned() } else { format!("{count} long-lived") };
-        check!(verdict.starts_with(&expected), "the verdict should begin with `{expected}`\n{said}");
-        let named = said.stdout.contains(STORE) && said.stdout.contains(KEY_SECRET);
-        check!(named || count == 0, "the store and its key should be named\n{said}");
-        let said = self.keyless(&["audit", "-o", "json"])?.run().await?.exits(code)?;
-        let found: Value = serde_json::from_str(&said.stdout).during(&said)?;
-        check!(found["count"] == count && found["complete"] == true, "{count} should be counted\n{said}");
+        check!(verdict.starts_with(&expected), "the verdict should begin with `{expected}`\n{output}");
+        let named = output.stdout.contains(STORE) && output.stdout.contains(KEY_SECRET);
+        check!(named || count == 0, "the store and its key should be named\n{output}");
+        let output = self.keyless(&["audit", "-o", "json"])?.run().await?.exits(code)?;
+        let found: Value = serde_json::from_str(&output.stdout).during(&output)?;
+        check!(found["count"] == count && found["complete"] == true, "{count} should be counted\n{output}");
         Ok(())
     }
 
     /// Everything that can be done before is done, and the administrator is told what is left to do.
     async fn wait_for_servers(&self) -> Checked {
         let arguments = ["setup", "--yes", "--watch-for", "5s"];
-        let said = self.keyless(&arguments)?.run().await?.exits(1)?;
-        let told = [&said.stdout, &said.stderr]
+        let output = self.keyless(&arguments)?.run().await?.exits(1)?;
+        let told = [&output.stdout, &output.stderr]
             .iter()
             .any(|text| text.contains("service-account-issuer") && text.contains(ISSUER));
-        check!(told, "it should say which flags the API servers need\n{said}");
+        check!(told, "it should say which flags the API servers need\n{output}");
         let document = self.world.public(&format!("{ISSUER}/.well-known/openid-configuration")).await?;
         check!(document["issuer"] == ISSUER, "the public document: {document}");
         let held = self.world.store(STORE).await?;
@@ -140,16 +140,16 @@ impl Setting<'_> {
         self.world.synced(SHOP, SECRET, "by federation").await
     }
 
-    /// Every hop of the way holds, whichever provider the store names by now.
+    /// Every check passes, whichever provider the store names by now.
     async fn verify(&self) -> Checked {
-        let said = self.keyless(&["verify"])?.run().await?.exits(0)?;
-        let hops = match self.mode {
+        let output = self.keyless(&["verify"])?.run().await?.exits(0)?;
+        let checks = match self.mode {
             Mode::Documents => ["discovery document", "key set", "read of", "refresh of"],
             Mode::Uploaded => ["keys of", "signature by", "read of", "refresh of"],
         };
-        for hop in hops {
-            let passed = said.stdout.lines().any(|line| line.starts_with(&format!("ok    {hop}")));
-            check!(passed, "`{hop}` should have been looked at\n{said}");
+        for check in checks {
+            let passed = output.stdout.lines().any(|line| line.starts_with(&format!("ok    {check}")));
+            check!(passed, "`{check}` should have been run\n{output}");
         }
         Ok(())
     }
@@ -163,7 +163,7 @@ impl Setting<'_> {
         Ok(folder)
     }
 
-    /// The key is gone at both ends, and nobody misses it.
+    /// The key is deleted at both ends, and nothing depends on it.
     async fn retire(&self, key: &Key) -> Checked {
         let google = self.world.google()?;
         self.setup(&["--retire-key"]).await?;
@@ -202,9 +202,9 @@ impl Setting<'_> {
         check!(changed == ["clustersecretstores/app-secrets"], "the swap changed {changed:?}");
         // What a repository would show of it: one file, and it was known before.
         let vault = self.render("vault", "rendered-vault").await?;
-        let said = diff("--brief", &google, &vault)?.run().await?.exits(1)?.prints_one_line("Files ")?;
+        let output = diff("--brief", &google, &vault)?.run().await?.exits(1)?.prints_one_line("Files ")?;
         let file = format!("clustersecretstore-{STORE}.yaml");
-        check!(said.stdout.contains(&file), "the swap should change {file}\n{said}");
+        check!(output.stdout.contains(&file), "the swap should change {file}\n{output}");
         diff("--unified", &ahead, &vault)?.run().await?.exits(0)?;
         self.keyless(&["setup", "--to", "vault", "--dry-run"])?
             .run()
@@ -225,9 +225,9 @@ impl Setting<'_> {
 
     /// Nothing that `setup` made is left anywhere.
     async fn tear_down(&self) -> Checked {
-        let said = self.keyless(&["teardown", "--yes"])?.run().await?.exits(0)?;
+        let output = self.keyless(&["teardown", "--yes"])?.run().await?.exits(0)?;
         let left = self.nothing_left().await;
-        left.map_err(|failure| Failure(format!("{failure}\n{said}")))
+        left.map_err(|failure| Failure(format!("{failure}\n{output}")))
     }
 
     pub(super) async fn nothing_left(&self) -> Checked {
@@ -259,7 +259,7 @@ impl Setting<'_> {
     }
 }
 
-/// What people said of every object, without what servers and controllers note on it.
+/// What users wrote in every object, without the fields that servers and controllers set.
 pub(super) async fn tree(server: &ApiServer) -> Checked<BTreeMap<String, Value>> {
     let mut tree = BTreeMap::new();
     for (kind, path) in TREE {

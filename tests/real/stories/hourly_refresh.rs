@@ -27,8 +27,8 @@ pub(crate) async fn play(world: &mut World) -> Checked {
 
     // The store moves, and the key stays: once, and as often as one asks.
     for time in ["the first", "the second"] {
-        let said = setting.keyless(&["setup", "--yes", "--watch-for", "5s"])?.run().await?.exits(1)?;
-        names_only_the_hourly(&said).during(format_args!("{time} `setup`"))?;
+        let output = setting.keyless(&["setup", "--yes", "--watch-for", "5s"])?.run().await?.exits(1)?;
+        names_only_the_hourly(&output).during(format_args!("{time} `setup`"))?;
         let auth = world.store(STORE).await?["spec"]["provider"]["gcpsm"]["auth"].clone();
         check!(auth["workloadIdentityFederation"].is_object(), "the store's authentication: {auth}");
         key_is(&setting, &key, Some(false)).await.during(format_args!("{time} `setup`"))?;
@@ -40,12 +40,12 @@ pub(crate) async fn play(world: &mut World) -> Checked {
     setting.audit_says(1).await?;
 
     // Asked to run, it reads by the new login at once, and only then is the key disabled.
-    let said = setting.setup(&["--force-sync"]).await?;
+    let output = setting.setup(&["--force-sync"]).await?;
     let after = world.external_secret(SHOP, HOURLY).await?;
     let asked = after["metadata"]["annotations"]["force-sync"].is_string();
-    check!(asked, "it was not asked to run: {}\n{said}", after["metadata"]);
+    check!(asked, "it was not asked to run: {}\n{output}", after["metadata"]);
     let [was, is] = [&before, &after].map(|it| it["status"]["refreshTime"].clone());
-    check!(was != is, "the operator did not run it: it ran last at {is}\n{said}");
+    check!(was != is, "the operator did not run it: it ran last at {is}\n{output}");
     let same = before["spec"] == after["spec"] && before["metadata"]["uid"] == after["metadata"]["uid"];
     check!(same, "more than its annotation was changed: {}", after["spec"]);
     world.synced(SHOP, HOURLY, "by federation").await?;
@@ -61,14 +61,18 @@ pub(crate) async fn play(world: &mut World) -> Checked {
 }
 
 /// It says which has not run, when that will run, and what can be done; the other one has run by itself.
-fn names_only_the_hourly(said: &Ran) -> Checked {
-    let hourly = said.stdout.lines().find(|line| line.contains(&format!("ExternalSecret {SHOP}/{HOURLY}: ")));
+fn names_only_the_hourly(output: &Ran) -> Checked {
+    let hourly =
+        output.stdout.lines().find(|line| line.contains(&format!("ExternalSecret {SHOP}/{HOURLY}: ")));
     let told = hourly.is_some_and(|line| line.contains("has not run") && line.contains("by itself at about"));
-    check!(told, "it should say that {SHOP}/{HOURLY} has not run, and when it will\n{said}");
-    let pending = said.stdout.split("Not yet").nth(1).unwrap_or_default();
-    check!(!pending.contains(&format!("{SHOP}/{SECRET}:")), "{SHOP}/{SECRET} runs every two seconds\n{said}");
-    check!(pending.contains("--force-sync"), "it should name --force-sync\n{said}");
-    check!(pending.contains("is enabled"), "it should say that the key is enabled\n{said}");
+    check!(told, "it should say that {SHOP}/{HOURLY} has not run, and when it will\n{output}");
+    let pending = output.stdout.split("Not yet").nth(1).unwrap_or_default();
+    check!(
+        !pending.contains(&format!("{SHOP}/{SECRET}:")),
+        "{SHOP}/{SECRET} runs every two seconds\n{output}"
+    );
+    check!(pending.contains("--force-sync"), "it should name --force-sync\n{output}");
+    check!(pending.contains("is enabled"), "it should say that the key is enabled\n{output}");
     Ok(())
 }
 

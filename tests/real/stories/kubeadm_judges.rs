@@ -158,7 +158,7 @@ fn only_the_issuer(flags: Vec<String>, stage: Stage) -> Checked<Vec<String>> {
     check!(issuers == stage.issuers(), "at the stage `{}`: {issuers:?}", stage.name());
     let others: Vec<&String> =
         flags.iter().filter(|flag| ![ISSUERS, JWKS_URI].contains(&name(flag))).collect();
-    check!(others.is_empty(), "flags that nobody needs: {others:?}");
+    check!(others.is_empty(), "flags that are not about the issuer: {others:?}");
     Ok(flags)
 }
 

@@ -5,16 +5,16 @@ mod eso_far_sides;
 mod find_fetch_push;
 mod from_one_to_zero;
 mod gcs;
+mod google_clients_read;
 mod hourly_refresh;
 mod job_cannot_mint;
 mod kubeadm_judges;
 mod publish_from_ha;
 mod rbac;
+mod relying_parties_accept;
 mod second_key;
 mod setting;
 mod static_root;
-mod strangers_accept;
-mod strangers_read;
 mod teardown_wrong_context;
 
 use std::pin::Pin;
@@ -44,10 +44,10 @@ pub(crate) const STORIES: &[Story] = &[
         play: |world| Box::pin(publish_from_ha::play(world)),
     },
     Story {
-        name: "strangers-accept",
+        name: "relying-parties-accept",
         tells: "OpenBao and another API server accept a token by the public documents only",
         needs: &[Keyless, Kubernetes, SeaweedFs, OpenBao],
-        play: |world| Box::pin(strangers_accept::play(world)),
+        play: |world| Box::pin(relying_parties_accept::play(world)),
     },
     Story {
         name: "second-key",
@@ -92,10 +92,10 @@ pub(crate) const STORIES: &[Story] = &[
         play: |world| Box::pin(eso_far_sides::play(world)),
     },
     Story {
-        name: "strangers-read",
+        name: "google-clients-read",
         tells: "google-auth and gcloud read a secret through the credential file that keyless wrote, in both modes",
         needs: &[Keyless, Kubernetes, SeaweedFs, OpenBao, Google, GoogleClients, ExternalSecrets],
-        play: |world| Box::pin(strangers_read::play(world)),
+        play: |world| Box::pin(google_clients_read::play(world)),
     },
     Story {
         name: "from-one-to-zero",

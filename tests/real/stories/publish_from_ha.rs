@@ -33,7 +33,7 @@ pub(crate) async fn play(world: &mut World) -> Checked {
     check!(public == live, "public are the keys {public:?}, live are {live:?}");
 
     // Nothing but the two documents.
-    world.s3()?.put(&world.anyone, &format!("{BUCKET}/{PREFIX}/other"), "not for strangers").await?;
+    world.s3()?.put(&world.anyone, &format!("{BUCKET}/{PREFIX}/other"), "not public").await?;
     for path in ["", "?list-type=2", "cluster-a/", "cluster-a/other", "cluster-a/openid/v1/absent"] {
         let url = format!("https://s3.lab.test/{BUCKET}/{path}");
         let status = get(world, &url).await?.status();

@@ -1,4 +1,4 @@
-use super::strangers_accept::{accepted, introduce};
+use super::relying_parties_accept::{accepted, introduce};
 use crate::check::{Checked, While, check};
 use crate::pki::Algorithm;
 use crate::tokens::kid;
@@ -33,7 +33,7 @@ pub(crate) async fn play(world: &mut World) -> Checked {
     let signed = kid(&first.token(ACCOUNT, &["any"]).await?)?;
     check!(before.contains(&signed), "server-1 signs with {signed}");
 
-    // Strangers keep what they have read for the documents' cache time; new ones have read nothing.
+    // Relying parties keep what they have read for the documents' cache time; new ones have read nothing.
     introduce(world).await?;
     for server in world.servers()? {
         accepted(world, server).await?;
@@ -47,7 +47,7 @@ pub(crate) async fn play(world: &mut World) -> Checked {
     let verified = world.keyless(&arguments)?.run().await?.exits(1)?;
     check!(
         verified.stdout.contains("[servers-agree]"),
-        "the API servers differ, and it is not said\n{verified}"
+        "the API servers differ, and it is not reported\n{verified}"
     );
     world.restart(0, |settings| settings.keys.push(key)).await.during("adding the key to server-1")?;
     let verified = world.keyless(&arguments)?.run().await?.exits(0)?;

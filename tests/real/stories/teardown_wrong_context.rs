@@ -22,8 +22,8 @@ const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 const CONTEXTS: [&str; 2] = ["prod", "staging"];
 
 pub(crate) async fn play(world: &mut World) -> Checked {
-    if world.stranger().is_err() {
-        world.start_stranger().await?;
+    if world.relying_party().is_err() {
+        world.start_relying_party().await?;
     }
     world.s3()?.forget(&world.anyone, BUCKET).await?;
     sign_as(world, [ISSUER, DEFAULT_ISSUER]).await?;
@@ -48,12 +48,12 @@ pub(crate) async fn play(world: &mut World) -> Checked {
         // By the current context, and by name.
         for (kubeconfig, more) in [(other, [].as_slice()), (mine, &["--context", CONTEXTS[1]])] {
             let call = setting.keyless(&[command, more].concat())?.with("KUBECONFIG", kubeconfig);
-            let said = call.run().await?.exits(2)?.says("is about another cluster")?;
+            let output = call.run().await?.exits(2)?.says("is about another cluster")?;
             for name in [uids[0].as_str(), uids[1].as_str(), CONTEXTS[1]] {
-                check!(said.stderr.contains(name), "it should name {name}\n{said}");
+                check!(output.stderr.contains(name), "it should name {name}\n{output}");
             }
-            check!(said.stdout.is_empty(), "nothing should be planned\n{said}");
-            same(&before, &everything(&setting).await?).during(&said)?;
+            check!(output.stdout.is_empty(), "nothing should be planned\n{output}");
+            same(&before, &everything(&setting).await?).during(&output)?;
         }
     }
 
@@ -63,9 +63,9 @@ pub(crate) async fn play(world: &mut World) -> Checked {
             [&["teardown", "--yes"], nameless.iter().map(String::as_str).collect::<Vec<_>>().as_slice()]
                 .concat();
         let call = world.keyless(&arguments)?.with("GOOGLE_OAUTH_ACCESS_TOKEN", &world.google()?.token);
-        let said = call.with("VAULT_TOKEN", ROOT_TOKEN).with("KUBECONFIG", &both[1]).run().await?;
-        let said = said.exits(2)?.says("is about another cluster")?;
-        same(&before, &everything(&setting).await?).during(&said)?;
+        let output = call.with("VAULT_TOKEN", ROOT_TOKEN).with("KUBECONFIG", &both[1]).run().await?;
+        let output = output.exits(2)?.says("is about another cluster")?;
+        same(&before, &everything(&setting).await?).during(&output)?;
     }
     world.google()?.add_version(SECRET, "still by federation").await?;
     world.synced(SHOP, SECRET, "still by federation").await?;
@@ -74,8 +74,8 @@ pub(crate) async fn play(world: &mut World) -> Checked {
     let other = before.into_iter().filter(|(name, _)| name.starts_with(CONTEXTS[1])).collect();
     let call =
         setting.keyless(&["teardown", "--yes", "--context", CONTEXTS[0]])?.with("KUBECONFIG", &both[1]);
-    let said = call.run().await?.exits(0)?;
-    setting.nothing_left().await.during(&said)?;
+    let output = call.run().await?.exits(0)?;
+    setting.nothing_left().await.during(&output)?;
     let mut after = everything_of(world, 1).await?;
     after.retain(|name, _| name.starts_with(CONTEXTS[1]));
     same(&other, &after).during("the other cluster after the right teardown")?;
@@ -85,7 +85,7 @@ pub(crate) async fn play(world: &mut World) -> Checked {
 /// Puts what `setup` made into the other cluster as well, with its marks.
 async fn mirror(world: &World) -> Checked {
     let at_other = world.folder.join("kubeconfig-of-the-other");
-    world.write_kubeconfig_for(world.stranger()?, &at_other)?;
+    world.write_kubeconfig_for(world.relying_party()?, &at_other)?;
     eso::install_objects(world, &at_other, "crds.yaml").await?;
     let server = &world.servers()?[0];
     let (namespace_of_account, name) = ACCOUNT_OF_STORE.split_once('/').unwrap_or_default();
@@ -101,7 +101,7 @@ async fn mirror(world: &World) -> Checked {
     world.kubectl_at(&at_other, &apply, &objects).await?;
     // It answers 429 for a moment, kind by kind.
     until("the other cluster's custom resources", Duration::from_secs(20), async || {
-        tree(world.stranger()?).await.map(drop)
+        tree(world.relying_party()?).await.map(drop)
     })
     .await
 }
@@ -143,7 +143,7 @@ fn nameless(world: &World, config: &Path) -> Checked<[Vec<String>; 2]> {
 }
 
 fn servers(world: &World) -> Checked<[&ApiServer; 2]> {
-    Ok([&world.servers()?[0], world.stranger()?])
+    Ok([&world.servers()?[0], world.relying_party()?])
 }
 
 /// What tells the two clusters from each other.

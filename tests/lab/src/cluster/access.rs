@@ -86,7 +86,7 @@ impl User {
     }
 }
 
-/// Whoever sent a request
+/// The user that sent a request
 pub(crate) struct Caller {
     pub(crate) name: String,
     rights: BTreeSet<Right>,
@@ -134,11 +134,11 @@ impl Caller {
         parts.extend(request.peer.as_ref().map(|name| format!("{name} by certificate")));
         if let Some(token) = request.bearer() {
             let user = shared.users.iter().find(|user| user.token == token);
-            parts.push(format!("{} by token", user.map_or("somebody", |user| &user.name)));
+            parts.push(format!("{} by token", user.map_or("unknown", |user| &user.name)));
         } else if request.header("authorization").is_some() {
-            parts.push("somebody by another scheme".to_owned());
+            parts.push("unknown by another scheme".to_owned());
         }
-        let mut who = if parts.is_empty() { "nobody".to_owned() } else { parts.join(" and ") };
+        let mut who = if parts.is_empty() { "anonymous".to_owned() } else { parts.join(" and ") };
         for (name, word) in
             [("impersonate-user", "as"), ("impersonate-uid", "uid"), ("impersonate-group", "groups")]
         {
@@ -203,7 +203,7 @@ impl Caller {
             );
         }
         let Some(token) = request.bearer() else {
-            // Nobody takes user and password any more.
+            // Basic authentication is not supported any more.
             if request.header("authorization").is_some_and(|it| it.starts_with("Basic ")) {
                 return None;
             }

@@ -221,7 +221,7 @@ impl Controller {
         self.write_status(push, status);
     }
 
-    /// Whether somebody removed the Secret that was written
+    /// Whether another client removed the Secret that was written
     fn target_is_gone(&self, secret: &Value) -> bool {
         let Some(target) = secret["status"]["binding"]["name"].as_str() else { return false };
         let shared = self.lock();

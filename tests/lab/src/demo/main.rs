@@ -1,5 +1,5 @@
 //! `cargo run -p lab`: the whole way from one stored key to none, done by the very binary on far sides that
-//! need no account. Shows each command with its output; fails if anything is not as it should be.
+//! need no account. Shows each command with its output; fails if a check fails.
 //!
 //! ```text
 //!  main       the story, act by act
@@ -57,22 +57,22 @@ fn one_stored_key(world: &World) -> Shown {
         "A k3s cluster with two API servers, nothing of it public. External Secrets Operator reads the secret db\n\
          from Google for an application in the namespace shop, with a key that lies in the cluster.\n\
          (All but keyless are stand-ins inside this process; the operator's really logs in and really reads.\n\
-         ✓ marks what the demo looked at by itself. It fails if anything is not as it should be.)",
+         ✓ marks what the demo looked at by itself. It fails if a check fails.)",
     );
-    let said = world.shell.keyless("audit", 1)?;
-    let counted = said.lines().any(|line| line.starts_with("1 long-lived credential"));
+    let output = world.shell.keyless("audit", 1)?;
+    let counted = output.lines().any(|line| line.starts_with("1 long-lived credential"));
     expect(counted, "one credential is counted")
 }
 
 fn none(world: &World) -> Shown {
     let shell = &world.shell;
     shell.say(
-        "One thing must be said: where the public documents go. The first run does all that nobody notices, and\n\
+        "One setting is needed: where the public documents go. The first run does all that disturbs no user, and\n\
          prints what only the API servers' administrator can do:",
     );
     let bucket = "--bucket s3://acme-oidc --endpoint https://s3.example.com --ca-file ca.pem";
-    let said = shell.keyless(&format!("setup {bucket} --yes"), 1)?;
-    expect(said.contains("service-account-issuer="), "the flag of the API servers is shown")?;
+    let output = shell.keyless(&format!("setup {bucket} --yes"), 1)?;
+    expect(output.contains("service-account-issuer="), "the flag of the API servers is shown")?;
     world.change_at_google("two");
     world.application_sees("two")?;
     let as_before = estate::logs_in_with_a_key(&world.cluster) && world.keys_at_google() == 1;
@@ -90,8 +90,8 @@ fn none(world: &World) -> Shown {
     world.application_sees("three")?;
     shell.seen("a new value at Google reaches the application, through the same ExternalSecret");
     shell.say("What is left:");
-    let said = shell.keyless("audit", 0)?;
-    expect(said.lines().any(|line| line.starts_with("ZERO")), "no credential is counted")
+    let output = shell.keyless("audit", 0)?;
+    expect(output.lines().any(|line| line.starts_with("ZERO")), "no credential is counted")
 }
 
 fn another_signing_key(world: &World) -> Shown {
@@ -100,12 +100,12 @@ fn another_signing_key(world: &World) -> Shown {
     world
         .shell
         .say("The API servers are to get a new signing key. First its public half, new.pub, is published:");
-    let said = world.shell.keyless("publish --public-key new.pub", 0)?;
-    expect(said.contains(&successor.kid()), "the new key is published")?;
+    let output = world.shell.keyless("publish --public-key new.pub", 0)?;
+    expect(output.contains(&successor.kid()), "the new key is published")?;
     world.sign_with(&successor);
     world.shell.say("The documents' cache time is over (the lab does not wait), and they sign with it:");
-    let said = world.shell.keyless("verify", 0)?;
-    expect(said.contains("ExternalSecret shop/db"), "the last hop is looked at")?;
+    let output = world.shell.keyless("verify", 0)?;
+    expect(output.contains("ExternalSecret shop/db"), "the last check is run")?;
     world.change_at_google("four");
     world.application_sees("four")?;
     world.shell.seen("the operator logs in with tokens that the new key signs, and reads a new value");

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use crate::shell::Shown;
 
-/// What stands for anything that is left out
+/// The mark of anything that is left out
 const LEFT_OUT: char = '…';
 
-/// Compares README's first session with what was shown. There `…` stands for any text, and a line of it alone
+/// Compares README's first session with what was shown. There `…` matches any text, and a line of it alone
 /// for any lines; all else is what was shown, line by line.
 pub(crate) fn check(shown: &str) -> Shown {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
@@ -18,7 +18,7 @@ pub(crate) fn check(shown: &str) -> Shown {
     let Some(session) = session else { return Err("README.md shows no session".into()) };
     match missing(session, shown) {
         None => Ok(()),
-        Some(line) => Err(format!("README.md's session shows what was not said there:\n{line}").into()),
+        Some(line) => Err(format!("README.md's session shows what the demo did not print:\n{line}").into()),
     }
 }
 
@@ -32,7 +32,7 @@ fn missing<'a>(session: &'a str, shown: &str) -> Option<&'a str> {
         reached = if line.trim().chars().eq([LEFT_OUT]) {
             (first..=shown.len()).collect()
         } else {
-            let follows = |at: &usize| shown.get(*at).is_some_and(|said| matches(line, said));
+            let follows = |at: &usize| shown.get(*at).is_some_and(|printed| matches(line, printed));
             reached.into_iter().filter(follows).map(|at| at + 1).collect()
         };
         if reached.is_empty() {

@@ -1,4 +1,4 @@
-//! What is seen of the demo: its words, the commands with their output, and whether all is as it should be.
+//! What is seen of the demo: its words, the commands with their output, and the result of its checks.
 
 use std::cell::RefCell;
 use std::error::Error;
@@ -45,22 +45,22 @@ impl Shell {
             .stdout(end.try_clone()?)
             .stderr(end)
             .spawn()?;
-        let (mut said, mut part) = (Vec::new(), [0; 4096]);
+        let (mut bytes, mut part) = (Vec::new(), [0; 4096]);
         loop {
             let length = output.read(&mut part)?;
             if length == 0 {
                 break;
             }
             io::stdout().write_all(&part[..length])?;
-            said.extend_from_slice(&part[..length]);
+            bytes.extend_from_slice(&part[..length]);
         }
-        let (said, status) = (String::from_utf8(said)?, child.wait()?);
-        self.shown.borrow_mut().push_str(&said);
+        let (text, status) = (String::from_utf8(bytes)?, child.wait()?);
+        self.shown.borrow_mut().push_str(&text);
         if let Some(code) = status.code().filter(|code| *code != 0) {
             self.show(&format!("(exit code {code})\n"));
         }
         expect(status.code() == Some(expected), &format!("`keyless {arguments}` ends with {expected}"))?;
-        Ok(said)
+        Ok(text)
     }
 
     /// Adds text to a file of the folder

@@ -12,7 +12,7 @@ use crate::estate::{self, SECRET};
 use crate::operator::Operator;
 use crate::shell::{Shell, Shown, expect};
 
-/// What API servers sign as when nobody tells them otherwise
+/// The default issuer of API servers
 const OLD_ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 const BUCKETS: &str = "s3.example.com";
 const ISSUER: &str = "https://s3.example.com/acme-oidc";
@@ -150,7 +150,7 @@ impl World {
     }
 }
 
-/// Whoever has seen enough leaves nothing behind either
+/// An interrupted demo leaves nothing behind either
 fn tidy_when_interrupted(runtime: &Runtime, folder: PathBuf) {
     runtime.spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {

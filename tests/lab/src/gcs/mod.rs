@@ -32,7 +32,7 @@ use crate::wire::{Faults, Handler as _, Reply, Request, Server};
 ///   metadata, delete, list by prefix; CRC32C and MD5
 /// - public reads at `/BUCKET/OBJECT` and at `BUCKET.storage.googleapis.com/OBJECT`:
 ///   `public, max-age=3600` where the object has no `Cache-Control`; XML errors; an absent object
-///   is 403 to whoever may not list
+///   is 403 to a caller that may not list
 /// - bearer tokens by number, by an assertion at `/token` (signature, issuer, audience and time
 ///   verified), and self-signed by a service account
 ///
@@ -342,8 +342,8 @@ impl Shared {
         self.settings.organisation_prevents_public_access || bucket.public_access_prevention == "enforced"
     }
 
-    /// Whether strangers may read and whether they may list
-    fn strangers(&self, bucket: &Bucket) -> (bool, bool) {
+    /// Whether anonymous callers may read and whether they may list
+    fn anonymous_access(&self, bucket: &Bucket) -> (bool, bool) {
         if self.prevents_public_access(bucket) {
             return (false, false);
         }

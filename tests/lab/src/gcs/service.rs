@@ -44,7 +44,7 @@ pub(crate) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Refuses whoever has not this permission
+    /// Refuses a caller that does not have this permission
     pub(crate) fn need(&self, permission: &str) -> Result<(), GcsError> {
         let reads = |permission: &str| {
             permission.ends_with(".get")
@@ -128,7 +128,7 @@ fn public(request: &Request, shared: &Shared) -> Reply {
     let Some(found) = shared.buckets.get(bucket) else {
         return error::xml(404, "NoSuchBucket", "The specified bucket does not exist.", None);
     };
-    let (reads, lists) = shared.strangers(found);
+    let (reads, lists) = shared.anonymous_access(found);
     let denied = || {
         let details = error::denied("Anonymous caller", "storage.objects.get", "object");
         error::xml(403, "AccessDenied", "Access denied.", Some(&details))

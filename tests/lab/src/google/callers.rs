@@ -62,7 +62,7 @@ impl Who {
 }
 
 impl State {
-    /// Whoever the bearer token of a request belongs to
+    /// The caller that the bearer token of a request belongs to
     pub(crate) fn authenticate(&self, request: &Request) -> Result<Who> {
         let given = request.header("authorization").is_some();
         let bearer = request.bearer().ok_or_else(|| GoogleError::unauthenticated(given))?;
@@ -71,7 +71,7 @@ impl State {
             .ok_or_else(|| GoogleError::unauthenticated(true))
     }
 
-    /// Whoever a token was given to, while it is valid
+    /// The caller that a token was issued to, while it is valid
     pub(crate) fn known(&self, token: &str) -> Option<Who> {
         let valid = |expires: Option<i64>| expires.is_none_or(|expires| expires > self.now());
         let caller = self.callers.iter().find(|caller| caller.token == token && valid(caller.expires))?;

@@ -71,13 +71,13 @@ impl Expression {
     }
 
     fn binary(operator: &str, left: &Self, right: &Self, scope: &Value) -> Result<Value> {
-        // Both sides may settle the matter alone, even when the other has no value (CEL, "Logical
+        // Either side may determine the result alone, even when the other has no value (CEL, "Logical
         // operators").
         if let "&&" | "||" = operator {
-            let settles = operator == "||";
+            let decisive = operator == "||";
             let sides = [left, right].map(|side| side.value(scope).and_then(|value| truth(&value)));
-            if sides.contains(&Ok(settles)) {
-                return Ok(json!(settles));
+            if sides.contains(&Ok(decisive)) {
+                return Ok(json!(decisive));
             }
             let [left, right] = sides;
             left?;

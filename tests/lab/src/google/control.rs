@@ -45,7 +45,7 @@ impl Google {
         self.lock().finish_operations();
     }
 
-    /// Let somebody else write first in the next `times` changes of policies
+    /// Let another client write first in the next `times` changes of policies
     pub fn conflict(&self, times: usize) {
         self.lock().conflicts = times;
     }
@@ -63,7 +63,7 @@ impl Google {
     /// Names of all pools and providers, also deleted ones
     pub fn federation(&self) -> Vec<String> {
         let mut state = self.lock();
-        state.settle();
+        state.advance();
         state.federation.keys().cloned().collect()
     }
 
@@ -74,7 +74,7 @@ impl Google {
             Some(provider) => format!("{}/providers/{provider}", pool_name(pool)),
         };
         let mut state = self.lock();
-        state.settle();
+        state.advance();
         let fresh = || json!({"name": name, "state": "ACTIVE"});
         change(state.federation.entry(name.clone()).or_insert_with(fresh));
     }
@@ -202,7 +202,7 @@ impl Google {
 
     fn resource(&self, name: &str) -> Option<Value> {
         let mut state = self.lock();
-        state.settle();
+        state.advance();
         state.federation.get(name).cloned()
     }
 }

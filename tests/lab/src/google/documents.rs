@@ -20,7 +20,7 @@ pub enum Resolver {
     /// As the system does it; the hosts file of a test's own namespace counts
     System,
     /// What was told with [`Google::resolve`](super::Google::resolve); `*.googleapis.com` is the far
-    /// side itself, and nobody else exists
+    /// side itself, and no other name exists
     Told,
 }
 
@@ -128,7 +128,7 @@ impl Resolve for Told {
             let parents = name.match_indices('.').map(|(at, _)| format!("*{}", &name[at..]));
             parents.into_iter().find_map(|parent| names.get(&parent))
         });
-        let addr = found.copied().ok_or_else(|| io::Error::other(format!("nobody has the name {name}")));
+        let addr = found.copied().ok_or_else(|| io::Error::other(format!("no host has the name {name}")));
         Box::pin(async move { Ok(Box::new(std::iter::once(addr?)) as Addrs) })
     }
 }

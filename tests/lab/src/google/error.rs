@@ -81,7 +81,7 @@ impl GoogleError {
         Self::new(Code::FailedPrecondition, message)
     }
 
-    /// Somebody may not do something with a resource; the resource as `//service/name`, or empty
+    /// The caller lacks a permission on a resource; the resource as `//service/name`, or empty
     pub(crate) fn denied(permission: &str, resource: &str) -> Self {
         let on = if resource.is_empty() { String::new() } else { format!(" '{resource}'") };
         let mut metadata = json!({"permission": permission});
@@ -115,7 +115,7 @@ impl GoogleError {
         }))
     }
 
-    /// An organisation policy stands against it
+    /// An organisation policy forbids it
     pub(crate) fn organisation(message: &str, constraint: &str, subject: &str, why: &str) -> Self {
         let violation = json!({"type": constraint, "subject": subject, "description": why});
         Self::precondition(message).with(json!({
@@ -138,7 +138,7 @@ impl GoogleError {
         }))
     }
 
-    /// Refusals repeat the project as it was written: its id, its number, or one that is nobody's
+    /// Refusals repeat the project as it was written: its id, its number, or those of a project that does not exist
     pub(crate) fn naming(mut self, project: &str) -> Self {
         if self.code == Code::PermissionDenied {
             let named = |text: &str| {
@@ -161,7 +161,7 @@ impl GoogleError {
         self
     }
 
-    /// As it stands in `error` of an operation
+    /// As in `error` of an operation
     pub(crate) fn status(&self) -> Value {
         json!({"code": self.code.grpc(), "message": self.message})
     }

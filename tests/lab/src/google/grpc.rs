@@ -16,7 +16,7 @@ use crate::crc32c::crc32c;
 use crate::protobuf::{Field, bytes, fields, number};
 use crate::wire::{Reply, Request, percent_encode};
 
-/// Answers a call; the status follows the message as a trailer, or stands alone
+/// Answers a call; the status follows the message as a trailer, or is sent alone
 pub(crate) fn reply(request: &Request, state: &mut State) -> Reply {
     let head = Reply::new(200, "application/grpc", "");
     match call(request, state) {

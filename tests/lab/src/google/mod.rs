@@ -39,7 +39,7 @@ pub use self::settings::GoogleSettings;
 
 /// The project's id
 pub const PROJECT_ID: &str = "acme-prod";
-/// The project's number, which stands in names where the id does in requests
+/// The project's number, which names have where requests have the id
 pub const PROJECT_NUMBER: &str = "123456789012";
 
 /// Google Cloud with one project, `acme-prod`, number `123456789012`: Resource Manager, Service

@@ -60,7 +60,7 @@ pub(crate) fn token(request: &Request, state: &mut State) -> Reply {
     answer(200, &json!({"access_token": token, "expires_in": 3599, "token_type": "Bearer"}))
 }
 
-/// `http://metadata.google.internal`, for whoever is told that it is here (`GCE_METADATA_HOST`)
+/// `http://metadata.google.internal`, for clients that are configured to find it here (`GCE_METADATA_HOST`)
 pub(crate) fn metadata(request: &Request, state: &mut State) -> Reply {
     if request.header("metadata-flavor") != Some("Google") {
         return Reply::new(403, "text/html", "Missing Metadata-Flavor:Google header.");
@@ -82,7 +82,7 @@ pub(crate) fn metadata(request: &Request, state: &mut State) -> Reply {
 }
 
 impl State {
-    /// Whoever signed a bearer token himself (AIP-4111)
+    /// The service account that signed a bearer token itself (AIP-4111)
     pub(crate) fn self_signed(&self, bearer: &str) -> Option<Who> {
         let claims = signed(bearer, self)?;
         let email = claims["iss"].as_str()?;

@@ -39,7 +39,7 @@ impl State {
         };
         let effect = outcome.is_ok().then(|| (name.to_owned(), resource));
         self.record(operation.clone(), effect, outcome);
-        self.settle();
+        self.advance();
         self.look(&operation)
     }
 
@@ -62,12 +62,12 @@ impl State {
         if !operation.never {
             operation.polls_left = operation.polls_left.saturating_sub(1);
         }
-        self.settle();
+        self.advance();
         Ok(self.look(name))
     }
 
-    /// Writes what operations that are over have written
-    pub(crate) fn settle(&mut self) {
+    /// Applies the effects of operations that are over
+    pub(crate) fn advance(&mut self) {
         let over = |operation: &&mut Operation| {
             !operation.never && (operation.polls_left == 0 || operation.started.elapsed() >= operation.time)
         };
@@ -83,7 +83,7 @@ impl State {
         for operation in self.operations.all.values_mut() {
             (operation.polls_left, operation.never) = (0, false);
         }
-        self.settle();
+        self.advance();
     }
 
     /// Whether an operation is going to write at this name
@@ -92,7 +92,7 @@ impl State {
         self.operations.all.values().any(writes)
     }
 
-    /// What will stand at this name when all its operations are over
+    /// What will be at this name when all its operations are over
     pub(crate) fn latest(&self, name: &str) -> Option<Value> {
         let effects = self.operations.all.values().rev().filter_map(|it| it.effect.as_ref());
         let pending = effects.filter(|(at, _)| at == name).map(|(_, resource)| resource).next();

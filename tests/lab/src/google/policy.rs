@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::error::{Code, GoogleError, Result};
 use super::roles;
-use super::state::{State, project, settled};
+use super::state::{State, effective, project};
 
 /// The policy of one resource with what it was before
 pub(crate) struct Policy {
@@ -29,7 +29,7 @@ impl Policy {
 
     /// Whether one of the members has the permission by bindings that have spread
     pub(crate) fn grants(&self, permission: &str, members: &[String], propagation: Duration) -> bool {
-        let spread = self.history.iter().rev().find(|(since, _)| settled(*since, propagation));
+        let spread = self.history.iter().rev().find(|(since, _)| effective(*since, propagation));
         let Some((_, Value::Array(bindings))) = spread else { return false };
         bindings.iter().any(|binding| {
             let listed = |member: &Value| member.as_str().is_some_and(|it| members.iter().any(|me| me == it));
@@ -43,7 +43,7 @@ impl Policy {
         let bindings = self.bindings();
         let conditional = has_conditions(&bindings);
         let mut shown = json!({"etag": etag(self.etag)});
-        // Whatever a writer said, the version is that of what is there; nothing has none.
+        // Whatever version a writer sent, the version is that of the bindings that are there; an empty policy has none.
         if bindings.as_array().is_some_and(|bindings| !bindings.is_empty()) {
             shown["bindings"] = bindings;
             shown["version"] = json!(if conditional && requested >= 3 { 3 } else { 1 });

@@ -18,7 +18,7 @@ pub(crate) fn resource_manager(asked: &Asked<'_>, state: &mut State) -> Result<V
         ("POST", "testIamPermissions") => "",
         _ => return Err(nothing_here()),
     };
-    // Whether a project exists is told to nobody who is not in it.
+    // Whether a project exists is not revealed to callers outside it.
     if !is_project(given) {
         return Err(GoogleError::denied(
             if permission.is_empty() { "resourcemanager.projects.get" } else { permission },

@@ -1,6 +1,6 @@
 //! The roles that policies of the stand-in may name, with as many of their permissions as it asks for.
 
-/// A role and its permissions; a `*` at the end stands for all that begin so
+/// A role and its permissions; a `*` at the end matches all that begin so
 const ROLES: [(&str, &[&str]); 23] = [
     ("roles/owner", &["*"]),
     ("roles/editor", &["secretmanager.secrets.get", "secretmanager.secrets.list", "serviceusage.*"]),

@@ -46,7 +46,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) method: &'a str,
     /// Decoded segments after the version
     pub(crate) segments: Vec<String>,
-    /// What stands after the colon of the last segment
+    /// The part after the colon of the last segment
     pub(crate) verb: String,
     pub(crate) body: Value,
     /// `v1`, `v3`, …
@@ -99,7 +99,7 @@ impl Handler for Service {
 impl Service {
     fn reply(&self, request: &Request) -> Reply {
         self.hear(request);
-        self.lock().settle();
+        self.lock().advance();
         let host = request.host.split(':').next().unwrap_or_default().to_lowercase();
         let label = host.strip_suffix(".googleapis.com");
         let meant = |name: &str| label.is_none_or(|label| label == name || is_regional(label, name));
@@ -156,7 +156,7 @@ impl Service {
             serde_json::from_slice(&request.body)
                 .map_err(|error| GoogleError::invalid(format!("Invalid JSON payload received. {error}")))?
         };
-        // Whoever is in no other project has no permission there, whether it exists or not.
+        // Callers are in no other project and have no permission there, whether it exists or not.
         let written = segments.get(1).cloned().unwrap_or_default();
         let foreign = segments[0] == "projects" && written != "-" && !is_project(&written);
         let who = if foreign { Who::Only(BTreeSet::new()) } else { who };

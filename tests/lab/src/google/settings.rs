@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct GoogleSettings {
     /// How many polls of an operation are answered "not done"
     pub operation_polls: u32,
-    /// After this time an operation has taken effect even if nobody polls it
+    /// After this time an operation has taken effect even if no client polls it
     pub operation_time: Duration,
     /// Operations stay undone for ever, and have no effect
     pub operations_never_end: bool,

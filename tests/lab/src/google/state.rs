@@ -20,7 +20,7 @@ use crate::keys::random_hex;
 pub(crate) struct State {
     pub(crate) settings: GoogleSettings,
     pub(crate) callers: Vec<Caller>,
-    /// Permissions that nobody has
+    /// Permissions that no caller has
     pub(crate) denied: BTreeSet<String>,
     /// Permissions that the project's owner has needed so far
     pub(crate) needed: RefCell<BTreeSet<String>>,
@@ -31,7 +31,7 @@ pub(crate) struct State {
     pub(crate) operations: Operations,
     /// IAM policies by the canonical name of their resource
     pub(crate) policies: BTreeMap<String, Policy>,
-    /// How many of the next policy writes find that somebody else wrote meanwhile
+    /// How many of the next policy writes find that another client wrote in the meantime
     pub(crate) conflicts: usize,
     pub(crate) secrets: BTreeMap<String, Secret>,
     /// Service accounts by e-mail address
@@ -82,7 +82,7 @@ impl State {
         token
     }
 
-    /// Refuses whoever has not this permission on the resource or on something above it
+    /// Refuses a caller that does not have this permission on the resource or on one of its parents
     ///
     /// `shown` is the resource as the refusal names it.
     pub(crate) fn need(&self, who: &Who, permission: &str, resource: &str, shown: &str) -> Result<()> {
@@ -92,7 +92,7 @@ impl State {
         if self.may(who, permission, resource) { Ok(()) } else { Err(GoogleError::denied(permission, shown)) }
     }
 
-    /// Whether somebody has this permission on the resource or on something above it
+    /// Whether a caller has this permission on the resource or on one of its parents
     pub(crate) fn may(&self, who: &Who, permission: &str, resource: &str) -> bool {
         if self.denied.contains(permission) {
             return false;
@@ -159,7 +159,7 @@ pub(crate) fn usable(resource: &Value) -> bool {
     resource["state"] == "ACTIVE" && resource["disabled"] != true
 }
 
-/// Whether something written at `since` counts by now
-pub(crate) fn settled(since: Option<Instant>, delay: Duration) -> bool {
+/// Whether a change written at `since` is effective by now
+pub(crate) fn effective(since: Option<Instant>, delay: Duration) -> bool {
     since.is_none_or(|since| since.elapsed() >= delay)
 }

@@ -122,7 +122,7 @@ fn find(audience: &str, state: &State) -> Result<Provider> {
         );
     };
     let pool = parts[..6].join("/");
-    // Names have the project's number, so one with its id is nobody's.
+    // Names have the project's number, so a name with its id matches none.
     let found = [&pool, name].map(|name| state.federation.get(name).filter(|it| usable(it)));
     let [Some(_), Some(resource)] = found else {
         return refused(
@@ -178,7 +178,7 @@ impl Provider {
         self.resource["oidc"]["issuerUri"].as_str().unwrap_or_default()
     }
 
-    /// The own name with or without scheme, unless a list of audiences stands in its place
+    /// The own name with or without scheme, unless a list of audiences replaces it
     fn expects(&self, audience: &str) -> bool {
         match self.resource["oidc"]["allowedAudiences"].as_array() {
             Some(allowed) if !allowed.is_empty() => allowed.iter().any(|it| it == audience),

@@ -32,7 +32,7 @@ use policy::Policy;
 /// - `aws-chunked` bodies with and without trailers are decoded
 ///
 /// Not faithful: signatures of single chunks and checksums are not verified; permissions are a list of actions; of policies, `Allow`, `Deny`, `Principal`, `Action`
-/// and `Resource` are evaluated, statements with conditions count for nobody; no regions to be
+/// and `Resource` are evaluated, statements with conditions apply to no caller; no regions to be
 /// redirected to, no versions, multipart uploads, presigned URLs or lists beyond 1,000 keys.
 pub struct S3 {
     server: Server,

@@ -1,4 +1,4 @@
-//! Bucket policies, as far as they say what strangers may do.
+//! Bucket policies, as far as they grant rights to anonymous callers.
 
 use serde_json::Value;
 
@@ -59,7 +59,7 @@ impl Statement {
         let effect = value["Effect"].as_str()?;
         (!actions.is_empty() && (effect == "Allow" || effect == "Deny")).then(|| Self {
             allow: effect == "Allow",
-            // What a condition means is not evaluated: then the statement is for nobody.
+            // Conditions are not evaluated: a statement with one applies to no caller.
             everyone: everyone && value["Condition"].is_null(),
             actions,
             resources,
@@ -77,7 +77,7 @@ fn list(value: &Value) -> Option<Vec<String>> {
     }
 }
 
-/// `*` stands for any characters, `?` for one
+/// `*` matches any characters, `?` one
 fn matches(pattern: &str, text: &str) -> bool {
     match pattern.chars().next() {
         None => text.is_empty(),

@@ -29,7 +29,7 @@ pub(crate) struct Context<'a> {
     pub(crate) body: Bytes,
     pub(crate) bucket: String,
     pub(crate) key: String,
-    /// Account of the caller; empty for strangers
+    /// Account of the caller; empty if anonymous
     pub(crate) account: String,
     /// Whether the caller may list the bucket: only then is an absent key 404
     pub(crate) lists: bool,

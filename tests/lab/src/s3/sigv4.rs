@@ -14,7 +14,7 @@ use crate::clock;
 use crate::keys::hex;
 use crate::wire::{Request, percent_decode, percent_encode};
 
-/// Who signed the request (`None`: nobody), and its decoded body
+/// The user that signed the request (`None`: unsigned), and its decoded body
 pub(crate) fn authenticate<'a>(
     request: &Request,
     shared: &'a Shared,

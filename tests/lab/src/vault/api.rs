@@ -37,7 +37,7 @@ impl Refusal {
         Self { status: 404, body: json!({"errors": []}) }
     }
 
-    /// No token, or one that nobody knows
+    /// No token, or an unknown one
     fn unknown() -> Self {
         Self::new(403, "permission denied")
     }

@@ -230,7 +230,7 @@ fn claim<'a>(claims: &'a Value, name: &str, pointer: bool) -> Option<&'a Value> 
     if pointer && name.starts_with('/') { claims.pointer(name) } else { claims.get(name) }
 }
 
-/// `*` stands for any text
+/// `*` matches any text
 fn matches(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,

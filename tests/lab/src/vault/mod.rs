@@ -162,7 +162,7 @@ impl Vault {
         self.lock().mounts.remove(&format!("{path}/"));
     }
 
-    /// Mount a method of authentication, as somebody else does it
+    /// Mount a method of authentication, as another client does it
     pub fn enable_auth(&self, path: &str, kind: &str, description: &str) {
         let mut state = self.lock();
         state.auth.insert(format!("{path}/"), state::Mount::new(kind, description, serde_json::json!({})));
@@ -216,7 +216,7 @@ impl Vault {
         }
     }
 
-    /// Write a new version of a secret, as somebody with every right
+    /// Write a new version of a secret, as a client with every right
     pub fn put_secret(&self, mount: &str, key: &str, data: Value) {
         let mut state = self.lock();
         let now = state.now();

@@ -70,7 +70,7 @@ impl EchoForm {
     const HEADERS: [&str; 5] =
         ["x-amz-request-id", "x-amz-bucket-region", "location", "www-authenticate", "content-language"];
 
-    /// What was sent stands in the message, in several codings, and in headers
+    /// The reply holds what was sent in its message, in several codings, and in headers
     fn reply(self, status: u16, request: &Request) -> Reply {
         let credentials = request.headers.iter().filter(|(name, _)| SECRET.contains(&name.as_str()));
         let credentials =

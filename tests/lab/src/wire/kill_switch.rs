@@ -1,4 +1,4 @@
-//! Stands for a program that is killed at a certain call.
+//! Acts as a program that is killed at a certain call.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -52,7 +52,7 @@ impl LongWire {
 impl Drop for LongWire {
     fn drop(&mut self) {
         self.stopped.store(true, Ordering::SeqCst);
-        // Whoever waits for the next connection must wake up to see it.
+        // The thread that waits for the next connection must wake up to see it.
         let _ = TcpStream::connect(self.addr);
     }
 }

@@ -119,7 +119,7 @@ async fn connection<S>(stream: S, peer: Option<String>, handler: Arc<dyn Handler
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    // Whoever is notified drops the connection without a word, as a failing network does.
+    // When notified, the task drops the connection without an answer, as a failing network does.
     let cut = Arc::new(Notify::new());
     let service = service_fn(|request| {
         let (handler, faults, cut) = (handler.clone(), faults.clone(), cut.clone());

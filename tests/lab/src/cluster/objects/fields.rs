@@ -138,7 +138,7 @@ pub(crate) fn shown(path: &[String]) -> String {
     path.iter().map(part).collect()
 }
 
-/// What of an object nobody manages
+/// The fields of an object that no manager owns
 fn unmanaged(path: &[String]) -> bool {
     let names: Vec<&str> = path.iter().map(|part| part.trim_start_matches("f:")).collect();
     match names.as_slice() {

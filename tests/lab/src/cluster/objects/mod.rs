@@ -2,6 +2,7 @@
 
 mod apply;
 mod decode;
+mod defaults;
 mod discovery;
 mod fields;
 mod kinds;
@@ -9,7 +10,6 @@ mod list;
 mod patch;
 mod rest;
 mod schema;
-mod settle;
 mod store;
 mod write;
 
@@ -23,7 +23,7 @@ use super::{Cluster, ClusterSettings};
 use crate::clock;
 
 impl Cluster {
-    /// Create or replace an object, as if somebody had done it before the test. Its namespace is
+    /// Create or replace an object, as if another client had done it before the test. Its namespace is
     /// created too; nothing is validated, `status` is kept as given, `managedFields` too when the object is new.
     pub fn put_object(&self, object: Value) {
         self.lock().put_object(object, "lab", "");
@@ -117,11 +117,11 @@ impl ClusterSettings {
                 time: now.clone(),
                 fields: fields::Fields::new(),
             };
-            settle::before(&kind, &mut object);
+            defaults::before(&kind, &mut object);
             apply::update(&kind.schema, old.as_ref(), &mut object, manager);
         }
-        settle::before(&kind, &mut object);
-        settle::after(&kind, &mut object);
+        defaults::before(&kind, &mut object);
+        defaults::after(&kind, &mut object);
         self.objects.commit(&kind, &key, object, &now);
     }
 }

@@ -70,7 +70,7 @@ impl Target {
     }
 }
 
-/// One request on a resource that exists, by somebody who may make it
+/// One request on a resource that exists, by a caller that may make it
 pub(crate) struct Ask<'a> {
     pub(crate) request: &'a Request,
     pub(crate) caller: &'a Caller,
@@ -90,7 +90,7 @@ impl Ask<'_> {
         self.request.query("dryRun").is_some_and(|value| value == "All")
     }
 
-    /// Whoever is written into `managedFields`
+    /// The manager that is written into `managedFields`
     pub(crate) fn manager(&self) -> String {
         let agent = || {
             let agent = self.request.header("user-agent").unwrap_or_default();

@@ -89,8 +89,8 @@ impl Objects {
         if !self.has_namespace(name) {
             let kind = self.kind("v1", "Namespace");
             let mut namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
-            super::settle::before(&kind, &mut namespace);
-            super::settle::after(&kind, &mut namespace);
+            super::defaults::before(&kind, &mut namespace);
+            super::defaults::after(&kind, &mut namespace);
             self.commit(&kind, &kind.key("", name), namespace, now);
         }
     }

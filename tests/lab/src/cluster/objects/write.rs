@@ -7,7 +7,7 @@ use super::decode::{body, decode, in_namespace, named, warn};
 use super::fields::{Fields, Manager};
 use super::list::{served, short};
 use super::rest::Ask;
-use super::{patch as patches, schema, settle, store};
+use super::{defaults, patch as patches, schema, store};
 use crate::cluster::ClusterSettings;
 use crate::cluster::status::{self, Cause};
 use crate::keys::random_hex;
@@ -218,7 +218,7 @@ fn store(
     }
     let mut causes = schema::validate(typed, &object);
     if old.is_none() {
-        causes.extend(settle::name(&ask.kind, &key.name));
+        causes.extend(defaults::name(&ask.kind, &key.name));
     }
     if ask.kind.plural.ends_with("rolebindings")
         && old.as_ref().is_some_and(|old| old["roleRef"] != object["roleRef"])
@@ -231,11 +231,11 @@ fn store(
     if !causes.is_empty() {
         return Err(status::invalid(&ask.kind.group, &ask.kind.kind, &key.name, &causes));
     }
-    settle::before(&ask.kind, &mut object);
+    defaults::before(&ask.kind, &mut object);
     if let Some(manager) = manager {
         apply::update(typed, old.as_ref(), &mut object, manager);
     }
-    settle::after(&ask.kind, &mut object);
+    defaults::after(&ask.kind, &mut object);
     if ask.dry_run() {
         store::complete(&ask.kind, key, old.as_ref(), &mut object, &ask.now);
         return Ok(Reply::json(code, &served(&ask.kind, &object)));

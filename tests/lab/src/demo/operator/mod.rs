@@ -29,7 +29,7 @@ struct Reader {
     token: String,
 }
 
-/// The words of whoever refused
+/// `Err` holds the message of the server that refused
 type Read<T> = Result<T, String>;
 
 impl Operator {

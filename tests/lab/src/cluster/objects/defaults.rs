@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::kinds::{CRDS, Kind};
 use crate::cluster::status::Cause;
 
-/// What counts as written by whoever writes
+/// Defaults that count as written by the client
 pub(crate) fn before(kind: &Kind, object: &mut Value) {
     match (kind.group.as_str(), kind.plural.as_str()) {
         ("", "namespaces") => {
@@ -27,7 +27,7 @@ pub(crate) fn before(kind: &Kind, object: &mut Value) {
     }
 }
 
-/// What nobody manages
+/// Defaults that no manager owns
 pub(crate) fn after(kind: &Kind, object: &mut Value) {
     match (kind.group.as_str(), kind.plural.as_str()) {
         ("", "namespaces") => {

@@ -2,7 +2,7 @@ use std::process::Command;
 
 use lab::{Access, Ca, Credentials, Flavour, Internet, S3};
 
-use crate::{Said, client, curl, run};
+use crate::{Output, client, curl, run};
 
 const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*",
     "Action":"s3:GetObject","Resource":["arn:aws:s3:::issuer/.well-known/openid-configuration"]}]}"#;
@@ -42,13 +42,13 @@ fn boto3(s3: &S3, credentials: &Credentials, lines: &str) -> Option<Vec<String>>
          {lines}\n",
         s3.url()
     );
-    let said = run(signed("python3", credentials)?.args(["-c", &script]));
-    if said.err.contains("ModuleNotFoundError") {
+    let output = run(signed("python3", credentials)?.args(["-c", &script]));
+    if output.err.contains("ModuleNotFoundError") {
         println!("skipped: boto3 is not installed");
         return None;
     }
-    assert!(said.ok, "{said}");
-    Some(said.out.lines().map(str::to_owned).collect())
+    assert!(output.ok, "{output}");
+    Some(output.out.lines().map(str::to_owned).collect())
 }
 
 #[test]
@@ -89,7 +89,7 @@ t(c.delete_object, Bucket='issuer', Key='a b/ü+c')
 t(c.delete_bucket, **B)
 ";
     s3.bucket_of("444455556666", "taken");
-    let Some(said) = boto3(&s3, &s3.credentials(), lines) else { return };
+    let Some(output) = boto3(&s3, &s3.credentials(), lines) else { return };
     let expected = "IllegalLocationConstraintException 400
 IllegalLocationConstraintException 400
 ok
@@ -121,18 +121,18 @@ ok
 a b/ü+c
 ok
 BucketNotEmpty 409";
-    assert_eq!(said.join("\n"), expected);
+    assert_eq!(output.join("\n"), expected);
     let Some(mut curl) = client("curl") else { return };
     let url = |key: &str| format!("{}/issuer/{key}", s3.url());
-    let said = run(curl.args(["-si", &url(".well-known/openid-configuration"), &url("absent")]));
+    let output = run(curl.args(["-si", &url(".well-known/openid-configuration"), &url("absent")]));
     assert!(
-        said.out.contains("cache-control: public, max-age=300\r\n") && said.out.contains("two"),
-        "{said}"
+        output.out.contains("cache-control: public, max-age=300\r\n") && output.out.contains("two"),
+        "{output}"
     );
-    assert!(said.out.contains(" 403") && said.out.contains("<Code>AccessDenied</Code>"), "{said}");
+    assert!(output.out.contains(" 403") && output.out.contains("<Code>AccessDenied</Code>"), "{output}");
     s3.change(|settings| settings.account_blocks_public_access = true);
-    let said = run(client("curl").unwrap().args(["-si", &url(".well-known/openid-configuration")]));
-    assert!(said.out.contains(" 403"), "{said}");
+    let output = run(client("curl").unwrap().args(["-si", &url(".well-known/openid-configuration")]));
+    assert!(output.out.contains(" 403"), "{output}");
 }
 
 #[test]
@@ -149,8 +149,8 @@ t(c.get_object, Bucket='issuer', Key='absent')
     let good = s3.credentials();
     let wrong = Credentials { secret_access_key: "wrong".into(), ..good.clone() };
     let unknown = Credentials { access_key_id: "AKIAUNKNOWN".into(), ..good };
-    let Some(said) = ask(&wrong) else { return };
-    assert!(said.starts_with("SignatureDoesNotMatch 403"), "{said}");
+    let Some(output) = ask(&wrong) else { return };
+    assert!(output.starts_with("SignatureDoesNotMatch 403"), "{output}");
     assert!(ask(&unknown).unwrap().starts_with("InvalidAccessKeyId 403"));
     assert_eq!(ask(&s3.add_credentials(Access::ReadOnly)).unwrap(), "ok,AccessDenied 403,NoSuchKey 404");
     let narrow = Access::Only(vec!["s3:GetObject".into(), "s3:PutObject".into()]);
@@ -203,12 +203,12 @@ t(c.put_object, Bucket='issuer', Key='absent', Body=b'one', IfMatch='\"00\"')
     ];
     for (flavour, expected, anonymous) in table {
         let s3 = S3::start(flavour);
-        let Some(said) = boto3(&s3, &s3.credentials(), lines) else { return };
-        assert_eq!(said.join(","), expected, "{flavour:?}");
+        let Some(output) = boto3(&s3, &s3.credentials(), lines) else { return };
+        assert_eq!(output.join(","), expected, "{flavour:?}");
         let Some(mut curl) = client("curl") else { return };
         let url = format!("{}/issuer/.well-known/openid-configuration", s3.url());
-        let said = run(curl.args(["-s", "-o", "/dev/null", "-w", "%{http_code}", &url]));
-        assert_eq!(said.out, anonymous, "{flavour:?}");
+        let output = run(curl.args(["-s", "-o", "/dev/null", "-w", "%{http_code}", &url]));
+        assert_eq!(output.out, anonymous, "{flavour:?}");
     }
 }
 
@@ -220,7 +220,7 @@ fn aws_cli_uses_https_virtual_hosts() {
     let s3 = S3::start_tls(&ca, &names, Flavour::Aws);
     names.iter().for_each(|name| internet.route(name, s3.addr()));
     s3.own_bucket("issuer");
-    let aws = |args: &[&str]| -> Option<Said> {
+    let aws = |args: &[&str]| -> Option<Output> {
         let mut aws = signed("aws", &s3.credentials())?;
         aws.env("AWS_CA_BUNDLE", &ca_file).env("HTTPS_PROXY", internet.url());
         Some(run(aws.arg("s3api").args(args).args(["--bucket", "issuer"])))
@@ -229,8 +229,8 @@ fn aws_cli_uses_https_virtual_hosts() {
     std::fs::write(&file, "{}").unwrap();
     let body = file.to_str().unwrap();
     let put = ["--key", "openid/v1/jwks", "--body", body, "--content-type", "application/jwk-set+json"];
-    let Some(said) = aws(&[&["put-object"][..], &put].concat()) else { return };
-    assert!(said.ok, "{said}");
+    let Some(output) = aws(&[&["put-object"][..], &put].concat()) else { return };
+    assert!(output.ok, "{output}");
     let object = s3.object("issuer", "openid/v1/jwks").unwrap();
     assert_eq!(
         (object.body.as_slice(), object.content_type.as_deref()),

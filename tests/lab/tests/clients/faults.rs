@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use lab::{Ca, Counted, Fault, KillSwitch, Moment, Web};
 
-use crate::{Said, curl, run};
+use crate::{Output, curl, run};
 
 struct Site {
     _dir: tempfile::TempDir,
@@ -20,7 +20,7 @@ impl Site {
         Self { ca_file: ca.write(dir.path()), _dir: dir, web }
     }
 
-    fn ask(&self, args: &[&str]) -> Option<Said> {
+    fn ask(&self, args: &[&str]) -> Option<Output> {
         Some(run(curl(&self.ca_file)?.arg(format!("https://{}/file", self.web.addr())).args(args)))
     }
 }
@@ -33,16 +33,16 @@ fn faults_are_what_they_say() {
         let ask = || site.ask(&[version]);
 
         faults.next(1, "GET", "/file", Fault::status(503));
-        let Some(said) = ask() else { return };
-        assert!(said.out.contains(" 503"), "{said}");
+        let Some(output) = ask() else { return };
+        assert!(output.out.contains(" 503"), "{output}");
         assert!(ask().unwrap().out.ends_with("0123456789"));
 
         faults.next(1, "", "file", Fault::CutBody);
-        let said = ask().unwrap();
-        assert!(!said.ok && said.out.ends_with("01234"), "{version} {said}");
+        let output = ask().unwrap();
+        assert!(!output.ok && output.out.ends_with("01234"), "{version} {output}");
         faults.next(1, "", "", Fault::CloseBeforeAnswer);
-        let said = ask().unwrap();
-        assert!(!said.ok && said.out.is_empty(), "{said}");
+        let output = ask().unwrap();
+        assert!(!output.ok && output.out.is_empty(), "{output}");
         faults.next(1, "", "", Fault::CloseAfterEffect);
         assert!(!ask().unwrap().ok);
 
@@ -59,11 +59,11 @@ fn faults_are_what_they_say() {
         assert!(ask().unwrap().out.contains(r#""kind":"Status""#));
         // Without end and length: only a limit of the client stops it.
         faults.next(1, "", "", Fault::Huge(None));
-        let said = site.ask(&[version, "--max-time", "0.3", "--output", "/dev/null"]).unwrap();
-        assert!(!said.ok && said.err.contains("timed out"), "{said}");
+        let output = site.ask(&[version, "--max-time", "0.3", "--output", "/dev/null"]).unwrap();
+        assert!(!output.ok && output.err.contains("timed out"), "{output}");
         faults.next(1, "", "", Fault::gibibyte());
-        let said = site.ask(&[version, "--max-filesize", "1000000"]).unwrap();
-        assert!(said.err.contains("Maximum file size exceeded"), "{said}");
+        let output = site.ask(&[version, "--max-filesize", "1000000"]).unwrap();
+        assert!(output.err.contains("Maximum file size exceeded"), "{output}");
 
         let calls = faults.requests();
         assert_eq!((calls[0].status, calls[2].status, calls[3].status), (Some(503), Some(200), None));

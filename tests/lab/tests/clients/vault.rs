@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use lab::{Ca, Curve, SigningKey, Vault, Web};
 use serde_json::{Value, json};
 
-use crate::{Said, client, curl, run};
+use crate::{Output, client, curl, run};
 
 const ISSUER: &str = "https://issuer.example.com/lab";
 const SUBJECT: &str = "system:serviceaccount:external-secrets:eso-reader";
@@ -54,8 +54,8 @@ impl Scene {
         if let Some(body) = body {
             curl.args(["--data-binary", &body.to_string()]);
         }
-        let said = run(&mut curl).out;
-        let (head, body) = said.split_once("\r\n\r\n").unwrap();
+        let output = run(&mut curl).out;
+        let (head, body) = output.split_once("\r\n\r\n").unwrap();
         (head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(body).unwrap_or_default())
     }
 
@@ -88,7 +88,7 @@ fn bao_sets_up_login_and_reads() {
     let Some(program) = bao() else { return };
     let scene = Scene::new();
     let ca_file = scene.ca.write(scene.dir.path());
-    let bao = |token: &str, args: &[&str]| -> Said {
+    let bao = |token: &str, args: &[&str]| -> Output {
         let mut bao = Command::new(&program);
         bao.env("BAO_ADDR", scene.vault.url()).env("BAO_CACERT", &ca_file).env("BAO_TOKEN", token);
         bao.env("HOME", scene.dir.path()).env_remove("HTTPS_PROXY").env_remove("https_proxy");
@@ -96,14 +96,14 @@ fn bao_sets_up_login_and_reads() {
     };
     let root = scene.vault.root_token();
     let done = |args: &[&str]| {
-        let said = bao(&root, args);
-        assert!(said.ok, "{args:?}: {said}");
-        said.out
+        let output = bao(&root, args);
+        assert!(output.ok, "{args:?}: {output}");
+        output.out
     };
     assert!(done(&["status"]).contains("Sealed"));
     done(&["auth", "enable", "-path=k3s", "jwt"]);
-    let said = bao(&root, &["auth", "enable", "-path=k3s", "jwt"]);
-    assert!(said.err.contains("path is already in use at k3s/"), "{said}");
+    let output = bao(&root, &["auth", "enable", "-path=k3s", "jwt"]);
+    assert!(output.err.contains("path is already in use at k3s/"), "{output}");
     let discovery = format!("oidc_discovery_url={ISSUER}");
     done(&["write", "auth/k3s/config", &discovery, &format!("bound_issuer={ISSUER}")]);
     assert!(done(&["read", "auth/k3s/config"]).contains(ISSUER));
@@ -122,12 +122,12 @@ fn bao_sets_up_login_and_reads() {
 
     let jwt = format!("jwt={}", scene.key.jws(&scene.claims()));
     let token = done(&["write", "-field=token", "auth/k3s/login", "role=eso", &jwt]);
-    let said = bao(token.trim(), &["kv", "get", "-field=password", "kv/db"]);
-    assert_eq!(said.out.trim(), "hello", "{said}");
-    let said = bao(token.trim(), &["kv", "get", "kv/other"]);
-    assert!(!said.ok && said.err.contains("permission denied"), "{said}");
-    let said = bao(token.trim(), &["token", "lookup"]);
-    assert!(said.out.contains("keyless-eso") && said.out.contains(SUBJECT), "{said}");
+    let output = bao(token.trim(), &["kv", "get", "-field=password", "kv/db"]);
+    assert_eq!(output.out.trim(), "hello", "{output}");
+    let output = bao(token.trim(), &["kv", "get", "kv/other"]);
+    assert!(!output.ok && output.err.contains("permission denied"), "{output}");
+    let output = bao(token.trim(), &["token", "lookup"]);
+    assert!(output.out.contains("keyless-eso") && output.out.contains(SUBJECT), "{output}");
     done(&["auth", "disable", "k3s"]);
     assert_eq!(scene.vault.jwt_config("k3s"), None);
 }
@@ -137,7 +137,7 @@ fn bao_namespace_is_invisible_from_outside() {
     let Some(program) = bao() else { return };
     let scene = Scene::new();
     let ca_file = scene.ca.write(scene.dir.path());
-    let bao = |namespace: &str, token: &str, args: &[&str]| -> Said {
+    let bao = |namespace: &str, token: &str, args: &[&str]| -> Output {
         let mut bao = Command::new(&program);
         bao.env("BAO_ADDR", scene.vault.url()).env("BAO_CACERT", &ca_file).env("BAO_TOKEN", token);
         bao.env("HOME", scene.dir.path()).env_remove("HTTPS_PROXY").env_remove("https_proxy");
@@ -147,12 +147,12 @@ fn bao_namespace_is_invisible_from_outside() {
         run(bao.args(args))
     };
     let root = scene.vault.root_token();
-    let said = bao("team", &root, &["auth", "list"]);
-    assert!(!said.ok && said.err.contains("namespace not found"), "{said}");
+    let output = bao("team", &root, &["auth", "list"]);
+    assert!(!output.ok && output.err.contains("namespace not found"), "{output}");
     scene.vault.enter("team");
     for args in [&["auth", "enable", "-path=k3s", "jwt"][..], &["secrets", "enable", "-path=kv", "kv-v2"]] {
-        let said = bao("team", &root, args);
-        assert!(said.ok, "{said}");
+        let output = bao("team", &root, args);
+        assert!(output.ok, "{output}");
     }
     assert!(bao("team/", &root, &["auth", "list"]).out.contains("k3s/"));
     assert!(!bao("", &root, &["auth", "list"]).out.contains("k3s/"));
@@ -188,7 +188,7 @@ fn configuration_is_checked_when_written() {
         &config(json!({"oidc_discovery_url": format!("{ISSUER}/x")})),
         "oidc discovery URL: 404 Not Found",
     );
-    refused(&config(json!({"oidc_discovery_url": "https://nobody.example.com"})), "no such host");
+    refused(&config(json!({"oidc_discovery_url": "https://absent.example.com"})), "no such host");
     refused(&config(json!({"jwks_url": format!("{ISSUER}/x")})), "error checking jwks URL");
     refused(&config(json!({"jwt_validation_pubkeys": ["x"]})), "does not contain any valid public keys");
     scene.publish("https://issuer.example.com/other", &[]);
@@ -210,7 +210,7 @@ fn configuration_is_checked_when_written() {
     refused(&scene.ask("GET", "auth/jwt/config", None, &limited), "permission denied");
     scene.vault.put_policy("op", r#"path "auth/jwt/config" { capabilities = ["read"] }"#);
     assert_eq!(scene.ask("GET", "auth/jwt/config", None, &limited).0, 200);
-    refused(&scene.ask("GET", "sys/auth", None, "s.nobody"), "permission denied");
+    refused(&scene.ask("GET", "sys/auth", None, "s.unknown"), "permission denied");
     scene.vault.change(|settings| settings.sealed = true);
     assert_eq!(scene.root("GET", "sys/auth", None), (503, json!({"errors": ["Vault is sealed"]})));
     assert_eq!(scene.root("GET", "sys/health", None).0, 503);
@@ -250,7 +250,7 @@ fn refused_login_states_its_reason() {
     );
     scene.vault.change(|settings| settings.clock_offset = 0);
 
-    // A new key counts at once; a removed one until somebody misses a key or writes the configuration.
+    // A new key counts at once; a removed one until a login misses a key or a client writes the configuration.
     let next = SigningKey::ec(Curve::P256);
     refused(&scene.login(&next.jws(&scene.claims())), "failed to verify id token signature");
     scene.publish(ISSUER, &[&scene.key, &next]);

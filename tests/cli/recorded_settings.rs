@@ -1,4 +1,4 @@
-//! What `keyless setup` settles it writes down, and keeps to.
+//! What `keyless setup` resolves it writes to the settings file, and keeps to.
 
 use std::fs;
 
@@ -83,7 +83,7 @@ fn manifests_are_written_in_applicable_order() {
         estate.world.cluster.put_object(serde_saphyr::from_str(&text).unwrap());
     };
     estate.run(&arguments).ends(1).says("run setup again");
-    assert!(!folder.join("clustersecretstore-gcp.yaml").exists(), "the new path has not been walked");
+    assert!(!folder.join("clustersecretstore-gcp.yaml").exists(), "the new path has not been probed");
     for kind in ["serviceaccount-", "role-keyless-mint-", "rolebinding-keyless-mint-"] {
         apply(&format!("{kind}keyless-gcp.yaml"));
     }
@@ -105,12 +105,12 @@ fn plan_is_printed_before_its_actions() {
     command.stdout(writer.try_clone().unwrap()).stderr(writer);
     let mut child = command.spawn().unwrap();
     drop(command);
-    let mut said = String::new();
-    std::io::Read::read_to_string(&mut reader, &mut said).unwrap();
-    assert!(child.wait().unwrap().success(), "{said}");
-    let place = |text: &str| said.find(text).unwrap_or_else(|| panic!("`{text}` is not in\n{said}"));
-    assert!(place("issuer: ") < place("Plan: "), "{said}");
-    assert!(place("Plan: ") < place("probing the new login"), "{said}");
+    let mut output = String::new();
+    std::io::Read::read_to_string(&mut reader, &mut output).unwrap();
+    assert!(child.wait().unwrap().success(), "{output}");
+    let place = |text: &str| output.find(text).unwrap_or_else(|| panic!("`{text}` is not in\n{output}"));
+    assert!(place("issuer: ") < place("Plan: "), "{output}");
+    assert!(place("Plan: ") < place("probing the new login"), "{output}");
     assert!(place("disabling key") < place("Its old key is disabled; delete it: keyless setup --retire-key"));
 }
 

@@ -16,7 +16,7 @@ use crate::kubernetes::DEFAULT_ISSUER;
 use crate::world::{ACCOUNT, ISSUER, World};
 
 /// Prints what it read: the same as the stand-in for Google is tried with.
-const CLIENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/strangers/google/client.py");
+const CLIENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/google/client.py");
 
 pub(crate) async fn play(world: &mut World) -> Checked {
     world.s3()?.forget(&world.anyone, "lab-issuer").await?;
@@ -31,9 +31,9 @@ pub(crate) async fn play(world: &mut World) -> Checked {
         setting.clear().await.during("taking away what a story that failed has left")?;
         setting.before().await.during("a store with a stored key")?;
         setting.setup(&[]).await?;
-        world.google()?.add_version(SECRET, "for strangers").await?;
-        let strangers = Strangers::new(&setting)?;
-        strangers.read().await.during(match mode {
+        world.google()?.add_version(SECRET, "for clients").await?;
+        let clients = GoogleClients::new(&setting)?;
+        clients.read().await.during(match mode {
             Mode::Documents => "with public documents",
             Mode::Uploaded => "with uploaded keys",
         })?;
@@ -43,16 +43,16 @@ pub(crate) async fn play(world: &mut World) -> Checked {
     Ok(())
 }
 
-struct Strangers<'a> {
+struct GoogleClients<'a> {
     setting: &'a Setting<'a>,
     python: PathBuf,
-    /// Not everybody has it.
+    /// Not installed everywhere.
     gcloud: Option<PathBuf>,
     token: PathBuf,
     credentials: PathBuf,
 }
 
-impl<'a> Strangers<'a> {
+impl<'a> GoogleClients<'a> {
     fn new(setting: &'a Setting<'a>) -> Checked<Self> {
         let folder = &setting.world.folder;
         Ok(Self {
@@ -67,32 +67,35 @@ impl<'a> Strangers<'a> {
     async fn read(&self) -> Checked {
         let token_file = self.token.display().to_string();
         let arguments = ["render", "credentials", "--token-file", &token_file];
-        let said = self.setting.keyless(&arguments)?.run().await?.exits(0)?.says("gcloud auth login")?;
-        fs::write(&self.credentials, &said.stdout)?;
-        let file: Value = serde_json::from_str(&said.stdout).during(&said)?;
+        let output = self.setting.keyless(&arguments)?.run().await?.exits(0)?.says("gcloud auth login")?;
+        fs::write(&self.credentials, &output.stdout)?;
+        let file: Value = serde_json::from_str(&output.stdout).during(&output)?;
         let audience = format!("https:{}", file["audience"].as_str().unwrap_or_default());
         check!(
             audience == format!("https:{}", google::provider(POOL, "cluster")),
-            "the file's audience\n{said}"
+            "the file's audience\n{output}"
         );
 
         self.mint(ACCOUNT_OF_STORE, &audience).await?;
         for transport in ["rest", "grpc"] {
-            let said = self.python(transport).await?.exits(0)?;
-            let read = said.stdout.contains(r#"{"password":"for strangers"}"#);
-            check!(read, "google-cloud-secret-manager by {transport} should read the secret\n{said}");
+            let output = self.python(transport).await?.exits(0)?;
+            let read = output.stdout.contains(r#"{"password":"for clients"}"#);
+            check!(read, "google-cloud-secret-manager by {transport} should read the secret\n{output}");
         }
         if let Some(gcloud) = &self.gcloud {
-            let said = self.gcloud(gcloud).await?;
-            check!(said.stdout == r#"{"password":"for strangers"}"#, "gcloud should read the secret\n{said}");
+            let output = self.gcloud(gcloud).await?;
+            check!(
+                output.stdout == r#"{"password":"for clients"}"#,
+                "gcloud should read the secret\n{output}"
+            );
         } else {
-            eprintln!("strangers-read: without gcloud, which is not installed");
+            eprintln!("google-clients-read: without gcloud, which is not installed");
         }
 
         // The file opens nothing by itself: whose token lies there decides.
         self.mint(ACCOUNT, &audience).await?;
-        let said = self.python("rest").await?.exits(0)?;
-        check!(said.stdout.starts_with("no token"), "another ServiceAccount should be refused\n{said}");
+        let output = self.python("rest").await?.exits(0)?;
+        check!(output.stdout.starts_with("no token"), "another ServiceAccount should be refused\n{output}");
         Ok(())
     }
 
@@ -126,7 +129,7 @@ impl<'a> Strangers<'a> {
                 .with("HOME", &self.setting.world.folder)
                 .with("PATH", env::var_os("PATH").unwrap_or_default())
                 .with("CLOUDSDK_PYTHON", &self.python)
-                .with("CLOUDSDK_CONFIG", self.setting.world.folder.join("gcloud-of-strangers"))
+                .with("CLOUDSDK_CONFIG", self.setting.world.folder.join("gcloud-of-clients"))
                 .with("CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE", self.setting.world.ca_file())
                 .with("CLOUDSDK_CORE_PROJECT", PROJECT)
                 .with("CLOUDSDK_CORE_DISABLE_PROMPTS", "1")
@@ -136,9 +139,9 @@ impl<'a> Strangers<'a> {
         };
         call(&["auth", "login", &credentials]).run().await?.exits(0)?;
         let secret = format!("--secret={SECRET}");
-        let said = call(&["secrets", "versions", "access", "latest", &secret]).run().await?.exits(0)?;
+        let output = call(&["secrets", "versions", "access", "latest", &secret]).run().await?.exits(0)?;
         // The next mode's login is another one.
         call(&["auth", "revoke", "--all"]).run().await?;
-        Ok(said)
+        Ok(output)
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use lab::{Ca, Cluster, Curve, EsoStandIn, SigningKey};
 use serde_json::{Value, json};
 
-use crate::{Said, client, curl, run};
+use crate::{Output, client, curl, run};
 
 const ISSUER: &str = "https://issuer.example.com/lab";
 const STORES: &str = "/apis/external-secrets.io/v1/clustersecretstores";
@@ -42,14 +42,14 @@ impl Kubectl {
         client("kubectl").map(|_| Self { config, dir: dir.to_owned() })
     }
 
-    fn run(&self, args: &[&str]) -> Said {
+    fn run(&self, args: &[&str]) -> Output {
         let mut kubectl = client("kubectl").unwrap();
         // The cache of discovery must not outlive the cluster.
         kubectl.arg("--cache-dir").arg(self.dir.join("cache")).arg("--kubeconfig").arg(&self.config);
         run(kubectl.args(args))
     }
 
-    fn apply(&self, object: &Value, args: &[&str]) -> Said {
+    fn apply(&self, object: &Value, args: &[&str]) -> Output {
         let file = self.dir.join("object.json");
         std::fs::write(&file, object.to_string()).unwrap();
         self.run(&[&["apply", "--server-side", "-f", file.to_str().unwrap()], args].concat())
@@ -61,8 +61,8 @@ fn kubectl_applies_gets_and_deletes() {
     let (dir, _, cluster) = cluster("0.20.4");
     let Some(kubectl) = Kubectl::new(dir.path(), cluster.kubeconfig(dir.path())) else { return };
 
-    let said = kubectl.apply(&store("gcp", federated()), &["--field-manager", "keyless"]);
-    assert_eq!(said.out, "clustersecretstore.external-secrets.io/gcp serverside-applied\n", "{said}");
+    let output = kubectl.apply(&store("gcp", federated()), &["--field-manager", "keyless"]);
+    assert_eq!(output.out, "clustersecretstore.external-secrets.io/gcp serverside-applied\n", "{output}");
     let object = cluster.object("external-secrets.io/v1", "ClusterSecretStore", None, "gcp").unwrap();
     assert_eq!(object["spec"]["provider"]["gcpsm"]["secretVersionSelectionPolicy"], "LatestOrFail");
     let manager = &object["metadata"]["managedFields"][0];
@@ -74,13 +74,13 @@ fn kubectl_applies_gets_and_deletes() {
     let again = cluster.object("external-secrets.io/v1", "ClusterSecretStore", None, "gcp").unwrap();
     assert_eq!(again["metadata"]["resourceVersion"], version);
     let other = store("gcp", json!({"gcpsm": {"projectID": "other"}}));
-    let said = kubectl.apply(&other, &["--field-manager", "argocd-controller"]);
+    let output = kubectl.apply(&other, &["--field-manager", "argocd-controller"]);
     let words = r#"Apply failed with 1 conflict: conflict with "keyless": .spec.provider.gcpsm.projectID"#;
-    assert!(!said.ok && said.err.contains(words), "{said}");
-    let said = kubectl.apply(&other, &["--field-manager", "argocd-controller", "--force-conflicts"]);
-    assert!(said.ok, "{said}");
-    let said = kubectl.run(&["get", "css", "gcp", "-o", "jsonpath={.spec.provider.gcpsm.projectID}"]);
-    assert_eq!(said.out, "other", "{said}");
+    assert!(!output.ok && output.err.contains(words), "{output}");
+    let output = kubectl.apply(&other, &["--field-manager", "argocd-controller", "--force-conflicts"]);
+    assert!(output.ok, "{output}");
+    let output = kubectl.run(&["get", "css", "gcp", "-o", "jsonpath={.spec.provider.gcpsm.projectID}"]);
+    assert_eq!(output.out, "other", "{output}");
 
     for args in [&["get", "ns"][..], &["get", "secrets", "-A"], &["get", "clustersecretstores"]] {
         assert!(kubectl.run(args).ok);
@@ -89,21 +89,21 @@ fn kubectl_applies_gets_and_deletes() {
     // `kubectl create namespace` would speak protobuf.
     let object =
         |kind: &str, name: &str| json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name}});
-    let said = kubectl.apply(&object("Namespace", "shop"), &[]);
-    assert!(said.ok, "{said}");
+    let output = kubectl.apply(&object("Namespace", "shop"), &[]);
+    assert!(output.ok, "{output}");
     let mut secret = object("Secret", "db");
     secret["stringData"] = json!({"a": "b"});
-    let said = kubectl.apply(&secret, &["-n", "shop"]);
-    assert!(said.ok, "{said}");
+    let output = kubectl.apply(&secret, &["-n", "shop"]);
+    assert!(output.ok, "{output}");
     let secret = cluster.object("v1", "Secret", Some("shop"), "db").unwrap();
     assert_eq!((&secret["data"]["a"], &secret["type"]), (&json!("Yg=="), &json!("Opaque")));
-    let said = kubectl.run(&["label", "secret", "db", "-n", "shop", "app=x"]);
-    assert!(said.ok, "{said}");
+    let output = kubectl.run(&["label", "secret", "db", "-n", "shop", "app=x"]);
+    assert!(output.ok, "{output}");
     assert!(
         kubectl.run(&["get", "secret", "-n", "shop", "-l", "app=x", "-o", "name"]).out.contains("secret/db")
     );
-    let said = kubectl.run(&["delete", "css", "gcp", "--wait=false"]);
-    assert!(said.ok, "{said}");
+    let output = kubectl.run(&["delete", "css", "gcp", "--wait=false"]);
+    assert!(output.ok, "{output}");
     assert_eq!(cluster.objects("ClusterSecretStore"), Vec::<Value>::new());
 }
 
@@ -114,26 +114,26 @@ fn kubectl_reports_fields_outside_schema() {
     let file = dir.path().join("store.json");
     std::fs::write(&file, store("gcp", federated()).to_string()).unwrap();
 
-    let said = kubectl.run(&["create", "-f", file.to_str().unwrap()]);
+    let output = kubectl.run(&["create", "-f", file.to_str().unwrap()]);
     let words =
         r#"strict decoding error: unknown field "spec.provider.gcpsm.auth.workloadIdentityFederation""#;
-    assert!(!said.ok && said.err.contains(words), "{said}");
-    let said = kubectl.apply(&store("gcp", federated()), &[]);
+    assert!(!output.ok && output.err.contains(words), "{output}");
+    let output = kubectl.apply(&store("gcp", federated()), &[]);
     let words = "failed to create typed patch object (/gcp; external-secrets.io/v1, Kind=ClusterSecretStore): \
                  .spec.provider.gcpsm.auth.workloadIdentityFederation: field not declared in schema";
-    assert!(!said.ok && said.err.contains(words), "{said}");
+    assert!(!output.ok && output.err.contains(words), "{output}");
 
-    let said = kubectl.run(&["create", "--validate=false", "-f", file.to_str().unwrap()]);
-    assert!(said.ok, "{said}");
+    let output = kubectl.run(&["create", "--validate=false", "-f", file.to_str().unwrap()]);
+    assert!(output.ok, "{output}");
     let object = cluster.object("external-secrets.io/v1", "ClusterSecretStore", None, "gcp").unwrap();
     assert_eq!(object["spec"]["provider"]["gcpsm"], json!({"projectID": "acme-prod", "auth": {}}));
     let two = store("two", json!({"gcpsm": {}, "vault": {"server": "x", "auth": {}}}));
-    let said = kubectl.apply(&two, &[]);
-    assert!(said.err.contains("spec.provider: Too many: 2: must have at most 1 item"), "{said}");
+    let output = kubectl.apply(&two, &[]);
+    assert!(output.err.contains("spec.provider: Too many: 2: must have at most 1 item"), "{output}");
 
     cluster.load_crds(&crds("2.5"));
-    let said = kubectl.apply(&store("gcp", federated()), &["--force-conflicts"]);
-    assert!(said.ok, "{said}");
+    let output = kubectl.apply(&store("gcp", federated()), &["--force-conflicts"]);
+    assert!(output.ok, "{output}");
 }
 
 #[test]
@@ -143,8 +143,8 @@ fn each_right_can_be_taken_away() {
         "metadata": {"name": "s", "namespace": "shop"}, "data": {"a": "Yg=="}}));
     let Some(kubectl) = Kubectl::new(dir.path(), cluster.kubeconfig(dir.path())) else { return };
     let refused = |args: &[&str], words: &str| {
-        let said = kubectl.run(args);
-        assert!(!said.ok && said.err.contains(words), "{said}");
+        let output = kubectl.run(args);
+        assert!(!output.ok && output.err.contains(words), "{output}");
     };
 
     cluster.deny("admin", "list", "secrets");
@@ -157,8 +157,8 @@ fn each_right_can_be_taken_away() {
     refused(&["get", "secret", "s", "-n", "shop"], words);
     cluster.deny("admin", "create", "clustersecretstores.external-secrets.io");
     let words = r#"clustersecretstores.external-secrets.io "gcp" is forbidden: User "admin" cannot create resource "clustersecretstores" in API group "external-secrets.io" at the cluster scope"#;
-    let said = kubectl.apply(&store("gcp", federated()), &[]);
-    assert!(!said.ok && said.err.contains(words), "{said}");
+    let output = kubectl.apply(&store("gcp", federated()), &[]);
+    assert!(!output.ok && output.err.contains(words), "{output}");
     cluster.deny("admin", "create", "serviceaccounts/token");
     refused(&["create", "token", "default"], r#"cannot create resource "serviceaccounts/token""#);
 
@@ -166,8 +166,8 @@ fn each_right_can_be_taken_away() {
     cluster.allow_in("jane", "shop", "list", "secrets");
     let jane = Kubectl::new(dir.path(), cluster.kubeconfig_as(dir.path(), "jane")).unwrap();
     assert!(jane.run(&["get", "secrets", "-n", "shop"]).ok);
-    let said = jane.run(&["get", "secrets", "-n", "default"]);
-    assert!(said.err.contains(r#"User "jane" cannot list resource "secrets""#), "{said}");
+    let output = jane.run(&["get", "secrets", "-n", "default"]);
+    assert!(output.err.contains(r#"User "jane" cannot list resource "secrets""#), "{output}");
     let review = |namespace: &str| {
         let attributes = json!({"verb": "list", "resource": "secrets", "namespace": namespace});
         let review = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
@@ -175,8 +175,8 @@ fn each_right_can_be_taken_away() {
         std::fs::write(dir.path().join("review.json"), review.to_string()).unwrap();
         let raw = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
         let file = dir.path().join("review.json");
-        let said = jane.run(&["create", "--raw", raw, "-f", file.to_str().unwrap()]);
-        serde_json::from_str::<Value>(&said.out).unwrap()["status"]["allowed"].clone()
+        let output = jane.run(&["create", "--raw", raw, "-f", file.to_str().unwrap()]);
+        serde_json::from_str::<Value>(&output.out).unwrap()["status"]["allowed"].clone()
     };
     assert_eq!((review("shop"), review("default")), (json!(true), json!(false)));
 }
@@ -194,8 +194,8 @@ fn curl_sees_pages_versions_and_preconditions() {
         if let Some(body) = body {
             curl.args(["--data-binary", &body.to_string()]);
         }
-        let said = run(&mut curl).out;
-        let (head, body) = said.split_once("\r\n\r\n").unwrap();
+        let output = run(&mut curl).out;
+        let (head, body) = output.split_once("\r\n\r\n").unwrap();
         let status: u16 = head.split(' ').nth(1).unwrap().parse().unwrap();
         (status, serde_json::from_str::<Value>(body).unwrap_or_default(), head.to_owned())
     };
@@ -242,8 +242,8 @@ fn curl_sees_pages_versions_and_preconditions() {
     assert_eq!((&after["spec"]["controller"], &after["metadata"]["generation"]), (&json!("x"), &json!(2)));
 
     let options = json!({"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"uid": "x"}});
-    let (status, said, _) = ask("DELETE", &format!("{STORES}/a"), json, Some(options));
-    assert!(status == 409 && said["message"].as_str().unwrap().contains("the UID in the precondition (x)"));
+    let (status, reply, _) = ask("DELETE", &format!("{STORES}/a"), json, Some(options));
+    assert!(status == 409 && reply["message"].as_str().unwrap().contains("the UID in the precondition (x)"));
     assert_eq!(ask("DELETE", &format!("{STORES}/a"), json, None).0, 200);
     let crd =
         "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/clustersecretstores.external-secrets.io";
@@ -305,7 +305,7 @@ fn eso_stand_in_writes_like_eso() {
     becomes(&|| ready("ClusterSecretStore", None, "gcp"), "False InvalidProviderConfig");
     assert!(eso.exchanges() > 3);
     if let Some(kubectl) = Kubectl::new(dir.path(), cluster.kubeconfig(dir.path())) {
-        let said = kubectl.run(&["get", "es", "-n", "shop", "db", "-o", "jsonpath={.status.binding.name}"]);
-        assert_eq!(said.out, "db", "{said}");
+        let output = kubectl.run(&["get", "es", "-n", "shop", "db", "-o", "jsonpath={.status.binding.name}"]);
+        assert_eq!(output.out, "db", "{output}");
     }
 }

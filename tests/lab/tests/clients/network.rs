@@ -15,16 +15,16 @@ fn curl_reaches_public_name_through_internet() {
     let ask = |url: &str| run(curl(&ca_file).unwrap().args(["--proxy", &internet.url(), url]));
 
     let url = "https://issuer.example.com/p/.well-known/openid-configuration";
-    let said = ask(url);
-    assert!(said.out.contains("content-type: application/json\r\n"), "{said}");
-    assert!(said.out.contains("cache-control: public, max-age=300\r\n"), "{said}");
+    let output = ask(url);
+    assert!(output.out.contains("content-type: application/json\r\n"), "{output}");
+    assert!(output.out.contains("cache-control: public, max-age=300\r\n"), "{output}");
     assert!(ask("https://b.s3.example.com/p/.well-known/openid-configuration").ok);
     assert!(ask("https://issuer.example.com/absent").out.contains(" 404"));
     assert!(ask("https://issuer.example.com/p").out.contains(" 403"));
     assert!(ask("https://issuer.example.com/ca.pem").out.contains("application/octet-stream"));
 
-    let said = ask("https://unknown.example.com/");
-    assert!(!said.ok && said.err.contains("502"), "{said}");
+    let output = ask("https://unknown.example.com/");
+    assert!(!output.ok && output.err.contains("502"), "{output}");
     assert_eq!(internet.connections("issuer.example.com"), 4);
     assert_eq!(internet.connections("unknown.example.com"), 0);
     internet.faults().next(1, "CONNECT", "issuer", Fault::CloseBeforeAnswer);
@@ -34,10 +34,10 @@ fn curl_reaches_public_name_through_internet() {
         settings.redirects.insert("/old".into(), "https://elsewhere.example.com/".into());
         settings.cache_control = None;
     });
-    let said = ask("https://issuer.example.com/old");
+    let output = ask("https://issuer.example.com/old");
     assert!(
-        said.out.contains(" 301") && said.out.contains("location: https://elsewhere.example.com/"),
-        "{said}"
+        output.out.contains(" 301") && output.out.contains("location: https://elsewhere.example.com/"),
+        "{output}"
     );
     assert!(!ask(url).out.contains("cache-control"));
 }

@@ -12,7 +12,7 @@ const SECRET: &str = "/v1/projects/acme-prod/secrets/db/versions/latest:access";
 async fn federated_token_reads_only_granted_secrets() {
     for here in [Federation::uploaded(), Federation::documents()] {
         if here.google.provider("keyless-lab", "cluster").unwrap()["oidc"]["jwksJson"].is_null() {
-            // Not public yet: the token service is a stranger to the bucket.
+            // Not public yet: the token service reads the bucket anonymously.
             let (_, body) = here.exchange(&here.token(json!({}))).await;
             assert_eq!(
                 body["error_description"], "Error connecting to the given credential's issuer.",
@@ -27,13 +27,16 @@ async fn federated_token_reads_only_granted_secrets() {
         here.google.set_policy("secrets/db", json!([]));
         let (status, body) = call(&here.google, &bearer, "GET", SECRET, None).await;
         assert_eq!(status, 403, "{body}");
-        let said = body["error"]["message"].as_str().unwrap();
-        assert!(said.starts_with("Permission 'secretmanager.versions.access' denied for resource"), "{said}");
+        let message = body["error"]["message"].as_str().unwrap();
+        assert!(
+            message.starts_with("Permission 'secretmanager.versions.access' denied for resource"),
+            "{message}"
+        );
         let set = "principalSet://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/keyless-lab/attribute.namespace/external-secrets";
         here.google.grant("project", "roles/secretmanager.secretAccessor", set);
         assert_eq!(call(&here.google, &bearer, "GET", SECRET, None).await.0, 200);
 
-        // A disabled provider issues nothing and cuts nobody off, a disabled pool does both.
+        // A disabled provider issues no token, and tokens issued before keep working; a disabled pool refuses both.
         here.google.write("keyless-lab", Some("cluster"), |provider| provider["disabled"] = json!(true));
         let (status, body) = here.exchange(&here.token(json!({}))).await;
         assert_eq!((status, &body["error"]), (400, &json!("invalid_target")));
@@ -66,8 +69,8 @@ async fn token_service_explains_its_refusals() {
     ];
     for (claims, error, description) in cases {
         let (status, body) = here.exchange(&here.token(claims)).await;
-        let said = body["error_description"].as_str().unwrap();
-        assert!(status == 400 && body["error"] == error && said.starts_with(description), "{body}");
+        let message = body["error_description"].as_str().unwrap();
+        assert!(status == 400 && body["error"] == error && message.starts_with(description), "{body}");
     }
     // Another key under the same name, and a key of another name.
     let other = Federation::uploaded().key;
@@ -76,7 +79,7 @@ async fn token_service_explains_its_refusals() {
     assert_eq!(body["error_description"], "Unable to verify the ID Token signature.");
     let (_, body) = here.exchange(&other.jws(&super::claims(json!({})))).await;
     assert_eq!(body["error_description"], "Error connecting to the given credential's issuer.");
-    // A list of audiences stands in the place of the default one.
+    // A list of audiences replaces the default one.
     here.google.write("keyless-lab", Some("cluster"), |provider| {
         provider["oidc"]["allowedAudiences"] = json!(["mine"]);
     });
@@ -96,9 +99,9 @@ async fn token_service_accepts_a_json_body() {
         "subjectTokenType": "urn:ietf:params:oauth:token-type:jwt",
         "subjectToken": here.token(json!({"exp": now() + 300})),
     });
-    let (status, said) = call(&here.google, "", "POST", "/v1/token", Some(body)).await;
-    assert_eq!(status, 200, "{said}");
-    let lifetime = said["expires_in"].as_i64().unwrap();
+    let (status, reply) = call(&here.google, "", "POST", "/v1/token", Some(body)).await;
+    assert_eq!(status, 200, "{reply}");
+    let lifetime = reply["expires_in"].as_i64().unwrap();
     assert!((290..=300).contains(&lifetime), "no longer than the token itself: {lifetime}");
 }
 
@@ -125,8 +128,8 @@ async fn pools_and_providers_follow_api_rules() {
 
     google.change(|settings| settings.operation_time = Duration::ZERO);
     for id in ["abc", "gcp-pool", "Upper", &"x".repeat(33)] {
-        let said = ask("POST", format!("{pools}?workloadIdentityPoolId={id}"), Some(json!({}))).await;
-        assert_eq!(said.1["error"]["status"], "INVALID_ARGUMENT", "{id}");
+        let reply = ask("POST", format!("{pools}?workloadIdentityPoolId={id}"), Some(json!({}))).await;
+        assert_eq!(reply.1["error"]["status"], "INVALID_ARGUMENT", "{id}");
     }
     assert_eq!(ask("POST", format!("{pools}?workloadIdentityPoolId=fresh"), Some(json!({}))).await.0, 409);
     ask("DELETE", format!("{pools}/fresh"), None).await;
@@ -158,12 +161,12 @@ async fn pools_and_providers_follow_api_rules() {
         jwks(vec![lab::SigningKey::ec(lab::Curve::P384).jwk()]),
     ];
     for body in refused {
-        let (status, said) = ask("POST", path("cluster"), Some(body.clone())).await;
-        assert_eq!((status, &said["error"]["status"]), (400, &json!("INVALID_ARGUMENT")), "{body}");
+        let (status, reply) = ask("POST", path("cluster"), Some(body.clone())).await;
+        assert_eq!((status, &reply["error"]["status"]), (400, &json!("INVALID_ARGUMENT")), "{body}");
     }
     google.change(|settings| settings.allowed_issuers = Some(vec!["https://y.example".into()]));
-    let (_, said) = ask("POST", path("cluster"), Some(jwks(vec![key.clone()]))).await;
-    assert_eq!(said["error"]["status"], "FAILED_PRECONDITION");
+    let (_, reply) = ask("POST", path("cluster"), Some(jwks(vec![key.clone()]))).await;
+    assert_eq!(reply["error"]["status"], "FAILED_PRECONDITION");
     google.change(|settings| settings.allowed_issuers = None);
     google.fail_next_operation("INVALID_ARGUMENT", "not this time");
     let (_, operation) = ask("POST", path("cluster"), Some(jwks(vec![key.clone()]))).await;
@@ -191,7 +194,7 @@ async fn each_permission_can_be_taken_away() {
     let some = here.google.caller(&["iam.workloadIdentityPools.get"]);
     assert_eq!(call(&here.google, &some, "GET", pool, None).await.0, 200);
     assert_eq!(call(&here.google, &some, "DELETE", pool, None).await.0, 403);
-    assert_eq!(call(&here.google, "nobody", "GET", pool, None).await.0, 401);
+    assert_eq!(call(&here.google, "unknown", "GET", pool, None).await.0, 401);
     here.google.enable("iam.googleapis.com", false);
     let (_, body) = call(&here.google, &owner, "GET", pool, None).await;
     assert_eq!(body["error"]["details"][0]["reason"], "SERVICE_DISABLED");
@@ -208,15 +211,15 @@ async fn policies_need_etags_and_spread_later() {
     policy["version"] = json!(3);
     here.google.conflict(1);
     let body = Some(json!({"policy": policy}));
-    let (status, said) = call(&here.google, &owner, "POST", set, body.clone()).await;
-    assert_eq!((status, &said["error"]["status"]), (409, &json!("ABORTED")));
+    let (status, reply) = call(&here.google, &owner, "POST", set, body.clone()).await;
+    assert_eq!((status, &reply["error"]["status"]), (409, &json!("ABORTED")));
     // A new etag each time, so the old one stays stale.
     assert_eq!(call(&here.google, &owner, "POST", set, body).await.0, 409);
     let (_, mut policy) = call(&here.google, &owner, "GET", get, None).await;
     policy["bindings"] = json!([]);
     here.google.change(|settings| settings.propagation = Duration::from_millis(200));
-    let (status, said) = call(&here.google, &owner, "POST", set, Some(json!({"policy": policy}))).await;
-    assert_eq!(status, 200, "{said}");
+    let (status, reply) = call(&here.google, &owner, "POST", set, Some(json!({"policy": policy}))).await;
+    assert_eq!(status, 200, "{reply}");
     assert_eq!(call(&here.google, &bearer, "GET", SECRET, None).await.0, 200, "not spread yet");
     tokio::time::sleep(Duration::from_millis(250)).await;
     assert_eq!(call(&here.google, &bearer, "GET", SECRET, None).await.0, 403);
@@ -226,7 +229,7 @@ async fn policies_need_etags_and_spread_later() {
             json!({"policy": {"bindings": [{"role": "roles/secretmanager.secretAccessor", "members": [member]}]}}),
         )
     };
-    for bad in ["principal://x", "nobody", "serviceAccount:absent@acme-prod.iam.gserviceaccount.com"] {
+    for bad in ["principal://x", "unprefixed", "serviceAccount:absent@acme-prod.iam.gserviceaccount.com"] {
         assert_eq!(call(&here.google, &owner, "POST", set, member(bad)).await.0, 400, "{bad}");
     }
     // With the project's id in place of its number: accepted, and grants nothing.
@@ -235,8 +238,8 @@ async fn policies_need_etags_and_spread_later() {
     tokio::time::sleep(Duration::from_millis(250)).await;
     assert_eq!(call(&here.google, &bearer, "GET", SECRET, None).await.0, 403);
     here.google.change(|settings| settings.members_restricted = true);
-    let (_, said) = call(&here.google, &owner, "POST", set, member(&principal(SUBJECT))).await;
-    assert_eq!(said["error"]["status"], "FAILED_PRECONDITION");
+    let (_, reply) = call(&here.google, &owner, "POST", set, member(&principal(SUBJECT))).await;
+    assert_eq!(reply["error"]["status"], "FAILED_PRECONDITION");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -249,19 +252,19 @@ async fn workload_impersonates_account_when_allowed() {
     let path = format!("/v1/projects/-/serviceAccounts/{email}:generateAccessToken");
     let body =
         Some(json!({"scope": ["https://www.googleapis.com/auth/cloud-platform"], "lifetime": "3600s"}));
-    let (_, said) = call(&here.google, &bearer, "POST", &path, body.clone()).await;
-    assert_eq!(said["error"]["details"][0]["reason"], "SERVICE_DISABLED");
+    let (_, reply) = call(&here.google, &bearer, "POST", &path, body.clone()).await;
+    assert_eq!(reply["error"]["details"][0]["reason"], "SERVICE_DISABLED");
     here.google.enable("iamcredentials.googleapis.com", true);
-    let (status, said) = call(&here.google, &bearer, "POST", &path, body.clone()).await;
+    let (status, reply) = call(&here.google, &bearer, "POST", &path, body.clone()).await;
     assert_eq!(status, 403);
     assert_eq!(
-        said["error"]["message"],
+        reply["error"]["message"],
         "Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist)."
     );
     let account = format!("serviceAccounts/{email}");
     here.google.grant(&account, "roles/iam.workloadIdentityUser", &principal(SUBJECT));
-    let (_, said) = call(&here.google, &bearer, "POST", &path, body).await;
-    let token = said["accessToken"].as_str().unwrap();
+    let (_, reply) = call(&here.google, &bearer, "POST", &path, body).await;
+    let token = reply["accessToken"].as_str().unwrap();
     assert_eq!(call(&here.google, token, "GET", SECRET, None).await.0, 200);
     assert_eq!(call(&here.google, &bearer, "GET", SECRET, None).await.0, 403);
 }
@@ -279,8 +282,8 @@ async fn users_and_machines_get_tokens() {
         answer.json::<serde_json::Value>().await.unwrap()
     };
     assert_eq!(refresh("wrong").await["error"], "invalid_grant");
-    let said = refresh(file["refresh_token"].as_str().unwrap()).await;
-    let token = said["access_token"].as_str().unwrap();
+    let reply = refresh(file["refresh_token"].as_str().unwrap()).await;
+    let token = reply["access_token"].as_str().unwrap();
     assert_eq!(call(&here.google, token, "GET", SECRET, None).await.0, 200);
 
     let email = here.google.service_account("node");
@@ -289,8 +292,8 @@ async fn users_and_machines_get_tokens() {
     let ask = reqwest::Client::new().get(path);
     assert_eq!(ask.try_clone().unwrap().send().await.unwrap().status(), 403);
     let answer = ask.header("metadata-flavor", "Google").send().await.unwrap();
-    let said: serde_json::Value = answer.json().await.unwrap();
-    let token = said["access_token"].as_str().unwrap();
+    let reply: serde_json::Value = answer.json().await.unwrap();
+    let token = reply["access_token"].as_str().unwrap();
     assert_eq!(call(&here.google, token, "GET", SECRET, None).await.0, 200);
 }
 

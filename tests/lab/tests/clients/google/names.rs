@@ -64,8 +64,8 @@ async fn an_issuer_may_be_anywhere() {
     here.google.write("keyless-lab", Some("cluster"), |it| it["oidc"]["issuerUri"] = json!(issuer));
     let token = here.token(json!({"iss": issuer}));
     let refused = |text: &'static str, (status, body): (u16, serde_json::Value)| {
-        let said = body["error_description"].as_str().unwrap_or_default();
-        assert!(status == 400 && said.contains(text), "{body}");
+        let message = body["error_description"].as_str().unwrap_or_default();
+        assert!(status == 400 && message.contains(text), "{body}");
     };
     refused("Error connecting", here.exchange(&token).await);
     here.google.resolve("issuer.example", web.addr());

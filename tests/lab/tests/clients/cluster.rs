@@ -17,37 +17,41 @@ fn kubectl_reads_documents_and_mints_tokens() {
         run(client("kubectl").unwrap().arg("--kubeconfig").arg(config).args(args))
     };
 
-    let said = kubectl(0, &["get", "--raw", "/openid/v1/jwks"]);
-    assert_eq!(said.out, format!(r#"{{"keys":[{}]}}"#, keys[0].jwk_text()), "{said}");
-    let said = kubectl(1, &["get", "--raw", "/openid/v1/jwks"]);
-    assert_eq!(said.out, format!(r#"{{"keys":[{},{}]}}"#, keys[0].jwk_text(), keys[1].jwk_text()), "{said}");
-    let said = kubectl(1, &["get", "--raw", "/.well-known/openid-configuration"]);
+    let output = kubectl(0, &["get", "--raw", "/openid/v1/jwks"]);
+    assert_eq!(output.out, format!(r#"{{"keys":[{}]}}"#, keys[0].jwk_text()), "{output}");
+    let output = kubectl(1, &["get", "--raw", "/openid/v1/jwks"]);
+    assert_eq!(
+        output.out,
+        format!(r#"{{"keys":[{},{}]}}"#, keys[0].jwk_text(), keys[1].jwk_text()),
+        "{output}"
+    );
+    let output = kubectl(1, &["get", "--raw", "/.well-known/openid-configuration"]);
     let expected = format!(
         r#"{{"issuer":"{ISSUER}","jwks_uri":"https://{}/openid/v1/jwks","response_types_supported":["id_token"],"subject_types_supported":["public"],"id_token_signing_alg_values_supported":["ES256","RS256"]}}"#,
         cluster.server(1).addr()
     );
-    assert_eq!(said.out, expected, "{said}");
+    assert_eq!(output.out, expected, "{output}");
 
     let slice = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes";
-    let said = kubectl(0, &["get", "--raw", slice]);
-    let slice_object: Value = serde_json::from_str(&said.out).unwrap();
+    let output = kubectl(0, &["get", "--raw", slice]);
+    let slice_object: Value = serde_json::from_str(&output.out).unwrap();
     assert_eq!(slice_object["endpoints"][1]["addresses"], json!(["127.0.0.2"]));
     assert_eq!(slice_object["ports"][0]["port"], json!(cluster.server(0).addr().port()));
     cluster.change(|shared| shared.endpoint_slice = false);
-    let said = kubectl(0, &["get", "--raw", slice]);
-    assert!(said.err.contains("(NotFound)"), "{said}");
+    let output = kubectl(0, &["get", "--raw", slice]);
+    assert!(output.err.contains("(NotFound)"), "{output}");
 
-    let said = kubectl(0, &["create", "token", "default", "--audience", "sts", "--duration", "900s"]);
-    let token = said.out.trim();
-    let claims = keys[0].verify(token).unwrap_or_else(|| panic!("{said}"));
+    let output = kubectl(0, &["create", "token", "default", "--audience", "sts", "--duration", "900s"]);
+    let token = output.out.trim();
+    let claims = keys[0].verify(token).unwrap_or_else(|| panic!("{output}"));
     assert_eq!((&claims["iss"], &claims["aud"]), (&json!(ISSUER), &json!(["sts"])));
     assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 900);
     assert_eq!(jws_part(token, 0).unwrap(), json!({"alg": "RS256", "kid": keys[0].kid()}));
 
-    let said = kubectl(0, &["create", "token", "default", "--duration", "5m"]);
-    assert!(said.err.contains("may not specify a duration less than 10 minutes"), "{said}");
-    let said = kubectl(0, &["create", "token", "nobody"]);
-    assert!(said.err.contains(r#"serviceaccounts "nobody" not found"#), "{said}");
+    let output = kubectl(0, &["create", "token", "default", "--duration", "5m"]);
+    assert!(output.err.contains("may not specify a duration less than 10 minutes"), "{output}");
+    let output = kubectl(0, &["create", "token", "absent"]);
+    assert!(output.err.contains(r#"serviceaccounts "absent" not found"#), "{output}");
 }
 
 #[test]
@@ -61,15 +65,15 @@ fn kubectl_reports_the_missing_right() {
 
     assert!(kubectl(&["get", "--raw", "/openid/v1/jwks"]).ok);
     cluster.revoke("jane", Right::Jwks);
-    let said = kubectl(&["get", "--raw", "/openid/v1/jwks"]);
-    assert!(said.err.contains(r#"forbidden: User "jane" cannot get path "/openid/v1/jwks""#), "{said}");
+    let output = kubectl(&["get", "--raw", "/openid/v1/jwks"]);
+    assert!(output.err.contains(r#"forbidden: User "jane" cannot get path "/openid/v1/jwks""#), "{output}");
     cluster.revoke("jane", Right::CreateToken);
-    let said = kubectl(&["create", "token", "default"]);
+    let output = kubectl(&["create", "token", "default"]);
     let words = r#"serviceaccounts "default" is forbidden: User "jane" cannot create resource "serviceaccounts/token" in API group "" in the namespace "default""#;
-    assert!(said.err.contains(words), "{said}");
+    assert!(output.err.contains(words), "{output}");
     cluster.expire("jane");
-    let said = kubectl(&["get", "--raw", "/openid/v1/jwks"]);
-    assert!(said.err.contains("Unauthorized") || said.err.contains("must be logged in"), "{said}");
+    let output = kubectl(&["get", "--raw", "/openid/v1/jwks"]);
+    assert!(output.err.contains("Unauthorized") || output.err.contains("must be logged in"), "{output}");
 }
 
 #[test]
@@ -82,15 +86,15 @@ fn curl_sees_endpoints_like_kubernetes() {
     let bearer = format!("Authorization: Bearer {}", cluster.token_of("admin"));
     let ask = |args: &[&str]| run(curl(&ca_file).unwrap().arg(&url).args(args)).out.to_lowercase();
 
-    let said = ask(&["--http1.1", "-H", &bearer]);
-    assert!(said.starts_with("http/1.1 200"), "{said}");
-    assert!(said.contains("content-type: application/jwk-set+json\r\n"), "{said}");
-    assert!(said.contains("cache-control: public, max-age=3600\r\n"), "{said}");
-    assert!(!said.contains("etag"), "{said}");
+    let output = ask(&["--http1.1", "-H", &bearer]);
+    assert!(output.starts_with("http/1.1 200"), "{output}");
+    assert!(output.contains("content-type: application/jwk-set+json\r\n"), "{output}");
+    assert!(output.contains("cache-control: public, max-age=3600\r\n"), "{output}");
+    assert!(!output.contains("etag"), "{output}");
     assert!(ask(&["--http2", "-H", &bearer]).starts_with("http/2 200"));
     assert!(ask(&["-H", &bearer, "-H", "Accept: application/json"]).contains(" 406"));
-    let said = ask(&["-H", &bearer, "--head"]);
-    assert!(said.contains(" 405"), "{said}");
+    let output = ask(&["-H", &bearer, "--head"]);
+    assert!(output.contains(" 405"), "{output}");
     assert!(ask(&[]).contains(" 403"));
     assert!(ask(&["-H", "Authorization: Bearer nonsense"]).contains(" 401"));
     cluster.change(|shared| shared.anonymous = Anonymous::Off);
@@ -119,8 +123,8 @@ fn minted_token_works_for_its_audience() {
         kubectl.arg("--kubeconfig").arg(&config).args(["create", "token", "default", "--audience", audience]);
         let header = format!("Authorization: Bearer {}", run(&mut kubectl).out.trim());
         let url = format!("{}/openid/v1/jwks", cluster.server(0).url());
-        let said = run(curl(&ca_file).unwrap().args([&url, "-H", &header]));
-        said.out.split(' ').nth(1).map(str::to_owned).unwrap_or_default()
+        let output = run(curl(&ca_file).unwrap().args([&url, "-H", &header]));
+        output.out.split(' ').nth(1).map(str::to_owned).unwrap_or_default()
     };
     assert_eq!(status(ISSUER), "200");
     assert_eq!(status("somewhere-else"), "401");
@@ -145,8 +149,8 @@ fn openssl_reads_every_key_form() {
             if !private {
                 openssl.arg("-pubin");
             }
-            let said = run(&mut openssl);
-            assert_eq!(said.out, key.public_pem(), "{said}");
+            let output = run(&mut openssl);
+            assert_eq!(output.out, key.public_pem(), "{output}");
         }
     }
 }

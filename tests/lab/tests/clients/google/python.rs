@@ -1,7 +1,7 @@
 //! Google's Python libraries: google-auth and google-cloud-secret-manager, over REST and gRPC.
 //!
 //! They are looked for in `target/google-clients` (`python3 -m venv target/google-clients`, then its
-//! `pip install -r tests/lab/tests/strangers/google/requirements.txt`), and in the system's python3.
+//! `pip install -r tests/lab/tests/clients/google/requirements.txt`), and in the system's python3.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,7 +9,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use super::{Federation, audience, make_public};
-use crate::{Said, client, run};
+use crate::{Output, client, run};
 
 #[test]
 fn google_auth_exchanges_token_and_reads() {
@@ -21,23 +21,23 @@ fn google_auth_exchanges_token_and_reads() {
         }
         let file = external_account(here, dir.path());
         for transport in ["rest", "grpc"] {
-            let said = read(&python, here, dir.path(), transport, &file);
+            let output = read(&python, here, dir.path(), transport, &file);
             let access = "access projects/123456789012/secrets/db/versions/1";
-            assert!(said.out.starts_with(access), "{transport} {said}");
-            assert!(said.out.contains(r#"{"password":"correct horse"}"#), "{transport} {said}");
+            assert!(output.out.starts_with(access), "{transport} {output}");
+            assert!(output.out.contains(r#"{"password":"correct horse"}"#), "{transport} {output}");
             let refused = "Permission 'secretmanager.secrets.get' denied for resource";
-            assert!(said.out.contains(refused), "{transport} {said}");
+            assert!(output.out.contains(refused), "{transport} {output}");
             let viewer = super::principal(super::SUBJECT);
             here.google.grant("project", "roles/secretmanager.viewer", &viewer);
-            let said = read(&python, here, dir.path(), transport, &file);
-            assert!(said.out.contains("read projects/123456789012/secrets/db\n"), "{transport} {said}");
+            let output = read(&python, here, dir.path(), transport, &file);
+            assert!(output.out.contains("read projects/123456789012/secrets/db\n"), "{transport} {output}");
             let versions = "read ['projects/123456789012/secrets/db/versions/1']\n";
-            assert!(said.out.contains(versions), "{transport} {said}");
+            assert!(output.out.contains(versions), "{transport} {output}");
             here.google.set_policy("project", json!([]));
         }
         here.google.write("keyless-lab", Some("cluster"), |it| it["disabled"] = json!(true));
-        let said = read(&python, here, dir.path(), "rest", &file);
-        assert!(said.out.starts_with("no token") && said.out.contains("invalid_target"), "{said}");
+        let output = read(&python, here, dir.path(), "rest", &file);
+        assert!(output.out.starts_with("no token") && output.out.contains("invalid_target"), "{output}");
     }
 }
 
@@ -58,8 +58,8 @@ fn service_account_key_works_until_disabled() {
     });
     let ask = |file: &Path, transport: &str| read(&python, &here, dir.path(), transport, file);
     for (file, transport) in files.iter().zip(["rest", "grpc"]) {
-        let said = ask(file, transport);
-        assert!(said.out.starts_with("access "), "{transport} {said}");
+        let output = ask(file, transport);
+        assert!(output.out.starts_with("access "), "{transport} {output}");
     }
     let id = key["private_key_id"].as_str().unwrap();
     let path = format!("/v1/projects/acme-prod/serviceAccounts/{email}/keys/{id}:disable");
@@ -67,14 +67,14 @@ fn service_account_key_works_until_disabled() {
     let owner = here.google.token();
     let (status, body) = runtime.block_on(super::call(&here.google, &owner, "POST", &path, Some(json!({}))));
     assert_eq!(status, 200, "{body}");
-    let said = ask(&files[0], "rest");
-    assert!(said.out.starts_with("no token") && said.out.contains("Invalid JWT Signature."), "{said}");
-    let said = ask(&files[1], "grpc");
-    assert!(said.out.contains("invalid authentication credentials"), "{said}");
+    let output = ask(&files[0], "rest");
+    assert!(output.out.starts_with("no token") && output.out.contains("Invalid JWT Signature."), "{output}");
+    let output = ask(&files[1], "grpc");
+    assert!(output.out.contains("invalid authentication credentials"), "{output}");
 }
 
-fn read(python: &Path, here: &Federation, dir: &Path, transport: &str, file: &Path) -> Said {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/strangers/google/client.py");
+fn read(python: &Path, here: &Federation, dir: &Path, transport: &str, file: &Path) -> Output {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/google/client.py");
     let endpoint = match transport {
         "grpc" => format!("localhost:{}", here.google.addr().port()),
         _ => here.google.http_url(),

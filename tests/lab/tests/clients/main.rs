@@ -13,14 +13,14 @@ use std::fmt;
 use std::path::Path;
 use std::process::Command;
 
-/// What a client said
-pub(crate) struct Said {
+/// What a client printed, and whether it succeeded
+pub(crate) struct Output {
     pub(crate) ok: bool,
     pub(crate) out: String,
     pub(crate) err: String,
 }
 
-impl fmt::Display for Said {
+impl fmt::Display for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ok: {}\n-- stdout\n{}\n-- stderr\n{}", self.ok, self.out, self.err)
     }
@@ -44,10 +44,10 @@ pub(crate) fn client(program: &str) -> Option<Command> {
     Some(command)
 }
 
-pub(crate) fn run(command: &mut Command) -> Said {
+pub(crate) fn run(command: &mut Command) -> Output {
     let output = command.output().expect("run a client");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Said { ok: output.status.success(), out: text(&output.stdout), err: text(&output.stderr) }
+    Output { ok: output.status.success(), out: text(&output.stdout), err: text(&output.stderr) }
 }
 
 /// curl that trusts the lab CA; prints headers and body

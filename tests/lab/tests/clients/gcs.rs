@@ -3,7 +3,7 @@ use std::process::Command;
 
 use lab::{Access, Ca, Gcs, Internet};
 
-use crate::{Said, client, curl, run};
+use crate::{Output, client, curl, run};
 
 /// gcloud with nothing of the machine's own configuration
 fn gcloud(gcs: &Gcs, dir: &Path) -> Option<Command> {
@@ -29,7 +29,7 @@ fn gcloud_opens_bucket_and_uploads() {
     let (dir, gcs) = (tempfile::tempdir().unwrap(), Gcs::start());
     // The token comes from the token endpoint, for an assertion signed with the key file.
     let key_file = gcs.service_account_file(dir.path());
-    let say = |args: &[&str]| -> Option<Said> {
+    let say = |args: &[&str]| -> Option<Output> {
         let mut gcloud = gcloud(&gcs, dir.path())?;
         gcloud.env("CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE", &key_file);
         Some(run(gcloud.arg("storage").args(args)))
@@ -42,8 +42,8 @@ fn gcloud_opens_bucket_and_uploads() {
         "--uniform-bucket-level-access",
         "--no-public-access-prevention",
     ];
-    let Some(said) = say(&create) else { return };
-    assert!(said.ok, "{said}");
+    let Some(output) = say(&create) else { return };
+    assert!(output.ok, "{output}");
     let granted = |call: &lab::Call| call.path == "/token" && call.status == Some(200);
     assert!(gcs.faults().requests().iter().any(granted));
 
@@ -58,19 +58,19 @@ fn gcloud_opens_bucket_and_uploads() {
         "--cache-control=public, max-age=300",
         "--if-generation-match=0",
     ];
-    let said = say(&copy).unwrap();
-    assert!(said.ok, "{said}");
+    let output = say(&copy).unwrap();
+    assert!(output.ok, "{output}");
     let object = gcs.object("issuer", ".well-known/openid-configuration").unwrap();
     assert_eq!(object.body, br#"{"issuer":"x"}"#);
     assert_eq!(object.cache_control.as_deref(), Some("public, max-age=300"));
-    let said = say(&copy).unwrap();
-    assert!(!said.ok && said.err.contains("412"), "{said}");
+    let output = say(&copy).unwrap();
+    assert!(!output.ok && output.err.contains("412"), "{output}");
 
     let url = format!("{}/issuer/.well-known/openid-configuration", gcs.url());
     let read = || run(client("curl").unwrap().args(["-si", &url])).out;
     if client("curl").is_some() {
-        let said = read();
-        assert!(said.contains(" 403") && said.contains("<Code>AccessDenied</Code>"), "{said}");
+        let output = read();
+        assert!(output.contains(" 403") && output.contains("<Code>AccessDenied</Code>"), "{output}");
     }
     gcs.prevent_public_access("issuer", "enforced");
     let bind = [
@@ -80,21 +80,21 @@ fn gcloud_opens_bucket_and_uploads() {
         "--member=allUsers",
         "--role=roles/storage.objectViewer",
     ];
-    let said = say(&bind).unwrap();
-    assert!(!said.ok && said.err.contains("public access prevention is enforced"), "{said}");
+    let output = say(&bind).unwrap();
+    assert!(!output.ok && output.err.contains("public access prevention is enforced"), "{output}");
     gcs.prevent_public_access("issuer", "inherited");
-    let said = say(&bind).unwrap();
-    assert!(said.ok, "{said}");
+    let output = say(&bind).unwrap();
+    assert!(output.ok, "{output}");
     assert_eq!(gcs.bindings("issuer").unwrap().as_array().unwrap().len(), 3);
     if client("curl").is_some() {
-        let said = read();
+        let output = read();
         assert!(
-            said.contains("cache-control: public, max-age=300\r\n") && said.contains(r#"{"issuer":"x"}"#),
-            "{said}"
+            output.contains("cache-control: public, max-age=300\r\n") && output.contains(r#"{"issuer":"x"}"#),
+            "{output}"
         );
     }
-    let said = say(&["cat", to]).unwrap();
-    assert_eq!(said.out, r#"{"issuer":"x"}"#, "{said}");
+    let output = say(&["cat", to]).unwrap();
+    assert_eq!(output.out, r#"{"issuer":"x"}"#, "{output}");
 }
 
 #[test]
@@ -109,9 +109,9 @@ fn curl_speaks_the_json_api() {
             curl.args(["-H", &format!("Authorization: Bearer {token}")]);
         }
         // The answer of the proxy to CONNECT comes first.
-        let said = run(curl.args(["--proxy", &internet.url(), "--suppress-connect-headers"]).args(args));
-        let status = said.out.split(' ').nth(1).unwrap_or_default().to_owned();
-        (status, said.out)
+        let output = run(curl.args(["--proxy", &internet.url(), "--suppress-connect-headers"]).args(args));
+        let status = output.out.split(' ').nth(1).unwrap_or_default().to_owned();
+        (status, output.out)
     };
     let token = gcs.token();
     let (api, token) = ("https://storage.googleapis.com/storage/v1/b", token.as_str());
@@ -147,8 +147,8 @@ fn curl_speaks_the_json_api() {
     assert!(put(format!("{{{bindings},{etag}}}")).1.contains("conditionNotMet"));
     assert_eq!(put(format!("{{{bindings}}}")).0, "200");
     for url in public {
-        let (status, said) = ask(None, &[url]);
-        assert!(status == "200" && said.contains("cache-control: public, max-age=3600"), "{said}");
+        let (status, output) = ask(None, &[url]);
+        assert!(status == "200" && output.contains("cache-control: public, max-age=3600"), "{output}");
     }
     // Readers of objects may not list: what is absent looks forbidden.
     assert_eq!(ask(None, &["https://storage.googleapis.com/b-1/absent"]).0, "403");

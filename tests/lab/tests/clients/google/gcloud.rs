@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::python::{external_account, write};
 use super::{Federation, make_public};
-use crate::{Said, client, run};
+use crate::{Output, client, run};
 
 fn gcloud(google: &Google, dir: &Path) -> Option<Command> {
     let mut gcloud = client("gcloud")?;
@@ -39,15 +39,15 @@ fn gcloud_sets_a_federation_up() {
     google.change(|settings| settings.operation_time = Duration::from_millis(50));
     let token = dir.path().join("owner");
     std::fs::write(&token, google.token()).unwrap();
-    let say = |args: &str| -> Option<Said> {
+    let say = |args: &str| -> Option<Output> {
         let mut gcloud = gcloud(&google, dir.path())?;
         gcloud.env("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", &token);
         Some(run(gcloud.args(args.split(' '))))
     };
     let done = |args: &str| -> Option<String> {
-        let said = say(args)?;
-        assert!(said.ok, "gcloud {args}\n{said}");
-        Some(said.out)
+        let output = say(args)?;
+        assert!(output.ok, "gcloud {args}\n{output}");
+        Some(output.out)
     };
     if done("services enable sts.googleapis.com iamcredentials.googleapis.com").is_none() {
         return;
@@ -64,8 +64,8 @@ fn gcloud_sets_a_federation_up() {
     let shown = done(&format!("{pools} providers describe cluster {provider} --format=json")).unwrap();
     assert!(shown.contains(r#""issuerUri": "https://issuer.example""#), "{shown}");
     done(&format!("{pools} providers delete cluster {provider}"));
-    let said = say(&format!("{pools} providers update-oidc cluster {provider} --display-name=x")).unwrap();
-    assert!(!said.ok && said.err.contains("FAILED_PRECONDITION"), "{said}");
+    let output = say(&format!("{pools} providers update-oidc cluster {provider} --display-name=x")).unwrap();
+    assert!(!output.ok && output.err.contains("FAILED_PRECONDITION"), "{output}");
     done(&format!("{pools} providers undelete cluster {provider}"));
     done("secrets create db --replication-policy=automatic");
     let file = dir.path().join("payload");
@@ -75,12 +75,13 @@ fn gcloud_sets_a_federation_up() {
     done(&format!("secrets add-iam-policy-binding db --role=roles/secretmanager.secretAccessor {member}"));
     assert_eq!(google.policy("secrets/db")[0]["members"], json!([super::principal(super::SUBJECT)]));
     google.conflict(1);
-    let said = say(&format!("secrets add-iam-policy-binding db --role=roles/secretmanager.viewer {member}"))
-        .unwrap();
-    assert!(!said.ok && said.err.contains("concurrent policy changes"), "{said}");
+    let output =
+        say(&format!("secrets add-iam-policy-binding db --role=roles/secretmanager.viewer {member}"))
+            .unwrap();
+    assert!(!output.ok && output.err.contains("concurrent policy changes"), "{output}");
     google.deny("iam.workloadIdentityPools.list");
-    let said = say(&format!("{pools} list {at}")).unwrap();
-    assert!(!said.ok && said.err.contains("iam.workloadIdentityPools.list"), "{said}");
+    let output = say(&format!("{pools} list {at}")).unwrap();
+    assert!(!output.ok && output.err.contains("iam.workloadIdentityPools.list"), "{output}");
 }
 
 #[test]
@@ -91,7 +92,7 @@ fn gcloud_key_works_until_disabled() {
     google.add_secret("db", b"horse");
     let email = google.service_account("eso-reader");
     google.grant("project", "roles/secretmanager.secretAccessor", &format!("serviceAccount:{email}"));
-    let say = |args: &str, own: bool| -> Option<Said> {
+    let say = |args: &str, own: bool| -> Option<Output> {
         let mut gcloud = gcloud(&google, dir.path())?;
         match own {
             true => gcloud.env("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", &token),
@@ -101,23 +102,23 @@ fn gcloud_key_works_until_disabled() {
     };
     let keys = "iam service-accounts keys";
     let account = format!("--iam-account={email}");
-    let Some(said) = say(&format!("{keys} create {} {account}", key.display()), true) else { return };
-    assert!(said.ok, "{said}");
+    let Some(output) = say(&format!("{keys} create {} {account}", key.display()), true) else { return };
+    assert!(output.ok, "{output}");
     let read = "secrets versions access latest --secret=db";
-    let said = say(read, false).unwrap();
-    assert!(said.ok && said.out == "horse", "{said}");
+    let output = say(read, false).unwrap();
+    assert!(output.ok && output.out == "horse", "{output}");
     let (id, disabled) = google.keys(&email).remove(0);
     assert!(!disabled);
-    let said = say(&format!("{keys} disable {id} {account}"), true).unwrap();
-    assert!(said.ok && google.keys(&email)[0].1, "{said}");
-    let said = say(&format!("{keys} list {account} --managed-by=user --format=json"), true).unwrap();
-    assert!(said.out.contains(r#""disabled": true"#), "{said}");
+    let output = say(&format!("{keys} disable {id} {account}"), true).unwrap();
+    assert!(output.ok && google.keys(&email)[0].1, "{output}");
+    let output = say(&format!("{keys} list {account} --managed-by=user --format=json"), true).unwrap();
+    assert!(output.out.contains(r#""disabled": true"#), "{output}");
     // gcloud keeps access tokens; a fresh folder has none.
     std::fs::remove_dir_all(dir.path().join("gcloud")).unwrap();
-    let said = say(read, false).unwrap();
-    assert!(!said.ok && said.err.contains("Invalid JWT Signature"), "{said}");
-    let said = say(&format!("{keys} delete {id} {account}"), true).unwrap();
-    assert!(said.ok && google.keys(&email).is_empty(), "{said}");
+    let output = say(read, false).unwrap();
+    assert!(!output.ok && output.err.contains("Invalid JWT Signature"), "{output}");
+    let output = say(&format!("{keys} delete {id} {account}"), true).unwrap();
+    assert!(output.ok && google.keys(&email).is_empty(), "{output}");
 }
 
 #[test]
@@ -130,11 +131,11 @@ fn gcloud_reads_secret_as_the_workload() {
         gcloud.env("CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE", &file);
         Some(run(gcloud.args(["secrets", "versions", "access", "latest", "--secret=db"])))
     };
-    let Some(said) = read() else { return };
-    assert!(said.ok && said.out == r#"{"password":"correct horse"}"#, "{said}");
+    let Some(output) = read() else { return };
+    assert!(output.ok && output.out == r#"{"password":"correct horse"}"#, "{output}");
     here.google.set_policy("secrets/db", json!([]));
-    let said = read().unwrap();
-    assert!(!said.ok && said.err.contains("secretmanager.versions.access"), "{said}");
+    let output = read().unwrap();
+    assert!(!output.ok && output.err.contains("secretmanager.versions.access"), "{output}");
 
     // The same through a service account, which has the right in its place.
     let email = here.google.service_account("eso-reader");
@@ -147,10 +148,10 @@ fn gcloud_reads_secret_as_the_workload() {
         json!(format!("{url}/v1/projects/-/serviceAccounts/{email}:generateAccessToken"));
     json.as_object_mut().unwrap().remove("token_info_url");
     write(dir.path(), "external-account.json", &json);
-    let said = read().unwrap();
-    assert!(!said.ok && said.err.contains("iam.serviceAccounts.getAccessToken"), "{said}");
+    let output = read().unwrap();
+    assert!(!output.ok && output.err.contains("iam.serviceAccounts.getAccessToken"), "{output}");
     let member = super::principal(super::SUBJECT);
     here.google.grant(&format!("serviceAccounts/{email}"), "roles/iam.workloadIdentityUser", &member);
-    let said = read().unwrap();
-    assert!(said.ok && said.out == r#"{"password":"correct horse"}"#, "{said}");
+    let output = read().unwrap();
+    assert!(output.ok && output.out == r#"{"password":"correct horse"}"#, "{output}");
 }
