@@ -7,6 +7,7 @@ mod bucket_flags;
 mod environment;
 mod file;
 mod ledger;
+mod pod;
 mod trust;
 mod written;
 

@@ -1,12 +1,20 @@
 //! `keyless render`: write what another tool applies, changing nothing. One file for each thing that is written.
 
+mod chart_values;
 mod credentials;
+mod cron_job;
+mod image;
 mod issuer;
+mod manifests;
+mod rbac;
 mod store;
 
 use clap::{Args, Subcommand};
 
-use self::{credentials::CredentialsArgs, issuer::IssuerArgs, store::StoreArgs};
+use self::{
+    chart_values::ChartValuesArgs, credentials::CredentialsArgs, cron_job::CronJobArgs, issuer::IssuerArgs,
+    rbac::RbacArgs, store::StoreArgs,
+};
 use super::Exit;
 use crate::{config::Settings, error::Result, report::Report};
 
@@ -23,11 +31,18 @@ pub(crate) enum What {
     Issuer(IssuerArgs),
     Store(StoreArgs),
     Credentials(CredentialsArgs),
+    #[command(name = "cronjob")]
+    CronJob(CronJobArgs),
+    Rbac(RbacArgs),
+    ChartValues(ChartValuesArgs),
 }
 
 /// Runs the command.
 pub(crate) async fn run(args: &RenderArgs, settings: &Settings, report: &mut Report<'_>) -> Result<Exit> {
     match &args.what {
+        What::ChartValues(args) => chart_values::run(args, settings, report),
+        What::CronJob(args) => cron_job::run(args, settings, report),
+        What::Rbac(args) => rbac::run(args, report),
         What::Credentials(args) => credentials::run(args, settings, report).await,
         What::Issuer(args) => issuer::run(args, settings, report).await,
         What::Store(args) => store::run(args, settings, report).await,

@@ -130,6 +130,11 @@ macro_rules! general {
                 "A setting is not known, and there is no terminal to ask on."
                 causes "It does not follow from the cluster."
                 remedy "Set the value that the error names in keyless.yaml.";
+            SettingNotForPods "setting-not-for-pods"
+                "A setting has no meaning in the publisher's pods, or one that they need is missing."
+                causes "It names a file of this machine, e.g. tls.caFile."
+                causes "Bucket.url is missing."
+                remedy "Do what the hint of the error says about that setting.";
             SettingsNotWritten "settings-not-written"
                 "The settings were not saved in the settings file."
                 causes "It is read-only, a pipe, or has a form that keyless does not change."
