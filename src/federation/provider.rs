@@ -53,6 +53,11 @@ pub(crate) trait Provider: Sync {
         None
     }
 
+    /// Whether a store with these settings takes an enabled version of a secret where the newest is not enabled.
+    fn takes_enabled_versions(&self, _settings: &Value) -> bool {
+        false
+    }
+
     /// Audiences of tokens that open something there, and who accepts them. A pattern that ends in `*` is a beginning.
     fn audiences(&self) -> (&'static str, &'static [&'static str]);
 

@@ -89,6 +89,10 @@ impl Provider for Google {
         store_login::MEMBER
     }
 
+    fn takes_enabled_versions(&self, settings: &serde_json::Value) -> bool {
+        settings["secretVersionSelectionPolicy"] == "LatestOrFetch"
+    }
+
     fn account_annotation(&self) -> Option<&'static str> {
         Some(store_login::IMPERSONATION_ANNOTATION)
     }

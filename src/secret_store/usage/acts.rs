@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::selector::{Labels, matches};
 use crate::{
     cluster::{objects::Object, snapshot::Store},
-    federation::{Find, FindBy, Reading, Right, RightKind},
+    federation::{Find, FindBy, ProviderName, Reading, Right, RightKind},
     pattern::Pattern,
 };
 
@@ -111,7 +111,9 @@ fn is_kind(reference: &Value, store: &Store) -> bool {
 
 /// What an ExternalSecret, or the copies of a ClusterExternalSecret, read.
 pub(super) fn of_external_secret(user: &Object, store: &Store) -> Vec<Told> {
-    let or_enabled = takes_enabled_versions(store);
+    let provider = ProviderName::of_store(store).map(ProviderName::entry);
+    let settings = store.provider().map_or(&Value::Null, |(_, settings)| settings);
+    let or_enabled = provider.is_some_and(|provider| provider.takes_enabled_versions(settings));
     let mut told = Vec::new();
     for (place, entry) in entries(user, store) {
         let member = |name: &str| entry.get(name).filter(|value| value.is_object());
@@ -126,13 +128,6 @@ pub(super) fn of_external_secret(user: &Object, store: &Store) -> Vec<Told> {
         }
     }
     told
-}
-
-/// `secretVersionSelectionPolicy: LatestOrFetch`, which only Google's stores have.
-fn takes_enabled_versions(store: &Store) -> bool {
-    store.provider().is_some_and(|(provider, settings)| {
-        provider == "gcpsm" && settings["secretVersionSelectionPolicy"] == "LatestOrFetch"
-    })
 }
 
 fn text(value: &Value, member: &str) -> String {
