@@ -14,7 +14,8 @@ use crate::{
 /// What the publisher reads. The rest is about the secret store, which it does not touch.
 const SECTIONS: [&str; 5] = ["apiVersion", "issuer", "bucket", "cluster", "verify"];
 /// Of `cluster`, what has no meaning in a pod, or names what the publisher's own objects are called.
-const OF_THIS_MACHINE: [&str; 5] = ["enabled", "kubeconfig", "context", "serviceAccount", "ledger"];
+const OF_THIS_MACHINE: [&str; 6] =
+    ["enabled", "kubeconfig", "context", "serviceAccount", "ledger", "publicKeys"];
 
 impl Settings {
     /// The settings file without what is true of this machine only. It must be there, and name a bucket.

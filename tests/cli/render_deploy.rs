@@ -302,4 +302,9 @@ fn alerts_use_metrics_that_exist() {
     assert!(used.len() >= 10, "{used:?}");
     let unknown: Vec<_> = used.iter().filter(|name| !METRICS.contains(&name.as_str())).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
+    // The page of the metrics comes with `publish --watch`.
+    if let Ok(page) = fs::read_to_string(deploy("../docs/monitoring.md")) {
+        let missing: Vec<_> = METRICS.iter().filter(|name| !page.contains(*name)).collect();
+        assert!(missing.is_empty(), "docs/monitoring.md does not list {missing:?}");
+    }
 }

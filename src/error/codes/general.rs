@@ -133,7 +133,7 @@ macro_rules! general {
             SettingNotForPods "setting-not-for-pods"
                 "A setting has no meaning in the publisher's pods, or one that they need is missing."
                 causes "It names a file of this machine, e.g. tls.caFile."
-                causes "Bucket.url is missing."
+                causes "It names no bucket."
                 remedy "Do what the hint of the error says about that setting.";
             SettingsNotWritten "settings-not-written"
                 "The settings were not saved in the settings file."
