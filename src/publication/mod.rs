@@ -12,6 +12,7 @@
 //! `publish` and `setup` both use it: observed once, planned once, applied as shown.
 
 mod apply;
+mod facts;
 pub(crate) mod history;
 mod jwks_uri;
 mod keep;
