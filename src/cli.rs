@@ -183,10 +183,10 @@ pub(crate) struct PublishArgs {
     pub(crate) yes: bool,
 
     #[command(flatten)]
-    pub(crate) watch: WatchArgs,
+    pub(crate) plan: PlanFile,
 
     #[command(flatten)]
-    pub(crate) plan: PlanFile,
+    pub(crate) watch: WatchArgs,
 }
 
 /// Check everything as a relying party, then exchange a token and read the secrets
