@@ -1,5 +1,6 @@
 //! `keyless publish`: bring the public documents up to date with the cluster's keys.
 
+mod given;
 mod revoke;
 mod watch;
 
@@ -73,6 +74,9 @@ pub(crate) async fn run(
     now: fn() -> u64,
     report: &mut Report<'_>,
 ) -> Result<Exit> {
+    if given::is_meant(settings) && intent.revoke.is_none() {
+        return given::run(intent, settings, now, report).await;
+    }
     let http = Http::new(&settings.additional_roots)?;
     let publication = Publication::connect(settings, &http).await?;
     let options = intent.options;

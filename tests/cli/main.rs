@@ -29,6 +29,7 @@ mod long;
 mod needs;
 mod ownership;
 mod publish;
+mod publish_given;
 mod publish_watch;
 mod published;
 mod remedies;

@@ -201,6 +201,11 @@ macro_rules! publication {
                 "There is no key to publish."
                 causes "No cluster is asked and no file is given."
                 remedy "Leave out --no-cluster, or give --public-key FILE.";
+            ProviderNotSetUp "provider-not-set-up"
+                "The provider cannot be given the cluster's keys as it is. Nothing was changed."
+                causes "`keyless setup` has not run yet, or what it made was deleted or disabled."
+                causes "The provider believes another issuer, or fetches public documents."
+                remedy "Run `keyless setup`, which shows what it would change; `publish` creates nothing at a provider.";
             PublicCopyStale "public-copy-stale"
                 "Anonymous readers still get a former document."
                 causes "A cache shows it as long as its Cache-Control allows."

@@ -9,6 +9,7 @@
 //! ```
 
 mod election;
+mod publisher;
 mod server;
 mod told;
 
@@ -22,8 +23,10 @@ use tokio::{
 
 use self::{
     election::{Keeper, Leads},
+    publisher::Publisher,
     server::Shared,
 };
+use super::given;
 use crate::{
     cli::{LeaseFlag, WatchArgs},
     cluster::Cluster,
@@ -32,17 +35,12 @@ use crate::{
     error::{Code, Error, Kind, Result},
     http::Http,
     interrupt::{Interrupt, Signal},
-    publication::{Options, Outcome as Applied, Publication, PublicationPlan},
+    publication::{Given, Publication},
     report::Report,
-    retry,
-    rotation::Former,
-    target,
-    waiting::Waiting,
+    retry, target,
     watch::{Board, Ended, Notice, Outcome, Pace, board::At},
 };
 
-/// Nothing that takes a person's decision.
-const OPTIONS: Options = Options { create: false, former: Former::Unknown };
 /// From a signal to the end; a pod has 30 s.
 const GRACE: Duration = Duration::from_secs(10);
 /// Of that, what a write that has begun may take.
@@ -132,8 +130,8 @@ struct Looks<'a, 'r> {
 }
 
 /// What is connected once, and used until a look fails.
-struct Session<'s> {
-    publication: Publication<'s>,
+struct Session<P> {
+    publisher: P,
     cluster: Arc<Cluster>,
 }
 
@@ -168,16 +166,23 @@ impl Looks<'_, '_> {
     /// Connects, then looks until a look fails or a signal comes.
     async fn session(&mut self) -> Result<std::convert::Infallible> {
         self.began = self.shared.clock();
+        let settings = self.settings;
+        let http = Http::new(&settings.additional_roots)?;
+        match given::is_meant(settings) {
+            true => self.looks(Given::connect(settings, &http)?).await,
+            false => {
+                let connect = Publication::connect(settings, &http);
+                let publication = self.interrupt.clone().unless(connect).await??;
+                self.looks(publication).await
+            }
+        }
+    }
+
+    async fn looks(&mut self, publisher: impl Publisher) -> Result<std::convert::Infallible> {
         let interrupt = self.interrupt.clone();
-        let http = Http::new(&self.settings.additional_roots)?;
-        let (settings, report) = (self.settings, &mut *self.report);
-        let connect = async {
-            let publication = Publication::connect(settings, &http).await?;
-            Ok((publication, target::require(settings, report).await?))
-        };
-        let (publication, cluster) = interrupt.unless(connect).await??;
+        let cluster = interrupt.unless(target::require(self.settings, self.report)).await??;
         self.refuse_another(&cluster)?;
-        let session = Session { publication, cluster: Arc::new(cluster) };
+        let session = Session { publisher, cluster: Arc::new(cluster) };
         self.clusters.send_replace(Some(session.cluster.clone()));
         if !self.has_succeeded && !matches!(&*self.leads.borrow(), Leads::Always) {
             drop(interrupt.unless(timeout(FIRST_ATTEMPT, self.leads.changed())).await?);
@@ -209,32 +214,35 @@ impl Looks<'_, '_> {
     }
 
     /// The same as one run of `publish`. A process that does not lead stops before the first write.
-    async fn look(&mut self, session: &Session<'_>) -> Result<Ended> {
-        let (publication, cluster, now) = (&session.publication, &*session.cluster, self.now);
-        let waiting = Waiting::default();
+    async fn look<P: Publisher>(&mut self, session: &Session<P>) -> Result<Ended> {
+        let (publisher, cluster, now) = (&session.publisher, &*session.cluster, self.now);
         let plan = async {
-            let observe = publication.observe_with_ledger(&OPTIONS, Some(cluster), now, &waiting);
-            let (same, observation) = futures::join!(cluster.confirm(), observe);
-            same?;
-            publication.plan(&OPTIONS, observation?, now()).await
+            let (same, plan) = futures::join!(cluster.confirm(), publisher.plan(cluster, now));
+            same.and(plan)
         };
         let mut plan = self.interrupt.clone().unless(plan).await??;
-        self.shared.board().found(plan.facts(None));
+        // Known whatever becomes of what follows from it.
+        self.shared.board().found(publisher.facts(&plan, None));
         let leads = self.leads.borrow().now();
         let applied = match leads {
             true => Some(self.apply(session, &mut plan).await?),
             false => None,
         };
-        self.shared.board().found(plan.facts(applied.as_ref()));
-        let ended = ended(&plan, applied.as_ref());
+        let looked = publisher.looked(&plan, applied.as_ref());
+        let ended = looked.ended;
+        self.shared.board().found(looked.facts.clone());
         self.end(ended, None);
-        self.tell(publication, &plan, applied.as_ref(), ended);
+        self.tell(looked);
         Ok(ended)
     }
 
     /// Does what was planned, for as long as this process leads. After a signal, what has begun has some time to end; each
     /// write by itself is whole or not there, whenever this stops.
-    async fn apply(&mut self, session: &Session<'_>, plan: &mut PublicationPlan<'_>) -> Result<Applied> {
+    async fn apply<'p, P: Publisher>(
+        &mut self,
+        session: &'p Session<P>,
+        plan: &mut P::Plan<'p>,
+    ) -> Result<P::Applied> {
         let interrupt = self.interrupt.clone();
         let out_of_time = async {
             let signal = interrupt.signal().await;
@@ -249,9 +257,7 @@ impl Looks<'_, '_> {
             )
             .hint("another publisher goes on; if it happens again, look at the API server and at this pod's CPU")),
             signal = out_of_time => Err(Error::interrupted(signal)),
-            applied = super::apply(
-                &session.publication, plan, Some(&session.cluster), self.now, self.report,
-            ) => applied,
+            applied = session.publisher.apply(plan, &session.cluster, self.now, self.report) => applied,
         }
     }
 
@@ -290,17 +296,4 @@ impl Looks<'_, '_> {
             }
         }
     }
-}
-
-/// `applied`: `None` where this process does not lead.
-fn ended(plan: &PublicationPlan<'_>, applied: Option<&Applied>) -> Ended {
-    let changed = applied.is_some_and(|applied| plan.is_pending() || !applied.written.is_empty());
-    let outcome = match super::exit(plan, false) {
-        Exit::Incomplete => Outcome::Incomplete,
-        Exit::Found => Outcome::Found,
-        Exit::Clean if changed => Outcome::Changed,
-        Exit::Clean if applied.is_none() && plan.is_pending() => Outcome::Pending,
-        Exit::Clean => Outcome::Unchanged,
-    };
-    Ended { outcome, changed }
 }

@@ -2,10 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Leads, Looks};
+use super::{Leads, Looks, publisher::Looked};
 use crate::{
     error::{Code, Error},
-    publication::{Outcome as Applied, Publication, PublicationPlan},
     rfc3339::rfc3339,
     warning::Warning,
     watch::{Ended, Outcome},
@@ -20,31 +19,20 @@ pub(super) enum LeadsTold {
 }
 
 impl Looks<'_, '_> {
-    pub(super) fn tell(
-        &mut self,
-        publication: &Publication<'_>,
-        plan: &PublicationPlan<'_>,
-        applied: Option<&Applied>,
-        ended: Ended,
-    ) {
-        let notes = || plan.notes().chain(applied.into_iter().flat_map(|applied| &applied.notes));
-        if !self.notice.of(ended, notes().map(stable).collect(), self.shared.clock()) {
+    pub(super) fn tell(&mut self, looked: Looked) {
+        let Looked { ended, notes, lines, mut json, last_line, .. } = looked;
+        if !self.notice.of(ended, notes.iter().map(stable).collect(), self.shared.clock()) {
             return;
         }
-        if ended.changed || ended.outcome == Outcome::Pending {
-            self.report.lines(plan.lines());
+        let waits = ended.outcome == Outcome::Pending;
+        if ended.changed || waits {
+            self.report.lines(lines);
         }
-        notes().for_each(|note| self.report.warning(note));
-        let mut result = plan.to_json(publication, applied);
-        self.add(&mut result, ended.outcome);
-        self.report.json("publish", result);
-        self.report.line(match applied {
-            Some(applied) if ended.changed => plan.published_line(publication, applied),
-            None if plan.is_pending() => {
-                format!("{}: another process holds the Lease", plan.pending_line(publication))
-            }
-            Some(_) | None => plan.unchanged_line(publication),
-        });
+        notes.iter().for_each(|note| self.report.warning(note));
+        self.add(&mut json, ended.outcome);
+        self.report.json("publish", json);
+        let why = if waits { ": another process holds the Lease" } else { "" };
+        self.report.line(format_args!("{last_line}{why}"));
         self.flush();
     }
 
