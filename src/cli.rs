@@ -5,6 +5,7 @@ mod refused;
 mod saved;
 mod setup;
 mod taken;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -15,6 +16,7 @@ pub(crate) use self::{
     refused::refused,
     saved::{ApplyArgs, PlanFile},
     setup::{SetupArgs, TeardownArgs},
+    watch::{LeaseFlag, WatchArgs},
 };
 use crate::{bucket::Addressing, cluster::ServiceAccount, commands::render::RenderArgs, redact};
 
@@ -156,7 +158,8 @@ pub(crate) struct AuditArgs {}
     keyless publish --bucket s3://acme-oidc --region eu-central-1 --create\n  \
     keyless publish --bucket gs://acme-oidc --issuer https://storage.googleapis.com/acme-oidc/prod\n  \
     keyless publish --bucket s3://acme-oidc --endpoint https://fsn1.your-objectstorage.com --dry-run\n  \
-    keyless publish --bucket file:///srv/www --issuer https://oidc.example.com --no-cluster --public-key sa.pub")]
+    keyless publish --bucket file:///srv/www --issuer https://oidc.example.com --no-cluster --public-key sa.pub\n  \
+    keyless publish --watch --metrics-address 0.0.0.0:9102 --lease")]
 pub(crate) struct PublishArgs {
     /// Create the bucket if it is missing, and make exactly the two documents public
     #[arg(long)]
@@ -181,6 +184,9 @@ pub(crate) struct PublishArgs {
 
     #[command(flatten)]
     pub(crate) plan: PlanFile,
+
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
 }
 
 /// Check everything as a relying party, then exchange a token and read the secrets

@@ -26,7 +26,8 @@ use crate::{
     report::Lines,
 };
 
-/// From the first signal to the end of the process: Kubernetes and people both expect less than two seconds.
+/// From the first signal to the end of the process, unless [`Interrupt::set_grace`] was called: people expect less than two
+/// seconds.
 const GRACE: Duration = Duration::from_millis(1500);
 
 /// How long the final message of a command that hangs may take to be written.
@@ -67,6 +68,7 @@ struct Shared {
     signal: watch::Sender<Option<Signal>>,
     holds: watch::Sender<usize>,
     last_words: Mutex<Vec<String>>,
+    grace: Mutex<Duration>,
 }
 
 /// While it lives, a signal does not drop the command: what must not be left half done is done, or undone.
@@ -81,6 +83,7 @@ impl Interrupt {
             signal: watch::Sender::new(None),
             holds: watch::Sender::new(0),
             last_words: Mutex::default(),
+            grace: Mutex::new(GRACE),
         }))
     }
 
@@ -107,7 +110,8 @@ impl Interrupt {
                 let signal = next().await;
                 shared.request(signal);
                 // A second signal ends the wait.
-                drop(tokio::time::timeout(GRACE, next()).await);
+                let grace = *shared.0.grace.lock().unwrap_or_else(PoisonError::into_inner);
+                drop(tokio::time::timeout(grace, next()).await);
                 shared.end(signal);
             });
         };
@@ -162,6 +166,12 @@ impl Interrupt {
         self.0.last_words.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// For a command that runs in a pod for as long as the pod lives: a write that has begun may take this time to end. A
+    /// second signal ends the process all the same.
+    pub(crate) fn set_grace(&self, grace: Duration) {
+        *self.0.grace.lock().unwrap_or_else(PoisonError::into_inner) = grace;
+    }
+
     /// Runs a command until its end, or until it must be dropped.
     pub(crate) async fn run<T>(&self, command: impl Future<Output = Result<T>>) -> Result<T> {
         select! {
@@ -171,7 +181,8 @@ impl Interrupt {
         }
     }
 
-    async fn signal(&self) -> Signal {
+    /// Waits for a signal.
+    pub(crate) async fn signal(&self) -> Signal {
         let mut signal = self.0.signal.subscribe();
         match signal.wait_for(Option::is_some).await.map(|signal| *signal) {
             Ok(Some(signal)) => signal,

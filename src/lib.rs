@@ -22,6 +22,7 @@
 //! * [`distro`] knows where a distribution keeps its issuer flags. PURE.
 //! * [`audit`] counts the credentials that never expire. PURE.
 //! * [`target`] resolves which cluster and account a run is about, and refuses another cluster than the settings name.
+//! * [`watch`] decides what `publish --watch` does between its looks. PURE.
 //! * [`relying_party`] reads public URLs only, and judges what it finds as the strictest verifier does.
 //! * [`commands`] bring it together: observe, decide, show, act.
 //!
@@ -68,6 +69,7 @@ mod shell;
 mod target;
 mod waiting;
 mod warning;
+mod watch;
 mod yaml;
 
 use std::{ffi::OsString, io, process::ExitCode, time::SystemTime};
@@ -165,6 +167,9 @@ fn execute(cli: &mut Cli, report: &mut Report<'_>) -> Result<Exit> {
             Command::Apply(_) | Command::Config(_) | Command::Explain(_) => Ok(Exit::Clean),
             Command::Audit(_) => commands::audit::run(&settings, report).await,
             Command::Keys(args) => keys::run(args, &settings, now, report).await,
+            Command::Publish(args) if args.watch.watch => {
+                publish::watch(&args.watch, &settings, now, report).await
+            }
             Command::Publish(args) => {
                 publish::run(&publish::Intent::from(args), &settings, now, report).await
             }

@@ -17,6 +17,7 @@
 mod canonical;
 mod content;
 mod known;
+mod memory;
 mod shapes;
 mod visible;
 
@@ -25,7 +26,7 @@ use std::sync::{LazyLock, PoisonError, RwLock};
 use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
 use serde_json::Value;
 
-use self::known::Known;
+use self::memory::Memory;
 
 /// The longest text that a server, a library or a name is shown with, in characters.
 const LONGEST_MESSAGE: usize = 600;
@@ -39,11 +40,16 @@ const LONGEST_LOOK: usize = 64 << 10;
 const LEFT_OUT: &str = "…";
 
 /// The secrets that this process holds or has seen.
-static KNOWN: LazyLock<RwLock<Known>> = LazyLock::new(RwLock::default);
+static KNOWN: LazyLock<RwLock<Memory>> = LazyLock::new(RwLock::default);
 
 /// From now on this text is left out of everything that the process prints. It is opaque: a token, a password, a key.
 pub(crate) fn remember(secret: &str) {
     KNOWN.write().unwrap_or_else(PoisonError::into_inner).add(secret);
+}
+
+/// As [`remember`], for what is used once and expires by itself: a process that runs for months forgets it after many others.
+pub(crate) fn remember_passing(secret: &str) {
+    KNOWN.write().unwrap_or_else(PoisonError::into_inner).add_passing(secret);
 }
 
 /// Remembers what is secret in a text of some form: the members of a JSON key file, the lines of a PEM private key, and
@@ -68,11 +74,12 @@ pub(crate) fn remember_named(name: &str, value: &str) {
     }
 }
 
-/// Remembers the credential in a header such as `Authorization: Bearer …` (RFC 9110 §11.6.2); of AWS's, the signature.
+/// Remembers the credential in a header such as `Authorization: Bearer …` (RFC 9110 §11.6.2); of AWS's, the signature. Each
+/// request remembers it again.
 pub(crate) fn remember_header(value: &HeaderValue) {
     let Ok(text) = value.to_str() else { return };
     let after = text.split_once("Signature=").or_else(|| text.split_once(' '));
-    remember(after.map_or(text, |(_, credential)| credential));
+    remember_passing(after.map_or(text, |(_, credential)| credential));
 }
 
 /// Remembers what a request proves itself with: credentials in its headers, and tokens in a form (RFC 6749 §2.3.1).
@@ -86,7 +93,9 @@ pub(crate) fn remember_request(headers: &HeaderMap, body: Option<&[u8]>) {
         .get(CONTENT_TYPE)
         .is_some_and(|it| it.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
     for (name, value) in url::form_urlencoded::parse(body.filter(|_| form).unwrap_or_default()) {
-        remember_named(&name, &value);
+        if shapes::is_secret_name(&name) {
+            remember_passing(&value);
+        }
     }
 }
 

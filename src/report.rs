@@ -182,17 +182,20 @@ impl<'a> Report<'a> {
 
     /// The end of a command that could not be carried out.
     pub(crate) fn error(&mut self, command: &str, error: &Error) {
+        self.error_with(command, error, json!({}));
+    }
+
+    /// The same for one attempt of several. `members`: an object with what else the JSON form says.
+    pub(crate) fn error_with(&mut self, command: &str, error: &Error, mut members: Value) {
         // Its lines are redacted one by one.
         self.talk_raw(&error.to_string());
-        self.json(
-            command,
-            json!({ "error": {
-                "code": error.code,
-                "message": error.message,
-                "causes": error.causes,
-                "hints": error.hints,
-            }}),
-        );
+        members["error"] = json!({
+            "code": error.code,
+            "message": error.message,
+            "causes": error.causes,
+            "hints": error.hints,
+        });
+        self.json(command, members);
     }
 
     /// After all of the result so far: where both streams end in one place, they are read in this order.

@@ -150,8 +150,8 @@ impl Attempts {
     }
 }
 
-/// Without a dependency: the standard library seeds each of these differently.
-fn random() -> u32 {
+/// Any number, each equally likely. Without a dependency: the standard library seeds each of these differently.
+pub(crate) fn random() -> u32 {
     let number = RandomState::new().hash_one(());
     u32::try_from(number >> u32::BITS).unwrap_or_default()
 }

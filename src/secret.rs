@@ -17,6 +17,12 @@ impl Secret {
         Self(text)
     }
 
+    /// One that another program renews, and that each request remembers again.
+    pub(crate) fn passing(text: String) -> Self {
+        redact::remember_passing(&text);
+        Self(text)
+    }
+
     /// A credential that is sent in a header of its own: visible ASCII without spaces (RFC 6750 §2.1 allows fewer
     /// characters still). `source` is where it comes from, e.g. `VAULT_TOKEN`; the error names it without the value.
     pub(crate) fn for_header(text: String, source: &str) -> Result<Self> {

@@ -62,6 +62,8 @@ where
                 }
                 return connecting.await;
             };
+            // Unless this one comes about, the others have nothing to wait for: a server that is gone spoke HTTP/2 before.
+            *speaks_http2 = false;
             let connection = connecting.await?;
             *speaks_http2 = connection.connected().is_negotiated_h2();
             Ok(connection)
@@ -109,6 +111,30 @@ mod tests {
     #[tokio::test]
     async fn http2_requests_share_one_connection() {
         assert_eq!(opened_of_three(true).await, 1);
+    }
+
+    /// A server that is gone is known to be gone at once, by everyone who asks.
+    #[tokio::test]
+    async fn lost_server_fails_all_at_once() {
+        let first = Arc::new(std::sync::atomic::AtomicBool::new(true));
+        let connector = FirstConnection::new(
+            service_fn(move |_| {
+                let is_first = first.swap(false, std::sync::atomic::Ordering::Relaxed);
+                async move {
+                    tokio::task::yield_now().await;
+                    if is_first { Ok(Opened { http2: true }) } else { Err("refused") }
+                }
+            })
+            .map_err(BoxError::from),
+        );
+        let server = Uri::from_static("https://10.0.0.1:6443");
+        connector.clone().call(server.clone()).await.unwrap();
+        let three = (0..3).map(|_| {
+            let asked = connector.clone().call(server.clone());
+            tokio::time::timeout(Duration::from_millis(50), asked)
+                .map(|done| done.is_ok_and(|it| it.is_err()))
+        });
+        assert_eq!(join_all(three).await, [true; 3]);
     }
 
     #[tokio::test]

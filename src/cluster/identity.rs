@@ -1,6 +1,9 @@
 //! What tells one cluster from every other: the UID of its namespace `kube-system`.
 
-use super::{Cluster, objects::Resource};
+use super::{
+    Cluster,
+    objects::{Object, Resource},
+};
 use crate::{
     error::{Code, Error, Result},
     target::{ClusterTarget, is_uid},
@@ -56,5 +59,28 @@ impl Cluster {
             Err(error) => return Err(error),
         };
         Ok(())
+    }
+
+    /// Whether what answers is still the cluster that [`Self::identify`] found: one that was rebuilt behind the same address
+    /// is another one. A UID that was not readable is not asked for again.
+    ///
+    /// Errors: `cluster-mismatch`; the UID cannot be read any more.
+    pub(crate) async fn confirm(&self) -> Result<()> {
+        let Ok(known) = &self.uid else { return Ok(()) };
+        let namespace = self.get_object(&NAMESPACES, None, "kube-system").await?;
+        match namespace.as_ref().map(Object::uid) {
+            Some(uid) if uid == known => Ok(()),
+            found => Err(Error::failed(
+                Code::ClusterMismatch,
+                format!("{} is another cluster than at the start: nothing was published", self.base),
+            )
+            .caused_by(format_args!(
+                "at the start: {known}, now: {}",
+                found.unwrap_or("no namespace kube-system")
+            ))
+            .hint(
+                "if the cluster was rebuilt, start this command again, with the settings of the new cluster",
+            )),
+        }
     }
 }

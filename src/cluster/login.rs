@@ -63,7 +63,8 @@ impl Login {
             Self::Fixed(header) => Some(header.clone()),
             Self::File { path, last } => {
                 let read = fs::read_to_string(path).ok();
-                let fresh = read.and_then(|content| bearer(&token_in(&content)?));
+                let token = read.as_deref().map(str::trim).filter(|token| !token.is_empty());
+                let fresh = token.and_then(|token| bearer(&Secret::passing(token.to_owned())));
                 let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
                 if fresh.is_some() {
                     last.clone_from(&fresh);

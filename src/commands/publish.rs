@@ -1,16 +1,20 @@
 //! `keyless publish`: bring the public documents up to date with the cluster's keys.
 
+mod given;
 mod revoke;
+mod watch;
 
 use std::borrow::Cow;
 
+pub(crate) use self::watch::run as watch;
 use super::{Exit, prompt, saved};
 use crate::{
     cli::{PlanFile, PublishArgs, RevokeArgs},
+    cluster::Cluster,
     config::Settings,
     error::Result,
     http::Http,
-    publication::{Options, Publication, PublicationPlan},
+    publication::{Options, Outcome, Publication, PublicationPlan},
     report::Report,
     rotation::Former,
     target,
@@ -70,6 +74,9 @@ pub(crate) async fn run(
     now: fn() -> u64,
     report: &mut Report<'_>,
 ) -> Result<Exit> {
+    if given::is_meant(settings) && intent.revoke.is_none() {
+        return given::run(intent, settings, now, report).await;
+    }
     let http = Http::new(&settings.additional_roots)?;
     let publication = Publication::connect(settings, &http).await?;
     let options = intent.options;
@@ -112,10 +119,7 @@ pub(crate) async fn run(
         let question = format!("Revoke {} ({})", kid.escape_debug(), report.target());
         prompt::confirm(report, intent.yes, &question)?;
     }
-    publication.note_seen(&mut plan, cluster.as_ref(), report).await?;
-    revoke::check(&plan)?;
-    let outcome = publication.apply(&plan, report).await?;
-    publication.note_public(&mut plan, &outcome, cluster.as_ref(), now()).await;
+    let outcome = apply(&publication, &mut plan, cluster.as_ref(), now, report).await?;
     plan.doubts[shown..].iter().for_each(|note| report.warning(note));
     outcome.notes.iter().for_each(|note| report.warning(note));
     report.json(intent.name, plan.to_json(&publication, Some(&outcome)));
@@ -124,6 +128,21 @@ pub(crate) async fn run(
         false => plan.unchanged_line(&publication),
     });
     Ok(exit(&plan, false))
+}
+
+/// Does what was planned: the ledger, the documents, what anonymous readers get, the ledger.
+async fn apply(
+    publication: &Publication<'_>,
+    plan: &mut PublicationPlan<'_>,
+    cluster: Option<&Cluster>,
+    now: fn() -> u64,
+    report: &mut Report<'_>,
+) -> Result<Outcome> {
+    publication.note_seen(plan, cluster, report).await?;
+    revoke::check(plan)?;
+    let outcome = publication.apply(plan, report).await?;
+    publication.note_public(plan, &outcome, cluster, now()).await;
+    Ok(outcome)
 }
 
 /// What is known is published, and a run is no success all the same while something is not.

@@ -37,7 +37,7 @@ pub(crate) use self::{
 };
 use crate::{
     cluster::ServiceAccount,
-    error::Result,
+    error::{Code, Error, Result},
     oidc::{KeySet, PublicKey, Token},
     plan::{self, Act, Say},
     relying_party::Finding,
@@ -74,6 +74,15 @@ pub(crate) trait Federation: Display + Send + Sync {
         Ok(Keys::Fetched)
     }
 
+    /// The one step that brings the keys of a provider up to date which is there already and has been given keys; nothing
+    /// else of it is changed. Of `want`, issuer, cluster and keys count, and the kids that sign.
+    ///
+    /// Errors: `provider-not-set-up` where `setup` has to do more; another cluster's is refused.
+    async fn plan_keys<'p>(&'p self, want: &Trust) -> Result<Change<'p>> {
+        let _ = want;
+        Err(not_set_up(&self.to_string(), "it is not given keys"))
+    }
+
     /// The right as this provider names it; `None`: it takes no right of its own here. Refused is what the provider
     /// cannot name, before it gets into anything that is built from names.
     fn named(&self, right: &Right) -> Result<Option<Right>>;
@@ -88,6 +97,12 @@ pub(crate) trait Federation: Display + Send + Sync {
     /// Tries one thing with a real token, one finding a step: exchange, impersonation, what is tried. What could not be
     /// established is skipped, never passed. `say` gets the reasons of waiting.
     async fn probe(&self, token: &Token, trial: &Trial, say: Say<'_>) -> Vec<Finding>;
+}
+
+/// The refusal of those who create nothing: `why` it cannot be given keys as it is.
+pub(crate) fn not_set_up(object: &str, why: &str) -> Error {
+    Error::failed(Code::ProviderNotSetUp, format!("the {object} cannot be given the cluster's keys: {why}"))
+        .hint("run `keyless setup`: it shows what it would change, and asks; nothing was changed here")
 }
 
 /// One planned difference at a provider.

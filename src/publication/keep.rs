@@ -100,32 +100,7 @@ impl Publication<'_> {
         let Some(history) = plan.observation.history.as_mut().filter(|history| history.is_pending()) else {
             return Ok(());
         };
-        report.progress(format_args!("writing {}", history.book.name()));
-        let mut written = Err(raced(&history.book));
-        for _ in 0..ATTEMPTS {
-            written = history.book.write(cluster, &history.judged.ledger).await;
-            match &written {
-                Err(error) if error.code == Code::ApplyRaced => {
-                    report.detail("another publisher wrote the ledger in between: reading again");
-                    // The keys are published whatever becomes of the ledger.
-                    if let Err(error) = history.book.read_again(cluster).await {
-                        written = Err(error);
-                        break;
-                    }
-                    history.overtaken();
-                }
-                _ => break,
-            }
-        }
-        match written {
-            Ok(()) => history.is_written(),
-            Err(error) if history.is_revoking() => return Err(error),
-            Err(error) => {
-                history.keep_all();
-                let note = unwritten(&history.book, &error);
-                plan.doubts.push(note);
-            }
-        }
+        plan.doubts.extend(write_ledger(history, cluster, report).await?);
         let live = plan.observation.observed.as_ref().map(|observed| observed.live()).transpose()?;
         plan.decision = self.decide(&plan.observation, live.as_ref(), plan.former)?;
         Ok(())
@@ -153,6 +128,44 @@ impl Publication<'_> {
                 let note = unwritten(&history.book, &error);
                 plan.doubts.push(note);
             }
+        }
+    }
+}
+
+/// Writes the ledger over the version that was read, and gives back why it could not be written: then nothing is removed.
+///
+/// Errors: the same, where a key is to be revoked.
+pub(super) async fn write_ledger(
+    history: &mut History,
+    cluster: &Cluster,
+    report: &mut Report<'_>,
+) -> Result<Option<Warning>> {
+    report.progress(format_args!("writing {}", history.book.name()));
+    let mut written = Err(raced(&history.book));
+    for _ in 0..ATTEMPTS {
+        written = history.book.write(cluster, &history.judged.ledger).await;
+        match &written {
+            Err(error) if error.code == Code::ApplyRaced => {
+                report.detail("another publisher wrote the ledger in between: reading again");
+                // The keys are published whatever becomes of the ledger.
+                if let Err(error) = history.book.read_again(cluster).await {
+                    written = Err(error);
+                    break;
+                }
+                history.overtaken();
+            }
+            _ => break,
+        }
+    }
+    match written {
+        Ok(()) => {
+            history.is_written();
+            Ok(None)
+        }
+        Err(error) if history.is_revoking() => Err(error),
+        Err(error) => {
+            history.keep_all();
+            Ok(Some(unwritten(&history.book, &error)))
         }
     }
 }

@@ -12,6 +12,8 @@
 //! `publish` and `setup` both use it: observed once, planned once, applied as shown.
 
 mod apply;
+mod facts;
+mod given;
 pub(crate) mod history;
 mod jwks_uri;
 mod keep;
@@ -25,7 +27,13 @@ mod show;
 
 use std::collections::BTreeMap;
 
-pub(crate) use self::{apply::Outcome, history::History, keep::served, plan::PublicationPlan};
+pub(crate) use self::{
+    apply::Outcome,
+    given::{Given, GivenPlan},
+    history::History,
+    keep::served,
+    plan::PublicationPlan,
+};
 use self::{
     location::DocumentLocation,
     published::{PublicCopy, Published, paths},

@@ -158,7 +158,7 @@ impl PublicationPlan<'_> {
     }
 }
 
-fn server(server: &ApiServer) -> Value {
+pub(super) fn server(server: &ApiServer) -> Value {
     json!({
         "address": server.address,
         "keys": server.keys.iter().map(PublicKey::kid).collect::<Vec<_>>(),
@@ -167,7 +167,7 @@ fn server(server: &ApiServer) -> Value {
     })
 }
 
-fn failed(server: &FailedServer) -> Value {
+pub(super) fn failed(server: &FailedServer) -> Value {
     json!({
         "address": server.address,
         "code": server.error.code,

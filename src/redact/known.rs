@@ -87,6 +87,11 @@ impl Known {
         }
     }
 
+    /// How many pieces and whole secrets it holds.
+    pub(super) fn len(&self) -> usize {
+        self.pieces.len() + self.whole.len()
+    }
+
     /// Where known secrets stand in a text. The parts may overlap.
     pub(super) fn find(&self, text: &str) -> Vec<Range<usize>> {
         if self.pieces.is_empty() && self.whole.is_empty() {

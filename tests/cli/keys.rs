@@ -28,7 +28,7 @@ fn keys(world: &World, more: &[&str]) -> Ran {
 }
 
 /// A subcommand with the common flags after it.
-fn of_keys(world: &World, words: &[&str]) -> Ran {
+pub(crate) fn of_keys(world: &World, words: &[&str]) -> Ran {
     let bucket = format!("file://{}", world.www.display());
     let common = ["--bucket", &bucket, "--issuer", crate::world::ISSUER, "--ca-file", "ca.pem"];
     world.run(&[&["keys"], words, &common].concat())

@@ -30,6 +30,8 @@ mod needs;
 mod ownership;
 mod permissions_page;
 mod publish;
+mod publish_given;
+mod publish_watch;
 mod published;
 mod recorded_settings;
 mod remedies;

@@ -46,6 +46,21 @@ impl Cluster {
             .map_err(|error| explain_refused_write(error, &object.describe()))
     }
 
+    /// Puts this in the place of an object (verb `update`). With `metadata.resourceVersion` in it, only if the object has not
+    /// changed since: else that is an error of the code `apply-raced`.
+    pub(crate) async fn replace(&self, resource: &Resource, manifest: &Value) -> Result<Object> {
+        let object = Object(manifest.clone());
+        let namespace = Some(object.namespace()).filter(|namespace| !namespace.is_empty());
+        let path = format!(
+            "{}?fieldManager={FIELD_MANAGER}&fieldValidation=Strict",
+            resource.path(namespace, Some(object.name()))
+        );
+        let right = resource.right("update", namespace, Some(object.name()));
+        self.write(Method::PUT, &path, "application/json", manifest, &right)
+            .await
+            .map_err(|error| explain_refused_write(error, &object.describe()))
+    }
+
     /// JSON merge patch (RFC 7386): what is `null` goes. With `metadata.resourceVersion` in it, only if the object
     /// has not changed since.
     pub(crate) async fn merge_patch(

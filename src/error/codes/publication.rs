@@ -161,6 +161,20 @@ macro_rules! publication {
                 causes "Someone wrote it into the bucket."
                 causes "The cluster's key was damaged."
                 remedy "Find out who published it, then run `keyless publish --restore`.";
+            LeaseLost "lease-lost"
+                "The process could not renew its Lease in time, or lost it. It stopped writing."
+                causes "The API server did not answer for 10 seconds."
+                causes "The process did not get to run, e.g. because its CPU limit is too low."
+                causes "Another user changed or deleted the Lease."
+                remedy "Nothing, if it happens once: another publisher goes on. Otherwise look at the API server and at the \
+                    pod's CPU.";
+            LeaseUnavailable "lease-unavailable"
+                "The Lease could not be read or written. Nothing is written without it."
+                causes "The right to get, create or update the Lease is missing."
+                causes "Its namespace does not exist."
+                causes "The API server did not answer."
+                remedy "Grant get and update on this Lease, and create in its namespace; or leave out --lease where only one \
+                    publisher runs.";
             LedgerLost "ledger-lost"
                 "The ledger of the keys cannot be used, and a new one is begun. Keys stay longer by that."
                 causes "Its ConfigMap was edited, damaged, or restored from another cluster's backup."
@@ -178,10 +192,20 @@ macro_rules! publication {
                 causes "The right to patch the ConfigMap is missing."
                 causes "Other publishers write it all the time."
                 remedy "Apply deploy/base, which has the ConfigMap and the right.";
+            MetricsAddress "metrics-address"
+                "The address of --metrics-address cannot be listened on."
+                causes "Another process uses the port."
+                causes "The address is not one of this host, or the port needs more rights."
+                remedy "Give another address or port.";
             NoKeySource "no-key-source"
                 "There is no key to publish."
                 causes "No cluster is asked and no file is given."
                 remedy "Leave out --no-cluster, or give --public-key FILE.";
+            ProviderNotSetUp "provider-not-set-up"
+                "The provider cannot be given the cluster's keys as it is. Nothing was changed."
+                causes "`keyless setup` has not run yet, or what it made was deleted or disabled."
+                causes "The provider believes another issuer, or fetches public documents."
+                remedy "Run `keyless setup`, which shows what it would change; `publish` creates nothing at a provider.";
             PublicCopyStale "public-copy-stale"
                 "Anonymous readers still get a former document."
                 causes "A cache shows it as long as its Cache-Control allows."

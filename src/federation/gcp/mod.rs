@@ -25,6 +25,7 @@ mod mark;
 mod names;
 mod observe;
 mod plan;
+mod plan_keys;
 #[cfg(test)]
 mod plan_tests;
 mod probe;
@@ -74,7 +75,7 @@ use self::{
     probe::Login,
     step::{Binding, Deed, Patch},
 };
-use super::{Federation, Find, Impossible, Keys, Plan, Right, Rules, Trial, Trust, Withdrawn};
+use super::{Change, Federation, Find, Impossible, Keys, Plan, Right, Rules, Trial, Trust, Withdrawn};
 use crate::{
     error::Result,
     google::{Api, CLOUD_PLATFORM, Target, Tokens, check_endpoint},
@@ -249,6 +250,15 @@ impl Gcp {
         Ok(state)
     }
 
+    /// The provider that the settings name, if it is there.
+    async fn provider_now(&self) -> Result<Option<state::Provider>> {
+        observe::one_provider(self).await.map_err(|refusal| {
+            let on = format!("the project {}", self.ids.project);
+            let doing = format!("looking at {}", self.ids.shown_provider());
+            refusal.error(&doing, "iam.workloadIdentityPoolProviders.get", &on)
+        })
+    }
+
     /// The URL of something in IAM.
     fn iam(&self, name: &str) -> String {
         format!("{}/v1/{name}", self.settings.endpoints.iam)
@@ -326,14 +336,15 @@ impl Federation for Gcp {
     }
 
     async fn keys(&self) -> Result<Keys> {
-        let found = observe::one_provider(self).await.map_err(|refusal| {
-            let on = format!("the project {}", self.ids.project);
-            let doing = format!("looking at {}", self.ids.shown_provider());
-            refusal.error(&doing, "iam.workloadIdentityPoolProviders.get", &on)
-        })?;
+        let found = self.provider_now().await?;
         Ok(found
             .filter(|provider| !provider.life.deleted)
             .map_or(Keys::Absent, |provider| wanted::keys(&provider)))
+    }
+
+    async fn plan_keys<'p>(&'p self, want: &Trust) -> Result<Change<'p>> {
+        let found = self.provider_now().await?;
+        Ok(plan_keys::plan(want, &self.ids, found.as_ref())?.map(|step| self.act(step)))
     }
 
     fn named(&self, right: &Right) -> Result<Option<Right>> {

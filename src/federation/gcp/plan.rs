@@ -153,7 +153,7 @@ fn foreign_pool(object: &str, life: &Life) -> Error {
 }
 
 /// What another cluster's setup has made is that cluster's. `update` is what gcloud would be told to do with it.
-fn of_another_cluster(object: &str, life: &Life, want: &Trust, ids: &Ids, update: &str) -> Error {
+pub(super) fn of_another_cluster(object: &str, life: &Life, want: &Trust, ids: &Ids, update: &str) -> Error {
     Error::failed(Code::GoogleOtherCluster, format!("the {object} belongs to another cluster"))
         .caused_by(described(&life.description))
         .hint("two clusters in one pool are the same principals: choose another google.pool")
@@ -164,7 +164,7 @@ fn of_another_cluster(object: &str, life: &Life, want: &Trust, ids: &Ids, update
 }
 
 /// Everybody can write such a description; it takes the cluster's name in it to take something over.
-fn of_no_named_cluster(object: &str, life: &Life, want: &Trust, ids: &Ids, update: &str) -> Error {
+pub(super) fn of_no_named_cluster(object: &str, life: &Life, want: &Trust, ids: &Ids, update: &str) -> Error {
     Error::failed(
         Code::GoogleOwnerUnknown,
         format!("the {object} does not say which cluster it was made for"),
@@ -188,7 +188,7 @@ fn update_pool(ids: &Ids) -> String {
     format!("update {}", ids.pool)
 }
 
-fn update_provider(ids: &Ids) -> String {
+pub(super) fn update_provider(ids: &Ids) -> String {
     format!("providers update-oidc {} --workload-identity-pool={}", ids.provider, ids.pool)
 }
 

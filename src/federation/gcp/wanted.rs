@@ -161,6 +161,11 @@ impl Wanted {
         Ok(split(fields))
     }
 
+    /// What of its keys must change, and nothing else.
+    pub(super) fn key_changes(&self, provider: &Provider) -> (Vec<FieldChange>, Patch) {
+        split(self.keys(provider).into_iter().collect())
+    }
+
     /// What another owner's provider would have to change before it could be used.
     pub(super) fn unfit(&self, provider: &Provider) -> Vec<FieldChange> {
         let mut fields = Vec::new();

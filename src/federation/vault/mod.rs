@@ -18,6 +18,7 @@ mod obstacle;
 mod of_store;
 mod paths;
 mod plan;
+mod plan_keys;
 mod probe;
 mod refusal;
 mod section;
@@ -40,7 +41,7 @@ use self::{
     paths::{Folder, SecretPath},
 };
 pub(crate) use self::{section::PROVIDER, store_login::VaultLogin, wanted::RULES};
-use super::{Federation, Find, Keys, Plan, Right, RightKind, Rules, Trial, Trust, Withdrawn};
+use super::{Change, Federation, Find, Keys, Plan, Right, RightKind, Rules, Trial, Trust, Withdrawn};
 use crate::{
     error::{Code, Error, Result},
     http::Http,
@@ -255,6 +256,14 @@ impl Federation for Vault {
     async fn keys(&self) -> Result<Keys> {
         let reply = self.api.read(&format!("auth/{}/config", self.settings.mount)).await?;
         reply.as_ref().and_then(|reply| reply.data()).map_or(Ok(Keys::Absent), observe::keys)
+    }
+
+    async fn plan_keys<'p>(&'p self, want: &Trust) -> Result<Change<'p>> {
+        RULES.check(want)?;
+        let (observed, suits) = futures::join!(self.observe_config(), self.suits());
+        let observed = observed?;
+        suits?;
+        Ok(plan_keys::plan(&self.settings, want, &observed)?.map(|step| self.act(step)))
     }
 
     fn named(&self, right: &Right) -> Result<Option<Right>> {

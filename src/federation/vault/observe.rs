@@ -83,6 +83,18 @@ impl Vault {
         Ok(observed)
     }
 
+    /// The auth method and its configuration alone, and what the token may do there: for those who write nothing else.
+    pub(super) async fn observe_config(&self) -> Result<Observed> {
+        let config = format!("auth/{}/config", self.settings.mount);
+        let (mount, config, capabilities) =
+            futures::join!(self.mount(), self.api.read(&config), self.capabilities());
+        let mut observed = Observed { mount: mount?, capabilities, ..Observed::default() };
+        if observed.is_jwt() {
+            observed.config = config?.and_then(|said| said.data().cloned());
+        }
+        Ok(observed)
+    }
+
     /// What is mounted at the path of the auth method. The list needs less right than the single entry, which
     /// asks for `sudo`.
     pub(super) async fn mount(&self) -> Result<Option<Mount>> {

@@ -196,7 +196,7 @@ fn plan_role(settings: &Settings, want: &Trust, observed: &Observed) -> Result<P
 }
 
 /// The fields that differ. What the wanted object does not name must be empty.
-fn differences(have: &Map<String, Value>, wanted: &Value, fields: &[&str]) -> Vec<FieldChange> {
+pub(super) fn differences(have: &Map<String, Value>, wanted: &Value, fields: &[&str]) -> Vec<FieldChange> {
     let differ = fields.iter().filter_map(|field| {
         let have = have.get(*field).unwrap_or(&Value::Null);
         let want = wanted.get(*field).unwrap_or(&Value::Null);

@@ -204,6 +204,12 @@ impl Section for VaultSection {
         }))
     }
 
+    /// Where the file names the server; what a store would add is then named there as well, or has its usual name.
+    fn complete_alone(&self, _may_look: bool) -> Result<Option<Box<dyn Configured>>> {
+        let Some(named) = &self.named else { return Ok(None) };
+        Ok(Some(Box::new(self.client.settings(named.clone())?)))
+    }
+
     /// Where the store logs in now, without the administrator's token unless an administrator has named the same server.
     fn looking(&self, store: &Store) -> Option<Arc<dyn Section>> {
         let (_, spec) = store.provider().filter(|(member, _)| *member == store_login::MEMBER)?;
