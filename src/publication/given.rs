@@ -179,7 +179,7 @@ impl<'a> Given<'a> {
             keys: decision.keys.clone(),
             signing: signing.into_iter().collect(),
             staged: Vec::new(),
-            // Keys are given whoever logs in with their tokens.
+            // Keys are given whichever workload logs in with their tokens.
             workload: ServiceAccount { namespace: "default".into(), name: "default".into() },
             rights: BTreeSet::new(),
             revoked: BTreeSet::new(),

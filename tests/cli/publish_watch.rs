@@ -79,7 +79,7 @@ fn rotation_is_public_with_next_look() {
         let took = looks(&world) - before;
         assert!(took <= 3, "{took} looks");
     }
-    // Careless: a signer that nobody knows yet.
+    // Careless: a signer that no document has yet.
     let new = SigningKey::rsa(2048);
     ledger::rotate(&world, &new);
     running::until(|| (watch.metric("keyless_keys{state=\"retained\"}") == Some(1.0)).then_some(()));

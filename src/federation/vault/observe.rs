@@ -90,7 +90,7 @@ impl Vault {
             futures::join!(self.mount(), self.api.read(&config), self.capabilities());
         let mut observed = Observed { mount: mount?, capabilities, ..Observed::default() };
         if observed.is_jwt() {
-            observed.config = config?.and_then(|said| said.data().cloned());
+            observed.config = config?.and_then(|reply| reply.data().cloned());
         }
         Ok(observed)
     }

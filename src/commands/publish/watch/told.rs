@@ -87,7 +87,7 @@ impl Looks<'_, '_> {
         self.told_leads = Some(told);
     }
 
-    /// Whoever reads the lines waits for them. A stdout that takes none is reported at the end.
+    /// A reader of the lines waits for them. A stdout that takes none is reported at the end.
     fn flush(&mut self) {
         drop(self.report.finish());
     }
