@@ -70,6 +70,7 @@ fn rotation_is_uploaded_and_nothing_else() {
 #[test]
 fn silent_server_takes_no_key_away() {
     let estate = uploaded(2);
+    publish(&estate, &[]).ends(0);
     let new = SigningKey::rsa(2048);
     estate.world.cluster.server(0).change(|server| {
         server.key_files = vec![(&new).into()];
@@ -109,7 +110,8 @@ fn absent_provider_is_not_created() {
 fn provider_of_another_cluster_is_refused() {
     let estate = uploaded(1);
     let (pool, before) = provider(&estate);
-    let description = before["description"].as_str().unwrap().replace(&estate.world.cluster_uid(), "other-uid");
+    let description =
+        before["description"].as_str().unwrap().replace(&estate.world.cluster_uid(), "other-uid");
     estate.google.write(&pool, Some("cluster"), |it| it["description"] = json!(description));
     let new = SigningKey::rsa(2048);
     estate.world.cluster.change_servers(|server| server.key_files.push((&new).into()));
