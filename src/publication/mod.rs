@@ -101,9 +101,9 @@ impl<'a> Publication<'a> {
         let named = settings.bucket.as_ref().ok_or_else(|| match settings.providers.give_keys() {
             true => Error::usage(
                 Code::KeysUploaded,
-                "there is nothing to publish: keyless.yaml says that the provider is given the keys, and names no bucket",
+                "there are no documents: keyless.yaml says that the provider is given the keys, and names no bucket",
             )
-            .hint("after each change of the cluster's keys, run `keyless setup`, which gives the provider the present ones")
+            .hint("after each change of the cluster's keys, run `keyless publish`, which gives the provider the present ones")
             .hint("to publish documents as well, give --bucket s3://NAME, gs://NAME or file:///FOLDER"),
             false => Error::usage(Code::BucketNotNamed, "no bucket is named")
                 .hint("give --bucket s3://NAME, gs://NAME or file:///FOLDER, or bucket.url in keyless.yaml"),

@@ -59,7 +59,7 @@ fn holder_keeps_its_beginning() {
 
 /// Whatever the holder's clock shows: far past or far future, it is the change that counts.
 #[test]
-fn silent_holder_loses_lease_by_clock() {
+fn silent_holder_is_replaced() {
     for clock in [0, 30, 59] {
         let (mut a, mut b, mut stored) = (Process::new("a"), Process::new("b"), None);
         a.attempt(&mut stored, 0, clock);

@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn sick_server_is_polled_fast_first() {
+    fn sick_server_is_fast_briefly() {
         let pauses = pauses(&[Outcome::Incomplete; 30]);
         assert_eq!((pauses[0], pauses[29]), (FAST, POLL));
         let mut pace = Pace::new(POLL);

@@ -70,6 +70,7 @@ fn rotation_is_uploaded_and_nothing_else() {
 #[test]
 fn silent_server_takes_no_key_away() {
     let estate = uploaded(2);
+    publish(&estate, &[]).ends(0);
     let new = SigningKey::rsa(2048);
     estate.world.cluster.server(0).change(|server| {
         server.key_files = vec![(&new).into()];

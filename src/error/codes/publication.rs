@@ -152,10 +152,10 @@ macro_rules! publication {
                 causes "A mistyped kid."
                 remedy "Run `keyless keys`: it lists every key.";
             KeysUploaded "keys-uploaded"
-                "There is nothing to publish, because the provider is given the keys."
+                "There are no documents, because the provider is given the keys."
                 causes "The settings choose uploaded keys and name no bucket."
-                remedy "Run `keyless setup` after each change of the cluster's keys. To publish documents as \
-                    well, give --bucket.";
+                remedy "Run `keyless publish` without flags about documents: it updates the provider's keys. To publish \
+                    documents as well, give --bucket.";
             KidTaken "kid-taken"
                 "Another key is published under a kid of this cluster. Nothing was written."
                 causes "Someone wrote it into the bucket."
