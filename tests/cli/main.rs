@@ -35,6 +35,7 @@ mod remedies_setup;
 mod render;
 mod retirement;
 mod rights;
+mod rotation;
 mod saved_plans;
 mod servers;
 mod settings_files;

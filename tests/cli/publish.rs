@@ -191,7 +191,7 @@ fn one_cluster_never_merges_into_the_issuer_of_another() {
         .fails(3, "issuer-of-another-cluster", &[&other.kid(), &world.key.kid()])
         .snapshot("error-issuer-of-another-cluster");
     assert_eq!(fs::read(world.jwks()).unwrap(), before);
-    world.keyless("publish", &["--same-cluster"]).ends(0).says("published: 2 keys");
+    world.keyless("publish", &["--same-cluster", "--yes"]).ends(0).says("published: 2 keys");
 }
 
 #[test]
