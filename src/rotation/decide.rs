@@ -140,7 +140,7 @@ pub(crate) fn decide(inputs: &Inputs<'_>) -> Result<Decision> {
     let has_stored = inputs.published.iter().any(|set| !set.copy && !set.keys.is_empty());
     let is_left = |key: &mut PublicKey| {
         let is_kept = inputs.copies == Copies::Kept || state(key).is_some_and(|state| state.is_ours());
-        has_stored && !is_kept && !ours.as_ref().is_some_and(|ours| ours.get(key.kid()).is_some())
+        has_stored && !is_kept && ours.as_ref().is_none_or(|ours| ours.get(key.kid()).is_none())
     };
     let not_stored: Vec<PublicKey> = only_public.extract_if(.., is_left).collect();
     not_stored.iter().for_each(|key| drop(room_for.remove(key.kid())));
