@@ -169,7 +169,7 @@ pub(crate) struct PublishArgs {
     #[arg(long)]
     pub(crate) dry_run: bool,
 
-    /// Confirm that the published keys are former keys of this cluster, although it serves none of them now
+    /// Take published keys that no API server has for former keys of this cluster. Shows them, and asks
     #[arg(long, conflicts_with = "restore")]
     pub(crate) same_cluster: bool,
 
@@ -178,7 +178,7 @@ pub(crate) struct PublishArgs {
     #[arg(long)]
     pub(crate) restore: bool,
 
-    /// Do not ask before --restore replaces anything
+    /// Do not ask about what --restore replaces or --same-cluster takes
     #[arg(long)]
     pub(crate) yes: bool,
 

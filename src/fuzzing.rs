@@ -22,6 +22,7 @@ use crate::{
     redact,
     relying_party::max_age,
     report::Report,
+    rotation::Ledger,
 };
 
 /// One reader of foreign bytes.
@@ -43,6 +44,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "settings", run: settings },
     Target { name: "go-duration", run: go_duration },
     Target { name: "lifetime", run: lifetime },
+    Target { name: "ledger", run: ledger },
     Target { name: "cache-control", run: cache_control },
     Target { name: "google-error", run: google_error },
     Target { name: "gcs-error", run: gcs_error },
@@ -90,6 +92,20 @@ fn publishable(keys: &KeySet) {
         for private in ["d", "p", "q", "dp", "dq", "qi", "oth", "k"] {
             assert!(key.get(private).is_none(), "a private member is published");
         }
+    }
+}
+
+/// What can be used of a ledger can be written, and is read again as it is. `1_800_000_000`: the clock.
+fn ledger(input: &[u8]) -> String {
+    let Ok(input) = std::str::from_utf8(input) else { return String::new() };
+    let parse = |text: &str| Ledger::parse(text, "uid", "https://acme.example", 1_800_000_000);
+    match parse(input) {
+        Ok(read) => {
+            let again = parse(&read.ledger.to_text()).expect("what was written is read");
+            assert!(again.ledger == read.ledger && again.ahead.is_empty(), "another ledger is read");
+            String::new()
+        }
+        Err(lost) => lost.reason().to_owned(),
     }
 }
 

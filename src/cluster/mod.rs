@@ -15,6 +15,7 @@ mod login;
 mod names;
 pub(crate) mod objects;
 mod observed;
+mod outside_tokens;
 pub(crate) mod proxy;
 mod requests;
 mod server;
@@ -33,6 +34,7 @@ pub(crate) use self::{
     connect::{Cluster, Configured},
     names::{is_label, is_path_segment, is_subdomain},
     observed::{ApiServer, FailedServer, Failure, Observed, Reached},
+    outside_tokens::OutsideTokens,
 };
 use self::{
     observed::no_server,

@@ -4,7 +4,7 @@ mod given;
 mod revoke;
 mod watch;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 pub(crate) use self::watch::run as watch;
 use super::{Exit, prompt, saved};
@@ -12,14 +12,19 @@ use crate::{
     cli::{PlanFile, PublishArgs, RevokeArgs},
     cluster::Cluster,
     config::Settings,
-    error::Result,
+    error::{Code, Result},
     http::Http,
+    plan::Plan,
     publication::{Options, Outcome, Publication, PublicationPlan},
     report::Report,
+    retry::{Attempts, Backoff},
     rotation::Former,
     target,
     waiting::Waiting,
 };
+
+/// How often a revocation that was overtaken looks again.
+const LOOKS: u32 = 5;
 
 /// What this run is for.
 pub(crate) struct Intent<'a> {
@@ -31,6 +36,8 @@ pub(crate) struct Intent<'a> {
     plan: Cow<'a, PlanFile>,
     /// The `kid` of a key to take out.
     revoke: Option<&'a str>,
+    /// A person runs it, who may see more than the CronJob: what is found is recorded for it.
+    looks_up_tokens: bool,
 }
 
 impl<'a> From<&'a PublishArgs> for Intent<'a> {
@@ -53,17 +60,31 @@ impl<'a> From<&'a PublishArgs> for Intent<'a> {
 impl<'a> Intent<'a> {
     fn bare(name: &'static str) -> Self {
         let options = Options { create: false, former: Former::Unknown };
-        Self { name, options, dry_run: false, yes: false, plan: Cow::default(), revoke: None }
+        Self {
+            name,
+            options,
+            dry_run: false,
+            yes: false,
+            plan: Cow::default(),
+            revoke: None,
+            looks_up_tokens: false,
+        }
     }
 
     /// The keys of files, as the settings name them.
     pub(super) fn adds(dry_run: bool) -> Self {
-        Self { dry_run, ..Self::bare("keys add") }
+        Self { dry_run, looks_up_tokens: true, ..Self::bare("keys add") }
     }
 
     pub(super) fn revokes(args: &'a RevokeArgs) -> Self {
         let revoke = Some(args.kid.as_str());
-        Self { dry_run: args.dry_run, yes: args.yes, revoke, ..Self::bare("keys revoke") }
+        Self {
+            dry_run: args.dry_run,
+            yes: args.yes,
+            revoke,
+            looks_up_tokens: true,
+            ..Self::bare("keys revoke")
+        }
     }
 }
 
@@ -79,10 +100,54 @@ pub(crate) async fn run(
     }
     let http = Http::new(&settings.additional_roots)?;
     let publication = Publication::connect(settings, &http).await?;
-    let options = intent.options;
+    let publication = publication.looking_up_tokens(intent.looks_up_tokens);
     let cluster = target::resolve(settings, report).await?;
+    let mut attempts = Attempts::begin(Backoff::conflict(Duration::from_millis(100), LOOKS));
+    let mut shown = None;
+    loop {
+        let looked =
+            look(intent, settings, &publication, cluster.as_ref(), now, shown.as_ref(), report).await?;
+        let mut plan = match looked {
+            Looked::Done(exit) => return Ok(exit),
+            Looked::Confirmed(plan) => *plan,
+        };
+        match publication.note_seen(&mut plan, cluster.as_ref(), report).await {
+            // What was confirmed rests on a look that is out of date. Nothing was written.
+            Err(error) if error.code == Code::ApplyRaced && intent.revoke.is_some() => {
+                if !attempts.pause(None).await {
+                    return Err(revoke::overtaken());
+                }
+                report.progress("another publisher wrote the ledger in between: looking again");
+                shown = Some(plan.plan);
+                continue;
+            }
+            noted => noted?,
+        }
+        return finish(intent, plan, &publication, cluster.as_ref(), now, report).await;
+    }
+}
+
+/// What came of a look.
+enum Looked<'p> {
+    /// Nothing more is to be done.
+    Done(Exit),
+    /// To be applied.
+    Confirmed(Box<PublicationPlan<'p>>),
+}
+
+/// Looks, shows what would be done, and asks. `shown`: what was confirmed in an earlier look.
+async fn look<'p>(
+    intent: &Intent<'_>,
+    settings: &Settings,
+    publication: &'p Publication<'_>,
+    cluster: Option<&Cluster>,
+    now: fn() -> u64,
+    shown: Option<&Plan>,
+    report: &mut Report<'_>,
+) -> Result<Looked<'p>> {
+    let options = intent.options;
     let waiting = Waiting::default();
-    let observe = publication.observe_with_ledger(&options, cluster.as_ref(), now, &waiting);
+    let observe = publication.observe_with_ledger(&options, cluster, now, &waiting);
     let mut observation = waiting.tell(report, observe).await?;
     if let Some(kid) = intent.revoke {
         revoke::begin(kid, &mut observation, settings, report)?;
@@ -92,21 +157,37 @@ pub(crate) async fn run(
         publication.plan(&options, observation, now()).await
     };
     let mut plan = waiting.tell(report, plan).await?;
-
-    let shown = plan.doubts.len();
+    plan.shown_doubts = plan.doubts.len();
+    if shown.is_some_and(|shown| shown.steps == plan.plan.steps) {
+        return Ok(Looked::Confirmed(Box::new(plan)));
+    }
     plan.lines().iter().for_each(|line| report.line(line));
     plan.notes().for_each(|note| report.warning(note));
     if plan.plan.pending() > 0 {
         report.line(format_args!("\n{}", plan.plan.summary()));
     }
+    let vouched = PublicationPlan::kids_of(&plan.vouched());
+    if !vouched.is_empty() {
+        for key in plan.vouched() {
+            let (kid, algorithm, kind) = (key.kid().escape_debug(), key.algorithm().name(), key.describe());
+            report.line(format_args!(
+                "taken for a former key of this cluster, whose holder can sign as every workload: {kid}  {algorithm} {kind}"
+            ));
+        }
+    }
     saved::save_or_check(&intent.plan, &plan.plan, report)?;
     if intent.dry_run || intent.plan.is_saved() {
-        report.json(intent.name, plan.to_json(&publication, None));
+        report.json(intent.name, plan.to_json(publication, None));
         report.line(match plan.is_pending() {
-            true => plan.pending_line(&publication),
-            false => plan.unchanged_line(&publication),
+            true => plan.pending_line(publication),
+            false if plan.is_ledger_only() => plan.pending_line(publication),
+            false => plan.unchanged_line(publication),
         });
-        return Ok(exit(&plan, plan.plan.pending() > 0));
+        return Ok(Looked::Done(exit(&plan, plan.plan.pending() > 0)));
+    }
+    if !vouched.is_empty() {
+        let question = format!("Take for former keys of this cluster: {vouched} ({})", report.target());
+        prompt::confirm(report, intent.yes, &question)?;
     }
     if plan.replaces() && plan.is_pending() {
         prompt::confirm(
@@ -119,13 +200,25 @@ pub(crate) async fn run(
         let question = format!("Revoke {} ({})", kid.escape_debug(), report.target());
         prompt::confirm(report, intent.yes, &question)?;
     }
-    let outcome = apply(&publication, &mut plan, cluster.as_ref(), now, report).await?;
-    plan.doubts[shown..].iter().for_each(|note| report.warning(note));
+    Ok(Looked::Confirmed(Box::new(plan)))
+}
+
+/// Applies what was confirmed.
+async fn finish(
+    intent: &Intent<'_>,
+    mut plan: PublicationPlan<'_>,
+    publication: &Publication<'_>,
+    cluster: Option<&Cluster>,
+    now: fn() -> u64,
+    report: &mut Report<'_>,
+) -> Result<Exit> {
+    let outcome = write(intent.revoke, publication, &mut plan, cluster, now, report).await?;
+    plan.doubts[plan.shown_doubts..].iter().for_each(|note| report.warning(note));
     outcome.notes.iter().for_each(|note| report.warning(note));
-    report.json(intent.name, plan.to_json(&publication, Some(&outcome)));
+    report.json(intent.name, plan.to_json(publication, Some(&outcome)));
     report.line(match plan.is_pending() {
-        true => plan.published_line(&publication, &outcome),
-        false => plan.unchanged_line(&publication),
+        true => plan.published_line(publication, &outcome),
+        false => plan.unchanged_line(publication),
     });
     Ok(exit(&plan, false))
 }
@@ -139,8 +232,23 @@ async fn apply(
     report: &mut Report<'_>,
 ) -> Result<Outcome> {
     publication.note_seen(plan, cluster, report).await?;
+    write(None, publication, plan, cluster, now, report).await
+}
+
+/// The same without the ledger's first part.
+async fn write(
+    revoked: Option<&str>,
+    publication: &Publication<'_>,
+    plan: &mut PublicationPlan<'_>,
+    cluster: Option<&Cluster>,
+    now: fn() -> u64,
+    report: &mut Report<'_>,
+) -> Result<Outcome> {
     revoke::check(plan)?;
     let outcome = publication.apply(plan, report).await?;
+    if let Some(kid) = revoked {
+        revoke::check_gone(kid, &outcome)?;
+    }
     publication.note_public(plan, &outcome, cluster, now()).await;
     Ok(outcome)
 }

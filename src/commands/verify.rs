@@ -25,12 +25,12 @@ use crate::{
     publication::{
         History,
         history::{self, Keys as KeysOf},
-        ledger::Opened,
+        ledger::{Book, Opened, not_kept},
         live, served,
     },
     relying_party::{
         Fetched, Finding, Known, Outcome, Site, StateOf, fetch, fetch_both, is_of_issuer, judge_discovery,
-        judge_jwks, judge_live, judge_server, judge_uploaded, may_fetch,
+        judge_jwks, judge_live, judge_missing, judge_server, judge_uploaded, may_fetch, no_ledger,
     },
     report::Report,
     rotation::Policy,
@@ -197,6 +197,8 @@ impl Verdict<'_> {
                     published.as_ref(),
                     state.as_ref().map(|state| state as &StateOf<'_>),
                 ));
+                let missing = history.as_ref().map(History::missing).unwrap_or_default();
+                self.findings.extend(judge_missing(&missing));
                 if mode != Mode::Documents {
                     self.findings.extend(judge_uploaded(&observed, staged.as_ref(), &provider, &keys));
                 }
@@ -222,9 +224,9 @@ impl Verdict<'_> {
         end.1.map(|()| issuer)
     }
 
-    /// What the ledger says of the published keys, where not all of them are live. Nothing is written.
+    /// What the ledger says of the published keys. Nothing is written.
     async fn history(
-        &self,
+        &mut self,
         cluster: &Cluster,
         observed: &Observed,
         issuer: &Issuer,
@@ -232,19 +234,39 @@ impl Verdict<'_> {
         ages: &[Option<u64>],
         now: u64,
     ) -> Result<Option<History>> {
-        let not_served = |keys: &&KeySet| keys.iter().any(|key| observed.serving(key) == 0);
-        let Some(published) = published.filter(not_served) else { return Ok(None) };
-        let Opened::Kept(book) = Opened::read(Some(cluster), &self.settings.ledger).await else {
-            return Ok(None);
+        let Some(published) = published else { return Ok(None) };
+        let note = match Opened::read(Some(cluster), &self.settings.ledger).await {
+            Opened::Kept(book) => {
+                return self.judge_keys(book, observed, issuer, published, ages, now).map(Some);
+            }
+            Opened::Unreadable(note) => Some(note),
+            Opened::NotKept => not_kept(&self.settings.ledger),
+            Opened::NotAsked => None,
         };
+        self.findings.extend(note.map(|note| no_ledger(&note.message)));
+        Ok(None)
+    }
+
+    fn judge_keys(
+        &mut self,
+        book: Book,
+        observed: &Observed,
+        issuer: &Issuer,
+        published: &KeySet,
+        ages: &[Option<u64>],
+        now: u64,
+    ) -> Result<History> {
         let mut keys = KeysOf::default();
         keys.staged = keys.of(live::from_files(self.settings)?.iter().flat_map(KeySet::iter));
         keys.stored = keys.of(published.iter());
+        keys.copies.clone_from(&keys.stored);
         keys.public = Some(keys.stored.clone());
         let others: Vec<PublicKey> = published.iter().cloned().collect();
         let look = history::look(observed, &others, now);
         let policy = Policy::new(ages, MAX_AGE, self.settings.longest_token);
-        Ok(Some(History::new(book, issuer.as_str(), look, keys, policy)))
+        let history = History::new(book, issuer.as_str(), look, keys, policy);
+        self.findings.extend(history.note_of_ledger().map(|note| no_ledger(&note.message)));
+        Ok(history)
     }
 
     /// Judges both documents as a strict relying party; gives back the keys that it would verify with.

@@ -14,6 +14,8 @@ use crate::{
 pub(crate) struct LedgerPlace {
     pub(crate) namespace: String,
     pub(crate) name: String,
+    /// The settings name it: it may be mistyped.
+    pub(crate) is_set: bool,
 }
 
 /// That of `deploy/base`.
@@ -23,6 +25,7 @@ const SHORTEST: u32 = 600;
 
 impl LedgerPlace {
     pub(super) fn resolve(text: Option<&str>) -> Result<Self> {
+        let is_set = text.is_some();
         let (namespace, name) = match text {
             None => DEFAULT,
             Some(text) => match text.split_once('/') {
@@ -36,7 +39,7 @@ impl LedgerPlace {
                 }
             },
         };
-        Ok(Self { namespace: namespace.to_owned(), name: name.to_owned() })
+        Ok(Self { namespace: namespace.to_owned(), name: name.to_owned(), is_set })
     }
 }
 

@@ -9,6 +9,7 @@
 //! * The address of the key set in the API server's own document does not follow from the issuer.
 
 mod k3s;
+mod key_files;
 mod kubeadm;
 mod old_issuer;
 mod registry;
@@ -18,6 +19,7 @@ use serde::Serialize;
 
 use self::old_issuer::{Basis, Unproven, header, pinned_audiences};
 pub(crate) use self::{
+    key_files::key_files,
     old_issuer::old_issuer,
     registry::{Distribution, detect, parser},
 };

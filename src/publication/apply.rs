@@ -130,15 +130,8 @@ impl Publication<'_> {
     }
 
     fn decide_again(&self, plan: &PublicationPlan<'_>, published: &Published) -> Result<Decision> {
-        let observation = &plan.observation;
-        let live = observation.observed.as_ref().map(|observed| observed.live()).transpose()?;
-        crate::rotation::decide(&crate::rotation::Inputs {
-            live: live.as_ref(),
-            files: observation.files.as_ref(),
-            published: &published.sets,
-            former: plan.former,
-            states: &observation.states(),
-        })
+        let live = plan.observation.observed.as_ref().map(|observed| observed.live()).transpose()?;
+        self.decide_on(&plan.observation, &published.sets, live.as_ref(), plan.former)
     }
 
     /// A store that keeps another header than it was given will do so the next time as well.
@@ -208,11 +201,8 @@ impl Publication<'_> {
         }
         let wanted = documents(self, &outcome.decision.keys);
         let keys = &outcome.decision.keys;
-        if self
-            .look(false)
-            .is_open_already([&wanted[0], &wanted[1]], keys, &outcome.decision.leaving, report)
-            .await?
-        {
+        let gone = outcome.decision.gone();
+        if self.look(false).is_open_already([&wanted[0], &wanted[1]], keys, &gone, report).await? {
             report.progress("anonymous readers get both documents already: nothing has to be opened");
             return Ok(false);
         }
@@ -253,8 +243,8 @@ impl Publication<'_> {
             let wanted = documents(self, &outcome.decision.keys);
             let seen = (outcome.written.is_empty() && !just_opened).then(|| plan.observation.seen.clone());
             report.detail("reading the public documents without credentials");
-            let (keys, leaving) = (&outcome.decision.keys, &outcome.decision.leaving);
-            match look.until_as_written([&wanted[0], &wanted[1]], keys, leaving, seen, report).await? {
+            let (keys, gone) = (&outcome.decision.keys, outcome.decision.gone());
+            match look.until_as_written([&wanted[0], &wanted[1]], keys, &gone, seen, report).await? {
                 Seen::AsWritten => {
                     outcome.read_back = true;
                     return Ok(());

@@ -2,18 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
-
-use super::ledger::Book;
+use super::{
+    alarms::facts,
+    ledger::{Book, Content},
+};
 use crate::{
     cluster::{Observed, Reached},
-    error::Code,
     oidc::{KeySet, PublicKey},
     plan::{Action, FieldChange, Step, Target},
     relying_party::prove,
-    rfc3339::rfc3339,
-    rotation::{Entry, Judged, KeyId, Ledger, Look, Lost, Policy, Scene, Seen, Source, State, judge},
-    warning::Warning,
+    rotation::{Entry, Judged, KeyId, Ledger, LongestFound, Look, Lost, Policy, Scene, Source, State, judge},
 };
 
 /// The keys of one look, judged by the ledger.
@@ -21,11 +19,14 @@ use crate::{
 pub(crate) struct History {
     pub(super) book: Book,
     pub(crate) look: Look,
-    pub(crate) policy: Policy,
+    /// As this look shows it; [`Judged::policy`] is by what was judged.
+    base: Policy,
     pub(crate) judged: Judged,
     /// As it was read.
     before: Option<Ledger>,
-    lost: Option<Lost>,
+    pub(super) lost: Option<Lost>,
+    /// Entries that are lost: `kid`, and the time in it that is ahead of the clock.
+    pub(super) ahead: BTreeMap<KeyId, (String, u64)>,
     issuer: String,
     keys: Keys,
 }
@@ -35,8 +36,14 @@ pub(crate) struct History {
 pub(crate) struct Keys {
     pub(crate) staged: BTreeSet<KeyId>,
     pub(crate) stored: BTreeSet<KeyId>,
-    /// `None`: it could not be read.
+    /// Those that anonymous readers get wherever they may read; `None`: it could not be read.
     pub(crate) public: Option<BTreeSet<KeyId>>,
+    /// Those that anonymous readers get somewhere.
+    pub(crate) copies: BTreeSet<KeyId>,
+    /// The cache time of the documents as they are served; `None`: they could not be read.
+    pub(crate) served: Option<u64>,
+    /// The longest token with an audience outside the cluster; `None`: it was not looked up.
+    pub(crate) tokens: Option<LongestFound>,
     /// `--same-cluster`.
     pub(crate) vouched: bool,
     pub(crate) revoke: Option<KeyId>,
@@ -92,35 +99,74 @@ pub(crate) fn look(observed: &Observed, others: &[PublicKey], now: u64) -> Look 
 
 impl History {
     pub(crate) fn new(book: Book, issuer: &str, look: Look, keys: Keys, policy: Policy) -> Self {
-        let judged = Judged { ledger: Ledger::new("", ""), states: BTreeMap::new() };
-        let issuer = issuer.to_owned();
-        let mut history = Self { book, look, policy, judged, before: None, lost: None, issuer, keys };
+        let judged = Judged { ledger: Ledger::new("", ""), states: BTreeMap::new(), policy };
+        let (issuer, ahead) = (issuer.to_owned(), BTreeMap::new());
+        let mut history =
+            Self { book, look, base: policy, judged, before: None, lost: None, ahead, issuer, keys };
         history.judge();
         history
     }
 
     /// Judges by the ledger as it was last read.
     fn judge(&mut self) {
-        let text = self.book.text();
-        let read = match text.is_empty() {
-            true => Err(Lost::Missing),
-            false => Ledger::parse(text, &self.book.cluster, &self.issuer, self.look.latest),
+        let read = match self.book.content() {
+            Content::Nothing => Err(Lost::Missing),
+            Content::Other => Err(Lost::NotALedger),
+            Content::Ledger(text) => Ledger::parse(text, &self.book.cluster, &self.issuer, self.look.latest),
         };
-        let before = read.as_ref().ok();
+        let (before, lost) = match read {
+            Ok(read) => {
+                self.ahead = read.ahead;
+                (Some(read.ledger), None)
+            }
+            Err(lost) => {
+                self.ahead = BTreeMap::new();
+                (None, Some(lost))
+            }
+        };
+        let ahead: BTreeSet<KeyId> = self.ahead.keys().copied().collect();
         let scene = Scene {
-            ledger: before,
+            ledger: before.as_ref(),
             look: &self.look,
             staged: &self.keys.staged,
             stored: &self.keys.stored,
             public: self.keys.public.as_ref(),
+            copies: &self.keys.copies,
+            served: self.keys.served,
+            tokens: self.keys.tokens,
+            lost: &ahead,
             vouched: self.keys.vouched,
-            policy: &self.policy,
+            policy: &self.base,
             revoke: self.keys.revoke,
             kid: &|id| self.keys.known.get(id).map(|key| key.kid().to_owned()).unwrap_or_default(),
         };
         let judged = judge(&scene, &Ledger::new(&self.book.cluster, &self.issuer));
-        (self.judged, self.lost) = (judged, read.as_ref().err().copied());
-        self.before = read.ok();
+        (self.judged, self.lost, self.before) = (judged, lost, before);
+    }
+
+    /// By what was judged.
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.judged.policy
+    }
+
+    /// What is there is of use to others, and is not written over.
+    pub(crate) fn is_left_alone(&self) -> bool {
+        self.lost.is_some_and(Lost::is_left_alone)
+    }
+
+    /// Whether the ledger, as it was read, shows that the issuer is this cluster's.
+    pub(super) fn is_own(&self) -> bool {
+        self.before.as_ref().is_some_and(Ledger::is_own)
+    }
+
+    /// Former keys that this run records as such.
+    pub(super) fn vouched(&self) -> Vec<&PublicKey> {
+        let source = |ledger: &Ledger, id: &KeyId| ledger.keys.get(id).map(|entry| entry.source);
+        let is_new = |id: &&KeyId| {
+            source(&self.judged.ledger, id) == Some(Source::Vouched)
+                && self.before.as_ref().and_then(|before| source(before, id)) != Some(Source::Vouched)
+        };
+        self.judged.ledger.keys.keys().filter(is_new).filter_map(|id| self.key(id)).collect()
     }
 
     /// After another publisher wrote the ledger: it has seen what this look has not, so this one removes nothing.
@@ -141,18 +187,18 @@ impl History {
     pub(super) fn is_public(&mut self, keys: &KeySet, now: u64) -> bool {
         let now = now.max(self.look.latest);
         let public: BTreeSet<_> = keys.iter().map(KeyId::of).collect();
-        let mut changed = false;
+        let (before, cache) = (self.judged.ledger.clone(), self.judged.policy.cache);
         for (id, entry) in &mut self.judged.ledger.keys {
-            let since = match public.contains(id) {
+            match public.contains(id) {
                 // That it was gone is not forgotten when it comes back.
-                true if entry.dropped.is_some() => entry.public_since,
-                true => entry.public_since.or(Some(now)),
-                false => None,
-            };
-            changed |= entry.public_since != since;
-            entry.public_since = since;
+                true if entry.dropped.is_some() => {}
+                true => entry.is_public(now, cache),
+                false => (entry.public_since, entry.cache) = (None, None),
+            }
+            let is_live = self.look.serving.contains_key(id) || self.look.signing.contains(id);
+            self.judged.ledger.own |= is_live && public.contains(id);
         }
-        changed
+        self.judged.ledger != before
     }
 
     pub(super) fn is_written(&mut self) {
@@ -160,7 +206,7 @@ impl History {
     }
 
     pub(super) fn is_pending(&self) -> bool {
-        self.before.as_ref() != Some(&self.judged.ledger)
+        !self.is_left_alone() && self.before.as_ref() != Some(&self.judged.ledger)
     }
 
     pub(crate) fn state(&self, key: &PublicKey) -> Option<State> {
@@ -193,35 +239,10 @@ impl History {
         Some(step)
     }
 
-    /// What a person should know, whatever else is done.
-    pub(crate) fn notes(&self) -> Vec<Warning> {
-        let mut notes = Vec::new();
-        if let Some(lost) = self.lost.filter(|lost| *lost != Lost::Missing) {
-            notes.push(Warning {
-                code: Code::LedgerLost,
-                message: format!(
-                    "the ledger in {} is not used: {}; a new one is begun, and keys stay longer than they would have",
-                    self.book.name(),
-                    lost.reason()
-                ),
-            });
-        }
-        for (code, matching, what) in ALARMS {
-            let of_state = self.judged.states.iter().filter(|(_, state)| matching(**state));
-            let keys: Vec<_> = of_state.filter_map(|(id, _)| self.described(id)).collect();
-            if !keys.is_empty() {
-                notes.push(Warning { code, message: format!("{}: {what}", keys.join(", ")) });
-            }
-        }
-        notes
-    }
-
-    /// `kid (first noticed 2026-11-26T12:00:00Z)`.
-    fn described(&self, id: &KeyId) -> Option<String> {
-        let entry = self.judged.ledger.keys.get(id);
-        let kid = self.kid(id)?;
-        let noticed = entry.map_or(self.look.latest, |entry| entry.noticed);
-        Some(format!("{} (first noticed {})", kid.escape_debug(), rfc3339(noticed)))
+    /// The IDs of keys that have to be public and are not.
+    pub(crate) fn missing(&self) -> Vec<&str> {
+        let missing = self.judged.states.iter().filter(|(_, state)| **state == State::Missing);
+        missing.filter_map(|(id, _)| self.kid(id)).collect()
     }
 
     pub(crate) fn key(&self, id: &KeyId) -> Option<&PublicKey> {
@@ -244,6 +265,7 @@ impl History {
             .map(|(id, state)| (*id, *state))
             .ok_or(Refusal::Unknown)?;
         match state {
+            _ if self.is_left_alone() => return Err(Refusal::LeftAlone),
             State::Live | State::RevokedLive => return Err(Refusal::Live),
             _ if self.keys.staged.contains(&id) => return Err(Refusal::Staged),
             _ if !self.look.whole => return Err(Refusal::NotEveryServer),
@@ -261,7 +283,9 @@ impl History {
         match self.judged.states.get(&id) {
             // It may have been missing.
             Some(state) if !state.leaves() => Err(Refusal::NotEveryServer),
-            _ => Ok(Revoked { last_token: last.map(|last| last.saturating_add(self.policy.longest_token)) }),
+            _ => {
+                Ok(Revoked { last_token: last.map(|last| last.saturating_add(self.policy().longest_token)) })
+            }
         }
     }
 
@@ -295,74 +319,8 @@ pub(crate) enum Refusal {
     Live,
     Staged,
     NotEveryServer,
-}
-
-type Alarm = (Code, fn(State) -> bool, &'static str);
-
-const ALARMS: [Alarm; 6] = [
-    (
-        Code::KeyForeign,
-        |state| state == State::Foreign,
-        "published, and neither an API server nor a file ever had it: its holder can sign as every workload. Find out who wrote it. \
-         `keyless keys revoke KID` removes it; if it is a former key of this cluster, `keyless publish --same-cluster` records that",
-    ),
-    (
-        Code::KeyNotServed,
-        |state| state == State::Unknown,
-        "published before the ledger began, and no API server has it: a former key of this cluster, or a foreign one, whose holder can \
-         sign as every workload. `keyless publish --same-cluster` records that it is a former key, `keyless keys revoke KID` removes it",
-    ),
-    (
-        Code::KeyShownOnce,
-        |state| matches!(state, State::ShownOnce { .. }),
-        "one API server served it in one look, never signed with it, and no longer has it. If no rotation was begun and withdrawn, find \
-         out who changed that server. It is kept like a former key; `keyless keys revoke KID` removes it now",
-    ),
-    (
-        Code::KeyReturned,
-        |state| matches!(state, State::Returned { .. }),
-        "it was taken out of the published set, and is published again: its holder can sign as every workload. Find out who wrote it. It \
-         is taken out as soon as every API server answers and none has it; `keyless keys revoke KID` takes it out where there are fewer \
-         API servers than before",
-    ),
-    (
-        Code::KeyMissing,
-        |state| state == State::Missing,
-        "it has to be public, and it is neither in the bucket nor at an API server: relying parties refuse its tokens. Find out who removed \
-         it. `keyless keys add FILE` publishes it again; if it is of no use any more, `keyless keys revoke KID` records that",
-    ),
-    (
-        Code::KeyRevokedLive,
-        |state| state == State::RevokedLive,
-        "it was revoked, and an API server has it: it is published. Take it from --service-account-key-file of every API server",
-    ),
-];
-
-/// What is known of a key, without the times.
-fn facts(entry: &Entry) -> Value {
-    let seen = match entry.seen {
-        Seen::Never => "never seen",
-        Seen::Once => "seen once",
-        Seen::Live => "seen",
-    };
-    let source = match entry.source {
-        Source::Server => "from an API server",
-        Source::Staged => "from a file",
-        Source::Vouched => "recorded as a former key",
-        Source::Unknown => "published before the ledger",
-        Source::Foreign => "foreign",
-    };
-    let mut facts = vec![source, seen];
-    let more = [
-        (entry.signed, "may have signed"),
-        (entry.public_since.is_some(), "public"),
-        (entry.absent_since.is_some(), "absent"),
-        (entry.idle_since.is_some(), "idle"),
-        (entry.revoked.is_some(), "revoked"),
-        (entry.dropped.is_some(), "removed"),
-    ];
-    facts.extend(more.into_iter().filter(|(holds, _)| *holds).map(|(_, fact)| fact));
-    json!(facts.join(", "))
+    /// The ledger cannot be used, and is not written over.
+    LeftAlone,
 }
 
 #[cfg(test)]

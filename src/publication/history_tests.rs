@@ -1,4 +1,5 @@
 use lab::{Curve, SigningKey};
+use serde_json::json;
 
 use super::*;
 use crate::{
@@ -64,6 +65,10 @@ fn facts_name_where_keys_came_from() {
             staged: &keys.staged,
             stored: &keys.stored,
             public: Some(&keys.stored),
+            copies: &keys.stored,
+            served: Some(policy.cache),
+            tokens: None,
+            lost: &BTreeSet::new(),
             vouched,
             policy: &policy,
             revoke: None,

@@ -7,7 +7,7 @@ use futures::channel::oneshot;
 use super::{
     History, Observation, Options, Outcome, Publication, PublicationPlan,
     history::{self, Keys},
-    ledger::{Book, Opened},
+    ledger::{Book, Opened, not_kept},
     live,
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     oidc::{KeySet, MAX_AGE, PublicKey},
     relying_party::{Fetched, max_age},
     report::Report,
-    rotation::{Former, Policy},
+    rotation::{Copies, Former, KeyId, LongestFound, Policy, PublishedSet},
     waiting::Waiting,
     warning::Warning,
 };
@@ -57,13 +57,29 @@ impl Publication<'_> {
             is_read.await.ok();
             live::observe(cluster, self.settings, waiting).await
         };
-        let (opened, observation) = futures::join!(ledger, self.observe(options, look, waiting));
+        let tokens = async {
+            match cluster.filter(|_| self.looks_up_tokens) {
+                Some(cluster) => Some(cluster.outside_tokens().await),
+                None => None,
+            }
+        };
+        let (opened, observation, tokens) =
+            futures::join!(ledger, self.observe(options, look, waiting), tokens);
         let mut observation = observation?;
+        observation.tokens = tokens;
         match opened {
-            Opened::NotKept => {}
+            Opened::NotAsked => {}
+            Opened::NotKept => {
+                observation.unreadable = not_kept(&self.settings.ledger);
+                // Where the usual place does not exist, no key was ever revoked.
+                if observation.unreadable.is_none() {
+                    observation.copies = Copies::Kept;
+                }
+            }
             Opened::Unreadable(note) => observation.unreadable = Some(note),
             Opened::Kept(book) => {
                 observation.history = self.history(&observation, book, options, now());
+                observation.is_own = self.is_own(&observation);
             }
         }
         Ok(observation)
@@ -78,18 +94,38 @@ impl Publication<'_> {
         keys.of(observed.key_sets().flat_map(|(_, keys)| keys.iter()));
         keys.staged = keys.of(files());
         keys.stored = keys.of(in_sets(false));
-        let public: BTreeSet<_> = keys.of(in_sets(true));
-        keys.public = observation.seen.1.answer.is_ok().then_some(public);
+        keys.copies = keys.of(in_sets(true));
+        let is_read = observation.seen.1.answer.is_ok() && !observation.copy.is_partial;
+        keys.public = is_read.then(|| in_every(sets));
+        keys.tokens = observation.tokens.as_ref().map(|tokens| LongestFound {
+            seconds: tokens.longest.as_ref().map_or(0, |(seconds, _)| *seconds),
+            is_complete: tokens.unseen.is_empty(),
+        });
         let others: Vec<PublicKey> = in_sets(false).chain(in_sets(true)).chain(files()).cloned().collect();
         let look = history::look(observed, &others, now);
-        let ages: Vec<_> =
-            [&observation.seen.0, &observation.seen.1].into_iter().filter_map(served).collect();
+        let documents = [&observation.seen.0, &observation.seen.1];
+        let ages: Vec<_> = documents.into_iter().filter_map(served).collect();
         let policy = Policy::new(&ages, MAX_AGE, self.settings.longest_token);
+        keys.served = documents.into_iter().all(shows_what_is_served).then_some(policy.cache);
         Some(History::new(book, self.location.issuer.as_str(), look, keys, policy))
+    }
+
+    /// Whether this cluster is known to publish under this issuer: its API servers sign as it, and either the ledger holds that
+    /// a key of it was read there, or the administrator has named this very cluster in the settings.
+    fn is_own(&self, observation: &Observation) -> bool {
+        let Some(observed) = &observation.observed else { return false };
+        let signed = self.location.issuer.signed();
+        let mut servers = observed.servers.iter();
+        let signs =
+            !observed.servers.is_empty() && servers.all(|server| server.token.claims().issuer == *signed);
+        let is_named = self.settings.cluster.as_ref().is_some_and(|cluster| cluster.uid.is_some());
+        signs && (is_named || observation.history.as_ref().is_some_and(History::is_own))
     }
 
     /// Writes the ledger, before the documents. When another publisher has written it since it was read, nothing is
     /// removed in this run. A ledger that cannot be written is a doubt: the keys are published all the same, and none is removed.
+    ///
+    /// Errors: `apply-raced` when another publisher was faster and a key was to be revoked. Nothing is written then.
     pub(crate) async fn note_seen(
         &self,
         plan: &mut PublicationPlan<'_>,
@@ -116,9 +152,14 @@ impl Publication<'_> {
         now: u64,
     ) {
         let (Some(cluster), true) = (cluster, outcome.read_back) else { return };
+        // Readers that hold the former document read another key set yet.
+        if plan.observation.published.jwks_uri.is_some() {
+            return;
+        }
         let Some(history) = &mut plan.observation.history else { return };
         // Not what could not be written before.
-        if history.is_pending() || !history.is_public(&outcome.decision.keys, now) {
+        if history.is_left_alone() || history.is_pending() || !history.is_public(&outcome.decision.keys, now)
+        {
             return;
         }
         match history.book.write(cluster, &history.judged.ledger).await {
@@ -145,6 +186,8 @@ pub(super) async fn write_ledger(
     for _ in 0..ATTEMPTS {
         written = history.book.write(cluster, &history.judged.ledger).await;
         match &written {
+            // What the other publisher saw decides whether it may be revoked.
+            Err(error) if error.code == Code::ApplyRaced && history.is_revoking() => break,
             Err(error) if error.code == Code::ApplyRaced => {
                 report.detail("another publisher wrote the ledger in between: reading again");
                 // The keys are published whatever becomes of the ledger.
@@ -153,6 +196,10 @@ pub(super) async fn write_ledger(
                     break;
                 }
                 history.overtaken();
+                if history.is_left_alone() {
+                    written = Err(raced(&history.book));
+                    break;
+                }
             }
             _ => break,
         }
@@ -168,6 +215,21 @@ pub(super) async fn write_ledger(
             Ok(Some(unwritten(&history.book, &error)))
         }
     }
+}
+
+/// The keys of every key set that relying parties may be led to.
+fn in_every(sets: &[PublishedSet]) -> BTreeSet<KeyId> {
+    // Of the bucket alone nothing is known to be public.
+    if !sets.iter().any(|set| set.copy) {
+        return BTreeSet::new();
+    }
+    let ids = sets.iter().map(|set| set.keys.iter().map(KeyId::of).collect::<BTreeSet<_>>());
+    ids.reduce(|one, other| one.intersection(&other).copied().collect()).unwrap_or_default()
+}
+
+/// Whether it is known how this document is served, or that it is not.
+fn shows_what_is_served(fetched: &Fetched) -> bool {
+    fetched.answer.as_ref().is_ok_and(|answer| matches!(answer.status, 200 | 401 | 403 | 404 | 410))
 }
 
 fn raced(book: &Book) -> Error {

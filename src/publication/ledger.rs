@@ -21,7 +21,9 @@ static CONFIG_MAPS: Resource = Resource::new("", "v1", "configmaps", "ConfigMap"
 /// What is known of the ledger before the look.
 #[derive(Clone, Debug)]
 pub(crate) enum Opened {
-    /// There is no place for one: no cluster is asked, or its namespace does not exist.
+    /// No cluster is asked: there may be one.
+    NotAsked,
+    /// There is no place for one: its namespace does not exist.
     NotKept,
     /// There may be one, and it cannot be read.
     Unreadable(Warning),
@@ -39,7 +41,7 @@ pub(crate) struct Book {
 
 impl Opened {
     pub(crate) async fn read(cluster: Option<&Cluster>, place: &LedgerPlace) -> Self {
-        let Some(cluster) = cluster else { return Self::NotKept };
+        let Some(cluster) = cluster else { return Self::NotAsked };
         match Book::read(cluster, place).await {
             Ok(Some(book)) => Self::Kept(book),
             Ok(None) => Self::NotKept,
@@ -49,14 +51,37 @@ impl Opened {
 }
 
 fn unreadable(place: &LedgerPlace, error: &Error) -> Warning {
+    let causes: String = error.causes.iter().map(|cause| format!(": {cause}")).collect();
     Warning {
         code: Code::LedgerUnreadable,
         message: format!(
-            "the ledger ConfigMap {place} could not be read ({}: {}): no key is removed, and former keys cannot be distinguished \
+            "the ledger ConfigMap {place} could not be read ({}: {}{causes}): no key is removed, and former keys cannot be distinguished \
              from foreign ones; hint: apply deploy/base, which has the ConfigMap and the right to read and write it",
             error.code, error.message
         ),
     }
+}
+
+/// The settings name a place at which there is none. Nothing, where it is the usual one.
+pub(crate) fn not_kept(place: &LedgerPlace) -> Option<Warning> {
+    place.is_set.then(|| {
+        Warning::new(
+            Code::LedgerMissing,
+            format!(
+                "there is no ledger at {place}: the namespace {} does not exist; no key is removed, and former keys cannot be \
+                 distinguished from foreign ones; hint: correct cluster.ledger, or create the namespace",
+                place.namespace
+            ),
+        )
+    })
+}
+
+/// What a ConfigMap holds.
+pub(super) enum Content<'a> {
+    Nothing,
+    Ledger(&'a str),
+    /// No ledger, but something else.
+    Other,
 }
 
 impl Book {
@@ -78,9 +103,25 @@ impl Book {
         Ok(Some(Self { place: place.clone(), held, cluster: uid }))
     }
 
-    /// `""` where there is none yet.
-    pub(super) fn text(&self) -> &str {
-        self.held.as_ref().map_or("", |object| object.0["data"][ENTRY].as_str().unwrap_or_default())
+    pub(super) fn content(&self) -> Content<'_> {
+        let Some(Object(object)) = &self.held else { return Content::Nothing };
+        let is_empty = |member: &str| {
+            object[member].as_object().is_none_or(|entries| entries.keys().all(|name| name == ENTRY))
+        };
+        match object["data"][ENTRY].as_str() {
+            Some(text) if !text.is_empty() => Content::Ledger(text),
+            _ if is_empty("data") && is_empty("binaryData") => Content::Nothing,
+            _ => Content::Other,
+        }
+    }
+
+    /// The settings name the place, and nothing is there.
+    pub(super) fn is_missing(&self) -> bool {
+        self.place.is_set && self.held.is_none()
+    }
+
+    pub(super) fn place(&self) -> &LedgerPlace {
+        &self.place
     }
 
     /// Whether the ConfigMap is there.

@@ -11,6 +11,7 @@
 //!
 //! `publish` and `setup` both use it: observed once, planned once, applied as shown.
 
+mod alarms;
 mod apply;
 mod facts;
 mod given;
@@ -40,13 +41,13 @@ use self::{
 };
 use crate::{
     bucket::{self, Bucket, Version},
-    cluster::Observed,
+    cluster::{Observed, OutsideTokens},
     config::Settings,
     error::{Code, Error, Result},
     http::Http,
     oidc::KeySet,
     relying_party::{Fetched, fetch_both},
-    rotation::{Former, KeyId, State},
+    rotation::{Copies, Former, KeyId, State},
     waiting::Waiting,
     warning::Warning,
 };
@@ -56,6 +57,8 @@ pub(crate) struct Publication<'a> {
     settings: &'a Settings,
     http: &'a Http,
     bucket: Box<dyn Bucket>,
+    /// Whether each look asks the cluster for the longest token: it takes the right to list pods.
+    looks_up_tokens: bool,
     pub(crate) location: DocumentLocation,
 }
 
@@ -79,12 +82,17 @@ pub(crate) struct Observation {
     leftovers: Vec<(String, Version)>,
     /// What the ledger says of the keys; `None`: none is kept.
     pub(crate) history: Option<History>,
-    /// Why the ledger could not be read.
+    /// Why the ledger could not be read, or that there is none where the settings name one.
     unreadable: Option<Warning>,
+    /// `None`: it was not looked up.
+    pub(crate) tokens: Option<OutsideTokens>,
+    copies: Copies,
+    /// The issuer is known to be this cluster's.
+    is_own: bool,
 }
 
 impl Observation {
-    /// Why the ledger could not be read.
+    /// Why the ledger could not be read, or that there is none where the settings name one.
     pub(crate) fn unreadable(&self) -> Option<&Warning> {
         self.unreadable.as_ref()
     }
@@ -110,7 +118,12 @@ impl<'a> Publication<'a> {
         })?;
         let bucket = bucket::connect(named, http).await?;
         let location = DocumentLocation::resolve(settings, bucket.as_ref())?;
-        Ok(Self { settings, http, bucket, location })
+        Ok(Self { settings, http, bucket, looks_up_tokens: false, location })
+    }
+
+    /// Each look asks the cluster for the longest token as well.
+    pub(crate) fn looking_up_tokens(self, yes: bool) -> Self {
+        Self { looks_up_tokens: yes, ..self }
     }
 
     /// Asks the cluster, the bucket and the public URL at the same time. Everything is read and parsed before
@@ -152,7 +165,19 @@ impl<'a> Publication<'a> {
         }
         self.refuse_unknown_absence(&published, &copy, &seen)?;
         let published = published.with(&copy);
-        Ok(Observation { observed, files, published, copy, seen, leftovers, history: None, unreadable: None })
+        Ok(Observation {
+            observed,
+            files,
+            published,
+            copy,
+            seen,
+            leftovers,
+            history: None,
+            unreadable: None,
+            tokens: None,
+            copies: Copies::IfOurs,
+            is_own: false,
+        })
     }
 
     /// Key set first.

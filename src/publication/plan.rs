@@ -13,7 +13,7 @@ use crate::{
     oidc::{Discovery, Document, JWKS_PATH, KeySet, PublicKey},
     plan::{Action, Plan, Step, Target},
     relying_party::notes_of_unread,
-    rotation::{self, Decision, Former, Inputs},
+    rotation::{self, Decision, Former, Inputs, PublishedSet},
     warning::Warning,
 };
 
@@ -25,6 +25,8 @@ pub(crate) struct PublicationPlan<'p> {
     pub(crate) plan: Plan,
     /// What keeps the run from being a success, although what is known is published.
     pub(crate) doubts: Vec<Warning>,
+    /// How many of them were shown.
+    pub(crate) shown_doubts: usize,
     pub(super) observation: Observation,
     pub(super) decision: Decision,
     pub(super) create: Vec<Box<dyn Change + 'p>>,
@@ -67,14 +69,17 @@ impl Publication<'_> {
         plan.notes = self.notes(&observation, &decision, now);
         let doubts = observation.observed.as_ref().map(|observed| live::doubts(observed, &decision.keys));
         let mut doubts: Vec<_> = doubts.into_iter().flatten().collect();
-        // Without the ledger, nothing is in doubt as long as each published key is one that the cluster or a file has.
-        match decision.not_served().is_empty() {
+        // Without the ledger, nothing is in doubt as long as each published key is one that the cluster or a file has. Where
+        // none is kept, there is none to be read.
+        let is_note = |note: &Warning| note.code == Code::LedgerMissing;
+        match decision.not_served().is_empty() || observation.unreadable.as_ref().is_some_and(is_note) {
             true => plan.notes.extend(observation.unreadable.clone()),
             false => doubts.extend(observation.unreadable.clone()),
         }
         Ok(PublicationPlan {
             plan,
             doubts,
+            shown_doubts: 0,
             decision,
             create: access.create,
             open: access.open,
@@ -90,9 +95,20 @@ impl Publication<'_> {
         live: Option<&KeySet>,
         former: Former,
     ) -> Result<Decision> {
-        let (files, published) = (observation.files.as_ref(), &observation.published.sets);
-        let states = &observation.states();
-        rotation::decide(&Inputs { live, files, published, former, states })
+        self.decide_on(observation, &observation.published.sets, live, former)
+    }
+
+    /// The same, with what is published by now.
+    pub(super) fn decide_on(
+        &self,
+        observation: &Observation,
+        published: &[PublishedSet],
+        live: Option<&KeySet>,
+        former: Former,
+    ) -> Result<Decision> {
+        let (files, states) = (observation.files.as_ref(), &observation.states());
+        let (copies, is_own) = (observation.copies, observation.is_own);
+        rotation::decide(&Inputs { live, files, published, former, states, copies, is_own })
     }
 
     /// Whether anonymous readers get both documents as they lie in the bucket: then nothing is to be opened.
@@ -180,6 +196,17 @@ impl Publication<'_> {
                 ),
             );
         }
+        if !decision.not_stored.is_empty() {
+            note(
+                Code::KeyOnlyPublic,
+                format!(
+                    "anonymous readers see keys that are not stored in {}: {}; they are not stored there, as no ledger shows them to be \
+                     keys of this cluster: a cache, or something else before the bucket, still shows them",
+                    self.bucket,
+                    kids(&decision.not_stored.iter().collect::<Vec<_>>())
+                ),
+            );
+        }
         for (key, place) in &decision.replaced {
             note(
                 Code::KeyReplaced,
@@ -263,6 +290,25 @@ impl PublicationPlan<'_> {
     pub(crate) fn is_pending(&self) -> bool {
         let is_ledger = |step: &&Step| step.target == Target::ClusterObject;
         self.plan.pending() > self.plan.steps.iter().filter(is_ledger).count()
+    }
+
+    /// Only the ledger would be written.
+    pub(crate) fn is_ledger_only(&self) -> bool {
+        self.plan.pending() > 0 && !self.is_pending()
+    }
+
+    /// Keys that `--same-cluster` takes for former keys of this cluster, and that nothing else shows to be its own.
+    pub(crate) fn vouched(&self) -> Vec<&PublicKey> {
+        match (&self.observation.history, self.former) {
+            (_, Former::Unknown | Former::Restore) => Vec::new(),
+            (Some(history), Former::SameCluster) => history.vouched(),
+            (None, Former::SameCluster) => self.decision.not_served(),
+        }
+    }
+
+    /// The IDs of these keys, for people.
+    pub(crate) fn kids_of(keys: &[&PublicKey]) -> String {
+        kids(keys)
     }
 
     /// Whether a key that is to be revoked stays.

@@ -35,6 +35,8 @@ pub(crate) struct PublicCopy {
     /// A document there is the very one that lies in the bucket, or holds some of its keys.
     discovery: Option<Vec<u8>>,
     jwks: Option<Vec<u8>>,
+    /// The document that anonymous readers get leads to a key set that could not be read.
+    pub(super) is_partial: bool,
 }
 
 const BY_HAND: &str = "it is not overwritten, as relying parties may depend on it: look at it, then move it away by hand, or put this cluster's keys in its place: keyless publish --restore";
@@ -271,7 +273,8 @@ impl PublicCopy {
             )
             .hint("the keys there would be lost: make them readable on the issuer's own host, then publish again")
             .hint("if that key set is of no use, replace the document: keyless publish --restore")),
-            _ => Ok(copy),
+            Some(_) => Ok(Self { is_partial: true, ..copy }),
+            None => Ok(copy),
         }
     }
 

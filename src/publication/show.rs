@@ -70,6 +70,10 @@ impl PublicationPlan<'_> {
     pub(crate) fn pending_line(&self, publication: &Publication<'_>) -> String {
         let new = self.decision.keys.iter().filter(|key| self.decision.is_new(key)).count();
         let (keys, issuer) = (Self::how_many(&self.decision), &publication.location.issuer);
+        if let Some(history) = self.observation.history.as_ref().filter(|_| self.is_ledger_only()) {
+            let ledger = history.book.name();
+            return format!("pending: {ledger} only; unchanged: {keys} at {issuer} ({})", self.sources());
+        }
         format!("pending: {new} to add, {keys} in all at {issuer} ({})", self.sources())
     }
 
@@ -127,7 +131,7 @@ impl PublicationPlan<'_> {
             "failedServers": observed.map(|all| all.failed.iter().map(failed).collect::<Vec<_>>()),
             "keys": decision.keys.iter().map(key).collect::<Vec<_>>(),
             "readBack": outcome.map(|outcome| outcome.read_back),
-            "ledger": history.is_some(),
+            "ledger": history.is_some_and(|history| !history.is_left_alone()),
             "removed": self.decision.leaving.iter().map(PublicKey::kid).collect::<Vec<_>>(),
             "leftOut": decision.left_out.iter().map(PublicKey::kid).collect::<Vec<_>>(),
             "complete": self.doubts.is_empty(),

@@ -12,7 +12,7 @@ pub(crate) use self::{
     documents::{Site, judge_discovery, judge_jwks, max_age},
     finding::{Finding, Outcome},
     key_set_url::{is_of_issuer, may_fetch},
-    published_keys::StateOf,
+    published_keys::{StateOf, judge_missing, no_ledger},
     readers::notes_of_unread,
     tokens::{Known, MAX_SKEW, Unproved, judge_live, judge_server, prove},
     uploaded::judge_uploaded,

@@ -55,7 +55,34 @@ pub(super) fn judge_published(
                 kids(&alarming)
             ),
             "no API server serves them, and the ledger does not know them as staged or former keys, or knows that they were taken out: their holder can sign as every workload",
-            "find out who wrote them; `keyless keys revoke KID` removes one, `keyless publish --same-cluster` records former keys of this cluster",
+            "`keyless keys add FILE` records one that you staged with `keyless setup`, `keyless publish --same-cluster` former keys of this \
+             cluster; otherwise find out who wrote them: `keyless keys revoke KID` removes one",
         ),
     }
+}
+
+/// Keys that have to be public by the ledger, and that relying parties do not get.
+pub(crate) fn judge_missing(kids: &[&str]) -> Option<Finding> {
+    let named: Vec<_> = kids.iter().map(|kid| kid.escape_debug().to_string()).collect();
+    (!named.is_empty()).then(|| {
+        Finding::failed(
+            Check::PublishedKeys,
+            SUBJECT,
+            format!("{} missing: {}", named.len(), named.join(", ")),
+            "the ledger knows them as former or staged keys of this cluster: relying parties refuse tokens that they sign",
+            "if one was added in the last minutes, caches may not show it yet; otherwise find out who removed it: `keyless keys add FILE` \
+             publishes it again, `keyless keys revoke KID` records that it is of no use any more",
+        )
+    })
+}
+
+/// Without the ledger, keys that are missing or foreign are not known.
+pub(crate) fn no_ledger(why: &str) -> Finding {
+    Finding::warned(
+        Check::PublishedKeys,
+        "ledger",
+        why,
+        "without it keys that are missing cannot be named, nor former keys distinguished from foreign ones",
+        "correct what the message names, then run `keyless verify` again",
+    )
 }

@@ -45,7 +45,8 @@ pub(crate) enum Next {
 pub(crate) fn advise(id: &KeyId, state: State, entry: &Entry, look: &Look, policy: &Policy) -> Advice {
     let serving = look.serving.get(id).copied().unwrap_or_default();
     let signs = look.signing.contains(id);
-    let sign_after = entry.public_since.map(|since| since.saturating_add(policy.cache));
+    let cache = entry.cache.unwrap_or(policy.cache);
+    let sign_after = entry.public_since.map(|since| since.saturating_add(cache));
     let is_present = serving > 0 || signs;
     let drop_after = match is_present {
         true => entry
@@ -127,6 +128,19 @@ mod tests {
     fn look(servers: u32, serving: u32) -> Look {
         let serving = [(KeyId([1; 32]), serving)].into();
         Look { servers, whole: true, serving, signing: [].into(), earliest: 900, latest: 900 }
+    }
+
+    /// Caches hold what they got as long as it was allowed then, whatever the documents say by now.
+    #[test]
+    fn cache_time_of_before_counts() {
+        let mut entry = Entry::new(String::new(), 0, Source::Staged);
+        for (cache, next) in
+            [(None, Next::MaySign), (Some(900), Next::MaySign), (Some(901), Next::WaitToSign)]
+        {
+            (entry.public_since, entry.cache) = (Some(0), cache);
+            let look = look(1, 1);
+            assert_eq!(advise(&KeyId([1; 32]), State::Live, &entry, &look, &POLICY).next, next, "{cache:?}");
+        }
     }
 
     #[test]

@@ -24,6 +24,19 @@ pub(crate) struct Inputs<'a> {
     pub(crate) former: Former,
     /// What is known of each key; empty without a ledger.
     pub(crate) states: &'a BTreeMap<KeyId, State>,
+    pub(crate) copies: Copies,
+    /// The issuer is known to be this cluster's: what others put there is named, and keeps nothing out.
+    pub(crate) is_own: bool,
+}
+
+/// What becomes of keys that anonymous readers get, and that are not in the bucket although a key set is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Copies {
+    /// They are kept. Only where no ledger is kept, in which one could have been revoked.
+    Kept,
+    /// Those are kept that the ledger knows as keys of this cluster. Caches may hold a revoked key, and what is between the
+    /// bucket and its readers is not the cluster.
+    IfOurs,
 }
 
 /// One key set that is public now, key by key.
@@ -60,6 +73,8 @@ pub(crate) struct Decision {
     pub(crate) replaced: Vec<(PublicKey, String)>,
     /// Keys that anonymous readers see and that are not stored in the bucket.
     pub(crate) only_public: Vec<PublicKey>,
+    /// Those of them that are not to be stored there.
+    pub(crate) not_stored: Vec<PublicKey>,
     statuses: BTreeMap<String, KeyStatus>,
     new: BTreeSet<String>,
 }
@@ -108,25 +123,32 @@ impl KeyStatus {
 
 /// Decides what to publish: everything live, everything from files, everything published.
 ///
-/// Refused when the cluster serves none of the keys of a published set: then the issuer probably is another
-/// cluster's, and merging the two would let each impersonate the other's workloads. Refused as well when another
-/// key is published under the `kid` of one of ours. `former` overrules the first, [`Former::Restore`] both.
+/// Refused when the cluster serves none of the keys of a published set, and the issuer is not known to be its own: then it
+/// probably is another cluster's, and merging the two would let each impersonate the other's workloads. Refused as well
+/// when another key is published under the `kid` of one of ours. `former` overrules the first, [`Former::Restore`] both.
 pub(crate) fn decide(inputs: &Inputs<'_>) -> Result<Decision> {
     let ours = ours(inputs)?;
     let mut published = Published::default();
     for set in inputs.published {
-        if let (Some(live), Former::Unknown) = (inputs.live, inputs.former) {
+        if let (Some(live), Former::Unknown, false) = (inputs.live, inputs.former, inputs.is_own) {
             refuse_another_cluster(live, set, &published, inputs.states)?;
         }
         published.merge(set, ours.as_ref(), inputs.former)?;
     }
-    let Published { keys: mut room_for, replaced, only_public } = published;
+    let Published { keys: mut room_for, replaced, mut only_public } = published;
+    let state = |key: &PublicKey| inputs.states.get(&KeyId::of(key)).copied();
+    let has_stored = inputs.published.iter().any(|set| !set.copy && !set.keys.is_empty());
+    let is_left = |key: &mut PublicKey| {
+        let is_kept = inputs.copies == Copies::Kept || state(key).is_some_and(|state| state.is_ours());
+        has_stored && !is_kept && ours.as_ref().is_none_or(|ours| ours.get(key.kid()).is_none())
+    };
+    let not_stored: Vec<PublicKey> = only_public.extract_if(.., is_left).collect();
+    not_stored.iter().for_each(|key| drop(room_for.remove(key.kid())));
     let was_published: BTreeSet<String> = room_for.keys().cloned().collect();
     if let Some(ours) = &ours {
         room_for.retain(|kid, _| ours.get(kid).is_none());
     }
     let room = MAX_KEYS - ours.as_ref().map_or(0, KeySet::len);
-    let state = |key: &PublicKey| inputs.states.get(&KeyId::of(key)).copied();
     let (leaving, mut others): (Vec<_>, Vec<_>) =
         room_for.into_values().partition(|key| state(key).is_some_and(State::leaves));
     others.sort_by_key(|key| !state(key).is_some_and(State::is_ours));
@@ -166,7 +188,7 @@ pub(crate) fn decide(inputs: &Inputs<'_>) -> Result<Decision> {
     let statuses = keys.iter().map(|key| (key.kid().to_owned(), status(key))).collect();
     let kids = keys.iter().map(|key| key.kid().to_owned());
     let new = kids.filter(|kid| !was_published.contains(kid)).collect();
-    Ok(Decision { keys, left_out, leaving, replaced, only_public, statuses, new })
+    Ok(Decision { keys, left_out, leaving, replaced, only_public, not_stored, statuses, new })
 }
 
 /// What must be public, whatever else is.
@@ -203,7 +225,10 @@ fn refuse_another_cluster(
     .caused_by(format_args!("live:      {}", kids(&mut live.iter())))
     .hint("one issuer belongs to one cluster: give this one a path of its own, e.g. --issuer …/NAME")
     .hint("if they are this cluster's own former keys: `keyless publish --same-cluster` keeps them and adds the present ones")
-    .hint("if others have replaced this cluster's keys: `keyless publish --restore` puts them back beside these"))
+    .hint(
+        "if others have replaced this cluster's keys, or it was created again: `keyless publish --restore` puts its keys beside these, \
+         which are named until they are revoked",
+    ))
 }
 
 /// The first few of a list that others may have made long.
@@ -275,6 +300,11 @@ fn twice(key: &PublicKey, name: &str) -> Error {
 impl Decision {
     pub(crate) fn status(&self, key: &PublicKey) -> KeyStatus {
         self.statuses.get(key.kid()).copied().unwrap_or(KeyStatus::Published)
+    }
+
+    /// Keys that a former copy of the published set may hold.
+    pub(crate) fn gone(&self) -> Vec<PublicKey> {
+        self.leaving.iter().chain(&self.not_stored).cloned().collect()
     }
 
     /// Whether relying parties cannot read it yet.

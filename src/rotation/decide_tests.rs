@@ -33,7 +33,18 @@ fn copy(keys: &KeySet) -> PublishedSet {
 }
 
 fn decided(live: Option<&KeySet>, files: Option<&KeySet>, published: &[PublishedSet]) -> Result<Decision> {
-    decide(&Inputs { live, files, published, former: Former::Unknown, states: &BTreeMap::new() })
+    decided_with(live, files, published, Former::Unknown)
+}
+
+/// Without a ledger.
+fn decided_with(
+    live: Option<&KeySet>,
+    files: Option<&KeySet>,
+    published: &[PublishedSet],
+    former: Former,
+) -> Result<Decision> {
+    let states = &BTreeMap::new();
+    decide(&Inputs { live, files, published, former, states, copies: Copies::Kept, is_own: false })
 }
 
 #[test]
@@ -76,9 +87,7 @@ fn two_clusters_under_one_issuer_conflict() {
     assert_eq!(error.code, Code::IssuerOfAnotherCluster);
     assert!(error.causes.iter().any(|cause| cause.contains(live.iter().next().unwrap().kid())));
     for former in [Former::SameCluster, Former::Restore] {
-        let inputs =
-            Inputs { live: Some(&live), files: None, published: &sets, former, states: &BTreeMap::new() };
-        assert_eq!(decide(&inputs).unwrap().keys.len(), 2, "{former:?}");
+        assert_eq!(decided_with(Some(&live), None, &sets, former).unwrap().keys.len(), 2, "{former:?}");
     }
 }
 
@@ -121,16 +130,61 @@ fn kid_of_other_key_needs_restore() {
     assert_eq!(error.code, Code::KidTaken);
     assert!(error.hints.iter().any(|hint| hint.contains("--restore")), "{error}");
     assert_eq!(decided(None, Some(&live), &sets).unwrap_err().code, Code::KidTaken, "from a file as well");
+    let decision = decided_with(Some(&live), None, &sets, Former::Restore).unwrap();
+    assert_eq!(decision.keys, live);
+    assert_eq!(decision.replaced, [(theirs, sets[0].name.clone())]);
+}
+
+/// What only a copy shows is stored as well only if it is known to be ours.
+#[test]
+fn unknown_key_of_a_copy_stays_out() {
+    let (live, both) = (keys(&[0]), keys(&[0, 1]));
+    let other = keys(&[1]).iter().next().unwrap().clone();
+    let decided = |sets: &[PublishedSet], state: Option<State>| {
+        let states = state.map(|state| (KeyId::of(&other), state)).into_iter().collect();
+        let (former, copies) = (Former::Unknown, Copies::IfOurs);
+        let inputs = Inputs {
+            live: Some(&live),
+            files: None,
+            published: sets,
+            former,
+            states: &states,
+            copies,
+            is_own: false,
+        };
+        let decision = decide(&inputs).unwrap();
+        assert_eq!(decision.keys.len() + decision.not_stored.len(), 2, "{state:?}");
+        decision.keys.len()
+    };
+    let retained = State::Retained { until: None };
+    for (state, stored) in
+        [(None, 1), (Some(State::Foreign), 1), (Some(State::Unknown), 1), (Some(retained), 2)]
+    {
+        assert_eq!(decided(&[set(&live), copy(&both)], state), stored, "{state:?}");
+    }
+    // Where nothing is stored yet, the copy is all there is.
+    assert_eq!(decided(&[copy(&both)], None), 2);
+    // What is stored counts, whoever shows it as well.
+    assert_eq!(decided(&[set(&both), copy(&both)], Some(State::Foreign)), 2);
+}
+
+#[test]
+fn own_issuer_gets_our_keys_back() {
+    let (live, other) = (keys(&[0]), keys(&[1]));
+    let states = [(KeyId::of(other.iter().next().unwrap()), State::Foreign)].into();
     let inputs = Inputs {
         live: Some(&live),
         files: None,
-        published: &sets,
-        former: Former::Restore,
-        states: &BTreeMap::new(),
+        published: &[set(&other), copy(&other)],
+        former: Former::Unknown,
+        states: &states,
+        copies: Copies::IfOurs,
+        is_own: true,
     };
     let decision = decide(&inputs).unwrap();
-    assert_eq!(decision.keys, live);
-    assert_eq!(decision.replaced, [(theirs, sets[0].name.clone())]);
+    let statuses: Vec<_> = decision.keys.iter().map(|key| decision.status(key)).collect();
+    assert_eq!(statuses, [KeyStatus::Added, KeyStatus::Foreign]);
+    assert_eq!(decide(&Inputs { is_own: false, ..inputs }).unwrap_err().code, Code::IssuerOfAnotherCluster);
 }
 
 #[test]

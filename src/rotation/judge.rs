@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Entry, KeyId, Ledger, Policy, Seen, Source, ledger::MAX_KID};
+use super::{Entry, KeyId, Ledger, LongestFound, Policy, Seen, Source, ledger::MAX_KID};
 
 /// What the API servers answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +29,16 @@ pub(crate) struct Scene<'a> {
     pub(crate) staged: &'a BTreeSet<KeyId>,
     /// Keys in the bucket.
     pub(crate) stored: &'a BTreeSet<KeyId>,
-    /// Keys that anonymous readers get; `None`: it could not be read.
+    /// Keys that anonymous readers get wherever they may read; `None`: it could not be read.
     pub(crate) public: Option<&'a BTreeSet<KeyId>>,
+    /// Keys that anonymous readers get somewhere.
+    pub(crate) copies: &'a BTreeSet<KeyId>,
+    /// The cache time of the documents as they are served; `None`: they could not be read.
+    pub(crate) served: Option<u64>,
+    /// `None`: it was not looked up.
+    pub(crate) tokens: Option<LongestFound>,
+    /// Entries of the ledger that are lost.
+    pub(crate) lost: &'a BTreeSet<KeyId>,
     /// `--same-cluster`.
     pub(crate) vouched: bool,
     /// `keyless keys revoke`.
@@ -109,6 +117,8 @@ pub(crate) struct Judged {
     pub(crate) ledger: Ledger,
     /// Of every key that is published, live, staged or missing.
     pub(crate) states: BTreeMap<KeyId, State>,
+    /// With the cache time by which was judged.
+    pub(crate) policy: Policy,
 }
 
 /// Judges every key by itself. `blank` is what a lost ledger is replaced by.
@@ -117,11 +127,15 @@ pub(crate) fn judge(scene: &Scene<'_>, blank: &Ledger) -> Judged {
     let look = scene.look;
     let mut current: BTreeSet<KeyId> = scene.stored.iter().chain(scene.staged).copied().collect();
     current.extend(look.serving.keys().chain(&look.signing));
-    current.extend(scene.public.into_iter().flatten());
+    current.extend(scene.copies);
+    let is_new = scene.stored.is_empty() && scene.copies.is_empty();
+    let cache = ledger.note_cache(scene.served, is_new, look).max(scene.policy.cache);
+    let longest_token = ledger.note_tokens(scene.tokens, look).max(scene.policy.longest_token);
+    let policy = &Policy { cache, longest_token, ..*scene.policy };
     let keys: BTreeSet<KeyId> = current.iter().chain(ledger.keys.keys()).copied().collect();
     let mut states = BTreeMap::new();
     for id in keys {
-        let one = One { id, scene };
+        let one = One { id, scene, policy };
         let mut entry = match ledger.keys.remove(&id) {
             Some(entry) => entry,
             None => one.enters(),
@@ -141,16 +155,19 @@ pub(crate) fn judge(scene: &Scene<'_>, blank: &Ledger) -> Judged {
         } else if one.is_missing(&entry) {
             states.insert(id, State::Missing);
         }
+        // Other clusters do not have it: the issuer at which it is read is this one's.
+        ledger.own |= one.is_present() && one.is_public();
         ledger.keys.insert(id, entry);
     }
     ledger.bound(&current);
-    Judged { ledger, states }
+    Judged { ledger, states, policy: *policy }
 }
 
 /// One key in this scene.
 struct One<'a> {
     id: KeyId,
     scene: &'a Scene<'a>,
+    policy: &'a Policy,
 }
 
 impl One<'_> {
@@ -170,6 +187,10 @@ impl One<'_> {
         self.scene.staged.contains(&self.id)
     }
 
+    fn is_stored(&self) -> bool {
+        self.scene.stored.contains(&self.id)
+    }
+
     fn is_public(&self) -> bool {
         self.scene.public.is_some_and(|public| public.contains(&self.id))
     }
@@ -184,8 +205,9 @@ impl One<'_> {
         let source = match self.scene.ledger {
             _ if self.is_present() => Source::Server,
             _ if self.is_staged() => Source::Staged,
-            Some(_) => Source::Foreign,
-            None => Source::Unknown,
+            _ if !self.is_stored() => Source::Copy,
+            Some(_) if !self.scene.lost.contains(&self.id) => Source::Foreign,
+            _ => Source::Unknown,
         };
         let kid: String = (self.scene.kid)(&self.id).chars().take(MAX_KID).collect();
         Entry::new(kid, self.scene.look.latest, source)
@@ -194,16 +216,16 @@ impl One<'_> {
     fn update(&self, entry: &mut Entry) {
         let (scene, look) = (self.scene, self.scene.look);
         let whole = self.is_whole(entry);
-        let is_published = scene.stored.contains(&self.id) || self.is_public();
+        if entry.source == Source::Copy && self.is_stored() {
+            entry.source = Source::Foreign;
+        }
         if self.is_staged() {
             if !self.is_present() {
                 stages(entry, whole);
             }
             entry.source = Source::Staged;
             entry.revoked = None;
-        } else if scene.vouched && is_published && entry.seen == Seen::Never && entry.source != Source::Staged
-        {
-            // Only what the administrator can have looked at.
+        } else if scene.vouched && self.is_vouchable(entry) {
             entry.source = Source::Vouched;
         }
         if scene.revoke == Some(self.id) {
@@ -216,8 +238,8 @@ impl One<'_> {
             entry.servers = entry.servers.max(look.servers);
             entry.absent_since = None;
             // What it did before the ledger began is not known.
-            entry.signed |=
-                scene.ledger.is_none() || matches!(entry.source, Source::Unknown | Source::Vouched);
+            entry.signed |= scene.ledger.is_none()
+                || matches!(entry.source, Source::Unknown | Source::Vouched | Source::Copy);
         } else if whole && !self.is_staged() {
             entry.absent_since.get_or_insert(look.latest);
         } else if entry.dropped.is_none() && entry.revoked.is_none() {
@@ -234,10 +256,15 @@ impl One<'_> {
         match scene.public {
             // That it was gone is not forgotten when it comes back.
             Some(_) if self.is_public() && entry.dropped.is_some() && !self.is_needed() => {}
-            Some(_) if self.is_public() => drop(entry.public_since.get_or_insert(look.latest)),
-            Some(_) => entry.public_since = None,
+            Some(_) if self.is_public() => entry.is_public(look.latest, self.policy.cache),
+            Some(_) => (entry.public_since, entry.cache) = (None, None),
             None => {}
         }
+    }
+
+    /// Only what the administrator can have looked at.
+    fn is_vouchable(&self, entry: &Entry) -> bool {
+        self.is_stored() && entry.seen == Seen::Never && entry.source != Source::Staged
     }
 
     /// Whether it is public whatever the ledger holds.
@@ -253,7 +280,7 @@ impl One<'_> {
         let again = entry.seen == Seen::Once
             && entry
                 .seen_since
-                .is_some_and(|first| look.latest >= first.saturating_add(self.scene.policy.between_sights));
+                .is_some_and(|first| look.latest >= first.saturating_add(self.policy.between_sights));
         match entry.seen {
             Seen::Live => Seen::Live,
             _ if self.is_signing() || everywhere || again => Seen::Live,
@@ -263,7 +290,7 @@ impl One<'_> {
 
     /// When nothing that it signed is valid any more; `None`: that is not known.
     fn until(&self, entry: &Entry) -> Option<u64> {
-        entry.absent_since.map(|since| since.saturating_add(self.scene.policy.retention()))
+        entry.absent_since.map(|since| since.saturating_add(self.policy.retention()))
     }
 
     fn is_expired(&self, entry: &Entry) -> bool {
@@ -274,7 +301,7 @@ impl One<'_> {
     /// Whether someone else put it back into the bucket: it was seen to be gone, or the run that took it out is so long
     /// ago that it is no matter of an interruption or a cache.
     fn is_returned(&self, entry: &Entry) -> bool {
-        let (scene, policy) = (self.scene, self.scene.policy);
+        let (scene, policy) = (self.scene, self.policy);
         let is_long_ago = |dropped: u64| {
             dropped.saturating_add(policy.cache).saturating_add(policy.skew) <= scene.look.latest
         };
@@ -306,12 +333,14 @@ impl One<'_> {
         let is_revoked = entry.revoked.is_some();
         // Who revokes a key knows that a server which is no longer listed is gone.
         let leaves = self.is_whole(entry) && self.is_expired(entry) || is_revoked && scene.look.whole;
-        let is_stored = scene.stored.contains(&self.id);
+        let is_stored = self.is_stored();
         match () {
             // Out of the bucket already: a copy that still shows it does not bring it back.
             () if (is_revoked || entry.dropped.is_some()) && !is_stored => return State::Leaving,
             () if self.is_returned(entry) => return State::Returned { leaves },
             () if leaves => return State::Leaving,
+            // Whatever it was: it is not to be public, and not yet known to be at no server.
+            () if is_revoked => return State::Returned { leaves: false },
             () => {}
         }
         match (entry.seen, entry.source) {
@@ -320,7 +349,7 @@ impl One<'_> {
             (Seen::Once, _) => State::ShownOnce { until },
             (Seen::Never, Source::Staged) => State::Staged,
             (Seen::Never, Source::Unknown) => State::Unknown,
-            (Seen::Never, Source::Foreign | Source::Server) => State::Foreign,
+            (Seen::Never, Source::Foreign | Source::Copy | Source::Server) => State::Foreign,
         }
     }
 }

@@ -40,12 +40,16 @@ impl Story {
             staged: &self.staged,
             stored: &self.stored,
             public: Some(&self.stored),
+            copies: &self.stored,
+            served: Some(POLICY.cache),
+            tokens: None,
+            lost: &BTreeSet::new(),
             vouched: self.vouched,
             revoke: None,
             policy: &POLICY,
             kid: &|_| String::new(),
         };
-        let Judged { ledger, states } = judge(&scene, &Ledger::new("uid", "issuer"));
+        let Judged { ledger, states, .. } = judge(&scene, &Ledger::new("uid", "issuer"));
         self.ledger = Some(ledger);
         let stays = |state: &State| !state.leaves() && *state != State::Missing;
         self.stored = states.iter().filter(|(_, state)| stays(state)).map(|(id, _)| *id).collect();
@@ -229,6 +233,10 @@ fn revoked_key_that_is_live_alarms() {
         staged: &story.staged,
         stored: &story.stored,
         public: Some(&stale),
+        copies: &stale,
+        served: Some(POLICY.cache),
+        tokens: None,
+        lost: &BTreeSet::new(),
         vouched: false,
         revoke: None,
         policy: &POLICY,

@@ -11,13 +11,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::KeyId;
+use super::{
+    KeyId, Look,
+    policy::{LONGEST_CACHE, UNKNOWN_CACHE},
+};
 
 const VERSION: u64 = 1;
 /// The most that is read.
 const MAX_TEXT: usize = 256 << 10;
 /// The most keys that are remembered: twice what can be published.
 pub(super) const MAX_ENTRIES: usize = 200;
+/// The most cache times, and the most lives of tokens, that are remembered.
+const MAX_LASTING: usize = 8;
 /// A `kid` is kept for people only.
 pub(super) const MAX_KID: usize = 128;
 /// A time may be ahead of the clock by this many seconds.
@@ -31,7 +36,42 @@ pub(crate) struct Ledger {
     /// UID of the namespace `kube-system`.
     pub(crate) cluster: String,
     pub(crate) issuer: String,
+    /// A key of this cluster was read under this issuer: it is this cluster's, whatever others put there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) own: bool,
+    /// The longest tokens with an audience outside the cluster, as `keyless keys` found them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) tokens: Vec<Lasting>,
+    /// With which cache times the documents were served.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) caches: Vec<Lasting>,
     pub(crate) keys: BTreeMap<KeyId, Entry>,
+}
+
+/// For how many seconds something lasts that is given out: a copy of the documents, or a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Lasting {
+    pub(super) seconds: u64,
+    /// It was otherwise from then on; `None`: it is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) until: Option<u64>,
+}
+
+/// The longest token with an audience outside the cluster that was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LongestFound {
+    pub(crate) seconds: u64,
+    /// Everything was looked at that may ask for one: what was recorded before is no longer asked for.
+    pub(crate) is_complete: bool,
+}
+
+/// What a ledger holds that can be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Read {
+    pub(crate) ledger: Ledger,
+    /// Entries that are lost: `kid`, and the latest time in it, which is ahead of the clock.
+    pub(crate) ahead: BTreeMap<KeyId, (String, u64)>,
 }
 
 /// What is known of one key. Times are in seconds since 1970.
@@ -50,9 +90,12 @@ pub(crate) struct Entry {
     /// The most API servers that there were when it was seen.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) servers: u32,
-    /// Anonymous readers have got it since then without a break.
+    /// Anonymous readers have got it since then without a break, wherever they may read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) public_since: Option<u64>,
+    /// The longest cache time, in seconds, with which documents without it may have been served until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cache: Option<u64>,
     /// No API server has had it since then: every look found all servers, and it at none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) absent_since: Option<u64>,
@@ -84,6 +127,8 @@ pub(crate) enum Source {
     Unknown,
     /// It appeared in the published set.
     Foreign,
+    /// It appeared in a copy of the published set that anonymous readers get, and never was in the bucket.
+    Copy,
 }
 
 /// Whether API servers were seen to have a key.
@@ -102,10 +147,12 @@ pub(crate) enum Lost {
     Missing,
     /// Another version of its form.
     Version,
+    /// Something else is kept in its place.
+    NotALedger,
     Damaged,
     TooLarge,
-    /// A time in it is ahead of the clock.
-    Future,
+    /// Every entry holds a time that is ahead of the clock; the latest of them.
+    Future(u64),
     /// Of another cluster or issuer.
     Other,
 }
@@ -115,11 +162,17 @@ impl Lost {
         match self {
             Self::Missing => "there is none yet",
             Self::Version => "it has a form that this version of keyless does not know",
+            Self::NotALedger => "the ConfigMap holds something else",
             Self::Damaged => "it is damaged",
             Self::TooLarge => "it is larger than any ledger",
-            Self::Future => "it holds a time that is ahead of the clock",
+            Self::Future(_) => "every time in it is ahead of the clock",
             Self::Other => "it belongs to another cluster or issuer",
         }
+    }
+
+    /// Whether what is there may be of use to others: then it is not written over.
+    pub(crate) fn is_left_alone(self) -> bool {
+        matches!(self, Self::Version | Self::NotALedger)
     }
 }
 
@@ -129,11 +182,20 @@ fn is_zero(number: &u32) -> bool {
 
 impl Ledger {
     pub(crate) fn new(cluster: impl Into<String>, issuer: impl Into<String>) -> Self {
-        Self { version: VERSION, cluster: cluster.into(), issuer: issuer.into(), keys: BTreeMap::new() }
+        Self {
+            version: VERSION,
+            cluster: cluster.into(),
+            issuer: issuer.into(),
+            own: false,
+            tokens: Vec::new(),
+            caches: Vec::new(),
+            keys: BTreeMap::new(),
+        }
     }
 
-    /// `now` in seconds since 1970. What is odd in any way is not read in part.
-    pub(crate) fn parse(text: &str, cluster: &str, issuer: &str, now: u64) -> Result<Self, Lost> {
+    /// `now` in seconds since 1970. What is odd in any way is not read in part; an entry with a time that is ahead of the
+    /// clock is left out, as the others are good.
+    pub(crate) fn parse(text: &str, cluster: &str, issuer: &str, now: u64) -> Result<Read, Lost> {
         if text.len() > MAX_TEXT {
             return Err(Lost::TooLarge);
         }
@@ -143,8 +205,8 @@ impl Ledger {
             Some(_) => return Err(Lost::Version),
             None => return Err(Lost::Damaged),
         }
-        let ledger: Self = serde_json::from_str(text).map_err(|_| Lost::Damaged)?;
-        if ledger.keys.len() > MAX_ENTRIES {
+        let mut ledger: Self = serde_json::from_str(text).map_err(|_| Lost::Damaged)?;
+        if ledger.keys.len() > MAX_ENTRIES || ledger.caches.len().max(ledger.tokens.len()) > MAX_LASTING {
             return Err(Lost::TooLarge);
         }
         if ledger.cluster != cluster || ledger.issuer != issuer {
@@ -154,8 +216,44 @@ impl Ledger {
             return Err(Lost::Damaged);
         }
         let latest = now.saturating_add(AHEAD);
-        let is_ahead = ledger.keys.values().flat_map(Entry::times).any(|time| time > latest);
-        if is_ahead { Err(Lost::Future) } else { Ok(ledger) }
+        let last = |entry: &Entry| entry.times().max().unwrap_or_default();
+        let ahead: BTreeMap<_, _> = ledger
+            .keys
+            .extract_if(.., |_, entry| last(entry) > latest)
+            .map(|(id, entry)| (id, (entry.kid.clone(), last(&entry))))
+            .collect();
+        match ahead.values().map(|(_, time)| *time).max().filter(|_| ledger.keys.is_empty()) {
+            Some(latest) => Err(Lost::Future(latest)),
+            None => Ok(Read { ledger, ahead }),
+        }
+    }
+
+    /// Whether this issuer is known to be this cluster's.
+    pub(crate) fn is_own(&self) -> bool {
+        self.own || self.keys.values().any(|entry| entry.seen == Seen::Live && entry.public_since.is_some())
+    }
+
+    /// Notes the cache time with which the documents are served, and gives the longest with which a relying party may
+    /// hold one. `served`: `None`, they could not be read. `is_new`: no document was there before.
+    pub(super) fn note_cache(&mut self, served: Option<u64>, is_new: bool, look: &Look) -> u64 {
+        if self.caches.is_empty() && !is_new {
+            // How they were served before is not known.
+            self.caches.push(Lasting { seconds: UNKNOWN_CACHE, until: Some(look.latest) });
+        }
+        if let Some(seconds) = served {
+            note(&mut self.caches, seconds.min(LONGEST_CACHE), look);
+        }
+        longest(&self.caches, look).map(|seconds| seconds.min(LONGEST_CACHE)).or(served).unwrap_or_default()
+    }
+
+    /// Notes the longest token that was found, and gives the longest that may still be valid.
+    pub(super) fn note_tokens(&mut self, found: Option<LongestFound>, look: &Look) -> u64 {
+        if let Some(LongestFound { seconds, is_complete }) = found {
+            let now = self.tokens.iter().filter(|one| one.until.is_none() && !is_complete);
+            let seconds = now.map(|one| one.seconds).max().unwrap_or_default().max(seconds);
+            note(&mut self.tokens, seconds, look);
+        }
+        longest(&self.tokens, look).unwrap_or_default()
     }
 
     pub(crate) fn to_text(&self) -> String {
@@ -180,6 +278,34 @@ impl Ledger {
     }
 }
 
+impl Lasting {
+    /// Whether what was given out so may still last.
+    fn is_held(self, now: u64) -> bool {
+        self.until.is_none_or(|until| until.saturating_add(self.seconds) > now)
+    }
+}
+
+/// What is given out from now on lasts so long.
+fn note(all: &mut Vec<Lasting>, seconds: u64, look: &Look) {
+    if all.iter().any(|one| one.until.is_none() && one.seconds == seconds) {
+        return;
+    }
+    for one in all.iter_mut().filter(|one| one.until.is_none()) {
+        one.until = Some(look.latest);
+    }
+    all.retain(|one| one.is_held(look.earliest) && one.seconds != seconds);
+    all.push(Lasting { seconds, until: None });
+    if all.len() > MAX_LASTING {
+        // The longest says it all.
+        all.sort_by_key(|one| (one.until.is_some(), std::cmp::Reverse(one.seconds)));
+        all.truncate(MAX_LASTING);
+    }
+}
+
+fn longest(all: &[Lasting], look: &Look) -> Option<u64> {
+    all.iter().filter(|one| one.is_held(look.earliest)).map(|one| one.seconds).max()
+}
+
 impl Entry {
     pub(super) fn new(kid: String, noticed: u64, source: Source) -> Self {
         Self {
@@ -190,11 +316,19 @@ impl Entry {
             seen_since: None,
             servers: 0,
             public_since: None,
+            cache: None,
             absent_since: None,
             signed: false,
             idle_since: None,
             revoked: None,
             dropped: None,
+        }
+    }
+
+    /// Anonymous readers get it now. `cache`: how long they may hold what they got before.
+    pub(crate) fn is_public(&mut self, now: u64, cache: u64) {
+        if self.public_since.is_none() {
+            (self.public_since, self.cache) = (Some(now), Some(cache));
         }
     }
 

@@ -18,7 +18,7 @@ fn ledger() -> Ledger {
 }
 
 fn parsed(text: &str) -> Result<Ledger, Lost> {
-    Ledger::parse(text, "uid", "https://acme.example", NOW)
+    Ledger::parse(text, "uid", "https://acme.example", NOW).map(|read| read.ledger)
 }
 
 #[test]
@@ -51,13 +51,19 @@ fn odd_ledgers_are_lost() {
         (with("/issuer", json!("https://acme.example/")), Lost::Other),
         (with("/more", json!(1)), Lost::Damaged),
         (with("/keys", json!([])), Lost::Damaged),
+        (with("/own", json!("yes")), Lost::Damaged),
+        (with("/tokens", json!(-1)), Lost::Damaged),
+        (with("/tokens", json!(vec![json!({"seconds": 300}); 9])), Lost::TooLarge),
+        (with("/caches", json!([300])), Lost::Damaged),
+        (with("/caches", json!([{"seconds": 300, "more": 1}])), Lost::Damaged),
+        (with("/caches", json!(vec![json!({"seconds": 300}); 9])), Lost::TooLarge),
         (with("/keys/short", json!({})), Lost::Damaged),
         (with(&format!("{entry}/more"), json!(1)), Lost::Damaged),
         (with(&format!("{entry}/noticed"), json!(-1)), Lost::Damaged),
         (with(&format!("{entry}/noticed"), json!(1.5)), Lost::Damaged),
-        (with(&format!("{entry}/noticed"), json!(NOW + 301)), Lost::Future),
-        (with(&format!("{entry}/absentSince"), json!(u64::MAX)), Lost::Future),
-        (with(&format!("{entry}/revoked"), json!(NOW + 3600)), Lost::Future),
+        (with(&format!("{entry}/noticed"), json!(NOW + 301)), Lost::Future(NOW + 301)),
+        (with(&format!("{entry}/absentSince"), json!(u64::MAX)), Lost::Future(u64::MAX)),
+        (with(&format!("{entry}/revoked"), json!(NOW + 3600)), Lost::Future(NOW + 3600)),
         (with(&format!("{entry}/seen"), json!("always")), Lost::Damaged),
         (with(&format!("{entry}/source"), json!("friend")), Lost::Damaged),
         (with(&format!("{entry}/kid"), json!("k".repeat(129))), Lost::Damaged),
@@ -109,4 +115,79 @@ fn oldest_of_our_keys_goes() {
     assert!(ledger.keys.contains_key(&id(0)), "it is current");
     assert!(!ledger.keys.contains_key(&id(10)) && ledger.keys.contains_key(&id(11)));
     assert!(ledger.keys.contains_key(&id(209)));
+}
+
+#[test]
+fn only_entries_ahead_are_lost() {
+    let mut odd = ledger();
+    let mut entry = Entry::new("ahead".into(), NOW, Source::Staged);
+    (entry.public_since, entry.revoked) = (Some(NOW - 9), Some(NOW + 301));
+    odd.keys.insert(id(2), entry);
+    let read = Ledger::parse(&odd.to_text(), "uid", "https://acme.example", NOW).unwrap();
+    assert_eq!(read.ledger, ledger());
+    assert_eq!(read.ahead, [(id(2), ("ahead".to_owned(), NOW + 301))].into());
+}
+
+/// Served times, each with the clock, and the longest that may be held then.
+#[test]
+fn longest_cache_is_held_until_expired() {
+    let look = |now| Look {
+        servers: 1,
+        whole: true,
+        serving: BTreeMap::new(),
+        signing: BTreeSet::new(),
+        earliest: now,
+        latest: now,
+    };
+    let mut ledger = ledger();
+    for (served, now, held) in [
+        (Some(300), NOW, 24 * 3600),
+        (Some(7200), NOW + 10, 24 * 3600),
+        (Some(300), NOW + 20, 24 * 3600),
+        (Some(300), NOW + 24 * 3600, 300),
+        (Some(7200), NOW + 100_000, 7200),
+        (None, NOW + 100_010, 7200),
+        (Some(60), NOW + 100_020, 7200),
+        (Some(60), NOW + 107_219, 7200),
+        (Some(60), NOW + 107_220, 60),
+    ] {
+        assert_eq!(ledger.note_cache(served, false, &look(now)), held, "{served:?} at {now}");
+        assert!(parsed(&ledger.to_text()).is_ok());
+    }
+    // Any number of times comes to a few.
+    for number in 0..100 {
+        ledger.note_cache(Some(100_000 - number), false, &look(NOW + 200_000 + number));
+    }
+    assert_eq!(ledger.note_cache(Some(5), false, &look(NOW + 200_100)), 100_000);
+    assert!(parsed(&ledger.to_text()).is_ok());
+    let mut new = Ledger::new("uid", "https://acme.example");
+    assert_eq!(new.note_cache(Some(300), true, &look(NOW)), 300, "nothing was served before");
+}
+
+/// Tokens that were given out before it was found that they are shorter now.
+#[test]
+fn longest_token_is_held_until_expired() {
+    let look = |now| Look {
+        servers: 1,
+        whole: true,
+        serving: BTreeMap::new(),
+        signing: BTreeSet::new(),
+        earliest: now,
+        latest: now,
+    };
+    let mut ledger = ledger();
+    for (found, now, held) in [
+        (None, NOW, 0),
+        (Some((172_800, true)), NOW, 172_800),
+        (None, NOW + 400_000, 172_800),
+        // Not everything was looked at.
+        (Some((3600, false)), NOW + 400_005, 172_800),
+        (Some((3600, true)), NOW + 400_010, 172_800),
+        (None, NOW + 400_010 + 172_799, 172_800),
+        (None, NOW + 400_010 + 172_800, 3600),
+    ] {
+        let found = found.map(|(seconds, is_complete)| LongestFound { seconds, is_complete });
+        assert_eq!(ledger.note_tokens(found, &look(now)), held, "{found:?} at {now}");
+        assert!(parsed(&ledger.to_text()).is_ok());
+    }
 }

@@ -8,8 +8,8 @@
 //!
 //! A key enters at once. It leaves when no API server has it, each of them having answered in this look, and the
 //! longest token that it can have signed has expired; or when it was revoked. The ledger is a clock: without it keys
-//! stay longer. A live key is published whatever the ledger holds, unless no key of the published set is known: then
-//! nothing is written until a person has decided.
+//! stay longer. A live key is published whatever the ledger holds, unless no key of the published set is known and nothing
+//! shows that the issuer is this cluster's: then nothing is written until a person has decided.
 
 pub(crate) mod advice;
 mod decide;
@@ -22,9 +22,9 @@ mod simulation;
 
 pub(crate) use self::{
     advice::advise,
-    decide::{Decision, Former, Inputs, KeyStatus, PublishedSet, decide},
+    decide::{Copies, Decision, Former, Inputs, KeyStatus, PublishedSet, decide},
     judge::{Judged, Look, Scene, State, judge},
     key_id::KeyId,
-    ledger::{Entry, Ledger, Lost, Seen, Source},
+    ledger::{Entry, Ledger, LongestFound, Lost, Seen, Source},
     policy::{LONGEST_TOKEN, Policy},
 };

@@ -3,7 +3,8 @@
 /// All in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Policy {
-    /// For how long a relying party may keep a document, as the documents are served.
+    /// For how long a relying party may keep a document, as the documents are served; once judged, as they were served
+    /// lately too.
     pub(crate) cache: u64,
     /// The longest life of a token that is used outside the cluster.
     pub(crate) longest_token: u64,
@@ -20,7 +21,9 @@ const SKEW: u64 = 300;
 /// What stores without a header choose (Cloud Storage: one hour).
 const CACHE_WITHOUT_HEADER: u64 = 3600;
 /// A header that another user wrote must not keep keys for ever.
-const LONGEST_CACHE: u64 = 7 * 24 * 3600;
+pub(super) const LONGEST_CACHE: u64 = 7 * 24 * 3600;
+/// How long documents may be kept that were served before anything was recorded of that: the longest that is common.
+pub(super) const UNKNOWN_CACHE: u64 = 24 * 3600;
 const BETWEEN_SIGHTS: u64 = 30;
 
 impl Policy {

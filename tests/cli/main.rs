@@ -40,6 +40,7 @@ mod render;
 mod render_deploy;
 mod retirement;
 mod rights;
+mod rotation;
 mod saved_plans;
 mod servers;
 mod settings_files;

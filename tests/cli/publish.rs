@@ -195,7 +195,7 @@ fn issuer_of_other_cluster_is_refused() {
         .fails(3, "issuer-of-another-cluster", &[&other.kid(), &world.key.kid()])
         .snapshot("error-issuer-of-another-cluster");
     assert_eq!(fs::read(world.jwks()).unwrap(), before);
-    world.keyless("publish", &["--same-cluster"]).ends(0).says("published: 2 keys");
+    world.keyless("publish", &["--same-cluster", "--yes"]).ends(0).says("published: 2 keys");
 }
 
 #[test]

@@ -171,7 +171,7 @@ fn former_keys_are_kept_by_publish() {
     let ran = estate.run(&SETUP).fails(3, "issuer-of-another-cluster", &["none of the keys published"]);
     assert_eq!(estate.world.published(), [estate.world.key.kid()], "nothing was written");
     let publish = command(&ran, "keyless publish --same-cluster");
-    follow(&estate, &publish, &[]).ends(0);
+    follow(&estate, &publish, &["--yes"]).ends(0);
     let mut published = estate.world.published();
     published.sort();
     let mut wanted = vec![estate.world.key.kid(), next.kid()];

@@ -54,6 +54,7 @@ pub(crate) fn of(target: &str) -> Vec<Seed> {
             "52763797000ns",
             "2562047h47m16.854775807s",
         ]),
+        "ledger" => ledgers(),
         "lifetime" => vec![json!({"access_token": CANARY, "expires_in": 3599}).into()],
         "cache-control" => texts(&["public, max-age=300", "no-store", "max-age=\"60\", s-maxage=1"]),
         "google-error" | "gcs-error" => google_errors(),
@@ -67,6 +68,25 @@ pub(crate) fn of(target: &str) -> Vec<Seed> {
 
 fn texts(texts: &[&str]) -> Vec<Seed> {
     texts.iter().map(|text| (*text).to_owned().into()).collect()
+}
+
+/// Of the cluster, the issuer and the time that the reader is told.
+fn ledgers() -> Vec<Seed> {
+    let id = |number: u8| format!("{}{}", (b'A' + number) as char, "A".repeat(42));
+    let whole = json!({"kid": "a", "noticed": 1_799_990_000_u64, "source": "server", "seen": "live", "seenSince": 1_799_990_000_u64,
+        "servers": 3, "publicSince": 1_799_990_300_u64, "cache": 300, "absentSince": 1_799_999_000_u64, "signed": true,
+        "idleSince": 1_799_999_000_u64, "revoked": 1_799_999_500_u64, "dropped": 1_799_999_500_u64});
+    let bare = json!({"kid": CANARY, "noticed": 1_800_000_400_u64, "source": "copy", "seen": "never"});
+    let of = |keys: serde_json::Value| {
+        json!({"version": 1, "cluster": "uid", "issuer": "https://acme.example", "own": true,
+            "caches": [{"seconds": 300}, {"seconds": 86400, "until": 1_799_990_000_u64}], "keys": keys})
+    };
+    vec![
+        of(json!({ id(0): whole, id(1): bare })).into(),
+        of(json!({ id(0): whole })).into(),
+        of(json!({})).into(),
+        json!({"version": 2, "keys": {}}).into(),
+    ]
 }
 
 /// Every file of a folder of fixtures.

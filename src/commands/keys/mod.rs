@@ -1,6 +1,8 @@
 //! `keyless keys`: which key is where, since when, and what may be done next.
 
+mod place;
 mod table;
+mod tokens;
 mod wait;
 
 use serde_json::json;
@@ -9,6 +11,7 @@ use self::table::{Row, next_step, rows};
 use super::{Exit, publish};
 use crate::{
     cli::{KeysArgs, KeysCommand},
+    cluster::Cluster,
     config::Settings,
     error::{Code, Error, Result},
     http::Http,
@@ -41,32 +44,42 @@ pub(crate) async fn run(
 }
 
 /// One look, and nothing written.
-async fn observe(settings: &Settings, now: fn() -> u64, report: &mut Report<'_>) -> Result<Observation> {
-    let http = Http::new(&settings.additional_roots)?;
-    let publication = Publication::connect(settings, &http).await?;
-    let cluster = target::require(settings, report).await?;
+async fn observe(
+    publication: &Publication<'_>,
+    cluster: &Cluster,
+    now: fn() -> u64,
+    report: &mut Report<'_>,
+) -> Result<Observation> {
     let waiting = Waiting::default();
     let options = Options { create: false, former: Former::Unknown };
-    let look = publication.observe_with_ledger(&options, Some(&cluster), now, &waiting);
+    let look = publication.observe_with_ledger(&options, Some(cluster), now, &waiting);
     waiting.tell(report, look).await
 }
 
 async fn list(settings: &Settings, now: fn() -> u64, report: &mut Report<'_>) -> Result<Exit> {
-    let observation = observe(settings, now, report).await?;
+    let http = Http::new(&settings.additional_roots)?;
+    let publication = Publication::connect(settings, &http).await?.looking_up_tokens(true);
+    let cluster = target::require(settings, report).await?;
+    let (observation, place) =
+        futures::join!(observe(&publication, &cluster, now, report), place::of_keys(&cluster));
+    let observation = observation?;
     let Some(history) = &observation.history else { return Err(no_ledger(settings, &observation)) };
     let rows = rows(history);
     report.lines(table::lines(&rows));
     for note in history.notes() {
         report.warning(&note);
     }
-    let next = next_step(&rows);
-    report.line(format_args!("\n{next}"));
+    let (longest, tokens) = (history.policy().longest_token, observation.tokens.as_ref());
+    report.line(format_args!("\n{}", tokens::line(longest, tokens)));
+    let next = next_step(&rows, place);
+    report.line(&next);
     report.json(
         "keys",
         json!({
             "keys": rows.iter().map(Row::to_json).collect::<Vec<_>>(),
             "servers": history.look.servers,
             "complete": history.look.whole,
+            "longestToken": tokens::to_json(longest, tokens),
             "next": next,
         }),
     );

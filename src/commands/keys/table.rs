@@ -28,7 +28,7 @@ pub(super) fn rows(history: &History) -> Vec<Row> {
     let look = &history.look;
     let row = |(id, state): (&KeyId, &State)| {
         let entry = history.judged.ledger.keys.get(id)?;
-        let advice = advise(id, *state, entry, look, &history.policy);
+        let advice = advise(id, *state, entry, look, history.policy());
         Some(Row {
             kid: history.kid(id)?.to_owned(),
             algorithm: history.key(id).map(|key: &PublicKey| key.algorithm().name()),
@@ -128,8 +128,9 @@ pub(super) fn lines(rows: &[Row]) -> Vec<String> {
     table.iter().map(line).collect()
 }
 
-/// The step that comes before every other one.
-pub(super) fn next_step(rows: &[Row]) -> String {
+/// The step that comes before every other one. `place`: where the key files of the API servers are.
+pub(super) fn next_step(rows: &[Row], place: Option<&str>) -> String {
+    let files = place.map(|place| format!(" ({place})")).unwrap_or_default();
     let first = |wanted: fn(&Row) -> bool| rows.iter().find(|row| wanted(row));
     let kid = |row: &Row| row.kid.escape_debug().to_string();
     let at =
@@ -149,6 +150,13 @@ pub(super) fn next_step(rows: &[Row]) -> String {
             _ => format!("next: find out who published {} again; keyless publish takes it out", kid(row)),
         };
     }
+    if let Some(row) = first(|row| row.state == State::Foreign) {
+        return format!(
+            "next: find out whose key {0} is, before anything else; if you staged it: keyless keys add FILE; otherwise: keyless \
+             keys revoke {0}",
+            kid(row)
+        );
+    }
     if let Some(row) = first(|row| row.state.is_alarm()) {
         return format!("next: find out whose key {} is, before anything else", kid(row));
     }
@@ -157,7 +165,7 @@ pub(super) fn next_step(rows: &[Row]) -> String {
     }
     if let Some(row) = first(|row| row.next == Next::ServeEverywhere) {
         return format!(
-            "next: add {} to --service-account-key-file of every API server, one by one; let none sign with it yet",
+            "next: add {} to --service-account-key-file of every API server, one by one; let none sign with it yet{files}",
             kid(row)
         );
     }
@@ -170,16 +178,20 @@ pub(super) fn next_step(rows: &[Row]) -> String {
     }
     if let Some(row) = first(|row| row.next == Next::MaySign) {
         return format!(
-            "next: {} may sign: set --service-account-signing-key-file of each API server, one by one",
+            "next: {} may sign: set --service-account-signing-key-file of each API server, one by one{files}",
             kid(row)
         );
     }
     if let Some(row) = first(|row| row.next == Next::WaitToRemove) {
-        return format!("next: keep {} in --service-account-key-file until {}", kid(row), at(row.drop_after));
+        return format!(
+            "next: keep {} in --service-account-key-file until {}{files}",
+            kid(row),
+            at(row.drop_after)
+        );
     }
     if let Some(row) = first(|row| row.next == Next::MayRemove) {
         return format!(
-            "next: {} may be taken from --service-account-key-file, unless pods still use tokens of it at the API itself (up to a year)",
+            "next: {} may be taken from --service-account-key-file, unless pods still use tokens of it at the API itself (up to a year){files}",
             kid(row)
         );
     }
@@ -193,7 +205,7 @@ pub(super) fn next_step(rows: &[Row]) -> String {
     if let Some(row) = first(|row| row.next == Next::Keep) {
         return format!(
             "next: keep {} in --service-account-key-file: no API server was seen to sign with it, and no file named it; if it is the next \
-             signing key, record that: keyless keys add FILE",
+             signing key, record that: keyless keys add FILE{files}",
             kid(row)
         );
     }

@@ -5,20 +5,26 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{
-    no_ledger, observe,
+    no_ledger, observe, place,
     table::{Row, next_step, rows},
 };
 use crate::{
     cli::WaitArgs,
+    cluster::Cluster,
     commands::Exit,
     config::Settings,
     error::{Code, Error, Kind, Result},
+    http::Http,
+    publication::Publication,
     report::Report,
+    retry::{Attempts, Backoff},
     rotation::advice::Next,
+    target,
 };
 
-/// How often it looks again, in seconds.
-const BETWEEN_LOOKS: u64 = 30;
+/// How soon it looks again after a failure, and how long it waits at most between two looks.
+const SHORTEST: Duration = Duration::from_secs(2);
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// What these keys allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,11 +47,15 @@ pub(super) async fn run(
     report: &mut Report<'_>,
 ) -> Result<Exit> {
     let begun = now();
+    let http = Http::new(&settings.additional_roots)?;
+    let mut connected = None;
+    let mut failures = None;
     loop {
-        let looked = look(args, settings, now, report).await;
+        let looked = look(args, settings, &http, &mut connected, now, report).await;
         let at = now();
         let left = args.timeout.map(|limit| begun.saturating_add(limit.as_secs()).saturating_sub(at));
-        let wait = match looked {
+        let deadline = left.map_or(Duration::MAX, Duration::from_secs);
+        match looked {
             Ok((next, complete, verdict)) => {
                 let until = match verdict {
                     Verdict::Wait(until) if left != Some(0) => until,
@@ -56,26 +66,47 @@ pub(super) async fn run(
                     }
                 };
                 report.progress(&next);
-                until.map_or(BETWEEN_LOOKS, |until| until.saturating_sub(at))
+                failures = None;
+                let wait =
+                    until.map_or(LONGEST, |until| Duration::from_secs(until.saturating_sub(at).max(1)));
+                Attempts::begin(Backoff::poll(wait.min(LONGEST), LONGEST, deadline)).pause(None).await;
             }
             Err(error) if error.kind == Kind::Failed && left != Some(0) => {
                 report.progress(format_args!("{}: looking again", error.message));
-                BETWEEN_LOOKS
+                connected = None;
+                let backoff = Backoff::poll(SHORTEST, LONGEST, deadline);
+                failures.get_or_insert_with(|| Attempts::begin(backoff)).pause(None).await;
             }
             Err(error) => return Err(error),
-        };
-        let pause = wait.clamp(1, BETWEEN_LOOKS).min(left.unwrap_or(u64::MAX));
-        tokio::time::sleep(Duration::from_secs(pause)).await;
+        }
     }
 }
 
-async fn look(
+/// What one look leaves to the next, with its connections.
+struct Connected<'a> {
+    publication: Publication<'a>,
+    cluster: Cluster,
+    place: Option<&'static str>,
+}
+
+async fn look<'a>(
     args: &WaitArgs,
-    settings: &Settings,
+    settings: &'a Settings,
+    http: &'a Http,
+    connected: &mut Option<Connected<'a>>,
     now: fn() -> u64,
     report: &mut Report<'_>,
 ) -> Result<(String, bool, Verdict)> {
-    let observation = observe(settings, now, report).await?;
+    let Connected { publication, cluster, place } = match connected {
+        Some(connected) => connected,
+        None => {
+            let publication = Publication::connect(settings, http).await?.looking_up_tokens(true);
+            let cluster = target::require(settings, report).await?;
+            let place = place::of_keys(&cluster).await;
+            connected.insert(Connected { publication, cluster, place })
+        }
+    };
+    let observation = observe(publication, cluster, now, report).await?;
     let Some(history) = &observation.history else { return Err(no_ledger(settings, &observation)) };
     let named = |row: &Row| args.kid.as_deref().is_none_or(|kid| kid == row.kid);
     let rows: Vec<Row> = rows(history).into_iter().filter(named).collect();
@@ -84,7 +115,7 @@ async fn look(
             .hint("`keyless keys` lists them"));
     }
     let next = rows.iter().map(|row| (row.next, row.is_alarm(), row.waits_until()));
-    Ok((next_step(&rows), history.look.whole, verdict(next)))
+    Ok((next_step(&rows, *place), history.look.whole, verdict(next)))
 }
 
 /// Of each key: what comes next, whether a person has to look at it, and when what it waits for is safe.

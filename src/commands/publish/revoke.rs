@@ -1,9 +1,9 @@
 //! Takes one key out of the published set, whatever its tokens.
 
 use crate::{
-    config::Settings,
+    config::{LedgerPlace, Settings},
     error::{Code, Error, Result},
-    publication::{Observation, PublicationPlan, history::Refusal},
+    publication::{Observation, Outcome, PublicationPlan, history::Refusal},
     report::Report,
     rfc3339::rfc3339,
 };
@@ -28,8 +28,8 @@ pub(super) fn begin(
             "apply deploy/base, or create its namespace, and run this where every API server can be asked",
         ));
     };
-    let cache = history.policy.cache;
-    let revoked = history.revoke(kid).map_err(|refusal| refused(&shown.to_string(), refusal))?;
+    let cache = history.policy().cache;
+    let revoked = history.revoke(kid).map_err(|refusal| refused(&shown.to_string(), refusal, place))?;
     let tokens = match revoked.last_token {
         Some(last) => format!(
             "tokens that it signed are refused from then on; the last would have expired at {}",
@@ -47,7 +47,7 @@ pub(super) fn begin(
     Ok(())
 }
 
-fn refused(kid: &str, refusal: Refusal) -> Error {
+fn refused(kid: &str, refusal: Refusal, place: &LedgerPlace) -> Error {
     let error = |code, why: &str| Error::failed(code, format!("{kid} is not revoked: {why}"));
     match refusal {
         Refusal::Unknown => Error::usage(Code::KeyUnknown, format!("no key `{kid}` is known"))
@@ -62,6 +62,32 @@ fn refused(kid: &str, refusal: Refusal) -> Error {
             "not every API server answered: one of them may still have it",
         )
         .hint("bring every API server back, and run this where each can be reached by its own address"),
+        Refusal::LeftAlone => error(
+            Code::LedgerLost,
+            &format!("ConfigMap {place}, in which to record it, cannot be used, and is left as it is"),
+        )
+        .hint("`keyless keys` says what it holds: run the version of keyless that wrote it, or name another ConfigMap in cluster.ledger"),
+    }
+}
+
+/// Other publishers were faster each time.
+pub(super) fn overtaken() -> Error {
+    Error::failed(
+        Code::ApplyRaced,
+        "other publishers write the ledger all the time: the key was not revoked, and nothing was written",
+    )
+    .hint("run it again; more than one publisher is at work all the time, keep one")
+}
+
+/// It is revoked only if it is gone.
+pub(super) fn check_gone(kid: &str, outcome: &Outcome) -> Result<()> {
+    match outcome.decision.keys.get(kid) {
+        None => Ok(()),
+        Some(_) => Err(Error::failed(
+            Code::ApplyRaced,
+            format!("{} is recorded as revoked, and is still published: another publisher wrote it at the same time", kid.escape_debug()),
+        )
+        .hint("run it again; `keyless keys` says whether an API server has it")),
     }
 }
 

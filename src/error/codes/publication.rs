@@ -98,11 +98,11 @@ macro_rules! publication {
                 causes "Another tool published the issuer before."
                 remedy "Wait until caches have expired before the former key set is removed.";
             KeyForeign "key-foreign"
-                "A key is published that neither an API server nor a file of this cluster ever had."
+                "A key is published that the ledger knows neither from an API server nor from a file."
                 causes "Someone else wrote it into the bucket."
-                causes "It was staged by a run that did not ask the cluster, or could not write the ledger."
-                remedy "Find out whose key it is: its holder can sign as every workload. `keyless keys revoke \
-                    KID` removes it. If you staged it, run `keyless publish --public-key FILE`.";
+                causes "It was staged by `keyless setup`, by a run without a cluster, or by one that could not write the ledger."
+                remedy "If you staged it, run `keyless keys add FILE`. Otherwise find out whose key it is: its holder can sign \
+                    as every workload. `keyless keys revoke KID` removes it.";
             KeyLive "key-live"
                 "A key is not revoked, because it would be published again."
                 causes "An API server still has it."
@@ -176,12 +176,18 @@ macro_rules! publication {
                 remedy "Grant get and update on this Lease, and create in its namespace; or leave out --lease where only one \
                     publisher runs.";
             LedgerLost "ledger-lost"
-                "The ledger of the keys cannot be used, and a new one is begun. Keys stay longer by that."
-                causes "Its ConfigMap was edited, damaged, or restored from another cluster's backup."
-                causes "A newer version of keyless wrote it."
-                causes "A clock was ahead."
-                remedy "Nothing, if the cause is known. Former keys that are then reported as key-not-served \
-                    are recorded by `keyless publish --same-cluster`.";
+                "The ledger of the keys, or a part of it, cannot be used. Keys stay longer by that."
+                causes "Its ConfigMap was edited, damaged, or restored from another cluster's backup: a new one is begun."
+                causes "A newer version of keyless wrote it, or the ConfigMap holds something else: it is left as it is."
+                causes "A clock was ahead: the entries with such times are left out."
+                remedy "Run the version of keyless that wrote it, or name another ConfigMap in cluster.ledger, if it is left as \
+                    it is. Former keys that are reported as key-not-served are recorded by `keyless publish --same-cluster`.";
+            LedgerMissing "ledger-missing"
+                "No ledger of the keys is kept where the settings name one."
+                causes "cluster.ledger is mistyped."
+                causes "The namespace does not exist, or no run has written the ledger yet."
+                remedy "Correct cluster.ledger, or create the namespace. Once it exists, the next `keyless publish` begins \
+                    the ledger.";
             LedgerUnreadable "ledger-unreadable"
                 "The ledger of the keys could not be read. No key is removed."
                 causes "The right to get the ConfigMap is missing."

@@ -1,7 +1,8 @@
 //! Random worlds, in which nothing that [`super`] promises may break.
 //!
 //! A world has 1 to 5 API servers, two publishers that may be stopped between any two calls, a bucket with conditional
-//! writes, a ledger, relying parties that keep what they read, and tokens. A failing world is shrunk, and printed with
+//! writes, a ledger, a cache before the bucket, relying parties that keep what they read, and tokens. The documents' cache
+//! time changes, keys are revoked. What is published is what [`super::decide`] says. A failing world is shrunk, and printed with
 //! the seed that made it: `PROPTEST_RNG_SEED=… cargo test --lib rotation::simulation` plays it again.
 //! `PROPTEST_CASES=1000000` plays more of them.
 //!
@@ -9,6 +10,7 @@
 //! and the bucket's, which one run makes one after the other, another publisher looks at the cluster. Then a key that comes
 //! back in this very moment is missing until the next look.
 
+mod keys;
 mod operator;
 mod world;
 
@@ -44,8 +46,9 @@ fn play(worlds: u32, story: impl Fn(u8, u8, Vec<Event>) -> Result<(), String>) {
     }
 }
 
-/// Whatever the operator does: a key that was seen is not lost while a token of it lives, what is live is public, and
-/// a key that the cluster never had is noticed by the next look.
+/// Whatever the operator does: a key that was seen is not lost while a token of it lives, unless it was revoked; what is live
+/// is public; what was revoked comes back only by an API server, a file or an attacker; and a key that the cluster never had
+/// is noticed by the next look.
 #[test]
 fn careless_worlds_lose_no_key() {
     play(10_000, |servers, kind, events| {

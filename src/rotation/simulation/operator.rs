@@ -7,13 +7,13 @@ use super::{
         advise,
     },
     Event,
-    world::{World, id},
+    world::{Document, World, id},
 };
 
-/// A relying party that keeps what it read.
+/// A relying party that keeps what it read, for so long or as long as the document allows.
 struct Party {
     cache: u64,
-    read: Option<(u64, std::collections::BTreeSet<KeyId>)>,
+    read: Option<Document>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl Operator {
         let (look, _) = self.world.look();
         let entry = self.world.ledger.as_ref()?.keys.get(&id(key))?;
         let state = *self.world.states.get(&id(key))?;
-        Some(advise(&id(key), state, entry, &look, &self.world.policy))
+        Some(advise(&id(key), state, entry, &look, &self.world.judged))
     }
 
     fn is_advised(&self, key: u8, next: Next) -> bool {
@@ -122,16 +122,17 @@ impl Operator {
     fn uses(&mut self, party: usize) -> Result<(), String> {
         let now = self.world.now;
         let party = &mut self.parties[party];
-        if party.read.as_ref().is_none_or(|(at, _)| at + party.cache <= now) {
-            party.read = Some((now, self.world.bucket.clone()));
+        if party.read.as_ref().is_none_or(|read| read.at + read.cache.min(party.cache) <= now) {
+            party.read = Some(self.world.document());
         }
-        let Some((at, keys)) = &party.read else { return Ok(()) };
+        let Some(Document { at, cache, keys }) = &party.read else { return Ok(()) };
         let refused =
             self.world.tokens.iter().find(|token| token.expires > now && !keys.contains(&token.key));
         match refused {
             Some(token) => Err(format!(
                 "{:?}: {token:?} is refused at {now} by a relying party that read at {at} and keeps it for {} s",
-                self.phase, party.cache
+                self.phase,
+                party.cache.min(*cache)
             )),
             None => Ok(()),
         }

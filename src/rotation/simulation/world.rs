@@ -1,9 +1,11 @@
 //! Servers, publishers, bucket, ledger, tokens, and the claims that hold whatever happens to them.
 
+mod publish;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    super::{Entry, Judged, KeyId, Ledger, Look, Policy, Scene, Seen, State, judge},
+    super::{Entry, KeyId, Ledger, Look, Policy, State},
     Event,
 };
 
@@ -57,13 +59,29 @@ enum Run {
         shown: Vec<(usize, KeyId, u32)>,
         stored: BTreeSet<KeyId>,
         stored_version: u32,
+        copies: BTreeSet<KeyId>,
         at: u64,
     },
 }
 
+/// The key set as it was served at this time, to be kept for so long.
+#[derive(Clone, Debug)]
+pub(super) struct Document {
+    pub(super) at: u64,
+    pub(super) cache: u64,
+    pub(super) keys: BTreeSet<KeyId>,
+}
+
 pub(super) struct World {
     pub(super) now: u64,
+    /// With the longest cache time that there ever is.
     pub(super) policy: Policy,
+    /// By what the last run judged.
+    pub(super) judged: Policy,
+    /// The cache time of the documents now.
+    cache: u64,
+    /// What a cache before the bucket shows, as long as it may.
+    cached: Option<Document>,
     pub(super) servers: Vec<Server>,
     pub(super) bucket: BTreeSet<KeyId>,
     bucket_version: u32,
@@ -95,9 +113,13 @@ impl World {
             listed: true,
             epochs: BTreeMap::new(),
         };
+        let policy = Policy { cache, longest_token, skew: MINUTE, between_sights: 30 };
         let mut world = Self {
             now: 1_800_000_000,
-            policy: Policy { cache, longest_token, skew: MINUTE, between_sights: 30 },
+            policy,
+            judged: policy,
+            cache,
+            cached: None,
             servers: vec![server; usize::from(servers)],
             bucket: BTreeSet::new(),
             bucket_version: 0,
@@ -133,6 +155,7 @@ impl World {
                     self.staged.insert(staged);
                 }
             }
+            28 => self.revokes(id(1 + subject % 4))?,
             _ => self.disturbs((kind, subject, detail))?,
         }
         self.keeps_what_is_needed()
@@ -155,6 +178,9 @@ impl World {
                 self.attacked = Some(self.now);
             }
             17 => self.puts_back(),
+            18 if detail % 2 == 0 => self.cache = self.policy.cache * u64::from(detail / 2 % 5) / 4,
+            // Someone else reads.
+            18 => self.cached = Some(self.document()),
             _ => self.mint(server, u64::from(detail)),
         }
         Ok(())
@@ -171,6 +197,14 @@ impl World {
             self.bucket.extend(&gone);
             self.returned.extend(gone);
             self.bucket_version += 1;
+        }
+    }
+
+    /// As anonymous readers get it.
+    pub(super) fn document(&self) -> Document {
+        match &self.cached {
+            Some(cached) if cached.at + cached.cache > self.now => cached.clone(),
+            _ => Document { at: self.now, cache: self.cache, keys: self.bucket.clone() },
         }
     }
 
@@ -221,6 +255,9 @@ impl World {
     /// Every token whose signer was seen and noted is accepted as long as it lives.
     fn keeps_what_is_needed(&self) -> Result<(), String> {
         let lives = |token: &&Token| token.expires + self.policy.skew > self.now;
+        let entry = |token: &Token| self.ledger.as_ref().and_then(|ledger| ledger.keys.get(&token.key));
+        let is_revoked = |token: &Token| entry(token).is_some_and(|entry| entry.revoked.is_some());
+        let lives = |token: &&Token| lives(token) && !is_revoked(token);
         let seen = |token: &&Token| self.seen.contains(&(token.made.0, token.key, token.made.1));
         match self.tokens.iter().filter(lives).filter(seen).find(|token| !self.bucket.contains(&token.key)) {
             Some(token) => {
@@ -274,120 +311,27 @@ impl World {
                     return Ok(());
                 }
                 let (stored, stored_version) = (self.bucket.clone(), self.bucket_version);
-                Run::Looked { ledger, version, look, shown, stored, stored_version, at: self.now }
+                let (copies, at) = (self.document().keys, self.now);
+                Run::Looked { ledger, version, look, shown, stored, stored_version, copies, at }
             }
-            Run::Looked { ledger, version, look, shown, stored, stored_version, at } => {
+            Run::Looked { ledger, version, look, shown, stored, stored_version, copies, at } => {
                 let newest = !self
                     .publishers
                     .iter()
                     .any(|run| matches!(run, Run::Looked { at: other, .. } if *other <= at));
-                let states = self.note(ledger, version, look.clone(), &stored);
+                let states = self.note(ledger, version, look.clone(), &stored, &copies);
                 self.notices(&states, &look, &stored)?;
                 self.states.clone_from(&states);
                 if newest && !dies {
                     self.seen.extend(shown);
                 }
                 if !dies {
-                    self.write(&states, &look, stored, stored_version);
+                    self.write(&states, &look, stored, &copies, stored_version)?;
                     self.published(&states, &look, at)?;
                 }
                 Run::Idle
             }
         };
         Ok(())
-    }
-
-    /// Judges, and writes the ledger over the version that was read before the look.
-    fn note(
-        &mut self,
-        mut ledger: Option<Ledger>,
-        version: u32,
-        mut look: Look,
-        stored: &BTreeSet<KeyId>,
-    ) -> BTreeMap<KeyId, State> {
-        if version != self.ledger_version {
-            (ledger, look.whole) = (self.ledger.clone(), false);
-        }
-        let scene = Scene {
-            ledger: ledger.as_ref(),
-            look: &look,
-            staged: &self.staged,
-            stored,
-            public: Some(stored),
-            vouched: false,
-            revoke: None,
-            policy: &self.policy,
-            kid: &|_| String::new(),
-        };
-        let Judged { ledger: noted, states } = judge(&scene, &self.blank);
-        if ledger.as_ref() != Some(&noted) {
-            self.ledger = Some(noted);
-            self.ledger_version += 1;
-        }
-        states
-    }
-
-    /// What was put back is an alarm as long as no server has it and no file names it, and is never one of ours.
-    fn notices(
-        &mut self,
-        states: &BTreeMap<KeyId, State>,
-        look: &Look,
-        stored: &BTreeSet<KeyId>,
-    ) -> Result<(), String> {
-        let is_needed = |key: &KeyId| {
-            look.serving.contains_key(key) || look.signing.contains(key) || self.staged.contains(key)
-        };
-        self.returned.retain(|key| !is_needed(key) && self.bucket.contains(key));
-        match self
-            .returned
-            .iter()
-            .filter(|key| stored.contains(*key))
-            .find(|key| !states.get(*key).is_some_and(|state| state.is_alarm() && !state.is_ours()))
-        {
-            Some(key) => Err(format!("key {} was put back, and is {:?}", key.0[0], states.get(key))),
-            None => Ok(()),
-        }
-    }
-
-    fn write(
-        &mut self,
-        states: &BTreeMap<KeyId, State>,
-        look: &Look,
-        mut stored: BTreeSet<KeyId>,
-        version: u32,
-    ) {
-        if version != self.bucket_version {
-            stored = self.bucket.clone();
-        }
-        let ours: BTreeSet<_> =
-            look.serving.keys().chain(&look.signing).chain(&self.staged).copied().collect();
-        let leaving =
-            |key: &KeyId| states.get(key).is_some_and(|state| state.leaves()) && !ours.contains(key);
-        let wanted: BTreeSet<_> = stored.iter().filter(|key| !leaving(key)).chain(&ours).copied().collect();
-        if wanted != self.bucket {
-            self.bucket = wanted;
-            self.bucket_version += 1;
-        }
-    }
-
-    /// What a run that came to its end must have brought about.
-    fn published(&self, states: &BTreeMap<KeyId, State>, look: &Look, at: u64) -> Result<(), String> {
-        if let Some(key) = look.serving.keys().chain(&look.signing).find(|key| !self.bucket.contains(key)) {
-            return Err(format!("key {} is live, and not public", key.0[0]));
-        }
-        let foreign = id(FOREIGN);
-        if self.attacked.is_some_and(|attacked| attacked <= at && self.bucket.contains(&foreign)) {
-            match states.get(&foreign) {
-                Some(state) if state.is_alarm() && !state.is_ours() => {}
-                // The bucket was read before the attack, in the same second.
-                None if self.attacked == Some(at) => {}
-                other => return Err(format!("the foreign key is {other:?}")),
-            }
-        }
-        let promoted = self.ledger.as_ref().and_then(|ledger| ledger.keys.get(&foreign));
-        match promoted.is_some_and(|entry| entry.seen != Seen::Never) {
-            true => Err("the foreign key is taken for one of ours".into()),
-            false => Ok(()),
-        }
     }
 }

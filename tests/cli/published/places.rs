@@ -14,7 +14,7 @@ fn foreign_jwks_uri_keys_are_refused() {
     // A set of ours beside it does not make it ours.
     world.put(&world.jwks(), set(&[&world.key]));
     world.keyless("publish", &[]).fails(3, "issuer-of-another-cluster", &[&theirs.kid()]);
-    world.keyless("publish", &["--same-cluster"]).ends(0).says("published: 2 keys");
+    world.keyless("publish", &["--same-cluster", "--yes"]).ends(0).says("published: 2 keys");
 }
 
 /// The key set lies behind a web server only, and not in the folder.
