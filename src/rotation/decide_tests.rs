@@ -164,7 +164,7 @@ fn unknown_key_of_a_copy_stays_out() {
     }
     // Where nothing is stored yet, the copy is all there is.
     assert_eq!(decided(&[copy(&both)], None), 2);
-    // What is stored counts, whoever shows it as well.
+    // What is stored counts, even if a copy shows it as well.
     assert_eq!(decided(&[set(&both), copy(&both)], Some(State::Foreign)), 2);
 }
 
