@@ -14,7 +14,7 @@ use crate::{
     },
     config::{self, Settings},
     error::{Code, Error, Result},
-    federation::{Configured, Known, ProviderName, Trust, TrustedIssuer, is_stored_key},
+    federation::{Configured, Known, Naming, ProviderName, Trust, TrustedIssuer, Workload, is_stored_key},
     oidc::{KeySet, PublicKey},
     report::Report,
     secret_store::StoreName,
@@ -71,9 +71,7 @@ impl Settled {
             staged: staged.iter().map(|key| key.kid().to_owned()).collect(),
             keys: KeySet::new(known.iter().cloned().chain(staged))?,
             signing: signing.into_iter().collect(),
-            workload: self.workload.clone(),
-            rights: BTreeSet::new(),
-            revoked: BTreeSet::new(),
+            workloads: vec![Workload::new(self.workload.clone(), Naming::AsSet)],
         })
     }
 }

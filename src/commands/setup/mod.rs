@@ -45,7 +45,7 @@ use crate::{
     cluster::{Cluster, FailedServer, Failure, Observed, snapshot::Estate},
     config::Settings,
     error::{Code, Result},
-    federation::{self, Federation, Impossible, Keys, Purpose, Trust},
+    federation::{self, Federation, Impossible, Keys, Naming, Purpose, Trust, Workload},
     http::Http,
     plan::Gate,
     publication::{
@@ -104,7 +104,8 @@ pub(crate) async fn run(
     }
     let shows_only = args.dry_run || args.plan.is_saved();
     rights.confirm(args.accept_new_secrets, !args.yes && !shows_only, report)?;
-    let trust = trust.granting(rights.granted().clone(), rights.revoked().clone());
+    let workload = Workload::new(settled.workload.clone(), Naming::AsSet);
+    let trust = trust.of([workload.granting(rights.granted().clone(), rights.revoked().clone())]);
 
     let skew = skew(&observed, now);
     let clock = || now().saturating_add_signed(skew);

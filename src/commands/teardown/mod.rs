@@ -27,7 +27,7 @@ use crate::{
     },
     config::Settings,
     error::{Code, Result},
-    federation::Purpose,
+    federation::{Naming, Purpose, Workload},
     http::Http,
     plan::apply,
     publication::location::DocumentLocation,
@@ -68,7 +68,8 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
         for provider in &providers {
             let provider = provider.as_ref();
             let rights = ever_named(&estate, settings, &settled.store, provider);
-            let trust = trust.clone().granting(rights, BTreeSet::new());
+            let workload = Workload::new(settled.workload.clone(), Naming::AsSet);
+            let trust = trust.clone().of([workload.granting(rights, BTreeSet::new())]);
             let (parts, login) = futures::try_join!(provider.withdraw(&trust), provider.store_login())?;
             withdrawals.push(Withdrawal { provider, parts, login });
         }
