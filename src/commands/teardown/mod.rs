@@ -17,12 +17,13 @@ use super::{
     resolve::{self, Settled},
     rights::ever_named,
     saved,
+    stores::Stores,
 };
 use crate::{
     bucket::{self, Bucket},
     cli::TeardownArgs,
     cluster::{
-        Cluster,
+        Cluster, ServiceAccount,
         snapshot::{Estate, ROLE_BINDINGS, ROLES, SERVICE_ACCOUNTS, Store},
     },
     config::Settings,
@@ -32,7 +33,7 @@ use crate::{
     plan::apply,
     publication::location::DocumentLocation,
     report::Report,
-    secret_store::{self, Given, Planned, StoreLogin, role_name},
+    secret_store::{self, Given, Planned, StoreLogin, StoreName, role_name},
     warning::Warning,
 };
 
@@ -40,7 +41,8 @@ use crate::{
 pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut Report<'_>) -> Result<Exit> {
     let http = Http::new(&settings.additional_roots)?;
     let Sight { cluster, estate, observed, cluster_id } = Sight::take(settings, report).await?;
-    let settled = settled(settings, &estate, &cluster_id, report)?;
+    let stores = Stores::naming(&args.store);
+    let settled = settled(&stores, settings, &estate, &cluster_id, report)?;
     if let Some(settled) = &settled {
         report.about_account(Some(settled.provider.account()));
     }
@@ -65,17 +67,25 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
     let mut planned = Vec::new();
     if let Some(settled) = &settled {
         let trust = settled.trust(issuer.clone(), cluster_id, &observed, None, None)?;
+        let identities = identities(&stores, settings, settled, &estate)?;
         for provider in &providers {
             let provider = provider.as_ref();
-            let rights = ever_named(&estate, settings, &settled.store, provider);
-            let workload = Workload::new(settled.workload.clone(), Naming::AsSet);
-            let trust = trust.clone().of([workload.granting(rights, BTreeSet::new())]);
+            let workloads = identities.iter().map(|Identity { store, account, naming, settings }| {
+                let rights = ever_named(&estate, settings, store, provider);
+                Workload::new(account.clone(), *naming).granting(rights, BTreeSet::new())
+            });
+            let trust = trust.clone().of(workloads);
             let (parts, login) = futures::try_join!(provider.withdraw(&trust), provider.store_login())?;
             withdrawals.push(Withdrawal { provider, parts, login });
         }
         let withdrawn: Vec<_> =
             withdrawals.iter().map(|withdrawal: &Withdrawal<'_>| withdrawal.login.as_ref()).collect();
-        planned = objects_of(&cluster, &estate, settled, &withdrawn).await?;
+        for identity in &identities {
+            let objects = objects_of(&cluster, &estate, identity, &withdrawn).await?;
+            // What stores share is shown once.
+            let known: Vec<_> = planned.iter().map(|it: &Planned| it.object().to_owned()).collect();
+            planned.extend(objects.into_iter().filter(|it| !known.iter().any(|known| known == it.object())));
+        }
     }
     let in_bucket = match (&bucket, &place) {
         (Some(bucket), Some(place)) => Some(plan::Bucket {
@@ -145,6 +155,7 @@ async fn act(
 /// What was set up; `None` where it was only documents. An operator that is gone by now keeps nothing from being
 /// taken away, and neither does a store that an earlier run took away.
 fn settled(
+    stores: &Stores,
     settings: &Settings,
     estate: &Estate,
     cluster_id: &str,
@@ -153,8 +164,13 @@ fn settled(
     if !settings.names_a_provider() && estate.stores.is_empty() {
         return Ok(None);
     }
-    // An earlier run may have taken it away.
-    if let Some(error) = resolve::named_store_unknown(settings, estate)? {
+    let Some(settings) = &stores.first(settings, estate) else { return Ok(None) };
+    // An earlier run may have taken them away.
+    let unknown: Vec<_> = match &stores.named {
+        Some(named) => named.iter().filter_map(|store| resolve::unknown_store(estate, store)).collect(),
+        None => resolve::named_store_unknown(settings, estate)?.into_iter().collect(),
+    };
+    for error in unknown {
         let there = error.causes.join("; ");
         let text = format!("{}; {there}: what was made for another store is not looked at", error.message);
         report.warning(&Warning::new(error.code, text));
@@ -164,28 +180,62 @@ fn settled(
     resolve::settle(settings, None, estate, cluster_id, &mut ask).map(Some)
 }
 
-/// What the store was given, and the store itself.
+/// A store, and what it logs in with.
+struct Identity {
+    store: StoreName,
+    account: ServiceAccount,
+    naming: Naming,
+    /// As they are for this store.
+    settings: Settings,
+}
+
+fn identities(
+    stores: &Stores,
+    settings: &Settings,
+    settled: &Settled,
+    estate: &Estate,
+) -> Result<Vec<Identity>> {
+    let given = settings;
+    let one = |store: &StoreName| {
+        let settings = stores.settings_of(store, given);
+        let account = resolve::workload_of(&settings, estate, store)?;
+        let naming = stores.naming_of(store, given);
+        Ok(Identity { store: store.clone(), account, naming, settings })
+    };
+    match &stores.named {
+        Some(named) => named.iter().map(one).collect(),
+        None => Ok(vec![Identity {
+            store: settled.store.clone(),
+            account: settled.workload.clone(),
+            naming: Naming::AsSet,
+            settings: settings.clone(),
+        }]),
+    }
+}
+
+/// What a store was given, and the store itself.
 async fn objects_of(
     cluster: &Cluster,
     estate: &Estate,
-    settled: &Settled,
+    identity: &Identity,
     withdrawn: &[&dyn StoreLogin],
 ) -> Result<Vec<Planned>> {
-    let namespace = Some(settled.workload.namespace.as_str());
-    let role = role_name(&settled.workload);
+    let Identity { store, account: workload, .. } = identity;
+    let namespace = Some(workload.namespace.as_str());
+    let role = role_name(workload);
     let (store, account, role, role_binding) = futures::try_join!(
-        cluster.get_object(settled.store.resource(), settled.store.namespace(), settled.store.name()),
-        cluster.get_object(&SERVICE_ACCOUNTS, namespace, &settled.workload.name),
+        cluster.get_object(store.resource(), store.namespace(), store.name()),
+        cluster.get_object(&SERVICE_ACCOUNTS, namespace, &workload.name),
         cluster.get_object(&ROLES, namespace, &role),
         cluster.get_object(&ROLE_BINDINGS, namespace, &role),
     )?;
-    let other_users = secret_store::other_users(estate, &settled.workload, withdrawn);
+    let other_users = secret_store::other_users(estate, workload, withdrawn);
     let given = Given {
         store: store.as_ref(),
         account: account.as_ref(),
         role: role.as_ref(),
         role_binding: role_binding.as_ref(),
-        workload: &settled.workload,
+        workload,
         withdrawn,
         other_users: other_users.as_deref(),
     };
