@@ -4,6 +4,7 @@ mod keys;
 mod refused;
 mod saved;
 mod setup;
+mod stores;
 mod taken;
 
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ pub(crate) use self::{
     refused::refused,
     saved::{ApplyArgs, PlanFile},
     setup::{SetupArgs, TeardownArgs},
+    stores::StoreFlags,
 };
 use crate::{bucket::Addressing, cluster::ServiceAccount, commands::render::RenderArgs, redact};
 

@@ -40,6 +40,7 @@ mod servers;
 mod settings_files;
 mod settled;
 mod setup;
+mod several_stores;
 mod signals;
 mod snapshot;
 mod steps;
