@@ -4,6 +4,7 @@ mod keys;
 mod refused;
 mod saved;
 mod setup;
+mod stores;
 mod taken;
 mod watch;
 
@@ -16,6 +17,7 @@ pub(crate) use self::{
     refused::refused,
     saved::{ApplyArgs, PlanFile},
     setup::{SetupArgs, TeardownArgs},
+    stores::StoreFlags,
     watch::{LeaseFlag, WatchArgs},
 };
 use crate::{bucket::Addressing, cluster::ServiceAccount, commands::render::RenderArgs, redact};

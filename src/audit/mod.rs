@@ -5,16 +5,20 @@
 //! What could not be looked at, or is of an unknown kind, is never taken for keyless: it makes the verdict incomplete.
 
 mod finding;
+mod kind;
 mod login;
 mod principal;
 mod rules;
 mod surroundings;
 mod verdict;
 
-pub(crate) use self::verdict::{Outcome, judge};
 use self::{
     finding::{Hit, Identity, Opens, Stored, Weight},
     principal::Scene,
+};
+pub(crate) use self::{
+    kind::{LoginKind, login_kind},
+    verdict::{Outcome, judge},
 };
 
 /// One thing to look for: a value, so that the list of them is all there is to register.

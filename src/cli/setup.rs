@@ -4,8 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use super::PlanFile;
-use crate::{federation::ProviderName, go_duration::GoDuration};
+use super::{PlanFile, StoreFlags, stores::parse_store};
+use crate::{federation::ProviderName, go_duration::GoDuration, secret_store::StoreName};
 
 /// Replace the stored key of a cluster's secret store by short-lived tokens
 ///
@@ -24,7 +24,8 @@ use crate::{federation::ProviderName, go_duration::GoDuration};
     keyless setup --dry-run\n  \
     keyless setup --yes --retire-key --force-sync\n  \
     keyless setup --undo\n  \
-    keyless setup --to vault")]
+    keyless setup --to vault\n  \
+    keyless setup --store gcp --store shop/gcp")]
 pub(crate) struct SetupArgs {
     /// Show the plan and stop; exit code 1 if there are changes
     #[arg(long)]
@@ -88,6 +89,9 @@ pub(crate) struct SetupArgs {
     pub(crate) manifests: Option<PathBuf>,
 
     #[command(flatten)]
+    pub(crate) stores: StoreFlags,
+
+    #[command(flatten)]
     pub(crate) plan: PlanFile,
 }
 
@@ -104,6 +108,11 @@ pub(crate) struct TeardownArgs {
     /// Apply the plan without asking
     #[arg(long)]
     pub(crate) yes: bool,
+
+    /// Remove what was made for this store instead of the one in keyless.yaml: NAME of a ClusterSecretStore, NAMESPACE/NAME
+    /// of a SecretStore; may be repeated
+    #[arg(long, value_name = "STORE", value_parser = parse_store)]
+    pub(crate) store: Vec<StoreName>,
 
     #[command(flatten)]
     pub(crate) plan: PlanFile,

@@ -19,6 +19,7 @@ mod rights;
 pub(crate) mod saved;
 pub(crate) mod setup;
 pub(crate) mod store;
+mod stores;
 pub(crate) mod teardown;
 pub(crate) mod verify;
 

@@ -14,7 +14,7 @@ use crate::{
     },
     config::{self, Settings},
     error::{Code, Error, Result},
-    federation::{Configured, Known, ProviderName, Trust, TrustedIssuer, is_stored_key},
+    federation::{Configured, Known, Naming, ProviderName, Trust, TrustedIssuer, Workload, is_stored_key},
     oidc::{KeySet, PublicKey},
     report::Report,
     secret_store::StoreName,
@@ -71,9 +71,7 @@ impl Resolved {
             staged: staged.iter().map(|key| key.kid().to_owned()).collect(),
             keys: KeySet::new(known.iter().cloned().chain(staged))?,
             signing: signing.into_iter().collect(),
-            workload: self.workload.clone(),
-            rights: BTreeSet::new(),
-            revoked: BTreeSet::new(),
+            workloads: vec![Workload::new(self.workload.clone(), Naming::AsSet)],
         })
     }
 }
@@ -131,18 +129,22 @@ pub(super) fn resolve(
     let provider = provider.ok_or_else(|| {
         Error::usage(Code::SettingMissing, format!("nothing is known of the provider {chosen}"))
     })?;
-    let workload = match &settings.store.service_account {
-        Some(account) => account.clone(),
-        None => {
-            let eso = &controller(estate, Some(&store))?.namespace;
-            let used = present.map(|present| account_of(present, eso)).transpose()?.flatten();
-            used.unwrap_or_else(|| ServiceAccount {
-                namespace: store.namespace().unwrap_or(eso).to_owned(),
-                name: format!("keyless-{}", store.name()),
-            })
-        }
-    };
+    let workload = workload_of(settings, estate, &store)?;
     Ok(Resolved { provider, others, store, workload })
+}
+
+/// The ServiceAccount of a store: as set, else the one that it uses already, else one of its own.
+pub(super) fn workload_of(settings: &Settings, estate: &Estate, store: &StoreName) -> Result<ServiceAccount> {
+    if let Some(account) = &settings.store.service_account {
+        return Ok(account.clone());
+    }
+    let present = estate.store(store.is_cluster(), store.namespace().unwrap_or_default(), store.name());
+    let eso = &controller(estate, Some(store))?.namespace;
+    let used = present.map(|present| account_of(present, eso)).transpose()?.flatten();
+    Ok(used.unwrap_or_else(|| ServiceAccount {
+        namespace: store.namespace().unwrap_or(eso).to_owned(),
+        name: format!("keyless-{}", store.name()),
+    }))
 }
 
 /// What cannot be seen may be another store that uses the key, or the key itself: nothing is changed past it.
@@ -163,19 +165,12 @@ pub(super) fn store_name(settings: &Settings, estate: &Estate, ask: &mut Ask<'_>
     if let Some(name) = &settings.store.name {
         return store_named(settings, name.clone());
     }
-    let named = |store: &Store| match store.is_cluster() {
-        true => StoreName::Cluster(store.0.name().to_owned()),
-        false => StoreName::Namespaced {
-            namespace: store.0.namespace().to_owned(),
-            name: store.0.name().to_owned(),
-        },
-    };
     let any_cluster = estate.stores.iter().any(Store::is_cluster);
     let eligible: Vec<_> = estate.stores.iter().filter(|store| store.is_cluster() || !any_cluster).collect();
     let with_key: Vec<_> = eligible.iter().filter(|store| is_stored_key(estate, store)).collect();
     match (with_key.as_slice(), eligible.as_slice(), estate.stores.as_slice()) {
-        ([only], ..) => Ok(named(only)),
-        ([], [only], [_]) => Ok(named(only)),
+        ([only], ..) => Ok(StoreName::of(only)),
+        ([], [only], [_]) => Ok(StoreName::of(only)),
         ([], [], []) => {
             let name =
                 ask("store.name", "Name of the ClusterSecretStore to make", Offer::Default("keyless"))?;

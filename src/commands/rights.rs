@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{objects::find_store, prompt, resolve::Resolved};
+use super::{objects::find_store, prompt};
 use crate::{
     cluster::{
         Cluster,
@@ -47,11 +47,12 @@ impl Rights {
         cluster: &Cluster,
         estate: &Estate,
         settings: &Settings,
-        resolved: &Resolved,
+        store: &StoreName,
         provider: &dyn Federation,
         login: &dyn StoreLogin,
     ) -> Result<Self> {
-        let store = store_of(estate, &resolved.store);
+        let name = store;
+        let store = store_of(estate, name);
         let mut needs = needs(cluster, estate, &store, provider).await?;
         for find in needs.searches() {
             match provider.find(&find).await {
@@ -69,7 +70,7 @@ impl Rights {
             }
         }
         let (listed, left_out) = listed(settings, provider);
-        let is_the_same_place = find_store(estate, &resolved.store)
+        let is_the_same_place = find_store(estate, name)
             .and_then(|store| elsewhere(store, login))
             .is_some_and(|it| it.is_empty());
         let decision = decide(listed.as_ref(), &needs, is_the_same_place);
@@ -115,6 +116,11 @@ impl Rights {
         self.revoked = self.decision.drop_unused();
     }
 
+    /// Whether there is something new that takes a confirmation.
+    pub(super) fn asks_for_more(&self) -> bool {
+        !self.decision.new.is_empty()
+    }
+
     pub(super) fn granted(&self) -> &BTreeSet<Right> {
         &self.decision.granted
     }
@@ -125,6 +131,11 @@ impl Rights {
 
     /// What the provider cannot give is left out, by the objects that ask for it.
     pub(super) fn leave_out(&mut self, impossible: Vec<Impossible>) {
+        // Another store's identity may ask for more.
+        let is_ours = |it: &Impossible| {
+            self.decision.granted.contains(&it.right) || self.needs.rights.contains_key(&it.right)
+        };
+        let impossible: Vec<_> = impossible.into_iter().filter(is_ours).collect();
         for Impossible { right, why, remedy } in &impossible {
             let need = self.needs.rights.get(right).cloned().unwrap_or_default();
             let why = format!("{why}; {remedy}");
@@ -215,6 +226,10 @@ impl Rights {
         }
     }
 
+    pub(super) fn shows_something(&self) -> bool {
+        !self.decision.new.is_empty() || self.left_out().next().is_some() || !self.decision.unused.is_empty()
+    }
+
     pub(super) fn to_json(&self) -> Value {
         let texts = |rights: &BTreeSet<Right>| rights.iter().map(ToString::to_string).collect::<Vec<_>>();
         json!({
@@ -231,11 +246,12 @@ impl Rights {
     }
 
     /// How a run ends that left something out: what, and how to go on.
-    pub(super) fn say_what_is_missing(&self, report: &mut Report<'_>) {
+    /// `flags`: those that name the stores of the run.
+    pub(super) fn say_what_is_missing(&self, flags: &str, report: &mut Report<'_>) {
         if !self.decision.new.is_empty() {
             let rights: Vec<_> = self.decision.new.keys().map(ToString::to_string).collect();
             report.line(format_args!("\nleft out, as it was not confirmed: {}", rights.join(", ")));
-            report.line("To grant it: keyless setup --accept-new-secrets");
+            report.line(format_args!("To grant it: keyless setup{flags} --accept-new-secrets"));
         }
         let objects: BTreeSet<_> =
             self.left_out().filter(|it| !it.is_refused).map(|it| it.object.as_str()).collect();

@@ -16,6 +16,7 @@ mod rights;
 mod rules;
 mod subject;
 pub(crate) mod vault;
+mod workload;
 
 use std::{
     collections::BTreeSet,
@@ -24,8 +25,6 @@ use std::{
 
 use async_trait::async_trait;
 
-#[cfg(test)]
-pub(crate) use self::rights::{reading, reads};
 pub(crate) use self::{
     audience::test_audience,
     issuer::TrustedIssuer,
@@ -34,9 +33,14 @@ pub(crate) use self::{
     rights::{Find, FindBy, RIGHT_KINDS, Reading, Right, RightKind, Trial},
     rules::{IssuerForm, IssuerRules, KeyRules, Rules},
     subject::Subject,
+    workload::{Naming, Workload},
+};
+#[cfg(test)]
+pub(crate) use self::{
+    rights::{reading, reads},
+    workload::tests::{further, workload},
 };
 use crate::{
-    cluster::ServiceAccount,
     error::{Code, Error, Result},
     oidc::{KeySet, PublicKey, Token},
     plan::{self, Act, Say},
@@ -68,6 +72,12 @@ pub(crate) trait Federation: Display + Send + Sync {
 
     /// What a secret store must say to reach this provider.
     async fn store_login(&self) -> Result<Box<dyn StoreLogin>>;
+
+    /// The same connection as this workload logs in through it, where it has a login of its own there, e.g. a role.
+    /// `None`: all workloads log in alike.
+    fn login_of(&self, _workload: &Workload) -> Option<Box<dyn Federation>> {
+        None
+    }
 
     /// How it comes to the cluster's keys now.
     async fn keys(&self) -> Result<Keys> {
@@ -215,12 +225,8 @@ pub(crate) struct Trust {
     pub(crate) signing: Vec<String>,
     /// The `kid`s that no API server serves yet: they come from files, and sign after the next rotation.
     pub(crate) staged: Vec<String>,
-    /// Whose tokens: the ServiceAccount that the secret store uses.
-    pub(crate) workload: ServiceAccount,
-    /// What they may do, by the provider's names.
-    pub(crate) rights: BTreeSet<Right>,
-    /// What they must not be able to do any more, as far as it was given to them.
-    pub(crate) revoked: BTreeSet<Right>,
+    /// Whose tokens, each ServiceAccount once.
+    pub(crate) workloads: Vec<Workload>,
 }
 
 /// What a key of the cluster is there for.
@@ -260,13 +266,31 @@ impl Trust {
         }
     }
 
-    /// `sub` of the workload's tokens.
-    pub(crate) fn subject(&self) -> Result<Subject> {
-        Subject::of(&self.workload)
+    /// The same trust, for these workloads.
+    pub(crate) fn of(self, workloads: impl IntoIterator<Item = Workload>) -> Self {
+        Self { workloads: Workload::merged(workloads), ..self }
     }
 
-    /// The same trust, with what the identity may do.
-    pub(crate) fn granting(self, rights: BTreeSet<Right>, revoked: BTreeSet<Right>) -> Self {
-        Self { rights, revoked, ..self }
+    /// `sub` of each workload's tokens.
+    pub(crate) fn subjects(&self) -> Result<Vec<Subject>> {
+        self.workloads.iter().map(Workload::subject).collect()
+    }
+
+    /// What any of them may do.
+    pub(crate) fn rights(&self) -> BTreeSet<&Right> {
+        self.workloads.iter().flat_map(|workload| &workload.rights).collect()
+    }
+
+    /// What any of them may do, or must not be able to do any more.
+    pub(crate) fn named(&self) -> BTreeSet<&Right> {
+        let revoked = self.workloads.iter().flat_map(|workload| &workload.revoked);
+        self.rights().into_iter().chain(revoked).collect()
+    }
+
+    /// With other secrets that the only workload reads.
+    #[cfg(test)]
+    pub(crate) fn reading(mut self, secrets: &[&str]) -> Self {
+        self.workloads[0].rights = reads(secrets);
+        self
     }
 }

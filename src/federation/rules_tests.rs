@@ -1,11 +1,9 @@
 //! Providers' rules, by the fixtures of both kinds of issuer.
 
-use std::collections::BTreeSet;
-
 use super::*;
 use crate::{
     error::{Code, Kind},
-    federation::{TrustedIssuer, gcp, vault},
+    federation::{TrustedIssuer, gcp, vault, workload},
     oidc::{KeySet, keys_from_pem},
 };
 
@@ -22,9 +20,7 @@ fn trust(issuer: TrustedIssuer, signing: &[lab::SigningKey], more: &[lab::Signin
         keys: keys(&all),
         signing: signing.iter().map(lab::SigningKey::kid).collect(),
         staged: Vec::new(),
-        workload: "es/eso".parse().unwrap(),
-        rights: BTreeSet::new(),
-        revoked: BTreeSet::new(),
+        workloads: vec![workload("es/eso", &[])],
     }
 }
 

@@ -57,12 +57,13 @@ impl Tracker {
         *self = Self::default();
     }
 
-    /// `since`: when the store was changed at the latest. `store`: it and what it says, if it is not ready.
-    pub(crate) fn see(
+    /// `unready`: what else is not ready and says so, by name: the store, and what relies on other stores that used the
+    /// same credential.
+    pub(crate) fn see<'a>(
         &mut self,
         state: &State,
         sightings: Vec<Sighting>,
-        store: Option<(&str, &str)>,
+        unready: impl IntoIterator<Item = (&'a str, &'a str)>,
         now: u64,
     ) -> (Vec<User>, Option<Trouble>) {
         let since = switched_at(&state.stage);
@@ -75,7 +76,7 @@ impl Tracker {
         }
         let users: Vec<_> =
             sightings.into_iter().map(|sighting| self.user(state, since, sighting, now)).collect();
-        let trouble = self.trouble(&users, store, now);
+        let trouble = self.trouble(&users, unready, now);
         (users, trouble)
     }
 
@@ -123,12 +124,18 @@ impl Tracker {
     }
 
     /// What has been unready for longest.
-    fn trouble(&mut self, users: &[User], store: Option<(&str, &str)>, now: u64) -> Option<Trouble> {
-        let unready = users.iter().filter(|user| !user.ready && user.relied);
-        let unready = unready.map(|user| (user.name.as_str(), user.says.as_str()));
+    fn trouble<'a>(
+        &mut self,
+        users: &[User],
+        others: impl IntoIterator<Item = (&'a str, &'a str)>,
+        now: u64,
+    ) -> Option<Trouble> {
+        let mut unready: Vec<(&str, &str)> = others.into_iter().collect();
+        let relied = users.iter().filter(|user| !user.ready && user.relied);
+        unready.extend(relied.map(|user| (user.name.as_str(), user.says.as_str())));
         let mut since = BTreeMap::new();
         let mut worst: Option<Trouble> = None;
-        for (object, says) in store.into_iter().chain(unready) {
+        for (object, says) in unready {
             let at = self.unready.get(object).copied().unwrap_or(now);
             since.insert(object.to_owned(), at);
             if worst.as_ref().is_none_or(|worst| at < worst.since) {

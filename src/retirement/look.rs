@@ -152,8 +152,8 @@ fn holds(kept: &Kept, place: &Place, secret: &Object) -> bool {
     }
 }
 
-/// What else in the cluster has or uses these credentials.
-pub(crate) async fn elsewhere(cluster: &Cluster, store: &StoreName, all: &[Kept]) -> Result<Elsewhere> {
+/// What else in the cluster has or uses these credentials, beside these stores.
+pub(crate) async fn elsewhere(cluster: &Cluster, stores: &[StoreName], all: &[Kept]) -> Result<Elsewhere> {
     let mut needles = Vec::new();
     let mut places = BTreeSet::new();
     for kept in all {
@@ -189,8 +189,11 @@ pub(crate) async fn elsewhere(cluster: &Cluster, store: &StoreName, all: &[Kept]
     let is_place = |holder: &Holder| {
         holder.kind == "Secret" && places.contains(&(holder.namespace.clone(), holder.name.clone()))
     };
-    let own = estate.store(store.is_cluster(), store.namespace().unwrap_or_default(), store.name());
-    found.users.extend(others_naming(&estate, own, &holders));
+    let own = stores.iter().filter_map(|store| {
+        estate.store(store.is_cluster(), store.namespace().unwrap_or_default(), store.name())
+    });
+    let own: Vec<_> = own.map(|store| store.0.uid()).collect();
+    found.users.extend(others_naming(&estate, &own, &holders));
     found.users.extend(workloads.all);
     for holder in holders.iter().filter(|holder| !is_place(holder)) {
         let Holder { kind, namespace, name, entry } = holder;

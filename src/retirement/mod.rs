@@ -24,7 +24,7 @@ mod words;
 
 pub(crate) use self::{
     evidence::{Asked, Tracker, switched_at},
-    next::{Block, End, Next, Options, Pending, next},
+    next::{Block, End, Next, Options, Pending, Until, next},
     observed::{Elsewhere, KeyStanding, KeyView, Observed, PlaceView, StoreView},
     same::is_again,
     state::{Kept, Place, Stage, State, StoreId, Why},

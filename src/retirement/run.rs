@@ -1,5 +1,7 @@
 //! Does what [`next()`] decides: looks, acts, writes down where it is, looks again.
 
+mod companion;
+mod deletion;
 mod pause;
 mod progress;
 mod unconnected;
@@ -10,19 +12,20 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+pub(crate) use self::companion::Companion;
 use self::{pause::Pause, unconnected::NoProvider};
 use super::{
     Asked, End, Next, Observed, Options, Pending, Sighting, Stage, State, StoreId, StoreView, Tracker,
     config_map::Shelf,
     is_again,
-    look::{PUSH_SECRETS, elsewhere, look_at, secrets_named_by, users, view_of},
+    look::{PUSH_SECRETS, elsewhere, look_at, secrets_named_by, users},
     next, switched_at, used_after, uses,
 };
 use crate::{
     cluster::{
         Cluster,
         objects::Object,
-        snapshot::{EXTERNAL_SECRETS, SECRETS, Store},
+        snapshot::{EXTERNAL_SECRETS, Store},
     },
     error::{Code, Result},
     federation::credential::StoredCredential,
@@ -68,6 +71,10 @@ pub(crate) struct Run<'a> {
     /// Seconds since 1970 by the cluster's clock.
     pub(crate) clock: &'a dyn Fn() -> u64,
     pub(crate) seen: Observed,
+    /// Other stores that used a credential of this one.
+    pub(crate) companions: Vec<Companion>,
+    /// Those of them that still need it, in words.
+    pub(crate) held_by: Vec<String>,
     tracker: Tracker,
     present: Option<Object>,
     told: Option<u64>,
@@ -103,6 +110,8 @@ impl<'a> Run<'a> {
             options,
             clock,
             seen: Observed::default(),
+            companions: Vec::new(),
+            held_by: Vec::new(),
             tracker: Tracker::default(),
             present: None,
             told: None,
@@ -183,7 +192,9 @@ impl<'a> Run<'a> {
                         "looking for what else uses the credential, in every Secret, ConfigMap and workload",
                     );
                 }
-                let mut found = elsewhere(self.cluster, self.store, &self.state.credentials).await?;
+                let own = std::slice::from_ref(self.store);
+                let mut found = elsewhere(self.cluster, own, &self.state.credentials).await?;
+                found.users.extend(self.held_by.iter().cloned());
                 if !self.options.accept_unseen {
                     found.users.extend(self.used_since().await);
                 }
@@ -318,6 +329,8 @@ impl<'a> Run<'a> {
             StoreView::After { ready: false, .. } => Some((name.as_str(), says.as_str())),
             _ => None,
         };
+        let others = self.look_at_companions().await?;
+        let unready = others.iter().map(|(name, says)| (name.as_str(), says.as_str())).chain(unready);
         let (users, trouble) = self.tracker.see(&self.state, users, unready, (self.clock)());
         self.seen.users = users;
         self.seen.trouble = trouble;
@@ -369,24 +382,6 @@ impl<'a> Run<'a> {
         let gone = uids.iter().filter(|uid| !self.tracker.asked_uids().contains(*uid)).cloned();
         let gone: Vec<_> = gone.collect();
         self.tracker.asked(gone.into_iter().map(|uid| (uid, Asked { synced: None })));
-        Ok(())
-    }
-
-    async fn delete_secret(&mut self, index: usize, place: usize, hands: &mut dyn Hands) -> Result<()> {
-        self.seen.keys = None;
-        let kept = &self.state.credentials[index];
-        let place = &kept.places[place];
-        let Some(secret) = self.cluster.get_object(&SECRETS, Some(&place.namespace), &place.name).await?
-        else {
-            return Ok(());
-        };
-        // It may have changed since it was looked at; the next look shows what of that prevents it.
-        let view = view_of(kept, place, &secret);
-        if !view.may_go() || view.holds_more {
-            return Ok(());
-        }
-        hands.say(&format!("deleting Secret {}/{}", place.namespace, place.name));
-        self.cluster.delete_unchanged(&SECRETS, &secret).await?;
         Ok(())
     }
 }

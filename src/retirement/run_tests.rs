@@ -24,7 +24,7 @@ use crate::{
         gcp,
     },
     http::Http,
-    retirement::{Block, Kept, Place, Why},
+    retirement::{Block, Kept, Place, Until, Why},
     secret::Secret,
 };
 
@@ -139,6 +139,7 @@ fn options(watch_for: u64, grace: u64) -> Options {
         watch_for: Some(watch_for),
         deadline: now() + 60,
         grace,
+        until: Until::End,
     }
 }
 

@@ -140,8 +140,9 @@ pub(crate) fn used_after(identity: &Identity, last_use: &LastUse, since: u64) ->
     })
 }
 
-/// Every other store, generator and PushSecret that names one of these Secrets, in words.
-pub(super) fn others_naming(estate: &Estate, own: Option<&Store>, holders: &[Holder]) -> BTreeSet<String> {
+/// Every other store, generator and PushSecret that names one of these Secrets, in words. `own`: the UIDs of the stores
+/// that are not others.
+pub(super) fn others_naming(estate: &Estate, own: &[&str], holders: &[Holder]) -> BTreeSet<String> {
     let holds = |key: &SecretKey| {
         let same = |holder: &Holder| {
             holder.kind == "Secret" && holder.namespace == key.namespace && holder.name == key.name
@@ -149,7 +150,7 @@ pub(super) fn others_naming(estate: &Estate, own: Option<&Store>, holders: &[Hol
         holders.iter().any(same)
     };
     let secrets = |all: Vec<Reference>| all.into_iter().filter(|it| it.target == Target::Secret);
-    let stores = estate.stores.iter().filter(|store| own.is_none_or(|own| own.0.uid() != store.0.uid()));
+    let stores = estate.stores.iter().filter(|store| !own.contains(&store.0.uid()));
     let stores = stores.filter(|store| {
         secrets(store.references()).any(|reference| estate.secret_keys(store, &reference).iter().any(holds))
     });

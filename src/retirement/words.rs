@@ -18,6 +18,8 @@ pub(crate) struct Situation<'a> {
     pub(crate) command: &'a str,
     /// Whether an undo is the way back.
     pub(crate) undoes: bool,
+    /// `keyless setup --undo`.
+    pub(crate) undo: &'a str,
 }
 
 /// The paragraph.
@@ -31,12 +33,12 @@ pub(crate) fn last_words(it: &Situation<'_>) -> String {
         words.push(format!("What was granted at {provider} stays."));
     }
     words.push(match it.state.stage {
-        Stage::Undoing { .. } => "To finish the undo: keyless setup --undo.".to_owned(),
+        Stage::Undoing { .. } => format!("To finish the undo: {}.", it.undo),
         Stage::Deleting { .. } => format!("To go on: {}.", it.command),
         _ if it.untouched || !it.undoes || it.state.credentials.is_empty() => {
             format!("To go on: {}.", it.command)
         }
-        _ => format!("To go on: {}. To go back: keyless setup --undo.", it.command),
+        _ => format!("To go on: {}. To go back: {}.", it.command, it.undo),
     });
     words.join(" ")
 }
@@ -123,6 +125,7 @@ mod tests {
             provider: Some("Google project acme-prod"),
             command: "keyless setup --retire-key",
             undoes: true,
+            undo: "keyless setup --undo",
         })
     }
 

@@ -1,11 +1,13 @@
 //! From what is wanted and what is there to the objects that must change, each with its differences.
 
+use std::str::FromStr;
+
 use serde_json::{Value, json};
 
 use super::{StoreLogin, identity, login, logs_in_by_namespace, object::Compared};
 use crate::{
     cluster::{
-        ServiceAccount,
+        ServiceAccount, is_label, is_subdomain,
         objects::{Look, MANAGED_BY, Object, Resource},
         snapshot::{
             CLUSTER_SECRET_STORES, Controller, Manager, Minting, SECRET_STORES, Store, StoreSchema, manager,
@@ -82,7 +84,31 @@ pub(crate) enum Doing {
     },
 }
 
+/// The name of a ClusterSecretStore, or NAMESPACE/NAME of a SecretStore.
+impl FromStr for StoreName {
+    type Err = ();
+
+    fn from_str(text: &str) -> std::result::Result<Self, ()> {
+        let name = match text.split_once('/') {
+            Some((namespace, name)) => {
+                Self::Namespaced { namespace: namespace.to_owned(), name: name.to_owned() }
+            }
+            None => Self::Cluster(text.to_owned()),
+        };
+        let fits = is_subdomain(name.name()) && name.namespace().is_none_or(is_label);
+        if fits { Ok(name) } else { Err(()) }
+    }
+}
+
 impl StoreName {
+    pub(crate) fn of(store: &Store) -> Self {
+        let name = store.0.name().to_owned();
+        match store.is_cluster() {
+            true => Self::Cluster(name),
+            false => Self::Namespaced { namespace: store.0.namespace().to_owned(), name },
+        }
+    }
+
     pub(crate) fn is_cluster(&self) -> bool {
         matches!(self, Self::Cluster(_))
     }

@@ -15,7 +15,7 @@ use lab::{Counted, Faults, KillSwitch, Moment, Vault};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    estate::{DEFAULT_ISSUER, Estate},
+    estate::{DEFAULT_ISSUER, Estate, store},
     long::long_or,
     world::{ISSUER, Ran},
 };
@@ -97,6 +97,20 @@ impl Ground {
         );
         ground.vault = Some(vault);
         ground.arguments.extend(["--to", "vault", "--accept-new-secrets"]);
+        ground
+    }
+
+    /// Two stores with one key, which is deleted once both have left it.
+    fn several() -> Self {
+        let mut ground = Self::uploaded();
+        let estate = &ground.estate;
+        estate.google.add_secret("api", b"x");
+        estate.world.cluster.put_object(store("other", "gcp-key"));
+        let data = json!([{"secretKey": "value", "remoteRef": {"key": "api"}}]);
+        let other = json!({"name": "other", "kind": "ClusterSecretStore"});
+        estate.user("shop", "api", &json!({"secretStoreRef": other, "data": data}));
+        estate.until_read("shop", "api");
+        ground.arguments.push("--all");
         ground
     }
 
@@ -327,5 +341,11 @@ fn with_public_documents() {
 #[test]
 fn on_the_way_to_another_provider() {
     let killed = killed_at_each_call(Ground::to_vault, &[WRITES, SOME_READS]);
+    assert!(killed > 20, "killed {killed} times only");
+}
+
+#[test]
+fn between_several_stores() {
+    let killed = killed_at_each_call(Ground::several, &[WRITES]);
     assert!(killed > 20, "killed {killed} times only");
 }

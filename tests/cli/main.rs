@@ -45,6 +45,7 @@ mod saved_plans;
 mod servers;
 mod settings_files;
 mod setup;
+mod several_stores;
 mod signals;
 mod snapshot;
 mod steps;

@@ -83,7 +83,7 @@ impl Fit {
 
 /// Runs a command as a dry run, then for real, and compares.
 #[track_caller]
-fn writes_what_it_shows(estate: &Estate, arguments: &[&str]) {
+pub(crate) fn writes_what_it_shows(estate: &Estate, arguments: &[&str]) {
     forget(estate);
     let shown = estate.run(&[arguments, &["--dry-run", "-o", "json"]].concat());
     assert_eq!(recorded_writes(estate), Vec::<String>::new(), "a dry run writes");

@@ -9,16 +9,17 @@ use super::{
     NONE_NOTED,
     hands::{Forward, SetupHands},
     issuer_rollout,
+    members::Member,
     outcome::{Farewell, stopped},
-    plan::Plan,
+    plan::{Plan, StorePart},
     retire::{self, Retirement},
-    watch,
+    watch, with_rights,
 };
 use crate::{
     cli::SetupArgs,
-    cluster::Cluster,
-    commands::{Exit, objects, probe::probe, resolve::Resolved, rights::Rights, store::Present},
-    error::{Error, Result},
+    cluster::{Cluster, ServiceAccount},
+    commands::{Exit, objects, probe::probe, rights::Rights},
+    error::Result,
     federation::{Federation, TrustedIssuer},
     plan,
     publication::{Publication, PublicationPlan},
@@ -27,7 +28,7 @@ use crate::{
         Observed, State, StoreId,
         run::{Outcome, Run},
     },
-    secret_store::Planned,
+    secret_store::{Planned, StoreName},
 };
 
 /// Everything that is needed to carry out a plan.
@@ -35,116 +36,115 @@ pub(super) struct Act<'a> {
     pub(super) args: &'a SetupArgs,
     /// The public documents, unless the provider is given the keys.
     pub(super) documents: Option<(&'a Publication<'a>, &'a PublicationPlan<'a>)>,
-    pub(super) resolved: &'a Resolved,
     pub(super) cluster: &'a Cluster,
     pub(super) provider: &'a dyn Federation,
     pub(super) issuer: &'a TrustedIssuer,
     pub(super) servers: usize,
     pub(super) clock: &'a dyn Fn() -> u64,
-    pub(super) farewell: &'a Farewell<'a>,
+}
+
+/// A store, what is done with it, and how a run speaks that ends there.
+pub(super) struct Seat {
+    pub(super) member: Member,
+    pub(super) part: StorePart,
+    pub(super) farewell: Farewell,
 }
 
 /// How far it came before the store is turned to.
-enum Prepared {
+pub(super) enum Prepared {
     /// Everything that is granted was tried with the new login.
     Probed,
     /// Another person has to do something first.
     Ended(Exit),
 }
 
-impl Act<'_> {
-    /// In the order in which nothing ever points at what is not there yet.
-    pub(super) async fn run(
-        &self,
-        mut plan: Plan<'_>,
-        present: Present,
-        rights: &mut Rights,
-        report: &mut Report<'_>,
-    ) -> Result<Exit> {
-        let farewell = self.farewell;
-        let retirement = plan.retirement.take();
-        let early = |error: Error| match (&retirement, present.store()) {
+/// What is done with a store once its new login is proved.
+pub(super) enum Begun<'a> {
+    Nothing,
+    /// It was not there, or is unchanged and has no past.
+    Unmoved(&'a Planned),
+    Moving(Box<Moving<'a>>),
+}
+
+/// A store on its way from one login to another.
+pub(super) struct Moving<'a> {
+    pub(super) store: &'a StoreName,
+    pub(super) run: Run<'a>,
+    pub(super) farewell: &'a Farewell,
+    pub(super) rights: &'a mut Rights,
+    provider: &'a dyn Federation,
+    account: &'a ServiceAccount,
+    planned: &'a Planned,
+}
+
+impl Seat {
+    /// What state things are in before anything was done with the store.
+    pub(super) fn early_words(&self) -> String {
+        let farewell = &self.farewell;
+        let store = self.member.present.as_ref().and_then(|present| present.store());
+        match (&self.part.retirement, store) {
             (Some(retirement), _) if !retirement.shelf.is_empty() => {
-                let words = farewell.words_of(&retirement.state, None);
-                stopped(error, words)
+                farewell.words_of(&retirement.state, None)
             }
-            (Some(retirement), _) => stopped(error, farewell.early_words(&retirement.state)),
+            (Some(retirement), _) => farewell.early_words(&retirement.state),
             (None, Some(store)) => {
                 let state = State::new("", StoreId::of(store), None, Value::Null);
-                stopped(error, farewell.early_words(&state))
+                farewell.early_words(&state)
             }
-            (None, None) => stopped(error, format!("To go on: {}.", farewell.command)),
-        };
+            (None, None) => format!("To go on: {}.", farewell.command),
+        }
+    }
+}
+
+impl Act<'_> {
+    /// In the order in which nothing ever points at what is not there yet. How it ended for each store.
+    pub(super) async fn run(
+        &self,
+        plan: &Plan<'_>,
+        mut seats: Vec<Seat>,
+        report: &mut Report<'_>,
+    ) -> Result<Vec<Exit>> {
         // What state things are in is the last word of a run, also of one that a signal ends.
         let interrupt = report.interrupt().clone();
         let _hold = interrupt.hold();
-        match interrupt
-            .unless(self.prepare(&plan, retirement.as_ref(), rights, report))
-            .await
-            .and_then(identity)
-            .map_err(early)?
-        {
-            Prepared::Ended(exit) => return Ok(exit),
-            Prepared::Probed => {}
+        let prepared = interrupt.unless(self.prepare(plan, &seats, report)).await.and_then(identity);
+        let prepared = prepared.map_err(|error| {
+            let words: Vec<_> = seats.iter().map(Seat::early_words).collect();
+            words.into_iter().fold(error, stopped)
+        });
+        if let Prepared::Ended(exit) = prepared? {
+            let all =
+                seats.iter().map(|seat| with_rights(exit, &seat.member.rights, &seat.farewell.flags, report));
+            return Ok(all.collect());
         }
-        let Some(planned) = plan.store() else { return Ok(Exit::Clean) };
-        let (Some(before), true) = (present.store(), retirement.is_some() || planned.changes_something())
-        else {
-            return self.new_or_unchanged(planned, report).await;
-        };
-
-        let switch = planned.changes_something();
-        let is_new = retirement.as_ref().is_some_and(|retirement| retirement.is_new);
-        let mut seen = Observed { probed: true, ..Observed::default() };
-        let (shelf, state, connected, options) = match retirement {
-            Some(retirement) => {
-                let options = retirement.options((self.clock)());
-                // What the plan was made from counts as long as it is fresh.
-                seen.keys = Some((retirement.now, retirement.keys));
-                seen.elsewhere = Some((retirement.now, retirement.elsewhere));
-                (Some(retirement.shelf), retirement.state, retirement.connected, options)
-            }
-            None => {
-                let after = planned.manifest.0["spec"]["provider"].clone();
-                let state = State::new("", StoreId::of(before), None, after);
-                (None, state, Vec::new(), retire::options(self.args, switch, (self.clock)()))
-            }
-        };
-        let mut run =
-            Run::new(self.cluster, &self.resolved.store, shelf, state, connected, options, self.clock);
-        run.desired = Some(planned.manifest.0["spec"]["provider"].clone());
-        run.is_new = is_new;
-        run.seen = seen;
-        let outcome = {
-            let mut hands = SetupHands {
-                cluster: self.cluster,
-                store: &self.resolved.store,
-                forward: Some(Forward { provider: self.provider, resolved: self.resolved, rights, planned }),
-                folder: self.args.manifests.as_deref(),
-                yes: self.args.yes,
-                report,
-            };
-            interrupt.unless(run.go_on(&mut hands)).await.and_then(identity)
-        };
-        match outcome {
-            Ok(Outcome::End(end)) => farewell.conclude(&end, &run.state, &farewell.words(&run), report),
-            Ok(Outcome::LeftToFile) => {
-                report.line("\nThe new login works. Commit the store's manifest; once it is applied, run setup again: it goes on with the old credential.");
-                Ok(Exit::Found)
-            }
-            Err(error) => Err(stopped(error, farewell.words(&run))),
+        match seats.as_mut_slice() {
+            [seat] if !plan.are_several => Ok(vec![self.one(seat, report).await?]),
+            seats => self.several(seats, report).await,
         }
     }
 
-    /// Everything that must be there before the store turns to it.
-    async fn prepare(
-        &self,
-        plan: &Plan<'_>,
-        retirement: Option<&Retirement>,
-        rights: &mut Rights,
-        report: &mut Report<'_>,
-    ) -> Result<Prepared> {
-        let (resolved, folder) = (self.resolved, self.args.manifests.as_deref());
+    async fn one(&self, seat: &mut Seat, report: &mut Report<'_>) -> Result<Exit> {
+        let interrupt = report.interrupt().clone();
+        let proved = interrupt.unless(self.prove(seat, report)).await.and_then(identity);
+        let proved = proved.map_err(|error| stopped(error, seat.early_words()))?;
+        let store = seat.member.store.clone();
+        let exit = match proved {
+            Prepared::Ended(exit) => exit,
+            Prepared::Probed => match self.begin(seat, true) {
+                Begun::Nothing => Exit::Clean,
+                Begun::Unmoved(planned) => self.new_or_unchanged(&store, planned, report).await?,
+                Begun::Moving(mut moving) => match self.go_on(&mut moving, report).await {
+                    Ok(outcome) => moving.conclude(&outcome, report)?,
+                    Err(error) => return Err(stopped(error, moving.farewell.words(&moving.run))),
+                },
+            },
+        };
+        Ok(with_rights(exit, &seat.member.rights, &seat.farewell.flags, report))
+    }
+
+    /// Everything that must be there before a store turns to it.
+    async fn prepare(&self, plan: &Plan<'_>, seats: &[Seat], report: &mut Report<'_>) -> Result<Prepared> {
+        let folder = self.args.manifests.as_deref();
         if let Some((publication, documents)) = self.documents
             && documents.is_pending()
         {
@@ -152,7 +152,8 @@ impl Act<'_> {
             outcome.notes.iter().for_each(|note| report.warning(note));
         }
         meanwhile(self.provider.approach(), plan::apply(&plan.changes, report)).await?;
-        let (store, others) = objects::split(&plan.objects.objects);
+        let others: Vec<_> =
+            seats.iter().flat_map(|seat| objects::split(&seat.part.objects.objects).1).collect();
         objects::apply(self.cluster, &others, folder, report).await?;
         if plan.waits() {
             return say_what_the_api_servers_need(self.cluster, self.issuer, plan, self.servers, report)
@@ -163,25 +164,95 @@ impl Act<'_> {
             report.line("\nCommit these manifests. Once they are applied, run setup again: it probes the new login, then turns to the store.");
             return Ok(Prepared::Ended(Exit::Found));
         }
-        let read = probe(self.cluster, self.provider, &resolved.workload, rights, report).await?;
-        let would_break = plan.keeps_store() || !rights.would_break().is_empty();
-        let switches = objects::change_something(&store);
-        if switches && would_break || !read && (switches || retirement.is_some_and(Retirement::goes_forward))
-        {
+        Ok(Prepared::Probed)
+    }
+
+    /// Tries the new login of a store.
+    pub(super) async fn prove(&self, seat: &mut Seat, report: &mut Report<'_>) -> Result<Prepared> {
+        let Seat { member, part, farewell } = seat;
+        let provider = member.own.as_deref().unwrap_or(self.provider);
+        let rights = &mut member.rights;
+        let read = probe(self.cluster, provider, &member.account, rights, report).await?;
+        let would_break = part.keeps_store() || !rights.would_break().is_empty();
+        let switches = objects::change_something(&objects::split(&part.objects.objects).0);
+        let retires = part.retirement.as_ref().is_some_and(Retirement::goes_forward);
+        if switches && would_break || !read && (switches || retires) {
             let why = match switches && would_break {
                 true => "what works now would not work any more",
                 false => "nothing was read through the new login",
             };
             let what = if switches { "The store" } else { "What is left of the old credential of" };
-            report.line(format_args!("\n{what} {} is left as it is: {why}.", resolved.store.name()));
-            rights.say_what_is_missing(report);
+            report.line(format_args!("\n{what} {} is left as it is: {why}.", member.store.name()));
+            rights.say_what_is_missing(&farewell.flags, report);
             return Ok(Prepared::Ended(Exit::Found));
         }
         Ok(Prepared::Probed)
     }
 
+    /// `is_alone`: what the plan was made from counts as long as it is fresh, as no other store of the run is left out
+    /// of it.
+    pub(super) fn begin<'a>(&'a self, seat: &'a mut Seat, is_alone: bool) -> Begun<'a> {
+        let Seat { member, part, farewell } = seat;
+        let retirement = part.retirement.take();
+        let Some(planned) = part.store() else { return Begun::Nothing };
+        let switch = planned.changes_something();
+        let before = member.present.as_ref().and_then(|present| present.store());
+        let (Some(before), true) = (before, retirement.is_some() || switch) else {
+            return Begun::Unmoved(planned);
+        };
+        let is_new = retirement.as_ref().is_some_and(|retirement| retirement.is_new);
+        let mut seen = Observed { probed: true, ..Observed::default() };
+        let (shelf, state, connected, options) = match retirement {
+            Some(retirement) => {
+                let options = retirement.options((self.clock)());
+                if is_alone {
+                    seen.keys = Some((retirement.now, retirement.keys));
+                    seen.elsewhere = Some((retirement.now, retirement.elsewhere));
+                }
+                (Some(retirement.shelf), retirement.state, retirement.connected, options)
+            }
+            None => {
+                let after = planned.manifest.0["spec"]["provider"].clone();
+                let state = State::new("", StoreId::of(before), None, after);
+                (None, state, Vec::new(), retire::options(self.args, switch, (self.clock)()))
+            }
+        };
+        let mut run = Run::new(self.cluster, &member.store, shelf, state, connected, options, self.clock);
+        run.desired = Some(planned.manifest.0["spec"]["provider"].clone());
+        run.is_new = is_new;
+        run.seen = seen;
+        Begun::Moving(Box::new(Moving {
+            store: &member.store,
+            run,
+            farewell,
+            rights: &mut member.rights,
+            provider: member.own.as_deref().unwrap_or(self.provider),
+            account: &member.account,
+            planned,
+        }))
+    }
+
+    pub(super) async fn go_on(&self, moving: &mut Moving<'_>, report: &mut Report<'_>) -> Result<Outcome> {
+        let interrupt = report.interrupt().clone();
+        let Moving { store, run, rights, provider, account, planned, .. } = moving;
+        let mut hands = SetupHands {
+            cluster: self.cluster,
+            store,
+            forward: Some(Forward { provider: *provider, account, rights, planned }),
+            folder: self.args.manifests.as_deref(),
+            yes: self.args.yes,
+            report,
+        };
+        interrupt.unless(run.go_on(&mut hands)).await.and_then(identity)
+    }
+
     /// A store that was not there, or that is as desired and has no past.
-    async fn new_or_unchanged(&self, planned: &Planned, report: &mut Report<'_>) -> Result<Exit> {
+    pub(super) async fn new_or_unchanged(
+        &self,
+        store: &StoreName,
+        planned: &Planned,
+        report: &mut Report<'_>,
+    ) -> Result<Exit> {
         let folder = self.args.manifests.as_deref();
         objects::apply(self.cluster, &[planned], folder, report).await?;
         if objects::written_as_files(&[planned], folder) {
@@ -190,15 +261,29 @@ impl Act<'_> {
             );
             return Ok(Exit::Found);
         }
-        watch::until_ready(self.cluster, &self.resolved.store, report).await?;
+        watch::until_ready(self.cluster, store, report).await?;
         report.line(format_args!(
             "\nThe store {} logs in with short-lived tokens. See what is left: keyless audit",
-            self.resolved.store.name()
+            store.name()
         ));
         if self.args.retire_key {
             report.line(NONE_NOTED);
         }
         Ok(Exit::Clean)
+    }
+}
+
+impl Moving<'_> {
+    pub(super) fn conclude(&self, outcome: &Outcome, report: &mut Report<'_>) -> Result<Exit> {
+        match outcome {
+            Outcome::End(end) => {
+                self.farewell.conclude(end, &self.run.state, &self.farewell.words(&self.run), report)
+            }
+            Outcome::LeftToFile => {
+                report.line("\nThe new login works. Commit the store's manifest; once it is applied, run setup again: it goes on with the old credential.");
+                Ok(Exit::Found)
+            }
+        }
     }
 }
 

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use crate::{
-    cluster::{Cluster, objects::Object},
-    commands::{objects, probe::probe, prompt, resolve::Resolved, rights::Rights, store},
+    cluster::{Cluster, ServiceAccount, objects::Object},
+    commands::{objects, probe::probe, prompt, rights::Rights, store},
     error::{Code, Error, Result},
     federation::Federation,
     report::Report,
@@ -32,7 +32,7 @@ pub(super) struct SetupHands<'a, 'r> {
 
 pub(super) struct Forward<'a> {
     pub(super) provider: &'a dyn Federation,
-    pub(super) resolved: &'a Resolved,
+    pub(super) account: &'a ServiceAccount,
     pub(super) rights: &'a mut Rights,
     pub(super) planned: &'a Planned,
 }
@@ -44,8 +44,8 @@ impl Hands for SetupHands<'_, '_> {
     }
 
     async fn probe(&mut self) -> Result<()> {
-        let Some(Forward { provider, resolved, rights, .. }) = &mut self.forward else { return Ok(()) };
-        if probe(self.cluster, *provider, &resolved.workload, rights, self.report).await? {
+        let Some(Forward { provider, account, rights, .. }) = &mut self.forward else { return Ok(()) };
+        if probe(self.cluster, *provider, account, rights, self.report).await? {
             return Ok(());
         }
         Err(Error::failed(Code::NewPath, "nothing was read through the new login")

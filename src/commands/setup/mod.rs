@@ -8,55 +8,54 @@
 //! goes on where it was.
 
 mod act;
+mod decide;
 mod found;
 mod hands;
 mod issuer_rollout;
+mod members;
 mod outcome;
 mod plan;
 mod retire;
 mod retire_shown;
 mod retire_steps;
 mod settings_file;
+mod several;
+mod shared;
 mod undo;
 mod watch;
-
-use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
 use self::{
-    act::Act,
+    act::{Act, Seat},
+    decide::{Decided, decide},
+    members::{Member, NotMoved, Shared},
     outcome::Farewell,
-    plan::{Documents, GivenKey, Plan},
-    retire::{Context, Retirement},
     settings_file::SettingsFile,
+    shared::share,
 };
 use super::{
     Exit, issuer,
-    objects::{Sight, find_store},
+    objects::Sight,
     prompt,
-    resolve::{Resolved, resolve_asking},
-    rights::{Rights, refuse_another_place},
+    resolve::resolve_asking,
+    rights::Rights,
     saved,
-    store::Present,
+    stores::{Stores, flag},
 };
 use crate::{
     cli::SetupArgs,
-    cluster::{Cluster, FailedServer, Failure, Observed, snapshot::Estate},
+    cluster::{FailedServer, Failure, Observed},
     config::Settings,
-    error::{Code, Result},
-    federation::{self, Federation, Impossible, Keys, Purpose, Trust},
+    error::{Code, Error, Result},
+    federation::{Keys, Purpose},
     http::Http,
-    plan::Gate,
     publication::{
-        Options, Publication, PublicationPlan,
+        Publication,
         live::{self, Silence},
     },
     report::Report,
-    rotation::Former,
-    secret_store::{self, StoreLogin, obstacles_of_a_move},
-    waiting::Waiting,
-    warning::Warning,
+    secret_store::StoreName,
 };
 
 /// With --retire-key, where nothing is known of a credential that the store used before.
@@ -77,7 +76,12 @@ pub(crate) async fn run(
     // Observe.
     let Sight { cluster, estate, observed, cluster_id } = Sight::take(settings, report).await?;
     live::refuse_doubts(&observed, Silence::Accepted)?;
-    let resolved = resolve_asking(settings, args.to, &estate, &cluster_id, report)?;
+    let stores = Stores::choose(&args.stores, settings, &estate, &cluster, &cluster_id).await?;
+    refuse_one_for_several(args, &stores)?;
+    let Some(first) = stores.first(settings, &estate) else {
+        return Ok(nothing_movable(&stores, &[], args, report));
+    };
+    let resolved = resolve_asking(&first, args.to, &estate, &cluster_id, report)?;
     if !resolved.uploads_keys() {
         live::refuse_doubts(&observed, Silence::Refused)?;
     }
@@ -94,84 +98,112 @@ pub(crate) async fn run(
     let trust =
         resolved.trust(issuer.clone(), cluster_id.clone(), &observed, staged.as_ref(), kept.given())?;
     provider.rules().check(&trust)?;
-    let login = provider.store_login().await?;
-    let login = login.as_ref();
-    refuse_another_place(&estate, &resolved.store, login)?;
-    let mut rights = Rights::resolve(&cluster, &estate, settings, &resolved, provider, login).await?;
-    rights.ask_for_one(provider, report)?;
-    if args.revoke_unused {
-        rights.revoke_unused();
-    }
-    let shows_only = args.dry_run || args.plan.is_saved();
-    rights.confirm(args.accept_new_secrets, !args.yes && !shows_only, report)?;
-    let trust = trust.granting(rights.granted().clone(), rights.revoked().clone());
 
     let skew = skew(&observed, now);
     let clock = || now().saturating_add_signed(skew);
-    let command = command(args, settings);
-    let farewell = Farewell {
+    let command = command(args, settings, &stores);
+    let farewell_of = |store: &StoreName| Farewell {
         provider: Some(provider.to_string()),
-        command: &command,
+        command: command.clone(),
+        flags: stores.flags(),
+        // The only store that the settings lead to needs no flag.
+        undo: match &stores.named {
+            Some(_) => format!("keyless setup --undo{}", flag(store)),
+            None => "keyless setup --undo".to_owned(),
+        },
         retire: args.retire_key,
         undoes: true,
     };
+
+    let shared = Shared {
+        args,
+        settings,
+        stores: &stores,
+        resolved: &resolved,
+        cluster: &cluster,
+        cluster_id: &cluster_id,
+        estate: &estate,
+        provider,
+        http: &http,
+    };
+    let (mut members, mut not_moved) = match &stores.named {
+        Some(named) if stores.are_several() => shared.each(named, report).await?,
+        _ => (vec![shared.only(&first, report).await?], Vec::new()),
+    };
+    if stores.are_several() {
+        shared.retirements(&mut members, &mut not_moved, farewell_of, clock()).await?;
+        if members.is_empty() {
+            return Ok(nothing_movable(&stores, &not_moved, args, report));
+        }
+    }
+    let trust = trust.of(members.iter().map(Member::workload));
 
     // Decide.
     let publication = match resolved.uploads_keys() {
         true => None,
         false => Some(Publication::connect(settings, &http).await?),
     };
-    let Decided { mut plan, impossible, present, documents } =
-        decide(publication.as_ref(), &resolved, &cluster, &estate, &observed, provider, login, &trust, now)
-            .await?;
-    rights.leave_out(impossible);
-    plan.keep_store(rights.would_break());
-    if let (Some(store), Some(planned)) = (present.store(), plan.store()) {
-        let context = Context {
-            cluster: &cluster,
-            cluster_id: &cluster_id,
-            estate: &estate,
-            store: &resolved.store,
-            providers: &settings.providers,
-            http: &http,
-            now: clock(),
-        };
-        plan.retirement = Retirement::plan(&context, store, planned, args, &farewell).await?;
+    let Decided { mut plan, impossible, documents } =
+        decide(publication.as_ref(), &shared, &observed, &trust, &mut members, now).await?;
+    for (member, part) in members.iter_mut().zip(&mut plan.stores) {
+        member.rights.leave_out(impossible.clone());
+        part.keep_store(member.rights.would_break());
     }
-    let file =
-        SettingsFile::plan(settings, &resolved, issuer.published(), &trust.cluster_id, rights.to_list())?;
+    if !stores.are_several() {
+        shared.retirements_of_only(&mut members, farewell_of, clock()).await?;
+    }
+    for (member, part) in members.iter_mut().zip(&mut plan.stores) {
+        part.retirement = member.retirement.take();
+    }
+    share(&mut plan.stores);
+    (plan.not_moved, plan.not_looked_at) = (not_moved, stores.not_looked_at.clone());
+    plan.are_several = stores.are_several();
+    let about = members.iter().find(|member| member.is_of_settings());
+    let file = SettingsFile::plan(settings, &resolved, issuer.published(), &trust.cluster_id, about)?;
     plan.settings = file.step();
     plan.show(&issuer, report);
-    rights.show(report);
+    for member in &members {
+        if plan.are_several && member.rights.shows_something() {
+            report.line(format_args!("\n{}", member.shown));
+        }
+        member.rights.show(report);
+    }
     if let Some(step) = &plan.settings {
         report.line("\nsettings file");
         report.lines(step.lines());
     }
     let whole = plan.whole();
-    let mut shown = plan.to_json(&issuer, &whole, shows_only);
-    shown["rights"] = rights.to_json();
+    let shows_only = args.dry_run || args.plan.is_saved();
+    let rights = members.iter().map(|member| &member.rights);
+    let mut shown = plan.to_json(rights, &issuer, &whole, shows_only);
     saved::save_or_check(&args.plan, &whole, report)?;
     let pending = plan::pending(&whole);
+    let partial = plan.is_partial();
     if pending == 0 && !plan.waits() {
         if !shows_only {
             file.write(report)?;
         }
         report.line("\nnothing to do");
-        if args.retire_key && plan.retirement.is_none() {
-            report.line(NONE_NOTED);
+        let mut exits = vec![];
+        for (member, part) in members.iter().zip(&plan.stores) {
+            if args.retire_key && part.retirement.is_none() {
+                report.line(NONE_NOTED);
+            }
+            let exit = match &part.retirement {
+                Some(retirement) if !part.keeps_store() => {
+                    retirement.nothing_to_do(&farewell_of(&member.store), report)?
+                }
+                _ => Exit::Clean,
+            };
+            exits.push(with_rights(exit, &member.rights, &stores.flags(), report));
         }
-        let exit = match &plan.retirement {
-            Some(retirement) if !plan.keeps_store() => retirement.nothing_to_do(&farewell, report)?,
-            _ => Exit::Clean,
-        };
-        let exit = with_rights(exit, &rights, report);
-        return Ok(ended(shown, exit, report));
+        return Ok(ended(shown, with_left(worst(exits), partial, report), report));
     }
     report.line(format_args!("\n{}", whole.summary()));
     if shows_only {
-        return Ok(ended(shown, Exit::Found, report));
+        return Ok(ended(shown, with_left(Exit::Found, partial, report), report));
     }
-    if !plan.obstacles.is_empty() && args.to.is_some() && !args.yes {
+    if plan.stores.iter().any(|part| !part.obstacles.is_empty()) && args.to.is_some() && !args.yes {
         report.progress("What is marked with ! reads something else, or nothing, after the change.");
     }
     prompt::confirm(
@@ -185,37 +217,97 @@ pub(crate) async fn run(
     let act = Act {
         args,
         documents: publication.as_ref().zip(documents.as_ref()),
-        resolved: &resolved,
         cluster: &cluster,
         provider,
         issuer: &issuer,
         servers: observed.servers.len(),
         clock: &clock,
-        farewell: &farewell,
     };
-    let exit = act.run(plan, present, &mut rights, report).await?;
-    let exit = with_rights(exit, &rights, report);
-    Ok(ended(shown, exit, report))
+    // The rest of the plan is what stores share.
+    let seats = members.into_iter().zip(std::mem::take(&mut plan.stores));
+    let seats: Vec<_> =
+        seats.map(|(member, part)| Seat { farewell: farewell_of(&member.store), member, part }).collect();
+    let exits = act.run(&plan, seats, report).await?;
+    for (exit, store) in exits.iter().zip(shown["stores"].as_array_mut().into_iter().flatten()) {
+        store["outcome"] = json!(exit.outcome());
+    }
+    Ok(ended(shown, with_left(worst(exits), partial, report), report))
+}
+
+/// What is meant for one store, with several.
+fn refuse_one_for_several(args: &SetupArgs, stores: &Stores) -> Result<()> {
+    if args.replaced.is_none() || !stores.are_several() {
+        return Ok(());
+    }
+    Err(Error::usage(
+        Code::ReplacedSecret,
+        "--replaced names what one store used before, and several are named",
+    )
+    .hint("run it for that store: keyless setup --store STORE --replaced NAMESPACE/SECRET"))
+}
+
+/// Nothing is planned where there is no store to set up.
+fn nothing_movable(
+    stores: &Stores,
+    not_moved: &[NotMoved],
+    args: &SetupArgs,
+    report: &mut Report<'_>,
+) -> Exit {
+    if not_moved.is_empty() {
+        report.line("no store is known to log in with a stored credential");
+    }
+    plan::show_left(not_moved, &stores.not_looked_at, report);
+    let is_partial = !not_moved.is_empty() || !stores.not_looked_at.is_empty();
+    report.line("\nnothing to do");
+    let whole = crate::plan::Plan::default();
+    let mut shown = json!({ "dryRun": args.dry_run, "pending": 0, "plan": whole, "stores": [] });
+    plan::left_json(not_moved, &stores.not_looked_at, &mut shown);
+    ended(shown, with_left(Exit::Clean, is_partial, report), report)
+}
+
+/// What was done was done; that something was left is no success.
+fn with_left(exit: Exit, is_partial: bool, report: &mut Report<'_>) -> Exit {
+    if !is_partial {
+        return exit;
+    }
+    report.line("\nNot every store is moved: see what is named as not moved, or as not looked at.");
+    Exit::Incomplete
+}
+
+/// Of several stores: what could not be established counts most.
+fn worst(exits: impl IntoIterator<Item = Exit>) -> Exit {
+    exits.into_iter().fold(Exit::Clean, |worst, exit| match (worst, exit) {
+        (Exit::Incomplete, _) | (_, Exit::Incomplete) => Exit::Incomplete,
+        (Exit::Found, _) | (_, Exit::Found) => Exit::Found,
+        (Exit::Clean, Exit::Clean) => Exit::Clean,
+    })
 }
 
 /// Everything was done; whether everything was asked for that is needed is another matter.
-fn with_rights(exit: Exit, rights: &Rights, report: &mut Report<'_>) -> Exit {
+fn with_rights(exit: Exit, rights: &Rights, flags: &str, report: &mut Report<'_>) -> Exit {
     if exit != Exit::Clean || !rights.are_incomplete() {
         return exit;
     }
-    rights.say_what_is_missing(report);
+    rights.say_what_is_missing(flags, report);
     Exit::Found
 }
 
 /// One object for a program, with how it ended.
 fn ended(mut shown: Value, exit: Exit, report: &mut Report<'_>) -> Exit {
-    shown["outcome"] = json!(match exit {
-        Exit::Clean => "done",
-        Exit::Found => "pending",
-        Exit::Incomplete => "incomplete",
-    });
+    shown["outcome"] = json!(exit.outcome());
     report.json("setup", shown);
     exit
+}
+
+impl Exit {
+    /// For a program.
+    fn outcome(self) -> &'static str {
+        match self {
+            Self::Clean => "done",
+            Self::Found => "pending",
+            Self::Incomplete => "incomplete",
+        }
+    }
 }
 
 /// How far the cluster's clock is ahead of this machine's, in seconds.
@@ -225,11 +317,12 @@ fn skew(observed: &Observed, now: fn() -> u64) -> i64 {
 }
 
 /// The command by which this run is gone on with.
-fn command(args: &SetupArgs, settings: &Settings) -> String {
+fn command(args: &SetupArgs, settings: &Settings, stores: &Stores) -> String {
     let mut command = "keyless setup".to_owned();
     if settings.file.as_path() != std::path::Path::new("keyless.yaml") {
         command.push_str(&format!(" --config {}", settings.file.display()));
     }
+    command.push_str(&stores.flags());
     if args.retire_key {
         command.push_str(" --retire-key");
     }
@@ -239,88 +332,4 @@ fn command(args: &SetupArgs, settings: &Settings) -> String {
 /// The API servers that did not answer.
 fn silent(observed: &Observed) -> impl Iterator<Item = &FailedServer> {
     observed.failed.iter().filter(|server| server.failure == Failure::Unreachable)
-}
-
-/// What is to be done, and what it was decided from.
-struct Decided<'p> {
-    plan: Plan<'p>,
-    impossible: Vec<Impossible>,
-    present: Present,
-    documents: Option<PublicationPlan<'p>>,
-}
-
-#[expect(clippy::too_many_arguments, reason = "everything that was observed, decided upon once")]
-async fn decide<'p>(
-    publication: Option<&'p Publication<'_>>,
-    resolved: &Resolved,
-    cluster: &Cluster,
-    estate: &Estate,
-    observed: &Observed,
-    provider: &'p dyn Federation,
-    login: &dyn StoreLogin,
-    trust: &Trust,
-    now: fn() -> u64,
-) -> Result<Decided<'p>> {
-    let documents = async {
-        let Some(publication) = publication else { return Ok(None) };
-        let options = Options { create: true, former: Former::Unknown };
-        let asked = std::future::ready(Ok(Some(observed.clone())));
-        let observation = publication.observe(&options, asked, &Waiting::default()).await?;
-        publication.plan(&options, observation, now()).await.map(Some)
-    };
-    let (documents, changes, present) = futures::join!(
-        documents,
-        provider.plan(trust),
-        Present::observe(cluster, estate, &resolved.store, &resolved.workload)
-    );
-    let (documents, federation::Plan { changes, impossible }, present) = (documents?, changes?, present?);
-    let mut objects = secret_store::plan(
-        &secret_store::Want { login, workload: &resolved.workload, store: &resolved.store, namespaces: &[] },
-        &present.have(),
-    )?;
-    objects.warnings.extend(silent(observed).filter(|_| resolved.uploads_keys()).map(|server| {
-        let (address, code) = (&server.address, server.error.code);
-        let why = format!(
-            "API server {address} did not answer ({code}): keys that only it serves are not uploaded, and none is taken away"
-        );
-        Warning::new(Code::ServerUnreachable, why)
-    }));
-    let signs_otherwise: Vec<_> = observed
-        .servers
-        .iter()
-        .filter(|server| server.token.claims().issuer != *trust.issuer.signed())
-        .map(|server| (server.address.clone(), server.token.claims().issuer.clone()))
-        .collect();
-    let waits = !signs_otherwise.is_empty();
-    let (mut changes, later): (Vec<_>, Vec<_>) =
-        changes.into_iter().partition(|change| !waits || change.step.gate != Some(Gate::AfterIssuerSwitch));
-    // The gate is open.
-    changes.iter_mut().for_each(|change| change.step.gate = None);
-    let plan = Plan {
-        documents: publication
-            .zip(documents.as_ref())
-            .map(|(publication, documents)| Documents::of(publication, documents)),
-        provider: provider.to_string(),
-        keys: given_keys(trust),
-        changes,
-        objects,
-        later,
-        signs_otherwise,
-        obstacles: find_store(estate, &resolved.store)
-            .map(|store| obstacles_of_a_move(estate.users(store), store, login))
-            .unwrap_or_default(),
-        servers: observed.servers.len(),
-        retirement: None,
-        store_kept_for: BTreeSet::new(),
-        settings: None,
-    };
-    Ok(Decided { plan, impossible, present, documents })
-}
-
-/// The keys that a provider is given, and what each is there for.
-fn given_keys(trust: &Trust) -> Vec<GivenKey> {
-    let given = trust.keys.iter().filter(|_| trust.issuer.published().is_none());
-    given
-        .map(|key| GivenKey { kid: key.kid().to_owned(), kind: key.describe(), role: trust.role(key) })
-        .collect()
 }

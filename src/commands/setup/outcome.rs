@@ -9,17 +9,22 @@ use crate::{
 };
 
 /// What the final message of a run is made of.
-pub(super) struct Farewell<'a> {
+#[derive(Clone, Debug)]
+pub(super) struct Farewell {
     /// Where grants were made.
     pub(super) provider: Option<String>,
     /// The command that goes on.
-    pub(super) command: &'a str,
+    pub(super) command: String,
+    /// Flags that name the stores of the run, e.g. ` --store gcp`.
+    pub(super) flags: String,
+    /// `keyless setup --undo`, with the flag that names this store.
+    pub(super) undo: String,
     pub(super) retire: bool,
     /// Whether an undo is the way back.
     pub(super) undoes: bool,
 }
 
-impl Farewell<'_> {
+impl Farewell {
     pub(super) fn words(&self, run: &Run<'_>) -> String {
         last_words(&Situation {
             state: &run.state,
@@ -27,8 +32,9 @@ impl Farewell<'_> {
             store: Some(&run.seen.store),
             keys: run.seen.keys.as_ref().map(|(_, keys)| keys.as_slice()),
             provider: self.provider.as_deref(),
-            command: self.command,
+            command: &self.command,
             undoes: self.undoes,
+            undo: &self.undo,
         })
     }
 
@@ -40,8 +46,9 @@ impl Farewell<'_> {
             store: None,
             keys,
             provider: self.provider.as_deref(),
-            command: self.command,
+            command: &self.command,
             undoes: self.undoes,
+            undo: &self.undo,
         })
     }
 
@@ -53,8 +60,9 @@ impl Farewell<'_> {
             store: None,
             keys: None,
             provider: self.provider.as_deref(),
-            command: self.command,
+            command: &self.command,
             undoes: self.undoes,
+            undo: &self.undo,
         })
     }
 
@@ -72,7 +80,7 @@ impl Farewell<'_> {
             all.join(", ")
         };
         match end {
-            End::Moved => {
+            End::Moved | End::Held => {
                 report.line(format_args!(
                     "\nThe store {} logs in with short-lived tokens. See what is left: keyless audit",
                     store.name
@@ -88,8 +96,8 @@ impl Farewell<'_> {
             }
             End::Kept => {
                 report.line(format_args!(
-                    "\nThe store {} logs in with short-lived tokens. Its old key is disabled; delete it: keyless setup --retire-key",
-                    store.name
+                    "\nThe store {} logs in with short-lived tokens. Its old key is disabled; delete it: keyless setup{} --retire-key",
+                    store.name, self.flags
                 ));
                 Ok(Exit::Clean)
             }

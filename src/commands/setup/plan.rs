@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::retire::Retirement;
+use super::{members::NotMoved, retire::Retirement};
 use crate::{
-    commands::objects,
+    commands::{objects, rights::Rights},
     error::Code,
     federation::{Change, KeyRole, TrustedIssuer},
     oidc::SignedIssuer,
@@ -27,19 +27,32 @@ pub(super) struct Plan<'p> {
     pub(super) changes: Vec<Change<'p>>,
     /// Those that lock the store out as long as the API servers sign as another issuer.
     pub(super) later: Vec<Change<'p>>,
-    pub(super) objects: StorePlan,
+    pub(super) stores: Vec<StorePart>,
+    /// Those that cannot be moved.
+    pub(super) not_moved: Vec<NotMoved>,
+    /// Those that are left out, with the reason.
+    pub(super) not_looked_at: Vec<(String, String)>,
+    /// The run is about several stores, also where there is only one of them.
+    pub(super) are_several: bool,
     /// The API servers that do not sign as the issuer yet, and what they sign as.
     pub(super) signs_otherwise: Vec<(String, SignedIssuer)>,
     /// How many API servers there are.
     pub(super) servers: usize,
+    /// What is to be kept in the settings file.
+    pub(super) settings: Option<Step>,
+}
+
+/// What a run does with one store.
+pub(super) struct StorePart {
+    /// `ClusterSecretStore gcp`.
+    pub(super) name: String,
+    pub(super) objects: StorePlan,
     /// What reads through the store but would not survive the change of provider.
     pub(super) obstacles: Vec<Obstacle>,
     /// What is left to do with the key that the store used before.
     pub(super) retirement: Option<Retirement>,
     /// What works now and would not any more: for it, the store stays as it is.
-    pub(super) store_kept_for: BTreeSet<String>,
-    /// What is to be kept in the settings file.
-    pub(super) settings: Option<Step>,
+    pub(super) kept_for: BTreeSet<String>,
 }
 
 /// A key that the provider is given, as people name it.
@@ -70,18 +83,18 @@ impl Documents {
     }
 }
 
-impl Plan<'_> {
+impl StorePart {
     /// Leaves the store as it is, if changing it would break any of these.
     pub(super) fn keep_store(&mut self, would_break: BTreeSet<String>) {
         let (store, _) = objects::split(&self.objects.objects);
         if objects::change_something(&store) {
-            self.store_kept_for = would_break;
+            self.kept_for = would_break;
         }
     }
 
     /// Whether the store stays as it is although it should change.
     pub(super) fn keeps_store(&self) -> bool {
-        !self.store_kept_for.is_empty()
+        !self.kept_for.is_empty()
     }
 
     /// The store as it shall be.
@@ -89,54 +102,105 @@ impl Plan<'_> {
         objects::split(&self.objects.objects).0.into_iter().next()
     }
 
-    /// The store cannot change before the API servers sign as the issuer.
-    pub(super) fn waits(&self) -> bool {
-        !self.signs_otherwise.is_empty()
-    }
-
-    /// Every step, in the order in which they are done.
-    fn steps(&self) -> Vec<Step> {
-        let documents = self.documents.iter().flat_map(|documents| documents.steps.iter().cloned());
-        let settings = self.settings.iter().cloned();
-        let (_, others) = objects::split(&self.objects.objects);
-        let others = others.into_iter().map(|object| object.step.clone());
-        let changes = settings.chain(documents).chain(of(&self.changes)).chain(others);
-        changes.chain(of(&self.later)).chain(self.store_step()).chain(self.retirement_steps()).collect()
-    }
-
-    /// All of it, for a program.
-    pub(super) fn whole(&self) -> plan::Plan {
-        let notes = self.documents.iter().flat_map(|documents| &documents.warnings);
-        let notes = notes.chain(&self.objects.warnings).cloned().collect();
-        plan::Plan { steps: self.steps(), notes }
-    }
-
     /// What the store's change waits for, beyond what is done before it in this run.
-    fn gate(&self) -> Option<Gate> {
-        match (self.waits(), self.keeps_store()) {
+    fn gate(&self, waits: bool) -> Option<Gate> {
+        match (waits, self.keeps_store()) {
             (true, _) => Some(Gate::AfterIssuerSwitch),
             (false, true) => Some(Gate::OnceNothingBreaks),
             (false, false) => None,
         }
     }
 
-    fn store_step(&self) -> Option<Step> {
+    fn store_step(&self, waits: bool) -> Option<Step> {
         let mut step = self.store()?.step.clone();
         if step.is_pending() {
-            step.gate = self.gate().or(step.gate).or(Some(Gate::AfterProbe));
+            step.gate = self.gate(waits).or(step.gate).or(Some(Gate::AfterProbe));
         }
         Some(step)
     }
 
-    fn retirement_steps(&self) -> Vec<Step> {
+    fn retirement_steps(&self, waits: bool) -> Vec<Step> {
         let Some(retirement) = &self.retirement else { return Vec::new() };
-        let gate = self.gate();
+        let gate = self.gate(waits);
         let gated = |step: Step| match step.gate {
             // It would not be done by a run that is free to change the store either.
             Some(own) if own.is_later() => step,
             own => step.gated(gate.or(own)),
         };
         retirement.steps().into_iter().map(gated).collect()
+    }
+
+    /// The store's own part of what is shown: the store, and what comes after it.
+    fn show(&self, waits: bool, are_several: bool, report: &mut Report<'_>) {
+        show(self.store_step(waits), report);
+        if self.keeps_store() {
+            let users: Vec<_> = self.kept_for.iter().map(String::as_str).collect();
+            report.line(format_args!(
+                "! not yet: it works now for {}, and would not any more; see what is new and what is left out",
+                users.join(", ")
+            ));
+        }
+        for warning in &self.objects.warnings {
+            report.warning(warning);
+        }
+        let of = if are_several { format!(" of {}", self.name) } else { String::new() };
+        if !self.obstacles.is_empty() {
+            report.line(format_args!("\nwould not survive the change of provider{of}"));
+            for obstacle in &self.obstacles {
+                report.line(format_args!("! {} {}: {}", obstacle.object, obstacle.field, obstacle.why));
+                report.line(format_args!("    {}", obstacle.change));
+            }
+        }
+        if let Some(retirement) = &self.retirement {
+            report.line(format_args!("\nreplaced credential{of}"));
+            show(self.retirement_steps(waits), report);
+            retirement.show_evidence(report);
+        }
+    }
+
+    fn obstacles_json(&self) -> serde_json::Value {
+        let one = |obstacle: &Obstacle| {
+            json!({
+                "object": obstacle.object, "field": obstacle.field, "why": obstacle.why, "change": obstacle.change,
+            })
+        };
+        self.obstacles.iter().map(one).collect()
+    }
+}
+
+impl Plan<'_> {
+    /// The store cannot change before the API servers sign as the issuer.
+    pub(super) fn waits(&self) -> bool {
+        !self.signs_otherwise.is_empty()
+    }
+
+    /// Whether something is left that the run was about.
+    pub(super) fn is_partial(&self) -> bool {
+        !self.not_moved.is_empty() || !self.not_looked_at.is_empty()
+    }
+
+    /// Every step, in the order in which they are done.
+    fn steps(&self) -> Vec<Step> {
+        let documents = self.documents.iter().flat_map(|documents| documents.steps.iter().cloned());
+        let settings = self.settings.iter().cloned();
+        let changes = settings.chain(documents).chain(of(&self.changes)).chain(self.identity_steps());
+        let stores = self.stores.iter().filter_map(|store| store.store_step(self.waits()));
+        let retirements = self.stores.iter().flat_map(|store| store.retirement_steps(self.waits()));
+        changes.chain(of(&self.later)).chain(stores).chain(retirements).collect()
+    }
+
+    /// What must be there before the stores.
+    fn identity_steps(&self) -> Vec<Step> {
+        let all = self.stores.iter().flat_map(|store| objects::split(&store.objects.objects).1);
+        all.map(|object| object.step.clone()).collect()
+    }
+
+    /// All of it, for a program.
+    pub(super) fn whole(&self) -> plan::Plan {
+        let notes = self.documents.iter().flat_map(|documents| &documents.warnings);
+        let of_stores = self.stores.iter().flat_map(|store| &store.objects.warnings);
+        let notes = notes.chain(of_stores).cloned().collect();
+        plan::Plan { steps: self.steps(), notes }
     }
 
     pub(super) fn show(&self, issuer: &TrustedIssuer, report: &mut Report<'_>) {
@@ -152,8 +216,7 @@ impl Plan<'_> {
         }
         show(of(&self.changes), report);
         report.line("\ncluster");
-        let (_, others) = objects::split(&self.objects.objects);
-        show(others.into_iter().map(|object| object.step.clone()), report);
+        show(self.identity_steps(), report);
         if self.waits() {
             report.line(format_args!("\nlater, once every API server signs as {issuer}"));
             if let Some((_, signs_as)) = self.signs_otherwise.first() {
@@ -168,39 +231,21 @@ impl Plan<'_> {
             }
             show(of(&self.later), report);
         }
-        show(self.store_step(), report);
-        if self.keeps_store() {
-            let users: Vec<_> = self.store_kept_for.iter().map(String::as_str).collect();
-            report.line(format_args!(
-                "! not yet: it works now for {}, and would not any more; see what is new and what is left out",
-                users.join(", ")
-            ));
+        for store in &self.stores {
+            store.show(self.waits(), self.are_several, report);
         }
-        for warning in &self.objects.warnings {
-            report.warning(warning);
-        }
-        if !self.obstacles.is_empty() {
-            report.line("\nwould not survive the change of provider");
-            for obstacle in &self.obstacles {
-                report.line(format_args!("! {} {}: {}", obstacle.object, obstacle.field, obstacle.why));
-                report.line(format_args!("    {}", obstacle.change));
-            }
-        }
-        if let Some(retirement) = &self.retirement {
-            report.line("\nreplaced credential");
-            show(self.retirement_steps(), report);
-            retirement.show_evidence(report);
-        }
+        show_left(&self.not_moved, &self.not_looked_at, report);
     }
 
-    /// `whole`: [`Self::whole`].
-    pub(super) fn to_json(
+    /// `whole`: [`Self::whole`]. `rights`: of each store.
+    pub(super) fn to_json<'r>(
         &self,
+        rights: impl IntoIterator<Item = &'r Rights>,
         issuer: &TrustedIssuer,
         whole: &plan::Plan,
         dry_run: bool,
     ) -> serde_json::Value {
-        json!({
+        let mut shown = json!({
             "issuer": issuer.as_str(),
             "dryRun": dry_run,
             "pending": pending(whole),
@@ -213,13 +258,50 @@ impl Plan<'_> {
             "signsOtherwise": self.signs_otherwise.iter().map(|(address, signs_as)| json!({
                 "address": address, "signsAs": signs_as.as_str(),
             })).collect::<Vec<_>>(),
-            "obstacles": self.obstacles.iter().map(|obstacle| json!({
-                "object": obstacle.object, "field": obstacle.field, "why": obstacle.why, "change": obstacle.change,
-            })).collect::<Vec<_>>(),
-            "storeKeptFor": self.store_kept_for,
-            "replaced": self.retirement.as_ref().map(Retirement::to_json),
-        })
+        });
+        let of_store = |store: &StorePart, rights: &Rights| {
+            json!({
+                "obstacles": store.obstacles_json(),
+                "storeKeptFor": store.kept_for,
+                "replaced": store.retirement.as_ref().map(Retirement::to_json),
+                "rights": rights.to_json(),
+            })
+        };
+        let mut stores: Vec<_> =
+            self.stores.iter().zip(rights).map(|(store, rights)| of_store(store, rights)).collect();
+        if self.are_several {
+            stores.iter_mut().zip(&self.stores).for_each(|(shown, store)| shown["store"] = json!(store.name));
+            shown["stores"] = stores.into();
+            left_json(&self.not_moved, &self.not_looked_at, &mut shown);
+        } else if let (Some(members), [serde_json::Value::Object(store)]) =
+            (shown.as_object_mut(), stores.as_mut_slice())
+        {
+            members.append(store);
+        }
+        shown
     }
+}
+
+/// What is left of what the run was about.
+pub(super) fn show_left(not_moved: &[NotMoved], not_looked_at: &[(String, String)], report: &mut Report<'_>) {
+    if !not_moved.is_empty() {
+        report.line("\nnot moved");
+        not_moved.iter().for_each(|store| store.show(report));
+    }
+    if !not_looked_at.is_empty() {
+        report.line("\nnot looked at, as it is not known that they log in with a stored credential");
+        not_looked_at.iter().for_each(|(store, why)| report.line(format_args!("! {store}: {why}")));
+    }
+}
+
+pub(super) fn left_json(
+    not_moved: &[NotMoved],
+    not_looked_at: &[(String, String)],
+    shown: &mut serde_json::Value,
+) {
+    shown["notMoved"] = not_moved.iter().map(NotMoved::to_json).collect();
+    let left = not_looked_at.iter();
+    shown["notLookedAt"] = left.map(|(store, why)| json!({ "store": store, "why": why })).collect();
 }
 
 /// How many things a run has to do, beside keeping the settings.

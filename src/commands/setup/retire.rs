@@ -1,6 +1,8 @@
 //! What becomes of the credential that the store logged in with: found, shown beside the plan, and left to
 //! [`crate::retirement`] to carry out.
 
+use std::collections::BTreeMap;
+
 use super::{
     found::{REPLACES, leaves_behind, named_by_hand, only_annotated},
     outcome::Farewell,
@@ -21,7 +23,7 @@ use crate::{
     http::Http,
     report::Report,
     retirement::{
-        Block, Elsewhere, End, Kept, KeyStanding, KeyView, Options, Stage, State, StoreId,
+        Block, Elsewhere, End, Kept, KeyStanding, KeyView, Options, Stage, State, StoreId, Until,
         config_map::{Lying, Shelf},
         look, switched_at, used_after,
     },
@@ -33,7 +35,8 @@ pub(super) struct Context<'a> {
     pub(super) cluster: &'a Cluster,
     pub(super) cluster_id: &'a str,
     pub(super) estate: &'a Estate,
-    pub(super) store: &'a StoreName,
+    /// The stores that this run moves: they leave what they share.
+    pub(super) leaving: &'a [StoreName],
     pub(super) providers: &'a Sections,
     pub(super) http: &'a Http,
     /// By the cluster's clock.
@@ -52,6 +55,8 @@ pub(super) struct Retirement {
     pub(super) last_uses: Vec<Option<LastUse>>,
     pub(super) needs_namespace: bool,
     pub(super) options: Options,
+    /// By number, the credentials that another store of this run used as well, which brings about their end.
+    pub(super) led: BTreeMap<usize, String>,
     /// When all that was looked at.
     pub(super) now: u64,
 }
@@ -63,7 +68,7 @@ impl Retirement {
         present: &Object,
         planned: &Planned,
         args: &SetupArgs,
-        farewell: &Farewell<'_>,
+        farewell: &Farewell,
     ) -> Result<Option<Self>> {
         let store = Store(present.clone());
         let id = StoreId::of(present);
@@ -146,7 +151,7 @@ impl Retirement {
         let looks = async {
             futures::try_join!(
                 look::look_at(it.cluster, &state.credentials, &connected),
-                look::elsewhere(it.cluster, it.store, &state.credentials),
+                look::elsewhere(it.cluster, it.leaving, &state.credentials),
                 async { Ok(last_uses(&connected).await) },
             )
         };
@@ -172,6 +177,7 @@ impl Retirement {
             last_uses,
             needs_namespace,
             options,
+            led: BTreeMap::new(),
             now,
         }))
     }
@@ -234,7 +240,7 @@ impl Retirement {
     }
 
     /// How a run ends that has nothing to do, but for what keeps it from doing something.
-    pub(super) fn nothing_to_do(&self, farewell: &Farewell<'_>, report: &mut Report<'_>) -> Result<Exit> {
+    pub(super) fn nothing_to_do(&self, farewell: &Farewell, report: &mut Report<'_>) -> Result<Exit> {
         let end = match self.block() {
             Some(block) => End::Blocked(block),
             None if self.options.retire && self.leaves_something() => End::Left,
@@ -267,6 +273,7 @@ pub(super) fn options(args: &SetupArgs, switch: bool, now: u64) -> Options {
         // An operator that was cut off from its API server goes on with the store as it knew it, fails once with the
         // disabled key, and comes right by itself. What it has read stays where it is meanwhile.
         grace: 60,
+        until: Until::End,
     }
 }
 

@@ -27,6 +27,11 @@ impl Retirement {
                 None => {}
             }
         }
+        for (index, leader) in &self.led {
+            if let Some(kept) = self.state.credentials.get(*index) {
+                report.line(format_args!("    {} is retired once, as shown for {leader}", kept.identity));
+            }
+        }
         for user in &self.elsewhere.users {
             report.line(format_args!("! also used by {user}"));
         }

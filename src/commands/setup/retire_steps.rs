@@ -13,8 +13,12 @@ impl Retirement {
         let stays = self.block().is_some();
         let given_back = self.given_back();
         let all = self.state.credentials.iter().enumerate();
-        let credentials: Vec<_> = all.flat_map(|(index, kept)| self.steps_of(index, kept, stays)).collect();
-        let acts = credentials.iter().any(is_of_this_run);
+        let credentials: Vec<_> =
+            all.map(|(index, kept)| (index, self.steps_of(index, kept, stays))).collect();
+        let acts = credentials.iter().flat_map(|(_, steps)| steps).any(is_of_this_run);
+        // Each name once in a plan: what stores share is shown where it is brought about.
+        let own = credentials.into_iter().filter(|(index, _)| !self.led.contains_key(index));
+        let credentials = own.flat_map(|(_, steps)| steps);
         // What is recorded is only needed where something is changed.
         let record = match acts || self.options.switch || given_back.is_some() {
             true => self.record(given_back.as_ref()),

@@ -11,11 +11,11 @@ use std::{
 
 use serde_json::{Value, json};
 
+use super::members::Member;
 use crate::{
     commands::resolve::Resolved,
     config::{Edit, Setting, Settings, edit, held, listed},
     error::{Code, Error, Result},
-    federation::Right,
     files::{self, Accept, MAX_SMALL},
     oidc::Issuer,
     plan::{Action, FieldChange, Step, Target},
@@ -34,13 +34,13 @@ pub(super) struct SettingsFile<'a> {
 
 impl<'a> SettingsFile<'a> {
     /// `issuer` if it is that of public documents; `cluster_uid` is that of the namespace `kube-system`.
-    /// `list` is what the store's identity may do, if the file does not say so yet.
+    /// `store` is the one that the section `store` is about, if the run is about that one.
     pub(super) fn plan(
         settings: &'a Settings,
         resolved: &Resolved,
         issuer: Option<&Issuer>,
         cluster_uid: &str,
-        list: Option<BTreeSet<Right>>,
+        store: Option<&Member>,
     ) -> Result<Self> {
         let path = settings.file.as_path();
         // A pipe can be read as settings, but not be brought up to date.
@@ -56,8 +56,8 @@ impl<'a> SettingsFile<'a> {
                 .hint("--config names the settings file, in which setup keeps what it decided"));
             }
         };
-        let mut decisions = decisions(settings, resolved, issuer, cluster_uid)?;
-        if let Some(list) = list {
+        let mut decisions = decisions(settings, resolved, issuer, cluster_uid, store)?;
+        if let Some(list) = store.and_then(|store| store.rights.to_list()) {
             decisions.extend(listed(&list, settings.store.listed.as_ref().unwrap_or(&BTreeSet::new())));
         }
         // The same file may be named in several ways.
@@ -129,6 +129,7 @@ fn decisions(
     resolved: &Resolved,
     issuer: Option<&Issuer>,
     cluster_uid: &str,
+    store: Option<&Member>,
 ) -> Result<Vec<Setting>> {
     let mut all: Vec<Setting> = Vec::new();
     let mut say = |path: &'static str, value: Option<String>| {
@@ -145,9 +146,11 @@ fn decisions(
         say(CA_FILE, Some(beside(&settings.file, ca_file)?));
     }
     resolved.provider.settings().into_iter().for_each(|(path, value)| say(path, Some(value)));
-    say("store.name", Some(resolved.store.name().to_owned()));
-    say("store.namespace", resolved.store.namespace().map(str::to_owned));
-    say("store.serviceAccount", Some(resolved.workload.to_string()));
+    if let Some(Member { store, account, .. }) = store {
+        say("store.name", Some(store.name().to_owned()));
+        say("store.namespace", store.namespace().map(str::to_owned));
+        say("store.serviceAccount", Some(account.to_string()));
+    }
     // The next run would take a staged key away that this one has given.
     if resolved.uploads_keys() && !settings.public_keys.is_empty() {
         let files = settings.public_keys.iter().map(|path| beside(&settings.file, path));

@@ -17,6 +17,7 @@ use crate::{
         prompt::{self, Offer},
         resolve::{store_name, unknown_store},
         saved,
+        stores::{flag, named},
     },
     config::Settings,
     error::{Code, Error, Result},
@@ -41,6 +42,18 @@ pub(super) async fn run(
     now: fn() -> u64,
     report: &mut Report<'_>,
 ) -> Result<Exit> {
+    let (settings, flags) = match args.stores.store.as_slice() {
+        [] => (settings.clone(), String::new()),
+        [store] => (named(settings, store), flag(store)),
+        [..] => {
+            return Err(Error::usage(
+                Code::UndoSeveral,
+                "--undo brings back the login of one store at a time",
+            )
+            .hint("run it once for each store: keyless setup --undo --store STORE"));
+        }
+    };
+    let settings = &settings;
     let http = Http::new(&settings.additional_roots)?;
     let cluster = target::require(settings, report).await?;
     let cluster_id = cluster.uid()?;
@@ -85,7 +98,9 @@ pub(super) async fn run(
     let clock = || now();
     let mut run = Run::new(&cluster, &store, Some(shelf), state, connected, options, &clock);
     run.seen = seen;
-    let farewell = Farewell { provider: None, command: "keyless setup --undo", retire: false, undoes: false };
+    let undo = format!("keyless setup --undo{flags}");
+    let farewell =
+        Farewell { provider: None, command: undo.clone(), flags, undo, retire: false, undoes: false };
     if let Next::Stop(end) = &decided {
         if let (StoreView::Other { .. }, Some(restored)) = (&run.seen.store, &restored) {
             report.line(format_args!("{}: what it says now → what was saved", restored.object()));

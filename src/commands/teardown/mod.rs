@@ -17,22 +17,23 @@ use super::{
     resolve::{self, Resolved},
     rights::ever_named,
     saved,
+    stores::Stores,
 };
 use crate::{
     bucket::{self, Bucket},
     cli::TeardownArgs,
     cluster::{
-        Cluster,
+        Cluster, ServiceAccount,
         snapshot::{Estate, ROLE_BINDINGS, ROLES, SERVICE_ACCOUNTS, Store},
     },
     config::Settings,
     error::{Code, Result},
-    federation::Purpose,
+    federation::{Naming, Purpose, Workload},
     http::Http,
     plan::apply,
     publication::location::DocumentLocation,
     report::Report,
-    secret_store::{self, Given, Planned, StoreLogin, role_name},
+    secret_store::{self, Given, Planned, StoreLogin, StoreName, role_name},
     warning::Warning,
 };
 
@@ -40,7 +41,8 @@ use crate::{
 pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut Report<'_>) -> Result<Exit> {
     let http = Http::new(&settings.additional_roots)?;
     let Sight { cluster, estate, observed, cluster_id } = Sight::take(settings, report).await?;
-    let resolved = resolved(settings, &estate, &cluster_id, report)?;
+    let stores = Stores::naming(&args.store);
+    let resolved = resolved(&stores, settings, &estate, &cluster_id, report)?;
     if let Some(resolved) = &resolved {
         report.about_account(Some(resolved.provider.account()));
     }
@@ -65,16 +67,25 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
     let mut planned = Vec::new();
     if let Some(resolved) = &resolved {
         let trust = resolved.trust(issuer.clone(), cluster_id, &observed, None, None)?;
+        let identities = identities(&stores, settings, resolved, &estate)?;
         for provider in &providers {
             let provider = provider.as_ref();
-            let rights = ever_named(&estate, settings, &resolved.store, provider);
-            let trust = trust.clone().granting(rights, BTreeSet::new());
+            let workloads = identities.iter().map(|Identity { store, account, naming, settings }| {
+                let rights = ever_named(&estate, settings, store, provider);
+                Workload::new(account.clone(), *naming).granting(rights, BTreeSet::new())
+            });
+            let trust = trust.clone().of(workloads);
             let (parts, login) = futures::try_join!(provider.withdraw(&trust), provider.store_login())?;
             withdrawals.push(Withdrawal { provider, parts, login });
         }
         let withdrawn: Vec<_> =
             withdrawals.iter().map(|withdrawal: &Withdrawal<'_>| withdrawal.login.as_ref()).collect();
-        planned = objects_of(&cluster, &estate, resolved, &withdrawn).await?;
+        for identity in &identities {
+            let objects = objects_of(&cluster, &estate, identity, &withdrawn).await?;
+            // What stores share is shown once.
+            let known: Vec<_> = planned.iter().map(|it: &Planned| it.object().to_owned()).collect();
+            planned.extend(objects.into_iter().filter(|it| !known.iter().any(|known| known == it.object())));
+        }
     }
     let in_bucket = match (&bucket, &place) {
         (Some(bucket), Some(place)) => Some(plan::Bucket {
@@ -144,6 +155,7 @@ async fn act(
 /// What was set up; `None` where it was only documents. An operator that is gone by now keeps nothing from being
 /// taken away, and neither does a store that an earlier run took away.
 fn resolved(
+    stores: &Stores,
     settings: &Settings,
     estate: &Estate,
     cluster_id: &str,
@@ -152,8 +164,13 @@ fn resolved(
     if !settings.names_a_provider() && estate.stores.is_empty() {
         return Ok(None);
     }
-    // An earlier run may have taken it away.
-    if let Some(error) = resolve::named_store_unknown(settings, estate)? {
+    let Some(settings) = &stores.first(settings, estate) else { return Ok(None) };
+    // An earlier run may have taken them away.
+    let unknown: Vec<_> = match &stores.named {
+        Some(named) => named.iter().filter_map(|store| resolve::unknown_store(estate, store)).collect(),
+        None => resolve::named_store_unknown(settings, estate)?.into_iter().collect(),
+    };
+    for error in unknown {
         let there = error.causes.join("; ");
         let text = format!("{}; {there}: what was made for another store is not looked at", error.message);
         report.warning(&Warning::new(error.code, text));
@@ -163,28 +180,62 @@ fn resolved(
     resolve::resolve(settings, None, estate, cluster_id, &mut ask).map(Some)
 }
 
-/// What the store was given, and the store itself.
+/// A store, and what it logs in with.
+struct Identity {
+    store: StoreName,
+    account: ServiceAccount,
+    naming: Naming,
+    /// As they are for this store.
+    settings: Settings,
+}
+
+fn identities(
+    stores: &Stores,
+    settings: &Settings,
+    resolved: &Resolved,
+    estate: &Estate,
+) -> Result<Vec<Identity>> {
+    let given = settings;
+    let one = |store: &StoreName| {
+        let settings = stores.settings_of(store, given);
+        let account = resolve::workload_of(&settings, estate, store)?;
+        let naming = stores.naming_of(store, given);
+        Ok(Identity { store: store.clone(), account, naming, settings })
+    };
+    match &stores.named {
+        Some(named) => named.iter().map(one).collect(),
+        None => Ok(vec![Identity {
+            store: resolved.store.clone(),
+            account: resolved.workload.clone(),
+            naming: Naming::AsSet,
+            settings: settings.clone(),
+        }]),
+    }
+}
+
+/// What a store was given, and the store itself.
 async fn objects_of(
     cluster: &Cluster,
     estate: &Estate,
-    resolved: &Resolved,
+    identity: &Identity,
     withdrawn: &[&dyn StoreLogin],
 ) -> Result<Vec<Planned>> {
-    let namespace = Some(resolved.workload.namespace.as_str());
-    let role = role_name(&resolved.workload);
+    let Identity { store, account: workload, .. } = identity;
+    let namespace = Some(workload.namespace.as_str());
+    let role = role_name(workload);
     let (store, account, role, role_binding) = futures::try_join!(
-        cluster.get_object(resolved.store.resource(), resolved.store.namespace(), resolved.store.name()),
-        cluster.get_object(&SERVICE_ACCOUNTS, namespace, &resolved.workload.name),
+        cluster.get_object(store.resource(), store.namespace(), store.name()),
+        cluster.get_object(&SERVICE_ACCOUNTS, namespace, &workload.name),
         cluster.get_object(&ROLES, namespace, &role),
         cluster.get_object(&ROLE_BINDINGS, namespace, &role),
     )?;
-    let other_users = secret_store::other_users(estate, &resolved.workload, withdrawn);
+    let other_users = secret_store::other_users(estate, workload, withdrawn);
     let given = Given {
         store: store.as_ref(),
         account: account.as_ref(),
         role: role.as_ref(),
         role_binding: role_binding.as_ref(),
-        workload: &resolved.workload,
+        workload,
         withdrawn,
         other_users: other_users.as_deref(),
     };

@@ -3,6 +3,11 @@
 macro_rules! google {
     ($next:ident $($rest:ident)*; $($before:tt)*) => {
         $next! { $($rest)*; $($before)*
+            GoogleAccountShared "google-account-shared"
+                "Several ServiceAccounts would become the same Google service account."
+                causes "google.impersonate is set, and the stores log in with ServiceAccounts of their own."
+                remedy "Leave google.impersonate out, let the stores share one ServiceAccount, or set each up \
+                    with a settings file of its own.";
             GoogleAnswer "google-answer"
                 "Google's answer cannot be used."
                 causes "Google.endpoints names another server."

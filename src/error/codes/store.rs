@@ -152,6 +152,10 @@ macro_rules! store {
                 causes "Teardown withdraws what it logs in by."
                 remedy "Move the store first with `keyless setup --to`, or name another provider in it by \
                     hand.";
+            StoreOtherProvider "store-other-provider"
+                "The store is at another provider than the one that the run is about."
+                causes "Several stores were named, or --all was given, and not all of them are at one provider."
+                remedy "Move it with --to, or set it up with a settings file of its own.";
             StoreReplaced "store-replaced"
                 "The store was deleted and created again, so what was saved belongs to the former one."
                 causes "A GitOps tool or a person created it again."
@@ -182,6 +186,10 @@ macro_rules! store {
                 "The former credential was disabled by someone else."
                 causes "An administrator or policy disabled it."
                 remedy "Find out why, enable it, then run `keyless setup --undo`.";
+            UndoSeveral "undo-several"
+                "--undo was given with several stores."
+                causes "--store was repeated."
+                remedy "Run keyless setup --undo --store STORE once for each store.";
             UndoTooLate "undo-too-late"
                 "The former credential is deleted and cannot be restored."
                 causes "Setup ran with --retire-key."

@@ -255,7 +255,8 @@ impl Federation for Far {
     }
 
     async fn plan<'p>(&'p self, want: &Trust) -> Result<Plan<'p>> {
-        let wanted = format!("{} {}", want.issuer, want.subject()?);
+        let subjects: Vec<_> = want.subjects()?.iter().map(ToString::to_string).collect();
+        let wanted = format!("{} {}", want.issuer, subjects.join(" "));
         let action = match self.trusted.lock().unwrap().as_deref() {
             None => Action::Create,
             Some(trusted) if trusted == wanted => Action::NoOp,

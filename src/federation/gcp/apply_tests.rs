@@ -361,7 +361,7 @@ async fn between_uploaded_keys_and_documents() {
 #[tokio::test]
 async fn missing_service_account_is_refused() {
     let mut far = Far::new();
-    far.settings.impersonate = Some("missing@acme-prod.iam.gserviceaccount.com".to_owned());
+    far.settings.impersonate = Some("nobody@acme-prod.iam.gserviceaccount.com".to_owned());
     let error = far.gcp().plan(&far.trust()).await.unwrap_err();
     assert_eq!(error.code, Code::GoogleServiceAccountMissing, "{error}");
     assert_eq!(far.writes(), Vec::<String>::new());
@@ -372,8 +372,8 @@ async fn missing_service_account_is_refused() {
 async fn no_call_too_many() {
     let far = Far::new();
     let mut want = far.trust();
-    want.rights = (0..30).map(|number| Right::read(format!("secret{number:02}"))).collect();
-    want.rights.iter().for_each(|right| far.google.add_secret(&right.on, PAYLOAD));
+    want.workloads[0].rights = (0..30).map(|number| Right::read(format!("secret{number:02}"))).collect();
+    want.workloads[0].rights.iter().for_each(|right| far.google.add_secret(&right.on, PAYLOAD));
     let gcp = far.gcp();
     let (changes, login) = futures::join!(gcp.plan(&want), gcp.store_login());
     let changes = changes.unwrap().changes;
@@ -389,7 +389,7 @@ async fn no_call_too_many() {
     far.google.faults().forget();
     gcp.audience().await.unwrap();
     let token = far.token(|_| {});
-    for right in &want.rights {
+    for right in &want.workloads[0].rights {
         let findings = gcp.probe(&token, &reading(&right.on), &mut |_: &str| ()).await;
         assert!(findings.len() == 2 && findings.iter().all(|finding| !finding.is_failed()), "{findings:?}");
     }

@@ -10,55 +10,65 @@ use super::{
 };
 use crate::{
     error::{Code, Error, Result},
-    federation::{Impossible, Right, RightKind, Trust},
+    federation::{Impossible, Right, RightKind, Trust, Workload},
     google::needs,
     plan::{Action, Change, Desired, Fit, Observed, Obstacle, Permits, decide, ownership::Ownership},
 };
 
-/// The workload, or the account that it becomes, gets the roles that its rights take.
+/// Each workload, or the account that it becomes, gets the roles that its own rights take.
 pub(super) fn bindings(want: &Trust, settings: &Settings, state: &State) -> Result<Plans> {
-    let principal = state.ids.principal(&state.project.number, &want.subject()?);
     let mut plan = Plans::default();
+    refuse_missing_account(settings, state)?;
+    refuse_an_empty_project(want, state)?;
+    let (absent, present): (Vec<_>, Vec<_>) = want.rights().into_iter().partition(|right| {
+        right.secret().is_some_and(|name| is_missing(&Holder::Secret(name.to_owned()), state))
+    });
+    plan.impossible = absent.into_iter().map(|right| impossible(right, state)).collect();
+    for workload in &want.workloads {
+        let rights = workload.rights.iter().filter(|right| present.contains(right));
+        plan.changes.extend(of_workload(workload, rights, settings, state)?);
+    }
+    if !want.workloads.is_empty() && want.rights().is_empty() {
+        plan.changes.push(leave(
+            format!("secrets of {}", state.ids.project),
+            "no secret is named, so nothing is granted".to_owned(),
+        ));
+    }
+    Ok(plan)
+}
+
+/// `rights`: those that can be given.
+fn of_workload<'a>(
+    workload: &'a Workload,
+    rights: impl Iterator<Item = &'a Right>,
+    settings: &Settings,
+    state: &State,
+) -> Result<Vec<Planned>> {
+    let principal = state.ids.principal(&state.project.number, &workload.subject()?);
+    let mut changes = Vec::new();
     let reader = match &settings.impersonate {
         None => principal.clone(),
         Some(email) => {
-            let holder = Holder::Account(email.clone());
-            if is_missing(&holder, state) {
-                return Err(Error::failed(
-                    Code::GoogleServiceAccountMissing,
-                    format!("there is no service account {email}"),
-                )
-                .hint("correct google.impersonate, or leave it out: direct access needs none")
-                .hint(format!(
-                    "`gcloud iam service-accounts create NAME --project={}` makes one",
-                    state.ids.project
-                )));
-            }
             let why = "the workload becomes this account";
-            plan.changes.push(grant((holder, WORKLOAD_USER), &principal, why, state));
+            let holder = Holder::Account(email.clone());
+            changes.push(grant((holder, WORKLOAD_USER), &principal, why, state));
             format!("serviceAccount:{email}")
         }
     };
-    let is_absent = |right: &&Right| {
-        right.secret().is_some_and(|name| is_missing(&Holder::Secret(name.to_owned()), state))
-    };
-    refuse_an_empty_project(want, state)?;
-    let (absent, present): (Vec<_>, Vec<_>) = want.rights.iter().partition(is_absent);
-    plan.impossible = absent.into_iter().map(|right| impossible(right, state)).collect();
-    let roles = roles::roles(present, settings.grant);
+    let roles = roles::roles(rights, settings.grant);
     let mut everywhere = BTreeSet::new();
     for (place, rights) in &roles {
         let (holder, role) = place;
         let on_project = *holder != Holder::Project && has(state, &Holder::Project, role, &reader);
         if on_project && settings.impersonate.is_some() {
             let why = format!("{reader} has {role} on the whole project");
-            plan.changes.push(leave(shown(holder, state), why));
+            changes.push(leave(shown(holder, state), why));
             continue;
         }
         if on_project {
             everywhere.insert(*role);
         }
-        plan.changes.push(grant(place.clone(), &reader, &why(place, rights), state));
+        changes.push(grant(place.clone(), &reader, &why(place, rights), state));
     }
     for role in everywhere {
         let why = format!(
@@ -66,19 +76,23 @@ pub(super) fn bindings(want: &Trust, settings: &Settings, state: &State) -> Resu
              `gcloud projects remove-iam-policy-binding {} --role={role} --member={reader}`",
             state.ids.project
         );
-        plan.changes.push(leave(shown(&Holder::Project, state), why));
+        changes.push(leave(shown(&Holder::Project, state), why));
     }
-    let dropped = roles::roles(&want.revoked, settings.grant);
+    let dropped = roles::roles(&workload.revoked, settings.grant);
     for (place, _) in dropped.into_iter().filter(|(place, _)| !roles.contains_key(place)) {
-        plan.changes.extend(revoke(place, &principal, &reader, state));
+        changes.extend(revoke(place, &principal, &reader, state));
     }
-    if want.rights.is_empty() {
-        plan.changes.push(leave(
-            format!("secrets of {}", state.ids.project),
-            "no secret is named, so nothing is granted".to_owned(),
-        ));
+    Ok(changes)
+}
+
+fn refuse_missing_account(settings: &Settings, state: &State) -> Result<()> {
+    let Some(email) = &settings.impersonate else { return Ok(()) };
+    if !is_missing(&Holder::Account(email.clone()), state) {
+        return Ok(());
     }
-    Ok(plan)
+    Err(Error::failed(Code::GoogleServiceAccountMissing, format!("there is no service account {email}"))
+        .hint("correct google.impersonate, or leave it out: direct access needs none")
+        .hint(format!("`gcloud iam service-accounts create NAME --project={}` makes one", state.ids.project)))
 }
 
 /// A service account, a secret or a project is the administrator's: keyless grants on it, and does not create it.
@@ -97,7 +111,8 @@ fn binding(has: bool) -> Observed {
 
 /// Where none of the secrets is, the project is the wrong one.
 fn refuse_an_empty_project(want: &Trust, state: &State) -> Result<()> {
-    let reads = want.rights.iter().filter(|right| right.kind == RightKind::Read);
+    let rights = want.rights();
+    let reads = rights.iter().filter(|right| right.kind == RightKind::Read);
     let seen: Vec<_> =
         reads.map(|right| (&right.on, is_missing(&Holder::Secret(right.on.clone()), state))).collect();
     if seen.is_empty() || seen.iter().any(|(_, missing)| !missing) {

@@ -14,8 +14,7 @@ use lab::{Curve, SigningKey};
 use serde_json::{Value, json};
 
 use super::{mark::mark, tests::*, *};
-use crate::cluster::ServiceAccount;
-use crate::federation::{reading, reads};
+use crate::federation::{reading, workload};
 
 const DOCUMENTS: &str = "https://storage.googleapis.com/acme-oidc";
 
@@ -144,8 +143,7 @@ fn meet(mut things: Vec<(&'static str, Value)>, change: fn(&mut Settings)) -> (F
 fn recorded_trust() -> Trust {
     let mut want = trust(&[&SigningKey::ec(Curve::P256)]);
     want.issuer = issuer(Mode::Uploaded, DOCUMENTS);
-    want.workload = ServiceAccount { namespace: "external-secrets".into(), name: "eso-gcp".into() };
-    want.rights = reads(&["db-password"]);
+    want.workloads = vec![workload("external-secrets/eso-gcp", &["db-password"])];
     want
 }
 

@@ -60,7 +60,7 @@ fn grants_of_each_kind() {
 #[test]
 fn missing_secrets_and_excess_are_named() {
     let mut case = right();
-    case.want.rights.extend(reads(&["gone"]));
+    case.want.workloads[0].rights.extend(reads(&["gone"]));
     case.seen(Holder::Secret("gone".into()), Seen::Absent);
     // One of two: it is left out, and named with the remedy.
     let planned = plan(&case.want, &case.settings, &case.state).unwrap();
@@ -69,18 +69,18 @@ fn missing_secrets_and_excess_are_named() {
     assert!(impossible.why.contains("there is no secret gone"), "{impossible:?}");
     assert!(impossible.remedy.contains("gcloud secrets create gone"), "{impossible:?}");
     // All of them: the project is the wrong one.
-    case.want.rights = reads(&["gone"]);
+    case.want.workloads[0].rights = reads(&["gone"]);
     let error = case.plan().unwrap_err();
     assert_eq!(error.code, Code::GoogleSecretMissing, "{error}");
     assert!(
         error.message.ends_with("there is no gone") && error.hints[2].contains("store.secrets"),
         "{error}"
     );
-    case.want.rights = reads(&["db"]);
+    case.want.workloads[0].rights = reads(&["db"]);
     case.seen(Holder::Project, policy(ACCESSOR, PRINCIPAL));
     let changes = case.plan().unwrap();
     assert!(changes[3].step.reason.contains("gcloud projects remove-iam-policy-binding"), "{changes:#?}");
-    case.want.rights.clear();
+    case.want.workloads[0].rights.clear();
     let changes = case.plan().unwrap();
     assert!(changes.last().unwrap().step.reason.contains("no secret is named"), "{changes:#?}");
 }

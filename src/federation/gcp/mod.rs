@@ -49,6 +49,8 @@ mod tests;
 mod trials;
 mod wanted;
 mod withdraw;
+#[cfg(test)]
+mod workloads_tests;
 
 use std::{
     collections::BTreeSet,
@@ -321,7 +323,7 @@ impl Federation for Gcp {
     }
 
     async fn withdraw<'p>(&'p self, want: &Trust) -> Result<Vec<Withdrawn<Box<dyn Act + 'p>>>> {
-        want.rights.iter().try_for_each(|right| named(right).map(drop))?;
+        want.rights().into_iter().try_for_each(|right| named(right).map(drop))?;
         let state = self.observe(want, true).await?;
         let withdrawn = withdraw::withdraw(want, &state)?;
         Ok(withdrawn.into_iter().map(|one| one.map(|step| self.act(step))).collect())

@@ -35,10 +35,10 @@ pub(super) async fn run(gcp: &Gcp, want: &Trust, everything: bool) -> Result<Sta
     // With a role on the project, reading takes none on the secrets.
     let on_secrets =
         |right: &&Right| everything || gcp.settings.grant == Grant::Secrets || right.kind != RightKind::Read;
-    let rights = want.rights.iter().chain(&want.revoked).filter(on_secrets);
+    let rights = want.named().into_iter().filter(on_secrets);
     let secrets: BTreeSet<_> = rights.filter_map(Right::secret).collect();
     holders.extend(secrets.into_iter().map(|name| Holder::Secret(name.to_owned())));
-    let finds = want.rights.iter().any(|right| right.kind.is_search());
+    let finds = want.rights().iter().any(|right| right.kind.is_search());
     let (project, services, pool, providers, policies) = futures::join!(
         ask_project(gcp),
         ask_services(gcp),

@@ -28,10 +28,25 @@ const RESTORED: &str =
 
 /// What cannot work is refused before Google is asked anything.
 pub(super) fn check(want: &Trust, settings: &Settings) -> Result<()> {
-    check_subject(&want.subject()?)?;
+    want.subjects()?.iter().try_for_each(check_subject)?;
     RULES.check(want)?;
     settings.impersonate.as_deref().map_or(Ok(()), check_email)?;
-    want.rights.iter().chain(&want.revoked).try_for_each(|right| super::named(right).map(drop))
+    refuse_one_account_for_several(want, settings)?;
+    want.named().into_iter().try_for_each(|right| super::named(right).map(drop))
+}
+
+/// All that become one service account can do what any of them may.
+fn refuse_one_account_for_several(want: &Trust, settings: &Settings) -> Result<()> {
+    let (Some(email), [first, second, ..]) = (&settings.impersonate, want.workloads.as_slice()) else {
+        return Ok(());
+    };
+    Err(Error::usage(
+        Code::GoogleAccountShared,
+        format!("{} and {} would both become the service account {email}", first.account, second.account),
+    )
+    .caused_by("each of them could then read what the other one reads")
+    .hint("leave google.impersonate out: direct access grants each ServiceAccount its own secrets")
+    .hint("or let the stores share one ServiceAccount, or set each up with a settings file of its own"))
 }
 
 /// What must change, and what is right already.

@@ -57,8 +57,10 @@ fn what_is_refused() {
             case.state.providers.remove(0);
             case.pool().description = older_mark("https://other.example");
         }),
-        (Code::GoogleSubjectTooLong, nothing, |case| case.want.workload.name = "a".repeat(89)),
-        (Code::GoogleSecretName, nothing, |case| case.want.rights.extend(reads(&["projects/p/secrets/db"]))),
+        (Code::GoogleSubjectTooLong, nothing, |case| case.want.workloads[0].account.name = "a".repeat(89)),
+        (Code::GoogleSecretName, nothing, |case| {
+            case.want.workloads[0].rights.extend(reads(&["projects/p/secrets/db"]))
+        }),
         (Code::GoogleServiceAccount, nothing, |case| case.settings.impersonate = Some("eso-reader".into())),
         (Code::GoogleKeyType, nothing, |case| case.want = trust(&[&case.key, &SigningKey::ec(Curve::P384)])),
         (Code::GoogleKeyType, nothing, |case| case.want = trust(&[&SigningKey::ec(Curve::P521)])),

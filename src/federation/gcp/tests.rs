@@ -7,9 +7,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    cluster::ServiceAccount,
     error::{Code, Error},
-    federation::{TrustedIssuer, reading, reads},
+    federation::{TrustedIssuer, reading, workload},
     google::Pace,
     oidc::{KeySet, KidRule},
     plan::{Action, Change},
@@ -130,9 +129,7 @@ pub(super) fn trust(signing: &[&SigningKey]) -> Trust {
         keys: keys(signing),
         signing: Vec::new(),
         staged: Vec::new(),
-        workload: ServiceAccount { namespace: "external-secrets".to_owned(), name: "eso-reader".to_owned() },
-        rights: reads(&["db"]),
-        revoked: BTreeSet::new(),
+        workloads: vec![workload("external-secrets/eso-reader", &["db"])],
     }
 }
 

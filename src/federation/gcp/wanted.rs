@@ -47,7 +47,7 @@ const DISPLAY_NAME: &str = "keyless";
 /// What the provider should be.
 pub(super) struct Wanted {
     mark: String,
-    subject: Subject,
+    subjects: Vec<Subject>,
     issuer: String,
     /// Empty: Google fetches them.
     jwks: String,
@@ -66,7 +66,7 @@ impl Wanted {
     pub(super) fn new(want: &Trust) -> Result<Self> {
         Ok(Self {
             mark: mark(&want.cluster_id, want.issuer.as_str()),
-            subject: want.subject()?,
+            subjects: want.subjects()?,
             issuer: want.issuer.as_str().to_owned(),
             jwks: match want.issuer {
                 TrustedIssuer::Published(_) => String::new(),
@@ -87,7 +87,7 @@ impl Wanted {
             oidc["jwksJson"] = self.jwks.clone().into();
         }
         json!({
-            "attributeCondition": condition(&[self.subject.as_str()]),
+            "attributeCondition": condition(&self.admitted()),
             "attributeMapping": BTreeMap::from(MAPPING),
             "description": self.mark,
             "disabled": false,
@@ -181,10 +181,9 @@ impl Wanted {
         if provider.mapping.get("google.subject").is_none_or(|value| value != "assertion.sub") {
             differs("attributeMapping", shown(&provider.mapping), text("google.subject=assertion.sub"));
         }
-        let admitted =
-            subjects(&provider.condition).is_some_and(|subjects| subjects.contains(&self.subject.as_str()));
+        let admitted = subjects(&provider.condition).is_some_and(|subjects| self.are_all_in(&subjects));
         if !provider.condition.is_empty() && !admitted {
-            let wanted = condition(&[self.subject.as_str()]);
+            let wanted = condition(&self.admitted());
             differs("attributeCondition", text(&provider.condition), text(&wanted));
         }
         if !provider.audiences.is_empty() {
@@ -205,17 +204,25 @@ impl Wanted {
             return Vec::new();
         }
         let all = subjects(&provider.condition).unwrap_or_default();
-        all.into_iter().filter(|subject| *subject != self.subject.as_str()).collect()
+        all.into_iter().filter(|subject| !self.admitted().contains(subject)).collect()
+    }
+
+    /// The subjects of this plan's workloads.
+    fn admitted(&self) -> Vec<&str> {
+        self.subjects.iter().map(Subject::as_str).collect()
+    }
+
+    fn are_all_in(&self, subjects: &[&str]) -> bool {
+        self.subjects.iter().all(|subject| subjects.contains(&subject.as_str()))
     }
 
     /// Other workloads of the same cluster are kept; a condition of any other form is replaced.
     fn condition(&self, provider: &Provider) -> String {
-        let all = subjects(&provider.condition).unwrap_or_default();
-        if !provider.life.deleted && all.contains(&self.subject.as_str()) {
+        let found = subjects(&provider.condition);
+        if !provider.life.deleted && found.is_some_and(|all| self.are_all_in(&all)) {
             return provider.condition.clone();
         }
-        let mut all = self.others(provider);
-        all.push(self.subject.as_str());
+        let all: Vec<_> = self.others(provider).into_iter().chain(self.admitted()).collect();
         condition(&all)
     }
 
@@ -280,6 +287,9 @@ fn condition(subjects: &[&str]) -> String {
 fn subjects(condition: &str) -> Option<Vec<&str>> {
     let list = condition.trim().strip_prefix(CONDITION.0)?.strip_suffix(CONDITION.1)?;
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ":.-".contains(c);
+    if list.trim().is_empty() {
+        return Some(Vec::new());
+    }
     list.split(',')
         .map(|quoted| {
             let quoted = quoted.trim();

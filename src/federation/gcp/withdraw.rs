@@ -50,9 +50,14 @@ pub(super) fn withdraw(want: &Trust, state: &State) -> error::Result<Vec<Withdra
     Ok(all)
 }
 
-/// The roles of the workload's principal.
+/// The roles of each workload's principal.
 fn bindings(want: &Trust, state: &State) -> error::Result<Vec<Withdrawn>> {
-    let principal = state.ids.principal(&state.project.number, &want.subject()?);
+    let principal = |subject| state.ids.principal(&state.project.number, subject);
+    let principals: Vec<_> = want.subjects()?.iter().map(principal).collect();
+    Ok(principals.iter().flat_map(|principal| bindings_of(principal, want, state)).collect())
+}
+
+fn bindings_of(principal: &str, want: &Trust, state: &State) -> Vec<Withdrawn> {
     let mut all = Vec::new();
     let doubt = principal_of_others(want, state);
     // A binding has no mark: whose it is follows from the pool and its providers.
@@ -64,21 +69,21 @@ fn bindings(want: &Trust, state: &State) -> error::Result<Vec<Withdrawn>> {
                 let object = format!("{role} on the {} from {principal}", shown(holder, state));
                 let why = "the workload will not log in this way any more";
                 let step = step(Action::Revoke, object, why).requires(needs_of(holder, state));
-                let (holder, member, seen) = (holder.clone(), principal.clone(), Some(policy.clone()));
+                let (holder, member, seen) = (holder.clone(), principal.to_owned(), Some(policy.clone()));
                 let observed = Observed::active(ownership, Fit::Equal);
                 let decision = decide(Desired::Absent { used_by_others: false }, observed);
                 let act = Step::Revoke(Binding { holder, role, member, seen });
                 Withdrawn::decided(decision, step, act, "", |_| stays.to_owned())
             };
-            if policy.has(role, &principal) {
+            if policy.has(role, principal) {
                 all.push(part(ownership, doubt.as_deref().unwrap_or_default()));
             }
-            if policy.has_conditionally(role, &principal) {
+            if policy.has_conditionally(role, principal) {
                 all.push(part(Ownership::Foreign, "the binding has a condition: keyless did not make it"));
             }
         }
     }
-    Ok(all)
+    all
 }
 
 /// The same subject of another cluster in the same pool is the same principal. Why what it was granted may be that

@@ -22,7 +22,7 @@ const NAMESPACE: HeaderName = HeaderName::from_static("x-vault-namespace");
 /// Agents and proxies may be told to ask for it; every client of Vault sends it.
 const REQUEST: HeaderName = HeaderName::from_static("x-vault-request");
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Api {
     http: Http,
     settings: Settings,
@@ -73,6 +73,11 @@ impl Reply {
 }
 
 impl Api {
+    /// The same connection, which names the objects of these settings where it is refused.
+    pub(super) fn naming(&self, settings: &Settings) -> Self {
+        Self { settings: settings.clone(), ..self.clone() }
+    }
+
     pub(super) fn new(settings: &Settings, http: Http) -> Self {
         Self { http, settings: settings.clone(), backoff: Backoff::request(Duration::from_secs(1), 3) }
     }

@@ -70,6 +70,7 @@ mod tests {
         Settings {
             address: address.into(),
             mount: "keyless".into(),
+            role_prefix: "external-secrets".into(),
             mount_from_store: false,
             role: "eso".into(),
             kv: "kv".into(),

@@ -22,7 +22,7 @@ fn objects_of_other_cluster_stay_untouched() {
     assert_eq!(error.code, Code::VaultOtherCluster);
     let reply = error.to_string();
     assert!(reply.contains("9c1d") && reply.contains(CLUSTER) && reply.contains("vault.mount"), "{reply}");
-    let changes = changes_of(withdraw(&settings, &want, &theirs, &["eso".into()]));
+    let changes = changes_of(withdraw(&settings, &want, &theirs, &["eso".into()], None));
     assert_eq!(verbs(&changes), [Action::NoOp; 3], "{changes:?}");
     assert!(changes.iter().all(|change| change.step.reason.contains("another cluster")), "{changes:?}");
 
@@ -30,7 +30,10 @@ fn objects_of_other_cluster_stay_untouched() {
     let mut shared = theirs;
     shared.mount.as_mut().unwrap().description = "by terraform".into();
     assert_eq!(plan(&settings, &want, &shared).unwrap_err().code, Code::VaultOtherCluster);
-    assert_eq!(verbs(&changes_of(withdraw(&settings, &want, &shared, &["eso".into()]))), [Action::NoOp; 3]);
+    assert_eq!(
+        verbs(&changes_of(withdraw(&settings, &want, &shared, &["eso".into()], None))),
+        [Action::NoOp; 3]
+    );
 }
 
 #[test]
@@ -39,7 +42,7 @@ fn marks_without_cluster_are_completed() {
     let mut older = done(&settings, &want);
     older.mount.as_mut().unwrap().description = OLDER.into();
     older.policy = older.policy.map(|text| text.replace(&format!(" in cluster {CLUSTER}"), ""));
-    let back = changes_of(withdraw(&settings, &want, &older, &["eso".into()]));
+    let back = changes_of(withdraw(&settings, &want, &older, &["eso".into()], None));
     assert_eq!(verbs(&back), [Action::Delete; 3]);
     let changes = plan(&settings, &want, &older).unwrap();
     assert_eq!(verbs(&changes), [Action::Update, Action::NoOp, Action::Update, Action::NoOp]);
@@ -59,6 +62,6 @@ fn new_issuer_is_a_shown_change() {
     let config = fields(&changes[1]);
     assert_eq!(config[0], ("bound_issuer", ISSUER, "https://oidc.lab.test/new"));
     // Before the move, and after it, it is this cluster's to take away.
-    let back = changes_of(withdraw(&settings, &new, &done(&settings, &old), &["eso".into()]));
+    let back = changes_of(withdraw(&settings, &new, &done(&settings, &old), &["eso".into()], None));
     assert_eq!(verbs(&back), [Action::Delete; 3]);
 }

@@ -20,6 +20,7 @@ pub(crate) fn error(status: u16, body: &[u8]) -> Error {
         address: "https://vault.example".to_owned(),
         mount_from_store: false,
         mount: "keyless".to_owned(),
+        role_prefix: "external-secrets".into(),
         role: "eso".to_owned(),
         kv: "kv".to_owned(),
         mode: Mode::StaticKeys,

@@ -30,6 +30,7 @@ mod withdraw;
 use std::{collections::BTreeSet, fmt};
 
 use async_trait::async_trait;
+use futures::future::try_join_all;
 use http::Method;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use serde_json::{Value, json};
@@ -38,11 +39,16 @@ use self::of_store::{OfStore, SetByName};
 use self::{
     api::Api,
     namespaces::Support,
+    observe::Observed,
     paths::{Folder, SecretPath},
 };
 pub(crate) use self::{section::PROVIDER, store_login::VaultLogin, wanted::RULES};
-use super::{Change, Federation, Find, Keys, Plan, Right, RightKind, Rules, Trial, Trust, Withdrawn};
+use super::{
+    After, Change, Federation, Find, Keys, Naming, Plan, Right, RightKind, Rules, Trial, Trust, Withdrawn,
+    Workload,
+};
 use crate::{
+    cluster::ServiceAccount,
     error::{Code, Error, Result},
     http::Http,
     oidc::Token,
@@ -68,6 +74,8 @@ pub(crate) struct Settings {
     /// Only a store names that path: what is there and not keyless's is not added to.
     pub(crate) mount_from_store: bool,
     pub(crate) role: String,
+    /// What names of roles begin with that follow from the workload. An administrator's to set: no store says it.
+    pub(crate) role_prefix: String,
     /// Path of the KV v2 secrets engine.
     pub(crate) kv: String,
     pub(crate) mode: Mode,
@@ -87,6 +95,21 @@ impl Settings {
         let namespace = self.namespace.as_ref().map(|namespace| format!(", namespace {namespace}"));
         let name = format!("{}{}", self.address, namespace.unwrap_or_default());
         Account { provider: "vault", title: format!("Vault {name}"), name }
+    }
+}
+
+impl Settings {
+    /// As this workload logs in: its role opens nothing that another workload asks for.
+    fn of_workload(&self, workload: &Workload) -> Self {
+        let role = match workload.naming {
+            Naming::AsSet => self.role.clone(),
+            // A namespace has no dot in its name, so two workloads never share a role.
+            Naming::FromAccount => {
+                let ServiceAccount { namespace, name } = &workload.account;
+                format!("{}.{namespace}.{name}", self.role_prefix)
+            }
+        };
+        Self { role, ..self.clone() }
     }
 }
 
@@ -124,7 +147,7 @@ pub(crate) enum Step {
 type Planned = crate::plan::Change<Step>;
 
 /// One JWT auth method and one role of one server.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Vault {
     settings: Settings,
     api: Api,
@@ -140,7 +163,9 @@ impl Vault {
         settings.mount = wanted::path("vault.mount", mount.strip_prefix("auth/").unwrap_or(mount))?;
         settings.kv = wanted::path("vault.kv", &settings.kv)?;
         // The server itself lowers the names of roles and policies.
-        settings.role = wanted::name("vault.role", &settings.role)?.to_ascii_lowercase();
+        for role in [&mut settings.role, &mut settings.role_prefix] {
+            *role = wanted::name("vault.role", role)?.to_ascii_lowercase();
+        }
         settings.namespace = wanted::namespace(settings.namespace.as_deref())?;
         let http = match &settings.ca_pem {
             Some(pem) => http.trusting(&roots(pem)?)?,
@@ -150,8 +175,24 @@ impl Vault {
         Ok(Self { settings, api })
     }
 
-    fn act(&self, step: Step) -> Box<dyn Act + '_> {
-        Box::new(AtServer { vault: self, step })
+    fn act(&self, step: Step) -> Box<dyn Act> {
+        Box::new(AtServer { vault: self.clone(), step })
+    }
+
+    /// The same auth method, with the role of this workload.
+    fn of_workload(&self, workload: &Workload) -> Self {
+        let settings = self.settings.of_workload(workload);
+        Self { api: self.api.naming(&settings), settings }
+    }
+
+    /// Each workload's role, and what is there of it and beside it. Without a workload, what they share alone.
+    async fn observe_each(&self, want: &Trust) -> Result<Vec<(Self, Observed)>> {
+        let mut each: Vec<_> = want.workloads.iter().map(|workload| self.of_workload(workload)).collect();
+        if each.is_empty() {
+            each.push(self.clone());
+        }
+        let observed = try_join_all(each.iter().map(Self::observe)).await?;
+        Ok(each.into_iter().zip(observed).collect())
     }
 
     async fn step(&self, step: &Step, say: Say<'_>) -> Result<()> {
@@ -192,13 +233,13 @@ impl Vault {
 }
 
 /// A step, done at the server.
-struct AtServer<'p> {
-    vault: &'p Vault,
+struct AtServer {
+    vault: Vault,
     step: Step,
 }
 
 #[async_trait]
-impl Act for AtServer<'_> {
+impl Act for AtServer {
     async fn run(&self, say: Say<'_>) -> Result<()> {
         self.vault.step(&self.step, say).await
     }
@@ -212,22 +253,43 @@ impl Federation for Vault {
 
     async fn plan<'p>(&'p self, want: &Trust) -> Result<Plan<'p>> {
         RULES.check(want)?;
-        let (observed, suits) = futures::join!(self.observe(), self.suits());
+        let (observed, suits) = futures::join!(self.observe_each(want), self.suits());
         let observed = observed?;
         suits?;
+        let mut changes: Vec<Change<'p>> = Vec::new();
+        for (index, (vault, observed)) in observed.iter().enumerate() {
+            let planned = match (index, want.workloads.get(index)) {
+                (0, _) | (_, None) => plan::plan(&vault.settings, want, observed)?,
+                (_, Some(workload)) => {
+                    let before = changes.iter().rfind(|change| change.is_pending());
+                    let before = before.map(|change| change.step.name.clone());
+                    plan::plan_further(&vault.settings, want, workload, observed, before)?
+                }
+            };
+            changes.extend(planned.into_iter().map(|change| change.map(|step| vault.act(step))));
+        }
         // Whether a secret is there, only reading it tells.
-        let planned = plan::plan(&self.settings, want, &observed)?;
-        let changes = planned.into_iter().map(|change| change.map(|step| self.act(step))).collect();
         Ok(Plan { changes, impossible: Vec::new() })
     }
 
     async fn withdraw<'p>(&'p self, want: &Trust) -> Result<Vec<Withdrawn<Box<dyn Act + 'p>>>> {
-        let (observed, roles, suits) = futures::join!(self.observe(), self.roles(), self.suits());
-        let observed = observed?;
+        let (each, roles, suits) = futures::join!(self.observe_each(want), self.roles(), self.suits());
+        let each = each?;
         suits?;
-        let roles = if observed.is_jwt() { roles? } else { Vec::new() };
-        let withdrawn = withdraw::withdraw(&self.settings, want, &observed, &roles);
-        Ok(withdrawn.into_iter().map(|one| one.map(|step| self.act(step))).collect())
+        let mut all: Vec<Withdrawn<Box<dyn Act + 'p>>> = Vec::new();
+        let Some(((main, shared), further)) = each.split_first() else { return Ok(all) };
+        let mut roles = if shared.is_jwt() { roles? } else { Vec::new() };
+        let mut before = None;
+        for (vault, observed) in further {
+            let gone = withdraw::further(&vault.settings, want, observed, &mut before);
+            // Nothing uses the auth method by a role that goes.
+            let stays = gone.iter().any(|one| one.after != After::Gone);
+            roles.retain(|role| stays || *role != vault.settings.role);
+            all.extend(gone.into_iter().map(|one| one.map(|step| vault.act(step))));
+        }
+        let withdrawn = withdraw::withdraw(&main.settings, want, shared, &roles, before);
+        all.extend(withdrawn.into_iter().map(|one| one.map(|step| main.act(step))));
+        Ok(all)
     }
 
     async fn suits(&self) -> Result<()> {
@@ -251,6 +313,10 @@ impl Federation for Vault {
 
     async fn store_login(&self) -> Result<Box<dyn StoreLogin>> {
         Ok(Box::new(self.login()))
+    }
+
+    fn login_of(&self, workload: &Workload) -> Option<Box<dyn Federation>> {
+        Some(Box::new(self.of_workload(workload)))
     }
 
     async fn keys(&self) -> Result<Keys> {
@@ -318,3 +384,5 @@ mod retry_tests;
 #[cfg(test)]
 #[path = "way_tests.rs"]
 mod way;
+#[cfg(test)]
+mod workloads_tests;

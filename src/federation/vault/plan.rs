@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     error::{Code, Error, Result},
-    federation::{RightKind, Trust},
+    federation::{RightKind, Trust, Workload},
     oidc::keys_from_pem,
     plan::{
         self, Action, Change, Desired, FieldChange, Fit, Foreign, Gate, Permits, Target, UNCHANGED, decide,
@@ -20,7 +20,7 @@ use crate::{
 /// Why one of ours is updated.
 const DIFFERS: &str = "it is ours and differs from what is wanted";
 
-/// Mount, configuration, policy, role: each can be made only when those before it are there. What belongs to
+/// Mount, configuration, policy and role of the first workload, whose role `settings` name: each can be made only when those before it are there. What belongs to
 /// another owner and would have to change for us ends it, before anything is done.
 pub(super) fn plan(settings: &Settings, want: &Trust, observed: &Observed) -> Result<Vec<Planned>> {
     if let Engine::Other(kind) = &observed.kv {
@@ -33,13 +33,28 @@ pub(super) fn plan(settings: &Settings, want: &Trust, observed: &Observed) -> Re
         ));
     }
     let (mount, owner) = plan_mount(settings, want, observed)?;
+    let mut changes = vec![mount, plan_config(settings, want, observed.config.as_ref(), owner)?];
+    if let Some(workload) = want.workloads.first() {
+        changes.push(plan_policy(settings, want, workload, observed)?);
+        changes.push(plan_role(settings, want, workload, observed)?);
+    }
+    in_turn(settings, observed, &mut changes.iter_mut().collect::<Vec<_>>(), None);
+    Ok(changes)
+}
+
+/// Policy and role of a workload beside the first; `settings` name its role. `before`: the step that comes before them.
+pub(super) fn plan_further(
+    settings: &Settings,
+    want: &Trust,
+    workload: &Workload,
+    observed: &Observed,
+    before: Option<String>,
+) -> Result<Vec<Planned>> {
     let mut changes = vec![
-        mount,
-        plan_config(settings, want, observed.config.as_ref(), owner)?,
-        plan_policy(settings, want, observed)?,
-        plan_role(settings, want, observed)?,
+        plan_policy(settings, want, workload, observed)?,
+        plan_role(settings, want, workload, observed)?,
     ];
-    in_turn(settings, observed, &mut changes.iter_mut().collect::<Vec<_>>());
+    in_turn(settings, observed, &mut changes.iter_mut().collect::<Vec<_>>(), before);
     Ok(changes)
 }
 
@@ -133,9 +148,14 @@ fn plan_config(
     Ok(change)
 }
 
-fn plan_policy(settings: &Settings, want: &Trust, observed: &Observed) -> Result<Planned> {
+fn plan_policy(
+    settings: &Settings,
+    want: &Trust,
+    workload: &Workload,
+    observed: &Observed,
+) -> Result<Planned> {
     let object = policy_object(settings);
-    let wanted = wanted::policy(settings, want)?;
+    let wanted = wanted::policy(settings, want, workload)?;
     let have = observed.policy.as_deref();
     let seen = have.map_or(plan::Observed::Absent, |have| {
         let ownership = mark::policy_ownership(have, settings, observed, want);
@@ -146,8 +166,9 @@ fn plan_policy(settings: &Settings, want: &Trust, observed: &Observed) -> Result
     let (why, fields) = match (action, have) {
         (Action::NoOp, _) => return Ok(leave(&object, UNCHANGED)),
         (_, None) => {
-            let reads = want.rights.iter().filter(|right| right.kind == RightKind::Read).count();
-            let why = match (reads, want.rights.len() - reads) {
+            let rights = &workload.rights;
+            let reads = rights.iter().filter(|right| right.kind == RightKind::Read).count();
+            let why = match (reads, rights.len() - reads) {
                 (0, 0) => "no secret is named yet: it gives nothing".to_owned(),
                 (1, 0) => "reading this one secret and ending its own login, nothing else".to_owned(),
                 (many, 0) => format!("reading these {many} secrets and ending its own login, nothing else"),
@@ -174,9 +195,9 @@ pub(super) fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().trim().escape_debug().to_string()
 }
 
-fn plan_role(settings: &Settings, want: &Trust, observed: &Observed) -> Result<Planned> {
+fn plan_role(settings: &Settings, want: &Trust, workload: &Workload, observed: &Observed) -> Result<Planned> {
     let object = role_object(settings);
-    let wanted = wanted::role(settings, want)?;
+    let wanted = wanted::role(settings, workload)?;
     let (empty, have) = (Map::new(), observed.role.as_ref());
     let differences = differences(have.unwrap_or(&empty), &wanted, &wanted::ROLE_FIELDS);
     let seen = have.map_or(plan::Observed::Absent, |have| {
@@ -188,7 +209,7 @@ fn plan_role(settings: &Settings, want: &Trust, observed: &Observed) -> Result<P
     let why = match action {
         Action::NoOp => return Ok(leave(&object, UNCHANGED)),
         Action::Create => {
-            format!("tokens of {} are let in, for {} minutes", want.workload, wanted::TTL / 60)
+            format!("tokens of {} are let in, for {} minutes", workload.account, wanted::TTL / 60)
         }
         _ => DIFFERS.to_owned(),
     };
@@ -280,10 +301,14 @@ pub(super) fn step(action: Action, object: &str, why: impl Into<String>) -> plan
     plan::Step::new(Target::ProviderResource, action, object, why)
 }
 
-/// One after the other. Each names the capabilities that it takes, and those that the token lacks: reported before anything
+/// One after the other, the first one after `before`. Returns the last one that changes something. Each names the capabilities that it takes, and those that the token lacks: reported before anything
 /// is done.
-pub(super) fn in_turn(settings: &Settings, observed: &Observed, changes: &mut [&mut Planned]) {
-    let mut before: Option<String> = None;
+pub(super) fn in_turn(
+    settings: &Settings,
+    observed: &Observed,
+    changes: &mut [&mut Planned],
+    mut before: Option<String>,
+) -> Option<String> {
     for change in changes {
         let Some(act) = &change.act else { continue };
         let (path, takes) = (wanted::path_of(settings, act), wanted::capabilities_of(act));
@@ -301,6 +326,7 @@ pub(super) fn in_turn(settings: &Settings, observed: &Observed, changes: &mut [&
         change.step.requires = vec![needs];
         change.step.depends_on = before.replace(change.step.name.clone()).into_iter().collect();
     }
+    before
 }
 
 #[cfg(test)]

@@ -6,8 +6,9 @@ use super::*;
 use crate::{
     error::{Code, Kind},
     federation::{
-        TrustedIssuer, changes as changes_of, reads,
+        TrustedIssuer, changes as changes_of,
         vault::{Mode, wanted, withdraw::withdraw},
+        workload,
     },
     oidc::KeySet,
 };
@@ -24,6 +25,7 @@ pub(in super::super) fn settings() -> Settings {
         address: "https://vault.lab.test:8200".into(),
         mount: "keyless".into(),
         mount_from_store: false,
+        role_prefix: "eso".into(),
         role: "eso".into(),
         kv: "kv".into(),
         mode: Mode::Discovery,
@@ -62,9 +64,7 @@ pub(super) fn trust() -> Trust {
         keys: keys(&[lab::SigningKey::ec(lab::Curve::P256).public_pem()]),
         signing: Vec::new(),
         staged: Vec::new(),
-        workload: "external-secrets/eso-reader".parse().unwrap(),
-        rights: reads(&["db"]),
-        revoked: Default::default(),
+        workloads: vec![workload("external-secrets/eso-reader", &["db"])],
     }
 }
 
@@ -79,8 +79,8 @@ pub(super) fn done(settings: &Settings, want: &Trust) -> Observed {
     }));
     config.extend(object(wanted::config(settings, &in_mode(settings, want)).unwrap()));
     let mut role = object(json!({ "bound_claims": null, "token_bound_cidrs": [], "token_type": "default" }));
-    role.extend(object(wanted::role(settings, want).unwrap()));
-    let policy = Some(wanted::policy(settings, want).unwrap());
+    role.extend(object(wanted::role(settings, &want.workloads[0]).unwrap()));
+    let policy = Some(wanted::policy(settings, want, &want.workloads[0]).unwrap());
     Observed {
         mount: Some(mount),
         config: Some(config),
@@ -344,7 +344,7 @@ fn equivalent_foreign_mount_is_used() {
     observed.config = None;
     let changes = plan(&settings, &want, &observed).unwrap();
     assert_eq!(verbs(&changes), [Action::NoOp, Action::Create, Action::NoOp, Action::NoOp]);
-    let changes = changes_of(withdraw(&settings, &want, &observed, &["eso".into()]));
+    let changes = changes_of(withdraw(&settings, &want, &observed, &["eso".into()], None));
     assert_eq!(verbs(&changes), [Action::Delete, Action::Delete, Action::NoOp]);
     assert!(changes[2].step.reason.contains("keyless did not make it"), "{}", changes[2].step.reason);
 }
@@ -353,22 +353,22 @@ fn equivalent_foreign_mount_is_used() {
 fn withdrawal_removes_only_what_is_ours() {
     let (settings, want) = (settings(), trust());
     let observed = done(&settings, &want);
-    let changes = changes_of(withdraw(&settings, &want, &observed, &["eso".into()]));
+    let changes = changes_of(withdraw(&settings, &want, &observed, &["eso".into()], None));
     let steps: Vec<_> = changes.iter().map(act).cloned().collect();
     assert_eq!(steps, [Step::RemoveRole, Step::RemovePolicy, Step::Unmount]);
 
-    let changes = changes_of(withdraw(&settings, &want, &observed, &["ci".into(), "eso".into()]));
+    let changes = changes_of(withdraw(&settings, &want, &observed, &["ci".into(), "eso".into()], None));
     assert_eq!(verbs(&changes), [Action::Delete, Action::Delete, Action::NoOp]);
     assert!(changes[2].step.reason.contains("ci"), "{}", changes[2].step.reason);
 
-    let changes = changes_of(withdraw(&settings, &want, &Observed::default(), &[]));
+    let changes = changes_of(withdraw(&settings, &want, &Observed::default(), &[], None));
     assert_eq!(verbs(&changes), [Action::NoOp; 3]);
 
     let mut foreign = observed;
     foreign.mount.as_mut().unwrap().description = "managed by keyless for https://oidc.lab.test/b".into();
     foreign.role.as_mut().unwrap().insert("token_policies".into(), json!(["admin"]));
     foreign.policy = Some("# mine".into());
-    let changes = changes_of(withdraw(&settings, &want, &foreign, &[]));
+    let changes = changes_of(withdraw(&settings, &want, &foreign, &[], None));
     assert_eq!(verbs(&changes), [Action::NoOp; 3]);
     assert!(changes[2].step.reason.contains("another issuer"), "{}", changes[2].step.reason);
 }
@@ -378,14 +378,14 @@ fn secrets_that_open_more_are_refused() {
     for secret in
         ["*", "team/+/db", "db\" { } path \"x", "{{identity.entity.id}}", "a//b", "../x", "", "a b", "a\nb"]
     {
-        let want = Trust { rights: reads(&[secret]), ..trust() };
+        let want = trust().reading(&[secret]);
         let error = plan(&settings(), &want, &Observed::default()).unwrap_err();
         assert_eq!((error.code, error.kind), (Code::VaultSetting, Kind::Usage), "{secret:?}");
     }
-    let want = Trust { rights: reads(&["team/db", "/a.b@c", "kv/data/team/db"]), ..trust() };
-    let text = wanted::policy(&settings(), &want).unwrap();
+    let want = trust().reading(&["team/db", "/a.b@c", "kv/data/team/db"]);
+    let text = wanted::policy(&settings(), &want, &want.workloads[0]).unwrap();
     assert_eq!(text.matches("path \"kv/data/").count(), 2, "{text}");
-    let nothing = Trust { rights: Default::default(), ..trust() };
-    let text = wanted::policy(&settings(), &nothing).unwrap();
+    let nothing = trust().reading(&[]);
+    let text = wanted::policy(&settings(), &nothing, &nothing.workloads[0]).unwrap();
     assert_eq!(text, format!("{}\n{OWN_LOGIN}", mark::of_policy(&settings(), &nothing)));
 }

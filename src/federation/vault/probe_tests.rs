@@ -10,6 +10,7 @@ fn settings() -> Settings {
         address: "https://vault.lab.test".into(),
         mount: "keyless".into(),
         mount_from_store: false,
+        role_prefix: "external-secrets".into(),
         role: "eso".into(),
         kv: "kv".into(),
         mode: super::super::Mode::Discovery,

@@ -26,6 +26,9 @@ pub(crate) struct VaultServer;
 
 pub(crate) const PROVIDER: VaultServer = VaultServer;
 
+/// The role where the settings name none.
+const USUAL_ROLE: &str = "external-secrets";
+
 /// Vault's or OpenBao's side of the trust.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -133,7 +136,8 @@ impl VaultSection {
             address: String::new(),
             mount: mount.unwrap_or_else(|| "keyless".into()),
             mount_from_store: false,
-            role: role.unwrap_or_else(|| "external-secrets".into()),
+            role_prefix: role.clone().unwrap_or_else(|| USUAL_ROLE.into()),
+            role: role.unwrap_or_else(|| USUAL_ROLE.into()),
             kv: kv.unwrap_or_else(|| "kv".into()),
             mode: mode.unwrap_or(by_default),
             ca_pem: pem(ca_file.as_ref())?,

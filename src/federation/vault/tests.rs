@@ -14,7 +14,7 @@ use tokio::{
 use super::*;
 use crate::{
     error::{Code, Kind},
-    federation::{TrustedIssuer, reading, reads},
+    federation::{TrustedIssuer, reading, workload},
     oidc::{KeySet, keys_from_pem},
     retry::Backoff,
 };
@@ -94,6 +94,7 @@ fn connect(address: &str, change: Spoil) -> Result<Vault> {
         address: address.to_owned(),
         mount: "keyless".into(),
         mount_from_store: false,
+        role_prefix: "external-secrets".into(),
         role: "ESO".into(),
         kv: "kv".into(),
         mode: Mode::StaticKeys,
@@ -116,9 +117,7 @@ fn trust() -> Trust {
         keys: KeySet::new(keys_from_pem(pem.as_bytes(), "test").unwrap()).unwrap(),
         signing: Vec::new(),
         staged: Vec::new(),
-        workload: "es/eso".parse().unwrap(),
-        rights: reads(&["db"]),
-        revoked: Default::default(),
+        workloads: vec![workload("es/eso", &["db"])],
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     error::{Code, Error, Result},
-    federation::{IssuerForm, IssuerRules, KeyRules, Rules, Trust, TrustedIssuer},
+    federation::{IssuerForm, IssuerRules, KeyRules, Rules, Trust, TrustedIssuer, Workload},
     http::is_https_or_loopback,
     oidc::{Algorithm, PublicKey},
 };
@@ -50,10 +50,10 @@ const OWN_LOGIN: [(&str, &str); 2] =
 const ASK: (&str, &str) = ("sys/capabilities-self", "update");
 
 /// What these rights take, and nothing else.
-pub(super) fn policy(settings: &Settings, want: &Trust) -> Result<String> {
+pub(super) fn policy(settings: &Settings, want: &Trust, workload: &Workload) -> Result<String> {
     let mut text = mark::of_policy(settings, want);
-    text.push_str(&PathRules::of(&want.rights, &settings.kv)?.to_text());
-    let asks = want.rights.iter().any(|right| right.kind.writes()).then_some(ASK);
+    text.push_str(&PathRules::of(&workload.rights, &settings.kv)?.to_text());
+    let asks = workload.rights.iter().any(|right| right.kind.writes()).then_some(ASK);
     for (path, capability) in OWN_LOGIN.into_iter().chain(asks) {
         text.push_str(&rule(path, &[capability]));
     }
@@ -104,11 +104,11 @@ pub(super) fn keep(mut wanted: Value, have: &Map<String, Value>) -> Value {
 }
 
 /// The role. `role_type` is OIDC unless it is set.
-pub(super) fn role(settings: &Settings, want: &Trust) -> Result<Value> {
+pub(super) fn role(settings: &Settings, workload: &Workload) -> Result<Value> {
     Ok(json!({
         "role_type": "jwt",
         "bound_audiences": [AUDIENCE],
-        "bound_subject": want.subject()?.as_str(),
+        "bound_subject": workload.subject()?.as_str(),
         "user_claim": "sub",
         "token_policies": [policy_name(settings)],
         // `default` is shared with everybody, and may have been given more than it came with.

@@ -9,10 +9,9 @@ use super::{
     plan::tests::{in_mode, issuer},
     *,
 };
-use crate::federation::reading;
 use crate::{
     error::Check,
-    federation::{changes, reads},
+    federation::{changes, reading, workload},
     oidc::{KeySet, keys_from_pem},
     plan::{Act, Action, Change},
     relying_party::Outcome,
@@ -68,6 +67,7 @@ impl World {
             address: self.server.url(),
             mount: "keyless".into(),
             mount_from_store: false,
+            role_prefix: "external-secrets".into(),
             role: "eso".into(),
             kv: "kv".into(),
             mode,
@@ -93,14 +93,12 @@ impl World {
             keys: KeySet::new(keys_from_pem(self.key.public_pem().as_bytes(), "test").unwrap()).unwrap(),
             signing: Vec::new(),
             staged: Vec::new(),
-            workload: "external-secrets/eso-reader".parse().unwrap(),
-            rights: reads(&["db"]),
-            revoked: Default::default(),
+            workloads: vec![workload("external-secrets/eso-reader", &["db"])],
         }
     }
 
     /// As ESO asks for it, but for one claim.
-    fn token(&self, claim: &str, value: Value) -> Token {
+    pub(super) fn token(&self, claim: &str, value: Value) -> Token {
         let now = now();
         let mut claims = json!({
             "iss": ISSUER, "sub": SUBJECT, "aud": ["vault"], "iat": now, "nbf": now, "exp": now + 900
@@ -245,7 +243,7 @@ async fn unsuitable_token_is_refused_with_cause() {
     }
     let findings = vault.probe(&world.good_token(), &reading("other"), &mut |_: &str| ()).await;
     assert!(findings[1].to_text().contains("does not give this secret"), "{findings:?}");
-    let want = Trust { rights: reads(&["db", "none"]), ..world.trust() };
+    let want = world.trust().reading(&["db", "none"]);
     assert_eq!(set_up(&vault, &want).await.unwrap()[2], Action::Update);
     let findings = vault.probe(&world.good_token(), &reading("none"), &mut |_: &str| ()).await;
     assert!(findings[1].to_text().contains("does not exist"), "{findings:?}");

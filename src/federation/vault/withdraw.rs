@@ -16,11 +16,13 @@ type Withdrawn = crate::federation::Withdrawn<Step>;
 /// Everybody can write such a mark.
 const UNKNOWN: &str = "it does not say which cluster it was made for, and does not believe this one";
 
+/// `roles`: all of the auth method, but those of other workloads that go. `before`: the step that comes before.
 pub(super) fn withdraw(
     settings: &Settings,
     want: &Trust,
     observed: &observe::Observed,
     roles: &[String],
+    before: Option<String>,
 ) -> Vec<Withdrawn> {
     let others: Vec<_> = roles.iter().filter(|role| **role != settings.role).map(String::as_str).collect();
     let mut all = vec![
@@ -28,7 +30,21 @@ pub(super) fn withdraw(
         policy(settings, want, observed),
         mount(settings, want, observed, &others),
     ];
-    in_turn(settings, observed, &mut all.iter_mut().map(|one| &mut one.change).collect::<Vec<_>>());
+    in_turn(settings, observed, &mut all.iter_mut().map(|one| &mut one.change).collect::<Vec<_>>(), before);
+    all
+}
+
+/// Role and policy of a workload beside the first; `settings` name its role. `before`: the step that comes before them,
+/// then the last of them.
+pub(super) fn further(
+    settings: &Settings,
+    want: &Trust,
+    observed: &observe::Observed,
+    before: &mut Option<String>,
+) -> Vec<Withdrawn> {
+    let mut all = vec![role(settings, want, observed), policy(settings, want, observed)];
+    let mut changes: Vec<_> = all.iter_mut().map(|one| &mut one.change).collect();
+    *before = in_turn(settings, observed, &mut changes, before.take());
     all
 }
 

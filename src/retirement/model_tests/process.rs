@@ -4,7 +4,7 @@ use super::views::{new_state, note, sighting, synced};
 use super::world::{Life, Login, Rhythm, User, World};
 use crate::retirement::{
     Asked, Elsewhere, Kept, KeyStanding, KeyView, Next, Observed, Options, PlaceView, Stage, State, StoreId,
-    StoreView, Tracker, next,
+    StoreView, Tracker, Until, next,
 };
 
 /// A guard of the decision that is not there.
@@ -72,6 +72,7 @@ impl Process {
             watch_for: (!flag(3)).then_some(0),
             deadline: 0,
             grace: 60,
+            until: Until::End,
         };
         if let Some(watch_for) = &mut options.watch_for {
             *watch_for = world.random.below(900);

@@ -1,7 +1,7 @@
 //! PURE. From a store that has left its former login to a credential that is gone.
 
 use super::{
-    Block, Decision, End, FRESH, FRESH_ELSEWHERE, Next, Or, WATCH_FOR, WATCHED_ELSEWHERE, WATCHED_KEYS,
+    Block, Decision, End, FRESH, FRESH_ELSEWHERE, Next, Or, Until, WATCH_FOR, WATCHED_ELSEWHERE, WATCHED_KEYS,
 };
 use crate::retirement::{
     observed::{KeyStanding, KeyView, PlaceView, Trouble},
@@ -14,7 +14,13 @@ impl Decision<'_> {
     }
 
     pub(super) fn try_switched(&self, at: u64) -> Or<Next> {
+        if self.options.until == Until::Switched {
+            return Ok(Next::Stop(End::Held));
+        }
         self.users_have_run()?;
+        if self.options.until == Until::Refreshed {
+            return Ok(Next::Stop(End::Held));
+        }
         if self.state.credentials.is_empty() {
             return Ok(Next::Clear(End::Moved));
         }

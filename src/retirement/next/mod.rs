@@ -34,6 +34,19 @@ pub(crate) struct Options {
     pub(crate) deadline: u64,
     /// How long something may be not ready in the watch.
     pub(crate) grace: u64,
+    /// How far this run goes: stores that share a credential go step by step together.
+    pub(crate) until: Until,
+}
+
+/// How far a run goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// The store logs in by its new provider.
+    Switched,
+    /// Everything that uses the store has run by the new login as well.
+    Refreshed,
+    /// To the end of the credential, as far as the other options let it.
+    End,
 }
 
 /// One thing to do. Each of them can be stopped in the middle and done again.
@@ -76,6 +89,8 @@ pub(crate) struct Pending {
 /// How a run ends.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum End {
+    /// As far as the run was to go: [`Options::until`].
+    Held,
     /// There was no credential: the store is moved, and that is all.
     Moved,
     /// Disabled and watched; to be deleted when that is asked for.
@@ -141,6 +156,11 @@ pub(crate) fn next(state: &State, seen: &Observed, options: &Options, now: u64) 
     match &state.stage {
         Stage::Saved => it.saved(),
         Stage::Switched { at } => it.switched(*at),
+        Stage::Disabling { .. } | Stage::Disabled { .. } | Stage::Deleting { .. }
+            if options.until != Until::End =>
+        {
+            Next::Stop(End::Held)
+        }
         Stage::Disabling { at } => it.disabling(*at),
         Stage::Disabled { at, since, until } => it.disabled(*at, *since, *until),
         Stage::Deleting { at, since } => it.deleting(*at, *since),

@@ -5,6 +5,7 @@ mod issuers;
 mod needs;
 mod refused;
 mod remedies;
+mod roles;
 mod swap;
 
 use std::process::Command;

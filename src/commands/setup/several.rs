@@ -1,0 +1,248 @@
+//! Several stores in one run, step by step together: the new logins are proved and the stores switched first, then everything
+//! that uses them has to run, then what they used before is retired. One that fails does not hold up the others.
+
+use super::{
+    act::{Act, Begun, Moving, Prepared, Seat},
+    members::{NotMoved, ends_all, shown},
+    outcome::stopped,
+    with_rights,
+};
+use crate::{
+    commands::Exit,
+    error::{Error, Result},
+    federation::credential::Identity,
+    report::Report,
+    retirement::{
+        End, State, Until,
+        run::{Companion, Outcome},
+    },
+    secret_store::StoreName,
+};
+
+/// A store that has its new login, or is on its way to it.
+struct Traveller<'a> {
+    /// Among all stores of the run.
+    index: usize,
+    moving: Box<Moving<'a>>,
+    /// How far it came.
+    standing: Standing,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    Going,
+    /// Everything that uses it has run by the new login.
+    Refreshed,
+    /// It ended before that.
+    Ended,
+    /// What it used before has come to the end that this run was asked for.
+    Done,
+    /// What it used before stays, for a reason that was shown.
+    Stays,
+}
+
+/// What the others have to know of one.
+struct View {
+    store: StoreName,
+    state: State,
+    standing: Standing,
+}
+
+impl View {
+    fn of_one_behind(seat: &Seat) -> Option<Self> {
+        let state = seat.part.retirement.as_ref()?.state.clone();
+        Some(Self { store: seat.member.store.clone(), state, standing: Standing::Ended })
+    }
+
+    fn shares_with(&self, state: &State) -> bool {
+        let theirs = |identity: &Identity| state.credentials.iter().any(|kept| kept.identity == *identity);
+        self.state.credentials.iter().any(|kept| theirs(&kept.identity))
+    }
+}
+
+impl Act<'_> {
+    /// How it ended for each of them.
+    pub(super) async fn several(&self, seats: &mut [Seat], report: &mut Report<'_>) -> Result<Vec<Exit>> {
+        let mut exits = vec![Exit::Clean; seats.len()];
+        let mut travellers: Vec<Traveller<'_>> = Vec::new();
+        // Those whose new login does not work, and what they used before.
+        let mut behind: Vec<View> = Vec::new();
+        for (index, seat) in seats.iter_mut().enumerate() {
+            let interrupt = report.interrupt().clone();
+            let proved = interrupt.unless(self.prove(seat, report)).await.and_then(|proved| proved);
+            match proved {
+                Ok(Prepared::Probed) => {}
+                Ok(Prepared::Ended(exit)) => {
+                    exits[index] = exit;
+                    behind.extend(View::of_one_behind(seat));
+                    continue;
+                }
+                Err(error) if ends_all(&error) => {
+                    return Err(with_words(stopped(error, seat.early_words()), &travellers));
+                }
+                Err(error) => {
+                    exits[index] = left(&seat.member.store, error.hint(seat.early_words()), report);
+                    behind.extend(View::of_one_behind(seat));
+                    continue;
+                }
+            }
+            let store = seat.member.store.clone();
+            match self.begin(seat, false) {
+                Begun::Nothing => {}
+                Begun::Unmoved(planned) => {
+                    exits[index] = match self.new_or_unchanged(&store, planned, report).await {
+                        Ok(exit) => exit,
+                        Err(error) if ends_all(&error) => return Err(with_words(error, &travellers)),
+                        Err(error) => left(&store, error, report),
+                    };
+                }
+                Begun::Moving(moving) => {
+                    travellers.push(Traveller { index, moving, standing: Standing::Going });
+                }
+            }
+        }
+        for until in [Until::Switched, Until::Refreshed] {
+            for place in 0..travellers.len() {
+                if travellers[place].standing != Standing::Going {
+                    continue;
+                }
+                let exit = self.go_until(&mut travellers, place, until, report).await?;
+                exits[travellers[place].index] = exit;
+            }
+        }
+        for place in 0..travellers.len() {
+            if travellers[place].standing == Standing::Refreshed {
+                let exit = self.retire(&mut travellers, place, &behind, report).await?;
+                exits[travellers[place].index] = exit;
+            }
+        }
+        drop(travellers);
+        let all = exits.into_iter().zip(seats);
+        Ok(all
+            .map(|(exit, seat)| with_rights(exit, &seat.member.rights, &seat.farewell.flags, report))
+            .collect())
+    }
+
+    /// Each step waits as long as it was told to: the others took their time as well.
+    fn patiently(&self, moving: &mut Moving<'_>, until: Until) {
+        let deadline = (self.clock)().saturating_add(self.args.wait_for.as_secs());
+        (moving.run.options.until, moving.run.options.deadline) = (until, deadline);
+    }
+
+    /// One step for one of them.
+    async fn go_until(
+        &self,
+        travellers: &mut [Traveller<'_>],
+        place: usize,
+        until: Until,
+        report: &mut Report<'_>,
+    ) -> Result<Exit> {
+        let traveller = &mut travellers[place];
+        self.patiently(&mut traveller.moving, until);
+        let outcome = self.go_on(&mut traveller.moving, report).await;
+        match outcome {
+            Ok(Outcome::End(End::Held)) => {
+                if until == Until::Refreshed {
+                    traveller.standing = Standing::Refreshed;
+                }
+                Ok(Exit::Clean)
+            }
+            outcome => {
+                traveller.standing = Standing::Ended;
+                self.ended(travellers, place, outcome, report)
+            }
+        }
+    }
+
+    /// Brings what a store used before to its end: once for all that used it.
+    async fn retire(
+        &self,
+        travellers: &mut [Traveller<'_>],
+        place: usize,
+        behind: &[View],
+        report: &mut Report<'_>,
+    ) -> Result<Exit> {
+        let views: Vec<_> = travellers
+            .iter()
+            .map(|it| View {
+                store: it.moving.store.clone(),
+                state: it.moving.run.state.clone(),
+                standing: it.standing,
+            })
+            .collect();
+        let own = &views[place];
+        let others = views.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, view)| view);
+        let others = others.chain(behind);
+        let sharing: Vec<_> = others.filter(|view| view.shares_with(&own.state)).collect();
+        if let Some(first) = sharing.iter().find(|view| view.standing == Standing::Stays) {
+            travellers[place].standing = Standing::Stays;
+            report.line(format_args!(
+                "\nThe store {} logs in with short-lived tokens. What it used before stays, as it does for {}.",
+                own.store.name(),
+                shown(&first.store)
+            ));
+            return Ok(if self.args.retire_key { Exit::Found } else { Exit::Clean });
+        }
+        let traveller = &mut travellers[place];
+        let run = &mut traveller.moving.run;
+        let done = sharing.iter().filter(|view| view.standing == Standing::Done);
+        for leader in done {
+            if let Err(error) = run.follow(&leader.state).await {
+                traveller.standing = Standing::Stays;
+                return self.ended(travellers, place, Err(error), report);
+            }
+        }
+        run.companions = sharing.iter().map(|view| Companion::new(view.store.clone(), &view.state)).collect();
+        let behind = sharing.iter().filter(|view| view.standing == Standing::Ended);
+        run.held_by = behind
+            .map(|view| format!("{}, which has not come as far as this store", shown(&view.store)))
+            .collect();
+        self.patiently(&mut traveller.moving, Until::End);
+        let outcome = self.go_on(&mut traveller.moving, report).await;
+        traveller.standing = match &outcome {
+            Ok(Outcome::End(End::Moved | End::Kept | End::Left | End::Retired)) => Standing::Done,
+            _ => Standing::Stays,
+        };
+        self.ended(travellers, place, outcome, report)
+    }
+
+    /// Shows how it ended for one of them. Only what ends the whole run is an error.
+    fn ended(
+        &self,
+        travellers: &[Traveller<'_>],
+        place: usize,
+        outcome: Result<Outcome>,
+        report: &mut Report<'_>,
+    ) -> Result<Exit> {
+        let moving = &travellers[place].moving;
+        let words = || moving.farewell.words(&moving.run);
+        match outcome
+            .map_err(|error| (error, true))
+            .and_then(|outcome| moving.conclude(&outcome, report).map_err(|error| (error, false)))
+        {
+            Ok(exit) => Ok(exit),
+            Err((error, _)) if ends_all(&error) => {
+                let others = travellers.iter().enumerate().filter(|(other, _)| *other != place);
+                let others = others.map(|(_, it)| it.moving.farewell.words(&it.moving.run));
+                Err(others.fold(stopped(error, words()), Error::hint))
+            }
+            Err((error, is_bare)) => {
+                let error = if is_bare { error.hint(words()) } else { error };
+                Ok(left(moving.store, error, report))
+            }
+        }
+    }
+}
+
+/// An error that ends all, with the state that each store is in.
+fn with_words(error: Error, travellers: &[Traveller<'_>]) -> Error {
+    let words = travellers.iter().map(|it| it.moving.farewell.words(&it.moving.run));
+    words.fold(error, Error::hint)
+}
+
+/// Names a store that does not go on.
+fn left(store: &StoreName, error: Error, report: &mut Report<'_>) -> Exit {
+    report.line("\nstopped");
+    NotMoved { store: shown(store), error }.show(report);
+    Exit::Incomplete
+}

@@ -1,0 +1,34 @@
+//! PURE. Credentials that several stores of a run used: each comes to its end once, after all of them have moved.
+
+use super::plan::StorePart;
+use crate::federation::credential::Identity;
+
+/// Has the first store that uses a credential bring about its end, and names the stores that go on using it.
+pub(super) fn share(stores: &mut [StorePart]) {
+    let all: Vec<_> =
+        stores.iter().map(|store| (store.name.clone(), store.keeps_store(), identities(store))).collect();
+    let mut makes_namespace = false;
+    for (index, store) in stores.iter_mut().enumerate() {
+        let Some(retirement) = &mut store.retirement else { continue };
+        // It is created once, and shown once.
+        retirement.needs_namespace &= !makes_namespace;
+        makes_namespace |= retirement.needs_namespace && retirement.pending() > 0;
+        for (number, kept) in retirement.state.credentials.iter().enumerate() {
+            let uses =
+                |(_, _, identities): &&(String, bool, Vec<Identity>)| identities.contains(&kept.identity);
+            let leader = all[..index].iter().filter(uses).find(|(_, stays, _)| !stays);
+            if let Some((name, ..)) = leader {
+                retirement.led.insert(number, name.clone());
+            }
+            let others = all.iter().enumerate().filter(|(other, _)| *other != index).map(|(_, it)| it);
+            let staying = others.filter(uses).filter(|(_, stays, _)| *stays);
+            retirement.elsewhere.users.extend(staying.map(|(name, ..)| name.clone()));
+        }
+    }
+}
+
+/// What the store used before, in words that open nothing.
+fn identities(store: &StorePart) -> Vec<Identity> {
+    let retirement = store.retirement.iter();
+    retirement.flat_map(|it| &it.state.credentials).map(|kept| kept.identity.clone()).collect()
+}

@@ -1,0 +1,176 @@
+//! Which stores a run is about: the one that the settings lead to, those of --store, or with --all every one that logs in
+//! with a stored credential.
+
+use futures::future::try_join_all;
+
+use super::{objects::find_store, resolve::unknown_store};
+use crate::{
+    audit::{LoginKind, login_kind},
+    cli::StoreFlags,
+    cluster::{
+        Cluster,
+        snapshot::{Estate, Store},
+    },
+    config::{self, Settings},
+    error::{Code, Error, Result},
+    federation::{Naming, ProviderName},
+    retirement::{
+        StoreId,
+        config_map::{Lying, Shelf},
+    },
+    secret_store::StoreName,
+};
+
+/// The stores of a run, in the order in which they are set up.
+#[derive(Clone, Debug)]
+pub(super) struct Stores {
+    /// `None`: the one that the settings lead to.
+    pub(super) named: Option<Vec<StoreName>>,
+    /// With --all, those that are left out because it is not known that they log in with a stored credential: why.
+    pub(super) not_looked_at: Vec<(String, String)>,
+    is_all: bool,
+}
+
+impl Stores {
+    /// `cluster_id` is the UID of the namespace `kube-system`. Stores that are not there are a usage error.
+    pub(super) async fn choose(
+        flags: &StoreFlags,
+        settings: &Settings,
+        estate: &Estate,
+        cluster: &Cluster,
+        cluster_id: &str,
+    ) -> Result<Self> {
+        let mut chosen = Self { is_all: flags.all, ..Self::naming(&flags.store) };
+        if flags.all {
+            chosen.named = Some(chosen.every(estate, cluster, cluster_id).await?);
+        }
+        let unknown = chosen.named.iter().flatten().find_map(|store| unknown_store(estate, store));
+        if let Some(error) = unknown {
+            return Err(error);
+        }
+        chosen.refuse_list_of_no_store(settings)?;
+        Ok(chosen)
+    }
+
+    /// Those of --store, whether or not they are there.
+    pub(super) fn naming(stores: &[StoreName]) -> Self {
+        let mut named: Vec<StoreName> = Vec::new();
+        for store in stores {
+            if !named.contains(store) {
+                named.push(store.clone());
+            }
+        }
+        let named = (!named.is_empty()).then_some(named);
+        Self { named, not_looked_at: Vec::new(), is_all: false }
+    }
+
+    /// ClusterSecretStores first: they are an administrator's. A store that has left its credential is among them until
+    /// nothing of that is left.
+    async fn every(
+        &mut self,
+        estate: &Estate,
+        cluster: &Cluster,
+        cluster_id: &str,
+    ) -> Result<Vec<StoreName>> {
+        let (first, then): (Vec<&Store>, Vec<&Store>) = estate.stores.iter().partition(|it| it.is_cluster());
+        let stores: Vec<_> = first.into_iter().chain(then).collect();
+        let noted = async |store: &Store| match login_kind(store) {
+            LoginKind::Tokens => {
+                let (_, lying) = Shelf::open(cluster, cluster_id, &StoreId::of(&store.0)).await?;
+                Ok::<_, Error>(lying != Lying::Nothing)
+            }
+            LoginKind::Stored | LoginKind::Other(_) => Ok(false),
+        };
+        let noted = try_join_all(stores.iter().map(|store| noted(store))).await?;
+        let mut every = Vec::new();
+        for (store, noted) in stores.into_iter().zip(noted) {
+            match login_kind(store) {
+                LoginKind::Stored => every.push(StoreName::of(store)),
+                LoginKind::Tokens if noted => every.push(StoreName::of(store)),
+                LoginKind::Tokens => {}
+                LoginKind::Other(why) => self.not_looked_at.push((store.0.describe(), why)),
+            }
+        }
+        Ok(every)
+    }
+
+    /// The settings for the store that completes those of the provider: the one that they are about, else the first at a
+    /// provider that is known. `None`: there is no store to set up.
+    pub(super) fn first(&self, settings: &Settings, estate: &Estate) -> Option<Settings> {
+        let Some(named) = &self.named else { return Some(settings.clone()) };
+        let is_about = |store: &&StoreName| self.naming_of(store, settings) == Naming::AsSet;
+        let is_known =
+            |store: &&StoreName| find_store(estate, store).and_then(ProviderName::of_store).is_some();
+        let first = named.iter().find(is_about).or_else(|| named.iter().find(is_known)).or(named.first())?;
+        Some(self.settings_of(first, settings))
+    }
+
+    /// Whether the run tells its stores apart.
+    pub(super) fn are_several(&self) -> bool {
+        self.is_all || self.named.as_ref().is_some_and(|named| named.len() > 1)
+    }
+
+    /// As flags of a command that continues: ` --store gcp`; empty where the settings lead to the store.
+    pub(super) fn flags(&self) -> String {
+        match &self.named {
+            _ if self.is_all => " --all".to_owned(),
+            Some(named) => named.iter().map(flag).collect(),
+            None => String::new(),
+        }
+    }
+
+    /// The settings as they are for one of these stores. What the section `store` has for a store that it names is that
+    /// store's alone.
+    pub(super) fn settings_of(&self, store: &StoreName, settings: &Settings) -> Settings {
+        let named = settings.store.name.is_some();
+        let is_about = self.naming_of(store, settings) == Naming::AsSet;
+        let store = config::Store {
+            name: Some(store.name().to_owned()),
+            namespace: store.namespace().map(str::to_owned),
+            service_account: settings.store.service_account.clone().filter(|_| is_about || !named),
+            listed: settings.store.listed.clone().filter(|_| is_about),
+        };
+        Settings { store, ..settings.clone() }
+    }
+
+    /// Whether the settings are about this store: they name it, or the run is about it alone and they name none.
+    pub(super) fn naming_of(&self, store: &StoreName, settings: &Settings) -> Naming {
+        let section = &settings.store;
+        let is_about = match section.name.as_deref() {
+            Some(name) => name == store.name() && section.namespace.as_deref() == store.namespace(),
+            None => !self.are_several(),
+        };
+        if is_about { Naming::AsSet } else { Naming::FromAccount }
+    }
+
+    fn refuse_list_of_no_store(&self, settings: &Settings) -> Result<()> {
+        if !self.are_several() || settings.store.name.is_some() || settings.store.listed.is_none() {
+            return Ok(());
+        }
+        Err(Error::usage(
+            Code::SettingMissing,
+            format!("{} lists rights, and does not say for which store", settings.file.display()),
+        )
+        .hint(
+            "set store.name (and store.namespace) to the store that store.secrets and store.rights are for",
+        ))
+    }
+}
+
+/// The settings with another store than they lead to.
+pub(super) fn named(settings: &Settings, store: &StoreName) -> Settings {
+    let store = config::Store {
+        name: Some(store.name().to_owned()),
+        namespace: store.namespace().map(str::to_owned),
+        ..settings.store.clone()
+    };
+    Settings { store, ..settings.clone() }
+}
+
+/// ` --store shop/gcp`.
+pub(super) fn flag(store: &StoreName) -> String {
+    match store.namespace() {
+        Some(namespace) => format!(" --store {namespace}/{}", store.name()),
+        None => format!(" --store {}", store.name()),
+    }
+}

@@ -1,0 +1,29 @@
+//! The end of a Secret that held a credential.
+
+use super::{Hands, Run};
+use crate::{cluster::snapshot::SECRETS, error::Result, retirement::look::view_of};
+
+impl Run<'_> {
+    pub(super) async fn delete_secret(
+        &mut self,
+        index: usize,
+        place: usize,
+        hands: &mut dyn Hands,
+    ) -> Result<()> {
+        self.seen.keys = None;
+        let kept = &self.state.credentials[index];
+        let place = &kept.places[place];
+        let Some(secret) = self.cluster.get_object(&SECRETS, Some(&place.namespace), &place.name).await?
+        else {
+            return Ok(());
+        };
+        // It may have changed since it was looked at; the next look says what of that stands against it.
+        let view = view_of(kept, place, &secret);
+        if !view.may_go() || view.holds_more {
+            return Ok(());
+        }
+        hands.say(&format!("deleting Secret {}/{}", place.namespace, place.name));
+        self.cluster.delete_unchanged(&SECRETS, &secret).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,256 @@
+//! `keyless setup` for several stores in one run: a plan for all, an identity and gates each, a shared key retired once.
+
+use serde_json::{Value, json};
+
+use crate::{
+    estate::{Estate, store},
+    steps::{forget, recorded_writes, writes_what_it_shows},
+    world::Ran,
+};
+
+const ESO: &str = "external-secrets.io/v1";
+const BOTH: [&str; 4] = ["--store", "gcp", "--store", "other"];
+const QUICK: [&str; 3] = ["setup", "--watch-for", "0s"];
+
+/// A second store that logs in with the same key, and reads another secret.
+fn two() -> Estate {
+    let estate = Estate::new();
+    estate.google.add_secret("api", br#"{"password":"hunter3"}"#);
+    let reader = format!("serviceAccount:{}", estate.email);
+    estate.google.grant("secrets/api", "roles/secretmanager.secretAccessor", &reader);
+    estate.world.cluster.put_object(store("other", "gcp-key"));
+    reads_through(&estate, "other", "api", "1s");
+    estate.until_read("shop", "api");
+    estate
+}
+
+fn reads_through(estate: &Estate, store: &str, key: &str, interval: &str) {
+    let data = json!([{"secretKey": "value", "remoteRef": {"key": key}}]);
+    let store = json!({"name": store, "kind": "ClusterSecretStore"});
+    estate.user("shop", key, &json!({"secretStoreRef": store, "data": data, "refreshInterval": interval}));
+}
+
+impl Estate {
+    fn set_up(&self, stores: &[&str], more: &[&str]) -> Ran {
+        self.run(&[&QUICK[..], &["--yes"], stores, more].concat())
+    }
+
+    fn store_named(&self, name: &str) -> Value {
+        self.world.cluster.object(ESO, "ClusterSecretStore", None, name).unwrap()
+    }
+
+    /// The ServiceAccount that a store logs in with; `None`: it logs in otherwise.
+    fn account_of(&self, name: &str) -> Option<String> {
+        let auth = self.store_named(name)["spec"]["provider"]["gcpsm"]["auth"].clone();
+        let account = &auth["workloadIdentityFederation"]["serviceAccountRef"];
+        auth["secretRef"].is_null().then(|| account["name"].as_str().unwrap().to_owned())
+    }
+
+    /// The ServiceAccounts of this cluster that may read a secret.
+    fn readers(&self, secret: &str) -> Vec<String> {
+        let policy = self.google.policy(&format!("secrets/{secret}"));
+        let members = policy.as_array().into_iter().flatten().flat_map(|binding| {
+            assert_eq!(binding["role"], "roles/secretmanager.secretAccessor", "{policy}");
+            binding["members"].as_array().unwrap().clone()
+        });
+        let members = members.filter_map(|member| {
+            Some(member.as_str()?.split_once("/subject/system:serviceaccount:")?.1.to_owned())
+        });
+        members.collect()
+    }
+
+    fn noted(&self, name: &str) -> bool {
+        let name = format!("keyless-retirement-clustersecretstore.{name}");
+        self.world.cluster.object("v1", "ConfigMap", Some("keyless-system"), &name).is_some()
+    }
+
+    fn calls(&self, verb: &str) -> usize {
+        let calls = self.google.faults().requests();
+        let is_it = |path: &str| path.contains(&self.key_id) && path.ends_with(verb);
+        calls.iter().filter(|call| is_it(call.path.split('?').next().unwrap_or_default())).count()
+    }
+}
+
+#[test]
+fn shared_key_is_retired_once() {
+    let estate = two();
+    let planned = estate.run(&[&QUICK[..], &BOTH, &["--dry-run"]].concat());
+    planned.ends(1).snapshot("plan-several-stores");
+    estate.set_up(&BOTH, &[]).ends(0);
+    assert_eq!(estate.account_of("gcp").as_deref(), Some("keyless-gcp"));
+    assert_eq!(estate.account_of("other").as_deref(), Some("keyless-other"));
+    // Each identity reads what its own store reads.
+    assert_eq!(estate.readers("db"), ["external-secrets:keyless-gcp"]);
+    assert_eq!(estate.readers("api"), ["external-secrets:keyless-other"]);
+    assert_eq!((estate.key_disabled(), estate.calls(":disable")), (Some(true), 1));
+    assert!(estate.noted("gcp") && estate.noted("other"));
+    // Nothing is left to do, and the settings are about neither store.
+    estate.set_up(&BOTH, &[]).ends(0).says("nothing to do");
+    assert!(!estate.settings_text().contains("store:"), "{}", estate.settings_text());
+
+    estate.set_up(&BOTH, &["--retire-key"]).ends(0);
+    assert_eq!((estate.key_disabled(), estate.secret_is_there()), (None, false));
+    assert!(!estate.noted("gcp") && !estate.noted("other"));
+    assert_eq!((estate.calls(":disable"), estate.calls(":enable")), (1, 0));
+    estate.run(&["audit"]).ends(0).says("ZERO");
+}
+
+#[test]
+fn several_stores_write_what_is_shown() {
+    let both = [&QUICK[..], &BOTH].concat();
+    writes_what_it_shows(&two(), &both);
+    let retire = [&both[..], &["--retire-key"]].concat();
+    writes_what_it_shows(&two(), &retire);
+    let estate = two();
+    estate.run(&[&both[..], &["--yes"]].concat()).ends(0);
+    writes_what_it_shows(&estate, &retire);
+}
+
+#[test]
+fn key_of_other_store_stays() {
+    let estate = two();
+    let ran = estate.set_up(&["--store", "other"], &["--retire-key"]).ends(1);
+    assert!(ran.out.contains("ClusterSecretStore gcp"), "{}", ran.out);
+    assert_eq!((estate.account_of("gcp"), estate.account_of("other").is_some()), (None, true));
+    assert_eq!((estate.key_disabled(), estate.secret_is_there()), (Some(false), true));
+    assert_eq!(estate.readers("db"), [""; 0]);
+    // Both together are gone on with.
+    estate.set_up(&BOTH, &["--retire-key"]).ends(0);
+    assert_eq!((estate.key_disabled(), estate.secret_is_there()), (None, false));
+    assert_eq!((estate.calls(":disable"), estate.readers("db").len()), (1, 1));
+}
+
+#[test]
+fn unmovable_store_holds_up_no_other() {
+    let estate = two();
+    let put = |name: &str, provider: Value| {
+        estate.world.cluster.put_object(json!({"apiVersion": ESO, "kind": "ClusterSecretStore",
+            "metadata": {"name": name}, "spec": {"provider": provider}}));
+    };
+    let token = json!({"tokenSecretRef": {"name": "t", "namespace": "external-secrets", "key": "t"}});
+    put(
+        "bao",
+        json!({"vault": {"server": "https://bao.lab.test", "path": "kv", "version": "v2", "auth": token}}),
+    );
+    put("odd", json!({"gcpsm": {"projectID": "acme-prod", "auth": {"newWay": {"x": "y"}}}}));
+    let elsewhere = json!({"secretRef": {"secretAccessKeySecretRef": {
+        "name": "gcp-key", "namespace": "external-secrets", "key": "key.json"}}});
+    put("far", json!({"gcpsm": {"projectID": "acme-test", "auth": elsewhere}}));
+    estate.settings("google: {project: acme-prod}");
+    // The one that stays uses the key as well.
+    let ran = estate.set_up(&["--all"], &[]).ends(3).says("Not every store is moved");
+    assert!(estate.account_of("gcp").is_some() && estate.account_of("other").is_some());
+    for named in [
+        "! ClusterSecretStore bao: ",
+        "setup --store bao --to google",
+        "! ClusterSecretStore odd: ",
+        "! ClusterSecretStore far: ",
+    ] {
+        assert!(ran.out.contains(named), "`{named}` is not in\n{}", ran.out);
+    }
+    assert_eq!(estate.key_disabled(), Some(false), "the store in the other project uses it");
+    assert!(estate.store_named("bao")["spec"]["provider"]["vault"].is_object());
+
+    estate.world.cluster.remove_object(ESO, "ClusterSecretStore", None, "far");
+    let shown = estate.run(&["setup", "--all", "--watch-for", "0s", "--yes", "-o", "json"]).ends(3).json();
+    assert_eq!(estate.key_disabled(), Some(true));
+    assert_eq!(shown["outcome"], "incomplete");
+    assert_eq!(
+        (&shown["notMoved"][0]["store"], &shown["notMoved"][0]["code"]),
+        (&json!("ClusterSecretStore bao"), &json!("store-other-provider"))
+    );
+    assert_eq!(shown["notLookedAt"][0]["store"], "ClusterSecretStore odd");
+    let stores: Vec<_> =
+        shown["stores"].as_array().unwrap().iter().map(|it| (&it["store"], &it["outcome"])).collect();
+    let done = json!("done");
+    assert_eq!(
+        stores,
+        [(&json!("ClusterSecretStore gcp"), &done), (&json!("ClusterSecretStore other"), &done)]
+    );
+}
+
+#[test]
+fn stores_share_a_service_account() {
+    let estate = two();
+    estate.settings("store: {serviceAccount: external-secrets/reader}");
+    estate.set_up(&["--all"], &["--retire-key"]).ends(0);
+    for name in ["gcp", "other"] {
+        assert_eq!(estate.account_of(name).as_deref(), Some("reader"));
+    }
+    let reader = ["external-secrets:reader"];
+    assert_eq!(
+        (estate.readers("db"), estate.readers("api")),
+        (reader.map(str::to_owned).to_vec(), reader.map(str::to_owned).to_vec())
+    );
+    assert_eq!((estate.key_disabled(), estate.secret_is_there()), (None, false));
+    estate.set_up(&["--all"], &[]).ends(0).says("no store is known to log in with a stored credential");
+}
+
+/// What one store's users have not shown holds the key for all of them.
+#[test]
+fn unrefreshed_user_keeps_shared_key() {
+    let estate = two();
+    reads_through(&estate, "other", "api", "0");
+    let ran = estate.set_up(&BOTH, &[]).ends(1).says("The credential stays");
+    assert!(estate.account_of("gcp").is_some() && estate.account_of("other").is_some(), "{}", ran.out);
+    assert_eq!((estate.key_disabled(), estate.calls(":disable")), (Some(false), 0));
+    assert!(ran.out.contains("ClusterSecretStore other, which has not come as far"), "{}", ran.out);
+    estate.set_up(&BOTH, &["--accept-unrefreshed"]).ends(0);
+    assert_eq!((estate.key_disabled(), estate.calls(":disable")), (Some(true), 1));
+}
+
+#[test]
+fn failed_probe_of_one_moves_others() {
+    let estate = two();
+    // It is granted, and reads nothing that this store's user could use.
+    estate.google.set_version("api", 1, "DISABLED");
+    let ran = estate.set_up(&BOTH, &[]);
+    assert_ne!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+    assert!(estate.account_of("gcp").is_some(), "{}{}", ran.out, ran.err);
+    assert_eq!(estate.account_of("other"), None);
+    assert_eq!((estate.key_disabled(), estate.calls(":disable")), (Some(false), 0));
+    estate.google.set_version("api", 1, "ENABLED");
+    estate.set_up(&BOTH, &[]).ends(0);
+    assert_eq!((estate.key_disabled(), estate.calls(":disable")), (Some(true), 1));
+}
+
+#[test]
+fn flags_about_stores_are_checked() {
+    let estate = two();
+    let refused = |arguments: &[&str], says: &str| {
+        let ran = estate.run(&[&["setup", "--yes"], arguments].concat()).ends(2);
+        assert!(ran.err.contains(says), "{}", ran.err);
+    };
+    refused(&["--all", "--store", "gcp"], "cannot be used with");
+    refused(&["--all", "--undo"], "cannot be used with");
+    refused(&["--store", "Gcp"], "NAMESPACE/NAME");
+    refused(&["--store", "gcp", "--store", "none"], "error[store-unknown]");
+    refused(&["--store", "shop/gcp"], "error[store-unknown]");
+    refused(&["--store", "gcp", "--store", "other", "--undo"], "error[undo-several]");
+    refused(&["--store", "gcp", "--store", "other", "--replaced", "a/b"], "error[replaced-secret]");
+    estate.settings("store: {secrets: [db]}");
+    refused(&BOTH, "error[setting-missing]");
+    assert_eq!((estate.account_of("gcp"), estate.account_of("other")), (None, None));
+    forget(&estate);
+    assert_eq!(recorded_writes(&estate), [""; 0]);
+}
+
+#[test]
+fn undo_takes_one_store() {
+    let estate = two();
+    estate.set_up(&BOTH, &[]).ends(0);
+    estate.run(&["setup", "--undo", "--yes", "--store", "other"]).ends(0);
+    assert_eq!((estate.account_of("gcp").is_some(), estate.account_of("other")), (true, None));
+    assert_eq!(estate.key_disabled(), Some(false), "the store needs it again");
+}
+
+#[test]
+fn teardown_removes_what_several_got() {
+    let estate = two();
+    estate.set_up(&BOTH, &["--retire-key"]).ends(0);
+    writes_what_it_shows(&estate, &[&["teardown"][..], &BOTH].concat());
+    let account =
+        |name: &str| estate.world.cluster.object("v1", "ServiceAccount", Some("external-secrets"), name);
+    assert_eq!((account("keyless-gcp"), account("keyless-other")), (None, None));
+    assert_eq!((estate.readers("db"), estate.readers("api")), (Vec::new(), Vec::new()));
+}

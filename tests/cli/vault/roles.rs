@@ -1,0 +1,67 @@
+//! Several stores at one server: a role and a policy each.
+
+use lab::Call;
+use serde_json::json;
+
+use super::Scene;
+use crate::estate::store;
+
+const BOTH: [&str; 4] = ["--store", "gcp", "--store", "other"];
+const ROLES: [&str; 2] =
+    ["external-secrets.external-secrets.keyless-gcp", "external-secrets.external-secrets.keyless-other"];
+
+fn two() -> Scene {
+    let scene = Scene::new();
+    scene.vault.put_secret("kv", "api", json!({"password": "hunter3"}));
+    let estate = &scene.estate;
+    estate.world.cluster.put_object(store("other", "gcp-key"));
+    let data = json!([{"secretKey": "value", "remoteRef": {"key": "api", "property": "password"}}]);
+    let other = json!({"name": "other", "kind": "ClusterSecretStore"});
+    estate.user("shop", "api", &json!({"secretStoreRef": other, "data": data}));
+    estate.until_read("shop", "api");
+    scene
+}
+
+fn set_up(scene: &Scene) {
+    let setup = ["setup", "--yes", "--accept-new-secrets", "--watch-for", "0s", "--to", "vault"];
+    scene.run(&[&setup[..], &BOTH].concat()).ends(0);
+}
+
+#[test]
+fn each_store_has_its_own_role() {
+    let scene = two();
+    set_up(&scene);
+    let object = |name: &str| {
+        scene.estate.world.cluster.object("external-secrets.io/v1", "ClusterSecretStore", None, name).unwrap()
+    };
+    for (index, (name, reads, other)) in
+        [("gcp", "kv/data/db", "kv/data/api"), ("other", "kv/data/api", "kv/data/db")].into_iter().enumerate()
+    {
+        let role = scene.vault.jwt_role("keyless", ROLES[index]).unwrap();
+        assert_eq!(role["bound_subject"], format!("system:serviceaccount:external-secrets:keyless-{name}"));
+        let policy = scene.vault.policy(&format!("keyless-{}", ROLES[index])).unwrap();
+        assert!(policy.contains(reads) && !policy.contains(other), "{policy}");
+        let jwt = object(name)["spec"]["provider"]["vault"]["auth"]["jwt"].clone();
+        assert_eq!(jwt["role"], ROLES[index]);
+    }
+    assert_eq!(scene.estate.key_disabled(), Some(true), "both have left it");
+    // The names do not change, whichever stores a run is about.
+    let writes =
+        |call: &Call| call.method != "GET" && !call.path.contains("/login") && !call.path.contains("-self");
+    scene.vault.faults().forget();
+    set_up(&scene);
+    let calls = scene.vault.faults().requests();
+    assert!(!calls.iter().any(writes), "{calls:?}");
+}
+
+#[test]
+fn teardown_removes_each_role() {
+    let scene = two();
+    set_up(&scene);
+    scene.run(&[&["teardown", "--yes"][..], &BOTH].concat()).ends(0);
+    for role in ROLES {
+        assert_eq!(scene.vault.jwt_role("keyless", role), None);
+        assert_eq!(scene.vault.policy(&format!("keyless-{role}")), None);
+    }
+    assert!(!scene.vault.mounts().iter().any(|(path, _)| path.contains("keyless")));
+}
