@@ -44,7 +44,7 @@ impl PublicationPlan<'_> {
             // What signs is not known as long as no server answers.
             !observed.servers.is_empty() && observed.servers.iter().all(proves)
         });
-        let cache = history.map_or(MAX_AGE, |history| history.policy.cache);
+        let cache = history.map_or(MAX_AGE, |history| history.policy().cache);
         let sick = observed.map_or(0, |observed| live::doubts(observed, &decision.keys).len());
         Facts {
             keys,

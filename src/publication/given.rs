@@ -31,7 +31,7 @@ use crate::{
     relying_party::prove,
     report::Report,
     rfc3339::rfc3339,
-    rotation::{self, Decision, Former, Inputs, KeyStatus, Policy, PublishedSet, State},
+    rotation::{self, Copies, Decision, Former, Inputs, KeyStatus, Policy, PublishedSet, State},
     waiting::Waiting,
     warning::Warning,
     watch::{Facts, state_name},
@@ -107,7 +107,7 @@ impl<'a> Given<'a> {
         }
         let issuer = self.issuer(&observed)?;
         let (history, unreadable) = match opened {
-            Opened::NotKept => (None, None),
+            Opened::NotAsked | Opened::NotKept => (None, None),
             Opened::Unreadable(note) => (None, Some(note)),
             Opened::Kept(book) => {
                 let mut keys = KnownKeys::default();
@@ -243,6 +243,8 @@ fn decide(
         published,
         former: Former::Unknown,
         states: &states,
+        copies: Copies::IfOurs,
+        is_own: history.is_some_and(History::is_own),
     })
 }
 

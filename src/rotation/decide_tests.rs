@@ -137,7 +137,7 @@ fn kid_of_other_key_needs_restore() {
 
 /// What only a copy shows is stored as well only if it is known to be ours.
 #[test]
-fn unknown_key_of_a_copy_stays_out() {
+fn unknown_key_of_copy_is_left() {
     let (live, both) = (keys(&[0]), keys(&[0, 1]));
     let other = keys(&[1]).iter().next().unwrap().clone();
     let decided = |sets: &[PublishedSet], state: Option<State>| {

@@ -180,7 +180,7 @@ fn cached_copy_brings_no_key_back() {
 
 /// Whatever is between the bucket and its readers must not be able to write into the bucket.
 #[test]
-fn key_of_a_copy_is_not_stored() {
+fn key_of_copy_is_not_stored() {
     let world = world(1);
     world.keyless("publish", &[]).ends(0);
     let foreign = SigningKey::rsa(2048);
@@ -222,7 +222,7 @@ fn ledger_of_a_newer_version_stays() {
 }
 
 #[test]
-fn entry_ahead_of_the_clock_is_named() {
+fn entry_ahead_of_clock_is_named() {
     let world = world(1);
     world.keyless("publish", &[]).ends(0);
     let (old, new) = (world.key.kid(), SigningKey::rsa(2048));

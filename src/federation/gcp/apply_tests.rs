@@ -361,7 +361,7 @@ async fn between_uploaded_keys_and_documents() {
 #[tokio::test]
 async fn missing_service_account_is_refused() {
     let mut far = Far::new();
-    far.settings.impersonate = Some("nobody@acme-prod.iam.gserviceaccount.com".to_owned());
+    far.settings.impersonate = Some("missing@acme-prod.iam.gserviceaccount.com".to_owned());
     let error = far.gcp().plan(&far.trust()).await.unwrap_err();
     assert_eq!(error.code, Code::GoogleServiceAccountMissing, "{error}");
     assert_eq!(far.writes(), Vec::<String>::new());

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     plan::plan,
-    plan_tests::{Case, EMAIL, nobody, policy, right},
+    plan_tests::{Case, EMAIL, no_member, policy, right},
     roles::ACCESSOR,
     state::Seen,
     tests::{PRINCIPAL, SUBJECT, trust},
@@ -25,9 +25,9 @@ fn wanted(workloads: &[(&str, &[&str])]) -> Case {
     let mut case = right();
     case.state.pool = None;
     case.state.providers.clear();
-    case.state.policies = vec![(Holder::Project, nobody())];
+    case.state.policies = vec![(Holder::Project, no_member())];
     for secret in ["db", "api", "mail"] {
-        case.seen(Holder::Secret(secret.to_owned()), nobody());
+        case.seen(Holder::Secret(secret.to_owned()), no_member());
     }
     let all = workloads.iter().map(|(account, secrets)| further(account, secrets));
     case.want = trust(&[&case.key]).of(all);
@@ -107,7 +107,7 @@ fn revoked_right_of_one_stays_anothers() {
 fn several_become_no_single_account() {
     let mut case = wanted(&ALL[..2]);
     case.settings.impersonate = Some(EMAIL.to_owned());
-    case.seen(Holder::Account(EMAIL.to_owned()), nobody());
+    case.seen(Holder::Account(EMAIL.to_owned()), no_member());
     let error = plan(&case.want, &case.settings, &case.state).unwrap_err();
     assert_eq!(error.code, Code::GoogleAccountShared);
     for name in ["external-secrets/eso-reader", "shop/b", EMAIL] {

@@ -1,7 +1,7 @@
 //! Several workloads at one auth method: a role and a policy each.
 
 use super::{
-    way::{PASSED, World, do_all, hops, set_up},
+    way::{PASSED, World, checks, do_all, set_up},
     *,
 };
 use crate::{
@@ -63,7 +63,7 @@ async fn login_of_one_reads_nothing_else() {
         let login = vault.login_of(&want.workloads[index]).unwrap();
         for (secret, may) in ["db", "api"].into_iter().zip(reads) {
             let findings = login.probe(&token, &reading(secret), &mut |_: &str| ()).await;
-            assert_eq!(hops(&findings) == PASSED, may, "{subject} {secret}: {findings:?}");
+            assert_eq!(checks(&findings) == PASSED, may, "{subject} {secret}: {findings:?}");
         }
         // Another one's role does not take its token.
         let other = vault.login_of(&want.workloads[(index + 1) % 3]).unwrap();

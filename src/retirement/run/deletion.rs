@@ -17,7 +17,7 @@ impl Run<'_> {
         else {
             return Ok(());
         };
-        // It may have changed since it was looked at; the next look says what of that stands against it.
+        // It may have changed since it was looked at; the next look shows what of that prevents it.
         let view = view_of(kept, place, &secret);
         if !view.may_go() || view.holds_more {
             return Ok(());
