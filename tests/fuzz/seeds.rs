@@ -77,7 +77,7 @@ fn ledgers() -> Vec<Seed> {
         "servers": 3, "publicSince": 1_799_990_300_u64, "cache": 300, "absentSince": 1_799_999_000_u64, "signed": true,
         "idleSince": 1_799_999_000_u64, "revoked": 1_799_999_500_u64, "dropped": 1_799_999_500_u64});
     let bare = json!({"kid": CANARY, "noticed": 1_800_000_400_u64, "source": "copy", "seen": "never"});
-    let of = |keys: serde_json::Value| {
+    let of = |keys: Value| {
         json!({"version": 1, "cluster": "uid", "issuer": "https://acme.example", "own": true,
             "caches": [{"seconds": 300}, {"seconds": 86400, "until": 1_799_990_000_u64}], "keys": keys})
     };
