@@ -21,7 +21,7 @@ use super::{
     show::{failed, server},
 };
 use crate::{
-    cluster::{Cluster, Observed, ServiceAccount},
+    cluster::{Cluster, Observed},
     config::Settings,
     error::{Code, Error, Result},
     federation::{Change, Federation, Keys, Purpose, Trust, TrustedIssuer, not_set_up},
@@ -180,9 +180,7 @@ impl<'a> Given<'a> {
             signing: signing.into_iter().collect(),
             staged: Vec::new(),
             // Keys are given whichever workload logs in with their tokens.
-            workload: ServiceAccount { namespace: "default".into(), name: "default".into() },
-            rights: BTreeSet::new(),
-            revoked: BTreeSet::new(),
+            workloads: Vec::new(),
         };
         let planned =
             futures::future::join_all(self.providers.iter().map(|provider| provider.plan_keys(&want)));

@@ -301,8 +301,8 @@ pub(super) fn step(action: Action, object: &str, why: impl Into<String>) -> plan
     plan::Step::new(Target::ProviderResource, action, object, why)
 }
 
-/// One after the other, the first one after `before`. Returns the last one that changes something. Each names the capabilities that it takes, and those that the token lacks: reported before anything
-/// is done.
+/// One after the other, the first one after `before`. Returns the last one that changes something. Each names the
+/// capabilities that it takes, and those that the token lacks: reported before anything is done.
 pub(super) fn in_turn(
     settings: &Settings,
     observed: &Observed,

@@ -67,7 +67,7 @@ pub(super) fn plan(settings: &Settings, want: &Trust, observed: &Observed) -> Re
     }
     let why = "the keys that the server verifies the cluster's tokens with";
     let mut change = change(Action::Update, &object, why, differences, Step::Configure(wanted));
-    in_turn(settings, observed, &mut [&mut change]);
+    in_turn(settings, observed, &mut [&mut change], None);
     Ok(change)
 }
 
