@@ -247,7 +247,7 @@ async fn write(
     revoke::check(plan)?;
     let outcome = publication.apply(plan, report).await?;
     if let Some(kid) = revoked {
-        revoke::check_gone(kid, &outcome)?;
+        revoke::check_gone(kid, plan, &outcome)?;
     }
     publication.note_public(plan, &outcome, cluster, now()).await;
     Ok(outcome)

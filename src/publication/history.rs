@@ -254,16 +254,24 @@ impl History {
         self.key(id).map(PublicKey::kid).or_else(noted)
     }
 
+    /// The one key that this names, by its `kid` or by its thumbprint: who writes the bucket may use the `kid` of another key.
+    fn named(&self, name: &str) -> Result<KeyId, Refusal> {
+        let all = || self.judged.states.iter().map(|(id, state)| (*id, *state));
+        if let Some((id, _)) = all().find(|(id, _)| id.to_string() == name) {
+            return Ok(id);
+        }
+        let named: Vec<_> = all().filter(|(id, _)| self.kid(id) == Some(name)).collect();
+        match named[..] {
+            [] => Err(Refusal::Unknown),
+            [(id, _)] => Ok(id),
+            _ => Err(Refusal::Several(named)),
+        }
+    }
+
     /// Takes a key out of the published set, whatever its tokens. Nothing is written yet.
-    pub(crate) fn revoke(&mut self, kid: &str) -> Result<Revoked, Refusal> {
-        let of_kid = |(id, _): &(&KeyId, &State)| self.kid(id) == Some(kid);
-        let (id, state) = self
-            .judged
-            .states
-            .iter()
-            .find(of_kid)
-            .map(|(id, state)| (*id, *state))
-            .ok_or(Refusal::Unknown)?;
+    pub(crate) fn revoke(&mut self, name: &str) -> Result<Revoked, Refusal> {
+        let id = self.named(name)?;
+        let state = *self.judged.states.get(&id).ok_or(Refusal::Unknown)?;
         match state {
             _ if self.is_left_alone() => return Err(Refusal::LeftAlone),
             State::Live | State::RevokedLive => return Err(Refusal::Live),
@@ -294,6 +302,11 @@ impl History {
         self.keys.revoke.is_some()
     }
 
+    /// Whether this is the key that is to be removed.
+    pub(crate) fn revokes(&self, key: &PublicKey) -> bool {
+        self.keys.revoke == Some(KeyId::of(key))
+    }
+
     /// Whether the key that is being revoked stays after all.
     pub(crate) fn keeps_revoked(&self) -> bool {
         let state = self.keys.revoke.and_then(|id| self.judged.states.get(&id));
@@ -313,9 +326,11 @@ pub(crate) struct Revoked {
 }
 
 /// Why a key is not revoked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     Unknown,
+    /// These have the same `kid`.
+    Several(Vec<(KeyId, State)>),
     Live,
     Staged,
     NotEveryServer,

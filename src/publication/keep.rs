@@ -110,16 +110,15 @@ impl Publication<'_> {
         Some(History::new(book, self.location.issuer.as_str(), look, keys, policy))
     }
 
-    /// Whether this cluster is known to publish under this issuer: its API servers sign as it, and either the ledger holds that
-    /// a key of it was read there, or the administrator has named this very cluster in the settings.
+    /// Whether this cluster is known to publish under this issuer: its API servers sign as it, and the ledger holds that a key
+    /// of it was read there. `cluster.uid` in the settings is no proof: it says which cluster, and not whose the issuer is.
     fn is_own(&self, observation: &Observation) -> bool {
         let Some(observed) = &observation.observed else { return false };
         let signed = self.location.issuer.signed();
         let mut servers = observed.servers.iter();
         let signs =
             !observed.servers.is_empty() && servers.all(|server| server.token.claims().issuer == *signed);
-        let is_named = self.settings.cluster.as_ref().is_some_and(|cluster| cluster.uid.is_some());
-        signs && (is_named || observation.history.as_ref().is_some_and(History::is_own))
+        signs && observation.history.as_ref().is_some_and(History::is_own)
     }
 
     /// Writes the ledger, before the documents. When another publisher has written it since it was read, nothing is

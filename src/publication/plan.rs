@@ -311,6 +311,11 @@ impl PublicationPlan<'_> {
         kids(keys)
     }
 
+    /// Whether this is the key that is to be revoked.
+    pub(crate) fn revokes(&self, key: &PublicKey) -> bool {
+        self.observation.history.as_ref().is_some_and(|history| history.revokes(key))
+    }
+
     /// Whether a key that is to be revoked stays.
     pub(crate) fn keeps_revoked(&self) -> bool {
         self.observation.history.as_ref().is_some_and(History::keeps_revoked)

@@ -281,7 +281,12 @@ impl Ledger {
 impl Lasting {
     /// Whether what was given out so may still last.
     fn is_held(self, now: u64) -> bool {
-        self.until.is_none_or(|until| until.saturating_add(self.seconds) > now)
+        self.end().is_none_or(|end| end > now)
+    }
+
+    /// `None`: it is given out now.
+    fn end(self) -> Option<u64> {
+        self.until.map(|until| until.saturating_add(self.seconds))
     }
 }
 
@@ -296,9 +301,13 @@ fn note(all: &mut Vec<Lasting>, seconds: u64, look: &Look) {
     all.retain(|one| one.is_held(look.earliest) && one.seconds != seconds);
     all.push(Lasting { seconds, until: None });
     if all.len() > MAX_LASTING {
-        // The longest says it all.
+        // The longest counts for those that are left out: it ends no earlier than they do.
         all.sort_by_key(|one| (one.until.is_some(), std::cmp::Reverse(one.seconds)));
-        all.truncate(MAX_LASTING);
+        let ends = all.split_off(MAX_LASTING).into_iter().filter_map(Lasting::end);
+        let end = ends.max().unwrap_or_default();
+        if let Some(longest) = all.iter_mut().find(|one| one.until.is_some()) {
+            longest.until = longest.until.max(Some(end.saturating_sub(longest.seconds)));
+        }
     }
 }
 

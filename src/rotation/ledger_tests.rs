@@ -21,6 +21,28 @@ fn parsed(text: &str) -> Result<Ledger, Lost> {
     Ledger::parse(text, "uid", "https://acme.example", NOW).map(|read| read.ledger)
 }
 
+/// The header of the documents may change at each look: no wait gets shorter by that.
+#[test]
+fn frequent_cache_changes_shorten_no_wait() {
+    let mut ledger = ledger();
+    let look = |at: u64| Look {
+        servers: 1,
+        whole: true,
+        serving: BTreeMap::new(),
+        signing: BTreeSet::new(),
+        earliest: at,
+        latest: at,
+    };
+    for step in 0..20 {
+        ledger.note_cache(Some(3620 - step), true, &look(NOW + step));
+    }
+    ledger.note_cache(Some(3600), true, &look(NOW + 30));
+    ledger.note_cache(Some(300), true, &look(NOW + 3000));
+    let held = |ledger: &mut Ledger, at: u64| ledger.note_cache(Some(300), true, &look(at));
+    assert!(held(&mut ledger, NOW + 6500) >= 3600);
+    assert_eq!(held(&mut ledger, NOW + 8000), 300);
+}
+
 #[test]
 fn written_ledger_is_read_back() {
     assert_eq!(parsed(&ledger().to_text()), Ok(ledger()));

@@ -93,18 +93,18 @@ fn issuer_that_was_left_is_refused() {
     assert_eq!(fs::read_to_string(world.jwks()).unwrap(), body);
 }
 
-/// The settings name the new cluster, and its API servers sign as the issuer.
+/// That the settings name the new cluster, and that its API servers sign as the issuer, does not show whose the issuer is.
 #[test]
-fn recreated_cluster_publishes_its_keys() {
+fn recreated_cluster_is_refused_without_record() {
     let world = world(1);
     let former = SigningKey::rsa(2048);
     world.put(&world.jwks(), set(&[&former]));
     let settings = format!("apiVersion: keyless/v1\ncluster: {{uid: {}}}\n", world.cluster_uid());
     fs::write(world.dir.path().join("keyless.yaml"), settings).unwrap();
-    for _ in 0..2 {
-        world.keyless("publish", &[]).ends(1).says("warning[key-not-served]").says(&former.kid());
-        assert_eq!(world.published().len(), 2);
-    }
+    world.keyless("publish", &[]).fails(3, "issuer-of-another-cluster", &[&former.kid()]);
+    assert_eq!(world.published(), [former.kid()]);
+    world.keyless("publish", &["--restore", "--yes"]).ends(1).says(&former.kid());
+    assert!(world.published().contains(&world.key.kid()));
 }
 
 /// Another publisher writes the ledger between the look and the write.

@@ -368,8 +368,8 @@ fn documents_only_verify_ignores_the_operator() {
     let paths: Vec<_> = requests.iter().map(|call| call.path.as_str()).collect();
     assert_eq!(
         paths.len(),
-        5,
-        "which cluster it is, where the servers are, two documents, one token: {paths:?}"
+        7,
+        "which cluster it is, where the servers are, two documents, one token, the ledger and its namespace: {paths:?}"
     );
     world.cluster.server(0).faults().forget();
     world.keyless("verify", &["--public-only"]).ends(0);

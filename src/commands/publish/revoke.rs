@@ -6,6 +6,7 @@ use crate::{
     publication::{Observation, Outcome, PublicationPlan, history::Refusal},
     report::Report,
     rfc3339::rfc3339,
+    watch::state_name,
 };
 
 /// Marks the key, and tells what dies with it.
@@ -52,6 +53,12 @@ fn refused(kid: &str, refusal: Refusal, place: &LedgerPlace) -> Error {
     match refusal {
         Refusal::Unknown => Error::usage(Code::KeyUnknown, format!("no key `{kid}` is known"))
             .hint("`keyless keys` lists them"),
+        Refusal::Several(ids) => {
+            let all: Vec<_> =
+                ids.iter().map(|(id, state)| format!("{id} ({})", state_name(*state))).collect();
+            Error::usage(Code::KeyUnknown, format!("{} keys have the kid {kid}: {}", all.len(), all.join(", ")))
+                .hint("name the one to revoke by its thumbprint, as shown here")
+        }
         Refusal::Live => error(Code::KeyLive, "an API server has it, and the next run would publish it again")
             .hint("take it from --service-account-key-file and --service-account-signing-key-file of every API server, then run this again")
             .hint("to stop relying parties at once, disable the cluster's provider there: they keep the key set in caches"),
@@ -80,10 +87,10 @@ pub(super) fn overtaken() -> Error {
 }
 
 /// It is revoked only if it is gone.
-pub(super) fn check_gone(kid: &str, outcome: &Outcome) -> Result<()> {
-    match outcome.decision.keys.get(kid) {
-        None => Ok(()),
-        Some(_) => Err(Error::failed(
+pub(super) fn check_gone(kid: &str, plan: &PublicationPlan<'_>, outcome: &Outcome) -> Result<()> {
+    match outcome.decision.keys.iter().any(|key| plan.revokes(key)) {
+        false => Ok(()),
+        true => Err(Error::failed(
             Code::ApplyRaced,
             format!("{} is recorded as revoked, and is still published: another publisher wrote it at the same time", kid.escape_debug()),
         )
