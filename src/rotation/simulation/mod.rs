@@ -26,12 +26,16 @@ use self::{operator::Operator, world::World};
 /// Kind, subject and detail of what happens; [`World::happens`] reads it.
 pub(super) type Event = (u8, u8, u16);
 
+/// The worlds of `cargo test` are the same each time; a longer run plays others each time.
+const SEED: u64 = 2026;
+
 /// Plays so many worlds, or as many as `PROPTEST_CASES` says.
 fn play(worlds: u32, story: impl Fn(u8, u8, Vec<Event>) -> Result<(), String>) {
     let given = Config::default();
     let cases = if given.cases == 256 { worlds } else { given.cases };
     let seed = match given.rng_seed {
         RngSeed::Fixed(seed) => seed,
+        RngSeed::Random if cases == worlds => SEED,
         RngSeed::Random => RandomState::new().hash_one(0),
     };
     let config =
