@@ -44,7 +44,7 @@ impl Resolved {
         ProviderName::all().filter_map(move |name| all().find(|it| it.provider() == name)).map(Box::as_ref)
     }
 
-    /// What a provider is told to believe, before anything is granted: see [`Trust::granting`]. `staged`: keys that no
+    /// What a provider is told to believe, before anything is granted: see `Workload::granting`. `staged`: keys that no
     /// API server serves yet. `kept`: keys that the provider has and that must not be taken away, because not every API
     /// server was seen.
     pub(super) fn trust(
