@@ -110,7 +110,7 @@ impl<'a> Given<'a> {
             Opened::NotAsked | Opened::NotKept => (None, None),
             Opened::Unreadable(note) => (None, Some(note)),
             Opened::Kept(book) => {
-                let mut keys = KnownKeys::default();
+                let mut keys = KnownKeys { is_given: true, ..KnownKeys::default() };
                 keys.of(observed.key_sets().flat_map(|(_, keys)| keys.iter()));
                 keys.staged = keys.of(files.iter().flat_map(KeySet::iter));
                 keys.stored = keys.of(sets.iter().flat_map(|set| &set.keys));

@@ -67,6 +67,7 @@ fn facts_name_where_keys_came_from() {
             public: Some(&keys.stored),
             copies: &keys.stored,
             served: Some(policy.cache),
+            is_given: false,
             tokens: None,
             lost: &BTreeSet::new(),
             vouched,
