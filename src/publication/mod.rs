@@ -13,6 +13,7 @@
 
 mod alarms;
 mod apply;
+mod each;
 mod facts;
 mod given;
 pub(crate) mod history;

@@ -38,6 +38,32 @@ fn publish(estate: &Estate, more: &[&str]) -> Ran {
     estate.run(&[&["publish"], more].concat())
 }
 
+/// The same, and a Vault that has been given the keys as well.
+fn uploaded_twice() -> (Estate, Vault) {
+    let estate = uploaded(1);
+    let google = estate.settings_text();
+    let vault = Vault::start(&estate.world.ca, &["vault.lab.test"]);
+    vault.enable_kv("kv");
+    vault.put_secret("kv", "db", json!({"password": "hunter2"}));
+    let section = format!("vault: {{address: '{}', mode: static-keys}}", vault.url());
+    estate.settings(&section);
+    let setup = ["setup", "--yes", "--accept-new-secrets", "--watch-for", "0s", "--to", "vault"];
+    Ran::of(estate.command(&setup).env("VAULT_TOKEN", vault.root_token())).ends(0);
+    let both = format!("{google}\n{section}\n");
+    std::fs::write(estate.world.dir.path().join("keyless.yaml"), both).unwrap();
+    publish_twice(&estate, &vault).ends(0);
+    (estate, vault)
+}
+
+fn publish_twice(estate: &Estate, vault: &Vault) -> Ran {
+    Ran::of(estate.command(&["publish"]).env("VAULT_TOKEN", vault.root_token()))
+}
+
+fn keys_of(vault: &Vault) -> Vec<Value> {
+    let config = vault.jwt_config("keyless").unwrap();
+    config["jwt_validation_pubkeys"].as_array().unwrap().clone()
+}
+
 #[test]
 fn rotation_is_uploaded_and_nothing_else() {
     let estate = uploaded(2);
@@ -91,6 +117,42 @@ fn foreign_key_at_provider_is_named() {
     set["keys"].as_array_mut().unwrap().push(foreign.jwk());
     estate.google.write(&pool, Some("cluster"), |it| it["oidc"]["jwksJson"] = json!(set.to_string()));
     publish(&estate, &[]).ends(1).says("warning[key-foreign]").says(&foreign.kid());
+}
+
+#[test]
+fn foreign_key_stays_at_its_provider() {
+    let (estate, vault) = uploaded_twice();
+    let foreign = SigningKey::rsa(2048);
+    vault.change_keys("keyless", |pems| pems.push(foreign.public_pem().trim().to_owned()));
+    let ours = estate.world.key.kid();
+    for _ in 0..2 {
+        publish_twice(&estate, &vault).ends(1).says("warning[key-foreign]").says(&foreign.kid());
+        assert_eq!(kids(&provider(&estate).1["oidc"]["jwksJson"]), [ours.clone()]);
+        assert_eq!(keys_of(&vault).len(), 2);
+    }
+    // A change at one is none at the other.
+    let new = SigningKey::ec(Curve::P256);
+    estate.world.cluster.change_servers(|server| server.key_files.push((&new).into()));
+    publish_twice(&estate, &vault).ends(1).says("given: 3 keys");
+    let mut both = vec![new.kid(), ours];
+    both.sort();
+    assert_eq!(kids(&provider(&estate).1["oidc"]["jwksJson"]), both);
+    assert_eq!(keys_of(&vault).len(), 3);
+}
+
+#[test]
+fn key_removed_by_hand_stays_away() {
+    let (estate, vault) = uploaded_twice();
+    let new = SigningKey::ec(Curve::P256);
+    ledger::rotate(&estate.world, &new);
+    publish_twice(&estate, &vault).ends(0);
+    let (pool, before) = provider(&estate);
+    assert_eq!(kids(&before["oidc"]["jwksJson"]).len(), 2);
+    let without = json!({"keys": [new.jwk()]}).to_string();
+    estate.google.write(&pool, Some("cluster"), |it| it["oidc"]["jwksJson"] = json!(without));
+    publish_twice(&estate, &vault);
+    assert_eq!(kids(&provider(&estate).1["oidc"]["jwksJson"]), [new.kid()]);
+    assert_eq!(keys_of(&vault).len(), 2);
 }
 
 #[test]
