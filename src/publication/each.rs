@@ -85,8 +85,15 @@ impl Decisions {
 pub(super) fn in_every<'a, S: IntoIterator<Item = &'a PublicKey>>(
     sets: impl IntoIterator<Item = S>,
 ) -> BTreeSet<KeyId> {
-    let ids = sets.into_iter().map(|set| set.into_iter().map(KeyId::of).collect::<BTreeSet<_>>());
-    ids.reduce(|one, other| one.intersection(&other).copied().collect()).unwrap_or_default()
+    sets.into_iter()
+        .map(ids)
+        .reduce(|one, other| one.intersection(&other).copied().collect())
+        .unwrap_or_default()
+}
+
+/// Which keys these are, whatever their order and their `kid`s: Vault keeps none.
+pub(super) fn ids<'a>(keys: impl IntoIterator<Item = &'a PublicKey>) -> BTreeSet<KeyId> {
+    keys.into_iter().map(KeyId::of).collect()
 }
 
 fn once<'a>(keys: impl Iterator<Item = &'a PublicKey>) -> Vec<&'a PublicKey> {

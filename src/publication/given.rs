@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 
 use super::{
     History,
-    each::Decisions,
+    each::{Decisions, ids},
+    guard::Guarded,
     history::{self, Keys as KnownKeys},
     keep::write_ledger,
     ledger::Opened,
@@ -29,7 +30,7 @@ use crate::{
     federation::{Change, Federation, Keys, Purpose, Trust, TrustedIssuer, not_set_up},
     http::Http,
     oidc::{KeySet, MAX_AGE, PublicKey, SignedIssuer},
-    plan::{self, Plan},
+    plan::{self, Act, Plan},
     relying_party::prove,
     report::Report,
     rfc3339::rfc3339,
@@ -133,7 +134,7 @@ impl<'a> Given<'a> {
         let decisions = Decisions::new(&observed, files.as_ref(), &sets, history.as_ref())?;
         let mut plan = Plan::default();
         history.iter().filter_map(History::step).for_each(|step| plan.then(step));
-        let changes = self.changes(&observed, &issuer, cluster, &decisions).await?;
+        let changes = self.changes(&observed, &issuer, cluster, &sets, &decisions).await?;
         changes.iter().filter(|change| change.is_pending()).for_each(|change| plan.then(change.step.clone()));
         plan.notes = observed
             .servers
@@ -186,23 +187,29 @@ impl<'a> Given<'a> {
         observed: &Observed,
         issuer: &SignedIssuer,
         cluster: &Cluster,
+        sets: &[PublishedSet],
         decisions: &Decisions,
     ) -> Result<Vec<Change<'_>>> {
         let signing: BTreeSet<_> =
             observed.servers.iter().filter_map(|server| server.token.claims().kid.clone()).collect();
         let cluster_id = cluster.uid()?;
-        let planned = self.providers.iter().zip(decisions.iter()).map(|(provider, decision)| {
-            let want = Trust {
-                issuer: TrustedIssuer::Signed(issuer.clone()),
-                cluster_id: cluster_id.to_owned(),
-                keys: decision.keys.clone(),
-                signing: signing.iter().cloned().collect(),
-                staged: Vec::new(),
-                // Keys are given whichever workload logs in with their tokens.
-                workloads: Vec::new(),
-            };
-            async move { provider.plan_keys(&want).await }
-        });
+        let planned =
+            self.providers.iter().zip(sets).zip(decisions.iter()).map(|((provider, set), decision)| {
+                let want = Trust {
+                    issuer: TrustedIssuer::Signed(issuer.clone()),
+                    cluster_id: cluster_id.to_owned(),
+                    keys: decision.keys.clone(),
+                    signing: signing.iter().cloned().collect(),
+                    staged: Vec::new(),
+                    // Keys are given whichever workload logs in with their tokens.
+                    workloads: Vec::new(),
+                };
+                async move {
+                    let (provider, seen) = (provider.as_ref(), set.keys.clone());
+                    let change = provider.plan_keys(&want).await?;
+                    Ok(change.map(|_| Box::new(Guarded { provider, want, seen }) as Box<dyn Act>))
+                }
+            });
         futures::future::join_all(planned).await.into_iter().collect()
     }
 
@@ -219,7 +226,8 @@ impl<'a> Given<'a> {
             let decisions =
                 Decisions::new(&plan.observed, plan.files.as_ref(), &plan.sets, plan.history.as_ref())?;
             if !decisions.are_same(&plan.decisions) {
-                plan.changes = self.changes(&plan.observed, &plan.issuer, cluster, &decisions).await?;
+                plan.changes =
+                    self.changes(&plan.observed, &plan.issuer, cluster, &plan.sets, &decisions).await?;
             }
             plan.decisions = decisions;
         }
@@ -228,7 +236,7 @@ impl<'a> Given<'a> {
         if plan.has_written {
             for (provider, decision) in self.providers.iter().zip(plan.decisions.iter()) {
                 let has = provider.keys().await?;
-                if !has.given().is_some_and(|given| given.contains_all(&decision.keys)) {
+                if !has.given().is_some_and(|given| ids(given.iter()) == ids(decision.keys.iter())) {
                     return Err(Error::failed(
                         Code::ReadBackDiffers,
                         format!("{provider} has other keys than it was given"),

@@ -16,6 +16,7 @@ mod apply;
 mod each;
 mod facts;
 mod given;
+mod guard;
 pub(crate) mod history;
 mod jwks_uri;
 mod keep;

@@ -1,6 +1,6 @@
 //! `keyless publish` where a provider is given the keys: exactly its keys follow the cluster's, and nothing is created.
 
-use lab::{Curve, SigningKey, Vault};
+use lab::{Curve, Fault, SigningKey, Vault};
 use serde_json::{Value, json};
 
 use crate::{
@@ -153,6 +153,31 @@ fn key_removed_by_hand_stays_away() {
     publish_twice(&estate, &vault);
     assert_eq!(kids(&provider(&estate).1["oidc"]["jwksJson"]), [new.kid()]);
     assert_eq!(keys_of(&vault).len(), 2);
+}
+
+/// The other one writes after this one has decided.
+#[test]
+fn overtaken_publisher_writes_no_keys() {
+    let estate = uploaded(1);
+    publish(&estate, &[]).ends(0);
+    let (pool, before) = provider(&estate);
+    let (new, other) = (SigningKey::ec(Curve::P256), SigningKey::rsa(2048));
+    let mut set: Value = serde_json::from_str(before["oidc"]["jwksJson"].as_str().unwrap()).unwrap();
+    set["keys"].as_array_mut().unwrap().push(other.jwk());
+    let (google, theirs) = (estate.google.clone(), set.to_string());
+    estate.world.cluster.change_servers(|server| server.key_files.push((&new).into()));
+    let between = Fault::rewrite(move |answer| {
+        google.write(&pool, Some("cluster"), |it| it["oidc"]["jwksJson"] = json!(theirs));
+        answer.to_vec()
+    });
+    // The ledger is written once the keys are decided upon.
+    estate.world.cluster.server(0).faults().next(1, "PATCH", "keyless-ledger", between);
+    publish(&estate, &[]).fails(3, "apply-raced", &["run it again"]);
+    let mut kept = vec![other.kid(), estate.world.key.kid()];
+    kept.sort();
+    assert_eq!(kids(&provider(&estate).1["oidc"]["jwksJson"]), kept);
+    // The other key is now one that the provider has: named, and kept.
+    publish(&estate, &[]).ends(1).says("given: 3 keys");
 }
 
 #[test]

@@ -59,5 +59,5 @@ pub(super) fn plan(want: &Trust, ids: &Ids, found: Option<&Provider>) -> Result<
     let step = step(Action::Update, object, "the keys that Google verifies the cluster's tokens with")
         .fields(differences)
         .requires(needs("iam.workloadIdentityPoolProviders.update", &on));
-    Ok(Change::new(step, Step::Provider(Deed::Patch(patch))))
+    Ok(Change::new(step, Step::Provider(Deed::Upload(patch))))
 }
