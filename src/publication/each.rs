@@ -33,7 +33,8 @@ impl Decisions {
                 former: Former::Unknown,
                 states: &states,
                 copies: Copies::IfOurs,
-                is_own: history.is_some_and(History::is_own),
+                // The ledger knows it from elsewhere.
+                is_own: false,
             })
         };
         sets.iter().map(decide).collect::<Result<_>>().map(Self)

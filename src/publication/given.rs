@@ -193,12 +193,15 @@ impl<'a> Given<'a> {
         let signing: BTreeSet<_> =
             observed.servers.iter().filter_map(|server| server.token.claims().kid.clone()).collect();
         let cluster_id = cluster.uid()?;
+        let live = observed.live()?;
         let planned =
             self.providers.iter().zip(sets).zip(decisions.iter()).map(|((provider, set), decision)| {
                 let want = Trust {
                     issuer: TrustedIssuer::Signed(issuer.clone()),
                     cluster_id: cluster_id.to_owned(),
                     keys: decision.keys.clone(),
+                // What the provider has itself proves nothing.
+                proof: Some(live.clone()),
                     signing: signing.iter().cloned().collect(),
                     staged: Vec::new(),
                     // Keys are given whichever workload logs in with their tokens.

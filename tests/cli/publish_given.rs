@@ -4,7 +4,7 @@ use lab::{Curve, Fault, SigningKey, Vault};
 use serde_json::{Value, json};
 
 use crate::{
-    estate::{Estate, SETUP},
+    estate::{DEFAULT_ISSUER, Estate, SETUP},
     ledger,
     world::Ran,
 };
@@ -191,6 +191,22 @@ fn absent_provider_is_not_created() {
     for flag in ["--create", "--restore", "--same-cluster"] {
         publish(&estate, &[flag]).fails(2, "keys-uploaded", &[flag]);
     }
+}
+
+/// Neither what the provider has nor what the ledger knows from elsewhere shows whose it is.
+#[test]
+fn old_mark_with_other_keys_refused() {
+    let estate = uploaded(1);
+    publish(&estate, &[]).ends(0);
+    let (pool, _) = provider(&estate);
+    let others = json!({"keys": [SigningKey::rsa(2048).jwk()]}).to_string();
+    estate.google.write(&pool, Some("cluster"), |it| {
+        it["description"] = json!(format!("managed by keyless for {DEFAULT_ISSUER}"));
+        it["oidc"]["jwksJson"] = json!(others);
+    });
+    let before = provider(&estate);
+    publish(&estate, &[]).fails(3, "issuer-of-another-cluster", &["another cluster"]);
+    assert_eq!(provider(&estate), before);
 }
 
 #[test]
