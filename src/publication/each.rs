@@ -101,3 +101,20 @@ fn once<'a>(keys: impl Iterator<Item = &'a PublicKey>) -> Vec<&'a PublicKey> {
     let by_id: BTreeMap<_, _> = keys.map(|key| ((key.kid(), KeyId::of(key)), key)).collect();
     by_id.into_values().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use lab::{Curve, SigningKey};
+
+    use super::{super::history::tests::server, *};
+
+    #[test]
+    fn only_keys_of_each_are_public() {
+        let all: Vec<_> = ["a", "b", "c"].map(|kid| server(&SigningKey::ec(Curve::P256), &[kid]).keys).into();
+        let keys: Vec<PublicKey> = all.iter().flat_map(KeySet::iter).cloned().collect();
+        let sets = [&keys[..2], &keys[1..]];
+        assert_eq!(in_every(sets), BTreeSet::from([KeyId::of(&keys[1])]));
+        assert_eq!(in_every([&keys[..1], &keys[1..]]), BTreeSet::new());
+        assert_eq!(in_every([&keys]), ids(&keys));
+    }
+}

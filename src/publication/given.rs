@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 
 use super::{
     History,
-    each::{Decisions, ids},
+    each::{Decisions, ids, in_every},
+    facts::each_verifies,
     guard::Guarded,
     history::{self, Keys as KnownKeys},
     keep::write_ledger,
@@ -24,14 +25,13 @@ use super::{
     show::{failed, server},
 };
 use crate::{
-    cluster::{ApiServer, Cluster, Observed},
+    cluster::{Cluster, Observed},
     config::Settings,
     error::{Code, Error, Result},
     federation::{Change, Federation, Keys, Purpose, Trust, TrustedIssuer, not_set_up},
     http::Http,
     oidc::{KeySet, MAX_AGE, PublicKey, SignedIssuer},
     plan::{self, Act, Plan},
-    relying_party::prove,
     report::Report,
     rfc3339::rfc3339,
     rotation::{KeyStatus, Policy, PublishedSet, State},
@@ -119,7 +119,7 @@ impl<'a> Given<'a> {
                 keys.of(observed.key_sets().flat_map(|(_, keys)| keys.iter()));
                 keys.staged = keys.of(files.iter().flat_map(KeySet::iter));
                 keys.stored = keys.of(sets.iter().flat_map(|set| &set.keys));
-                keys.public = Some(keys.stored.clone());
+                keys.public = Some(in_every(sets.iter().map(|set| &set.keys)));
                 let others: Vec<PublicKey> = sets
                     .iter()
                     .flat_map(|set| &set.keys)
@@ -200,8 +200,8 @@ impl<'a> Given<'a> {
                     issuer: TrustedIssuer::Signed(issuer.clone()),
                     cluster_id: cluster_id.to_owned(),
                     keys: decision.keys.clone(),
-                // What the provider has itself proves nothing.
-                proof: Some(live.clone()),
+                    // What the provider has itself proves nothing.
+                    proof: Some(live.clone()),
                     signing: signing.iter().cloned().collect(),
                     staged: Vec::new(),
                     // Keys are given whichever workload logs in with their tokens.
@@ -314,14 +314,11 @@ impl GivenPlan<'_> {
             }
         }
         // What each provider has now.
-        let given: Vec<KeySet> = match self.has_written {
-            true => self.decisions.iter().map(|decision| decision.keys.clone()).collect(),
-            false => self.sets.iter().filter_map(|set| KeySet::new(set.keys.iter().cloned()).ok()).collect(),
+        let given: Vec<_> = match self.has_written {
+            true => self.decisions.iter().map(|decision| Some(decision.keys.clone())).collect(),
+            false => self.sets.iter().map(|set| KeySet::new(set.keys.iter().cloned()).ok()).collect(),
         };
-        let has_each = |server: &ApiServer| given.iter().all(|given| prove(&server.token, given).is_ok());
-        let is_given = !self.observed.servers.is_empty()
-            && given.len() == self.sets.len()
-            && self.observed.servers.iter().all(has_each);
+        let is_given = each_verifies(&self.observed.servers, &given);
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         Facts {
             keys,

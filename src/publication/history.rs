@@ -328,4 +328,4 @@ pub(crate) enum Refusal {
 
 #[cfg(test)]
 #[path = "history_tests.rs"]
-mod tests;
+pub(super) mod tests;

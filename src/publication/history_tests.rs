@@ -10,7 +10,7 @@ use crate::{
 const ISSUER: &str = "https://oidc.example.com";
 
 /// An API server whose external signer serves its key under each of these names.
-fn server(key: &SigningKey, kids: &[&str]) -> ApiServer {
+pub(in super::super) fn server(key: &SigningKey, kids: &[&str]) -> ApiServer {
     let named = |kid: &&str| {
         let mut jwk = key.jwk();
         jwk["kid"] = json!(kid);
