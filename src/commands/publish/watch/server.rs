@@ -105,7 +105,7 @@ fn answer(method: &Method, path: &str, shared: &Shared) -> Response<Full<Bytes>>
     let (board, now) = (shared.board(), shared.clock());
     match path {
         "/metrics" => {
-            let mut answer = text(StatusCode::OK, board.metrics());
+            let mut answer = text(StatusCode::OK, board.metrics(now));
             let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
             answer.headers_mut().insert(header::CONTENT_TYPE, kind);
             answer
@@ -135,10 +135,11 @@ fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::watch::board::Lead;
 
     #[tokio::test]
     async fn each_path_has_its_answer() {
-        let shared = Shared::new(Board::new(Duration::from_secs(10), true));
+        let shared = Shared::new(Board::new(Duration::from_secs(10), Lead::Always));
         for (method, path, status) in [
             (Method::GET, "/metrics", 200),
             (Method::HEAD, "/metrics", 200),
