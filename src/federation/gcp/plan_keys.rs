@@ -87,7 +87,7 @@ mod tests {
         };
         let want = Trust { proof: Some(keys(&[&own])), ..trust(&[&own, &other]) };
         let refused = plan(&want, &ids, Some(&provider(&[&other]))).unwrap_err();
-        assert_eq!(refused.code, Code::GoogleProviderForeign, "{refused}");
+        assert_eq!(refused.code, Code::GoogleOwnerUnknown, "{refused}");
         let change = plan(&want, &ids, Some(&provider(&[&own]))).unwrap();
         assert_eq!(change.step.action, Action::Update);
     }
