@@ -70,6 +70,7 @@ impl Resolved {
             cluster_id,
             staged: staged.iter().map(|key| key.kid().to_owned()).collect(),
             keys: KeySet::new(known.iter().cloned().chain(staged))?,
+            proof: None,
             signing: signing.into_iter().collect(),
             workloads: vec![Workload::new(self.workload.clone(), Naming::AsSet)],
         })

@@ -221,6 +221,9 @@ pub(crate) struct Trust {
     /// Every key that a token of the cluster may be signed with, now or soon: what the API servers serve, and what is
     /// staged. Providers that fetch nothing are given these.
     pub(crate) keys: KeySet,
+    /// What proves that something with a mark which names no cluster is this cluster's: keys that were not read from a
+    /// provider. `None`: `keys`.
+    pub(crate) proof: Option<KeySet>,
     /// The `kid`s that sign now, one or more API servers each.
     pub(crate) signing: Vec<String>,
     /// The `kid`s that no API server serves yet: they come from files, and sign after the next rotation.
@@ -257,6 +260,11 @@ impl Display for KeyRole {
 }
 
 impl Trust {
+    /// The keys by which something is known to be this cluster's.
+    pub(crate) fn proof(&self) -> &KeySet {
+        self.proof.as_ref().unwrap_or(&self.keys)
+    }
+
     pub(crate) fn role(&self, key: &PublicKey) -> KeyRole {
         let among = |kids: &[String]| kids.iter().any(|kid| kid == key.kid());
         match (among(&self.signing), among(&self.staged)) {

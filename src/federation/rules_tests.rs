@@ -18,6 +18,7 @@ fn trust(issuer: TrustedIssuer, signing: &[lab::SigningKey], more: &[lab::Signin
         issuer,
         cluster_id: "5e7f".into(),
         keys: keys(&all),
+        proof: None,
         signing: signing.iter().map(lab::SigningKey::kid).collect(),
         staged: Vec::new(),
         workloads: vec![workload("es/eso", &[])],

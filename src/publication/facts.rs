@@ -28,22 +28,15 @@ impl PublicationPlan<'_> {
                 statuses.for_each(|status| *keys.entry(without_ledger(status)).or_default() += 1);
             }
         }
-        // A copy that anonymous readers get, or what they were just seen to get.
-        let copy = || {
-            let sets = self.observation.published.sets.iter().filter(|set| set.copy);
-            KeySet::new(sets.flat_map(|set| set.keys.iter().cloned())).ok()
+        // What anonymous readers were just seen to get, or each copy that they may be led to.
+        let public: Vec<_> = match outcome {
+            Some(outcome) if outcome.read_back => vec![Some(outcome.decision.keys.clone())],
+            _ => {
+                let copies = self.observation.published.sets.iter().filter(|set| set.copy);
+                copies.map(|set| KeySet::new(set.keys.iter().cloned()).ok()).collect()
+            }
         };
-        let public = match outcome {
-            Some(outcome) if outcome.read_back => Some(outcome.decision.keys.clone()),
-            _ => copy(),
-        };
-        let is_public = observed.is_some_and(|observed| {
-            let proves = |server: &ApiServer| {
-                public.as_ref().is_some_and(|public| prove(&server.token, public).is_ok())
-            };
-            // What signs is not known as long as no server answers.
-            !observed.servers.is_empty() && observed.servers.iter().all(proves)
-        });
+        let is_public = observed.is_some_and(|observed| each_verifies(&observed.servers, &public));
         let cache = history.map_or(MAX_AGE, |history| history.policy().cache);
         let sick = observed.map_or(0, |observed| live::doubts(observed, &decision.keys).len());
         Facts {
@@ -53,6 +46,16 @@ impl PublicationPlan<'_> {
             signer_wait: if is_public { 0 } else { cache },
         }
     }
+}
+
+/// Whether each of these key sets verifies the token of each server; `None`: one that is none. What signs is not known as
+/// long as no server answers.
+pub(super) fn each_verifies(servers: &[ApiServer], sets: &[Option<KeySet>]) -> bool {
+    let verifies = |keys: &Option<KeySet>| {
+        let keys = keys.as_ref();
+        keys.is_some_and(|keys| servers.iter().all(|server| prove(&server.token, keys).is_ok()))
+    };
+    !servers.is_empty() && !sets.is_empty() && sets.iter().all(verifies)
 }
 
 /// Without a ledger, a former key cannot be distinguished from a foreign one.
@@ -67,4 +70,30 @@ fn without_ledger(status: KeyStatus) -> &'static str {
 
 fn count(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use lab::{Curve, SigningKey};
+
+    use super::{super::history::tests::server, *};
+
+    #[test]
+    fn signer_waits_for_every_set() {
+        let (old, new) = (SigningKey::ec(Curve::P256), SigningKey::ec(Curve::P256));
+        let servers = [server(&new, &["new"])];
+        let with = Some(servers[0].keys.clone());
+        let without = Some(server(&old, &["old"]).keys);
+        for (sets, verifies) in [
+            (vec![with.clone()], true),
+            (vec![with.clone(), with.clone()], true),
+            (vec![with.clone(), without.clone()], false),
+            (vec![without, with.clone()], false),
+            (vec![with.clone(), None], false),
+            (Vec::new(), false),
+        ] {
+            assert_eq!(each_verifies(&servers, &sets), verifies, "{sets:?}");
+        }
+        assert!(!each_verifies(&[], &[with]));
+    }
 }

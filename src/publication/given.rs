@@ -3,9 +3,10 @@
 //! ```text
 //!  API servers, ledger ─┐
 //!  files ───────────────┼─► rotation::decide ─► Federation::plan_keys ─► apply ─► read back ─► ledger
-//!  provider: its keys ──┘
+//!  provider: its keys ──┘   once per provider
 //! ```
 //!
+//! A key that one provider has, and neither the cluster nor a file, never gets to another. ([`super::each`])
 //! Nothing is created at a provider, and nothing but its keys is changed.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,9 @@ use serde_json::{Value, json};
 
 use super::{
     History,
+    each::{Decisions, ids, in_every},
+    facts::each_verifies,
+    guard::Guarded,
     history::{self, Keys as KnownKeys},
     keep::write_ledger,
     ledger::Opened,
@@ -27,11 +31,10 @@ use crate::{
     federation::{Change, Federation, Keys, Purpose, Trust, TrustedIssuer, not_set_up},
     http::Http,
     oidc::{KeySet, MAX_AGE, PublicKey, SignedIssuer},
-    plan::{self, Plan},
-    relying_party::prove,
+    plan::{self, Act, Plan},
     report::Report,
     rfc3339::rfc3339,
-    rotation::{self, Copies, Decision, Former, Inputs, KeyStatus, Policy, PublishedSet, State},
+    rotation::{KeyStatus, Policy, PublishedSet, State},
     waiting::Waiting,
     warning::Warning,
     watch::{Facts, state_name},
@@ -53,7 +56,9 @@ pub(crate) struct GivenPlan<'p> {
     issuer: SignedIssuer,
     sets: Vec<PublishedSet>,
     history: Option<History>,
-    decision: Decision,
+    decisions: Decisions,
+    /// API servers whose keys or signature could not be established.
+    sick: usize,
     changes: Vec<Change<'p>>,
     has_written: bool,
 }
@@ -110,11 +115,11 @@ impl<'a> Given<'a> {
             Opened::NotAsked | Opened::NotKept => (None, None),
             Opened::Unreadable(note) => (None, Some(note)),
             Opened::Kept(book) => {
-                let mut keys = KnownKeys::default();
+                let mut keys = KnownKeys { is_given: true, ..KnownKeys::default() };
                 keys.of(observed.key_sets().flat_map(|(_, keys)| keys.iter()));
                 keys.staged = keys.of(files.iter().flat_map(KeySet::iter));
                 keys.stored = keys.of(sets.iter().flat_map(|set| &set.keys));
-                keys.public = Some(keys.stored.clone());
+                keys.public = Some(in_every(sets.iter().map(|set| &set.keys)));
                 let others: Vec<PublicKey> = sets
                     .iter()
                     .flat_map(|set| &set.keys)
@@ -126,10 +131,10 @@ impl<'a> Given<'a> {
                 (Some(History::new(book, issuer.as_str(), look, keys, policy)), None)
             }
         };
-        let decision = decide(&observed, files.as_ref(), &sets, history.as_ref())?;
+        let decisions = Decisions::new(&observed, files.as_ref(), &sets, history.as_ref())?;
         let mut plan = Plan::default();
         history.iter().filter_map(History::step).for_each(|step| plan.then(step));
-        let changes = self.changes(&observed, &issuer, cluster, &decision).await?;
+        let changes = self.changes(&observed, &issuer, cluster, &sets, &decisions).await?;
         changes.iter().filter(|change| change.is_pending()).for_each(|change| plan.then(change.step.clone()));
         plan.notes = observed
             .servers
@@ -143,13 +148,26 @@ impl<'a> Given<'a> {
             })
             .collect();
         plan.notes.extend(history.iter().flat_map(History::notes));
-        let mut doubts = live::doubts(&observed, &decision.keys);
-        match decision.not_served().is_empty() {
-            true => plan.notes.extend(unreadable),
-            false => doubts.extend(unreadable),
+        let mut doubts = live::doubts(&observed, &decisions.in_every()?);
+        let sick = doubts.len();
+        match decisions.has_not_served() {
+            false => plan.notes.extend(unreadable),
+            true => doubts.extend(unreadable),
         }
         let has_written = false;
-        Ok(GivenPlan { plan, doubts, observed, files, issuer, sets, history, decision, changes, has_written })
+        Ok(GivenPlan {
+            plan,
+            doubts,
+            observed,
+            files,
+            issuer,
+            sets,
+            history,
+            decisions,
+            sick,
+            changes,
+            has_written,
+        })
     }
 
     /// What the settings name, else what the cluster signs as.
@@ -169,22 +187,33 @@ impl<'a> Given<'a> {
         observed: &Observed,
         issuer: &SignedIssuer,
         cluster: &Cluster,
-        decision: &Decision,
+        sets: &[PublishedSet],
+        decisions: &Decisions,
     ) -> Result<Vec<Change<'_>>> {
         let signing: BTreeSet<_> =
             observed.servers.iter().filter_map(|server| server.token.claims().kid.clone()).collect();
-        let want = Trust {
-            issuer: TrustedIssuer::Signed(issuer.clone()),
-            cluster_id: cluster.uid()?.to_owned(),
-            keys: decision.keys.clone(),
-            signing: signing.into_iter().collect(),
-            staged: Vec::new(),
-            // Keys are given whichever workload logs in with their tokens.
-            workloads: Vec::new(),
-        };
+        let cluster_id = cluster.uid()?;
+        let live = observed.live()?;
         let planned =
-            futures::future::join_all(self.providers.iter().map(|provider| provider.plan_keys(&want)));
-        planned.await.into_iter().collect()
+            self.providers.iter().zip(sets).zip(decisions.iter()).map(|((provider, set), decision)| {
+                let want = Trust {
+                    issuer: TrustedIssuer::Signed(issuer.clone()),
+                    cluster_id: cluster_id.to_owned(),
+                    keys: decision.keys.clone(),
+                    // What the provider has itself proves nothing.
+                    proof: Some(live.clone()),
+                    signing: signing.iter().cloned().collect(),
+                    staged: Vec::new(),
+                    // Keys are given whichever workload logs in with their tokens.
+                    workloads: Vec::new(),
+                };
+                async move {
+                    let (provider, seen) = (provider.as_ref(), set.keys.clone());
+                    let change = provider.plan_keys(&want).await?;
+                    Ok(change.map(|_| Box::new(Guarded { provider, want, seen }) as Box<dyn Act>))
+                }
+            });
+        futures::future::join_all(planned).await.into_iter().collect()
     }
 
     /// Does what was planned: the ledger, the keys, what the provider then has, the ledger.
@@ -197,18 +226,20 @@ impl<'a> Given<'a> {
     ) -> Result<()> {
         if let Some(history) = plan.history.as_mut().filter(|history| history.is_pending()) {
             plan.doubts.extend(write_ledger(history, cluster, report).await?);
-            let decision = decide(&plan.observed, plan.files.as_ref(), &plan.sets, plan.history.as_ref())?;
-            if decision.keys != plan.decision.keys {
-                plan.changes = self.changes(&plan.observed, &plan.issuer, cluster, &decision).await?;
+            let decisions =
+                Decisions::new(&plan.observed, plan.files.as_ref(), &plan.sets, plan.history.as_ref())?;
+            if !decisions.are_same(&plan.decisions) {
+                plan.changes =
+                    self.changes(&plan.observed, &plan.issuer, cluster, &plan.sets, &decisions).await?;
             }
-            plan.decision = decision;
+            plan.decisions = decisions;
         }
         plan::apply(&plan.changes, report).await?;
         plan.has_written = plan.changes.iter().any(Change::is_pending);
         if plan.has_written {
-            for provider in &self.providers {
+            for (provider, decision) in self.providers.iter().zip(plan.decisions.iter()) {
                 let has = provider.keys().await?;
-                if !has.given().is_some_and(|given| given.contains_all(&plan.decision.keys)) {
+                if !has.given().is_some_and(|given| ids(given.iter()) == ids(decision.keys.iter())) {
                     return Err(Error::failed(
                         Code::ReadBackDiffers,
                         format!("{provider} has other keys than it was given"),
@@ -217,33 +248,15 @@ impl<'a> Given<'a> {
                 }
             }
         }
+        let public = plan.decisions.in_every()?;
         if let Some(history) = &mut plan.history
             && !history.is_pending()
-            && history.is_public(&plan.decision.keys, now())
+            && history.is_public(&public, now())
         {
             plan.doubts.extend(write_ledger(history, cluster, report).await?);
         }
         Ok(())
     }
-}
-
-fn decide(
-    observed: &Observed,
-    files: Option<&KeySet>,
-    published: &[PublishedSet],
-    history: Option<&History>,
-) -> Result<Decision> {
-    let live = observed.live()?;
-    let states = history.map(|history| history.judged.states.clone()).unwrap_or_default();
-    rotation::decide(&Inputs {
-        live: Some(&live),
-        files,
-        published,
-        former: Former::Unknown,
-        states: &states,
-        copies: Copies::IfOurs,
-        is_own: history.is_some_and(History::is_own),
-    })
 }
 
 impl GivenPlan<'_> {
@@ -259,7 +272,7 @@ impl GivenPlan<'_> {
 
     /// Whether a key is there that a person has to look at, or for which there was no room.
     pub(crate) fn alarms(&self) -> bool {
-        self.history.as_ref().is_some_and(History::alarms) || !self.decision.left_out.is_empty()
+        self.history.as_ref().is_some_and(History::alarms) || !self.decisions.left_out().is_empty()
     }
 
     pub(crate) fn notes(&self) -> impl Iterator<Item = &Warning> {
@@ -268,7 +281,7 @@ impl GivenPlan<'_> {
 
     /// The last line.
     pub(crate) fn last_line(&self) -> String {
-        let count = self.decision.keys.len();
+        let count = self.decisions.keys().len();
         let keys = format!("{count} {}", if count == 1 { "key" } else { "keys" });
         let what = match (self.has_written, self.is_pending()) {
             (true, _) => "given",
@@ -290,8 +303,8 @@ impl GivenPlan<'_> {
                 states.for_each(|state| *keys.entry(state_name(*state)).or_default() += 1);
             }
             None => {
-                for key in self.decision.keys.iter() {
-                    let name = match self.decision.status(key) {
+                for key in self.decisions.keys() {
+                    let name = match self.decisions.status(key) {
                         KeyStatus::Added | KeyStatus::Kept => state_name(State::Live),
                         KeyStatus::Staged => state_name(State::Staged),
                         _ => state_name(State::Unknown),
@@ -300,16 +313,17 @@ impl GivenPlan<'_> {
                 }
             }
         }
-        let given = KeySet::new(self.sets.iter().flat_map(|set| set.keys.iter().cloned())).ok();
-        let given = if self.has_written { Some(&self.decision.keys) } else { given.as_ref() };
-        let mut servers = self.observed.servers.iter();
-        let is_given = !self.observed.servers.is_empty()
-            && servers.all(|server| given.is_some_and(|given| prove(&server.token, given).is_ok()));
+        // What each provider has now.
+        let given: Vec<_> = match self.has_written {
+            true => self.decisions.iter().map(|decision| Some(decision.keys.clone())).collect(),
+            false => self.sets.iter().map(|set| KeySet::new(set.keys.iter().cloned()).ok()).collect(),
+        };
+        let is_given = each_verifies(&self.observed.servers, &given);
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         Facts {
             keys,
             servers: count(self.observed.listed()),
-            sick: count(live::doubts(&self.observed, &self.decision.keys).len()),
+            sick: count(self.sick),
             signer_wait: if is_given { 0 } else { MAX_AGE },
         }
     }
@@ -322,7 +336,7 @@ impl GivenPlan<'_> {
                 "kid": key.kid(),
                 "algorithm": key.algorithm().name(),
                 "kind": key.describe(),
-                "status": self.decision.status(key).name(),
+                "status": self.decisions.status(key).name(),
                 "servedBy": self.observed.serving(key),
                 "firstNoticed": entry.map(|entry| rfc3339(entry.noticed)),
                 "publicSince": entry.and_then(|entry| entry.public_since).map(rfc3339),
@@ -336,10 +350,10 @@ impl GivenPlan<'_> {
             "plan": self.plan,
             "servers": self.observed.servers.iter().map(server).collect::<Vec<_>>(),
             "failedServers": self.observed.failed.iter().map(failed).collect::<Vec<_>>(),
-            "keys": self.decision.keys.iter().map(key).collect::<Vec<_>>(),
+            "keys": self.decisions.keys().into_iter().map(key).collect::<Vec<_>>(),
             "ledger": self.history.is_some(),
-            "removed": self.decision.leaving.iter().map(PublicKey::kid).collect::<Vec<_>>(),
-            "leftOut": self.decision.left_out.iter().map(PublicKey::kid).collect::<Vec<_>>(),
+            "removed": self.decisions.leaving().into_iter().map(PublicKey::kid).collect::<Vec<_>>(),
+            "leftOut": self.decisions.left_out().into_iter().map(PublicKey::kid).collect::<Vec<_>>(),
             "complete": self.doubts.is_empty(),
             "warnings": self.notes().collect::<Vec<_>>(),
         })

@@ -42,6 +42,8 @@ pub(crate) struct Keys {
     pub(crate) copies: BTreeSet<KeyId>,
     /// The cache time of the documents as they are served; `None`: they could not be read.
     pub(crate) served: Option<u64>,
+    /// There are no documents: a provider is given the keys.
+    pub(crate) is_given: bool,
     /// The longest token with an audience outside the cluster; `None`: it was not looked up.
     pub(crate) tokens: Option<LongestFound>,
     /// `--same-cluster`.
@@ -133,6 +135,7 @@ impl History {
             public: self.keys.public.as_ref(),
             copies: &self.keys.copies,
             served: self.keys.served,
+            is_given: self.keys.is_given,
             tokens: self.keys.tokens,
             lost: &ahead,
             vouched: self.keys.vouched,
@@ -340,4 +343,4 @@ pub(crate) enum Refusal {
 
 #[cfg(test)]
 #[path = "history_tests.rs"]
-mod tests;
+pub(super) mod tests;

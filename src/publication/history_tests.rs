@@ -10,7 +10,7 @@ use crate::{
 const ISSUER: &str = "https://oidc.example.com";
 
 /// An API server whose external signer serves its key under each of these names.
-fn server(key: &SigningKey, kids: &[&str]) -> ApiServer {
+pub(in super::super) fn server(key: &SigningKey, kids: &[&str]) -> ApiServer {
     let named = |kid: &&str| {
         let mut jwk = key.jwk();
         jwk["kid"] = json!(kid);
@@ -67,6 +67,7 @@ fn facts_name_where_keys_came_from() {
             public: Some(&keys.stored),
             copies: &keys.stored,
             served: Some(policy.cache),
+            is_given: false,
             tokens: None,
             lost: &BTreeSet::new(),
             vouched,

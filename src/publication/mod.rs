@@ -13,8 +13,10 @@
 
 mod alarms;
 mod apply;
+mod each;
 mod facts;
 mod given;
+mod guard;
 pub(crate) mod history;
 mod jwks_uri;
 mod keep;

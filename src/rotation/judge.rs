@@ -35,6 +35,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) copies: &'a BTreeSet<KeyId>,
     /// The cache time of the documents as they are served; `None`: they could not be read.
     pub(crate) served: Option<u64>,
+    /// There are no documents, and nothing that caches them: a provider is given the keys.
+    pub(crate) is_given: bool,
     /// `None`: it was not looked up.
     pub(crate) tokens: Option<LongestFound>,
     /// Entries of the ledger that are lost.
@@ -128,7 +130,7 @@ pub(crate) fn judge(scene: &Scene<'_>, blank: &Ledger) -> Judged {
     let mut current: BTreeSet<KeyId> = scene.stored.iter().chain(scene.staged).copied().collect();
     current.extend(look.serving.keys().chain(&look.signing));
     current.extend(scene.copies);
-    let is_new = scene.stored.is_empty() && scene.copies.is_empty();
+    let is_new = scene.is_given || scene.stored.is_empty() && scene.copies.is_empty();
     let cache = ledger.note_cache(scene.served, is_new, look).max(scene.policy.cache);
     let longest_token = ledger.note_tokens(scene.tokens, look).max(scene.policy.longest_token);
     let policy = &Policy { cache, longest_token, ..*scene.policy };

@@ -27,7 +27,20 @@ pub(crate) struct Board {
     pub(super) last_took: Option<Duration>,
     /// The code of the error that the last look failed with.
     failed_with: Option<&'static str>,
-    pub(super) is_leader: bool,
+    lead: Lead,
+}
+
+/// Whether this process may write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lead {
+    /// There is no Lease to hold.
+    Always,
+    /// Until then on the local clock, if nothing renews it.
+    Until(Duration),
+    /// Another process holds the Lease.
+    Another,
+    /// No process holds the Lease, or it is not known which.
+    Unknown,
 }
 
 /// When a look ended.
@@ -41,7 +54,7 @@ pub(crate) struct At {
 }
 
 impl Board {
-    pub(crate) fn new(poll: Duration, is_leader: bool) -> Self {
+    pub(crate) fn new(poll: Duration, lead: Lead) -> Self {
         Self {
             poll,
             facts: None,
@@ -53,7 +66,7 @@ impl Board {
             last_success_at: None,
             last_took: None,
             failed_with: None,
-            is_leader,
+            lead,
         }
     }
 
@@ -61,8 +74,17 @@ impl Board {
         self.poll
     }
 
-    pub(crate) fn leads(&mut self, is_leader: bool) {
-        self.is_leader = is_leader;
+    pub(crate) fn leads(&mut self, lead: Lead) {
+        self.lead = lead;
+    }
+
+    /// Computed when it is asked for: a process that hangs does not renew its Lease, and notes nothing.
+    pub(super) fn is_leader(&self, now: Duration) -> bool {
+        match self.lead {
+            Lead::Always => true,
+            Lead::Until(end) => now < end,
+            Lead::Another | Lead::Unknown => false,
+        }
     }
 
     /// What a look has found out, whether what follows from it can be published or not.
@@ -98,9 +120,12 @@ impl Board {
                 now.saturating_sub(at).as_secs(),
                 failing()
             )),
-            Some(_) => {
-                Ok(if self.is_leader { "ok" } else { "ok: another process holds the lease" }.to_owned())
+            Some(_) => Ok(match self.lead {
+                _ if self.is_leader(now) => "ok",
+                Lead::Another => "ok: another process holds the lease",
+                _ => "ok: this process does not hold the lease",
             }
+            .to_owned()),
         }
     }
 
@@ -131,7 +156,7 @@ mod tests {
 
     #[test]
     fn ready_follows_completed_looks() {
-        let mut board = Board::new(POLL, true);
+        let mut board = Board::new(POLL, Lead::Always);
         let ready = |board: &Board, seconds| board.readiness(Duration::from_secs(seconds));
         assert!(ready(&board, 0).unwrap_err().contains("yet; one is under way"));
         end(&mut board, Outcome::Failed, 1);
@@ -152,16 +177,30 @@ mod tests {
 
     #[test]
     fn standby_is_ready_and_reported() {
-        let mut board = Board::new(POLL, false);
+        let mut board = Board::new(POLL, Lead::Another);
         end(&mut board, Outcome::Unchanged, 1);
         assert!(board.readiness(Duration::from_secs(2)).unwrap().contains("another process"));
-        board.leads(true);
+        board.leads(Lead::Until(Duration::from_secs(3)));
         assert_eq!(board.readiness(Duration::from_secs(2)), Ok("ok".to_owned()));
+        board.leads(Lead::Unknown);
+        assert!(!board.readiness(Duration::from_secs(2)).unwrap().contains("another process"));
+    }
+
+    #[test]
+    fn lease_runs_out_unnoticed() {
+        let mut board = Board::new(POLL, Lead::Until(Duration::from_secs(10)));
+        end(&mut board, Outcome::Unchanged, 1);
+        let leads = |seconds| board.is_leader(Duration::from_secs(seconds));
+        assert!(leads(9) && !leads(10) && !leads(11));
+        let metric = |seconds| board.metrics(Duration::from_secs(seconds));
+        assert!(metric(9).contains("keyless_is_leader 1\n") && metric(10).contains("keyless_is_leader 0\n"));
+        let state = board.readiness(Duration::from_secs(10)).unwrap();
+        assert!(state.contains("does not hold"), "{state}");
     }
 
     #[test]
     fn alive_while_looks_end() {
-        let mut board = Board::new(POLL, true);
+        let mut board = Board::new(POLL, Lead::Always);
         let alive = |board: &Board, seconds| board.liveness(Duration::from_secs(seconds)).is_ok();
         assert!(alive(&board, 0) && alive(&board, 660) && !alive(&board, 661));
         end(&mut board, Outcome::Failed, 600);
@@ -170,7 +209,7 @@ mod tests {
 
     #[test]
     fn only_what_was_established_is_success() {
-        let mut board = Board::new(POLL, true);
+        let mut board = Board::new(POLL, Lead::Always);
         for (outcome, success) in [
             (Outcome::Unchanged, true),
             (Outcome::Changed, true),

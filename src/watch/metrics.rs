@@ -2,7 +2,7 @@
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>). Names and labels stay;
 //! docs/monitoring.md lists them. No label has values that the cluster or others choose.
 
-use std::fmt::Write;
+use std::{fmt::Write, time::Duration};
 
 use super::{
     Board, Outcome,
@@ -40,13 +40,13 @@ impl Text {
 }
 
 impl Board {
-    /// What `/metrics` answers. What no look has found out yet is not there.
-    pub(crate) fn metrics(&self) -> String {
+    /// What `/metrics` answers, `now` on the local clock. What no look has found out yet is not there.
+    pub(crate) fn metrics(&self, now: Duration) -> String {
         use Kind::{Counter, Gauge};
         let mut text = Text(String::with_capacity(4096));
         text.family("keyless_build_info", Gauge, "The version that runs; always 1.");
         text.sample("keyless_build_info", Some(("version", env!("CARGO_PKG_VERSION"))), "1");
-        let leads = u8::from(self.is_leader);
+        let leads = u8::from(self.is_leader(now));
         text.one(
             "keyless_is_leader",
             Gauge,

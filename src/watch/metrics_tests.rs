@@ -1,13 +1,15 @@
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::watch::{Ended, board::At};
+use crate::watch::{
+    Ended,
+    board::{At, Lead},
+};
+
+const NOW: Duration = Duration::from_secs(5);
 
 fn board() -> Board {
-    let mut board = Board::new(Duration::from_secs(10), true);
+    let mut board = Board::new(Duration::from_secs(10), Lead::Always);
     board.found(Facts {
         keys: BTreeMap::from([("live", 2), ("foreign", 1)]),
         servers: 3,
@@ -24,7 +26,7 @@ fn board() -> Board {
 /// `_total` for counters and for nothing else; a line break at the end.
 #[test]
 fn metrics_pass_the_linter() {
-    let text = board().metrics();
+    let text = board().metrics(NOW);
     assert!(text.ends_with('\n'));
     let mut types = BTreeMap::new();
     let mut helped = BTreeSet::new();
@@ -61,7 +63,7 @@ fn metrics_pass_the_linter() {
 
 #[test]
 fn metrics_say_what_is_known() {
-    let text = board().metrics();
+    let text = board().metrics(NOW);
     for line in [
         "keyless_is_leader 1",
         "keyless_looks_total{outcome=\"incomplete\"} 1",
@@ -85,7 +87,7 @@ fn metrics_say_what_is_known() {
 /// No zero that no look has found.
 #[test]
 fn unknown_numbers_are_left_out() {
-    let text = Board::new(Duration::from_secs(10), false).metrics();
+    let text = Board::new(Duration::from_secs(10), Lead::Another).metrics(NOW);
     for name in ["keyless_keys", "keyless_foreign_keys", "keyless_sick_servers", "keyless_signing_key_wait"] {
         assert!(!text.contains(name), "{name} in\n{text}");
     }

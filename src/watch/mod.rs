@@ -30,7 +30,7 @@ pub(crate) enum Outcome {
     Unchanged,
     /// Something was published.
     Changed,
-    /// Something is to be published, and another process holds the lease.
+    /// Something is to be published, and this process does not hold the lease.
     Pending,
     /// What is known is published; a person has to look at a key.
     Found,

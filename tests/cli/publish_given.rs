@@ -1,10 +1,10 @@
 //! `keyless publish` where a provider is given the keys: exactly its keys follow the cluster's, and nothing is created.
 
-use lab::{Curve, SigningKey, Vault};
+use lab::{Curve, Fault, SigningKey, Vault};
 use serde_json::{Value, json};
 
 use crate::{
-    estate::{Estate, SETUP},
+    estate::{DEFAULT_ISSUER, Estate, SETUP},
     ledger,
     world::Ran,
 };
@@ -36,6 +36,32 @@ fn kids(jwks: &Value) -> Vec<String> {
 
 fn publish(estate: &Estate, more: &[&str]) -> Ran {
     estate.run(&[&["publish"], more].concat())
+}
+
+/// The same, and a Vault that has been given the keys as well.
+fn uploaded_twice() -> (Estate, Vault) {
+    let estate = uploaded(1);
+    let google = estate.settings_text();
+    let vault = Vault::start(&estate.world.ca, &["vault.lab.test"]);
+    vault.enable_kv("kv");
+    vault.put_secret("kv", "db", json!({"password": "hunter2"}));
+    let section = format!("vault: {{address: '{}', mode: static-keys}}", vault.url());
+    estate.settings(&section);
+    let setup = ["setup", "--yes", "--accept-new-secrets", "--watch-for", "0s", "--to", "vault"];
+    Ran::of(estate.command(&setup).env("VAULT_TOKEN", vault.root_token())).ends(0);
+    let both = format!("{google}\n{section}\n");
+    std::fs::write(estate.world.dir.path().join("keyless.yaml"), both).unwrap();
+    publish_twice(&estate, &vault).ends(0);
+    (estate, vault)
+}
+
+fn publish_twice(estate: &Estate, vault: &Vault) -> Ran {
+    Ran::of(estate.command(&["publish"]).env("VAULT_TOKEN", vault.root_token()))
+}
+
+fn keys_of(vault: &Vault) -> Vec<Value> {
+    let config = vault.jwt_config("keyless").unwrap();
+    config["jwt_validation_pubkeys"].as_array().unwrap().clone()
 }
 
 #[test]
@@ -94,6 +120,67 @@ fn foreign_key_at_provider_is_named() {
 }
 
 #[test]
+fn foreign_key_stays_at_its_provider() {
+    let (estate, vault) = uploaded_twice();
+    let foreign = SigningKey::rsa(2048);
+    vault.change_keys("keyless", |pems| pems.push(foreign.public_pem().trim().to_owned()));
+    let ours = estate.world.key.kid();
+    for _ in 0..2 {
+        publish_twice(&estate, &vault).ends(1).says("warning[key-foreign]").says(&foreign.kid());
+        assert_eq!(kids(&provider(&estate).1["oidc"]["jwksJson"]), [ours.clone()]);
+        assert_eq!(keys_of(&vault).len(), 2);
+    }
+    // A change at one is none at the other.
+    let new = SigningKey::ec(Curve::P256);
+    estate.world.cluster.change_servers(|server| server.key_files.push((&new).into()));
+    publish_twice(&estate, &vault).ends(1).says("given: 3 keys");
+    let mut both = vec![new.kid(), ours];
+    both.sort();
+    assert_eq!(kids(&provider(&estate).1["oidc"]["jwksJson"]), both);
+    assert_eq!(keys_of(&vault).len(), 3);
+}
+
+#[test]
+fn key_removed_by_hand_stays_away() {
+    let (estate, vault) = uploaded_twice();
+    let new = SigningKey::ec(Curve::P256);
+    ledger::rotate(&estate.world, &new);
+    publish_twice(&estate, &vault).ends(0);
+    let (pool, before) = provider(&estate);
+    assert_eq!(kids(&before["oidc"]["jwksJson"]).len(), 2);
+    let without = json!({"keys": [new.jwk()]}).to_string();
+    estate.google.write(&pool, Some("cluster"), |it| it["oidc"]["jwksJson"] = json!(without));
+    publish_twice(&estate, &vault);
+    assert_eq!(kids(&provider(&estate).1["oidc"]["jwksJson"]), [new.kid()]);
+    assert_eq!(keys_of(&vault).len(), 2);
+}
+
+/// The other one writes after this one has decided.
+#[test]
+fn overtaken_publisher_writes_no_keys() {
+    let estate = uploaded(1);
+    publish(&estate, &[]).ends(0);
+    let (pool, before) = provider(&estate);
+    let (new, other) = (SigningKey::ec(Curve::P256), SigningKey::rsa(2048));
+    let mut set: Value = serde_json::from_str(before["oidc"]["jwksJson"].as_str().unwrap()).unwrap();
+    set["keys"].as_array_mut().unwrap().push(other.jwk());
+    let (google, theirs) = (estate.google.clone(), set.to_string());
+    estate.world.cluster.change_servers(|server| server.key_files.push((&new).into()));
+    let between = Fault::rewrite(move |answer| {
+        google.write(&pool, Some("cluster"), |it| it["oidc"]["jwksJson"] = json!(theirs));
+        answer.to_vec()
+    });
+    // The ledger is written once the keys are decided upon.
+    estate.world.cluster.server(0).faults().next(1, "PATCH", "keyless-ledger", between);
+    publish(&estate, &[]).fails(3, "apply-raced", &["run it again"]);
+    let mut kept = vec![other.kid(), estate.world.key.kid()];
+    kept.sort();
+    assert_eq!(kids(&provider(&estate).1["oidc"]["jwksJson"]), kept);
+    // The other key is now one that the provider has: named, and kept.
+    publish(&estate, &[]).ends(1).says("given: 3 keys");
+}
+
+#[test]
 fn absent_provider_is_not_created() {
     let estate = uploaded(1);
     let (pool, _) = provider(&estate);
@@ -104,6 +191,22 @@ fn absent_provider_is_not_created() {
     for flag in ["--create", "--restore", "--same-cluster"] {
         publish(&estate, &[flag]).fails(2, "keys-uploaded", &[flag]);
     }
+}
+
+/// Neither what the provider has nor what the ledger knows from elsewhere shows whose it is.
+#[test]
+fn old_mark_with_other_keys_refused() {
+    let estate = uploaded(1);
+    publish(&estate, &[]).ends(0);
+    let (pool, _) = provider(&estate);
+    let others = json!({"keys": [SigningKey::rsa(2048).jwk()]}).to_string();
+    estate.google.write(&pool, Some("cluster"), |it| {
+        it["description"] = json!(format!("managed by keyless for {DEFAULT_ISSUER}"));
+        it["oidc"]["jwksJson"] = json!(others);
+    });
+    let before = provider(&estate);
+    publish(&estate, &[]).fails(3, "issuer-of-another-cluster", &["another cluster"]);
+    assert_eq!(provider(&estate), before);
 }
 
 #[test]

@@ -78,6 +78,7 @@ impl Thing {
             Deed::Create(body) => self.create(gcp, body, say).await,
             Deed::Delete => self.delete(gcp, say).await,
             Deed::Patch(patch) => self.patch(gcp, patch, say).await,
+            Deed::Upload(patch) => self.upload(gcp, patch, say).await,
             Deed::Restore(patch) => {
                 self.undelete(gcp, say).await?;
                 if patch.is_empty() { Ok(()) } else { self.patch(gcp, patch, say).await }
@@ -133,7 +134,7 @@ impl Thing {
     }
 
     async fn patch(self, gcp: &Gcp, patch: &Patch, say: Say<'_>) -> Result<()> {
-        let url = format!("{}?updateMask={}", gcp.iam(&self.name(gcp)), patch.mask);
+        let url = self.url(gcp, patch);
         let mut attempts = Attempts::begin(gcp.api.pace.lag);
         let wait = format!(
             "another change of the {} is under way, of an earlier run perhaps; waiting for it",
@@ -148,6 +149,22 @@ impl Thing {
             }
         };
         self.finish(gcp, begun, "changing", "update", say).await
+    }
+
+    /// Google has no conditional write: what is under way is not written over.
+    async fn upload(self, gcp: &Gcp, patch: &Patch, say: Say<'_>) -> Result<()> {
+        match gcp.api.patch(&self.url(gcp, patch), &patch.body).await {
+            Err(refusal) if refusal.is_conflict() => Err(Error::failed(
+                Code::ApplyRaced,
+                format!("another change of the {} is under way: nothing was written", self.shown(gcp)),
+            )
+            .hint("run it again: it decides by the keys that are there then")),
+            begun => self.finish(gcp, begun, "changing", "update", say).await,
+        }
+    }
+
+    fn url(self, gcp: &Gcp, patch: &Patch) -> String {
+        format!("{}?updateMask={}", gcp.iam(&self.name(gcp)), patch.mask)
     }
 
     async fn undelete(self, gcp: &Gcp, say: Say<'_>) -> Result<()> {

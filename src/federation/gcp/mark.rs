@@ -43,7 +43,7 @@ pub(super) fn of_pool(state: &State, want: &Trust) -> Option<Ownership> {
 }
 
 fn evidence(provider: &Provider, want: &Trust) -> Evidence {
-    if provider.believes(want) || knows_a_key(provider, &want.keys) {
+    if provider.believes(want) || knows_a_key(provider, want.proof()) {
         Evidence::ThisCluster
     } else if provider.is_oidc && provider.issuer != want.issuer.as_str() {
         Evidence::OtherIssuer

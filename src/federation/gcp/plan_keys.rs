@@ -59,5 +59,36 @@ pub(super) fn plan(want: &Trust, ids: &Ids, found: Option<&Provider>) -> Result<
     let step = step(Action::Update, object, "the keys that Google verifies the cluster's tokens with")
         .fields(differences)
         .requires(needs("iam.workloadIdentityPoolProviders.update", &on));
-    Ok(Change::new(step, Step::Provider(Deed::Patch(patch))))
+    Ok(Change::new(step, Step::Provider(Deed::Upload(patch))))
+}
+
+#[cfg(test)]
+mod tests {
+    use lab::{Curve, SigningKey};
+    use serde_json::json;
+
+    use super::{
+        super::tests::{ISSUER, keys, trust},
+        *,
+    };
+    use crate::plan::ownership::older_mark;
+
+    /// What is to be uploaded holds what the provider has: that does not show whose it is.
+    #[test]
+    fn old_mark_with_other_keys_refused() {
+        let (own, other) = (SigningKey::ec(Curve::P256), SigningKey::ec(Curve::P256));
+        let ids = Ids::parse("acme-prod", "keyless-lab", "cluster").unwrap();
+        let provider = |given: &[&SigningKey]| {
+            Provider::read(&json!({
+                "name": "cluster",
+                "description": older_mark(ISSUER),
+                "oidc": {"issuerUri": ISSUER, "jwksJson": keys(given).to_json()},
+            }))
+        };
+        let want = Trust { proof: Some(keys(&[&own])), ..trust(&[&own, &other]) };
+        let refused = plan(&want, &ids, Some(&provider(&[&other]))).unwrap_err();
+        assert_eq!(refused.code, Code::GoogleOwnerUnknown, "{refused}");
+        let change = plan(&want, &ids, Some(&provider(&[&own]))).unwrap();
+        assert_eq!(change.step.action, Action::Update);
+    }
 }

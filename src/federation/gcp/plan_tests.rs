@@ -129,7 +129,7 @@ pub(super) fn patch(change: &Planned) -> (&str, &Value) {
     let Some(Step::Pool(deed) | Step::Provider(deed)) = &change.act else { panic!("{change:?}") };
     match deed {
         Deed::Patch(patch) | Deed::Restore(patch) => (&patch.mask, &patch.body),
-        Deed::Create(_) | Deed::Delete => panic!("{change:?}"),
+        Deed::Create(_) | Deed::Delete | Deed::Upload(_) => panic!("{change:?}"),
     }
 }
 

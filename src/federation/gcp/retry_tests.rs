@@ -51,6 +51,24 @@ async fn unreadable_retry_after_is_ignored() {
     assert_eq!(looks(&far), 4);
 }
 
+/// What it would send was decided before the other change.
+#[tokio::test]
+async fn conflicting_upload_is_not_repeated() {
+    let far = Far::new();
+    far.set_up().await.unwrap();
+    let (gcp, before) = (far.gcp(), far.provider());
+    let new = lab::SigningKey::ec(lab::Curve::P256);
+    let change = gcp.plan_keys(&trust(&[&far.key, &new])).await.unwrap();
+    let body = r#"{"error": {"code": 409, "status": "ABORTED", "message": "under way"}}"#;
+    far.google.faults().next(1, "PATCH", POOL, Fault::answer(409, "application/json", body));
+    far.google.faults().forget();
+    let error = change.run(&mut |_| {}).await.unwrap_err();
+    assert_eq!((error.code, far.writes().len()), (Code::ApplyRaced, 1), "{error}");
+    assert_eq!(far.provider(), before);
+    change.run(&mut |_| {}).await.unwrap();
+    assert_ne!(far.provider()["oidc"], before["oidc"]);
+}
+
 #[tokio::test]
 async fn refusal_of_google_is_final() {
     let far = Far::new();

@@ -141,7 +141,7 @@ impl Provider {
     pub(super) fn believes(&self, want: &Trust) -> bool {
         self.is_oidc
             && self.issuer == want.issuer.as_str()
-            && (self.jwks.is_empty() && self.discovery.is_empty() || knows_a_key(self, &want.keys))
+            && (self.jwks.is_empty() && self.discovery.is_empty() || knows_a_key(self, want.proof()))
     }
 }
 

@@ -32,6 +32,8 @@ pub(crate) enum Deed {
     Create(Value),
     Delete,
     Patch(Patch),
+    /// Patched once: another change that is under way may be another publisher's, which this body does not know.
+    Upload(Patch),
     /// Undeleted, and patched where it differs.
     Restore(Patch),
 }

@@ -127,6 +127,7 @@ pub(super) fn trust(signing: &[&SigningKey]) -> Trust {
         issuer: issuer(Mode::Uploaded, ISSUER),
         cluster_id: CLUSTER.to_owned(),
         keys: keys(signing),
+        proof: None,
         signing: Vec::new(),
         staged: Vec::new(),
         workloads: vec![workload("external-secrets/eso-reader", &["db"])],

@@ -102,7 +102,7 @@ fn believes(observed: &Observed, want: &Trust) -> bool {
     let fetched = text("oidc_discovery_url") == issuer
         || want.issuer.published().is_some_and(|it| text("jwks_url") == it.jwks_url());
     let given = || match observe::keys(config) {
-        Ok(Keys::Given(given)) => given.iter().any(|key| want.keys.iter().any(|ours| ours.same_key(key))),
+        Ok(Keys::Given(given)) => given.iter().any(|key| want.proof().iter().any(|ours| ours.same_key(key))),
         _ => false,
     };
     text("bound_issuer") == issuer && (fetched || given())

@@ -81,3 +81,43 @@ fn written(have: &Map<String, Value>, keys: Value) -> Value {
     all.insert(KEYS.to_owned(), keys);
     all.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{
+            Mode,
+            observe::Mount,
+            plan::tests::{ISSUER, in_mode, settings, trust},
+        },
+        *,
+    };
+    use crate::{
+        oidc::{KeySet, keys_from_pem},
+        plan::ownership::older_mark,
+    };
+
+    /// What is to be written holds what the auth method has: that does not show whose it is.
+    #[test]
+    fn old_mark_with_other_keys_refused() {
+        let settings = Settings { mode: Mode::StaticKeys, ..settings() };
+        let own = in_mode(&settings, &trust());
+        let pem = lab::SigningKey::ec(lab::Curve::P256).public_pem();
+        let other = KeySet::new(keys_from_pem(pem.as_bytes(), "test").unwrap()).unwrap();
+        let both = own.keys.union(&other).unwrap();
+        let observed = |given: &KeySet| {
+            let pems: Vec<_> = given.iter().map(|key| key.to_pem().unwrap()).collect();
+            let config = json!({"bound_issuer": ISSUER, "jwt_validation_pubkeys": pems});
+            Observed {
+                mount: Some(Mount { kind: "jwt".into(), description: older_mark(ISSUER) }),
+                config: config.as_object().cloned(),
+                ..Observed::default()
+            }
+        };
+        let want = Trust { keys: both, proof: Some(own.keys.clone()), ..own.clone() };
+        let refused = plan(&settings, &want, &observed(&other)).unwrap_err();
+        assert_eq!(refused.code, Code::VaultConfigForeign, "{refused}");
+        let change = plan(&settings, &want, &observed(&own.keys)).unwrap();
+        assert_eq!(change.step.action, Action::Update);
+    }
+}

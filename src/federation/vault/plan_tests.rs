@@ -13,7 +13,7 @@ use crate::{
     oidc::KeySet,
 };
 
-pub(super) const ISSUER: &str = "https://oidc.lab.test/prod";
+pub(in super::super) const ISSUER: &str = "https://oidc.lab.test/prod";
 pub(super) const CLUSTER: &str = "0b0a3f46-7f0f-4c55-9f0e-3b6f8f1f2a11";
 const OWN_LOGIN: &str = "path \"auth/token/lookup-self\" {\n  capabilities = [\"read\"]\n}\n\
                          path \"auth/token/revoke-self\" {\n  capabilities = [\"update\"]\n}\n";
@@ -57,11 +57,12 @@ fn plan(settings: &Settings, want: &Trust, observed: &Observed) -> Result<Vec<Pl
     super::plan(settings, &in_mode(settings, want), observed)
 }
 
-pub(super) fn trust() -> Trust {
+pub(in super::super) fn trust() -> Trust {
     Trust {
         issuer: issuer(Mode::Discovery, ISSUER),
         cluster_id: CLUSTER.into(),
         keys: keys(&[lab::SigningKey::ec(lab::Curve::P256).public_pem()]),
+        proof: None,
         signing: Vec::new(),
         staged: Vec::new(),
         workloads: vec![workload("external-secrets/eso-reader", &["db"])],

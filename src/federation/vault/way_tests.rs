@@ -91,6 +91,7 @@ impl World {
             issuer: issuer(Mode::StaticKeys, ISSUER),
             cluster_id: "0b0a3f46-7f0f-4c55-9f0e-3b6f8f1f2a11".to_owned(),
             keys: KeySet::new(keys_from_pem(self.key.public_pem().as_bytes(), "test").unwrap()).unwrap(),
+            proof: None,
             signing: Vec::new(),
             staged: Vec::new(),
             workloads: vec![workload("external-secrets/eso-reader", &["db"])],

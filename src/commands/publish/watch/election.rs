@@ -17,7 +17,10 @@ use crate::{
     error::{Code, Error, Result},
     retry,
     rfc3339::rfc3339,
-    watch::lease::{Election, RENEW_DEADLINE, RETRY_PERIOD, Record, Step},
+    watch::{
+        board::Lead,
+        lease::{Election, RENEW_DEADLINE, RETRY_PERIOD, Record, Step},
+    },
 };
 
 static LEASES: Resource = Resource::new("coordination.k8s.io", "v1", "leases", "Lease", true);
@@ -178,11 +181,20 @@ impl<'a> Keeper<'a> {
     fn tell(&self, failed: Option<Error>) {
         let leads = match (self.election.leads_until(), failed) {
             // An attempt that failed changes nothing before the deadline.
-            (Some(until), _) if self.shared.clock() < until => Leads::Until(self.shared.instant(until)),
-            (_, Some(error)) => Leads::Unknown(self.unavailable(error)),
-            _ => Leads::No { holder: self.election.other().map(str::to_owned) },
+            (Some(until), _) if self.shared.clock() < until => {
+                self.shared.board().leads(Lead::Until(until));
+                Leads::Until(self.shared.instant(until))
+            }
+            (_, Some(error)) => {
+                self.shared.board().leads(Lead::Unknown);
+                Leads::Unknown(self.unavailable(error))
+            }
+            _ => {
+                let holder = self.election.other().map(str::to_owned);
+                self.shared.board().leads(if holder.is_some() { Lead::Another } else { Lead::Unknown });
+                Leads::No { holder }
+            }
         };
-        self.shared.board().leads(leads.now());
         self.leads.send_replace(leads);
     }
 

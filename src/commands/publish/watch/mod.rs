@@ -38,7 +38,10 @@ use crate::{
     publication::{Given, Publication},
     report::Report,
     retry, target,
-    watch::{Board, Ended, Notice, Outcome, Pace, board::At},
+    watch::{
+        Board, Ended, Notice, Outcome, Pace,
+        board::{At, Lead},
+    },
 };
 
 /// From a signal to the end; a pod has 30 s.
@@ -62,7 +65,8 @@ pub(crate) async fn run(
     let interrupt = report.interrupt().clone();
     interrupt.set_grace(GRACE);
     let _hold = interrupt.hold();
-    let shared = Shared::new(Board::new(args.poll(), args.lease.is_none()));
+    let lead = if args.lease.is_none() { Lead::Always } else { Lead::Unknown };
+    let shared = Shared::new(Board::new(args.poll(), lead));
     if let Some(address) = args.metrics_address {
         let address = server::serve(address, shared.clone()).await?;
         report.progress(format_args!("serving /metrics, /livez and /readyz on {address}"));

@@ -144,10 +144,33 @@ impl Publisher for Given<'_> {
 fn ended(exit: Exit, changed: bool, waits: bool) -> Ended {
     let outcome = match exit {
         Exit::Incomplete => Outcome::Incomplete,
+        // Nothing is published, whatever a person has to look at besides.
+        Exit::Found | Exit::Clean if waits => Outcome::Pending,
         Exit::Found => Outcome::Found,
         Exit::Clean if changed => Outcome::Changed,
-        Exit::Clean if waits => Outcome::Pending,
         Exit::Clean => Outcome::Unchanged,
     };
     Ended { outcome, changed }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waiting_look_is_no_success() {
+        for (exit, changed, waits, outcome) in [
+            (Exit::Found, false, true, Outcome::Pending),
+            (Exit::Clean, false, true, Outcome::Pending),
+            (Exit::Incomplete, false, true, Outcome::Incomplete),
+            (Exit::Found, false, false, Outcome::Found),
+            (Exit::Found, true, false, Outcome::Found),
+            (Exit::Clean, true, false, Outcome::Changed),
+            (Exit::Clean, false, false, Outcome::Unchanged),
+        ] {
+            let ended = ended(exit, changed, waits);
+            assert_eq!(ended, Ended { outcome, changed });
+            assert!(!waits || !ended.outcome.is_success());
+        }
+    }
 }

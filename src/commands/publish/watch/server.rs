@@ -32,10 +32,10 @@ pub(super) struct Shared {
 
 /// Connections at the same time: a Prometheus, the kubelet, a person.
 const CONNECTIONS: usize = 16;
-/// For the head of a request, from the beginning of its connection or from the answer before.
-const HEAD_LIMIT: Duration = Duration::from_secs(30);
-/// For a whole connection: Prometheus opens another one then.
-const CONNECTION_LIMIT: Duration = Duration::from_secs(600);
+/// For the head of a request: a connection that asks nothing does not keep the kubelet out.
+const HEAD_LIMIT: Duration = Duration::from_secs(5);
+/// For a whole connection, which takes one request.
+const CONNECTION_LIMIT: Duration = Duration::from_secs(15);
 /// After an `accept` that failed, e.g. because there are too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -86,7 +86,10 @@ pub(super) async fn serve(address: SocketAddr, shared: Arc<Shared>) -> Result<So
                     async move { Ok::<_, Infallible>(answer) }
                 });
                 let mut http = http1::Builder::new();
-                http.timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT).max_buf_size(8 << 10);
+                http.timer(TokioTimer::new())
+                    .header_read_timeout(HEAD_LIMIT)
+                    .keep_alive(false)
+                    .max_buf_size(8 << 10);
                 // Whatever the other side does is its own matter.
                 drop(timeout(CONNECTION_LIMIT, http.serve_connection(TokioIo::new(stream), service)).await);
                 drop(place);
@@ -105,7 +108,7 @@ fn answer(method: &Method, path: &str, shared: &Shared) -> Response<Full<Bytes>>
     let (board, now) = (shared.board(), shared.clock());
     match path {
         "/metrics" => {
-            let mut answer = text(StatusCode::OK, board.metrics());
+            let mut answer = text(StatusCode::OK, board.metrics(now));
             let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
             answer.headers_mut().insert(header::CONTENT_TYPE, kind);
             answer
@@ -135,10 +138,11 @@ fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::watch::board::Lead;
 
     #[tokio::test]
     async fn each_path_has_its_answer() {
-        let shared = Shared::new(Board::new(Duration::from_secs(10), true));
+        let shared = Shared::new(Board::new(Duration::from_secs(10), Lead::Always));
         for (method, path, status) in [
             (Method::GET, "/metrics", 200),
             (Method::HEAD, "/metrics", 200),

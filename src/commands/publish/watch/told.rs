@@ -31,7 +31,7 @@ impl Looks<'_, '_> {
         notes.iter().for_each(|note| self.report.warning(note));
         self.add(&mut json, ended.outcome);
         self.report.json("publish", json);
-        let why = if waits { ": another process holds the Lease" } else { "" };
+        let why = if waits { ": this process does not hold the Lease" } else { "" };
         self.report.line(format_args!("{last_line}{why}"));
         self.flush();
     }

@@ -70,6 +70,7 @@ impl World {
             public: Some(&public),
             copies,
             served: Some(self.cache),
+            is_given: false,
             tokens: None,
             lost: &lost,
             vouched: false,

@@ -190,6 +190,16 @@ impl Vault {
         change(method.roles.entry(name.to_owned()).or_insert_with(jwt::defaults));
     }
 
+    /// Change the static keys of a JWT method by hand
+    pub fn change_keys(&self, mount: &str, change: impl FnOnce(&mut Vec<String>)) {
+        let mut state = self.lock();
+        let config = state.jwt.get_mut(&format!("{mount}/")).and_then(|method| method.config.as_mut());
+        match &mut config.expect("a JWT method with a configuration").source {
+            jwt::Source::Pem(pems) => change(pems),
+            _ => panic!("a method that was given no keys"),
+        }
+    }
+
     /// Remove a role of a JWT method
     pub fn remove_role(&self, mount: &str, name: &str) {
         if let Some(method) = self.lock().jwt.get_mut(&format!("{mount}/")) {
