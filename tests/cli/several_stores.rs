@@ -199,6 +199,51 @@ fn unrefreshed_user_keeps_shared_key() {
     assert_eq!((estate.key_disabled(), estate.calls(":disable")), (Some(true), 1));
 }
 
+/// What is noted of a store counts in later runs that are not about it.
+#[test]
+fn unproven_store_keeps_shared_key() {
+    let estate = two();
+    reads_through(&estate, "other", "api", "0");
+    estate.set_up(&BOTH, &[]).ends(1);
+    assert!(estate.account_of("gcp").is_some() && estate.account_of("other").is_some());
+    let ran = estate.set_up(&["--store", "gcp"], &["--retire-key"]).ends(1).says("The credential stays");
+    assert!(ran.out.contains("ClusterSecretStore other, which is switched"), "{}", ran.out);
+    // It is told before anything is done.
+    let planned = estate.run(&[&QUICK[..], &["--store", "gcp", "--retire-key", "--dry-run"]].concat());
+    assert!(planned.out.contains("! also used by ClusterSecretStore other, which is"), "{}", planned.out);
+    assert_eq!((estate.key_disabled(), estate.secret_is_there()), (Some(false), true));
+    // The same with the other store in the run, where it drops out of it.
+    let mut other = estate.store_named("other");
+    other["spec"]["provider"]["gcpsm"]["projectID"] = json!("acme-test");
+    estate.world.cluster.put_object(other.clone());
+    let ran = estate.set_up(&["--all"], &["--retire-key"]).ends(3);
+    assert!(ran.out.contains("! ClusterSecretStore other: "), "{}", ran.out);
+    assert_eq!((estate.key_disabled(), estate.secret_is_there()), (Some(false), true));
+    other["spec"]["provider"]["gcpsm"]["projectID"] = json!("acme-prod");
+    estate.world.cluster.put_object(other);
+
+    reads_through(&estate, "other", "api", "1s");
+    estate.set_up(&BOTH, &["--retire-key"]).ends(0);
+    assert_eq!((estate.key_disabled(), estate.secret_is_there()), (None, false));
+}
+
+#[test]
+fn unread_note_keeps_shared_key() {
+    let estate = two();
+    reads_through(&estate, "other", "api", "0");
+    estate.set_up(&BOTH, &[]).ends(1);
+    let name = "keyless-retirement-clustersecretstore.other";
+    let mut note = estate.world.cluster.object("v1", "ConfigMap", Some("keyless-system"), name).unwrap();
+    note["data"]["state.json"] = json!("{");
+    estate.world.cluster.put_object(note);
+    let ran = estate.set_up(&["--store", "gcp"], &["--retire-key"]);
+    assert_eq!(ran.code, Some(3), "{}{}", ran.out, ran.err);
+    assert!(ran.err.contains("error[users-not-seen]") && ran.err.contains(name), "{}", ran.err);
+    assert_eq!((estate.key_disabled(), estate.secret_is_there()), (Some(false), true));
+    estate.set_up(&["--store", "gcp"], &["--retire-key", "--accept-unseen-users"]).ends(0);
+    assert_eq!(estate.key_disabled(), None);
+}
+
 #[test]
 fn failed_probe_of_one_moves_others() {
     let estate = two();

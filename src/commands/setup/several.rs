@@ -193,6 +193,7 @@ impl Act<'_> {
             }
         }
         run.companions = sharing.iter().map(|view| Companion::new(view.store.clone(), &view.state)).collect();
+        run.judged = sharing.iter().map(|view| view.store.clone()).collect();
         let behind = sharing.iter().filter(|view| view.standing == Standing::Ended);
         run.held_by = behind
             .map(|view| format!("{}, which has not come as far as this store", shown(&view.store)))
