@@ -259,6 +259,34 @@ fn failed_probe_of_one_moves_others() {
     assert_eq!((estate.key_disabled(), estate.calls(":disable")), (Some(true), 1));
 }
 
+/// Every user who may write a SecretStore could choose the place for the whole run.
+#[test]
+fn unnamed_tenant_store_completes_no_settings() {
+    let estate = Estate::new();
+    estate.world.cluster.remove_object(ESO, "ClusterSecretStore", None, "gcp");
+    estate.world.cluster.put_object(json!({"apiVersion": ESO, "kind": "ClusterSecretStore",
+        "metadata": {"name": "aws"}, "spec": {"provider": {"aws": {"service": "SecretsManager",
+            "auth": {"secretRef": {"secretAccessKeySecretRef": {"name": "k", "key": "k"}}}}}}}));
+    let key = json!({"secretRef": {"secretAccessKeySecretRef": {"name": "k", "key": "k"}}});
+    estate.world.cluster.put_object(json!({"apiVersion": ESO, "kind": "SecretStore",
+        "metadata": {"name": "mine", "namespace": "tenant"},
+        "spec": {"provider": {"gcpsm": {"projectID": "mallory", "location": "mars", "auth": key}}}}));
+    forget(&estate);
+    let ran = estate.set_up(&["--all"], &[]).ends(2);
+    for says in ["error[setting-missing]", "SecretStore tenant/mine", "set google.project"] {
+        assert!(ran.err.contains(says), "`{says}` is not in\n{}", ran.err);
+    }
+    assert_eq!(recorded_writes(&estate), [""; 0]);
+    // Where the settings name the project, nothing else is taken from it either.
+    estate.settings("google: {project: acme-prod}");
+    let mut mine = estate.world.cluster.object(ESO, "SecretStore", Some("tenant"), "mine").unwrap();
+    mine["spec"]["provider"]["gcpsm"]["projectID"] = json!("acme-prod");
+    estate.world.cluster.put_object(mine);
+    let ran = estate.set_up(&["--all"], &[]).ends(3);
+    assert!(ran.out.contains("! SecretStore tenant/mine: "), "{}{}", ran.out, ran.err);
+    assert_eq!(recorded_writes(&estate), [""; 0]);
+}
+
 #[test]
 fn flags_about_stores_are_checked() {
     let estate = two();
