@@ -59,7 +59,7 @@ pub(crate) async fn relying(
 /// By the stage, unless the store is seen to be further; `None`: it has nothing to do with these credentials, or is
 /// done with them.
 fn why_it_needs(state: &State, record: &State) -> Option<&'static str> {
-    let shared = |kept: &&super::Kept| state.credentials.iter().any(|own| own.identity == kept.identity);
+    let shared = |kept: &&super::Kept| state.credentials.iter().any(|own| own.touches(kept));
     let mut shared = record.credentials.iter().filter(shared).peekable();
     shared.peek()?;
     match record.stage {

@@ -287,8 +287,8 @@ impl<'a> Run<'a> {
         }
         // A state may keep fewer credentials than the one before.
         let kept = |index: usize| {
-            let identity = &self.state.credentials[index].identity;
-            state.credentials.iter().any(|kept| kept.identity == *identity)
+            let own = &self.state.credentials[index];
+            state.credentials.iter().any(|kept| kept.is_same(own))
         };
         let mut index = 0;
         self.credentials.retain(|_| {

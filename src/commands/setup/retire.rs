@@ -102,7 +102,7 @@ impl Retirement {
                     let left = leaves_behind(it, &store, planned)
                         .await
                         .map_err(|error| error.hint(farewell.words_of(&state, None)))?;
-                    let known = |kept: &Kept| state.credentials.iter().any(|it| it.identity == kept.identity);
+                    let known = |kept: &Kept| state.credentials.iter().any(|it| it.is_same(kept));
                     let left: Vec<_> = left.into_iter().filter(|kept| !known(kept)).collect();
                     if !left.is_empty() {
                         state.before = Some(present.0["spec"]["provider"].clone()).filter(holds_no_secret);

@@ -10,10 +10,9 @@ use super::{
 use crate::{
     commands::Exit,
     error::{Error, Result},
-    federation::credential::Identity,
     report::Report,
     retirement::{
-        End, State, Until,
+        End, Kept, State, Until,
         run::{Companion, Outcome},
     },
     secret_store::StoreName,
@@ -55,8 +54,8 @@ impl View {
     }
 
     fn shares_with(&self, state: &State) -> bool {
-        let theirs = |identity: &Identity| state.credentials.iter().any(|kept| kept.identity == *identity);
-        self.state.credentials.iter().any(|kept| theirs(&kept.identity))
+        let theirs = |own: &Kept| state.credentials.iter().any(|kept| kept.touches(own));
+        self.state.credentials.iter().any(theirs)
     }
 }
 
