@@ -318,6 +318,32 @@ fn undo_takes_one_store() {
 }
 
 #[test]
+fn teardown_of_one_keeps_shared_trust() {
+    let estate = two();
+    estate.set_up(&BOTH, &["--retire-key"]).ends(0);
+    let account =
+        |name: &str| estate.world.cluster.object("v1", "ServiceAccount", Some("external-secrets"), name);
+    forget(&estate);
+    let ran = estate.run(&["teardown", "--yes", "--store", "oter"]).ends(2);
+    assert!(ran.err.contains("error[store-unknown]"), "{}", ran.err);
+    assert_eq!(recorded_writes(&estate), [""; 0]);
+
+    let ran = estate.run(&["teardown", "--yes", "--store", "other"]).ends(0);
+    assert!(ran.out.contains("ClusterSecretStore gcp logs in by it"), "{}", ran.out);
+    let deleted = |path: &str| path.contains("workloadIdentityPools");
+    let calls = estate.google.faults().requests();
+    assert!(!calls.iter().any(|call| call.method == "DELETE" && deleted(&call.path)), "{calls:?}");
+    assert_eq!(estate.readers("db"), ["external-secrets:keyless-gcp"]);
+    assert_eq!(estate.readers("api"), [""; 0]);
+    assert!(account("keyless-gcp").is_some() && account("keyless-other").is_none());
+    // The last one takes it away.
+    estate.world.cluster.remove_object(ESO, "ClusterSecretStore", None, "other");
+    estate.run(&["teardown", "--yes", "--store", "gcp"]).ends(0);
+    let calls = estate.google.faults().requests();
+    assert!(calls.iter().any(|call| call.method == "DELETE" && deleted(&call.path)), "{calls:?}");
+}
+
+#[test]
 fn teardown_removes_what_several_got() {
     let estate = two();
     estate.set_up(&BOTH, &["--retire-key"]).ends(0);
