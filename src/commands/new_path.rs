@@ -1,6 +1,7 @@
 //! The last checks of `verify`: the provider's exchange, everything that the store is used for, and what External Secrets
 //! Operator makes of it.
 
+use crate::commands::stores::Completes;
 use futures::StreamExt;
 
 use super::{
@@ -57,7 +58,7 @@ impl<'a> Way<'a> {
         let mut settings = looking(settings, present);
         settings.store.name = Some(name.name().to_owned());
         settings.store.namespace = name.namespace().map(str::to_owned);
-        let resolved = resolve_asking(&settings, used, estate, cluster_id, report)?;
+        let resolved = resolve_asking(&settings, used, Completes::Yes, estate, cluster_id, report)?;
         let provider = resolved.provider.connect(http, Purpose::Look)?;
         let mode = mode(&settings, &resolved);
         Ok(Self { cluster, estate, resolved, settings, provider, mode })

@@ -1,5 +1,6 @@
 //! What is to be set up: the settings, completed by what is there. What can be neither read nor derived is asked.
 
+use crate::commands::stores::Completes;
 use std::collections::BTreeSet;
 
 use super::{
@@ -81,6 +82,7 @@ impl Resolved {
 pub(super) fn resolve_asking(
     settings: &Settings,
     to: Option<ProviderName>,
+    completes: Completes,
     estate: &Estate,
     cluster_id: &str,
     report: &mut Report<'_>,
@@ -98,7 +100,7 @@ pub(super) fn resolve_asking(
         namespace: name.namespace().map(str::to_owned),
         ..settings.store.clone()
     };
-    resolve(&Settings { store, ..settings.clone() }, to, estate, cluster_id, &mut ask)
+    resolve_by(&Settings { store, ..settings.clone() }, to, completes, estate, cluster_id, &mut ask)
 }
 
 /// Resolves everything. `cluster_id` is the UID of the namespace `kube-system`: it names the cluster's own pool.
@@ -109,8 +111,20 @@ pub(super) fn resolve(
     cluster_id: &str,
     ask: &mut Ask<'_>,
 ) -> Result<Resolved> {
+    resolve_by(settings, to, Completes::Yes, estate, cluster_id, ask)
+}
+
+fn resolve_by(
+    settings: &Settings,
+    to: Option<ProviderName>,
+    completes: Completes,
+    estate: &Estate,
+    cluster_id: &str,
+    ask: &mut Ask<'_>,
+) -> Result<Resolved> {
     let store = store_name(settings, estate, ask)?;
     let present = estate.store(store.is_cluster(), store.namespace().unwrap_or_default(), store.name());
+    let present = present.filter(|_| completes == Completes::Yes);
     let mut named = settings.providers.named().map(|section| section.provider());
     let by_settings = match (named.next(), named.next()) {
         (only, None) => only,

@@ -3,7 +3,7 @@
 
 use futures::future::try_join_all;
 
-use super::{objects::find_store, resolve::unknown_store};
+use super::{objects::find_store, resolve::unknown_store, setup::shown};
 use crate::{
     audit::{LoginKind, login_kind},
     cli::StoreFlags,
@@ -98,11 +98,51 @@ impl Stores {
     /// provider that is known. `None`: there is no store to set up.
     pub(super) fn first(&self, settings: &Settings, estate: &Estate) -> Option<Settings> {
         let Some(named) = &self.named else { return Some(settings.clone()) };
-        let is_about = |store: &&StoreName| self.naming_of(store, settings) == Naming::AsSet;
         let is_known =
             |store: &&StoreName| find_store(estate, store).and_then(ProviderName::of_store).is_some();
-        let first = named.iter().find(is_about).or_else(|| named.iter().find(is_known)).or(named.first())?;
+        let first = self.about(settings).or_else(|| named.iter().find(is_known)).or(named.first())?;
         Some(self.settings_of(first, settings))
+    }
+
+    /// As [`Self::first`], where tenants may have made some of the stores: with --all, a SecretStore that nobody has named
+    /// completes no settings. `to`: the provider that was asked for.
+    pub(super) fn first_trusted(
+        &self,
+        settings: &Settings,
+        to: Option<ProviderName>,
+        estate: &Estate,
+    ) -> Result<Option<(Settings, Completes)>> {
+        let by_any = || Ok(self.first(settings, estate).map(|first| (first, Completes::Yes)));
+        let (Some(named), true) = (&self.named, self.is_all) else { return by_any() };
+        if named.is_empty() || self.about(settings).is_some() {
+            return by_any();
+        }
+        let mut sections = settings.providers.named();
+        let by_settings = to.or(settings.provider).or_else(|| match (sections.next(), sections.next()) {
+            (Some(only), None) => Some(only.provider()),
+            _ => None,
+        });
+        let provider_of = |store: &StoreName| find_store(estate, store).and_then(ProviderName::of_store);
+        let fits = |store: &&StoreName| {
+            let provider = provider_of(store);
+            store.is_cluster() && provider.is_some() && (by_settings.is_none() || provider == by_settings)
+        };
+        if let Some(first) = named.iter().find(fits) {
+            return Ok(Some((self.settings_of(first, settings), Completes::Yes)));
+        }
+        let is_named = |provider| settings.providers.of(provider).is_some_and(|section| section.is_named());
+        match (by_settings, named.first()) {
+            (Some(provider), Some(first)) if is_named(provider) => {
+                Ok(Some((self.settings_of(first, settings), Completes::No)))
+            }
+            _ => Err(no_place(named, by_settings, provider_of)),
+        }
+    }
+
+    /// The store that the settings are about.
+    fn about(&self, settings: &Settings) -> Option<&StoreName> {
+        let is_about = |store: &&StoreName| self.naming_of(store, settings) == Naming::AsSet;
+        self.named.iter().flatten().find(is_about)
     }
 
     /// Whether the run tells its stores apart.
@@ -155,6 +195,43 @@ impl Stores {
             "set store.name (and store.namespace) to the store that store.secrets and store.rights are for",
         ))
     }
+}
+
+/// Whether a store completes the settings of its provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Completes {
+    Yes,
+    /// Nobody has named it, and a tenant may have made it.
+    No,
+}
+
+/// Every user who may write a SecretStore could choose the place for all.
+fn no_place(
+    named: &[StoreName],
+    provider: Option<ProviderName>,
+    provider_of: impl Fn(&StoreName) -> Option<ProviderName>,
+) -> Error {
+    const MOST: usize = 10;
+    let mut providers: Vec<_> = provider.into_iter().collect();
+    for known in named.iter().filter_map(provider_of).filter(|_| provider.is_none()) {
+        if !providers.contains(&known) {
+            providers.push(known);
+        }
+    }
+    let all: Vec<_> = named.iter().take(MOST).map(shown).collect();
+    let settings: Vec<_> = providers.iter().map(|provider| provider.entry().place()).collect();
+    let error = Error::usage(
+        Code::SettingMissing,
+        "with --all, the settings or a ClusterSecretStore say where the secrets are; neither does",
+    )
+    .caused_by(format_args!("only these stores do, and tenants may have made them: {}", all.join(", ")));
+    let error = match settings.as_slice() {
+        [] => error,
+        settings => {
+            error.hint(format!("set {} in keyless.yaml to the one that is meant", settings.join(" or ")))
+        }
+    };
+    error.hint("or name the stores that are meant: keyless setup --store NAMESPACE/NAME")
 }
 
 /// The settings with another store than they lead to.

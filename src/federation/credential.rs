@@ -27,6 +27,15 @@ pub(crate) struct Identity {
     pub(crate) by_hand: String,
 }
 
+impl Identity {
+    /// Whether both are of one credential. `None`: nothing of one of them proves what it is, as of a token.
+    pub(crate) fn is_same(&self, other: &Self) -> Option<bool> {
+        let proves = |it: &Self| matches!(it.kind, Kind::Of(_)) && it.public_half.is_some();
+        (proves(self) && proves(other))
+            .then(|| (self.kind, &self.id, &self.public_half) == (other.kind, &other.id, &other.public_half))
+    }
+}
+
 /// What is done with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {

@@ -130,6 +130,8 @@ pub(crate) struct Plan<'p> {
 pub(crate) struct Withdrawn<A> {
     pub(crate) change: plan::Change<A>,
     pub(crate) after: After,
+    /// Every workload of the cluster logs in by it.
+    is_shared: bool,
 }
 
 /// What is there once trust is withdrawn.
@@ -141,6 +143,8 @@ pub(crate) enum After {
     OfAnotherCluster,
     /// It stays, for the reason that its step gives.
     Stays,
+    /// Other stores log in by it, so it stays with everything that it relies on.
+    Used,
 }
 
 #[cfg(test)]
@@ -151,12 +155,16 @@ pub(crate) fn changes<A>(withdrawn: Vec<Withdrawn<A>>) -> Vec<plan::Change<A>> {
 impl<A> Withdrawn<A> {
     /// This goes now.
     fn goes(step: plan::Step, act: A) -> Self {
-        Self { change: plan::Change::new(step, act), after: After::Gone }
+        Self { change: plan::Change::new(step, act), after: After::Gone, is_shared: false }
     }
 
     /// Nothing is done about this.
     fn left(after: After, name: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { change: plan::Change::no_op(plan::Target::ProviderResource, name, reason), after }
+        Self {
+            change: plan::Change::no_op(plan::Target::ProviderResource, name, reason),
+            after,
+            is_shared: false,
+        }
     }
 
     /// What [`plan::decide`] says of one that shall not be there. `gone`: why nothing has to be done; `stays`: why nothing
@@ -178,8 +186,21 @@ impl<A> Withdrawn<A> {
         }
     }
 
+    /// Marks what every workload of the cluster logs in by.
+    fn shared(self) -> Self {
+        Self { is_shared: true, ..self }
+    }
+
+    /// What every workload logs in by stays, for this reason.
+    pub(crate) fn keep_shared(self, why: &str) -> Self {
+        match self.is_shared && self.change.is_pending() {
+            true => Self::left(After::Used, self.change.step.name, why),
+            false => self,
+        }
+    }
+
     fn map<B>(self, act: impl FnOnce(A) -> B) -> Withdrawn<B> {
-        Withdrawn { change: self.change.map(act), after: self.after }
+        Withdrawn { change: self.change.map(act), after: self.after, is_shared: self.is_shared }
     }
 }
 

@@ -48,6 +48,9 @@ pub(crate) trait Provider: Sync {
     /// The member of a store's `spec.provider` that External Secrets Operator has for it, e.g. `gcpsm`.
     fn store_member(&self) -> &'static str;
 
+    /// The setting that names the account: `google.project`.
+    fn place(&self) -> &'static str;
+
     /// The annotation of a ServiceAccount by which External Secrets Operator becomes another identity at this provider.
     fn account_annotation(&self) -> Option<&'static str> {
         None

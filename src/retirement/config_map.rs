@@ -8,13 +8,15 @@ use super::state::{State, StoreId, Unusable};
 use crate::{
     cluster::{
         Cluster,
-        objects::{MANAGED_BY, Object, Resource},
+        objects::{Look, MANAGED_BY, Object, Resource},
     },
     error::{Code, Error, Result},
+    secret_store::StoreName,
 };
 
 /// That of `deploy/base`.
 pub(crate) const NAMESPACE: &str = "keyless-system";
+const PREFIX: &str = "keyless-retirement-";
 const ENTRY: &str = "state.json";
 /// Differs from one act to the next.
 const TURN: &str = "keyless/turn";
@@ -39,6 +41,26 @@ pub(crate) enum Lying {
     Unusable(Unusable),
 }
 
+/// What lies there for some store.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Noted {
+    /// `keyless-system/keyless-retirement-…`.
+    pub(crate) place: String,
+    pub(crate) record: std::result::Result<State, Unusable>,
+}
+
+impl Noted {
+    pub(crate) fn is_of(&self, store: &StoreName) -> bool {
+        let id = StoreId {
+            kind: String::new(),
+            namespace: store.namespace().unwrap_or_default().to_owned(),
+            name: store.name().to_owned(),
+            uid: String::new(),
+        };
+        self.place == format!("{NAMESPACE}/{}", name(&id))
+    }
+}
+
 impl Shelf {
     /// Reads what an earlier run saved for this store.
     pub(crate) async fn open(cluster: &Cluster, cluster_id: &str, store: &StoreId) -> Result<(Self, Lying)> {
@@ -53,6 +75,24 @@ impl Shelf {
             }
         };
         Ok((Self { name, held }, lying))
+    }
+
+    /// What earlier runs saved, for every store.
+    pub(crate) async fn all(cluster: &Cluster, cluster_id: &str) -> Result<Look<Vec<Noted>>> {
+        let all = match cluster.look_for(&CONFIG_MAPS, Some(NAMESPACE)).await? {
+            Look::Seen(all) => all,
+            Look::Absent => return Ok(Look::Absent),
+            Look::Unseen(unseen) => return Ok(Look::Unseen(unseen)),
+        };
+        let noted = all.into_iter().filter(|object| object.name().starts_with(PREFIX)).map(|object| {
+            let text = object.0["data"][ENTRY].as_str().unwrap_or_default();
+            let record = State::parse_any(text, cluster_id).and_then(|state| match name(&state.store) {
+                name if name == object.name() => Ok(state),
+                _ => Err(Unusable::OtherStore { saved: state.store.uid }),
+            });
+            Noted { place: format!("{NAMESPACE}/{}", object.name()), record }
+        });
+        Ok(Look::Seen(noted.collect()))
     }
 
     /// `keyless-system/keyless-retirement-…`.
@@ -166,13 +206,13 @@ fn name(store: &StoreId) -> String {
         "" => format!("clustersecretstore.{}", store.name),
         namespace => format!("secretstore.{namespace}.{}", store.name),
     };
-    let name = format!("keyless-retirement-{parts}");
+    let name = format!("{PREFIX}{parts}");
     if name.len() <= 253 {
         return name;
     }
     let hash: String =
         digest(&SHA256, parts.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("keyless-retirement-{hash}")
+    format!("{PREFIX}{hash}")
 }
 
 #[cfg(test)]

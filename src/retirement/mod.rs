@@ -16,9 +16,11 @@ pub(crate) mod look;
 mod model_tests;
 mod next;
 mod observed;
+pub(crate) mod others;
 pub(crate) mod run;
 mod same;
 mod state;
+mod store_view;
 mod users;
 mod words;
 

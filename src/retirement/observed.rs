@@ -1,5 +1,7 @@
 //! PURE. What a retirement is decided from.
 
+use super::Block;
+
 /// Everything that was seen, at about the same time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Observed {
@@ -104,4 +106,24 @@ pub(crate) struct Elsewhere {
     pub(crate) users: Vec<String>,
     /// What could not be looked at.
     pub(crate) unseen: Vec<String>,
+    /// What earlier runs noted for other stores and cannot be read, with the reason.
+    pub(crate) unread: Vec<String>,
+}
+
+impl Elsewhere {
+    pub(crate) fn add(&mut self, more: Self) {
+        let Self { users, unseen, unread } = more;
+        self.users.extend(users);
+        self.unseen
+            .extend(unseen.into_iter().filter(|right| !self.unseen.contains(right)).collect::<Vec<_>>());
+        self.unread.extend(unread);
+    }
+
+    /// Why it is not known whether anything else uses it.
+    pub(crate) fn doubt(&self) -> Option<Block> {
+        if !self.unread.is_empty() {
+            return Some(Block::Unread(self.unread.clone()));
+        }
+        (!self.unseen.is_empty()).then(|| Block::Unseen(self.unseen.clone()))
+    }
 }

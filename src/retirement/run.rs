@@ -15,11 +15,12 @@ use tokio::time::Instant;
 pub(crate) use self::companion::Companion;
 use self::{pause::Pause, unconnected::NoProvider};
 use super::{
-    Asked, End, Next, Observed, Options, Pending, Sighting, Stage, State, StoreId, StoreView, Tracker,
+    Asked, End, Next, Observed, Options, Pending, Sighting, Stage, State, StoreView, Tracker,
     config_map::Shelf,
-    is_again,
-    look::{PUSH_SECRETS, elsewhere, look_at, secrets_named_by, users},
-    next, switched_at, used_after, uses,
+    look::{PUSH_SECRETS, elsewhere, look_at, users},
+    next, others,
+    store_view::view_of,
+    switched_at, used_after, uses,
 };
 use crate::{
     cluster::{
@@ -75,6 +76,8 @@ pub(crate) struct Run<'a> {
     pub(crate) companions: Vec<Companion>,
     /// Those of them that still need it, in words.
     pub(crate) held_by: Vec<String>,
+    /// Stores that this run has judged itself, whatever is noted of them.
+    pub(crate) judged: Vec<StoreName>,
     tracker: Tracker,
     present: Option<Object>,
     told: Option<u64>,
@@ -112,6 +115,7 @@ impl<'a> Run<'a> {
             seen: Observed::default(),
             companions: Vec::new(),
             held_by: Vec::new(),
+            judged: Vec::new(),
             tracker: Tracker::default(),
             present: None,
             told: None,
@@ -195,6 +199,9 @@ impl<'a> Run<'a> {
                 let own = std::slice::from_ref(self.store);
                 let mut found = elsewhere(self.cluster, own, &self.state.credentials).await?;
                 found.users.extend(self.held_by.iter().cloned());
+                let now = (self.clock)();
+                let judged = &self.judged;
+                found.add(others::relying(self.cluster, &self.state, judged, &self.options, now).await?);
                 if !self.options.accept_unseen {
                     found.users.extend(self.used_since().await);
                 }
@@ -280,8 +287,8 @@ impl<'a> Run<'a> {
         }
         // A state may keep fewer credentials than the one before.
         let kept = |index: usize| {
-            let identity = &self.state.credentials[index].identity;
-            state.credentials.iter().any(|kept| kept.identity == *identity)
+            let own = &self.state.credentials[index];
+            state.credentials.iter().any(|kept| kept.is_same(own))
         };
         let mut index = 0;
         self.credentials.retain(|_| {
@@ -315,7 +322,7 @@ impl<'a> Run<'a> {
             self.cluster.get_object(store.resource(), store.namespace(), store.name()),
             users(self.cluster, store)
         )?;
-        self.seen.store = self.view(present.as_ref());
+        self.seen.store = view_of(&self.state, self.desired.as_ref(), present.as_ref());
         let users = match &present {
             Some(present) => {
                 let present = Store(present.clone());
@@ -337,25 +344,6 @@ impl<'a> Run<'a> {
         self.seen.asked = self.tracker.asked_uids();
         self.present = present;
         Ok(())
-    }
-
-    fn view(&self, present: Option<&Object>) -> StoreView {
-        let Some(present) = present else { return StoreView::Gone };
-        let store = Store(present.clone());
-        let names_it = self.state.is_named_in(&secrets_named_by(&store));
-        if StoreId::of(present) != self.state.store {
-            return StoreView::Replaced { names_it };
-        }
-        let provider = &present.0["spec"]["provider"];
-        // What this run is to write counts more than what an earlier one has written.
-        if provider == self.desired.as_ref().unwrap_or(&self.state.after) {
-            let says = present.condition_text();
-            return StoreView::After { ready: present.is_ready() == Some(true), says };
-        }
-        if self.state.before.as_ref().is_some_and(|before| is_again(before, provider)) {
-            return StoreView::Before;
-        }
-        StoreView::Other { names_it }
     }
 
     async fn ask(&mut self, uids: &[String], hands: &mut dyn Hands) -> Result<()> {

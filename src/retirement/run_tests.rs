@@ -24,7 +24,7 @@ use crate::{
         gcp,
     },
     http::Http,
-    retirement::{Block, Kept, Place, Until, Why},
+    retirement::{Block, Kept, Place, StoreId, Until, Why, is_again},
     secret::Secret,
 };
 

@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{cluster::objects::Object, federation::credential::Identity};
+use crate::{cluster::objects::Object, federation::credential::Identity, secret_store::StoreName};
 
 /// The one version of this form.
 const VERSION: u32 = 1;
@@ -138,6 +138,15 @@ impl State {
 
     /// Reads what an earlier run saved, and refuses what is not of this very cluster and store.
     pub(crate) fn parse(text: &str, cluster: &str, store: &StoreId) -> Result<Self, Unusable> {
+        let state = Self::parse_any(text, cluster)?;
+        if state.store != *store {
+            return Err(Unusable::OtherStore { saved: state.store.uid });
+        }
+        Ok(state)
+    }
+
+    /// The same for whichever store it is about.
+    pub(crate) fn parse_any(text: &str, cluster: &str) -> Result<Self, Unusable> {
         // The parser's own words would quote what it read.
         let damaged = |error: &serde_json::Error| {
             Unusable::Damaged(format!("line {}, column {}", error.line(), error.column()))
@@ -151,9 +160,6 @@ impl State {
         let state: Self = serde_json::from_str(text).map_err(|error| damaged(&error))?;
         if state.cluster != cluster {
             return Err(Unusable::OtherCluster { saved: state.cluster });
-        }
-        if state.store != *store {
-            return Err(Unusable::OtherStore { saved: state.store.uid });
         }
         Ok(state)
     }
@@ -212,6 +218,15 @@ impl StoreId {
             namespace: store.namespace().to_owned(),
             name: store.name().to_owned(),
             uid: store.uid().to_owned(),
+        }
+    }
+}
+
+impl From<&StoreId> for StoreName {
+    fn from(store: &StoreId) -> Self {
+        match store.namespace.clone() {
+            namespace if namespace.is_empty() => Self::Cluster(store.name.clone()),
+            namespace => Self::Namespaced { namespace, name: store.name.clone() },
         }
     }
 }

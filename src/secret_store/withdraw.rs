@@ -68,12 +68,12 @@ fn one(resource: &'static Resource, object: &Object, kept: Option<String>) -> Pl
     Planned::new(resource, for_file(object), why, Vec::new(), Some(object.clone()), doing)
 }
 
-/// Stores and generators that use this account, except for stores that log in by what is withdrawn: they do not get
-/// anything afterwards anyway. `None`: some stores could not be listed.
+/// Stores and generators that use this account, except for stores that get nothing afterwards anyway. `None`: some stores
+/// could not be listed.
 pub(crate) fn other_users(
     estate: &Estate,
     account: &ServiceAccount,
-    withdrawn: &[&dyn StoreLogin],
+    ends: impl Fn(&Store) -> bool,
 ) -> Option<Vec<String>> {
     if estate.stores_unseen {
         return None;
@@ -82,8 +82,7 @@ pub(crate) fn other_users(
     let stores = estate.stores.iter().filter(|store| {
         let references = store.references().into_iter().filter(|it| it.target == Target::ServiceAccount);
         let mut keys = references.flat_map(|reference| estate.secret_keys(store, &reference));
-        keys.any(|key| is_it(&key.namespace, &key.name))
-            && !withdrawn.iter().any(|login| relies_on(store, *login))
+        keys.any(|key| is_it(&key.namespace, &key.name)) && !ends(store)
     });
     let generators = estate.generators.iter().filter(|generator| {
         let references = generator.references().into_iter().filter(|it| it.target == Target::ServiceAccount);

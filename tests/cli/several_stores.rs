@@ -199,6 +199,51 @@ fn unrefreshed_user_keeps_shared_key() {
     assert_eq!((estate.key_disabled(), estate.calls(":disable")), (Some(true), 1));
 }
 
+/// What is noted of a store counts in later runs that are not about it.
+#[test]
+fn unproven_store_keeps_shared_key() {
+    let estate = two();
+    reads_through(&estate, "other", "api", "0");
+    estate.set_up(&BOTH, &[]).ends(1);
+    assert!(estate.account_of("gcp").is_some() && estate.account_of("other").is_some());
+    let ran = estate.set_up(&["--store", "gcp"], &["--retire-key"]).ends(1).says("The credential stays");
+    assert!(ran.out.contains("ClusterSecretStore other, which is switched"), "{}", ran.out);
+    // It is told before anything is done.
+    let planned = estate.run(&[&QUICK[..], &["--store", "gcp", "--retire-key", "--dry-run"]].concat());
+    assert!(planned.out.contains("! also used by ClusterSecretStore other, which is"), "{}", planned.out);
+    assert_eq!((estate.key_disabled(), estate.secret_is_there()), (Some(false), true));
+    // The same with the other store in the run, where it drops out of it.
+    let mut other = estate.store_named("other");
+    other["spec"]["provider"]["gcpsm"]["projectID"] = json!("acme-test");
+    estate.world.cluster.put_object(other.clone());
+    let ran = estate.set_up(&["--all"], &["--retire-key"]).ends(3);
+    assert!(ran.out.contains("! ClusterSecretStore other: "), "{}", ran.out);
+    assert_eq!((estate.key_disabled(), estate.secret_is_there()), (Some(false), true));
+    other["spec"]["provider"]["gcpsm"]["projectID"] = json!("acme-prod");
+    estate.world.cluster.put_object(other);
+
+    reads_through(&estate, "other", "api", "1s");
+    estate.set_up(&BOTH, &["--retire-key"]).ends(0);
+    assert_eq!((estate.key_disabled(), estate.secret_is_there()), (None, false));
+}
+
+#[test]
+fn unread_note_keeps_shared_key() {
+    let estate = two();
+    reads_through(&estate, "other", "api", "0");
+    estate.set_up(&BOTH, &[]).ends(1);
+    let name = "keyless-retirement-clustersecretstore.other";
+    let mut note = estate.world.cluster.object("v1", "ConfigMap", Some("keyless-system"), name).unwrap();
+    note["data"]["state.json"] = json!("{");
+    estate.world.cluster.put_object(note);
+    let ran = estate.set_up(&["--store", "gcp"], &["--retire-key"]);
+    assert_eq!(ran.code, Some(3), "{}{}", ran.out, ran.err);
+    assert!(ran.err.contains("error[users-not-seen]") && ran.err.contains(name), "{}", ran.err);
+    assert_eq!((estate.key_disabled(), estate.secret_is_there()), (Some(false), true));
+    estate.set_up(&["--store", "gcp"], &["--retire-key", "--accept-unseen-users"]).ends(0);
+    assert_eq!(estate.key_disabled(), None);
+}
+
 #[test]
 fn failed_probe_of_one_moves_others() {
     let estate = two();
@@ -212,6 +257,34 @@ fn failed_probe_of_one_moves_others() {
     estate.google.set_version("api", 1, "ENABLED");
     estate.set_up(&BOTH, &[]).ends(0);
     assert_eq!((estate.key_disabled(), estate.calls(":disable")), (Some(true), 1));
+}
+
+/// Every user who may write a SecretStore could choose the place for the whole run.
+#[test]
+fn unnamed_tenant_store_completes_no_settings() {
+    let estate = Estate::new();
+    estate.world.cluster.remove_object(ESO, "ClusterSecretStore", None, "gcp");
+    estate.world.cluster.put_object(json!({"apiVersion": ESO, "kind": "ClusterSecretStore",
+        "metadata": {"name": "aws"}, "spec": {"provider": {"aws": {"service": "SecretsManager",
+            "auth": {"secretRef": {"secretAccessKeySecretRef": {"name": "k", "key": "k"}}}}}}}));
+    let key = json!({"secretRef": {"secretAccessKeySecretRef": {"name": "k", "key": "k"}}});
+    estate.world.cluster.put_object(json!({"apiVersion": ESO, "kind": "SecretStore",
+        "metadata": {"name": "mine", "namespace": "tenant"},
+        "spec": {"provider": {"gcpsm": {"projectID": "mallory", "location": "mars", "auth": key}}}}));
+    forget(&estate);
+    let ran = estate.set_up(&["--all"], &[]).ends(2);
+    for says in ["error[setting-missing]", "SecretStore tenant/mine", "set google.project"] {
+        assert!(ran.err.contains(says), "`{says}` is not in\n{}", ran.err);
+    }
+    assert_eq!(recorded_writes(&estate), [""; 0]);
+    // Where the settings name the project, nothing else is taken from it either.
+    estate.settings("google: {project: acme-prod}");
+    let mut mine = estate.world.cluster.object(ESO, "SecretStore", Some("tenant"), "mine").unwrap();
+    mine["spec"]["provider"]["gcpsm"]["projectID"] = json!("acme-prod");
+    estate.world.cluster.put_object(mine);
+    let ran = estate.set_up(&["--all"], &[]).ends(3);
+    assert!(ran.out.contains("! SecretStore tenant/mine: "), "{}{}", ran.out, ran.err);
+    assert_eq!(recorded_writes(&estate), [""; 0]);
 }
 
 #[test]
@@ -242,6 +315,32 @@ fn undo_takes_one_store() {
     estate.run(&["setup", "--undo", "--yes", "--store", "other"]).ends(0);
     assert_eq!((estate.account_of("gcp").is_some(), estate.account_of("other")), (true, None));
     assert_eq!(estate.key_disabled(), Some(false), "the store needs it again");
+}
+
+#[test]
+fn teardown_of_one_keeps_shared_trust() {
+    let estate = two();
+    estate.set_up(&BOTH, &["--retire-key"]).ends(0);
+    let account =
+        |name: &str| estate.world.cluster.object("v1", "ServiceAccount", Some("external-secrets"), name);
+    forget(&estate);
+    let ran = estate.run(&["teardown", "--yes", "--store", "oter"]).ends(2);
+    assert!(ran.err.contains("error[store-unknown]"), "{}", ran.err);
+    assert_eq!(recorded_writes(&estate), [""; 0]);
+
+    let ran = estate.run(&["teardown", "--yes", "--store", "other"]).ends(0);
+    assert!(ran.out.contains("ClusterSecretStore gcp logs in by it"), "{}", ran.out);
+    let deleted = |path: &str| path.contains("workloadIdentityPools");
+    let calls = estate.google.faults().requests();
+    assert!(!calls.iter().any(|call| call.method == "DELETE" && deleted(&call.path)), "{calls:?}");
+    assert_eq!(estate.readers("db"), ["external-secrets:keyless-gcp"]);
+    assert_eq!(estate.readers("api"), [""; 0]);
+    assert!(account("keyless-gcp").is_some() && account("keyless-other").is_none());
+    // The last one takes it away.
+    estate.world.cluster.remove_object(ESO, "ClusterSecretStore", None, "other");
+    estate.run(&["teardown", "--yes", "--store", "gcp"]).ends(0);
+    let calls = estate.google.faults().requests();
+    assert!(calls.iter().any(|call| call.method == "DELETE" && deleted(&call.path)), "{calls:?}");
 }
 
 #[test]

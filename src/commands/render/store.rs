@@ -1,5 +1,6 @@
 //! The manifests of the secret store, for a repository that Argo CD or Flux applies.
 
+use crate::commands::stores::Completes;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -59,7 +60,7 @@ pub(super) async fn run(args: &StoreArgs, settings: &Settings, report: &mut Repo
         store_name(settings, &estate, &mut ask)?
     };
     let settings = &looking(settings, find_store(&estate, &named));
-    let resolved = resolve_asking(settings, args.to, &estate, cluster.uid()?, report)?;
+    let resolved = resolve_asking(settings, args.to, Completes::Yes, &estate, cluster.uid()?, report)?;
     report.about_account(Some(resolved.provider.account()));
     let present = find_store(&estate, &resolved.store);
     let (login, warnings) = resolved.provider.store_login(present, &http).await?;

@@ -268,7 +268,7 @@ impl NotMoved {
 }
 
 /// `SecretStore shop/gcp`, also of one that is not there.
-pub(super) fn shown(store: &StoreName) -> String {
+pub(in crate::commands) fn shown(store: &StoreName) -> String {
     let kind = &store.resource().kind;
     match store.namespace() {
         Some(namespace) => format!("{kind} {namespace}/{}", store.name()),

@@ -26,6 +26,7 @@ mod watch;
 
 use serde_json::{Value, json};
 
+pub(super) use self::members::shown;
 use self::{
     act::{Act, Seat},
     decide::{Decided, decide},
@@ -78,10 +79,10 @@ pub(crate) async fn run(
     live::refuse_doubts(&observed, Silence::Accepted)?;
     let stores = Stores::choose(&args.stores, settings, &estate, &cluster, &cluster_id).await?;
     refuse_one_for_several(args, &stores)?;
-    let Some(first) = stores.first(settings, &estate) else {
+    let Some((first, completes)) = stores.first_trusted(settings, args.to, &estate)? else {
         return Ok(nothing_movable(&stores, &[], args, report));
     };
-    let resolved = resolve_asking(&first, args.to, &estate, &cluster_id, report)?;
+    let resolved = resolve_asking(&first, args.to, completes, &estate, &cluster_id, report)?;
     if !resolved.uploads_keys() {
         live::refuse_doubts(&observed, Silence::Refused)?;
     }

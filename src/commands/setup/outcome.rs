@@ -200,6 +200,17 @@ fn error(block: &Block, state: &State) -> Error {
                 .hint("deploy/setup has a ClusterRole with exactly the rights that setup needs")
                 .hint("--accept-unseen-users goes on without that look")
         }
+        Block::Unread(records) => {
+            let error = Error::failed(
+                Code::UsersNotSeen,
+                "what is noted of other stores cannot be read, so it is not disabled: one may still use the credential",
+            );
+            records
+                .iter()
+                .fold(error, Error::caused_by)
+                .hint("look at it: kubectl get configmap -n keyless-system -o yaml; once you know that nothing in it is needed, delete it and run setup again")
+                .hint("--accept-unseen-users goes on without that look")
+        }
         Block::Unproved(index, why) => {
             let kept = state.credentials.get(*index);
             let name = kept.map(|kept| kept.identity.to_string()).unwrap_or_default();

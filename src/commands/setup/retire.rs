@@ -25,7 +25,7 @@ use crate::{
     retirement::{
         Block, Elsewhere, End, Kept, KeyStanding, KeyView, Options, Stage, State, StoreId, Until,
         config_map::{Lying, Shelf},
-        look, switched_at, used_after,
+        look, others, switched_at, used_after,
     },
     secret_store::{Planned, StoreName, holds_no_secret},
 };
@@ -102,7 +102,7 @@ impl Retirement {
                     let left = leaves_behind(it, &store, planned)
                         .await
                         .map_err(|error| error.hint(farewell.words_of(&state, None)))?;
-                    let known = |kept: &Kept| state.credentials.iter().any(|it| it.identity == kept.identity);
+                    let known = |kept: &Kept| state.credentials.iter().any(|it| it.is_same(kept));
                     let left: Vec<_> = left.into_iter().filter(|kept| !known(kept)).collect();
                     if !left.is_empty() {
                         state.before = Some(present.0["spec"]["provider"].clone()).filter(holds_no_secret);
@@ -148,14 +148,17 @@ impl Retirement {
             .map(|kept| credential::connect(&kept.identity, it.providers, it.http))
             .collect::<Result<_>>()
             .map_err(in_the_middle)?;
+        let options = options(args, planned.changes_something(), it.now);
         let looks = async {
             futures::try_join!(
                 look::look_at(it.cluster, &state.credentials, &connected),
                 look::elsewhere(it.cluster, it.leaving, &state.credentials),
+                others::relying(it.cluster, &state, it.leaving, &options, it.now),
                 async { Ok(last_uses(&connected).await) },
             )
         };
-        let (keys, mut elsewhere, last_uses) = looks.await.map_err(in_the_middle)?;
+        let (keys, mut elsewhere, noted, last_uses) = looks.await.map_err(in_the_middle)?;
+        elsewhere.add(noted);
         if let Some(since) = switched_at(&state.stage).filter(|_| !args.accept_unseen_users) {
             let all = state.credentials.iter().zip(&last_uses);
             let used = all.filter_map(|(kept, last)| used_after(&kept.identity, last.as_ref()?, since));
@@ -165,7 +168,6 @@ impl Retirement {
             kept.proved |= matches!(key.standing, KeyStanding::Enabled | KeyStanding::Disabled);
         }
         let needs_namespace = shelf.is_empty() && Shelf::needs_namespace(it.cluster).await?;
-        let options = options(args, planned.changes_something(), it.now);
         let now = it.now;
         Ok(Some(Self {
             shelf,
@@ -230,8 +232,7 @@ impl Retirement {
         if !self.elsewhere.users.is_empty() {
             return Some(Block::Others(self.elsewhere.users.clone()));
         }
-        let unseen = !self.elsewhere.unseen.is_empty() && !self.options.accept_unseen;
-        unseen.then(|| Block::Unseen(self.elsewhere.unseen.clone()))
+        self.elsewhere.doubt().filter(|_| !self.options.accept_unseen)
     }
 
     /// Whether it is on its way to an end of the credential, and not back.

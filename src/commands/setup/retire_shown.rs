@@ -38,7 +38,10 @@ impl Retirement {
         for right in &self.elsewhere.unseen {
             report.line(format_args!("! not looked at: {right}"));
         }
-        if !self.elsewhere.unseen.is_empty() && !self.options.accept_unseen {
+        for record in &self.elsewhere.unread {
+            report.line(format_args!("! not read: {record}"));
+        }
+        if self.elsewhere.doubt().is_some() && !self.options.accept_unseen {
             report.line("    the credential stays as it is; --accept-unseen-users goes on without that look");
         }
         if self.state.before.is_none() && self.options.switch {
@@ -72,7 +75,7 @@ impl Retirement {
         json!({
             "credentials": self.state.credentials.iter().enumerate().map(one).collect::<Vec<_>>(),
             "alsoUsedBy": self.elsewhere.users,
-            "notLookedAt": self.elsewhere.unseen,
+            "notLookedAt": self.elsewhere.unseen.iter().chain(&self.elsewhere.unread).collect::<Vec<_>>(),
             "pending": self.pending(),
         })
     }

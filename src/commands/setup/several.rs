@@ -10,10 +10,9 @@ use super::{
 use crate::{
     commands::Exit,
     error::{Error, Result},
-    federation::credential::Identity,
     report::Report,
     retirement::{
-        End, State, Until,
+        End, Kept, State, Until,
         run::{Companion, Outcome},
     },
     secret_store::StoreName,
@@ -55,8 +54,8 @@ impl View {
     }
 
     fn shares_with(&self, state: &State) -> bool {
-        let theirs = |identity: &Identity| state.credentials.iter().any(|kept| kept.identity == *identity);
-        self.state.credentials.iter().any(|kept| theirs(&kept.identity))
+        let theirs = |own: &Kept| state.credentials.iter().any(|kept| kept.touches(own));
+        self.state.credentials.iter().any(theirs)
     }
 }
 
@@ -193,6 +192,7 @@ impl Act<'_> {
             }
         }
         run.companions = sharing.iter().map(|view| Companion::new(view.store.clone(), &view.state)).collect();
+        run.judged = sharing.iter().map(|view| view.store.clone()).collect();
         let behind = sharing.iter().filter(|view| view.standing == Standing::Ended);
         run.held_by = behind
             .map(|view| format!("{}, which has not come as far as this store", shown(&view.store)))

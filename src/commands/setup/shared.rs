@@ -1,12 +1,12 @@
 //! PURE. Credentials that several stores of a run used: each comes to its end once, after all of them have moved.
 
 use super::plan::StorePart;
-use crate::federation::credential::Identity;
+use crate::retirement::Kept;
 
 /// Has the first store that uses a credential bring about its end, and names the stores that go on using it.
 pub(super) fn share(stores: &mut [StorePart]) {
     let all: Vec<_> =
-        stores.iter().map(|store| (store.name.clone(), store.keeps_store(), identities(store))).collect();
+        stores.iter().map(|store| (store.name.clone(), store.keeps_store(), credentials(store))).collect();
     let mut makes_namespace = false;
     for (index, store) in stores.iter_mut().enumerate() {
         let Some(retirement) = &mut store.retirement else { continue };
@@ -14,9 +14,9 @@ pub(super) fn share(stores: &mut [StorePart]) {
         retirement.needs_namespace &= !makes_namespace;
         makes_namespace |= retirement.needs_namespace && retirement.pending() > 0;
         for (number, kept) in retirement.state.credentials.iter().enumerate() {
-            let uses =
-                |(_, _, identities): &&(String, bool, Vec<Identity>)| identities.contains(&kept.identity);
-            let leader = all[..index].iter().filter(uses).find(|(_, stays, _)| !stays);
+            let is_same = |(_, _, theirs): &&Used| theirs.iter().any(|it| it.is_same(kept));
+            let uses = |(_, _, theirs): &&Used| theirs.iter().any(|it| it.touches(kept));
+            let leader = all[..index].iter().filter(is_same).find(|(_, stays, _)| !stays);
             if let Some((name, ..)) = leader {
                 retirement.led.insert(number, name.clone());
             }
@@ -27,8 +27,10 @@ pub(super) fn share(stores: &mut [StorePart]) {
     }
 }
 
+/// A store by name, whether it stays as it is, and what it used before.
+type Used = (String, bool, Vec<Kept>);
+
 /// What the store used before, in words that open nothing.
-fn identities(store: &StorePart) -> Vec<Identity> {
-    let retirement = store.retirement.iter();
-    retirement.flat_map(|it| &it.state.credentials).map(|kept| kept.identity.clone()).collect()
+fn credentials(store: &StorePart) -> Vec<Kept> {
+    store.retirement.iter().flat_map(|it| it.state.credentials.clone()).collect()
 }

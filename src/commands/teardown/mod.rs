@@ -1,6 +1,7 @@
 //! `keyless teardown`: take trust away first, then what it relied on. Only what is marked as ours.
 
 mod documents;
+mod others;
 mod plan;
 mod whose;
 
@@ -33,7 +34,7 @@ use crate::{
     plan::apply,
     publication::location::DocumentLocation,
     report::Report,
-    secret_store::{self, Given, Planned, StoreLogin, StoreName, role_name},
+    secret_store::{self, Given, Planned, StoreName, role_name},
     warning::Warning,
 };
 
@@ -74,14 +75,24 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
                 let rights = ever_named(&estate, settings, store, provider);
                 Workload::new(account.clone(), *naming).granting(rights, BTreeSet::new())
             });
-            let trust = trust.clone().of(workloads);
-            let (parts, login) = futures::try_join!(provider.withdraw(&trust), provider.store_login())?;
-            withdrawals.push(Withdrawal { provider, parts, login });
+            let login = provider.store_login().await?;
+            let used_by = others::logging_in(&stores, &estate, login.as_ref());
+            // What is granted to an account that others use is theirs.
+            let goes = |workload: &Workload| {
+                used_by.is_empty() || !others::use_account(&stores, &estate, &workload.account)
+            };
+            let parts = provider.withdraw(&trust.clone().of(workloads.filter(goes))).await?;
+            let parts = match used_by.as_slice() {
+                [] => parts,
+                others => {
+                    let why = format!("{} logs in by it, and is not named", others.join(", "));
+                    parts.into_iter().map(|part| part.keep_shared(&why)).collect()
+                }
+            };
+            withdrawals.push(Withdrawal { provider, parts, login, used_by });
         }
-        let withdrawn: Vec<_> =
-            withdrawals.iter().map(|withdrawal: &Withdrawal<'_>| withdrawal.login.as_ref()).collect();
         for identity in &identities {
-            let objects = objects_of(&cluster, &estate, identity, &withdrawn).await?;
+            let objects = objects_of(&cluster, &estate, identity, &stores, &withdrawals).await?;
             // What stores share is shown once.
             let known: Vec<_> = planned.iter().map(|it: &Planned| it.object().to_owned()).collect();
             planned.extend(objects.into_iter().filter(|it| !known.iter().any(|known| known == it.object())));
@@ -92,6 +103,7 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
             name: bucket.to_string(),
             documents: Documents::read(bucket.as_ref(), place, settings.kid_rule).await?,
             is_ours: bucket.is_ours().await?,
+            kept: others::keep_documents(&withdrawals),
         }),
         _ => None,
     };
@@ -136,6 +148,9 @@ async fn act(
     }
     objects::apply(cluster, &plan.objects.iter().collect::<Vec<&Planned>>(), None, report).await?;
     let (Some(bucket), Some(planned)) = (bucket, &plan.bucket) else { return Ok(()) };
+    if planned.kept.is_some() {
+        return Ok(());
+    }
     for (name, version) in &planned.documents.ours {
         report.progress(format_args!("removing {bucket}/{name}"));
         bucket.remove(name, version).await?;
@@ -165,12 +180,17 @@ fn resolved(
         return Ok(None);
     }
     let Some(settings) = &stores.first(settings, estate) else { return Ok(None) };
-    // An earlier run may have taken them away.
-    let unknown: Vec<_> = match &stores.named {
-        Some(named) => named.iter().filter_map(|store| resolve::unknown_store(estate, store)).collect(),
-        None => resolve::named_store_unknown(settings, estate)?.into_iter().collect(),
+    // A name that is mistyped takes nothing away.
+    if let Some(error) = stores.named.iter().flatten().find_map(|store| resolve::unknown_store(estate, store))
+    {
+        return Err(error.hint("nothing was removed"));
+    }
+    // An earlier run may have taken it away.
+    let unknown = match &stores.named {
+        Some(_) => None,
+        None => resolve::named_store_unknown(settings, estate)?,
     };
-    for error in unknown {
+    if let Some(error) = unknown {
         let there = error.causes.join("; ");
         let text = format!("{}; {there}: what was made for another store is not looked at", error.message);
         report.warning(&Warning::new(error.code, text));
@@ -218,7 +238,8 @@ async fn objects_of(
     cluster: &Cluster,
     estate: &Estate,
     identity: &Identity,
-    withdrawn: &[&dyn StoreLogin],
+    stores: &Stores,
+    withdrawals: &[Withdrawal<'_>],
 ) -> Result<Vec<Planned>> {
     let Identity { store, account: workload, .. } = identity;
     let namespace = Some(workload.namespace.as_str());
@@ -229,14 +250,16 @@ async fn objects_of(
         cluster.get_object(&ROLES, namespace, &role),
         cluster.get_object(&ROLE_BINDINGS, namespace, &role),
     )?;
-    let other_users = secret_store::other_users(estate, workload, withdrawn);
+    let withdrawn: Vec<_> = withdrawals.iter().map(|withdrawal| withdrawal.login.as_ref()).collect();
+    let other_users =
+        secret_store::other_users(estate, workload, |store| others::ends(stores, withdrawals, store));
     let given = Given {
         store: store.as_ref(),
         account: account.as_ref(),
         role: role.as_ref(),
         role_binding: role_binding.as_ref(),
         workload,
-        withdrawn,
+        withdrawn: &withdrawn,
         other_users: other_users.as_deref(),
     };
     let mut planned = secret_store::withdraw(given);

@@ -28,6 +28,8 @@ pub(super) struct Withdrawal<'p> {
     pub(super) parts: Vec<Withdrawn<Box<dyn Act + 'p>>>,
     /// What a store that relies on it says.
     pub(super) login: Box<dyn StoreLogin>,
+    /// Other stores go on logging in by it; empty: all of it is withdrawn.
+    pub(super) used_by: Vec<String>,
 }
 
 impl Withdrawal<'_> {
@@ -40,10 +42,17 @@ pub(super) struct Bucket {
     pub(super) name: String,
     pub(super) documents: Documents,
     pub(super) is_ours: bool,
+    /// Why all of it stays.
+    pub(super) kept: Option<String>,
 }
 
 impl Bucket {
     fn steps(&self) -> Vec<Step> {
+        if let Some(why) = &self.kept {
+            let all = self.documents.ours.iter().map(|(name, _)| name).chain(&self.documents.others);
+            let all = all.map(|name| Step::no_op(Target::Document, name, why));
+            return all.chain([Step::no_op(Target::Bucket, "the bucket itself", why)]).collect();
+        }
         let ours = self.documents.ours.iter().map(|(name, _)| {
             Step::new(Target::Document, Action::Delete, name, "its bytes are those that keyless writes")
         });
@@ -78,7 +87,10 @@ impl Orphan {
             objects.iter().any(|object| object.changes_something() && object.object() == name)
         };
         let stores = estate.stores.iter().filter(|store| {
-            !goes(store) && withdrawn().any(|withdrawal| relies_on(store, withdrawal.login.as_ref()))
+            let orphans = |it: &Withdrawal<'_>| {
+                relies_on(store, it.login.as_ref()) && !it.used_by.contains(&store.0.describe())
+            };
+            !goes(store) && withdrawn().any(orphans)
         });
         stores.map(|store| Self { store: store.0.describe(), users: users(estate, store) }).collect()
     }
@@ -186,12 +198,13 @@ pub(super) fn not_seen(estate: &Estate) -> Option<Warning> {
 
 /// Trust that outlives the documents: the next owner of the bucket's name could then speak for this cluster.
 pub(super) fn dangling(withdrawals: &[Withdrawal<'_>], signed: &str, issuer: &str) -> Vec<Warning> {
-    let left = withdrawals.iter().flat_map(|it| &it.parts).filter(|part| part.after != After::Gone);
+    let left = withdrawals.iter().flat_map(|it| &it.parts);
+    let left = left.filter(|part| !matches!(part.after, After::Gone | After::Used));
     let mut warnings: Vec<Warning> = left
         .map(|part| &part.change.step)
         .map(|step| Warning::new(Code::TrustLeft, format!("{} stays: {}", step.name, step.reason)))
         .collect();
-    if signed == issuer {
+    if signed == issuer && withdrawals.iter().all(|it| it.used_by.is_empty()) {
         warnings.push(Warning::new(
             Code::StillSigning,
             format!("the API servers still sign as {issuer}: other relying parties, if there are any, will refuse their tokens once the documents are gone; let the old issuer sign again first: keyless render issuer --help"),

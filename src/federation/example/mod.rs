@@ -62,6 +62,10 @@ impl Provider for Example {
         "An example"
     }
 
+    fn place(&self) -> &'static str {
+        "example.address"
+    }
+
     fn store_member(&self) -> &'static str {
         MEMBER
     }

@@ -85,6 +85,10 @@ impl Provider for Google {
         "Google Secret Manager, through Workload Identity Federation"
     }
 
+    fn place(&self) -> &'static str {
+        "google.project"
+    }
+
     fn store_member(&self) -> &'static str {
         store_login::MEMBER
     }

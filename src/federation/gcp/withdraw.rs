@@ -29,7 +29,7 @@ pub(super) fn withdraw(want: &Trust, state: &State) -> error::Result<Vec<Withdra
         let step = step(Action::Delete, state.ids.shown_provider(), why)
             .requires(needs("iam.workloadIdentityPoolProviders.delete", &on_project(state)));
         let decision = decide_removal(&provider.life, state, want, false);
-        decided(decision, step, Step::Provider(Deed::Delete), &provider.life, "")
+        decided(decision, step, Step::Provider(Deed::Delete), &provider.life, "").shared()
     });
     let provider_stays = provider.as_ref().is_some_and(|provider| !provider.change.is_pending())
         && state.provider().is_some_and(|provider| !provider.life.deleted);
@@ -44,7 +44,7 @@ pub(super) fn withdraw(want: &Trust, state: &State) -> error::Result<Vec<Withdra
             (None, false) => "",
         };
         let decision = decide_removal(life, state, want, !used.is_empty());
-        decided(decision, step, Step::Pool(Deed::Delete), life, used)
+        decided(decision, step, Step::Pool(Deed::Delete), life, used).shared()
     }));
     ordered(all.iter_mut().map(|one| &mut one.change).collect());
     Ok(all)

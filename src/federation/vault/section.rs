@@ -82,6 +82,10 @@ impl Provider for VaultServer {
         "Vault or OpenBao, through its JWT auth method"
     }
 
+    fn place(&self) -> &'static str {
+        "vault.address"
+    }
+
     fn store_member(&self) -> &'static str {
         store_login::MEMBER
     }

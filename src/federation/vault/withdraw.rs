@@ -28,7 +28,7 @@ pub(super) fn withdraw(
     let mut all = vec![
         role(settings, want, observed),
         policy(settings, want, observed),
-        mount(settings, want, observed, &others),
+        mount(settings, want, observed, &others).shared(),
     ];
     in_turn(settings, observed, &mut all.iter_mut().map(|one| &mut one.change).collect::<Vec<_>>(), before);
     all

@@ -288,7 +288,7 @@ impl Process {
                 self.looked = world.now;
                 let others = world.keys.iter().flat_map(|key| &key.others).map(u64::to_string);
                 self.seen.elsewhere =
-                    Some((world.now, Elsewhere { users: others.collect(), unseen: Vec::new() }));
+                    Some((world.now, Elsewhere { users: others.collect(), ..Elsewhere::default() }));
             }
             Next::WaitForStore | Next::WaitForUsers(_) | Next::Watch(_) => {}
             Next::Disable(index) => {

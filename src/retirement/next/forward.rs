@@ -128,9 +128,7 @@ impl Decision<'_> {
         }
         Self::proved(keys)?;
         self.nothing_else_in_the_secrets(keys)?;
-        if !elsewhere.unseen.is_empty() && !self.options.accept_unseen {
-            return Err(Self::blocked(Block::Unseen(elsewhere.unseen.clone())));
-        }
+        self.nothing_unseen(elsewhere)?;
         Ok(self.save(Stage::Deleting { at, since }))
     }
 

@@ -79,6 +79,13 @@ impl Decision<'_> {
         if more.is_empty() { Ok(()) } else { Err(Self::blocked(Block::HoldsMore(more))) }
     }
 
+    pub(super) fn nothing_unseen(&self, elsewhere: &Elsewhere) -> Or<()> {
+        match elsewhere.doubt().filter(|_| !self.options.accept_unseen) {
+            Some(doubt) => Err(Self::blocked(doubt)),
+            None => Ok(()),
+        }
+    }
+
     /// Everything that must hold before a credential is made useless, but for what reads through the store.
     pub(super) fn may_disable(&self) -> Or<&[KeyView]> {
         let keys = self.keys(FRESH)?;
@@ -90,9 +97,7 @@ impl Decision<'_> {
         if !elsewhere.users.is_empty() {
             return Err(Self::blocked(Block::Others(elsewhere.users.clone())));
         }
-        if !elsewhere.unseen.is_empty() && !self.options.accept_unseen {
-            return Err(Self::blocked(Block::Unseen(elsewhere.unseen.clone())));
-        }
+        self.nothing_unseen(elsewhere)?;
         Ok(keys)
     }
 }

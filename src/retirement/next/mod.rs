@@ -111,6 +111,8 @@ pub(crate) enum Block {
     NeverRefreshed(Vec<Pending>),
     Others(Vec<String>),
     Unseen(Vec<String>),
+    /// What earlier runs noted for other stores.
+    Unread(Vec<String>),
     /// By number of the credential.
     Unproved(usize, String),
     /// Places that hold more than the credential.

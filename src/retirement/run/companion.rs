@@ -6,8 +6,7 @@ use super::Run;
 use crate::{
     cluster::{Cluster, objects::Object, snapshot::Store},
     error::Result,
-    federation::credential::Identity,
-    retirement::{Sighting, Stage, State, look::users, uses},
+    retirement::{Kept, Sighting, Stage, State, look::users, uses},
     secret_store::StoreName,
 };
 
@@ -69,14 +68,14 @@ impl Run<'_> {
     /// watched again.
     pub(crate) async fn follow(&mut self, leader: &State) -> Result<()> {
         let mut state = self.state.clone();
-        let led = |identity: &Identity| leader.credentials.iter().find(|kept| kept.identity == *identity);
+        let led = |own: &Kept| leader.credentials.iter().find(|kept| kept.is_same(own));
         for kept in &mut state.credentials {
-            if let Some(led) = led(&kept.identity) {
+            if let Some(led) = led(kept) {
                 kept.ours |= led.ours;
                 kept.proved |= led.proved;
             }
         }
-        let all_led = state.credentials.iter().all(|kept| led(&kept.identity).is_some());
+        let all_led = state.credentials.iter().all(|kept| led(kept).is_some());
         if let (Stage::Switched { at }, Stage::Disabled { since, until, .. }, true) =
             (&state.stage, &leader.stage, all_led)
         {
