@@ -104,7 +104,7 @@ impl Stores {
         Some(self.settings_of(first, settings))
     }
 
-    /// As [`Self::first`], where tenants may have made some of the stores: with --all, a SecretStore that nobody has named
+    /// As [`Self::first`], where tenants may have made some of the stores: with --all, a SecretStore that no flag has named
     /// completes no settings. `to`: the provider that was asked for.
     pub(super) fn first_trusted(
         &self,
@@ -201,7 +201,7 @@ impl Stores {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Completes {
     Yes,
-    /// Nobody has named it, and a tenant may have made it.
+    /// No flag has named it, and a tenant may have made it.
     No,
 }
 

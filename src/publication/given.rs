@@ -239,7 +239,7 @@ impl<'a> Given<'a> {
         if plan.has_written {
             for (provider, decision) in self.providers.iter().zip(plan.decisions.iter()) {
                 let has = provider.keys().await?;
-                if !has.given().is_some_and(|given| ids(given.iter()) == ids(decision.keys.iter())) {
+                if has.given().is_none_or(|given| ids(given.iter()) != ids(decision.keys.iter())) {
                     return Err(Error::failed(
                         Code::ReadBackDiffers,
                         format!("{provider} has other keys than it was given"),
