@@ -1,6 +1,7 @@
 //! One file per command: observe, decide, show, act.
 
 pub(crate) mod audit;
+mod distribution;
 pub(crate) mod explain;
 mod issuer;
 pub(crate) mod keys;

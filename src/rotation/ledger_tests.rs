@@ -17,6 +17,17 @@ fn ledger() -> Ledger {
     ledger
 }
 
+fn look(at: u64) -> Look {
+    Look {
+        servers: 1,
+        whole: true,
+        serving: BTreeMap::new(),
+        signing: BTreeSet::new(),
+        earliest: at,
+        latest: at,
+    }
+}
+
 fn parsed(text: &str) -> Result<Ledger, Lost> {
     Ledger::parse(text, "uid", "https://acme.example", NOW).map(|read| read.ledger)
 }
@@ -25,14 +36,6 @@ fn parsed(text: &str) -> Result<Ledger, Lost> {
 #[test]
 fn frequent_cache_changes_shorten_no_wait() {
     let mut ledger = ledger();
-    let look = |at: u64| Look {
-        servers: 1,
-        whole: true,
-        serving: BTreeMap::new(),
-        signing: BTreeSet::new(),
-        earliest: at,
-        latest: at,
-    };
     for step in 0..20 {
         ledger.note_cache(Some(3620 - step), true, &look(NOW + step));
     }
@@ -153,14 +156,6 @@ fn only_entries_ahead_are_lost() {
 /// Served times, each with the clock, and the longest that may be held then.
 #[test]
 fn longest_cache_is_held_until_expired() {
-    let look = |now| Look {
-        servers: 1,
-        whole: true,
-        serving: BTreeMap::new(),
-        signing: BTreeSet::new(),
-        earliest: now,
-        latest: now,
-    };
     let mut ledger = ledger();
     for (served, now, held) in [
         (Some(300), NOW, 24 * 3600),
@@ -189,14 +184,6 @@ fn longest_cache_is_held_until_expired() {
 /// Tokens that were given out before it was found that they are shorter now.
 #[test]
 fn longest_token_is_held_until_expired() {
-    let look = |now| Look {
-        servers: 1,
-        whole: true,
-        serving: BTreeMap::new(),
-        signing: BTreeSet::new(),
-        earliest: now,
-        latest: now,
-    };
     let mut ledger = ledger();
     for (found, now, held) in [
         (None, NOW, 0),

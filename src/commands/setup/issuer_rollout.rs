@@ -2,7 +2,8 @@
 //! them.
 
 use crate::{
-    cluster::{Cluster, objects::Resource},
+    cluster::Cluster,
+    commands::distribution,
     distro::{self, IssuerChange},
     error::Result,
     federation::TrustedIssuer,
@@ -19,26 +20,8 @@ pub(super) async fn tell(
     servers: usize,
     report: &mut Report<'_>,
 ) -> Result<()> {
-    static NODES: Resource = Resource::new("", "v1", "nodes", "Node", false);
-    static CONFIG_MAPS: Resource = Resource::new("", "v1", "configmaps", "ConfigMap", true);
-    let (nodes, kubeadm) = futures::try_join!(
-        cluster.look_for(&NODES, None),
-        cluster.look_at(&CONFIG_MAPS, Some("kube-system"), "kubeadm-config")
-    )?;
-    let nodes = nodes.seen().cloned().unwrap_or_default();
-    let labels = nodes.iter().filter_map(|node| node.0.pointer("/metadata/labels")?.as_object()).flatten();
-    let facts = distro::ClusterFacts {
-        kubelet_versions: nodes
-            .iter()
-            .map(|node| node.text("/status/nodeInfo/kubeletVersion").to_owned())
-            .collect(),
-        labels: labels
-            .map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned()))
-            .collect(),
-        cluster_configuration: kubeadm
-            .seen()
-            .map(|found| found.text("/data/ClusterConfiguration").to_owned()),
-    };
+    let (nodes, kubeadm) = distribution::look(cluster).await;
+    let facts = distribution::facts(&nodes?, &kubeadm?);
     let change = IssuerChange {
         issuer: issuer.signed().clone(),
         jwks_uri: issuer.published().map(|issuer| issuer.jwks_url()),
