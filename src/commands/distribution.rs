@@ -5,7 +5,7 @@ use crate::{
         Cluster,
         objects::{Look, Object, Resource},
     },
-    distro::ClusterFacts,
+    distro::{ClusterFacts, NodeFacts},
     error::Result,
 };
 
@@ -22,15 +22,8 @@ pub(super) async fn look(cluster: &Cluster) -> (Result<Look<Vec<Object>>>, Resul
 
 pub(super) fn facts(nodes: &Look<Vec<Object>>, kubeadm: &Look<Object>) -> ClusterFacts {
     let nodes = nodes.seen().map_or(&[][..], Vec::as_slice);
-    let labels = nodes.iter().filter_map(|node| node.0["metadata"]["labels"].as_object()).flatten();
     ClusterFacts {
-        kubelet_versions: nodes
-            .iter()
-            .map(|node| node.text("/status/nodeInfo/kubeletVersion").to_owned())
-            .collect(),
-        labels: labels
-            .map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned()))
-            .collect(),
+        nodes: nodes.iter().map(|node| NodeFacts::of(&node.0)).collect(),
         cluster_configuration: kubeadm
             .seen()
             .map(|found| found.text("/data/ClusterConfiguration").to_owned()),

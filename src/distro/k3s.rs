@@ -1,26 +1,88 @@
-//! k3s: `kube-apiserver-arg` in its settings file. It pins `--api-audiences` itself, to values that stay.
+//! k3s and RKE2: `kube-apiserver-arg` in their settings file. They pin `--api-audiences` themselves, to values that stay.
+//!
+//! Keys: one file in which the first signs and all are accepted (k3s pkg/daemons/control/deps `genServiceAccount`).
+//! `certificate rotate-ca` takes any file that holds the present first key (pkg/server/handlers/cert `validateServiceKey`).
 
 use super::{
-    Action, File, IssuerChange, Note, Rollout, Stage, flags,
+    Action, File, IssuerChange, Note, Rollout, Stage, check, flags,
+    keys::{KeyChange, StagedKeys, action},
     old_issuer::Present,
-    registry::{Distribution, Guide},
+    registry::{Accepts, DefaultIssuer, Distribution, Guide, IssuerGuide},
 };
-use crate::{error::Result, oidc::SignedIssuer, shell};
+use crate::error::Result;
 
-pub(super) const DISTRIBUTION: Distribution = Distribution {
+pub(super) const K3S: Distribution = Distribution {
     id: "k3s",
     title: "k3s",
     detect: |it| it.has_version("+k3s") || it.has_label("node.kubernetes.io/instance-type", "k3s"),
-    // Its settings file is on the servers only: there is nothing of it to read.
-    guide: Some(Guide { present: |_| Ok(Present::default()), rollout, notes }),
+    issuer: IssuerGuide::Files(Guide {
+        default_issuer: DefaultIssuer::OfDomain,
+        accepts: Accepts::Several,
+        // Its settings file is on the servers only: there is nothing of it to read.
+        present: |_| Ok(Present::default()),
+        rollout: |change, _, _, stage| rollout(&K3S_FILES, change, stage),
+        notes: |_| notes(&K3S_FILES),
+    }),
+    keys: KeyChange::Staged(StagedKeys {
+        files: "k3s: the keys are in /var/lib/rancher/k3s/server/tls/service.key of each server, which `k3s certificate rotate-ca` \
+                replaces; all steps: keyless render rotation --distro k3s",
+        serve: || staged(&K3S_FILES, "cat {now} sa-new.key", SERVE),
+        sign: || staged(&K3S_FILES, "cat sa-new.key {now}", SIGN),
+        remove: || staged(&K3S_FILES, "cat sa-new.key", REMOVE),
+    }),
 };
 
-const FILE: &str = "/etc/rancher/k3s/config.yaml";
+/// Source: docs.rke2.io/reference/server_config and /security/certificates; the code is that of k3s.
+pub(super) const RKE2: Distribution = Distribution {
+    id: "rke2",
+    title: "RKE2",
+    detect: |it| it.has_version("+rke2") || it.has_label("node.kubernetes.io/instance-type", "rke2"),
+    issuer: IssuerGuide::Files(Guide {
+        default_issuer: DefaultIssuer::OfDomain,
+        accepts: Accepts::Several,
+        present: |_| Ok(Present::default()),
+        rollout: |change, _, _, stage| rollout(&RKE2_FILES, change, stage),
+        notes: |_| notes(&RKE2_FILES),
+    }),
+    keys: KeyChange::Staged(StagedKeys {
+        files: "RKE2: the keys are in /var/lib/rancher/rke2/server/tls/service.key of each server, which `rke2 certificate rotate-ca` \
+                replaces; all steps: keyless render rotation --distro rke2",
+        serve: || staged(&RKE2_FILES, "cat {now} sa-new.key", SERVE),
+        sign: || staged(&RKE2_FILES, "cat sa-new.key {now}", SIGN),
+        remove: || staged(&RKE2_FILES, "cat sa-new.key", REMOVE),
+    }),
+};
 
-fn rollout(change: &IssuerChange, _: &[SignedIssuer], _: &Present, stage: Stage) -> Result<Rollout> {
+/// Where the two differ.
+struct Files {
+    title: &'static str,
+    program: &'static str,
+    settings: &'static str,
+    unit: &'static str,
+    /// Shows the flags that the API server of this machine runs with.
+    running: &'static str,
+}
+
+const K3S_FILES: Files = Files {
+    title: "k3s",
+    program: "k3s",
+    settings: "/etc/rancher/k3s/config.yaml",
+    unit: "k3s",
+    running: "journalctl -u k3s | grep -o 'service-account-issuer=[^ ]*' | tail -n 4",
+};
+const RKE2_FILES: Files = Files {
+    title: "RKE2",
+    program: "rke2",
+    settings: "/etc/rancher/rke2/config.yaml",
+    unit: "rke2-server",
+    running: "grep -o 'service-account-issuer=[^ ]*' /var/lib/rancher/rke2/agent/pod-manifests/kube-apiserver.yaml",
+};
+
+fn rollout(files: &Files, change: &IssuerChange, stage: Stage) -> Result<Rollout> {
     let flags = flags(change, stage);
     let mut content = format!(
-        "# {FILE}, on every server\n# If there is a list of this name already, its other entries stay: add these to it.\nkube-apiserver-arg:\n"
+        "# {}, on every server\n# If there is a list of this name already, its other entries stay: add these to it.\nkube-apiserver-arg:\n",
+        files.settings
     );
     for flag in &flags {
         // A JSON string is one in YAML (YAML 1.2 §1.3).
@@ -32,45 +94,60 @@ fn rollout(change: &IssuerChange, _: &[SignedIssuer], _: &Present, stage: Stage)
             what: "Write that on every server, then restart one after the other; go on when it is Ready again. Agents need nothing."
                 .to_owned(),
             commands: vec![
-                "systemctl restart k3s".to_owned(),
+                format!("systemctl restart {}", files.unit),
                 "kubectl wait --for=condition=Ready node --all --timeout=5m".to_owned(),
             ],
         },
-        watch(change, stage),
+        check(change, stage, files.running),
     ];
-    Ok(Rollout { stage, flags, files: vec![File { path: FILE.to_owned(), content }], steps })
+    Ok(Rollout { stage, flags, files: vec![File { path: files.settings.to_owned(), content }], steps })
 }
 
-fn watch(change: &IssuerChange, stage: Stage) -> Action {
-    match stage {
-        Stage::Accept => Action {
-            what: "Check: the server runs with both, and signs as before.".to_owned(),
-            commands: vec![
-                "journalctl -u k3s | grep -o 'service-account-issuer=[^ ]*' | tail -n 4".to_owned(),
-            ],
-        },
-        Stage::Sign => Action {
-            what: format!("Check: every server signs as {}, and relying parties accept it.", change.issuer),
-            commands: vec![format!("keyless verify --issuer {}", shell::quote(change.issuer.as_str()))],
-        },
-    }
-}
-
-fn notes(_: &IssuerChange) -> Vec<Note> {
+fn notes(files: &Files) -> Vec<Note> {
+    let Files { title, running, .. } = files;
     vec![
-        Note::new(
-            "k3s: a name alone replaces the default and keeps the order of repeated entries; `service-account-issuer+=` appends to the \
-             default, `service-account-issuer-=` puts before it. Do not mix the forms.",
-        ),
-        Note::always(
-            "k3s: see what each server runs with now: `journalctl -u k3s | grep -o 'service-account-issuer=[^ ]*' | sort -u`.",
-        ),
-        Note::always(
-            "k3s: in a file of its own below config.yaml.d, write the key as `kube-apiserver-arg+`, or the list in config.yaml is lost.",
-        ),
-        Note::always(
-            "k3s: old releases keep only the last of repeated flags; if `keyless verify` then sees the old issuer, or pods are refused, \
-             upgrade k3s first.",
+        Note::new(format!(
+            "{title}: a name alone replaces the default and keeps the order of repeated entries; `service-account-issuer+=` appends to \
+             the default, `service-account-issuer-=` puts before it. Do not mix the forms."
+        )),
+        Note::always(format!("{title}: see what each server runs with now: `{running}`.")),
+        Note::always(format!(
+            "{title}: in a file of its own below config.yaml.d, write the key as `kube-apiserver-arg+`, or the list in config.yaml is lost."
+        )),
+        Note::always(format!(
+            "{title}: old releases keep only the last of repeated flags; if `keyless verify` then sees the old issuer, or pods are \
+             refused, upgrade {title} first."
+        )),
+    ]
+}
+
+const SERVE: &str = "On one server, as root: the old key stays the first, which signs. Warnings about other files are normal.";
+const SIGN: &str = "On one server, as root: the new key is the first, which signs.";
+const REMOVE: &str = "On one server, as root: the new key alone.";
+
+/// `{now}` in `cat`: the present keys, as they were before the rotation.
+fn staged(files: &Files, cat: &str, what: &str) -> Vec<Action> {
+    let program = files.program;
+    let tls = format!("/var/lib/rancher/{program}/server/tls");
+    let folder = format!("/opt/{program}/server");
+    let before = format!("{folder}/service-before.key");
+    let mut commands = vec!["umask 077".to_owned(), format!("mkdir -p {folder}/tls")];
+    if what == SERVE {
+        commands.push(format!("cp {tls}/service.key {before}"));
+    }
+    commands.push(format!("{} > {folder}/tls/service.key", cat.replace("{now}", &before)));
+    commands.push(format!("{program} certificate rotate-ca --path={folder}"));
+    if what == REMOVE {
+        commands.push(format!("rm -r {folder} sa-new.key"));
+    }
+    vec![
+        Action { what: what.to_owned(), commands },
+        action(
+            "On every server, one after the other; go on when it is Ready again. Agents and pods need nothing.",
+            &[
+                &format!("systemctl restart {}", files.unit),
+                "kubectl wait --for=condition=Ready node --all --timeout=5m",
+            ],
         ),
     ]
 }

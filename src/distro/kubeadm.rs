@@ -8,8 +8,10 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Action, File, Flag, ISSUER_FLAG, IssuerChange, Note, Rollout, Stage, flags,
+    keys::{KeyChange, StagedKeys},
     old_issuer::Present,
-    registry::{Distribution, Guide},
+    registry::{Accepts, DefaultIssuer, Distribution, Guide, IssuerGuide},
+    static_pods, yaml,
 };
 use crate::{
     error::{Code, Error, Result},
@@ -21,8 +23,25 @@ pub(super) const DISTRIBUTION: Distribution = Distribution {
     id: "kubeadm",
     title: "kubeadm",
     detect: |it| it.cluster_configuration.is_some(),
-    guide: Some(Guide { present, rollout, notes }),
+    issuer: IssuerGuide::Files(Guide {
+        default_issuer: DefaultIssuer::OfDomain,
+        accepts: Accepts::Several,
+        present,
+        rollout,
+        notes,
+    }),
+    keys: KeyChange::Staged(StagedKeys {
+        files: "kubeadm: the keys are /etc/kubernetes/pki/sa.pub and sa.key, equal on all control plane nodes; the flags are in \
+                /etc/kubernetes/manifests/kube-apiserver.yaml, or in apiServer.extraArgs; all steps: keyless render rotation --distro \
+                kubeadm",
+        serve: || static_pods::serve(PKI, ON_NODES),
+        sign: || static_pods::sign(PKI, ON_NODES),
+        remove: || static_pods::remove(PKI, ON_NODES),
+    }),
 };
+
+const PKI: &str = "/etc/kubernetes/pki";
+const ON_NODES: &str = "On each control plane node, one after the other, as root.";
 
 const FILE: &str = "/etc/kubernetes/keyless/cluster.yaml";
 const NODE_FILE: &str = "/etc/kubernetes/keyless/node.yaml";
@@ -287,11 +306,4 @@ fn object(value: Value) -> Map<String, Value> {
         Value::Object(members) => members,
         _ => Map::new(),
     }
-}
-
-fn yaml(value: &Value) -> Result<String> {
-    serde_saphyr::to_string(value).map_err(|error| {
-        Error::failed(Code::ClusterConfiguration, "the configuration cannot be written as YAML")
-            .caused_by_chain(&error)
-    })
 }

@@ -8,20 +8,38 @@
 //! * With several API servers, each must accept the new issuer before one of them signs with it.
 //! * The address of the key set in the API server's own document does not follow from the issuer.
 
+mod cluster_api;
+mod facts;
+mod k0s;
+mod k3d;
 mod k3s;
-mod key_files;
+mod keys;
+mod kind;
+mod kops;
 mod kubeadm;
+mod kubespray;
+mod managed;
+mod microk8s;
+mod minikube;
 mod old_issuer;
 mod registry;
+mod static_pods;
+mod talos;
 mod text;
+mod vcluster;
 
 use serde::Serialize;
 
 use self::old_issuer::{Basis, Unproven, header, pinned_audiences};
 pub(crate) use self::{
-    key_files::key_files,
+    facts::{ClusterFacts, NodeFacts},
+    keys::{key_files, rotation},
     old_issuer::old_issuer,
     registry::{Distribution, detect, parser},
+};
+use self::{
+    keys::action,
+    registry::{Accepts, DefaultIssuer},
 };
 
 use crate::{
@@ -33,17 +51,6 @@ use crate::{
 
 /// The domain of a cluster's services where none is configured.
 const DEFAULT_DOMAIN: &str = "cluster.local";
-
-/// What tells distributions apart.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct ClusterFacts {
-    /// `status.nodeInfo.kubeletVersion` of the nodes, e.g. `v1.36.1+k3s1`.
-    pub(crate) kubelet_versions: Vec<String>,
-    /// Keys and values of the nodes' labels.
-    pub(crate) labels: Vec<(String, String)>,
-    /// `data.ClusterConfiguration` of the ConfigMap `kube-system/kubeadm-config`, if there is one.
-    pub(crate) cluster_configuration: Option<String>,
-}
 
 /// What the API servers are to sign as.
 #[derive(Clone, Debug)]
@@ -160,7 +167,10 @@ pub(crate) fn instructions(
     distro: Option<&'static Distribution>,
     change: &IssuerChange,
 ) -> Result<Instructions> {
-    let guide = distro.and_then(|distro| distro.guide.as_ref());
+    if let Some(managed) = distro.filter(|distro| distro.instead().is_some()) {
+        return Err(not_by_user(managed));
+    }
+    let guide = distro.and_then(Distribution::guide);
     let mut change = change.clone();
     let present = guide.map(|guide| (guide.present)(&change)).transpose()?.unwrap_or_default();
     let given = change.accepted.clone();
@@ -180,7 +190,14 @@ pub(crate) fn instructions(
     if change.accepted.is_empty() {
         let domain = present.domain.as_deref().unwrap_or(DEFAULT_DOMAIN);
         basis = Some(present.domain.as_ref().map_or(Basis::Assumed, |_| Basis::Configuration));
-        let default: SignedIssuer = format!("https://kubernetes.default.svc.{domain}").parse()?;
+        let default: SignedIssuer = match guide.map_or(DefaultIssuer::OfDomain, |guide| guide.default_issuer)
+        {
+            DefaultIssuer::OfDomain => format!("https://kubernetes.default.svc.{domain}").parse()?,
+            DefaultIssuer::Fixed(issuer) => issuer.parse()?,
+            DefaultIssuer::Unknown => {
+                return Err(old_issuer::unknown(distro.map_or("", |distro| distro.title)));
+            }
+        };
         change.accepted.extend(Some(default).filter(|default| *default != change.issuer));
     }
     let unproven = change.accepted.first().zip(basis).map(|(issuer, basis)| Unproven {
@@ -193,7 +210,8 @@ pub(crate) fn instructions(
         return Err(Error::failed(Code::DistroTooOld, format!("Kubernetes 1.{minor} knows one issuer only"))
             .hint("before 1.22, a change of the issuer is an outage for every pod: upgrade first"));
     }
-    let stages = if change.servers > 1 && !change.accepted.is_empty() && !signs_already {
+    let only_one = guide.is_some_and(|guide| guide.accepts == Accepts::One);
+    let stages = if change.servers > 1 && !change.accepted.is_empty() && !signs_already && !only_one {
         vec![Stage::Accept, Stage::Sign]
     } else {
         vec![Stage::Sign]
@@ -209,10 +227,15 @@ pub(crate) fn instructions(
         Ok(rollout)
     });
     let rollouts = rollouts.collect::<Result<_>>()?;
-    let mut notes = notes(&change);
+    let mut notes = if only_one { Vec::new() } else { notes(&change) };
     notes.extend(guide.map(|guide| (guide.notes)(&change)).unwrap_or_default());
-    let warnings =
-        unproven.iter().map(Unproven::warning).chain(pinned_audiences(&change, &present)).collect();
+    let outage = distro.filter(|_| only_one && !change.accepted.is_empty()).map(one_issuer);
+    let warnings = unproven
+        .iter()
+        .map(Unproven::warning)
+        .chain(pinned_audiences(&change, &present))
+        .chain(outage)
+        .collect();
     Ok(Instructions {
         distro,
         issuer: change.issuer.as_str().to_owned(),
@@ -220,6 +243,47 @@ pub(crate) fn instructions(
         warnings,
         rollouts,
         notes,
+    })
+}
+
+/// Its API servers belong to a provider.
+fn not_by_user(distro: &Distribution) -> Error {
+    let error = Error::failed(
+        Code::DistroManaged,
+        format!("the API servers of {} cannot be told to sign as another issuer", distro.title),
+    );
+    distro.instead().into_iter().fold(error, Error::hint)
+}
+
+/// It can name one issuer only.
+fn one_issuer(distro: &'static Distribution) -> Warning {
+    Warning::new(
+        Code::OneIssuerOnly,
+        format!(
+            "{} can name one issuer only: from the restart of the API servers on, they refuse the tokens that running pods hold. \
+             Plan an outage, and restart every pod afterwards",
+            distro.title
+        ),
+    )
+}
+
+/// How to see that a stage is complete. `running`: a command that shows the flags which API servers run with.
+fn check(change: &IssuerChange, stage: Stage, running: &str) -> Action {
+    match stage {
+        Stage::Accept => {
+            action("Check before you continue: every API server runs with both issuers.", &[running])
+        }
+        Stage::Sign => action(
+            &format!("Check: every server signs as {}, and relying parties accept it.", change.issuer),
+            &[&format!("keyless verify --issuer {}", shell::quote(change.issuer.as_str()))],
+        ),
+    }
+}
+
+fn yaml(value: &serde_json::Value) -> Result<String> {
+    serde_saphyr::to_string(value).map_err(|error| {
+        Error::failed(Code::ClusterConfiguration, "the configuration cannot be written as YAML")
+            .caused_by_chain(&error)
     })
 }
 
@@ -283,5 +347,9 @@ fn notes(change: &IssuerChange) -> Vec<Note> {
     notes
 }
 
+#[cfg(test)]
+mod facts_tests;
+#[cfg(test)]
+mod guides_tests;
 #[cfg(test)]
 mod tests;

@@ -130,6 +130,17 @@ pub(super) fn pinned_audiences(change: &IssuerChange, present: &Present) -> Opti
     ))
 }
 
+/// No cluster was asked, and the distribution has no default.
+pub(super) fn unknown(title: &str) -> Error {
+    let error = Error::usage(
+        Code::OldIssuer,
+        format!("what {title} signs as now differs from cluster to cluster, and no cluster was asked"),
+    );
+    CHECK.iter().fold(error.hint("give it as --old-issuer; each of these commands shows it"), |error, it| {
+        error.hint(*it)
+    })
+}
+
 /// A value of `--old-issuer`. What a token names is not checked like this: a cluster that signs with it has it.
 pub(crate) fn old_issuer(text: &str) -> Result<SignedIssuer> {
     let refuse = |why: &str| {

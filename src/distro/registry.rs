@@ -1,11 +1,14 @@
-//! The distributions, each in one line. One whose change can be told has a file of its own beside it.
+//! The distributions, each in one line. Each has a file of its own beside it, or shares one with its relatives.
 
 use std::fmt;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use serde::{Serialize, Serializer};
 
-use super::{ClusterFacts, IssuerChange, Note, Rollout, Stage, k3s, kubeadm, old_issuer::Present};
+use super::{
+    ClusterFacts, IssuerChange, Note, Rollout, Stage, cluster_api, k0s, k3d, k3s, keys::KeyChange, kind,
+    kops, kubeadm, kubespray, managed, microk8s, minikube, old_issuer::Present, talos, vcluster,
+};
 use crate::{error::Result, oidc::SignedIssuer};
 
 /// What a cluster was built with.
@@ -16,12 +19,25 @@ pub(crate) struct Distribution {
     pub(crate) title: &'static str,
     /// Whether a cluster is one of these.
     pub(super) detect: fn(&ClusterFacts) -> bool,
-    /// How its API servers are told; `None`: it is known by name only.
-    pub(super) guide: Option<Guide>,
+    /// How its API servers are told which issuer they sign as.
+    pub(super) issuer: IssuerGuide,
+    /// How its signing key is replaced.
+    pub(super) keys: KeyChange,
 }
 
 /// How the API servers of a distribution are told which issuer they sign as.
+pub(super) enum IssuerGuide {
+    /// By its files.
+    Files(Guide),
+    /// Not by its user: the provider of the cluster publishes the documents. What to do instead.
+    Managed(&'static str),
+}
+
+/// The files, and what is in them.
 pub(super) struct Guide {
+    pub(super) default_issuer: DefaultIssuer,
+    /// How many issuers its API servers can accept.
+    pub(super) accepts: Accepts,
     /// What the cluster's own configuration says now.
     pub(super) present: fn(&IssuerChange) -> Result<Present>,
     /// `given`: the old issuers that were named by a person.
@@ -30,44 +46,78 @@ pub(super) struct Guide {
     pub(super) notes: fn(&IssuerChange) -> Vec<Note>,
 }
 
-/// The first that fits is taken. The kubelet's version is the surest sign: it is compiled in.
-static ALL: [Distribution; 11] = [
-    k3s::DISTRIBUTION,
-    by_name("rke2", "RKE2", |it| {
-        it.has_version("+rke2") || it.has_label("node.kubernetes.io/instance-type", "rke2")
-    }),
-    by_name("k0s", "k0s", |it| it.has_version("+k0s")),
-    by_name("eks", "EKS", |it| it.has_version("-eks-") || it.has_label_of("eks.amazonaws.com/")),
-    by_name("gke", "GKE", |it| it.has_version("-gke.") || it.has_label_of("cloud.google.com/gke-")),
-    by_name("aks", "AKS", |it| it.has_label_of("kubernetes.azure.com/")),
-    by_name("openshift", "OpenShift", |it| it.has_label_of("node.openshift.io/")),
-    by_name("microk8s", "MicroK8s", |it| it.has_label_of("microk8s.io/")),
-    by_name("kops", "kOps", |it| it.has_label_of("kops.k8s.io/")),
-    by_name("minikube", "minikube", |it| it.has_label_of("minikube.k8s.io/")),
-    // Others that are made by kubeadm have its ConfigMap as well.
+/// What the API servers of a distribution sign as where nothing is configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DefaultIssuer {
+    /// `https://kubernetes.default.svc.DOMAIN`, with the domain of the cluster's services.
+    OfDomain,
+    Fixed(&'static str),
+    /// It differs from cluster to cluster, e.g. its address.
+    Unknown,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Accepts {
+    /// The first signs, all are accepted.
+    Several,
+    /// The last that is named replaces the others.
+    One,
+}
+
+/// The first that fits is taken: relatives come before the one that they are made of.
+static ALL: [Distribution; 19] = [
+    k3d::DISTRIBUTION,
+    k3s::K3S,
+    k3s::RKE2,
+    k0s::DISTRIBUTION,
+    managed::EKS,
+    managed::GKE,
+    managed::AKS,
+    managed::OPENSHIFT,
+    microk8s::DISTRIBUTION,
+    kops::DISTRIBUTION,
+    minikube::DISTRIBUTION,
+    vcluster::DISTRIBUTION,
+    talos::TALOS,
+    talos::TALOS_1_13,
+    talos::TALOS_1_12,
+    kind::DISTRIBUTION,
+    cluster_api::DISTRIBUTION,
+    kubespray::DISTRIBUTION,
     kubeadm::DISTRIBUTION,
 ];
-
-const fn by_name(id: &'static str, title: &'static str, detect: fn(&ClusterFacts) -> bool) -> Distribution {
-    Distribution { id, title, detect, guide: None }
-}
 
 /// Which distribution a cluster is; `None`: none that is known.
 pub(crate) fn detect(facts: &ClusterFacts) -> Option<&'static Distribution> {
     ALL.iter().find(|distribution| (distribution.detect)(facts))
 }
 
-/// Takes the IDs of the distributions whose change can be told.
+/// Takes the IDs of the distributions.
 pub(crate) fn parser() -> impl TypedValueParser<Value = &'static Distribution> {
-    let guided = || ALL.iter().filter(|it| it.is_guided());
-    let values = guided().map(|it| PossibleValue::new(it.id).help(it.title));
-    PossibleValuesParser::new(values).map(move |id| guided().find(|it| it.id == id).unwrap_or(&ALL[0]))
+    let values = ALL.iter().map(|it| PossibleValue::new(it.id).help(it.title));
+    PossibleValuesParser::new(values).map(move |id| ALL.iter().find(|it| it.id == id).unwrap_or(&ALL[0]))
 }
 
 impl Distribution {
-    /// Whether its change can be told.
-    pub(crate) fn is_guided(&self) -> bool {
-        self.guide.is_some()
+    /// How its API servers are told; `None`: its user cannot tell them.
+    pub(super) fn guide(&self) -> Option<&Guide> {
+        match &self.issuer {
+            IssuerGuide::Files(guide) => Some(guide),
+            IssuerGuide::Managed(_) => None,
+        }
+    }
+
+    /// What to do instead, where the provider of the cluster publishes the documents.
+    pub(crate) fn instead(&self) -> Option<&'static str> {
+        match self.issuer {
+            IssuerGuide::Files(_) => None,
+            IssuerGuide::Managed(instead) => Some(instead),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn all() -> &'static [Self] {
+        &ALL
     }
 }
 
@@ -89,21 +139,5 @@ impl fmt::Debug for Distribution {
 impl Serialize for Distribution {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.id)
-    }
-}
-
-impl ClusterFacts {
-    /// Whether the version of a node's kubelet has this mark.
-    pub(super) fn has_version(&self, mark: &str) -> bool {
-        self.kubelet_versions.iter().any(|version| version.contains(mark))
-    }
-
-    pub(super) fn has_label(&self, key: &str, value: &str) -> bool {
-        self.labels.iter().any(|(k, v)| k == key && v == value)
-    }
-
-    /// Whether the key of a node's label begins with this.
-    fn has_label_of(&self, prefix: &str) -> bool {
-        self.labels.iter().any(|(key, _)| key.starts_with(prefix))
     }
 }

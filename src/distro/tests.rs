@@ -34,7 +34,7 @@ fn stages(told: &Instructions) -> Vec<Stage> {
 
 #[test]
 fn single_server_signs_keeping_old_issuer() {
-    for distro in [&k3s::DISTRIBUTION, &kubeadm::DISTRIBUTION] {
+    for distro in [&k3s::K3S, &kubeadm::DISTRIBUTION] {
         let told = instructions(Some(distro), &change(1)).unwrap();
         assert_eq!(stages(&told), [Stage::Sign]);
         assert_eq!(issuers(&told.rollouts[0]), [NEW, DEFAULT_ISSUER]);
@@ -45,7 +45,7 @@ fn single_server_signs_keeping_old_issuer() {
 
 #[test]
 fn several_servers_accept_before_one_signs() {
-    for distro in [&k3s::DISTRIBUTION, &kubeadm::DISTRIBUTION] {
+    for distro in [&k3s::K3S, &kubeadm::DISTRIBUTION] {
         let told = instructions(Some(distro), &change(3)).unwrap();
         assert_eq!(stages(&told), [Stage::Accept, Stage::Sign]);
         assert_eq!(issuers(&told.rollouts[0]), [DEFAULT_ISSUER, NEW]);
@@ -55,9 +55,7 @@ fn several_servers_accept_before_one_signs() {
         assert_eq!(told.rollout(None).unwrap().stage, Stage::Accept, "the first is the safe one");
         assert_eq!(told.rollout(Some(Stage::Sign)).unwrap().stage, Stage::Sign);
     }
-    assert!(
-        instructions(Some(&k3s::DISTRIBUTION), &change(1)).unwrap().rollout(Some(Stage::Accept)).is_none()
-    );
+    assert!(instructions(Some(&k3s::K3S), &change(1)).unwrap().rollout(Some(Stage::Accept)).is_none());
 }
 
 #[test]
@@ -77,7 +75,7 @@ fn unknown_distribution_gets_plain_flags() {
 
 #[test]
 fn k3s_gets_list_in_settings_file() {
-    let told = instructions(Some(&k3s::DISTRIBUTION), &change(1)).unwrap();
+    let told = instructions(Some(&k3s::K3S), &change(1)).unwrap();
     let file = &told.rollouts[0].files[0];
     assert_eq!(file.path, "/etc/rancher/k3s/config.yaml");
     assert_eq!(
@@ -212,7 +210,7 @@ fn old_issuer_comes_from_the_cluster() {
         accepted: vec!["https://b.example.com".parse().unwrap(), NEW.parse().unwrap()],
         ..change(1)
     };
-    let told_named = instructions(Some(&k3s::DISTRIBUTION), &named).unwrap();
+    let told_named = instructions(Some(&k3s::K3S), &named).unwrap();
     assert_eq!(issuers(&told_named.rollouts[0]), [NEW, "https://b.example.com"], "each value once");
     let text = "apiVersion: kubeadm.k8s.io/v1beta3\nkind: ClusterConfiguration\nnetworking: {dnsDomain: corp.local}\n";
     let of_domain = IssuerChange { cluster_configuration: Some(text.into()), ..change(1) };
@@ -249,34 +247,8 @@ fn what_cannot_be_meant() {
         let error = instructions(Some(&kubeadm::DISTRIBUTION), &changed).unwrap_err();
         assert_eq!((error.code, error.kind), (Code::ClusterConfiguration, Kind::Usage), "{text}");
     }
-    let error =
-        instructions(Some(&k3s::DISTRIBUTION), &IssuerChange { minor: Some(21), ..change(1) }).unwrap_err();
+    let error = instructions(Some(&k3s::K3S), &IssuerChange { minor: Some(21), ..change(1) }).unwrap_err();
     assert_eq!(error.code, Code::DistroTooOld);
-}
-
-#[test]
-fn distributions_are_told_apart() {
-    let facts = |version: &str, labels: &[(&str, &str)], configuration: bool| ClusterFacts {
-        kubelet_versions: vec![version.to_owned()],
-        labels: labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
-        cluster_configuration: configuration.then(|| CONFIGURATION.to_owned()),
-    };
-    let cases = [
-        (facts("v1.36.1+k3s1", &[], false), Some("k3s")),
-        (facts("v1.36.1", &[("node.kubernetes.io/instance-type", "k3s")], false), Some("k3s")),
-        (facts("v1.36.1", &[], true), Some("kubeadm")),
-        (facts("v1.36.1+rke2r1", &[], false), Some("rke2")),
-        (facts("v1.36.1+k0s", &[], false), Some("k0s")),
-        (facts("v1.36.1-eks-abc", &[], false), Some("eks")),
-        (facts("v1.36.1-gke.100", &[], false), Some("gke")),
-        (facts("v1.36.1", &[("kubernetes.azure.com/cluster", "x")], false), Some("aks")),
-        (facts("v1.36.1", &[("minikube.k8s.io/name", "minikube")], true), Some("minikube")),
-        (facts("v1.36.1", &[], false), None),
-        (ClusterFacts::default(), None),
-    ];
-    for (facts, detected) in cases {
-        assert_eq!(detect(&facts).map(|it| it.id), detected, "{facts:?}");
-    }
 }
 
 fn codes(told: &Instructions) -> Vec<Code> {
@@ -285,7 +257,7 @@ fn codes(told: &Instructions) -> Vec<Code> {
 
 #[test]
 fn assumed_old_issuer_is_marked() {
-    for distro in [&k3s::DISTRIBUTION, &kubeadm::DISTRIBUTION] {
+    for distro in [&k3s::K3S, &kubeadm::DISTRIBUTION] {
         for servers in [1, 3] {
             let told = instructions(Some(distro), &change(servers)).unwrap();
             assert_eq!(codes(&told), [Code::OldIssuerAssumed]);
@@ -373,7 +345,7 @@ fn unpublished_issuer_has_no_key_set() {
         accepted: vec!["https://10.5.0.3:6443".parse().unwrap(), "api".parse().unwrap()],
         ..change(2)
     };
-    for distro in [Some(&k3s::DISTRIBUTION), Some(&kubeadm::DISTRIBUTION), None] {
+    for distro in [Some(&k3s::K3S), Some(&kubeadm::DISTRIBUTION), None] {
         let told = instructions(distro, &changed).unwrap();
         assert_eq!(issuers(&told.rollouts[1]), ["https://10.5.0.2:6443/", "https://10.5.0.3:6443", "api"]);
         assert!(told.rollouts.iter().flat_map(|it| &it.flags).all(|flag| flag.name == ISSUER_FLAG));
@@ -387,7 +359,7 @@ fn signed_issuer_is_kept_exactly() {
     for line in lines.filter(|line| !line.starts_with('#') && !line.is_empty()) {
         let old: String = serde_json::from_str(line).unwrap();
         let changed = IssuerChange { accepted: vec![old.parse().unwrap()], ..change(2) };
-        let k3s = instructions(Some(&k3s::DISTRIBUTION), &changed).unwrap();
+        let k3s = instructions(Some(&k3s::K3S), &changed).unwrap();
         let args = &yaml(k3s.rollouts[0].file())["kube-apiserver-arg"];
         assert_eq!(args[0], format!("service-account-issuer={old}"), "{line}");
         let kubeadm = instructions(Some(&kubeadm::DISTRIBUTION), &changed).unwrap();

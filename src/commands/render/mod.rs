@@ -7,13 +7,14 @@ mod image;
 mod issuer;
 mod manifests;
 mod rbac;
+mod rotation;
 mod store;
 
 use clap::{Args, Subcommand};
 
 use self::{
     chart_values::ChartValuesArgs, credentials::CredentialsArgs, cron_job::CronJobArgs, issuer::IssuerArgs,
-    rbac::RbacArgs, store::StoreArgs,
+    rbac::RbacArgs, rotation::RotationArgs, store::StoreArgs,
 };
 use super::Exit;
 use crate::{config::Settings, error::Result, report::Report};
@@ -29,6 +30,7 @@ pub(crate) struct RenderArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum What {
     Issuer(IssuerArgs),
+    Rotation(RotationArgs),
     Store(StoreArgs),
     Credentials(CredentialsArgs),
     #[command(name = "cronjob")]
@@ -42,6 +44,7 @@ pub(crate) async fn run(args: &RenderArgs, settings: &Settings, report: &mut Rep
     match &args.what {
         What::ChartValues(args) => chart_values::run(args, settings, report),
         What::CronJob(args) => cron_job::run(args, settings, report),
+        What::Rotation(args) => rotation::run(args, report),
         What::Rbac(args) => rbac::run(args, report),
         What::Credentials(args) => credentials::run(args, settings, report).await,
         What::Issuer(args) => issuer::run(args, settings, report).await,

@@ -31,15 +31,17 @@ pub(super) async fn tell(
         minor: None,
     };
     let distro = distro::detect(&facts);
-    match distro {
-        Some(known) if known.is_guided() => {}
-        Some(known) => report.line(format_args!(
-            "This is {}: these are the flags; where they are written is its own.",
-            known.title
-        )),
-        None => report.line("Unknown distribution: these are the flags."),
+    if let Some((managed, instead)) = distro.and_then(|it| Some((it, it.instead()?))) {
+        report.line(format_args!(
+            "This is {}: its API servers cannot be told to sign as another issuer.",
+            managed.title
+        ));
+        report.line(instead);
+        return Ok(());
     }
-    let distro = distro.filter(|known| known.is_guided());
+    if distro.is_none() {
+        report.line("Unknown distribution: these are the flags.");
+    }
     let instructions = distro::instructions(distro, &change)?;
     instructions.warnings.iter().for_each(|warning| report.warning(warning));
     report.lines(instructions.to_text().lines());

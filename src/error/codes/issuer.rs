@@ -14,6 +14,11 @@ macro_rules! issuer {
                 remedy "Take it from `kubectl -n kube-system get configmap kubeadm-config -o \
                     jsonpath='{.data.ClusterConfiguration}'`. Migrate an old one with `kubeadm config \
                     migrate`.";
+            DistroManaged "distro-managed"
+                "The API servers belong to the provider of the cluster, which publishes the documents itself."
+                causes "The cluster is EKS, GKE, AKS or OpenShift."
+                remedy "Publish nothing: let the provider that is to trust the cluster fetch the documents from the \
+                    cluster's own issuer. The error says where that is.";
             DistroTooOld "distro-too-old"
                 "This version of Kubernetes knows one issuer only."
                 causes "Kubernetes before 1.22."
@@ -78,6 +83,11 @@ macro_rules! issuer {
                 "The issuer holds user info."
                 causes "A user or password is before an `@`."
                 remedy "Remove everything up to the `@`.";
+            OneIssuerOnly "one-issuer-only"
+                "The API servers of this distribution can name one issuer only."
+                causes "Its settings hold one value for each flag."
+                remedy "Plan an outage: running pods lose access to the API until they are restarted. Or \
+                    upgrade to a version that can name several.";
             OldIssuerAssumed "old-issuer-assumed"
                 "The old issuer was assumed from the distribution's default."
                 causes "No cluster was asked."

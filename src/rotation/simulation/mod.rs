@@ -64,6 +64,26 @@ fn careless_worlds_lose_no_key() {
     });
 }
 
+/// A publisher looks, the key that it saw is revoked, and the ledger is lost after it published that look.
+#[test]
+fn overtaken_revocation_loses_no_key() {
+    let events: [Event; 11] = [
+        (9, 125, 0),
+        (25, 145, 0),
+        (20, 144, 21764),
+        (22, 9, 0),
+        (29, 53, 0),
+        (9, 47, 0),
+        (25, 2, 0),
+        (28, 60, 0),
+        (9, 11, 0),
+        (5, 0, 0),
+        (14, 0, 0),
+    ];
+    let mut world = World::new(3, 150);
+    events.into_iter().try_for_each(|event| world.happens(event)).unwrap();
+}
+
 /// When the operator follows the advice, no relying party and no API server refuses a token that is valid.
 #[test]
 fn advised_rotations_refuse_no_token() {

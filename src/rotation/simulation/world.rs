@@ -323,7 +323,10 @@ impl World {
                 self.notices(&states, &look, &stored)?;
                 self.states.clone_from(&states);
                 if newest && !dies {
-                    self.seen.extend(shown);
+                    // Revoked after it was looked at: its tokens are refused, also once the ledger is lost.
+                    let counts =
+                        |(_, key, _): &(usize, KeyId, u32)| states.get(key) != Some(&State::RevokedLive);
+                    self.seen.extend(shown.into_iter().filter(counts));
                 }
                 if !dies {
                     self.write(&states, &look, stored, &copies, stored_version)?;

@@ -1,0 +1,56 @@
+//! Clusters whose API servers belong to a provider: it signs as an issuer of its own, whose documents it publishes, and rotates
+//! the key. There is nothing to publish.
+
+use super::{
+    keys::KeyChange,
+    registry::{Distribution, IssuerGuide},
+};
+
+/// Source: docs.aws.amazon.com/eks, "IAM roles for service accounts"; the key changes every seven days.
+pub(super) const EKS: Distribution = Distribution {
+    id: "eks",
+    title: "EKS",
+    detect: |it| it.has_version("-eks-") || it.has_label_of("eks.amazonaws.com/"),
+    issuer: IssuerGuide::Managed(
+        "EKS publishes the documents of its own issuer, https://oidc.eks.REGION.amazonaws.com/id/ID, and changes its key every week. \
+         Let the provider fetch them from there: name no bucket, and no uploaded keys.",
+    ),
+    keys: KeyChange::Provider,
+};
+
+/// Source: cloud.google.com/kubernetes-engine, "Workload Identity Federation for GKE".
+pub(super) const GKE: Distribution = Distribution {
+    id: "gke",
+    title: "GKE",
+    detect: |it| it.has_version("-gke.") || it.has_label_of("cloud.google.com/gke-"),
+    issuer: IssuerGuide::Managed(
+        "GKE publishes the documents of its own issuer, https://container.googleapis.com/v1/projects/PROJECT/locations/LOCATION/clusters/NAME. \
+         At Google, use Workload Identity Federation for GKE: no pool of your own is needed. For another provider, let it fetch the \
+         documents from that issuer: name no bucket, and no uploaded keys.",
+    ),
+    keys: KeyChange::Provider,
+};
+
+/// Source: learn.microsoft.com/azure/aks/use-oidc-issuer.
+pub(super) const AKS: Distribution = Distribution {
+    id: "aks",
+    title: "AKS",
+    detect: |it| it.has_label_of("kubernetes.azure.com/"),
+    issuer: IssuerGuide::Managed(
+        "AKS publishes the documents of its own issuer once that is enabled: `az aks update --enable-oidc-issuer`. Let the provider \
+         fetch them from there: name no bucket, and no uploaded keys. Its issuer ends with a slash.",
+    ),
+    keys: KeyChange::Provider,
+};
+
+/// Source: docs.openshift.com, "Cloud Credential Operator": `ccoctl` publishes the documents.
+pub(super) const OPENSHIFT: Distribution = Distribution {
+    id: "openshift",
+    title: "OpenShift",
+    detect: |it| it.has_label_of("node.openshift.io/"),
+    issuer: IssuerGuide::Managed(
+        "OpenShift's operators own the flags of the API servers: set spec.serviceAccountIssuer of the object Authentication `cluster`, \
+         or install with `ccoctl`, which publishes the documents itself. Let the provider fetch them from there.",
+    ),
+    keys: KeyChange::Provider,
+};
