@@ -56,9 +56,13 @@ impl Call {
         self
     }
 
-    pub(crate) async fn run(mut self) -> Checked<Ran> {
-        let Ok(output) = timeout(LIMIT, self.command.output()).await else {
-            return Err(Failure(format!("`{}` did not end within {LIMIT:?}", self.shown)));
+    pub(crate) async fn run(self) -> Checked<Ran> {
+        self.run_within(LIMIT).await
+    }
+
+    pub(crate) async fn run_within(mut self, limit: Duration) -> Checked<Ran> {
+        let Ok(output) = timeout(limit, self.command.output()).await else {
+            return Err(Failure(format!("`{}` did not end within {limit:?}", self.shown)));
         };
         let output = output.during(format_args!("running `{}`", self.shown))?;
         Ok(Ran {

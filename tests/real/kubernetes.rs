@@ -128,6 +128,11 @@ impl ApiServer {
         .await
     }
 
+    /// The client of an administrator.
+    pub(crate) fn admin(&self) -> Client {
+        self.admin.clone()
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("https://{}:6443{path}", self.settings.address)
     }

@@ -15,6 +15,7 @@ mod process;
 mod shell;
 mod stories;
 mod tokens;
+mod witness;
 mod world;
 
 use std::env;
@@ -65,11 +66,18 @@ pub(crate) fn surroundings() -> Checked<(PathBuf, FarSides)> {
     Ok((folder.into(), FarSides::from_environment().ok_or_else(outside)?))
 }
 
-/// Plays the stories whose name contains one of `names`, or all; whether that is a success.
-async fn play(names: &[String]) -> Checked<bool> {
+/// Plays the stories whose name contains one of `names`, or all, but none that contains what follows `--without=`; whether
+/// that is a success.
+async fn play(arguments: &[String]) -> Checked<bool> {
+    let (without, names): (Vec<&str>, Vec<&str>) =
+        arguments.iter().map(String::as_str).partition(|argument| argument.starts_with("--without="));
+    let without =
+        without.iter().filter_map(|argument| argument.strip_prefix("--without=")).collect::<Vec<_>>();
+    let is_named = |story: &&Story, names: &[&str]| names.iter().any(|name| story.name.contains(name));
     let chosen: Vec<&Story> = STORIES
         .iter()
-        .filter(|story| names.is_empty() || names.iter().any(|name| story.name.contains(name)))
+        .filter(|story| names.is_empty() || is_named(story, &names))
+        .filter(|story| !is_named(story, &without))
         .collect();
     if chosen.is_empty() {
         return Err(Failure(format!("no story is named {}; --list shows them", names.join(", "))));

@@ -172,9 +172,7 @@ impl OpenBao {
 
     /// Logs in with a token; `Err` holds OpenBao's words.
     pub(crate) async fn login(&self, client: &Client, token: &str) -> Checked<Result<(), String>> {
-        let body = json!({"role": ROLE, "jwt": token});
-        let answer = self.call(client, Method::POST, "auth/jwt/login", &body).await?;
-        Ok(answer.map(|_| ()))
+        login(client, token).await
     }
 
     /// What it holds at `path` as its administrator sees it; `Err` holds OpenBao's words.
@@ -185,11 +183,20 @@ impl OpenBao {
         path: &str,
         body: &Value,
     ) -> Checked<Result<String, String>> {
-        let url = format!("http://{ADDRESS}/v1/{path}");
-        let answer =
-            client.request(method, url).header("X-Vault-Token", ROOT_TOKEN).json(body).send().await?;
-        let status = answer.status();
-        let text = answer.text().await?;
-        Ok(if status.is_success() { Ok(text) } else { Err(format!("{status}: {}", text.trim())) })
+        call(client, method, path, body).await
     }
+}
+
+/// Logs in with a token, whoever holds the process; `Err` holds OpenBao's words.
+pub(crate) async fn login(client: &Client, token: &str) -> Checked<Result<(), String>> {
+    let body = json!({"role": ROLE, "jwt": token});
+    Ok(call(client, Method::POST, "auth/jwt/login", &body).await?.map(|_| ()))
+}
+
+async fn call(client: &Client, method: Method, path: &str, body: &Value) -> Checked<Result<String, String>> {
+    let url = format!("http://{ADDRESS}/v1/{path}");
+    let answer = client.request(method, url).header("X-Vault-Token", ROOT_TOKEN).json(body).send().await?;
+    let status = answer.status();
+    let text = answer.text().await?;
+    Ok(if status.is_success() { Ok(text) } else { Err(format!("{status}: {}", text.trim())) })
 }

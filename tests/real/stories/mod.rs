@@ -12,6 +12,7 @@ mod kubeadm_judges;
 mod publish_from_ha;
 mod rbac;
 mod relying_parties_accept;
+mod rotations;
 mod second_key;
 mod setting;
 mod static_root;
@@ -126,6 +127,19 @@ pub(crate) const STORIES: &[Story] = &[
         tells: "of two clusters in a kubeconfig, the one that was not set up is refused, and nothing changes anywhere",
         needs: &[Keyless, Kubernetes, SeaweedFs, OpenBao, Google, ExternalSecrets],
         play: |world| Box::pin(teardown_wrong_context::play(world)),
+    },
+    // `run` plays these two in a world of their own, beside the others: most of the time they wait.
+    Story {
+        name: "careless-rotation",
+        tells: "a key that nothing knew is public one poll after an API server signs with it; the former key stays",
+        needs: &[Keyless, Kubernetes, SeaweedFs, OpenBao, ExternalSecrets],
+        play: |world| Box::pin(rotations::careless(world)),
+    },
+    Story {
+        name: "staged-rotation",
+        tells: "OpenBao, another API server and the operator refuse nothing while two API servers change their key",
+        needs: &[Keyless, Kubernetes, SeaweedFs, OpenBao, ExternalSecrets],
+        play: |world| Box::pin(rotations::staged(world)),
     },
     // Last: it changes the definitions under the operator.
     Story {

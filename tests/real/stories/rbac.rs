@@ -77,6 +77,14 @@ pub(super) async fn install(world: &World) -> Checked {
     Ok(())
 }
 
+/// Applies `deploy/base` with the Deployment of `deploy/deployment`.
+pub(super) async fn install_deployment(world: &World) -> Checked {
+    create_namespace(world).await?;
+    let component = Path::new(DEPLOY).join("deployment").canonicalize().during("deploy/deployment")?;
+    apply(world, &judge(world, Some(&component)).await?).await?;
+    Ok(())
+}
+
 async fn create_namespace(world: &World) -> Checked {
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {
         "name": NAMESPACE,
@@ -147,19 +155,24 @@ async fn publish(world: &World, account: &str, probe: &str) -> Checked<Ran> {
 
 /// The same by a token of that ServiceAccount.
 pub(super) async fn publish_with(world: &World, token: &str, probe: &str) -> Checked<Ran> {
-    let server = &world.servers()?[0];
-    let system = ["get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}"];
-    let uid = world.kubectl(&system)?.run().await?.exits(0)?.stdout;
-    let settings = world.folder.join("keyless-of-the-cronjob.yaml");
-    fs::write(&settings, format!("apiVersion: keyless/v1\ncluster:\n  uid: {}\n", uid.trim()))?;
-    let kubeconfig = world.folder.join("kubeconfig-of-the-cronjob");
-    write_kubeconfig(&kubeconfig, &server.url(""), &world.pki, Login::Token(token))?;
+    let (settings, kubeconfig) = files_of(world, token).await?;
     let settings = settings.display().to_string();
     world
         .publish(&["--config", &settings, "--service-account", probe])?
         .with("KUBECONFIG", kubeconfig)
         .run()
         .await
+}
+
+/// The settings and the kubeconfig of a publisher with this token.
+pub(super) async fn files_of(world: &World, token: &str) -> Checked<(PathBuf, PathBuf)> {
+    let system = ["get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}"];
+    let uid = world.kubectl(&system)?.run().await?.exits(0)?.stdout;
+    let settings = world.folder.join("keyless-of-the-cronjob.yaml");
+    fs::write(&settings, format!("apiVersion: keyless/v1\ncluster:\n  uid: {}\n", uid.trim()))?;
+    let kubeconfig = world.folder.join("kubeconfig-of-the-cronjob");
+    write_kubeconfig(&kubeconfig, &world.servers()?[0].url(""), &world.pki, Login::Token(token))?;
+    Ok((settings, kubeconfig))
 }
 
 /// A role's rules as one rule for each single right: one verb on one URL or resource.
