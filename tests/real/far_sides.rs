@@ -13,6 +13,8 @@ pub(crate) enum FarSide {
     Google,
     /// Google's own Python libraries.
     GoogleClients,
+    /// The container image around the binary under test, as an OCI archive.
+    Image,
     Keyless,
     Kubeadm,
     Kubernetes,
@@ -28,6 +30,7 @@ impl FarSide {
             Self::FakeGcs => "fake-gcs-server",
             Self::Google => "google",
             Self::GoogleClients => "google-clients",
+            Self::Image => "image",
             Self::Keyless => "keyless",
             Self::Kubeadm => "kubeadm",
             Self::Kubernetes => "kubernetes",
@@ -40,7 +43,7 @@ impl FarSide {
         match self {
             Self::ExternalSecrets => &["external-secrets", "crds.yaml", "crds-next.yaml"],
             Self::FakeGcs => &["fake-gcs-server"],
-            Self::Google | Self::Keyless => &[],
+            Self::Google | Self::Image | Self::Keyless => &[],
             Self::GoogleClients => &["python"],
             Self::Kubeadm => &["kubeadm", "kube-controller-manager"],
             Self::Kubernetes => &["kube-apiserver", "etcd", "kubectl"],
@@ -56,6 +59,8 @@ pub(crate) struct FarSides {
     google_clients: Option<PathBuf>,
     /// The binary under test.
     keyless: Option<PathBuf>,
+    image: Option<PathBuf>,
+    no_image: Option<String>,
 }
 
 impl FarSides {
@@ -67,6 +72,8 @@ impl FarSides {
             kubebuilder_assets: path("KUBEBUILDER_ASSETS"),
             google_clients: path("KEYLESS_REAL_GOOGLE_CLIENTS"),
             keyless: path("KEYLESS_REAL_BINARY"),
+            image: path("KEYLESS_REAL_IMAGE"),
+            no_image: env::var("KEYLESS_REAL_NO_IMAGE").ok(),
         })
     }
 
@@ -74,6 +81,10 @@ impl FarSides {
     pub(crate) fn locate(&self, far_side: FarSide) -> Result<PathBuf, String> {
         if far_side == FarSide::Keyless {
             return self.keyless.clone().ok_or_else(|| "keyless: it was not built".to_owned());
+        }
+        if far_side == FarSide::Image {
+            let reason = || self.no_image.clone().unwrap_or_else(|| "it was not built".to_owned());
+            return self.image.clone().ok_or_else(|| format!("image: {}", reason()));
         }
         let name = far_side.name();
         // Nothing of a stand-in can be absent from its folder.

@@ -7,6 +7,7 @@ mod from_one_to_zero;
 mod gcs;
 mod google_clients_read;
 mod hourly_refresh;
+mod image;
 mod job_cannot_mint;
 mod kubeadm_judges;
 mod publish_from_ha;
@@ -22,7 +23,8 @@ use std::pin::Pin;
 
 use crate::check::Checked;
 use crate::far_sides::FarSide::{
-    self, ExternalSecrets, FakeGcs, Google, GoogleClients, Keyless, Kubeadm, Kubernetes, OpenBao, SeaweedFs,
+    self, ExternalSecrets, FakeGcs, Google, GoogleClients, Image, Keyless, Kubeadm, Kubernetes, OpenBao,
+    SeaweedFs,
 };
 use crate::world::World;
 
@@ -79,6 +81,12 @@ pub(crate) const STORIES: &[Story] = &[
         tells: "the release binary publishes from a root folder that holds nothing else",
         needs: &[Keyless, Kubernetes, SeaweedFs],
         play: |world| Box::pin(static_root::play(world)),
+    },
+    Story {
+        name: "image",
+        tells: "the container image publishes and verifies with the user, mounts and environment of the CronJob's pod",
+        needs: &[Keyless, Kubernetes, SeaweedFs, Image],
+        play: |world| Box::pin(image::play(world)),
     },
     Story {
         name: "kubeadm-judges",

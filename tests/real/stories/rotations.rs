@@ -114,8 +114,9 @@ async fn is_of(world: &World, new: &str, key: &SigningKey) -> Checked<bool> {
 
 /// Publishes, and starts the publisher of `deploy/deployment`.
 async fn begin(world: &World) -> Checked<Process> {
-    world.published().await?;
+    // The ledger first: it notes with which cache time the documents are served from their first day on.
     rbac::install_deployment(world).await?;
+    world.published().await?;
     // One that its pod would have.
     let token = world.servers()?[1].token_for(PUBLISHER, &[], Duration::from_secs(3600)).await?;
     let (settings, kubeconfig) = rbac::files_of(world, &token).await?;
