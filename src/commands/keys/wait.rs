@@ -29,7 +29,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// What these keys allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
-    /// One may sign or may be taken from the API servers, and none has to be waited for.
+    /// The next step is safe: a key may sign, or may be taken from the API servers.
     Safe,
     /// Something has to happen first: at this time, or when a person or the CronJob does it.
     Wait(Option<u64>),
@@ -129,17 +129,17 @@ fn verdict(keys: impl Iterator<Item = (Next, bool, Option<u64>)> + Clone) -> Ver
     if of(undone).next().is_some() {
         return Verdict::Wait(None);
     }
-    let waits = || of(|next| matches!(next, Next::WaitToSign | Next::WaitToRemove));
-    if waits().next().is_some() {
-        // A key without a time is not known to be safe at any.
-        return Verdict::Wait(
-            waits().map(|(_, _, until)| until).max_by_key(|until| until.unwrap_or(u64::MAX)).flatten(),
-        );
-    }
-    match of(|next| matches!(next, Next::MaySign | Next::MayRemove)).next() {
-        Some(_) => Verdict::Safe,
-        None => Verdict::Nothing,
-    }
+    // A key without a time is not known to be safe at any.
+    let latest = |wanted: fn(Next) -> bool| {
+        of(wanted).map(|(_, _, until)| until).max_by_key(|until| until.unwrap_or(u64::MAX)).map(Verdict::Wait)
+    };
+    let permitted = |wanted: fn(Next) -> bool| of(wanted).next().map(|_| Verdict::Safe);
+    // The order of `next_step`: that a former key has to stay for a day does not hold up the one that may sign.
+    latest(|next| next == Next::WaitToSign)
+        .or_else(|| permitted(|next| next == Next::MaySign))
+        .or_else(|| latest(|next| next == Next::WaitToRemove))
+        .or_else(|| permitted(|next| next == Next::MayRemove))
+        .unwrap_or(Verdict::Nothing)
 }
 
 #[cfg(test)]
@@ -158,8 +158,10 @@ mod tests {
             (vec![at(Next::ServeEverywhere, None), at(Next::MayRemove, None)], Verdict::Wait(None)),
             (vec![at(Next::AskEveryServer, None), at(Next::WaitToSign, Some(9))], Verdict::Wait(None)),
             (vec![at(Next::WaitToSign, Some(9)), at(Next::MayRemove, None)], Verdict::Wait(Some(9))),
-            (vec![at(Next::WaitToSign, Some(9)), at(Next::WaitToRemove, Some(12))], Verdict::Wait(Some(12))),
-            (vec![at(Next::WaitToSign, Some(9)), at(Next::WaitToRemove, None)], Verdict::Wait(None)),
+            (vec![at(Next::WaitToSign, Some(9)), at(Next::WaitToRemove, Some(12))], Verdict::Wait(Some(9))),
+            (vec![at(Next::WaitToSign, Some(9)), at(Next::WaitToSign, None)], Verdict::Wait(None)),
+            (vec![at(Next::WaitToRemove, Some(12)), at(Next::MaySign, None)], Verdict::Safe),
+            (vec![at(Next::WaitToRemove, Some(12)), at(Next::MayRemove, None)], Verdict::Wait(Some(12))),
             (vec![(Next::MaySign, false, None), (Next::Nothing, true, None)], Verdict::Alarm),
         ] {
             assert_eq!(verdict(keys.iter().copied()), expected, "{keys:?}");

@@ -6,6 +6,7 @@ mod needs;
 mod refused;
 mod remedies;
 mod roles;
+mod steps;
 mod swap;
 
 use std::process::Command;
