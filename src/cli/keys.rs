@@ -68,7 +68,7 @@ pub(crate) struct RevokeArgs {
 
 /// Wait until the next step of a rotation is safe
 ///
-/// Stays until a key may sign, or may be taken from the API servers, and no other key has to be waited for: exit code 0.
+/// Stays until a key may sign, or, where none is on its way to that, until one may be taken from the API servers: exit code 0.
 /// Exit code 1: the time is over, a person has to look at a key, or no key is being rotated. API servers that do not
 /// answer are waited for; when they still do not at the end, the exit code is 3.
 #[derive(Debug, Args)]

@@ -59,6 +59,11 @@ impl ClusterFacts {
         self.nodes.iter().flat_map(|node| &node.labels).any(|(key, _)| key.starts_with(prefix))
     }
 
+    /// Whether kubeadm made the control plane, by itself or for Cluster API.
+    pub(super) fn is_made_by_kubeadm(&self) -> bool {
+        self.cluster_configuration.is_some() || self.has_annotation("cluster.x-k8s.io/cluster-name")
+    }
+
     pub(super) fn has_annotation(&self, key: &str) -> bool {
         self.nodes.iter().flat_map(|node| &node.annotations).any(|it| it == key)
     }

@@ -45,6 +45,14 @@ fn unknown_clusters_are_not_guessed() {
 }
 
 #[test]
+fn relatives_are_told_apart() {
+    for case in fixture("relatives").as_array().unwrap() {
+        let found = detect(&facts(case)).map(|it| it.id);
+        assert_eq!(found, case["is"].as_str(), "{}", case["why"]);
+    }
+}
+
+#[test]
 fn known_distributions_name_their_files() {
     for (distro, file) in [
         ("kubeadm", Some("/etc/kubernetes/pki/sa.pub")),

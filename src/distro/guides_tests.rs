@@ -82,19 +82,28 @@ fn effective(distro: &Distribution, rollout: &Rollout) -> Vec<String> {
         "kind" => list(&first),
         "talos" => {
             let mut flags = vec![format!("{ISSUER_FLAG}={}", first["issuer"]["issuerURL"].as_str().unwrap())];
-            flags.extend(list(&first["accepted"]["issuers"]).iter().map(|it| format!("{ISSUER_FLAG}={it}")));
+            let accepted = &first["accepted"];
+            flags.extend(list(&accepted["issuers"]).iter().map(|it| format!("{ISSUER_FLAG}={it}")));
+            flags.push(format!("api-audiences={}", list(&accepted["audiences"]).join(",")));
             flags.extend(documents[1..].iter().flat_map(|it| map(&it["extraArgs"])));
             flags
         }
         "talos-1.13" | "talos-1.12" => map(&first["cluster"]["apiServer"]["extraArgs"]),
-        "kubespray" => {
-            let patch = first["kubeadm_patches"][0]["patch"].as_array().cloned().unwrap_or_default();
-            let values =
-                patch.iter().map(|it| it["value"].as_str().unwrap().trim_start_matches("--").to_owned());
-            [map(&first["kube_kubeadm_apiserver_extra_args"]), values.collect()].concat()
-        }
+        // The manifest is made again each time, with the issuer that kubeadm has.
+        "kubespray" => patched(&first["kubeadm_patches"][0]["patch"], vec![format!("{ISSUER_FLAG}={OLD}")]),
         "cluster-api" => {
-            args(&first["spec"]["kubeadmConfigSpec"]["clusterConfiguration"]["apiServer"]["extraArgs"])
+            let spec = &first["spec"]["kubeadmConfigSpec"];
+            let flags = args(&spec["clusterConfiguration"]["apiServer"]["extraArgs"]);
+            let mut names: Vec<_> = flags.iter().map(|flag| flag.split('=').next().unwrap()).collect();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), flags.len(), "the custom resource takes each name once");
+            let file = &spec["files"][0];
+            for configuration in ["initConfiguration", "joinConfiguration"] {
+                let folder = spec[configuration]["patches"]["directory"].as_str().unwrap();
+                assert_eq!(file["path"], format!("{folder}/kube-apiserver0+json.yaml"));
+            }
+            patched(&serde_saphyr::from_str(file["content"].as_str().unwrap()).unwrap(), flags)
         }
         "kubeadm" => args(&first["apiServer"]["extraArgs"]),
         "minikube" => rollout.steps[0].commands[1]
@@ -104,6 +113,21 @@ fn effective(distro: &Distribution, rollout: &Rollout) -> Vec<String> {
             .collect(),
         other => panic!("{other} is not read here"),
     }
+}
+
+/// The flags of a static pod, after this patch of its command.
+fn patched(patch: &Value, flags: Vec<String>) -> Vec<String> {
+    let mut command = vec!["kube-apiserver".to_owned()];
+    command.extend(flags);
+    for operation in patch.as_array().unwrap() {
+        assert_eq!(operation["op"], "add");
+        let value = operation["value"].as_str().unwrap().trim_start_matches("--").to_owned();
+        match operation["path"].as_str().unwrap().strip_prefix("/spec/containers/0/command/").unwrap() {
+            "-" => command.push(value),
+            index => command.insert(index.parse().unwrap(), value),
+        }
+    }
+    command.split_off(1)
 }
 
 fn args(value: &Value) -> Vec<String> {

@@ -9,7 +9,7 @@ use super::{
     Action, File, ISSUER_FLAG, IssuerChange, Note, Rollout, Stage, check, flags,
     keys::{KeyChange, StagedKeys, action},
     old_issuer::Present,
-    registry::{Accepts, DefaultIssuer, Distribution, Guide, IssuerGuide},
+    registry::{Accepts, Audiences, DefaultIssuer, Distribution, Guide, IssuerGuide},
     yaml,
 };
 use crate::error::Result;
@@ -21,6 +21,7 @@ pub(super) const DISTRIBUTION: Distribution = Distribution {
     issuer: IssuerGuide::Files(Guide {
         default_issuer: DefaultIssuer::Fixed("https://kubernetes.default.svc"),
         accepts: Accepts::Several,
+        audiences: Audiences::Kept,
         present: |_| Ok(Present::default()),
         rollout: |change, _, _, stage| rollout(change, stage),
         notes: |_| {
@@ -28,40 +29,30 @@ pub(super) const DISTRIBUTION: Distribution = Distribution {
                 Note::always(
                     "k0s: spec.api is read from the file of each controller, also where the rest of the configuration is in the cluster.",
                 ),
+                Note::always(
+                    "k0s: rawArgs is younger than extraArgs. `k0s config validate` refuses a member that this version does not know: then \
+                     upgrade first, or the new issuer would be the only one.",
+                ),
                 Note::new("k0s: very old releases sign as `api` and refuse another issuer: upgrade first."),
             ]
         },
     }),
     keys: KeyChange::Staged(StagedKeys {
-        files: "k0s: the keys are /var/lib/k0s/pki/sa.pub and sa.key, equal on all controllers; name others in spec.api of \
-                /etc/k0s/k0s.yaml; all steps: keyless render rotation --distro k0s",
+        files: "k0s: the keys are /var/lib/k0s/pki/sa.pub and sa.key, equal on all controllers; all steps: keyless render rotation --distro k0s",
         serve: || {
-            vec![
-                action(
-                    "On every controller, as root.",
-                    &[
-                        "install -o kube-apiserver -m 600 sa-new.key /var/lib/k0s/pki/sa-new.key",
-                        "install -m 644 sa-new.pub /var/lib/k0s/pki/sa-new.pub",
-                    ],
-                ),
-                restart("spec.api.rawArgs gets `--service-account-key-file=/var/lib/k0s/pki/sa-new.pub`."),
-            ]
+            let keep = [
+                "umask 077",
+                "cp -pn {pki}/sa.key {pki}/sa-former.key",
+                "cp -pn {pki}/sa.pub {pki}/sa-former.pub",
+            ];
+            change_files(&[&keep[..], &["cat {pki}/sa-former.pub sa-new.pub > {pki}/sa.pub"]].concat())
         },
-        sign: || {
-            vec![restart(
-                "spec.api.extraArgs gets `service-account-signing-key-file: /var/lib/k0s/pki/sa-new.key`, and \
-                 spec.controllerManager.extraArgs gets `service-account-private-key-file: /var/lib/k0s/pki/sa-new.key`.",
-            )]
-        },
-        remove: || {
-            vec![restart(
-                "spec.api.extraArgs gets `service-account-key-file: /var/lib/k0s/pki/sa-new.pub`, and spec.api.rawArgs no longer names \
-                 that file: a file that is named twice serves its key twice.",
-            )]
-        },
+        sign: || change_files(&["cat sa-new.key > {pki}/sa.key"]),
+        remove: || change_files(&["cat sa-new.pub > {pki}/sa.pub"]),
     }),
 };
 
+const READY: &str = "until k0s kubectl get --raw /readyz; do sleep 2; done";
 const FILE: &str = "/etc/k0s/k0s.yaml";
 
 /// The first issuer by `extraArgs`, the others by `rawArgs`: they come after it.
@@ -89,16 +80,17 @@ fn rollout(change: &IssuerChange, stage: Stage) -> Result<Rollout> {
     let steps = vec![
         action(
             "Write that on every controller, then restart one after the other.",
-            &["systemctl restart k0scontroller", "k0s kubectl get --raw /readyz"],
+            &["k0s config validate --config /etc/k0s/k0s.yaml", "systemctl restart k0scontroller", READY],
         ),
         check,
     ];
     Ok(Rollout { stage, flags, files: vec![File { path: FILE.to_owned(), content }], steps })
 }
 
-fn restart(what: &str) -> Action {
-    action(
-        &format!("On every controller, one after the other, in {FILE}: {what}"),
-        &["systemctl restart k0scontroller", "k0s kubectl get --raw /readyz"],
-    )
+/// The files that a controller which joins is given. They are written in place: the API server's user owns them.
+fn change_files(commands: &[&str]) -> Vec<Action> {
+    let commands: Vec<_> = commands.iter().map(|it| it.replace("{pki}", "/var/lib/k0s/pki")).collect();
+    let mut all: Vec<&str> = commands.iter().map(String::as_str).collect();
+    all.extend(["systemctl restart k0scontroller", READY]);
+    vec![action("On every controller, one after the other, as root.", &all)]
 }

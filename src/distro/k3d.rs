@@ -4,7 +4,7 @@ use super::{
     Action, File, IssuerChange, Note, Rollout, Stage, flags,
     keys::KeyChange,
     old_issuer::Present,
-    registry::{Accepts, DefaultIssuer, Distribution, Guide, IssuerGuide},
+    registry::{Accepts, Audiences, DefaultIssuer, Distribution, Guide, IssuerGuide},
 };
 use crate::error::Result;
 
@@ -16,6 +16,7 @@ pub(super) const DISTRIBUTION: Distribution = Distribution {
     issuer: IssuerGuide::Files(Guide {
         default_issuer: DefaultIssuer::OfDomain,
         accepts: Accepts::Several,
+        audiences: Audiences::Kept,
         present: |_| Ok(Present::default()),
         rollout: |change, _, _, stage| rollout(change, stage),
         notes: |_| {
@@ -42,7 +43,7 @@ fn rollout(change: &IssuerChange, stage: Stage) -> Result<Rollout> {
         content.push_str(&format!("    - arg: {arg}\n      nodeFilters: [\"server:*\"]\n"));
     }
     let steps = vec![Action {
-        what: "The arguments of a cluster cannot be changed later: create it again with that, and what ran in it.".to_owned(),
+        what: "k3d fixes the arguments of a cluster when it is created: create it again with that, and what ran in it.".to_owned(),
         commands: vec!["k3d cluster delete NAME".to_owned(), format!("k3d cluster create NAME --config {FILE}")],
     }];
     Ok(Rollout { stage, flags, files: vec![File { path: FILE.to_owned(), content }], steps })

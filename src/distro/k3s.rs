@@ -7,7 +7,7 @@ use super::{
     Action, File, IssuerChange, Note, Rollout, Stage, check, flags,
     keys::{KeyChange, StagedKeys, action},
     old_issuer::Present,
-    registry::{Accepts, DefaultIssuer, Distribution, Guide, IssuerGuide},
+    registry::{Accepts, Audiences, DefaultIssuer, Distribution, Guide, IssuerGuide},
 };
 use crate::error::Result;
 
@@ -18,6 +18,7 @@ pub(super) const K3S: Distribution = Distribution {
     issuer: IssuerGuide::Files(Guide {
         default_issuer: DefaultIssuer::OfDomain,
         accepts: Accepts::Several,
+        audiences: Audiences::Kept,
         // Its settings file is on the servers only: there is nothing of it to read.
         present: |_| Ok(Present::default()),
         rollout: |change, _, _, stage| rollout(&K3S_FILES, change, stage),
@@ -40,6 +41,7 @@ pub(super) const RKE2: Distribution = Distribution {
     issuer: IssuerGuide::Files(Guide {
         default_issuer: DefaultIssuer::OfDomain,
         accepts: Accepts::Several,
+        audiences: Audiences::Kept,
         present: |_| Ok(Present::default()),
         rollout: |change, _, _, stage| rollout(&RKE2_FILES, change, stage),
         notes: |_| notes(&RKE2_FILES),
@@ -61,6 +63,8 @@ struct Files {
     unit: &'static str,
     /// Shows the flags that the API server of this machine runs with.
     running: &'static str,
+    /// Waits until the API server of this machine answers.
+    ready: &'static str,
 }
 
 const K3S_FILES: Files = Files {
@@ -69,6 +73,7 @@ const K3S_FILES: Files = Files {
     settings: "/etc/rancher/k3s/config.yaml",
     unit: "k3s",
     running: "journalctl -u k3s | grep -o 'service-account-issuer=[^ ]*' | tail -n 4",
+    ready: "until k3s kubectl get --raw /readyz; do sleep 2; done",
 };
 const RKE2_FILES: Files = Files {
     title: "RKE2",
@@ -76,6 +81,7 @@ const RKE2_FILES: Files = Files {
     settings: "/etc/rancher/rke2/config.yaml",
     unit: "rke2-server",
     running: "grep -o 'service-account-issuer=[^ ]*' /var/lib/rancher/rke2/agent/pod-manifests/kube-apiserver.yaml",
+    ready: "until /var/lib/rancher/rke2/bin/kubectl --kubeconfig /etc/rancher/rke2/rke2.yaml get --raw /readyz; do sleep 2; done",
 };
 
 fn rollout(files: &Files, change: &IssuerChange, stage: Stage) -> Result<Rollout> {
@@ -91,11 +97,11 @@ fn rollout(files: &Files, change: &IssuerChange, stage: Stage) -> Result<Rollout
     }
     let steps = vec![
         Action {
-            what: "Write that on every server, then restart one after the other; go on when it is Ready again. Agents need nothing."
+            what: "Write that on every server, then restart one after the other; go on when it answers again. Agents need nothing."
                 .to_owned(),
             commands: vec![
                 format!("systemctl restart {}", files.unit),
-                "kubectl wait --for=condition=Ready node --all --timeout=5m".to_owned(),
+                files.ready.to_owned(),
             ],
         },
         check(change, stage, files.running),
@@ -122,32 +128,31 @@ fn notes(files: &Files) -> Vec<Note> {
 }
 
 const SERVE: &str = "On one server, as root: the old key stays the first, which signs. Warnings about other files are normal.";
-const SIGN: &str = "On one server, as root: the new key is the first, which signs.";
-const REMOVE: &str = "On one server, as root: the new key alone.";
+const SIGN: &str = "On the same server, as root: the new key is the first, which signs.";
+const REMOVE: &str = "On the same server, as root: the new key alone.";
+
+/// Nothing else lies there: `rotate-ca` takes every certificate authority below the path that it is given.
+const FOLDER: &str = "/root/keyless-rotation";
 
 /// `{now}` in `cat`: the present keys, as they were before the rotation.
 fn staged(files: &Files, cat: &str, what: &str) -> Vec<Action> {
     let program = files.program;
-    let tls = format!("/var/lib/rancher/{program}/server/tls");
-    let folder = format!("/opt/{program}/server");
-    let before = format!("{folder}/service-before.key");
-    let mut commands = vec!["umask 077".to_owned(), format!("mkdir -p {folder}/tls")];
+    let before = format!("{FOLDER}/service-before.key");
+    let mut commands = vec!["umask 077".to_owned()];
     if what == SERVE {
-        commands.push(format!("cp {tls}/service.key {before}"));
+        commands.push(format!("mkdir {FOLDER} {FOLDER}/server {FOLDER}/server/tls"));
+        commands.push(format!("cp /var/lib/rancher/{program}/server/tls/service.key {before}"));
     }
-    commands.push(format!("{} > {folder}/tls/service.key", cat.replace("{now}", &before)));
-    commands.push(format!("{program} certificate rotate-ca --path={folder}"));
+    commands.push(format!("{} > {FOLDER}/server/tls/service.key", cat.replace("{now}", &before)));
+    commands.push(format!("{program} certificate rotate-ca --path={FOLDER}/server"));
     if what == REMOVE {
-        commands.push(format!("rm -r {folder} sa-new.key"));
+        commands.push(format!("rm -r {FOLDER} sa-new.key"));
     }
     vec![
         Action { what: what.to_owned(), commands },
         action(
-            "On every server, one after the other; go on when it is Ready again. Agents and pods need nothing.",
-            &[
-                &format!("systemctl restart {}", files.unit),
-                "kubectl wait --for=condition=Ready node --all --timeout=5m",
-            ],
+            "On every server, one after the other; go on when it answers again and shows what is expected. Agents and pods need nothing.",
+            &[&format!("systemctl restart {}", files.unit), files.ready, "keyless keys"],
         ),
     ]
 }

@@ -157,7 +157,8 @@ fn with(mut steps: Vec<Action>, check: Action) -> Vec<Action> {
 
 fn new_key() -> Action {
     action(
-        "On a machine that you trust. OpenSSL before 3 takes no -traditional: leave it out there.",
+        "On a machine that you trust. OpenSSL before 3 takes no -traditional: leave it out there. Where `keyless keys` shows ES256, make an EC \
+         key instead: openssl ecparam -name prime256v1 -genkey -noout.",
         &[
             "umask 077",
             "openssl genrsa -traditional -out sa-new.key 2048",

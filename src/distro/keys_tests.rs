@@ -53,7 +53,7 @@ fn single_key_announces_an_outage() {
 
 #[test]
 fn managed_cluster_needs_no_step() {
-    for id in ["eks", "gke", "aks", "openshift"] {
+    for id in ["eks", "gke", "aks"] {
         let told = rotation(of(id));
         let commands: Vec<_> =
             told.parts.iter().flat_map(|part| &part.steps).flat_map(|step| &step.commands).collect();
@@ -63,7 +63,7 @@ fn managed_cluster_needs_no_step() {
 
 #[test]
 fn unknown_procedure_is_not_invented() {
-    for id in ["vcluster", "k3d"] {
+    for id in ["vcluster", "k3d", "openshift"] {
         let told = rotation(of(id));
         assert!(!told.seamless);
         assert!(
@@ -79,6 +79,7 @@ fn k3s_keeps_the_signing_key_first() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().to_str().unwrap();
     fs::create_dir_all(folder.path().join("var/lib/rancher/k3s/server/tls")).unwrap();
+    fs::create_dir(folder.path().join("root")).unwrap();
     let service = folder.path().join("var/lib/rancher/k3s/server/tls/service.key");
     fs::write(&service, "old\n").unwrap();
     fs::write(folder.path().join("sa-new.key"), "new\n").unwrap();
@@ -96,7 +97,7 @@ fn k3s_keeps_the_signing_key_first() {
         let ran = Command::new("sh").arg("-ec").arg(&script).current_dir(&folder).status().unwrap();
         assert!(ran.success(), "{script}");
         assert_eq!(
-            fs::read_to_string(folder.path().join("opt/k3s/server/tls/service.key")).unwrap(),
+            fs::read_to_string(folder.path().join("root/keyless-rotation/server/tls/service.key")).unwrap(),
             expected,
             "{part}"
         );
@@ -121,7 +122,7 @@ fn kubeadm_accepts_both_public_keys_meanwhile() {
         ("signs with the new key, and accepts the old one", "new key\n", "old\nnew\n"),
         ("No API server accepts the old key", "new key\n", "new\n"),
     ] {
-        let of_files = ["cp ", "cat ", "install "];
+        let of_files = ["cp ", "cat "];
         let files = commands("kubeadm", part)
             .into_iter()
             .filter(|command| of_files.iter().any(|it| command.starts_with(it)));
@@ -140,6 +141,40 @@ fn private_key_is_never_published() {
         let told = rotation(distro);
         for command in told.parts.iter().flat_map(|part| &part.steps).flat_map(|step| &step.commands) {
             assert!(!(command.starts_with("keyless") && command.contains(".key")), "{distro:?}: {command}");
+        }
+    }
+}
+
+/// k0s and MicroK8s write in place: a controller that joins gets these files.
+#[test]
+fn joining_controllers_get_the_keys() {
+    for (id, files) in [
+        ("k0s", "/var/lib/k0s/pki/sa.key"),
+        ("microk8s", "/var/snap/microk8s/current/certs/serviceaccount.key"),
+    ] {
+        let signs = commands(id, "signs with the new key, and accepts the old one");
+        assert!(signs.iter().any(|command| command.ends_with(&format!("> {files}"))), "{signs:?}");
+    }
+}
+
+#[test]
+fn former_key_is_kept_before() {
+    for distro in Distribution::all() {
+        let told = rotation(distro);
+        let commands: Vec<_> =
+            told.parts.iter().flat_map(|part| &part.steps).flat_map(|step| &step.commands).collect();
+        let at = |wanted: &dyn Fn(&str) -> bool| commands.iter().position(|command| wanted(command));
+        let keeps = at(&|it| {
+            it.contains("sa-former") || it.contains("serviceaccount-former") || it.contains("service-before")
+        });
+        let overwrites = at(&|it| {
+            let target = ["> /var", "> /etc", "/sa.key", "rotate-ca", "edit machineconfig"];
+            target.iter().any(|part| it.contains(part))
+                && !it.starts_with("cp -p")
+                && !it.starts_with("cp -n")
+        });
+        if let Some(overwrites) = overwrites {
+            assert!(keeps.is_some_and(|keeps| keeps <= overwrites), "{distro:?}: {commands:#?}");
         }
     }
 }

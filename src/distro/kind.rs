@@ -7,7 +7,7 @@ use super::{
     File, IssuerChange, Note, Rollout, Stage, check, flags,
     keys::{KeyChange, StagedKeys, action},
     old_issuer::Present,
-    registry::{Accepts, DefaultIssuer, Distribution, Guide, IssuerGuide},
+    registry::{Accepts, Audiences, DefaultIssuer, Distribution, Guide, IssuerGuide},
     static_pods,
 };
 use crate::error::Result;
@@ -19,6 +19,7 @@ pub(super) const DISTRIBUTION: Distribution = Distribution {
     issuer: IssuerGuide::Files(Guide {
         default_issuer: DefaultIssuer::OfDomain,
         accepts: Accepts::Several,
+        audiences: Audiences::Kept,
         present: |_| Ok(Present::default()),
         rollout: |change, _, _, stage| rollout(change, stage),
         notes: |_| {
@@ -31,9 +32,9 @@ pub(super) const DISTRIBUTION: Distribution = Distribution {
     keys: KeyChange::Staged(StagedKeys {
         files: "kind: the keys are /etc/kubernetes/pki/sa.pub and sa.key in each control plane node (docker exec); all steps: keyless \
                 render rotation --distro kind",
-        serve: || static_pods::serve("/etc/kubernetes/pki", IN_NODE),
-        sign: || static_pods::sign("/etc/kubernetes/pki", IN_NODE),
-        remove: || static_pods::remove("/etc/kubernetes/pki", IN_NODE),
+        serve: || static_pods::serve("/etc/kubernetes/pki", IN_NODE, static_pods::READY),
+        sign: || static_pods::sign("/etc/kubernetes/pki", IN_NODE, static_pods::READY),
+        remove: || static_pods::remove("/etc/kubernetes/pki", IN_NODE, static_pods::READY),
     }),
 };
 
@@ -59,8 +60,9 @@ fn rollout(change: &IssuerChange, stage: Stage) -> Result<Rollout> {
             "In each control plane node, one after the other. The kubelet restarts the API server when the file changes.",
             &[
                 &format!("docker cp NODE:{FILE} kube-apiserver.yaml"),
+                "$EDITOR kube-apiserver.yaml",
                 &format!("docker cp kube-apiserver.yaml NODE:{FILE}"),
-                "kubectl get --raw /readyz",
+                "until kubectl get --raw /readyz; do sleep 2; done",
             ],
         ),
         check,

@@ -8,7 +8,7 @@ use super::{
     File, ISSUER_FLAG, IssuerChange, JWKS_FLAG, Note, Rollout, Stage, check, flags,
     keys::{KeyChange, StagedKeys, action},
     old_issuer::Present,
-    registry::{Accepts, DefaultIssuer, Distribution, Guide, IssuerGuide},
+    registry::{Accepts, Audiences, DefaultIssuer, Distribution, Guide, IssuerGuide},
     yaml,
 };
 use crate::error::Result;
@@ -21,6 +21,7 @@ pub(super) const DISTRIBUTION: Distribution = Distribution {
         // The API's own address, or the URL of the discovery store.
         default_issuer: DefaultIssuer::Unknown,
         accepts: Accepts::Several,
+        audiences: Audiences::Kept,
         present: |_| Ok(Present::default()),
         rollout: |change, _, _, stage| rollout(change, stage),
         notes: |_| {
@@ -37,8 +38,8 @@ pub(super) const DISTRIBUTION: Distribution = Distribution {
         files: "kOps: the keys are in its keyset `service-account`; all steps: keyless render rotation --distro kops",
         serve: || {
             vec![action(
-                "kOps makes its own key: `keyless keys` shows it once the API servers serve it, and sa-new.pub is not needed.",
-                &["kops create keypair service-account", UPDATE, ROLL],
+                "kOps keeps the new key as a second one of its keyset.",
+                &["kops create keypair service-account --key sa-new.key", UPDATE, ROLL],
             )]
         },
         sign: || {

@@ -10,7 +10,7 @@ use super::{
     Action, File, Flag, ISSUER_FLAG, IssuerChange, Note, Rollout, Stage, flags,
     keys::{KeyChange, StagedKeys},
     old_issuer::Present,
-    registry::{Accepts, DefaultIssuer, Distribution, Guide, IssuerGuide},
+    registry::{Accepts, Audiences, DefaultIssuer, Distribution, Guide, IssuerGuide},
     static_pods, yaml,
 };
 use crate::{
@@ -26,6 +26,7 @@ pub(super) const DISTRIBUTION: Distribution = Distribution {
     issuer: IssuerGuide::Files(Guide {
         default_issuer: DefaultIssuer::OfDomain,
         accepts: Accepts::Several,
+        audiences: Audiences::Kept,
         present,
         rollout,
         notes,
@@ -34,9 +35,9 @@ pub(super) const DISTRIBUTION: Distribution = Distribution {
         files: "kubeadm: the keys are /etc/kubernetes/pki/sa.pub and sa.key, equal on all control plane nodes; the flags are in \
                 /etc/kubernetes/manifests/kube-apiserver.yaml, or in apiServer.extraArgs; all steps: keyless render rotation --distro \
                 kubeadm",
-        serve: || static_pods::serve(PKI, ON_NODES),
-        sign: || static_pods::sign(PKI, ON_NODES),
-        remove: || static_pods::remove(PKI, ON_NODES),
+        serve: || static_pods::serve(PKI, ON_NODES, static_pods::READY),
+        sign: || static_pods::sign(PKI, ON_NODES, static_pods::READY),
+        remove: || static_pods::remove(PKI, ON_NODES, static_pods::READY),
     }),
 };
 
@@ -101,6 +102,9 @@ fn rollout(
         "kind": "InitConfiguration",
         "localAPIEndpoint": { "advertiseAddress": "ADDRESS-OF-THIS-NODE" },
     });
+    if !patched.is_empty() && version == "kubeadm.k8s.io/v1beta2" {
+        return Err(unreadable("v1beta2 takes no patches, and extraArgs hold one issuer"));
+    }
     if !patched.is_empty() {
         let patch: Vec<_> = patched
             .iter()

@@ -10,7 +10,10 @@ use super::{
 pub(super) const EKS: Distribution = Distribution {
     id: "eks",
     title: "EKS",
-    detect: |it| it.has_version("-eks-") || it.has_label_of("eks.amazonaws.com/"),
+    // EKS Anywhere has the same versions, and its user runs the API servers: kubeadm made them.
+    detect: |it| {
+        (it.has_version("-eks-") || it.has_label_of("eks.amazonaws.com/")) && !it.is_made_by_kubeadm()
+    },
     issuer: IssuerGuide::Managed(
         "EKS publishes the documents of its own issuer, https://oidc.eks.REGION.amazonaws.com/id/ID, and changes its key every week. \
          Let the provider fetch them from there: name no bucket, and no uploaded keys.",
@@ -22,7 +25,8 @@ pub(super) const EKS: Distribution = Distribution {
 pub(super) const GKE: Distribution = Distribution {
     id: "gke",
     title: "GKE",
-    detect: |it| it.has_version("-gke.") || it.has_label_of("cloud.google.com/gke-"),
+    // Google's product for other places has versions of the same form; its user rotates the keys.
+    detect: |it| it.has_label_of("cloud.google.com/gke-nodepool"),
     issuer: IssuerGuide::Managed(
         "GKE publishes the documents of its own issuer, https://container.googleapis.com/v1/projects/PROJECT/locations/LOCATION/clusters/NAME. \
          At Google, use Workload Identity Federation for GKE: no pool of your own is needed. For another provider, let it fetch the \
@@ -35,7 +39,8 @@ pub(super) const GKE: Distribution = Distribution {
 pub(super) const AKS: Distribution = Distribution {
     id: "aks",
     title: "AKS",
-    detect: |it| it.has_label_of("kubernetes.azure.com/"),
+    // Other labels of this prefix belong to Azure's cloud provider, which any cluster may use.
+    detect: |it| it.has_label_of("kubernetes.azure.com/cluster") && !it.is_made_by_kubeadm(),
     issuer: IssuerGuide::Managed(
         "AKS publishes the documents of its own issuer once that is enabled: `az aks update --enable-oidc-issuer`. Let the provider \
          fetch them from there: name no bucket, and no uploaded keys. Its issuer ends with a slash.",
@@ -52,5 +57,8 @@ pub(super) const OPENSHIFT: Distribution = Distribution {
         "OpenShift's operators own the flags of the API servers: set spec.serviceAccountIssuer of the object Authentication `cluster`, \
          or install with `ccoctl`, which publishes the documents itself. Let the provider fetch them from there.",
     ),
-    keys: KeyChange::Provider,
+    keys: KeyChange::Unknown(
+        "OpenShift: its operators make the next key. Where `ccoctl` published the documents, its public half has to be published before \
+         it signs: see \"Rotating the bound service account signer key\" in OpenShift's documentation.",
+    ),
 };

@@ -6,7 +6,7 @@ use super::{
     Action, File, IssuerChange, Note, Rollout, Stage, check, flags,
     keys::{KeyChange, StagedKeys, action},
     old_issuer::Present,
-    registry::{Accepts, DefaultIssuer, Distribution, Guide, IssuerGuide},
+    registry::{Accepts, Audiences, DefaultIssuer, Distribution, Guide, IssuerGuide},
 };
 use crate::{error::Result, shell};
 
@@ -17,6 +17,7 @@ pub(super) const DISTRIBUTION: Distribution = Distribution {
     issuer: IssuerGuide::Files(Guide {
         default_issuer: DefaultIssuer::Fixed("https://kubernetes.default.svc"),
         accepts: Accepts::Several,
+        audiences: Audiences::Kept,
         present: |_| Ok(Present::default()),
         rollout: |change, _, _, stage| rollout(change, stage),
         notes: |_| {
@@ -28,32 +29,15 @@ pub(super) const DISTRIBUTION: Distribution = Distribution {
     keys: KeyChange::Staged(StagedKeys {
         files: "MicroK8s: the key is /var/snap/microk8s/current/certs/serviceaccount.key of each node of the control plane; the flags are \
                 in args/kube-apiserver beside it; all steps: keyless render rotation --distro microk8s",
-        serve: || {
-            vec![
-                action(
-                    "On every node of the control plane, as root.",
-                    &["install -m 600 sa-new.key /var/snap/microk8s/current/certs/serviceaccount-new.key"],
-                ),
-                restart(
-                    "Add the line `--service-account-key-file=${SNAP_DATA}/certs/serviceaccount-new.key` to args/kube-apiserver. The \
-                     present line of that flag stays.",
-                ),
-            ]
-        },
-        sign: || {
-            vec![restart(
-                "`--service-account-signing-key-file` in args/kube-apiserver and `--service-account-private-key-file` in \
-                 args/kube-controller-manager become ${SNAP_DATA}/certs/serviceaccount-new.key.",
-            )]
-        },
-        remove: || {
-            vec![restart(
-                "Take `--service-account-key-file=${SNAP_DATA}/certs/serviceaccount.key` from args/kube-apiserver.",
-            )]
-        },
+        // One file with all keys, of which the first private one signs: a node that joins gets this file and no other.
+        serve: || restart("cat serviceaccount-former.key sa-new.key", true),
+        sign: || restart("cat sa-new.key serviceaccount-former.key", false),
+        remove: || restart("cat sa-new.key", false),
     }),
 };
 
+const KEY: &str = "/var/snap/microk8s/current/certs/serviceaccount.key";
+const RESTART: &str = "snap restart microk8s.daemon-kubelite";
 const FILE: &str = "/var/snap/microk8s/current/args/kube-apiserver";
 
 fn rollout(change: &IssuerChange, stage: Stage) -> Result<Rollout> {
@@ -61,27 +45,30 @@ fn rollout(change: &IssuerChange, stage: Stage) -> Result<Rollout> {
     let mut content =
         format!("# {FILE}, on every node of the control plane: in place of the lines of these flags\n");
     for flag in &flags {
-        // The file is read by a shell.
+        // MicroK8s takes quotes away and expands variables.
         content.push_str(&format!("--{}={}\n", flag.name, shell::quote(&flag.value)));
     }
     let check = check(
         change,
         stage,
-        "tr '\\0' '\\n' < /proc/$(pgrep -x kubelite)/cmdline; grep service-account-issuer /var/snap/microk8s/current/args/kube-apiserver",
+        "microk8s kubectl create token default | cut -d. -f2 | base64 -d 2>/dev/null | grep -o '\"aud\":[^]]*'",
     );
     let steps = vec![
         action(
             "Write that on every node of the control plane, then restart one after the other.",
-            &["snap restart microk8s.daemon-kubelite", "microk8s status --wait-ready"],
+            &[RESTART, "microk8s status --wait-ready"],
         ),
         check,
     ];
     Ok(Rollout { stage, flags, files: vec![File { path: FILE.to_owned(), content }], steps })
 }
 
-fn restart(what: &str) -> Action {
-    action(
-        &format!("On every node of the control plane, one after the other: {what}"),
-        &["snap restart microk8s.daemon-kubelite", "microk8s status --wait-ready"],
-    )
+/// Writes the key file in place: owner and mode stay. `first`: keeps the present one.
+fn restart(cat: &str, first: bool) -> Vec<Action> {
+    let keep = format!("cp -n {KEY} serviceaccount-former.key");
+    let write = format!("{cat} > {KEY}");
+    let mut commands = vec!["umask 077"];
+    commands.extend(first.then_some(keep.as_str()));
+    commands.extend([write.as_str(), RESTART, "microk8s status --wait-ready"]);
+    vec![action("On every node of the control plane, one after the other, as root.", &commands)]
 }

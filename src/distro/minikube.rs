@@ -6,7 +6,7 @@ use super::{
     ISSUER_FLAG, IssuerChange, Note, Rollout, Stage, check, flags,
     keys::{KeyChange, StagedKeys, action},
     old_issuer::Present,
-    registry::{Accepts, DefaultIssuer, Distribution, Guide, IssuerGuide},
+    registry::{Accepts, Audiences, DefaultIssuer, Distribution, Guide, IssuerGuide},
     static_pods,
 };
 use crate::{error::Result, shell};
@@ -18,6 +18,7 @@ pub(super) const DISTRIBUTION: Distribution = Distribution {
     issuer: IssuerGuide::Files(Guide {
         default_issuer: DefaultIssuer::OfDomain,
         accepts: Accepts::One,
+        audiences: Audiences::Kept,
         present: |_| Ok(Present::default()),
         rollout: |change, _, _, stage| rollout(change, stage),
         notes: |_| {
@@ -29,11 +30,15 @@ pub(super) const DISTRIBUTION: Distribution = Distribution {
     keys: KeyChange::Staged(StagedKeys {
         files: "minikube: the keys are /var/lib/minikube/certs/sa.pub and sa.key in the node; all steps: keyless render rotation --distro \
                 minikube",
-        serve: || static_pods::serve("/var/lib/minikube/certs", "In the node (`minikube ssh`, `sudo -i`)."),
-        sign: || static_pods::sign("/var/lib/minikube/certs", "In the node (`minikube ssh`, `sudo -i`)."),
-        remove: || static_pods::remove("/var/lib/minikube/certs", "In the node (`minikube ssh`, `sudo -i`)."),
+        serve: || static_pods::serve(CERTS, IN_NODE, READY),
+        sign: || static_pods::sign(CERTS, IN_NODE, READY),
+        remove: || static_pods::remove(CERTS, IN_NODE, READY),
     }),
 };
+
+const CERTS: &str = "/var/lib/minikube/certs";
+const IN_NODE: &str = "In the node (`minikube ssh`, `sudo -i`); the last command is for this machine.";
+const READY: &str = "until kubectl get --raw /readyz; do sleep 2; done";
 
 fn rollout(change: &IssuerChange, stage: Stage) -> Result<Rollout> {
     let mut flags = flags(change, stage);

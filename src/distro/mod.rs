@@ -39,7 +39,7 @@ pub(crate) use self::{
 };
 use self::{
     keys::action,
-    registry::{Accepts, DefaultIssuer},
+    registry::{Accepts, Audiences, DefaultIssuer},
 };
 
 use crate::{
@@ -227,7 +227,8 @@ pub(crate) fn instructions(
         Ok(rollout)
     });
     let rollouts = rollouts.collect::<Result<_>>()?;
-    let mut notes = if only_one { Vec::new() } else { notes(&change) };
+    let audiences = guide.map_or(Audiences::Kept, |guide| guide.audiences);
+    let mut notes = if only_one { Vec::new() } else { notes(&change, audiences) };
     notes.extend(guide.map(|guide| (guide.notes)(&change)).unwrap_or_default());
     let outage = distro.filter(|_| only_one && !change.accepted.is_empty()).map(one_issuer);
     let warnings = unproven
@@ -310,17 +311,23 @@ fn flags(change: &IssuerChange, stage: Stage) -> Vec<Flag> {
 const ISSUER_FLAG: &str = "service-account-issuer";
 const JWKS_FLAG: &str = "service-account-jwks-uri";
 
-fn notes(change: &IssuerChange) -> Vec<Note> {
+fn notes(change: &IssuerChange, audiences: Audiences) -> Vec<Note> {
     let mut notes = Vec::new();
     if change.jwks_uri.is_some() {
         notes.push(Note::new(
             "Publish the documents first (`keyless publish`): tokens of the new issuer are refused until they are public.",
         ));
     }
+    notes.push(Note::always(match audiences {
+        Audiences::Kept => {
+            "Leave --api-audiences as it is: unset, it takes all issuers; set to the new issuer alone, every running pod is refused."
+        }
+        Audiences::Named => {
+            "The audiences must name the old issuer and the new one on every API server, in both rollouts, and what they name now: \
+             without the old one, every running pod is refused."
+        }
+    }));
     notes.extend([
-        Note::always(
-            "Leave --api-audiences as it is: unset, it takes all issuers; set to the new issuer alone, every running pod is refused.",
-        ),
         Note::new(
             "One issuer in each flag: `a,b` is one issuer of that name. A value given twice keeps the server from starting.",
         ),

@@ -38,6 +38,7 @@ pub(super) struct Guide {
     pub(super) default_issuer: DefaultIssuer,
     /// How many issuers its API servers can accept.
     pub(super) accepts: Accepts,
+    pub(super) audiences: Audiences,
     /// What the cluster's own configuration says now.
     pub(super) present: fn(&IssuerChange) -> Result<Present>,
     /// `given`: the old issuers that were named by a person.
@@ -56,6 +57,15 @@ pub(super) enum DefaultIssuer {
     Unknown,
 }
 
+/// What its API servers take for their own audiences.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Audiences {
+    /// They need no change: all issuers where nothing is set, or values that the distribution pins itself.
+    Kept,
+    /// The first issuer alone, unless the file names them: it names every issuer.
+    Named,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Accepts {
     /// The first signs, all are accepted.
@@ -66,6 +76,7 @@ pub(super) enum Accepts {
 
 /// The first that fits is taken: relatives come before the one that they are made of.
 static ALL: [Distribution; 19] = [
+    vcluster::DISTRIBUTION,
     k3d::DISTRIBUTION,
     k3s::K3S,
     k3s::RKE2,
@@ -77,7 +88,6 @@ static ALL: [Distribution; 19] = [
     microk8s::DISTRIBUTION,
     kops::DISTRIBUTION,
     minikube::DISTRIBUTION,
-    vcluster::DISTRIBUTION,
     talos::TALOS,
     talos::TALOS_1_13,
     talos::TALOS_1_12,

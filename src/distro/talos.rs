@@ -7,10 +7,10 @@
 use serde_json::{Value, json};
 
 use super::{
-    Action, File, ISSUER_FLAG, IssuerChange, JWKS_FLAG, Note, Rollout, Stage, check, flags,
+    Action, File, Flag, ISSUER_FLAG, IssuerChange, JWKS_FLAG, Note, Rollout, Stage, check, flags,
     keys::{KeyChange, StagedKeys, action},
     old_issuer::Present,
-    registry::{Accepts, DefaultIssuer, Distribution, Guide, IssuerGuide},
+    registry::{Accepts, Audiences, DefaultIssuer, Distribution, Guide, IssuerGuide},
     yaml,
 };
 use crate::error::Result;
@@ -23,18 +23,23 @@ pub(super) const TALOS: Distribution = Distribution {
         // The control plane's endpoint.
         default_issuer: DefaultIssuer::Unknown,
         accepts: Accepts::Several,
+        audiences: Audiences::Named,
         present: |_| Ok(Present::default()),
         rollout: |change, _, _, stage| document(change, stage),
-        notes: |_| notes(),
+        notes: |_| notes_of_documents(),
     }),
     keys: KeyChange::Staged(StagedKeys {
         files: "Talos: the keys are in the document KubeServiceAccountConfig of each control plane node (issuer.privateKey, \
                 accepted.publicKeys); all steps: keyless render rotation --distro talos",
-        serve: || keys("accepted.publicKeys gets the text of sa-new.pub. issuer.privateKey stays."),
+        serve: || {
+            let mut steps = vec![former_key("issuer.privateKey of the document KubeServiceAccountConfig")];
+            steps.extend(keys("accepted.publicKeys gets the text of sa-new.pub. issuer.privateKey stays."));
+            steps
+        },
         sign: || {
             keys(
-                "issuer.privateKey becomes the text of sa-new.key, and accepted.publicKeys holds the public half of the former key \
-                  instead of the new one.",
+                "issuer.privateKey becomes the text of sa-new.key, and accepted.publicKeys holds the text of sa-former.pub instead of \
+                 that of sa-new.pub.",
             )
         },
         remove: || keys("Take the public half of the former key from accepted.publicKeys."),
@@ -48,6 +53,7 @@ pub(super) const TALOS_1_13: Distribution = Distribution {
     issuer: IssuerGuide::Files(Guide {
         default_issuer: DefaultIssuer::Unknown,
         accepts: Accepts::Several,
+        audiences: Audiences::Kept,
         present: |_| Ok(Present::default()),
         rollout: |change, _, _, stage| extra_args(change, stage, Accepts::Several),
         notes: |_| notes(),
@@ -62,6 +68,7 @@ pub(super) const TALOS_1_12: Distribution = Distribution {
     issuer: IssuerGuide::Files(Guide {
         default_issuer: DefaultIssuer::Unknown,
         accepts: Accepts::One,
+        audiences: Audiences::Kept,
         present: |_| Ok(Present::default()),
         rollout: |change, _, _, stage| extra_args(change, stage, Accepts::One),
         notes: |_| notes(),
@@ -77,6 +84,7 @@ const ONE_KEY: KeyChange = KeyChange::Single {
             steps: keyless render rotation --distro talos-1.13",
     sign: || {
         vec![
+            former_key("cluster.serviceAccount.key, decoded from base64"),
             action(
                 "On every control plane node, one after the other: cluster.serviceAccount.key becomes the base64 of sa-new.key.",
                 &["base64 -w 0 sa-new.key", "talosctl -n NODE edit machineconfig"],
@@ -89,11 +97,16 @@ const ONE_KEY: KeyChange = KeyChange::Single {
     },
 };
 
+const AUDIENCES_FLAG: &str = "api-audiences";
 const FILE: &str = "machine configuration (talosctl edit machineconfig)";
 
 /// `kind: KubeServiceAccountConfig`, and the flag that it has no member for.
 fn document(change: &IssuerChange, stage: Stage) -> Result<Rollout> {
-    let flags = flags(change, stage);
+    let mut flags = flags(change, stage);
+    // Unset, Talos takes the first issuer alone for the API server's audience (config/types/k8s/service_account.go).
+    let audiences: Vec<_> =
+        change.accepted.iter().chain([&change.issuer]).map(|it| it.as_str().to_owned()).collect();
+    flags.push(Flag { name: AUDIENCES_FLAG, value: audiences.join(",") });
     let issuers: Vec<&str> =
         flags.iter().filter(|it| it.name == ISSUER_FLAG).map(|it| it.value.as_str()).collect();
     let (signs, accepted) = issuers.split_first().map_or(("", &[][..]), |(first, rest)| (*first, rest));
@@ -101,7 +114,7 @@ fn document(change: &IssuerChange, stage: Stage) -> Result<Rollout> {
         "apiVersion": "v1alpha1",
         "kind": "KubeServiceAccountConfig",
         "issuer": { "issuerURL": signs },
-        "accepted": { "issuers": accepted },
+        "accepted": { "issuers": accepted, "audiences": audiences },
     });
     let mut content = format!(
         "# A part of the {FILE}: the other members of these documents stay.\n{}",
@@ -177,6 +190,14 @@ fn keys(what: &str) -> Vec<Action> {
     )]
 }
 
+/// The way back, and what verifies the tokens of the key meanwhile.
+fn former_key(from: &str) -> Action {
+    action(
+        &format!("Keep the key that signs now: put {from} of the machine configuration into sa-former.key."),
+        &["umask 077", "openssl pkey -in sa-former.key -pubout -out sa-former.pub"],
+    )
+}
+
 fn notes() -> Vec<Note> {
     vec![
         Note::always(
@@ -184,4 +205,16 @@ fn notes() -> Vec<Note> {
         ),
         Note::new("Talos 1.13: its release candidates appended to the default issuer; use 1.13.0 or later."),
     ]
+}
+
+fn notes_of_documents() -> Vec<Note> {
+    let mut notes = notes();
+    notes.push(
+        Note::always(
+            "Talos 1.14: a machine configuration of an earlier version holds cluster.serviceAccount and cluster.apiServer, and Talos \
+             refuses these documents beside them. Move them first: issuer.privateKey is cluster.serviceAccount.key decoded from base64, \
+             and KubeAPIServerConfig names the image.",
+        )
+    );
+    notes
 }

@@ -7,7 +7,7 @@ use super::{
     File, IssuerChange, Note, Rollout, Stage, check, flags,
     keys::{KeyChange, action},
     old_issuer::Present,
-    registry::{Accepts, DefaultIssuer, Distribution, Guide, IssuerGuide},
+    registry::{Accepts, Audiences, DefaultIssuer, Distribution, Guide, IssuerGuide},
     yaml,
 };
 use crate::error::Result;
@@ -19,6 +19,7 @@ pub(super) const DISTRIBUTION: Distribution = Distribution {
     issuer: IssuerGuide::Files(Guide {
         default_issuer: DefaultIssuer::OfDomain,
         accepts: Accepts::Several,
+        audiences: Audiences::Kept,
         present: |_| Ok(Present::default()),
         rollout: |change, _, _, stage| rollout(change, stage),
         notes: |_| {
