@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// What was read in a cluster. Whoever writes nodes can forge it: it chooses which instructions are shown, and nothing else.
+/// What was read in a cluster. A writer of nodes can forge it: it chooses which instructions are shown, and nothing else.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ClusterFacts {
     pub(crate) nodes: Vec<NodeFacts>,

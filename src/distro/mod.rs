@@ -251,7 +251,7 @@ pub(crate) fn instructions(
 fn not_by_user(distro: &Distribution) -> Error {
     let error = Error::failed(
         Code::DistroManaged,
-        format!("the API servers of {} cannot be told to sign as another issuer", distro.title),
+        format!("the API servers of {} cannot be made to sign as another issuer", distro.title),
     );
     distro.instead().into_iter().fold(error, Error::hint)
 }

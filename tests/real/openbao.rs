@@ -187,7 +187,7 @@ impl OpenBao {
     }
 }
 
-/// Logs in with a token, whoever holds the process; `Err` holds OpenBao's words.
+/// Logs in with a token, without the process at hand; `Err` holds OpenBao's words.
 pub(crate) async fn login(client: &Client, token: &str) -> Checked<Result<(), String>> {
     let body = json!({"role": ROLE, "jwt": token});
     Ok(call(client, Method::POST, "auth/jwt/login", &body).await?.map(|_| ()))

@@ -33,7 +33,7 @@ pub(super) async fn tell(
     let distro = distro::detect(&facts);
     if let Some((managed, instead)) = distro.and_then(|it| Some((it, it.instead()?))) {
         report.line(format_args!(
-            "This is {}: its API servers cannot be told to sign as another issuer.",
+            "This is {}: its API servers cannot be made to sign as another issuer.",
             managed.title
         ));
         report.line(instead);
