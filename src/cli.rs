@@ -18,7 +18,7 @@ pub(crate) use self::{
     saved::{ApplyArgs, PlanFile},
     setup::{SetupArgs, TeardownArgs},
     stores::StoreFlags,
-    watch::{LeaseFlag, WatchArgs},
+    watch::{LeaseFlag, WatchArgs, parse_poll},
 };
 use crate::{bucket::Addressing, cluster::ServiceAccount, commands::render::RenderArgs, redact};
 
@@ -179,6 +179,11 @@ pub(crate) struct PublishArgs {
     /// the cluster's keys and every other key that can be read. Shows what it replaces, and asks
     #[arg(long)]
     pub(crate) restore: bool,
+
+    /// Record the longest token that pods, CSI drivers and stores ask for: former keys stay that long. Takes the right to list
+    /// them
+    #[arg(long, conflicts_with = "watch")]
+    pub(crate) look_up_tokens: bool,
 
     /// Do not ask about what --restore replaces or --same-cluster takes
     #[arg(long)]

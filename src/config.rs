@@ -9,6 +9,7 @@ mod file;
 mod ledger;
 mod pod;
 mod trust;
+mod watch;
 mod written;
 
 use std::{collections::BTreeSet, ffi::OsString, path::PathBuf};
@@ -51,6 +52,10 @@ pub(crate) struct Settings {
     pub(crate) ledger: LedgerPlace,
     /// The longest life of a token that is used outside the cluster, in seconds.
     pub(crate) longest_token: u64,
+    /// The most seconds for which a token counts that something in the cluster asks for.
+    pub(crate) most_token: u64,
+    /// Between two looks of `publish --watch`.
+    pub(crate) poll: Option<std::time::Duration>,
     pub(crate) kid_rule: KidRule,
     /// Where the additional roots come from.
     pub(crate) ca_file: Option<PathBuf>,
@@ -200,6 +205,11 @@ impl Settings {
             public_keys,
             ledger: LedgerPlace::resolve(file.cluster.ledger.as_deref())?,
             longest_token: ledger::longest_token(file.cluster.longest_token_seconds)?,
+            most_token: ledger::most_token(
+                file.cluster.max_token_seconds,
+                file.cluster.longest_token_seconds,
+            )?,
+            poll: file.watch.poll()?,
             kid_rule: if *external_signer || file.cluster.external_signer.unwrap_or(false) {
                 KidRule::External
             } else {

@@ -156,7 +156,8 @@ pub(crate) fn random() -> u32 {
     u32::try_from(number >> u32::BITS).unwrap_or_default()
 }
 
-/// Whether a request may be sent a second time although the first may have been carried out.
+/// Whether a request may be sent a second time although the first may have been carried out. Each client derives it where it
+/// sends: from the method, or from the condition that the request names, and says so there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Repeat {
     /// It is idempotent, or the caller handles that it was carried out before.
@@ -192,7 +193,7 @@ pub(crate) fn may_pass(
 ) -> bool {
     match status {
         Some(status) => is_throttled || repeat.may_help_after(status),
-        None => unanswered.is_some_and(|error| error.code.is_broken_connection()),
+        None => repeat == Repeat::Safe && unanswered.is_some_and(|error| error.code.is_broken_connection()),
     }
 }
 

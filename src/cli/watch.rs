@@ -18,7 +18,7 @@ pub(crate) struct WatchArgs {
     #[arg(long, conflicts_with_all = ["create", "dry_run", "same_cluster", "restore", "yes", "out"])]
     pub(crate) watch: bool,
 
-    /// How long to wait between two looks, 1s to 1h; by default 10s. After a change, and when an API server becomes sick, the
+    /// How long to wait between two looks, 1s to 1h; by default watch.poll of the settings file, else 10s. After a change, and when an API server becomes sick, the
     /// next looks follow faster
     #[arg(long, value_name = "TIME", value_parser = parse_poll, requires = "watch")]
     pub(crate) poll: Option<Duration>,
@@ -43,9 +43,9 @@ pub(crate) enum LeaseFlag {
 }
 
 impl WatchArgs {
-    /// The time between two looks.
-    pub(crate) fn poll(&self) -> Duration {
-        self.poll.unwrap_or(POLL)
+    /// The time between two looks. `set`: by the settings file.
+    pub(crate) fn poll(&self, set: Option<Duration>) -> Duration {
+        self.poll.or(set).unwrap_or(POLL)
     }
 }
 
@@ -53,7 +53,8 @@ const POLL: Duration = Duration::from_secs(10);
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(3600);
 
-fn parse_poll(text: &str) -> Result<Duration, String> {
+/// Of the flag, and of `watch.poll` in the settings file.
+pub(crate) fn parse_poll(text: &str) -> Result<Duration, String> {
     let poll = parse_wait(text)?;
     match (SHORTEST..=LONGEST).contains(&poll) {
         true => Ok(poll),

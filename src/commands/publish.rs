@@ -15,7 +15,7 @@ use crate::{
     error::{Code, Result},
     http::Http,
     plan::Plan,
-    publication::{Options, Outcome, Publication, PublicationPlan},
+    publication::{Given, Options, Outcome, Publication, PublicationPlan},
     report::Report,
     retry::{Attempts, Backoff},
     rotation::Former,
@@ -52,6 +52,7 @@ impl<'a> From<&'a PublishArgs> for Intent<'a> {
             dry_run: args.dry_run,
             yes: args.yes,
             plan: Cow::Borrowed(&args.plan),
+            looks_up_tokens: args.look_up_tokens,
             ..Self::bare("publish")
         }
     }
@@ -95,7 +96,7 @@ pub(crate) async fn run(
     now: fn() -> u64,
     report: &mut Report<'_>,
 ) -> Result<Exit> {
-    if given::is_meant(settings) && intent.revoke.is_none() {
+    if Given::is_meant(settings) {
         return given::run(intent, settings, now, report).await;
     }
     let http = Http::new(&settings.additional_roots)?;
@@ -150,7 +151,7 @@ async fn look<'p>(
     let observe = publication.observe_with_ledger(&options, cluster, now, &waiting);
     let mut observation = waiting.tell(report, observe).await?;
     if let Some(kid) = intent.revoke {
-        revoke::begin(kid, &mut observation, settings, report)?;
+        revoke::begin(kid, observation.history.as_mut(), settings, false, report)?;
     }
     let plan = async {
         let _wait = waiting.on("the bucket");

@@ -52,6 +52,8 @@ pub(super) struct File {
     pub(super) tls: Tls,
     #[serde(default)]
     pub(super) verify: Verify,
+    #[serde(default)]
+    pub(super) watch: super::watch::Watch,
     pub(super) provider: Option<ProviderName>,
     #[serde(default)]
     pub(super) store: Store,
@@ -202,6 +204,9 @@ pub(super) struct Cluster {
     pub(super) ledger: Option<String>,
     /// The longest life of a token that is used outside the cluster, in seconds; by default one day
     pub(super) longest_token_seconds: Option<u32>,
+    /// The most seconds for which a token counts that something in the cluster asks for: as much as
+    /// --service-account-max-token-expiration of the API servers grants; by default 30 days
+    pub(super) max_token_seconds: Option<u32>,
 }
 
 /// Whom to trust beside the public certificate authorities.

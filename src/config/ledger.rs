@@ -61,6 +61,26 @@ pub(super) fn longest_token(seconds: Option<u32>) -> Result<u64> {
     }
 }
 
+/// What tenants ask for counts up to this: otherwise one pod could keep every former key for ever.
+const MOST_TOKEN: u32 = 30 * 24 * 3600;
+
+/// `longest`: what is set as the longest; it is never above the most.
+pub(super) fn most_token(seconds: Option<u32>, longest: Option<u32>) -> Result<u64> {
+    match (seconds, longest) {
+        (Some(most), _) if most < SHORTEST => Err(Error::usage(
+            Code::ConfigMalformed,
+            format!("cluster.maxTokenSeconds: {most} is below {SHORTEST}"),
+        )
+        .hint("it is what --service-account-max-token-expiration of the API servers grants; no token lives for less")),
+        (Some(most), Some(longest)) if most < longest => Err(Error::usage(
+            Code::ConfigMalformed,
+            format!("cluster.maxTokenSeconds: {most} is below cluster.longestTokenSeconds: {longest}"),
+        )
+        .hint("leave one of them out, or correct it: a token cannot live longer than the most that is granted")),
+        (most, _) => Ok(u64::from(most.unwrap_or(MOST_TOKEN))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,5 +99,14 @@ mod tests {
         assert_eq!(longest_token(None).unwrap(), 86_400);
         assert_eq!(longest_token(Some(600)).unwrap(), 600);
         assert!(longest_token(Some(599)).is_err() && longest_token(Some(0)).is_err());
+    }
+
+    #[test]
+    fn most_token_is_at_least_longest() {
+        assert_eq!(most_token(None, None).unwrap(), 30 * 86_400);
+        assert_eq!(most_token(Some(3600), None).unwrap(), 3600);
+        assert_eq!(most_token(Some(3600), Some(3600)).unwrap(), 3600);
+        assert_eq!(most_token(None, Some(90 * 86_400)).unwrap(), 30 * 86_400);
+        assert!(most_token(Some(599), None).is_err() && most_token(Some(3600), Some(3601)).is_err());
     }
 }

@@ -13,12 +13,15 @@ use crate::{
 
 /// What the publisher reads. The rest is about the secret store, which it does not touch.
 const SECTIONS: [&str; 5] = ["apiVersion", "issuer", "bucket", "cluster", "verify"];
+/// Where Google is given the keys, and there is no bucket: which provider that is.
+const OF_GOOGLE: [&str; 5] = ["project", "pool", "provider", "mode", "endpoints"];
 /// Of `cluster`, what has no meaning in a pod, or names what the publisher's own objects are called.
 const OF_THIS_MACHINE: [&str; 6] =
     ["enabled", "kubeconfig", "context", "serviceAccount", "ledger", "publicKeys"];
 
 impl Settings {
-    /// The settings file without what is true of this machine only. It must be there, and name a bucket.
+    /// The settings file without what is true of this machine only. It must be there, and name a bucket, or a provider at
+    /// Google that is given the keys.
     pub(crate) fn for_pods(&self) -> Result<Map<String, Value>> {
         let path = &self.file;
         let text =
@@ -46,11 +49,31 @@ fn pods(mut settings: Map<String, Value>, path: &Path) -> Result<Map<String, Val
         let message = format!("{}: {setting} {why}", path.display());
         Err(Error::usage(Code::SettingNotForPods, message).hint(hint))
     };
-    if !is_set(&["bucket", "url"]) {
+    let uploads = !is_set(&["bucket", "url"]);
+    let is_mode = |section: &str, mode: &str| {
+        settings.get(section).and_then(|section| section.get("mode")).and_then(Value::as_str) == Some(mode)
+    };
+    if uploads && is_mode("vault", "static-keys") {
+        return refused(
+            "vault.mode",
+            "is static-keys: the pods have no login at Vault or OpenBao, and no token is stored for them",
+            "after each rotation run `keyless publish` with a person's token, or let the server fetch public documents: keyless setup --bucket",
+        );
+    }
+    if uploads && !is_mode("google", "uploaded") {
         return refused(
             "bucket.url",
-            "is missing: the publisher writes a bucket",
-            "keyless setup --bucket sets it",
+            "is missing: the publisher writes a bucket, or gives Google the keys (google.mode: uploaded)",
+            "keyless setup sets either",
+        );
+    }
+    if let (true, Some(missing)) =
+        (uploads, ["project", "pool", "provider"].into_iter().find(|name| !is_set(&["google", name])))
+    {
+        return refused(
+            &format!("google.{missing}"),
+            "is missing: the publisher gives the keys to the provider that the settings name",
+            "keyless setup writes it",
         );
     }
     if is_set(&["tls", "caFile"]) {
@@ -67,7 +90,10 @@ fn pods(mut settings: Map<String, Value>, path: &Path) -> Result<Map<String, Val
             "publish them once by `keyless keys add FILE`, and leave them out here",
         );
     }
-    settings.retain(|name, _| SECTIONS.contains(&name.as_str()));
+    settings.retain(|name, _| SECTIONS.contains(&name.as_str()) || uploads && name == "google");
+    if let Some(Value::Object(google)) = settings.get_mut("google") {
+        google.retain(|name, _| OF_GOOGLE.contains(&name.as_str()));
+    }
     if let Some(Value::Object(cluster)) = settings.get_mut("cluster") {
         cluster.retain(|name, _| !OF_THIS_MACHINE.contains(&name.as_str()));
     }
@@ -98,6 +124,32 @@ mod tests {
             "cluster": { "uid": "c", "longestTokenSeconds": 3600 },
         });
         assert_eq!(kept.unwrap(), wanted);
+    }
+
+    #[test]
+    fn uploaded_keys_need_no_bucket() {
+        let google = json!({ "project": "acme-prod", "pool": "keyless-prod", "provider": "cluster", "mode": "uploaded" });
+        let settings = |google: &Value| json!({ "apiVersion": "keyless/v1", "google": google, "cluster": { "uid": "c" } });
+        let mut whole = settings(&google);
+        whole["google"]["impersonate"] = json!("eso@acme-prod.iam.gserviceaccount.com");
+        whole["store"] = json!({ "name": "gcp" });
+        assert_eq!(of(whole).unwrap(), settings(&google));
+        for missing in ["project", "pool", "provider", "mode"] {
+            let mut part = google.clone();
+            part[missing] = Value::Null;
+            assert_eq!(of(settings(&part)).unwrap_err().code, Code::SettingNotForPods, "{missing}");
+        }
+        let mut documents = google.clone();
+        documents["mode"] = json!("documents");
+        assert!(of(settings(&documents)).is_err());
+        let mut vault = settings(&google);
+        vault["vault"] = json!({ "address": "https://i", "mode": "static-keys" });
+        let refused = of(vault).unwrap_err();
+        assert!(refused.message.contains("vault.mode"), "{refused}");
+        // With a bucket, what providers are given is no matter of the pods.
+        let mut bucket = settings(&google);
+        bucket["bucket"] = json!({ "url": "s3://a" });
+        assert!(of(bucket).unwrap().get("google").is_none());
     }
 
     #[test]

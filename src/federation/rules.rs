@@ -48,6 +48,8 @@ pub(crate) struct KeyRules {
     pub(crate) most: Option<usize>,
     /// Stable names of the refusals of a key and of too many keys.
     pub(crate) codes: [Code; 2],
+    /// Whether it finds the key of a token by its `kid`; otherwise it tries each, and keeps no `kid`.
+    pub(crate) by_kid: bool,
     /// What else can be done about too many.
     pub(crate) without_limit: &'static str,
 }

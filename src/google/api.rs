@@ -60,19 +60,26 @@ impl Api {
     }
 
     pub(crate) async fn get(&self, url: &str) -> Outcome<Value> {
-        self.call(Method::GET, url, None).await
+        self.call(Method::GET, url, None, Repeat::of(&Method::GET)).await
     }
 
+    /// Safe to repeat: it reads (policies, test permissions), names the state that it expects (`setIamPolicy` with an etag),
+    /// makes what a second attempt finds there (`ALREADY_EXISTS`, which the caller looks into), or sets a state
+    /// (`:undelete`, `:disable`, `services:batchEnable`).
     pub(crate) async fn post(&self, url: &str, body: Option<&Value>) -> Outcome<Value> {
-        self.call(Method::POST, url, body).await
+        self.call(Method::POST, url, body, Repeat::Safe).await
     }
 
-    pub(crate) async fn patch(&self, url: &str, body: &Value) -> Outcome<Value> {
-        self.call(Method::PATCH, url, Some(body)).await
+    /// `repeat`: whether it is sent again although the first may have been carried out. It sets the members that its mask
+    /// names to what the body has, so a second time changes nothing: [`Repeat::Safe`]; but no `PATCH` of the IAM API takes
+    /// an etag, and what another client writes between the two is lost. Where others write all the time, as they do with
+    /// uploaded keys, it is [`Repeat::Unsafe`], and the caller looks again.
+    pub(crate) async fn patch(&self, url: &str, body: &Value, repeat: Repeat) -> Outcome<Value> {
+        self.call(Method::PATCH, url, Some(body), repeat).await
     }
 
     pub(crate) async fn delete(&self, url: &str) -> Outcome<Value> {
-        self.call(Method::DELETE, url, None).await
+        self.call(Method::DELETE, url, None, Repeat::of(&Method::DELETE)).await
     }
 
     /// Opens a connection before it is needed. What is answered, and whether, counts only for those who need it.
@@ -85,13 +92,14 @@ impl Api {
         );
     }
 
-    async fn call(&self, method: Method, url: &str, body: Option<&Value>) -> Outcome<Value> {
+    async fn call(&self, method: Method, url: &str, body: Option<&Value>, repeat: Repeat) -> Outcome<Value> {
         let headers = self.tokens.headers().await.map_err(Refusal::unsent)?;
         let request = self.http.client().request(method, url).headers(headers);
-        self.send(url, with_body(request, body)).await
+        self.send(url, with_body(request, body), repeat).await
     }
 
-    /// With another identity's token instead of our own: what a workload would be answered.
+    /// With another identity's token instead of our own: what a workload would be answered. It only reads and exchanges
+    /// tokens, which is safe to repeat.
     pub(crate) async fn call_as(
         &self,
         token: &Secret,
@@ -100,19 +108,17 @@ impl Api {
         body: Option<&Value>,
     ) -> Outcome<Value> {
         let request = self.http.client().request(method, url).bearer_auth(token.expose());
-        self.send(url, with_body(request, body)).await
+        self.send(url, with_body(request, body), Repeat::Safe).await
     }
 
-    /// A form, without any token (RFC 6749 §3.2, RFC 8693 §2.1).
+    /// A form, without any token (RFC 6749 §3.2, RFC 8693 §2.1). It asks for a token: another one is as good.
     pub(crate) async fn form(&self, url: &str, fields: &[(&str, &str)]) -> Outcome<Value> {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let request = self.http.client().post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-        self.send(url, request.body(body)).await
+        self.send(url, request.body(body), Repeat::Safe).await
     }
 
-    /// Every request is safe to repeat: reads are, writes of policies name the state that they expect, and
-    /// what is made or removed twice is answered by a conflict that the caller looks into.
-    async fn send(&self, url: &str, request: RequestBuilder) -> Outcome<Value> {
+    async fn send(&self, url: &str, request: RequestBuilder, repeat: Repeat) -> Outcome<Value> {
         let place = origin(url);
         let request = request
             .build()
@@ -131,7 +137,7 @@ impl Api {
                 Err(error) => Refusal::unanswered(error),
             };
             let after = refusal.retry_after();
-            if !refusal.may_pass(Repeat::Safe) || !attempts.pause(after).await {
+            if !refusal.may_pass(repeat) || !attempts.pause(after).await {
                 return Err(refusal);
             }
         }

@@ -153,7 +153,9 @@ impl Refusal {
     /// Whether asking again can help.
     pub(crate) fn may_pass(&self, repeat: Repeat) -> bool {
         let unanswered = self.unanswered.as_deref().filter(|_| self.sent);
-        may_pass(repeat, self.status, self.is_throttled(), unanswered)
+        // After 503 it is not known whether it was carried out.
+        let is_throttled = self.is_throttled() && (repeat == Repeat::Safe || self.status != Some(503));
+        may_pass(repeat, self.status, is_throttled, unanswered)
     }
 
     /// How long Google asks to wait before the next attempt.

@@ -31,6 +31,7 @@ impl History {
             let of_state = self.judged.states.iter().filter(|(_, state)| matching(**state));
             let keys: Vec<_> = of_state.filter_map(|(id, _)| self.described(id)).collect();
             if !keys.is_empty() {
+                let what = if self.is_given() { of_provider(code).unwrap_or(what) } else { what };
                 notes.push(Warning { code, message: format!("{}: {what}", keys.join(", ")) });
             }
         }
@@ -42,7 +43,11 @@ impl History {
         let entry = self.judged.ledger.keys.get(id);
         let kid = self.kid(id)?;
         let noticed = entry.map_or(self.look.latest, |entry| entry.noticed);
-        Some(format!("{} (first noticed {})", kid.escape_debug(), rfc3339(noticed)))
+        let lacking = match (self.judged.states.get(id), self.lacking(id)) {
+            (Some(State::Missing), names @ [_, ..]) => format!("; not at {}", names.join(", ")),
+            _ => String::new(),
+        };
+        Some(format!("{} (first noticed {}{lacking})", kid.escape_debug(), rfc3339(noticed)))
     }
 
     /// Why the ledger is not used, if it is not.
@@ -129,6 +134,32 @@ const ALARMS: [Alarm; 6] = [
         "it was revoked, and an API server has it: it is published. Take it from --service-account-key-file of every API server",
     ),
 ];
+
+/// What is otherwise where a provider is given the keys: flags about documents are no remedy there.
+fn of_provider(code: Code) -> Option<&'static str> {
+    Some(match code {
+        Code::KeyForeign => {
+            "the provider has it, and the ledger knows it neither from an API server nor from a file: its holder can sign as every \
+             workload. If it is a former key of this cluster, or one that you staged, `keyless keys add FILE` with its public half records \
+             that. Otherwise find out who wrote it: `keyless keys revoke KID` removes it"
+        }
+        Code::KeyNotServed => {
+            "the provider had it before the ledger began, and no API server has it: a former key of this cluster, or a foreign one, whose \
+             holder can sign as every workload. `keyless keys add FILE` with its public half records that it is a former key, `keyless keys \
+             revoke KID` removes it"
+        }
+        Code::KeyReturned => {
+            "it was taken out, and the provider has it again: its holder can sign as every workload. Find out who wrote it. It is taken out \
+             as soon as every API server answers and none has it; `keyless keys revoke KID` takes it out where there are fewer API servers \
+             than before"
+        }
+        Code::KeyMissing => {
+            "each provider has to have it, no API server has it, and it does not: tokens of it are refused there. Find out who removed it. \
+             `keyless keys add FILE` gives it to each again; if it is of no use any more, `keyless keys revoke KID` records that"
+        }
+        _ => return None,
+    })
+}
 
 /// What is known of a key, without the times.
 pub(super) fn facts(entry: &Entry) -> Value {

@@ -5,47 +5,47 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::History;
 use crate::{
-    cluster::Observed,
     error::Result,
+    federation::Rules,
     oidc::{KeySet, PublicKey},
-    rotation::{self, Copies, Decision, Former, Inputs, KeyId, KeyStatus, PublishedSet},
+    rotation::{self, Copies, Decision, Former, Inputs, KeyId, KeyStatus, Limit, Place, PublishedSet},
 };
 
-/// One decision for each provider, in their order.
+/// What one provider is to have. `set`: what it has.
+pub(super) fn decide(
+    live: &KeySet,
+    files: Option<&KeySet>,
+    set: &PublishedSet,
+    rules: &Rules,
+    history: Option<&History>,
+) -> Result<Decision> {
+    let states = history.map(|history| history.judged.states.clone()).unwrap_or_default();
+    let keys = &rules.keys;
+    let limit = keys.most.map(|most| Limit { most, code: keys.codes[1], without: keys.without_limit });
+    rotation::decide(&Inputs {
+        live: Some(live),
+        files,
+        published: std::slice::from_ref(set),
+        former: Former::Unknown,
+        states: &states,
+        copies: Copies::IfOurs,
+        // The ledger knows it from elsewhere.
+        is_own: false,
+        place: Place::Provider { name: &set.name, limit },
+    })
+}
+
+/// One decision for each provider for which there is one, in their order.
 #[derive(Debug)]
-pub(super) struct Decisions(Vec<Decision>);
+pub(super) struct Decisions<'a>(pub(super) Vec<&'a Decision>);
 
-impl Decisions {
-    /// `sets`: what each provider has, and for each of them one decision.
-    pub(super) fn new(
-        observed: &Observed,
-        files: Option<&KeySet>,
-        sets: &[PublishedSet],
-        history: Option<&History>,
-    ) -> Result<Self> {
-        let live = observed.live()?;
-        let states = history.map(|history| history.judged.states.clone()).unwrap_or_default();
-        let decide = |set| {
-            rotation::decide(&Inputs {
-                live: Some(&live),
-                files,
-                published: std::slice::from_ref(set),
-                former: Former::Unknown,
-                states: &states,
-                copies: Copies::IfOurs,
-                // The ledger knows it from elsewhere.
-                is_own: false,
-            })
-        };
-        sets.iter().map(decide).collect::<Result<_>>().map(Self)
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Decision> {
-        self.0.iter()
+impl<'a> Decisions<'a> {
+    fn iter(&self) -> impl Iterator<Item = &'a Decision> + '_ {
+        self.0.iter().copied()
     }
 
     /// The keys of any provider, each once, by `kid`. For people: no provider is to have all of them.
-    pub(super) fn keys(&self) -> Vec<&PublicKey> {
+    pub(super) fn keys(&self) -> Vec<&'a PublicKey> {
         once(self.iter().flat_map(|decision| decision.keys.iter()))
     }
 
@@ -66,19 +66,13 @@ impl Decisions {
     }
 
     /// Those that a provider is to have no longer.
-    pub(super) fn leaving(&self) -> Vec<&PublicKey> {
+    pub(super) fn leaving(&self) -> Vec<&'a PublicKey> {
         once(self.iter().flat_map(|decision| &decision.leaving))
     }
 
     /// Those for which a provider has no room.
-    pub(super) fn left_out(&self) -> Vec<&PublicKey> {
+    pub(super) fn left_out(&self) -> Vec<&'a PublicKey> {
         once(self.iter().flat_map(|decision| &decision.left_out))
-    }
-
-    /// Whether each provider is to have the same keys by both.
-    pub(super) fn are_same(&self, other: &Self) -> bool {
-        let keys = |decisions: &Self| decisions.iter().map(|it| it.keys.clone()).collect::<Vec<_>>();
-        keys(self) == keys(other)
     }
 }
 
@@ -90,6 +84,16 @@ pub(super) fn in_every<'a, S: IntoIterator<Item = &'a PublicKey>>(
         .map(ids)
         .reduce(|one, other| one.intersection(&other).copied().collect())
         .unwrap_or_default()
+}
+
+/// For each key that one of these has, the others that lack it, by name.
+pub(super) fn lacking(sets: &[&PublishedSet]) -> BTreeMap<KeyId, Vec<String>> {
+    let all: Vec<_> = sets.iter().map(|set| (set.name.clone(), ids(&set.keys))).collect();
+    let each: BTreeSet<KeyId> = all.iter().flat_map(|(_, ids)| ids).copied().collect();
+    let without = |id: &KeyId| -> Vec<String> {
+        all.iter().filter(|(_, ids)| !ids.contains(id)).map(|(name, _)| name.clone()).collect()
+    };
+    each.into_iter().map(|id| (id, without(&id))).filter(|(_, names)| !names.is_empty()).collect()
 }
 
 /// Which keys these are, whatever their order and their `kid`s: Vault keeps none.
@@ -116,5 +120,14 @@ mod tests {
         assert_eq!(in_every(sets), BTreeSet::from([KeyId::of(&keys[1])]));
         assert_eq!(in_every([&keys[..1], &keys[1..]]), BTreeSet::new());
         assert_eq!(in_every([&keys]), ids(&keys));
+        let named = |name: &str, keys: &[PublicKey]| PublishedSet {
+            name: name.to_owned(),
+            keys: keys.to_vec(),
+            copy: false,
+        };
+        let (one, other) = (named("one", &keys[..2]), named("other", &keys[1..]));
+        let lacks = |key: &PublicKey, name: &str| (KeyId::of(key), vec![name.to_owned()]);
+        assert_eq!(lacking(&[&one, &other]), [lacks(&keys[0], "other"), lacks(&keys[2], "one")].into());
+        assert_eq!(lacking(&[&one]), BTreeMap::new());
     }
 }

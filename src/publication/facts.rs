@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Outcome, PublicationPlan, live};
 use crate::{
     cluster::ApiServer,
-    oidc::{KeySet, MAX_AGE},
+    oidc::{KeySet, MAX_AGE, Token},
     relying_party::prove,
     rotation::KeyStatus,
     watch::{Facts, state_name},
@@ -30,10 +30,12 @@ impl PublicationPlan<'_> {
         }
         // What anonymous readers were just seen to get, or each copy that they may be led to.
         let public: Vec<_> = match outcome {
-            Some(outcome) if outcome.read_back => vec![Some(outcome.decision.keys.clone())],
+            Some(outcome) if outcome.read_back => {
+                vec![Trusted::document(Some(outcome.decision.keys.clone()))]
+            }
             _ => {
                 let copies = self.observation.published.sets.iter().filter(|set| set.copy);
-                copies.map(|set| KeySet::new(set.keys.iter().cloned()).ok()).collect()
+                copies.map(|set| Trusted::document(KeySet::new(set.keys.iter().cloned()).ok())).collect()
             }
         };
         let is_public = observed.is_some_and(|observed| each_verifies(&observed.servers, &public));
@@ -48,13 +50,31 @@ impl PublicationPlan<'_> {
     }
 }
 
-/// Whether each of these key sets verifies the token of each server; `None`: one that is none. What signs is not known as
-/// long as no server answers.
-pub(super) fn each_verifies(servers: &[ApiServer], sets: &[Option<KeySet>]) -> bool {
-    let verifies = |keys: &Option<KeySet>| {
-        let keys = keys.as_ref();
-        keys.is_some_and(|keys| servers.iter().all(|server| prove(&server.token, keys).is_ok()))
-    };
+/// What tokens are verified with.
+#[derive(Clone, Debug)]
+pub(super) struct Trusted {
+    /// `None`: it is no key set, or is not known.
+    pub(super) keys: Option<KeySet>,
+    /// The key of a token is found by its `kid`; otherwise each is tried, and their names say nothing.
+    pub(super) by_kid: bool,
+}
+
+impl Trusted {
+    fn document(keys: Option<KeySet>) -> Self {
+        Self { keys, by_kid: true }
+    }
+
+    fn verifies(&self, token: &Token) -> bool {
+        self.keys.as_ref().is_some_and(|keys| match self.by_kid {
+            true => prove(token, keys).is_ok(),
+            false => keys.iter().any(|key| token.signed_by(key).is_ok()),
+        })
+    }
+}
+
+/// Whether each of these verifies the token of each server. What signs is not known as long as no server answers.
+pub(super) fn each_verifies(servers: &[ApiServer], sets: &[Trusted]) -> bool {
+    let verifies = |trusted: &Trusted| servers.iter().all(|server| trusted.verifies(&server.token));
     !servers.is_empty() && !sets.is_empty() && sets.iter().all(verifies)
 }
 
@@ -92,8 +112,25 @@ mod tests {
             (vec![with.clone(), None], false),
             (Vec::new(), false),
         ] {
-            assert_eq!(each_verifies(&servers, &sets), verifies, "{sets:?}");
+            let documents: Vec<_> = sets.iter().cloned().map(Trusted::document).collect();
+            assert_eq!(each_verifies(&servers, &documents), verifies, "{sets:?}");
         }
-        assert!(!each_verifies(&[], &[with]));
+        assert!(!each_verifies(&[], &[Trusted::document(with)]));
+    }
+
+    /// Vault keeps no `kid`s, and an external signer chooses them.
+    #[test]
+    fn free_kid_is_compared_by_key() {
+        let (signer, other) = (SigningKey::ec(Curve::P256), SigningKey::ec(Curve::P256));
+        let servers = [server(&signer, &["free"])];
+        for (key, by_kid, verifies) in
+            [(&signer, false, true), (&signer, true, false), (&other, false, false), (&other, true, false)]
+        {
+            let keys = Some(server(key, &["computed"]).keys);
+            assert_eq!(each_verifies(&servers, &[Trusted { keys, by_kid }]), verifies, "{by_kid}");
+        }
+        // The same name is not the same key.
+        let keys = Some(server(&other, &["free"]).keys);
+        assert!(!each_verifies(&servers, &[Trusted { keys, by_kid: true }]));
     }
 }

@@ -31,7 +31,18 @@ impl Act for Guarded<'_> {
         match has {
             // Another publisher has decided the same.
             Some(has) if has == ids(self.want.keys.iter()) => Ok(()),
-            Some(has) if has == ids(&self.seen) => change.run(say).await,
+            Some(has) if has == ids(&self.seen) => match change.run(say).await {
+                // It is not sent again, as others may have written since: it may have been carried out, though.
+                Err(error) => match self.provider.keys().await {
+                    Ok(has)
+                        if has.given().is_some_and(|has| ids(has.iter()) == ids(self.want.keys.iter())) =>
+                    {
+                        Ok(())
+                    }
+                    _ => Err(error),
+                },
+                done => done,
+            },
             Some(_) | None => Err(Error::failed(
                 Code::ApplyRaced,
                 format!(

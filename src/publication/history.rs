@@ -44,8 +44,14 @@ pub(crate) struct Keys {
     pub(crate) served: Option<u64>,
     /// There are no documents: a provider is given the keys.
     pub(crate) is_given: bool,
+    /// The keys of one provider could not be read.
+    pub(crate) unread: bool,
+    /// Providers that lack a key that another one has.
+    pub(crate) lacking: BTreeMap<KeyId, Vec<String>>,
     /// The longest token with an audience outside the cluster; `None`: it was not looked up.
     pub(crate) tokens: Option<LongestFound>,
+    /// What is found counts up to so many seconds.
+    pub(crate) most_token: u64,
     /// `--same-cluster`.
     pub(crate) vouched: bool,
     pub(crate) revoke: Option<KeyId>,
@@ -136,7 +142,9 @@ impl History {
             copies: &self.keys.copies,
             served: self.keys.served,
             is_given: self.keys.is_given,
-            tokens: self.keys.tokens,
+            unread: self.keys.unread,
+            tokens: self.keys.tokens.as_ref(),
+            most_token: self.keys.most_token,
             lost: &ahead,
             vouched: self.keys.vouched,
             policy: &self.base,
@@ -210,6 +218,16 @@ impl History {
 
     pub(super) fn is_pending(&self) -> bool {
         !self.is_left_alone() && self.before.as_ref() != Some(&self.judged.ledger)
+    }
+
+    /// Whether providers are given the keys, and there are no documents.
+    pub(super) fn is_given(&self) -> bool {
+        self.keys.is_given
+    }
+
+    /// The providers that lack this key, although others have it.
+    pub(super) fn lacking(&self, id: &KeyId) -> &[String] {
+        self.keys.lacking.get(id).map(Vec::as_slice).unwrap_or_default()
     }
 
     pub(crate) fn state(&self, key: &PublicKey) -> Option<State> {

@@ -11,7 +11,7 @@ use super::{
     live,
 };
 use crate::{
-    cluster::Cluster,
+    cluster::{Cluster, OutsideTokens},
     error::{Code, Error, Result},
     oidc::{KeySet, MAX_AGE, PublicKey},
     relying_party::{Fetched, max_age},
@@ -97,10 +97,8 @@ impl Publication<'_> {
         keys.copies = keys.of(in_sets(true));
         let is_read = observation.seen.1.answer.is_ok() && !observation.copy.is_partial;
         keys.public = is_read.then(|| in_every(sets));
-        keys.tokens = observation.tokens.as_ref().map(|tokens| LongestFound {
-            seconds: tokens.longest.as_ref().map_or(0, |(seconds, _)| *seconds),
-            is_complete: tokens.unseen.is_empty(),
-        });
+        keys.tokens = observation.tokens.as_ref().map(longest_found);
+        keys.most_token = self.settings.most_token;
         let others: Vec<PublicKey> = in_sets(false).chain(in_sets(true)).chain(files()).cloned().collect();
         let look = history::look(observed, &others, now);
         let documents = [&observation.seen.0, &observation.seen.1];
@@ -213,6 +211,15 @@ pub(super) async fn write_ledger(
             history.keep_all();
             Ok(Some(unwritten(&history.book, &error)))
         }
+    }
+}
+
+/// What the ledger notes of the tokens that were found.
+pub(super) fn longest_found(tokens: &OutsideTokens) -> LongestFound {
+    LongestFound {
+        seconds: tokens.longest.as_ref().map_or(0, |(seconds, _)| *seconds),
+        by: tokens.longest.as_ref().map(|(_, by)| by.clone()),
+        is_complete: tokens.unseen.is_empty(),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
     oidc::{Discovery, Document, JWKS_PATH, KeySet, PublicKey},
     plan::{Action, Plan, Step, Target},
     relying_party::notes_of_unread,
-    rotation::{self, Decision, Former, Inputs, PublishedSet},
+    rotation::{self, Decision, Former, Inputs, Place, PublishedSet},
     warning::Warning,
 };
 
@@ -108,7 +108,16 @@ impl Publication<'_> {
     ) -> Result<Decision> {
         let (files, states) = (observation.files.as_ref(), &observation.states());
         let (copies, is_own) = (observation.copies, observation.is_own);
-        rotation::decide(&Inputs { live, files, published, former, states, copies, is_own })
+        rotation::decide(&Inputs {
+            live,
+            files,
+            published,
+            former,
+            states,
+            copies,
+            is_own,
+            place: Place::Documents,
+        })
     }
 
     /// Whether anonymous readers get both documents as they lie in the bucket: then nothing is to be opened.

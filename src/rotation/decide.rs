@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{KeyId, State};
+use super::{KeyId, State, place::Place};
 use crate::{
     error::{Code, Error, Result},
     oidc::{KeySet, MAX_KEYS, PublicKey},
@@ -27,6 +27,7 @@ pub(crate) struct Inputs<'a> {
     pub(crate) copies: Copies,
     /// The issuer is known to be this cluster's: what others put there is named, and keeps nothing out.
     pub(crate) is_own: bool,
+    pub(crate) place: Place<'a>,
 }
 
 /// What becomes of keys that anonymous readers get, and that are not in the bucket although a key set is there.
@@ -100,6 +101,8 @@ pub(crate) enum KeyStatus {
     Foreign,
     /// Taken out before, and published again.
     Returned,
+    /// A provider has it, and another one has not.
+    Missing,
     /// Published; no API server was asked.
     Published,
 }
@@ -116,6 +119,7 @@ impl KeyStatus {
             Self::Revoked => "revoked",
             Self::Foreign => "foreign",
             Self::Returned => "returned",
+            Self::Missing => "missing",
             Self::Published => "published",
         }
     }
@@ -131,9 +135,9 @@ pub(crate) fn decide(inputs: &Inputs<'_>) -> Result<Decision> {
     let mut published = Published::default();
     for set in inputs.published {
         if let (Some(live), Former::Unknown, false) = (inputs.live, inputs.former, inputs.is_own) {
-            refuse_another_cluster(live, set, &published, inputs.states)?;
+            refuse_another_cluster(live, set, &published, inputs)?;
         }
-        published.merge(set, ours.as_ref(), inputs.former)?;
+        published.merge(set, ours.as_ref(), inputs.former, inputs.place)?;
     }
     let Published { keys: mut room_for, replaced, mut only_public } = published;
     let state = |key: &PublicKey| inputs.states.get(&KeyId::of(key)).copied();
@@ -151,7 +155,7 @@ pub(crate) fn decide(inputs: &Inputs<'_>) -> Result<Decision> {
     let room = MAX_KEYS - ours.as_ref().map_or(0, KeySet::len);
     let (leaving, mut others): (Vec<_>, Vec<_>) =
         room_for.into_values().partition(|key| state(key).is_some_and(State::leaves));
-    others.sort_by_key(|key| !state(key).is_some_and(State::is_ours));
+    let room = inputs.place.room(room, ours.as_ref(), &mut others, inputs)?;
     let left_out = others.split_off(room.min(others.len()));
     let all = ours.iter().flat_map(KeySet::iter).cloned().chain(others);
     let keys = match all.collect::<Vec<_>>() {
@@ -179,9 +183,11 @@ pub(crate) fn decide(inputs: &Inputs<'_>) -> Result<Decision> {
                 Some(State::Staged) => KeyStatus::Staged,
                 Some(State::Foreign) => KeyStatus::Foreign,
                 Some(State::Returned { .. }) => KeyStatus::Returned,
+                Some(State::Missing) => KeyStatus::Missing,
                 // A key that signs, and that no server serves, is named by itself.
-                Some(State::Unknown | State::Live | State::RevokedLive | State::Leaving | State::Missing)
-                | None => KeyStatus::NotServed,
+                Some(State::Unknown | State::Live | State::RevokedLive | State::Leaving) | None => {
+                    KeyStatus::NotServed
+                }
             },
         }
     };
@@ -203,9 +209,9 @@ fn refuse_another_cluster(
     live: &KeySet,
     set: &PublishedSet,
     before: &Published,
-    states: &BTreeMap<KeyId, State>,
+    inputs: &Inputs<'_>,
 ) -> Result<()> {
-    let is_known = |key: &PublicKey| states.get(&KeyId::of(key)).is_some_and(|state| state.is_ours());
+    let is_known = |key: &PublicKey| inputs.states.get(&KeyId::of(key)).is_some_and(|state| state.is_ours());
     let is_ours = |key: &PublicKey| live.get(key.kid()).is_some() || is_known(key);
     // An older copy of what is stored is no other cluster's.
     let is_stored = |key: &PublicKey| before.keys.get(key.kid()).is_some_and(|known| known.same_key(key));
@@ -214,7 +220,7 @@ fn refuse_another_cluster(
     }
     let kids =
         |keys: &mut dyn Iterator<Item = &PublicKey>| shown(&keys.map(PublicKey::kid).collect::<Vec<_>>());
-    Err(Error::failed(
+    let error = Error::failed(
         Code::IssuerOfAnotherCluster,
         format!(
             "none of the keys published in {} is served by this cluster: they are another cluster's, or all its keys were replaced at once",
@@ -222,13 +228,8 @@ fn refuse_another_cluster(
         ),
     )
     .caused_by(format_args!("published: {}", kids(&mut set.keys.iter())))
-    .caused_by(format_args!("live:      {}", kids(&mut live.iter())))
-    .hint("one issuer belongs to one cluster: give this one a path of its own, e.g. --issuer …/NAME")
-    .hint("if they are this cluster's own former keys: `keyless publish --same-cluster` keeps them and adds the present ones")
-    .hint(
-        "if others have replaced this cluster's keys, or it was created again: `keyless publish --restore` puts its keys beside these, \
-         which are named until they are revoked",
-    ))
+    .caused_by(format_args!("live:      {}", kids(&mut live.iter())));
+    Err(inputs.place.if_of_another_cluster().iter().fold(error, |error, hint| error.hint(*hint)))
 }
 
 /// The first few of a list that others may have made long.
@@ -251,13 +252,19 @@ struct Published {
 }
 
 impl Published {
-    fn merge(&mut self, set: &PublishedSet, ours: Option<&KeySet>, former: Former) -> Result<()> {
+    fn merge(
+        &mut self,
+        set: &PublishedSet,
+        ours: Option<&KeySet>,
+        former: Former,
+        place: Place<'_>,
+    ) -> Result<()> {
         for key in &set.keys {
             let other_than = |known: Option<&PublicKey>| known.is_some_and(|known| !known.same_key(key));
             let squats = other_than(ours.and_then(|ours| ours.get(key.kid())));
             let stored = self.keys.get(key.kid());
             if squats && former != Former::Restore && !(set.copy && stored.is_some()) {
-                return Err(taken(key, &set.name));
+                return Err(taken(key, &set.name, place));
             }
             if squats {
                 self.replaced.push((key.clone(), set.name.clone()));
@@ -276,7 +283,7 @@ impl Published {
     }
 }
 
-fn taken(key: &PublicKey, name: &str) -> Error {
+fn taken(key: &PublicKey, name: &str, place: Place<'_>) -> Error {
     Error::failed(
         Code::KidTaken,
         format!(
@@ -286,7 +293,7 @@ fn taken(key: &PublicKey, name: &str) -> Error {
     )
     .caused_by(format_args!("published there: {}", key.describe()))
     .hint("the holder of that key can sign as every workload: find out who wrote it there")
-    .hint("put this cluster's key in its place: keyless publish --restore")
+    .hint(place.if_taken())
 }
 
 fn twice(key: &PublicKey, name: &str) -> Error {

@@ -44,7 +44,16 @@ fn decided_with(
     former: Former,
 ) -> Result<Decision> {
     let states = &BTreeMap::new();
-    decide(&Inputs { live, files, published, former, states, copies: Copies::Kept, is_own: false })
+    decide(&Inputs {
+        live,
+        files,
+        published,
+        former,
+        states,
+        copies: Copies::Kept,
+        is_own: false,
+        place: Place::Documents,
+    })
 }
 
 #[test]
@@ -151,6 +160,7 @@ fn unknown_key_of_copy_is_left() {
             states: &states,
             copies,
             is_own: false,
+            place: Place::Documents,
         };
         let decision = decide(&inputs).unwrap();
         assert_eq!(decision.keys.len() + decision.not_stored.len(), 2, "{state:?}");
@@ -180,6 +190,7 @@ fn own_issuer_gets_our_keys_back() {
         states: &states,
         copies: Copies::IfOurs,
         is_own: true,
+        place: Place::Documents,
     };
     let decision = decide(&inputs).unwrap();
     let statuses: Vec<_> = decision.keys.iter().map(|key| decision.status(key)).collect();

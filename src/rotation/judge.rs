@@ -37,8 +37,12 @@ pub(crate) struct Scene<'a> {
     pub(crate) served: Option<u64>,
     /// There are no documents, and nothing that caches them: a provider is given the keys.
     pub(crate) is_given: bool,
+    /// Of several providers, the keys of one could not be read: what the others have is known.
+    pub(crate) unread: bool,
     /// `None`: it was not looked up.
-    pub(crate) tokens: Option<LongestFound>,
+    pub(crate) tokens: Option<&'a LongestFound>,
+    /// What is found counts up to so many seconds.
+    pub(crate) most_token: u64,
     /// Entries of the ledger that are lost.
     pub(crate) lost: &'a BTreeSet<KeyId>,
     /// `--same-cluster`.
@@ -72,7 +76,7 @@ pub(crate) enum State {
     Returned {
         leaves: bool,
     },
-    /// It has to be public, and it is not in the bucket: someone else took it out.
+    /// It has to be public, and it is not in the bucket, or not at every provider: someone else took it out.
     Missing,
     /// Published when there was no ledger, and never seen live.
     Unknown,
@@ -132,7 +136,8 @@ pub(crate) fn judge(scene: &Scene<'_>, blank: &Ledger) -> Judged {
     current.extend(scene.copies);
     let is_new = scene.is_given || scene.stored.is_empty() && scene.copies.is_empty();
     let cache = ledger.note_cache(scene.served, is_new, look).max(scene.policy.cache);
-    let longest_token = ledger.note_tokens(scene.tokens, look).max(scene.policy.longest_token);
+    let longest_token =
+        ledger.note_tokens(scene.tokens, scene.most_token, look).max(scene.policy.longest_token);
     let policy = &Policy { cache, longest_token, ..*scene.policy };
     let keys: BTreeSet<KeyId> = current.iter().chain(ledger.keys.keys()).copied().collect();
     let mut states = BTreeMap::new();
@@ -145,6 +150,7 @@ pub(crate) fn judge(scene: &Scene<'_>, blank: &Ledger) -> Judged {
         one.update(&mut entry);
         if current.contains(&id) {
             let state = one.state(&entry);
+            let was_dropped = entry.dropped.is_some();
             entry.dropped = match state {
                 _ if one.is_needed() => None,
                 // Written by every run that takes it out, so that two publishers cannot pass each other.
@@ -153,9 +159,12 @@ pub(crate) fn judge(scene: &Scene<'_>, blank: &Ledger) -> Judged {
                 // Putting it back does not make it one of ours again.
                 _ => entry.dropped,
             };
+            entry.lingers = scene.is_given && entry.dropped.is_some() && (entry.lingers || !was_dropped);
             states.insert(id, state);
-        } else if one.is_missing(&entry) {
-            states.insert(id, State::Missing);
+        } else {
+            // A provider that could not be read may have it yet.
+            entry.lingers &= scene.unread;
+            one.is_missing(&entry).then(|| states.insert(id, State::Missing));
         }
         // Other clusters do not have it: the issuer at which it is read is this one's.
         ledger.own |= one.is_present() && one.is_public();
@@ -258,6 +267,8 @@ impl One<'_> {
         match scene.public {
             // That it was gone is not forgotten when it comes back.
             Some(_) if self.is_public() && entry.dropped.is_some() && !self.is_needed() => {}
+            // Of the one that could not be read, it is not known.
+            Some(_) if self.is_public() && scene.unread => {}
             Some(_) if self.is_public() => entry.is_public(look.latest, self.policy.cache),
             Some(_) => (entry.public_since, entry.cache) = (None, None),
             None => {}
@@ -300,15 +311,23 @@ impl One<'_> {
         is_former && self.until(entry).is_some_and(|until| until <= self.scene.look.earliest)
     }
 
-    /// Whether someone else put it back into the bucket: it was seen to be gone, or the run that took it out is so long
-    /// ago that it is no matter of an interruption or a cache.
+    /// Whether someone else put it back into the bucket: it was seen to be gone, or was taken out so long ago that it is no
+    /// matter of an interruption or a cache. A provider may refuse for long to let it go: there only the first counts.
     fn is_returned(&self, entry: &Entry) -> bool {
         let (scene, policy) = (self.scene, self.policy);
         let is_long_ago = |dropped: u64| {
             dropped.saturating_add(policy.cache).saturating_add(policy.skew) <= scene.look.latest
         };
-        scene.revoke != Some(self.id)
-            && entry.dropped.is_some_and(|dropped| entry.public_since.is_none() || is_long_ago(dropped))
+        let was_gone = |dropped| match scene.is_given {
+            true => !entry.lingers,
+            false => entry.public_since.is_none() || is_long_ago(dropped),
+        };
+        scene.revoke != Some(self.id) && entry.dropped.is_some_and(was_gone)
+    }
+
+    /// Whether a provider has it, and another one that was read has not.
+    fn is_partial(&self) -> bool {
+        self.scene.is_given && self.is_stored() && self.scene.public.is_some() && !self.is_public()
     }
 
     /// Of a key that is nowhere: whether it has to be public. One that was shown once may not be ours.
@@ -344,6 +363,10 @@ impl One<'_> {
             // Whatever it was: it is not to be public, and not yet known to be at no server.
             () if is_revoked => return State::Returned { leaves: false },
             () => {}
+        }
+        let is_known = entry.seen == Seen::Live || matches!(entry.source, Source::Vouched | Source::Staged);
+        if is_known && self.is_partial() {
+            return State::Missing;
         }
         match (entry.seen, entry.source) {
             (Seen::Live, _) | (_, Source::Vouched) => State::Retained { until },

@@ -12,17 +12,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    KeyId, Look,
-    policy::{LONGEST_CACHE, UNKNOWN_CACHE},
+    KeyId,
+    lasting::{Lasting, MAX_BY, MAX_LASTING},
 };
 
-const VERSION: u64 = 1;
+/// Raised with each change of the form, a new member included: a version that does not know a member must neither take the
+/// ledger for damaged nor drop the member. An older program leaves a newer ledger as it is, and removes nothing.
+const VERSION: u64 = 2;
+/// The first version: what it holds, every later one holds too.
+const FIRST: u64 = 1;
 /// The most that is read.
 const MAX_TEXT: usize = 256 << 10;
 /// The most keys that are remembered: twice what can be published.
 pub(super) const MAX_ENTRIES: usize = 200;
-/// The most cache times, and the most lives of tokens, that are remembered.
-const MAX_LASTING: usize = 8;
 /// A `kid` is kept for people only.
 pub(super) const MAX_KID: usize = 128;
 /// A time may be ahead of the clock by this many seconds.
@@ -46,24 +48,6 @@ pub(crate) struct Ledger {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) caches: Vec<Lasting>,
     pub(crate) keys: BTreeMap<KeyId, Entry>,
-}
-
-/// For how many seconds something lasts that is given out: a copy of the documents, or a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct Lasting {
-    pub(super) seconds: u64,
-    /// It was otherwise from then on; `None`: it is so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) until: Option<u64>,
-}
-
-/// The longest token with an audience outside the cluster that was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct LongestFound {
-    pub(crate) seconds: u64,
-    /// Everything was looked at that may ask for one: what was recorded before is no longer asked for.
-    pub(crate) is_complete: bool,
 }
 
 /// What a ledger holds that can be used.
@@ -111,6 +95,9 @@ pub(crate) struct Entry {
     /// When it was last taken out of the published set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) dropped: Option<u64>,
+    /// Since then, no look at every provider has found it gone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) lingers: bool,
 }
 
 /// How a key came to be known, unless an API server was seen to have it.
@@ -201,16 +188,21 @@ impl Ledger {
         }
         let version: Value = serde_json::from_str(text).map_err(|_| Lost::Damaged)?;
         match version.get("version").and_then(Value::as_u64) {
-            Some(VERSION) => {}
+            Some(FIRST..=VERSION) => {}
             Some(_) => return Err(Lost::Version),
             None => return Err(Lost::Damaged),
         }
         let mut ledger: Self = serde_json::from_str(text).map_err(|_| Lost::Damaged)?;
+        ledger.version = VERSION;
         if ledger.keys.len() > MAX_ENTRIES || ledger.caches.len().max(ledger.tokens.len()) > MAX_LASTING {
             return Err(Lost::TooLarge);
         }
         if ledger.cluster != cluster || ledger.issuer != issuer {
             return Err(Lost::Other);
+        }
+        let is_long = |text: &String| text.chars().count() > MAX_BY;
+        if ledger.tokens.iter().chain(&ledger.caches).filter_map(|one| one.by.as_ref()).any(is_long) {
+            return Err(Lost::Damaged);
         }
         if ledger.keys.values().any(|entry| entry.kid.chars().count() > MAX_KID) {
             return Err(Lost::Damaged);
@@ -231,29 +223,6 @@ impl Ledger {
     /// Whether this issuer is known to be this cluster's.
     pub(crate) fn is_own(&self) -> bool {
         self.own || self.keys.values().any(|entry| entry.seen == Seen::Live && entry.public_since.is_some())
-    }
-
-    /// Notes the cache time with which the documents are served, and gives the longest with which a relying party may
-    /// hold one. `served`: `None`, they could not be read. `is_new`: no document was there before.
-    pub(super) fn note_cache(&mut self, served: Option<u64>, is_new: bool, look: &Look) -> u64 {
-        if self.caches.is_empty() && !is_new {
-            // How they were served before is not known.
-            self.caches.push(Lasting { seconds: UNKNOWN_CACHE, until: Some(look.latest) });
-        }
-        if let Some(seconds) = served {
-            note(&mut self.caches, seconds.min(LONGEST_CACHE), look);
-        }
-        longest(&self.caches, look).map(|seconds| seconds.min(LONGEST_CACHE)).or(served).unwrap_or_default()
-    }
-
-    /// Notes the longest token that was found, and gives the longest that may still be valid.
-    pub(super) fn note_tokens(&mut self, found: Option<LongestFound>, look: &Look) -> u64 {
-        if let Some(LongestFound { seconds, is_complete }) = found {
-            let now = self.tokens.iter().filter(|one| one.until.is_none() && !is_complete);
-            let seconds = now.map(|one| one.seconds).max().unwrap_or_default().max(seconds);
-            note(&mut self.tokens, seconds, look);
-        }
-        longest(&self.tokens, look).unwrap_or_default()
     }
 
     pub(crate) fn to_text(&self) -> String {
@@ -278,43 +247,6 @@ impl Ledger {
     }
 }
 
-impl Lasting {
-    /// Whether what was given out so may still last.
-    fn is_held(self, now: u64) -> bool {
-        self.end().is_none_or(|end| end > now)
-    }
-
-    /// `None`: it is given out now.
-    fn end(self) -> Option<u64> {
-        self.until.map(|until| until.saturating_add(self.seconds))
-    }
-}
-
-/// What is given out from now on lasts so long.
-fn note(all: &mut Vec<Lasting>, seconds: u64, look: &Look) {
-    if all.iter().any(|one| one.until.is_none() && one.seconds == seconds) {
-        return;
-    }
-    for one in all.iter_mut().filter(|one| one.until.is_none()) {
-        one.until = Some(look.latest);
-    }
-    all.retain(|one| one.is_held(look.earliest) && one.seconds != seconds);
-    all.push(Lasting { seconds, until: None });
-    if all.len() > MAX_LASTING {
-        // The longest counts for those that are left out: it ends no earlier than they do.
-        all.sort_by_key(|one| (one.until.is_some(), std::cmp::Reverse(one.seconds)));
-        let ends = all.split_off(MAX_LASTING).into_iter().filter_map(Lasting::end);
-        let end = ends.max().unwrap_or_default();
-        if let Some(longest) = all.iter_mut().find(|one| one.until.is_some()) {
-            longest.until = longest.until.max(Some(end.saturating_sub(longest.seconds)));
-        }
-    }
-}
-
-fn longest(all: &[Lasting], look: &Look) -> Option<u64> {
-    all.iter().filter(|one| one.is_held(look.earliest)).map(|one| one.seconds).max()
-}
-
 impl Entry {
     pub(super) fn new(kid: String, noticed: u64, source: Source) -> Self {
         Self {
@@ -331,6 +263,7 @@ impl Entry {
             idle_since: None,
             revoked: None,
             dropped: None,
+            lingers: false,
         }
     }
 

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::rotation::{LongestFound, Look};
 
 const NOW: u64 = 1_800_000_000;
 
@@ -69,7 +70,7 @@ fn odd_ledgers_are_lost() {
         ("[]".into(), Lost::Damaged),
         ("{".into(), Lost::Damaged),
         ("x".repeat(MAX_TEXT + 1), Lost::TooLarge),
-        (with("/version", json!(2)), Lost::Version),
+        (with("/version", json!(3)), Lost::Version),
         (with("/version", json!(0)), Lost::Version),
         (with("/version", json!("1")), Lost::Damaged),
         (with("/cluster", json!("other")), Lost::Other),
@@ -195,8 +196,8 @@ fn longest_token_is_held_until_expired() {
         (None, NOW + 400_010 + 172_799, 172_800),
         (None, NOW + 400_010 + 172_800, 3600),
     ] {
-        let found = found.map(|(seconds, is_complete)| LongestFound { seconds, is_complete });
-        assert_eq!(ledger.note_tokens(found, &look(now)), held, "{found:?} at {now}");
+        let found = found.map(|(seconds, is_complete)| LongestFound { seconds, by: None, is_complete });
+        assert_eq!(ledger.note_tokens(found.as_ref(), u64::MAX, &look(now)), held, "{found:?} at {now}");
         assert!(parsed(&ledger.to_text()).is_ok());
     }
 }

@@ -15,7 +15,9 @@ pub(crate) mod advice;
 mod decide;
 mod judge;
 mod key_id;
+mod lasting;
 mod ledger;
+mod place;
 mod policy;
 #[cfg(test)]
 mod simulation;
@@ -25,6 +27,8 @@ pub(crate) use self::{
     decide::{Copies, Decision, Former, Inputs, KeyStatus, PublishedSet, decide},
     judge::{Judged, Look, Scene, State, judge},
     key_id::KeyId,
-    ledger::{Entry, Ledger, LongestFound, Lost, Seen, Source},
+    lasting::LongestFound,
+    ledger::{Entry, Ledger, Lost, Seen, Source},
+    place::{Limit, Place},
     policy::{LONGEST_TOKEN, Policy},
 };

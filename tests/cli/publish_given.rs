@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// A cluster whose keys setup has uploaded to Google, and that keeps a ledger.
-fn uploaded(servers: usize) -> Estate {
+pub(crate) fn uploaded(servers: usize) -> Estate {
     let estate = Estate::with_servers(servers);
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "keyless-system"}});
     estate.world.cluster.put_object(namespace);
@@ -19,14 +19,14 @@ fn uploaded(servers: usize) -> Estate {
 }
 
 /// The one provider at Google, and its pool.
-fn provider(estate: &Estate) -> (String, Value) {
+pub(crate) fn provider(estate: &Estate) -> (String, Value) {
     let text = estate.settings_text();
     let pool = text.lines().find_map(|line| line.trim().strip_prefix("pool: ")).unwrap().to_owned();
     let provider = estate.google.provider(&pool, "cluster").unwrap();
     (pool, provider)
 }
 
-fn kids(jwks: &Value) -> Vec<String> {
+pub(crate) fn kids(jwks: &Value) -> Vec<String> {
     let set: Value = serde_json::from_str(jwks.as_str().unwrap()).unwrap();
     let mut kids: Vec<_> =
         set["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect();
@@ -34,12 +34,12 @@ fn kids(jwks: &Value) -> Vec<String> {
     kids
 }
 
-fn publish(estate: &Estate, more: &[&str]) -> Ran {
+pub(crate) fn publish(estate: &Estate, more: &[&str]) -> Ran {
     estate.run(&[&["publish"], more].concat())
 }
 
 /// The same, and a Vault that has been given the keys as well.
-fn uploaded_twice() -> (Estate, Vault) {
+pub(crate) fn uploaded_twice() -> (Estate, Vault) {
     let estate = uploaded(1);
     let google = estate.settings_text();
     let vault = Vault::start(&estate.world.ca, &["vault.lab.test"]);
@@ -55,11 +55,11 @@ fn uploaded_twice() -> (Estate, Vault) {
     (estate, vault)
 }
 
-fn publish_twice(estate: &Estate, vault: &Vault) -> Ran {
+pub(crate) fn publish_twice(estate: &Estate, vault: &Vault) -> Ran {
     Ran::of(estate.command(&["publish"]).env("VAULT_TOKEN", vault.root_token()))
 }
 
-fn keys_of(vault: &Vault) -> Vec<Value> {
+pub(crate) fn keys_of(vault: &Vault) -> Vec<Value> {
     let config = vault.jwt_config("keyless").unwrap();
     config["jwt_validation_pubkeys"].as_array().unwrap().clone()
 }

@@ -1,7 +1,9 @@
 //! `keyless publish --watch`: looks that never end, what they serve, and who writes when there are several.
 
+mod given;
 mod lease;
 mod running;
+mod served;
 
 use std::{collections::BTreeSet, time::Duration};
 

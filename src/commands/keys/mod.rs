@@ -1,5 +1,6 @@
 //! `keyless keys`: which key is where, since when, and what may be done next.
 
+mod keyring;
 mod place;
 mod table;
 mod tokens;
@@ -7,19 +8,18 @@ mod wait;
 
 use serde_json::json;
 
-use self::table::{Row, next_step, rows};
+use self::{
+    keyring::{Keyring, Looked},
+    table::{Row, next_step, rows},
+};
 use super::{Exit, publish};
 use crate::{
     cli::{KeysArgs, KeysCommand},
-    cluster::Cluster,
     config::Settings,
     error::{Code, Error, Result},
     http::Http,
-    publication::{Observation, Options, Publication},
     report::Report,
-    rotation::Former,
     target,
-    waiting::Waiting,
 };
 
 /// Runs the command. `now` is asked for seconds since 1970.
@@ -43,54 +43,51 @@ pub(crate) async fn run(
     }
 }
 
-/// One look, and nothing written.
-async fn observe(
-    publication: &Publication<'_>,
-    cluster: &Cluster,
-    now: fn() -> u64,
-    report: &mut Report<'_>,
-) -> Result<Observation> {
-    let waiting = Waiting::default();
-    let options = Options { create: false, former: Former::Unknown };
-    let look = publication.observe_with_ledger(&options, Some(cluster), now, &waiting);
-    waiting.tell(report, look).await
-}
-
 async fn list(settings: &Settings, now: fn() -> u64, report: &mut Report<'_>) -> Result<Exit> {
     let http = Http::new(&settings.additional_roots)?;
-    let publication = Publication::connect(settings, &http).await?.looking_up_tokens(true);
+    let keyring = Keyring::connect(settings, &http).await?;
     let cluster = target::require(settings, report).await?;
-    let (observation, place) =
-        futures::join!(observe(&publication, &cluster, now, report), place::of_keys(&cluster));
-    let observation = observation?;
-    let Some(history) = &observation.history else { return Err(no_ledger(settings, &observation)) };
+    let (looked, place) = futures::join!(keyring.look(&cluster, now, report), place::of_keys(&cluster));
+    let looked = looked?;
+    let Some(history) = &looked.history else { return Err(no_ledger(settings, &looked)) };
     let rows = rows(history);
     report.lines(table::lines(&rows));
     for note in history.notes() {
         report.warning(&note);
     }
-    let (longest, tokens) = (history.policy().longest_token, observation.tokens.as_ref());
-    report.line(format_args!("\n{}", tokens::line(longest, tokens)));
-    let next = next_step(&rows, place);
+    looked.failures.iter().for_each(|note| report.warning(note));
+    let (longest, tokens) = (history.policy().longest_token, looked.tokens.as_ref());
+    let recorded = history.judged.ledger.longest_token(&history.look);
+    report.line(format_args!("\n{}", tokens::line(longest, tokens, recorded)));
+    let next = match looked.failures.is_empty() {
+        true => next_step(&rows, place),
+        false => ASK_EVERY_PROVIDER.to_owned(),
+    };
+    let complete = history.look.whole && looked.failures.is_empty();
     report.line(&next);
     report.json(
         "keys",
         json!({
             "keys": rows.iter().map(Row::to_json).collect::<Vec<_>>(),
             "servers": history.look.servers,
-            "complete": history.look.whole,
-            "longestToken": tokens::to_json(longest, tokens),
+            "complete": complete,
+            "longestToken": tokens::to_json(longest, tokens, recorded),
             "next": next,
         }),
     );
     Ok(match () {
+        () if !looked.failures.is_empty() => Exit::Incomplete,
         () if history.alarms() => Exit::Found,
-        () if !history.look.whole => Exit::Incomplete,
+        () if !complete => Exit::Incomplete,
         () => Exit::Clean,
     })
 }
 
-fn no_ledger(settings: &Settings, observation: &Observation) -> Error {
+/// What one provider refuses may be there or not.
+const ASK_EVERY_PROVIDER: &str =
+    "next: find out why a provider refuses or does not answer; what is safe takes an answer of all of them";
+
+fn no_ledger(settings: &Settings, looked: &Looked) -> Error {
     let place = &settings.ledger;
     let error = Error::failed(
         Code::LedgerUnreadable,
@@ -98,7 +95,7 @@ fn no_ledger(settings: &Settings, observation: &Observation) -> Error {
             "there is no ledger of the keys: ConfigMap {place} cannot be read, or its namespace does not exist"
         ),
     );
-    let error = match observation.unreadable() {
+    let error = match &looked.unreadable {
         Some(note) => error.caused_by(&note.message),
         None => error,
     };

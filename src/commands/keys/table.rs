@@ -7,6 +7,7 @@ use crate::{
     publication::History,
     rfc3339::rfc3339,
     rotation::{KeyId, State, advice::Next, advise},
+    watch::state_name,
 };
 
 /// One key.
@@ -62,18 +63,7 @@ impl Row {
     }
 
     fn name(&self) -> &'static str {
-        match self.state {
-            State::Live => "live",
-            State::RevokedLive => "revoked, live",
-            State::Staged => "staged",
-            State::Retained { .. } => "retained",
-            State::ShownOnce { .. } => "shown once",
-            State::Leaving => "leaving",
-            State::Returned { .. } => "returned",
-            State::Missing => "missing",
-            State::Unknown => "not served",
-            State::Foreign => "foreign",
-        }
+        state_name(self.state)
     }
 
     pub(super) fn to_json(&self) -> Value {

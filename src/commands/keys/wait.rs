@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{
-    no_ledger, observe, place,
+    Keyring, no_ledger, place,
     table::{Row, next_step, rows},
 };
 use crate::{
@@ -15,7 +15,6 @@ use crate::{
     config::Settings,
     error::{Code, Error, Kind, Result},
     http::Http,
-    publication::Publication,
     report::Report,
     retry::{Attempts, Backoff},
     rotation::advice::Next,
@@ -84,7 +83,7 @@ pub(super) async fn run(
 
 /// What one look leaves to the next, with its connections.
 struct Connected<'a> {
-    publication: Publication<'a>,
+    keyring: Keyring<'a>,
     cluster: Cluster,
     place: Option<&'static str>,
 }
@@ -97,17 +96,21 @@ async fn look<'a>(
     now: fn() -> u64,
     report: &mut Report<'_>,
 ) -> Result<(String, bool, Verdict)> {
-    let Connected { publication, cluster, place } = match connected {
+    let Connected { keyring, cluster, place } = match connected {
         Some(connected) => connected,
         None => {
-            let publication = Publication::connect(settings, http).await?.looking_up_tokens(true);
+            let keyring = Keyring::connect(settings, http).await?;
             let cluster = target::require(settings, report).await?;
             let place = place::of_keys(&cluster).await;
-            connected.insert(Connected { publication, cluster, place })
+            connected.insert(Connected { keyring, cluster, place })
         }
     };
-    let observation = observe(publication, cluster, now, report).await?;
-    let Some(history) = &observation.history else { return Err(no_ledger(settings, &observation)) };
+    let looked = keyring.look(cluster, now, report).await?;
+    // What one provider refuses may be there or not: nothing is known to be safe.
+    if let Some(error) = looked.failed {
+        return Err(error);
+    }
+    let Some(history) = &looked.history else { return Err(no_ledger(settings, &looked)) };
     let named = |row: &Row| args.kid.as_deref().is_none_or(|kid| kid == row.kid);
     let rows: Vec<Row> = rows(history).into_iter().filter(named).collect();
     if let (Some(kid), true) = (&args.kid, rows.is_empty()) {

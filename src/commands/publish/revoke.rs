@@ -3,7 +3,7 @@
 use crate::{
     config::{LedgerPlace, Settings},
     error::{Code, Error, Result},
-    publication::{Observation, Outcome, PublicationPlan, history::Refusal},
+    publication::{History, Outcome, PublicationPlan, history::Refusal},
     report::Report,
     rfc3339::rfc3339,
     watch::state_name,
@@ -12,13 +12,14 @@ use crate::{
 /// Marks the key, and tells what dies with it.
 pub(super) fn begin(
     kid: &str,
-    observation: &mut Observation,
+    history: Option<&mut History>,
     settings: &Settings,
+    is_given: bool,
     report: &mut Report<'_>,
 ) -> Result<()> {
     let place = &settings.ledger;
     let shown = kid.escape_debug();
-    let Some(history) = &mut observation.history else {
+    let Some(history) = history else {
         return Err(Error::failed(
             Code::LedgerUnreadable,
             format!(
@@ -41,10 +42,14 @@ pub(super) fn begin(
                 .to_owned()
         }
     };
-    report.line(format_args!(
-        "revoke {shown}: {tokens}. Relying parties keep the former key set for up to {cache} s, some until they meet an unknown key; a \
-         provider that was given the keys keeps it until `keyless setup` has run"
-    ));
+    let until = match is_given {
+        true => "Each provider refuses them once it has the other keys; one that refuses the change is named, and keeps it".to_owned(),
+        false => format!(
+            "Relying parties keep the former key set for up to {cache} s, some until they meet an unknown key; a provider that was given \
+             the keys keeps it until `keyless setup` has run"
+        ),
+    };
+    report.line(format_args!("revoke {shown}: {tokens}. {until}"));
     Ok(())
 }
 

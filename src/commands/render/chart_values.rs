@@ -33,14 +33,23 @@ pub(crate) struct ChartValuesArgs {
 pub(super) fn run(args: &ChartValuesArgs, settings: &Settings, report: &mut Report<'_>) -> Result<Exit> {
     let Some(image) = args.image.chosen() else { return Ok(Exit::Clean) };
     let repository = &image.repository;
-    let values = json!({
+    let pods = settings.for_pods()?;
+    if pods.get("google").is_some() {
+        report.progress(
+            "Set login.google.audience to the provider's: the publisher gives it the keys by a token of its own (docs/cronjob.md).",
+        );
+    }
+    let mut values = json!({
         "mode": if args.watch { "deployment" } else { "cronjob" },
         "image": match &image.version {
             Version::Digest(digest) => json!({ "repository": repository, "digest": digest }),
             Version::Tag(tag) => json!({ "repository": repository, "tag": tag, "allowTag": true }),
         },
-        "settings": Value::Object(settings.for_pods()?),
+        "settings": Value::Object(pods),
     });
+    if let (true, Some(poll)) = (args.watch, settings.poll) {
+        values["poll"] = json!(format!("{}s", poll.as_secs()));
+    }
     report.text("the values", &to_yaml([&Object(values.clone())])?)?;
     report.json_with("render", json!({}), ("values", values))?;
     Ok(Exit::Clean)

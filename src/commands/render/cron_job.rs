@@ -21,7 +21,8 @@ use crate::{
 ///
 /// The same objects as deploy/base, with --watch as deploy/base and deploy/deployment, and as the chart in
 /// deploy/chart/keyless. The settings are those of the settings file, without what is true of this machine only. How the
-/// publisher logs in to the bucket is not part of it: deploy/aws and deploy/gcp show what to add. Nothing is changed, and
+/// publisher logs in to the bucket, or to the
+/// provider that is given the keys, is not part of it: deploy/aws and deploy/gcp show what to add. Nothing is changed, and
 /// no cluster is asked.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
@@ -57,6 +58,7 @@ pub(super) fn run(args: &CronJobArgs, settings: &Settings, report: &mut Report<'
         settings: text,
         checksum: &checksum,
         watch: args.watch,
+        poll: settings.poll.map(|poll| format!("{}s", poll.as_secs())),
     };
     show(publisher.objects(), report)
 }

@@ -66,6 +66,8 @@ pub(super) struct Publisher<'a> {
     pub(super) checksum: &'a str,
     /// A Deployment in place of the CronJob.
     pub(super) watch: bool,
+    /// Between two looks, unless it is the usual time.
+    pub(super) poll: Option<String>,
 }
 
 impl Publisher<'_> {
@@ -90,6 +92,7 @@ impl Publisher<'_> {
                 for object in &mut deployment {
                     object["spec"]["template"]["metadata"]["annotations"] =
                         json!({ "checksum/settings": self.checksum });
+                    self.set_poll(object);
                 }
                 deployment
             }
@@ -101,6 +104,19 @@ impl Publisher<'_> {
             self.set_image(object);
         }
         objects
+    }
+
+    fn set_poll(&self, deployment: &mut Value) {
+        let containers = deployment.pointer_mut("/spec/template/spec/containers");
+        for container in containers.and_then(Value::as_array_mut).into_iter().flatten() {
+            let Some(arguments) = container["args"].as_array_mut() else { continue };
+            let flag = arguments.iter().position(|argument| argument == "--poll");
+            if let (Some(poll), Some(flag)) = (&self.poll, flag)
+                && let Some(value) = arguments.get_mut(flag + 1)
+            {
+                *value = json!(poll);
+            }
+        }
     }
 
     fn set_image(&self, object: &mut Value) {
@@ -202,9 +218,16 @@ mod tests {
     fn other_namespace_is_put_everywhere() {
         let image = "a/b:1".parse().unwrap();
         for watch in [false, true] {
-            let publisher =
-                Publisher { namespace: "other", image: &image, settings: "a: 1\n", checksum: "0", watch };
+            let publisher = Publisher {
+                namespace: "other",
+                image: &image,
+                settings: "a: 1\n",
+                checksum: "0",
+                watch,
+                poll: Some("30s".to_owned()),
+            };
             let text = json!(publisher.objects()).to_string();
+            assert_eq!(text.contains("\"--poll\",\"30s\""), watch, "{text}");
             assert!(!text.contains(NAMESPACE) && !text.contains("keyless:0.1.0"), "{text}");
             assert!(text.contains("\"a/b:1\"") && text.contains("\"namespace\":\"default\""), "{text}");
             assert_eq!(text.contains("other/keyless-publisher"), watch, "{text}");

@@ -190,8 +190,9 @@ macro_rules! google {
             GoogleTooManyKeys "google-too-many-keys"
                 "The cluster has more keys than Google takes by upload."
                 causes "Former keys are still in --service-account-key-file."
-                remedy "Remove keys whose tokens have all expired, or publish documents with google.mode: \
-                    documents.";
+                causes "Keys were rotated so often that tokens of former ones are still valid."
+                remedy "Read in the error which key may go when. Remove keys whose tokens have all expired, or publish \
+                    documents with google.mode: documents.";
             GoogleUnreachable "google-unreachable"
                 "Google cannot be reached."
                 causes "DNS, firewall, proxy or certificate."

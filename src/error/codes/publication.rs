@@ -111,6 +111,7 @@ macro_rules! publication {
             KeyMissing "key-missing"
                 "A former or staged key is no longer published, and relying parties refuse its tokens."
                 causes "Someone else took it out of the bucket, or replaced the bucket."
+                causes "With uploaded keys: one provider has it, and another one lacks it."
                 causes "A run that staged it was interrupted."
                 remedy "Find out who removed it. `keyless keys add FILE` publishes it again. If it is of no use \
                     any more, run `keyless keys revoke KID`.";
@@ -154,13 +155,13 @@ macro_rules! publication {
             KeysUploaded "keys-uploaded"
                 "There are no documents, because the provider is given the keys."
                 causes "The settings choose uploaded keys and name no bucket."
-                remedy "Run `keyless publish` without flags about documents: it updates the provider's keys. To publish \
-                    documents as well, give --bucket.";
+                remedy "Run `keyless publish` without flags about documents: it updates the provider's keys. `keyless keys add \
+                    FILE` records a former key. To publish documents as well, give --bucket.";
             KidTaken "kid-taken"
                 "Another key is published under a kid of this cluster. Nothing was written."
                 causes "Someone wrote it into the bucket."
                 causes "The cluster's key was damaged."
-                remedy "Find out who published it, then run `keyless publish --restore`.";
+                remedy "Find out who published it, then run `keyless publish --restore`; with uploaded keys, `keyless setup`.";
             LeaseLost "lease-lost"
                 "The process could not renew its Lease in time, or lost it. It stopped writing."
                 causes "The API server did not answer for 10 seconds."

@@ -232,6 +232,7 @@ static RULES: Rules = Rules {
         algorithms: &[Algorithm::Rs256],
         most: None,
         codes: [Code::VaultKeyType, Code::VaultTooManyKeys],
+        by_kid: true,
         without_limit: "",
     },
 };

@@ -12,7 +12,7 @@ use crate::{
     error::{Code, Error, Result},
     google::{Doing, Outcome, Policy, Refusal},
     plan::ownership::described,
-    retry::Attempts,
+    retry::{Attempts, Repeat},
 };
 
 /// Receives the reasons of waiting.
@@ -141,7 +141,7 @@ impl Thing {
             self.shown(gcp)
         );
         let begun = loop {
-            match gcp.api.patch(&url, &patch.body).await {
+            match gcp.api.patch(&url, &patch.body, Repeat::Safe).await {
                 Err(refusal)
                     if refusal.is_conflict()
                         && attempts.pause_saying(refusal.retry_after(), |_| say(&wait)).await => {}
@@ -151,9 +151,10 @@ impl Thing {
         self.finish(gcp, begun, "changing", "update", say).await
     }
 
-    /// Google has no conditional write: what is under way is not written over.
+    /// Google has no conditional write: what is under way is not written over, and what may have been written is not written
+    /// again. Who asked for it looks at what is there.
     async fn upload(self, gcp: &Gcp, patch: &Patch, say: Say<'_>) -> Result<()> {
-        match gcp.api.patch(&self.url(gcp, patch), &patch.body).await {
+        match gcp.api.patch(&self.url(gcp, patch), &patch.body, Repeat::Unsafe).await {
             Err(refusal) if refusal.is_conflict() => Err(Error::failed(
                 Code::ApplyRaced,
                 format!("another change of the {} is under way: nothing was written", self.shown(gcp)),

@@ -31,6 +31,7 @@ pub(crate) static RULES: Rules = Rules {
         algorithms: &[Algorithm::Es256, Algorithm::Rs256],
         most: Some(8),
         codes: [Code::GoogleKeyType, Code::GoogleTooManyKeys],
+        by_kid: true,
         without_limit: "with public documents there is no such limit: name a bucket, and google.mode: documents",
     },
 };

@@ -94,12 +94,21 @@ impl Api {
         self.call(method, path, Some(body), Some(self.token()?)).await
     }
 
-    /// Writes or deletes with the administrator's token. What is gone already is deleted. Sent again where that can help:
-    /// what is written twice is the same, and a mount that an attempt has made is recognised by the caller.
-    pub(super) async fn write(&self, method: Method, path: &str, body: &Value, say: Say<'_>) -> Result<()> {
+    /// Writes or deletes with the administrator's token. What is gone already is deleted. `repeat`: a write replaces what is
+    /// there by the same bytes, and a mount that an attempt has made is recognised by the caller, so it is
+    /// [`Repeat::Safe`]; but there is no condition, and what another client writes between two attempts is lost. Keys,
+    /// which others write all the time, are [`Repeat::Unsafe`]: the caller looks again.
+    pub(super) async fn write(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+        repeat: Repeat,
+        say: Say<'_>,
+    ) -> Result<()> {
         let deletes = method == Method::DELETE;
         let body = (!body.is_null()).then_some(body);
-        let reply = self.repeated(&method, path, body, Repeat::Safe, say).await?;
+        let reply = self.repeated(&method, path, body, repeat, say).await?;
         if reply.status == 404 && !deletes {
             let asked = Asked { method: &method, path, settings: &self.settings };
             return Err(refusal::missing(&asked, &reply.body));

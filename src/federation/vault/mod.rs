@@ -54,6 +54,7 @@ use crate::{
     oidc::Token,
     plan::{Act, Say},
     relying_party::Finding,
+    retry::Repeat,
     secret::Secret,
     secret_store::StoreLogin,
     target::Account,
@@ -136,6 +137,8 @@ pub(crate) enum Step {
         description: String,
     },
     Configure(Value),
+    /// The same, of which only the keys differ.
+    Upload(Value),
     WritePolicy(String),
     WriteRole(Value),
     RemoveRole,
@@ -202,11 +205,14 @@ impl Vault {
                 (Method::POST, json!({ "type": "jwt", "description": description }))
             }
             Step::Describe { description } => (Method::POST, json!({ "description": description })),
-            Step::Configure(wanted) | Step::WriteRole(wanted) => (Method::POST, wanted.clone()),
+            Step::Configure(wanted) | Step::Upload(wanted) | Step::WriteRole(wanted) => {
+                (Method::POST, wanted.clone())
+            }
             Step::WritePolicy(text) => (Method::PUT, json!({ "policy": text })),
             Step::RemoveRole | Step::RemovePolicy | Step::Unmount => (Method::DELETE, Value::Null),
         };
-        match self.api.write(method, &path, &body, say).await {
+        let repeat = if matches!(step, Step::Upload(_)) { Repeat::Unsafe } else { Repeat::Safe };
+        match self.api.write(method, &path, &body, repeat, say).await {
             // An earlier try that was cut off may have made it.
             Err(error) if error.code == Code::VaultMountInUse => match (step, self.mount().await?) {
                 (Step::Mount { description }, Some(found))
@@ -216,7 +222,7 @@ impl Vault {
                 }
                 _ => Err(error),
             },
-            Err(error) if matches!(step, Step::Configure(_)) => {
+            Err(error) if matches!(step, Step::Configure(_) | Step::Upload(_)) => {
                 Err(wanted::explain_fetch(error, &self.settings))
             }
             done => done,

@@ -66,7 +66,7 @@ pub(super) fn plan(settings: &Settings, want: &Trust, observed: &Observed) -> Re
         return Ok(leave(&object, if ownership == Ownership::Foreign { USED } else { UNCHANGED }));
     }
     let why = "the keys that the server verifies the cluster's tokens with";
-    let mut change = change(Action::Update, &object, why, differences, Step::Configure(wanted));
+    let mut change = change(Action::Update, &object, why, differences, Step::Upload(wanted));
     in_turn(settings, observed, &mut [&mut change], None);
     Ok(change)
 }

@@ -28,6 +28,8 @@ pub(crate) static RULES: Rules = Rules {
         algorithms: &[Algorithm::Es256, Algorithm::Es384, Algorithm::Es512, Algorithm::Rs256],
         most: None,
         codes: [Code::VaultKeyType, Code::VaultTooManyKeys],
+        // It tries each, and keeps no names.
+        by_kid: false,
         without_limit: "",
     },
 };
@@ -172,7 +174,7 @@ pub(super) fn path_of(settings: &Settings, step: &Step) -> String {
         Step::Mount { .. } | Step::Unmount => format!("sys/auth/{mount}"),
         // The same under `sys/auth` asks for `sudo`.
         Step::Describe { .. } => format!("sys/mounts/auth/{mount}/tune"),
-        Step::Configure(_) => format!("auth/{mount}/config"),
+        Step::Configure(_) | Step::Upload(_) => format!("auth/{mount}/config"),
         Step::WritePolicy(_) | Step::RemovePolicy => format!("sys/policies/acl/{}", policy_name(settings)),
         Step::WriteRole(_) | Step::RemoveRole => format!("auth/{mount}/role/{role}"),
     }
@@ -184,7 +186,9 @@ pub(super) fn capabilities_of(step: &Step) -> &'static [&'static str] {
         Step::Mount { .. } => &["create", "update", "sudo"],
         Step::Describe { .. } => &["update"],
         Step::Unmount => &["delete", "sudo"],
-        Step::Configure(_) | Step::WritePolicy(_) | Step::WriteRole(_) => &["create", "update"],
+        Step::Configure(_) | Step::Upload(_) | Step::WritePolicy(_) | Step::WriteRole(_) => {
+            &["create", "update"]
+        }
         Step::RemoveRole | Step::RemovePolicy => &["delete"],
     }
 }

@@ -54,6 +54,7 @@ pub(super) fn decided(
         states: &states,
         copies: Copies::IfOurs,
         is_own: true,
+        place: crate::rotation::Place::Documents,
     };
     let Decision { keys, .. } = decide(&inputs).map_err(|error| error.to_string())?;
     Ok(keys.iter().map(|key| id(key.kid().parse().unwrap())).collect())

@@ -53,7 +53,7 @@ impl Watch {
     }
 
     /// Where it serves.
-    fn address(&self) -> SocketAddr {
+    pub(super) fn address(&self) -> SocketAddr {
         until(|| {
             let messages = self.messages();
             let line = messages.lines().find(|line| line.starts_with("serving "))?;

@@ -26,7 +26,6 @@ use self::{
     publisher::Publisher,
     server::Shared,
 };
-use super::given;
 use crate::{
     cli::{LeaseFlag, WatchArgs},
     cluster::Cluster,
@@ -66,7 +65,7 @@ pub(crate) async fn run(
     interrupt.set_grace(GRACE);
     let _hold = interrupt.hold();
     let lead = if args.lease.is_none() { Lead::Always } else { Lead::Unknown };
-    let shared = Shared::new(Board::new(args.poll(), lead));
+    let shared = Shared::new(Board::new(args.poll(settings.poll), lead));
     if let Some(address) = args.metrics_address {
         let address = server::serve(address, shared.clone()).await?;
         report.progress(format_args!("serving /metrics, /livez and /readyz on {address}"));
@@ -84,7 +83,7 @@ pub(crate) async fn run(
         shared: &shared,
         leads,
         clusters,
-        pace: Pace::new(args.poll()),
+        pace: Pace::new(args.poll(settings.poll)),
         notice: Notice::default(),
         told_leads: None,
         uid: None,
@@ -142,10 +141,7 @@ struct Session<P> {
 impl Looks<'_, '_> {
     async fn run(&mut self) -> Result<Exit> {
         loop {
-            let error = match self.session().await {
-                Err(error) => error,
-                Ok(never) => match never {},
-            };
+            let Err(error) = self.session().await else { continue };
             match error.kind {
                 Kind::Interrupted(signal) => return Ok(self.stop(signal)),
                 Kind::Usage if !self.has_succeeded => return Err(error),
@@ -167,12 +163,12 @@ impl Looks<'_, '_> {
         Exit::Clean
     }
 
-    /// Connects, then looks until a look fails or a signal comes.
-    async fn session(&mut self) -> Result<std::convert::Infallible> {
+    /// Connects, then looks until a look fails, at one provider at least, or a signal comes.
+    async fn session(&mut self) -> Result<()> {
         self.began = self.shared.clock();
         let settings = self.settings;
         let http = Http::new(&settings.additional_roots)?;
-        match given::is_meant(settings) {
+        match Given::is_meant(settings) {
             true => self.looks(Given::connect(settings, &http)?).await,
             false => {
                 let connect = Publication::connect(settings, &http);
@@ -182,7 +178,7 @@ impl Looks<'_, '_> {
         }
     }
 
-    async fn looks(&mut self, publisher: impl Publisher) -> Result<std::convert::Infallible> {
+    async fn looks(&mut self, publisher: impl Publisher) -> Result<()> {
         let interrupt = self.interrupt.clone();
         let cluster = interrupt.unless(target::require(self.settings, self.report)).await??;
         self.refuse_another(&cluster)?;
@@ -194,9 +190,12 @@ impl Looks<'_, '_> {
         loop {
             self.tell_leads();
             self.began = self.shared.clock();
-            let ended = self.look(&session).await?;
+            let (ended, reconnects) = self.look(&session).await?;
             self.has_succeeded = true;
             self.rest(ended).await?;
+            if reconnects {
+                return Ok(());
+            }
         }
     }
 
@@ -218,7 +217,7 @@ impl Looks<'_, '_> {
     }
 
     /// The same as one run of `publish`. A process that does not lead stops before the first write.
-    async fn look<P: Publisher>(&mut self, session: &Session<P>) -> Result<Ended> {
+    async fn look<P: Publisher>(&mut self, session: &Session<P>) -> Result<(Ended, bool)> {
         let (publisher, cluster, now) = (&session.publisher, &*session.cluster, self.now);
         let plan = async {
             let (same, plan) = futures::join!(cluster.confirm(), publisher.plan(cluster, now));
@@ -233,11 +232,11 @@ impl Looks<'_, '_> {
             false => None,
         };
         let looked = publisher.looked(&plan, applied.as_ref());
-        let ended = looked.ended;
+        let (ended, reconnects) = (looked.ended, looked.reconnects);
         self.shared.board().found(looked.facts.clone());
         self.end(ended, None);
         self.tell(looked);
-        Ok(ended)
+        Ok((ended, reconnects))
     }
 
     /// Does what was planned, for as long as this process leads. After a signal, what has begun has some time to end; each

@@ -28,6 +28,8 @@ pub(super) struct Looked {
     pub(super) lines: Vec<String>,
     pub(super) json: Value,
     pub(super) last_line: String,
+    /// A part of it failed: the next look logs in again, as after a failure of the whole.
+    pub(super) reconnects: bool,
 }
 
 /// Where keys are published.
@@ -98,6 +100,7 @@ impl Publisher for Publication<'_> {
             lines: plan.lines(),
             json: plan.to_json(self, applied),
             last_line,
+            reconnects: false,
         }
     }
 }
@@ -110,7 +113,8 @@ impl Publisher for Given<'_> {
     type Applied = ();
 
     async fn plan(&self, cluster: &Cluster, now: fn() -> u64) -> Result<GivenPlan<'_>> {
-        self.plan(cluster, now, &Waiting::default()).await
+        let seen = self.observe(cluster, now, &Waiting::default()).await?;
+        self.plan(seen, cluster).await
     }
 
     async fn apply<'p>(
@@ -136,6 +140,7 @@ impl Publisher for Given<'_> {
             lines: plan.plan.lines(),
             json: plan.to_json(applied.is_some()),
             last_line: plan.last_line(),
+            reconnects: plan.has_failures(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `/metrics`, `/livez` and `/readyz`. What they show is public: numbers and codes, no names of the cluster, no addresses.
 
 use std::{
+    collections::VecDeque,
     convert::Infallible,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -14,7 +15,7 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::TcpListener,
-    sync::Semaphore,
+    task::JoinHandle,
     time::{Instant, sleep, timeout},
 };
 
@@ -30,9 +31,10 @@ pub(super) struct Shared {
     begun: Instant,
 }
 
-/// Connections at the same time: a Prometheus, the kubelet, a person.
+/// Connections at the same time: a Prometheus, the kubelet, a person. With one more, the oldest is closed: each is answered
+/// at once, so what is open for long asks nothing or reads nothing, and does not keep the kubelet out.
 const CONNECTIONS: usize = 16;
-/// For the head of a request: a connection that asks nothing does not keep the kubelet out.
+/// For the head of a request.
 const HEAD_LIMIT: Duration = Duration::from_secs(5);
 /// For a whole connection, which takes one request.
 const CONNECTION_LIMIT: Duration = Duration::from_secs(15);
@@ -72,15 +74,20 @@ pub(super) async fn serve(address: SocketAddr, shared: Arc<Shared>) -> Result<So
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let listens = listener.local_addr().map_err(failed)?;
     tokio::spawn(async move {
-        let room = Arc::new(Semaphore::new(CONNECTIONS));
+        let mut open: VecDeque<JoinHandle<()>> = VecDeque::with_capacity(CONNECTIONS);
         loop {
-            let Ok(place) = room.clone().acquire_owned().await else { return };
             let Ok((stream, _)) = listener.accept().await else {
                 sleep(PAUSE).await;
                 continue;
             };
+            open.retain(|connection| !connection.is_finished());
+            if open.len() >= CONNECTIONS
+                && let Some(oldest) = open.pop_front()
+            {
+                oldest.abort();
+            }
             let shared = shared.clone();
-            tokio::spawn(async move {
+            open.push_back(tokio::spawn(async move {
                 let service = service_fn(|request: Request<Incoming>| {
                     let answer = answer(request.method(), request.uri().path(), &shared);
                     async move { Ok::<_, Infallible>(answer) }
@@ -92,8 +99,7 @@ pub(super) async fn serve(address: SocketAddr, shared: Arc<Shared>) -> Result<So
                     .max_buf_size(8 << 10);
                 // Whatever the other side does is its own matter.
                 drop(timeout(CONNECTION_LIMIT, http.serve_connection(TokioIo::new(stream), service)).await);
-                drop(place);
-            });
+            }));
         }
     });
     Ok(listens)
