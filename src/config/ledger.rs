@@ -71,12 +71,14 @@ pub(super) fn most_token(seconds: Option<u32>, longest: Option<u32>) -> Result<u
             Code::ConfigMalformed,
             format!("cluster.maxTokenSeconds: {most} is below {SHORTEST}"),
         )
-        .hint("it is what --service-account-max-token-expiration of the API servers grants; no token lives for less")),
+        .hint("it is the longest life that the API servers grant a token; no token lives for less")),
         (Some(most), Some(longest)) if most < longest => Err(Error::usage(
             Code::ConfigMalformed,
             format!("cluster.maxTokenSeconds: {most} is below cluster.longestTokenSeconds: {longest}"),
         )
-        .hint("leave one of them out, or correct it: a token cannot live longer than the most that is granted")),
+        .hint(
+            "leave one of them out, or correct it: a token cannot live longer than the most that is granted",
+        )),
         (most, _) => Ok(u64::from(most.unwrap_or(MOST_TOKEN))),
     }
 }

@@ -171,3 +171,27 @@ fn key_missing_at_one_is_named() {
     assert_eq!(keys_of(&vault).len(), 2);
     publish_twice(&estate, &vault).ends(0).says("unchanged: 2 keys");
 }
+
+/// Others may have written in between: a write that may have been carried out is looked at, and not sent again.
+#[test]
+fn unknown_write_is_not_repeated() {
+    let estate = uploaded(1);
+    publish(&estate, &[]).ends(0);
+    for (name, fault) in [
+        ("503", Fault::status(503)),
+        ("500", Fault::status(500)),
+        ("closed after it was begun", Fault::CloseAfterEffect),
+    ] {
+        let new = SigningKey::ec(Curve::P256);
+        estate.world.cluster.change_servers(|server| server.key_files.push((&new).into()));
+        estate.google.faults().forget();
+        estate.google.faults().next(1, "PATCH", "/providers/", fault);
+        publish(&estate, &[]).ends(3);
+        let requests = estate.google.faults().requests();
+        let writes = requests.into_iter().filter(|call| call.method == "PATCH").count();
+        assert_eq!(writes, 1, "{name}");
+        // The next run finds out what became of it.
+        publish(&estate, &[]).ends(0);
+        assert!(kids(&provider(&estate).1["oidc"]["jwksJson"]).contains(&new.kid()));
+    }
+}
