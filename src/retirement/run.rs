@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-pub(crate) use self::companion::Companion;
-use self::{pause::Pause, unconnected::NoProvider};
+pub(crate) use self::{companion::Companion, pause::Pause};
+use self::unconnected::NoProvider;
 use super::{
     Asked, End, Next, Observed, Options, Pending, Sighting, Stage, State, StoreView, Tracker,
     config_map::Shelf,
@@ -131,6 +131,22 @@ impl<'a> Run<'a> {
     /// Goes on until nothing is left to do, or something prevents it.
     pub(crate) async fn go_on(&mut self, hands: &mut dyn Hands) -> Result<Outcome> {
         let mut pause = Pause::default();
+        loop {
+            let looked = Instant::now();
+            let (outcome, has_acted) = self.until_it_waits(hands).await?;
+            if let Some(outcome) = outcome {
+                return Ok(outcome);
+            }
+            if has_acted {
+                pause = Pause::default();
+            }
+            pause.until_the_next_look(looked.elapsed()).await;
+        }
+    }
+
+    /// The same until it has to wait: then there is no outcome, and whether something was done before.
+    pub(crate) async fn until_it_waits(&mut self, hands: &mut dyn Hands) -> Result<(Option<Outcome>, bool)> {
+        let mut has_acted = false;
         if self.is_untouched() && Shelf::make_namespace(self.cluster).await? {
             hands.say("creating Namespace keyless-system");
         }
@@ -141,40 +157,38 @@ impl<'a> Run<'a> {
             self.is_new = false;
         }
         loop {
-            let looked = Instant::now();
             self.look().await?;
             let now = (self.clock)();
             let decided = next(&self.state, &self.seen, &self.options, now);
             let waits = matches!(decided, Next::WaitForStore | Next::WaitForUsers(_) | Next::Watch(_));
             match decided {
-                Next::Stop(end) => return Ok(Outcome::End(end)),
+                Next::Stop(end) => return Ok((Some(Outcome::End(end)), has_acted)),
                 Next::Clear(end) => {
                     self.say_what_is_kept(hands);
                     if let Some(shelf) = &mut self.shelf {
                         shelf.clear(self.cluster).await?;
                     }
-                    return Ok(Outcome::End(end));
+                    return Ok((Some(Outcome::End(end)), has_acted));
                 }
                 Next::SwitchStore => {
                     self.take_turn().await?;
                     if !self.switch(hands).await? {
-                        return Ok(Outcome::LeftToFile);
+                        return Ok((Some(Outcome::LeftToFile), has_acted));
                     }
                 }
                 Next::RestoreStore => {
                     self.take_turn().await?;
                     if !self.restore(hands).await? {
-                        return Ok(Outcome::LeftToFile);
+                        return Ok((Some(Outcome::LeftToFile), has_acted));
                     }
                 }
                 Next::WaitForUsers(pending) => self.wait_for_users(&pending, hands),
                 other => self.act(other, now, hands).await?,
             }
             if waits {
-                pause.until_the_next_look(looked.elapsed()).await;
-            } else {
-                pause = Pause::default();
+                return Ok((None, has_acted));
             }
+            has_acted = true;
         }
     }
 
