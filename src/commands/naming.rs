@@ -8,7 +8,8 @@ use crate::{
     cluster::{ServiceAccount, snapshot::Estate},
     config::Settings,
     error::Result,
-    federation::{Federation, Naming, Workload},
+    federation::{Federation, Naming, Purpose, Workload},
+    http::Http,
     secret_store::{StoreLogin, StoreName, uses_account},
 };
 
@@ -51,6 +52,22 @@ pub(super) async fn naming(
         true => Naming::FromAccount,
         false => Naming::AsSet,
     })
+}
+
+/// What the store must say where it logs in by names of its own; `None`: by those of the settings. Sends nothing.
+pub(super) async fn own_login(
+    resolved: &Resolved,
+    estate: &Estate,
+    http: &Http,
+) -> Result<Option<Box<dyn StoreLogin>>> {
+    // Who has no credential for the provider has no login of its own there to choose.
+    let Ok(provider) = resolved.provider.connect(http, Purpose::Look) else { return Ok(None) };
+    let account = &resolved.workload;
+    let naming = naming(provider.as_ref(), Some(account), account, estate).await?;
+    match provider.login_of(&Workload::new(account.clone(), naming)) {
+        Some(own) if naming == Naming::FromAccount => own.store_login().await.map(Some),
+        _ => Ok(None),
+    }
 }
 
 fn is_in_use(login: &dyn StoreLogin, account: &ServiceAccount, estate: &Estate) -> bool {

@@ -121,11 +121,13 @@ impl Rights {
     }
 
     /// Takes back what no object asks for, if that is known: what is listed, and what the provider is seen to have given.
-    pub(super) fn revoke_unused(&mut self) {
+    /// `false`: it is not known.
+    pub(super) fn revoke_unused(&mut self) -> bool {
         if self.needs.are_known() {
             self.revoked = self.decision.drop_unused();
             self.revokes_unused = true;
         }
+        self.revokes_unused
     }
 
     /// The workload, with what is granted to it for this store, and what is taken back.

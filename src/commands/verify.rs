@@ -12,16 +12,13 @@ mod each;
 use serde_json::{Value, json};
 
 use self::each::{Counts, KeysAt, OfStore};
-use super::{
-    Exit, issuer,
-    new_path::Mode,
-};
+use super::{Exit, issuer, new_path::Mode};
 use crate::{
     bucket,
     cli::VerifyArgs,
     cluster::{Cluster, Observed, snapshot::Estate},
     config::Settings,
-    error::{Check, Code, Error, Kind, Result},
+    error::{Check, Error, Kind, Result},
     federation::Keys,
     http::Http,
     oidc::{Discovery, Issuer, KeySet, MAX_AGE, PublicKey, SignedIssuer},
@@ -32,8 +29,8 @@ use crate::{
         live, served,
     },
     relying_party::{
-        Fetched, Finding, Known, Site, StateOf, fetch, fetch_both, is_of_issuer, judge_discovery,
-        judge_jwks, judge_live, judge_missing, judge_server, judge_uploaded, may_fetch, no_ledger,
+        Fetched, Finding, Known, Site, StateOf, fetch, fetch_both, is_of_issuer, judge_discovery, judge_jwks,
+        judge_live, judge_missing, judge_server, judge_uploaded, may_fetch, no_ledger,
     },
     report::Report,
     rotation::Policy,
@@ -52,8 +49,7 @@ pub(crate) async fn run(
     let named = issuer::named(settings, &http).await?;
     let asks_cluster = settings.cluster.is_some() && !args.public_only;
     // Without an issuer, the store's way is all there is to look at.
-    let names_one =
-        settings.names_a_provider() || settings.store.name.is_some() || args.stores.are_named();
+    let names_one = settings.names_a_provider() || settings.store.name.is_some() || args.stores.are_named();
     let to_the_end = asks_cluster && (named.is_none() || names_one);
     if args.stores.are_named() && !asks_cluster {
         return Err(target::no_cluster());
@@ -207,7 +203,8 @@ impl Verdict<'_> {
                     self.findings.extend(judge_uploaded(&observed, staged.as_ref(), provider, keys));
                     let given = keys.as_ref().ok().and_then(Keys::given);
                     let known = || Known::Uploaded(given);
-                    let judged = observed.servers.iter().map(|it| judge_server(it, &issuer, audience, known(), at));
+                    let judged =
+                        observed.servers.iter().map(|it| judge_server(it, &issuer, audience, known(), at));
                     self.findings.extend(judged.flatten());
                 }
                 issuer
@@ -333,8 +330,14 @@ impl Verdict<'_> {
             report.line("");
         }
         self.stores.iter().for_each(|store| report.line(store.line()));
-        self.not_looked_at.iter().for_each(|(store, why)| report.line(format_args!("{store}: not looked at: {why}")));
+        self.not_looked_at
+            .iter()
+            .for_each(|(store, why)| report.line(format_args!("{store}: not looked at: {why}")));
         report.line(counts.line());
     }
 }
 
+/// Where the settings' bucket is read; whatever is wrong with it is not what is judged here.
+async fn bucket_url(settings: &Settings, http: &Http) -> Option<String> {
+    bucket::connect(settings.bucket.as_ref()?, http).await.ok()?.public_url()
+}

@@ -22,7 +22,8 @@ pub(crate) async fn apply<'c, 'a: 'c>(
     report: &mut Report<'_>,
 ) -> Result<()> {
     let messages = &SharedReport::new(report);
-    let mut waiting: Vec<_> = changes.into_iter().enumerate().filter(|(_, change)| change.is_pending()).collect();
+    let mut waiting: Vec<_> =
+        changes.into_iter().enumerate().filter(|(_, change)| change.is_pending()).collect();
     let mut open: BTreeSet<&str> = waiting.iter().map(|(_, change)| change.step.name.as_str()).collect();
     let mut failed: Vec<(usize, Error)> = Vec::new();
     let mut under_way = FuturesUnordered::new();

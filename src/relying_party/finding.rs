@@ -86,10 +86,6 @@ impl Finding {
         matches!(self.outcome, Outcome::Failed { .. })
     }
 
-    pub(crate) fn is_warned(&self) -> bool {
-        matches!(self.outcome, Outcome::Warned { .. })
-    }
-
     /// For people: one line, and two more for a failure or warning.
     pub(crate) fn to_lines(&self) -> Vec<String> {
         match &self.outcome {

@@ -12,10 +12,10 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-pub(crate) use self::{companion::Companion, pause::Pause};
 use self::unconnected::NoProvider;
+pub(crate) use self::{companion::Companion, pause::Pause};
 use super::{
-    Asked, End, Next, Observed, Options, Pending, Sighting, Stage, State, StoreView, Tracker,
+    Asked, End, Next, Observed, Options, Pending, Place, Sighting, Stage, State, StoreView, Tracker,
     config_map::Shelf,
     look::{PUSH_SECRETS, elsewhere, look_at, users},
     next, others,
@@ -74,6 +74,8 @@ pub(crate) struct Run<'a> {
     pub(crate) seen: Observed,
     /// Other stores that used a credential of this one.
     pub(crate) companions: Vec<Companion>,
+    /// Where their copies of it lie: each brings its own to its end.
+    pub(crate) copies: Vec<Place>,
     /// Those of them that still need it, in words.
     pub(crate) held_by: Vec<String>,
     /// Stores that this run has judged itself, whatever is noted of them.
@@ -114,6 +116,7 @@ impl<'a> Run<'a> {
             clock,
             seen: Observed::default(),
             companions: Vec::new(),
+            copies: Vec::new(),
             held_by: Vec::new(),
             judged: Vec::new(),
             tracker: Tracker::default(),
@@ -212,6 +215,7 @@ impl<'a> Run<'a> {
                 }
                 let own = std::slice::from_ref(self.store);
                 let mut found = elsewhere(self.cluster, own, &self.state.credentials).await?;
+                found.leave_out(&self.copies);
                 found.users.extend(self.held_by.iter().cloned());
                 let now = (self.clock)();
                 let judged = &self.judged;

@@ -203,8 +203,7 @@ pub(crate) fn decide(
     match listed {
         Some(listed) => {
             decision.granted.clone_from(listed);
-            decision.unused =
-                listed.difference(&needs.asked()).cloned().collect();
+            decision.unused = listed.difference(&needs.asked()).cloned().collect();
         }
         None => {
             let is_decided = |right: &Right, need: &Need| is_the_same && need.is_read || held.contains(right);

@@ -179,12 +179,7 @@ impl Act<'_> {
 
     /// What each ServiceAccount has for itself: at the provider, then in the cluster. Of several stores, one that cannot have
     /// it holds up those alone that share its account.
-    async fn give_logins(
-        &self,
-        plan: &Plan<'_>,
-        seats: &mut [Seat],
-        report: &mut Report<'_>,
-    ) -> Result<()> {
+    async fn give_logins(&self, plan: &Plan<'_>, seats: &mut [Seat], report: &mut Report<'_>) -> Result<()> {
         let folder = self.args.manifests.as_deref();
         let mut failed: Vec<(ServiceAccount, Error)> = Vec::new();
         let mut given: Vec<&ServiceAccount> = Vec::new();

@@ -220,8 +220,11 @@ impl Shared<'_> {
         let args = self.args;
         let provider = member.own.as_deref().unwrap_or(self.provider);
         member.rights.ask_for_one(provider, report)?;
-        if args.revoke_unused {
-            member.rights.revoke_unused();
+        if args.revoke_unused && !member.rights.revoke_unused() {
+            report.line(format_args!(
+                "\n{}: nothing is revoked, as it is not known what its searches find",
+                member.shown
+            ));
         }
         let shows_only = args.dry_run || args.plan.is_saved();
         let may_ask = !args.yes && !shows_only;

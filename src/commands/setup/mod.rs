@@ -148,8 +148,7 @@ pub(crate) async fn run(
         }
         let beside = shared.beside(&members).await?;
         let trust = trust.clone().of(members.iter().map(Member::workload).chain(beside));
-        let decided =
-            decide(publication.as_ref(), &shared, &observed, &trust, &mut members, now).await?;
+        let decided = decide(publication.as_ref(), &shared, &observed, &trust, &mut members, now).await?;
         match decided.refused.first() {
             None => break (decided, trust),
             Some((_, error)) if !stores.are_several() => return Err(error.clone()),
@@ -242,8 +241,9 @@ pub(crate) async fn run(
     };
     // The rest of the plan is what stores share.
     let seats = members.into_iter().zip(std::mem::take(&mut plan.stores));
-    let seats: Vec<_> =
-        seats.map(|(member, part)| Seat { farewell: farewell_of(&member.store), member, part, failed: None }).collect();
+    let seats: Vec<_> = seats
+        .map(|(member, part)| Seat { farewell: farewell_of(&member.store), member, part, failed: None })
+        .collect();
     let exits = act.run(&plan, seats, report).await?;
     for (exit, store) in exits.iter().zip(shown["stores"].as_array_mut().into_iter().flatten()) {
         store["outcome"] = json!(exit.outcome());

@@ -230,6 +230,9 @@ impl Act<'_> {
             }
         }
         run.companions = sharing.iter().map(|view| Companion::new(view.store.clone(), &view.state)).collect();
+        // One that is behind still needs its copy.
+        let moved = sharing.iter().filter(|view| view.standing != Standing::Ended);
+        run.copies = moved.flat_map(|view| own.state.copies_of(&view.state)).collect();
         run.judged = sharing.iter().map(|view| view.store.clone()).collect();
         let behind = sharing.iter().filter(|view| view.standing == Standing::Ended);
         run.held_by = behind

@@ -44,8 +44,7 @@ use self::{
 };
 pub(crate) use self::{section::PROVIDER, store_login::VaultLogin, wanted::RULES};
 use super::{
-    After, Change, Federation, Find, Keys, Plan, Right, RightKind, Rules, Trial, Trust, Withdrawn,
-    Workload,
+    After, Change, Federation, Find, Keys, Plan, Right, RightKind, Rules, Trial, Trust, Withdrawn, Workload,
 };
 use crate::{
     error::{Code, Error, Result},

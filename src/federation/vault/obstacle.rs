@@ -112,7 +112,10 @@ pub(super) fn role_of_another(settings: &Settings, workload: &Workload, bound: O
     Error::failed(Code::VaultRoleForeign, format!("{object} is another workload's"))
         .caused_by(format_args!("it lets in {bound}, and not {}", workload.account))
         .hint("other settings make a role of the same name: choose another vault.role in one of them")
-        .hint(format!("if nothing logs in by it any more: `vault delete auth/{}/role/{}`", settings.mount, settings.role))
+        .hint(format!(
+            "if nothing logs in by it any more: `vault delete auth/{}/role/{}`",
+            settings.mount, settings.role
+        ))
 }
 
 pub(super) fn of_role(settings: &Settings, want: &Trust, observed: &Observed, obstacle: Obstacle) -> Error {

@@ -94,8 +94,10 @@ impl Vault {
 
     async fn ask_role(&self) -> Asked {
         let Settings { mount, role, .. } = &self.settings;
-        let (role, policy) =
-            (format!("auth/{mount}/role/{role}"), format!("sys/policies/acl/{}", wanted::policy_name(&self.settings)));
+        let (role, policy) = (
+            format!("auth/{mount}/role/{role}"),
+            format!("sys/policies/acl/{}", wanted::policy_name(&self.settings)),
+        );
         let (role, policy, capabilities) =
             futures::join!(self.api.read(&role), self.api.read(&policy), self.capabilities());
         Asked { role, policy, capabilities }
