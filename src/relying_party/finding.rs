@@ -86,6 +86,11 @@ impl Finding {
         matches!(self.outcome, Outcome::Failed { .. })
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_warned(&self) -> bool {
+        matches!(self.outcome, Outcome::Warned { .. })
+    }
+
     /// For people: one line, and two more for a failure or warning.
     pub(crate) fn to_lines(&self) -> Vec<String> {
         match &self.outcome {
