@@ -17,7 +17,7 @@ pub(crate) use self::{
     refused::refused,
     saved::{ApplyArgs, PlanFile},
     setup::{SetupArgs, TeardownArgs},
-    stores::StoreFlags,
+    stores::{StoreFlags, VerifyStores},
     watch::{LeaseFlag, WatchArgs, parse_poll},
 };
 use crate::{bucket::Addressing, cluster::ServiceAccount, commands::render::RenderArgs, redact};
@@ -210,6 +210,7 @@ pub(crate) struct PublishArgs {
     keyless verify\n  \
     keyless verify --issuer https://storage.googleapis.com/acme-oidc/prod\n  \
     keyless verify --issuer https://oidc.example.com --public-only\n  \
+    keyless verify --all\n  \
     keyless verify --config keyless.yaml -o json")]
 pub(crate) struct VerifyArgs {
     /// Audience of the test token; nothing may trust it
@@ -217,8 +218,11 @@ pub(crate) struct VerifyArgs {
     pub(crate) audience: Option<String>,
 
     /// Check the documents only; send no requests to the cluster
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["store", "all"])]
     pub(crate) public_only: bool,
+
+    #[command(flatten)]
+    pub(crate) stores: VerifyStores,
 }
 
 /// Flags of more than one command: `taken` lists which takes what.

@@ -159,7 +159,7 @@ pub(crate) async fn require_look(settings: &Settings, report: &mut Report<'_>) -
     look(settings, report).await?.ok_or_else(no_cluster)
 }
 
-fn no_cluster() -> Error {
+pub(crate) fn no_cluster() -> Error {
     Error::usage(Code::ClusterNeeded, "this command works on a cluster, and the settings say to ask none")
         .hint("take `cluster.enabled: false` out of keyless.yaml")
 }

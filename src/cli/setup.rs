@@ -39,7 +39,8 @@ pub(crate) struct SetupArgs {
     #[arg(long)]
     pub(crate) accept_new_secrets: bool,
 
-    /// Revoke what the list in keyless.yaml grants and no object uses, and remove it from the list
+    /// Revoke what the list in keyless.yaml grants and no object uses, and remove it from the list; also what was granted
+    /// beyond it
     #[arg(long)]
     pub(crate) revoke_unused: bool,
 

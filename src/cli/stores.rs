@@ -17,6 +17,26 @@ pub(crate) struct StoreFlags {
     pub(crate) all: bool,
 }
 
+/// Which stores are looked at, instead of the one that the settings lead to.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct VerifyStores {
+    /// Check this store instead of the one in keyless.yaml: NAME of a ClusterSecretStore, NAMESPACE/NAME of a SecretStore;
+    /// may be repeated
+    #[arg(long, value_name = "STORE", value_parser = parse_store)]
+    pub(crate) store: Vec<StoreName>,
+
+    /// Check every store that logs in with short-lived tokens
+    #[arg(long, conflicts_with = "store")]
+    pub(crate) all: bool,
+}
+
+impl VerifyStores {
+    /// Whether any is named.
+    pub(crate) fn are_named(&self) -> bool {
+        self.all || !self.store.is_empty()
+    }
+}
+
 pub(super) fn parse_store(text: &str) -> Result<StoreName, String> {
     text.parse().map_err(|_| {
         "write the name of a ClusterSecretStore, or NAMESPACE/NAME of a SecretStore, e.g. gcp or shop/gcp"

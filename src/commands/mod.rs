@@ -5,6 +5,7 @@ mod distribution;
 pub(crate) mod explain;
 mod issuer;
 pub(crate) mod keys;
+mod naming;
 mod new_path;
 #[cfg(test)]
 mod new_provider_tests;

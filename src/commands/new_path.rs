@@ -1,20 +1,21 @@
 //! The last checks of `verify`: the provider's exchange, everything that the store is used for, and what External Secrets
 //! Operator makes of it.
 
-use crate::commands::stores::Completes;
 use futures::StreamExt;
 
 use super::{
+    naming::{account_of_settings, naming},
     objects, probe, refresh,
     resolve::{Resolved, looking, resolve_asking, store_name},
     rights::{needs, store_of},
+    stores::{Completes, Stores},
 };
 use crate::{
     cluster::{Cluster, objects::Object, snapshot::Estate},
     commands::prompt::{self, Offer},
     config::Settings,
     error::{Check, Result},
-    federation::{Federation, ProviderName, Purpose},
+    federation::{Federation, Naming, ProviderName, Purpose, Workload},
     http::Http,
     relying_party::Finding,
     report::{Report, SharedReport},
@@ -41,10 +42,11 @@ pub(super) enum Mode {
 }
 
 impl<'a> Way<'a> {
-    /// Resolves it from the settings and from what is there. A store that is there decides itself which provider it
-    /// uses, whatever the settings prefer.
-    pub(super) fn resolve(
+    /// Resolves it from the settings for the store and from what is there. A store that is there decides itself which provider
+    /// it uses, whatever the settings prefer. `stores` and `given`: those of the run, and the settings as they are.
+    pub(super) async fn resolve(
         settings: &Settings,
+        (stores, given): (&Stores, &Settings),
         cluster: &'a Cluster,
         (estate, cluster_id): &'a (Estate, String),
         http: &Http,
@@ -59,7 +61,16 @@ impl<'a> Way<'a> {
         settings.store.name = Some(name.name().to_owned());
         settings.store.namespace = name.namespace().map(str::to_owned);
         let resolved = resolve_asking(&settings, used, Completes::Yes, estate, cluster_id, report)?;
-        let provider = resolved.provider.connect(http, Purpose::Look)?;
+        let mut provider = resolved.provider.connect(http, Purpose::Look)?;
+        // As its ServiceAccount logs in.
+        let named = account_of_settings(stores, given, &resolved, estate);
+        let account = &resolved.workload;
+        let naming = naming(provider.as_ref(), named.as_ref(), account, estate).await?;
+        if naming == Naming::FromAccount
+            && let Some(own) = provider.login_of(&Workload::new(account.clone(), naming))
+        {
+            provider = own;
+        }
         let mode = mode(&settings, &resolved);
         Ok(Self { cluster, estate, resolved, settings, provider, mode })
     }

@@ -18,7 +18,7 @@ use crate::{
     },
     config::Settings,
     error::Result,
-    federation::{Federation, Impossible, Right, Trial},
+    federation::{Federation, Impossible, Right, Trial, Workload},
     report::Report,
     secret_store::{
         Decision, LeftOut, Namespaces, Needs, StoreLogin, StoreName, decide, elsewhere, needs_namespaces,
@@ -35,6 +35,8 @@ pub(super) struct Rights {
     /// As the settings file has it; `None`: there is no list yet.
     listed: Option<BTreeSet<Right>>,
     revoked: BTreeSet<Right>,
+    /// A person takes back whatever nothing asks for.
+    revokes_unused: bool,
     impossible: Vec<Impossible>,
     left_out: Vec<LeftOut>,
     /// The store reads the very place now that it is to read.
@@ -50,6 +52,7 @@ impl Rights {
         store: &StoreName,
         provider: &dyn Federation,
         login: &dyn StoreLogin,
+        workload: &Workload,
     ) -> Result<Self> {
         let name = store;
         let store = store_of(estate, name);
@@ -73,9 +76,15 @@ impl Rights {
         let is_the_same_place = find_store(estate, name)
             .and_then(|store| elsewhere(store, login))
             .is_some_and(|it| it.is_empty());
-        let decision = decide(listed.as_ref(), &needs, is_the_same_place);
+        let mut decision = decide(listed.as_ref(), &needs, is_the_same_place, &BTreeSet::new());
+        if listed.is_none() && !decision.new.is_empty() {
+            let new = decision.new.keys().cloned().collect();
+            let held = provider.held(workload, cluster.uid()?, &new).await;
+            decision = decide(None, &needs, is_the_same_place, &held);
+        }
         let (revoked, impossible) = (BTreeSet::new(), Vec::new());
-        Ok(Self { needs, decision, listed, revoked, impossible, left_out, is_the_same_place })
+        let revokes_unused = false;
+        Ok(Self { needs, decision, listed, revoked, revokes_unused, impossible, left_out, is_the_same_place })
     }
 
     /// Where neither a list nor any object names a secret, a person does.
@@ -111,22 +120,25 @@ impl Rights {
         Ok(())
     }
 
-    /// Takes back what is listed and no object asks for.
-    pub(super) fn revoke_unused(&mut self) {
-        self.revoked = self.decision.drop_unused();
+    /// Takes back what no object asks for, if that is known: what is listed, and what the provider is seen to have given.
+    /// `false`: it is not known.
+    pub(super) fn revoke_unused(&mut self) -> bool {
+        if self.needs.are_known() {
+            self.revoked = self.decision.drop_unused();
+            self.revokes_unused = true;
+        }
+        self.revokes_unused
+    }
+
+    /// The workload, with what is granted to it for this store, and what is taken back.
+    pub(super) fn of(&self, workload: Workload) -> Workload {
+        let workload = workload.granting(self.decision.granted.clone(), self.revoked.clone());
+        workload.asking(self.needs.asked(), self.revokes_unused)
     }
 
     /// Whether there is something new that takes a confirmation.
     pub(super) fn asks_for_more(&self) -> bool {
         !self.decision.new.is_empty()
-    }
-
-    pub(super) fn granted(&self) -> &BTreeSet<Right> {
-        &self.decision.granted
-    }
-
-    pub(super) fn revoked(&self) -> &BTreeSet<Right> {
-        &self.revoked
     }
 
     /// What the provider cannot give is left out, by the objects that ask for it.

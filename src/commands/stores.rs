@@ -13,7 +13,7 @@ use crate::{
     },
     config::{self, Settings},
     error::{Code, Error, Result},
-    federation::{Naming, ProviderName},
+    federation::ProviderName,
     retirement::{
         StoreId,
         config_map::{Lying, Shelf},
@@ -62,6 +62,25 @@ impl Stores {
         }
         let named = (!named.is_empty()).then_some(named);
         Self { named, not_looked_at: Vec::new(), is_all: false }
+    }
+
+    /// Every store that logs in with short-lived tokens at a provider that is known.
+    pub(super) fn with_tokens(estate: &Estate) -> Self {
+        let (first, then): (Vec<&Store>, Vec<&Store>) = estate.stores.iter().partition(|it| it.is_cluster());
+        let (mut named, mut not_looked_at) = (Vec::new(), Vec::new());
+        for store in first.into_iter().chain(then) {
+            let why = match (login_kind(store), ProviderName::of_store(store)) {
+                (LoginKind::Tokens, Some(_)) => {
+                    named.push(StoreName::of(store));
+                    continue;
+                }
+                (LoginKind::Tokens, None) => "its provider is none that keyless knows".to_owned(),
+                (LoginKind::Stored, _) => "it logs in with a stored credential: keyless setup".to_owned(),
+                (LoginKind::Other(why), _) => why,
+            };
+            not_looked_at.push((store.0.describe(), why));
+        }
+        Self { named: Some(named), not_looked_at, is_all: true }
     }
 
     /// ClusterSecretStores first: they are an administrator's. A store that has left its credential is among them until
@@ -141,8 +160,7 @@ impl Stores {
 
     /// The store that the settings are about.
     fn about(&self, settings: &Settings) -> Option<&StoreName> {
-        let is_about = |store: &&StoreName| self.naming_of(store, settings) == Naming::AsSet;
-        self.named.iter().flatten().find(is_about)
+        self.named.iter().flatten().find(|store| self.is_about(store, settings))
     }
 
     /// Whether the run tells its stores apart.
@@ -163,7 +181,7 @@ impl Stores {
     /// store's alone.
     pub(super) fn settings_of(&self, store: &StoreName, settings: &Settings) -> Settings {
         let named = settings.store.name.is_some();
-        let is_about = self.naming_of(store, settings) == Naming::AsSet;
+        let is_about = self.is_about(store, settings);
         let store = config::Store {
             name: Some(store.name().to_owned()),
             namespace: store.namespace().map(str::to_owned),
@@ -174,13 +192,12 @@ impl Stores {
     }
 
     /// Whether the settings are about this store: they name it, or the run is about it alone and they name none.
-    pub(super) fn naming_of(&self, store: &StoreName, settings: &Settings) -> Naming {
+    pub(super) fn is_about(&self, store: &StoreName, settings: &Settings) -> bool {
         let section = &settings.store;
-        let is_about = match section.name.as_deref() {
+        match section.name.as_deref() {
             Some(name) => name == store.name() && section.namespace.as_deref() == store.namespace(),
             None => !self.are_several(),
-        };
-        if is_about { Naming::AsSet } else { Naming::FromAccount }
+        }
     }
 
     fn refuse_list_of_no_store(&self, settings: &Settings) -> Result<()> {

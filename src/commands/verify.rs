@@ -7,18 +7,18 @@
 //!                                 └────► exchange, secrets, operator
 //! ```
 
-use serde_json::json;
+mod each;
 
-use super::{
-    Exit, issuer,
-    new_path::{Mode, Way},
-};
+use serde_json::{Value, json};
+
+use self::each::{Counts, KeysAt, OfStore};
+use super::{Exit, issuer, new_path::Mode};
 use crate::{
     bucket,
     cli::VerifyArgs,
     cluster::{Cluster, Observed, snapshot::Estate},
     config::Settings,
-    error::{Check, Code, Error, Kind, Result},
+    error::{Check, Error, Kind, Result},
     federation::Keys,
     http::Http,
     oidc::{Discovery, Issuer, KeySet, MAX_AGE, PublicKey, SignedIssuer},
@@ -29,8 +29,8 @@ use crate::{
         live, served,
     },
     relying_party::{
-        Fetched, Finding, Known, Outcome, Site, StateOf, fetch, fetch_both, is_of_issuer, judge_discovery,
-        judge_jwks, judge_live, judge_missing, judge_server, judge_uploaded, may_fetch, no_ledger,
+        Fetched, Finding, Known, Site, StateOf, fetch, fetch_both, is_of_issuer, judge_discovery, judge_jwks,
+        judge_live, judge_missing, judge_server, judge_uploaded, may_fetch, no_ledger,
     },
     report::Report,
     rotation::Policy,
@@ -49,8 +49,11 @@ pub(crate) async fn run(
     let named = issuer::named(settings, &http).await?;
     let asks_cluster = settings.cluster.is_some() && !args.public_only;
     // Without an issuer, the store's way is all there is to look at.
-    let to_the_end =
-        asks_cluster && (named.is_none() || settings.names_a_provider() || settings.store.name.is_some());
+    let names_one = settings.names_a_provider() || settings.store.name.is_some() || args.stores.are_named();
+    let to_the_end = asks_cluster && (named.is_none() || names_one);
+    if args.stores.are_named() && !asks_cluster {
+        return Err(target::no_cluster());
+    }
     // Documents lie only at an issuer that can be published. Where the keys are uploaded, there are none to read.
     let published = named.as_ref().map(SignedIssuer::publishable).transpose().map_err(Error::into_usage);
     let published = match (published, to_the_end) {
@@ -78,13 +81,14 @@ pub(crate) async fn run(
         return Err(error.clone());
     }
 
-    let mut verdict = Verdict { settings, http: &http, named, findings: Vec::new() };
+    let (findings, stores, not_looked_at) = Default::default();
+    let mut verdict = Verdict { settings, args, http: &http, named, findings, stores, not_looked_at };
     let judged = verdict.judge(public, seen, now, report).await;
     // What has been established is shown all the same; the error ends the command after it.
     let issuer = judged.as_ref().ok().or(verdict.named.as_ref()).map_or("", SignedIssuer::as_str);
-    show(report, issuer, &verdict.findings, judged.is_ok());
+    verdict.show(report, issuer, judged.is_ok());
     judged?;
-    Ok(if verdict.findings.iter().any(Finding::is_failed) { Exit::Found } else { Exit::Clean })
+    Ok(verdict.exit())
 }
 
 /// The cluster, asked over one connection.
@@ -114,9 +118,14 @@ async fn look(settings: &Settings, to_the_end: bool, report: &mut Report<'_>) ->
 /// What was found so far.
 struct Verdict<'a> {
     settings: &'a Settings,
+    args: &'a VerifyArgs,
     http: &'a Http,
     named: Option<SignedIssuer>,
     findings: Vec<Finding>,
+    /// Of several stores, each apart.
+    stores: Vec<OfStore>,
+    /// With --all, those that are left out, and why.
+    not_looked_at: Vec<(String, String)>,
 }
 
 impl Verdict<'_> {
@@ -139,44 +148,25 @@ impl Verdict<'_> {
         // By the clock of this moment: the end of the way may be far.
         let at = now();
         // On to the end: a token as External Secrets Operator asks for it, the provider, the secrets, the store.
-        let (mut mode, mut end, mut keys) = (Mode::Documents, (Vec::new(), Ok(())), Ok(Keys::Fetched));
-        let mut provider = String::new();
-        match inside {
-            None => {}
-            Some(Err(error)) => end.1 = Err(error),
-            Some(Ok(inside)) => match Way::resolve(self.settings, &cluster, &inside, self.http, report) {
-                // Then there is nothing at all to look at.
-                Err(error)
-                    if matches!(error.code, Code::EsoMissing | Code::EsoControllerUnknown)
-                        && self.named.is_none() =>
-                {
-                    return Err(issuer::missing().caused_by(error.message));
-                }
-                Err(error) => end.1 = Err(error),
-                Ok(way) => {
-                    mode = way.mode();
-                    provider = way.provider.to_string();
-                    let ask_keys = async {
-                        if mode == Mode::Documents { Ok(Keys::Fetched) } else { way.provider.keys().await }
-                    };
-                    (end, keys) = futures::join!(way.judge(now, report), ask_keys);
-                }
-            },
-        }
-        if mode == Mode::LikelyUploaded && matches!(keys, Ok(Keys::Fetched)) {
-            mode = Mode::Documents;
-        }
+        let (end, all) = match inside {
+            None => ((Vec::new(), Ok(())), Vec::new()),
+            Some(Err(error)) => ((Vec::new(), Err(error)), Vec::new()),
+            Some(Ok(inside)) => self.ways(&cluster, &inside, now, report).await?,
+        };
+        let uploaded: Vec<_> = all.iter().filter(|it| it.mode != Mode::Documents).collect();
+        // Without any, the documents are all there is to look at.
+        let wants_documents = uploaded.is_empty() || uploaded.len() < all.len();
         let is_there = |(discovery, _): &(Fetched, Fetched)| {
             discovery.answer.as_ref().is_ok_and(|answer| answer.status == 200)
         };
-        let public = match (public, mode) {
-            (Some(public), Mode::Documents) => Some(public),
-            (Some(public), _) => Some(public).filter(is_there),
-            (None, Mode::Documents) => {
+        let public = match (public, wants_documents) {
+            (Some(public), true) => Some(public),
+            (Some(public), false) => Some(public).filter(is_there),
+            (None, true) => {
                 let issuer = issuer::of_documents(self.named.as_ref(), &observed)?;
                 Some(fetch_both(self.http, &issuer).await)
             }
-            (None, _) => None,
+            (None, false) => None,
         };
         let audience = &self.settings.audience;
         let staged = live::from_files(self.settings)?;
@@ -199,8 +189,8 @@ impl Verdict<'_> {
                 ));
                 let missing = history.as_ref().map(History::missing).unwrap_or_default();
                 self.findings.extend(judge_missing(&missing));
-                if mode != Mode::Documents {
-                    self.findings.extend(judge_uploaded(&observed, staged.as_ref(), &provider, &keys));
+                for KeysAt { provider, keys, .. } in uploaded {
+                    self.findings.extend(judge_uploaded(&observed, staged.as_ref(), provider, keys));
                 }
                 issuer.into()
             }
@@ -209,13 +199,13 @@ impl Verdict<'_> {
                     Some(named) => named.clone(),
                     None => issuer::signed(&observed)?.clone(),
                 };
-                self.findings.extend(judge_uploaded(&observed, staged.as_ref(), &provider, &keys));
-                let given = match &keys {
-                    Ok(Keys::Given(given)) => Some(given),
-                    _ => None,
-                };
-                for server in &observed.servers {
-                    self.findings.extend(judge_server(server, &issuer, audience, Known::Uploaded(given), at));
+                for KeysAt { provider, keys, .. } in uploaded {
+                    self.findings.extend(judge_uploaded(&observed, staged.as_ref(), provider, keys));
+                    let given = keys.as_ref().ok().and_then(Keys::given);
+                    let known = || Known::Uploaded(given);
+                    let judged =
+                        observed.servers.iter().map(|it| judge_server(it, &issuer, audience, known(), at));
+                    self.findings.extend(judged.flatten());
                 }
                 issuer
             }
@@ -306,40 +296,48 @@ impl Verdict<'_> {
         self.findings.extend(findings);
         keys
     }
+
+    /// The worst of all.
+    fn exit(&self) -> Exit {
+        let mut all = self.findings.iter().chain(self.stores.iter().flat_map(|store| &store.findings));
+        match self.stores.iter().any(|store| store.error.is_some()) {
+            true => Exit::Incomplete,
+            false if all.any(Finding::is_failed) => Exit::Found,
+            false => Exit::Clean,
+        }
+    }
+
+    fn show(&self, report: &mut Report<'_>, issuer: &str, complete: bool) {
+        self.findings.iter().for_each(|finding| report.lines(finding.to_lines()));
+        self.stores.iter().for_each(|store| store.show(report));
+        if !complete {
+            return;
+        }
+        let all = self.findings.iter().chain(self.stores.iter().flat_map(|store| &store.findings));
+        let counts = Counts::of(all);
+        let mut shown = counts.to_json();
+        let checks = self.findings.iter().map(Finding::to_json);
+        shown["issuer"] = json!(issuer);
+        shown["checks"] = checks.chain(self.stores.iter().flat_map(OfStore::checks)).collect();
+        if self.args.stores.are_named() {
+            shown["stores"] = self.stores.iter().map(OfStore::to_json).collect();
+            let left = self.not_looked_at.iter();
+            shown["notLookedAt"] =
+                left.map(|(store, why)| json!({ "store": store, "why": why })).collect::<Vec<Value>>().into();
+        }
+        report.json("verify", shown);
+        if !self.stores.is_empty() || !self.not_looked_at.is_empty() {
+            report.line("");
+        }
+        self.stores.iter().for_each(|store| report.line(store.line()));
+        self.not_looked_at
+            .iter()
+            .for_each(|(store, why)| report.line(format_args!("{store}: not looked at: {why}")));
+        report.line(counts.line());
+    }
 }
 
 /// Where the settings' bucket is read; whatever is wrong with it is not what is judged here.
 async fn bucket_url(settings: &Settings, http: &Http) -> Option<String> {
     bucket::connect(settings.bucket.as_ref()?, http).await.ok()?.public_url()
-}
-
-fn show(report: &mut Report<'_>, issuer: &str, findings: &[Finding], complete: bool) {
-    for finding in findings {
-        report.lines(finding.to_lines());
-    }
-    let failed = findings.iter().filter(|finding| finding.is_failed()).count();
-    let skipped = findings.iter().filter(|finding| matches!(finding.outcome, Outcome::Skipped(_))).count();
-    let warned = findings.iter().filter(|finding| finding.is_warned()).count();
-    let passed = findings.len() - failed - skipped - warned;
-    if !complete {
-        return;
-    }
-    report.json(
-        "verify",
-        json!({
-            "issuer": issuer,
-            "checks": findings.iter().map(Finding::to_json).collect::<Vec<_>>(),
-            "passed": passed,
-            "failed": failed,
-            "skipped": skipped,
-            "warnings": warned,
-        }),
-    );
-    let skipped = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
-    let warned = match warned {
-        0 => String::new(),
-        1 => ", 1 warning".to_owned(),
-        more => format!(", {more} warnings"),
-    };
-    report.line(format_args!("{passed} passed, {failed} failed{skipped}{warned}"));
 }

@@ -8,6 +8,7 @@ pub(crate) mod credential;
 #[cfg(test)]
 mod example;
 pub(crate) mod gcp;
+mod holding;
 mod issuer;
 mod property;
 mod provider;
@@ -19,7 +20,7 @@ pub(crate) mod vault;
 mod workload;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fmt::{self, Display},
 };
 
@@ -27,6 +28,7 @@ use async_trait::async_trait;
 
 pub(crate) use self::{
     audience::test_audience,
+    holding::Holding,
     issuer::TrustedIssuer,
     provider::{Configured, CredentialFile, Known, Provider, Purpose, Section, Source},
     registry::{ProviderName, Sections, account_annotations, is_stored_key},
@@ -41,6 +43,7 @@ pub(crate) use self::{
     workload::tests::{further, workload},
 };
 use crate::{
+    cluster::ServiceAccount,
     error::{Code, Error, Result},
     oidc::{KeySet, PublicKey, Token},
     plan::{self, Act, Say},
@@ -61,8 +64,25 @@ pub(crate) trait Federation: Display + Send + Sync {
     }
 
     /// What must change, in the order in which it must be done. What is right already is in it as
-    /// [`Action::NoOp`](crate::plan::Action), and so is what another owner has made, with the reason.
-    async fn plan<'p>(&'p self, want: &Trust) -> Result<Plan<'p>>;
+    /// [`Action::NoOp`](crate::plan::Action), and so is what another owner has made, with the reason. A workload that cannot
+    /// be given its login is left out of it: see [`Plan::refused`]. An error is about what all of them share.
+    async fn plan_each<'p>(&'p self, want: &Trust) -> Result<Plan<'p>>;
+
+    /// The same where no workload may be left out.
+    #[cfg(test)]
+    async fn plan<'p>(&'p self, want: &Trust) -> Result<Plan<'p>> {
+        let mut plan = self.plan_each(want).await?;
+        match plan.refused.is_empty() {
+            true => Ok(plan),
+            false => Err(plan.refused.remove(0).1),
+        }
+    }
+
+    /// Of these rights, those that the workload was given before: by what is ours there, as far as it can be seen.
+    async fn held(&self, workload: &Workload, cluster_id: &str, of: &BTreeSet<Right>) -> BTreeSet<Right> {
+        let _ = (workload, cluster_id, of);
+        BTreeSet::new()
+    }
 
     /// The way back: bindings first, then what they name. Only what is marked as ours.
     async fn withdraw<'p>(&'p self, want: &Trust) -> Result<Vec<Withdrawn<Box<dyn Act + 'p>>>>;
@@ -124,6 +144,11 @@ pub(crate) struct Plan<'p> {
     pub(crate) changes: Vec<Change<'p>>,
     /// Rights that cannot be given; everything else can.
     pub(crate) impossible: Vec<Impossible>,
+    /// Whose the changes are that concern one workload alone, by the names of their steps. They come after those that
+    /// concern all.
+    pub(crate) own: BTreeMap<String, ServiceAccount>,
+    /// Workloads that cannot be given their login, and why. Nothing of what is planned is for them.
+    pub(crate) refused: Vec<(ServiceAccount, Error)>,
 }
 
 /// One part of the way back.

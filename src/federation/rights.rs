@@ -82,11 +82,6 @@ impl RightKind {
     pub(crate) fn is_search(self) -> bool {
         matches!(self, Self::Find | Self::FindByTags)
     }
-
-    /// Whether it changes anything at the provider.
-    pub(crate) fn writes(self) -> bool {
-        matches!(self, Self::Push | Self::Update | Self::Delete)
-    }
 }
 
 /// `read db`, `find secrets that begin with team`: after `may`.

@@ -14,6 +14,11 @@ pub(crate) struct Workload {
     pub(crate) rights: BTreeSet<Right>,
     /// What it must not be able to do any more, as far as it was given to it.
     pub(crate) revoked: BTreeSet<Right>,
+    /// What anything asks for that logs in with it, granted or not, also by stores that a run is not about: none of it is
+    /// taken back.
+    pub(crate) asked: BTreeSet<Right>,
+    /// Whether everything is taken back that it was given and that nothing asks for: see [`super::Holding`].
+    pub(crate) revokes_unused: bool,
 }
 
 /// Where the name of something comes from that a provider has once for each workload, e.g. a role.
@@ -27,11 +32,16 @@ pub(crate) enum Naming {
 
 impl Workload {
     pub(crate) fn new(account: ServiceAccount, naming: Naming) -> Self {
-        Self { account, naming, rights: BTreeSet::new(), revoked: BTreeSet::new() }
+        let (rights, revoked, asked) = Default::default();
+        Self { account, naming, rights, revoked, asked, revokes_unused: false }
     }
 
     pub(crate) fn granting(self, rights: BTreeSet<Right>, revoked: BTreeSet<Right>) -> Self {
         Self { rights, revoked, ..self }
+    }
+
+    pub(crate) fn asking(self, asked: BTreeSet<Right>, revokes_unused: bool) -> Self {
+        Self { asked, revokes_unused, ..self }
     }
 
     /// `sub` of its tokens.
@@ -48,6 +58,8 @@ impl Workload {
                 Some(known) => {
                     known.rights.extend(workload.rights);
                     known.revoked.extend(workload.revoked);
+                    known.asked.extend(workload.asked);
+                    known.revokes_unused |= workload.revokes_unused;
                     if workload.naming == Naming::AsSet {
                         known.naming = Naming::AsSet;
                     }
@@ -55,8 +67,8 @@ impl Workload {
                 None => merged.push(workload),
             }
         }
-        for Self { rights, revoked, .. } in &mut merged {
-            revoked.retain(|right| !rights.contains(right));
+        for Self { rights, revoked, asked, .. } in &mut merged {
+            revoked.retain(|right| !rights.contains(right) && !asked.contains(right));
         }
         merged
     }

@@ -86,6 +86,7 @@ impl Finding {
         matches!(self.outcome, Outcome::Failed { .. })
     }
 
+    #[cfg(test)]
     pub(crate) fn is_warned(&self) -> bool {
         matches!(self.outcome, Outcome::Warned { .. })
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
-use super::{Elsewhere, Kept, KeyStanding, KeyView, Place, PlaceView, users::others_naming};
+use super::{Elsewhere, Kept, KeyStanding, KeyView, Place, PlaceView, State, users::others_naming};
 use crate::{
     cluster::{
         Cluster,
@@ -197,9 +197,33 @@ pub(crate) async fn elsewhere(cluster: &Cluster, stores: &[StoreName], all: &[Ke
     found.users.extend(workloads.all);
     for holder in holders.iter().filter(|holder| !is_place(holder)) {
         let Holder { kind, namespace, name, entry } = holder;
-        found.users.push(format!("{kind} {namespace}/{name} ({entry}), which holds the same credential"));
+        found.users.push(copy_in(kind, namespace, name, entry));
     }
     Ok(found)
+}
+
+fn copy_in(kind: &str, namespace: &str, name: &str, entry: &str) -> String {
+    format!("{kind} {namespace}/{name} ({entry}), which holds the same credential")
+}
+
+impl Elsewhere {
+    /// Leaves out the copies in these places: they are another store's, which leaves them as well.
+    pub(crate) fn leave_out(&mut self, places: &[Place]) {
+        let one = |place: &Place| {
+            let Place { namespace, name, entries, .. } = place.clone();
+            entries.into_iter().map(move |entry| copy_in("Secret", &namespace, &name, &entry))
+        };
+        let copies: BTreeSet<_> = places.iter().flat_map(one).collect();
+        self.users.retain(|user| !copies.contains(user));
+    }
+}
+
+impl State {
+    /// Where the credentials of another state lie that are credentials of this one.
+    pub(crate) fn copies_of(&self, other: &Self) -> Vec<Place> {
+        let is_shared = |kept: &&Kept| self.credentials.iter().any(|own| own.is_same(kept));
+        other.credentials.iter().filter(is_shared).flat_map(|kept| kept.places.clone()).collect()
+    }
 }
 
 #[cfg(test)]

@@ -12,10 +12,10 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-pub(crate) use self::companion::Companion;
-use self::{pause::Pause, unconnected::NoProvider};
+use self::unconnected::NoProvider;
+pub(crate) use self::{companion::Companion, pause::Pause};
 use super::{
-    Asked, End, Next, Observed, Options, Pending, Sighting, Stage, State, StoreView, Tracker,
+    Asked, End, Next, Observed, Options, Pending, Place, Sighting, Stage, State, StoreView, Tracker,
     config_map::Shelf,
     look::{PUSH_SECRETS, elsewhere, look_at, users},
     next, others,
@@ -74,6 +74,8 @@ pub(crate) struct Run<'a> {
     pub(crate) seen: Observed,
     /// Other stores that used a credential of this one.
     pub(crate) companions: Vec<Companion>,
+    /// Where their copies of it lie: each brings its own to its end.
+    pub(crate) copies: Vec<Place>,
     /// Those of them that still need it, in words.
     pub(crate) held_by: Vec<String>,
     /// Stores that this run has judged itself, whatever is noted of them.
@@ -114,6 +116,7 @@ impl<'a> Run<'a> {
             clock,
             seen: Observed::default(),
             companions: Vec::new(),
+            copies: Vec::new(),
             held_by: Vec::new(),
             judged: Vec::new(),
             tracker: Tracker::default(),
@@ -131,6 +134,22 @@ impl<'a> Run<'a> {
     /// Goes on until nothing is left to do, or something prevents it.
     pub(crate) async fn go_on(&mut self, hands: &mut dyn Hands) -> Result<Outcome> {
         let mut pause = Pause::default();
+        loop {
+            let looked = Instant::now();
+            let (outcome, has_acted) = self.until_it_waits(hands).await?;
+            if let Some(outcome) = outcome {
+                return Ok(outcome);
+            }
+            if has_acted {
+                pause = Pause::default();
+            }
+            pause.until_the_next_look(looked.elapsed()).await;
+        }
+    }
+
+    /// The same until it has to wait: then there is no outcome, and whether something was done before.
+    pub(crate) async fn until_it_waits(&mut self, hands: &mut dyn Hands) -> Result<(Option<Outcome>, bool)> {
+        let mut has_acted = false;
         if self.is_untouched() && Shelf::make_namespace(self.cluster).await? {
             hands.say("creating Namespace keyless-system");
         }
@@ -141,40 +160,38 @@ impl<'a> Run<'a> {
             self.is_new = false;
         }
         loop {
-            let looked = Instant::now();
             self.look().await?;
             let now = (self.clock)();
             let decided = next(&self.state, &self.seen, &self.options, now);
             let waits = matches!(decided, Next::WaitForStore | Next::WaitForUsers(_) | Next::Watch(_));
             match decided {
-                Next::Stop(end) => return Ok(Outcome::End(end)),
+                Next::Stop(end) => return Ok((Some(Outcome::End(end)), has_acted)),
                 Next::Clear(end) => {
                     self.say_what_is_kept(hands);
                     if let Some(shelf) = &mut self.shelf {
                         shelf.clear(self.cluster).await?;
                     }
-                    return Ok(Outcome::End(end));
+                    return Ok((Some(Outcome::End(end)), has_acted));
                 }
                 Next::SwitchStore => {
                     self.take_turn().await?;
                     if !self.switch(hands).await? {
-                        return Ok(Outcome::LeftToFile);
+                        return Ok((Some(Outcome::LeftToFile), has_acted));
                     }
                 }
                 Next::RestoreStore => {
                     self.take_turn().await?;
                     if !self.restore(hands).await? {
-                        return Ok(Outcome::LeftToFile);
+                        return Ok((Some(Outcome::LeftToFile), has_acted));
                     }
                 }
                 Next::WaitForUsers(pending) => self.wait_for_users(&pending, hands),
                 other => self.act(other, now, hands).await?,
             }
             if waits {
-                pause.until_the_next_look(looked.elapsed()).await;
-            } else {
-                pause = Pause::default();
+                return Ok((None, has_acted));
             }
+            has_acted = true;
         }
     }
 
@@ -198,6 +215,7 @@ impl<'a> Run<'a> {
                 }
                 let own = std::slice::from_ref(self.store);
                 let mut found = elsewhere(self.cluster, own, &self.state.credentials).await?;
+                found.leave_out(&self.copies);
                 found.users.extend(self.held_by.iter().cloned());
                 let now = (self.clock)();
                 let judged = &self.judged;

@@ -29,6 +29,10 @@ pub(crate) struct Needs {
     pub(crate) rights: BTreeMap<Right, Need>,
     pub(crate) left_out: Vec<LeftOut>,
     uses: Vec<Use>,
+    /// Left out, and perhaps needed all the same.
+    unsure: BTreeSet<Right>,
+    /// What a search finds is not known: any secret may be among it.
+    is_blind: bool,
 }
 
 /// What was decided.
@@ -44,7 +48,9 @@ pub(crate) struct Decision {
 impl Needs {
     /// `named` is the provider's own name of a right; `None` where it takes none there.
     pub(crate) fn of(usage: Usage, named: &dyn Fn(&Right) -> Result<Option<Right>>) -> Self {
-        let mut needs = Self { left_out: usage.left_out, ..Self::default() };
+        let unsure = usage.unsure.iter().flat_map(Act::rights);
+        let unsure = unsure.filter_map(|right| named(&right).ok().flatten()).collect();
+        let mut needs = Self { left_out: usage.left_out, unsure, ..Self::default() };
         for used in usage.uses {
             let rights: Result<Vec<_>> =
                 used.act.rights().iter().map(named).filter_map(Result::transpose).collect();
@@ -69,6 +75,16 @@ impl Needs {
     /// Whether no object asks for anything.
     pub(crate) fn is_empty(&self) -> bool {
         self.rights.is_empty() && self.left_out.is_empty()
+    }
+
+    /// Every right that may be needed, whatever is granted.
+    pub(crate) fn asked(&self) -> BTreeSet<Right> {
+        self.rights.keys().chain(&self.unsure).cloned().collect()
+    }
+
+    /// Whether it is known what is asked for: only then something can be found to be unused.
+    pub(crate) fn are_known(&self) -> bool {
+        !self.is_blind
     }
 
     /// Every search that is asked for, once.
@@ -102,6 +118,8 @@ impl Needs {
         let is_it = |used: &Use| matches!(&used.act, Act::Find(it) if it == find);
         let (gone, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.uses).into_iter().partition(is_it);
         self.uses = kept;
+        self.unsure.extend(gone.iter().flat_map(|used| used.act.rights()));
+        self.is_blind |= !gone.is_empty();
         self.left_out.extend(gone.iter().map(|used| LeftOut {
             object: format!("{} {}", used.object, used.field),
             why: why.to_owned(),
@@ -172,19 +190,25 @@ impl Needs {
     }
 }
 
-/// `listed` is what the settings file lists; `None`: there is no list yet. `is_the_same` says whether the store reads the
-/// very place now that it is to read.
-pub(crate) fn decide(listed: Option<&BTreeSet<Right>>, needs: &Needs, is_the_same: bool) -> Decision {
+/// `listed` is what the settings file lists; `None`: there is no list. `is_the_same` says whether the store reads the very
+/// place now that it is to read. `held`: what the identity of the store was given before. That was decided then, and to go
+/// on with it extends no one's reach either.
+pub(crate) fn decide(
+    listed: Option<&BTreeSet<Right>>,
+    needs: &Needs,
+    is_the_same: bool,
+    held: &BTreeSet<Right>,
+) -> Decision {
     let mut decision = Decision::default();
     match listed {
         Some(listed) => {
             decision.granted.clone_from(listed);
-            decision.unused =
-                listed.iter().filter(|right| !needs.rights.contains_key(right)).cloned().collect();
+            decision.unused = listed.difference(&needs.asked()).cloned().collect();
         }
         None => {
-            let read = needs.rights.iter().filter(|(_, need)| is_the_same && need.is_read);
-            decision.granted = read.map(|(right, _)| right.clone()).collect();
+            let is_decided = |right: &Right, need: &Need| is_the_same && need.is_read || held.contains(right);
+            let decided = needs.rights.iter().filter(|(right, need)| is_decided(right, need));
+            decision.granted = decided.map(|(right, _)| right.clone()).collect();
         }
     }
     let new = needs.rights.iter().filter(|(right, _)| !decision.granted.contains(right));

@@ -22,7 +22,7 @@ fn find(pattern: &str) -> Find {
 }
 
 fn needs(uses: Vec<Use>) -> Needs {
-    Needs::of(Usage { uses, left_out: Vec::new() }, &any)
+    Needs::of(Usage { uses, ..Usage::default() }, &any)
 }
 
 fn any(right: &Right) -> Result<Option<Right>> {
@@ -47,14 +47,50 @@ fn without_list_read_secrets_are_granted() {
             UseState::Read,
         ),
     ]);
-    let decision = decide(None, &needs, true);
+    let decision = decide(None, &needs, true, &BTreeSet::new());
     let granted: Vec<_> = decision.granted.iter().map(ToString::to_string).collect();
     assert_eq!(granted, ["read db", "read the metadata of note"]);
     assert_eq!(new(&decision), ["read api", "read root", "find secrets by name", "write tls"]);
     // Elsewhere it was not read.
-    let elsewhere = decide(None, &needs, false);
+    let elsewhere = decide(None, &needs, false, &BTreeSet::new());
     assert!(elsewhere.granted.is_empty());
     assert_eq!(elsewhere.new.len(), 6);
+}
+
+/// What its identity has is no news; where there is a list, the list decides.
+#[test]
+fn without_list_held_rights_are_granted() {
+    let uses = vec![
+        used("ExternalSecret shop/db", read("db"), UseState::NotReady),
+        used("PushSecret shop/tls", push("tls"), UseState::NotReady),
+        used("ExternalSecret shop/root", read("root"), UseState::NotReady),
+    ];
+    let needs = needs(uses);
+    let held = [Right::read("db"), Right::new(RightKind::Push, "tls"), Right::read("spare")].into();
+    for is_the_same in [false, true] {
+        let decision = decide(None, &needs, is_the_same, &held);
+        let granted: Vec<_> = decision.granted.iter().map(ToString::to_string).collect();
+        assert_eq!(granted, ["read db", "write tls"]);
+        assert_eq!(new(&decision), ["read root"]);
+    }
+    let listed = decide(Some(&BTreeSet::new()), &needs, true, &held);
+    assert!(listed.granted.is_empty() && listed.new.len() == 3, "{listed:?}");
+}
+
+/// What may be needed is not unused.
+#[test]
+fn unknown_users_make_nothing_unused() {
+    let usage = Usage { unsure: vec![read("db")], ..Usage::default() };
+    let needs = Needs::of(usage, &any);
+    assert_eq!(decide(Some(&reads(&["db", "old"])), &needs, true, &reads(&[])).unused, reads(&["old"]));
+    assert!(needs.are_known());
+    let mut needs = Needs::of(
+        Usage { uses: vec![used("a", Act::Find(find("^t")), UseState::Read)], ..Usage::default() },
+        &any,
+    );
+    needs.not_found(&find("^t"), "no right to list");
+    assert!(!needs.are_known());
+    assert_eq!(needs.asked(), [find("^t").right()].into());
 }
 
 #[test]
@@ -63,7 +99,7 @@ fn list_decides_and_rest_is_new() {
         used("ExternalSecret shop/db", read("db"), UseState::Read),
         used("ExternalSecret shop/root", read("prod-root-password"), UseState::Read),
     ]);
-    let mut decision = decide(Some(&reads(&["db", "spare"])), &needs, true);
+    let mut decision = decide(Some(&reads(&["db", "spare"])), &needs, true, &BTreeSet::new());
     assert_eq!(decision.granted, reads(&["db", "spare"]), "whatever was read");
     assert_eq!(new(&decision), ["read prod-root-password"]);
     assert_eq!(
@@ -75,7 +111,7 @@ fn list_decides_and_rest_is_new() {
     decision.confirm();
     assert_eq!(decision.granted, reads(&["db", "prod-root-password"]));
     assert!(decision.new.is_empty() && decision.unused.is_empty());
-    let nothing = decide(Some(&BTreeSet::new()), &needs, true);
+    let nothing = decide(Some(&BTreeSet::new()), &needs, true, &BTreeSet::new());
     assert!(nothing.granted.is_empty(), "an empty list is one");
 }
 
@@ -83,7 +119,7 @@ fn list_decides_and_rest_is_new() {
 fn found_secrets_never_count_as_read() {
     let mut needs = needs(vec![used("ExternalSecret shop/all", Act::Find(find("^t")), UseState::Read)]);
     needs.found(&find("^t"), reads(&["tls"]));
-    let decision = decide(None, &needs, true);
+    let decision = decide(None, &needs, true, &BTreeSet::new());
     assert!(decision.granted.is_empty(), "{decision:?}");
     assert_eq!(new(&decision), ["read tls", "find secrets by name"]);
     // One that is also named is.
@@ -93,12 +129,12 @@ fn found_secrets_never_count_as_read() {
                 used("ExternalSecret shop/all", Act::Find(find("^t")), UseState::Read),
                 used("ExternalSecret shop/tls", read("tls"), UseState::Read),
             ],
-            left_out: Vec::new(),
+            ..Usage::default()
         },
         &any,
     );
     both.found(&find("^t"), reads(&["tls"]));
-    assert_eq!(decide(None, &both, true).granted, reads(&["tls"]));
+    assert_eq!(decide(None, &both, true, &BTreeSet::new()).granted, reads(&["tls"]));
 }
 
 #[test]
@@ -123,7 +159,7 @@ fn impossible_name_is_left_out_alone() {
         true => Err(Error::usage(Code::GoogleSecretName, format!("`{}` cannot be", right.on))),
         false => Ok(Some(right.clone())),
     };
-    let needs = Needs::of(Usage { uses, left_out: Vec::new() }, &plain);
+    let needs = Needs::of(Usage { uses, ..Usage::default() }, &plain);
     assert_eq!(needs.rights.keys().cloned().collect::<BTreeSet<_>>(), reads(&["db"]));
     let [left] = &needs.left_out[..] else { panic!("{:?}", needs.left_out) };
     assert_eq!(

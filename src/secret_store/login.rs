@@ -43,6 +43,11 @@ pub(crate) trait StoreLogin: Debug + Send + Sync {
     /// Whether a store with these settings logs in by this trust, and so does not get anything once it is withdrawn.
     fn is_used_by(&self, spec: &Value) -> bool;
 
+    /// Whether it logs in by this very login, where each workload has one of its own.
+    fn is_login_of(&self, spec: &Value) -> bool {
+        self.is_used_by(spec)
+    }
+
     /// What this provider gives where an ExternalSecret names no property. A clause.
     fn whole_value(&self) -> &'static str;
 

@@ -79,11 +79,7 @@ pub(crate) fn other_users(
         return None;
     }
     let is_it = |namespace: &str, name: &str| namespace == account.namespace && name == account.name;
-    let stores = estate.stores.iter().filter(|store| {
-        let references = store.references().into_iter().filter(|it| it.target == Target::ServiceAccount);
-        let mut keys = references.flat_map(|reference| estate.secret_keys(store, &reference));
-        keys.any(|key| is_it(&key.namespace, &key.name)) && !ends(store)
-    });
+    let stores = estate.stores.iter().filter(|store| uses_account(estate, store, account) && !ends(store));
     let generators = estate.generators.iter().filter(|generator| {
         let references = generator.references().into_iter().filter(|it| it.target == Target::ServiceAccount);
         let mut keys = references.flat_map(|reference| estate.generator_keys(generator, &reference));
@@ -91,6 +87,13 @@ pub(crate) fn other_users(
     });
     let stores = stores.map(|store| store.0.describe());
     Some(stores.chain(generators.map(|generator| generator.0.describe())).collect())
+}
+
+/// Whether a store names this account to log in with.
+pub(crate) fn uses_account(estate: &Estate, store: &Store, account: &ServiceAccount) -> bool {
+    let references = store.references().into_iter().filter(|it| it.target == Target::ServiceAccount);
+    let mut keys = references.flat_map(|reference| estate.secret_keys(store, &reference));
+    keys.any(|key| key.namespace == account.namespace && key.name == account.name)
 }
 
 /// Whether a store logs in by this trust, and so does not get anything once it is withdrawn.

@@ -52,6 +52,7 @@ mod several_stores;
 mod signals;
 mod snapshot;
 mod steps;
+mod stores_apart;
 mod target;
 mod teardown;
 mod teardown_elsewhere;

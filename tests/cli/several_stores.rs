@@ -9,11 +9,11 @@ use crate::{
 };
 
 const ESO: &str = "external-secrets.io/v1";
-const BOTH: [&str; 4] = ["--store", "gcp", "--store", "other"];
+pub(crate) const BOTH: [&str; 4] = ["--store", "gcp", "--store", "other"];
 const QUICK: [&str; 3] = ["setup", "--watch-for", "0s"];
 
 /// A second store that logs in with the same key, and reads another secret.
-fn two() -> Estate {
+pub(crate) fn two() -> Estate {
     let estate = Estate::new();
     estate.google.add_secret("api", br#"{"password":"hunter3"}"#);
     let reader = format!("serviceAccount:{}", estate.email);
@@ -24,14 +24,14 @@ fn two() -> Estate {
     estate
 }
 
-fn reads_through(estate: &Estate, store: &str, key: &str, interval: &str) {
+pub(crate) fn reads_through(estate: &Estate, store: &str, key: &str, interval: &str) {
     let data = json!([{"secretKey": "value", "remoteRef": {"key": key}}]);
     let store = json!({"name": store, "kind": "ClusterSecretStore"});
     estate.user("shop", key, &json!({"secretStoreRef": store, "data": data, "refreshInterval": interval}));
 }
 
 impl Estate {
-    fn set_up(&self, stores: &[&str], more: &[&str]) -> Ran {
+    pub(crate) fn set_up(&self, stores: &[&str], more: &[&str]) -> Ran {
         self.run(&[&QUICK[..], &["--yes"], stores, more].concat())
     }
 
@@ -40,14 +40,14 @@ impl Estate {
     }
 
     /// The ServiceAccount that a store logs in with; `None`: it logs in otherwise.
-    fn account_of(&self, name: &str) -> Option<String> {
+    pub(crate) fn account_of(&self, name: &str) -> Option<String> {
         let auth = self.store_named(name)["spec"]["provider"]["gcpsm"]["auth"].clone();
         let account = &auth["workloadIdentityFederation"]["serviceAccountRef"];
         auth["secretRef"].is_null().then(|| account["name"].as_str().unwrap().to_owned())
     }
 
     /// The ServiceAccounts of this cluster that may read a secret.
-    fn readers(&self, secret: &str) -> Vec<String> {
+    pub(crate) fn readers(&self, secret: &str) -> Vec<String> {
         let policy = self.google.policy(&format!("secrets/{secret}"));
         let members = policy.as_array().into_iter().flatten().flat_map(|binding| {
             assert_eq!(binding["role"], "roles/secretmanager.secretAccessor", "{policy}");
@@ -64,7 +64,7 @@ impl Estate {
         self.world.cluster.object("v1", "ConfigMap", Some("keyless-system"), &name).is_some()
     }
 
-    fn calls(&self, verb: &str) -> usize {
+    pub(crate) fn calls(&self, verb: &str) -> usize {
         let calls = self.google.faults().requests();
         let is_it = |path: &str| path.contains(&self.key_id) && path.ends_with(verb);
         calls.iter().filter(|call| is_it(call.path.split('?').next().unwrap_or_default())).count()

@@ -31,7 +31,7 @@ pub(super) async fn run(
         )
         .hint("leave them out: the keys of the provider are brought up to date")
         .hint("a former key of this cluster is recorded by `keyless keys add FILE`, with its public half; `keyless setup` puts this cluster's \
-               keys in the place of others"));
+               present keys in the place of all others, also of its former ones"));
     }
     let http = Http::new(&settings.additional_roots)?;
     let given = Given::connect(settings, &http)?.looking_up_tokens(intent.looks_up_tokens);

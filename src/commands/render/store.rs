@@ -10,6 +10,7 @@ use super::Exit;
 use crate::{
     cluster::snapshot::{Estate, Store},
     commands::{
+        naming::own_login,
         objects::{find_store, write_manifest},
         prompt::{self, Offer},
         resolve::{looking, resolve_asking, store_name},
@@ -63,7 +64,10 @@ pub(super) async fn run(args: &StoreArgs, settings: &Settings, report: &mut Repo
     let resolved = resolve_asking(settings, args.to, Completes::Yes, &estate, cluster.uid()?, report)?;
     report.about_account(Some(resolved.provider.account()));
     let present = find_store(&estate, &resolved.store);
-    let (login, warnings) = resolved.provider.store_login(present, &http).await?;
+    let (login, warnings) = match own_login(&resolved, &estate, &http).await? {
+        Some(own) => (own, Vec::new()),
+        None => resolved.provider.store_login(present, &http).await?,
+    };
     for warning in &warnings {
         report.warning(warning);
     }

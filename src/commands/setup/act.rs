@@ -9,17 +9,18 @@ use super::{
     NONE_NOTED,
     hands::{Forward, SetupHands},
     issuer_rollout,
-    members::Member,
+    members::{Member, ends_all},
     outcome::{Farewell, stopped},
     plan::{Plan, StorePart},
     retire::{self, Retirement},
+    several::left,
     watch, with_rights,
 };
 use crate::{
     cli::SetupArgs,
     cluster::{Cluster, ServiceAccount},
     commands::{Exit, objects, probe::probe, rights::Rights},
-    error::Result,
+    error::{Error, Result},
     federation::{Federation, TrustedIssuer},
     plan,
     publication::{Publication, PublicationPlan},
@@ -48,6 +49,8 @@ pub(super) struct Seat {
     pub(super) member: Member,
     pub(super) part: StorePart,
     pub(super) farewell: Farewell,
+    /// What keeps it from its new login, and does not hold up the others.
+    pub(super) failed: Option<Error>,
 }
 
 /// How far it came before the store is turned to.
@@ -107,14 +110,16 @@ impl Act<'_> {
         // What state things are in is the last word of a run, also of one that a signal ends.
         let interrupt = report.interrupt().clone();
         let _hold = interrupt.hold();
-        let prepared = interrupt.unless(self.prepare(plan, &seats, report)).await.and_then(identity);
+        let prepared = interrupt.unless(self.prepare(plan, &mut seats, report)).await.and_then(identity);
         let prepared = prepared.map_err(|error| {
             let words: Vec<_> = seats.iter().map(Seat::early_words).collect();
             words.into_iter().fold(error, stopped)
         });
         if let Prepared::Ended(exit) = prepared? {
-            let all =
-                seats.iter().map(|seat| with_rights(exit, &seat.member.rights, &seat.farewell.flags, report));
+            let all = seats.iter_mut().map(|seat| match seat.failed.take() {
+                Some(error) => left(&seat.member.store, error.hint(seat.early_words()), report),
+                None => with_rights(exit, &seat.member.rights, &seat.farewell.flags, report),
+            });
             return Ok(all.collect());
         }
         match seats.as_mut_slice() {
@@ -143,7 +148,12 @@ impl Act<'_> {
     }
 
     /// Everything that must be there before a store turns to it.
-    async fn prepare(&self, plan: &Plan<'_>, seats: &[Seat], report: &mut Report<'_>) -> Result<Prepared> {
+    async fn prepare(
+        &self,
+        plan: &Plan<'_>,
+        seats: &mut [Seat],
+        report: &mut Report<'_>,
+    ) -> Result<Prepared> {
         let folder = self.args.manifests.as_deref();
         if let Some((publication, documents)) = self.documents
             && documents.is_pending()
@@ -152,9 +162,9 @@ impl Act<'_> {
             outcome.notes.iter().for_each(|note| report.warning(note));
         }
         meanwhile(self.provider.approach(), plan::apply(&plan.changes, report)).await?;
+        self.give_logins(plan, seats, report).await?;
         let others: Vec<_> =
             seats.iter().flat_map(|seat| objects::split(&seat.part.objects.objects).1).collect();
-        objects::apply(self.cluster, &others, folder, report).await?;
         if plan.waits() {
             return say_what_the_api_servers_need(self.cluster, self.issuer, plan, self.servers, report)
                 .await
@@ -167,9 +177,46 @@ impl Act<'_> {
         Ok(Prepared::Probed)
     }
 
+    /// What each ServiceAccount has for itself: at the provider, then in the cluster. Of several stores, one that cannot have
+    /// it holds up those alone that share its account.
+    async fn give_logins(&self, plan: &Plan<'_>, seats: &mut [Seat], report: &mut Report<'_>) -> Result<()> {
+        let folder = self.args.manifests.as_deref();
+        let mut failed: Vec<(ServiceAccount, Error)> = Vec::new();
+        let mut given: Vec<&ServiceAccount> = Vec::new();
+        for (account, _) in &plan.of_workloads {
+            if given.contains(&account) {
+                continue;
+            }
+            given.push(account);
+            let own = plan.of_workloads.iter().filter(|(of, _)| of == account).map(|(_, change)| change);
+            match plan::apply(own, report).await {
+                Err(error) if plan.are_several && !ends_all(&error) => failed.push((account.clone(), error)),
+                done => done?,
+            }
+        }
+        for seat in seats {
+            let why = failed.iter().find(|(account, _)| *account == seat.member.account);
+            let done = match why {
+                Some((_, error)) => Err(error.clone()),
+                None => {
+                    let objects = objects::split(&seat.part.objects.objects).1;
+                    objects::apply(self.cluster, &objects, folder, report).await
+                }
+            };
+            match done {
+                Err(error) if plan.are_several && !ends_all(&error) => {
+                    failed.push((seat.member.account.clone(), error.clone()));
+                    seat.failed = Some(error);
+                }
+                done => done?,
+            }
+        }
+        Ok(())
+    }
+
     /// Tries the new login of a store.
     pub(super) async fn prove(&self, seat: &mut Seat, report: &mut Report<'_>) -> Result<Prepared> {
-        let Seat { member, part, farewell } = seat;
+        let Seat { member, part, farewell, .. } = seat;
         let provider = member.own.as_deref().unwrap_or(self.provider);
         let rights = &mut member.rights;
         let read = probe(self.cluster, provider, &member.account, rights, report).await?;
@@ -192,7 +239,7 @@ impl Act<'_> {
     /// `is_alone`: what the plan was made from counts as long as it is fresh, as no other store of the run is left out
     /// of it.
     pub(super) fn begin<'a>(&'a self, seat: &'a mut Seat, is_alone: bool) -> Begun<'a> {
-        let Seat { member, part, farewell } = seat;
+        let Seat { member, part, farewell, .. } = seat;
         let retirement = part.retirement.take();
         let Some(planned) = part.store() else { return Begun::Nothing };
         let switch = planned.changes_something();
@@ -234,8 +281,29 @@ impl Act<'_> {
 
     pub(super) async fn go_on(&self, moving: &mut Moving<'_>, report: &mut Report<'_>) -> Result<Outcome> {
         let interrupt = report.interrupt().clone();
+        let (run, mut hands) = self.hands(moving, report);
+        interrupt.unless(run.go_on(&mut hands)).await.and_then(identity)
+    }
+
+    /// The same until it has to wait: `None`.
+    pub(super) async fn until_it_waits(
+        &self,
+        moving: &mut Moving<'_>,
+        report: &mut Report<'_>,
+    ) -> Result<Option<Outcome>> {
+        let interrupt = report.interrupt().clone();
+        let (run, mut hands) = self.hands(moving, report);
+        let (outcome, _) = interrupt.unless(run.until_it_waits(&mut hands)).await.and_then(identity)?;
+        Ok(outcome)
+    }
+
+    fn hands<'m, 'a, 'r>(
+        &'m self,
+        moving: &'m mut Moving<'a>,
+        report: &'m mut Report<'r>,
+    ) -> (&'m mut Run<'a>, SetupHands<'m, 'r>) {
         let Moving { store, run, rights, provider, account, planned, .. } = moving;
-        let mut hands = SetupHands {
+        let hands = SetupHands {
             cluster: self.cluster,
             store,
             forward: Some(Forward { provider: *provider, account, rights, planned }),
@@ -243,7 +311,7 @@ impl Act<'_> {
             yes: self.args.yes,
             report,
         };
-        interrupt.unless(run.go_on(&mut hands)).await.and_then(identity)
+        (run, hands)
     }
 
     /// A store that was not there, or that is as desired and has no past.

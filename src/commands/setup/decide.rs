@@ -10,9 +10,9 @@ use super::{
     silent,
 };
 use crate::{
-    cluster::Observed,
+    cluster::{Observed, ServiceAccount},
     commands::{objects::find_store, store::Present},
-    error::{Code, Result},
+    error::{Code, Error, Result},
     federation::{self, Impossible, Trust},
     plan::Gate,
     publication::{Options, Publication, PublicationPlan},
@@ -26,6 +26,8 @@ use crate::{
 pub(super) struct Decided<'p> {
     pub(super) plan: Plan<'p>,
     pub(super) impossible: Vec<Impossible>,
+    /// ServiceAccounts that cannot be given their login, and why.
+    pub(super) refused: Vec<(ServiceAccount, Error)>,
     pub(super) documents: Option<PublicationPlan<'p>>,
 }
 
@@ -50,8 +52,9 @@ pub(super) async fn decide<'p>(
         None => Present::observe(it.cluster, it.estate, &member.store, &member.account).await,
     });
     let (documents, changes, presents) =
-        futures::join!(documents, it.provider.plan(trust), try_join_all(presents));
-    let (documents, federation::Plan { changes, impossible }, presents) = (documents?, changes?, presents?);
+        futures::join!(documents, it.provider.plan_each(trust), try_join_all(presents));
+    let (documents, planned, presents) = (documents?, changes?, presents?);
+    let federation::Plan { changes, impossible, own, refused } = planned;
     let mut stores: Vec<StorePart> = Vec::new();
     for (member, present) in members.iter_mut().zip(presents) {
         let mut objects = secret_store::plan(&member.want(), &present.have())?;
@@ -90,6 +93,13 @@ pub(super) async fn decide<'p>(
         changes.into_iter().partition(|change| !waits || change.step.gate != Some(Gate::AfterIssuerSwitch));
     // The gate is open.
     changes.iter_mut().for_each(|change| change.step.gate = None);
+    let (of_workloads, changes): (Vec<_>, Vec<_>) =
+        changes.into_iter().partition(|change| own.contains_key(&change.step.name));
+    let of_workloads = of_workloads.into_iter().filter_map(|change| {
+        let account = own.get(&change.step.name)?.clone();
+        Some((account, change))
+    });
+    let of_workloads = of_workloads.collect();
     let plan = Plan {
         documents: publication
             .zip(documents.as_ref())
@@ -97,6 +107,7 @@ pub(super) async fn decide<'p>(
         provider: it.provider.to_string(),
         keys: given_keys(trust),
         changes,
+        of_workloads,
         stores,
         later,
         signs_otherwise,
@@ -106,7 +117,7 @@ pub(super) async fn decide<'p>(
         are_several: false,
         settings: None,
     };
-    Ok(Decided { plan, impossible, documents })
+    Ok(Decided { plan, impossible, refused, documents })
 }
 
 /// The keys that a provider is given, and what each is there for.

@@ -13,7 +13,7 @@ use crate::{
         snapshot::{Reference, SECRETS, SecretKey, Store, Target},
     },
     error::{Code, Error, Result},
-    federation::credential::{self, Found, Identity, Kind},
+    federation::credential::{self, Found, Identity},
     retirement::{Kept, Place},
     secret_store::Planned,
 };
@@ -86,11 +86,14 @@ async fn collect(all: &mut Vec<Kept>, cluster: &Cluster, path: &str, key: &Secre
 }
 
 fn add(all: &mut Vec<Kept>, identity: Identity, secret: &Object, entry: &str) {
-    let tells = matches!(identity.kind, Kind::Of(_));
+    // By what is public of it, wherever it lies; else by its Secret.
     let here = |place: &Place| place.uid == secret.uid();
-    let same = all.iter_mut().find(|kept| match tells {
-        true => kept.identity == identity,
-        false => kept.identity.kind == identity.kind && kept.places.iter().any(here),
+    let same = all.iter_mut().find(|kept| match kept.identity.is_same(&identity) {
+        Some(same) => same,
+        None => {
+            (kept.identity.kind, &kept.identity.id) == (identity.kind, &identity.id)
+                && kept.places.iter().any(here)
+        }
     });
     let place = Place {
         namespace: secret.namespace().to_owned(),

@@ -10,6 +10,7 @@ use crate::{
     cli::SetupArgs,
     cluster::{Cluster, ServiceAccount, snapshot::Estate},
     commands::{
+        naming::naming,
         objects::{find_store, split},
         resolve::{Resolved, workload_of},
         rights::{Rights, refuse_another_place},
@@ -21,7 +22,7 @@ use crate::{
     federation::{Federation, Naming, ProviderName, Workload},
     http::Http,
     report::Report,
-    secret_store::{self, StoreLogin, StoreName},
+    secret_store::{self, StoreLogin, StoreName, elsewhere},
 };
 
 /// A store that is set up, and its identity.
@@ -30,6 +31,8 @@ pub(super) struct Member {
     /// `ClusterSecretStore gcp`.
     pub(super) shown: String,
     pub(super) account: ServiceAccount,
+    /// Whether the section `store` of the settings is about it.
+    is_about: bool,
     naming: Naming,
     /// Where the provider has a login for each workload.
     pub(super) own: Option<Box<dyn Federation>>,
@@ -56,18 +59,19 @@ pub(super) struct Shared<'a> {
     pub(super) cluster_id: &'a str,
     pub(super) estate: &'a Estate,
     pub(super) provider: &'a dyn Federation,
+    /// Whose the names in the settings are.
+    pub(super) named: Option<&'a ServiceAccount>,
     pub(super) http: &'a Http,
 }
 
 impl Member {
     /// Whether the section `store` of the settings is about it.
     pub(super) fn is_of_settings(&self) -> bool {
-        self.naming == Naming::AsSet
+        self.is_about
     }
 
     pub(super) fn workload(&self) -> Workload {
-        let workload = Workload::new(self.account.clone(), self.naming);
-        workload.granting(self.rights.granted().clone(), self.rights.revoked().clone())
+        self.rights.of(Workload::new(self.account.clone(), self.naming))
     }
 
     pub(super) fn want(&self) -> secret_store::Want<'_> {
@@ -83,12 +87,12 @@ impl Member {
 impl Shared<'_> {
     /// The only store of a run; `settings` name it.
     pub(super) async fn only(&self, settings: &Settings, report: &mut Report<'_>) -> Result<Member> {
-        let naming = match &self.stores.named {
-            Some(_) => self.stores.naming_of(&self.resolved.store, self.settings),
-            None => Naming::AsSet,
+        let is_about = match &self.stores.named {
+            Some(_) => self.stores.is_about(&self.resolved.store, self.settings),
+            None => true,
         };
         let (store, account) = (self.resolved.store.clone(), self.resolved.workload.clone());
-        let mut member = self.member(store, account, naming, settings).await?;
+        let mut member = self.member(store, account, is_about, settings).await?;
         self.confirm(&mut member, report)?;
         Ok(member)
     }
@@ -113,9 +117,9 @@ impl Shared<'_> {
     async fn one(&self, store: &StoreName, report: &mut Report<'_>) -> Result<Member> {
         self.refuse_another_provider(store)?;
         let settings = self.stores.settings_of(store, self.settings);
-        let naming = self.stores.naming_of(store, self.settings);
+        let is_about = self.stores.is_about(store, self.settings);
         let account = workload_of(&settings, self.estate, store)?;
-        let mut member = self.member(store.clone(), account, naming, &settings).await?;
+        let mut member = self.member(store.clone(), account, is_about, &settings).await?;
         let present = Present::observe(self.cluster, self.estate, store, &member.account).await?;
         // Whether it can be done at all, before anything is granted for it.
         secret_store::plan(&member.want(), &present.have())?;
@@ -147,20 +151,68 @@ impl Shared<'_> {
         &self,
         store: StoreName,
         account: ServiceAccount,
-        naming: Naming,
+        is_about: bool,
         settings: &Settings,
     ) -> Result<Member> {
+        let naming = naming(self.provider, self.named, &account, self.estate).await?;
+        let workload = Workload::new(account.clone(), naming);
         let own = match naming {
             Naming::AsSet => None,
-            Naming::FromAccount => self.provider.login_of(&Workload::new(account.clone(), naming)),
+            Naming::FromAccount => self.provider.login_of(&workload),
         };
         let provider = own.as_deref().unwrap_or(self.provider);
         let login = provider.store_login().await?;
         refuse_another_place(self.estate, &store, login.as_ref())?;
         let rights =
-            Rights::resolve(self.cluster, self.estate, settings, &store, provider, login.as_ref()).await?;
+            Rights::resolve(self.cluster, self.estate, settings, &store, provider, login.as_ref(), &workload)
+                .await?;
         let shown = shown(&store);
-        Ok(Member { store, shown, account, naming, own, login, rights, present: None, retirement: None })
+        let (present, retirement) = (None, None);
+        Ok(Member { store, shown, account, is_about, naming, own, login, rights, present, retirement })
+    }
+
+    /// What other stores need that log in with a ServiceAccount of these: a run that is not about them takes nothing from
+    /// them.
+    pub(super) async fn beside(&self, members: &[Member]) -> Result<Vec<Workload>> {
+        let mut all = Vec::new();
+        for store in &self.estate.stores {
+            let name = StoreName::of(store);
+            let shares = |member: &&Member| {
+                secret_store::uses_account(self.estate, store, &member.account)
+                    && secret_store::relies_on(store, member.login.as_ref())
+                    && elsewhere(store, member.login.as_ref()).is_some_and(|it| it.is_empty())
+            };
+            let is_member = members.iter().any(|member| member.store == name);
+            let Some(member) = members.iter().find(shares).filter(|_| !is_member) else { continue };
+            let settings = self.stores.settings_of(&name, self.settings);
+            let provider = member.own.as_deref().unwrap_or(self.provider);
+            let workload = Workload::new(member.account.clone(), member.naming);
+            let login = member.login.as_ref();
+            let rights =
+                Rights::resolve(self.cluster, self.estate, &settings, &name, provider, login, &workload);
+            match rights.await {
+                Ok(rights) => all.push(rights.of(workload)),
+                // Nothing is taken back, so nothing of it is lost.
+                Err(_) if !self.args.revoke_unused => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(all)
+    }
+
+    /// Those that can be given their login; the others are named.
+    pub(super) fn leave_out(
+        members: &mut Vec<Member>,
+        not_moved: &mut Vec<NotMoved>,
+        refused: &[(ServiceAccount, Error)],
+    ) {
+        let why = |member: &Member| refused.iter().find(|(account, _)| *account == member.account);
+        for index in (0..members.len()).rev() {
+            if let Some((_, error)) = why(&members[index]) {
+                let member = members.remove(index);
+                not_moved.push(NotMoved { store: member.shown, error: error.clone() });
+            }
+        }
     }
 
     /// What is granted, as far as a person has to agree.
@@ -168,8 +220,11 @@ impl Shared<'_> {
         let args = self.args;
         let provider = member.own.as_deref().unwrap_or(self.provider);
         member.rights.ask_for_one(provider, report)?;
-        if args.revoke_unused {
-            member.rights.revoke_unused();
+        if args.revoke_unused && !member.rights.revoke_unused() {
+            report.line(format_args!(
+                "\n{}: nothing is revoked, as it is not known what its searches find",
+                member.shown
+            ));
         }
         let shows_only = args.dry_run || args.plan.is_saved();
         let may_ask = !args.yes && !shows_only;

@@ -30,13 +30,13 @@ pub(super) use self::members::shown;
 use self::{
     act::{Act, Seat},
     decide::{Decided, decide},
-    members::{Member, NotMoved, Shared},
+    members::{Member, NotMoved, Shared, ends_all},
     outcome::Farewell,
     settings_file::SettingsFile,
     shared::share,
 };
 use super::{
-    Exit, issuer,
+    Exit, issuer, naming,
     objects::Sight,
     prompt,
     resolve::resolve_asking,
@@ -116,6 +116,7 @@ pub(crate) async fn run(
         undoes: true,
     };
 
+    let named = naming::account_of_settings(&stores, settings, &resolved, &estate);
     let shared = Shared {
         args,
         settings,
@@ -125,27 +126,36 @@ pub(crate) async fn run(
         cluster_id: &cluster_id,
         estate: &estate,
         provider,
+        named: named.as_ref(),
         http: &http,
     };
     let (mut members, mut not_moved) = match &stores.named {
         Some(named) if stores.are_several() => shared.each(named, report).await?,
         _ => (vec![shared.only(&first, report).await?], Vec::new()),
     };
-    if stores.are_several() {
-        shared.retirements(&mut members, &mut not_moved, farewell_of, clock()).await?;
-        if members.is_empty() {
-            return Ok(nothing_movable(&stores, &not_moved, args, report));
-        }
-    }
-    let trust = trust.of(members.iter().map(Member::workload));
 
     // Decide.
     let publication = match resolved.uploads_keys() {
         true => None,
         false => Some(Publication::connect(settings, &http).await?),
     };
-    let Decided { mut plan, impossible, documents } =
-        decide(publication.as_ref(), &shared, &observed, &trust, &mut members, now).await?;
+    let (Decided { mut plan, impossible, documents, .. }, trust) = loop {
+        if stores.are_several() {
+            shared.retirements(&mut members, &mut not_moved, farewell_of, clock()).await?;
+            if members.is_empty() {
+                return Ok(nothing_movable(&stores, &not_moved, args, report));
+            }
+        }
+        let beside = shared.beside(&members).await?;
+        let trust = trust.clone().of(members.iter().map(Member::workload).chain(beside));
+        let decided = decide(publication.as_ref(), &shared, &observed, &trust, &mut members, now).await?;
+        match decided.refused.first() {
+            None => break (decided, trust),
+            Some((_, error)) if !stores.are_several() => return Err(error.clone()),
+            // They are looked at again: one that drops out is another user of what the others leave.
+            Some(_) => Shared::leave_out(&mut members, &mut not_moved, &decided.refused),
+        }
+    };
     for (member, part) in members.iter_mut().zip(&mut plan.stores) {
         member.rights.leave_out(impossible.clone());
         part.keep_store(member.rights.would_break());
@@ -192,7 +202,12 @@ pub(crate) async fn run(
             }
             let exit = match &part.retirement {
                 Some(retirement) if !part.keeps_store() => {
-                    retirement.nothing_to_do(&farewell_of(&member.store), report)?
+                    match retirement.nothing_to_do(&farewell_of(&member.store), report) {
+                        Err(error) if plan.are_several && !ends_all(&error) => {
+                            several::left(&member.store, error, report)
+                        }
+                        ended => ended?,
+                    }
                 }
                 _ => Exit::Clean,
             };
@@ -226,8 +241,9 @@ pub(crate) async fn run(
     };
     // The rest of the plan is what stores share.
     let seats = members.into_iter().zip(std::mem::take(&mut plan.stores));
-    let seats: Vec<_> =
-        seats.map(|(member, part)| Seat { farewell: farewell_of(&member.store), member, part }).collect();
+    let seats: Vec<_> = seats
+        .map(|(member, part)| Seat { farewell: farewell_of(&member.store), member, part, failed: None })
+        .collect();
     let exits = act.run(&plan, seats, report).await?;
     for (exit, store) in exits.iter().zip(shown["stores"].as_array_mut().into_iter().flatten()) {
         store["outcome"] = json!(exit.outcome());

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{members::NotMoved, retire::Retirement};
 use crate::{
+    cluster::ServiceAccount,
     commands::{objects, rights::Rights},
     error::Code,
     federation::{Change, KeyRole, TrustedIssuer},
@@ -25,6 +26,8 @@ pub(super) struct Plan<'p> {
     /// What the provider is given; empty where it fetches the documents.
     pub(super) keys: Vec<GivenKey>,
     pub(super) changes: Vec<Change<'p>>,
+    /// Those that concern one ServiceAccount alone. They come after the others.
+    pub(super) of_workloads: Vec<(ServiceAccount, Change<'p>)>,
     /// Those that lock the store out as long as the API servers sign as another issuer.
     pub(super) later: Vec<Change<'p>>,
     pub(super) stores: Vec<StorePart>,
@@ -183,10 +186,16 @@ impl Plan<'_> {
     fn steps(&self) -> Vec<Step> {
         let documents = self.documents.iter().flat_map(|documents| documents.steps.iter().cloned());
         let settings = self.settings.iter().cloned();
-        let changes = settings.chain(documents).chain(of(&self.changes)).chain(self.identity_steps());
+        let changes = settings.chain(documents).chain(self.provider_steps()).chain(self.identity_steps());
         let stores = self.stores.iter().filter_map(|store| store.store_step(self.waits()));
         let retirements = self.stores.iter().flat_map(|store| store.retirement_steps(self.waits()));
         changes.chain(of(&self.later)).chain(stores).chain(retirements).collect()
+    }
+
+    /// What is done at the provider.
+    fn provider_steps(&self) -> impl Iterator<Item = Step> + '_ {
+        let own = self.of_workloads.iter().map(|(_, change)| change.step.clone());
+        of(&self.changes).chain(own)
     }
 
     /// What must be there before the stores.
@@ -214,7 +223,7 @@ impl Plan<'_> {
         for GivenKey { kid, kind, role } in &self.keys {
             report.line(format_args!("  key {kid}  {kind}  {role}"));
         }
-        show(of(&self.changes), report);
+        show(self.provider_steps(), report);
         report.line("\ncluster");
         show(self.identity_steps(), report);
         if self.waits() {

@@ -1,6 +1,8 @@
 //! Several stores in one run, step by step together: the new logins are proved and the stores switched first, then everything
 //! that uses them has to run, then what they used before is retired. One that fails does not hold up the others.
 
+use tokio::time::Instant;
+
 use super::{
     act::{Act, Begun, Moving, Prepared, Seat},
     members::{NotMoved, ends_all, shown},
@@ -13,7 +15,7 @@ use crate::{
     report::Report,
     retirement::{
         End, Kept, State, Until,
-        run::{Companion, Outcome},
+        run::{Companion, Outcome, Pause},
     },
     secret_store::StoreName,
 };
@@ -67,6 +69,11 @@ impl Act<'_> {
         // Those whose new login does not work, and what they used before.
         let mut behind: Vec<View> = Vec::new();
         for (index, seat) in seats.iter_mut().enumerate() {
+            if let Some(error) = seat.failed.take() {
+                exits[index] = left(&seat.member.store, error.hint(seat.early_words()), report);
+                behind.extend(View::of_one_behind(seat));
+                continue;
+            }
             let interrupt = report.interrupt().clone();
             let proved = interrupt.unless(self.prove(seat, report)).await.and_then(|proved| proved);
             match proved {
@@ -100,15 +107,12 @@ impl Act<'_> {
                 }
             }
         }
-        for until in [Until::Switched, Until::Refreshed] {
-            for place in 0..travellers.len() {
-                if travellers[place].standing != Standing::Going {
-                    continue;
-                }
-                let exit = self.go_until(&mut travellers, place, until, report).await?;
-                exits[travellers[place].index] = exit;
-            }
+        for place in 0..travellers.len() {
+            self.patiently(&mut travellers[place].moving, Until::Switched);
+            let outcome = self.go_on(&mut travellers[place].moving, report).await;
+            exits[travellers[place].index] = self.after_step(&mut travellers, place, outcome, report)?;
         }
+        self.refresh(&mut travellers, &mut exits, report).await?;
         for place in 0..travellers.len() {
             if travellers[place].standing == Standing::Refreshed {
                 let exit = self.retire(&mut travellers, place, &behind, report).await?;
@@ -128,29 +132,63 @@ impl Act<'_> {
         (moving.run.options.until, moving.run.options.deadline) = (until, deadline);
     }
 
-    /// One step for one of them.
-    async fn go_until(
+    /// Everything that uses them has to run by the new login: all of it is waited for at the same time.
+    async fn refresh(
+        &self,
+        travellers: &mut [Traveller<'_>],
+        exits: &mut [Exit],
+        report: &mut Report<'_>,
+    ) -> Result<()> {
+        for traveller in travellers.iter_mut() {
+            self.patiently(&mut traveller.moving, Until::Refreshed);
+        }
+        let interrupt = report.interrupt().clone();
+        let mut pause = Pause::default();
+        loop {
+            let looked = Instant::now();
+            let mut waits = false;
+            for place in 0..travellers.len() {
+                if travellers[place].standing != Standing::Going {
+                    continue;
+                }
+                let outcome = match self.until_it_waits(&mut travellers[place].moving, report).await {
+                    Ok(None) => {
+                        waits = true;
+                        continue;
+                    }
+                    Ok(Some(outcome)) => Ok(outcome),
+                    Err(error) => Err(error),
+                };
+                let is_refreshed = matches!(outcome, Ok(Outcome::End(End::Held)));
+                exits[travellers[place].index] = self.after_step(travellers, place, outcome, report)?;
+                if is_refreshed {
+                    travellers[place].standing = Standing::Refreshed;
+                }
+            }
+            if !waits {
+                return Ok(());
+            }
+            let paused = interrupt.unless(pause.until_the_next_look(looked.elapsed())).await;
+            if let Err(mut error) = paused {
+                error.hints.clear();
+                return Err(with_words(error, travellers));
+            }
+        }
+    }
+
+    /// How one of them goes on after a step.
+    fn after_step(
         &self,
         travellers: &mut [Traveller<'_>],
         place: usize,
-        until: Until,
+        outcome: Result<Outcome>,
         report: &mut Report<'_>,
     ) -> Result<Exit> {
-        let traveller = &mut travellers[place];
-        self.patiently(&mut traveller.moving, until);
-        let outcome = self.go_on(&mut traveller.moving, report).await;
-        match outcome {
-            Ok(Outcome::End(End::Held)) => {
-                if until == Until::Refreshed {
-                    traveller.standing = Standing::Refreshed;
-                }
-                Ok(Exit::Clean)
-            }
-            outcome => {
-                traveller.standing = Standing::Ended;
-                self.ended(travellers, place, outcome, report)
-            }
+        if matches!(outcome, Ok(Outcome::End(End::Held))) {
+            return Ok(Exit::Clean);
         }
+        travellers[place].standing = Standing::Ended;
+        self.ended(travellers, place, outcome, report)
     }
 
     /// Brings what a store used before to its end: once for all that used it.
@@ -192,6 +230,9 @@ impl Act<'_> {
             }
         }
         run.companions = sharing.iter().map(|view| Companion::new(view.store.clone(), &view.state)).collect();
+        // One that is behind still needs its copy.
+        let moved = sharing.iter().filter(|view| view.standing != Standing::Ended);
+        run.copies = moved.flat_map(|view| own.state.copies_of(&view.state)).collect();
         run.judged = sharing.iter().map(|view| view.store.clone()).collect();
         let behind = sharing.iter().filter(|view| view.standing == Standing::Ended);
         run.held_by = behind
@@ -241,7 +282,7 @@ fn with_words(error: Error, travellers: &[Traveller<'_>]) -> Error {
 }
 
 /// Names a store that does not go on.
-fn left(store: &StoreName, error: Error, report: &mut Report<'_>) -> Exit {
+pub(super) fn left(store: &StoreName, error: Error, report: &mut Report<'_>) -> Exit {
     report.line("\nstopped");
     NotMoved { store: shown(store), error }.show(report);
     Exit::Incomplete

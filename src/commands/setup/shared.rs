@@ -1,7 +1,7 @@
 //! PURE. Credentials that several stores of a run used: each comes to its end once, after all of them have moved.
 
 use super::plan::StorePart;
-use crate::retirement::Kept;
+use crate::retirement::{Kept, Place};
 
 /// Has the first store that uses a credential bring about its end, and names the stores that go on using it.
 pub(super) fn share(stores: &mut [StorePart]) {
@@ -20,8 +20,13 @@ pub(super) fn share(stores: &mut [StorePart]) {
             if let Some((name, ..)) = leader {
                 retirement.led.insert(number, name.clone());
             }
-            let others = all.iter().enumerate().filter(|(other, _)| *other != index).map(|(_, it)| it);
-            let staying = others.filter(uses).filter(|(_, stays, _)| *stays);
+            let others = || all.iter().enumerate().filter(|(other, _)| *other != index).map(|(_, it)| it);
+            // What another one leaves is no use of it.
+            let leaving = others().filter(|(_, stays, _)| !stays).flat_map(|(_, _, theirs)| theirs);
+            let copies: Vec<Place> =
+                leaving.filter(|it| it.is_same(kept)).flat_map(|it| it.places.clone()).collect();
+            retirement.elsewhere.leave_out(&copies);
+            let staying = others().filter(uses).filter(|(_, stays, _)| *stays);
             retirement.elsewhere.users.extend(staying.map(|(name, ..)| name.clone()));
         }
     }

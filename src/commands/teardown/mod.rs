@@ -13,6 +13,7 @@ use self::{
 };
 use super::{
     Exit, issuer,
+    naming::{account_of_settings, naming},
     objects::{self, Sight},
     prompt::{self, Offer},
     resolve::{self, Resolved},
@@ -29,7 +30,7 @@ use crate::{
     },
     config::Settings,
     error::{Code, Result},
-    federation::{Naming, Purpose, Workload},
+    federation::{Purpose, Workload},
     http::Http,
     plan::apply,
     publication::location::DocumentLocation,
@@ -69,19 +70,22 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
     if let Some(resolved) = &resolved {
         let trust = resolved.trust(issuer.clone(), cluster_id, &observed, None, None)?;
         let identities = identities(&stores, settings, resolved, &estate)?;
+        let named = account_of_settings(&stores, settings, resolved, &estate);
         for provider in &providers {
             let provider = provider.as_ref();
-            let workloads = identities.iter().map(|Identity { store, account, naming, settings }| {
+            let mut workloads = Vec::new();
+            for Identity { store, account, settings } in &identities {
                 let rights = ever_named(&estate, settings, store, provider);
-                Workload::new(account.clone(), *naming).granting(rights, BTreeSet::new())
-            });
+                let naming = naming(provider, named.as_ref(), account, &estate).await?;
+                workloads.push(Workload::new(account.clone(), naming).granting(rights, BTreeSet::new()));
+            }
             let login = provider.store_login().await?;
             let used_by = others::logging_in(&stores, &estate, login.as_ref());
             // What is granted to an account that others use is theirs.
             let goes = |workload: &Workload| {
                 used_by.is_empty() || !others::use_account(&stores, &estate, &workload.account)
             };
-            let parts = provider.withdraw(&trust.clone().of(workloads.filter(goes))).await?;
+            let parts = provider.withdraw(&trust.clone().of(workloads.into_iter().filter(goes))).await?;
             let parts = match used_by.as_slice() {
                 [] => parts,
                 others => {
@@ -204,7 +208,6 @@ fn resolved(
 struct Identity {
     store: StoreName,
     account: ServiceAccount,
-    naming: Naming,
     /// As they are for this store.
     settings: Settings,
 }
@@ -219,15 +222,13 @@ fn identities(
     let one = |store: &StoreName| {
         let settings = stores.settings_of(store, given);
         let account = resolve::workload_of(&settings, estate, store)?;
-        let naming = stores.naming_of(store, given);
-        Ok(Identity { store: store.clone(), account, naming, settings })
+        Ok(Identity { store: store.clone(), account, settings })
     };
     match &stores.named {
         Some(named) => named.iter().map(one).collect(),
         None => Ok(vec![Identity {
             store: resolved.store.clone(),
             account: resolved.workload.clone(),
-            naming: Naming::AsSet,
             settings: settings.clone(),
         }]),
     }

@@ -110,15 +110,15 @@ macro_rules! vault {
                     in the error, then setup again.";
             VaultPolicyForeign "vault-policy-foreign"
                 "The policy was not made by keyless."
-                causes "Another policy has this name."
-                remedy "Choose another name: vault.role.";
+                causes "Another policy has this name, or it was changed by hand and cannot be read."
+                remedy "Choose another name: vault.role; or take out of it what keyless did not write.";
             VaultRefused "vault-refused"
                 "Vault refused the request for a reason that keyless does not know."
                 causes "The error repeats the server's own reason."
                 remedy "Look at the server's log; ask the same path with `curl` to compare.";
             VaultRoleForeign "vault-role-foreign"
                 "The role was not made by keyless."
-                causes "Another role has this name."
+                causes "Another role has this name, or the role lets in another ServiceAccount."
                 remedy "Choose another name: vault.role.";
             VaultSealed "vault-sealed"
                 "The server is sealed."

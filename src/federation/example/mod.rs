@@ -259,7 +259,7 @@ impl Federation for Far {
         &RULES
     }
 
-    async fn plan<'p>(&'p self, want: &Trust) -> Result<Plan<'p>> {
+    async fn plan_each<'p>(&'p self, want: &Trust) -> Result<Plan<'p>> {
         let subjects: Vec<_> = want.subjects()?.iter().map(ToString::to_string).collect();
         let wanted = format!("{} {}", want.issuer, subjects.join(" "));
         let action = match self.trusted.lock().unwrap().as_deref() {
@@ -269,7 +269,7 @@ impl Federation for Far {
         };
         let step = Step::new(Target::ProviderResource, action, "role", "trusts the cluster");
         let act: Box<dyn Act + 'p> = Box::new(Write(self, Some(wanted)));
-        Ok(Plan { changes: vec![Change::new(step, act)], impossible: Vec::new() })
+        Ok(Plan { changes: vec![Change::new(step, act)], ..Plan::default() })
     }
 
     async fn withdraw<'p>(&'p self, _want: &Trust) -> Result<Vec<Withdrawn<Box<dyn Act + 'p>>>> {

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use super::{
     Binding, Planned, Plans, Settings, Step,
     plan::{leave, step},
-    roles::{self, Place, WORKLOAD_USER},
+    roles::{self, ACCESSOR, Place, WORKLOAD_USER},
     state::{Holder, Seen, State},
 };
 use crate::{
     error::{Code, Error, Result},
-    federation::{Impossible, Right, RightKind, Trust, Workload},
+    federation::{Holding, Impossible, Right, RightKind, Trust, Workload},
     google::needs,
     plan::{Action, Change, Desired, Fit, Observed, Obstacle, Permits, decide, ownership::Ownership},
 };
@@ -26,7 +26,10 @@ pub(super) fn bindings(want: &Trust, settings: &Settings, state: &State) -> Resu
     plan.impossible = absent.into_iter().map(|right| impossible(right, state)).collect();
     for workload in &want.workloads {
         let rights = workload.rights.iter().filter(|right| present.contains(right));
-        plan.changes.extend(of_workload(workload, rights, settings, state)?);
+        let changes = of_workload(workload, rights, settings, state)?;
+        let names = changes.iter().map(|change| change.step.name.clone());
+        plan.own.extend(names.map(|name| (name, workload.account.clone())));
+        plan.changes.extend(changes);
     }
     if !want.workloads.is_empty() && want.rights().is_empty() {
         plan.changes.push(leave(
@@ -70,7 +73,7 @@ fn of_workload<'a>(
         }
         changes.push(grant(place.clone(), &reader, &why(place, rights), state));
     }
-    for role in everywhere {
+    for role in &everywhere {
         let why = format!(
             "the workload has {role} on the whole project, which is more than is asked for: when the store is well without, \
              `gcloud projects remove-iam-policy-binding {} --role={role} --member={reader}`",
@@ -78,11 +81,42 @@ fn of_workload<'a>(
         );
         changes.push(leave(shown(&Holder::Project, state), why));
     }
-    let dropped = roles::roles(&workload.revoked, settings.grant);
-    for (place, _) in dropped.into_iter().filter(|(place, _)| !roles.contains_key(place)) {
+    let held = held(&workload.revoked, &reader, settings, state);
+    let gives = |rights: &BTreeSet<Right>| Ok(roles::roles(rights, settings.grant).into_keys().collect());
+    let Holding { kept, dropped } = workload.holding(&held, gives)?;
+    for place in kept.into_iter().filter(|place| !roles.contains_key(place)) {
+        let (holder, role) = &place;
+        if everywhere.contains(role) && *holder == Holder::Project {
+            continue;
+        }
+        let why = format!(
+            "{} has {role}, as before, and it stays: --revoke-unused takes back what no object asks for",
+            short(&reader)
+        );
+        changes.push(leave(shown(holder, state), why));
+    }
+    for place in dropped {
         changes.extend(revoke(place, &principal, &reader, state));
     }
     Ok(changes)
+}
+
+/// The roles that keyless grants, as far as the reader has them on what this plan is about.
+fn held(revoked: &BTreeSet<Right>, reader: &str, settings: &Settings, state: &State) -> BTreeSet<Place> {
+    let named = roles::roles(revoked, settings.grant);
+    let mut held = BTreeSet::new();
+    for (holder, _) in &state.policies {
+        let of_secrets = !matches!(holder, Holder::Account(_));
+        for role in roles::ever_granted(holder).iter().filter(|_| of_secrets) {
+            let place = (holder.clone(), *role);
+            // Of a service account's roles, and of one that reads the whole project, it is not known who gave them.
+            let by_name = settings.impersonate.is_some() || place == (Holder::Project, ACCESSOR);
+            if has(state, holder, role, reader) && (!by_name || named.contains_key(&place)) {
+                held.insert(place);
+            }
+        }
+    }
+    held
 }
 
 fn refuse_missing_account(settings: &Settings, state: &State) -> Result<()> {

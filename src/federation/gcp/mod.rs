@@ -15,6 +15,7 @@ mod bindings;
 mod cluster_tests;
 mod configured;
 mod diagnose;
+mod each;
 mod endpoints;
 #[cfg(test)]
 mod gcloud_tests;
@@ -24,6 +25,7 @@ mod key;
 mod mark;
 mod names;
 mod observe;
+mod patience;
 mod plan;
 mod plan_keys;
 #[cfg(test)]
@@ -53,10 +55,9 @@ mod withdraw;
 mod workloads_tests;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -66,6 +67,7 @@ pub(crate) use self::{
     endpoints::Endpoints,
     key::StoredKey,
     names::AUDIENCES,
+    patience::Patience,
     section::{GoogleSection, PROVIDER},
     state::Holder,
     step::Step,
@@ -77,8 +79,11 @@ use self::{
     probe::Login,
     step::{Binding, Deed, Patch},
 };
-use super::{Change, Federation, Find, Impossible, Keys, Plan, Right, Rules, Trial, Trust, Withdrawn};
+use super::{
+    Change, Federation, Find, Impossible, Keys, Plan, Right, Rules, Trial, Trust, Withdrawn, Workload,
+};
 use crate::{
+    cluster::ServiceAccount,
     error::Result,
     google::{Api, CLOUD_PLATFORM, Target, Tokens, check_endpoint},
     http::Http,
@@ -133,34 +138,6 @@ pub(crate) enum Grant {
     Secrets,
 }
 
-/// How long a grant is waited for that has not spread yet.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience {
-    /// After the first refusal; each time half as long again.
-    pub(crate) first: Duration,
-    pub(crate) longest: Duration,
-    /// In all, after something was granted here.
-    pub(crate) after_grant: Duration,
-    /// In all, when nothing was.
-    pub(crate) otherwise: Duration,
-    /// In all, until the token service knows the pool and provider as they were written here.
-    pub(crate) after_write: Duration,
-}
-
-impl Default for Patience {
-    /// Google on grants: "typically 2 minutes, potentially 7 minutes or longer".
-    fn default() -> Self {
-        Self {
-            first: Duration::from_secs(2),
-            longest: Duration::from_secs(15),
-            after_grant: Duration::from_secs(600),
-            otherwise: Duration::ZERO,
-            // New keys have been seen to count after 5 seconds.
-            after_write: Duration::from_secs(30),
-        }
-    }
-}
-
 /// One planned difference, and how it is done.
 type Planned = crate::plan::Change<Step>;
 
@@ -169,6 +146,8 @@ type Planned = crate::plan::Change<Step>;
 struct Plans {
     changes: Vec<Planned>,
     impossible: Vec<Impossible>,
+    /// As in [`Plan`].
+    own: BTreeMap<String, ServiceAccount>,
 }
 
 /// A pool and a provider in a project.
@@ -245,11 +224,11 @@ impl Gcp {
         }
     }
 
-    async fn observe(&self, want: &Trust, everything: bool) -> Result<state::State> {
+    async fn observe(&self, want: &Trust, everything: bool) -> Result<(state::State, observe::Denied)> {
         let mut known = self.project.lock().await;
-        let state = observe::run(self, want, everything).await?;
+        let (state, denied) = observe::run(self, want, everything).await?;
         *known = Some(state.project.clone());
-        Ok(state)
+        Ok((state, denied))
     }
 
     /// The provider that the settings name, if it is there.
@@ -314,17 +293,20 @@ impl Federation for Gcp {
         &RULES
     }
 
-    async fn plan<'p>(&'p self, want: &Trust) -> Result<Plan<'p>> {
-        plan::check(want, &self.settings)?;
-        let state = self.observe(want, false).await?;
-        let planned = plan::plan(want, &self.settings, &state)?;
-        let changes = planned.changes.into_iter().map(|change| change.map(|step| self.act(step))).collect();
-        Ok(Plan { changes, impossible: planned.impossible })
+    async fn plan_each<'p>(&'p self, want: &Trust) -> Result<Plan<'p>> {
+        each::plan(self, want).await
+    }
+
+    async fn held(&self, workload: &Workload, _cluster_id: &str, of: &BTreeSet<Right>) -> BTreeSet<Right> {
+        each::held(self, workload, of).await
     }
 
     async fn withdraw<'p>(&'p self, want: &Trust) -> Result<Vec<Withdrawn<Box<dyn Act + 'p>>>> {
         want.rights().into_iter().try_for_each(|right| named(right).map(drop))?;
-        let state = self.observe(want, true).await?;
+        let (state, mut denied) = self.observe(want, true).await?;
+        if !denied.is_empty() {
+            return Err(denied.remove(0).1);
+        }
         let withdrawn = withdraw::withdraw(want, &state)?;
         Ok(withdrawn.into_iter().map(|one| one.map(|step| self.act(step))).collect())
     }

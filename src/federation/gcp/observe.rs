@@ -28,8 +28,11 @@ struct Answers {
     pool: Outcome<Value>,
 }
 
+/// Secrets whose policies may not be looked at, and why: that concerns those who use them.
+pub(super) type Denied = Vec<(String, Error)>;
+
 /// Looks at policies that a plan does not depend on only for `everything`, and does without them if it must.
-pub(super) async fn run(gcp: &Gcp, want: &Trust, everything: bool) -> Result<State> {
+pub(super) async fn run(gcp: &Gcp, want: &Trust, everything: bool) -> Result<(State, Denied)> {
     let mut holders = vec![Holder::Project];
     holders.extend(gcp.settings.impersonate.clone().map(Holder::Account));
     // With a role on the project, reading takes none on the secrets.
@@ -67,12 +70,17 @@ pub(super) async fn run(gcp: &Gcp, want: &Trust, everything: bool) -> Result<Sta
             })?
             .unwrap_or_default(),
     };
-    let mut seen = Vec::new();
+    let (mut seen, mut denied) = (Vec::new(), Vec::new());
     for (holder, answer) in holders.into_iter().zip(policies) {
-        let policy = read_policy(gcp, &holder, answer, (finds, everything), &mut services)?;
-        seen.push((holder, policy));
+        let is_denied = answer.as_ref().err().is_some_and(Refusal::is_forbidden);
+        match (read_policy(gcp, &holder, answer, (finds, everything), &mut services), holder) {
+            (Ok(policy), holder) => seen.push((holder, policy)),
+            (Err(error), Holder::Secret(name)) if is_denied => denied.push((name, error)),
+            (Err(error), _) => return Err(error),
+        }
     }
-    Ok(State { ids: gcp.ids.clone(), project, project_unseen, services, pool, providers, policies: seen })
+    let ids = gcp.ids.clone();
+    Ok((State { ids, project, project_unseen, services, pool, providers, policies: seen }, denied))
 }
 
 /// ID and number of the project, from the first that says them.

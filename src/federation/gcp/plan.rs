@@ -58,10 +58,10 @@ pub(super) fn plan(want: &Trust, settings: &Settings, state: &State) -> Result<P
     changes.push(pool(want, &wanted, state)?);
     changes.extend(neighbours(want, state));
     changes.push(provider(want, &wanted, state)?);
-    let Plans { changes: bindings, impossible } = bindings(want, settings, state)?;
+    let Plans { changes: bindings, impossible, own } = bindings(want, settings, state)?;
     changes.extend(bindings);
     ordered(changes.iter_mut().collect());
-    Ok(Plans { changes, impossible })
+    Ok(Plans { changes, impossible, own })
 }
 
 /// What could not be seen, and what will not work although nothing prevents it.

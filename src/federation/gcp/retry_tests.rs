@@ -1,6 +1,6 @@
 //! What is asked again of Google, and when.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use lab::Fault;
 

@@ -1,7 +1,7 @@
 //! Two clusters at one server, and one cluster whose marks or issuer are older.
 
 use super::{
-    tests::{CLUSTER, ISSUER, OURS, act, done, fields, issuer, settings, trust, verbs},
+    tests::{CLUSTER, ISSUER, OURS, act, done, fields, issuer, plan, settings, trust, verbs},
     *,
 };
 use crate::federation::{

@@ -77,6 +77,12 @@ pub(super) fn policy_ownership(
     }
 }
 
+/// Whether the policy itself says that it is this cluster's, for this role.
+pub(super) fn names_cluster(text: &str, settings: &Settings, cluster_id: &str) -> bool {
+    let mark = on_policy(text);
+    mark.is_some_and(|mark| mark.of == role(settings)) && Owner::of(mark, cluster_id) == Owner::This
+}
+
 /// Whose the role is: ours when it gives our policy, alone or with others; another cluster's when the policy or the auth
 /// method is.
 pub(super) fn role_ownership(

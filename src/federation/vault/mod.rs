@@ -11,6 +11,7 @@ mod client;
 mod configured;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
+mod held;
 mod mark;
 mod namespaces;
 mod observe;
@@ -26,11 +27,11 @@ mod store_login;
 mod trials;
 mod wanted;
 mod withdraw;
+mod workloads;
 
 use std::{collections::BTreeSet, fmt};
 
 use async_trait::async_trait;
-use futures::future::try_join_all;
 use http::Method;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use serde_json::{Value, json};
@@ -39,16 +40,13 @@ use self::of_store::{OfStore, SetByName};
 use self::{
     api::Api,
     namespaces::Support,
-    observe::Observed,
     paths::{Folder, SecretPath},
 };
 pub(crate) use self::{section::PROVIDER, store_login::VaultLogin, wanted::RULES};
 use super::{
-    After, Change, Federation, Find, Keys, Naming, Plan, Right, RightKind, Rules, Trial, Trust, Withdrawn,
-    Workload,
+    After, Change, Federation, Find, Keys, Plan, Right, RightKind, Rules, Trial, Trust, Withdrawn, Workload,
 };
 use crate::{
-    cluster::ServiceAccount,
     error::{Code, Error, Result},
     http::Http,
     oidc::Token,
@@ -96,21 +94,6 @@ impl Settings {
         let namespace = self.namespace.as_ref().map(|namespace| format!(", namespace {namespace}"));
         let name = format!("{}{}", self.address, namespace.unwrap_or_default());
         Account { provider: "vault", title: format!("Vault {name}"), name }
-    }
-}
-
-impl Settings {
-    /// As this workload logs in: its role opens nothing that another workload asks for.
-    fn of_workload(&self, workload: &Workload) -> Self {
-        let role = match workload.naming {
-            Naming::AsSet => self.role.clone(),
-            // A namespace has no dot in its name, so two workloads never share a role.
-            Naming::FromAccount => {
-                let ServiceAccount { namespace, name } = &workload.account;
-                format!("{}.{namespace}.{name}", self.role_prefix)
-            }
-        };
-        Self { role, ..self.clone() }
     }
 }
 
@@ -182,22 +165,6 @@ impl Vault {
         Box::new(AtServer { vault: self.clone(), step })
     }
 
-    /// The same auth method, with the role of this workload.
-    fn of_workload(&self, workload: &Workload) -> Self {
-        let settings = self.settings.of_workload(workload);
-        Self { api: self.api.naming(&settings), settings }
-    }
-
-    /// Each workload's role, and what is there of it and beside it. Without a workload, what they share alone.
-    async fn observe_each(&self, want: &Trust) -> Result<Vec<(Self, Observed)>> {
-        let mut each: Vec<_> = want.workloads.iter().map(|workload| self.of_workload(workload)).collect();
-        if each.is_empty() {
-            each.push(self.clone());
-        }
-        let observed = try_join_all(each.iter().map(Self::observe)).await?;
-        Ok(each.into_iter().zip(observed).collect())
-    }
-
     async fn step(&self, step: &Step, say: Say<'_>) -> Result<()> {
         let path = wanted::path_of(&self.settings, step);
         let (method, body) = match step {
@@ -257,33 +224,26 @@ impl Federation for Vault {
         &RULES
     }
 
-    async fn plan<'p>(&'p self, want: &Trust) -> Result<Plan<'p>> {
+    async fn plan_each<'p>(&'p self, want: &Trust) -> Result<Plan<'p>> {
         RULES.check(want)?;
-        let (observed, suits) = futures::join!(self.observe_each(want), self.suits());
-        let observed = observed?;
-        suits?;
-        let mut changes: Vec<Change<'p>> = Vec::new();
-        for (index, (vault, observed)) in observed.iter().enumerate() {
-            let planned = match (index, want.workloads.get(index)) {
-                (0, _) | (_, None) => plan::plan(&vault.settings, want, observed)?,
-                (_, Some(workload)) => {
-                    let before = changes.iter().rfind(|change| change.is_pending());
-                    let before = before.map(|change| change.step.name.clone());
-                    plan::plan_further(&vault.settings, want, workload, observed, before)?
-                }
-            };
-            changes.extend(planned.into_iter().map(|change| change.map(|step| vault.act(step))));
-        }
-        // Whether a secret is there, only reading it tells.
-        Ok(Plan { changes, impossible: Vec::new() })
+        self.plan_workloads(want).await
+    }
+
+    async fn held(&self, workload: &Workload, cluster_id: &str, of: &BTreeSet<Right>) -> BTreeSet<Right> {
+        self.held_rights(workload, cluster_id, of).await
     }
 
     async fn withdraw<'p>(&'p self, want: &Trust) -> Result<Vec<Withdrawn<Box<dyn Act + 'p>>>> {
         let (each, roles, suits) = futures::join!(self.observe_each(want), self.roles(), self.suits());
-        let each = each?;
+        let (shared, each) = each?;
         suits?;
         let mut all: Vec<Withdrawn<Box<dyn Act + 'p>>> = Vec::new();
-        let Some(((main, shared), further)) = each.split_first() else { return Ok(all) };
+        let each: Vec<_> = each.into_iter().map(|(vault, seen)| Ok((vault, seen?))).collect::<Result<_>>()?;
+        // Without a workload, what they share alone.
+        let (main, shared, further) = match each.split_first() {
+            Some(((main, seen), further)) => (main, seen, further),
+            None => (self, &shared, &[][..]),
+        };
         let mut roles = if shared.is_jwt() { roles? } else { Vec::new() };
         let mut before = None;
         for (vault, observed) in further {
@@ -390,5 +350,3 @@ mod retry_tests;
 #[cfg(test)]
 #[path = "way_tests.rs"]
 mod way;
-#[cfg(test)]
-mod workloads_tests;

@@ -50,31 +50,16 @@ impl Observed {
 }
 
 impl Vault {
-    /// Asks everything at the same time: none of it depends on another.
-    pub(super) async fn observe(&self) -> Result<Observed> {
+    /// What all workloads share, without the capabilities. Asks everything at the same time: none of it depends on another.
+    pub(super) async fn observe_shared(&self) -> Result<Observed> {
         let settings = &self.settings;
-        let (config, role) = (
-            format!("auth/{}/config", settings.mount),
-            format!("auth/{}/role/{}", settings.mount, settings.role),
-        );
-        let policy = format!("sys/policies/acl/{}", wanted::policy_name(settings));
+        let config = format!("auth/{}/config", settings.mount);
         let kv = format!("sys/internal/ui/mounts/{}", settings.kv);
-        let (mount, config, role, policy, kv, capabilities) = futures::join!(
-            self.mount(),
-            self.api.read(&config),
-            self.api.read(&role),
-            self.api.read(&policy),
-            self.api.read(&kv),
-            self.capabilities()
-        );
-        let mut observed = Observed { mount: mount?, capabilities, ..Observed::default() };
+        let (mount, config, kv) = futures::join!(self.mount(), self.api.read(&config), self.api.read(&kv));
+        let mut observed = Observed { mount: mount?, ..Observed::default() };
         if observed.is_jwt() {
             observed.config = config?.and_then(|reply| reply.data().cloned());
-            observed.role = role?.and_then(|reply| reply.data().cloned());
         }
-        let policy = policy?;
-        let text = policy.as_ref().and_then(|reply| reply.data()).and_then(|data| data.get("policy"));
-        observed.policy = text.and_then(Value::as_str).map(str::to_owned);
         observed.kv = match kv {
             Ok(Some(reply)) => engine(reply.data()),
             // Not to be allowed to look is no reason to stop.
@@ -108,7 +93,7 @@ impl Vault {
     }
 
     /// What the token may do where we write. Every token may ask this; a server that does not tell is no obstacle.
-    async fn capabilities(&self) -> BTreeMap<String, Vec<String>> {
+    pub(super) async fn capabilities(&self) -> BTreeMap<String, Vec<String>> {
         let paths: Vec<_> = wanted::rights(&self.settings).into_iter().map(|(path, _)| path).collect();
         let asked = self.api.ask(Method::POST, "sys/capabilities-self", &json!({ "paths": paths })).await;
         let Ok(reply) = asked else { return BTreeMap::new() };

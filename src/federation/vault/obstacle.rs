@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     error::{Code, Error},
-    federation::Trust,
+    federation::{Trust, Workload},
     plan::{Obstacle, ownership::described},
     shell,
 };
@@ -94,6 +94,28 @@ pub(super) fn of_policy(
                 .hint(remedy)
         }
     }
+}
+
+/// What it gives would be lost unseen.
+pub(super) fn unread_policy(settings: &Settings) -> Error {
+    let name = wanted::policy_name(settings);
+    Error::failed(Code::VaultPolicyForeign, format!("policy {name} was changed by hand, and cannot be read"))
+        .caused_by("it is no plain list of paths with their capabilities, so what it gives is not known")
+        .hint(format!("look at it: `vault policy read {name}`; take out what keyless did not write"))
+        .hint("or have it written again with what is asked for now, and nothing else: keyless setup --revoke-unused")
+}
+
+/// Another ServiceAccount logs in by it.
+pub(super) fn role_of_another(settings: &Settings, workload: &Workload, bound: Option<&Value>) -> Error {
+    let object = role_object(settings);
+    let bound = bound.and_then(|it| shown("bound_subject", it)).unwrap_or_default();
+    Error::failed(Code::VaultRoleForeign, format!("{object} is another workload's"))
+        .caused_by(format_args!("it lets in {bound}, and not {}", workload.account))
+        .hint("other settings make a role of the same name: choose another vault.role in one of them")
+        .hint(format!(
+            "if nothing logs in by it any more: `vault delete auth/{}/role/{}`",
+            settings.mount, settings.role
+        ))
 }
 
 pub(super) fn of_role(settings: &Settings, want: &Trust, observed: &Observed, obstacle: Obstacle) -> Error {

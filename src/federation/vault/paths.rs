@@ -91,7 +91,12 @@ impl PathRules {
         Ok(rules)
     }
 
-    fn add(&mut self, path: String, capabilities: &[&'static str]) {
+    /// Whether anything can be changed by them.
+    pub(super) fn write(&self) -> bool {
+        self.0.values().flatten().any(|capability| !["list", "read"].contains(capability))
+    }
+
+    pub(super) fn add(&mut self, path: String, capabilities: &[&'static str]) {
         let list = self.0.entry(path).or_default();
         list.extend(capabilities);
         list.sort_unstable();

@@ -3,13 +3,14 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Planned, Settings, Step, mark,
+    Planned, Settings, Step, held, mark,
     observe::{Engine, Observed},
     obstacle, wanted,
+    workloads::lets_in,
 };
 use crate::{
     error::{Code, Error, Result},
-    federation::{RightKind, Trust, Workload},
+    federation::{Naming, RightKind, Trust, Workload},
     oidc::keys_from_pem,
     plan::{
         self, Action, Change, Desired, FieldChange, Fit, Foreign, Gate, Permits, Target, UNCHANGED, decide,
@@ -20,9 +21,9 @@ use crate::{
 /// Why one of ours is updated.
 const DIFFERS: &str = "it is ours and differs from what is wanted";
 
-/// Mount, configuration, policy and role of the first workload, whose role `settings` name: each can be made only when those before it are there. What belongs to
-/// another owner and would have to change for us ends it, before anything is done.
-pub(super) fn plan(settings: &Settings, want: &Trust, observed: &Observed) -> Result<Vec<Planned>> {
+/// Mount and configuration: what all workloads share. What belongs to another owner and would have to change for us ends it,
+/// before anything is done.
+pub(super) fn plan_shared(settings: &Settings, want: &Trust, observed: &Observed) -> Result<Vec<Planned>> {
     if let Engine::Other(kind) = &observed.kv {
         return Err(Error::failed(
             Code::VaultKvVersion,
@@ -34,16 +35,12 @@ pub(super) fn plan(settings: &Settings, want: &Trust, observed: &Observed) -> Re
     }
     let (mount, owner) = plan_mount(settings, want, observed)?;
     let mut changes = vec![mount, plan_config(settings, want, observed.config.as_ref(), owner)?];
-    if let Some(workload) = want.workloads.first() {
-        changes.push(plan_policy(settings, want, workload, observed)?);
-        changes.push(plan_role(settings, want, workload, observed)?);
-    }
     in_turn(settings, observed, &mut changes.iter_mut().collect::<Vec<_>>(), None);
     Ok(changes)
 }
 
-/// Policy and role of a workload beside the first; `settings` name its role. `before`: the step that comes before them.
-pub(super) fn plan_further(
+/// Policy and role of a workload; `settings` name its role. Each can be made only when what comes `before` is there.
+pub(super) fn plan_workload(
     settings: &Settings,
     want: &Trust,
     workload: &Workload,
@@ -155,16 +152,34 @@ fn plan_policy(
     observed: &Observed,
 ) -> Result<Planned> {
     let object = policy_object(settings);
-    let wanted = wanted::policy(settings, want, workload)?;
     let have = observed.policy.as_deref();
-    let seen = have.map_or(plan::Observed::Absent, |have| {
-        let ownership = mark::policy_ownership(have, settings, observed, want);
-        plan::Observed::active(ownership, Fit::of(have.trim() == wanted.trim()))
-    });
+    let ownership = have.map(|have| mark::policy_ownership(have, settings, observed, want));
+    // By a role that lets in other tokens, this workload was given nothing.
+    let bound = observed.role.as_ref().and_then(|role| role.get("bound_subject"));
+    let is_given = ownership == Some(Ownership::This) && lets_in(bound, workload);
+    let held = match have.filter(|_| is_given).map(held::held) {
+        Some(None) if !workload.revokes_unused => return Err(obstacle::unread_policy(settings)),
+        held => held.flatten().unwrap_or_default(),
+    };
+    let (rules, kept) = held::rules_of(workload, &settings.kv, &held)?;
+    let wanted = wanted::policy(settings, want, &rules);
+    let stays = match kept.is_empty() {
+        true => String::new(),
+        false => format!(
+            "; as before, it also gives {}: --revoke-unused takes back what no object asks for",
+            held::shown(&kept)
+        ),
+    };
+    let seen = match (have, ownership) {
+        (Some(have), Some(ownership)) => {
+            plan::Observed::active(ownership, Fit::of(have.trim() == wanted.trim()))
+        }
+        _ => plan::Observed::Absent,
+    };
     let action = decide(Desired::Present(Permits::OURS), seen)
         .map_err(|obstacle| obstacle::of_policy(settings, want, observed, &wanted, obstacle))?;
     let (why, fields) = match (action, have) {
-        (Action::NoOp, _) => return Ok(leave(&object, UNCHANGED)),
+        (Action::NoOp, _) => return Ok(leave(&object, format!("{UNCHANGED}{stays}"))),
         (_, None) => {
             let rights = &workload.rights;
             let reads = rights.iter().filter(|right| right.kind == RightKind::Read).count();
@@ -185,7 +200,7 @@ fn plan_policy(
                 .into_iter()
                 .filter(|(_, have, want)| have != want)
                 .map(|(field, have, want)| FieldChange::new(field, Some(have.into()), Some(want.into())));
-            (DIFFERS.to_owned(), differ.collect())
+            (format!("{DIFFERS}{stays}"), differ.collect())
         }
     };
     Ok(change(action, &object, why, fields, Step::WritePolicy(wanted)))
@@ -200,6 +215,11 @@ fn plan_role(settings: &Settings, want: &Trust, workload: &Workload, observed: &
     let wanted = wanted::role(settings, workload)?;
     let (empty, have) = (Map::new(), observed.role.as_ref());
     let differences = differences(have.unwrap_or(&empty), &wanted, &wanted::ROLE_FIELDS);
+    let bound = have.and_then(|have| have.get("bound_subject")).filter(|bound| !wanted::is_empty(bound));
+    if workload.naming == Naming::FromAccount && bound.is_some() && !lets_in(bound, workload) {
+        // The name follows from the account: another one has it by its own right.
+        return Err(obstacle::role_of_another(settings, workload, bound));
+    }
     let seen = have.map_or(plan::Observed::Absent, |have| {
         let ownership = mark::role_ownership(have, settings, observed, want);
         plan::Observed::active(ownership, Fit::of(differences.is_empty()))

@@ -123,6 +123,11 @@ impl StoreLogin for VaultLogin {
             && text("/auth/jwt/path").unwrap_or("jwt").trim_matches('/') == self.mount.trim_matches('/')
     }
 
+    fn is_login_of(&self, spec: &Value) -> bool {
+        let role = spec.pointer("/auth/jwt/role").and_then(Value::as_str);
+        self.is_used_by(spec) && role.is_some_and(|role| role.eq_ignore_ascii_case(&self.role))
+    }
+
     fn whole_value(&self) -> &'static str {
         "a KV v2 engine gives the JSON of the whole map"
     }

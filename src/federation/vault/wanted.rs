@@ -51,16 +51,16 @@ const OWN_LOGIN: [(&str, &str); 2] =
 /// Asks what the login may do: rights to write are proved by asking.
 const ASK: (&str, &str) = ("sys/capabilities-self", "update");
 
-/// What these rights take, and nothing else.
-pub(super) fn policy(settings: &Settings, want: &Trust, workload: &Workload) -> Result<String> {
+/// These rules, and what every workload needs beside them.
+pub(super) fn policy(settings: &Settings, want: &Trust, rules: &PathRules) -> String {
     let mut text = mark::of_policy(settings, want);
-    text.push_str(&PathRules::of(&workload.rights, &settings.kv)?.to_text());
-    let asks = workload.rights.iter().any(|right| right.kind.writes()).then_some(ASK);
+    text.push_str(&rules.to_text());
+    let asks = rules.write().then_some(ASK);
     for (path, capability) in OWN_LOGIN.into_iter().chain(asks) {
         text.push_str(&rule(path, &[capability]));
     }
     text.push('\n');
-    Ok(text)
+    text
 }
 
 /// The configuration of the auth method. `bound_issuer` is not implied by the URL: without it, every issuer

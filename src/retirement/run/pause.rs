@@ -8,7 +8,7 @@ use crate::retry::{Attempts, Backoff};
 const LOOKS: Backoff = Backoff::poll(Duration::from_millis(50), Duration::from_secs(1), Duration::MAX);
 
 /// Looks at growing distances, so that a quick operator costs no second, and a large cluster is not asked all the time.
-pub(super) struct Pause(Attempts);
+pub(crate) struct Pause(Attempts);
 
 impl Default for Pause {
     fn default() -> Self {
@@ -17,7 +17,7 @@ impl Default for Pause {
 }
 
 impl Pause {
-    pub(super) async fn until_the_next_look(&mut self, look_took: Duration) {
+    pub(crate) async fn until_the_next_look(&mut self, look_took: Duration) {
         self.0.pause(Some(look_took.saturating_mul(2))).await;
     }
 }

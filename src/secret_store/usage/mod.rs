@@ -33,6 +33,8 @@ use crate::cluster::{
 pub(crate) struct Usage {
     pub(crate) uses: Vec<Use>,
     pub(crate) left_out: Vec<LeftOut>,
+    /// What is left out because it is not known whether the object may use the store.
+    pub(crate) unsure: Vec<Act>,
 }
 
 /// One thing that one object does through the store.
@@ -112,6 +114,7 @@ pub(crate) fn usage<'a>(
             }
             Admitted::Unknown(why) => {
                 leave(why, false);
+                usage.unsure.extend(told.into_iter().filter_map(|(_, act)| act.ok()));
                 continue;
             }
         }

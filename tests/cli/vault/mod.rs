@@ -2,6 +2,7 @@
 
 mod address;
 mod issuers;
+mod kept;
 mod needs;
 mod refused;
 mod remedies;

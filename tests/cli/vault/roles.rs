@@ -6,11 +6,11 @@ use serde_json::json;
 use super::Scene;
 use crate::estate::store;
 
-const BOTH: [&str; 4] = ["--store", "gcp", "--store", "other"];
-const ROLES: [&str; 2] =
+pub(super) const BOTH: [&str; 4] = ["--store", "gcp", "--store", "other"];
+pub(super) const ROLES: [&str; 2] =
     ["external-secrets.external-secrets.keyless-gcp", "external-secrets.external-secrets.keyless-other"];
 
-fn two() -> Scene {
+pub(super) fn two() -> Scene {
     let scene = Scene::new();
     scene.vault.put_secret("kv", "api", json!({"password": "hunter3"}));
     let estate = &scene.estate;
@@ -22,7 +22,7 @@ fn two() -> Scene {
     scene
 }
 
-fn set_up(scene: &Scene) {
+pub(super) fn set_up(scene: &Scene) {
     let setup = ["setup", "--yes", "--accept-new-secrets", "--watch-for", "0s", "--to", "vault"];
     scene.run(&[&setup[..], &BOTH].concat()).ends(0);
 }
