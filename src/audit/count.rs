@@ -27,10 +27,13 @@ pub(super) fn take(roots: &mut BTreeMap<Identity, Root>, stored: Stored, hit: Hi
     root.hits.push(hit);
 }
 
+/// The key of a Secret, and the credential in it.
+type InSecret = (Option<String>, Identity);
+
 /// Where the credentials lie that something is known to open or to have replaced.
 pub(super) struct Used {
     /// By namespace and name.
-    secrets: BTreeMap<(String, String), Vec<(Option<String>, Identity)>>,
+    secrets: BTreeMap<(String, String), Vec<InSecret>>,
     config_maps: BTreeMap<ConfigMapKey, Identity>,
     /// `Deployment external-secrets/external-secrets`: those that an object itself holds.
     objects: BTreeMap<String, Identity>,

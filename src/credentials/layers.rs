@@ -14,6 +14,8 @@ const DEEPEST: usize = 5;
 const SHORTEST: usize = 20;
 /// The longest name of a value.
 const LONGEST_NAME: usize = 128;
+/// A longer line is no name with its value.
+const LONGEST_LINE: usize = 64 << 10;
 /// Longer texts are not read as YAML.
 const LONGEST_YAML: usize = 1 << 20;
 /// What a compressed value may come to.
@@ -160,6 +162,7 @@ fn name_and_value(item: &Value) -> Option<(Cow<'_, str>, Cow<'_, str>)> {
 /// `NAME=value`, `name: value`, `--name=value`, `"name": "value",`.
 fn lines(text: &str) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
     text.lines()
+        .filter(|line| line.len() <= LONGEST_LINE)
         .filter_map(of_line)
         .map(|(name, value)| (Cow::Borrowed(name), Cow::Borrowed(value)))
         .collect()

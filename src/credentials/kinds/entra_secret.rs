@@ -33,7 +33,7 @@ fn find(part: &Part<'_>, finds: &mut Finds) {
         part.named(|name| name.ends_with("clientid") || name == "appid").any(|(_, id)| is_uuid(id));
     let by_name = part.named(is_secret).filter(|(name, value)| {
         let is_azure = name.contains("azure") || name.starts_with("arm") || name.starts_with("aad");
-        (tenant && (application || is_azure) || is_azure) && value.len() >= 16 && !is_placeholder(value)
+        (is_azure || tenant && application) && value.len() >= 16 && !is_placeholder(value)
     });
     let found: Vec<&str> = in_text.chain(by_name.map(|(_, value)| value)).collect();
     for secret in found {
