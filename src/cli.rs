@@ -20,7 +20,7 @@ pub(crate) use self::{
     stores::{StoreFlags, VerifyStores},
     watch::{LeaseFlag, WatchArgs, parse_poll},
 };
-use crate::{bucket::Addressing, cluster::ServiceAccount, commands::render::RenderArgs, redact};
+use crate::{audit::Gate, bucket::Addressing, cluster::ServiceAccount, commands::render::RenderArgs, redact};
 
 /// Let a self-managed Kubernetes cluster log in to clouds with its own short-lived tokens
 ///
@@ -84,7 +84,7 @@ pub(crate) struct ConfigArgs {
 /// What to show.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Print the JSON schema of keyless.yaml, for editors, or of the plans in JSON results
+    /// Print the JSON schema of keyless.yaml, for editors, or of the plans and audits in JSON results
     Schema(SchemaArgs),
 }
 
@@ -103,6 +103,8 @@ pub(crate) enum SchemaOf {
     Settings,
     /// The member `plan` of the results of setup, publish and teardown
     Plan,
+    /// The result of audit
+    Audit,
 }
 
 /// Explain a code: its meaning, its causes, and what to do
@@ -118,13 +120,14 @@ pub(crate) struct ExplainArgs {
     pub(crate) code: Option<String>,
 }
 
-/// Count the long-lived credentials that open the cluster's secret stores
+/// Count the long-lived credentials of the cluster
 ///
 /// Reads every store and generator of External Secrets Operator and the operator's own pods, and determines by each
-/// provider's order of precedence which login takes effect. Keys in Secrets of the same namespaces count as well, even if
-/// no store names them, and so do credentials that setup has replaced and not retired yet. Counts distinct credentials:
-/// one key in twelve Secrets is one. For each it shows where it is stored, what it opens, and the change that removes it.
-/// Of a Secret only the public half is shown: whose key it is and which one. No credential that is found is ever used.
+/// provider's order of precedence which login takes effect. Then looks for credentials of every known kind in all Secrets,
+/// ConfigMaps, workloads, releases of Helm, and applications of Argo CD and Flux, whatever names them. Credentials that
+/// setup has replaced and not retired yet count as well. Counts distinct credentials: one key in twelve Secrets is one. For
+/// each it shows where it is stored, what it opens, and the change that removes it. Only the public half is shown: whose
+/// key it is and which one. No credential that is found is ever used.
 ///
 /// The verdict is ZERO only when nothing was found, everything was read, and all of it is known to be keyless. The verdict
 /// is INCOMPLETE when something could not be read, or a login is of an unknown kind: the report names it, and the missing
@@ -136,15 +139,20 @@ pub(crate) struct ExplainArgs {
     For scripts: -o json gives `verdict` (zero, found, incomplete, nothing-to-judge) and `count`, which is 0 only where \
     the verdict is zero, and null where it is not known\n\n\
     Needs: what deploy/auditor grants: get /version and /apis; list on external-secrets.io, \
-    generators.external-secrets.io, deployments, statefulsets, daemonsets, pods, leases and clusterrolebindings; get on \
-    clusterroles, the operator's customresourcedefinitions, and the ConfigMaps and ServiceAccounts that stores name; get \
-    and list on Secrets\n\n\
+    generators.external-secrets.io, workloads, pods, leases, clusterrolebindings, and the applications of Argo CD and \
+    Flux; get on clusterroles, the operator's customresourcedefinitions, and the ServiceAccounts that stores name; get and \
+    list on Secrets and ConfigMaps\n\n\
     Examples:\n  \
     keyless audit\n  \
+    keyless audit --gate platform\n  \
     keyless audit --context prod -o json | jq .verdict\n  \
     keyless audit >audit.txt || exit 1   # a gate"
 )]
-pub(crate) struct AuditArgs {}
+pub(crate) struct AuditArgs {
+    /// What must be zero for exit code 0
+    #[arg(long, value_enum, default_value_t = Gate::Mission, value_name = "GATE")]
+    pub(crate) gate: Gate,
+}
 
 /// Update the public documents with the cluster's keys
 ///

@@ -39,6 +39,7 @@ mod cluster;
 mod commands;
 mod config;
 mod credential_file;
+mod credentials;
 mod distro;
 mod error;
 mod federation;
@@ -149,6 +150,7 @@ fn execute(cli: &mut Cli, report: &mut Report<'_>) -> Result<Exit> {
             let schema = match args.of {
                 SchemaOf::Settings => config::schema(),
                 SchemaOf::Plan => plan::schema(),
+                SchemaOf::Audit => audit::schema(),
             };
             report.document("the schema", &schema)?;
             return Ok(Exit::Clean);
@@ -165,7 +167,7 @@ fn execute(cli: &mut Cli, report: &mut Report<'_>) -> Result<Exit> {
         match &cli.command {
             // It is the command that the plan was saved by, from here on.
             Command::Apply(_) | Command::Config(_) | Command::Explain(_) => Ok(Exit::Clean),
-            Command::Audit(_) => commands::audit::run(&settings, report).await,
+            Command::Audit(args) => commands::audit::run(args, &settings, report).await,
             Command::Keys(args) => keys::run(args, &settings, now, report).await,
             Command::Publish(args) if args.watch.watch => {
                 publish::watch(&args.watch, &settings, now, report).await

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::cluster::snapshot::{ConfigMapKey, Same, SecretKey};
+use crate::{
+    cluster::snapshot::{ConfigMapKey, SecretKey},
+    credentials::{Class, Same},
+};
 
 /// One place where a rule applies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +24,8 @@ pub(crate) struct Hit {
 pub(crate) enum Weight {
     /// A long-lived credential.
     Counted(Stored),
+    /// A credential that was recognised where it lies: what opens something with it is not known from that.
+    Lies(Stored),
     /// Something to put right that is no credential.
     Finding,
     /// It is not known what this is: the verdict is incomplete.
@@ -37,6 +42,11 @@ pub(crate) struct Stored {
     pub(crate) what: String,
     pub(crate) secrets: BTreeSet<SecretKey>,
     pub(crate) config_maps: BTreeSet<ConfigMapKey>,
+    /// Other places: `Deployment shop/api (spec.template.spec.containers.app.env)`.
+    pub(crate) objects: BTreeSet<String>,
+    /// Places beyond those that are named.
+    pub(crate) more: usize,
+    pub(crate) class: Class,
     pub(crate) opens: Opens,
 }
 
@@ -63,15 +73,23 @@ pub(crate) enum Identity {
 }
 
 impl Stored {
-    /// One that an object itself holds.
-    pub(crate) fn in_object(place: &str, path: &str, what: &str, opens: Opens) -> Self {
+    /// One that opens a secret store, and of which no place is known yet.
+    pub(crate) fn new(identity: Identity, what: String, opens: Opens) -> Self {
         Self {
-            identity: Identity::At(format!("{place} {path}")),
-            what: what.to_owned(),
+            identity,
+            what,
             secrets: BTreeSet::new(),
             config_maps: BTreeSet::new(),
+            objects: BTreeSet::new(),
+            more: 0,
+            class: Class::Root,
             opens,
         }
+    }
+
+    /// One that an object itself holds.
+    pub(crate) fn in_object(place: &str, path: &str, what: &str, opens: Opens) -> Self {
+        Self::new(Identity::At(format!("{place} {path}")), what.to_owned(), opens)
     }
 
     /// A name by which an exception can mean it: its public id, else the place where it lies. It does not change as
@@ -92,6 +110,7 @@ impl Stored {
             Identity::At(place) => Some(format!("object:{}", place.replace(' ', "/"))),
             Identity::Named(_) | Identity::Equal(_) => None,
         };
-        secret.or(config_map).or(place).unwrap_or_default()
+        let object = self.objects.first().map(|object| format!("object:{}", object.replace(' ', "/")));
+        secret.or(config_map).or(place).or(object).unwrap_or_default()
     }
 }

@@ -4,28 +4,42 @@
 //! it. What is counted is distinct credentials, not places: twelve copies of one key are one credential in twelve places.
 //! What could not be looked at, or is of an unknown kind, is never taken for keyless: it makes the verdict incomplete.
 
+mod catalogue;
+mod count;
+mod document;
 mod finding;
 mod kind;
+mod lines;
 mod login;
 mod principal;
 mod rules;
 mod surroundings;
 mod verdict;
 
+pub(crate) use self::{
+    catalogue::{Described, catalogue},
+    document::schema,
+    kind::{LoginKind, login_kind},
+    verdict::{Gate, Outcome, judge},
+};
 use self::{
     finding::{Hit, Identity, Opens, Stored, Weight},
     principal::Scene,
 };
-pub(crate) use self::{
-    kind::{LoginKind, login_kind},
-    verdict::{Outcome, judge},
-};
+use crate::credentials::{Class, Severity};
 
 /// One thing to look for: a value, so that the list of them is all there is to register.
 pub(crate) struct Rule {
+    /// Stable: `KL211`.
+    pub(crate) code: &'static str,
     /// Stable name, in kebab case; also the name of its file and of its fixtures' folder.
     pub(crate) id: &'static str,
+    /// What a credential is that it finds. `None`: it finds none, or of many classes.
+    pub(crate) class: Option<Class>,
+    pub(crate) severity: Severity,
     pub(crate) summary: &'static str,
+    /// In general; each hit names the change for its own object.
+    pub(crate) remedy: &'static str,
     check: fn(&Scene<'_>) -> Vec<Hit>,
 }
 

@@ -257,22 +257,18 @@ pub(super) fn stored(
         None if unread => "a stored credential that could not be read".into(),
         None => Public::Opaque.to_string(),
     };
-    Some(Stored { identity, what, secrets, config_maps: BTreeSet::new(), opens })
+    Some(Stored { secrets, ..Stored::new(identity, what, opens) })
 }
 
 /// A credential that lies in a ConfigMap.
 pub(super) fn in_config_map(key: &ConfigMapKey, credential: &Credential, opens: Opens) -> Stored {
-    Stored {
-        identity: name(&credential.public).unwrap_or_else(|| Identity::Equal(vec![credential.same.clone()])),
-        what: match &credential.public {
-            // What it would be elsewhere, it is not here.
-            Public::ExternalAccount { .. } => Public::Opaque.to_string(),
-            public => public.to_string(),
-        },
-        secrets: BTreeSet::new(),
-        config_maps: BTreeSet::from([key.clone()]),
-        opens,
-    }
+    let identity = name(&credential.public).unwrap_or_else(|| Identity::Equal(vec![credential.same.clone()]));
+    let what = match &credential.public {
+        // What it would be elsewhere, it is not here.
+        Public::ExternalAccount { .. } => Public::Opaque.to_string(),
+        public => public.to_string(),
+    };
+    Stored { config_maps: BTreeSet::from([key.clone()]), ..Stored::new(identity, what, opens) }
 }
 
 /// By its public name, where it has one.

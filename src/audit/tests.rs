@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{fs, path::PathBuf};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
@@ -124,7 +124,10 @@ fn unseen(what: &str) -> Unseen {
 #[test]
 fn verdict_never_reports_unseen_as_zero() {
     let mut zero = cluster(include_str!("../../fixtures/audit/stored-credential/good-federation.yaml"));
-    assert_eq!(judge(&zero).lines()[0], "ZERO (stores): nothing long-lived opens a secret store");
+    assert_eq!(
+        judge(&zero).lines()[0],
+        "ZERO (cluster + consumption): no long-lived credential opens a cloud or a secret store"
+    );
     zero.unseen.insert(unseen("secretstores.external-secrets.io"));
     let verdict = judge(&zero);
     assert!(verdict.lines()[0].starts_with("INCOMPLETE: no long-lived credential was seen, but 1 thing"));
@@ -132,12 +135,12 @@ fn verdict_never_reports_unseen_as_zero() {
     assert!(verdict.lines().join("\n").contains("list secretstores.external-secrets.io in all namespaces"));
 
     let mut one = cluster(include_str!("../../fixtures/audit/stored-credential/bad-google-key.yaml"));
-    assert_eq!(judge(&one).lines()[0], "1 long-lived credential opens the secret stores");
+    assert_eq!(judge(&one).lines()[0], "1 LONG-LIVED credential opens the secret stores");
     one.unseen.insert(unseen("secretstores.external-secrets.io"));
     let headline = judge(&one).headline();
-    assert!(headline.starts_with("1 long-lived") && headline.contains("INCOMPLETE"), "{headline}");
+    assert!(headline.starts_with("1 LONG-LIVED") && headline.contains("INCOMPLETE"), "{headline}");
     let two = cluster(include_str!("../../fixtures/audit/stored-credential/bad-two-keys.yaml"));
-    assert_eq!(judge(&two).headline(), "2 long-lived credentials open the secret stores");
+    assert_eq!(judge(&two).headline(), "2 LONG-LIVED credentials open the secret stores");
 }
 
 #[test]
@@ -147,7 +150,7 @@ fn unreadable_secret_is_counted_by_place() {
         *credential = Look::Unseen(unseen("secrets"));
     }
     inventory.unseen.insert(unseen("secrets"));
-    inventory.strays = BTreeMap::new();
+    inventory.sightings.clear();
     let verdict = judge(&inventory);
     assert_eq!(verdict.roots.len(), 1);
     assert_eq!(verdict.outcome(), Outcome::Found { complete: false });
@@ -170,7 +173,7 @@ fn unseen_minting_right_is_reported() {
 #[test]
 fn headline_includes_generators_in_the_count() {
     let one = cluster(include_str!("../../fixtures/audit/stored-credential/bad-generator-vault-token.yaml"));
-    assert_eq!(judge(&one).headline(), "1 long-lived credential opens the secret stores and generators");
+    assert_eq!(judge(&one).headline(), "1 LONG-LIVED credential opens the secret stores and generators");
 }
 
 #[test]

@@ -3,30 +3,88 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use clap::ValueEnum;
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use super::{Hit, Identity, Opens, RULES, Scene, Stored, Weight, rules::stray_credential};
-use crate::cluster::{
-    objects::Unseen,
-    snapshot::{ConfigMapKey, Inventory, SecretKey},
+use super::{
+    Hit, Identity, Opens, RULES, Scene, Weight,
+    count::{Used, see, take},
+};
+use crate::{
+    cluster::{
+        objects::Unseen,
+        snapshot::{ConfigMapKey, Inventory, SecretKey},
+    },
+    credentials::Class,
 };
 
 /// What the audit came to.
 #[derive(Clone, Debug)]
 pub(crate) struct Verdict {
-    /// Distinct long-lived credentials.
+    /// Distinct long-lived credentials that open a cloud or a secret store.
     pub(crate) roots: Vec<Root>,
+    /// Distinct ones of the other classes.
+    pub(crate) others: Vec<Root>,
     pub(crate) findings: Vec<Hit>,
     /// What could not be judged.
     pub(crate) unknown: Vec<Hit>,
     pub(crate) notes: Vec<Hit>,
     /// What could not be looked at.
     pub(crate) unseen: Vec<Unseen>,
+    /// Of these, what could have held a credential.
+    pub(crate) unseen_in_cluster: usize,
+    /// How many objects of each kind were looked through.
+    pub(crate) looked: BTreeMap<String, usize>,
+    /// Secrets of no known kind.
+    pub(crate) unmanaged: usize,
+    /// What must be zero.
+    pub(crate) gate: Gate,
     /// How many stores and generators were looked at.
     pub(crate) stores: usize,
     pub(crate) generators: usize,
     /// Whether there is anything of External Secrets Operator.
     pub(crate) installed: bool,
+}
+
+/// Which credentials must not be there for the verdict to be zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema, ValueEnum)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Gate {
+    /// None that opens a cloud or a secret store
+    #[default]
+    Mission,
+    /// Nor any of the platform that has a way without it: stored logins of registries, forges, clusters
+    Platform,
+}
+
+/// One side from which the question is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Leg {
+    pub(crate) name: LegName,
+    pub(crate) state: LegState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum LegName {
+    /// No copy of such a credential lies in the cluster.
+    Cluster,
+    /// Nothing of External Secrets Operator logs in with one.
+    Consumption,
+    /// None is active where it was issued.
+    Cloud,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum LegState {
+    Zero,
+    Found,
+    Incomplete,
+    NothingToJudge,
+    NotLookedAt,
 }
 
 /// The one thing that a verdict says.
@@ -67,6 +125,11 @@ pub(crate) struct Root {
     pub(crate) id: String,
     pub(crate) secrets: BTreeSet<SecretKey>,
     pub(crate) config_maps: BTreeSet<ConfigMapKey>,
+    /// Other places.
+    pub(crate) objects: BTreeSet<String>,
+    /// Places beyond those that are named.
+    pub(crate) more: usize,
+    pub(crate) class: Class,
     pub(crate) opens: BTreeSet<Opens>,
     pub(crate) hits: Vec<Hit>,
 }
@@ -76,59 +139,54 @@ pub(crate) fn judge(inventory: &Inventory) -> Verdict {
     let scene = Scene::of(inventory);
     let mut roots: BTreeMap<Identity, Root> = BTreeMap::new();
     let (mut findings, mut unknown, mut notes) = (Vec::new(), Vec::new(), Vec::new());
+    let mut lying = Vec::new();
     for hit in RULES.iter().flat_map(|rule| (rule.check)(&scene)) {
         match hit.weight.clone() {
-            Weight::Counted(stored) => count(&mut roots, stored, hit),
+            Weight::Counted(stored) => take(&mut roots, stored, hit),
+            Weight::Lies(stored) => lying.push((stored, hit)),
             Weight::Finding => findings.push(hit),
             Weight::Unknown => unknown.push(hit),
             Weight::Note => notes.push(hit),
         }
     }
+    // What something opens is known by then: where it lies is one more place of it.
+    let used = Used::of(&roots);
+    for (stored, hit) in lying {
+        see(&mut roots, &used, stored, hit);
+    }
     // By place, so that the same cluster gives the same report: values have an order that means nothing.
-    let mut roots: Vec<_> = roots.into_values().collect();
-    roots.sort_by(|a, b| (&a.secrets, &a.id).cmp(&(&b.secrets, &b.id)));
+    let mut all: Vec<_> = roots.into_values().collect();
+    all.sort_by(|a, b| (a.class, &a.secrets, &a.id).cmp(&(b.class, &b.secrets, &b.id)));
+    let (roots, others) = all.into_iter().partition(|root| root.class == Class::Root);
     let stores = inventory.stores.len();
+    let sightings = &inventory.sightings;
+    let unseen: BTreeSet<_> = inventory.unseen.iter().chain(&sightings.unseen).cloned().collect();
     Verdict {
         roots,
+        others,
         findings,
         unknown,
         notes,
-        unseen: inventory.unseen.iter().cloned().collect(),
+        unseen: unseen.into_iter().collect(),
+        unseen_in_cluster: sightings.unseen.len(),
+        looked: sightings.looked.clone(),
+        unmanaged: sightings.unmanaged,
+        gate: Gate::default(),
         stores,
         generators: inventory.generators.iter().filter(|generator| !generator.is_state()).count(),
         installed: inventory.installed || stores > 0 || !inventory.controllers.is_empty(),
     }
 }
 
-fn count(roots: &mut BTreeMap<Identity, Root>, stored: Stored, hit: Hit) {
-    // What something uses is no stray: there it is one more place of it at most.
-    let is_stray = hit.rule == stray_credential::RULE.id;
-    let is_known = |root: &Root| root.secrets.iter().any(|secret| stored.secrets.contains(secret));
-    if is_stray && !roots.contains_key(&stored.identity) && roots.values().any(is_known) {
-        return;
-    }
-    let id = stored.id();
-    let root = roots.entry(stored.identity).or_insert_with(|| Root {
-        what: stored.what,
-        id,
-        secrets: BTreeSet::new(),
-        config_maps: BTreeSet::new(),
-        opens: BTreeSet::new(),
-        hits: Vec::new(),
-    });
-    let repeats = is_stray && stored.secrets.is_subset(&root.secrets);
-    root.secrets.extend(stored.secrets);
-    root.config_maps.extend(stored.config_maps);
-    root.opens.insert(stored.opens);
-    if !repeats {
-        root.hits.push(hit);
-    }
-}
-
 impl Verdict {
+    /// The same, judged by another gate.
+    pub(crate) fn through(self, gate: Gate) -> Self {
+        Self { gate, ..self }
+    }
+
     /// What it all comes to.
     pub(crate) fn outcome(&self) -> Outcome {
-        let found = !self.roots.is_empty() || !self.findings.is_empty();
+        let found = self.within_gate() > 0 || !self.findings.is_empty();
         let complete = self.unseen.is_empty() && self.unknown.is_empty();
         match (found, complete) {
             (true, complete) => Outcome::Found { complete },
@@ -138,14 +196,56 @@ impl Verdict {
         }
     }
 
-    /// How many credentials there are. Zero is only given where it is the verdict; `None`: the number is not known, or
-    /// is not what matters.
+    /// How many credentials there are of a class.
+    pub(crate) fn count_of(&self, class: Class) -> usize {
+        self.roots.iter().chain(&self.others).filter(|root| root.class == class).count()
+    }
+
+    /// How many must not be there.
+    fn within_gate(&self) -> usize {
+        match self.gate {
+            Gate::Mission => self.roots.len(),
+            Gate::Platform => self.roots.len() + self.count_of(Class::Platform),
+        }
+    }
+
+    /// How many credentials there are that must not be there. Zero is only given where it is the verdict; `None`: the
+    /// number is not known, or is not what matters.
     pub(crate) fn count(&self) -> Option<usize> {
-        match (self.outcome(), self.roots.len()) {
+        match (self.outcome(), self.within_gate()) {
             (Outcome::Zero, _) => Some(0),
             (Outcome::Found { .. }, count) if count > 0 => Some(count),
             _ => None,
         }
+    }
+
+    /// From which sides the question was asked, and what each came to.
+    pub(crate) fn legs(&self) -> [Leg; 3] {
+        let is_used = |root: &Root| root.opens.iter().any(|opens| *opens != Opens::Unused);
+        let lies = |root: &Root| {
+            !root.secrets.is_empty()
+                || !root.config_maps.is_empty()
+                || !root.objects.is_empty()
+                || is_used(root)
+        };
+        let platform = self.gate == Gate::Platform && self.count_of(Class::Platform) > 0;
+        let cluster = match (self.roots.iter().any(lies) || platform, self.unseen_in_cluster) {
+            (true, _) => LegState::Found,
+            (false, 0) if !self.installed => LegState::NotLookedAt,
+            (false, 0) => LegState::Zero,
+            (false, _) => LegState::Incomplete,
+        };
+        let consumption = match () {
+            () if self.roots.iter().any(is_used) || !self.findings.is_empty() => LegState::Found,
+            () if !self.unknown.is_empty() || !self.unseen.is_empty() => LegState::Incomplete,
+            () if self.stores + self.generators == 0 => LegState::NothingToJudge,
+            () => LegState::Zero,
+        };
+        [
+            Leg { name: LegName::Cluster, state: cluster },
+            Leg { name: LegName::Consumption, state: consumption },
+            Leg { name: LegName::Cloud, state: LegState::NotLookedAt },
+        ]
     }
 
     /// The one line that matters.
@@ -155,7 +255,7 @@ impl Verdict {
             count => format!("{count} things could not be read or judged"),
         };
         match self.outcome() {
-            Outcome::Zero => "ZERO (stores): nothing long-lived opens a secret store".into(),
+            Outcome::Zero => self.zero_in_words(),
             Outcome::NothingToJudge => {
                 "NOTHING TO JUDGE: External Secrets Operator is not installed in this cluster".into()
             }
@@ -165,33 +265,52 @@ impl Verdict {
         }
     }
 
+    fn zero_in_words(&self) -> String {
+        let is_zero = |leg: &&Leg| leg.state == LegState::Zero;
+        let consumption = self.legs().iter().filter(is_zero).any(|leg| leg.name == LegName::Consumption);
+        let what = match self.gate {
+            Gate::Mission => "no long-lived credential opens a cloud or a secret store",
+            Gate::Platform => "no long-lived credential opens a cloud, a secret store or the platform",
+        };
+        let headline = match consumption {
+            true => format!("ZERO (cluster + consumption): {what}"),
+            false => format!("ZERO IN CLUSTER ONLY: {what}, and there is no store or generator to judge"),
+        };
+        match (self.gate, self.count_of(Class::Platform)) {
+            (Gate::Platform, _) | (Gate::Mission, 0) => headline,
+            (Gate::Mission, 1) => format!("{headline}; 1 opens a part of the platform"),
+            (Gate::Mission, count) => format!("{headline}; {count} open parts of the platform"),
+        }
+    }
+
     fn found_in_words(&self) -> String {
         let findings = match self.findings.len() {
             0 => None,
             1 => Some("1 other finding".to_owned()),
             count => Some(format!("{count} other findings")),
         };
-        let credentials = match self.roots.len() {
-            0 => None,
-            count => {
-                let opens: BTreeSet<_> = self.roots.iter().flat_map(|root| &root.opens).collect();
-                let (one, many) = match (
-                    opens.contains(&Opens::Store) || opens.contains(&Opens::Controller),
-                    opens.contains(&Opens::Generator),
-                ) {
-                    (_, true) => {
-                        ("opens the secret stores and generators", "open the secret stores and generators")
-                    }
-                    (true, false) => ("opens the secret stores", "open the secret stores"),
-                    (false, false) => ("lies beside the secret stores", "lie beside the secret stores"),
-                };
-                Some(if count == 1 {
-                    format!("1 long-lived credential {one}")
-                } else {
-                    format!("{count} long-lived credentials {many}")
-                })
-            }
+        let opens: BTreeSet<_> = self.roots.iter().flat_map(|root| &root.opens).collect();
+        let is_used = opens.contains(&Opens::Store) || opens.contains(&Opens::Controller);
+        let of_roots = match (is_used, opens.contains(&Opens::Generator)) {
+            (_, true) => ("opens the secret stores and generators", "open the secret stores and generators"),
+            (true, false) => ("opens the secret stores", "open the secret stores"),
+            (false, false) => (
+                "lies in the cluster, used by no secret store",
+                "lie in the cluster, used by no secret store",
+            ),
         };
+        let platform = match self.gate {
+            Gate::Mission => 0,
+            Gate::Platform => self.count_of(Class::Platform),
+        };
+        let of_platform = ("opens a part of the platform", "open a part of the platform");
+        let counted = [(self.roots.len(), of_roots), (platform, of_platform)].into_iter();
+        let counted = counted.filter(|(count, _)| *count > 0).map(|(count, (one, many))| match count {
+            1 => format!("1 LONG-LIVED credential {one}"),
+            count => format!("{count} LONG-LIVED credentials {many}"),
+        });
+        let counted: Vec<_> = counted.collect();
+        let credentials = (!counted.is_empty()).then(|| counted.join("; "));
         match (credentials, findings) {
             (Some(credentials), Some(findings)) => format!("{credentials}; {findings}"),
             (Some(credentials), None) => credentials,
@@ -201,95 +320,6 @@ impl Verdict {
             }
         }
     }
-
-    /// For people, the headline first.
-    pub(crate) fn lines(&self) -> Vec<String> {
-        let mut lines = vec![self.headline()];
-        for (number, root) in self.roots.iter().enumerate() {
-            lines.push(String::new());
-            lines.push(format!("{}. {}", number + 1, root.what));
-            lines.extend(root.secrets.iter().map(|secret| format!("   lies in:   {secret}")));
-            lines.extend(root.config_maps.iter().map(|config_map| format!("   lies in:   {config_map}")));
-            for hit in &root.hits {
-                let by = if root.opens.iter().all(|opens| *opens == Opens::Unused) {
-                    "found at:"
-                } else {
-                    "opens by:"
-                };
-                lines.push(format!("   {by}  {}: {}  [{}]", hit.place, hit.why, hit.rule));
-            }
-            let remedies: BTreeSet<_> = root.hits.iter().map(|hit| hit.remedy.as_str()).collect();
-            lines.extend(remedies.into_iter().map(|remedy| format!("   remove it: {remedy}")));
-        }
-        for (title, hits) in
-            [("finding", &self.findings), ("not judged", &self.unknown), ("note", &self.notes)]
-        {
-            for hit in hits {
-                lines.push(String::new());
-                lines.push(format!("{title}: {}: {}  [{}]", hit.place, hit.why, hit.rule));
-                lines.push(format!("   remedy: {}", hit.remedy));
-            }
-        }
-        if !self.unseen.is_empty() {
-            lines.push(String::new());
-            lines.push("could not be read:".into());
-            lines.extend(self.unseen.iter().map(|unseen| format!("   {unseen}")));
-        }
-        lines.push(String::new());
-        lines.push(if self.installed {
-            let stores = if self.stores == 1 { "store" } else { "stores" };
-            let generators = if self.generators == 1 { "generator" } else { "generators" };
-            format!("audited: {} {stores}, {} {generators}", self.stores, self.generators)
-        } else {
-            "External Secrets Operator is not installed in this cluster".into()
-        });
-        lines.push(format!("beyond this audit: {BEYOND}"));
-        lines
-    }
-
-    /// For scripts. `verdict`, `complete` and `count` are what [`Self::outcome`] says.
-    pub(crate) fn to_json(&self) -> Value {
-        let hits = |hits: &[Hit]| hits.iter().map(hit_to_json).collect::<Vec<_>>();
-        let roots = self.roots.iter().map(|root| {
-            json!({
-                "what": root.what,
-                "id": root.id,
-                "secrets": root.secrets.iter().map(|secret| json!({
-                    "namespace": secret.namespace, "name": secret.name, "key": secret.key,
-                })).collect::<Vec<_>>(),
-                "configMaps": root.config_maps.iter().map(|config_map| json!({
-                    "namespace": config_map.namespace, "name": config_map.name, "key": config_map.key,
-                })).collect::<Vec<_>>(),
-                "places": hits(&root.hits),
-            })
-        });
-        json!({
-            "scope": "stores",
-            "verdict": self.outcome().name(),
-            "headline": self.headline(),
-            "complete": self.outcome().is_complete(),
-            "count": self.count(),
-            "credentials": roots.collect::<Vec<_>>(),
-            "findings": hits(&self.findings),
-            "notJudged": hits(&self.unknown),
-            "notes": hits(&self.notes),
-            "notSeen": self.unseen.iter().map(|unseen| json!({
-                "what": unseen.what, "right": unseen.right, "why": unseen.why,
-            })).collect::<Vec<_>>(),
-            "rules": RULES.iter().map(|rule| json!({ "id": rule.id, "summary": rule.summary })).collect::<Vec<_>>(),
-            "stores": self.stores,
-            "generators": self.generators,
-            "installed": self.installed,
-            "beyond": BEYOND,
-        })
-    }
-}
-
-/// What this audit does not say anything about.
-const BEYOND: &str = "Secrets of namespaces without stores, generators and controllers, credentials at the cloud, nodes, backups, git";
-
-fn hit_to_json(hit: &Hit) -> Value {
-    json!({ "rule": hit.rule, "object": hit.place, "why": hit.why, "remedy": hit.remedy })
 }
 
 #[cfg(test)]

@@ -15,16 +15,24 @@ fn verdict(roots: usize, findings: usize, unknown: usize, unseen: usize, install
                 id: format!("google:{number}"),
                 secrets: BTreeSet::new(),
                 config_maps: BTreeSet::new(),
+                objects: BTreeSet::new(),
+                more: 0,
+                class: Class::Root,
                 opens: BTreeSet::from([opens[number % 4]]),
                 hits: Vec::new(),
             })
             .collect(),
+        others: Vec::new(),
         findings: vec![hit("token-audience", Weight::Finding); findings],
         unknown: vec![hit("unknown-login", Weight::Unknown); unknown],
         notes: Vec::new(),
         unseen: (0..unseen)
             .map(|number| Unseen { what: format!("w{number}"), right: "list w".into(), why: "y".into() })
             .collect(),
+        unseen_in_cluster: unseen,
+        looked: BTreeMap::new(),
+        unmanaged: 0,
+        gate: Gate::Mission,
         stores: 1,
         generators: 0,
         installed,
@@ -59,4 +67,53 @@ fn every_combination_agrees_with_itself() {
         combinations += 1;
     }
     assert_eq!(combinations, 216);
+}
+
+/// What the platform holds is named always, and decides by its own gate only.
+#[test]
+fn gate_decides_what_must_be_zero() {
+    let with = |classes: &[Class]| {
+        let mut it = verdict(classes.len(), 0, 0, 0, true);
+        for (root, class) in it.roots.iter_mut().zip(classes) {
+            root.class = *class;
+        }
+        (it.roots, it.others) = it.roots.into_iter().partition(|root| root.class == Class::Root);
+        it
+    };
+    use Class::{Irreducible, Platform, Root as Mission, RootKey};
+    for (classes, mission, platform) in [
+        (&[][..], 0, 0),
+        (&[Irreducible, RootKey], 0, 0),
+        (&[Platform], 0, 1),
+        (&[Platform, Irreducible, Platform], 0, 2),
+        (&[Mission, Platform, RootKey], 1, 2),
+    ] {
+        for (gate, wanted) in [(Gate::Mission, mission), (Gate::Platform, platform)] {
+            let it = with(classes).through(gate);
+            let report = it.to_json();
+            let at = format!("{classes:?} {gate:?}\n{report}");
+            assert_eq!(it.count(), Some(wanted), "{at}");
+            assert_eq!(it.outcome() == Outcome::Zero, wanted == 0, "{at}");
+            assert_eq!(it.headline().contains("ZERO"), wanted == 0, "{at}");
+            assert_eq!(report["credentials"].as_array().unwrap().len(), classes.len(), "{at}");
+            let of_platform = classes.iter().filter(|class| **class == Platform).count();
+            assert_eq!(report["classes"]["platform"], of_platform, "{at}");
+            let is_named = of_platform > 0 && (wanted == 0 || gate == Gate::Platform);
+            assert_eq!(it.headline().contains("of the platform"), is_named, "{at}");
+        }
+    }
+}
+
+#[test]
+fn headline_names_its_legs() {
+    let mut it = verdict(0, 0, 0, 0, true);
+    assert!(it.headline().starts_with("ZERO (cluster + consumption): "), "{}", it.headline());
+    it.stores = 0;
+    assert!(it.headline().starts_with("ZERO IN CLUSTER ONLY: "), "{}", it.headline());
+    let states = |it: &Verdict| it.legs().map(|leg| leg.state);
+    assert_eq!(states(&it), [LegState::Zero, LegState::NothingToJudge, LegState::NotLookedAt]);
+    let refused = verdict(0, 0, 0, 1, true);
+    assert_eq!(states(&refused)[..2], [LegState::Incomplete, LegState::Incomplete]);
+    let absent = verdict(0, 0, 0, 0, false);
+    assert_eq!(states(&absent)[0], LegState::NotLookedAt, "nothing was looked through");
 }

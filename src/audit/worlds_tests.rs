@@ -162,6 +162,13 @@ impl Tally {
                 }
             }
         }
+        // As with Secrets: a ConfigMap with a key is counted by itself.
+        if places.iter().all(|place| place.truth == PlaceTruth::Clean) {
+            let config_maps = beside.iter_mut().filter(|object| object.kind() == "ConfigMap");
+            for data in config_maps.filter_map(|object| object.0["data"].as_object_mut()) {
+                data.retain(|_, value| !value.as_str().is_some_and(|value| value.contains("PRIVATE KEY")));
+            }
+        }
         let (objects, refused) = world(way, places, &beside);
         let mut inventory = inventory(&objects);
         if refused {

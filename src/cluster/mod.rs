@@ -35,6 +35,7 @@ pub(crate) use self::{
     names::{is_label, is_path_segment, is_subdomain},
     observed::{ApiServer, FailedServer, Failure, Observed, Reached},
     outside_tokens::OutsideTokens,
+    wrapped::{base64_of, decoded, of_two_bytes, private_keys},
 };
 use self::{
     observed::no_server,

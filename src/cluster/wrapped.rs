@@ -78,7 +78,7 @@ fn in_json(value: &Value, depth: usize, is_it: &mut dyn FnMut(&[u8]) -> bool) ->
 }
 
 /// Base64 of any alphabet, padded or not, of something that is long enough.
-fn decoded(text: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn decoded(text: &[u8]) -> Option<Vec<u8>> {
     if text.len() < SHORTEST {
         return None;
     }
@@ -86,7 +86,7 @@ fn decoded(text: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// UTF-16 with a byte order mark.
-fn of_two_bytes(value: &[u8]) -> Option<String> {
+pub(crate) fn of_two_bytes(value: &[u8]) -> Option<String> {
     let read = |from: fn([u8; 2]) -> u16| {
         let units = value.chunks_exact(2).skip(1).map(|pair| from([pair[0], pair[1]]));
         char::decode_utf16(units).collect::<Result<String, _>>().ok()
@@ -118,7 +118,7 @@ pub(crate) fn private_keys(text: &[u8]) -> Vec<String> {
 }
 
 /// The digits of base64 alone. However often a line break was written out, it is one: `\n`, `\\n`.
-fn base64_of(body: &str) -> String {
+pub(crate) fn base64_of(body: &str) -> String {
     let mut found = String::with_capacity(body.len());
     let mut chars = body.chars().peekable();
     while let Some(c) = chars.next() {

@@ -1,8 +1,9 @@
-//! `keyless audit`: count what still opens the secret stores and does not expire.
+//! `keyless audit`: count what does not expire and still opens a cloud, a secret store or the platform.
 
 use super::Exit;
 use crate::{
     audit::{Outcome, judge},
+    cli::AuditArgs,
     config::Settings,
     error::Result,
     report::Report,
@@ -10,9 +11,9 @@ use crate::{
 };
 
 /// Runs the command.
-pub(crate) async fn run(settings: &Settings, report: &mut Report<'_>) -> Result<Exit> {
+pub(crate) async fn run(args: &AuditArgs, settings: &Settings, report: &mut Report<'_>) -> Result<Exit> {
     let cluster = target::require_look(settings, report).await?;
-    let verdict = judge(&cluster.inventory().await?);
+    let verdict = judge(&cluster.inventory().await?).through(args.gate);
     for line in verdict.lines() {
         report.line(line);
     }

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::Exit;
 use crate::{
+    audit::{Described, catalogue},
     cli::ExplainArgs,
     error::{Check, Code, Entry, Error, Result},
     redact,
@@ -30,15 +31,18 @@ struct Explained {
 }
 
 pub(crate) fn run(args: &ExplainArgs, report: &mut Report<'_>) -> Result<Exit> {
-    let shown = match &args.code {
-        None => all(),
-        Some(name) => vec![all().into_iter().find(|it| it.entry.name == name).ok_or_else(|| unknown(name))?],
+    let (shown, rules) = match &args.code {
+        None => (all(), catalogue()),
+        Some(name) => chosen(name)?,
     };
     match args.code {
-        None => list(&shown, report),
-        Some(_) => shown.iter().for_each(|it| report.lines(details(&it.entry))),
+        None => list(&shown, &rules, report),
+        Some(_) => {
+            shown.iter().for_each(|it| report.lines(details(&it.entry)));
+            rules.iter().for_each(|it| report.lines(details_of_rule(it)));
+        }
     }
-    report.json("explain", json!({ "codes": shown }));
+    report.json("explain", json!({ "codes": shown, "rules": rules }));
     Ok(Exit::Clean)
 }
 
@@ -50,16 +54,27 @@ fn all() -> Vec<Explained> {
     all
 }
 
+/// The one of this name. Rules and kinds of credentials go by their code, in any case, and by their ID.
+fn chosen(name: &str) -> Result<(Vec<Explained>, Vec<Described>)> {
+    let is_rule = |it: &Described| it.name.eq_ignore_ascii_case(name) || it.id == name;
+    if let Some(found) = all().into_iter().find(|it| it.entry.name == name) {
+        return Ok((vec![found], Vec::new()));
+    }
+    let rule = catalogue().into_iter().find(is_rule);
+    rule.map(|rule| (Vec::new(), vec![rule])).ok_or_else(|| unknown(name))
+}
+
 fn unknown(name: &str) -> Error {
     let error = Error::usage(Code::ExplainUnknown, format!("there is no code `{}`", redact::given(name)));
-    let names: Vec<_> = all().iter().map(|it| it.entry.name).collect();
+    let rules = catalogue().into_iter().flat_map(|it| [it.name, it.id]);
+    let names: Vec<_> = all().iter().map(|it| it.entry.name).chain(rules).collect();
     match yaml::nearest(name, &names) {
         Some(nearest) => error.hint(format!("perhaps `{nearest}`: keyless explain {nearest}")),
         None => error.hint("`keyless explain` lists all codes"),
     }
 }
 
-fn list(all: &[Explained], report: &mut Report<'_>) {
+fn list(all: &[Explained], rules: &[Described], report: &mut Report<'_>) {
     let width = all.iter().map(|it| it.entry.name.len()).max().unwrap_or_default();
     for (kind, title) in [(Kind::Message, "Errors and warnings"), (Kind::Check, "\nChecks")] {
         report.line(title);
@@ -67,6 +82,24 @@ fn list(all: &[Explained], report: &mut Report<'_>) {
             report.line(format_args!("  {:width$}  {}", entry.name, entry.meaning));
         }
     }
+    report.line("\nRules and kinds of credentials of audit");
+    for rule in rules {
+        report.line(format_args!("  {} {:22}  {}", rule.name, rule.id, rule.meaning));
+    }
+}
+
+fn details_of_rule(rule: &Described) -> Vec<String> {
+    let class = match rule.class {
+        Some(class) => format!("{} ({}): {}", class.letter(), class.title(), class.meaning()),
+        None => "none of its own".into(),
+    };
+    let mut lines = vec![format!("{} {}", rule.name, rule.id), format!("  {}", rule.meaning)];
+    lines.push(format!("\nClass {class}; severity {}", rule.severity.name()));
+    if !rule.recognised.is_empty() {
+        lines.extend(["\nRecognised by:".to_owned(), format!("  {}", rule.recognised)]);
+    }
+    lines.extend(["\nWhat to do:".to_owned(), format!("  {}", rule.remedy)]);
+    lines
 }
 
 fn details(entry: &Entry) -> Vec<String> {

@@ -61,7 +61,7 @@ fn one_key() -> World {
 fn one_key_is_one_credential() {
     let world = one_key();
     let ran = world.run(&["audit"]).ends(1);
-    assert_eq!(ran.out.lines().next(), Some("1 long-lived credential opens the secret stores"));
+    assert_eq!(ran.out.lines().next(), Some("1 LONG-LIVED credential opens the secret stores"));
     for wanted in [
         "key 0123abcd of the Google service account eso@acme-prod.iam.gserviceaccount.com",
         "Secret external-secrets/gcp-key (key.json)",
@@ -83,14 +83,18 @@ fn one_key_is_one_credential() {
     world.cluster.put_object(store_with_key("third", "other"));
     let ran = world.run(&["audit"]).ends(1);
     assert!(
-        ran.snapshot("audit-two-keys").out.starts_with("2 long-lived credentials open the secret stores\n")
+        ran.snapshot("audit-two-keys").out.starts_with("2 LONG-LIVED credentials open the secret stores\n")
     );
 }
 
 #[test]
 fn a_cluster_without_stores_is_zero() {
     let ran = cluster("").run(&["audit"]).ends(0).snapshot("audit-no-stores");
-    assert!(ran.out.starts_with("ZERO (stores): nothing long-lived opens a secret store\n"), "{}", ran.out);
+    assert!(
+        ran.out.starts_with("ZERO IN CLUSTER ONLY: no long-lived credential opens a cloud"),
+        "{}",
+        ran.out
+    );
     // Without the operator there is nothing that could be zero.
     let world = World::new(1);
     let ran = world.run(&["audit"]).ends(3).snapshot("audit-nothing-to-judge");
@@ -151,7 +155,7 @@ fn unlisted_resource_makes_audit_incomplete() {
     let ran = world.run(&["audit"]).ends(1);
     let headline = ran.out.lines().next().unwrap();
     assert!(
-        headline.starts_with("1 long-lived credential opens") && headline.contains("INCOMPLETE"),
+        headline.starts_with("1 LONG-LIVED credential opens") && headline.contains("INCOMPLETE"),
         "{headline}"
     );
 }
@@ -162,7 +166,7 @@ fn unreadable_key_is_counted_anyway() {
     world.cluster.deny("admin", "get", "secrets");
     let ran = world.run(&["audit"]).ends(1);
     assert!(
-        ran.out.contains("1 long-lived credential opens") && ran.out.contains("INCOMPLETE"),
+        ran.out.contains("1 LONG-LIVED credential opens") && ran.out.contains("INCOMPLETE"),
         "{}",
         ran.out
     );
@@ -192,7 +196,7 @@ fn an_external_account_is_opened() {
     let server = json!({ "url": "http://169.254.169.254/token" });
     let world =
         with_external_account(Some(json!({ "type": "external_account", "credential_source": server })));
-    world.run(&["audit"]).ends(0).says("ZERO (stores)");
+    world.run(&["audit"]).ends(0).says("ZERO (cluster + consumption)");
     // The right to read it is named, and without it nothing is known.
     world.cluster.deny("admin", "get", "configmaps");
     let ran = world.run(&["audit"]).ends(3);
@@ -213,7 +217,7 @@ fn an_external_account_is_opened() {
     let world = with_external_account(Some(key));
     let ran = world.run(&["audit", "-vv"]).ends(1);
     for wanted in [
-        "1 long-lived credential",
+        "1 LONG-LIVED credential",
         "key 0123abcd",
         "lies in:   ConfigMap external-secrets/account",
         "kubectl delete configmap",

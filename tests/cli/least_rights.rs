@@ -83,6 +83,20 @@ fn manifests(folder: &str, file: &str) -> Vec<Value> {
 fn estate() -> Estate {
     let estate = Estate::new();
     estate.world.cluster.load_crds(GENERATORS);
+    for (group, plural, kind) in [
+        ("argoproj.io", "applications", "Application"),
+        ("argoproj.io", "applicationsets", "ApplicationSet"),
+        ("helm.cattle.io", "helmcharts", "HelmChart"),
+        ("helm.toolkit.fluxcd.io", "helmreleases", "HelmRelease"),
+    ] {
+        estate.world.cluster.load_crds(&format!(
+            "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {{name: {plural}.{group}}}\n\
+             spec:\n  group: {group}\n  scope: Namespaced\n  names: {{kind: {kind}, listKind: {kind}List, plural: {plural}, \
+             singular: {}}}\n  versions:\n  - {{name: v1, served: true, storage: true, schema: {{openAPIV3Schema: \
+             {{type: object, x-kubernetes-preserve-unknown-fields: true}}}}}}\n",
+            kind.to_lowercase()
+        ));
+    }
     let put = |object: Value| estate.world.cluster.put_object(object);
     // A second operator that only its lease tells.
     put(
@@ -144,7 +158,7 @@ fn audit_needs_exactly_its_rights() {
     let whole = audit(&estate.world).ends(1);
     assert_eq!(
         whole.out.lines().next(),
-        Some("1 long-lived credential opens the secret stores"),
+        Some("1 LONG-LIVED credential opens the secret stores"),
         "{}",
         whole.out
     );

@@ -5,6 +5,7 @@
 mod attacked;
 mod attacked_audit;
 mod audit;
+mod audit_cluster;
 mod audit_server;
 mod bounds;
 mod buckets;

@@ -119,7 +119,10 @@ fn noted_key_counts_until_deleted() {
     assert!(!annotations.contains("keyless/replace"), "{annotations}");
     let key = estate.key_id.as_str();
     let audited = estate.run(&["audit"]).ends(1).says("setup noted it as replaced").says(key);
-    assert_eq!(audited.out.lines().next(), Some("1 long-lived credential lies beside the secret stores"));
+    assert_eq!(
+        audited.out.lines().next(),
+        Some("1 LONG-LIVED credential lies in the cluster, used by no secret store")
+    );
     estate.run(&RETIRE).ends(0);
     estate.retired();
     estate.run(&["audit"]).ends(0).says("ZERO");

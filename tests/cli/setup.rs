@@ -12,7 +12,7 @@ const SETUP: [&str; 4] = ["setup", "--yes", "--watch-for", "1s"];
 #[test]
 fn setup_without_settings_reaches_zero_credentials() {
     let estate = Estate::new();
-    estate.run(&["audit"]).ends(1).says("1 long-lived credential").snapshot("audit-one-key");
+    estate.run(&["audit"]).ends(1).says("1 LONG-LIVED credential").snapshot("audit-one-key");
     let before = estate.store();
     let planned = estate.run(&["setup", "--dry-run"]).ends(1).snapshot("plan-google-uploaded-keys");
     for named in ["pool keyless-", "provider cluster", "ClusterSecretStore gcp", &estate.key_id, "uploaded"] {

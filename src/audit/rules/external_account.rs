@@ -16,10 +16,15 @@ use crate::cluster::{
     objects::Look,
     snapshot::{ConfigMapKey, Controller, Credential, Public, Source, TokenSource},
 };
+use crate::credentials::{Class, Severity};
 
 pub(in crate::audit) const RULE: Rule = Rule {
+    code: "KL106",
     id: "external-account",
+    class: Some(Class::Root),
+    severity: Severity::High,
     summary: "something logs in through an external account whose tokens come from something stored, or unknown",
+    remedy: "Let the file name a projected token, or let stores log in by a ServiceAccount.",
     check,
 };
 

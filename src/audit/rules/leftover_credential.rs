@@ -8,10 +8,15 @@ use super::super::{
     login::{By, login},
     principal::{Holder, Principal},
 };
+use crate::credentials::{Class, Severity};
 
 pub(in crate::audit) const RULE: Rule = Rule {
+    code: "KL212",
     id: "leftover-credential",
+    class: Some(Class::Root),
+    severity: Severity::Critical,
     summary: "a store or generator names a stored credential although another login takes effect",
+    remedy: "Take it out of the object that names it, and revoke it where it was issued.",
     check,
 };
 

@@ -12,10 +12,15 @@ use crate::cluster::{
     objects::Look,
     snapshot::{SecretKey, Version, token_secrets},
 };
+use crate::credentials::{Class, Severity};
 
 pub(in crate::audit) const RULE: Rule = Rule {
+    code: "KL143",
     id: "legacy-token",
+    class: Some(Class::Root),
+    severity: Severity::High,
     summary: "a store or generator logs in, or may log in, with the stored token of its ServiceAccount",
+    remedy: "Delete the stored tokens that the ServiceAccount lists, and use External Secrets Operator 0.16 or later.",
     check,
 };
 

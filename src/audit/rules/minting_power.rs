@@ -7,10 +7,15 @@ use crate::cluster::{
     objects::Look,
     snapshot::{Controller, Minting},
 };
+use crate::credentials::Severity;
 
 pub(in crate::audit) const RULE: Rule = Rule {
+    code: "KL192",
     id: "minting-power",
+    class: None,
+    severity: Severity::High,
     summary: "External Secrets Operator may mint tokens for every ServiceAccount, or whether it may is not known",
+    remedy: "helm value rbac.serviceAccountTokenCreate: false, then keyless setup, which grants it for one ServiceAccount.",
     check,
 };
 

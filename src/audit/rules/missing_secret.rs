@@ -6,9 +6,17 @@ use super::{
     keyless_instead,
 };
 use crate::cluster::{objects::Look, snapshot::SecretKey};
+use crate::credentials::{Class, Severity};
 
-pub(in crate::audit) const RULE: Rule =
-    Rule { id: "missing-secret", summary: "a store or generator names a Secret that does not exist", check };
+pub(in crate::audit) const RULE: Rule = Rule {
+    code: "KL224",
+    id: "missing-secret",
+    class: Some(Class::NotSeen),
+    severity: Severity::High,
+    summary: "a store or generator names a Secret that does not exist",
+    remedy: "Take the reference out; if the credential is still alive, revoke it where it was issued.",
+    check,
+};
 
 fn check(scene: &Scene<'_>) -> Vec<Hit> {
     scene.principals.iter().flat_map(|principal| of_principal(scene, principal)).collect()

@@ -2,10 +2,15 @@
 //! name no login of their own log in with it, now or later.
 
 use super::super::{Hit, Rule, Scene, Weight, login::By, principal::Principal, surroundings::Surroundings};
+use crate::credentials::{Class, Severity};
 
 pub(in crate::audit) const RULE: Rule = Rule {
+    code: "KL182",
     id: "pod-credential",
+    class: Some(Class::Root),
+    severity: Severity::Critical,
     summary: "the controller's own surroundings hold a stored credential, or something that is not known",
+    remedy: "Let stores name a login by tokens of their own, and take the credential out of the workload of the operator.",
     check,
 };
 

@@ -10,10 +10,15 @@ use crate::cluster::{
     objects::Look,
     snapshot::{Public, Replaced, SecretKey},
 };
+use crate::credentials::{Class, Severity};
 
 pub(in crate::audit) const RULE: Rule = Rule {
+    code: "KL213",
     id: "replaced-credential",
+    class: Some(Class::Root),
+    severity: Severity::Critical,
     summary: "a credential that setup has replaced is not retired yet",
+    remedy: "keyless setup --retire-key; what it cannot retire: revoke it where it was issued, and delete its Secret.",
     check,
 };
 
@@ -32,12 +37,9 @@ fn of_one(scene: &Scene<'_>, replaced: &Replaced) -> Hit {
     };
     let places: BTreeSet<_> = replaced.places.iter().filter(holds).cloned().collect();
     let found = stored(scene.inventory, &places, &BTreeSet::new(), Opens::Unused);
-    let mut credential = found.unwrap_or_else(|| Stored {
-        identity: Identity::At(format!("{} {}", replaced.noted, replaced.what)),
-        what: replaced.what.clone(),
-        secrets: BTreeSet::new(),
-        config_maps: BTreeSet::new(),
-        opens: Opens::Unused,
+    let mut credential = found.unwrap_or_else(|| {
+        let identity = Identity::At(format!("{} {}", replaced.noted, replaced.what));
+        Stored::new(identity, replaced.what.clone(), Opens::Unused)
     });
     if let Some(id) = &replaced.google_key {
         credential.identity = Identity::Named(google(id));

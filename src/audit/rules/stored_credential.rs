@@ -2,10 +2,15 @@
 
 use super::keyless_instead;
 use crate::audit::{Hit, Rule, Scene, Stored, Weight, login::By, principal::Principal};
+use crate::credentials::{Class, Severity};
 
 pub(in crate::audit) const RULE: Rule = Rule {
+    code: "KL211",
     id: "stored-credential",
+    class: Some(Class::Root),
+    severity: Severity::Critical,
     summary: "a store or generator logs in with a credential that is stored and does not expire by itself",
+    remedy: "Let the store or generator log in with tokens of a ServiceAccount; the report names the change for each. Then revoke the credential where it was issued.",
     check,
 };
 

@@ -5,10 +5,15 @@ use super::{
     settings,
 };
 use crate::audit::principal::Holder;
+use crate::credentials::Severity;
 
 pub(in crate::audit) const RULE: Rule = Rule {
+    code: "KL401",
     id: "token-audience",
+    class: None,
+    severity: Severity::Medium,
     summary: "a store or generator sends Google a token that the API server itself would accept",
+    remedy: "Name an audience that only this provider takes.",
     check,
 };
 

@@ -2,10 +2,15 @@
 
 use super::super::{Hit, Rule, Scene, Weight, login::By, principal::Principal};
 use crate::cluster::snapshot::{Controller, OWN_TOKEN, Source};
+use crate::credentials::{Class, Severity};
 
 pub(in crate::audit) const RULE: Rule = Rule {
+    code: "KL222",
     id: "token-file",
+    class: Some(Class::NotSeen),
+    severity: Severity::High,
     summary: "a login by a file of the controller's pod that is not known to be a projected token",
+    remedy: "Let the file be a projected token of the operator's pod.",
     check,
 };
 

@@ -3,9 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::super::{Hit, Rule, Scene, Weight};
+use crate::credentials::{Class, Severity};
 
-pub(in crate::audit) const RULE: Rule =
-    Rule { id: "unknown-login", summary: "how a store or generator logs in is not known", check };
+pub(in crate::audit) const RULE: Rule = Rule {
+    code: "KL221",
+    id: "unknown-login",
+    class: Some(Class::NotSeen),
+    severity: Severity::High,
+    summary: "how a store or generator logs in is not known",
+    remedy: "Use a login that is known, or ask for this one to be added.",
+    check,
+};
 
 fn check(scene: &Scene<'_>) -> Vec<Hit> {
     let mut reasons: BTreeMap<String, Vec<String>> = BTreeMap::new();

@@ -6,10 +6,15 @@ use super::super::{
     Hit, Rule, Scene, Weight,
     principal::{Principal, classes},
 };
+use crate::credentials::{Class, Severity};
 
 pub(in crate::audit) const RULE: Rule = Rule {
+    code: "KL223",
     id: "unserved",
+    class: Some(Class::NotSeen),
+    severity: Severity::High,
     summary: "the controller of a store or generator was not recognised, and its login could not be determined",
+    remedy: "Give the controller's workload the label app.kubernetes.io/name: external-secrets, and let the audit list workloads and pods.",
     check,
 };
 

@@ -14,12 +14,12 @@ use crate::{
 
 /// Objects on a page, at most. The API server's cost of a page grows with it.
 const PAGE: usize = 500;
-/// A first page of Secrets, which may have a megabyte each.
-const FIRST_OF_SECRETS: usize = 20;
+/// A first page of Secrets, which may have a megabyte each, and each of which is looked through while it is read.
+const FIRST_OF_SECRETS: usize = 4;
 /// A page with fewer bytes is followed by a larger one, one with more by a smaller one: each must be read in time.
 const SMALL_PAGE: usize = 1 << 20;
 const LARGE_PAGE: usize = 8 << 20;
-/// How often a list is begun again when it changed too fast to be read to its end.
+/// How often a list is begun again when it changed too fast to be read to its end, or its connection broke.
 const RESTARTS: usize = 3;
 /// A million objects of a kind. A list that has more is not read to its end.
 const MAX_PAGES: usize = 2_000;
@@ -68,6 +68,8 @@ impl Cluster {
             match self.each_once(resource, namespace, selector, items).await {
                 // The list's snapshot is gone from etcd. What was read so far may no longer be true.
                 Err(error) if error.code == Code::ClusterGone && restarts < RESTARTS => restarts += 1,
+                // The connection broke before the answer: many lists share one, and one of them may have broken it.
+                Err(error) if error.code == Code::Http && restarts < RESTARTS => restarts += 1,
                 ended => return ended,
             }
         }

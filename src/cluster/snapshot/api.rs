@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::kinds::OF_OTHERS;
 use crate::cluster::objects::{Look, Resource, Unseen};
 
 /// What the API server says of itself (`GET /version`).
@@ -41,7 +42,7 @@ struct GroupVersion {
 
 /// Groups of workloads, and of the lease by which one of several controllers leads. A control plane without nodes may
 /// have only some of their kinds.
-const RUN_AS: [&str; 2] = ["apps", "coordination.k8s.io"];
+const RUN_AS: [&str; 3] = ["apps", "batch", "coordination.k8s.io"];
 
 fn is_eso(group: &str) -> bool {
     group == "external-secrets.io" || group.ends_with(".external-secrets.io")
@@ -60,8 +61,11 @@ impl Groups {
 
     /// Group and version of everything that belongs to External Secrets Operator, or that its controllers run as.
     pub(super) fn wanted(&self) -> Vec<(String, String)> {
-        let groups =
-            self.groups.iter().filter(|group| is_eso(&group.name) || RUN_AS.contains(&group.name.as_str()));
+        let is_wanted = |group: &&Group| {
+            let name = group.name.as_str();
+            is_eso(name) || RUN_AS.contains(&name) || OF_OTHERS.iter().any(|(group, _)| *group == name)
+        };
+        let groups = self.groups.iter().filter(is_wanted);
         groups
             .flat_map(|group| {
                 group.versions.iter().map(|version| (group.name.clone(), version.version.clone()))
@@ -118,6 +122,18 @@ impl Discovered {
         !self.versions(resource).is_empty()
     }
 
+    /// A kind of this name, as it can be listed.
+    pub(super) fn listed(&self, group: &str, plural: &str) -> Option<Resource> {
+        let (kind, namespaced, versions) = self.kinds.get(&format!("{plural}.{group}"))?;
+        Some(Resource {
+            group: group.to_owned().into(),
+            version: best(versions)?.into(),
+            plural: plural.to_owned().into(),
+            kind: kind.clone().into(),
+            namespaced: *namespaced,
+        })
+    }
+
     /// Kinds of External Secrets Operator beside these, as they can be listed.
     pub(super) fn others(&self, known: &[Resource]) -> Vec<Resource> {
         let others = self.kinds.iter().filter(|(name, _)| {
@@ -125,15 +141,8 @@ impl Discovered {
                 && known.iter().all(|known| known.name() != **name)
         });
         others
-            .filter_map(|(name, (kind, namespaced, versions))| {
-                let (plural, group) = name.split_once('.')?;
-                Some(Resource {
-                    group: group.to_owned().into(),
-                    version: best(versions)?.into(),
-                    plural: plural.to_owned().into(),
-                    kind: kind.clone().into(),
-                    namespaced: *namespaced,
-                })
+            .filter_map(|(name, _)| {
+                name.split_once('.').and_then(|(plural, group)| self.listed(group, plural))
             })
             .collect()
     }

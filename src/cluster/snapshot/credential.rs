@@ -2,13 +2,12 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fmt};
 
-use aws_lc_rs::digest::{Context, SHA256};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
 
 use super::{external_account::TokenSource, key_text};
-use crate::cluster::{objects::Strict, wrapped::any_within};
+use crate::{cluster::objects::Strict, credentials::Same};
 
 /// What is known of a stored credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,10 +21,6 @@ pub(crate) struct Credential {
     pub(crate) uid: String,
     pub(crate) same: Same,
 }
-
-/// Tells two equal values from two different ones, and nothing else: it cannot be printed.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Same([u8; 32]);
 
 /// Whose credential it is, in words that open nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,8 +37,6 @@ pub(crate) enum Public {
     EntraSecret,
     /// A token of Vault or OpenBao.
     VaultToken,
-    /// A credential of another kind that its form tells.
-    Token(&'static str),
     /// A value whose kind is not told from its form.
     Opaque,
 }
@@ -55,7 +48,7 @@ pub(super) struct Holder<'a> {
     #[serde(borrow)]
     kind: Option<Cow<'a, str>>,
     #[serde(borrow)]
-    pub(super) metadata: Strict<Metadata<'a>>,
+    metadata: Strict<Metadata<'a>>,
     #[serde(borrow, rename = "type")]
     secret_type: Option<Cow<'a, str>>,
     #[serde(borrow)]
@@ -66,11 +59,9 @@ pub(super) struct Holder<'a> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Metadata<'a> {
-    #[serde(borrow)]
-    pub(super) name: Cow<'a, str>,
-    #[serde(borrow)]
-    pub(super) namespace: Option<Cow<'a, str>>,
+struct Metadata<'a> {
+    #[serde(rename = "name")]
+    _name: IgnoredAny,
     #[serde(borrow)]
     uid: Option<Cow<'a, str>>,
     #[serde(borrow)]
@@ -102,80 +93,18 @@ impl<'a> Holder<'a> {
             .collect();
         // Beside an external account's file another value may well be a secret.
         let public = values.iter().map(|(_, value)| public(value)).max_by_key(Public::weight)?;
-        let mut digest = Context::new(&SHA256);
-        for (name, value) in &values {
-            if values.len() > 1 {
-                digest.update(&(name.len() as u64).to_be_bytes());
-                digest.update(name.as_bytes());
-                digest.update(&(value.len() as u64).to_be_bytes());
-            }
-            digest.update(value);
-        }
-        let mut same = [0; 32];
-        same.copy_from_slice(digest.finish().as_ref());
+        let same = match values.as_slice() {
+            [(_, value)] => Same::of(value),
+            values => Same::of_named(values.iter().map(|(name, value)| (*name, value.as_slice()))),
+        };
         let text = |text: &Option<Cow<'_, str>>| text.as_deref().unwrap_or_default().to_owned();
         Some(Credential {
             public,
             kind: text(&self.secret_type),
             created: text(&self.metadata.creation_timestamp),
             uid: text(&self.metadata.uid),
-            same: Same(same),
+            same,
         })
-    }
-
-    /// Every value that is known to be a key of a cloud or of a secret store, by its form, with its key.
-    pub(super) fn cloud_keys(&self) -> Vec<(String, Credential)> {
-        let mut found = Vec::new();
-        let mut ids = Vec::new();
-        let mut secrets = Vec::new();
-        for (name, decode) in self.values() {
-            let Some(value) = decode().filter(|value| !value.is_empty()) else { continue };
-            match public(&value) {
-                Public::AwsAccessKey { .. } if key_text::is_aws_id(&value) => ids.push(name),
-                Public::Opaque if key_text::is_aws_secret(&value) => secrets.push(name),
-                Public::Opaque | Public::ExternalAccount { .. } => {
-                    if let (Some(public), Some(it)) = (wrapped_in(&value), self.credential(Some(name))) {
-                        found.push((name.to_owned(), Credential { public, ..it }));
-                    }
-                }
-                _ => found.extend(self.credential(Some(name)).map(|it| (name.to_owned(), it))),
-            }
-        }
-        // The id of an access key is public; beside a secret of the right form it is a key.
-        if let (Some(id), Some(secret)) = (ids.first(), secrets.first())
-            && let (Some(by_id), Some(mut credential)) =
-                (self.credential(Some(id)), self.credential(Some(secret)))
-        {
-            credential.public = by_id.public;
-            found.push(((*secret).to_owned(), credential));
-        } else if let Some(name) = secrets.iter().find(|name| key_text::names_aws_secret(name)) {
-            let public = Public::Token("the secret half of an AWS access key");
-            found.extend(
-                self.credential(Some(name)).map(|it| ((*name).to_owned(), Credential { public, ..it })),
-            );
-        }
-        if found.is_empty() {
-            found.extend(self.in_pieces());
-        }
-        found
-    }
-
-    /// A Google key whose members lie in values of their own.
-    fn in_pieces(&self) -> Option<(String, Credential)> {
-        let (mut text, mut key) = (String::new(), None);
-        for (name, decode) in self.values() {
-            let Some(value) = decode().and_then(|value| String::from_utf8(value).ok()) else { continue };
-            if value.len() > LONGEST_PIECE {
-                continue;
-            }
-            if value.contains("PRIVATE KEY-----") {
-                key = Some(name);
-            }
-            text.extend([name, ": ", &value, "\n"]);
-        }
-        let key = key?;
-        let public = key_text::google_key(&text)?;
-        Some((key.to_owned(), Credential { public, ..self.credential(Some(key))? }))
     }
 
     /// Each value with its name, decoded only when it is asked for.
@@ -201,30 +130,10 @@ impl Public {
         match self {
             Self::ExternalAccount { .. } => 0,
             Self::Opaque => 1,
-            Self::EntraSecret | Self::VaultToken | Self::Token(_) => 2,
+            Self::EntraSecret | Self::VaultToken => 2,
             Self::GoogleKey { .. } | Self::GoogleUser | Self::AwsAccessKey { .. } => 3,
         }
     }
-}
-
-/// Longer values are none of the members of a key.
-const LONGEST_PIECE: usize = 16 << 10;
-/// Longer values are not looked into: a credential in another form is not so long.
-const LONGEST_WRAPPED: usize = 256 << 10;
-
-/// A credential in another form: in base64 once more, in JSON or YAML, among other text.
-fn wrapped_in(value: &[u8]) -> Option<Public> {
-    let mut found = None;
-    if value.len() <= LONGEST_WRAPPED {
-        any_within(value, &mut |part| {
-            found = match public(part) {
-                Public::Opaque | Public::ExternalAccount { .. } => key_text::among(part),
-                public => Some(public),
-            };
-            found.is_some()
-        });
-    }
-    found
 }
 
 fn public(value: &[u8]) -> Public {
@@ -259,12 +168,6 @@ fn public(value: &[u8]) -> Public {
     }
 }
 
-impl fmt::Debug for Same {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Same(…)")
-    }
-}
-
 impl fmt::Display for Public {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -276,7 +179,6 @@ impl fmt::Display for Public {
             Self::AwsAccessKey { id } => write!(f, "AWS access key {id}"),
             Self::EntraSecret => f.write_str("a client secret of Microsoft Entra"),
             Self::VaultToken => f.write_str("a token of Vault or OpenBao"),
-            Self::Token(what) => f.write_str(what),
             Self::Opaque => f.write_str("a stored credential"),
         }
     }

@@ -6,7 +6,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
     api::{Definition, Discovered, Groups, Presence, Resources, ServerVersion, presence},
-    kinds::{self, DEFINITIONS, Part},
+    kinds::{self, DEFINITIONS, OF_OTHERS, Part},
     read::IN_FLIGHT,
 };
 use crate::{
@@ -28,6 +28,12 @@ pub(super) struct Kinds {
 }
 
 impl Kinds {
+    /// The kinds of others in which credentials lie.
+    pub(super) fn of_others(&self) -> Vec<Resource> {
+        let listed = |(group, plural): (&str, &str)| self.discovered.as_ref()?.listed(group, plural);
+        OF_OTHERS.into_iter().filter_map(listed).collect()
+    }
+
     /// Whether a kind of the API server's own is to be read: unless it says itself that it has none.
     pub(super) fn reads(&self, resource: &Resource) -> bool {
         self.discovered.as_ref().is_none_or(|discovered| discovered.has(resource))

@@ -22,6 +22,9 @@ pub(super) static CONFIG_MAPS: Resource = Resource::new("", "v1", "configmaps", 
 pub(super) static DEPLOYMENTS: Resource = Resource::new("apps", "v1", "deployments", "Deployment", true);
 pub(super) static STATEFUL_SETS: Resource = Resource::new("apps", "v1", "statefulsets", "StatefulSet", true);
 pub(super) static DAEMON_SETS: Resource = Resource::new("apps", "v1", "daemonsets", "DaemonSet", true);
+pub(super) static REPLICA_SETS: Resource = Resource::new("apps", "v1", "replicasets", "ReplicaSet", true);
+pub(super) static JOBS: Resource = Resource::new("batch", "v1", "jobs", "Job", true);
+pub(super) static CRON_JOBS: Resource = Resource::new("batch", "v1", "cronjobs", "CronJob", true);
 pub(super) static PODS: Resource = Resource::new("", "v1", "pods", "Pod", true);
 pub(super) static LEASES: Resource = Resource::new("coordination.k8s.io", "v1", "leases", "Lease", true);
 pub(super) static DEFINITIONS: Resource = Resource::new(
@@ -37,6 +40,14 @@ pub(crate) static ROLE_BINDINGS: Resource = Resource::new(RBAC, "v1", "rolebindi
 pub(super) static CLUSTER_ROLES: Resource = Resource::new(RBAC, "v1", "clusterroles", "ClusterRole", false);
 pub(super) static CLUSTER_ROLE_BINDINGS: Resource =
     Resource::new(RBAC, "v1", "clusterrolebindings", "ClusterRoleBinding", false);
+
+/// Kinds of others that hold values of charts and applications, by group and plural: read if the API server has them.
+pub(super) const OF_OTHERS: [(&str, &str); 4] = [
+    ("argoproj.io", "applications"),
+    ("argoproj.io", "applicationsets"),
+    ("helm.cattle.io", "helmcharts"),
+    ("helm.toolkit.fluxcd.io", "helmreleases"),
+];
 
 /// What the objects of a kind of External Secrets Operator are to this program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use crate::{
         Cluster, ServiceAccount,
         objects::{Items, Look, Object, Resource, Unseen, broken_item, name_of},
     },
+    credentials::Sightings,
     error::Result,
 };
 
@@ -20,8 +21,13 @@ pub(super) enum Taken {
     Generators((Vec<Object>, BTreeSet<Unseen>)),
     Users(Usage, Vec<Object>, BTreeSet<Unseen>),
     UnknownKinds((Vec<Object>, BTreeSet<Unseen>)),
-    Controllers((Vec<Controller>, BTreeSet<Unseen>)),
-    Pods((Vec<Controller>, BTreeSet<Unseen>)),
+    Controllers((Vec<Controller>, BTreeSet<Unseen>), Sightings),
+    Pods((Vec<Controller>, BTreeSet<Unseen>), Sightings),
+    /// `secrets`: all Secrets of the cluster are among them.
+    Sightings {
+        sightings: Sightings,
+        secrets: bool,
+    },
     Notes(Vec<Replaced>, BTreeSet<Unseen>),
     Bindings(Bindings),
     Leases(Vec<Name>),

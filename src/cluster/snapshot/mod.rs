@@ -2,6 +2,7 @@
 //! uses them, and whose credentials they name. Of a Secret only the public half is kept.
 
 mod api;
+mod beside;
 mod container;
 mod controller;
 mod credential;
@@ -22,7 +23,7 @@ mod references;
 mod replaced;
 mod roles;
 mod schema;
-mod stray;
+mod taken;
 mod usage;
 mod wanted;
 
@@ -36,7 +37,7 @@ use serde_json::Value;
 pub(crate) use self::{
     container::{Container, EnvVar, Source, is_address},
     controller::{Class, Controller, Minting, Version},
-    credential::{Credential, Public, Same},
+    credential::{Credential, Public},
     environment::Variable,
     external_account::TokenSource,
     generator::{Generator, is_local},
@@ -53,6 +54,7 @@ pub(crate) use self::{
     wanted::token_secrets,
 };
 use super::objects::{Look, Object, Unseen};
+use crate::credentials::Sightings;
 
 /// Everything of External Secrets Operator in one cluster, without the objects that only use it: what an audit needs.
 #[derive(Clone, Debug, Default)]
@@ -78,8 +80,10 @@ pub(crate) struct Inventory {
     /// The keys of Secrets and ConfigMaps that a controller takes as a whole.
     pub(crate) secret_keys_of: BTreeMap<(String, String), Vec<String>>,
     pub(crate) config_map_keys_of: BTreeMap<(String, String), Vec<String>>,
-    /// Cloud keys in Secrets beside the stores and controllers, whatever names them.
-    pub(crate) strays: BTreeMap<SecretKey, Credential>,
+    /// Credentials anywhere in the cluster, whatever names them.
+    pub(crate) sightings: Sightings,
+    /// Whether the Secrets of the whole cluster were listed.
+    secrets_listed: bool,
     /// Credentials that setup has replaced, as it noted them.
     pub(crate) replaced: Vec<Replaced>,
     pub(crate) unseen: BTreeSet<Unseen>,

@@ -6,23 +6,24 @@ use std::collections::BTreeSet;
 use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 
 use super::{
-    Controller, Estate, Generator, Inventory, Store, StoreSchema,
+    Controller, Estate, Inventory, StoreSchema,
+    beside::NotesRead,
     kinds::{
-        self, CLUSTER_SECRET_STORES, CONFIG_MAPS, DAEMON_SETS, DEFINITIONS, DEPLOYMENTS, LEASES, PODS, Part,
-        SECRET_STORES, SECRETS, SERVICE_ACCOUNTS, STATEFUL_SETS,
+        self, CLUSTER_SECRET_STORES, CONFIG_MAPS, CRON_JOBS, DAEMON_SETS, DEFINITIONS, DEPLOYMENTS, JOBS,
+        LEASES, PODS, Part, REPLICA_SETS, SECRET_STORES, SECRETS, SERVICE_ACCOUNTS, STATEFUL_SETS,
     },
     lists::{Bindings, Leases, States, Taken},
     recognise::ControllersRead,
     replaced,
-    stray::{NotesRead, StraysRead},
     usage::UsersRead,
     wanted::{Name, Wanted},
 };
 use crate::{
     cluster::{
         Cluster, is_label, is_subdomain,
-        objects::{Collected, Look, Object, Resource, Unseen, broken_item},
+        objects::{Collected, Items, Look, Object, Resource, Unseen, broken_item},
     },
+    credentials::Reader,
     error::Result,
 };
 
@@ -82,6 +83,7 @@ impl Cluster {
             stores_unseen: !kinds.unseen.is_empty(),
             ..Inventory::default()
         };
+        let of_others = kinds.of_others();
         let mut users = Vec::new();
         let (mut bindings, mut leases) = (Bindings::default(), Vec::new());
         let mut lists: Vec<BoxFuture<'_, Result<Taken>>> = Vec::new();
@@ -95,11 +97,18 @@ impl Cluster {
             if !kinds.reads(resource) {
                 continue;
             }
-            lists.push(self.controllers_of(resource).map(|read| read.map(Taken::Controllers)).boxed());
+            lists.push(self.controllers_of(resource, depth).boxed());
         }
         lists.push(self.bindings().boxed());
         if depth == Depth::Inventory {
-            lists.push(self.controllers_of(&PODS).map(|read| read.map(Taken::Pods)).boxed());
+            lists.push(self.controllers_of(&PODS, depth).boxed());
+            let own = [&REPLICA_SETS, &JOBS, &CRON_JOBS].into_iter().filter(|resource| kinds.reads(resource));
+            for resource in [&SECRETS, &CONFIG_MAPS].into_iter().chain(own) {
+                lists.push(self.sightings_of(resource).boxed());
+            }
+            for resource in &of_others {
+                lists.push(self.sightings_of(resource).boxed());
+            }
             if kinds.reads(&LEASES) {
                 lists.push(self.leases().boxed());
             }
@@ -161,13 +170,33 @@ impl Cluster {
         Ok((list.objects, with(look, broken.collect())))
     }
 
-    async fn controllers_of(
-        &self,
-        resource: &'static Resource,
-    ) -> Result<(Vec<Controller>, BTreeSet<Unseen>)> {
+    /// Workloads or pods: those that run the operator, and the credentials in all of them.
+    async fn controllers_of(&self, resource: &'static Resource, depth: Depth) -> Result<Taken> {
         let mut read = ControllersRead::new(resource);
+        let mut sightings = Reader::new(resource);
+        let look = match depth {
+            Depth::Estate => self.look_for_each(resource, None, "", &mut read).await?,
+            Depth::Inventory => {
+                self.look_for_each(resource, None, "", &mut Both(&mut read, &mut sightings)).await?
+            }
+        };
+        let unseen = with(look, read.unseen);
+        let mut sightings = sightings.sightings;
+        sightings.unseen.extend(unseen.iter().cloned());
+        Ok(match resource.kind.as_ref() {
+            "Pod" => Taken::Pods((read.controllers, unseen), sightings),
+            _ => Taken::Controllers((read.controllers, unseen), sightings),
+        })
+    }
+
+    /// The credentials in all objects of a kind.
+    async fn sightings_of(&self, resource: &Resource) -> Result<Taken> {
+        let mut read = Reader::new(resource);
         let look = self.look_for_each(resource, None, "", &mut read).await?;
-        Ok((read.controllers, with(look, read.unseen)))
+        let is_whole = !matches!(look, Look::Unseen(_));
+        let mut sightings = read.sightings;
+        sightings.unseen = with(look, std::mem::take(&mut sightings.unseen));
+        Ok(Taken::Sightings { sightings, secrets: is_whole && resource.name() == SECRETS.name() })
     }
 
     async fn bindings(&self) -> Result<Taken> {
@@ -224,19 +253,21 @@ impl Cluster {
         // A second time for what the ServiceAccounts name.
         let tokens = inventory.wanted_tokens();
         self.take_wanted(inventory, tokens).await?;
-        if depth == Depth::Estate || !inventory.installed {
+        if depth == Depth::Estate || !inventory.installed || inventory.secrets_listed {
             return Ok(());
         }
+        // Those of the whole cluster could not be listed; those beside the stores perhaps can.
         let namespaces = inventory.namespaces();
         let lists = namespaces.iter().map(|namespace| async move {
-            let mut strays = StraysRead::new(&SECRETS);
-            let look = self.look_for_each(&SECRETS, Some(namespace), "", &mut strays).await?;
-            Result::Ok((strays.found, with(look, strays.unseen)))
+            let mut read = Reader::new(&SECRETS);
+            let look = self.look_for_each(&SECRETS, Some(namespace), "", &mut read).await?;
+            let mut sightings = read.sightings;
+            sightings.unseen = with(look, std::mem::take(&mut sightings.unseen));
+            Result::Ok(sightings)
         });
         let mut lists = stream::iter(lists).buffer_unordered(SECRETS_IN_FLIGHT);
-        while let Some((found, unseen)) = lists.try_next().await? {
-            inventory.strays.extend(found);
-            inventory.unseen.extend(unseen);
+        while let Some(sightings) = lists.try_next().await? {
+            inventory.sightings.merge(sightings);
         }
         Ok(())
     }
@@ -293,79 +324,25 @@ impl Cluster {
     }
 }
 
+/// Two readers of one list.
+struct Both<'a>(&'a mut dyn Items, &'a mut dyn Items);
+
+impl Items for Both<'_> {
+    fn begin(&mut self) {
+        self.0.begin();
+        self.1.begin();
+    }
+
+    fn take(&mut self, json: &[u8]) {
+        self.0.take(json);
+        self.1.take(json);
+    }
+}
+
 /// What could not be looked at, of a list and of its items.
 fn with(look: Look<()>, mut unseen: BTreeSet<Unseen>) -> BTreeSet<Unseen> {
     if let Look::Unseen(list) = look {
         unseen.insert(list);
     }
     unseen
-}
-
-impl Inventory {
-    fn take(&mut self, taken: Taken, users: &mut Vec<Object>) {
-        let unseen = match taken {
-            Taken::Stores((objects, unseen)) => {
-                self.stores.extend(objects.into_iter().map(Store));
-                self.stores_unseen |= !unseen.is_empty();
-                unseen
-            }
-            Taken::Generators((objects, unseen)) => {
-                self.generators.extend(objects.into_iter().map(Generator));
-                unseen
-            }
-            Taken::Users(usage, objects, unseen) => {
-                self.usage.merge(usage);
-                users.extend(objects);
-                unseen
-            }
-            Taken::UnknownKinds((objects, unseen)) => {
-                self.unknown_kinds.extend(objects);
-                unseen
-            }
-            Taken::Controllers((controllers, unseen)) => {
-                self.controllers.extend(controllers);
-                unseen
-            }
-            Taken::Pods((pods, unseen)) => {
-                self.pods.extend(pods);
-                unseen
-            }
-            Taken::Notes(notes, unseen) => {
-                self.replaced.extend(notes);
-                unseen
-            }
-            Taken::Unseen(unseen) => BTreeSet::from([unseen]),
-            Taken::Bindings(_) | Taken::Leases(_) | Taken::Nothing => BTreeSet::new(),
-        };
-        self.unseen.extend(unseen);
-    }
-
-    /// Brings what came in any order into one, and tells the pods that say nothing new.
-    pub(super) fn in_order(&mut self) {
-        let by_name = |object: &Object| {
-            (object.kind().to_owned(), object.namespace().to_owned(), object.name().to_owned())
-        };
-        self.stores.sort_by_cached_key(|store| by_name(&store.0));
-        self.generators.sort_by_cached_key(|generator| by_name(&generator.0));
-        self.unknown_kinds.sort_by_cached_key(by_name);
-        self.controllers.sort_by_cached_key(|it| (it.namespace.clone(), it.kind.clone(), it.name.clone()));
-        self.pods.sort_by_cached_key(|it| (it.namespace.clone(), it.name.clone()));
-        let (pods, controllers) = (std::mem::take(&mut self.pods), &mut self.controllers);
-        for pod in pods {
-            let of_pod = |controller: &Controller| {
-                controller.namespace == pod.namespace
-                    && pod.name.strip_prefix(&controller.name).is_some_and(|rest| rest.starts_with('-'))
-            };
-            if !controllers.iter().any(of_pod) {
-                // It has no workload that was seen: the pod itself is the controller.
-                controllers.push(pod);
-            } else if !controllers.iter().any(|it| of_pod(it) && it.is_like(&pod))
-                && !self.pods.iter().any(|it| it.namespace == pod.namespace && it.is_like(&pod))
-            {
-                self.pods.push(pod);
-            }
-        }
-        let noted = self.stores.iter().filter_map(super::Replaced::of_store);
-        self.replaced.extend(noted.collect::<Vec<_>>());
-    }
 }

@@ -117,11 +117,9 @@ fn read(objects: &[Object], whole: bool) -> (Inventory, Vec<Object>) {
             inventory.take_account((namespace, name), account);
         }
     }
-    for namespace in inventory.namespaces() {
-        let mut strays = stray::StraysRead::new(&SECRETS);
-        let within = |object: &&Object| object.namespace() == namespace;
-        of(objects, "Secret").filter(within).for_each(|secret| strays.take(secret.0.to_string().as_bytes()));
-        inventory.strays.extend(strays.found);
+    let swept = ["Secret", "ConfigMap", "Deployment", "StatefulSet", "DaemonSet", "Pod"];
+    for object in objects.iter().filter(|object| swept.contains(&object.kind())) {
+        let _ = inventory.sightings.take(object.kind(), &object.0);
     }
     let every = of(objects, "ClusterRole").any(Controller::mints_every);
     for controller in inventory.controllers.iter_mut().chain(&mut inventory.pods) {

@@ -79,7 +79,7 @@ impl Setting<'_> {
         let code = i32::from(count > 0);
         let output = self.keyless(&["audit"])?.run().await?.exits(code)?;
         let verdict = output.stdout.lines().next().unwrap_or_default().to_owned();
-        let expected = if count == 0 { "ZERO".to_owned() } else { format!("{count} long-lived") };
+        let expected = if count == 0 { "ZERO".to_owned() } else { format!("{count} LONG-LIVED") };
         check!(verdict.starts_with(&expected), "the verdict should begin with `{expected}`\n{output}");
         let named = output.stdout.contains(STORE) && output.stdout.contains(KEY_SECRET);
         check!(named || count == 0, "the store and its key should be named\n{output}");

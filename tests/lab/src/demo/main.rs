@@ -60,7 +60,7 @@ fn one_stored_key(world: &World) -> Shown {
          ✓ marks what the demo looked at by itself. It fails if a check fails.)",
     );
     let output = world.shell.keyless("audit", 1)?;
-    let counted = output.lines().any(|line| line.starts_with("1 long-lived credential"));
+    let counted = output.lines().any(|line| line.starts_with("1 LONG-LIVED credential"));
     expect(counted, "one credential is counted")
 }
 

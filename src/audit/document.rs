@@ -1,0 +1,197 @@
+//! PURE. A verdict as JSON, and the JSON schema of it.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{
+    Hit, RULES,
+    catalogue::code_of,
+    lines::BEYOND,
+    verdict::{Gate, Leg, Root, Verdict},
+};
+use crate::credentials::{Class, KINDS};
+
+/// Raised when a member changes its meaning or goes away; members may be added.
+const SCHEMA: &str = "keyless/audit/v1";
+
+/// The result of `keyless audit -o json`, beside what every result has.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(title = "Audit")]
+struct Document<'v> {
+    /// `keyless/audit/v1`.
+    schema: &'static str,
+    /// `cluster`: every object that can be listed was looked through.
+    scope: &'static str,
+    /// `zero`, `found`, `incomplete` or `nothing-to-judge`.
+    verdict: &'static str,
+    headline: String,
+    gate: Gate,
+    /// Everything was looked at and could be judged.
+    complete: bool,
+    /// Distinct credentials that must not be there. Zero only where the verdict is zero; null where it is not known.
+    count: Option<usize>,
+    legs: [Leg; 3],
+    classes: Classes,
+    /// By class, those that must be zero first.
+    credentials: Vec<Credential<'v>>,
+    findings: Vec<Finding<'v>>,
+    not_judged: Vec<Finding<'v>>,
+    notes: Vec<Finding<'v>>,
+    not_seen: Vec<NotSeen<'v>>,
+    rules: Vec<RuleName>,
+    stores: usize,
+    generators: usize,
+    /// How many objects of each kind were looked through.
+    looked_through: &'v BTreeMap<String, usize>,
+    /// Whether there is anything of External Secrets Operator.
+    installed: bool,
+    beyond: &'static str,
+}
+
+/// How many there are of each class.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Classes {
+    root: usize,
+    platform: usize,
+    irreducible: usize,
+    root_key: usize,
+    unmanaged: usize,
+    not_seen: usize,
+}
+
+/// One distinct credential. Nothing in it is secret.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Credential<'v> {
+    what: &'v str,
+    /// A name by which an exception can mean it: its public ID, else the place where it lies.
+    id: &'v str,
+    class: Class,
+    secrets: Vec<Key<'v>>,
+    config_maps: Vec<Key<'v>>,
+    /// Other objects that hold it, and where in them.
+    objects: Vec<&'v str>,
+    /// Places beyond those that are named.
+    more_places: usize,
+    places: Vec<Finding<'v>>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Key<'v> {
+    namespace: &'v str,
+    name: &'v str,
+    key: Option<&'v str>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Finding<'v> {
+    /// `keyless explain CODE` explains it.
+    code: &'static str,
+    rule: &'v str,
+    object: &'v str,
+    why: &'v str,
+    remedy: &'v str,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct NotSeen<'v> {
+    what: &'v str,
+    right: &'v str,
+    why: &'v str,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct RuleName {
+    code: &'static str,
+    id: &'static str,
+    summary: &'static str,
+}
+
+impl Verdict {
+    /// For scripts. `verdict`, `complete` and `count` are what [`Self::outcome`] says.
+    pub(crate) fn to_json(&self) -> Value {
+        let rules = RULES.iter().map(|rule| RuleName { code: rule.code, id: rule.id, summary: rule.summary });
+        let kinds = KINDS.iter().map(|kind| RuleName { code: kind.code, id: kind.id, summary: kind.title });
+        let outcome = self.outcome();
+        json!(Document {
+            schema: SCHEMA,
+            scope: "cluster",
+            verdict: outcome.name(),
+            headline: self.headline(),
+            gate: self.gate,
+            complete: outcome.is_complete(),
+            count: self.count(),
+            legs: self.legs(),
+            classes: Classes {
+                root: self.roots.len(),
+                platform: self.count_of(Class::Platform),
+                irreducible: self.count_of(Class::Irreducible),
+                root_key: self.count_of(Class::RootKey),
+                unmanaged: self.unmanaged,
+                not_seen: self.not_seen(),
+            },
+            credentials: self.roots.iter().chain(&self.others).map(Credential::of).collect(),
+            findings: self.findings.iter().map(Finding::of).collect(),
+            not_judged: self.unknown.iter().map(Finding::of).collect(),
+            notes: self.notes.iter().map(Finding::of).collect(),
+            not_seen: self
+                .unseen
+                .iter()
+                .map(|unseen| NotSeen { what: &unseen.what, right: &unseen.right, why: &unseen.why })
+                .collect(),
+            rules: rules.chain(kinds).collect(),
+            stores: self.stores,
+            generators: self.generators,
+            looked_through: &self.looked,
+            installed: self.installed,
+            beyond: BEYOND,
+        })
+    }
+}
+
+impl<'v> Credential<'v> {
+    fn of(root: &'v Root) -> Self {
+        let secrets = root.secrets.iter().map(|key| Key {
+            namespace: &key.namespace,
+            name: &key.name,
+            key: key.key.as_deref(),
+        });
+        let config_maps = root.config_maps.iter().map(|key| Key {
+            namespace: &key.namespace,
+            name: &key.name,
+            key: key.key.as_deref(),
+        });
+        Self {
+            what: &root.what,
+            id: &root.id,
+            class: root.class,
+            secrets: secrets.collect(),
+            config_maps: config_maps.collect(),
+            objects: root.objects.iter().map(String::as_str).collect(),
+            more_places: root.more,
+            places: root.hits.iter().map(Finding::of).collect(),
+        }
+    }
+}
+
+impl<'v> Finding<'v> {
+    fn of(hit: &'v Hit) -> Self {
+        Self {
+            code: code_of(hit.rule),
+            rule: hit.rule,
+            object: &hit.place,
+            why: &hit.why,
+            remedy: &hit.remedy,
+        }
+    }
+}
+
+/// The form of a result, as JSON schema.
+pub(crate) fn schema() -> Value {
+    schemars::schema_for!(Document<'_>).to_value()
+}

@@ -1,0 +1,134 @@
+//! PURE. A verdict as text.
+
+use std::collections::BTreeSet;
+
+use super::{
+    Opens,
+    catalogue::code_of,
+    verdict::{LegName, LegState, Root, Verdict},
+};
+use crate::credentials::Class;
+
+/// Places that are shown of one credential; JSON has more of them.
+const MOST_PLACES: usize = 20;
+
+/// What this audit does not say anything about.
+pub(super) const BEYOND: &str =
+    "credentials at the cloud, nodes, backups, git, tokens that were requested and are kept elsewhere";
+
+impl Verdict {
+    /// For people, the headline first.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let mut lines = vec![self.headline()];
+        for (number, root) in self.roots.iter().enumerate() {
+            lines.push(String::new());
+            lines.extend(of_credential(&format!("{}.", number + 1), root));
+        }
+        for class in [Class::Platform, Class::Irreducible, Class::RootKey] {
+            for root in self.others.iter().filter(|root| root.class == class) {
+                lines.push(String::new());
+                lines.extend(of_credential(&format!("{} ({}):", class.title(), class.letter()), root));
+            }
+        }
+        for (title, hits) in
+            [("finding", &self.findings), ("not judged", &self.unknown), ("note", &self.notes)]
+        {
+            for hit in hits {
+                lines.push(String::new());
+                lines.push(format!(
+                    "{title}: {}: {}  [{} {}]",
+                    hit.place,
+                    hit.why,
+                    code_of(hit.rule),
+                    hit.rule
+                ));
+                lines.push(format!("   remedy: {}", hit.remedy));
+            }
+        }
+        if !self.unseen.is_empty() {
+            lines.push(String::new());
+            lines.push("could not be read:".into());
+            lines.extend(self.unseen.iter().map(|unseen| format!("   {unseen}")));
+        }
+        lines.push(String::new());
+        if self.installed {
+            lines.push(self.audited());
+            lines.push(self.classes_in_words());
+            lines.push(self.legs_in_words());
+        } else {
+            lines.push("External Secrets Operator is not installed in this cluster".into());
+        }
+        lines.push(format!("beyond this audit: {BEYOND}"));
+        lines
+    }
+
+    fn audited(&self) -> String {
+        let stores = if self.stores == 1 { "store" } else { "stores" };
+        let generators = if self.generators == 1 { "generator" } else { "generators" };
+        let counted = self.looked.iter().filter(|(_, count)| **count > 0);
+        let looked: Vec<_> = counted.map(|(kind, count)| format!("{kind} {count}")).collect();
+        let looked = if looked.is_empty() { "nothing".into() } else { looked.join(", ") };
+        format!(
+            "audited: {} {stores}, {} {generators}; looked through: {looked}",
+            self.stores, self.generators
+        )
+    }
+
+    fn classes_in_words(&self) -> String {
+        let counts = [Class::Root, Class::Platform, Class::Irreducible, Class::RootKey];
+        let counts: Vec<_> = counts
+            .into_iter()
+            .map(|class| format!("{} {} {}", class.letter(), class.title(), self.count_of(class)))
+            .collect();
+        format!(
+            "classes: {}, U unmanaged Secrets {}, X not seen {}",
+            counts.join(", "),
+            self.unmanaged,
+            self.not_seen()
+        )
+    }
+
+    /// What could not be read or judged.
+    pub(super) fn not_seen(&self) -> usize {
+        self.unseen.len() + self.unknown.len()
+    }
+
+    fn legs_in_words(&self) -> String {
+        let legs = self.legs().map(|leg| {
+            let name = match leg.name {
+                LegName::Cluster => "cluster",
+                LegName::Consumption => "consumption",
+                LegName::Cloud => "cloud",
+            };
+            let state = match leg.state {
+                LegState::Zero => "zero",
+                LegState::Found => "found",
+                LegState::Incomplete => "incomplete",
+                LegState::NothingToJudge => "nothing to judge",
+                LegState::NotLookedAt => "not looked at",
+            };
+            format!("{name} {state}")
+        });
+        format!("legs: {}", legs.join(", "))
+    }
+}
+
+fn of_credential(title: &str, root: &Root) -> Vec<String> {
+    let mut lines = vec![format!("{title} {}", root.what)];
+    let secrets = root.secrets.iter().map(ToString::to_string);
+    let config_maps = root.config_maps.iter().map(ToString::to_string);
+    let places: Vec<_> = secrets.chain(config_maps).chain(root.objects.iter().cloned()).collect();
+    lines.extend(places.iter().take(MOST_PLACES).map(|place| format!("   lies in:   {place}")));
+    match places.len().saturating_sub(MOST_PLACES) + root.more {
+        0 => {}
+        more => lines.push(format!("   lies in:   {more} more places")),
+    }
+    let is_unused = root.opens.iter().all(|opens| *opens == Opens::Unused);
+    let by = if is_unused { "found at:" } else { "opens by:" };
+    for hit in &root.hits {
+        lines.push(format!("   {by}  {}: {}  [{} {}]", hit.place, hit.why, code_of(hit.rule), hit.rule));
+    }
+    let remedies: BTreeSet<_> = root.hits.iter().map(|hit| hit.remedy.as_str()).collect();
+    lines.extend(remedies.into_iter().map(|remedy| format!("   remove it: {remedy}")));
+    lines
+}

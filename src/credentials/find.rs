@@ -1,0 +1,120 @@
+//! PURE. What a kind found in one object: nothing of it is secret.
+
+use std::{collections::BTreeSet, fmt};
+
+use aws_lc_rs::digest::{Context, SHA256, digest};
+
+use super::{Class, Kind};
+
+/// Tells two equal values from two different ones, and nothing else: it cannot be printed.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Same([u8; 32]);
+
+impl Same {
+    /// Of one value. White space around it makes no difference.
+    pub(crate) fn of(value: &[u8]) -> Self {
+        Self::ended(digest(&SHA256, value.trim_ascii()).as_ref())
+    }
+
+    /// Of several values that are one credential together.
+    pub(crate) fn of_named<'v>(values: impl Iterator<Item = (&'v str, &'v [u8])>) -> Self {
+        let mut context = Context::new(&SHA256);
+        for (name, value) in values {
+            for part in [name.as_bytes(), value] {
+                context.update(&(part.len() as u64).to_be_bytes());
+                context.update(part);
+            }
+        }
+        Self::ended(context.finish().as_ref())
+    }
+
+    fn ended(digest: &[u8]) -> Self {
+        let mut same = [0; 32];
+        same.copy_from_slice(digest);
+        Self(same)
+    }
+}
+
+impl fmt::Debug for Same {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Same(…)")
+    }
+}
+
+/// Which credential it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Who {
+    /// By its public name: `aws:AKIA…`, `google:KEYID`, `key:sha256:…`.
+    Named(String),
+    /// By its value.
+    Same(Same),
+}
+
+/// One credential in one object.
+#[derive(Clone, Debug)]
+pub(crate) struct Find {
+    pub(crate) kind: &'static Kind,
+    pub(crate) class: Class,
+    pub(crate) who: Who,
+    /// In words that open nothing.
+    pub(crate) what: String,
+    /// Where in the object: `data.key.json`.
+    pub(crate) at: String,
+    /// The private key that it is made of, so that the key is not counted a second time.
+    key: Option<Who>,
+}
+
+/// What the kinds found in one object.
+#[derive(Debug, Default)]
+pub(crate) struct Finds {
+    all: Vec<Find>,
+    at: String,
+}
+
+impl Finds {
+    /// Where in the object the next parts are.
+    pub(super) fn begin(&mut self, at: &str) {
+        at.clone_into(&mut self.at);
+    }
+
+    /// The place of the next parts.
+    pub(super) fn at(&self) -> &str {
+        &self.at
+    }
+
+    pub(super) fn add(&mut self, kind: &'static Kind, who: Who, what: String) {
+        self.add_as(kind, kind.class, who, what);
+    }
+
+    pub(super) fn add_as(&mut self, kind: &'static Kind, class: Class, who: Who, what: String) {
+        self.push(kind, class, who, what, None);
+    }
+
+    /// A credential that is a private key with something around it.
+    pub(super) fn add_key(&mut self, kind: &'static Kind, who: Who, what: String, key: Option<Who>) {
+        self.push(kind, kind.class, who, what, key);
+    }
+
+    fn push(&mut self, kind: &'static Kind, class: Class, who: Who, what: String, key: Option<Who>) {
+        let at = self.at.clone();
+        self.all.push(Find { kind, class, who, what, at, key });
+    }
+
+    /// Each credential once for each place, by the kind that says most about it.
+    pub(super) fn ended(self) -> Vec<Find> {
+        let taken: BTreeSet<Who> = self.all.iter().filter_map(|find| find.key.clone()).collect();
+        let has_id = |kind: &str| {
+            self.all.iter().any(|find| find.kind.code == kind && matches!(find.who, Who::Named(_)))
+        };
+        // Half of a pair whose other half names it.
+        let is_half =
+            |find: &Find| find.kind.code == "KL111" && matches!(find.who, Who::Same(_)) && has_id("KL111");
+        let is_key_of_another = |find: &Find| find.key.is_none() && taken.contains(&find.who);
+        let mut seen = BTreeSet::new();
+        let mut kept: Vec<Find> =
+            self.all.iter().filter(|find| !is_half(find) && !is_key_of_another(find)).cloned().collect();
+        kept.sort_by(|a, b| (a.class, a.kind.code).cmp(&(b.class, b.kind.code)));
+        kept.retain(|find| seen.insert((find.who.clone(), find.at.clone())));
+        kept
+    }
+}

@@ -1,0 +1,41 @@
+//! PURE. The object around a value, as far as a kind depends on it.
+
+use serde_json::Value;
+
+/// The object that is looked through.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Holder {
+    pub(super) kind: String,
+    pub(super) namespace: String,
+    pub(super) name: String,
+    /// `type` of a Secret.
+    pub(super) secret_type: String,
+    labels: Vec<(String, String)>,
+}
+
+impl Holder {
+    /// `None` for what has no name.
+    pub(super) fn of(kind: &str, object: &Value) -> Option<Self> {
+        let metadata = object.get("metadata")?.as_object()?;
+        let text = |name: &str| metadata.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let labels = metadata.get("labels").and_then(Value::as_object).into_iter().flatten();
+        let labels = labels.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
+        Some(Self {
+            kind: kind.to_owned(),
+            namespace: text("namespace"),
+            name: metadata.get("name")?.as_str()?.to_owned(),
+            secret_type: object.get("type").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            labels: labels.collect(),
+        })
+    }
+
+    pub(super) fn label(&self, name: &str) -> Option<&str> {
+        self.labels.iter().find(|(label, _)| label == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether its own name has one of these words in it.
+    pub(super) fn is_called(&self, words: &[&str]) -> bool {
+        let name = self.name.to_ascii_lowercase();
+        words.iter().any(|word| name.contains(word))
+    }
+}

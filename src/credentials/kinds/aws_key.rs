@@ -1,0 +1,63 @@
+//! PURE. Long-lived access keys of AWS. Temporary ones (ASIA) expire by themselves.
+
+use super::super::{
+    Class, Finds, Kind, Part, Same, Severity, Who,
+    text::{is_base64, is_hex, is_placeholder, words},
+};
+
+pub(in crate::credentials) static KIND: Kind = Kind {
+    code: "KL111",
+    id: "aws-key",
+    class: Class::Root,
+    severity: Severity::Critical,
+    title: "a long-lived access key of AWS",
+    recognised: "AKIA and 16 letters or digits, with a secret of 40 characters in the same object; or that secret under its own name. It is named by its ID.",
+    remedy: "Let the workload assume a role with its own token (AssumeRoleWithWebIdentity); then aws iam update-access-key --status Inactive, and delete it.",
+    find,
+};
+
+fn find(part: &Part<'_>, finds: &mut Finds) {
+    let values = part.pairs.iter().map(|(_, value)| value.trim());
+    let texts: Vec<&str> = part.text.into_iter().chain(values).collect();
+    // Under its own name a value of another length is one as well: something cut it off.
+    let is_named = |name: &str| name.contains("secretaccesskey");
+    let has_secret = || {
+        texts.iter().any(|text| words(text, "+/").any(is_secret))
+            || part.named(is_named).any(|(_, value)| value.len() >= 16 && !is_placeholder(value))
+    };
+    let with_id = texts.iter().filter(|text| text.contains("AKIA"));
+    let ids: Vec<&str> = with_id.flat_map(|text| words(text, "")).filter(|word| is_id(word)).collect();
+    if !ids.is_empty() && has_secret() {
+        for id in ids {
+            finds.add(&KIND, Who::Named(format!("aws:{id}")), format!("AWS access key {id}"));
+        }
+        return;
+    }
+    // With an ID of another form it is a key of something else that speaks S3, or a temporary one.
+    let is_other = |value: &str| !value.is_empty() && !is_id(value);
+    let is_of_id = |name: &str| {
+        (name.ends_with("accesskeyid") || name.ends_with("accesskey")) && !name.contains("secret")
+    };
+    if part.named(is_of_id).any(|(_, id)| is_other(id)) {
+        return;
+    }
+    for (_, secret) in part.named(is_named).filter(|(_, value)| is_secret(value)) {
+        finds.add(
+            &KIND,
+            Who::Same(Same::of(secret.as_bytes())),
+            "the secret half of an AWS access key".into(),
+        );
+    }
+}
+
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html>
+fn is_id(word: &str) -> bool {
+    word.len() == 20
+        && word.starts_with("AKIA")
+        && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+}
+
+/// 40 characters of base64. A checksum has as many.
+pub(super) fn is_secret(word: &str) -> bool {
+    word.len() == 40 && is_base64(word) && !is_hex(word) && !is_placeholder(word)
+}

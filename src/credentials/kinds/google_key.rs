@@ -1,0 +1,113 @@
+//! PURE. Keys of Google service accounts (JSON).
+
+use super::super::{
+    Class, Finds, Kind, Part, Same, Severity, Who,
+    pem_text::{PrivateKey, private_keys_in},
+    text::{is_placeholder, plain, shown},
+};
+
+pub(in crate::credentials) static KIND: Kind = Kind {
+    code: "KL101",
+    id: "google-key",
+    class: Class::Root,
+    severity: Severity::Critical,
+    title: "a key of a Google service account",
+    recognised: "A JSON object with `private_key` that calls itself `service_account` or names an account at gserviceaccount.com; also trimmed, nested, in YAML, in pieces, or in base64. It is named by `private_key_id`, else by its public half.",
+    remedy: "Let the workload log in by workload identity federation, then gcloud iam service-accounts keys delete KEY --iam-account=ACCOUNT.",
+    find,
+};
+
+const ACCOUNT: &str = ".gserviceaccount.com";
+/// Between the member's name and its value: a colon, quotes, a line break of YAML.
+const BETWEEN: usize = 40;
+
+fn find(part: &Part<'_>, finds: &mut Finds) {
+    of_members(part, finds);
+    if let Some(text) = part.text {
+        of_text(text, finds);
+    }
+}
+
+fn of_members(part: &Part<'_>, finds: &mut Finds) {
+    let Some(key) = part.get("privatekey") else { return };
+    let account = part.get("clientemail").unwrap_or_default();
+    if part.get("type") != Some("service_account") && !account.ends_with(ACCOUNT) {
+        return;
+    }
+    let pem = private_keys_in(key).into_iter().next();
+    // What is no PEM may be one that was altered; what is there to be replaced is none.
+    let begins = key.contains("PRIVATE KEY-----");
+    let body = key.rsplit_once("BEGIN").map_or(key, |(_, rest)| rest);
+    if pem.is_none() && (key.len() < 20 || is_placeholder(body) && !begins || begins && is_placeholder(body))
+    {
+        return;
+    }
+    add(part.get("privatekeyid").unwrap_or_default(), account, key, pem, finds);
+}
+
+/// In a text that is no JSON by itself: among other text, cut off, in YAML.
+fn of_text(text: &str, finds: &mut Finds) {
+    if !text.contains("PRIVATE KEY-----") || !(text.contains("service_account") || text.contains(ACCOUNT)) {
+        return;
+    }
+    for (at, _) in text.match_indices("-----BEGIN ") {
+        let before = &text[..at];
+        let name = plain(
+            &before.chars().rev().take(BETWEEN).collect::<Vec<_>>().into_iter().rev().collect::<String>(),
+        );
+        if !name.contains("privatekey") {
+            continue;
+        }
+        // Of several keys the nearest before, or the first after.
+        let around = |name: &str| -> String {
+            let begin = before.rfind("-----END").map_or(0, |end| end);
+            let end = text[at + 1..].find("-----BEGIN ").map_or(text.len(), |next| at + 1 + next);
+            value_of(&text[begin..end], name).unwrap_or_default().to_owned()
+        };
+        let block = &text[at..];
+        let block = block.find("-----END").map_or(block, |end| &block[..(end + 60).min(block.len())]);
+        let block = text.get(at..at + block.len()).unwrap_or(&text[at..]);
+        let pem = private_keys_in(block).into_iter().next();
+        let body = block.split("-----").nth(2).unwrap_or_default();
+        if pem.is_none() && is_placeholder(body) {
+            continue;
+        }
+        add(&around("private_key_id"), &account_in(text), body, pem, finds);
+    }
+}
+
+/// The word after a name.
+fn value_of<'t>(text: &'t str, name: &str) -> Option<&'t str> {
+    let rest = &text[text.find(name)? + name.len()..];
+    let mut words = rest.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.next().filter(|word| word.len() >= 8 && word.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+fn account_in(text: &str) -> String {
+    let Some(at) = text.find(ACCOUNT) else { return String::new() };
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || "-.@_".contains(c);
+    let begin = text[..at].rfind(|c| !is_of_name(c)).map_or(0, |before| before + 1);
+    text[begin..at + ACCOUNT.len()].to_owned()
+}
+
+fn add(id: &str, account: &str, key: &str, pem: Option<PrivateKey>, finds: &mut Finds) {
+    let fits = |text: &str, more: &[u8]| {
+        !text.is_empty()
+            && text.len() <= 320
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || more.contains(&byte))
+    };
+    let id = Some(id).filter(|id| fits(id, b"-_"));
+    let account = Some(account).filter(|account| fits(account, b"-.@_:")).map(shown);
+    let of = account.map(|account| format!(" {account}")).unwrap_or_default();
+    let what = match id {
+        Some(id) => format!("key {id} of the Google service account{of}"),
+        None => format!("a key of a Google service account{of}"),
+    };
+    let public = pem.map(|pem| pem.who);
+    let who = match (id, &public) {
+        (Some(id), _) => Who::Named(format!("google:{id}")),
+        (None, Some(public)) => public.clone(),
+        (None, None) => Who::Same(Same::of(key.as_bytes())),
+    };
+    finds.add_key(&KIND, who, what, public);
+}

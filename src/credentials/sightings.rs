@@ -1,0 +1,139 @@
+//! PURE. What was seen of credentials in the whole cluster: distinct ones, with the places of each. One object is held at a
+//! time; of what it held, only this stays.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Class, Find, Holder, Kind, Who};
+use crate::cluster::objects::Unseen;
+
+/// Places that are kept of one credential.
+const MOST_PLACES: usize = 100;
+/// Distinct credentials that are kept.
+const MOST: usize = 100_000;
+
+/// Every credential that was seen, and what was looked at.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sightings {
+    all: BTreeMap<(Who, Class), Sighting>,
+    pub(crate) unseen: BTreeSet<Unseen>,
+    /// How many objects of each kind were looked through.
+    pub(crate) looked: BTreeMap<String, usize>,
+    /// Secrets without anything that is known.
+    pub(crate) unmanaged: usize,
+}
+
+/// One credential.
+#[derive(Clone, Debug)]
+pub(crate) struct Sighting {
+    pub(crate) kind: &'static Kind,
+    pub(crate) class: Class,
+    pub(crate) who: Who,
+    pub(crate) what: String,
+    pub(crate) places: BTreeSet<Place>,
+    /// Places beyond those that are kept.
+    pub(crate) more: usize,
+}
+
+/// Where in the cluster.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) kind: String,
+    /// Empty for an object of the whole cluster.
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+    /// `data.key.json`, `spec.template.spec.containers.app.env`.
+    pub(crate) at: String,
+}
+
+impl Place {
+    /// The key of the Secret or ConfigMap, where it is one of its values.
+    pub(crate) fn key(&self) -> Option<&str> {
+        self.at.strip_prefix("data.")
+    }
+
+    /// `Secret shop/db`.
+    pub(crate) fn object(&self) -> String {
+        match self.namespace.as_str() {
+            "" => format!("{} {}", self.kind, self.name),
+            namespace => format!("{} {namespace}/{}", self.kind, self.name),
+        }
+    }
+}
+
+impl Sightings {
+    pub(super) fn add(&mut self, holder: &Holder, finds: Vec<Find>) {
+        *self.looked.entry(holder.kind.clone()).or_default() += 1;
+        if finds.is_empty() && holder.kind == "Secret" && is_opaque(&holder.secret_type) {
+            self.unmanaged += 1;
+        }
+        for Find { kind, class, who, what, at, .. } in finds {
+            let place = Place {
+                kind: holder.kind.clone(),
+                namespace: holder.namespace.clone(),
+                name: holder.name.clone(),
+                at,
+            };
+            let sighting = Sighting { kind, class, who, what, places: BTreeSet::from([place]), more: 0 };
+            self.insert(sighting);
+        }
+    }
+
+    /// What was seen in other lists.
+    pub(crate) fn merge(&mut self, other: Self) {
+        let Self { all, unseen, looked, unmanaged } = other;
+        all.into_values().for_each(|sighting| self.insert(sighting));
+        self.unseen.extend(unseen);
+        for (kind, count) in looked {
+            *self.looked.entry(kind).or_default() += count;
+        }
+        self.unmanaged += unmanaged;
+    }
+
+    fn insert(&mut self, sighting: Sighting) {
+        let key = (sighting.who.clone(), sighting.class);
+        if !self.all.contains_key(&key) && self.all.len() >= MOST {
+            self.unseen.insert(Unseen {
+                what: "credentials".into(),
+                right: "a look at fewer objects".into(),
+                why: format!("there are more than {MOST} of them"),
+            });
+            return;
+        }
+        let known = self.all.entry(key).or_insert_with(|| Sighting {
+            places: BTreeSet::new(),
+            more: 0,
+            ..sighting.clone()
+        });
+        known.more += sighting.more;
+        known.places.extend(sighting.places);
+        while known.places.len() > MOST_PLACES {
+            known.places.pop_last();
+            known.more += 1;
+        }
+    }
+
+    /// Each distinct credential; one that was met as several classes is of the first.
+    pub(crate) fn distinct(&self) -> Vec<Sighting> {
+        let mut distinct: Vec<Sighting> = Vec::new();
+        for sighting in self.all.values() {
+            match distinct.last_mut().filter(|last| last.who == sighting.who) {
+                Some(last) => {
+                    last.places.extend(sighting.places.iter().cloned());
+                    last.more += sighting.more;
+                }
+                None => distinct.push(sighting.clone()),
+            }
+        }
+        distinct
+    }
+
+    #[cfg(test)]
+    pub(crate) fn clear(&mut self) {
+        self.all.clear();
+    }
+}
+
+/// A type that says nothing about what the Secret holds.
+fn is_opaque(secret_type: &str) -> bool {
+    matches!(secret_type, "" | "Opaque" | "kubernetes.io/basic-auth")
+}

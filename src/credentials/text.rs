@@ -1,0 +1,87 @@
+//! PURE. Small questions about texts, shared by the kinds.
+
+/// Fewer different characters are no credential: `xxxxxxxx`, `00000000-0000-…`.
+const FEWEST: usize = 6;
+
+/// A name without case and separators: `AWS_SECRET_ACCESS_KEY`, `secretAccessKey`.
+pub(super) fn plain(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// Whether a text is there to be replaced, or says where the value comes from.
+pub(super) fn is_placeholder(text: &str) -> bool {
+    const WORDS: [&str; 14] = [
+        "changeme",
+        "change-me",
+        "change_me",
+        "replace",
+        "placeholder",
+        "insert",
+        "your-",
+        "your_",
+        "<",
+        "${",
+        "{{",
+        "$(",
+        "xxxx",
+        "****",
+    ];
+    let lower = text.trim().to_ascii_lowercase();
+    lower.is_empty() || WORDS.iter().any(|word| lower.contains(word)) || distinct(&lower) < FEWEST
+}
+
+/// How many different characters a text has.
+pub(super) fn distinct(text: &str) -> usize {
+    let mut seen = [false; 256];
+    text.bytes().for_each(|byte| seen[usize::from(byte)] = true);
+    seen.iter().filter(|seen| **seen).count()
+}
+
+pub(super) fn is_hex(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+}
+
+pub(super) fn is_base64(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(&byte))
+}
+
+/// `8-4-4-4-12` hexadecimal digits.
+pub(super) fn is_uuid(text: &str) -> bool {
+    let parts: Vec<_> = text.split('-').collect();
+    let lengths = [8, 4, 4, 4, 12];
+    parts.len() == 5
+        && parts
+            .iter()
+            .zip(lengths)
+            .all(|(part, length)| part.len() == length && part.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// The words of a text, made of letters, digits and these.
+pub(super) fn words<'t>(text: &'t str, more: &'static str) -> impl Iterator<Item = &'t str> {
+    text.split(move |c: char| !c.is_ascii_alphanumeric() && !more.contains(c)).filter(|word| !word.is_empty())
+}
+
+/// What follows each of these literals in a text, as long as it is made of letters, digits and `more`.
+pub(super) fn after<'t>(
+    text: &'t str,
+    literal: &'t str,
+    more: &'static str,
+) -> impl Iterator<Item = &'t str> + 't {
+    text.match_indices(literal).map(move |(at, _)| {
+        let rest = &text[at + literal.len()..];
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && !more.contains(c));
+        &rest[..end.unwrap_or(rest.len())]
+    })
+}
+
+/// What is a text of its own may be shown: a host, an id. Longer than that it is cut off.
+pub(super) fn shown(text: &str) -> String {
+    text.chars().filter(|c| c.is_ascii_graphic()).take(253).collect()
+}
+
+/// CRC-32 (IEEE 802.3), by which GitHub's tokens are checked.
+pub(super) fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
+    })
+}
