@@ -86,7 +86,9 @@ impl Place<'_> {
     pub(super) fn if_taken(self) -> &'static str {
         match self {
             Self::Documents => "put this cluster's key in its place: keyless publish --restore",
-            Self::Provider { .. } => "put this cluster's present keys in the place of all that it has, also of former ones: keyless setup",
+            Self::Provider { .. } => {
+                "put this cluster's present keys in the place of all that it has, also of former ones: keyless setup"
+            }
         }
     }
 }
