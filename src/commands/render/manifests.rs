@@ -260,7 +260,8 @@ mod tests {
             let objects = rbac(purpose, NAMESPACE, None);
             let has = |kind: &str| objects.iter().any(|object| object["kind"] == kind);
             assert_eq!(has("ServiceAccount"), !purpose.is_for_a_person(), "{purpose:?}");
-            assert_eq!(has("RoleBinding"), !purpose.is_for_a_person(), "{purpose:?}");
+            let is_bound = has("RoleBinding") || has("ClusterRoleBinding");
+            assert_eq!(is_bound, !purpose.is_for_a_person(), "{purpose:?}");
         }
     }
 }
