@@ -24,7 +24,7 @@ const SCHEMA: &str = "keyless/audit/v1";
 struct Document<'v> {
     /// `keyless/audit/v1`.
     schema: &'static str,
-    /// `cluster`: every object that can be listed was looked through.
+    /// `cluster`: every object of the kinds in `looked` was looked through.
     scope: &'static str,
     /// `zero`, `found`, `incomplete` or `nothing-to-judge`.
     verdict: &'static str,

@@ -13,8 +13,8 @@ use crate::credentials::Class;
 const MOST_PLACES: usize = 20;
 
 /// What this audit does not say anything about.
-pub(super) const BEYOND: &str =
-    "credentials at the cloud, nodes, backups, git, tokens that were requested and are kept elsewhere";
+pub(super) const BEYOND: &str = "values of no known form, other custom resources, ControllerRevisions, templates of ExternalSecrets, credentials at the cloud, \
+     nodes, backups, git, tokens that were requested and are kept elsewhere";
 
 impl Verdict {
     /// For people, the headline first.

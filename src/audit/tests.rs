@@ -126,7 +126,7 @@ fn verdict_never_reports_unseen_as_zero() {
     let mut zero = cluster(include_str!("../../fixtures/audit/stored-credential/good-federation.yaml"));
     assert_eq!(
         judge(&zero).lines()[0],
-        "ZERO (cluster + consumption): no long-lived credential opens a cloud or a secret store"
+        "ZERO (cluster + consumption): no long-lived credential of a known kind opens a cloud or a secret store"
     );
     zero.unseen.insert(unseen("secretstores.external-secrets.io"));
     let verdict = judge(&zero);

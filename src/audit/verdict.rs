@@ -32,8 +32,6 @@ pub(crate) struct Verdict {
     pub(crate) notes: Vec<Hit>,
     /// What could not be looked at.
     pub(crate) unseen: Vec<Unseen>,
-    /// Of these, what could have held a credential.
-    pub(crate) unseen_in_cluster: usize,
     /// How many objects of each kind were looked through.
     pub(crate) looked: BTreeMap<String, usize>,
     /// Secrets of no known kind.
@@ -168,7 +166,6 @@ pub(crate) fn judge(inventory: &Inventory) -> Verdict {
         unknown,
         notes,
         unseen: unseen.into_iter().collect(),
-        unseen_in_cluster: sightings.unseen.len(),
         looked: sightings.looked.clone(),
         unmanaged: sightings.unmanaged,
         gate: Gate::default(),
@@ -229,11 +226,11 @@ impl Verdict {
                 || is_used(root)
         };
         let platform = self.gate == Gate::Platform && self.count_of(Class::Platform) > 0;
-        let cluster = match (self.roots.iter().any(lies) || platform, self.unseen_in_cluster) {
-            (true, _) => LegState::Found,
-            (false, 0) if !self.installed => LegState::NotLookedAt,
-            (false, 0) => LegState::Zero,
-            (false, _) => LegState::Incomplete,
+        let cluster = match () {
+            () if self.roots.iter().any(lies) || platform => LegState::Found,
+            () if !self.unseen.is_empty() => LegState::Incomplete,
+            () if !self.installed => LegState::NotLookedAt,
+            () => LegState::Zero,
         };
         let consumption = match () {
             () if self.roots.iter().any(is_used) || !self.findings.is_empty() => LegState::Found,
@@ -269,17 +266,23 @@ impl Verdict {
         let is_zero = |leg: &&Leg| leg.state == LegState::Zero;
         let consumption = self.legs().iter().filter(is_zero).any(|leg| leg.name == LegName::Consumption);
         let what = match self.gate {
-            Gate::Mission => "no long-lived credential opens a cloud or a secret store",
-            Gate::Platform => "no long-lived credential opens a cloud, a secret store or the platform",
+            Gate::Mission => "no long-lived credential of a known kind opens a cloud or a secret store",
+            Gate::Platform => {
+                "no long-lived credential of a known kind opens a cloud, a secret store or the platform"
+            }
         };
         let headline = match consumption {
             true => format!("ZERO (cluster + consumption): {what}"),
             false => format!("ZERO IN CLUSTER ONLY: {what}, and there is no store or generator to judge"),
         };
-        match (self.gate, self.count_of(Class::Platform)) {
+        let headline = match (self.gate, self.count_of(Class::Platform)) {
             (Gate::Platform, _) | (Gate::Mission, 0) => headline,
             (Gate::Mission, 1) => format!("{headline}; 1 opens a part of the platform"),
             (Gate::Mission, count) => format!("{headline}; {count} open parts of the platform"),
+        };
+        match self.count_of(Class::Irreducible) {
+            0 => headline,
+            count => format!("{headline}; {count} of a kind that nothing can replace"),
         }
     }
 

@@ -29,7 +29,6 @@ fn verdict(roots: usize, findings: usize, unknown: usize, unseen: usize, install
         unseen: (0..unseen)
             .map(|number| Unseen { what: format!("w{number}"), right: "list w".into(), why: "y".into() })
             .collect(),
-        unseen_in_cluster: unseen,
         looked: BTreeMap::new(),
         unmanaged: 0,
         gate: Gate::Mission,
@@ -114,6 +113,9 @@ fn headline_names_its_legs() {
     assert_eq!(states(&it), [LegState::Zero, LegState::NothingToJudge, LegState::NotLookedAt]);
     let refused = verdict(0, 0, 0, 1, true);
     assert_eq!(states(&refused)[..2], [LegState::Incomplete, LegState::Incomplete]);
+    // Refused as a whole, nothing was looked through: that is not zero.
+    let nothing = verdict(0, 0, 0, 1, false);
+    assert_eq!(states(&nothing)[0], LegState::Incomplete);
     let absent = verdict(0, 0, 0, 0, false);
     assert_eq!(states(&absent)[0], LegState::NotLookedAt, "nothing was looked through");
 }

@@ -69,9 +69,22 @@ pub(crate) struct Find {
 pub(crate) struct Finds {
     all: Vec<Find>,
     at: String,
+    /// Bytes of every layer that were looked at.
+    looked_at: usize,
 }
 
+/// What is looked at in one object, in all its layers: what was packed may be a thousand times as large.
+const MOST_LOOKED_AT: usize = 192 << 20;
+/// Finds in one object that are kept.
+const MOST_FINDS: usize = 10_000;
+
 impl Finds {
+    /// Whether so many bytes more may be looked at in this object.
+    pub(super) fn spend(&mut self, bytes: usize) -> bool {
+        self.looked_at = self.looked_at.saturating_add(bytes);
+        self.looked_at <= MOST_LOOKED_AT && self.all.len() < MOST_FINDS
+    }
+
     /// Where in the object the next parts are.
     pub(super) fn begin(&mut self, at: &str) {
         at.clone_into(&mut self.at);
@@ -96,6 +109,9 @@ impl Finds {
     }
 
     fn push(&mut self, kind: &'static Kind, class: Class, who: Who, what: String, key: Option<Who>) {
+        if self.all.len() >= MOST_FINDS {
+            return;
+        }
         let at = self.at.clone();
         self.all.push(Find { kind, class, who, what, at, key });
     }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{
     Holder,
     layers::{Inflated, MOST_INFLATED, inflated},
+    text::shown,
 };
 
 /// The key of the release in its Secret or ConfigMap.
@@ -45,7 +46,7 @@ fn unpacked(value: &[u8]) -> Option<Unpacked> {
     let json = match packed.starts_with(&[0x1f, 0x8b]) {
         true => match inflated(&packed, MOST_INFLATED) {
             Inflated::Whole(json) => json,
-            Inflated::Broken | Inflated::TooLarge => return None,
+            Inflated::Broken(_) | Inflated::TooLarge => return None,
         },
         // Helm 2 and early 3 wrote it without compression.
         false => packed,
@@ -53,7 +54,8 @@ fn unpacked(value: &[u8]) -> Option<Unpacked> {
     let mut release: Value = serde_json::from_slice(&json).ok()?;
     drop(json);
     let name = release["name"].as_str().unwrap_or_default();
-    let name = format!("release {name} (revision {}):", release["version"]);
+    let name =
+        format!("release {} (revision {}):", shown(name), release["version"].as_u64().unwrap_or_default());
     let (mut objects, mut texts) = (Vec::new(), Vec::new());
     let mut manifests = vec![("manifest", release["manifest"].take())];
     for hook in release["hooks"].as_array_mut().into_iter().flatten() {
@@ -76,6 +78,7 @@ fn unpacked(value: &[u8]) -> Option<Unpacked> {
         ("values", release["config"].take()),
         ("values of the chart", release["chart"]["values"].take()),
         ("files of the chart", release["chart"]["files"].take()),
+        ("templates of the chart", release["chart"]["templates"].take()),
     ];
     Some(Unpacked { name, parts, objects, texts })
 }

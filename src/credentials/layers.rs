@@ -27,7 +27,7 @@ pub(super) struct Part<'a> {
     /// Under which name it lies: a key of the Secret, a member, a variable.
     pub(super) field: &'a str,
     pub(super) bytes: &'a [u8],
-    /// `bytes`, if they are text.
+    /// `bytes` as text; what is no UTF-8 in them is replaced.
     pub(super) text: Option<&'a str>,
     /// The members of an object, the lines of a text, the variables of a container.
     pub(super) pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
@@ -42,9 +42,9 @@ impl<'a> Part<'a> {
     }
 
     /// Names, as [`plain`] gives them, and values.
-    pub(super) fn named(&self, is_it: impl Fn(&str) -> bool) -> impl Iterator<Item = (&str, &str)> {
-        let pairs = self.pairs.iter().map(|(name, value)| (&**name, value.trim()));
-        pairs.filter(move |(name, value)| !value.is_empty() && is_it(&plain(name)))
+    pub(super) fn named(&self, is_it: impl Fn(&str) -> bool) -> impl Iterator<Item = (String, &str)> {
+        let pairs = self.pairs.iter().map(|(name, value)| (plain(name), value.trim()));
+        pairs.filter(move |(name, value)| !value.is_empty() && is_it(name))
     }
 }
 
@@ -64,25 +64,52 @@ pub(super) fn look_at_pairs(holder: &Holder, pairs: Vec<(Cow<'_, str>, Cow<'_, s
 }
 
 fn ask(part: &Part<'_>, finds: &mut Finds) {
-    KINDS.iter().for_each(|kind| (kind.find)(part, finds));
+    // Each value may be encoded, as those of a Secret within something else are: then it is what it decodes to.
+    let of_pair = |(name, value): &(Cow<'_, str>, Cow<'_, str>)| {
+        let inner = decoded_text(value).map_or_else(|| value.clone().into_owned(), |inner| inner);
+        (Cow::<str>::Owned(name.clone().into_owned()), Cow::<str>::Owned(inner))
+    };
+    if part.pairs.iter().any(|(_, value)| decoded_text(value).is_some()) {
+        let pairs = part.pairs.iter().map(of_pair).collect();
+        let part = Part { pairs, ..*part };
+        KINDS.iter().for_each(|kind| (kind.find)(&part, finds));
+    } else {
+        KINDS.iter().for_each(|kind| (kind.find)(part, finds));
+    }
+}
+
+/// What a value decodes to, if that is a text.
+fn decoded_text(value: &str) -> Option<String> {
+    let inner = decoded(value.trim().as_bytes()).filter(|inner| may_hold(inner))?;
+    String::from_utf8(inner).ok()
 }
 
 fn within(holder: &Holder, field: &str, value: &[u8], depth: usize, finds: &mut Finds) -> bool {
-    let text = std::str::from_utf8(value).ok().map(|text| text.trim_start_matches('\u{feff}').trim());
-    let pairs = text.map(lines).unwrap_or_default();
-    ask(&Part { holder, field, bytes: value, text, pairs, object: None }, finds);
-    let Some(depth) = depth.checked_sub(1) else { return true };
-    if value.starts_with(&[0x1f, 0x8b]) {
+    if !finds.spend(value.len()) {
+        return false;
+    }
+    // One byte that is no text does not hide the rest.
+    let lossy = String::from_utf8_lossy(value);
+    let text = lossy.trim_start_matches('\u{feff}').trim();
+    ask(&Part { holder, field, bytes: value, text: Some(text), pairs: lines(text), object: None }, finds);
+    let Some(depth) = depth.checked_sub(1) else { return !is_wrapped(value, text) };
+    if value.starts_with(GZIP) {
         return match inflated(value, MOST_INFLATED) {
             Inflated::Whole(inner) => within(holder, field, &inner, depth, finds),
-            Inflated::Broken => true,
+            Inflated::Broken(begun) => {
+                within(holder, field, &begun, depth, finds);
+                false
+            }
             Inflated::TooLarge => false,
         };
+    }
+    // Packed in a form that is not unpacked here.
+    if PACKED.iter().any(|magic| value.starts_with(magic)) {
+        return false;
     }
     if let Some(text) = of_two_bytes(value) {
         return within(holder, field, text.as_bytes(), depth, finds);
     }
-    let Some(text) = text else { return true };
     if text.starts_with(['{', '[', '"'])
         && let Ok(json) = serde_json::from_str::<Value>(text)
     {
@@ -92,8 +119,10 @@ fn within(holder: &Holder, field: &str, value: &[u8], depth: usize, finds: &mut 
     if let Some(inner) = decoded(&whole).filter(|inner| may_hold(inner)) {
         return within(holder, field, &inner, depth, finds);
     }
-    let mut whole = true;
-    if is_structured(text)
+    // A longer one is not read as YAML: what only its structure shows is not seen.
+    let mut whole = text.len() <= LONGEST_YAML || !is_structured(text);
+    if text.len() <= LONGEST_YAML
+        && is_structured(text)
         && let Ok(yaml @ (Value::Object(_) | Value::Array(_))) = serde_saphyr::from_str::<Value>(text)
     {
         whole &= in_json(holder, field, &yaml, depth, finds);
@@ -183,8 +212,7 @@ fn of_line(line: &str) -> Option<(&str, &str)> {
 fn is_structured(text: &str) -> bool {
     const MEMBERS: [&str; 5] = ["client-key-data", "users", "auths", "keyData", "bearerToken"];
     let is_block = |line: &str| [": |", ": >", ": |-", ": >-"].iter().any(|end| line.ends_with(end));
-    text.len() <= LONGEST_YAML
-        && text.contains(':')
+    text.contains(':')
         && (text.contains("\\\"")
             || MEMBERS.iter().any(|it| text.contains(it))
             || text.lines().any(|line| is_block(line.trim_end())))
@@ -193,25 +221,41 @@ fn is_structured(text: &str) -> bool {
 /// Whether decoded bytes are anything: text, or a file that is known to be one.
 pub(super) fn may_hold(bytes: &[u8]) -> bool {
     bytes.len() >= 8
-        && (bytes.starts_with(&[0x1f, 0x8b])
+        && (bytes.starts_with(GZIP)
+            || PACKED.iter().any(|magic| bytes.starts_with(magic))
             || bytes.starts_with(&[0x30])
             || of_two_bytes(bytes).is_some()
             || std::str::from_utf8(bytes)
                 .is_ok_and(|text| !text.chars().any(|c| c.is_control() && !c.is_whitespace())))
 }
 
+/// Whether a value that may not be looked into any deeper has something within it.
+fn is_wrapped(value: &[u8], text: &str) -> bool {
+    let whole: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    value.starts_with(GZIP)
+        || PACKED.iter().any(|magic| value.starts_with(magic))
+        || whole.len() >= SHORTEST && decoded(&whole).is_some_and(|inner| may_hold(&inner))
+}
+
+const GZIP: &[u8] = &[0x1f, 0x8b];
+/// zip, xz, zstd, bzip2, 7z.
+const PACKED: [&[u8]; 5] =
+    [b"PK\x03\x04", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"BZh91AY&SY", b"7z\xbc\xaf\x27\x1c"];
+
 pub(super) enum Inflated {
     Whole(Vec<u8>),
-    Broken,
+    /// What came before the fault.
+    Broken(Vec<u8>),
     TooLarge,
 }
 
 /// Unpacks gzip up to a limit: what was compressed may be a thousand times as large.
 pub(super) fn inflated(bytes: &[u8], most: u64) -> Inflated {
     let mut inner = Vec::new();
-    match flate2::read::GzDecoder::new(bytes).take(most + 1).read_to_end(&mut inner) {
+    // Several members after one another are one file (RFC 1952 §2.2).
+    match flate2::read::MultiGzDecoder::new(bytes).take(most + 1).read_to_end(&mut inner) {
         Ok(_) if inner.len() as u64 > most => Inflated::TooLarge,
         Ok(_) => Inflated::Whole(inner),
-        Err(_) => Inflated::Broken,
+        Err(_) => Inflated::Broken(inner),
     }
 }

@@ -8,13 +8,10 @@ use serde_json::{Map, Value};
 use super::{
     Find, Finds, Holder,
     helm::{self, Release},
-    layers::{look_at_pairs, look_into, look_into_json, may_hold},
+    layers::{look_at_pairs, look_into, look_into_json},
     sightings::Sightings,
 };
-use crate::cluster::{
-    decoded,
-    objects::{Items, Resource, Unseen, broken_item, name_of},
-};
+use crate::cluster::objects::{Items, Resource, Unseen, broken_item, name_of};
 
 /// Longer values are not taken for a part of a pair.
 const LONGEST_OF_PAIR: usize = 64 << 10;
@@ -58,7 +55,7 @@ impl Sightings {
             self.unseen.insert(Unseen {
                 what: format!("{kind} {}/{}", holder.namespace, holder.name),
                 right: format!("a way to look into {kind} {}/{}", holder.namespace, holder.name),
-                why: "it holds something compressed that is broken or too large to be looked into".into(),
+                why: "it holds something packed that is broken, too large, too deep or of a form that is not unpacked".into(),
             });
         }
         self.add(&holder, finds.ended());
@@ -95,14 +92,7 @@ fn of_values(holder: &Holder, object: &Value, finds: &mut Finds) -> Option<bool>
     }
     finds.begin("data");
     let texts = values.iter().filter(|(_, value)| value.len() <= LONGEST_OF_PAIR);
-    let texts = texts.filter_map(|(name, value)| Some((*name, std::str::from_utf8(value).ok()?)));
-    // Each may be encoded once more: then it is what it decodes to.
-    let pairs = texts.map(|(name, value)| {
-        let inner = decoded(value.trim().as_bytes()).filter(|inner| may_hold(inner));
-        let inner = inner.and_then(|inner| String::from_utf8(inner).ok());
-        (Cow::Borrowed(name), inner.map_or(Cow::Borrowed(value), Cow::Owned))
-    });
-    let pairs = pairs.collect();
+    let pairs = texts.map(|(name, value)| (Cow::Borrowed(*name), String::from_utf8_lossy(value))).collect();
     look_at_pairs(holder, pairs, finds);
     whole &= of_annotations(holder, object, "", finds);
     Some(whole)

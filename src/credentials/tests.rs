@@ -158,9 +158,124 @@ fn hostile_values_end_soon() {
             "A".repeat(64 << 10),
             |text, _| if text.len() > 700_000 { text } else { STANDARD.encode(text) },
         );
-    for value in [deep, many, often, "-----BEGIN ".repeat(20_000), "{\"a\":".repeat(5_000)] {
+    let literals = format!("se=sv={}", "sig=".repeat(200_000));
+    let keys = format!("{}PRIVATE KEY-----service_account", "private_key:-----BEGIN ".repeat(30_000));
+    for value in [deep, many, "-----BEGIN ".repeat(20_000), "{\"a\":".repeat(5_000), literals, keys] {
         assert!(look(&secret("Opaque", &[("v", value)])).unseen.is_empty());
     }
+    // Encoded so often that the last of it is not looked at.
+    assert_eq!(look(&secret("Opaque", &[("v", often)])).unseen.len(), 1);
+}
+
+fn only(object: &Value) -> super::Sighting {
+    let seen = look(object).distinct();
+    assert_eq!(seen.len(), 1, "{seen:?}");
+    seen.into_iter().next().unwrap()
+}
+
+/// Letters that come about by chance make no placeholder of a key.
+#[test]
+fn random_key_is_no_placeholder() {
+    for middle in ["xXxX", "insert", "REPLACE", "changeMe"] {
+        let mut key = google(&[]);
+        let pem = key["private_key"].as_str().unwrap().to_owned();
+        let at = pem.find('\n').unwrap() + 20;
+        key["private_key"] = json!(format!("{}{middle}{}", &pem[..at], &pem[at + middle.len()..]));
+        assert_eq!(only(&secret("Opaque", &[("key.json", key.to_string())])).class, Class::Root, "{middle}");
+        let secret_half = format!("{}{middle}{}", body("a", ALNUM, 12), body("b", ALNUM, 28 - middle.len()));
+        if middle == "xXxX" {
+            let pair = [
+                ("AWS_ACCESS_KEY_ID", format!("AK{}{}", "IA", body("aws", UPPER, 16))),
+                ("AWS_SECRET_ACCESS_KEY", secret_half),
+            ];
+            assert_eq!(only(&secret("Opaque", &pair)).class, Class::Root);
+        }
+    }
+}
+
+/// Characters of several bytes around a key end nothing.
+#[test]
+fn other_characters_around_keys_are_read() {
+    let body = body("key", ALNUM, 60);
+    for text in [
+        format!(
+            "private_key: -----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\naccount: “eso@acme.iam.gserviceaccount.com”\n"
+        ),
+        format!(
+            "eso@acme.iam.gserviceaccount.com private_key: -----BEGIN PRIVATE KEY-----\n{body}\n-----END {}\n",
+            "é".repeat(60)
+        ),
+        format!(
+            "service_account private_key: ééé-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----é"
+        ),
+    ] {
+        let seen = look(&secret("Opaque", &[("notes", text)])).distinct();
+        assert!(seen.iter().any(|one| one.class == Class::Root), "{seen:?}");
+    }
+}
+
+/// One byte that is no text, several members of gzip, an encoded Secret within a text: what is there is found.
+#[test]
+fn wrapped_keys_are_found() {
+    let pair = |encode: fn(&str) -> String| {
+        let id = format!("AK{}{}", "IA", body("aws", UPPER, 16));
+        format!(
+            "AWS_ACCESS_KEY_ID: {}\n  AWS_SECRET_ACCESS_KEY: {}\n",
+            encode(&id),
+            encode(&body("secret", ALNUM, 40))
+        )
+    };
+    let mut latin = b"# cl\xe9\n".to_vec();
+    latin.extend(pair(str::to_owned).into_bytes());
+    let mut members = gzip(b"");
+    members.extend(gzip(google(&[]).to_string().as_bytes()));
+    let manifest = format!("apiVersion: v1\nkind: Secret\ndata:\n  {}", pair(|text| STANDARD.encode(text)));
+    for bytes in [latin, members, manifest.into_bytes()] {
+        let mut object = secret("Opaque", &[]);
+        object["data"] = json!({"it": STANDARD.encode(&bytes)});
+        assert_eq!(only(&object).class, Class::Root);
+    }
+}
+
+/// What is not unpacked is named, also if something before the fault was read.
+#[test]
+fn packed_values_are_unseen() {
+    let mut cut = gzip(google(&[]).to_string().as_bytes());
+    cut.truncate(cut.len() - 6);
+    let mut object = secret("Opaque", &[]);
+    for (bytes, seen) in [
+        (cut, 1),
+        (b"PK\x03\x04rest of it".to_vec(), 0),
+        (b"\xfd7zXZ\0rest of it".to_vec(), 0),
+        (b"\x28\xb5\x2f\xfdrest of it".to_vec(), 0),
+    ] {
+        object["data"] = json!({"it": STANDARD.encode(&bytes)});
+        let sightings = look(&object);
+        assert_eq!((sightings.unseen.len(), sightings.distinct().len()), (1, seen), "{bytes:?}");
+    }
+}
+
+#[test]
+fn upper_case_names_are_known() {
+    let id = "6f1c0e5a-9a3e-4a55-8d0a-3c1d7f0b2a11";
+    for pairs in [
+        vec![("VAULT_SECRET_ID", id.to_owned())],
+        vec![("AZURE_CLIENT_SECRET", body("entra", ALNUM, 34))],
+        vec![("VAULT_TOKEN", format!("s.{}.gVBf5", body("vault", ALNUM, 24)))],
+        vec![("AZURE_STORAGE_ACCOUNT_ACCESS_KEY", format!("{}==", body("azure", ALNUM, 86)))],
+    ] {
+        assert_eq!(only(&secret("Opaque", &pairs)).class, Class::Root, "{:?}", pairs[0].0);
+    }
+    let mut of_vault = secret("Opaque", &[("secret-id", id.to_owned())]);
+    of_vault["metadata"]["name"] = json!("vault-approle");
+    assert_eq!(only(&of_vault).class, Class::Root);
+}
+
+#[test]
+fn login_in_address_is_not_shown() {
+    let auths = json!({"auths": {"https://ci:hunter2hunter2@registry.lab.test/v2/": {"auth": STANDARD.encode(format!("ci:{}", body("p", ALNUM, 20)))}}});
+    let one = only(&secret("Opaque", &[(".dockerconfigjson", auths.to_string())]));
+    assert!(one.what.contains("registry.lab.test") && !one.what.contains("hunter2"), "{}", one.what);
 }
 
 #[test]

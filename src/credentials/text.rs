@@ -10,25 +10,22 @@ pub(super) fn plain(name: &str) -> String {
 
 /// Whether a text is there to be replaced, or says where the value comes from.
 pub(super) fn is_placeholder(text: &str) -> bool {
-    const WORDS: [&str; 14] = [
-        "changeme",
-        "change-me",
-        "change_me",
-        "replace",
-        "placeholder",
-        "insert",
-        "your-",
-        "your_",
-        "<",
-        "${",
-        "{{",
-        "$(",
-        "xxxx",
-        "****",
-    ];
+    /// In no base64: they are placeholders in texts of any length.
+    const MARKS: [&str; 9] = ["change-me", "change_me", "your-", "your_", "<", "${", "{{", "$(", "****"];
+    /// Letters alone come about by chance in a long random text.
+    const WORDS: [&str; 4] = ["changeme", "replace", "placeholder", "insert"];
     let lower = text.trim().to_ascii_lowercase();
-    lower.is_empty() || WORDS.iter().any(|word| lower.contains(word)) || distinct(&lower) < FEWEST
+    let is_crossed_out =
+        || lower.contains("xxxx") && lower.bytes().filter(|byte| *byte == b'x').count() * 2 > lower.len();
+    lower.is_empty()
+        || MARKS.iter().any(|mark| lower.contains(mark))
+        || lower.len() < LONG && WORDS.iter().any(|word| lower.contains(word))
+        || is_crossed_out()
+        || distinct(&lower) < FEWEST
 }
+
+/// From this length on a text is taken for random.
+const LONG: usize = 64;
 
 /// How many different characters a text has.
 pub(super) fn distinct(text: &str) -> usize {
@@ -67,10 +64,14 @@ pub(super) fn after<'t>(
     literal: &'t str,
     more: &'static str,
 ) -> impl Iterator<Item = &'t str> + 't {
-    text.match_indices(literal).map(move |(at, _)| {
-        let rest = &text[at + literal.len()..];
-        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && !more.contains(c));
-        &rest[..end.unwrap_or(rest.len())]
+    // Goes on behind what was taken: a text of literals alone is gone through once.
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        rest = &rest[rest.find(literal)? + literal.len()..];
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && !more.contains(c)).unwrap_or(rest.len());
+        let (taken, after) = rest.split_at(end);
+        rest = after;
+        Some(taken)
     })
 }
 

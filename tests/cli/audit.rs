@@ -91,7 +91,7 @@ fn one_key_is_one_credential() {
 fn a_cluster_without_stores_is_zero() {
     let ran = cluster("").run(&["audit"]).ends(0).snapshot("audit-no-stores");
     assert!(
-        ran.out.starts_with("ZERO IN CLUSTER ONLY: no long-lived credential opens a cloud"),
+        ran.out.starts_with("ZERO IN CLUSTER ONLY: no long-lived credential of a known kind opens a cloud"),
         "{}",
         ran.out
     );

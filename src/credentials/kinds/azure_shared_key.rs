@@ -24,7 +24,11 @@ fn find(part: &Part<'_>, finds: &mut Finds) {
         let shared = after(text, "SharedAccessKey=", "+/=");
         keys.extend(shared.map(|key| (Class::Platform, key, "a shared access key of Azure")));
     }
-    let is_key = |name: &str| name.ends_with("storageaccountkey") || name.ends_with("storagekey");
+    let is_key = |name: &str| {
+        ["storageaccountkey", "storagekey", "accountkey", "storageaccountaccesskey", "storageaccesskey"]
+            .iter()
+            .any(|end| name.ends_with(end))
+    };
     keys.extend(part.named(is_key).map(|(_, key)| (KIND.class, key, STORAGE)));
     for (class, key, what) in keys {
         if is_key_of_length(key, 88) || class == Class::Platform && is_key_of_length(key, 44) {

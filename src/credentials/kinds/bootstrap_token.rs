@@ -18,7 +18,11 @@ fn find(part: &Part<'_>, finds: &mut Finds) {
         return;
     }
     if part.get("expiration").is_none() && part.get("tokensecret").is_some() {
-        let id = shown(part.get("tokenid").unwrap_or(&part.holder.name));
+        // kubeadm: six lower-case letters or digits. Anything else may be more than the ID.
+        let is_id = |id: &&str| {
+            id.len() == 6 && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        };
+        let id = shown(part.get("tokenid").filter(is_id).unwrap_or(&part.holder.name));
         finds.add(
             &KIND,
             Who::Named(format!("bootstrap-token:{id}")),

@@ -8,18 +8,19 @@ pub(in crate::credentials) static KIND: Kind = Kind {
     class: Class::Root,
     severity: Severity::High,
     title: "an HMAC key of Google Cloud Storage",
-    recognised: "An access ID that begins with GOOG1E.",
+    recognised: "An access ID of 61 characters that begins with GOOG1E, or of 24 that begins with GOOG.",
     remedy: "Reach the bucket by workload identity federation; then gcloud storage hmac update ID --deactivate, and delete it.",
     find,
 };
 
 fn find(part: &Part<'_>, finds: &mut Finds) {
-    let Some(text) = part.text.filter(|text| text.contains("GOOG1E")) else { return };
-    for id in words(text, "").filter(|word| word.starts_with("GOOG1E") && word.len() >= 61) {
-        finds.add(
-            &KIND,
-            Who::Named(format!("google-hmac:{}", &id[..61])),
-            format!("the HMAC key {} of Google", &id[..61]),
-        );
+    let Some(text) = part.text.filter(|text| text.contains("GOOG")) else { return };
+    // Of a service account, and of a person.
+    let is_id = |word: &&str| {
+        (word.starts_with("GOOG1E") && word.len() == 61 || word.starts_with("GOOG") && word.len() == 24)
+            && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+    };
+    for id in words(text, "").filter(is_id) {
+        finds.add(&KIND, Who::Named(format!("google-hmac:{id}")), format!("the HMAC key {id} of Google"));
     }
 }

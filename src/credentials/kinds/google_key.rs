@@ -20,6 +20,8 @@ pub(in crate::credentials) static KIND: Kind = Kind {
 const ACCOUNT: &str = ".gserviceaccount.com";
 /// Between the member's name and its value: a colon, quotes, a line break of YAML.
 const BETWEEN: usize = 40;
+/// A key and its members are not farther apart.
+const MOST_AROUND: usize = 64 << 10;
 
 fn find(part: &Part<'_>, finds: &mut Finds) {
     of_members(part, finds);
@@ -50,6 +52,7 @@ fn of_text(text: &str, finds: &mut Finds) {
     if !text.contains("PRIVATE KEY-----") || !(text.contains("service_account") || text.contains(ACCOUNT)) {
         return;
     }
+    let account = account_in(text);
     for (at, _) in text.match_indices("-----BEGIN ") {
         let before = &text[..at];
         let name = plain(
@@ -59,20 +62,19 @@ fn of_text(text: &str, finds: &mut Finds) {
             continue;
         }
         // Of several keys the nearest before, or the first after.
-        let around = |name: &str| -> String {
-            let begin = before.rfind("-----END").map_or(0, |end| end);
-            let end = text[at + 1..].find("-----BEGIN ").map_or(text.len(), |next| at + 1 + next);
-            value_of(&text[begin..end], name).unwrap_or_default().to_owned()
-        };
-        let block = &text[at..];
-        let block = block.find("-----END").map_or(block, |end| &block[..(end + 60).min(block.len())]);
-        let block = text.get(at..at + block.len()).unwrap_or(&text[at..]);
+        let near = text.floor_char_boundary(at.saturating_sub(MOST_AROUND));
+        let begin = text[near..at].rfind("-----END").map_or(near, |end| near + end);
+        let end = text[at + 1..].find("-----BEGIN ").map_or(text.len(), |next| at + 1 + next);
+        let end = text.floor_char_boundary(end.min(at + MOST_AROUND));
+        let around = |name: &str| value_of(&text[begin..end], name).unwrap_or_default().to_owned();
+        let block = &text[at..end];
+        let block = block.find("-----END").map_or(block, |end| &block[..block.floor_char_boundary(end + 60)]);
         let pem = private_keys_in(block).into_iter().next();
         let body = block.split("-----").nth(2).unwrap_or_default();
         if pem.is_none() && is_placeholder(body) {
             continue;
         }
-        add(&around("private_key_id"), &account_in(text), body, pem, finds);
+        add(&around("private_key_id"), &account, body, pem, finds);
     }
 }
 
@@ -86,7 +88,8 @@ fn value_of<'t>(text: &'t str, name: &str) -> Option<&'t str> {
 fn account_in(text: &str) -> String {
     let Some(at) = text.find(ACCOUNT) else { return String::new() };
     let is_of_name = |c: char| c.is_ascii_alphanumeric() || "-.@_".contains(c);
-    let begin = text[..at].rfind(|c| !is_of_name(c)).map_or(0, |before| before + 1);
+    let before = text[..at].char_indices().rev().find(|(_, c)| !is_of_name(*c));
+    let begin = before.map_or(0, |(at, c)| at + c.len_utf8());
     text[begin..at + ACCOUNT.len()].to_owned()
 }
 

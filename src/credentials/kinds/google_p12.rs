@@ -14,7 +14,7 @@ pub(in crate::credentials) static KIND: Kind = Kind {
 };
 
 fn find(part: &Part<'_>, finds: &mut Finds) {
-    if part.text.is_some() || !pkcs12::is_file(part.bytes) {
+    if std::str::from_utf8(part.bytes).is_ok() || !pkcs12::is_file(part.bytes) {
         return;
     }
     let who = Who::Same(Same::of(part.bytes));

@@ -41,7 +41,9 @@ fn find(part: &Part<'_>, finds: &mut Finds) {
         {
             continue;
         }
-        let name = host.trim_start_matches("https://").split('/').next().unwrap_or_default();
+        // Without a login that was written into the address.
+        let name = host.rsplit("://").next().and_then(|host| host.split('/').next()).unwrap_or_default();
+        let name = name.rsplit('@').next().unwrap_or_default();
         let class = if STORED_ONLY.contains(&name) { Class::Irreducible } else { KIND.class };
         let who = Who::Same(Same::of_named(
             [(host.as_str(), user.as_bytes()), ("", password.as_bytes())].into_iter(),

@@ -36,6 +36,11 @@ fn is_token(word: &str) -> bool {
             && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
             && !is_placeholder(body)
     };
+    // In a namespace of Vault, its ID follows.
+    let word = match word.rsplit_once('.') {
+        Some((token, id)) if token.contains('.') && id.len() <= 8 => token,
+        _ => word,
+    };
     ["hvs.", "hvb.", "hvr."].iter().any(|prefix| word.strip_prefix(prefix).is_some_and(body))
         || word.strip_prefix("s.").is_some_and(|rest| rest.len() == 24 && body(rest))
 }

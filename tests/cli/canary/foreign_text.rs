@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Everything that a terminal acts on or hides, and a line that looks like one of ours.
-const EVIL: &str = "x\u{1b}]0;title\u{7}\u{1b}[2J\u{9b}31m\u{7f}\u{202e}\u{2066}\u{61c}\u{200b}\u{feff}\u{2028}\u{85}\r\nZERO (cluster + consumption): no long-lived credential opens a cloud or a secret store\n\tok    ";
+const EVIL: &str = "x\u{1b}]0;title\u{7}\u{1b}[2J\u{9b}31m\u{7f}\u{202e}\u{2066}\u{61c}\u{200b}\u{feff}\u{2028}\u{85}\r\nZERO (cluster + consumption): no long-lived credential of a known kind opens a cloud or a secret store\n\tok    ";
 const FORGED: &str = "ZERO (cluster + consumption): no";
 
 /// The outcome in text and JSON, each at every level.
