@@ -65,17 +65,16 @@ pub(super) fn look_at_pairs(holder: &Holder, pairs: Vec<(Cow<'_, str>, Cow<'_, s
 
 fn ask(part: &Part<'_>, finds: &mut Finds) {
     // Each value may be encoded, as those of a Secret within something else are: then it is what it decodes to.
-    let of_pair = |(name, value): &(Cow<'_, str>, Cow<'_, str>)| {
-        let inner = decoded_text(value).map_or_else(|| value.clone().into_owned(), |inner| inner);
-        (Cow::<str>::Owned(name.clone().into_owned()), Cow::<str>::Owned(inner))
-    };
-    if part.pairs.iter().any(|(_, value)| decoded_text(value).is_some()) {
-        let pairs = part.pairs.iter().map(of_pair).collect();
-        let part = Part { pairs, ..*part };
-        KINDS.iter().for_each(|kind| (kind.find)(&part, finds));
-    } else {
-        KINDS.iter().for_each(|kind| (kind.find)(part, finds));
+    let inner: Vec<_> = part.pairs.iter().map(|(_, value)| decoded_text(value)).collect();
+    if inner.iter().all(Option::is_none) {
+        return KINDS.iter().for_each(|kind| (kind.find)(part, finds));
     }
+    let pairs = part.pairs.iter().zip(inner);
+    let pairs = pairs.map(|((name, value), inner)| {
+        (Cow::Borrowed(&**name), inner.map_or(Cow::Borrowed(&**value), Cow::Owned))
+    });
+    let part = Part { pairs: pairs.collect(), ..*part };
+    KINDS.iter().for_each(|kind| (kind.find)(&part, finds));
 }
 
 /// What a value decodes to, if that is a text.
