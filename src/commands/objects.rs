@@ -12,6 +12,7 @@ use crate::{
     config::Settings,
     error::{Code, Error, Result},
     files::{self, FileError},
+    publication::ledger::Opened,
     report::{Report, printable},
     secret_store::{Doing, Planned, StoreName, to_yaml},
     target,
@@ -24,18 +25,33 @@ pub(super) struct Sight {
     pub(super) estate: Estate,
     pub(super) observed: Observed,
     pub(super) cluster_id: String,
+    /// `NotAsked` unless it was asked for.
+    pub(super) ledger: Opened,
 }
 
 impl Sight {
     /// Establishes which cluster it is, then looks at everything in it at the same time.
     pub(super) async fn take(settings: &Settings, report: &mut Report<'_>) -> Result<Self> {
+        Self::of(settings, false, report).await
+    }
+
+    /// The same with the ledger, which is read before the look at the API servers begins.
+    pub(super) async fn with_ledger(settings: &Settings, report: &mut Report<'_>) -> Result<Self> {
+        Self::of(settings, true, report).await
+    }
+
+    async fn of(settings: &Settings, has_ledger: bool, report: &mut Report<'_>) -> Result<Self> {
         let cluster = target::require(settings, report).await?;
         let cluster_id = cluster.uid()?.to_owned();
         let waiting = Waiting::default();
-        let observe = cluster.observe(&settings.audience, settings.kid_rule, &waiting);
+        let observe = async {
+            let ledger = Opened::read(has_ledger.then_some(&cluster), &settings.ledger).await;
+            let observed = cluster.observe(&settings.audience, settings.kid_rule, &waiting).await?;
+            Ok((ledger, observed))
+        };
         let both = async { futures::try_join!(cluster.estate(), observe) };
-        let (estate, observed) = waiting.tell(report, both).await?;
-        Ok(Self { cluster, estate, observed, cluster_id })
+        let (estate, (ledger, observed)) = waiting.tell(report, both).await?;
+        Ok(Self { cluster, estate, observed, cluster_id, ledger })
     }
 }
 

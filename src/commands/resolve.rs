@@ -17,6 +17,7 @@ use crate::{
     error::{Code, Error, Result},
     federation::{Configured, Known, Naming, ProviderName, Trust, TrustedIssuer, Workload, is_stored_key},
     oidc::{KeySet, PublicKey},
+    publication::Kept,
     report::Report,
     secret_store::StoreName,
 };
@@ -39,38 +40,50 @@ impl Resolved {
         self.provider.uploads_keys()
     }
 
+    /// Whether no other provider of the settings is given the keys.
+    pub(super) fn is_only_given(&self) -> bool {
+        !self.others.iter().any(|other| other.uploads_keys())
+    }
+
     /// Every provider that may trust the issuer, in the order of the registry.
     pub(super) fn providers(&self) -> impl Iterator<Item = &dyn Configured> {
         let all = move || [&self.provider].into_iter().chain(&self.others);
         ProviderName::all().filter_map(move |name| all().find(|it| it.provider() == name)).map(Box::as_ref)
     }
 
-    /// What a provider is told to believe, before anything is granted: see `Workload::granting`. `staged`: keys that no
-    /// API server serves yet. `kept`: keys that the provider has and that must not be taken away, because not every API
-    /// server was seen.
+    /// What a provider is told to believe, before anything is granted: see `Workload::granting`. `files`: keys that are
+    /// given before an API server serves them. `kept`: what the provider has and must go on having.
     pub(super) fn trust(
         &self,
         issuer: TrustedIssuer,
         cluster_id: String,
         observed: &Observed,
-        staged: Option<&KeySet>,
-        kept: Option<&KeySet>,
+        files: Option<&KeySet>,
+        kept: &Kept,
     ) -> Result<Trust> {
         let live = observed.live()?;
-        let new = |keys: Option<&KeySet>, known: &KeySet| -> Vec<PublicKey> {
-            let is_new = |key: &&PublicKey| !known.iter().any(|other| other.same_key(key));
-            keys.iter().flat_map(|keys| keys.iter()).filter(is_new).cloned().collect()
+        let mut keys: Vec<PublicKey> = live.iter().cloned().collect();
+        let mut take = |more: &mut dyn Iterator<Item = &PublicKey>| -> Vec<String> {
+            let mut kids = Vec::new();
+            for key in more {
+                if !keys.iter().any(|known| known.same_key(key)) {
+                    kids.push(key.kid().to_owned());
+                    keys.push(key.clone());
+                }
+            }
+            kids
         };
-        let kept = new(kept, &live);
-        let known = KeySet::new(live.iter().cloned().chain(kept))?;
-        let staged = new(staged, &known);
+        let mut staged = take(&mut files.iter().flat_map(|keys| keys.iter()));
+        staged.extend(take(&mut kept.staged.iter()));
+        let former = take(&mut kept.former.iter());
         let signing = observed.servers.iter().filter_map(|server| server.token.claims().kid.clone());
         let signing: BTreeSet<_> = signing.collect();
         Ok(Trust {
             issuer,
             cluster_id,
-            staged: staged.iter().map(|key| key.kid().to_owned()).collect(),
-            keys: KeySet::new(known.iter().cloned().chain(staged))?,
+            staged,
+            former,
+            keys: KeySet::new(keys)?,
             proof: None,
             signing: signing.into_iter().collect(),
             workloads: vec![Workload::new(self.workload.clone(), Naming::AsSet)],

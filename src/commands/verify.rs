@@ -30,7 +30,7 @@ use crate::{
     },
     relying_party::{
         Fetched, Finding, Known, Site, StateOf, fetch, fetch_both, is_of_issuer, judge_discovery, judge_jwks,
-        judge_live, judge_missing, judge_server, judge_uploaded, may_fetch, no_ledger,
+        judge_live, judge_missing, judge_server, judge_uploaded, may_fetch, no_ledger, not_live,
     },
     report::Report,
     rotation::Policy,
@@ -175,8 +175,8 @@ impl Verdict<'_> {
                 let issuer = issuer::of_documents(self.named.as_ref(), &observed)?;
                 let ages: Vec<_> = [&public.0, &public.1].into_iter().filter_map(served).collect();
                 let published = self.judge_documents(&issuer, public).await;
-                let history =
-                    self.history(&cluster, &observed, &issuer, published.as_ref(), &ages, at).await?;
+                let published_keys = published.as_ref().map(|keys| (keys, Some(&ages[..])));
+                let history = self.history(&cluster, &observed, issuer.signed(), published_keys, at).await?;
                 let state = history.as_ref().map(|history| |key: &PublicKey| history.state(key));
                 let known = Known::Published(published.as_ref());
                 for server in &observed.servers {
@@ -189,18 +189,17 @@ impl Verdict<'_> {
                 ));
                 let missing = history.as_ref().map(History::missing).unwrap_or_default();
                 self.findings.extend(judge_missing(&missing));
-                for KeysAt { provider, keys, .. } in uploaded {
-                    self.findings.extend(judge_uploaded(&observed, staged.as_ref(), provider, keys));
-                }
-                issuer.into()
+                let issuer = SignedIssuer::from(issuer);
+                self.judge_given(&cluster, &observed, &issuer, staged.as_ref(), &uploaded, at).await?;
+                issuer
             }
             None => {
                 let issuer = match &self.settings.issuer {
                     Some(named) => named.clone(),
                     None => issuer::signed(&observed)?.clone(),
                 };
-                for KeysAt { provider, keys, .. } in uploaded {
-                    self.findings.extend(judge_uploaded(&observed, staged.as_ref(), provider, keys));
+                self.judge_given(&cluster, &observed, &issuer, staged.as_ref(), &uploaded, at).await?;
+                for KeysAt { keys, .. } in uploaded {
                     let given = keys.as_ref().ok().and_then(Keys::given);
                     let known = || Known::Uploaded(given);
                     let judged =
@@ -214,17 +213,49 @@ impl Verdict<'_> {
         end.1.map(|()| issuer)
     }
 
-    /// What the ledger says of the published keys. Nothing is written.
+    /// Judges the keys that providers were given. The ledger is read where one has others than live and staged ones.
+    async fn judge_given(
+        &mut self,
+        cluster: &Cluster,
+        observed: &Observed,
+        issuer: &SignedIssuer,
+        staged: Option<&KeySet>,
+        uploaded: &[&KeysAt],
+        now: u64,
+    ) -> Result<()> {
+        let given = || uploaded.iter().filter_map(|it| it.keys.as_ref().ok().and_then(Keys::given));
+        let history = match given().any(|keys| not_live(observed, staged, keys)) {
+            false => None,
+            true => {
+                let mut all: Vec<PublicKey> = Vec::new();
+                for key in given().flat_map(KeySet::iter) {
+                    if !all.iter().any(|known| known.same_key(key) || known.kid() == key.kid()) {
+                        all.push(key.clone());
+                    }
+                }
+                let all = KeySet::new(all)?;
+                self.history(cluster, observed, issuer, Some((&all, None)), now).await?
+            }
+        };
+        let state = history.as_ref().map(|history| |key: &PublicKey| history.state(key));
+        for KeysAt { provider, keys, .. } in uploaded {
+            let state = state.as_ref().map(|state| state as &StateOf<'_>);
+            self.findings.extend(judge_uploaded(observed, staged, provider, keys, state));
+        }
+        Ok(())
+    }
+
+    /// What the ledger says of these keys. Nothing is written. With the cache times of the documents that they are in;
+    /// `None`: a provider was given them.
     async fn history(
         &mut self,
         cluster: &Cluster,
         observed: &Observed,
-        issuer: &Issuer,
-        published: Option<&KeySet>,
-        ages: &[Option<u64>],
+        issuer: &SignedIssuer,
+        published: Option<(&KeySet, Option<&[Option<u64>]>)>,
         now: u64,
     ) -> Result<Option<History>> {
-        let Some(published) = published else { return Ok(None) };
+        let Some((published, ages)) = published else { return Ok(None) };
         let note = match Opened::read(Some(cluster), &self.settings.ledger).await {
             Opened::Kept(book) => {
                 return self.judge_keys(book, observed, issuer, published, ages, now).map(Some);
@@ -241,19 +272,21 @@ impl Verdict<'_> {
         &mut self,
         book: Book,
         observed: &Observed,
-        issuer: &Issuer,
+        issuer: &SignedIssuer,
         published: &KeySet,
-        ages: &[Option<u64>],
+        ages: Option<&[Option<u64>]>,
         now: u64,
     ) -> Result<History> {
-        let mut keys = KeysOf::default();
+        let mut keys = KeysOf { is_given: ages.is_none(), ..KeysOf::default() };
         keys.staged = keys.of(live::from_files(self.settings)?.iter().flat_map(KeySet::iter));
         keys.stored = keys.of(published.iter());
-        keys.copies.clone_from(&keys.stored);
+        if ages.is_some() {
+            keys.copies.clone_from(&keys.stored);
+        }
         keys.public = Some(keys.stored.clone());
         let others: Vec<PublicKey> = published.iter().cloned().collect();
         let look = history::look(observed, &others, now);
-        let policy = Policy::new(ages, MAX_AGE, self.settings.longest_token);
+        let policy = Policy::new(ages.unwrap_or_default(), MAX_AGE, self.settings.longest_token);
         let history = History::new(book, issuer.as_str(), look, keys, policy);
         self.findings.extend(history.note_of_ledger().map(|note| no_ledger(&note.message)));
         Ok(history)

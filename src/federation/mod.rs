@@ -274,6 +274,8 @@ pub(crate) struct Trust {
     pub(crate) signing: Vec<String>,
     /// The `kid`s that no API server serves yet: they come from files, and sign after the next rotation.
     pub(crate) staged: Vec<String>,
+    /// The `kid`s that no API server serves any more, and whose tokens may still be valid.
+    pub(crate) former: Vec<String>,
     /// Whose tokens, each ServiceAccount once.
     pub(crate) workloads: Vec<Workload>,
 }
@@ -287,6 +289,8 @@ pub(crate) enum KeyRole {
     Served,
     /// Given before any API server signs with it.
     Staged,
+    /// No API server serves it any more: tokens that it signed may still live.
+    Former,
 }
 
 impl KeyRole {
@@ -295,6 +299,7 @@ impl KeyRole {
             Self::Signing => "signs now",
             Self::Served => "served, does not sign now",
             Self::Staged => "staged",
+            Self::Former => "former, kept until its tokens have expired",
         }
     }
 }
@@ -313,10 +318,11 @@ impl Trust {
 
     pub(crate) fn role(&self, key: &PublicKey) -> KeyRole {
         let among = |kids: &[String]| kids.iter().any(|kid| kid == key.kid());
-        match (among(&self.signing), among(&self.staged)) {
-            (true, _) => KeyRole::Signing,
-            (false, true) => KeyRole::Staged,
-            (false, false) => KeyRole::Served,
+        match () {
+            () if among(&self.signing) => KeyRole::Signing,
+            () if among(&self.staged) => KeyRole::Staged,
+            () if among(&self.former) => KeyRole::Former,
+            () => KeyRole::Served,
         }
     }
 

@@ -133,6 +133,7 @@ impl Rules {
             keys.collect::<Vec<_>>().join(", ")
         };
         let (served, staged) = (kids(KeyRole::Served), kids(KeyRole::Staged));
+        let former = kids(KeyRole::Former);
         if !served.is_empty() {
             error = error.hint(format!(
                 "take keys whose tokens have all expired out of --service-account-key-file of every API server; none of these \
@@ -141,6 +142,12 @@ impl Rules {
         }
         if !staged.is_empty() {
             error = error.hint(format!("take staged keys out of cluster.publicKeys: {staged}"));
+        }
+        if !former.is_empty() {
+            error = error.hint(format!(
+                "former keys leave by themselves once their tokens have expired: `keyless keys` says when; `keyless keys revoke KID` takes \
+                 one out now, and its tokens are refused: {former}"
+            ));
         }
         Err(error.hint(self.keys.without_limit))
     }

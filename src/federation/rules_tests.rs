@@ -21,6 +21,7 @@ fn trust(issuer: TrustedIssuer, signing: &[lab::SigningKey], more: &[lab::Signin
         proof: None,
         signing: signing.iter().map(lab::SigningKey::kid).collect(),
         staged: Vec::new(),
+        former: Vec::new(),
         workloads: vec![workload("es/eso", &[])],
     }
 }

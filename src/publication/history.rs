@@ -220,6 +220,11 @@ impl History {
         !self.is_left_alone() && self.before.as_ref() != Some(&self.judged.ledger)
     }
 
+    /// Whether this look shows what relying parties have.
+    pub(super) fn knows_public(&self) -> bool {
+        self.keys.public.is_some()
+    }
+
     /// Whether providers are given the keys, and there are no documents.
     pub(super) fn is_given(&self) -> bool {
         self.keys.is_given
@@ -244,8 +249,14 @@ impl History {
             return None;
         }
         let action = if self.book.is_there() { Action::Update } else { Action::Create };
-        let reason =
-            "it holds when each key was seen; written before the documents, and once they are read back";
+        let reason = match self.keys.is_given {
+            true => {
+                "it holds when each key was seen; written before the provider is given the keys, and once it has them"
+            }
+            false => {
+                "it holds when each key was seen; written before the documents, and once they are read back"
+            }
+        };
         let mut step =
             Step::new(Target::ClusterObject, action, self.book.name(), reason).requires(self.book.right());
         let before = self.before.as_ref().map(|ledger| &ledger.keys);

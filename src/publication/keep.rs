@@ -67,6 +67,18 @@ impl Publication<'_> {
             futures::join!(ledger, self.observe(options, look, waiting), tokens);
         let mut observation = observation?;
         observation.tokens = tokens;
+        self.take_ledger(&mut observation, opened, options, now());
+        Ok(observation)
+    }
+
+    /// Judges what was observed by the ledger, which was read before the look at the cluster ended.
+    pub(crate) fn take_ledger(
+        &self,
+        observation: &mut Observation,
+        opened: Opened,
+        options: &Options,
+        now: u64,
+    ) {
         match opened {
             Opened::NotAsked => {}
             Opened::NotKept => {
@@ -78,11 +90,10 @@ impl Publication<'_> {
             }
             Opened::Unreadable(note) => observation.unreadable = Some(note),
             Opened::Kept(book) => {
-                observation.history = self.history(&observation, book, options, now());
-                observation.is_own = self.is_own(&observation);
+                observation.history = self.history(observation, book, options, now);
+                observation.is_own = self.is_own(observation);
             }
         }
-        Ok(observation)
     }
 
     fn history(&self, observation: &Observation, book: Book, options: &Options, now: u64) -> Option<History> {

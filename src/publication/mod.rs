@@ -32,7 +32,7 @@ use std::collections::BTreeMap;
 
 pub(crate) use self::{
     apply::Outcome,
-    given::{Given, GivenPlan},
+    given::{Given, GivenPlan, Kept, Known},
     history::History,
     keep::served,
     plan::PublicationPlan,

@@ -301,6 +301,14 @@ impl PublicationPlan<'_> {
         self.plan.pending() > self.plan.steps.iter().filter(is_ledger).count()
     }
 
+    /// Leaves the ledger as it is, where nothing else is to be done: the publisher keeps it.
+    pub(crate) fn without_ledger_alone(mut self) -> Self {
+        if self.is_ledger_only() {
+            self.plan.steps.retain(|step| step.target != Target::ClusterObject);
+        }
+        self
+    }
+
     /// Only the ledger would be written.
     pub(crate) fn is_ledger_only(&self) -> bool {
         self.plan.pending() > 0 && !self.is_pending()

@@ -15,7 +15,7 @@ pub(crate) use self::{
     published_keys::{StateOf, judge_missing, no_ledger},
     readers::notes_of_unread,
     tokens::{Known, MAX_SKEW, Unproved, judge_live, judge_server, prove},
-    uploaded::judge_uploaded,
+    uploaded::{judge_uploaded, not_live},
 };
 use crate::{
     error::Result,

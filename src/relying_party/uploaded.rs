@@ -1,6 +1,6 @@
 //! Keys that a provider was given instead of fetching them: whether they are the ones that the cluster signs with.
 
-use super::{Finding, tokens::judge_reachable};
+use super::{Finding, published_keys::StateOf, tokens::judge_reachable};
 use crate::{
     cluster::Observed,
     error::{Check, Error, Result},
@@ -12,18 +12,19 @@ const CHECK: Check = Check::UploadedKeys;
 const UPLOAD: &str = "run `keyless setup`, which uploads the live keys and those of cluster.publicKeys; before the next rotation, \
                       too";
 
-/// What the provider has been given against what is live, and what is staged in files. It replaces all checks
-/// of public documents.
+/// What the provider has been given against what is live, what is staged in files, and what the ledger knows. It replaces
+/// all checks of public documents. `state`: `None` without a ledger.
 pub(crate) fn judge_uploaded(
     observed: &Observed,
     staged: Option<&KeySet>,
     provider: &str,
     keys: &Result<Keys>,
+    state: Option<&StateOf<'_>>,
 ) -> Vec<Finding> {
     let mut findings = judge_reachable(observed);
     let subject = format!("keys of {provider}");
     findings.push(match keys {
-        Ok(Keys::Given(given)) => compare(observed, staged, subject, given),
+        Ok(Keys::Given(given)) => compare(observed, staged, subject, given, state),
         Ok(Keys::Fetched) => Finding::failed(
             CHECK,
             subject,
@@ -65,7 +66,20 @@ pub(super) fn judge_signature(token: &Token, subject: &str, given: Option<&KeySe
     }
 }
 
-fn compare(observed: &Observed, staged: Option<&KeySet>, subject: String, given: &KeySet) -> Finding {
+/// Keys that a provider was given, and that neither an API server serves nor a file holds.
+pub(crate) fn not_live(observed: &Observed, staged: Option<&KeySet>, given: &KeySet) -> bool {
+    let is_live = |key: &PublicKey| observed.key_sets().any(|(_, keys)| among(keys.iter(), key));
+    let is_staged = |key: &PublicKey| among(staged.iter().flat_map(|keys| keys.iter()), key);
+    given.iter().any(|key| !is_live(key) && !is_staged(key))
+}
+
+fn compare(
+    observed: &Observed,
+    staged: Option<&KeySet>,
+    subject: String,
+    given: &KeySet,
+    state: Option<&StateOf<'_>>,
+) -> Finding {
     let has = |key: &PublicKey| given.iter().any(|other| other.same_key(key));
     let mut missing: Vec<String> = Vec::new();
     for (address, keys) in observed.key_sets() {
@@ -97,20 +111,33 @@ fn compare(observed: &Observed, staged: Option<&KeySet>, subject: String, given:
     let (live, others): (Vec<&PublicKey>, Vec<_>) = given.iter().partition(|key| is_live(key));
     let (staged, others): (Vec<&PublicKey>, Vec<_>) =
         others.into_iter().partition(|key| among(staged.iter().copied(), key));
+    let is_ours =
+        |key: &&PublicKey| state.and_then(|state| state(key)).is_some_and(|state| !state.is_alarm());
+    let (known, others): (Vec<&PublicKey>, Vec<_>) = others.into_iter().partition(is_ours);
     // Where the keys of a server are not known, they may be its own.
     if !others.is_empty() && observed.failed.iter().all(|server| server.keys.is_some()) {
         return Finding::failed(
             CHECK,
             subject,
             format!("trusted, but neither live nor staged: {}", kids(others)),
-            "former or foreign keys: everyone who holds one can impersonate every workload",
-            "run `keyless setup`, which removes them; add a key that will sign soon to cluster.publicKeys",
+            match state {
+                Some(_) => {
+                    "the ledger does not know them as staged or former keys, or knows that they were taken out: everyone who holds \
+                            one can impersonate every workload"
+                }
+                None => "former or foreign keys: everyone who holds one can impersonate every workload",
+            },
+            "if one is this cluster's own, record it: `keyless keys add FILE`; `keyless keys revoke KID` removes one, and `keyless setup` \
+             all that are not known",
         );
     }
     let mut seen =
         format!("uploaded, so that no public documents are needed; every live key is there ({})", live.len());
     if !staged.is_empty() {
         seen.push_str(&format!("; staged: {}", kids(staged)));
+    }
+    if !known.is_empty() {
+        seen.push_str(&format!("; not live, and known from the ledger: {}", kids(known)));
     }
     if !others.is_empty() {
         seen.push_str(&format!("; served by none of the API servers that answered: {}", kids(others)));

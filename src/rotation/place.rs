@@ -77,7 +77,7 @@ impl Place<'_> {
                 "if they are this cluster's own former keys: `keyless keys add FILE`, with the public half of one of them, keeps them and \
                  adds the present ones",
                 "if others have replaced this cluster's keys, or it was created again: `keyless setup` puts its present keys in the place of \
-                 these, and refuses what is marked as another cluster's. Former keys go with them: tokens of them are refused at once",
+                 these, and refuses what is marked as another cluster's. Former keys that the ledger does not know go with them: their tokens are refused at once",
             ],
         }
     }
@@ -87,7 +87,7 @@ impl Place<'_> {
         match self {
             Self::Documents => "put this cluster's key in its place: keyless publish --restore",
             Self::Provider { .. } => {
-                "put this cluster's present keys in the place of all that it has, also of former ones: keyless setup"
+                "put this cluster's key in its place: keyless setup, which keeps the former keys that the ledger knows"
             }
         }
     }

@@ -49,6 +49,7 @@ mod saved_plans;
 mod servers;
 mod settings_files;
 mod setup;
+mod setup_given;
 mod several_stores;
 mod signals;
 mod snapshot;

@@ -23,7 +23,7 @@ use crate::{
     error::{Error, Result},
     federation::{Federation, TrustedIssuer},
     plan,
-    publication::{Publication, PublicationPlan},
+    publication::{Kept, Publication, PublicationPlan},
     report::Report,
     retirement::{
         Observed, State, StoreId,
@@ -36,12 +36,18 @@ use crate::{
 pub(super) struct Act<'a> {
     pub(super) args: &'a SetupArgs,
     /// The public documents, unless the provider is given the keys.
-    pub(super) documents: Option<(&'a Publication<'a>, &'a PublicationPlan<'a>)>,
+    pub(super) publication: Option<&'a Publication<'a>>,
     pub(super) cluster: &'a Cluster,
     pub(super) provider: &'a dyn Federation,
     pub(super) issuer: &'a TrustedIssuer,
     pub(super) servers: usize,
     pub(super) clock: &'a dyn Fn() -> u64,
+}
+
+/// The keys that relying parties are to have, in documents or at the provider, and what the ledger notes of them.
+pub(super) struct Keys<'k, 'p> {
+    pub(super) documents: Option<&'k mut PublicationPlan<'p>>,
+    pub(super) kept: &'k mut Kept,
 }
 
 /// A store, what is done with it, and how a run speaks that ends there.
@@ -104,13 +110,15 @@ impl Act<'_> {
     pub(super) async fn run(
         &self,
         plan: &Plan<'_>,
+        keys: Keys<'_, '_>,
         mut seats: Vec<Seat>,
         report: &mut Report<'_>,
     ) -> Result<Vec<Exit>> {
         // What state things are in is the last word of a run, also of one that a signal ends.
         let interrupt = report.interrupt().clone();
         let _hold = interrupt.hold();
-        let prepared = interrupt.unless(self.prepare(plan, &mut seats, report)).await.and_then(identity);
+        let prepared =
+            interrupt.unless(self.prepare(plan, keys, &mut seats, report)).await.and_then(identity);
         let prepared = prepared.map_err(|error| {
             let words: Vec<_> = seats.iter().map(Seat::early_words).collect();
             words.into_iter().fold(error, stopped)
@@ -151,17 +159,23 @@ impl Act<'_> {
     async fn prepare(
         &self,
         plan: &Plan<'_>,
+        Keys { documents, kept }: Keys<'_, '_>,
         seats: &mut [Seat],
         report: &mut Report<'_>,
     ) -> Result<Prepared> {
         let folder = self.args.manifests.as_deref();
-        if let Some((publication, documents)) = self.documents
+        if let (Some(publication), Some(documents)) = (self.publication, documents)
             && documents.is_pending()
         {
-            let outcome = publication.apply(documents, report).await?;
-            outcome.notes.iter().for_each(|note| report.warning(note));
+            self.publish(publication, documents, report).await?;
+        }
+        if plan.ledger.is_some() {
+            kept.note_seen(self.cluster, report).await?;
         }
         meanwhile(self.provider.approach(), plan::apply(&plan.changes, report)).await?;
+        if plan.ledger.is_some() {
+            kept.note_given(self.provider, self.cluster, (self.clock)(), report).await?;
+        }
         self.give_logins(plan, seats, report).await?;
         let others: Vec<_> =
             seats.iter().flat_map(|seat| objects::split(&seat.part.objects.objects).1).collect();
@@ -175,6 +189,21 @@ impl Act<'_> {
             return Ok(Prepared::Ended(Exit::Found));
         }
         Ok(Prepared::Probed)
+    }
+
+    /// The ledger, the documents, what anonymous readers get, the ledger: as `keyless publish` does.
+    async fn publish(
+        &self,
+        publication: &Publication<'_>,
+        documents: &mut PublicationPlan<'_>,
+        report: &mut Report<'_>,
+    ) -> Result<()> {
+        publication.note_seen(documents, Some(self.cluster), report).await?;
+        let outcome = publication.apply(documents, report).await?;
+        outcome.notes.iter().for_each(|note| report.warning(note));
+        publication.note_public(documents, &outcome, Some(self.cluster), (self.clock)()).await;
+        documents.doubts[documents.shown_doubts..].iter().for_each(|note| report.warning(note));
+        Ok(())
     }
 
     /// What each ServiceAccount has for itself: at the provider, then in the cluster. Of several stores, one that cannot have

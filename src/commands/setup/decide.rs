@@ -15,7 +15,7 @@ use crate::{
     error::{Code, Error, Result},
     federation::{self, Impossible, Trust},
     plan::Gate,
-    publication::{Options, Publication, PublicationPlan},
+    publication::{Options, Publication, PublicationPlan, ledger::Opened},
     rotation::Former,
     secret_store::{self, obstacles_of_a_move},
     waiting::Waiting,
@@ -35,7 +35,7 @@ pub(super) struct Decided<'p> {
 pub(super) async fn decide<'p>(
     publication: Option<&'p Publication<'_>>,
     it: &Shared<'p>,
-    observed: &Observed,
+    (observed, ledger): (&Observed, &Opened),
     trust: &Trust,
     members: &mut [Member],
     now: fn() -> u64,
@@ -44,8 +44,11 @@ pub(super) async fn decide<'p>(
         let Some(publication) = publication else { return Ok(None) };
         let options = Options { create: true, former: Former::Unknown };
         let asked = std::future::ready(Ok(Some(observed.clone())));
-        let observation = publication.observe(&options, asked, &Waiting::default()).await?;
-        publication.plan(&options, observation, now()).await.map(Some)
+        let mut observation = publication.observe(&options, asked, &Waiting::default()).await?;
+        publication.take_ledger(&mut observation, ledger.clone(), &options, now());
+        let mut plan = publication.plan(&options, observation, now()).await?.without_ledger_alone();
+        plan.shown_doubts = plan.doubts.len();
+        Ok(Some(plan))
     };
     let presents = members.iter().map(async |member| match &member.present {
         Some(present) => Ok(present.clone()),
@@ -106,6 +109,7 @@ pub(super) async fn decide<'p>(
             .map(|(publication, documents)| Documents::of(publication, documents)),
         provider: it.provider.to_string(),
         keys: given_keys(trust),
+        ledger: None,
         changes,
         of_workloads,
         stores,

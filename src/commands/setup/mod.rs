@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 
 pub(super) use self::members::shown;
 use self::{
-    act::{Act, Seat},
+    act::{Act, Keys, Seat},
     decide::{Decided, decide},
     members::{Member, NotMoved, Shared, ends_all},
     outcome::Farewell,
@@ -49,10 +49,10 @@ use crate::{
     cluster::{FailedServer, Failure, Observed},
     config::Settings,
     error::{Code, Error, Result},
-    federation::{Keys, Purpose},
+    federation::Purpose,
     http::Http,
     publication::{
-        Publication,
+        Kept, Known, Publication,
         live::{self, Silence},
     },
     report::Report,
@@ -75,7 +75,8 @@ pub(crate) async fn run(
     let http = Http::new(&settings.additional_roots)?;
 
     // Observe.
-    let Sight { cluster, estate, observed, cluster_id } = Sight::take(settings, report).await?;
+    let Sight { cluster, estate, observed, cluster_id, ledger } =
+        Sight::with_ledger(settings, report).await?;
     live::refuse_doubts(&observed, Silence::Accepted)?;
     let stores = Stores::choose(&args.stores, settings, &estate, &cluster, &cluster_id).await?;
     refuse_one_for_several(args, &stores)?;
@@ -91,13 +92,22 @@ pub(crate) async fn run(
     let provider = provider.as_ref();
     let issuer = issuer::trusted(settings, &resolved, &observed, &http).await?;
     let staged = live::from_files(settings)?;
-    // A key that only a silent server serves may sign: one server's silence takes nothing away.
-    let kept = match resolved.uploads_keys() && silent(&observed).next().is_some() {
-        true => provider.keys().await?,
-        false => Keys::Fetched,
+    let mut kept = match resolved.uploads_keys() {
+        true => {
+            let known = Known {
+                settings,
+                observed: &observed,
+                files: staged.as_ref(),
+                issuer: issuer.signed(),
+                ledger: ledger.clone(),
+                is_only: resolved.is_only_given(),
+                now: now(),
+            };
+            Kept::read(known, provider).await?
+        }
+        false => Kept::default(),
     };
-    let trust =
-        resolved.trust(issuer.clone(), cluster_id.clone(), &observed, staged.as_ref(), kept.given())?;
+    let trust = resolved.trust(issuer.clone(), cluster_id.clone(), &observed, staged.as_ref(), &kept)?;
     provider.rules().check(&trust)?;
 
     let skew = skew(&observed, now);
@@ -139,7 +149,7 @@ pub(crate) async fn run(
         true => None,
         false => Some(Publication::connect(settings, &http).await?),
     };
-    let (Decided { mut plan, impossible, documents, .. }, trust) = loop {
+    let (Decided { mut plan, impossible, mut documents, .. }, trust) = loop {
         if stores.are_several() {
             shared.retirements(&mut members, &mut not_moved, farewell_of, clock()).await?;
             if members.is_empty() {
@@ -148,7 +158,8 @@ pub(crate) async fn run(
         }
         let beside = shared.beside(&members).await?;
         let trust = trust.clone().of(members.iter().map(Member::workload).chain(beside));
-        let decided = decide(publication.as_ref(), &shared, &observed, &trust, &mut members, now).await?;
+        let decided =
+            decide(publication.as_ref(), &shared, (&observed, &ledger), &trust, &mut members, now).await?;
         match decided.refused.first() {
             None => break (decided, trust),
             Some((_, error)) if !stores.are_several() => return Err(error.clone()),
@@ -167,6 +178,7 @@ pub(crate) async fn run(
         part.retirement = member.retirement.take();
     }
     share(&mut plan.stores);
+    plan.keep(&kept, &trust);
     (plan.not_moved, plan.not_looked_at) = (not_moved, stores.not_looked_at.clone());
     plan.are_several = stores.are_several();
     let about = members.iter().find(|member| member.is_of_settings());
@@ -232,7 +244,7 @@ pub(crate) async fn run(
 
     let act = Act {
         args,
-        documents: publication.as_ref().zip(documents.as_ref()),
+        publication: publication.as_ref(),
         cluster: &cluster,
         provider,
         issuer: &issuer,
@@ -244,7 +256,8 @@ pub(crate) async fn run(
     let seats: Vec<_> = seats
         .map(|(member, part)| Seat { farewell: farewell_of(&member.store), member, part, failed: None })
         .collect();
-    let exits = act.run(&plan, seats, report).await?;
+    let keys = Keys { documents: documents.as_mut(), kept: &mut kept };
+    let exits = act.run(&plan, keys, seats, report).await?;
     for (exit, store) in exits.iter().zip(shown["stores"].as_array_mut().into_iter().flatten()) {
         store["outcome"] = json!(exit.outcome());
     }

@@ -9,10 +9,10 @@ use crate::{
     cluster::ServiceAccount,
     commands::{objects, rights::Rights},
     error::Code,
-    federation::{Change, KeyRole, TrustedIssuer},
+    federation::{Change, KeyRole, Trust, TrustedIssuer},
     oidc::SignedIssuer,
     plan::{self, Gate, Step, Summary, Target},
-    publication::{Publication, PublicationPlan},
+    publication::{Kept, Publication, PublicationPlan},
     report::Report,
     secret_store::{Obstacle, Plan as StorePlan, Planned},
     warning::Warning,
@@ -25,6 +25,8 @@ pub(super) struct Plan<'p> {
     pub(super) provider: String,
     /// What the provider is given; empty where it fetches the documents.
     pub(super) keys: Vec<GivenKey>,
+    /// What is noted of them.
+    pub(super) ledger: Option<Step>,
     pub(super) changes: Vec<Change<'p>>,
     /// Those that concern one ServiceAccount alone. They come after the others.
     pub(super) of_workloads: Vec<(ServiceAccount, Change<'p>)>,
@@ -172,6 +174,15 @@ impl StorePart {
 }
 
 impl Plan<'_> {
+    /// The ledger is written with the keys, not by itself: the publisher keeps it.
+    pub(super) fn keep(&mut self, kept: &Kept, trust: &Trust) {
+        self.ledger = kept.step().filter(|_| self.changes.iter().any(|change| change.step.is_pending()));
+        if let Some(store) = self.stores.first_mut() {
+            store.objects.warnings.extend(kept.warning.clone());
+            store.objects.warnings.extend(kept.taken_away(trust));
+        }
+    }
+
     /// The store cannot change before the API servers sign as the issuer.
     pub(super) fn waits(&self) -> bool {
         !self.signs_otherwise.is_empty()
@@ -195,7 +206,7 @@ impl Plan<'_> {
     /// What is done at the provider.
     fn provider_steps(&self) -> impl Iterator<Item = Step> + '_ {
         let own = self.of_workloads.iter().map(|(_, change)| change.step.clone());
-        of(&self.changes).chain(own)
+        self.ledger.iter().cloned().chain(of(&self.changes)).chain(own)
     }
 
     /// What must be there before the stores.

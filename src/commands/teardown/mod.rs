@@ -33,7 +33,7 @@ use crate::{
     federation::{Purpose, Workload},
     http::Http,
     plan::apply,
-    publication::location::DocumentLocation,
+    publication::{Kept, location::DocumentLocation},
     report::Report,
     secret_store::{self, Given, Planned, StoreName, role_name},
     warning::Warning,
@@ -42,7 +42,7 @@ use crate::{
 /// Runs the command.
 pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut Report<'_>) -> Result<Exit> {
     let http = Http::new(&settings.additional_roots)?;
-    let Sight { cluster, estate, observed, cluster_id } = Sight::take(settings, report).await?;
+    let Sight { cluster, estate, observed, cluster_id, .. } = Sight::take(settings, report).await?;
     let stores = Stores::naming(&args.store);
     let resolved = resolved(&stores, settings, &estate, &cluster_id, report)?;
     if let Some(resolved) = &resolved {
@@ -68,7 +68,7 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
     let mut withdrawals = Vec::new();
     let mut planned = Vec::new();
     if let Some(resolved) = &resolved {
-        let trust = resolved.trust(issuer.clone(), cluster_id, &observed, None, None)?;
+        let trust = resolved.trust(issuer.clone(), cluster_id, &observed, None, &Kept::default())?;
         let identities = identities(&stores, settings, resolved, &estate)?;
         let named = account_of_settings(&stores, settings, resolved, &estate);
         for provider in &providers {

@@ -130,6 +130,7 @@ pub(super) fn trust(signing: &[&SigningKey]) -> Trust {
         proof: None,
         signing: Vec::new(),
         staged: Vec::new(),
+        former: Vec::new(),
         workloads: vec![workload("external-secrets/eso-reader", &["db"])],
     }
 }

@@ -118,6 +118,7 @@ fn trust() -> Trust {
         proof: None,
         signing: Vec::new(),
         staged: Vec::new(),
+        former: Vec::new(),
         workloads: vec![workload("es/eso", &["db"])],
     }
 }

@@ -10,11 +10,13 @@
 //! Nothing is created at a provider, and nothing but its keys is changed.
 
 mod apply;
+mod kept;
 mod place;
 mod show;
 
 use std::collections::BTreeSet;
 
+pub(crate) use self::kept::{Kept, Known};
 use self::place::{Place, all_failed, all_unread};
 use super::{
     History,
@@ -207,6 +209,7 @@ impl<'a> Given<'a> {
                     proof: Some(live.clone()),
                     signing: signing.iter().cloned().collect(),
                     staged: Vec::new(),
+                    former: Vec::new(),
                     // Keys are given whichever workload logs in with their tokens.
                     workloads: Vec::new(),
                 };

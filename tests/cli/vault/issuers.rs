@@ -115,10 +115,15 @@ fn staged_key_survives_a_rotation() {
     cluster.change_servers(|server| server.signing_key = next.clone());
     scene.run(&["verify"]).ends(0);
     scene.run(&["setup", "--dry-run", "--to", "vault"]).ends(0).says("nothing to do");
-    // The old key goes, which is shown.
+    // The old key stays until its tokens have expired.
     cluster.change_servers(|server| server.key_files = vec![(&next).into()]);
+    scene.run(&["verify"]).ends(0).says("not live, and known from the ledger");
+    scene.run(&["setup", "--yes", "--to", "vault"]).ends(0).says("nothing to do");
+    assert_eq!(given(), 2);
+    // Without the ledger it is not known whose it is.
+    cluster.remove_object("v1", "ConfigMap", Some("keyless-system"), "keyless-ledger");
     scene.run(&["verify"]).ends(1).says("trusted, but neither live nor staged");
-    scene.run(&["setup", "--yes", "--to", "vault"]).ends(0);
+    scene.run(&["setup", "--yes", "--to", "vault"]).ends(0).says("warning[key-not-served]");
     assert_eq!(given(), 1);
     scene.run(&["verify"]).ends(0);
 }

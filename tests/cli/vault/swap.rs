@@ -20,7 +20,9 @@ fn swap_changes_only_the_store() {
     for to in ["vault", "google", "vault"] {
         scene.estate.world.cluster.server(0).faults().forget();
         scene.setup(to).ends(0);
-        let writes = scene.writes();
+        let mut writes = scene.writes();
+        // What it notes itself: the keys that the provider was given.
+        writes.retain(|write| !write.contains("/namespaces/keyless-system/configmaps"));
         assert_eq!(writes, ["PATCH /apis/external-secrets.io/v1/clustersecretstores/gcp"], "{to}");
         let provider = scene.estate.store()["spec"]["provider"].clone();
         let named: Vec<_> = provider.as_object().unwrap().keys().collect();

@@ -1,0 +1,176 @@
+//! What `setup` leaves a provider that is given the keys: the ledger says which of them may still verify tokens.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    cluster::{Cluster, Failure, Observed},
+    config::Settings,
+    error::{Code, Error, Result},
+    federation::{Federation, Trust},
+    oidc::{KeySet, MAX_AGE, PublicKey, SignedIssuer},
+    plan::Step,
+    publication::{
+        History,
+        each::ids,
+        history::{self, Keys as KnownKeys},
+        keep::write_ledger,
+        ledger::Opened,
+    },
+    report::Report,
+    rotation::{KeyId, Lost, Policy, State},
+    warning::Warning,
+};
+
+/// Keys that no API server serves, and that a provider goes on having.
+#[derive(Default)]
+pub(crate) struct Kept {
+    /// Tokens that they signed may still be valid.
+    pub(crate) former: Vec<PublicKey>,
+    /// Recorded by `keyless keys add`.
+    pub(crate) staged: Vec<PublicKey>,
+    /// Why nothing is taken away.
+    pub(crate) warning: Option<Warning>,
+    /// What the provider has.
+    has: Vec<PublicKey>,
+    /// Those that leave because their tokens have expired.
+    leaving: BTreeSet<KeyId>,
+    history: Option<History>,
+}
+
+/// What is known before a provider is asked.
+pub(crate) struct Known<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) observed: &'a Observed,
+    pub(crate) files: Option<&'a KeySet>,
+    pub(crate) issuer: &'a SignedIssuer,
+    /// Read before the look at the API servers ended.
+    pub(crate) ledger: Opened,
+    /// No other provider is given the keys.
+    pub(crate) is_only: bool,
+    pub(crate) now: u64,
+}
+
+impl Kept {
+    /// Asks the provider what it has, where something may be kept. Nothing is written.
+    pub(crate) async fn read(known: Known<'_>, provider: &dyn Federation) -> Result<Self> {
+        // A key that only a silent server serves may sign: one server's silence takes nothing away.
+        let is_silent = known.observed.failed.iter().any(|server| server.failure == Failure::Unreachable);
+        if !is_silent && matches!(known.ledger, Opened::NotAsked | Opened::NotKept) {
+            return Ok(Self::default());
+        }
+        let has = provider.keys().await?;
+        Ok(Self::of(known, has.given().iter().flat_map(|keys| keys.iter()).cloned().collect(), is_silent))
+    }
+
+    fn of(known: Known<'_>, has: Vec<PublicKey>, is_silent: bool) -> Self {
+        let mut kept = Self { has, ..Self::default() };
+        match known.ledger.clone() {
+            Opened::Kept(book) => {
+                let history = kept.judged(&known, book);
+                let is_damaged = history.lost.is_some_and(|lost| lost != Lost::Missing);
+                kept.warning = history.notes().into_iter().find(|_| is_damaged);
+                kept.history = Some(history);
+            }
+            Opened::Unreadable(note) => kept.warning = Some(note).filter(|_| !kept.has.is_empty()),
+            Opened::NotAsked | Opened::NotKept => {}
+        }
+        let keeps_all = is_silent || kept.warning.is_some();
+        for key in &kept.has {
+            match kept.history.as_ref().and_then(|history| history.state(key)) {
+                Some(State::Staged) => kept.staged.push(key.clone()),
+                Some(State::Live | State::RevokedLive | State::Retained { .. } | State::ShownOnce { .. }) => {
+                    kept.former.push(key.clone());
+                }
+                Some(State::Leaving) => drop(kept.leaving.insert(KeyId::of(key))),
+                _ if keeps_all => kept.former.push(key.clone()),
+                Some(State::Returned { .. } | State::Missing | State::Unknown | State::Foreign) | None => {}
+            }
+        }
+        kept
+    }
+
+    fn judged(&self, known: &Known<'_>, book: crate::publication::ledger::Book) -> History {
+        let files = || known.files.iter().flat_map(|keys| keys.iter());
+        let mut keys = KnownKeys { is_given: true, unread: !known.is_only, ..KnownKeys::default() };
+        keys.of(known.observed.key_sets().flat_map(|(_, keys)| keys.iter()));
+        keys.staged = keys.of(files());
+        keys.stored = keys.of(&self.has);
+        // Of the others it is not known what they have.
+        keys.public = known.is_only.then(|| ids(&self.has));
+        keys.most_token = known.settings.most_token;
+        let others: Vec<PublicKey> = self.has.iter().chain(files()).cloned().collect();
+        let look = history::look(known.observed, &others, known.now);
+        let policy = Policy::new(&[], MAX_AGE, known.settings.longest_token);
+        History::new(book, known.issuer.as_str(), look, keys, policy)
+    }
+
+    /// The step that writes the ledger.
+    pub(crate) fn step(&self) -> Option<Step> {
+        self.history.as_ref().and_then(History::step)
+    }
+
+    /// Names the keys that are taken away although it is not known whose they are.
+    pub(crate) fn taken_away(&self, want: &Trust) -> Option<Warning> {
+        let taken = self.has.iter().filter(|key| !want.keys.iter().any(|one| one.same_key(key)));
+        let taken = taken.filter(|key| !self.leaving.contains(&KeyId::of(key)));
+        let kids: Vec<_> = taken.map(|key| key.kid().escape_debug().to_string()).collect();
+        (!kids.is_empty()).then(|| {
+            Warning::new(
+                Code::KeyNotServed,
+                format!(
+                    "taken away from the provider: {}: no API server serves them, and the ledger does not show that they are this cluster's; \
+                     tokens that they signed are refused from then on; hint: if one is a former key of this cluster, record it first: \
+                     keyless keys add FILE",
+                    kids.join(", ")
+                ),
+            )
+        })
+    }
+
+    /// Writes what was seen, before the provider is given the keys.
+    ///
+    /// Errors: a key was to be taken away, and by what another publisher noted, or because the ledger cannot be written, it
+    /// has to stay.
+    pub(crate) async fn note_seen(&mut self, cluster: &Cluster, report: &mut Report<'_>) -> Result<()> {
+        let Some(history) = self.history.as_mut().filter(|history| history.is_pending()) else {
+            return Ok(());
+        };
+        if let Some(warning) = write_ledger(history, cluster, report).await? {
+            report.warning(&warning);
+        }
+        let leaves = |id: &KeyId| history.judged.states.get(id).is_none_or(|state| state.leaves());
+        match self.leaving.iter().all(leaves) {
+            true => Ok(()),
+            false => Err(Error::failed(
+                Code::ApplyRaced,
+                "the ledger does not show any more that the tokens of a key that would leave have expired: no key was changed",
+            )
+            .hint("run it again: it looks again at what is there")),
+        }
+    }
+
+    /// Writes since when the provider has each key.
+    pub(crate) async fn note_given(
+        &mut self,
+        provider: &dyn Federation,
+        cluster: &Cluster,
+        now: u64,
+        report: &mut Report<'_>,
+    ) -> Result<()> {
+        let Some(history) = self.history.as_mut().filter(|history| !history.is_left_alone()) else {
+            return Ok(());
+        };
+        // What could not be written before is not written now.
+        if history.is_pending() || !history.knows_public() {
+            return Ok(());
+        }
+        let has = provider.keys().await?;
+        if let Some(keys) = has.given()
+            && history.is_public(keys, now)
+            && let Some(warning) = write_ledger(history, cluster, report).await?
+        {
+            report.warning(&warning);
+        }
+        Ok(())
+    }
+}
