@@ -155,6 +155,10 @@ pub(crate) fn judge(inventory: &Inventory) -> Verdict {
     // By place, so that the same cluster gives the same report: values have an order that means nothing.
     let mut all: Vec<_> = roots.into_values().collect();
     all.sort_by(|a, b| (a.class, &a.secrets, &a.id).cmp(&(b.class, &b.secrets, &b.id)));
+    // Only a part of it was seen, and the rest lies nowhere else: whether it opens something is not known.
+    let (all, partial): (Vec<Root>, Vec<Root>) =
+        all.into_iter().partition(|root| root.class != Class::NotSeen);
+    unknown.extend(partial.into_iter().flat_map(|root| root.hits));
     let (roots, others) = all.into_iter().partition(|root| root.class == Class::Root);
     let stores = inventory.stores.len();
     let sightings = &inventory.sightings;

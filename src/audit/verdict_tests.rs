@@ -119,3 +119,25 @@ fn headline_names_its_legs() {
     let absent = verdict(0, 0, 0, 0, false);
     assert_eq!(states(&absent)[0], LegState::NotLookedAt, "nothing was looked through");
 }
+
+/// Half of a key opens nothing that is known; the other half may lie in another object.
+#[test]
+fn half_of_key_is_unknown() {
+    let id = format!(
+        "AK{}{}",
+        "IA",
+        crate::credentials::fakes::body("half", crate::credentials::fakes::UPPER, 16)
+    );
+    let secret = crate::credentials::fakes::body("half secret", crate::credentials::fakes::ALNUM, 40);
+    let object = |kind: &str, data: serde_json::Value| serde_json::json!({"kind": kind, "metadata": {"name": "it", "namespace": "shop"}, "stringData": data.clone(), "data": data});
+    let mut inventory = Inventory::default();
+    inventory.installed = true;
+    inventory.sightings.take("ConfigMap", &object("ConfigMap", serde_json::json!({"id": id}))).unwrap();
+    let it = judge(&inventory);
+    assert_eq!((it.outcome(), it.unknown.len(), it.roots.len()), (Outcome::Incomplete, 1, 0), "{it:?}");
+    assert!(it.lines().iter().any(|line| line.contains("KL111") && line.contains(&id)), "{it:?}");
+    let pair = serde_json::json!({"text": format!("id={id}\nkey={secret}")});
+    inventory.sightings.take("ConfigMap", &object("ConfigMap", pair)).unwrap();
+    let it = judge(&inventory);
+    assert_eq!((it.outcome(), it.roots.len()), (Outcome::Found { complete: true }, 1), "{it:?}");
+}

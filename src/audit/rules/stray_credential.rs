@@ -48,6 +48,9 @@ fn of_one(sighting: &Sighting, beside: &BTreeSet<String>) -> Hit {
     }
     let place = sighting.places.first().map(Place::object).unwrap_or_default();
     let why = match sighting.places.len() + sighting.more {
+        _ if sighting.class == Class::NotSeen => {
+            format!("{}: whether it is active is not known", sighting.what)
+        }
         0 | 1 => "it was recognised there".to_owned(),
         places => format!("it was recognised there, and in {} more places", places - 1),
     };

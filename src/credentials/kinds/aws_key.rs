@@ -33,6 +33,11 @@ fn find(part: &Part<'_>, finds: &mut Finds) {
         }
         return;
     }
+    // The secret half is somewhere else: it is not known whether the key is active, nor who has it.
+    for id in ids.iter().filter(|id| !id.ends_with("EXAMPLE")) {
+        let what = format!("the ID of the AWS access key {id}, without its secret half");
+        finds.add_as(&KIND, Class::NotSeen, Who::Named(format!("aws:{id}")), what);
+    }
     // With an ID of another form it is a key of something else that speaks S3, or a temporary one.
     let is_other = |value: &str| !value.is_empty() && !is_id(value);
     let is_of_id = |name: &str| {

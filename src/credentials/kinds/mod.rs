@@ -1,5 +1,6 @@
 //! PURE. One file per kind. A new kind is a file here and a line in [`KINDS`]; docs/credentials.md is made of it.
 
+mod alibaba_key;
 mod app_role;
 mod argo_login;
 mod aws_key;
@@ -18,11 +19,13 @@ mod google_key;
 mod google_p12;
 mod google_user;
 mod hetzner_token;
+mod ibm_key;
 mod k3s_token;
 mod kubeconfig;
 mod private_key;
 mod registry_login;
 mod s3_key;
+mod scaleway_key;
 mod secret_manager_token;
 mod service_account_jwt;
 mod service_account_token;
@@ -41,6 +44,9 @@ pub(crate) const KINDS: &[&Kind] = &[
     &aws_key::KIND,
     &s3_key::KIND,
     &bedrock_key::KIND,
+    &alibaba_key::KIND,
+    &scaleway_key::KIND,
+    &ibm_key::KIND,
     &entra_secret::KIND,
     &entra_certificate::KIND,
     &azure_shared_key::KIND,

@@ -1,0 +1,43 @@
+//! PURE. Access keys of Alibaba Cloud. <https://www.alibabacloud.com/help/en/ram/user-guide/create-an-accesskey-pair>
+
+use super::super::{
+    Class, Finds, Kind, Part, Severity, Who,
+    text::{is_placeholder, words},
+};
+
+pub(in crate::credentials) static KIND: Kind = Kind {
+    code: "KL115",
+    id: "alibaba-key",
+    class: Class::Root,
+    severity: Severity::Critical,
+    title: "an access key of Alibaba Cloud",
+    recognised: "LTAI and 12 to 20 letters or digits, with a secret of 30 letters or digits in the same object. It is named by its ID.",
+    remedy: "Let the workload assume a RAM role with its own token (AssumeRoleWithOIDC); then disable the key, and delete it.",
+    find,
+};
+
+fn find(part: &Part<'_>, finds: &mut Finds) {
+    let values = part.pairs.iter().map(|(_, value)| value.trim());
+    let texts: Vec<&str> = part.text.into_iter().chain(values).collect();
+    let with_id = texts.iter().filter(|text| text.contains("LTAI"));
+    let ids: Vec<&str> = with_id.flat_map(|text| words(text, "")).filter(|word| is_id(word)).collect();
+    let is_secret = |word: &str| word.len() == 30 && !is_placeholder(word);
+    let is_named = |name: &str| name.ends_with("accesskeysecret") || name.ends_with("secretkey");
+    let has_secret = || {
+        texts.iter().any(|text| words(text, "").any(is_secret))
+            || part.named(is_named).any(|(_, value)| value.len() >= 16 && !is_placeholder(value))
+    };
+    if ids.is_empty() || !has_secret() {
+        return;
+    }
+    for id in ids {
+        finds.add(&KIND, Who::Named(format!("alibaba:{id}")), format!("Alibaba Cloud access key {id}"));
+    }
+}
+
+fn is_id(word: &str) -> bool {
+    word.starts_with("LTAI")
+        && (16..=24).contains(&word.len())
+        && word.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && !is_placeholder(word)
+}
