@@ -105,6 +105,8 @@ pub(crate) enum SchemaOf {
     Plan,
     /// The result of audit
     Audit,
+    /// The file of audit --exceptions
+    Exceptions,
 }
 
 /// Explain a code: its meaning, its causes, and what to do
@@ -134,9 +136,9 @@ pub(crate) struct ExplainArgs {
 /// right. Without External Secrets Operator there is NOTHING TO JUDGE.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit codes: 0 ZERO · 1 something was found (the verdict says INCOMPLETE as well, if it is) · \
+    after_help = "Exit codes: 0 ZERO, or NONE BUT EXCEPTIONS · 1 something was found (the verdict says INCOMPLETE as well, if it is) · \
     3 INCOMPLETE or NOTHING TO JUDGE\n\n\
-    For scripts: -o json gives `verdict` (zero, found, incomplete, nothing-to-judge) and `count`, which is 0 only where \
+    For scripts: -o json gives `verdict` (zero, zero-except, found, incomplete, nothing-to-judge) and `count`, which is 0 only where \
     the verdict is zero, and null where it is not known\n\n\
     Needs: what deploy/auditor grants: get /version and /apis; list on external-secrets.io, \
     generators.external-secrets.io, workloads, pods, leases, clusterrolebindings, and the applications of Argo CD and \
@@ -145,6 +147,7 @@ pub(crate) struct ExplainArgs {
     Examples:\n  \
     keyless audit\n  \
     keyless audit --gate platform\n  \
+    keyless audit --exceptions exceptions.yaml\n  \
     keyless audit --context prod -o json | jq .verdict\n  \
     keyless audit >audit.txt || exit 1   # a gate"
 )]
@@ -152,6 +155,11 @@ pub(crate) struct AuditArgs {
     /// What must be zero for exit code 0
     #[arg(long, value_enum, default_value_t = Gate::Mission, value_name = "GATE")]
     pub(crate) gate: Gate,
+
+    /// Credentials for which someone answers, each with a reason, an owner and a last day (docs/audit.md). They are listed by
+    /// themselves; an entry that has expired, or is about nothing that was seen, is a finding
+    #[arg(long, value_name = "FILE")]
+    pub(crate) exceptions: Option<PathBuf>,
 }
 
 /// Update the public documents with the cluster's keys

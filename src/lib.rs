@@ -151,6 +151,7 @@ fn execute(cli: &mut Cli, report: &mut Report<'_>) -> Result<Exit> {
                 SchemaOf::Settings => config::schema(),
                 SchemaOf::Plan => plan::schema(),
                 SchemaOf::Audit => audit::schema(),
+                SchemaOf::Exceptions => audit::exceptions_schema(),
             };
             report.document("the schema", &schema)?;
             return Ok(Exit::Clean);
@@ -167,7 +168,7 @@ fn execute(cli: &mut Cli, report: &mut Report<'_>) -> Result<Exit> {
         match &cli.command {
             // It is the command that the plan was saved by, from here on.
             Command::Apply(_) | Command::Config(_) | Command::Explain(_) => Ok(Exit::Clean),
-            Command::Audit(args) => commands::audit::run(args, &settings, report).await,
+            Command::Audit(args) => commands::audit::run(args, &settings, now, report).await,
             Command::Keys(args) => keys::run(args, &settings, now, report).await,
             Command::Publish(args) if args.watch.watch => {
                 publish::watch(&args.watch, &settings, now, report).await

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::RULES;
+use super::{RULES, exceptions};
 use crate::credentials::{Class, KINDS, Severity};
 
 /// What a code of a report means.
@@ -21,7 +21,7 @@ pub(crate) struct Described {
 
 /// All of them, by code.
 pub(crate) fn catalogue() -> Vec<Described> {
-    let rules = RULES.iter().map(|rule| Described {
+    let rules = RULES.iter().chain([&exceptions::RULE]).map(|rule| Described {
         name: rule.code,
         id: rule.id,
         class: rule.class,
@@ -46,7 +46,7 @@ pub(crate) fn catalogue() -> Vec<Described> {
 
 /// The code of a rule or kind by its ID.
 pub(super) fn code_of(id: &str) -> &'static str {
-    let of_rule = RULES.iter().find(|rule| rule.id == id).map(|rule| rule.code);
+    let of_rule = RULES.iter().chain([&exceptions::RULE]).find(|rule| rule.id == id).map(|rule| rule.code);
     of_rule.or_else(|| KINDS.iter().find(|kind| kind.id == id).map(|kind| kind.code)).unwrap_or_default()
 }
 

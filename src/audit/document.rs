@@ -7,12 +7,13 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    Hit, RULES,
+    Hit,
     catalogue::code_of,
     lines::BEYOND,
+    states::RuleState,
     verdict::{Gate, Leg, Root, Verdict},
 };
-use crate::credentials::{Class, KINDS};
+use crate::credentials::Class;
 
 /// Raised when a member changes its meaning or goes away; members may be added.
 const SCHEMA: &str = "keyless/audit/v1";
@@ -26,7 +27,7 @@ struct Document<'v> {
     schema: &'static str,
     /// `cluster`: every object of the kinds in `looked` was looked through.
     scope: &'static str,
-    /// `zero`, `found`, `incomplete` or `nothing-to-judge`.
+    /// `zero`, `zero-except`, `found`, `incomplete` or `nothing-to-judge`.
     verdict: &'static str,
     headline: String,
     gate: Gate,
@@ -42,6 +43,11 @@ struct Document<'v> {
     not_judged: Vec<Finding<'v>>,
     notes: Vec<Finding<'v>>,
     not_seen: Vec<NotSeen<'v>>,
+    /// Those for which someone answers, by the file of exceptions. They are not in `credentials`.
+    excepted: Vec<ExceptedOne<'v>>,
+    /// SHA-256 of the file of exceptions; null where none was given.
+    exceptions_digest: Option<&'v str>,
+    /// Every rule and kind of credential, and how it ended.
     rules: Vec<RuleName>,
     stores: usize,
     generators: usize,
@@ -105,18 +111,45 @@ struct NotSeen<'v> {
     why: &'v str,
 }
 
+/// A credential that an exception covers.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct ExceptedOne<'v> {
+    credential: Credential<'v>,
+    reason: &'v str,
+    owner: &'v str,
+    /// The last day, e.g. `2027-01-31`.
+    expires: &'v str,
+    control: Option<&'v str>,
+}
+
 #[derive(Serialize, JsonSchema)]
 struct RuleName {
     code: &'static str,
     id: &'static str,
     summary: &'static str,
+    state: RuleState,
+    /// Why it ended so; empty where it passed and there is nothing to add.
+    why: String,
 }
 
 impl Verdict {
     /// For scripts. `verdict`, `complete` and `count` are what [`Self::outcome`] says.
     pub(crate) fn to_json(&self) -> Value {
-        let rules = RULES.iter().map(|rule| RuleName { code: rule.code, id: rule.id, summary: rule.summary });
-        let kinds = KINDS.iter().map(|kind| RuleName { code: kind.code, id: kind.id, summary: kind.title });
+        let rules = self.states().into_iter().map(|it| RuleName {
+            code: it.rule.name,
+            id: it.rule.id,
+            summary: it.rule.meaning,
+            state: it.state,
+            why: it.why,
+        });
+        let excepted = self.excepted.iter().map(|it| ExceptedOne {
+            credential: Credential::of(&it.root),
+            reason: &it.reason,
+            owner: &it.owner,
+            expires: &it.until,
+            control: it.control.as_deref(),
+        });
         let outcome = self.outcome();
         json!(Document {
             schema: SCHEMA,
@@ -144,7 +177,9 @@ impl Verdict {
                 .iter()
                 .map(|unseen| NotSeen { what: &unseen.what, right: &unseen.right, why: &unseen.why })
                 .collect(),
-            rules: rules.chain(kinds).collect(),
+            excepted: excepted.collect(),
+            exceptions_digest: self.exceptions.as_deref(),
+            rules: rules.collect(),
             stores: self.stores,
             generators: self.generators,
             looked_through: &self.looked,

@@ -30,6 +30,14 @@ impl Verdict {
                 lines.extend(of_credential(&format!("{} ({}):", class.title(), class.letter()), root));
             }
         }
+        for it in &self.excepted {
+            lines.push(String::new());
+            lines.push(format!("excepted ({}): {}", it.root.class.letter(), it.root.what));
+            lines.push(format!("   until {} by {}: {}", it.until, it.owner, it.reason));
+            lines.extend(it.control.iter().map(|control| format!("   control:   {control}")));
+            lines.extend(places(&it.root));
+            lines.push(format!("   id:        {}", it.root.id));
+        }
         for (title, hits) in
             [("finding", &self.findings), ("not judged", &self.unknown), ("note", &self.notes)]
         {
@@ -58,6 +66,12 @@ impl Verdict {
         } else {
             lines.push("External Secrets Operator is not installed in this cluster".into());
         }
+        lines.push(self.states_in_words());
+        lines.extend(
+            self.exceptions
+                .iter()
+                .map(|digest| format!("exceptions: {}, file sha256:{digest}", self.excepted.len())),
+        );
         lines.push(format!("beyond this audit: {BEYOND}"));
         lines
     }
@@ -104,6 +118,7 @@ impl Verdict {
                 LegState::Zero => "zero",
                 LegState::Found => "found",
                 LegState::Incomplete => "incomplete",
+                LegState::Excepted => "only exceptions",
                 LegState::NothingToJudge => "nothing to judge",
                 LegState::NotLookedAt => "not looked at",
             };
@@ -113,16 +128,20 @@ impl Verdict {
     }
 }
 
-fn of_credential(title: &str, root: &Root) -> Vec<String> {
-    let mut lines = vec![format!("{title} {}", root.what)];
+/// Where it lies.
+fn places(root: &Root) -> Vec<String> {
     let secrets = root.secrets.iter().map(ToString::to_string);
     let config_maps = root.config_maps.iter().map(ToString::to_string);
     let places: Vec<_> = secrets.chain(config_maps).chain(root.objects.iter().cloned()).collect();
-    lines.extend(places.iter().take(MOST_PLACES).map(|place| format!("   lies in:   {place}")));
-    match places.len().saturating_sub(MOST_PLACES) + root.more {
-        0 => {}
-        more => lines.push(format!("   lies in:   {more} more places")),
-    }
+    let shown = places.iter().take(MOST_PLACES).map(|place| format!("   lies in:   {place}"));
+    let more = places.len().saturating_sub(MOST_PLACES) + root.more;
+    shown.chain((more > 0).then(|| format!("   lies in:   {more} more places"))).collect()
+}
+
+fn of_credential(title: &str, root: &Root) -> Vec<String> {
+    let mut lines = vec![format!("{title} {}", root.what)];
+    lines.extend(places(root));
+    lines.push(format!("   id:        {}", root.id));
     let is_unused = root.opens.iter().all(|opens| *opens == Opens::Unused);
     let by = if is_unused { "found at:" } else { "opens by:" };
     for hit in &root.hits {

@@ -7,18 +7,21 @@
 mod catalogue;
 mod count;
 mod document;
+mod exceptions;
 mod finding;
 mod kind;
 mod lines;
 mod login;
 mod principal;
 mod rules;
+mod states;
 mod surroundings;
 mod verdict;
 
 pub(crate) use self::{
     catalogue::{Described, catalogue},
     document::schema,
+    exceptions::{Exceptions, exceptions_schema},
     kind::{LoginKind, login_kind},
     verdict::{Gate, Outcome, judge},
 };

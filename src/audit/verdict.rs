@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::{
     Hit, Identity, Opens, RULES, Scene, Weight,
     count::{Used, see, take},
+    exceptions::Excepted,
 };
 use crate::{
     cluster::{
@@ -26,6 +27,10 @@ pub(crate) struct Verdict {
     pub(crate) roots: Vec<Root>,
     /// Distinct ones of the other classes.
     pub(crate) others: Vec<Root>,
+    /// Those for which someone answers: they are in none of the two before.
+    pub(crate) excepted: Vec<Excepted>,
+    /// The digest of the file that says so.
+    pub(crate) exceptions: Option<String>,
     pub(crate) findings: Vec<Hit>,
     /// What could not be judged.
     pub(crate) unknown: Vec<Hit>,
@@ -81,6 +86,8 @@ pub(crate) enum LegState {
     Zero,
     Found,
     Incomplete,
+    /// Only credentials were found that an exception covers.
+    Excepted,
     NothingToJudge,
     NotLookedAt,
 }
@@ -90,6 +97,8 @@ pub(crate) enum LegState {
 pub(crate) enum Outcome {
     /// Nothing was found, everything was seen, and all of it is known.
     Zero,
+    /// The same, but for credentials that an exception covers.
+    ZeroExcept,
     /// Credentials or findings; `complete`: and nothing is unknown or unseen.
     Found { complete: bool },
     /// Nothing was found, and not everything was seen or is known.
@@ -103,6 +112,7 @@ impl Outcome {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Zero => "zero",
+            Self::ZeroExcept => "zero-except",
             Self::Found { .. } => "found",
             Self::Incomplete => "incomplete",
             Self::NothingToJudge => "nothing-to-judge",
@@ -111,7 +121,7 @@ impl Outcome {
 
     /// Whether everything was looked at and could be judged.
     pub(crate) fn is_complete(self) -> bool {
-        matches!(self, Self::Zero | Self::Found { complete: true })
+        matches!(self, Self::Zero | Self::ZeroExcept | Self::Found { complete: true })
     }
 }
 
@@ -166,6 +176,8 @@ pub(crate) fn judge(inventory: &Inventory) -> Verdict {
     Verdict {
         roots,
         others,
+        excepted: Vec::new(),
+        exceptions: None,
         findings,
         unknown,
         notes,
@@ -193,6 +205,7 @@ impl Verdict {
             (true, complete) => Outcome::Found { complete },
             (false, false) => Outcome::Incomplete,
             (false, true) if !self.installed => Outcome::NothingToJudge,
+            (false, true) if self.excepted_within_gate().next().is_some() => Outcome::ZeroExcept,
             (false, true) => Outcome::Zero,
         }
     }
@@ -200,6 +213,15 @@ impl Verdict {
     /// How many credentials there are of a class.
     pub(crate) fn count_of(&self, class: Class) -> usize {
         self.roots.iter().chain(&self.others).filter(|root| root.class == class).count()
+    }
+
+    /// Those that the gate would not let pass.
+    pub(super) fn excepted_within_gate(&self) -> impl Iterator<Item = &Excepted> {
+        self.excepted.iter().filter(|it| match it.root.class {
+            Class::Root => true,
+            Class::Platform => self.gate == Gate::Platform,
+            Class::Irreducible | Class::RootKey | Class::NotSeen => false,
+        })
     }
 
     /// How many must not be there.
@@ -230,16 +252,19 @@ impl Verdict {
                 || is_used(root)
         };
         let platform = self.gate == Gate::Platform && self.count_of(Class::Platform) > 0;
+        let excepted = || self.excepted_within_gate().map(|it| &it.root);
         let cluster = match () {
             () if self.roots.iter().any(lies) || platform => LegState::Found,
             () if !self.unseen.is_empty() => LegState::Incomplete,
             () if !self.installed => LegState::NotLookedAt,
+            () if excepted().next().is_some() => LegState::Excepted,
             () => LegState::Zero,
         };
         let consumption = match () {
             () if self.roots.iter().any(is_used) || !self.findings.is_empty() => LegState::Found,
             () if !self.unknown.is_empty() || !self.unseen.is_empty() => LegState::Incomplete,
             () if self.stores + self.generators == 0 => LegState::NothingToJudge,
+            () if excepted().any(is_used) => LegState::Excepted,
             () => LegState::Zero,
         };
         [
@@ -257,12 +282,31 @@ impl Verdict {
         };
         match self.outcome() {
             Outcome::Zero => self.zero_in_words(),
+            Outcome::ZeroExcept => self.zero_except_in_words(),
             Outcome::NothingToJudge => {
-                "NOTHING TO JUDGE: External Secrets Operator is not installed in this cluster".into()
+                format!(
+                    "NOTHING TO JUDGE: External Secrets Operator is not installed in this cluster{}",
+                    self.and_excepted()
+                )
             }
-            Outcome::Incomplete => format!("INCOMPLETE: no long-lived credential was seen, but {missing}"),
-            Outcome::Found { complete: true } => self.found_in_words(),
-            Outcome::Found { complete: false } => format!("{}; INCOMPLETE: {missing}", self.found_in_words()),
+            Outcome::Incomplete => {
+                let other = if self.excepted.is_empty() { "" } else { " other" };
+                format!(
+                    "INCOMPLETE{}: no{other} long-lived credential was seen, but {missing}",
+                    self.and_excepted()
+                )
+            }
+            Outcome::Found { complete: true } => format!("{}{}", self.found_in_words(), self.and_excepted()),
+            Outcome::Found { complete: false } => {
+                format!("{}{}; INCOMPLETE: {missing}", self.found_in_words(), self.and_excepted())
+            }
+        }
+    }
+
+    fn and_excepted(&self) -> String {
+        match self.excepted.len() {
+            0 => String::new(),
+            count => format!("; {count} excepted"),
         }
     }
 
@@ -288,6 +332,18 @@ impl Verdict {
             0 => headline,
             count => format!("{headline}; {count} of a kind that nothing can replace"),
         }
+    }
+
+    /// It is no zero: what is there is counted in the same line.
+    fn zero_except_in_words(&self) -> String {
+        let all: Vec<_> = self.excepted_within_gate().collect();
+        let credentials = match all.len() {
+            1 => "1 long-lived credential is excepted".to_owned(),
+            count => format!("{count} long-lived credentials are excepted"),
+        };
+        let until = all.iter().map(|it| it.until.as_str()).min().unwrap_or_default();
+        let first = if all.len() == 1 { "" } else { ", the first" };
+        format!("NONE BUT EXCEPTIONS: {credentials}{first} until {until}; no other of a known kind was seen")
     }
 
     fn found_in_words(&self) -> String {
@@ -331,4 +387,4 @@ impl Verdict {
 
 #[cfg(test)]
 #[path = "verdict_tests.rs"]
-mod tests;
+pub(in crate::audit) mod tests;

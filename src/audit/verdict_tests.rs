@@ -1,12 +1,18 @@
 use super::*;
 use crate::audit::Weight;
 
-fn hit(rule: &'static str, weight: Weight) -> Hit {
+pub(in crate::audit) fn hit(rule: &'static str, weight: Weight) -> Hit {
     Hit { rule, weight, place: "ClusterSecretStore gcp".into(), why: "why".into(), remedy: "remedy".into() }
 }
 
 /// A verdict with so many credentials, findings, unknown and unseen things.
-fn verdict(roots: usize, findings: usize, unknown: usize, unseen: usize, installed: bool) -> Verdict {
+pub(in crate::audit) fn verdict(
+    roots: usize,
+    findings: usize,
+    unknown: usize,
+    unseen: usize,
+    installed: bool,
+) -> Verdict {
     let opens = [Opens::Store, Opens::Generator, Opens::Controller, Opens::Unused];
     Verdict {
         roots: (0..roots)
@@ -23,6 +29,8 @@ fn verdict(roots: usize, findings: usize, unknown: usize, unseen: usize, install
             })
             .collect(),
         others: Vec::new(),
+        excepted: Vec::new(),
+        exceptions: None,
         findings: vec![hit("token-audience", Weight::Finding); findings],
         unknown: vec![hit("unknown-login", Weight::Unknown); unknown],
         notes: Vec::new(),

@@ -1,26 +1,48 @@
 //! `keyless audit`: count what does not expire and still opens a cloud, a secret store or the platform.
 
+use std::path::Path;
+
 use super::Exit;
 use crate::{
-    audit::{Outcome, judge},
+    audit::{Exceptions, Outcome, judge},
     cli::AuditArgs,
     config::Settings,
-    error::Result,
+    error::{Code, Error, Result},
+    files::{self, Accept, MAX_SMALL},
     report::Report,
     target,
 };
 
 /// Runs the command.
-pub(crate) async fn run(args: &AuditArgs, settings: &Settings, report: &mut Report<'_>) -> Result<Exit> {
+pub(crate) async fn run(
+    args: &AuditArgs,
+    settings: &Settings,
+    now: fn() -> u64,
+    report: &mut Report<'_>,
+) -> Result<Exit> {
+    // Before the cluster is looked through: that takes a while.
+    let exceptions = args.exceptions.as_deref().map(exceptions).transpose()?;
     let cluster = target::require_look(settings, report).await?;
-    let verdict = judge(&cluster.inventory().await?).through(args.gate);
+    let mut verdict = judge(&cluster.inventory().await?).through(args.gate);
+    if let Some(exceptions) = &exceptions {
+        verdict = verdict.excepting(exceptions, now());
+    }
     for line in verdict.lines() {
         report.line(line);
     }
     report.json("audit", verdict.to_json());
     Ok(match verdict.outcome() {
-        Outcome::Zero => Exit::Clean,
+        Outcome::Zero | Outcome::ZeroExcept => Exit::Clean,
         Outcome::Found { .. } => Exit::Found,
         Outcome::Incomplete | Outcome::NothingToJudge => Exit::Incomplete,
     })
+}
+
+fn exceptions(path: &Path) -> Result<Exceptions> {
+    let content = files::read_text(path, Accept::FileOrPipe, MAX_SMALL).map_err(|error| {
+        Error::usage(Code::ExceptionsUnreadable, format!("{} cannot be read", path.display()))
+            .caused_by(error)
+            .hint("--exceptions names a file: docs/audit.md has an example")
+    })?;
+    Exceptions::parse(&content, path)
 }

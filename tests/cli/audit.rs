@@ -347,3 +347,45 @@ fn help_teaches() {
         assert!(ran.out.contains(wanted), "{wanted}: {}", ran.out);
     }
 }
+
+#[test]
+fn exceptions_are_given_by_hand() {
+    let world = one_key();
+    let report = world.run(&["audit", "-o", "json"]).ends(1).json();
+    let id = report["credentials"][0]["id"].as_str().unwrap().to_owned();
+    let write = |name: &str, id: &str, day: &str| {
+        let entry =
+            format!("- id: {id}\n  reason: the vendor's agent\n  owner: platform\n  expires: {day}\n");
+        let text = format!("apiVersion: keyless/exceptions/v1\nexceptions:\n{entry}");
+        std::fs::write(world.dir.path().join(name), text).unwrap();
+    };
+    let soon = lab::day_in(30);
+    write("exceptions.yaml", &id, &soon);
+    // It is not read by itself.
+    world.run(&["audit"]).ends(1);
+    let ran = world.run(&["audit", "--exceptions", "exceptions.yaml"]).ends(0);
+    let headline = format!(
+        "NONE BUT EXCEPTIONS: 1 long-lived credential is excepted until {soon}; no other of a known kind was seen"
+    );
+    assert_eq!(ran.out.lines().next(), Some(&*headline));
+    ran.says("excepted (R): key 0123abcd")
+        .says("by platform: the vendor's agent")
+        .says(&format!("id:        {id}"));
+    let report = world.run(&["audit", "--exceptions", "exceptions.yaml", "-o", "json"]).ends(0).json();
+    assert_eq!((&report["verdict"], &report["count"]), (&json!("zero-except"), &Value::Null), "{report}");
+    assert_eq!(report["excepted"][0]["expires"], json!(soon));
+    write("old.yaml", &id, "2026-11-01");
+    world.run(&["audit", "--exceptions", "old.yaml"]).ends(1).says("KL220").says("expired on 2026-11-01");
+    write("far.yaml", &id, &lab::day_in(400));
+    world.run(&["audit", "--exceptions", "far.yaml"]).ends(1).says("KL220").says("365 days");
+    write("other.yaml", "google:ffff", &soon);
+    world
+        .run(&["audit", "--exceptions", "other.yaml"])
+        .ends(1)
+        .says("KL220")
+        .says("no credential that was seen");
+    write("bad.yaml", "'google:*'", &soon);
+    world.run(&["audit", "--exceptions", "bad.yaml"]).fails(2, "exceptions-malformed", &["wildcards"]);
+    world.run(&["audit", "--exceptions", "none.yaml"]).fails(2, "exceptions-unreadable", &["none.yaml"]);
+    world.run(&["config", "schema", "exceptions"]).ends(0).says("expires");
+}

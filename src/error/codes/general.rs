@@ -11,6 +11,15 @@ macro_rules! general {
                 "The file of certificate authorities cannot be used."
                 causes "It does not exist, or holds no PEM certificate."
                 remedy "Give PEM certificates with --ca-file, tls.caFile or vault.caFile.";
+            ExceptionsMalformed "exceptions-malformed"
+                "The file of exceptions is not of the form that audit reads."
+                causes "An entry lacks its reason, owner or last day, or has a member that there is not."
+                causes "An ID with wildcards, twice, or of a place without a code."
+                remedy "Correct what the error names. `keyless config schema exceptions` shows the form.";
+            ExceptionsUnreadable "exceptions-unreadable"
+                "The file of exceptions cannot be read."
+                causes "It does not exist, or is no text."
+                remedy "Name an existing file with --exceptions.";
             ExplainUnknown "explain-unknown"
                 "There is no code of this name."
                 causes "A typing error, or a code of another version."

@@ -62,3 +62,8 @@ mod tests {
         assert_eq!(http_date(0), "Thu, 01 Jan 1970 00:00:00 GMT");
     }
 }
+
+/// The day in so many days from now, in UTC: `2027-01-31`.
+pub fn day_in(days: u32) -> String {
+    rfc3339(now(0) + i64::from(days) * 86_400)[..10].to_owned()
+}

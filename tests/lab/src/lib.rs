@@ -42,6 +42,7 @@ mod wire;
 
 pub use ca::{Ca, Certificate};
 pub use client_cert::ClientKey;
+pub use clock::day_in;
 pub use cluster::{
     Anonymous, ApiServer, Cluster, ClusterSettings, EsoStandIn, KeyFile, Right, ServerSettings,
 };

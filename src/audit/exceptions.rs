@@ -1,0 +1,222 @@
+//! PURE. The file of exceptions: who answers for which credential, why, and until when. An exception moves a credential to
+//! another number; it never hides it, and it never covers what could not be read or judged.
+
+use std::path::Path;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use k8s_openapi::jiff::{ToSpan, civil::Date, tz::TimeZone};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, de::Error as _};
+use serde_json::Value;
+
+use super::{Hit, Rule, Weight, catalogue::code_of, verdict::Root, verdict::Verdict};
+use crate::{
+    credentials::Severity,
+    error::{Code, Error, Result},
+    redact,
+};
+
+/// What is wrong with an entry is a finding of this rule.
+pub(super) const RULE: Rule = Rule {
+    code: "KL220",
+    id: "exception",
+    class: None,
+    severity: Severity::Medium,
+    summary: "an entry of the exceptions file has expired, reaches too far, or is about no credential that was seen",
+    remedy: "Correct the entry, or take it out. An exception that is still needed gets a new date from whoever answers for it.",
+    check: |_| Vec::new(),
+};
+
+/// An exception is for so many days at most.
+const LONGEST: i64 = 365;
+
+/// Exceptions of `keyless audit --exceptions`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schemars(title = "Exceptions")]
+struct File {
+    #[allow(dead_code, reason = "reading it is what checks it")]
+    api_version: Version,
+    exceptions: Vec<Entry>,
+}
+
+/// The versions that are read.
+#[derive(Debug, Deserialize, JsonSchema)]
+enum Version {
+    #[serde(rename = "keyless/exceptions/v1")]
+    V1,
+}
+
+/// One exception.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Entry {
+    /// The credential, as `id` in the report names it: `aws:…`, `google:…`, `secret:NAMESPACE/NAME#KEY`. There are no wildcards.
+    id: String,
+    /// The code of its kind or rule, e.g. `KL131`. Required where the ID names a place: another kind of credential that
+    /// gets to lie there is not meant.
+    code: Option<String>,
+    /// Why it cannot go yet.
+    reason: String,
+    /// Who answers for it.
+    owner: String,
+    /// The last day on which it counts, e.g. `2027-01-31`, in UTC; at most 365 days ahead.
+    #[serde(deserialize_with = "date")]
+    #[schemars(with = "String", regex(pattern = r"^\d{4}-\d{2}-\d{2}$"))]
+    expires: Date,
+    /// What lowers the risk meanwhile.
+    control: Option<String>,
+}
+
+/// A file of exceptions, as it was read.
+#[derive(Debug)]
+pub(crate) struct Exceptions {
+    entries: Vec<Entry>,
+    /// SHA-256 of the file, in hexadecimal.
+    pub(super) digest: String,
+}
+
+/// A credential that is excepted, and by what.
+#[derive(Clone, Debug)]
+pub(crate) struct Excepted {
+    pub(crate) root: Root,
+    pub(crate) reason: String,
+    pub(crate) owner: String,
+    /// `2027-01-31`.
+    pub(crate) until: String,
+    pub(crate) control: Option<String>,
+}
+
+impl Exceptions {
+    /// Reads a file.
+    ///
+    /// Errors: it is no such file, or an entry lacks what it must have. A value of it is never quoted.
+    pub(crate) fn parse(content: &str, path: &Path) -> Result<Self> {
+        let malformed = || {
+            Error::usage(Code::ExceptionsMalformed, format!("{} cannot be used", path.display()))
+                .hint("`keyless config schema exceptions` shows its form; docs/audit.md has an example")
+        };
+        let file: File = serde_saphyr::from_str(content)
+            .map_err(|error| malformed().caused_by(crate::error::yaml(error.without_snippet())))?;
+        for (number, entry) in file.exceptions.iter().enumerate() {
+            let at = format!("exceptions[{number}]");
+            for (name, value) in [("id", &entry.id), ("reason", &entry.reason), ("owner", &entry.owner)] {
+                if value.trim().is_empty() || value.len() > 1000 || value.chars().any(char::is_control) {
+                    return Err(malformed()
+                        .caused_by(format_args!("{at}.{name}: it is empty, too long, or not one line")));
+                }
+            }
+            if entry.id.contains(['*', '?']) {
+                return Err(malformed()
+                    .caused_by(format_args!("{at}.id: there are no wildcards: name each credential")));
+            }
+            if is_place(&entry.id) && entry.code.is_none() {
+                return Err(malformed().caused_by(format_args!(
+                    "{at}.code: it is missing, and the ID names a place: give the code that the report shows, e.g. KL131"
+                )));
+            }
+            if file.exceptions[..number].iter().any(|other| other.id == entry.id && other.code == entry.code)
+            {
+                return Err(malformed().caused_by(format_args!("{at}.id: another entry has the same")));
+            }
+        }
+        let digest = digest(&SHA256, content.as_bytes());
+        let digest = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self { entries: file.exceptions, digest })
+    }
+}
+
+/// Whether an ID of a report names where the credential lies, and not which one it is.
+fn is_place(id: &str) -> bool {
+    ["secret:", "configmap:", "object:"].iter().any(|place| id.starts_with(place))
+}
+
+impl Verdict {
+    /// The same verdict with these exceptions, at this time (seconds since 1970).
+    pub(crate) fn excepting(mut self, exceptions: &Exceptions, now: u64) -> Self {
+        let today = today(now);
+        for entry in &exceptions.entries {
+            match self.position(entry, today) {
+                Ok((is_root, index)) => {
+                    let from = if is_root { &mut self.roots } else { &mut self.others };
+                    let root = from.remove(index);
+                    self.excepted.push(Excepted {
+                        root,
+                        reason: entry.reason.clone(),
+                        owner: entry.owner.clone(),
+                        until: entry.expires.to_string(),
+                        control: entry.control.clone(),
+                    });
+                }
+                Err(why) => self.findings.push(Hit {
+                    rule: RULE.id,
+                    weight: Weight::Finding,
+                    place: format!("exception {}", redact::given(&entry.id)),
+                    why,
+                    remedy: RULE.remedy.to_owned(),
+                }),
+            }
+        }
+        self.excepted.sort_by(|a, b| (a.root.class, &a.root.id).cmp(&(b.root.class, &b.root.id)));
+        self.exceptions = Some(exceptions.digest.clone());
+        self
+    }
+
+    /// The one credential that an entry means, or why it counts for none.
+    fn position(&self, entry: &Entry, today: Date) -> Result<(bool, usize), String> {
+        if entry.expires < today {
+            return Err(format!("it expired on {}: the credential counts again", entry.expires));
+        }
+        let latest = today.checked_add(LONGEST.days()).unwrap_or(Date::MAX);
+        if entry.expires > latest {
+            return Err(format!(
+                "it would count until {}: {LONGEST} days ahead is the most, {latest}",
+                entry.expires
+            ));
+        }
+        let is_meant = |root: &&Root| root.id == entry.id;
+        let is_of_code = |root: &Root| {
+            entry
+                .code
+                .as_ref()
+                .is_none_or(|code| root.hits.iter().all(|hit| code_of(hit.rule).eq_ignore_ascii_case(code)))
+        };
+        let all = |roots: &[Root], is_root: bool| -> Vec<(bool, usize)> {
+            let meant = roots.iter().enumerate().filter(|(_, root)| is_meant(root) && is_of_code(root));
+            meant.map(|(index, _)| (is_root, index)).collect()
+        };
+        let found = [all(&self.roots, true), all(&self.others, false)].concat();
+        let is_other = || self.roots.iter().chain(&self.others).any(|root| is_meant(&root));
+        match found[..] {
+            [one] => Ok(one),
+            [] if is_other() => Err(format!(
+                "what lies there is of another code than {}",
+                entry.code.as_deref().unwrap_or_default().escape_debug()
+            )),
+            [] => Err("no credential that was seen has this ID: it is gone, or has another one".into()),
+            _ => Err(format!("{} credentials have this ID: none is excepted", found.len())),
+        }
+    }
+}
+
+fn date<'de, D: Deserializer<'de>>(from: D) -> Result<Date, D::Error> {
+    let text = String::deserialize(from)?;
+    let date = text.parse().ok().filter(|_| text.len() == "2027-01-31".len());
+    date.ok_or_else(|| D::Error::custom("a date is written as 2027-01-31"))
+}
+
+fn today(now: u64) -> Date {
+    let seconds = i64::try_from(now).unwrap_or(i64::MAX);
+    let time =
+        k8s_openapi::jiff::Timestamp::from_second(seconds).unwrap_or(k8s_openapi::jiff::Timestamp::MAX);
+    time.to_zoned(TimeZone::UTC).date()
+}
+
+/// The form of a file, as JSON schema.
+pub(crate) fn exceptions_schema() -> Value {
+    schemars::schema_for!(File).to_value()
+}
+
+#[cfg(test)]
+#[path = "exceptions_tests.rs"]
+mod tests;

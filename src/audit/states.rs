@@ -1,0 +1,114 @@
+//! PURE. How each rule and each kind of credential ended. What was not read or judged as a whole does not pass.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{
+    catalogue::{Described, catalogue},
+    exceptions,
+    verdict::{Root, Verdict},
+};
+use crate::credentials::Class;
+
+/// How one rule ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RuleState {
+    /// Everything that it is about was looked at, and nothing of it must go.
+    Pass,
+    /// It found something that must go.
+    Fail,
+    /// Something that it is about could not be read or judged.
+    NotEvaluated,
+    /// The cluster has nothing that it is about.
+    NotApplicable,
+}
+
+impl RuleState {
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::NotEvaluated => "not evaluated",
+            Self::NotApplicable => "not applicable",
+        }
+    }
+}
+
+/// How one rule or kind ended, and why.
+#[derive(Clone, Debug)]
+pub(crate) struct Ended {
+    pub(crate) rule: Described,
+    pub(crate) state: RuleState,
+    /// Empty where it passed and there is nothing to add.
+    pub(crate) why: String,
+}
+
+impl Verdict {
+    /// Every rule and kind, by code.
+    pub(crate) fn states(&self) -> Vec<Ended> {
+        let ended = |rule: Described| {
+            let (state, why) = self.state_of(&rule);
+            Ended { rule, state, why }
+        };
+        catalogue().into_iter().map(ended).collect()
+    }
+
+    fn state_of(&self, rule: &Described) -> (RuleState, String) {
+        let is_kind = !rule.recognised.is_empty();
+        let has_hit = |root: &&Root| root.hits.iter().any(|hit| hit.rule == rule.id);
+        let must_go = |root: &&Root| matches!(root.class, Class::Root | Class::Platform);
+        let all = || self.roots.iter().chain(&self.others).filter(has_hit);
+        let bad =
+            all().filter(must_go).count() + self.findings.iter().filter(|hit| hit.rule == rule.id).count();
+        let excepted = self.excepted.iter().filter(|it| has_hit(&&it.root)).count();
+        let listed = all().count() - all().filter(must_go).count();
+        if rule.id == exceptions::RULE.id && self.exceptions.is_none() {
+            return (RuleState::NotApplicable, "no exceptions are given".into());
+        }
+        if bad > 0 {
+            return (RuleState::Fail, format!("{bad} found"));
+        }
+        if let Some(unseen) = self.unseen.first() {
+            let more = match self.unseen.len() {
+                1 => String::new(),
+                count => format!(", and {} more", count - 1),
+            };
+            return (RuleState::NotEvaluated, format!("{}: {}{more}", unseen.what, unseen.why));
+        }
+        // A login of an unknown kind may be any login; a value that was not understood may be of its own kind only.
+        let unknown = self.unknown.iter().filter(|hit| !is_kind || hit.rule == rule.id).count();
+        if unknown > 0 {
+            return (RuleState::NotEvaluated, format!("{unknown} could not be judged"));
+        }
+        if !is_kind && !self.installed && rule.id != exceptions::RULE.id {
+            return (RuleState::NotApplicable, "External Secrets Operator is not installed".into());
+        }
+        let notes = self.notes.iter().filter(|hit| hit.rule == rule.id).count();
+        let why = [
+            (excepted, "excepted"),
+            (listed, "listed, which nothing can replace or which sign only"),
+            (notes, "to note"),
+        ];
+        let why: Vec<_> = why
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        (RuleState::Pass, why.join("; "))
+    }
+
+    /// How many ended how.
+    pub(super) fn states_in_words(&self) -> String {
+        let states = self.states();
+        let of = [RuleState::Pass, RuleState::Fail, RuleState::NotEvaluated, RuleState::NotApplicable];
+        let count = |state: RuleState| states.iter().filter(|it| it.state == state).count();
+        let counts: Vec<_> =
+            of.into_iter().map(|state| format!("{} {}", count(state), state.title())).collect();
+        format!("rules: {}", counts.join(", "))
+    }
+}
+
+#[cfg(test)]
+#[path = "states_tests.rs"]
+mod tests;
