@@ -20,7 +20,7 @@ pub(crate) use self::{
     catalogue::{Described, catalogue},
     document::schema,
     kind::{LoginKind, login_kind},
-    verdict::{Gate, Outcome, judge},
+    verdict::{Gate, Outcome, Verdict, judge},
 };
 use self::{
     finding::{Hit, Identity, Opens, Stored, Weight},
