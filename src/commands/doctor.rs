@@ -159,6 +159,7 @@ fn of_coupling(coupling: &Coupling) -> Part {
     let check = |concern: &Judged| {
         let to = concern.to().join(", ");
         let state = match (concern.is_known(), concern.unseen.first()) {
+            (true, _) if to == "none" => State::Passed("tied to nothing".to_owned()),
             (true, _) => State::Passed(format!("tied to {to}")),
             (false, Some(unseen)) => State::NotEvaluated(format!("{unseen} (for more: keyless coupling)")),
             (false, None) => {
