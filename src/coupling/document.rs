@@ -1,5 +1,7 @@
 //! PURE. What ties the platform to which cloud as JSON, and the JSON schema of it.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -54,6 +56,8 @@ struct OneTie<'c> {
     evidence: &'c str,
     portable: Portable,
     details: &'c [String],
+    /// `login`, `readWriteMany`, `defaultClass`, `volumes`, `inUse`, `sharing`, `isolated`, `loadBalancerClass`: where it is known.
+    facts: &'c BTreeMap<&'static str, String>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -121,8 +125,8 @@ impl<'c> Concern<'c> {
 
 impl<'c> OneTie<'c> {
     fn of(tie: &'c Tie) -> Self {
-        let Tie { to, through, evidence, portable, details } = tie;
-        Self { to, through, evidence, portable: *portable, details }
+        let Tie { to, through, evidence, portable, details, facts } = tie;
+        Self { to, through, evidence, portable: *portable, details, facts }
     }
 }
 

@@ -5,7 +5,7 @@ mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use self::table::{PLUGINS, Plugin, vendor_of};
+use self::table::{PLUGINS, Plugin, may_be_accelerator, vendor_of};
 use super::{
     ClusterPolicy, Concern, Found, NONE, Portable, Seen, Tie, UNKNOWN, Workload, images, places::AZURE,
 };
@@ -14,17 +14,19 @@ pub(super) const CONCERN: Concern = Concern { id: "gpu", title: "GPU stack", jud
 
 const NVIDIA: &str = "NVIDIA";
 
+/// Whose resources have a plugin, and whether that is portable.
+type Covered = BTreeMap<&'static str, Portable>;
+
 fn judge(seen: &Seen) -> Found {
     let mut found = Found::default();
     found.misses(&seen.nodes);
     found.misses(&seen.daemon_sets);
     found.misses(&seen.cluster_policies);
     found.misses(&seen.device_configs);
-    // Whose GPUs have a plugin.
-    let mut vendors = BTreeSet::new();
+    let mut covered = Covered::new();
     for policy in &seen.cluster_policies.items {
         if policy.device_plugin {
-            vendors.insert(NVIDIA);
+            covered.insert(NVIDIA, Portable::Yes);
         }
         found.ties.push(of_policy(seen, policy));
         found.resolves(match policy.driver {
@@ -33,18 +35,9 @@ fn judge(seen: &Seen) -> Found {
         });
     }
     for (workload, plugin) in plugins(seen) {
-        vendors.insert(plugin.vendor);
-        let is_managed_by_aks =
-            workload.labels.get("kubernetes.azure.com/managedby").is_some_and(|by| by == "aks");
-        let tie = match is_managed_by_aks {
-            true => Tie::new(
-                AZURE,
-                format!("{}, managed by AKS", plugin.title),
-                workload.describe(),
-                Portable::No,
-            ),
-            false => Tie::new(plugin.to, plugin.title, workload.describe(), plugin.portable),
-        };
+        let tie = of_plugin(workload, plugin);
+        let portable = covered.entry(plugin.vendor).or_insert(tie.portable);
+        *portable = tie.portable.min(*portable);
         found.resolves(match tie.portable {
             Portable::No => format!(
                 "{}: another device plugin, e.g. of the GPU Operator, and its labels in node selectors",
@@ -54,51 +47,69 @@ fn judge(seen: &Seen) -> Found {
         });
         found.ties.push(tie);
     }
-    let mut groups: BTreeMap<(Vec<String>, sharing::Sharing), Vec<&str>> = BTreeMap::new();
+    of_nodes(&mut found, seen, &covered);
+    if found.ties.is_empty() && found.unseen.is_empty() {
+        found.ties.push(Tie::new(NONE, "no node with a GPU, no device plugin", "the cluster", Portable::Yes));
+    }
+    found
+}
+
+/// Nodes that say the same of their accelerators, together.
+fn of_nodes(found: &mut Found, seen: &Seen, covered: &Covered) {
+    let mut groups: BTreeMap<(Vec<&str>, sharing::Sharing), Vec<&str>> = BTreeMap::new();
     for node in &seen.nodes.items {
         let resources: Vec<_> =
-            node.allocatable.iter().filter(|it| vendor_of(it).is_some()).cloned().collect();
+            node.allocatable.iter().map(String::as_str).filter(|it| may_be_accelerator(it)).collect();
         if !resources.is_empty() {
             groups.entry((resources, sharing::of(node))).or_default().push(&node.name);
         }
     }
-    let has_gpus = !groups.is_empty();
     for ((resources, sharing), nodes) in groups {
-        let of: BTreeSet<_> = resources.iter().filter_map(|it| vendor_of(it)).collect();
-        let covered = of.iter().all(|vendor| vendors.contains(vendor));
         let evidence = match nodes.as_slice() {
-            [only] => format!("Node {only}"),
-            [first, rest @ ..] => format!("Node {first} and {} more", rest.len()),
-            [] => continue,
+            [first, rest @ ..] if !rest.is_empty() => format!("Node {first} and {} more", rest.len()),
+            nodes => format!("Node {}", nodes.concat()),
         };
-        let to = of.into_iter().collect::<Vec<_>>().join(", ");
-        let through = format!("resources {}; {}", resources.join(", "), sharing.words());
-        let tie = match (covered, sharing.cloud) {
-            (_, Some(cloud)) => Tie::new(cloud, through, evidence, Portable::No),
-            (true, None) if sharing.is_known() => Tie::new(&to, through, evidence, Portable::Yes),
-            (true, None) => Tie::new(&to, through, evidence, Portable::Unknown),
-            (false, None) => Tie::new(UNKNOWN, through, evidence, Portable::Unknown)
-                .detail("no device plugin is seen: the nodes may bring one along, as images of clouds do"),
+        let vendors: BTreeSet<_> = resources.iter().map(|it| vendor_of(it)).collect();
+        let shown: Vec<_> = resources.iter().map(|it| it.escape_debug().to_string()).collect();
+        let through = format!("resources {}; {}", shown.join(", "), sharing.words());
+        let to = vendors.iter().map(|it| it.unwrap_or(UNKNOWN)).collect::<Vec<_>>().join(", ");
+        // The worst of their plugins; `None`: one has none.
+        let plugins: Option<Vec<_>> = vendors.iter().map(|it| covered.get((*it)?).copied()).collect();
+        let plugin = plugins.map(|all| all.into_iter().max().unwrap_or(Portable::Unknown));
+        let tie = match (plugin, sharing.cloud) {
+            (Some(_), Some(cloud)) => Tie::new(cloud, through, evidence, Portable::No),
+            (Some(Portable::Yes), None) if !sharing.is_known() => {
+                Tie::new(&to, through, evidence, Portable::Unknown)
+            }
+            (Some(portable), None) => Tie::new(&to, through, evidence, portable),
+            (None, _) if vendors.contains(&None) => {
+                found.resolves("what these resources of nodes are, and what makes them schedulable");
+                Tie::unknown(through, evidence).detail("a resource that keyless does not know")
+            }
+            (None, _) => {
+                found.resolves("what makes the GPUs of these nodes schedulable");
+                Tie::unknown(through, evidence)
+                    .detail("no device plugin is seen: the nodes may bring one along, as images of clouds do")
+            }
         };
-        if !covered && tie.portable == Portable::Unknown {
-            found.resolves("what makes the GPUs of these nodes schedulable");
-        }
         if sharing.is_shared() {
             found.resolves(
                 "workloads that share a GPU without isolation: whether they may share it there as well",
             );
         }
-        found.ties.push(tie);
+        found.ties.push(tie.fact("sharing", sharing.word()).fact("isolated", sharing.isolated()));
     }
-    if found.ties.is_empty() && !has_gpus && found.unseen.is_empty() {
-        found.ties.push(Tie::new(
-            NONE,
-            "no GPU stack",
-            "no node with a GPU, no device plugin",
-            Portable::Yes,
-        ));
+}
+
+fn of_plugin(workload: &Workload, plugin: &Plugin) -> Tie {
+    // learn.microsoft.com/azure/aks/faq: what AKS manages in a cluster has this label.
+    match workload.labels.get("kubernetes.azure.com/managedby").is_some_and(|by| by == "aks") {
+        true => {
+            let through = format!("{}, managed by AKS", plugin.title);
+            Tie::new(AZURE, through, workload.describe(), Portable::No)
+        }
+        false => Tie::new(plugin.to, plugin.title, workload.describe(), plugin.portable),
     }
-    found
 }
 
 fn of_policy(seen: &Seen, policy: &ClusterPolicy) -> Tie {
@@ -122,6 +133,7 @@ fn of_policy(seen: &Seen, policy: &ClusterPolicy) -> Tie {
         tie.portable = Portable::Unknown;
         return tie.detail(format!("its configuration ConfigMap {name}: {why}"));
     }
+    let names: Vec<_> = parts.iter().map(|part| part.part.as_str()).collect();
     for part in parts {
         let is_default = default.as_deref() == Some(part.part.as_str());
         let by = if is_default { "by default" } else { "for nodes with its label" };
@@ -141,7 +153,7 @@ fn of_policy(seen: &Seen, policy: &ClusterPolicy) -> Tie {
         tie = tie.detail(format!("{} ({}, {by}): {words}", part.object, part.part.escape_debug()));
     }
     if let Some(default) = default.as_ref().filter(|it| !it.is_empty())
-        && !seen.device_configs.items.iter().any(|it| it.part == **default)
+        && !names.contains(&default.as_str())
     {
         tie.portable = Portable::Unknown;
         tie = tie.detail(format!("its default `{}` is no part of that ConfigMap", default.escape_debug()));

@@ -7,6 +7,11 @@ pub(super) fn is_of(image: &str, repository: &str) -> bool {
     name.strip_suffix(repository).is_some_and(|before| before.is_empty() || before.ends_with('/'))
 }
 
+/// The last segment of its path, without tag and digest.
+pub(super) fn name_of(image: &str) -> &str {
+    repository_of(image).rsplit('/').next().unwrap_or_default()
+}
+
 /// Without tag and digest.
 fn repository_of(image: &str) -> &str {
     let name = image.split('@').next().unwrap_or_default();

@@ -3,7 +3,7 @@
 use super::{Coupling, Judged, Portable, Substrate, Tie};
 
 /// What the page does not say anything about.
-pub(super) const BEYOND: &str = "DNS, databases, object storage, registries, identities of people, networks between nodes, \
+pub(super) const BEYOND: &str = "Gateway API, DNS, databases, object storage, registries, identities of people, networks between nodes, \
      and what applications call by themselves";
 
 /// Ties that are shown of each concern; JSON has all.

@@ -27,6 +27,11 @@ fn judge(seen: &Seen) -> Found {
         let through = row.title.to_owned();
         found.ties.push(Tie::new(row.to, through, workload.describe(), row.portable));
     }
+    for workload in seen.workloads().filter(|workload| is_unknown_cloud(workload)) {
+        let through = "a cloud controller manager that keyless does not know";
+        found.ties.push(Tie::unknown(through, workload.describe()));
+        found.resolves(format!("{}: which cloud it is of", workload.describe()));
+    }
     for service in &seen.load_balancers.items {
         let (tie, row) = tie(seen, service);
         rows.extend(row.map(|row| row.title));
@@ -69,18 +74,32 @@ fn judge(seen: &Seen) -> Found {
 
 /// The workloads that are controllers of load balancers.
 fn controllers(seen: &Seen) -> impl Iterator<Item = (&Workload, &'static Row)> {
-    seen.workloads().filter_map(|workload| {
-        let runs = |repository: &&str| workload.images.iter().any(|image| images::is_of(image, repository));
-        let row = CONTROLLERS.iter().find(|row| row.images.iter().any(|it| runs(it)))?;
-        // A DaemonSet for each Service is evidence of that Service.
-        (!is_of_a_service(workload)).then_some((workload, row))
-    })
+    // A DaemonSet for each Service is evidence of that Service.
+    let workloads = seen.workloads().filter(|workload| !is_of_a_service(workload));
+    workloads.filter_map(|workload| Some((workload, row_of(workload)?)))
+}
+
+fn row_of(workload: &Workload) -> Option<&'static Row> {
+    let runs = |repository: &&str| workload.images.iter().any(|image| images::is_of(image, repository));
+    CONTROLLERS.iter().find(|row| row.images.iter().any(|it| runs(it)))
+}
+
+/// What is called a cloud controller manager, and is on no table.
+fn is_unknown_cloud(workload: &Workload) -> bool {
+    let is_called = |image: &String| {
+        let name = images::name_of(image);
+        name.contains("cloud-controller-manager") || name.contains("cloud-provider")
+    };
+    row_of(workload).is_none() && workload.images.iter().any(is_called)
 }
 
 fn tie(seen: &Seen, service: &LoadBalancer) -> (Tie, Option<&'static Row>) {
     let evidence = service.describe();
     let class = service.class.as_ref().map(|class| format!("loadBalancerClass {}", class.escape_debug()));
-    let with_class = |tie: Tie| class.iter().fold(tie, |tie, class| tie.detail(class.clone()));
+    let with_class = |tie: Tie| match (&class, &service.class) {
+        (Some(words), Some(class)) => tie.detail(words.clone()).fact("loadBalancerClass", class),
+        _ => tie,
+    };
     if service.addresses.is_empty() {
         let tie = Tie::unknown("no controller has given it an address", evidence);
         return (with_class(tie), None);
@@ -114,9 +133,10 @@ fn tie(seen: &Seen, service: &LoadBalancer) -> (Tie, Option<&'static Row>) {
 fn by_controller(seen: &Seen, service: &LoadBalancer, evidence: String) -> (Tie, Option<&'static Row>) {
     let clouds: Vec<_> = controllers(seen).map(|(_, row)| row).filter(|row| row.is_cloud).collect();
     let names: BTreeSet<_> = clouds.iter().map(|row| row.to).collect();
+    let is_only = names.len() == 1 && !seen.workloads().any(is_unknown_cloud);
     let has_finalizer = service.finalizers.iter().any(|it| it == CLEANUP);
     let is_known = seen.daemon_sets.is_whole() && seen.deployments.is_whole() && service.class.is_none();
-    match (has_finalizer && is_known && names.len() == 1, clouds.first()) {
+    match (has_finalizer && is_known && is_only, clouds.first()) {
         (true, Some(row)) => {
             let detail =
                 format!("by the finalizer {CLEANUP}, and the only cloud controller manager that was seen");

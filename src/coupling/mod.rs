@@ -1,7 +1,7 @@
 //! PURE. One file per concern: which cloud the cluster's secrets, GPUs, volumes and load balancers tie the platform to.
 //!
-//! Objects inform. Labels, images and names are what whoever may write them made of them: what they say is shown together
-//! with the object that says it, and nothing is changed because of it. What is on no table, or could not be read, is
+//! Objects inform. Any user with the right can write labels, images and names: what they say is shown together with the
+//! object that says it, and nothing is changed because of it. What is on no table, or could not be read, is
 //! `unknown`, never portable.
 
 mod document;
@@ -13,6 +13,8 @@ mod places;
 mod secrets;
 mod seen;
 mod storage;
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -65,6 +67,8 @@ pub(crate) struct Tie {
     pub(crate) portable: Portable,
     /// What else there is to know of it.
     pub(crate) details: Vec<String>,
+    /// The same for scripts, where it is one of few values: docs/coupling.md lists them.
+    pub(crate) facts: BTreeMap<&'static str, String>,
 }
 
 /// What a concern finds in what was seen.
@@ -179,7 +183,13 @@ impl Tie {
             evidence: evidence.into(),
             portable,
             details: Vec::new(),
+            facts: BTreeMap::new(),
         }
+    }
+
+    fn fact(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.facts.insert(name, value.to_string());
+        self
     }
 
     /// Of something that is on no table.

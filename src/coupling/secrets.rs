@@ -1,7 +1,7 @@
 //! PURE. Secrets: the store, the provider and account behind it, and through what login it is opened.
 
 use super::{
-    Concern, Found, NONE, Portable, Seen, Tie, UNKNOWN,
+    Concern, Found, NONE, Portable, Seen, Tie,
     places::{ALIBABA, AWS, AZURE, GOOGLE, IBM, NEBIUS, OPENSTACK, ORACLE, OVH, SCALEWAY, YANDEX},
 };
 use crate::{
@@ -19,8 +19,10 @@ pub(super) struct Row {
     pub(super) to: &'static str,
     pub(super) title: &'static str,
     pub(super) portable: Portable,
-    /// What tells one account, project or server from another: members, and what each is.
+    /// What tells one account, project or server from another: what each is, and its member.
     places: &'static [(&'static str, &'static str)],
+    /// A login that works on one cloud's own clusters only: its member, and why.
+    only_here: Option<(&'static str, &'static str)>,
 }
 
 const fn cloud(
@@ -29,7 +31,7 @@ const fn cloud(
     title: &'static str,
     places: &'static [(&'static str, &'static str)],
 ) -> Row {
-    Row { member, to, title, portable: Portable::No, places }
+    Row { member, to, title, portable: Portable::No, places, only_here: None }
 }
 
 /// A service of a vendor that any cluster can reach.
@@ -38,7 +40,7 @@ const fn service(
     to: &'static str,
     places: &'static [(&'static str, &'static str)],
 ) -> Row {
-    Row { member, to, title: to, portable: Portable::Yes, places }
+    Row { member, to, title: to, portable: Portable::Yes, places, only_here: None }
 }
 
 /// Software that any user can run: where this server runs cannot be seen from the cluster.
@@ -47,14 +49,22 @@ const fn server(
     title: &'static str,
     places: &'static [(&'static str, &'static str)],
 ) -> Row {
-    Row { member, to: UNKNOWN, title, portable: Portable::Unknown, places }
+    Row { member, to: title, title, portable: Portable::Unknown, places, only_here: None }
 }
 
 /// Source: apis/externalsecrets/v1/secretstore_types.go and the provider's own `secretstore_NAME_types.go`. A test holds
 /// the names against fixtures/eso/providers.txt.
 pub(super) const TABLE: &[Row] = &[
-    // secretstore_gcpsm_types.go
-    cloud("gcpsm", GOOGLE, "Google Secret Manager", &[("project", "/projectID"), ("location", "/location")]),
+    // secretstore_gcpsm_types.go; only the metadata of GKE and of fleets exchanges tokens of auth.workloadIdentity.
+    Row {
+        only_here: Some(("/auth/workloadIdentity", "its login works on GKE only")),
+        ..cloud(
+            "gcpsm",
+            GOOGLE,
+            "Google Secret Manager",
+            &[("project", "/projectID"), ("location", "/location")],
+        )
+    },
     // secretstore_aws_types.go
     cloud(
         "aws",
@@ -130,13 +140,7 @@ pub(super) const TABLE: &[Row] = &[
     service("previder", "Previder", &[("at", "/baseUri")]),
     service("pulumi", "Pulumi ESC", &[("at", "/apiUrl"), ("organization", "/organization")]),
     // secretstore_fake_types.go: the values lie in the store itself.
-    Row {
-        member: "fake",
-        to: NONE,
-        title: "values in the store itself",
-        portable: Portable::Yes,
-        places: &[],
-    },
+    Row { title: "values in the store itself", ..service("fake", NONE, &[]) },
 ];
 
 fn judge(seen: &Seen) -> Found {
@@ -171,10 +175,10 @@ fn tie(store: &Store) -> Tie {
     let Some((member, settings)) = store.provider() else {
         return Tie::unknown("it names no provider, or several", evidence);
     };
-    let login = login(store);
+    let (login, words) = login(store);
     let Some(row) = TABLE.iter().find(|row| row.member == member) else {
         let through = format!("the provider `{}`, which keyless does not know", member.escape_debug());
-        return Tie::unknown(through, evidence).detail(login);
+        return Tie::unknown(through, evidence).detail(words).fact("login", login);
     };
     let places: Vec<_> = row
         .places
@@ -185,7 +189,7 @@ fn tie(store: &Store) -> Tie {
         })
         .collect();
     let through = [&[row.title.to_owned()], places.as_slice()].concat().join(", ");
-    Tie::new(row.to, through, evidence, row.portable).detail(login)
+    Tie::new(row.to, through, evidence, row.portable).detail(words).fact("login", login)
 }
 
 /// Of an address only scheme, host and port: the rest may hold a credential.
@@ -201,11 +205,10 @@ fn plain(value: &str) -> String {
     }
 }
 
-/// In words, whether it is keyless.
-fn login(store: &Store) -> String {
-    let kind = login_kind(store);
-    match kind {
-        LoginKind::Stored => "login: a stored credential".to_owned(),
+/// Whether it is keyless, in one word and in several.
+fn login(store: &Store) -> (&'static str, String) {
+    match login_kind(store) {
+        LoginKind::Stored => ("stored", "login: a stored credential".to_owned()),
         LoginKind::Tokens => {
             let account = store.references().into_iter().find(|it| it.target == Target::ServiceAccount);
             let account = account.map_or_else(
@@ -217,9 +220,9 @@ fn login(store: &Store) -> String {
                     }
                 },
             );
-            format!("login: keyless, by short-lived tokens of {account}")
+            ("keyless", format!("login: keyless, by short-lived tokens of {account}"))
         }
-        LoginKind::Other(why) => format!("login: unknown whether it is keyless: {why}"),
+        LoginKind::Other(why) => ("unknown", format!("login: unknown whether it is keyless: {why}")),
     }
 }
 
@@ -229,13 +232,16 @@ fn to_resolve(store: &Store) -> String {
     let Some((member, settings)) = store.provider() else {
         return format!("{name}: which provider it is at");
     };
-    // Tokens that only the metadata server of GKE or of a fleet exchanges: `auth.workloadIdentity` in secretstore_gcpsm_types.go.
-    if settings.pointer("/auth/workloadIdentity").is_some_and(|it| !it.is_null()) && member == "gcpsm" {
+    let row = TABLE.iter().find(|row| row.member == member);
+    if let Some((pointer, why)) = row.and_then(|row| row.only_here)
+        && settings.pointer(pointer).is_some_and(|it| !it.is_null())
+    {
         return format!(
-            "{name}: its login works on GKE only: federation of the new cluster's issuer in its place"
+            "{name}: {why}: let the provider trust the new cluster's issuer instead (keyless setup)"
         );
     }
     match login_kind(store) {
+        _ if row.is_some_and(|row| row.to == NONE) => format!("{name}: its values move along with it"),
         LoginKind::Tokens => format!(
             "{name}: publish the new cluster's keys and let the provider trust them (keyless setup); to leave the provider, keyless setup --to"
         ),

@@ -22,26 +22,36 @@ fn judge(seen: &Seen) -> Found {
     for volume in &seen.volumes.items {
         used.entry((&volume.class, driver_of(&volume.driver))).or_default().push(volume);
     }
+    // How many volumes of each kind of storage there are.
+    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
     for class in classes {
         let driver = driver_of(&class.provisioner);
         let volumes = used.remove(&(class.name.as_str(), driver)).unwrap_or_default();
         let tie = tie(seen, &class.provisioner, format!("StorageClass {}", class.name));
+        let tie = tie.fact("defaultClass", class.is_default);
         let tie = if class.is_default { tie.detail("default class") } else { tie };
-        found.resolves_for(&class.provisioner, volumes.len());
-        let tie = match seen.volumes.is_whole() {
-            true => tie.detail(in_use(&volumes)),
+        *kinds.entry(what_replaces(&class.provisioner)).or_default() += volumes.len();
+        found.ties.push(match seen.volumes.is_whole() {
+            true => used_by(tie, &volumes),
             false => tie.detail("volumes: unknown"),
-        };
-        found.ties.push(tie);
+        });
     }
     // Volumes of a class that is gone, that was made again with another provisioner, or of none.
     for ((class, driver), volumes) in used {
+        let Some(first) = volumes.first() else { continue };
         let evidence = match class {
-            "" => format!("PersistentVolume {} of no class", volumes[0].name),
-            class => format!("PersistentVolume {} of the class {class}", volumes[0].name),
+            "" => format!("PersistentVolume {} of no class", first.name),
+            class => format!("PersistentVolume {} of the class {}", first.name, class.escape_debug()),
         };
-        found.resolves_for(driver, volumes.len());
-        found.ties.push(tie_of_volumes(seen, driver, evidence, &volumes));
+        *kinds.entry(what_replaces(driver)).or_default() += volumes.len();
+        found.ties.push(used_by(tie(seen, driver, evidence), &volumes));
+    }
+    for (replacement, volumes) in kinds {
+        found.resolves(match volumes {
+            0 => replacement,
+            1 => format!("{replacement}; the data of 1 volume has to be copied"),
+            more => format!("{replacement}; the data of {more} volumes has to be copied"),
+        });
     }
     if found.ties.is_empty() {
         if found.unseen.is_empty() {
@@ -61,20 +71,18 @@ fn judge(seen: &Seen) -> Found {
     found
 }
 
-fn tie_of_volumes(seen: &Seen, driver: &str, evidence: String, volumes: &[&Volume]) -> Tie {
-    tie(seen, driver, evidence).detail(in_use(volumes))
-}
-
 fn tie(seen: &Seen, provisioner: &str, evidence: String) -> Tie {
     let shown = provisioner.escape_debug();
     let Some(row) = find(provisioner) else {
         let through = format!("provisioner {shown}, which keyless does not know");
-        return Tie::unknown(through, evidence).detail("ReadWriteMany: unknown");
+        return Tie::unknown(through, evidence)
+            .detail("ReadWriteMany: unknown")
+            .fact("readWriteMany", UNKNOWN);
     };
     let (to, portable) = match row.place {
         Where::Cloud(name) => (name, Portable::No),
         Where::Nodes => (NONE, Portable::Yes),
-        Where::Elsewhere => (UNKNOWN, Portable::Unknown),
+        Where::Elsewhere => (row.title, Portable::Unknown),
         // The servers of the storage run in this cluster: these Deployments are its disks.
         Where::NodesIf(name, value) => match seen
             .deployments
@@ -83,15 +91,16 @@ fn tie(seen: &Seen, provisioner: &str, evidence: String) -> Tie {
             .any(|it| it.labels.get(name).is_some_and(|found| found == value))
         {
             true => (NONE, Portable::Yes),
-            false => (UNKNOWN, Portable::Unknown),
+            false => (row.title, Portable::Unknown),
         },
     };
     let tie = Tie::new(to, format!("{}, provisioner {shown}", row.title), evidence, portable);
-    let tie = tie.detail(match row.rwx {
-        Rwx::Yes => "ReadWriteMany: yes".to_owned(),
-        Rwx::No => "ReadWriteMany: no".to_owned(),
-        Rwx::If(what) => format!("ReadWriteMany: unknown, only with {what}"),
-    });
+    let (rwx, only) = match row.rwx {
+        Rwx::Yes => ("yes", String::new()),
+        Rwx::No => ("no", String::new()),
+        Rwx::If(what) => (UNKNOWN, format!(", only with {what}")),
+    };
+    let tie = tie.detail(format!("ReadWriteMany: {rwx}{only}")).fact("readWriteMany", rwx);
     match (row.place, portable) {
         (Where::Elsewhere, _) => tie.detail("where its servers run cannot be seen from the cluster"),
         (Where::NodesIf(name, value), Portable::Unknown) => {
@@ -101,21 +110,23 @@ fn tie(seen: &Seen, provisioner: &str, evidence: String) -> Tie {
     }
 }
 
-fn in_use(volumes: &[&Volume]) -> String {
-    let bound: Vec<_> = volumes.iter().filter(|volume| volume.is_bound).collect();
-    if volumes.is_empty() {
-        return "volumes: none".to_owned();
-    }
-    let mut names: Vec<_> = bound.iter().map(|volume| volume.name.as_str()).collect();
+/// The same, with the volumes of it.
+fn used_by(tie: Tie, volumes: &[&Volume]) -> Tie {
+    let mut names: Vec<_> =
+        volumes.iter().filter(|volume| volume.is_bound).map(|volume| volume.name.as_str()).collect();
     names.sort_unstable();
-    let more = names.len().saturating_sub(MOST_NAMES);
+    let bound = names.len();
+    let tie = tie.fact("volumes", volumes.len()).fact("inUse", bound);
+    if volumes.is_empty() {
+        return tie.detail("volumes: none");
+    }
     names.truncate(MOST_NAMES);
-    let names = match (names.is_empty(), more) {
-        (true, _) => String::new(),
-        (false, 0) => format!(" ({})", names.join(", ")),
-        (false, more) => format!(" ({} and {more} more)", names.join(", ")),
+    let names = match (bound, bound.saturating_sub(MOST_NAMES)) {
+        (0, _) => String::new(),
+        (_, 0) => format!(" ({})", names.join(", ")),
+        (_, more) => format!(" ({} and {more} more)", names.join(", ")),
     };
-    format!("volumes: {}, in use {}{names}", volumes.len(), bound.len())
+    tie.detail(format!("volumes: {}, in use {bound}{names}", volumes.len()))
 }
 
 /// The CSI driver that a provisioner or a source of the time before CSI means: the API server translates them
@@ -172,26 +183,18 @@ fn rwx_line(seen: &Seen) -> String {
     let perhaps = with(|row| row.is_none_or(|row| matches!(row.rwx, Rwx::If(_))));
     let listed = |names: BTreeSet<&str>| names.into_iter().collect::<Vec<_>>().join(", ");
     match (yes.is_empty(), perhaps.is_empty(), seen.storage_classes.is_whole()) {
-        (false, ..) => format!("ReadWriteMany: the classes {} offer it today", listed(yes)),
-        (true, false, _) => format!("ReadWriteMany: unknown whether {} offers it", listed(perhaps)),
-        (true, true, true) => "ReadWriteMany: no class offers it today".to_owned(),
-        (true, true, false) => "ReadWriteMany: unknown".to_owned(),
+        (false, ..) => format!("ReadWriteMany, today by: {}", listed(yes)),
+        (true, false, _) => format!("ReadWriteMany, today unknown: {}", listed(perhaps)),
+        (true, true, true) => "ReadWriteMany, today by no class".to_owned(),
+        (true, true, false) => "ReadWriteMany, today unknown".to_owned(),
     }
 }
 
-impl Found {
-    /// What a move has to solve again for the volumes of a provisioner.
-    fn resolves_for(&mut self, provisioner: &str, volumes: usize) {
-        let shown = provisioner.escape_debug();
-        let data = match volumes {
-            0 => String::new(),
-            1 => "; the data of 1 volume has to be copied".to_owned(),
-            more => format!("; the data of {more} volumes has to be copied"),
-        };
-        match find(provisioner) {
-            Some(row) => self.resolves(format!("{}: {}{data}", row.title, row.replacement)),
-            None => self.resolves(format!("{shown}: unknown what replaces it{data}")),
-        }
+/// What a move has to solve again for the volumes of a provisioner.
+fn what_replaces(provisioner: &str) -> String {
+    match find(provisioner) {
+        Some(row) => format!("{}: {}", row.title, row.replacement),
+        None => format!("{}: unknown what replaces it", provisioner.escape_debug()),
     }
 }
 

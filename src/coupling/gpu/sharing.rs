@@ -43,6 +43,25 @@ impl Sharing {
         words.join("; ")
     }
 
+    /// In one word, for scripts.
+    pub(super) fn word(&self) -> &'static str {
+        match self.replicas {
+            Replicas::One => "none",
+            Replicas::TimeSlicing => "time-slicing",
+            Replicas::Mps => "mps",
+            Replicas::Several | Replicas::Unknown => "unknown",
+        }
+    }
+
+    /// Whether each workload has a GPU, or an instance in hardware, of its own.
+    pub(super) fn isolated(&self) -> &'static str {
+        match self.replicas {
+            Replicas::One => "yes",
+            Replicas::TimeSlicing | Replicas::Mps | Replicas::Several => "no",
+            Replicas::Unknown => "unknown",
+        }
+    }
+
     pub(super) fn is_known(&self) -> bool {
         !matches!(self.replicas, Replicas::Unknown | Replicas::Several)
     }
@@ -61,7 +80,9 @@ pub(super) fn of(node: &Node) -> Sharing {
     let has_instances = node.allocatable.iter().any(|name| name.starts_with("nvidia.com/mig-"));
     let partition = label("cloud.google.com/gke-gpu-partition-size").is_some();
     let of_google = node.labels.keys().any(|name| {
-        name.starts_with("cloud.google.com/gke-gpu") || name == "cloud.google.com/gke-accelerator"
+        name.starts_with("cloud.google.com/gke-gpu")
+            || name.starts_with("cloud.google.com/gke-tpu")
+            || name == "cloud.google.com/gke-accelerator"
     });
     let is_shared_resource = node.allocatable.contains("nvidia.com/gpu.shared")
         || node

@@ -65,6 +65,24 @@ pub(super) fn vendor_of(resource: &str) -> Option<&'static str> {
     exact.or_else(|| resource.starts_with("nvidia.com/mig-").then_some("NVIDIA"))
 }
 
+/// Extended resources that are no accelerators, by the beginning of their names: of the kubelet, KubeVirt, EKS, GKE, and plugins for
+/// networks, files and devices of a node.
+const HARMLESS: &[&str] = &[
+    "attachable-volumes-",
+    "devices.kubevirt.io/",
+    "hugepages-",
+    "networking.gke.io.networks/",
+    "rdma/",
+    "smarter-devices/",
+    "vpc.amazonaws.com/",
+];
+
+/// Whether a resource of a node is an accelerator, or one that is not known to be none.
+pub(super) fn may_be_accelerator(resource: &str) -> bool {
+    vendor_of(resource).is_some()
+        || resource.contains('/') && !HARMLESS.iter().any(|start| resource.starts_with(start))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,6 +105,15 @@ mod tests {
             "example.com/gpu",
         ] {
             assert_eq!(vendor_of(name), None, "{name}");
+            assert_eq!(may_be_accelerator(name), name.contains('/'), "{name}");
+        }
+        for name in
+            ["memory", "hugepages-2Mi", "attachable-volumes-csi-x", "devices.kubevirt.io/kvm", "rdma/ib"]
+        {
+            assert!(!may_be_accelerator(name), "{name}");
+        }
+        for name in ["devices.kubevirt.io.example/gpu", "cambricon.com/mlu", "nvidia.com/GH100_H100"] {
+            assert!(may_be_accelerator(name), "{name}");
         }
     }
 }

@@ -256,4 +256,5 @@ pub(super) const INGRESS: &[Ingress] = &[
     own("cilium.io/ingress-controller", "Cilium"),
     own("istio.io/ingress-controller", "Istio"),
     own("projectcontour.io/ingress-controller", "Contour"),
+    own("openshift.io/ingress-to-route", "routers of OpenShift"),
 ];
