@@ -188,8 +188,8 @@ pub(crate) struct CouplingArgs {}
 ///
 /// Connects once and shows one line for each check: passed, failed, or not evaluated and why. What failed has its details
 /// below it. The last line counts: `N passed, N failed`, and how many were skipped because they could not be evaluated.
-/// Where nothing names an issuer and no store logs in with short-lived tokens, verify is not evaluated; the line names the
-/// command to run. Nothing is written.
+/// Where there is neither an issuer nor a store to verify, verify is not evaluated; the line names the command to run. Nothing
+/// is written.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit codes: the worst of the three: 0 all passed · 1 something failed · 3 something could not be \

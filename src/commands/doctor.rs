@@ -117,7 +117,7 @@ fn not_evaluated(part: &'static str, error: &Error) -> Result<Check> {
         _ if error.hints.is_empty() => format!("for more: keyless {part}"),
         _ => format!("{}; then: keyless {part}", error.hints.join("; ")),
     };
-    let why = [&[error.message.clone()], error.causes.as_slice()].concat().join(": ");
+    let why = [std::slice::from_ref(&error.message), &error.causes].concat().join(": ");
     let state = State::NotEvaluated(format!("{why} ({remedy})"));
     Ok(Check { part, subject: "what is left of it".to_owned(), state })
 }
@@ -202,12 +202,12 @@ impl Check {
     }
 
     fn to_json(&self) -> Value {
-        let (result, seen) = match &self.state {
-            State::Passed(seen) => ("passed", seen),
-            State::Failed(seen, _) => ("failed", seen),
-            State::NotEvaluated(why) => ("not-evaluated", why),
+        let (result, member, text) = match &self.state {
+            State::Passed(seen) => ("passed", "seen", seen),
+            State::Failed(seen, _) => ("failed", "seen", seen),
+            State::NotEvaluated(why) => ("not-evaluated", "why", why),
         };
-        json!({ "part": self.part, "subject": self.subject, "result": result, "seen": seen })
+        json!({ "part": self.part, "subject": self.subject, "result": result, member: text })
     }
 }
 

@@ -167,6 +167,6 @@ fn plugins(seen: &Seen) -> impl Iterator<Item = (&Workload, &'static Plugin)> {
         seen.daemon_sets.items.iter().filter(|it| !it.owners.iter().any(|kind| kind == "ClusterPolicy"));
     by_hand.filter_map(|workload| {
         let runs = |repository: &&str| workload.images.iter().any(|image| images::is_of(image, repository));
-        Some((workload, PLUGINS.iter().find(|plugin| plugin.images.iter().any(|it| runs(it)))?))
+        Some((workload, PLUGINS.iter().find(|plugin| plugin.images.iter().any(&runs))?))
     })
 }

@@ -81,7 +81,7 @@ fn controllers(seen: &Seen) -> impl Iterator<Item = (&Workload, &'static Row)> {
 
 fn row_of(workload: &Workload) -> Option<&'static Row> {
     let runs = |repository: &&str| workload.images.iter().any(|image| images::is_of(image, repository));
-    CONTROLLERS.iter().find(|row| row.images.iter().any(|it| runs(it)))
+    CONTROLLERS.iter().find(|row| row.images.iter().any(&runs))
 }
 
 /// What is called a cloud controller manager, and is on no table.

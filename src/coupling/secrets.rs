@@ -7,6 +7,7 @@ use super::{
 use crate::{
     audit::{LoginKind, login_kind},
     cluster::snapshot::{Store, Target},
+    federation::ProviderName,
 };
 
 pub(super) const CONCERN: Concern = Concern { id: "secrets", title: "secrets trust root", judge };
@@ -237,19 +238,29 @@ fn to_resolve(store: &Store) -> String {
         && settings.pointer(pointer).is_some_and(|it| !it.is_null())
     {
         return format!(
-            "{name}: {why}: let the provider trust the new cluster's issuer instead (keyless setup)"
+            "{name}: {why}: let the provider trust the new cluster's issuer instead, in a pool of its own (keyless setup)"
         );
     }
-    match login_kind(store) {
+    // Whether this program itself can make the provider trust a cluster.
+    let is_set_up = ProviderName::of_store(store).is_some();
+    match (login_kind(store), is_set_up) {
         _ if row.is_some_and(|row| row.to == NONE) => format!("{name}: its values move along with it"),
-        LoginKind::Tokens => format!(
+        (LoginKind::Tokens, true) => format!(
             "{name}: publish the new cluster's keys and let the provider trust them (keyless setup); to leave the provider, keyless setup --to"
         ),
-        LoginKind::Stored => {
+        (LoginKind::Tokens, false) => {
+            format!(
+                "{name}: publish the new cluster's keys (keyless publish), and let the provider trust them by its own tools"
+            )
+        }
+        (LoginKind::Stored, true) => {
             format!(
                 "{name}: its stored credential would move along: replace it by short-lived tokens (keyless setup)"
             )
         }
-        LoginKind::Other(_) => format!("{name}: its login: what it depends on is not known"),
+        (LoginKind::Stored, false) => format!(
+            "{name}: its stored credential would move along; keyless has no short-lived login at this provider"
+        ),
+        (LoginKind::Other(_), _) => format!("{name}: its login: what it depends on is not known"),
     }
 }

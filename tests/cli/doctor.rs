@@ -50,7 +50,7 @@ fn doctor_without_issuer_evaluates_no_verify() {
     let result = world.run(&["doctor", "-o", "json"]).ends(3).json();
     for check in checks(&result, "verify") {
         assert_eq!(check["result"], "not-evaluated", "{check}");
-        assert!(check["seen"].as_str().unwrap().contains("keyless verify --issuer URL"), "{check}");
+        assert!(check["why"].as_str().unwrap().contains("keyless verify --issuer URL"), "{check}");
     }
     assert_eq!(result["verify"]["error"]["code"], "issuer-missing", "{result}");
     assert_eq!(checks(&result, "audit")[0]["result"], "not-evaluated");
