@@ -15,6 +15,9 @@ pub(super) const CONCERN: Concern = Concern { id: "load-balancing", title: "load
 /// Put on a Service by the service controller of every cloud controller manager (k8s.io/cloud-provider/service/helpers).
 const CLEANUP: &str = "service.kubernetes.io/load-balancer-cleanup";
 
+/// The namespace of what runs the cluster.
+const SYSTEM: &str = "kube-system";
+
 fn judge(seen: &Seen) -> Found {
     let mut found = Found::default();
     found.misses(&seen.load_balancers);
@@ -131,16 +134,18 @@ fn tie(seen: &Seen, service: &LoadBalancer) -> (Tie, Option<&'static Row>) {
 
 /// A Service on which a cloud's service controller left its finalizer, and nothing else.
 fn by_controller(seen: &Seen, service: &LoadBalancer, evidence: String) -> (Tie, Option<&'static Row>) {
-    let clouds: Vec<_> = controllers(seen).map(|(_, row)| row).filter(|row| row.is_cloud).collect();
-    let names: BTreeSet<_> = clouds.iter().map(|row| row.to).collect();
+    let clouds: Vec<_> = controllers(seen).filter(|(_, row)| row.is_cloud).collect();
+    let names: BTreeSet<_> = clouds.iter().map(|(_, row)| row.to).collect();
     let is_only = names.len() == 1 && !seen.workloads().any(is_unknown_cloud);
+    // Who may write there administrates the cluster. Elsewhere, a tenant can run the same image.
+    let own = clouds.iter().find(|(workload, _)| workload.namespace == SYSTEM).map(|(_, row)| *row);
     let has_finalizer = service.finalizers.iter().any(|it| it == CLEANUP);
     let is_known = seen.daemon_sets.is_whole() && seen.deployments.is_whole() && service.class.is_none();
-    match (has_finalizer && is_known && is_only, clouds.first()) {
+    match (has_finalizer && is_known && is_only, own) {
         (true, Some(row)) => {
             let detail =
                 format!("by the finalizer {CLEANUP}, and the only cloud controller manager that was seen");
-            (Tie::new(row.to, row.title, evidence, row.portable).detail(detail), Some(*row))
+            (Tie::new(row.to, row.title, evidence, row.portable).detail(detail), Some(row))
         }
         _ => {
             let tie = Tie::unknown("an address, and no sign of what gave it", evidence);
@@ -175,7 +180,7 @@ fn marks(seen: &Seen, service: &LoadBalancer) -> Vec<(&'static Row, String)> {
         let label = |name: &str| workload.labels.get(name).map(String::as_str);
         label(table::SERVICELB_NAME) == Some(&service.name)
             && label(table::SERVICELB_NAMESPACE) == Some(&service.namespace)
-            && workload.namespace == "kube-system"
+            && workload.namespace == SYSTEM
     };
     if let Some(workload) = seen.daemon_sets.items.iter().find(of_this)
         && let Some(row) = CONTROLLERS.iter().find(|row| row.title == table::SERVICELB)

@@ -5,7 +5,7 @@ mod table;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::table::{Row, Rwx, TABLE, Where};
-use super::{Concern, Found, NONE, Portable, Seen, StorageClass, Tie, UNKNOWN, Volume};
+use super::{Concern, Found, NONE, Portable, Seen, StorageClass, Tie, UNKNOWN, Volume, Workload};
 
 pub(super) const CONCERN: Concern = Concern { id: "storage", title: "storage classes", judge };
 
@@ -83,16 +83,19 @@ fn tie(seen: &Seen, provisioner: &str, evidence: String) -> Tie {
         Where::Cloud(name) => (name, Portable::No),
         Where::Nodes => (NONE, Portable::Yes),
         Where::Elsewhere => (row.title, Portable::Unknown),
-        // The servers of the storage run in this cluster: these Deployments are its disks.
-        Where::NodesIf(name, value) => match seen
-            .deployments
-            .items
-            .iter()
-            .any(|it| it.labels.get(name).is_some_and(|found| found == value))
-        {
-            true => (NONE, Portable::Yes),
-            false => (row.title, Portable::Unknown),
-        },
+        // The servers of the storage run in this cluster: these Deployments are its disks, in the namespace that the name of the
+        // driver begins with.
+        Where::NodesIf(name, value) => {
+            let namespace = provisioner.split('.').next();
+            let is_disk = |it: &Workload| {
+                Some(it.namespace.as_str()) == namespace
+                    && it.labels.get(name).is_some_and(|found| found == value)
+            };
+            match seen.deployments.items.iter().any(is_disk) {
+                true => (NONE, Portable::Yes),
+                false => (row.title, Portable::Unknown),
+            }
+        }
     };
     let tie = Tie::new(to, format!("{}, provisioner {shown}", row.title), evidence, portable);
     let (rwx, only) = match row.rwx {
@@ -103,9 +106,9 @@ fn tie(seen: &Seen, provisioner: &str, evidence: String) -> Tie {
     let tie = tie.detail(format!("ReadWriteMany: {rwx}{only}")).fact("readWriteMany", rwx);
     match (row.place, portable) {
         (Where::Elsewhere, _) => tie.detail("where its servers run cannot be seen from the cluster"),
-        (Where::NodesIf(name, value), Portable::Unknown) => {
-            tie.detail(format!("no Deployment has the label {name}={value}: its servers may run elsewhere"))
-        }
+        (Where::NodesIf(name, value), Portable::Unknown) => tie.detail(format!(
+            "no Deployment of its namespace has the label {name}={value}: its servers may run elsewhere"
+        )),
         _ => tie,
     }
 }
