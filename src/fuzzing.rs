@@ -10,8 +10,16 @@ use serde_json::Value;
 use crate::{
     bucket,
     cli::Output,
-    cluster::{self, objects::Object},
+    cluster::{
+        self,
+        objects::Object,
+        snapshot::{self, Store},
+    },
     config,
+    coupling::{
+        ClusterPolicy, DeviceConfig, IngressClass, List, LoadBalancer, Node, Portable, Seen, StorageClass,
+        Volume, Workload, judge,
+    },
     error::{Error, Result},
     federation::vault,
     go_duration::GoDuration,
@@ -41,6 +49,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "token", run: token },
     Target { name: "endpoints", run: endpoints },
     Target { name: "object", run: object },
+    Target { name: "coupling", run: coupling },
     Target { name: "settings", run: settings },
     Target { name: "go-duration", run: go_duration },
     Target { name: "lifetime", run: lifetime },
@@ -178,6 +187,34 @@ fn object(input: &[u8]) -> String {
         }
         Err(why) => why.to_owned(),
     }
+}
+
+/// One object as each kind of which something is kept.
+fn coupling(input: &[u8]) -> String {
+    let Some(object) = Object::listed(&snapshot::SECRET_STORES, input) else { return String::new() };
+    fn list<T>(item: Option<T>) -> List<T> {
+        List { items: item.into_iter().collect(), unseen: Vec::new() }
+    }
+    let coupling = judge(&Seen {
+        nodes: list(Node::of(&object)),
+        stores: list(Some(Store(object.clone()))),
+        storage_classes: list(StorageClass::of(&object)),
+        volumes: list(Volume::of(&object)),
+        load_balancers: list(LoadBalancer::of(&object)),
+        ingress_classes: list(IngressClass::of(&object)),
+        daemon_sets: list(Workload::of(&object)),
+        deployments: list(Workload::of(&object)),
+        cluster_policies: list(ClusterPolicy::of(&object)),
+        device_configs: List { items: DeviceConfig::all_of(&object), unseen: Vec::new() },
+    });
+    for tie in coupling.concerns.iter().flat_map(|concern| &concern.ties) {
+        assert!(tie.to != "unknown" || tie.portable == Portable::Unknown, "{tie:?}");
+    }
+    let (mut data, mut messages) = (Vec::new(), Vec::new());
+    let mut report = Report::new(Output::Text, true, &mut data, &mut messages);
+    report.lines(coupling.lines());
+    drop(report);
+    String::from_utf8_lossy(&data).into_owned()
 }
 
 fn settings(input: &[u8]) -> String {

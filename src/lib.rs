@@ -21,6 +21,7 @@
 //! * [`secret_store`] turns trust into manifests, and what objects do through a store into rights. PURE.
 //! * [`distro`] knows where a distribution keeps its issuer flags. PURE.
 //! * [`audit`] counts the credentials that never expire. PURE.
+//! * [`coupling`] states which cloud the cluster's parts tie a platform to. PURE.
 //! * [`target`] resolves which cluster and account a run is about, and refuses another cluster than the settings name.
 //! * [`watch`] decides what `publish --watch` does between its looks. PURE.
 //! * [`relying_party`] reads public URLs only, and judges what it finds as the strictest verifier does.
@@ -38,6 +39,7 @@ mod cli;
 mod cluster;
 mod commands;
 mod config;
+mod coupling;
 mod credential_file;
 mod credentials;
 mod distro;
@@ -152,6 +154,7 @@ fn execute(cli: &mut Cli, report: &mut Report<'_>) -> Result<Exit> {
                 SchemaOf::Plan => plan::schema(),
                 SchemaOf::Audit => audit::schema(),
                 SchemaOf::Exceptions => audit::exceptions_schema(),
+                SchemaOf::Coupling => coupling::schema(),
             };
             report.document("the schema", &schema)?;
             return Ok(Exit::Clean);
@@ -169,6 +172,8 @@ fn execute(cli: &mut Cli, report: &mut Report<'_>) -> Result<Exit> {
             // It is the command that the plan was saved by, from here on.
             Command::Apply(_) | Command::Config(_) | Command::Explain(_) => Ok(Exit::Clean),
             Command::Audit(args) => commands::audit::run(args, &settings, now, report).await,
+            Command::Coupling(_) => commands::coupling::run(&settings, report).await,
+            Command::Doctor(_) => commands::doctor::run(&settings, now, report).await,
             Command::Keys(args) => keys::run(args, &settings, now, report).await,
             Command::Publish(args) if args.watch.watch => {
                 publish::watch(&args.watch, &settings, now, report).await

@@ -99,9 +99,15 @@ pub(crate) fn is_uid(text: &str) -> bool {
 /// where the settings demand one that cannot be read. Nothing else was asked by then.
 pub(crate) async fn resolve(settings: &Settings, report: &mut Report<'_>) -> Result<Option<Cluster>> {
     let cluster = look(settings, report).await?;
-    match cluster.as_ref().map(Cluster::uid) {
-        Some(Err(error)) if error.code == Code::ClusterAnswer => Err(error),
-        _ => Ok(cluster),
+    cluster.as_ref().map_or(Ok(()), answers)?;
+    Ok(cluster)
+}
+
+/// Refuses what answers as no API server does.
+pub(crate) fn answers(cluster: &Cluster) -> Result<()> {
+    match cluster.uid() {
+        Err(error) if error.code == Code::ClusterAnswer => Err(error),
+        _ => Ok(()),
     }
 }
 

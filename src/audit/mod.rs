@@ -23,7 +23,7 @@ pub(crate) use self::{
     document::schema,
     exceptions::{Exceptions, exceptions_schema},
     kind::{LoginKind, login_kind},
-    verdict::{Gate, Outcome, judge},
+    verdict::{Gate, Outcome, Verdict, judge},
 };
 use self::{
     finding::{Hit, Identity, Opens, Stored, Weight},

@@ -17,7 +17,7 @@ use super::Cli;
 const TAKEN_BY: [(&[&str], &[&str]); 7] = [
     (
         &["issuer", "bucket", "endpoint", "region", "addressing", "public_url"],
-        &["setup", "publish", "verify", "keys", "teardown", "render issuer"],
+        &["setup", "publish", "verify", "doctor", "keys", "teardown", "render issuer"],
     ),
     (&["project"], &["setup", "publish", "keys"]),
     (
@@ -26,6 +26,7 @@ const TAKEN_BY: [(&[&str], &[&str]); 7] = [
             "setup",
             "publish",
             "verify",
+            "doctor",
             "keys",
             "teardown",
             "render issuer",
@@ -35,10 +36,21 @@ const TAKEN_BY: [(&[&str], &[&str]); 7] = [
     ),
     (
         &["kubeconfig", "context"],
-        &["setup", "publish", "verify", "keys", "audit", "teardown", "render store", "render credentials"],
+        &[
+            "setup",
+            "publish",
+            "verify",
+            "doctor",
+            "keys",
+            "audit",
+            "coupling",
+            "teardown",
+            "render store",
+            "render credentials",
+        ],
     ),
-    (&["service_account", "external_signer"], &["setup", "publish", "verify", "keys", "teardown"]),
-    (&["public_key"], &["setup", "publish", "verify", "keys"]),
+    (&["service_account", "external_signer"], &["setup", "publish", "verify", "doctor", "keys", "teardown"]),
+    (&["public_key"], &["setup", "publish", "verify", "doctor", "keys"]),
     (&["no_cluster"], &["publish", "verify", "render credentials"]),
 ];
 

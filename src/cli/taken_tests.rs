@@ -77,7 +77,7 @@ fn flag_without_use_is_refused() {
             &["render", "issuer", "--distro", "k3s", "--context", "a"],
             "`keyless render issuer` has no use for",
         ),
-        (&["teardown", "--public-key", "a"], "it is a flag of setup, publish, verify and keys"),
+        (&["teardown", "--public-key", "a"], "it is a flag of setup, publish, verify, doctor and keys"),
         (&["audit", "--no-cluster"], "it is a flag of publish, verify and render credentials"),
         (&["audit", "--yes"], "--yes is a flag of setup, publish, keys revoke and teardown"),
         (&["setup", "--distro", "k3s"], "--distro is a flag of render issuer"),

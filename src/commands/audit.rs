@@ -4,8 +4,9 @@ use std::path::Path;
 
 use super::Exit;
 use crate::{
-    audit::{Exceptions, Outcome, judge},
+    audit::{Exceptions, Gate, Outcome, Verdict, judge},
     cli::AuditArgs,
+    cluster::Cluster,
     config::Settings,
     error::{Code, Error, Result},
     files::{self, Accept, MAX_SMALL},
@@ -23,7 +24,7 @@ pub(crate) async fn run(
     // Before the cluster is looked through: that takes a while.
     let exceptions = args.exceptions.as_deref().map(exceptions).transpose()?;
     let cluster = target::require_look(settings, report).await?;
-    let mut verdict = judge(&cluster.inventory().await?).through(args.gate);
+    let mut verdict = look(&cluster, args.gate).await?;
     if let Some(exceptions) = &exceptions {
         verdict = verdict.excepting(exceptions, now());
     }
@@ -31,11 +32,21 @@ pub(crate) async fn run(
         report.line(line);
     }
     report.json("audit", verdict.to_json());
-    Ok(match verdict.outcome() {
+    Ok(exit(&verdict))
+}
+
+/// Looks, and judges.
+pub(super) async fn look(cluster: &Cluster, gate: Gate) -> Result<Verdict> {
+    Ok(judge(&cluster.inventory().await?).through(gate))
+}
+
+/// How the command ends.
+pub(super) fn exit(verdict: &Verdict) -> Exit {
+    match verdict.outcome() {
         Outcome::Zero | Outcome::ZeroExcept => Exit::Clean,
         Outcome::Found { .. } => Exit::Found,
         Outcome::Incomplete | Outcome::NothingToJudge => Exit::Incomplete,
-    })
+    }
 }
 
 fn exceptions(path: &Path) -> Result<Exceptions> {

@@ -1,7 +1,9 @@
 //! One file per command: observe, decide, show, act.
 
 pub(crate) mod audit;
+pub(crate) mod coupling;
 mod distribution;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 mod issuer;
 pub(crate) mod keys;

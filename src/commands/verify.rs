@@ -9,6 +9,8 @@
 
 mod each;
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use self::each::{Counts, KeysAt, OfStore};
@@ -46,7 +48,23 @@ pub(crate) async fn run(
     report: &mut Report<'_>,
 ) -> Result<Exit> {
     let http = Http::new(&settings.additional_roots)?;
-    let named = issuer::named(settings, &http).await?;
+    let verdict = examine(args, settings, &http, None, now, report).await?;
+    verdict.show(report);
+    verdict.ended.as_ref().map_err(Clone::clone)?;
+    Ok(verdict.exit())
+}
+
+/// Looks, and judges. `connected`: a cluster that was resolved already. What was established before an error is in the
+/// verdict, and the error with it.
+pub(super) async fn examine<'a>(
+    args: &'a VerifyArgs,
+    settings: &'a Settings,
+    http: &'a Http,
+    connected: Option<Arc<Cluster>>,
+    now: fn() -> u64,
+    report: &mut Report<'_>,
+) -> Result<Verdict<'a>> {
+    let named = issuer::named(settings, http).await?;
     let asks_cluster = settings.cluster.is_some() && !args.public_only;
     // Without an issuer, the store's way is all there is to look at.
     let names_one = settings.names_a_provider() || settings.store.name.is_some() || args.stores.are_named();
@@ -63,13 +81,13 @@ pub(crate) async fn run(
     };
     let public = async {
         match &published {
-            Some(issuer) => Some(fetch_both(&http, issuer).await),
+            Some(issuer) => Some(fetch_both(http, issuer).await),
             None => None,
         }
     };
     let cluster = async {
         match asks_cluster {
-            true => look(settings, to_the_end, report).await,
+            true => look(settings, connected, to_the_end, report).await,
             false => Ok(None),
         }
     };
@@ -82,25 +100,41 @@ pub(crate) async fn run(
     }
 
     let (findings, stores, not_looked_at) = Default::default();
-    let mut verdict = Verdict { settings, args, http: &http, named, findings, stores, not_looked_at };
+    let issuer = String::new();
+    let mut verdict =
+        Verdict { settings, args, http, named, findings, stores, not_looked_at, issuer, ended: Ok(()) };
     let judged = verdict.judge(public, seen, now, report).await;
     // What has been established is shown all the same; the error ends the command after it.
-    let issuer = judged.as_ref().ok().or(verdict.named.as_ref()).map_or("", SignedIssuer::as_str);
-    verdict.show(report, issuer, judged.is_ok());
-    judged?;
-    Ok(verdict.exit())
+    let issuer = judged.as_ref().ok().or(verdict.named.as_ref());
+    verdict.issuer = issuer.map(SignedIssuer::as_str).unwrap_or_default().to_owned();
+    verdict.ended = judged.map(|_| ());
+    Ok(verdict)
 }
 
 /// The cluster, asked over one connection.
 struct Seen {
-    cluster: Cluster,
+    cluster: Arc<Cluster>,
     observed: Observed,
     /// What External Secrets Operator has, and the cluster's own ID.
     inside: Option<Result<(Estate, String)>>,
 }
 
-async fn look(settings: &Settings, to_the_end: bool, report: &mut Report<'_>) -> Result<Option<Seen>> {
-    let Some(cluster) = target::resolve(settings, report).await? else { return Ok(None) };
+async fn look(
+    settings: &Settings,
+    connected: Option<Arc<Cluster>>,
+    to_the_end: bool,
+    report: &mut Report<'_>,
+) -> Result<Option<Seen>> {
+    let cluster = match connected {
+        Some(cluster) => {
+            target::answers(&cluster)?;
+            cluster
+        }
+        None => {
+            let Some(cluster) = target::resolve(settings, report).await? else { return Ok(None) };
+            Arc::new(cluster)
+        }
+    };
     let inside = async {
         match (to_the_end, cluster.uid()) {
             (true, Ok(uid)) => Some(cluster.estate().await.map(|estate| (estate, uid.to_owned()))),
@@ -116,7 +150,7 @@ async fn look(settings: &Settings, to_the_end: bool, report: &mut Report<'_>) ->
 }
 
 /// What was found so far.
-struct Verdict<'a> {
+pub(super) struct Verdict<'a> {
     settings: &'a Settings,
     args: &'a VerifyArgs,
     http: &'a Http,
@@ -126,6 +160,10 @@ struct Verdict<'a> {
     stores: Vec<OfStore>,
     /// With --all, those that are left out, and why.
     not_looked_at: Vec<(String, String)>,
+    /// What it was judged by; empty: it is not known.
+    issuer: String,
+    /// What ended it before its end.
+    pub(super) ended: Result<()>,
 }
 
 impl Verdict<'_> {
@@ -330,27 +368,29 @@ impl Verdict<'_> {
         keys
     }
 
-    /// The worst of all.
-    fn exit(&self) -> Exit {
-        let mut all = self.findings.iter().chain(self.stores.iter().flat_map(|store| &store.findings));
+    /// The worst of all that was established.
+    pub(super) fn exit(&self) -> Exit {
         match self.stores.iter().any(|store| store.error.is_some()) {
             true => Exit::Incomplete,
-            false if all.any(Finding::is_failed) => Exit::Found,
+            false if self.all().any(Finding::is_failed) => Exit::Found,
             false => Exit::Clean,
         }
     }
 
-    fn show(&self, report: &mut Report<'_>, issuer: &str, complete: bool) {
-        self.findings.iter().for_each(|finding| report.lines(finding.to_lines()));
-        self.stores.iter().for_each(|store| store.show(report));
-        if !complete {
-            return;
-        }
-        let all = self.findings.iter().chain(self.stores.iter().flat_map(|store| &store.findings));
-        let counts = Counts::of(all);
-        let mut shown = counts.to_json();
+    fn all(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().chain(self.stores.iter().flat_map(|store| &store.findings))
+    }
+
+    /// Everything that was looked at.
+    pub(super) fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// For scripts.
+    pub(super) fn to_json(&self) -> Value {
+        let mut shown = Counts::of(self.all()).to_json();
         let checks = self.findings.iter().map(Finding::to_json);
-        shown["issuer"] = json!(issuer);
+        shown["issuer"] = json!(self.issuer);
         shown["checks"] = checks.chain(self.stores.iter().flat_map(OfStore::checks)).collect();
         if self.args.stores.are_named() {
             shown["stores"] = self.stores.iter().map(OfStore::to_json).collect();
@@ -358,7 +398,16 @@ impl Verdict<'_> {
             shown["notLookedAt"] =
                 left.map(|(store, why)| json!({ "store": store, "why": why })).collect::<Vec<Value>>().into();
         }
-        report.json("verify", shown);
+        shown
+    }
+
+    fn show(&self, report: &mut Report<'_>) {
+        self.findings.iter().for_each(|finding| report.lines(finding.to_lines()));
+        self.stores.iter().for_each(|store| store.show(report));
+        if self.ended.is_err() {
+            return;
+        }
+        report.json("verify", self.to_json());
         if !self.stores.is_empty() || !self.not_looked_at.is_empty() {
             report.line("");
         }
@@ -366,7 +415,7 @@ impl Verdict<'_> {
         self.not_looked_at
             .iter()
             .for_each(|(store, why)| report.line(format_args!("{store}: not looked at: {why}")));
-        report.line(counts.line());
+        report.line(Counts::of(self.all()).line());
     }
 }
 

@@ -152,7 +152,7 @@ impl Estate {
         let mut command = self.world.command(arguments);
         command.env("GOOGLE_OAUTH_ACCESS_TOKEN", self.google.token());
         // These ask the cluster alone, whose authority the kubeconfig names.
-        if !matches!(arguments.first(), Some(&"audit" | &"config")) {
+        if !matches!(arguments.first(), Some(&"audit" | &"config" | &"coupling")) {
             command.args(["--ca-file", "ca.pem"]);
         }
         command

@@ -326,7 +326,7 @@ fn nothing_in_deploy_trusts_the_probe() {
     let job = Job::new();
     let (_, probe) = job.probe.split_once('/').unwrap();
     let mut bindings = 0;
-    for folder in ["base", "deployment", "keys", "auditor", "setup"] {
+    for folder in ["base", "deployment", "keys", "auditor", "coupling", "setup"] {
         for object in manifests(folder, "rbac.yaml") {
             let subjects = object["subjects"].as_array().into_iter().flatten();
             for subject in subjects {

@@ -12,6 +12,8 @@ mod buckets;
 mod canary;
 mod cluster_refused;
 mod cluster_side;
+mod coupling;
+mod doctor;
 mod documentation;
 mod documents_side;
 mod estate;

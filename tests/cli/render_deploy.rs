@@ -99,7 +99,7 @@ fn rendered_deployment_equals_its_component() {
 
 #[test]
 fn every_file_of_deploy_is_listed() {
-    for folder in ["base", "deployment", "keys", "auditor", "setup"] {
+    for folder in ["base", "deployment", "keys", "auditor", "coupling", "setup"] {
         let kustomization = yaml(&text(&format!("{folder}/kustomization.yaml"))).remove(0);
         let listed: BTreeSet<_> = kustomization["resources"]
             .as_array()
@@ -127,6 +127,7 @@ fn rendered_rbac_equals_deploy() {
         ("publish", &["base"][..], false),
         ("watch", &["base", "deployment"], false),
         ("audit", &["auditor"], false),
+        ("coupling", &["coupling"], false),
         ("keys", &["keys"], true),
         ("setup", &["auditor", "setup"], true),
     ] {

@@ -42,6 +42,7 @@ pub(crate) fn of(target: &str) -> Vec<Seed> {
         "token" => tokens(),
         "endpoints" => endpoints(),
         "object" => objects(),
+        "coupling" => clusters(),
         "settings" => files("config").into_iter().chain(settings()).collect(),
         "go-duration" => texts(&[
             "1h30m",
@@ -192,6 +193,18 @@ fn objects() -> Vec<Seed> {
             "rules": [{"apiGroups": [""], "resources": ["serviceaccounts/token"], "verbs": ["create"]}]})
         .into(),
     ]
+}
+
+/// Every object of `fixtures/coupling`.
+fn clusters() -> Vec<Seed> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/coupling");
+    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let objects = files.iter().flat_map(|file| {
+        let text = fs::read_to_string(file).unwrap();
+        serde_saphyr::from_multiple::<Value>(&text).unwrap()
+    });
+    objects.filter(|object| !object.is_null()).map(Seed::from).collect()
 }
 
 fn settings() -> Vec<Seed> {

@@ -28,6 +28,8 @@ const WATCH_DEPLOYMENT: &str = deploy!("deployment/deployment.yaml");
 const WATCH_BUDGET: &str = deploy!("deployment/pod-disruption-budget.yaml");
 const AUDIT_ACCOUNT: &str = deploy!("auditor/service-account.yaml");
 const AUDIT_RBAC: &str = deploy!("auditor/rbac.yaml");
+const COUPLING_ACCOUNT: &str = deploy!("coupling/service-account.yaml");
+const COUPLING_RBAC: &str = deploy!("coupling/rbac.yaml");
 const SETUP_RBAC: &str = deploy!("setup/rbac.yaml");
 const KEYS_RBAC: &str = deploy!("keys/rbac.yaml");
 
@@ -45,6 +47,8 @@ pub(super) enum Purpose {
     Keys,
     /// audit
     Audit,
+    /// coupling
+    Coupling,
     /// setup and teardown
     Setup,
 }
@@ -140,6 +144,7 @@ pub(super) fn rbac(purpose: Purpose, namespace: &str, subject: Option<&Subject>)
         Purpose::Watch => &[BASE_ACCOUNTS, BASE_RBAC, WATCH_RBAC],
         Purpose::Keys => &[KEYS_RBAC],
         Purpose::Audit => &[AUDIT_ACCOUNT, AUDIT_RBAC],
+        Purpose::Coupling => &[COUPLING_ACCOUNT, COUPLING_RBAC],
         Purpose::Setup => &[AUDIT_RBAC, SETUP_RBAC],
     };
     let mut objects = parsed(files);
@@ -211,8 +216,8 @@ fn in_namespace(value: &mut Value, namespace: &str) {
 mod tests {
     use super::*;
 
-    const ALL: [Purpose; 5] =
-        [Purpose::Publish, Purpose::Watch, Purpose::Keys, Purpose::Audit, Purpose::Setup];
+    const ALL: [Purpose; 6] =
+        [Purpose::Publish, Purpose::Watch, Purpose::Keys, Purpose::Audit, Purpose::Coupling, Purpose::Setup];
 
     #[test]
     fn other_namespace_is_put_everywhere() {

@@ -11,7 +11,7 @@ use crate::{error::Result, report::Report};
 
 /// Write exactly the rights that a command needs in the cluster
 ///
-/// The same roles as deploy/. Those of publish, watch and audit are bound to a ServiceAccount of their own, unless --user
+/// The same roles as deploy/. Those of publish, watch, audit and coupling are bound to a ServiceAccount of their own, unless --user
 /// or --group names someone else. Those of keys and setup are for a person: without --user or --group they are bound to
 /// none. docs/permissions.md lists each right. Nothing is changed, and no cluster is asked.
 #[derive(Debug, Args)]

@@ -60,6 +60,8 @@ fn server_answers_do_nothing_to_terminal() {
             ("openid-configuration", &publish),
             ("/token", &publish),
             ("external-secrets.io", &["audit"]),
+            ("", &["coupling"]),
+            ("storage.k8s.io", &["coupling"]),
         ] {
             faults.clear();
             faults.always("", part, Fault::answer(status, kind, body.clone()));
@@ -94,8 +96,26 @@ fn cluster_objects_do_nothing_to_terminal() {
     put(json!({"apiVersion": "external-secrets.io/v1", "kind": "ClusterSecretStore",
         "metadata": {"name": "aws"}, "spec": {"provider": {"aws": {"service": EVIL, "region": EVIL, "auth": {"secretRef": {
             "accessKeyIDSecretRef": {"name": EVIL, "key": EVIL, "namespace": EVIL}, "secretAccessKeySecretRef": {"name": EVIL, "key": EVIL}}}}}}}));
+    put(
+        json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "a", "labels": {"nvidia.com/gpu.sharing-strategy": EVIL}},
+        "spec": {"providerID": format!("{EVIL}://1")}, "status": {"allocatable": {format!("a/{EVIL}"): "1"}}}),
+    );
+    put(
+        json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "a"}, "provisioner": EVIL}),
+    );
+    put(json!({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "a"},
+        "spec": {"storageClassName": EVIL, "csi": {"driver": EVIL}}, "status": {"phase": "Bound"}}));
+    put(json!({"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": {"name": "a"},
+        "spec": {"controller": EVIL}}));
+    put(
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", "namespace": "shop", "finalizers": [EVIL]},
+        "spec": {"type": "LoadBalancer", "loadBalancerClass": EVIL},
+        "status": {"loadBalancer": {"ingress": [{"hostname": format!("{EVIL}.elb.eu-central-1.amazonaws.com")}]}}}),
+    );
     for command in [
         &["audit"][..],
+        &["coupling"],
+        &["doctor"],
         &["setup", "--dry-run"],
         &["verify", "--issuer", ISSUER],
         &["render", "store"],

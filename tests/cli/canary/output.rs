@@ -22,6 +22,8 @@ fn full_disk_exits_3_with_reason() {
         vec!["config", "schema"],
         vec!["audit"],
         vec!["audit", "-o", "json"],
+        vec!["coupling"],
+        vec!["doctor"],
         vec!["verify", "--issuer", crate::world::ISSUER, "--ca-file", "ca.pem"],
         vec!["render", "issuer", "--distro", "k3s", "--issuer", crate::world::ISSUER],
     ] {
@@ -38,7 +40,13 @@ fn full_disk_exits_3_with_reason() {
 #[test]
 fn closed_pipe_keeps_exit_code_silently() {
     let world = World::new(1);
-    for arguments in [vec!["--help"], vec!["audit"], vec!["audit", "-o", "json"], vec!["config", "schema"]] {
+    for arguments in [
+        vec!["--help"],
+        vec!["audit"],
+        vec!["audit", "-o", "json"],
+        vec!["coupling"],
+        vec!["config", "schema"],
+    ] {
         let whole = world.run(&arguments);
         let (reader, writer) = io::pipe().unwrap();
         drop(reader);

@@ -44,10 +44,11 @@ pub(crate) const CRDS: (&str, &str) = ("apiextensions.k8s.io", "customresourcede
 /// `apiVersion`, `kind` and `metadata`
 type Row = (&'static str, &'static str, &'static str, &'static str, bool, bool, &'static str, &'static str);
 
-const BUILT_IN: [Row; 20] = [
+const BUILT_IN: [Row; 23] = [
     ("", "v1", "configmaps", "ConfigMap", true, false, "cm", "data binaryData immutable"),
     ("", "v1", "namespaces", "Namespace", false, false, "ns", "spec status"),
     ("", "v1", "nodes", "Node", false, false, "no", "spec status"),
+    ("", "v1", "persistentvolumes", "PersistentVolume", false, false, "pv", "spec status"),
     ("", "v1", "pods", "Pod", true, true, "po", "spec status"),
     ("", "v1", "secrets", "Secret", true, false, "", "data stringData type immutable"),
     (
@@ -88,6 +89,7 @@ const BUILT_IN: [Row; 20] = [
         "",
         "addressType endpoints ports",
     ),
+    ("networking.k8s.io", "v1", "ingressclasses", "IngressClass", false, true, "", "spec"),
     (
         "rbac.authorization.k8s.io",
         "v1",
@@ -110,6 +112,16 @@ const BUILT_IN: [Row; 20] = [
     ),
     ("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding", true, false, "", "roleRef subjects"),
     ("rbac.authorization.k8s.io", "v1", "roles", "Role", true, false, "", "rules"),
+    (
+        "storage.k8s.io",
+        "v1",
+        "storageclasses",
+        "StorageClass",
+        false,
+        false,
+        "sc",
+        "provisioner parameters reclaimPolicy mountOptions allowVolumeExpansion volumeBindingMode allowedTopologies",
+    ),
 ];
 
 /// All kinds that the cluster knows
