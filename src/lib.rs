@@ -167,7 +167,7 @@ fn execute(cli: &mut Cli, report: &mut Report<'_>) -> Result<Exit> {
         match &cli.command {
             // It is the command that the plan was saved by, from here on.
             Command::Apply(_) | Command::Config(_) | Command::Explain(_) => Ok(Exit::Clean),
-            Command::Audit(args) => commands::audit::run(args, &settings, report).await,
+            Command::Audit(args) => commands::audit::run(args, &settings, now, report).await,
             Command::Keys(args) => keys::run(args, &settings, now, report).await,
             Command::Publish(args) if args.watch.watch => {
                 publish::watch(&args.watch, &settings, now, report).await

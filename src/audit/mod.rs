@@ -12,6 +12,7 @@ mod kind;
 mod lines;
 mod login;
 mod principal;
+mod reports;
 mod rules;
 mod surroundings;
 mod verdict;
@@ -20,6 +21,7 @@ pub(crate) use self::{
     catalogue::{Described, catalogue},
     document::schema,
     kind::{LoginKind, login_kind},
+    reports::{Evidence, FORMATS, Format},
     verdict::{Gate, Outcome, judge},
 };
 use self::{
