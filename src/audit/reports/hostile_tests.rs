@@ -85,7 +85,8 @@ fn hostile_text_stays_in_its_value() {
             ["\"ClusterReport\" null", "\"Report\" \"backup\"", "\"Report\" \"ci\"", "\"Report\" \"external-secrets\""];
         assert_eq!(&kinds[..4], wanted, "{kinds:?}");
         let text = written("prometheus", &evidence);
-        assert!(text.contains("keyless_audit_complete 0\n") && !text.contains("keyless_audit_complete 1"), "{text}");
+        let complete: Vec<_> = text.lines().filter(|line| line.starts_with("keyless_audit_complete")).collect();
+        assert_eq!(complete, ["keyless_audit_complete 0"], "{text}");
         assert!(!text.contains("alert"), "no name is in it");
     }
 }

@@ -42,12 +42,12 @@ fn write(evidence: &Evidence) -> String {
     gauge("keyless_audit_timestamp_seconds", "When the audit ended.", vec![(String::new(), evidence.time.to_string())]);
     gauge(
         "keyless_audit_complete",
-        "1: everything was looked at and could be judged. With 0, what is not listed is unknown.",
+        "Whether everything was looked at and could be judged, 1 or 0. With 0, what is not listed is unknown.",
         one(usize::from(complete)),
     );
     let outcome = evidence.outcome().name();
     let verdicts = VERDICTS.iter().map(|name| of("verdict", name, usize::from(*name == outcome)));
-    gauge("keyless_audit_verdict", "1 for what the audit came to, 0 for the others.", verdicts.collect());
+    gauge("keyless_audit_verdict", "What the audit came to: 1 for that verdict, 0 for the others.", verdicts.collect());
     let classes = [
         ("root", Class::Root),
         ("platform", Class::Platform),

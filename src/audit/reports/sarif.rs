@@ -55,6 +55,7 @@ fn write(evidence: &Evidence) -> String {
                 "name": "NotSeen",
                 "shortDescription": { "text": "Objects that could not be read." },
                 "fullDescription": { "text": "Objects that could not be read. The verdict is INCOMPLETE." },
+                "help": { "text": "Let the audit read them; deploy/auditor grants what it needs." },
                 "defaultConfiguration": { "level": "error" },
             }],
         }},
