@@ -70,7 +70,10 @@ pub(super) fn refused(matches: &ArgMatches, path: &str) -> Option<(ErrorKind, St
         [first, second] if first == second => Some(first.display().to_string()),
         _ => None,
     })?;
-    Some((ErrorKind::ArgumentConflict, format!("two reports would be written to {}", crate::redact::given(&twice))))
+    Some((
+        ErrorKind::ArgumentConflict,
+        format!("two reports would be written to {}", crate::redact::given(&twice)),
+    ))
 }
 
 /// `FORMAT=FILE`.
@@ -81,7 +84,8 @@ pub(super) fn parse_report(text: &str) -> Result<ReportFile, String> {
         let example = format.map(|it| format!(", e.g. {}=audit.{}", it.id, it.extension)).unwrap_or_default();
         format!("it is FORMAT=FILE{example}; the formats are {}", known())
     })?;
-    let format = Format::named(id).ok_or_else(|| format!("there is no such format; the formats are {}", known()))?;
+    let format =
+        Format::named(id).ok_or_else(|| format!("there is no such format; the formats are {}", known()))?;
     Ok(ReportFile { format, file: file.into() })
 }
 

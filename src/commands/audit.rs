@@ -39,13 +39,17 @@ pub(crate) async fn run(
     })
 }
 
-fn write(ReportFile { format, file }: &ReportFile, evidence: &Evidence, report: &mut Report<'_>) -> Result<()> {
+fn write(
+    ReportFile { format, file }: &ReportFile,
+    evidence: &Evidence,
+    report: &mut Report<'_>,
+) -> Result<()> {
     let name = file.display();
     let text = printable(&name.to_string(), (format.write)(evidence))?;
     files::replace(file, text.as_bytes()).map_err(|error| {
         Error::failed(Code::ReportUnwritable, format!("the report {name} cannot be written"))
             .caused_by(error)
-            .hint("name a file in a folder that exists and may be written")
+            .hint("name a file in a folder that exists and may be written: --report FORMAT=FILE")
     })?;
     report.detail(format_args!("Wrote {name}: {}", format.summary));
     Ok(())

@@ -10,18 +10,18 @@ use crate::audit::{
 
 /// As another program reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Said {
+enum Reading {
     Pass,
     Fail,
     /// Neither.
     NotJudged,
 }
 
-fn wanted(outcome: Outcome) -> Said {
+fn wanted(outcome: Outcome) -> Reading {
     match outcome {
-        Outcome::Zero => Said::Pass,
-        Outcome::Found { .. } => Said::Fail,
-        Outcome::Incomplete | Outcome::NothingToJudge => Said::NotJudged,
+        Outcome::Zero => Reading::Pass,
+        Outcome::Found { .. } => Reading::Fail,
+        Outcome::Incomplete | Outcome::NothingToJudge => Reading::NotJudged,
     }
 }
 
@@ -33,37 +33,37 @@ fn json(id: &str, evidence: &Evidence) -> Value {
     serde_json::from_str(&written(id, evidence)).unwrap()
 }
 
-fn sarif(evidence: &Evidence) -> Said {
+fn sarif(evidence: &Evidence) -> Reading {
     let log = json("sarif", evidence);
     let run = &log["runs"][0];
     let results = run["results"].as_array().unwrap();
     let of = |kind: &str, level: &str| results.iter().any(|it| it["kind"] == kind && it["level"] == level);
     assert_eq!(run["invocations"][0]["executionSuccessful"], evidence.outcome().is_complete());
     match () {
-        () if of("fail", "error") => Said::Fail,
-        () if of("open", "none") || of("notApplicable", "none") => Said::NotJudged,
-        () => Said::Pass,
+        () if of("fail", "error") => Reading::Fail,
+        () if of("open", "none") || of("notApplicable", "none") => Reading::NotJudged,
+        () => Reading::Pass,
     }
 }
 
-fn junit(evidence: &Evidence) -> Said {
+fn junit(evidence: &Evidence) -> Reading {
     let text = written("junit", evidence);
     let case = text.split("<testcase ").nth(1).unwrap();
     let suite = text.split("<testsuite ").nth(1).unwrap();
     assert!(case.starts_with("classname=\"keyless.audit.verdict\" name=\"verdict\""), "{case}");
-    let said = match (case.contains("<failure "), case.contains("<skipped ")) {
-        (true, false) => Said::Fail,
-        (false, true) => Said::NotJudged,
-        (false, false) => Said::Pass,
+    let reading = match (case.contains("<failure "), case.contains("<skipped ")) {
+        (true, false) => Reading::Fail,
+        (false, true) => Reading::NotJudged,
+        (false, false) => Reading::Pass,
         both => panic!("{both:?}"),
     };
-    assert_eq!(suite.contains("failures=\"1\""), said == Said::Fail);
-    assert_eq!(suite.contains("skipped=\"1\""), said == Said::NotJudged);
-    said
+    assert_eq!(suite.contains("failures=\"1\""), reading == Reading::Fail);
+    assert_eq!(suite.contains("skipped=\"1\""), reading == Reading::NotJudged);
+    reading
 }
 
 /// OSCAL has no third state: the remarks have it.
-fn oscal(evidence: &Evidence) -> Said {
+fn oscal(evidence: &Evidence) -> Reading {
     let document = json("oscal", evidence);
     let result = &document["assessment-results"]["results"][0];
     let status = &result["findings"][0]["target"]["status"];
@@ -74,38 +74,38 @@ fn oscal(evidence: &Evidence) -> Said {
         assert!(states.iter().all(|state| *state == "satisfied"));
     }
     match (status["state"].as_str().unwrap(), remarks) {
-        ("satisfied", _) => Said::Pass,
-        ("not-satisfied", text) if text.contains("nothing was found, but") => Said::NotJudged,
-        ("not-satisfied", text) if text.starts_with("NOTHING TO JUDGE") => Said::NotJudged,
+        ("satisfied", _) => Reading::Pass,
+        ("not-satisfied", text) if text.contains("nothing was found, but") => Reading::NotJudged,
+        ("not-satisfied", text) if text.starts_with("NOTHING TO JUDGE") => Reading::NotJudged,
         ("not-satisfied", text) => {
             assert_eq!(text.contains("INCOMPLETE"), !evidence.outcome().is_complete());
-            Said::Fail
+            Reading::Fail
         }
         (state, _) => panic!("{state}"),
     }
 }
 
-fn openreports(evidence: &Evidence) -> Said {
+fn openreports(evidence: &Evidence) -> Reading {
     let text = written("openreports", evidence);
     let report: Value = serde_saphyr::from_str(text.split("---\n").nth(1).unwrap()).unwrap();
     assert_eq!(report["kind"], "ClusterReport");
     let summary = &report["summary"];
-    let said = match report["results"][0]["result"].as_str().unwrap() {
-        "pass" => Said::Pass,
-        "fail" => Said::Fail,
-        "error" | "skip" => Said::NotJudged,
+    let reading = match report["results"][0]["result"].as_str().unwrap() {
+        "pass" => Reading::Pass,
+        "fail" => Reading::Fail,
+        "error" | "skip" => Reading::NotJudged,
         other => panic!("{other}"),
     };
-    if said != Said::Fail {
+    if reading != Reading::Fail {
         assert_eq!(summary["fail"], 0);
     }
-    if said == Said::NotJudged {
+    if reading == Reading::NotJudged {
         assert!(summary["error"].as_u64().unwrap() + summary["skip"].as_u64().unwrap() > 0);
     }
-    said
+    reading
 }
 
-fn prometheus(evidence: &Evidence) -> Said {
+fn prometheus(evidence: &Evidence) -> Reading {
     let text = written("prometheus", evidence);
     let has = |line: &str| text.lines().any(|it| it == line);
     let complete = has("keyless_audit_complete 1");
@@ -119,14 +119,14 @@ fn prometheus(evidence: &Evidence) -> Said {
     match () {
         () if has("keyless_audit_verdict{verdict=\"zero\"} 1") => {
             assert!(has("keyless_audit_failures 0"), "{text}");
-            Said::Pass
+            Reading::Pass
         }
-        () if has("keyless_audit_verdict{verdict=\"found\"} 1") => Said::Fail,
-        () => Said::NotJudged,
+        () if has("keyless_audit_verdict{verdict=\"found\"} 1") => Reading::Fail,
+        () => Reading::NotJudged,
     }
 }
 
-fn html(evidence: &Evidence) -> Said {
+fn html(evidence: &Evidence) -> Reading {
     let text = written("html", evidence);
     let body = text.split("</style>").nth(1).unwrap();
     let of = |class: &str| body.contains(&format!("<div class=\"verdict {class}\">"));
@@ -134,15 +134,15 @@ fn html(evidence: &Evidence) -> Said {
     assert_eq!(title.contains("ZERO"), of("good"));
     assert_eq!(body.matches("This is not a pass.").count(), usize::from(of("open")));
     match (of("good"), of("bad"), of("open")) {
-        (true, false, false) => Said::Pass,
-        (false, true, false) => Said::Fail,
-        (false, false, true) => Said::NotJudged,
+        (true, false, false) => Reading::Pass,
+        (false, true, false) => Reading::Fail,
+        (false, false, true) => Reading::NotJudged,
         all => panic!("{all:?}"),
     }
 }
 
 /// The predicate has no third result: what is not complete fails.
-fn in_toto(evidence: &Evidence) -> Said {
+fn in_toto(evidence: &Evidence) -> Reading {
     let statement = json("in-toto", evidence);
     let predicate = &statement["predicate"];
     let digest = evidence::sha256(written("json", evidence).as_bytes());
@@ -153,24 +153,24 @@ fn in_toto(evidence: &Evidence) -> Said {
     match predicate["result"].as_str().unwrap() {
         "PASSED" => {
             assert!(failed.is_empty());
-            Said::Pass
+            Reading::Pass
         }
-        "FAILED" if incomplete && failed.len() == 1 => Said::NotJudged,
-        "FAILED" => Said::Fail,
+        "FAILED" if incomplete && failed.len() == 1 => Reading::NotJudged,
+        "FAILED" => Reading::Fail,
         other => panic!("{other}"),
     }
 }
 
-fn of_json(evidence: &Evidence) -> Said {
+fn of_json(evidence: &Evidence) -> Reading {
     match json("json", evidence)["verdict"].as_str().unwrap() {
-        "zero" => Said::Pass,
-        "found" => Said::Fail,
-        "incomplete" | "nothing-to-judge" => Said::NotJudged,
+        "zero" => Reading::Pass,
+        "found" => Reading::Fail,
+        "incomplete" | "nothing-to-judge" => Reading::NotJudged,
         other => panic!("{other}"),
     }
 }
 
-type Reader = fn(&Evidence) -> Said;
+type Reader = fn(&Evidence) -> Reading;
 
 const READERS: [(&str, Reader); 8] = [
     ("json", of_json),
@@ -190,7 +190,7 @@ fn agrees(verdict: &Verdict) {
     for (id, read) in READERS {
         assert_eq!(read(&evidence), wanted, "{id}: {}", verdict.headline());
     }
-    assert_eq!(rules::failures(verdict) > 0, wanted == Said::Fail, "{}", verdict.headline());
+    assert_eq!(rules::failures(verdict) > 0, wanted == Reading::Fail, "{}", verdict.headline());
 }
 
 #[test]
@@ -228,7 +228,11 @@ fn rule_states_follow_the_verdict() {
     assert_eq!(state(&found, legacy), rules::State::Pass, "the gate lets it through");
     assert_eq!(state(&found.through(Gate::Platform), legacy), rules::State::Fail);
     for verdict in [fakes::incomplete(), fakes::nothing()] {
-        assert!(rules::judged(&verdict).iter().all(|it| it.state != rules::State::Pass), "{}", verdict.headline());
+        assert!(
+            rules::judged(&verdict).iter().all(|it| it.state != rules::State::Pass),
+            "{}",
+            verdict.headline()
+        );
     }
     assert!(rules::judged(&fakes::zero()).iter().all(|it| it.state == rules::State::Pass));
 }

@@ -57,7 +57,9 @@ mod tests {
 
     #[test]
     fn segments_are_encoded_whole() {
-        for (text, wanted) in [("a/b c", "a%2Fb%20c"), ("..", "%2E%2E"), ("", "_"), ("ü%", "%C3%BC%25"), ("a.b", "a.b")] {
+        for (text, wanted) in
+            [("a/b c", "a%2Fb%20c"), ("..", "%2E%2E"), ("", "_"), ("ü%", "%C3%BC%25"), ("a.b", "a.b")]
+        {
             assert_eq!(segment(text), wanted);
         }
     }

@@ -29,7 +29,8 @@ pub(super) fn zero() -> Verdict {
     verdict.stores = 2;
     verdict.generators = 1;
     verdict.unmanaged = 12;
-    let looked = [("ConfigMaps", 41), ("Deployments", 17), ("Pods", 52), ("Secrets", 96), ("releases of Helm", 3)];
+    let looked =
+        [("ConfigMaps", 41), ("Deployments", 17), ("Pods", 52), ("Secrets", 96), ("releases of Helm", 3)];
     verdict.looked = looked.map(|(kind, count)| (kind.to_owned(), count)).into();
     verdict
 }
@@ -37,31 +38,76 @@ pub(super) fn zero() -> Verdict {
 /// Credentials of every class, a finding and a note.
 pub(super) fn found() -> Verdict {
     let mut verdict = zero();
-    let mut key = root(Class::Root, "google:0123abcd", "key 0123abcd of the Google service account eso@acme-prod.iam.gserviceaccount.com");
+    let mut key = root(
+        Class::Root,
+        "google:0123abcd",
+        "key 0123abcd of the Google service account eso@acme-prod.iam.gserviceaccount.com",
+    );
     key.opens = BTreeSet::from([Opens::Store]);
-    key.secrets = BTreeSet::from([secret("external-secrets", "gcp-key", "key.json"), secret("backup", "copy", "key.json")]);
-    key.config_maps =
-        BTreeSet::from([ConfigMapKey { namespace: "backup".into(), name: "old".into(), key: Some("env".into()) }]);
+    key.secrets = BTreeSet::from([
+        secret("external-secrets", "gcp-key", "key.json"),
+        secret("backup", "copy", "key.json"),
+    ]);
+    key.config_maps = BTreeSet::from([ConfigMapKey {
+        namespace: "backup".into(),
+        name: "old".into(),
+        key: Some("env".into()),
+    }]);
     key.objects = BTreeSet::from(["Deployment shop/api (spec.template.spec.containers.app.env)".into()]);
     key.hits = vec![
-        hit("stored-credential", "ClusterSecretStore gcp", "provider.gcpsm.auth.secretRef takes effect before every other login; 14 ExternalSecrets use this store", "keyless setup --retire-key"),
-        hit("google-key", "Secret backup/copy", "it holds a key of a Google service account", "gcloud iam service-accounts keys delete 0123abcd --iam-account=eso@acme-prod.iam.gserviceaccount.com"),
+        hit(
+            "stored-credential",
+            "ClusterSecretStore gcp",
+            "provider.gcpsm.auth.secretRef takes effect before every other login; 14 ExternalSecrets use this store",
+            "keyless setup --retire-key",
+        ),
+        hit(
+            "google-key",
+            "Secret backup/copy",
+            "it holds a key of a Google service account",
+            "gcloud iam service-accounts keys delete 0123abcd --iam-account=eso@acme-prod.iam.gserviceaccount.com",
+        ),
     ];
-    let mut token = root(Class::Platform, "secret:ci/deployer-token", "a token of the ServiceAccount ci/deployer that never expires");
-    token.secrets = BTreeSet::from([SecretKey { namespace: "ci".into(), name: "deployer-token".into(), key: None }]);
-    token.hits = vec![hit("legacy-token", "Secret ci/deployer-token", "it is of the type kubernetes.io/service-account-token", "kubectl delete secret -n ci deployer-token")];
+    let mut token = root(
+        Class::Platform,
+        "secret:ci/deployer-token",
+        "a token of the ServiceAccount ci/deployer that never expires",
+    );
+    token.secrets =
+        BTreeSet::from([SecretKey { namespace: "ci".into(), name: "deployer-token".into(), key: None }]);
+    token.hits = vec![hit(
+        "legacy-token",
+        "Secret ci/deployer-token",
+        "it is of the type kubernetes.io/service-account-token",
+        "kubectl delete secret -n ci deployer-token",
+    )];
     let mut hcloud = root(Class::Irreducible, "secret:kube-system/hcloud#token", "a token of Hetzner Cloud");
     hcloud.secrets = BTreeSet::from([secret("kube-system", "hcloud", "token")]);
-    hcloud.hits = vec![hit("hetzner-token", "Secret kube-system/hcloud", "64 characters under the key token", "Issue one token for each component, with access to one project.")];
+    hcloud.hits = vec![hit(
+        "hetzner-token",
+        "Secret kube-system/hcloud",
+        "64 characters under the key token",
+        "Issue one token for each component, with access to one project.",
+    )];
     verdict.roots = vec![key];
     verdict.others = vec![token, hcloud];
     verdict.findings = vec![Hit {
         weight: Weight::Finding,
-        ..hit("token-audience", "SecretStore shop/vault", "the token is made for the audience of the API server", "Set audiences to the issuer of the store.")
+        ..hit(
+            "token-audience",
+            "SecretStore shop/vault",
+            "the token is made for the audience of the API server",
+            "Set audiences to the issuer of the store.",
+        )
     }];
     verdict.notes = vec![Hit {
         weight: Weight::Note,
-        ..hit("minting-power", "ClusterRole external-secrets-controller", "it may make tokens of every ServiceAccount", "Set rbac.serviceAccountTokenCreate to false.")
+        ..hit(
+            "minting-power",
+            "ClusterRole external-secrets-controller",
+            "it may make tokens of every ServiceAccount",
+            "Set rbac.serviceAccountTokenCreate to false.",
+        )
     }];
     verdict
 }
@@ -80,7 +126,8 @@ pub(super) fn hostile() -> Verdict {
         }
     }
     for hit in verdict.findings.iter_mut().chain(&mut verdict.notes) {
-        (hit.place, hit.why, hit.remedy) = (format!("SecretStore shop/{HOSTILE}"), HOSTILE.into(), HOSTILE.into());
+        (hit.place, hit.why, hit.remedy) =
+            (format!("SecretStore shop/{HOSTILE}"), HOSTILE.into(), HOSTILE.into());
     }
     verdict.unseen = vec![Unseen { what: HOSTILE.into(), right: HOSTILE.into(), why: HOSTILE.into() }];
     verdict.looked.insert(HOSTILE.into(), 1);
@@ -92,7 +139,12 @@ pub(super) fn incomplete() -> Verdict {
     let mut verdict = zero();
     verdict.unknown = vec![Hit {
         weight: Weight::Unknown,
-        ..hit("unknown-login", "ClusterSecretStore acme", "the provider acme is not known to this version", "Look at its login yourself, or use a version that knows it.")
+        ..hit(
+            "unknown-login",
+            "ClusterSecretStore acme",
+            "the provider acme is not known to this version",
+            "Look at its login yourself, or use a version that knows it.",
+        )
     }];
     verdict.unseen = vec![Unseen {
         what: "pods".into(),
@@ -107,7 +159,7 @@ pub(super) fn nothing() -> Verdict {
     judge(&Inventory::default())
 }
 
-/// What is written by these names into `fixtures/audit-reports`.
+/// What is written by these names into `fixtures/reports`.
 pub(super) fn all() -> Vec<(&'static str, Verdict)> {
     vec![
         ("zero", zero()),
@@ -133,12 +185,28 @@ pub(super) fn evidence_by(verdict: &Verdict, clean: &dyn Fn(&str) -> String) -> 
 }
 
 /// With what a verdict is made of when nothing is fixed.
-pub(super) fn of_parts(roots: usize, platform: usize, findings: usize, unknown: usize, unseen: usize, installed: bool) -> Verdict {
+pub(super) fn of_parts(
+    roots: usize,
+    platform: usize,
+    findings: usize,
+    unknown: usize,
+    unseen: usize,
+    installed: bool,
+) -> Verdict {
     let (from, open) = (found(), incomplete());
     let numbered = |root: &Root, number: usize| Root { id: format!("{}:{number}", root.id), ..root.clone() };
     let mut verdict = zero();
-    verdict.roots = from.roots.iter().cycle().take(roots).enumerate().map(|(at, it)| numbered(it, at)).collect();
-    verdict.others = from.others.iter().take(1).cycle().take(platform).enumerate().map(|(at, it)| numbered(it, at)).collect();
+    verdict.roots =
+        from.roots.iter().cycle().take(roots).enumerate().map(|(at, it)| numbered(it, at)).collect();
+    verdict.others = from
+        .others
+        .iter()
+        .take(1)
+        .cycle()
+        .take(platform)
+        .enumerate()
+        .map(|(at, it)| numbered(it, at))
+        .collect();
     verdict.findings = from.findings.iter().cycle().take(findings).cloned().collect();
     verdict.unknown = open.unknown.iter().cycle().take(unknown).cloned().collect();
     verdict.unseen = open.unseen.iter().cycle().take(unseen).cloned().collect();

@@ -41,14 +41,48 @@ fn elements(markup: &str) -> Vec<&str> {
 #[test]
 fn hostile_text_is_no_markup() {
     let known = [
-        "body", "code", "dd", "div", "dl", "dt", "failure", "footer", "h1", "h2", "h3", "h4", "head", "header", "html",
-        "li", "main", "p", "properties", "section", "skipped", "span", "style", "svg", "system-out", "table", "tbody",
-        "td", "testcase", "testsuite", "testsuites", "th", "thead", "title", "tr", "ul",
+        "body",
+        "code",
+        "dd",
+        "div",
+        "dl",
+        "dt",
+        "failure",
+        "footer",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "head",
+        "header",
+        "html",
+        "li",
+        "main",
+        "p",
+        "properties",
+        "section",
+        "skipped",
+        "span",
+        "style",
+        "svg",
+        "system-out",
+        "table",
+        "tbody",
+        "td",
+        "testcase",
+        "testsuite",
+        "testsuites",
+        "th",
+        "thead",
+        "title",
+        "tr",
+        "ul",
     ];
     for evidence in both() {
         for id in ["html", "junit"] {
             let text = written(id, &evidence);
-            let bad = text.chars().find(|c| c.is_control() && *c != '\n' || matches!(c, '\u{fffe}' | '\u{ffff}'));
+            let bad =
+                text.chars().find(|c| c.is_control() && *c != '\n' || matches!(c, '\u{fffe}' | '\u{ffff}'));
             assert_eq!(bad, None, "{id}");
             for name in elements(&text) {
                 assert!(known.contains(&name), "{id}: {name}");
@@ -61,7 +95,9 @@ fn hostile_text_is_no_markup() {
 fn page_asks_for_nothing() {
     for evidence in both() {
         let text = written("html", &evidence);
-        for word in ["<script", "<img", "<link", "<iframe", " src=", " href=", "url(", "@import", "javascript:"] {
+        for word in
+            ["<script", "<img", "<link", "<iframe", " src=", " href=", "url(", "@import", "javascript:"]
+        {
             let own = text.replace("src=x", "").replace(" src=&quot;", "");
             assert!(!own.contains(word), "{word}");
         }
@@ -77,15 +113,22 @@ fn hostile_text_stays_in_its_value() {
         }
         let text = written("openreports", &evidence);
         let mut kinds = Vec::new();
-        for document in text.split("---\n").skip(1).filter(|it| it.starts_with("apiVersion") || it.starts_with('{')) {
+        for document in
+            text.split("---\n").skip(1).filter(|it| it.starts_with("apiVersion") || it.starts_with('{'))
+        {
             let report: Value = serde_saphyr::from_str(document).unwrap();
             kinds.push(format!("{} {}", report["kind"], report["metadata"]["namespace"]));
         }
-        let wanted =
-            ["\"ClusterReport\" null", "\"Report\" \"backup\"", "\"Report\" \"ci\"", "\"Report\" \"external-secrets\""];
+        let wanted = [
+            "\"ClusterReport\" null",
+            "\"Report\" \"backup\"",
+            "\"Report\" \"ci\"",
+            "\"Report\" \"external-secrets\"",
+        ];
         assert_eq!(&kinds[..4], wanted, "{kinds:?}");
         let text = written("prometheus", &evidence);
-        let complete: Vec<_> = text.lines().filter(|line| line.starts_with("keyless_audit_complete")).collect();
+        let complete: Vec<_> =
+            text.lines().filter(|line| line.starts_with("keyless_audit_complete")).collect();
         assert_eq!(complete, ["keyless_audit_complete 0"], "{text}");
         assert!(!text.contains("alert"), "no name is in it");
     }

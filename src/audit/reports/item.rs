@@ -13,7 +13,7 @@ use crate::{
     credentials::{Class, Severity},
 };
 
-/// Under this code stands what no rule could look at: it could not be read.
+/// The code of what no rule could look at, because it could not be read.
 pub(super) const NOT_SEEN: &str = "not-seen";
 
 /// What one thing means for the verdict.
@@ -59,7 +59,11 @@ impl Item {
             0 => String::new(),
             count => format!(" ({count} more places)"),
         };
-        if reasons.is_empty() { format!("{}{more}", self.title) } else { format!("{}: {reasons}{more}", self.title) }
+        if reasons.is_empty() {
+            format!("{}{more}", self.title)
+        } else {
+            format!("{}: {reasons}{more}", self.title)
+        }
     }
 
     pub(super) fn remedy(&self) -> String {
@@ -69,7 +73,8 @@ impl Item {
 
 /// Everything that a verdict names, what must not be there first.
 pub(super) fn items(verdict: &Verdict) -> Vec<Item> {
-    let credentials = verdict.roots.iter().chain(&verdict.others).map(|root| of_credential(root, verdict.gate));
+    let credentials =
+        verdict.roots.iter().chain(&verdict.others).map(|root| of_credential(root, verdict.gate));
     let of = |hits: &[Hit], bearing| hits.iter().map(|hit| of_hit(hit, bearing)).collect::<Vec<_>>();
     let mut all: Vec<_> = credentials.collect();
     all.extend(of(&verdict.findings, Bearing::Fails));
@@ -94,12 +99,16 @@ pub(super) fn described(code: &str) -> Option<Described> {
     catalogue().into_iter().find(|it| it.name == code)
 }
 
-/// Where a credential lies, then where it was met.
-pub(super) fn places_of(root: &Root) -> Vec<Place> {
+/// Where a credential lies, then which other objects it was met at.
+fn places_of(root: &Root) -> Vec<Place> {
     let lies = root.secrets.iter().map(Place::of_secret);
     let lies = lies.chain(root.config_maps.iter().map(Place::of_config_map));
     let lies = lies.chain(root.objects.iter().map(|object| Place::read(object)));
-    unique(lies.chain(root.hits.iter().map(|hit| Place::read(&hit.place))))
+    let lies = unique(lies);
+    let objects: BTreeSet<_> = lies.iter().map(Place::whole).collect();
+    let met = unique(root.hits.iter().map(|hit| Place::read(&hit.place)));
+    let met = met.into_iter().filter(|place| !objects.contains(&place.whole()));
+    lies.iter().cloned().chain(met).collect()
 }
 
 fn of_credential(root: &Root, gate: Gate) -> Item {
@@ -146,7 +155,12 @@ fn of_unseen(unseen: &Unseen) -> Item {
         title: format!("{} could not be read", unseen.what),
         reasons: vec![unseen.why.clone()],
         remedies: vec![format!("Let the audit read it: {}.", unseen.right)],
-        places: vec![Place { kind: "Cluster".into(), namespace: None, name: unseen.what.clone(), path: None }],
+        places: vec![Place {
+            kind: "Cluster".into(),
+            namespace: None,
+            name: unseen.what.clone(),
+            path: None,
+        }],
         more_places: 0,
     }
 }

@@ -7,12 +7,8 @@ use super::{
 };
 use crate::audit::Outcome;
 
-pub(super) const FORMAT: Format = Format {
-    id: "junit",
-    extension: "xml",
-    summary: "JUnit XML, for GitLab and Jenkins",
-    write,
-};
+pub(super) const FORMAT: Format =
+    Format { id: "junit", extension: "xml", summary: "JUnit XML, for GitLab and Jenkins", write };
 
 /// One case.
 struct Case {
@@ -35,7 +31,10 @@ fn write(evidence: &Evidence) -> String {
     let suites = [
         ("keyless.audit.verdict", vec![of_verdict(evidence)]),
         ("keyless.audit.logins", logins.iter().map(|it| of_rule("keyless.audit.logins", it)).collect()),
-        ("keyless.audit.credentials", kinds.iter().map(|it| of_rule("keyless.audit.credentials", it)).collect()),
+        (
+            "keyless.audit.credentials",
+            kinds.iter().map(|it| of_rule("keyless.audit.credentials", it)).collect(),
+        ),
     ];
     let mut to = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
     for (name, cases) in &suites {
@@ -77,11 +76,15 @@ fn suite(evidence: &Evidence, name: &str, cases: &[Case], to: &mut String) {
     // The schema has no time zone.
     let time = evidence.time_in_words();
     let time = time.trim_end_matches('Z');
-    line(to, 1, format_args!(
-        "<testsuite name=\"{name}\" tests=\"{}\" failures=\"{failed}\" errors=\"0\" skipped=\"{skipped}\" time=\"0\" timestamp=\"{time}\" hostname=\"{}\">",
-        cases.len(),
-        markup(evidence.cluster_name()),
-    ));
+    line(
+        to,
+        1,
+        format_args!(
+            "<testsuite name=\"{name}\" tests=\"{}\" failures=\"{failed}\" errors=\"0\" skipped=\"{skipped}\" time=\"0\" timestamp=\"{time}\" hostname=\"{}\">",
+            cases.len(),
+            markup(evidence.cluster_name()),
+        ),
+    );
     line(to, 2, format_args!("<properties>"));
     for (name, value) in properties(evidence) {
         line(to, 3, format_args!("<property name=\"{name}\" value=\"{}\"/>", markup(&value)));
@@ -113,10 +116,11 @@ fn of_case(case: &Case, to: &mut String) {
         Ending::Passed => {}
         Ending::Failed { message, details } => {
             let details = lines(details);
-            line(to, 3, format_args!(
-                "<failure type=\"found\" message=\"{}\">{details}</failure>",
-                markup(message)
-            ));
+            line(
+                to,
+                3,
+                format_args!("<failure type=\"found\" message=\"{}\">{details}</failure>", markup(message)),
+            );
         }
         Ending::Skipped(why) => {
             let why = markup(why);

@@ -11,12 +11,7 @@ use super::{
     place::{Place, is_label},
     rules::{State, judged},
 };
-use crate::{
-    audit::Outcome,
-    cluster::objects::Object,
-    credentials::Severity,
-    secret_store::to_yaml,
-};
+use crate::{audit::Outcome, cluster::objects::Object, credentials::Severity, secret_store::to_yaml};
 
 pub(super) const FORMAT: Format = Format {
     id: "openreports",
@@ -58,10 +53,18 @@ fn write(evidence: &Evidence) -> String {
             State::NotEvaluated(why) => ("error", why.clone()),
             State::NotApplicable(why) => ("skip", why.clone()),
         };
-        Some(entry(evidence, it.rule.name, it.rule.severity, result, &message, json!({ "rule-id": it.rule.id })))
+        Some(entry(
+            evidence,
+            it.rule.name,
+            it.rule.severity,
+            result,
+            &message,
+            json!({ "rule-id": it.rule.id }),
+        ))
     }));
     let cluster = report(evidence, None, of_cluster);
-    let others = by_namespace.into_iter().map(|(namespace, results)| report(evidence, Some(&namespace), results));
+    let others =
+        by_namespace.into_iter().map(|(namespace, results)| report(evidence, Some(&namespace), results));
     let objects: Vec<_> = std::iter::once(cluster).chain(others).map(Object).collect();
     // Every JSON is YAML as well (YAML 1.2 §1.3).
     to_yaml(&objects)
@@ -74,7 +77,8 @@ fn report(evidence: &Evidence, namespace: Option<&str>, mut results: Vec<Value>)
     let more = results.len().saturating_sub(MOST_RESULTS);
     if more > 0 {
         results.truncate(MOST_RESULTS);
-        let message = format!("{more} more results are left out here and counted above: the JSON result has them");
+        let message =
+            format!("{more} more results are left out here and counted above: the JSON result has them");
         results.push(entry(evidence, "more", Severity::High, "warn", &message, json!({})));
     }
     let mut metadata = json!({
@@ -120,7 +124,8 @@ fn of_item(evidence: &Evidence, item: &Item, places: &[&Place]) -> Value {
     if let Some(class) = item.class {
         properties["class"] = json!(class.letter().to_string());
     }
-    let resources: Vec<_> = places.iter().filter(|place| place.kind != "Cluster").map(|it| resource(it)).collect();
+    let resources: Vec<_> =
+        places.iter().filter(|place| place.kind != "Cluster").map(|it| resource(it)).collect();
     let mut entry = entry(evidence, item.code, item.severity, result, &item.message(), properties);
     if !resources.is_empty() {
         entry["resources"] = json!(resources);

@@ -163,12 +163,15 @@ fn of_verdict(evidence: &Evidence, items: &[Item], id: &dyn Fn(&[&str]) -> Strin
 
 fn of_rule(it: &Judged, items: &[Item], id: &dyn Fn(&[&str]) -> String) -> Value {
     let remarks = match &it.state {
-        State::Pass => "Everything that the rule needs was read, and nothing within the gate was found.".to_owned(),
+        State::Pass => {
+            "Everything that the rule needs was read, and nothing within the gate was found.".to_owned()
+        }
         State::Fail => it.rule.remedy.to_owned(),
         State::NotEvaluated(why) => format!("NOT EVALUATED: {why}"),
         State::NotApplicable(why) => format!("NOT APPLICABLE: {why}"),
     };
-    let of = |item: &Item| it.items.iter().any(|own| (own.id.as_str(), own.code) == (item.id.as_str(), item.code));
+    let of =
+        |item: &Item| it.items.iter().any(|own| (own.id.as_str(), own.code) == (item.id.as_str(), item.code));
     finding(
         &id(&["finding", it.rule.name]),
         &format!("{} {}: {}", it.rule.name, it.rule.id, it.rule.meaning),

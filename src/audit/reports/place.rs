@@ -112,9 +112,21 @@ mod tests {
     #[test]
     fn objects_are_read_in_parts() {
         for (text, wanted, uri) in [
-            ("ClusterSecretStore gcp", (None, "ClusterSecretStore", "gcp", None), "k8s/_cluster/ClusterSecretStore/gcp"),
-            ("Deployment shop/api (spec.a)", (Some("shop"), "Deployment", "api", Some("spec.a")), "k8s/shop/Deployment/api"),
-            ("lower shop/api", (None, "Object", "lower shop/api", None), "k8s/_cluster/Object/lower%20shop%2Fapi"),
+            (
+                "ClusterSecretStore gcp",
+                (None, "ClusterSecretStore", "gcp", None),
+                "k8s/_cluster/ClusterSecretStore/gcp",
+            ),
+            (
+                "Deployment shop/api (spec.a)",
+                (Some("shop"), "Deployment", "api", Some("spec.a")),
+                "k8s/shop/Deployment/api",
+            ),
+            (
+                "lower shop/api",
+                (None, "Object", "lower shop/api", None),
+                "k8s/_cluster/Object/lower%20shop%2Fapi",
+            ),
             ("Secret ../x", (None, "Secret", "../x", None), "k8s/_cluster/Secret/..%2Fx"),
             ("Secret a/..", (Some("a"), "Secret", "..", None), "k8s/a/Secret/%2E%2E"),
             ("", (None, "Object", "", None), "k8s/_cluster/Object/_"),

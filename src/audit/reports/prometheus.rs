@@ -39,7 +39,11 @@ fn write(evidence: &Evidence) -> String {
             "1".into(),
         )],
     );
-    gauge("keyless_audit_timestamp_seconds", "When the audit ended.", vec![(String::new(), evidence.time.to_string())]);
+    gauge(
+        "keyless_audit_timestamp_seconds",
+        "When the audit ended.",
+        vec![(String::new(), evidence.time.to_string())],
+    );
     gauge(
         "keyless_audit_complete",
         "Whether everything was looked at and could be judged, 1 or 0. With 0, what is not listed is unknown.",
@@ -47,7 +51,11 @@ fn write(evidence: &Evidence) -> String {
     );
     let outcome = evidence.outcome().name();
     let verdicts = VERDICTS.iter().map(|name| of("verdict", name, usize::from(*name == outcome)));
-    gauge("keyless_audit_verdict", "What the audit came to: 1 for that verdict, 0 for the others.", verdicts.collect());
+    gauge(
+        "keyless_audit_verdict",
+        "What the audit came to: 1 for that verdict, 0 for the others.",
+        verdicts.collect(),
+    );
     let classes = [
         ("root", Class::Root),
         ("platform", Class::Platform),
@@ -69,7 +77,8 @@ fn write(evidence: &Evidence) -> String {
     );
     gauge("keyless_audit_not_seen", "Things that could not be read or judged.", one(verdict.not_seen()));
     let legs = verdict.legs().map(|leg| {
-        let labels = format!("{{leg=\"{}\",state=\"{}\"}}", leg.name.title(), leg.state.title().replace(' ', "-"));
+        let labels =
+            format!("{{leg=\"{}\",state=\"{}\"}}", leg.name.title(), leg.state.title().replace(' ', "-"));
         (labels, "1".to_owned())
     });
     gauge("keyless_audit_leg", "What each side came to; always 1.", legs.to_vec());

@@ -42,7 +42,8 @@ pub(super) struct Judged {
 pub(super) fn judged(verdict: &Verdict) -> Vec<Judged> {
     let items = items(verdict);
     let all = catalogue().into_iter().map(|rule| {
-        let items: Vec<_> = items.iter().filter(|item| codes(verdict, item).contains(&rule.name)).cloned().collect();
+        let items: Vec<_> =
+            items.iter().filter(|item| codes(verdict, item).contains(&rule.name)).cloned().collect();
         Judged { state: state(verdict, &items), rule, items }
     });
     all.collect()
@@ -61,7 +62,10 @@ fn state(verdict: &Verdict, items: &[Item]) -> State {
         [one] => return State::NotEvaluated(format!("{} could not be read: {}", one.what, one.why)),
         [one, rest @ ..] => {
             let rest = rest.len();
-            return State::NotEvaluated(format!("{} and {rest} more could not be read: {}", one.what, one.why));
+            return State::NotEvaluated(format!(
+                "{} and {rest} more could not be read: {}",
+                one.what, one.why
+            ));
         }
     }
     if verdict.outcome() == Outcome::NothingToJudge {

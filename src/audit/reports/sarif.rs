@@ -16,12 +16,8 @@ use crate::{
     redact,
 };
 
-pub(super) const FORMAT: Format = Format {
-    id: "sarif",
-    extension: "sarif",
-    summary: "SARIF 2.1.0, for code scanning",
-    write,
-};
+pub(super) const FORMAT: Format =
+    Format { id: "sarif", extension: "sarif", summary: "SARIF 2.1.0, for code scanning", write };
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 /// The rule of the result that says that nothing was judged.
@@ -89,7 +85,14 @@ fn write(evidence: &Evidence) -> String {
 fn rules(evidence: &Evidence) -> Vec<Value> {
     let own = judged(&evidence.verdict).into_iter().map(|it| {
         let recognised = [it.rule.recognised, "What to do:", it.rule.remedy].join(" ");
-        rule(it.rule.name, it.rule.id, it.rule.meaning, recognised.trim(), it.rule.severity, Some(it.state.name()))
+        rule(
+            it.rule.name,
+            it.rule.id,
+            it.rule.meaning,
+            recognised.trim(),
+            it.rule.severity,
+            Some(it.state.name()),
+        )
     });
     let not_seen = rule(
         NOT_SEEN,

@@ -5,7 +5,7 @@ use super::{
     *,
 };
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/audit/reports");
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/reports");
 const UPDATE: &str = "KEYLESS_UPDATE_SNAPSHOTS";
 /// Where `tests/judges/run` wants the reports.
 const JUDGED: &str = "KEYLESS_REPORTS_DIR";
@@ -19,7 +19,8 @@ fn asked(name: &str) -> Option<String> {
 fn kept(format: &Format, text: &str) -> String {
     match (format.id, text.split_once("<style>"), text.split_once("</style>")) {
         ("html", Some((head, _)), Some((_, rest))) => {
-            let head: Vec<_> = head.lines().filter(|line| !line.contains("Content-Security-Policy")).collect();
+            let head: Vec<_> =
+                head.lines().filter(|line| !line.contains("Content-Security-Policy")).collect();
             format!("{}\n{}", head.join("\n"), rest.trim_start())
         }
         _ => text.to_owned(),
@@ -75,7 +76,12 @@ fn same_input_gives_same_bytes() {
         }
         other.time += 1;
         for format in FORMATS.iter().filter(|format| format.id != "json") {
-            assert_ne!((format.write)(&one), (format.write)(&other), "{name} {}: the time is in it", format.id);
+            assert_ne!(
+                (format.write)(&one),
+                (format.write)(&other),
+                "{name} {}: the time is in it",
+                format.id
+            );
         }
     }
 }

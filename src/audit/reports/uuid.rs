@@ -29,7 +29,8 @@ fn version_5(name: &[u8]) -> String {
         *byte = (*byte & 0x3f) | 0x80;
     }
     let digits = hex(&bytes);
-    let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| digits.get(part).unwrap_or_default().to_owned());
+    let parts =
+        [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| digits.get(part).unwrap_or_default().to_owned());
     parts.join("-")
 }
 

@@ -24,7 +24,7 @@ fn card(item: &Item) -> Html {
         Bearing::Open => "div class=\"item open\"",
         Bearing::Listed | Bearing::Note => "div class=\"item soft\"",
     };
-    let class = item.class.map(|class| format!("class {}, {} · ", class.letter(), class.title()));
+    let class = item.class.map(|class| format!("Class {}, {} · ", class.letter(), class.title()));
     let label = format!("{}{} · {}", class.unwrap_or_default(), item.code, item.severity.name());
     let pieces = [
         raw("\n"),
@@ -48,9 +48,8 @@ fn chain(item: &Item) -> Html {
         0 => {}
         more => places.push(format!("and {more} more places")),
     }
-    let box_of = |title, content: Html| {
-        block("div class=\"box\"", [raw("\n"), of_text("h4", title), content])
-    };
+    let box_of =
+        |title, content: Html| block("div class=\"box\"", [raw("\n"), of_text("h4", title), content]);
     let arrow = raw(
         "<svg class=\"arrow\" viewBox=\"0 0 26 16\" aria-hidden=\"true\"><path d=\"M1 8h22M17 2l6 6-6 6\" fill=\"none\" stroke=\"currentColor\" stroke-width=\"2\"/></svg>\n",
     );

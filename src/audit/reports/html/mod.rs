@@ -54,7 +54,9 @@ fn word(outcome: Outcome) -> &'static str {
 /// What it means, for those who see such a page for the first time.
 fn reading(outcome: Outcome) -> &'static str {
     match outcome {
-        Outcome::Zero => "Everything listed below was looked at, and nothing that must not be there was found.",
+        Outcome::Zero => {
+            "Everything listed below was looked at, and nothing that must not be there was found."
+        }
         Outcome::Found { complete: true } => {
             "Everything listed below was looked at. What was found is listed with the change that removes it."
         }
@@ -83,9 +85,13 @@ fn body(evidence: &Evidence) -> Html {
         tables::rules(evidence),
         proof(evidence),
     ];
-    [block("header", [raw("\n"), head(evidence)]), block("main", [raw("\n"), Html::from_iter(main)]), signatures()]
-        .into_iter()
-        .collect()
+    [
+        block("header", [raw("\n"), head(evidence)]),
+        block("main", [raw("\n"), Html::from_iter(main)]),
+        signatures(),
+    ]
+    .into_iter()
+    .collect()
 }
 
 fn head(evidence: &Evidence) -> Html {
@@ -153,7 +159,10 @@ fn proof(evidence: &Evidence) -> Html {
     section(
         "Evidence",
         [
-            of_text("p", "This page is derived from the JSON result of the same run, which has this SHA-256 digest:"),
+            of_text(
+                "p",
+                "This page is derived from the JSON result of the same run, which has this SHA-256 digest:",
+            ),
             of_text("p class=\"digest\"", &evidence.json_digest()),
             block(
                 "p",

@@ -34,19 +34,25 @@ pub(super) fn classes(evidence: &Evidence) -> Html {
         if complete || verdict.unmanaged > 0 { verdict.unmanaged.to_string() } else { "none seen".into() },
     );
     let not_seen = Class::NotSeen;
-    let not_seen =
-        (not_seen.letter(), not_seen.title(), not_seen.meaning(), "must be 0", verdict.not_seen().to_string());
-    let rows = counted.into_iter().chain([unmanaged, not_seen]).map(|(letter, title, meaning, must, count)| {
-        block(
-            "tr",
-            [
-                element("td class=\"number\"", [text(&count)]),
-                element("th scope=\"row\"", [text(&format!("{letter}, {title}"))]),
-                element("td", [text(meaning)]),
-                element("td", [text(must)]),
-            ],
-        )
-    });
+    let not_seen = (
+        not_seen.letter(),
+        not_seen.title(),
+        not_seen.meaning(),
+        "must be 0",
+        verdict.not_seen().to_string(),
+    );
+    let rows =
+        counted.into_iter().chain([unmanaged, not_seen]).map(|(letter, title, meaning, must, count)| {
+            block(
+                "tr",
+                [
+                    element("td class=\"number\"", [text(&count)]),
+                    element("th scope=\"row\" class=\"fixed\"", [text(&format!("{letter}, {title}"))]),
+                    element("td", [text(meaning)]),
+                    element("td class=\"fixed\"", [text(must)]),
+                ],
+            )
+        });
     let head = "<thead><tr><th scope=\"col\" class=\"number\">Credentials</th><th scope=\"col\">Class</th><th scope=\"col\">Meaning</th><th scope=\"col\">Gate</th></tr></thead>\n";
     section("Credentials by class", [table("table class=\"stack\"", head, rows)])
 }
@@ -77,10 +83,10 @@ pub(super) fn looked(evidence: &Evidence) -> Html {
 pub(super) fn rules(evidence: &Evidence) -> Html {
     let rows = judged(&evidence.verdict).into_iter().map(|it| {
         let (tag, state) = match &it.state {
-            State::Pass => ("td class=\"good\"", "pass"),
-            State::Fail => ("td class=\"bad\"", "fail"),
-            State::NotEvaluated(_) => ("td class=\"open\"", "not evaluated"),
-            State::NotApplicable(_) => ("td class=\"open\"", "not applicable"),
+            State::Pass => ("td class=\"good fixed\"", "pass"),
+            State::Fail => ("td class=\"bad fixed\"", "fail"),
+            State::NotEvaluated(_) => ("td class=\"open fixed\"", "not evaluated"),
+            State::NotApplicable(_) => ("td class=\"open fixed\"", "not applicable"),
         };
         let why = match &it.state {
             State::NotEvaluated(why) | State::NotApplicable(why) => format!("{}. {why}", it.rule.meaning),
