@@ -250,7 +250,7 @@ pub(crate) struct Common {
     pub(crate) config: Option<PathBuf>,
 
     /// Output format
-    #[arg(short, long, value_parser = Output::parser(true), default_value = "text", value_name = "FORMAT", global = true, help_heading = "General")]
+    #[arg(short, long, value_parser = Output::parser(output::Forms::Taken), default_value = "text", value_name = "FORMAT", global = true, help_heading = "General")]
     pub(crate) output: Output,
 
     /// Print more messages on stderr; twice for traces of the libraries

@@ -31,15 +31,26 @@ pub(crate) struct ReportFile {
 /// The command that has more formats than text and JSON.
 const REPORTS: &str = "audit";
 
+/// What becomes of the forms that only `audit` has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Forms {
+    Listed,
+    /// Taken, because a flag may come before the command; listed by the command.
+    Taken,
+    Refused,
+}
+
 impl Output {
-    /// What `-o` takes. `reports`: with the forms that only `audit` has.
-    pub(super) fn parser(reports: bool) -> impl TypedValueParser<Value = Self> {
+    /// What `-o` takes.
+    pub(super) fn parser(forms: Forms) -> impl TypedValueParser<Value = Self> {
         let own = [
             PossibleValue::new("text").help("For people"),
             PossibleValue::new("json").help("One JSON object, for scripts"),
         ];
-        let others = FORMATS.iter().filter(move |format| reports && format.id != "json");
-        let others = others.map(|format| PossibleValue::new(format.id).help(format.summary));
+        let others = FORMATS.iter().filter(move |format| forms != Forms::Refused && format.id != "json");
+        let others = others.map(move |format| {
+            PossibleValue::new(format.id).help(format.summary).hide(forms == Forms::Taken)
+        });
         PossibleValuesParser::new(own.into_iter().chain(others)).map(|id| match id.as_str() {
             "text" => Self::Text,
             id => Format::named(id).filter(|it| it.id != "json").map_or(Self::Json, Self::Report),
@@ -49,7 +60,11 @@ impl Output {
 
 /// Each command with its own list of formats: most have text and JSON only.
 pub(super) fn with_formats(command: Command, path: &str, output: &clap::Arg) -> Command {
-    command.arg(output.clone().value_parser(Output::parser(path == REPORTS)))
+    command.arg(output.clone().value_parser(Output::parser(if path == REPORTS {
+        Forms::Listed
+    } else {
+        Forms::Refused
+    })))
 }
 
 /// What the parser cannot see at one flag: a format before a command that has no such format, and two reports in one
