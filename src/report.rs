@@ -132,13 +132,12 @@ impl<'a> Report<'a> {
         enveloped(command, result)
     }
 
-    /// A document of an output form that only one command has, in that form only. See [`Self::text`].
-    pub(crate) fn form(&mut self, what: &str, document: impl FnOnce(&Format) -> String) -> Result<()> {
+    /// A document of an output form that only one command has, in that form only. Every text in it that comes from elsewhere
+    /// has passed [`redact::line`]: what else is in it are words of this program, which may happen to be the value of a Secret.
+    pub(crate) fn form(&mut self, document: impl FnOnce(&Format) -> String) {
         if let Output::Report(format) = self.output {
-            let document = printable(what, document(format))?;
-            self.write(document.trim_end_matches('\n'));
+            self.write(redact::document(&document(format)).trim_end_matches('\n'));
         }
-        Ok(())
     }
 
     /// As [`Self::json`], with a document that is used as it is as a member of the result. See [`Self::text`].

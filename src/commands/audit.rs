@@ -7,7 +7,7 @@ use crate::{
     config::Settings,
     error::{Code, Error, Result},
     files, redact,
-    report::{Report, printable},
+    report::Report,
     target,
 };
 
@@ -31,7 +31,7 @@ pub(crate) async fn run(
         report.line(line);
     }
     report.json("audit", verdict.to_json());
-    report.form("the report", |format| (format.write)(&evidence))?;
+    report.form(|format| (format.write)(&evidence));
     Ok(match verdict.outcome() {
         Outcome::Zero => Exit::Clean,
         Outcome::Found { .. } => Exit::Found,
@@ -45,7 +45,8 @@ fn write(
     report: &mut Report<'_>,
 ) -> Result<()> {
     let name = file.display();
-    let text = printable(&name.to_string(), (format.write)(evidence))?;
+    // As `Report::form` prints it.
+    let text = redact::document(&(format.write)(evidence));
     files::replace(file, text.as_bytes()).map_err(|error| {
         Error::failed(Code::ReportUnwritable, format!("the report {name} cannot be written"))
             .caused_by(error)

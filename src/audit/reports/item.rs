@@ -33,8 +33,12 @@ pub(super) enum Bearing {
 #[derive(Clone, Debug)]
 pub(super) struct Item {
     pub(super) bearing: Bearing,
-    /// Of the rule or the kind of credential; [`NOT_SEEN`].
+    /// Its place in the list.
+    pub(super) number: usize,
+    /// Of the first rule that named it; [`NOT_SEEN`].
     pub(super) code: &'static str,
+    /// Of every rule and kind of credential that named it.
+    pub(super) codes: Vec<&'static str>,
     /// Of a credential.
     pub(super) class: Option<Class>,
     pub(super) severity: Severity,
@@ -83,6 +87,7 @@ pub(super) fn items(verdict: &Verdict) -> Vec<Item> {
     all.extend(of(&verdict.notes, Bearing::Note));
     // Stable: within a bearing the order of the verdict.
     all.sort_by_key(|item| item.bearing);
+    all.iter_mut().enumerate().for_each(|(number, item)| item.number = number);
     all
 }
 
@@ -112,12 +117,13 @@ fn places_of(root: &Root) -> Vec<Place> {
 }
 
 fn of_credential(root: &Root, gate: Gate) -> Item {
-    let code = root.hits.first().map(|hit| code_of(hit.rule)).unwrap_or_default();
-    let severities = root.hits.iter().filter_map(|hit| described(code_of(hit.rule)));
+    let codes: Vec<_> = root.hits.iter().map(|hit| code_of(hit.rule)).collect();
+    let severities = codes.iter().filter_map(|code| described(code));
     let remedies: BTreeSet<_> = root.hits.iter().map(|hit| hit.remedy.clone()).collect();
     Item {
         bearing: if is_within(gate, root.class) { Bearing::Fails } else { Bearing::Listed },
-        code,
+        number: 0,
+        code: codes.first().copied().unwrap_or_default(),
         class: Some(root.class),
         severity: severities.map(|it| it.severity).min().unwrap_or(Severity::Critical),
         id: root.id.clone(),
@@ -126,6 +132,7 @@ fn of_credential(root: &Root, gate: Gate) -> Item {
         remedies: remedies.into_iter().collect(),
         places: places_of(root),
         more_places: root.more,
+        codes,
     }
 }
 
@@ -133,7 +140,9 @@ fn of_hit(hit: &Hit, bearing: Bearing) -> Item {
     let code = code_of(hit.rule);
     Item {
         bearing,
+        number: 0,
         code,
+        codes: vec![code],
         class: None,
         severity: described(code).map_or(Severity::Medium, |it| it.severity),
         id: format!("{code}:{}:{}", hit.place, hit.why),
@@ -148,7 +157,9 @@ fn of_hit(hit: &Hit, bearing: Bearing) -> Item {
 fn of_unseen(unseen: &Unseen) -> Item {
     Item {
         bearing: Bearing::Open,
+        number: 0,
         code: NOT_SEEN,
+        codes: vec![NOT_SEEN],
         class: Some(Class::NotSeen),
         severity: Severity::High,
         id: format!("{NOT_SEEN}:{}:{}", unseen.what, unseen.right),

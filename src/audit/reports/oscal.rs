@@ -35,7 +35,7 @@ fn write(evidence: &Evidence) -> String {
     let time = evidence.time_in_words();
     let verdict = &evidence.verdict;
     let items = items(verdict);
-    let observations = items.iter().enumerate().map(|(number, item)| observation(item, number, &time, &id));
+    let observations = items.iter().map(|item| observation(item, &time, &id));
     let states = judged(verdict).into_iter();
     let findings = states.map(|it| of_rule(&it, &items, &id));
     let findings: Vec<_> = std::iter::once(of_verdict(evidence, &items, &id)).chain(findings).collect();
@@ -106,7 +106,7 @@ fn property(name: &str, value: &str) -> Value {
     json!({ "ns": NAMESPACE, "name": name, "value": one_line(value) })
 }
 
-fn observation(item: &Item, number: usize, time: &str, id: &dyn Fn(&[&str]) -> String) -> Value {
+fn observation(item: &Item, time: &str, id: &dyn Fn(&[&str]) -> String) -> Value {
     let bearing = match item.bearing {
         Bearing::Fails => "must-not-be-there",
         Bearing::Open => "not-judged",
@@ -122,7 +122,7 @@ fn observation(item: &Item, number: usize, time: &str, id: &dyn Fn(&[&str]) -> S
     props.extend(item.class.map(|class| property("class", &class.letter().to_string())));
     props.extend(item.places.iter().map(|place| property("place", &place.to_string())));
     json!({
-        "uuid": id(&["observation", &number.to_string(), &item.id]),
+        "uuid": id(&["observation", &item.number.to_string(), &item.id]),
         "title": one_line(&item.title),
         "description": one_line(&item.message()),
         "props": props,
@@ -183,9 +183,9 @@ fn of_rule(it: &Judged, items: &[Item], id: &dyn Fn(&[&str]) -> String) -> Value
 }
 
 fn related(items: &[Item], of: &dyn Fn(&Item) -> bool, id: &dyn Fn(&[&str]) -> String) -> Vec<Value> {
-    let numbered = items.iter().enumerate().filter(|(_, item)| of(item));
-    numbered
-        .map(|(number, item)| json!({ "observation-uuid": id(&["observation", &number.to_string(), &item.id]) }))
+    let related = items.iter().filter(|item| of(item));
+    related
+        .map(|item| json!({ "observation-uuid": id(&["observation", &item.number.to_string(), &item.id]) }))
         .collect()
 }
 

@@ -3,7 +3,7 @@
 use super::item::{Bearing, Item, is_within, items};
 use crate::audit::{
     Outcome,
-    catalogue::{Described, catalogue, code_of},
+    catalogue::{Described, catalogue},
     verdict::Verdict,
 };
 
@@ -42,8 +42,7 @@ pub(super) struct Judged {
 pub(super) fn judged(verdict: &Verdict) -> Vec<Judged> {
     let items = items(verdict);
     let all = catalogue().into_iter().map(|rule| {
-        let items: Vec<_> =
-            items.iter().filter(|item| codes(verdict, item).contains(&rule.name)).cloned().collect();
+        let items: Vec<_> = items.iter().filter(|item| item.codes.contains(&rule.name)).cloned().collect();
         Judged { state: state(verdict, &items), rule, items }
     });
     all.collect()
@@ -72,16 +71,6 @@ fn state(verdict: &Verdict, items: &[Item]) -> State {
         return State::NotApplicable("External Secrets Operator is not installed in this cluster".into());
     }
     State::Pass
-}
-
-/// The codes of the rules that named a thing: one credential can be met by several.
-fn codes(verdict: &Verdict, item: &Item) -> Vec<&'static str> {
-    let credentials = verdict.roots.iter().chain(&verdict.others);
-    let root = credentials.into_iter().find(|root| item.class == Some(root.class) && root.id == item.id);
-    match root {
-        Some(root) => root.hits.iter().map(|hit| code_of(hit.rule)).collect(),
-        None => vec![item.code],
-    }
 }
 
 /// How many things of the verdict must not be there.

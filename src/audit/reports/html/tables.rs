@@ -18,11 +18,7 @@ pub(super) fn classes(evidence: &Evidence) -> Html {
     let verdict = &evidence.verdict;
     let complete = evidence.outcome().is_complete();
     let counted = [Class::Root, Class::Platform, Class::Irreducible, Class::RootKey].map(|class| {
-        let count = match verdict.count_of(class) {
-            0 if !complete => "none seen".to_owned(),
-            count if !complete => format!("at least {count}"),
-            count => count.to_string(),
-        };
+        let count = counted_as(verdict.count_of(class), complete);
         let must = if is_within(verdict.gate, class) { "must be 0" } else { "listed" };
         (class.letter(), class.title(), class.meaning(), must, count)
     });
@@ -31,7 +27,7 @@ pub(super) fn classes(evidence: &Evidence) -> Html {
         "unmanaged",
         "Secrets in which nothing was recognised",
         "a number",
-        if complete || verdict.unmanaged > 0 { verdict.unmanaged.to_string() } else { "none seen".into() },
+        counted_as(verdict.unmanaged, complete),
     );
     let not_seen = Class::NotSeen;
     let not_seen = (
@@ -57,6 +53,14 @@ pub(super) fn classes(evidence: &Evidence) -> Html {
     section("Credentials by class", [table("table class=\"stack\"", head, rows)])
 }
 
+fn counted_as(count: usize, complete: bool) -> String {
+    match count {
+        0 if !complete => "none seen".to_owned(),
+        count if !complete => format!("at least {count}"),
+        count => count.to_string(),
+    }
+}
+
 pub(super) fn looked(evidence: &Evidence) -> Html {
     let verdict = &evidence.verdict;
     let own = [("stores of External Secrets Operator", verdict.stores), ("generators", verdict.generators)];
@@ -77,7 +81,10 @@ pub(super) fn looked(evidence: &Evidence) -> Html {
         1 => "1 thing could not be read or judged: see above.".to_owned(),
         count => format!("{count} things could not be read or judged: see above."),
     };
-    section("What was looked at", [table("table", head, rows), of_text("p class=\"soft\"", &missing)])
+    section(
+        "What was looked at",
+        [table("table class=\"whole\"", head, rows), of_text("p class=\"soft\"", &missing)],
+    )
 }
 
 pub(super) fn rules(evidence: &Evidence) -> Html {
