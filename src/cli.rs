@@ -1,6 +1,7 @@
 //! Arguments. Parsing only checks their form; `config` resolves what they mean together.
 
 mod keys;
+mod output;
 mod refused;
 mod saved;
 mod setup;
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::{
     keys::{KeysArgs, KeysCommand, RevokeArgs, WaitArgs},
+    output::{Output, ReportFile},
     refused::refused,
     saved::{ApplyArgs, PlanFile},
     setup::{SetupArgs, TeardownArgs},
@@ -155,6 +157,8 @@ pub(crate) struct ExplainArgs {
     keyless audit --gate platform\n  \
     keyless audit --exceptions exceptions.yaml\n  \
     keyless audit --context prod -o json | jq .verdict\n  \
+    keyless audit -o sarif >audit.sarif\n  \
+    keyless audit --report html=audit.html --report json=audit.json\n  \
     keyless audit >audit.txt || exit 1   # a gate"
 )]
 pub(crate) struct AuditArgs {
@@ -166,6 +170,11 @@ pub(crate) struct AuditArgs {
     /// themselves; an entry that has expired, or is about nothing that was seen, is a finding
     #[arg(long, value_name = "FILE")]
     pub(crate) exceptions: Option<PathBuf>,
+
+    /// Write the result to a file as well, in one of the formats of --output but text, e.g. html=audit.html; may be repeated.
+    /// The cluster is read once
+    #[arg(long, value_parser = output::parse_report, value_name = "FORMAT=FILE")]
+    pub(crate) report: Vec<ReportFile>,
 }
 
 /// State which cloud the cluster's parts tie the platform to
@@ -297,7 +306,7 @@ pub(crate) struct Common {
     pub(crate) config: Option<PathBuf>,
 
     /// Output format
-    #[arg(short, long, value_enum, default_value_t = Output::Text, value_name = "FORMAT", global = true, help_heading = "General")]
+    #[arg(short, long, value_parser = Output::parser(output::Forms::Taken), default_value = "text", value_name = "FORMAT", global = true, help_heading = "General")]
     pub(crate) output: Output,
 
     /// Print more messages on stderr; twice for traces of the libraries
@@ -361,15 +370,6 @@ pub(crate) struct Common {
     /// The cluster signs with an external signer (KEP-740), which names its keys freely
     #[arg(long, global = true, help_heading = "Cluster")]
     pub(crate) external_signer: bool,
-}
-
-/// Format of the result on stdout.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Output {
-    /// For people
-    Text,
-    /// One JSON object, for scripts
-    Json,
 }
 
 fn parse_service_account(text: &str) -> Result<ServiceAccount, String> {

@@ -12,6 +12,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
+    audit::Format,
     cli::Output,
     error::{Code, Error, Result},
     interrupt::Interrupt,
@@ -117,11 +118,25 @@ impl<'a> Report<'a> {
     }
 
     /// The whole result, in JSON form only. `result` must be an object.
-    pub(crate) fn json(&mut self, command: &str, mut result: Value) {
+    pub(crate) fn json(&mut self, command: &str, result: Value) {
         if self.output == Output::Json {
-            result["target"] = self.target.to_json();
-            redact::json(&mut result);
-            self.write_json(command, result);
+            let text = self.json_text(command, result);
+            self.write(&text);
+        }
+    }
+
+    /// What [`Self::json`] prints, without the line break at its end, for a file or a digest of it.
+    pub(crate) fn json_text(&self, command: &str, mut result: Value) -> String {
+        result["target"] = self.target.to_json();
+        redact::json(&mut result);
+        enveloped(command, result)
+    }
+
+    /// A document of an output form that only one command has, in that form only. Every text in it that comes from elsewhere
+    /// has passed [`redact::line`]: what else is in it are words of this program, which may happen to be the value of a Secret.
+    pub(crate) fn form(&mut self, document: impl FnOnce(&Format) -> String) {
+        if let Output::Report(format) = self.output {
+            self.write(redact::document(&document(format)).trim_end_matches('\n'));
         }
     }
 
@@ -139,17 +154,9 @@ impl<'a> Report<'a> {
             if let Some(object) = result.as_object_mut() {
                 object.insert(member.to_owned(), document);
             }
-            self.write_json(command, result);
+            self.write(&enveloped(command, result));
         }
         Ok(())
-    }
-
-    fn write_json(&mut self, command: &str, mut result: Value) {
-        if let Some(object) = result.as_object_mut() {
-            object.insert("apiVersion".into(), json!(API_VERSION));
-            object.insert("command".into(), json!(command));
-        }
-        self.write(&redact::ascii_escapes(&result.to_string()));
     }
 
     /// A document of another form than ours, e.g. a JSON schema, the same in every output form. See [`Self::text`].
@@ -240,6 +247,15 @@ impl<'a> Report<'a> {
                 .hint("make room on the disk that stdout leads to, or choose another place for it")),
         }
     }
+}
+
+/// With what every JSON result has, as one line.
+fn enveloped(command: &str, mut result: Value) -> String {
+    if let Some(object) = result.as_object_mut() {
+        object.insert("apiVersion".into(), json!(API_VERSION));
+        object.insert("command".into(), json!(command));
+    }
+    redact::ascii_escapes(&result.to_string())
 }
 
 /// A line as it is printed: line breaks at its beginning are ours.

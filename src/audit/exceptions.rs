@@ -23,7 +23,7 @@ pub(super) const RULE: Rule = Rule {
     class: None,
     severity: Severity::Medium,
     summary: "an entry of the exceptions file has expired, reaches too far, or is about no credential that was seen",
-    remedy: "Correct the entry, or take it out. An exception that is still needed gets a new date from whoever answers for it.",
+    remedy: "Correct the entry, or take it out. An exception that is still needed gets a new date from its owner.",
     check: |_| Vec::new(),
 };
 

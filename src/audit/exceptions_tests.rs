@@ -92,7 +92,7 @@ fn entry_that_counts_not_is_finding() {
         let it = verdict(1, 0, 0, 0, true).excepting(&entry("google:0", None, last), NOW);
         assert_eq!(it.outcome(), Outcome::ZeroExcept, "{last}");
     }
-    // Two that cannot be told apart.
+    // Two with the same ID.
     let mut before = verdict(2, 0, 0, 0, true);
     before.roots.iter_mut().for_each(|root| "secret:a/b#c".clone_into(&mut root.id));
     let it = before.excepting(&entry("secret:a/b#c", Some("KL131"), "2027-01-31"), NOW);

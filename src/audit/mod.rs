@@ -13,6 +13,7 @@ mod kind;
 mod lines;
 mod login;
 mod principal;
+mod reports;
 mod rules;
 mod states;
 mod surroundings;
@@ -23,6 +24,7 @@ pub(crate) use self::{
     document::schema,
     exceptions::{Exceptions, exceptions_schema},
     kind::{LoginKind, login_kind},
+    reports::{Evidence, FORMATS, Format},
     verdict::{Gate, Outcome, Verdict, judge},
 };
 use self::{

@@ -6,9 +6,8 @@ use serde::Serialize;
 use super::{
     catalogue::{Described, catalogue},
     exceptions,
-    verdict::{Root, Verdict},
+    verdict::{Outcome, Root, Verdict},
 };
-use crate::credentials::Class;
 
 /// How one rule ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -45,27 +44,25 @@ pub(crate) struct Ended {
 }
 
 impl Verdict {
-    /// Every rule and kind, by code.
+    /// Every rule and kind, by code. That of exceptions only where a file of them was given.
     pub(crate) fn states(&self) -> Vec<Ended> {
         let ended = |rule: Described| {
             let (state, why) = self.state_of(&rule);
             Ended { rule, state, why }
         };
-        catalogue().into_iter().map(ended).collect()
+        let is_asked = |rule: &Described| rule.id != exceptions::RULE.id || self.exceptions.is_some();
+        catalogue().into_iter().filter(is_asked).map(ended).collect()
     }
 
     fn state_of(&self, rule: &Described) -> (RuleState, String) {
         let is_kind = !rule.recognised.is_empty();
         let has_hit = |root: &&Root| root.hits.iter().any(|hit| hit.rule == rule.id);
-        let must_go = |root: &&Root| matches!(root.class, Class::Root | Class::Platform);
+        let must_go = |root: &&Root| self.gate.covers(root.class);
         let all = || self.roots.iter().chain(&self.others).filter(has_hit);
         let bad =
             all().filter(must_go).count() + self.findings.iter().filter(|hit| hit.rule == rule.id).count();
         let excepted = self.excepted.iter().filter(|it| has_hit(&&it.root)).count();
         let listed = all().count() - all().filter(must_go).count();
-        if rule.id == exceptions::RULE.id && self.exceptions.is_none() {
-            return (RuleState::NotApplicable, "no exceptions are given".into());
-        }
         if bad > 0 {
             return (RuleState::Fail, format!("{bad} found"));
         }
@@ -81,15 +78,11 @@ impl Verdict {
         if unknown > 0 {
             return (RuleState::NotEvaluated, format!("{unknown} could not be judged"));
         }
-        if !is_kind && !self.installed && rule.id != exceptions::RULE.id {
+        if self.outcome() == Outcome::NothingToJudge {
             return (RuleState::NotApplicable, "External Secrets Operator is not installed".into());
         }
         let notes = self.notes.iter().filter(|hit| hit.rule == rule.id).count();
-        let why = [
-            (excepted, "excepted"),
-            (listed, "listed, which nothing can replace or which sign only"),
-            (notes, "to note"),
-        ];
+        let why = [(excepted, "excepted"), (listed, "listed, outside of the gate"), (notes, "to note")];
         let why: Vec<_> = why
             .iter()
             .filter(|(count, _)| *count > 0)

@@ -61,6 +61,16 @@ pub(crate) enum Gate {
     Platform,
 }
 
+impl Gate {
+    /// Whether a credential of this class must not be there.
+    pub(super) fn covers(self, class: Class) -> bool {
+        match self {
+            Self::Mission => class == Class::Root,
+            Self::Platform => matches!(class, Class::Root | Class::Platform),
+        }
+    }
+}
+
 /// One side from which the question is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -217,11 +227,7 @@ impl Verdict {
 
     /// Those that the gate would not let pass.
     pub(super) fn excepted_within_gate(&self) -> impl Iterator<Item = &Excepted> {
-        self.excepted.iter().filter(|it| match it.root.class {
-            Class::Root => true,
-            Class::Platform => self.gate == Gate::Platform,
-            Class::Irreducible | Class::RootKey | Class::NotSeen => false,
-        })
+        self.excepted.iter().filter(|it| self.gate.covers(it.root.class))
     }
 
     /// How many must not be there.

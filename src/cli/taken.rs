@@ -10,7 +10,7 @@ use clap::{
     parser::ValueSource,
 };
 
-use super::Cli;
+use super::{Cli, output};
 
 /// Flags by their IDs, and the commands that have a use for them, with their subcommands. What is not listed is taken by
 /// every command.
@@ -70,6 +70,10 @@ impl Cli {
             );
             return Err(leaf(&mut command, &words).error(ErrorKind::UnknownArgument, message));
         }
+        if let Some((kind, message)) = output::refused(&matches, &words.join(" ")) {
+            command.build();
+            return Err(leaf(&mut command, &words).error(kind, message));
+        }
         Self::from_arg_matches_mut(&mut matches)
     }
 
@@ -78,9 +82,10 @@ impl Cli {
         let command = Self::command();
         let common: Vec<_> =
             command.get_arguments().filter(|it| takers(it.get_id().as_str()).is_some()).cloned().collect();
+        let output = command.get_arguments().find(|it| it.get_id() == "output").cloned();
         let names: Vec<_> = common.iter().map(|it| it.get_id().clone()).collect();
         let command = names.iter().fold(command, |command, name| command.mut_arg(name, |it| it.hide(true)));
-        shown(command, "", &common)
+        shown(command, "", &common, output.as_ref())
     }
 }
 
@@ -98,17 +103,18 @@ fn is_among(path: &str, commands: &[&str]) -> bool {
 }
 
 /// A copy of its own for each command: the parser keeps it in place of the global one.
-fn shown(mut command: Command, path: &str, common: &[clap::Arg]) -> Command {
+fn shown(mut command: Command, path: &str, common: &[clap::Arg], output: Option<&clap::Arg>) -> Command {
     let names: Vec<_> = command.get_subcommands().map(|it| it.get_name().to_owned()).collect();
     for name in names {
         let path = format!("{path} {name}").trim().to_owned();
-        command = command.mut_subcommand(name, |it| shown(it, &path, common));
+        command = command.mut_subcommand(name, |it| shown(it, &path, common, output));
     }
     if path.is_empty() {
         return command;
     }
     let taken = |id: &str| takers(id).is_some_and(|takers| is_among(path, takers));
-    command.args(common.iter().map(|it| it.clone().hide(!taken(it.get_id().as_str()))))
+    let command = command.args(common.iter().map(|it| it.clone().hide(!taken(it.get_id().as_str()))));
+    output.into_iter().fold(command, |command, it| output::with_formats(command, path, it))
 }
 
 /// The names of the command that is to be run: `["render", "store"]`.

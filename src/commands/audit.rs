@@ -4,17 +4,18 @@ use std::path::Path;
 
 use super::Exit;
 use crate::{
-    audit::{Exceptions, Gate, Outcome, Verdict, judge},
-    cli::AuditArgs,
+    audit::{Evidence, Exceptions, Gate, Outcome, Verdict, judge},
+    cli::{AuditArgs, ReportFile},
     cluster::Cluster,
     config::Settings,
     error::{Code, Error, Result},
     files::{self, Accept, MAX_SMALL},
+    redact,
     report::Report,
     target,
 };
 
-/// Runs the command.
+/// Runs the command. `now`: seconds since 1970.
 pub(crate) async fn run(
     args: &AuditArgs,
     settings: &Settings,
@@ -25,13 +26,22 @@ pub(crate) async fn run(
     let exceptions = args.exceptions.as_deref().map(exceptions).transpose()?;
     let cluster = target::require_look(settings, report).await?;
     let mut verdict = look(&cluster, args.gate).await?;
+    let now = now();
     if let Some(exceptions) = &exceptions {
-        verdict = verdict.excepting(exceptions, now());
+        verdict = verdict.excepting(exceptions, now);
+    }
+    let json = format!("{}\n", report.json_text("audit", verdict.to_json()));
+    let version = env!("CARGO_PKG_VERSION");
+    let evidence = Evidence::new(&verdict, json, report.target(), version, now, &redact::line);
+    // Before the result is printed: where one cannot be written, stdout holds nothing but the error.
+    for file in &args.report {
+        write(file, &evidence, report)?;
     }
     for line in verdict.lines() {
         report.line(line);
     }
     report.json("audit", verdict.to_json());
+    report.form(|format| (format.write)(&evidence));
     Ok(exit(&verdict))
 }
 
@@ -56,4 +66,21 @@ fn exceptions(path: &Path) -> Result<Exceptions> {
             .hint("--exceptions names a file: docs/audit.md has an example")
     })?;
     Exceptions::parse(&content, path)
+}
+
+fn write(
+    ReportFile { format, file }: &ReportFile,
+    evidence: &Evidence,
+    report: &mut Report<'_>,
+) -> Result<()> {
+    let name = file.display();
+    // As `Report::form` prints it.
+    let text = redact::document(&(format.write)(evidence));
+    files::replace(file, text.as_bytes()).map_err(|error| {
+        Error::failed(Code::ReportUnwritable, format!("the report {name} cannot be written"))
+            .caused_by(error)
+            .hint("name a file in a folder that exists and may be written: --report FORMAT=FILE")
+    })?;
+    report.detail(format_args!("Wrote {name}: {}", format.summary));
+    Ok(())
 }

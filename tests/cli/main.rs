@@ -6,6 +6,7 @@ mod attacked;
 mod attacked_audit;
 mod audit;
 mod audit_cluster;
+mod audit_reports;
 mod audit_server;
 mod bounds;
 mod buckets;

@@ -127,6 +127,11 @@ macro_rules! general {
                 "The proxy does not connect to the API server."
                 causes "The proxy refuses, or cannot be reached."
                 remedy "Check proxy-url in the kubeconfig, HTTPS_PROXY and NO_PROXY.";
+            ReportUnwritable "report-unwritable"
+                "A report of the audit cannot be written to its file."
+                causes "The folder does not exist or is read-only."
+                causes "The name is that of a folder or a device."
+                remedy "Name another file with --report FORMAT=FILE.";
             Runtime "runtime"
                 "The program cannot wait for the network or for signals on this system."
                 causes "A limit on open files or processes."

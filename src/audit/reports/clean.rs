@@ -1,0 +1,110 @@
+//! PURE. A verdict whose every text has passed a function, e.g. the one that leaves out secrets.
+
+use crate::{
+    audit::{
+        Hit,
+        exceptions::Excepted,
+        verdict::{Root, Verdict},
+    },
+    cluster::{
+        objects::Unseen,
+        snapshot::{ConfigMapKey, SecretKey},
+    },
+    target::{ClusterTarget, Target},
+};
+
+/// What a text becomes.
+pub(super) type Clean<'c> = &'c dyn Fn(&str) -> String;
+
+/// No member is left out: one that is new must be decided on here.
+pub(super) fn verdict(verdict: &Verdict, clean: Clean<'_>) -> Verdict {
+    let Verdict {
+        roots,
+        others,
+        excepted,
+        exceptions,
+        findings,
+        unknown,
+        notes,
+        unseen,
+        looked,
+        unmanaged,
+        gate,
+        stores,
+        generators,
+        installed,
+    } = verdict;
+    let hits = |hits: &[Hit]| hits.iter().map(|it| hit(it, clean)).collect();
+    let unseen = unseen.iter().map(|it| Unseen {
+        what: clean(&it.what),
+        right: clean(&it.right),
+        why: clean(&it.why),
+    });
+    Verdict {
+        roots: roots.iter().map(|it| root(it, clean)).collect(),
+        others: others.iter().map(|it| root(it, clean)).collect(),
+        excepted: excepted
+            .iter()
+            .map(|it| Excepted {
+                root: root(&it.root, clean),
+                reason: clean(&it.reason),
+                owner: clean(&it.owner),
+                until: it.until.clone(),
+                control: it.control.as_deref().map(clean),
+            })
+            .collect(),
+        exceptions: exceptions.clone(),
+        findings: hits(findings),
+        unknown: hits(unknown),
+        notes: hits(notes),
+        unseen: unseen.collect(),
+        looked: looked.iter().map(|(kind, count)| (clean(kind), *count)).collect(),
+        unmanaged: *unmanaged,
+        gate: *gate,
+        stores: *stores,
+        generators: *generators,
+        installed: *installed,
+    }
+}
+
+pub(super) fn target(target: &Target, clean: Clean<'_>) -> Option<ClusterTarget> {
+    target.cluster.as_ref().map(|cluster| ClusterTarget {
+        context: cluster.context.as_deref().map(clean),
+        server: clean(&cluster.server),
+        uid: cluster.uid.as_deref().map(clean),
+    })
+}
+
+fn hit(hit: &Hit, clean: Clean<'_>) -> Hit {
+    Hit {
+        rule: hit.rule,
+        weight: hit.weight.clone(),
+        place: clean(&hit.place),
+        why: clean(&hit.why),
+        remedy: clean(&hit.remedy),
+    }
+}
+
+fn root(root: &Root, clean: Clean<'_>) -> Root {
+    let secrets = root.secrets.iter().map(|key| SecretKey {
+        namespace: clean(&key.namespace),
+        name: clean(&key.name),
+        key: key.key.as_deref().map(clean),
+    });
+    let config_maps = root.config_maps.iter().map(|key| ConfigMapKey {
+        namespace: clean(&key.namespace),
+        name: clean(&key.name),
+        key: key.key.as_deref().map(clean),
+    });
+    Root {
+        what: clean(&root.what),
+        id: clean(&root.id),
+        secrets: secrets.collect(),
+        config_maps: config_maps.collect(),
+        objects: root.objects.iter().map(|object| clean(object)).collect(),
+        more: root.more,
+        class: root.class,
+        opens: root.opens.clone(),
+        hits: root.hits.iter().map(|it| hit(it, clean)).collect(),
+    }
+}

@@ -1,0 +1,134 @@
+//! PURE. The one value that every form is derived from.
+
+use aws_lc_rs::digest::{SHA256, digest};
+
+use super::clean::{self, Clean};
+use crate::{
+    audit::{
+        Outcome,
+        verdict::{Gate, LegName, LegState, Verdict},
+    },
+    rfc3339::rfc3339,
+    target::{ClusterTarget, Target},
+};
+
+/// One audit: what it came to, of which cluster, and when.
+#[derive(Clone, Debug)]
+pub(crate) struct Evidence {
+    pub(super) verdict: Verdict,
+    /// The JSON result as it is printed, with the line break at its end.
+    pub(super) json: String,
+    /// `None`: no cluster is named.
+    pub(super) cluster: Option<ClusterTarget>,
+    /// Of this program.
+    pub(super) version: &'static str,
+    /// When the audit ended, in seconds since 1970.
+    pub(super) time: u64,
+}
+
+impl Evidence {
+    /// `json` is the result of `-o json`, whose digest the other forms name. `clean` is what every text passes: in a
+    /// report it is one line without secrets.
+    pub(crate) fn new(
+        verdict: &Verdict,
+        json: String,
+        target: &Target,
+        version: &'static str,
+        time: u64,
+        clean: Clean<'_>,
+    ) -> Self {
+        let cluster = clean::target(target, clean);
+        Self { verdict: clean::verdict(verdict, clean), json, cluster, version, time }
+    }
+
+    pub(super) fn outcome(&self) -> Outcome {
+        self.verdict.outcome()
+    }
+
+    /// SHA-256 of the JSON result, in hexadecimal digits.
+    pub(super) fn json_digest(&self) -> String {
+        sha256(self.json.as_bytes())
+    }
+
+    pub(super) fn time_in_words(&self) -> String {
+        rfc3339(self.time)
+    }
+
+    pub(super) fn context(&self) -> Option<&str> {
+        self.cluster.as_ref()?.context.as_deref()
+    }
+
+    pub(super) fn server(&self) -> Option<&str> {
+        self.cluster.as_ref().map(|cluster| cluster.server.as_str())
+    }
+
+    pub(super) fn cluster_uid(&self) -> Option<&str> {
+        self.cluster.as_ref()?.uid.as_deref()
+    }
+
+    /// What names the cluster best.
+    pub(super) fn cluster_name(&self) -> &str {
+        self.context().or(self.server()).unwrap_or("of this pod")
+    }
+
+    /// `mission` or `platform`, as `--gate` takes it.
+    pub(super) fn gate(&self) -> &'static str {
+        gate_name(self.verdict.gate)
+    }
+
+    /// What can be read by a program that knows only exit codes.
+    pub(super) fn exit_code(&self) -> u8 {
+        match self.outcome() {
+            Outcome::Zero | Outcome::ZeroExcept => 0,
+            Outcome::Found { .. } => 1,
+            Outcome::Incomplete | Outcome::NothingToJudge => 3,
+        }
+    }
+}
+
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    hex(digest(&SHA256, bytes).as_ref())
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn gate_name(gate: Gate) -> &'static str {
+    match gate {
+        Gate::Mission => "mission",
+        Gate::Platform => "platform",
+    }
+}
+
+impl LegName {
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Self::Cluster => "cluster",
+            Self::Consumption => "consumption",
+            Self::Cloud => "cloud",
+        }
+    }
+
+    /// What is asked from this side.
+    pub(super) fn question(self) -> &'static str {
+        match self {
+            Self::Cluster => "Does a copy of such a credential lie in the cluster?",
+            Self::Consumption => "Does External Secrets Operator log in with one?",
+            Self::Cloud => "Is one active where it was issued?",
+        }
+    }
+}
+
+impl LegState {
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Self::Zero => "zero",
+            Self::Found => "found",
+            Self::Excepted => "only exceptions",
+            Self::Incomplete => "incomplete",
+            Self::NothingToJudge => "nothing to judge",
+            Self::NotLookedAt => "not looked at",
+        }
+    }
+}

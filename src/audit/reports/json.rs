@@ -1,0 +1,10 @@
+//! PURE. The JSON document of the audit itself.
+
+use super::Format;
+
+pub(super) const FORMAT: Format = Format {
+    id: "json",
+    extension: "json",
+    summary: "The whole result as JSON, byte for byte that of -o json",
+    write: |evidence| evidence.json.clone(),
+};

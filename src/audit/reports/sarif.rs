@@ -1,0 +1,208 @@
+//! PURE. SARIF 2.1.0 (OASIS), in the subset that code scanning takes: each result has a rule with help, a place and a
+//! fingerprint that does not change with the order of results.
+
+use serde_json::{Value, json};
+
+use super::{
+    Evidence, Format,
+    evidence::sha256,
+    item::{Bearing, Item, NOT_SEEN, described, items},
+    place::Place,
+    rules::judged,
+};
+use crate::{
+    audit::{Outcome, lines::BEYOND},
+    credentials::Severity,
+    redact,
+};
+
+pub(super) const FORMAT: Format =
+    Format { id: "sarif", extension: "sarif", summary: "SARIF 2.1.0, for code scanning", write };
+
+const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
+/// The rule of the result that says that nothing was judged.
+const NOTHING: &str = "nothing-to-judge";
+/// More of one result are not shown anywhere; the JSON result has them.
+const MOST_PLACES: usize = 100;
+
+fn write(evidence: &Evidence) -> String {
+    let verdict = &evidence.verdict;
+    let mut results: Vec<_> = items(verdict).iter().map(result).collect();
+    if evidence.outcome() == Outcome::NothingToJudge {
+        results.push(nothing(evidence));
+    }
+    let complete = evidence.outcome().is_complete();
+    let notifications = verdict.unseen.iter().map(|unseen| {
+        json!({
+            "level": "error",
+            "descriptor": { "id": NOT_SEEN },
+            "message": { "text": format!("{} could not be read: {}. Missing: {}.", unseen.what, unseen.why, unseen.right) },
+        })
+    });
+    let run = json!({
+        "tool": { "driver": {
+            "name": "keyless",
+            "fullName": "keyless audit",
+            "version": evidence.version,
+            "semanticVersion": evidence.version,
+            "rules": rules(evidence),
+            "notifications": [{
+                "id": NOT_SEEN,
+                "name": "NotSeen",
+                "shortDescription": { "text": "Objects that could not be read." },
+                "fullDescription": { "text": "Objects that could not be read. The verdict is INCOMPLETE." },
+                "help": { "text": "Let the audit read them; deploy/auditor grants what it needs." },
+                "defaultConfiguration": { "level": "error" },
+            }],
+        }},
+        "automationDetails": {
+            "id": format!("keyless-audit/{}/", super::escape::segment(evidence.cluster_uid().unwrap_or_else(|| evidence.cluster_name()))),
+            "description": { "text": "The long-lived credentials of one cluster." },
+        },
+        "invocations": [{
+            "executionSuccessful": complete,
+            "exitCode": evidence.exit_code(),
+            "endTimeUtc": evidence.time_in_words(),
+            "toolExecutionNotifications": notifications.collect::<Vec<_>>(),
+        }],
+        "columnKind": "utf16CodeUnits",
+        "results": results,
+        "properties": {
+            "verdict": evidence.outcome().name(),
+            "headline": verdict.headline(),
+            "complete": complete,
+            "count": verdict.count(),
+            "gate": evidence.gate(),
+            "cluster": { "context": evidence.context(), "server": evidence.server(), "uid": evidence.cluster_uid() },
+            "jsonSha256": evidence.json_digest(),
+            "beyond": BEYOND,
+        },
+    });
+    let log = json!({ "$schema": SCHEMA, "version": "2.1.0", "runs": [run] });
+    format!("{}\n", redact::ascii_escapes(&format!("{log:#}")))
+}
+
+fn rules(evidence: &Evidence) -> Vec<Value> {
+    let own = judged(&evidence.verdict).into_iter().map(|it| {
+        let recognised = [it.rule.recognised, "What to do:", it.rule.remedy].join(" ");
+        rule(
+            it.rule.name,
+            it.rule.id,
+            it.rule.meaning,
+            recognised.trim(),
+            it.rule.severity,
+            Some(it.state.name()),
+        )
+    });
+    let not_seen = rule(
+        NOT_SEEN,
+        NOT_SEEN,
+        "objects that could not be read, or that are of an unknown kind",
+        "Let the audit read them; deploy/auditor grants what it needs.",
+        Severity::High,
+        None,
+    );
+    let nothing = rule(
+        NOTHING,
+        NOTHING,
+        "External Secrets Operator is not installed, so nothing was judged",
+        "Audit the cluster that External Secrets Operator runs in.",
+        Severity::Medium,
+        None,
+    );
+    own.chain([not_seen, nothing]).collect()
+}
+
+fn rule(code: &str, id: &str, meaning: &str, help: &str, severity: Severity, state: Option<&str>) -> Value {
+    let meaning = sentence(meaning);
+    json!({
+        "id": code,
+        "name": pascal(id),
+        "shortDescription": { "text": meaning },
+        "fullDescription": { "text": meaning },
+        "help": { "text": help.trim() },
+        "defaultConfiguration": { "level": "error" },
+        "properties": {
+            "tags": ["security", "secrets"],
+            "precision": "high",
+            "problem.severity": "error",
+            "security-severity": score(severity),
+            "state": state,
+        },
+    })
+}
+
+fn result(item: &Item) -> Value {
+    let (kind, level) = match item.bearing {
+        Bearing::Fails => ("fail", "error"),
+        Bearing::Listed => ("fail", if item.severity == Severity::Medium { "note" } else { "warning" }),
+        Bearing::Open => ("open", "none"),
+        Bearing::Note => ("informational", "none"),
+    };
+    let text = format!("{} What to do: {}", sentence(&item.message()), item.remedy());
+    json!({
+        "ruleId": item.code,
+        "kind": kind,
+        "level": level,
+        "message": { "text": text },
+        "locations": item.places.iter().take(MOST_PLACES).map(location).collect::<Vec<_>>(),
+        "partialFingerprints": { "keylessId/v1": fingerprint(item.code, &item.id) },
+        "properties": {
+            "id": item.id,
+            "class": item.class.map(|class| class.letter().to_string()),
+            "morePlaces": item.more_places + item.places.len().saturating_sub(MOST_PLACES),
+            "security-severity": described(item.code).map_or(score(item.severity), |it| score(it.severity)),
+        },
+    })
+}
+
+fn nothing(evidence: &Evidence) -> Value {
+    let place =
+        Place { kind: "Cluster".into(), namespace: None, name: evidence.cluster_name().into(), path: None };
+    json!({
+        "ruleId": NOTHING,
+        "kind": "notApplicable",
+        "level": "none",
+        "message": { "text": sentence(&evidence.verdict.headline()) },
+        "locations": [location(&place)],
+        "partialFingerprints": { "keylessId/v1": fingerprint(NOTHING, "") },
+    })
+}
+
+/// The first line is as good as any: an object has none.
+fn location(place: &Place) -> Value {
+    json!({
+        "physicalLocation": { "artifactLocation": { "uri": place.uri() }, "region": { "startLine": 1 } },
+        "logicalLocations": [{ "fullyQualifiedName": place.qualified(), "name": place.name, "kind": "resource" }],
+    })
+}
+
+fn fingerprint(code: &str, id: &str) -> String {
+    sha256(format!("{}:{code}:{id}", code.len()).as_bytes())
+}
+
+/// As code scanning orders them: critical is 9.0 and more, high 7.0, medium 4.0.
+fn score(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Critical => "9.5",
+        Severity::High => "8.0",
+        Severity::Medium => "5.5",
+    }
+}
+
+/// With a capital letter and a full stop.
+fn sentence(text: &str) -> String {
+    let mut chars = text.trim().chars();
+    let first = chars.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    let text = format!("{first}{}", chars.as_str());
+    if text.ends_with(['.', '!', '?']) { text } else { format!("{text}.") }
+}
+
+fn pascal(id: &str) -> String {
+    let words = id.split('-').map(|word| {
+        let mut chars = word.chars();
+        let first = chars.next().map(|first| first.to_ascii_uppercase().to_string()).unwrap_or_default();
+        format!("{first}{}", chars.as_str())
+    });
+    words.collect()
+}
