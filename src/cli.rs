@@ -20,7 +20,13 @@ pub(crate) use self::{
     stores::{StoreFlags, VerifyStores},
     watch::{LeaseFlag, WatchArgs, parse_poll},
 };
-use crate::{audit::Gate, bucket::Addressing, cluster::ServiceAccount, commands::render::RenderArgs, redact};
+use crate::{
+    audit::Gate,
+    bucket::Addressing,
+    cluster::{ServiceAccount, snapshot::Mode},
+    commands::render::RenderArgs,
+    redact,
+};
 
 /// Let a self-managed Kubernetes cluster log in to clouds with its own short-lived tokens
 ///
@@ -138,13 +144,15 @@ pub(crate) struct ExplainArgs {
     3 INCOMPLETE or NOTHING TO JUDGE\n\n\
     For scripts: -o json gives `verdict` (zero, found, incomplete, nothing-to-judge) and `count`, which is 0 only where \
     the verdict is zero, and null where it is not known\n\n\
-    Needs: what deploy/auditor grants: get /version and /apis; list on external-secrets.io, \
+    Needs: what deploy/auditor grants, and with --mode refs or --mode metadata what deploy/auditor-refs or \
+    deploy/auditor-metadata grants (keyless render rbac --for audit --mode MODE): get /version and /apis; list on external-secrets.io, \
     generators.external-secrets.io, workloads, pods, leases, clusterrolebindings, and the applications of Argo CD and \
     Flux; get on clusterroles, the operator's customresourcedefinitions, and the ServiceAccounts that stores name; get and \
     list on Secrets and ConfigMaps\n\n\
     Examples:\n  \
     keyless audit\n  \
     keyless audit --gate platform\n  \
+    keyless audit --mode refs   # reads no Secret\n  \
     keyless audit --context prod -o json | jq .verdict\n  \
     keyless audit >audit.txt || exit 1   # a gate"
 )]
@@ -152,6 +160,10 @@ pub(crate) struct AuditArgs {
     /// What must be zero for exit code 0
     #[arg(long, value_enum, default_value_t = Gate::Mission, value_name = "GATE")]
     pub(crate) gate: Gate,
+
+    /// How far to look into Secrets. With refs and metadata the verdict is never ZERO
+    #[arg(long, value_enum, default_value_t = Mode::Deep, value_name = "MODE")]
+    pub(crate) mode: Mode,
 }
 
 /// Update the public documents with the cluster's keys

@@ -14,14 +14,18 @@ use super::{
 use crate::{
     cluster::{
         objects::Unseen,
-        snapshot::{ConfigMapKey, Inventory, SecretKey},
+        snapshot::{ConfigMapKey, Inventory, Mode, SecretKey},
     },
-    credentials::Class,
+    credentials::{Class, Outside},
 };
 
 /// What the audit came to.
 #[derive(Clone, Debug)]
 pub(crate) struct Verdict {
+    /// How far it looked into Secrets.
+    pub(crate) mode: Mode,
+    /// Secrets by their metadata, in the mode that reads it.
+    pub(crate) outside: Option<Outside>,
     /// Distinct long-lived credentials that open a cloud or a secret store.
     pub(crate) roots: Vec<Root>,
     /// Distinct ones of the other classes.
@@ -160,6 +164,8 @@ pub(crate) fn judge(inventory: &Inventory) -> Verdict {
     let sightings = &inventory.sightings;
     let unseen: BTreeSet<_> = inventory.unseen.iter().chain(&sightings.unseen).cloned().collect();
     Verdict {
+        mode: inventory.mode,
+        outside: inventory.secrets_outside.clone(),
         roots,
         others,
         findings,

@@ -13,7 +13,7 @@ use crate::{
 /// Runs the command.
 pub(crate) async fn run(args: &AuditArgs, settings: &Settings, report: &mut Report<'_>) -> Result<Exit> {
     let cluster = target::require_look(settings, report).await?;
-    let verdict = judge(&cluster.inventory().await?).through(args.gate);
+    let verdict = judge(&cluster.inventory(args.mode).await?).through(args.gate);
     for line in verdict.lines() {
         report.line(line);
     }

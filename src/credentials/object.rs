@@ -134,7 +134,7 @@ fn of_inner(outer: &Holder, object: &Value, at: &str, finds: &mut Finds) -> bool
 }
 
 /// Annotations: what `kubectl apply` and others keep there is an object of its own.
-fn of_annotations(holder: &Holder, object: &Value, at: &str, finds: &mut Finds) -> bool {
+pub(super) fn of_annotations(holder: &Holder, object: &Value, at: &str, finds: &mut Finds) -> bool {
     let annotations = object.pointer("/metadata/annotations").and_then(Value::as_object);
     let mut whole = true;
     for (name, value) in annotations.into_iter().flatten() {

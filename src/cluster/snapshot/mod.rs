@@ -16,6 +16,7 @@ mod key_text;
 mod kinds;
 mod lists;
 mod manager;
+mod mode;
 mod mounts;
 mod read;
 mod recognise;
@@ -46,6 +47,7 @@ pub(crate) use self::{
         SERVICE_ACCOUNTS,
     },
     manager::{GITOPS, Manager, manager},
+    mode::Mode,
     mounts::OWN_TOKEN,
     references::{Reference, Target, references},
     replaced::Replaced,
@@ -54,11 +56,12 @@ pub(crate) use self::{
     wanted::token_secrets,
 };
 use super::objects::{Look, Object, Unseen};
-use crate::credentials::Sightings;
+use crate::credentials::{Outside, Sightings};
 
 /// Everything of External Secrets Operator in one cluster, without the objects that only use it: what an audit needs.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Inventory {
+    pub(crate) mode: Mode,
     /// Whether the API server has its kinds.
     pub(crate) installed: bool,
     pub(crate) controllers: Vec<Controller>,
@@ -84,6 +87,8 @@ pub(crate) struct Inventory {
     pub(crate) sightings: Sightings,
     /// Whether the Secrets of the whole cluster were listed.
     secrets_listed: bool,
+    /// What their metadata tells of them, where their values were not looked at.
+    pub(crate) secrets_outside: Option<Outside>,
     /// Credentials that setup has replaced, as it noted them.
     pub(crate) replaced: Vec<Replaced>,
     pub(crate) unseen: BTreeSet<Unseen>,
