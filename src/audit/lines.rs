@@ -7,7 +7,10 @@ use super::{
     catalogue::code_of,
     verdict::{LegName, LegState, Root, Verdict},
 };
-use crate::{cluster::snapshot::Mode, credentials::{Class, Outside}};
+use crate::{
+    cluster::snapshot::Mode,
+    credentials::{Class, Outside},
+};
 
 /// Places that are shown of one credential; JSON has more of them.
 const MOST_PLACES: usize = 20;

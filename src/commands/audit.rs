@@ -5,15 +5,20 @@ use crate::{
     audit::{Outcome, judge},
     cli::AuditArgs,
     config::Settings,
-    error::Result,
+    error::{Code, Result},
     report::Report,
     target,
+    warning::Warning,
 };
 
 /// Runs the command.
 pub(crate) async fn run(args: &AuditArgs, settings: &Settings, report: &mut Report<'_>) -> Result<Exit> {
     let cluster = target::require_look(settings, report).await?;
-    let verdict = judge(&cluster.inventory(args.mode).await?).through(args.gate);
+    let inventory = cluster.inventory(args.mode).await?;
+    if let Some(message) = inventory.preflight.message(args.mode) {
+        report.warning(&Warning::new(Code::ClusterForbidden, message));
+    }
+    let verdict = judge(&inventory).through(args.gate);
     for line in verdict.lines() {
         report.line(line);
     }

@@ -8,7 +8,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Finds, Holder, kinds, object::of_annotations, sightings::Sightings};
-use crate::cluster::objects::{Items, Unseen};
+use crate::{
+    cluster::objects::{Items, Unseen},
+    guard::caught,
+};
 
 /// What the metadata of all Secrets comes to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
@@ -108,7 +111,7 @@ impl Items for OutsideReader {
     }
 
     fn take(&mut self, json: &[u8]) {
-        if self.read(json).is_none() {
+        if caught(|| self.read(json)).is_none() {
             self.sightings.unseen.insert(Unseen {
                 what: "a row of secrets".into(),
                 right: "list secrets in all namespaces".into(),
@@ -128,7 +131,9 @@ fn names_of_keys(object: &Value) -> BTreeSet<&str> {
 }
 
 fn is_time(text: &str) -> bool {
-    text.len() == 20 && text.ends_with('Z') && text.bytes().all(|b| b.is_ascii_digit() || b"-:TZ".contains(&b))
+    text.len() == 20
+        && text.ends_with('Z')
+        && text.bytes().all(|b| b.is_ascii_digit() || b"-:TZ".contains(&b))
 }
 
 #[cfg(test)]
@@ -183,7 +188,8 @@ mod tests {
     fn annotations_are_looked_through() {
         let secret = json!({"kind": "Secret", "metadata": {"name": "a"}, "data": {}, "stringData": {
             "id": format!("AK{}{}", "IA", "IOSFODNN7EXAMPLE"), "key": "kanarienvogelkanarienvogelkanarienvogel1"}});
-        let applied = json!({"annotations": {"kubectl.kubernetes.io/last-applied-configuration": secret.to_string()}});
+        let applied =
+            json!({"annotations": {"kubectl.kubernetes.io/last-applied-configuration": secret.to_string()}});
         assert_eq!(codes(&[row("Opaque", &["id", "key"], applied)]), ["KL111"]);
     }
 

@@ -6,6 +6,8 @@ mod attacked;
 mod attacked_audit;
 mod audit;
 mod audit_cluster;
+mod audit_modes;
+mod audit_rights;
 mod audit_server;
 mod bounds;
 mod buckets;

@@ -18,6 +18,7 @@ mod lists;
 mod manager;
 mod mode;
 mod mounts;
+mod preflight;
 mod read;
 mod recognise;
 mod references;
@@ -49,6 +50,7 @@ pub(crate) use self::{
     manager::{GITOPS, Manager, manager},
     mode::Mode,
     mounts::OWN_TOKEN,
+    preflight::Preflight,
     references::{Reference, Target, references},
     replaced::Replaced,
     schema::StoreSchema,
@@ -62,6 +64,7 @@ use crate::credentials::{Outside, Sightings};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Inventory {
     pub(crate) mode: Mode,
+    pub(crate) preflight: Preflight,
     /// Whether the API server has its kinds.
     pub(crate) installed: bool,
     pub(crate) controllers: Vec<Controller>,

@@ -1,12 +1,12 @@
 //! Reads everything of External Secrets Operator: first what kinds there are, then the lists, then only what they name.
-//! No more than [`IN_FLIGHT`] requests are under way at any time.
+//! No more than [`IN_FLIGHT`] of each of these are under way at any time.
 
 use std::collections::BTreeSet;
 
 use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 
 use super::{
-    Controller, Estate, Inventory, Mode, StoreSchema,
+    Controller, Estate, Inventory, Mode, Preflight, StoreSchema,
     beside::NotesRead,
     kinds::{
         self, CLUSTER_SECRET_STORES, CONFIG_MAPS, CRON_JOBS, DAEMON_SETS, DEFINITIONS, DEPLOYMENTS, JOBS,
@@ -75,7 +75,15 @@ impl Cluster {
     }
 
     async fn read(&self, depth: Depth) -> Result<(Inventory, Vec<Object>)> {
-        let kinds = match self.kinds().await? {
+        let reviews = async {
+            Ok(match depth {
+                Depth::Estate => Vec::new(),
+                Depth::Inventory(mode) => self.reviews(mode).await,
+            })
+        };
+        // Side by side: the reviews cost no time of their own.
+        let (kinds, reviews) = futures::try_join!(self.kinds(), reviews)?;
+        let kinds = match kinds {
             Look::Seen(kinds) => kinds,
             // Nothing else that such a server says is believed.
             Look::Unseen(unseen) => {
@@ -93,6 +101,7 @@ impl Cluster {
         };
         let mut inventory = Inventory {
             mode: depth.mode(),
+            preflight: Preflight::of(reviews, &kinds),
             installed: kinds.installed,
             unseen: kinds.unseen.clone(),
             stores_unseen: !kinds.unseen.is_empty(),

@@ -139,12 +139,7 @@ impl Publisher<'_> {
 
 /// The rights of a command, bound to a ServiceAccount of its own, or to `subject`. Rights of a person are bound to none
 /// without one. `mode`: of an audit.
-pub(super) fn rbac(
-    purpose: Purpose,
-    mode: Mode,
-    namespace: &str,
-    subject: Option<&Subject>,
-) -> Vec<Value> {
+pub(super) fn rbac(purpose: Purpose, mode: Mode, namespace: &str, subject: Option<&Subject>) -> Vec<Value> {
     let files: &[&str] = match (purpose, mode) {
         (Purpose::Publish, _) => &[BASE_ACCOUNTS, BASE_RBAC],
         (Purpose::Watch, _) => &[BASE_ACCOUNTS, BASE_RBAC, WATCH_RBAC],

@@ -58,7 +58,7 @@ pub(super) fn run(args: &RbacArgs, report: &mut Report<'_>) -> Result<Exit> {
         report.progress("The roles are bound to none: --user or --group binds them.");
     }
     if args.mode.is_some() && args.purpose != Purpose::Audit {
-        return Err(Error::usage(Code::Usage, "--mode is a part of --for audit")
+        return Err(Error::usage(Code::FlagForAnother, "--mode is a part of --for audit")
             .hint("leave --mode out: no other command has modes"));
     }
     show(rbac(args.purpose, args.mode.unwrap_or_default(), &args.namespace, subject.as_ref()), report)
