@@ -30,7 +30,7 @@ pub(crate) struct Preflight {
 
 /// A verb on all objects of a kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Right {
+pub(super) struct Right {
     verb: &'static str,
     group: String,
     plural: String,
@@ -38,7 +38,7 @@ struct Right {
 }
 
 /// What the API server made of one review.
-type Answer = (Right, Option<bool>);
+pub(super) type Answer = (Right, Option<bool>);
 
 #[derive(Deserialize)]
 struct Review {
