@@ -45,7 +45,8 @@ fn with_secrets() -> World {
 /// Path with query and `Accept` of each request for Secrets.
 fn asked_for_secrets(world: &World) -> Vec<(String, String)> {
     let calls = world.cluster.server(0).faults().requests();
-    let of_secrets = calls.into_iter().filter(|call| call.path.contains("/secrets"));
+    let of_secrets =
+        calls.into_iter().filter(|call| call.path.contains("/secrets?") || call.path.contains("/secrets/"));
     let accept = |headers: Vec<(String, String)>| {
         headers.into_iter().find(|(name, _)| name == "accept").map(|(_, value)| value).unwrap_or_default()
     };
