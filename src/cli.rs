@@ -22,7 +22,13 @@ pub(crate) use self::{
     stores::{StoreFlags, VerifyStores},
     watch::{LeaseFlag, WatchArgs, parse_poll},
 };
-use crate::{audit::Gate, bucket::Addressing, cluster::ServiceAccount, commands::render::RenderArgs, redact};
+use crate::{
+    audit::Gate,
+    bucket::Addressing,
+    cluster::{ServiceAccount, snapshot::Mode},
+    commands::render::RenderArgs,
+    redact,
+};
 
 /// Let a self-managed Kubernetes cluster log in to clouds with its own short-lived tokens
 ///
@@ -148,7 +154,8 @@ pub(crate) struct ExplainArgs {
     3 INCOMPLETE or NOTHING TO JUDGE\n\n\
     For scripts: -o json gives `verdict` (zero, zero-except, found, incomplete, nothing-to-judge) and `count`, which is 0 only where \
     the verdict is zero, and null where it is not known\n\n\
-    Needs: what deploy/auditor grants: get /version and /apis; list on external-secrets.io, \
+    Needs: what deploy/auditor grants, and with --mode refs or --mode metadata what deploy/auditor-refs or \
+    deploy/auditor-metadata grants (keyless render rbac --for audit --mode MODE): get /version and /apis; list on external-secrets.io, \
     generators.external-secrets.io, workloads, pods, leases, clusterrolebindings, and the applications of Argo CD and \
     Flux; get on clusterroles, the operator's customresourcedefinitions, and the ServiceAccounts that stores name; get and \
     list on Secrets and ConfigMaps\n\n\
@@ -156,6 +163,7 @@ pub(crate) struct ExplainArgs {
     keyless audit\n  \
     keyless audit --gate platform\n  \
     keyless audit --exceptions exceptions.yaml\n  \
+    keyless audit --mode refs   # reads no Secret\n  \
     keyless audit --context prod -o json | jq .verdict\n  \
     keyless audit -o sarif >audit.sarif\n  \
     keyless audit --report html=audit.html --report json=audit.json\n  \
@@ -175,6 +183,10 @@ pub(crate) struct AuditArgs {
     /// The cluster is read once
     #[arg(long, value_parser = output::parse_report, value_name = "FORMAT=FILE")]
     pub(crate) report: Vec<ReportFile>,
+
+    /// How far to look into Secrets. With refs and metadata the verdict is never ZERO
+    #[arg(long, value_enum, default_value_t = Mode::Deep, value_name = "MODE")]
+    pub(crate) mode: Mode,
 }
 
 /// State which cloud the cluster's parts tie the platform to

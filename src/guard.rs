@@ -4,6 +4,7 @@
 use std::{
     cell::Cell,
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     thread::{Builder, JoinHandle},
 };
 
@@ -24,6 +25,15 @@ pub(crate) fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> io::Res
     })
 }
 
+/// Looks at one thing on this thread, and does not wait. `None`: it panicked, or there was nothing. What `look` changes must hold
+/// even if it ends in the middle.
+pub(crate) fn caught<T>(look: impl FnOnce() -> Option<T>) -> Option<T> {
+    let was_active = ACTIVE.replace(true);
+    let ended = catch_unwind(AssertUnwindSafe(look));
+    ACTIVE.set(was_active);
+    ended.ok().flatten()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,6 +47,18 @@ mod tests {
         });
         assert!(ended.unwrap().join().is_err());
         thread("guarded", || {}).unwrap().join().unwrap();
+        assert!(!is_active());
+    }
+
+    #[test]
+    fn panic_of_one_look_is_caught() {
+        let look = |number: usize| {
+            caught(|| {
+                assert!(is_active());
+                [1, 2].get(number).copied().or_else(|| panic!("it quotes the input"))
+            })
+        };
+        assert_eq!((look(0), look(7), look(1)), (Some(1), None, Some(2)));
         assert!(!is_active());
     }
 }

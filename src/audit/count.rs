@@ -16,6 +16,7 @@ pub(super) fn take(roots: &mut BTreeMap<Identity, Root>, stored: Stored, hit: Hi
         more: 0,
         class: stored.class,
         opens: BTreeSet::new(),
+        rules: BTreeSet::new(),
         hits: Vec::new(),
     });
     root.secrets.extend(stored.secrets);
@@ -24,6 +25,7 @@ pub(super) fn take(roots: &mut BTreeMap<Identity, Root>, stored: Stored, hit: Hi
     root.more += stored.more;
     root.class = root.class.min(stored.class);
     root.opens.insert(stored.opens);
+    root.rules.insert(hit.rule);
     root.hits.push(hit);
 }
 
@@ -93,6 +95,7 @@ pub(super) fn see(roots: &mut BTreeMap<Identity, Root>, used: &Used, stored: Sto
     root.objects.extend(stored.objects);
     root.more += stored.more;
     root.class = root.class.min(stored.class);
+    root.rules.insert(hit.rule);
     if is_new {
         root.hits.push(hit);
     }

@@ -13,7 +13,10 @@ use super::{
     states::RuleState,
     verdict::{Gate, Leg, Root, Verdict},
 };
-use crate::credentials::Class;
+use crate::{
+    cluster::snapshot::Mode,
+    credentials::{Class, Outside},
+};
 
 /// Raised when a member changes its meaning or goes away; members may be added.
 const SCHEMA: &str = "keyless/audit/v1";
@@ -31,6 +34,8 @@ struct Document<'v> {
     verdict: &'static str,
     headline: String,
     gate: Gate,
+    /// How far the audit looked into Secrets.
+    mode: Mode,
     /// Everything was looked at and could be judged.
     complete: bool,
     /// Distinct credentials that must not be there. Zero only where the verdict is zero; null where it is not known.
@@ -55,6 +60,8 @@ struct Document<'v> {
     looked_through: &'v BTreeMap<String, usize>,
     /// Whether there is anything of External Secrets Operator.
     installed: bool,
+    /// What the metadata of all Secrets comes to, in the mode `metadata`; null in the others.
+    secrets_by_metadata: Option<&'v Outside>,
     beyond: &'static str,
 }
 
@@ -66,7 +73,8 @@ struct Classes {
     platform: usize,
     irreducible: usize,
     root_key: usize,
-    unmanaged: usize,
+    /// Null where Secrets were not looked into.
+    unmanaged: Option<usize>,
     not_seen: usize,
 }
 
@@ -157,6 +165,7 @@ impl Verdict {
             verdict: outcome.name(),
             headline: self.headline(),
             gate: self.gate,
+            mode: self.mode,
             complete: outcome.is_complete(),
             count: self.count(),
             legs: self.legs(),
@@ -165,7 +174,7 @@ impl Verdict {
                 platform: self.count_of(Class::Platform),
                 irreducible: self.count_of(Class::Irreducible),
                 root_key: self.count_of(Class::RootKey),
-                unmanaged: self.unmanaged,
+                unmanaged: (self.mode == Mode::Deep).then_some(self.unmanaged),
                 not_seen: self.not_seen(),
             },
             credentials: self.roots.iter().chain(&self.others).map(Credential::of).collect(),
@@ -184,6 +193,7 @@ impl Verdict {
             generators: self.generators,
             looked_through: &self.looked,
             installed: self.installed,
+            secrets_by_metadata: self.outside.as_ref(),
             beyond: BEYOND,
         })
     }

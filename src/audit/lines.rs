@@ -7,7 +7,10 @@ use super::{
     catalogue::code_of,
     verdict::{LegName, LegState, Root, Verdict},
 };
-use crate::credentials::Class;
+use crate::{
+    cluster::snapshot::Mode,
+    credentials::{Class, Outside},
+};
 
 /// Places that are shown of one credential; JSON has more of them.
 const MOST_PLACES: usize = 20;
@@ -61,6 +64,7 @@ impl Verdict {
         lines.push(String::new());
         if self.installed {
             lines.push(self.audited());
+            lines.extend(self.outside.as_ref().map(of_metadata));
             lines.push(self.classes_in_words());
             lines.push(self.legs_in_words());
         } else {
@@ -94,10 +98,13 @@ impl Verdict {
             .into_iter()
             .map(|class| format!("{} {} {}", class.letter(), class.title(), self.count_of(class)))
             .collect();
+        let unmanaged = match self.mode {
+            Mode::Deep => self.unmanaged.to_string(),
+            Mode::Refs | Mode::Metadata => "not counted".into(),
+        };
         format!(
-            "classes: {}, U unmanaged Secrets {}, X not seen {}",
+            "classes: {}, U unmanaged Secrets {unmanaged}, X not seen {}",
             counts.join(", "),
-            self.unmanaged,
             self.not_seen()
         )
     }
@@ -126,6 +133,17 @@ impl Verdict {
         });
         format!("legs: {}", legs.join(", "))
     }
+}
+
+fn of_metadata(outside: &Outside) -> String {
+    let types: Vec<_> = outside.types.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+    let types = if types.is_empty() { "none".into() } else { types.join(", ") };
+    format!(
+        "Secrets by metadata: {types}; {} keys; {} with a login of Argo CD; oldest {}",
+        outside.keys,
+        outside.argo_cd,
+        outside.oldest.as_deref().unwrap_or("not known")
+    )
 }
 
 /// Where it lies.

@@ -56,7 +56,8 @@ impl Verdict {
 
     fn state_of(&self, rule: &Described) -> (RuleState, String) {
         let is_kind = !rule.recognised.is_empty();
-        let has_hit = |root: &&Root| root.hits.iter().any(|hit| hit.rule == rule.id);
+        let has_hit =
+            |root: &&Root| root.rules.contains(rule.id) || root.hits.iter().any(|hit| hit.rule == rule.id);
         let must_go = |root: &&Root| self.gate.covers(root.class);
         let all = || self.roots.iter().chain(&self.others).filter(has_hit);
         let bad =

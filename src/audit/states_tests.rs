@@ -49,3 +49,17 @@ fn states_follow_what_was_found() {
     assert_eq!(state(&it, "stored-credential"), RuleState::NotApplicable);
     assert!(it.states().iter().all(|it| it.rule.id != "exception"));
 }
+
+/// What a store is known to log in with is recognised as well where it lies: neither of the two passes.
+#[test]
+fn kind_fails_beside_store() {
+    let text = include_str!("../../fixtures/audit/stored-credential/bad-namespace-of-the-user.yaml");
+    let it = crate::audit::judge(&crate::audit::tests::cluster(text));
+    assert!(!it.roots.is_empty());
+    for root in &it.roots {
+        for rule in &root.rules {
+            assert_eq!(state(&it, rule), RuleState::Fail, "{rule}");
+        }
+    }
+    assert!(it.roots.iter().any(|root| root.rules.len() > 1), "{it:?}");
+}

@@ -34,7 +34,7 @@ fn names(path: PathBuf) -> Vec<String> {
 }
 
 /// The cluster of a fixture. `# without a controller` says that there is none.
-fn cluster(text: &str) -> Inventory {
+pub(in crate::audit) fn cluster(text: &str) -> Inventory {
     let mut objects = objects(text);
     let has_one = objects
         .iter()

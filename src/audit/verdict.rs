@@ -15,14 +15,18 @@ use super::{
 use crate::{
     cluster::{
         objects::Unseen,
-        snapshot::{ConfigMapKey, Inventory, SecretKey},
+        snapshot::{ConfigMapKey, Inventory, Mode, SecretKey},
     },
-    credentials::Class,
+    credentials::{Class, Outside},
 };
 
 /// What the audit came to.
 #[derive(Clone, Debug)]
 pub(crate) struct Verdict {
+    /// How far it looked into Secrets.
+    pub(crate) mode: Mode,
+    /// Secrets by their metadata, in the mode that reads it.
+    pub(crate) outside: Option<Outside>,
     /// Distinct long-lived credentials that open a cloud or a secret store.
     pub(crate) roots: Vec<Root>,
     /// Distinct ones of the other classes.
@@ -149,6 +153,8 @@ pub(crate) struct Root {
     pub(crate) more: usize,
     pub(crate) class: Class,
     pub(crate) opens: BTreeSet<Opens>,
+    /// Every rule and kind that recognised it, also where its hit says nothing new.
+    pub(crate) rules: BTreeSet<&'static str>,
     pub(crate) hits: Vec<Hit>,
 }
 
@@ -184,6 +190,8 @@ pub(crate) fn judge(inventory: &Inventory) -> Verdict {
     let sightings = &inventory.sightings;
     let unseen: BTreeSet<_> = inventory.unseen.iter().chain(&sightings.unseen).cloned().collect();
     Verdict {
+        mode: inventory.mode,
+        outside: inventory.secrets_outside.clone(),
         roots,
         others,
         excepted: Vec::new(),

@@ -25,6 +25,7 @@ pub(in crate::audit) fn verdict(
                 more: 0,
                 class: Class::Root,
                 opens: BTreeSet::from([opens[number % 4]]),
+                rules: BTreeSet::new(),
                 hits: Vec::new(),
             })
             .collect(),
@@ -39,6 +40,8 @@ pub(in crate::audit) fn verdict(
             .collect(),
         looked: BTreeMap::new(),
         unmanaged: 0,
+        mode: Mode::Deep,
+        outside: None,
         gate: Gate::Mission,
         stores: 1,
         generators: 0,

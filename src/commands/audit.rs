@@ -6,13 +6,14 @@ use super::Exit;
 use crate::{
     audit::{Evidence, Exceptions, Gate, Outcome, Verdict, judge},
     cli::{AuditArgs, ReportFile},
-    cluster::Cluster,
+    cluster::{Cluster, snapshot::Mode},
     config::Settings,
     error::{Code, Error, Result},
     files::{self, Accept, MAX_SMALL},
     redact,
     report::Report,
     target,
+    warning::Warning,
 };
 
 /// Runs the command. `now`: seconds since 1970.
@@ -25,7 +26,10 @@ pub(crate) async fn run(
     // Before the cluster is looked through: that takes a while.
     let exceptions = args.exceptions.as_deref().map(exceptions).transpose()?;
     let cluster = target::require_look(settings, report).await?;
-    let mut verdict = look(&cluster, args.gate).await?;
+    let (mut verdict, missing) = look(&cluster, args.mode, args.gate).await?;
+    if let Some(missing) = missing {
+        report.warning(&Warning::new(Code::ClusterForbidden, missing));
+    }
     let now = now();
     if let Some(exceptions) = &exceptions {
         verdict = verdict.excepting(exceptions, now);
@@ -45,9 +49,10 @@ pub(crate) async fn run(
     Ok(exit(&verdict))
 }
 
-/// Looks, and judges.
-pub(super) async fn look(cluster: &Cluster, gate: Gate) -> Result<Verdict> {
-    Ok(judge(&cluster.inventory().await?).through(gate))
+/// Looks, and judges. With the rights that are missing for that, in words.
+pub(super) async fn look(cluster: &Cluster, mode: Mode, gate: Gate) -> Result<(Verdict, Option<String>)> {
+    let inventory = cluster.inventory(mode).await?;
+    Ok((judge(&inventory).through(gate), inventory.preflight.message(mode)))
 }
 
 /// How the command ends.

@@ -29,6 +29,11 @@ impl Holder {
         })
     }
 
+    /// Of a type that the object itself does not say.
+    pub(super) fn of_type(kind: &str, object: &Value, secret_type: &str) -> Option<Self> {
+        Some(Self { secret_type: secret_type.to_owned(), ..Self::of(kind, object)? })
+    }
+
     pub(super) fn label(&self, name: &str) -> Option<&str> {
         self.labels.iter().find(|(label, _)| label == name).map(|(_, value)| value.as_str())
     }

@@ -10,6 +10,7 @@ mod holder;
 mod kinds;
 mod layers;
 mod object;
+mod outside;
 mod pem_text;
 mod pkcs12;
 mod sightings;
@@ -20,6 +21,7 @@ pub(crate) use self::{
     find::{Find, Finds, Same, Who},
     kinds::KINDS,
     object::Reader,
+    outside::{Outside, OutsideReader},
     sightings::{Place, Sighting, Sightings},
 };
 use self::{holder::Holder, layers::Part};

@@ -11,7 +11,10 @@ use super::{
     layers::{look_at_pairs, look_into, look_into_json},
     sightings::Sightings,
 };
-use crate::cluster::objects::{Items, Resource, Unseen, broken_item, name_of};
+use crate::{
+    cluster::objects::{Items, Resource, Unseen, broken_item, name_of},
+    guard::caught,
+};
 
 /// Longer values are not taken for a part of a pair.
 const LONGEST_OF_PAIR: usize = 64 << 10;
@@ -34,8 +37,12 @@ impl Items for Reader<'_> {
     }
 
     fn take(&mut self, json: &[u8]) {
-        let read = serde_json::from_slice::<Value>(json).ok();
-        let taken = read.and_then(|object| self.sightings.take(&self.resource.kind, &object));
+        // One object that this program fails at is one that was not seen, and not the end of the audit. What is found in it is added
+        // at its end: nothing is half there.
+        let taken = caught(|| {
+            let object = serde_json::from_slice::<Value>(json).ok()?;
+            self.sightings.take(&self.resource.kind, &object)
+        });
         if taken.is_none() {
             self.sightings.unseen.insert(broken_item(self.resource, name_of(json).as_deref()));
         }
@@ -134,7 +141,7 @@ fn of_inner(outer: &Holder, object: &Value, at: &str, finds: &mut Finds) -> bool
 }
 
 /// Annotations: what `kubectl apply` and others keep there is an object of its own.
-fn of_annotations(holder: &Holder, object: &Value, at: &str, finds: &mut Finds) -> bool {
+pub(super) fn of_annotations(holder: &Holder, object: &Value, at: &str, finds: &mut Finds) -> bool {
     let annotations = object.pointer("/metadata/annotations").and_then(Value::as_object);
     let mut whole = true;
     for (name, value) in annotations.into_iter().flatten() {

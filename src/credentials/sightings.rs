@@ -66,6 +66,16 @@ impl Sightings {
         if finds.is_empty() && holder.kind == "Secret" && is_opaque(&holder.secret_type) {
             self.unmanaged += 1;
         }
+        self.put(holder, finds);
+    }
+
+    /// An object that was not looked into: only what lies outside of its values was seen.
+    pub(super) fn add_outside(&mut self, holder: &Holder, finds: Vec<Find>) {
+        *self.looked.entry(format!("{} (metadata)", holder.kind)).or_default() += 1;
+        self.put(holder, finds);
+    }
+
+    fn put(&mut self, holder: &Holder, finds: Vec<Find>) {
         for Find { kind, class, who, what, at, .. } in finds {
             let place = Place {
                 kind: holder.kind.clone(),

@@ -9,16 +9,15 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    estate::{Estate, store},
+    estate::Estate,
     world::{ISSUER, Ran, World},
 };
 
-const USER: &str = "auditor";
+pub(crate) const USER: &str = "auditor";
 const RBAC: &str = "rbac.authorization.k8s.io/v1";
-const GENERATORS: &str = include_str!("../lab/fixtures/crds/eso-generators-min.yaml");
 
 /// Verb and resource of each single right in the roles of this folder, and the namespace that it is for; paths as they are.
-fn rights(folder: &str) -> Vec<Given> {
+pub(crate) fn rights(folder: &str) -> Vec<Given> {
     let objects = manifests(folder, "rbac.yaml");
     let texts = |value: &Value| -> Vec<String> {
         value.as_array().into_iter().flatten().map(|text| text.as_str().unwrap().to_owned()).collect()
@@ -42,14 +41,14 @@ fn rights(folder: &str) -> Vec<Given> {
 }
 
 #[derive(Clone, Debug)]
-struct Given {
-    verb: String,
-    resource: String,
-    namespace: Option<String>,
+pub(crate) struct Given {
+    pub(crate) verb: String,
+    pub(crate) resource: String,
+    pub(crate) namespace: Option<String>,
 }
 
 /// A user to whom the roles of these folders are bound, and who has no other right.
-fn user(world: &World, folders: &[&str]) {
+pub(crate) fn user(world: &World, folders: &[&str]) {
     world.cluster.add_user(USER, &[]);
     for folder in folders {
         for object in manifests(folder, "rbac.yaml") {
@@ -76,128 +75,6 @@ fn user(world: &World, folders: &[&str]) {
 fn manifests(folder: &str, file: &str) -> Vec<Value> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(folder).join(file);
     serde_saphyr::from_multiple(&fs::read_to_string(path).unwrap()).unwrap()
-}
-
-/// Every kind of thing that an audit looks at: keys in a Secret, a file in a ConfigMap, a ServiceAccount, the
-/// operator's pod and its rights.
-fn estate() -> Estate {
-    let estate = Estate::new();
-    estate.world.cluster.load_crds(GENERATORS);
-    for (group, plural, kind) in [
-        ("argoproj.io", "applications", "Application"),
-        ("argoproj.io", "applicationsets", "ApplicationSet"),
-        ("helm.cattle.io", "helmcharts", "HelmChart"),
-        ("helm.toolkit.fluxcd.io", "helmreleases", "HelmRelease"),
-    ] {
-        estate.world.cluster.load_crds(&format!(
-            "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {{name: {plural}.{group}}}\n\
-             spec:\n  group: {group}\n  scope: Namespaced\n  names: {{kind: {kind}, listKind: {kind}List, plural: {plural}, \
-             singular: {}}}\n  versions:\n  - {{name: v1, served: true, storage: true, schema: {{openAPIV3Schema: \
-             {{type: object, x-kubernetes-preserve-unknown-fields: true}}}}}}\n",
-            kind.to_lowercase()
-        ));
-    }
-    let put = |object: Value| estate.world.cluster.put_object(object);
-    // A second operator that only its lease tells.
-    put(
-        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "second-x2x4k", "namespace": "second"},
-        "spec": {"containers": [{"name": "it", "image": "mirror.lab.test/it@sha256:00"}]}}),
-    );
-    put(json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
-        "metadata": {"name": "external-secrets-controller", "namespace": "second"},
-        "spec": {"holderIdentity": "second-x2x4k_2f9c"}}));
-    let named = |name: &str| json!({"name": name, "namespace": "external-secrets", "key": "account.json"});
-    for (name, provider) in [
-        (
-            "file",
-            json!({"gcpsm": {"projectID": "acme-prod", "auth": {"workloadIdentityFederation": {"credConfig": named("account")}}}}),
-        ),
-        (
-            "vault",
-            json!({"vault": {"server": "https://vault.lab.test", "auth": {"kubernetes": {"mountPath": "k", "role": "r",
-            "serviceAccountRef": {"name": "eso", "namespace": "external-secrets"}}}}}),
-        ),
-    ] {
-        let mut object = store(name, "unused");
-        object["spec"]["provider"] = provider;
-        put(object);
-    }
-    put(
-        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "account", "namespace": "external-secrets"},
-        "data": {"account.json": r#"{"type": "external_account", "credential_source": {"url": "http://169.254.169.254/token"}}"#}}),
-    );
-    put(
-        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "eso", "namespace": "external-secrets"}}),
-    );
-    let rbac = "rbac.authorization.k8s.io";
-    put(json!({"apiVersion": format!("{rbac}/v1"), "kind": "ClusterRole", "metadata": {"name": "eso"},
-        "rules": [{"apiGroups": [""], "resources": ["serviceaccounts/token"], "verbs": ["create"]}]}));
-    put(
-        json!({"apiVersion": format!("{rbac}/v1"), "kind": "ClusterRoleBinding", "metadata": {"name": "eso"},
-        "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": "eso"},
-        "subjects": [{"kind": "ServiceAccount", "name": "external-secrets", "namespace": "external-secrets"}]}),
-    );
-    estate
-}
-
-fn audit(world: &World) -> Ran {
-    let mut command = world.command(&["audit"]);
-    command.env("KUBECONFIG", world.dir.path().join(format!("{USER}.kubeconfig")));
-    command.output().unwrap().into()
-}
-
-#[test]
-fn audit_needs_exactly_its_rights() {
-    let rights = rights("auditor");
-    assert!(
-        rights.iter().all(|given| given.verb == "get" || given.verb == "list"),
-        "it only looks: {rights:?}"
-    );
-    let estate = estate();
-    user(&estate.world, &["auditor"]);
-    let whole = audit(&estate.world).ends(1);
-    assert_eq!(
-        whole.out.lines().next(),
-        Some("1 LONG-LIVED credential opens the secret stores"),
-        "{}",
-        whole.out
-    );
-    assert!(whole.out.contains("may mint a token for every ServiceAccount"), "{}", whole.out);
-    for without in ["not judged", "could not be read", "is not known"] {
-        assert!(!whole.out.contains(without), "{}", whole.out);
-    }
-    let absent = World::new(1);
-    user(&absent, &["auditor"]);
-    audit(&absent).ends(3).says("NOTHING TO JUDGE");
-    for Given { verb, resource, namespace } in &rights {
-        if resource == "namespaces" {
-            // The verdict is whole without it, but does not say of which cluster.
-            estate.world.cluster.deny(USER, verb, resource);
-            let ran = audit(&estate.world).ends(1);
-            assert!(
-                ran.err.contains("warning[cluster-uid-unknown]") && ran.err.contains("get namespaces"),
-                "{}",
-                ran.err
-            );
-            estate.world.cluster.forgive(USER);
-            continue;
-        }
-        // Where there are stores, they are there in some version: only where there are none the schema matters.
-        let world = if resource.starts_with("customresourcedefinitions") { &absent } else { &estate.world };
-        world.cluster.deny(USER, verb, resource);
-        let ran = audit(world);
-        let named = match resource.strip_prefix('/') {
-            Some(path) => format!("get the non-resource URL `/{}", path.trim_end_matches('*')),
-            None => format!("{verb} {resource}"),
-        };
-        assert!(ran.out.contains(&named), "{verb} {resource} in {namespace:?} is not named\n{}", ran.out);
-        let headline = ran.out.lines().next().unwrap();
-        // Whose tokens the operator may mint is a note.
-        let is_note = resource.starts_with("clusterrole");
-        assert_eq!(headline.contains("INCOMPLETE"), !is_note, "{verb} {resource}: {headline}");
-        assert!(!is_note || ran.out.contains("is not known"), "{}", ran.out);
-        world.cluster.forgive(USER);
-    }
 }
 
 #[test]

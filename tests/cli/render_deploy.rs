@@ -99,7 +99,9 @@ fn rendered_deployment_equals_its_component() {
 
 #[test]
 fn every_file_of_deploy_is_listed() {
-    for folder in ["base", "deployment", "keys", "auditor", "coupling", "setup"] {
+    for folder in
+        ["base", "deployment", "keys", "auditor", "auditor-refs", "auditor-metadata", "coupling", "setup"]
+    {
         let kustomization = yaml(&text(&format!("{folder}/kustomization.yaml"))).remove(0);
         let listed: BTreeSet<_> = kustomization["resources"]
             .as_array()
@@ -133,6 +135,10 @@ fn rendered_rbac_equals_deploy() {
     ] {
         assert_eq!(rendered(&["rbac", "--for", purpose]), of(folders, roles_only), "{purpose}");
     }
+    for (mode, folder) in [("refs", "auditor-refs"), ("metadata", "auditor-metadata"), ("deep", "auditor")] {
+        assert_eq!(rendered(&["rbac", "--for", "audit", "--mode", mode]), of(&[folder], false), "{mode}");
+    }
+    assert_eq!(render(&["rbac", "--for", "publish", "--mode", "refs"]).code, Some(2));
     render(&["rbac", "--for", "setup"]).ends(0).says("bound to none");
 }
 

@@ -29,6 +29,8 @@ pub(super) fn verdict(verdict: &Verdict, clean: Clean<'_>) -> Verdict {
         unseen,
         looked,
         unmanaged,
+        mode,
+        outside,
         gate,
         stores,
         generators,
@@ -60,6 +62,8 @@ pub(super) fn verdict(verdict: &Verdict, clean: Clean<'_>) -> Verdict {
         unseen: unseen.collect(),
         looked: looked.iter().map(|(kind, count)| (clean(kind), *count)).collect(),
         unmanaged: *unmanaged,
+        mode: *mode,
+        outside: outside.clone(),
         gate: *gate,
         stores: *stores,
         generators: *generators,
@@ -105,6 +109,7 @@ fn root(root: &Root, clean: Clean<'_>) -> Root {
         more: root.more,
         class: root.class,
         opens: root.opens.clone(),
+        rules: root.rules.clone(),
         hits: root.hits.iter().map(|it| hit(it, clean)).collect(),
     }
 }

@@ -224,6 +224,7 @@ fn root(class: Class, id: &str, what: &str) -> Root {
         more: 0,
         class,
         opens: BTreeSet::from([Opens::Unused]),
+        rules: Default::default(),
         hits: Vec::new(),
     }
 }

@@ -22,6 +22,8 @@ pub(super) enum Malformed {
 /// The state between two pieces.
 #[derive(Debug, Default)]
 pub(super) struct ListJson {
+    /// The items of a `Table` are its `rows`.
+    of_rows: bool,
     depth: usize,
     in_string: bool,
     escaped: bool,
@@ -46,6 +48,15 @@ enum Place {
 }
 
 impl ListJson {
+    /// Of a `Table`, `meta.k8s.io/v1`.
+    pub(super) fn of_rows() -> Self {
+        Self { of_rows: true, ..Self::default() }
+    }
+
+    fn name_of_items(&self) -> &'static [u8] {
+        if self.of_rows { b"rows" } else { b"items" }
+    }
+
     /// Takes the next piece, and hands on every item that ends in it.
     pub(super) fn feed(&mut self, piece: &[u8], take: &mut dyn FnMut(&[u8])) -> Result<(), Malformed> {
         let mut at = 0;
@@ -106,7 +117,7 @@ impl ListJson {
             }
             b':' if self.depth == 1 && self.place == Place::Rest => {
                 let name = self.rest.get(self.last_string.0..self.last_string.1);
-                if name == Some(b"items") {
+                if name == Some(self.name_of_items()) {
                     if std::mem::replace(&mut self.seen_items, true) {
                         return Err(Malformed::Items);
                     }

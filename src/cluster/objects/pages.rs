@@ -6,6 +6,7 @@ use super::{
     Look, Resource, Strict, Unseen,
     list_json::{ListJson, Malformed},
     read::unseen_or_error,
+    stream::JSON,
 };
 use crate::{
     cluster::Cluster,
@@ -35,13 +36,60 @@ pub(crate) trait Items: Send {
     fn take(&mut self, json: &[u8]);
 }
 
+/// What is asked for of each object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// All of it.
+    Whole,
+    /// What a `Table` has of it: its metadata, and the columns of its kind.
+    Row,
+}
+
+/// `includeObject=Metadata` is sent all the same: it must never become another default.
+const METADATA_ALONE: &str = "includeObject=Metadata";
+/// The columns of a `Table` of Secrets (kubernetes/kubernetes pkg/printers/internalversion, `secretColumnDefinitions`).
+const COLUMNS: [&str; 4] = ["Name", "Type", "Data", "Age"];
+
+impl Form {
+    fn accept(self) -> &'static str {
+        match self {
+            Self::Whole => JSON,
+            // Nothing else is accepted: a server that has no such form must refuse, and not send whole Secrets.
+            Self::Row => "application/json;as=Table;v=v1;g=meta.k8s.io",
+        }
+    }
+}
+
 /// A list without its items.
 #[derive(Deserialize)]
 struct Rest {
     kind: Option<String>,
     metadata: Option<ListMeta>,
-    #[expect(dead_code, reason = "a list that has them by another spelling is refused as having two")]
-    items: Vec<IgnoredAny>,
+    /// A list that has them by another spelling as well is refused as having two.
+    items: Option<Vec<IgnoredAny>>,
+    rows: Option<Vec<IgnoredAny>>,
+    #[serde(default, rename = "columnDefinitions")]
+    columns: Vec<Column>,
+}
+
+#[derive(Deserialize)]
+struct Column {
+    name: String,
+}
+
+impl Rest {
+    /// Whether it is what was asked for.
+    fn is(&self, form: Form) -> bool {
+        let kind = self.kind.as_deref().unwrap_or_default();
+        match form {
+            Form::Whole => kind.ends_with("List") && self.items.is_some(),
+            Form::Row => {
+                kind == "Table"
+                    && self.rows.is_some()
+                    && self.columns.iter().map(|column| column.name.as_str()).eq(COLUMNS)
+            }
+        }
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -62,10 +110,20 @@ impl Cluster {
         selector: &str,
         items: &mut dyn Items,
     ) -> Result<()> {
+        self.each(resource, namespace, (selector, Form::Whole), items).await
+    }
+
+    async fn each(
+        &self,
+        resource: &Resource,
+        namespace: Option<&str>,
+        (selector, form): (&str, Form),
+        items: &mut dyn Items,
+    ) -> Result<()> {
         let mut restarts = 0;
         loop {
             items.begin();
-            match self.each_once(resource, namespace, selector, items).await {
+            match self.each_once(resource, namespace, (selector, form), items).await {
                 // The list's snapshot is gone from etcd. What was read so far may no longer be true.
                 Err(error) if error.code == Code::ClusterGone && restarts < RESTARTS => restarts += 1,
                 // The connection broke before the answer: many lists share one, and one of them may have broken it.
@@ -83,8 +141,27 @@ impl Cluster {
         selector: &str,
         items: &mut dyn Items,
     ) -> Result<Look<()>> {
+        self.look_at_each(resource, namespace, (selector, Form::Whole), items).await
+    }
+
+    /// The rows of a `Table` of all objects of a kind: their metadata and columns. Nothing else of them is asked for.
+    pub(crate) async fn look_for_each_row(
+        &self,
+        resource: &Resource,
+        items: &mut dyn Items,
+    ) -> Result<Look<()>> {
+        self.look_at_each(resource, None, (METADATA_ALONE, Form::Row), items).await
+    }
+
+    async fn look_at_each(
+        &self,
+        resource: &Resource,
+        namespace: Option<&str>,
+        asked: (&str, Form),
+        items: &mut dyn Items,
+    ) -> Result<Look<()>> {
         let right = resource.right("list", namespace, None);
-        match self.each_object(resource, namespace, selector, items).await {
+        match self.each(resource, namespace, asked, items).await {
             Ok(()) => Ok(Look::Seen(())),
             Err(error) => {
                 let what = match namespace {
@@ -100,7 +177,7 @@ impl Cluster {
         &self,
         resource: &Resource,
         namespace: Option<&str>,
-        selector: &str,
+        (selector, form): (&str, Form),
         items: &mut dyn Items,
     ) -> Result<()> {
         let right = resource.right("list", namespace, None);
@@ -118,9 +195,12 @@ impl Cluster {
                 page.push_str("&continue=");
                 page.extend(url::form_urlencoded::byte_serialize(token.as_bytes()));
             }
-            let mut list = ListJson::default();
+            let mut list = match form {
+                Form::Whole => ListJson::default(),
+                Form::Row => ListJson::of_rows(),
+            };
             let (mut count, mut length) = (0_usize, 0_usize);
-            self.stream(&page, None, &right, MAX_PAGE, &mut |piece| {
+            self.stream(&page, None, &right, (form.accept(), MAX_PAGE), &mut |piece| {
                 let mut take = |item: &[u8]| {
                     count += 1;
                     items.take(item);
@@ -132,7 +212,7 @@ impl Cluster {
             let rest = list.finish().map_err(|why| broken(describe(why)))?;
             // The parser's own message would quote the answer.
             let rest: Rest = serde_json::from_slice(&rest).map_err(|_| broken("the answer is no list"))?;
-            if !rest.kind.is_some_and(|kind| kind.ends_with("List")) {
+            if !rest.is(form) {
                 return Err(broken("the answer is no list"));
             }
             let ListMeta { token: next, remaining_item_count } = rest.metadata.unwrap_or_default();

@@ -142,7 +142,7 @@ impl Cluster {
         self.whole(path, None, right).await.map(Option::unwrap_or_default)
     }
 
-    pub(super) async fn ask_objects(
+    pub(in crate::cluster) async fn ask_objects(
         &self,
         method: Method,
         path: &str,

@@ -13,6 +13,8 @@ use crate::{
     http as our_http,
 };
 
+/// Objects as they are.
+pub(super) const JSON: &str = "application/json";
 /// More than that a refusal does not have to say.
 const MAX_REFUSAL: usize = 64 << 10;
 
@@ -41,13 +43,13 @@ struct Details<'a> {
 
 impl Cluster {
     /// Asks the kubeconfig's address and hands on the body of a success, piece by piece. `name` is the object that is
-    /// asked for, if it is one; `limit` is in bytes.
+    /// asked for, if it is one; `accept` is its form, `limit` is in bytes.
     pub(super) async fn stream(
         &self,
         path: &str,
         name: Option<&str>,
         right: &str,
-        limit: usize,
+        (accept, limit): (&str, usize),
         take: &mut (dyn FnMut(&[u8]) -> Result<()> + Send),
     ) -> Result<Answered> {
         let place = format!("GET {}{path}", self.base);
@@ -56,7 +58,7 @@ impl Cluster {
             let request = Request::builder()
                 .method(Method::GET)
                 .uri(format!("{}{path}", self.base))
-                .header(http::header::ACCEPT, "application/json")
+                .header(http::header::ACCEPT, accept)
                 .body(Body::empty())
                 .map_err(|error| {
                     Error::failed(Code::ClusterRequest, format!("{place} cannot be asked"))
@@ -106,7 +108,7 @@ impl Cluster {
     pub(super) async fn whole(&self, path: &str, name: Option<&str>, right: &str) -> Result<Option<Vec<u8>>> {
         let mut body = Vec::new();
         let answered = self
-            .stream(path, name, right, MAX_ANSWER, &mut |piece| {
+            .stream(path, name, right, (JSON, MAX_ANSWER), &mut |piece| {
                 body.extend_from_slice(piece);
                 Ok(())
             })

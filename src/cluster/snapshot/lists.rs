@@ -11,7 +11,7 @@ use crate::{
         Cluster, ServiceAccount,
         objects::{Items, Look, Object, Resource, Unseen, broken_item, name_of},
     },
-    credentials::Sightings,
+    credentials::{Outside, Sightings},
     error::Result,
 };
 
@@ -28,6 +28,8 @@ pub(super) enum Taken {
         sightings: Sightings,
         secrets: bool,
     },
+    /// Secrets by their metadata.
+    Outside(Sightings, Outside),
     Notes(Vec<Replaced>, BTreeSet<Unseen>),
     Bindings(Bindings),
     Leases(Vec<Name>),

@@ -16,7 +16,9 @@ mod key_text;
 mod kinds;
 mod lists;
 mod manager;
+mod mode;
 mod mounts;
+mod preflight;
 mod read;
 mod recognise;
 mod references;
@@ -46,7 +48,9 @@ pub(crate) use self::{
         SERVICE_ACCOUNTS,
     },
     manager::{GITOPS, Manager, manager},
+    mode::Mode,
     mounts::OWN_TOKEN,
+    preflight::Preflight,
     references::{Reference, Target, references},
     replaced::Replaced,
     schema::StoreSchema,
@@ -54,11 +58,13 @@ pub(crate) use self::{
     wanted::token_secrets,
 };
 use super::objects::{Look, Object, Unseen};
-use crate::credentials::Sightings;
+use crate::credentials::{Outside, Sightings};
 
 /// Everything of External Secrets Operator in one cluster, without the objects that only use it: what an audit needs.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Inventory {
+    pub(crate) mode: Mode,
+    pub(crate) preflight: Preflight,
     /// Whether the API server has its kinds.
     pub(crate) installed: bool,
     pub(crate) controllers: Vec<Controller>,
@@ -84,6 +90,8 @@ pub(crate) struct Inventory {
     pub(crate) sightings: Sightings,
     /// Whether the Secrets of the whole cluster were listed.
     secrets_listed: bool,
+    /// What their metadata tells of them, where their values were not looked at.
+    pub(crate) secrets_outside: Option<Outside>,
     /// Credentials that setup has replaced, as it noted them.
     pub(crate) replaced: Vec<Replaced>,
     pub(crate) unseen: BTreeSet<Unseen>,

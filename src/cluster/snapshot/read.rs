@@ -1,12 +1,12 @@
 //! Reads everything of External Secrets Operator: first what kinds there are, then the lists, then only what they name.
-//! No more than [`IN_FLIGHT`] requests are under way at any time.
+//! No more than [`IN_FLIGHT`] of each of these are under way at any time.
 
 use std::collections::BTreeSet;
 
 use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 
 use super::{
-    Controller, Estate, Inventory, StoreSchema,
+    Controller, Estate, Inventory, Mode, Preflight, StoreSchema,
     beside::NotesRead,
     kinds::{
         self, CLUSTER_SECRET_STORES, CONFIG_MAPS, CRON_JOBS, DAEMON_SETS, DEFINITIONS, DEPLOYMENTS, JOBS,
@@ -23,7 +23,7 @@ use crate::{
         Cluster, is_label, is_subdomain,
         objects::{Collected, Items, Look, Object, Resource, Unseen, broken_item},
     },
-    credentials::Reader,
+    credentials::{OutsideReader, Reader},
     error::Result,
 };
 
@@ -38,14 +38,23 @@ enum Depth {
     /// Stores and their users whole, to change something.
     Estate,
     /// Of the users only what they use; beside it every place where a credential could be.
-    Inventory,
+    Inventory(Mode),
+}
+
+impl Depth {
+    fn mode(self) -> Mode {
+        match self {
+            Self::Estate => Mode::Deep,
+            Self::Inventory(mode) => mode,
+        }
+    }
 }
 
 impl Cluster {
     /// Everything of External Secrets Operator that an audit needs. What may not be read is in `unseen`; only a
     /// cluster that does not answer at all is an error.
-    pub(crate) async fn inventory(&self) -> Result<Inventory> {
-        Ok(self.read(Depth::Inventory).await?.0)
+    pub(crate) async fn inventory(&self, mode: Mode) -> Result<Inventory> {
+        Ok(self.read(Depth::Inventory(mode)).await?.0)
     }
 
     /// Everything of External Secrets Operator, with the installed schemas and the users whole.
@@ -66,18 +75,33 @@ impl Cluster {
     }
 
     async fn read(&self, depth: Depth) -> Result<(Inventory, Vec<Object>)> {
-        let kinds = match self.kinds().await? {
+        let reviews = async {
+            Ok(match depth {
+                Depth::Estate => Vec::new(),
+                Depth::Inventory(mode) => self.reviews(mode).await,
+            })
+        };
+        // Side by side: the reviews cost no time of their own.
+        let (kinds, reviews) = futures::try_join!(self.kinds(), reviews)?;
+        let kinds = match kinds {
             Look::Seen(kinds) => kinds,
             // Nothing else that such a server says is believed.
             Look::Unseen(unseen) => {
                 let unseen = BTreeSet::from([unseen]);
-                let inventory =
-                    Inventory { installed: true, unseen, stores_unseen: true, ..Inventory::default() };
+                let inventory = Inventory {
+                    mode: depth.mode(),
+                    installed: true,
+                    unseen,
+                    stores_unseen: true,
+                    ..Inventory::default()
+                };
                 return Ok((inventory, Vec::new()));
             }
             Look::Absent => return Ok((Inventory::default(), Vec::new())),
         };
         let mut inventory = Inventory {
+            mode: depth.mode(),
+            preflight: Preflight::of(reviews, &kinds),
             installed: kinds.installed,
             unseen: kinds.unseen.clone(),
             stores_unseen: !kinds.unseen.is_empty(),
@@ -100,10 +124,16 @@ impl Cluster {
             lists.push(self.controllers_of(resource, depth).boxed());
         }
         lists.push(self.bindings().boxed());
-        if depth == Depth::Inventory {
+        if let Depth::Inventory(mode) = depth {
             lists.push(self.controllers_of(&PODS, depth).boxed());
             let own = [&REPLICA_SETS, &JOBS, &CRON_JOBS].into_iter().filter(|resource| kinds.reads(resource));
-            for resource in [&SECRETS, &CONFIG_MAPS].into_iter().chain(own) {
+            match mode {
+                Mode::Refs => {}
+                Mode::Metadata => lists.push(self.outside_of_secrets().boxed()),
+                Mode::Deep => lists.push(self.sightings_of(&SECRETS).boxed()),
+            }
+            inventory.unseen.extend(mode.not_seen());
+            for resource in [&CONFIG_MAPS].into_iter().chain(own) {
                 lists.push(self.sightings_of(resource).boxed());
             }
             for resource in &of_others {
@@ -124,7 +154,7 @@ impl Cluster {
         }
         drop(answers);
         inventory.in_order();
-        if depth == Depth::Inventory {
+        if depth != Depth::Estate {
             self.take_leaders(&mut inventory, &leases).await?;
         }
         self.take_named(&mut inventory, depth).await?;
@@ -176,7 +206,7 @@ impl Cluster {
         let mut sightings = Reader::new(resource);
         let look = match depth {
             Depth::Estate => self.look_for_each(resource, None, "", &mut read).await?,
-            Depth::Inventory => {
+            Depth::Inventory(_) => {
                 self.look_for_each(resource, None, "", &mut Both(&mut read, &mut sightings)).await?
             }
         };
@@ -197,6 +227,15 @@ impl Cluster {
         let mut sightings = read.sightings;
         sightings.unseen = with(look, std::mem::take(&mut sightings.unseen));
         Ok(Taken::Sightings { sightings, secrets: is_whole && resource.name() == SECRETS.name() })
+    }
+
+    /// The Secrets by their metadata: no value of one is asked for.
+    async fn outside_of_secrets(&self) -> Result<Taken> {
+        let mut read = OutsideReader::default();
+        let look = self.look_for_each_row(&SECRETS, &mut read).await?;
+        let (mut sightings, outside) = read.ended();
+        sightings.unseen = with(look, std::mem::take(&mut sightings.unseen));
+        Ok(Taken::Outside(sightings, outside))
     }
 
     async fn bindings(&self) -> Result<Taken> {
@@ -253,7 +292,7 @@ impl Cluster {
         // A second time for what the ServiceAccounts name.
         let tokens = inventory.wanted_tokens();
         self.take_wanted(inventory, tokens).await?;
-        if depth == Depth::Estate || !inventory.installed || inventory.secrets_listed {
+        if depth != Depth::Inventory(Mode::Deep) || !inventory.installed || inventory.secrets_listed {
             return Ok(());
         }
         // Those of the whole cluster could not be listed; those beside the stores perhaps can.
@@ -276,11 +315,14 @@ impl Cluster {
         let Wanted { secrets, config_maps, accounts } = wanted;
         // Tenants write what they like, and nothing can be there under such a name.
         let can_be = |(namespace, name): &Name| is_label(namespace) && is_subdomain(name);
+        let not_seen = inventory.mode.not_seen();
+        let not_seen = not_seen.as_ref();
         let mut seen = stream::iter(&secrets)
             .map(|(name, keys)| async move {
-                let secret = match can_be(name) {
-                    true => self.body_of(&SECRETS, name).await?,
-                    false => Look::Absent,
+                let secret = match (can_be(name), not_seen) {
+                    (true, None) => self.body_of(&SECRETS, name).await?,
+                    (true, Some(unseen)) => Look::Unseen(unseen.clone()),
+                    (false, _) => Look::Absent,
                 };
                 Result::Ok((keys, secret))
             })

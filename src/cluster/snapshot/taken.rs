@@ -41,6 +41,11 @@ impl Inventory {
                 self.sightings.merge(sightings);
                 BTreeSet::new()
             }
+            Taken::Outside(sightings, outside) => {
+                self.sightings.merge(sightings);
+                self.secrets_outside = Some(outside);
+                BTreeSet::new()
+            }
             Taken::Notes(notes, unseen) => {
                 self.replaced.extend(notes);
                 unseen

@@ -4,6 +4,7 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use super::image::Image;
+use crate::cluster::snapshot::Mode;
 
 /// The namespace that `deploy/` is written for.
 pub(super) const NAMESPACE: &str = "keyless-system";
@@ -30,6 +31,10 @@ const AUDIT_ACCOUNT: &str = deploy!("auditor/service-account.yaml");
 const AUDIT_RBAC: &str = deploy!("auditor/rbac.yaml");
 const COUPLING_ACCOUNT: &str = deploy!("coupling/service-account.yaml");
 const COUPLING_RBAC: &str = deploy!("coupling/rbac.yaml");
+const METADATA_ACCOUNT: &str = deploy!("auditor-metadata/service-account.yaml");
+const METADATA_RBAC: &str = deploy!("auditor-metadata/rbac.yaml");
+const REFS_ACCOUNT: &str = deploy!("auditor-refs/service-account.yaml");
+const REFS_RBAC: &str = deploy!("auditor-refs/rbac.yaml");
 const SETUP_RBAC: &str = deploy!("setup/rbac.yaml");
 const KEYS_RBAC: &str = deploy!("keys/rbac.yaml");
 
@@ -137,15 +142,17 @@ impl Publisher<'_> {
 }
 
 /// The rights of a command, bound to a ServiceAccount of its own, or to `subject`. Rights of a person are bound to none
-/// without one.
-pub(super) fn rbac(purpose: Purpose, namespace: &str, subject: Option<&Subject>) -> Vec<Value> {
-    let files: &[&str] = match purpose {
-        Purpose::Publish => &[BASE_ACCOUNTS, BASE_RBAC],
-        Purpose::Watch => &[BASE_ACCOUNTS, BASE_RBAC, WATCH_RBAC],
-        Purpose::Keys => &[KEYS_RBAC],
-        Purpose::Audit => &[AUDIT_ACCOUNT, AUDIT_RBAC],
-        Purpose::Coupling => &[COUPLING_ACCOUNT, COUPLING_RBAC],
-        Purpose::Setup => &[AUDIT_RBAC, SETUP_RBAC],
+/// without one. `mode`: of an audit.
+pub(super) fn rbac(purpose: Purpose, mode: Mode, namespace: &str, subject: Option<&Subject>) -> Vec<Value> {
+    let files: &[&str] = match (purpose, mode) {
+        (Purpose::Publish, _) => &[BASE_ACCOUNTS, BASE_RBAC],
+        (Purpose::Watch, _) => &[BASE_ACCOUNTS, BASE_RBAC, WATCH_RBAC],
+        (Purpose::Keys, _) => &[KEYS_RBAC],
+        (Purpose::Audit, Mode::Deep) => &[AUDIT_ACCOUNT, AUDIT_RBAC],
+        (Purpose::Audit, Mode::Metadata) => &[METADATA_ACCOUNT, METADATA_RBAC],
+        (Purpose::Audit, Mode::Refs) => &[REFS_ACCOUNT, REFS_RBAC],
+        (Purpose::Coupling, _) => &[COUPLING_ACCOUNT, COUPLING_RBAC],
+        (Purpose::Setup, _) => &[AUDIT_RBAC, SETUP_RBAC],
     };
     let mut objects = parsed(files);
     if subject.is_some() || purpose.is_for_a_person() {
@@ -238,7 +245,7 @@ mod tests {
             assert_eq!(text.contains("other/keyless-publisher"), watch, "{text}");
         }
         for purpose in ALL {
-            assert!(!json!(rbac(purpose, "other", None)).to_string().contains(NAMESPACE));
+            assert!(!json!(rbac(purpose, Mode::Deep, "other", None)).to_string().contains(NAMESPACE));
         }
     }
 
@@ -246,7 +253,7 @@ mod tests {
     fn subject_gets_every_role_alone() {
         let subject = Subject { kind: "User", name: "https://idp/alice%1".to_owned() };
         for purpose in ALL {
-            let objects = rbac(purpose, NAMESPACE, Some(&subject));
+            let objects = rbac(purpose, Mode::Deep, NAMESPACE, Some(&subject));
             let (roles, bindings): (Vec<_>, Vec<_>) = objects.iter().partition(|it| is_role(it));
             assert!(!roles.is_empty() && roles.len() == bindings.len(), "{purpose:?}");
             for (role, binding) in roles.iter().zip(bindings) {
@@ -262,7 +269,7 @@ mod tests {
     #[test]
     fn account_has_rights_without_subject() {
         for purpose in ALL {
-            let objects = rbac(purpose, NAMESPACE, None);
+            let objects = rbac(purpose, Mode::Deep, NAMESPACE, None);
             let has = |kind: &str| objects.iter().any(|object| object["kind"] == kind);
             assert_eq!(has("ServiceAccount"), !purpose.is_for_a_person(), "{purpose:?}");
             let is_bound = has("RoleBinding") || has("ClusterRoleBinding");

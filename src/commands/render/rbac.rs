@@ -7,7 +7,11 @@ use super::{
     cron_job::{parse_namespace, show},
     manifests::{NAMESPACE, Purpose, Subject, rbac},
 };
-use crate::{error::Result, report::Report};
+use crate::{
+    cluster::snapshot::Mode,
+    error::{Code, Error, Result},
+    report::Report,
+};
 
 /// Write exactly the rights that a command needs in the cluster
 ///
@@ -17,6 +21,7 @@ use crate::{error::Result, report::Report};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     keyless render rbac --for audit | kubectl apply -f -\n  \
+    keyless render rbac --for audit --mode refs\n  \
     keyless render rbac --for setup --user alice@example.com\n  \
     keyless render rbac --for keys --group platform-team\n\n\
     Needs: nothing")]
@@ -24,6 +29,10 @@ pub(crate) struct RbacArgs {
     /// The command
     #[arg(long = "for", value_enum, value_name = "COMMAND")]
     purpose: Purpose,
+
+    /// How far the audit looks into Secrets: each mode has its own rights
+    #[arg(long, value_enum, value_name = "MODE")]
+    mode: Option<Mode>,
 
     /// Bind the roles to this user
     #[arg(long, value_name = "NAME", value_parser = parse_name)]
@@ -48,7 +57,11 @@ pub(super) fn run(args: &RbacArgs, report: &mut Report<'_>) -> Result<Exit> {
     if subject.is_none() && args.purpose.is_for_a_person() {
         report.progress("The roles are bound to none: --user or --group binds them.");
     }
-    show(rbac(args.purpose, &args.namespace, subject.as_ref()), report)
+    if args.mode.is_some() && args.purpose != Purpose::Audit {
+        return Err(Error::usage(Code::FlagForAnother, "--mode is a part of --for audit")
+            .hint("leave --mode out: no other command has modes"));
+    }
+    show(rbac(args.purpose, args.mode.unwrap_or_default(), &args.namespace, subject.as_ref()), report)
 }
 
 /// A group that holds every user, or everyone without a login, would make the rights public.

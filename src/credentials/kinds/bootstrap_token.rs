@@ -1,6 +1,10 @@
 //! PURE. Bootstrap tokens that never expire.
 
-use super::super::{Class, Finds, Kind, Part, Severity, Who, text::shown};
+use std::collections::BTreeSet;
+
+use super::super::{Class, Finds, Holder, Kind, Part, Severity, Who, text::shown};
+
+const TYPE: &str = "bootstrap.kubernetes.io/token";
 
 pub(in crate::credentials) static KIND: Kind = Kind {
     code: "KL144",
@@ -14,19 +18,33 @@ pub(in crate::credentials) static KIND: Kind = Kind {
 };
 
 fn find(part: &Part<'_>, finds: &mut Finds) {
-    if part.holder.secret_type != "bootstrap.kubernetes.io/token" || finds.at() != "data" {
+    if part.holder.secret_type != TYPE || finds.at() != "data" {
         return;
     }
     if part.get("expiration").is_none() && part.get("tokensecret").is_some() {
-        // kubeadm: six lower-case letters or digits. Anything else may be more than the ID.
-        let is_id = |id: &&str| {
-            id.len() == 6 && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-        };
-        let id = shown(part.get("tokenid").filter(is_id).unwrap_or(&part.holder.name));
-        finds.add(
-            &KIND,
-            Who::Named(format!("bootstrap-token:{id}")),
-            format!("the bootstrap token {id}, which never expires"),
-        );
+        add(part.get("tokenid").filter(is_id).unwrap_or(&part.holder.name), finds);
     }
+}
+
+/// Without its values: that there is no expiry is known only where the names of all keys are.
+pub(super) fn by_type(holder: &Holder, keys: Option<&BTreeSet<&str>>, finds: &mut Finds) {
+    let Some(keys) = keys.filter(|_| holder.secret_type == TYPE) else { return };
+    if keys.contains("token-secret") && !keys.contains("expiration") {
+        let id = holder.name.strip_prefix("bootstrap-token-").filter(is_id);
+        add(id.unwrap_or(&holder.name), finds);
+    }
+}
+
+/// kubeadm: six lower-case letters or digits. Anything else may be more than the ID.
+fn is_id(id: &&str) -> bool {
+    id.len() == 6 && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+}
+
+fn add(id: &str, finds: &mut Finds) {
+    let id = shown(id);
+    finds.add(
+        &KIND,
+        Who::Named(format!("bootstrap-token:{id}")),
+        format!("the bootstrap token {id}, which never expires"),
+    );
 }

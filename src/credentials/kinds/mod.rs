@@ -32,7 +32,9 @@ mod service_account_token;
 mod ssh_key;
 mod vault_token;
 
-use super::Kind;
+use std::collections::BTreeSet;
+
+use super::{Finds, Holder, Kind};
 
 /// Every kind, by its code. Earlier ones say more about a value than later ones of the same class.
 pub(crate) const KINDS: &[&Kind] = &[
@@ -68,3 +70,9 @@ pub(crate) const KINDS: &[&Kind] = &[
     &k3s_token::KIND,
     &private_key::KIND,
 ];
+
+/// What the type of a Secret alone tells. `keys`: the names of all its keys, where they are known; it has at least one.
+pub(super) fn by_type(holder: &Holder, keys: Option<&BTreeSet<&str>>, finds: &mut Finds) {
+    service_account_token::by_type(holder, keys, finds);
+    bootstrap_token::by_type(holder, keys, finds);
+}

@@ -69,6 +69,10 @@ macro_rules! general {
                 causes "A typing error, or a new name."
                 causes "DNS or VPN."
                 remedy "Check the spelling; a new bucket or record can take a minute.";
+            FlagForAnother "flag-for-another"
+                "A flag belongs to another value of the flag beside it."
+                causes "The flag is left over from another command."
+                remedy "Leave the flag out.";
             HttpClient "http-client"
                 "The HTTP client cannot be set up."
                 causes "The TLS library refuses the certificates."

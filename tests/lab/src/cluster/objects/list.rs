@@ -170,9 +170,8 @@ pub(crate) fn short(request: &Request, kind: &Kind, body: Value, now: i64) -> Va
                 }
                 json!({"cells": cells, "object": partial(object)})
             };
-            let version = &body["metadata"]["resourceVersion"];
             json!({
-                "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": {"resourceVersion": version},
+                "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": body["metadata"],
                 "columnDefinitions": columns, "rows": items().iter().map(row).collect::<Vec<_>>(),
             })
         }
