@@ -42,8 +42,8 @@ pub(super) enum Signer<'a> {
     Administrator,
     /// Temporary credentials of a workload.
     Workload(&'a Credentials),
-    /// Nobody: the request carries a token of its own.
-    Nobody,
+    /// The request carries a token of its own.
+    Unsigned,
 }
 
 #[derive(Clone, Debug)]
@@ -128,7 +128,7 @@ impl Client {
             let credentials = match signer {
                 Signer::Administrator => Some(self.administrator().await.map_err(Refusal::unanswered)?),
                 Signer::Workload(credentials) => Some(credentials.clone()),
-                Signer::Nobody => None,
+                Signer::Unsigned => None,
             };
             let mut request = self.http.client().post(&url);
             for (name, value) in headers {

@@ -1,7 +1,9 @@
 //! A stored access key: named by its ID, and retired once nothing needs it.
 //!
-//! An ID proves nothing: whoever may write the Secret may write another key's ID there. So a key counts only if it is
+//! An ID proves nothing: everyone who may write the Secret may write another key's ID there. So a key counts only if it is
 //! one of the account of `aws.account`, and of the IAM user whom an administrator has named as `aws.keyUser`.
+
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 
@@ -31,6 +33,8 @@ pub(crate) struct StoredKey {
     /// `aws.keyUser`.
     user: Option<String>,
     id: String,
+    /// By this run.
+    is_deleted: AtomicBool,
 }
 
 /// The ID of a long-lived key, if this is one. Temporary ones begin with ASIA.
@@ -55,8 +59,7 @@ fn is_id(text: &str) -> bool {
 /// What AWS says of a key.
 struct Seen {
     user: String,
-    /// `None`: its user has no such key any more.
-    is_active: Option<bool>,
+    is_active: bool,
 }
 
 impl StoredKey {
@@ -76,7 +79,14 @@ impl StoredKey {
             account: section.account.clone(),
             user: section.key_user.clone(),
             id: identity.id.clone(),
+            is_deleted: AtomicBool::new(false),
         })
+    }
+
+    /// With another client.
+    #[cfg(test)]
+    pub(super) fn with(self, change: impl FnOnce(Client) -> Client) -> Self {
+        Self { client: change(self.client), ..self }
     }
 
     async fn iam(&self, action: &str, parameters: &[(&str, &str)]) -> Outcome<Element> {
@@ -89,7 +99,7 @@ impl StoredKey {
 
     fn unconfirmed(&self, why: String) -> Error {
         Error::failed(Code::AwsKeyUser, format!("the access key {} is left as it is: {why}", self.id))
-            .caused_by("whoever may write the Secret of the store may name another key there")
+            .caused_by("everyone who may write the Secret of the store may name another key there")
     }
 
     /// The key and its user, once both are proved to be those that an administrator has named.
@@ -114,47 +124,53 @@ impl StoredKey {
             )
             .hint("log in to that account: AWS_PROFILE, or `aws sso login`"));
         }
-        // It tells of keys of the caller's account only.
-        let last = match self.last_used().await {
-            Ok(last) => last,
-            Err(refusal) if refusal.is_absent() => return Ok(None),
-            Err(refusal) => return Err(self.refused(refusal, "asking whose it is,", "GetAccessKeyLastUsed")),
+        // The keys of the caller's account only.
+        let Some(user) = self.user.as_deref().filter(|user| !user.is_empty()) else {
+            return Err(self.of_another_user().await);
         };
-        let user = last.text_at(&["UserName"]).unwrap_or_default().to_owned();
-        if self.user.as_deref() != Some(user.as_str()) || user.is_empty() {
-            let shown = user.escape_debug().to_string();
-            let why = match &self.user {
-                Some(named) => {
-                    format!("it belongs to the IAM user {shown}, and aws.keyUser is {}", named.escape_debug())
-                }
-                None => format!("it belongs to the IAM user {shown}, and aws.keyUser is not set"),
-            };
-            return Err(self.unconfirmed(why).hint(format!(
-                "if {shown} is the user that the store logged in as, and nothing else does: set aws.keyUser to that name"
-            )));
-        }
-        let keys = self.iam("ListAccessKeys", &[("UserName", &user)]).await;
-        let keys = match keys {
+        let keys = match self.iam("ListAccessKeys", &[("UserName", user)]).await {
             Ok(keys) => keys,
-            Err(refusal) if refusal.is_absent() => return Ok(None),
+            Err(refusal) if refusal.is_absent() => return Err(self.of_another_user().await),
             Err(refusal) => return Err(self.refused(refusal, "looking at", "ListAccessKeys")),
         };
         let result = keys.get("ListAccessKeysResult").cloned().unwrap_or_default();
         let key =
             result.members("AccessKeyMetadata").find(|key| key.text_at(&["AccessKeyId"]) == Some(&self.id));
-        let is_active = match key.and_then(|key| key.text_at(&["Status"])) {
-            None => None,
-            Some("Active") => Some(true),
-            Some("Inactive") => Some(false),
+        let is_active = match key.map(|key| key.text_at(&["Status"])) {
+            None if self.is_deleted.load(Ordering::Relaxed) => return Ok(None),
+            None => return Err(self.of_another_user().await),
+            Some(Some("Active")) => true,
+            Some(Some("Inactive")) => false,
             Some(_) => {
-                return Err(self.refused(
-                    Refusal::without(Api::Iam, "another status than Active and Inactive"),
-                    "looking at",
-                    "ListAccessKeys",
-                ));
+                let refusal = Refusal::without(Api::Iam, "another status than Active and Inactive");
+                return Err(self.refused(refusal, "looking at", "ListAccessKeys"));
             }
         };
-        Ok(Some(Seen { user, is_active }))
+        Ok(Some(Seen { user: user.to_owned(), is_active }))
+    }
+
+    /// Why it is left as it is. AWS answers alike for a key that is gone, for one of another account, and where it may not
+    /// tell: then it is not known to be gone.
+    async fn of_another_user(&self) -> Error {
+        let named = match &self.user {
+            Some(named) => format!("aws.keyUser is {}", named.escape_debug()),
+            None => "aws.keyUser is not set".to_owned(),
+        };
+        match self.last_used().await {
+            Ok(last) => {
+                let user = last.text_at(&["UserName"]).unwrap_or_default().escape_debug().to_string();
+                self.unconfirmed(format!("it belongs to the IAM user {user}, and {named}")).hint(format!(
+                    "if {user} is the user that the store logged in as, and nothing else does: set aws.keyUser to that name"
+                ))
+            }
+            Err(refusal) => self
+                .unconfirmed(format!("its IAM user is not known, and {named}"))
+                .caused_by(refusal.summary())
+                .hint(
+                    "it was deleted, or is of another account, or your login lacks iam:GetAccessKeyLastUsed",
+                )
+                .hint(format!("`aws sts get-access-key-info --access-key-id {}` names the account", self.id)),
+        }
     }
 
     async fn last_used(&self) -> Outcome<Element> {
@@ -163,7 +179,7 @@ impl StoredKey {
     }
 
     async fn set(&self, doing: &str, status: &str) -> Result<()> {
-        let Some(Seen { user, is_active: Some(_) }) = self.proved().await? else {
+        let Some(Seen { user, .. }) = self.proved().await? else {
             return Err(self
                 .unconfirmed("its user has no such key any more".to_owned())
                 .hint("nothing has to be done about it"));
@@ -178,9 +194,9 @@ impl StoredKey {
 impl StoredCredential for StoredKey {
     async fn look(&self) -> Result<Standing> {
         Ok(match self.proved().await? {
-            None | Some(Seen { is_active: None, .. }) => Standing::Absent,
-            Some(Seen { is_active: Some(true), .. }) => Standing::Enabled,
-            Some(Seen { is_active: Some(false), .. }) => Standing::Disabled,
+            None => Standing::Absent,
+            Some(Seen { is_active: true, .. }) => Standing::Enabled,
+            Some(Seen { is_active: false, .. }) => Standing::Disabled,
         })
     }
 
@@ -208,12 +224,14 @@ impl StoredCredential for StoredKey {
 
     /// AWS keeps no deleted key.
     async fn delete(&self) -> Result<()> {
-        let Some(Seen { user, is_active: Some(_) }) = self.proved().await? else { return Ok(()) };
+        let Some(Seen { user, .. }) = self.proved().await? else { return Ok(()) };
         let done = self.iam("DeleteAccessKey", &[("UserName", &user), ("AccessKeyId", &self.id)]).await;
         match done {
-            Ok(_) => Ok(()),
-            Err(refusal) if refusal.is_absent() => Ok(()),
-            Err(refusal) => Err(self.refused(refusal, "deleting", "DeleteAccessKey")),
+            Err(refusal) if !refusal.is_absent() => Err(self.refused(refusal, "deleting", "DeleteAccessKey")),
+            Ok(_) | Err(_) => {
+                self.is_deleted.store(true, Ordering::Relaxed);
+                Ok(())
+            }
         }
     }
 

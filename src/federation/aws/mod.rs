@@ -18,6 +18,7 @@ mod plan;
 mod policy;
 mod probe;
 mod refusal;
+mod search;
 mod section;
 mod step;
 mod store_login;
@@ -313,11 +314,11 @@ impl Federation for Aws {
 
     async fn find(&self, find: &Find) -> Result<BTreeSet<String>> {
         self.check_account().await?;
-        let found = trials::list(self, Signer::Administrator, find).await;
+        let found = search::list(self, Signer::Administrator, find).await;
         let action = "secretsmanager:ListSecrets (ssm:DescribeParameters)";
         let found = found.map_err(|refusal| refusal.error(&format!("searching {find}"), action))?;
-        match found.len() > trials::MOST {
-            true => Err(trials::too_many(find)),
+        match found.len() > search::MOST {
+            true => Err(search::too_many(find)),
             false => Ok(found),
         }
     }
@@ -333,3 +334,6 @@ impl fmt::Display for Aws {
         write!(f, "{} of the AWS account {account} in {}", service.title(), region.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,7 +69,7 @@ impl Aws {
         let answer = loop {
             let asked = self.client.query(
                 Api::Sts,
-                Signer::Nobody,
+                Signer::Unsigned,
                 "AssumeRoleWithWebIdentity",
                 &parameters,
                 Repeat::Safe,

@@ -221,4 +221,4 @@ const BY_HAND: [ByHand; 2] = [
 
 #[cfg(test)]
 #[path = "section_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -3,7 +3,7 @@ use std::path::Path;
 use super::*;
 use crate::error::Code;
 
-fn read(text: &str) -> Result<AwsSection> {
+pub(in super::super) fn read(text: &str) -> Result<AwsSection> {
     let path = Path::new("keyless.yaml");
     AwsSection::read(&Source {
         file: Some((text, path)),

@@ -13,11 +13,12 @@ use super::{
     place::Api,
     policy,
     refusal::{Outcome, Refusal},
+    search,
 };
 use crate::{
-    error::{Check, Code, Error},
+    error::Check,
     federation::{
-        Find, FindBy, Reading, Right, Trial,
+        Reading, Right, Trial,
         property::{Lookup, member_then_path},
     },
     plan::Say,
@@ -27,8 +28,6 @@ use crate::{
 
 const READ: Check = Check::AwsRead;
 const PROPERTY: Check = Check::AwsProperty;
-/// More than this is found by a search only if it is wrong.
-pub(super) const MOST: usize = 5000;
 
 /// The check that a trial ends in.
 pub(super) fn check(trial: &Trial) -> Check {
@@ -52,7 +51,7 @@ pub(super) fn subject(trial: &Trial) -> String {
     }
 }
 
-enum Seen {
+pub(super) enum Seen {
     Passed(String),
     Failed { seen: String, cause: String, remedy: String, of_the_thing: bool },
     NotProved(String),
@@ -69,7 +68,7 @@ pub(super) async fn run(aws: &Aws, credentials: &Credentials, trial: &Trial, say
             },
             Trial::Metadata { secret, properties } => metadata(aws, credentials, secret, properties).await,
             Trial::Versions { .. } => Ok(Seen::Passed("they take no right of their own".to_owned())),
-            Trial::Find(find) => search(aws, credentials, find).await,
+            Trial::Find(find) => search::search(aws, credentials, find).await,
             Trial::Write(right) => write(aws, right).await,
         };
         match tried {
@@ -157,7 +156,7 @@ async fn read(
 }
 
 /// As the operator asks (<https://external-secrets.io/latest/provider/aws-secrets-manager/>).
-async fn one_version(
+pub(super) async fn one_version(
     aws: &Aws,
     credentials: &Credentials,
     secret: &str,
@@ -276,100 +275,9 @@ async fn metadata(
     })
 }
 
-fn tags(list: &Value) -> Vec<(&str, &str)> {
+pub(super) fn tags(list: &Value) -> Vec<(&str, &str)> {
     let tags = list.as_array().into_iter().flatten();
     tags.filter_map(|tag| Some((tag["Key"].as_str()?, tag["Value"].as_str().unwrap_or_default()))).collect()
-}
-
-/// Everything that is found is read: what may not be read ends the operator's search.
-async fn search(aws: &Aws, credentials: &Credentials, find: &Find) -> Outcome<Seen> {
-    let found = list(aws, Signer::Workload(credentials), find).await?;
-    if found.len() > MOST {
-        return Ok(Seen::NotProved(format!("more than {MOST} are found")));
-    }
-    for secret in &found {
-        match one_version(aws, credentials, secret, None).await {
-            Ok(_) => {}
-            // One without a value is passed over by the operator as well.
-            Err(refusal) if refusal.is_absent() => {}
-            Err(refusal) if refusal.is_forbidden() => {
-                return Ok(Seen::Failed {
-                    seen: format!("{} is found and cannot be read", secret.escape_debug()),
-                    cause: format!("the policy of the role {} does not give this secret", aws.settings.role),
-                    remedy: "run `keyless setup`, which shows what is found and asks to grant it".to_owned(),
-                    of_the_thing: false,
-                });
-            }
-            Err(refusal) => return Err(refusal),
-        }
-    }
-    Ok(Seen::Passed(format!("{} found, and read", found.len())))
-}
-
-/// The names of the secrets that a search finds; no more than one page above [`MOST`].
-pub(super) async fn list(aws: &Aws, signer: Signer<'_>, find: &Find) -> Outcome<BTreeSet<String>> {
-    let (api, action, list, mut body) = match aws.settings.service {
-        Service::SecretsManager => {
-            let mut filters = Vec::new();
-            if !find.below.is_empty() {
-                filters.push(json!({ "Key": "name", "Values": [find.below] }));
-            }
-            (
-                Api::SecretsManager,
-                "ListSecrets",
-                "SecretList",
-                json!({ "MaxResults": 100, "Filters": filters }),
-            )
-        }
-        Service::ParameterStore => {
-            let mut filters = Vec::new();
-            if !find.below.is_empty() {
-                filters.push(json!({ "Key": "Path", "Option": "Recursive", "Values": [find.below] }));
-            }
-            if let FindBy::Tags(tags) = &find.by {
-                let tags = tags.iter();
-                filters.extend(
-                    tags.map(|(key, value)| json!({ "Key": format!("tag:{key}"), "Values": [value] })),
-                );
-            }
-            (
-                Api::Ssm,
-                "DescribeParameters",
-                "Parameters",
-                json!({ "MaxResults": 50, "ParameterFilters": filters }),
-            )
-        }
-    };
-    let mut found = BTreeSet::new();
-    // A server that gives the same page again and again is not asked for ever.
-    for _ in 0..MOST {
-        let answer = aws.client.json(api, signer, action, &body).await?;
-        for entry in answer[list].as_array().into_iter().flatten() {
-            let Some(name) = entry["Name"].as_str() else { continue };
-            let fits = match (&find.by, aws.settings.service) {
-                (FindBy::Name(pattern), _) => pattern.matches(name),
-                (FindBy::Tags(wanted), Service::SecretsManager) => {
-                    let tags = tags(&entry["Tags"]);
-                    wanted.iter().all(|(key, value)| tags.contains(&(key.as_str(), value.as_str())))
-                }
-                // They were asked for.
-                (FindBy::Tags(_), Service::ParameterStore) => true,
-            };
-            if fits {
-                found.insert(name.to_owned());
-            }
-        }
-        match answer["NextToken"].as_str() {
-            Some(next) if found.len() <= MOST => body["NextToken"] = json!(next),
-            _ => return Ok(found),
-        }
-    }
-    Err(Refusal::unanswered(too_many(find)))
-}
-
-pub(super) fn too_many(find: &Find) -> Error {
-    Error::failed(Code::AwsSearchTooBroad, format!("more than {MOST} are found: {find}"))
-        .hint("name a path in the ExternalSecret: find.path")
 }
 
 /// `iam:SimulatePrincipalPolicy`
