@@ -10,7 +10,7 @@ const DEEPEST: usize = 16;
 pub(super) struct Element {
     name: String,
     text: String,
-    inner: Vec<Element>,
+    inner: Vec<Self>,
 }
 
 impl Element {
