@@ -20,7 +20,7 @@ use url::Url;
 
 pub(crate) use self::{
     kind::{Kind, Place},
-    s3::AWS_AUDIENCES,
+    s3::{aws_chain, aws_log_in},
 };
 
 use crate::{

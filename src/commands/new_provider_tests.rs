@@ -19,7 +19,6 @@ use crate::{
     secret_store::{Doing, Have, Want, elsewhere, obstacles_of_a_move, plan, relies_on},
 };
 
-const CRDS: &str = include_str!("../../tests/lab/fixtures/crds/eso-2.5-min.yaml");
 const STORE: &str = "---
 apiVersion: external-secrets.io/v1
 kind: ClusterSecretStore
@@ -48,8 +47,13 @@ fn resolved(text: &str, estate: &Estate) -> Result<Resolved> {
     resolve(&settings(&text, &[])?, None, estate, "1f0e", &mut ask)
 }
 
+/// The operator's, with a member for the new provider.
+fn crds() -> String {
+    include_str!("../../tests/lab/fixtures/crds/eso-2.5-min.yaml").replace(" aws:\n", " example:\n")
+}
+
 fn world() -> Estate {
-    estate(&[CRDS, "\n", STORE, USER].concat())
+    estate(&[&crds(), "\n", STORE, USER].concat())
 }
 
 fn example() -> ProviderName {
@@ -121,7 +125,7 @@ async fn store_is_pointed_at_new_provider() {
     let provider = done.provider.connect(&Http::new(&[]).unwrap(), Purpose::Apply).unwrap();
     let login = provider.store_login().await.unwrap();
     let present = world.store(true, "", "main").unwrap();
-    let definitions = crate::cluster::snapshot::tests::objects(CRDS);
+    let definitions = crate::cluster::snapshot::tests::objects(&crds());
     let definition =
         definitions.iter().find(|it| it.name() == "clustersecretstores.external-secrets.io").unwrap();
     let schema = StoreSchema::of(definition);
@@ -136,11 +140,11 @@ async fn store_is_pointed_at_new_provider() {
     let want = Want { login: login.as_ref(), workload: &done.workload, store: &done.store, namespaces: &[] };
     let planned = plan(&want, &have).unwrap();
     let account = &planned.objects[0].manifest;
-    assert_eq!(account.annotation("eks.amazonaws.com/role-arn"), Some("reader"));
+    assert_eq!(account.annotation("example.com/role"), Some("reader"));
     let store = planned.objects.last().unwrap();
     let Doing::Patch(patch) = &store.doing else { panic!("{store:?}") };
     assert!(patch["spec"]["provider"]["gcpsm"].is_null(), "{patch}");
-    let spec = &store.manifest.0["spec"]["provider"]["aws"];
+    let spec = &store.manifest.0["spec"]["provider"]["example"];
     assert_eq!(spec["auth"]["jwt"]["serviceAccountRef"], json!({ "name": "reader", "namespace": "eso" }));
 
     let moved = Store(Object(store.manifest.0.clone()));

@@ -1,15 +1,11 @@
 //! PURE. The audience of test tokens: one that nothing trusts, so that such a token opens nothing.
 
 use super::ProviderName;
-use crate::{
-    bucket,
-    error::{Code, Error, Result},
-};
+use crate::error::{Code, Error, Result};
 
 /// Who accepts a token, and by which audiences, beside the providers of the registry. A pattern that ends in `*` is a
 /// beginning.
-const OTHERS: [(&str, &[&str]); 3] = [
-    ("AWS", &bucket::AWS_AUDIENCES),
+const OTHERS: [(&str, &[&str]); 2] = [
     ("Microsoft Entra ID", &["api://AzureADTokenExchange*"]),
     ("the API server", &["https://kubernetes.default*", "kubernetes.default*", "k3s", "rke2", "api"]),
 ];

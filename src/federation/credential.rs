@@ -141,14 +141,11 @@ pub(crate) struct ByHand {
 }
 
 /// Those of providers that only External Secrets Operator knows.
-const OTHERS: [ByHand; 2] = [
-    ByHand { path: "aws.", shown: "an AWS access key", remedy: AWS_KEY },
-    ByHand {
-        path: "azurekv.",
-        shown: "a credential of an Entra application",
-        remedy: "az ad app credential delete --id APPLICATION --key-id KEY (az ad app credential list names them)",
-    },
-];
+const OTHERS: [ByHand; 1] = [ByHand {
+    path: "azurekv.",
+    shown: "a credential of an Entra application",
+    remedy: "az ad app credential delete --id APPLICATION --key-id KEY (az ad app credential list names them)",
+}];
 
 /// How a person ends an AWS access key. Vault stores can name one as well.
 pub(crate) const AWS_KEY: &str =
@@ -216,7 +213,8 @@ mod tests {
         for (path, shown) in [
             ("vault.auth.tokenSecretRef", "a Vault token"),
             ("vault.auth.appRole.secretRef", "the SecretID of a Vault AppRole"),
-            ("aws.auth.secretRef.secretAccessKeySecretRef", "an AWS access key"),
+            ("aws.auth.secretRef.sessionTokenSecretRef", "an AWS access key"),
+            ("aws.auth.secretRef.secretAccessKeySecretRef", "the secret half of an AWS access key"),
             ("doppler.auth.secretRef.dopplerToken", "a credential of the provider doppler"),
         ] {
             let identity = recognise(&Found { path, value: Some(b"s.sometoken") });

@@ -4,6 +4,7 @@
 //! back the differences as [`Change`]s: a dry run shows exactly what is done afterwards.
 
 mod audience;
+pub(crate) mod aws;
 pub(crate) mod credential;
 #[cfg(test)]
 mod example;

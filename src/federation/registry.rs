@@ -11,7 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::json;
 
-use super::{Provider, Section, Source, gcp, vault};
+use super::{Provider, Section, Source, aws, gcp, vault};
 use crate::{
     cluster::snapshot::{Estate, Store},
     error::Result,
@@ -21,6 +21,7 @@ use crate::{
 static PROVIDERS: &[&dyn Provider] = &[
     &gcp::PROVIDER,
     &vault::PROVIDER,
+    &aws::PROVIDER,
     #[cfg(test)]
     &super::example::PROVIDER,
 ];

@@ -38,6 +38,8 @@ pub(crate) enum IssuerForm {
     /// An https URL with a host, without user info, query and fragment (OpenID Connect Discovery 1.0 §3). Port,
     /// address, capitals and a trailing slash are kept.
     HttpsUrl,
+    /// The same without a port.
+    HttpsUrlWithoutPort,
 }
 
 /// Which keys a provider verifies with.
@@ -70,6 +72,9 @@ impl Rules {
             match rules.form {
                 IssuerForm::AnyText => None,
                 IssuerForm::HttpsUrl => not_https_url(issuer.as_str()).map(str::to_owned),
+                IssuerForm::HttpsUrlWithoutPort => {
+                    not_https_url(issuer.as_str()).or_else(|| port(issuer.as_str())).map(str::to_owned)
+                }
             }
         };
         let Some(why) = why else { return Ok(()) };
@@ -184,6 +189,12 @@ fn not_https_url(text: &str) -> Option<&'static str> {
         return Some("it has a query or a fragment");
     }
     None
+}
+
+/// A URL parser drops the usual port without a message.
+fn port(text: &str) -> Option<&'static str> {
+    let host = text.strip_prefix("https://")?.split('/').next()?;
+    host.rsplit(']').next().is_some_and(|rest| rest.contains(':')).then_some("it names a port")
 }
 
 #[cfg(test)]

@@ -61,6 +61,14 @@ pub(super) async fn find(settings: &Settings, bucket: &str, http: &Http) -> Resu
     Ok((location, client))
 }
 
+/// The credentials and the region of the chain alone, for other services of AWS.
+pub(crate) async fn aws_chain(http: &Http) -> (Option<SharedCredentialsProvider>, Option<String>) {
+    remember_files(config::environment);
+    let found =
+        aws_config::defaults(BehaviorVersion::latest()).http_client(Transport::new(http)).load().await;
+    (found.credentials_provider().map(Remembering::around), found.region().map(ToString::to_string))
+}
+
 /// The SDK's own files (<https://docs.aws.amazon.com/sdkref/latest/guide/file-location.html>).
 fn remember_files(environment: impl Fn(&str) -> Option<OsString>) {
     let home = environment("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);

@@ -51,8 +51,7 @@ use crate::{
     retry::Backoff,
 };
 
-/// Audiences of tokens that AWS STS takes: what the SDKs and the webhook of EKS ask for, in all partitions.
-pub(crate) const AWS_AUDIENCES: [&str; 2] = ["sts.amazonaws.com*", "https://sts.amazonaws.com*"];
+pub(crate) use self::{config::aws_chain, refusal::log_in as aws_log_in};
 
 /// The group "everyone" of access control lists.
 const ALL_USERS: &str = "http://acs.amazonaws.com/groups/global/AllUsers";

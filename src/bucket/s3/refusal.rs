@@ -130,7 +130,7 @@ fn without_credentials(error: &CredentialsError) -> Error {
 }
 
 /// How to get credentials.
-pub(super) fn log_in(error: Error) -> Error {
+pub(crate) fn log_in(error: Error) -> Error {
     error
         .hint("in a cluster: AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE name a role and the pod's token")
         .hint("by hand: `aws sso login` and AWS_PROFILE, or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if temporary, AWS_SESSION_TOKEN")

@@ -9,6 +9,35 @@ use super::Entry;
 codes! {
     /// What a check looks at.
     Check
+    AwsExchange "aws-exchange"
+        "Whether AWS gives temporary credentials for a token of the store's ServiceAccount."
+        causes "The provider or the role does not trust the issuer, the audience or the subject."
+        causes "STS cannot fetch the issuer's documents."
+        remedy "Run `keyless setup`, which shows the difference.";
+    AwsMetadata "aws-metadata"
+        "Whether the tags of a secret can be read."
+        causes "The role's policy does not give this right."
+        remedy "Run `keyless setup`.";
+    AwsProperty "aws-property"
+        "Whether the value has the member that is read."
+        causes "The secret has no such member."
+        remedy "Add it, or correct the ExternalSecret.";
+    AwsRead "aws-read"
+        "Whether a secret or parameter can be read."
+        causes "The role's policy does not give it, or there is no such secret."
+        remedy "Run `keyless setup`, or correct the ExternalSecret.";
+    AwsSearch "aws-search"
+        "Whether a search finds secrets, and each can be read."
+        causes "The role's policy does not give this right."
+        remedy "Run `keyless setup`, which shows what is found and asks to grant it.";
+    AwsVersions "aws-versions"
+        "Whether a version of a secret can be read."
+        causes "The version was deleted."
+        remedy "Correct the version in the ExternalSecret.";
+    AwsWrite "aws-write"
+        "Whether a right to write is held. It is not used."
+        causes "The role's policy does not give this right."
+        remedy "Run `keyless setup`.";
     DiscoveryAlgorithms "discovery-algorithms"
         "Whether the discovery document lists the algorithms of the published keys."
         causes "The document is older than the key set."

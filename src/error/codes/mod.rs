@@ -61,6 +61,8 @@ macro_rules! codes {
 }
 
 #[macro_use]
+mod aws;
+#[macro_use]
 mod bucket;
 mod check;
 #[macro_use]
@@ -94,7 +96,7 @@ macro_rules! declare {
     };
 }
 
-bucket! { cluster general google issuer keys publication store vault declare; }
+aws! { bucket cluster general google issuer keys publication store vault declare; }
 
 impl Code {
     /// Whether asking again can help: the connection broke. A name that does not exist and a certificate that is not

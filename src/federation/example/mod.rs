@@ -34,9 +34,9 @@ use crate::{
 pub(crate) struct Example;
 pub(crate) const PROVIDER: Example = Example;
 
-const MEMBER: &str = "aws";
-const ANNOTATION: &str = "eks.amazonaws.com/role-arn";
-const REFERENCE: &str = "spec.provider.aws.auth.jwt.serviceAccountRef";
+const MEMBER: &str = "example";
+const ANNOTATION: &str = "example.com/role";
+const REFERENCE: &str = "spec.provider.example.auth.jwt.serviceAccountRef";
 
 /// An example.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -96,7 +96,7 @@ impl Provider for Example {
     }
 
     fn by_hand(&self) -> &'static [ByHand] {
-        &[ByHand { path: "aws.auth.example.", shown: "an example", remedy: "end it" }]
+        &[ByHand { path: "example.auth.example.", shown: "an example", remedy: "end it" }]
     }
 }
 

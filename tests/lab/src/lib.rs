@@ -7,6 +7,7 @@
 //!  program under     ├─► S3        buckets, policies, signatures
 //!  test, or a    ────┼─► Gcs       Google's JSON API and public reads
 //!  foreign client    ├─► Google    workload identity, service-account keys, Secret Manager; a Gcs
+//!                    ├─► Aws       STS, IAM, Secrets Manager, Parameter Store; access keys
 //!                    ├─► Vault     OpenBao: JWT logins, KV secrets, policies
 //!                    ├─► Crowd     an API server with very many objects
 //!                    ├─► Web       a directory behind https
@@ -21,6 +22,7 @@
 //! `keyless`: keys, signatures and documents are made a second time, on purpose. The folder `demo` is
 //! no part of this: it is the program that shows them at work, `cargo run -p lab`.
 
+mod aws;
 mod ca;
 mod client_cert;
 mod clock;
@@ -40,6 +42,7 @@ mod vault;
 mod web;
 mod wire;
 
+pub use aws::{Aws, AwsCall, AwsSettings};
 pub use ca::{Ca, Certificate};
 pub use client_cert::ClientKey;
 pub use clock::day_in;

@@ -4,7 +4,7 @@ mod accounts;
 mod callers;
 mod cel;
 mod control;
-mod documents;
+pub(crate) mod documents;
 mod error;
 mod federation;
 mod grpc;

@@ -1,11 +1,11 @@
 //! A stand-in for S3 and for stores that speak it.
 
 mod bucket;
-mod error;
+pub(crate) mod error;
 mod object;
 mod policy;
 mod service;
-mod sigv4;
+pub(crate) mod sigv4;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -131,14 +131,14 @@ pub struct S3Object {
 /// The account of [`S3::credentials`]
 const ACCOUNT: &str = "111122223333";
 
-struct Shared {
+pub(crate) struct Shared {
     flavour: Flavour,
     settings: S3Settings,
     users: Vec<User>,
     buckets: BTreeMap<String, Bucket>,
 }
 
-struct User {
+pub(crate) struct User {
     credentials: Credentials,
     account: String,
     access: Access,

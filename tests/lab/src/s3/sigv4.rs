@@ -56,40 +56,42 @@ pub(crate) fn authenticate<'a>(
     Ok((Some(user), body(request, payload)?))
 }
 
-struct Authorization<'a> {
-    key_id: &'a str,
-    date: &'a str,
-    region: &'a str,
-    service: &'a str,
-    signed_headers: &'a str,
-    signature: &'a str,
+/// `Authorization: AWS4-HMAC-SHA256 …`, for every service of Amazon
+pub(crate) struct Authorization<'a> {
+    pub(crate) key_id: &'a str,
+    pub(crate) date: &'a str,
+    pub(crate) region: &'a str,
+    pub(crate) service: &'a str,
+    pub(crate) signed_headers: &'a str,
+    pub(crate) signature: &'a str,
 }
 
 impl<'a> Authorization<'a> {
-    fn parse(text: &'a str) -> Result<Self, S3Error> {
-        let parse = || {
-            let fields = text.strip_prefix("AWS4-HMAC-SHA256")?;
-            let field = |name: &str| {
-                fields.split(',').find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='))
-            };
-            let mut scope = field("Credential")?.split('/');
-            Some(Self {
-                key_id: scope.next()?,
-                date: scope.next()?,
-                region: scope.next()?,
-                service: scope.next()?,
-                signed_headers: field("SignedHeaders")?,
-                signature: field("Signature")?,
-            })
+    pub(crate) fn read(text: &'a str) -> Option<Self> {
+        let fields = text.strip_prefix("AWS4-HMAC-SHA256")?;
+        let field = |name: &str| {
+            fields.split(',').find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='))
         };
+        let mut scope = field("Credential")?.split('/');
+        Some(Self {
+            key_id: scope.next()?,
+            date: scope.next()?,
+            region: scope.next()?,
+            service: scope.next()?,
+            signed_headers: field("SignedHeaders")?,
+            signature: field("Signature")?,
+        })
+    }
+
+    fn parse(text: &'a str) -> Result<Self, S3Error> {
         let malformed = || {
             let message = "The authorization header is malformed; the Credential is mal-formed";
             S3Error::new(400, "AuthorizationHeaderMalformed", message)
         };
-        parse().filter(|found| found.service == "s3").ok_or_else(malformed)
+        Self::read(text).filter(|found| found.service == "s3").ok_or_else(malformed)
     }
 
-    fn signature_of(&self, request: &Request, time: &str, payload: &str, secret: &str) -> String {
+    pub(crate) fn signature_of(&self, request: &Request, time: &str, payload: &str, secret: &str) -> String {
         let mut query = request.query_pairs();
         query.sort_by(|(a, x), (b, y)| match a.cmp(b) {
             Ordering::Equal => x.cmp(y),

@@ -1,7 +1,7 @@
 //! A stand-in for OpenBao and Vault.
 
 mod api;
-mod jose;
+pub(crate) mod jose;
 mod jwt;
 mod kv;
 mod login;

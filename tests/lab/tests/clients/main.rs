@@ -1,5 +1,6 @@
 //! Each far side driven by clients that are not ours. A client that is not installed is a named skip.
 
+mod aws;
 mod cluster;
 mod faults;
 mod gcs;

@@ -1,0 +1,280 @@
+//! A stored access key: named by its ID, and retired once nothing needs it.
+//!
+//! An ID proves nothing: everyone who may write the Secret may write another key's ID there. So a key counts only if it is
+//! one of the account of `aws.account`, and of the IAM user whom an administrator has named as `aws.keyUser`.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+
+use super::{
+    PROVIDER,
+    api::{Client, Signer},
+    place::{Api, Region},
+    refusal::{Outcome, Refusal},
+    section::AwsSection,
+    xml::Element,
+};
+use crate::{
+    error::{Code, Error, Result},
+    federation::{
+        ProviderName,
+        credential::{Act, Identity, Kind, LastUse, Standing, StoredCredential},
+    },
+    http::Http,
+    retry::Repeat,
+};
+
+/// An access key at AWS.
+pub(crate) struct StoredKey {
+    client: Client,
+    /// `aws.account`.
+    account: Option<String>,
+    /// `aws.keyUser`.
+    user: Option<String>,
+    id: String,
+    /// By this run.
+    is_deleted: AtomicBool,
+}
+
+/// The ID of a long-lived key, if this is one. Temporary ones begin with ASIA.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html>
+pub(super) fn recognise(bytes: &[u8]) -> Option<Identity> {
+    let id = std::str::from_utf8(bytes).ok()?.trim();
+    is_id(id).then(|| Identity {
+        kind: Kind::Of(ProviderName::new(&PROVIDER)),
+        id: id.to_owned(),
+        shown: format!("AWS access key {id}"),
+        public_half: None,
+        by_hand: String::new(),
+    })
+}
+
+fn is_id(text: &str) -> bool {
+    text.len() == 20
+        && text.starts_with("AKIA")
+        && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+}
+
+/// What AWS says of a key.
+struct Seen {
+    user: String,
+    is_active: bool,
+}
+
+impl StoredKey {
+    /// Sends nothing.
+    pub(super) fn connect(identity: &Identity, section: &AwsSection, http: &Http) -> Result<Self> {
+        if !is_id(&identity.id) {
+            return Err(Error::failed(
+                Code::AwsSetting,
+                "what was saved names no access key that AWS can know",
+            )
+            .hint("`aws iam list-access-keys --user-name USER` shows the keys that there are"));
+        }
+        let usual = || Region::parse("AWS_REGION", section.usual_region.as_deref().unwrap_or("us-east-1"));
+        let region = section.region.clone().map_or_else(usual, Ok)?;
+        Ok(Self {
+            client: Client::new(http, &region, &section.endpoints)?,
+            account: section.account.clone(),
+            user: section.key_user.clone(),
+            id: identity.id.clone(),
+            is_deleted: AtomicBool::new(false),
+        })
+    }
+
+    /// With another client.
+    #[cfg(test)]
+    pub(super) fn with(self, change: impl FnOnce(Client) -> Client) -> Self {
+        Self { client: change(self.client), ..self }
+    }
+
+    async fn iam(&self, action: &str, parameters: &[(&str, &str)]) -> Outcome<Element> {
+        self.client.query(Api::Iam, Signer::Administrator, action, parameters, Repeat::Safe).await
+    }
+
+    fn refused(&self, refusal: Refusal, doing: &str, action: &str) -> Error {
+        refusal.error(&format!("{doing} the access key {}", self.id), &format!("iam:{action}"))
+    }
+
+    fn unconfirmed(&self, why: String) -> Error {
+        Error::failed(Code::AwsKeyUser, format!("the access key {} is left as it is: {why}", self.id))
+            .caused_by("everyone who may write the Secret of the store may name another key there")
+    }
+
+    /// The key and its user, once both are proved to be those that an administrator has named.
+    async fn proved(&self) -> Result<Option<Seen>> {
+        let Some(account) = &self.account else {
+            return Err(self
+                .unconfirmed("aws.account is not set".to_owned())
+                .hint("set aws.account to the account of the key"));
+        };
+        let caller =
+            self.client.query(Api::Sts, Signer::Administrator, "GetCallerIdentity", &[], Repeat::Safe).await;
+        let caller =
+            caller.map_err(|refusal| self.refused(refusal, "asking for the account of", "GetUser"))?;
+        let own = caller.text_at(&["GetCallerIdentityResult", "Account"]).unwrap_or_default();
+        if own != account {
+            return Err(Error::failed(
+                Code::AwsOtherAccount,
+                format!(
+                    "the AWS credentials are of the account {}, and aws.account is {account}",
+                    own.escape_debug()
+                ),
+            )
+            .hint("log in to that account: AWS_PROFILE, or `aws sso login`"));
+        }
+        // The keys of the caller's account only.
+        let Some(user) = self.user.as_deref().filter(|user| !user.is_empty()) else {
+            return Err(self.of_another_user().await);
+        };
+        let keys = match self.iam("ListAccessKeys", &[("UserName", user)]).await {
+            Ok(keys) => keys,
+            Err(refusal) if refusal.is_absent() => return Err(self.of_another_user().await),
+            Err(refusal) => return Err(self.refused(refusal, "looking at", "ListAccessKeys")),
+        };
+        let result = keys.get("ListAccessKeysResult").cloned().unwrap_or_default();
+        let key =
+            result.members("AccessKeyMetadata").find(|key| key.text_at(&["AccessKeyId"]) == Some(&self.id));
+        let is_active = match key.map(|key| key.text_at(&["Status"])) {
+            None if self.is_deleted.load(Ordering::Relaxed) => return Ok(None),
+            None => return Err(self.of_another_user().await),
+            Some(Some("Active")) => true,
+            Some(Some("Inactive")) => false,
+            Some(_) => {
+                let refusal = Refusal::without(Api::Iam, "another status than Active and Inactive");
+                return Err(self.refused(refusal, "looking at", "ListAccessKeys"));
+            }
+        };
+        Ok(Some(Seen { user: user.to_owned(), is_active }))
+    }
+
+    /// Why it is left as it is. AWS answers alike for a key that is gone, for one of another account, and where it may not
+    /// tell: then it is not known to be gone.
+    async fn of_another_user(&self) -> Error {
+        let named = match &self.user {
+            Some(named) => format!("aws.keyUser is {}", named.escape_debug()),
+            None => "aws.keyUser is not set".to_owned(),
+        };
+        match self.last_used().await {
+            Ok(last) => {
+                let user = last.text_at(&["UserName"]).unwrap_or_default().escape_debug().to_string();
+                self.unconfirmed(format!("it belongs to the IAM user {user}, and {named}")).hint(format!(
+                    "if {user} is the user that the store logged in as, and nothing else does: set aws.keyUser to that name"
+                ))
+            }
+            Err(refusal) => self
+                .unconfirmed(format!("its IAM user is not known, and {named}"))
+                .caused_by(refusal.summary())
+                .hint(
+                    "it was deleted, or is of another account, or your login lacks iam:GetAccessKeyLastUsed",
+                )
+                .hint(format!("`aws sts get-access-key-info --access-key-id {}` names the account", self.id)),
+        }
+    }
+
+    async fn last_used(&self) -> Outcome<Element> {
+        let answer = self.iam("GetAccessKeyLastUsed", &[("AccessKeyId", &self.id)]).await?;
+        Ok(answer.get("GetAccessKeyLastUsedResult").cloned().unwrap_or_default())
+    }
+
+    async fn set(&self, doing: &str, status: &str) -> Result<()> {
+        let Some(Seen { user, .. }) = self.proved().await? else {
+            return Err(self
+                .unconfirmed("its user has no such key any more".to_owned())
+                .hint("nothing has to be done about it"));
+        };
+        let named = [("UserName", user.as_str()), ("AccessKeyId", &self.id), ("Status", status)];
+        let done = self.iam("UpdateAccessKey", &named).await;
+        done.map(drop).map_err(|refusal| self.refused(refusal, doing, "UpdateAccessKey"))
+    }
+}
+
+#[async_trait]
+impl StoredCredential for StoredKey {
+    async fn look(&self) -> Result<Standing> {
+        Ok(match self.proved().await? {
+            None => Standing::Absent,
+            Some(Seen { is_active: true, .. }) => Standing::Enabled,
+            Some(Seen { is_active: false, .. }) => Standing::Disabled,
+        })
+    }
+
+    async fn last_use(&self) -> LastUse {
+        match self.last_used().await {
+            Ok(last) => {
+                let time = last.text_at(&["AccessKeyLastUsed", "LastUsedDate"]).filter(|time| is_time(time));
+                time.map_or(LastUse::NotKnown, |time| LastUse::At(time.to_owned()))
+            }
+            Err(refusal) => {
+                let error = self.refused(refusal, "asking when it was used last,", "GetAccessKeyLastUsed");
+                let hint = error.hints.first().map(|hint| format!(" ({hint})")).unwrap_or_default();
+                LastUse::NotAsked(format!("{}{hint}", error.message))
+            }
+        }
+    }
+
+    async fn disable(&self) -> Result<()> {
+        self.set("disabling", "Inactive").await
+    }
+
+    async fn enable(&self) -> Result<()> {
+        self.set("enabling", "Active").await
+    }
+
+    /// AWS keeps no deleted key.
+    async fn delete(&self) -> Result<()> {
+        let Some(Seen { user, .. }) = self.proved().await? else { return Ok(()) };
+        let done = self.iam("DeleteAccessKey", &[("UserName", &user), ("AccessKeyId", &self.id)]).await;
+        match done {
+            Err(refusal) if !refusal.is_absent() => Err(self.refused(refusal, "deleting", "DeleteAccessKey")),
+            Ok(_) | Err(_) => {
+                self.is_deleted.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+        }
+    }
+
+    fn needs(&self, act: Act) -> String {
+        let action = match act {
+            Act::Disable | Act::Enable => "UpdateAccessKey",
+            Act::Delete => "DeleteAccessKey",
+        };
+        let user = self.user.as_deref().unwrap_or("of the key");
+        format!("iam:GetAccessKeyLastUsed, iam:ListAccessKeys and iam:{action} on the IAM user {user}")
+    }
+}
+
+/// ISO 8601, and nothing that a terminal could take for more. A key that was never used has `N/A`.
+fn is_time(text: &str) -> bool {
+    text.len() <= 40
+        && text.starts_with(|first: char| first.is_ascii_digit())
+        && text.bytes().all(|byte| byte.is_ascii_digit() || b"TZ:.+-".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_long_lived_ids_are_recognised() {
+        let id = format!("AK{}", "IAIOSFODNN7EXAMPLE");
+        assert_eq!(recognise(format!("{id}\n").as_bytes()).unwrap().id, id);
+        for text in [
+            String::new(),
+            id.replace("AKIA", "ASIA"),
+            format!("{id}A"),
+            id.to_lowercase(),
+            format!("{{\"id\":\"{id}\"}}"),
+            id[..19].to_owned(),
+        ] {
+            assert!(recognise(text.as_bytes()).is_none(), "{text}");
+        }
+        assert!(recognise(&[0xff; 20]).is_none());
+    }
+
+    #[test]
+    fn times_are_times() {
+        assert!(is_time("2026-11-24T08:00:00Z") && !is_time("N/A") && !is_time("") && !is_time("\u{1b}[2J"));
+    }
+}

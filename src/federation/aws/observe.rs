@@ -1,0 +1,188 @@
+//! What is trusted now.
+
+use futures::future::join_all;
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+use super::{
+    Aws,
+    api::Signer,
+    place::Api,
+    policy,
+    refusal::{Outcome, Refusal},
+    wanted::{TAG, provider_arn},
+    xml::Element,
+};
+use crate::{
+    error::{Code, Error, Result},
+    federation::Trust,
+    retry::Repeat,
+};
+
+/// How many pages of a list are read.
+const MOST_PAGES: usize = 100;
+
+/// The OIDC provider of the issuer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Provider {
+    pub(super) client_ids: Vec<String>,
+    /// The value of our tag.
+    pub(super) mark: Option<String>,
+}
+
+/// One role.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Role {
+    /// `None`: it cannot be read.
+    pub(super) trust: Option<Value>,
+    pub(super) mark: Option<String>,
+    /// The policy that keyless writes.
+    pub(super) policy: Option<Policy>,
+    /// Other policies that it has, by name.
+    pub(super) others: Vec<String>,
+}
+
+/// The policy of a role. `None`: it is no JSON.
+pub(super) type Policy = Option<Value>;
+
+impl Aws {
+    async fn iam(&self, action: &str, parameters: &[(&str, &str)]) -> Outcome<Element> {
+        self.client.query(Api::Iam, Signer::Administrator, action, parameters, Repeat::Safe).await
+    }
+
+    /// Refuses another account than the settings name.
+    pub(super) async fn check_account(&self) -> Result<()> {
+        let answer = self
+            .client
+            .query(Api::Sts, Signer::Administrator, "GetCallerIdentity", &[], Repeat::Safe)
+            .await
+            .map_err(|refusal| refusal.error("asking whose the credentials are", "sts:GetCallerIdentity"))?;
+        let account = answer.text_at(&["GetCallerIdentityResult", "Account"]).unwrap_or_default();
+        let wanted = &self.settings.account;
+        if account == wanted {
+            return Ok(());
+        }
+        Err(Error::failed(
+            Code::AwsOtherAccount,
+            format!(
+                "the AWS credentials are of the account {}, and aws.account is {wanted}",
+                account.escape_debug()
+            ),
+        )
+        .hint("log in to that account: AWS_PROFILE, or `aws sso login`")
+        .hint("or correct aws.account"))
+    }
+
+    pub(super) async fn provider(&self, want: &Trust) -> Result<Option<Provider>> {
+        let arn = provider_arn(&self.settings, want);
+        match self.iam("GetOpenIDConnectProvider", &[("OpenIDConnectProviderArn", &arn)]).await {
+            Ok(answer) => {
+                let result = answer.get("GetOpenIDConnectProviderResult").cloned().unwrap_or_default();
+                let client_ids =
+                    result.members("ClientIDList").map(|member| member.text().to_owned()).collect();
+                Ok(Some(Provider { client_ids, mark: mark(&result) }))
+            }
+            Err(refusal) if refusal.is_absent() => Ok(None),
+            Err(refusal) => Err(refusal
+                .error(&format!("looking at {arn}"), &format!("iam:GetOpenIDConnectProvider on {arn}"))),
+        }
+    }
+
+    /// The role that the settings name.
+    pub(super) async fn role(&self) -> Result<Option<Role>> {
+        let name = self.settings.role.as_str();
+        let refused = |refusal: Refusal, action: &str| {
+            refusal.error(
+                &format!("looking at the role {name}"),
+                &format!("iam:{action} on {}", self.role_arn()),
+            )
+        };
+        let answer = match self.iam("GetRole", &[("RoleName", name)]).await {
+            Ok(answer) => answer,
+            Err(refusal) if refusal.is_absent() => return Ok(None),
+            Err(refusal) => return Err(refused(refusal, "GetRole")),
+        };
+        let role = answer.at(&["GetRoleResult", "Role"]).cloned().unwrap_or_default();
+        let trust = role.text_at(&["AssumeRolePolicyDocument"]).and_then(document);
+        let (policy, inline, attached) = futures::join!(
+            self.policy(),
+            self.pages("ListRolePolicies", "RoleName", name),
+            self.pages("ListAttachedRolePolicies", "RoleName", name),
+        );
+        let policy = policy.map_err(|refusal| refused(refusal, "GetRolePolicy"))?;
+        let inline = inline.map_err(|refusal| refused(refusal, "ListRolePolicies"))?;
+        let attached = attached.map_err(|refusal| refused(refusal, "ListAttachedRolePolicies"))?;
+        let inline = inline.iter().flat_map(|page| page.members("PolicyNames")).map(Element::text);
+        let inline = inline.filter(|name| *name != policy::NAME);
+        let attached = attached.iter().flat_map(|page| page.members("AttachedPolicies"));
+        let attached = attached.filter_map(|policy| policy.text_at(&["PolicyName"]));
+        let others = inline.chain(attached).map(str::to_owned).collect();
+        Ok(Some(Role { trust, mark: mark(&role), policy, others }))
+    }
+
+    async fn policy(&self) -> Outcome<Option<Policy>> {
+        let named = [("RoleName", self.settings.role.as_str()), ("PolicyName", policy::NAME)];
+        match self.iam("GetRolePolicy", &named).await {
+            Ok(answer) => {
+                let text = answer.text_at(&["GetRolePolicyResult", "PolicyDocument"]);
+                Ok(Some(text.and_then(document)))
+            }
+            Err(refusal) if refusal.is_absent() => Ok(None),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// The roles that trust this provider, by name.
+    pub(super) async fn roles_by(&self, want: &Trust) -> Result<Vec<String>> {
+        let arn = provider_arn(&self.settings, want);
+        let pages = self.pages("ListRoles", "PathPrefix", "/").await;
+        let pages = pages.map_err(|refusal| refusal.error("listing the roles", "iam:ListRoles"))?;
+        let roles = pages.iter().flat_map(|page| page.members("Roles"));
+        let trusts = |role: &&Element| {
+            let text = role.text_at(&["AssumeRolePolicyDocument"]).unwrap_or_default();
+            // As text: what cannot be read may trust it as well.
+            percent_decode_str(text).decode_utf8_lossy().contains(&arn)
+        };
+        Ok(roles.filter(trusts).filter_map(|role| role.text_at(&["RoleName"])).map(str::to_owned).collect())
+    }
+
+    /// The results of a list, page by page.
+    async fn pages(&self, action: &str, name: &str, value: &str) -> Outcome<Vec<Element>> {
+        let (mut pages, mut marker) = (Vec::new(), None::<String>);
+        while pages.len() < MOST_PAGES {
+            let mut parameters = vec![(name, value)];
+            parameters.extend(marker.as_deref().map(|marker| ("Marker", marker)));
+            let answer = self.iam(action, &parameters).await?;
+            let page = answer.get(&format!("{action}Result")).cloned().unwrap_or_default();
+            let is_last = page.text_at(&["IsTruncated"]) != Some("true");
+            marker = page.text_at(&["Marker"]).map(str::to_owned);
+            pages.push(page);
+            if is_last || marker.is_none() {
+                return Ok(pages);
+            }
+        }
+        Err(Refusal::without(Api::Iam, &format!("more than {MOST_PAGES} pages of {action}")))
+    }
+
+    /// What the workloads share, and what each has for itself.
+    pub(super) async fn observe_each(
+        &self,
+        want: &Trust,
+    ) -> Result<(Option<Provider>, Vec<(Self, Result<Option<Role>>)>)> {
+        self.check_account().await?;
+        let each: Vec<_> = want.workloads.iter().map(|workload| self.of_workload(workload)).collect();
+        let (provider, roles) = futures::join!(self.provider(want), join_all(each.iter().map(Self::role)));
+        Ok((provider?, each.into_iter().zip(roles).collect()))
+    }
+}
+
+fn mark(object: &Element) -> Option<String> {
+    let ours = |tag: &&Element| tag.text_at(&["Key"]) == Some(TAG);
+    object.members("Tags").find(ours).map(|tag| tag.text_at(&["Value"]).unwrap_or_default().to_owned())
+}
+
+/// A policy as IAM gives it back: JSON, encoded as in a URL.
+fn document(text: &str) -> Option<Value> {
+    let text = percent_decode_str(text).decode_utf8().ok()?;
+    serde_json::from_str(&text).ok().filter(Value::is_object)
+}

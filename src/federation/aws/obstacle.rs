@@ -1,0 +1,102 @@
+//! PURE. Why an object cannot be created or changed, and what to do about it.
+
+use super::{
+    AUDIENCE, Settings,
+    observe::{Provider, Role},
+    plan::{provider_object, role_object},
+    policy,
+    wanted::{TAG, mark, other_cluster, provider_arn},
+};
+use crate::{
+    error::{Code, Error},
+    federation::{Trust, Workload},
+    plan::Obstacle,
+    shell,
+};
+
+pub(super) fn of_provider(
+    settings: &Settings,
+    want: &Trust,
+    have: Option<&Provider>,
+    obstacle: Obstacle,
+) -> Error {
+    let object = provider_object(want);
+    let arn = provider_arn(settings, want);
+    let tag = have.and_then(|have| have.mark.as_deref());
+    let take_over = format!(
+        "`aws iam tag-open-id-connect-provider --open-id-connect-provider-arn {} --tags {}`",
+        shell::quote(&arn),
+        tags(want)
+    );
+    match obstacle {
+        Obstacle::OtherCluster => of_another_cluster(&object, other_cluster(tag, want), want)
+            .hint("two clusters cannot share one issuer: give each documents of its own")
+            .hint(format!("if that cluster is no more and this one takes its place: {take_over}, and start again")),
+        Obstacle::Unproven | Obstacle::OtherIssuer => unknown(&object)
+            .hint(format!("if it is this cluster's: {take_over}, and run setup again")),
+        Obstacle::Foreign | Obstacle::Unfit | Obstacle::Missing | Obstacle::Used => {
+            Error::failed(Code::AwsProviderForeign, format!("{object} was not made by keyless, and does not take {AUDIENCE}"))
+                .hint(format!(
+                    "let its owner add it: `aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn {} --client-id {AUDIENCE}`",
+                    shell::quote(&arn)
+                ))
+        }
+    }
+}
+
+pub(super) fn of_role(settings: &Settings, want: &Trust, have: Option<&Role>, obstacle: Obstacle) -> Error {
+    let object = role_object(settings);
+    let tag = have.and_then(|have| have.mark.as_deref());
+    let take_over = format!("`aws iam tag-role --role-name {} --tags {}`", settings.role, tags(want));
+    let remedy = "choose another name: aws.role";
+    match obstacle {
+        Obstacle::OtherCluster => {
+            of_another_cluster(&object, other_cluster(tag, want), want).hint(remedy).hint(format!(
+                "if that cluster is no more and this one takes its place: {take_over}, and start again"
+            ))
+        }
+        Obstacle::Unproven | Obstacle::OtherIssuer => unknown(&object)
+            .hint(remedy)
+            .hint(format!("if it is this cluster's: {take_over}, and run setup again")),
+        Obstacle::Foreign | Obstacle::Unfit | Obstacle::Missing | Obstacle::Used => {
+            Error::failed(Code::AwsRoleForeign, format!("{object} was not made by keyless"))
+                .caused_by(format_args!("it has no tag `{TAG}` that names this cluster"))
+                .hint(remedy)
+        }
+    }
+}
+
+/// Another ServiceAccount assumes it.
+pub(super) fn role_of_another(settings: &Settings, workload: &Workload) -> Error {
+    Error::failed(Code::AwsRoleForeign, format!("{} is another workload's", role_object(settings)))
+        .caused_by(format_args!("its trust policy does not name {} alone", workload.account))
+        .hint("other settings make a role of the same name: choose another aws.role in one of them")
+        .hint(format!("look at it: `aws iam get-role --role-name {}`", settings.role))
+}
+
+/// What it gives would be lost unseen.
+pub(super) fn unread_policy(settings: &Settings) -> Error {
+    let (role, name) = (&settings.role, policy::NAME);
+    Error::failed(Code::AwsPolicyUnread, format!("the policy {name} of the role {role} was changed by hand, and cannot be read"))
+        .caused_by("it is no plain list of actions and resources, so what it gives is not known")
+        .hint(format!("look at it: `aws iam get-role-policy --role-name {role} --policy-name {name}`; take out what keyless did not write"))
+        .hint("or have it written again with what is asked for now, and nothing else: keyless setup --revoke-unused")
+}
+
+fn of_another_cluster(object: &str, cluster: Option<&str>, want: &Trust) -> Error {
+    Error::failed(Code::AwsOtherCluster, format!("the {object} belongs to another cluster")).caused_by(
+        format_args!(
+            "it is marked for the cluster {}, and this one is {}: the UIDs of their namespaces kube-system",
+            cluster.unwrap_or_default().escape_debug(),
+            want.cluster_id
+        ),
+    )
+}
+
+fn unknown(object: &str) -> Error {
+    Error::failed(Code::AwsOwnerUnknown, format!("the {object} does not say which cluster it was made for"))
+}
+
+fn tags(want: &Trust) -> String {
+    shell::quote(&format!("Key={TAG},Value={}", mark(want))).to_string()
+}

@@ -1,0 +1,195 @@
+//! Plans by value: no server.
+
+use serde_json::json;
+
+use super::{
+    super::Service,
+    super::place::{Endpoints, Region},
+    super::withdraw,
+    *,
+};
+use crate::{
+    error::Code,
+    federation::{After, TrustedIssuer, further, workload},
+    oidc::{KeySet, keys_from_pem},
+};
+
+pub(in super::super) const ISSUER: &str = "https://oidc.lab.test/prod";
+pub(in super::super) const CLUSTER: &str = "0b0a3f46-7f0f-4c55-9f0e-3b6f8f1f2a11";
+
+pub(in super::super) fn settings() -> Settings {
+    Settings {
+        account: "123456789012".into(),
+        region: Region::parse("aws.region", "eu-central-1").unwrap(),
+        service: Service::SecretsManager,
+        role: "eso".into(),
+        kms_key: None,
+        endpoints: Endpoints::default(),
+    }
+}
+
+pub(in super::super) fn trust() -> Trust {
+    let pem = lab::SigningKey::ec(lab::Curve::P256).public_pem();
+    Trust {
+        issuer: TrustedIssuer::Published(ISSUER.parse().unwrap()),
+        cluster_id: CLUSTER.into(),
+        keys: KeySet::new(keys_from_pem(pem.as_bytes(), "test").unwrap()).unwrap(),
+        proof: None,
+        signing: Vec::new(),
+        staged: Vec::new(),
+        workloads: vec![workload("external-secrets/eso-reader", &["db"])],
+    }
+}
+
+/// What AWS holds after everything was applied.
+fn done(want: &Trust) -> (Provider, Role) {
+    let provider = Provider { client_ids: vec![AUDIENCE.into()], mark: Some(mark(want)) };
+    let subject = want.workloads[0].subject().unwrap();
+    let given = policy::gives(&want.workloads[0].rights, &settings()).unwrap();
+    let role = Role {
+        trust: Some(wanted::trust(&settings(), want, &subject)),
+        mark: Some(mark(want)),
+        policy: Some(Some(policy::document(&settings(), &given).unwrap())),
+        others: Vec::new(),
+    };
+    (provider, role)
+}
+
+fn actions(want: &Trust, have: Option<&Role>) -> Result<Vec<Action>> {
+    let changes = plan_workload(&settings(), want, &want.workloads[0], have, None)?;
+    Ok(changes.iter().map(|change| change.step.action).collect())
+}
+
+#[test]
+fn empty_account_gets_three_things() {
+    let want = trust();
+    let provider = plan_provider(&settings(), &want, None).unwrap();
+    assert_eq!(provider.step.action, Action::Create);
+    assert!(
+        provider.step.requires[0].contains("iam:CreateOpenIDConnectProvider on arn:aws:iam::123456789012")
+    );
+    let before = Some(provider.step.name.clone());
+    let changes = plan_workload(&settings(), &want, &want.workloads[0], None, before).unwrap();
+    let names: Vec<_> =
+        changes.iter().map(|it| (it.step.name.as_str(), it.step.depends_on.as_slice())).collect();
+    assert_eq!(
+        names,
+        [
+            ("role eso", ["OIDC provider oidc.lab.test/prod".to_owned()].as_slice()),
+            ("policy keyless of the role eso", ["role eso".to_owned()].as_slice()),
+        ]
+    );
+}
+
+#[test]
+fn what_was_applied_is_unchanged() {
+    let want = trust();
+    let (provider, role) = done(&want);
+    assert_eq!(plan_provider(&settings(), &want, Some(&provider)).unwrap().step.action, Action::NoOp);
+    assert_eq!(actions(&want, Some(&role)).unwrap(), [Action::NoOp, Action::NoOp]);
+    let more = want.clone().reading(&["db", "api"]);
+    assert_eq!(actions(&more, Some(&role)).unwrap(), [Action::NoOp, Action::Update]);
+    let none = want.clone().reading(&[]);
+    assert_eq!(actions(&none, Some(&role)).unwrap(), [Action::NoOp, Action::NoOp], "rights stay");
+}
+
+#[test]
+fn client_is_added_and_provider_kept() {
+    let want = trust();
+    let other = |mark: Option<String>| Provider { client_ids: vec!["other".into()], mark };
+    let ours = plan_provider(&settings(), &want, Some(&other(Some(mark(&want))))).unwrap();
+    assert_eq!(ours.step.action, Action::Update);
+    assert_eq!(
+        ours.act,
+        Some(Step::AddClient("arn:aws:iam::123456789012:oidc-provider/oidc.lab.test/prod".into()))
+    );
+    assert_eq!(ours.step.fields[0].after, Some(json!(["other", AUDIENCE])));
+    let foreign = plan_provider(&settings(), &want, Some(&other(None))).unwrap_err();
+    assert_eq!(foreign.code, Code::AwsProviderForeign);
+    let fitting = Provider { client_ids: vec![AUDIENCE.into()], mark: None };
+    let used = plan_provider(&settings(), &want, Some(&fitting)).unwrap();
+    assert_eq!((used.step.action, used.step.reason.as_str()), (Action::NoOp, USED));
+}
+
+#[test]
+fn resources_of_others_are_refused() {
+    let want = trust();
+    let other = Trust { cluster_id: "other".into(), ..want.clone() };
+    let (provider, role) = done(&other);
+    assert_eq!(plan_provider(&settings(), &want, Some(&provider)).unwrap_err().code, Code::AwsOtherCluster);
+    assert_eq!(actions(&want, Some(&role)).unwrap_err().code, Code::AwsOtherCluster);
+    let (_, ours) = done(&want);
+    for (tag, code) in [
+        (None, Code::AwsRoleForeign),
+        (Some("terraform"), Code::AwsRoleForeign),
+        (Some("managed by keyless"), Code::AwsOwnerUnknown),
+    ] {
+        let role = Role { mark: tag.map(str::to_owned), ..ours.clone() };
+        let error = actions(&want, Some(&role)).unwrap_err();
+        assert_eq!(error.code, code, "{tag:?}");
+        assert!(!error.hints.is_empty());
+    }
+}
+
+#[test]
+fn broader_trust_is_narrowed_again() {
+    let want = trust();
+    let (_, ours) = done(&want);
+    let mut broad = ours.trust.clone().unwrap();
+    broad["Statement"][0]["Condition"] =
+        json!({ "StringLike": { "oidc.lab.test/prod:sub": "system:serviceaccount:*" } });
+    let role = Role { trust: Some(broad), ..ours.clone() };
+    let changes = plan_workload(&settings(), &want, &want.workloads[0], Some(&role), None).unwrap();
+    assert_eq!(changes[0].step.action, Action::Update);
+    assert_eq!(changes[0].step.gate, None);
+    // A role whose name follows from the account is another's.
+    let mut further_want = want.clone();
+    further_want.workloads = vec![further("shop/reader", &["db"])];
+    let error =
+        plan_workload(&settings(), &further_want, &further_want.workloads[0], Some(&ours), None).unwrap_err();
+    assert_eq!(error.code, Code::AwsRoleForeign);
+}
+
+#[test]
+fn new_issuer_waits_for_switch() {
+    let want = trust();
+    let (_, role) = done(&want);
+    let moved = Trust { issuer: TrustedIssuer::Published("https://new.lab.test".parse().unwrap()), ..want };
+    let changes = plan_workload(&settings(), &moved, &moved.workloads[0], Some(&role), None).unwrap();
+    assert_eq!(
+        (changes[0].step.action, changes[0].step.gate),
+        (Action::Update, Some(Gate::AfterIssuerSwitch))
+    );
+}
+
+#[test]
+fn unread_policy_is_not_overwritten() {
+    let mut want = trust();
+    let (_, ours) = done(&want);
+    let role = Role { policy: Some(None), ..ours };
+    assert_eq!(actions(&want, Some(&role)).unwrap_err().code, Code::AwsPolicyUnread);
+    want.workloads[0].revokes_unused = true;
+    assert_eq!(actions(&want, Some(&role)).unwrap(), [Action::NoOp, Action::Update]);
+}
+
+#[test]
+fn teardown_takes_only_our_own() {
+    let want = trust();
+    let (provider, role) = done(&want);
+    let after = |role: &Role, roles: &[String]| {
+        let mut before = None;
+        let mut all = withdraw::workload(&settings(), &want, Some(role), &mut before);
+        all.push(withdraw::provider(&settings(), &want, Some(&provider), roles, before));
+        all.into_iter().map(|one| (one.after, one.change.step.depends_on)).collect::<Vec<_>>()
+    };
+    let gone = after(&role, &[]);
+    assert!(gone.iter().all(|(after, _)| *after == After::Gone), "{gone:?}");
+    assert_eq!(gone[2].1, ["role eso"]);
+    assert_eq!(after(&role, &["app".into()])[2].0, After::Stays);
+    let attached = Role { others: vec!["ReadOnlyAccess".into()], ..role.clone() };
+    assert_eq!(after(&attached, &[])[1].0, After::Stays);
+    let foreign = Role { mark: None, ..role.clone() };
+    assert!(after(&foreign, &[])[..2].iter().all(|(after, _)| *after == After::Stays));
+    let others = Role { mark: Some("managed by keyless in cluster other for x".into()), ..role };
+    assert!(after(&others, &[])[..2].iter().all(|(after, _)| *after == After::OfAnotherCluster));
+}

@@ -1,0 +1,228 @@
+//! PURE. What a right takes at AWS, the policy that gives it, and what a policy of ours gives already.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::{Service, Settings, names};
+use crate::{
+    error::{Code, Error, Result},
+    federation::{Right, RightKind, Workload},
+};
+
+/// The policy in each role. One of another name is none of ours.
+pub(super) const NAME: &str = "keyless";
+/// Of all policies inside one role, in characters without spaces
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>).
+const LONGEST: usize = 10_240;
+/// For actions that take no single resource.
+const ANY: &str = "*";
+
+/// A resource with one action on it.
+pub(super) type Given = (String, String);
+
+/// What a right takes on what it is about.
+fn actions(service: Service, kind: RightKind) -> &'static [&'static str] {
+    match (service, kind) {
+        (Service::SecretsManager, RightKind::Read) => &["secretsmanager:GetSecretValue"],
+        (Service::SecretsManager, RightKind::Metadata) => &["secretsmanager:DescribeSecret"],
+        // The operator reads each page of values at once.
+        (Service::SecretsManager, RightKind::Find | RightKind::FindByTags) => {
+            &["secretsmanager:BatchGetSecretValue", "secretsmanager:ListSecrets"]
+        }
+        // Each change of a value ends with the removal of its resource policy.
+        (Service::SecretsManager, RightKind::Push) => &[
+            "secretsmanager:CreateSecret",
+            "secretsmanager:DeleteResourcePolicy",
+            "secretsmanager:DescribeSecret",
+            "secretsmanager:GetSecretValue",
+            "secretsmanager:PutSecretValue",
+            "secretsmanager:TagResource",
+        ],
+        (Service::SecretsManager, RightKind::Update) => {
+            &["secretsmanager:DescribeSecret", "secretsmanager:TagResource", "secretsmanager:UntagResource"]
+        }
+        (Service::SecretsManager, RightKind::Delete) => {
+            &["secretsmanager:DeleteSecret", "secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
+        }
+        (Service::ParameterStore, RightKind::Read) => &["ssm:GetParameter"],
+        (Service::ParameterStore, RightKind::Metadata) => &["ssm:ListTagsForResource"],
+        (Service::ParameterStore, RightKind::Find | RightKind::FindByTags) => &["ssm:DescribeParameters"],
+        (Service::ParameterStore, RightKind::Push) => {
+            &["ssm:AddTagsToResource", "ssm:GetParameter", "ssm:ListTagsForResource", "ssm:PutParameter"]
+        }
+        (Service::ParameterStore, RightKind::Update) => {
+            &["ssm:AddTagsToResource", "ssm:ListTagsForResource", "ssm:RemoveTagsFromResource"]
+        }
+        (Service::ParameterStore, RightKind::Delete) => {
+            &["ssm:DeleteParameter", "ssm:GetParameter", "ssm:ListTagsForResource"]
+        }
+        // They are read by their name, with the right to read.
+        (_, RightKind::Versions) => &[],
+    }
+}
+
+const KINDS: [RightKind; 7] = [
+    RightKind::Read,
+    RightKind::Metadata,
+    RightKind::Find,
+    RightKind::FindByTags,
+    RightKind::Push,
+    RightKind::Update,
+    RightKind::Delete,
+];
+
+/// What these rights take.
+pub(super) fn gives<'a>(
+    rights: impl IntoIterator<Item = &'a Right>,
+    settings: &Settings,
+) -> Result<BTreeSet<Given>> {
+    let mut all = BTreeSet::new();
+    for right in rights {
+        let on = match right.secret() {
+            Some(secret) => names::arn(settings, secret)?,
+            None => ANY.to_owned(),
+        };
+        let actions = actions(settings.service, right.kind);
+        all.extend(actions.iter().map(|action| (on.clone(), (*action).to_owned())));
+    }
+    Ok(all)
+}
+
+/// The policy that gives exactly this.
+pub(super) fn document(settings: &Settings, given: &BTreeSet<Given>) -> Result<Value> {
+    let mut by_resource: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (resource, action) in given {
+        by_resource.entry(resource).or_default().push(action);
+    }
+    let mut by_actions: BTreeMap<Vec<&str>, Vec<&str>> = BTreeMap::new();
+    for (resource, actions) in by_resource {
+        by_actions.entry(actions).or_default().push(resource);
+    }
+    let mut statements: Vec<_> = by_actions
+        .into_iter()
+        .map(|(actions, resources)| json!({ "Effect": "Allow", "Action": actions, "Resource": resources }))
+        .collect();
+    statements.extend(kms(settings, given));
+    let document = json!({ "Version": "2012-10-17", "Statement": statements });
+    let length = document.to_string().len();
+    if length > LONGEST {
+        return Err(Error::failed(
+            Code::AwsPolicyTooLong,
+            format!(
+                "the policy of the role {} would have {length} characters, and AWS takes {LONGEST}",
+                settings.role
+            ),
+        )
+        .hint("let some of the stores log in with ServiceAccounts of their own: each gets a role of its own")
+        .hint("or take back what no object asks for: keyless setup --revoke-unused"));
+    }
+    Ok(document)
+}
+
+/// The use of the customer's key, through the service alone.
+fn kms(settings: &Settings, given: &BTreeSet<Given>) -> Option<Value> {
+    let key = settings.kms_key.as_ref().filter(|_| !given.is_empty())?;
+    let writes = given
+        .iter()
+        .any(|(_, action)| action.ends_with(":CreateSecret") || action.ends_with(":PutParameter"));
+    let actions = if writes { vec!["kms:Decrypt", "kms:GenerateDataKey"] } else { vec!["kms:Decrypt"] };
+    let region = &settings.region;
+    let via =
+        format!("{}.{}.{}", settings.service.api().name(), region.as_str(), region.partition().domain());
+    Some(json!({
+        "Effect": "Allow", "Action": actions, "Resource": [key],
+        "Condition": { "StringEquals": { "kms:ViaService": via } },
+    }))
+}
+
+/// What this policy gives of what keyless may have given by it. `None`: it is not of a form that can be read.
+pub(super) fn held(document: &Value, settings: &Settings) -> Option<BTreeSet<Given>> {
+    let begin = names::beginning(settings);
+    let ours: BTreeSet<&str> =
+        KINDS.iter().flat_map(|kind| actions(settings.service, *kind)).copied().collect();
+    let searches = actions(settings.service, RightKind::Find);
+    let is_ours = |resource: &str, action: &str| {
+        let on_one = resource.strip_prefix(&begin).is_some_and(|name| !name.contains('*'));
+        ours.contains(action) && if resource == ANY { searches.contains(&action) } else { on_one }
+    };
+    let mut held = BTreeSet::new();
+    for statement in one_or_many(document.get("Statement")?)? {
+        let members = statement.as_object()?;
+        if members.get("Effect").and_then(Value::as_str)? != "Allow" {
+            return None;
+        }
+        if members.contains_key("NotAction") || members.contains_key("NotResource") {
+            return None;
+        }
+        // With a condition, it is the customer's key, or another's.
+        if members.contains_key("Condition") {
+            continue;
+        }
+        let actions = texts(members.get("Action")?)?;
+        for resource in texts(members.get("Resource")?)? {
+            let given = actions.iter().filter(|action| is_ours(resource, action));
+            held.extend(given.map(|action| (resource.to_owned(), (*action).to_owned())));
+        }
+    }
+    Some(held)
+}
+
+fn one_or_many(value: &Value) -> Option<Vec<&Value>> {
+    match value {
+        Value::Array(many) => Some(many.iter().collect()),
+        Value::Object(_) | Value::String(_) => Some(vec![value]),
+        _ => None,
+    }
+}
+
+fn texts(value: &Value) -> Option<Vec<&str>> {
+    one_or_many(value)?.into_iter().map(Value::as_str).collect()
+}
+
+/// What becomes of what the policy gives: all that it shall give, and the part of it that this run does not ask for.
+pub(super) fn given_and_kept(
+    workload: &Workload,
+    settings: &Settings,
+    held: &BTreeSet<Given>,
+) -> Result<(BTreeSet<Given>, BTreeSet<Given>)> {
+    let kept = workload.holding(held, |rights| gives(rights, settings))?.kept;
+    let mut given = gives(&workload.rights, settings)?;
+    given.extend(kept.iter().cloned());
+    Ok((given, kept))
+}
+
+/// For people: `secretsmanager:GetSecretValue on …:secret:db-??????`.
+pub(super) fn shown(given: &BTreeSet<Given>) -> String {
+    let all: Vec<_> = given.iter().map(|(resource, action)| format!("{action} on {resource}")).collect();
+    all.join(", ")
+}
+
+/// Two documents that AWS reads alike: a list of one is that one, and lists of texts are sets.
+pub(super) fn same(one: &Value, other: &Value) -> bool {
+    normal(one) == normal(other)
+}
+
+fn normal(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => {
+            let mut items: Vec<_> = items.iter().map(normal).collect();
+            items.sort_by_key(Value::to_string);
+            items.dedup();
+            match items.len() {
+                1 => items.remove(0),
+                _ => Value::Array(items),
+            }
+        }
+        Value::Object(members) => members
+            .iter()
+            .filter(|(name, _)| *name != "Sid")
+            .map(|(name, value)| (name.clone(), normal(value)))
+            .collect(),
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+#[path = "policy_tests.rs"]
+mod tests;

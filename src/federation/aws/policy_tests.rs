@@ -1,0 +1,111 @@
+use super::{super::plan::tests::settings, *};
+use crate::federation::{further, reads};
+
+const BEGIN: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:";
+
+fn on(name: &str) -> String {
+    format!("{BEGIN}{name}-??????")
+}
+
+#[test]
+fn policy_gives_exactly_what_is_read() {
+    let document = document(&settings(), &gives(&reads(&["db", "api"]), &settings()).unwrap()).unwrap();
+    let wanted = json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Action": ["secretsmanager:GetSecretValue"], "Resource": [on("api"), on("db")] }
+    ]});
+    assert_eq!(document, wanted);
+    let none = super::document(&settings(), &BTreeSet::new()).unwrap();
+    assert_eq!(none["Statement"], json!([]));
+}
+
+#[test]
+fn each_kind_of_right_has_its_actions() {
+    for service in [Service::SecretsManager, Service::ParameterStore] {
+        let settings = Settings { service, ..settings() };
+        for kind in KINDS {
+            let name = if kind.is_search() { "" } else { "db" };
+            let given = gives(&BTreeSet::from([Right::new(kind, name)]), &settings).unwrap();
+            assert!(!given.is_empty(), "{kind:?}");
+            for (resource, action) in &given {
+                assert_eq!(resource == "*", kind.is_search(), "{kind:?} {resource}");
+                assert!(action.starts_with(service.api().name()) && !action.contains('*'), "{action}");
+            }
+            let read_back = held(&document(&settings, &given).unwrap(), &settings).unwrap();
+            assert_eq!(read_back, given, "{kind:?}");
+        }
+        assert_eq!(
+            gives(&BTreeSet::from([Right::new(RightKind::Versions, "db")]), &settings).unwrap(),
+            BTreeSet::new()
+        );
+    }
+}
+
+#[test]
+fn customer_key_is_used_through_service() {
+    let key = "arn:aws:kms:eu-central-1:123456789012:key/0b0a3f46-7f0f-4c55-9f0e-3b6f8f1f2a11";
+    let settings = Settings { kms_key: Some(key.into()), ..settings() };
+    let given = gives(&reads(&["db"]), &settings).unwrap();
+    let document = document(&settings, &given).unwrap();
+    assert_eq!(
+        document["Statement"][1],
+        json!({ "Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": [key],
+            "Condition": { "StringEquals": { "kms:ViaService": "secretsmanager.eu-central-1.amazonaws.com" } } })
+    );
+    assert_eq!(held(&document, &settings).unwrap(), given);
+    let pushes = gives(&BTreeSet::from([Right::new(RightKind::Push, "db")]), &settings).unwrap();
+    let document = super::document(&settings, &pushes).unwrap();
+    assert_eq!(document["Statement"][1]["Action"], json!(["kms:Decrypt", "kms:GenerateDataKey"]));
+}
+
+#[test]
+fn what_keyless_never_gives_is_not_held() {
+    let statement = |action: Value, resource: Value| json!({ "Statement": { "Effect": "Allow", "Action": action, "Resource": resource } });
+    let read = "secretsmanager:GetSecretValue";
+    for document in [
+        statement(json!(read), json!("*")),
+        statement(json!("secretsmanager:*"), json!(on("db"))),
+        statement(json!(read), json!(format!("{BEGIN}*"))),
+        statement(json!("s3:GetObject"), json!("*")),
+        statement(json!(read), json!("arn:aws:secretsmanager:eu-central-1:210987654321:secret:db-??????")),
+    ] {
+        assert_eq!(held(&document, &settings()), Some(BTreeSet::new()), "{document}");
+    }
+    for document in [
+        json!({}),
+        json!({ "Statement": 1 }),
+        json!({ "Statement": [{ "Effect": "Deny", "Action": read, "Resource": "*" }] }),
+        json!({ "Statement": [{ "Effect": "Allow", "NotAction": read, "Resource": "*" }] }),
+        json!({ "Statement": [{ "Effect": "Allow", "Action": [1], "Resource": "*" }] }),
+        json!({ "Statement": [{ "Effect": "Allow", "Action": read }] }),
+    ] {
+        assert_eq!(held(&document, &settings()), None, "{document}");
+    }
+}
+
+#[test]
+fn rights_never_shrink_by_themselves() {
+    let held = gives(&reads(&["a", "b", "c"]), &settings()).unwrap();
+    let workload = further("shop/b", &["a", "x"]);
+    let (given, kept) = given_and_kept(&workload, &settings(), &held).unwrap();
+    assert_eq!(given, gives(&reads(&["a", "b", "c", "x"]), &settings()).unwrap());
+    assert_eq!(kept, gives(&reads(&["b", "c"]), &settings()).unwrap());
+    let unused = workload.asking(reads(&["b"]), true);
+    let (given, _) = given_and_kept(&unused, &settings(), &held).unwrap();
+    assert_eq!(given, gives(&reads(&["a", "b", "x"]), &settings()).unwrap());
+}
+
+#[test]
+fn too_long_policy_is_refused() {
+    let names: Vec<_> = (0..200).map(|number| format!("team/service/secret-{number}")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let error = document(&settings(), &gives(&reads(&names), &settings()).unwrap()).unwrap_err();
+    assert_eq!(error.code, Code::AwsPolicyTooLong);
+}
+
+#[test]
+fn documents_are_compared_as_aws_reads() {
+    let one = json!({ "Statement": [{ "Action": ["b", "a"], "Resource": "x", "Sid": "1" }] });
+    let other = json!({ "Statement": { "Action": ["a", "b"], "Resource": ["x"] } });
+    assert!(same(&one, &other));
+    assert!(!same(&one, &json!({ "Statement": { "Action": ["a"], "Resource": ["x"] } })));
+}

@@ -1,0 +1,163 @@
+//! PURE. How a store of External Secrets Operator logs in at AWS, and which versions can do it.
+//! <https://external-secrets.io/latest/provider/aws-access/>
+
+use serde_json::{Value, json};
+
+use super::{Service, names, place::Region};
+use crate::{
+    cluster::snapshot::Version,
+    error::Result,
+    secret_store::{Difference, Have, Means, StoreLogin, V1_SINCE, Want, too_old},
+    warning::Warning,
+};
+
+/// The member of a store's `spec.provider`.
+pub(super) const MEMBER: &str = "aws";
+/// On a ServiceAccount, the role that it assumes.
+pub(super) const ROLE_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
+
+const REFERENCE: &str = "spec.provider.aws.auth.jwt.serviceAccountRef";
+
+/// What a store must say to reach the account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AwsLogin {
+    pub(super) service: Service,
+    pub(super) region: Region,
+    pub(super) role_arn: String,
+}
+
+impl StoreLogin for AwsLogin {
+    fn member(&self) -> &'static str {
+        MEMBER
+    }
+
+    fn since(&self) -> Version {
+        V1_SINCE
+    }
+
+    fn means(&self, _want: &Want<'_>, have: &Have<'_>, _warnings: &mut Vec<Warning>) -> Result<Means> {
+        match have.schema.knows(REFERENCE) {
+            true => Ok(Means { field: None, annotation: Some((ROLE_ANNOTATION, self.role_arn.clone())) }),
+            false => Err(too_old(have, V1_SINCE, &format!("the installed schema has no {REFERENCE}"))),
+        }
+    }
+
+    fn provider(&self, account: Value, old: Value, _means: &Means) -> Value {
+        let mut settings = old;
+        settings["service"] = json!(self.service.name());
+        settings["region"] = json!(self.region.as_str());
+        // Roles that are assumed after the login: the workload's own has all its rights.
+        for chained in ["role", "additionalRoles", "externalID"] {
+            settings.as_object_mut().map(|members| members.remove(chained));
+        }
+        // Audiences of the reference would be added to the usual one, and AWS takes no token with two.
+        settings["auth"] = json!({ "jwt": { "serviceAccountRef": account } });
+        settings
+    }
+
+    fn differences(&self, spec: &Value) -> Vec<Difference> {
+        let text = |member: &str| spec[member].as_str().unwrap_or_default();
+        // By a role of another account a store reads there.
+        let own = self.role_arn.split(':').nth(4).unwrap_or_default();
+        let account = text("role").split(':').nth(4).unwrap_or(own);
+        let elsewhere = Difference::between(MEMBER, "role", account, &[own]);
+        [
+            Difference::between(MEMBER, "region", text("region"), &[self.region.as_str()]),
+            Difference::between(MEMBER, "service", text("service"), &[self.service.name()]),
+            elsewhere,
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    /// Which role that is, the ServiceAccount says.
+    fn is_used_by(&self, spec: &Value) -> bool {
+        spec.pointer("/auth/jwt/serviceAccountRef").is_some_and(|reference| !reference.is_null())
+            && spec["region"].as_str() == Some(self.region.as_str())
+    }
+
+    fn whole_value(&self) -> &'static str {
+        match self.service {
+            Service::SecretsManager => {
+                "Secrets Manager gives the text or the bytes of the secret as they are"
+            }
+            Service::ParameterStore => "Parameter Store gives the text of the parameter as it is",
+        }
+    }
+
+    fn metadata(&self) -> &'static str {
+        match self.service {
+            Service::SecretsManager => "Secrets Manager gives the tags of the secret",
+            Service::ParameterStore => "Parameter Store gives the tags of the parameter",
+        }
+    }
+
+    fn refuses_latest(&self) -> Option<&'static str> {
+        Some(match self.service {
+            Service::SecretsManager => "Secrets Manager calls it AWSCURRENT",
+            Service::ParameterStore => "Parameter Store takes numbers and its own labels",
+        })
+    }
+
+    fn cannot_name(&self, key: &str) -> Option<String> {
+        names::cannot_name(self.service, key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn login() -> AwsLogin {
+        AwsLogin {
+            service: Service::SecretsManager,
+            region: Region::parse("aws.region", "eu-central-1").unwrap(),
+            role_arn: "arn:aws:iam::123456789012:role/eso".into(),
+        }
+    }
+
+    #[test]
+    fn store_names_account_and_no_audience() {
+        let account = json!({ "name": "reader", "namespace": "eso" });
+        let old = json!({
+            "service": "ParameterStore", "region": "us-east-1", "prefix": "team/", "role": "arn:aws:iam::1:role/x",
+            "auth": { "secretRef": { "accessKeyIDSecretRef": { "name": "k" } } },
+        });
+        let spec = login().provider(account.clone(), old, &Means::default());
+        assert_eq!(
+            spec,
+            json!({
+                "service": "SecretsManager", "region": "eu-central-1", "prefix": "team/",
+                "auth": { "jwt": { "serviceAccountRef": account } },
+            })
+        );
+        assert!(login().differences(&spec).is_empty() && login().is_used_by(&spec));
+    }
+
+    #[test]
+    fn other_place_is_told_from_same() {
+        let fields = |spec: Value| -> Vec<String> {
+            login()
+                .differences(&spec)
+                .into_iter()
+                .map(|it| it.field.rsplit('.').next().unwrap().to_owned())
+                .collect()
+        };
+        let same = json!({ "service": "SecretsManager", "region": "eu-central-1" });
+        assert!(fields(same.clone()).is_empty());
+        for (member, value) in [
+            ("region", json!("us-east-1")),
+            ("service", json!("ParameterStore")),
+            ("role", json!("arn:aws:iam::210987654321:role/x")),
+        ] {
+            let mut other = same.clone();
+            other[member] = value;
+            assert_eq!(fields(other), [member]);
+        }
+        let mut assumes = same;
+        assumes["role"] = json!("arn:aws:iam::123456789012:role/x");
+        assert!(fields(assumes).is_empty(), "it reads in the same account");
+        assert!(!login().is_used_by(&json!({ "region": "eu-central-1", "auth": { "secretRef": {} } })));
+    }
+}

@@ -1,0 +1,326 @@
+//! What a right is for, really done with a workload's temporary credentials: read, listed, or for rights to write, asked
+//! for.
+
+use std::collections::BTreeSet;
+
+use aws_credential_types::Credentials;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+
+use super::{
+    Aws, Service,
+    api::Signer,
+    place::Api,
+    policy,
+    refusal::{Outcome, Refusal},
+    search,
+};
+use crate::{
+    error::Check,
+    federation::{
+        Reading, Right, Trial,
+        property::{Lookup, member_then_path},
+    },
+    plan::Say,
+    relying_party::Finding,
+    retry::Repeat,
+};
+
+const READ: Check = Check::AwsRead;
+const PROPERTY: Check = Check::AwsProperty;
+
+/// The check that a trial ends in.
+pub(super) fn check(trial: &Trial) -> Check {
+    match trial {
+        Trial::Read { .. } => READ,
+        Trial::Metadata { .. } => Check::AwsMetadata,
+        Trial::Versions { .. } => Check::AwsVersions,
+        Trial::Find(_) => Check::AwsSearch,
+        Trial::Write(_) => Check::AwsWrite,
+    }
+}
+
+/// What is tried, for people.
+pub(super) fn subject(trial: &Trial) -> String {
+    match trial {
+        Trial::Read { secret, .. } => format!("read of {}", secret.escape_debug()),
+        Trial::Metadata { secret, .. } => format!("tags of {}", secret.escape_debug()),
+        Trial::Versions { secret } => format!("versions of {}", secret.escape_debug()),
+        Trial::Find(find) => format!("search for {find}"),
+        Trial::Write(right) => format!("right to {right}"),
+    }
+}
+
+pub(super) enum Seen {
+    Passed(String),
+    Failed { seen: String, cause: String, remedy: String, of_the_thing: bool },
+    NotProved(String),
+}
+
+pub(super) async fn run(aws: &Aws, credentials: &Credentials, trial: &Trial, say: Say<'_>) -> Vec<Finding> {
+    let (check, subject) = (check(trial), subject(trial));
+    let mut spreading = aws.spreading();
+    let tried = loop {
+        let tried = match trial {
+            Trial::Read { secret, readings } => match read(aws, credentials, secret, readings).await {
+                Ok(findings) => return findings.into_iter().map(|it| it.finding(&subject)).collect(),
+                Err(refusal) => Err(refusal),
+            },
+            Trial::Metadata { secret, properties } => metadata(aws, credentials, secret, properties).await,
+            Trial::Versions { .. } => Ok(Seen::Passed("they take no right of their own".to_owned())),
+            Trial::Find(find) => search::search(aws, credentials, find).await,
+            Trial::Write(right) => write(aws, right).await,
+        };
+        match tried {
+            Err(refusal) if refusal.is_forbidden() && spreading.wait(&refusal, say).await => {}
+            tried => break tried,
+        }
+    };
+    vec![match tried {
+        Ok(seen) => Judged { check, more: String::new(), seen }.finding(&subject),
+        Err(refusal) => refused(aws, check, subject, &refusal),
+    }]
+}
+
+/// What was seen of one version or one property.
+struct Judged {
+    check: Check,
+    /// In front of the subject.
+    more: String,
+    seen: Seen,
+}
+
+impl Judged {
+    fn finding(self, subject: &str) -> Finding {
+        let subject = format!("{}{subject}", self.more);
+        match self.seen {
+            Seen::Passed(seen) => Finding::passed(self.check, subject, seen),
+            Seen::Failed { seen, cause, remedy, of_the_thing } => {
+                let failed = Finding::failed(self.check, subject, seen, cause, remedy);
+                if of_the_thing { failed.of_the_thing() } else { failed }
+            }
+            Seen::NotProved(why) => Finding::skipped(self.check, subject, format!("not proved: {why}")),
+        }
+    }
+}
+
+fn refused(aws: &Aws, check: Check, subject: String, refusal: &Refusal) -> Finding {
+    let role = &aws.settings.role;
+    if refusal.is_absent() {
+        let cause = "it does not exist on this side, or has no value, or not this version";
+        let remedy = match aws.settings.service {
+            Service::SecretsManager => {
+                "`aws secretsmanager create-secret --name NAME …`; the store reads it by this name"
+            }
+            Service::ParameterStore => {
+                "`aws ssm put-parameter --name NAME --type SecureString …`; the store reads it by this name"
+            }
+        };
+        return Finding::failed(check, subject, refusal.summary(), cause, remedy).of_the_thing();
+    }
+    let has = |part: &str| refusal.message.contains(part);
+    let (cause, remedy) = if refusal.is_forbidden() && (has("kms:") || has("KMS")) {
+        (
+            "it is encrypted with a key of KMS that the role may not use".to_owned(),
+            "name the key as aws.kmsKey and run `keyless setup`; the policy of the key must let the account's IAM policies decide".to_owned(),
+        )
+    } else if refusal.is_forbidden() {
+        (
+            format!("the policy of the role {role} does not give this right, or another policy denies it"),
+            "run `keyless setup`, which shows what it takes and grants it".to_owned(),
+        )
+    } else {
+        let error = refusal.clone().error("trying it", "this right");
+        return Finding::refused(check, subject, &error);
+    };
+    Finding::failed(check, subject, refusal.summary(), cause, remedy)
+}
+
+/// Each version once, and what is read out of it. Never the content: its number of bytes.
+async fn read(
+    aws: &Aws,
+    credentials: &Credentials,
+    secret: &str,
+    readings: &[Reading],
+) -> Outcome<Vec<Judged>> {
+    let whole = [Reading::default()];
+    let readings = if readings.is_empty() { whole.as_slice() } else { readings };
+    let versions: BTreeSet<_> = readings.iter().map(|reading| reading.version.as_deref()).collect();
+    let mut all = Vec::new();
+    for version in versions {
+        let value = one_version(aws, credentials, secret, version).await?;
+        let of_this = readings.iter().filter(|reading| reading.version.as_deref() == version);
+        all.extend(judge(version, &value, of_this));
+    }
+    Ok(all)
+}
+
+/// As the operator asks (<https://external-secrets.io/latest/provider/aws-secrets-manager/>).
+pub(super) async fn one_version(
+    aws: &Aws,
+    credentials: &Credentials,
+    secret: &str,
+    version: Option<&str>,
+) -> Outcome<Vec<u8>> {
+    let signer = Signer::Workload(credentials);
+    let nothing = || Refusal::without(aws.settings.service.api(), "no value");
+    match aws.settings.service {
+        Service::SecretsManager => {
+            let mut body = json!({ "SecretId": secret });
+            match version.map(|version| (version, version.strip_prefix("uuid/"))) {
+                Some((_, Some(id))) => body["VersionId"] = json!(id),
+                Some((stage, None)) => body["VersionStage"] = json!(stage),
+                None => body["VersionStage"] = json!("AWSCURRENT"),
+            }
+            let answer = aws.client.json(Api::SecretsManager, signer, "GetSecretValue", &body).await?;
+            let text = answer["SecretString"].as_str().map(|text| text.as_bytes().to_vec());
+            let bytes = || answer["SecretBinary"].as_str().and_then(|text| STANDARD.decode(text).ok());
+            text.or_else(bytes).ok_or_else(nothing)
+        }
+        Service::ParameterStore => {
+            let name = version.map_or_else(|| secret.to_owned(), |version| format!("{secret}:{version}"));
+            let body = json!({ "Name": name, "WithDecryption": true });
+            let answer = aws.client.json(Api::Ssm, signer, "GetParameter", &body).await?;
+            let text = answer.pointer("/Parameter/Value").and_then(Value::as_str);
+            text.map(|text| text.as_bytes().to_vec()).ok_or_else(nothing)
+        }
+    }
+}
+
+fn judge<'a>(
+    version: Option<&str>,
+    value: &[u8],
+    readings: impl Iterator<Item = &'a Reading>,
+) -> Vec<Judged> {
+    let more = version.map(|version| format!("version {}: ", version.escape_debug())).unwrap_or_default();
+    let parsed = serde_json::from_slice(value).unwrap_or(Value::Null);
+    let failed = |seen: String, cause: &str| {
+        let remedy =
+            "give the secret the members that it has on the other side, or correct the object that reads it";
+        let seen =
+            Seen::Failed { seen, cause: cause.to_owned(), remedy: remedy.to_owned(), of_the_thing: true };
+        vec![Judged { check: READ, more: more.clone(), seen }]
+    };
+    let mut not_judged = Vec::new();
+    for reading in readings {
+        let shown = reading.property.as_deref().unwrap_or("the whole value").escape_debug();
+        let found = match &reading.property {
+            Some(property) => member_then_path(&parsed, property),
+            None => Lookup::Found(&parsed),
+        };
+        match found {
+            Lookup::Missing => {
+                return failed(
+                    format!("no {shown}"),
+                    "objects read members that the secret does not have on this side",
+                );
+            }
+            Lookup::Found(value) if reading.is_map && !is_map(value) => {
+                return failed(format!("no map: {shown}"), "dataFrom.extract takes the members of a map");
+            }
+            Lookup::Found(_) => {}
+            Lookup::NotJudged => not_judged.push(shown.to_string()),
+        }
+    }
+    let passed =
+        Judged { check: READ, more: more.clone(), seen: Seen::Passed(format!("{} bytes", value.len())) };
+    let rest = not_judged.into_iter().map(|property| Judged {
+        check: PROPERTY,
+        more: format!("property {property} in the {more}"),
+        seen: Seen::NotProved("keyless follows paths of members only, and this one says more".to_owned()),
+    });
+    std::iter::once(passed).chain(rest).collect()
+}
+
+/// A map, or a text that holds one as JSON.
+fn is_map(value: &Value) -> bool {
+    match value {
+        Value::Object(_) => true,
+        Value::String(text) => serde_json::from_str::<Value>(text).is_ok_and(|value| value.is_object()),
+        _ => false,
+    }
+}
+
+async fn metadata(
+    aws: &Aws,
+    credentials: &Credentials,
+    secret: &str,
+    properties: &[String],
+) -> Outcome<Seen> {
+    let signer = Signer::Workload(credentials);
+    let (answer, list) = match aws.settings.service {
+        Service::SecretsManager => {
+            let body = json!({ "SecretId": secret });
+            (aws.client.json(Api::SecretsManager, signer, "DescribeSecret", &body).await?, "Tags")
+        }
+        Service::ParameterStore => {
+            let body = json!({ "ResourceType": "Parameter", "ResourceId": secret });
+            (aws.client.json(Api::Ssm, signer, "ListTagsForResource", &body).await?, "TagList")
+        }
+    };
+    let tags = tags(&answer[list]);
+    let missing: Vec<_> = properties
+        .iter()
+        .filter(|name| !name.is_empty() && !tags.iter().any(|(key, _)| key == name))
+        .map(|name| name.escape_debug().to_string())
+        .collect();
+    if missing.is_empty() {
+        return Ok(Seen::Passed(format!("{} tags", tags.len())));
+    }
+    Ok(Seen::Failed {
+        seen: format!("no {}", missing.join(", ")),
+        cause: "objects read tags that the secret does not have".to_owned(),
+        remedy: "tag the secret, or correct the object that reads it".to_owned(),
+        of_the_thing: true,
+    })
+}
+
+pub(super) fn tags(list: &Value) -> Vec<(&str, &str)> {
+    let tags = list.as_array().into_iter().flatten();
+    tags.filter_map(|tag| Some((tag["Key"].as_str()?, tag["Value"].as_str().unwrap_or_default()))).collect()
+}
+
+/// `iam:SimulatePrincipalPolicy`
+/// (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html>): asks as the administrator, and
+/// does nothing. It knows no policies of the secrets themselves.
+async fn write(aws: &Aws, right: &Right) -> Outcome<Seen> {
+    let Ok(given) = policy::gives([right], &aws.settings) else {
+        return Ok(Seen::NotProved("the right names no secret of this account".to_owned()));
+    };
+    let role = aws.role_arn();
+    for (resource, action) in &given {
+        let parameters = [
+            ("PolicySourceArn", role.as_str()),
+            ("ActionNames.member.1", action.as_str()),
+            ("ResourceArns.member.1", resource.as_str()),
+        ];
+        let asked = aws.client.query(
+            Api::Iam,
+            Signer::Administrator,
+            "SimulatePrincipalPolicy",
+            &parameters,
+            Repeat::Safe,
+        );
+        let answer = match asked.await {
+            Ok(answer) => answer,
+            Err(refusal) => {
+                return Ok(Seen::NotProved(format!(
+                    "AWS can be asked only with iam:SimulatePrincipalPolicy on {role} ({})",
+                    refusal.summary()
+                )));
+            }
+        };
+        let result = answer.get("SimulatePrincipalPolicyResult").cloned().unwrap_or_default();
+        let allowed =
+            result.members("EvaluationResults").next().and_then(|one| one.text_at(&["EvalDecision"]));
+        if allowed != Some("allowed") {
+            return Ok(Seen::Failed {
+                seen: format!("not held: {action} on {resource}"),
+                cause: format!("the policy of the role {} does not give this right", aws.settings.role),
+                remedy: "run `keyless setup`, which shows what it takes and grants it".to_owned(),
+                of_the_thing: false,
+            });
+        }
+    }
+    Ok(Seen::Passed("held (asked for, not used)".to_owned()))
+}
