@@ -121,7 +121,7 @@ impl Items for OutsideReader {
     }
 }
 
-/// The keys of `data` that somebody owns. Others may have none: objects that were made long ago, or whose `managedFields` were
+/// The keys of `data` that have an owner. Others may have none: objects that were made long ago, or whose `managedFields` were
 /// taken away.
 fn names_of_keys(object: &Value) -> BTreeSet<&str> {
     let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array);
@@ -178,7 +178,7 @@ mod tests {
         let kind = "bootstrap.kubernetes.io/token";
         assert_eq!(codes(&[row(kind, &["token-id", "token-secret"], json!({}))]), ["KL144"]);
         assert!(codes(&[row(kind, &["token-id", "token-secret", "expiration"], json!({}))]).is_empty());
-        // A key more than those that somebody owns: it may be the expiry.
+        // A key more than those that have an owner: it may be the expiry.
         let mut more = row(kind, &["token-id", "token-secret"], json!({}));
         more["cells"][2] = json!(3);
         assert!(codes(&[more]).is_empty());

@@ -163,3 +163,33 @@ fn allowing_reviews_do_not_complete_verdict() {
     world.cluster.server(0).faults().always("POST", "selfsubjectaccessreviews", answer);
     world.run(&["audit"]).ends(3).says("INCOMPLETE").says("list configmaps in all namespaces");
 }
+
+/// What a ServiceAccount lists may be a login of a registry: without a look at it, it is not counted as a token.
+#[test]
+fn listed_secret_not_read_is_unknown() {
+    let world = with_secrets();
+    world.cluster.put_object(json!({"apiVersion": "v1", "kind": "ServiceAccount",
+        "metadata": {"name": "eso", "namespace": "shop"}, "secrets": [{"name": "pull"}]}));
+    world.cluster.put_object(json!({"apiVersion": "external-secrets.io/v1", "kind": "SecretStore",
+        "metadata": {"name": "vault", "namespace": "shop"}, "spec": {"provider": {"vault": {
+            "server": "https://vault.lab.test", "path": "kv", "auth": {"kubernetes": {
+                "mountPath": "k", "role": "r", "serviceAccountRef": {"name": "eso"}}}}}}}));
+    for mode in ["refs", "metadata"] {
+        let report = world.run(&["audit", "--mode", mode, "-o", "json"]).ends(3).json();
+        assert_eq!(
+            (&report["verdict"], &report["classes"]["root"]),
+            (&json!("incomplete"), &json!(0)),
+            "{report}"
+        );
+        let unknown = report["notJudged"].as_array().unwrap();
+        let listed = unknown.iter().filter(|it| it["rule"] == "legacy-token").count();
+        assert_eq!(listed, 1, "{report}");
+    }
+    let report = world.run(&["audit", "-o", "json"]).json();
+    assert!(!report.to_string().contains("\"rule\":\"legacy-token\",\"object\""), "{report}");
+    // A token among them is counted only where it is read.
+    world.cluster.put_object(json!({"apiVersion": "v1", "kind": "ServiceAccount",
+        "metadata": {"name": "eso", "namespace": "shop"}, "secrets": [{"name": "ci-token"}]}));
+    let report = world.run(&["audit", "-o", "json"]).ends(1).json();
+    assert_eq!(report["count"], json!(1), "{report}");
+}

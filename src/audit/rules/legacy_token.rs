@@ -55,7 +55,15 @@ fn of_principal(scene: &Scene<'_>, principal: &Principal<'_>) -> Vec<Hit> {
             let first = principal.kind == "akeyless"
                 || serving.is_empty()
                 || serving.iter().any(|it| it.version.is_none_or(|version| version <= STORED_FIRST));
-            let why = if first {
+            // What it lists may be something else, e.g. a login of a registry: only its value would tell.
+            let not_looked_at = inventory.mode.not_seen().is_some();
+            let why = if not_looked_at {
+                format!(
+                    "{} lists Secrets, which the mode `{}` does not look into: a token in one of them does not expire, and {path} may use it",
+                    account.describe(),
+                    inventory.mode.name()
+                )
+            } else if first {
                 format!(
                     "{} lists Secrets with tokens that do not expire, and {path} uses one before a minted token",
                     account.describe()
@@ -69,6 +77,7 @@ fn of_principal(scene: &Scene<'_>, principal: &Principal<'_>) -> Vec<Hit> {
             hits.push(Hit {
                 rule: RULE.id,
                 weight: match found {
+                    _ if not_looked_at => Weight::Unknown,
                     Some(found) if first => Weight::Counted(found),
                     // It does not exist, and whatever is put there is used.
                     None if first => Weight::Unknown,

@@ -53,13 +53,7 @@ impl Api {
         now: i64,
     ) -> Reply {
         let path = request.path.as_str();
-        let path_right = match path {
-            JWKS => Some(Right::Jwks),
-            DISCOVERY => Some(Right::Discovery),
-            "/version" | "/version/" | "/readyz" => Some(Right::Version),
-            _ => None,
-        };
-        if let Some(right) = path_right {
+        if let Some(right) = right_of(path) {
             if !caller.may_read(right, path) || caller.denied_path(path) {
                 return status::forbidden_path(&caller.name, &request.method, path);
             }
@@ -139,6 +133,16 @@ impl Api {
             "ports": [{"name": "https", "port": port, "protocol": "TCP"}],
         });
         Reply::json(200, &body)
+    }
+}
+
+/// What reads a path that is no resource
+pub(crate) fn right_of(path: &str) -> Option<Right> {
+    match path {
+        JWKS => Some(Right::Jwks),
+        DISCOVERY => Some(Right::Discovery),
+        "/version" | "/version/" | "/readyz" => Some(Right::Version),
+        _ => None,
     }
 }
 

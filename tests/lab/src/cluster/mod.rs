@@ -8,6 +8,7 @@ mod kubeconfig;
 mod objects;
 mod protobuf;
 mod rbac;
+mod review;
 mod status;
 mod token;
 

@@ -181,6 +181,73 @@ fn each_right_can_be_taken_away() {
     assert_eq!((review("shop"), review("default")), (json!(true), json!(false)));
 }
 
+/// A review says what the request itself meets, for rights of every origin.
+#[test]
+fn reviews_answer_as_requests_do() {
+    let (dir, ca, cluster) = cluster("0.20.4");
+    let ca_file = ca.write(dir.path());
+    let Some(_) = curl(&ca_file) else { return };
+    let rbac = "rbac.authorization.k8s.io";
+    cluster.add_user("jane", &[lab::Right::Jwks, lab::Right::EndpointSlices]);
+    cluster.allow_in("jane", "shop", "list", "secrets");
+    cluster.allow("jane", "list", "pods");
+    cluster.deny_in("jane", "shop", "list", "pods");
+    cluster.put_object(
+        json!({"apiVersion": format!("{rbac}/v1"), "kind": "ClusterRole", "metadata": {"name": "it"},
+        "rules": [{"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["a"], "verbs": ["get"]},
+            {"nonResourceURLs": ["/version"], "verbs": ["get"]}]}),
+    );
+    cluster.put_object(
+        json!({"apiVersion": format!("{rbac}/v1"), "kind": "ClusterRoleBinding", "metadata": {"name": "it"},
+        "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": "it"},
+        "subjects": [{"apiGroup": rbac, "kind": "User", "name": "jane"}]}),
+    );
+    let bearer = format!("Authorization: Bearer {}", cluster.token_of("jane"));
+    let ask = |path: &str, body: Option<Value>| {
+        let mut curl = curl(&ca_file).unwrap();
+        let url = format!("{}{path}", cluster.server(1).url());
+        curl.args(["-H", &bearer, "-H", "Content-Type: application/json", &url]);
+        if let Some(body) = body {
+            curl.args(["--data-binary", &body.to_string()]);
+        }
+        let output = run(&mut curl).out;
+        let (head, body) = output.split_once("\r\n\r\n").unwrap();
+        let status: u16 = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, serde_json::from_str::<Value>(body).unwrap_or_default())
+    };
+    let review = |spec: Value| {
+        let body =
+            json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec});
+        ask("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", Some(body))
+    };
+    let of = |verb: &str, group: &str, resource: &str, namespace: &str, name: &str| json!({"resourceAttributes": {"verb": verb, "group": group, "resource": resource, "namespace": namespace, "name": name}});
+    let path = |path: &str| json!({"nonResourceAttributes": {"verb": "get", "path": path}});
+    let slice = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes";
+    for (spec, request, allowed) in [
+        (of("list", "", "secrets", "shop", ""), "/api/v1/namespaces/shop/secrets", true),
+        (of("list", "", "secrets", "", ""), "/api/v1/secrets", false),
+        (of("list", "", "pods", "", ""), "/api/v1/pods", false),
+        (of("list", "", "pods", "default", ""), "/api/v1/namespaces/default/pods", true),
+        (of("get", "", "configmaps", "shop", "a"), "/api/v1/namespaces/shop/configmaps/a", true),
+        (of("get", "", "configmaps", "shop", ""), "/api/v1/namespaces/shop/configmaps/b", false),
+        (of("get", "discovery.k8s.io", "endpointslices", "default", "kubernetes"), slice, true),
+        (path("/openid/v1/jwks"), "/openid/v1/jwks", true),
+        (path("/version"), "/version", true),
+        (path("/.well-known/openid-configuration"), "/.well-known/openid-configuration", false),
+        (path("/apis"), "/apis", true),
+        (path("/metrics"), "/metrics", false),
+    ] {
+        let (status, answer) = review(spec.clone());
+        assert_eq!((status, &answer["status"]["allowed"]), (201, &json!(allowed)), "{spec}");
+        assert_eq!(ask(request, None).0 != 403, allowed, "{request}");
+    }
+    let both = json!({"resourceAttributes": {"verb": "get"}, "nonResourceAttributes": {"verb": "get"}});
+    for spec in [both, json!({})] {
+        let (status, answer) = review(spec);
+        assert_eq!((status, &answer["reason"]), (422, &json!("Invalid")), "{answer}");
+    }
+}
+
 #[test]
 fn curl_sees_pages_versions_and_preconditions() {
     let (dir, ca, cluster) = cluster("0.20.4");

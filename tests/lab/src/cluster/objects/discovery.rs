@@ -6,8 +6,8 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::kinds::{Kind, api_version};
-use super::review;
 use crate::cluster::access::Caller;
+use crate::cluster::review::review;
 use crate::cluster::status;
 use crate::cluster::{ClusterSettings, api};
 use crate::wire::{Reply, Request};

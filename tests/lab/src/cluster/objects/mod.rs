@@ -15,7 +15,7 @@ mod write;
 
 use serde_json::Value;
 
-pub(crate) use rest::{Target, handle, review};
+pub(crate) use rest::{Target, handle};
 pub(crate) use store::Objects;
 
 use super::access::Rule;

@@ -1,7 +1,6 @@
 //! Requests on resources: who asks for what, and may he.
 
 use hyper::Method;
-use serde_json::{Value, json};
 
 use super::kinds::Kind;
 use super::list::{self, list, served, short};
@@ -162,30 +161,6 @@ fn verb_of(request: &Request, target: &Target) -> String {
 fn get(ask: &Ask<'_>, shared: &ClusterSettings, now: i64) -> Result<Reply, Reply> {
     let object = shared.objects.get(&ask.key).ok_or_else(|| ask.not_found())?;
     Ok(Reply::json(200, &short(ask.request, &ask.kind, served(&ask.kind, object), now)))
-}
-
-/// `POST …/selfsubjectaccessreviews`: may I?
-pub(crate) fn review(request: &Request, caller: &Caller) -> Reply {
-    let Ok(mut body) = serde_json::from_slice::<Value>(&request.body) else {
-        return status::bad_request(
-            "the object provided is unrecognized (must be of type SelfSubjectAccessReview)",
-        );
-    };
-    let attributes = &body["spec"]["resourceAttributes"];
-    let text = |name: &str| attributes[name].as_str().unwrap_or_default().to_owned();
-    let target = Target {
-        group: text("group"),
-        version: text("version"),
-        resource: text("resource"),
-        namespace: text("namespace"),
-        name: text("name"),
-        subresource: text("subresource"),
-    };
-    let allowed = attributes.is_object() && caller.can(&text("verb"), &target);
-    body["kind"] = json!("SelfSubjectAccessReview");
-    body["apiVersion"] = json!("authorization.k8s.io/v1");
-    body["status"] = json!({"allowed": allowed});
-    Reply::json(201, &body)
 }
 
 #[cfg(test)]
