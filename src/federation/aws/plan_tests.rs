@@ -37,6 +37,7 @@ pub(in super::super) fn trust() -> Trust {
         proof: None,
         signing: Vec::new(),
         staged: Vec::new(),
+        former: Vec::new(),
         workloads: vec![workload("external-secrets/eso-reader", &["db"])],
     }
 }

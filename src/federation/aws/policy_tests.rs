@@ -19,7 +19,7 @@ fn policy_gives_exactly_what_is_read() {
 }
 
 #[test]
-fn each_kind_of_right_has_its_actions() {
+fn each_right_has_its_actions() {
     for service in [Service::SecretsManager, Service::ParameterStore] {
         let settings = Settings { service, ..settings() };
         for kind in KINDS {
@@ -58,7 +58,7 @@ fn customer_key_is_used_through_service() {
 }
 
 #[test]
-fn what_keyless_never_gives_is_not_held() {
+fn rights_never_given_are_not_held() {
     let statement = |action: Value, resource: Value| json!({ "Statement": { "Effect": "Allow", "Action": action, "Resource": resource } });
     let read = "secretsmanager:GetSecretValue";
     for document in [

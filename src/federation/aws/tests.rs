@@ -106,6 +106,7 @@ impl World {
             proof: None,
             signing: Vec::new(),
             staged: Vec::new(),
+            former: Vec::new(),
             workloads: vec![workload("external-secrets/eso-reader", secrets)],
         }
     }

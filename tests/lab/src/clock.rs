@@ -50,6 +50,11 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
+/// The day in so many days from now, in UTC: `2027-01-31`.
+pub fn day_in(days: u32) -> String {
+    rfc3339(now(0) + i64::from(days) * 86_400)[..10].to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,9 +66,4 @@ mod tests {
         assert_eq!(parse_basic("20240229T123045"), None);
         assert_eq!(http_date(0), "Thu, 01 Jan 1970 00:00:00 GMT");
     }
-}
-
-/// The day in so many days from now, in UTC: `2027-01-31`.
-pub fn day_in(days: u32) -> String {
-    rfc3339(now(0) + i64::from(days) * 86_400)[..10].to_owned()
 }

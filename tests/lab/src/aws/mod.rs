@@ -202,7 +202,7 @@ impl Aws {
         self.lock().denied.remove(action);
     }
 
-    /// The actions that somebody asked for and was allowed so far
+    /// The actions that were asked for and allowed so far
     pub fn needed(&self) -> BTreeSet<String> {
         self.lock().needed.clone()
     }

@@ -26,7 +26,7 @@ pub(crate) struct Service {
 pub struct AwsCall {
     /// `iam:CreateRole`, `secretsmanager:GetSecretValue`, …
     pub action: String,
-    /// The ARN of who signed it, if somebody did and the signature was right
+    /// The ARN of who signed it, if it is signed and the signature is right
     pub who: Option<String>,
     /// The parameters of a call to STS or IAM, without the token
     pub form: BTreeMap<String, String>,

@@ -30,9 +30,9 @@ pub(crate) struct State {
     pub(crate) parameters: BTreeMap<(String, String), Parameter>,
     /// Access keys of other accounts
     pub(crate) foreign: BTreeMap<String, String>,
-    /// Actions that nobody may do
+    /// Actions that are denied to everyone
     pub(crate) denied: BTreeSet<String>,
-    /// Actions that somebody was allowed
+    /// Actions that were allowed
     pub(crate) needed: BTreeSet<String>,
     pub(crate) planned: Vec<Planned>,
     pub(crate) documents: Cache,

@@ -43,7 +43,7 @@ fn token_leads_to_secret() {
 fn unfit_tokens_are_refused() {
     let Some(here) = Account::start() else { return };
     here.federate();
-    let stranger = SigningKey::ec(Curve::P256);
+    let unknown = SigningKey::ec(Curve::P256);
     let past = json!({"iat": 1_700_000_000, "nbf": 1_700_000_000, "exp": 1_700_003_600});
     let good = here.token(json!({}));
     let forged = {
@@ -57,7 +57,7 @@ fn unfit_tokens_are_refused() {
         format!("{head}.{}.{signature}", claims.split('.').next().unwrap())
     };
     let named =
-        stranger.jws_with_header(&json!({"alg": "ES256", "kid": here.key.kid()}), &super::claims(json!({})));
+        unknown.jws_with_header(&json!({"alg": "ES256", "kid": here.key.kid()}), &super::claims(json!({})));
     let none =
         here.key.jws_with_header(&json!({"alg": "none", "kid": here.key.kid()}), &super::claims(json!({})));
     let no_kid = here.key.jws_with_header(&json!({"alg": "RS256"}), &super::claims(json!({})));
@@ -79,7 +79,7 @@ fn unfit_tokens_are_refused() {
             here.token(json!({"iss": format!("{ISSUER}/")})),
             "InvalidIdentityToken 400 No OpenIDConnect provider",
         ),
-        (stranger.jws(&super::claims(json!({}))), unverifiable),
+        (unknown.jws(&super::claims(json!({}))), unverifiable),
         (named, unverifiable),
         (none, unverifiable),
         (no_kid, unverifiable),

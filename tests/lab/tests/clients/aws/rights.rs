@@ -72,7 +72,7 @@ fn deactivated_key_is_refused() {
         json!(["iam", "update_access_key", {"UserName": "administrator", "AccessKeyId": id, "Status": "Inactive"}]),
         json!(["iam", "delete_access_key", {"UserName": "eso-reader", "AccessKeyId": id}]),
         secret,
-        json!(["iam", "get_user", {"UserName": "nobody"}]),
+        json!(["iam", "get_user", {"UserName": "absent"}]),
     ]);
     let expected = [
         r#"ok {"AccessKeyLastUsed": {"Region": "N/A", "ServiceName": "N/A"}"#,
@@ -89,7 +89,7 @@ fn deactivated_key_is_refused() {
         "NoSuchEntity 404 The Access Key with id AKIA",
         "ok ",
         "UnrecognizedClientException 400 ",
-        "NoSuchEntity 404 The user with name nobody cannot be found.",
+        "NoSuchEntity 404 The user with name absent cannot be found.",
     ];
     for (answer, expected) in answers.iter().zip(expected) {
         assert!(answer.starts_with(expected), "{answer}\n{expected}");
