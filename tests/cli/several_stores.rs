@@ -265,8 +265,8 @@ fn unnamed_tenant_store_completes_no_settings() {
     let estate = Estate::new();
     estate.world.cluster.remove_object(ESO, "ClusterSecretStore", None, "gcp");
     estate.world.cluster.put_object(json!({"apiVersion": ESO, "kind": "ClusterSecretStore",
-        "metadata": {"name": "aws"}, "spec": {"provider": {"aws": {"service": "SecretsManager",
-            "auth": {"secretRef": {"secretAccessKeySecretRef": {"name": "k", "key": "k"}}}}}}}));
+        "metadata": {"name": "azure"}, "spec": {"provider": {"azurekv": {"vaultUrl": "https://a.vault.azure.net",
+            "authSecretRef": {"clientId": {"name": "k", "key": "i"}, "clientSecret": {"name": "k", "key": "k"}}}}}}));
     let key = json!({"secretRef": {"secretAccessKeySecretRef": {"name": "k", "key": "k"}}});
     estate.world.cluster.put_object(json!({"apiVersion": ESO, "kind": "SecretStore",
         "metadata": {"name": "mine", "namespace": "tenant"},
