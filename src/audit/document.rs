@@ -170,7 +170,7 @@ impl Verdict {
             count: self.count(),
             legs: self.legs(),
             classes: Classes {
-                root: self.roots.len(),
+                root: self.count_of(Class::Root),
                 platform: self.count_of(Class::Platform),
                 irreducible: self.count_of(Class::Irreducible),
                 root_key: self.count_of(Class::RootKey),

@@ -1,7 +1,7 @@
 //! PURE. The file of exceptions: who answers for which credential, why, and until when. An exception moves a credential to
 //! another number; it never hides it, and it never covers what could not be read or judged.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use k8s_openapi::jiff::{ToSpan, civil::Date, tz::TimeZone};
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{Hit, Rule, Weight, catalogue::code_of, verdict::Root, verdict::Verdict};
 use crate::{
-    credentials::Severity,
+    credentials::{KINDS, Severity},
     error::{Code, Error, Result},
     redact,
 };
@@ -106,6 +106,14 @@ impl Exceptions {
                         .caused_by(format_args!("{at}.{name}: it is empty, too long, or not one line")));
                 }
             }
+            for (name, value) in [("code", &entry.code), ("control", &entry.control)] {
+                let fits = |value: &String| value.len() <= 1000 && !value.chars().any(char::is_control);
+                if !value.as_ref().is_none_or(fits) {
+                    return Err(
+                        malformed().caused_by(format_args!("{at}.{name}: it is too long, or not one line"))
+                    );
+                }
+            }
             if entry.id.contains(['*', '?']) {
                 return Err(malformed()
                     .caused_by(format_args!("{at}.id: there are no wildcards: name each credential")));
@@ -175,11 +183,16 @@ impl Verdict {
             ));
         }
         let is_meant = |root: &&Root| root.id == entry.id;
+        // By its kind, where that is known; a rule says how it is used.
         let is_of_code = |root: &Root| {
-            entry
-                .code
-                .as_ref()
-                .is_none_or(|code| root.hits.iter().all(|hit| code_of(hit.rule).eq_ignore_ascii_case(code)))
+            entry.code.as_ref().is_none_or(|code| {
+                let is_kind = |id: &&&str| KINDS.iter().any(|kind| kind.id == **id);
+                let of_hits = root.hits.iter().map(|hit| hit.rule);
+                let all: BTreeSet<&str> = root.rules.iter().copied().chain(of_hits).collect();
+                let kinds: Vec<&&str> = all.iter().filter(is_kind).collect();
+                let ids: Vec<&&str> = if kinds.is_empty() { all.iter().collect() } else { kinds };
+                ids.iter().all(|id| code_of(id).eq_ignore_ascii_case(code))
+            })
         };
         let all = |roots: &[Root], is_root: bool| -> Vec<(bool, usize)> {
             let meant = roots.iter().enumerate().filter(|(_, root)| is_meant(root) && is_of_code(root));

@@ -65,6 +65,21 @@ fn excepted_credential_moves_and_shows() {
     for wanted in ["google:0", "until 2027-01-31 by me: why", "cluster only exceptions", "sha256:d"] {
         assert!(text.contains(wanted), "`{wanted}` is not in\n{text}");
     }
+    // It is there: no number says zero, and no rule that found it passes.
+    assert_eq!(json["classes"]["root"], 1);
+    let mut before = verdict(1, 0, 0, 0, true);
+    before.roots[0].rules.insert("google-key");
+    let it = before.excepting(&entry("google:0", None, "2027-01-31"), NOW);
+    let ended = it.states().into_iter().find(|ended| ended.rule.id == "google-key").unwrap();
+    assert_eq!(ended.state, crate::audit::states::RuleState::Excepted);
+    // By the code of its kind, also where a store uses it.
+    let mut before = verdict(1, 0, 0, 0, true);
+    before.roots[0].rules.extend(["stored-credential", "vault-token"]);
+    "secret:shop/vault#token".clone_into(&mut before.roots[0].id);
+    for (code, count) in [("KL131", 1), ("KL211", 0)] {
+        let it = before.clone().excepting(&entry("secret:shop/vault#token", Some(code), "2027-01-31"), NOW);
+        assert_eq!(it.excepted.len(), count, "{code}");
+    }
     // One of two.
     let it = verdict(2, 0, 0, 0, true).excepting(&entry("google:0", None, "2027-01-31"), NOW);
     assert_eq!((it.outcome(), it.count()), (Outcome::Found { complete: true }, Some(1)));

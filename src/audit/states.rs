@@ -6,8 +6,10 @@ use serde::Serialize;
 use super::{
     catalogue::{Described, catalogue},
     exceptions,
+    rules::stray_credential,
     verdict::{Outcome, Root, Verdict},
 };
+use crate::credentials::KINDS;
 
 /// How one rule ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -17,6 +19,8 @@ pub(crate) enum RuleState {
     Pass,
     /// It found something that must go.
     Fail,
+    /// What it found is covered by exceptions.
+    Excepted,
     /// Something that it is about could not be read or judged.
     NotEvaluated,
     /// The cluster has nothing that it is about.
@@ -28,6 +32,7 @@ impl RuleState {
         match self {
             Self::Pass => "pass",
             Self::Fail => "fail",
+            Self::Excepted => "excepted",
             Self::NotEvaluated => "not evaluated",
             Self::NotApplicable => "not applicable",
         }
@@ -56,8 +61,14 @@ impl Verdict {
 
     fn state_of(&self, rule: &Described) -> (RuleState, String) {
         let is_kind = !rule.recognised.is_empty();
-        let has_hit =
-            |root: &&Root| root.rules.contains(rule.id) || root.hits.iter().any(|hit| hit.rule == rule.id);
+        // It has no hits of its own: each is of the kind that was recognised.
+        let is_stray = rule.id == stray_credential::RULE.id;
+        let is_kind_id = |id: &str| KINDS.iter().any(|kind| kind.id == id);
+        let has_hit = |root: &&Root| {
+            root.rules.contains(rule.id)
+                || root.hits.iter().any(|hit| hit.rule == rule.id)
+                || is_stray && root.rules.iter().any(|id| is_kind_id(id))
+        };
         let must_go = |root: &&Root| self.gate.covers(root.class);
         let all = || self.roots.iter().chain(&self.others).filter(has_hit);
         let bad =
@@ -79,11 +90,15 @@ impl Verdict {
         if unknown > 0 {
             return (RuleState::NotEvaluated, format!("{unknown} could not be judged"));
         }
-        if self.outcome() == Outcome::NothingToJudge {
+        if excepted > 0 {
+            return (RuleState::Excepted, format!("{excepted} excepted"));
+        }
+        let is_of_operator = !is_kind && !is_stray && rule.id != exceptions::RULE.id;
+        if !self.installed && (is_of_operator || self.outcome() == Outcome::NothingToJudge) {
             return (RuleState::NotApplicable, "External Secrets Operator is not installed".into());
         }
         let notes = self.notes.iter().filter(|hit| hit.rule == rule.id).count();
-        let why = [(excepted, "excepted"), (listed, "listed, outside of the gate"), (notes, "to note")];
+        let why = [(listed, "listed, outside of the gate"), (notes, "to note")];
         let why: Vec<_> = why
             .iter()
             .filter(|(count, _)| *count > 0)
@@ -95,10 +110,17 @@ impl Verdict {
     /// How many ended how.
     pub(super) fn states_in_words(&self) -> String {
         let states = self.states();
-        let of = [RuleState::Pass, RuleState::Fail, RuleState::NotEvaluated, RuleState::NotApplicable];
+        let of = [
+            RuleState::Pass,
+            RuleState::Fail,
+            RuleState::Excepted,
+            RuleState::NotEvaluated,
+            RuleState::NotApplicable,
+        ];
         let count = |state: RuleState| states.iter().filter(|it| it.state == state).count();
-        let counts: Vec<_> =
-            of.into_iter().map(|state| format!("{} {}", count(state), state.title())).collect();
+        let is_shown = |state: &RuleState| *state != RuleState::Excepted || count(*state) > 0;
+        let shown = of.into_iter().filter(is_shown);
+        let counts: Vec<_> = shown.map(|state| format!("{} {}", count(state), state.title())).collect();
         format!("rules: {}", counts.join(", "))
     }
 }

@@ -35,6 +35,10 @@ fn states_follow_what_was_found() {
     it.roots[0].hits = vec![hit("google-key", Weight::Note)];
     assert_eq!(state(&it, "google-key"), RuleState::Fail);
     assert_eq!(state(&it, "aws-key"), RuleState::Pass);
+    // The rule by which it was found, whatever its kind.
+    it.roots[0].rules.insert("google-key");
+    assert_eq!(state(&it, "stray-credential"), RuleState::Fail);
+    it.roots[0].rules.clear();
     // What nothing can replace is listed.
     it.others = std::mem::take(&mut it.roots);
     it.others[0].class = Class::Irreducible;

@@ -17,7 +17,7 @@ use crate::{
         objects::Unseen,
         snapshot::{ConfigMapKey, Inventory, Mode, SecretKey},
     },
-    credentials::{Class, Outside},
+    credentials::{Class, KINDS, Outside},
 };
 
 /// What the audit came to.
@@ -228,8 +228,14 @@ impl Verdict {
         }
     }
 
-    /// How many credentials there are of a class.
+    /// How many credentials there are of a class, also those that are excepted.
     pub(crate) fn count_of(&self, class: Class) -> usize {
+        let excepted = self.excepted.iter().filter(|it| it.root.class == class).count();
+        self.open_count_of(class) + excepted
+    }
+
+    /// The same without those that are excepted.
+    fn open_count_of(&self, class: Class) -> usize {
         self.roots.iter().chain(&self.others).filter(|root| root.class == class).count()
     }
 
@@ -242,7 +248,7 @@ impl Verdict {
     fn within_gate(&self) -> usize {
         match self.gate {
             Gate::Mission => self.roots.len(),
-            Gate::Platform => self.roots.len() + self.count_of(Class::Platform),
+            Gate::Platform => self.roots.len() + self.open_count_of(Class::Platform),
         }
     }
 
@@ -265,11 +271,13 @@ impl Verdict {
                 || !root.objects.is_empty()
                 || is_used(root)
         };
-        let platform = self.gate == Gate::Platform && self.count_of(Class::Platform) > 0;
+        let platform = self.gate == Gate::Platform && self.open_count_of(Class::Platform) > 0;
         let excepted = || self.excepted_within_gate().map(|it| &it.root);
+        // A part of a credential lies there.
+        let is_half = self.unknown.iter().any(|hit| KINDS.iter().any(|kind| kind.id == hit.rule));
         let cluster = match () {
             () if self.roots.iter().any(lies) || platform => LegState::Found,
-            () if !self.unseen.is_empty() => LegState::Incomplete,
+            () if is_half || !self.unseen.is_empty() => LegState::Incomplete,
             () if !self.installed => LegState::NotLookedAt,
             () if excepted().next().is_some() => LegState::Excepted,
             () => LegState::Zero,
@@ -295,7 +303,7 @@ impl Verdict {
             count => format!("{count} things could not be read or judged"),
         };
         match self.outcome() {
-            Outcome::Zero => self.zero_in_words(),
+            Outcome::Zero => format!("{}{}", self.zero_in_words(), self.and_excepted()),
             Outcome::ZeroExcept => self.zero_except_in_words(),
             Outcome::NothingToJudge => {
                 format!(
@@ -337,12 +345,12 @@ impl Verdict {
             true => format!("ZERO (cluster + consumption): {what}"),
             false => format!("ZERO IN CLUSTER ONLY: {what}, and there is no store or generator to judge"),
         };
-        let headline = match (self.gate, self.count_of(Class::Platform)) {
+        let headline = match (self.gate, self.open_count_of(Class::Platform)) {
             (Gate::Platform, _) | (Gate::Mission, 0) => headline,
             (Gate::Mission, 1) => format!("{headline}; 1 opens a part of the platform"),
             (Gate::Mission, count) => format!("{headline}; {count} open parts of the platform"),
         };
-        match self.count_of(Class::Irreducible) {
+        match self.open_count_of(Class::Irreducible) {
             0 => headline,
             count => format!("{headline}; {count} of a kind that nothing can replace"),
         }
@@ -378,7 +386,7 @@ impl Verdict {
         };
         let platform = match self.gate {
             Gate::Mission => 0,
-            Gate::Platform => self.count_of(Class::Platform),
+            Gate::Platform => self.open_count_of(Class::Platform),
         };
         let of_platform = ("opens a part of the platform", "open a part of the platform");
         let counted = [(self.roots.len(), of_roots), (platform, of_platform)].into_iter();

@@ -113,7 +113,9 @@ impl Needle {
 
     fn is_key(&self, value: &[u8]) -> bool {
         // An ID alone is a mention, as in a report.
-        let is_copy = |id: &String| contains(value, id.as_bytes()) && contains(value, PRIVATE);
+        let is_copy = |id: &String| {
+            contains(value, id.as_bytes()) && (contains(value, PRIVATE) || has_secret_word(value))
+        };
         self.id.as_ref().is_some_and(is_copy) || self.is_public_half_of(value)
     }
 
@@ -136,6 +138,13 @@ impl Needle {
                 .is_ok_and(|keys| keys.iter().any(|key| key.kid() == public_half))
         })
     }
+}
+
+/// Whether it holds what has the form of the secret half of an access key: 40 characters of base64 that are no checksum.
+fn has_secret_word(value: &[u8]) -> bool {
+    let is_of_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/".contains(byte);
+    let is_hex = |word: &[u8]| word.iter().all(u8::is_ascii_hexdigit);
+    value.split(|byte| !is_of_word(byte)).any(|word| word.len() == 40 && !is_hex(word))
 }
 
 /// What is in base64 once more, as people write it who encode what `stringData` would have encoded for them.

@@ -86,9 +86,13 @@ pub(crate) async fn run(settings: &Settings, now: fn() -> u64, report: &mut Repo
             "verify": verify, "audit": audit, "coupling": coupling,
         }),
     );
+    let is_partial = skipped > 0;
     let skipped = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
     report.line(format_args!("\n{passed} passed, {failed} failed{skipped}"));
-    Ok(worst(parts.map(|part| part.exit)))
+    Ok(match worst(parts.map(|part| part.exit)) {
+        Exit::Clean if is_partial => Exit::Incomplete,
+        exit => exit,
+    })
 }
 
 /// What could not be established is worse than what was found.

@@ -119,12 +119,14 @@ impl Finds {
     /// Each credential once for each place, by the kind that says most about it.
     pub(super) fn ended(self) -> Vec<Find> {
         let taken: BTreeSet<Who> = self.all.iter().filter_map(|find| find.key.clone()).collect();
-        let has_id = |kind: &str| {
-            self.all.iter().any(|find| find.kind.code == kind && matches!(find.who, Who::Named(_)))
-        };
+        let is_whole = |find: &&Find| find.class != Class::NotSeen && matches!(find.who, Who::Named(_));
+        let has_id = |code: &str| self.all.iter().filter(is_whole).any(|find| find.kind.code == code);
         // Half of a pair whose other half names it.
-        let is_half =
-            |find: &Find| find.kind.code == "KL111" && matches!(find.who, Who::Same(_)) && has_id("KL111");
+        let is_half = |find: &Find| {
+            ["KL111", "KL115", "KL116"].contains(&find.kind.code)
+                && matches!(find.who, Who::Same(_))
+                && has_id(find.kind.code)
+        };
         let is_key_of_another = |find: &Find| find.key.is_none() && taken.contains(&find.who);
         let mut seen = BTreeSet::new();
         let mut kept: Vec<Find> =

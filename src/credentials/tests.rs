@@ -83,6 +83,23 @@ fn near_misses_are_no_roots() {
     // Without its secret half a key is neither counted nor taken for nothing.
     let seen = look(&opaque(&[("id", id)])).distinct();
     assert!(matches!(seen.as_slice(), [one] if one.class == Class::NotSeen), "{seen:?}");
+    let alone = |name: &str, value: String| look(&opaque(&[(name, value)])).distinct();
+    let seen = alone("ALIBABA_CLOUD_ACCESS_KEY_ID", format!("LT{}{}", "AI", body("half", ALNUM, 20)));
+    assert!(matches!(seen.as_slice(), [one] if one.class == Class::NotSeen), "{seen:?}");
+    for (name, value) in [
+        ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", body("half", ALNUM, 30)),
+        ("SCW_SECRET_KEY", "6f1c0e5a-9a3e-4a55-8d0a-3c1d7f0b2a11".to_owned()),
+    ] {
+        let seen = alone(name, value);
+        assert!(matches!(seen.as_slice(), [one] if one.class == Class::Root), "{name}: {seen:?}");
+    }
+    // Nor does the ID of one key hide the secret half of another, in another container.
+    let container = |name: &str, value: &str| json!({"name": "c", "env": [{"name": name, "value": value}]});
+    let id = format!("AK{}{}", "IA", body("one", UPPER, 16));
+    let pod = json!({"kind": "Pod", "metadata": {"name": "it", "namespace": "shop"}, "spec": {"containers": [
+        container("AWS_ACCESS_KEY_ID", &id), container("AWS_SECRET_ACCESS_KEY", &body("other", ALNUM, 40))]}});
+    let seen = look(&pod).distinct();
+    assert!(seen.iter().any(|one| one.class == Class::Root), "{seen:?}");
     let documented = format!("AK{}{}", "IA", "IOSFODNN7EXAMPLE");
     assert!(look(&opaque(&[("id", documented)])).distinct().is_empty());
     // The key of a certificate is counted as what it is.

@@ -56,6 +56,8 @@ pub(crate) enum Standing {
     Absent,
     /// Something of this name is there, but it has another public half.
     Another,
+    /// Its provider does not show that it is the one that an administrator has named.
+    NotProved,
 }
 
 /// When a credential was used last.

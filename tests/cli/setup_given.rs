@@ -65,7 +65,7 @@ fn repeated_setup_keeps_staged_key() {
 
 #[test]
 fn unreadable_ledger_takes_nothing_away() {
-    for broken in ["refused", "damaged"] {
+    for broken in ["refused", "damaged", "ahead"] {
         let estate = uploaded(1);
         publish(&estate, &[]).ends(0);
         let (old, new) = (estate.world.key.kid(), SigningKey::rsa(2048));
@@ -77,8 +77,20 @@ fn unreadable_ledger_takes_nothing_away() {
                 estate.run(&SETUP).ends(0).says("warning[ledger-unreadable]")
             }
             _ => {
+                if broken == "ahead" {
+                    publish(&estate, &[]).ends(0);
+                }
+                let mut kept = ledger::ledger(&estate.world).unwrap();
+                // One entry only: the others are as they were.
+                for entry in
+                    kept["keys"].as_object_mut().unwrap().values_mut().filter(|entry| entry["kid"] == old)
+                {
+                    entry["noticed"] = json!(4_000_000_000_u64);
+                    entry["seenSince"] = json!(4_000_000_000_u64);
+                }
+                let text = if broken == "ahead" { kept.to_string() } else { "{".to_owned() };
                 estate.world.cluster.put_object(json!({"apiVersion": "v1", "kind": "ConfigMap",
-                    "metadata": {"name": "keyless-ledger", "namespace": "keyless-system"}, "data": {"ledger.json": "{"}}));
+                    "metadata": {"name": "keyless-ledger", "namespace": "keyless-system"}, "data": {"ledger.json": text}}));
                 estate.run(&SETUP).ends(0).says("warning[ledger-lost]")
             }
         };

@@ -126,7 +126,11 @@ fn of_credential(root: &Root, gate: Gate) -> Item {
         remedies: remedies.into_iter().collect(),
         places: places_of(root),
         more_places: root.more,
-        codes,
+        codes: {
+            let of_rules = root.rules.iter().map(|id| code_of(id));
+            let all: BTreeSet<_> = codes.iter().copied().chain(of_rules).collect();
+            all.into_iter().collect()
+        },
     }
 }
 

@@ -1,6 +1,8 @@
 //! PURE. OSCAL assessment results (NIST), as JSON. A finding is satisfied or not-satisfied there: what was not judged is
 //! not-satisfied, and its remarks say so. UUIDs come out of the content.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -174,8 +176,8 @@ fn of_rule(it: &Judged, items: &[Item], id: &dyn Fn(&[&str]) -> String) -> Value
         State::NotEvaluated(why) => format!("NOT EVALUATED: {why}"),
         State::NotApplicable(why) => format!("NOT APPLICABLE: {why}"),
     };
-    let of =
-        |item: &Item| it.items.iter().any(|own| (own.id.as_str(), own.code) == (item.id.as_str(), item.code));
+    let own: BTreeSet<usize> = it.items.iter().map(|own| own.number).collect();
+    let of = |item: &Item| own.contains(&item.number);
     finding(
         &id(&["finding", it.rule.name]),
         &format!("{} {}: {}", it.rule.name, it.rule.id, it.rule.meaning),

@@ -42,7 +42,7 @@ pub(super) fn judged(verdict: &Verdict) -> Vec<Judged> {
         let state = match it.state {
             RuleState::Pass => State::Pass,
             RuleState::Fail => State::Fail,
-            RuleState::NotEvaluated => State::NotEvaluated(it.why),
+            RuleState::Excepted | RuleState::NotEvaluated => State::NotEvaluated(it.why),
             RuleState::NotApplicable => State::NotApplicable(it.why),
         };
         Judged { state, rule: it.rule, items }

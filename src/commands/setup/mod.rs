@@ -178,7 +178,7 @@ pub(crate) async fn run(
         part.retirement = member.retirement.take();
     }
     share(&mut plan.stores);
-    plan.keep(&kept, &trust);
+    plan.keep(&mut kept, &trust);
     (plan.not_moved, plan.not_looked_at) = (not_moved, stores.not_looked_at.clone());
     plan.are_several = stores.are_several();
     let about = members.iter().find(|member| member.is_of_settings());

@@ -175,7 +175,7 @@ impl StorePart {
 
 impl Plan<'_> {
     /// The ledger is written with the keys, not by itself: the publisher keeps it.
-    pub(super) fn keep(&mut self, kept: &Kept, trust: &Trust) {
+    pub(super) fn keep(&mut self, kept: &mut Kept, trust: &Trust) {
         self.ledger = kept.step().filter(|_| self.changes.iter().any(|change| change.step.is_pending()));
         if let Some(store) = self.stores.first_mut() {
             store.objects.warnings.extend(kept.warning.clone());

@@ -1,7 +1,7 @@
 //! PURE. Access keys of Alibaba Cloud. <https://www.alibabacloud.com/help/en/ram/user-guide/create-an-accesskey-pair>
 
 use super::super::{
-    Class, Finds, Kind, Part, Severity, Who,
+    Class, Finds, Kind, Part, Same, Severity, Who,
     text::{is_placeholder, words},
 };
 
@@ -27,11 +27,21 @@ fn find(part: &Part<'_>, finds: &mut Finds) {
         texts.iter().any(|text| words(text, "").any(is_secret))
             || part.named(is_named).any(|(_, value)| value.len() >= 16 && !is_placeholder(value))
     };
-    if ids.is_empty() || !has_secret() {
+    if !ids.is_empty() && has_secret() {
+        for id in ids {
+            finds.add(&KIND, Who::Named(format!("alibaba:{id}")), format!("Alibaba Cloud access key {id}"));
+        }
         return;
     }
+    // The other half is somewhere else: what it opens is not known.
     for id in ids {
-        finds.add(&KIND, Who::Named(format!("alibaba:{id}")), format!("Alibaba Cloud access key {id}"));
+        let what = format!("the ID of the Alibaba Cloud access key {id}, without its secret half");
+        finds.add_as(&KIND, Class::NotSeen, Who::Named(format!("alibaba:{id}")), what);
+    }
+    let of_name = |name: &str| name.ends_with("accesskeysecret");
+    for (_, secret) in part.named(of_name).filter(|(_, value)| is_secret(value)) {
+        let who = Who::Same(Same::of(secret.as_bytes()));
+        finds.add(&KIND, who, "the secret half of an Alibaba Cloud access key".into());
     }
 }
 

@@ -24,7 +24,10 @@ fn find(part: &Part<'_>, finds: &mut Finds) {
         "ibmcloudkey",
         "iaasclassicapikey",
     ];
-    let is_named = |name: &str| NAMES.iter().any(|end| name.ends_with(end));
+    // In what `ibmcloud iam service-api-key-create --file` and a service's own credentials hold.
+    let is_beside =
+        part.named(|name| name.starts_with("iamapikey") || name.starts_with("iamserviceid")).next().is_some();
+    let is_named = |name: &str| NAMES.iter().any(|end| name.ends_with(end)) || is_beside && name == "apikey";
     for (_, key) in part.named(is_named).filter(|(_, value)| is_key(value)) {
         finds.add(&KIND, Who::Same(Same::of(key.as_bytes())), "an API key of IBM Cloud".into());
     }

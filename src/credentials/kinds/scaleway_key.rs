@@ -18,13 +18,21 @@ pub(in crate::credentials) static KIND: Kind = Kind {
 
 fn find(part: &Part<'_>, finds: &mut Finds) {
     let is_named = |name: &str| name.ends_with("secretkey") || name.ends_with("secretaccesskey");
-    let secrets = part.named(is_named).map(|(_, value)| value).filter(|value| is_uuid(value));
-    let Some(secret) = secrets.filter(|value| !is_placeholder(value)).last() else { return };
+    let secrets = part.named(is_named).filter(|(_, value)| is_uuid(value) && !is_placeholder(value));
+    let secrets: Vec<(String, &str)> = secrets.collect();
     let values = part.pairs.iter().map(|(_, value)| value.trim());
-    for id in values.flat_map(|text| words(text, "")).filter(|word| is_id(word)) {
+    let ids: Vec<&str> = values.flat_map(|text| words(text, "")).filter(|word| is_id(word)).collect();
+    for (name, secret) in secrets {
+        let key = Who::Same(Same::of(secret.as_bytes()));
         // The pair has the form of a key of a store that speaks S3 as well.
-        let key = Some(Who::Same(Same::of(secret.as_bytes())));
-        finds.add_key(&KIND, Who::Named(format!("scaleway:{id}")), format!("Scaleway API key {id}"), key);
+        for id in &ids {
+            let who = Who::Named(format!("scaleway:{id}"));
+            finds.add_key(&KIND, who, format!("Scaleway API key {id}"), Some(key.clone()));
+        }
+        // It opens the API by itself.
+        if ids.is_empty() && (name.starts_with("scw") || name.contains("scaleway")) {
+            finds.add(&KIND, key, "the secret half of a Scaleway API key".into());
+        }
     }
 }
 

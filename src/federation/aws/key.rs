@@ -134,6 +134,13 @@ impl StoredKey {
             Err(refusal) => return Err(self.refused(refusal, "looking at", "ListAccessKeys")),
         };
         let result = keys.get("ListAccessKeysResult").cloned().unwrap_or_default();
+        // The ID was read from a Secret: among several keys of a user, another one may be written there.
+        let count = result.members("AccessKeyMetadata").count();
+        if count > 1 {
+            return Err(self
+                .unconfirmed(format!("the IAM user {} has {count} keys", user.escape_debug()))
+                .hint("delete the other key first, if nothing uses it; or retire this one by hand: aws iam update-access-key, aws iam delete-access-key"));
+        }
         let key =
             result.members("AccessKeyMetadata").find(|key| key.text_at(&["AccessKeyId"]) == Some(&self.id));
         let is_active = match key.map(|key| key.text_at(&["Status"])) {
@@ -193,10 +200,13 @@ impl StoredKey {
 #[async_trait]
 impl StoredCredential for StoredKey {
     async fn look(&self) -> Result<Standing> {
-        Ok(match self.proved().await? {
-            None => Standing::Absent,
-            Some(Seen { is_active: true, .. }) => Standing::Enabled,
-            Some(Seen { is_active: false, .. }) => Standing::Disabled,
+        Ok(match self.proved().await {
+            // The key stays as it is; the store can turn to its new login all the same.
+            Err(error) if error.code == Code::AwsKeyUser => Standing::NotProved,
+            Err(error) => return Err(error),
+            Ok(None) => Standing::Absent,
+            Ok(Some(Seen { is_active: true, .. })) => Standing::Enabled,
+            Ok(Some(Seen { is_active: false, .. })) => Standing::Disabled,
         })
     }
 

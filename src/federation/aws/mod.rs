@@ -279,8 +279,8 @@ impl Federation for Aws {
         };
         let mut all: Vec<Withdrawn<Box<dyn Act + 'p>>> = Vec::new();
         let mut before = None;
-        for (aws, role) in each {
-            let gone = withdraw::workload(&aws.settings, want, role?.as_ref(), &mut before);
+        for (workload, (aws, role)) in want.workloads.iter().zip(each) {
+            let gone = withdraw::workload(&aws.settings, want, workload, role?.as_ref(), &mut before);
             let stays = gone.iter().any(|one| one.after != After::Gone);
             roles.retain(|role| stays || *role != aws.settings.role);
             all.extend(gone.into_iter().map(|one| one.map(|step| aws.act(step))));

@@ -139,9 +139,12 @@ impl Aws {
         let pages = pages.map_err(|refusal| refusal.error("listing the roles", "iam:ListRoles"))?;
         let roles = pages.iter().flat_map(|page| page.members("Roles"));
         let trusts = |role: &&Element| {
-            let text = role.text_at(&["AssumeRolePolicyDocument"]).unwrap_or_default();
-            // As text: what cannot be read may trust it as well.
-            percent_decode_str(text).decode_utf8_lossy().contains(&arn)
+            // What cannot be read may trust it as well.
+            let Some(text) = role.text_at(&["AssumeRolePolicyDocument"]) else { return true };
+            let text = percent_decode_str(text).decode_utf8_lossy();
+            // Parsed once more, as JSON may write a character in several ways.
+            let plain = serde_json::from_str::<Value>(&text).map(|trust| trust.to_string());
+            text.contains(&arn) || plain.map_or(true, |plain| plain.contains(&arn))
         };
         Ok(roles.filter(trusts).filter_map(|role| role.text_at(&["RoleName"])).map(str::to_owned).collect())
     }
@@ -153,12 +156,22 @@ impl Aws {
             let mut parameters = vec![(name, value)];
             parameters.extend(marker.as_deref().map(|marker| ("Marker", marker)));
             let answer = self.iam(action, &parameters).await?;
-            let page = answer.get(&format!("{action}Result")).cloned().unwrap_or_default();
-            let is_last = page.text_at(&["IsTruncated"]) != Some("true");
-            marker = page.text_at(&["Marker"]).map(str::to_owned);
+            // Half an answer is no list: something would be taken for absent.
+            let broken =
+                |what: &str| Refusal::without(Api::Iam, &format!("an answer to {action} without {what}"));
+            let page = answer.get(&format!("{action}Result")).cloned().ok_or_else(|| broken("its result"))?;
+            let is_last = match page.text_at(&["IsTruncated"]) {
+                Some("true") => false,
+                Some("false") => true,
+                _ => return Err(broken("IsTruncated")),
+            };
+            marker = page.text_at(&["Marker"]).filter(|marker| !marker.is_empty()).map(str::to_owned);
             pages.push(page);
-            if is_last || marker.is_none() {
+            if is_last {
                 return Ok(pages);
+            }
+            if marker.is_none() {
+                return Err(broken("the marker of the next page"));
             }
         }
         Err(Refusal::without(Api::Iam, &format!("more than {MOST_PAGES} pages of {action}")))

@@ -74,6 +74,20 @@ pub(super) fn role_of_another(settings: &Settings, workload: &Workload) -> Error
         .hint(format!("look at it: `aws iam get-role --role-name {}`", settings.role))
 }
 
+/// Letting a workload into it would give more than keyless has written.
+pub(super) fn role_with_other_policies(settings: &Settings, others: &str) -> Error {
+    Error::failed(
+        Code::AwsRoleForeign,
+        format!(
+            "{} also has policies that keyless did not write, and would let in another token",
+            role_object(settings)
+        ),
+    )
+    .caused_by(format_args!("they are: {others}"))
+    .hint("choose another aws.role, or take those policies out of it first")
+    .hint(format!("look at it: `aws iam get-role --role-name {}`", settings.role))
+}
+
 /// What it gives would be lost unseen.
 pub(super) fn unread_policy(settings: &Settings) -> Error {
     let (role, name) = (&settings.role, policy::NAME);

@@ -79,17 +79,22 @@ fn plan_role(settings: &Settings, want: &Trust, workload: &Workload, have: Optio
     let wanted = wanted::trust(settings, want, &subject);
     let ownership = have.map(|have| ownership(have.mark.as_deref(), want));
     let trusts = have.and_then(|have| have.trust.as_ref());
-    if let (Naming::FromAccount, Some(have), Some(Ownership::This)) = (workload.naming, have, ownership) {
-        // The name follows from the account: another one has it by its own right.
-        let lets_in = have.trust.as_ref().and_then(subjects);
-        if lets_in.is_none_or(|all| all != [subject.as_str()]) {
-            return Err(obstacle::role_of_another(settings, workload));
+    if let (Some(have), Some(Ownership::This)) = (have, ownership) {
+        // Another workload has the role by its own right. What lets in more than single ones is narrowed where the settings
+        // name the role.
+        match have.trust.as_ref().and_then(subjects) {
+            Some(all) if all == [subject.as_str()] => {}
+            None if workload.naming == Naming::AsSet => {}
+            _ => return Err(obstacle::role_of_another(settings, workload)),
         }
     }
     let fits = trusts.is_some_and(|have| policy::same(have, &wanted));
     let seen = ownership.map_or(plan::Observed::Absent, |it| plan::Observed::active(it, Fit::of(fits)));
     let action = decide(Desired::Present(Permits::OURS), seen)
         .map_err(|obstacle| obstacle::of_role(settings, want, have, obstacle))?;
+    if action == Action::Update && have.is_some_and(|have| !have.others.is_empty()) {
+        return Err(obstacle::role_with_other_policies(settings, &others(have)));
+    }
     let also = match have.map(|have| have.others.as_slice()) {
         Some([_, ..]) => format!("; it also has policies that keyless did not write: {}", others(have)),
         _ => String::new(),

@@ -179,7 +179,7 @@ fn teardown_takes_only_our_own() {
     let (provider, role) = done(&want);
     let after = |role: &Role, roles: &[String]| {
         let mut before = None;
-        let mut all = withdraw::workload(&settings(), &want, Some(role), &mut before);
+        let mut all = withdraw::workload(&settings(), &want, &want.workloads[0], Some(role), &mut before);
         all.push(withdraw::provider(&settings(), &want, Some(&provider), roles, before));
         all.into_iter().map(|one| (one.after, one.change.step.depends_on)).collect::<Vec<_>>()
     };
@@ -189,6 +189,13 @@ fn teardown_takes_only_our_own() {
     assert_eq!(after(&role, &["app".into()])[2].0, After::Stays);
     let attached = Role { others: vec!["ReadOnlyAccess".into()], ..role.clone() };
     assert_eq!(after(&attached, &[])[1].0, After::Stays);
+    // Another workload has it by now.
+    let mut let_in = role.trust.clone().unwrap().to_string();
+    let_in = let_in.replace(want.workloads[0].subject().unwrap().as_str(), "system:serviceaccount:other:one");
+    let taken = Role { trust: serde_json::from_str(&let_in).ok(), ..role.clone() };
+    assert!(after(&taken, &[])[..2].iter().all(|(after, _)| *after == After::Stays));
+    let error = plan_workload(&settings(), &want, &want.workloads[0], Some(&taken), None).unwrap_err();
+    assert_eq!(error.code, Code::AwsRoleForeign, "{error}");
     let foreign = Role { mark: None, ..role.clone() };
     assert!(after(&foreign, &[])[..2].iter().all(|(after, _)| *after == After::Stays));
     let others = Role { mark: Some("managed by keyless in cluster other for x".into()), ..role };

@@ -83,7 +83,8 @@ pub(super) async fn list(aws: &Aws, signer: Signer<'_>, find: &Find) -> Outcome<
     // A server that gives the same page again and again is not asked for ever.
     for _ in 0..MOST {
         let answer = aws.client.json(api, signer, action, &body).await?;
-        for entry in answer[list].as_array().into_iter().flatten() {
+        let entries = answer[list].as_array().ok_or_else(|| Refusal::without(api, &format!("no {list}")))?;
+        for entry in entries {
             let Some(name) = entry["Name"].as_str() else { continue };
             let fits = match (&find.by, aws.settings.service) {
                 (FindBy::Name(pattern), _) => pattern.matches(name),

@@ -59,9 +59,16 @@ impl StoreLogin for AwsLogin {
         let text = |member: &str| spec[member].as_str().unwrap_or_default();
         // By a role of another account a store reads there.
         let own = self.role_arn.split(':').nth(4).unwrap_or_default();
-        let account = text("role").split(':').nth(4).unwrap_or(own);
+        // The last of a chain counts. A role without an account is of one that is not known.
+        let chain = std::iter::once(text("role")).filter(|role| !role.is_empty());
+        let more = spec["additionalRoles"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let last = chain.chain(more).last();
+        let account = last.map_or(own, |role| role.split(':').nth(4).unwrap_or_default());
         let elsewhere = Difference::between(MEMBER, "role", account, &[own]);
+        // The operator puts it before every name, and no right is given for that.
+        let prefix = Difference::between(MEMBER, "prefix", text("prefix"), &[""]);
         [
+            prefix,
             Difference::between(MEMBER, "region", text("region"), &[self.region.as_str()]),
             Difference::between(MEMBER, "service", text("service"), &[self.service.name()]),
             elsewhere,
@@ -132,7 +139,12 @@ mod tests {
                 "auth": { "jwt": { "serviceAccountRef": account } },
             })
         );
-        assert!(login().differences(&spec).is_empty() && login().is_used_by(&spec));
+        // The prefix stays: what is read below it is another place.
+        let fields: Vec<_> = login().differences(&spec).into_iter().map(|it| it.field).collect();
+        assert!(
+            fields.len() == 1 && fields[0].ends_with("prefix") && login().is_used_by(&spec),
+            "{fields:?}"
+        );
     }
 
     #[test]
@@ -150,10 +162,15 @@ mod tests {
             ("region", json!("us-east-1")),
             ("service", json!("ParameterStore")),
             ("role", json!("arn:aws:iam::210987654321:role/x")),
+            ("role", json!("x")),
+            ("prefix", json!("team/")),
         ] {
             let mut other = same.clone();
             other[member] = value;
             assert_eq!(fields(other), [member]);
+            let mut chained = same.clone();
+            chained["additionalRoles"] = json!(["arn:aws:iam::210987654321:role/y"]);
+            assert_eq!(fields(chained), ["role"]);
         }
         let mut assumes = same;
         assumes["role"] = json!("arn:aws:iam::123456789012:role/x");

@@ -4,10 +4,10 @@ use super::{
     Settings, Step,
     observe::{Provider, Role},
     plan::{in_turn, others, policy_object, provider_object, role_object, step},
-    wanted::{other_cluster, ownership, provider_arn, role_arn},
+    wanted::{other_cluster, ownership, provider_arn, role_arn, subjects},
 };
 use crate::{
-    federation::Trust,
+    federation::{Trust, Workload},
     plan::{self, Action, Desired, Fit, Observed, Obstacle, decide, ownership::Ownership},
 };
 
@@ -18,12 +18,18 @@ type Withdrawn = crate::federation::Withdrawn<Step>;
 pub(super) fn workload(
     settings: &Settings,
     want: &Trust,
+    of: &Workload,
     have: Option<&Role>,
     before: &mut Option<String>,
 ) -> Vec<Withdrawn> {
     let mark = have.and_then(|have| have.mark.as_deref());
     let owner = have.map(|_| ownership(mark, want));
+    // Another store's workload may have it by now: its login is not taken away.
+    let lets_in = have.and_then(|have| have.trust.as_ref()).and_then(subjects);
+    let is_its = of.subject().is_ok_and(|subject| lets_in.is_some_and(|all| all == [subject.as_str()]));
+    let is_of_another = have.is_some() && !is_its;
     let stays = |obstacle| match obstacle {
+        Obstacle::Used if is_of_another => format!("it does not let in {} alone", of.account),
         Obstacle::Used => format!("it has policies that keyless did not write: {}", others(have)),
         obstacle => why(obstacle, other_cluster(mark, want)),
     };
@@ -34,9 +40,9 @@ pub(super) fn workload(
     let role =
         step(Action::Delete, &role_object(settings), "no token of the workload gets its rights any more")
             .requires(format!("iam:DeleteRole on {arn}"));
-    let used = have.is_some_and(|have| !have.others.is_empty());
+    let used = is_of_another || have.is_some_and(|have| !have.others.is_empty());
     let mut all = vec![
-        decided(of_policy, false, policy, Step::DeletePolicy, stays),
+        decided(of_policy, is_of_another, policy, Step::DeletePolicy, stays),
         decided(owner, used, role, Step::DeleteRole, stays),
     ];
     *before = in_turn(&mut all.iter_mut().map(|one| &mut one.change).collect::<Vec<_>>(), before.take());

@@ -34,6 +34,8 @@ pub(crate) struct Kept {
     has: Vec<PublicKey>,
     /// Those that leave because their tokens have expired.
     leaving: BTreeSet<KeyId>,
+    /// Those that are taken away although it is not known whose they are.
+    taking: BTreeSet<KeyId>,
     history: Option<History>,
 }
 
@@ -67,7 +69,9 @@ impl Kept {
         match known.ledger.clone() {
             Opened::Kept(book) => {
                 let history = kept.judged(&known, book);
-                let is_damaged = history.lost.is_some_and(|lost| lost != Lost::Missing);
+                // Entries ahead of the clock are lost one by one.
+                let is_damaged =
+                    history.lost.is_some_and(|lost| lost != Lost::Missing) || !history.ahead.is_empty();
                 kept.warning = history.notes().into_iter().find(|_| is_damaged);
                 kept.history = Some(history);
             }
@@ -110,10 +114,11 @@ impl Kept {
     }
 
     /// Names the keys that are taken away although it is not known whose they are.
-    pub(crate) fn taken_away(&self, want: &Trust) -> Option<Warning> {
+    pub(crate) fn taken_away(&mut self, want: &Trust) -> Option<Warning> {
         let taken = self.has.iter().filter(|key| !want.keys.iter().any(|one| one.same_key(key)));
-        let taken = taken.filter(|key| !self.leaving.contains(&KeyId::of(key)));
-        let kids: Vec<_> = taken.map(|key| key.kid().escape_debug().to_string()).collect();
+        let taken: Vec<_> = taken.filter(|key| !self.leaving.contains(&KeyId::of(key))).collect();
+        self.taking = taken.iter().map(|key| KeyId::of(key)).collect();
+        let kids: Vec<_> = taken.iter().map(|key| key.kid().escape_debug().to_string()).collect();
         (!kids.is_empty()).then(|| {
             Warning::new(
                 Code::KeyNotServed,
@@ -135,15 +140,18 @@ impl Kept {
         let Some(history) = self.history.as_mut().filter(|history| history.is_pending()) else {
             return Ok(());
         };
-        if let Some(warning) = write_ledger(history, cluster, report).await? {
-            report.warning(&warning);
-        }
+        let unwritten = write_ledger(history, cluster, report).await?;
+        unwritten.iter().for_each(|warning| report.warning(warning));
+        let is_ours = |id: &KeyId| {
+            history.judged.states.get(id).is_some_and(|state| state.is_ours() && !state.leaves())
+        };
+        let stays = !self.taking.is_empty() && unwritten.is_some() || self.taking.iter().any(is_ours);
         let leaves = |id: &KeyId| history.judged.states.get(id).is_none_or(|state| state.leaves());
-        match self.leaving.iter().all(leaves) {
+        match !stays && self.leaving.iter().all(leaves) {
             true => Ok(()),
             false => Err(Error::failed(
                 Code::ApplyRaced,
-                "the ledger does not show any more that the tokens of a key that would leave have expired: no key was changed",
+                "the ledger does not show, or could not be written to show, that a key may leave: no key was changed",
             )
             .hint("run it again: it looks again at what is there")),
         }
