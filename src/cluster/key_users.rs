@@ -113,9 +113,10 @@ impl Needle {
 
     fn is_key(&self, value: &[u8]) -> bool {
         // An ID alone is a mention, as in a report.
-        let is_copy = |id: &String| {
-            contains(value, id.as_bytes()) && (contains(value, PRIVATE) || has_secret_word(value))
-        };
+        // The ID of an access key stands beside its secret half, which is no PEM.
+        let is_pair = |id: &String| id.starts_with("AKIA") && has_secret_word(value);
+        let is_copy =
+            |id: &String| contains(value, id.as_bytes()) && (contains(value, PRIVATE) || is_pair(id));
         self.id.as_ref().is_some_and(is_copy) || self.is_public_half_of(value)
     }
 
@@ -142,7 +143,8 @@ impl Needle {
 
 /// Whether it holds what has the form of the secret half of an access key: 40 characters of base64 that are no checksum.
 fn has_secret_word(value: &[u8]) -> bool {
-    let is_of_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/".contains(byte);
+    // A digest in the alphabet of URLs is one word as well, and longer.
+    let is_of_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(byte);
     let is_hex = |word: &[u8]| word.iter().all(u8::is_ascii_hexdigit);
     value.split(|byte| !is_of_word(byte)).any(|word| word.len() == 40 && !is_hex(word))
 }

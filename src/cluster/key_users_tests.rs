@@ -107,3 +107,23 @@ fn every_reference_to_secret_finds_workload() {
     elsewhere.0["metadata"]["namespace"] = json!("other");
     assert!(uses(&elsewhere, "/spec", &holders, &[needle()]).is_none());
 }
+
+/// An access key is in use wherever its ID stands beside its secret half.
+#[test]
+fn access_key_in_file_is_found() {
+    let id = format!("AK{}{}", "IA", "QWERTYUIOPASDFGH");
+    let needle = Needle::new(Some(&id), None);
+    let secret = "aB3".repeat(13) + "+";
+    for text in [
+        format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n"),
+        format!("{{\"id\":\"{id}\",\"key\":\"{secret}\"}}"),
+    ] {
+        assert!(needle.is_in(text.as_bytes()) && needle.is_written_in(&text), "{text}");
+    }
+    let digest = "aB3_".repeat(10) + "aB3";
+    for text in
+        [format!("the key {id}"), format!("{id} {digest}"), format!("{id} {}", "0a".repeat(20)), secret]
+    {
+        assert!(!needle.is_in(text.as_bytes()), "{text}");
+    }
+}
