@@ -113,7 +113,7 @@ impl Needle {
 
     fn is_key(&self, value: &[u8]) -> bool {
         // An ID alone is a mention, as in a report.
-        // The ID of an access key stands beside its secret half, which is no PEM.
+        // The secret half of an access key is no PEM: it lies beside the ID.
         let is_pair = |id: &String| id.starts_with("AKIA") && has_secret_word(value);
         let is_copy =
             |id: &String| contains(value, id.as_bytes()) && (contains(value, PRIVATE) || is_pair(id));

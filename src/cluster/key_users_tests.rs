@@ -108,7 +108,7 @@ fn every_reference_to_secret_finds_workload() {
     assert!(uses(&elsewhere, "/spec", &holders, &[needle()]).is_none());
 }
 
-/// An access key is in use wherever its ID stands beside its secret half.
+/// An access key is in use wherever its ID is beside its secret half.
 #[test]
 fn access_key_in_file_is_found() {
     let id = format!("AK{}{}", "IA", "QWERTYUIOPASDFGH");
