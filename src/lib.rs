@@ -51,6 +51,7 @@ pub mod fuzzing;
 mod go_duration;
 mod google;
 mod guard;
+mod hex;
 mod http;
 mod interrupt;
 mod lifetime;

@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 use super::{
     Hit,
     catalogue::code_of,
+    leg::Leg,
     lines::BEYOND,
     states::RuleState,
-    verdict::{Gate, Leg, Root, Verdict},
+    verdict::{Gate, Root, Verdict},
 };
 use crate::{
     cluster::snapshot::Mode,

@@ -13,6 +13,7 @@ use super::{Hit, Rule, Weight, catalogue::code_of, verdict::Root, verdict::Verdi
 use crate::{
     credentials::{KINDS, Severity},
     error::{Code, Error, Result},
+    hex::hex,
     redact,
 };
 
@@ -128,8 +129,7 @@ impl Exceptions {
                 return Err(malformed().caused_by(format_args!("{at}.id: another entry has the same")));
             }
         }
-        let digest = digest(&SHA256, content.as_bytes());
-        let digest = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = hex(digest(&SHA256, content.as_bytes()).as_ref());
         Ok(Self { entries: file.exceptions, digest })
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     Opens,
     catalogue::code_of,
-    verdict::{LegName, LegState, Root, Verdict},
+    verdict::{Root, Verdict},
 };
 use crate::{
     cluster::snapshot::Mode,
@@ -115,22 +115,7 @@ impl Verdict {
     }
 
     fn legs_in_words(&self) -> String {
-        let legs = self.legs().map(|leg| {
-            let name = match leg.name {
-                LegName::Cluster => "cluster",
-                LegName::Consumption => "consumption",
-                LegName::Cloud => "cloud",
-            };
-            let state = match leg.state {
-                LegState::Zero => "zero",
-                LegState::Found => "found",
-                LegState::Incomplete => "incomplete",
-                LegState::Excepted => "only exceptions",
-                LegState::NothingToJudge => "nothing to judge",
-                LegState::NotLookedAt => "not looked at",
-            };
-            format!("{name} {state}")
-        });
+        let legs = self.legs().map(|leg| format!("{} {}", leg.name.title(), leg.state.title()));
         format!("legs: {}", legs.join(", "))
     }
 }

@@ -10,6 +10,7 @@ mod document;
 mod exceptions;
 mod finding;
 mod kind;
+mod leg;
 mod lines;
 mod login;
 mod principal;

@@ -11,6 +11,7 @@ use super::{
     Hit, Identity, Opens, RULES, Scene, Weight,
     count::{Used, see, take},
     exceptions::Excepted,
+    leg::{Leg, LegName, LegState},
 };
 use crate::{
     cluster::{
@@ -73,37 +74,6 @@ impl Gate {
             Self::Platform => matches!(class, Class::Root | Class::Platform),
         }
     }
-}
-
-/// One side from which the question is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Leg {
-    pub(crate) name: LegName,
-    pub(crate) state: LegState,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum LegName {
-    /// No copy of such a credential lies in the cluster.
-    Cluster,
-    /// Nothing of External Secrets Operator logs in with one.
-    Consumption,
-    /// None is active where it was issued.
-    Cloud,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum LegState {
-    Zero,
-    Found,
-    Incomplete,
-    /// Only credentials were found that an exception covers.
-    Excepted,
-    NothingToJudge,
-    NotLookedAt,
 }
 
 /// The one thing that a verdict says.

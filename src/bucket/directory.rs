@@ -22,7 +22,7 @@ use url::Url;
 use self::lock::lock;
 use super::{
     Bucket, Change, Condition, Expected, Kind, Leads, Place, PublicAccess, Stored, Version, WriteError,
-    changed, hex, random,
+    changed, random,
 };
 use crate::{
     error::{Code, Error, Result},
@@ -317,7 +317,7 @@ fn version(name: &str, body: &[u8]) -> Version {
     digest.update(name.as_bytes());
     digest.update(&[0]);
     digest.update(body);
-    Version(hex(digest.finish().as_ref()))
+    Version(crate::hex::hex(digest.finish().as_ref()))
 }
 
 /// Puts the bytes in place of whatever is there: whole, on disk, and readable by everyone.

@@ -210,8 +210,7 @@ fn name(store: &StoreId) -> String {
     if name.len() <= 253 {
         return name;
     }
-    let hash: String =
-        digest(&SHA256, parts.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash: String = crate::hex::hex(digest(&SHA256, parts.as_bytes()).as_ref());
     format!("{PREFIX}{hash}")
 }
 

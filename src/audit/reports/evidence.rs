@@ -6,8 +6,9 @@ use super::clean::{self, Clean};
 use crate::{
     audit::{
         Outcome,
-        verdict::{Gate, LegName, LegState, Verdict},
+        verdict::{Gate, Verdict},
     },
+    hex::hex,
     rfc3339::rfc3339,
     target::{ClusterTarget, Target},
 };
@@ -90,45 +91,9 @@ pub(super) fn sha256(bytes: &[u8]) -> String {
     hex(digest(&SHA256, bytes).as_ref())
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn gate_name(gate: Gate) -> &'static str {
     match gate {
         Gate::Mission => "mission",
         Gate::Platform => "platform",
-    }
-}
-
-impl LegName {
-    pub(super) fn title(self) -> &'static str {
-        match self {
-            Self::Cluster => "cluster",
-            Self::Consumption => "consumption",
-            Self::Cloud => "cloud",
-        }
-    }
-
-    /// What is asked from this side.
-    pub(super) fn question(self) -> &'static str {
-        match self {
-            Self::Cluster => "Does a copy of such a credential lie in the cluster?",
-            Self::Consumption => "Does External Secrets Operator log in with one?",
-            Self::Cloud => "Is one active where it was issued?",
-        }
-    }
-}
-
-impl LegState {
-    pub(super) fn title(self) -> &'static str {
-        match self {
-            Self::Zero => "zero",
-            Self::Found => "found",
-            Self::Excepted => "only exceptions",
-            Self::Incomplete => "incomplete",
-            Self::NothingToJudge => "nothing to judge",
-            Self::NotLookedAt => "not looked at",
-        }
     }
 }

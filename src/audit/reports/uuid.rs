@@ -2,7 +2,7 @@
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
-use super::evidence::hex;
+use crate::hex::hex;
 
 /// The namespace of URLs (RFC 9562 §6.6).
 const URL: [u8; 16] =

@@ -51,7 +51,7 @@ pub(super) fn run(args: &CronJobArgs, settings: &Settings, report: &mut Report<'
     let text = to_yaml([&Object(pods)])?;
     let text = text.trim_start_matches("---\n");
     let hash = digest(&SHA256, text.as_bytes());
-    let checksum: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let checksum: String = crate::hex::hex(hash.as_ref());
     let publisher = Publisher {
         namespace: &args.namespace,
         image,

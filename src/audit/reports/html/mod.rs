@@ -13,7 +13,7 @@ use super::{
     escape::markup,
     item::{Bearing, items},
 };
-use crate::audit::{Outcome, lines::BEYOND, verdict::LegState};
+use crate::audit::{Outcome, leg::LegState, lines::BEYOND};
 
 pub(super) const FORMAT: Format = Format {
     id: "html",
