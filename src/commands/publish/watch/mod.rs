@@ -132,6 +132,14 @@ struct Looks<'a, 'r> {
     began: Duration,
 }
 
+/// What came of one look.
+struct Look {
+    ended: Ended,
+    /// This process led when the look decided whether to write.
+    led: bool,
+    reconnects: bool,
+}
+
 /// What is connected once, and used until a look fails.
 struct Session<P> {
     publisher: P,
@@ -150,7 +158,8 @@ impl Looks<'_, '_> {
             let ended = Ended { outcome: Outcome::Failed, changed: false };
             self.end(ended, Some(error.code.name()));
             self.tell_failure(&error);
-            if let Err(error) = self.rest(ended).await
+            let led = self.leads.borrow().now();
+            if let Err(error) = self.rest(ended, led).await
                 && let Kind::Interrupted(signal) = error.kind
             {
                 return Ok(self.stop(signal));
@@ -190,9 +199,9 @@ impl Looks<'_, '_> {
         loop {
             self.tell_leads();
             self.began = self.shared.clock();
-            let (ended, reconnects) = self.look(&session).await?;
+            let Look { ended, led, reconnects } = self.look(&session).await?;
             self.has_succeeded = true;
-            self.rest(ended).await?;
+            self.rest(ended, led).await?;
             if reconnects {
                 return Ok(());
             }
@@ -217,7 +226,7 @@ impl Looks<'_, '_> {
     }
 
     /// The same as one run of `publish`. A process that does not lead stops before the first write.
-    async fn look<P: Publisher>(&mut self, session: &Session<P>) -> Result<(Ended, bool)> {
+    async fn look<P: Publisher>(&mut self, session: &Session<P>) -> Result<Look> {
         let (publisher, cluster, now) = (&session.publisher, &*session.cluster, self.now);
         let plan = async {
             let (same, plan) = futures::join!(cluster.confirm(), publisher.plan(cluster, now));
@@ -226,17 +235,19 @@ impl Looks<'_, '_> {
         let mut plan = self.interrupt.clone().unless(plan).await??;
         // Known whatever becomes of what follows from it.
         self.shared.board().found(publisher.facts(&plan, None));
-        let leads = self.leads.borrow().now();
-        let applied = match leads {
+        // It may have changed since the look began: a reader sees who leads before what this process writes.
+        self.tell_leads();
+        let led = self.leads.borrow().now();
+        let applied = match led {
             true => Some(self.apply(session, &mut plan).await?),
             false => None,
         };
         let looked = publisher.looked(&plan, applied.as_ref());
-        let (ended, reconnects) = (looked.ended, looked.reconnects);
+        let look = Look { ended: looked.ended, led, reconnects: looked.reconnects };
         self.shared.board().found(looked.facts.clone());
-        self.end(ended, None);
+        self.end(look.ended, None);
         self.tell(looked);
-        Ok((ended, reconnects))
+        Ok(look)
     }
 
     /// Does what was planned, for as long as this process leads. After a signal, what has begun has some time to end; each
@@ -270,14 +281,17 @@ impl Looks<'_, '_> {
         self.shared.board().ended(ended, at, failed_with);
     }
 
-    /// Until the next look is due. A process that begins to lead looks at once.
+    /// Until the next look is due. A process that has begun to lead since the last look decided looks at once; `led`: it
+    /// led then.
     ///
     /// Errors: a signal.
-    async fn rest(&mut self, ended: Ended) -> Result<()> {
+    async fn rest(&mut self, ended: Ended, led: bool) -> Result<()> {
         let end = Instant::now() + self.pace.after(ended, retry::random());
-        let led = self.leads.borrow_and_update().now();
         let interrupt = self.interrupt.clone();
         loop {
+            if !led && self.leads.borrow_and_update().now() {
+                return Ok(());
+            }
             let changed = select! {
                 biased;
                 signal = interrupt.signal() => return Err(Error::interrupted(signal)),
@@ -287,9 +301,6 @@ impl Looks<'_, '_> {
             match changed {
                 Ok(()) => {
                     self.tell_leads();
-                    if !led && self.leads.borrow_and_update().now() {
-                        return Ok(());
-                    }
                 }
                 // Without a sender there is no Lease.
                 Err(_) => {
