@@ -1,5 +1,7 @@
 //! Arguments. Parsing only checks their form; `config` resolves what they mean together.
 
+mod about;
+mod config;
 mod keys;
 mod output;
 mod refused;
@@ -7,13 +9,16 @@ mod saved;
 mod setup;
 mod stores;
 mod taken;
+mod visible;
 mod watch;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
 pub(crate) use self::{
+    about::{CompletionsArgs, ExplainArgs, ManArgs, VersionArgs},
+    config::{ConfigArgs, ConfigCommand, SchemaArgs, SchemaOf, ViewArgs},
     keys::{KeysArgs, KeysCommand, RevokeArgs, WaitArgs},
     output::{Output, ReportFile},
     refused::refused,
@@ -47,7 +52,7 @@ pub(crate) struct Cli {
 
 const EXIT_CODES: &str = "Exit codes: 0 done and clean · 1 found something (a failed check, a pending change) · \
                           2 usage or settings · 3 failed, or could not be established · 101 a bug · 130, 143 stopped by SIGINT, SIGTERM\n\n\
-                          Results go to stdout, messages to stderr. Flags override keyless.yaml. `keyless explain CODE` \
+                          Results go to stdout, messages to stderr. Flags override KEYLESS_… variables, and both override keyless.yaml. `keyless explain CODE` \
                           explains an error and what to do about it.";
 
 /// The command. Its help is the documentation of its arguments.
@@ -65,6 +70,9 @@ pub(crate) enum Command {
     Config(ConfigArgs),
     Explain(ExplainArgs),
     Render(RenderArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
+    Version(VersionArgs),
 }
 
 impl Command {
@@ -72,68 +80,21 @@ impl Command {
         match self {
             Self::Apply(_) => "apply",
             Self::Audit(_) => "audit",
+            Self::Completions(_) => "completions",
             Self::Config(_) => "config",
             Self::Coupling(_) => "coupling",
             Self::Doctor(_) => "doctor",
             Self::Explain(_) => "explain",
             Self::Keys(args) => args.name(),
+            Self::Man(_) => "man",
             Self::Publish(_) => "publish",
             Self::Render(_) => "render",
             Self::Setup(_) => "setup",
             Self::Teardown(_) => "teardown",
             Self::Verify(_) => "verify",
+            Self::Version(_) => "version",
         }
     }
-}
-
-/// Show the schema of keyless.yaml
-#[derive(Debug, Args)]
-pub(crate) struct ConfigArgs {
-    #[command(subcommand)]
-    pub(crate) command: ConfigCommand,
-}
-
-/// What to show.
-#[derive(Debug, Subcommand)]
-pub(crate) enum ConfigCommand {
-    /// Print the JSON schema of keyless.yaml, for editors, or of the plans and results in JSON
-    Schema(SchemaArgs),
-}
-
-/// Which schema.
-#[derive(Debug, Args)]
-pub(crate) struct SchemaArgs {
-    /// What the schema is of
-    #[arg(value_enum, default_value_t = SchemaOf::Settings, value_name = "WHAT")]
-    pub(crate) of: SchemaOf,
-}
-
-/// What there is a schema of.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum SchemaOf {
-    /// keyless.yaml
-    Settings,
-    /// The member `plan` of the results of setup, publish and teardown
-    Plan,
-    /// The result of audit
-    Audit,
-    /// The file of audit --exceptions
-    Exceptions,
-    /// The result of coupling
-    Coupling,
-}
-
-/// Explain a code: its meaning, its causes, and what to do
-///
-/// Errors and warnings have a code in brackets, e.g. error[bucket-forbidden], and so has each failed check of verify.
-/// Without a code, lists all of them. Reads no settings and sends no requests.
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  keyless explain\n  keyless explain bucket-forbidden\n  \
-                        keyless explain -o json | jq -r '.codes[].name'")]
-pub(crate) struct ExplainArgs {
-    /// The code in the message's brackets
-    #[arg(value_name = "CODE")]
-    pub(crate) code: Option<String>,
 }
 
 /// Count the long-lived credentials of the cluster

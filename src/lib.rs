@@ -81,8 +81,8 @@ use std::{ffi::OsString, io, process::ExitCode, time::SystemTime};
 use serde_json::json;
 
 use crate::{
-    cli::{Cli, Command, ConfigArgs, ConfigCommand, SchemaOf},
-    commands::{Exit, explain, keys, publish, render, setup, teardown, verify},
+    cli::{Cli, Command},
+    commands::{Exit, keys, publish, render, setup, teardown, verify},
     config::Settings,
     error::{Code, Error, Kind, Result},
     interrupt::Interrupt,
@@ -141,6 +141,7 @@ fn execute(cli: &mut Cli, report: &mut Report<'_>) -> Result<Exit> {
     if let Command::Apply(args) = &cli.command {
         *cli = commands::saved::load(args, &cli.common)?;
     }
+    cli.name_settings();
     let cli = &*cli;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         Error::failed(Code::Runtime, "the program cannot wait for the network on this system")
@@ -149,29 +150,24 @@ fn execute(cli: &mut Cli, report: &mut Report<'_>) -> Result<Exit> {
     let interrupt = report.interrupt().clone();
     interrupt.listen()?;
     let done = runtime.block_on(interrupt.run(async {
-        if let Command::Config(ConfigArgs { command: ConfigCommand::Schema(args) }) = &cli.command {
-            let schema = match args.of {
-                SchemaOf::Settings => config::schema(),
-                SchemaOf::Plan => plan::schema(),
-                SchemaOf::Audit => audit::schema(),
-                SchemaOf::Exceptions => audit::exceptions_schema(),
-                SchemaOf::Coupling => coupling::schema(),
-            };
-            report.document("the schema", &schema)?;
-            return Ok(Exit::Clean);
-        }
-        if let Command::Explain(args) = &cli.command {
-            return explain::run(args, report);
+        if let Some(done) = commands::without_settings(&cli.command, &cli.common, report) {
+            return done;
         }
         let audience = match &cli.command {
             Command::Verify(args) => args.audience.as_deref(),
             _ => None,
         };
-        let settings = Settings::resolve(&cli.common, audience, config::environment)?;
+        let settings = Settings::resolve(&cli.common, audience, config::environment_of(&cli.command))?;
         settings.announcement.iter().for_each(|line| report.progress(line));
+        settings.warnings.iter().for_each(|warning| report.warning(warning));
         match &cli.command {
             // It is the command that the plan was saved by, from here on.
-            Command::Apply(_) | Command::Config(_) | Command::Explain(_) => Ok(Exit::Clean),
+            Command::Apply(_)
+            | Command::Completions(_)
+            | Command::Explain(_)
+            | Command::Man(_)
+            | Command::Version(_) => Ok(Exit::Clean),
+            Command::Config(args) => commands::config::run(args, &cli.common, &settings, report),
             Command::Audit(args) => commands::audit::run(args, &settings, now, report).await,
             Command::Coupling(_) => commands::coupling::run(&settings, report).await,
             Command::Doctor(_) => commands::doctor::run(&settings, now, report).await,

@@ -17,9 +17,9 @@ use super::{Cli, output};
 const TAKEN_BY: [(&[&str], &[&str]); 7] = [
     (
         &["issuer", "bucket", "endpoint", "region", "addressing", "public_url"],
-        &["setup", "publish", "verify", "doctor", "keys", "teardown", "render issuer"],
+        &["setup", "publish", "verify", "doctor", "keys", "teardown", "render issuer", "config view"],
     ),
-    (&["project"], &["setup", "publish", "keys"]),
+    (&["project"], &["setup", "publish", "keys", "config view"]),
     (
         &["ca_file"],
         &[
@@ -32,6 +32,7 @@ const TAKEN_BY: [(&[&str], &[&str]); 7] = [
             "render issuer",
             "render store",
             "render credentials",
+            "config view",
         ],
     ),
     (
@@ -47,11 +48,15 @@ const TAKEN_BY: [(&[&str], &[&str]); 7] = [
             "teardown",
             "render store",
             "render credentials",
+            "config view",
         ],
     ),
-    (&["service_account", "external_signer"], &["setup", "publish", "verify", "doctor", "keys", "teardown"]),
-    (&["public_key"], &["setup", "publish", "verify", "doctor", "keys"]),
-    (&["no_cluster"], &["publish", "verify", "render credentials"]),
+    (
+        &["service_account", "external_signer"],
+        &["setup", "publish", "verify", "doctor", "keys", "teardown", "config view"],
+    ),
+    (&["public_key"], &["setup", "publish", "verify", "doctor", "keys", "config view"]),
+    (&["no_cluster"], &["publish", "verify", "render credentials", "config view"]),
 ];
 
 impl Cli {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod about;
 mod attacked;
 mod attacked_audit;
 mod audit;
@@ -15,6 +16,7 @@ mod buckets;
 mod canary;
 mod cluster_refused;
 mod cluster_side;
+mod config;
 mod coupling;
 mod doctor;
 mod documentation;
