@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use self::{
-    about::{CompletionsArgs, ExplainArgs, ManArgs, VersionArgs},
+    about::{CompletionsArgs, ExplainArgs, ManArgs, StatusArgs, VersionArgs},
     config::{ConfigArgs, ConfigCommand, SchemaArgs, SchemaOf, ViewArgs},
     keys::{KeysArgs, KeysCommand, RevokeArgs, WaitArgs},
     output::{Output, ReportFile},
@@ -66,6 +66,7 @@ pub(crate) enum Command {
     Audit(AuditArgs),
     Coupling(CouplingArgs),
     Doctor(DoctorArgs),
+    Status(StatusArgs),
     Teardown(TeardownArgs),
     Config(ConfigArgs),
     Explain(ExplainArgs),
@@ -90,6 +91,7 @@ impl Command {
             Self::Publish(_) => "publish",
             Self::Render(_) => "render",
             Self::Setup(_) => "setup",
+            Self::Status(_) => "status",
             Self::Teardown(_) => "teardown",
             Self::Verify(_) => "verify",
             Self::Version(_) => "version",

@@ -27,7 +27,7 @@ pub(crate) use self::{
     environment::{environment, environment_of, remember_environment},
     file::schema,
     init::commented,
-    known::{Known, known_settings},
+    known::{Form, Known, known_settings},
     source::{Effective, Origin, effective, file_path},
     store::listed,
     written::{Edit, Setting, edit, held},

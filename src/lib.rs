@@ -179,6 +179,7 @@ fn execute(cli: &mut Cli, report: &mut Report<'_>) -> Result<Exit> {
                 publish::run(&publish::Intent::from(args), &settings, now, report).await
             }
             Command::Setup(args) => setup::run(args, &settings, now, report).await,
+            Command::Status(_) => commands::status::run(&settings, now, report).await,
             Command::Teardown(args) => teardown::run(args, &settings, report).await,
             Command::Verify(args) => verify::run(args, &settings, now, report).await,
             Command::Render(args) => render::run(args, &settings, report).await,

@@ -82,7 +82,7 @@ fn name(field: &str) -> Option<&str> {
 }
 
 /// The known name that an unknown one was probably meant to be.
-pub(crate) fn nearest(unknown: &str, known: &[&'static str]) -> Option<&'static str> {
+pub(crate) fn nearest<'k>(unknown: &str, known: &[&'k str]) -> Option<&'k str> {
     let near = known.iter().map(|known| (strsim::damerau_levenshtein(unknown, known), *known));
     near.filter(|(distance, known)| *distance <= 2.max(known.len() / 3)).min().map(|(_, known)| known)
 }

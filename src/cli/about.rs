@@ -1,19 +1,21 @@
-//! Arguments of the commands about the program itself. They read no settings and ask no one.
+//! Arguments of the commands about the program itself, which read no settings and ask no one; and of `keyless status`.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-/// Explain a code: its meaning, its causes, and what to do
+/// Explain a code or a setting: its meaning, and what to do
 ///
-/// Errors and warnings have a code in brackets, e.g. error[bucket-forbidden], and so has each failed check of verify.
-/// Without a code, lists all of them. Reads no settings and sends no requests.
+/// Errors and warnings have a code in brackets, e.g. error[bucket-forbidden], and so has each failed check of verify. Settings go by
+/// their path in keyless.yaml, or by their environment variable; a section stands for all its settings. Without a name, lists
+/// everything. Reads no settings and sends no requests.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  keyless explain\n  keyless explain bucket-forbidden\n  \
+                        keyless explain cluster.maxTokenSeconds\n  \
                         keyless explain -o json | jq -r '.codes[].name'")]
 pub(crate) struct ExplainArgs {
-    /// The code in the message's brackets
-    #[arg(value_name = "CODE")]
+    /// The code in the message's brackets, or the path of a setting, e.g. cluster.maxTokenSeconds
+    #[arg(value_name = "NAME")]
     pub(crate) code: Option<String>,
 }
 
@@ -50,3 +52,19 @@ pub(crate) struct ManArgs {
     keyless version\n  \
     keyless version -o json | jq -r .commit")]
 pub(crate) struct VersionArgs {}
+
+/// Show the state of the cluster on one screen
+///
+/// The cluster, its issuer and whether the published documents match it, the keys, each store and how its settings log it in, the
+/// long-lived credentials that are seen without a look into Secrets, and the command that comes next. What could not be read is
+/// `unknown`. The count of credentials is what was seen (`audit --mode refs`): it is no proof of zero. Nothing is changed; as for
+/// `keys`, each API server is asked for a test token.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 everything that the page is about was read · 3 something could not be read, and is unknown\n\n\
+    For scripts: -o json has `documents`, `keys`, `stores`, `credentials`, `next` and `complete`\n\n\
+    Examples:\n  \
+    keyless status\n  \
+    keyless status -o json | jq -r .next.command"
+)]
+pub(crate) struct StatusArgs {}

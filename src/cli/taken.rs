@@ -17,9 +17,19 @@ use super::{Cli, output};
 const TAKEN_BY: [(&[&str], &[&str]); 7] = [
     (
         &["issuer", "bucket", "endpoint", "region", "addressing", "public_url"],
-        &["setup", "publish", "verify", "doctor", "keys", "teardown", "render issuer", "config view"],
+        &[
+            "setup",
+            "publish",
+            "verify",
+            "doctor",
+            "status",
+            "keys",
+            "teardown",
+            "render issuer",
+            "config view",
+        ],
     ),
-    (&["project"], &["setup", "publish", "keys", "config view"]),
+    (&["project"], &["setup", "publish", "status", "keys", "config view"]),
     (
         &["ca_file"],
         &[
@@ -27,6 +37,7 @@ const TAKEN_BY: [(&[&str], &[&str]); 7] = [
             "publish",
             "verify",
             "doctor",
+            "status",
             "keys",
             "teardown",
             "render issuer",
@@ -42,6 +53,7 @@ const TAKEN_BY: [(&[&str], &[&str]); 7] = [
             "publish",
             "verify",
             "doctor",
+            "status",
             "keys",
             "audit",
             "coupling",
@@ -53,9 +65,9 @@ const TAKEN_BY: [(&[&str], &[&str]); 7] = [
     ),
     (
         &["service_account", "external_signer"],
-        &["setup", "publish", "verify", "doctor", "keys", "teardown", "config view"],
+        &["setup", "publish", "verify", "doctor", "status", "keys", "teardown", "config view"],
     ),
-    (&["public_key"], &["setup", "publish", "verify", "doctor", "keys", "config view"]),
+    (&["public_key"], &["setup", "publish", "verify", "doctor", "status", "keys", "config view"]),
     (&["no_cluster"], &["publish", "verify", "render credentials", "config view"]),
 ];
 

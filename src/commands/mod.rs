@@ -25,6 +25,7 @@ mod resolve;
 mod rights;
 pub(crate) mod saved;
 pub(crate) mod setup;
+pub(crate) mod status;
 pub(crate) mod store;
 mod stores;
 pub(crate) mod teardown;

@@ -60,6 +60,7 @@ mod setup_given;
 mod several_stores;
 mod signals;
 mod snapshot;
+mod status;
 mod steps;
 mod stores_apart;
 mod target;

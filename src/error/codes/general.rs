@@ -27,9 +27,9 @@ macro_rules! general {
                 remedy "Correct or unset the variable that the error names. `keyless config view` shows where each \
                     setting comes from.";
             ExplainUnknown "explain-unknown"
-                "There is no code of this name."
-                causes "A typing error, or a code of another version."
-                remedy "Run `keyless explain` without a code to list all codes.";
+                "There is no code and no setting of this name."
+                causes "A typing error, or a name of another version."
+                remedy "Run `keyless explain` without a name to list all codes and settings.";
             ConfigMalformed "config-malformed"
                 "The settings file cannot be used."
                 causes "It is not YAML, or has a field that is unknown or of another type."
