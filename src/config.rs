@@ -145,7 +145,7 @@ impl Settings {
             Warning::new(Code::ConfigName, message)
         });
         let announced = config.is_none() && document.is_some();
-        let (document, sources) = Sources::read(document, &path, &environment)?;
+        let (document, sources) = Sources::read(document, &path, environment)?;
         let ca_file = ca_file.clone().or(document.as_ref().and_then(|it| it.file.tls.ca_file.clone()));
         let ca_pem = ca_file.as_deref().map(ca_text).transpose()?;
         let names_bucket = |document: &Document| document.file.bucket.url.is_some();

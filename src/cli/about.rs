@@ -7,7 +7,7 @@ use clap::Args;
 /// Explain a code or a setting: its meaning, and what to do
 ///
 /// Errors and warnings have a code in brackets, e.g. error[bucket-forbidden], and so has each failed check of verify. Settings go by
-/// their path in keyless.yaml, or by their environment variable; a section stands for all its settings. Without a name, lists
+/// their path in keyless.yaml, or by their environment variable; a section means all its settings. Without a name, lists
 /// everything. Reads no settings and sends no requests.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  keyless explain\n  keyless explain bucket-forbidden\n  \

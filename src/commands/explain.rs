@@ -79,7 +79,7 @@ fn chosen(name: &str) -> Result<Chosen> {
     if let Some(rule) = catalogue().into_iter().find(is_rule) {
         return Ok(Chosen { rules: vec![rule], ..Chosen::default() });
     }
-    // A section stands for all that is in it.
+    // A section means all that is in it.
     let below = format!("{name}.");
     let is_meant =
         |it: &&Known| it.path == name || it.variable.as_deref() == Some(name) || it.path.starts_with(&below);

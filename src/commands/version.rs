@@ -6,7 +6,7 @@ use serde_json::json;
 use super::Exit;
 use crate::{http, report::Report};
 
-/// The commit, where the build was told: `KEYLESS_COMMIT=$(git rev-parse HEAD) cargo build`. Nobody asks git: the same source
+/// The commit, where the build was told: `KEYLESS_COMMIT=$(git rev-parse HEAD) cargo build`. Git is not asked: the same source
 /// gives the same bytes.
 const COMMIT: Option<&str> = option_env!("KEYLESS_COMMIT");
 const TARGET: &str = env!("KEYLESS_TARGET");

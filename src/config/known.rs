@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(find("cluster.publicKeys").variable, None);
     }
 
-    /// Whoever makes a Service sets variables in every pod of its namespace: `NAME_SERVICE_HOST`, `NAME_SERVICE_PORT`,
+    /// A Service sets variables in every pod of its namespace: `NAME_SERVICE_HOST`, `NAME_SERVICE_PORT`,
     /// `NAME_SERVICE_PORT_name`, `NAME_PORT`, `NAME_PORT_80_TCP`, `NAME_PORT_80_TCP_ADDR`.
     #[test]
     fn no_service_sets_a_setting() {

@@ -199,7 +199,7 @@ fn validate_shows_no_value() {
 }
 
 #[test]
-fn init_writes_a_file_that_is_valid() {
+fn init_writes_valid_file() {
     let world = World::new(1);
     world.run(&["config", "init"]).ends(0).snapshot("config-init");
     let file = world.dir.path().join("keyless.yaml");
@@ -234,7 +234,7 @@ fn init_writes_over_nothing() {
 }
 
 #[test]
-fn path_names_the_file_that_is_read() {
+fn path_names_file_in_use() {
     let world = World::new(1);
     let folder = fs::canonicalize(world.dir.path()).unwrap();
     let ran = world.run(&["config", "path"]).ends(0).says("keyless config init");
@@ -260,7 +260,7 @@ fn file_with_other_ending_is_noticed() {
 }
 
 #[test]
-fn schema_has_a_name_of_its_own() {
+fn schema_has_own_name() {
     let schema = World::new(1).run(&["config", "schema"]).ends(0).json();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
     assert_eq!(schema["$id"], "urn:keyless:v1:settings");

@@ -44,7 +44,7 @@ pub(crate) fn run(
     }
 }
 
-/// Whoever comes here has read the file and found nothing.
+/// The file was read, and nothing was found.
 fn validate(settings: &Settings, report: &mut Report<'_>) -> Exit {
     let file = settings.file.display().to_string();
     report.line(format_args!("{file}: no error found"));
