@@ -77,8 +77,11 @@ fn flag_without_use_is_refused() {
             &["render", "issuer", "--distro", "k3s", "--context", "a"],
             "`keyless render issuer` has no use for",
         ),
-        (&["teardown", "--public-key", "a"], "it is a flag of setup, publish, verify, doctor and keys"),
-        (&["audit", "--no-cluster"], "it is a flag of publish, verify and render credentials"),
+        (
+            &["teardown", "--public-key", "a"],
+            "it is a flag of setup, publish, verify, doctor, status, keys and config view",
+        ),
+        (&["audit", "--no-cluster"], "it is a flag of publish, verify, render credentials and config view"),
         (&["audit", "--yes"], "--yes is a flag of setup, publish, keys revoke and teardown"),
         (&["setup", "--distro", "k3s"], "--distro is a flag of render issuer"),
         (&["publish", "--to=vault"], "--to is a flag of setup and render store"),

@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn table_has_every_form() {
         assert_eq!(find("issuer").form, Form::Text);
-        assert_eq!(find("bucket.addressing").form, Form::OneOf(vec!["virtual".into(), "path".into()]));
+        assert_eq!(find("bucket.addressing").form, Form::OneOf(vec!["path".into(), "virtual".into()]));
         assert_eq!(find("cluster.maxTokenSeconds").form, Form::Number);
         assert_eq!(find("cluster.enabled").form, Form::Switch);
         assert_eq!(find("store.rights.push").form, Form::List);
