@@ -196,7 +196,7 @@ fn misplaced_flag_names_its_commands() {
             &["verify", "--dry-run"],
             "--dry-run is a flag of setup, publish, keys add, keys revoke and teardown",
         ),
-        (&["setup", "--no-cluster"], "it is a flag of publish, verify and render credentials"),
+        (&["setup", "--no-cluster"], "it is a flag of publish, verify, render credentials and config view"),
         (&["verify", "--project", "acme"], "it is a flag of setup, publish and keys"),
     ] {
         let ran = world.run(arguments).ends(2).says(says);
