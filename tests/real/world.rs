@@ -5,6 +5,7 @@
 //! 10.99.0.2:6443  API server `server-2` ┘
 //! 10.99.0.3:6443  API server `relying`: another cluster, trusts the public issuer
 //! 10.99.0.4:443   s3.lab.test             SeaweedFS
+//! 10.99.0.8:443   sts.lab.test            its token service, where a story starts it
 //! 127.0.0.2:443   *.googleapis.com        the rest of Google, from `lab`
 //! 127.0.0.4:443   storage.googleapis.com  fake-gcs-server
 //! 127.0.0.5:8200  OpenBao
@@ -379,10 +380,14 @@ pub(crate) fn client(
 
 /// The names of this world that a hosts file must know.
 pub(crate) fn hosts() -> Vec<(&'static str, &'static str)> {
-    use crate::buckets::{GCS_ADDRESS, GCS_HOST, S3_ADDRESS};
+    use crate::buckets::{GCS_ADDRESS, GCS_HOST, S3_ADDRESS, STS_ADDRESS, STS_HOST};
     use crate::{google, openbao};
-    let mut hosts =
-        vec![(S3_ADDRESS, S3_HOST), (GCS_ADDRESS, GCS_HOST), (openbao::TLS_ADDRESS, openbao::TLS_HOST)];
+    let mut hosts = vec![
+        (S3_ADDRESS, S3_HOST),
+        (STS_ADDRESS, STS_HOST),
+        (GCS_ADDRESS, GCS_HOST),
+        (openbao::TLS_ADDRESS, openbao::TLS_HOST),
+    ];
     hosts.extend(google::HOSTS.map(|name| (google::ADDRESS, name)));
     hosts
 }

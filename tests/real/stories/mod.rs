@@ -11,6 +11,7 @@ mod image;
 mod job_cannot_mint;
 mod kubeadm_judges;
 mod publish_from_ha;
+mod publisher_without_key;
 mod rbac;
 mod relying_parties_accept;
 mod rotations;
@@ -75,6 +76,12 @@ pub(crate) const STORIES: &[Story] = &[
         tells: "the CronJob's token mints no token that a relying party accepts, and publishes all the same",
         needs: &[Keyless, Kubernetes, SeaweedFs, OpenBao, Google],
         play: |world| Box::pin(job_cannot_mint::play(world)),
+    },
+    Story {
+        name: "publisher-without-key",
+        tells: "the publisher writes by its own token at SeaweedFS' STS; locked out by a rotation, it names the remedy",
+        needs: &[Keyless, Kubernetes, SeaweedFs],
+        play: |world| Box::pin(publisher_without_key::play(world)),
     },
     Story {
         name: "static-root",
