@@ -182,6 +182,13 @@ impl Verdict {
                 entry.expires
             ));
         }
+        let claims = |root: &&Root| root.claims.as_ref() == Some(&entry.id);
+        let claiming = self.roots.iter().chain(&self.others).filter(claims).count();
+        if claiming > 0 {
+            return Err(format!(
+                "{claiming} different credentials call themselves by this ID: none is excepted, and the report shows an ID of its own for each"
+            ));
+        }
         let is_meant = |root: &&Root| root.id == entry.id;
         // By its kind, where that is known; a rule says how it is used.
         let is_of_code = |root: &Root| {

@@ -5,6 +5,7 @@
 //! What could not be looked at, or is of an unknown kind, is never taken for keyless: it makes the verdict incomplete.
 
 mod catalogue;
+mod claims;
 mod count;
 mod document;
 mod exceptions;

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    Hit, Identity, Opens, RULES, Scene, Weight,
+    Hit, Identity, Opens, RULES, Scene, Weight, claims,
     count::{Used, see, take},
     exceptions::Excepted,
     leg::{Leg, LegName, LegState},
@@ -115,6 +115,8 @@ pub(crate) struct Root {
     pub(crate) what: String,
     /// A name by which an exception can mean it.
     pub(crate) id: String,
+    /// The name by which several call themselves, this one among them.
+    pub(crate) claims: Option<String>,
     pub(crate) secrets: BTreeSet<SecretKey>,
     pub(crate) config_maps: BTreeSet<ConfigMapKey>,
     /// Other places.
@@ -134,7 +136,9 @@ pub(crate) fn judge(inventory: &Inventory) -> Verdict {
     let mut roots: BTreeMap<Identity, Root> = BTreeMap::new();
     let (mut findings, mut unknown, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     let mut lying = Vec::new();
-    for hit in RULES.iter().flat_map(|rule| (rule.check)(&scene)) {
+    let mut hits: Vec<Hit> = RULES.iter().flat_map(|rule| (rule.check)(&scene)).collect();
+    claims::tell_apart(&mut hits);
+    for hit in hits {
         match hit.weight.clone() {
             Weight::Counted(stored) => take(&mut roots, stored, hit),
             Weight::Lies(stored) => lying.push((stored, hit)),

@@ -19,6 +19,7 @@ pub(in crate::audit) fn verdict(
             .map(|number| Root {
                 what: "a stored credential".into(),
                 id: format!("google:{number}"),
+                claims: None,
                 secrets: BTreeSet::new(),
                 config_maps: BTreeSet::new(),
                 objects: BTreeSet::new(),

@@ -18,9 +18,9 @@ mod text;
 
 pub(crate) use self::{
     class::{Class, Severity},
-    find::{Find, Finds, Same, Who},
+    find::{Find, Finds, Halves, Same, Who},
     kinds::KINDS,
-    object::Reader,
+    object::{Reader, halves_of},
     outside::{Outside, OutsideReader},
     sightings::{Place, Sighting, Sightings},
 };
@@ -49,6 +49,8 @@ impl std::fmt::Debug for Kind {
     }
 }
 
+#[cfg(test)]
+mod claims_tests;
 #[cfg(test)]
 mod corpus_tests;
 #[cfg(test)]

@@ -103,6 +103,7 @@ fn root(root: &Root, clean: Clean<'_>) -> Root {
     Root {
         what: clean(&root.what),
         id: clean(&root.id),
+        claims: root.claims.as_deref().map(clean),
         secrets: secrets.collect(),
         config_maps: config_maps.collect(),
         objects: root.objects.iter().map(|object| clean(object)).collect(),

@@ -218,6 +218,7 @@ fn root(class: Class, id: &str, what: &str) -> Root {
     Root {
         what: what.into(),
         id: id.into(),
+        claims: None,
         secrets: BTreeSet::new(),
         config_maps: BTreeSet::new(),
         objects: BTreeSet::new(),
