@@ -14,6 +14,7 @@ mod kind;
 mod leg;
 mod lines;
 mod login;
+mod outcome;
 mod principal;
 mod reports;
 mod rules;

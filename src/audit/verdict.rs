@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub(crate) use super::outcome::Outcome;
 use super::{
     Hit, Identity, Opens, RULES, Scene, Weight, claims,
     count::{Used, see, take},
@@ -73,39 +74,6 @@ impl Gate {
             Self::Mission => class == Class::Root,
             Self::Platform => matches!(class, Class::Root | Class::Platform),
         }
-    }
-}
-
-/// The one thing that a verdict says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// Nothing was found, everything was seen, and all of it is known.
-    Zero,
-    /// The same, but for credentials that an exception covers.
-    ZeroExcept,
-    /// Credentials or findings; `complete`: and nothing is unknown or unseen.
-    Found { complete: bool },
-    /// Nothing was found, and not everything was seen or is known.
-    Incomplete,
-    /// There is nothing of External Secrets Operator: nothing was judged.
-    NothingToJudge,
-}
-
-impl Outcome {
-    /// For scripts.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Zero => "zero",
-            Self::ZeroExcept => "zero-except",
-            Self::Found { .. } => "found",
-            Self::Incomplete => "incomplete",
-            Self::NothingToJudge => "nothing-to-judge",
-        }
-    }
-
-    /// Whether everything was looked at and could be judged.
-    pub(crate) fn is_complete(self) -> bool {
-        matches!(self, Self::Zero | Self::ZeroExcept | Self::Found { complete: true })
     }
 }
 
@@ -286,11 +254,7 @@ impl Verdict {
                 )
             }
             Outcome::Incomplete => {
-                let other = if self.excepted.is_empty() { "" } else { " other" };
-                format!(
-                    "INCOMPLETE{}: no{other} long-lived credential was seen, but {missing}",
-                    self.and_excepted()
-                )
+                format!("INCOMPLETE{}: {}, but {missing}", self.and_excepted(), self.none_seen())
             }
             Outcome::Found { complete: true } => format!("{}{}", self.found_in_words(), self.and_excepted()),
             Outcome::Found { complete: false } => {
@@ -319,6 +283,11 @@ impl Verdict {
             true => format!("ZERO (cluster + consumption): {what}"),
             false => format!("ZERO IN CLUSTER ONLY: {what}, and there is no store or generator to judge"),
         };
+        self.and_listed(headline)
+    }
+
+    /// With what is there and is outside of the gate.
+    fn and_listed(&self, headline: String) -> String {
         let headline = match (self.gate, self.open_count_of(Class::Platform)) {
             (Gate::Platform, _) | (Gate::Mission, 0) => headline,
             (Gate::Mission, 1) => format!("{headline}; 1 opens a part of the platform"),
@@ -327,6 +296,20 @@ impl Verdict {
         match self.open_count_of(Class::Irreducible) {
             0 => headline,
             count => format!("{headline}; {count} of a kind that nothing can replace"),
+        }
+    }
+
+    /// That nothing within the gate was seen. Where something else was, it says within which.
+    fn none_seen(&self) -> String {
+        let other = if self.excepted.is_empty() { "" } else { " other" };
+        format!("no{other} long-lived credential{} was seen", self.within_gate_in_words())
+    }
+
+    fn within_gate_in_words(&self) -> &'static str {
+        match self.gate {
+            _ if self.others.is_empty() => "",
+            Gate::Mission => " that opens a cloud or a secret store",
+            Gate::Platform => " that opens a cloud, a secret store or the platform",
         }
     }
 
@@ -339,7 +322,10 @@ impl Verdict {
         };
         let until = all.iter().map(|it| it.until.as_str()).min().unwrap_or_default();
         let first = if all.len() == 1 { "" } else { ", the first" };
-        format!("NONE BUT EXCEPTIONS: {credentials}{first} until {until}; no other of a known kind was seen")
+        self.and_listed(format!(
+            "NONE BUT EXCEPTIONS: {credentials}{first} until {until}; no other of a known kind{} was seen",
+            self.within_gate_in_words()
+        ))
     }
 
     fn found_in_words(&self) -> String {
@@ -375,7 +361,7 @@ impl Verdict {
             (Some(credentials), None) => credentials,
             (None, findings) => {
                 let findings = findings.unwrap_or_default().replace(" other", "");
-                format!("{findings} to fix, and no long-lived credential was seen")
+                format!("{findings} to fix, and {}", self.none_seen())
             }
         }
     }

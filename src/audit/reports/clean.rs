@@ -52,6 +52,7 @@ pub(super) fn verdict(verdict: &Verdict, clean: Clean<'_>) -> Verdict {
                 reason: clean(&it.reason),
                 owner: clean(&it.owner),
                 until: it.until.clone(),
+                ends: it.ends,
                 control: it.control.as_deref().map(clean),
             })
             .collect(),

@@ -5,9 +5,10 @@ use super::{
     section,
 };
 use crate::{
-    audit::reports::{
-        Evidence,
-        rules::{State, judged},
+    audit::{
+        exceptions::Excepted,
+        reports::{Evidence, rules::judged},
+        states::RuleState,
     },
     credentials::Class,
 };
@@ -88,27 +89,48 @@ pub(super) fn looked(evidence: &Evidence) -> Html {
 
 pub(super) fn rules(evidence: &Evidence) -> Html {
     let rows = judged(&evidence.verdict).into_iter().map(|it| {
-        let (tag, state) = match &it.state {
-            State::Pass => ("td class=\"good fixed\"", "pass"),
-            State::Fail => ("td class=\"bad fixed\"", "fail"),
-            State::NotEvaluated(_) => ("td class=\"open fixed\"", "not evaluated"),
-            State::NotApplicable(_) => ("td class=\"open fixed\"", "not applicable"),
+        let tag = match it.state {
+            RuleState::Pass => "td class=\"good fixed\"",
+            RuleState::Fail => "td class=\"bad fixed\"",
+            RuleState::Excepted | RuleState::NotEvaluated | RuleState::NotApplicable => {
+                "td class=\"open fixed\""
+            }
         };
-        let why = match &it.state {
-            State::NotEvaluated(why) | State::NotApplicable(why) => format!("{}. {why}", it.rule.meaning),
-            State::Pass | State::Fail => it.rule.meaning.to_owned(),
+        let why = match it.state {
+            RuleState::Pass | RuleState::Fail => it.rule.meaning.to_owned(),
+            RuleState::Excepted | RuleState::NotEvaluated | RuleState::NotApplicable => {
+                format!("{}. {}", it.rule.meaning, it.why)
+            }
         };
         block(
             "tr",
             [
                 element("th scope=\"row\" class=\"mono\"", [text(it.rule.name)]),
-                element(tag, [text(state)]),
+                element(tag, [text(it.state.title())]),
                 element("td", [text(&why)]),
             ],
         )
     });
     let head = "<thead><tr><th scope=\"col\">Code</th><th scope=\"col\">Result</th><th scope=\"col\">Rule or kind of credential</th></tr></thead>\n";
     section("Rules", [table("table class=\"stack\"", head, rows)])
+}
+
+/// Who answers for what, why, and until when.
+pub(super) fn exceptions(excepted: &[Excepted]) -> Html {
+    let rows = excepted.iter().map(|it| {
+        block(
+            "tr",
+            [
+                element("th scope=\"row\"", [text(&it.root.id)]),
+                element("td", [text(&it.owner)]),
+                element("td", [text(&it.reason)]),
+                element("td class=\"fixed\"", [text(&it.until)]),
+                element("td", [text(it.control.as_deref().unwrap_or("none named"))]),
+            ],
+        )
+    });
+    let head = "<thead><tr><th scope=\"col\">Credential</th><th scope=\"col\">Owner</th><th scope=\"col\">Reason</th><th scope=\"col\">Last day</th><th scope=\"col\">Control</th></tr></thead>\n";
+    table("table class=\"stack\"", head, rows)
 }
 
 fn table(tag: &'static str, head: &'static str, rows: impl Iterator<Item = Html>) -> Html {
