@@ -69,6 +69,8 @@ pub(crate) const RULES: &[Rule] = &[
 ];
 
 #[cfg(test)]
+mod outputs_tests;
+#[cfg(test)]
 pub(super) mod tests;
 #[cfg(test)]
 mod worlds_tests;

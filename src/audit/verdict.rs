@@ -45,7 +45,9 @@ pub(crate) struct Verdict {
     pub(crate) unseen: Vec<Unseen>,
     /// How many objects of each kind were looked through.
     pub(crate) looked: BTreeMap<String, usize>,
-    /// Secrets of no known kind.
+    /// Secrets in which nothing was recognised, and that an ExternalSecret is proved to own.
+    pub(crate) outputs: usize,
+    /// The others in which nothing was recognised.
     pub(crate) unmanaged: usize,
     /// What must be zero.
     pub(crate) gate: Gate,
@@ -143,7 +145,8 @@ pub(crate) fn judge(inventory: &Inventory) -> Verdict {
         notes,
         unseen: unseen.into_iter().collect(),
         looked: sightings.looked.clone(),
-        unmanaged: sightings.unmanaged,
+        outputs: inventory.outputs(),
+        unmanaged: sightings.unmanaged.saturating_sub(inventory.outputs()),
         gate: Gate::default(),
         stores,
         generators: inventory.generators.iter().filter(|generator| !generator.is_state()).count(),

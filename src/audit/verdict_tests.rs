@@ -40,6 +40,7 @@ pub(in crate::audit) fn verdict(
             .map(|number| Unseen { what: format!("w{number}"), right: "list w".into(), why: "y".into() })
             .collect(),
         looked: BTreeMap::new(),
+        outputs: 0,
         unmanaged: 0,
         mode: Mode::Deep,
         outside: None,

@@ -10,6 +10,7 @@ mod holder;
 mod kinds;
 mod layers;
 mod object;
+mod output;
 mod outside;
 mod pem_text;
 mod pkcs12;
@@ -21,6 +22,7 @@ pub(crate) use self::{
     find::{Find, Finds, Halves, Same, Who},
     kinds::KINDS,
     object::{Reader, halves_of},
+    output::ownership,
     outside::{Outside, OutsideReader},
     sightings::{Place, Sighting, Sightings},
 };

@@ -9,6 +9,7 @@ use super::{
     Find, Finds, Halves, Holder, Who,
     helm::{self, Release},
     layers::{look_at_pairs, look_into, look_into_json},
+    output::owner_of,
     sightings::Sightings,
 };
 use crate::{
@@ -65,7 +66,7 @@ impl Sightings {
                 why: "it holds something packed that is broken, too large, too deep or of a form that is not unpacked".into(),
             });
         }
-        self.add(&holder, finds.ended());
+        self.add(&holder, finds.ended(), owner_of(object));
         Some(())
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Class, Find, Halves, Holder, Kind, Who};
+use super::{Class, Find, Halves, Holder, Kind, Same, Who};
 use crate::cluster::objects::Unseen;
 
 /// Places that are kept of one credential.
@@ -20,6 +20,8 @@ pub(crate) struct Sightings {
     pub(crate) looked: BTreeMap<String, usize>,
     /// Secrets without anything that is known.
     pub(crate) unmanaged: usize,
+    /// Those of them that say that an ExternalSecret owns them.
+    pub(crate) owned: BTreeSet<Same>,
 }
 
 /// One credential.
@@ -63,10 +65,12 @@ impl Place {
 }
 
 impl Sightings {
-    pub(super) fn add(&mut self, holder: &Holder, finds: Vec<Find>) {
+    /// `owner`: what a Secret says of it.
+    pub(super) fn add(&mut self, holder: &Holder, finds: Vec<Find>, owner: Option<Same>) {
         *self.looked.entry(holder.kind.clone()).or_default() += 1;
         if finds.is_empty() && holder.kind == "Secret" && is_opaque(&holder.secret_type) {
             self.unmanaged += 1;
+            self.owned.extend(owner);
         }
         self.put(holder, finds);
     }
@@ -93,13 +97,14 @@ impl Sightings {
 
     /// What was seen in other lists.
     pub(crate) fn merge(&mut self, other: Self) {
-        let Self { all, unseen, looked, unmanaged } = other;
+        let Self { all, unseen, looked, unmanaged, owned } = other;
         all.into_values().for_each(|sighting| self.insert(sighting));
         self.unseen.extend(unseen);
         for (kind, count) in looked {
             *self.looked.entry(kind).or_default() += count;
         }
         self.unmanaged += unmanaged;
+        self.owned.extend(owned);
     }
 
     fn insert(&mut self, sighting: Sighting) {

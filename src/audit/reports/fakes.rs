@@ -28,6 +28,7 @@ pub(super) fn zero() -> Verdict {
     verdict.installed = true;
     verdict.stores = 2;
     verdict.generators = 1;
+    verdict.outputs = 7;
     verdict.unmanaged = 12;
     let looked =
         [("ConfigMaps", 41), ("Deployments", 17), ("Pods", 52), ("Secrets", 96), ("releases of Helm", 3)];

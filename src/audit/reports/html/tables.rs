@@ -22,10 +22,17 @@ pub(super) fn classes(evidence: &Evidence) -> Html {
         let must = if verdict.gate.covers(class) { "must be 0" } else { "listed" };
         (class.letter(), class.title(), class.meaning(), must, count)
     });
+    let outputs = (
+        'O',
+        "output",
+        "Secrets in which nothing was recognised, and that an ExternalSecret is proved to own",
+        "a number",
+        counted_as(verdict.outputs, complete),
+    );
     let unmanaged = (
         'U',
         "unmanaged",
-        "Secrets in which nothing was recognised",
+        "Other Secrets in which nothing was recognised",
         "a number",
         counted_as(verdict.unmanaged, complete),
     );
@@ -37,8 +44,8 @@ pub(super) fn classes(evidence: &Evidence) -> Html {
         "must be 0",
         verdict.not_seen().to_string(),
     );
-    let rows =
-        counted.into_iter().chain([unmanaged, not_seen]).map(|(letter, title, meaning, must, count)| {
+    let rows = counted.into_iter().chain([outputs, unmanaged, not_seen]).map(
+        |(letter, title, meaning, must, count)| {
             block(
                 "tr",
                 [
@@ -48,7 +55,8 @@ pub(super) fn classes(evidence: &Evidence) -> Html {
                     element("td class=\"fixed\"", [text(must)]),
                 ],
             )
-        });
+        },
+    );
     let head = "<thead><tr><th scope=\"col\" class=\"number\">Credentials</th><th scope=\"col\">Class</th><th scope=\"col\">Meaning</th><th scope=\"col\">Gate</th></tr></thead>\n";
     section("Credentials by class", [table("table class=\"stack\"", head, rows)])
 }
