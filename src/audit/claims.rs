@@ -1,4 +1,4 @@
-//! PURE. A name that lies beside a credential is a claim: whoever wrote the object chose it. Two that call themselves the
+//! PURE. A name that lies beside a credential is a claim: the author of the object chose it. Two that call themselves the
 //! same and whose secret halves differ are two credentials. The halves are compared and never shown.
 
 use std::collections::{BTreeMap, BTreeSet};

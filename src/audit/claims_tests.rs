@@ -107,7 +107,7 @@ fn same_claimed_id_stays_two() {
     }
 }
 
-/// What setup noted under an ID is not taken for the key of somebody else who wrote the same ID.
+/// What setup noted under an ID is not taken for another key under the same ID.
 #[test]
 fn replaced_key_is_told_from_claimed_one() {
     let mut objects = vec![google_store(), google_secret("eso", &RSA), google_secret("shop", &other_rsa())];

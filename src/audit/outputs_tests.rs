@@ -19,7 +19,7 @@ fn secret() -> Value {
             "labels": {"reconcile.external-secrets.io/managed": "true", "reconcile.external-secrets.io/created-by": "x"}}})
 }
 
-/// Outputs, Secrets that nobody manages, and mission roots.
+/// Outputs, unmanaged Secrets, and mission roots.
 fn counted(objects: &[Value]) -> (usize, usize, usize) {
     let verdict = judge(&cluster(&objects.iter().map(Value::to_string).collect::<Vec<_>>().join("\n---\n")));
     (verdict.outputs, verdict.unmanaged, verdict.roots.len())
@@ -104,7 +104,7 @@ fn output_needs_owner_that_exists() {
     }
 }
 
-/// A key of a cloud is what it is, whoever wrote it there.
+/// A key of a cloud is what it is, also in an output.
 #[test]
 fn output_with_cloud_key_stays_root() {
     let mut secret = secret();

@@ -72,7 +72,7 @@ fn claimed_names_merge_no_secret_halves() {
         let seen = sightings.distinct();
         assert_eq!(seen.len(), 2, "{name}: {seen:?}");
         assert!(seen.iter().all(|one| one.who == seen[0].who && !one.halves.is_empty()), "{name}: {seen:?}");
-        // In one object, by what somebody wrote into an annotation of it.
+        // In one object, by what its author wrote into an annotation of it.
         let mut outer = objects[0].clone();
         outer["metadata"]["annotations"] =
             json!({"kubectl.kubernetes.io/last-applied-configuration": objects[1].to_string()});
@@ -92,7 +92,7 @@ fn pair_hides_no_other_half() {
     let pairs = [vec![("AWS_ACCESS_KEY_ID", id)], halves.to_vec()].concat();
     let seen = look(&secret("Opaque", &pairs)).distinct();
     assert_eq!(seen.len(), 2, "{seen:?}");
-    // A name without its secret half is of whoever has it, if that is one.
+    // A name without its secret half belongs to the credential that has it, if that is one.
     let mut sightings = look(&secret("Opaque", &pairs[..2]));
     sightings.merge(look(&secret("Opaque", &pairs[..1])));
     let seen = sightings.distinct();
@@ -119,7 +119,7 @@ fn every_claimed_name_has_halves() {
     assert!(claimed > 10, "{claimed}");
 }
 
-/// What `ssh-keygen` writes anew each time, and the comment, do not make it another key.
+/// What `ssh-keygen` changes each time, and the comment, do not make it another key.
 #[test]
 fn key_of_ssh_is_one_however_written() {
     let of = |text: String| look(&secret("Opaque", &[("id", text)])).distinct();

@@ -47,9 +47,9 @@ impl fmt::Debug for Same {
 /// Which credential it is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Who {
-    /// By its public half, computed from the private one: `key:sha256:…`. Nobody can claim it.
+    /// By its public half, computed from the private one: `key:sha256:…`. No text can claim it.
     Key(String),
-    /// By a name that lies beside it: `aws:AKIA…`, `google:KEYID`. Whoever wrote the object chose it, so it tells two
+    /// By a name that lies beside it: `aws:AKIA…`, `google:KEYID`. The author of the object chose it, so it tells two
     /// credentials apart only together with [`Find::halves`].
     Named(String),
     /// By its value.

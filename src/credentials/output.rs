@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::Same;
 
-/// That this ExternalSecret, by its UID, owns this Secret: said by one of the two, and proved if both say the same.
+/// That this ExternalSecret, by its UID, owns this Secret. One of the two claims it; that both give the same value proves it.
 pub(crate) fn ownership(namespace: &str, secret: &str, owner: &str, uid: &str) -> Option<Same> {
     let parts = [namespace, secret, owner, uid];
     let all = parts.iter().all(|part| !part.is_empty());

@@ -112,7 +112,7 @@ fn incomplete_passes_in_no_format() {
     assert_eq!(log["runs"][0]["invocations"][0]["executionSuccessful"], false);
     let results = log["runs"][0]["results"].as_array().unwrap();
     assert!(results.iter().any(|it| it["kind"] == "open"), "{log}");
-    assert!(results.iter().any(|it| it["ruleId"] == "incomplete" && it["level"] == "error"), "{log}");
+    assert!(results.iter().any(|it| it["ruleId"] == "audit-incomplete" && it["level"] == "error"), "{log}");
     world.cluster.forgive("admin");
     let log: Value = serde_json::from_str(&world.run(&["audit", "-o", "sarif"]).ends(0).out).unwrap();
     assert_eq!(log["runs"][0]["results"], json!([]));

@@ -16,7 +16,7 @@ enum Reading {
     Fail,
     /// Nothing but what someone answers for.
     Excepted,
-    /// Neither: whoever reads nothing else must not take it for good.
+    /// Neither: a program that reads nothing else must not take it for a pass.
     NotJudged,
 }
 
@@ -41,7 +41,7 @@ fn sarif(evidence: &Evidence) -> Reading {
     let log = json("sarif", evidence);
     let run = &log["runs"][0];
     let results = run["results"].as_array().unwrap();
-    let is_whole = |it: &Value| it["ruleId"] == "incomplete" || it["ruleId"] == "nothing-to-judge";
+    let is_whole = |it: &Value| it["ruleId"] == "audit-incomplete" || it["ruleId"] == "nothing-to-judge";
     let errors = results.iter().filter(|it| it["kind"] == "fail" && it["level"] == "error");
     let (whole, own): (Vec<_>, Vec<_>) = errors.partition(|it| is_whole(it));
     let suppressed = |it: &&Value| it["suppressions"].as_array().is_some_and(|all| !all.is_empty());

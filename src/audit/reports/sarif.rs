@@ -21,7 +21,7 @@ pub(super) const FORMAT: Format =
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 /// The rules of the result that says that the audit is no pass, although it found nothing.
-const INCOMPLETE: &str = "incomplete";
+const INCOMPLETE: &str = "audit-incomplete";
 const NOTHING: &str = "nothing-to-judge";
 /// More of one result are not shown anywhere; the JSON result has them.
 const MOST_PLACES: usize = 100;
@@ -176,7 +176,7 @@ fn result(item: &Item) -> Value {
     })
 }
 
-/// Who answers for it. Empty: nobody does.
+/// Who answers for it. Empty: no exception covers it.
 fn suppressions(item: Option<&Item>) -> Value {
     let excuse = item.and_then(|item| item.excepted.as_ref());
     let suppressions = excuse.into_iter().map(|it| {

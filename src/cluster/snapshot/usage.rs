@@ -236,8 +236,8 @@ impl Usage {
     }
 
     /// How many of these Secrets are owned by an ExternalSecret that there is.
-    pub(super) fn count_owned(&self, said: &BTreeSet<Same>) -> usize {
-        self.owned.intersection(said).count()
+    pub(super) fn count_owned(&self, claimed: &BTreeSet<Same>) -> usize {
+        self.owned.intersection(claimed).count()
     }
 
     /// How a store is used.
