@@ -109,7 +109,7 @@ fn same_claimed_id_stays_two() {
 
 /// What setup noted under an ID is not taken for another key under the same ID.
 #[test]
-fn replaced_key_is_told_from_claimed_one() {
+fn replaced_key_merges_no_other() {
     let mut objects = vec![google_store(), google_secret("eso", &RSA), google_secret("shop", &other_rsa())];
     let id = google(&[])["private_key_id"].as_str().unwrap().to_owned();
     objects[0]["metadata"]["annotations"] = json!({"keyless/replaces": "eso/it/key.json",

@@ -121,7 +121,7 @@ fn every_claimed_name_has_halves() {
 
 /// What `ssh-keygen` changes each time, and the comment, do not make it another key.
 #[test]
-fn key_of_ssh_is_one_however_written() {
+fn rewritten_ssh_key_is_one() {
     let of = |text: String| look(&secret("Opaque", &[("id", text)])).distinct();
     let mut seen = of(super::fakes::open_ssh_written("one", "ci@a"));
     seen.extend(of(super::fakes::open_ssh_written("one", "ci@another")));
