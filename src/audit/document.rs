@@ -74,7 +74,10 @@ struct Classes {
     platform: usize,
     irreducible: usize,
     root_key: usize,
-    /// Null where Secrets were not looked into.
+    /// Secrets in which nothing was recognised, and that an ExternalSecret is proved to own. Null where Secrets were not
+    /// looked into.
+    outputs: Option<usize>,
+    /// The others in which nothing was recognised. Null where Secrets were not looked into.
     unmanaged: Option<usize>,
     not_seen: usize,
 }
@@ -175,6 +178,7 @@ impl Verdict {
                 platform: self.count_of(Class::Platform),
                 irreducible: self.count_of(Class::Irreducible),
                 root_key: self.count_of(Class::RootKey),
+                outputs: (self.mode == Mode::Deep).then_some(self.outputs),
                 unmanaged: (self.mode == Mode::Deep).then_some(self.unmanaged),
                 not_seen: self.not_seen(),
             },

@@ -98,13 +98,15 @@ impl Verdict {
             .into_iter()
             .map(|class| format!("{} {} {}", class.letter(), class.title(), self.count_of(class)))
             .collect();
-        let unmanaged = match self.mode {
-            Mode::Deep => self.unmanaged.to_string(),
+        let counted = |count: usize| match self.mode {
+            Mode::Deep => count.to_string(),
             Mode::Refs | Mode::Metadata => "not counted".into(),
         };
         format!(
-            "classes: {}, U unmanaged Secrets {unmanaged}, X not seen {}",
+            "classes: {}, O outputs {}, U unmanaged Secrets {}, X not seen {}",
             counts.join(", "),
+            counted(self.outputs),
+            counted(self.unmanaged),
             self.not_seen()
         )
     }

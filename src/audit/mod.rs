@@ -5,6 +5,7 @@
 //! What could not be looked at, or is of an unknown kind, is never taken for keyless: it makes the verdict incomplete.
 
 mod catalogue;
+mod claims;
 mod count;
 mod document;
 mod exceptions;
@@ -13,6 +14,7 @@ mod kind;
 mod leg;
 mod lines;
 mod login;
+mod outcome;
 mod principal;
 mod reports;
 mod rules;
@@ -66,6 +68,8 @@ pub(crate) const RULES: &[Rule] = &[
     rules::minting_power::RULE,
 ];
 
+#[cfg(test)]
+mod outputs_tests;
 #[cfg(test)]
 pub(super) mod tests;
 #[cfg(test)]

@@ -4,9 +4,12 @@ use std::path::Path;
 
 use super::Exit;
 use crate::{
-    audit::{Evidence, Exceptions, Gate, Outcome, Verdict, judge},
+    audit::{Evidence, Exceptions, Gate, Verdict, judge},
     cli::{AuditArgs, ReportFile},
-    cluster::{Cluster, snapshot::Mode},
+    cluster::{
+        Cluster,
+        snapshot::{Mode, Preflight},
+    },
     config::Settings,
     error::{Code, Error, Result},
     files::{self, Accept, MAX_SMALL},
@@ -26,9 +29,12 @@ pub(crate) async fn run(
     // Before the cluster is looked through: that takes a while.
     let exceptions = args.exceptions.as_deref().map(exceptions).transpose()?;
     let cluster = target::require_look(settings, report).await?;
-    let (mut verdict, missing) = look(&cluster, args.mode, args.gate).await?;
-    if let Some(missing) = missing {
+    let (mut verdict, preflight) = look(&cluster, args.mode, args.gate).await?;
+    if let Some(missing) = preflight.message(args.mode) {
         report.warning(&Warning::new(Code::ClusterForbidden, missing));
+    }
+    if let Some(unanswered) = preflight.unanswered_message() {
+        report.warning(&Warning::new(Code::ClusterRefused, unanswered));
     }
     let now = now();
     if let Some(exceptions) = &exceptions {
@@ -46,22 +52,13 @@ pub(crate) async fn run(
     }
     report.json("audit", verdict.to_json());
     report.form(|format| (format.write)(&evidence));
-    Ok(exit(&verdict))
+    Ok(verdict.outcome().exit())
 }
 
-/// Looks, and judges. With the rights that are missing for that, in words.
-pub(super) async fn look(cluster: &Cluster, mode: Mode, gate: Gate) -> Result<(Verdict, Option<String>)> {
+/// Looks, and judges. With the rights that are missing for that.
+pub(super) async fn look(cluster: &Cluster, mode: Mode, gate: Gate) -> Result<(Verdict, Preflight)> {
     let inventory = cluster.inventory(mode).await?;
-    Ok((judge(&inventory).through(gate), inventory.preflight.message(mode)))
-}
-
-/// How the command ends.
-pub(super) fn exit(verdict: &Verdict) -> Exit {
-    match verdict.outcome() {
-        Outcome::Zero | Outcome::ZeroExcept => Exit::Clean,
-        Outcome::Found { .. } => Exit::Found,
-        Outcome::Incomplete | Outcome::NothingToJudge => Exit::Incomplete,
-    }
+    Ok((judge(&inventory).through(gate), inventory.preflight))
 }
 
 fn exceptions(path: &Path) -> Result<Exceptions> {

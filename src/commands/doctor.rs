@@ -156,7 +156,7 @@ fn of_audit(verdict: &Verdict) -> Part {
         }
     };
     let check = Check { part: "audit", subject: "long-lived credentials".to_owned(), state };
-    Part { checks: vec![check], exit: audit::exit(verdict), document: verdict.to_json() }
+    Part { checks: vec![check], exit: verdict.outcome().exit(), document: verdict.to_json() }
 }
 
 /// To be tied to a cloud is no failure: what passes is that it is known to which.

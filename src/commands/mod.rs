@@ -27,13 +27,4 @@ mod stores;
 pub(crate) mod teardown;
 pub(crate) mod verify;
 
-/// How a command that could be carried out ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Exit {
-    /// Exit code 0.
-    Clean,
-    /// Exit code 1: a failed check, or a pending change.
-    Found,
-    /// Exit code 3: nothing was found, but not everything could be looked at.
-    Incomplete,
-}
+pub(crate) use crate::exit::Exit;

@@ -28,6 +28,7 @@ pub(super) fn verdict(verdict: &Verdict, clean: Clean<'_>) -> Verdict {
         notes,
         unseen,
         looked,
+        outputs,
         unmanaged,
         mode,
         outside,
@@ -52,6 +53,7 @@ pub(super) fn verdict(verdict: &Verdict, clean: Clean<'_>) -> Verdict {
                 reason: clean(&it.reason),
                 owner: clean(&it.owner),
                 until: it.until.clone(),
+                ends: it.ends,
                 control: it.control.as_deref().map(clean),
             })
             .collect(),
@@ -61,6 +63,7 @@ pub(super) fn verdict(verdict: &Verdict, clean: Clean<'_>) -> Verdict {
         notes: hits(notes),
         unseen: unseen.collect(),
         looked: looked.iter().map(|(kind, count)| (clean(kind), *count)).collect(),
+        outputs: *outputs,
         unmanaged: *unmanaged,
         mode: *mode,
         outside: outside.clone(),
@@ -103,6 +106,7 @@ fn root(root: &Root, clean: Clean<'_>) -> Root {
     Root {
         what: clean(&root.what),
         id: clean(&root.id),
+        claims: root.claims.as_deref().map(clean),
         secrets: secrets.collect(),
         config_maps: config_maps.collect(),
         objects: root.objects.iter().map(|object| clean(object)).collect(),

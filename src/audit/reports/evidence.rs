@@ -76,15 +76,6 @@ impl Evidence {
     pub(super) fn gate(&self) -> &'static str {
         gate_name(self.verdict.gate)
     }
-
-    /// What can be read by a program that knows only exit codes.
-    pub(super) fn exit_code(&self) -> u8 {
-        match self.outcome() {
-            Outcome::Zero | Outcome::ZeroExcept => 0,
-            Outcome::Found { .. } => 1,
-            Outcome::Incomplete | Outcome::NothingToJudge => 3,
-        }
-    }
 }
 
 pub(super) fn sha256(bytes: &[u8]) -> String {

@@ -5,7 +5,7 @@ use super::*;
 fn usage(users: &[Value]) -> Usage {
     let mut usage = Usage::default();
     for user in users {
-        usage.add(user.to_string().as_bytes()).unwrap();
+        usage.add(user.to_string().as_bytes(), true).unwrap();
     }
     usage
 }
@@ -100,9 +100,9 @@ fn what_is_no_user_is_refused() {
         r#"{"metadata":{"namespace":1}}"#,
         r#"{"metadata":{},"spec":{"dataFrom":[3]}}"#,
     ] {
-        assert_eq!(usage.add(item.as_bytes()), None, "{item}");
+        assert_eq!(usage.add(item.as_bytes(), true), None, "{item}");
     }
-    assert_eq!(usage.add(br#"{"metadata":{},"spec":null}"#), Some(()));
+    assert_eq!(usage.add(br#"{"metadata":{},"spec":null}"#, true), Some(()));
     let mut read = UsersRead::new(&crate::cluster::snapshot::EXTERNAL_SECRETS, false);
     read.take(br#"{"metadata":{"name":"broken","namespace":"shop"},"spec":[]}"#);
     read.take(b"[]");
