@@ -45,6 +45,19 @@ pub(crate) struct Answer {
 impl Http {
     /// Trusts the public roots and, in addition, these certificates. `HTTPS_PROXY` and `NO_PROXY` are honoured.
     pub(crate) fn new(additional_roots: &[CertificateDer<'static>]) -> Result<Self> {
+        Self::build(additional_roots, |client| client)
+    }
+
+    /// For a server of this machine's own network, such as a metadata service: what it answers is a credential, so no proxy
+    /// comes between; and where there is none, that is known after this time.
+    pub(crate) fn direct(connect_limit: Duration) -> Result<Self> {
+        Self::build(&[], |client| client.no_proxy().connect_timeout(connect_limit))
+    }
+
+    fn build(
+        additional_roots: &[CertificateDer<'static>],
+        change: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+    ) -> Result<Self> {
         let failed = |error: &(dyn std::error::Error + 'static)| {
             Error::failed(Code::HttpClient, "the HTTP client cannot be set up").caused_by_chain(error)
         };
@@ -67,9 +80,8 @@ impl Http {
             .connect_timeout(CONNECT_LIMIT)
             .timeout(TIME_LIMIT)
             .user_agent(concat!("keyless/", env!("CARGO_PKG_VERSION")))
-            .dns_resolver(Resolver)
-            .build()
-            .map_err(|error| failed(&error))?;
+            .dns_resolver(Resolver);
+        let client = change(client).build().map_err(|error| failed(&error))?;
         Ok(Self { client, additional_roots: additional_roots.to_vec() })
     }
 

@@ -33,6 +33,7 @@ mod arrival;
 mod ask;
 mod audit;
 mod authorities;
+mod azure;
 mod base_url;
 mod bucket;
 mod cli;
@@ -74,6 +75,7 @@ mod target;
 mod waiting;
 mod warning;
 mod watch;
+mod xml;
 mod yaml;
 
 use std::{ffi::OsString, io, process::ExitCode, time::SystemTime};
