@@ -25,7 +25,8 @@ macro_rules! bucket {
                 causes "The clock of this machine is wrong."
                 remedy "For S3, run `aws sso login`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and \
                     AWS_SECRET_ACCESS_KEY. For Google, run `gcloud auth application-default login`. For Azure, \
-                    run `az login`. In a cluster, use a token of the pod: see deploy/aws and deploy/gcp.";
+                    run `az login`. In a cluster, use a token of the pod: see deploy/aws, deploy/azure and \
+                    deploy/gcp.";
             BucketEncrypted "bucket-encrypted"
                 "The object is encrypted with SSE-KMS, so it cannot be read without credentials."
                 causes "The bucket encrypts with a KMS key by default."
