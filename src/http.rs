@@ -165,6 +165,17 @@ impl Answer {
         }
     }
 
+    /// Whether nothing is shown here to anonymous readers, by the server's own word: absent, or not public.
+    pub(crate) fn shows_nothing(&self) -> bool {
+        matches!(self.status, 401 | 403 | 404 | 410) || self.is_of_closed_account()
+    }
+
+    /// Whether an Azure storage account lets no anonymous reader see anything, whatever its containers say.
+    pub(crate) fn is_of_closed_account(&self) -> bool {
+        self.status == 409
+            && self.headers.get("x-ms-error-code").is_some_and(|code| code == "PublicAccessNotPermitted")
+    }
+
     /// The text of a header, if there is one.
     pub(crate) fn header(&self, name: ::http::HeaderName) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())

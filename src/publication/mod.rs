@@ -222,7 +222,7 @@ impl<'a> Publication<'a> {
             )
         };
         match &jwks.answer {
-            Ok(answer) if matches!(answer.status, 401 | 403 | 404 | 410) => Ok(()),
+            Ok(answer) if answer.shows_nothing() => Ok(()),
             Ok(answer) if answer.status == 200 => Err(unknown()
                 .caused_by("it answers 200 with something that is no key set")
                 .hint("the URL leads to another bucket, folder or site: correct --issuer, --bucket or --public-url")),

@@ -70,15 +70,13 @@ pub(super) async fn plan<'a>(azure: &'a Azure, names: &[String]) -> Result<Publi
         }
         return Ok(access);
     }
+    is_not_prevented(azure, names).await?;
     match look(azure).await? {
         None => {
             let step = create_step(azure);
             access.create.push(Box::new(Planned { azure, step, doing: Doing::CreateContainer }));
         }
-        Some(container) if container.is_open => {
-            is_not_prevented(azure, names).await?;
-            return Ok(access);
-        }
+        Some(container) if container.is_open => return Ok(access),
         Some(_) => holds_documents_only(azure, names).await?,
     }
     let reason = format!("everyone may read, and not list, what is in it: {}", names.join(" and "));
@@ -159,7 +157,7 @@ async fn open(azure: &Azure) -> Result<()> {
     }
 }
 
-/// A container can be open while its account keeps everyone out.
+/// The account's own setting is stronger than what its containers say, and can be seen before anything is written.
 async fn is_not_prevented(azure: &Azure, names: &[String]) -> Result<()> {
     let Some(name) = names.first() else { return Ok(()) };
     match azure.api.anonymously(azure.location.url(name, "")).await {
