@@ -244,6 +244,7 @@ pub(crate) struct DoctorArgs {}
 #[command(after_help = "Examples:\n  \
     keyless publish --bucket s3://acme-oidc --region eu-central-1 --create\n  \
     keyless publish --bucket gs://acme-oidc --issuer https://storage.googleapis.com/acme-oidc/prod\n  \
+    keyless publish --bucket az://acmeoidc/keys --create\n  \
     keyless publish --bucket s3://acme-oidc --endpoint https://fsn1.your-objectstorage.com --dry-run\n  \
     keyless publish --bucket file:///srv/www --issuer https://oidc.example.com --no-cluster --public-key sa.pub\n  \
     keyless publish --watch --metrics-address 0.0.0.0:9102 --lease")]
@@ -329,11 +330,13 @@ pub(crate) struct Common {
     #[arg(long, value_name = "URL", global = true, help_heading = "Issuer and bucket")]
     pub(crate) issuer: Option<String>,
 
-    /// Where the documents are stored: s3://NAME[/PREFIX], gs://NAME[/PREFIX] or file:///FOLDER
+    /// Where the documents are stored: s3://NAME[/PREFIX], gs://NAME[/PREFIX], az://ACCOUNT/CONTAINER[/PREFIX] or
+    /// file:///FOLDER
     #[arg(long, value_name = "URL", global = true, help_heading = "Issuer and bucket")]
     pub(crate) bucket: Option<String>,
 
-    /// Base URL of the store's API, e.g. `https://fsn1.your-objectstorage.com`; by default AWS's or Google's
+    /// Base URL of the store's API, e.g. `https://fsn1.your-objectstorage.com`; by default AWS's, Google's
+    /// or that of the Azure storage account
     #[arg(long, value_name = "URL", global = true, help_heading = "Issuer and bucket")]
     pub(crate) endpoint: Option<String>,
 

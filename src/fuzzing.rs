@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use serde_json::Value;
 
 use crate::{
-    bucket,
+    azure, bucket,
     cli::Output,
     cluster::{
         self,
@@ -57,6 +57,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "cache-control", run: cache_control },
     Target { name: "google-error", run: google_error },
     Target { name: "gcs-error", run: gcs_error },
+    Target { name: "azure-error", run: azure_error },
+    Target { name: "entra-error", run: entra_error },
     Target { name: "s3-error", run: s3_error },
     Target { name: "s3-policy", run: s3_policy },
     Target { name: "vault-error", run: vault_error },
@@ -259,6 +261,20 @@ fn google_error(input: &[u8]) -> String {
 fn gcs_error(input: &[u8]) -> String {
     let (status, body) = with_status(input);
     text(&bucket::gcs_fuzzing::error(status, body))
+}
+
+fn azure_error(input: &[u8]) -> String {
+    let (status, body) = with_status(input);
+    match bucket::azure_fuzzing::error(status, body) {
+        Ok(error) | Err(error) => text(&error),
+    }
+}
+
+fn entra_error(input: &[u8]) -> String {
+    let (status, body) = with_status(input);
+    let answer = Answer { status, headers: http::HeaderMap::new(), body: body.to_vec() };
+    let refusal = azure::Refusal::of(&answer);
+    format!("{}{}", refusal.summary(), text(&refusal.error("the login")))
 }
 
 fn s3_error(input: &[u8]) -> String {

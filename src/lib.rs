@@ -33,6 +33,7 @@ mod arrival;
 mod ask;
 mod audit;
 mod authorities;
+mod azure;
 mod base_url;
 mod bucket;
 mod cli;
@@ -75,6 +76,7 @@ mod target;
 mod waiting;
 mod warning;
 mod watch;
+mod xml;
 mod yaml;
 
 use std::{ffi::OsString, io, process::ExitCode, time::SystemTime};

@@ -59,7 +59,8 @@ pub(crate) fn of(target: &str) -> Vec<Seed> {
         "lifetime" => vec![json!({"access_token": CANARY, "expires_in": 3599}).into()],
         "cache-control" => texts(&["public, max-age=300", "no-store", "max-age=\"60\", s-maxage=1"]),
         "google-error" | "gcs-error" => google_errors(),
-        "s3-error" => s3_errors(),
+        "s3-error" | "azure-error" => s3_errors(),
+        "entra-error" => entra_errors(),
         "s3-policy" => s3_policies(),
         "vault-error" => vault_errors(),
         "vault-config" => vault_configs(),
@@ -228,6 +229,13 @@ fn google_errors() -> Vec<Seed> {
         json!({"error": "invalid_grant", "error_description": "The audience in ID Token does not match."});
     let storage = json!({"error": {"errors": [{"reason": "forbidden", "message": "no"}], "code": 403, "message": "no"}});
     [detailed, organisation, exchange, storage].map(|body| format!("\u{3}{body}").into()).into()
+}
+
+fn entra_errors() -> Vec<Seed> {
+    let refused = json!({"error": "invalid_client", "error_codes": [700_211], "correlation_id": "1",
+        "error_description": "AADSTS700211: No matching federated identity record found.\r\nTrace ID: 1"});
+    let metadata = json!({"error": "invalid_request", "error_description": "Identity not found"});
+    [refused, metadata].map(|body| format!("\u{3}{body}").into()).into()
 }
 
 fn s3_errors() -> Vec<Seed> {

@@ -13,7 +13,6 @@ use super::{
     place::{Api, Region},
     refusal::{Outcome, Refusal},
     section::AwsSection,
-    xml::Element,
 };
 use crate::{
     error::{Code, Error, Result},
@@ -23,6 +22,7 @@ use crate::{
     },
     http::Http,
     retry::Repeat,
+    xml::Element,
 };
 
 /// An access key at AWS.

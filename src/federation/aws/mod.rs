@@ -25,7 +25,6 @@ mod store_login;
 mod trials;
 mod wanted;
 mod withdraw;
-mod xml;
 
 use std::{
     collections::BTreeSet,

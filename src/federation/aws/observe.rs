@@ -11,12 +11,12 @@ use super::{
     policy,
     refusal::{Outcome, Refusal},
     wanted::{TAG, provider_arn},
-    xml::Element,
 };
 use crate::{
     error::{Code, Error, Result},
     federation::Trust,
     retry::Repeat,
+    xml::Element,
 };
 
 /// How many pages of a list are read.

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{place::Api, xml::Element};
+use super::place::Api;
 use crate::{
     bucket::aws_log_in,
     error::{Code, Error},
     http::Answer,
     redact,
     retry::{Repeat, may_pass, retry_after},
+    xml::Element,
 };
 
 pub(super) type Outcome<T> = Result<T, Refusal>;
