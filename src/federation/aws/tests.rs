@@ -256,6 +256,10 @@ async fn key_is_retired_and_brought_back() {
     );
     key.enable().await.unwrap();
     assert_eq!(key.look().await.unwrap(), Standing::Enabled);
+    // One that is enabled again may be in use.
+    let error = key.delete().await.unwrap_err();
+    assert_eq!((error.code, world.account.key_is_active(&id)), (Code::AwsChanged, Some(true)), "{error}");
+    key.disable().await.unwrap();
     let again = stored(&world, &id, Some("eso")).unwrap();
     key.delete().await.unwrap();
     key.delete().await.unwrap();
@@ -280,3 +284,6 @@ async fn unconfirmed_key_stays() {
     assert!(stored(&world, &foreign, Some("eso")).unwrap().disable().await.is_err());
     assert_eq!(world.account.key_is_active(&id), Some(true));
 }
+
+#[path = "changed_tests.rs"]
+mod changed;
