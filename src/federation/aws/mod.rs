@@ -41,6 +41,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 pub(crate) use self::section::PROVIDER;
+pub(crate) use self::store_login::key_prefix;
 use self::{
     again::Before,
     api::{Client, Signer},
@@ -50,6 +51,7 @@ use self::{
 };
 use super::{After, Federation, Find, Plan, Right, RightKind, Rules, Trial, Trust, Withdrawn, Workload};
 use crate::{
+    cluster::snapshot::Store,
     error::{Code, Result},
     http::Http,
     oidc::Token,
@@ -334,6 +336,10 @@ impl Federation for Aws {
             names::arn(&self.settings, secret)?;
         }
         Ok(Some(right.clone()))
+    }
+
+    fn key_prefix<'s>(&self, store: &'s Store) -> &'s str {
+        key_prefix(store)
     }
 
     async fn find(&self, find: &Find) -> Result<BTreeSet<String>> {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Service, names, place::Region};
 use crate::{
-    cluster::snapshot::Version,
+    cluster::snapshot::{Store, Version},
     error::Result,
     secret_store::{Difference, Have, Means, StoreLogin, V1_SINCE, Want, too_old},
     warning::Warning,
@@ -17,6 +17,14 @@ pub(super) const MEMBER: &str = "aws";
 pub(super) const ROLE_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
 
 const REFERENCE: &str = "spec.provider.aws.auth.jwt.serviceAccountRef";
+
+/// What the operator puts before every key that is named through this store
+/// (<https://external-secrets.io/latest/api/spec/#external-secrets.io/v1.AWSProvider>).
+pub(crate) fn key_prefix(store: &Store) -> &str {
+    let (_, settings) =
+        store.provider().filter(|(member, _)| *member == MEMBER).unwrap_or((MEMBER, &Value::Null));
+    settings["prefix"].as_str().unwrap_or_default()
+}
 
 /// What a store must say to reach the account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,10 +73,8 @@ impl StoreLogin for AwsLogin {
         let last = chain.chain(more).last();
         let account = last.map_or(own, |role| role.split(':').nth(4).unwrap_or_default());
         let elsewhere = Difference::between(MEMBER, "role", account, &[own]);
-        // The operator puts it before every name, and no right is given for that.
-        let prefix = Difference::between(MEMBER, "prefix", text("prefix"), &[""]);
+        // A prefix stays, and is part of every key that is asked for.
         [
-            prefix,
             Difference::between(MEMBER, "region", text("region"), &[self.region.as_str()]),
             Difference::between(MEMBER, "service", text("service"), &[self.service.name()]),
             elsewhere,
@@ -139,12 +145,8 @@ mod tests {
                 "auth": { "jwt": { "serviceAccountRef": account } },
             })
         );
-        // The prefix stays: what is read below it is another place.
-        let fields: Vec<_> = login().differences(&spec).into_iter().map(|it| it.field).collect();
-        assert!(
-            fields.len() == 1 && fields[0].ends_with("prefix") && login().is_used_by(&spec),
-            "{fields:?}"
-        );
+        // The prefix stays, and with it the place.
+        assert!(login().differences(&spec).is_empty() && login().is_used_by(&spec));
     }
 
     #[test]
@@ -163,7 +165,6 @@ mod tests {
             ("service", json!("ParameterStore")),
             ("role", json!("arn:aws:iam::210987654321:role/x")),
             ("role", json!("x")),
-            ("prefix", json!("team/")),
         ] {
             let mut other = same.clone();
             other[member] = value;
