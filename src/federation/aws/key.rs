@@ -188,6 +188,28 @@ impl StoredKey {
         }
     }
 
+    /// The store reads in the account of its key. Where AWS does not tell which that is, nothing is known.
+    async fn refuse_other_account(&self) -> Result<()> {
+        let asked = [("AccessKeyId", self.id.as_str())];
+        let answer =
+            self.client.query(Api::Sts, Signer::Administrator, "GetAccessKeyInfo", &asked, Repeat::Safe);
+        let Ok(answer) = answer.await else { return Ok(()) };
+        let of = answer.text_at(&["GetAccessKeyInfoResult", "Account"]).filter(|of| !of.is_empty());
+        match (of, &self.account) {
+            (Some(of), Some(account)) if of != account => Err(Error::failed(
+                Code::AwsOtherAccount,
+                format!(
+                    "the access key {} of the store is of the account {}, and aws.account is {account}",
+                    self.id,
+                    of.escape_debug()
+                ),
+            )
+            .hint("set aws.account to the account of the secrets, and log in there")
+            .hint("or, if the secrets have moved, give the store a key of that account first")),
+            _ => Ok(()),
+        }
+    }
+
     async fn last_used(&self) -> Outcome<Element> {
         let answer = self.iam("GetAccessKeyLastUsed", &[("AccessKeyId", &self.id)]).await?;
         Ok(answer.get("GetAccessKeyLastUsedResult").cloned().unwrap_or_default())
@@ -209,8 +231,11 @@ impl StoredKey {
 impl StoredCredential for StoredKey {
     async fn look(&self) -> Result<Standing> {
         Ok(match self.proved().await {
-            // The key stays as it is; the store can turn to its new login all the same.
-            Err(error) if error.code == Code::AwsKeyUser => Standing::NotProved,
+            // The key stays as it is; the store can turn to its new login all the same, unless it reads elsewhere.
+            Err(error) if error.code == Code::AwsKeyUser => {
+                self.refuse_other_account().await?;
+                Standing::NotProved
+            }
             Err(error) => return Err(error),
             Ok(None) => Standing::Absent,
             Ok(Some(Seen { is_active: true, .. })) => Standing::Enabled,

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{Service, names, place::Region};
 use crate::{
     cluster::snapshot::{Store, Version},
-    error::Result,
+    error::{Code, Error, Result},
     secret_store::{Difference, Have, Means, StoreLogin, V1_SINCE, Want, too_old},
     warning::Warning,
 };
@@ -43,7 +43,9 @@ impl StoreLogin for AwsLogin {
         V1_SINCE
     }
 
-    fn means(&self, _want: &Want<'_>, have: &Have<'_>, _warnings: &mut Vec<Warning>) -> Result<Means> {
+    fn means(&self, want: &Want<'_>, have: &Have<'_>, _warnings: &mut Vec<Warning>) -> Result<Means> {
+        let annotation = have.account.and_then(|account| account.annotation(ROLE_ANNOTATION));
+        self.refuse_role(&format!("the ServiceAccount {}", want.workload), annotation)?;
         match have.schema.knows(REFERENCE) {
             true => Ok(Means { field: None, annotation: Some((ROLE_ANNOTATION, self.role_arn.clone())) }),
             false => Err(too_old(have, V1_SINCE, &format!("the installed schema has no {REFERENCE}"))),
@@ -66,12 +68,12 @@ impl StoreLogin for AwsLogin {
     fn differences(&self, spec: &Value) -> Vec<Difference> {
         let text = |member: &str| spec[member].as_str().unwrap_or_default();
         // By a role of another account a store reads there.
-        let own = self.role_arn.split(':').nth(4).unwrap_or_default();
+        let own = self.account();
         // The last of a chain counts. A role without an account is of one that is not known.
         let chain = std::iter::once(text("role")).filter(|role| !role.is_empty());
         let more = spec["additionalRoles"].as_array().into_iter().flatten().filter_map(Value::as_str);
         let last = chain.chain(more).last();
-        let account = last.map_or(own, |role| role.split(':').nth(4).unwrap_or_default());
+        let account = last.map_or(own, account_of);
         let elsewhere = Difference::between(MEMBER, "role", account, &[own]);
         // A prefix stays, and is part of every key that is asked for.
         [
@@ -82,6 +84,14 @@ impl StoreLogin for AwsLogin {
         .into_iter()
         .flatten()
         .collect()
+    }
+
+    /// A role is removed from the store: then nobody sees any more that it read in another account.
+    fn refuse(&self, store: &str, differences: &[Difference]) -> Result<()> {
+        match differences.iter().find(|it| it.field.ends_with(".role")) {
+            Some(difference) => Err(self.other_account(&format!("the store {store}"), &difference.have)),
+            None => Ok(()),
+        }
     }
 
     /// Which role that is, the ServiceAccount says.
@@ -116,6 +126,38 @@ impl StoreLogin for AwsLogin {
     fn cannot_name(&self, key: &str) -> Option<String> {
         names::cannot_name(self.service, key)
     }
+}
+
+impl AwsLogin {
+    fn account(&self) -> &str {
+        account_of(&self.role_arn)
+    }
+
+    /// Whoever uses `what` reads by this role now.
+    fn refuse_role(&self, what: &str, role: Option<&str>) -> Result<()> {
+        match role.map(account_of) {
+            Some(account) if account != self.account() => Err(self.other_account(what, account)),
+            _ => Ok(()),
+        }
+    }
+
+    fn other_account(&self, what: &str, account: &str) -> Error {
+        let account = match account {
+            "" => "no account that can be read".to_owned(),
+            account => format!("the account {}", account.escape_debug()),
+        };
+        Error::usage(
+            Code::AwsOtherAccount,
+            format!("{what} names a role of {account}, and aws.account is {}", self.account()),
+        )
+        .hint("set aws.account to the account of the secrets")
+        .hint("or, if the secrets have moved, take that role out of it first")
+    }
+}
+
+/// Empty: it is no ARN.
+fn account_of(arn: &str) -> &str {
+    arn.split(':').nth(4).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -177,5 +219,22 @@ mod tests {
         assumes["role"] = json!("arn:aws:iam::123456789012:role/x");
         assert!(fields(assumes).is_empty(), "it reads in the same account");
         assert!(!login().is_used_by(&json!({ "region": "eu-central-1", "auth": { "secretRef": {} } })));
+    }
+
+    #[test]
+    fn role_of_another_account_is_refused() {
+        let own = "arn:aws:iam::123456789012:role/x";
+        for role in [None, Some(own)] {
+            assert!(login().refuse_role("it", role).is_ok(), "{role:?}");
+        }
+        for role in ["arn:aws:iam::210987654321:role/x", "arn:aws:iam:::role/x", "x", ""] {
+            let error = login().refuse_role("the ServiceAccount eso/reader", Some(role)).unwrap_err();
+            assert_eq!(error.code, Code::AwsOtherAccount, "{role}: {error}");
+            let spec = json!({ "service": "SecretsManager", "region": "eu-central-1", "role": role });
+            let refused = login().refuse("main", &login().differences(&spec));
+            assert_eq!(refused.is_err(), !role.is_empty(), "{role}");
+        }
+        let elsewhere = login().differences(&json!({ "service": "ParameterStore", "region": "us-east-1" }));
+        assert!(!elsewhere.is_empty() && login().refuse("main", &elsewhere).is_ok());
     }
 }
