@@ -160,6 +160,11 @@ pub(crate) trait Section: Debug + Send + Sync {
     /// What decides where credentials are sent: settings with their values, where these are not the usual ones.
     fn directs(&self) -> Vec<(String, String)>;
 
+    /// Of these, what no one but the file says. A file that no one has named must not decide it.
+    fn directs_alone(&self) -> Vec<(String, String)> {
+        self.directs()
+    }
+
     /// Completes it by what is in the cluster, and by questions.
     fn complete(&self, known: &Known<'_>, ask: &mut Ask<'_>) -> Result<Box<dyn Configured>>;
 

@@ -24,6 +24,10 @@ macro_rules! general {
                 "There is no code of this name."
                 causes "A typing error, or a code of another version."
                 remedy "Run `keyless explain` without a code to list all codes.";
+            ConfigEndpoint "config-endpoint"
+                "The settings file is not used, because it would send credentials to a server that only it names."
+                causes "It was found in the current folder, and no flag names it."
+                remedy "Read it. If it is right, name it with --config.";
             ConfigMalformed "config-malformed"
                 "The settings file cannot be used."
                 causes "It is not YAML, or has a field that is unknown or of another type."

@@ -135,6 +135,17 @@ impl StoredKey {
         };
         let result = keys.get("ListAccessKeysResult").cloned().unwrap_or_default();
         // The ID was read from a Secret: among several keys of a user, another one may be written there.
+        let broken =
+            |what: &str| self.refused(Refusal::without(Api::Iam, what), "looking at", "ListAccessKeys");
+        // Of half a list, the number of keys is not known.
+        if result.text_at(&["IsTruncated"]) != Some("false") {
+            return Err(broken("not all keys of the user"));
+        }
+        let of_others = |key: &&Element| key.text_at(&["UserName"]) != Some(user);
+        if let Some(other) = result.members("AccessKeyMetadata").find(of_others) {
+            let refusal = Refusal::about_another(Api::Iam, user, other.text_at(&["UserName"]));
+            return Err(self.refused(refusal, "looking at", "ListAccessKeys"));
+        }
         let count = result.members("AccessKeyMetadata").count();
         if count > 1 {
             return Err(self
@@ -148,10 +159,7 @@ impl StoredKey {
             None => return Err(self.of_another_user().await),
             Some(Some("Active")) => true,
             Some(Some("Inactive")) => false,
-            Some(_) => {
-                let refusal = Refusal::without(Api::Iam, "another status than Active and Inactive");
-                return Err(self.refused(refusal, "looking at", "ListAccessKeys"));
-            }
+            Some(_) => return Err(broken("another status than Active and Inactive")),
         };
         Ok(Some(Seen { user: user.to_owned(), is_active }))
     }
@@ -180,6 +188,28 @@ impl StoredKey {
         }
     }
 
+    /// The store reads in the account of its key. Where AWS does not tell which that is, nothing is known.
+    async fn refuse_other_account(&self) -> Result<()> {
+        let asked = [("AccessKeyId", self.id.as_str())];
+        let answer =
+            self.client.query(Api::Sts, Signer::Administrator, "GetAccessKeyInfo", &asked, Repeat::Safe);
+        let Ok(answer) = answer.await else { return Ok(()) };
+        let of = answer.text_at(&["GetAccessKeyInfoResult", "Account"]).filter(|of| !of.is_empty());
+        match (of, &self.account) {
+            (Some(of), Some(account)) if of != account => Err(Error::failed(
+                Code::AwsOtherAccount,
+                format!(
+                    "the access key {} of the store is of the account {}, and aws.account is {account}",
+                    self.id,
+                    of.escape_debug()
+                ),
+            )
+            .hint("set aws.account to the account of the secrets, and log in there")
+            .hint("or, if the secrets have moved, give the store a key of that account first")),
+            _ => Ok(()),
+        }
+    }
+
     async fn last_used(&self) -> Outcome<Element> {
         let answer = self.iam("GetAccessKeyLastUsed", &[("AccessKeyId", &self.id)]).await?;
         Ok(answer.get("GetAccessKeyLastUsedResult").cloned().unwrap_or_default())
@@ -201,8 +231,11 @@ impl StoredKey {
 impl StoredCredential for StoredKey {
     async fn look(&self) -> Result<Standing> {
         Ok(match self.proved().await {
-            // The key stays as it is; the store can turn to its new login all the same.
-            Err(error) if error.code == Code::AwsKeyUser => Standing::NotProved,
+            // The key stays as it is; the store can turn to its new login all the same, unless it reads elsewhere.
+            Err(error) if error.code == Code::AwsKeyUser => {
+                self.refuse_other_account().await?;
+                Standing::NotProved
+            }
             Err(error) => return Err(error),
             Ok(None) => Standing::Absent,
             Ok(Some(Seen { is_active: true, .. })) => Standing::Enabled,
@@ -232,9 +265,23 @@ impl StoredCredential for StoredKey {
         self.set("enabling", "Active").await
     }
 
-    /// AWS keeps no deleted key.
+    /// AWS keeps no deleted key. One that is active may be in use again.
     async fn delete(&self) -> Result<()> {
-        let Some(Seen { user, .. }) = self.proved().await? else { return Ok(()) };
+        let Some(Seen { user, is_active }) = self.proved().await? else { return Ok(()) };
+        if is_active {
+            return Err(Error::failed(
+                Code::AwsChanged,
+                format!(
+                    "the access key {} of {} is active, and is not deleted",
+                    self.id,
+                    user.escape_debug()
+                ),
+            )
+            .caused_by(
+                "only a key that was disabled before is deleted: then it is known that nothing needs it",
+            )
+            .hint("find out who enabled it again, then run the command again"));
+        }
         let done = self.iam("DeleteAccessKey", &[("UserName", &user), ("AccessKeyId", &self.id)]).await;
         match done {
             Err(refusal) if !refusal.is_absent() => Err(self.refused(refusal, "deleting", "DeleteAccessKey")),

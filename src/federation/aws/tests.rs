@@ -256,6 +256,10 @@ async fn key_is_retired_and_brought_back() {
     );
     key.enable().await.unwrap();
     assert_eq!(key.look().await.unwrap(), Standing::Enabled);
+    // One that is enabled again may be in use.
+    let error = key.delete().await.unwrap_err();
+    assert_eq!((error.code, world.account.key_is_active(&id)), (Code::AwsChanged, Some(true)), "{error}");
+    key.disable().await.unwrap();
     let again = stored(&world, &id, Some("eso")).unwrap();
     key.delete().await.unwrap();
     key.delete().await.unwrap();
@@ -277,6 +281,16 @@ async fn unconfirmed_key_stays() {
         }
     }
     let foreign = world.account.foreign_key("999988887777");
-    assert!(stored(&world, &foreign, Some("eso")).unwrap().disable().await.is_err());
+    let key = stored(&world, &foreign, Some("eso")).unwrap();
+    assert!(key.disable().await.is_err());
+    // The store reads in that account: it must not turn to another one.
+    let error = key.look().await.unwrap_err();
+    assert!(error.code == Code::AwsOtherAccount && error.message.contains("999988887777"), "{error}");
+    // Where AWS may not tell, it is not known.
+    world.account.deny("sts:GetAccessKeyInfo");
+    assert_eq!(key.look().await.unwrap(), Standing::NotProved);
     assert_eq!(world.account.key_is_active(&id), Some(true));
 }
+
+#[path = "changed_tests.rs"]
+mod changed;
