@@ -76,6 +76,7 @@ impl Verdict {
                 .iter()
                 .map(|digest| format!("exceptions: {}, file sha256:{digest}", self.excepted.len())),
         );
+        lines.extend(self.record.new_since.iter().flat_map(|new| new.lines()));
         lines.push(format!("beyond this audit: {BEYOND}"));
         lines
     }

@@ -5,6 +5,7 @@
 //! What could not be looked at, or is of an unknown kind, is never taken for keyless: it makes the verdict incomplete.
 
 mod catalogue;
+mod compare;
 mod count;
 mod document;
 mod exceptions;
@@ -14,6 +15,7 @@ mod leg;
 mod lines;
 mod login;
 mod principal;
+mod record;
 mod reports;
 mod rules;
 mod states;
@@ -22,6 +24,7 @@ mod verdict;
 
 pub(crate) use self::{
     catalogue::{Described, catalogue},
+    compare::{Answer, Ending, MAX_REPORT, NewSince, Saved, difference, schema as difference_schema},
     document::schema,
     exceptions::{Exceptions, exceptions_schema},
     kind::{LoginKind, login_kind},

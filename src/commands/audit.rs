@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::Exit;
+use super::{Exit, audit_diff};
 use crate::{
-    audit::{Evidence, Exceptions, Gate, Outcome, Verdict, judge},
+    audit::{Ending, Evidence, Exceptions, Gate, NewSince, Saved, Verdict, judge},
     cli::{AuditArgs, ReportFile},
     cluster::{Cluster, snapshot::Mode},
     config::Settings,
@@ -16,6 +16,9 @@ use crate::{
     warning::Warning,
 };
 
+/// How far the clocks of two machines may be apart, in seconds.
+const CLOCKS: u64 = 300;
+
 /// Runs the command. `now`: seconds since 1970.
 pub(crate) async fn run(
     args: &AuditArgs,
@@ -25,14 +28,30 @@ pub(crate) async fn run(
 ) -> Result<Exit> {
     // Before the cluster is looked through: that takes a while.
     let exceptions = args.exceptions.as_deref().map(exceptions).transpose()?;
+    let baseline = args.baseline.as_deref().map(|path| Ok((path, audit_diff::read(path)?))).transpose()?;
+    if let Some((path, baseline)) = &baseline
+        && baseline.started().is_some_and(|started| started > now().saturating_add(CLOCKS))
+    {
+        return Err(audit_diff::out_of_order(path, "it was made in the future, by this machine's clock"));
+    }
     let cluster = target::require_look(settings, report).await?;
-    let (mut verdict, missing) = look(&cluster, args.mode, args.gate).await?;
+    if let Some((path, baseline)) = &baseline {
+        // Without its UID it may be any cluster.
+        let uid = cluster.uid().map_err(|error| error.at("a baseline is of one cluster"))?;
+        baseline.is_of(uid, path, "the one that is audited")?;
+    }
+    let (mut verdict, missing) = look(&cluster, args.mode, args.gate, now()).await?;
     if let Some(missing) = missing {
         report.warning(&Warning::new(Code::ClusterForbidden, missing));
     }
     let now = now();
     if let Some(exceptions) = &exceptions {
         verdict = verdict.excepting(exceptions, now);
+    }
+    if let Some((_, baseline)) = &baseline {
+        // Both in the form of a file, so that they are compared as `audit diff` compares them.
+        let current = Saved::parse(&report.json_text("audit", verdict.to_json()), Path::new("the result"))?;
+        verdict = verdict.since(NewSince::of(baseline, &current));
     }
     let json = format!("{}\n", report.json_text("audit", verdict.to_json()));
     let version = env!("CARGO_PKG_VERSION");
@@ -49,18 +68,25 @@ pub(crate) async fn run(
     Ok(exit(&verdict))
 }
 
-/// Looks, and judges. With the rights that are missing for that, in words.
-pub(super) async fn look(cluster: &Cluster, mode: Mode, gate: Gate) -> Result<(Verdict, Option<String>)> {
+/// Looks, and judges. `now`: seconds since 1970. With the rights that are missing for that, in words.
+pub(super) async fn look(
+    cluster: &Cluster,
+    mode: Mode,
+    gate: Gate,
+    now: u64,
+) -> Result<(Verdict, Option<String>)> {
     let inventory = cluster.inventory(mode).await?;
-    Ok((judge(&inventory).through(gate), inventory.preflight.message(mode)))
+    let mut verdict = judge(&inventory).through(gate);
+    verdict.record.started = Some(now);
+    Ok((verdict, inventory.preflight.message(mode)))
 }
 
 /// How the command ends.
 pub(super) fn exit(verdict: &Verdict) -> Exit {
-    match verdict.outcome() {
-        Outcome::Zero | Outcome::ZeroExcept => Exit::Clean,
-        Outcome::Found { .. } => Exit::Found,
-        Outcome::Incomplete | Outcome::NothingToJudge => Exit::Incomplete,
+    match verdict.ending() {
+        Ending::Clean => Exit::Clean,
+        Ending::Found => Exit::Found,
+        Ending::Incomplete => Exit::Incomplete,
     }
 }
 
