@@ -71,6 +71,7 @@ impl Verdict {
             lines.push("External Secrets Operator is not installed in this cluster".into());
         }
         lines.push(self.states_in_words());
+        lines.push(self.record.in_words());
         lines.extend(
             self.exceptions
                 .iter()

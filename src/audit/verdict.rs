@@ -186,7 +186,7 @@ pub(crate) fn judge(inventory: &Inventory) -> Verdict {
         stores,
         generators: inventory.generators.iter().filter(|generator| !generator.is_state()).count(),
         installed: inventory.installed || stores > 0 || !inventory.controllers.is_empty(),
-        record: Record::default(),
+        record: Record::of(&scene),
     }
 }
 

@@ -78,6 +78,7 @@ pub(super) async fn look(
     let inventory = cluster.inventory(mode).await?;
     let mut verdict = judge(&inventory).through(gate);
     verdict.record.started = Some(now);
+    verdict.record.cluster = cluster.uid().ok().map(str::to_owned);
     Ok((verdict, inventory.preflight.message(mode)))
 }
 

@@ -121,3 +121,42 @@ fn baseline_of_another_cluster_is_refused() {
     fs::write(world.dir.path().join("future.json"), report.to_string()).unwrap();
     world.run(&["audit", "--baseline", "future.json"]).fails(2, "audit-report-order", &["future"]);
 }
+
+/// Who looked, at what, and in which state.
+#[test]
+fn evidence_tells_how_it_was_made() {
+    let world = cluster();
+    let evidence = saved(&world)["evidence"].take();
+    assert_eq!(evidence["user"], json!({"name": "admin", "groups": ["system:authenticated"]}));
+    assert!(evidence["serverVersion"].as_str().unwrap().starts_with('v'), "{evidence}");
+    assert!(evidence["clusterUid"].is_string(), "{evidence}");
+    let lists = evidence["lists"].as_array().unwrap();
+    let of = |name: &str| lists.iter().find(|it| it["resource"] == name).unwrap();
+    for name in ["secrets", "pods", "deployments.apps", "clustersecretstores.external-secrets.io"] {
+        let version = of(name)["resourceVersion"].as_str().unwrap();
+        assert!(
+            !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit()),
+            "{name}: {version}"
+        );
+    }
+    assert_eq!(of("deployments.apps")["objects"], 1);
+    // A list that is refused is none that was read.
+    world.cluster.deny("admin", "list", "pods");
+    let report = world.run(&["audit", "-o", "json"]).ends(3).json();
+    let evidence = &report["evidence"];
+    assert!(evidence["lists"].as_array().unwrap().iter().all(|it| it["resource"] != "pods"), "{evidence}");
+    assert_eq!(evidence["rights"]["denied"], json!(["list pods in all namespaces"]), "{evidence}");
+}
+
+/// An API server that does not tell who asks, or tells nonsense, changes no verdict.
+#[test]
+fn unnamed_user_is_null() {
+    for body in ["{}", "[]", "{\"kind\": \"SelfSubjectReview\", \"status\": {}}", "no JSON"] {
+        let world = cluster();
+        let answer = lab::Fault::Answer { status: 201, headers: Vec::new(), body: body.into() };
+        world.cluster.server(0).faults().always("POST", "selfsubjectreviews", answer);
+        let report = world.run(&["audit", "-o", "json"]).ends(0).json();
+        assert_eq!(report["evidence"]["user"], Value::Null, "{body}");
+        world.run(&["audit"]).ends(0).says("a user that the API server does not name");
+    }
+}

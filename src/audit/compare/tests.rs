@@ -34,7 +34,7 @@ fn compared(before: &Value, after: &Value) -> Difference {
     difference(&read(before), &read(after))
 }
 
-fn ids(ones: &[super::difference::One]) -> Vec<&str> {
+fn ids(ones: &[difference::One]) -> Vec<&str> {
     ones.iter().map(|it| it.id.as_str()).collect()
 }
 
@@ -75,7 +75,7 @@ fn bad_results_are_refused_without_quotation() {
 #[test]
 fn another_cluster_is_refused() {
     let saved = read(&result(&[], 0));
-    saved.is_of(super::fakes::UID, Path::new("a.json"), "b.json").unwrap();
+    saved.is_of(fakes::UID, Path::new("a.json"), "b.json").unwrap();
     for other in ["", "1f0e", "1F0E4A52-8D1C-4F0E-9A53-0C2B7D1E6F90"] {
         let error = saved.is_of(other, Path::new("a.json"), "b.json").unwrap_err();
         assert_eq!((error.kind, error.code), (Kind::Usage, Code::AuditReportCluster));

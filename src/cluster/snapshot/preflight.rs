@@ -22,6 +22,8 @@ use crate::cluster::{Cluster, objects::Resource};
 /// What the reviews came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Preflight {
+    /// Rights that the API server grants, in words.
+    pub(crate) granted: BTreeSet<String>,
     /// Rights that the API server denies, in words.
     pub(crate) missing: BTreeSet<String>,
     /// How many reviews had no answer: what they were about is not known.
@@ -137,7 +139,7 @@ impl Preflight {
         let mut preflight = Self::default();
         for (right, answer) in answers.into_iter().filter(|(right, _)| is_there(right)) {
             match answer {
-                Some(true) => {}
+                Some(true) => drop(preflight.granted.insert(right.words)),
                 Some(false) => drop(preflight.missing.insert(right.words)),
                 None => preflight.unanswered += 1,
             }

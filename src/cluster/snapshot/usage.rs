@@ -5,7 +5,8 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
 };
 
-use serde::Deserialize;
+use k8s_openapi::jiff::Timestamp;
+use serde::{Deserialize, de::IgnoredAny};
 
 use crate::cluster::objects::{Items, Object, Resource, Strict, Unseen, broken_item, name_of};
 
@@ -15,6 +16,8 @@ use crate::cluster::objects::{Items, Object, Resource, Strict, Unseen, broken_it
 pub(crate) struct Use {
     pub(crate) count: usize,
     pub(crate) namespaces: BTreeSet<String>,
+    /// When the operator last refreshed one of its users, as they claim.
+    pub(crate) refreshed: Option<Timestamp>,
 }
 
 /// Every use of a store or generator, by the name of what is used.
@@ -96,6 +99,28 @@ struct User<'a> {
     metadata: Strict<Metadata<'a>>,
     #[serde(borrow)]
     spec: Option<Strict<Spec<'a>>>,
+    #[serde(borrow, default)]
+    status: Option<Status<'a>>,
+}
+
+/// Nothing depends on it: one of another form is none.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Status<'a> {
+    Refreshed {
+        #[serde(borrow, rename = "refreshTime")]
+        time: Cow<'a, str>,
+    },
+    Other(#[allow(dead_code, reason = "it is only skipped")] IgnoredAny),
+}
+
+impl Status<'_> {
+    fn refreshed(&self) -> Option<Timestamp> {
+        match self {
+            Self::Refreshed { time } => time.parse().ok(),
+            Self::Other(_) => None,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -152,7 +177,7 @@ struct Named<'a> {
 impl Usage {
     /// Adds what one user names; `None` for what is no user.
     pub(super) fn add(&mut self, json: &[u8]) -> Option<()> {
-        let User { metadata, spec } = serde_json::from_slice::<Strict<_>>(json).ok()?.0;
+        let User { metadata, spec, status } = serde_json::from_slice::<Strict<_>>(json).ok()?.0;
         let namespace = metadata.namespace.as_deref().unwrap_or_default();
         let Spec {
             external_secret_spec,
@@ -163,6 +188,7 @@ impl Usage {
             data_from,
             selector,
         } = spec.unwrap_or_default().0;
+        let refreshed = status.as_ref().and_then(Status::refreshed);
         // Each object that it uses counts once, however often it names it.
         let mut used = BTreeSet::new();
         let specs = [
@@ -199,6 +225,7 @@ impl Usage {
             let place = if kind.is_of_cluster() { "" } else { namespace };
             let found = self.by_name.entry((kind, place.to_owned(), name)).or_default();
             found.count += 1;
+            found.refreshed = found.refreshed.max(refreshed);
             if !namespace.is_empty() && !found.namespaces.contains(namespace) {
                 found.namespaces.insert(namespace.to_owned());
             }
@@ -238,6 +265,7 @@ impl Usage {
             // By a user that has no namespace itself.
             let by_cluster = found(kind, "");
             used.count += by_cluster.count;
+            used.refreshed = used.refreshed.max(by_cluster.refreshed);
         }
         used
     }
@@ -284,6 +312,7 @@ impl Usage {
         for (key, found) in other.by_name {
             let used = self.by_name.entry(key).or_default();
             used.count += found.count;
+            used.refreshed = used.refreshed.max(found.refreshed);
             used.namespaces.extend(found.namespaces);
         }
     }
