@@ -60,17 +60,17 @@ impl NewSince {
         Self { difference: self.difference.clean(clean), ..self.clone() }
     }
 
-    fn new(&self) -> usize {
+    fn new_count(&self) -> usize {
         self.difference.new.iter().filter(|it| self.gate.covers(it.class)).count()
     }
 
-    fn worse(&self) -> usize {
+    fn worse_count(&self) -> usize {
         let moved = self.difference.moved.iter();
         moved.filter(|it| it.is_worse() && self.gate.covers(it.class.1)).count()
     }
 
     fn within_gate(&self) -> usize {
-        self.new() + self.worse() + self.difference.new_findings.len()
+        self.new_count() + self.worse_count() + self.difference.new_findings.len()
     }
 
     fn since(&self) -> String {
@@ -90,8 +90,10 @@ impl NewSince {
 
     /// `1 of them new since 2026-11-26T12:00:00Z`.
     pub(in crate::audit) fn in_words(&self) -> String {
-        let mut parts = vec![format!("{} of them new", self.new())];
-        parts.extend((self.worse() > 0).then(|| format!("{} in further places, or worse,", self.worse())));
+        let mut parts = vec![format!("{} of them new", self.new_count())];
+        parts.extend(
+            (self.worse_count() > 0).then(|| format!("{} in further places, or worse,", self.worse_count())),
+        );
         let findings = self.difference.new_findings.len();
         parts.extend((findings > 0).then(|| format!("{findings} new among the findings")));
         format!("{} since {}", parts.join(", "), self.since())

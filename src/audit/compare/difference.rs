@@ -233,10 +233,9 @@ fn why_not_gone(it: &Known, lying: &Places<'_, &Known>, is_complete: bool) -> Op
     if !is_complete {
         return Some("the later audit is incomplete".to_owned());
     }
-    if name(it).1.is_none() {
-        return None;
-    }
-    // It has no name of its own: what lies in its place now may be the same one, recognised better.
+    // One with a public ID is gone.
+    name(it).1?;
+    // Without one, what lies in its place now may be the same one, recognised better.
     let other = it.places.iter().find_map(|place| lying.at(place).next())?;
     Some(format!("another credential lies in its place now, and may be the same one: {}", other.id))
 }

@@ -116,15 +116,15 @@ fn incomplete_audit_proves_nothing_gone() {
 fn missing_place_needs_complete_audit() {
     let at = |places: &[&str]| credential("aws:1", "root", &["KL111"], places);
     let (two, one) = (at(&["a/b/k", "c/d/k"]), at(&["a/b/k"]));
-    let it = compared(&result(&[two.clone()], 0), &result(&[one.clone()], 0));
+    let it = compared(&result(std::slice::from_ref(&two), 0), &result(std::slice::from_ref(&one), 0));
     assert_eq!((it.moved[0].gone_places.len(), it.answer()), (1, Answer::NothingNew));
-    let it = compared(&result(&[two.clone()], 1), &result(&[one.clone()], 1));
+    let it = compared(&result(std::slice::from_ref(&two), 1), &result(std::slice::from_ref(&one), 1));
     assert!(it.moved[0].gone_places.is_empty());
     assert_eq!(it.moved[0].places_not_seen, ["Secret c/d (k)"]);
     // Not all places are named.
     let mut more = one.clone();
     more["morePlaces"] = json!(3);
-    let it = compared(&result(&[two.clone()], 0), &result(&[more.clone()], 0));
+    let it = compared(&result(std::slice::from_ref(&two), 0), &result(std::slice::from_ref(&more), 0));
     assert!(it.moved[0].gone_places.is_empty());
     assert_eq!(it.answer(), Answer::New, "it lies in more places");
     let it = compared(&result(&[one], 0), &result(&[two], 0));
@@ -140,7 +140,7 @@ fn same_place_proves_no_identity() {
     assert_eq!((ids(&it.new), it.not_seen.len(), it.gone.len()), (vec!["secret:a/b#k"], 1, 0));
     // It got a public ID: it may be the same one.
     let named = credential("aws:1", "root", &["KL111"], &["a/b/k"]);
-    let it = compared(&result(&[place(&[])], 0), &result(&[named.clone()], 0));
+    let it = compared(&result(&[place(&[])], 0), &result(std::slice::from_ref(&named), 0));
     assert_eq!((ids(&it.new), it.not_seen.len(), it.gone.len()), (vec!["aws:1"], 1, 0));
     assert!(it.not_seen[0].1.contains("aws:1"));
     // A public ID that is missing from a complete audit is gone, whatever lies there now.
@@ -154,7 +154,7 @@ fn same_place_proves_no_identity() {
 #[test]
 fn second_of_one_id_is_new() {
     let one = credential("secret:a/b", "root", &["KL131"], &["a/b"]);
-    let it = compared(&result(&[one.clone()], 0), &result(&[one.clone(), one.clone()], 0));
+    let it = compared(&result(std::slice::from_ref(&one), 0), &result(&[one.clone(), one.clone()], 0));
     assert_eq!((ids(&it.new), it.answer()), (vec!["secret:a/b"], Answer::New));
 }
 

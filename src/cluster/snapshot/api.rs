@@ -311,7 +311,7 @@ mod tests {
             Some("v1.36.3")
         );
         for body in ["", "{}", "ok", "<html>", r#"{"gitVersion":""}"#, r#"{"gitVersion":1}"#, "[]"] {
-            assert!(!ServerVersion::read(body.as_bytes()).is_some(), "{body}");
+            assert!(ServerVersion::read(body.as_bytes()).is_none(), "{body}");
         }
         let group = |name: &str| format!(r#"{{"name":"{name}","versions":[{{"version":"v1"}}]}}"#);
         let groups = |kind: &str, names: &[&str]| {
