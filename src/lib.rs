@@ -84,7 +84,7 @@ use std::{ffi::OsString, io, process::ExitCode, time::SystemTime};
 use serde_json::json;
 
 use crate::{
-    cli::{Cli, Command, ConfigArgs, ConfigCommand, SchemaOf},
+    cli::{AuditArgs, AuditCommand, Cli, Command, ConfigArgs, ConfigCommand, SchemaOf},
     commands::{Exit, explain, keys, publish, render, setup, teardown, verify},
     config::Settings,
     error::{Code, Error, Kind, Result},
@@ -155,6 +155,7 @@ fn execute(cli: &mut Cli, report: &mut Report<'_>) -> Result<Exit> {
                 SchemaOf::Settings => config::schema(),
                 SchemaOf::Plan => plan::schema(),
                 SchemaOf::Audit => audit::schema(),
+                SchemaOf::AuditDiff => audit::difference_schema(),
                 SchemaOf::Exceptions => audit::exceptions_schema(),
                 SchemaOf::Coupling => coupling::schema(),
             };
@@ -163,6 +164,9 @@ fn execute(cli: &mut Cli, report: &mut Report<'_>) -> Result<Exit> {
         }
         if let Command::Explain(args) = &cli.command {
             return explain::run(args, report);
+        }
+        if let Command::Audit(AuditArgs { command: Some(AuditCommand::Diff(args)), .. }) = &cli.command {
+            return commands::audit_diff::run(args, report);
         }
         let audience = match &cli.command {
             Command::Verify(args) => args.audience.as_deref(),

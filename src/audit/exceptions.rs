@@ -137,7 +137,7 @@ impl Exceptions {
 }
 
 /// Whether an ID of a report names where the credential lies, and not which one it is.
-fn is_place(id: &str) -> bool {
+pub(super) fn is_place(id: &str) -> bool {
     ["secret:", "configmap:", "object:"].iter().any(|place| id.starts_with(place))
 }
 

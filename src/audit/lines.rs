@@ -71,11 +71,13 @@ impl Verdict {
             lines.push("External Secrets Operator is not installed in this cluster".into());
         }
         lines.push(self.states_in_words());
+        lines.push(self.record.in_words());
         lines.extend(
             self.exceptions
                 .iter()
                 .map(|digest| format!("exceptions: {}, file sha256:{digest}", self.excepted.len())),
         );
+        lines.extend(self.record.new_since.iter().flat_map(|new| new.lines()));
         lines.push(format!("beyond this audit: {BEYOND}"));
         lines
     }

@@ -6,6 +6,7 @@
 
 mod catalogue;
 mod claims;
+mod compare;
 mod count;
 mod document;
 mod exceptions;
@@ -16,6 +17,7 @@ mod lines;
 mod login;
 mod outcome;
 mod principal;
+mod record;
 mod reports;
 mod rules;
 mod states;
@@ -24,6 +26,7 @@ mod verdict;
 
 pub(crate) use self::{
     catalogue::{Described, catalogue},
+    compare::{Answer, MAX_REPORT, NewSince, Saved, difference, schema as difference_schema},
     document::schema,
     exceptions::{Exceptions, exceptions_schema},
     kind::{LoginKind, login_kind},

@@ -1,7 +1,5 @@
 //! PURE. What an audit comes to as a whole.
 
-use crate::exit::Exit;
-
 /// The one thing that a verdict says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -32,14 +30,5 @@ impl Outcome {
     /// Whether everything was looked at and could be judged.
     pub(crate) fn is_complete(self) -> bool {
         matches!(self, Self::Zero | Self::ZeroExcept | Self::Found { complete: true })
-    }
-
-    /// How an audit ends that came to this. Every report says the same.
-    pub(crate) fn exit(self) -> Exit {
-        match self {
-            Self::Zero | Self::ZeroExcept => Exit::Clean,
-            Self::Found { .. } => Exit::Found,
-            Self::Incomplete | Self::NothingToJudge => Exit::Incomplete,
-        }
     }
 }

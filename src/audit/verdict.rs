@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::ValueEnum;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub(crate) use super::outcome::Outcome;
 use super::{
@@ -13,6 +13,7 @@ use super::{
     count::{Used, see, take},
     exceptions::Excepted,
     leg::{Leg, LegName, LegState},
+    record::Record,
 };
 use crate::{
     cluster::{
@@ -56,10 +57,12 @@ pub(crate) struct Verdict {
     pub(crate) generators: usize,
     /// Whether there is anything of External Secrets Operator.
     pub(crate) installed: bool,
+    /// How it was made.
+    pub(crate) record: Record,
 }
 
 /// Which credentials must not be there for the verdict to be zero.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ValueEnum)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Gate {
     /// None that opens a cloud or a secret store
@@ -70,6 +73,13 @@ pub(crate) enum Gate {
 }
 
 impl Gate {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Mission => "mission",
+            Self::Platform => "platform",
+        }
+    }
+
     /// Whether a credential of this class must not be there.
     pub(super) fn covers(self, class: Class) -> bool {
         match self {
@@ -151,6 +161,7 @@ pub(crate) fn judge(inventory: &Inventory) -> Verdict {
         stores,
         generators: inventory.generators.iter().filter(|generator| !generator.is_state()).count(),
         installed: inventory.installed || stores > 0 || !inventory.controllers.is_empty(),
+        record: Record::of(&scene),
     }
 }
 
@@ -259,9 +270,9 @@ impl Verdict {
             Outcome::Incomplete => {
                 format!("INCOMPLETE{}: {}, but {missing}", self.and_excepted(), self.none_seen())
             }
-            Outcome::Found { complete: true } => format!("{}{}", self.found_in_words(), self.and_excepted()),
-            Outcome::Found { complete: false } => {
-                format!("{}{}; INCOMPLETE: {missing}", self.found_in_words(), self.and_excepted())
+            Outcome::Found { complete } => {
+                let found = format!("{}{}{}", self.found_in_words(), self.and_new(), self.and_excepted());
+                if complete { found } else { format!("{found}; INCOMPLETE: {missing}") }
             }
         }
     }
@@ -271,6 +282,10 @@ impl Verdict {
             0 => String::new(),
             count => format!("; {count} excepted"),
         }
+    }
+
+    fn and_new(&self) -> String {
+        self.record.new_since.as_ref().map(|new| format!("; {}", new.in_words())).unwrap_or_default()
     }
 
     fn zero_in_words(&self) -> String {

@@ -48,6 +48,7 @@ pub(in crate::audit) fn verdict(
         stores: 1,
         generators: 0,
         installed,
+        record: Record::default(),
     }
 }
 

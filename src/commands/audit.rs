@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::Exit;
+use super::{Exit, audit_diff};
 use crate::{
-    audit::{Evidence, Exceptions, Gate, Verdict, judge},
+    audit::{Evidence, Exceptions, Gate, NewSince, Saved, Verdict, judge},
     cli::{AuditArgs, ReportFile},
     cluster::{
         Cluster,
@@ -19,6 +19,9 @@ use crate::{
     warning::Warning,
 };
 
+/// How far the clocks of two machines may be apart, in seconds.
+const CLOCKS: u64 = 300;
+
 /// Runs the command. `now`: seconds since 1970.
 pub(crate) async fn run(
     args: &AuditArgs,
@@ -28,8 +31,19 @@ pub(crate) async fn run(
 ) -> Result<Exit> {
     // Before the cluster is looked through: that takes a while.
     let exceptions = args.exceptions.as_deref().map(exceptions).transpose()?;
+    let baseline = args.baseline.as_deref().map(|path| Ok((path, audit_diff::read(path)?))).transpose()?;
+    if let Some((path, baseline)) = &baseline
+        && baseline.started().is_some_and(|started| started > now().saturating_add(CLOCKS))
+    {
+        return Err(audit_diff::out_of_order(path, "it was made in the future, by this machine's clock"));
+    }
     let cluster = target::require_look(settings, report).await?;
-    let (mut verdict, preflight) = look(&cluster, args.mode, args.gate).await?;
+    if let Some((path, baseline)) = &baseline {
+        // Without its UID it may be any cluster.
+        let uid = cluster.uid().map_err(|error| error.at("a baseline is of one cluster"))?;
+        baseline.is_of(uid, path, "the one that is audited")?;
+    }
+    let (mut verdict, preflight) = look(&cluster, args.mode, args.gate, now()).await?;
     if let Some(missing) = preflight.message(args.mode) {
         report.warning(&Warning::new(Code::ClusterForbidden, missing));
     }
@@ -39,6 +53,11 @@ pub(crate) async fn run(
     let now = now();
     if let Some(exceptions) = &exceptions {
         verdict = verdict.excepting(exceptions, now);
+    }
+    if let Some((_, baseline)) = &baseline {
+        // Both in the form of a file, so that they are compared as `audit diff` compares them.
+        let current = Saved::parse(&report.json_text("audit", verdict.to_json()), Path::new("the result"))?;
+        verdict = verdict.since(NewSince::of(baseline, &current));
     }
     let json = format!("{}\n", report.json_text("audit", verdict.to_json()));
     let version = env!("CARGO_PKG_VERSION");
@@ -52,13 +71,21 @@ pub(crate) async fn run(
     }
     report.json("audit", verdict.to_json());
     report.form(|format| (format.write)(&evidence));
-    Ok(verdict.outcome().exit())
+    Ok(verdict.exit())
 }
 
-/// Looks, and judges. With the rights that are missing for that.
-pub(super) async fn look(cluster: &Cluster, mode: Mode, gate: Gate) -> Result<(Verdict, Preflight)> {
+/// Looks, and judges. `now`: seconds since 1970. With the rights that are missing for that.
+pub(super) async fn look(
+    cluster: &Cluster,
+    mode: Mode,
+    gate: Gate,
+    now: u64,
+) -> Result<(Verdict, Preflight)> {
     let inventory = cluster.inventory(mode).await?;
-    Ok((judge(&inventory).through(gate), inventory.preflight))
+    let mut verdict = judge(&inventory).through(gate);
+    verdict.record.started = Some(now);
+    verdict.record.cluster = cluster.uid().ok().map(str::to_owned);
+    Ok((verdict, inventory.preflight))
 }
 
 fn exceptions(path: &Path) -> Result<Exceptions> {

@@ -1,6 +1,7 @@
 //! One file per command: observe, decide, show, act.
 
 pub(crate) mod audit;
+pub(crate) mod audit_diff;
 pub(crate) mod coupling;
 mod distribution;
 pub(crate) mod doctor;

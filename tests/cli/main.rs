@@ -5,7 +5,9 @@
 mod attacked;
 mod attacked_audit;
 mod audit;
+mod audit_baseline;
 mod audit_cluster;
+mod audit_diff;
 mod audit_modes;
 mod audit_reports;
 mod audit_rights;

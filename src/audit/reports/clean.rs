@@ -36,6 +36,7 @@ pub(super) fn verdict(verdict: &Verdict, clean: Clean<'_>) -> Verdict {
         stores,
         generators,
         installed,
+        record,
     } = verdict;
     let hits = |hits: &[Hit]| hits.iter().map(|it| hit(it, clean)).collect();
     let unseen = unseen.iter().map(|it| Unseen {
@@ -71,6 +72,7 @@ pub(super) fn verdict(verdict: &Verdict, clean: Clean<'_>) -> Verdict {
         stores: *stores,
         generators: *generators,
         installed: *installed,
+        record: record.clean(clean),
     }
 }
 

@@ -4,10 +4,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 
 use super::clean::{self, Clean};
 use crate::{
-    audit::{
-        Outcome,
-        verdict::{Gate, Verdict},
-    },
+    audit::{Outcome, verdict::Verdict},
     hex::hex,
     rfc3339::rfc3339,
     target::{ClusterTarget, Target},
@@ -74,17 +71,10 @@ impl Evidence {
 
     /// `mission` or `platform`, as `--gate` takes it.
     pub(super) fn gate(&self) -> &'static str {
-        gate_name(self.verdict.gate)
+        self.verdict.gate.name()
     }
 }
 
 pub(super) fn sha256(bytes: &[u8]) -> String {
     hex(digest(&SHA256, bytes).as_ref())
-}
-
-fn gate_name(gate: Gate) -> &'static str {
-    match gate {
-        Gate::Mission => "mission",
-        Gate::Platform => "platform",
-    }
 }

@@ -6,6 +6,7 @@ use super::Evidence;
 use crate::{
     audit::{
         Exceptions, Hit, Opens, Weight, judge,
+        record::Record,
         verdict::{Root, Verdict},
     },
     cluster::{
@@ -32,6 +33,7 @@ pub(super) fn zero() -> Verdict {
     verdict.unmanaged = 12;
     let looked =
         [("ConfigMaps", 41), ("Deployments", 17), ("Pods", 52), ("Secrets", 96), ("releases of Helm", 3)];
+    verdict.record = Record::fake(None);
     verdict.looked = looked.map(|(kind, count)| (kind.to_owned(), count)).into();
     verdict
 }
@@ -132,6 +134,7 @@ pub(super) fn hostile() -> Verdict {
     }
     verdict.unseen = vec![Unseen { what: HOSTILE.into(), right: HOSTILE.into(), why: HOSTILE.into() }];
     verdict.looked.insert(HOSTILE.into(), 1);
+    verdict.record = Record::fake(Some(HOSTILE));
     verdict
 }
 

@@ -73,7 +73,7 @@ fn write(evidence: &Evidence) -> String {
         },
         "invocations": [{
             "executionSuccessful": complete,
-            "exitCode": evidence.outcome().exit().code(),
+            "exitCode": evidence.verdict.exit().code(),
             "endTimeUtc": evidence.time_in_words(),
             "toolExecutionNotifications": notifications.collect::<Vec<_>>(),
         }],

@@ -22,6 +22,8 @@ use crate::cluster::{Cluster, objects::Resource};
 /// What the reviews came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Preflight {
+    /// Rights that the API server grants, in words.
+    pub(crate) granted: BTreeSet<String>,
     /// Rights that the API server denies, in words.
     pub(crate) missing: BTreeSet<String>,
     /// Rights about which a review had no answer: whether they are missing is not known.
@@ -137,7 +139,7 @@ impl Preflight {
         let mut preflight = Self::default();
         for (right, answer) in answers.into_iter().filter(|(right, _)| is_there(right)) {
             match answer {
-                Some(true) => {}
+                Some(true) => drop(preflight.granted.insert(right.words)),
                 Some(false) => drop(preflight.missing.insert(right.words)),
                 None => drop(preflight.unanswered.insert(right.words)),
             }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 
 use super::{
-    Controller, Estate, Inventory, Mode, Preflight, StoreSchema,
+    Controller, Estate, Facts, Inventory, Mode, Preflight, StoreSchema,
     beside::NotesRead,
     discover::Kinds,
     kinds::{
@@ -55,7 +55,9 @@ impl Cluster {
     /// Everything of External Secrets Operator that an audit needs. What may not be read is in `unseen`; only a
     /// cluster that does not answer at all is an error.
     pub(crate) async fn inventory(&self, mode: Mode) -> Result<Inventory> {
-        Ok(self.read(Depth::Inventory(mode)).await?.0)
+        let (read, user) = futures::join!(self.read(Depth::Inventory(mode)), self.user());
+        let facts = Facts { user, version: self.facts.version(), lists: self.facts.lists() };
+        Ok(Inventory { facts, ..read?.0 })
     }
 
     /// Everything of External Secrets Operator, with the installed schemas and the users whole.

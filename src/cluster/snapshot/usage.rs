@@ -5,6 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
 };
 
+use k8s_openapi::jiff::Timestamp;
 use serde::{Deserialize, de::IgnoredAny};
 
 use crate::{
@@ -18,6 +19,8 @@ use crate::{
 pub(crate) struct Use {
     pub(crate) count: usize,
     pub(crate) namespaces: BTreeSet<String>,
+    /// When the operator last refreshed one of its users, as they claim.
+    pub(crate) refreshed: Option<Timestamp>,
 }
 
 /// Every use of a store or generator, by the name of what is used.
@@ -101,6 +104,28 @@ struct User<'a> {
     metadata: Strict<Metadata<'a>>,
     #[serde(borrow)]
     spec: Option<Strict<Spec<'a>>>,
+    #[serde(borrow, default)]
+    status: Option<Status<'a>>,
+}
+
+/// Nothing depends on it: one of another form is none.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Status<'a> {
+    Refreshed {
+        #[serde(borrow, rename = "refreshTime")]
+        time: Cow<'a, str>,
+    },
+    Other(#[allow(dead_code, reason = "it is only skipped")] IgnoredAny),
+}
+
+impl Status<'_> {
+    fn refreshed(&self) -> Option<Timestamp> {
+        match self {
+            Self::Refreshed { time } => time.parse().ok(),
+            Self::Other(_) => None,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -177,7 +202,7 @@ struct Named<'a> {
 impl Usage {
     /// Adds what one user names; `None` for what is no user.
     pub(super) fn add(&mut self, json: &[u8], is_external_secret: bool) -> Option<()> {
-        let User { metadata, spec } = serde_json::from_slice::<Strict<_>>(json).ok()?.0;
+        let User { metadata, spec, status } = serde_json::from_slice::<Strict<_>>(json).ok()?.0;
         let namespace = metadata.namespace.as_deref().unwrap_or_default();
         let Spec {
             external_secret_spec,
@@ -192,6 +217,7 @@ impl Usage {
         if is_external_secret {
             self.owned.extend(owned(&metadata.0, target.map(|target| target.0).unwrap_or_default()));
         }
+        let refreshed = status.as_ref().and_then(Status::refreshed);
         // Each object that it uses counts once, however often it names it.
         let mut used = BTreeSet::new();
         let specs = [
@@ -228,6 +254,7 @@ impl Usage {
             let place = if kind.is_of_cluster() { "" } else { namespace };
             let found = self.by_name.entry((kind, place.to_owned(), name)).or_default();
             found.count += 1;
+            found.refreshed = found.refreshed.max(refreshed);
             if !namespace.is_empty() && !found.namespaces.contains(namespace) {
                 found.namespaces.insert(namespace.to_owned());
             }
@@ -272,6 +299,7 @@ impl Usage {
             // By a user that has no namespace itself.
             let by_cluster = found(kind, "");
             used.count += by_cluster.count;
+            used.refreshed = used.refreshed.max(by_cluster.refreshed);
         }
         used
     }
@@ -319,6 +347,7 @@ impl Usage {
         for (key, found) in other.by_name {
             let used = self.by_name.entry(key).or_default();
             used.count += found.count;
+            used.refreshed = used.refreshed.max(found.refreshed);
             used.namespaces.extend(found.namespaces);
         }
     }

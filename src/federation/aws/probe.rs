@@ -11,7 +11,6 @@ use super::{
     place::Api,
     refusal::{Outcome, Refusal},
     trials,
-    xml::Element,
 };
 use crate::{
     error::Check,
@@ -21,6 +20,7 @@ use crate::{
     relying_party::Finding,
     retry::{Attempts, Backoff, Repeat},
     secret::{Secret, is_header_safe},
+    xml::Element,
 };
 
 const EXCHANGE: Check = Check::AwsExchange;

@@ -15,12 +15,12 @@ use super::{
     policy,
     refusal::Outcome,
     wanted::TAG,
-    xml::Element,
 };
 use crate::{
     error::Result,
     plan::{Act, Say},
     retry::Repeat,
+    xml::Element,
 };
 
 /// For people who find it.

@@ -12,8 +12,8 @@ use super::{
     policy,
     refusal::{Outcome, Refusal},
     trials::{Seen, is_about},
-    xml::Element,
 };
+use crate::xml::Element;
 use crate::{federation::Right, retry::Repeat};
 
 /// The keys of the services themselves, which whoever may use the service may use.

@@ -2,6 +2,7 @@
 
 mod element;
 mod items;
+mod record;
 mod tables;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -86,6 +87,8 @@ fn body(evidence: &Evidence) -> Html {
         section("Listed: within the limits of the gate", Bearing::Listed),
         section("Notes", Bearing::Note),
         tables::looked(evidence),
+        record::logins(evidence),
+        record::made(evidence),
         beyond(),
         tables::rules(evidence),
         proof(evidence),

@@ -141,7 +141,7 @@ pub(super) fn exceptions(excepted: &[Excepted]) -> Html {
     table("table class=\"stack\"", head, rows)
 }
 
-fn table(tag: &'static str, head: &'static str, rows: impl Iterator<Item = Html>) -> Html {
+pub(super) fn table(tag: &'static str, head: &'static str, rows: impl Iterator<Item = Html>) -> Html {
     let body = block("tbody", std::iter::once(raw("\n")).chain(rows));
     block(tag, [raw("\n"), raw(head), body])
 }
