@@ -10,6 +10,7 @@ mod audit_modes;
 mod audit_reports;
 mod audit_rights;
 mod audit_server;
+mod aws;
 mod bounds;
 mod buckets;
 mod canary;
