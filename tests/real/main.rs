@@ -1,6 +1,7 @@
 //! Plays stories against servers that other people wrote. The script `run` beside this file starts
 //! it, inside a network and mount namespace of its own, and says in its environment where they are.
 
+mod aws;
 mod buckets;
 mod call;
 mod check;

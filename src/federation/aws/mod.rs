@@ -9,6 +9,8 @@
 mod api;
 mod configured;
 mod diagnose;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod key;
 mod names;
 mod observe;

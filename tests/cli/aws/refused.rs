@@ -292,7 +292,7 @@ fn wrong_settings_are_named() {
 #[test]
 fn key_of_other_user_stays() {
     let scene = Scene::new();
-    for lines in [&[][..], &["keyUser: somebody"]] {
+    for lines in [&[][..], &["keyUser: another-user"]] {
         scene.settings(lines);
         let ran = scene.run(&RETIRE);
         assert!(ran.code.is_some_and(|code| code != 0), "{ran:?}");
