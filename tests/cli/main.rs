@@ -36,6 +36,7 @@ mod least_rights;
 mod ledger;
 mod long;
 mod longest_token;
+mod moves;
 mod needs;
 mod ownership;
 mod permissions_page;
