@@ -1,22 +1,14 @@
 //! What is read of the answers of AWS, as plain functions for [`crate::fuzzing`].
 
 use http::HeaderMap;
-use serde_json::Value;
 
-use super::{Service, Settings, observe, place::Region, policy, refusal::Refusal, wanted, xml::Element};
+use super::{Service, Settings, observe, place::Region, policy, refusal::Refusal, wanted};
 use crate::{error::Error, http::Answer};
 
 /// The error that an answer becomes, in XML or in JSON.
 pub(crate) fn error(status: u16, body: &[u8]) -> Error {
-    if let Some(root) = Element::parse(body) {
-        assert!(same_again(&root), "an element is not found by its own name");
-    }
     let answer = Answer { status, headers: HeaderMap::new(), body: body.to_vec() };
     Refusal::of(&answer).error("calling CreateRole in the AWS account 123456789012", "iam:CreateRole")
-}
-
-fn same_again(element: &Element) -> bool {
-    element.members("Tags").all(|member| member.name() == "member") && element.text() == element.text().trim()
 }
 
 /// A policy as IAM gives it back: what it gives is no more than what is written for it, and is read again.
@@ -30,7 +22,7 @@ pub(crate) fn policy(text: &str) {
         // One that is too long is refused.
         let Ok(written) = policy::document(&settings, &held) else { continue };
         let is_empty = written["Statement"].as_array().is_some_and(Vec::is_empty);
-        assert!(is_empty || written["Version"] == Value::from("2012-10-17"), "another version is written");
+        assert!(is_empty || written["Version"] == "2012-10-17", "another version is written");
         assert_eq!(policy::held(&written, &settings), Some(held), "other rights are read than were written");
     }
 }
