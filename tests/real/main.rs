@@ -9,6 +9,7 @@ mod dns;
 mod eso;
 mod far_sides;
 mod google;
+mod hosts;
 mod kubernetes;
 mod openbao;
 mod pki;
@@ -41,7 +42,7 @@ async fn main() -> ExitCode {
         }
         // The lines that `run` adds to the hosts file of the namespace.
         ["--hosts"] => {
-            for (address, name) in world::hosts() {
+            for (address, name) in hosts::hosts() {
                 println!("{address} {name}");
             }
             Ok(true)

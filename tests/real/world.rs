@@ -21,7 +21,7 @@ use reqwest::{Certificate, Client, ClientBuilder};
 use serde_json::{Value, json};
 
 use crate::aws::Aws;
-use crate::buckets::{ACCESS_KEY, Gcs, S3, S3_HOST, SECRET_KEY};
+use crate::buckets::{ACCESS_KEY, Gcs, S3, SECRET_KEY};
 use crate::call::{Call, Ran};
 use crate::check::{Checked, Failure, While, check, until};
 use crate::eso::{self, Eso};
@@ -386,17 +386,6 @@ pub(crate) fn client(
         .redirect(Policy::none())
         .timeout(Duration::from_secs(20));
     Ok(change(builder)?.build()?)
-}
-
-/// The names of this world that a hosts file must know.
-pub(crate) fn hosts() -> Vec<(&'static str, &'static str)> {
-    use crate::buckets::{GCS_ADDRESS, GCS_HOST, S3_ADDRESS};
-    use crate::{aws, google, openbao};
-    let mut hosts =
-        vec![(S3_ADDRESS, S3_HOST), (GCS_ADDRESS, GCS_HOST), (openbao::TLS_ADDRESS, openbao::TLS_HOST)];
-    hosts.extend(google::HOSTS.map(|name| (google::ADDRESS, name)));
-    hosts.extend(lab::Aws::names().iter().map(|name| (aws::ADDRESS, *name)));
-    hosts
 }
 
 fn not_started(what: &str) -> Failure {
