@@ -21,7 +21,7 @@ use crate::{
         Volume, Workload, judge,
     },
     error::{Error, Result},
-    federation::vault,
+    federation::{aws, vault},
     go_duration::GoDuration,
     google,
     http::Answer,
@@ -61,6 +61,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "entra-error", run: entra_error },
     Target { name: "s3-error", run: s3_error },
     Target { name: "s3-policy", run: s3_policy },
+    Target { name: "aws-error", run: aws_error },
+    Target { name: "aws-policy", run: aws_policy },
     Target { name: "vault-error", run: vault_error },
     Target { name: "vault-config", run: vault_config },
 ];
@@ -285,6 +287,18 @@ fn s3_error(input: &[u8]) -> String {
 fn s3_policy(input: &[u8]) -> String {
     let Ok(input) = std::str::from_utf8(input) else { return String::new() };
     shown(bucket::s3_fuzzing::bucket_policy(input))
+}
+
+fn aws_error(input: &[u8]) -> String {
+    let (status, body) = with_status(input);
+    text(&aws::fuzzing::error(status, body))
+}
+
+fn aws_policy(input: &[u8]) -> String {
+    if let Ok(input) = std::str::from_utf8(input) {
+        aws::fuzzing::policy(input);
+    }
+    String::new()
 }
 
 fn vault_error(input: &[u8]) -> String {

@@ -102,6 +102,12 @@ pub(crate) trait Provider: Sync {
         false
     }
 
+    /// Whether these bytes are the part of a credential of this provider that opens nothing by itself: what names the
+    /// credential lies in another entry of the Secret. `path` is empty where no store names the place.
+    fn is_part(&self, _path: &str, _bytes: &[u8]) -> bool {
+        false
+    }
+
     /// Credentials that only a person can end, by where a store names them. The first that fits is taken.
     fn by_hand(&self) -> &'static [ByHand];
 }

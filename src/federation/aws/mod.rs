@@ -10,6 +10,8 @@ mod again;
 mod api;
 mod configured;
 mod diagnose;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod key;
 mod names;
 mod observe;

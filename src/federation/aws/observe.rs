@@ -220,7 +220,7 @@ fn mark(object: &Element) -> Option<String> {
 }
 
 /// A policy as IAM gives it back: JSON, encoded as in a URL.
-fn document(text: &str) -> Option<Value> {
+pub(super) fn document(text: &str) -> Option<Value> {
     let text = percent_decode_str(text).decode_utf8().ok()?;
     serde_json::from_str(&text).ok().filter(Value::is_object)
 }

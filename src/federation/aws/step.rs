@@ -154,7 +154,16 @@ impl Act for AtAws {
             // An attempt before this one may have done it.
             Err(refusal) if deletes && refusal.is_absent() => {}
             Err(refusal) => {
-                return Err(refusal.error(&format!("{action} in {aws}"), &format!("iam:{action}")));
+                // What marks a new object is a permission of its own.
+                let also = match step {
+                    Step::CreateProvider { .. } => " and iam:TagOpenIDConnectProvider",
+                    Step::CreateRole { .. } => " and iam:TagRole",
+                    _ => "",
+                };
+                return Err(refusal.error(
+                    &format!("calling {action} in the AWS account {}", aws.settings.account),
+                    &format!("iam:{action}{also}"),
+                ));
             }
         }
         Ok(())

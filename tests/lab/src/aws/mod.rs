@@ -180,6 +180,15 @@ impl Aws {
         Credentials { access_key_id: id, secret_access_key: secret, session_token: None }
     }
 
+    /// Take a key that another service knows as well, of a user with this policy
+    pub fn take_key(&self, user: &str, policy: Value, key: &Credentials) {
+        let mut state = self.lock();
+        let (id, _) = state.add_key(user, vec![policy]);
+        let made = state.keys.remove(&id).expect("the key that was just made");
+        let taken = state::AccessKey { secret: key.secret_access_key.clone(), ..made };
+        state.keys.insert(key.access_key_id.clone(), taken);
+    }
+
     /// The ID of an access key of another account
     pub fn foreign_key(&self, account: &str) -> String {
         let id = state::random_id("AKIA");
