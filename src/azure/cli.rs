@@ -1,4 +1,4 @@
-//! Whoever has run `az login`: Azure's command-line program is asked for a token.
+//! The user who ran `az login`: Azure's command-line program is asked for a token.
 
 use std::{
     io,

@@ -158,7 +158,7 @@ async fn website_with_other_blobs_is_not_enabled() {
 #[tokio::test]
 async fn only_own_empty_container_is_removed() {
     let (store, azure) = store();
-    assert!(!azure.is_ours().await.unwrap(), "somebody else made it");
+    assert!(!azure.is_ours().await.unwrap(), "another client made it");
     assert!(!azure.remove_bucket().await.unwrap());
     let ours = client(&store, "ours", lab::Azure::owner());
     contract::open(&ours, &names()).await.unwrap();
