@@ -83,7 +83,7 @@ echo '{"accessToken": "CANARY", "expires_on": 99999999999}'"#;
     }
 
     #[tokio::test]
-    async fn answers_of_azure_cli_are_not_quoted() {
+    async fn output_of_azure_cli_stays_unquoted() {
         let folder = tempfile::tempdir().unwrap();
         for (script, is_final) in [
             ("echo CANARY >&2; echo CANARY; exit 1", false),

@@ -93,7 +93,7 @@ async fn refused_exchange_names_what_differs() {
 }
 
 #[tokio::test]
-async fn refused_login_is_not_replaced_by_another() {
+async fn refused_login_ends_the_search() {
     let world = World::new();
     world.azure.add_managed_identity(Access::Full);
     world.project("sub", &json!("other"));
@@ -161,7 +161,7 @@ async fn metadata_service_of_others_gives_nothing() {
 }
 
 #[tokio::test]
-async fn odd_answers_of_entra_are_not_quoted() {
+async fn odd_answers_of_entra_stay_unquoted() {
     let world = World::new();
     world.project("extra", &json!(1));
     for (fault, code) in [
