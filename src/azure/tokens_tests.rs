@@ -27,7 +27,7 @@ impl World {
 
     /// A projected token, with one claim changed.
     fn project(&self, claim: &str, value: &serde_json::Value) {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+        let now = epoch();
         let mut claims = json!({
             "iss": ISSUER, "sub": SUBJECT, "aud": ["api://AzureADTokenExchange"],
             "iat": now, "nbf": now, "exp": now + 3600,
@@ -48,6 +48,11 @@ impl World {
         ];
         tokens(&[more, &set].concat())
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the stand-in's clock is this machine's")]
+fn epoch() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()
 }
 
 /// The first value of a name counts.
