@@ -304,13 +304,11 @@ pub(crate) struct Common {
     #[arg(long, value_name = "URL", global = true, help_heading = "Issuer and bucket")]
     pub(crate) issuer: Option<String>,
 
-    /// Where the documents are stored: s3://NAME[/PREFIX], gs://NAME[/PREFIX], az://ACCOUNT/CONTAINER[/PREFIX] or
-    /// file:///FOLDER
+    /// Where the documents are stored: s3://NAME[/PREFIX], gs://NAME[/PREFIX], az://ACCOUNT/CONTAINER[/PREFIX] or file:///FOLDER
     #[arg(long, value_name = "URL", global = true, help_heading = "Issuer and bucket")]
     pub(crate) bucket: Option<String>,
 
-    /// Base URL of the store's API, e.g. `https://fsn1.your-objectstorage.com`; by default AWS's, Google's
-    /// or that of the Azure storage account
+    /// Base URL of the store's API, e.g. `https://fsn1.your-objectstorage.com`; by default AWS's, Google's or that of the Azure storage account
     #[arg(long, value_name = "URL", global = true, help_heading = "Issuer and bucket")]
     pub(crate) endpoint: Option<String>,
 

@@ -1,4 +1,4 @@
-//! Whoever has run `az login`: Azure's command-line program is asked for a token.
+//! The user who ran `az login`: Azure's command-line program is asked for a token.
 
 use std::{
     io,
@@ -51,9 +51,13 @@ pub(super) async fn token(program: &str, tenant: Option<&str>, scope: Scope) -> 
     if !status.success() {
         return Err(unavailable("`az account get-access-token` gives no token: `az login` comes before it"));
     }
-    let epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let token = Token::from_cli(&answer, Instant::now(), epoch.as_secs(), "`az account get-access-token`");
+    let token = Token::from_cli(&answer, Instant::now(), epoch(), "`az account get-access-token`");
     token.map_err(Failure::Final)
+}
+
+#[expect(clippy::disallowed_methods, reason = "`az` tells the end of a token as a time of day")]
+fn epoch() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 #[cfg(test)]
@@ -83,7 +87,7 @@ echo '{"accessToken": "CANARY", "expires_on": 99999999999}'"#;
     }
 
     #[tokio::test]
-    async fn answers_of_azure_cli_are_not_quoted() {
+    async fn output_of_azure_cli_stays_unquoted() {
         let folder = tempfile::tempdir().unwrap();
         for (script, is_final) in [
             ("echo CANARY >&2; echo CANARY; exit 1", false),

@@ -8,7 +8,7 @@ use crate::{
     retry::{Attempts, Backoff, Repeat, may_pass, retry_after},
 };
 
-/// Elsewhere than in Azure nobody answers at its address: that must not take long.
+/// Elsewhere than in Azure, nothing answers at its address: that must not take long.
 const CONNECT_LIMIT: Duration = Duration::from_secs(1);
 const WHO: &str = "the metadata service";
 
@@ -22,7 +22,7 @@ pub(super) async fn token(
     let url = url(address, client_id, scope);
     let mut attempts = Attempts::begin(pace);
     loop {
-        // Without this header the service answers nobody: a browser or a redirect cannot be made to send it.
+        // Without this header the service refuses: a browser or a redirect cannot be made to send it.
         let request = http.client().get(&url).header("Metadata", "true");
         let answer = match http.send(request, WHO).await {
             Ok(answer) => answer,

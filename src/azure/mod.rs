@@ -4,7 +4,7 @@
 //! environment ─► source: which logins, in the vendor's order ─► Tokens ─► one token for each scope, until it runs out
 //!                 ├─ entra   client secret, or the pod's projected token (workload identity)
 //!                 ├─ imds    managed identity of this machine
-//!                 └─ cli     whoever has run `az login`
+//!                 └─ cli     the user who ran `az login`
 //! ```
 //!
 //! Without the crate `azure_identity` (1.0): it has no chain that contains the environment and the workload identity, so the

@@ -47,7 +47,7 @@ pub(super) enum Failure {
 }
 
 impl Tokens {
-    /// Looks for logins as Azure's own tools do. Asks nobody yet.
+    /// Looks for logins as Azure's own tools do. Sends nothing yet.
     pub(crate) fn find(http: &Http, environment: impl Fn(&str) -> Option<OsString>) -> Result<Self> {
         Ok(Self {
             http: http.clone(),

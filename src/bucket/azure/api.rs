@@ -96,7 +96,7 @@ impl Api {
                 )));
             };
             // The service refuses a time that is a quarter of an hour off.
-            let this = this.header(DATE, httpdate::fmt_http_date(SystemTime::now()));
+            let this = this.header(DATE, date());
             let refusal = match self.http.send(this, &place).await {
                 Ok(answer) if (200..300).contains(&answer.status) => return Ok(answer),
                 Ok(answer) => Refusal::of(&answer),
@@ -107,6 +107,11 @@ impl Api {
             }
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a request holds the time at which it was sent")]
+fn date() -> String {
+    httpdate::fmt_http_date(SystemTime::now())
 }
 
 /// Where the publisher lacks credentials is the bucket's matter, as it is with every other store.

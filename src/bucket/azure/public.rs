@@ -123,7 +123,7 @@ async fn create(azure: &Azure) -> Result<()> {
 }
 
 /// Sets the public access. The stored access policies of the container are part of the same resource: they are written back
-/// as they were read, if nobody has changed them since.
+/// as they were read, if no other client has changed them since.
 async fn open(azure: &Azure) -> Result<()> {
     let url = azure.location.url("", "restype=container&comp=acl");
     let what = format!("setting the public access of {azure}");

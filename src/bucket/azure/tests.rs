@@ -90,7 +90,7 @@ async fn publisher_needs_contributor_only() {
 }
 
 #[tokio::test]
-async fn blob_is_removed_as_it_was_read() {
+async fn changed_blob_is_not_removed() {
     let (store, azure) = store();
     azure.write(JWKS, &jwks("{}"), &Expected::Absent).await.unwrap();
     let version = read(&azure, JWKS).await.unwrap().version;

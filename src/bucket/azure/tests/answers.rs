@@ -73,7 +73,7 @@ async fn answers_that_are_not_azures() {
 }
 
 #[tokio::test]
-async fn lists_that_are_not_azures_open_nothing() {
+async fn malformed_list_of_blobs_opens_nothing() {
     let (store, azure) = store();
     for body in [
         "",

@@ -120,7 +120,7 @@ async fn refusal_of_each_request_changes_nothing() {
 }
 
 #[tokio::test]
-async fn website_is_enabled_and_stays_private_elsewhere() {
+async fn website_is_private_at_blob_address() {
     let store = lab::Azure::start();
     store.allow_public_access(false);
     let azure = client(&store, "$web", Access::Full);
@@ -145,7 +145,7 @@ async fn website_needs_rights_on_the_account() {
 }
 
 #[tokio::test]
-async fn website_with_other_blobs_is_not_enabled() {
+async fn website_with_other_blobs_stays_off() {
     let store = lab::Azure::start();
     store.add_container("$web", None);
     store.put("$web", "index.html", b"<html>");
@@ -158,7 +158,7 @@ async fn website_with_other_blobs_is_not_enabled() {
 #[tokio::test]
 async fn only_own_empty_container_is_removed() {
     let (store, azure) = store();
-    assert!(!azure.is_ours().await.unwrap(), "somebody else made it");
+    assert!(!azure.is_ours().await.unwrap(), "another client made it");
     assert!(!azure.remove_bucket().await.unwrap());
     let ours = client(&store, "ours", lab::Azure::owner());
     contract::open(&ours, &names()).await.unwrap();
