@@ -65,11 +65,9 @@ fn setup_of_deletion_writes_its_steps() {
 fn changes_by_hand_write_their_steps() {
     let scene = Scene::new();
     scene.ends_well();
-    let name = scene.role_name();
-    scene.aws.change_trust(&name, |trust| {
-        let condition = &mut trust["Statement"][0]["Condition"]["StringEquals"];
-        condition["oidc.lab.test/prod:aud"] = json!(["sts.amazonaws.com", "other"]);
-    });
+    let arn = format!("arn:aws:iam::{}:oidc-provider/oidc.lab.test/prod", lab::Aws::account());
+    let client = [("OpenIDConnectProviderArn", &*arn), ("ClientID", "sts.amazonaws.com")];
+    scene.iam("RemoveClientIDFromOpenIDConnectProvider", &client);
     writes_what_it_shows(&scene, &SETUP);
     scene.aws.put_secret("api", "x");
     scene.world.cluster.put_object(json!({"apiVersion": super::ESO, "kind": "ExternalSecret",
