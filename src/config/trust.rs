@@ -47,7 +47,9 @@ pub(super) fn refuse_endpoints(path: &Path, endpoint: Option<&str>, providers: &
         Code::ConfigEndpoint,
         format!("{} is not used: it directs credentials to {}", path.display(), remote.join(", ")),
     )
-    .caused_by("--config does not name the file: it was found in the current folder, whoever put it there")
+    .caused_by(
+        "--config does not name the file: it was found in the current folder, where anyone may have put it",
+    )
     .hint(format!("read it; if it is right, name it: --config {}", shown(path))))
 }
 

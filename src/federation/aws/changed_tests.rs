@@ -34,7 +34,7 @@ async fn statement_added_by_hand_survives_write() {
     let statements = written["Statement"].as_array().unwrap();
     assert!(statements.len() == 2 && statements.contains(&theirs()), "{written}");
     assert_eq!(set_up(&aws, &more).await.unwrap(), [Action::NoOp; 3]);
-    // The way back leaves the role to whoever wrote that.
+    // The way back leaves the role to the one who wrote that.
     let back = changes(aws.withdraw(&more).await.unwrap());
     assert!(back.iter().all(|change| change.step.action == Action::NoOp), "{back:?}");
 }

@@ -99,7 +99,7 @@ pub(super) fn unread_policy(settings: &Settings) -> Error {
         .hint("give a statement that was changed a Sid of its own, and it stays as it is; or take it out, and keyless writes it again")
 }
 
-/// Whom the role lets in is not known, so nothing is said and nothing is done about it.
+/// Whom the role lets in is not known: nothing is changed, and the person is asked to look.
 pub(super) fn unread_trust(settings: &Settings, wanted: &Value) -> Error {
     let role = &settings.role;
     Error::failed(Code::AwsPolicyUnread, format!("the trust policy of the role {role} was changed by hand, and is left as it is"))

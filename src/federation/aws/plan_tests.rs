@@ -188,7 +188,7 @@ fn unread_policy_is_not_overwritten() {
 }
 
 #[test]
-fn statements_of_people_are_shown_and_kept() {
+fn foreign_statements_are_shown_and_kept() {
     let mut want = trust();
     let (_, mut role) = done(&want);
     let theirs = json!({ "Effect": "Deny", "Action": "secretsmanager:*", "Resource": "*",

@@ -86,7 +86,7 @@ impl StoreLogin for AwsLogin {
         .collect()
     }
 
-    /// A role is removed from the store: then nobody sees any more that it read in another account.
+    /// A role is removed from the store: then nothing shows any more that it read in another account.
     fn refuse(&self, store: &str, differences: &[Difference]) -> Result<()> {
         match differences.iter().find(|it| it.field.ends_with(".role")) {
             Some(difference) => Err(self.other_account(&format!("the store {store}"), &difference.have)),
@@ -133,7 +133,7 @@ impl AwsLogin {
         account_of(&self.role_arn)
     }
 
-    /// Whoever uses `what` reads by this role now.
+    /// Each user of `what` reads by this role now.
     fn refuse_role(&self, what: &str, role: Option<&str>) -> Result<()> {
         match role.map(account_of) {
             Some(account) if account != self.account() => Err(self.other_account(what, account)),

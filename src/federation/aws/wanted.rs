@@ -97,7 +97,7 @@ pub(super) struct Trusted {
     pub(super) subject: String,
 }
 
-/// `None`: the trust policy has another form. Whom it lets in is not known then: nobody is taken to be let in, and nobody
+/// `None`: the trust policy has another form. Whom it lets in is not known then: no subject is taken to be let in, and none
 /// to be kept out.
 pub(super) fn trusted(settings: &Settings, document: &Value) -> Option<Trusted> {
     let statement = document.get("Statement")?;
@@ -110,7 +110,7 @@ pub(super) fn trusted(settings: &Settings, document: &Value) -> Option<Trusted> 
     policy::same(document, &ours).then(|| Trusted { issuer: issuer.to_owned(), subject: subject.to_owned() })
 }
 
-/// Whether it is known to let in this workload, and nobody else.
+/// Whether it is known to let in this workload, and no other.
 pub(super) fn lets_in_only(settings: &Settings, document: Option<&Value>, workload: &Workload) -> bool {
     let trusted = document.and_then(|document| trusted(settings, document));
     let subject = workload.subject();

@@ -16,7 +16,7 @@ use super::{
 use crate::xml::Element;
 use crate::{federation::Right, retry::Repeat};
 
-/// The keys of the services themselves, which whoever may use the service may use.
+/// The keys of the services themselves, which every user of the service may use.
 const OWN_KEYS: [&str; 2] = ["alias/aws/secretsmanager", "alias/aws/ssm"];
 
 /// Asks as the administrator.

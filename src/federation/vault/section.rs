@@ -191,7 +191,7 @@ impl Section for VaultSection {
         address.into_iter().chain(ca_file).collect()
     }
 
-    /// Whoever has set the same address in the environment has named it.
+    /// The one who set the same address in the environment has chosen it.
     fn directs_alone(&self) -> Vec<(String, String)> {
         let own = self.client.address.as_deref().map(|own| own.trim_end_matches('/'));
         self.directs().into_iter().filter(|(_, value)| own != Some(value.trim_end_matches('/'))).collect()

@@ -1,4 +1,4 @@
-//! The publisher as `deploy/aws` makes it, at an STS that somebody else wrote: SeaweedFS'. It has no stored key, only tokens of its own
+//! The publisher as `deploy/aws` makes it, at an STS of another project: SeaweedFS'. It has no stored key, only tokens of its own
 //! ServiceAccount, which the very documents that it publishes make acceptable. So a careless rotation can lock it out.
 
 use std::fs;
@@ -189,7 +189,7 @@ async fn may_publish(world: &World, job: &Path) -> Checked {
 async fn refuses_others(world: &World, job: &Path) -> Checked {
     let elsewhere = publish(world, job, ELSEWHERE).await?.exits(3)?.says("AccessDenied")?;
     let there = world.s3()?.has(&world.anyone, &format!("{BUCKET}/other-place/openid")).await?;
-    check!(!there, "the job's role wrote elsewhere, and said\n{elsewhere}");
+    check!(!there, "the job's role wrote elsewhere; it printed\n{elsewhere}");
     let probe = token(world, 0, PROBE).await?;
     publish(world, &probe, ISSUER).await?.exits(3)?.says("bucket-credentials").during("the probe's token")?;
     Ok(())
