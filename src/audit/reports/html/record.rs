@@ -36,7 +36,7 @@ pub(super) fn logins(evidence: &Evidence) -> Html {
             "tr",
             [
                 element("th scope=\"row\"", [text(&it.object)]),
-                element("td class=\"fixed\"", [text(&it.provider)]),
+                element("td", [text(&it.provider)]),
                 element("td", [text(it.login)]),
                 element("td", [text(&claimed(it))]),
             ],
