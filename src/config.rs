@@ -154,7 +154,8 @@ impl Settings {
         };
         // Once all of them are known to be base URLs: till then they may hold a password, and are not shown.
         if announcement.is_some() {
-            let of_file = bucket.as_ref().and_then(|bucket| bucket.endpoint.as_deref());
+            let sends = bucket.as_ref().filter(|bucket| bucket.kind.sends_login);
+            let of_file = sends.and_then(|bucket| bucket.endpoint.as_deref());
             trust::refuse_endpoints(&path, of_file.filter(|_| endpoint.is_none()), &providers)?;
         }
         bucket_flags::refuse_idle(common, bucket.as_ref().map(|bucket| bucket.kind))?;

@@ -24,6 +24,8 @@ pub(crate) struct Kind {
     pub(crate) takes: &'static [&'static str],
     /// The environment variable with a short-lived token that is used instead of looking for credentials.
     pub(crate) token_variable: Option<&'static str>,
+    /// Whether a request carries the login itself. A signature of it tells the endpoint nothing.
+    pub(crate) sends_login: bool,
     /// Reads what follows the scheme; otherwise says why it cannot.
     pub(super) parse: fn(&str) -> Result<Place, &'static str>,
     pub(super) connect: Connect,

@@ -126,7 +126,7 @@ fn unnamed_file_directs_no_credentials() {
     let commands =
         [&["setup", "--dry-run"][..], &["teardown", "--yes"], &["verify"], &["publish"], &["audit"]];
     for (settings, setting) in [
-        ("bucket: {url: 's3://acme', endpoint: 'https://s3.evil.example'}", "bucket.endpoint"),
+        ("bucket: {url: 'az://acme/oidc', endpoint: 'https://blob.evil.example'}", "bucket.endpoint"),
         ("bucket: {url: 'gs://acme', endpoint: 'https://storage.evil.example'}", "bucket.endpoint"),
         (
             "google: {project: acme-prod, endpoints: {iam: 'https://iam.evil.example'}}",

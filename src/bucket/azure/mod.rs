@@ -41,6 +41,7 @@ pub(super) const KIND: Kind = Kind {
     form: "az://ACCOUNT/CONTAINER[/PREFIX]",
     takes: &["--endpoint"],
     token_variable: None,
+    sends_login: true,
     parse: names::parse,
     connect: |settings, http| {
         let tokens = Tokens::find(http, config::environment).map_err(of_the_bucket);
