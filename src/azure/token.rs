@@ -62,10 +62,7 @@ impl Token {
 
     /// `Authorization`, as a bearer token (RFC 6750).
     pub(super) fn header(&self) -> Result<HeaderValue> {
-        let value = HeaderValue::from_str(&format!("Bearer {}", self.secret.expose()));
-        let mut value = value.map_err(|_| crate::secret::unsendable("the token of Microsoft Entra"))?;
-        value.set_sensitive(true);
-        Ok(value)
+        self.secret.bearer("the token of Microsoft Entra")
     }
 }
 
