@@ -144,7 +144,7 @@ impl Settings {
             let message = format!("{} is not read: {} is there too", other.display(), path.display());
             Warning::new(Code::ConfigName, message)
         });
-        let announced = config.is_none() && document.is_some();
+        let unnamed = config.is_none() && document.is_some();
         let (document, sources) = Sources::read(document, &path, environment)?;
         let ca_file = ca_file.clone().or(document.as_ref().and_then(|it| it.file.tls.ca_file.clone()));
         let ca_pem = ca_file.as_deref().map(ca_text).transpose()?;
@@ -156,7 +156,7 @@ impl Settings {
             ca_pem: ca_pem.as_deref(),
         })?;
         let announcement = document.as_ref().and_then(|document| {
-            document.announcement(&sources.announced(announced.then_some(&path)), &providers)
+            document.announcement(&sources.announced(unnamed.then_some(&path)), &providers)
         });
         let file = document.unwrap_or_default().file;
         let issuer = match issuer.as_deref().or(file.issuer.as_deref()) {
@@ -183,6 +183,13 @@ impl Settings {
             }
             None => None,
         };
+        // Once all of them are known to be base URLs: till then they may hold a password, and are not shown.
+        if unnamed {
+            let sends = bucket.as_ref().filter(|bucket| bucket.kind.sends_login);
+            let of_file = sends.and_then(|bucket| bucket.endpoint.as_deref());
+            let of_file = of_file.filter(|_| endpoint.is_none());
+            trust::refuse_endpoints(&path, of_file, &providers, |setting| sources.is_of_user(setting))?;
+        }
         bucket_flags::refuse_idle(common, bucket.as_ref().map(|bucket| bucket.kind))?;
         // What lies in a bucket is published: what cannot be is refused before any work.
         if let (Some(issuer), true, false) = (&issuer, bucket.is_some(), providers.give_keys()) {

@@ -86,6 +86,8 @@ pub(crate) enum SchemaOf {
     Plan,
     /// The result of audit
     Audit,
+    /// The result of audit diff
+    AuditDiff,
     /// The file of audit --exceptions
     Exceptions,
     /// The result of coupling

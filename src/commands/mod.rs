@@ -1,6 +1,7 @@
 //! One file per command: observe, decide, show, act.
 
 pub(crate) mod audit;
+mod audit_diff;
 mod completions;
 pub(crate) mod config;
 pub(crate) mod coupling;
@@ -32,22 +33,12 @@ pub(crate) mod teardown;
 pub(crate) mod verify;
 mod version;
 
+pub(crate) use crate::exit::Exit;
 use crate::{
-    cli::{Command, Common},
+    cli::{AuditArgs, AuditCommand, Command, Common},
     error::Result,
     report::Report,
 };
-
-/// How a command that could be carried out ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Exit {
-    /// Exit code 0.
-    Clean,
-    /// Exit code 1: a failed check, or a pending change.
-    Found,
-    /// Exit code 3: nothing was found, but not everything could be looked at.
-    Incomplete,
-}
 
 /// The commands that read no settings and ask no one; `None`: it is none of them.
 pub(crate) fn without_settings(
@@ -56,6 +47,7 @@ pub(crate) fn without_settings(
     report: &mut Report<'_>,
 ) -> Option<Result<Exit>> {
     Some(match command {
+        Command::Audit(AuditArgs { command: Some(AuditCommand::Diff(args)), .. }) => audit_diff::run(args, report),
         Command::Completions(args) => completions::run(args, report),
         Command::Config(args) => return config::without_settings(args, common, report),
         Command::Explain(args) => explain::run(args, report),

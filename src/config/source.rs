@@ -76,6 +76,11 @@ impl Sources {
         Ok((Some(Document::parse(&text, path)?), sources))
     }
 
+    /// Whether a variable sets it. What the file says of it then has no effect.
+    pub(super) fn is_of_user(&self, setting: &str) -> bool {
+        self.environment.iter().any(|one| one.setting.path == setting)
+    }
+
     /// The file, if it is to be announced, and the variables.
     pub(super) fn announced(&self, file: Option<&PathBuf>) -> String {
         let file = file.map(|path| path.display().to_string());
