@@ -47,7 +47,9 @@ pub(crate) fn without_settings(
     report: &mut Report<'_>,
 ) -> Option<Result<Exit>> {
     Some(match command {
-        Command::Audit(AuditArgs { command: Some(AuditCommand::Diff(args)), .. }) => audit_diff::run(args, report),
+        Command::Audit(AuditArgs { command: Some(AuditCommand::Diff(args)), .. }) => {
+            audit_diff::run(args, report)
+        }
         Command::Completions(args) => completions::run(args, report),
         Command::Config(args) => return config::without_settings(args, common, report),
         Command::Explain(args) => explain::run(args, report),
