@@ -37,6 +37,7 @@ use crate::{
     cluster::{ServiceAccount, snapshot::Mode},
     commands::render::RenderArgs,
     redact,
+    report::When,
 };
 
 /// Let a self-managed Kubernetes cluster log in to clouds with its own short-lived tokens
@@ -261,6 +262,10 @@ pub(crate) struct Common {
     #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "General")]
     pub(crate) verbose: u8,
 
+    /// Color of the text; JSON and files hold none
+    #[arg(long, value_enum, default_value_t = When::Auto, value_name = "WHEN", global = true, help_heading = "General")]
+    pub(crate) color: When,
+
     /// Issuer: `iss`, byte for byte; by default the bucket's public URL and prefix, else the issuer that the cluster signs
     #[arg(long, value_name = "URL", global = true, help_heading = "Issuer and bucket")]
     pub(crate) issuer: Option<String>,
@@ -318,6 +323,10 @@ pub(crate) struct Common {
     /// The cluster signs with an external signer (KEP-740), which names its keys freely
     #[arg(long, global = true, help_heading = "Cluster")]
     pub(crate) external_signer: bool,
+
+    /// Print only errors and how the run ended. A question still shows what it is about
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "General")]
+    pub(crate) quiet: bool,
 }
 
 fn parse_service_account(text: &str) -> Result<ServiceAccount, String> {

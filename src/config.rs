@@ -118,6 +118,8 @@ impl Settings {
             config,
             output: _,
             verbose: _,
+            quiet: _,
+            color: _,
             issuer,
             bucket: bucket_url,
             endpoint,

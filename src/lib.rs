@@ -79,7 +79,12 @@ mod watch;
 mod xml;
 mod yaml;
 
-use std::{ffi::OsString, io, process::ExitCode, time::SystemTime};
+use std::{
+    ffi::OsString,
+    io::{self, IsTerminal},
+    process::ExitCode,
+    time::SystemTime,
+};
 
 use serde_json::json;
 
@@ -89,7 +94,7 @@ use crate::{
     config::Settings,
     error::{Code, Error, Kind, Result},
     interrupt::Interrupt,
-    report::{Lines, Report},
+    report::{Colour, Lines, Report, When, Wish},
 };
 
 /// Runs the program with these arguments and gives back its exit code.
@@ -100,18 +105,23 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     config::remember_environment(config::environment);
     let mut cli = match Cli::read(arguments.iter().cloned()) {
         Ok(cli) => cli,
-        Err(error) => return cli::refused(error),
+        Err(error) => {
+            let when = When::asked(arguments.iter().filter_map(|argument| argument.to_str()));
+            return cli::refused(error, colour(when).messages);
+        }
     };
     cli.remember(arguments.iter().skip(1));
     traces(cli.common.verbose);
     let (mut data, mut messages) = (io::BufWriter::new(io::stdout()), io::stderr());
     let interrupt = Interrupt::new();
     let mut report = Report::new(cli.common.output, cli.common.verbose > 0, &mut data, &mut messages)
-        .interrupted_by(&interrupt);
+        .interrupted_by(&interrupt)
+        .coloured(colour(cli.common.color))
+        .quiet(cli.common.quiet);
     let exit = match execute(&mut cli, &mut report) {
         Ok(exit) => exit.code(),
         Err(error) if error.kind == Kind::Declined => {
-            report.progress(&error.message);
+            report.say(&error.message);
             report.json(cli.command.name(), json!({ "outcome": "declined" }));
             1
         }
@@ -134,6 +144,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             report.error(cli.command.name(), &error);
             ExitCode::from(3)
         }
+    }
+}
+
+/// Which of the two streams get colour.
+fn colour(when: When) -> Colour {
+    let wish = Wish::read(|name| Some(config::environment(name)?.to_string_lossy().into_owned()));
+    Colour {
+        data: wish.colours(when, io::stdout().is_terminal()),
+        messages: wish.colours(when, io::stderr().is_terminal()),
     }
 }
 

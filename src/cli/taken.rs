@@ -14,7 +14,11 @@ use super::{Cli, output};
 
 /// Flags by their IDs, and the commands that have a use for them, with their subcommands. What is not listed is taken by
 /// every command.
-const TAKEN_BY: [(&[&str], &[&str]); 7] = [
+const TAKEN_BY: [(&[&str], &[&str]); 8] = [
+    (
+        &["quiet"],
+        &["setup", "apply", "publish", "verify", "doctor", "keys wait", "keys revoke", "audit", "teardown"],
+    ),
     (
         &["issuer", "bucket", "endpoint", "region", "addressing", "public_url"],
         &[

@@ -122,6 +122,8 @@ fn flags(common: &Common) -> Vec<(&'static str, &'static str, Value)> {
         config: _,
         output: _,
         verbose: _,
+        quiet: _,
+        color: _,
         issuer,
         bucket,
         endpoint,

@@ -19,6 +19,7 @@ mod buckets;
 mod canary;
 mod cluster_refused;
 mod cluster_side;
+mod colour;
 mod config;
 mod coupling;
 mod doctor;

@@ -34,7 +34,7 @@ use crate::{
     http::Http,
     plan::apply,
     publication::{Kept, location::DocumentLocation},
-    report::Report,
+    report::{Line, Report, Tone},
     secret_store::{self, Given, Planned, StoreName, role_name},
     warning::Warning,
 };
@@ -126,16 +126,18 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
     let pending = summary.pending();
     saved::save_or_check(&args.plan, &whole, report)?;
     if pending == 0 {
-        report.line("nothing to remove");
+        report.result("nothing to remove");
         return Ok(Exit::Clean);
     }
-    report.line(format_args!("\n{summary}"));
+    let summary = Line::marked(Tone::Title, format_args!("\n{summary}"));
     if args.dry_run || args.plan.is_saved() {
+        report.result(summary);
         return Ok(Exit::Found);
     }
+    report.line(summary);
     prompt::confirm(report, args.yes, &format!("Remove {} ({})", prompt::these(pending), report.target()))?;
     act(plan, &cluster, bucket.as_deref(), report).await?;
-    report.line(format_args!("removed: what keyless made for {issuer} is gone; what stays is named above"));
+    report.result(format_args!("removed: what keyless made for {issuer} is gone; what stays is named above"));
     Ok(Exit::Clean)
 }
 
