@@ -117,6 +117,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut report = Report::new(cli.common.output, cli.common.verbose > 0, &mut data, &mut messages)
         .interrupted_by(&interrupt)
         .coloured(colour(cli.common.color))
+        .wrapped(width())
         .quiet(cli.common.quiet);
     let exit = match execute(&mut cli, &mut report) {
         Ok(exit) => exit.code(),
@@ -154,6 +155,12 @@ fn colour(when: When) -> Colour {
         data: wish.colours(when, io::stdout().is_terminal()),
         messages: wish.colours(when, io::stderr().is_terminal()),
     }
+}
+
+/// Columns of the terminal that the result goes to; `None`: it goes elsewhere.
+fn width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    Some(size.ws_col.into()).filter(|columns| *columns > 0)
 }
 
 /// One thread: everything here waits for the network.

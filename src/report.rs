@@ -5,11 +5,11 @@
 
 mod colour;
 mod line;
+mod shared;
 
 use std::{
     fmt,
     io::{self, Write},
-    sync::{Mutex, PoisonError},
 };
 
 use serde_json::{Value, json};
@@ -18,6 +18,7 @@ use self::line::shown;
 pub(crate) use self::{
     colour::{Tone, When, Wish},
     line::Line,
+    shared::{Lines, SharedReport},
 };
 use crate::{
     audit::Format,
@@ -52,6 +53,8 @@ pub(crate) struct Report<'a> {
     /// What is held back of a quiet run, until a question needs it.
     held: Option<Vec<Held>>,
     colour: Colour,
+    /// Columns of the terminal that the result goes to.
+    width: Option<usize>,
     target: Target,
     /// The line that names it, once it was printed.
     named: String,
@@ -74,6 +77,7 @@ impl<'a> Report<'a> {
             verbose,
             held: None,
             colour: Colour::default(),
+            width: None,
             target: Target::default(),
             named: String::new(),
             data,
@@ -86,6 +90,12 @@ impl<'a> Report<'a> {
     /// With colour in either stream, where it is a text.
     pub(crate) fn coloured(mut self, colour: Colour) -> Self {
         self.colour = colour;
+        self
+    }
+
+    /// With long lines wrapped, where the result goes to a terminal of so many columns.
+    pub(crate) fn wrapped(mut self, width: Option<usize>) -> Self {
+        self.width = width;
         self
     }
 
@@ -135,7 +145,7 @@ impl<'a> Report<'a> {
     /// control character is shown as an escape, because it may come from outside.
     pub(crate) fn line(&mut self, line: impl Into<Line>) {
         if self.output == Output::Text {
-            let line = line.into().shown(self.colour.data);
+            let line = line.into().shown(self.colour.data, self.width);
             match &mut self.held {
                 Some(held) => held.push(Held::Data(line)),
                 None => self.write(&line),
@@ -146,7 +156,7 @@ impl<'a> Report<'a> {
     /// A line that says how the run ended, in text form only. A quiet run shows it, too.
     pub(crate) fn result(&mut self, line: impl Into<Line>) {
         if self.output == Output::Text {
-            let line = line.into().shown(self.colour.data);
+            let line = line.into().shown(self.colour.data, self.width);
             match self.held {
                 Some(_) => self.write(line.trim_start_matches('\n')),
                 None => self.write(&line),
@@ -351,38 +361,6 @@ pub(crate) fn printable(what: &str, document: String) -> Result<String> {
     Err(Error::failed(Code::SecretInDocument, format!("{what} would hold a secret, in line {number}"))
         .caused_by(redact::line(line.trim()))
         .hint("keep it in a Secret that the object names, or take it out where it comes from"))
-}
-
-/// Writes lines that come from elsewhere, e.g. the traces of libraries, the way [`Report`] does.
-pub(crate) struct Lines<W>(pub(crate) W);
-
-impl<W: Write> Write for Lines<W> {
-    /// `text` is one or more whole lines.
-    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-        let lines = String::from_utf8_lossy(text);
-        let lines: Vec<_> = lines.trim_end_matches('\n').split('\n').map(redact::line).collect();
-        writeln!(self.0, "{}", lines.join("\n"))?;
-        Ok(text.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-}
-
-/// A report that several futures write to at the same time.
-pub(crate) struct SharedReport<'r, 'a>(Mutex<&'r mut Report<'a>>);
-
-impl<'r, 'a> SharedReport<'r, 'a> {
-    pub(crate) fn new(report: &'r mut Report<'a>) -> Self {
-        Self(Mutex::new(report))
-    }
-
-    /// As [`Report::progress`].
-    pub(crate) fn progress(&self, line: impl fmt::Display) {
-        // A poisoned lock is harmless: a line is written whole or not at all.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).progress(line);
-    }
 }
 
 #[cfg(test)]

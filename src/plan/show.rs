@@ -21,13 +21,13 @@ impl Step {
         let verb = self.action.name();
         let text = format!("{mark} {verb:<8}{}: {}", self.name, self.reason);
         let mut lines = vec![match tone {
-            Some(tone) => Line::marked(tone, text),
-            None => Line::from(text),
+            Some(tone) => Line::marked(tone, text).hanging(4),
+            None => Line::from(text).hanging(4),
         }];
-        lines.extend(self.field_lines().into_iter().map(Line::from));
-        if !self.requires.is_empty() {
-            lines.push(format!("    needs {}", self.requires.join(", ")).into());
-        }
+        let needs = format!("    needs {}", self.requires.join(", "));
+        let needs = Some(needs).filter(|_| !self.requires.is_empty());
+        let below = self.field_lines().into_iter().chain(needs);
+        lines.extend(below.map(|line| Line::from(line).hanging(6)));
         lines
     }
 

@@ -98,7 +98,7 @@ impl Finding {
     pub(crate) fn lines(&self) -> Vec<Line> {
         match &self.outcome {
             Outcome::Passed(seen) => {
-                vec![Line::marked(Tone::Good, format_args!("ok    {}: {seen}", self.subject))]
+                vec![Line::marked(Tone::Good, format_args!("ok    {}: {seen}", self.subject)).hanging(6)]
             }
             Outcome::Skipped(why) => {
                 vec![Line::marked(Tone::Changed, format_args!("skip  {}: {why}", self.subject))]
@@ -108,7 +108,7 @@ impl Finding {
                     if self.is_failed() { ("FAIL", Tone::Error) } else { ("warn", Tone::Warning) };
                 let text = format!("{mark}  {}: {seen}  [{}]", self.subject, self.check);
                 vec![
-                    Line::marked(tone, text),
+                    Line::marked(tone, text).hanging(6),
                     format!("        cause:  {cause}").into(),
                     format!("        remedy: {remedy}").into(),
                 ]

@@ -1,6 +1,6 @@
 //! Colour, and how little a run prints that is asked to be quiet.
 
-use std::io::Write;
+use std::{io::Write, process::Stdio};
 
 use crate::{
     terminal::Terminal,
@@ -164,4 +164,30 @@ fn quiet_is_refused_where_idle() {
         let ran = world.run(arguments).ends(2);
         assert!(ran.err.contains("--quiet"), "{arguments:?}: {}", ran.err);
     }
+}
+
+/// On a terminal of so many columns, without what asks for color.
+fn on_terminal(world: &World, columns: u16, arguments: &[&str]) -> String {
+    let (person, program) = crate::terminal::screen(columns);
+    let mut command = world.command(arguments);
+    let mut child = command.env("NO_COLOR", "1").stdout(program).stderr(Stdio::null()).spawn().unwrap();
+    drop(command);
+    let text = crate::terminal::shown(person);
+    child.wait().unwrap();
+    text
+}
+
+#[test]
+fn plan_is_wrapped_on_terminals_alone() {
+    let world = World::new(1);
+    let bucket = format!("file://{}", world.www.display());
+    let arguments = ["publish", "--dry-run", "--bucket", &bucket, "--issuer", ISSUER, "--ca-file", "ca.pem"];
+    let piped = world.run(&arguments).ends(1).out;
+    let steps = |text: &str| text.lines().filter(|line| line.starts_with("+ create")).count();
+    assert_eq!((steps(&piped), piped.lines().filter(|line| line.len() > 60).count() > 1), (2, true));
+    let narrow = on_terminal(&world, 60, &arguments);
+    assert!(narrow.lines().count() > piped.lines().count(), "{narrow}");
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(words(&narrow), words(&piped));
+    assert_eq!(on_terminal(&world, 500, &arguments), piped);
 }

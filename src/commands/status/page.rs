@@ -3,8 +3,13 @@
 use serde_json::{Value, json};
 
 use super::next::next;
-use crate::target::ClusterTarget;
+use crate::{
+    report::{Line, Tone},
+    target::ClusterTarget,
+};
 
+/// The title of what to do.
+const NEXT: &str = "Next";
 /// As many stores as fit on a screen.
 const MOST_STORES: usize = 12;
 /// What the count of this page is worth.
@@ -117,9 +122,14 @@ impl Page {
         keys && credentials && stores && documents && self.cluster.uid.is_some()
     }
 
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub(super) fn lines(&self) -> Vec<Line> {
         let mut lines = Vec::new();
-        let mut say = |title: &str, text: String| lines.push(format!("{title:12} {text}"));
+        let mut say = |title: &str, text: String| {
+            let text = format!("{title:12} {text}");
+            let line = if title.is_empty() { Line::from(text) } else { Line::marked(Tone::Title, text) };
+            // What is to be done is a command to copy.
+            lines.push(if title == NEXT { line } else { line.hanging(13) });
+        };
         say("Cluster", self.cluster_in_words());
         say("Issuer", self.documents.in_words(Documents::in_words));
         say("Keys", self.keys.in_words(Keys::in_words));
@@ -138,7 +148,7 @@ impl Page {
                 .take(MOST_STORES)
                 .for_each(|unread| say("", format!("could not be read: {unread}")));
         }
-        say("Next", next(self).to_string());
+        say(NEXT, next(self).to_string());
         lines
     }
 
