@@ -18,6 +18,7 @@ mod plan;
 mod retire;
 mod retire_shown;
 mod retire_steps;
+mod seat;
 mod settings_file;
 mod several;
 mod shared;
@@ -28,17 +29,19 @@ use serde_json::{Value, json};
 
 pub(super) use self::members::shown;
 use self::{
-    act::{Act, Keys, Seat},
+    act::Act,
     decide::{Decided, decide},
     members::{Member, NotMoved, Shared, ends_all},
     outcome::Farewell,
+    retire::Retirement,
+    seat::{Keys, Seat},
     settings_file::SettingsFile,
     shared::share,
 };
 use super::{
     Exit, issuer, naming,
     objects::Sight,
-    prompt,
+    prompt, publish,
     resolve::resolve_asking,
     rights::Rights,
     saved,
@@ -52,10 +55,11 @@ use crate::{
     federation::Purpose,
     http::Http,
     publication::{
-        Kept, Known, Publication,
+        Kept, Known, Publication, PublicationPlan,
         live::{self, Silence},
     },
     report::Report,
+    retirement::remaining::{self, Remaining},
     secret_store::StoreName,
 };
 
@@ -123,6 +127,7 @@ pub(crate) async fn run(
             None => "keyless setup --undo".to_owned(),
         },
         retire: args.retire_key,
+        was_blocked: true,
         undoes: true,
     };
 
@@ -225,11 +230,15 @@ pub(crate) async fn run(
             };
             exits.push(with_rights(exit, &member.rights, &stores.flags(), report));
         }
+        let retirements = plan.stores.iter().filter_map(|part| part.retirement.as_ref());
+        tell_remaining(retirements.flat_map(Retirement::remaining), &mut shown, report);
+        exits.push(of_keys(documents.as_ref(), &kept, report));
         return Ok(ended(shown, with_left(worst(exits), partial, report), report));
     }
     report.line(format_args!("\n{}", whole.summary()));
     if shows_only {
-        return Ok(ended(shown, with_left(Exit::Found, partial, report), report));
+        let exit = worst([Exit::Found, of_keys(documents.as_ref(), &kept, report)]);
+        return Ok(ended(shown, with_left(exit, partial, report), report));
     }
     if plan.stores.iter().any(|part| !part.obstacles.is_empty()) && args.to.is_some() && !args.yes {
         report.progress("What is marked with ! reads something else, or nothing, after the change.");
@@ -253,15 +262,21 @@ pub(crate) async fn run(
     };
     // The rest of the plan is what stores share.
     let seats = members.into_iter().zip(std::mem::take(&mut plan.stores));
-    let seats: Vec<_> = seats
-        .map(|(member, part)| Seat { farewell: farewell_of(&member.store), member, part, failed: None })
+    let mut seats: Vec<_> = seats
+        .map(|(member, part)| {
+            let farewell = farewell_of(&member.store);
+            Seat::new(member, part, farewell)
+        })
         .collect();
     let keys = Keys { documents: documents.as_mut(), kept: &mut kept };
-    let exits = act.run(&plan, keys, seats, report).await?;
+    let exits = act.run(&plan, keys, &mut seats, report).await?;
     for (exit, store) in exits.iter().zip(shown["stores"].as_array_mut().into_iter().flatten()) {
         store["outcome"] = json!(exit.outcome());
     }
-    Ok(ended(shown, with_left(worst(exits), partial, report), report))
+    tell_remaining(seats.into_iter().flat_map(|seat| seat.remaining), &mut shown, report);
+    let keys = of_keys(documents.as_ref(), &kept, report);
+    let exit = worst(exits.into_iter().chain([keys]));
+    Ok(ended(shown, with_left(exit, partial, report), report))
 }
 
 /// What is meant for one store, with several.
@@ -302,6 +317,30 @@ fn with_left(exit: Exit, is_partial: bool, report: &mut Report<'_>) -> Exit {
     }
     report.line("\nNot every store is moved: see what is named as not moved, or as not looked at.");
     Exit::Incomplete
+}
+
+/// What `keyless publish` would end with: the same keys, the same ledger.
+fn of_keys(documents: Option<&PublicationPlan<'_>>, kept: &Kept, report: &mut Report<'_>) -> Exit {
+    let exit = match documents {
+        Some(plan) => publish::exit(plan, false),
+        None if kept.is_doubtful() => Exit::Incomplete,
+        None => Exit::Clean,
+    };
+    match exit {
+        Exit::Clean => {}
+        Exit::Found => report.line("\nA person has to look at the published keys: see the warnings, and keyless keys."),
+        Exit::Incomplete => report.line(
+            "\nNot everything could be established of the keys: see the warnings. What is known was used, and no key was removed for it.",
+        ),
+    }
+    exit
+}
+
+/// How many long-lived credentials remain of those that the stores used before: whether or not this run was asked to end them.
+fn tell_remaining(all: impl Iterator<Item = Remaining>, shown: &mut Value, report: &mut Report<'_>) {
+    let all = remaining::distinct(all);
+    report.lines(remaining::line(&all));
+    shown["remaining"] = remaining::to_json(&all);
 }
 
 /// Of several stores: what could not be established counts most.
