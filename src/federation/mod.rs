@@ -88,6 +88,13 @@ pub(crate) trait Federation: Display + Send + Sync {
     /// The way back: bindings first, then what they name. Only what is marked as ours.
     async fn withdraw<'p>(&'p self, want: &Trust) -> Result<Vec<Withdrawn<Box<dyn Act + 'p>>>>;
 
+    /// The workloads that have a login of their own there by what is ours, whether or not anything uses it: as far as it can
+    /// be seen. Of `want`, the cluster counts, and the rights that tell where to look.
+    async fn logins(&self, want: &Trust) -> Result<Vec<Workload>> {
+        let _ = want;
+        Ok(Vec::new())
+    }
+
     /// What a token for this provider must carry as its only audience.
     async fn audience(&self) -> Result<String>;
 

@@ -353,3 +353,53 @@ fn teardown_removes_what_several_got() {
     assert_eq!((account("keyless-gcp"), account("keyless-other")), (None, None));
     assert_eq!((estate.readers("db"), estate.readers("api")), (Vec::new(), Vec::new()));
 }
+
+/// The settings file names no store after a run about several: every command finds them.
+#[test]
+fn later_commands_know_all_stores() {
+    let estate = two();
+    estate.set_up(&BOTH, &["--retire-key"]).ends(0);
+    assert!(!estate.settings_text().contains("store:"), "{}", estate.settings_text());
+    let shown = estate.run(&["verify", "-o", "json"]).ends(0).json();
+    let stores: Vec<_> = shown["stores"].as_array().unwrap().iter().map(|it| &it["store"]).collect();
+    assert_eq!(stores, [&json!("ClusterSecretStore gcp"), &json!("ClusterSecretStore other")]);
+    estate.run(&["publish"]).ends(0);
+    let planned = estate.run(&["teardown", "--dry-run"]).ends(1);
+    assert!(planned.out.contains("- delete  pool "), "{}", planned.out);
+    for named in ["keyless-gcp", "keyless-other"] {
+        assert!(planned.out.contains(&format!("ServiceAccount external-secrets/{named}")), "{}", planned.out);
+    }
+    writes_what_it_shows(&estate, &["teardown"]);
+    let account =
+        |name: &str| estate.world.cluster.object("v1", "ServiceAccount", Some("external-secrets"), name);
+    assert_eq!((account("keyless-gcp"), account("keyless-other")), (None, None));
+    assert_eq!((estate.readers("db"), estate.readers("api")), (Vec::new(), Vec::new()));
+    estate.run(&["teardown", "--yes"]).ends(0).says("nothing to remove");
+}
+
+/// What was made for a store that is gone by now, and nothing else.
+#[test]
+fn unused_account_loses_its_roles() {
+    let estate = two();
+    estate.set_up(&BOTH, &["--retire-key"]).ends(0);
+    estate.run(&["teardown", "--unused", "--yes"]).ends(0).says("nothing to remove");
+    estate.world.cluster.remove_object(ESO, "ClusterSecretStore", None, "other");
+    reads_through(&estate, "gcp", "api", "1h");
+    let planned = estate.run(&["teardown", "--unused", "--dry-run"]).ends(1);
+    assert!(
+        planned.out.contains("keyless-other")
+            && !planned.out.contains("from system:serviceaccount:external-secrets:keyless-gcp"),
+        "{}",
+        planned.out
+    );
+    forget(&estate);
+    estate.run(&["teardown", "--unused", "--yes"]).ends(0);
+    let calls = estate.google.faults().requests();
+    assert!(!calls.iter().any(|call| call.method == "DELETE"), "{calls:?}");
+    assert_eq!(estate.readers("api"), [""; 0]);
+    assert_eq!(estate.readers("db"), ["external-secrets:keyless-gcp"]);
+    let account =
+        |name: &str| estate.world.cluster.object("v1", "ServiceAccount", Some("external-secrets"), name);
+    assert!(account("keyless-gcp").is_some() && account("keyless-other").is_none());
+    estate.run(&["teardown", "--unused", "--yes"]).ends(0).says("nothing to remove");
+}

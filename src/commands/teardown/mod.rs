@@ -3,6 +3,7 @@
 mod documents;
 mod others;
 mod plan;
+mod unused;
 mod whose;
 
 use std::collections::BTreeSet;
@@ -43,14 +44,14 @@ use crate::{
 pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut Report<'_>) -> Result<Exit> {
     let http = Http::new(&settings.additional_roots)?;
     let Sight { cluster, estate, observed, cluster_id, .. } = Sight::take(settings, report).await?;
-    let stores = Stores::naming(&args.store);
+    let stores = stores(args, settings, &estate);
     let resolved = resolved(&stores, settings, &estate, &cluster_id, report)?;
     if let Some(resolved) = &resolved {
         report.about_account(Some(resolved.provider.account()));
     }
     let bucket = match &settings.bucket {
-        Some(bucket) => Some(bucket::connect(bucket, &http).await?),
-        None => None,
+        Some(bucket) if !args.unused => Some(bucket::connect(bucket, &http).await?),
+        _ => None,
     };
     let place = match &bucket {
         Some(bucket) => Some(DocumentLocation::resolve(settings, bucket.as_ref())?),
@@ -69,23 +70,53 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
     let mut planned = Vec::new();
     if let Some(resolved) = &resolved {
         let trust = resolved.trust(issuer.clone(), cluster_id, &observed, None, &Kept::default())?;
-        let identities = identities(&stores, settings, resolved, &estate)?;
+        let mut identities = match args.unused {
+            true => Vec::new(),
+            false => identities(&stores, settings, resolved, &estate)?,
+        };
         let named = account_of_settings(&stores, settings, resolved, &estate);
         for provider in &providers {
             let provider = provider.as_ref();
             let mut workloads = Vec::new();
             for Identity { store, account, settings } in &identities {
+                let Some(store) = store else { continue };
                 let rights = ever_named(&estate, settings, store, provider);
                 let naming = naming(provider, named.as_ref(), account, &estate).await?;
                 workloads.push(Workload::new(account.clone(), naming).granting(rights, BTreeSet::new()));
             }
             let login = provider.store_login().await?;
-            let used_by = others::logging_in(&stores, &estate, login.as_ref());
+            let used_by = match args.unused {
+                true => others::all_logging_in(&estate, login.as_ref()),
+                false => others::logging_in(&stores, &estate, login.as_ref()),
+            };
             // What is granted to an account that others use is theirs.
             let goes = |workload: &Workload| {
                 used_by.is_empty() || !others::use_account(&stores, &estate, &workload.account)
             };
-            let parts = provider.withdraw(&trust.clone().of(workloads.into_iter().filter(goes))).await?;
+            let mut want = trust.clone().of(workloads.into_iter().filter(goes));
+            let look = unused::Look {
+                estate: &estate,
+                stores: &stores,
+                settings,
+                provider,
+                login: login.as_ref(),
+                only_unused: args.unused,
+                is_whole: args.store.is_empty(),
+            };
+            for workload in look.unused(&want).await? {
+                let account = &workload.account;
+                // The second role of an account goes without it.
+                let goes = !args.unused || !others::are_using(&estate, account);
+                if goes && !identities.iter().any(|known| known.account == *account) {
+                    let account = account.clone();
+                    identities.push(Identity { store: None, account, settings: settings.clone() });
+                }
+                want.workloads.push(workload);
+            }
+            let parts = match args.unused && want.workloads.is_empty() {
+                true => Vec::new(),
+                false => provider.withdraw(&want).await?,
+            };
             let parts = match used_by.as_slice() {
                 [] => parts,
                 others => {
@@ -95,8 +126,9 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
             };
             withdrawals.push(Withdrawal { provider, parts, login, used_by });
         }
+        let ending = if args.unused { Stores::naming(&[]) } else { stores.clone() };
         for identity in &identities {
-            let objects = objects_of(&cluster, &estate, identity, &stores, &withdrawals).await?;
+            let objects = objects_of(&cluster, &estate, identity, &ending, &withdrawals).await?;
             // What stores share is shown once.
             let known: Vec<_> = planned.iter().map(|it: &Planned| it.object().to_owned()).collect();
             planned.extend(objects.into_iter().filter(|it| !known.iter().any(|known| known == it.object())));
@@ -113,7 +145,10 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
     };
     let mut warnings = plan::dangling(&withdrawals, signed.as_str(), issuer.as_str());
     warnings.extend(plan::not_seen(&estate));
-    let orphans = Orphan::all(&estate, &withdrawals, &planned);
+    let orphans = match args.unused {
+        true => Vec::new(),
+        false => Orphan::all(&estate, &withdrawals, &planned),
+    };
     let plan = Plan { withdrawals, objects: planned, orphans, bucket: in_bucket, warnings };
 
     plan.show(report);
@@ -135,7 +170,11 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
     }
     prompt::confirm(report, args.yes, &format!("Remove {} ({})", prompt::these(pending), report.target()))?;
     act(plan, &cluster, bucket.as_deref(), report).await?;
-    report.line(format_args!("removed: what keyless made for {issuer} is gone; what stays is named above"));
+    match args.unused {
+        true => report.line("removed: what no store uses any more is gone; what stays is named above"),
+        false => report
+            .line(format_args!("removed: what keyless made for {issuer} is gone; what stays is named above")),
+    }
     Ok(Exit::Clean)
 }
 
@@ -169,6 +208,14 @@ async fn act(
         }
     }
     Ok(())
+}
+
+/// Those of --store. Where the settings name no store, because several were set up in one run: all of them.
+fn stores(args: &TeardownArgs, settings: &Settings, estate: &Estate) -> Stores {
+    match args.store.as_slice() {
+        [] => Stores::of_settings(settings, estate),
+        named => Stores::naming(named),
+    }
 }
 
 /// What was set up; `None` where it was only documents. An operator that is gone by now keeps nothing from being
@@ -206,7 +253,8 @@ fn resolved(
 
 /// A store, and what it logs in with.
 struct Identity {
-    store: StoreName,
+    /// `None`: no store logs in with the account any more.
+    store: Option<StoreName>,
     account: ServiceAccount,
     /// As they are for this store.
     settings: Settings,
@@ -222,12 +270,12 @@ fn identities(
     let one = |store: &StoreName| {
         let settings = stores.settings_of(store, given);
         let account = resolve::workload_of(&settings, estate, store)?;
-        Ok(Identity { store: store.clone(), account, settings })
+        Ok(Identity { store: Some(store.clone()), account, settings })
     };
     match &stores.named {
         Some(named) => named.iter().map(one).collect(),
         None => Ok(vec![Identity {
-            store: resolved.store.clone(),
+            store: Some(resolved.store.clone()),
             account: resolved.workload.clone(),
             settings: settings.clone(),
         }]),
@@ -245,8 +293,14 @@ async fn objects_of(
     let Identity { store, account: workload, .. } = identity;
     let namespace = Some(workload.namespace.as_str());
     let role = role_name(workload);
+    let store = async {
+        match store {
+            Some(store) => cluster.get_object(store.resource(), store.namespace(), store.name()).await,
+            None => Ok(None),
+        }
+    };
     let (store, account, role, role_binding) = futures::try_join!(
-        cluster.get_object(store.resource(), store.namespace(), store.name()),
+        store,
         cluster.get_object(&SERVICE_ACCOUNTS, namespace, &workload.name),
         cluster.get_object(&ROLES, namespace, &role),
         cluster.get_object(&ROLE_BINDINGS, namespace, &role),

@@ -20,10 +20,24 @@ pub(super) fn logging_in(stores: &Stores, estate: &Estate, login: &dyn StoreLogi
     others.map(|store| store.0.describe()).chain(unseen).collect()
 }
 
+/// Where none of them is taken anything from.
+pub(super) fn all_logging_in(estate: &Estate, login: &dyn StoreLogin) -> Vec<String> {
+    let all: Vec<_> = estate.stores.iter().filter(|store| relies_on(store, login)).collect();
+    match all.as_slice() {
+        [] => vec!["perhaps a store that is made later".to_owned()],
+        all => all.iter().map(|store| store.0.describe()).collect(),
+    }
+}
+
 /// Whether something beside the named stores uses this account, as far as it is known.
 pub(super) fn use_account(stores: &Stores, estate: &Estate, account: &ServiceAccount) -> bool {
     let users = secret_store::other_users(estate, account, |store| is_named(stores, store));
     users.is_none_or(|users| !users.is_empty())
+}
+
+/// Whether any store or generator uses this account, as far as it is known.
+pub(super) fn are_using(estate: &Estate, account: &ServiceAccount) -> bool {
+    secret_store::other_users(estate, account, |_| false).is_none_or(|users| !users.is_empty())
 }
 
 /// Whether a store gets nothing afterwards.
@@ -38,6 +52,6 @@ pub(super) fn keep_documents(withdrawals: &[Withdrawal<'_>]) -> Option<String> {
     Some(format!("{} relies on it, and is not named", used.used_by.join(", ")))
 }
 
-fn is_named(stores: &Stores, store: &Store) -> bool {
+pub(super) fn is_named(stores: &Stores, store: &Store) -> bool {
     stores.named.iter().flatten().any(|name| *name == StoreName::of(store))
 }

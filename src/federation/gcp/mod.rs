@@ -311,6 +311,11 @@ impl Federation for Gcp {
         Ok(withdrawn.into_iter().map(|one| one.map(|step| self.act(step))).collect())
     }
 
+    async fn logins(&self, want: &Trust) -> Result<Vec<Workload>> {
+        let (state, _) = self.observe(want, true).await?;
+        Ok(withdraw::logins(want, &state))
+    }
+
     async fn audience(&self) -> Result<String> {
         Ok(self.ids.token_audience(&self.number().await?))
     }

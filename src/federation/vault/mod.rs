@@ -258,6 +258,10 @@ impl Federation for Vault {
         Ok(all)
     }
 
+    async fn logins(&self, want: &Trust) -> Result<Vec<Workload>> {
+        self.marked_logins(&want.cluster_id).await
+    }
+
     async fn suits(&self) -> Result<()> {
         let Settings { address, namespace: Some(namespace), .. } = &self.settings else { return Ok(()) };
         let nowhere = format!("{namespace}/{}", namespaces::NO_SUCH);

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     cluster::ServiceAccount,
     error::{Code, Result},
-    federation::{Federation, Naming, Plan, Right, Trust, Workload},
+    federation::{Federation, Naming, Plan, Right, Subject, Trust, Workload},
 };
 
 impl Settings {
@@ -90,6 +90,33 @@ impl Vault {
         let each = each.into_iter().zip(asked);
         let each = each.map(|(vault, asked)| (vault, asked.beside(&shared))).collect();
         Ok((shared, each))
+    }
+
+    /// Whose roles are named as keyless names them, and give a policy that is marked for this cluster.
+    pub(super) async fn marked_logins(&self, cluster_id: &str) -> Result<Vec<Workload>> {
+        if !self.observe_shared().await?.is_jwt() {
+            return Ok(Vec::new());
+        }
+        let own = format!("{}.", self.settings.role_prefix);
+        let roles = self.roles().await?;
+        let named = roles.iter().filter(|role| **role == self.settings.role || role.starts_with(&own));
+        let marked = named.map(|role| self.marked_login(role, cluster_id));
+        Ok(join_all(marked).await.into_iter().flatten().collect())
+    }
+
+    /// `None`: it is not ours, or cannot be seen.
+    async fn marked_login(&self, role: &str, cluster_id: &str) -> Option<Workload> {
+        let settings = Settings { role: role.to_owned(), ..self.settings.clone() };
+        let vault = Self { api: self.api.naming(&settings), settings };
+        let Asked { role: Ok(Some(reply)), policy: Ok(policy), .. } = vault.ask_role().await else {
+            return None;
+        };
+        let account = Subject::account_of(reply.data()?.get("bound_subject")?.as_str()?)?;
+        let namings = [Naming::AsSet, Naming::FromAccount].into_iter();
+        let mut workloads = namings.map(|naming| Workload::new(account.clone(), naming));
+        let workload = workloads.find(|workload| self.settings.of_workload(workload).role == role)?;
+        let text = text_of(policy.as_ref())?;
+        mark::names_cluster(&text, &vault.settings, cluster_id).then_some(workload)
     }
 
     async fn ask_role(&self) -> Asked {

@@ -156,7 +156,7 @@ fn blocked_key_is_last_word() {
     estate.retired();
 }
 
-/// The plan said that it would be disabled.
+/// Its plan shows the key as disabled at the end.
 #[test]
 fn late_user_of_key_fails_run() {
     let estate = Estate::new();
