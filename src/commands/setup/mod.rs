@@ -12,6 +12,7 @@ mod decide;
 mod found;
 mod hands;
 mod issuer_rollout;
+mod last_lines;
 mod members;
 mod outcome;
 mod plan;
@@ -31,6 +32,7 @@ pub(super) use self::members::shown;
 use self::{
     act::Act,
     decide::{Decided, decide},
+    last_lines::{of_keys, tell_remaining},
     members::{Member, NotMoved, Shared, ends_all},
     outcome::Farewell,
     retire::Retirement,
@@ -41,7 +43,7 @@ use self::{
 use super::{
     Exit, issuer, naming,
     objects::Sight,
-    prompt, publish,
+    prompt,
     resolve::resolve_asking,
     rights::Rights,
     saved,
@@ -55,11 +57,10 @@ use crate::{
     federation::Purpose,
     http::Http,
     publication::{
-        Kept, Known, Publication, PublicationPlan,
+        Kept, Known, Publication,
         live::{self, Silence},
     },
     report::Report,
-    retirement::remaining::{self, Remaining},
     secret_store::StoreName,
 };
 
@@ -317,30 +318,6 @@ fn with_left(exit: Exit, is_partial: bool, report: &mut Report<'_>) -> Exit {
     }
     report.line("\nNot every store is moved: see what is named as not moved, or as not looked at.");
     Exit::Incomplete
-}
-
-/// What `keyless publish` would end with: the same keys, the same ledger.
-fn of_keys(documents: Option<&PublicationPlan<'_>>, kept: &Kept, report: &mut Report<'_>) -> Exit {
-    let exit = match documents {
-        Some(plan) => publish::exit(plan, false),
-        None if kept.is_doubtful() => Exit::Incomplete,
-        None => Exit::Clean,
-    };
-    match exit {
-        Exit::Clean => {}
-        Exit::Found => report.line("\nA person has to look at the published keys: see the warnings, and keyless keys."),
-        Exit::Incomplete => report.line(
-            "\nNot everything could be established of the keys: see the warnings. What is known was used, and no key was removed for it.",
-        ),
-    }
-    exit
-}
-
-/// How many long-lived credentials remain of those that the stores used before: whether or not this run was asked to end them.
-fn tell_remaining(all: impl Iterator<Item = Remaining>, shown: &mut Value, report: &mut Report<'_>) {
-    let all = remaining::distinct(all);
-    report.lines(remaining::line(&all));
-    shown["remaining"] = remaining::to_json(&all);
 }
 
 /// Of several stores: what could not be established counts most.
