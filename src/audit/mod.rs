@@ -5,6 +5,8 @@
 //! What could not be looked at, or is of an unknown kind, is never taken for keyless: it makes the verdict incomplete.
 
 mod catalogue;
+mod claims;
+mod compare;
 mod count;
 mod document;
 mod exceptions;
@@ -13,7 +15,9 @@ mod kind;
 mod leg;
 mod lines;
 mod login;
+mod outcome;
 mod principal;
+mod record;
 mod reports;
 mod rules;
 mod states;
@@ -22,6 +26,7 @@ mod verdict;
 
 pub(crate) use self::{
     catalogue::{Described, catalogue},
+    compare::{Answer, MAX_REPORT, NewSince, Saved, difference, schema as difference_schema},
     document::schema,
     exceptions::{Exceptions, exceptions_schema},
     kind::{LoginKind, login_kind},
@@ -66,6 +71,8 @@ pub(crate) const RULES: &[Rule] = &[
     rules::minting_power::RULE,
 ];
 
+#[cfg(test)]
+mod outputs_tests;
 #[cfg(test)]
 pub(super) mod tests;
 #[cfg(test)]

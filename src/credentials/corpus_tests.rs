@@ -93,7 +93,7 @@ pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-fn look(object: &Value) -> Sightings {
+pub(super) fn look(object: &Value) -> Sightings {
     let mut sightings = Sightings::default();
     sightings.take(object["kind"].as_str().unwrap(), object).expect("it has the form of its kind");
     sightings

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Class, Find, Holder, Kind, Who};
+use super::{Class, Find, Halves, Holder, Kind, Same, Who};
 use crate::cluster::objects::Unseen;
 
 /// Places that are kept of one credential.
@@ -14,12 +14,14 @@ const MOST: usize = 100_000;
 /// Every credential that was seen, and what was looked at.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sightings {
-    all: BTreeMap<(Who, Class), Sighting>,
+    all: BTreeMap<(Who, Halves, Class), Sighting>,
     pub(crate) unseen: BTreeSet<Unseen>,
     /// How many objects of each kind were looked through.
     pub(crate) looked: BTreeMap<String, usize>,
     /// Secrets without anything that is known.
     pub(crate) unmanaged: usize,
+    /// Those of them that say that an ExternalSecret owns them.
+    pub(crate) owned: BTreeSet<Same>,
 }
 
 /// One credential.
@@ -28,6 +30,8 @@ pub(crate) struct Sighting {
     pub(crate) kind: &'static Kind,
     pub(crate) class: Class,
     pub(crate) who: Who,
+    /// Of what is named by a claim.
+    pub(crate) halves: Halves,
     pub(crate) what: String,
     pub(crate) places: BTreeSet<Place>,
     /// Places beyond those that are kept.
@@ -61,10 +65,12 @@ impl Place {
 }
 
 impl Sightings {
-    pub(super) fn add(&mut self, holder: &Holder, finds: Vec<Find>) {
+    /// `owner`: what a Secret says of it.
+    pub(super) fn add(&mut self, holder: &Holder, finds: Vec<Find>, owner: Option<Same>) {
         *self.looked.entry(holder.kind.clone()).or_default() += 1;
         if finds.is_empty() && holder.kind == "Secret" && is_opaque(&holder.secret_type) {
             self.unmanaged += 1;
+            self.owned.extend(owner);
         }
         self.put(holder, finds);
     }
@@ -76,31 +82,33 @@ impl Sightings {
     }
 
     fn put(&mut self, holder: &Holder, finds: Vec<Find>) {
-        for Find { kind, class, who, what, at, .. } in finds {
+        for Find { kind, class, who, halves, what, at, .. } in finds {
             let place = Place {
                 kind: holder.kind.clone(),
                 namespace: holder.namespace.clone(),
                 name: holder.name.clone(),
                 at,
             };
-            let sighting = Sighting { kind, class, who, what, places: BTreeSet::from([place]), more: 0 };
+            let places = BTreeSet::from([place]);
+            let sighting = Sighting { kind, class, who, halves, what, places, more: 0 };
             self.insert(sighting);
         }
     }
 
     /// What was seen in other lists.
     pub(crate) fn merge(&mut self, other: Self) {
-        let Self { all, unseen, looked, unmanaged } = other;
+        let Self { all, unseen, looked, unmanaged, owned } = other;
         all.into_values().for_each(|sighting| self.insert(sighting));
         self.unseen.extend(unseen);
         for (kind, count) in looked {
             *self.looked.entry(kind).or_default() += count;
         }
         self.unmanaged += unmanaged;
+        self.owned.extend(owned);
     }
 
     fn insert(&mut self, sighting: Sighting) {
-        let key = (sighting.who.clone(), sighting.class);
+        let key = (sighting.who.clone(), sighting.halves.clone(), sighting.class);
         if !self.all.contains_key(&key) && self.all.len() >= MOST {
             self.unseen.insert(Unseen {
                 what: "credentials".into(),
@@ -122,14 +130,26 @@ impl Sightings {
         }
     }
 
-    /// Each distinct credential; one that was met as several classes is of the first.
+    /// Each distinct credential; one that was met as several classes is of the first. Those that call themselves the same
+    /// and whose secret halves differ are several; a name without its secret half belongs to the one that has it, if it is
+    /// only one.
     pub(crate) fn distinct(&self) -> Vec<Sighting> {
         let mut distinct: Vec<Sighting> = Vec::new();
-        for sighting in self.all.values() {
-            match distinct.last_mut().filter(|last| last.who == sighting.who) {
-                Some(last) => {
-                    last.places.extend(sighting.places.iter().cloned());
-                    last.more += sighting.more;
+        let mut all: Vec<&Sighting> = self.all.values().collect();
+        // Names that are met with their secret halves first.
+        all.sort_by_key(|it| (&it.who, it.halves.is_empty()));
+        for sighting in all {
+            let of_name = distinct.iter().rposition(|it| it.who != sighting.who).map_or(0, |at| at + 1);
+            let alike = &mut distinct[of_name..];
+            let known = match alike {
+                [only] if sighting.halves.is_empty() => Some(only),
+                _ => alike.iter_mut().find(|it| it.halves == sighting.halves),
+            };
+            match known {
+                Some(known) => {
+                    known.class = known.class.min(sighting.class);
+                    known.places.extend(sighting.places.iter().cloned());
+                    known.more += sighting.more;
                 }
                 None => distinct.push(sighting.clone()),
             }

@@ -28,6 +28,7 @@ pub(super) fn verdict(verdict: &Verdict, clean: Clean<'_>) -> Verdict {
         notes,
         unseen,
         looked,
+        outputs,
         unmanaged,
         mode,
         outside,
@@ -35,6 +36,7 @@ pub(super) fn verdict(verdict: &Verdict, clean: Clean<'_>) -> Verdict {
         stores,
         generators,
         installed,
+        record,
     } = verdict;
     let hits = |hits: &[Hit]| hits.iter().map(|it| hit(it, clean)).collect();
     let unseen = unseen.iter().map(|it| Unseen {
@@ -52,6 +54,7 @@ pub(super) fn verdict(verdict: &Verdict, clean: Clean<'_>) -> Verdict {
                 reason: clean(&it.reason),
                 owner: clean(&it.owner),
                 until: it.until.clone(),
+                ends: it.ends,
                 control: it.control.as_deref().map(clean),
             })
             .collect(),
@@ -61,6 +64,7 @@ pub(super) fn verdict(verdict: &Verdict, clean: Clean<'_>) -> Verdict {
         notes: hits(notes),
         unseen: unseen.collect(),
         looked: looked.iter().map(|(kind, count)| (clean(kind), *count)).collect(),
+        outputs: *outputs,
         unmanaged: *unmanaged,
         mode: *mode,
         outside: outside.clone(),
@@ -68,6 +72,7 @@ pub(super) fn verdict(verdict: &Verdict, clean: Clean<'_>) -> Verdict {
         stores: *stores,
         generators: *generators,
         installed: *installed,
+        record: record.clean(clean),
     }
 }
 
@@ -103,6 +108,7 @@ fn root(root: &Root, clean: Clean<'_>) -> Root {
     Root {
         what: clean(&root.what),
         id: clean(&root.id),
+        claims: root.claims.as_deref().map(clean),
         secrets: secrets.collect(),
         config_maps: config_maps.collect(),
         objects: root.objects.iter().map(|object| clean(object)).collect(),

@@ -93,6 +93,28 @@ fn account_in(text: &str) -> String {
     text[begin..at + ACCOUNT.len()].to_owned()
 }
 
+/// What is no key as a whole, however its line breaks are written.
+fn altered(key: &str) -> Same {
+    let body = key.split_once("-----BEGIN ").and_then(|(_, rest)| rest.split_once("-----"));
+    let body = body.map_or(key, |(_, body)| body);
+    // A text within a text has a line break as so many backslashes and a letter.
+    let body = body.split('\\').collect::<Vec<_>>().join("\n");
+    let mut own = String::new();
+    for line in body.lines().map(str::trim) {
+        let line = line.strip_prefix(['n', 'r']).filter(|_| key.contains('\\')).unwrap_or(line);
+        let letters = line.find(|c: char| !c.is_ascii_alphanumeric() && !"+/=-_".contains(c));
+        match letters.map(|at| line.split_at(at)) {
+            None => own.push_str(line),
+            // The end of the text that the key is in; anything else is no line of a key.
+            Some((line, rest)) => {
+                own.push_str(if rest.starts_with(['"', '\'']) { line } else { "" });
+                break;
+            }
+        }
+    }
+    Same::of(if own.is_empty() { key.as_bytes() } else { own.as_bytes() })
+}
+
 fn add(id: &str, account: &str, key: &str, pem: Option<PrivateKey>, finds: &mut Finds) {
     let fits = |text: &str, more: &[u8]| {
         !text.is_empty()
@@ -106,11 +128,14 @@ fn add(id: &str, account: &str, key: &str, pem: Option<PrivateKey>, finds: &mut 
         Some(id) => format!("key {id} of the Google service account{of}"),
         None => format!("a key of a Google service account{of}"),
     };
-    let public = pem.map(|pem| pem.who);
-    let who = match (id, &public) {
-        (Some(id), _) => Who::Named(format!("google:{id}")),
-        (None, Some(public)) => public.clone(),
-        (None, None) => Who::Same(Same::of(key.as_bytes())),
-    };
-    finds.add_key(&KIND, who, what, public);
+    let whole = pem.as_ref().map(|pem| &pem.who).filter(|who| matches!(who, Who::Key(_)));
+    let half = whole.cloned().unwrap_or_else(|| Who::Same(altered(key)));
+    match (id, pem) {
+        (Some(id), pem) => {
+            let halves = [half].into();
+            finds.add_named_key(&KIND, format!("google:{id}"), halves, what, pem.map(|pem| pem.who));
+        }
+        (None, Some(pem)) => finds.add_around(&KIND, KIND.class, &pem, &what),
+        (None, None) => finds.add(&KIND, half, what),
+    }
 }

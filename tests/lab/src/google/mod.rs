@@ -8,7 +8,7 @@ pub(crate) mod documents;
 mod error;
 mod federation;
 mod grpc;
-mod jose;
+pub(crate) mod jose;
 mod oauth;
 mod operations;
 mod policy;
