@@ -1,110 +1,106 @@
-//! Logins that keyless made for a ServiceAccount, and that no store uses any more: a store that is gone or logs in with
-//! another account by now, or the second role of an account.
+//! Logins that keyless made for a ServiceAccount, and that no store names any more: a store that is gone or logs in with
+//! another account by now, or the second role of an account. What all stores log in by stays.
 
 use std::collections::BTreeSet;
 
-use super::others;
+use super::{
+    given::{Found, Scene},
+    others::{self, Users},
+    plan::{Shared, Withdrawal},
+};
 use crate::{
-    cluster::{
-        ServiceAccount,
-        snapshot::{Estate, Store},
-    },
-    commands::{rights::ever_named, stores::Stores},
-    config::Settings,
-    error::Result,
-    federation::{Federation, Naming, Right, Trust, Workload},
-    secret_store::{self, StoreLogin, StoreName, relies_on, uses_account},
+    cluster::{ServiceAccount, snapshot::SERVICE_ACCOUNTS},
+    commands::rights::ever_named,
+    error::{Code, Result},
+    federation::{Federation, Login, Right, Trust, Workload},
+    secret_store::{StoreLogin, StoreName, is_made, relies_on},
+    warning::Warning,
 };
 
-/// Where they are looked for.
-pub(super) struct Look<'a> {
-    pub(super) estate: &'a Estate,
-    pub(super) stores: &'a Stores,
-    pub(super) settings: &'a Settings,
-    pub(super) provider: &'a dyn Federation,
-    /// What a store says that logs in by this trust.
-    pub(super) login: &'a dyn StoreLogin,
-    /// Every store stays.
-    pub(super) only_unused: bool,
-    /// No store is named.
-    pub(super) is_whole: bool,
+/// What is withdrawn, provider by provider, then what is removed from the cluster. What is not known to be unused, or to be
+/// keyless's, stays and is named.
+pub(super) async fn plan<'p>(scene: &Scene<'_, 'p>) -> Result<Found<'p>> {
+    let mut found = Found::default();
+    let mut accounts: Vec<ServiceAccount> = Vec::new();
+    for provider in scene.providers {
+        let provider = provider.as_ref();
+        let login = provider.store_login().await?;
+        let rights = rights(scene, provider, login.as_ref());
+        let logins = provider.logins(scene.trust, &rights).await?;
+        found.warnings.extend(logins.unseen.iter().map(|why| unseen(provider, why)));
+        let mut unused = Vec::new();
+        for it in logins.found {
+            let account = &it.workload.account;
+            let own = match provider.login_of(&it.workload) {
+                Some(own) => Some(own.store_login().await?),
+                None => None,
+            };
+            match others::users_of(scene.estate, account, own.as_deref(), login.as_ref()) {
+                Users::OfAccount => continue,
+                Users::Unknown => {
+                    found.warnings.push(stays(
+                        provider,
+                        account,
+                        "not everything that may use it could be looked at",
+                    ));
+                    continue;
+                }
+                Users::OfAnotherLogin => {}
+                Users::None if is_proved(scene, &it).await? => accounts.push(account.clone()),
+                Users::None => {
+                    let why = "keyless did not make the ServiceAccount, so somebody else may have granted it";
+                    found.warnings.push(stays(provider, account, why));
+                    continue;
+                }
+            }
+            unused.push(it.workload.granting(rights.clone(), BTreeSet::new()));
+        }
+        if unused.is_empty() {
+            continue;
+        }
+        // Not merged: an account may have two.
+        let want = Trust { workloads: unused, ..scene.trust.clone() };
+        let parts = provider.withdraw(&want).await?;
+        found.withdrawals.push(Withdrawal::new(provider, parts, login, Shared::NotAskedFor));
+    }
+    found.is_whole = found.warnings.is_empty();
+    for account in &accounts {
+        let objects = scene.objects_of(None, account, &[], |_| false).await?;
+        found.objects.add(objects);
+    }
+    Ok(found)
 }
 
-impl Look<'_> {
-    /// Those that go beside the workloads of `want`. What is not known to be unused stays.
-    pub(super) async fn unused(&self, want: &Trust) -> Result<Vec<Workload>> {
-        let rights = self.rights();
-        let mut broad = want.clone();
-        // Where a provider looks follows from what anything may have asked for.
-        match broad.workloads.first_mut() {
-            Some(first) => first.rights.extend(rights.iter().cloned()),
-            None => {
-                // It gives the look its form, and nothing is done about it.
-                let account = ServiceAccount { namespace: "keyless-system".into(), name: "keyless".into() };
-                let any = Workload::new(account, Naming::FromAccount);
-                broad.workloads.push(any.granting(rights.clone(), BTreeSet::new()));
-            }
-        }
-        let logins = self.provider.logins(&broad).await?;
-        let mut unused = Vec::new();
-        for login in logins {
-            if self.goes_already(&login, want) || !self.is_unused(&login, want).await? {
-                continue;
-            }
-            unused.push(login.granting(rights.clone(), BTreeSet::new()));
-        }
-        Ok(unused)
+/// Whether keyless made it. Where its own mark does not say so, the ServiceAccount has to be keyless's as well: others may
+/// have granted theirs something beside it.
+async fn is_proved(scene: &Scene<'_, '_>, login: &Login) -> Result<bool> {
+    if login.is_marked {
+        return Ok(true);
     }
+    let Workload { account, .. } = &login.workload;
+    let now = scene.cluster.get_object(&SERVICE_ACCOUNTS, Some(&account.namespace), &account.name).await?;
+    Ok(now.is_some_and(|object| is_made(&object)))
+}
 
-    /// Whether it is withdrawn with the workloads that go.
-    fn goes_already(&self, login: &Workload, want: &Trust) -> bool {
-        // Without names of its own, one account is one login.
-        let has_names = self.provider.login_of(login).is_some();
-        want.workloads
-            .iter()
-            .any(|known| known.account == login.account && (!has_names || known.naming == login.naming))
-    }
+/// What anything may have been granted: where a provider looks follows from it.
+fn rights(scene: &Scene<'_, '_>, provider: &dyn Federation, login: &dyn StoreLogin) -> BTreeSet<Right> {
+    let stores = scene.estate.stores.iter().filter(|store| relies_on(store, login));
+    let of = |name: &StoreName| {
+        let settings = scene.stores.settings_of(name, scene.settings);
+        ever_named(scene.estate, &settings, name, provider)
+    };
+    let named = stores.map(StoreName::of).chain([scene.resolved.store.clone()]);
+    named.flat_map(|name| of(&name)).collect()
+}
 
-    async fn is_unused(&self, login: &Workload, want: &Trust) -> Result<bool> {
-        if want.workloads.iter().any(|known| known.account == login.account) {
-            return Ok(true);
-        }
-        if !self.is_whole && !self.only_unused {
-            return Ok(false);
-        }
-        let ends = |store: &Store| {
-            !self.only_unused
-                && (others::is_named(self.stores, store) || self.is_whole && relies_on(store, self.login))
-        };
-        let users = secret_store::other_users(self.estate, &login.account, ends);
-        match users.as_deref() {
-            Some([]) => Ok(true),
-            Some(_) => self.is_second(login).await,
-            None => Ok(false),
-        }
-    }
+fn stays(provider: &dyn Federation, account: &ServiceAccount, why: &str) -> Warning {
+    let text = format!(
+        "{provider}: the login of {account} stays: no store is known to name it, but {why}; if nothing needs it, remove it by hand"
+    );
+    Warning::new(Code::TrustLeft, text)
+}
 
-    /// Whether every store that uses the account is known to log in by another name of it.
-    async fn is_second(&self, login: &Workload) -> Result<bool> {
-        let Some(own) = self.provider.login_of(login) else { return Ok(false) };
-        let own = own.store_login().await?;
-        let mut used =
-            self.estate.stores.iter().filter(|store| uses_account(self.estate, store, &login.account));
-        let is_apart = |store: &Store| {
-            relies_on(store, self.login) && store.provider().is_some_and(|(_, spec)| !own.is_login_of(spec))
-        };
-        Ok(used.all(is_apart)
-            && secret_store::other_users(self.estate, &login.account, |_| true)
-                .is_some_and(|it| it.is_empty()))
-    }
-
-    fn rights(&self) -> BTreeSet<Right> {
-        let stores = self.estate.stores.iter().filter(|store| relies_on(store, self.login));
-        let of = |store: &Store| {
-            let name = StoreName::of(store);
-            let settings = self.stores.settings_of(&name, self.settings);
-            ever_named(self.estate, &settings, &name, self.provider)
-        };
-        stores.flat_map(of).collect()
-    }
+fn unseen(provider: &dyn Federation, why: &str) -> Warning {
+    let text = format!("{provider}: whether another login is unused is not known: {why}");
+    Warning::new(Code::TrustLeft, text)
 }

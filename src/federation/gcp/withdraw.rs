@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     error,
-    federation::{Naming, Subject, Trust, Workload},
+    federation::{Login, Naming, Subject, Trust, Workload},
     google::needs,
     plan::{
         self, Action, Desired, Fit, Observed, Obstacle, decide,
@@ -50,8 +50,9 @@ pub(super) fn withdraw(want: &Trust, state: &State) -> error::Result<Vec<Withdra
     Ok(all)
 }
 
-/// The workloads that have a role of this pool's on what was looked at, whether or not anything uses it.
-pub(super) fn logins(want: &Trust, state: &State) -> Vec<Workload> {
+/// The workloads that have a role of this pool's on what was looked at, whether or not anything uses it. A role has no mark:
+/// a person may have granted it.
+pub(super) fn logins(want: &Trust, state: &State) -> Vec<Login> {
     if state.pool.is_none() || principal_of_others(want, state).is_some() {
         return Vec::new();
     }
@@ -63,7 +64,8 @@ pub(super) fn logins(want: &Trust, state: &State) -> Vec<Workload> {
         known.flat_map(|(holder, policy)| ever_granted(holder).iter().flat_map(|role| policy.members(role)));
     let subjects = members.filter_map(|member| state.ids.subject_of(&state.project.number, member));
     let accounts = subjects.filter_map(Subject::account_of);
-    Workload::merged(accounts.map(|account| Workload::new(account, Naming::FromAccount)))
+    let workloads = Workload::merged(accounts.map(|account| Workload::new(account, Naming::FromAccount)));
+    workloads.into_iter().map(|workload| Login { workload, is_marked: false }).collect()
 }
 
 /// The roles of each workload's principal.

@@ -156,23 +156,24 @@ fn blocked_key_is_last_word() {
     estate.retired();
 }
 
-/// Its plan shows the key as disabled at the end.
+/// Its plan shows the key as disabled at the end: another store begins to use it while the run writes.
 #[test]
 fn late_user_of_key_fails_run() {
     let estate = Estate::new();
     estate.settings("store: {name: gcp}");
-    estate.change_user(|user| user["spec"]["refreshInterval"] = json!("20s"));
-    let mut setup = estate.command(&SETUP).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let begun = Instant::now();
-    while !estate.is_moved() {
-        assert!(begun.elapsed() < Duration::from_secs(60) && setup.try_wait().unwrap().is_none());
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let (waits, gate) = Fault::gate();
+    let path = "/clustersecretstores/gcp?fieldManager=keyless&fieldValidation=Strict$";
+    estate.world.cluster.server(0).faults().next(1, "PATCH", path, waits);
+    let setup = estate.command(&SETUP).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    gate.arrived();
+    assert!(!estate.is_moved());
     estate.put(store("other", "gcp-key"));
+    gate.open();
     let ended = setup.wait_with_output().unwrap();
     let out = String::from_utf8_lossy(&ended.stdout).into_owned();
     assert_eq!(ended.status.code(), Some(1), "{out}{}", String::from_utf8_lossy(&ended.stderr));
     assert!(out.contains("also used by") || out.contains("something else uses it"), "{out}");
+    assert!(estate.is_moved());
     estate.untouched();
 }
 

@@ -92,3 +92,34 @@ fn unused_role_is_removed_alone() {
     scene.run(&["verify", "--store", "gcp"]).ends(0);
     scene.run(&["teardown", "--unused", "--yes"]).ends(0).says("nothing to remove");
 }
+
+/// An account whose store has another role by now: the one that no store names goes, the account stays.
+#[test]
+fn second_role_of_account_goes_alone() {
+    let scene = two();
+    scene.settings("mode: static-keys", "store: {name: gcp}\n");
+    scene.setup("vault").ends(0);
+    let first = scene.vault.jwt_role("keyless", "external-secrets").unwrap();
+    assert_eq!(first["bound_subject"], "system:serviceaccount:external-secrets:keyless-gcp");
+    // The operator's administrator gives the store the name that follows from the account.
+    scene.settings("mode: static-keys", "");
+    set_up(&scene);
+    let cluster = &scene.estate.world.cluster;
+    let store = || cluster.object("external-secrets.io/v1", "ClusterSecretStore", None, "gcp").unwrap();
+    assert_eq!(store()["spec"]["provider"]["vault"]["auth"]["jwt"]["role"], ROLES[0]);
+    scene.settings("mode: static-keys", "store: {name: gcp}\n");
+    let ran = scene.run(&["teardown", "--unused", "--dry-run"]).ends(1);
+    assert!(ran.out.contains("- delete  role external-secrets "), "{}", ran.out);
+    for stays in [ROLES[0], ROLES[1], "ServiceAccount"] {
+        assert!(!ran.out.contains(&format!("- delete  {stays}")), "{}", ran.out);
+        assert!(!ran.out.contains(&format!("- delete  role {stays} ")), "{}", ran.out);
+    }
+    scene.run(&["teardown", "--unused", "--yes"]).ends(0);
+    for (role, stays) in [("external-secrets", false), (ROLES[0], true), (ROLES[1], true)] {
+        assert_eq!(scene.vault.jwt_role("keyless", role).is_some(), stays, "{role}");
+        assert_eq!(scene.vault.policy(&format!("keyless-{role}")).is_some(), stays, "{role}");
+    }
+    assert!(cluster.object("v1", "ServiceAccount", Some("external-secrets"), "keyless-gcp").is_some());
+    scene.run(&["verify", "--store", "gcp"]).ends(0);
+    scene.run(&["teardown", "--unused", "--yes"]).ends(0).says("nothing to remove");
+}
