@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod about;
 mod attacked;
 mod attacked_audit;
 mod audit;
@@ -18,6 +19,8 @@ mod buckets;
 mod canary;
 mod cluster_refused;
 mod cluster_side;
+mod colour;
+mod config;
 mod coupling;
 mod doctor;
 mod documentation;
@@ -62,6 +65,7 @@ mod setup_given;
 mod several_stores;
 mod signals;
 mod snapshot;
+mod status;
 mod steps;
 mod stores_apart;
 mod target;
