@@ -10,7 +10,6 @@ use super::{
     Hit,
     catalogue::code_of,
     leg::Leg,
-    lines::BEYOND,
     states::RuleState,
     verdict::{Gate, Root, Verdict},
 };
@@ -195,7 +194,7 @@ impl Verdict {
             looked_through: &self.looked,
             installed: self.installed,
             secrets_by_metadata: self.outside.as_ref(),
-            beyond: BEYOND,
+            beyond: self.beyond(),
         })
     }
 }

@@ -5,6 +5,7 @@
 //! What could not be looked at, or is of an unknown kind, is never taken for keyless: it makes the verdict incomplete.
 
 mod catalogue;
+mod cloud;
 mod count;
 mod document;
 mod exceptions;
@@ -26,7 +27,7 @@ pub(crate) use self::{
     exceptions::{Exceptions, exceptions_schema},
     kind::{LoginKind, login_kind},
     reports::{Evidence, FORMATS, Format},
-    verdict::{Gate, Outcome, Verdict, judge},
+    verdict::{Gate, Outcome, Verdict, judge, judge_with},
 };
 use self::{
     finding::{Hit, Identity, Opens, Stored, Weight},

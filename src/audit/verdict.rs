@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    Hit, Identity, Opens, RULES, Scene, Weight,
+    Hit, Identity, Opens, RULES, Scene, Weight, cloud,
     count::{Used, see, take},
     exceptions::Excepted,
     leg::{Leg, LegName, LegState},
@@ -19,6 +19,7 @@ use crate::{
         snapshot::{ConfigMapKey, Inventory, Mode, SecretKey},
     },
     credentials::{Class, KINDS, Outside},
+    federation::cloud::CloudLook,
 };
 
 /// What the audit came to.
@@ -42,6 +43,8 @@ pub(crate) struct Verdict {
     pub(crate) notes: Vec<Hit>,
     /// What could not be looked at.
     pub(crate) unseen: Vec<Unseen>,
+    /// What of it is at the providers. `None`: they were not asked.
+    pub(crate) cloud: Option<BTreeSet<Unseen>>,
     /// How many objects of each kind were looked through.
     pub(crate) looked: BTreeMap<String, usize>,
     /// Secrets of no known kind.
@@ -130,11 +133,17 @@ pub(crate) struct Root {
 
 /// Applies every rule.
 pub(crate) fn judge(inventory: &Inventory) -> Verdict {
+    judge_with(inventory, None)
+}
+
+/// The same with what the providers say.
+pub(crate) fn judge_with(inventory: &Inventory, cloud: Option<&CloudLook>) -> Verdict {
     let scene = Scene::of(inventory);
     let mut roots: BTreeMap<Identity, Root> = BTreeMap::new();
     let (mut findings, mut unknown, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     let mut lying = Vec::new();
-    for hit in RULES.iter().flat_map(|rule| (rule.check)(&scene)) {
+    let of_providers = cloud.into_iter().flat_map(|look| cloud::hits(inventory, look));
+    for hit in RULES.iter().flat_map(|rule| (rule.check)(&scene)).chain(of_providers) {
         match hit.weight.clone() {
             Weight::Counted(stored) => take(&mut roots, stored, hit),
             Weight::Lies(stored) => lying.push((stored, hit)),
@@ -158,7 +167,6 @@ pub(crate) fn judge(inventory: &Inventory) -> Verdict {
     let (roots, others) = all.into_iter().partition(|root| root.class == Class::Root);
     let stores = inventory.stores.len();
     let sightings = &inventory.sightings;
-    let unseen: BTreeSet<_> = inventory.unseen.iter().chain(&sightings.unseen).cloned().collect();
     Verdict {
         mode: inventory.mode,
         outside: inventory.secrets_outside.clone(),
@@ -169,8 +177,9 @@ pub(crate) fn judge(inventory: &Inventory) -> Verdict {
         findings,
         unknown,
         notes,
-        unseen: unseen.into_iter().collect(),
-        looked: sightings.looked.clone(),
+        unseen: cloud::unseen(inventory, cloud),
+        cloud: cloud.map(|look| look.unseen.clone()),
+        looked: cloud::looked(inventory, cloud),
         unmanaged: sightings.unmanaged,
         gate: Gate::default(),
         stores,
@@ -235,26 +244,25 @@ impl Verdict {
     /// From which sides the question was asked, and what each came to.
     pub(crate) fn legs(&self) -> [Leg; 3] {
         let is_used = |root: &Root| root.opens.iter().any(|opens| *opens != Opens::Unused);
-        let lies = |root: &Root| {
-            !root.secrets.is_empty()
-                || !root.config_maps.is_empty()
-                || !root.objects.is_empty()
-                || is_used(root)
-        };
+        let lies = |root: &Root| root.lies() || is_used(root);
         let platform = self.gate == Gate::Platform && self.open_count_of(Class::Platform) > 0;
         let excepted = || self.excepted_within_gate().map(|it| &it.root);
         // A part of a credential lies there.
         let is_half = self.unknown.iter().any(|hit| KINDS.iter().any(|kind| kind.id == hit.rule));
+        let is_unseen = self.unseen.iter().any(|it| self.cloud.iter().all(|cloud| !cloud.contains(it)));
+        let of_cluster = |hit: &&Hit| !cloud::is_of_provider(hit.rule);
         let cluster = match () {
             () if self.roots.iter().any(lies) || platform => LegState::Found,
-            () if is_half || !self.unseen.is_empty() => LegState::Incomplete,
+            () if is_half || is_unseen => LegState::Incomplete,
             () if !self.installed => LegState::NotLookedAt,
             () if excepted().next().is_some() => LegState::Excepted,
             () => LegState::Zero,
         };
         let consumption = match () {
-            () if self.roots.iter().any(is_used) || !self.findings.is_empty() => LegState::Found,
-            () if !self.unknown.is_empty() || !self.unseen.is_empty() => LegState::Incomplete,
+            () if self.roots.iter().any(is_used) || self.findings.iter().any(|hit| of_cluster(&hit)) => {
+                LegState::Found
+            }
+            () if !self.unknown.is_empty() || is_unseen => LegState::Incomplete,
             () if self.stores + self.generators == 0 => LegState::NothingToJudge,
             () if excepted().any(is_used) => LegState::Excepted,
             () => LegState::Zero,
@@ -262,7 +270,7 @@ impl Verdict {
         [
             Leg { name: LegName::Cluster, state: cluster },
             Leg { name: LegName::Consumption, state: consumption },
-            Leg { name: LegName::Cloud, state: LegState::NotLookedAt },
+            Leg { name: LegName::Cloud, state: self.cloud_state() },
         ]
     }
 
@@ -303,17 +311,20 @@ impl Verdict {
     }
 
     fn zero_in_words(&self) -> String {
-        let is_zero = |leg: &&Leg| leg.state == LegState::Zero;
-        let consumption = self.legs().iter().filter(is_zero).any(|leg| leg.name == LegName::Consumption);
+        let is_zero =
+            |name: LegName| self.legs().iter().any(|leg| leg.name == name && leg.state == LegState::Zero);
         let what = match self.gate {
             Gate::Mission => "no long-lived credential of a known kind opens a cloud or a secret store",
             Gate::Platform => {
                 "no long-lived credential of a known kind opens a cloud, a secret store or the platform"
             }
         };
-        let headline = match consumption {
-            true => format!("ZERO (cluster + consumption): {what}"),
-            false => format!("ZERO IN CLUSTER ONLY: {what}, and there is no store or generator to judge"),
+        let headline = match (is_zero(LegName::Consumption), is_zero(LegName::Cloud)) {
+            (true, true) => format!("ZERO (cluster + consumption + cloud): {what}"),
+            (true, false) => format!("ZERO (cluster + consumption): {what}"),
+            (false, _) => {
+                format!("ZERO IN CLUSTER ONLY: {what}, and there is no store or generator to judge")
+            }
         };
         let headline = match (self.gate, self.open_count_of(Class::Platform)) {
             (Gate::Platform, _) | (Gate::Mission, 0) => headline,
@@ -344,7 +355,9 @@ impl Verdict {
             1 => Some("1 other finding".to_owned()),
             count => Some(format!("{count} other findings")),
         };
-        let opens: BTreeSet<_> = self.roots.iter().flat_map(|root| &root.opens).collect();
+        let elsewhere = self.roots.iter().filter(|root| root.is_elsewhere()).count();
+        let here = self.roots.iter().filter(|root| !root.is_elsewhere());
+        let opens: BTreeSet<_> = here.flat_map(|root| &root.opens).collect();
         let is_used = opens.contains(&Opens::Store) || opens.contains(&Opens::Controller);
         let of_roots = match (is_used, opens.contains(&Opens::Generator)) {
             (_, true) => ("opens the secret stores and generators", "open the secret stores and generators"),
@@ -359,7 +372,12 @@ impl Verdict {
             Gate::Platform => self.open_count_of(Class::Platform),
         };
         let of_platform = ("opens a part of the platform", "open a part of the platform");
-        let counted = [(self.roots.len(), of_roots), (platform, of_platform)].into_iter();
+        let counted = [
+            (self.roots.len() - elsewhere, of_roots),
+            (elsewhere, cloud::ELSEWHERE),
+            (platform, of_platform),
+        ]
+        .into_iter();
         let counted = counted.filter(|(count, _)| *count > 0).map(|(count, (one, many))| match count {
             1 => format!("1 LONG-LIVED credential {one}"),
             count => format!("{count} LONG-LIVED credentials {many}"),

@@ -28,6 +28,7 @@ const TAKEN_BY: [(&[&str], &[&str]); 7] = [
             "verify",
             "doctor",
             "keys",
+            "audit",
             "teardown",
             "render issuer",
             "render store",

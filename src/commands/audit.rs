@@ -4,12 +4,17 @@ use std::path::Path;
 
 use super::Exit;
 use crate::{
-    audit::{Evidence, Exceptions, Gate, Outcome, Verdict, judge},
+    audit::{Evidence, Exceptions, Gate, Outcome, Verdict, judge, judge_with},
     cli::{AuditArgs, ReportFile},
-    cluster::{Cluster, snapshot::Mode},
+    cluster::{
+        Cluster,
+        snapshot::{Inventory, Mode},
+    },
     config::Settings,
     error::{Code, Error, Result},
+    federation::cloud::{self, CloudLook, Scope},
     files::{self, Accept, MAX_SMALL},
+    http::Http,
     redact,
     report::Report,
     target,
@@ -26,8 +31,13 @@ pub(crate) async fn run(
     // Before the cluster is looked through: that takes a while.
     let exceptions = args.exceptions.as_deref().map(exceptions).transpose()?;
     let cluster = target::require_look(settings, report).await?;
-    let (mut verdict, missing) = look(&cluster, args.mode, args.gate).await?;
-    if let Some(missing) = missing {
+    let inventory = cluster.inventory(args.mode).await?;
+    let at_providers = match args.cloud {
+        true => Some(ask(&cluster, &inventory, settings).await?),
+        false => None,
+    };
+    let mut verdict = judge_with(&inventory, at_providers.as_ref()).through(args.gate);
+    if let Some(missing) = inventory.preflight.message(args.mode) {
         report.warning(&Warning::new(Code::ClusterForbidden, missing));
     }
     let now = now();
@@ -47,6 +57,13 @@ pub(crate) async fn run(
     report.json("audit", verdict.to_json());
     report.form(|format| (format.write)(&evidence));
     Ok(exit(&verdict))
+}
+
+/// Asks the providers for what they issued to the identities that the cluster names.
+async fn ask(cluster: &Cluster, inventory: &Inventory, settings: &Settings) -> Result<CloudLook> {
+    let http = Http::new(&settings.additional_roots)?;
+    let accounts = cluster.named_accounts(inventory).await?;
+    Ok(cloud::look(&Scope { inventory, accounts: &accounts }, &settings.providers, &http).await)
 }
 
 /// Looks, and judges. With the rights that are missing for that, in words.

@@ -50,6 +50,15 @@ pub(crate) enum Who {
     Same(Same),
 }
 
+/// What a credential says of itself beside its name: nothing of it is proved.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Claim {
+    /// The address of the Google service account.
+    pub(crate) account: Option<String>,
+    /// The public half of the key that is there: `key:sha256:…`.
+    pub(crate) public_half: Option<String>,
+}
+
 /// One credential in one object.
 #[derive(Clone, Debug)]
 pub(crate) struct Find {
@@ -60,6 +69,7 @@ pub(crate) struct Find {
     pub(crate) what: String,
     /// Where in the object: `data.key.json`.
     pub(crate) at: String,
+    pub(crate) claim: Option<Claim>,
     /// The private key that it is made of, so that the key is not counted a second time.
     key: Option<Who>,
 }
@@ -100,20 +110,44 @@ impl Finds {
     }
 
     pub(super) fn add_as(&mut self, kind: &'static Kind, class: Class, who: Who, what: String) {
-        self.push(kind, class, who, what, None);
+        self.push(kind, class, who, what, None, None);
     }
 
     /// A credential that is a private key with something around it.
     pub(super) fn add_key(&mut self, kind: &'static Kind, who: Who, what: String, key: Option<Who>) {
-        self.push(kind, kind.class, who, what, key);
+        self.push(kind, kind.class, who, what, key, None);
     }
 
-    fn push(&mut self, kind: &'static Kind, class: Class, who: Who, what: String, key: Option<Who>) {
+    /// The same for one that says whose it is.
+    pub(super) fn add_claimed(
+        &mut self,
+        kind: &'static Kind,
+        who: Who,
+        what: String,
+        key: Option<Who>,
+        account: Option<String>,
+    ) {
+        let public_half = match &key {
+            Some(Who::Named(name)) => Some(name.clone()),
+            _ => None,
+        };
+        self.push(kind, kind.class, who, what, key, Some(Claim { account, public_half }));
+    }
+
+    fn push(
+        &mut self,
+        kind: &'static Kind,
+        class: Class,
+        who: Who,
+        what: String,
+        key: Option<Who>,
+        claim: Option<Claim>,
+    ) {
         if self.all.len() >= MOST_FINDS {
             return;
         }
         let at = self.at.clone();
-        self.all.push(Find { kind, class, who, what, at, key });
+        self.all.push(Find { kind, class, who, what, at, claim, key });
     }
 
     /// Each credential once for each place, by the kind that says most about it.
@@ -132,7 +166,7 @@ impl Finds {
         let mut kept: Vec<Find> =
             self.all.iter().filter(|find| !is_half(find) && !is_key_of_another(find)).cloned().collect();
         kept.sort_by(|a, b| (a.class, a.kind.code).cmp(&(b.class, b.kind.code)));
-        kept.retain(|find| seen.insert((find.who.clone(), find.at.clone())));
+        kept.retain(|find| seen.insert((find.who.clone(), find.at.clone(), find.claim.clone())));
         kept
     }
 }

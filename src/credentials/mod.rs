@@ -18,7 +18,7 @@ mod text;
 
 pub(crate) use self::{
     class::{Class, Severity},
-    find::{Find, Finds, Same, Who},
+    find::{Claim, Find, Finds, Same, Who},
     kinds::KINDS,
     object::Reader,
     outside::{Outside, OutsideReader},

@@ -3,11 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Class, Find, Holder, Kind, Who};
+use super::{Claim, Class, Find, Holder, Kind, Who};
 use crate::cluster::objects::Unseen;
 
 /// Places that are kept of one credential.
 const MOST_PLACES: usize = 100;
+/// Claims that are kept of one credential.
+const MOST_CLAIMS: usize = 1000;
 /// Distinct credentials that are kept.
 const MOST: usize = 100_000;
 
@@ -32,6 +34,8 @@ pub(crate) struct Sighting {
     pub(crate) places: BTreeSet<Place>,
     /// Places beyond those that are kept.
     pub(crate) more: usize,
+    /// What its copies say of themselves. Several: they do not agree.
+    pub(crate) claims: BTreeSet<Claim>,
 }
 
 /// Where in the cluster.
@@ -60,6 +64,16 @@ impl Place {
     }
 }
 
+impl Sighting {
+    /// Its public name, if it has one.
+    pub(crate) fn name(&self) -> Option<&str> {
+        match &self.who {
+            Who::Named(name) => Some(name),
+            Who::Same(_) => None,
+        }
+    }
+}
+
 impl Sightings {
     pub(super) fn add(&mut self, holder: &Holder, finds: Vec<Find>) {
         *self.looked.entry(holder.kind.clone()).or_default() += 1;
@@ -76,14 +90,15 @@ impl Sightings {
     }
 
     fn put(&mut self, holder: &Holder, finds: Vec<Find>) {
-        for Find { kind, class, who, what, at, .. } in finds {
+        for Find { kind, class, who, what, at, claim, .. } in finds {
             let place = Place {
                 kind: holder.kind.clone(),
                 namespace: holder.namespace.clone(),
                 name: holder.name.clone(),
                 at,
             };
-            let sighting = Sighting { kind, class, who, what, places: BTreeSet::from([place]), more: 0 };
+            let (places, claims) = (BTreeSet::from([place]), claim.into_iter().collect());
+            let sighting = Sighting { kind, class, who, what, places, more: 0, claims };
             self.insert(sighting);
         }
     }
@@ -116,9 +131,18 @@ impl Sightings {
         });
         known.more += sighting.more;
         known.places.extend(sighting.places);
+        known.claims.extend(sighting.claims);
         while known.places.len() > MOST_PLACES {
             known.places.pop_last();
             known.more += 1;
+        }
+        if known.claims.len() > MOST_CLAIMS {
+            known.claims.pop_last();
+            self.unseen.insert(Unseen {
+                what: known.what.clone(),
+                right: "a look at fewer objects".into(),
+                why: format!("more than {MOST_CLAIMS} different keys call themselves so"),
+            });
         }
     }
 
@@ -130,6 +154,7 @@ impl Sightings {
                 Some(last) => {
                     last.places.extend(sighting.places.iter().cloned());
                     last.more += sighting.more;
+                    last.claims.extend(sighting.claims.iter().cloned());
                 }
                 None => distinct.push(sighting.clone()),
             }

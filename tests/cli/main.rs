@@ -5,6 +5,7 @@
 mod attacked;
 mod attacked_audit;
 mod audit;
+mod audit_cloud;
 mod audit_cluster;
 mod audit_modes;
 mod audit_reports;

@@ -12,10 +12,7 @@ use super::{
     rules::{Judged, State, judged},
     uuid::uuid,
 };
-use crate::{
-    audit::{Outcome, lines::BEYOND},
-    redact,
-};
+use crate::{audit::Outcome, redact};
 
 pub(super) const FORMAT: Format = Format {
     id: "oscal",
@@ -44,7 +41,7 @@ fn write(evidence: &Evidence) -> String {
     let mut result = json!({
         "uuid": id(&["result"]),
         "title": one_line(&verdict.headline()),
-        "description": format!("What keyless audit came to with the gate {}. Beyond it: {BEYOND}.", evidence.gate()),
+        "description": format!("What keyless audit came to with the gate {}. Beyond it: {}.", evidence.gate(), verdict.beyond()),
         "start": time,
         "end": time,
         "props": properties(evidence),

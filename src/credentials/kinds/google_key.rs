@@ -100,8 +100,8 @@ fn add(id: &str, account: &str, key: &str, pem: Option<PrivateKey>, finds: &mut 
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || more.contains(&byte))
     };
     let id = Some(id).filter(|id| fits(id, b"-_"));
-    let account = Some(account).filter(|account| fits(account, b"-.@_:")).map(shown);
-    let of = account.map(|account| format!(" {account}")).unwrap_or_default();
+    let address = Some(account).filter(|account| fits(account, b"-.@_:"));
+    let of = address.map(shown).map(|account| format!(" {account}")).unwrap_or_default();
     let what = match id {
         Some(id) => format!("key {id} of the Google service account{of}"),
         None => format!("a key of a Google service account{of}"),
@@ -112,5 +112,7 @@ fn add(id: &str, account: &str, key: &str, pem: Option<PrivateKey>, finds: &mut 
         (None, Some(public)) => public.clone(),
         (None, None) => Who::Same(Same::of(key.as_bytes())),
     };
-    finds.add_key(&KIND, who, what, public);
+    // In a text without members the first that ends so may be a part of a URL.
+    let claimed = address.filter(|address| address.contains('@')).map(str::to_owned);
+    finds.add_claimed(&KIND, who, what, public, claimed);
 }

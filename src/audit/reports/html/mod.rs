@@ -13,7 +13,7 @@ use super::{
     escape::markup,
     item::{Bearing, items},
 };
-use crate::audit::{Outcome, leg::LegState, lines::BEYOND};
+use crate::audit::{Outcome, leg::LegState};
 
 pub(super) const FORMAT: Format = Format {
     id: "html",
@@ -85,7 +85,7 @@ fn body(evidence: &Evidence) -> Html {
         section("Listed: within the limits of the gate", Bearing::Listed),
         section("Notes", Bearing::Note),
         tables::looked(evidence),
-        beyond(),
+        beyond(evidence),
         tables::rules(evidence),
         proof(evidence),
     ];
@@ -156,8 +156,8 @@ fn legs(evidence: &Evidence) -> Html {
     section("Three sides", [list])
 }
 
-fn beyond() -> Html {
-    let text = format!("This audit says nothing about: {BEYOND}.");
+fn beyond(evidence: &Evidence) -> Html {
+    let text = format!("This audit says nothing about: {}.", evidence.verdict.beyond());
     section("Beyond this audit", [of_text("p", &text)])
 }
 
