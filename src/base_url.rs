@@ -19,12 +19,10 @@ pub(crate) fn base_url(setting: &str, text: &str) -> Result<String> {
             refuse("holds a user or password").hint("credentials come from the environment or a profile")
         );
     }
-    let local = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => return Err(refuse("has no host")),
-    };
+    if url.host().is_none() {
+        return Err(refuse("has no host"));
+    }
+    let local = is_loopback(&url);
     // `https:///a` is read as `https://a`.
     if text.split_once("://").is_none_or(|(_, rest)| rest.starts_with(['/', '\\'])) {
         return Err(refuse("has no host"));
@@ -47,6 +45,20 @@ pub(crate) fn base_url(setting: &str, text: &str) -> Result<String> {
         return Err(refuse("has a host that is no DNS name"));
     }
     Ok(text.trim_end_matches('/').to_owned())
+}
+
+/// Whether this is a URL that leads to another machine.
+pub(crate) fn is_remote(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| url.has_host() && !is_loopback(&url))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
 }
 
 /// Labels of letters, digits and hyphens (RFC 1123 §2.1); a dot may end it.

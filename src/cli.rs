@@ -1,5 +1,7 @@
 //! Arguments. Parsing only checks their form; `config` resolves what they mean together.
 
+mod audit_diff;
+mod coupling;
 mod keys;
 mod output;
 mod refused;
@@ -14,6 +16,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::{
+    audit_diff::{AuditCommand, DiffArgs},
+    coupling::{CouplingArgs, DoctorArgs},
     keys::{KeysArgs, KeysCommand, RevokeArgs, WaitArgs},
     output::{Output, ReportFile},
     refused::refused,
@@ -71,7 +75,7 @@ impl Command {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Apply(_) => "apply",
-            Self::Audit(_) => "audit",
+            Self::Audit(args) => args.name(),
             Self::Config(_) => "config",
             Self::Coupling(_) => "coupling",
             Self::Doctor(_) => "doctor",
@@ -117,6 +121,8 @@ pub(crate) enum SchemaOf {
     Plan,
     /// The result of audit
     Audit,
+    /// The result of audit diff
+    AuditDiff,
     /// The file of audit --exceptions
     Exceptions,
     /// The result of coupling
@@ -150,7 +156,7 @@ pub(crate) struct ExplainArgs {
 /// right. Without External Secrets Operator there is NOTHING TO JUDGE.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit codes: 0 ZERO, or NONE BUT EXCEPTIONS · 1 something was found (the verdict says INCOMPLETE as well, if it is) · \
+    after_help = "Exit codes: 0 ZERO, or NONE BUT EXCEPTIONS, or with --baseline nothing new and everything was looked at · 1 something was found (the verdict says INCOMPLETE as well, if it is) · \
     3 INCOMPLETE or NOTHING TO JUDGE\n\n\
     For scripts: -o json gives `verdict` (zero, zero-except, found, incomplete, nothing-to-judge) and `count`, which is 0 only where \
     the verdict is zero, and null where it is not known\n\n\
@@ -163,6 +169,7 @@ pub(crate) struct ExplainArgs {
     keyless audit\n  \
     keyless audit --gate platform\n  \
     keyless audit --exceptions exceptions.yaml\n  \
+    keyless audit --baseline last-week.json\n  \
     keyless audit --mode refs   # reads no Secret\n  \
     keyless audit --cloud   # also the keys that lie elsewhere\n  \
     keyless audit --context prod -o json | jq .verdict\n  \
@@ -170,7 +177,16 @@ pub(crate) struct ExplainArgs {
     keyless audit --report html=audit.html --report json=audit.json\n  \
     keyless audit >audit.txt || exit 1   # a gate"
 )]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct AuditArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<AuditCommand>,
+
+    /// An earlier result of `keyless audit -o json` of this cluster. What was found and is in it is no reason for exit code 1;
+    /// the verdict stays what it is, and INCOMPLETE stays exit code 3
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+
     /// What must be zero for exit code 0
     #[arg(long, value_enum, default_value_t = Gate::Mission, value_name = "GATE")]
     pub(crate) gate: Gate,
@@ -195,48 +211,6 @@ pub(crate) struct AuditArgs {
     pub(crate) mode: Mode,
 }
 
-/// State which cloud the cluster's parts tie the platform to
-///
-/// Four concerns, on one page: the trust root of secrets (each store of External Secrets Operator, its provider and account,
-/// and whether its login is keyless), the GPU stack (operator or device plugin, and whether workloads that share a GPU are
-/// isolated), the storage classes (whose they are, ReadWriteMany, the volumes in use), and load balancing (controllers, and
-/// what serves each Service of the type LoadBalancer). For each: what it is tied to, the object that says so, whether it is
-/// portable, and what a move to another substrate has to solve again. The last lines name the swap point: the
-/// ClusterSecretStore.
-///
-/// What is on no table of keyless, or could not be read, is `unknown`, never portable. Objects inform: nothing is changed,
-/// and no cloud is asked.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Exit codes: 0 everything was read · 3 something could not be read: the page names it, and the right\n\n\
-    For scripts: -o json has `concerns`, each with `to`, `portable` and `ties`, and `complete`\n\n\
-    Needs: what deploy/coupling grants: get /apis; get on two customresourcedefinitions of External Secrets Operator and \
-    one of the GPU Operator; list on their objects, nodes, storage classes, persistent volumes, services, ingress classes, \
-    DaemonSets and Deployments; get on the ConfigMaps that ClusterPolicies name\n\n\
-    Examples:\n  \
-    keyless coupling\n  \
-    keyless coupling --context prod -o json | jq '.concerns[] | {id, to, portable}'"
-)]
-pub(crate) struct CouplingArgs {}
-
-/// Run verify, audit and coupling against the same cluster
-///
-/// Connects once and shows one line for each check: passed, failed, or not evaluated and why. What failed has its details
-/// below it. The last line counts: `N passed, N failed`, and how many were skipped because they could not be evaluated.
-/// Where there is neither an issuer nor a store to verify, verify is not evaluated; the line names the command to run. Nothing
-/// is written.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Exit codes: the worst of the three: 0 all passed · 1 something failed · 3 something could not be \
-    established\n\n\
-    For scripts: -o json holds the results of the three commands as `verify`, `audit` and `coupling`, and `checks`\n\n\
-    Needs: what verify, audit and coupling need\n\n\
-    Examples:\n  \
-    keyless doctor\n  \
-    keyless doctor --config keyless.yaml -o json | jq '.checks[] | select(.result != \"passed\")'"
-)]
-pub(crate) struct DoctorArgs {}
-
 /// Update the public documents with the cluster's keys
 ///
 /// Reads the key set of every API server, adds new keys to the published ones, writes the key set first and the
@@ -250,6 +224,7 @@ pub(crate) struct DoctorArgs {}
 #[command(after_help = "Examples:\n  \
     keyless publish --bucket s3://acme-oidc --region eu-central-1 --create\n  \
     keyless publish --bucket gs://acme-oidc --issuer https://storage.googleapis.com/acme-oidc/prod\n  \
+    keyless publish --bucket az://acmeoidc/keys --create\n  \
     keyless publish --bucket s3://acme-oidc --endpoint https://fsn1.your-objectstorage.com --dry-run\n  \
     keyless publish --bucket file:///srv/www --issuer https://oidc.example.com --no-cluster --public-key sa.pub\n  \
     keyless publish --watch --metrics-address 0.0.0.0:9102 --lease")]
@@ -335,11 +310,11 @@ pub(crate) struct Common {
     #[arg(long, value_name = "URL", global = true, help_heading = "Issuer and bucket")]
     pub(crate) issuer: Option<String>,
 
-    /// Where the documents are stored: s3://NAME[/PREFIX], gs://NAME[/PREFIX] or file:///FOLDER
+    /// Where the documents are stored: s3://NAME[/PREFIX], gs://NAME[/PREFIX], az://ACCOUNT/CONTAINER[/PREFIX] or file:///FOLDER
     #[arg(long, value_name = "URL", global = true, help_heading = "Issuer and bucket")]
     pub(crate) bucket: Option<String>,
 
-    /// Base URL of the store's API, e.g. `https://fsn1.your-objectstorage.com`; by default AWS's or Google's
+    /// Base URL of the store's API, e.g. `https://fsn1.your-objectstorage.com`; by default AWS's, Google's or that of the Azure storage account
     #[arg(long, value_name = "URL", global = true, help_heading = "Issuer and bucket")]
     pub(crate) endpoint: Option<String>,
 

@@ -152,6 +152,12 @@ impl Settings {
             }
             None => None,
         };
+        // Once all of them are known to be base URLs: till then they may hold a password, and are not shown.
+        if announcement.is_some() {
+            let sends = bucket.as_ref().filter(|bucket| bucket.kind.sends_login);
+            let of_file = sends.and_then(|bucket| bucket.endpoint.as_deref());
+            trust::refuse_endpoints(&path, of_file.filter(|_| endpoint.is_none()), &providers)?;
+        }
         bucket_flags::refuse_idle(common, bucket.as_ref().map(|bucket| bucket.kind))?;
         // What lies in a bucket is published: what cannot be is refused before any work.
         if let (Some(issuer), true, false) = (&issuer, bucket.is_some(), providers.give_keys()) {

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use serde_json::Value;
 
 use crate::{
-    bucket,
+    azure, bucket,
     cli::Output,
     cluster::{
         self,
@@ -21,7 +21,7 @@ use crate::{
         Volume, Workload, judge,
     },
     error::{Error, Result},
-    federation::vault,
+    federation::{aws, vault},
     go_duration::GoDuration,
     google,
     http::Answer,
@@ -57,8 +57,12 @@ pub const TARGETS: &[Target] = &[
     Target { name: "cache-control", run: cache_control },
     Target { name: "google-error", run: google_error },
     Target { name: "gcs-error", run: gcs_error },
+    Target { name: "azure-error", run: azure_error },
+    Target { name: "entra-error", run: entra_error },
     Target { name: "s3-error", run: s3_error },
     Target { name: "s3-policy", run: s3_policy },
+    Target { name: "aws-error", run: aws_error },
+    Target { name: "aws-policy", run: aws_policy },
     Target { name: "vault-error", run: vault_error },
     Target { name: "vault-config", run: vault_config },
 ];
@@ -261,6 +265,20 @@ fn gcs_error(input: &[u8]) -> String {
     text(&bucket::gcs_fuzzing::error(status, body))
 }
 
+fn azure_error(input: &[u8]) -> String {
+    let (status, body) = with_status(input);
+    match bucket::azure_fuzzing::error(status, body) {
+        Ok(error) | Err(error) => text(&error),
+    }
+}
+
+fn entra_error(input: &[u8]) -> String {
+    let (status, body) = with_status(input);
+    let answer = Answer { status, headers: http::HeaderMap::new(), body: body.to_vec() };
+    let refusal = azure::Refusal::of(&answer);
+    format!("{}{}", refusal.summary(), text(&refusal.error("the login")))
+}
+
 fn s3_error(input: &[u8]) -> String {
     let (status, body) = with_status(input);
     shown(bucket::s3_fuzzing::error(status, body))
@@ -269,6 +287,18 @@ fn s3_error(input: &[u8]) -> String {
 fn s3_policy(input: &[u8]) -> String {
     let Ok(input) = std::str::from_utf8(input) else { return String::new() };
     shown(bucket::s3_fuzzing::bucket_policy(input))
+}
+
+fn aws_error(input: &[u8]) -> String {
+    let (status, body) = with_status(input);
+    text(&aws::fuzzing::error(status, body))
+}
+
+fn aws_policy(input: &[u8]) -> String {
+    if let Ok(input) = std::str::from_utf8(input) {
+        aws::fuzzing::policy(input);
+    }
+    String::new()
 }
 
 fn vault_error(input: &[u8]) -> String {

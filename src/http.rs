@@ -45,6 +45,19 @@ pub(crate) struct Answer {
 impl Http {
     /// Trusts the public roots and, in addition, these certificates. `HTTPS_PROXY` and `NO_PROXY` are honoured.
     pub(crate) fn new(additional_roots: &[CertificateDer<'static>]) -> Result<Self> {
+        Self::build(additional_roots, |client| client)
+    }
+
+    /// For a server of this machine's own network, such as a metadata service: what it answers is a credential, so no proxy
+    /// comes between; and where there is none, that is known after this time.
+    pub(crate) fn direct(connect_limit: Duration) -> Result<Self> {
+        Self::build(&[], |client| client.no_proxy().connect_timeout(connect_limit))
+    }
+
+    fn build(
+        additional_roots: &[CertificateDer<'static>],
+        change: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+    ) -> Result<Self> {
         let failed = |error: &(dyn std::error::Error + 'static)| {
             Error::failed(Code::HttpClient, "the HTTP client cannot be set up").caused_by_chain(error)
         };
@@ -67,9 +80,8 @@ impl Http {
             .connect_timeout(CONNECT_LIMIT)
             .timeout(TIME_LIMIT)
             .user_agent(concat!("keyless/", env!("CARGO_PKG_VERSION")))
-            .dns_resolver(Resolver)
-            .build()
-            .map_err(|error| failed(&error))?;
+            .dns_resolver(Resolver);
+        let client = change(client).build().map_err(|error| failed(&error))?;
         Ok(Self { client, additional_roots: additional_roots.to_vec() })
     }
 
@@ -151,6 +163,17 @@ impl Answer {
             }
             _ => String::new(),
         }
+    }
+
+    /// Whether nothing is shown here to anonymous readers, by the server's own word: absent, or not public.
+    pub(crate) fn shows_nothing(&self) -> bool {
+        matches!(self.status, 401 | 403 | 404 | 410) || self.is_of_closed_account()
+    }
+
+    /// Whether an Azure storage account lets no anonymous reader see anything, whatever its containers say.
+    pub(crate) fn is_of_closed_account(&self) -> bool {
+        self.status == 409
+            && self.headers.get("x-ms-error-code").is_some_and(|code| code == "PublicAccessNotPermitted")
     }
 
     /// The text of a header, if there is one.

@@ -33,6 +33,7 @@ mod arrival;
 mod ask;
 mod audit;
 mod authorities;
+mod azure;
 mod base_url;
 mod bucket;
 mod cli;
@@ -44,6 +45,7 @@ mod credential_file;
 mod credentials;
 mod distro;
 mod error;
+mod exit;
 mod federation;
 mod files;
 #[cfg(feature = "fuzzing")]
@@ -74,6 +76,7 @@ mod target;
 mod waiting;
 mod warning;
 mod watch;
+mod xml;
 mod yaml;
 
 use std::{ffi::OsString, io, process::ExitCode, time::SystemTime};
@@ -81,7 +84,7 @@ use std::{ffi::OsString, io, process::ExitCode, time::SystemTime};
 use serde_json::json;
 
 use crate::{
-    cli::{Cli, Command, ConfigArgs, ConfigCommand, SchemaOf},
+    cli::{AuditArgs, AuditCommand, Cli, Command, ConfigArgs, ConfigCommand, SchemaOf},
     commands::{Exit, explain, keys, publish, render, setup, teardown, verify},
     config::Settings,
     error::{Code, Error, Kind, Result},
@@ -106,9 +109,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut report = Report::new(cli.common.output, cli.common.verbose > 0, &mut data, &mut messages)
         .interrupted_by(&interrupt);
     let exit = match execute(&mut cli, &mut report) {
-        Ok(Exit::Clean) => 0,
-        Ok(Exit::Found) => 1,
-        Ok(Exit::Incomplete) => 3,
+        Ok(exit) => exit.code(),
         Err(error) if error.kind == Kind::Declined => {
             report.progress(&error.message);
             report.json(cli.command.name(), json!({ "outcome": "declined" }));
@@ -154,6 +155,7 @@ fn execute(cli: &mut Cli, report: &mut Report<'_>) -> Result<Exit> {
                 SchemaOf::Settings => config::schema(),
                 SchemaOf::Plan => plan::schema(),
                 SchemaOf::Audit => audit::schema(),
+                SchemaOf::AuditDiff => audit::difference_schema(),
                 SchemaOf::Exceptions => audit::exceptions_schema(),
                 SchemaOf::Coupling => coupling::schema(),
             };
@@ -162,6 +164,9 @@ fn execute(cli: &mut Cli, report: &mut Report<'_>) -> Result<Exit> {
         }
         if let Command::Explain(args) = &cli.command {
             return explain::run(args, report);
+        }
+        if let Command::Audit(AuditArgs { command: Some(AuditCommand::Diff(args)), .. }) = &cli.command {
+            return commands::audit_diff::run(args, report);
         }
         let audience = match &cli.command {
             Command::Verify(args) => args.audience.as_deref(),

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The version of the JSON that is printed.
-const API_VERSION: &str = "keyless/v1";
+pub(crate) const API_VERSION: &str = "keyless/v1";
 
 /// Where the result, the progress and the errors go.
 pub(crate) struct Report<'a> {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use http::HeaderValue;
+
 use crate::{
     error::{Code, Error, Result},
     redact,
@@ -58,6 +60,17 @@ pub(crate) fn unsendable(source: &str) -> Error {
             "it is empty, or holds a line break, a space, or another character that a header cannot carry",
         )
         .hint("write it again without the line break at its end; in YAML, `token: VALUE` on one line")
+}
+
+impl Secret {
+    /// `Authorization`, as a bearer token (RFC 6750). `source`: where the secret is from, for the refusal of one that no
+    /// header can carry.
+    pub(crate) fn bearer(&self, source: &str) -> Result<HeaderValue> {
+        let value = HeaderValue::from_str(&format!("Bearer {}", self.expose()));
+        let mut value = value.map_err(|_| unsendable(source))?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
 }
 
 impl fmt::Debug for Secret {

@@ -1,5 +1,5 @@
 //! PURE. What the providers say, as hits. A key that was found is one that a provider lists if ID and public half are
-//! the same; where only the ID is, they are two.
+//! the same; where only the ID is, they are two ([`super::claims`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     cluster::{objects::Unseen, snapshot::Inventory},
-    credentials::{Class, Sighting},
+    credentials::{Class, Halves, Who},
     federation::cloud::{CloudLook, Issued, Remark, issued_kinds},
 };
 
@@ -36,72 +36,41 @@ pub(super) fn unseen(inventory: &Inventory, look: Option<&CloudLook>) -> Vec<Uns
     all.into_iter().collect()
 }
 
-pub(super) fn hits(inventory: &Inventory, look: &CloudLook) -> Vec<Hit> {
-    let found = inventory.sightings.distinct();
-    let mut hits: Vec<_> = look.issued.iter().flat_map(|issued| of_issued(issued, &found)).collect();
+pub(super) fn hits(look: &CloudLook) -> Vec<Hit> {
+    let mut hits: Vec<_> = look.issued.iter().map(counted).collect();
     hits.extend(look.findings.iter().map(|remark| of_remark(remark, Weight::Finding)));
     hits.extend(look.notes.iter().map(|remark| of_remark(remark, Weight::Note)));
     hits
 }
 
-/// The credential that was issued, and every other one that only calls itself by its name.
-fn of_issued(issued: &Issued, found: &[Sighting]) -> Vec<Hit> {
-    let named = found.iter().find(|it| it.name() == Some(&issued.name));
-    let halves: BTreeSet<&str> = named.into_iter().flat_map(public_halves).collect();
-    let Some(half) = issued.public_half.as_deref() else {
-        return vec![counted(issued, issued.name.clone(), &issued.what)];
-    };
-    // A copy without an ID is named by its public half.
-    let is_unnamed_copy = found.iter().any(|it| it.name() == Some(half));
-    let mut hits = Vec::new();
-    let mut others: Vec<_> = halves.iter().filter(|other| **other != half).collect();
-    if halves.contains(half) || others.is_empty() {
-        let name = match named.is_none() && is_unnamed_copy {
-            true => half.to_owned(),
-            false => issued.name.clone(),
-        };
-        hits.push(counted(issued, name, &issued.what));
-    } else {
-        // The one that was found goes by the name; this one has another public half.
-        others.pop();
-        hits.push(counted(issued, format!("{}@{half}", issued.name), &issued.what));
-    }
-    hits.extend(others.into_iter().map(|other| another(issued, other, named)));
-    hits
-}
-
-/// A key that was found under the name of the one that was issued, and is not that one.
-fn another(issued: &Issued, half: &str, named: Option<&Sighting>) -> Hit {
-    let what = format!("a key that calls itself {}, and has another public half", issued.what);
-    let mut stored = stored(issued, format!("{}@{half}", issued.name), what);
-    let places = named.into_iter().flat_map(|it| &it.places);
-    stored.objects = places.map(|place| format!("{} ({})", place.object(), place.at)).collect();
-    Hit {
-        rule: issued.kind.id,
-        weight: Weight::Counted(stored),
-        place: issued.place.clone(),
-        why: "one of these places holds it; whose it is, and whether it is active, is not known".into(),
-        remedy: "find out whose key it is, and revoke it where it was issued".into(),
+/// A private key without a name that has the public half of one that was issued is that one: the provider says so.
+pub(super) fn name_keys(hits: &mut [Hit], look: &CloudLook) {
+    let issued: BTreeMap<_, _> =
+        look.issued.iter().filter_map(|issued| Some((issued.public_half.as_ref()?, issued))).collect();
+    for hit in hits {
+        let (Weight::Counted(stored) | Weight::Lies(stored)) = &mut hit.weight else { continue };
+        let Identity::Named(half) = &stored.identity else { continue };
+        if let Some(issued) = issued.get(half) {
+            stored.halves = halves(issued);
+            stored.identity = Identity::Named(issued.name.clone());
+        }
     }
 }
 
-fn public_halves(sighting: &Sighting) -> impl Iterator<Item = &str> {
-    sighting.claims.iter().filter_map(|claim| claim.public_half.as_deref())
+fn halves(issued: &Issued) -> Halves {
+    issued.public_half.iter().cloned().map(Who::Key).collect()
 }
 
-fn counted(issued: &Issued, name: String, what: &str) -> Hit {
+fn counted(issued: &Issued) -> Hit {
+    let class = issued.kind.class.unwrap_or(Class::Root);
+    let stored = Stored::new(Identity::Named(issued.name.clone()), issued.what.clone(), Opens::Unused);
     Hit {
         rule: issued.kind.id,
-        weight: Weight::Counted(stored(issued, name, what.to_owned())),
+        weight: Weight::Counted(Stored { class, halves: halves(issued), ..stored }),
         place: issued.place.clone(),
         why: issued.why.clone(),
         remedy: issued.remedy.clone(),
     }
-}
-
-fn stored(issued: &Issued, name: String, what: String) -> Stored {
-    let class = issued.kind.class.unwrap_or(Class::Root);
-    Stored { class, ..Stored::new(Identity::Named(name), what, Opens::Unused) }
 }
 
 fn of_remark(remark: &Remark, weight: Weight) -> Hit {

@@ -7,9 +7,18 @@ use crate::cluster::snapshot::{ConfigMapKey, SecretKey};
 
 pub(super) fn take(roots: &mut BTreeMap<Identity, Root>, stored: Stored, hit: Hit) {
     let id = stored.id();
+    let claims = match &stored.identity {
+        Identity::Claimed { name, .. } => Some(name.clone()),
+        _ => None,
+    };
+    let what = match &claims {
+        Some(name) => format!("{}: one of several that call themselves {name}", stored.what),
+        None => stored.what,
+    };
     let root = roots.entry(stored.identity).or_insert_with(|| Root {
-        what: stored.what,
+        what,
         id,
+        claims,
         secrets: BTreeSet::new(),
         config_maps: BTreeSet::new(),
         objects: BTreeSet::new(),
@@ -60,7 +69,8 @@ impl Used {
 
     /// The credential that lies in the same place. Two that have names of their own are two, wherever they lie.
     fn at(&self, stored: &Stored) -> Option<&Identity> {
-        let is_named = |identity: &Identity| matches!(identity, Identity::Named(_));
+        let is_named =
+            |identity: &Identity| matches!(identity, Identity::Named(_) | Identity::Claimed { .. });
         let in_secrets = stored.secrets.iter().flat_map(|seen| {
             let beside = self.secrets.get(&(seen.namespace.clone(), seen.name.clone())).into_iter().flatten();
             let same = |key: &Option<String>| *key == seen.key || key.is_none() || seen.key.is_none();

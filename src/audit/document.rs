@@ -1,6 +1,6 @@
 //! PURE. A verdict as JSON, and the JSON schema of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use super::{
     Hit,
     catalogue::code_of,
+    compare::Baseline,
     leg::Leg,
+    record::Evidence,
     states::RuleState,
     verdict::{Gate, Root, Verdict},
 };
@@ -19,7 +21,7 @@ use crate::{
 };
 
 /// Raised when a member changes its meaning or goes away; members may be added.
-const SCHEMA: &str = "keyless/audit/v1";
+pub(super) const SCHEMA: &str = "keyless/audit/v1";
 
 /// The result of `keyless audit -o json`, beside what every result has.
 #[derive(Serialize, JsonSchema)]
@@ -63,6 +65,10 @@ struct Document<'v> {
     /// What the metadata of all Secrets comes to, in the mode `metadata`; null in the others.
     secrets_by_metadata: Option<&'v Outside>,
     beyond: &'static str,
+    /// How the audit was made.
+    evidence: Evidence<'v>,
+    /// What is new against the result that --baseline names; null where none was given.
+    baseline: Option<Baseline<'v>>,
 }
 
 /// How many there are of each class.
@@ -73,7 +79,10 @@ struct Classes {
     platform: usize,
     irreducible: usize,
     root_key: usize,
-    /// Null where Secrets were not looked into.
+    /// Secrets in which nothing was recognised, and that an ExternalSecret is proved to own. Null where Secrets were not
+    /// looked into.
+    outputs: Option<usize>,
+    /// The others in which nothing was recognised. Null where Secrets were not looked into.
     unmanaged: Option<usize>,
     not_seen: usize,
 }
@@ -86,6 +95,8 @@ struct Credential<'v> {
     /// A name by which an exception can mean it: its public ID, else the place where it lies.
     id: &'v str,
     class: Class,
+    /// Every rule and kind that recognised it.
+    codes: Vec<&'static str>,
     secrets: Vec<Key<'v>>,
     config_maps: Vec<Key<'v>>,
     /// Other objects that hold it, and where in them.
@@ -174,6 +185,7 @@ impl Verdict {
                 platform: self.count_of(Class::Platform),
                 irreducible: self.count_of(Class::Irreducible),
                 root_key: self.count_of(Class::RootKey),
+                outputs: (self.mode == Mode::Deep).then_some(self.outputs),
                 unmanaged: (self.mode == Mode::Deep).then_some(self.unmanaged),
                 not_seen: self.not_seen(),
             },
@@ -195,6 +207,8 @@ impl Verdict {
             installed: self.installed,
             secrets_by_metadata: self.outside.as_ref(),
             beyond: self.beyond(),
+            evidence: self.record.evidence(),
+            baseline: self.record.new_since.as_ref().map(super::compare::NewSince::document),
         })
     }
 }
@@ -211,10 +225,13 @@ impl<'v> Credential<'v> {
             name: &key.name,
             key: key.key.as_deref(),
         });
+        let of_hits = root.hits.iter().map(|hit| hit.rule);
+        let codes: BTreeSet<_> = root.rules.iter().copied().chain(of_hits).map(code_of).collect();
         Self {
             what: &root.what,
             id: &root.id,
             class: root.class,
+            codes: codes.into_iter().collect(),
             secrets: secrets.collect(),
             config_maps: config_maps.collect(),
             objects: root.objects.iter().map(String::as_str).collect(),

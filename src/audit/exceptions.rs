@@ -23,7 +23,7 @@ pub(super) const RULE: Rule = Rule {
     id: "exception",
     class: None,
     severity: Severity::Medium,
-    summary: "an entry of the exceptions file has expired, reaches too far, or is about no credential that was seen",
+    summary: "an entry of the exceptions file has expired, reaches too far, or does not name exactly one credential that was seen",
     remedy: "Correct the entry, or take it out. An exception that is still needed gets a new date from its owner.",
     check: |_| Vec::new(),
 };
@@ -85,6 +85,8 @@ pub(crate) struct Excepted {
     pub(crate) owner: String,
     /// `2027-01-31`.
     pub(crate) until: String,
+    /// The first moment at which it does not count any more, in seconds since 1970.
+    pub(crate) ends: i64,
     pub(crate) control: Option<String>,
 }
 
@@ -135,7 +137,7 @@ impl Exceptions {
 }
 
 /// Whether an ID of a report names where the credential lies, and not which one it is.
-fn is_place(id: &str) -> bool {
+pub(super) fn is_place(id: &str) -> bool {
     ["secret:", "configmap:", "object:"].iter().any(|place| id.starts_with(place))
 }
 
@@ -153,6 +155,7 @@ impl Verdict {
                         reason: entry.reason.clone(),
                         owner: entry.owner.clone(),
                         until: entry.expires.to_string(),
+                        ends: after(entry.expires),
                         control: entry.control.clone(),
                     });
                 }
@@ -182,6 +185,13 @@ impl Verdict {
                 entry.expires
             ));
         }
+        let claims = |root: &&Root| root.claims.as_ref() == Some(&entry.id);
+        let claiming = self.roots.iter().chain(&self.others).filter(claims).count();
+        if claiming > 0 {
+            return Err(format!(
+                "{claiming} different credentials call themselves by this ID: none is excepted, and the report shows an ID of its own for each"
+            ));
+        }
         let is_meant = |root: &&Root| root.id == entry.id;
         // By its kind, where that is known; a rule says how it is used.
         let is_of_code = |root: &Root| {
@@ -203,10 +213,14 @@ impl Verdict {
         match found[..] {
             [one] => Ok(one),
             [] if is_other() => Err(format!(
-                "what lies there is of another code than {}",
+                "the credential with this ID is of another code than {}",
                 entry.code.as_deref().unwrap_or_default().escape_debug()
             )),
-            [] => Err("no credential that was seen has this ID: it is gone, or has another one".into()),
+            [] if !self.unseen.is_empty() || !self.unknown.is_empty() => Err(
+                "no credential that was seen has this ID, and not everything could be read or judged: whether it is gone is not known"
+                    .into(),
+            ),
+            [] => Err("no credential that was seen has this ID: it is gone, has another ID, or lies where the audit does not look".into()),
             _ => Err(format!("{} credentials have this ID: none is excepted", found.len())),
         }
     }
@@ -216,6 +230,12 @@ fn date<'de, D: Deserializer<'de>>(from: D) -> Result<Date, D::Error> {
     let text = String::deserialize(from)?;
     let date = text.parse().ok().filter(|_| text.len() == "2027-01-31".len());
     date.ok_or_else(|| D::Error::custom("a date is written as 2027-01-31"))
+}
+
+/// When a day is over, in UTC.
+fn after(day: Date) -> i64 {
+    let next = day.tomorrow().unwrap_or(Date::MAX);
+    next.to_zoned(TimeZone::UTC).map_or(i64::MAX, |time| time.timestamp().as_second())
 }
 
 fn today(now: u64) -> Date {

@@ -114,6 +114,36 @@ fn entry_that_counts_not_is_finding() {
     assert_eq!((it.roots.len(), it.findings.len()), (2, 1), "{it:?}");
 }
 
+/// No sentence says more than what was seen.
+#[test]
+fn words_claim_only_what_was_seen() {
+    let mut before = verdict(1, 0, 0, 0, true);
+    let mut other = before.roots[0].clone();
+    (other.class, other.id) = (Class::Platform, "secret:ci/token".into());
+    before.others.push(other);
+    let excepted = before.clone().excepting(&entry("google:0", None, "2027-01-31"), NOW);
+    let headline = excepted.headline();
+    assert!(
+        headline.contains("no other of a known kind that opens a cloud or a secret store was seen"),
+        "{headline}"
+    );
+    assert!(headline.ends_with("; 1 opens a part of the platform"), "{headline}");
+    // A finding about an exception, beside a credential that the gate lets through.
+    before.roots.clear();
+    let gone = before.clone().excepting(&entry("google:0", None, "2027-01-31"), NOW);
+    let headline = gone.headline();
+    assert!(
+        headline.contains("no long-lived credential that opens a cloud or a secret store was seen"),
+        "{headline}"
+    );
+    assert!(gone.findings[0].why.contains("where the audit does not look"), "{}", gone.findings[0].why);
+    // What could not be read may hold it.
+    for (unknown, unseen) in [(1, 0), (0, 1)] {
+        let it = verdict(0, 0, unknown, unseen, true).excepting(&entry("google:0", None, "2027-01-31"), NOW);
+        assert!(it.findings[0].why.contains("whether it is gone is not known"), "{}", it.findings[0].why);
+    }
+}
+
 /// Whatever is excepted: what is unknown or unseen stays, and nothing is better than it was but for the excepted.
 #[test]
 fn exceptions_cover_nothing_unseen() {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     cluster::snapshot::{ConfigMapKey, SecretKey},
-    credentials::{Class, Same},
+    credentials::{Class, Halves, Same, Who},
 };
 
 /// One place where a rule applies.
@@ -38,6 +38,8 @@ pub(crate) enum Weight {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stored {
     pub(crate) identity: Identity,
+    /// Of what is named by a claim: what tells its secret half from others.
+    pub(crate) halves: Halves,
     /// In words that open nothing.
     pub(crate) what: String,
     pub(crate) secrets: BTreeSet<SecretKey>,
@@ -66,6 +68,8 @@ pub(crate) enum Opens {
 pub(crate) enum Identity {
     /// By its public name: a key id.
     Named(String),
+    /// By its secret half: others call themselves by the same name.
+    Claimed { name: String, halves: Halves },
     /// By its value.
     Equal(Vec<Same>),
     /// Not read, or written into the object itself: by its place.
@@ -77,6 +81,7 @@ impl Stored {
     pub(crate) fn new(identity: Identity, what: String, opens: Opens) -> Self {
         Self {
             identity,
+            halves: Halves::new(),
             what,
             secrets: BTreeSet::new(),
             config_maps: BTreeSet::new(),
@@ -95,8 +100,15 @@ impl Stored {
     /// A name by which an exception can mean it: its public id, else the place where it lies. It does not change as
     /// long as the credential stays where it is.
     pub(crate) fn id(&self) -> String {
-        if let Identity::Named(name) = &self.identity {
-            return name.clone();
+        match &self.identity {
+            Identity::Named(name) => return name.clone(),
+            // By the public half, where there is one; else by the place.
+            Identity::Claimed { halves, .. } => {
+                if let Some(Who::Key(key)) = halves.first() {
+                    return key.clone();
+                }
+            }
+            Identity::Equal(_) | Identity::At(_) => {}
         }
         let secret = self.secrets.first().map(|key| {
             let value = key.key.as_ref().map(|key| format!("#{key}")).unwrap_or_default();
@@ -108,7 +120,7 @@ impl Stored {
         });
         let place = match &self.identity {
             Identity::At(place) => Some(format!("object:{}", place.replace(' ', "/"))),
-            Identity::Named(_) | Identity::Equal(_) => None,
+            Identity::Named(_) | Identity::Claimed { .. } | Identity::Equal(_) => None,
         };
         let object = self.objects.first().map(|object| format!("object:{}", object.replace(' ', "/")));
         secret.or(config_map).or(place).or(object).unwrap_or_default()

@@ -80,11 +80,13 @@ impl Verdict {
             lines.push("External Secrets Operator is not installed in this cluster".into());
         }
         lines.push(self.states_in_words());
+        lines.push(self.record.in_words());
         lines.extend(
             self.exceptions
                 .iter()
                 .map(|digest| format!("exceptions: {}, file sha256:{digest}", self.excepted.len())),
         );
+        lines.extend(self.record.new_since.iter().flat_map(|new| new.lines()));
         lines.push(format!("beyond this audit: {}", self.beyond()));
         lines
     }
@@ -107,13 +109,15 @@ impl Verdict {
             .into_iter()
             .map(|class| format!("{} {} {}", class.letter(), class.title(), self.count_of(class)))
             .collect();
-        let unmanaged = match self.mode {
-            Mode::Deep => self.unmanaged.to_string(),
+        let counted = |count: usize| match self.mode {
+            Mode::Deep => count.to_string(),
             Mode::Refs | Mode::Metadata => "not counted".into(),
         };
         format!(
-            "classes: {}, U unmanaged Secrets {unmanaged}, X not seen {}",
+            "classes: {}, O outputs {}, U unmanaged Secrets {}, X not seen {}",
             counts.join(", "),
+            counted(self.outputs),
+            counted(self.unmanaged),
             self.not_seen()
         )
     }

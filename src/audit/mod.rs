@@ -5,7 +5,9 @@
 //! What could not be looked at, or is of an unknown kind, is never taken for keyless: it makes the verdict incomplete.
 
 mod catalogue;
+mod claims;
 mod cloud;
+mod compare;
 mod count;
 mod document;
 mod exceptions;
@@ -14,20 +16,25 @@ mod kind;
 mod leg;
 mod lines;
 mod login;
+mod outcome;
 mod principal;
+mod record;
 mod reports;
 mod rules;
 mod states;
 mod surroundings;
 mod verdict;
 
+#[cfg(test)]
+pub(crate) use self::verdict::judge;
 pub(crate) use self::{
     catalogue::{Described, catalogue},
+    compare::{Answer, MAX_REPORT, NewSince, Saved, difference, schema as difference_schema},
     document::schema,
     exceptions::{Exceptions, exceptions_schema},
     kind::{LoginKind, login_kind},
     reports::{Evidence, FORMATS, Format},
-    verdict::{Gate, Outcome, Verdict, judge, judge_with},
+    verdict::{Gate, Outcome, Verdict, judge_with},
 };
 use self::{
     finding::{Hit, Identity, Opens, Stored, Weight},
@@ -67,6 +74,8 @@ pub(crate) const RULES: &[Rule] = &[
     rules::minting_power::RULE,
 ];
 
+#[cfg(test)]
+mod outputs_tests;
 #[cfg(test)]
 pub(super) mod tests;
 #[cfg(test)]

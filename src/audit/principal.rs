@@ -9,12 +9,15 @@ use super::{
     login::{Login, login},
     surroundings::Surroundings,
 };
-use crate::cluster::{
-    objects::{Look, Object},
-    snapshot::{
-        Class, ConfigMapKey, Controller, Credential, Generator, Inventory, Public, Reference, SecretKey,
-        Store, Target, Use, is_local, references,
+use crate::{
+    cluster::{
+        objects::{Look, Object},
+        snapshot::{
+            Class, ConfigMapKey, Controller, Credential, Generator, Inventory, Public, Reference, SecretKey,
+            Store, Target, Use, is_local, references,
+        },
     },
+    credentials::{Halves, Who},
 };
 
 /// What the rules look at.
@@ -257,7 +260,15 @@ pub(super) fn stored(
         None if unread => "a stored credential that could not be read".into(),
         None => Public::Opaque.to_string(),
     };
-    Some(Stored { secrets, ..Stored::new(identity, what, opens) })
+    let seen = || found.iter().chain(&beside).filter_map(|(_, look)| look.seen());
+    let mut halves: Halves = seen().flat_map(|credential| credential.halves.clone()).collect();
+    if halves.is_empty() && public.is_some_and(|public| matches!(public, Public::AwsAccessKey { .. })) {
+        // The ID and the secret half are values of their own.
+        let others = found.iter().filter_map(|(_, look)| look.seen());
+        let others = others.filter(|it| !matches!(it.public, Public::AwsAccessKey { .. }));
+        halves = others.map(|it| Who::Same(it.same.clone())).collect();
+    }
+    Some(Stored { secrets, halves, ..Stored::new(identity, what, opens) })
 }
 
 /// A credential that lies in a ConfigMap.
@@ -268,18 +279,13 @@ pub(super) fn in_config_map(key: &ConfigMapKey, credential: &Credential, opens: 
         Public::ExternalAccount { .. } => Public::Opaque.to_string(),
         public => public.to_string(),
     };
-    Stored { config_maps: BTreeSet::from([key.clone()]), ..Stored::new(identity, what, opens) }
+    let halves = credential.halves.clone();
+    Stored { config_maps: BTreeSet::from([key.clone()]), halves, ..Stored::new(identity, what, opens) }
 }
 
 /// By its public name, where it has one.
 pub(super) fn name(public: &Public) -> Option<Identity> {
-    match public {
-        Public::GoogleKey { private_key_id, .. } if !private_key_id.is_empty() => {
-            Some(Identity::Named(google(private_key_id)))
-        }
-        Public::AwsAccessKey { id } => Some(Identity::Named(format!("aws:{id}"))),
-        _ => None,
-    }
+    public.id().map(Identity::Named)
 }
 
 pub(super) fn google(private_key_id: &str) -> String {

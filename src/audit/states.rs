@@ -28,6 +28,20 @@ pub(crate) enum RuleState {
 }
 
 impl RuleState {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Pass, Self::Fail, Self::Excepted, Self::NotEvaluated, Self::NotApplicable];
+
+    /// For programs.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Excepted => "excepted",
+            Self::NotEvaluated => "not-evaluated",
+            Self::NotApplicable => "not-applicable",
+        }
+    }
+
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Pass => "pass",
@@ -114,16 +128,9 @@ impl Verdict {
     /// How many ended how.
     pub(super) fn states_in_words(&self) -> String {
         let states = self.states();
-        let of = [
-            RuleState::Pass,
-            RuleState::Fail,
-            RuleState::Excepted,
-            RuleState::NotEvaluated,
-            RuleState::NotApplicable,
-        ];
         let count = |state: RuleState| states.iter().filter(|it| it.state == state).count();
         let is_shown = |state: &RuleState| *state != RuleState::Excepted || count(*state) > 0;
-        let shown = of.into_iter().filter(is_shown);
+        let shown = RuleState::ALL.into_iter().filter(is_shown);
         let counts: Vec<_> = shown.map(|state| format!("{} {}", count(state), state.title())).collect();
         format!("rules: {}", counts.join(", "))
     }

@@ -5,20 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::ValueEnum;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+pub(crate) use super::outcome::Outcome;
 use super::{
-    Hit, Identity, Opens, RULES, Scene, Weight, cloud,
+    Hit, Identity, Opens, RULES, Scene, Weight, claims, cloud,
     count::{Used, see, take},
     exceptions::Excepted,
-    leg::{Leg, LegName, LegState},
+    leg::{LegName, LegState},
+    record::Record,
 };
 use crate::{
     cluster::{
         objects::Unseen,
         snapshot::{ConfigMapKey, Inventory, Mode, SecretKey},
     },
-    credentials::{Class, KINDS, Outside},
+    credentials::{Class, Outside},
     federation::cloud::CloudLook,
 };
 
@@ -47,7 +49,9 @@ pub(crate) struct Verdict {
     pub(crate) cloud: Option<BTreeSet<Unseen>>,
     /// How many objects of each kind were looked through.
     pub(crate) looked: BTreeMap<String, usize>,
-    /// Secrets of no known kind.
+    /// Secrets in which nothing was recognised, and that an ExternalSecret is proved to own.
+    pub(crate) outputs: usize,
+    /// The others in which nothing was recognised.
     pub(crate) unmanaged: usize,
     /// What must be zero.
     pub(crate) gate: Gate,
@@ -56,10 +60,12 @@ pub(crate) struct Verdict {
     pub(crate) generators: usize,
     /// Whether there is anything of External Secrets Operator.
     pub(crate) installed: bool,
+    /// How it was made.
+    pub(crate) record: Record,
 }
 
 /// Which credentials must not be there for the verdict to be zero.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ValueEnum)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Gate {
     /// None that opens a cloud or a secret store
@@ -70,6 +76,13 @@ pub(crate) enum Gate {
 }
 
 impl Gate {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Mission => "mission",
+            Self::Platform => "platform",
+        }
+    }
+
     /// Whether a credential of this class must not be there.
     pub(super) fn covers(self, class: Class) -> bool {
         match self {
@@ -79,45 +92,14 @@ impl Gate {
     }
 }
 
-/// The one thing that a verdict says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// Nothing was found, everything was seen, and all of it is known.
-    Zero,
-    /// The same, but for credentials that an exception covers.
-    ZeroExcept,
-    /// Credentials or findings; `complete`: and nothing is unknown or unseen.
-    Found { complete: bool },
-    /// Nothing was found, and not everything was seen or is known.
-    Incomplete,
-    /// There is nothing of External Secrets Operator: nothing was judged.
-    NothingToJudge,
-}
-
-impl Outcome {
-    /// For scripts.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Zero => "zero",
-            Self::ZeroExcept => "zero-except",
-            Self::Found { .. } => "found",
-            Self::Incomplete => "incomplete",
-            Self::NothingToJudge => "nothing-to-judge",
-        }
-    }
-
-    /// Whether everything was looked at and could be judged.
-    pub(crate) fn is_complete(self) -> bool {
-        matches!(self, Self::Zero | Self::ZeroExcept | Self::Found { complete: true })
-    }
-}
-
 /// One credential, and every place in which it was met.
 #[derive(Clone, Debug)]
 pub(crate) struct Root {
     pub(crate) what: String,
     /// A name by which an exception can mean it.
     pub(crate) id: String,
+    /// The name by which several call themselves, this one among them.
+    pub(crate) claims: Option<String>,
     pub(crate) secrets: BTreeSet<SecretKey>,
     pub(crate) config_maps: BTreeSet<ConfigMapKey>,
     /// Other places.
@@ -131,19 +113,25 @@ pub(crate) struct Root {
     pub(crate) hits: Vec<Hit>,
 }
 
-/// Applies every rule.
+/// Applies every rule, without what the providers say.
+#[cfg(test)]
 pub(crate) fn judge(inventory: &Inventory) -> Verdict {
     judge_with(inventory, None)
 }
 
-/// The same with what the providers say.
+/// Applies every rule. With what the providers say, if they were asked.
 pub(crate) fn judge_with(inventory: &Inventory, cloud: Option<&CloudLook>) -> Verdict {
     let scene = Scene::of(inventory);
     let mut roots: BTreeMap<Identity, Root> = BTreeMap::new();
     let (mut findings, mut unknown, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     let mut lying = Vec::new();
-    let of_providers = cloud.into_iter().flat_map(|look| cloud::hits(inventory, look));
-    for hit in RULES.iter().flat_map(|rule| (rule.check)(&scene)).chain(of_providers) {
+    let mut hits: Vec<Hit> = RULES.iter().flat_map(|rule| (rule.check)(&scene)).collect();
+    if let Some(look) = cloud {
+        cloud::name_keys(&mut hits, look);
+        hits.extend(cloud::hits(look));
+    }
+    claims::tell_apart(&mut hits);
+    for hit in hits {
         match hit.weight.clone() {
             Weight::Counted(stored) => take(&mut roots, stored, hit),
             Weight::Lies(stored) => lying.push((stored, hit)),
@@ -180,11 +168,13 @@ pub(crate) fn judge_with(inventory: &Inventory, cloud: Option<&CloudLook>) -> Ve
         unseen: cloud::unseen(inventory, cloud),
         cloud: cloud.map(|look| look.unseen.clone()),
         looked: cloud::looked(inventory, cloud),
-        unmanaged: sightings.unmanaged,
+        outputs: inventory.outputs(),
+        unmanaged: sightings.unmanaged.saturating_sub(inventory.outputs()),
         gate: Gate::default(),
         stores,
         generators: inventory.generators.iter().filter(|generator| !generator.is_state()).count(),
         installed: inventory.installed || stores > 0 || !inventory.controllers.is_empty(),
+        record: Record::of(&scene),
     }
 }
 
@@ -214,7 +204,7 @@ impl Verdict {
     }
 
     /// The same without those that are excepted.
-    fn open_count_of(&self, class: Class) -> usize {
+    pub(super) fn open_count_of(&self, class: Class) -> usize {
         self.roots.iter().chain(&self.others).filter(|root| root.class == class).count()
     }
 
@@ -241,39 +231,6 @@ impl Verdict {
         }
     }
 
-    /// From which sides the question was asked, and what each came to.
-    pub(crate) fn legs(&self) -> [Leg; 3] {
-        let is_used = |root: &Root| root.opens.iter().any(|opens| *opens != Opens::Unused);
-        let lies = |root: &Root| root.lies() || is_used(root);
-        let platform = self.gate == Gate::Platform && self.open_count_of(Class::Platform) > 0;
-        let excepted = || self.excepted_within_gate().map(|it| &it.root);
-        // A part of a credential lies there.
-        let is_half = self.unknown.iter().any(|hit| KINDS.iter().any(|kind| kind.id == hit.rule));
-        let is_unseen = self.unseen.iter().any(|it| self.cloud.iter().all(|cloud| !cloud.contains(it)));
-        let of_cluster = |hit: &&Hit| !cloud::is_of_provider(hit.rule);
-        let cluster = match () {
-            () if self.roots.iter().any(lies) || platform => LegState::Found,
-            () if is_half || is_unseen => LegState::Incomplete,
-            () if !self.installed => LegState::NotLookedAt,
-            () if excepted().next().is_some() => LegState::Excepted,
-            () => LegState::Zero,
-        };
-        let consumption = match () {
-            () if self.roots.iter().any(is_used) || self.findings.iter().any(|hit| of_cluster(&hit)) => {
-                LegState::Found
-            }
-            () if !self.unknown.is_empty() || is_unseen => LegState::Incomplete,
-            () if self.stores + self.generators == 0 => LegState::NothingToJudge,
-            () if excepted().any(is_used) => LegState::Excepted,
-            () => LegState::Zero,
-        };
-        [
-            Leg { name: LegName::Cluster, state: cluster },
-            Leg { name: LegName::Consumption, state: consumption },
-            Leg { name: LegName::Cloud, state: self.cloud_state() },
-        ]
-    }
-
     /// The one line that matters.
     pub(crate) fn headline(&self) -> String {
         let missing = match self.unseen.len() + self.unknown.len() {
@@ -290,15 +247,11 @@ impl Verdict {
                 )
             }
             Outcome::Incomplete => {
-                let other = if self.excepted.is_empty() { "" } else { " other" };
-                format!(
-                    "INCOMPLETE{}: no{other} long-lived credential was seen, but {missing}",
-                    self.and_excepted()
-                )
+                format!("INCOMPLETE{}: {}, but {missing}", self.and_excepted(), self.none_seen())
             }
-            Outcome::Found { complete: true } => format!("{}{}", self.found_in_words(), self.and_excepted()),
-            Outcome::Found { complete: false } => {
-                format!("{}{}; INCOMPLETE: {missing}", self.found_in_words(), self.and_excepted())
+            Outcome::Found { complete } => {
+                let found = format!("{}{}{}", self.found_in_words(), self.and_new(), self.and_excepted());
+                if complete { found } else { format!("{found}; INCOMPLETE: {missing}") }
             }
         }
     }
@@ -308,6 +261,10 @@ impl Verdict {
             0 => String::new(),
             count => format!("; {count} excepted"),
         }
+    }
+
+    fn and_new(&self) -> String {
+        self.record.new_since.as_ref().map(|new| format!("; {}", new.in_words())).unwrap_or_default()
     }
 
     fn zero_in_words(&self) -> String {
@@ -326,6 +283,11 @@ impl Verdict {
                 format!("ZERO IN CLUSTER ONLY: {what}, and there is no store or generator to judge")
             }
         };
+        self.and_listed(headline)
+    }
+
+    /// With what is there and is outside of the gate.
+    fn and_listed(&self, headline: String) -> String {
         let headline = match (self.gate, self.open_count_of(Class::Platform)) {
             (Gate::Platform, _) | (Gate::Mission, 0) => headline,
             (Gate::Mission, 1) => format!("{headline}; 1 opens a part of the platform"),
@@ -334,6 +296,20 @@ impl Verdict {
         match self.open_count_of(Class::Irreducible) {
             0 => headline,
             count => format!("{headline}; {count} of a kind that nothing can replace"),
+        }
+    }
+
+    /// That nothing within the gate was seen. Where something else was, it says within which.
+    fn none_seen(&self) -> String {
+        let other = if self.excepted.is_empty() { "" } else { " other" };
+        format!("no{other} long-lived credential{} was seen", self.within_gate_in_words())
+    }
+
+    fn within_gate_in_words(&self) -> &'static str {
+        match self.gate {
+            _ if self.others.is_empty() => "",
+            Gate::Mission => " that opens a cloud or a secret store",
+            Gate::Platform => " that opens a cloud, a secret store or the platform",
         }
     }
 
@@ -346,7 +322,10 @@ impl Verdict {
         };
         let until = all.iter().map(|it| it.until.as_str()).min().unwrap_or_default();
         let first = if all.len() == 1 { "" } else { ", the first" };
-        format!("NONE BUT EXCEPTIONS: {credentials}{first} until {until}; no other of a known kind was seen")
+        self.and_listed(format!(
+            "NONE BUT EXCEPTIONS: {credentials}{first} until {until}; no other of a known kind{} was seen",
+            self.within_gate_in_words()
+        ))
     }
 
     fn found_in_words(&self) -> String {
@@ -389,7 +368,7 @@ impl Verdict {
             (Some(credentials), None) => credentials,
             (None, findings) => {
                 let findings = findings.unwrap_or_default().replace(" other", "");
-                format!("{findings} to fix, and no long-lived credential was seen")
+                format!("{findings} to fix, and {}", self.none_seen())
             }
         }
     }

@@ -19,6 +19,7 @@ pub(in crate::audit) fn verdict(
             .map(|number| Root {
                 what: "a stored credential".into(),
                 id: format!("google:{number}"),
+                claims: None,
                 secrets: BTreeSet::new(),
                 config_maps: BTreeSet::new(),
                 objects: BTreeSet::new(),
@@ -40,6 +41,7 @@ pub(in crate::audit) fn verdict(
             .map(|number| Unseen { what: format!("w{number}"), right: "list w".into(), why: "y".into() })
             .collect(),
         looked: BTreeMap::new(),
+        outputs: 0,
         unmanaged: 0,
         mode: Mode::Deep,
         outside: None,
@@ -47,6 +49,7 @@ pub(in crate::audit) fn verdict(
         stores: 1,
         generators: 0,
         installed,
+        record: Record::default(),
     }
 }
 

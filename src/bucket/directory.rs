@@ -44,6 +44,7 @@ pub(super) const KIND: Kind = Kind {
     form: "file:///FOLDER",
     takes: &[],
     token_variable: None,
+    sends_login: false,
     parse: |path| match path.starts_with('/') {
         true => Ok(Place { name: path.to_owned(), prefix: String::new() }),
         false => Err("the folder must be given by its absolute path"),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use futures::future::BoxFuture;
 
-use super::{Bucket, Settings, directory, gcs, s3};
+use super::{Bucket, Settings, azure, directory, gcs, s3};
 use crate::{
     error::{Code, Error, Result},
     http::Http,
@@ -24,13 +24,15 @@ pub(crate) struct Kind {
     pub(crate) takes: &'static [&'static str],
     /// The environment variable with a short-lived token that is used instead of looking for credentials.
     pub(crate) token_variable: Option<&'static str>,
+    /// Whether a request carries the login itself. A signature of it tells the endpoint nothing.
+    pub(crate) sends_login: bool,
     /// Reads what follows the scheme; otherwise says why it cannot.
     pub(super) parse: fn(&str) -> Result<Place, &'static str>,
     pub(super) connect: Connect,
 }
 
 /// In the order in which they are shown.
-static KINDS: [Kind; 3] = [s3::KIND, gcs::KIND, directory::KIND];
+static KINDS: [Kind; 4] = [s3::KIND, gcs::KIND, azure::KIND, directory::KIND];
 
 /// Which bucket of its kind, and where in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,6 +118,7 @@ mod tests {
             ("s3://b", "s3", "b", "", "s3://b"),
             ("s3://b/", "s3", "b", "", "s3://b"),
             ("gs://b/a/c/", "gs", "b", "a/c", "gs://b/a/c"),
+            ("az://acme/keys/a/", "az", "acme/keys", "a", "az://acme/keys/a"),
             ("file:///srv/www", "file", "/srv/www", "", "file:///srv/www"),
         ] {
             let (kind, place) = Kind::read(url).unwrap();
@@ -143,6 +146,8 @@ mod tests {
             "s3://user:hunter2@b",
             "gs://b:443/x",
             "https://b",
+            "az://acme",
+            "az:///keys",
         ] {
             let error = Kind::read(url).unwrap_err();
             assert_eq!(error.code, Code::BucketUrl, "{url}");
@@ -156,7 +161,7 @@ mod tests {
         for (flag, schemes) in [
             ("--region", "s3://"),
             ("--addressing", "s3://"),
-            ("--endpoint", "s3:// or gs://"),
+            ("--endpoint", "s3:// or gs:// or az://"),
             ("--project", "gs://"),
         ] {
             assert_eq!(Kind::taking(flag), schemes, "{flag}");

@@ -3,6 +3,7 @@
 //! To add a kind: one file or folder with an `impl Bucket` and its [`Kind`], one line in `kind.rs`. The contract suite in
 //! `contract.rs` runs on it.
 
+mod azure;
 #[cfg(test)]
 mod contract;
 mod directory;
@@ -11,7 +12,9 @@ mod kind;
 mod s3;
 
 #[cfg(feature = "fuzzing")]
-pub(crate) use self::{gcs::fuzzing as gcs_fuzzing, s3::fuzzing as s3_fuzzing};
+pub(crate) use self::{
+    azure::fuzzing as azure_fuzzing, gcs::fuzzing as gcs_fuzzing, s3::fuzzing as s3_fuzzing,
+};
 
 use std::fmt::Display;
 

@@ -55,6 +55,9 @@ const TAKEN_BY: [(&[&str], &[&str]); 7] = [
     (&["no_cluster"], &["publish", "verify", "render credentials"]),
 ];
 
+/// They send no requests, whatever the command that they belong to takes.
+const TAKES_NONE: [&str; 1] = ["audit diff"];
+
 impl Cli {
     /// The arguments of the program, its name first.
     pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
@@ -100,7 +103,7 @@ fn is_among(path: &str, commands: &[&str]) -> bool {
     let is_below = |command: &&str| {
         path.strip_prefix(command).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
     };
-    commands.iter().any(is_below)
+    !TAKES_NONE.contains(&path) && commands.iter().any(is_below)
 }
 
 /// A copy of its own for each command: the parser keeps it in place of the global one.

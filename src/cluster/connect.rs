@@ -13,6 +13,7 @@ use super::{
     connector::FirstConnection,
     dial::Dialer,
     exec::Say,
+    facts::Facts,
     kubeconfig::{self, Access, POD_FOLDER},
     login::{Authorize, Identity, Login, unbracketed},
     proxy::Proxies,
@@ -43,6 +44,8 @@ pub(crate) struct Cluster {
     pub(super) uid: Result<String>,
     /// Why no API server may be asked by its own address, if that is so.
     pub(super) only_own_address: Option<String>,
+    /// How it was looked at.
+    pub(super) facts: Facts,
 }
 
 /// What is configured, read but not used yet.
@@ -91,6 +94,7 @@ impl<'a> Configured<'a> {
                 "the UID of the namespace kube-system was not read",
             )),
             only_own_address: only_own_address(&access),
+            facts: Facts::default(),
             client: client(access, settings)?,
         })
     }

@@ -8,6 +8,7 @@ mod connector;
 mod dial;
 mod endpoints;
 mod exec;
+mod facts;
 mod identity;
 pub(crate) mod key_users;
 pub(crate) mod kubeconfig;
@@ -32,6 +33,7 @@ use futures::future::join_all;
 pub(crate) use self::endpoints::addresses;
 pub(crate) use self::{
     connect::{Cluster, Configured},
+    facts::{Listed, User},
     names::{is_label, is_path_segment, is_subdomain},
     observed::{ApiServer, FailedServer, Failure, Observed, Reached},
     outside_tokens::OutsideTokens,

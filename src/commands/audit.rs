@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use super::Exit;
+use super::{Exit, audit_diff};
 use crate::{
-    audit::{Evidence, Exceptions, Gate, Outcome, Verdict, judge, judge_with},
+    audit::{Evidence, Exceptions, Gate, NewSince, Saved, Verdict, judge_with},
     cli::{AuditArgs, ReportFile},
     cluster::{
         Cluster,
-        snapshot::{Inventory, Mode},
+        snapshot::{Inventory, Mode, Preflight},
     },
     config::Settings,
     error::{Code, Error, Result},
@@ -21,6 +21,9 @@ use crate::{
     warning::Warning,
 };
 
+/// How far the clocks of two machines may be apart, in seconds.
+const CLOCKS: u64 = 300;
+
 /// Runs the command. `now`: seconds since 1970.
 pub(crate) async fn run(
     args: &AuditArgs,
@@ -30,19 +33,34 @@ pub(crate) async fn run(
 ) -> Result<Exit> {
     // Before the cluster is looked through: that takes a while.
     let exceptions = args.exceptions.as_deref().map(exceptions).transpose()?;
+    let baseline = args.baseline.as_deref().map(|path| Ok((path, audit_diff::read(path)?))).transpose()?;
+    if let Some((path, baseline)) = &baseline
+        && baseline.started().is_some_and(|started| started > now().saturating_add(CLOCKS))
+    {
+        return Err(audit_diff::out_of_order(path, "it was made in the future, by this machine's clock"));
+    }
     let cluster = target::require_look(settings, report).await?;
-    let inventory = cluster.inventory(args.mode).await?;
-    let at_providers = match args.cloud {
-        true => Some(ask(&cluster, &inventory, settings).await?),
-        false => None,
-    };
-    let mut verdict = judge_with(&inventory, at_providers.as_ref()).through(args.gate);
-    if let Some(missing) = inventory.preflight.message(args.mode) {
+    if let Some((path, baseline)) = &baseline {
+        // Without its UID it may be any cluster.
+        let uid = cluster.uid().map_err(|error| error.at("a baseline is of one cluster"))?;
+        baseline.is_of(uid, path, "the one that is audited")?;
+    }
+    let asked = args.cloud.then_some(settings);
+    let (mut verdict, preflight) = look(&cluster, args.mode, args.gate, asked, now()).await?;
+    if let Some(missing) = preflight.message(args.mode) {
         report.warning(&Warning::new(Code::ClusterForbidden, missing));
+    }
+    if let Some(unanswered) = preflight.unanswered_message() {
+        report.warning(&Warning::new(Code::ClusterRefused, unanswered));
     }
     let now = now();
     if let Some(exceptions) = &exceptions {
         verdict = verdict.excepting(exceptions, now);
+    }
+    if let Some((_, baseline)) = &baseline {
+        // Both in the form of a file, so that they are compared as `audit diff` compares them.
+        let current = Saved::parse(&report.json_text("audit", verdict.to_json()), Path::new("the result"))?;
+        verdict = verdict.since(NewSince::of(baseline, &current));
     }
     let json = format!("{}\n", report.json_text("audit", verdict.to_json()));
     let version = env!("CARGO_PKG_VERSION");
@@ -56,7 +74,7 @@ pub(crate) async fn run(
     }
     report.json("audit", verdict.to_json());
     report.form(|format| (format.write)(&evidence));
-    Ok(exit(&verdict))
+    Ok(verdict.exit())
 }
 
 /// Asks the providers for what they issued to the identities that the cluster names.
@@ -66,19 +84,24 @@ async fn ask(cluster: &Cluster, inventory: &Inventory, settings: &Settings) -> R
     Ok(cloud::look(&Scope { inventory, accounts: &accounts }, &settings.providers, &http).await)
 }
 
-/// Looks, and judges. With the rights that are missing for that, in words.
-pub(super) async fn look(cluster: &Cluster, mode: Mode, gate: Gate) -> Result<(Verdict, Option<String>)> {
+/// Looks, and judges. `asked`: the providers too, with these settings; `now`: seconds since 1970. With the rights that are
+/// missing for that.
+pub(super) async fn look(
+    cluster: &Cluster,
+    mode: Mode,
+    gate: Gate,
+    asked: Option<&Settings>,
+    now: u64,
+) -> Result<(Verdict, Preflight)> {
     let inventory = cluster.inventory(mode).await?;
-    Ok((judge(&inventory).through(gate), inventory.preflight.message(mode)))
-}
-
-/// How the command ends.
-pub(super) fn exit(verdict: &Verdict) -> Exit {
-    match verdict.outcome() {
-        Outcome::Zero | Outcome::ZeroExcept => Exit::Clean,
-        Outcome::Found { .. } => Exit::Found,
-        Outcome::Incomplete | Outcome::NothingToJudge => Exit::Incomplete,
-    }
+    let at_providers = match asked {
+        Some(settings) => Some(ask(cluster, &inventory, settings).await?),
+        None => None,
+    };
+    let mut verdict = judge_with(&inventory, at_providers.as_ref()).through(gate);
+    verdict.record.started = Some(now);
+    verdict.record.cluster = cluster.uid().ok().map(str::to_owned);
+    Ok((verdict, inventory.preflight))
 }
 
 fn exceptions(path: &Path) -> Result<Exceptions> {

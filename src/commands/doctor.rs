@@ -55,7 +55,8 @@ pub(crate) async fn run(settings: &Settings, now: fn() -> u64, report: &mut Repo
     let args = VerifyArgs { audience: None, public_only: false, stores };
     let http = Http::new(&settings.additional_roots)?;
     let verified = verify::examine(&args, settings, &http, Some(Arc::clone(&cluster)), now, report).await;
-    let audited = audit::look(&cluster, Mode::Deep, Gate::default()).await.map(|(verdict, _)| verdict);
+    let audited =
+        audit::look(&cluster, Mode::Deep, Gate::default(), None, now()).await.map(|(verdict, _)| verdict);
     let coupled = coupling::look(&cluster).await;
     let parts = [
         match verified {
@@ -156,7 +157,7 @@ fn of_audit(verdict: &Verdict) -> Part {
         }
     };
     let check = Check { part: "audit", subject: "long-lived credentials".to_owned(), state };
-    Part { checks: vec![check], exit: audit::exit(verdict), document: verdict.to_json() }
+    Part { checks: vec![check], exit: verdict.exit(), document: verdict.to_json() }
 }
 
 /// To be tied to a cloud is no failure: what passes is that it is known to which.

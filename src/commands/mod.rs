@@ -1,6 +1,7 @@
 //! One file per command: observe, decide, show, act.
 
 pub(crate) mod audit;
+pub(crate) mod audit_diff;
 pub(crate) mod coupling;
 mod distribution;
 pub(crate) mod doctor;
@@ -27,13 +28,4 @@ mod stores;
 pub(crate) mod teardown;
 pub(crate) mod verify;
 
-/// How a command that could be carried out ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Exit {
-    /// Exit code 0.
-    Clean,
-    /// Exit code 1: a failed check, or a pending change.
-    Found,
-    /// Exit code 3: nothing was found, but not everything could be looked at.
-    Incomplete,
-}
+pub(crate) use crate::exit::Exit;

@@ -296,7 +296,8 @@ pub(super) async fn needs(
     } else {
         Look::Absent
     };
-    Ok(Needs::of(usage(users(), store, &namespaces), &|right| provider.named(right)))
+    let usage = usage(users(), store, provider.key_prefix(store), &namespaces);
+    Ok(Needs::of(usage, &|right| provider.named(right)))
 }
 
 /// Everything that may ever have been granted, for taking it back: what is listed, and what anything names.
@@ -313,7 +314,8 @@ pub(super) fn ever_named(
         "kind": store.0.kind(), "metadata": store.0.0["metadata"],
         "spec": { "provider": store.0.0["spec"]["provider"] },
     })));
-    let needs = Needs::of(usage(users, &open, &Look::Absent), &|right| provider.named(right));
+    let usage = usage(users, &open, provider.key_prefix(&open), &Look::Absent);
+    let needs = Needs::of(usage, &|right| provider.named(right));
     let (listed, _) = listed(settings, provider);
     listed.unwrap_or_default().into_iter().chain(needs.rights.into_keys()).collect()
 }

@@ -23,11 +23,13 @@ pub(crate) fn environment(name: &str) -> Option<OsString> {
 
 /// From now on, no secret of the environment is printed. Libraries read theirs by themselves.
 pub(crate) fn remember_environment(environment: impl Fn(&str) -> Option<OsString>) {
-    const OF_BUCKETS: [&str; 4] = [
+    const OF_BUCKETS: [&str; 6] = [
         "AWS_SECRET_ACCESS_KEY",
         "AWS_SESSION_TOKEN",
         "AWS_CONTAINER_AUTHORIZATION_TOKEN",
         "AWS_BEARER_TOKEN",
+        "AZURE_CLIENT_SECRET",
+        "AZURE_STORAGE_KEY",
     ];
     const URLS: [&str; 4] = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "AWS_ENDPOINT_URL"];
     let of_providers = ProviderName::all().flat_map(|provider| provider.entry().secret_variables());

@@ -167,9 +167,9 @@ fn setting(kind: RightKind) -> &'static str {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Bucket {
-    /// s3://NAME, gs://NAME or file:///FOLDER
+    /// s3://NAME, gs://NAME, az://ACCOUNT/CONTAINER or file:///FOLDER
     pub(super) url: Option<String>,
-    /// Base URL of the store's API; by default AWS's or Google's
+    /// Base URL of the store's API; by default AWS's, Google's or that of the Azure storage account
     pub(super) endpoint: Option<String>,
     /// Region of an S3 bucket
     pub(super) region: Option<String>,

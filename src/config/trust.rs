@@ -4,8 +4,11 @@
 use std::{io, path::Path};
 
 use crate::{
+    base_url::is_remote,
     error::{Code, Error, Result},
+    federation::{Section, Sections},
     files::foreign_writer,
+    redact,
 };
 
 /// Refuses a settings file that no flag named and that others could have written.
@@ -25,6 +28,29 @@ pub(super) fn check(path: &Path, user: u32) -> Result<()> {
         .hint(format!("read it; if it is right, name it: --config {}", shown(path)))
         .hint(format!("or take away the other users' right to write it: chmod go-w . {}", shown(path)))),
     }
+}
+
+/// The one decision about a file that no flag named and that only the user could have written, for the bucket and all
+/// providers: it may direct credentials to this machine alone. It may have come with a folder that someone else has filled,
+/// such as a repository. `endpoint`: the bucket's, if nothing but the file says it.
+pub(super) fn refuse_endpoints(path: &Path, endpoint: Option<&str>, providers: &Sections) -> Result<()> {
+    let bucket = endpoint.map(|url| ("bucket.endpoint".to_owned(), url.to_owned()));
+    let all = bucket.into_iter().chain(providers.iter().flat_map(Section::directs_alone));
+    let remote: Vec<_> = all
+        .filter(|(_, value)| is_remote(value))
+        .map(|(setting, value)| format!("{setting} {}", redact::message(&value)))
+        .collect();
+    if remote.is_empty() {
+        return Ok(());
+    }
+    Err(Error::usage(
+        Code::ConfigEndpoint,
+        format!("{} is not used: it directs credentials to {}", path.display(), remote.join(", ")),
+    )
+    .caused_by(
+        "--config does not name the file: it was found in the current folder, where anyone may have put it",
+    )
+    .hint(format!("read it; if it is right, name it: --config {}", shown(path))))
 }
 
 fn shown(path: &Path) -> String {

@@ -93,7 +93,7 @@ pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-fn look(object: &Value) -> Sightings {
+pub(super) fn look(object: &Value) -> Sightings {
     let mut sightings = Sightings::default();
     sightings.take(object["kind"].as_str().unwrap(), object).expect("it has the form of its kind");
     sightings
@@ -128,6 +128,8 @@ fn every_kind_is_seen_everywhere() {
                 .iter()
                 .filter(|(name, value)| value.len() >= 30 && (fake.code, *name) != ("KL104", "id"));
             for (_, value) in secrets {
+                // The address of an account is public.
+                let value = value.strip_suffix("eso@acme-prod.iam.gserviceaccount.com\"}").unwrap_or(value);
                 let secret = &value[value.len() - 28..];
                 assert!(!shown.contains(secret), "{at} leaks: {shown}");
             }

@@ -50,7 +50,7 @@ pub(crate) fn body(seed: &str, alphabet: &str, length: usize) -> String {
     text
 }
 
-fn uuid(seed: &str) -> String {
+pub(crate) fn uuid(seed: &str) -> String {
     [8, 4, 4, 4, 12].map(|length| body(&format!("{seed}{length}"), HEX, length)).join("-")
 }
 
@@ -66,9 +66,26 @@ pub(crate) static RSA: LazyLock<String> = LazyLock::new(|| {
     pem("PRIVATE KEY", AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).unwrap().as_ref())
 });
 
-fn open_ssh() -> String {
-    let string = |bytes: &[u8]| [&u32::try_from(bytes.len()).unwrap().to_be_bytes()[..], bytes].concat();
+/// Another one, for what needs two.
+pub(crate) fn other_rsa() -> String {
+    static OTHER: LazyLock<String> = LazyLock::new(|| {
+        let pair = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).unwrap();
+        pem("PRIVATE KEY", AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).unwrap().as_ref())
+    });
+    OTHER.clone()
+}
+
+fn string(bytes: &[u8]) -> Vec<u8> {
+    [&u32::try_from(bytes.len()).unwrap().to_be_bytes()[..], bytes].concat()
+}
+
+/// A key of SSH with the public half of `open_ssh`, and a private one of its own.
+pub(crate) fn open_ssh_written(private: &str, comment: &str) -> String {
     let public = [string(b"ssh-ed25519"), string(body("ssh", ALNUM, 32).as_bytes())].concat();
+    let check = body(comment, ALNUM, 8);
+    let numbers = body(private, ALNUM, 64);
+    let private =
+        [check.as_bytes(), &public, &string(numbers.as_bytes()), &string(comment.as_bytes()), &[1, 2, 3]];
     let blob = [
         b"openssh-key-v1\0".to_vec(),
         string(b"none"),
@@ -76,9 +93,13 @@ fn open_ssh() -> String {
         string(b""),
         1_u32.to_be_bytes().to_vec(),
         string(&public),
-        string(body("ssh private", ALNUM, 96).as_bytes()),
+        string(&private.concat()),
     ];
     pem("OPENSSH PRIVATE KEY", &blob.concat())
+}
+
+pub(crate) fn open_ssh_of(private: &str) -> String {
+    open_ssh_written(private, "ci@lab.test")
 }
 
 pub(crate) fn google(members: &[&str]) -> Value {
@@ -214,7 +235,7 @@ pub(crate) fn fakes() -> Vec<Fake> {
         label(fake("KL154", "sealed secrets", 'R', vec![("tls.key", RSA.clone())]), ("sealedsecrets.bitnami.com/sealed-secrets-key", "active")),
         fake("KL154", "age", 'R', vec![("keys.txt", format!("# public key: age1\n{age}\n"))]),
         fake("KL154", "pgp", 'R', vec![("private.asc", pgp)]),
-        fake("KL155", "ssh key", 'T', vec![("id_ed25519", open_ssh())]),
+        fake("KL155", "ssh key", 'T', vec![("id_ed25519", open_ssh_of("ssh private"))]),
         fake("KL161", "registry login", 'T', vec![(".dockerconfigjson", docker("https://registry.lab.test/v2/", "ci", &body("reg", ALNUM, 24)).to_string())]),
         fake("KL161", "login at docker.io", 'I', vec![(".dockerconfigjson", docker("https://index.docker.io/v1/", "ci", &body("hub", ALNUM, 24)).to_string())]),
         fake("KL101", "google key as login of a registry", 'R', vec![(".dockerconfigjson", docker("eu.gcr.io", "_json_key", &google(&[]).to_string()).to_string())]),

@@ -1,10 +1,13 @@
 //! PURE. What a kind found in one object: nothing of it is secret.
 
-use std::{collections::BTreeSet, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use aws_lc_rs::digest::{Context, SHA256, digest};
 
-use super::{Class, Kind};
+use super::{Class, Kind, pem_text::PrivateKey};
 
 /// Tells two equal values from two different ones, and nothing else: it cannot be printed.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,20 +47,17 @@ impl fmt::Debug for Same {
 /// Which credential it is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Who {
-    /// By its public name: `aws:AKIA…`, `google:KEYID`, `key:sha256:…`.
+    /// By its public half, computed from the private one: `key:sha256:…`. No text can claim it.
+    Key(String),
+    /// By a name that lies beside it: `aws:AKIA…`, `google:KEYID`. The author of the object chose it, so it tells two
+    /// credentials apart only together with [`Find::halves`].
     Named(String),
     /// By its value.
     Same(Same),
 }
 
-/// What a credential says of itself beside its name: nothing of it is proved.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Claim {
-    /// The address of the Google service account.
-    pub(crate) account: Option<String>,
-    /// The public half of the key that is there: `key:sha256:…`.
-    pub(crate) public_half: Option<String>,
-}
+/// What tells the secret half of a credential from others. Several: any of them may be it. None: it was not seen.
+pub(crate) type Halves = BTreeSet<Who>;
 
 /// One credential in one object.
 #[derive(Clone, Debug)]
@@ -65,11 +65,14 @@ pub(crate) struct Find {
     pub(crate) kind: &'static Kind,
     pub(crate) class: Class,
     pub(crate) who: Who,
+    /// Of what is named by a claim; empty of any other.
+    pub(crate) halves: Halves,
     /// In words that open nothing.
     pub(crate) what: String,
     /// Where in the object: `data.key.json`.
     pub(crate) at: String,
-    pub(crate) claim: Option<Claim>,
+    /// The accounts whose it says it is: nothing of that is proved.
+    pub(crate) accounts: BTreeSet<String>,
     /// The private key that it is made of, so that the key is not counted a second time.
     key: Option<Who>,
 }
@@ -110,63 +113,110 @@ impl Finds {
     }
 
     pub(super) fn add_as(&mut self, kind: &'static Kind, class: Class, who: Who, what: String) {
-        self.push(kind, class, who, what, None, None);
+        self.push(Find { class, ..self.find(kind, who, what) });
     }
 
-    /// A credential that is a private key with something around it.
-    pub(super) fn add_key(&mut self, kind: &'static Kind, who: Who, what: String, key: Option<Who>) {
-        self.push(kind, kind.class, who, what, key, None);
+    /// A credential that calls itself by a name, and what may be its secret half.
+    pub(super) fn add_named(&mut self, kind: &'static Kind, name: String, halves: Halves, what: String) {
+        self.push(Find { halves, ..self.find(kind, Who::Named(name), what) });
     }
 
-    /// The same for one that says whose it is.
-    pub(super) fn add_claimed(
+    /// The same as it was found in an object within this one.
+    pub(super) fn add_inner(&mut self, find: Find, at: &str) {
+        self.push(Find { at: at.to_owned(), ..find });
+    }
+
+    /// A private key.
+    pub(super) fn add_key(&mut self, kind: &'static Kind, class: Class, key: &PrivateKey, what: &str) {
+        let find = self.find(kind, key.who.clone(), what.to_owned());
+        self.push(Find { class, halves: key.halves.clone(), ..find });
+    }
+
+    /// A credential that is a private key with something around it, so that the key is not counted a second time.
+    pub(super) fn add_around(&mut self, kind: &'static Kind, class: Class, key: &PrivateKey, what: &str) {
+        let find = self.find(kind, key.who.clone(), what.to_owned());
+        self.push(Find { class, halves: key.halves.clone(), key: Some(key.who.clone()), ..find });
+    }
+
+    /// The same, under a name that lies beside the key.
+    pub(super) fn add_named_key(
         &mut self,
         kind: &'static Kind,
-        who: Who,
+        name: String,
+        halves: Halves,
+        what: String,
+        key: Option<Who>,
+    ) {
+        self.push(Find { halves, key, ..self.find(kind, Who::Named(name), what) });
+    }
+
+    /// A credential that says whose it is, and the private key that it is made of.
+    pub(super) fn add_of_account(
+        &mut self,
+        kind: &'static Kind,
+        (who, halves): (Who, Halves),
         what: String,
         key: Option<Who>,
         account: Option<String>,
     ) {
-        let public_half = match &key {
-            Some(Who::Named(name)) => Some(name.clone()),
-            _ => None,
-        };
-        self.push(kind, kind.class, who, what, key, Some(Claim { account, public_half }));
+        let accounts = account.into_iter().collect();
+        self.push(Find { halves, key, accounts, ..self.find(kind, who, what) });
     }
 
-    fn push(
-        &mut self,
-        kind: &'static Kind,
-        class: Class,
-        who: Who,
-        what: String,
-        key: Option<Who>,
-        claim: Option<Claim>,
-    ) {
-        if self.all.len() >= MOST_FINDS {
-            return;
+    fn find(&self, kind: &'static Kind, who: Who, what: String) -> Find {
+        let (class, halves, at) = (kind.class, Halves::new(), self.at.clone());
+        Find { kind, class, who, halves, what, at, accounts: BTreeSet::new(), key: None }
+    }
+
+    fn push(&mut self, find: Find) {
+        if self.all.len() < MOST_FINDS {
+            self.all.push(find);
         }
-        let at = self.at.clone();
-        self.all.push(Find { kind, class, who, what, at, claim, key });
+    }
+
+    /// A name that lies by itself in one value belongs to what has its secret half in another value of the object.
+    fn complete_names(&mut self) {
+        let mut whole: BTreeMap<Who, BTreeSet<Halves>> = BTreeMap::new();
+        for find in self.all.iter().filter(|find| !find.halves.is_empty()) {
+            whole.entry(find.who.clone()).or_default().insert(find.halves.clone());
+        }
+        self.all.retain_mut(|find| {
+            let Some(all) = whole.get(&find.who).filter(|_| find.halves.is_empty()) else { return true };
+            if let (Some(only), 1) = (all.first(), all.len()) {
+                find.halves.clone_from(only);
+            }
+            all.len() == 1
+        });
     }
 
     /// Each credential once for each place, by the kind that says most about it.
-    pub(super) fn ended(self) -> Vec<Find> {
-        let taken: BTreeSet<Who> = self.all.iter().filter_map(|find| find.key.clone()).collect();
-        let is_whole = |find: &&Find| find.class != Class::NotSeen && matches!(find.who, Who::Named(_));
-        let has_id = |code: &str| self.all.iter().filter(is_whole).any(|find| find.kind.code == code);
-        // Half of a pair whose other half names it.
-        let is_half = |find: &Find| {
-            ["KL111", "KL115", "KL116"].contains(&find.kind.code)
-                && matches!(find.who, Who::Same(_))
-                && has_id(find.kind.code)
-        };
-        let is_key_of_another = |find: &Find| find.key.is_none() && taken.contains(&find.who);
-        let mut seen = BTreeSet::new();
+    pub(super) fn ended(mut self) -> Vec<Find> {
+        self.complete_names();
+        let taken = self.all.iter().filter_map(|find| match find.key.as_ref()? {
+            own if *own == find.who => Some((own.clone(), find.halves.clone())),
+            other => Some((other.clone(), Halves::new())),
+        });
+        let taken: BTreeSet<(Who, Halves)> = taken.collect();
+        // Half of a pair whose other half names it. One that is in no pair is a credential of its own, whatever lies beside it.
+        let of_pairs: BTreeSet<&Who> = self.all.iter().flat_map(|find| &find.halves).collect();
+        let is_half = |find: &Find| of_pairs.contains(&find.who);
+        let is_key_of_another =
+            |find: &Find| find.key.is_none() && taken.contains(&(find.who.clone(), find.halves.clone()));
+        let mut seen: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
         let mut kept: Vec<Find> =
             self.all.iter().filter(|find| !is_half(find) && !is_key_of_another(find)).cloned().collect();
         kept.sort_by(|a, b| (a.class, a.kind.code).cmp(&(b.class, b.kind.code)));
-        kept.retain(|find| seen.insert((find.who.clone(), find.at.clone(), find.claim.clone())));
+        let of = |find: &Find| (find.who.clone(), find.halves.clone(), find.at.clone());
+        for find in &kept {
+            seen.entry(of(find)).or_default().extend(find.accounts.iter().cloned());
+        }
+        kept.retain_mut(|find| match seen.remove(&of(find)) {
+            Some(accounts) => {
+                find.accounts = accounts;
+                true
+            }
+            None => false,
+        });
         kept
     }
 }

@@ -10,6 +10,7 @@ mod holder;
 mod kinds;
 mod layers;
 mod object;
+mod output;
 mod outside;
 mod pem_text;
 mod pkcs12;
@@ -18,9 +19,10 @@ mod text;
 
 pub(crate) use self::{
     class::{Class, Severity},
-    find::{Claim, Find, Finds, Same, Who},
+    find::{Find, Finds, Halves, Same, Who},
     kinds::KINDS,
-    object::Reader,
+    object::{Reader, halves_of},
+    output::ownership,
     outside::{Outside, OutsideReader},
     sightings::{Place, Sighting, Sightings},
 };
@@ -49,6 +51,8 @@ impl std::fmt::Debug for Kind {
     }
 }
 
+#[cfg(test)]
+mod claims_tests;
 #[cfg(test)]
 mod corpus_tests;
 #[cfg(test)]

@@ -6,9 +6,10 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 
 use super::{
-    Find, Finds, Holder,
+    Find, Finds, Halves, Holder, Who,
     helm::{self, Release},
     layers::{look_at_pairs, look_into, look_into_json},
+    output::owner_of,
     sightings::Sightings,
 };
 use crate::{
@@ -65,7 +66,7 @@ impl Sightings {
                 why: "it holds something packed that is broken, too large, too deep or of a form that is not unpacked".into(),
             });
         }
-        self.add(&holder, finds.ended());
+        self.add(&holder, finds.ended(), owner_of(object));
         Some(())
     }
 }
@@ -105,6 +106,21 @@ fn of_values(holder: &Holder, object: &Value, finds: &mut Finds) -> Option<bool>
     Some(whole)
 }
 
+/// What tells the secret half of the credential that calls itself by this name in these values.
+pub(crate) fn halves_of(name: &str, values: &[(&str, &[u8])]) -> Halves {
+    let (holder, mut finds) = (Holder::default(), Finds::default());
+    for (field, value) in values {
+        finds.begin(&format!("data.{field}"));
+        look_into(&holder, field, value, &mut finds);
+    }
+    finds.begin("data");
+    let texts = values.iter().filter(|(_, value)| value.len() <= LONGEST_OF_PAIR);
+    let pairs = texts.map(|(name, value)| (Cow::Borrowed(*name), String::from_utf8_lossy(value))).collect();
+    look_at_pairs(&holder, pairs, &mut finds);
+    let is_it = |find: &Find| matches!(&find.who, Who::Named(it) if it == name);
+    finds.ended().into_iter().filter(is_it).flat_map(|find| find.halves).collect()
+}
+
 /// A release of Helm: its values, and every object that was made of it.
 fn of_release(holder: &Holder, release: &helm::Unpacked, finds: &mut Finds) -> bool {
     let mut whole = true;
@@ -133,9 +149,9 @@ fn of_inner(outer: &Holder, object: &Value, at: &str, finds: &mut Finds) -> bool
     };
     let whole = whole.unwrap_or_else(|| of_any(&holder, object, "", &mut inner));
     let name = if kind.is_empty() { String::new() } else { format!(" {kind} {}", holder.name) };
-    for Find { kind, class, who, what, at: within, .. } in inner.ended() {
-        finds.begin(&format!("{at}{name} {within}"));
-        finds.add_as(kind, class, who, what);
+    for find in inner.ended() {
+        let at = format!("{at}{name} {}", find.at);
+        finds.add_inner(find, &at);
     }
     whole
 }

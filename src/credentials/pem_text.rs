@@ -16,7 +16,7 @@ use base64::{
     engine::general_purpose::{STANDARD, STANDARD_NO_PAD},
 };
 
-use super::{Same, Who, text::is_placeholder};
+use super::{Halves, Same, Who, text::is_placeholder};
 use crate::cluster::private_keys;
 
 /// A private key in a text.
@@ -24,6 +24,8 @@ pub(super) struct PrivateKey {
     /// `RSA PRIVATE KEY`.
     pub(super) tag: String,
     pub(super) who: Who,
+    /// Where it is named by a public half that only lies beside the private one.
+    pub(super) halves: Halves,
 }
 
 const BEGIN: &str = "-----BEGIN ";
@@ -46,12 +48,16 @@ fn of_pem(pem: &str) -> Option<PrivateKey> {
         return None;
     }
     let decoded = STANDARD.decode(&body).ok();
-    let name = decoded.as_deref().and_then(|der| match tag {
-        "OPENSSH PRIVATE KEY" => open_ssh(der),
-        _ => public_half(der).map(|public| format!("key:sha256:{}", hex(digest(&SHA256, &public).as_ref()))),
+    let known = decoded.as_deref().and_then(|der| match tag {
+        "OPENSSH PRIVATE KEY" => {
+            open_ssh(der).map(|(name, half)| (Who::Named(name), Halves::from([Who::Same(half)])))
+        }
+        _ => public_half(der).map(|public| {
+            (Who::Key(format!("key:sha256:{}", hex(digest(&SHA256, &public).as_ref()))), Halves::new())
+        }),
     });
-    let who = name.map_or_else(|| Who::Same(Same::of(body.as_bytes())), Who::Named);
-    Some(PrivateKey { tag: tag.to_owned(), who })
+    let (who, halves) = known.unwrap_or_else(|| (Who::Same(Same::of(body.as_bytes())), Halves::new()));
+    Some(PrivateKey { tag: tag.to_owned(), who, halves })
 }
 
 /// SubjectPublicKeyInfo, in DER.
@@ -74,23 +80,40 @@ fn public_half(der: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The fingerprint that `ssh-keygen -l` shows: the public key lies in clear beside the private one
-/// (openssh `PROTOCOL.key`).
-fn open_ssh(blob: &[u8]) -> Option<String> {
+/// (openssh `PROTOCOL.key`). Whether they belong together is not known, so the private one is told from others as well.
+fn open_ssh(blob: &[u8]) -> Option<(String, Same)> {
     let mut rest = blob.strip_prefix(b"openssh-key-v1\0")?;
-    let mut string = || -> Option<&[u8]> {
-        let (length, after) = rest.split_at_checked(4)?;
-        let length = u32::from_be_bytes(length.try_into().ok()?) as usize;
-        let (taken, after) = after.split_at_checked(length)?;
-        rest = after;
-        Some(taken)
-    };
-    for _ in ["cipher", "function", "options"] {
-        string()?;
+    let cipher = ssh_string(&mut rest)?;
+    for _ in ["function", "options"] {
+        ssh_string(&mut rest)?;
     }
     rest = rest.split_at_checked(4)?.1;
+    let public = ssh_string(&mut rest)?;
+    // Cut off, it is one as well.
+    let private = ssh_string(&mut rest).unwrap_or(rest);
+    let name = format!("ssh:SHA256:{}", STANDARD_NO_PAD.encode(digest(&SHA256, public)));
+    if cipher != b"none" {
+        return Some((name, Same::of(private)));
+    }
+    // Two numbers that are new each time it is written; the numbers of the key; a comment, and what fills it up.
+    let mut rest = private.get(8..).unwrap_or_default();
+    let mut numbers: Vec<&[u8]> = std::iter::from_fn(|| ssh_string(&mut rest)).collect();
+    numbers.pop();
+    let half = if numbers.is_empty() {
+        Same::of(private)
+    } else {
+        Same::of_named(numbers.into_iter().map(|it| ("", it)))
+    };
+    Some((name, half))
+}
+
+/// A string of SSH (RFC 4251, 5), taken off the rest.
+fn ssh_string<'b>(rest: &mut &'b [u8]) -> Option<&'b [u8]> {
     let (length, after) = rest.split_at_checked(4)?;
-    let public = after.get(..u32::from_be_bytes(length.try_into().ok()?) as usize)?;
-    Some(format!("ssh:SHA256:{}", STANDARD_NO_PAD.encode(digest(&SHA256, public))))
+    let length = u32::from_be_bytes(length.try_into().ok()?) as usize;
+    let (taken, after) = after.split_at_checked(length)?;
+    *rest = after;
+    Some(taken)
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -3,25 +3,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Claim, Class, Find, Holder, Kind, Who};
+use super::{Class, Find, Halves, Holder, Kind, Same, Who};
 use crate::cluster::objects::Unseen;
 
 /// Places that are kept of one credential.
 const MOST_PLACES: usize = 100;
-/// Claims that are kept of one credential.
-const MOST_CLAIMS: usize = 1000;
+/// Accounts that are kept of one credential.
+const MOST_ACCOUNTS: usize = 100;
 /// Distinct credentials that are kept.
 const MOST: usize = 100_000;
 
 /// Every credential that was seen, and what was looked at.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sightings {
-    all: BTreeMap<(Who, Class), Sighting>,
+    all: BTreeMap<(Who, Halves, Class), Sighting>,
     pub(crate) unseen: BTreeSet<Unseen>,
     /// How many objects of each kind were looked through.
     pub(crate) looked: BTreeMap<String, usize>,
     /// Secrets without anything that is known.
     pub(crate) unmanaged: usize,
+    /// Those of them that say that an ExternalSecret owns them.
+    pub(crate) owned: BTreeSet<Same>,
 }
 
 /// One credential.
@@ -30,12 +32,14 @@ pub(crate) struct Sighting {
     pub(crate) kind: &'static Kind,
     pub(crate) class: Class,
     pub(crate) who: Who,
+    /// Of what is named by a claim.
+    pub(crate) halves: Halves,
     pub(crate) what: String,
     pub(crate) places: BTreeSet<Place>,
     /// Places beyond those that are kept.
     pub(crate) more: usize,
-    /// What its copies say of themselves. Several: they do not agree.
-    pub(crate) claims: BTreeSet<Claim>,
+    /// The accounts whose its copies say it is. Several: they do not agree.
+    pub(crate) accounts: BTreeSet<String>,
 }
 
 /// Where in the cluster.
@@ -64,21 +68,13 @@ impl Place {
     }
 }
 
-impl Sighting {
-    /// Its public name, if it has one.
-    pub(crate) fn name(&self) -> Option<&str> {
-        match &self.who {
-            Who::Named(name) => Some(name),
-            Who::Same(_) => None,
-        }
-    }
-}
-
 impl Sightings {
-    pub(super) fn add(&mut self, holder: &Holder, finds: Vec<Find>) {
+    /// `owner`: what a Secret says of it.
+    pub(super) fn add(&mut self, holder: &Holder, finds: Vec<Find>, owner: Option<Same>) {
         *self.looked.entry(holder.kind.clone()).or_default() += 1;
         if finds.is_empty() && holder.kind == "Secret" && is_opaque(&holder.secret_type) {
             self.unmanaged += 1;
+            self.owned.extend(owner);
         }
         self.put(holder, finds);
     }
@@ -90,32 +86,33 @@ impl Sightings {
     }
 
     fn put(&mut self, holder: &Holder, finds: Vec<Find>) {
-        for Find { kind, class, who, what, at, claim, .. } in finds {
+        for Find { kind, class, who, halves, what, at, accounts, .. } in finds {
             let place = Place {
                 kind: holder.kind.clone(),
                 namespace: holder.namespace.clone(),
                 name: holder.name.clone(),
                 at,
             };
-            let (places, claims) = (BTreeSet::from([place]), claim.into_iter().collect());
-            let sighting = Sighting { kind, class, who, what, places, more: 0, claims };
+            let places = BTreeSet::from([place]);
+            let sighting = Sighting { kind, class, who, halves, what, places, more: 0, accounts };
             self.insert(sighting);
         }
     }
 
     /// What was seen in other lists.
     pub(crate) fn merge(&mut self, other: Self) {
-        let Self { all, unseen, looked, unmanaged } = other;
+        let Self { all, unseen, looked, unmanaged, owned } = other;
         all.into_values().for_each(|sighting| self.insert(sighting));
         self.unseen.extend(unseen);
         for (kind, count) in looked {
             *self.looked.entry(kind).or_default() += count;
         }
         self.unmanaged += unmanaged;
+        self.owned.extend(owned);
     }
 
     fn insert(&mut self, sighting: Sighting) {
-        let key = (sighting.who.clone(), sighting.class);
+        let key = (sighting.who.clone(), sighting.halves.clone(), sighting.class);
         if !self.all.contains_key(&key) && self.all.len() >= MOST {
             self.unseen.insert(Unseen {
                 what: "credentials".into(),
@@ -131,30 +128,42 @@ impl Sightings {
         });
         known.more += sighting.more;
         known.places.extend(sighting.places);
-        known.claims.extend(sighting.claims);
         while known.places.len() > MOST_PLACES {
             known.places.pop_last();
             known.more += 1;
         }
-        if known.claims.len() > MOST_CLAIMS {
-            known.claims.pop_last();
+        known.accounts.extend(sighting.accounts);
+        if known.accounts.len() > MOST_ACCOUNTS {
+            known.accounts.pop_last();
             self.unseen.insert(Unseen {
                 what: known.what.clone(),
                 right: "a look at fewer objects".into(),
-                why: format!("more than {MOST_CLAIMS} different keys call themselves so"),
+                why: format!("its copies name more than {MOST_ACCOUNTS} accounts"),
             });
         }
     }
 
-    /// Each distinct credential; one that was met as several classes is of the first.
+    /// Each distinct credential; one that was met as several classes is of the first. Those that call themselves the same
+    /// and whose secret halves differ are several; a name without its secret half belongs to the one that has it, if it is
+    /// only one.
     pub(crate) fn distinct(&self) -> Vec<Sighting> {
         let mut distinct: Vec<Sighting> = Vec::new();
-        for sighting in self.all.values() {
-            match distinct.last_mut().filter(|last| last.who == sighting.who) {
-                Some(last) => {
-                    last.places.extend(sighting.places.iter().cloned());
-                    last.more += sighting.more;
-                    last.claims.extend(sighting.claims.iter().cloned());
+        let mut all: Vec<&Sighting> = self.all.values().collect();
+        // Names that are met with their secret halves first.
+        all.sort_by_key(|it| (&it.who, it.halves.is_empty()));
+        for sighting in all {
+            let of_name = distinct.iter().rposition(|it| it.who != sighting.who).map_or(0, |at| at + 1);
+            let alike = &mut distinct[of_name..];
+            let known = match alike {
+                [only] if sighting.halves.is_empty() => Some(only),
+                _ => alike.iter_mut().find(|it| it.halves == sighting.halves),
+            };
+            match known {
+                Some(known) => {
+                    known.class = known.class.min(sighting.class);
+                    known.places.extend(sighting.places.iter().cloned());
+                    known.more += sighting.more;
+                    known.accounts.extend(sighting.accounts.iter().cloned());
                 }
                 None => distinct.push(sighting.clone()),
             }

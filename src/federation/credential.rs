@@ -48,7 +48,7 @@ pub(crate) enum Kind {
 }
 
 /// What a provider says of a credential.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     Enabled,
     Disabled,
@@ -56,8 +56,8 @@ pub(crate) enum Standing {
     Absent,
     /// Something of this name is there, but it has another public half.
     Another,
-    /// Its provider does not show that it is the one that an administrator has named.
-    NotProved,
+    /// Its provider does not show that it is the one that an administrator has named, for this reason.
+    NotProved(String),
 }
 
 /// When a credential was used last.
@@ -119,6 +119,12 @@ pub(crate) fn recognise(found: &Found<'_>) -> Identity {
         _ => Kind::ByHand,
     };
     Identity { kind, id: String::new(), shown, public_half: None, by_hand }
+}
+
+/// The provider that this is a part of a credential of, which another entry of the Secret names.
+pub(crate) fn part_of(found: &Found<'_>) -> Option<ProviderName> {
+    let value = found.value?;
+    ProviderName::all().find(|provider| provider.entry().is_part(found.path, value))
 }
 
 /// The credential at its provider; `None` where only a person can do something about it. Sends nothing.

@@ -45,7 +45,7 @@ pub(crate) use self::{
     workload::tests::{further, workload},
 };
 use crate::{
-    cluster::ServiceAccount,
+    cluster::{ServiceAccount, snapshot::Store},
     error::{Code, Error, Result},
     oidc::{KeySet, PublicKey, Token},
     plan::{self, Act, Say},
@@ -118,6 +118,12 @@ pub(crate) trait Federation: Display + Send + Sync {
     /// The right as this provider names it; `None`: it takes no right of its own here. Refused is what the provider
     /// cannot name, before it gets into anything that is built from names.
     fn named(&self, right: &Right) -> Result<Option<Right>>;
+
+    /// What the operator puts before every key that is named through this store, once the store is at this provider. What
+    /// it says at another one does not stay.
+    fn key_prefix<'s>(&self, _store: &'s Store) -> &'s str {
+        ""
+    }
 
     /// The secrets that a search finds now, asked with the administrator's credential.
     async fn find(&self, find: &Find) -> Result<BTreeSet<String>>;

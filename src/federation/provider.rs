@@ -113,6 +113,12 @@ pub(crate) trait Provider: Sync {
         &[]
     }
 
+    /// Whether these bytes are the part of a credential of this provider that opens nothing by itself: what names the
+    /// credential lies in another entry of the Secret. `path` is empty where no store names the place.
+    fn is_part(&self, _path: &str, _bytes: &[u8]) -> bool {
+        false
+    }
+
     /// Credentials that only a person can end, by where a store names them. The first that fits is taken.
     fn by_hand(&self) -> &'static [ByHand];
 }
@@ -171,6 +177,11 @@ pub(crate) trait Section: Debug + Send + Sync {
 
     /// What decides where credentials are sent: settings with their values, where these are not the usual ones.
     fn directs(&self) -> Vec<(String, String)>;
+
+    /// Of these, what no one but the file says. A file that no one has named must not decide it.
+    fn directs_alone(&self) -> Vec<(String, String)> {
+        self.directs()
+    }
 
     /// Completes it by what is in the cluster, and by questions.
     fn complete(&self, known: &Known<'_>, ask: &mut Ask<'_>) -> Result<Box<dyn Configured>>;

@@ -23,7 +23,7 @@ use crate::{
     guard,
     http::TIME_LIMIT,
     redact,
-    secret::{Secret, unsendable},
+    secret::Secret,
 };
 
 /// The environment variable with a short-lived token that is used instead of looking for credentials.
@@ -58,9 +58,7 @@ impl Tokens {
     pub(crate) async fn headers(&self) -> Result<HeaderMap> {
         match self {
             Self::Given(token, quota_project) => {
-                let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
-                    .map_err(|_| unsendable(TOKEN_VARIABLE))?;
-                value.set_sensitive(true);
+                let value = token.bearer(TOKEN_VARIABLE)?;
                 let counts_for = quota_project.iter().map(|project| (QUOTA_HEADER, project.clone()));
                 Ok([(AUTHORIZATION, value)].into_iter().chain(counts_for).collect())
             }

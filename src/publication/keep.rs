@@ -246,7 +246,7 @@ fn in_every(sets: &[PublishedSet]) -> BTreeSet<KeyId> {
 
 /// Whether it is known how this document is served, or that it is not.
 fn shows_what_is_served(fetched: &Fetched) -> bool {
-    fetched.answer.as_ref().is_ok_and(|answer| matches!(answer.status, 200 | 401 | 403 | 404 | 410))
+    fetched.answer.as_ref().is_ok_and(|answer| answer.status == 200 || answer.shows_nothing())
 }
 
 fn raced(book: &Book) -> Error {

@@ -114,9 +114,9 @@ impl<'a> Publication<'a> {
                 "there are no documents: keyless.yaml says that the provider is given the keys, and names no bucket",
             )
             .hint("after each change of the cluster's keys, run `keyless publish`, which gives the provider the present ones")
-            .hint("to publish documents as well, give --bucket s3://NAME, gs://NAME or file:///FOLDER"),
+            .hint("to publish documents as well, give --bucket s3://NAME, gs://NAME, az://ACCOUNT/CONTAINER or file:///FOLDER"),
             false => Error::usage(Code::BucketNotNamed, "no bucket is named")
-                .hint("give --bucket s3://NAME, gs://NAME or file:///FOLDER, or bucket.url in keyless.yaml"),
+                .hint("give --bucket s3://NAME, gs://NAME, az://ACCOUNT/CONTAINER or file:///FOLDER, or bucket.url in keyless.yaml"),
         })?;
         let bucket = bucket::connect(named, http).await?;
         let location = DocumentLocation::resolve(settings, bucket.as_ref())?;
@@ -222,7 +222,7 @@ impl<'a> Publication<'a> {
             )
         };
         match &jwks.answer {
-            Ok(answer) if matches!(answer.status, 401 | 403 | 404 | 410) => Ok(()),
+            Ok(answer) if answer.shows_nothing() => Ok(()),
             Ok(answer) if answer.status == 200 => Err(unknown()
                 .caused_by("it answers 200 with something that is no key set")
                 .hint("the URL leads to another bucket, folder or site: correct --issuer, --bucket or --public-url")),

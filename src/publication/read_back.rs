@@ -117,7 +117,7 @@ impl Look<'_> {
             let fetched = of(&fetched, document);
             match &fetched.answer {
                 Ok(answer) if answer.status == 200 => {}
-                Ok(answer) if matches!(answer.status, 401 | 403 | 404 | 410) => open = false,
+                Ok(answer) if answer.shows_nothing() => open = false,
                 Ok(answer) => {
                     return Err(not_opened(
                         fetched,

@@ -203,6 +203,10 @@ fn status_cause(answer: &Answer) -> (&'static str, &'static str) {
             "not published yet, or the issuer's path is not the bucket's",
             "run `keyless publish` with the same --issuer",
         ),
+        409 if answer.is_of_closed_account() => (
+            "the Azure storage account does not allow anonymous access",
+            "allow it: `az storage account update --name ACCOUNT --allow-blob-public-access true`",
+        ),
         429 | 503 => ("the store is throttling", "try again later; relying parties would fail like this"),
         500..=599 => (
             "the server behind the URL fails",

@@ -106,11 +106,7 @@ fn standing(standing: Standing, proved: bool) -> KeyStanding {
     match standing {
         Standing::Enabled => KeyStanding::Enabled,
         Standing::Disabled => KeyStanding::Disabled,
-        Standing::NotProved => KeyStanding::Unproved(
-            "its provider does not show that it is the key that the settings name, or that its user has no other: the page of the provider says what \
-             to set"
-                .into(),
-        ),
+        Standing::NotProved(why) => KeyStanding::Unproved(why),
         Standing::Absent if proved => KeyStanding::Absent,
         Standing::Absent => KeyStanding::Unproved(
             "its provider knows no key of this name: it was deleted, or the Secret names another than it holds"

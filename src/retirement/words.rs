@@ -27,7 +27,8 @@ pub(crate) fn last_words(it: &Situation<'_>) -> String {
     let mut words = vec![store(it)];
     for (index, kept) in it.state.credentials.iter().enumerate() {
         let seen = it.keys.and_then(|keys| keys.get(index)).map(|key| &key.standing);
-        words.push(format!("The {} {}.", kept.identity, credential(it, seen, kept.ours)));
+        let name = without_article(&kept.identity.shown);
+        words.push(format!("The {name} {}.", credential(it, seen, kept.ours)));
     }
     if let Some(provider) = it.provider {
         words.push(format!("What was granted at {provider} stays."));
@@ -41,6 +42,11 @@ pub(crate) fn last_words(it: &Situation<'_>) -> String {
         _ => format!("To go on: {}. To go back: {}.", it.command, it.undo),
     });
     words.join(" ")
+}
+
+/// Of `a Vault token` the noun.
+fn without_article(shown: &str) -> &str {
+    ["a ", "an ", "the "].iter().find_map(|article| shown.strip_prefix(article)).unwrap_or(shown)
 }
 
 fn store(it: &Situation<'_>) -> String {
@@ -139,6 +145,18 @@ mod tests {
              enabled again. What was granted at Google project acme-prod stays. To go on: keyless setup --retire-key. To \
              go back: keyless setup --undo."
         );
+    }
+
+    #[test]
+    fn article_is_said_once() {
+        for (shown, noun) in [
+            ("the secret half of a key", "secret half of a key"),
+            ("a Vault token", "Vault token"),
+            ("an AWS access key", "AWS access key"),
+            ("another key", "another key"),
+        ] {
+            assert_eq!(without_article(shown), noun);
+        }
     }
 
     /// What was under way when the program was stopped may have had its effect.

@@ -105,11 +105,14 @@ fn incomplete_passes_in_no_format() {
     let text = |format: &str| world.run(&["audit", "-o", format]).ends(3).out;
     assert!(text("prometheus").contains("keyless_audit_complete 0\n"));
     assert!(text("in-toto").contains("\"FAILED\""));
-    assert!(text("junit").contains("name=\"verdict\" time=\"0\">\n      <skipped "));
+    assert!(text("junit").contains("name=\"verdict\" time=\"0\">\n      <error "));
+    assert!(!text("junit").contains("<skipped "), "what was not evaluated is red");
     assert!(text("html").contains("This is not a pass."));
     let log: Value = serde_json::from_str(&text("sarif")).unwrap();
     assert_eq!(log["runs"][0]["invocations"][0]["executionSuccessful"], false);
-    assert!(log["runs"][0]["results"].as_array().unwrap().iter().any(|it| it["kind"] == "open"), "{log}");
+    let results = log["runs"][0]["results"].as_array().unwrap();
+    assert!(results.iter().any(|it| it["kind"] == "open"), "{log}");
+    assert!(results.iter().any(|it| it["ruleId"] == "audit-incomplete" && it["level"] == "error"), "{log}");
     world.cluster.forgive("admin");
     let log: Value = serde_json::from_str(&world.run(&["audit", "-o", "sarif"]).ends(0).out).unwrap();
     assert_eq!(log["runs"][0]["results"], json!([]));

@@ -154,7 +154,13 @@ fn lifetime_of_vault_login_is_bounded() {
         estate.world.internet.route("bao.lab.test", vault.addr());
         estate.settings("vault: {address: \"https://bao.lab.test\", kv: kv, mode: static-keys}");
         let run = |arguments: &[&str]| -> Ran {
-            estate.command(arguments).env("VAULT_TOKEN", vault.root_token()).output().unwrap().into()
+            estate
+                .command(arguments)
+                .env("VAULT_ADDR", "https://bao.lab.test")
+                .env("VAULT_TOKEN", vault.root_token())
+                .output()
+                .unwrap()
+                .into()
         };
         run(&["setup", "--yes", "--accept-new-secrets", "--watch-for", "0s", "--to", "vault"]).ends(0);
         let odd = changed(move |answer| answer["auth"]["lease_duration"] = value.clone());

@@ -1,6 +1,7 @@
 //! Stores behind an API: what their owners meet, and what must be left when the program is stopped.
 
 mod amazon;
+mod azure;
 mod google;
 mod shown;
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use lab::{EsoStandIn, Google, SigningKey};
+use lab::{Cluster, EsoStandIn, Google, SigningKey};
 use serde_json::{Value, json};
 
 use crate::world::{Ran, World};
@@ -48,16 +48,8 @@ impl Estate {
         let key = google.create_key(&email);
         let key_id = key["private_key_id"].as_str().unwrap().to_owned();
         let cluster = &world.cluster;
-        cluster.load_crds(CRDS);
+        put_operator(cluster);
         let put = |object: Value| cluster.put_object(object);
-        put(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system"}}));
-        put(json!({"apiVersion": "apps/v1", "kind": "Deployment",
-            "metadata": {"name": "external-secrets", "namespace": "external-secrets"},
-            "spec": {"template": {"spec": {"serviceAccountName": "external-secrets", "containers": [
-                {"name": "external-secrets", "image": "ghcr.io/external-secrets/external-secrets:v0.20.4", "args": ["--concurrent=1"]}]}}}}));
-        for object in operator_rights() {
-            put(object);
-        }
         put(secret("gcp-key", &key));
         put(store("gcp", "gcp-key"));
         put(json!({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
@@ -183,6 +175,20 @@ impl Estate {
 
     pub(crate) fn secret_is_there(&self) -> bool {
         self.world.cluster.object("v1", "Secret", Some("external-secrets"), "gcp-key").is_some()
+    }
+}
+
+/// The operator, with its kinds and rights.
+pub(crate) fn put_operator(cluster: &Cluster) {
+    cluster.load_crds(CRDS);
+    let put = |object: Value| cluster.put_object(object);
+    put(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system"}}));
+    put(json!({"apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "external-secrets", "namespace": "external-secrets"},
+        "spec": {"template": {"spec": {"serviceAccountName": "external-secrets", "containers": [
+            {"name": "external-secrets", "image": "ghcr.io/external-secrets/external-secrets:v0.20.4", "args": ["--concurrent=1"]}]}}}}));
+    for object in operator_rights() {
+        put(object);
     }
 }
 

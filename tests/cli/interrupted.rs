@@ -123,7 +123,7 @@ impl Ground {
     fn command(&self) -> std::process::Command {
         let mut command = self.estate.command(&self.arguments);
         if let Some(vault) = &self.vault {
-            command.env("VAULT_TOKEN", vault.root_token());
+            command.env("VAULT_ADDR", "https://bao.lab.test").env("VAULT_TOKEN", vault.root_token());
         }
         command
     }

@@ -126,7 +126,8 @@ fn teardown_removes_trust_at_former_provider() {
     fs::write(file(&estate), settings + "vault:\n  address: https://bao.lab.test\n  mode: static-keys\n")
         .unwrap();
     let mut command = estate.command(&["teardown", "--yes"]);
-    let ran: Ran = command.env("VAULT_TOKEN", bao.root_token()).output().unwrap().into();
+    command.env("VAULT_ADDR", "https://bao.lab.test").env("VAULT_TOKEN", bao.root_token());
+    let ran: Ran = command.output().unwrap().into();
     ran.ends(0);
     let names = estate.google.federation();
     let pool = names.iter().find_map(|name| name.split('/').nth(5)).unwrap();

@@ -160,6 +160,8 @@ fn kind(word: &str, before: &str) -> Option<&'static str> {
         Some("HEX")
     } else if digits && word.len() >= 4 && is_loopback(before) {
         Some("PORT")
+    } else if word.len() == 20 && word.starts_with("AKIA") {
+        Some("ACCESSKEY")
     } else if word.len() == 6 && before.ends_with("/FOLDER/") {
         Some("")
     } else {

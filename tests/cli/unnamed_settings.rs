@@ -119,6 +119,58 @@ fn unnamed_file_is_announced_with_effects() {
     assert_eq!(ran.err, "", "nothing is read for it");
 }
 
+/// A folder of one's own may hold what someone else has put there: a repository that was cloned.
+#[test]
+fn unnamed_file_directs_no_credentials() {
+    let estate = Estate::new();
+    let commands =
+        [&["setup", "--dry-run"][..], &["teardown", "--yes"], &["verify"], &["publish"], &["audit"]];
+    for (settings, setting) in [
+        ("bucket: {url: 'az://acme/oidc', endpoint: 'https://blob.evil.example'}", "bucket.endpoint"),
+        ("bucket: {url: 'gs://acme', endpoint: 'https://storage.evil.example'}", "bucket.endpoint"),
+        (
+            "google: {project: acme-prod, endpoints: {iam: 'https://iam.evil.example'}}",
+            "google.endpoints.iam",
+        ),
+        (
+            "google: {project: acme-prod, endpoints: {sts: 'https://127.0.0.1.evil.example'}}",
+            "google.endpoints.sts",
+        ),
+        ("google: {project: acme-prod, endpoints: {sts: 'https://10.0.0.1'}}", "google.endpoints.sts"),
+        ("aws: {account: '111122223333', endpoints: {sts: 'https://sts.evil.example'}}", "aws.endpoints.sts"),
+        (
+            "aws: {account: '111122223333', endpoints: {secretsManager: 'https://[2001:db8::1]'}}",
+            "aws.endpoints.secretsManager",
+        ),
+        ("vault: {address: 'https://vault.evil.example'}", "vault.address"),
+    ] {
+        estate.settings(settings);
+        estate.google.faults().forget();
+        for command in commands {
+            let ran = estate.run(command);
+            ran.fails(2, "config-endpoint", &[setting, "--config ./keyless.yaml"]);
+        }
+        assert!(estate.google.faults().requests().is_empty(), "{settings}");
+        assert!(estate.world.cluster.server(0).faults().requests().is_empty(), "{settings}");
+        // Named, it is the user's own word.
+        let ran = estate.run(&["audit", "--config", "./keyless.yaml"]);
+        assert!(!ran.err.contains("config-endpoint"), "{settings}: {}", ran.err);
+        estate.world.cluster.server(0).faults().forget();
+    }
+    // So it is where a flag or the environment says the same, and on this machine.
+    estate.settings("bucket: {url: 's3://acme', endpoint: 'https://s3.evil.example'}");
+    let ran = estate.run(&["audit", "--endpoint", "http://127.0.0.1:1"]);
+    assert!(!ran.err.contains("config-endpoint"), "{}", ran.err);
+    estate.settings("vault: {address: 'https://vault.lab.test/'}");
+    let mut command = estate.command(&["audit"]);
+    let ran: crate::world::Ran = command.env("VAULT_ADDR", "https://vault.lab.test").output().unwrap().into();
+    assert!(!ran.err.contains("config-endpoint"), "{}", ran.err);
+    let mut command = estate.command(&["audit"]);
+    let ran: crate::world::Ran =
+        command.env("VAULT_ADDR", "https://vault.other.test").output().unwrap().into();
+    ran.fails(2, "config-endpoint", &["vault.address"]);
+}
+
 #[test]
 fn kubeconfig_below_home_is_found() {
     let world = World::new(1);

@@ -59,8 +59,11 @@ pub(crate) fn of(target: &str) -> Vec<Seed> {
         "lifetime" => vec![json!({"access_token": CANARY, "expires_in": 3599}).into()],
         "cache-control" => texts(&["public, max-age=300", "no-store", "max-age=\"60\", s-maxage=1"]),
         "google-error" | "gcs-error" => google_errors(),
-        "s3-error" => s3_errors(),
+        "s3-error" | "azure-error" => s3_errors(),
+        "entra-error" => entra_errors(),
         "s3-policy" => s3_policies(),
+        "aws-error" => aws_errors(),
+        "aws-policy" => aws_policies(),
         "vault-error" => vault_errors(),
         "vault-config" => vault_configs(),
         _ => Vec::new(),
@@ -230,6 +233,13 @@ fn google_errors() -> Vec<Seed> {
     [detailed, organisation, exchange, storage].map(|body| format!("\u{3}{body}").into()).into()
 }
 
+fn entra_errors() -> Vec<Seed> {
+    let refused = json!({"error": "invalid_client", "error_codes": [700_211], "correlation_id": "1",
+        "error_description": "AADSTS700211: No matching federated identity record found.\r\nTrace ID: 1"});
+    let metadata = json!({"error": "invalid_request", "error_description": "Identity not found"});
+    [refused, metadata].map(|body| format!("\u{3}{body}").into()).into()
+}
+
 fn s3_errors() -> Vec<Seed> {
     let error = |code: &str, message: &str| {
         format!(
@@ -259,6 +269,56 @@ fn s3_policies() -> Vec<Seed> {
         json!({"Version": "2012-10-17", "Statement": [statement, deny]}).into(),
         json!({"Version": "2012-10-17", "Statement": statement}).into(),
         json!({"Version": "2008-10-17", "Id": "x", "Statement": []}).into(),
+    ]
+}
+
+fn aws_errors() -> Vec<Seed> {
+    let query = |code: &str, message: &str| {
+        format!(
+            "\u{3}<ErrorResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><Error><Type>Sender</Type><Code>{code}</Code>\
+             <Message>{message}</Message></Error><RequestId>1</RequestId></ErrorResponse>"
+        )
+    };
+    let json =
+        |kind: &str| format!("\u{2}{}", json!({"__type": kind, "Message": "User: x is not authorized"}));
+    let all = [
+        query("AccessDenied", "User: arn:aws:iam::123456789012:user/me is not authorized"),
+        query("SignatureDoesNotMatch", &format!("&lt;b&gt;&#x41;&#65; {SENT}")),
+        query("LimitExceeded", "<![CDATA[Cannot exceed quota]]>"),
+        "\u{3}<Response><Errors><Error><Code>Throttling</Code></Error></Errors></Response>".to_owned(),
+        "\u{0}<GetRoleResponse><GetRoleResult><Role><Tags><member><Key>keyless</Key><Value/></member></Tags></Role>\
+         </GetRoleResult></GetRoleResponse>"
+            .to_owned(),
+        "\u{3}<!DOCTYPE a [<!ENTITY b \"c\">]><ErrorResponse>&b;</ErrorResponse>".to_owned(),
+        json("com.amazonaws.secretsmanager#ResourceNotFoundException"),
+        json("AccessDeniedException:http://internal.amazon.com/"),
+    ];
+    all.into_iter().map(Seed::from).collect()
+}
+
+fn aws_policies() -> Vec<Seed> {
+    let secret = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:db-??????";
+    let read = json!({"Effect": "Allow", "Action": ["secretsmanager:GetSecretValue"], "Resource": [secret]});
+    let search =
+        json!({"Sid": "x", "Effect": "Allow", "Action": "secretsmanager:ListSecrets", "Resource": "*"});
+    let parameter = json!({"Effect": "Allow", "Action": "ssm:GetParameter",
+        "Resource": "arn:aws:ssm:eu-central-1:123456789012:parameter/prod/db"});
+    let deny = json!({"Effect": "Deny", "NotAction": "*", "NotResource": [secret]});
+    let trust = |condition: Value| {
+        json!({"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity", "Condition": condition,
+            "Principal": {"Federated": "arn:aws:iam::123456789012:oidc-provider/a.example"}})
+    };
+    let one =
+        trust(json!({"StringEquals": {"a.example:aud": "sts.amazonaws.com", "a.example:sub": ["a", "b"]}}));
+    let any = trust(json!({"StringLike": {"a.example:sub": "*"}}));
+    let of = |statement: Value| json!({"Version": "2012-10-17", "Statement": statement});
+    vec![
+        of(json!([read, search])).into(),
+        of(parameter).into(),
+        of(json!([read, deny])).into(),
+        of(one).into(),
+        of(json!([any])).into(),
+        "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%5D%7D".to_owned().into(),
     ]
 }
 

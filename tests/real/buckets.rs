@@ -15,6 +15,9 @@ pub(crate) const ACCESS_KEY: &str = "LABPUBLISHER";
 pub(crate) const SECRET_KEY: &str = "only-for-this-world";
 pub(crate) const S3_HOST: &str = "s3.lab.test";
 pub(crate) const S3_ADDRESS: &str = "10.99.0.4";
+/// A second gateway of SeaweedFS, with its token service.
+pub(crate) const STS_HOST: &str = "sts.lab.test";
+pub(crate) const STS_ADDRESS: &str = "10.99.0.8";
 pub(crate) const GCS_HOST: &str = "storage.googleapis.com";
 pub(crate) const GCS_ADDRESS: &str = "127.0.0.4";
 

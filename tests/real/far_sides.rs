@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 /// What a story cannot do without: a program, or one of the stand-ins of `lab`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FarSide {
+    /// STS, IAM, Secrets Manager; a part of this program, so never missing.
+    Aws,
     ExternalSecrets,
     FakeGcs,
     /// All of Google but its buckets; a part of this program, so never missing.
@@ -26,6 +28,7 @@ impl FarSide {
     /// The folder's name in the cache that `far-sides` fills.
     fn name(self) -> &'static str {
         match self {
+            Self::Aws => "aws",
             Self::ExternalSecrets => "external-secrets",
             Self::FakeGcs => "fake-gcs-server",
             Self::Google => "google",
@@ -43,7 +46,7 @@ impl FarSide {
         match self {
             Self::ExternalSecrets => &["external-secrets", "crds.yaml", "crds-next.yaml"],
             Self::FakeGcs => &["fake-gcs-server"],
-            Self::Google | Self::Image | Self::Keyless => &[],
+            Self::Aws | Self::Google | Self::Image | Self::Keyless => &[],
             Self::GoogleClients => &["python"],
             Self::Kubeadm => &["kubeadm", "kube-controller-manager"],
             Self::Kubernetes => &["kube-apiserver", "etcd", "kubectl"],

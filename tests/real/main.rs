@@ -1,6 +1,7 @@
 //! Plays stories against servers that other people wrote. The script `run` beside this file starts
 //! it, inside a network and mount namespace of its own, and says in its environment where they are.
 
+mod aws;
 mod buckets;
 mod call;
 mod check;
@@ -8,6 +9,7 @@ mod dns;
 mod eso;
 mod far_sides;
 mod google;
+mod hosts;
 mod kubernetes;
 mod openbao;
 mod pki;
@@ -40,7 +42,7 @@ async fn main() -> ExitCode {
         }
         // The lines that `run` adds to the hosts file of the namespace.
         ["--hosts"] => {
-            for (address, name) in world::hosts() {
+            for (address, name) in hosts::hosts() {
                 println!("{address} {name}");
             }
             Ok(true)

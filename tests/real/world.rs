@@ -5,9 +5,11 @@
 //! 10.99.0.2:6443  API server `server-2` ┘
 //! 10.99.0.3:6443  API server `relying`: another cluster, trusts the public issuer
 //! 10.99.0.4:443   s3.lab.test             SeaweedFS
+//! 10.99.0.8:443   sts.lab.test            its token service, where a story starts it
 //! 127.0.0.2:443   *.googleapis.com        the rest of Google, from `lab`
 //! 127.0.0.4:443   storage.googleapis.com  fake-gcs-server
 //! 127.0.0.5:8200  OpenBao
+//! 127.0.0.6:443   *.amazonaws.com         AWS but for its buckets, from `lab`
 //! 10.99.0.5:8200  bao.lab.test            the same OpenBao, by TLS
 //! ```
 
@@ -19,7 +21,8 @@ use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder};
 use serde_json::{Value, json};
 
-use crate::buckets::{ACCESS_KEY, Gcs, S3, S3_HOST, SECRET_KEY};
+use crate::aws::Aws;
+use crate::buckets::{ACCESS_KEY, Gcs, S3, SECRET_KEY};
 use crate::call::{Call, Ran};
 use crate::check::{Checked, Failure, While, check, until};
 use crate::eso::{self, Eso};
@@ -60,6 +63,7 @@ pub(crate) struct World {
     gcs: Option<Gcs>,
     openbao: Option<OpenBao>,
     google: Option<Google>,
+    aws: Option<Aws>,
     eso: Option<Eso>,
 }
 
@@ -87,6 +91,7 @@ impl World {
             gcs: None,
             openbao: None,
             google: None,
+            aws: None,
             eso: None,
         };
         if needed.contains(&FarSide::Kubernetes) {
@@ -104,6 +109,9 @@ impl World {
         }
         if needed.contains(&FarSide::Google) {
             world.google = Some(Google::start(&world.pki, &world.anyone)?);
+        }
+        if needed.contains(&FarSide::Aws) {
+            world.aws = Some(Aws::start(&world.pki)?);
         }
 
         if let Some(s3) = &mut world.s3 {
@@ -203,6 +211,10 @@ impl World {
 
     pub(crate) fn google(&self) -> Checked<&Google> {
         self.google.as_ref().ok_or_else(|| not_started("Google"))
+    }
+
+    pub(crate) fn aws(&self) -> Checked<&Aws> {
+        self.aws.as_ref().ok_or_else(|| not_started("AWS"))
     }
 
     /// Starts the API server of another cluster that trusts the public issuer, or starts it afresh:
@@ -375,16 +387,6 @@ pub(crate) fn client(
         .redirect(Policy::none())
         .timeout(Duration::from_secs(20));
     Ok(change(builder)?.build()?)
-}
-
-/// The names of this world that a hosts file must know.
-pub(crate) fn hosts() -> Vec<(&'static str, &'static str)> {
-    use crate::buckets::{GCS_ADDRESS, GCS_HOST, S3_ADDRESS};
-    use crate::{google, openbao};
-    let mut hosts =
-        vec![(S3_ADDRESS, S3_HOST), (GCS_ADDRESS, GCS_HOST), (openbao::TLS_ADDRESS, openbao::TLS_HOST)];
-    hosts.extend(google::HOSTS.map(|name| (google::ADDRESS, name)));
-    hosts
 }
 
 fn not_started(what: &str) -> Failure {

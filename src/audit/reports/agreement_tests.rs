@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{fakes, fakes::of_parts, *};
 use crate::audit::{
     Outcome,
+    states::RuleState,
     verdict::{Gate, Verdict},
 };
 
@@ -13,7 +14,9 @@ use crate::audit::{
 enum Reading {
     Pass,
     Fail,
-    /// Neither.
+    /// Nothing but what someone answers for.
+    Excepted,
+    /// Neither: a program that reads nothing else must not take it for a pass.
     NotJudged,
 }
 
@@ -21,7 +24,8 @@ fn wanted(outcome: Outcome) -> Reading {
     match outcome {
         Outcome::Zero => Reading::Pass,
         Outcome::Found { .. } => Reading::Fail,
-        Outcome::ZeroExcept | Outcome::Incomplete | Outcome::NothingToJudge => Reading::NotJudged,
+        Outcome::ZeroExcept => Reading::Excepted,
+        Outcome::Incomplete | Outcome::NothingToJudge => Reading::NotJudged,
     }
 }
 
@@ -37,11 +41,20 @@ fn sarif(evidence: &Evidence) -> Reading {
     let log = json("sarif", evidence);
     let run = &log["runs"][0];
     let results = run["results"].as_array().unwrap();
-    let of = |kind: &str, level: &str| results.iter().any(|it| it["kind"] == kind && it["level"] == level);
-    assert_eq!(run["invocations"][0]["executionSuccessful"], evidence.outcome().is_complete());
+    let is_whole = |it: &Value| it["ruleId"] == "audit-incomplete" || it["ruleId"] == "nothing-to-judge";
+    let errors = results.iter().filter(|it| it["kind"] == "fail" && it["level"] == "error");
+    let (whole, own): (Vec<_>, Vec<_>) = errors.partition(|it| is_whole(it));
+    let suppressed = |it: &&Value| it["suppressions"].as_array().is_some_and(|all| !all.is_empty());
+    let invocation = &run["invocations"][0];
+    assert_eq!(invocation["executionSuccessful"], evidence.outcome().is_complete());
+    // Code scanning reads the results alone.
+    assert_eq!(whole.len(), usize::from(!evidence.outcome().is_complete()));
+    let of_open = results.iter().filter(|it| it["kind"] == "open").count();
+    assert_eq!(invocation["toolExecutionNotifications"].as_array().unwrap().len(), of_open);
     match () {
-        () if of("fail", "error") => Reading::Fail,
-        () if of("open", "none") || of("notApplicable", "none") => Reading::NotJudged,
+        () if own.iter().any(|it| !suppressed(it)) => Reading::Fail,
+        () if !whole.is_empty() => Reading::NotJudged,
+        () if results.iter().any(|it| suppressed(&it)) => Reading::Excepted,
         () => Reading::Pass,
     }
 }
@@ -51,14 +64,21 @@ fn junit(evidence: &Evidence) -> Reading {
     let case = text.split("<testcase ").nth(1).unwrap();
     let suite = text.split("<testsuite ").nth(1).unwrap();
     assert!(case.starts_with("classname=\"keyless.audit.verdict\" name=\"verdict\""), "{case}");
-    let reading = match (case.contains("<failure "), case.contains("<skipped ")) {
-        (true, false) => Reading::Fail,
-        (false, true) => Reading::NotJudged,
-        (false, false) => Reading::Pass,
-        both => panic!("{both:?}"),
+    let reading = match (case.contains("<failure "), case.contains("<error "), case.contains("<skipped ")) {
+        (true, false, false) => Reading::Fail,
+        (false, true, false) => Reading::NotJudged,
+        (false, false, true) => Reading::Excepted,
+        (false, false, false) => Reading::Pass,
+        all => panic!("{all:?}"),
     };
     assert_eq!(suite.contains("failures=\"1\""), reading == Reading::Fail);
-    assert_eq!(suite.contains("skipped=\"1\""), reading == Reading::NotJudged);
+    assert_eq!(suite.contains("errors=\"1\""), reading == Reading::NotJudged);
+    assert_eq!(suite.contains("skipped=\"1\""), reading == Reading::Excepted);
+    // A rule that was not evaluated is red as well.
+    let open =
+        rules::judged(&evidence.verdict).iter().filter(|it| it.state == RuleState::NotEvaluated).count();
+    let of_verdict = usize::from(reading == Reading::NotJudged);
+    assert_eq!(text.matches("<error type=\"not-evaluated\"").count(), open + of_verdict);
     reading
 }
 
@@ -75,8 +95,11 @@ fn oscal(evidence: &Evidence) -> Reading {
     }
     match (status["state"].as_str().unwrap(), remarks) {
         ("satisfied", _) => Reading::Pass,
-        ("not-satisfied", text) if text.contains("nothing was found, but") => Reading::NotJudged,
+        ("not-satisfied", text) if text.contains("nothing within the gate was found, but not") => {
+            Reading::NotJudged
+        }
         ("not-satisfied", text) if text.starts_with("NOTHING TO JUDGE") => Reading::NotJudged,
+        ("not-satisfied", text) if text.starts_with("EXCEPTIONS") => Reading::Excepted,
         ("not-satisfied", text) => {
             assert_eq!(text.contains("INCOMPLETE"), !evidence.outcome().is_complete());
             Reading::Fail
@@ -93,14 +116,15 @@ fn openreports(evidence: &Evidence) -> Reading {
     let reading = match report["results"][0]["result"].as_str().unwrap() {
         "pass" => Reading::Pass,
         "fail" => Reading::Fail,
-        "error" | "skip" => Reading::NotJudged,
+        "warn" => Reading::Excepted,
+        "error" => Reading::NotJudged,
         other => panic!("{other}"),
     };
     if reading != Reading::Fail {
         assert_eq!(summary["fail"], 0);
     }
     if reading == Reading::NotJudged {
-        assert!(summary["error"].as_u64().unwrap() + summary["skip"].as_u64().unwrap() > 0);
+        assert!(summary["error"].as_u64().unwrap() > 0);
     }
     reading
 }
@@ -122,6 +146,7 @@ fn prometheus(evidence: &Evidence) -> Reading {
             Reading::Pass
         }
         () if has("keyless_audit_verdict{verdict=\"found\"} 1") => Reading::Fail,
+        () if has("keyless_audit_verdict{verdict=\"zero-except\"} 1") => Reading::Excepted,
         () => Reading::NotJudged,
     }
 }
@@ -132,10 +157,12 @@ fn html(evidence: &Evidence) -> Reading {
     let of = |class: &str| body.contains(&format!("<div class=\"verdict {class}\">"));
     let title = text.split("<title>").nth(1).unwrap().split(',').next().unwrap();
     assert_eq!(title.contains("ZERO"), of("good"));
-    assert_eq!(body.matches("This is not a pass.").count(), usize::from(of("open")));
+    let excepted = title.contains("NONE BUT EXCEPTIONS");
+    assert_eq!(body.matches("This is not a pass.").count(), usize::from(of("open") && !excepted));
     match (of("good"), of("bad"), of("open")) {
         (true, false, false) => Reading::Pass,
         (false, true, false) => Reading::Fail,
+        (false, false, true) if excepted => Reading::Excepted,
         (false, false, true) => Reading::NotJudged,
         all => panic!("{all:?}"),
     }
@@ -155,6 +182,7 @@ fn in_toto(evidence: &Evidence) -> Reading {
             assert!(failed.is_empty());
             Reading::Pass
         }
+        "WARNED" => Reading::Excepted,
         "FAILED" if incomplete && failed.len() == 1 => Reading::NotJudged,
         "FAILED" => Reading::Fail,
         other => panic!("{other}"),
@@ -165,6 +193,7 @@ fn of_json(evidence: &Evidence) -> Reading {
     match json("json", evidence)["verdict"].as_str().unwrap() {
         "zero" => Reading::Pass,
         "found" => Reading::Fail,
+        "zero-except" => Reading::Excepted,
         "incomplete" | "nothing-to-judge" => Reading::NotJudged,
         other => panic!("{other}"),
     }
@@ -222,17 +251,17 @@ fn rule_states_follow_the_verdict() {
     };
     let found = fakes::found();
     for code in ["stored-credential", "google-key", "token-audience"] {
-        assert_eq!(state(&found, crate::audit::catalogue::code_of(code)), rules::State::Fail, "{code}");
+        assert_eq!(state(&found, crate::audit::catalogue::code_of(code)), RuleState::Fail, "{code}");
     }
     let legacy = crate::audit::catalogue::code_of("legacy-token");
-    assert_eq!(state(&found, legacy), rules::State::Pass, "the gate lets it through");
-    assert_eq!(state(&found.through(Gate::Platform), legacy), rules::State::Fail);
+    assert_eq!(state(&found, legacy), RuleState::Pass, "the gate lets it through");
+    assert_eq!(state(&found.through(Gate::Platform), legacy), RuleState::Fail);
     for verdict in [fakes::incomplete(), fakes::nothing()] {
         assert!(
-            rules::judged(&verdict).iter().all(|it| it.state != rules::State::Pass),
+            rules::judged(&verdict).iter().all(|it| it.state != RuleState::Pass),
             "{}",
             verdict.headline()
         );
     }
-    assert!(rules::judged(&fakes::zero()).iter().all(|it| it.state == rules::State::Pass));
+    assert!(rules::judged(&fakes::zero()).iter().all(|it| it.state == RuleState::Pass));
 }

@@ -29,6 +29,7 @@ pub(super) fn verdict(verdict: &Verdict, clean: Clean<'_>) -> Verdict {
         unseen,
         cloud,
         looked,
+        outputs,
         unmanaged,
         mode,
         outside,
@@ -36,6 +37,7 @@ pub(super) fn verdict(verdict: &Verdict, clean: Clean<'_>) -> Verdict {
         stores,
         generators,
         installed,
+        record,
     } = verdict;
     let hits = |hits: &[Hit]| hits.iter().map(|it| hit(it, clean)).collect();
     let one = |it: &Unseen| Unseen { what: clean(&it.what), right: clean(&it.right), why: clean(&it.why) };
@@ -49,6 +51,7 @@ pub(super) fn verdict(verdict: &Verdict, clean: Clean<'_>) -> Verdict {
                 reason: clean(&it.reason),
                 owner: clean(&it.owner),
                 until: it.until.clone(),
+                ends: it.ends,
                 control: it.control.as_deref().map(clean),
             })
             .collect(),
@@ -59,6 +62,7 @@ pub(super) fn verdict(verdict: &Verdict, clean: Clean<'_>) -> Verdict {
         unseen: unseen.iter().map(one).collect(),
         cloud: cloud.as_ref().map(|unseen| unseen.iter().map(one).collect()),
         looked: looked.iter().map(|(kind, count)| (clean(kind), *count)).collect(),
+        outputs: *outputs,
         unmanaged: *unmanaged,
         mode: *mode,
         outside: outside.clone(),
@@ -66,6 +70,7 @@ pub(super) fn verdict(verdict: &Verdict, clean: Clean<'_>) -> Verdict {
         stores: *stores,
         generators: *generators,
         installed: *installed,
+        record: record.clean(clean),
     }
 }
 
@@ -101,6 +106,7 @@ fn root(root: &Root, clean: Clean<'_>) -> Root {
     Root {
         what: clean(&root.what),
         id: clean(&root.id),
+        claims: root.claims.as_deref().map(clean),
         secrets: secrets.collect(),
         config_maps: config_maps.collect(),
         objects: root.objects.iter().map(|object| clean(object)).collect(),

@@ -4,10 +4,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 
 use super::clean::{self, Clean};
 use crate::{
-    audit::{
-        Outcome,
-        verdict::{Gate, Verdict},
-    },
+    audit::{Outcome, verdict::Verdict},
     hex::hex,
     rfc3339::rfc3339,
     target::{ClusterTarget, Target},
@@ -74,26 +71,10 @@ impl Evidence {
 
     /// `mission` or `platform`, as `--gate` takes it.
     pub(super) fn gate(&self) -> &'static str {
-        gate_name(self.verdict.gate)
-    }
-
-    /// What can be read by a program that knows only exit codes.
-    pub(super) fn exit_code(&self) -> u8 {
-        match self.outcome() {
-            Outcome::Zero | Outcome::ZeroExcept => 0,
-            Outcome::Found { .. } => 1,
-            Outcome::Incomplete | Outcome::NothingToJudge => 3,
-        }
+        self.verdict.gate.name()
     }
 }
 
 pub(super) fn sha256(bytes: &[u8]) -> String {
     hex(digest(&SHA256, bytes).as_ref())
-}
-
-fn gate_name(gate: Gate) -> &'static str {
-    match gate {
-        Gate::Mission => "mission",
-        Gate::Platform => "platform",
-    }
 }

@@ -1,11 +1,12 @@
 //! Verdicts for the tests: one of each kind, with names that mean harm.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 use super::Evidence;
 use crate::{
     audit::{
-        Hit, Opens, Weight, judge,
+        Exceptions, Hit, Opens, Weight, judge,
+        record::Record,
         verdict::{Root, Verdict},
     },
     cluster::{
@@ -28,9 +29,11 @@ pub(super) fn zero() -> Verdict {
     verdict.installed = true;
     verdict.stores = 2;
     verdict.generators = 1;
+    verdict.outputs = 7;
     verdict.unmanaged = 12;
     let looked =
         [("ConfigMaps", 41), ("Deployments", 17), ("Pods", 52), ("Secrets", 96), ("releases of Helm", 3)];
+    verdict.record = Record::fake(None);
     verdict.looked = looked.map(|(kind, count)| (kind.to_owned(), count)).into();
     verdict
 }
@@ -131,6 +134,7 @@ pub(super) fn hostile() -> Verdict {
     }
     verdict.unseen = vec![Unseen { what: HOSTILE.into(), right: HOSTILE.into(), why: HOSTILE.into() }];
     verdict.looked.insert(HOSTILE.into(), 1);
+    verdict.record = Record::fake(Some(HOSTILE));
     verdict
 }
 
@@ -159,11 +163,23 @@ pub(super) fn nothing() -> Verdict {
     judge(&Inventory::default())
 }
 
+/// The credential that was found is excepted, and nothing else is within the gate.
+pub(super) fn excepted() -> Verdict {
+    let mut verdict = found();
+    verdict.findings.clear();
+    let text = "apiVersion: keyless/exceptions/v1\nexceptions:\n\
+        - {id: 'google:0123abcd', reason: the agent of the vendor takes no other, owner: platform-team, expires: 2027-01-31, control: it reads one bucket}\n\
+        - {id: 'secret:kube-system/hcloud#token', code: KL171, reason: Hetzner Cloud has no other login, owner: \"o'\\\"hara\", expires: 2026-12-24}\n";
+    let exceptions = Exceptions::parse(text, Path::new("exceptions.yaml")).unwrap();
+    verdict.excepting(&exceptions, TIME)
+}
+
 /// What is written by these names into `fixtures/reports`.
 pub(super) fn all() -> Vec<(&'static str, Verdict)> {
     vec![
         ("zero", zero()),
         ("found", found()),
+        ("excepted", excepted()),
         ("hostile", hostile()),
         ("incomplete", incomplete()),
         ("nothing-to-judge", nothing()),
@@ -218,6 +234,7 @@ fn root(class: Class, id: &str, what: &str) -> Root {
     Root {
         what: what.into(),
         id: id.into(),
+        claims: None,
         secrets: BTreeSet::new(),
         config_maps: BTreeSet::new(),
         objects: BTreeSet::new(),

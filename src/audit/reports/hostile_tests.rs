@@ -6,6 +6,7 @@ use super::{
     fakes::{self, HOSTILE, evidence, evidence_by, hostile},
     *,
 };
+use crate::audit::states::RuleState;
 
 /// Cleaned as in a run, and as it comes.
 fn both() -> [Evidence; 2] {
@@ -49,6 +50,7 @@ fn hostile_text_is_no_markup() {
         "dt",
         "failure",
         "footer",
+        "error",
         "h1",
         "h2",
         "h3",
@@ -175,7 +177,7 @@ fn equal_ids_stay_apart() {
     }
     let failed: Vec<_> = rules::judged(&verdict)
         .into_iter()
-        .filter(|it| it.state == rules::State::Fail)
+        .filter(|it| it.state == RuleState::Fail)
         .map(|it| it.rule.id)
         .collect();
     assert_eq!(failed, ["google-key", "aws-key", "stored-credential", "token-audience"]);

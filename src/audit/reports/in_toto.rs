@@ -3,13 +3,9 @@
 
 use serde_json::json;
 
-use super::{
-    Evidence, Format,
-    evidence::sha256,
-    rules::{State, judged},
-};
+use super::{Evidence, Format, evidence::sha256, rules::judged};
 use crate::{
-    audit::{Outcome, catalogue::catalogue},
+    audit::{Outcome, catalogue::catalogue, states::RuleState},
     redact,
 };
 
@@ -22,8 +18,8 @@ pub(super) const FORMAT: Format = Format {
 
 fn write(evidence: &Evidence) -> String {
     let judged = judged(&evidence.verdict);
-    let named = |wanted: fn(&State) -> bool| -> Vec<&str> {
-        judged.iter().filter(|it| wanted(&it.state)).map(|it| it.rule.name).collect()
+    let named = |wanted: &[RuleState]| -> Vec<&str> {
+        judged.iter().filter(|it| wanted.contains(&it.state)).map(|it| it.rule.name).collect()
     };
     let outcome = evidence.outcome();
     // What was not judged has not passed. The predicate has no word for it but this.
@@ -32,7 +28,7 @@ fn write(evidence: &Evidence) -> String {
         Outcome::ZeroExcept => "WARNED",
         Outcome::Found { .. } | Outcome::Incomplete | Outcome::NothingToJudge => "FAILED",
     };
-    let mut failed = named(|state| *state == State::Fail);
+    let mut failed = named(&[RuleState::Fail]);
     if !outcome.is_complete() {
         failed.push("complete");
     }
@@ -58,8 +54,8 @@ fn write(evidence: &Evidence) -> String {
                     "clusterUid": evidence.cluster_uid(),
                 },
             }],
-            "passedTests": named(|state| *state == State::Pass),
-            "warnedTests": named(|state| matches!(state, State::NotEvaluated(_) | State::NotApplicable(_))),
+            "passedTests": named(&[RuleState::Pass]),
+            "warnedTests": named(&[RuleState::Excepted, RuleState::NotEvaluated, RuleState::NotApplicable]),
             "failedTests": failed,
         },
     });

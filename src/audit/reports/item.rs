@@ -54,6 +54,18 @@ pub(super) struct Item {
     pub(super) places: Vec<Place>,
     /// Places beyond those that are named.
     pub(super) more_places: usize,
+    /// Who answers for it.
+    pub(super) excepted: Option<Excuse>,
+}
+
+/// By what a credential is excepted.
+#[derive(Clone, Debug)]
+pub(super) struct Excuse {
+    pub(super) reason: String,
+    pub(super) owner: String,
+    /// The last day.
+    pub(super) until: String,
+    pub(super) control: Option<String>,
 }
 
 impl Item {
@@ -126,6 +138,7 @@ fn of_credential(root: &Root, gate: Gate) -> Item {
         remedies: remedies.into_iter().collect(),
         places: places_of(root),
         more_places: root.more,
+        excepted: None,
         codes: {
             let of_rules = root.rules.iter().map(|id| code_of(id));
             let all: BTreeSet<_> = codes.iter().copied().chain(of_rules).collect();
@@ -140,7 +153,18 @@ fn of_excepted(it: &Excepted) -> Item {
     let control: String = control.collect();
     let by = format!("excepted until {} by {}: {}{control}", it.until, it.owner, it.reason);
     let item = of_credential(&it.root, Gate::Mission);
-    Item { bearing: Bearing::Listed, reasons: [vec![by], item.reasons].concat(), ..item }
+    let excuse = Excuse {
+        reason: it.reason.clone(),
+        owner: it.owner.clone(),
+        until: it.until.clone(),
+        control: it.control.clone(),
+    };
+    Item {
+        bearing: Bearing::Listed,
+        reasons: [vec![by], item.reasons].concat(),
+        excepted: Some(excuse),
+        ..item
+    }
 }
 
 fn of_hit(hit: &Hit, bearing: Bearing) -> Item {
@@ -158,6 +182,7 @@ fn of_hit(hit: &Hit, bearing: Bearing) -> Item {
         remedies: vec![hit.remedy.clone()],
         places: vec![Place::read(&hit.place)],
         more_places: 0,
+        excepted: None,
     }
 }
 
@@ -180,6 +205,7 @@ fn of_unseen(unseen: &Unseen) -> Item {
             path: None,
         }],
         more_places: 0,
+        excepted: None,
     }
 }
 

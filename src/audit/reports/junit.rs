@@ -3,9 +3,9 @@
 use super::{
     Evidence, Format,
     escape::markup,
-    rules::{Judged, State, judged},
+    rules::{Judged, judged},
 };
-use crate::audit::Outcome;
+use crate::audit::{Outcome, states::RuleState};
 
 pub(super) const FORMAT: Format =
     Format { id: "junit", extension: "xml", summary: "JUnit XML, for GitLab and Jenkins", write };
@@ -21,7 +21,12 @@ struct Case {
 
 enum Ending {
     Passed,
-    Failed { message: String, details: String },
+    Failed {
+        message: String,
+        details: String,
+    },
+    /// It was not evaluated: a skipped case would be read as good.
+    Error(String),
     Skipped(String),
 }
 
@@ -50,9 +55,8 @@ fn of_verdict(evidence: &Evidence) -> Case {
     let ending = match evidence.outcome() {
         Outcome::Zero => Ending::Passed,
         Outcome::Found { .. } => Ending::Failed { message: headline.clone(), details: details.clone() },
-        Outcome::ZeroExcept | Outcome::Incomplete | Outcome::NothingToJudge => {
-            Ending::Skipped(headline.clone())
-        }
+        Outcome::Incomplete | Outcome::NothingToJudge => Ending::Error(headline.clone()),
+        Outcome::ZeroExcept => Ending::Skipped(headline.clone()),
     };
     Case { class: "keyless.audit.verdict", name: "verdict".into(), ending, output: details }
 }
@@ -60,13 +64,14 @@ fn of_verdict(evidence: &Evidence) -> Case {
 fn of_rule(class: &'static str, it: &Judged) -> Case {
     let found: Vec<_> =
         it.items.iter().map(|item| format!("{}\nremedy: {}", item.message(), item.remedy())).collect();
-    let ending = match &it.state {
-        State::Pass => Ending::Passed,
-        State::Fail => {
+    let ending = match it.state {
+        RuleState::Pass => Ending::Passed,
+        RuleState::Fail => {
             let message = it.items.iter().map(|item| item.title.as_str()).collect::<Vec<_>>().join("; ");
             Ending::Failed { message, details: found.join("\n\n") }
         }
-        State::NotEvaluated(why) | State::NotApplicable(why) => Ending::Skipped(why.clone()),
+        RuleState::NotEvaluated => Ending::Error(it.why.clone()),
+        RuleState::Excepted | RuleState::NotApplicable => Ending::Skipped(it.why.clone()),
     };
     let name = format!("{} {}: {}", it.rule.name, it.rule.id, it.rule.meaning);
     Case { class, name, ending, output: found.join("\n\n") }
@@ -74,6 +79,7 @@ fn of_rule(class: &'static str, it: &Judged) -> Case {
 
 fn suite(evidence: &Evidence, name: &str, cases: &[Case], to: &mut String) {
     let failed = cases.iter().filter(|case| matches!(case.ending, Ending::Failed { .. })).count();
+    let errors = cases.iter().filter(|case| matches!(case.ending, Ending::Error(_))).count();
     let skipped = cases.iter().filter(|case| matches!(case.ending, Ending::Skipped(_))).count();
     // The schema has no time zone.
     let time = evidence.time_in_words();
@@ -82,7 +88,7 @@ fn suite(evidence: &Evidence, name: &str, cases: &[Case], to: &mut String) {
         to,
         1,
         format_args!(
-            "<testsuite name=\"{name}\" tests=\"{}\" failures=\"{failed}\" errors=\"0\" skipped=\"{skipped}\" time=\"0\" timestamp=\"{time}\" hostname=\"{}\">",
+            "<testsuite name=\"{name}\" tests=\"{}\" failures=\"{failed}\" errors=\"{errors}\" skipped=\"{skipped}\" time=\"0\" timestamp=\"{time}\" hostname=\"{}\">",
             cases.len(),
             markup(evidence.cluster_name()),
         ),
@@ -124,9 +130,13 @@ fn of_case(case: &Case, to: &mut String) {
                 format_args!("<failure type=\"found\" message=\"{}\">{details}</failure>", markup(message)),
             );
         }
+        Ending::Error(why) => {
+            let why = markup(why);
+            line(to, 3, format_args!("<error type=\"not-evaluated\" message=\"{why}\">{why}</error>"));
+        }
         Ending::Skipped(why) => {
             let why = markup(why);
-            line(to, 3, format_args!("<skipped type=\"not-judged\" message=\"{why}\">{why}</skipped>"));
+            line(to, 3, format_args!("<skipped type=\"skipped\" message=\"{why}\">{why}</skipped>"));
         }
     }
     if !case.output.is_empty() && !matches!(case.ending, Ending::Failed { .. }) {

@@ -9,9 +9,14 @@ use super::{
     Evidence, Format,
     item::{Bearing, Item, items},
     place::{Place, is_label},
-    rules::{State, judged},
+    rules::judged,
 };
-use crate::{audit::Outcome, cluster::objects::Object, credentials::Severity, secret_store::to_yaml};
+use crate::{
+    audit::{Outcome, states::RuleState},
+    cluster::objects::Object,
+    credentials::Severity,
+    secret_store::to_yaml,
+};
 
 pub(super) const FORMAT: Format = Format {
     id: "openreports",
@@ -47,11 +52,12 @@ fn write(evidence: &Evidence) -> String {
     // What failed is named above, object by object.
     let rules = judged(&evidence.verdict);
     of_cluster.extend(rules.iter().filter_map(|it| {
-        let (result, message) = match &it.state {
-            State::Fail => return None,
-            State::Pass => ("pass", it.rule.meaning.to_owned()),
-            State::NotEvaluated(why) => ("error", why.clone()),
-            State::NotApplicable(why) => ("skip", why.clone()),
+        let (result, message) = match it.state {
+            RuleState::Fail => return None,
+            RuleState::Pass => ("pass", it.rule.meaning.to_owned()),
+            RuleState::Excepted => ("warn", it.why.clone()),
+            RuleState::NotEvaluated => ("error", it.why.clone()),
+            RuleState::NotApplicable => ("skip", it.why.clone()),
         };
         Some(entry(
             evidence,
@@ -103,8 +109,7 @@ fn of_verdict(evidence: &Evidence) -> Value {
         Outcome::Zero => "pass",
         Outcome::ZeroExcept => "warn",
         Outcome::Found { .. } => "fail",
-        Outcome::Incomplete => "error",
-        Outcome::NothingToJudge => "skip",
+        Outcome::Incomplete | Outcome::NothingToJudge => "error",
     };
     let properties = json!({
         "verdict": evidence.outcome().name(),

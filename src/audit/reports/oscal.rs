@@ -9,10 +9,13 @@ use super::{
     Evidence, Format,
     escape::one_line,
     item::{Bearing, Item, items},
-    rules::{Judged, State, judged},
+    rules::{Judged, judged},
     uuid::uuid,
 };
-use crate::{audit::Outcome, redact};
+use crate::{
+    audit::{Outcome, states::RuleState},
+    redact,
+};
 
 pub(super) const FORMAT: Format = Format {
     id: "oscal",
@@ -146,7 +149,7 @@ fn of_verdict(evidence: &Evidence, items: &[Item], id: &dyn Fn(&[&str]) -> Strin
             "INCOMPLETE: not everything could be read or judged. There may be more than was found."
         }
         Outcome::Incomplete => {
-            "INCOMPLETE: nothing was found, but not everything could be read or judged. This is not a failure of the \
+            "INCOMPLETE: nothing within the gate was found, but not everything could be read or judged. This is not a failure of the \
              cluster, and no proof of anything."
         }
         Outcome::NothingToJudge => {
@@ -165,13 +168,14 @@ fn of_verdict(evidence: &Evidence, items: &[Item], id: &dyn Fn(&[&str]) -> Strin
 }
 
 fn of_rule(it: &Judged, items: &[Item], id: &dyn Fn(&[&str]) -> String) -> Value {
-    let remarks = match &it.state {
-        State::Pass => {
+    let remarks = match it.state {
+        RuleState::Pass => {
             "Everything that the rule needs was read, and nothing within the gate was found.".to_owned()
         }
-        State::Fail => it.rule.remedy.to_owned(),
-        State::NotEvaluated(why) => format!("NOT EVALUATED: {why}"),
-        State::NotApplicable(why) => format!("NOT APPLICABLE: {why}"),
+        RuleState::Fail => it.rule.remedy.to_owned(),
+        RuleState::Excepted => format!("EXCEPTED: {}", it.why),
+        RuleState::NotEvaluated => format!("NOT EVALUATED: {}", it.why),
+        RuleState::NotApplicable => format!("NOT APPLICABLE: {}", it.why),
     };
     let own: BTreeSet<usize> = it.items.iter().map(|own| own.number).collect();
     let of = |item: &Item| own.contains(&item.number);
@@ -179,7 +183,7 @@ fn of_rule(it: &Judged, items: &[Item], id: &dyn Fn(&[&str]) -> String) -> Value
         &id(&["finding", it.rule.name]),
         &format!("{} {}: {}", it.rule.name, it.rule.id, it.rule.meaning),
         it.rule.name,
-        it.state == State::Pass,
+        it.state == RuleState::Pass,
         &remarks,
         related(items, &of, id),
     )

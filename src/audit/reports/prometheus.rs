@@ -4,9 +4,11 @@
 use super::{
     Evidence, Format,
     escape::label,
+    item::items,
     rules::{failures, judged},
+    sarif::fingerprint,
 };
-use crate::credentials::Class;
+use crate::{audit::states::RuleState, credentials::Class};
 
 pub(super) const FORMAT: Format = Format {
     id: "prometheus",
@@ -16,7 +18,6 @@ pub(super) const FORMAT: Format = Format {
 };
 
 const VERDICTS: [&str; 5] = ["zero", "zero-except", "found", "incomplete", "nothing-to-judge"];
-const STATES: [&str; 4] = ["pass", "fail", "not-evaluated", "not-applicable"];
 
 fn write(evidence: &Evidence) -> String {
     let verdict = &evidence.verdict;
@@ -80,6 +81,23 @@ fn write(evidence: &Evidence) -> String {
         "Credentials for which the file of exceptions names who answers.",
         if verdict.exceptions.is_some() { one(verdict.excepted.len()) } else { Vec::new() },
     );
+    let expiry = items(verdict).into_iter().filter(|item| item.excepted.is_some()).zip(&verdict.excepted);
+    let expiry = expiry.map(|(item, it)| {
+        let class = it.root.class.letter().to_string();
+        let labels = [
+            ("exception", &fingerprint(item.code, &item.id)[..16]),
+            ("code", item.code),
+            ("class", &class),
+            ("owner", &it.owner),
+        ];
+        let labels = labels.map(|(name, value)| format!("{name}=\"{}\"", label(value))).join(",");
+        (format!("{{{labels}}}"), it.ends.to_string())
+    });
+    gauge(
+        "keyless_exception_expiry_timestamp_seconds",
+        "When an exception ends that covers a credential. Its label is the begin of the result's fingerprint in SARIF.",
+        expiry.collect(),
+    );
     gauge("keyless_audit_not_seen", "Things that could not be read or judged.", one(verdict.not_seen()));
     let legs = verdict.legs().map(|leg| {
         let labels =
@@ -88,9 +106,9 @@ fn write(evidence: &Evidence) -> String {
     });
     gauge("keyless_audit_leg", "What each side came to; always 1.", legs.to_vec());
     let judged = judged(verdict);
-    let states = STATES.map(|state| {
-        let count = judged.iter().filter(|it| it.state.name() == state).count();
-        of("state", state, count)
+    let states = RuleState::ALL.map(|state| {
+        let count = judged.iter().filter(|it| it.state == state).count();
+        of("state", state.name(), count)
     });
     gauge("keyless_audit_rules", "Rules and kinds of credentials by what they came to.", states.to_vec());
     to

@@ -3,33 +3,13 @@
 use super::item::{Item, items};
 use crate::audit::{catalogue::Described, states::RuleState, verdict::Verdict};
 
-/// What one rule came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    /// Everything that it needs was read, and nothing was found that must not be there.
-    Pass,
-    Fail,
-    /// With the reason.
-    NotEvaluated(String),
-    NotApplicable(String),
-}
-
-impl State {
-    pub(super) fn name(&self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Fail => "fail",
-            Self::NotEvaluated(_) => "not-evaluated",
-            Self::NotApplicable(_) => "not-applicable",
-        }
-    }
-}
-
 /// A rule, and what it came to.
 #[derive(Clone, Debug)]
 pub(super) struct Judged {
     pub(super) rule: Described,
-    pub(super) state: State,
+    pub(super) state: RuleState,
+    /// Why it ended so; empty where it passed and there is nothing to add.
+    pub(super) why: String,
     /// What it found, whatever that means for the verdict.
     pub(super) items: Vec<Item>,
 }
@@ -39,13 +19,7 @@ pub(super) fn judged(verdict: &Verdict) -> Vec<Judged> {
     let items = items(verdict);
     let all = verdict.states().into_iter().map(|it| {
         let items: Vec<_> = items.iter().filter(|item| item.codes.contains(&it.rule.name)).cloned().collect();
-        let state = match it.state {
-            RuleState::Pass => State::Pass,
-            RuleState::Fail => State::Fail,
-            RuleState::Excepted | RuleState::NotEvaluated => State::NotEvaluated(it.why),
-            RuleState::NotApplicable => State::NotApplicable(it.why),
-        };
-        Judged { state, rule: it.rule, items }
+        Judged { rule: it.rule, state: it.state, why: it.why, items }
     });
     all.collect()
 }

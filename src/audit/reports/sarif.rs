@@ -16,23 +16,35 @@ pub(super) const FORMAT: Format =
     Format { id: "sarif", extension: "sarif", summary: "SARIF 2.1.0, for code scanning", write };
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
-/// The rule of the result that says that nothing was judged.
+/// The rules of the result that says that the audit is no pass, although it found nothing.
+const INCOMPLETE: &str = "audit-incomplete";
 const NOTHING: &str = "nothing-to-judge";
 /// More of one result are not shown anywhere; the JSON result has them.
 const MOST_PLACES: usize = 100;
 
 fn write(evidence: &Evidence) -> String {
     let verdict = &evidence.verdict;
-    let mut results: Vec<_> = items(verdict).iter().map(result).collect();
-    if evidence.outcome() == Outcome::NothingToJudge {
-        results.push(nothing(evidence));
+    let items = items(verdict);
+    let mut results: Vec<_> = items.iter().map(result).collect();
+    // What was not judged has no level, and code scanning shows it as nothing: the audit itself is a failure then.
+    match evidence.outcome() {
+        Outcome::NothingToJudge => results.push(of_the_whole(evidence, NOTHING)),
+        outcome if !outcome.is_complete() => results.push(of_the_whole(evidence, INCOMPLETE)),
+        _ => {}
+    }
+    if verdict.exceptions.is_some() {
+        // A log that says of one result whether it is suppressed says it of each (3.27.23).
+        for (result, item) in results.iter_mut().zip(items.iter().map(Some).chain([None])) {
+            result["suppressions"] = suppressions(item);
+        }
     }
     let complete = evidence.outcome().is_complete();
-    let notifications = verdict.unseen.iter().map(|unseen| {
+    let open = items.iter().filter(|item| item.bearing == Bearing::Open);
+    let notifications = open.map(|item| {
         json!({
             "level": "error",
             "descriptor": { "id": NOT_SEEN },
-            "message": { "text": format!("{} could not be read: {}. Missing: {}.", unseen.what, unseen.why, unseen.right) },
+            "message": { "text": format!("{} {}", sentence(&item.message()), item.remedy()) },
         })
     });
     let run = json!({
@@ -45,8 +57,8 @@ fn write(evidence: &Evidence) -> String {
             "notifications": [{
                 "id": NOT_SEEN,
                 "name": "NotSeen",
-                "shortDescription": { "text": "Objects that could not be read." },
-                "fullDescription": { "text": "Objects that could not be read. The verdict is INCOMPLETE." },
+                "shortDescription": { "text": "What could not be read or judged." },
+                "fullDescription": { "text": "What could not be read or judged. The verdict is INCOMPLETE." },
                 "help": { "text": "Let the audit read them; deploy/auditor grants what it needs." },
                 "defaultConfiguration": { "level": "error" },
             }],
@@ -57,7 +69,7 @@ fn write(evidence: &Evidence) -> String {
         },
         "invocations": [{
             "executionSuccessful": complete,
-            "exitCode": evidence.exit_code(),
+            "exitCode": evidence.verdict.exit().code(),
             "endTimeUtc": evidence.time_in_words(),
             "toolExecutionNotifications": notifications.collect::<Vec<_>>(),
         }],
@@ -106,7 +118,15 @@ fn rules(evidence: &Evidence) -> Vec<Value> {
         Severity::Medium,
         None,
     );
-    own.chain([not_seen, nothing]).collect()
+    let incomplete = rule(
+        INCOMPLETE,
+        INCOMPLETE,
+        "not everything could be read or judged, so this audit proves nothing about the rest",
+        "Grant what is missing, or judge by hand what this version does not know; then audit again.",
+        Severity::High,
+        None,
+    );
+    own.chain([not_seen, incomplete, nothing]).collect()
 }
 
 fn rule(code: &str, id: &str, meaning: &str, help: &str, severity: Severity, state: Option<&str>) -> Value {
@@ -152,16 +172,30 @@ fn result(item: &Item) -> Value {
     })
 }
 
-fn nothing(evidence: &Evidence) -> Value {
+/// Who answers for it. Empty: no exception covers it.
+fn suppressions(item: Option<&Item>) -> Value {
+    let excuse = item.and_then(|item| item.excepted.as_ref());
+    let suppressions = excuse.into_iter().map(|it| {
+        json!({
+            "kind": "external",
+            "status": "accepted",
+            "justification": it.reason,
+            "properties": { "owner": it.owner, "lastDay": it.until, "control": it.control },
+        })
+    });
+    suppressions.collect()
+}
+
+fn of_the_whole(evidence: &Evidence, rule: &str) -> Value {
     let place =
         Place { kind: "Cluster".into(), namespace: None, name: evidence.cluster_name().into(), path: None };
     json!({
-        "ruleId": NOTHING,
-        "kind": "notApplicable",
-        "level": "none",
+        "ruleId": rule,
+        "kind": "fail",
+        "level": "error",
         "message": { "text": sentence(&evidence.verdict.headline()) },
         "locations": [location(&place)],
-        "partialFingerprints": { "keylessId/v1": fingerprint(NOTHING, "") },
+        "partialFingerprints": { "keylessId/v1": fingerprint(rule, "") },
     })
 }
 
@@ -173,7 +207,7 @@ fn location(place: &Place) -> Value {
     })
 }
 
-fn fingerprint(code: &str, id: &str) -> String {
+pub(super) fn fingerprint(code: &str, id: &str) -> String {
     sha256(format!("{}:{code}:{id}", code.len()).as_bytes())
 }
 

@@ -23,10 +23,10 @@ pub(in crate::audit) const RULE: Rule = Rule {
 };
 
 fn check(scene: &Scene<'_>) -> Vec<Hit> {
-    scene.inventory.replaced.iter().map(|replaced| of_one(scene, replaced)).collect()
+    scene.inventory.replaced.iter().flat_map(|replaced| of_one(scene, replaced)).collect()
 }
 
-fn of_one(scene: &Scene<'_>, replaced: &Replaced) -> Hit {
+fn of_one(scene: &Scene<'_>, replaced: &Replaced) -> Vec<Hit> {
     // By now a Secret may hold something else: of a Google key only what is that very key counts as its place.
     let holds = |key: &&SecretKey| match (scene.inventory.credentials.get(key), &replaced.google_key) {
         (Some(Look::Seen(credential)), Some(id)) => {
@@ -36,15 +36,28 @@ fn of_one(scene: &Scene<'_>, replaced: &Replaced) -> Hit {
         _ => false,
     };
     let places: BTreeSet<_> = replaced.places.iter().filter(holds).cloned().collect();
-    let found = stored(scene.inventory, &places, &BTreeSet::new(), Opens::Unused);
-    let mut credential = found.unwrap_or_else(|| {
-        let identity = Identity::At(format!("{} {}", replaced.noted, replaced.what));
-        Stored::new(identity, replaced.what.clone(), Opens::Unused)
-    });
-    if let Some(id) = &replaced.google_key {
-        credential.identity = Identity::Named(google(id));
-        credential.what = replaced.what.clone();
-    }
+    let found_at = |places: &BTreeSet<SecretKey>| {
+        let found = stored(scene.inventory, places, &BTreeSet::new(), Opens::Unused);
+        found.unwrap_or_else(|| {
+            let identity = Identity::At(format!("{} {}", replaced.noted, replaced.what));
+            Stored::new(identity, replaced.what.clone(), Opens::Unused)
+        })
+    };
+    let Some(id) = &replaced.google_key else { return vec![hit(replaced, found_at(&places))] };
+    // Each place holds a whole key. What calls itself by this ID may be another one.
+    let each: Vec<BTreeSet<SecretKey>> = match places.is_empty() {
+        true => vec![places],
+        false => places.into_iter().map(|place| [place].into()).collect(),
+    };
+    let named = |places: &BTreeSet<SecretKey>| Stored {
+        identity: Identity::Named(google(id)),
+        what: replaced.what.clone(),
+        ..found_at(places)
+    };
+    each.iter().map(|places| hit(replaced, named(places))).collect()
+}
+
+fn hit(replaced: &Replaced, credential: Stored) -> Hit {
     Hit {
         rule: RULE.id,
         weight: Weight::Counted(credential),

@@ -25,12 +25,13 @@ fn check(scene: &Scene<'_>) -> Vec<Hit> {
 
 fn of_one(sighting: &Sighting, beside: &BTreeSet<String>) -> Hit {
     let identity = match &sighting.who {
-        Who::Named(name) => Identity::Named(name.clone()),
+        Who::Key(name) | Who::Named(name) => Identity::Named(name.clone()),
         Who::Same(same) => Identity::Equal(vec![same.clone()]),
     };
     let mut stored = Stored::new(identity, sighting.what.clone(), Opens::Unused);
     stored.class = class(sighting, beside);
     stored.more = sighting.more;
+    stored.halves.clone_from(&sighting.halves);
     for place in &sighting.places {
         let (namespace, name) = (place.namespace.clone(), place.name.clone());
         let key = place.key().map(str::to_owned);

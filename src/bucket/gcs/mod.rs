@@ -44,6 +44,7 @@ pub(super) const KIND: Kind = Kind {
     form: "gs://NAME[/PREFIX]",
     takes: &["--project", "--endpoint"],
     token_variable: Some(TOKEN_VARIABLE),
+    sends_login: true,
     parse: name_and_prefix,
     connect: |settings, http| {
         let gcs = Gcs::connect(settings, &settings.place.name, http);

@@ -61,6 +61,7 @@ pub(super) const KIND: Kind = Kind {
     form: "s3://NAME[/PREFIX]",
     takes: &["--endpoint", "--region", "--addressing"],
     token_variable: None,
+    sends_login: false,
     parse: name_and_prefix,
     connect: |settings, http| {
         Box::pin(async {

@@ -1,5 +1,7 @@
 //! All objects of a kind, one after the other, page by page, with bounds on everything that a server could do.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
@@ -98,6 +100,7 @@ struct ListMeta {
     #[serde(rename = "continue")]
     token: Option<String>,
     remaining_item_count: Option<u64>,
+    resource_version: Option<String>,
 }
 
 impl Cluster {
@@ -128,7 +131,9 @@ impl Cluster {
                 Err(error) if error.code == Code::ClusterGone && restarts < RESTARTS => restarts += 1,
                 // The connection broke before the answer: many lists share one, and one of them may have broken it.
                 Err(error) if error.code == Code::Http && restarts < RESTARTS => restarts += 1,
-                ended => return ended,
+                ended => {
+                    return ended.map(|read| self.facts.take_list(resource, namespace, selector, read));
+                }
             }
         }
     }
@@ -179,7 +184,7 @@ impl Cluster {
         namespace: Option<&str>,
         (selector, form): (&str, Form),
         items: &mut dyn Items,
-    ) -> Result<()> {
+    ) -> Result<(Option<String>, usize)> {
         let right = resource.right("list", namespace, None);
         let path = resource.path(namespace, None);
         let mut limit = if resource.name() == "secrets" { FIRST_OF_SECRETS } else { PAGE };
@@ -189,6 +194,7 @@ impl Cluster {
                 .hint("something in between changes the API server's answers")
         };
         let mut token = String::new();
+        let (mut versions, mut objects) = (BTreeSet::new(), 0);
         for _ in 0..MAX_PAGES {
             let mut page = format!("{path}?limit={limit}{selector}");
             if !token.is_empty() {
@@ -215,11 +221,15 @@ impl Cluster {
             if !rest.is(form) {
                 return Err(broken("the answer is no list"));
             }
-            let ListMeta { token: next, remaining_item_count } = rest.metadata.unwrap_or_default();
+            let ListMeta { token: next, remaining_item_count, resource_version } =
+                rest.metadata.unwrap_or_default();
+            objects += count;
+            versions.insert(resource_version.unwrap_or_default());
             let next = next.unwrap_or_default();
             if next.is_empty() {
                 return match remaining_item_count {
-                    None | Some(0) => Ok(()),
+                    // Pages of several versions are no state that there was.
+                    None | Some(0) => Ok((versions.pop_first().filter(|_| versions.is_empty()), objects)),
                     Some(left) => {
                         Err(broken(&format!("the list ends {left} objects early, without a continue token")))
                     }

@@ -16,9 +16,10 @@ pub(super) struct ServerVersion {
 }
 
 impl ServerVersion {
-    /// Whether this is how an API server answers.
-    pub(super) fn of(body: &[u8]) -> bool {
-        serde_json::from_slice::<Self>(body).is_ok_and(|version| version.git_version.starts_with('v'))
+    /// `v1.36.3`, if this is how an API server answers.
+    pub(super) fn read(body: &[u8]) -> Option<String> {
+        let version = serde_json::from_slice::<Self>(body).ok()?.git_version;
+        version.starts_with('v').then_some(version)
     }
 }
 
@@ -305,9 +306,12 @@ mod tests {
 
     #[test]
     fn only_an_api_server_is_believed() {
-        assert!(ServerVersion::of(br#"{"major":"1","gitVersion":"v1.36.3"}"#));
+        assert_eq!(
+            ServerVersion::read(br#"{"major":"1","gitVersion":"v1.36.3"}"#).as_deref(),
+            Some("v1.36.3")
+        );
         for body in ["", "{}", "ok", "<html>", r#"{"gitVersion":""}"#, r#"{"gitVersion":1}"#, "[]"] {
-            assert!(!ServerVersion::of(body.as_bytes()), "{body}");
+            assert!(ServerVersion::read(body.as_bytes()).is_none(), "{body}");
         }
         let group = |name: &str| format!(r#"{{"name":"{name}","versions":[{{"version":"v1"}}]}}"#);
         let groups = |kind: &str, names: &[&str]| {

@@ -42,6 +42,12 @@ impl Inventory {
         }
     }
 
+    /// How many Secrets without anything that is known are outputs of an ExternalSecret: its UID, name and target, and
+    /// the owner that the Secret names, say the same.
+    pub(crate) fn outputs(&self) -> usize {
+        self.usage.count_owned(&self.sightings.owned)
+    }
+
     /// The namespaces of the controllers, stores and generators, those in which they name a Secret, and this program's
     /// own: what lies there lies beside them.
     pub(crate) fn namespaces(&self) -> BTreeSet<String> {

@@ -7,7 +7,10 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
 
 use super::{external_account::TokenSource, key_text};
-use crate::{cluster::objects::Strict, credentials::Same};
+use crate::{
+    cluster::objects::Strict,
+    credentials::{Halves, Same, Who, halves_of},
+};
 
 /// What is known of a stored credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +23,8 @@ pub(crate) struct Credential {
     /// The Secret's or ConfigMap's.
     pub(crate) uid: String,
     pub(crate) same: Same,
+    /// What tells its secret half from those of others that call themselves by the same ID.
+    pub(crate) halves: Halves,
 }
 
 /// Whose credential it is, in words that open nothing.
@@ -98,6 +103,16 @@ impl<'a> Holder<'a> {
             [(_, value)] => Same::of(value),
             values => Same::of_named(values.iter().map(|(name, value)| (*name, value.as_slice()))),
         };
+        let halves = public.id().map(|id| {
+            let values = values.iter().map(|(name, value)| (*name, value.as_slice()));
+            halves_of(&id, &values.collect::<Vec<_>>())
+        });
+        let halves = match halves.unwrap_or_default() {
+            halves if halves.is_empty() && matches!(public, Public::GoogleKey { .. }) => {
+                [Who::Same(same.clone())].into()
+            }
+            halves => halves,
+        };
         let text = |text: &Option<Cow<'_, str>>| text.as_deref().unwrap_or_default().to_owned();
         Some(Credential {
             public,
@@ -105,6 +120,7 @@ impl<'a> Holder<'a> {
             created: text(&self.metadata.creation_timestamp),
             uid: text(&self.metadata.uid),
             same,
+            halves,
         })
     }
 
@@ -126,6 +142,17 @@ impl<'a> Holder<'a> {
 }
 
 impl Public {
+    /// How it calls itself, where it does: `google:KEYID`, `aws:AKIA…`.
+    pub(crate) fn id(&self) -> Option<String> {
+        match self {
+            Self::GoogleKey { private_key_id, .. } if !private_key_id.is_empty() => {
+                Some(format!("google:{private_key_id}"))
+            }
+            Self::AwsAccessKey { id } => Some(format!("aws:{id}")),
+            _ => None,
+        }
+    }
+
     /// Which of several values says most about what they are together.
     fn weight(&self) -> u8 {
         match self {

@@ -104,8 +104,13 @@ impl Cluster {
             Ok(Look::Unseen(Unseen { what: "the API server".into(), right: right.into(), why }))
         };
         match self.document("/version", right).await {
-            Ok(body) if ServerVersion::of(&body) => Ok(Look::Seen(())),
-            Ok(_) => unseen("what answers at this address is no API server".into()),
+            Ok(body) => match ServerVersion::read(&body) {
+                Some(version) => {
+                    self.facts.take_version(&version);
+                    Ok(Look::Seen(()))
+                }
+                None => unseen("what answers at this address is no API server".into()),
+            },
             // Whatever else is asked would end as this did.
             Err(error) if matches!(error.code, Code::Timeout | Code::BodyCut | Code::ClusterUnauthorized) => {
                 Err(error)

@@ -57,7 +57,10 @@ pub(crate) use self::{
     usage::{Usage, Use},
     wanted::token_secrets,
 };
-use super::objects::{Look, Object, Unseen};
+use super::{
+    facts::{Listed, User},
+    objects::{Look, Object, Unseen},
+};
 use crate::credentials::{Outside, Sightings};
 
 /// Everything of External Secrets Operator in one cluster, without the objects that only use it: what an audit needs.
@@ -95,8 +98,20 @@ pub(crate) struct Inventory {
     /// Credentials that setup has replaced, as it noted them.
     pub(crate) replaced: Vec<Replaced>,
     pub(crate) unseen: BTreeSet<Unseen>,
+    pub(crate) facts: Facts,
     /// There may be more stores than `stores`.
     pub(crate) stores_unseen: bool,
+}
+
+/// How it was looked at. It decides nothing.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Facts {
+    /// `None`: the API server does not tell.
+    pub(crate) user: Option<User>,
+    /// Of the API server.
+    pub(crate) version: Option<String>,
+    /// Those that were read to their ends.
+    pub(crate) lists: Vec<Listed>,
 }
 
 /// An inventory with the installed schemas and the users' objects: what is needed to change something.

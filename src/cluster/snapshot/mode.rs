@@ -2,13 +2,13 @@
 
 use clap::ValueEnum;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::SECRETS;
 use crate::cluster::objects::Unseen;
 
 /// What an audit reads of Secrets. RBAC cannot grant less than whole Secrets, so each mode has its own rights.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ValueEnum)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Mode {
     /// No Secret: what stores, generators, pods and ConfigMaps hold and name

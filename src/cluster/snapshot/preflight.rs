@@ -1,5 +1,5 @@
-//! Which rights of an audit are missing, asked before anything is listed: all of them at once, so that one message names them
-//! all. It decides nothing: what an answer allows is proved by the lists alone, and what it denies they find out as well.
+//! Which rights of an audit are missing, asked while it lists: all of them at once, so that one message names them all. It
+//! decides nothing: what an answer allows is proved by the lists alone, and what it denies they find out as well.
 
 use std::collections::BTreeSet;
 
@@ -22,10 +22,12 @@ use crate::cluster::{Cluster, objects::Resource};
 /// What the reviews came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Preflight {
+    /// Rights that the API server grants, in words.
+    pub(crate) granted: BTreeSet<String>,
     /// Rights that the API server denies, in words.
     pub(crate) missing: BTreeSet<String>,
-    /// How many reviews had no answer: what they were about is not known.
-    pub(crate) unanswered: usize,
+    /// Rights about which a review had no answer: whether they are missing is not known.
+    pub(crate) unanswered: BTreeSet<String>,
 }
 
 /// A verb on all objects of a kind.
@@ -137,12 +139,26 @@ impl Preflight {
         let mut preflight = Self::default();
         for (right, answer) in answers.into_iter().filter(|(right, _)| is_there(right)) {
             match answer {
-                Some(true) => {}
+                Some(true) => drop(preflight.granted.insert(right.words)),
                 Some(false) => drop(preflight.missing.insert(right.words)),
-                None => preflight.unanswered += 1,
+                None => drop(preflight.unanswered.insert(right.words)),
             }
         }
         preflight
+    }
+
+    /// What no review answered. `None`: each had an answer.
+    pub(crate) fn unanswered_message(&self) -> Option<String> {
+        let words: Vec<_> = self.unanswered.iter().map(String::as_str).collect();
+        let rights = match words.as_slice() {
+            [] => return None,
+            [_] => "whether a right of the audit is missing is not known".to_owned(),
+            many => format!("whether {} rights of the audit are missing is not known", many.len()),
+        };
+        Some(format!(
+            "{rights}: the API server did not answer their access reviews. The lists decide what was seen. Unanswered: {}",
+            words.join(", ")
+        ))
     }
 
     /// Everything that is missing, and what grants it. `None`: nothing is known to be missing.
@@ -216,8 +232,14 @@ mod tests {
 
     #[test]
     fn message_names_all_with_their_grant() {
-        let mut preflight = Preflight { unanswered: 3, ..Preflight::default() };
+        let unanswered = ["get pods", "list jobs"].map(str::to_owned).into();
+        let mut preflight = Preflight { unanswered, ..Preflight::default() };
         assert_eq!(preflight.message(Mode::Deep), None);
+        let message = preflight.unanswered_message().unwrap();
+        for part in ["whether 2 rights", "Unanswered: get pods, list jobs"] {
+            assert!(message.contains(part), "{message}");
+        }
+        assert_eq!(Preflight::default().unanswered_message(), None);
         preflight.missing =
             ["list pods in all namespaces", "list secrets in all namespaces"].map(str::to_owned).into();
         let message = preflight.message(Mode::Metadata).unwrap();

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 
 use super::{
-    Controller, Estate, Inventory, Mode, Preflight, StoreSchema,
+    Controller, Estate, Facts, Inventory, Mode, Preflight, StoreSchema,
     beside::NotesRead,
+    discover::Kinds,
     kinds::{
         self, CLUSTER_SECRET_STORES, CONFIG_MAPS, CRON_JOBS, DAEMON_SETS, DEFINITIONS, DEPLOYMENTS, JOBS,
         LEASES, PODS, Part, REPLICA_SETS, SECRET_STORES, SECRETS, SERVICE_ACCOUNTS, STATEFUL_SETS,
@@ -54,7 +55,9 @@ impl Cluster {
     /// Everything of External Secrets Operator that an audit needs. What may not be read is in `unseen`; only a
     /// cluster that does not answer at all is an error.
     pub(crate) async fn inventory(&self, mode: Mode) -> Result<Inventory> {
-        Ok(self.read(Depth::Inventory(mode)).await?.0)
+        let (read, user) = futures::join!(self.read(Depth::Inventory(mode)), self.user());
+        let facts = Facts { user, version: self.facts.version(), lists: self.facts.lists() };
+        Ok(Inventory { facts, ..read?.0 })
     }
 
     /// Everything of External Secrets Operator, with the installed schemas and the users whole.
@@ -81,9 +84,17 @@ impl Cluster {
                 Depth::Inventory(mode) => self.reviews(mode).await,
             })
         };
-        // Side by side: the reviews cost no time of their own.
-        let (kinds, reviews) = futures::try_join!(self.kinds(), reviews)?;
-        let kinds = match kinds {
+        // Side by side: no list waits for a review, which decides nothing.
+        let ((mut inventory, users, kinds), reviews) = futures::try_join!(self.look_through(depth), reviews)?;
+        if let Some(kinds) = kinds {
+            inventory.preflight = Preflight::of(reviews, &kinds);
+        }
+        Ok((inventory, users))
+    }
+
+    /// The objects, and what kinds there are where that is known.
+    async fn look_through(&self, depth: Depth) -> Result<(Inventory, Vec<Object>, Option<Kinds>)> {
+        let kinds = match self.kinds().await? {
             Look::Seen(kinds) => kinds,
             // Nothing else that such a server says is believed.
             Look::Unseen(unseen) => {
@@ -95,13 +106,12 @@ impl Cluster {
                     stores_unseen: true,
                     ..Inventory::default()
                 };
-                return Ok((inventory, Vec::new()));
+                return Ok((inventory, Vec::new(), None));
             }
-            Look::Absent => return Ok((Inventory::default(), Vec::new())),
+            Look::Absent => return Ok((Inventory::default(), Vec::new(), None)),
         };
         let mut inventory = Inventory {
             mode: depth.mode(),
-            preflight: Preflight::of(reviews, &kinds),
             installed: kinds.installed,
             unseen: kinds.unseen.clone(),
             stores_unseen: !kinds.unseen.is_empty(),
@@ -164,7 +174,7 @@ impl Cluster {
                 controller.installed = self.installed(controller, &bindings).await?;
             }
         }
-        Ok((inventory, users))
+        Ok((inventory, users, Some(kinds)))
     }
 
     fn list_of_kind<'a>(

@@ -5,9 +5,13 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
 };
 
-use serde::Deserialize;
+use k8s_openapi::jiff::Timestamp;
+use serde::{Deserialize, de::IgnoredAny};
 
-use crate::cluster::objects::{Items, Object, Resource, Strict, Unseen, broken_item, name_of};
+use crate::{
+    cluster::objects::{Items, Object, Resource, Strict, Unseen, broken_item, name_of},
+    credentials::{Same, ownership},
+};
 
 /// How often something is used, and from which namespaces. A ClusterExternalSecret makes its ExternalSecrets in
 /// namespaces of its own choice and counts without one.
@@ -15,6 +19,8 @@ use crate::cluster::objects::{Items, Object, Resource, Strict, Unseen, broken_it
 pub(crate) struct Use {
     pub(crate) count: usize,
     pub(crate) namespaces: BTreeSet<String>,
+    /// When the operator last refreshed one of its users, as they claim.
+    pub(crate) refreshed: Option<Timestamp>,
 }
 
 /// Every use of a store or generator, by the name of what is used.
@@ -23,6 +29,8 @@ pub(crate) struct Usage {
     /// Kind, namespace (empty: of the whole cluster, or of any namespace), name.
     by_name: HashMap<(Kind, String, String), Use>,
     by_labels: Vec<ByLabels>,
+    /// Which Secrets the ExternalSecrets own that there are.
+    owned: BTreeSet<Same>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -96,12 +104,52 @@ struct User<'a> {
     metadata: Strict<Metadata<'a>>,
     #[serde(borrow)]
     spec: Option<Strict<Spec<'a>>>,
+    #[serde(borrow, default)]
+    status: Option<Status<'a>>,
+}
+
+/// Nothing depends on it: one of another form is none.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Status<'a> {
+    Refreshed {
+        #[serde(borrow, rename = "refreshTime")]
+        time: Cow<'a, str>,
+    },
+    Other(#[allow(dead_code, reason = "it is only skipped")] IgnoredAny),
+}
+
+impl Status<'_> {
+    fn refreshed(&self) -> Option<Timestamp> {
+        match self {
+            Self::Refreshed { time } => time.parse().ok(),
+            Self::Other(_) => None,
+        }
+    }
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Metadata<'a> {
     #[serde(borrow)]
     namespace: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    name: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    uid: Option<Cow<'a, str>>,
+    deletion_timestamp: Option<IgnoredAny>,
+}
+
+/// `spec.target` of an ExternalSecret.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Written<'a> {
+    #[serde(borrow)]
+    name: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    creation_policy: Option<Cow<'a, str>>,
+    /// It writes an object of another kind.
+    manifest: Option<IgnoredAny>,
 }
 
 #[derive(Default, Deserialize)]
@@ -121,6 +169,8 @@ struct Spec<'a> {
     data_from: Option<Vec<Strict<Entry<'a>>>>,
     #[serde(borrow)]
     selector: Option<Strict<Source<'a>>>,
+    #[serde(borrow)]
+    target: Option<Strict<Written<'a>>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -151,8 +201,8 @@ struct Named<'a> {
 
 impl Usage {
     /// Adds what one user names; `None` for what is no user.
-    pub(super) fn add(&mut self, json: &[u8]) -> Option<()> {
-        let User { metadata, spec } = serde_json::from_slice::<Strict<_>>(json).ok()?.0;
+    pub(super) fn add(&mut self, json: &[u8], is_external_secret: bool) -> Option<()> {
+        let User { metadata, spec, status } = serde_json::from_slice::<Strict<_>>(json).ok()?.0;
         let namespace = metadata.namespace.as_deref().unwrap_or_default();
         let Spec {
             external_secret_spec,
@@ -162,7 +212,12 @@ impl Usage {
             data,
             data_from,
             selector,
+            target,
         } = spec.unwrap_or_default().0;
+        if is_external_secret {
+            self.owned.extend(owned(&metadata.0, target.map(|target| target.0).unwrap_or_default()));
+        }
+        let refreshed = status.as_ref().and_then(Status::refreshed);
         // Each object that it uses counts once, however often it names it.
         let mut used = BTreeSet::new();
         let specs = [
@@ -199,11 +254,17 @@ impl Usage {
             let place = if kind.is_of_cluster() { "" } else { namespace };
             let found = self.by_name.entry((kind, place.to_owned(), name)).or_default();
             found.count += 1;
+            found.refreshed = found.refreshed.max(refreshed);
             if !namespace.is_empty() && !found.namespaces.contains(namespace) {
                 found.namespaces.insert(namespace.to_owned());
             }
         }
         Some(())
+    }
+
+    /// How many of these Secrets are owned by an ExternalSecret that there is.
+    pub(super) fn count_owned(&self, claimed: &BTreeSet<Same>) -> usize {
+        self.owned.intersection(claimed).count()
     }
 
     /// How a store is used.
@@ -238,6 +299,7 @@ impl Usage {
             // By a user that has no namespace itself.
             let by_cluster = found(kind, "");
             used.count += by_cluster.count;
+            used.refreshed = used.refreshed.max(by_cluster.refreshed);
         }
         used
     }
@@ -268,7 +330,7 @@ impl Items for UsersRead<'_> {
             Some(objects) => Object::listed(self.resource, json).map(|object| objects.push(object)),
             None => Some(()),
         };
-        if self.usage.add(json).and(whole).is_none() {
+        if self.usage.add(json, self.resource.kind == "ExternalSecret").and(whole).is_none() {
             self.unseen.insert(broken_item(self.resource, name_of(json).as_deref()));
         }
     }
@@ -277,6 +339,7 @@ impl Items for UsersRead<'_> {
 impl Usage {
     pub(super) fn merge(&mut self, other: Self) {
         self.by_labels.extend(other.by_labels);
+        self.owned.extend(other.owned);
         if self.by_name.is_empty() {
             self.by_name = other.by_name;
             return;
@@ -284,9 +347,24 @@ impl Usage {
         for (key, found) in other.by_name {
             let used = self.by_name.entry(key).or_default();
             used.count += found.count;
+            used.refreshed = used.refreshed.max(found.refreshed);
             used.namespaces.extend(found.namespaces);
         }
     }
+}
+
+/// The Secret that an ExternalSecret owns: with another policy than `Owner` it sets itself as the owner of none.
+fn owned(metadata: &Metadata<'_>, target: Written<'_>) -> Option<Same> {
+    if metadata.deletion_timestamp.is_some()
+        || target.manifest.is_some()
+        || target.creation_policy.is_some_and(|policy| policy != "Owner")
+    {
+        return None;
+    }
+    let own = metadata.name.as_deref().unwrap_or_default();
+    let secret = target.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(own);
+    let text = |text: &Option<Cow<'_, str>>| text.as_deref().unwrap_or_default().to_owned();
+    ownership(&text(&metadata.namespace), secret, own, &text(&metadata.uid))
 }
 
 #[cfg(test)]

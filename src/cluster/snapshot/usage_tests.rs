@@ -5,7 +5,7 @@ use super::*;
 fn usage(users: &[Value]) -> Usage {
     let mut usage = Usage::default();
     for user in users {
-        usage.add(user.to_string().as_bytes()).unwrap();
+        usage.add(user.to_string().as_bytes(), true).unwrap();
     }
     usage
 }
@@ -100,12 +100,34 @@ fn what_is_no_user_is_refused() {
         r#"{"metadata":{"namespace":1}}"#,
         r#"{"metadata":{},"spec":{"dataFrom":[3]}}"#,
     ] {
-        assert_eq!(usage.add(item.as_bytes()), None, "{item}");
+        assert_eq!(usage.add(item.as_bytes(), true), None, "{item}");
     }
-    assert_eq!(usage.add(br#"{"metadata":{},"spec":null}"#), Some(()));
+    assert_eq!(usage.add(br#"{"metadata":{},"spec":null}"#, true), Some(()));
     let mut read = UsersRead::new(&crate::cluster::snapshot::EXTERNAL_SECRETS, false);
     read.take(br#"{"metadata":{"name":"broken","namespace":"shop"},"spec":[]}"#);
     read.take(b"[]");
     let named: Vec<_> = read.unseen.iter().map(|unseen| unseen.what.as_str()).collect();
     assert_eq!(named, ["ExternalSecret shop/broken", "an item of externalsecrets.external-secrets.io"]);
+}
+
+#[test]
+fn newest_claimed_refresh_is_kept() {
+    let mut usage = Usage::default();
+    for status in [
+        json!({"refreshTime": "2026-11-26T10:00:00Z"}),
+        json!({"refreshTime": "2026-11-26T12:00:00+01:00"}),
+        json!({"refreshTime": "soon"}),
+        json!({"refreshTime": 5}),
+        json!({}),
+        json!("ready"),
+        json!(null),
+    ] {
+        let user = json!({
+            "metadata": {"namespace": "shop", "name": "a"}, "status": status,
+            "spec": {"secretStoreRef": {"kind": "ClusterSecretStore", "name": "gcp"}},
+        });
+        assert_eq!(usage.add(user.to_string().as_bytes(), true), Some(()), "{user}");
+    }
+    let used = usage.named(Kind::ClusterStore, "", "gcp");
+    assert_eq!((used.count, used.refreshed), (7, "2026-11-26T11:00:00Z".parse().ok()));
 }

@@ -22,7 +22,7 @@ use crate::{
 /// The same objects as deploy/base, with --watch as deploy/base and deploy/deployment, and as the chart in
 /// deploy/chart/keyless. The settings are those of the settings file, without what is true of this machine only. How the
 /// publisher logs in to the bucket, or to the
-/// provider that is given the keys, is not part of it: deploy/aws and deploy/gcp show what to add. Nothing is changed, and
+/// provider that is given the keys, is not part of it: deploy/aws, deploy/azure and deploy/gcp show what to add. Nothing is changed, and
 /// no cluster is asked.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \

@@ -9,11 +9,13 @@ use super::retire::Context;
 use crate::{
     cluster::{
         Cluster,
-        objects::Object,
         snapshot::{Reference, SECRETS, SecretKey, Store, Target},
     },
     error::{Code, Error, Result},
-    federation::credential::{self, Found, Identity},
+    federation::{
+        ProviderName,
+        credential::{self, Found, Identity, Kind},
+    },
     retirement::{Kept, Place},
     secret_store::Planned,
 };
@@ -38,11 +40,11 @@ pub(super) async fn leaves_behind(it: &Context<'_>, store: &Store, planned: &Pla
             }
         }
     }
-    let mut all = Vec::new();
+    let mut entries = Vec::new();
     for (path, key) in left {
-        collect(&mut all, it.cluster, &path, &key).await?;
+        entries.extend(entries_at(it.cluster, &path, &key).await?);
     }
-    Ok(all)
+    Ok(credentials(entries))
 }
 
 /// The Secret that the annotation names.
@@ -57,8 +59,7 @@ pub(super) async fn named_by_hand(cluster: &Cluster, named: &str) -> Result<Vec<
     };
     let entry = entry.first().filter(|entry| !entry.is_empty()).map(|entry| (*entry).to_owned());
     let key = SecretKey { namespace: (*namespace).to_owned(), name: (*name).to_owned(), key: entry };
-    let mut all = Vec::new();
-    collect(&mut all, cluster, "", &key).await?;
+    let all = credentials(entries_at(cluster, "", &key).await?);
     if all.is_empty() {
         return Err(Error::usage(Code::ReplacedSecret, format!("there is no {key}"))
             .hint("--replaced names the Secret that the store used before"));
@@ -66,10 +67,18 @@ pub(super) async fn named_by_hand(cluster: &Cluster, named: &str) -> Result<Vec<
     Ok(all)
 }
 
-/// Adds what lies there. Entries of one Secret make one credential together, unless each tells what it is by itself.
-async fn collect(all: &mut Vec<Kept>, cluster: &Cluster, path: &str, key: &SecretKey) -> Result<()> {
+/// One entry of a Secret, by what lies in it.
+struct Entry {
+    identity: Identity,
+    /// A credential of this provider has it as a part.
+    part_of: Option<ProviderName>,
+    place: Place,
+}
+
+/// What lies there.
+async fn entries_at(cluster: &Cluster, path: &str, key: &SecretKey) -> Result<Vec<Entry>> {
     let Some(secret) = cluster.get_object(&SECRETS, Some(&key.namespace), &key.name).await? else {
-        return Ok(());
+        return Ok(Vec::new());
     };
     let mut found: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     for (name, value) in secret.0.get("data").and_then(Value::as_object).into_iter().flatten() {
@@ -78,16 +87,47 @@ async fn collect(all: &mut Vec<Kept>, cluster: &Cluster, path: &str, key: &Secre
             found.insert(name.clone(), value);
         }
     }
-    for (entry, value) in &found {
-        let identity = credential::recognise(&Found { path, value: Some(value) });
-        add(all, identity, &secret, entry);
-    }
-    Ok(())
+    let entry = |(entry, value): (String, Vec<u8>)| {
+        let found = Found { path, value: Some(&value) };
+        let place = Place {
+            namespace: secret.namespace().to_owned(),
+            name: secret.name().to_owned(),
+            uid: secret.uid().to_owned(),
+            version: secret.text("/metadata/resourceVersion").to_owned(),
+            entries: vec![entry],
+        };
+        Entry { identity: credential::recognise(&found), part_of: credential::part_of(&found), place }
+    };
+    Ok(found.into_iter().map(entry).collect())
 }
 
-fn add(all: &mut Vec<Kept>, identity: Identity, secret: &Object, entry: &str) {
+/// The credentials in these entries. Entries of one Secret make one credential together, unless each tells what it is by
+/// itself.
+fn credentials(entries: Vec<Entry>) -> Vec<Kept> {
+    let mut all = Vec::new();
+    // A part belongs to what names it, so that has to be known.
+    let (parts, whole): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.part_of.is_some());
+    for Entry { identity, place, .. } in whole {
+        add(&mut all, identity, place);
+    }
+    for Entry { identity, part_of, place } in parts {
+        let is_named = |kept: &&mut Kept| {
+            part_of.is_some_and(|provider| kept.identity.kind == Kind::Of(provider))
+                && kept.places.iter().any(|known| known.uid == place.uid)
+        };
+        let mut named: Vec<_> = all.iter_mut().filter(is_named).collect();
+        match named.as_mut_slice() {
+            [one] => add_place(one, place),
+            // In another Secret than its name, or beside several, it is not known to which one it belongs.
+            _ => add(&mut all, identity, place),
+        }
+    }
+    all
+}
+
+fn add(all: &mut Vec<Kept>, identity: Identity, place: Place) {
     // By what is public of it, wherever it lies; else by its Secret.
-    let here = |place: &Place| place.uid == secret.uid();
+    let here = |known: &Place| known.uid == place.uid;
     let same = all.iter_mut().find(|kept| match kept.identity.is_same(&identity) {
         Some(same) => same,
         None => {
@@ -95,20 +135,19 @@ fn add(all: &mut Vec<Kept>, identity: Identity, secret: &Object, entry: &str) {
                 && kept.places.iter().any(here)
         }
     });
-    let place = Place {
-        namespace: secret.namespace().to_owned(),
-        name: secret.name().to_owned(),
-        uid: secret.uid().to_owned(),
-        version: secret.text("/metadata/resourceVersion").to_owned(),
-        entries: vec![entry.to_owned()],
-    };
     match same {
-        Some(kept) => match kept.places.iter_mut().find(|place| here(place)) {
-            Some(known) if known.entries.iter().any(|known| known == entry) => {}
-            Some(known) => known.entries.push(entry.to_owned()),
-            None => kept.places.push(place),
-        },
+        Some(kept) => add_place(kept, place),
         None => all.push(Kept { identity, proved: false, ours: false, places: vec![place] }),
+    }
+}
+
+fn add_place(kept: &mut Kept, place: Place) {
+    match kept.places.iter_mut().find(|known| known.uid == place.uid) {
+        Some(known) => {
+            let new = place.entries.into_iter().filter(|entry| !known.entries.contains(entry));
+            known.entries.extend(new.collect::<Vec<_>>());
+        }
+        None => kept.places.push(place),
     }
 }
 
@@ -121,3 +160,7 @@ pub(super) fn only_annotated(store: &Store) -> Option<String> {
         parts.len() >= 2 && parts.iter().take(3).all(|part| part.len() <= 253 && part.bytes().all(plain));
     fits.then(|| parts.into_iter().take(3).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/"))
 }
+
+#[cfg(test)]
+#[path = "found_tests.rs"]
+mod tests;

@@ -1,8 +1,11 @@
 //! PURE. Access keys of Alibaba Cloud. <https://www.alibabacloud.com/help/en/ram/user-guide/create-an-accesskey-pair>
 
-use super::super::{
-    Class, Finds, Kind, Part, Same, Severity, Who,
-    text::{is_placeholder, words},
+use super::{
+    super::{
+        Class, Finds, Halves, Kind, Part, Same, Severity, Who,
+        text::{is_placeholder, words},
+    },
+    aws_key::paired,
 };
 
 pub(in crate::credentials) static KIND: Kind = Kind {
@@ -23,13 +26,18 @@ fn find(part: &Part<'_>, finds: &mut Finds) {
     let ids: Vec<&str> = with_id.flat_map(|text| words(text, "")).filter(|word| is_id(word)).collect();
     let is_secret = |word: &str| word.len() == 30 && !is_placeholder(word);
     let is_named = |name: &str| name.ends_with("accesskeysecret") || name.ends_with("secretkey");
-    let has_secret = || {
-        texts.iter().any(|text| words(text, "").any(is_secret))
-            || part.named(is_named).any(|(_, value)| value.len() >= 16 && !is_placeholder(value))
-    };
-    if !ids.is_empty() && has_secret() {
-        for id in ids {
-            finds.add(&KIND, Who::Named(format!("alibaba:{id}")), format!("Alibaba Cloud access key {id}"));
+    let half = |value: &str| Who::Same(Same::of(value.as_bytes()));
+    let named = part.named(is_named).filter(|(_, value)| value.len() >= 16 && !is_placeholder(value));
+    let bare = |value| words(value, "").find(|word| is_secret(word)).unwrap_or(value);
+    let mut halves: Halves = named.map(|(_, value)| half(bare(value))).collect();
+    if halves.is_empty() {
+        let words = texts.iter().flat_map(|text| words(text, ""));
+        halves = words.filter(|word| is_secret(word)).map(half).collect();
+    }
+    if !ids.is_empty() && !halves.is_empty() {
+        for (id, halves) in paired(&ids, &halves) {
+            let what = format!("Alibaba Cloud access key {id}");
+            finds.add_named(&KIND, format!("alibaba:{id}"), halves, what);
         }
         return;
     }

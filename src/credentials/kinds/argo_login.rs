@@ -31,13 +31,12 @@ fn find(part: &Part<'_>, finds: &mut Finds) {
         .map(|(name, value)| (name.to_owned(), value))
         .collect();
     for (name, value) in found {
-        let key = private_keys_in(value).into_iter().next().map(|key| key.who);
-        let who = key.clone().unwrap_or_else(|| Who::Same(Same::of(value.as_bytes())));
         let class = if name == "githubappprivatekey" { Class::Irreducible } else { KIND.class };
-        let what = "a login of Argo CD at a repository".to_owned();
-        match key {
-            Some(_) if class == KIND.class => finds.add_key(&KIND, who, what, key),
-            _ => finds.add_as(&KIND, class, who, what),
+        const WHAT: &str = "a login of Argo CD at a repository";
+        match private_keys_in(value).into_iter().next() {
+            Some(key) if class == KIND.class => finds.add_around(&KIND, class, &key, WHAT),
+            Some(key) => finds.add_key(&KIND, class, &key, WHAT),
+            None => finds.add_as(&KIND, class, Who::Same(Same::of(value.as_bytes())), WHAT.into()),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! PURE. Long-lived access keys of AWS. Temporary ones (ASIA) expire by themselves.
 
+use std::collections::BTreeSet;
+
 use super::super::{
-    Class, Finds, Kind, Part, Same, Severity, Who,
+    Class, Finds, Halves, Kind, Part, Same, Severity, Who,
     text::{is_base64, is_hex, is_placeholder, words},
 };
 
@@ -21,15 +23,12 @@ fn find(part: &Part<'_>, finds: &mut Finds) {
     let texts: Vec<&str> = part.text.into_iter().chain(values).collect();
     // Under its own name a value of another length is one as well: something cut it off.
     let is_named = |name: &str| name.contains("secretaccesskey");
-    let has_secret = || {
-        texts.iter().any(|text| words(text, "+/").any(is_secret))
-            || part.named(is_named).any(|(_, value)| value.len() >= 16 && !is_placeholder(value))
-    };
+    let halves = secret_halves(part, &texts, &is_named);
     let with_id = texts.iter().filter(|text| text.contains("AKIA"));
     let ids: Vec<&str> = with_id.flat_map(|text| words(text, "")).filter(|word| is_id(word)).collect();
-    if !ids.is_empty() && has_secret() {
-        for id in ids {
-            finds.add(&KIND, Who::Named(format!("aws:{id}")), format!("AWS access key {id}"));
+    if !ids.is_empty() && !halves.is_empty() {
+        for (id, halves) in paired(&ids, &halves) {
+            finds.add_named(&KIND, format!("aws:{id}"), halves, format!("AWS access key {id}"));
         }
         return;
     }
@@ -53,6 +52,28 @@ fn find(part: &Part<'_>, finds: &mut Finds) {
             "the secret half of an AWS access key".into(),
         );
     }
+}
+
+/// IDs with what may be the secret half of each: several beside one ID are several credentials.
+pub(super) fn paired<'i>(ids: &[&'i str], halves: &Halves) -> Vec<(&'i str, Halves)> {
+    let ids: BTreeSet<&str> = ids.iter().copied().collect();
+    match ids.len() {
+        1 => ids.iter().flat_map(|id| halves.iter().map(|half| (*id, [half.clone()].into()))).collect(),
+        _ => ids.into_iter().map(|id| (id, halves.clone())).collect(),
+    }
+}
+
+/// What may be the secret half of an ID: the values under a name of one, else whatever has its form.
+pub(super) fn secret_halves(part: &Part<'_>, texts: &[&str], is_named: &dyn Fn(&str) -> bool) -> Halves {
+    let half = |value: &str| Who::Same(Same::of(value.as_bytes()));
+    let named = part.named(is_named).filter(|(_, value)| value.len() >= 16 && !is_placeholder(value));
+    // A line of a text has quotes and commas around the value.
+    let bare = |value| words(value, "+/").find(|word| is_secret(word)).unwrap_or(value);
+    let named: Halves = named.map(|(_, value)| half(bare(value))).collect();
+    if !named.is_empty() {
+        return named;
+    }
+    texts.iter().flat_map(|text| words(text, "+/")).filter(|word| is_secret(word)).map(half).collect()
 }
 
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html>

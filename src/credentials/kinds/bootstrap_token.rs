@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::{Class, Finds, Holder, Kind, Part, Severity, Who, text::shown};
+use super::super::{Class, Finds, Halves, Holder, Kind, Part, Same, Severity, Who, text::shown};
 
 const TYPE: &str = "bootstrap.kubernetes.io/token";
 
@@ -21,8 +21,11 @@ fn find(part: &Part<'_>, finds: &mut Finds) {
     if part.holder.secret_type != TYPE || finds.at() != "data" {
         return;
     }
-    if part.get("expiration").is_none() && part.get("tokensecret").is_some() {
-        add(part.get("tokenid").filter(is_id).unwrap_or(&part.holder.name), finds);
+    if part.get("expiration").is_none()
+        && let Some(secret) = part.get("tokensecret")
+    {
+        let half = Who::Same(Same::of(secret.as_bytes()));
+        add(part.get("tokenid").filter(is_id).unwrap_or(&part.holder.name), [half].into(), finds);
     }
 }
 
@@ -31,7 +34,7 @@ pub(super) fn by_type(holder: &Holder, keys: Option<&BTreeSet<&str>>, finds: &mu
     let Some(keys) = keys.filter(|_| holder.secret_type == TYPE) else { return };
     if keys.contains("token-secret") && !keys.contains("expiration") {
         let id = holder.name.strip_prefix("bootstrap-token-").filter(is_id);
-        add(id.unwrap_or(&holder.name), finds);
+        add(id.unwrap_or(&holder.name), Halves::new(), finds);
     }
 }
 
@@ -40,11 +43,12 @@ fn is_id(id: &&str) -> bool {
     id.len() == 6 && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
 }
 
-fn add(id: &str, finds: &mut Finds) {
+fn add(id: &str, halves: Halves, finds: &mut Finds) {
     let id = shown(id);
-    finds.add(
+    finds.add_named(
         &KIND,
-        Who::Named(format!("bootstrap-token:{id}")),
+        format!("bootstrap-token:{id}"),
+        halves,
         format!("the bootstrap token {id}, which never expires"),
     );
 }

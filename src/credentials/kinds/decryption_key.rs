@@ -23,7 +23,7 @@ fn find(part: &Part<'_>, finds: &mut Finds) {
     if part.holder.label("sealedsecrets.bitnami.com/sealed-secrets-key").is_some() {
         let keys: Vec<_> = part.text.into_iter().flat_map(private_keys_in).collect();
         for key in keys {
-            finds.add_key(&KIND, key.who.clone(), "a key of Sealed Secrets".into(), Some(key.who));
+            finds.add_around(&KIND, KIND.class, &key, "a key of Sealed Secrets");
         }
     }
     let Some(text) = part.text else { return };

@@ -22,11 +22,6 @@ fn find(part: &Part<'_>, finds: &mut Finds) {
     }
     let keys: Vec<_> = part.pairs.iter().flat_map(|(_, value)| private_keys_in(value)).collect();
     for key in keys {
-        finds.add_key(
-            &KIND,
-            key.who.clone(),
-            "a client certificate of Microsoft Entra".into(),
-            Some(key.who),
-        );
+        finds.add_around(&KIND, KIND.class, &key, "a client certificate of Microsoft Entra");
     }
 }

@@ -1,6 +1,9 @@
 //! PURE. HMAC keys of Google Cloud Storage.
 
-use super::super::{Class, Finds, Kind, Part, Severity, Who, text::words};
+use super::{
+    super::{Class, Finds, Kind, Part, Severity, Who, text::words},
+    aws_key::{paired, secret_halves},
+};
 
 pub(in crate::credentials) static KIND: Kind = Kind {
     code: "KL104",
@@ -14,13 +17,27 @@ pub(in crate::credentials) static KIND: Kind = Kind {
 };
 
 fn find(part: &Part<'_>, finds: &mut Finds) {
-    let Some(text) = part.text.filter(|text| text.contains("GOOG")) else { return };
+    let values = part.pairs.iter().map(|(_, value)| value.trim());
+    let texts: Vec<&str> = part.text.into_iter().chain(values).collect();
     // Of a service account, and of a person.
     let is_id = |word: &&str| {
         (word.starts_with("GOOG1E") && word.len() == 61 || word.starts_with("GOOG") && word.len() == 24)
             && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
     };
-    for id in words(text, "").filter(is_id) {
-        finds.add(&KIND, Who::Named(format!("google-hmac:{id}")), format!("the HMAC key {id} of Google"));
+    let with_id = texts.iter().filter(|text| text.contains("GOOG"));
+    let ids: Vec<&str> = with_id.flat_map(|text| words(text, "")).filter(is_id).collect();
+    if ids.is_empty() {
+        return;
+    }
+    let halves = secret_halves(part, &texts, &|name| name.contains("secret"));
+    if halves.is_empty() {
+        // The secret half is somewhere else.
+        for id in &ids {
+            finds.add(&KIND, Who::Named(format!("google-hmac:{id}")), format!("the HMAC key {id} of Google"));
+        }
+    }
+    for (id, halves) in paired(&ids, &halves) {
+        let name = format!("google-hmac:{id}");
+        finds.add_named(&KIND, name, halves, format!("the HMAC key {id} of Google"));
     }
 }

@@ -1,7 +1,7 @@
 //! PURE. Keys of Google service accounts (JSON).
 
 use super::super::{
-    Class, Finds, Kind, Part, Same, Severity, Who,
+    Class, Finds, Halves, Kind, Part, Same, Severity, Who,
     pem_text::{PrivateKey, private_keys_in},
     text::{is_placeholder, plain, shown},
 };
@@ -93,6 +93,28 @@ fn account_in(text: &str) -> String {
     text[begin..at + ACCOUNT.len()].to_owned()
 }
 
+/// What is no key as a whole, however its line breaks are written.
+fn altered(key: &str) -> Same {
+    let body = key.split_once("-----BEGIN ").and_then(|(_, rest)| rest.split_once("-----"));
+    let body = body.map_or(key, |(_, body)| body);
+    // A text within a text has a line break as so many backslashes and a letter.
+    let body = body.split('\\').collect::<Vec<_>>().join("\n");
+    let mut own = String::new();
+    for line in body.lines().map(str::trim) {
+        let line = line.strip_prefix(['n', 'r']).filter(|_| key.contains('\\')).unwrap_or(line);
+        let letters = line.find(|c: char| !c.is_ascii_alphanumeric() && !"+/=-_".contains(c));
+        match letters.map(|at| line.split_at(at)) {
+            None => own.push_str(line),
+            // The end of the text that the key is in; anything else is no line of a key.
+            Some((line, rest)) => {
+                own.push_str(if rest.starts_with(['"', '\'']) { line } else { "" });
+                break;
+            }
+        }
+    }
+    Same::of(if own.is_empty() { key.as_bytes() } else { own.as_bytes() })
+}
+
 fn add(id: &str, account: &str, key: &str, pem: Option<PrivateKey>, finds: &mut Finds) {
     let fits = |text: &str, more: &[u8]| {
         !text.is_empty()
@@ -106,13 +128,17 @@ fn add(id: &str, account: &str, key: &str, pem: Option<PrivateKey>, finds: &mut 
         Some(id) => format!("key {id} of the Google service account{of}"),
         None => format!("a key of a Google service account{of}"),
     };
-    let public = pem.map(|pem| pem.who);
-    let who = match (id, &public) {
-        (Some(id), _) => Who::Named(format!("google:{id}")),
-        (None, Some(public)) => public.clone(),
-        (None, None) => Who::Same(Same::of(key.as_bytes())),
+    let whole = pem.as_ref().map(|pem| &pem.who).filter(|who| matches!(who, Who::Key(_)));
+    let half = whole.cloned().unwrap_or_else(|| Who::Same(altered(key)));
+    let halves = match (id, &pem) {
+        (Some(_), _) => [half.clone()].into(),
+        (None, Some(pem)) => pem.halves.clone(),
+        (None, None) => Halves::new(),
     };
+    let key = pem.map(|pem| pem.who);
+    let who = id.map(|id| Who::Named(format!("google:{id}")));
+    let who = who.or_else(|| key.clone()).unwrap_or(half);
     // In a text without members the first that ends so may be a part of a URL.
-    let claimed = address.filter(|address| address.contains('@')).map(str::to_owned);
-    finds.add_claimed(&KIND, who, what, public, claimed);
+    let account = address.filter(|address| address.contains('@')).map(str::to_owned);
+    finds.add_of_account(&KIND, (who, halves), what, key, account);
 }

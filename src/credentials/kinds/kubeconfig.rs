@@ -32,14 +32,19 @@ fn find(part: &Part<'_>, finds: &mut Finds) {
         ["client-key-data", "keyData"].iter().filter(|_| is_user || is_cluster).find_map(|name| text(name));
     if let Some(key) = key {
         let pem = STANDARD.decode(key).unwrap_or_else(|_| key.as_bytes().to_vec());
-        let pem = private_keys_in(&String::from_utf8_lossy(&pem)).into_iter().next().map(|pem| pem.who);
-        let who = pem.clone().unwrap_or_else(|| Who::Same(Same::of(key.as_bytes())));
-        finds.add_key(&KIND, who, "a client key of a Kubernetes cluster".into(), pem);
+        const CLIENT_KEY: &str = "a client key of a Kubernetes cluster";
+        match private_keys_in(&String::from_utf8_lossy(&pem)).into_iter().next() {
+            Some(pem) => finds.add_around(&KIND, KIND.class, &pem, CLIENT_KEY),
+            None => finds.add(&KIND, Who::Same(Same::of(key.as_bytes())), CLIENT_KEY.into()),
+        }
     }
     let token = text("token").filter(|_| is_user).or_else(|| text("bearerToken").filter(|_| is_cluster));
     let password = text("password").filter(|_| is_user || is_cluster && part.field == "config");
     for value in token.into_iter().chain(password) {
-        let who = of_token(value).map_or_else(|| Who::Same(Same::of(value.as_bytes())), |(who, _)| who);
-        finds.add(&KIND, who, WHAT.into());
+        let half = Who::Same(Same::of(value.as_bytes()));
+        match of_token(value) {
+            Some((Some(name), _)) => finds.add_named(&KIND, name, [half].into(), WHAT.into()),
+            _ => finds.add(&KIND, half, WHAT.into()),
+        }
     }
 }

@@ -21,6 +21,6 @@ fn find(part: &Part<'_>, finds: &mut Finds) {
             true => (Class::RootKey, "the key of a certificate"),
             false => (KIND.class, "a private key"),
         };
-        finds.add_as(&KIND, class, key.who, what.into());
+        finds.add_key(&KIND, class, &key, what);
     }
 }

@@ -26,8 +26,9 @@ fn find(part: &Part<'_>, finds: &mut Finds) {
         let key = Who::Same(Same::of(secret.as_bytes()));
         // The pair has the form of a key of a store that speaks S3 as well.
         for id in &ids {
-            let who = Who::Named(format!("scaleway:{id}"));
-            finds.add_key(&KIND, who, format!("Scaleway API key {id}"), Some(key.clone()));
+            let what = format!("Scaleway API key {id}");
+            let halves = [key.clone()].into();
+            finds.add_named_key(&KIND, format!("scaleway:{id}"), halves, what, Some(key.clone()));
         }
         // It opens the API by itself.
         if ids.is_empty() && (name.starts_with("scw") || name.contains("scaleway")) {

@@ -25,14 +25,17 @@ const LONGEST: u64 = 24 * 60 * 60;
 fn find(part: &Part<'_>, finds: &mut Finds) {
     let Some(text) = part.text.filter(|text| text.contains("eyJ")) else { return };
     for word in words(text, "._-").filter(|word| word.starts_with("eyJ")) {
-        if let Some((who, what)) = of_token(word) {
-            finds.add(&KIND, who, what);
+        let half = Who::Same(Same::of(word.as_bytes()));
+        match of_token(word) {
+            Some((Some(name), what)) => finds.add_named(&KIND, name, [half].into(), what),
+            Some((None, what)) => finds.add(&KIND, half, what),
+            None => {}
         }
     }
 }
 
-/// Which long-lived token of a ServiceAccount this is.
-pub(super) fn of_token(word: &str) -> Option<(Who, String)> {
+/// How a long-lived token of a ServiceAccount calls itself, if it does, and what it is.
+pub(super) fn of_token(word: &str) -> Option<(Option<String>, String)> {
     let mut parts = word.split('.');
     let (_, payload, signature) = (parts.next()?, parts.next()?, parts.next()?);
     let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
@@ -44,12 +47,15 @@ pub(super) fn of_token(word: &str) -> Option<(Who, String)> {
         return None;
     }
     let old = |name: &str| claims[format!("kubernetes.io/serviceaccount/{name}")].as_str();
-    let who = match (old("namespace"), old("secret.name"), claims["jti"].as_str()) {
+    let name = match (old("namespace"), old("secret.name"), claims["jti"].as_str()) {
         (Some(namespace), Some(secret), _) => {
-            Who::Named(format!("service-account-token:{}/{}", shown(namespace), shown(secret)))
+            Some(format!("service-account-token:{}/{}", shown(namespace), shown(secret)))
         }
-        (_, _, Some(id)) => Who::Named(format!("jwt:{}", shown(id))),
-        _ => Who::Same(Same::of(word.as_bytes())),
+        (_, _, Some(id)) => Some(format!("jwt:{}", shown(id))),
+        _ => None,
     };
-    Some((who, format!("a long-lived token of the ServiceAccount {}", shown(&subject.replacen(':', "/", 1)))))
+    Some((
+        name,
+        format!("a long-lived token of the ServiceAccount {}", shown(&subject.replacen(':', "/", 1))),
+    ))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::{Class, Finds, Holder, Kind, Part, Severity, Who};
+use super::super::{Class, Finds, Halves, Holder, Kind, Part, Same, Severity, Who};
 
 const TYPE: &str = "kubernetes.io/service-account-token";
 
@@ -19,27 +19,31 @@ pub(in crate::credentials) static KIND: Kind = Kind {
 
 fn find(part: &Part<'_>, finds: &mut Finds) {
     let holder = part.holder;
-    if holder.secret_type == TYPE && finds.at() == "data" && part.get("token").is_some() {
-        add(holder, finds);
+    if holder.secret_type == TYPE
+        && finds.at() == "data"
+        && let Some(token) = part.get("token")
+    {
+        add(holder, [Who::Same(Same::of(token.as_bytes()))].into(), finds);
     }
 }
 
 /// Without its values: the API server puts a token into each Secret of this type.
 pub(super) fn by_type(holder: &Holder, keys: Option<&BTreeSet<&str>>, finds: &mut Finds) {
     if holder.secret_type == TYPE && keys.is_none_or(|keys| keys.contains("token")) {
-        add(holder, finds);
+        add(holder, Halves::new(), finds);
     }
 }
 
-fn add(holder: &Holder, finds: &mut Finds) {
+fn add(holder: &Holder, halves: Halves, finds: &mut Finds) {
+    // A label is a claim: anyone who may change the Secret can set it.
     let state = match holder.label("kubernetes.io/legacy-token-invalid-since") {
-        Some(_) => ", which the API server does not accept any more",
+        Some(_) => ", which a label calls invalid",
         None => "",
     };
-    let who = Who::Named(format!("service-account-token:{}/{}", holder.namespace, holder.name));
-    finds.add(
+    finds.add_named(
         &KIND,
-        who,
+        format!("service-account-token:{}/{}", holder.namespace, holder.name),
+        halves,
         format!("the stored token {}/{} of a ServiceAccount{state}", holder.namespace, holder.name),
     );
 }

@@ -17,6 +17,6 @@ fn find(part: &Part<'_>, finds: &mut Finds) {
     let is_ssh = part.holder.secret_type == "kubernetes.io/ssh-auth";
     let keys: Vec<_> = part.text.into_iter().flat_map(private_keys_in).collect();
     for key in keys.into_iter().filter(|key| is_ssh || key.tag == "OPENSSH PRIVATE KEY") {
-        finds.add_key(&KIND, key.who.clone(), "a private key of SSH".into(), Some(key.who));
+        finds.add_around(&KIND, KIND.class, &key, "a private key of SSH");
     }
 }

@@ -12,6 +12,10 @@ macro_rules! aws {
                 "AWS is overloaded, or limits how often it is called."
                 causes "Other programs call the same API."
                 remedy "Run the command again later.";
+            AwsChanged "aws-changed"
+                "Something at AWS is not any more what the plan was made from, so nothing was done about it."
+                causes "A person or another program changed it in the meantime."
+                remedy "Run the command again, and look at the new plan.";
             AwsClock "aws-clock"
                 "AWS does not accept the time of a request."
                 causes "The clock of this machine is wrong."
@@ -53,6 +57,11 @@ macro_rules! aws {
                 "The credentials are of another AWS account than the settings name."
                 causes "AWS_PROFILE or the environment is that of another account."
                 remedy "Log in to the account of aws.account, or correct that setting.";
+            AwsOtherAnswer "aws-other-answer"
+                "AWS answered about something else than was asked for."
+                causes "The role has a path, or its name differs in upper and lower case."
+                causes "aws.endpoints or a proxy leads to another account."
+                remedy "Compare both names in the error. Choose another aws.role, or correct aws.endpoints.";
             AwsOtherCluster "aws-other-cluster"
                 "The resource at AWS belongs to another cluster."
                 causes "Two clusters use one issuer or one role."
@@ -70,9 +79,11 @@ macro_rules! aws {
                 remedy "Let stores use ServiceAccounts of their own, and take back what is not used: \
                     keyless setup --revoke-unused.";
             AwsPolicyUnread "aws-policy-unread"
-                "The policy of the role was changed by hand, and cannot be read."
-                causes "It is no plain list of actions and resources."
-                remedy "Take out of it what keyless did not write, or run `keyless setup --revoke-unused`.";
+                "A policy of the role was changed by hand, and is left as it is."
+                causes "A statement that keyless wrote says something else now."
+                causes "The trust policy is not of the form that keyless writes, so whom it lets in is not known."
+                remedy "Look at the policy. Give a statement that must stay a Sid of its own; for a trust policy, run \
+                    the command in the error.";
             AwsProviderForeign "aws-provider-foreign"
                 "The OIDC provider of the issuer was not made by keyless and does not fit."
                 causes "Another tool made it, with other client IDs."

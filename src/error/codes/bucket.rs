@@ -24,8 +24,9 @@ macro_rules! bucket {
                 causes "The access key or token has expired, or belongs to another store."
                 causes "The clock of this machine is wrong."
                 remedy "For S3, run `aws sso login`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and \
-                    AWS_SECRET_ACCESS_KEY. For Google, run `gcloud auth application-default login`. In a \
-                    cluster, use a token of the pod: see deploy/aws and deploy/gcp.";
+                    AWS_SECRET_ACCESS_KEY. For Google, run `gcloud auth application-default login`. For Azure, \
+                    run `az login`. In a cluster, use a token of the pod: see deploy/aws, deploy/azure and \
+                    deploy/gcp.";
             BucketEncrypted "bucket-encrypted"
                 "The object is encrypted with SSE-KMS, so it cannot be read without credentials."
                 causes "The bucket encrypts with a KMS key by default."
@@ -49,8 +50,8 @@ macro_rules! bucket {
                 causes "The disk or the quota is full."
                 remedy "Make room, and run the command again. Nothing was changed.";
             BucketHoldsMore "bucket-holds-more"
-                "The Google bucket holds other objects, and would be opened as a whole."
-                causes "The bucket is shared with other uses."
+                "The bucket holds other objects, and would be opened as a whole."
+                causes "The Google bucket or the Azure container is shared with other uses."
                 remedy "Choose a bucket for the documents alone with --bucket.";
             BucketIo "bucket-io"
                 "The folder of the documents cannot be read or written."
@@ -73,7 +74,8 @@ macro_rules! bucket {
             BucketName "bucket-name"
                 "The text cannot be the name of a bucket of this kind."
                 causes "It has capitals, spaces, or the wrong length."
-                remedy "Choose a name of 3 to 63 lower-case letters, digits and hyphens with --bucket.";
+                remedy "Choose a name of 3 to 63 lower-case letters, digits and hyphens with --bucket; for an \
+                    Azure storage account, 3 to 24 lower-case letters and digits.";
             BucketNoIam "bucket-no-iam"
                 "The server knows no IAM policies, so keyless cannot open the bucket."
                 causes "--endpoint names a server that is not Google's."
@@ -95,7 +97,8 @@ macro_rules! bucket {
             BucketNotNamed "bucket-not-named"
                 "No bucket is named, and the command needs one."
                 causes "Neither --bucket nor bucket.url in keyless.yaml is set."
-                remedy "Give --bucket s3://NAME, gs://NAME or file:///FOLDER, or set bucket.url.";
+                remedy "Give --bucket s3://NAME, gs://NAME, az://ACCOUNT/CONTAINER or file:///FOLDER, or set \
+                    bucket.url.";
             BucketNotPublic "bucket-not-public"
                 "keyless cannot make the bucket readable for everyone."
                 causes "The store has no bucket policies, and its public access lists have no effect."
@@ -181,7 +184,8 @@ macro_rules! bucket {
             BucketUrl "bucket-url"
                 "The text does not name a bucket."
                 causes "The scheme is missing or unknown."
-                remedy "Write s3://NAME[/PREFIX], gs://NAME[/PREFIX] or file:///FOLDER.";
+                remedy "Write s3://NAME[/PREFIX], gs://NAME[/PREFIX], az://ACCOUNT/CONTAINER[/PREFIX] or \
+                    file:///FOLDER.";
             CacheControlFixed "cache-control-fixed"
                 "The store sets its own Cache-Control header."
                 causes "A gateway or a setting of the store replaces the header of the writer."
@@ -215,10 +219,13 @@ macro_rules! bucket {
                 remedy "An administrator can lift BlockPublicPolicy and RestrictPublicBuckets. Or keep the \
                     bucket private behind CloudFront, give --public-url, and leave out --create.";
             PublicAccessPrevented "public-access-prevented"
-                "Google does not let the bucket be opened to everyone."
-                causes "The bucket or an organization policy enforces public access prevention."
-                remedy "Run `gcloud storage buckets update gs://NAME --no-public-access-prevention`, or have \
-                    the organization policy changed.";
+                "Google or Azure does not let the bucket be opened to everyone."
+                causes "The Google bucket or an organization policy enforces public access prevention."
+                causes "The Azure storage account does not allow anonymous access (allowBlobPublicAccess)."
+                remedy "For Google, run `gcloud storage buckets update gs://NAME --no-public-access-prevention`, \
+                    or have the organization policy changed. For Azure, run `az storage account update --name \
+                    ACCOUNT --allow-blob-public-access true`, or use the static website: --bucket \
+                    'az://ACCOUNT/$web'.";
             Random "random"
                 "The operating system gives no random bytes."
                 causes "A restricted container or a damaged system."

@@ -3,6 +3,29 @@
 macro_rules! general {
     ($next:ident $($rest:ident)*; $($before:tt)*) => {
         $next! { $($rest)*; $($before)*
+            AuditReportCluster "audit-report-cluster"
+                "A saved result of the audit is about another cluster, or does not tell about which."
+                causes "The file is of another cluster, or the cluster was rebuilt."
+                causes "The audit that wrote it could not read the UID of the namespace kube-system."
+                remedy "Compare results of one cluster: keyless audit --report json=FILE saves one.";
+            AuditReportMalformed "audit-report-malformed"
+                "The file is no result of the audit."
+                causes "It is another file, was cut off, or was edited."
+                causes "Its verdict, its count and what it lists contradict each other."
+                remedy "Save a result with keyless audit --report json=FILE.";
+            AuditReportOrder "audit-report-order"
+                "A saved result of the audit is newer than what it is compared with."
+                causes "The two files of audit diff are in the wrong order."
+                causes "The clock of a machine was wrong."
+                remedy "Give the earlier result first.";
+            AuditReportUnreadable "audit-report-unreadable"
+                "A saved result of the audit cannot be read."
+                causes "It does not exist, is no text, or is larger than any result."
+                remedy "Name a file that keyless audit --report json=FILE has written.";
+            AuditReportVersion "audit-report-version"
+                "The result of the audit is of a version that this program does not read."
+                causes "Another version of keyless wrote it."
+                remedy "Use the version that wrote it, or make the audit again.";
             BaseUrl "base-url"
                 "A setting is not the base URL of a service."
                 causes "The scheme is missing, or http is used for another machine."
@@ -24,6 +47,10 @@ macro_rules! general {
                 "There is no code of this name."
                 causes "A typing error, or a code of another version."
                 remedy "Run `keyless explain` without a code to list all codes.";
+            ConfigEndpoint "config-endpoint"
+                "The settings file is not used, because it would send credentials to a server that only it names."
+                causes "It was found in the current folder, and no flag names it."
+                remedy "Read it. If it is right, name it with --config.";
             ConfigMalformed "config-malformed"
                 "The settings file cannot be used."
                 causes "It is not YAML, or has a field that is unknown or of another type."

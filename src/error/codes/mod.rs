@@ -63,6 +63,8 @@ macro_rules! codes {
 #[macro_use]
 mod aws;
 #[macro_use]
+mod azure;
+#[macro_use]
 mod bucket;
 mod check;
 #[macro_use]
@@ -96,7 +98,7 @@ macro_rules! declare {
     };
 }
 
-aws! { bucket cluster general google issuer keys publication store vault declare; }
+aws! { azure bucket cluster general google issuer keys publication store vault declare; }
 
 impl Code {
     /// Whether asking again can help: the connection broke. A name that does not exist and a certificate that is not

@@ -20,13 +20,13 @@ use tokio::sync::OnceCell;
 use super::{
     place::{Api, Endpoints, Region},
     refusal::{Outcome, Refusal},
-    xml::Element,
 };
 use crate::{
     bucket::{aws_chain, aws_log_in},
     error::{Code, Error, Result},
     http::Http,
     retry::{Attempts, Backoff, Repeat},
+    xml::Element,
 };
 
 const FORM: &str = "application/x-www-form-urlencoded";

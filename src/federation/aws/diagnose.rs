@@ -11,26 +11,27 @@ pub(super) fn may_be_unknown_yet(refusal: &Refusal) -> bool {
 pub(super) fn exchange(refusal: &Refusal, issuer: &str, role: &str, subject: &str) -> (String, String) {
     let setup = "run `keyless setup`, which shows the difference and fixes it".to_owned();
     let public = "run `keyless publish`, then `keyless verify --public-only`".to_owned();
-    let has = |part: &str| refusal.message.to_ascii_lowercase().contains(part);
     match refusal.code.as_str() {
-        "InvalidIdentityToken" if has("audience") => (
-            format!(
-                "the OIDC provider does not take the audience of the token; it must have the client ID {AUDIENCE}"
-            ),
-            setup,
-        ),
-        "InvalidIdentityToken" if has("no openidconnect provider") => (
-            format!("the account has no OIDC provider for the issuer {issuer}, which the cluster signs as"),
-            setup,
-        ),
-        "InvalidIdentityToken" if has("verification key") || has("jwks") => (
-            format!(
-                "STS cannot get the key that signed the token from {issuer}: the documents are not reachable, slow, or older than the key"
-            ),
-            public,
-        ),
+        // One code for all of these. The words of AWS only say where to look first.
         "InvalidIdentityToken" => {
-            ("STS does not take the token: its signature, its claims or its issuer".to_owned(), public)
+            let first = match () {
+                () if refusal.speaks_of("audience") => {
+                    format!("; AWS speaks of the audience: the OIDC provider must have the client ID {AUDIENCE}")
+                }
+                () if refusal.speaks_of("no openidconnect provider") => {
+                    "; AWS says that the account has no OIDC provider for the issuer".to_owned()
+                }
+                () if refusal.speaks_of("verification key") || refusal.speaks_of("jwks") => {
+                    "; AWS says that it cannot get the key that signed the token: the documents are not reachable, slow, or older than the key".to_owned()
+                }
+                () => String::new(),
+            };
+            (
+                format!(
+                    "STS does not take the token: its audience, its signature, a claim of it or its issuer {issuer}{first}"
+                ),
+                format!("{setup}; then {public}"),
+            )
         }
         "ExpiredTokenException" | "ExpiredToken" => (
             "the token has expired, or the clock of the control plane is behind".to_owned(),
@@ -81,7 +82,7 @@ mod tests {
                 400,
                 "InvalidIdentityToken",
                 "Couldn't retrieve verification key from your identity provider",
-                "cannot get the key",
+                "cannot get the key that",
             ),
             (400, "InvalidIdentityToken", "Missing a required claim: sub", "does not take the token"),
             (400, "ExpiredTokenException", "expired", "expired"),
@@ -103,6 +104,13 @@ mod tests {
                 exchange(&refusal, "https://i", "arn:aws:iam::1:role/r", "system:serviceaccount:a:b");
             assert!(found.contains(cause), "{code} {message}: {found}");
             assert!(!remedy.is_empty());
+            // The words of AWS add to the cause, and change nothing else.
+            let mut silent = refusal.clone();
+            silent.message.clear();
+            let (plain, same) =
+                exchange(&silent, "https://i", "arn:aws:iam::1:role/r", "system:serviceaccount:a:b");
+            assert!(found.starts_with(&plain) && remedy == same, "{found}");
+            assert_eq!(may_be_unknown_yet(&refusal), may_be_unknown_yet(&silent));
         }
     }
 }

@@ -13,7 +13,6 @@ use super::{
     place::{Api, Region},
     refusal::{Outcome, Refusal},
     section::AwsSection,
-    xml::Element,
 };
 use crate::{
     error::{Code, Error, Result},
@@ -23,6 +22,7 @@ use crate::{
     },
     http::Http,
     retry::Repeat,
+    xml::Element,
 };
 
 /// An access key at AWS.
@@ -56,10 +56,47 @@ fn is_id(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }
 
+/// Whether it has the form of a key's secret half: 40 characters of base64.
+pub(super) fn is_secret_half(bytes: &[u8]) -> bool {
+    let text = bytes.trim_ascii();
+    text.len() == 40 && text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"/+=".contains(byte))
+}
+
 /// What AWS says of a key.
 struct Seen {
     user: String,
     is_active: bool,
+}
+
+/// Whether it is the key that an administrator has named.
+enum Proof {
+    Seen(Seen),
+    /// It was deleted by this run.
+    Gone,
+    Unconfirmed(Unconfirmed),
+}
+
+/// Why that is not known.
+struct Unconfirmed {
+    why: String,
+    hints: Vec<String>,
+}
+
+impl Unconfirmed {
+    fn new(why: impl Into<String>) -> Self {
+        Self { why: why.into(), hints: Vec::new() }
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+}
+
+impl From<Unconfirmed> for Proof {
+    fn from(unconfirmed: Unconfirmed) -> Self {
+        Self::Unconfirmed(unconfirmed)
+    }
 }
 
 impl StoredKey {
@@ -97,17 +134,12 @@ impl StoredKey {
         refusal.error(&format!("{doing} the access key {}", self.id), &format!("iam:{action}"))
     }
 
-    fn unconfirmed(&self, why: String) -> Error {
-        Error::failed(Code::AwsKeyUser, format!("the access key {} is left as it is: {why}", self.id))
-            .caused_by("everyone who may write the Secret of the store may name another key there")
-    }
-
     /// The key and its user, once both are proved to be those that an administrator has named.
-    async fn proved(&self) -> Result<Option<Seen>> {
+    async fn proved(&self) -> Result<Proof> {
         let Some(account) = &self.account else {
-            return Err(self
-                .unconfirmed("aws.account is not set".to_owned())
-                .hint("set aws.account to the account of the key"));
+            return Ok(Unconfirmed::new("aws.account is not set")
+                .hint("set aws.account to the account of the key")
+                .into());
         };
         let caller =
             self.client.query(Api::Sts, Signer::Administrator, "GetCallerIdentity", &[], Repeat::Safe).await;
@@ -126,39 +158,47 @@ impl StoredKey {
         }
         // The keys of the caller's account only.
         let Some(user) = self.user.as_deref().filter(|user| !user.is_empty()) else {
-            return Err(self.of_another_user().await);
+            return Ok(self.of_another_user().await.into());
         };
         let keys = match self.iam("ListAccessKeys", &[("UserName", user)]).await {
             Ok(keys) => keys,
-            Err(refusal) if refusal.is_absent() => return Err(self.of_another_user().await),
+            Err(refusal) if refusal.is_absent() => return Ok(self.of_another_user().await.into()),
             Err(refusal) => return Err(self.refused(refusal, "looking at", "ListAccessKeys")),
         };
         let result = keys.get("ListAccessKeysResult").cloned().unwrap_or_default();
         // The ID was read from a Secret: among several keys of a user, another one may be written there.
+        let broken =
+            |what: &str| self.refused(Refusal::without(Api::Iam, what), "looking at", "ListAccessKeys");
+        // Of half a list, the number of keys is not known.
+        if result.text_at(&["IsTruncated"]) != Some("false") {
+            return Err(broken("not all keys of the user"));
+        }
+        let of_others = |key: &&Element| key.text_at(&["UserName"]) != Some(user);
+        if let Some(other) = result.members("AccessKeyMetadata").find(of_others) {
+            let refusal = Refusal::about_another(Api::Iam, user, other.text_at(&["UserName"]));
+            return Err(self.refused(refusal, "looking at", "ListAccessKeys"));
+        }
         let count = result.members("AccessKeyMetadata").count();
         if count > 1 {
-            return Err(self
-                .unconfirmed(format!("the IAM user {} has {count} keys", user.escape_debug()))
-                .hint("delete the other key first, if nothing uses it; or retire this one by hand: aws iam update-access-key, aws iam delete-access-key"));
+            return Ok(Unconfirmed::new(format!("the IAM user {} has {count} keys", user.escape_debug()))
+                .hint("delete the other key first, if nothing uses it; or retire this one by hand: aws iam update-access-key, aws iam delete-access-key")
+                .into());
         }
         let key =
             result.members("AccessKeyMetadata").find(|key| key.text_at(&["AccessKeyId"]) == Some(&self.id));
         let is_active = match key.map(|key| key.text_at(&["Status"])) {
-            None if self.is_deleted.load(Ordering::Relaxed) => return Ok(None),
-            None => return Err(self.of_another_user().await),
+            None if self.is_deleted.load(Ordering::Relaxed) => return Ok(Proof::Gone),
+            None => return Ok(self.of_another_user().await.into()),
             Some(Some("Active")) => true,
             Some(Some("Inactive")) => false,
-            Some(_) => {
-                let refusal = Refusal::without(Api::Iam, "another status than Active and Inactive");
-                return Err(self.refused(refusal, "looking at", "ListAccessKeys"));
-            }
+            Some(_) => return Err(broken("another status than Active and Inactive")),
         };
-        Ok(Some(Seen { user: user.to_owned(), is_active }))
+        Ok(Proof::Seen(Seen { user: user.to_owned(), is_active }))
     }
 
     /// Why it is left as it is. AWS answers alike for a key that is gone, for one of another account, and where it may not
     /// tell: then it is not known to be gone.
-    async fn of_another_user(&self) -> Error {
+    async fn of_another_user(&self) -> Unconfirmed {
         let named = match &self.user {
             Some(named) => format!("aws.keyUser is {}", named.escape_debug()),
             None => "aws.keyUser is not set".to_owned(),
@@ -166,18 +206,48 @@ impl StoredKey {
         match self.last_used().await {
             Ok(last) => {
                 let user = last.text_at(&["UserName"]).unwrap_or_default().escape_debug().to_string();
-                self.unconfirmed(format!("it belongs to the IAM user {user}, and {named}")).hint(format!(
+                Unconfirmed::new(format!("it belongs to the IAM user {user}, and {named}")).hint(format!(
                     "if {user} is the user that the store logged in as, and nothing else does: set aws.keyUser to that name"
                 ))
             }
-            Err(refusal) => self
-                .unconfirmed(format!("its IAM user is not known, and {named}"))
-                .caused_by(refusal.summary())
-                .hint(
-                    "it was deleted, or is of another account, or your login lacks iam:GetAccessKeyLastUsed",
-                )
-                .hint(format!("`aws sts get-access-key-info --access-key-id {}` names the account", self.id)),
+            Err(refusal) => Unconfirmed::new(format!(
+                "its IAM user is not known ({}), and {named}",
+                refusal.summary()
+            ))
+            .hint("it was deleted, or is of another account, or your login lacks iam:GetAccessKeyLastUsed")
+            .hint(format!("`aws sts get-access-key-info --access-key-id {}` names the account", self.id)),
         }
+    }
+
+    /// The store reads in the account of its key. Where AWS does not tell which that is, nothing is known.
+    async fn refuse_other_account(&self) -> Result<()> {
+        let asked = [("AccessKeyId", self.id.as_str())];
+        let answer =
+            self.client.query(Api::Sts, Signer::Administrator, "GetAccessKeyInfo", &asked, Repeat::Safe);
+        let Ok(answer) = answer.await else { return Ok(()) };
+        let of = answer.text_at(&["GetAccessKeyInfoResult", "Account"]).filter(|of| !of.is_empty());
+        match (of, &self.account) {
+            (Some(of), Some(account)) if of != account => Err(Error::failed(
+                Code::AwsOtherAccount,
+                format!(
+                    "the access key {} of the store is of the account {}, and aws.account is {account}",
+                    self.id,
+                    of.escape_debug()
+                ),
+            )
+            .hint("set aws.account to the account of the secrets, and log in there")
+            .hint("or, if the secrets have moved, give the store a key of that account first")),
+            _ => Ok(()),
+        }
+    }
+
+    /// What is not confirmed is left as it is.
+    fn left(&self, unconfirmed: Unconfirmed) -> Error {
+        let Unconfirmed { why, hints } = unconfirmed;
+        let error =
+            Error::failed(Code::AwsKeyUser, format!("the access key {} is left as it is: {why}", self.id))
+                .caused_by("everyone who may write the Secret of the store may name another key there");
+        hints.into_iter().fold(error, Error::hint)
     }
 
     async fn last_used(&self) -> Outcome<Element> {
@@ -186,10 +256,13 @@ impl StoredKey {
     }
 
     async fn set(&self, doing: &str, status: &str) -> Result<()> {
-        let Some(Seen { user, .. }) = self.proved().await? else {
-            return Err(self
-                .unconfirmed("its user has no such key any more".to_owned())
-                .hint("nothing has to be done about it"));
+        let user = match self.proved().await? {
+            Proof::Seen(Seen { user, .. }) => user,
+            Proof::Gone => {
+                let gone = Unconfirmed::new("its user has no such key any more");
+                return Err(self.left(gone.hint("nothing has to be done about it")));
+            }
+            Proof::Unconfirmed(unconfirmed) => return Err(self.left(unconfirmed)),
         };
         let named = [("UserName", user.as_str()), ("AccessKeyId", &self.id), ("Status", status)];
         let done = self.iam("UpdateAccessKey", &named).await;
@@ -200,13 +273,16 @@ impl StoredKey {
 #[async_trait]
 impl StoredCredential for StoredKey {
     async fn look(&self) -> Result<Standing> {
-        Ok(match self.proved().await {
-            // The key stays as it is; the store can turn to its new login all the same.
-            Err(error) if error.code == Code::AwsKeyUser => Standing::NotProved,
-            Err(error) => return Err(error),
-            Ok(None) => Standing::Absent,
-            Ok(Some(Seen { is_active: true, .. })) => Standing::Enabled,
-            Ok(Some(Seen { is_active: false, .. })) => Standing::Disabled,
+        Ok(match self.proved().await? {
+            Proof::Seen(Seen { is_active: true, .. }) => Standing::Enabled,
+            Proof::Seen(Seen { is_active: false, .. }) => Standing::Disabled,
+            Proof::Gone => Standing::Absent,
+            // The key stays as it is; the store can turn to its new login all the same, unless it reads elsewhere.
+            Proof::Unconfirmed(Unconfirmed { why, hints }) => {
+                self.refuse_other_account().await?;
+                let remedy = hints.first().map(|hint| format!("; {hint}")).unwrap_or_default();
+                Standing::NotProved(format!("{why}{remedy}"))
+            }
         })
     }
 
@@ -232,9 +308,27 @@ impl StoredCredential for StoredKey {
         self.set("enabling", "Active").await
     }
 
-    /// AWS keeps no deleted key.
+    /// AWS keeps no deleted key. One that is active may be in use again.
     async fn delete(&self) -> Result<()> {
-        let Some(Seen { user, .. }) = self.proved().await? else { return Ok(()) };
+        let Seen { user, is_active } = match self.proved().await? {
+            Proof::Seen(seen) => seen,
+            Proof::Gone => return Ok(()),
+            Proof::Unconfirmed(unconfirmed) => return Err(self.left(unconfirmed)),
+        };
+        if is_active {
+            return Err(Error::failed(
+                Code::AwsChanged,
+                format!(
+                    "the access key {} of {} is active, and is not deleted",
+                    self.id,
+                    user.escape_debug()
+                ),
+            )
+            .caused_by(
+                "only a key that was disabled before is deleted: then it is known that nothing needs it",
+            )
+            .hint("find out who enabled it again, then run the command again"));
+        }
         let done = self.iam("DeleteAccessKey", &[("UserName", &user), ("AccessKeyId", &self.id)]).await;
         match done {
             Err(refusal) if !refusal.is_absent() => Err(self.refused(refusal, "deleting", "DeleteAccessKey")),
@@ -281,6 +375,15 @@ mod tests {
             assert!(recognise(text.as_bytes()).is_none(), "{text}");
         }
         assert!(recognise(&[0xff; 20]).is_none());
+    }
+
+    #[test]
+    fn secret_half_has_its_form() {
+        let half = "aB3/+".repeat(8);
+        assert!(is_secret_half(half.as_bytes()) && is_secret_half(format!("{half}\n").as_bytes()));
+        for text in ["", &half[1..], &format!("{half}a"), &half.replace('/', "-"), &half.replace('+', " ")] {
+            assert!(!is_secret_half(text.as_bytes()), "{text}");
+        }
     }
 
     #[test]

@@ -6,9 +6,12 @@
 //!     └── api ──► signed calls            probe: token → STS → temporary credentials → the secret
 //! ```
 
+mod again;
 mod api;
 mod configured;
 mod diagnose;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod key;
 mod names;
 mod observe;
@@ -20,12 +23,13 @@ mod probe;
 mod refusal;
 mod search;
 mod section;
+mod statements;
 mod step;
 mod store_login;
 mod trials;
 mod wanted;
 mod withdraw;
-mod xml;
+mod write;
 
 use std::{
     collections::BTreeSet,
@@ -38,13 +42,17 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 pub(crate) use self::section::PROVIDER;
+pub(crate) use self::store_login::key_prefix;
 use self::{
+    again::Before,
     api::{Client, Signer},
+    observe::Provider,
     place::{Api, Endpoints, Region},
     store_login::AwsLogin,
 };
 use super::{After, Federation, Find, Plan, Right, RightKind, Rules, Trial, Trust, Withdrawn, Workload};
 use crate::{
+    cluster::snapshot::Store,
     error::{Code, Result},
     http::Http,
     oidc::Token,
@@ -119,24 +127,40 @@ fn account(id: &str) -> Account {
     Account { provider: "aws", name: id.to_owned(), title: format!("AWS account {id}") }
 }
 
-/// How a change is done. The names follow from the settings.
+/// How a change is done. The names follow from the settings. What is there already is looked at again before.
 #[derive(Clone, Debug, PartialEq)]
 enum Step {
     CreateProvider {
         url: String,
         mark: String,
+        arn: String,
     },
     /// Of the provider with this ARN.
-    AddClient(String),
+    AddClient {
+        arn: String,
+        seen: Provider,
+    },
     CreateRole {
         trust: Value,
         mark: String,
     },
-    UpdateTrust(Value),
-    PutPolicy(Value),
-    DeletePolicy,
-    DeleteRole,
-    DeleteProvider(String),
+    UpdateTrust {
+        trust: Value,
+        before: Box<Before>,
+    },
+    PutPolicy {
+        document: Value,
+        /// `None`: this plan creates the role.
+        before: Option<Box<Before>>,
+    },
+    DeletePolicy(Box<Before>),
+    DeleteRole(Box<Before>),
+    DeleteProvider {
+        arn: String,
+        seen: Provider,
+        /// The roles that trust it, and that this plan deletes.
+        roles: Vec<String>,
+    },
 }
 
 /// One planned difference, and how it is done.
@@ -259,11 +283,9 @@ impl Federation for Aws {
         }
         let Ok(Some(role)) = aws.role().await else { return BTreeSet::new() };
         let is_ours = wanted::is_of_cluster(role.mark.as_deref(), cluster_id);
-        let subject = workload.subject();
-        let lets_in = role.trust.as_ref().and_then(wanted::subjects);
-        let is_own = subject.is_ok_and(|subject| lets_in.is_some_and(|all| all == [subject.as_str()]));
+        let is_own = wanted::lets_in_only(&aws.settings, role.trust.as_ref(), workload);
         let held = role.policy.flatten().filter(|_| is_ours && is_own);
-        let held = held.and_then(|policy| policy::held(&policy, &aws.settings)).unwrap_or_default();
+        let held = held.and_then(|policy| statements::read(&policy, &aws.settings)).unwrap_or_default().given;
         let is_held = |right: &&Right| {
             let takes = policy::gives([*right], &aws.settings).unwrap_or_default();
             !takes.is_empty() && takes.is_subset(&held)
@@ -274,18 +296,23 @@ impl Federation for Aws {
     async fn withdraw<'p>(&'p self, want: &Trust) -> Result<Vec<Withdrawn<Box<dyn Act + 'p>>>> {
         let (provider, each) = self.observe_each(want).await?;
         let mut roles = match provider {
-            Some(_) => self.roles_by(want).await?,
+            Some(_) => self.roles_by(&wanted::provider_arn(&self.settings, want)).await?,
             None => Vec::new(),
         };
+        let mut gone_roles = Vec::new();
         let mut all: Vec<Withdrawn<Box<dyn Act + 'p>>> = Vec::new();
         let mut before = None;
         for (workload, (aws, role)) in want.workloads.iter().zip(each) {
             let gone = withdraw::workload(&aws.settings, want, workload, role?.as_ref(), &mut before);
             let stays = gone.iter().any(|one| one.after != After::Gone);
-            roles.retain(|role| stays || *role != aws.settings.role);
+            if !stays {
+                roles.retain(|role| *role != aws.settings.role);
+                gone_roles.push(aws.settings.role.clone());
+            }
             all.extend(gone.into_iter().map(|one| one.map(|step| aws.act(step))));
         }
-        let shared = withdraw::provider(&self.settings, want, provider.as_ref(), &roles, before);
+        let shared =
+            withdraw::provider(&self.settings, want, provider.as_ref(), (&roles, gone_roles), before);
         all.push(shared.map(|step| self.act(step)));
         Ok(all)
     }
@@ -310,6 +337,10 @@ impl Federation for Aws {
             names::arn(&self.settings, secret)?;
         }
         Ok(Some(right.clone()))
+    }
+
+    fn key_prefix<'s>(&self, store: &'s Store) -> &'s str {
+        key_prefix(store)
     }
 
     async fn find(&self, find: &Find) -> Result<BTreeSet<String>> {

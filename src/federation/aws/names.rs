@@ -78,6 +78,17 @@ pub(super) fn arn(settings: &Settings, key: &str) -> Result<String> {
     })
 }
 
+/// Whether an answer with this ARN is about the secret that was asked for by this key.
+pub(super) fn is_arn_of(settings: &Settings, key: &str, seen: &str) -> bool {
+    let Ok(named) = arn(settings, key) else { return false };
+    if settings.service == Service::ParameterStore {
+        return named == seen;
+    }
+    let name = named.strip_suffix(SUFFIX).unwrap_or(&named);
+    let rest = seen.strip_prefix(name);
+    rest.is_some_and(|rest| rest.len() == SUFFIX.len() && has_suffix(rest)) || named == seen && named == key
+}
+
 /// What the ARNs of all secrets of the account and region begin with.
 pub(super) fn beginning(Settings { region, account, service, .. }: &Settings) -> String {
     let (partition, region) = (region.partition().name(), region.as_str());
@@ -152,6 +163,31 @@ mod tests {
         for (key, end) in [("db", "db"), ("/db", "db"), ("/prod/db", "prod/db")] {
             assert_eq!(arn(&store(), key).unwrap(), format!("{begin}{end}"), "{key}");
         }
+    }
+
+    #[test]
+    fn answer_is_about_one_secret() {
+        let begin = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:";
+        let is_of = |key: &str, end: &str| is_arn_of(&settings(), key, &format!("{begin}{end}"));
+        assert!(is_of("db", "db-AbC123") && is_of("prod/db", "prod/db-AbC123"));
+        assert!(
+            is_of(&format!("{begin}db-AbC123"), "db-AbC123") && is_of(&format!("{begin}db"), "db-AbC123")
+        );
+        for (key, end) in [
+            ("db", "db"),
+            ("db", "db-AbC12"),
+            ("db", "db-AbC1234"),
+            ("db", "db-x-AbC123"),
+            ("db", "other-AbC123"),
+            ("db", "prod/db-AbC123"),
+            ("db*", "db-AbC123"),
+        ] {
+            assert!(!is_of(key, end), "{key} {end}");
+        }
+        assert!(!is_arn_of(&settings(), "db", &format!("{}db-AbC123", begin.replace("1234567", "7654321"))));
+        let begin = "arn:aws:ssm:eu-central-1:123456789012:parameter/";
+        assert!(is_arn_of(&store(), "/prod/db", &format!("{begin}prod/db")));
+        assert!(!is_arn_of(&store(), "/prod/db", &format!("{begin}prod/dbx")));
     }
 
     #[test]

@@ -11,12 +11,12 @@ use super::{
     policy,
     refusal::{Outcome, Refusal},
     wanted::{TAG, provider_arn},
-    xml::Element,
 };
 use crate::{
     error::{Code, Error, Result},
     federation::Trust,
     retry::Repeat,
+    xml::Element,
 };
 
 /// How many pages of a list are read.
@@ -73,11 +73,17 @@ impl Aws {
         .hint("or correct aws.account"))
     }
 
-    pub(super) async fn provider(&self, want: &Trust) -> Result<Option<Provider>> {
-        let arn = provider_arn(&self.settings, want);
-        match self.iam("GetOpenIDConnectProvider", &[("OpenIDConnectProviderArn", &arn)]).await {
+    /// The OIDC provider of this ARN.
+    pub(super) async fn provider(&self, arn: &str) -> Result<Option<Provider>> {
+        match self.iam("GetOpenIDConnectProvider", &[("OpenIDConnectProviderArn", arn)]).await {
             Ok(answer) => {
                 let result = answer.get("GetOpenIDConnectProviderResult").cloned().unwrap_or_default();
+                let (asked, url) = (arn.split_once("oidc-provider/"), result.text_at(&["Url"]));
+                let bare = url.map(|url| url.strip_prefix("https://").unwrap_or(url));
+                if bare.is_none() || bare != asked.map(|(_, url)| url) {
+                    let refusal = Refusal::about_another(Api::Iam, arn, url);
+                    return Err(refusal.error(&format!("looking at {arn}"), ""));
+                }
                 let client_ids =
                     result.members("ClientIDList").map(|member| member.text().to_owned()).collect();
                 Ok(Some(Provider { client_ids, mark: mark(&result) }))
@@ -103,6 +109,8 @@ impl Aws {
             Err(refusal) => return Err(refused(refusal, "GetRole")),
         };
         let role = answer.at(&["GetRoleResult", "Role"]).cloned().unwrap_or_default();
+        is_about(&role, &[("Arn", &self.role_arn()), ("RoleName", name)])
+            .map_err(|refusal| refused(refusal, "GetRole"))?;
         let trust = role.text_at(&["AssumeRolePolicyDocument"]).and_then(document);
         let (policy, inline, attached) = futures::join!(
             self.policy(),
@@ -124,17 +132,17 @@ impl Aws {
         let named = [("RoleName", self.settings.role.as_str()), ("PolicyName", policy::NAME)];
         match self.iam("GetRolePolicy", &named).await {
             Ok(answer) => {
-                let text = answer.text_at(&["GetRolePolicyResult", "PolicyDocument"]);
-                Ok(Some(text.and_then(document)))
+                let result = answer.get("GetRolePolicyResult").cloned().unwrap_or_default();
+                is_about(&result, &named)?;
+                Ok(Some(result.text_at(&["PolicyDocument"]).and_then(document)))
             }
             Err(refusal) if refusal.is_absent() => Ok(None),
             Err(refusal) => Err(refusal),
         }
     }
 
-    /// The roles that trust this provider, by name.
-    pub(super) async fn roles_by(&self, want: &Trust) -> Result<Vec<String>> {
-        let arn = provider_arn(&self.settings, want);
+    /// The roles that trust the OIDC provider of this ARN, by name.
+    pub(super) async fn roles_by(&self, arn: &str) -> Result<Vec<String>> {
         let pages = self.pages("ListRoles", "PathPrefix", "/").await;
         let pages = pages.map_err(|refusal| refusal.error("listing the roles", "iam:ListRoles"))?;
         let roles = pages.iter().flat_map(|page| page.members("Roles"));
@@ -144,9 +152,14 @@ impl Aws {
             let text = percent_decode_str(text).decode_utf8_lossy();
             // Parsed once more, as JSON may write a character in several ways.
             let plain = serde_json::from_str::<Value>(&text).map(|trust| trust.to_string());
-            text.contains(&arn) || plain.map_or(true, |plain| plain.contains(&arn))
+            text.contains(arn) || plain.map_or(true, |plain| plain.contains(arn))
         };
-        Ok(roles.filter(trusts).filter_map(|role| role.text_at(&["RoleName"])).map(str::to_owned).collect())
+        let name = |role: &Element| {
+            let name = role.text_at(&["RoleName"]).filter(|name| !name.is_empty()).map(str::to_owned);
+            let unnamed = || Refusal::without(Api::Iam, "a role without a name");
+            name.ok_or_else(|| unnamed().error("listing the roles", "iam:ListRoles"))
+        };
+        roles.filter(trusts).map(name).collect()
     }
 
     /// The results of a list, page by page.
@@ -184,9 +197,21 @@ impl Aws {
     ) -> Result<(Option<Provider>, Vec<(Self, Result<Option<Role>>)>)> {
         self.check_account().await?;
         let each: Vec<_> = want.workloads.iter().map(|workload| self.of_workload(workload)).collect();
-        let (provider, roles) = futures::join!(self.provider(want), join_all(each.iter().map(Self::role)));
+        let arn = provider_arn(&self.settings, want);
+        let (provider, roles) = futures::join!(self.provider(&arn), join_all(each.iter().map(Self::role)));
         Ok((provider?, each.into_iter().zip(roles).collect()))
     }
+}
+
+/// Refuses an answer about another object than was asked for.
+pub(super) fn is_about(answer: &Element, asked: &[(&str, &str)]) -> Outcome<()> {
+    for (member, asked) in asked {
+        let seen = answer.text_at(&[*member]);
+        if seen != Some(*asked) {
+            return Err(Refusal::about_another(Api::Iam, asked, seen));
+        }
+    }
+    Ok(())
 }
 
 fn mark(object: &Element) -> Option<String> {
@@ -195,7 +220,7 @@ fn mark(object: &Element) -> Option<String> {
 }
 
 /// A policy as IAM gives it back: JSON, encoded as in a URL.
-fn document(text: &str) -> Option<Value> {
+pub(super) fn document(text: &str) -> Option<Value> {
     let text = percent_decode_str(text).decode_utf8().ok()?;
     serde_json::from_str(&text).ok().filter(Value::is_object)
 }

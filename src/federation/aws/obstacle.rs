@@ -1,5 +1,7 @@
 //! PURE. Why an object cannot be created or changed, and what to do about it.
 
+use serde_json::Value;
+
 use super::{
     AUDIENCE, Settings,
     observe::{Provider, Role},
@@ -79,22 +81,42 @@ pub(super) fn role_with_other_policies(settings: &Settings, others: &str) -> Err
     Error::failed(
         Code::AwsRoleForeign,
         format!(
-            "{} also has policies that keyless did not write, and would let in another token",
+            "{} also has what keyless did not write, and would let in another token",
             role_object(settings)
         ),
     )
     .caused_by(format_args!("they are: {others}"))
-    .hint("choose another aws.role, or take those policies out of it first")
+    .hint("choose another aws.role, or take that out of it first")
     .hint(format!("look at it: `aws iam get-role --role-name {}`", settings.role))
 }
 
-/// What it gives would be lost unseen.
+/// Of what it says, something would be lost unseen.
 pub(super) fn unread_policy(settings: &Settings) -> Error {
     let (role, name) = (&settings.role, policy::NAME);
-    Error::failed(Code::AwsPolicyUnread, format!("the policy {name} of the role {role} was changed by hand, and cannot be read"))
-        .caused_by("it is no plain list of actions and resources, so what it gives is not known")
-        .hint(format!("look at it: `aws iam get-role-policy --role-name {role} --policy-name {name}`; take out what keyless did not write"))
-        .hint("or have it written again with what is asked for now, and nothing else: keyless setup --revoke-unused")
+    Error::failed(Code::AwsPolicyUnread, format!("the policy {name} of the role {role} was changed by hand, and is left as it is"))
+        .caused_by("a statement that keyless wrote says something else now, or the document has another form or version")
+        .hint(format!("look at it: `aws iam get-role-policy --role-name {role} --policy-name {name}`"))
+        .hint("give a statement that was changed a Sid of its own, and it stays as it is; or take it out, and keyless writes it again")
+}
+
+/// Whom the role lets in is not known: nothing is changed, and the person is asked to look.
+pub(super) fn unread_trust(settings: &Settings, wanted: &Value) -> Error {
+    let role = &settings.role;
+    Error::failed(Code::AwsPolicyUnread, format!("the trust policy of the role {role} was changed by hand, and is left as it is"))
+        .caused_by("it is not of the form that keyless writes, so whom it lets in is not known")
+        .hint(format!("look at it: `aws iam get-role --role-name {role}`"))
+        .hint(format!(
+            "if nothing else needs it: `aws iam update-assume-role-policy --role-name {role} --policy-document {}`, and run setup again",
+            shell::quote(&wanted.to_string())
+        ))
+        .hint("or choose another name: aws.role")
+}
+
+/// It is not any more what the plan was made from.
+pub(super) fn changed(object: &str, what: &str) -> Error {
+    Error::failed(Code::AwsChanged, format!("the {object} was changed since the plan was made: {what}"))
+        .caused_by("nothing was done about it")
+        .hint("run the command again, and look at the new plan")
 }
 
 fn of_another_cluster(object: &str, cluster: Option<&str>, want: &Trust) -> Error {

@@ -6,13 +6,15 @@ use serde_json::{Value, json};
 
 use super::{
     AUDIENCE, Planned, Settings, Step,
+    again::Before,
     observe::{Provider, Role},
     obstacle, policy,
-    wanted::{self, mark, ownership, provider_arn, role_arn, subjects},
+    statements::{self, Statements},
+    wanted::{self, mark, ownership, provider_arn, role_arn},
 };
 use crate::{
     error::Result,
-    federation::{Naming, Trust, Workload},
+    federation::{Trust, Workload},
     plan::{
         self, Action, Change, Desired, FieldChange, Fit, Gate, Permits, Target, UNCHANGED, USED, decide,
         ownership::Ownership,
@@ -35,7 +37,8 @@ pub(super) fn plan_provider(settings: &Settings, want: &Trust, have: Option<&Pro
         Action::NoOp if ownership == Some(Ownership::Foreign) => leave(&object, USED),
         Action::NoOp => leave(&object, UNCHANGED),
         Action::Create => {
-            let step = Step::CreateProvider { url: want.issuer.as_str().to_owned(), mark: mark(want) };
+            let url = want.issuer.as_str().to_owned();
+            let step = Step::CreateProvider { url, mark: mark(want), arn: arn.clone() };
             let why = format!("AWS fetches the keys of {}", want.issuer);
             let field = FieldChange::new("clientIds", None, ids(&[AUDIENCE.to_owned()]));
             change(action, &object, why, vec![field], step)
@@ -52,7 +55,7 @@ pub(super) fn plan_provider(settings: &Settings, want: &Trust, have: Option<&Pro
                 &object,
                 "it does not take the audience of the operator's tokens",
                 vec![field],
-                Step::AddClient(arn.clone()),
+                Step::AddClient { arn: arn.clone(), seen: have.cloned().unwrap_or_default() },
             )
             .requires(format!("iam:AddClientIDToOpenIDConnectProvider on {arn}"))
         }
@@ -79,29 +82,28 @@ fn plan_role(settings: &Settings, want: &Trust, workload: &Workload, have: Optio
     let wanted = wanted::trust(settings, want, &subject);
     let ownership = have.map(|have| ownership(have.mark.as_deref(), want));
     let trusts = have.and_then(|have| have.trust.as_ref());
-    if let (Some(have), Some(Ownership::This)) = (have, ownership) {
-        // Another workload has the role by its own right. What lets in more than single ones is narrowed where the settings
-        // name the role.
-        match have.trust.as_ref().and_then(subjects) {
-            Some(all) if all == [subject.as_str()] => {}
-            None if workload.naming == Naming::AsSet => {}
-            _ => return Err(obstacle::role_of_another(settings, workload)),
+    let trusted = trusts.and_then(|trust| wanted::trusted(settings, trust));
+    if ownership == Some(Ownership::This) {
+        match &trusted {
+            // Another workload has the role by its own right.
+            Some(trusted) if trusted.subject != subject.as_str() => {
+                return Err(obstacle::role_of_another(settings, workload));
+            }
+            Some(_) => {}
+            None => return Err(obstacle::unread_trust(settings, &wanted)),
         }
     }
     let fits = trusts.is_some_and(|have| policy::same(have, &wanted));
     let seen = ownership.map_or(plan::Observed::Absent, |it| plan::Observed::active(it, Fit::of(fits)));
     let action = decide(Desired::Present(Permits::OURS), seen)
         .map_err(|obstacle| obstacle::of_role(settings, want, have, obstacle))?;
-    if action == Action::Update && have.is_some_and(|have| !have.others.is_empty()) {
-        return Err(obstacle::role_with_other_policies(settings, &others(have)));
+    let others = have.map(|have| others(settings, have)).filter(|others| !others.is_empty());
+    if let (Action::Update, Some(others)) = (action, &others) {
+        return Err(obstacle::role_with_other_policies(settings, others));
     }
-    let also = match have.map(|have| have.others.as_slice()) {
-        Some([_, ..]) => format!("; it also has policies that keyless did not write: {}", others(have)),
-        _ => String::new(),
-    };
-    let before = trusts.map(|trust| {
-        json!(subjects(trust).map_or_else(|| "more than single ServiceAccounts".into(), |all| all.join(", ")))
-    });
+    let also = others.map(|others| format!("; it also has what keyless did not write: {others}"));
+    let also = also.unwrap_or_default();
+    let before = trusted.as_ref().map(|trusted| json!(trusted.subject));
     let field = FieldChange::new("trusts", before, Some(json!(subject.as_str())));
     Ok(match action {
         Action::NoOp => leave(&object, format!("{UNCHANGED}{also}")),
@@ -113,24 +115,16 @@ fn plan_role(settings: &Settings, want: &Trust, workload: &Workload, have: Optio
         }
         action => {
             // Tokens of the issuer that is trusted now are refused from then on.
-            let moves = trusts.is_some_and(|trust| trust_of_other_issuer(trust, &wanted));
+            let moves = trusted.is_some_and(|trusted| trusted.issuer != wanted::bare_issuer(want));
             let why = format!("{DIFFERS}{also}");
-            let mut change = change(action, &object, why, vec![field], Step::UpdateTrust(wanted))
+            let before = Box::new(Before::of(&have.cloned().unwrap_or_default()).or_trust(&wanted));
+            let step = Step::UpdateTrust { trust: wanted, before };
+            let mut change = change(action, &object, why, vec![field], step)
                 .requires(format!("iam:UpdateAssumeRolePolicy on {arn}"));
             change.step.gate = moves.then_some(Gate::AfterIssuerSwitch);
             change
         }
     })
-}
-
-/// Whether a trust document names another provider than this one.
-fn trust_of_other_issuer(trust: &Value, wanted: &Value) -> bool {
-    let provider = |document: &Value| {
-        let statement = document.get("Statement")?;
-        let statement = statement.get(0).unwrap_or(statement);
-        statement.pointer("/Principal/Federated").cloned()
-    };
-    provider(trust).is_some_and(|have| Some(have) != provider(wanted))
 }
 
 /// The policy is its role's owner's.
@@ -141,9 +135,13 @@ fn plan_policy(
     have: Option<&Role>,
 ) -> Result<Planned> {
     let object = policy_object(settings);
-    let (text, held) = held(settings, workload, have)?;
+    // An earlier step of the plan may write it.
+    let trust = wanted::trust(settings, want, &workload.subject()?);
+    let have_statements = statements(settings, have)?;
+    let held = held(settings, workload, have, &have_statements);
     let (given, kept) = policy::given_and_kept(workload, settings, &held)?;
-    let wanted = policy::document(settings, &given)?;
+    let others = &have_statements.others;
+    let wanted = policy::document(settings, &given, others)?;
     let stays = match kept.is_empty() {
         true => String::new(),
         false => format!(
@@ -151,8 +149,12 @@ fn plan_policy(
             policy::shown(&kept)
         ),
     };
+    let also = match others.is_empty() {
+        true => "",
+        false => "; what keyless did not write in it stays as it is",
+    };
     // Without a right there is no policy: AWS takes none without a statement.
-    let desired = match given.is_empty() {
+    let desired = match given.is_empty() && others.is_empty() {
         true => Desired::Absent { used_by_others: false },
         false => Desired::Present(Permits::OURS),
     };
@@ -160,8 +162,7 @@ fn plan_policy(
     let is_there = have.is_some_and(|have| have.policy.is_some());
     let seen = match is_there {
         true => {
-            let same = text.is_some_and(|text| policy::same(text, &wanted));
-            plan::Observed::active(ownership, Fit::of(same))
+            plan::Observed::active(ownership, Fit::of(policy::is_given(settings, &given, &have_statements)))
         }
         false => plan::Observed::Absent,
     };
@@ -171,47 +172,71 @@ fn plan_policy(
     let shown = |given: &BTreeSet<policy::Given>| {
         Some(Value::from(policy::shown(given))).filter(|_| !given.is_empty())
     };
-    let field = FieldChange::new("policy", shown(&held), shown(&given));
+    let mut fields = vec![FieldChange::new("policy", shown(&held), shown(&given))];
+    if !others.is_empty() {
+        let others = || Some(Value::from(others.clone()));
+        fields.push(FieldChange::new("statements that keyless did not write", others(), others()));
+    }
     Ok(match action {
-        Action::NoOp if given.is_empty() => leave(&object, "no secret is named yet: it gives nothing"),
-        Action::NoOp => leave(&object, format!("{UNCHANGED}{stays}")),
+        Action::NoOp if given.is_empty() => {
+            leave(&object, format!("no secret is named yet: it gives nothing{also}"))
+        }
+        Action::NoOp => leave(&object, format!("{UNCHANGED}{stays}{also}")),
         Action::Delete => {
-            change(action, &object, "nothing asks for what it gives", vec![field], Step::DeletePolicy)
+            let before = Before::of(&have.cloned().unwrap_or_default()).or_trust(&trust).or_policy(None);
+            let step = Step::DeletePolicy(Box::new(before));
+            change(action, &object, "nothing asks for what it gives", fields, step)
                 .requires(format!("iam:DeleteRolePolicy on {arn}"))
         }
         action => {
             let why = match action {
                 Action::Create => "exactly what the objects of the cluster ask for, nothing else".to_owned(),
-                _ => format!("{DIFFERS}{stays}"),
+                _ => format!("{DIFFERS}{stays}{also}"),
             };
-            change(action, &object, why, vec![field], Step::PutPolicy(wanted))
-                .requires(format!("iam:PutRolePolicy on {arn}"))
+            let before = have.map(|have| Before::of(have).or_trust(&trust).or_policy(Some(&wanted)));
+            let step = Step::PutPolicy { document: wanted, before: before.map(Box::new) };
+            change(action, &object, why, fields, step).requires(format!("iam:PutRolePolicy on {arn}"))
         }
     })
 }
 
-/// The policy as it is, and what the workload was given by it.
-fn held<'a>(
-    settings: &Settings,
-    workload: &Workload,
-    have: Option<&'a Role>,
-) -> Result<(Option<&'a Value>, BTreeSet<policy::Given>)> {
-    let Some(text) = have.and_then(|have| have.policy.as_ref()) else { return Ok((None, BTreeSet::new())) };
-    // By a role that lets in other tokens, this workload was given nothing.
-    let subject = workload.subject()?;
-    let lets_in = have.and_then(|have| have.trust.as_ref()).and_then(subjects);
-    if lets_in.is_none_or(|all| all != [subject.as_str()]) {
-        return Ok((text.as_ref(), BTreeSet::new()));
-    }
-    match text.as_ref().and_then(|text| policy::held(text, settings)) {
-        Some(held) => Ok((text.as_ref(), held)),
-        None if workload.revokes_unused => Ok((text.as_ref(), BTreeSet::new())),
-        None => Err(obstacle::unread_policy(settings)),
+/// What the policy says.
+fn statements(settings: &Settings, have: Option<&Role>) -> Result<Statements> {
+    match have.and_then(|have| have.policy.as_ref()) {
+        None => Ok(Statements::default()),
+        Some(text) => text
+            .as_ref()
+            .and_then(|text| statements::read(text, settings))
+            .ok_or_else(|| obstacle::unread_policy(settings)),
     }
 }
 
-pub(super) fn others(have: Option<&Role>) -> String {
-    let all = have.map(|have| have.others.as_slice()).unwrap_or_default();
+/// What the workload was given by it.
+fn held(
+    settings: &Settings,
+    workload: &Workload,
+    have: Option<&Role>,
+    statements: &Statements,
+) -> BTreeSet<policy::Given> {
+    // By a role that may let in other tokens, this workload was given nothing.
+    let trust = have.and_then(|have| have.trust.as_ref());
+    match wanted::lets_in_only(settings, trust, workload) {
+        true => statements.given.clone(),
+        false => BTreeSet::new(),
+    }
+}
+
+/// Whether keyless wrote all that the policy says.
+pub(super) fn is_ours_alone(settings: &Settings, have: &Role) -> bool {
+    statements(settings, Some(have)).is_ok_and(|it| it.others.is_empty())
+}
+
+/// What the role has that keyless did not write: policies, and statements in its own.
+pub(super) fn others(settings: &Settings, have: &Role) -> String {
+    let mut all = have.others.clone();
+    if !is_ours_alone(settings, have) {
+        all.push(format!("statements in the policy {}", policy::NAME));
+    }
     all.join(", ").escape_debug().to_string()
 }
 

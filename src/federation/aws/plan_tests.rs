@@ -50,7 +50,7 @@ fn done(want: &Trust) -> (Provider, Role) {
     let role = Role {
         trust: Some(wanted::trust(&settings(), want, &subject)),
         mark: Some(mark(want)),
-        policy: Some(Some(policy::document(&settings(), &given).unwrap())),
+        policy: Some(Some(policy::document(&settings(), &given, &[]).unwrap())),
         others: Vec::new(),
     };
     (provider, role)
@@ -102,7 +102,10 @@ fn client_is_added_and_provider_kept() {
     assert_eq!(ours.step.action, Action::Update);
     assert_eq!(
         ours.act,
-        Some(Step::AddClient("arn:aws:iam::123456789012:oidc-provider/oidc.lab.test/prod".into()))
+        Some(Step::AddClient {
+            arn: "arn:aws:iam::123456789012:oidc-provider/oidc.lab.test/prod".into(),
+            seen: other(Some(mark(&want))),
+        })
     );
     assert_eq!(ours.step.fields[0].after, Some(json!(["other", AUDIENCE])));
     let foreign = plan_provider(&settings(), &want, Some(&other(None))).unwrap_err();
@@ -133,16 +136,24 @@ fn resources_of_others_are_refused() {
 }
 
 #[test]
-fn broader_trust_is_narrowed_again() {
+fn unknown_trust_is_left_alone() {
     let want = trust();
     let (_, ours) = done(&want);
     let mut broad = ours.trust.clone().unwrap();
     broad["Statement"][0]["Condition"] =
         json!({ "StringLike": { "oidc.lab.test/prod:sub": "system:serviceaccount:*" } });
-    let role = Role { trust: Some(broad), ..ours.clone() };
-    let changes = plan_workload(&settings(), &want, &want.workloads[0], Some(&role), None).unwrap();
-    assert_eq!(changes[0].step.action, Action::Update);
-    assert_eq!(changes[0].step.gate, None);
+    let mut denies = ours.trust.clone().unwrap();
+    let mut deny = denies["Statement"][0].clone();
+    deny["Effect"] = json!("Deny");
+    denies["Statement"].as_array_mut().unwrap().push(deny);
+    for unknown in [Some(broad), Some(denies), None] {
+        let role = Role { trust: unknown, ..ours.clone() };
+        let error = actions(&want, Some(&role)).unwrap_err();
+        assert_eq!(error.code, Code::AwsPolicyUnread, "{error}");
+        assert!(error.hints.iter().any(|hint| hint.contains("update-assume-role-policy")), "{error}");
+        let gone = withdraw::workload(&settings(), &want, &want.workloads[0], Some(&role), &mut None);
+        assert!(gone.iter().all(|one| one.after == After::Stays));
+    }
     // A role whose name follows from the account is another's.
     let mut further_want = want.clone();
     further_want.workloads = vec![further("shop/reader", &["db"])];
@@ -168,9 +179,40 @@ fn unread_policy_is_not_overwritten() {
     let mut want = trust();
     let (_, ours) = done(&want);
     let role = Role { policy: Some(None), ..ours };
-    assert_eq!(actions(&want, Some(&role)).unwrap_err().code, Code::AwsPolicyUnread);
-    want.workloads[0].revokes_unused = true;
-    assert_eq!(actions(&want, Some(&role)).unwrap(), [Action::NoOp, Action::Update]);
+    for revokes_unused in [false, true] {
+        want.workloads[0].revokes_unused = revokes_unused;
+        assert_eq!(actions(&want, Some(&role)).unwrap_err().code, Code::AwsPolicyUnread);
+    }
+    let gone = withdraw::workload(&settings(), &want, &want.workloads[0], Some(&role), &mut None);
+    assert!(gone.iter().all(|one| one.after == After::Stays));
+}
+
+#[test]
+fn foreign_statements_are_shown_and_kept() {
+    let mut want = trust();
+    let (_, mut role) = done(&want);
+    let theirs = json!({ "Effect": "Deny", "Action": "secretsmanager:*", "Resource": "*",
+        "Condition": { "StringNotEquals": { "aws:RequestedRegion": "eu-central-1" } } });
+    let policy = role.policy.as_mut().unwrap().as_mut().unwrap();
+    policy["Statement"].as_array_mut().unwrap().push(theirs.clone());
+    assert_eq!(actions(&want, Some(&role)).unwrap(), [Action::NoOp; 2]);
+    // More is given, or nothing any more.
+    for (secrets, revokes_unused) in [(&["db", "api"][..], false), (&[], true)] {
+        want = want.reading(secrets);
+        want.workloads[0].revokes_unused = revokes_unused;
+        let changes = plan_workload(&settings(), &want, &want.workloads[0], Some(&role), None).unwrap();
+        let Some(Step::PutPolicy { document: written, .. }) = &changes[1].act else { panic!("{changes:?}") };
+        assert!(written["Statement"].as_array().unwrap().contains(&theirs), "{written}");
+        assert_eq!(written["Statement"].as_array().unwrap().len(), 1 + usize::from(!revokes_unused));
+        let shown = changes[1].step.fields.iter().find(|field| field.path.contains("did not write")).unwrap();
+        assert!(shown.before == shown.after && shown.after == Some(json!([theirs])), "{shown:?}");
+    }
+    let gone = withdraw::workload(&settings(), &want, &want.workloads[0], Some(&role), &mut None);
+    assert!(gone.iter().all(|one| one.after == After::Stays));
+    // Another issuer's tokens would get what that person gave.
+    let moved = Trust { issuer: TrustedIssuer::Published("https://new.lab.test".parse().unwrap()), ..want };
+    let error = plan_workload(&settings(), &moved, &moved.workloads[0], Some(&role), None).unwrap_err();
+    assert_eq!(error.code, Code::AwsRoleForeign, "{error}");
 }
 
 #[test]
@@ -180,7 +222,7 @@ fn teardown_takes_only_our_own() {
     let after = |role: &Role, roles: &[String]| {
         let mut before = None;
         let mut all = withdraw::workload(&settings(), &want, &want.workloads[0], Some(role), &mut before);
-        all.push(withdraw::provider(&settings(), &want, Some(&provider), roles, before));
+        all.push(withdraw::provider(&settings(), &want, Some(&provider), (roles, Vec::new()), before));
         all.into_iter().map(|one| (one.after, one.change.step.depends_on)).collect::<Vec<_>>()
     };
     let gone = after(&role, &[]);

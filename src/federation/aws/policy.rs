@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{Service, Settings, names};
+use super::{
+    Service, Settings, names,
+    statements::{Statements, VERSION, signed},
+};
 use crate::{
     error::{Code, Error, Result},
     federation::{Right, RightKind, Workload},
@@ -16,7 +19,7 @@ pub(super) const NAME: &str = "keyless";
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>).
 const LONGEST: usize = 10_240;
 /// For actions that take no single resource.
-const ANY: &str = "*";
+pub(super) const ANY: &str = "*";
 
 /// A resource with one action on it.
 pub(super) type Given = (String, String);
@@ -89,22 +92,21 @@ pub(super) fn gives<'a>(
     Ok(all)
 }
 
-/// The policy that gives exactly this.
-pub(super) fn document(settings: &Settings, given: &BTreeSet<Given>) -> Result<Value> {
-    let mut by_resource: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (resource, action) in given {
-        by_resource.entry(resource).or_default().push(action);
-    }
-    let mut by_actions: BTreeMap<Vec<&str>, Vec<&str>> = BTreeMap::new();
-    for (resource, actions) in by_resource {
-        by_actions.entry(actions).or_default().push(resource);
-    }
-    let mut statements: Vec<_> = by_actions
-        .into_iter()
-        .map(|(actions, resources)| json!({ "Effect": "Allow", "Action": actions, "Resource": resources }))
-        .collect();
-    statements.extend(kms(settings, given));
-    let document = json!({ "Version": "2012-10-17", "Statement": statements });
+/// What statements of ours may give on single resources.
+pub(super) fn given_by_keyless(service: Service) -> BTreeSet<&'static str> {
+    KINDS.iter().flat_map(|kind| actions(service, *kind)).copied().collect()
+}
+
+/// What they may give on all.
+pub(super) fn searches(service: Service) -> &'static [&'static str] {
+    actions(service, RightKind::Find)
+}
+
+/// The policy that gives exactly this, beside the statements that keyless did not write.
+pub(super) fn document(settings: &Settings, given: &BTreeSet<Given>, others: &[Value]) -> Result<Value> {
+    let mut statements = own_statements(settings, given);
+    statements.extend_from_slice(others);
+    let document = json!({ "Version": VERSION, "Statement": statements });
     let length = document.to_string().len();
     if length > LONGEST {
         return Err(Error::failed(
@@ -120,6 +122,27 @@ pub(super) fn document(settings: &Settings, given: &BTreeSet<Given>) -> Result<V
     Ok(document)
 }
 
+fn own_statements(settings: &Settings, given: &BTreeSet<Given>) -> Vec<Value> {
+    let mut by_resource: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (resource, action) in given {
+        by_resource.entry(resource).or_default().push(action);
+    }
+    let mut by_actions: BTreeMap<Vec<&str>, Vec<&str>> = BTreeMap::new();
+    for (resource, actions) in by_resource {
+        by_actions.entry(actions).or_default().push(resource);
+    }
+    let statements = by_actions
+        .into_iter()
+        .map(|(actions, resources)| json!({ "Effect": "Allow", "Action": actions, "Resource": resources }));
+    statements.chain(kms(settings, given)).map(signed).collect()
+}
+
+/// Whether a policy gives exactly this by statements of ours.
+pub(super) fn is_given(settings: &Settings, given: &BTreeSet<Given>, have: &Statements) -> bool {
+    let kms: Vec<_> = kms(settings, given).map(signed).into_iter().collect();
+    have.given == *given && have.kms == kms
+}
+
 /// The use of the customer's key, through the service alone.
 fn kms(settings: &Settings, given: &BTreeSet<Given>) -> Option<Value> {
     let key = settings.kms_key.as_ref().filter(|_| !given.is_empty())?;
@@ -127,57 +150,17 @@ fn kms(settings: &Settings, given: &BTreeSet<Given>) -> Option<Value> {
         .iter()
         .any(|(_, action)| action.ends_with(":CreateSecret") || action.ends_with(":PutParameter"));
     let actions = if writes { vec!["kms:Decrypt", "kms:GenerateDataKey"] } else { vec!["kms:Decrypt"] };
-    let region = &settings.region;
-    let via =
-        format!("{}.{}.{}", settings.service.api().name(), region.as_str(), region.partition().domain());
     Some(json!({
-        "Effect": "Allow", "Action": actions, "Resource": [key],
-        "Condition": { "StringEquals": { "kms:ViaService": via } },
+        "Effect": "Allow", "Action": actions, "Resource": [key], "Condition": kms_via(settings),
     }))
 }
 
-/// What this policy gives of what keyless may have given by it. `None`: it is not of a form that can be read.
-pub(super) fn held(document: &Value, settings: &Settings) -> Option<BTreeSet<Given>> {
-    let begin = names::beginning(settings);
-    let ours: BTreeSet<&str> =
-        KINDS.iter().flat_map(|kind| actions(settings.service, *kind)).copied().collect();
-    let searches = actions(settings.service, RightKind::Find);
-    let is_ours = |resource: &str, action: &str| {
-        let on_one = resource.strip_prefix(&begin).is_some_and(|name| !name.contains('*'));
-        ours.contains(action) && if resource == ANY { searches.contains(&action) } else { on_one }
-    };
-    let mut held = BTreeSet::new();
-    for statement in one_or_many(document.get("Statement")?)? {
-        let members = statement.as_object()?;
-        if members.get("Effect").and_then(Value::as_str)? != "Allow" {
-            return None;
-        }
-        if members.contains_key("NotAction") || members.contains_key("NotResource") {
-            return None;
-        }
-        // With a condition, it is the customer's key, or another's.
-        if members.contains_key("Condition") {
-            continue;
-        }
-        let actions = texts(members.get("Action")?)?;
-        for resource in texts(members.get("Resource")?)? {
-            let given = actions.iter().filter(|action| is_ours(resource, action));
-            held.extend(given.map(|action| (resource.to_owned(), (*action).to_owned())));
-        }
-    }
-    Some(held)
-}
-
-fn one_or_many(value: &Value) -> Option<Vec<&Value>> {
-    match value {
-        Value::Array(many) => Some(many.iter().collect()),
-        Value::Object(_) | Value::String(_) => Some(vec![value]),
-        _ => None,
-    }
-}
-
-fn texts(value: &Value) -> Option<Vec<&str>> {
-    one_or_many(value)?.into_iter().map(Value::as_str).collect()
+/// The condition that a customer's key is used through the service.
+pub(super) fn kms_via(settings: &Settings) -> Value {
+    let region = &settings.region;
+    let via =
+        format!("{}.{}.{}", settings.service.api().name(), region.as_str(), region.partition().domain());
+    json!({ "StringEquals": { "kms:ViaService": via } })
 }
 
 /// What becomes of what the policy gives: all that it shall give, and the part of it that this run does not ask for.
@@ -203,7 +186,7 @@ pub(super) fn same(one: &Value, other: &Value) -> bool {
     normal(one) == normal(other)
 }
 
-fn normal(value: &Value) -> Value {
+pub(super) fn normal(value: &Value) -> Value {
     match value {
         Value::Array(items) => {
             let mut items: Vec<_> = items.iter().map(normal).collect();

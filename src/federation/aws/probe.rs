@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use aws_credential_types::Credentials;
 
 use super::{
-    Aws,
+    Aws, Settings,
     api::Signer,
     diagnose,
     place::Api,
@@ -20,6 +20,7 @@ use crate::{
     relying_party::Finding,
     retry::{Attempts, Backoff, Repeat},
     secret::{Secret, is_header_safe},
+    xml::Element,
 };
 
 const EXCHANGE: Check = Check::AwsExchange;
@@ -80,6 +81,8 @@ impl Aws {
                 answer => break answer?,
             }
         };
+        let result = answer.get("AssumeRoleWithWebIdentityResult").cloned().unwrap_or_default();
+        is_for(&result, &self.session_arn(), &token.claims().subject.to_string())?;
         let text = |name: &str| {
             answer
                 .text_at(&["AssumeRoleWithWebIdentityResult", "Credentials", name])
@@ -104,6 +107,12 @@ impl Aws {
         Ok((credentials, until))
     }
 
+    /// As STS names a login by the role.
+    fn session_arn(&self) -> String {
+        let Settings { account, region, role, .. } = &self.settings;
+        format!("arn:{}:sts::{account}:assumed-role/{role}/{SESSION}", region.partition().name())
+    }
+
     /// For what is refused as long as AWS does not know everywhere what was written.
     pub(super) fn spreading(&self) -> Spreading {
         let written = self.written.load(Ordering::Relaxed);
@@ -111,6 +120,19 @@ impl Aws {
         let backoff = Backoff::poll(self.patience.first, self.patience.longest, limit);
         Spreading { limit: limit.as_secs(), attempts: Attempts::begin(backoff) }
     }
+}
+
+/// Refuses credentials of another role, or for another subject.
+fn is_for(result: &Element, session: &str, subject: &str) -> Outcome<()> {
+    let asked: [(&[&str], _); 2] =
+        [(&["AssumedRoleUser", "Arn"], session), (&["SubjectFromWebIdentityToken"], subject)];
+    for (at, asked) in asked {
+        let seen = result.text_at(at);
+        if seen != Some(asked) {
+            return Err(Refusal::about_another(Api::Sts, asked, seen));
+        }
+    }
+    Ok(())
 }
 
 /// How long a change is still waited for.

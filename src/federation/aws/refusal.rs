@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{place::Api, xml::Element};
+use super::place::Api;
 use crate::{
     bucket::aws_log_in,
     error::{Code, Error},
     http::Answer,
     redact,
     retry::{Repeat, may_pass, retry_after},
+    xml::Element,
 };
 
 pub(super) type Outcome<T> = Result<T, Refusal>;
@@ -51,6 +52,8 @@ const CREDENTIALS: [&str; 8] = [
     "IncompleteSignature",
     "MissingAuthenticationToken",
 ];
+/// Of those, the ones about the signature of the request, which holds a time.
+const SIGNATURE: [&str; 2] = ["SignatureDoesNotMatch", "InvalidSignatureException"];
 const CLOCK: [&str; 2] = ["RequestExpired", "RequestTimeTooSkewed"];
 
 impl Refusal {
@@ -63,6 +66,22 @@ impl Refusal {
             retry_after: retry_after(&answer.headers),
             instead: None,
         }
+    }
+
+    /// One that is named by its code alone, inside an answer about several things.
+    pub(super) fn of_code(code: &str) -> Self {
+        Self {
+            status: None,
+            code: redact::message(code),
+            message: String::new(),
+            retry_after: None,
+            instead: None,
+        }
+    }
+
+    /// Whether the message has these words. For a hint beside what the code says: never for a decision.
+    pub(super) fn speaks_of(&self, words: &str) -> bool {
+        self.message.to_ascii_lowercase().contains(&words.to_ascii_lowercase())
     }
 
     pub(super) fn unanswered(error: Error) -> Self {
@@ -80,6 +99,23 @@ impl Refusal {
         Self::unanswered(
             Error::failed(Code::AwsAnswer, format!("the answer of {} holds {what}", api.title()))
                 .hint("check aws.endpoints, and any proxy before them"),
+        )
+    }
+
+    /// An answer about something else than was asked for; `seen`: what it is about, if it says that.
+    pub(super) fn about_another(api: Api, asked: &str, seen: Option<&str>) -> Self {
+        let seen = seen.filter(|seen| !seen.is_empty()).map_or_else(
+            || "does not say what it is about".to_owned(),
+            |seen| format!("is about {}", redact::message(seen)),
+        );
+        Self::unanswered(
+            Error::failed(
+                Code::AwsOtherAnswer,
+                format!("the answer of {} {seen}, and {} was asked for", api.title(), asked.escape_debug()),
+            )
+            .hint(
+                "nothing is done by such an answer: check the name, aws.endpoints, and any proxy before them",
+            ),
         )
     }
 
@@ -126,15 +162,17 @@ impl Refusal {
         }
         let failed = |code, message: String| Error::failed(code, message).caused_by(self.summary());
         if self.is(&CREDENTIALS) {
-            return aws_log_in(failed(
+            let error = aws_log_in(failed(
                 Code::AwsCredentials,
                 format!("AWS does not accept the credentials, {doing}"),
             ));
+            // A signature is refused with the same codes where the clocks differ.
+            return match self.is(&SIGNATURE) {
+                true => error.hint("or the clock of this machine is wrong: set it by NTP"),
+                false => error,
+            };
         }
-        if self.is(&CLOCK)
-            || self.message.contains("Signature expired")
-            || self.message.contains("Signature not yet current")
-        {
+        if self.is(&CLOCK) {
             return failed(Code::AwsClock, format!("AWS does not accept the time of the request, {doing}"))
                 .hint("set the clock of this machine by NTP");
         }
@@ -151,6 +189,10 @@ impl Refusal {
             "LimitExceeded" => failed(Code::AwsLimit, format!("a limit of the account is reached, {doing}"))
                 .hint("an account has at most 100 OIDC providers: `aws iam list-open-id-connect-providers` lists them; delete those of clusters that are gone")
                 .hint("the number of roles can be raised in Service Quotas"),
+            "EntityAlreadyExists" => {
+                failed(Code::AwsChanged, format!("there is one of this name by now, {doing}"))
+                    .hint("run the command again, and look at the new plan")
+            }
             "OpenIdIdpCommunicationError" => {
                 failed(Code::AwsIssuerUnreachable, format!("IAM cannot reach the issuer, {doing}"))
                     .hint("run `keyless publish`, then `keyless verify --public-only`: the documents must be public, with a certificate of a public authority")
@@ -210,6 +252,7 @@ mod tests {
             (403, "InvalidClientTokenId", Code::AwsCredentials),
             (403, "ExpiredToken", Code::AwsCredentials),
             (403, "SignatureDoesNotMatch", Code::AwsCredentials),
+            (409, "EntityAlreadyExists", Code::AwsChanged),
             (400, "RequestExpired", Code::AwsClock),
             (409, "LimitExceeded", Code::AwsLimit),
             (400, "OpenIdIdpCommunicationError", Code::AwsIssuerUnreachable),
@@ -225,6 +268,20 @@ mod tests {
             let error = refusal(200, body).error("asking", "sts:GetCallerIdentity");
             assert_eq!(error.code, Code::AwsAnswer, "{body}");
         }
+    }
+
+    #[test]
+    fn words_never_decide() {
+        for words in
+            ["Signature expired: now", "Signature not yet current", "not authorized: kms:Decrypt", ""]
+        {
+            let code = |name| iam(403, name, words).error("asking", "iam:GetRole").code;
+            assert_eq!(code("SignatureDoesNotMatch"), Code::AwsCredentials, "{words}");
+            assert_eq!(code("AccessDenied"), Code::AwsForbidden, "{words}");
+            assert_eq!(code("ValidationError"), Code::AwsRefused, "{words}");
+        }
+        let error = iam(403, "SignatureDoesNotMatch", "").error("asking", "iam:GetRole");
+        assert!(error.hints.iter().any(|hint| hint.contains("clock")), "{error}");
     }
 
     #[test]

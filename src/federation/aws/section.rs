@@ -120,6 +120,10 @@ impl Provider for Amazon {
         key::recognise(bytes)
     }
 
+    fn is_part(&self, path: &str, bytes: &[u8]) -> bool {
+        (path.is_empty() || path == SECRET_HALF) && key::is_secret_half(bytes)
+    }
+
     fn by_hand(&self) -> &'static [ByHand] {
         &BY_HAND
     }
@@ -210,9 +214,12 @@ impl Section for AwsSection {
     }
 }
 
+/// Where a store names the half of an access key that is secret.
+const SECRET_HALF: &str = "aws.auth.secretRef.secretAccessKeySecretRef";
+
 const BY_HAND: [ByHand; 2] = [
     ByHand {
-        path: "aws.auth.secretRef.secretAccessKeySecretRef",
+        path: SECRET_HALF,
         shown: "the secret half of an AWS access key",
         remedy: "end the access key whose ID the store names beside it; it ends with that",
     },

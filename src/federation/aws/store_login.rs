@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::{Service, names, place::Region};
 use crate::{
-    cluster::snapshot::Version,
-    error::Result,
+    cluster::snapshot::{Store, Version},
+    error::{Code, Error, Result},
     secret_store::{Difference, Have, Means, StoreLogin, V1_SINCE, Want, too_old},
     warning::Warning,
 };
@@ -17,6 +17,14 @@ pub(super) const MEMBER: &str = "aws";
 pub(super) const ROLE_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
 
 const REFERENCE: &str = "spec.provider.aws.auth.jwt.serviceAccountRef";
+
+/// What the operator puts before every key that is named through this store
+/// (<https://external-secrets.io/latest/api/spec/#external-secrets.io/v1.AWSProvider>).
+pub(crate) fn key_prefix(store: &Store) -> &str {
+    let (_, settings) =
+        store.provider().filter(|(member, _)| *member == MEMBER).unwrap_or((MEMBER, &Value::Null));
+    settings["prefix"].as_str().unwrap_or_default()
+}
 
 /// What a store must say to reach the account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +43,9 @@ impl StoreLogin for AwsLogin {
         V1_SINCE
     }
 
-    fn means(&self, _want: &Want<'_>, have: &Have<'_>, _warnings: &mut Vec<Warning>) -> Result<Means> {
+    fn means(&self, want: &Want<'_>, have: &Have<'_>, _warnings: &mut Vec<Warning>) -> Result<Means> {
+        let annotation = have.account.and_then(|account| account.annotation(ROLE_ANNOTATION));
+        self.refuse_role(&format!("the ServiceAccount {}", want.workload), annotation)?;
         match have.schema.knows(REFERENCE) {
             true => Ok(Means { field: None, annotation: Some((ROLE_ANNOTATION, self.role_arn.clone())) }),
             false => Err(too_old(have, V1_SINCE, &format!("the installed schema has no {REFERENCE}"))),
@@ -58,17 +68,15 @@ impl StoreLogin for AwsLogin {
     fn differences(&self, spec: &Value) -> Vec<Difference> {
         let text = |member: &str| spec[member].as_str().unwrap_or_default();
         // By a role of another account a store reads there.
-        let own = self.role_arn.split(':').nth(4).unwrap_or_default();
+        let own = self.account();
         // The last of a chain counts. A role without an account is of one that is not known.
         let chain = std::iter::once(text("role")).filter(|role| !role.is_empty());
         let more = spec["additionalRoles"].as_array().into_iter().flatten().filter_map(Value::as_str);
         let last = chain.chain(more).last();
-        let account = last.map_or(own, |role| role.split(':').nth(4).unwrap_or_default());
+        let account = last.map_or(own, account_of);
         let elsewhere = Difference::between(MEMBER, "role", account, &[own]);
-        // The operator puts it before every name, and no right is given for that.
-        let prefix = Difference::between(MEMBER, "prefix", text("prefix"), &[""]);
+        // A prefix stays, and is part of every key that is asked for.
         [
-            prefix,
             Difference::between(MEMBER, "region", text("region"), &[self.region.as_str()]),
             Difference::between(MEMBER, "service", text("service"), &[self.service.name()]),
             elsewhere,
@@ -76,6 +84,14 @@ impl StoreLogin for AwsLogin {
         .into_iter()
         .flatten()
         .collect()
+    }
+
+    /// A role is removed from the store: then nothing shows any more that it read in another account.
+    fn refuse(&self, store: &str, differences: &[Difference]) -> Result<()> {
+        match differences.iter().find(|it| it.field.ends_with(".role")) {
+            Some(difference) => Err(self.other_account(&format!("the store {store}"), &difference.have)),
+            None => Ok(()),
+        }
     }
 
     /// Which role that is, the ServiceAccount says.
@@ -112,6 +128,38 @@ impl StoreLogin for AwsLogin {
     }
 }
 
+impl AwsLogin {
+    fn account(&self) -> &str {
+        account_of(&self.role_arn)
+    }
+
+    /// Each user of `what` reads by this role now.
+    fn refuse_role(&self, what: &str, role: Option<&str>) -> Result<()> {
+        match role.map(account_of) {
+            Some(account) if account != self.account() => Err(self.other_account(what, account)),
+            _ => Ok(()),
+        }
+    }
+
+    fn other_account(&self, what: &str, account: &str) -> Error {
+        let account = match account {
+            "" => "no account that can be read".to_owned(),
+            account => format!("the account {}", account.escape_debug()),
+        };
+        Error::usage(
+            Code::AwsOtherAccount,
+            format!("{what} names a role of {account}, and aws.account is {}", self.account()),
+        )
+        .hint("set aws.account to the account of the secrets")
+        .hint("or, if the secrets have moved, take that role out of it first")
+    }
+}
+
+/// Empty: it is no ARN.
+fn account_of(arn: &str) -> &str {
+    arn.split(':').nth(4).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,12 +187,8 @@ mod tests {
                 "auth": { "jwt": { "serviceAccountRef": account } },
             })
         );
-        // The prefix stays: what is read below it is another place.
-        let fields: Vec<_> = login().differences(&spec).into_iter().map(|it| it.field).collect();
-        assert!(
-            fields.len() == 1 && fields[0].ends_with("prefix") && login().is_used_by(&spec),
-            "{fields:?}"
-        );
+        // The prefix stays, and with it the place.
+        assert!(login().differences(&spec).is_empty() && login().is_used_by(&spec));
     }
 
     #[test]
@@ -163,7 +207,6 @@ mod tests {
             ("service", json!("ParameterStore")),
             ("role", json!("arn:aws:iam::210987654321:role/x")),
             ("role", json!("x")),
-            ("prefix", json!("team/")),
         ] {
             let mut other = same.clone();
             other[member] = value;
@@ -176,5 +219,22 @@ mod tests {
         assumes["role"] = json!("arn:aws:iam::123456789012:role/x");
         assert!(fields(assumes).is_empty(), "it reads in the same account");
         assert!(!login().is_used_by(&json!({ "region": "eu-central-1", "auth": { "secretRef": {} } })));
+    }
+
+    #[test]
+    fn role_of_another_account_is_refused() {
+        let own = "arn:aws:iam::123456789012:role/x";
+        for role in [None, Some(own)] {
+            assert!(login().refuse_role("it", role).is_ok(), "{role:?}");
+        }
+        for role in ["arn:aws:iam::210987654321:role/x", "arn:aws:iam:::role/x", "x", ""] {
+            let error = login().refuse_role("the ServiceAccount eso/reader", Some(role)).unwrap_err();
+            assert_eq!(error.code, Code::AwsOtherAccount, "{role}: {error}");
+            let spec = json!({ "service": "SecretsManager", "region": "eu-central-1", "role": role });
+            let refused = login().refuse("main", &login().differences(&spec));
+            assert_eq!(refused.is_err(), !role.is_empty(), "{role}");
+        }
+        let elsewhere = login().differences(&json!({ "service": "ParameterStore", "region": "us-east-1" }));
+        assert!(!elsewhere.is_empty() && login().refuse("main", &elsewhere).is_ok());
     }
 }

@@ -256,11 +256,15 @@ async fn key_is_retired_and_brought_back() {
     );
     key.enable().await.unwrap();
     assert_eq!(key.look().await.unwrap(), Standing::Enabled);
+    // One that is enabled again may be in use.
+    let error = key.delete().await.unwrap_err();
+    assert_eq!((error.code, world.account.key_is_active(&id)), (Code::AwsChanged, Some(true)), "{error}");
+    key.disable().await.unwrap();
     let again = stored(&world, &id, Some("eso")).unwrap();
     key.delete().await.unwrap();
     key.delete().await.unwrap();
     // AWS does not tell a key that is gone from one that it may not tell of.
-    assert_eq!(again.look().await.unwrap(), Standing::NotProved);
+    assert!(matches!(again.look().await.unwrap(), Standing::NotProved(why) if why.contains("is not known")));
     assert_eq!((key.look().await.unwrap(), world.account.key_is_active(&id)), (Standing::Absent, None));
 }
 
@@ -271,12 +275,22 @@ async fn unconfirmed_key_stays() {
     for user in [None, Some("eso")] {
         let key = stored(&world, &id, user).unwrap();
         // The store may turn to its new login all the same.
-        assert_eq!(key.look().await.unwrap(), Standing::NotProved);
+        assert!(matches!(key.look().await.unwrap(), Standing::NotProved(why) if why.contains("aws.keyUser")));
         for error in [key.disable().await.unwrap_err(), key.delete().await.unwrap_err()] {
             assert_eq!(error.code, Code::AwsKeyUser, "{error}");
         }
     }
     let foreign = world.account.foreign_key("999988887777");
-    assert!(stored(&world, &foreign, Some("eso")).unwrap().disable().await.is_err());
+    let key = stored(&world, &foreign, Some("eso")).unwrap();
+    assert!(key.disable().await.is_err());
+    // The store reads in that account: it must not turn to another one.
+    let error = key.look().await.unwrap_err();
+    assert!(error.code == Code::AwsOtherAccount && error.message.contains("999988887777"), "{error}");
+    // Where AWS may not tell, it is not known.
+    world.account.deny("sts:GetAccessKeyInfo");
+    assert!(matches!(key.look().await.unwrap(), Standing::NotProved(_)));
     assert_eq!(world.account.key_is_active(&id), Some(true));
 }
+
+#[path = "changed_tests.rs"]
+mod changed;

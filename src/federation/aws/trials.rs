@@ -8,22 +8,21 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 use super::{
-    Aws, Service,
+    Aws, Service, Settings,
     api::Signer,
+    names,
     place::Api,
-    policy,
     refusal::{Outcome, Refusal},
-    search,
+    search, write,
 };
 use crate::{
     error::Check,
     federation::{
-        Reading, Right, Trial,
+        Reading, Trial,
         property::{Lookup, member_then_path},
     },
     plan::Say,
     relying_party::Finding,
-    retry::Repeat,
 };
 
 const READ: Check = Check::AwsRead;
@@ -67,9 +66,10 @@ pub(super) async fn run(aws: &Aws, credentials: &Credentials, trial: &Trial, say
                 Err(refusal) => Err(refusal),
             },
             Trial::Metadata { secret, properties } => metadata(aws, credentials, secret, properties).await,
-            Trial::Versions { .. } => Ok(Seen::Passed("they take no right of their own".to_owned())),
+            // AWS lists no versions for a store: they are read by their names, which the trial to read does.
+            Trial::Versions { .. } => Ok(Seen::NotProved("nothing lists versions here".to_owned())),
             Trial::Find(find) => search::search(aws, credentials, find).await,
-            Trial::Write(right) => write(aws, right).await,
+            Trial::Write(right) => Ok(write::write(aws, right).await),
         };
         match tried {
             Err(refusal) if refusal.is_forbidden() && spreading.wait(&refusal, say).await => {}
@@ -118,21 +118,21 @@ fn refused(aws: &Aws, check: Check, subject: String, refusal: &Refusal) -> Findi
         };
         return Finding::failed(check, subject, refusal.summary(), cause, remedy).of_the_thing();
     }
-    let has = |part: &str| refusal.message.contains(part);
-    let (cause, remedy) = if refusal.is_forbidden() && (has("kms:") || has("KMS")) {
-        (
-            "it is encrypted with a key of KMS that the role may not use".to_owned(),
-            "name the key as aws.kmsKey and run `keyless setup`; the policy of the key must let the account's IAM policies decide".to_owned(),
-        )
-    } else if refusal.is_forbidden() {
-        (
-            format!("the policy of the role {role} does not give this right, or another policy denies it"),
-            "run `keyless setup`, which shows what it takes and grants it".to_owned(),
-        )
-    } else {
+    if !refusal.is_forbidden() {
         let error = refusal.clone().error("trying it", "this right");
         return Finding::refused(check, subject, &error);
+    }
+    // AWS has one code for all of these.
+    let cause = format!(
+        "the policy of the role {role} does not give this right, another policy denies it, or the secret is encrypted with a key of KMS that the role may not use"
+    );
+    let more = match refusal.speaks_of("KMS") {
+        true => {
+            "; AWS speaks of KMS: see first whether aws.kmsKey names that key, and whether its policy lets the account's IAM policies decide"
+        }
+        false => "",
     };
+    let remedy = format!("run `keyless setup`, which shows what it takes and grants it{more}");
     Finding::failed(check, subject, refusal.summary(), cause, remedy)
 }
 
@@ -173,6 +173,7 @@ pub(super) async fn one_version(
                 None => body["VersionStage"] = json!("AWSCURRENT"),
             }
             let answer = aws.client.json(Api::SecretsManager, signer, "GetSecretValue", &body).await?;
+            is_about(&aws.settings, secret, &answer["ARN"])?;
             let text = answer["SecretString"].as_str().map(|text| text.as_bytes().to_vec());
             let bytes = || answer["SecretBinary"].as_str().and_then(|text| STANDARD.decode(text).ok());
             text.or_else(bytes).ok_or_else(nothing)
@@ -181,9 +182,18 @@ pub(super) async fn one_version(
             let name = version.map_or_else(|| secret.to_owned(), |version| format!("{secret}:{version}"));
             let body = json!({ "Name": name, "WithDecryption": true });
             let answer = aws.client.json(Api::Ssm, signer, "GetParameter", &body).await?;
+            is_about(&aws.settings, secret, &answer["Parameter"]["ARN"])?;
             let text = answer.pointer("/Parameter/Value").and_then(Value::as_str);
             text.map(|text| text.as_bytes().to_vec()).ok_or_else(nothing)
         }
+    }
+}
+
+/// Refuses an answer about another secret than was asked for.
+pub(super) fn is_about(settings: &Settings, secret: &str, arn: &Value) -> Outcome<()> {
+    match arn.as_str() {
+        Some(arn) if names::is_arn_of(settings, secret, arn) => Ok(()),
+        seen => Err(Refusal::about_another(settings.service.api(), secret, seen)),
     }
 }
 
@@ -248,17 +258,22 @@ async fn metadata(
     properties: &[String],
 ) -> Outcome<Seen> {
     let signer = Signer::Workload(credentials);
-    let (answer, list) = match aws.settings.service {
+    let answer;
+    let tags = match aws.settings.service {
         Service::SecretsManager => {
             let body = json!({ "SecretId": secret });
-            (aws.client.json(Api::SecretsManager, signer, "DescribeSecret", &body).await?, "Tags")
+            answer = aws.client.json(Api::SecretsManager, signer, "DescribeSecret", &body).await?;
+            is_about(&aws.settings, secret, &answer["ARN"])?;
+            // A secret without tags has no list of them.
+            if answer["Tags"].is_null() { Some(Vec::new()) } else { tags(&answer["Tags"]) }
         }
         Service::ParameterStore => {
             let body = json!({ "ResourceType": "Parameter", "ResourceId": secret });
-            (aws.client.json(Api::Ssm, signer, "ListTagsForResource", &body).await?, "TagList")
+            answer = aws.client.json(Api::Ssm, signer, "ListTagsForResource", &body).await?;
+            tags(&answer["TagList"])
         }
     };
-    let tags = tags(&answer[list]);
+    let tags = tags.ok_or_else(|| Refusal::without(aws.settings.service.api(), "no list of tags"))?;
     let missing: Vec<_> = properties
         .iter()
         .filter(|name| !name.is_empty() && !tags.iter().any(|(key, _)| key == name))
@@ -275,52 +290,15 @@ async fn metadata(
     })
 }
 
-pub(super) fn tags(list: &Value) -> Vec<(&str, &str)> {
-    let tags = list.as_array().into_iter().flatten();
-    tags.filter_map(|tag| Some((tag["Key"].as_str()?, tag["Value"].as_str().unwrap_or_default()))).collect()
+/// `None`: it is no list of tags.
+pub(super) fn tags(list: &Value) -> Option<Vec<(&str, &str)>> {
+    list.as_array()?.iter().map(tag).collect()
 }
 
-/// `iam:SimulatePrincipalPolicy`
-/// (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html>): asks as the administrator, and
-/// does nothing. It knows no policies of the secrets themselves.
-async fn write(aws: &Aws, right: &Right) -> Outcome<Seen> {
-    let Ok(given) = policy::gives([right], &aws.settings) else {
-        return Ok(Seen::NotProved("the right names no secret of this account".to_owned()));
-    };
-    let role = aws.role_arn();
-    for (resource, action) in &given {
-        let parameters = [
-            ("PolicySourceArn", role.as_str()),
-            ("ActionNames.member.1", action.as_str()),
-            ("ResourceArns.member.1", resource.as_str()),
-        ];
-        let asked = aws.client.query(
-            Api::Iam,
-            Signer::Administrator,
-            "SimulatePrincipalPolicy",
-            &parameters,
-            Repeat::Safe,
-        );
-        let answer = match asked.await {
-            Ok(answer) => answer,
-            Err(refusal) => {
-                return Ok(Seen::NotProved(format!(
-                    "AWS can be asked only with iam:SimulatePrincipalPolicy on {role} ({})",
-                    refusal.summary()
-                )));
-            }
-        };
-        let result = answer.get("SimulatePrincipalPolicyResult").cloned().unwrap_or_default();
-        let allowed =
-            result.members("EvaluationResults").next().and_then(|one| one.text_at(&["EvalDecision"]));
-        if allowed != Some("allowed") {
-            return Ok(Seen::Failed {
-                seen: format!("not held: {action} on {resource}"),
-                cause: format!("the policy of the role {} does not give this right", aws.settings.role),
-                remedy: "run `keyless setup`, which shows what it takes and grants it".to_owned(),
-                of_the_thing: false,
-            });
-        }
-    }
-    Ok(Seen::Passed("held (asked for, not used)".to_owned()))
+fn tag(tag: &Value) -> Option<(&str, &str)> {
+    Some((tag["Key"].as_str()?, tag["Value"].as_str().unwrap_or_default()))
 }
+
+#[cfg(test)]
+#[path = "trials_tests.rs"]
+mod tests;

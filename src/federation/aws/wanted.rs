@@ -3,11 +3,12 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
-use super::{AUDIENCE, Settings, names::LONGEST_ROLE};
+use super::{AUDIENCE, Settings, names::LONGEST_ROLE, policy};
 use crate::{
     cluster::ServiceAccount,
     error::{Code, Error, Result},
     federation::{IssuerForm, IssuerRules, KeyRules, Naming, Rules, Subject, Trust, Workload},
+    hex::hex,
     oidc::Algorithm,
     plan::ownership::{self, Evidence, Mark, Owner, Ownership},
 };
@@ -56,8 +57,12 @@ pub(super) fn bare_issuer(want: &Trust) -> &str {
 }
 
 pub(super) fn provider_arn(settings: &Settings, want: &Trust) -> String {
-    let partition = settings.region.partition().name();
-    format!("arn:{partition}:iam::{}:oidc-provider/{}", settings.account, bare_issuer(want))
+    format!("{}{}", providers(settings), bare_issuer(want))
+}
+
+/// What the ARNs of all OIDC providers of the account begin with.
+fn providers(settings: &Settings) -> String {
+    format!("arn:{}:iam::{}:oidc-provider/", settings.region.partition().name(), settings.account)
 }
 
 pub(super) fn role_arn(settings: &Settings) -> String {
@@ -66,44 +71,50 @@ pub(super) fn role_arn(settings: &Settings) -> String {
 
 /// Who may assume the role: tokens of this one ServiceAccount, for this one audience.
 pub(super) fn trust(settings: &Settings, want: &Trust, subject: &Subject) -> Value {
-    let issuer = bare_issuer(want);
+    trust_of(settings, bare_issuer(want), subject.as_str())
+}
+
+fn trust_of(settings: &Settings, issuer: &str, subject: &str) -> Value {
     json!({
         "Version": "2012-10-17",
         "Statement": [{
             "Effect": "Allow",
-            "Principal": { "Federated": provider_arn(settings, want) },
+            "Principal": { "Federated": format!("{}{issuer}", providers(settings)) },
             "Action": "sts:AssumeRoleWithWebIdentity",
             "Condition": { "StringEquals": {
                 (format!("{issuer}:aud")): AUDIENCE,
-                (format!("{issuer}:sub")): subject.as_str(),
+                (format!("{issuer}:sub")): subject,
             } },
         }],
     })
 }
 
-/// The subjects that a trust document lets in, by any issuer. `None`: it lets in more than single subjects, or cannot
-/// be read.
-pub(super) fn subjects(trust: &Value) -> Option<Vec<String>> {
-    let statements = match trust.get("Statement")? {
-        Value::Array(many) => many.iter().collect(),
-        one => vec![one],
-    };
-    let mut all = Vec::new();
-    for statement in statements {
-        let condition = statement.get("Condition")?.as_object()?;
-        let equals = condition.get("StringEquals")?.as_object()?;
-        let (_, subject) = equals.iter().find(|(name, _)| name.ends_with(":sub"))?;
-        match subject {
-            Value::String(one) => all.push(one.clone()),
-            Value::Array(many) => {
-                for one in many {
-                    all.push(one.as_str()?.to_owned());
-                }
-            }
-            _ => return None,
-        }
-    }
-    Some(all)
+/// Whom a trust policy of the form that keyless writes lets in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Trusted {
+    /// Without its scheme.
+    pub(super) issuer: String,
+    pub(super) subject: String,
+}
+
+/// `None`: the trust policy has another form. Whom it lets in is not known then: no subject is taken to be let in, and none
+/// to be kept out.
+pub(super) fn trusted(settings: &Settings, document: &Value) -> Option<Trusted> {
+    let statement = document.get("Statement")?;
+    let statement = statement.get(0).unwrap_or(statement);
+    let arn = statement.pointer("/Principal/Federated")?.as_str()?;
+    let issuer = arn.strip_prefix(&providers(settings))?;
+    let equals = statement.pointer("/Condition/StringEquals")?;
+    let subject = equals.get(format!("{issuer}:sub"))?.as_str()?;
+    let ours = trust_of(settings, issuer, subject);
+    policy::same(document, &ours).then(|| Trusted { issuer: issuer.to_owned(), subject: subject.to_owned() })
+}
+
+/// Whether it is known to let in this workload, and no other.
+pub(super) fn lets_in_only(settings: &Settings, document: Option<&Value>, workload: &Workload) -> bool {
+    let trusted = document.and_then(|document| trusted(settings, document));
+    let subject = workload.subject();
+    trusted.zip(subject.ok()).is_some_and(|(trusted, subject)| trusted.subject == subject.as_str())
 }
 
 /// The value of the tag. Values of tags take few characters, so that it does not name the issuer.
@@ -136,6 +147,10 @@ impl Settings {
     }
 }
 
+/// Bytes of the digest in the name of a role. Where two names meet all the same, the trust policy is another workload's, and
+/// the second one is refused.
+const DIGEST: usize = 12;
+
 /// `PREFIX.NAMESPACE.SERVICEACCOUNT`. Where that is too long, or its parts could be those of another name as well, a
 /// digest of them tells which.
 fn own_role(prefix: &str, ServiceAccount { namespace, name }: &ServiceAccount) -> String {
@@ -144,7 +159,7 @@ fn own_role(prefix: &str, ServiceAccount { namespace, name }: &ServiceAccount) -
         return plain;
     }
     let parts = digest(&SHA256, format!("{prefix}\n{namespace}\n{name}").as_bytes());
-    let parts: String = parts.as_ref().iter().take(5).map(|byte| format!("{byte:02x}")).collect();
+    let parts = hex(&parts.as_ref()[..DIGEST]);
     // All of it is ASCII.
     let begin: String = plain.chars().take(LONGEST_ROLE - parts.len() - 1).collect();
     format!("{begin}.{parts}")
@@ -173,20 +188,95 @@ mod tests {
             document["Statement"][0]["Principal"]["Federated"],
             "arn:aws:iam::123456789012:oidc-provider/oidc.lab.test/prod"
         );
-        assert_eq!(subjects(&document).unwrap(), ["system:serviceaccount:external-secrets:eso-reader"]);
+        let found = trusted(&settings(), &document).unwrap();
+        assert_eq!(found.subject, "system:serviceaccount:external-secrets:eso-reader");
+        assert_eq!(found.issuer, "oidc.lab.test/prod");
         assert!(!document.to_string().contains(['*', '?']));
     }
 
     #[test]
-    fn broader_trust_has_no_subjects() {
+    fn other_forms_of_trust_are_unknown() {
+        let want = wanted_trust();
+        let ours = trust(&settings(), &want, &want.workloads[0].subject().unwrap());
+        let changed = |change: &dyn Fn(&mut Value)| {
+            let mut document = ours.clone();
+            change(&mut document);
+            document
+        };
+        let condition = |value: Value| changed(&|it| it["Statement"][0]["Condition"] = value.clone());
+        let (aud, sub) = ("oidc.lab.test/prod:aud", "oidc.lab.test/prod:sub");
+        let subject = "system:serviceaccount:external-secrets:eso-reader";
         for document in [
             json!({}),
-            json!({ "Statement": [{ "Effect": "Allow" }] }),
-            json!({ "Statement": { "Condition": { "StringLike": { "a:sub": "*" } } } }),
-            json!({ "Statement": { "Condition": { "StringEquals": { "a:aud": "x" } } } }),
-            json!({ "Statement": { "Condition": { "StringEquals": { "a:sub": 1 } } } }),
+            json!({ "Statement": [] }),
+            changed(&|it| it["Version"] = json!("2008-10-17")),
+            changed(&|it| it["Id"] = json!("x")),
+            changed(&|it| it["Statement"][0]["Effect"] = json!("Deny")),
+            changed(&|it| it["Statement"][0]["Action"] = json!("sts:AssumeRole")),
+            changed(&|it| it["Statement"][0]["Action"] = json!("sts:*")),
+            changed(&|it| {
+                it["Statement"][0]["Action"] = json!(["sts:AssumeRoleWithWebIdentity", "sts:TagSession"]);
+            }),
+            changed(&|it| {
+                let action = it["Statement"][0].as_object_mut().unwrap().remove("Action").unwrap();
+                it["Statement"][0]["NotAction"] = action;
+            }),
+            changed(&|it| {
+                let who = it["Statement"][0].as_object_mut().unwrap().remove("Principal").unwrap();
+                it["Statement"][0]["NotPrincipal"] = who;
+            }),
+            changed(&|it| it["Statement"][0]["Principal"] = json!("*")),
+            changed(&|it| it["Statement"][0]["Principal"]["AWS"] = json!("*")),
+            changed(&|it| it["Statement"][0]["Principal"]["Federated"] = json!("accounts.google.com")),
+            changed(&|it| {
+                it["Statement"][0]["Principal"]["Federated"] =
+                    json!("arn:aws:iam::123456789012:oidc-provider/other.lab.test");
+            }),
+            changed(&|it| {
+                it["Statement"][0]["Principal"]["Federated"] =
+                    json!("arn:aws:iam::210987654321:oidc-provider/oidc.lab.test/prod");
+            }),
+            changed(&|it| {
+                let one = it["Statement"][0]["Principal"]["Federated"].clone();
+                it["Statement"][0]["Principal"]["Federated"] =
+                    json!([one, "arn:aws:iam::123456789012:oidc-provider/other.lab.test"]);
+            }),
+            changed(&|it| {
+                let mut more = it["Statement"][0].clone();
+                more["Effect"] = json!("Deny");
+                more["Condition"] = json!({ "NotIpAddress": { "aws:SourceIp": "192.0.2.0/24" } });
+                it["Statement"].as_array_mut().unwrap().push(more);
+            }),
+            changed(&|it| {
+                it["Statement"].as_array_mut().unwrap().insert(0, json!({ "Effect": "Allow" }));
+            }),
+            condition(json!({ "StringLike": { aud: AUDIENCE, sub: "system:serviceaccount:*" } })),
+            condition(json!({ "StringLike": { aud: AUDIENCE, sub: subject } })),
+            condition(json!({ "ForAnyValue:StringEquals": { aud: AUDIENCE, sub: subject } })),
+            condition(json!({ "StringEqualsIfExists": { aud: AUDIENCE, sub: subject } })),
+            condition(json!({ "StringEquals": { aud: AUDIENCE } })),
+            condition(json!({ "StringEquals": { sub: subject } })),
+            condition(json!({ "StringEquals": { aud: "other", sub: subject } })),
+            condition(json!({ "StringEquals": { aud: AUDIENCE, sub: 1 } })),
+            condition(
+                json!({ "StringEquals": { aud: AUDIENCE, sub: [subject, "system:serviceaccount:a:b"] } }),
+            ),
+            condition(json!({ "StringEquals": { aud: AUDIENCE, "other.lab.test:sub": subject } })),
+            condition(json!({ "StringEquals": { aud: AUDIENCE, sub: subject, "aws:RequestedRegion": "x" } })),
+            condition(json!({
+                "StringEquals": { aud: AUDIENCE, sub: subject }, "IpAddress": { "aws:SourceIp": "192.0.2.0/24" }
+            })),
         ] {
-            assert_eq!(subjects(&document), None, "{document}");
+            assert_eq!(trusted(&settings(), &document), None, "{document}");
+            assert!(!lets_in_only(&settings(), Some(&document), &want.workloads[0]));
+        }
+        // As AWS reads it, these say the same.
+        for document in [
+            changed(&|it| it["Statement"] = it["Statement"][0].clone()),
+            changed(&|it| it["Statement"][0]["Sid"] = json!("x")),
+            condition(json!({ "StringEquals": { aud: [AUDIENCE], sub: subject } })),
+        ] {
+            assert!(lets_in_only(&settings(), Some(&document), &want.workloads[0]), "{document}");
         }
     }
 
@@ -198,6 +288,8 @@ mod tests {
         let (one, other) =
             (role(&format!("shop/{}a", "x".repeat(80))), role(&format!("shop/{}b", "x".repeat(80))));
         assert!(one != other && one.len() == 64 && other.len() == 64, "{one} {other}");
+        let digest = one.rsplit('.').next().unwrap();
+        assert!(digest.len() >= 16 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()), "{one}");
     }
 
     #[test]

@@ -2,12 +2,13 @@
 
 use super::{
     Settings, Step,
+    again::Before,
     observe::{Provider, Role},
-    plan::{in_turn, others, policy_object, provider_object, role_object, step},
-    wanted::{other_cluster, ownership, provider_arn, role_arn, subjects},
+    plan::{in_turn, is_ours_alone, others, policy_object, provider_object, role_object, step},
+    wanted::{lets_in_only, other_cluster, ownership, provider_arn, role_arn},
 };
 use crate::{
-    federation::{Trust, Workload},
+    federation::{After, Trust, Workload},
     plan::{self, Action, Desired, Fit, Observed, Obstacle, decide, ownership::Ownership},
 };
 
@@ -25,12 +26,14 @@ pub(super) fn workload(
     let mark = have.and_then(|have| have.mark.as_deref());
     let owner = have.map(|_| ownership(mark, want));
     // Another store's workload may have it by now: its login is not taken away.
-    let lets_in = have.and_then(|have| have.trust.as_ref()).and_then(subjects);
-    let is_its = of.subject().is_ok_and(|subject| lets_in.is_some_and(|all| all == [subject.as_str()]));
+    let is_its = lets_in_only(settings, have.and_then(|have| have.trust.as_ref()), of);
     let is_of_another = have.is_some() && !is_its;
+    let others = have.map(|have| others(settings, have)).filter(|others| !others.is_empty());
     let stays = |obstacle| match obstacle {
-        Obstacle::Used if is_of_another => format!("it does not let in {} alone", of.account),
-        Obstacle::Used => format!("it has policies that keyless did not write: {}", others(have)),
+        Obstacle::Used if is_of_another => format!("it is not known to let in {} alone", of.account),
+        Obstacle::Used => {
+            format!("it has what keyless did not write: {}", others.as_deref().unwrap_or_default())
+        }
         obstacle => why(obstacle, other_cluster(mark, want)),
     };
     let arn = role_arn(settings);
@@ -40,21 +43,28 @@ pub(super) fn workload(
     let role =
         step(Action::Delete, &role_object(settings), "no token of the workload gets its rights any more")
             .requires(format!("iam:DeleteRole on {arn}"));
-    let used = is_of_another || have.is_some_and(|have| !have.others.is_empty());
+    let used = is_of_another || others.is_some();
+    // What a person wrote into the policy goes only with that person's consent.
+    let keeps = is_of_another || have.is_some_and(|have| !is_ours_alone(settings, have));
     let mut all = vec![
-        decided(of_policy, is_of_another, policy, Step::DeletePolicy, stays),
-        decided(owner, used, role, Step::DeleteRole, stays),
+        decided(of_policy, keeps, policy, have.map(|have| Step::DeletePolicy(before_of(have))), stays),
+        decided(owner, used, role, have.map(|have| Step::DeleteRole(before_of(have))), stays),
     ];
     *before = in_turn(&mut all.iter_mut().map(|one| &mut one.change).collect::<Vec<_>>(), before.take());
     all
 }
 
-/// `roles`: those that trust it and stay.
+/// The role as the plan saw it; its policy goes first.
+fn before_of(have: &Role) -> Box<Before> {
+    Box::new(Before::of(have).or_policy(None))
+}
+
+/// `roles`: those that trust it and stay, and those that this plan deletes.
 pub(super) fn provider(
     settings: &Settings,
     want: &Trust,
     have: Option<&Provider>,
-    roles: &[String],
+    (roles, gone): (&[String], Vec<String>),
     before: Option<String>,
 ) -> Withdrawn {
     let mark = have.and_then(|have| have.mark.as_deref());
@@ -67,7 +77,8 @@ pub(super) fn provider(
         Obstacle::Used => format!("other roles trust it: {}", roles.join(", ").escape_debug()),
         obstacle => why(obstacle, other_cluster(mark, want)),
     };
-    let mut one = decided(owner, !roles.is_empty(), step, Step::DeleteProvider(arn), stays).shared();
+    let act = have.map(|seen| Step::DeleteProvider { arn, seen: seen.clone(), roles: gone });
+    let mut one = decided(owner, !roles.is_empty(), step, act, stays).shared();
     in_turn(&mut [&mut one.change], before);
     one
 }
@@ -84,15 +95,17 @@ fn why(obstacle: Obstacle, cluster: Option<&str>) -> String {
     }
 }
 
-/// `ownership`: `None` of what is not there.
+/// `ownership`, `act`: `None` of what is not there.
 fn decided(
     ownership: Option<Ownership>,
     used_by_others: bool,
     step: plan::Step,
-    act: Step,
+    act: Option<Step>,
     stays: impl FnOnce(Obstacle) -> String,
 ) -> Withdrawn {
+    const GONE: &str = "it is not there";
+    let Some(act) = act else { return Withdrawn::left(After::Gone, step.name, GONE) };
     let observed = ownership.map_or(Observed::Absent, |ownership| Observed::active(ownership, Fit::Equal));
     let decision = decide(Desired::Absent { used_by_others }, observed);
-    Withdrawn::decided(decision, step, act, "it is not there", stays)
+    Withdrawn::decided(decision, step, act, GONE, stays)
 }

@@ -191,6 +191,12 @@ impl Section for VaultSection {
         address.into_iter().chain(ca_file).collect()
     }
 
+    /// The one who set the same address in the environment has chosen it.
+    fn directs_alone(&self) -> Vec<(String, String)> {
+        let own = self.client.address.as_deref().map(|own| own.trim_end_matches('/'));
+        self.directs().into_iter().filter(|(_, value)| own != Some(value.trim_end_matches('/'))).collect()
+    }
+
     /// As the file says. Else the address is an administrator's to name, by the environment or at the prompt; what a
     /// store says beside it holds if the store is at that server already.
     fn complete(&self, known: &Known<'_>, ask: &mut Ask<'_>) -> Result<Box<dyn Configured>> {

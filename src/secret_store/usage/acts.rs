@@ -39,6 +39,27 @@ pub(crate) enum Act {
 pub(super) type Told = (String, Result<Act, String>);
 
 impl Act {
+    /// The same, where the operator puts this before every key.
+    pub(super) fn below(self, prefix: &str) -> Result<Self, String> {
+        if prefix.is_empty() {
+            return Ok(self);
+        }
+        let long = |key: String| format!("{prefix}{key}");
+        Ok(match self {
+            Self::Read { key, reading } => Self::Read { key: long(key), reading },
+            Self::Metadata { key, property } => Self::Metadata { key: long(key), property },
+            Self::Push { key, metadata, only_new } => Self::Push { key: long(key), metadata, only_new },
+            Self::Delete { key } => Self::Delete { key: long(key) },
+            // Some of its searches put it before what they have found, others not.
+            Self::Find(_) => {
+                return Err(format!(
+                    "the store has the prefix `{}`, and what a search reads below that is not known: name each secret in data",
+                    prefix.escape_debug()
+                ));
+            }
+        })
+    }
+
     /// The rights that it takes.
     pub(crate) fn rights(&self) -> Vec<Right> {
         let right = |kind, key: &String| Right::new(kind, key.clone());

@@ -82,17 +82,21 @@ pub(crate) fn needs_namespaces<'a>(users: impl IntoIterator<Item = &'a Object>, 
     asks_for_labels(store) || users.into_iter().any(|user| chooses(&user))
 }
 
-/// What these objects do through this store.
+/// What these objects do through this store. `prefix`: what the operator puts before every key that they name.
 pub(crate) fn usage<'a>(
     users: impl IntoIterator<Item = &'a Object>,
     store: &Store,
+    prefix: &str,
     namespaces: &Look<Namespaces>,
 ) -> Usage {
     let admission = Admission { store, namespaces };
     let since = written_at(store);
     let mut usage = Usage::default();
     for user in users {
-        let told = told(user, store);
+        let told: Vec<_> = told(user, store)
+            .into_iter()
+            .map(|(place, act)| (place, act.and_then(|act| act.below(prefix))))
+            .collect();
         if told.is_empty() || means_another(user, store) {
             continue;
         }

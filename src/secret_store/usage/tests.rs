@@ -7,6 +7,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     cluster::{objects::Unseen, snapshot::tests::objects},
+    federation::aws,
     secret_store::Needs,
 };
 
@@ -39,7 +40,8 @@ impl Case {
     }
 
     fn needs(&self, namespaces: &Look<Namespaces>) -> Needs {
-        Needs::of(usage(&self.users, &self.store, namespaces), &|right| Ok(Some(right.clone())))
+        let prefix = aws::key_prefix(&self.store);
+        Needs::of(usage(&self.users, &self.store, prefix, namespaces), &|right| Ok(Some(right.clone())))
     }
 
     fn seen(&self) -> Needs {
@@ -138,7 +140,7 @@ fn reading_before_store_write_proves_nothing() {
         let user = user(1, status("True", "SecretSynced", "1-abc", "2026-11-25T12:00:00Z"));
         let mut user = user;
         user.0["spec"]["secretStoreRef"]["kind"] = json!(store.0.kind());
-        usage([&user], store, &Look::Absent).uses[0].state
+        usage([&user], store, "", &Look::Absent).uses[0].state
     };
     assert_eq!(read(&store("SecretStore", "2026-11-25T11:00:00Z")), UseState::Read);
     assert_eq!(read(&store("SecretStore", "2026-11-25T12:30:00Z")), UseState::Ready);
@@ -162,7 +164,7 @@ fn reading_by_own_key_proves_nothing() {
             "spec": { "provider": provider } })));
         let mut user = user(1, status("True", "SecretSynced", "1-abc", "2026-11-25T12:00:00Z"));
         user.0["spec"]["secretStoreRef"]["kind"] = json!("ClusterSecretStore");
-        usage([&user], &store, &Look::Absent).uses[0].state
+        usage([&user], &store, "", &Look::Absent).uses[0].state
     };
     let by_key = |namespace: Value| json!({ "gcpsm": { "auth": { "secretRef": { "secretAccessKeySecretRef": key(namespace) } } } });
     let by_token = |namespace: Value| json!({ "gcpsm": { "auth": { "workloadIdentity": { "serviceAccountRef": account(namespace) } } } });
@@ -186,6 +188,6 @@ fn namesake_elsewhere_has_no_users_here() {
     let own = user(1, json!({}));
     let mut other = own.clone();
     other.0["metadata"]["namespace"] = json!("team");
-    let used = usage([&own, &other], &store, &Look::Absent);
+    let used = usage([&own, &other], &store, "", &Look::Absent);
     assert_eq!((used.uses.len(), used.left_out), (1, Vec::new()));
 }

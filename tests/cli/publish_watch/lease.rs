@@ -1,6 +1,8 @@
 //! Several publishers and one Lease.
 
-use lab::SigningKey;
+use std::time::Duration;
+
+use lab::{Fault, SigningKey};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -70,6 +72,27 @@ fn killed_leader_is_replaced() {
     assert_eq!(code, Some(0));
     assert!(messages.contains("this process holds the Lease"), "{messages}");
     assert!(lines.iter().any(|line| line["outcome"] == "changed" && line["leader"] == true), "{lines:#?}");
+}
+
+/// The Lease of a dead holder runs out after 15 s, in the middle of a look: each takes 6 s.
+#[test]
+fn lead_during_look_precedes_writes() {
+    let world = ledger::world(1);
+    world.cluster.put_object(json!({
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": { "namespace": "keyless-system", "name": "publisher" },
+        "spec": { "holderIdentity": "dead", "leaseDurationSeconds": 15, "leaseTransitions": 0 },
+    }));
+    let slow = Fault::Delay(Duration::from_secs(6));
+    world.cluster.server(0).faults().always("GET", "/openid/v1/jwks", slow);
+    let watch = watch(&world, LEASE);
+    until(|| world.jwks().exists().then_some(()));
+    let (code, _, messages) = watch.ends(Signal::TERM);
+    assert_eq!(code, Some(0));
+    let at = |part| messages.find(part).unwrap_or_else(|| panic!("no `{part}` in\n{messages}"));
+    let order = ["dead holds the Lease", "this process holds the Lease", "writing ConfigMap"].map(at);
+    assert!(order.is_sorted(), "{messages}");
 }
 
 #[test]

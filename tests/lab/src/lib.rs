@@ -8,6 +8,7 @@
 //!  test, or a    ────┼─► Gcs       Google's JSON API and public reads
 //!  foreign client    ├─► Google    workload identity, service-account keys, Secret Manager; a Gcs
 //!                    ├─► Aws       STS, IAM, Secrets Manager, Parameter Store; access keys
+//!                    ├─► Azure     Blob service, Entra's token endpoint
 //!                    ├─► Vault     OpenBao: JWT logins, KV secrets, policies
 //!                    ├─► Crowd     an API server with very many objects
 //!                    ├─► Web       a directory behind https
@@ -23,6 +24,7 @@
 //! no part of this: it is the program that shows them at work, `cargo run -p lab`.
 
 mod aws;
+mod azure;
 mod ca;
 mod client_cert;
 mod clock;
@@ -43,6 +45,7 @@ mod web;
 mod wire;
 
 pub use aws::{Aws, AwsCall, AwsSettings};
+pub use azure::{Azure, AzureBlob};
 pub use ca::{Ca, Certificate};
 pub use client_cert::ClientKey;
 pub use clock::day_in;

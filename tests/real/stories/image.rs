@@ -10,7 +10,8 @@ use super::rbac::{self, PROBE};
 use crate::call::Call;
 use crate::check::{Checked, Failure, While, check};
 use crate::far_sides::FarSide;
-use crate::world::{BUCKET, ISSUER, PREFIX, World, hosts};
+use crate::hosts::hosts;
+use crate::world::{BUCKET, ISSUER, PREFIX, World};
 
 const JOB: &str = "keyless-system/keyless";
 const USER: &str = "65532:65532";

@@ -4,6 +4,7 @@ mod crd_versions;
 mod eso_far_sides;
 mod find_fetch_push;
 mod from_one_to_zero;
+mod from_one_to_zero_aws;
 mod gcs;
 mod google_clients_read;
 mod hourly_refresh;
@@ -11,6 +12,7 @@ mod image;
 mod job_cannot_mint;
 mod kubeadm_judges;
 mod publish_from_ha;
+mod publisher_without_key;
 mod rbac;
 mod relying_parties_accept;
 mod rotations;
@@ -23,7 +25,7 @@ use std::pin::Pin;
 
 use crate::check::Checked;
 use crate::far_sides::FarSide::{
-    self, ExternalSecrets, FakeGcs, Google, GoogleClients, Image, Keyless, Kubeadm, Kubernetes, OpenBao,
+    self, Aws, ExternalSecrets, FakeGcs, Google, GoogleClients, Image, Keyless, Kubeadm, Kubernetes, OpenBao,
     SeaweedFs,
 };
 use crate::world::World;
@@ -77,6 +79,12 @@ pub(crate) const STORIES: &[Story] = &[
         play: |world| Box::pin(job_cannot_mint::play(world)),
     },
     Story {
+        name: "publisher-without-key",
+        tells: "the publisher writes by its own token at SeaweedFS' STS; locked out by a rotation, it names the remedy",
+        needs: &[Keyless, Kubernetes, SeaweedFs],
+        play: |world| Box::pin(publisher_without_key::play(world)),
+    },
+    Story {
         name: "static-root",
         tells: "the release binary publishes from a root folder that holds nothing else",
         needs: &[Keyless, Kubernetes, SeaweedFs],
@@ -117,6 +125,12 @@ pub(crate) const STORIES: &[Story] = &[
         tells: "the same by uploaded keys: no bucket, and no change of any API server",
         needs: &[Keyless, Kubernetes, OpenBao, Google, ExternalSecrets],
         play: |world| Box::pin(from_one_to_zero::uploaded(world)),
+    },
+    Story {
+        name: "from-one-to-zero-aws",
+        tells: "a stored access key becomes an IAM role, then OpenBao, then the role again, under one ExternalSecret",
+        needs: &[Keyless, Kubernetes, SeaweedFs, OpenBao, Aws, ExternalSecrets],
+        play: |world| Box::pin(from_one_to_zero_aws::play(world)),
     },
     Story {
         name: "find-fetch-push",

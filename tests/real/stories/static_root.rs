@@ -8,7 +8,8 @@ use std::path::Path;
 use crate::call::Call;
 use crate::check::{Checked, While, check};
 use crate::dns::NameServer;
-use crate::world::{S3_FLAGS, World, hosts};
+use crate::hosts::hosts;
+use crate::world::{S3_FLAGS, World};
 
 const NAME_SERVER: &str = "10.99.0.4";
 const FILES: [&str; 5] = ["ca.pem", "etc/hosts", "etc/resolv.conf", "keyless", "kubeconfig"];

@@ -2,16 +2,31 @@
 
 use super::{
     element::{Html, block, element, of_text, raw, text},
-    section as titled,
+    section as titled, tables,
 };
-use crate::audit::reports::item::{Bearing, Item};
+use crate::audit::{
+    exceptions::Excepted,
+    reports::item::{Bearing, Item},
+};
 
 /// More are in the JSON result.
 const MOST_PLACES: usize = 30;
 
+/// What is excepted, in one table, then piece by piece as anything else that is there.
+pub(super) fn excepted(items: &[Item], excepted: &[Excepted]) -> Html {
+    if excepted.is_empty() {
+        return Html::default();
+    }
+    let cards = items.iter().filter(|item| item.excepted.is_some()).map(card);
+    titled(
+        &format!("Excepted ({})", excepted.len()),
+        std::iter::once(tables::exceptions(excepted)).chain(cards),
+    )
+}
+
 /// Of these items, those with this bearing; nothing where there are none.
 pub(super) fn section(title: &str, items: &[Item], bearing: Bearing) -> Html {
-    let of: Vec<_> = items.iter().filter(|item| item.bearing == bearing).collect();
+    let of: Vec<_> = items.iter().filter(|item| item.bearing == bearing && item.excepted.is_none()).collect();
     if of.is_empty() {
         return Html::default();
     }

@@ -2,6 +2,7 @@
 
 mod element;
 mod items;
+mod record;
 mod tables;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -68,7 +69,7 @@ fn reading(outcome: Outcome) -> &'static str {
             "What was found is listed with the change that removes it. Not everything could be read or judged: there may be more."
         }
         Outcome::Incomplete => {
-            "This is not a pass. Nothing was found, but not everything could be read or judged: what is missing is listed below."
+            "This is not a pass. Nothing within the gate was found, but not everything could be read or judged: what is missing is listed below."
         }
         Outcome::NothingToJudge => "This is not a pass. There was nothing to judge, so nothing was proved.",
     }
@@ -82,9 +83,12 @@ fn body(evidence: &Evidence) -> Html {
         tables::classes(evidence),
         section("What must not be there", Bearing::Fails),
         section("Not read or not judged", Bearing::Open),
+        items::excepted(&items, &evidence.verdict.excepted),
         section("Listed: within the limits of the gate", Bearing::Listed),
         section("Notes", Bearing::Note),
         tables::looked(evidence),
+        record::logins(evidence),
+        record::made(evidence),
         beyond(evidence),
         tables::rules(evidence),
         proof(evidence),

@@ -5,9 +5,10 @@ use super::{
     section,
 };
 use crate::{
-    audit::reports::{
-        Evidence,
-        rules::{State, judged},
+    audit::{
+        exceptions::Excepted,
+        reports::{Evidence, rules::judged},
+        states::RuleState,
     },
     credentials::Class,
 };
@@ -21,10 +22,17 @@ pub(super) fn classes(evidence: &Evidence) -> Html {
         let must = if verdict.gate.covers(class) { "must be 0" } else { "listed" };
         (class.letter(), class.title(), class.meaning(), must, count)
     });
+    let outputs = (
+        'O',
+        "output",
+        "Secrets in which nothing was recognised, and that an ExternalSecret is proved to own",
+        "a number",
+        counted_as(verdict.outputs, complete),
+    );
     let unmanaged = (
         'U',
         "unmanaged",
-        "Secrets in which nothing was recognised",
+        "Other Secrets in which nothing was recognised",
         "a number",
         counted_as(verdict.unmanaged, complete),
     );
@@ -36,8 +44,8 @@ pub(super) fn classes(evidence: &Evidence) -> Html {
         "must be 0",
         verdict.not_seen().to_string(),
     );
-    let rows =
-        counted.into_iter().chain([unmanaged, not_seen]).map(|(letter, title, meaning, must, count)| {
+    let rows = counted.into_iter().chain([outputs, unmanaged, not_seen]).map(
+        |(letter, title, meaning, must, count)| {
             block(
                 "tr",
                 [
@@ -47,7 +55,8 @@ pub(super) fn classes(evidence: &Evidence) -> Html {
                     element("td class=\"fixed\"", [text(must)]),
                 ],
             )
-        });
+        },
+    );
     let head = "<thead><tr><th scope=\"col\" class=\"number\">Credentials</th><th scope=\"col\">Class</th><th scope=\"col\">Meaning</th><th scope=\"col\">Gate</th></tr></thead>\n";
     section("Credentials by class", [table("table class=\"stack\"", head, rows)])
 }
@@ -88,21 +97,24 @@ pub(super) fn looked(evidence: &Evidence) -> Html {
 
 pub(super) fn rules(evidence: &Evidence) -> Html {
     let rows = judged(&evidence.verdict).into_iter().map(|it| {
-        let (tag, state) = match &it.state {
-            State::Pass => ("td class=\"good fixed\"", "pass"),
-            State::Fail => ("td class=\"bad fixed\"", "fail"),
-            State::NotEvaluated(_) => ("td class=\"open fixed\"", "not evaluated"),
-            State::NotApplicable(_) => ("td class=\"open fixed\"", "not applicable"),
+        let tag = match it.state {
+            RuleState::Pass => "td class=\"good fixed\"",
+            RuleState::Fail => "td class=\"bad fixed\"",
+            RuleState::Excepted | RuleState::NotEvaluated | RuleState::NotApplicable => {
+                "td class=\"open fixed\""
+            }
         };
-        let why = match &it.state {
-            State::NotEvaluated(why) | State::NotApplicable(why) => format!("{}. {why}", it.rule.meaning),
-            State::Pass | State::Fail => it.rule.meaning.to_owned(),
+        let why = match it.state {
+            RuleState::Pass | RuleState::Fail => it.rule.meaning.to_owned(),
+            RuleState::Excepted | RuleState::NotEvaluated | RuleState::NotApplicable => {
+                format!("{}. {}", it.rule.meaning, it.why)
+            }
         };
         block(
             "tr",
             [
                 element("th scope=\"row\" class=\"mono\"", [text(it.rule.name)]),
-                element(tag, [text(state)]),
+                element(tag, [text(it.state.title())]),
                 element("td", [text(&why)]),
             ],
         )
@@ -111,7 +123,25 @@ pub(super) fn rules(evidence: &Evidence) -> Html {
     section("Rules", [table("table class=\"stack\"", head, rows)])
 }
 
-fn table(tag: &'static str, head: &'static str, rows: impl Iterator<Item = Html>) -> Html {
+/// Who answers for what, why, and until when.
+pub(super) fn exceptions(excepted: &[Excepted]) -> Html {
+    let rows = excepted.iter().map(|it| {
+        block(
+            "tr",
+            [
+                element("th scope=\"row\"", [text(&it.root.id)]),
+                element("td", [text(&it.owner)]),
+                element("td", [text(&it.reason)]),
+                element("td class=\"fixed\"", [text(&it.until)]),
+                element("td", [text(it.control.as_deref().unwrap_or("none named"))]),
+            ],
+        )
+    });
+    let head = "<thead><tr><th scope=\"col\">Credential</th><th scope=\"col\">Owner</th><th scope=\"col\">Reason</th><th scope=\"col\">Last day</th><th scope=\"col\">Control</th></tr></thead>\n";
+    table("table class=\"stack\"", head, rows)
+}
+
+pub(super) fn table(tag: &'static str, head: &'static str, rows: impl Iterator<Item = Html>) -> Html {
     let body = block("tbody", std::iter::once(raw("\n")).chain(rows));
     block(tag, [raw("\n"), raw(head), body])
 }

@@ -299,9 +299,7 @@ impl Looks<'_, '_> {
                 changed = self.leads.changed() => changed,
             };
             match changed {
-                Ok(()) => {
-                    self.tell_leads();
-                }
+                Ok(()) => self.tell_leads(),
                 // Without a sender there is no Lease.
                 Err(_) => {
                     interrupt.unless(sleep_until(end)).await?;

@@ -24,6 +24,7 @@ use super::{
     section::GoogleSection,
 };
 use crate::{
+    credentials::Who,
     error::{Error, Result},
     federation::{
         cloud::{CloudLook, Issued, Remark, Scope},
@@ -81,7 +82,7 @@ struct Auditor {
     storage: String,
     /// IDs of keys of which a copy was found: what their public half is, is asked.
     found: BTreeSet<String>,
-    /// A copy was found that says no ID.
+    /// A private key was found that no ID lies beside.
     found_unnamed: bool,
 }
 
@@ -98,18 +99,19 @@ impl Auditor {
             check_endpoint(name, url)?;
         }
         let tokens = Tokens::find(section.access_token.as_ref(), CLOUD_PLATFORM)?;
-        let of_keys = scope.inventory.sightings.distinct().into_iter().filter(|it| !it.claims.is_empty());
-        let ids: Vec<_> = of_keys
-            .map(|it| it.name().and_then(|name| name.strip_prefix("google:")).map(str::to_owned))
-            .collect();
+        let found = scope.inventory.sightings.distinct();
+        let id = |who: &Who| match who {
+            Who::Named(name) => name.strip_prefix("google:").map(str::to_owned),
+            Who::Key(_) | Who::Same(_) => None,
+        };
         Ok(Self {
             api: Api::new(http, tokens),
             iam: endpoints.iam.clone(),
             policy_analyzer: endpoints.policy_analyzer.clone(),
             resource_manager: endpoints.resource_manager.clone(),
             storage: endpoints.storage.clone(),
-            found_unnamed: ids.iter().any(Option::is_none),
-            found: ids.into_iter().flatten().collect(),
+            found_unnamed: found.iter().any(|it| matches!(it.who, Who::Key(_))),
+            found: found.iter().filter_map(|it| id(&it.who)).collect(),
         })
     }
 

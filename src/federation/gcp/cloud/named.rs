@@ -22,6 +22,8 @@ use crate::{
 
 /// More of them than a platform has.
 const MOST: usize = 500;
+/// The kind of credential of which copies name the accounts.
+const FOUND: &str = "google-key";
 const GENERATOR: &str = GENERATORS[0];
 
 /// What is asked for at Google.
@@ -42,13 +44,13 @@ pub(super) fn named(section: &GoogleSection, scope: &Scope<'_>) -> Named {
     let inventory = scope.inventory;
     for sighting in inventory.sightings.distinct() {
         let place = sighting.places.first().map(|place| place.object()).unwrap_or_default();
-        if !sighting.claims.is_empty() && sighting.claims.iter().all(|claim| claim.account.is_none()) {
+        if sighting.kind.id == FOUND && sighting.accounts.is_empty() {
             named.not_seen(
                 &sighting.what,
                 format!("it names no service account, so that Google cannot be asked for it: {place}"),
             );
         }
-        for account in sighting.claims.iter().filter_map(|claim| claim.account.as_deref()) {
+        for account in &sighting.accounts {
             named.account(account, &place);
         }
     }

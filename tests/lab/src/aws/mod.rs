@@ -58,7 +58,7 @@ const REGION: &str = "eu-central-1";
 ///   encoding, malformed documents, `DeleteConflict`
 /// - access keys: state, time of last use, which is known at once here
 /// - policies of users and roles on every call: `Allow` and `Deny`, `NotAction`, `NotResource`, `*` and `?`, text
-///   conditions; a customer's KMS key needs `kms:Decrypt`
+///   conditions; a customer's KMS key needs `kms:Decrypt`; `SimulatePrincipalPolicy` of a role, one action at a time
 /// - Secrets Manager: names and ARNs with and without suffix, versions and stages; Parameter Store: the three types,
 ///   versions, paths
 ///
@@ -66,8 +66,8 @@ const REGION: &str = "eu-central-1";
 /// or MFA; policy variables; conditions other than on texts, which allow nothing and always deny; trust in an untrusted
 /// certificate by thumbprint: the lab's CA is a public one; a thumbprint that IAM would take is a random one; the words
 /// when a signature of a token is wrong, when it is not valid yet and when it has several audiences; an absent secret
-/// is asked for under its name without suffix, which is open at AWS; no resource policies, rotation, replicas or
-/// deletion of secrets; no history, labels or tiers of parameters.
+/// is asked for under its name without suffix, which is open at AWS; resource policies are shown and not judged; no
+/// rotation, replicas or deletion of secrets; no history, labels or tiers of parameters.
 pub struct Aws {
     tls: Server,
     plain: Server,
@@ -180,6 +180,15 @@ impl Aws {
         Credentials { access_key_id: id, secret_access_key: secret, session_token: None }
     }
 
+    /// Take a key that another service knows as well, of a user with this policy
+    pub fn take_key(&self, user: &str, policy: Value, key: &Credentials) {
+        let mut state = self.lock();
+        let (id, _) = state.add_key(user, vec![policy]);
+        let made = state.keys.remove(&id).expect("the key that was just made");
+        let taken = state::AccessKey { secret: key.secret_access_key.clone(), ..made };
+        state.keys.insert(key.access_key_id.clone(), taken);
+    }
+
     /// The ID of an access key of another account
     pub fn foreign_key(&self, account: &str) -> String {
         let id = state::random_id("AKIA");
@@ -273,6 +282,35 @@ impl Aws {
         let mut trust = documents::read(&role.trust).unwrap_or_default();
         change(&mut trust);
         role.trust = trust.to_string();
+    }
+
+    /// Change a policy inside a role by hand
+    pub fn change_policy(&self, role: &str, policy: &str, change: impl FnOnce(&mut Value)) {
+        let mut state = self.lock();
+        let role = state.roles.get_mut(role).expect("a role that exists");
+        let text = role.inline.get_mut(policy).expect("a policy that exists");
+        let mut document = documents::read(text).unwrap_or_default();
+        change(&mut document);
+        *text = document.to_string();
+    }
+
+    /// Tag a role by hand
+    pub fn tag_role(&self, role: &str, key: &str, value: &str) {
+        let mut state = self.lock();
+        let role = state.roles.get_mut(role).expect("a role that exists");
+        role.tags.insert(key.to_owned(), value.to_owned());
+    }
+
+    /// Tag a provider by hand
+    pub fn tag_provider(&self, url: &str, key: &str, value: &str) {
+        let mut state = self.lock();
+        let provider = state.providers.get_mut(url).expect("a provider that exists");
+        provider.tags.insert(key.to_owned(), value.to_owned());
+    }
+
+    /// A policy on a secret itself
+    pub fn put_resource_policy(&self, secret: &str, policy: Value) {
+        self.lock().resource_policies.insert((REGION.to_owned(), secret.to_owned()), policy);
     }
 
     /// Attach a policy to a role

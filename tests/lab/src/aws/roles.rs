@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::error::{Refusal, Result, refused};
+use super::policy::{Verdict, decide};
 use super::state::{Caller, Role, State, random_id};
 use super::xml::{Form, around, page, tag, tag_list};
 use super::{ACCOUNT, documents};
@@ -86,8 +87,37 @@ pub(crate) fn action(
                 Ok(page(form, "AttachedPolicies", role.attached.keys().map(piece).collect(), longest))
             })
         }
+        "SimulatePrincipalPolicy" => simulate(form, caller, state),
         _ => return None,
     })
+}
+
+/// What the policies of a role say to one action on one resource; policies of resources are not looked at
+fn simulate(form: &Form, caller: &Caller, state: &mut State) -> Result<String> {
+    let source = form.need("PolicySourceArn")?;
+    state.may(caller, "iam:SimulatePrincipalPolicy", source)?;
+    let found = state.roles.iter().find(|(name, role)| role.arn(name) == source);
+    let Some(name) = found.map(|(name, _)| name.clone()) else {
+        return Err(Refusal::no_such_entity(format!("Policy source {source} not found.")));
+    };
+    let (actions, resources) = (form.list("ActionNames"), form.list("ResourceArns"));
+    let ([action], [resource]) = (actions.as_slice(), resources.as_slice()) else {
+        return Err(Refusal::validation("One action and one resource are judged here."));
+    };
+    let context: Vec<_> = (1..)
+        .map_while(|at| {
+            let part = |part: &str| form.get(&format!("ContextEntries.member.{at}.{part}"));
+            Some((part("ContextKeyName")?.to_owned(), vec![part("ContextKeyValues.member.1")?.to_owned()]))
+        })
+        .collect();
+    let decision = match decide(&state.policies_of(&name), action, resource, &context) {
+        Verdict::Allowed => "allowed",
+        Verdict::Denied => "explicitDeny",
+        Verdict::Silent => "implicitDeny",
+    };
+    let one =
+        [tag("EvalActionName", action), tag("EvalResourceName", resource), tag("EvalDecision", decision)];
+    Ok(page(form, "EvaluationResults", vec![one.concat()], state.settings.page(100)))
 }
 
 fn no_policy(name: &str) -> Refusal {

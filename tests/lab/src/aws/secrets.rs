@@ -75,6 +75,7 @@ pub(crate) fn action(action: &str, body: &Value, caller: &Caller, state: &mut St
         "GetSecretValue" => value(body, caller, state),
         "BatchGetSecretValue" => batch(body, caller, state),
         "DescribeSecret" => describe(body, caller, state),
+        "GetResourcePolicy" => resource_policy(body, caller, state),
         "ListSecrets" => list(body, caller, state),
         "CreateSecret" => create(body, caller, state),
         "PutSecretValue" => put(body, caller, state),
@@ -221,6 +222,15 @@ fn describe(body: &Value, caller: &Caller, state: &mut State) -> Result<Value> {
     let (name, _) = find("DescribeSecret", body, caller, state)?;
     let secret = &state.secrets[&(caller.region.clone(), name.clone())];
     Ok(shown(&caller.region, &name, secret, "VersionIdsToStages"))
+}
+
+fn resource_policy(body: &Value, caller: &Caller, state: &mut State) -> Result<Value> {
+    let (name, arn) = find("GetResourcePolicy", body, caller, state)?;
+    let mut out = json!({"ARN": arn, "Name": name});
+    if let Some(policy) = state.resource_policies.get(&(caller.region.clone(), name)) {
+        out["ResourcePolicy"] = json!(policy.to_string());
+    }
+    Ok(out)
 }
 
 fn list(body: &Value, caller: &Caller, state: &mut State) -> Result<Value> {

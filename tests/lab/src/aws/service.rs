@@ -128,7 +128,7 @@ impl Service {
         call.refused = result.as_ref().err().map(|refusal| refusal.code.clone());
         self.hear(call);
         match result {
-            Ok(inner) => answer(action, namespace, &inner),
+            Ok(inner) => answer(action, namespace, &self.lock().settings.swap(inner)),
             Err(refusal) => refusal.xml(namespace),
         }
     }
@@ -182,6 +182,7 @@ impl Service {
         match result {
             Ok(body) => {
                 let body = if body.is_null() { String::new() } else { body.to_string() };
+                let body = self.lock().settings.swap(body);
                 Reply::new(200, "application/x-amz-json-1.1", body)
                     .with("x-amzn-requestid", super::xml::request_id())
             }

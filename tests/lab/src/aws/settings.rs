@@ -15,6 +15,8 @@ pub struct AwsSettings {
     pub most_providers: usize,
     /// The longest page of a list, if it is shorter than Amazon's
     pub longest_page: Option<usize>,
+    /// In every answer, the second text in place of the first: as something else between would answer
+    pub swapped: Option<(String, String)>,
 }
 
 impl Default for AwsSettings {
@@ -25,11 +27,19 @@ impl Default for AwsSettings {
             jwks_cache: Duration::ZERO,
             most_providers: 100,
             longest_page: None,
+            swapped: None,
         }
     }
 }
 
 impl AwsSettings {
+    pub(crate) fn swap(&self, text: String) -> String {
+        match &self.swapped {
+            Some((from, to)) => text.replace(from, to),
+            None => text,
+        }
+    }
+
     pub(crate) fn page(&self, usual: usize) -> usize {
         self.longest_page.map_or(usual, |page| page.min(usual))
     }

@@ -33,6 +33,7 @@ pub(crate) fn action(action: &str, body: &Value, caller: &Caller, state: &mut St
         "PutParameter" => put(body, caller, state),
         "AddTagsToResource" => add_tags(body, caller, state),
         "ListTagsForResource" => list_tags(body, caller, state),
+        "GetResourcePolicies" => resource_policies(body, caller, state),
         _ => refused(400, "InvalidAction", ""),
     }
 }
@@ -213,6 +214,25 @@ fn add_tags(body: &Value, caller: &Caller, state: &mut State) -> Result<Value> {
         parameter.tags.extend(tags(body));
     }
     Ok(json!({}))
+}
+
+fn resource_policies(body: &Value, caller: &Caller, state: &mut State) -> Result<Value> {
+    let arn = need(body, "ResourceArn")?;
+    state.may(caller, "ssm:GetResourcePolicies", arn)?;
+    let name = name_of(arn, &caller.region);
+    if !state.parameters.contains_key(&(caller.region.clone(), name.clone())) {
+        return refused(
+            400,
+            "ResourceNotFoundException",
+            "The specified parameter to be shared could not be found.",
+        );
+    }
+    let policy = state.resource_policies.get(&(caller.region.clone(), name));
+    let policies: Vec<Value> = policy
+        .map(|policy| json!({"PolicyId": "1", "PolicyHash": "1", "Policy": policy.to_string()}))
+        .into_iter()
+        .collect();
+    Ok(json!({"Policies": policies}))
 }
 
 fn list_tags(body: &Value, caller: &Caller, state: &mut State) -> Result<Value> {

@@ -28,6 +28,8 @@ pub(crate) struct State {
     /// By region and name
     pub(crate) secrets: BTreeMap<(String, String), Secret>,
     pub(crate) parameters: BTreeMap<(String, String), Parameter>,
+    /// Policies on secrets themselves, by region and name
+    pub(crate) resource_policies: BTreeMap<(String, String), Value>,
     /// Access keys of other accounts
     pub(crate) foreign: BTreeMap<String, String>,
     /// Actions that are denied to everyone

@@ -68,6 +68,7 @@ impl World {
             ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key),
             ("AWS_REGION", "eu-central-1".to_owned()),
             ("GOOGLE_OAUTH_ACCESS_TOKEN", google.token()),
+            ("VAULT_ADDR", "https://bao.example.com".to_owned()),
             ("VAULT_TOKEN", bao.root_token()),
             ("HTTPS_PROXY", internet.url()),
             ("NO_PROXY", "127.0.0.0/8".to_owned()),

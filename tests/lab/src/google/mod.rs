@@ -9,7 +9,7 @@ mod error;
 mod federation;
 mod grpc;
 mod hmac;
-mod jose;
+pub(crate) mod jose;
 mod oauth;
 mod operations;
 mod policy;

@@ -13,6 +13,7 @@ use crate::cluster::{ClusterSettings, api};
 use crate::wire::{Reply, Request};
 
 const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+const WHO: &str = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
 const VERBS: [&str; 7] = ["create", "delete", "get", "list", "patch", "update", "watch"];
 
 /// The answer to a request on discovery, or `None`
@@ -22,6 +23,11 @@ pub(crate) fn handle(request: &Request, caller: &Caller, shared: &ClusterSetting
         // `system:basic-user`: every authenticated user may ask about himself.
         let anonymous = caller.name == "system:anonymous";
         return Some(if anonymous { forbidden(request, caller) } else { review(request, caller) });
+    }
+    if path == WHO && request.method == Method::POST {
+        // `system:basic-user`.
+        let anonymous = caller.name == "system:anonymous";
+        return Some(if anonymous { forbidden(request, caller) } else { who(caller) });
     }
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     let kinds = shared.objects.kinds.all();
@@ -47,6 +53,14 @@ pub(crate) fn handle(request: &Request, caller: &Caller, shared: &ClusterSetting
         return Some(forbidden(request, caller));
     }
     Some(body.map_or_else(api::not_found, |body| Reply::json(200, &body)))
+}
+
+/// Who asks, as the authenticator sees it.
+fn who(caller: &Caller) -> Reply {
+    let user = json!({"username": caller.name, "groups": ["system:authenticated"]});
+    let body = json!({"kind": "SelfSubjectReview", "apiVersion": "authentication.k8s.io/v1",
+        "metadata": {"creationTimestamp": null}, "status": {"userInfo": user}});
+    Reply::json(201, &body)
 }
 
 fn forbidden(request: &Request, caller: &Caller) -> Reply {

@@ -42,6 +42,18 @@ impl Cluster {
         shared.objects.get(&kind.key(namespace.unwrap_or_default(), name)).cloned()
     }
 
+    /// [`Cluster::object`] for another thread, e.g. for what an operator's stand-in reads
+    pub fn reader(
+        &self,
+    ) -> impl Fn(&str, &str, Option<&str>, &str) -> Option<Value> + Send + Sync + 'static + use<> {
+        let shared = self.shared.clone();
+        move |api_version, kind, namespace, name| {
+            let shared = shared.lock().expect("no test panics while it holds the cluster");
+            let kind = shared.objects.kind(api_version, kind);
+            shared.objects.get(&kind.key(namespace.unwrap_or_default(), name)).cloned()
+        }
+    }
+
     /// All objects of a kind, in all versions and namespaces, by namespace and name
     pub fn objects(&self, kind: &str) -> Vec<Value> {
         self.lock().objects.of_kind(kind)

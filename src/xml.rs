@@ -1,4 +1,4 @@
-//! PURE. Answers of IAM and STS: elements with text, nothing else. Foreign bytes come in here.
+//! PURE. Answers of stores and of AWS's services: elements with text, nothing else. Foreign bytes come in here.
 
 use xmlparser::{ElementEnd, Token, Tokenizer};
 
@@ -7,7 +7,7 @@ const DEEPEST: usize = 16;
 
 /// An element: its name, and its text or what is in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Element {
+pub(crate) struct Element {
     name: String,
     text: String,
     inner: Vec<Self>,
@@ -15,7 +15,7 @@ pub(super) struct Element {
 
 impl Element {
     /// The root. `None`: it is no such document.
-    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(bytes).ok()?;
         let mut open: Vec<Self> = Vec::new();
         let mut root = None;
@@ -54,32 +54,36 @@ impl Element {
         root.filter(|_| open.is_empty())
     }
 
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// The first element of this name.
-    pub(super) fn get(&self, name: &str) -> Option<&Self> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Self> {
         self.inner.iter().find(|inner| inner.name == name)
     }
 
     /// What lies at the end of these names.
-    pub(super) fn at(&self, path: &[&str]) -> Option<&Self> {
+    pub(crate) fn at(&self, path: &[&str]) -> Option<&Self> {
         path.iter().try_fold(self, |at, name| at.get(name))
     }
 
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         self.text.trim()
     }
 
-    pub(super) fn text_at(&self, path: &[&str]) -> Option<&str> {
+    pub(crate) fn text_at(&self, path: &[&str]) -> Option<&str> {
         self.at(path).map(Self::text)
     }
 
-    /// The members of the list of this name.
-    pub(super) fn members<'a>(&'a self, list: &str) -> impl Iterator<Item = &'a Self> {
-        let list = self.get(list);
-        list.into_iter().flat_map(|list| list.inner.iter().filter(|inner| inner.name == "member"))
+    /// The members of the list of this name, as AWS writes them.
+    pub(crate) fn members<'a>(&'a self, list: &str) -> impl Iterator<Item = &'a Self> {
+        self.get(list).into_iter().flat_map(|list| list.all("member"))
+    }
+
+    /// Every element of this name.
+    pub(crate) fn all<'a>(&'a self, name: &'static str) -> impl Iterator<Item = &'a Self> {
+        self.inner.iter().filter(move |inner| inner.name == name)
     }
 }
 
@@ -127,6 +131,7 @@ mod tests {
         let keys: Vec<_> = role.members("Tags").filter_map(|tag| tag.text_at(&["Key"])).collect();
         assert_eq!(keys, ["k", "l"]);
         assert_eq!(role.members("None").count(), 0);
+        assert_eq!(role.all("Tags").count(), 1);
     }
 
     #[test]

@@ -1,0 +1,74 @@
+//! From a stored access key to none, and back.
+
+use serde_json::json;
+
+use super::{ACCOUNT, PROVIDER, RETIRE, SETUP, SUBJECT, Scene};
+
+#[test]
+fn stored_access_key_becomes_none() {
+    let scene = Scene::new();
+    scene.run(&["audit"]).ends(1).says("1 LONG-LIVED credential");
+    scene.run(&["setup", "--dry-run", "--to", "aws"]).ends(1).snapshot("plan-aws");
+    assert_eq!(scene.writes(), Vec::<String>::new(), "a dry run writes nothing");
+    scene.is_untouched("a dry run changes nothing");
+
+    scene.ends_well();
+    assert_eq!(
+        scene.store()["spec"]["conditions"],
+        scene.before["spec"]["conditions"],
+        "who may use it stays"
+    );
+    let account =
+        scene.world.cluster.object("v1", "ServiceAccount", Some("external-secrets"), ACCOUNT).unwrap();
+    let role = scene.role().unwrap();
+    assert_eq!(account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"], role["Arn"]);
+    let trust = &role["AssumeRolePolicyDocument"]["Statement"][0]["Condition"];
+    assert_eq!(
+        trust,
+        &json!({"StringEquals": {
+            (format!("{PROVIDER}:aud")): "sts.amazonaws.com", (format!("{PROVIDER}:sub")): SUBJECT}})
+    );
+    assert_eq!(role["Tags"], json!({"keyless": scene.mark()}));
+    // The application gets a value that was written after the key was disabled.
+    scene.aws.put_secret("db", r#"{"password":"second"}"#);
+    scene.until_password("second");
+    scene.run(&["setup", "--dry-run", "--to", "aws"]).ends(0);
+    let before = scene.writes();
+    scene.run(&SETUP).ends(0);
+    assert_eq!(scene.writes(), before, "the second run writes nothing");
+    scene.run(&["verify"]).ends(0);
+
+    scene.run(&["setup", "--dry-run", "--to", "aws", "--retire-key"]).ends(1).snapshot("plan-aws-retire-key");
+    scene.run(&RETIRE).ends(0);
+    assert_eq!((scene.aws.key_is_active(&scene.key_id), scene.secret_is_there()), (None, false));
+    scene.run(&["setup", "--dry-run", "--to", "aws", "--retire-key"]).ends(0);
+    scene.run(&["audit"]).ends(0).says("ZERO");
+    scene.run(&["verify"]).ends(0).says(&scene.role_name());
+    scene.aws.put_secret("db", r#"{"password":"third"}"#);
+    scene.until_password("third");
+}
+
+#[test]
+fn teardown_leaves_nothing_at_aws() {
+    let scene = Scene::new();
+    scene.run(&RETIRE).ends(0);
+    scene.run(&["teardown", "--dry-run"]).ends(1).snapshot("plan-aws-teardown");
+    assert!(scene.role().is_some(), "a dry run removes nothing");
+    scene.run(&["teardown", "--yes"]).ends(0);
+    assert_eq!((scene.aws.roles(), scene.aws.providers()), (Vec::<String>::new(), Vec::new()));
+    let account = scene.world.cluster.object("v1", "ServiceAccount", Some("external-secrets"), ACCOUNT);
+    assert!(account.is_none(), "the identity that it made is gone");
+    scene.run(&["teardown", "--dry-run"]).ends(0).says("nothing to remove");
+}
+
+/// Other roles of the account trust the issuer as well: it stays for them.
+#[test]
+fn provider_used_elsewhere_stays_after_teardown() {
+    let scene = Scene::new();
+    scene.ends_well();
+    let trust = scene.role().unwrap()["AssumeRolePolicyDocument"].to_string();
+    scene.create_role("of-somebody", &trust);
+    scene.run(&["teardown", "--yes"]).ends(0).says("of-somebody");
+    assert_eq!(scene.aws.roles(), ["of-somebody"]);
+    assert_eq!(scene.aws.providers(), [PROVIDER]);
+}
