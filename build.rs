@@ -1,5 +1,5 @@
-//! What `keyless version` says of the build, and how the shipped program is linked. Reads nothing but what Cargo says, and the compiler's version: no clock, no git,
-//! so that the same source gives the same bytes.
+//! What `keyless version` says of the build, and how the shipped program is linked. Reads nothing but what Cargo says, and
+//! the compiler's version: no clock, no git, so that the same source gives the same bytes.
 
 use std::{env, process::Command};
 
