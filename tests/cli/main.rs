@@ -10,6 +10,7 @@ mod audit_baseline;
 mod audit_cloud;
 mod audit_cluster;
 mod audit_diff;
+mod audit_lists;
 mod audit_modes;
 mod audit_reports;
 mod audit_rights;
