@@ -24,7 +24,7 @@ fn plain(text: &str) -> String {
 }
 
 #[test]
-fn plan_and_error_have_colour_on_request() {
+fn plan_and_error_are_coloured() {
     let world = World::new(1);
     let plan = dry_run(&world, &[], &[]).ends(1);
     let coloured = dry_run(&world, &[], &["--color", "always"]).ends(1);
