@@ -155,6 +155,13 @@ impl StoredKey {
         )
     }
 
+    fn changed(&self, is: &str) -> Error {
+        Error::failed(Code::GoogleChanged, format!("the {} is {is}, and is not deleted", self.name.shown()))
+            .caused_by(
+                "only a key that was disabled before is deleted: then it is known that nothing needs it",
+            )
+    }
+
     /// A refusal is none when the key is in the wanted state already.
     async fn done(&self, done: Outcome<Value>, doing: &str, act: Act, want: Standing) -> Result<()> {
         let Err(refusal) = done else { return Ok(()) };
@@ -217,8 +224,27 @@ impl StoredCredential for StoredKey {
         self.done(done, "enabling", Act::Enable, Standing::Enabled).await
     }
 
-    /// Google keeps no deleted key.
+    /// Google keeps no deleted key. One that is enabled may be in use again.
     async fn delete(&self) -> Result<()> {
+        match self.look().await? {
+            Standing::Absent => return Ok(()),
+            Standing::Disabled => {}
+            Standing::Enabled => {
+                return Err(self
+                    .changed("enabled")
+                    .hint("find out who enabled it again, then run the command again"));
+            }
+            Standing::Another => {
+                let hint = "`gcloud iam service-accounts keys list` shows the keys that there are";
+                return Err(self.changed("not the one that the store uses").hint(hint));
+            }
+            Standing::NotProved(why) => {
+                return Err(self
+                    .changed("not known to be the one that the store uses")
+                    .caused_by(why)
+                    .hint("run the command again once the cause is gone"));
+            }
+        }
         let done = self.api.delete(&self.url()).await;
         self.done(done, "deleting", Act::Delete, Standing::Absent).await
     }

@@ -62,4 +62,4 @@ pub use proxy::{Asked, Proxy, ProxyKind, ProxySettings};
 pub use s3::{Access, Conditions, Credentials, Flavour, S3, S3Object, S3Settings};
 pub use vault::{Vault, VaultFlavour, VaultSettings};
 pub use web::{Web, WebSettings};
-pub use wire::{Call, Counted, EchoForm, Fault, Faults, KillSwitch, LongWire, Moment};
+pub use wire::{Call, Counted, EchoForm, Fault, Faults, Gate, KillSwitch, LongWire, Moment};
