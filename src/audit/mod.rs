@@ -25,8 +25,6 @@ mod states;
 mod surroundings;
 mod verdict;
 
-#[cfg(test)]
-pub(crate) use self::verdict::judge;
 pub(crate) use self::{
     catalogue::{Described, catalogue},
     compare::{Answer, MAX_REPORT, NewSince, Saved, difference, schema as difference_schema},
@@ -34,7 +32,7 @@ pub(crate) use self::{
     exceptions::{Exceptions, exceptions_schema},
     kind::{LoginKind, login_kind},
     reports::{Evidence, FORMATS, Format},
-    verdict::{Gate, Outcome, Verdict, judge_with},
+    verdict::{Gate, Outcome, Verdict, judge, judge_with},
 };
 use self::{
     finding::{Hit, Identity, Opens, Stored, Weight},

@@ -114,7 +114,6 @@ pub(crate) struct Root {
 }
 
 /// Applies every rule, without what the providers say.
-#[cfg(test)]
 pub(crate) fn judge(inventory: &Inventory) -> Verdict {
     judge_with(inventory, None)
 }

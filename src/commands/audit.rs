@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{Exit, audit_diff};
 use crate::{
-    audit::{Evidence, Exceptions, Gate, NewSince, Saved, Verdict, judge_with},
+    audit::{Evidence, Exceptions, Gate, NewSince, Outcome, Saved, Verdict, judge_with},
     cli::{AuditArgs, ReportFile},
     cluster::{
         Cluster,
@@ -16,13 +16,22 @@ use crate::{
     files::{self, Accept, MAX_SMALL},
     http::Http,
     redact,
-    report::Report,
+    report::{Line, Report, Tone},
     target,
     warning::Warning,
 };
 
 /// How far the clocks of two machines may be apart, in seconds.
 const CLOCKS: u64 = 300;
+
+/// Of the headline: green is what was proved.
+fn tone(outcome: &Outcome) -> Tone {
+    match outcome {
+        Outcome::Zero | Outcome::ZeroExcept => Tone::Good,
+        Outcome::Found { .. } => Tone::Error,
+        Outcome::Incomplete | Outcome::NothingToJudge => Tone::Warning,
+    }
+}
 
 /// Runs the command. `now`: seconds since 1970.
 pub(crate) async fn run(
@@ -69,9 +78,9 @@ pub(crate) async fn run(
     for file in &args.report {
         write(file, &evidence, report)?;
     }
-    for line in verdict.lines() {
-        report.line(line);
-    }
+    let mut lines = verdict.lines().into_iter();
+    report.result(Line::whole(tone(&verdict.outcome()), lines.next().unwrap_or_default()));
+    report.lines(lines);
     report.json("audit", verdict.to_json());
     report.form(|format| (format.write)(&evidence));
     Ok(verdict.exit())

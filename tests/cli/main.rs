@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod about;
 mod attacked;
 mod attacked_audit;
 mod audit;
@@ -10,6 +11,7 @@ mod audit_cloud;
 mod audit_cloud_vault;
 mod audit_cluster;
 mod audit_diff;
+mod audit_lists;
 mod audit_modes;
 mod audit_reports;
 mod audit_rights;
@@ -20,6 +22,8 @@ mod buckets;
 mod canary;
 mod cluster_refused;
 mod cluster_side;
+mod colour;
+mod config;
 mod coupling;
 mod doctor;
 mod documentation;
@@ -64,6 +68,7 @@ mod setup_given;
 mod several_stores;
 mod signals;
 mod snapshot;
+mod status;
 mod steps;
 mod stores_apart;
 mod target;

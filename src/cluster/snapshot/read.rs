@@ -104,6 +104,7 @@ impl Cluster {
                     installed: true,
                     unseen,
                     stores_unseen: true,
+                    generators_unseen: true,
                     ..Inventory::default()
                 };
                 return Ok((inventory, Vec::new(), None));
@@ -115,6 +116,7 @@ impl Cluster {
             installed: kinds.installed,
             unseen: kinds.unseen.clone(),
             stores_unseen: !kinds.unseen.is_empty(),
+            generators_unseen: !kinds.unseen.is_empty(),
             ..Inventory::default()
         };
         let of_others = kinds.of_others();
