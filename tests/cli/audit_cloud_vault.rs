@@ -194,7 +194,8 @@ fn each_denied_path_makes_it_incomplete() {
     ] {
         let policy = format!(
             "path \"*\" {{ capabilities = [\"create\", \"read\", \"update\", \"delete\", \"list\", \"sudo\"] }}\n\
-             path \"{path}\" {{ capabilities = [\"deny\"] }}"
+             path \"{path}\" {{ capabilities = [\"deny\"] }}\n\
+             path \"{path}/\" {{ capabilities = [\"deny\"] }}"
         );
         scene.vault.put_policy("less", &policy);
         let token = scene.vault.token(&["less"]);
