@@ -96,7 +96,7 @@ fn copy_without_id_is_the_same() {
 }
 
 #[test]
-fn copies_with_and_without_id_are_one() {
+fn copies_of_one_key_are_one() {
     let file = fakes::google(&[]);
     let mut unnamed = file.clone();
     unnamed.as_object_mut().unwrap().remove("private_key_id");

@@ -8,6 +8,7 @@ mod attacked_audit;
 mod audit;
 mod audit_baseline;
 mod audit_cloud;
+mod audit_cloud_vault;
 mod audit_cluster;
 mod audit_diff;
 mod audit_lists;

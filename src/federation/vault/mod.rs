@@ -8,6 +8,7 @@
 
 mod api;
 mod client;
+mod cloud;
 mod configured;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
