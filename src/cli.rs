@@ -126,13 +126,14 @@ impl Command {
     deploy/auditor-metadata grants (keyless render rbac --for audit --mode MODE): get /version and /apis; list on external-secrets.io, \
     generators.external-secrets.io, workloads, pods, leases, clusterrolebindings, and the applications of Argo CD and \
     Flux; get on clusterroles, the operator's customresourcedefinitions, and the ServiceAccounts that stores name; get and \
-    list on Secrets and ConfigMaps\n\n\
+    list on Secrets and ConfigMaps; with --cloud rights to read at the provider: docs/audit.md\n\n\
     Examples:\n  \
     keyless audit\n  \
     keyless audit --gate platform\n  \
     keyless audit --exceptions exceptions.yaml\n  \
     keyless audit --baseline last-week.json\n  \
     keyless audit --mode refs   # reads no Secret\n  \
+    keyless audit --cloud   # also the keys that lie elsewhere\n  \
     keyless audit --context prod -o json | jq .verdict\n  \
     keyless audit -o sarif >audit.sarif\n  \
     keyless audit --report html=audit.html --report json=audit.json\n  \
@@ -161,6 +162,11 @@ pub(crate) struct AuditArgs {
     /// The cluster is read once
     #[arg(long, value_parser = output::parse_report, value_name = "FORMAT=FILE")]
     pub(crate) report: Vec<ReportFile>,
+
+    /// Also ask the providers, with the login of the user who runs this, which long-lived credentials they have issued to
+    /// the identities that the cluster names. No credential that is found is used
+    #[arg(long)]
+    pub(crate) cloud: bool,
 
     /// How far to look into Secrets. With refs and metadata the verdict is never ZERO
     #[arg(long, value_enum, default_value_t = Mode::Deep, value_name = "MODE")]

@@ -43,6 +43,7 @@ const TAKEN_BY: [(&[&str], &[&str]); 8] = [
             "doctor",
             "status",
             "keys",
+            "audit",
             "teardown",
             "render issuer",
             "render store",

@@ -4,15 +4,17 @@ use std::path::Path;
 
 use super::{Exit, audit_diff};
 use crate::{
-    audit::{Evidence, Exceptions, Gate, NewSince, Outcome, Saved, Verdict, judge},
+    audit::{Evidence, Exceptions, Gate, NewSince, Outcome, Saved, Verdict, judge_with},
     cli::{AuditArgs, ReportFile},
     cluster::{
         Cluster,
-        snapshot::{Mode, Preflight},
+        snapshot::{Inventory, Mode, Preflight},
     },
     config::Settings,
     error::{Code, Error, Result},
+    federation::cloud::{self, CloudLook, Scope},
     files::{self, Accept, MAX_SMALL},
+    http::Http,
     redact,
     report::{Line, Report, Tone},
     target,
@@ -52,7 +54,8 @@ pub(crate) async fn run(
         let uid = cluster.uid().map_err(|error| error.at("a baseline is of one cluster"))?;
         baseline.is_of(uid, path, "the one that is audited")?;
     }
-    let (mut verdict, preflight) = look(&cluster, args.mode, args.gate, now()).await?;
+    let asked = args.cloud.then_some(settings);
+    let (mut verdict, preflight) = look(&cluster, args.mode, args.gate, asked, now()).await?;
     if let Some(missing) = preflight.message(args.mode) {
         report.warning(&Warning::new(Code::ClusterForbidden, missing));
     }
@@ -83,15 +86,28 @@ pub(crate) async fn run(
     Ok(verdict.exit())
 }
 
-/// Looks, and judges. `now`: seconds since 1970. With the rights that are missing for that.
+/// Asks the providers for what they issued to the identities that the cluster names.
+async fn ask(cluster: &Cluster, inventory: &Inventory, settings: &Settings) -> Result<CloudLook> {
+    let http = Http::new(&settings.additional_roots)?;
+    let accounts = cluster.named_accounts(inventory).await?;
+    Ok(cloud::look(&Scope { inventory, accounts: &accounts }, &settings.providers, &http).await)
+}
+
+/// Looks, and judges. `asked`: the providers too, with these settings; `now`: seconds since 1970. With the rights that are
+/// missing for that.
 pub(super) async fn look(
     cluster: &Cluster,
     mode: Mode,
     gate: Gate,
+    asked: Option<&Settings>,
     now: u64,
 ) -> Result<(Verdict, Preflight)> {
     let inventory = cluster.inventory(mode).await?;
-    let mut verdict = judge(&inventory).through(gate);
+    let at_providers = match asked {
+        Some(settings) => Some(ask(cluster, &inventory, settings).await?),
+        None => None,
+    };
+    let mut verdict = judge_with(&inventory, at_providers.as_ref()).through(gate);
     verdict.record.started = Some(now);
     verdict.record.cluster = cluster.uid().ok().map(str::to_owned);
     Ok((verdict, inventory.preflight))

@@ -55,7 +55,8 @@ pub(crate) async fn run(settings: &Settings, now: fn() -> u64, report: &mut Repo
     let args = VerifyArgs { audience: None, public_only: false, stores };
     let http = Http::new(&settings.additional_roots)?;
     let verified = verify::examine(&args, settings, &http, Some(Arc::clone(&cluster)), now, report).await;
-    let audited = audit::look(&cluster, Mode::Deep, Gate::default(), now()).await.map(|(verdict, _)| verdict);
+    let audited =
+        audit::look(&cluster, Mode::Deep, Gate::default(), None, now()).await.map(|(verdict, _)| verdict);
     let coupled = coupling::look(&cluster).await;
     let parts = [
         match verified {

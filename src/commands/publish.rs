@@ -255,7 +255,7 @@ async fn write(
 }
 
 /// What is known is published, and a run is no success all the same while something is not.
-fn exit(plan: &PublicationPlan<'_>, pending: bool) -> Exit {
+pub(super) fn exit(plan: &PublicationPlan<'_>, pending: bool) -> Exit {
     match () {
         () if !plan.doubts.is_empty() => Exit::Incomplete,
         () if pending || plan.leaves_keys_out() || plan.alarms() => Exit::Found,

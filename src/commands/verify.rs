@@ -392,7 +392,7 @@ impl Verdict<'_> {
         let checks = self.findings.iter().map(Finding::to_json);
         shown["issuer"] = json!(self.issuer);
         shown["checks"] = checks.chain(self.stores.iter().flat_map(OfStore::checks)).collect();
-        if self.args.stores.are_named() {
+        if self.args.stores.are_named() || !self.stores.is_empty() {
             shown["stores"] = self.stores.iter().map(OfStore::to_json).collect();
             let left = self.not_looked_at.iter();
             shown["notLookedAt"] =

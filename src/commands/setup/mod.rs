@@ -12,12 +12,14 @@ mod decide;
 mod found;
 mod hands;
 mod issuer_rollout;
+mod last_lines;
 mod members;
 mod outcome;
 mod plan;
 mod retire;
 mod retire_shown;
 mod retire_steps;
+mod seat;
 mod settings_file;
 mod several;
 mod shared;
@@ -28,10 +30,13 @@ use serde_json::{Value, json};
 
 pub(super) use self::members::shown;
 use self::{
-    act::{Act, Keys, Seat},
+    act::Act,
     decide::{Decided, decide},
+    last_lines::{of_keys, tell_remaining},
     members::{Member, NotMoved, Shared, ends_all},
     outcome::Farewell,
+    retire::Retirement,
+    seat::{Keys, Seat},
     settings_file::SettingsFile,
     shared::share,
 };
@@ -123,6 +128,7 @@ pub(crate) async fn run(
             None => "keyless setup --undo".to_owned(),
         },
         retire: args.retire_key,
+        was_blocked: true,
         undoes: true,
     };
 
@@ -225,12 +231,16 @@ pub(crate) async fn run(
             };
             exits.push(with_rights(exit, &member.rights, &stores.flags(), report));
         }
+        let retirements = plan.stores.iter().filter_map(|part| part.retirement.as_ref());
+        tell_remaining(retirements.flat_map(Retirement::remaining), &mut shown, report);
+        exits.push(of_keys(documents.as_ref(), &kept, report));
         return Ok(ended(shown, with_left(worst(exits), partial, report), report));
     }
     let summary = Line::marked(Tone::Title, format_args!("\n{}", whole.summary()));
     if shows_only {
         report.result(summary);
-        return Ok(ended(shown, with_left(Exit::Found, partial, report), report));
+        let exit = worst([Exit::Found, of_keys(documents.as_ref(), &kept, report)]);
+        return Ok(ended(shown, with_left(exit, partial, report), report));
     }
     report.line(summary);
     if plan.stores.iter().any(|part| !part.obstacles.is_empty()) && args.to.is_some() && !args.yes {
@@ -255,15 +265,21 @@ pub(crate) async fn run(
     };
     // The rest of the plan is what stores share.
     let seats = members.into_iter().zip(std::mem::take(&mut plan.stores));
-    let seats: Vec<_> = seats
-        .map(|(member, part)| Seat { farewell: farewell_of(&member.store), member, part, failed: None })
+    let mut seats: Vec<_> = seats
+        .map(|(member, part)| {
+            let farewell = farewell_of(&member.store);
+            Seat::new(member, part, farewell)
+        })
         .collect();
     let keys = Keys { documents: documents.as_mut(), kept: &mut kept };
-    let exits = act.run(&plan, keys, seats, report).await?;
+    let exits = act.run(&plan, keys, &mut seats, report).await?;
     for (exit, store) in exits.iter().zip(shown["stores"].as_array_mut().into_iter().flatten()) {
         store["outcome"] = json!(exit.outcome());
     }
-    Ok(ended(shown, with_left(worst(exits), partial, report), report))
+    tell_remaining(seats.into_iter().flat_map(|seat| seat.remaining), &mut shown, report);
+    let keys = of_keys(documents.as_ref(), &kept, report);
+    let exit = worst(exits.into_iter().chain([keys]));
+    Ok(ended(shown, with_left(exit, partial, report), report))
 }
 
 /// What is meant for one store, with several.

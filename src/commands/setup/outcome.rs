@@ -20,6 +20,8 @@ pub(super) struct Farewell {
     /// `keyless setup --undo`, with the flag that names this store.
     pub(super) undo: String,
     pub(super) retire: bool,
+    /// The plan has shown that the credential stays as it is.
+    pub(super) was_blocked: bool,
     /// Whether an undo is the way back.
     pub(super) undoes: bool,
 }
@@ -158,7 +160,8 @@ impl Farewell {
                     "Let each of them log in by itself (or take the copy away that nothing reads), then run setup again.",
                 );
                 report.result(words);
-                Ok(if self.retire { Exit::Found } else { Exit::Clean })
+                // That it is disabled was not asked for, if the plan did not show it.
+                Ok(if self.retire || !self.was_blocked { Exit::Found } else { Exit::Clean })
             }
             other => Err(error(other, state).hint(words)),
         }

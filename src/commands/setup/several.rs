@@ -4,9 +4,10 @@
 use tokio::time::Instant;
 
 use super::{
-    act::{Act, Begun, Moving, Prepared, Seat},
+    act::Act,
     members::{NotMoved, ends_all, shown},
     outcome::stopped,
+    seat::{Begun, Moving, Prepared, Seat},
     with_rights,
 };
 use crate::{
@@ -250,17 +251,22 @@ impl Act<'_> {
     /// Shows how it ended for one of them. Only what ends the whole run is an error.
     fn ended(
         &self,
-        travellers: &[Traveller<'_>],
+        travellers: &mut [Traveller<'_>],
         place: usize,
         outcome: Result<Outcome>,
         report: &mut Report<'_>,
     ) -> Result<Exit> {
+        let moving = &mut travellers[place].moving;
+        let concluded = match outcome {
+            Ok(outcome) => moving.conclude(&outcome, report).map_err(|error| (error, false)),
+            Err(error) => {
+                moving.note_remaining();
+                Err((error, true))
+            }
+        };
         let moving = &travellers[place].moving;
         let words = || moving.farewell.words(&moving.run);
-        match outcome
-            .map_err(|error| (error, true))
-            .and_then(|outcome| moving.conclude(&outcome, report).map_err(|error| (error, false)))
-        {
+        match concluded {
             Ok(exit) => Ok(exit),
             Err((error, _)) if ends_all(&error) => {
                 let others = travellers.iter().enumerate().filter(|(other, _)| *other != place);

@@ -99,8 +99,15 @@ pub(super) async fn run(
     let mut run = Run::new(&cluster, &store, Some(shelf), state, connected, options, &clock);
     run.seen = seen;
     let undo = format!("keyless setup --undo{flags}");
-    let farewell =
-        Farewell { provider: None, command: undo.clone(), flags, undo, retire: false, undoes: false };
+    let farewell = Farewell {
+        provider: None,
+        command: undo.clone(),
+        flags,
+        undo,
+        retire: false,
+        was_blocked: false,
+        undoes: false,
+    };
     if let Next::Stop(end) = &decided {
         if let (StoreView::Other { .. }, Some(restored)) = (&run.seen.store, &restored) {
             report.line(format_args!("{}: what it says now → what was saved", restored.object()));

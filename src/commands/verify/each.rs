@@ -13,6 +13,7 @@ use crate::{
         setup::shown,
         stores::Stores,
     },
+    config::Settings,
     error::{Code, Error, Result},
     federation::Keys,
     relying_party::{Finding, Outcome},
@@ -44,9 +45,12 @@ pub(super) struct Counts {
 }
 
 /// Those that the flags name. Stores that are not there are a usage error.
-fn chosen(flags: &VerifyStores, estate: &Estate) -> Result<Stores> {
+fn chosen(flags: &VerifyStores, settings: &Settings, estate: &Estate) -> Result<Stores> {
     if flags.all {
         return Ok(Stores::with_tokens(estate));
+    }
+    if flags.store.is_empty() {
+        return Ok(Stores::of_settings(settings, estate));
     }
     let stores = Stores::naming(&flags.store);
     match stores.named.iter().flatten().find_map(|store| unknown_store(estate, store)) {
@@ -135,7 +139,7 @@ impl Verdict<'_> {
         now: fn() -> u64,
         report: &mut Report<'_>,
     ) -> Result<((Vec<Finding>, Result<()>), Vec<KeysAt>)> {
-        let stores = chosen(&self.args.stores, &inside.0)?;
+        let stores = chosen(&self.args.stores, self.settings, &inside.0)?;
         self.not_looked_at.clone_from(&stores.not_looked_at);
         let runs: Vec<_> = match &stores.named {
             None => vec![(None, self.settings.clone())],

@@ -232,6 +232,11 @@ impl Api {
         answer.is_ok_and(|answer| (200..300).contains(&answer.status))
     }
 
+    /// Whether everything is asked of the root namespace.
+    pub(super) fn is_root_namespace(&self) -> bool {
+        self.settings.namespace.is_none()
+    }
+
     /// The administrator's.
     pub(super) fn token(&self) -> Result<&Secret> {
         self.settings.token.as_ref().ok_or_else(refusal::no_token)

@@ -3,10 +3,11 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use async_trait::async_trait;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
-use super::{AUDIENCES, Mode, OfStore, SetByName, Settings, client::Client, store_login};
+use super::{AUDIENCES, Mode, OfStore, SetByName, Settings, client::Client, cloud, store_login};
 use crate::{
     ask::{Ask, Offer},
     authorities::ca_text,
@@ -15,8 +16,10 @@ use crate::{
     error::Result,
     federation::{
         Configured, Known, Provider, ProviderName, Section, Source,
+        cloud::{CloudLook, IssuedKind, Scope},
         credential::{AWS_KEY, ByHand},
     },
+    http::Http,
     target::Account,
 };
 
@@ -114,6 +117,14 @@ impl Provider for VaultServer {
         Ok(Arc::new(VaultSection::read(source)?))
     }
 
+    fn issued_kinds(&self) -> &'static [IssuedKind] {
+        &cloud::KINDS
+    }
+
+    fn generator_kinds(&self) -> &'static [&'static str] {
+        &cloud::GENERATORS
+    }
+
     fn by_hand(&self) -> &'static [ByHand] {
         &BY_HAND
     }
@@ -169,6 +180,7 @@ impl VaultSection {
     }
 }
 
+#[async_trait]
 impl Section for VaultSection {
     fn provider(&self) -> ProviderName {
         ProviderName::new(&PROVIDER)
@@ -225,6 +237,10 @@ impl Section for VaultSection {
     fn complete_alone(&self, _may_look: bool) -> Result<Option<Box<dyn Configured>>> {
         let Some(named) = &self.named else { return Ok(None) };
         Ok(Some(Box::new(self.client.settings(named.clone())?)))
+    }
+
+    async fn issued(&self, scope: &Scope<'_>, http: &Http) -> CloudLook {
+        cloud::look(self, scope, http).await
     }
 
     /// Where the store logs in now, without the administrator's token unless an administrator has named the same server.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::state::{State, Token};
 use super::world::World;
-use super::{jwt, kv, login, policy, sys};
+use super::{jwt, kv, login, methods, policy, sys};
 use crate::keys::uuid;
 use crate::wire::{Handler, Reply, Request, percent_decode};
 
@@ -143,6 +143,9 @@ impl Api {
         if let Some(rest) = path.strip_prefix("auth/token/") {
             return tokens(request, &mut state, (&id, &token), rest, &body);
         }
+        if let Some((kind, mount, rest)) = methods::mount_of(&state, path) {
+            return methods::handle(request, &state, (&kind, &mount, &rest), &body);
+        }
         let mount =
             state.mounts.iter().find(|(mount, entry)| entry.kind == "kv" && path.starts_with(mount.as_str()));
         if let Some(mount) = mount.map(|(mount, _)| mount.clone()) {
@@ -199,6 +202,8 @@ fn allowed(request: &Request, state: &State, token: &Token, path: &str) -> bool 
     }
     // vault/logical_system.go, `PathsSpecial.Root`
     let sudo = path.starts_with("sys/auth/") || path == "sys/seal" || path.starts_with("sys/audit");
+    // vault/token_store.go, `PathsSpecial.Root`
+    let sudo = sudo || path == "auth/token/accessors";
     let may = |name: &str| has.iter().any(|capability| capability == name || capability == "root");
     // The preflight of the CLI has a rule of its own.
     path.starts_with("sys/internal/ui/mounts/") || may(needed) && (!sudo || may("sudo"))
@@ -228,6 +233,7 @@ fn tokens(
             let id = state.issue(token.clone());
             Ok(Some(issued(token.auth(&id, false))))
         }
+        ("accessors" | "lookup-accessor", _) => methods::accessors(request, state, now, rest, body),
         ("revoke-self", _) => {
             state.tokens.remove(id);
             Ok(None)

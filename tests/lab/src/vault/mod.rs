@@ -5,6 +5,7 @@ pub(crate) mod jose;
 mod jwt;
 mod kv;
 mod login;
+mod methods;
 mod policy;
 mod state;
 mod sys;
@@ -35,14 +36,15 @@ use state::State;
 /// - `enterprise` in `sys/health` of Vault, which OpenBao does not say; Vault Community ignores `X-Vault-Namespace`
 /// - namespaces by `X-Vault-Namespace`: each has its own methods, stores, policies and tokens; a token counts
 ///   in its own and, by paths that begin with the other's name, below it; one that does not exist: 404
+/// - `auth/token/accessors` and `lookup-accessor`; what an administrator reads of AppRole, Userpass and Kubernetes
 /// - policies (exact paths, `*` at the end, `+`; `deny`; `sudo` where it is asked for) on every path,
 ///   token create, lookup and revoke
 ///
 /// Not faithful: no `sys/namespaces`, and no namespace as the beginning of a path; no leases, renewal, entities, wrapping, audit, quotas;
 /// policies are read as far as `path "…" { capabilities = […] }`, their parameters are ignored; no
 /// `jwks_pairs`, no `provider_config`, no OIDC flow, no CIDRs; after a failed fetch the words
-/// of the connection are our own; KV version 1 and the method
-/// AppRole only as names.
+/// of the connection are our own; KV version 1 only as a name; no login by
+/// AppRole, Userpass and Kubernetes.
 pub struct Vault {
     server: Server,
     state: Arc<Mutex<State>>,
@@ -198,6 +200,71 @@ impl Vault {
             jwt::Source::Pem(pems) => change(pems),
             _ => panic!("a method that was given no keys"),
         }
+    }
+
+    /// Mount AppRole, if it is not there, and make a role; its ID
+    pub fn app_role(&self, mount: &str, name: &str, change: impl FnOnce(&mut Value)) -> String {
+        if !self.lock().auth.contains_key(&format!("{mount}/")) {
+            self.enable_auth(mount, "approle", "");
+        }
+        let mut state = self.lock();
+        let roles = state.methods.app_roles.entry(format!("{mount}/")).or_default();
+        let role = roles.entry(name.to_owned()).or_insert_with(methods::AppRole::new);
+        change(&mut role.shown);
+        role.id.clone()
+    }
+
+    /// Make a secret ID of a role; 0: without an end, any number of times. Its accessor
+    pub fn secret_id(&self, mount: &str, role: &str, ttl: i64, uses: u64) -> String {
+        let mut state = self.lock();
+        let now = state.now();
+        let roles = state.methods.app_roles.get_mut(&format!("{mount}/")).expect("a mount of AppRole");
+        roles.get_mut(role).expect("a role").add(now, ttl, uses)
+    }
+
+    /// Mount Userpass and make a user
+    pub fn user(&self, mount: &str, name: &str) {
+        self.enable_auth(mount, "userpass", "");
+        let mut state = self.lock();
+        let users = state.methods.users.entry(format!("{mount}/")).or_default();
+        users.insert(name.to_owned(), methods::common());
+    }
+
+    /// Mount Kubernetes and make a role for these ServiceAccounts
+    pub fn kubernetes_role(&self, mount: &str, name: &str, names: &[&str], namespaces: &[&str]) {
+        self.enable_auth(mount, "kubernetes", "");
+        let mut role = methods::common();
+        role["bound_service_account_names"] = serde_json::json!(names);
+        role["bound_service_account_namespaces"] = serde_json::json!(namespaces);
+        role["bound_service_account_namespace_selector"] = serde_json::json!("");
+        let mut state = self.lock();
+        state.methods.kubernetes.entry(format!("{mount}/")).or_default().insert(name.to_owned(), role);
+    }
+
+    /// The accessor of a token
+    pub fn accessor(&self, token: &str) -> String {
+        self.lock().tokens[token].accessor.clone()
+    }
+
+    /// A token that may do everything and has an end
+    pub fn administrator(&self) -> String {
+        let text = "path \"*\" { capabilities = [\"create\", \"read\", \"update\", \"delete\", \"list\", \"sudo\"] }";
+        self.put_policy("administrator", text);
+        self.token(&["administrator"])
+    }
+
+    /// Remove the first token
+    pub fn revoke_root(&self) {
+        self.lock().tokens.remove(&self.root);
+    }
+
+    /// A token that lives as long as it is renewed, or for ever
+    pub fn lasting_token(&self, period: i64) -> String {
+        let mut state = self.lock();
+        let (now, policies) = (state.now(), vec!["default".to_owned()]);
+        let mut token = state::Token::new(policies, now, period, "token", "auth/token/create");
+        token.period = period;
+        state.issue(token)
     }
 
     /// Remove a role of a JWT method

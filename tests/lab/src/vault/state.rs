@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::VaultSettings;
 use super::jwt::Method;
 use super::kv::Secret;
+use super::methods::Methods;
 use crate::clock;
 use crate::keys::{random_hex, uuid};
 
@@ -33,6 +34,7 @@ pub(crate) struct Space {
     pub(crate) mounts: BTreeMap<String, Mount>,
     pub(crate) jwt: BTreeMap<String, Method>,
     pub(crate) policies: BTreeMap<String, String>,
+    pub(crate) methods: Methods,
     /// By mount and key
     pub(crate) secrets: BTreeMap<String, BTreeMap<String, Secret>>,
 }
@@ -67,6 +69,8 @@ pub(crate) struct Token {
     pub(crate) created: i64,
     /// 0: for ever
     pub(crate) ttl: i64,
+    /// How far a renewal goes; 0: it has an end
+    pub(crate) period: i64,
     pub(crate) display_name: String,
     pub(crate) path: String,
     pub(crate) meta: Value,
@@ -148,6 +152,7 @@ impl Space {
             auth: BTreeMap::new(),
             mounts: BTreeMap::new(),
             jwt: BTreeMap::new(),
+            methods: Methods::default(),
             policies: BTreeMap::new(),
             secrets: BTreeMap::new(),
         };
@@ -204,6 +209,7 @@ impl Token {
             accessor: random_hex(12),
             created: now,
             ttl,
+            period: 0,
             display_name: display_name.to_owned(),
             path: path.to_owned(),
             meta: Value::Null,
@@ -227,13 +233,18 @@ impl Token {
 
     pub(crate) fn looked_up(&self, id: &str, now: i64) -> Value {
         let end = (self.ttl > 0).then(|| clock::rfc3339(self.created + self.ttl));
-        json!({
+        let mut shown = json!({
             "accessor": self.accessor, "creation_time": self.created, "creation_ttl": self.ttl,
             "display_name": self.display_name, "entity_id": "", "expire_time": end,
             "explicit_max_ttl": 0, "id": id, "issue_time": clock::rfc3339(self.created),
             "meta": self.meta, "num_uses": 0, "orphan": true, "path": self.path,
             "policies": self.policies, "renewable": self.ttl > 0,
             "ttl": if self.ttl > 0 { self.created + self.ttl - now } else { 0 }, "type": "service",
-        })
+        });
+        // vault/token_store.go, `handleLookup`: only where there is one
+        if self.period > 0 {
+            shown["period"] = json!(self.period);
+        }
+        shown
     }
 }

@@ -1,0 +1,303 @@
+//! Vault's part of `keyless audit --cloud`: tokens, secret IDs and users that never expire, and roles that take anyone.
+//!
+//! Everything is asked with the token of the user who runs this program, at the address that this user has named, as
+//! [`super::client`] has it. A credential that was found is not sent, not even to ask what it is.
+
+mod answers;
+mod app_roles;
+mod kinds;
+mod named;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
+use http::Method;
+use serde_json::{Map, Value, json};
+
+pub(super) use self::kinds::KINDS;
+use self::{
+    answers::{Lasts, Takes, plain},
+    kinds::{PASSWORD, TOKEN, WIDE},
+    named::{Login, named, not_asked, places},
+};
+use super::{Settings, Vault, api::Api, section::VaultSection};
+use crate::{
+    error::{Error, Result},
+    federation::cloud::{CloudLook, IssuedKind, Remark, Scope},
+    http::Http,
+};
+
+const GENERATOR: &str = "VaultDynamicSecret";
+/// Kinds of generators that log in there.
+pub(super) static GENERATORS: [&str; 1] = [GENERATOR];
+/// Requests that are under way at the same time.
+const IN_FLIGHT: usize = 8;
+/// Tokens, and secret IDs of one role, that are looked at.
+const MOST: usize = 10_000;
+
+pub(super) async fn look(section: &VaultSection, scope: &Scope<'_>, http: &Http) -> CloudLook {
+    let mut look = CloudLook::default();
+    let places = places(scope);
+    if places.is_empty() {
+        return look;
+    }
+    let settings = match settings(section) {
+        Ok(settings) => settings,
+        Err(why) => {
+            look.unseen.extend(places.iter().map(|(place, _)| not_asked(place, &why)));
+            return look;
+        }
+    };
+    let named = named(&settings.address, scope);
+    look.unseen.extend(named.unseen);
+    let mut spaces: BTreeMap<Option<String>, Vec<(Login, String)>> = BTreeMap::new();
+    for ((namespace, login), place) in named.logins {
+        spaces.entry(namespace).or_default().push((login, place));
+    }
+    for (namespace, logins) in spaces {
+        let own = Settings { namespace, ..settings.clone() };
+        match Vault::connect(&own, http) {
+            Ok(vault) => look.merge(Auditor { api: vault.api, at: own.account().title }.look(&logins).await),
+            Err(error) => {
+                let why = in_a_line(&error);
+                look.unseen.extend(logins.iter().map(|(_, place)| not_asked(place, &why)));
+            }
+        }
+    }
+    look
+}
+
+/// The server and the token of the user who runs this program. `Err`: why there are none.
+fn settings(section: &VaultSection) -> Result<Settings, String> {
+    let named = match &section.named {
+        Some(named) => section.client.settings(named.clone()).map(Some),
+        None => section.client.named(&section.without_address),
+    };
+    match named {
+        Ok(Some(settings)) if settings.token.is_some() => Ok(settings),
+        Ok(Some(_)) => Err("there is no token to ask with: set VAULT_TOKEN".into()),
+        Ok(None) => {
+            Err("no address is named to ask at: set VAULT_ADDR and VAULT_TOKEN, or vault.address".into())
+        }
+        Err(error) => Err(in_a_line(&error)),
+    }
+}
+
+/// Who asks, in one namespace.
+struct Auditor {
+    api: Api,
+    /// `Vault https://vault.example`.
+    at: String,
+}
+
+/// What was asked, and could not be answered.
+struct Refused {
+    what: String,
+    right: String,
+    why: String,
+}
+
+type Asked<T> = Result<T, Refused>;
+type Data = Map<String, Value>;
+
+impl Auditor {
+    async fn look(&self, logins: &[(Login, String)]) -> CloudLook {
+        let mut look = self.tokens().await.unwrap_or_else(not_seen);
+        let mut parts: Vec<BoxFuture<'_, CloudLook>> = Vec::new();
+        for (login, place) in logins {
+            parts.push(self.login(login, place).boxed());
+        }
+        let parts: Vec<_> = stream::iter(parts).buffered(IN_FLIGHT).collect().await;
+        parts.into_iter().for_each(|part| look.merge(part));
+        look
+    }
+
+    async fn login(&self, login: &Login, place: &str) -> CloudLook {
+        let asked = match login {
+            Login::Token => Ok(CloudLook::default()),
+            Login::AppRole { mount, role_id } => self.app_roles(mount, role_id.as_deref(), place).await,
+            Login::User { mount, name } => self.user(mount, name, place).await,
+            Login::JwtRole { mount, role } => {
+                self.role(&format!("auth/{mount}/role/{role}"), place, answers::jwt_role).await
+            }
+            Login::KubernetesRole { mount, role } => {
+                self.role(&format!("auth/{mount}/role/{role}"), place, answers::kubernetes_role).await
+            }
+        };
+        asked.unwrap_or_else(not_seen)
+    }
+
+    /// Tokens that never expire, of any owner.
+    async fn tokens(&self) -> Asked<CloudLook> {
+        const LIST: &str = "auth/token/accessors";
+        let what = "tokens";
+        let own = self.read(what, "auth/token/lookup-self", "\"read\"").await?;
+        let own =
+            own.as_ref().and_then(|own| own.get("accessor")).and_then(Value::as_str).unwrap_or_default();
+        let lookup = |accessor: String| async move {
+            let answer = self.ask("auth/token/lookup-accessor", &json!({ "accessor": accessor })).await;
+            (accessor, answer)
+        };
+        let accessors = self.list(what, LIST, "\"list\", \"sudo\"").await?;
+        // A token in the root namespace is not in the list of another one.
+        if self.api.is_root_namespace() && !own.is_empty() && !accessors.contains(own) {
+            return Err(self.odd(what, LIST, "\"list\", \"sudo\"", "the token that asks is not in it"));
+        }
+        let mut look = self.counted("tokens", accessors.len());
+        let mut failed = BTreeMap::new();
+        let mut answers = stream::iter(accessors).map(lookup).buffered(IN_FLIGHT);
+        while let Some((accessor, answer)) = answers.next().await {
+            match answer.and_then(|data| answers::token(&data, &accessor).map_err(str::to_owned)) {
+                Ok(token) => {
+                    let is_own =
+                        if accessor == own { ": it is the one that this audit asks with" } else { "" };
+                    let lasts = match token.lasts {
+                        Lasts::Ends => continue,
+                        Lasts::Root => "it may do everything".to_owned(),
+                        Lasts::Forever => "it never expires".to_owned(),
+                        Lasts::Renewed(seconds) => {
+                            format!("it lives as long as it is renewed every {seconds} s")
+                        }
+                    };
+                    let accessor = plain(&accessor);
+                    look.findings.push(self.remark(
+                        TOKEN,
+                        &format!("the token with the accessor {accessor}: {lasts}{is_own} ({})", token.shown),
+                        &format!("when nothing misses it: vault token revoke -accessor {accessor}"),
+                    ));
+                }
+                Err(why) => {
+                    failed.insert(accessor, why);
+                }
+            }
+        }
+        // What has ended in between is in no list any more.
+        if !failed.is_empty() {
+            let still = self.list(what, LIST, "\"list\", \"sudo\"").await?;
+            failed.retain(|accessor, _| still.contains(accessor));
+        }
+        if let Some(why) = failed.values().next() {
+            let what = format!("{} tokens", failed.len());
+            let refused = self.refused(&what, "auth/token/lookup-accessor", "\"update\"", why.clone());
+            look.merge(not_seen(refused));
+        }
+        Ok(look)
+    }
+
+    async fn user(&self, mount: &str, name: &str, place: &str) -> Asked<CloudLook> {
+        let path = format!("auth/{mount}/users/{name}");
+        let what = format!("the user {name}, as whom {place} logs in");
+        let mut look = self.counted("users", 1);
+        match self.read(&what, &path, "\"read\"").await? {
+            Some(_) => look.findings.push(self.remark(
+                PASSWORD,
+                &format!("{path}, as whom {place} logs in, is there: its password never expires, and Vault does not keep when it was used last"),
+                &format!("when nothing misses it: vault delete {path}"),
+            )),
+            None => look.notes.push(self.remark(
+                PASSWORD,
+                &format!("there is no {path}, as whom {place} logs in: its password opens nothing there"),
+                "take the login out of the store",
+            )),
+        }
+        Ok(look)
+    }
+
+    async fn role(
+        &self,
+        path: &str,
+        place: &str,
+        read: fn(&Data) -> Result<Takes, &'static str>,
+    ) -> Asked<CloudLook> {
+        let what = format!("the role {path}, as which {place} logs in");
+        let mut look = self.counted("roles", 1);
+        let remark = |why: &str| {
+            let why = format!("{path}, as which {place} logs in: {why}");
+            self.remark(WIDE, &why, WIDE.remedy)
+        };
+        let Some(data) = self.read(&what, path, "\"read\"").await? else {
+            look.notes.push(remark("there is no such role: no token logs in by it"));
+            return Ok(look);
+        };
+        match read(&data).map_err(|why| self.odd(&what, path, "\"read\"", why))? {
+            Takes::Named => {}
+            Takes::NotKnown(why) => look.notes.push(remark(&why)),
+            Takes::Anyone(why) => look.findings.push(remark(why)),
+        }
+        Ok(look)
+    }
+
+    /// `None`: there is nothing.
+    async fn read(&self, what: &str, path: &str, capabilities: &str) -> Asked<Option<Data>> {
+        match self.api.read(path).await {
+            Ok(None) => Ok(None),
+            Ok(Some(reply)) => match reply.data() {
+                Some(data) => Ok(Some(data.clone())),
+                None => Err(self.odd(what, path, capabilities, "it holds no data")),
+            },
+            Err(error) => Err(self.refused(what, path, capabilities, in_a_line(&error))),
+        }
+    }
+
+    /// The names of a list; it is empty where there is nothing.
+    async fn list(&self, what: &str, path: &str, capabilities: &str) -> Asked<BTreeSet<String>> {
+        let Some(data) = self.read(what, &format!("{path}?list=true"), capabilities).await? else {
+            return Ok(BTreeSet::new());
+        };
+        let keys = answers::keys(&data).map_err(|why| self.odd(what, path, capabilities, why))?;
+        match keys.len() > MOST {
+            true => Err(self.refused(what, path, capabilities, format!("there are more than {MOST}"))),
+            false => Ok(keys.into_iter().collect()),
+        }
+    }
+
+    async fn ask(&self, path: &str, body: &Value) -> Result<Data, String> {
+        let reply = self.api.ask(Method::POST, path, body).await.map_err(|error| in_a_line(&error))?;
+        reply.data().cloned().ok_or_else(|| "it holds no data".to_owned())
+    }
+
+    fn counted(&self, kind: &str, count: usize) -> CloudLook {
+        CloudLook { looked: BTreeMap::from([(format!("Vault {kind}"), count)]), ..CloudLook::default() }
+    }
+
+    fn remark(&self, kind: &'static IssuedKind, why: &str, remedy: &str) -> Remark {
+        Remark { kind, place: self.at.clone(), why: why.to_owned(), remedy: remedy.to_owned() }
+    }
+
+    fn refused(&self, what: &str, path: &str, capabilities: &str, why: String) -> Refused {
+        let path = path.split('?').next().unwrap_or_default();
+        Refused {
+            what: format!("{what} at {}", self.at),
+            right: format!(
+                "a token of which a policy has: path \"{path}\" {{ capabilities = [{capabilities}] }}"
+            ),
+            why,
+        }
+    }
+
+    fn odd(&self, what: &str, path: &str, capabilities: &str, why: &str) -> Refused {
+        self.refused(
+            what,
+            path,
+            capabilities,
+            format!("the answer is of another form than that of Vault: {why}"),
+        )
+    }
+}
+
+fn not_seen(Refused { what, right, why }: Refused) -> CloudLook {
+    let mut look = CloudLook::default();
+    look.not_seen(what, right, why);
+    look
+}
+
+/// A name as one segment of a path.
+fn segment(name: &str) -> String {
+    url::form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
+/// An error with its causes. What is to be done about it is shown beside it.
+fn in_a_line(error: &Error) -> String {
+    let causes: String = error.causes.iter().map(|cause| format!(": {cause}")).collect();
+    format!("{}{causes}", error.message)
+}

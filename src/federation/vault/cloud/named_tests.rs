@@ -1,0 +1,70 @@
+use super::*;
+use crate::cluster::snapshot::tests::{inventory, objects};
+
+const AT: &str = "https://vault.example:8200";
+
+fn look(auth: &str) -> Named {
+    look_at(AT, auth)
+}
+
+fn look_at(server: &str, auth: &str) -> Named {
+    let inventory = inventory(&objects(&format!(
+        "apiVersion: external-secrets.io/v1\nkind: ClusterSecretStore\nmetadata: {{name: s}}\n\
+         spec: {{provider: {{vault: {{server: '{server}', namespace: team, auth: {auth}}}}}}}\n"
+    )));
+    named(AT, &Scope { inventory: &inventory, accounts: &BTreeMap::new() })
+}
+
+#[test]
+fn store_names_its_logins() {
+    let text = str::to_owned;
+    for (auth, login) in [
+        ("{tokenSecretRef: {name: t, key: k}}", Login::Token),
+        ("{jwt: {path: k3s/, role: ESO}}", Login::JwtRole { mount: text("k3s"), role: text("eso") }),
+        (
+            "{kubernetes: {mountPath: kube, role: eso}}",
+            Login::KubernetesRole { mount: text("kube"), role: text("eso") },
+        ),
+        ("{userPass: {username: eso}}", Login::User { mount: text("userpass"), name: text("eso") }),
+        ("{appRole: {roleId: abc}}", Login::AppRole { mount: text("approle"), role_id: Some(text("abc")) }),
+        ("{appRole: {path: a, roleRef: {name: r}}}", Login::AppRole { mount: text("a"), role_id: None }),
+    ] {
+        let named = look(auth);
+        let logins: Vec<_> = named.logins.into_keys().collect();
+        assert_eq!(logins, [(Some(text("team")), login)], "{auth}");
+        assert!(named.unseen.is_empty(), "{auth}: {:?}", named.unseen);
+    }
+}
+
+#[test]
+fn namespace_of_login_counts() {
+    let named = look("{namespace: admin, jwt: {path: jwt, role: eso}}");
+    assert_eq!(named.logins.keys().next().unwrap().0.as_deref(), Some("admin"));
+}
+
+#[test]
+fn what_cannot_be_asked_is_unseen() {
+    for auth in [
+        "{}",
+        "{ldap: {path: ldap, username: a}}",
+        "{cert: {path: cert}}",
+        "{jwt: {path: jwt}}",
+        "{jwt: {path: '../sys', role: eso}}",
+        "{jwt: {path: jwt, role: '../../sys/seal'}}",
+        "{userPass: {username: 'a/../b'}}",
+        "{namespace: 'a/../b', jwt: {path: jwt, role: eso}}",
+        "{somethingNew: {}}",
+    ] {
+        let named = look(auth);
+        assert!(named.logins.is_empty() && !named.unseen.is_empty(), "{auth}: {named:?}");
+    }
+}
+
+#[test]
+fn other_server_is_unseen() {
+    for server in ["https://evil.example", "https://vault.example", ""] {
+        let named = look_at(server, "{jwt: {path: jwt, role: eso}}");
+        assert!(named.logins.is_empty() && named.unseen.len() == 1, "{server}: {named:?}");
+    }
+    assert_eq!(look_at("https://vault.example:8200/", "{jwt: {path: jwt, role: eso}}").logins.len(), 1);
+}
