@@ -69,7 +69,7 @@ fn bound_role_without_tokens_is_zero() {
     let scene = Scene::zero();
     let ran = scene.cloud().ends(0);
     assert!(ran.out.starts_with("ZERO (cluster + consumption + cloud): "), "{}", ran.out);
-    let asked: Vec<_> = scene.vault.faults().calls().into_iter().map(|call| call.path).collect();
+    let asked: Vec<_> = scene.vault.faults().requests().into_iter().map(|call| call.path).collect();
     for wanted in ["/v1/auth/token/accessors", "/v1/auth/keyless/role/eso"] {
         assert!(asked.iter().any(|path| path.starts_with(wanted)), "{wanted}: {asked:?}");
     }
@@ -122,7 +122,7 @@ fn endless_secret_id_is_found() {
     scene.store("approle", &json!({"appRole": {"path": "approle", "roleRef": role, "secretRef": reference}}));
     let text = scene.report(1).to_string();
     assert!(text.contains(&found) && text.contains(&other), "{text}");
-    let sent = format!("{:?}", scene.vault.faults().calls());
+    let sent = format!("{:?}", scene.vault.faults().requests());
     assert!(!sent.contains("0f9ab5f0") && !sent.contains("login"), "{sent}");
 }
 
@@ -216,7 +216,7 @@ fn store_at_another_server_is_unseen() {
             "server": other.url(), "path": "kv", "auth": {"jwt": {"path": "keyless", "role": "eso",
                 "kubernetesServiceAccountToken": {"serviceAccountRef": {"name": "eso", "namespace": "b"}}}}}}}}));
     scene.cloud().ends(3).says("INCOMPLETE").says("ClusterSecretStore other");
-    assert!(other.faults().calls().is_empty());
+    assert!(other.faults().requests().is_empty());
     let without =
         Ran::of(&mut scene.estate.world.command(&["audit", "--cloud", "--ca-file", "ca.pem"])).ends(3);
     assert!(without.out.contains("set VAULT_ADDR and VAULT_TOKEN"), "{}", without.out);
