@@ -198,7 +198,7 @@ impl Cluster {
                     // Each of these tokens gives at least one page.
                     Some(later) if error.code == Code::ClusterGone && to_the_end && is_new => {
                         (is_of_several, is_new) = (true, false);
-                        progress.go_on_later(later);
+                        progress.go_on_later(later.into());
                     }
                     _ => return Err(error),
                 },

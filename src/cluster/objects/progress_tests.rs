@@ -144,7 +144,7 @@ fn endless_list_is_noticed() {
 }
 
 #[test]
-fn later_state_begins_its_own_page() {
+fn later_state_begins_own_page() {
     let mut progress = of_limit(2);
     assert_eq!(read(&mut progress, &["a", "b"], page("1", Some(9), "7", 10)), Ended::Page);
     let _ = progress.arrives(b"c");

@@ -31,7 +31,7 @@ pub(super) struct Trouble {
     status: Option<u16>,
     pub(super) retry_after: Option<Duration>,
     /// Of a list whose state is gone: the token with which the rest of it can be read as it is now.
-    pub(super) later: Option<String>,
+    pub(super) later: Option<Box<str>>,
 }
 
 impl From<Error> for Trouble {
@@ -174,9 +174,9 @@ impl Cluster {
 }
 
 /// The token of a `Status` by which the rest of a list can be read in a later state.
-fn later(body: &[u8]) -> Option<String> {
+fn later(body: &[u8]) -> Option<Box<str>> {
     let token = serde_json::from_slice::<Expired>(body).ok()?.metadata.token;
-    (!token.is_empty()).then_some(token)
+    (!token.is_empty()).then(|| token.into())
 }
 
 /// Whether a 404 comes from an API server that looked for this very object: anything in between can answer 404.

@@ -6,9 +6,11 @@ use std::sync::OnceLock;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+/// Makes a value; each number gives another one
+type Make = fn(usize) -> String;
+
 /// Values as they lie in a cluster, and how many of ten Secrets have such
-const TEXTS: [(usize, fn(usize) -> String); 4] =
-    [(1, settings), (1, document), (1, certificate), (7, noise_of)];
+const TEXTS: [(usize, Make); 4] = [(1, settings), (1, document), (1, certificate), (7, noise_of)];
 /// Decoded, of a Secret's large value
 const LENGTH: usize = 2_700;
 /// So many different Secrets of each sort there are
