@@ -5,6 +5,7 @@
 
 mod audience;
 pub(crate) mod aws;
+pub(crate) mod cloud;
 pub(crate) mod credential;
 #[cfg(test)]
 mod example;

@@ -122,7 +122,7 @@ impl Act<'_> {
                 .map(Prepared::Ended);
         }
         if objects::written_as_files(&others, folder) {
-            report.line("\nCommit these manifests. Once they are applied, run setup again: it probes the new login, then turns to the store.");
+            report.result("\nCommit these manifests. Once they are applied, run setup again: it probes the new login, then turns to the store.");
             return Ok(Prepared::Ended(Exit::Found));
         }
         Ok(Prepared::Probed)
@@ -195,7 +195,7 @@ impl Act<'_> {
                 false => "nothing was read through the new login",
             };
             let what = if switches { "The store" } else { "What is left of the old credential of" };
-            report.line(format_args!("\n{what} {} is left as it is: {why}.", member.store.name()));
+            report.result(format_args!("\n{what} {} is left as it is: {why}.", member.store.name()));
             rights.say_what_is_missing(&farewell.flags, report);
             return Ok(Prepared::Ended(Exit::Found));
         }
@@ -291,18 +291,18 @@ impl Act<'_> {
         let folder = self.args.manifests.as_deref();
         objects::apply(self.cluster, &[planned], folder, report).await?;
         if objects::written_as_files(&[planned], folder) {
-            report.line(
+            report.result(
                 "\nThe new login works. Commit the store's manifest; once it is applied, run setup again.",
             );
             return Ok(Exit::Found);
         }
         watch::until_ready(self.cluster, store, report).await?;
-        report.line(format_args!(
+        report.result(format_args!(
             "\nThe store {} logs in with short-lived tokens. See what is left: keyless audit",
             store.name()
         ));
         if self.args.retire_key {
-            report.line(NONE_NOTED);
+            report.result(NONE_NOTED);
         }
         Ok(Exit::Clean)
     }
@@ -326,7 +326,7 @@ async fn say_what_the_api_servers_need(
 ) -> Result<Exit> {
     report.line("");
     issuer_rollout::tell(cluster, issuer, &plan.signs_otherwise, servers, report).await?;
-    report.line(format_args!(
+    report.result(format_args!(
         "Once every API server signs as {issuer}, run setup again: it goes on from here."
     ));
     Ok(Exit::Found)

@@ -18,8 +18,8 @@ pub(super) fn of_keys(documents: Option<&PublicationPlan<'_>>, kept: &Kept, repo
     };
     match exit {
         Exit::Clean => {}
-        Exit::Found => report.line("\nA person has to look at the published keys: see the warnings, and keyless keys."),
-        Exit::Incomplete => report.line(
+        Exit::Found => report.result("\nA person has to look at the published keys: see the warnings, and keyless keys."),
+        Exit::Incomplete => report.result(
             "\nNot everything could be established of the keys: see the warnings. What is known was used, and no key was removed for it.",
         ),
     }
@@ -33,6 +33,6 @@ pub(super) fn tell_remaining(
     report: &mut Report<'_>,
 ) {
     let all = remaining::distinct(all);
-    report.lines(remaining::line(&all));
+    remaining::line(&all).into_iter().for_each(|line| report.result(line));
     shown["remaining"] = remaining::to_json(&all);
 }

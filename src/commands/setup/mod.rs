@@ -60,7 +60,7 @@ use crate::{
         Kept, Known, Publication,
         live::{self, Silence},
     },
-    report::Report,
+    report::{Line, Report, Tone},
     secret_store::StoreName,
 };
 
@@ -198,7 +198,7 @@ pub(crate) async fn run(
         member.rights.show(report);
     }
     if let Some(step) = &plan.settings {
-        report.line("\nsettings file");
+        report.line(Line::whole(Tone::Title, "\nsettings file"));
         report.lines(step.lines());
     }
     let whole = plan.whole();
@@ -212,11 +212,11 @@ pub(crate) async fn run(
         if !shows_only {
             file.write(report)?;
         }
-        report.line("\nnothing to do");
+        report.result("\nnothing to do");
         let mut exits = vec![];
         for (member, part) in members.iter().zip(&plan.stores) {
             if args.retire_key && part.retirement.is_none() {
-                report.line(NONE_NOTED);
+                report.result(NONE_NOTED);
             }
             let exit = match &part.retirement {
                 Some(retirement) if !part.keeps_store() => {
@@ -236,11 +236,13 @@ pub(crate) async fn run(
         exits.push(of_keys(documents.as_ref(), &kept, report));
         return Ok(ended(shown, with_left(worst(exits), partial, report), report));
     }
-    report.line(format_args!("\n{}", whole.summary()));
+    let summary = Line::marked(Tone::Title, format_args!("\n{}", whole.summary()));
     if shows_only {
+        report.result(summary);
         let exit = worst([Exit::Found, of_keys(documents.as_ref(), &kept, report)]);
         return Ok(ended(shown, with_left(exit, partial, report), report));
     }
+    report.line(summary);
     if plan.stores.iter().any(|part| !part.obstacles.is_empty()) && args.to.is_some() && !args.yes {
         report.progress("What is marked with ! reads something else, or nothing, after the change.");
     }
@@ -300,11 +302,11 @@ fn nothing_movable(
     report: &mut Report<'_>,
 ) -> Exit {
     if not_moved.is_empty() {
-        report.line("no store is known to log in with a stored credential");
+        report.result("no store is known to log in with a stored credential");
     }
     plan::show_left(not_moved, &stores.not_looked_at, report);
     let is_partial = !not_moved.is_empty() || !stores.not_looked_at.is_empty();
-    report.line("\nnothing to do");
+    report.result("\nnothing to do");
     let whole = crate::plan::Plan::default();
     let mut shown = json!({ "dryRun": args.dry_run, "pending": 0, "plan": whole, "stores": [] });
     plan::left_json(not_moved, &stores.not_looked_at, &mut shown);
@@ -316,7 +318,7 @@ fn with_left(exit: Exit, is_partial: bool, report: &mut Report<'_>) -> Exit {
     if !is_partial {
         return exit;
     }
-    report.line("\nNot every store is moved: see what is named as not moved, or as not looked at.");
+    report.result("\nNot every store is moved: see what is named as not moved, or as not looked at.");
     Exit::Incomplete
 }
 

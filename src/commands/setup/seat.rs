@@ -105,7 +105,7 @@ impl Moving<'_> {
                 self.farewell.conclude(end, &self.run.state, &self.farewell.words(&self.run), report)
             }
             Outcome::LeftToFile => {
-                report.line("\nThe new login works. Commit the store's manifest; once it is applied, run setup again: it goes on with the old credential.");
+                report.result("\nThe new login works. Commit the store's manifest; once it is applied, run setup again: it goes on with the old credential.");
                 Ok(Exit::Found)
             }
         }

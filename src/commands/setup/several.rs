@@ -13,7 +13,7 @@ use super::{
 use crate::{
     commands::Exit,
     error::{Error, Result},
-    report::Report,
+    report::{Line, Report, Tone},
     retirement::{
         End, Kept, State, Until,
         run::{Companion, Outcome, Pause},
@@ -214,7 +214,7 @@ impl Act<'_> {
         let sharing: Vec<_> = others.filter(|view| view.shares_with(&own.state)).collect();
         if let Some(first) = sharing.iter().find(|view| view.standing == Standing::Stays) {
             travellers[place].standing = Standing::Stays;
-            report.line(format_args!(
+            report.result(format_args!(
                 "\nThe store {} logs in with short-lived tokens. What it used before stays, as it does for {}.",
                 own.store.name(),
                 shown(&first.store)
@@ -289,7 +289,7 @@ fn with_words(error: Error, travellers: &[Traveller<'_>]) -> Error {
 
 /// Names a store that does not go on.
 pub(super) fn left(store: &StoreName, error: Error, report: &mut Report<'_>) -> Exit {
-    report.line("\nstopped");
-    NotMoved { store: shown(store), error }.show(report);
+    report.result(Line::whole(Tone::Error, "\nstopped"));
+    NotMoved { store: shown(store), error }.lines().into_iter().for_each(|line| report.result(line));
     Exit::Incomplete
 }

@@ -31,7 +31,7 @@ use crate::{
     http::Http,
     plan::apply,
     publication::{Kept, location::DocumentLocation},
-    report::Report,
+    report::{Line, Report, Tone},
     secret_store::Planned,
     warning::Warning,
 };
@@ -115,19 +115,22 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
     let pending = summary.pending();
     saved::save_or_check(&args.plan, &whole, report)?;
     if pending == 0 {
-        report.line("nothing to remove");
+        report.result("nothing to remove");
         return Ok(done);
     }
-    report.line(format_args!("\n{summary}"));
+    let summary = Line::marked(Tone::Title, format_args!("\n{summary}"));
     if args.dry_run || args.plan.is_saved() {
+        report.result(summary);
         return Ok(Exit::Found);
     }
+    report.line(summary);
     prompt::confirm(report, args.yes, &format!("Remove {} ({})", prompt::these(pending), report.target()))?;
     act(plan, &cluster, bucket.as_deref(), report).await?;
     match args.unused {
-        true => report.line("removed: what no store uses any more is gone; what stays is named above"),
-        false => report
-            .line(format_args!("removed: what keyless made for {issuer} is gone; what stays is named above")),
+        true => report.result("removed: what no store uses any more is gone; what stays is named above"),
+        false => report.result(format_args!(
+            "removed: what keyless made for {issuer} is gone; what stays is named above"
+        )),
     }
     Ok(done)
 }

@@ -8,7 +8,7 @@ use crate::{
     error::Code,
     federation::{After, Federation, Withdrawn},
     plan::{self, Act, Action, Step, Target},
-    report::Report,
+    report::{Line, Report, Tone},
     secret_store::{Planned, StoreLogin, relies_on},
     warning::Warning,
 };
@@ -185,12 +185,12 @@ impl Plan<'_> {
 
     pub(super) fn show(&self, report: &mut Report<'_>) {
         for withdrawal in &self.withdrawals {
-            report.line(withdrawal.provider);
+            report.line(Line::whole(Tone::Title, withdrawal.provider));
             withdrawal.parts.iter().for_each(|part| report.lines(part.change.step.lines()));
             report.line("");
         }
         if !self.objects.is_empty() || !self.orphans.is_empty() {
-            report.line("cluster");
+            report.line(Line::whole(Tone::Title, "cluster"));
         }
         for object in &self.objects {
             let name = object.object();
@@ -206,7 +206,7 @@ impl Plan<'_> {
             ));
         }
         if let Some(bucket) = &self.bucket {
-            report.line(format_args!("\n{}", bucket.name));
+            report.line(Line::whole(Tone::Title, format_args!("\n{}", bucket.name)));
             bucket.steps().iter().for_each(|step| report.lines(step.lines()));
         }
         for warning in self.warnings() {

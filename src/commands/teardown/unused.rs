@@ -48,7 +48,8 @@ pub(super) async fn plan<'p>(scene: &Scene<'_, 'p>) -> Result<Found<'p>> {
                 Users::OfAnotherLogin => {}
                 Users::None if is_proved(scene, &it).await? => accounts.push(account.clone()),
                 Users::None => {
-                    let why = "keyless did not make the ServiceAccount, so somebody else may have granted it";
+                    let why =
+                        "keyless did not make the ServiceAccount, so another person may have granted it";
                     found.warnings.push(stays(provider, account, why));
                     continue;
                 }

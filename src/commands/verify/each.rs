@@ -17,7 +17,7 @@ use crate::{
     error::{Code, Error, Result},
     federation::Keys,
     relying_party::{Finding, Outcome},
-    report::Report,
+    report::{Line, Report, Tone},
 };
 
 /// What was found of one store of several.
@@ -94,9 +94,9 @@ impl Counts {
 impl OfStore {
     pub(super) fn show(&self, report: &mut Report<'_>) {
         report.line(format_args!("\n{}", self.name));
-        self.findings.iter().for_each(|finding| report.lines(finding.to_lines()));
+        self.findings.iter().for_each(|finding| report.lines(finding.lines()));
         if let Some(error) = &self.error {
-            report.line(format_args!("! {}", error.message));
+            report.line(Line::marked(Tone::Error, format_args!("! {}", error.message)));
             error.causes.iter().for_each(|cause| report.line(format_args!("    {cause}")));
             error.hints.iter().for_each(|hint| report.line(format_args!("    {hint}")));
         }

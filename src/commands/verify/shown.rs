@@ -43,7 +43,7 @@ impl Verdict<'_> {
     }
 
     pub(super) fn show(&self, report: &mut Report<'_>) {
-        self.findings.iter().for_each(|finding| report.lines(finding.to_lines()));
+        self.findings.iter().for_each(|finding| report.lines(finding.lines()));
         self.stores.iter().for_each(|store| store.show(report));
         if self.ended.is_err() {
             return;
@@ -56,6 +56,6 @@ impl Verdict<'_> {
         self.not_looked_at
             .iter()
             .for_each(|(store, why)| report.line(format_args!("{store}: not looked at: {why}")));
-        report.line(Counts::of(self.all()).line());
+        report.result(Counts::of(self.all()).line());
     }
 }

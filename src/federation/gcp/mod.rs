@@ -11,6 +11,7 @@ mod apply;
 #[cfg(test)]
 mod apply_tests;
 mod bindings;
+mod cloud;
 #[cfg(test)]
 mod cluster_tests;
 mod configured;

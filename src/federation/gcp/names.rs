@@ -172,7 +172,7 @@ fn check_project(text: &str) -> Result<()> {
 }
 
 /// IAM v1, `workloadIdentityPoolId` and `workloadIdentityPoolProviderId`.
-fn check_id(what: &str, text: &str) -> Result<()> {
+pub(super) fn check_id(what: &str, text: &str) -> Result<()> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let why = if !(4..=32).contains(&text.len()) {
         "it has not 4 to 32 characters"

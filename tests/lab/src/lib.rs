@@ -31,6 +31,7 @@ mod clock;
 mod cluster;
 mod crc32c;
 mod crowd;
+mod crowd_secrets;
 mod der;
 mod gcs;
 mod google;

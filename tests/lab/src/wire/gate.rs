@@ -52,7 +52,7 @@ impl Gate {
 
 impl Barrier {
     pub(super) async fn pass(&self) {
-        // Without a test that waits there is nobody to open it.
+        // Without a test that waits, nothing opens it.
         if self.arrived.send(()).is_ok() {
             self.opened.notified().await;
         }
