@@ -33,18 +33,20 @@ fn tone(outcome: &Outcome) -> Tone {
     }
 }
 
-/// Runs the command. `now`: seconds since 1970.
+/// Runs the command. `now` is asked for seconds since 1970.
 pub(crate) async fn run(
     args: &AuditArgs,
     settings: &Settings,
     now: fn() -> u64,
     report: &mut Report<'_>,
 ) -> Result<Exit> {
+    // Once, so that all that the run decides is of one time.
+    let now = now();
     // Before the cluster is looked through: that takes a while.
     let exceptions = args.exceptions.as_deref().map(exceptions).transpose()?;
     let baseline = args.baseline.as_deref().map(|path| Ok((path, audit_diff::read(path)?))).transpose()?;
     if let Some((path, baseline)) = &baseline
-        && baseline.started().is_some_and(|started| started > now().saturating_add(CLOCKS))
+        && baseline.started().is_some_and(|started| started > now.saturating_add(CLOCKS))
     {
         return Err(audit_diff::out_of_order(path, "it was made in the future, by this machine's clock"));
     }
@@ -55,14 +57,13 @@ pub(crate) async fn run(
         baseline.is_of(uid, path, "the one that is audited")?;
     }
     let asked = args.cloud.then_some(settings);
-    let (mut verdict, preflight) = look(&cluster, args.mode, args.gate, asked, now()).await?;
+    let (mut verdict, preflight) = look(&cluster, args.mode, args.gate, asked, now).await?;
     if let Some(missing) = preflight.message(args.mode) {
         report.warning(&Warning::new(Code::ClusterForbidden, missing));
     }
     if let Some(unanswered) = preflight.unanswered_message() {
         report.warning(&Warning::new(Code::ClusterRefused, unanswered));
     }
-    let now = now();
     if let Some(exceptions) = &exceptions {
         verdict = verdict.excepting(exceptions, now);
     }

@@ -36,6 +36,7 @@ use crate::{
 /// Any change of it makes the operator run the object.
 /// <https://external-secrets.io/latest/api/externalsecret/#update-behavior>
 const FORCE_SYNC: &str = "force-sync";
+
 /// What a run needs from the command that it is part of.
 #[async_trait(?Send)]
 pub(crate) trait Hands {
@@ -325,6 +326,8 @@ impl<'a> Run<'a> {
         self.desired = Some(written.0["spec"]["provider"].clone());
         self.options.switch = false;
         self.tracker.forget();
+        // Something may have begun to use the credential since then.
+        self.seen.elsewhere = None;
         Ok(true)
     }
 

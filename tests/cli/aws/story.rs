@@ -88,7 +88,7 @@ fn unused_role_goes_alone() {
     assert!(ran.out.contains(&format!("- delete  role {}", scene.role_name())), "{}", ran.out);
     // Roles that cannot be listed are no reason to say that nothing is left.
     scene.aws.deny("iam:ListRoles");
-    let denied = scene.run(&["teardown", "--unused", "--yes"]).ends(1);
+    let denied = scene.run(&["teardown", "--unused", "--yes"]).ends(3);
     assert!(denied.err.contains("iam:ListRoles") && scene.role().is_some(), "{}", denied.err);
     scene.aws.allow("iam:ListRoles");
     scene.run(&["teardown", "--unused", "--yes"]).ends(0);
