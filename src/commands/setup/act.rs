@@ -29,7 +29,7 @@ use crate::{
         Observed, State, StoreId,
         run::{Outcome, Run},
     },
-    secret_store::{Planned, StoreName},
+    secret_store::{Planned, StoreName, identity_name},
 };
 
 /// Everything that is needed to carry out a plan.
@@ -228,6 +228,7 @@ impl Act<'_> {
             let done = match why {
                 Some((_, error)) => Err(error.clone()),
                 None => {
+                    self.name_identity(seat).await?;
                     let objects = objects::split(&seat.part.objects.objects).1;
                     objects::apply(self.cluster, &objects, folder, report).await
                 }
@@ -240,6 +241,15 @@ impl Act<'_> {
                 done => done?,
             }
         }
+        Ok(())
+    }
+
+    /// What only the provider names, it names once its part is done.
+    async fn name_identity(&self, seat: &mut Seat) -> Result<()> {
+        let Member { own, login, .. } = &mut seat.member;
+        let Some((open, None)) = login.given_name() else { return Ok(()) };
+        *login = own.as_deref().unwrap_or(self.provider).store_login().await?;
+        identity_name(login.as_ref())?.iter().for_each(|name| seat.part.objects.fill(open, name));
         Ok(())
     }
 
