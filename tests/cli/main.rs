@@ -22,6 +22,7 @@ mod coupling;
 mod doctor;
 mod documentation;
 mod documents_side;
+mod entra;
 mod estate;
 mod explain;
 mod given_keys;

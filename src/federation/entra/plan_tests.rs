@@ -123,10 +123,8 @@ fn what_nothing_asks_for_goes_by_consent() {
 #[test]
 fn role_of_others_is_used_as_it_is() {
     let want = trust();
-    for mark in
-        [None, Some("by hand".to_owned()), Some(wanted::mark(&Trust { cluster_id: "x".into(), ..trust() }))]
-    {
-        let have = changed(|it| it.assignments[0].mark = mark);
+    for mark in [None, Some("by hand".to_owned()), Some(mark(&Trust { cluster_id: "x".into(), ..trust() }))] {
+        let have = changed(|it| it.assignments[0].mark.clone_from(&mark));
         let changes = planned(&want, Some(&have)).unwrap();
         assert_eq!((changes[2].step.action, changes[2].step.reason.as_str()), (Action::NoOp, USED));
     }
@@ -140,7 +138,7 @@ fn identities_of_others_are_refused() {
         (None, Code::EntraIdentityForeign),
         (Some("terraform".to_owned()), Code::EntraIdentityForeign),
         (Some("managed by keyless".to_owned()), Code::EntraOwnerUnknown),
-        (Some(wanted::mark(&other)), Code::EntraOtherCluster),
+        (Some(mark(&other)), Code::EntraOtherCluster),
     ] {
         let error = planned(&want, Some(&changed(|it| it.mark = mark.clone()))).unwrap_err();
         assert_eq!(error.code, code, "{mark:?}");
@@ -217,7 +215,7 @@ fn way_back_takes_ours_alone() {
     assert_eq!(gone(None), [(After::Gone, Action::NoOp)]);
     let stays = (After::Stays, Action::NoOp);
     assert_eq!(gone(Some(&changed(|it| it.mark = None))), [stays; 3]);
-    let other = wanted::mark(&Trust { cluster_id: "other".into(), ..trust() });
+    let other = mark(&Trust { cluster_id: "other".into(), ..trust() });
     assert_eq!(
         gone(Some(&changed(|it| it.mark = Some(other.clone())))),
         [(After::OfAnotherCluster, Action::NoOp); 3]

@@ -131,7 +131,7 @@ impl Provider for Microsoft {
 }
 
 impl EntraSection {
-    fn read(source: &Source<'_>) -> Result<Self> {
+    pub(super) fn read(source: &Source<'_>) -> Result<Self> {
         let Written {
             tenant,
             subscription,
@@ -279,7 +279,7 @@ mod tests {
     use crate::{
         cluster::{
             objects::Object,
-            snapshot::{Estate, Store},
+            snapshot::{Store, tests::estate},
         },
         error::Code,
     };
@@ -319,7 +319,7 @@ mod tests {
         let store = Store(Object(
             json!({ "kind": "ClusterSecretStore", "spec": { "provider": { "azurekv": spec } } }),
         ));
-        let estate = Estate::default();
+        let estate = estate("");
         let known = Known { estate: &estate, store: Some(&store), cluster_id: "0B0a3f46-7f0f" };
         let mut asked: Vec<Value> = Vec::new();
         let mut ask = |setting: &str, _: &str, offer: Offer<'_>| {
