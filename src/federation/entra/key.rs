@@ -298,17 +298,16 @@ impl StoredCredential for StoredSecret {
     }
 
     fn needs(&self, act: Act) -> String {
-        let app = self.application.as_deref().unwrap_or("of the secret");
-        match act {
-            Act::Disable | Act::Enable => {
-                format!(
-                    "Application.ReadWrite.All of Microsoft Graph: the sign-in of the application {app} is switched"
-                )
+        let done = match act {
+            Act::Disable => {
+                "the sign-in of the application is switched off, which ends the secret until it is switched on again"
             }
-            Act::Delete => format!(
-                "Application.ReadWrite.All of Microsoft Graph, or to own the application {app}: removePassword"
-            ),
-        }
+            Act::Enable => "the sign-in of the application is switched on",
+            Act::Delete => "removePassword",
+        };
+        format!(
+            "Application.ReadWrite.All of Microsoft Graph, or to own the application of entra.keyApplication: {done}"
+        )
     }
 }
 

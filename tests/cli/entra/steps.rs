@@ -32,8 +32,9 @@ fn writes_what_it_shows(scene: &Scene, arguments: &[&str]) {
     let shown: Value = serde_json::from_str(&shown.out).unwrap();
     let steps = shown["plan"]["steps"].as_array().unwrap().iter();
     let at_azure = |step: &&Value| {
-        ["provider-resource", "credential"].iter().any(|target| step["target"] == *target)
-            && step["action"] != "no-op"
+        let target = step["target"].as_str().unwrap();
+        let is_done = step["action"] != "no-op" && step["gate"] != "on-retire-key";
+        ["provider-resource", "key"].contains(&target) && is_done
     };
     let mut announced: Vec<_> = steps.filter(at_azure).map(written_by).collect();
     assert!(!announced.is_empty(), "{shown:#}");

@@ -152,8 +152,8 @@ impl Entra {
 
     /// One more client secret of an application
     pub fn add_secret(&self, client_id: &str) -> String {
-        let secret = state::client_secret();
         let mut state = self.lock();
+        let secret = state::client_secret(state.applications.len() + 50);
         let application = state.applications.get_mut(client_id).expect("an application that exists");
         application.secrets.push((uuid(), secret.clone()));
         secret

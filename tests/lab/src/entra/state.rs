@@ -140,9 +140,9 @@ pub(crate) struct Planned {
     pub(crate) code: String,
 }
 
-/// Of the form that Entra gives them, made now
-pub(crate) fn client_secret() -> String {
-    format!("{}8Q~{}", &random_hex(2)[..3], &random_hex(17))
+/// Of the form that Entra gives them, made now; each begins otherwise
+pub(crate) fn client_secret(number: usize) -> String {
+    format!("k{:02}8Q~{}", number % 100, &random_hex(17))
 }
 
 impl State {
@@ -151,7 +151,7 @@ impl State {
     }
 
     pub(crate) fn add_application(&mut self, change: impl FnOnce(&mut Application)) -> (String, String) {
-        let (client_id, secret) = (uuid(), client_secret());
+        let (client_id, secret) = (uuid(), client_secret(self.applications.len()));
         let mut application = Application {
             principal: uuid(),
             owner: TENANT.into(),
