@@ -48,7 +48,7 @@ pub(crate) trait StoreLogin: Debug + Send + Sync {
         self.is_used_by(spec)
     }
 
-    /// An identity whose name only the provider gives: what stands for it in a plan, and its name once there is one.
+    /// An identity whose name only the provider gives: what is written in its place in a plan, and its name once there is one.
     fn given_name(&self) -> Option<(&'static str, Option<&str>)> {
         None
     }

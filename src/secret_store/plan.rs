@@ -85,7 +85,7 @@ pub(crate) enum Doing {
 }
 
 impl Plan {
-    /// Puts the name of an identity where [`StoreLogin::given_name`] stands for it.
+    /// Puts the name of an identity where [`StoreLogin::given_name`] left a placeholder.
     pub(crate) fn fill(&mut self, open: &str, name: &str) {
         for Planned { manifest, doing, .. } in &mut self.objects {
             filled(&mut manifest.0, open, name);

@@ -159,7 +159,7 @@ pub(super) fn secret_name(key: &str) -> &str {
     key.strip_prefix("secret/").unwrap_or(key)
 }
 
-/// The name of a secret, as it stands in a scope: in lower case, as Azure compares it.
+/// The name of a secret in a scope: in lower case, as Azure compares it.
 pub(super) fn secret(key: &str) -> Result<String> {
     match cannot_name(key) {
         None => Ok(secret_name(key).to_ascii_lowercase()),

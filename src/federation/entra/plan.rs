@@ -161,7 +161,7 @@ fn plan_roles(
             .map_or(Observed::Absent, |it| Observed::active(ownership(it.mark.as_deref(), want), Fit::Equal));
         let is_ours = seen.is_some_and(|it| wanted::is_of_cluster(it.mark.as_deref(), &want.cluster_id));
         let action = match (observed, is_ours) {
-            // Whoever assigned it, for whatever cluster: nothing is changed about it.
+            // Another user assigned it, or it is for another cluster: nothing is changed about it.
             (Observed::Present { .. }, false) => Action::NoOp,
             (observed, _) => decide(Desired::Present(Permits::OURS), observed)
                 .map_err(|obstacle| obstacle::of_identity(settings, want, have, obstacle))?,

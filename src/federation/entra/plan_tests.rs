@@ -78,7 +78,7 @@ fn changed(change: impl FnOnce(&mut Identity)) -> Identity {
 }
 
 #[test]
-fn empty_group_gets_three_things_in_turn() {
+fn empty_group_gets_three_things() {
     let changes = planned(&trust(), None).unwrap();
     let names: Vec<_> =
         changes.iter().map(|it| (it.step.name.as_str(), it.step.depends_on.join(","))).collect();
@@ -110,7 +110,7 @@ fn what_was_applied_is_unchanged() {
 }
 
 #[test]
-fn what_nothing_asks_for_goes_by_consent() {
+fn unused_role_goes_by_consent() {
     let mut want = trust().reading(&[]);
     want.workloads[0].revokes_unused = true;
     let have = done(&want);
@@ -121,7 +121,7 @@ fn what_nothing_asks_for_goes_by_consent() {
 }
 
 #[test]
-fn role_of_others_is_used_as_it_is() {
+fn role_of_others_is_used() {
     let want = trust();
     for mark in [None, Some("by hand".to_owned()), Some(mark(&Trust { cluster_id: "x".into(), ..trust() }))] {
         let have = changed(|it| it.assignments[0].mark.clone_from(&mark));
@@ -149,7 +149,7 @@ fn identities_of_others_are_refused() {
 }
 
 #[test]
-fn identity_that_lets_in_others_gets_nothing() {
+fn identity_with_others_gets_nothing() {
     let want = trust();
     let foreign = |number: usize| Credential {
         name: format!("ci-{number}"),
@@ -187,7 +187,7 @@ fn issuer_changes_once_servers_sign_so() {
 }
 
 #[test]
-fn roles_of_others_are_not_handed_on() {
+fn roles_of_others_stop_it() {
     let want = trust();
     let with = |change: fn(&mut Identity)| {
         changed(|it| {

@@ -95,7 +95,7 @@ mod tests {
     use crate::pattern::Pattern;
 
     #[test]
-    fn search_finds_by_name_or_all_tags() {
+    fn search_finds_by_name_or_tags() {
         let entry = json!({ "attributes": { "enabled": true }, "tags": { "team": "a", "env": "prod" } });
         let by_name = |pattern: &str, below: &str| Find {
             below: below.into(),

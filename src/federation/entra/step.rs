@@ -220,7 +220,7 @@ impl Act for AtAzure {
 }
 
 impl AtAzure {
-    /// Whether the role is there, as Azure has said.
+    /// Whether the role is there, as the refusal tells.
     async fn is_assigned(&self, doing: &str) -> Result<()> {
         let Step::Assign { given, .. } = &self.step else { return Ok(()) };
         let has = |it: &Identity| it.assignments.iter().any(|one| one.given.as_ref() == Some(given));

@@ -246,7 +246,7 @@ async fn refused_tokens_are_told_apart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn place_that_does_not_suit_is_refused() {
+async fn unsuitable_place_is_refused() {
     let other = "99999999-0000-0000-0000-000000000000";
     let cases: [(fn(&mut lab::EntraSettings, &str), Code, &str); 4] = [
         (|it, _| it.vault_by_roles = false, Code::EntraVaultMode, "--enable-rbac-authorization"),
@@ -332,7 +332,7 @@ async fn list_is_read_to_its_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn search_lists_and_reads_what_it_finds() {
+async fn search_reads_what_it_finds() {
     let world = World::new();
     world.azure.put_secret("db-2", "x");
     world.azure.put_secret("api", "x");
@@ -354,7 +354,7 @@ async fn search_lists_and_reads_what_it_finds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn secret_ends_once_sign_in_is_off() {
+async fn secret_ends_after_sign_in() {
     let world = World::new();
     let (app, secret) = world.azure.add_application();
     let stored = world.stored(&app, &secret);

@@ -87,7 +87,7 @@ impl Credential {
     }
 }
 
-/// Whether these let in the workload, and nobody else.
+/// Whether these let in the workload alone.
 pub(super) fn lets_in_only(credentials: &[Credential], workload: &Workload) -> bool {
     let [only] = credentials else { return false };
     let subject = workload.subject();
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_entra_does_not_take_is_refused() {
+    fn untaken_issuer_and_key_are_refused() {
         let of = |text: &str| Trust { issuer: TrustedIssuer::Signed(text.parse().unwrap()), ..trust() };
         for text in [
             "http://a.example",

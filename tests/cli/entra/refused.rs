@@ -76,7 +76,7 @@ fn full_identity_is_refused_before_plan() {
 
 /// It would let another cluster's ServiceAccount of the same name read what this one reads.
 #[test]
-fn same_subject_of_another_issuer_is_refused() {
+fn subject_at_another_issuer_is_refused() {
     let scene = Scene::new();
     scene.own_identity();
     scene.azure.federate(&scene.identity_name(), "other", "https://other.example", SUBJECT);
@@ -129,7 +129,7 @@ fn cluster_that_signs_es256_is_refused() {
 
 /// Another program writes to the same identity: Azure takes one write at a time.
 #[test]
-fn second_write_at_a_time_is_repeated() {
+fn conflicting_write_is_repeated() {
     let write = "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/write";
     let code = "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity";
     let scene = Scene::new();

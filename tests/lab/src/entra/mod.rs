@@ -203,7 +203,7 @@ impl Entra {
         (version.enabled, version.tags) = (enabled, tags);
     }
 
-    /// Without this permission from now on, whoever asks
+    /// Refuse this permission to every caller from now on
     pub fn deny(&self, action: &str) {
         self.lock().denied.insert(action.to_owned());
     }
