@@ -1,6 +1,8 @@
 //! Arguments. Parsing only checks their form; `config` resolves what they mean together.
 
+mod about;
 mod audit_diff;
+mod config;
 mod coupling;
 mod keys;
 mod output;
@@ -9,14 +11,17 @@ mod saved;
 mod setup;
 mod stores;
 mod taken;
+mod visible;
 mod watch;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
 pub(crate) use self::{
+    about::{CompletionsArgs, ExplainArgs, ManArgs, StatusArgs, VersionArgs},
     audit_diff::{AuditCommand, DiffArgs},
+    config::{ConfigArgs, ConfigCommand, SchemaArgs, SchemaOf, ViewArgs},
     coupling::{CouplingArgs, DoctorArgs},
     keys::{KeysArgs, KeysCommand, RevokeArgs, WaitArgs},
     output::{Output, ReportFile},
@@ -32,6 +37,7 @@ use crate::{
     cluster::{ServiceAccount, snapshot::Mode},
     commands::render::RenderArgs,
     redact,
+    report::When,
 };
 
 /// Let a self-managed Kubernetes cluster log in to clouds with its own short-lived tokens
@@ -51,7 +57,7 @@ pub(crate) struct Cli {
 
 const EXIT_CODES: &str = "Exit codes: 0 done and clean · 1 found something (a failed check, a pending change) · \
                           2 usage or settings · 3 failed, or could not be established · 101 a bug · 130, 143 stopped by SIGINT, SIGTERM\n\n\
-                          Results go to stdout, messages to stderr. Flags override keyless.yaml. `keyless explain CODE` \
+                          Results go to stdout, messages to stderr. Flags override KEYLESS_… variables, and both override keyless.yaml. `keyless explain CODE` \
                           explains an error and what to do about it.";
 
 /// The command. Its help is the documentation of its arguments.
@@ -65,10 +71,14 @@ pub(crate) enum Command {
     Audit(AuditArgs),
     Coupling(CouplingArgs),
     Doctor(DoctorArgs),
+    Status(StatusArgs),
     Teardown(TeardownArgs),
     Config(ConfigArgs),
     Explain(ExplainArgs),
     Render(RenderArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
+    Version(VersionArgs),
 }
 
 impl Command {
@@ -76,70 +86,22 @@ impl Command {
         match self {
             Self::Apply(_) => "apply",
             Self::Audit(args) => args.name(),
+            Self::Completions(_) => "completions",
             Self::Config(_) => "config",
             Self::Coupling(_) => "coupling",
             Self::Doctor(_) => "doctor",
             Self::Explain(_) => "explain",
             Self::Keys(args) => args.name(),
+            Self::Man(_) => "man",
             Self::Publish(_) => "publish",
             Self::Render(_) => "render",
             Self::Setup(_) => "setup",
+            Self::Status(_) => "status",
             Self::Teardown(_) => "teardown",
             Self::Verify(_) => "verify",
+            Self::Version(_) => "version",
         }
     }
-}
-
-/// Show the schema of keyless.yaml
-#[derive(Debug, Args)]
-pub(crate) struct ConfigArgs {
-    #[command(subcommand)]
-    pub(crate) command: ConfigCommand,
-}
-
-/// What to show.
-#[derive(Debug, Subcommand)]
-pub(crate) enum ConfigCommand {
-    /// Print the JSON schema of keyless.yaml, for editors, or of the plans and results in JSON
-    Schema(SchemaArgs),
-}
-
-/// Which schema.
-#[derive(Debug, Args)]
-pub(crate) struct SchemaArgs {
-    /// What the schema is of
-    #[arg(value_enum, default_value_t = SchemaOf::Settings, value_name = "WHAT")]
-    pub(crate) of: SchemaOf,
-}
-
-/// What there is a schema of.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum SchemaOf {
-    /// keyless.yaml
-    Settings,
-    /// The member `plan` of the results of setup, publish and teardown
-    Plan,
-    /// The result of audit
-    Audit,
-    /// The result of audit diff
-    AuditDiff,
-    /// The file of audit --exceptions
-    Exceptions,
-    /// The result of coupling
-    Coupling,
-}
-
-/// Explain a code: its meaning, its causes, and what to do
-///
-/// Errors and warnings have a code in brackets, e.g. error[bucket-forbidden], and so has each failed check of verify.
-/// Without a code, lists all of them. Reads no settings and sends no requests.
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  keyless explain\n  keyless explain bucket-forbidden\n  \
-                        keyless explain -o json | jq -r '.codes[].name'")]
-pub(crate) struct ExplainArgs {
-    /// The code in the message's brackets
-    #[arg(value_name = "CODE")]
-    pub(crate) code: Option<String>,
 }
 
 /// Count the long-lived credentials of the cluster
@@ -164,13 +126,14 @@ pub(crate) struct ExplainArgs {
     deploy/auditor-metadata grants (keyless render rbac --for audit --mode MODE): get /version and /apis; list on external-secrets.io, \
     generators.external-secrets.io, workloads, pods, leases, clusterrolebindings, and the applications of Argo CD and \
     Flux; get on clusterroles, the operator's customresourcedefinitions, and the ServiceAccounts that stores name; get and \
-    list on Secrets and ConfigMaps\n\n\
+    list on Secrets and ConfigMaps; with --cloud rights to read at the provider: docs/audit.md\n\n\
     Examples:\n  \
     keyless audit\n  \
     keyless audit --gate platform\n  \
     keyless audit --exceptions exceptions.yaml\n  \
     keyless audit --baseline last-week.json\n  \
     keyless audit --mode refs   # reads no Secret\n  \
+    keyless audit --cloud   # also the keys that lie elsewhere\n  \
     keyless audit --context prod -o json | jq .verdict\n  \
     keyless audit -o sarif >audit.sarif\n  \
     keyless audit --report html=audit.html --report json=audit.json\n  \
@@ -199,6 +162,11 @@ pub(crate) struct AuditArgs {
     /// The cluster is read once
     #[arg(long, value_parser = output::parse_report, value_name = "FORMAT=FILE")]
     pub(crate) report: Vec<ReportFile>,
+
+    /// Also ask the providers, with the login of the user who runs this, which long-lived credentials they have issued to
+    /// the identities that the cluster names. No credential that is found is used
+    #[arg(long)]
+    pub(crate) cloud: bool,
 
     /// How far to look into Secrets. With refs and metadata the verdict is never ZERO
     #[arg(long, value_enum, default_value_t = Mode::Deep, value_name = "MODE")]
@@ -300,6 +268,10 @@ pub(crate) struct Common {
     #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "General")]
     pub(crate) verbose: u8,
 
+    /// Color of the text; JSON and files hold none
+    #[arg(long, value_enum, default_value_t = When::Auto, value_name = "WHEN", global = true, help_heading = "General")]
+    pub(crate) color: When,
+
     /// Issuer: `iss`, byte for byte; by default the bucket's public URL and prefix, else the issuer that the cluster signs
     #[arg(long, value_name = "URL", global = true, help_heading = "Issuer and bucket")]
     pub(crate) issuer: Option<String>,
@@ -357,6 +329,10 @@ pub(crate) struct Common {
     /// The cluster signs with an external signer (KEP-740), which names its keys freely
     #[arg(long, global = true, help_heading = "Cluster")]
     pub(crate) external_signer: bool,
+
+    /// Print only errors and how the run ended. A question still shows what it is about
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "General")]
+    pub(crate) quiet: bool,
 }
 
 fn parse_service_account(text: &str) -> Result<ServiceAccount, String> {

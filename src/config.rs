@@ -6,8 +6,13 @@
 mod bucket_flags;
 mod environment;
 mod file;
+mod init;
+mod known;
 mod ledger;
+mod overlay;
 mod pod;
+mod source;
+mod store;
 mod trust;
 mod watch;
 mod written;
@@ -17,10 +22,14 @@ use std::{collections::BTreeSet, ffi::OsString, path::PathBuf};
 pub(crate) use self::ledger::LedgerPlace;
 use rustls::pki_types::CertificateDer;
 
-use self::{environment::below_home, file::Document};
+use self::{environment::below_home, file::Document, source::Sources};
 pub(crate) use self::{
-    environment::{environment, remember_environment},
-    file::{listed, schema},
+    environment::{environment, environment_of, remember_environment},
+    file::schema,
+    init::commented,
+    known::{Form, Known, known_settings},
+    source::{Effective, Origin, effective, file_path},
+    store::listed,
     written::{Edit, Setting, edit, held},
 };
 use crate::{
@@ -34,6 +43,7 @@ use crate::{
     oidc::{KidRule, SignedIssuer},
     secret::Secret,
     target::{Account, is_uid},
+    warning::Warning,
 };
 
 /// Everything that the commands work by.
@@ -41,8 +51,12 @@ use crate::{
 pub(crate) struct Settings {
     /// The settings file, whether it is there or not.
     pub(crate) file: PathBuf,
-    /// What a person should know of a settings file that no flag named.
+    /// What a person should know of a settings file that no flag named, and of the environment.
     pub(crate) announcement: Option<String>,
+    /// What a person may have written in vain.
+    pub(crate) warnings: Vec<Warning>,
+    /// The settings of the file, then those of the environment.
+    pub(crate) sources: Sources,
     /// As given; `None` is derived from the bucket. What is published under it must be an [`Issuer`](crate::oidc::Issuer).
     pub(crate) issuer: Option<SignedIssuer>,
     pub(crate) bucket: Option<bucket::Settings>,
@@ -84,11 +98,19 @@ pub(crate) struct Store {
 const TEST_AUDIENCE: &str = "keyless";
 
 impl Settings {
-    /// Merges the flags with the settings file that they name, or `./keyless.yaml` if there is one.
+    /// Merges the flags with the environment, and with the settings file that they name, or `./keyless.yaml` if there is one.
     pub(crate) fn resolve(
         common: &Common,
         audience: Option<&str>,
         variable: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Self> {
+        Self::merge(common, audience, &variable).map_err(|error| overlay::named(error, &variable))
+    }
+
+    fn merge(
+        common: &Common,
+        audience: Option<&str>,
+        variable: &impl Fn(&str) -> Option<OsString>,
     ) -> Result<Self> {
         // A value that is no text is not passed over: its odd characters come as U+FFFD, for the check of the value to refuse.
         let environment = |name: &str| variable(name).map(|value| value.to_string_lossy().into_owned());
@@ -96,6 +118,8 @@ impl Settings {
             config,
             output: _,
             verbose: _,
+            quiet: _,
+            color: _,
             issuer,
             bucket: bucket_url,
             endpoint,
@@ -116,6 +140,14 @@ impl Settings {
             Some(path) => Some(Document::read(path)?),
             None => Document::read_unnamed(&path, rustix::process::geteuid().as_raw())?,
         };
+        let other = path.with_extension("yml");
+        let ignored = config.is_none() && document.is_some() && other.exists();
+        let warnings = ignored.then(|| {
+            let message = format!("{} is not read: {} is there too", other.display(), path.display());
+            Warning::new(Code::ConfigName, message)
+        });
+        let unnamed = config.is_none() && document.is_some();
+        let (document, sources) = Sources::read(document, &path, environment)?;
         let ca_file = ca_file.clone().or(document.as_ref().and_then(|it| it.file.tls.ca_file.clone()));
         let ca_pem = ca_file.as_deref().map(ca_text).transpose()?;
         let names_bucket = |document: &Document| document.file.bucket.url.is_some();
@@ -125,8 +157,9 @@ impl Settings {
             has_bucket: bucket_url.is_some() || document.as_ref().is_some_and(names_bucket),
             ca_pem: ca_pem.as_deref(),
         })?;
-        let announcement = document.as_ref().filter(|_| config.is_none());
-        let announcement = announcement.map(|document| document.announcement(&path, &providers));
+        let announcement = document.as_ref().and_then(|document| {
+            document.announcement(&sources.announced(unnamed.then_some(&path)), &providers)
+        });
         let file = document.unwrap_or_default().file;
         let issuer = match issuer.as_deref().or(file.issuer.as_deref()) {
             Some(text) => Some(text.parse::<SignedIssuer>().map_err(Error::into_usage)?),
@@ -138,12 +171,12 @@ impl Settings {
                 let settings = bucket::Settings {
                     kind,
                     place,
-                    endpoint: https("--endpoint", endpoint.as_ref().or(file.bucket.endpoint.as_ref()))?,
+                    endpoint: https(("--endpoint", endpoint), ("bucket.endpoint", &file.bucket.endpoint))?,
                     region: region.clone().or(file.bucket.region),
                     addressing: addressing.or(file.bucket.addressing),
                     public_url: https(
-                        "--public-url",
-                        public_url.as_ref().or(file.bucket.public_url.as_ref()),
+                        ("--public-url", public_url),
+                        ("bucket.publicUrl", &file.bucket.public_url),
                     )?,
                     project: project.clone().or(file.bucket.project),
                     token: Secret::from_variables(kind.token_variable.as_slice(), environment)?,
@@ -153,10 +186,11 @@ impl Settings {
             None => None,
         };
         // Once all of them are known to be base URLs: till then they may hold a password, and are not shown.
-        if announcement.is_some() {
+        if unnamed {
             let sends = bucket.as_ref().filter(|bucket| bucket.kind.sends_login);
             let of_file = sends.and_then(|bucket| bucket.endpoint.as_deref());
-            trust::refuse_endpoints(&path, of_file.filter(|_| endpoint.is_none()), &providers)?;
+            let of_file = of_file.filter(|_| endpoint.is_none());
+            trust::refuse_endpoints(&path, of_file, &providers, |setting| sources.is_of_user(setting))?;
         }
         bucket_flags::refuse_idle(common, bucket.as_ref().map(|bucket| bucket.kind))?;
         // What lies in a bucket is published: what cannot be is refused before any work.
@@ -189,13 +223,15 @@ impl Settings {
         };
         Ok(Self {
             announcement,
+            warnings: warnings.into_iter().collect(),
+            sources,
             file: path,
             issuer,
             bucket,
             cluster: asks_cluster.then(|| cluster::Settings {
                 kubeconfig: kubeconfig
                     .clone()
-                    .or(file.cluster.kubeconfig.map(|path| below_home(path, &variable))),
+                    .or(file.cluster.kubeconfig.map(|path| below_home(path, variable))),
                 context: context.clone().or(file.cluster.context),
                 uid,
                 service_account,
@@ -279,8 +315,10 @@ pub(crate) fn check(text: &str) -> Result<()> {
     Ok(())
 }
 
-fn https(setting: &str, text: Option<&String>) -> Result<Option<String>> {
-    text.map(|text| base_url(setting, text)).transpose()
+/// The value of the flag, else that of the file, each by its own name.
+fn https(flag: (&str, &Option<String>), file: (&str, &Option<String>)) -> Result<Option<String>> {
+    let (setting, text) = if flag.1.is_some() { flag } else { file };
+    text.as_deref().map(|text| base_url(setting, text)).transpose()
 }
 
 #[cfg(test)]

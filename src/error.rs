@@ -140,20 +140,40 @@ cause!(
 /// For a terminal or a log: a line for the message and for each cause, and one or more for each hint.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error[{}]: {}", self.code, redact::line(&self.message))?;
-        for cause in self.causes.iter().take(MOST_LINES) {
-            write!(f, "\n  caused by: {}", redact::line(cause))?;
+        f.write_str(&self.text(|_, label| label.to_owned()))
+    }
+}
+
+/// What a line of an error begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Label {
+    Error,
+    Cause,
+    Hint,
+}
+
+impl Error {
+    /// As it is printed, with each label as `label` shows it.
+    pub(crate) fn text(&self, label: impl Fn(Label, &str) -> String) -> String {
+        let error = label(Label::Error, &format!("error[{}]", self.code));
+        let mut text = format!("{error}: {}", redact::line(&self.message));
+        let cause = || label(Label::Cause, "caused by");
+        for line in self.causes.iter().take(MOST_LINES) {
+            text += &format!("\n  {}: {}", cause(), redact::line(line));
         }
         if let Some(more @ 1..) = self.causes.len().checked_sub(MOST_LINES) {
-            write!(f, "\n  caused by: {more} more")?;
+            text += &format!("\n  {}: {more} more", cause());
         }
         for hint in self.hints.iter().take(MOST_LINES) {
             for (number, line) in hint.lines().take(MOST_LINES).enumerate() {
-                let before = if number == 0 { "  hint: " } else { "    " };
-                write!(f, "\n{before}{}", redact::line(line))?;
+                let before = match number {
+                    0 => format!("  {}: ", label(Label::Hint, "hint")),
+                    _ => "    ".to_owned(),
+                };
+                text += &format!("\n{before}{}", redact::line(line));
             }
         }
-        Ok(())
+        text
     }
 }
 

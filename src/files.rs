@@ -61,6 +61,11 @@ impl FileError {
         matches!(self, Self::Io(error) if error.kind() == ErrorKind::NotFound)
     }
 
+    /// There is a file, a folder or a link of this name.
+    pub(crate) fn exists(&self) -> bool {
+        matches!(self, Self::Io(error) if error.kind() == ErrorKind::AlreadyExists)
+    }
+
     /// Nothing can be written at this place, and nothing was: a matter of rights or of mounts, not of the disk.
     pub(crate) fn is_read_only(&self) -> bool {
         match self {
@@ -186,6 +191,17 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), FileError> {
     // The name as well; not every file system can.
     drop(File::open(folder).and_then(|folder| folder.sync_all()));
     Ok(())
+}
+
+/// Makes a file that is not there yet, never through a link (POSIX open(2), O_CREAT with O_EXCL). What could not be written
+/// whole is taken away again.
+pub(crate) fn create(path: &Path, content: &[u8]) -> Result<(), FileError> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(NEW_MODE).open(path)?;
+    let written = file.write_all(content).and_then(|()| file.sync_all());
+    written.map_err(|error| {
+        drop(fs::remove_file(path));
+        error.into()
+    })
 }
 
 /// Gives the new file the old one's owner and group; the mode that it may have then.

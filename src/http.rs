@@ -2,7 +2,11 @@
 
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
-use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs, pki_types::CertificateDer};
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::{CryptoProvider, aws_lc_rs},
+    pki_types::CertificateDer,
+};
 
 use crate::{
     arrival::Arrival,
@@ -15,6 +19,11 @@ use crate::{
 pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(10);
 /// For the connection alone.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// The one library of cryptography for TLS, towards whomever.
+pub(crate) fn crypto() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
+}
 
 /// Whether credentials may be sent there: encrypted, or not past this machine.
 pub(crate) fn is_https_or_loopback(url: &url::Url) -> bool {
@@ -69,7 +78,7 @@ impl Http {
                     .hint("--ca-file takes PEM certificates of certificate authorities")
             })?;
         }
-        let tls = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        let tls = ClientConfig::builder_with_provider(crypto())
             .with_safe_default_protocol_versions()
             .map_err(|error| failed(&error))?
             .with_root_certificates(roots)

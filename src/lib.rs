@@ -79,17 +79,22 @@ mod watch;
 mod xml;
 mod yaml;
 
-use std::{ffi::OsString, io, process::ExitCode, time::SystemTime};
+use std::{
+    ffi::OsString,
+    io::{self, IsTerminal},
+    process::ExitCode,
+    time::SystemTime,
+};
 
 use serde_json::json;
 
 use crate::{
-    cli::{AuditArgs, AuditCommand, Cli, Command, ConfigArgs, ConfigCommand, SchemaOf},
-    commands::{Exit, explain, keys, publish, render, setup, teardown, verify},
+    cli::{Cli, Command},
+    commands::{Exit, keys, publish, render, setup, teardown, verify},
     config::Settings,
     error::{Code, Error, Kind, Result},
     interrupt::Interrupt,
-    report::{Lines, Report},
+    report::{Colour, Lines, Report, When, Wish},
 };
 
 /// Runs the program with these arguments and gives back its exit code.
@@ -100,18 +105,23 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     config::remember_environment(config::environment);
     let mut cli = match Cli::read(arguments.iter().cloned()) {
         Ok(cli) => cli,
-        Err(error) => return cli::refused(error),
+        Err(error) => {
+            let when = When::asked(arguments.iter().filter_map(|argument| argument.to_str()));
+            return cli::refused(error, colour(when).messages);
+        }
     };
     cli.remember(arguments.iter().skip(1));
     traces(cli.common.verbose);
     let (mut data, mut messages) = (io::BufWriter::new(io::stdout()), io::stderr());
     let interrupt = Interrupt::new();
     let mut report = Report::new(cli.common.output, cli.common.verbose > 0, &mut data, &mut messages)
-        .interrupted_by(&interrupt);
+        .interrupted_by(&interrupt)
+        .coloured(colour(cli.common.color))
+        .quiet(cli.common.quiet);
     let exit = match execute(&mut cli, &mut report) {
         Ok(exit) => exit.code(),
         Err(error) if error.kind == Kind::Declined => {
-            report.progress(&error.message);
+            report.say(&error.message);
             report.json(cli.command.name(), json!({ "outcome": "declined" }));
             1
         }
@@ -137,11 +147,21 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
+/// Which of the two streams get colour.
+fn colour(when: When) -> Colour {
+    let wish = Wish::read(|name| Some(config::environment(name)?.to_string_lossy().into_owned()));
+    Colour {
+        data: wish.colours(when, io::stdout().is_terminal()),
+        messages: wish.colours(when, io::stderr().is_terminal()),
+    }
+}
+
 /// One thread: everything here waits for the network.
 fn execute(cli: &mut Cli, report: &mut Report<'_>) -> Result<Exit> {
     if let Command::Apply(args) = &cli.command {
         *cli = commands::saved::load(args, &cli.common)?;
     }
+    cli.name_settings();
     let cli = &*cli;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         Error::failed(Code::Runtime, "the program cannot wait for the network on this system")
@@ -150,33 +170,24 @@ fn execute(cli: &mut Cli, report: &mut Report<'_>) -> Result<Exit> {
     let interrupt = report.interrupt().clone();
     interrupt.listen()?;
     let done = runtime.block_on(interrupt.run(async {
-        if let Command::Config(ConfigArgs { command: ConfigCommand::Schema(args) }) = &cli.command {
-            let schema = match args.of {
-                SchemaOf::Settings => config::schema(),
-                SchemaOf::Plan => plan::schema(),
-                SchemaOf::Audit => audit::schema(),
-                SchemaOf::AuditDiff => audit::difference_schema(),
-                SchemaOf::Exceptions => audit::exceptions_schema(),
-                SchemaOf::Coupling => coupling::schema(),
-            };
-            report.document("the schema", &schema)?;
-            return Ok(Exit::Clean);
-        }
-        if let Command::Explain(args) = &cli.command {
-            return explain::run(args, report);
-        }
-        if let Command::Audit(AuditArgs { command: Some(AuditCommand::Diff(args)), .. }) = &cli.command {
-            return commands::audit_diff::run(args, report);
+        if let Some(done) = commands::without_settings(&cli.command, &cli.common, report) {
+            return done;
         }
         let audience = match &cli.command {
             Command::Verify(args) => args.audience.as_deref(),
             _ => None,
         };
-        let settings = Settings::resolve(&cli.common, audience, config::environment)?;
+        let settings = Settings::resolve(&cli.common, audience, config::environment_of(&cli.command))?;
         settings.announcement.iter().for_each(|line| report.progress(line));
+        settings.warnings.iter().for_each(|warning| report.warning(warning));
         match &cli.command {
             // It is the command that the plan was saved by, from here on.
-            Command::Apply(_) | Command::Config(_) | Command::Explain(_) => Ok(Exit::Clean),
+            Command::Apply(_)
+            | Command::Completions(_)
+            | Command::Explain(_)
+            | Command::Man(_)
+            | Command::Version(_) => Ok(Exit::Clean),
+            Command::Config(args) => commands::config::run(args, &cli.common, &settings, report),
             Command::Audit(args) => commands::audit::run(args, &settings, now, report).await,
             Command::Coupling(_) => commands::coupling::run(&settings, report).await,
             Command::Doctor(_) => commands::doctor::run(&settings, now, report).await,
@@ -188,6 +199,7 @@ fn execute(cli: &mut Cli, report: &mut Report<'_>) -> Result<Exit> {
                 publish::run(&publish::Intent::from(args), &settings, now, report).await
             }
             Command::Setup(args) => setup::run(args, &settings, now, report).await,
+            Command::Status(_) => commands::status::run(&settings, now, report).await,
             Command::Teardown(args) => teardown::run(args, &settings, report).await,
             Command::Verify(args) => verify::run(args, &settings, now, report).await,
             Command::Render(args) => render::run(args, &settings, report).await,

@@ -3,6 +3,9 @@
 //!
 //! A closed pipe is not an error; a stdout that takes no more is one ([`Report::finish`]).
 
+mod colour;
+mod line;
+
 use std::{
     fmt,
     io::{self, Write},
@@ -11,6 +14,11 @@ use std::{
 
 use serde_json::{Value, json};
 
+use self::line::shown;
+pub(crate) use self::{
+    colour::{Tone, When, Wish},
+    line::Line,
+};
 use crate::{
     audit::Format,
     cli::Output,
@@ -24,10 +32,26 @@ use crate::{
 /// The version of the JSON that is printed.
 pub(crate) const API_VERSION: &str = "keyless/v1";
 
+/// Which stream gets colour.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Colour {
+    pub(crate) data: bool,
+    pub(crate) messages: bool,
+}
+
+/// A line that a quiet run has not shown.
+enum Held {
+    Data(String),
+    Message(String),
+}
+
 /// Where the result, the progress and the errors go.
 pub(crate) struct Report<'a> {
     output: Output,
     verbose: bool,
+    /// What is held back of a quiet run, until a question needs it.
+    held: Option<Vec<Held>>,
+    colour: Colour,
     target: Target,
     /// The line that names it, once it was printed.
     named: String,
@@ -48,6 +72,8 @@ impl<'a> Report<'a> {
         Self {
             output,
             verbose,
+            held: None,
+            colour: Colour::default(),
             target: Target::default(),
             named: String::new(),
             data,
@@ -55,6 +81,18 @@ impl<'a> Report<'a> {
             interrupt: Interrupt::new(),
             failed: None,
         }
+    }
+
+    /// With colour in either stream, where it is a text.
+    pub(crate) fn coloured(mut self, colour: Colour) -> Self {
+        self.colour = colour;
+        self
+    }
+
+    /// Only errors and the result, and what a question is about.
+    pub(crate) fn quiet(mut self, quiet: bool) -> Self {
+        self.held = quiet.then(Vec::new);
+        self
     }
 
     /// With the signal that asks the program to end.
@@ -95,15 +133,45 @@ impl<'a> Report<'a> {
 
     /// A line of the result, in text form only. A line break at its beginning is an empty line before it; any other
     /// control character is shown as an escape, because it may come from outside.
-    pub(crate) fn line(&mut self, line: impl fmt::Display) {
+    pub(crate) fn line(&mut self, line: impl Into<Line>) {
         if self.output == Output::Text {
-            let line = shown(&line.to_string());
-            self.write(&line);
+            let line = line.into().shown(self.colour.data);
+            match &mut self.held {
+                Some(held) => held.push(Held::Data(line)),
+                None => self.write(&line),
+            }
         }
     }
 
+    /// A line that says how the run ended, in text form only. A quiet run shows it, too.
+    pub(crate) fn result(&mut self, line: impl Into<Line>) {
+        if self.output == Output::Text {
+            let line = line.into().shown(self.colour.data);
+            match self.held {
+                Some(_) => self.write(line.trim_start_matches('\n')),
+                None => self.write(&line),
+            }
+        }
+    }
+
+    /// What a person is asked. A quiet run shows before it what it held back: it may be what the question is about.
+    pub(crate) fn question(&mut self, question: impl fmt::Display) {
+        for held in self.held.as_mut().map(std::mem::take).unwrap_or_default() {
+            match held {
+                Held::Data(line) => self.write(&line),
+                Held::Message(text) => self.talk_raw(&text),
+            }
+        }
+        self.say(question);
+    }
+
+    /// A message that a quiet run shows, too.
+    pub(crate) fn say(&mut self, message: impl fmt::Display) {
+        self.talk_raw(&shown(&message.to_string()));
+    }
+
     /// A line of the result for each of these.
-    pub(crate) fn lines(&mut self, lines: impl IntoIterator<Item = impl fmt::Display>) {
+    pub(crate) fn lines(&mut self, lines: impl IntoIterator<Item = impl Into<Line>>) {
         lines.into_iter().for_each(|line| self.line(line));
     }
 
@@ -184,7 +252,13 @@ impl<'a> Report<'a> {
     }
 
     pub(crate) fn warning(&mut self, warning: &Warning) {
-        self.message(format_args!("warning[{}]: {}", warning.code, warning.message));
+        let text = shown(&format!("warning[{}]: {}", warning.code, warning.message));
+        let label = format!("warning[{}]", warning.code);
+        let rest = text.strip_prefix(&label).filter(|_| self.colour.messages);
+        self.tell(match rest {
+            Some(rest) => format!("{}{rest}", Tone::Warning.paint(&label)),
+            None => text,
+        });
     }
 
     /// The end of a command that could not be carried out.
@@ -195,7 +269,11 @@ impl<'a> Report<'a> {
     /// The same for one attempt of several. `members`: an object with what else the JSON form says.
     pub(crate) fn error_with(&mut self, command: &str, error: &Error, mut members: Value) {
         // Its lines are redacted one by one.
-        self.talk_raw(&error.to_string());
+        let text = error.text(|label, text| match self.colour.messages {
+            true => label.tone().paint(text),
+            false => text.to_owned(),
+        });
+        self.talk_raw(&text);
         members["error"] = json!({
             "code": error.code,
             "message": error.message,
@@ -207,7 +285,15 @@ impl<'a> Report<'a> {
 
     /// After all of the result so far: where both streams end in one place, they are read in this order.
     fn message(&mut self, line: fmt::Arguments<'_>) {
-        self.talk_raw(&shown(&line.to_string()));
+        self.tell(shown(&line.to_string()));
+    }
+
+    /// A message that a quiet run holds back. It passed [`redact`] already.
+    fn tell(&mut self, text: String) {
+        match &mut self.held {
+            Some(held) => held.push(Held::Message(text)),
+            None => self.talk_raw(&text),
+        }
     }
 
     /// Text that passed [`redact`] already.
@@ -256,12 +342,6 @@ fn enveloped(command: &str, mut result: Value) -> String {
         object.insert("command".into(), json!(command));
     }
     redact::ascii_escapes(&result.to_string())
-}
-
-/// A line as it is printed: line breaks at its beginning are ours.
-fn shown(line: &str) -> String {
-    let rest = line.trim_start_matches('\n');
-    format!("{}{}", &line[..line.len() - rest.len()], redact::line(rest))
 }
 
 /// A document as it may be written to a file or printed, or the refusal of one that holds a secret. `what` names it.

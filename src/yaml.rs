@@ -1,8 +1,9 @@
 //! YAML as serde reads it, and errors that name the setting and never quote a value.
 
-use std::path::Path;
+use std::path;
 
 use serde::de::DeserializeOwned;
+use serde_path_to_error::{Path, Segment, Track};
 use serde_saphyr::Error as YamlError;
 
 use crate::{
@@ -10,32 +11,57 @@ use crate::{
     files::FileError,
 };
 
-pub(crate) fn unreadable(path: &Path) -> Error {
+pub(crate) fn unreadable(path: &path::Path) -> Error {
     Error::usage(Code::ConfigUnreadable, format!("{} cannot be read", path.display()))
         .hint("--config names the settings file; without it ./keyless.yaml is read, if there is one")
 }
 
 /// Of a file that was named.
-pub(crate) fn unread(path: &Path, error: FileError) -> Error {
+pub(crate) fn unread(path: &path::Path, error: FileError) -> Error {
     let code = if error.is_missing() { Code::ConfigMissing } else { Code::ConfigUnreadable };
     Error { code, ..unreadable(path) }.caused_by(error)
 }
 
 /// Reads a document. `also`: names that are known at the top beside those of `T`, for the suggestion of a mistyped one.
-pub(crate) fn from_yaml<T: DeserializeOwned>(content: &str, path: &Path, also: &[&'static str]) -> Result<T> {
-    serde_saphyr::from_str(content).map_err(|error| {
+pub(crate) fn from_yaml<T: DeserializeOwned>(
+    content: &str,
+    path: &path::Path,
+    also: &[&'static str],
+) -> Result<T> {
+    let mut track = Track::new();
+    let read = serde_saphyr::with_deserializer_from_str(content, |deserializer| {
+        T::deserialize(serde_path_to_error::Deserializer::new(deserializer, &mut track))
+    });
+    read.map_err(|error| {
         let error = error.without_snippet();
+        let place = place(&track.path());
         let unknown = unknown_field(error);
         let refused = Error::usage(Code::ConfigMalformed, format!("{} cannot be used", path.display()));
         let refused = match unknown.and_then(|(field, _)| name(field)) {
-            Some(field) => refused.caused_by(format_args!("{}: `{field}`", yaml(error))),
-            None => refused.caused_by(yaml(error)),
+            Some(field) if place.is_empty() => refused.caused_by(format_args!("{}: `{field}`", yaml(error))),
+            _ => refused.caused_by(format_args!("{place}{}", yaml(error))),
         };
         let near = unknown.and_then(|(field, known)| nearest(field, &[known, also].concat()));
         let refused =
             near.into_iter().fold(refused, |refused, near| refused.hint(format!("did you mean `{near}`?")));
         refused.hint("`keyless config schema` shows every setting")
     })
+}
+
+/// Where in the document: `cluster.maxTokenSeconds: `; as far as it is made of names, and `""` for the whole of it.
+fn place(path: &Path) -> String {
+    let mut text = String::new();
+    for segment in path.iter() {
+        match segment {
+            Segment::Seq { index } => text.push_str(&format!("[{index}]")),
+            Segment::Map { key } if name(key).is_some() => {
+                text.push_str(if text.is_empty() { "" } else { "." });
+                text.push_str(key);
+            }
+            _ => break,
+        }
+    }
+    if text.is_empty() { text } else { text + ": " }
 }
 
 /// A field that there is not, and those that there are.
@@ -56,7 +82,7 @@ fn name(field: &str) -> Option<&str> {
 }
 
 /// The known name that an unknown one was probably meant to be.
-pub(crate) fn nearest(unknown: &str, known: &[&'static str]) -> Option<&'static str> {
+pub(crate) fn nearest<'k>(unknown: &str, known: &[&'k str]) -> Option<&'k str> {
     let near = known.iter().map(|known| (strsim::damerau_levenshtein(unknown, known), *known));
     near.filter(|(distance, known)| *distance <= 2.max(known.len() / 3)).min().map(|(_, known)| known)
 }

@@ -3,7 +3,10 @@
 use serde::Serialize;
 
 use super::{RULES, exceptions};
-use crate::credentials::{Class, KINDS, Severity};
+use crate::{
+    credentials::{Class, KINDS, Severity},
+    federation::cloud::issued_kinds,
+};
 
 /// What a code of a report means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -39,7 +42,16 @@ pub(crate) fn catalogue() -> Vec<Described> {
         recognised: kind.recognised,
         remedy: kind.remedy,
     });
-    let mut all: Vec<_> = rules.chain(kinds).collect();
+    let issued = issued_kinds().map(|kind| Described {
+        name: kind.code,
+        id: kind.id,
+        class: kind.class,
+        severity: kind.severity,
+        meaning: kind.summary,
+        recognised: "",
+        remedy: kind.remedy,
+    });
+    let mut all: Vec<_> = rules.chain(kinds).chain(issued).collect();
     all.sort_by_key(|it| it.name);
     all
 }
@@ -47,6 +59,7 @@ pub(crate) fn catalogue() -> Vec<Described> {
 /// The code of a rule or kind by its ID.
 pub(super) fn code_of(id: &str) -> &'static str {
     let of_rule = RULES.iter().chain([&exceptions::RULE]).find(|rule| rule.id == id).map(|rule| rule.code);
+    let of_rule = of_rule.or_else(|| issued_kinds().find(|kind| kind.id == id).map(|kind| kind.code));
     of_rule.or_else(|| KINDS.iter().find(|kind| kind.id == id).map(|kind| kind.code)).unwrap_or_default()
 }
 

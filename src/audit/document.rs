@@ -11,7 +11,6 @@ use super::{
     catalogue::code_of,
     compare::Baseline,
     leg::Leg,
-    lines::BEYOND,
     record::Evidence,
     states::RuleState,
     verdict::{Gate, Root, Verdict},
@@ -207,7 +206,7 @@ impl Verdict {
             looked_through: &self.looked,
             installed: self.installed,
             secrets_by_metadata: self.outside.as_ref(),
-            beyond: BEYOND,
+            beyond: self.beyond(),
             evidence: self.record.evidence(),
             baseline: self.record.new_since.as_ref().map(super::compare::NewSince::document),
         })

@@ -16,10 +16,19 @@ use crate::{
 const MOST_PLACES: usize = 20;
 
 /// What this audit does not say anything about.
-pub(super) const BEYOND: &str = "values of no known form, other custom resources, ControllerRevisions, templates of ExternalSecrets, credentials at the cloud, \
+const BEYOND: &str = "values of no known form, other custom resources, ControllerRevisions, templates of ExternalSecrets, credentials at the cloud, \
      nodes, backups, git, tokens that were requested and are kept elsewhere";
 
+/// The same where the providers were asked.
+const BEYOND_WITH_CLOUD: &str = "values of no known form, other custom resources, ControllerRevisions, templates of ExternalSecrets, identities that nothing \
+     in the cluster names, nodes, backups, git, tokens that were requested and are kept elsewhere";
+
 impl Verdict {
+    /// What this audit does not say anything about.
+    pub(super) fn beyond(&self) -> &'static str {
+        if self.cloud.is_some() { BEYOND_WITH_CLOUD } else { BEYOND }
+    }
+
     /// For people, the headline first.
     pub(crate) fn lines(&self) -> Vec<String> {
         let mut lines = vec![self.headline()];
@@ -78,7 +87,7 @@ impl Verdict {
                 .map(|digest| format!("exceptions: {}, file sha256:{digest}", self.excepted.len())),
         );
         lines.extend(self.record.new_since.iter().flat_map(|new| new.lines()));
-        lines.push(format!("beyond this audit: {BEYOND}"));
+        lines.push(format!("beyond this audit: {}", self.beyond()));
         lines
     }
 

@@ -6,6 +6,7 @@
 
 mod catalogue;
 mod claims;
+mod cloud;
 mod compare;
 mod count;
 mod document;
@@ -31,7 +32,7 @@ pub(crate) use self::{
     exceptions::{Exceptions, exceptions_schema},
     kind::{LoginKind, login_kind},
     reports::{Evidence, FORMATS, Format},
-    verdict::{Gate, Outcome, Verdict, judge},
+    verdict::{Gate, Outcome, Verdict, judge, judge_with},
 };
 use self::{
     finding::{Hit, Identity, Opens, Stored, Weight},

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{
     catalogue::{Described, catalogue},
-    exceptions,
+    cloud, exceptions,
     rules::stray_credential,
     verdict::{Outcome, Root, Verdict},
 };
@@ -70,6 +70,9 @@ impl Verdict {
             Ended { rule, state, why }
         };
         let is_asked = |rule: &Described| rule.id != exceptions::RULE.id || self.exceptions.is_some();
+        // Nothing of the providers is judged where none was asked.
+        let is_asked =
+            |rule: &Described| is_asked(rule) && (self.cloud.is_some() || !cloud::is_of_provider(rule.id));
         catalogue().into_iter().filter(is_asked).map(ended).collect()
     }
 
@@ -107,7 +110,8 @@ impl Verdict {
         if excepted > 0 {
             return (RuleState::Excepted, format!("{excepted} excepted"));
         }
-        let is_of_operator = !is_kind && !is_stray && rule.id != exceptions::RULE.id;
+        let is_of_operator =
+            !is_kind && !is_stray && !cloud::is_of_provider(rule.id) && rule.id != exceptions::RULE.id;
         if !self.installed && (is_of_operator || self.outcome() == Outcome::NothingToJudge) {
             return (RuleState::NotApplicable, "External Secrets Operator is not installed".into());
         }

@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use super::outcome::Outcome;
 use super::{
-    Hit, Identity, Opens, RULES, Scene, Weight, claims,
+    Hit, Identity, Opens, RULES, Scene, Weight, claims, cloud,
     count::{Used, see, take},
     exceptions::Excepted,
-    leg::{Leg, LegName, LegState},
+    leg::{LegName, LegState},
     record::Record,
 };
 use crate::{
@@ -20,7 +20,8 @@ use crate::{
         objects::Unseen,
         snapshot::{ConfigMapKey, Inventory, Mode, SecretKey},
     },
-    credentials::{Class, KINDS, Outside},
+    credentials::{Class, Outside},
+    federation::cloud::CloudLook,
 };
 
 /// What the audit came to.
@@ -44,6 +45,8 @@ pub(crate) struct Verdict {
     pub(crate) notes: Vec<Hit>,
     /// What could not be looked at.
     pub(crate) unseen: Vec<Unseen>,
+    /// What of it is at the providers. `None`: they were not asked.
+    pub(crate) cloud: Option<BTreeSet<Unseen>>,
     /// How many objects of each kind were looked through.
     pub(crate) looked: BTreeMap<String, usize>,
     /// Secrets in which nothing was recognised, and that an ExternalSecret is proved to own.
@@ -110,13 +113,22 @@ pub(crate) struct Root {
     pub(crate) hits: Vec<Hit>,
 }
 
-/// Applies every rule.
+/// Applies every rule, without what the providers say.
 pub(crate) fn judge(inventory: &Inventory) -> Verdict {
+    judge_with(inventory, None)
+}
+
+/// Applies every rule. With what the providers say, if they were asked.
+pub(crate) fn judge_with(inventory: &Inventory, cloud: Option<&CloudLook>) -> Verdict {
     let scene = Scene::of(inventory);
     let mut roots: BTreeMap<Identity, Root> = BTreeMap::new();
     let (mut findings, mut unknown, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     let mut lying = Vec::new();
     let mut hits: Vec<Hit> = RULES.iter().flat_map(|rule| (rule.check)(&scene)).collect();
+    if let Some(look) = cloud {
+        cloud::name_keys(&mut hits, look);
+        hits.extend(cloud::hits(look));
+    }
     claims::tell_apart(&mut hits);
     for hit in hits {
         match hit.weight.clone() {
@@ -142,7 +154,6 @@ pub(crate) fn judge(inventory: &Inventory) -> Verdict {
     let (roots, others) = all.into_iter().partition(|root| root.class == Class::Root);
     let stores = inventory.stores.len();
     let sightings = &inventory.sightings;
-    let unseen: BTreeSet<_> = inventory.unseen.iter().chain(&sightings.unseen).cloned().collect();
     Verdict {
         mode: inventory.mode,
         outside: inventory.secrets_outside.clone(),
@@ -153,8 +164,9 @@ pub(crate) fn judge(inventory: &Inventory) -> Verdict {
         findings,
         unknown,
         notes,
-        unseen: unseen.into_iter().collect(),
-        looked: sightings.looked.clone(),
+        unseen: cloud::unseen(inventory, cloud),
+        cloud: cloud.map(|look| look.unseen.clone()),
+        looked: cloud::looked(inventory, cloud),
         outputs: inventory.outputs(),
         unmanaged: sightings.unmanaged.saturating_sub(inventory.outputs()),
         gate: Gate::default(),
@@ -191,7 +203,7 @@ impl Verdict {
     }
 
     /// The same without those that are excepted.
-    fn open_count_of(&self, class: Class) -> usize {
+    pub(super) fn open_count_of(&self, class: Class) -> usize {
         self.roots.iter().chain(&self.others).filter(|root| root.class == class).count()
     }
 
@@ -216,40 +228,6 @@ impl Verdict {
             (Outcome::Found { .. }, count) if count > 0 => Some(count),
             _ => None,
         }
-    }
-
-    /// From which sides the question was asked, and what each came to.
-    pub(crate) fn legs(&self) -> [Leg; 3] {
-        let is_used = |root: &Root| root.opens.iter().any(|opens| *opens != Opens::Unused);
-        let lies = |root: &Root| {
-            !root.secrets.is_empty()
-                || !root.config_maps.is_empty()
-                || !root.objects.is_empty()
-                || is_used(root)
-        };
-        let platform = self.gate == Gate::Platform && self.open_count_of(Class::Platform) > 0;
-        let excepted = || self.excepted_within_gate().map(|it| &it.root);
-        // A part of a credential lies there.
-        let is_half = self.unknown.iter().any(|hit| KINDS.iter().any(|kind| kind.id == hit.rule));
-        let cluster = match () {
-            () if self.roots.iter().any(lies) || platform => LegState::Found,
-            () if is_half || !self.unseen.is_empty() => LegState::Incomplete,
-            () if !self.installed => LegState::NotLookedAt,
-            () if excepted().next().is_some() => LegState::Excepted,
-            () => LegState::Zero,
-        };
-        let consumption = match () {
-            () if self.roots.iter().any(is_used) || !self.findings.is_empty() => LegState::Found,
-            () if !self.unknown.is_empty() || !self.unseen.is_empty() => LegState::Incomplete,
-            () if self.stores + self.generators == 0 => LegState::NothingToJudge,
-            () if excepted().any(is_used) => LegState::Excepted,
-            () => LegState::Zero,
-        };
-        [
-            Leg { name: LegName::Cluster, state: cluster },
-            Leg { name: LegName::Consumption, state: consumption },
-            Leg { name: LegName::Cloud, state: LegState::NotLookedAt },
-        ]
     }
 
     /// The one line that matters.
@@ -289,17 +267,20 @@ impl Verdict {
     }
 
     fn zero_in_words(&self) -> String {
-        let is_zero = |leg: &&Leg| leg.state == LegState::Zero;
-        let consumption = self.legs().iter().filter(is_zero).any(|leg| leg.name == LegName::Consumption);
+        let is_zero =
+            |name: LegName| self.legs().iter().any(|leg| leg.name == name && leg.state == LegState::Zero);
         let what = match self.gate {
             Gate::Mission => "no long-lived credential of a known kind opens a cloud or a secret store",
             Gate::Platform => {
                 "no long-lived credential of a known kind opens a cloud, a secret store or the platform"
             }
         };
-        let headline = match consumption {
-            true => format!("ZERO (cluster + consumption): {what}"),
-            false => format!("ZERO IN CLUSTER ONLY: {what}, and there is no store or generator to judge"),
+        let headline = match (is_zero(LegName::Consumption), is_zero(LegName::Cloud)) {
+            (true, true) => format!("ZERO (cluster + consumption + cloud): {what}"),
+            (true, false) => format!("ZERO (cluster + consumption): {what}"),
+            (false, _) => {
+                format!("ZERO IN CLUSTER ONLY: {what}, and there is no store or generator to judge")
+            }
         };
         self.and_listed(headline)
     }
@@ -352,7 +333,9 @@ impl Verdict {
             1 => Some("1 other finding".to_owned()),
             count => Some(format!("{count} other findings")),
         };
-        let opens: BTreeSet<_> = self.roots.iter().flat_map(|root| &root.opens).collect();
+        let elsewhere = self.roots.iter().filter(|root| root.is_elsewhere()).count();
+        let here = self.roots.iter().filter(|root| !root.is_elsewhere());
+        let opens: BTreeSet<_> = here.flat_map(|root| &root.opens).collect();
         let is_used = opens.contains(&Opens::Store) || opens.contains(&Opens::Controller);
         let of_roots = match (is_used, opens.contains(&Opens::Generator)) {
             (_, true) => ("opens the secret stores and generators", "open the secret stores and generators"),
@@ -367,7 +350,12 @@ impl Verdict {
             Gate::Platform => self.open_count_of(Class::Platform),
         };
         let of_platform = ("opens a part of the platform", "open a part of the platform");
-        let counted = [(self.roots.len(), of_roots), (platform, of_platform)].into_iter();
+        let counted = [
+            (self.roots.len() - elsewhere, of_roots),
+            (elsewhere, cloud::ELSEWHERE),
+            (platform, of_platform),
+        ]
+        .into_iter();
         let counted = counted.filter(|(count, _)| *count > 0).map(|(count, (one, many))| match count {
             1 => format!("1 LONG-LIVED credential {one}"),
             count => format!("{count} LONG-LIVED credentials {many}"),

@@ -31,6 +31,7 @@ pub(in crate::audit) fn verdict(
             })
             .collect(),
         others: Vec::new(),
+        cloud: None,
         excepted: Vec::new(),
         exceptions: None,
         findings: vec![hit("token-audience", Weight::Finding); findings],

@@ -11,14 +11,27 @@ use clap::{
     error::{ContextValue, Error},
 };
 
-use crate::{redact, report::Lines};
+use crate::{
+    redact,
+    report::{Lines, Tone},
+};
+
+/// What the parser's errors begin with.
+const ERROR: &str = "error";
 
 /// Prints it where it belongs, and gives the exit code: 2 for refused arguments, 0 for help.
-pub(crate) fn refused(error: Error) -> ExitCode {
+pub(crate) fn refused(error: Error, coloured: bool) -> ExitCode {
     let code = u8::try_from(error.exit_code()).unwrap_or(2);
     if error.use_stderr() {
         // Without stderr there is nowhere to say so.
-        drop(Lines(io::stderr()).write_all(quoting_nothing_secret(error).as_bytes()));
+        let text = quoting_nothing_secret(error);
+        let (label, text) =
+            text.split_once(':').filter(|(label, _)| *label == ERROR && coloured).map_or_else(
+                || (String::new(), text.as_str()),
+                |(label, rest)| (Tone::Error.paint(label) + ":", rest),
+            );
+        drop(io::stderr().write_all(label.as_bytes()));
+        drop(Lines(io::stderr()).write_all(text.as_bytes()));
         return ExitCode::from(code);
     }
     let mut out = io::stdout();

@@ -115,6 +115,10 @@ pub(crate) struct TeardownArgs {
     #[arg(long, value_name = "STORE", value_parser = parse_store)]
     pub(crate) store: Vec<StoreName>,
 
+    /// Remove only what was made for ServiceAccounts that no store logs in with any more; everything else stays
+    #[arg(long, conflicts_with = "store")]
+    pub(crate) unused: bool,
+
     #[command(flatten)]
     pub(crate) plan: PlanFile,
 }

@@ -14,12 +14,26 @@ use super::{Cli, output};
 
 /// Flags by their IDs, and the commands that have a use for them, with their subcommands. What is not listed is taken by
 /// every command.
-const TAKEN_BY: [(&[&str], &[&str]); 7] = [
+const TAKEN_BY: [(&[&str], &[&str]); 8] = [
+    (
+        &["quiet"],
+        &["setup", "apply", "publish", "verify", "doctor", "keys wait", "keys revoke", "audit", "teardown"],
+    ),
     (
         &["issuer", "bucket", "endpoint", "region", "addressing", "public_url"],
-        &["setup", "publish", "verify", "doctor", "keys", "teardown", "render issuer"],
+        &[
+            "setup",
+            "publish",
+            "verify",
+            "doctor",
+            "status",
+            "keys",
+            "teardown",
+            "render issuer",
+            "config view",
+        ],
     ),
-    (&["project"], &["setup", "publish", "keys"]),
+    (&["project"], &["setup", "publish", "status", "keys", "config view"]),
     (
         &["ca_file"],
         &[
@@ -27,11 +41,14 @@ const TAKEN_BY: [(&[&str], &[&str]); 7] = [
             "publish",
             "verify",
             "doctor",
+            "status",
             "keys",
+            "audit",
             "teardown",
             "render issuer",
             "render store",
             "render credentials",
+            "config view",
         ],
     ),
     (
@@ -41,17 +58,22 @@ const TAKEN_BY: [(&[&str], &[&str]); 7] = [
             "publish",
             "verify",
             "doctor",
+            "status",
             "keys",
             "audit",
             "coupling",
             "teardown",
             "render store",
             "render credentials",
+            "config view",
         ],
     ),
-    (&["service_account", "external_signer"], &["setup", "publish", "verify", "doctor", "keys", "teardown"]),
-    (&["public_key"], &["setup", "publish", "verify", "doctor", "keys"]),
-    (&["no_cluster"], &["publish", "verify", "render credentials"]),
+    (
+        &["service_account", "external_signer"],
+        &["setup", "publish", "verify", "doctor", "status", "keys", "teardown", "config view"],
+    ),
+    (&["public_key"], &["setup", "publish", "verify", "doctor", "status", "keys", "config view"]),
+    (&["no_cluster"], &["publish", "verify", "render credentials", "config view"]),
 ];
 
 /// They send no requests, whatever the command that they belong to takes.

@@ -23,7 +23,10 @@ use x509_cert::{
     ext::pkix::ExtendedKeyUsage,
 };
 
-use crate::error::{Code, Error, Result};
+use crate::{
+    error::{Code, Error, Result},
+    http,
+};
 
 /// Whom to trust.
 #[derive(Clone)]
@@ -39,7 +42,7 @@ pub(super) enum Trust {
 impl Trust {
     /// Without a client certificate until `identity` has one.
     pub(super) fn client_config(&self, identity: Arc<ClientIdentity>) -> Result<ClientConfig> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
+        let provider = http::crypto();
         let verifier: Arc<dyn ServerCertVerifier> = match self {
             Self::Everybody => Arc::new(Unverified(provider.clone())),
             Self::These(pem) => Arc::new(Verifier::new(certificates(pem)?, provider.clone())?),

@@ -4,23 +4,34 @@ use std::path::Path;
 
 use super::{Exit, audit_diff};
 use crate::{
-    audit::{Evidence, Exceptions, Gate, NewSince, Saved, Verdict, judge},
+    audit::{Evidence, Exceptions, Gate, NewSince, Outcome, Saved, Verdict, judge_with},
     cli::{AuditArgs, ReportFile},
     cluster::{
         Cluster,
-        snapshot::{Mode, Preflight},
+        snapshot::{Inventory, Mode, Preflight},
     },
     config::Settings,
     error::{Code, Error, Result},
+    federation::cloud::{self, CloudLook, Scope},
     files::{self, Accept, MAX_SMALL},
+    http::Http,
     redact,
-    report::Report,
+    report::{Line, Report, Tone},
     target,
     warning::Warning,
 };
 
 /// How far the clocks of two machines may be apart, in seconds.
 const CLOCKS: u64 = 300;
+
+/// Of the headline: green is what was proved.
+fn tone(outcome: &Outcome) -> Tone {
+    match outcome {
+        Outcome::Zero | Outcome::ZeroExcept => Tone::Good,
+        Outcome::Found { .. } => Tone::Error,
+        Outcome::Incomplete | Outcome::NothingToJudge => Tone::Warning,
+    }
+}
 
 /// Runs the command. `now`: seconds since 1970.
 pub(crate) async fn run(
@@ -43,7 +54,8 @@ pub(crate) async fn run(
         let uid = cluster.uid().map_err(|error| error.at("a baseline is of one cluster"))?;
         baseline.is_of(uid, path, "the one that is audited")?;
     }
-    let (mut verdict, preflight) = look(&cluster, args.mode, args.gate, now()).await?;
+    let asked = args.cloud.then_some(settings);
+    let (mut verdict, preflight) = look(&cluster, args.mode, args.gate, asked, now()).await?;
     if let Some(missing) = preflight.message(args.mode) {
         report.warning(&Warning::new(Code::ClusterForbidden, missing));
     }
@@ -66,23 +78,36 @@ pub(crate) async fn run(
     for file in &args.report {
         write(file, &evidence, report)?;
     }
-    for line in verdict.lines() {
-        report.line(line);
-    }
+    let mut lines = verdict.lines().into_iter();
+    report.result(Line::whole(tone(&verdict.outcome()), lines.next().unwrap_or_default()));
+    report.lines(lines);
     report.json("audit", verdict.to_json());
     report.form(|format| (format.write)(&evidence));
     Ok(verdict.exit())
 }
 
-/// Looks, and judges. `now`: seconds since 1970. With the rights that are missing for that.
+/// Asks the providers for what they issued to the identities that the cluster names.
+async fn ask(cluster: &Cluster, inventory: &Inventory, settings: &Settings) -> Result<CloudLook> {
+    let http = Http::new(&settings.additional_roots)?;
+    let accounts = cluster.named_accounts(inventory).await?;
+    Ok(cloud::look(&Scope { inventory, accounts: &accounts }, &settings.providers, &http).await)
+}
+
+/// Looks, and judges. `asked`: the providers too, with these settings; `now`: seconds since 1970. With the rights that are
+/// missing for that.
 pub(super) async fn look(
     cluster: &Cluster,
     mode: Mode,
     gate: Gate,
+    asked: Option<&Settings>,
     now: u64,
 ) -> Result<(Verdict, Preflight)> {
     let inventory = cluster.inventory(mode).await?;
-    let mut verdict = judge(&inventory).through(gate);
+    let at_providers = match asked {
+        Some(settings) => Some(ask(cluster, &inventory, settings).await?),
+        None => None,
+    };
+    let mut verdict = judge_with(&inventory, at_providers.as_ref()).through(gate);
     verdict.record.started = Some(now);
     verdict.record.cluster = cluster.uid().ok().map(str::to_owned);
     Ok((verdict, inventory.preflight))

@@ -20,7 +20,7 @@ use crate::{
     error::{Code, Error, Kind, Result},
     http::Http,
     relying_party::{self, Finding},
-    report::Report,
+    report::{Line, Report, Tone},
     target,
 };
 
@@ -55,7 +55,8 @@ pub(crate) async fn run(settings: &Settings, now: fn() -> u64, report: &mut Repo
     let args = VerifyArgs { audience: None, public_only: false, stores };
     let http = Http::new(&settings.additional_roots)?;
     let verified = verify::examine(&args, settings, &http, Some(Arc::clone(&cluster)), now, report).await;
-    let audited = audit::look(&cluster, Mode::Deep, Gate::default(), now()).await.map(|(verdict, _)| verdict);
+    let audited =
+        audit::look(&cluster, Mode::Deep, Gate::default(), None, now()).await.map(|(verdict, _)| verdict);
     let coupled = coupling::look(&cluster).await;
     let parts = [
         match verified {
@@ -88,7 +89,7 @@ pub(crate) async fn run(settings: &Settings, now: fn() -> u64, report: &mut Repo
     );
     let is_partial = skipped > 0;
     let skipped = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
-    report.line(format_args!("\n{passed} passed, {failed} failed{skipped}"));
+    report.result(format_args!("\n{passed} passed, {failed} failed{skipped}"));
     Ok(match worst(parts.map(|part| part.exit)) {
         Exit::Clean if is_partial => Exit::Incomplete,
         exit => exit,
@@ -194,14 +195,17 @@ impl Check {
     }
 
     /// One line, and those of a failure.
-    fn lines(&self) -> Vec<String> {
+    fn lines(&self) -> Vec<Line> {
         let Self { part, subject, state } = self;
         match state {
-            State::Passed(seen) => vec![format!("pass  {part}: {subject}: {seen}")],
-            State::NotEvaluated(why) => vec![format!("not evaluated  {part}: {subject}: {why}")],
+            State::Passed(seen) => {
+                vec![Line::marked(Tone::Good, format_args!("pass  {part}: {subject}: {seen}"))]
+            }
+            State::NotEvaluated(why) => vec![Line::from(format!("not evaluated  {part}: {subject}: {why}"))],
             State::Failed(seen, details) => {
-                let details = details.iter().map(|detail| format!("        {detail}"));
-                [format!("FAIL  {part}: {subject}: {seen}")].into_iter().chain(details).collect()
+                let details = details.iter().map(|detail| Line::from(format!("        {detail}")));
+                let first = Line::marked(Tone::Error, format_args!("FAIL  {part}: {subject}: {seen}"));
+                [first].into_iter().chain(details).collect()
             }
         }
     }
@@ -241,7 +245,7 @@ mod tests {
         ] {
             let part = ended("verify", error).unwrap();
             assert_eq!(part.exit, Exit::Incomplete);
-            let line = part.checks[0].lines().join("\n");
+            let line = part.checks[0].lines().iter().map(Line::text).collect::<Vec<_>>().join("\n");
             assert!(line.starts_with("not evaluated  verify") && line.contains("keyless verify"), "{line}");
         }
     }

@@ -76,8 +76,8 @@ async fn some_of(
     let (mut failed, mut read) = (None, false);
     while let Some((trial, findings)) = tried.next().await {
         // The login is the same for all.
-        let new = findings.iter().map(Finding::to_lines).filter(|lines| shown.insert(lines.join("\n")));
-        new.flatten().for_each(|line| say(&line));
+        let new = findings.iter().filter(|finding| shown.insert(finding.to_text()));
+        new.flat_map(Finding::lines).for_each(|line| say(line.text()));
         let failure = findings.iter().find(|finding| finding.is_failed());
         let (Some(failure), false) = (failure, findings.is_empty()) else {
             // No finding is no proof.

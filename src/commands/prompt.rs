@@ -45,7 +45,7 @@ pub(super) fn question(
     }
     let default = offer.text();
     let shown = default.map(|default| format!(" [{default}]")).unwrap_or_default();
-    report.progress(format_args!("{text}?{shown}"));
+    report.question(format_args!("{text}?{shown}"));
     let answer = read_line(report.interrupt())?.ok_or_else(|| Error::declined(CANCELLED))?;
     match (answer.is_empty(), default) {
         (false, _) => Ok(answer),
@@ -73,7 +73,7 @@ pub(super) fn confirm_or(report: &mut Report<'_>, yes: bool, text: &str, decline
             .caused_by(format_args!("{text}?"))
             .hint("--yes does it without asking; --dry-run only shows it"));
     }
-    report.progress(format_args!("{text}? [y/N]"));
+    report.question(format_args!("{text}? [y/N]"));
     match read_line(report.interrupt())?.as_deref().map(str::to_ascii_lowercase).as_deref() {
         Some("y" | "yes") => Ok(()),
         _ => Err(Error::declined(declined)),
@@ -85,7 +85,7 @@ pub(super) fn agrees(report: &mut Report<'_>, text: &str) -> Result<bool> {
     if !io::stdin().is_terminal() {
         return Ok(false);
     }
-    report.progress(format_args!("{text}? [y/N]"));
+    report.question(format_args!("{text}? [y/N]"));
     let answer = read_line(report.interrupt())?.unwrap_or_default();
     Ok(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"))
 }

@@ -16,7 +16,7 @@ use crate::{
     http::Http,
     plan::Plan,
     publication::{Given, Options, Outcome, Publication, PublicationPlan},
-    report::Report,
+    report::{Line, Report, Tone},
     retry::{Attempts, Backoff},
     rotation::Former,
     target,
@@ -162,10 +162,10 @@ async fn look<'p>(
     if shown.is_some_and(|shown| shown.steps == plan.plan.steps) {
         return Ok(Looked::Confirmed(Box::new(plan)));
     }
-    plan.lines().iter().for_each(|line| report.line(line));
+    report.lines(plan.lines());
     plan.notes().for_each(|note| report.warning(note));
     if plan.plan.pending() > 0 {
-        report.line(format_args!("\n{}", plan.plan.summary()));
+        report.line(Line::marked(Tone::Title, format_args!("\n{}", plan.plan.summary())));
     }
     let vouched = PublicationPlan::kids_of(&plan.vouched());
     if !vouched.is_empty() {
@@ -179,7 +179,7 @@ async fn look<'p>(
     saved::save_or_check(&intent.plan, &plan.plan, report)?;
     if intent.dry_run || intent.plan.is_saved() {
         report.json(intent.name, plan.to_json(publication, None));
-        report.line(match plan.is_pending() {
+        report.result(match plan.is_pending() {
             true => plan.pending_line(publication),
             false if plan.is_ledger_only() => plan.pending_line(publication),
             false => plan.unchanged_line(publication),
@@ -217,7 +217,7 @@ async fn finish(
     plan.doubts[plan.shown_doubts..].iter().for_each(|note| report.warning(note));
     outcome.notes.iter().for_each(|note| report.warning(note));
     report.json(intent.name, plan.to_json(publication, Some(&outcome)));
-    report.line(match plan.is_pending() {
+    report.result(match plan.is_pending() {
         true => plan.published_line(publication, &outcome),
         false => plan.unchanged_line(publication),
     });
@@ -255,7 +255,7 @@ async fn write(
 }
 
 /// What is known is published, and a run is no success all the same while something is not.
-fn exit(plan: &PublicationPlan<'_>, pending: bool) -> Exit {
+pub(super) fn exit(plan: &PublicationPlan<'_>, pending: bool) -> Exit {
     match () {
         () if !plan.doubts.is_empty() => Exit::Incomplete,
         () if pending || plan.leaves_keys_out() || plan.alarms() => Exit::Found,

@@ -19,7 +19,7 @@ use crate::{
     config::Settings,
     error::Result,
     federation::{Federation, Impossible, Right, Trial, Workload},
-    report::Report,
+    report::{Line, Report, Tone},
     secret_store::{
         Decision, LeftOut, Namespaces, Needs, StoreLogin, StoreName, decide, elsewhere, needs_namespaces,
         usage,
@@ -224,10 +224,10 @@ impl Rights {
         }
         let mut left_out = self.left_out().peekable();
         if left_out.peek().is_some() {
-            report.line("\nleft out");
+            report.line(Line::whole(Tone::Title, "\nleft out"));
         }
         for LeftOut { object, why, .. } in left_out {
-            report.line(format_args!("! {object}: {why}"));
+            report.line(Line::marked(Tone::Warning, format_args!("! {object}: {why}")));
         }
         if !self.decision.unused.is_empty() {
             report.line("\nlisted in store.secrets or store.rights, and used by no object");
@@ -262,14 +262,14 @@ impl Rights {
     pub(super) fn say_what_is_missing(&self, flags: &str, report: &mut Report<'_>) {
         if !self.decision.new.is_empty() {
             let rights: Vec<_> = self.decision.new.keys().map(ToString::to_string).collect();
-            report.line(format_args!("\nleft out, as it was not confirmed: {}", rights.join(", ")));
-            report.line(format_args!("To grant it: keyless setup{flags} --accept-new-secrets"));
+            report.result(format_args!("\nleft out, as it was not confirmed: {}", rights.join(", ")));
+            report.result(format_args!("To grant it: keyless setup{flags} --accept-new-secrets"));
         }
         let objects: BTreeSet<_> =
             self.left_out().filter(|it| !it.is_refused).map(|it| it.object.as_str()).collect();
         if !objects.is_empty() {
             let objects: Vec<_> = objects.into_iter().collect();
-            report.line(format_args!("\nleft out, for the reasons above: {}", objects.join(", ")));
+            report.result(format_args!("\nleft out, for the reasons above: {}", objects.join(", ")));
         }
     }
 
@@ -355,7 +355,8 @@ fn show_new(new: &BTreeMap<Right, crate::secret_store::Need>, is_listed: bool, r
     });
     for (right, need) in new {
         let because: Vec<_> = need.because.iter().map(String::as_str).collect();
-        report.line(format_args!("+ may {right}: because of {}", because.join(", ")));
+        report
+            .line(Line::marked(Tone::Good, format_args!("+ may {right}: because of {}", because.join(", "))));
     }
 }
 

@@ -64,6 +64,24 @@ impl Stores {
         Self { named, not_looked_at: Vec::new(), is_all: false }
     }
 
+    /// Where no flag names a store: the one that the settings lead to. After a run about several stores they name a provider
+    /// and no store: then every store there that logs in with short-lived tokens, if there are several.
+    pub(super) fn of_settings(settings: &Settings, estate: &Estate) -> Self {
+        let one = Self { named: None, not_looked_at: Vec::new(), is_all: false };
+        let Some(provider) = settings.provider else { return one };
+        if settings.store.name.is_some() || !settings.names_a_provider() {
+            return one;
+        }
+        let tokens = Self::with_tokens(estate).named.unwrap_or_default();
+        let is_there =
+            |store: &StoreName| find_store(estate, store).and_then(ProviderName::of_store) == Some(provider);
+        let named: Vec<_> = tokens.into_iter().filter(is_there).collect();
+        match named.len() {
+            0 | 1 => one,
+            _ => Self { named: Some(named), ..one },
+        }
+    }
+
     /// Every store that logs in with short-lived tokens at a provider that is known.
     pub(super) fn with_tokens(estate: &Estate) -> Self {
         let (first, then): (Vec<&Store>, Vec<&Store>) = estate.stores.iter().partition(|it| it.is_cluster());

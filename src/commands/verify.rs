@@ -392,7 +392,7 @@ impl Verdict<'_> {
         let checks = self.findings.iter().map(Finding::to_json);
         shown["issuer"] = json!(self.issuer);
         shown["checks"] = checks.chain(self.stores.iter().flat_map(OfStore::checks)).collect();
-        if self.args.stores.are_named() {
+        if self.args.stores.are_named() || !self.stores.is_empty() {
             shown["stores"] = self.stores.iter().map(OfStore::to_json).collect();
             let left = self.not_looked_at.iter();
             shown["notLookedAt"] =
@@ -402,7 +402,7 @@ impl Verdict<'_> {
     }
 
     fn show(&self, report: &mut Report<'_>) {
-        self.findings.iter().for_each(|finding| report.lines(finding.to_lines()));
+        self.findings.iter().for_each(|finding| report.lines(finding.lines()));
         self.stores.iter().for_each(|store| store.show(report));
         if self.ended.is_err() {
             return;
@@ -415,7 +415,7 @@ impl Verdict<'_> {
         self.not_looked_at
             .iter()
             .for_each(|(store, why)| report.line(format_args!("{store}: not looked at: {why}")));
-        report.line(Counts::of(self.all()).line());
+        report.result(Counts::of(self.all()).line());
     }
 }
 

@@ -5,7 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{federation::ProviderName, redact};
+use crate::{
+    cli::{Command, ConfigArgs, ConfigCommand},
+    federation::ProviderName,
+    redact,
+};
 
 /// `~/…` of a settings file, where no shell replaces it.
 pub(super) fn below_home(path: PathBuf, variable: impl Fn(&str) -> Option<OsString>) -> PathBuf {
@@ -19,6 +23,12 @@ pub(super) fn below_home(path: PathBuf, variable: impl Fn(&str) -> Option<OsStri
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 pub(crate) fn environment(name: &str) -> Option<OsString> {
     std::env::var_os(name)
+}
+
+/// What a command may read of it. A file is checked as it is, whatever this shell has set.
+pub(crate) fn environment_of(command: &Command) -> impl Fn(&str) -> Option<OsString> + use<> {
+    let file_alone = matches!(command, Command::Config(ConfigArgs { command: ConfigCommand::Validate(_) }));
+    move |name| if file_alone && name.starts_with("KEYLESS_") { None } else { environment(name) }
 }
 
 /// From now on, no secret of the environment is printed. Libraries read theirs by themselves.

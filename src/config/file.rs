@@ -1,7 +1,6 @@
 //! `keyless.yaml`: versioned, and strict, because a setting that is silently ignored is worse than none.
 
 use std::{
-    collections::BTreeSet,
     fmt,
     path::{Path, PathBuf},
 };
@@ -12,11 +11,11 @@ use serde::{
     de::{self, DeserializeSeed, IgnoredAny, IntoDeserializer, MapAccess, value::MapAccessDeserializer},
 };
 
-use super::{trust, written::Setting};
+use super::{store::Store, trust};
 use crate::{
     bucket::Addressing,
     error::{Code, Error, Result},
-    federation::{ProviderName, RIGHT_KINDS, Right, RightKind, Section, Sections},
+    federation::{ProviderName, Section, Sections},
     files::{self, Accept, MAX_SMALL},
     redact,
     yaml::{from_yaml, unread, unreadable},
@@ -26,6 +25,9 @@ use crate::{
 pub(super) const DEFAULT_NAME: &str = "keyless.yaml";
 /// The one version there is.
 pub(super) const VERSION: &str = "keyless/v1";
+
+/// The name of the schema of that version.
+const SCHEMA_ID: &str = "urn:keyless:v1:settings";
 
 /// The versions that are read.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -59,110 +61,6 @@ pub(super) struct File {
     pub(super) store: Store,
 }
 
-/// The secret store that is pointed at the provider.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct Store {
-    /// Name of the secret store
-    pub(super) name: Option<String>,
-    /// `None` is a ClusterSecretStore.
-    pub(super) namespace: Option<String>,
-    /// NAMESPACE/NAME of the ServiceAccount that the store uses
-    pub(super) service_account: Option<String>,
-    /// Secrets that it may read. Setup writes this list, and asks before it adds to it.
-    pub(super) secrets: Option<Vec<String>>,
-    /// What it may do beyond reading secrets
-    pub(super) rights: Option<Rights>,
-}
-
-/// Rights beyond reading the values of secrets. Each lists names of secrets; searches list what names begin with, or
-/// `*` for all.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct Rights {
-    /// Secrets whose labels, annotations or custom metadata it may read
-    pub(super) metadata: Vec<String>,
-    /// Secrets whose versions it may list
-    pub(super) versions: Vec<String>,
-    /// Where it may search for secrets by name
-    pub(super) find: Vec<String>,
-    /// Where it may search for secrets by tags
-    pub(super) find_by_tags: Vec<String>,
-    /// Secrets that it may write
-    pub(super) push: Vec<String>,
-    /// Secrets whose labels, annotations or custom metadata it may change
-    pub(super) update: Vec<String>,
-    /// Secrets that it may delete
-    pub(super) delete: Vec<String>,
-}
-
-impl Store {
-    /// Everything that is listed; `None`: there is no list. An entry that is empty would mean everything to a search.
-    pub(super) fn listed(&self, path: &Path) -> Result<Option<BTreeSet<Right>>> {
-        if self.secrets.is_none() && self.rights.is_none() {
-            return Ok(None);
-        }
-        let rights = self.rights.clone().unwrap_or_default();
-        let Rights { metadata, versions, find, find_by_tags, push, update, delete } = rights;
-        let lists = [
-            (RightKind::Read, self.secrets.clone().unwrap_or_default()),
-            (RightKind::Metadata, metadata),
-            (RightKind::Versions, versions),
-            (RightKind::Find, find),
-            (RightKind::FindByTags, find_by_tags),
-            (RightKind::Push, push),
-            (RightKind::Update, update),
-            (RightKind::Delete, delete),
-        ];
-        let mut listed = BTreeSet::new();
-        for (kind, names) in lists {
-            for name in names {
-                if name.trim() != name || name.is_empty() || name.chars().any(char::is_control) {
-                    let what = format!("`{}` in {} names nothing", name.escape_debug(), setting(kind));
-                    return Err(Error::usage(
-                        Code::StoreRightsMalformed,
-                        format!("{}: {what}", path.display()),
-                    )
-                    .hint("name secrets as ExternalSecrets do; `*` in a search means every secret"));
-                }
-                let all = kind.is_search() && name == ALL;
-                listed.insert(Right::new(kind, if all { String::new() } else { name }));
-            }
-        }
-        Ok(Some(listed))
-    }
-}
-
-/// How a search of everything is written.
-const ALL: &str = "*";
-
-/// The lists as they are written, in the order of the file. Beyond reading, only those that have entries, or had some
-/// before.
-pub(crate) fn listed(rights: &BTreeSet<Right>, before: &BTreeSet<Right>) -> Vec<Setting> {
-    let names = |wanted: RightKind| -> Vec<&str> {
-        let these = rights.iter().filter(|right| right.kind == wanted);
-        these.map(|right| if right.on.is_empty() { ALL } else { right.on.as_str() }).collect()
-    };
-    let is_written =
-        |kind| kind == RightKind::Read || rights.iter().chain(before).any(|right: &Right| right.kind == kind);
-    let kinds = RIGHT_KINDS.into_iter().filter(|kind| is_written(*kind));
-    kinds.map(|kind| (setting(kind), serde_json::json!(names(kind)))).collect()
-}
-
-/// Where rights of a kind are listed.
-fn setting(kind: RightKind) -> &'static str {
-    match kind {
-        RightKind::Read => "store.secrets",
-        RightKind::Metadata => "store.rights.metadata",
-        RightKind::Versions => "store.rights.versions",
-        RightKind::Find => "store.rights.find",
-        RightKind::FindByTags => "store.rights.findByTags",
-        RightKind::Push => "store.rights.push",
-        RightKind::Update => "store.rights.update",
-        RightKind::Delete => "store.rights.delete",
-    }
-}
-
 /// Where the documents are stored.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -186,6 +84,7 @@ pub(super) struct Bucket {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Cluster {
     /// `false` is `--no-cluster`.
+    #[schemars(extend("default" = true))]
     pub(super) enabled: Option<bool>,
     /// Kubeconfig; by default $KUBECONFIG, ~/.kube/config, or the pod's own credentials
     pub(super) kubeconfig: Option<PathBuf>,
@@ -199,13 +98,17 @@ pub(super) struct Cluster {
     #[serde(default)]
     pub(super) public_keys: Vec<PathBuf>,
     /// The cluster signs with an external signer (KEP-740)
+    #[schemars(extend("default" = false))]
     pub(super) external_signer: Option<bool>,
     /// NAMESPACE/NAME of the ConfigMap that holds when each key was seen; by default keyless-system/keyless-ledger
+    #[schemars(extend("default" = "keyless-system/keyless-ledger"))]
     pub(super) ledger: Option<String>,
     /// The longest life of a token that is used outside the cluster, in seconds; by default one day
+    #[schemars(extend("default" = 86400))]
     pub(super) longest_token_seconds: Option<u32>,
     /// The most seconds for which a token counts that something in the cluster asks for: as much as
     /// --service-account-max-token-expiration of the API servers grants; by default 30 days
+    #[schemars(extend("default" = 2592000))]
     pub(super) max_token_seconds: Option<u32>,
 }
 
@@ -222,6 +125,7 @@ pub(super) struct Tls {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Verify {
     /// Audience of test tokens, one that nothing trusts
+    #[schemars(extend("default" = "keyless"))]
     pub(super) audience: Option<String>,
 }
 
@@ -235,6 +139,7 @@ pub(crate) fn schema() -> serde_json::Value {
     for (name, section) in sections {
         schema["properties"][name] = section;
     }
+    schema["$id"] = SCHEMA_ID.into();
     schema
 }
 
@@ -269,8 +174,9 @@ impl Document {
         }
     }
 
-    /// Names the file, and what in it decides where credentials are sent. To be shown once its URLs are checked.
-    pub(super) fn announcement(&self, path: &Path, providers: &Sections) -> String {
+    /// Names where settings come from, and what in them decides where credentials are sent. To be shown once its URLs are
+    /// checked. `None`: there is nothing to announce.
+    pub(super) fn announcement(&self, from: &str, providers: &Sections) -> Option<String> {
         let mut directs: Vec<String> = Vec::new();
         let mut add = |setting: &str, value: Option<String>| {
             directs.extend(value.map(|value| format!("{setting} {value}")));
@@ -286,7 +192,7 @@ impl Document {
             add(&setting, Some(value));
         }
         let directs = if directs.is_empty() { String::new() } else { format!(" ({})", directs.join(", ")) };
-        format!("Settings from {}{directs}", path.display())
+        (!from.is_empty()).then(|| format!("Settings from {from}{directs}"))
     }
 
     /// The file that was named: it may be a pipe.

@@ -32,12 +32,18 @@ pub(super) fn check(path: &Path, user: u32) -> Result<()> {
 
 /// The one decision about a file that no flag named and that only the user could have written, for the bucket and all
 /// providers: it may direct credentials to this machine alone. It may have come with a folder that someone else has filled,
-/// such as a repository. `endpoint`: the bucket's, if nothing but the file says it.
-pub(super) fn refuse_endpoints(path: &Path, endpoint: Option<&str>, providers: &Sections) -> Result<()> {
+/// such as a repository. `endpoint`: the bucket's, if no flag sets it. `is_of_user`: whether the user's environment sets a
+/// setting; what it sets is the user's own word, as a flag is.
+pub(super) fn refuse_endpoints(
+    path: &Path,
+    endpoint: Option<&str>,
+    providers: &Sections,
+    is_of_user: impl Fn(&str) -> bool,
+) -> Result<()> {
     let bucket = endpoint.map(|url| ("bucket.endpoint".to_owned(), url.to_owned()));
     let all = bucket.into_iter().chain(providers.iter().flat_map(Section::directs_alone));
     let remote: Vec<_> = all
-        .filter(|(_, value)| is_remote(value))
+        .filter(|(setting, value)| is_remote(value) && !is_of_user(setting))
         .map(|(setting, value)| format!("{setting} {}", redact::message(&value)))
         .collect();
     if remote.is_empty() {

@@ -16,6 +16,7 @@ use crate::{
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Watch {
     /// How long to wait between two looks, 1s to 1h, e.g. 30s; by default 10s
+    #[schemars(extend("default" = "10s"))]
     poll: Option<String>,
 }
 

@@ -128,6 +128,8 @@ fn every_kind_is_seen_everywhere() {
                 .iter()
                 .filter(|(name, value)| value.len() >= 30 && (fake.code, *name) != ("KL104", "id"));
             for (_, value) in secrets {
+                // The address of an account is public.
+                let value = value.strip_suffix("eso@acme-prod.iam.gserviceaccount.com\"}").unwrap_or(value);
                 let secret = &value[value.len() - 28..];
                 assert!(!shown.contains(secret), "{at} leaks: {shown}");
             }

@@ -71,6 +71,8 @@ pub(crate) struct Find {
     pub(crate) what: String,
     /// Where in the object: `data.key.json`.
     pub(crate) at: String,
+    /// The accounts whose it says it is: nothing of that is proved.
+    pub(crate) accounts: BTreeSet<String>,
     /// The private key that it is made of, so that the key is not counted a second time.
     key: Option<Who>,
 }
@@ -148,8 +150,22 @@ impl Finds {
         self.push(Find { halves, key, ..self.find(kind, Who::Named(name), what) });
     }
 
+    /// A credential that says whose it is, and the private key that it is made of.
+    pub(super) fn add_of_account(
+        &mut self,
+        kind: &'static Kind,
+        (who, halves): (Who, Halves),
+        what: String,
+        key: Option<Who>,
+        account: Option<String>,
+    ) {
+        let accounts = account.into_iter().collect();
+        self.push(Find { halves, key, accounts, ..self.find(kind, who, what) });
+    }
+
     fn find(&self, kind: &'static Kind, who: Who, what: String) -> Find {
-        Find { kind, class: kind.class, who, halves: Halves::new(), what, at: self.at.clone(), key: None }
+        let (class, halves, at) = (kind.class, Halves::new(), self.at.clone());
+        Find { kind, class, who, halves, what, at, accounts: BTreeSet::new(), key: None }
     }
 
     fn push(&mut self, find: Find) {
@@ -186,11 +202,21 @@ impl Finds {
         let is_half = |find: &Find| of_pairs.contains(&find.who);
         let is_key_of_another =
             |find: &Find| find.key.is_none() && taken.contains(&(find.who.clone(), find.halves.clone()));
-        let mut seen = BTreeSet::new();
+        let mut seen: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
         let mut kept: Vec<Find> =
             self.all.iter().filter(|find| !is_half(find) && !is_key_of_another(find)).cloned().collect();
         kept.sort_by(|a, b| (a.class, a.kind.code).cmp(&(b.class, b.kind.code)));
-        kept.retain(|find| seen.insert((find.who.clone(), find.halves.clone(), find.at.clone())));
+        let of = |find: &Find| (find.who.clone(), find.halves.clone(), find.at.clone());
+        for find in &kept {
+            seen.entry(of(find)).or_default().extend(find.accounts.iter().cloned());
+        }
+        kept.retain_mut(|find| match seen.remove(&of(find)) {
+            Some(accounts) => {
+                find.accounts = accounts;
+                true
+            }
+            None => false,
+        });
         kept
     }
 }

@@ -8,6 +8,8 @@ use crate::cluster::objects::Unseen;
 
 /// Places that are kept of one credential.
 const MOST_PLACES: usize = 100;
+/// Accounts that are kept of one credential.
+const MOST_ACCOUNTS: usize = 100;
 /// Distinct credentials that are kept.
 const MOST: usize = 100_000;
 
@@ -36,6 +38,8 @@ pub(crate) struct Sighting {
     pub(crate) places: BTreeSet<Place>,
     /// Places beyond those that are kept.
     pub(crate) more: usize,
+    /// The accounts whose its copies say it is. Several: they do not agree.
+    pub(crate) accounts: BTreeSet<String>,
 }
 
 /// Where in the cluster.
@@ -82,7 +86,7 @@ impl Sightings {
     }
 
     fn put(&mut self, holder: &Holder, finds: Vec<Find>) {
-        for Find { kind, class, who, halves, what, at, .. } in finds {
+        for Find { kind, class, who, halves, what, at, accounts, .. } in finds {
             let place = Place {
                 kind: holder.kind.clone(),
                 namespace: holder.namespace.clone(),
@@ -90,7 +94,7 @@ impl Sightings {
                 at,
             };
             let places = BTreeSet::from([place]);
-            let sighting = Sighting { kind, class, who, halves, what, places, more: 0 };
+            let sighting = Sighting { kind, class, who, halves, what, places, more: 0, accounts };
             self.insert(sighting);
         }
     }
@@ -128,6 +132,15 @@ impl Sightings {
             known.places.pop_last();
             known.more += 1;
         }
+        known.accounts.extend(sighting.accounts);
+        if known.accounts.len() > MOST_ACCOUNTS {
+            known.accounts.pop_last();
+            self.unseen.insert(Unseen {
+                what: known.what.clone(),
+                right: "a look at fewer objects".into(),
+                why: format!("its copies name more than {MOST_ACCOUNTS} accounts"),
+            });
+        }
     }
 
     /// Each distinct credential; one that was met as several classes is of the first. Those that call themselves the same
@@ -150,6 +163,7 @@ impl Sightings {
                     known.class = known.class.min(sighting.class);
                     known.places.extend(sighting.places.iter().cloned());
                     known.more += sighting.more;
+                    known.accounts.extend(sighting.accounts.iter().cloned());
                 }
                 None => distinct.push(sighting.clone()),
             }

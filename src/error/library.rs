@@ -104,6 +104,9 @@ fn yaml_reason(error: &YamlError) -> String {
             "string scalar" => "a text is expected".to_owned(),
             expected => format!("{expected} is expected"),
         },
+        YamlError::InvalidScalar { ty: "u8" | "u16" | "u32" | "u64" | "usize", .. } => {
+            "a whole number is expected".to_owned()
+        }
         YamlError::InvalidScalar { ty, .. } => format!("{ty} is expected"),
         YamlError::SerdeInvalidType { unexpected, expected, .. }
         | YamlError::SerdeInvalidValue { unexpected, expected, .. } => {

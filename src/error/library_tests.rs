@@ -55,7 +55,7 @@ enum Choice {
 fn yaml_errors_show_place_and_reason() {
     for (text, reason) in [
         ("_list: C", "a list is expected at line 1"),
-        ("_number: C", "u16 is expected at line 1"),
+        ("_number: C", "a whole number is expected at line 1"),
         ("_flag: C", "at line 1"),
         ("_choice: C", "one of one, two is expected"),
         ("_must: {C: 1}", "`_must` is missing"),

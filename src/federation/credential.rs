@@ -92,7 +92,7 @@ pub(crate) trait StoredCredential: Send + Sync {
 
     async fn enable(&self) -> Result<()>;
 
-    /// For good. Safe to repeat.
+    /// For good. Safe to repeat. Looks again first: what is not known to be disabled stays.
     async fn delete(&self) -> Result<()>;
 
     /// What it takes, for a plan.

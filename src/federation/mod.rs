@@ -5,6 +5,7 @@
 
 mod audience;
 pub(crate) mod aws;
+pub(crate) mod cloud;
 pub(crate) mod credential;
 pub(crate) mod entra;
 #[cfg(test)]
@@ -88,6 +89,10 @@ pub(crate) trait Federation: Display + Send + Sync {
 
     /// The way back: bindings first, then what they name. Only what is marked as ours.
     async fn withdraw<'p>(&'p self, want: &Trust) -> Result<Vec<Withdrawn<Box<dyn Act + 'p>>>>;
+
+    /// The logins that workloads have there by what is ours, whether or not anything uses them. Of `want`, issuer and cluster
+    /// count. `named`: the rights that tell where to look.
+    async fn logins(&self, want: &Trust, named: &BTreeSet<Right>) -> Result<Logins>;
 
     /// What a token for this provider must carry as its only audience.
     async fn audience(&self) -> Result<String>;
@@ -178,6 +183,37 @@ pub(crate) enum After {
     Stays,
     /// Other stores log in by it, so it stays with everything that it relies on.
     Used,
+}
+
+/// The logins of workloads at a provider.
+#[derive(Debug, Default)]
+pub(crate) struct Logins {
+    pub(crate) found: Vec<Login>,
+    /// What could not be looked at, so that it is not known whether it is one: what, and why.
+    pub(crate) unseen: Vec<String>,
+}
+
+/// What a workload logs in by.
+#[derive(Debug)]
+pub(crate) struct Login {
+    pub(crate) workload: Workload,
+    /// Its own mark names this cluster. Otherwise it is ours as far as what holds it is, e.g. a pool: what a person granted
+    /// there looks the same.
+    pub(crate) is_marked: bool,
+}
+
+impl Logins {
+    /// Of each that was looked at: what is there, nothing, or why it is not known.
+    fn of(looks: impl IntoIterator<Item = Result<Option<Login>>>) -> Self {
+        let mut logins = Self::default();
+        for look in looks {
+            match look {
+                Ok(login) => logins.found.extend(login),
+                Err(error) => logins.unseen.push(error.message),
+            }
+        }
+        logins
+    }
 }
 
 #[cfg(test)]

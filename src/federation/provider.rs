@@ -21,6 +21,7 @@ use serde_json::Value;
 
 use super::{
     Federation, ProviderName,
+    cloud::{self, CloudLook, IssuedKind, Scope},
     credential::{ByHand, Identity, StoredCredential},
 };
 use crate::{
@@ -102,6 +103,16 @@ pub(crate) trait Provider: Sync {
         false
     }
 
+    /// What its part of `keyless audit --cloud` can find ([`Section::issued`]).
+    fn issued_kinds(&self) -> &'static [IssuedKind] {
+        &[]
+    }
+
+    /// Kinds of generators that log in there.
+    fn generator_kinds(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Whether these bytes are the part of a credential of this provider that opens nothing by itself: what names the
     /// credential lies in another entry of the Secret. `path` is empty where no store names the place.
     fn is_part(&self, _path: &str, _bytes: &[u8]) -> bool {
@@ -146,6 +157,7 @@ impl Source<'_> {
 }
 
 /// What the settings hold of one provider. What they leave out can be learnt from the cluster, or is asked for.
+#[async_trait]
 pub(crate) trait Section: Debug + Send + Sync {
     fn provider(&self) -> ProviderName;
 
@@ -183,6 +195,12 @@ pub(crate) trait Section: Debug + Send + Sync {
     /// another one. `None`: as it is.
     fn looking(&self, _store: &Store) -> Option<Arc<dyn Section>> {
         None
+    }
+
+    /// Credentials that the provider has issued to identities which the cluster names. What could not be looked at is
+    /// part of the answer.
+    async fn issued(&self, scope: &Scope<'_>, _http: &Http) -> CloudLook {
+        cloud::not_implemented(scope, self.provider())
     }
 
     /// A stored credential of this provider's kind, at the provider. Sends nothing.

@@ -25,6 +25,13 @@ impl Subject {
         .hint("set store.serviceAccount to NAMESPACE/NAME of one that exists, or correct the store that names it"))
     }
 
+    /// Whose tokens have this `sub`; `None`: it is no ServiceAccount's.
+    pub(crate) fn account_of(text: &str) -> Option<ServiceAccount> {
+        let (namespace, name) = text.strip_prefix("system:serviceaccount:")?.split_once(':')?;
+        let account = ServiceAccount { namespace: namespace.to_owned(), name: name.to_owned() };
+        Self::of(&account).is_ok().then_some(account)
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
@@ -42,6 +49,18 @@ mod tests {
 
     fn subject(namespace: &str, name: &str) -> Result<Subject> {
         Subject::of(&ServiceAccount { namespace: namespace.into(), name: name.into() })
+    }
+
+    #[test]
+    fn subject_names_its_account() {
+        let account = |text| Subject::account_of(text).map(|account| account.to_string());
+        assert_eq!(account("system:serviceaccount:shop:eso.reader").as_deref(), Some("shop/eso.reader"));
+        for text in
+            ["", "shop:eso", "system:serviceaccount:shop", "system:serviceaccount::eso", "system:node:a:b"]
+        {
+            assert_eq!(account(text), None, "{text}");
+        }
+        assert_eq!(account("system:serviceaccount:shop:a:b"), None);
     }
 
     #[test]

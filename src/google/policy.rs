@@ -110,6 +110,12 @@ impl Policy {
         self.bindings().any(|binding| is_plain(binding, role) && names(binding, member))
     }
 
+    /// Who has the role without any condition.
+    pub(crate) fn members(&self, role: &str) -> impl Iterator<Item = &str> {
+        let plain = self.bindings().filter(move |binding| is_plain(binding, role));
+        plain.flat_map(|binding| binding["members"].as_array()).flatten().filter_map(Value::as_str)
+    }
+
     /// Whether the member has the role under a condition that only another user can have written.
     pub(crate) fn has_conditionally(&self, role: &str, member: &str) -> bool {
         self.bindings().any(|binding| {

@@ -1,11 +1,13 @@
 //! PURE. Which role has a permission: the smallest predefined one, in one place.
 
 /// The first entry that matches is used; `*` matches the rest.
-const ROLES: [(&str, &str); 22] = [
+const ROLES: [(&str, &str); 25] = [
+    ("iam.serviceAccountKeys.list", "roles/iam.serviceAccountViewer"),
     ("iam.serviceAccountKeys.*", "roles/iam.serviceAccountKeyAdmin"),
     ("iam.serviceAccounts.getAccessToken", "roles/iam.workloadIdentityUser"),
     ("iam.serviceAccounts.*", "roles/iam.serviceAccountAdmin"),
     ("iam.workloadIdentityPools.get", "roles/iam.workloadIdentityPoolViewer"),
+    ("iam.workloadIdentityPoolProviders.get", "roles/iam.workloadIdentityPoolViewer"),
     ("iam.workloadIdentityPoolProviders.list", "roles/iam.workloadIdentityPoolViewer"),
     ("iam.workloadIdentityPool*", "roles/iam.workloadIdentityPoolAdmin"),
     ("policyanalyzer.*", "roles/policyanalyzer.activityAnalysisViewer"),
@@ -23,6 +25,7 @@ const ROLES: [(&str, &str); 22] = [
     ("serviceusage.services.use", "roles/serviceusage.serviceUsageConsumer"),
     ("serviceusage.*", "roles/serviceusage.serviceUsageAdmin"),
     ("storage.buckets.*", "roles/storage.admin"),
+    ("storage.hmacKeys.*", "roles/storage.hmacKeyAdmin"),
     ("storage.objects.*", "roles/storage.objectAdmin"),
 ];
 

@@ -3,22 +3,30 @@
 use serde_json::Value;
 
 use super::{Action, FieldChange, Gate, Plan, Step};
+use crate::report::{Line, Tone};
 
 impl Plan {
     /// One line for each step, its fields and permissions below it.
-    pub(crate) fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<Line> {
         self.steps.iter().flat_map(Step::lines).collect()
     }
 }
 
 impl Step {
-    pub(crate) fn lines(&self) -> Vec<String> {
-        let mark = if self.gate == Some(Gate::AtItsSource) { '!' } else { self.action.mark() };
+    pub(crate) fn lines(&self) -> Vec<Line> {
+        let (mark, tone) = match self.gate {
+            Some(Gate::AtItsSource) => ('!', Some(Tone::Changed)),
+            _ => self.action.mark(),
+        };
         let verb = self.action.name();
-        let mut lines = vec![format!("{mark} {verb:<8}{}: {}", self.name, self.reason)];
-        lines.extend(self.field_lines());
+        let text = format!("{mark} {verb:<8}{}: {}", self.name, self.reason);
+        let mut lines = vec![match tone {
+            Some(tone) => Line::marked(tone, text),
+            None => Line::from(text),
+        }];
+        lines.extend(self.field_lines().into_iter().map(Line::from));
         if !self.requires.is_empty() {
-            lines.push(format!("    needs {}", self.requires.join(", ")));
+            lines.push(format!("    needs {}", self.requires.join(", ")).into());
         }
         lines
     }
@@ -63,12 +71,12 @@ impl FieldChange {
 }
 
 impl Action {
-    fn mark(self) -> char {
+    fn mark(self) -> (char, Option<Tone>) {
         match self {
-            Self::Create | Self::Enable | Self::Grant | Self::Restore => '+',
-            Self::NoOp => '=',
-            Self::Delete | Self::Disable | Self::Revoke => '-',
-            Self::Update => '~',
+            Self::Create | Self::Enable | Self::Grant | Self::Restore => ('+', Some(Tone::Good)),
+            Self::NoOp => ('=', None),
+            Self::Delete | Self::Disable | Self::Revoke => ('-', Some(Tone::Bad)),
+            Self::Update => ('~', Some(Tone::Changed)),
         }
     }
 

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::report::Line;
 
 const ACTIONS: [Action; 9] = [
     Action::Create,
@@ -41,7 +42,7 @@ fn step_shows_fields_and_permissions() {
             .requires("s3:PutObject"),
     );
     assert_eq!(
-        plan.lines(),
+        plan.lines().iter().map(Line::text).collect::<Vec<_>>(),
         [
             "~ update  s3://acme/Update: a reason",
             "    jwks_uri: https://a.example/keys.json → https://a.example/jwks",
@@ -57,7 +58,11 @@ fn sensitive_values_appear_nowhere() {
     let (before, after) = (Some(json!("hunter1")), Some(json!("hunter2")));
     step.fields.push(FieldChange { path: "token".into(), before, after, sensitive: true });
     let plan = Plan { steps: vec![step], notes: Vec::new() };
-    let shown = format!("{}{}", plan.lines().join("\n"), serde_json::to_string(&plan).unwrap());
+    let shown = format!(
+        "{}{}",
+        plan.lines().iter().map(Line::text).collect::<String>(),
+        serde_json::to_string(&plan).unwrap()
+    );
     assert!(shown.contains("token") && !shown.contains("hunter"), "{shown}");
 }
 

@@ -6,6 +6,7 @@ use super::{Outcome, Publication, PublicationPlan};
 use crate::{
     cluster::{ApiServer, FailedServer},
     oidc::PublicKey,
+    report::{Line, Tone},
     rfc3339::rfc3339,
     rotation::{Decision, KeyStatus, State},
     warning::Warning,
@@ -13,16 +14,17 @@ use crate::{
 
 impl PublicationPlan<'_> {
     /// The keys, then the steps; nothing when there is nothing to do.
-    pub(crate) fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<Line> {
         let keys = self.decision.keys.iter().filter(|_| self.is_pending());
         let mut lines: Vec<_> = keys.map(|key| self.key_line(key)).collect();
         lines.extend(self.plan.lines());
         lines
     }
 
-    fn key_line(&self, key: &PublicKey) -> String {
+    fn key_line(&self, key: &PublicKey) -> Line {
         let status = self.decision.status(key);
-        let mark = if self.decision.is_new(key) { '+' } else { ' ' };
+        let is_new = self.decision.is_new(key);
+        let mark = if is_new { '+' } else { ' ' };
         let (algorithm, kind) = (key.algorithm().name(), key.describe());
         let observed = self.observation.observed.as_ref();
         let served = match (observed, status) {
@@ -35,7 +37,9 @@ impl PublicationPlan<'_> {
             (Some(all), _) => format!(", served by {} of {}", all.serving(key), all.listed()),
             (None, _) => String::new(),
         };
-        format!("{mark} {}  {algorithm} {kind}  {}{served}", key.kid().escape_debug(), status.name())
+        let text =
+            format!("{mark} {}  {algorithm} {kind}  {}{served}", key.kid().escape_debug(), status.name());
+        if is_new { Line::marked(Tone::Good, text) } else { Line::from(text) }
     }
 
     /// Until when a former key is kept.

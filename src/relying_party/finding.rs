@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::error::{Check, Error};
+use crate::{
+    error::{Check, Error},
+    report::{Line, Tone},
+};
 
 /// The outcome of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,24 +95,29 @@ impl Finding {
     }
 
     /// For people: one line, and two more for a failure or warning.
-    pub(crate) fn to_lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<Line> {
         match &self.outcome {
-            Outcome::Passed(seen) => vec![format!("ok    {}: {seen}", self.subject)],
-            Outcome::Skipped(why) => vec![format!("skip  {}: {why}", self.subject)],
+            Outcome::Passed(seen) => {
+                vec![Line::marked(Tone::Good, format_args!("ok    {}: {seen}", self.subject))]
+            }
+            Outcome::Skipped(why) => {
+                vec![Line::marked(Tone::Changed, format_args!("skip  {}: {why}", self.subject))]
+            }
             Outcome::Failed { seen, cause, remedy } | Outcome::Warned { seen, cause, remedy } => {
-                let mark = if self.is_failed() { "FAIL" } else { "warn" };
+                let (mark, tone) =
+                    if self.is_failed() { ("FAIL", Tone::Error) } else { ("warn", Tone::Warning) };
+                let text = format!("{mark}  {}: {seen}  [{}]", self.subject, self.check);
                 vec![
-                    format!("{mark}  {}: {seen}  [{}]", self.subject, self.check),
-                    format!("        cause:  {cause}"),
-                    format!("        remedy: {remedy}"),
+                    Line::marked(tone, text),
+                    format!("        cause:  {cause}").into(),
+                    format!("        remedy: {remedy}").into(),
                 ]
             }
         }
     }
 
-    #[cfg(test)]
     pub(crate) fn to_text(&self) -> String {
-        self.to_lines().join("\n")
+        self.lines().iter().map(Line::text).collect::<Vec<_>>().join("\n")
     }
 
     pub(crate) fn to_json(&self) -> Value {

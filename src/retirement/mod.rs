@@ -17,6 +17,7 @@ mod model_tests;
 mod next;
 mod observed;
 pub(crate) mod others;
+pub(crate) mod remaining;
 pub(crate) mod run;
 mod same;
 mod state;

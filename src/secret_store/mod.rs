@@ -28,7 +28,7 @@ pub(crate) use self::{
     plan::{Doing, Have, Plan, Planned, StoreName, Want, plan, with_provider},
     portability::{Obstacle, obstacles_of_a_move},
     usage::{LeftOut, Namespaces, logs_in_by_namespace, needs_namespaces, usage},
-    withdraw::{Given, other_users, relies_on, uses_account, withdraw},
+    withdraw::{Given, is_made, other_users, relies_on, uses_account, withdraw},
 };
 
 #[cfg(test)]

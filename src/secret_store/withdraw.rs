@@ -16,7 +16,7 @@ use crate::cluster::{
         CLUSTER_SECRET_STORES, Estate, ROLE_BINDINGS, ROLES, SECRET_STORES, SERVICE_ACCOUNTS, Store, Target,
     },
 };
-use crate::plan::{Action, Desired, Fit, Observed, Obstacle, decide};
+use crate::plan::{Action, Desired, Fit, Observed, Obstacle, decide, ownership::Ownership};
 
 /// What is there of everything that a store may have been given.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +44,7 @@ pub(crate) fn withdraw(given: Given<'_>) -> Vec<Planned> {
     let used = match given.other_users {
         Some([]) => None,
         Some(users) => Some(format!("{} uses the ServiceAccount as well", users.join(", "))),
-        None => Some("whether another store uses the ServiceAccount is not known".to_owned()),
+        None => Some("whether something else uses the ServiceAccount is not known".to_owned()),
     };
     let role = role_name(given.workload);
     let others =
@@ -68,14 +68,14 @@ fn one(resource: &'static Resource, object: &Object, kept: Option<String>) -> Pl
     Planned::new(resource, for_file(object), why, Vec::new(), Some(object.clone()), doing)
 }
 
-/// Stores and generators that use this account, except for stores that get nothing afterwards anyway. `None`: some stores
+/// Stores and generators that use this account, except for stores that get nothing afterwards anyway. `None`: some of them
 /// could not be listed.
 pub(crate) fn other_users(
     estate: &Estate,
     account: &ServiceAccount,
     ends: impl Fn(&Store) -> bool,
 ) -> Option<Vec<String>> {
-    if estate.stores_unseen {
+    if estate.stores_unseen || estate.generators_unseen {
         return None;
     }
     let is_it = |namespace: &str, name: &str| namespace == account.namespace && name == account.name;
@@ -87,6 +87,11 @@ pub(crate) fn other_users(
     });
     let stores = stores.map(|store| store.0.describe());
     Some(stores.chain(generators.map(|generator| generator.0.describe())).collect())
+}
+
+/// Whether this program made the ServiceAccount.
+pub(crate) fn is_made(account: &Object) -> bool {
+    ownership(account) == Ownership::This
 }
 
 /// Whether a store names this account to log in with.

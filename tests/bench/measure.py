@@ -11,6 +11,7 @@ from pathlib import Path
 import audit_rows
 import chain
 import setup_rows
+import watch_rows
 import wire
 from rows import Row, show
 
@@ -39,7 +40,7 @@ def main():
         bench = Bench(Path(folder))
         bench.publish_first()
         rows = bench.against_recipe() + bench.over_wire() + setup_rows.rows(bench.keyless, RUNS)
-        rows += audit_rows.rows(bench.keyless, Meter(), RUNS) + bench.binary()
+        rows += audit_rows.rows(bench.keyless, Meter(), RUNS) + watch_rows.rows(bench.keyless) + bench.binary()
     show(rows)
 
 

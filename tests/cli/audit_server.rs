@@ -11,7 +11,7 @@ const CRDS: &str = include_str!("../lab/fixtures/crds/eso-0.20.4-min.yaml");
 const STORES: &str = "/apis/external-secrets.io/v1/clustersecretstores";
 
 /// A cluster with the operator and one store that logs in by tokens: a zero.
-fn zero() -> World {
+pub(crate) fn zero() -> World {
     let world = World::new(1);
     world.cluster.load_crds(CRDS);
     let put = |object: Value| world.cluster.put_object(object);
@@ -34,7 +34,7 @@ fn json_answer(body: &Value) -> Fault {
 
 /// Words, JSON and exit code say the same, and it is no zero.
 #[track_caller]
-fn incomplete(world: &World, names: &[&str]) -> Ran {
+pub(crate) fn incomplete(world: &World, names: &[&str]) -> Ran {
     let ran = world.run(&["audit"]).ends(3);
     assert!(ran.out.starts_with("INCOMPLETE: "), "{}{}", ran.out, ran.err);
     for name in names {

@@ -73,10 +73,68 @@ fn unknown_code_names_the_nearest() {
     world.run(&["explain", "qqqqqqqqqqqq"]).fails(
         2,
         "explain-unknown",
-        &["`keyless explain` lists all codes"],
+        &["`keyless explain` lists all codes and settings"],
     );
     world.run(&["explain", ""]).fails(2, "explain-unknown", &[]);
     world.run(&["explain", "bucket-forbidden", "dns"]).ends(2);
+}
+
+/// docs/settings-reference.md as it has to be.
+fn page_of_settings(settings: &[Value]) -> String {
+    let mut page = "# Every setting\n\n\
+        [settings.md](settings.md) shows them together. `keyless explain NAME` prints an entry; NAME is the path of the setting, its \
+        variable, or a section.\n\n\
+        This page is generated: do not edit it.\n\n\
+        | setting | value | default | variable | meaning |\n|---|---|---|---|---|\n"
+        .to_owned();
+    for setting in settings {
+        let text = |member: &str| match &setting[member] {
+            Value::Null => String::new(),
+            Value::String(text) => text.replace('|', "\\|"),
+            other => other.to_string(),
+        };
+        let code =
+            |member: &str| Some(text(member)).filter(|text| !text.is_empty()).map(|text| format!("`{text}`"));
+        let [path, default, variable] =
+            ["path", "default", "variable"].map(|it| code(it).unwrap_or_default());
+        page += &format!("| {path} | {} | {default} | {variable} | {} |\n", text("value"), text("meaning"));
+    }
+    page
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "whether the page is to be written")]
+fn page_of_settings_is_current() {
+    const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/settings-reference.md");
+    let listed = World::new(1).run(&["explain", "-o", "json"]).ends(0).json();
+    let page = page_of_settings(listed["settings"].as_array().unwrap());
+    if std::env::var_os(UPDATE).is_some() {
+        fs::write(PAGE, &page).unwrap();
+    }
+    let differs = fs::read_to_string(PAGE).unwrap_or_default() != page;
+    assert!(
+        !differs,
+        "docs/settings-reference.md is out of date: {UPDATE}=1 cargo test --locked --test cli -- page_of_settings_is_current"
+    );
+}
+
+#[test]
+fn explain_shows_settings_and_checks() {
+    let world = World::new(1);
+    let ran = world.run(&["explain", "cluster.maxTokenSeconds"]).ends(0).snapshot("explain-setting");
+    ran.says("Default: 2592000").says("KEYLESS_CLUSTER_MAX_TOKEN_SECONDS");
+    let by_variable =
+        world.run(&["explain", "KEYLESS_CLUSTER_MAX_TOKEN_SECONDS", "-o", "json"]).ends(0).json();
+    assert_eq!(by_variable["settings"][0]["path"], "cluster.maxTokenSeconds");
+    let section = world.run(&["explain", "store.rights", "-o", "json"]).ends(0).json();
+    assert_eq!(section["settings"].as_array().unwrap().len(), 7, "{section}");
+    assert_eq!(section["codes"].as_array().unwrap().len(), 0);
+    world.run(&["explain", "cluster.maxTokenSecond"]).fails(
+        2,
+        "explain-unknown",
+        &["keyless explain cluster.maxTokenSeconds"],
+    );
+    world.run(&["explain"]).ends(0).says("\nSettings\n").says("  cluster.maxTokenSeconds ");
 }
 
 #[test]

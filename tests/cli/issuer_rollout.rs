@@ -2,11 +2,12 @@
 
 use std::fs;
 
-use lab::{Curve, SigningKey};
+use lab::{Curve, Fault, SigningKey};
 use serde_json::json;
 
 use crate::{
     estate::{Estate, SETUP},
+    ledger,
     world::{ISSUER, Ran},
 };
 
@@ -68,6 +69,25 @@ fn signing_cluster_is_planned_whole() {
     let estate = estate(&[ISSUER]);
     estate.run(&["setup", "--dry-run"]).ends(1).snapshot("plan-google-documents");
     assert_eq!(estate.google.federation(), Vec::<String>::new());
+}
+
+/// The same as `publish` ends with, although the store has its new login.
+#[test]
+fn unreadable_ledger_leaves_setup_incomplete() {
+    let estate = estate(&[ISSUER]);
+    let system = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "keyless-system"}});
+    estate.world.cluster.put_object(system);
+    let path = "/api/v1/namespaces/keyless-system/configmaps/keyless-ledger";
+    estate.world.cluster.server(0).faults().always("GET", path, Fault::status(500));
+    // Every published key is served: nothing depends on the ledger.
+    estate.run(&["publish"]).ends(0).says("warning[ledger-unreadable]");
+    let old = SigningKey::rsa(2048);
+    ledger::add_to_bucket(&estate.world, &old);
+    estate.run(&["publish"]).ends(3).says("warning[ledger-unreadable]");
+    let ran = estate.run(&SETUP).ends(3).says("warning[ledger-unreadable]");
+    assert!(estate.store_is_keyless(), "{}", ran.out);
+    let ran = estate.run(&["setup", "--dry-run", "-o", "json"]).ends(3);
+    assert_eq!(ran.json()["outcome"], "incomplete");
 }
 
 #[test]

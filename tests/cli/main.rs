@@ -2,12 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod about;
 mod attacked;
 mod attacked_audit;
 mod audit;
 mod audit_baseline;
+mod audit_cloud;
 mod audit_cluster;
 mod audit_diff;
+mod audit_lists;
 mod audit_modes;
 mod audit_reports;
 mod audit_rights;
@@ -18,6 +21,8 @@ mod buckets;
 mod canary;
 mod cluster_refused;
 mod cluster_side;
+mod colour;
+mod config;
 mod coupling;
 mod doctor;
 mod documentation;
@@ -63,6 +68,7 @@ mod setup_given;
 mod several_stores;
 mod signals;
 mod snapshot;
+mod status;
 mod steps;
 mod stores_apart;
 mod target;

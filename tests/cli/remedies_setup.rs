@@ -196,8 +196,8 @@ fn misplaced_flag_names_its_commands() {
             &["verify", "--dry-run"],
             "--dry-run is a flag of setup, publish, keys add, keys revoke and teardown",
         ),
-        (&["setup", "--no-cluster"], "it is a flag of publish, verify and render credentials"),
-        (&["verify", "--project", "acme"], "it is a flag of setup, publish and keys"),
+        (&["setup", "--no-cluster"], "it is a flag of publish, verify, render credentials and config view"),
+        (&["verify", "--project", "acme"], "it is a flag of setup, publish, status, keys and config view"),
     ] {
         let ran = world.run(arguments).ends(2).says(says);
         assert!(ran.err.starts_with("error: ") && ran.err.contains("--help"), "{}", ran.err);

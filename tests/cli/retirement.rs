@@ -10,6 +10,7 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use lab::Fault;
 use serde_json::{Value, json};
 
 use crate::{

@@ -171,6 +171,58 @@ fn unnamed_file_directs_no_credentials() {
     ran.fails(2, "config-endpoint", &["vault.address"]);
 }
 
+/// A variable is the user's own word, as a flag is: for the setting that it sets, and for no other.
+#[test]
+fn environment_directs_what_it_sets() {
+    let estate = Estate::new();
+    let run = |variable: &str, value: &str, arguments: &[&str]| {
+        let ran: crate::world::Ran = estate.command(arguments).env(variable, value).output().unwrap().into();
+        ran
+    };
+    let azure = "bucket:\n  url: az://acme/oidc\n  endpoint: https://blob.evil.example";
+    let vault = "vault:\n  address: https://vault.evil.example";
+    let google = "google:\n  project: acme-prod\n  endpoints:\n    iam: https://iam.evil.example";
+    let aws = "aws:\n  account: '111122223333'\n  endpoints:\n    secretsManager: https://sm.evil.example";
+    for (settings, variable, value) in [
+        (azure, "KEYLESS_BUCKET_ENDPOINT", "https://blob.lab.test"),
+        (vault, "KEYLESS_VAULT_ADDRESS", "https://vault.lab.test"),
+        (google, "KEYLESS_GOOGLE_ENDPOINTS_IAM", "https://iam.lab.test"),
+        (aws, "KEYLESS_AWS_ENDPOINTS_SECRETS_MANAGER", "https://sm.lab.test"),
+    ] {
+        estate.settings(settings);
+        let ran = run(variable, value, &["config", "view"]).ends(0);
+        assert!(ran.out.contains(value) && !ran.out.contains("evil"), "{}", ran.out);
+        // Another setting from the environment makes the file no better.
+        for (variable, value) in [("KEYLESS_WATCH_POLL", "30s"), ("KEYLESS_CLUSTER_CONTEXT", "lab")] {
+            for command in [&["config", "view"][..], &["status"], &["setup", "--dry-run"]] {
+                run(variable, value, command).fails(2, "config-endpoint", &["evil.example"]);
+            }
+        }
+    }
+    // The variable chooses the kind of bucket, the file the place that its login would be sent to.
+    estate.settings("bucket:\n  url: s3://acme\n  endpoint: https://blob.evil.example");
+    run("KEYLESS_BUCKET_URL", "az://acme/oidc", &["config", "view"]).fails(
+        2,
+        "config-endpoint",
+        &["bucket.endpoint"],
+    );
+    assert!(estate.google.faults().requests().is_empty());
+    assert!(estate.world.cluster.server(0).faults().requests().is_empty());
+}
+
+/// What is checked or shown is the file as commands take it, unless it is named.
+#[test]
+fn file_is_valid_once_named() {
+    let estate = Estate::new();
+    estate.settings("vault:\n  address: https://vault.evil.example");
+    let variable = ("KEYLESS_VAULT_ADDRESS", "https://vault.lab.test");
+    let mut command = estate.command(&["config", "validate"]);
+    let ran: crate::world::Ran = command.env(variable.0, variable.1).output().unwrap().into();
+    ran.fails(2, "config-endpoint", &["vault.address", "--config ./keyless.yaml"]);
+    estate.run(&["config", "validate", "--config", "./keyless.yaml"]).ends(0);
+    estate.run(&["config", "validate", "keyless.yaml"]).ends(0);
+}
+
 #[test]
 fn kubeconfig_below_home_is_found() {
     let world = World::new(1);

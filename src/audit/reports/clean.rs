@@ -27,6 +27,7 @@ pub(super) fn verdict(verdict: &Verdict, clean: Clean<'_>) -> Verdict {
         unknown,
         notes,
         unseen,
+        cloud,
         looked,
         outputs,
         unmanaged,
@@ -39,11 +40,7 @@ pub(super) fn verdict(verdict: &Verdict, clean: Clean<'_>) -> Verdict {
         record,
     } = verdict;
     let hits = |hits: &[Hit]| hits.iter().map(|it| hit(it, clean)).collect();
-    let unseen = unseen.iter().map(|it| Unseen {
-        what: clean(&it.what),
-        right: clean(&it.right),
-        why: clean(&it.why),
-    });
+    let one = |it: &Unseen| Unseen { what: clean(&it.what), right: clean(&it.right), why: clean(&it.why) };
     Verdict {
         roots: roots.iter().map(|it| root(it, clean)).collect(),
         others: others.iter().map(|it| root(it, clean)).collect(),
@@ -62,7 +59,8 @@ pub(super) fn verdict(verdict: &Verdict, clean: Clean<'_>) -> Verdict {
         findings: hits(findings),
         unknown: hits(unknown),
         notes: hits(notes),
-        unseen: unseen.collect(),
+        unseen: unseen.iter().map(one).collect(),
+        cloud: cloud.as_ref().map(|unseen| unseen.iter().map(one).collect()),
         looked: looked.iter().map(|(kind, count)| (clean(kind), *count)).collect(),
         outputs: *outputs,
         unmanaged: *unmanaged,

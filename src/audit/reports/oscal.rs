@@ -13,7 +13,7 @@ use super::{
     uuid::uuid,
 };
 use crate::{
-    audit::{Outcome, lines::BEYOND, states::RuleState},
+    audit::{Outcome, states::RuleState},
     redact,
 };
 
@@ -44,7 +44,7 @@ fn write(evidence: &Evidence) -> String {
     let mut result = json!({
         "uuid": id(&["result"]),
         "title": one_line(&verdict.headline()),
-        "description": format!("What keyless audit came to with the gate {}. Beyond it: {BEYOND}.", evidence.gate()),
+        "description": format!("What keyless audit came to with the gate {}. Beyond it: {}.", evidence.gate(), verdict.beyond()),
         "start": time,
         "end": time,
         "props": properties(evidence),

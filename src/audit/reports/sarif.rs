@@ -10,11 +10,7 @@ use super::{
     place::Place,
     rules::judged,
 };
-use crate::{
-    audit::{Outcome, lines::BEYOND},
-    credentials::Severity,
-    redact,
-};
+use crate::{audit::Outcome, credentials::Severity, redact};
 
 pub(super) const FORMAT: Format =
     Format { id: "sarif", extension: "sarif", summary: "SARIF 2.1.0, for code scanning", write };
@@ -87,7 +83,7 @@ fn write(evidence: &Evidence) -> String {
             "gate": evidence.gate(),
             "cluster": { "context": evidence.context(), "server": evidence.server(), "uid": evidence.cluster_uid() },
             "jsonSha256": evidence.json_digest(),
-            "beyond": BEYOND,
+            "beyond": verdict.beyond(),
         },
     });
     let log = json!({ "$schema": SCHEMA, "version": "2.1.0", "runs": [run] });

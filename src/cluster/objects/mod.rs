@@ -5,6 +5,7 @@
 
 mod list_json;
 mod pages;
+mod progress;
 mod read;
 mod shape;
 mod stream;

@@ -1,31 +1,24 @@
 //! All objects of a kind, one after the other, page by page, with bounds on everything that a server could do.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
     Look, Resource, Strict, Unseen,
     list_json::{ListJson, Malformed},
+    progress::{Arrived, Ended, Page, PageSize, Progress, Wrong},
     read::unseen_or_error,
-    stream::JSON,
+    stream::{JSON, PACE, Trouble},
 };
 use crate::{
     cluster::Cluster,
     error::{Code, Error, Result},
+    retry::Attempts,
 };
 
-/// Objects on a page, at most. The API server's cost of a page grows with it.
-const PAGE: usize = 500;
-/// A first page of Secrets, which may have a megabyte each, and each of which is looked through while it is read.
-const FIRST_OF_SECRETS: usize = 4;
-/// A page with fewer bytes is followed by a larger one, one with more by a smaller one: each must be read in time.
-const SMALL_PAGE: usize = 1 << 20;
-const LARGE_PAGE: usize = 8 << 20;
-/// How often a list is begun again when it changed too fast to be read to its end, or its connection broke.
+/// How often a list is begun again whose state was gone before it was read to its end.
 const RESTARTS: usize = 3;
-/// A million objects of a kind. A list that has more is not read to its end.
-const MAX_PAGES: usize = 2_000;
+/// A list that has more objects is not read to its end.
+const MAX_OBJECTS: usize = 1_000_000;
 /// On the wire, of one page: the objects of a page are never held together.
 const MAX_PAGE: usize = 1 << 30;
 
@@ -123,19 +116,24 @@ impl Cluster {
         (selector, form): (&str, Form),
         items: &mut dyn Items,
     ) -> Result<()> {
-        let mut restarts = 0;
-        loop {
+        let list = List {
+            path: resource.path(namespace, None),
+            right: resource.right("list", namespace, None),
+            selector,
+            form,
+        };
+        let mut size = PageSize::first(&resource.name());
+        for restarts in 0.. {
             items.begin();
-            match self.each_once(resource, namespace, (selector, form), items).await {
+            match self.each_once(&list, &mut size, restarts == RESTARTS, items).await {
                 // The list's snapshot is gone from etcd. What was read so far may no longer be true.
-                Err(error) if error.code == Code::ClusterGone && restarts < RESTARTS => restarts += 1,
-                // The connection broke before the answer: many lists share one, and one of them may have broken it.
-                Err(error) if error.code == Code::Http && restarts < RESTARTS => restarts += 1,
+                Err(error) if error.code == Code::ClusterGone && restarts < RESTARTS => {}
                 ended => {
                     return ended.map(|read| self.facts.take_list(resource, namespace, selector, read));
                 }
             }
         }
+        Ok(())
     }
 
     /// Like [`Self::each_object`], for those who only report: a list that was not read to its end is not seen.
@@ -178,74 +176,155 @@ impl Cluster {
         }
     }
 
+    /// Reads a list once. `to_the_end`: when its state is gone, the rest is read as it is now. That is no list of one
+    /// state, and an error all the same; but what is found in it is there.
     async fn each_once(
         &self,
-        resource: &Resource,
-        namespace: Option<&str>,
-        (selector, form): (&str, Form),
+        list: &List<'_>,
+        size: &mut PageSize,
+        to_the_end: bool,
         items: &mut dyn Items,
     ) -> Result<(Option<String>, usize)> {
-        let right = resource.right("list", namespace, None);
-        let path = resource.path(namespace, None);
-        let mut limit = if resource.name() == "secrets" { FIRST_OF_SECRETS } else { PAGE };
-        let selector = if selector.is_empty() { String::new() } else { format!("&{selector}") };
-        let broken = |why: &str| {
-            Error::failed(Code::ClusterAnswer, format!("GET {path}: {why}"))
-                .hint("something in between changes the API server's answers")
-        };
-        let mut token = String::new();
-        let (mut versions, mut objects) = (BTreeSet::new(), 0);
-        for _ in 0..MAX_PAGES {
-            let mut page = format!("{path}?limit={limit}{selector}");
-            if !token.is_empty() {
-                page.push_str("&continue=");
-                page.extend(url::form_urlencoded::byte_serialize(token.as_bytes()));
-            }
-            let mut list = match form {
-                Form::Whole => ListJson::default(),
-                Form::Row => ListJson::of_rows(),
-            };
-            let (mut count, mut length) = (0_usize, 0_usize);
-            self.stream(&page, None, &right, (form.accept(), MAX_PAGE), &mut |piece| {
-                let mut take = |item: &[u8]| {
-                    count += 1;
-                    items.take(item);
-                };
-                length += piece.len();
-                list.feed(piece, &mut take).map_err(|why| broken(describe(why)))
-            })
-            .await?;
-            let rest = list.finish().map_err(|why| broken(describe(why)))?;
-            // The parser's own message would quote the answer.
-            let rest: Rest = serde_json::from_slice(&rest).map_err(|_| broken("the answer is no list"))?;
-            if !rest.is(form) {
-                return Err(broken("the answer is no list"));
-            }
-            let ListMeta { token: next, remaining_item_count, resource_version } =
-                rest.metadata.unwrap_or_default();
-            objects += count;
-            versions.insert(resource_version.unwrap_or_default());
-            let next = next.unwrap_or_default();
-            if next.is_empty() {
-                return match remaining_item_count {
-                    // Pages of several versions are no state that there was.
-                    None | Some(0) => Ok((versions.pop_first().filter(|_| versions.is_empty()), objects)),
-                    Some(left) => {
-                        Err(broken(&format!("the list ends {left} objects early, without a continue token")))
+        let is_selection = list.selector.contains("Selector=");
+        let mut progress = Progress::new(*size, is_selection, MAX_OBJECTS);
+        let (mut is_of_several, mut is_new) = (false, false);
+        loop {
+            match self.page(list, &mut progress, items).await {
+                Ok(Ended::Page) => is_new = true,
+                Ok(Ended::List) if is_of_several => return Err(list.gone()),
+                Ok(Ended::List) => return Ok(progress.read()),
+                Ok(Ended::Wrong(wrong)) => return Err(list.wrong(wrong)),
+                Err(Trouble { error, later, .. }) => match later {
+                    // Each of these tokens gives at least one page.
+                    Some(later) if error.code == Code::ClusterGone && to_the_end && is_new => {
+                        (is_of_several, is_new) = (true, false);
+                        progress.go_on_later(later);
                     }
-                };
+                    _ => return Err(error),
+                },
             }
-            if next == token || count == 0 {
-                return Err(broken("the list does not end"));
-            }
-            token = next;
-            limit = match length {
-                0..SMALL_PAGE => (limit * 4).min(PAGE),
-                SMALL_PAGE..=LARGE_PAGE => limit,
-                _ => (limit / 4).max(1),
-            };
+            *size = progress.size();
         }
-        Err(broken("the list does not end"))
+    }
+
+    /// The next page, asked for until it is there whole or that cannot help.
+    async fn page(
+        &self,
+        list: &List<'_>,
+        progress: &mut Progress,
+        items: &mut dyn Items,
+    ) -> Result<Ended, Trouble> {
+        let mut attempts = Attempts::begin(PACE);
+        loop {
+            let mut is_too_large = false;
+            let trouble = match self.page_once(list, progress, items, &mut is_too_large).await {
+                Ok(page) => return Ok(progress.ends(page)),
+                Err(trouble) => trouble,
+            };
+            // A page that takes too long is not waited for again, but a part of it may be in time.
+            if is_too_large || trouble.error.code == Code::Timeout {
+                if progress.ask_smaller() {
+                    continue;
+                }
+                return Err(trouble);
+            }
+            if !trouble.may_pass() || !attempts.pause(trouble.retry_after).await {
+                return Err(trouble);
+            }
+            progress.ask_again();
+        }
+    }
+
+    async fn page_once(
+        &self,
+        list: &List<'_>,
+        progress: &mut Progress,
+        items: &mut dyn Items,
+        is_too_large: &mut bool,
+    ) -> Result<Page, Trouble> {
+        let form = list.form;
+        let query = list.page(progress);
+        let mut json = match form {
+            Form::Whole => ListJson::default(),
+            Form::Row => ListJson::of_rows(),
+        };
+        let mut bytes = 0;
+        self.stream(&query, None, &list.right, (form.accept(), MAX_PAGE), &mut |piece| {
+            let mut has_changed = false;
+            bytes += piece.len();
+            let mut take = |item: &[u8]| match progress.arrives(item) {
+                Arrived::New => items.take(item),
+                Arrived::Again => {}
+                Arrived::Other => has_changed = true,
+            };
+            json.feed(piece, &mut take).map_err(|why| list.broken(describe(why)))?;
+            if has_changed {
+                return Err(list.gone());
+            }
+            *is_too_large = progress.is_too_large(bytes);
+            if *is_too_large { Err(list.broken("a page is too large")) } else { Ok(()) }
+        })
+        .await?;
+        let rest = json.finish().map_err(|why| list.broken(describe(why)))?;
+        // The parser's own message would quote the answer.
+        let rest: Rest = serde_json::from_slice(&rest).map_err(|_| list.broken("the answer is no list"))?;
+        if !rest.is(form) {
+            return Err(list.broken("the answer is no list").into());
+        }
+        let ListMeta { token, remaining_item_count, resource_version } = rest.metadata.unwrap_or_default();
+        Ok(Page {
+            token: token.unwrap_or_default(),
+            remaining: remaining_item_count,
+            version: resource_version.unwrap_or_default(),
+            bytes,
+        })
+    }
+}
+
+/// What is listed.
+struct List<'a> {
+    path: String,
+    right: String,
+    selector: &'a str,
+    form: Form,
+}
+
+impl List<'_> {
+    /// Path and query of the next page.
+    fn page(&self, progress: &Progress) -> String {
+        let mut page = format!("{}?limit={}", self.path, progress.size().limit());
+        if !self.selector.is_empty() {
+            page.push('&');
+            page.push_str(self.selector);
+        }
+        if !progress.token().is_empty() {
+            page.push_str("&continue=");
+            page.extend(url::form_urlencoded::byte_serialize(progress.token().as_bytes()));
+        }
+        page
+    }
+
+    fn broken(&self, why: &str) -> Error {
+        Error::failed(Code::ClusterAnswer, format!("GET {}: {why}", self.path))
+            .hint("something in between changes the API server's answers")
+    }
+
+    fn gone(&self) -> Error {
+        Error::failed(Code::ClusterGone, format!("GET {}: it changes faster than it can be read", self.path))
+            .hint("run it again in a minute")
+    }
+
+    fn wrong(&self, wrong: Wrong) -> Error {
+        match wrong {
+            Wrong::Short(left) => {
+                self.broken(&format!("the list ends {left} objects early, without a continue token"))
+            }
+            Wrong::ShortPage => {
+                self.broken("a page has fewer objects than were asked for, although more follow")
+            }
+            Wrong::Endless => self.broken("the list does not end"),
+            Wrong::Changed => self.gone(),
+        }
     }
 }
 

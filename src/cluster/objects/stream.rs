@@ -1,4 +1,6 @@
-//! One question about objects whose answer is read piece by piece, and what a 404 is worth.
+//! One question about objects whose answer is read piece by piece, when it is asked again, and what a 404 is worth.
+
+use std::time::Duration;
 
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Limited};
@@ -11,12 +13,39 @@ use crate::{
     cluster::{Cluster, requests},
     error::{Code, Error, Result},
     http as our_http,
+    retry::{Attempts, Backoff, Repeat, may_pass, retry_after},
 };
 
 /// Objects as they are.
 pub(super) const JSON: &str = "application/json";
 /// More than that a refusal does not have to say.
 const MAX_REFUSAL: usize = 64 << 10;
+
+/// Of a question that got no whole answer.
+pub(super) const PACE: Backoff = Backoff::request(Duration::from_millis(250), 4);
+
+/// Why a question got no whole answer, and what decides whether it is asked again.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    pub(super) error: Error,
+    status: Option<u16>,
+    pub(super) retry_after: Option<Duration>,
+    /// Of a list whose state is gone: the token with which the rest of it can be read as it is now.
+    pub(super) later: Option<String>,
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self { error, status: None, retry_after: None, later: None }
+    }
+}
+
+impl Trouble {
+    /// Nothing is changed by a question that is asked here.
+    pub(super) fn may_pass(&self) -> bool {
+        may_pass(Repeat::of(&Method::GET), self.status, false, Some(&self.error))
+    }
+}
 
 /// How a question ended.
 #[derive(Debug)]
@@ -36,6 +65,18 @@ struct Status<'a> {
     details: Option<Details<'a>>,
 }
 
+/// A `Status` object that refuses the next page of a list, as far as it says how to go on.
+#[derive(Deserialize)]
+struct Expired {
+    metadata: ExpiredMetadata,
+}
+
+#[derive(Deserialize)]
+struct ExpiredMetadata {
+    #[serde(rename = "continue")]
+    token: String,
+}
+
 #[derive(Deserialize)]
 struct Details<'a> {
     name: Option<&'a str>,
@@ -51,7 +92,7 @@ impl Cluster {
         right: &str,
         (accept, limit): (&str, usize),
         take: &mut (dyn FnMut(&[u8]) -> Result<()> + Send),
-    ) -> Result<Answered> {
+    ) -> Result<Answered, Trouble> {
         let place = format!("GET {}{path}", self.base);
         let arrival = Arrival::default();
         let asking = async {
@@ -71,12 +112,18 @@ impl Cluster {
                 .map_err(|error| self.unreachable(&self.by_kubeconfig(), &error, &place))?;
             let status = answer.status();
             if !status.is_success() {
+                let retry_after = retry_after(answer.headers());
                 let body = Limited::new(answer.into_body(), MAX_REFUSAL).collect().await;
                 let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
                 if status == StatusCode::NOT_FOUND && name.is_some_and(|name| is_not_found(&body, name)) {
                     return Ok(Answered::NoSuchObject);
                 }
-                return Err(requests::refused(status, &body, &place, right, true));
+                return Err(Trouble {
+                    error: requests::refused(status, &body, &place, right, true),
+                    status: Some(status.as_u16()),
+                    retry_after,
+                    later: (status == StatusCode::GONE).then(|| later(&body)).flatten(),
+                });
             }
             let declared = answer.headers().get(http::header::CONTENT_LENGTH);
             arrival.begins(declared.and_then(|length| length.to_str().ok()?.parse().ok()));
@@ -92,7 +139,8 @@ impl Cluster {
                         Code::BodyTooLarge,
                         format!("{place} answers with more than {} MiB", limit >> 20),
                     )
-                    .hint("look with kubectl at what makes it so large"));
+                    .hint("look with kubectl at what makes it so large")
+                    .into());
                 }
                 take(&piece)?;
             }
@@ -100,24 +148,35 @@ impl Cluster {
         };
         let limit = our_http::TIME_LIMIT;
         tokio::time::timeout(limit, asking).await.unwrap_or_else(|_| {
-            Err(self.too_slow(&self.by_kubeconfig(), &format!("GET {path}"), limit, &arrival))
+            Err(self.too_slow(&self.by_kubeconfig(), &format!("GET {path}"), limit, &arrival).into())
         })
     }
 
     /// The whole body of one answer. `None`: the API server itself says that there is no such object.
     pub(super) async fn whole(&self, path: &str, name: Option<&str>, right: &str) -> Result<Option<Vec<u8>>> {
-        let mut body = Vec::new();
-        let answered = self
-            .stream(path, name, right, (JSON, MAX_ANSWER), &mut |piece| {
-                body.extend_from_slice(piece);
-                Ok(())
-            })
-            .await?;
-        Ok(match answered {
-            Answered::Whole => Some(body),
-            Answered::NoSuchObject => None,
-        })
+        let mut attempts = Attempts::begin(PACE);
+        loop {
+            let mut body = Vec::new();
+            let answered = self
+                .stream(path, name, right, (JSON, MAX_ANSWER), &mut |piece| {
+                    body.extend_from_slice(piece);
+                    Ok(())
+                })
+                .await;
+            match answered {
+                Ok(Answered::Whole) => return Ok(Some(body)),
+                Ok(Answered::NoSuchObject) => return Ok(None),
+                Err(trouble) if trouble.may_pass() && attempts.pause(trouble.retry_after).await => {}
+                Err(trouble) => return Err(trouble.error),
+            }
+        }
     }
+}
+
+/// The token of a `Status` by which the rest of a list can be read in a later state.
+fn later(body: &[u8]) -> Option<String> {
+    let token = serde_json::from_slice::<Expired>(body).ok()?.metadata.token;
+    (!token.is_empty()).then_some(token)
 }
 
 /// Whether a 404 comes from an API server that looked for this very object: anything in between can answer 404.

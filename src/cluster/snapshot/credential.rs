@@ -35,7 +35,8 @@ pub(crate) enum Public {
     /// A person's own login at Google (`gcloud auth application-default login`).
     GoogleUser,
     /// Says where tokens come from; no credential itself.
-    ExternalAccount { audience: String, source: TokenSource },
+    /// `impersonates`: the URL by which it becomes a service account; empty where it is none that could be one.
+    ExternalAccount { audience: String, impersonates: Option<String>, source: TokenSource },
     /// A long-lived access key of AWS.
     AwsAccessKey { id: String },
     /// A secret of an application at Microsoft Entra.
@@ -189,6 +190,9 @@ fn public(value: &[u8]) -> Public {
         Some("authorized_user" | "external_account_authorized_user") => Public::GoogleUser,
         Some("external_account") => Public::ExternalAccount {
             audience: text("audience", b"/.-_:"),
+            impersonates: members
+                .contains_key("service_account_impersonation_url")
+                .then(|| text("service_account_impersonation_url", b"/.-_:@")),
             source: TokenSource::of(&members),
         },
         _ => key_text::public(value),

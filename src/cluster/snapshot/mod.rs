@@ -101,6 +101,8 @@ pub(crate) struct Inventory {
     pub(crate) facts: Facts,
     /// There may be more stores than `stores`.
     pub(crate) stores_unseen: bool,
+    /// There may be more generators than `generators`.
+    pub(crate) generators_unseen: bool,
 }
 
 /// How it was looked at. It decides nothing.

@@ -1,7 +1,7 @@
 //! Reads everything of External Secrets Operator: first what kinds there are, then the lists, then only what they name.
 //! No more than [`IN_FLIGHT`] of each of these are under way at any time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 
@@ -104,6 +104,7 @@ impl Cluster {
                     installed: true,
                     unseen,
                     stores_unseen: true,
+                    generators_unseen: true,
                     ..Inventory::default()
                 };
                 return Ok((inventory, Vec::new(), None));
@@ -115,6 +116,7 @@ impl Cluster {
             installed: kinds.installed,
             unseen: kinds.unseen.clone(),
             stores_unseen: !kinds.unseen.is_empty(),
+            generators_unseen: !kinds.unseen.is_empty(),
             ..Inventory::default()
         };
         let of_others = kinds.of_others();
@@ -352,19 +354,27 @@ impl Cluster {
         while let Some((keys, config_map)) = seen.try_next().await? {
             inventory.take_config_map(keys, &config_map);
         }
-        let mut seen = stream::iter(accounts)
-            .map(|name| async move {
-                let account = match can_be(&name) {
-                    true => self.look_at(&SERVICE_ACCOUNTS, Some(&name.0), &name.1).await?,
-                    false => Look::Absent,
-                };
-                Result::Ok((name, account))
-            })
-            .buffer_unordered(IN_FLIGHT);
-        while let Some((name, account)) = seen.try_next().await? {
+        for (name, account) in self.accounts(accounts).await? {
             inventory.take_account(name, account);
         }
         Ok(())
+    }
+
+    async fn accounts(&self, names: BTreeSet<Name>) -> Result<BTreeMap<Name, Look<Object>>> {
+        let seen = stream::iter(names).map(|name| async move {
+            // Tenants write what they like, and nothing can be there under such a name.
+            let account = match is_label(&name.0) && is_subdomain(&name.1) {
+                true => self.look_at(&SERVICE_ACCOUNTS, Some(&name.0), &name.1).await?,
+                false => Look::Absent,
+            };
+            Result::Ok((name, account))
+        });
+        seen.buffer_unordered(IN_FLIGHT).try_collect().await
+    }
+
+    /// Every ServiceAccount that a store or a generator names, to see which identity its annotations name.
+    pub(crate) async fn named_accounts(&self, inventory: &Inventory) -> Result<BTreeMap<Name, Look<Object>>> {
+        self.accounts(inventory.named_accounts()).await
     }
 
     /// Whose tokens each controller may mint, from the ClusterRoles that it is bound to.

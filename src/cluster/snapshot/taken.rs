@@ -15,6 +15,7 @@ impl Inventory {
             }
             Taken::Generators((objects, unseen)) => {
                 self.generators.extend(objects.into_iter().map(Generator));
+                self.generators_unseen |= !unseen.is_empty();
                 unseen
             }
             Taken::Users(usage, objects, unseen) => {

@@ -83,6 +83,21 @@ impl Inventory {
         wanted
     }
 
+    /// Every ServiceAccount that a store or a generator names.
+    pub(super) fn named_accounts(&self) -> BTreeSet<Name> {
+        let stores = self.stores.iter().flat_map(|store| {
+            let references = store.references().into_iter();
+            references.map(|reference| (self.secret_keys(store, &reference), reference))
+        });
+        let generators = self.generators.iter().flat_map(|generator| {
+            let references = generator.references().into_iter();
+            references.map(|reference| (self.generator_keys(generator, &reference), reference))
+        });
+        let accounts =
+            stores.chain(generators).filter(|(_, reference)| reference.target == Target::ServiceAccount);
+        accounts.flat_map(|(keys, _)| keys).map(|key| (key.namespace, key.name)).collect()
+    }
+
     /// Tokens that are stored for the ServiceAccounts that were seen, which a provider may prefer to a minted one.
     pub(super) fn wanted_tokens(&self) -> Wanted {
         let mut wanted = Wanted::default();

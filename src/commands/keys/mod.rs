@@ -15,10 +15,12 @@ use self::{
 use super::{Exit, publish};
 use crate::{
     cli::{KeysArgs, KeysCommand},
+    cluster::Cluster,
     config::Settings,
     error::{Code, Error, Result},
     http::Http,
     report::Report,
+    rotation::advice::Next,
     target,
 };
 
@@ -80,6 +82,45 @@ async fn list(settings: &Settings, now: fn() -> u64, report: &mut Report<'_>) ->
         () if history.alarms() => Exit::Found,
         () if !complete => Exit::Incomplete,
         () => Exit::Clean,
+    })
+}
+
+/// The keys in numbers.
+pub(super) struct Count {
+    /// An API server has them.
+    pub(super) live: usize,
+    /// Of those, the ones that relying parties can have.
+    pub(super) public: usize,
+    /// Public, and no longer live.
+    pub(super) former: usize,
+    /// Those that a person has to look at.
+    pub(super) alarms: usize,
+    /// Every API server and every provider answered.
+    pub(super) whole: bool,
+    /// There is a next step for one of them.
+    pub(super) pending: bool,
+}
+
+/// As the list says, in numbers. Nothing is written.
+pub(super) async fn count(
+    settings: &Settings,
+    http: &Http,
+    cluster: &Cluster,
+    now: fn() -> u64,
+    report: &mut Report<'_>,
+) -> Result<Count> {
+    let keyring = Keyring::connect(settings, http).await?;
+    let looked = keyring.look(cluster, now, report).await?;
+    let Some(history) = &looked.history else { return Err(no_ledger(settings, &looked)) };
+    let rows = rows(history);
+    let count = |is: fn(&Row) -> bool| rows.iter().filter(|row| is(row)).count();
+    Ok(Count {
+        live: count(Row::is_live),
+        public: count(|row| row.is_live() && row.is_public()),
+        former: count(|row| !row.is_live() && row.is_public()),
+        alarms: count(Row::is_alarm),
+        whole: history.look.whole && looked.failures.is_empty(),
+        pending: count(|row| !matches!(row.next, Next::Nothing | Next::Leaves)) > 0,
     })
 }
 

@@ -58,6 +58,15 @@ impl Row {
         }
     }
 
+    pub(super) fn is_live(&self) -> bool {
+        self.serving > 0
+    }
+
+    /// Whether relying parties can have it.
+    pub(super) fn is_public(&self) -> bool {
+        self.public_since.is_some()
+    }
+
     pub(super) fn is_alarm(&self) -> bool {
         self.state.is_alarm()
     }

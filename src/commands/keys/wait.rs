@@ -60,7 +60,7 @@ pub(super) async fn run(
                     Verdict::Wait(until) if left != Some(0) => until,
                     verdict => {
                         report.json("keys wait", json!({ "next": next, "complete": complete }));
-                        report.line(&next);
+                        report.result(&next);
                         return Ok(if verdict == Verdict::Safe { Exit::Clean } else { Exit::Found });
                     }
                 };

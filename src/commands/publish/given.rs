@@ -11,7 +11,7 @@ use crate::{
     http::Http,
     plan::Step,
     publication::{Given, GivenPlan},
-    report::Report,
+    report::{Line, Report, Tone},
     retry::{Attempts, Backoff},
     rotation::Former,
     target,
@@ -58,7 +58,7 @@ pub(super) async fn run(
             }
             plan.doubts[known..].iter().for_each(|note| report.warning(note));
             if let (Some(kid), true) = (intent.revoke, plan.has_failures()) {
-                report.line(format_args!(
+                report.result(format_args!(
                     "{} is revoked, and may still be at {}: `keyless publish` takes it out there as soon as it can",
                     kid.escape_debug(),
                     plan.refusing().join(", ")
@@ -66,7 +66,8 @@ pub(super) async fn run(
             }
         }
         report.json(intent.name, plan.to_json(applies));
-        report.lines(plan.last_lines());
+        report.lines(plan.place_lines());
+        report.result(plan.last_line());
         return Ok(exit(&plan, !applies && plan.plan.pending() > 0));
     }
 }
@@ -101,7 +102,7 @@ fn show(
     report.lines(plan.plan.lines());
     plan.notes().for_each(|note| report.warning(note));
     if plan.plan.pending() > 0 {
-        report.line(format_args!("\n{}", plan.plan.summary()));
+        report.line(Line::marked(Tone::Title, format_args!("\n{}", plan.plan.summary())));
     }
     saved::save_or_check(&intent.plan, &plan.plan, report)?;
     match intent.revoke {

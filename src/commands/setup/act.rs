@@ -2,28 +2,26 @@
 
 use std::{convert::identity, pin::pin};
 
-use futures::future::{Either, select};
-use serde_json::Value;
-
 use super::{
     NONE_NOTED,
     hands::{Forward, SetupHands},
     issuer_rollout,
-    members::{Member, ends_all},
-    outcome::{Farewell, stopped},
-    plan::{Plan, StorePart},
+    members::ends_all,
+    outcome::stopped,
+    plan::Plan,
     retire::{self, Retirement},
+    seat::{Begun, Keys, Moving, Prepared, Seat},
     several::left,
     watch, with_rights,
 };
 use crate::{
     cli::SetupArgs,
     cluster::{Cluster, ServiceAccount},
-    commands::{Exit, objects, probe::probe, rights::Rights},
+    commands::{Exit, objects, probe::probe},
     error::{Error, Result},
     federation::{Federation, TrustedIssuer},
     plan,
-    publication::{Kept, Publication, PublicationPlan},
+    publication::{Publication, PublicationPlan},
     report::Report,
     retirement::{
         Observed, State, StoreId,
@@ -31,6 +29,7 @@ use crate::{
     },
     secret_store::{Planned, StoreName, identity_name},
 };
+use futures::future::{Either, select};
 
 /// Everything that is needed to carry out a plan.
 pub(super) struct Act<'a> {
@@ -44,81 +43,19 @@ pub(super) struct Act<'a> {
     pub(super) clock: &'a dyn Fn() -> u64,
 }
 
-/// The keys that relying parties are to have, in documents or at the provider, and what the ledger notes of them.
-pub(super) struct Keys<'k, 'p> {
-    pub(super) documents: Option<&'k mut PublicationPlan<'p>>,
-    pub(super) kept: &'k mut Kept,
-}
-
-/// A store, what is done with it, and how a run speaks that ends there.
-pub(super) struct Seat {
-    pub(super) member: Member,
-    pub(super) part: StorePart,
-    pub(super) farewell: Farewell,
-    /// What keeps it from its new login, and does not hold up the others.
-    pub(super) failed: Option<Error>,
-}
-
-/// How far it came before the store is turned to.
-pub(super) enum Prepared {
-    /// Everything that is granted was tried with the new login.
-    Probed,
-    /// Another person has to do something first.
-    Ended(Exit),
-}
-
-/// What is done with a store once its new login is proved.
-pub(super) enum Begun<'a> {
-    Nothing,
-    /// It was not there, or is unchanged and has no past.
-    Unmoved(&'a Planned),
-    Moving(Box<Moving<'a>>),
-}
-
-/// A store on its way from one login to another.
-pub(super) struct Moving<'a> {
-    pub(super) store: &'a StoreName,
-    pub(super) run: Run<'a>,
-    pub(super) farewell: &'a Farewell,
-    pub(super) rights: &'a mut Rights,
-    provider: &'a dyn Federation,
-    account: &'a ServiceAccount,
-    planned: &'a Planned,
-}
-
-impl Seat {
-    /// What state things are in before anything was done with the store.
-    pub(super) fn early_words(&self) -> String {
-        let farewell = &self.farewell;
-        let store = self.member.present.as_ref().and_then(|present| present.store());
-        match (&self.part.retirement, store) {
-            (Some(retirement), _) if !retirement.shelf.is_empty() => {
-                farewell.words_of(&retirement.state, None)
-            }
-            (Some(retirement), _) => farewell.early_words(&retirement.state),
-            (None, Some(store)) => {
-                let state = State::new("", StoreId::of(store), None, Value::Null);
-                farewell.early_words(&state)
-            }
-            (None, None) => format!("To go on: {}.", farewell.command),
-        }
-    }
-}
-
 impl Act<'_> {
     /// In the order in which nothing ever points at what is not there yet. How it ended for each store.
     pub(super) async fn run(
         &self,
         plan: &Plan<'_>,
         keys: Keys<'_, '_>,
-        mut seats: Vec<Seat>,
+        seats: &mut [Seat],
         report: &mut Report<'_>,
     ) -> Result<Vec<Exit>> {
         // What state things are in is the last word of a run, also of one that a signal ends.
         let interrupt = report.interrupt().clone();
         let _hold = interrupt.hold();
-        let prepared =
-            interrupt.unless(self.prepare(plan, keys, &mut seats, report)).await.and_then(identity);
+        let prepared = interrupt.unless(self.prepare(plan, keys, seats, report)).await.and_then(identity);
         let prepared = prepared.map_err(|error| {
             let words: Vec<_> = seats.iter().map(Seat::early_words).collect();
             words.into_iter().fold(error, stopped)
@@ -130,7 +67,7 @@ impl Act<'_> {
             });
             return Ok(all.collect());
         }
-        match seats.as_mut_slice() {
+        match seats {
             [seat] if !plan.are_several => Ok(vec![self.one(seat, report).await?]),
             seats => self.several(seats, report).await,
         }
@@ -185,7 +122,7 @@ impl Act<'_> {
                 .map(Prepared::Ended);
         }
         if objects::written_as_files(&others, folder) {
-            report.line("\nCommit these manifests. Once they are applied, run setup again: it probes the new login, then turns to the store.");
+            report.result("\nCommit these manifests. Once they are applied, run setup again: it probes the new login, then turns to the store.");
             return Ok(Prepared::Ended(Exit::Found));
         }
         Ok(Prepared::Probed)
@@ -268,7 +205,7 @@ impl Act<'_> {
                 false => "nothing was read through the new login",
             };
             let what = if switches { "The store" } else { "What is left of the old credential of" };
-            report.line(format_args!("\n{what} {} is left as it is: {why}.", member.store.name()));
+            report.result(format_args!("\n{what} {} is left as it is: {why}.", member.store.name()));
             rights.say_what_is_missing(&farewell.flags, report);
             return Ok(Prepared::Ended(Exit::Found));
         }
@@ -278,7 +215,7 @@ impl Act<'_> {
     /// `is_alone`: what the plan was made from counts as long as it is fresh, as no other store of the run is left out
     /// of it.
     pub(super) fn begin<'a>(&'a self, seat: &'a mut Seat, is_alone: bool) -> Begun<'a> {
-        let Seat { member, part, farewell, .. } = seat;
+        let Seat { member, part, farewell, remaining, .. } = seat;
         let retirement = part.retirement.take();
         let Some(planned) = part.store() else { return Begun::Nothing };
         let switch = planned.changes_something();
@@ -315,6 +252,7 @@ impl Act<'_> {
             provider: member.own.as_deref().unwrap_or(self.provider),
             account: &member.account,
             planned,
+            remaining,
         }))
     }
 
@@ -363,34 +301,20 @@ impl Act<'_> {
         let folder = self.args.manifests.as_deref();
         objects::apply(self.cluster, &[planned], folder, report).await?;
         if objects::written_as_files(&[planned], folder) {
-            report.line(
+            report.result(
                 "\nThe new login works. Commit the store's manifest; once it is applied, run setup again.",
             );
             return Ok(Exit::Found);
         }
         watch::until_ready(self.cluster, store, report).await?;
-        report.line(format_args!(
+        report.result(format_args!(
             "\nThe store {} logs in with short-lived tokens. See what is left: keyless audit",
             store.name()
         ));
         if self.args.retire_key {
-            report.line(NONE_NOTED);
+            report.result(NONE_NOTED);
         }
         Ok(Exit::Clean)
-    }
-}
-
-impl Moving<'_> {
-    pub(super) fn conclude(&self, outcome: &Outcome, report: &mut Report<'_>) -> Result<Exit> {
-        match outcome {
-            Outcome::End(end) => {
-                self.farewell.conclude(end, &self.run.state, &self.farewell.words(&self.run), report)
-            }
-            Outcome::LeftToFile => {
-                report.line("\nThe new login works. Commit the store's manifest; once it is applied, run setup again: it goes on with the old credential.");
-                Ok(Exit::Found)
-            }
-        }
     }
 }
 
@@ -412,7 +336,7 @@ async fn say_what_the_api_servers_need(
 ) -> Result<Exit> {
     report.line("");
     issuer_rollout::tell(cluster, issuer, &plan.signs_otherwise, servers, report).await?;
-    report.line(format_args!(
+    report.result(format_args!(
         "Once every API server signs as {issuer}, run setup again: it goes on from here."
     ));
     Ok(Exit::Found)

@@ -21,7 +21,7 @@ use crate::{
     error::{Code, Error, Kind, Result},
     federation::{Federation, Naming, ProviderName, Workload},
     http::Http,
-    report::Report,
+    report::{Line, Report, Tone},
     secret_store::{self, StoreLogin, StoreName, elsewhere},
 };
 
@@ -308,10 +308,10 @@ pub(super) fn ends_all(error: &Error) -> bool {
 }
 
 impl NotMoved {
-    pub(super) fn show(&self, report: &mut Report<'_>) {
-        report.line(format_args!("! {}: {}", self.store, self.error.message));
-        self.error.causes.iter().for_each(|cause| report.line(format_args!("    {cause}")));
-        self.error.hints.iter().for_each(|hint| report.line(format_args!("    {hint}")));
+    pub(super) fn lines(&self) -> Vec<Line> {
+        let first = Line::marked(Tone::Warning, format_args!("! {}: {}", self.store, self.error.message));
+        let below = self.error.causes.iter().chain(&self.error.hints);
+        [first].into_iter().chain(below.map(|line| Line::from(format!("    {line}")))).collect()
     }
 
     pub(super) fn to_json(&self) -> Value {

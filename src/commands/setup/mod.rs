@@ -12,12 +12,14 @@ mod decide;
 mod found;
 mod hands;
 mod issuer_rollout;
+mod last_lines;
 mod members;
 mod outcome;
 mod plan;
 mod retire;
 mod retire_shown;
 mod retire_steps;
+mod seat;
 mod settings_file;
 mod several;
 mod shared;
@@ -28,10 +30,13 @@ use serde_json::{Value, json};
 
 pub(super) use self::members::shown;
 use self::{
-    act::{Act, Keys, Seat},
+    act::Act,
     decide::{Decided, decide},
+    last_lines::{of_keys, tell_remaining},
     members::{Member, NotMoved, Shared, ends_all},
     outcome::Farewell,
+    retire::Retirement,
+    seat::{Keys, Seat},
     settings_file::SettingsFile,
     shared::share,
 };
@@ -55,7 +60,7 @@ use crate::{
         Kept, Known, Publication,
         live::{self, Silence},
     },
-    report::Report,
+    report::{Line, Report, Tone},
     secret_store::StoreName,
 };
 
@@ -123,6 +128,7 @@ pub(crate) async fn run(
             None => "keyless setup --undo".to_owned(),
         },
         retire: args.retire_key,
+        was_blocked: true,
         undoes: true,
     };
 
@@ -192,7 +198,7 @@ pub(crate) async fn run(
         member.rights.show(report);
     }
     if let Some(step) = &plan.settings {
-        report.line("\nsettings file");
+        report.line(Line::whole(Tone::Title, "\nsettings file"));
         report.lines(step.lines());
     }
     let whole = plan.whole();
@@ -206,11 +212,11 @@ pub(crate) async fn run(
         if !shows_only {
             file.write(report)?;
         }
-        report.line("\nnothing to do");
+        report.result("\nnothing to do");
         let mut exits = vec![];
         for (member, part) in members.iter().zip(&plan.stores) {
             if args.retire_key && part.retirement.is_none() {
-                report.line(NONE_NOTED);
+                report.result(NONE_NOTED);
             }
             let exit = match &part.retirement {
                 Some(retirement) if !part.keeps_store() => {
@@ -225,12 +231,18 @@ pub(crate) async fn run(
             };
             exits.push(with_rights(exit, &member.rights, &stores.flags(), report));
         }
+        let retirements = plan.stores.iter().filter_map(|part| part.retirement.as_ref());
+        tell_remaining(retirements.flat_map(Retirement::remaining), &mut shown, report);
+        exits.push(of_keys(documents.as_ref(), &kept, report));
         return Ok(ended(shown, with_left(worst(exits), partial, report), report));
     }
-    report.line(format_args!("\n{}", whole.summary()));
+    let summary = Line::marked(Tone::Title, format_args!("\n{}", whole.summary()));
     if shows_only {
-        return Ok(ended(shown, with_left(Exit::Found, partial, report), report));
+        report.result(summary);
+        let exit = worst([Exit::Found, of_keys(documents.as_ref(), &kept, report)]);
+        return Ok(ended(shown, with_left(exit, partial, report), report));
     }
+    report.line(summary);
     if plan.stores.iter().any(|part| !part.obstacles.is_empty()) && args.to.is_some() && !args.yes {
         report.progress("What is marked with ! reads something else, or nothing, after the change.");
     }
@@ -253,15 +265,21 @@ pub(crate) async fn run(
     };
     // The rest of the plan is what stores share.
     let seats = members.into_iter().zip(std::mem::take(&mut plan.stores));
-    let seats: Vec<_> = seats
-        .map(|(member, part)| Seat { farewell: farewell_of(&member.store), member, part, failed: None })
+    let mut seats: Vec<_> = seats
+        .map(|(member, part)| {
+            let farewell = farewell_of(&member.store);
+            Seat::new(member, part, farewell)
+        })
         .collect();
     let keys = Keys { documents: documents.as_mut(), kept: &mut kept };
-    let exits = act.run(&plan, keys, seats, report).await?;
+    let exits = act.run(&plan, keys, &mut seats, report).await?;
     for (exit, store) in exits.iter().zip(shown["stores"].as_array_mut().into_iter().flatten()) {
         store["outcome"] = json!(exit.outcome());
     }
-    Ok(ended(shown, with_left(worst(exits), partial, report), report))
+    tell_remaining(seats.into_iter().flat_map(|seat| seat.remaining), &mut shown, report);
+    let keys = of_keys(documents.as_ref(), &kept, report);
+    let exit = worst(exits.into_iter().chain([keys]));
+    Ok(ended(shown, with_left(exit, partial, report), report))
 }
 
 /// What is meant for one store, with several.
@@ -284,11 +302,11 @@ fn nothing_movable(
     report: &mut Report<'_>,
 ) -> Exit {
     if not_moved.is_empty() {
-        report.line("no store is known to log in with a stored credential");
+        report.result("no store is known to log in with a stored credential");
     }
     plan::show_left(not_moved, &stores.not_looked_at, report);
     let is_partial = !not_moved.is_empty() || !stores.not_looked_at.is_empty();
-    report.line("\nnothing to do");
+    report.result("\nnothing to do");
     let whole = crate::plan::Plan::default();
     let mut shown = json!({ "dryRun": args.dry_run, "pending": 0, "plan": whole, "stores": [] });
     plan::left_json(not_moved, &stores.not_looked_at, &mut shown);
@@ -300,7 +318,7 @@ fn with_left(exit: Exit, is_partial: bool, report: &mut Report<'_>) -> Exit {
     if !is_partial {
         return exit;
     }
-    report.line("\nNot every store is moved: see what is named as not moved, or as not looked at.");
+    report.result("\nNot every store is moved: see what is named as not moved, or as not looked at.");
     Exit::Incomplete
 }
 

@@ -20,6 +20,8 @@ pub(super) struct Farewell {
     /// `keyless setup --undo`, with the flag that names this store.
     pub(super) undo: String,
     pub(super) retire: bool,
+    /// The plan has shown that the credential stays as it is.
+    pub(super) was_blocked: bool,
     /// Whether an undo is the way back.
     pub(super) undoes: bool,
 }
@@ -81,38 +83,38 @@ impl Farewell {
         };
         match end {
             End::Moved | End::Held => {
-                report.line(format_args!(
+                report.result(format_args!(
                     "\nThe store {} logs in with short-lived tokens. See what is left: keyless audit",
                     store.name
                 ));
                 Ok(Exit::Clean)
             }
             End::Retired => {
-                report.line(format_args!(
+                report.result(format_args!(
                     "\nThe store {} logs in with short-lived tokens, and nothing is left of the credential that it used. See what is left elsewhere: keyless audit",
                     store.name
                 ));
                 Ok(Exit::Clean)
             }
             End::Kept => {
-                report.line(format_args!(
+                report.result(format_args!(
                     "\nThe store {} logs in with short-lived tokens. Its old key is disabled; delete it: keyless setup{} --retire-key",
                     store.name, self.flags
                 ));
                 Ok(Exit::Clean)
             }
             End::Undone => {
-                report.line(format_args!("\nThe store {} logs in as before.", store.name));
+                report.result(format_args!("\nThe store {} logs in as before.", store.name));
                 Ok(Exit::Clean)
             }
             End::Left => {
-                report.line(format_args!(
+                report.result(format_args!(
                     "\nThe store {} logs in with short-lived tokens. What it used before is left: {}.",
                     store.name,
                     names()
                 ));
                 for kept in state.credentials.iter().filter(|kept| !kept.identity.by_hand.is_empty()) {
-                    report.line(format_args!(
+                    report.result(format_args!(
                         "  {}: {}; keyless audit counts it until its Secret is gone",
                         kept.identity, kept.identity.by_hand
                     ));
@@ -121,20 +123,21 @@ impl Farewell {
             }
             End::NotYet(pending) if state.credentials.is_empty() => {
                 show(pending, "follows by itself", report);
-                report.line(format_args!(
+                report.result(format_args!(
                     "\nThe store {} logs in with short-lived tokens. See what is left: keyless audit",
                     store.name
                 ));
                 Ok(Exit::Clean)
             }
             End::NotYet(pending) => {
-                report
-                    .line("\nNot yet: before the credential is disabled, these have to run by the new login");
+                report.result(
+                    "\nNot yet: before the credential is disabled, these have to run by the new login",
+                );
                 show(pending, "", report);
-                report.line(
+                report.result(
                     "--force-sync asks External Secrets Operator to run them now; --wait-for waits longer",
                 );
-                report.line(words);
+                report.result(words);
                 Ok(Exit::Found)
             }
             End::Blocked(block) => self.blocked(block, state, words, report),
@@ -144,20 +147,21 @@ impl Farewell {
     fn blocked(&self, block: &Block, state: &State, words: &str, report: &mut Report<'_>) -> Result<Exit> {
         match block {
             Block::NeverRefreshed(never) => {
-                report.line("\nThe credential stays: these never run by themselves, so nothing shows that the new login works for them");
+                report.result("\nThe credential stays: these never run by themselves, so nothing shows that the new login works for them");
                 show(never, "", report);
-                report.line("--force-sync asks those that run when they change; --accept-unrefreshed goes on without them");
-                report.line(words);
+                report.result("--force-sync asks those that run when they change; --accept-unrefreshed goes on without them");
+                report.result(words);
                 Ok(Exit::Found)
             }
             Block::Others(users) => {
-                report.line("\nThe credential stays, as something else uses it:");
-                users.iter().for_each(|user| report.line(format_args!("  {user}")));
-                report.line(
+                report.result("\nThe credential stays, as something else uses it:");
+                users.iter().for_each(|user| report.result(format_args!("  {user}")));
+                report.result(
                     "Let each of them log in by itself (or take the copy away that nothing reads), then run setup again.",
                 );
-                report.line(words);
-                Ok(if self.retire { Exit::Found } else { Exit::Clean })
+                report.result(words);
+                // That it is disabled was not asked for, if the plan did not show it.
+                Ok(if self.retire || !self.was_blocked { Exit::Found } else { Exit::Clean })
             }
             other => Err(error(other, state).hint(words)),
         }
@@ -176,12 +180,12 @@ fn show(pending: &[Pending], why: &str, report: &mut Report<'_>) {
     for Pending { name, why: own, at } in pending.iter().take(50) {
         let why = if why.is_empty() { own } else { why };
         match at.map(rfc3339) {
-            Some(at) => report.line(format_args!("  {name}: {why}; it runs by itself at about {at}")),
-            None => report.line(format_args!("  {name}: {why}")),
+            Some(at) => report.result(format_args!("  {name}: {why}; it runs by itself at about {at}")),
+            None => report.result(format_args!("  {name}: {why}")),
         }
     }
     if pending.len() > 50 {
-        report.line(format_args!("  and {} more", pending.len() - 50));
+        report.result(format_args!("  and {} more", pending.len() - 50));
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
     oidc::SignedIssuer,
     plan::{self, Gate, Step, Summary, Target},
     publication::{Kept, Publication, PublicationPlan},
-    report::Report,
+    report::{Line, Report, Tone},
     secret_store::{Obstacle, Plan as StorePlan, Planned},
     warning::Warning,
 };
@@ -69,7 +69,7 @@ pub(super) struct GivenKey {
 
 /// The public documents, as they are shown.
 pub(super) struct Documents {
-    lines: Vec<String>,
+    lines: Vec<Line>,
     steps: Vec<Step>,
     warnings: Vec<Warning>,
     json: serde_json::Value,
@@ -78,10 +78,10 @@ pub(super) struct Documents {
 impl Documents {
     pub(super) fn of(publication: &Publication<'_>, plan: &PublicationPlan<'_>) -> Self {
         let mut lines = plan.lines();
-        lines.push(match plan.is_pending() {
+        lines.push(Line::from(match plan.is_pending() {
             true => plan.pending_line(publication),
             false => plan.unchanged_line(publication),
-        });
+        }));
         // The API servers' own step is told with the steps that wait for it.
         let warnings = plan.notes().filter(|note| note.code != Code::IssuerNotSigned).cloned().collect();
         Self { lines, steps: plan.plan.steps.clone(), warnings, json: plan.to_json_part() }
@@ -150,14 +150,20 @@ impl StorePart {
         }
         let of = if are_several { format!(" of {}", self.name) } else { String::new() };
         if !self.obstacles.is_empty() {
-            report.line(format_args!("\nwould not survive the change of provider{of}"));
+            report.line(Line::whole(
+                Tone::Title,
+                format_args!("\nwould not survive the change of provider{of}"),
+            ));
             for obstacle in &self.obstacles {
-                report.line(format_args!("! {} {}: {}", obstacle.object, obstacle.field, obstacle.why));
+                report.line(Line::marked(
+                    Tone::Warning,
+                    format_args!("! {} {}: {}", obstacle.object, obstacle.field, obstacle.why),
+                ));
                 report.line(format_args!("    {}", obstacle.change));
             }
         }
         if let Some(retirement) = &self.retirement {
-            report.line(format_args!("\nreplaced credential{of}"));
+            report.line(Line::whole(Tone::Title, format_args!("\nreplaced credential{of}")));
             show(self.retirement_steps(waits), report);
             retirement.show_evidence(report);
         }
@@ -226,19 +232,22 @@ impl Plan<'_> {
     pub(super) fn show(&self, issuer: &TrustedIssuer, report: &mut Report<'_>) {
         report.line(format_args!("issuer: {issuer}"));
         if let Some(documents) = &self.documents {
-            report.line("\npublic documents");
-            documents.lines.iter().for_each(|line| report.line(format_args!("  {line}")));
+            report.line(Line::whole(Tone::Title, "\npublic documents"));
+            report.lines(documents.lines.iter().cloned().map(Line::indented));
             documents.warnings.iter().for_each(|warning| report.warning(warning));
         }
-        report.line(format_args!("\n{}", self.provider));
+        report.line(Line::whole(Tone::Title, format_args!("\n{}", self.provider)));
         for GivenKey { kid, kind, role } in &self.keys {
             report.line(format_args!("  key {kid}  {kind}  {role}"));
         }
         show(self.provider_steps(), report);
-        report.line("\ncluster");
+        report.line(Line::whole(Tone::Title, "\ncluster"));
         show(self.identity_steps(), report);
         if self.waits() {
-            report.line(format_args!("\nlater, once every API server signs as {issuer}"));
+            report.line(Line::whole(
+                Tone::Title,
+                format_args!("\nlater, once every API server signs as {issuer}"),
+            ));
             if let Some((_, signs_as)) = self.signs_otherwise.first() {
                 report.warning(&Warning::new(
                     Code::IssuerNotSigned,
@@ -305,12 +314,14 @@ impl Plan<'_> {
 /// What is left of what the run was about.
 pub(super) fn show_left(not_moved: &[NotMoved], not_looked_at: &[(String, String)], report: &mut Report<'_>) {
     if !not_moved.is_empty() {
-        report.line("\nnot moved");
-        not_moved.iter().for_each(|store| store.show(report));
+        report.line(Line::whole(Tone::Title, "\nnot moved"));
+        not_moved.iter().for_each(|store| report.lines(store.lines()));
     }
     if !not_looked_at.is_empty() {
         report.line("\nnot looked at, as it is not known that they log in with a stored credential");
-        not_looked_at.iter().for_each(|(store, why)| report.line(format_args!("! {store}: {why}")));
+        not_looked_at.iter().for_each(|(store, why)| {
+            report.line(Line::marked(Tone::Warning, format_args!("! {store}: {why}")))
+        });
     }
 }
 

@@ -25,7 +25,9 @@ use crate::{
     retirement::{
         Block, Elsewhere, End, Kept, KeyStanding, KeyView, Options, Stage, State, StoreId, Until,
         config_map::{Lying, Shelf},
-        look, others, switched_at, used_after,
+        look, others,
+        remaining::{Remaining, remaining},
+        switched_at, used_after,
     },
     secret_store::{Planned, StoreName, holds_no_secret},
 };
@@ -248,6 +250,11 @@ impl Retirement {
             None => return Ok(Exit::Clean),
         };
         farewell.conclude(&end, &self.state, &farewell.words_of(&self.state, Some(&self.keys)), report)
+    }
+
+    /// What is not known to be gone.
+    pub(super) fn remaining(&self) -> Vec<Remaining> {
+        remaining(&self.state, Some(&self.keys))
     }
 
     /// Whether something of a credential is there that this run leaves.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::retire::Retirement;
 use crate::{
     federation::credential::LastUse,
-    report::Report,
+    report::{Line, Report, Tone},
     retirement::{Kept, KeyStanding},
 };
 
@@ -33,19 +33,19 @@ impl Retirement {
             }
         }
         for user in &self.elsewhere.users {
-            report.line(format_args!("! also used by {user}"));
+            report.line(Line::marked(Tone::Warning, format_args!("! also used by {user}")));
         }
         for right in &self.elsewhere.unseen {
-            report.line(format_args!("! not looked at: {right}"));
+            report.line(Line::marked(Tone::Warning, format_args!("! not looked at: {right}")));
         }
         for record in &self.elsewhere.unread {
-            report.line(format_args!("! not read: {record}"));
+            report.line(Line::marked(Tone::Warning, format_args!("! not read: {record}")));
         }
         if self.elsewhere.doubt().is_some() && !self.options.accept_unseen {
             report.line("    the credential stays as it is; --accept-unseen-users goes on without that look");
         }
         if self.state.before.is_none() && self.options.switch {
-            report.line("! --undo will not be possible: the store's former settings may hold a secret, and are not saved");
+            report.line(Line::marked(Tone::Warning, "! --undo will not be possible: the store's former settings may hold a secret, and are not saved"));
         }
     }
 

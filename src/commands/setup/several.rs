@@ -4,15 +4,16 @@
 use tokio::time::Instant;
 
 use super::{
-    act::{Act, Begun, Moving, Prepared, Seat},
+    act::Act,
     members::{NotMoved, ends_all, shown},
     outcome::stopped,
+    seat::{Begun, Moving, Prepared, Seat},
     with_rights,
 };
 use crate::{
     commands::Exit,
     error::{Error, Result},
-    report::Report,
+    report::{Line, Report, Tone},
     retirement::{
         End, Kept, State, Until,
         run::{Companion, Outcome, Pause},
@@ -213,7 +214,7 @@ impl Act<'_> {
         let sharing: Vec<_> = others.filter(|view| view.shares_with(&own.state)).collect();
         if let Some(first) = sharing.iter().find(|view| view.standing == Standing::Stays) {
             travellers[place].standing = Standing::Stays;
-            report.line(format_args!(
+            report.result(format_args!(
                 "\nThe store {} logs in with short-lived tokens. What it used before stays, as it does for {}.",
                 own.store.name(),
                 shown(&first.store)
@@ -250,17 +251,22 @@ impl Act<'_> {
     /// Shows how it ended for one of them. Only what ends the whole run is an error.
     fn ended(
         &self,
-        travellers: &[Traveller<'_>],
+        travellers: &mut [Traveller<'_>],
         place: usize,
         outcome: Result<Outcome>,
         report: &mut Report<'_>,
     ) -> Result<Exit> {
+        let moving = &mut travellers[place].moving;
+        let concluded = match outcome {
+            Ok(outcome) => moving.conclude(&outcome, report).map_err(|error| (error, false)),
+            Err(error) => {
+                moving.note_remaining();
+                Err((error, true))
+            }
+        };
         let moving = &travellers[place].moving;
         let words = || moving.farewell.words(&moving.run);
-        match outcome
-            .map_err(|error| (error, true))
-            .and_then(|outcome| moving.conclude(&outcome, report).map_err(|error| (error, false)))
-        {
+        match concluded {
             Ok(exit) => Ok(exit),
             Err((error, _)) if ends_all(&error) => {
                 let others = travellers.iter().enumerate().filter(|(other, _)| *other != place);
@@ -283,7 +289,7 @@ fn with_words(error: Error, travellers: &[Traveller<'_>]) -> Error {
 
 /// Names a store that does not go on.
 pub(super) fn left(store: &StoreName, error: Error, report: &mut Report<'_>) -> Exit {
-    report.line("\nstopped");
-    NotMoved { store: shown(store), error }.show(report);
+    report.result(Line::whole(Tone::Error, "\nstopped"));
+    NotMoved { store: shown(store), error }.lines().into_iter().for_each(|line| report.result(line));
     Exit::Incomplete
 }

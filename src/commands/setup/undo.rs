@@ -24,7 +24,7 @@ use crate::{
     federation::credential,
     http::Http,
     plan::{Action, Plan, Step, Target},
-    report::Report,
+    report::{Line, Report, Tone},
     retirement::{
         KeyStanding, KeyView, Next, Observed, State, StoreId, StoreView,
         config_map::{Lying, Shelf},
@@ -99,8 +99,15 @@ pub(super) async fn run(
     let mut run = Run::new(&cluster, &store, Some(shelf), state, connected, options, &clock);
     run.seen = seen;
     let undo = format!("keyless setup --undo{flags}");
-    let farewell =
-        Farewell { provider: None, command: undo.clone(), flags, undo, retire: false, undoes: false };
+    let farewell = Farewell {
+        provider: None,
+        command: undo.clone(),
+        flags,
+        undo,
+        retire: false,
+        was_blocked: false,
+        undoes: false,
+    };
     if let Next::Stop(end) = &decided {
         if let (StoreView::Other { .. }, Some(restored)) = (&run.seen.store, &restored) {
             report.line(format_args!("{}: what it says now → what was saved", restored.object()));
@@ -112,14 +119,16 @@ pub(super) async fn run(
     }
     let plan = plan(&run, &keys, restored.as_ref());
     report.lines(plan.lines());
-    report.line(format_args!("\n{}", plan.summary()));
+    let summary = Line::marked(Tone::Title, format_args!("\n{}", plan.summary()));
     saved::save_or_check(&args.plan, &plan, report)?;
     let pending = plan.pending();
     let shows_only = args.dry_run || args.plan.is_saved();
     let shown = json!({ "undo": true, "dryRun": shows_only, "plan": plan });
     if shows_only {
+        report.result(summary);
         return Ok(ended(shown, Exit::Found, report));
     }
+    report.line(summary);
     let question = format!("Do {} ({})", prompt::these(pending), report.target());
     prompt::confirm(report, args.yes, &question)?;
     let interrupt = report.interrupt().clone();
@@ -134,7 +143,7 @@ pub(super) async fn run(
     let exit = match outcome {
         Ok(Outcome::End(end)) => farewell.conclude(&end, &run.state, &farewell.words(&run), report)?,
         Ok(Outcome::LeftToFile) => {
-            report.line("\nThe credential is good again. Commit the store's manifest; once it is applied, run setup --undo again: it ends what is left.");
+            report.result("\nThe credential is good again. Commit the store's manifest; once it is applied, run setup --undo again: it ends what is left.");
             Exit::Found
         }
         Err(error) => return Err(stopped(error, farewell.words(&run))),

@@ -1,41 +1,38 @@
 //! `keyless teardown`: take trust away first, then what it relied on. Only what is marked as ours.
 
 mod documents;
+mod given;
+mod named;
 mod others;
 mod plan;
+mod unused;
 mod whose;
-
-use std::collections::BTreeSet;
 
 use self::{
     documents::Documents,
-    plan::{Orphan, Plan, Withdrawal},
+    given::{Found, Scene},
+    plan::{Orphan, Plan},
 };
 use super::{
     Exit, issuer,
-    naming::{account_of_settings, naming},
     objects::{self, Sight},
     prompt::{self, Offer},
     resolve::{self, Resolved},
-    rights::ever_named,
     saved,
     stores::Stores,
 };
 use crate::{
     bucket::{self, Bucket},
     cli::TeardownArgs,
-    cluster::{
-        Cluster, ServiceAccount,
-        snapshot::{Estate, ROLE_BINDINGS, ROLES, SERVICE_ACCOUNTS, Store},
-    },
+    cluster::{Cluster, snapshot::Estate},
     config::Settings,
     error::{Code, Result},
-    federation::{Purpose, Workload},
+    federation::Purpose,
     http::Http,
     plan::apply,
     publication::{Kept, location::DocumentLocation},
-    report::Report,
-    secret_store::{self, Given, Planned, StoreName, role_name},
+    report::{Line, Report, Tone},
+    secret_store::Planned,
     warning::Warning,
 };
 
@@ -43,14 +40,18 @@ use crate::{
 pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut Report<'_>) -> Result<Exit> {
     let http = Http::new(&settings.additional_roots)?;
     let Sight { cluster, estate, observed, cluster_id, .. } = Sight::take(settings, report).await?;
-    let stores = Stores::naming(&args.store);
+    let stores = match args.unused {
+        // They complete the settings, and lose nothing.
+        true => Stores::of_settings(settings, &estate),
+        false => Stores::naming(&args.store),
+    };
     let resolved = resolved(&stores, settings, &estate, &cluster_id, report)?;
     if let Some(resolved) = &resolved {
         report.about_account(Some(resolved.provider.account()));
     }
     let bucket = match &settings.bucket {
-        Some(bucket) => Some(bucket::connect(bucket, &http).await?),
-        None => None,
+        Some(bucket) if !args.unused => Some(bucket::connect(bucket, &http).await?),
+        _ => None,
     };
     let place = match &bucket {
         Some(bucket) => Some(DocumentLocation::resolve(settings, bucket.as_ref())?),
@@ -65,43 +66,27 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
             providers.push(provider.connect(&http, Purpose::Apply)?);
         }
     }
-    let mut withdrawals = Vec::new();
-    let mut planned = Vec::new();
+    let mut found = Found::default();
     if let Some(resolved) = &resolved {
         let trust = resolved.trust(issuer.clone(), cluster_id, &observed, None, &Kept::default())?;
-        let identities = identities(&stores, settings, resolved, &estate)?;
-        let named = account_of_settings(&stores, settings, resolved, &estate);
-        for provider in &providers {
-            let provider = provider.as_ref();
-            let mut workloads = Vec::new();
-            for Identity { store, account, settings } in &identities {
-                let rights = ever_named(&estate, settings, store, provider);
-                let naming = naming(provider, named.as_ref(), account, &estate).await?;
-                workloads.push(Workload::new(account.clone(), naming).granting(rights, BTreeSet::new()));
-            }
-            let login = provider.store_login().await?;
-            let used_by = others::logging_in(&stores, &estate, login.as_ref());
-            // What is granted to an account that others use is theirs.
-            let goes = |workload: &Workload| {
-                used_by.is_empty() || !others::use_account(&stores, &estate, &workload.account)
-            };
-            let parts = provider.withdraw(&trust.clone().of(workloads.into_iter().filter(goes))).await?;
-            let parts = match used_by.as_slice() {
-                [] => parts,
-                others => {
-                    let why = format!("{} logs in by it, and is not named", others.join(", "));
-                    parts.into_iter().map(|part| part.keep_shared(&why)).collect()
-                }
-            };
-            withdrawals.push(Withdrawal { provider, parts, login, used_by });
-        }
-        for identity in &identities {
-            let objects = objects_of(&cluster, &estate, identity, &stores, &withdrawals).await?;
-            // What stores share is shown once.
-            let known: Vec<_> = planned.iter().map(|it: &Planned| it.object().to_owned()).collect();
-            planned.extend(objects.into_iter().filter(|it| !known.iter().any(|known| known == it.object())));
-        }
+        let trust = trust.of([]);
+        let scene = Scene {
+            cluster: &cluster,
+            estate: &estate,
+            stores: &stores,
+            settings,
+            resolved,
+            trust: &trust,
+            providers: &providers,
+        };
+        found = match args.unused {
+            true => unused::plan(&scene).await?,
+            false => named::plan(&scene).await?,
+        };
     }
+    let Found { withdrawals, objects, warnings: left, is_whole } = found;
+    // What was asked for is not known to be done.
+    let done = if is_whole { Exit::Clean } else { Exit::Incomplete };
     let in_bucket = match (&bucket, &place) {
         (Some(bucket), Some(place)) => Some(plan::Bucket {
             name: bucket.to_string(),
@@ -112,9 +97,13 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
         _ => None,
     };
     let mut warnings = plan::dangling(&withdrawals, signed.as_str(), issuer.as_str());
+    warnings.extend(left);
     warnings.extend(plan::not_seen(&estate));
-    let orphans = Orphan::all(&estate, &withdrawals, &planned);
-    let plan = Plan { withdrawals, objects: planned, orphans, bucket: in_bucket, warnings };
+    let orphans = match args.unused {
+        true => Vec::new(),
+        false => Orphan::all(&estate, &withdrawals, &objects.0),
+    };
+    let plan = Plan { withdrawals, objects: objects.0, orphans, bucket: in_bucket, warnings };
 
     plan.show(report);
     if settings.cluster.as_ref().is_none_or(|access| access.uid.is_none()) {
@@ -126,17 +115,24 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
     let pending = summary.pending();
     saved::save_or_check(&args.plan, &whole, report)?;
     if pending == 0 {
-        report.line("nothing to remove");
-        return Ok(Exit::Clean);
+        report.result("nothing to remove");
+        return Ok(done);
     }
-    report.line(format_args!("\n{summary}"));
+    let summary = Line::marked(Tone::Title, format_args!("\n{summary}"));
     if args.dry_run || args.plan.is_saved() {
+        report.result(summary);
         return Ok(Exit::Found);
     }
+    report.line(summary);
     prompt::confirm(report, args.yes, &format!("Remove {} ({})", prompt::these(pending), report.target()))?;
     act(plan, &cluster, bucket.as_deref(), report).await?;
-    report.line(format_args!("removed: what keyless made for {issuer} is gone; what stays is named above"));
-    Ok(Exit::Clean)
+    match args.unused {
+        true => report.result("removed: what no store uses any more is gone; what stays is named above"),
+        false => report.result(format_args!(
+            "removed: what keyless made for {issuer} is gone; what stays is named above"
+        )),
+    }
+    Ok(done)
 }
 
 /// Trust first, then what relied on it.
@@ -202,73 +198,4 @@ fn resolved(
     let mut ask =
         |setting: &str, text: &str, offer: Offer<'_>| prompt::question(report, setting, text, offer);
     resolve::resolve(settings, None, estate, cluster_id, &mut ask).map(Some)
-}
-
-/// A store, and what it logs in with.
-struct Identity {
-    store: StoreName,
-    account: ServiceAccount,
-    /// As they are for this store.
-    settings: Settings,
-}
-
-fn identities(
-    stores: &Stores,
-    settings: &Settings,
-    resolved: &Resolved,
-    estate: &Estate,
-) -> Result<Vec<Identity>> {
-    let given = settings;
-    let one = |store: &StoreName| {
-        let settings = stores.settings_of(store, given);
-        let account = resolve::workload_of(&settings, estate, store)?;
-        Ok(Identity { store: store.clone(), account, settings })
-    };
-    match &stores.named {
-        Some(named) => named.iter().map(one).collect(),
-        None => Ok(vec![Identity {
-            store: resolved.store.clone(),
-            account: resolved.workload.clone(),
-            settings: settings.clone(),
-        }]),
-    }
-}
-
-/// What a store was given, and the store itself.
-async fn objects_of(
-    cluster: &Cluster,
-    estate: &Estate,
-    identity: &Identity,
-    stores: &Stores,
-    withdrawals: &[Withdrawal<'_>],
-) -> Result<Vec<Planned>> {
-    let Identity { store, account: workload, .. } = identity;
-    let namespace = Some(workload.namespace.as_str());
-    let role = role_name(workload);
-    let (store, account, role, role_binding) = futures::try_join!(
-        cluster.get_object(store.resource(), store.namespace(), store.name()),
-        cluster.get_object(&SERVICE_ACCOUNTS, namespace, &workload.name),
-        cluster.get_object(&ROLES, namespace, &role),
-        cluster.get_object(&ROLE_BINDINGS, namespace, &role),
-    )?;
-    let withdrawn: Vec<_> = withdrawals.iter().map(|withdrawal| withdrawal.login.as_ref()).collect();
-    let other_users =
-        secret_store::other_users(estate, workload, |store| others::ends(stores, withdrawals, store));
-    let given = Given {
-        store: store.as_ref(),
-        account: account.as_ref(),
-        role: role.as_ref(),
-        role_binding: role_binding.as_ref(),
-        workload,
-        withdrawn: &withdrawn,
-        other_users: other_users.as_deref(),
-    };
-    let mut planned = secret_store::withdraw(given);
-    for object in planned.iter_mut().filter(|object| object.changes_something()) {
-        if object.manifest.kind().ends_with("SecretStore") {
-            let users = plan::users(estate, &Store(object.manifest.clone()));
-            object.step.reason = format!("{}; {}", object.step.reason, plan::stop(&users));
-        }
-    }
-    Ok(planned)
 }

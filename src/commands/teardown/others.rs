@@ -1,6 +1,6 @@
 //! PURE. Stores that a teardown is not about, and what they go on needing.
 
-use super::plan::Withdrawal;
+use super::plan::{Shared, Withdrawal};
 use crate::{
     cluster::{
         ServiceAccount,
@@ -26,18 +26,63 @@ pub(super) fn use_account(stores: &Stores, estate: &Estate, account: &ServiceAcc
     users.is_none_or(|users| !users.is_empty())
 }
 
+/// What is known of the users of a login of this account. `own`: what a store says that logs in by that login, where the
+/// account may have several; `login`: what one says that logs in by this trust.
+pub(super) fn users_of(
+    estate: &Estate,
+    account: &ServiceAccount,
+    own: Option<&dyn StoreLogin>,
+    login: &dyn StoreLogin,
+) -> Users {
+    let are_none = |users: &[String]| users.is_empty();
+    let all = secret_store::other_users(estate, account, |_| false);
+    let all = all.filter(|_| estate.unknown_kinds.is_empty());
+    let Some(all) = all else { return Users::Unknown };
+    if are_none(&all) {
+        return Users::None;
+    }
+    let Some(own) = own else { return Users::OfAccount };
+    // It is known of a store only that logs in by this trust, by which of its logins.
+    let is_apart = |store: &Store| {
+        relies_on(store, login) && store.provider().is_some_and(|(_, spec)| !own.is_login_of(spec))
+    };
+    match secret_store::other_users(estate, account, is_apart).as_deref().is_some_and(are_none) {
+        true => Users::OfAnotherLogin,
+        false => Users::OfAccount,
+    }
+}
+
+/// What uses a login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Users {
+    /// Nothing uses the account.
+    None,
+    /// Every store that uses the account logs in by another login of it.
+    OfAnotherLogin,
+    /// Something uses the account, and may use this login.
+    OfAccount,
+    /// Not every store and generator could be listed, or there are objects of kinds that keyless does not know.
+    Unknown,
+}
+
 /// Whether a store gets nothing afterwards.
 pub(super) fn ends(stores: &Stores, withdrawals: &[Withdrawal<'_>], store: &Store) -> bool {
-    let goes = |it: &Withdrawal<'_>| it.used_by.is_empty() || is_named(stores, store);
+    let goes = |it: &Withdrawal<'_>| it.shared == Shared::Goes || is_named(stores, store);
     withdrawals.iter().any(|it| relies_on(store, it.login.as_ref()) && goes(it))
 }
 
 /// Why the public documents stay.
 pub(super) fn keep_documents(withdrawals: &[Withdrawal<'_>]) -> Option<String> {
-    let used = withdrawals.iter().find(|it| !it.used_by.is_empty())?;
-    Some(format!("{} relies on it, and is not named", used.used_by.join(", ")))
+    withdrawals.iter().find_map(|it| match &it.shared {
+        Shared::UsedBy(users) => Some(format!("{} relies on it, and is not named", users.join(", "))),
+        Shared::Goes | Shared::NotAskedFor => None,
+    })
 }
 
 fn is_named(stores: &Stores, store: &Store) -> bool {
     stores.named.iter().flatten().any(|name| *name == StoreName::of(store))
 }
+
+#[cfg(test)]
+#[path = "others_tests.rs"]
+mod tests;

@@ -8,7 +8,7 @@ use crate::{
     error::Code,
     federation::{After, Federation, Withdrawn},
     plan::{self, Act, Action, Step, Target},
-    report::Report,
+    report::{Line, Report, Tone},
     secret_store::{Planned, StoreLogin, relies_on},
     warning::Warning,
 };
@@ -28,11 +28,57 @@ pub(super) struct Withdrawal<'p> {
     pub(super) parts: Vec<Withdrawn<Box<dyn Act + 'p>>>,
     /// What a store that relies on it says.
     pub(super) login: Box<dyn StoreLogin>,
-    /// Other stores go on logging in by it; empty: all of it is withdrawn.
-    pub(super) used_by: Vec<String>,
+    pub(super) shared: Shared,
 }
 
-impl Withdrawal<'_> {
+/// What becomes of what every store logs in by: pool and provider, auth method.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Shared {
+    Goes,
+    /// These stores go on logging in by it.
+    UsedBy(Vec<String>),
+    /// Only logins of single stores are taken away.
+    NotAskedFor,
+}
+
+impl Shared {
+    /// `users`: the stores that go on logging in by it.
+    pub(super) fn of(users: Vec<String>) -> Self {
+        if users.is_empty() { Self::Goes } else { Self::UsedBy(users) }
+    }
+
+    /// Why it stays.
+    pub(super) fn why_it_stays(&self) -> Option<String> {
+        match self {
+            Self::Goes => None,
+            Self::UsedBy(users) => Some(format!("{} logs in by it, and is not named", users.join(", "))),
+            Self::NotAskedFor => Some("--unused removes the logins of single stores only".to_owned()),
+        }
+    }
+
+    fn goes_for(&self, store: &Store) -> bool {
+        match self {
+            Self::Goes => true,
+            Self::UsedBy(users) => !users.contains(&store.0.describe()),
+            Self::NotAskedFor => false,
+        }
+    }
+}
+
+impl<'p> Withdrawal<'p> {
+    pub(super) fn new(
+        provider: &'p dyn Federation,
+        parts: Vec<Withdrawn<Box<dyn Act + 'p>>>,
+        login: Box<dyn StoreLogin>,
+        shared: Shared,
+    ) -> Self {
+        let parts = match shared.why_it_stays() {
+            Some(why) => parts.into_iter().map(|part| part.keep_shared(&why)).collect(),
+            None => parts,
+        };
+        Self { provider, parts, login, shared }
+    }
+
     fn pending(&self) -> usize {
         self.parts.iter().filter(|part| part.change.is_pending()).count()
     }
@@ -87,9 +133,8 @@ impl Orphan {
             objects.iter().any(|object| object.changes_something() && object.object() == name)
         };
         let stores = estate.stores.iter().filter(|store| {
-            let orphans = |it: &Withdrawal<'_>| {
-                relies_on(store, it.login.as_ref()) && !it.used_by.contains(&store.0.describe())
-            };
+            let orphans =
+                |it: &Withdrawal<'_>| relies_on(store, it.login.as_ref()) && it.shared.goes_for(store);
             !goes(store) && withdrawn().any(orphans)
         });
         stores.map(|store| Self { store: store.0.describe(), users: users(estate, store) }).collect()
@@ -140,12 +185,12 @@ impl Plan<'_> {
 
     pub(super) fn show(&self, report: &mut Report<'_>) {
         for withdrawal in &self.withdrawals {
-            report.line(withdrawal.provider);
+            report.line(Line::whole(Tone::Title, withdrawal.provider));
             withdrawal.parts.iter().for_each(|part| report.lines(part.change.step.lines()));
             report.line("");
         }
         if !self.objects.is_empty() || !self.orphans.is_empty() {
-            report.line("cluster");
+            report.line(Line::whole(Tone::Title, "cluster"));
         }
         for object in &self.objects {
             let name = object.object();
@@ -161,7 +206,7 @@ impl Plan<'_> {
             ));
         }
         if let Some(bucket) = &self.bucket {
-            report.line(format_args!("\n{}", bucket.name));
+            report.line(Line::whole(Tone::Title, format_args!("\n{}", bucket.name)));
             bucket.steps().iter().for_each(|step| report.lines(step.lines()));
         }
         for warning in self.warnings() {
@@ -204,7 +249,7 @@ pub(super) fn dangling(withdrawals: &[Withdrawal<'_>], signed: &str, issuer: &st
         .map(|part| &part.change.step)
         .map(|step| Warning::new(Code::TrustLeft, format!("{} stays: {}", step.name, step.reason)))
         .collect();
-    if signed == issuer && withdrawals.iter().all(|it| it.used_by.is_empty()) {
+    if signed == issuer && withdrawals.iter().all(|it| it.shared == Shared::Goes) {
         warnings.push(Warning::new(
             Code::StillSigning,
             format!("the API servers still sign as {issuer}: other relying parties, if there are any, will refuse their tokens once the documents are gone; let the old issuer sign again first: keyless render issuer --help"),

@@ -13,10 +13,11 @@ use crate::{
         setup::shown,
         stores::Stores,
     },
+    config::Settings,
     error::{Code, Error, Result},
     federation::Keys,
     relying_party::{Finding, Outcome},
-    report::Report,
+    report::{Line, Report, Tone},
 };
 
 /// What was found of one store of several.
@@ -44,9 +45,12 @@ pub(super) struct Counts {
 }
 
 /// Those that the flags name. Stores that are not there are a usage error.
-fn chosen(flags: &VerifyStores, estate: &Estate) -> Result<Stores> {
+fn chosen(flags: &VerifyStores, settings: &Settings, estate: &Estate) -> Result<Stores> {
     if flags.all {
         return Ok(Stores::with_tokens(estate));
+    }
+    if flags.store.is_empty() {
+        return Ok(Stores::of_settings(settings, estate));
     }
     let stores = Stores::naming(&flags.store);
     match stores.named.iter().flatten().find_map(|store| unknown_store(estate, store)) {
@@ -90,9 +94,9 @@ impl Counts {
 impl OfStore {
     pub(super) fn show(&self, report: &mut Report<'_>) {
         report.line(format_args!("\n{}", self.name));
-        self.findings.iter().for_each(|finding| report.lines(finding.to_lines()));
+        self.findings.iter().for_each(|finding| report.lines(finding.lines()));
         if let Some(error) = &self.error {
-            report.line(format_args!("! {}", error.message));
+            report.line(Line::marked(Tone::Error, format_args!("! {}", error.message)));
             error.causes.iter().for_each(|cause| report.line(format_args!("    {cause}")));
             error.hints.iter().for_each(|hint| report.line(format_args!("    {hint}")));
         }
@@ -135,7 +139,7 @@ impl Verdict<'_> {
         now: fn() -> u64,
         report: &mut Report<'_>,
     ) -> Result<((Vec<Finding>, Result<()>), Vec<KeysAt>)> {
-        let stores = chosen(&self.args.stores, &inside.0)?;
+        let stores = chosen(&self.args.stores, self.settings, &inside.0)?;
         self.not_looked_at.clone_from(&stores.not_looked_at);
         let runs: Vec<_> = match &stores.named {
             None => vec![(None, self.settings.clone())],

@@ -1,7 +1,7 @@
 //! PURE. Keys of Google service accounts (JSON).
 
 use super::super::{
-    Class, Finds, Kind, Part, Same, Severity, Who,
+    Class, Finds, Halves, Kind, Part, Same, Severity, Who,
     pem_text::{PrivateKey, private_keys_in},
     text::{is_placeholder, plain, shown},
 };
@@ -122,20 +122,23 @@ fn add(id: &str, account: &str, key: &str, pem: Option<PrivateKey>, finds: &mut 
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || more.contains(&byte))
     };
     let id = Some(id).filter(|id| fits(id, b"-_"));
-    let account = Some(account).filter(|account| fits(account, b"-.@_:")).map(shown);
-    let of = account.map(|account| format!(" {account}")).unwrap_or_default();
+    let address = Some(account).filter(|account| fits(account, b"-.@_:"));
+    let of = address.map(shown).map(|account| format!(" {account}")).unwrap_or_default();
     let what = match id {
         Some(id) => format!("key {id} of the Google service account{of}"),
         None => format!("a key of a Google service account{of}"),
     };
     let whole = pem.as_ref().map(|pem| &pem.who).filter(|who| matches!(who, Who::Key(_)));
     let half = whole.cloned().unwrap_or_else(|| Who::Same(altered(key)));
-    match (id, pem) {
-        (Some(id), pem) => {
-            let halves = [half].into();
-            finds.add_named_key(&KIND, format!("google:{id}"), halves, what, pem.map(|pem| pem.who));
-        }
-        (None, Some(pem)) => finds.add_around(&KIND, KIND.class, &pem, &what),
-        (None, None) => finds.add(&KIND, half, what),
-    }
+    let halves = match (id, &pem) {
+        (Some(_), _) => [half.clone()].into(),
+        (None, Some(pem)) => pem.halves.clone(),
+        (None, None) => Halves::new(),
+    };
+    let key = pem.map(|pem| pem.who);
+    let who = id.map(|id| Who::Named(format!("google:{id}")));
+    let who = who.or_else(|| key.clone()).unwrap_or(half);
+    // In a text without members the first that ends so may be a part of a URL.
+    let account = address.filter(|address| address.contains('@')).map(str::to_owned);
+    finds.add_of_account(&KIND, (who, halves), what, key, account);
 }

@@ -43,10 +43,16 @@ macro_rules! general {
                 "The file of exceptions cannot be read."
                 causes "It does not exist, or is no text."
                 remedy "Name an existing file with --exceptions.";
+            EnvironmentSetting "environment-setting"
+                "An environment variable cannot set what it is named after."
+                causes "Its value is of another form than the setting, e.g. no number."
+                causes "The settings file has a form into which no setting can be put."
+                remedy "Correct or unset the variable that the error names. `keyless config view` shows where each \
+                    setting comes from.";
             ExplainUnknown "explain-unknown"
-                "There is no code of this name."
-                causes "A typing error, or a code of another version."
-                remedy "Run `keyless explain` without a code to list all codes.";
+                "There is no code and no setting of this name."
+                causes "A typing error, or a name of another version."
+                remedy "Run `keyless explain` without a name to list all codes and settings.";
             ConfigEndpoint "config-endpoint"
                 "The settings file is not used, because it would send credentials to a server that only it names."
                 causes "It was found in the current folder, and no flag names it."
@@ -55,13 +61,17 @@ macro_rules! general {
                 "The settings file cannot be used."
                 causes "It is not YAML, or has a field that is unknown or of another type."
                 remedy "Correct the line in the error; `keyless config schema` prints what the file may hold.";
+            ConfigExists "config-exists"
+                "`keyless config init` writes no file over another."
+                causes "There is a settings file, or a symbolic link of this name."
+                remedy "Keep it, remove it first, or name another file with --config.";
             ConfigMissing "config-missing"
                 "The settings file that --config names does not exist."
                 causes "A typing error."
                 remedy "Correct the path in --config.";
             ConfigName "config-name"
                 "A settings file of another name is not read."
-                causes "It ends with .yml."
+                causes "It ends with .yml. With a keyless.yaml beside it, this is a warning."
                 remedy "Rename it to keyless.yaml, or name it with --config.";
             ConfigUnreadable "config-unreadable"
                 "The settings file cannot be read."
@@ -112,6 +122,10 @@ macro_rules! general {
                 "A signal stopped the program."
                 causes "Ctrl-C, or a time limit of the scheduler."
                 remedy "Run the command again: it goes on from what is there.";
+            ManUnwritable "man-unwritable"
+                "A manual page cannot be written."
+                causes "The folder of --dir does not exist, or may not be written."
+                remedy "Make the folder, or name another one with --dir.";
             Output "output"
                 "The result cannot be written to stdout."
                 causes "The disk is full."

@@ -17,6 +17,10 @@ macro_rules! google {
                 "Another program keeps changing the IAM policy."
                 causes "Terraform, Config Connector or another setup runs."
                 remedy "Find out who writes it, then run setup again.";
+            GoogleChanged "google-changed"
+                "A key at Google is not any more what the plan was made from, so it was not deleted."
+                causes "A person or another program enabled it again in the meantime."
+                remedy "Find out who did, and why; then run the command again, and look at the new plan.";
             GoogleConditionTooLong "google-condition-too-long"
                 "The condition of the provider would be longer than Google takes."
                 causes "Many subjects are allowed."

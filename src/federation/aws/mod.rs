@@ -39,6 +39,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use futures::future::join_all;
 use serde_json::Value;
 
 pub(crate) use self::section::PROVIDER;
@@ -50,7 +51,9 @@ use self::{
     place::{Api, Endpoints, Region},
     store_login::AwsLogin,
 };
-use super::{After, Federation, Find, Plan, Right, RightKind, Rules, Trial, Trust, Withdrawn, Workload};
+use super::{
+    After, Federation, Find, Login, Logins, Plan, Right, RightKind, Rules, Trial, Trust, Withdrawn, Workload,
+};
 use crate::{
     cluster::snapshot::Store,
     error::{Code, Result},
@@ -217,6 +220,13 @@ impl Aws {
         Self { settings: self.settings.of_workload(workload), ..self.clone() }
     }
 
+    /// What a workload logs in by, where it is this role; `None`: it is not ours.
+    async fn marked_login(&self, name: &str, want: &Trust) -> Result<Option<Login>> {
+        let settings = Settings { role: name.to_owned(), ..self.settings.clone() };
+        let role = Self { settings, ..self.clone() }.role().await?;
+        Ok(role.and_then(|role| wanted::login(&self.settings, name, &role, want)))
+    }
+
     fn role_arn(&self) -> String {
         wanted::role_arn(&self.settings)
     }
@@ -315,6 +325,13 @@ impl Federation for Aws {
             withdraw::provider(&self.settings, want, provider.as_ref(), (&roles, gone_roles), before);
         all.push(shared.map(|step| self.act(step)));
         Ok(all)
+    }
+
+    async fn logins(&self, want: &Trust, _named: &BTreeSet<Right>) -> Result<Logins> {
+        self.check_account().await?;
+        let roles = self.roles_by(&wanted::provider_arn(&self.settings, want)).await?;
+        let looks = roles.iter().map(|role| self.marked_login(role, want));
+        Ok(Logins::of(join_all(looks).await))
     }
 
     async fn audience(&self) -> Result<String> {

@@ -3,11 +3,11 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
-use super::{AUDIENCE, Settings, names::LONGEST_ROLE, policy};
+use super::{AUDIENCE, Settings, names::LONGEST_ROLE, observe::Role, policy};
 use crate::{
     cluster::ServiceAccount,
     error::{Code, Error, Result},
-    federation::{IssuerForm, IssuerRules, KeyRules, Naming, Rules, Subject, Trust, Workload},
+    federation::{IssuerForm, IssuerRules, KeyRules, Login, Naming, Rules, Subject, Trust, Workload},
     hex::hex,
     oidc::Algorithm,
     plan::ownership::{self, Evidence, Mark, Owner, Ownership},
@@ -115,6 +115,18 @@ pub(super) fn lets_in_only(settings: &Settings, document: Option<&Value>, worklo
     let trusted = document.and_then(|document| trusted(settings, document));
     let subject = workload.subject();
     trusted.zip(subject.ok()).is_some_and(|(trusted, subject)| trusted.subject == subject.as_str())
+}
+
+/// The login that a role of this name is; `None`: it is not marked for this cluster, or is not as keyless makes one.
+pub(super) fn login(settings: &Settings, name: &str, role: &Role, want: &Trust) -> Option<Login> {
+    let trusted = trusted(settings, role.trust.as_ref()?)?;
+    let is_ours =
+        is_of_cluster(role.mark.as_deref(), &want.cluster_id) && trusted.issuer == bare_issuer(want);
+    let account = Subject::account_of(&trusted.subject).filter(|_| is_ours)?;
+    let namings = [Naming::AsSet, Naming::FromAccount].into_iter();
+    let mut workloads = namings.map(|naming| Workload::new(account.clone(), naming));
+    let workload = workloads.find(|workload| settings.of_workload(workload).role == name)?;
+    Some(Login { workload, is_marked: true })
 }
 
 /// The value of the tag. Values of tags take few characters, so that it does not name the issuer.

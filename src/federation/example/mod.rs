@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    After, Configured, Federation, Find, IssuerForm, IssuerRules, KeyRules, Known, Plan, Provider,
+    After, Configured, Federation, Find, IssuerForm, IssuerRules, KeyRules, Known, Logins, Plan, Provider,
     ProviderName, Purpose, Right, Rules, Section, Source, Trial, Trust, Withdrawn, credential::ByHand,
 };
 use crate::{
@@ -270,6 +270,10 @@ impl Federation for Far {
         let step = Step::new(Target::ProviderResource, action, "role", "trusts the cluster");
         let act: Box<dyn Act + 'p> = Box::new(Write(self, Some(wanted)));
         Ok(Plan { changes: vec![Change::new(step, act)], ..Plan::default() })
+    }
+
+    async fn logins(&self, _want: &Trust, _named: &BTreeSet<Right>) -> Result<Logins> {
+        Ok(Logins::default())
     }
 
     async fn withdraw<'p>(&'p self, _want: &Trust) -> Result<Vec<Withdrawn<Box<dyn Act + 'p>>>> {

@@ -10,12 +10,13 @@ pub(crate) struct Endpoints {
     pub(crate) resource_manager: String,
     pub(crate) secret_manager: String,
     pub(crate) service_usage: String,
+    pub(crate) storage: String,
     pub(crate) sts: String,
 }
 
 impl Endpoints {
     /// Each by its name in `keyless.yaml`.
-    pub(crate) fn all(&self) -> [(&'static str, &str); 7] {
+    pub(crate) fn all(&self) -> [(&'static str, &str); 8] {
         [
             ("iam", &self.iam),
             ("iamCredentials", &self.iam_credentials),
@@ -23,6 +24,7 @@ impl Endpoints {
             ("resourceManager", &self.resource_manager),
             ("secretManager", &self.secret_manager),
             ("serviceUsage", &self.service_usage),
+            ("storage", &self.storage),
             ("sts", &self.sts),
         ]
     }
@@ -37,6 +39,7 @@ impl Default for Endpoints {
             resource_manager: "https://cloudresourcemanager.googleapis.com".into(),
             secret_manager: "https://secretmanager.googleapis.com".into(),
             service_usage: "https://serviceusage.googleapis.com".into(),
+            storage: "https://storage.googleapis.com".into(),
             sts: "https://sts.googleapis.com".into(),
         }
     }

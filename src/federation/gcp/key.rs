@@ -37,10 +37,10 @@ pub(crate) struct StoredKey {
 
 /// `projects/P/serviceAccounts/E/keys/K`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Name {
-    project: String,
-    email: String,
-    id: String,
+pub(super) struct Name {
+    pub(super) project: String,
+    pub(super) email: String,
+    pub(super) id: String,
 }
 
 /// Whether a store expects a key file there.
@@ -80,7 +80,8 @@ fn public_half(pem: &str) -> Option<String> {
     fingerprint(&::pem::encode(&::pem::Pem::new("PUBLIC KEY", der.as_ref())))
 }
 
-fn fingerprint(pem: &str) -> Option<String> {
+/// Of a public key (PEM): `kid` as Kubernetes computes it, SHA-256 of the key.
+pub(super) fn fingerprint(pem: &str) -> Option<String> {
     let keys = keys_from_pem(pem.as_bytes(), "the key").ok()?;
     let [key] = keys.as_slice() else { return None };
     Some(PublicKey::kid(key).to_owned())
@@ -104,7 +105,7 @@ impl Name {
         Ok(Self { project: project.to_owned(), email: email.to_owned(), id: id.to_owned() })
     }
 
-    fn parse(resource: &str) -> Result<Self> {
+    pub(super) fn parse(resource: &str) -> Result<Self> {
         match resource.split('/').collect::<Vec<_>>()[..] {
             ["projects", project, "serviceAccounts", email, "keys", id] => Self::new(project, email, id),
             _ => Err(Error::failed(Code::GoogleKeyId, "what was saved names no key that Google can know")
@@ -113,7 +114,7 @@ impl Name {
     }
 
     /// With the project's name: asked for `-`, Google answers 403 for a key that is not there.
-    fn resource(&self) -> String {
+    pub(super) fn resource(&self) -> String {
         format!("projects/{}/serviceAccounts/{}/keys/{}", self.project, self.email, self.id)
     }
 
@@ -155,6 +156,13 @@ impl StoredKey {
         )
     }
 
+    fn changed(&self, is: &str) -> Error {
+        Error::failed(Code::GoogleChanged, format!("the {} is {is}, and is not deleted", self.name.shown()))
+            .caused_by(
+                "only a key that was disabled before is deleted: then it is known that nothing needs it",
+            )
+    }
+
     /// A refusal is none when the key is in the wanted state already.
     async fn done(&self, done: Outcome<Value>, doing: &str, act: Act, want: Standing) -> Result<()> {
         let Err(refusal) = done else { return Ok(()) };
@@ -183,28 +191,7 @@ impl StoredCredential for StoredKey {
     }
 
     async fn last_use(&self) -> LastUse {
-        let resource = format!("//iam.googleapis.com/{}", self.name.resource());
-        let filter: String = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("filter", &format!("activities.full_resource_name=\"{resource}\""))
-            .append_pair("pageSize", "1")
-            .finish();
-        let url = format!(
-            "{}/v1/projects/{}/locations/global/activityTypes/serviceAccountKeyLastAuthentication/activities:query?{filter}",
-            self.policy_analyzer, self.name.project
-        );
-        match self.api.get(&url).await {
-            Ok(answer) => {
-                let activity = answer.pointer("/activities/0/activity/lastAuthenticatedTime");
-                let time = activity.and_then(Value::as_str).filter(|time| is_time(time));
-                time.map_or(LastUse::NotKnown, |time| LastUse::At(time.to_owned()))
-            }
-            Err(refusal) => {
-                let on = format!("the project {}", self.name.project);
-                let error = refusal.error("asking when the key was used last", LAST_USE, &on);
-                let hint = error.hints.first().map(|hint| format!(" ({hint})")).unwrap_or_default();
-                LastUse::NotAsked(format!("{}{hint}", error.message))
-            }
-        }
+        last_use(&self.api, &self.policy_analyzer, &self.name).await
     }
 
     async fn disable(&self) -> Result<()> {
@@ -217,14 +204,59 @@ impl StoredCredential for StoredKey {
         self.done(done, "enabling", Act::Enable, Standing::Enabled).await
     }
 
-    /// Google keeps no deleted key.
+    /// Google keeps no deleted key. One that is enabled may be in use again.
     async fn delete(&self) -> Result<()> {
+        match self.look().await? {
+            Standing::Absent => return Ok(()),
+            Standing::Disabled => {}
+            Standing::Enabled => {
+                return Err(self
+                    .changed("enabled")
+                    .hint("find out who enabled it again, then run the command again"));
+            }
+            Standing::Another => {
+                let hint = "`gcloud iam service-accounts keys list` shows the keys that there are";
+                return Err(self.changed("not the one that the store uses").hint(hint));
+            }
+            Standing::NotProved(why) => {
+                return Err(self
+                    .changed("not known to be the one that the store uses")
+                    .caused_by(why)
+                    .hint("run the command again once the cause is gone"));
+            }
+        }
         let done = self.api.delete(&self.url()).await;
         self.done(done, "deleting", Act::Delete, Standing::Absent).await
     }
 
     fn needs(&self, act: Act) -> String {
         needs(&format!("iam.serviceAccountKeys.{}", verb(act)), &self.name.on())
+    }
+}
+
+/// When Google saw this key log in last.
+pub(super) async fn last_use(api: &Api, policy_analyzer: &str, name: &Name) -> LastUse {
+    let resource = format!("//iam.googleapis.com/{}", name.resource());
+    let filter: String = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("filter", &format!("activities.full_resource_name=\"{resource}\""))
+        .append_pair("pageSize", "1")
+        .finish();
+    let url = format!(
+        "{policy_analyzer}/v1/projects/{}/locations/global/activityTypes/serviceAccountKeyLastAuthentication/activities:query?{filter}",
+        name.project
+    );
+    match api.get(&url).await {
+        Ok(answer) => {
+            let activity = answer.pointer("/activities/0/activity/lastAuthenticatedTime");
+            let time = activity.and_then(Value::as_str).filter(|time| is_time(time));
+            time.map_or(LastUse::NotKnown, |time| LastUse::At(time.to_owned()))
+        }
+        Err(refusal) => {
+            let on = format!("the project {}", name.project);
+            let error = refusal.error("asking when the key was used last", LAST_USE, &on);
+            let hint = error.hints.first().map(|hint| format!(" ({hint})")).unwrap_or_default();
+            LastUse::NotAsked(format!("{}{hint}", error.message))
+        }
     }
 }
 
@@ -237,7 +269,7 @@ fn verb(act: Act) -> &'static str {
 }
 
 /// RFC 3339, and nothing that a terminal could take for more.
-fn is_time(text: &str) -> bool {
+pub(super) fn is_time(text: &str) -> bool {
     text.len() <= 40 && text.bytes().all(|byte| byte.is_ascii_digit() || b"TZ:.+-".contains(&byte))
 }
 

@@ -107,10 +107,26 @@ async fn key_changes_can_be_done_twice() {
         key.enable().await.unwrap();
         assert_eq!(key.look().await.unwrap(), Standing::Enabled);
     }
+    key.disable().await.unwrap();
     for _ in 0..2 {
         key.delete().await.unwrap();
         assert_eq!(key.look().await.unwrap(), Standing::Absent);
     }
+    assert_eq!(google.keys(&email), Vec::new());
+}
+
+#[tokio::test]
+async fn key_enabled_again_is_kept() {
+    let (google, email, file) = far();
+    let key = connect(&google, &file);
+    key.disable().await.unwrap();
+    let id = file["private_key_id"].as_str().unwrap();
+    google.disable_key(id, false);
+    let error = key.delete().await.unwrap_err();
+    assert_eq!(error.code, Code::GoogleChanged);
+    assert_eq!(google.keys(&email), [(id.to_owned(), false)]);
+    key.disable().await.unwrap();
+    key.delete().await.unwrap();
     assert_eq!(google.keys(&email), Vec::new());
 }
 
@@ -134,6 +150,7 @@ async fn key_that_claims_another_is_unproved() {
 async fn permission_that_is_missing_is_named() {
     let (google, _, file) = far();
     let key = connect(&google, &file);
+    let id = file["private_key_id"].as_str().unwrap();
     for (verb, act) in [
         ("get", None),
         ("disable", Some(Act::Disable)),
@@ -141,6 +158,7 @@ async fn permission_that_is_missing_is_named() {
         ("delete", Some(Act::Delete)),
     ] {
         let permission = format!("iam.serviceAccountKeys.{verb}");
+        google.disable_key(id, act == Some(Act::Delete));
         google.deny(&permission);
         let error = match act {
             None => key.look().await.map(drop),

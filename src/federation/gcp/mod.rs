@@ -11,6 +11,7 @@ mod apply;
 #[cfg(test)]
 mod apply_tests;
 mod bindings;
+mod cloud;
 #[cfg(test)]
 mod cluster_tests;
 mod configured;
@@ -80,7 +81,7 @@ use self::{
     step::{Binding, Deed, Patch},
 };
 use super::{
-    Change, Federation, Find, Impossible, Keys, Plan, Right, Rules, Trial, Trust, Withdrawn, Workload,
+    Change, Federation, Find, Impossible, Keys, Logins, Plan, Right, Rules, Trial, Trust, Withdrawn, Workload,
 };
 use crate::{
     cluster::ServiceAccount,
@@ -226,7 +227,13 @@ impl Gcp {
 
     async fn observe(&self, want: &Trust, everything: bool) -> Result<(state::State, observe::Denied)> {
         let mut known = self.project.lock().await;
-        let (state, denied) = observe::run(self, want, everything).await?;
+        let (state, denied) = observe::run(
+            self,
+            &want.named(),
+            want.rights().iter().any(|right| right.kind.is_search()),
+            everything,
+        )
+        .await?;
         *known = Some(state.project.clone());
         Ok((state, denied))
     }
@@ -309,6 +316,13 @@ impl Federation for Gcp {
         }
         let withdrawn = withdraw::withdraw(want, &state)?;
         Ok(withdrawn.into_iter().map(|one| one.map(|step| self.act(step))).collect())
+    }
+
+    async fn logins(&self, want: &Trust, rights: &BTreeSet<Right>) -> Result<Logins> {
+        rights.iter().try_for_each(|right| named(right).map(drop))?;
+        let (state, denied) = observe::run(self, &rights.iter().collect(), false, true).await?;
+        let found = withdraw::logins(want, &state);
+        Ok(Logins { found, unseen: denied.into_iter().map(|(_, error)| error.message).collect() })
     }
 
     async fn audience(&self) -> Result<String> {

@@ -113,8 +113,17 @@ impl Ids {
 
     /// The member that means one subject of the pool.
     pub(super) fn principal(&self, number: &Number, subject: &Subject) -> String {
+        format!("{}{subject}", self.before_subject(number))
+    }
+
+    /// The subject of a principal of the pool; `None`: it is another one.
+    pub(super) fn subject_of<'m>(&self, number: &Number, member: &'m str) -> Option<&'m str> {
+        member.strip_prefix(&self.before_subject(number))
+    }
+
+    fn before_subject(&self, number: &Number) -> String {
         format!(
-            "principal://iam.googleapis.com/projects/{number}/locations/global/workloadIdentityPools/{}/subject/{subject}",
+            "principal://iam.googleapis.com/projects/{number}/locations/global/workloadIdentityPools/{}/subject/",
             self.pool
         )
     }
@@ -163,7 +172,7 @@ fn check_project(text: &str) -> Result<()> {
 }
 
 /// IAM v1, `workloadIdentityPoolId` and `workloadIdentityPoolProviderId`.
-fn check_id(what: &str, text: &str) -> Result<()> {
+pub(super) fn check_id(what: &str, text: &str) -> Result<()> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let why = if !(4..=32).contains(&text.len()) {
         "it has not 4 to 32 characters"

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::{Code, Error, Result},
-    federation::{Right, RightKind, Trust},
+    federation::{Right, RightKind},
     google::{Outcome, Policy, Refusal},
 };
 
@@ -31,17 +31,22 @@ struct Answers {
 /// Secrets whose policies may not be looked at, and why: that concerns those who use them.
 pub(super) type Denied = Vec<(String, Error)>;
 
-/// Looks at policies that a plan does not depend on only for `everything`, and does without them if it must.
-pub(super) async fn run(gcp: &Gcp, want: &Trust, everything: bool) -> Result<(State, Denied)> {
+/// Looks at policies that a plan does not depend on only for `everything`, and does without them if it must. `named`: the
+/// rights that are given or taken back; `finds`: a search is one of those.
+pub(super) async fn run(
+    gcp: &Gcp,
+    named: &BTreeSet<&Right>,
+    finds: bool,
+    everything: bool,
+) -> Result<(State, Denied)> {
     let mut holders = vec![Holder::Project];
     holders.extend(gcp.settings.impersonate.clone().map(Holder::Account));
     // With a role on the project, reading takes none on the secrets.
     let on_secrets =
         |right: &&Right| everything || gcp.settings.grant == Grant::Secrets || right.kind != RightKind::Read;
-    let rights = want.named().into_iter().filter(on_secrets);
+    let rights = named.iter().copied().filter(on_secrets);
     let secrets: BTreeSet<_> = rights.filter_map(Right::secret).collect();
     holders.extend(secrets.into_iter().map(|name| Holder::Secret(name.to_owned())));
-    let finds = want.rights().iter().any(|right| right.kind.is_search());
     let (project, services, pool, providers, policies) = futures::join!(
         ask_project(gcp),
         ask_services(gcp),

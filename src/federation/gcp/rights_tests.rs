@@ -17,7 +17,7 @@ async fn without_each_right_in_turn() {
         ("serviceusage.services.enable", "roles/serviceusage.serviceUsageAdmin"),
         ("iam.workloadIdentityPools.create", pools),
         ("iam.workloadIdentityPoolProviders.create", pools),
-        ("iam.workloadIdentityPoolProviders.get", pools),
+        ("iam.workloadIdentityPoolProviders.get", viewer),
         ("secretmanager.secrets.setIamPolicy", "roles/secretmanager.admin"),
     ] {
         let far = Far::new();

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
-use super::{AUDIENCES, Endpoints, Grant, Mode, Settings, StoredKey, account, key, store_login};
+use super::{AUDIENCES, Endpoints, Grant, Mode, Settings, StoredKey, account, cloud, key, store_login};
 use crate::{
     ask::{Ask, Offer},
     base_url::base_url,
@@ -13,6 +14,7 @@ use crate::{
     error::Result,
     federation::{
         Configured, Known, Provider, ProviderName, Section, Source,
+        cloud::{CloudLook, IssuedKind, Scope},
         credential::{ByHand, Identity, StoredCredential},
     },
     google::TOKEN_VARIABLE,
@@ -158,6 +160,14 @@ impl Provider for Google {
         key::expects_a_key(path)
     }
 
+    fn issued_kinds(&self) -> &'static [IssuedKind] {
+        &cloud::KINDS
+    }
+
+    fn generator_kinds(&self) -> &'static [&'static str] {
+        &cloud::GENERATORS
+    }
+
     fn by_hand(&self) -> &'static [ByHand] {
         &[ByHand {
             path: "gcpsm.",
@@ -167,6 +177,7 @@ impl Provider for Google {
     }
 }
 
+#[async_trait]
 impl Section for GoogleSection {
     fn provider(&self) -> ProviderName {
         ProviderName::new(&PROVIDER)
@@ -218,6 +229,10 @@ impl Section for GoogleSection {
         // The number is part of every audience; a store may know it.
         let is_enough = settings.project_number().is_some() || !may_look;
         Ok(is_enough.then(|| Box::new(settings) as Box<dyn Configured>))
+    }
+
+    async fn issued(&self, scope: &Scope<'_>, http: &Http) -> CloudLook {
+        cloud::look(self, scope, http).await
     }
 
     fn stored_credential(&self, identity: &Identity, http: &Http) -> Result<Box<dyn StoredCredential>> {

@@ -86,6 +86,7 @@ pub(super) fn settings(base: &str, token: &str) -> Settings {
             resource_manager: base.to_owned(),
             secret_manager: base.to_owned(),
             service_usage: base.to_owned(),
+            storage: base.to_owned(),
             sts: base.to_owned(),
         },
         access_token: Some(Secret::new(token.to_owned())),

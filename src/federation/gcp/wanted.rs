@@ -285,7 +285,7 @@ fn condition(subjects: &[&str]) -> String {
 }
 
 /// The subjects of a condition of the form that is written here; `None`: it says something else.
-fn subjects(condition: &str) -> Option<Vec<&str>> {
+pub(super) fn subjects(condition: &str) -> Option<Vec<&str>> {
     let list = condition.trim().strip_prefix(CONDITION.0)?.strip_suffix(CONDITION.1)?;
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ":.-".contains(c);
     if list.trim().is_empty() {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     error,
-    federation::Trust,
+    federation::{Login, Naming, Subject, Trust, Workload},
     google::needs,
     plan::{
         self, Action, Desired, Fit, Observed, Obstacle, decide,
@@ -48,6 +48,24 @@ pub(super) fn withdraw(want: &Trust, state: &State) -> error::Result<Vec<Withdra
     }));
     ordered(all.iter_mut().map(|one| &mut one.change).collect());
     Ok(all)
+}
+
+/// The workloads that have a role of this pool's on what was looked at, whether or not anything uses it. A role has no mark:
+/// a person may have granted it.
+pub(super) fn logins(want: &Trust, state: &State) -> Vec<Login> {
+    if state.pool.is_none() || principal_of_others(want, state).is_some() {
+        return Vec::new();
+    }
+    let known = state.policies.iter().filter_map(|(holder, seen)| match seen {
+        Seen::Known(policy) => Some((holder, policy)),
+        _ => None,
+    });
+    let members =
+        known.flat_map(|(holder, policy)| ever_granted(holder).iter().flat_map(|role| policy.members(role)));
+    let subjects = members.filter_map(|member| state.ids.subject_of(&state.project.number, member));
+    let accounts = subjects.filter_map(Subject::account_of);
+    let workloads = Workload::merged(accounts.map(|account| Workload::new(account, Naming::FromAccount)));
+    workloads.into_iter().map(|workload| Login { workload, is_marked: false }).collect()
 }
 
 /// The roles of each workload's principal.

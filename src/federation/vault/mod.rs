@@ -44,7 +44,8 @@ use self::{
 };
 pub(crate) use self::{section::PROVIDER, store_login::VaultLogin, wanted::RULES};
 use super::{
-    After, Change, Federation, Find, Keys, Plan, Right, RightKind, Rules, Trial, Trust, Withdrawn, Workload,
+    After, Change, Federation, Find, Keys, Logins, Plan, Right, RightKind, Rules, Trial, Trust, Withdrawn,
+    Workload,
 };
 use crate::{
     error::{Code, Error, Result},
@@ -256,6 +257,10 @@ impl Federation for Vault {
         let withdrawn = withdraw::withdraw(&main.settings, want, shared, &roles, before);
         all.extend(withdrawn.into_iter().map(|one| one.map(|step| main.act(step))));
         Ok(all)
+    }
+
+    async fn logins(&self, want: &Trust, _named: &BTreeSet<Right>) -> Result<Logins> {
+        self.marked_logins(&want.cluster_id).await
     }
 
     async fn suits(&self) -> Result<()> {

@@ -37,10 +37,13 @@ struct Written {
     /// Base URL of the server
     address: Option<String>,
     /// Path of the JWT auth method
+    #[schemars(extend("default" = "keyless"))]
     mount: Option<String>,
     /// Role that the secret store logs in as
+    #[schemars(extend("default" = "external-secrets"))]
     role: Option<String>,
     /// Path of the KV v2 secrets engine
+    #[schemars(extend("default" = "kv"))]
     kv: Option<String>,
     /// How the server gets the cluster's keys; by default from the documents, if a bucket is named
     mode: Option<Mode>,

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     cluster::ServiceAccount,
     error::{Code, Result},
-    federation::{Federation, Naming, Plan, Right, Trust, Workload},
+    federation::{Federation, Login, Logins, Naming, Plan, Right, Subject, Trust, Workload},
 };
 
 impl Settings {
@@ -90,6 +90,36 @@ impl Vault {
         let each = each.into_iter().zip(asked);
         let each = each.map(|(vault, asked)| (vault, asked.beside(&shared))).collect();
         Ok((shared, each))
+    }
+
+    /// Whose roles are named as keyless names them, and give a policy that is marked for this cluster.
+    pub(super) async fn marked_logins(&self, cluster_id: &str) -> Result<Logins> {
+        if !self.observe_shared().await?.is_jwt() {
+            return Ok(Logins::default());
+        }
+        let own = format!("{}.", self.settings.role_prefix);
+        let roles = self.roles().await?;
+        let named = roles.iter().filter(|role| **role == self.settings.role || role.starts_with(&own));
+        let looks = named.map(|role| self.marked_login(role, cluster_id));
+        Ok(Logins::of(join_all(looks).await))
+    }
+
+    /// `None`: it is not ours.
+    async fn marked_login(&self, role: &str, cluster_id: &str) -> Result<Option<Login>> {
+        let settings = Settings { role: role.to_owned(), ..self.settings.clone() };
+        let vault = Self { api: self.api.naming(&settings), settings };
+        let asked = vault.ask_role().await;
+        let (role_now, policy) = (asked.role?, asked.policy?);
+        let account = role_now.as_ref().and_then(Reply::data).and_then(|role| role.get("bound_subject"));
+        let Some(account) = account.and_then(Value::as_str).and_then(Subject::account_of) else {
+            return Ok(None);
+        };
+        let namings = [Naming::AsSet, Naming::FromAccount].into_iter();
+        let mut workloads = namings.map(|naming| Workload::new(account.clone(), naming));
+        let workload = workloads.find(|workload| self.settings.of_workload(workload).role == role);
+        let text = text_of(policy.as_ref()).unwrap_or_default();
+        let is_ours = mark::names_cluster(&text, &vault.settings, cluster_id);
+        Ok(workload.filter(|_| is_ours).map(|workload| Login { workload, is_marked: true }))
     }
 
     async fn ask_role(&self) -> Asked {

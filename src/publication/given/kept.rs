@@ -30,6 +30,8 @@ pub(crate) struct Kept {
     pub(crate) staged: Vec<PublicKey>,
     /// Why nothing is taken away.
     pub(crate) warning: Option<Warning>,
+    /// What is known is given, and a run is no success all the same: as for `keyless publish`.
+    is_doubtful: bool,
     /// What the provider has.
     has: Vec<PublicKey>,
     /// Those that leave because their tokens have expired.
@@ -65,7 +67,7 @@ impl Kept {
     }
 
     fn of(known: Known<'_>, has: Vec<PublicKey>, is_silent: bool) -> Self {
-        let mut kept = Self { has, ..Self::default() };
+        let mut kept = Self { has, is_doubtful: is_silent, ..Self::default() };
         match known.ledger.clone() {
             Opened::Kept(book) => {
                 let history = kept.judged(&known, book);
@@ -75,7 +77,14 @@ impl Kept {
                 kept.warning = history.notes().into_iter().find(|_| is_damaged);
                 kept.history = Some(history);
             }
-            Opened::Unreadable(note) => kept.warning = Some(note).filter(|_| !kept.has.is_empty()),
+            Opened::Unreadable(note) => {
+                // Each key that the cluster or a file has needs no ledger.
+                let served = || known.observed.key_sets().flat_map(|(_, keys)| keys.iter());
+                let staged = || known.files.iter().flat_map(|keys| keys.iter());
+                let is_known = |key: &PublicKey| served().chain(staged()).any(|one| one.same_key(key));
+                kept.is_doubtful = !kept.has.iter().all(is_known);
+                kept.warning = Some(note).filter(|_| !kept.has.is_empty());
+            }
             Opened::NotAsked | Opened::NotKept => {}
         }
         let keeps_all = is_silent || kept.warning.is_some();
@@ -106,6 +115,11 @@ impl Kept {
         let look = history::look(known.observed, &others, known.now);
         let policy = Policy::new(&[], MAX_AGE, known.settings.longest_token);
         History::new(book, known.issuer.as_str(), look, keys, policy)
+    }
+
+    /// Whether something of the keys or of the ledger could not be established, or not be written.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        self.is_doubtful
     }
 
     /// The step that writes the ledger.
@@ -142,6 +156,7 @@ impl Kept {
         };
         let unwritten = write_ledger(history, cluster, report).await?;
         unwritten.iter().for_each(|warning| report.warning(warning));
+        self.is_doubtful |= unwritten.is_some();
         let is_ours = |id: &KeyId| {
             history.judged.states.get(id).is_some_and(|state| state.is_ours() && !state.leaves())
         };
@@ -178,6 +193,7 @@ impl Kept {
             && let Some(warning) = write_ledger(history, cluster, report).await?
         {
             report.warning(&warning);
+            self.is_doubtful = true;
         }
         Ok(())
     }

@@ -51,15 +51,9 @@ impl GivenPlan<'_> {
     }
 
     /// With several providers, what became of each; the last line of all.
-    pub(crate) fn last_lines(&self) -> Vec<String> {
-        let mut lines = Vec::new();
-        if self.seen.places.len() > 1 {
-            lines.extend(
-                self.seen.places.iter().map(|place| format!("  {:9}  {}", place.outcome(), place.name)),
-            );
-        }
-        lines.push(self.last_line());
-        lines
+    pub(crate) fn place_lines(&self) -> Vec<String> {
+        let places = self.seen.places.iter().filter(|_| self.seen.places.len() > 1);
+        places.map(|place| format!("  {:9}  {}", place.outcome(), place.name)).collect()
     }
 
     pub(crate) fn last_line(&self) -> String {

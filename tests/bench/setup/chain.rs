@@ -63,8 +63,8 @@ const TABLE: [Row; 20] = [
     },
     read("look at the pool's providers", ("iam", "GET", "/providers?")),
     read("look at the pool", ("iam", "GET", "/workloadIdentityPools/")),
-    // For the plan; and after each act, whose effect is never taken for granted.
-    Row { times: 4, ..read("look at the old key", ("iam", "GET", "/keys/")) },
+    // For the plan; after each act, whose effect is never taken for granted; and right before it is deleted.
+    Row { times: 5, ..read("look at the old key", ("iam", "GET", "/keys/")) },
     read("ask when the old key was used last", ("policyanalyzer", "GET", "/activities:query")),
     Row {
         name: "let the workload read the secret",

@@ -72,3 +72,30 @@ fn provider_used_elsewhere_stays_after_teardown() {
     assert_eq!(scene.aws.roles(), ["of-somebody"]);
     assert_eq!(scene.aws.providers(), [PROVIDER]);
 }
+
+/// The store logs in with another ServiceAccount by now: its old role goes, and nothing that keyless did not make.
+#[test]
+fn unused_role_goes_alone() {
+    let scene = Scene::new();
+    scene.run(&RETIRE).ends(0);
+    let trust = scene.role().unwrap()["AssumeRolePolicyDocument"].to_string();
+    scene.create_role("of-somebody", &trust);
+    scene.run(&["teardown", "--unused", "--yes"]).ends(0).says("nothing to remove");
+    let mut store = scene.store();
+    store["spec"]["provider"]["aws"]["auth"]["jwt"]["serviceAccountRef"]["name"] = json!("of-somebody");
+    scene.world.cluster.put_object(store);
+    let ran = scene.run(&["teardown", "--unused", "--dry-run"]).ends(1);
+    assert!(ran.out.contains(&format!("- delete  role {}", scene.role_name())), "{}", ran.out);
+    // Roles that cannot be listed are no reason to say that nothing is left.
+    scene.aws.deny("iam:ListRoles");
+    let denied = scene.run(&["teardown", "--unused", "--yes"]).ends(1);
+    assert!(denied.err.contains("iam:ListRoles") && scene.role().is_some(), "{}", denied.err);
+    scene.aws.allow("iam:ListRoles");
+    scene.run(&["teardown", "--unused", "--yes"]).ends(0);
+    assert_eq!(
+        (scene.aws.roles(), scene.aws.providers()),
+        (vec!["of-somebody".to_owned()], vec![PROVIDER.to_owned()])
+    );
+    let account = scene.world.cluster.object("v1", "ServiceAccount", Some("external-secrets"), ACCOUNT);
+    assert!(account.is_none(), "the identity that it made is gone");
+}

@@ -126,6 +126,57 @@ fn key_in_other_use_stays_enabled() {
     }
 }
 
+/// That the key is retired was not asked for: what remains is the last word, and no failure.
+#[test]
+fn blocked_key_is_last_word() {
+    let estate = Estate::new();
+    estate.settings("store: {name: gcp}");
+    estate.put(store("other", "gcp-key"));
+    let last = |ran: &Ran| ran.out.trim_end().lines().last().unwrap_or_default().to_owned();
+    // Started again, it is no nearer.
+    for _ in 0..2 {
+        let ran = estate.run(&SETUP).ends(0).says("ClusterSecretStore other");
+        let line = last(&ran);
+        assert!(line.starts_with("1 long-lived credential remains: "), "{}", ran.out);
+        assert!(line.contains(&estate.key_id) && line.ends_with(" (enabled)"), "{line}");
+        estate.untouched();
+    }
+    let shown = estate.run(&[&SETUP[..], &["-o", "json"]].concat()).ends(0).json();
+    assert_eq!(shown["remaining"].as_array().unwrap().len(), 1, "{shown:#}");
+    assert_eq!(shown["remaining"][0]["standing"], "enabled");
+    assert!(shown["remaining"][0]["id"].as_str().unwrap().contains(&estate.key_id), "{shown:#}");
+    // Asked for, it is not done.
+    let ran = estate.run(&RETIRE).ends(1);
+    assert!(last(&ran).starts_with("1 long-lived credential remains: "), "{}", ran.out);
+    estate.world.cluster.remove_object(ESO, "ClusterSecretStore", None, "other");
+    let ran = estate.run(&SETUP).ends(0);
+    assert!(last(&ran).ends_with(" (disabled)"), "{}", ran.out);
+    let shown = estate.run(&[&RETIRE[..], &["-o", "json"]].concat()).ends(0).json();
+    assert_eq!((&shown["remaining"], &shown["outcome"]), (&json!([]), &json!("done")));
+    estate.retired();
+}
+
+/// Its plan shows the key as disabled at the end: another store begins to use it while the run writes.
+#[test]
+fn late_user_of_key_fails_run() {
+    let estate = Estate::new();
+    estate.settings("store: {name: gcp}");
+    let (waits, gate) = Fault::gate();
+    let path = "/clustersecretstores/gcp?fieldManager=keyless&fieldValidation=Strict$";
+    estate.world.cluster.server(0).faults().next(1, "PATCH", path, waits);
+    let setup = estate.command(&SETUP).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    gate.arrived();
+    assert!(!estate.is_moved());
+    estate.put(store("other", "gcp-key"));
+    gate.open();
+    let ended = setup.wait_with_output().unwrap();
+    let out = String::from_utf8_lossy(&ended.stdout).into_owned();
+    assert_eq!(ended.status.code(), Some(1), "{out}{}", String::from_utf8_lossy(&ended.stderr));
+    assert!(out.contains("also used by") || out.contains("something else uses it"), "{out}");
+    assert!(estate.is_moved());
+    estate.untouched();
+}
+
 #[test]
 fn copy_of_key_is_found_everywhere() {
     let of = |estate: &Estate| estate.key_file().to_string();

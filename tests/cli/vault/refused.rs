@@ -191,7 +191,7 @@ fn foreign_vault_objects_are_left_alone() {
 }
 
 /// As the server's administrator does it, with their own tool.
-fn write(scene: &Scene, token: &str, path: &str, body: &Value) {
+pub(super) fn write(scene: &Scene, token: &str, path: &str, body: &Value) {
     let mut curl = Command::new("curl");
     curl.args(["-sS", "--fail", "--noproxy", "*", "--cacert"])
         .arg(scene.estate.world.dir.path().join("ca.pem"))

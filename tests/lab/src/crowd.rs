@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::ca::Ca;
+use crate::crowd_secrets::secret;
 use crate::wire::{Faults, Handler, Reply, Request, Server};
 
 /// How many objects of each kind there are
@@ -23,13 +24,16 @@ pub struct CrowdSize {
     pub deployments: usize,
     /// Pods, none of them the operator's
     pub pods: usize,
+    /// Secrets, none of which holds a long-lived credential of a known kind; about 4 KB each
+    pub secrets: usize,
 }
 
 /// A cluster that External Secrets Operator serves, for measuring how a program reads it.
 ///
 /// Faithful: `/version`, the groups, the definitions and their absence, lists in pages with `limit` and
 /// `continue`, objects as large as real ones (status, `managedFields`, what kubectl applied).
-/// Not faithful: it is read only, knows no users, no selectors and no watch, and its objects differ in their names alone.
+/// Not faithful: it is read only, knows no users, no selectors and no watch, and objects of a kind differ in their names alone, or
+/// in little more.
 pub struct Crowd {
     ca: Ca,
     server: Server,
@@ -99,6 +103,8 @@ impl Handler for Site {
         let steps: Vec<&str> = request.path.trim_matches('/').split('/').collect();
         match steps.as_slice() {
             ["version"] => Reply::json(200, &json!({"major": "1", "minor": "36", "gitVersion": "v1.36.3"})),
+            ["api"] => Reply::json(200, &json!({"kind": "APIVersions", "versions": ["v1"]})),
+            ["api", "v1"] => Reply::json(200, &resources("", "v1", &[("secrets", "Secret", "v1")])),
             ["apis"] => Reply::json(200, &groups()),
             ["apis", "external-secrets.io", version] => {
                 let kinds = KINDS.iter().filter(|(_, _, of)| of == version);
@@ -128,6 +134,7 @@ impl Site {
             "secretstores" => (self.0.stores, "SecretStore"),
             "deployments" => (self.0.deployments, "Deployment"),
             "pods" => (self.0.pods, "Pod"),
+            "secrets" => (self.0.secrets, "Secret"),
             other => (0, other),
         };
         let number = |name: &str| request.query(name).and_then(|text| text.parse::<usize>().ok());
@@ -138,14 +145,15 @@ impl Site {
             metadata["continue"] = json!(to.to_string());
             metadata["remainingItemCount"] = json!(count - to);
         }
-        let items = (from..to).map(|number| match plural {
-            "externalsecrets" => external_secret(number, number % self.0.stores.max(1)),
-            "secretstores" => store(number),
-            "deployments" => workload(number, "Deployment"),
-            _ => workload(number, "Pod"),
-        });
         // As text, so that nothing but the items of this page is held.
-        let items: Vec<String> = items.map(|item| item.to_string()).collect();
+        let items = (from..to).map(|number| match plural {
+            "secrets" => secret(number),
+            "externalsecrets" => external_secret(number, number % self.0.stores.max(1)).to_string(),
+            "secretstores" => store(number).to_string(),
+            "deployments" => workload(number, "Deployment").to_string(),
+            _ => workload(number, "Pod").to_string(),
+        });
+        let items: Vec<String> = items.collect();
         let body = format!(
             "{{\"kind\":\"{kind}List\",\"apiVersion\":\"{version}\",\"metadata\":{metadata},\"items\":[{}]}}",
             items.join(",")
@@ -183,7 +191,8 @@ fn resources<'k>(group: &str, version: &str, kinds: impl IntoIterator<Item = &'k
     let kinds = kinds.into_iter().map(|(plural, kind, _)| {
         json!({"name": plural, "kind": kind, "namespaced": !kind.starts_with("Cluster"), "singularName": "", "verbs": ["list"]})
     });
-    json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": format!("{group}/{version}"),
+    let group_version = format!("{group}/{version}");
+    json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version.trim_start_matches('/'),
         "resources": kinds.collect::<Vec<_>>()})
 }
 

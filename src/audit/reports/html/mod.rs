@@ -14,7 +14,7 @@ use super::{
     escape::markup,
     item::{Bearing, items},
 };
-use crate::audit::{Outcome, leg::LegState, lines::BEYOND};
+use crate::audit::{Outcome, leg::LegState};
 
 pub(super) const FORMAT: Format = Format {
     id: "html",
@@ -89,7 +89,7 @@ fn body(evidence: &Evidence) -> Html {
         tables::looked(evidence),
         record::logins(evidence),
         record::made(evidence),
-        beyond(),
+        beyond(evidence),
         tables::rules(evidence),
         proof(evidence),
     ];
@@ -160,8 +160,8 @@ fn legs(evidence: &Evidence) -> Html {
     section("Three sides", [list])
 }
 
-fn beyond() -> Html {
-    let text = format!("This audit says nothing about: {BEYOND}.");
+fn beyond(evidence: &Evidence) -> Html {
+    let text = format!("This audit says nothing about: {}.", evidence.verdict.beyond());
     section("Beyond this audit", [of_text("p", &text)])
 }
 

@@ -9,7 +9,7 @@ use crate::{
     commands::Exit,
     error::Result,
     publication::{Given, GivenPlan, Options, Outcome as Written, Publication, PublicationPlan},
-    report::Report,
+    report::{Line, Report},
     rotation::Former,
     waiting::Waiting,
     warning::Warning,
@@ -25,7 +25,7 @@ pub(super) struct Looked {
     pub(super) ended: Ended,
     pub(super) notes: Vec<Warning>,
     /// The plan.
-    pub(super) lines: Vec<String>,
+    pub(super) lines: Vec<Line>,
     pub(super) json: Value,
     pub(super) last_line: String,
     /// A part of it failed: the next look logs in again, as after a failure of the whole.

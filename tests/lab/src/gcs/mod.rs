@@ -1,7 +1,7 @@
 //! A stand-in for Google Cloud Storage and for the token endpoint beside it.
 
 mod bucket;
-mod error;
+pub(crate) mod error;
 mod oauth;
 mod object;
 mod service;

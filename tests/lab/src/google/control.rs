@@ -138,6 +138,22 @@ impl Google {
         self.lock().put_key(email)
     }
 
+    /// Make an HMAC key of a service account and return its access ID
+    pub fn create_hmac_key(&self, email: &str) -> String {
+        let mut state = self.lock();
+        let key = super::hmac::HmacKey::new(email, state.now());
+        let id = key.access_id.clone();
+        state.hmac_keys.push(key);
+        id
+    }
+
+    /// `ACTIVE`, `INACTIVE` or `DELETED`
+    pub fn set_hmac_key(&self, access_id: &str, to: &'static str) {
+        let mut state = self.lock();
+        state.hmac_keys.iter_mut().find(|key| key.access_id == access_id).expect("a key of this ID").state =
+            to;
+    }
+
     /// The user-made keys of a service account: id and whether it is disabled
     pub fn keys(&self, email: &str) -> Vec<(String, bool)> {
         let state = self.lock();

@@ -8,6 +8,7 @@ pub(crate) mod documents;
 mod error;
 mod federation;
 mod grpc;
+mod hmac;
 pub(crate) mod jose;
 mod oauth;
 mod operations;
@@ -67,6 +68,7 @@ pub const PROJECT_NUMBER: &str = "123456789012";
 /// - service-account keys that sign, disabled or deleted keys that are refused, also self-signed
 ///   tokens (AIP-4111); impersonation by policy; the public half of each key
 ///   (`publicKeyType=TYPE_RAW_PUBLIC_KEY`: PEM in base64); when Policy Analyzer says a key was used last
+/// - HMAC keys: the list of a project, of one account, in pages; the effective policy about new keys (Resource Manager v1)
 /// - disabling a pool cuts off tokens issued through it, disabling a provider does not
 ///
 /// Not faithful: one project, no organisation, folders or quotas; organisation policies only as

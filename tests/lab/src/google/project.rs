@@ -15,6 +15,7 @@ pub(crate) fn resource_manager(asked: &Asked<'_>, state: &mut State) -> Result<V
         ("GET", "") => "resourcemanager.projects.get",
         ("POST", "getIamPolicy") => "resourcemanager.projects.getIamPolicy",
         ("POST", "setIamPolicy") => "resourcemanager.projects.setIamPolicy",
+        ("POST", "getEffectiveOrgPolicy") if asked.version == "v1" => "orgpolicy.policy.get",
         ("POST", "testIamPermissions") => "",
         _ => return Err(nothing_here()),
     };
@@ -30,6 +31,15 @@ pub(crate) fn resource_manager(asked: &Asked<'_>, state: &mut State) -> Result<V
     }
     match asked.verb.as_str() {
         "getIamPolicy" => Ok(state.get_policy(&project(), asked.requested_version())),
+        "getEffectiveOrgPolicy" => {
+            let constraint = asked.body["constraint"].as_str().unwrap_or_default();
+            let enforced = match constraint {
+                "constraints/iam.disableServiceAccountKeyCreation" => state.settings.key_creation_forbidden,
+                _ => return Err(GoogleError::not_found("Requested entity was not found.")),
+            };
+            let policy = if enforced { json!({"enforced": true}) } else { json!({}) };
+            Ok(json!({"constraint": constraint, "booleanPolicy": policy}))
+        }
         "setIamPolicy" => state.set_policy(&project(), &asked.body),
         "testIamPermissions" => {
             let wanted = asked.body["permissions"].as_array().cloned().unwrap_or_default();

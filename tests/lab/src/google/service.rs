@@ -9,7 +9,7 @@ use super::callers::Who;
 use super::documents::World;
 use super::error::{GoogleError, Result, answer};
 use super::state::{State, is_project, project};
-use super::{accounts, federation, grpc, oauth, project as projects, secrets, sts};
+use super::{accounts, federation, grpc, hmac, oauth, project as projects, secrets, sts};
 use crate::clock;
 use crate::gcs;
 use crate::s3::Access;
@@ -114,6 +114,9 @@ impl Service {
                 return grpc::reply(request, &mut self.lock());
             }
             _ => {}
+        }
+        if hmac::is_meant(request) && meant("storage") {
+            return hmac::reply(request, self);
         }
         let storage = ["/storage/v1/", "/upload/storage/", "/download/storage/"];
         let is_storage = label.is_some_and(|label| label == "storage" || label.ends_with(".storage"));

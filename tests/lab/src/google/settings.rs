@@ -21,6 +21,8 @@ pub struct GoogleSettings {
     pub members_restricted: bool,
     /// `constraints/iam.disableServiceAccountKeyCreation`
     pub key_creation_forbidden: bool,
+    /// Entries of a page of HMAC keys
+    pub hmac_page: usize,
     /// Google's clock minus the real one, in seconds
     pub clock_offset: i64,
     /// The project that requests of users count for which name none: `764086051850` with a login of gcloud's
@@ -39,6 +41,7 @@ impl Default for GoogleSettings {
             allowed_issuers: None,
             members_restricted: false,
             key_creation_forbidden: false,
+            hmac_page: 250,
             clock_offset: 0,
             client_project: None,
             refresh_token: String::new(),

@@ -36,6 +36,7 @@ pub(crate) struct State {
     pub(crate) secrets: BTreeMap<String, Secret>,
     /// Service accounts by e-mail address
     pub(crate) accounts: BTreeMap<String, Account>,
+    pub(crate) hmac_keys: Vec<super::hmac::HmacKey>,
     pub(crate) documents: Cache,
     counter: u64,
 }
@@ -55,6 +56,7 @@ impl State {
             conflicts: 0,
             secrets: BTreeMap::new(),
             accounts: BTreeMap::new(),
+            hmac_keys: Vec::new(),
             documents: Cache::default(),
             counter: 0,
         };

@@ -9,7 +9,7 @@ use base64::{
 };
 use serde_json::json;
 
-use super::{KillSwitch, Moment, Reply, Request, percent_encode};
+use super::{Barrier, KillSwitch, Moment, Reply, Request, percent_encode};
 
 /// Makes another body of an answer's
 pub type Rewrite = Arc<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>;
@@ -36,6 +36,8 @@ pub enum Fault {
     CutBody,
     /// The request is carried out and answered, but only after this time
     Delay(Duration),
+    /// Nothing is done before the gate is open: see [`Fault::gate`]
+    Gate(Barrier),
     /// The request is carried out, the head of its answer sent and nothing of its body; the connection stays open
     HeadOnly,
     /// Status 200 and so many blanks as body (streamed, never held); `None`: without end and length
@@ -269,6 +271,7 @@ impl Faults {
             Some(Fault::CloseBeforeAnswer) => verdict.disturbance = Some(Disturbance::CloseBefore),
             Some(Fault::CutBody) => verdict.disturbance = Some(Disturbance::CutBody),
             Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
+            Some(Fault::Gate(barrier)) => barrier.pass().await,
             Some(Fault::Huge(bytes)) => {
                 verdict.reply = Some(Reply::new(200, "application/json", ""));
                 verdict.disturbance = Some(Disturbance::Huge(bytes));

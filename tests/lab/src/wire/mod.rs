@@ -2,6 +2,7 @@
 //! them.
 
 mod faults;
+mod gate;
 mod kill_switch;
 mod long;
 mod serve;
@@ -11,6 +12,7 @@ use hyper::{HeaderMap, Method};
 
 pub(crate) use faults::Disturbance;
 pub use faults::{Call, EchoForm, Fault, Faults};
+pub use gate::{Barrier, Gate};
 pub use kill_switch::{Counted, KillSwitch, Moment};
 pub use long::LongWire;
 pub(crate) use serve::{Server, runtime};

@@ -1,0 +1,147 @@
+use super::*;
+use crate::{
+    audit::{Gate, Outcome, judge, judge_with, leg::LegState, tests::cluster},
+    cluster::objects::Unseen,
+    credentials::fakes,
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+
+const KEYLESS: &str = "apiVersion: external-secrets.io/v1\nkind: ClusterSecretStore\nmetadata: {name: gcp}\n\
+    spec: {provider: {gcpsm: {projectID: p, auth: {workloadIdentity: {clusterLocation: a, clusterName: b, \
+    serviceAccountRef: {name: a, namespace: b}}}}}}\n";
+
+fn issued(name: &str, public_half: Option<&str>) -> CloudLook {
+    let kind = issued_kinds().next().unwrap();
+    CloudLook {
+        issued: vec![Issued {
+            kind,
+            name: name.into(),
+            public_half: public_half.map(str::to_owned),
+            what: "a key".into(),
+            place: "Google project acme-prod".into(),
+            why: "it is enabled".into(),
+            remedy: "delete it".into(),
+        }],
+        ..CloudLook::default()
+    }
+}
+
+/// A cluster with a keyless store, and a Secret with these members of a key file.
+fn with_key(members: &[&str]) -> Inventory {
+    let file = STANDARD.encode(fakes::google(members).to_string());
+    cluster(&format!(
+        "{KEYLESS}---\napiVersion: v1\nkind: Secret\nmetadata: {{name: k, namespace: shop}}\ndata: {{key.json: {file}}}\n"
+    ))
+}
+
+fn found(inventory: &Inventory) -> (String, String) {
+    let all = inventory.sightings.distinct();
+    match (&all[0].who, all[0].halves.first()) {
+        (Who::Named(name), Some(Who::Key(half))) => (name.clone(), half.clone()),
+        (Who::Key(half), None) => (String::new(), half.clone()),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn state(verdict: &Verdict) -> LegState {
+    verdict.legs()[2].state
+}
+
+#[test]
+fn empty_look_makes_three_sides_zero() {
+    let verdict = judge_with(&cluster(KEYLESS), Some(&CloudLook::default()));
+    assert!(
+        verdict.headline().starts_with("ZERO (cluster + consumption + cloud): "),
+        "{}",
+        verdict.headline()
+    );
+    assert_eq!(state(&verdict), LegState::Zero);
+    let without = judge(&cluster(KEYLESS));
+    assert!(without.headline().starts_with("ZERO (cluster + consumption): "));
+    assert_eq!(state(&without), LegState::NotLookedAt);
+}
+
+#[test]
+fn key_elsewhere_is_one_credential() {
+    let verdict = judge_with(&cluster(KEYLESS), Some(&issued("google:abc", None)));
+    assert_eq!(
+        verdict.headline(),
+        "1 LONG-LIVED credential was issued to an identity that the cluster names"
+    );
+    assert_eq!(verdict.legs().map(|leg| leg.state), [LegState::Zero, LegState::Zero, LegState::Found]);
+    assert_eq!(verdict.outcome(), Outcome::Found { complete: true });
+    assert_eq!(verdict.through(Gate::Platform).count(), Some(1));
+}
+
+#[test]
+fn copy_in_cluster_is_the_same() {
+    let inventory = with_key(&[]);
+    let (name, half) = found(&inventory);
+    for look in [issued(&name, Some(&half)), issued(&name, None)] {
+        let verdict = judge_with(&inventory, Some(&look));
+        assert_eq!(verdict.count(), Some(1), "{:?}", verdict.roots);
+        assert_eq!(verdict.roots[0].secrets.len(), 1);
+        assert_eq!(verdict.legs().map(|leg| leg.state)[0], LegState::Found);
+    }
+}
+
+#[test]
+fn copy_without_id_is_the_same() {
+    let inventory = with_key(&["type", "private_key", "client_email"]);
+    let (_, half) = found(&inventory);
+    let verdict = judge_with(&inventory, Some(&issued("google:abc", Some(&half))));
+    assert_eq!(verdict.count(), Some(1), "{:?}", verdict.roots);
+    let other = judge_with(&inventory, Some(&issued("google:abc", Some("key:sha256:00"))));
+    assert_eq!(other.count(), Some(2), "{:?}", other.roots);
+}
+
+#[test]
+fn copies_with_and_without_id_are_one() {
+    let file = fakes::google(&[]);
+    let mut unnamed = file.clone();
+    unnamed.as_object_mut().unwrap().remove("private_key_id");
+    let secret = |name: &str, file: &serde_json::Value| {
+        let data = STANDARD.encode(file.to_string());
+        format!(
+            "---\napiVersion: v1\nkind: Secret\nmetadata: {{name: {name}, namespace: shop}}\ndata: {{k: {data}}}\n"
+        )
+    };
+    let inventory = cluster(&format!("{KEYLESS}{}{}", secret("a", &file), secret("b", &unnamed)));
+    assert_eq!(judge(&inventory).count(), Some(2));
+    let (_, half) = found(&with_key(&[]));
+    let name = format!("google:{}", file["private_key_id"].as_str().unwrap());
+    let verdict = judge_with(&inventory, Some(&issued(&name, Some(&half))));
+    assert_eq!(verdict.count(), Some(1), "{:?}", verdict.roots);
+    assert_eq!(verdict.roots[0].secrets.len(), 2);
+}
+
+#[test]
+fn claimed_id_alone_makes_two() {
+    let inventory = with_key(&[]);
+    let (name, _) = found(&inventory);
+    let verdict = judge_with(&inventory, Some(&issued(&name, Some("key:sha256:00"))));
+    assert_eq!(verdict.count(), Some(2), "{:?}", verdict.roots);
+    let ids: BTreeSet<_> = verdict.roots.iter().map(|root| root.id.clone()).collect();
+    assert_eq!(ids.len(), 2, "{ids:?}");
+    assert!(ids.contains("key:sha256:00"), "{ids:?}");
+}
+
+#[test]
+fn copy_that_nobody_confirms_stays_open() {
+    let verdict = judge_with(&with_key(&[]), Some(&CloudLook::default()));
+    assert_eq!(state(&verdict), LegState::Incomplete);
+    assert_eq!(verdict.count(), Some(1));
+}
+
+#[test]
+fn unseen_side_leaves_cluster_zero() {
+    let mut look = CloudLook::default();
+    look.not_seen("keys".into(), "a right".into(), "refused".into());
+    let verdict = judge_with(&cluster(KEYLESS), Some(&look));
+    assert_eq!(verdict.outcome(), Outcome::Incomplete);
+    assert_eq!(verdict.legs().map(|leg| leg.state), [LegState::Zero, LegState::Zero, LegState::Incomplete]);
+    let mut inventory = cluster(KEYLESS);
+    inventory.unseen.insert(Unseen { what: "w".into(), right: "r".into(), why: "y".into() });
+    let verdict = judge_with(&inventory, Some(&CloudLook::default()));
+    assert_eq!(verdict.legs().map(|leg| leg.state), [LegState::Incomplete; 3]);
+}

@@ -1,0 +1,165 @@
+//! What the providers say of the credentials that they issued to identities which the cluster names: `keyless audit
+//! --cloud`. They are asked with the credentials of the user who runs this program, never with one that was found.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::registry::{ProviderName, Sections};
+use crate::{
+    cluster::{
+        objects::{Look, Object, Unseen},
+        snapshot::{Inventory, is_local},
+    },
+    credentials::{Class, Severity},
+    http::Http,
+};
+
+/// One kind of thing that a provider can be found to have: a value, listed by [`super::Provider::issued_kinds`].
+#[derive(Debug)]
+pub(crate) struct IssuedKind {
+    /// Stable: `KL301`.
+    pub(crate) code: &'static str,
+    /// Stable name, in kebab case.
+    pub(crate) id: &'static str,
+    /// `None`: it is no credential.
+    pub(crate) class: Option<Class>,
+    pub(crate) severity: Severity,
+    pub(crate) summary: &'static str,
+    pub(crate) remedy: &'static str,
+}
+
+/// What is looked for: everything of the cluster that can name an identity.
+pub(crate) struct Scope<'a> {
+    pub(crate) inventory: &'a Inventory,
+    /// ServiceAccounts that stores and generators name, by namespace and name.
+    pub(crate) accounts: &'a BTreeMap<(String, String), Look<Object>>,
+}
+
+/// A credential that is active or can be made active, where it was issued.
+#[derive(Clone, Debug)]
+pub(crate) struct Issued {
+    pub(crate) kind: &'static IssuedKind,
+    /// As the audit names it where it finds a copy: `google:KEYID`.
+    pub(crate) name: String,
+    /// Of a key pair: `key:sha256:…`. `None`: it has none, or was not asked for it.
+    pub(crate) public_half: Option<String>,
+    /// In words that open nothing.
+    pub(crate) what: String,
+    pub(crate) place: String,
+    pub(crate) why: String,
+    pub(crate) remedy: String,
+}
+
+/// Something about a provider that is no credential.
+#[derive(Clone, Debug)]
+pub(crate) struct Remark {
+    pub(crate) kind: &'static IssuedKind,
+    pub(crate) place: String,
+    pub(crate) why: String,
+    pub(crate) remedy: String,
+}
+
+/// Everything that a look came to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CloudLook {
+    pub(crate) issued: Vec<Issued>,
+    pub(crate) findings: Vec<Remark>,
+    pub(crate) notes: Vec<Remark>,
+    /// What could not be looked at: with any of it, nothing is known to be zero.
+    pub(crate) unseen: BTreeSet<Unseen>,
+    /// How many of each kind were looked at.
+    pub(crate) looked: BTreeMap<String, usize>,
+}
+
+impl CloudLook {
+    pub(crate) fn merge(&mut self, other: Self) {
+        let Self { issued, findings, notes, unseen, looked } = other;
+        self.issued.extend(issued);
+        self.findings.extend(findings);
+        self.notes.extend(notes);
+        self.unseen.extend(unseen);
+        for (kind, count) in looked {
+            *self.looked.entry(kind).or_default() += count;
+        }
+    }
+
+    /// Notes that this was not looked at.
+    pub(crate) fn not_seen(&mut self, what: String, right: String, why: String) {
+        self.unseen.insert(Unseen { what, right, why });
+    }
+}
+
+/// Every kind of thing that a provider can be found to have.
+pub(crate) fn issued_kinds() -> impl Iterator<Item = &'static IssuedKind> {
+    ProviderName::all().flat_map(|provider| provider.entry().issued_kinds())
+}
+
+/// Asks every provider of the registry, and notes those that none can ask.
+pub(crate) async fn look(scope: &Scope<'_>, sections: &Sections, http: &Http) -> CloudLook {
+    let mut all = unknown(scope);
+    for section in sections.iter() {
+        all.merge(section.issued(scope, http).await);
+    }
+    all
+}
+
+/// PURE. Stores and generators at providers that this program cannot ask.
+fn unknown(scope: &Scope<'_>) -> CloudLook {
+    let mut look = CloudLook::default();
+    let is_known = |kind: &str| {
+        ProviderName::all().any(|provider| {
+            let entry = provider.entry();
+            entry.store_member() == kind || entry.generator_kinds().contains(&kind)
+        })
+    };
+    for (place, kind) in principals(scope.inventory) {
+        if kind.is_empty() {
+            not_asked(&mut look, &place, "it names no provider that is known");
+        } else if !is_known(kind) && !is_local(kind) {
+            not_asked(
+                &mut look,
+                &place,
+                &format!("keyless cannot ask {} for credentials", kind.escape_debug()),
+            );
+        }
+    }
+    for object in &scope.inventory.unknown_kinds {
+        not_asked(&mut look, &object.describe(), "keyless does not know this kind");
+    }
+    look
+}
+
+/// Stores and generators, each with its provider or kind; an empty one is not known.
+pub(crate) fn principals(inventory: &Inventory) -> Vec<(String, &str)> {
+    let stores = inventory.stores.iter().map(|store| {
+        let kind = store.provider().map_or("", |(kind, _)| kind);
+        (store.0.describe(), kind)
+    });
+    let generators = inventory.generators.iter().flat_map(|generator| {
+        let place = generator.0.describe();
+        match generator.parts() {
+            Ok(parts) => parts.into_iter().map(|part| (place.clone(), part.kind)).collect(),
+            Err(_) => vec![(place, "")],
+        }
+    });
+    stores.chain(generators).collect()
+}
+
+fn not_asked(look: &mut CloudLook, place: &str, why: &str) {
+    look.not_seen(
+        format!("credentials at the provider of {place}"),
+        "a look by hand at that provider".into(),
+        why.to_owned(),
+    );
+}
+
+/// A provider whose look is not there yet: everything that logs in there is not seen.
+pub(super) fn not_implemented(scope: &Scope<'_>, provider: ProviderName) -> CloudLook {
+    let mut look = CloudLook::default();
+    let entry = provider.entry();
+    for (place, kind) in principals(scope.inventory) {
+        if entry.store_member() == kind || entry.generator_kinds().contains(&kind) {
+            not_asked(&mut look, &place, &format!("keyless cannot ask {kind} for credentials"));
+        }
+    }
+    look
+}
