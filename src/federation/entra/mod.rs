@@ -34,6 +34,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use futures::future::join_all;
 
 pub(crate) use self::section::PROVIDER;
 use self::{
@@ -43,7 +44,9 @@ use self::{
     roles::Given,
     store_login::EntraLogin,
 };
-use super::{Federation, Find, Plan, Right, RightKind, Rules, Trial, Trust, Withdrawn, Workload};
+use super::{
+    Federation, Find, Login, Logins, Plan, Right, RightKind, Rules, Trial, Trust, Withdrawn, Workload,
+};
 use crate::{
     error::{Code, Result},
     http::Http,
@@ -159,6 +162,13 @@ impl Entra {
         Self { settings: self.settings.of_workload(workload), ..self.clone() }
     }
 
+    /// What a workload logs in by, where it is the identity of this name; `None`: it is not ours.
+    async fn marked_login(&self, name: &str, want: &Trust) -> Result<Option<Login>> {
+        let settings = Settings { identity: name.to_owned(), ..self.settings.clone() };
+        let identity = Self { settings, ..self.clone() }.identity().await?;
+        Ok(identity.and_then(|identity| wanted::login(&self.settings, name, &identity, want)))
+    }
+
     fn act(&self, step: Step, want: &Trust) -> Box<dyn Act> {
         Box::new(step::AtAzure { entra: self.clone(), step, mark: wanted::mark(want) })
     }
@@ -229,6 +239,13 @@ impl Federation for Entra {
         Ok(all)
     }
 
+    async fn logins(&self, want: &Trust, _named: &BTreeSet<Right>) -> Result<Logins> {
+        self.check_place().await?;
+        let names = self.marked_identities(want).await?;
+        let looks = names.iter().map(|name| self.marked_login(name, want));
+        Ok(Logins::of(join_all(looks).await))
+    }
+
     async fn audience(&self) -> Result<String> {
         Ok(AUDIENCE.to_owned())
     }
@@ -276,5 +293,7 @@ impl fmt::Display for Entra {
     }
 }
 
+#[cfg(test)]
+mod secret_tests;
 #[cfg(test)]
 mod tests;

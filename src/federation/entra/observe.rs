@@ -9,7 +9,7 @@ use super::{
     place::{self, Api},
     refusal::{Outcome, Refusal},
     roles::Given,
-    wanted::TAG,
+    wanted::{self, TAG},
 };
 use crate::{
     error::{Code, Error, Result},
@@ -196,6 +196,27 @@ impl Entra {
         let (credentials, assignments) =
             futures::join!(self.credentials(), self.assignments(&identity.principal));
         Ok(Some(Identity { credentials: credentials?, assignments: assignments?, ..identity }))
+    }
+
+    /// The names of the identities in the resource group that are marked for this cluster.
+    pub(super) async fn marked_identities(&self, want: &Trust) -> Result<Vec<String>> {
+        let group = self.settings.group_id();
+        let path = format!(
+            "{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities?api-version={IDENTITIES}"
+        );
+        let refused = |refusal: Refusal| {
+            let needs = format!("Microsoft.ManagedIdentity/userAssignedIdentities/read on {group}");
+            refusal.error("listing the managed identities", &needs)
+        };
+        let all = self.client.list(Api::ResourceManager, Caller::Administrator, &path).await;
+        let mut names = Vec::new();
+        for seen in all.map_err(refused)? {
+            if wanted::is_of_cluster(seen["tags"][TAG].as_str(), &want.cluster_id) {
+                let name = seen["name"].as_str().unwrap_or_default();
+                names.push(place::identity("the name of an identity", name)?);
+            }
+        }
+        Ok(names)
     }
 
     async fn credentials(&self) -> Result<Vec<Credential>> {

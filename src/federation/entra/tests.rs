@@ -15,12 +15,7 @@ use super::{
 use crate::{
     azure::Tokens,
     error::Check,
-    federation::{
-        FindBy, TrustedIssuer, changes,
-        credential::{Standing, StoredCredential},
-        provider::{Provider, Section, Source},
-        reading, workload,
-    },
+    federation::{FindBy, TrustedIssuer, changes, provider::Source, reading, workload},
     oidc::{KeySet, keys_from_pem},
     pattern::Pattern,
     plan::{Action, Change},
@@ -31,15 +26,15 @@ use crate::{
 const SUBJECT: &str = "system:serviceaccount:external-secrets:eso-reader";
 
 /// A vault with the secret `db` in it, and a cluster whose documents are public.
-struct World {
-    azure: lab::Entra,
+pub(super) struct World {
+    pub(super) azure: lab::Entra,
     key: SigningKey,
     _web: Web,
     _documents: TempDir,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let (ca, documents, key) = (Ca::new(), TempDir::new().unwrap(), SigningKey::from_stock());
         let web = Web::start(&ca, &["oidc.lab.test"], documents.path());
         web.change(|settings| {
@@ -128,7 +123,7 @@ impl World {
         Token::parse(&self.key.jws(&claims)).unwrap()
     }
 
-    fn stored(&self, application: &str, secret: &str) -> StoredSecret {
+    pub(super) fn stored(&self, application: &str, secret: &str) -> StoredSecret {
         let url = self.azure.http_url();
         let yaml = format!(
             "entra:\n  tenant: {}\n  keyApplication: '{application}'\n  endpoints:\n    graph: '{url}'\n",
@@ -141,7 +136,7 @@ impl World {
     }
 }
 
-fn section(yaml: &str) -> EntraSection {
+pub(super) fn section(yaml: &str) -> EntraSection {
     EntraSection::read(&Source {
         file: Some((yaml, std::path::Path::new("keyless.yaml"))),
         environment: &|_| None,
@@ -190,6 +185,11 @@ async fn token_reads_once_everything_is_there() {
     assert_eq!(checks(&other), [(Check::EntraExchange, true), (Check::EntraRead, false)]);
     let identity = world.azure.identity("eso").unwrap();
     assert_eq!(identity["roles"], json!(["4633458b-17de-408a-b874-0445c86b69e6 on acmevault/secrets/db"]));
+    let logins = entra.logins(&want, &BTreeSet::new()).await.unwrap();
+    let accounts: Vec<_> = logins.found.iter().map(|login| login.workload.account.to_string()).collect();
+    assert_eq!((accounts, logins.unseen), (vec!["external-secrets/eso-reader".to_owned()], Vec::new()));
+    let other = Trust { cluster_id: "other".into(), ..want.clone() };
+    assert!(entra.logins(&other, &BTreeSet::new()).await.unwrap().found.is_empty());
     let gone = changes(entra.withdraw(&want).await.unwrap());
     do_all(&gone).await.unwrap();
     assert_eq!((world.azure.identities(), world.azure.assignments()), (Vec::<String>::new(), 0));
@@ -351,70 +351,4 @@ async fn search_reads_what_it_finds() {
     let held = entra.held(&want.workloads[0], CLUSTER, &want.workloads[0].rights).await;
     assert_eq!(held, want.workloads[0].rights);
     assert!(entra.held(&want.workloads[0], "other", &held).await.is_empty());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn secret_ends_after_sign_in() {
-    let world = World::new();
-    let (app, secret) = world.azure.add_application();
-    let stored = world.stored(&app, &secret);
-    assert_eq!(stored.look().await.unwrap(), Standing::Enabled);
-    assert_eq!(stored.delete().await.unwrap_err().code, Code::EntraChanged, "it may be in use");
-    stored.disable().await.unwrap();
-    assert_eq!(
-        (stored.look().await.unwrap(), world.azure.application(&app)),
-        (Standing::Disabled, Some((1, false)))
-    );
-    stored.enable().await.unwrap();
-    assert_eq!(stored.look().await.unwrap(), Standing::Enabled);
-    stored.disable().await.unwrap();
-    stored.delete().await.unwrap();
-    stored.delete().await.unwrap();
-    assert_eq!(
-        (stored.look().await.unwrap(), world.azure.application(&app)),
-        (Standing::Absent, Some((0, false)))
-    );
-    let again = world.stored(&app, &secret);
-    assert!(matches!(again.look().await.unwrap(), Standing::NotProved(_)), "another run knows no more");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn doubtful_secret_is_left() {
-    let changes: [(&str, fn(&World, &str)); 4] = [
-        ("2 client secrets", |world, app| drop(world.azure.add_secret(app))),
-        ("1 more ways", |world, app| world.azure.add_other_login(app, true)),
-        ("1 more ways", |world, app| world.azure.add_other_login(app, false)),
-        ("is of the tenant", |world, app| {
-            world.azure.move_application(app, "99999999-0000-0000-0000-000000000000")
-        }),
-    ];
-    for (why, change) in changes {
-        let world = World::new();
-        let (app, secret) = world.azure.add_application();
-        let stored = world.stored(&app, &secret);
-        change(&world, &app);
-        let seen = match stored.look().await {
-            Ok(Standing::NotProved(seen)) => seen,
-            Err(error) => error.to_string(),
-            Ok(other) => panic!("{why}: {other:?}"),
-        };
-        assert!(seen.contains(why), "{seen}");
-        let before = world.azure.application(&app);
-        assert!(stored.disable().await.is_err() && stored.delete().await.is_err(), "{why}");
-        assert_eq!(world.azure.application(&app), before, "{why}");
-    }
-    let world = World::new();
-    let ((app, _), (_, other)) = (world.azure.add_application(), world.azure.add_application());
-    let stored = world.stored(&app, &other);
-    let seen = stored.look().await.unwrap();
-    assert!(matches!(&seen, Standing::NotProved(why) if why.contains("begins")), "{seen:?}");
-    let none = world.stored("00000000-0000-0000-0000-000000000009", &other);
-    assert!(
-        matches!(none.look().await.unwrap(), Standing::NotProved(why) if why.contains("has no application"))
-    );
-    let unset = section("entra: {}\n");
-    let identity = recognise(other.as_bytes()).unwrap();
-    let unset = unset.stored_credential(&identity, &Http::new(&[]).unwrap()).unwrap();
-    assert!(matches!(unset.look().await.unwrap(), Standing::NotProved(why) if why.contains("entra.tenant")));
-    assert_eq!(PROVIDER.credential_kind(), Some("entra-secret"));
 }

@@ -3,11 +3,15 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
-use super::{AUDIENCE, Settings, observe::Credential, place::LONGEST_IDENTITY};
+use super::{
+    AUDIENCE, Settings,
+    observe::{Credential, Identity},
+    place::LONGEST_IDENTITY,
+};
 use crate::{
     cluster::ServiceAccount,
     error::{Code, Error, Result},
-    federation::{IssuerForm, IssuerRules, KeyRules, Naming, Rules, Subject, Trust, Workload},
+    federation::{IssuerForm, IssuerRules, KeyRules, Login, Naming, Rules, Subject, Trust, Workload},
     hex::hex,
     oidc::Algorithm,
     plan::ownership::{self, Evidence, Mark, Owner, Ownership},
@@ -94,6 +98,21 @@ pub(super) fn lets_in_only(credentials: &[Credential], workload: &Workload) -> b
     only.name == CREDENTIAL
         && only.audiences == [AUDIENCE]
         && subject.is_ok_and(|subject| only.subject == subject.as_str())
+}
+
+/// The login that an identity of this name is; `None`: it is not marked for this cluster, or is not as keyless makes one.
+pub(super) fn login(settings: &Settings, name: &str, identity: &Identity, want: &Trust) -> Option<Login> {
+    let [only] = identity.credentials.as_slice() else { return None };
+    let is_ours =
+        is_of_cluster(identity.mark.as_deref(), &want.cluster_id) && only.issuer == want.issuer.as_str();
+    let account = Subject::account_of(&only.subject).filter(|_| is_ours)?;
+    let namings = [Naming::AsSet, Naming::FromAccount].into_iter();
+    let mut workloads = namings.map(|naming| Workload::new(account.clone(), naming));
+    let workload = workloads.find(|workload| {
+        settings.of_workload(workload).identity.eq_ignore_ascii_case(name)
+            && lets_in_only(&identity.credentials, workload)
+    })?;
+    Some(Login { workload, is_marked: true })
 }
 
 /// The value of the tag, and the description of role assignments.

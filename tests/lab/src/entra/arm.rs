@@ -36,6 +36,11 @@ pub(crate) fn call(request: &Request, state: &mut State) -> Result<(u16, Value)>
         let rest = path[path.len() - rest.len()..].to_owned();
         return identities::call(request, &who, &rest, state);
     }
+    if lower == format!("{group}/providers/microsoft.managedidentity/userassignedidentities")
+        && method == "GET"
+    {
+        return identities::all(request, &who, state);
+    }
     if method != "GET" {
         return refused(405, "MethodNotAllowed", "The stand-in creates no such resource.");
     }

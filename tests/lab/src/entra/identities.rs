@@ -25,6 +25,13 @@ pub(crate) fn call(request: &Request, who: &Who, rest: &str, state: &mut State) 
     }
 }
 
+/// Those of the resource group
+pub(crate) fn all(request: &Request, who: &Who, state: &mut State) -> Result<(u16, Value)> {
+    state.may(who, &format!("{IDENTITIES}/read"), "")?;
+    let all: Vec<_> = state.identities.values().map(|it| it.shown()).collect();
+    Ok((200, page(request, &all, &base(request), "nextLink", state.settings.page)))
+}
+
 fn identity(request: &Request, who: &Who, name: &str, state: &mut State) -> Result<(u16, Value)> {
     let key = name.to_lowercase();
     let may = |state: &mut State, verb: &str| state.may(who, &format!("{IDENTITIES}/{verb}"), name);
