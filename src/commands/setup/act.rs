@@ -6,7 +6,7 @@ use super::{
     NONE_NOTED,
     hands::{Forward, SetupHands},
     issuer_rollout,
-    members::ends_all,
+    members::{Member, ends_all},
     outcome::stopped,
     plan::Plan,
     retire::{self, Retirement},
