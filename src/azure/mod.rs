@@ -21,7 +21,6 @@ mod source;
 mod token;
 mod tokens;
 
-#[cfg(feature = "fuzzing")]
 pub(crate) use self::refusal::Refusal;
 pub(crate) use self::tokens::{Tokens, log_in};
 
@@ -30,6 +29,12 @@ pub(crate) use self::tokens::{Tokens, log_in};
 pub(crate) enum Scope {
     /// Blobs.
     Storage,
+    /// Azure Resource Manager: identities, rights, vaults.
+    ResourceManager,
+    /// Microsoft Graph: applications of the tenant.
+    Graph,
+    /// Key Vault: the secrets themselves.
+    KeyVault,
 }
 
 impl Scope {
@@ -37,6 +42,9 @@ impl Scope {
     const fn resource(self) -> &'static str {
         match self {
             Self::Storage => "https://storage.azure.com",
+            Self::ResourceManager => "https://management.azure.com",
+            Self::Graph => "https://graph.microsoft.com",
+            Self::KeyVault => "https://vault.azure.net",
         }
     }
 

@@ -35,8 +35,13 @@ impl Refusal {
         }
     }
 
+    /// The number after `AADSTS`; the texts may change, the numbers stay.
+    pub(crate) fn number(&self) -> Option<u64> {
+        self.number
+    }
+
     /// No such service at this address.
-    pub(super) fn is_foreign(&self) -> bool {
+    pub(crate) fn is_foreign(&self) -> bool {
         self.word.is_empty()
     }
 

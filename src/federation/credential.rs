@@ -148,19 +148,12 @@ pub(crate) struct ByHand {
     pub(crate) remedy: &'static str,
 }
 
-/// Those of providers that only External Secrets Operator knows.
-const OTHERS: [ByHand; 1] = [ByHand {
-    path: "azurekv.",
-    shown: "a credential of an Entra application",
-    remedy: "az ad app credential delete --id APPLICATION --key-id KEY (az ad app credential list names them)",
-}];
-
 /// How a person ends an AWS access key. Vault stores can name one as well.
 pub(crate) const AWS_KEY: &str =
     "aws iam update-access-key --status Inactive --access-key-id ID, then aws iam delete-access-key";
 
 fn by_hand() -> impl Iterator<Item = &'static ByHand> {
-    ProviderName::all().flat_map(|provider| provider.entry().by_hand()).chain(&OTHERS)
+    ProviderName::all().flat_map(|provider| provider.entry().by_hand())
 }
 
 fn known(path: &str) -> (String, String) {

@@ -7,6 +7,7 @@ mod audience;
 pub(crate) mod aws;
 pub(crate) mod cloud;
 pub(crate) mod credential;
+pub(crate) mod entra;
 #[cfg(test)]
 mod example;
 pub(crate) mod gcp;

@@ -11,7 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::json;
 
-use super::{Provider, Section, Source, aws, gcp, vault};
+use super::{Provider, Section, Source, aws, entra, gcp, vault};
 use crate::{
     cluster::snapshot::{Estate, Store},
     error::Result,
@@ -22,6 +22,7 @@ static PROVIDERS: &[&dyn Provider] = &[
     &gcp::PROVIDER,
     &vault::PROVIDER,
     &aws::PROVIDER,
+    &entra::PROVIDER,
     #[cfg(test)]
     &super::example::PROVIDER,
 ];

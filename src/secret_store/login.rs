@@ -48,6 +48,11 @@ pub(crate) trait StoreLogin: Debug + Send + Sync {
         self.is_used_by(spec)
     }
 
+    /// An identity whose name only the provider gives: what is written in its place in a plan, and its name once there is one.
+    fn given_name(&self) -> Option<(&'static str, Option<&str>)> {
+        None
+    }
+
     /// What this provider gives where an ExternalSecret names no property. A clause.
     fn whole_value(&self) -> &'static str;
 
@@ -80,6 +85,20 @@ pub(super) fn capable(want: &Want<'_>, have: &Have<'_>, warnings: &mut Vec<Warni
         return Err(too_old(have, want.login.since(), &why));
     }
     want.login.means(want, have, warnings)
+}
+
+/// The name that only the provider gives; `None`: the login needs none. Refused where it is not there yet: a placeholder
+/// must not get into an object.
+pub(crate) fn identity_name(login: &dyn StoreLogin) -> Result<Option<String>> {
+    match login.given_name() {
+        None => Ok(None),
+        Some((_, Some(name))) => Ok(Some(name.to_owned())),
+        Some((open, None)) => Err(Error::failed(
+            Code::ProviderNotSetUp,
+            format!("the identity that the store logs in as has no name yet {open}"),
+        )
+        .hint("run `keyless setup`: it creates the identity, and writes its name into the objects")),
+    }
 }
 
 /// The refusal of an operator that cannot log in like this.

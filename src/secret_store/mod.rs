@@ -23,7 +23,7 @@ pub(crate) use self::{
     grants::{Decision, Need, Needs, decide},
     identity::role_name,
     interval::RefreshInterval,
-    login::{Means, StoreLogin, V1_SINCE, too_old},
+    login::{Means, StoreLogin, V1_SINCE, identity_name, too_old},
     place::{Difference, elsewhere},
     plan::{Doing, Have, Plan, Planned, StoreName, Want, plan, with_provider},
     portability::{Obstacle, obstacles_of_a_move},

@@ -84,6 +84,27 @@ pub(crate) enum Doing {
     },
 }
 
+impl Plan {
+    /// Puts the name of an identity where [`StoreLogin::given_name`] left a placeholder.
+    pub(crate) fn fill(&mut self, open: &str, name: &str) {
+        for Planned { manifest, doing, .. } in &mut self.objects {
+            filled(&mut manifest.0, open, name);
+            if let Doing::Patch(patch) = doing {
+                filled(patch, open, name);
+            }
+        }
+    }
+}
+
+fn filled(value: &mut Value, open: &str, name: &str) {
+    match value {
+        Value::String(text) if text == open => name.clone_into(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| filled(item, open, name)),
+        Value::Object(members) => members.values_mut().for_each(|member| filled(member, open, name)),
+        _ => {}
+    }
+}
+
 /// The name of a ClusterSecretStore, or NAMESPACE/NAME of a SecretStore.
 impl FromStr for StoreName {
     type Err = ();

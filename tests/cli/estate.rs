@@ -63,7 +63,9 @@ impl Estate {
         let eso = EsoStandIn::start(cluster, move |store, key| {
             let providers = store["spec"]["provider"].as_object();
             let login = providers.and_then(|providers| providers.values().next()?["auth"].as_object());
-            let ways = login.map_or(0, |ways| ways.len());
+            // This one names its login beside the place.
+            let azure = &store["spec"]["provider"]["azurekv"]["serviceAccountRef"];
+            let ways = login.map_or(usize::from(azure.is_object()), |ways| ways.len());
             match (ways, key) {
                 (1, "") => Ok(Vec::new()),
                 (1, key) if key.starts_with("unreadable") => Err(format!("{key} cannot be read")),

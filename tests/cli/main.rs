@@ -28,6 +28,7 @@ mod coupling;
 mod doctor;
 mod documentation;
 mod documents_side;
+mod entra;
 mod estate;
 mod explain;
 mod given_keys;

@@ -1,12 +1,13 @@
-//! One store between three providers: each move changes one object that names the provider, and what would not survive is
+//! One store between four providers: each move changes one object that names the provider, and what would not survive is
 //! shown before.
 
 use std::process::Command;
 
-use lab::{Aws, Vault};
+use lab::{Aws, Entra, Vault};
 use serde_json::{Value, json};
 
 use crate::{
+    entra::{log_in, section},
     estate::{Estate, RETIRE},
     world::{ISSUER, Ran},
 };
@@ -15,11 +16,12 @@ const ESO: &str = "external-secrets.io/v1";
 const STORE: &str = "PATCH /apis/external-secrets.io/v1/clustersecretstores/gcp";
 const ACCOUNT: &str = "PATCH /api/v1/namespaces/external-secrets/serviceaccounts/keyless-gcp";
 
-/// A store that reads Google without a stored key, and the same secret at the other two; all of them fetch the documents.
+/// A store that reads Google without a stored key, and the same secret at the other three; all of them fetch the documents.
 struct Scene {
     estate: Estate,
     vault: Vault,
     aws: Aws,
+    azure: Entra,
 }
 
 impl Scene {
@@ -31,6 +33,12 @@ impl Scene {
         for name in Aws::names() {
             world.internet.route(name, aws.addr());
         }
+        let azure = Entra::start(&world.ca);
+        for name in Entra::names() {
+            world.internet.route(name, azure.addr());
+        }
+        azure.resolve("oidc.lab.test", world.web.addr());
+        azure.put_secret("db", r#"{"password":"hunter2"}"#);
         estate.google.resolve("oidc.lab.test", world.web.addr());
         vault.resolve("oidc.lab.test", world.web.addr());
         aws.resolve("oidc.lab.test", world.web.addr());
@@ -39,13 +47,14 @@ impl Scene {
         aws.put_secret("db", r#"{"password":"hunter2"}"#);
         estate.settings(&format!(
             "issuer: {ISSUER}\nbucket:\n  url: 'file://{}'\ngoogle:\n  project: acme-prod\nvault:\n  address: '{}'\naws:\n  \
-             account: '{}'\n  region: {}",
+             account: '{}'\n  region: {}\n{}",
             world.www.display(),
             vault.url(),
             Aws::account(),
-            Aws::region()
+            Aws::region(),
+            section().trim_end()
         ));
-        let scene = Self { estate, vault, aws };
+        let scene = Self { estate, vault, aws, azure };
         Ran::of(&mut scene.command(&RETIRE)).ends(0);
         scene
     }
@@ -56,6 +65,7 @@ impl Scene {
         command.env("AWS_ACCESS_KEY_ID", own.access_key_id);
         command.env("AWS_SECRET_ACCESS_KEY", own.secret_access_key);
         command.env("VAULT_TOKEN", self.vault.root_token());
+        log_in(&mut command, &self.azure.administrator());
         command
     }
 
@@ -93,7 +103,11 @@ impl Scene {
 
 /// The member of a store that names a provider.
 fn member(provider: &str) -> &str {
-    if provider == "google" { "gcpsm" } else { provider }
+    match provider {
+        "google" => "gcpsm",
+        "entra" => "azurekv",
+        provider => provider,
+    }
 }
 
 #[test]
@@ -102,7 +116,11 @@ fn each_move_changes_one_store() {
     let (reader, conditions) = (scene.user("db"), scene.estate.store()["spec"]["conditions"].clone());
     let mut from = "google";
     // Every pair, in both directions; then once more where everything is set up.
-    for to in ["vault", "google", "aws", "vault", "aws", "google", "aws"] {
+    let moves = [
+        "vault", "google", "aws", "google", "entra", "vault", "aws", "vault", "entra", "aws", "entra",
+        "google", "aws",
+    ];
+    for to in moves {
         let cluster = &scene.estate.world.cluster;
         cluster.server(0).faults().forget();
         let arguments = ["setup", "--dry-run", "--accept-new-secrets", "--to", to];
@@ -112,8 +130,9 @@ fn each_move_changes_one_store() {
         assert_eq!(scene.provider(), member(to), "{from} → {to}");
         let mut writes = scene.writes();
         assert_eq!(writes.pop().as_deref(), Some(STORE), "{from} → {to}");
-        // The role that is assumed at AWS is named by the ServiceAccount, as long as the store is there.
-        let of_role = |write: &String| [from, to].contains(&"aws") && write == ACCOUNT;
+        // The role at AWS and the identity at Azure are named by the ServiceAccount, as long as the store is there.
+        let is_named = [from, to].iter().any(|it| ["aws", "entra"].contains(it));
+        let of_role = |write: &String| is_named && write == ACCOUNT;
         assert!(writes.iter().all(of_role), "{from} → {to}: {writes:?}");
         assert_eq!(scene.user("db"), reader, "what reads through it does not change");
         assert_eq!(scene.estate.store()["spec"]["conditions"], conditions, "nor who may use it");

@@ -68,6 +68,7 @@ pub(super) async fn run(args: &StoreArgs, settings: &Settings, report: &mut Repo
         Some(own) => (own, Vec::new()),
         None => resolved.provider.store_login(present, &http).await?,
     };
+    secret_store::identity_name(login.as_ref())?;
     for warning in &warnings {
         report.warning(warning);
     }

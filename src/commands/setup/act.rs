@@ -6,7 +6,7 @@ use super::{
     NONE_NOTED,
     hands::{Forward, SetupHands},
     issuer_rollout,
-    members::ends_all,
+    members::{Member, ends_all},
     outcome::stopped,
     plan::Plan,
     retire::{self, Retirement},
@@ -27,7 +27,7 @@ use crate::{
         Observed, State, StoreId,
         run::{Outcome, Run},
     },
-    secret_store::{Planned, StoreName},
+    secret_store::{Planned, StoreName, identity_name},
 };
 use futures::future::{Either, select};
 
@@ -165,6 +165,7 @@ impl Act<'_> {
             let done = match why {
                 Some((_, error)) => Err(error.clone()),
                 None => {
+                    self.name_identity(seat).await?;
                     let objects = objects::split(&seat.part.objects.objects).1;
                     objects::apply(self.cluster, &objects, folder, report).await
                 }
@@ -177,6 +178,15 @@ impl Act<'_> {
                 done => done?,
             }
         }
+        Ok(())
+    }
+
+    /// What only the provider names, it names once its part is done.
+    async fn name_identity(&self, seat: &mut Seat) -> Result<()> {
+        let Member { own, login, .. } = &mut seat.member;
+        let Some((open, None)) = login.given_name() else { return Ok(()) };
+        *login = own.as_deref().unwrap_or(self.provider).store_login().await?;
+        identity_name(login.as_ref())?.iter().for_each(|name| seat.part.objects.fill(open, name));
         Ok(())
     }
 

@@ -70,6 +70,35 @@ codes! {
         "Whether the discovery document can be fetched without credentials."
         causes "It was not published, or is not public."
         remedy "Run `keyless publish --create`.";
+    EntraExchange "entra-exchange"
+        "Whether Microsoft Entra gives an access token for a token of the store's ServiceAccount."
+        causes "No federated credential names the issuer, the subject or the audience."
+        causes "Entra cannot fetch the issuer's documents."
+        remedy "Run `keyless setup`, which shows the difference.";
+    EntraMetadata "entra-metadata"
+        "Whether the tags of a secret can be read."
+        causes "No role of the identity gives this right."
+        remedy "Run `keyless setup`.";
+    EntraProperty "entra-property"
+        "Whether the value has the member that is read."
+        causes "The secret has no such member."
+        remedy "Add it, or correct the ExternalSecret.";
+    EntraRead "entra-read"
+        "Whether a secret of the key vault can be read."
+        causes "No role of the identity gives it, or there is no such secret."
+        remedy "Run `keyless setup`, or correct the ExternalSecret.";
+    EntraSearch "entra-search"
+        "Whether a search finds secrets, and each can be read."
+        causes "No role of the identity gives this right."
+        remedy "Run `keyless setup`, which shows what is found and asks to grant it.";
+    EntraVersions "entra-versions"
+        "Whether a version of a secret can be read."
+        causes "The version was deleted."
+        remedy "Correct the version in the ExternalSecret.";
+    EntraWrite "entra-write"
+        "Whether a right to write is held. It is not used."
+        causes "keyless gives no right to write in Key Vault."
+        remedy "Give the role that `keyless setup` names, if it is acceptable.";
     ExternalSecretReady "external-secret-ready"
         "Whether an ExternalSecret of the store is ready."
         causes "The operator cannot read the secret."

@@ -70,6 +70,8 @@ mod check;
 #[macro_use]
 mod cluster;
 #[macro_use]
+mod entra;
+#[macro_use]
 mod general;
 #[macro_use]
 mod google;
@@ -98,7 +100,7 @@ macro_rules! declare {
     };
 }
 
-aws! { azure bucket cluster general google issuer keys publication store vault declare; }
+aws! { azure bucket cluster entra general google issuer keys publication store vault declare; }
 
 impl Code {
     /// Whether asking again can help: the connection broke. A name that does not exist and a certificate that is not

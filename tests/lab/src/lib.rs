@@ -9,6 +9,7 @@
 //!  foreign client    ├─► Google    workload identity, service-account keys, Secret Manager; a Gcs
 //!                    ├─► Aws       STS, IAM, Secrets Manager, Parameter Store; access keys
 //!                    ├─► Azure     Blob service, Entra's token endpoint
+//!                    ├─► Entra     Azure's side: tokens, identities, roles, Graph, Key Vault
 //!                    ├─► Vault     OpenBao: JWT logins, KV secrets, policies
 //!                    ├─► Crowd     an API server with very many objects
 //!                    ├─► Web       a directory behind https
@@ -33,6 +34,7 @@ mod crc32c;
 mod crowd;
 mod crowd_secrets;
 mod der;
+mod entra;
 mod gcs;
 mod google;
 mod internet;
@@ -54,6 +56,7 @@ pub use cluster::{
     Anonymous, ApiServer, Cluster, ClusterSettings, EsoStandIn, KeyFile, Right, ServerSettings,
 };
 pub use crowd::{Crowd, CrowdSize};
+pub use entra::{Entra, EntraCall, EntraSettings};
 pub use gcs::{Gcs, GcsObject, GcsSettings};
 pub use google::{Google, GoogleSettings, Heard, PROJECT_ID, PROJECT_NUMBER, Resolver};
 pub use internet::Internet;

@@ -6,6 +6,8 @@ mod error;
 mod service;
 mod token;
 
+pub(crate) use self::error::aadsts;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -1,0 +1,362 @@
+//! PURE. The section `entra` of `keyless.yaml`, and what completes it.
+
+use std::sync::Arc;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Deserialize;
+
+use super::{
+    AUDIENCE, Settings, account,
+    key::{self, StoredSecret},
+    place::{self, Endpoints},
+    store_login,
+};
+use crate::{
+    ask::{Ask, Offer},
+    error::Result,
+    federation::{
+        Configured, Known, Provider, ProviderName, Section, Source,
+        credential::{ByHand, Identity, StoredCredential},
+    },
+    http::Http,
+    target::Account,
+};
+
+/// The entry of the registry.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Microsoft;
+
+pub(crate) const PROVIDER: Microsoft = Microsoft;
+
+/// Azure's side of the trust.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schemars(rename = "Entra")]
+struct Written {
+    /// ID of the Entra tenant, a GUID
+    tenant: Option<String>,
+    /// ID of the subscription of vault and identities, a GUID
+    subscription: Option<String>,
+    /// Resource group of the managed identities
+    resource_group: Option<String>,
+    /// Name of the key vault that holds the secrets
+    vault: Option<String>,
+    /// Resource group of the key vault, if it is another one
+    vault_resource_group: Option<String>,
+    /// Name of the managed identity that the secret store logs in as, and the beginning of the names of others
+    identity: Option<String>,
+    /// Client ID of the application whose stored client secret may be retired
+    key_application: Option<String>,
+    /// Base URLs of the services, in place of those of Azure
+    #[serde(default)]
+    endpoints: Endpoints,
+}
+
+/// As much of the document as this provider reads.
+#[derive(Default, Deserialize)]
+struct Document {
+    entra: Option<Written>,
+}
+
+/// What the settings hold of Azure's side.
+#[derive(Clone, Debug)]
+pub(crate) struct EntraSection {
+    pub(super) tenant: Option<String>,
+    subscription: Option<String>,
+    group: Option<String>,
+    vault: Option<String>,
+    vault_group: Option<String>,
+    identity: Option<String>,
+    pub(super) key_application: Option<String>,
+    pub(super) endpoints: Endpoints,
+}
+
+impl Provider for Microsoft {
+    fn name(&self) -> &'static str {
+        "entra"
+    }
+
+    fn about(&self) -> &'static str {
+        "Azure Key Vault, through managed identities of Microsoft Entra"
+    }
+
+    fn place(&self) -> &'static str {
+        "entra.vault"
+    }
+
+    fn store_member(&self) -> &'static str {
+        store_login::MEMBER
+    }
+
+    fn account_annotation(&self) -> Option<&'static str> {
+        Some(store_login::CLIENT_ANNOTATION)
+    }
+
+    fn audiences(&self) -> (&'static str, &'static [&'static str]) {
+        ("Microsoft Entra", &[AUDIENCE])
+    }
+
+    fn secret_variables(&self) -> &'static [&'static str] {
+        &["AZURE_CLIENT_SECRET"]
+    }
+
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<Option<Written>>()
+    }
+
+    #[cfg(any(test, feature = "fuzzing"))]
+    fn check(&self, source: &Source<'_>) -> Result<()> {
+        EntraSection::read(source).map(drop)
+    }
+
+    fn section(&self, source: &Source<'_>) -> Result<Arc<dyn Section>> {
+        Ok(Arc::new(EntraSection::read(source)?))
+    }
+
+    fn credential_kind(&self) -> Option<&'static str> {
+        Some("entra-secret")
+    }
+
+    fn recognise(&self, bytes: &[u8]) -> Option<Identity> {
+        key::recognise(bytes)
+    }
+
+    fn is_part(&self, path: &str, bytes: &[u8]) -> bool {
+        path == CLIENT_ID && std::str::from_utf8(bytes).is_ok_and(|text| place::is_guid(text.trim()))
+    }
+
+    fn by_hand(&self) -> &'static [ByHand] {
+        &BY_HAND
+    }
+}
+
+impl EntraSection {
+    pub(super) fn read(source: &Source<'_>) -> Result<Self> {
+        let Written {
+            tenant,
+            subscription,
+            resource_group,
+            vault,
+            vault_resource_group,
+            identity,
+            key_application,
+            endpoints,
+        } = source.read::<Document>()?.entra.unwrap_or_default();
+        endpoints.check()?;
+        let read = |setting: &str, text: Option<String>, parse: fn(&str, &str) -> Result<String>| {
+            text.map(|text| parse(setting, &text)).transpose()
+        };
+        Ok(Self {
+            tenant: read("entra.tenant", tenant, place::guid)?,
+            subscription: read("entra.subscription", subscription, place::guid)?,
+            group: read("entra.resourceGroup", resource_group, place::resource_group)?,
+            vault: read("entra.vault", vault, place::vault)?,
+            vault_group: read("entra.vaultResourceGroup", vault_resource_group, place::resource_group)?,
+            identity: read("entra.identity", identity, place::identity)?,
+            key_application: read("entra.keyApplication", key_application, place::guid)?,
+            endpoints,
+        })
+    }
+}
+
+impl Section for EntraSection {
+    fn provider(&self) -> ProviderName {
+        ProviderName::new(&PROVIDER)
+    }
+
+    fn account(&self) -> Option<Account> {
+        self.vault.as_deref().map(account)
+    }
+
+    fn gives_keys(&self) -> bool {
+        false
+    }
+
+    fn says_mode(&self) -> bool {
+        // There is one: Entra fetches the documents.
+        true
+    }
+
+    fn directs(&self) -> Vec<(String, String)> {
+        self.endpoints.set()
+    }
+
+    /// As the file says. Tenant, subscription and resource group are an administrator's to name. The vault is what the store
+    /// reads already, if a person confirms it.
+    fn complete(&self, known: &Known<'_>, ask: &mut Ask<'_>) -> Result<Box<dyn Configured>> {
+        let of_store = |member: &str| known.at(store_login::MEMBER)?.get(member)?.as_str();
+        let mut named = |setting: &str,
+                         have: &Option<String>,
+                         text: &str,
+                         offer: Option<&str>,
+                         parse: fn(&str, &str) -> Result<String>| match have {
+            Some(have) => Ok(have.clone()),
+            None => parse(setting, &ask(setting, text, offer.map_or(Offer::Nothing, Offer::Suggestion))?),
+        };
+        let tenant = of_store("tenantId").filter(|text| place::is_guid(text));
+        let tenant = named("entra.tenant", &self.tenant, "ID of the Entra tenant", tenant, place::guid)?;
+        let subscription = named(
+            "entra.subscription",
+            &self.subscription,
+            "ID of the Azure subscription",
+            None,
+            place::guid,
+        )?;
+        let group = named(
+            "entra.resourceGroup",
+            &self.group,
+            "resource group for managed identities",
+            None,
+            place::resource_group,
+        )?;
+        let vault = of_store("vaultUrl").and_then(place::vault_of);
+        let vault = named("entra.vault", &self.vault, "key vault of the secrets", vault, place::vault)?;
+        let short: String = known.cluster_id.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
+        let identity =
+            self.identity.clone().unwrap_or_else(|| format!("keyless-{}", short.to_ascii_lowercase()));
+        Ok(Box::new(self.at(tenant, subscription, group, vault, identity)))
+    }
+
+    fn complete_alone(&self, _may_look: bool) -> Result<Option<Box<dyn Configured>>> {
+        let (Some(tenant), Some(subscription), Some(group), Some(vault), Some(identity)) =
+            (&self.tenant, &self.subscription, &self.group, &self.vault, &self.identity)
+        else {
+            return Ok(None);
+        };
+        let settings =
+            self.at(tenant.clone(), subscription.clone(), group.clone(), vault.clone(), identity.clone());
+        Ok(Some(Box::new(settings)))
+    }
+
+    fn stored_credential(&self, identity: &Identity, http: &Http) -> Result<Box<dyn StoredCredential>> {
+        Ok(Box::new(StoredSecret::connect(identity, self, http)?))
+    }
+}
+
+impl EntraSection {
+    fn at(
+        &self,
+        tenant: String,
+        subscription: String,
+        group: String,
+        vault: String,
+        identity: String,
+    ) -> Settings {
+        let vault_group = self.vault_group.clone().unwrap_or_else(|| group.clone());
+        let endpoints = self.endpoints.clone();
+        Settings { tenant, subscription, group, vault, vault_group, identity, endpoints }
+    }
+}
+
+/// Where a store names who logs in with the secret.
+const CLIENT_ID: &str = "azurekv.authSecretRef.clientId";
+
+const BY_HAND: [ByHand; 3] = [
+    ByHand {
+        path: CLIENT_ID,
+        shown: "the client ID of an Entra application",
+        remedy: "end the secret or certificate that the store names beside it; an ID opens nothing by itself",
+    },
+    ByHand {
+        path: "azurekv.authSecretRef.clientCertificate",
+        shown: "a certificate of an Entra application, with its private key",
+        remedy: "az ad app credential delete --id APPLICATION --key-id KEY --cert (az ad app credential list --cert names them)",
+    },
+    ByHand {
+        path: "azurekv.",
+        shown: "a credential of an Entra application",
+        remedy: "az ad app credential delete --id APPLICATION --key-id KEY (az ad app credential list names them)",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{
+        cluster::{
+            objects::Object,
+            snapshot::{Store, tests::estate},
+        },
+        error::Code,
+    };
+
+    fn section(yaml: &str) -> Result<EntraSection> {
+        EntraSection::read(&Source {
+            file: Some((yaml, Path::new("keyless.yaml"))),
+            environment: &|_| None,
+            has_bucket: true,
+            ca_pem: None,
+        })
+    }
+
+    const TENANT: &str = "00000000-0000-0000-0000-0000000000bb";
+
+    #[test]
+    fn settings_that_lead_elsewhere_are_refused() {
+        for line in [
+            "tenant: acme.onmicrosoft.com",
+            "subscription: x",
+            "resourceGroup: a/b",
+            "vault: acme.vault.azure.net",
+            "vaultResourceGroup: ''",
+            "identity: a.b",
+            "keyApplication: eso",
+        ] {
+            let error = section(&format!("entra:\n  {line}\n")).unwrap_err();
+            assert_eq!(error.code, Code::EntraSetting, "{line}: {error}");
+        }
+        assert!(section("entra:\n  endpoints:\n    graph: http://evil.example\n").is_err());
+        assert!(section("entra:\n  unknown: 1\n").is_err());
+    }
+
+    #[test]
+    fn store_suggests_and_never_decides() {
+        let spec = json!({ "vaultUrl": "https://acme.vault.azure.net/", "tenantId": TENANT });
+        let store = Store(Object(
+            json!({ "kind": "ClusterSecretStore", "spec": { "provider": { "azurekv": spec } } }),
+        ));
+        let estate = estate("");
+        let known = Known { estate: &estate, store: Some(&store), cluster_id: "0B0a3f46-7f0f" };
+        let mut asked: Vec<Value> = Vec::new();
+        let mut ask = |setting: &str, _: &str, offer: Offer<'_>| {
+            let is_suggestion = matches!(offer, Offer::Suggestion(_));
+            asked.push(json!([setting, offer.text(), is_suggestion]));
+            Ok(match setting {
+                "entra.resourceGroup" => "keyless".to_owned(),
+                _ => offer.text().unwrap_or(TENANT).to_owned(),
+            })
+        };
+        let configured = section("").unwrap().complete(&known, &mut ask).unwrap();
+        assert_eq!(
+            configured.settings(),
+            [
+                ("entra.tenant", TENANT.to_owned()),
+                ("entra.subscription", TENANT.to_owned()),
+                ("entra.resourceGroup", "keyless".to_owned()),
+                ("entra.vault", "acme".to_owned()),
+                ("entra.identity", "keyless-0b0a3f46".to_owned()),
+            ]
+        );
+        assert_eq!(
+            asked,
+            [
+                json!(["entra.tenant", TENANT, true]),
+                json!(["entra.subscription", null, false]),
+                json!(["entra.resourceGroup", null, false]),
+                json!(["entra.vault", "acme", true]),
+            ]
+        );
+    }
+
+    #[test]
+    fn client_id_is_part_of_secret() {
+        assert!(PROVIDER.is_part(CLIENT_ID, TENANT.as_bytes()));
+        for (path, bytes) in [("", TENANT), ("vault.auth.appRole.secretRef", TENANT), (CLIENT_ID, "eso")] {
+            assert!(!PROVIDER.is_part(path, bytes.as_bytes()), "{path} {bytes}");
+        }
+    }
+}

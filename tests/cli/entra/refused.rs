@@ -1,0 +1,169 @@
+//! Every reason that stops it: named, with its remedy and the old path untouched; and once fixed, it ends well.
+
+use lab::{Curve, SigningKey};
+use serde_json::json;
+
+use super::{RETIRE, SETUP, SUBJECT, Scene};
+use crate::world::{ISSUER, Ran};
+
+const OTHER_TENANT: &str = "99999999-0000-0000-0000-000000000000";
+
+impl Scene {
+    /// Setup does not come to its end, and nothing that reads today was changed.
+    #[track_caller]
+    fn refuses(&self, code: &str, names: &[&str]) -> Ran {
+        let before = self.writes();
+        let ran = self.run(&SETUP).fails(3, code, names);
+        self.is_untouched(code);
+        assert_eq!(self.writes(), before, "{code}");
+        ran
+    }
+
+    fn own_identity(&self) {
+        self.azure.add_identity(&self.identity_name(), json!({"keyless": self.mark()}));
+    }
+}
+
+#[test]
+fn vault_of_access_policies_is_refused() {
+    let scene = Scene::new();
+    scene.azure.change(|it| it.vault_by_roles = false);
+    scene
+        .refuses("entra-vault-mode", &["az keyvault update", "--enable-rbac-authorization true"])
+        .snapshot("error-entra-vault-mode");
+    scene.azure.change(|it| it.vault_by_roles = true);
+    scene.ends_well();
+}
+
+#[test]
+fn other_tenant_is_refused() {
+    for change in [(|it| it.vault_tenant = OTHER_TENANT.into()) as fn(&mut lab::EntraSettings), |it| {
+        it.subscription_tenant = OTHER_TENANT.into()
+    }] {
+        let scene = Scene::new();
+        scene.azure.change(change);
+        scene.refuses("entra-other-tenant", &[OTHER_TENANT, "entra.tenant"]);
+    }
+    let scene = Scene::new();
+    scene.azure.change(|it| it.identity_tenant = OTHER_TENANT.into());
+    scene.own_identity();
+    scene.refuses("entra-other-tenant", &[OTHER_TENANT, "managed identity"]);
+    // A store that names another one.
+    let scene = Scene::new();
+    let named = format!("keyApplication: {}", scene.application.0);
+    let settings = scene.world.dir.path().join("keyless.yaml");
+    scene.settings(&[&named]);
+    let text = std::fs::read_to_string(&settings).unwrap().replace(lab::Entra::tenant(), OTHER_TENANT);
+    std::fs::write(&settings, text).unwrap();
+    let ran = scene.run(&SETUP);
+    assert!(ran.code.is_some_and(|code| code != 0) && ran.err.contains("entra.tenant"), "{ran:?}");
+    scene.is_untouched("another tenant");
+}
+
+#[test]
+fn full_identity_is_refused_before_plan() {
+    let scene = Scene::new();
+    scene.own_identity();
+    for number in 0..20 {
+        let subject = format!("repo:acme/{number}");
+        scene.azure.federate(&scene.identity_name(), &format!("ci-{number}"), "https://ci.example", &subject);
+    }
+    scene.refuses("entra-limit", &["20 federated credentials", "entra.identity"]);
+    let named = format!("keyApplication: {}", scene.application.0);
+    scene.settings(&["identity: other", &named]);
+    scene.ends_well();
+}
+
+/// It would let another cluster's ServiceAccount of the same name read what this one reads.
+#[test]
+fn subject_at_another_issuer_is_refused() {
+    let scene = Scene::new();
+    scene.own_identity();
+    scene.azure.federate(&scene.identity_name(), "other", "https://other.example", SUBJECT);
+    scene
+        .refuses("entra-identity-foreign", &["https://other.example", SUBJECT])
+        .snapshot("error-entra-identity-foreign");
+    assert_eq!(scene.azure.assignments(), 0);
+}
+
+#[test]
+fn subject_in_other_case_is_corrected() {
+    let scene = Scene::new();
+    scene.own_identity();
+    let upper = "system:serviceaccount:external-secrets:Keyless-Azure";
+    scene.azure.federate(&scene.identity_name(), "keyless", ISSUER, upper);
+    scene.ends_well();
+    assert_eq!(scene.identity().unwrap()["federated"][0]["subject"], SUBJECT);
+}
+
+#[test]
+fn identity_of_somebody_else_is_refused() {
+    let other = "managed by keyless in cluster 0f8fad5b-d9cb-469f-a165-70867728950e for its ServiceAccounts";
+    for (tags, code) in [
+        (json!({}), "entra-identity-foreign"),
+        (json!({"keyless": "terraform"}), "entra-identity-foreign"),
+        (json!({"keyless": other}), "entra-other-cluster"),
+        (json!({"keyless": "managed by keyless"}), "entra-owner-unknown"),
+    ] {
+        let scene = Scene::new();
+        scene.azure.add_identity(&scene.identity_name(), tags.clone());
+        scene.azure.assign_vault(&scene.identity_name());
+        scene.refuses(code, &["entra.identity"]);
+        assert_eq!(scene.identity().unwrap()["tags"], tags);
+        scene.run(&["teardown", "--yes"]);
+        assert!(scene.identity().is_some(), "{code}");
+        if code != "entra-identity-foreign" {
+            continue;
+        }
+        let named = format!("keyApplication: {}", scene.application.0);
+        scene.settings(&["identity: own", &named]);
+        scene.ends_well();
+    }
+}
+
+#[test]
+fn cluster_that_signs_es256_is_refused() {
+    let scene = Scene::signing_with(SigningKey::ec(Curve::P256));
+    scene.refuses("entra-key-type", &["RS256", "RSA 2048"]);
+}
+
+/// Another program writes to the same identity: Azure takes one write at a time.
+#[test]
+fn conflicting_write_is_repeated() {
+    let write = "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/write";
+    let code = "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity";
+    let scene = Scene::new();
+    scene.azure.refuse_next(1, write, 409, code);
+    scene.ends_well();
+    let calls = scene.azure.heard();
+    assert_eq!(calls.iter().filter(|call| call.action == write).count(), 2);
+}
+
+/// The client ID beside the secret proves nothing: an administrator names the application.
+#[test]
+fn secret_of_unnamed_application_is_left() {
+    let scene = Scene::new();
+    scene.settings(&[]);
+    let ran = scene.run(&RETIRE);
+    assert!(ran.code.is_some_and(|code| code != 0), "{ran:?}");
+    ran.says("entra.keyApplication");
+    assert_eq!((scene.key(), scene.secret_is_there()), ((1, true), true));
+    // Among several secrets it is not known which one it is.
+    let scene = Scene::new();
+    scene.azure.add_secret(&scene.application.0);
+    let ran = scene.run(&RETIRE);
+    assert!(ran.code.is_some_and(|code| code != 0), "{ran:?}");
+    ran.says("2 client secrets");
+    assert_eq!(scene.key(), (2, true));
+}
+
+#[test]
+fn answer_about_another_resource_is_refused() {
+    let scene = Scene::new();
+    scene.azure.change(|it| {
+        it.swapped = Some(("vaults/acmevault\"".into(), "vaults/other\"".into()));
+    });
+    scene.refuses("entra-other-answer", &["vaults/other"]);
+    scene.azure.change(|it| it.swapped = None);
+    scene.ends_well();
+}

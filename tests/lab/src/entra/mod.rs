@@ -1,0 +1,297 @@
+//! A stand-in for what a workload identity needs of Azure.
+
+mod arm;
+mod assignments;
+mod error;
+mod graph;
+mod identities;
+mod service;
+mod state;
+mod token;
+mod vault;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use serde_json::{Value, json};
+
+use self::service::Service;
+use self::state::{Application, Planned, State, Version};
+use crate::ca::Ca;
+use crate::google::Resolver;
+use crate::google::documents::World;
+use crate::keys::{random_hex, uuid};
+use crate::wire::{Faults, Server};
+
+pub use self::state::{EntraCall, EntraSettings};
+
+pub(crate) const TENANT: &str = "11111111-2222-3333-4444-555555555555";
+pub(crate) const SUBSCRIPTION: &str = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee";
+pub(crate) const GROUP: &str = "platform";
+pub(crate) const VAULT: &str = "acmevault";
+
+/// Its names, for certificates and routes
+const NAMES: [&str; 4] =
+    ["acmevault.vault.azure.net", "graph.microsoft.com", "login.microsoftonline.com", "management.azure.com"];
+
+/// One tenant with one subscription, one resource group and one key vault: the token endpoint of Entra, Azure Resource
+/// Manager, Microsoft Graph and Key Vault.
+///
+/// One listener with TLS under Azure's own names and one without; they have the same state. The service is told by the path.
+///
+/// Faithful (to the REST references of Managed Identity 2023-01-31, Authorization 2022-04-01, Key Vault 2023-07-01 and 7.4,
+/// Microsoft Graph 1.0, to the pages on federated credentials, and to texts that users of Entra have reported):
+/// - tokens: by client secret, and by an assertion whose issuer's two documents are fetched over https; issuer, subject and
+///   audience byte for byte, time, `kid`, RS256; `AADSTS` numbers of each refusal; a disabled application
+/// - each service takes tokens of its own audience alone
+/// - identities with tags; federated credentials with their limits (20, one audience, 600 characters, issuer and subject
+///   once), their conflict on two writes at a time; lists in pages with `nextLink`
+/// - role assignments by name, scope, role and principal: `RoleAssignmentExists`, inheritance from vault to secret, a
+///   principal that is not known yet
+/// - permissions by the names of actions; what is new may be unknown for a while
+/// - the vault in both modes; secrets with versions, tags and `SecretDisabled`; 401 with a challenge
+///
+/// Not faithful: roles know the actions that a test needs, no conditions or deny assignments; the code of a 21st federated
+/// credential and the words of most refusals are not Azure's; access policies give nothing; ES256 is always refused, where
+/// Azure says that it is not supported; an identity is in every region; Graph has the members that are asked for.
+pub struct Entra {
+    tls: Server,
+    plain: Server,
+    world: World,
+    state: Arc<Mutex<State>>,
+    faults: Faults,
+    administrator: (String, String),
+}
+
+impl Entra {
+    /// Start on loopback; issuers are found as told with [`Entra::resolve`]
+    pub fn start(ca: &Ca) -> Self {
+        let (faults, world) = (Faults::default(), World::new(ca, Resolver::Told));
+        let state = Arc::new(Mutex::new(State::default()));
+        let service = Arc::new(Service { state: state.clone(), world: world.clone() });
+        let names: Vec<&str> = NAMES.into_iter().chain(["127.0.0.1", "localhost"]).collect();
+        let config = ca.certificate(&names).server_config();
+        let tls = Server::start(Some(config), service.clone(), faults.clone());
+        let plain = Server::start(None, service, faults.clone());
+        let administrator = state.lock().expect("state").add_application(|application| {
+            application.is_administrator = true;
+        });
+        Self { tls, plain, world, state, faults, administrator }
+    }
+
+    /// The names under which it is reached through [`crate::Internet`]
+    pub fn names() -> &'static [&'static str] {
+        &NAMES
+    }
+
+    /// The ID of the tenant
+    pub fn tenant() -> &'static str {
+        TENANT
+    }
+
+    /// The ID of the subscription
+    pub fn subscription() -> &'static str {
+        SUBSCRIPTION
+    }
+
+    /// The one resource group
+    pub fn group() -> &'static str {
+        GROUP
+    }
+
+    /// The one key vault
+    pub fn vault() -> &'static str {
+        VAULT
+    }
+
+    /// Where it listens with TLS
+    pub fn addr(&self) -> SocketAddr {
+        self.tls.addr()
+    }
+
+    /// Where it listens without TLS
+    pub fn http_url(&self) -> String {
+        format!("http://{}", self.plain.addr())
+    }
+
+    /// Its faults and what it was asked
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// Where an issuer is
+    pub fn resolve(&self, host: &str, addr: SocketAddr) {
+        self.world.tell(host, addr);
+    }
+
+    /// Change how it behaves
+    pub fn change(&self, change: impl FnOnce(&mut EntraSettings)) {
+        change(&mut self.lock().settings);
+    }
+
+    /// Client ID and secret of an application that may do everything
+    pub fn administrator(&self) -> (String, String) {
+        self.administrator.clone()
+    }
+
+    /// The same of one that may look, and change nothing
+    pub fn reader(&self) -> (String, String) {
+        self.lock().add_application(|application| application.is_reader = true)
+    }
+
+    /// An application with a client secret and the role Key Vault Secrets User on the vault: client ID and secret
+    pub fn add_application(&self) -> (String, String) {
+        let mut state = self.lock();
+        let (id, secret) = state.add_application(|_| ());
+        let principal = state.applications[&id].principal.clone();
+        let vault = arm::vault_id();
+        state.assign(&vault, state::SECRETS_USER, &principal);
+        (id, secret)
+    }
+
+    /// One more client secret of an application
+    pub fn add_secret(&self, client_id: &str) -> String {
+        let mut state = self.lock();
+        let secret = state::client_secret(state.applications.len() + 50);
+        let application = state.applications.get_mut(client_id).expect("an application that exists");
+        application.secrets.push((uuid(), secret.clone()));
+        secret
+    }
+
+    /// A certificate of an application, or a federated credential of it
+    pub fn add_other_login(&self, client_id: &str, federated: bool) {
+        let mut state = self.lock();
+        let application = state.applications.get_mut(client_id).expect("an application that exists");
+        if federated {
+            application.federated.push(json!({"name": "ci", "issuer": "https://ci.example", "subject": "x"}));
+        } else {
+            application.certificates.push(json!({"keyId": uuid(), "type": "AsymmetricX509Cert"}));
+        }
+    }
+
+    /// How many client secrets it has, and whether it may sign in
+    pub fn application(&self, client_id: &str) -> Option<(usize, bool)> {
+        let state = self.lock();
+        let Application { secrets, enabled, .. } = state.applications.get(client_id)?;
+        Some((secrets.len(), *enabled))
+    }
+
+    /// Switch the sign-in of an application
+    pub fn enable(&self, client_id: &str, enabled: bool) {
+        self.lock().applications.get_mut(client_id).expect("an application that exists").enabled = enabled;
+    }
+
+    /// The application is of another tenant
+    pub fn move_application(&self, client_id: &str, tenant: &str) {
+        let mut state = self.lock();
+        tenant.clone_into(
+            &mut state.applications.get_mut(client_id).expect("an application that exists").owner,
+        );
+    }
+
+    /// Write a new version of a secret
+    pub fn put_secret(&self, name: &str, value: &str) {
+        let version = Version { id: random_hex(16), value: value.to_owned(), enabled: true, tags: json!({}) };
+        self.lock().secrets.entry(name.to_lowercase()).or_default().push(version);
+    }
+
+    /// Change the newest version of a secret
+    pub fn change_secret(&self, name: &str, enabled: bool, tags: Value) {
+        let mut state = self.lock();
+        let version = state.secrets.get_mut(name).and_then(|all| all.last_mut()).expect("a secret");
+        (version.enabled, version.tags) = (enabled, tags);
+    }
+
+    /// Refuse this permission to every caller from now on
+    pub fn deny(&self, action: &str) {
+        self.lock().denied.insert(action.to_owned());
+    }
+
+    /// With it again
+    pub fn allow(&self, action: &str) {
+        self.lock().denied.remove(action);
+    }
+
+    /// The permissions that callers have needed so far, and had
+    pub fn needed(&self) -> BTreeSet<String> {
+        self.lock().needed.clone()
+    }
+
+    /// The next calls that need this permission are refused
+    pub fn refuse_next(&self, times: usize, action: &str, status: u16, code: &str) {
+        let planned = Planned { action: action.to_owned(), left: times, status, code: code.to_owned() };
+        self.lock().planned.push(planned);
+    }
+
+    /// Calls so far, but for those of a workload
+    pub fn heard(&self) -> Vec<EntraCall> {
+        self.lock().heard.clone()
+    }
+
+    /// A managed identity as Azure shows it, with `federated` and `roles`
+    pub fn identity(&self, name: &str) -> Option<Value> {
+        let state = self.lock();
+        let identity = state.identities.get(&name.to_lowercase())?;
+        let mut shown = identity.shown();
+        shown["federated"] = identity.federated.iter().map(|it| it["properties"].clone()).collect();
+        let principal = &identity.principal;
+        let own = state.assignments.values().filter(|it| it["properties"]["principalId"] == *principal);
+        shown["roles"] = own
+            .map(|it| {
+                let text = |name: &str| it["properties"][name].as_str().unwrap_or_default().to_owned();
+                let role = text("roleDefinitionId").rsplit('/').next().unwrap_or_default().to_owned();
+                format!("{role} on {}", text("scope").rsplit_once("/vaults/").map_or("", |(_, at)| at))
+            })
+            .collect();
+        Some(shown)
+    }
+
+    /// Names of all identities
+    pub fn identities(&self) -> Vec<String> {
+        self.lock().identities.values().map(|it| it.name.clone()).collect()
+    }
+
+    /// How many role assignments there are, those of applications apart
+    pub fn assignments(&self) -> usize {
+        let state = self.lock();
+        let of_application = |it: &&Value| {
+            state.applications.values().any(|app| it["properties"]["principalId"] == app.principal)
+        };
+        state.assignments.values().filter(|it| !of_application(it)).count()
+    }
+
+    /// Make an identity by hand
+    pub fn add_identity(&self, name: &str, tags: Value) {
+        self.lock().add_identity(name, tags);
+    }
+
+    /// Set the tag `keyless` of an identity
+    pub fn tag_identity(&self, name: &str, mark: &str) {
+        let mut state = self.lock();
+        let identity = state.identities.get_mut(&name.to_lowercase()).expect("an identity that exists");
+        identity.tags["keyless"] = json!(mark);
+    }
+
+    /// Write a federated credential by hand
+    pub fn federate(&self, identity: &str, name: &str, issuer: &str, subject: &str) {
+        let mut state = self.lock();
+        let identity = state.identities.get_mut(&identity.to_lowercase()).expect("an identity that exists");
+        let properties =
+            json!({"issuer": issuer, "subject": subject, "audiences": ["api://AzureADTokenExchange"]});
+        identity.federated.retain(|it| it["name"] != name);
+        identity.federated.push(json!({"name": name, "properties": properties}));
+    }
+
+    /// Assign the role Key Vault Secrets User on the vault to an identity by hand
+    pub fn assign_vault(&self, identity: &str) {
+        let mut state = self.lock();
+        let principal = state.identities[&identity.to_lowercase()].principal.clone();
+        let vault = arm::vault_id();
+        state.assign(&vault, state::SECRETS_USER, &principal);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no test panics while it holds the tenant")
+    }
+}
