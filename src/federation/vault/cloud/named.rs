@@ -110,11 +110,9 @@ impl Named {
             };
             let login = match method {
                 "tokenSecretRef" => Some(Login::Token),
-                "appRole" => mount("path", "approle").and_then(|mount| match text(&own["roleId"]) {
-                    None => Some(Login::AppRole { mount, role_id: None }),
-                    // It is compared, and goes nowhere.
-                    role_id => Some(Login::AppRole { mount, role_id }),
-                }),
+                "appRole" => mount("path", "approle")
+                    // The ID is compared, and goes nowhere.
+                    .map(|mount| Login::AppRole { mount, role_id: text(&own["roleId"]) }),
                 "userPass" => mount("path", "userpass")
                     .and_then(|mount| Some(Login::User { mount, name: name("username")? })),
                 "jwt" => {
