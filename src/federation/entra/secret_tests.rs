@@ -35,9 +35,12 @@ async fn secret_ends_after_sign_in() {
     assert!(matches!(again.look().await.unwrap(), Standing::NotProved(_)), "another run knows no more");
 }
 
+/// Something that an administrator does with the application of this ID.
+type Change = fn(&World, &str);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn doubtful_secret_is_left() {
-    let changes: [(&str, fn(&World, &str)); 4] = [
+    let changes: [(&str, Change); 4] = [
         ("2 client secrets", |world, app| drop(world.azure.add_secret(app))),
         ("1 more ways", |world, app| world.azure.add_other_login(app, true)),
         ("1 more ways", |world, app| world.azure.add_other_login(app, false)),
