@@ -246,12 +246,12 @@ async fn refused_tokens_are_told_apart() {
 }
 
 /// Changes the stand-in; `&str`: the other tenant.
-type Change = fn(&mut lab::EntraSettings, &str);
+type Alteration = fn(&mut lab::EntraSettings, &str);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unsuitable_place_is_refused() {
     let other = "99999999-0000-0000-0000-000000000000";
-    let cases: [(Change, Code, &str); 4] = [
+    let cases: [(Alteration, Code, &str); 4] = [
         (|it, _| it.vault_by_roles = false, Code::EntraVaultMode, "--enable-rbac-authorization"),
         (|it, to| it.vault_tenant = to.into(), Code::EntraOtherTenant, "entra.tenant"),
         (|it, to| it.subscription_tenant = to.into(), Code::EntraOtherTenant, "entra.tenant"),
