@@ -186,8 +186,8 @@ fn misplaced_flag_names_its_commands() {
     let world = World::new(1);
     for (arguments, says) in [
         (
-            &["audit", "--ca-file", "ca.pem"][..],
-            "`keyless audit` has no use for --ca-file: it is a flag of setup, publish, verify",
+            &["coupling", "--ca-file", "ca.pem"][..],
+            "`keyless coupling` has no use for --ca-file: it is a flag of setup, publish, verify",
         ),
         (&["--bucket", "s3://a", "audit"], "`keyless audit` has no use for --bucket"),
         (&["render", "store", "--issuer", ISSUER], "`keyless render store` has no use for --issuer"),

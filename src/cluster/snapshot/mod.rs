@@ -1,6 +1,7 @@
 //! What External Secrets Operator has in this cluster, as values: its controllers, every store, every generator, who
 //! uses them, and whose credentials they name. Of a Secret only the public half is kept.
 
+mod accounts;
 mod api;
 mod beside;
 mod container;

@@ -1,7 +1,7 @@
 //! Reads everything of External Secrets Operator: first what kinds there are, then the lists, then only what they name.
 //! No more than [`IN_FLIGHT`] of each of these are under way at any time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 
@@ -11,7 +11,7 @@ use super::{
     discover::Kinds,
     kinds::{
         self, CLUSTER_SECRET_STORES, CONFIG_MAPS, CRON_JOBS, DAEMON_SETS, DEFINITIONS, DEPLOYMENTS, JOBS,
-        LEASES, PODS, Part, REPLICA_SETS, SECRET_STORES, SECRETS, SERVICE_ACCOUNTS, STATEFUL_SETS,
+        LEASES, PODS, Part, REPLICA_SETS, SECRET_STORES, SECRETS, STATEFUL_SETS,
     },
     lists::{Bindings, Leases, States, Taken},
     recognise::ControllersRead,
@@ -358,23 +358,6 @@ impl Cluster {
             inventory.take_account(name, account);
         }
         Ok(())
-    }
-
-    async fn accounts(&self, names: BTreeSet<Name>) -> Result<BTreeMap<Name, Look<Object>>> {
-        let seen = stream::iter(names).map(|name| async move {
-            // Tenants write what they like, and nothing can be there under such a name.
-            let account = match is_label(&name.0) && is_subdomain(&name.1) {
-                true => self.look_at(&SERVICE_ACCOUNTS, Some(&name.0), &name.1).await?,
-                false => Look::Absent,
-            };
-            Result::Ok((name, account))
-        });
-        seen.buffer_unordered(IN_FLIGHT).try_collect().await
-    }
-
-    /// Every ServiceAccount that a store or a generator names, to see which identity its annotations name.
-    pub(crate) async fn named_accounts(&self, inventory: &Inventory) -> Result<BTreeMap<Name, Look<Object>>> {
-        self.accounts(inventory.named_accounts()).await
     }
 
     /// Whose tokens each controller may mint, from the ClusterRoles that it is bound to.
