@@ -1,7 +1,11 @@
 //! Where in the cluster a credential lies, and what uses it: every Secret and ConfigMap, every workload, page by page.
 //! Nothing of what is read is kept but names.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
+    sync::Arc,
+};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -27,7 +31,11 @@ pub(crate) struct Needle {
     public_half: Option<String>,
     /// SHA-256 of the values that hold it.
     values: BTreeSet<Vec<u8>>,
+    /// Whether a word may be it, by its form.
+    may_be: Option<Arc<MayBe>>,
 }
+
+type MayBe = dyn Fn(&[u8]) -> bool + Send + Sync;
 
 /// A Secret or ConfigMap that holds one of the needles.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,6 +70,10 @@ static WORKLOADS: [(Resource, &str); 9] = [
 
 /// In every private key that is text.
 const PRIVATE: &[u8] = b"PRIVATE KEY-----";
+/// A shorter ID is a part of other texts by chance.
+const SHORTEST_ID: usize = 20;
+/// How long a word is that may be a credential.
+const WORD: RangeInclusive<usize> = 30..=128;
 /// More names than this help no reader.
 const MOST_FOUND: usize = 50;
 
@@ -87,10 +99,16 @@ struct ItemMetadata {
 impl Needle {
     pub(crate) fn new(id: Option<&str>, public_half: Option<&str>) -> Self {
         Self {
-            id: id.map(str::to_owned),
+            id: id.filter(|id| id.len() >= SHORTEST_ID).map(str::to_owned),
             public_half: public_half.map(str::to_owned),
             values: BTreeSet::new(),
+            may_be: None,
         }
+    }
+
+    /// Also finds what may be it by its form: what has no ID of its own is found in no other way where it lies among text.
+    pub(crate) fn that_may_be(self, may_be: impl Fn(&[u8]) -> bool + Send + Sync + 'static) -> Self {
+        Self { may_be: Some(Arc::new(may_be)), ..self }
     }
 
     /// A value that holds it.
@@ -117,7 +135,13 @@ impl Needle {
         let is_pair = |id: &String| id.starts_with("AKIA") && has_secret_word(value);
         let is_copy =
             |id: &String| contains(value, id.as_bytes()) && (contains(value, PRIVATE) || is_pair(id));
-        self.id.as_ref().is_some_and(is_copy) || self.is_public_half_of(value)
+        self.id.as_ref().is_some_and(is_copy) || self.is_public_half_of(value) || self.may_be_in(value)
+    }
+
+    fn may_be_in(&self, value: &[u8]) -> bool {
+        let in_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"_~.-".contains(byte);
+        let mut words = value.split(|byte| !in_word(byte)).filter(|word| WORD.contains(&word.len()));
+        self.may_be.as_ref().is_some_and(|may_be| words.any(|word| may_be(word)))
     }
 
     /// What has no form of its own is the same as a whole: a word in a document may be anything.

@@ -74,6 +74,8 @@ pub(super) fn confirm_or(report: &mut Report<'_>, yes: bool, text: &str, decline
             .hint("--yes does it without asking; --dry-run only shows it"));
     }
     report.question(format_args!("{text}? [y/N]"));
+    // With --quiet it is shown only now.
+    report.finish()?;
     match read_line(report.interrupt())?.as_deref().map(str::to_ascii_lowercase).as_deref() {
         Some("y" | "yes") => Ok(()),
         _ => Err(Error::declined(declined)),
@@ -86,6 +88,7 @@ pub(super) fn agrees(report: &mut Report<'_>, text: &str) -> Result<bool> {
         return Ok(false);
     }
     report.question(format_args!("{text}? [y/N]"));
+    report.finish()?;
     let answer = read_line(report.interrupt())?.unwrap_or_default();
     Ok(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"))
 }

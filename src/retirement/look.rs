@@ -160,6 +160,13 @@ pub(crate) async fn elsewhere(cluster: &Cluster, stores: &[StoreName], all: &[Ke
     for kept in all {
         let id = kept.identity.id.rsplit('/').next().filter(|id| !id.is_empty());
         let mut needle = Needle::new(id, kept.identity.public_half.as_deref());
+        if kept.identity.public_half.is_none() {
+            let (kind, id) = (kept.identity.kind, kept.identity.id.clone());
+            needle = needle.that_may_be(move |word| {
+                let found = credential::recognise(&Found { path: "", value: Some(word) });
+                found.kind == kind && !id.is_empty() && found.id == id
+            });
+        }
         for place in &kept.places {
             places.insert((place.namespace.clone(), place.name.clone()));
             let secret = cluster.get_object(&SECRETS, Some(&place.namespace), &place.name).await?;

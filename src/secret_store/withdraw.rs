@@ -96,9 +96,14 @@ pub(crate) fn is_made(account: &Object) -> bool {
 
 /// Whether a store names this account to log in with.
 pub(crate) fn uses_account(estate: &Estate, store: &Store, account: &ServiceAccount) -> bool {
-    let references = store.references().into_iter().filter(|it| it.target == Target::ServiceAccount);
-    let mut keys = references.flat_map(|reference| estate.secret_keys(store, &reference));
-    keys.any(|key| key.namespace == account.namespace && key.name == account.name)
+    let mut references = store.references().into_iter().filter(|it| it.target == Target::ServiceAccount);
+    references.any(|reference| {
+        // In the namespace of each user, also of one that comes later.
+        let is_anywhere =
+            store.is_cluster() && reference.namespace.is_none() && reference.name == account.name;
+        let keys = estate.secret_keys(store, &reference);
+        is_anywhere || keys.iter().any(|key| key.namespace == account.namespace && key.name == account.name)
+    })
 }
 
 /// Whether a store logs in by this trust, and so does not get anything once it is withdrawn.

@@ -178,11 +178,11 @@ impl Progress {
         self.announced = self.announced.max(announced);
         if page.token.is_empty() {
             let left = self.announced - u64::try_from(self.objects).unwrap_or(u64::MAX).min(self.announced);
-            // Pages of several versions announce what there was at several moments.
+            // Pages of several versions announce what there was at several moments: the list is read from its start.
             return match left {
-                0 if !self.again.is_empty() => Ended::Wrong(Wrong::Changed),
+                0 if self.again.is_empty() => Ended::List,
                 1.. if self.versions.len() == 1 => Ended::Wrong(Wrong::Short(left)),
-                _ => Ended::List,
+                _ => Ended::Wrong(Wrong::Changed),
             };
         }
         if page.token == self.token || count == 0 || self.objects >= self.most {

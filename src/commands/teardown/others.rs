@@ -36,7 +36,8 @@ pub(super) fn users_of(
 ) -> Users {
     let are_none = |users: &[String]| users.is_empty();
     let all = secret_store::other_users(estate, account, |_| false);
-    let all = all.filter(|_| estate.unknown_kinds.is_empty());
+    // Which namespaces use a store follows from its users: what could not be listed may name the account.
+    let all = all.filter(|_| estate.unknown_kinds.is_empty() && estate.unseen.is_empty());
     let Some(all) = all else { return Users::Unknown };
     if are_none(&all) {
         return Users::None;

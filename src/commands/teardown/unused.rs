@@ -64,7 +64,7 @@ pub(super) async fn plan<'p>(scene: &Scene<'_, 'p>) -> Result<Found<'p>> {
         let parts = provider.withdraw(&want).await?;
         found.withdrawals.push(Withdrawal::new(provider, parts, login, Shared::NotAskedFor));
     }
-    found.is_whole = found.warnings.is_empty();
+    found.is_whole = found.warnings.is_empty() && scene.estate.unseen.is_empty();
     for account in &accounts {
         let objects = scene.objects_of(None, account, &[], |_| false).await?;
         found.objects.add(objects);
