@@ -156,6 +156,7 @@ impl Settings {
             environment: &environment,
             has_bucket: bucket_url.is_some() || document.as_ref().is_some_and(names_bucket),
             ca_pem: ca_pem.as_deref(),
+            is_of_user: &|setting| !unnamed || sources.is_of_user(setting),
         })?;
         let announcement = document.as_ref().and_then(|document| {
             document.announcement(&sources.announced(unnamed.then_some(&path)), &providers)
@@ -295,7 +296,13 @@ impl Settings {
 fn check_document(text: &str) -> Result<()> {
     let path = std::path::Path::new("keyless.yaml");
     Document::parse(text, path)?;
-    let source = Source { file: Some((text, path)), environment: &|_| None, has_bucket: false, ca_pem: None };
+    let source = Source {
+        file: Some((text, path)),
+        environment: &|_| None,
+        has_bucket: false,
+        ca_pem: None,
+        is_of_user: &|_| true,
+    };
     ProviderName::all().try_for_each(|provider| provider.entry().check(&source))
 }
 

@@ -70,6 +70,7 @@ impl Sources {
                 environment: &|_| None,
                 has_bucket: false,
                 ca_pem: None,
+                is_of_user: &|_| true,
             })?;
         }
         let text = overlay::over(text, path, &sources.environment)?;

@@ -132,9 +132,17 @@ pub(crate) struct Source<'a> {
     pub(crate) has_bucket: bool,
     /// Certificate authorities of `tls.caFile`, PEM.
     pub(crate) ca_pem: Option<&'a str>,
+    /// Whether the user has set this setting: in a file that a flag names, or by a variable. `./keyless.yaml` is read because
+    /// it is there, and may be another person's.
+    pub(crate) is_of_user: &'a dyn Fn(&str) -> bool,
 }
 
 impl Source<'_> {
+    /// What a person alone decides, such as whose key is retired: not set, if only a file says it that no flag names.
+    pub(super) fn decided<T>(&self, setting: &str, value: Option<T>) -> Option<T> {
+        value.filter(|_| (self.is_of_user)(setting))
+    }
+
     /// The document, as far as `T` describes it. What other sections say is not looked at.
     pub(super) fn read<T: DeserializeOwned + Default>(&self) -> Result<T> {
         self.file.map_or_else(|| Ok(T::default()), |(text, path)| from_yaml(text, path, &[]))

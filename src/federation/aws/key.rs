@@ -201,13 +201,15 @@ impl StoredKey {
     async fn of_another_user(&self) -> Unconfirmed {
         let named = match &self.user {
             Some(named) => format!("aws.keyUser is {}", named.escape_debug()),
-            None => "aws.keyUser is not set".to_owned(),
+            None => {
+                "aws.keyUser is not set by a file that --config names, or by KEYLESS_AWS_KEY_USER".to_owned()
+            }
         };
         match self.last_used().await {
             Ok(last) => {
                 let user = last.text_at(&["UserName"]).unwrap_or_default().escape_debug().to_string();
                 Unconfirmed::new(format!("it belongs to the IAM user {user}, and {named}")).hint(format!(
-                    "if {user} is the user that the store logged in as, and nothing else does: set aws.keyUser to that name"
+                    "if {user} is the user that the store logged in as, and nothing else does: set aws.keyUser to that name, and name the settings file by --config"
                 ))
             }
             Err(refusal) => Unconfirmed::new(format!(

@@ -140,7 +140,7 @@ impl AwsSection {
             service,
             role,
             kms_key,
-            key_user,
+            key_user: source.decided("aws.keyUser", key_user),
             endpoints,
             usual_region: source.variable(&["AWS_REGION", "AWS_DEFAULT_REGION"]),
         })

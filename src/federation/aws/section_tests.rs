@@ -10,6 +10,7 @@ pub(in super::super) fn read(text: &str) -> Result<AwsSection> {
         environment: &|_| None,
         has_bucket: true,
         ca_pem: None,
+        is_of_user: &|_| true,
     })
 }
 

@@ -153,7 +153,8 @@ impl EntraSection {
             vault: read("entra.vault", vault, place::vault)?,
             vault_group: read("entra.vaultResourceGroup", vault_resource_group, place::resource_group)?,
             identity: read("entra.identity", identity, place::identity)?,
-            key_application: read("entra.keyApplication", key_application, place::guid)?,
+            key_application: source
+                .decided("entra.keyApplication", read("entra.keyApplication", key_application, place::guid)?),
             endpoints,
         })
     }
@@ -290,6 +291,7 @@ mod tests {
             environment: &|_| None,
             has_bucket: true,
             ca_pem: None,
+            is_of_user: &|_| true,
         })
     }
 

@@ -142,6 +142,7 @@ pub(super) fn section(yaml: &str) -> EntraSection {
         environment: &|_| None,
         has_bucket: true,
         ca_pem: None,
+        is_of_user: &|_| true,
     })
     .unwrap()
 }

@@ -5,7 +5,13 @@ use crate::error::Code;
 
 /// The section of this file, beside a bucket or without one.
 fn read(text: &str, path: &Path, has_bucket: bool, ca_pem: Option<&str>) -> Result<VaultSection> {
-    VaultSection::read(&Source { file: Some((text, path)), environment: &|_| None, has_bucket, ca_pem })
+    VaultSection::read(&Source {
+        file: Some((text, path)),
+        environment: &|_| None,
+        has_bucket,
+        ca_pem,
+        is_of_user: &|_| true,
+    })
 }
 
 #[test]

@@ -290,6 +290,26 @@ fn wrong_settings_are_named() {
     assert!(scene.aws.heard().iter().all(|call| call.action != "iam:GetRole"));
 }
 
+/// `./keyless.yaml` may be another person's: the user has to name it, or to set the variable.
+#[test]
+fn unnamed_settings_retire_no_key() {
+    let scene = Scene::new();
+    let run = |variable: Option<&str>| {
+        let mut command = scene.world.command(&RETIRE);
+        command.args(["--ca-file", "ca.pem"]);
+        command.env("AWS_ACCESS_KEY_ID", &scene.administrator.access_key_id);
+        command.env("AWS_SECRET_ACCESS_KEY", &scene.administrator.secret_access_key);
+        variable.into_iter().for_each(|user| drop(command.env("KEYLESS_AWS_KEY_USER", user)));
+        Ran::of(&mut command)
+    };
+    let ran = run(None);
+    assert!(ran.code.is_some_and(|code| code != 0), "{ran:?}");
+    ran.says("set by a file that --config names, or by KEYLESS_AWS_KEY_USER");
+    assert_eq!(scene.aws.key_is_active(&scene.key_id), Some(true));
+    run(Some("eso")).ends(0);
+    assert_eq!(scene.aws.key_is_active(&scene.key_id), None);
+}
+
 #[test]
 fn key_of_other_user_stays() {
     let scene = Scene::new();

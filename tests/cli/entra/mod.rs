@@ -152,6 +152,10 @@ impl Scene {
         if !matches!(arguments.first(), Some(&"audit")) {
             command.args(["--ca-file", "ca.pem"]);
         }
+        // The user names the file: it decides whose key is retired.
+        if !arguments.contains(&"--config") {
+            command.args(["--config", "keyless.yaml"]);
+        }
         command
     }
 
