@@ -14,6 +14,7 @@ pub(crate) mod key_users;
 pub(crate) mod kubeconfig;
 mod login;
 mod names;
+mod needle;
 pub(crate) mod objects;
 mod observed;
 mod outside_tokens;
