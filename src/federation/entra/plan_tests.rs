@@ -253,7 +253,7 @@ fn identity_of_another_vault_stays() {
             assert!(kept.2.contains(why), "{kept:?}");
         }
     }
-    // For the same workload it may be used, but nobody new is let in unseen.
+    // For the same workload it may be used, but no new one is let in unseen.
     assert_eq!(actions(&want, Some(&elsewhere)).unwrap(), [Action::NoOp; 3]);
     assert_eq!(actions(&want, Some(&unseen)).unwrap(), [Action::NoOp; 3]);
     let no_credential = Identity { credentials: Vec::new(), ..unseen };

@@ -93,7 +93,7 @@ impl AtAzure {
                     None => return Ok(Still::Done),
                 }
             }
-            // It was given by now, so somebody may log in as it.
+            // It was given since the plan was made, so another store may log in as it.
             Step::DeleteCredential(_) if now.unseen.is_some() || !now.assignments.is_empty() => {
                 return changed("its roles");
             }

@@ -336,7 +336,7 @@ async fn role_on_another_vault_counts() {
     assert_eq!(has(), Some(1));
     do_all(&changes_of(&entra, &want).await).await.unwrap();
     assert_eq!(has(), None);
-    // And nobody new is let in to what another user gave it elsewhere.
+    // And no new workload is let in to what another user gave it elsewhere.
     world.azure.add_identity("eso", json!({"keyless": wanted::mark(&want)}));
     world.azure.assign_elsewhere("eso", None);
     let error = entra.plan(&want).await.unwrap_err();

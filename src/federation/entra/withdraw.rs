@@ -62,7 +62,7 @@ pub(super) fn workload(
             .requires(format!("Microsoft.Authorization/roleAssignments/delete on {}", seen.id));
         all.push(decided(is_of_another, step, Step::Unassign(seen.clone())));
     }
-    // A role that stays is somebody's who logs in as it.
+    // A role that stays tells that another store may log in as it.
     let used = is_of_another || !others.is_empty() || !elsewhere.is_empty() || have.unseen.is_some();
     if let Some(seen) = own(have) {
         let step = step(
