@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use http::{HeaderValue, Method, header::AUTHORIZATION};
 use serde_json::Value;
+use url::Url;
 
 use super::{
     place::{Api, Endpoints},
@@ -17,8 +18,8 @@ use crate::{
     retry::{Attempts, Backoff, Repeat},
 };
 
-/// How many pages of a list are read.
-const MOST_PAGES: usize = 100;
+/// How many pages of a list are read. Key Vault gives 25 secrets a page, and `search::MOST` of them may be found.
+const MOST_PAGES: usize = 1000;
 
 /// Who asks.
 #[derive(Clone, Copy)]
@@ -86,20 +87,15 @@ impl Client {
 
     /// All entries of a list, page by page. A link that leads elsewhere is not followed: it would be given the credential.
     pub(super) async fn list(&self, api: Api, caller: Caller<'_>, path: &str) -> Outcome<Vec<Value>> {
-        let base = format!("{}/", self.base(api));
+        let base = self.base(api);
         let (mut all, mut path) = (Vec::new(), path.to_owned());
         for _ in 0..MOST_PAGES {
             let page = self.get(api, caller, &path).await?;
             let entries = page["value"].as_array();
             all.extend(entries.ok_or_else(|| Refusal::without(api, "no list"))?.iter().cloned());
-            let next = ["nextLink", "@odata.nextLink"].iter().find_map(|name| page[*name].as_str());
-            match next.filter(|next| !next.is_empty()) {
+            match next_page(&page, &base).map_err(|what| Refusal::without(api, what))? {
                 None => return Ok(all),
-                Some(next) => {
-                    let rest = next.strip_prefix(&base);
-                    path =
-                        format!("/{}", rest.ok_or_else(|| Refusal::without(api, "a next page elsewhere"))?);
-                }
+                Some(next) => path = next,
             }
         }
         Err(Refusal::without(api, &format!("more than {MOST_PAGES} pages")))
@@ -174,11 +170,84 @@ impl Client {
     }
 }
 
+/// PURE. Path and query of the next page below `base`; `None`: this one is the last. The error is what is wrong with it.
+fn next_page(page: &Value, base: &str) -> Result<Option<String>, &'static str> {
+    let mut next = "";
+    for name in ["nextLink", "@odata.nextLink"] {
+        match &page[name] {
+            Value::Null => {}
+            Value::String(text) if next.is_empty() => next = text,
+            Value::String(_) => {}
+            // A list that is cut short would pass for the whole one.
+            _ => return Err("a link to the next page that is no text"),
+        }
+    }
+    if next.is_empty() {
+        return Ok(None);
+    }
+    below(next, base).map(Some).ok_or("a next page elsewhere")
+}
+
+/// Azure writes the port into some links (`https://NAME.vault.azure.net:443/secrets?…`), so they are compared as URLs.
+fn below(link: &str, base: &str) -> Option<String> {
+    let (link, base) = (Url::parse(link).ok()?, Url::parse(base).ok()?);
+    let is_there = link.origin() == base.origin() && link.username().is_empty() && link.password().is_none();
+    let rest = link.path().strip_prefix(base.path().trim_end_matches('/')).filter(|_| is_there)?;
+    let query = link.query().map(|query| format!("?{query}")).unwrap_or_default();
+    rest.starts_with('/').then(|| format!("{rest}{query}"))
+}
+
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Client")
             .field("vault", &self.vault)
             .field("endpoints", &self.endpoints)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{super::search, *};
+
+    #[test]
+    fn next_page_is_found_with_port() {
+        let vault = "https://acme.vault.azure.net";
+        let next = |base: &str, link: &str| next_page(&json!({ "nextLink": link }), base);
+        for begin in [vault, "https://acme.vault.azure.net:443", "https://ACME.vault.azure.net"] {
+            let link = format!("{begin}/secrets?api-version=7.4&$skiptoken=a%2Fb");
+            let expected = Ok(Some("/secrets?api-version=7.4&$skiptoken=a%2Fb".to_owned()));
+            assert_eq!(next(vault, &link), expected, "{link}");
+        }
+        assert_eq!(next("http://127.0.0.1:1/arm", "http://127.0.0.1:1/arm/x?y"), Ok(Some("/x?y".to_owned())));
+        let graph = json!({ "nextLink": null, "@odata.nextLink": "https://acme.vault.azure.net/x" });
+        assert_eq!(next_page(&graph, vault), Ok(Some("/x".to_owned())));
+        for last in [json!({}), json!({ "nextLink": null }), json!({ "nextLink": "" })] {
+            assert_eq!(next_page(&last, vault), Ok(None), "{last}");
+        }
+        assert!(MOST_PAGES * 25 > search::MOST);
+    }
+
+    #[test]
+    fn next_page_elsewhere_is_refused() {
+        for (base, link) in [
+            ("https://acme.vault.azure.net", "https://evil.example/secrets"),
+            ("https://acme.vault.azure.net", "https://acme.vault.azure.net.evil.example/secrets"),
+            ("https://acme.vault.azure.net", "http://acme.vault.azure.net/secrets"),
+            ("https://acme.vault.azure.net", "https://acme.vault.azure.net:8443/secrets"),
+            ("https://acme.vault.azure.net", "https://user@acme.vault.azure.net/secrets"),
+            ("https://acme.vault.azure.net", "https://:word@acme.vault.azure.net/secrets"),
+            ("https://acme.vault.azure.net", "/secrets"),
+            ("https://proxy.example/arm", "https://proxy.example/armed/x"),
+            ("https://proxy.example/arm", "https://proxy.example/arm/%2e%2e/x"),
+        ] {
+            assert!(next_page(&json!({ "nextLink": link }), base).is_err(), "{link}");
+        }
+        for link in [json!(1), json!(["https://acme.vault.azure.net/x"]), json!(false)] {
+            let page = json!({ "nextLink": link });
+            assert!(next_page(&page, "https://acme.vault.azure.net").is_err(), "{page}");
+        }
     }
 }

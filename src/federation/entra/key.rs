@@ -7,8 +7,6 @@
 //! Graph cannot disable a secret. What can be taken back is the sign-in of the application (`accountEnabled` of its service
 //! principal), which is the same as long as the secret is its only way to log in.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use async_trait::async_trait;
 use http::Method;
 use serde_json::{Value, json};
@@ -32,6 +30,9 @@ use crate::{
 /// What Graph shows of a secret: its first characters.
 const HINT: usize = 3;
 
+/// `signInAudience` of an application that signs in to its own tenant alone.
+const ONE_TENANT: &str = "AzureADMyOrg";
+
 /// A client secret at Entra.
 pub(crate) struct StoredSecret {
     client: Client,
@@ -41,8 +42,6 @@ pub(crate) struct StoredSecret {
     application: Option<String>,
     /// The first characters of the stored secret.
     hint: String,
-    /// By this run.
-    is_deleted: AtomicBool,
 }
 
 /// A client secret, by its form: three characters, a digit, `Q~`, and 31 to 34 more. Its first three characters are those
@@ -78,7 +77,7 @@ struct Seen {
 /// Whether it is the secret that an administrator has named.
 enum Proof {
     Seen(Seen),
-    /// It was deleted by this run.
+    /// The application has no secret any more. Whether the stored one ever was its own, only a run knows that saw it before.
     Gone,
     /// Why that is not known, and what to do.
     Unconfirmed(String, String),
@@ -99,7 +98,6 @@ impl StoredSecret {
             tenant: section.tenant.clone(),
             application: section.key_application.clone(),
             hint: identity.id.clone(),
-            is_deleted: AtomicBool::new(false),
         })
     }
 
@@ -143,7 +141,7 @@ impl StoredSecret {
             Err(refusal) => return Err(self.refused(refusal, "looking at", "Application.Read.All")),
         };
         let path = format!("/v1.0/applications(appId='{app}')");
-        let select = "$select=appId,passwordCredentials,keyCredentials";
+        let select = "$select=appId,signInAudience,passwordCredentials,keyCredentials";
         let refused = |refusal| self.refused(refusal, "looking at", "Application.Read.All");
         let application = self.graph(&format!("{path}?{select}")).await.map_err(refused)?;
         for seen in [&principal, &application] {
@@ -179,10 +177,22 @@ impl StoredSecret {
         let Value::Bool(is_enabled) = principal["accountEnabled"] else {
             return Err(refused(Refusal::without(Api::Graph, "no accountEnabled")));
         };
-        if secrets.is_empty() && self.is_deleted.load(Ordering::Relaxed) {
+        // Also where a run before this one was killed right after it had deleted the secret.
+        if secrets.is_empty() && of_principal == 0 {
             return Ok(Proof::Gone);
         }
         let by_hand = "retire this one by hand: `az ad app credential list --id APPLICATION`, then `az ad app credential delete --id APPLICATION --key-id KEY`";
+        // The sign-in is switched off in the home tenant alone; in others the secret would go on opening what it opens.
+        let audience = application["signInAudience"].as_str().unwrap_or_default();
+        if audience != ONE_TENANT {
+            return unconfirmed(
+                format!(
+                    "the application {app} may sign in to other tenants, where its client secret would stay good (signInAudience `{}`)",
+                    audience.escape_debug()
+                ),
+                by_hand,
+            );
+        }
         let [secret] = secrets.as_slice() else {
             return unconfirmed(
                 format!(
@@ -290,10 +300,7 @@ impl StoredCredential for StoredSecret {
             Err(refusal) if !refusal.is_absent() => {
                 Err(self.refused(refusal, "deleting", "Application.ReadWrite.All"))
             }
-            Ok(_) | Err(_) => {
-                self.is_deleted.store(true, Ordering::Relaxed);
-                Ok(())
-            }
+            Ok(_) | Err(_) => Ok(()),
         }
     }
 

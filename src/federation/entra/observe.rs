@@ -16,7 +16,7 @@ use crate::{
     federation::Trust,
 };
 
-/// A managed identity, whom it lets in, and what it may at the vault.
+/// A managed identity, whom it lets in, and what it may.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Identity {
     /// The value of our tag.
@@ -26,6 +26,8 @@ pub(super) struct Identity {
     pub(super) principal: String,
     pub(super) credentials: Vec<Credential>,
     pub(super) assignments: Vec<Assignment>,
+    /// Why its roles away from the vault are not known; `None`: they are.
+    pub(super) unseen: Option<String>,
 }
 
 /// A federated identity credential.
@@ -37,10 +39,12 @@ pub(super) struct Credential {
     pub(super) audiences: Vec<String>,
 }
 
-/// A role of the identity at, above or below the vault.
+/// A role of the identity, anywhere in the subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Assignment {
     pub(super) id: String,
+    /// On the vault or on something in it: what a store of this vault may need.
+    pub(super) here: bool,
     /// `None`: keyless assigns no such role, or not there.
     pub(super) given: Option<Given>,
     /// For people.
@@ -187,6 +191,7 @@ impl Entra {
             principal: property("principalId")?,
             credentials: Vec::new(),
             assignments: Vec::new(),
+            unseen: None,
         }))
     }
 
@@ -195,7 +200,8 @@ impl Entra {
         let Some(identity) = self.identity_alone().await? else { return Ok(None) };
         let (credentials, assignments) =
             futures::join!(self.credentials(), self.assignments(&identity.principal));
-        Ok(Some(Identity { credentials: credentials?, assignments: assignments?, ..identity }))
+        let (assignments, unseen) = assignments?;
+        Ok(Some(Identity { credentials: credentials?, assignments, unseen, ..identity }))
     }
 
     /// The names of the identities in the resource group that are marked for this cluster.
@@ -234,19 +240,31 @@ impl Entra {
         })
     }
 
-    async fn assignments(&self, principal: &str) -> Result<Vec<Assignment>> {
-        let vault = self.settings.vault_id();
-        // At, above and below the vault.
-        let path = format!(
-            "{vault}/providers/Microsoft.Authorization/roleAssignments?api-version={ASSIGNMENTS}&$filter=principalId%20eq%20'{principal}'"
-        );
-        let all = self.client.list(Api::ResourceManager, Caller::Administrator, &path).await;
-        let read = |one: &Value| self.assignment(one, principal);
-        let all = all.and_then(|all| all.iter().map(read).collect::<Outcome<Vec<_>>>());
-        all.map_err(|refusal| {
-            let needs = format!("Microsoft.Authorization/roleAssignments/read on {vault}");
+    /// All of the subscription: another vault's store may log in as the same identity. Who may not see that sees those at,
+    /// above and below the vault, and why there are no more.
+    async fn assignments(&self, principal: &str) -> Result<(Vec<Assignment>, Option<String>)> {
+        let subscription = format!("/subscriptions/{}", self.settings.subscription);
+        let needs = format!("Microsoft.Authorization/roleAssignments/read on {subscription}");
+        let seen = match self.assignments_at(&subscription, principal).await {
+            Err(refusal) if refusal.is_forbidden() => {
+                let why = format!("it takes {needs} ({})", refusal.summary());
+                let near = self.assignments_at(&self.settings.vault_id(), principal).await;
+                near.map(|all| (all, Some(why)))
+            }
+            seen => seen.map(|all| (all, None)),
+        };
+        seen.map_err(|refusal| {
             refusal.error(&format!("looking at the roles of the identity {}", self.settings.identity), &needs)
         })
+    }
+
+    /// At, above and below this scope.
+    async fn assignments_at(&self, scope: &str, principal: &str) -> Outcome<Vec<Assignment>> {
+        let path = format!(
+            "{scope}/providers/Microsoft.Authorization/roleAssignments?api-version={ASSIGNMENTS}&$filter=principalId%20eq%20'{principal}'"
+        );
+        let all = self.client.list(Api::ResourceManager, Caller::Administrator, &path).await?;
+        all.iter().map(|one| self.assignment(one, principal)).collect()
     }
 
     fn assignment(&self, seen: &Value, principal: &str) -> Outcome<Assignment> {
@@ -262,7 +280,9 @@ impl Entra {
             return Err(Refusal::about_another(Api::ResourceManager, principal, Some(of)));
         }
         let (scope, definition) = (text("scope")?, text("roleDefinitionId")?);
-        let id = seen["id"].as_str().filter(|id| is_assignment(id));
+        let here = is_at(scope, &self.settings.vault_id());
+        // What lies elsewhere is never deleted by its ID.
+        let id = seen["id"].as_str().filter(|id| !here || is_assignment(id));
         let id =
             id.ok_or_else(|| Refusal::without(Api::ResourceManager, "a role assignment without its ID"))?;
         let given = Given::of(&self.settings, scope, definition);
@@ -274,7 +294,7 @@ impl Entra {
             Given::shown,
         );
         let mark = properties["description"].as_str().map(str::to_owned);
-        Ok(Assignment { id: id.to_owned(), given, shown, mark })
+        Ok(Assignment { id: id.to_owned(), here, given, shown, mark })
     }
 
     /// What each workload has.
@@ -284,6 +304,13 @@ impl Entra {
         let all = join_all(each.iter().map(Self::identity)).await;
         Ok(each.into_iter().zip(all).collect())
     }
+}
+
+/// Azure does not regard case in scopes.
+fn is_at(scope: &str, vault: &str) -> bool {
+    let scope = scope.to_ascii_lowercase();
+    let rest = scope.strip_prefix(&vault.to_ascii_lowercase());
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// A path that can be deleted by: of nothing else than a role assignment.
@@ -341,6 +368,17 @@ mod tests {
             format!("{}?api-version=1#", at("/subscriptions/s")),
         ] {
             assert!(!is_assignment(&id), "{id}");
+        }
+    }
+
+    #[test]
+    fn role_elsewhere_is_told_apart() {
+        let vault = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/acme";
+        for scope in [vault.to_owned(), vault.to_uppercase(), format!("{vault}/secrets/db")] {
+            assert!(is_at(&scope, vault), "{scope}");
+        }
+        for scope in ["/", "/subscriptions/s", &format!("{vault}2"), &vault.replace("acme", "other")] {
+            assert!(!is_at(scope, vault), "{scope}");
         }
     }
 

@@ -97,6 +97,22 @@ pub(super) fn has_other_roles(settings: &Settings, principal: &str, others: &str
     .hint(format!("look at it: `az role assignment list --all --assignee {principal}`"))
 }
 
+/// It is not known what another token would be let in to.
+pub(super) fn roles_unseen(settings: &Settings, why: &str) -> Error {
+    Error::failed(
+        Code::EntraForbidden,
+        format!(
+            "the roles of the {} away from the vault are not known, and it would let in another token",
+            identity_object(settings)
+        ),
+    )
+    .caused_by(why)
+    .hint(format!(
+        "it takes Microsoft.Authorization/roleAssignments/read on /subscriptions/{}: give it to the identity that `az account show` names",
+        settings.subscription
+    ))
+}
+
 /// Its tokens would be of another directory than the vault trusts.
 pub(super) fn of_another_tenant(settings: &Settings, tenant: &str) -> Error {
     Error::failed(

@@ -103,6 +103,10 @@ fn plan_credential(
     let action = decide(Desired::Present(Permits::OURS), observed)
         .map_err(|obstacle| obstacle::of_identity(settings, want, have, obstacle))?;
     let others = have.map(|have| others(want, have)).unwrap_or_default();
+    let unseen = have.and_then(|have| have.unseen.as_deref());
+    if let (true, Some(why)) = (action != Action::NoOp, unseen) {
+        return Err(obstacle::roles_unseen(settings, why));
+    }
     if let (true, Some(have)) = (action != Action::NoOp && !others.is_empty(), have) {
         return Err(obstacle::has_other_roles(settings, &have.principal, &others));
     }
@@ -211,6 +215,17 @@ pub(super) fn ours<'a>(
     cluster_id: &str,
 ) -> impl Iterator<Item = &'a Assignment> {
     assignments.iter().filter(move |it| wanted::is_of_cluster(it.mark.as_deref(), cluster_id))
+}
+
+/// Those of them that the way back of this vault's store takes away.
+pub(super) fn ours_here<'a>(have: &'a Identity, cluster_id: &str) -> impl Iterator<Item = &'a Assignment> {
+    ours(&have.assignments, cluster_id).filter(|it| it.here)
+}
+
+/// Those of them that a store of another vault needs, for people.
+pub(super) fn ours_elsewhere(want: &Trust, have: &Identity) -> String {
+    let all = ours(&have.assignments, &want.cluster_id).filter(|it| !it.here);
+    all.map(|it| it.shown.clone()).collect::<Vec<_>>().join(", ")
 }
 
 /// Roles that keyless did not assign, for people.

@@ -41,6 +41,7 @@ fn assignment(want: &Trust, secret: &str) -> Assignment {
     let given = roles::gives(reads(&[secret]).iter()).unwrap().into_iter().next().unwrap();
     Assignment {
         id: format!("/x/providers/Microsoft.Authorization/roleAssignments/{secret}"),
+        here: true,
         shown: given.shown(),
         given: Some(given),
         mark: Some(mark(want)),
@@ -48,7 +49,7 @@ fn assignment(want: &Trust, secret: &str) -> Assignment {
 }
 
 fn of_others() -> Assignment {
-    Assignment { id: "/other".into(), given: None, shown: "role Owner on /".into(), mark: None }
+    Assignment { id: "/other".into(), here: false, given: None, shown: "role Owner on /".into(), mark: None }
 }
 
 /// What Azure holds after everything was applied.
@@ -60,6 +61,7 @@ fn done(want: &Trust) -> Identity {
         principal: "00000000-0000-0000-0000-00000000000d".into(),
         credentials: vec![wanted::credential(ISSUER, &want.workloads[0].subject().unwrap())],
         assignments: vec![assignment(want, "db")],
+        unseen: None,
     }
 }
 
@@ -225,8 +227,35 @@ fn way_back_takes_ours_alone() {
     });
     assert_eq!(gone(Some(&another)), [stays; 3]);
     let with_roles = changed(|it| it.assignments.push(of_others()));
-    assert_eq!(
-        gone(Some(&with_roles)),
-        [(After::Gone, Action::Delete), (After::Gone, Action::Delete), stays]
-    );
+    assert_eq!(gone(Some(&with_roles)), [(After::Gone, Action::Delete), stays, stays]);
+}
+
+#[test]
+fn identity_of_another_vault_stays() {
+    let want = trust();
+    let reasons = |have: &Identity| {
+        let all = withdraw::workload(&settings(), &want, &want.workloads[0], Some(have), &mut None);
+        let one = |one: &crate::federation::Withdrawn<Step>| {
+            (one.after, one.change.step.action, one.change.step.reason.clone())
+        };
+        all.iter().map(one).collect::<Vec<_>>()
+    };
+    let elsewhere = changed(|it| {
+        let shown = "role Key Vault Secrets User on /other".to_owned();
+        it.assignments.push(Assignment { here: false, given: None, shown, ..assignment(&want, "x") });
+    });
+    let unseen = changed(|it| it.unseen = Some("403 AuthorizationFailed".into()));
+    for (have, why) in [(&elsewhere, "on /other"), (&unseen, "403 AuthorizationFailed")] {
+        let [role, credential, identity] = &reasons(have)[..] else { panic!("{:?}", reasons(have)) };
+        assert_eq!((role.0, role.1), (After::Gone, Action::Delete), "{why}");
+        for kept in [credential, identity] {
+            assert_eq!((kept.0, kept.1), (After::Stays, Action::NoOp), "{why}");
+            assert!(kept.2.contains(why), "{kept:?}");
+        }
+    }
+    // For the same workload it may be used, but no new one is let in unseen.
+    assert_eq!(actions(&want, Some(&elsewhere)).unwrap(), [Action::NoOp; 3]);
+    assert_eq!(actions(&want, Some(&unseen)).unwrap(), [Action::NoOp; 3]);
+    let no_credential = Identity { credentials: Vec::new(), ..unseen };
+    assert_eq!(planned(&want, Some(&no_credential)).unwrap_err().code, Code::EntraForbidden);
 }

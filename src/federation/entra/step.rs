@@ -76,6 +76,9 @@ impl AtAzure {
                 if !now.assignments.iter().all(mark) {
                     return changed("its roles");
                 }
+                if let Some(why) = &now.unseen {
+                    return Err(obstacle::roles_unseen(settings, why));
+                }
             }
             // What it is given, all whom it lets in are given.
             Step::Assign { wanted, .. } => {
@@ -89,6 +92,10 @@ impl AtAzure {
                     Some(_) => return changed("its roles"),
                     None => return Ok(Still::Done),
                 }
+            }
+            // It was given since the plan was made, so another store may log in as it.
+            Step::DeleteCredential(_) if now.unseen.is_some() || !now.assignments.is_empty() => {
+                return changed("its roles");
             }
             Step::DeleteCredential(seen) => match own(&now) {
                 Some(same) if same == seen => {}

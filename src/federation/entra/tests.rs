@@ -313,6 +313,37 @@ async fn what_changed_since_plan_is_left() {
     assert!(world.azure.identity("eso").is_some());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn role_on_another_vault_counts() {
+    let world = World::new();
+    let (entra, want) = (world.entra(), world.trust(&["db"]));
+    set_up(&entra, &want).await.unwrap();
+    let has = || {
+        let it = world.azure.identity("eso");
+        it.map(|it| it["federated"].as_array().map_or(0, Vec::len))
+    };
+    let planned = changes_of(&entra, &want).await;
+    // Another vault's store logs in as it by now.
+    world.azure.assign_elsewhere("eso", Some(&wanted::mark(&want)));
+    let error = do_all(&planned).await.unwrap_err();
+    assert_eq!((error.code, has()), (Code::EntraChanged, Some(1)), "{error}");
+    do_all(&changes_of(&entra, &want).await).await.unwrap();
+    assert_eq!((has(), world.azure.assignments()), (Some(1), 1), "the other one's role stays as well");
+    world.azure.unassign_elsewhere();
+    // Who may not look there takes nothing away that might be needed there.
+    let read = "Microsoft.Authorization/roleAssignments/read";
+    world.azure.refuse_next(1, read, 403, "AuthorizationFailed");
+    do_all(&changes_of(&entra, &want).await).await.unwrap();
+    assert_eq!(has(), Some(1));
+    do_all(&changes_of(&entra, &want).await).await.unwrap();
+    assert_eq!(has(), None);
+    // And no new workload is let in to what another user gave it elsewhere.
+    world.azure.add_identity("eso", json!({"keyless": wanted::mark(&want)}));
+    world.azure.assign_elsewhere("eso", None);
+    let error = entra.plan(&want).await.unwrap_err();
+    assert_eq!(error.code, Code::EntraIdentityForeign, "{error}");
+}
+
 async fn changes_of<'e>(entra: &'e Entra, want: &Trust) -> Vec<Change<Box<dyn Act + 'e>>> {
     changes(entra.withdraw(want).await.unwrap())
 }

@@ -3,7 +3,7 @@
 use super::{
     Settings, Step,
     observe::Identity,
-    plan::{credential_object, identity_object, in_turn, others, ours, own, step},
+    plan::{credential_object, identity_object, in_turn, others, ours_elsewhere, ours_here, own, step},
     wanted::{CREDENTIAL, lets_in_only, other_cluster, ownership},
 };
 use crate::{
@@ -30,9 +30,16 @@ pub(super) fn workload(
     let owner = ownership(have.mark.as_deref(), want);
     // Another store's workload may have it by now: its login is not taken away.
     let is_of_another = !have.credentials.is_empty() && !lets_in_only(&have.credentials, of);
-    let others = others(want, have);
+    let (others, elsewhere) = (others(want, have), ours_elsewhere(want, have));
     let stays = |obstacle| match obstacle {
         Obstacle::Used if is_of_another => format!("it is not known to let in {} alone", of.account),
+        Obstacle::Used if !elsewhere.is_empty() => {
+            format!("a store of another vault needs it: it has {elsewhere}")
+        }
+        Obstacle::Used if others.is_empty() => format!(
+            "its roles away from the vault are not known: {}",
+            have.unseen.as_deref().unwrap_or_default()
+        ),
         Obstacle::Used => format!("it has roles that keyless did not assign: {others}"),
         Obstacle::OtherCluster => format!(
             "it belongs to another cluster, {}",
@@ -49,12 +56,14 @@ pub(super) fn workload(
     };
     let id = settings.identity_id();
     let mut all = Vec::new();
-    for seen in ours(&have.assignments, &want.cluster_id) {
+    for seen in ours_here(have, &want.cluster_id) {
         let object = format!("role {} for {}", seen.shown, settings.identity);
         let step = step(Action::Delete, &object, "nothing is read by it any more")
             .requires(format!("Microsoft.Authorization/roleAssignments/delete on {}", seen.id));
         all.push(decided(is_of_another, step, Step::Unassign(seen.clone())));
     }
+    // A role that stays tells that another store may log in as it.
+    let used = is_of_another || !others.is_empty() || !elsewhere.is_empty() || have.unseen.is_some();
     if let Some(seen) = own(have) {
         let step = step(
             Action::Delete,
@@ -64,11 +73,10 @@ pub(super) fn workload(
         .requires(format!(
             "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/delete on {id}"
         ));
-        all.push(decided(is_of_another, step, Step::DeleteCredential(seen.clone())));
+        all.push(decided(used, step, Step::DeleteCredential(seen.clone())));
     }
     let step = step(Action::Delete, &object, "nothing logs in as it any more")
         .requires(format!("Microsoft.ManagedIdentity/userAssignedIdentities/delete on {id}"));
-    let used = is_of_another || !others.is_empty();
     all.push(decided(used, step, Step::DeleteIdentity(Box::new(emptied(have, want)))));
     *before = in_turn(&mut all.iter_mut().map(|one| &mut one.change).collect::<Vec<_>>(), before.take());
     all
@@ -78,7 +86,7 @@ pub(super) fn workload(
 fn emptied(have: &Identity, want: &Trust) -> Identity {
     let mut left = have.clone();
     left.credentials.retain(|it| it.name != CREDENTIAL);
-    let gone: Vec<_> = ours(&have.assignments, &want.cluster_id).map(|it| it.id.clone()).collect();
+    let gone: Vec<_> = ours_here(have, &want.cluster_id).map(|it| it.id.clone()).collect();
     left.assignments.retain(|it| !gone.contains(&it.id));
     left
 }

@@ -22,7 +22,8 @@ pub(crate) fn call(request: &Request, state: &mut State) -> Result<(u16, Value)>
         ("GET", "applications", "") => Ok((
             200,
             json!({
-                "appId": id, "passwordCredentials": secrets(application), "keyCredentials": application.certificates,
+                "appId": id, "signInAudience": application.audience,
+                "passwordCredentials": secrets(application), "keyCredentials": application.certificates,
             }),
         )),
         ("GET", "applications", "/federatedIdentityCredentials") => {

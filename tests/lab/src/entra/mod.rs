@@ -182,6 +182,13 @@ impl Entra {
         self.lock().applications.get_mut(client_id).expect("an application that exists").enabled = enabled;
     }
 
+    /// Whom the application signs in (`signInAudience`)
+    pub fn set_audience(&self, client_id: &str, audience: Option<&str>) {
+        let mut state = self.lock();
+        let application = state.applications.get_mut(client_id).expect("an application that exists");
+        application.audience = audience.map(str::to_owned);
+    }
+
     /// The application is of another tenant
     pub fn move_application(&self, client_id: &str, tenant: &str) {
         let mut state = self.lock();
@@ -289,6 +296,24 @@ impl Entra {
         let principal = state.identities[&identity.to_lowercase()].principal.clone();
         let vault = arm::vault_id();
         state.assign(&vault, state::SECRETS_USER, &principal);
+    }
+
+    /// Assign the role Key Vault Secrets User on a secret of another vault of the subscription, with this description
+    pub fn assign_elsewhere(&self, identity: &str, mark: Option<&str>) {
+        let mut state = self.lock();
+        let principal = state.identities[&identity.to_lowercase()].principal.clone();
+        let scope = format!(
+            "/subscriptions/{SUBSCRIPTION}/resourceGroups/other/providers/Microsoft.KeyVault/vaults/othervault/secrets/x"
+        );
+        let id = state.assign(&scope, state::SECRETS_USER, &principal);
+        if let (Some(mark), Some(one)) = (mark, state.assignments.get_mut(&id)) {
+            one["properties"]["description"] = json!(mark);
+        }
+    }
+
+    /// Take every role on another vault than the one away
+    pub fn unassign_elsewhere(&self) {
+        self.lock().assignments.retain(|id, _| !id.contains("/vaults/othervault/"));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

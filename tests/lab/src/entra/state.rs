@@ -89,6 +89,8 @@ pub(crate) struct Application {
     pub(crate) principal: String,
     pub(crate) owner: String,
     pub(crate) enabled: bool,
+    /// `signInAudience`
+    pub(crate) audience: Option<String>,
     /// Key ID and secret
     pub(crate) secrets: Vec<(String, String)>,
     pub(crate) certificates: Vec<Value>,
@@ -156,6 +158,7 @@ impl State {
             principal: uuid(),
             owner: TENANT.into(),
             enabled: true,
+            audience: Some("AzureADMyOrg".into()),
             secrets: vec![(uuid(), secret.clone())],
             certificates: Vec::new(),
             federated: Vec::new(),
@@ -181,14 +184,17 @@ impl State {
         self.identities.insert(name.to_lowercase(), identity);
     }
 
-    pub(crate) fn assign(&mut self, scope: &str, role: &str, principal: &str) {
+    /// Its key among the assignments
+    pub(crate) fn assign(&mut self, scope: &str, role: &str, principal: &str) -> String {
         let id = format!("{scope}/providers/Microsoft.Authorization/roleAssignments/{}", uuid());
         let properties = json!({
             "roleDefinitionId":
                 format!("/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{role}"),
             "principalId": principal, "principalType": "ServicePrincipal", "scope": scope,
         });
-        self.assignments.insert(id.to_lowercase(), json!({"id": id, "properties": properties}));
+        let key = id.to_lowercase();
+        self.assignments.insert(key.clone(), json!({"id": id, "properties": properties}));
+        key
     }
 
     /// Whether the caller may do this; the record knows it from now on
