@@ -124,8 +124,9 @@ impl StoredSecret {
         };
         let Some(app) = &self.application else {
             return unconfirmed(
-                "entra.keyApplication is not set".into(),
-                "if the application that the store logged in as is used by nothing else: set entra.keyApplication to its client ID",
+                "entra.keyApplication is not set by a file that --config names, or by KEYLESS_ENTRA_KEY_APPLICATION"
+                    .into(),
+                "if the application that the store logged in as is used by nothing else: set entra.keyApplication to its client ID, and name the settings file by --config",
             );
         };
         let principal = format!("/v1.0/servicePrincipals(appId='{app}')");
