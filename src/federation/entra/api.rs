@@ -227,7 +227,7 @@ mod tests {
         for last in [json!({}), json!({ "nextLink": null }), json!({ "nextLink": "" })] {
             assert_eq!(next_page(&last, vault), Ok(None), "{last}");
         }
-        assert!(MOST_PAGES * 25 > search::MOST);
+        const { assert!(MOST_PAGES * 25 > search::MOST) };
     }
 
     #[test]
