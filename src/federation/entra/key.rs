@@ -178,9 +178,17 @@ impl StoredSecret {
         let Value::Bool(is_enabled) = principal["accountEnabled"] else {
             return Err(refused(Refusal::without(Api::Graph, "no accountEnabled")));
         };
-        // Also where a run before this one was killed right after it had deleted the secret.
-        if secrets.is_empty() && of_principal == 0 {
-            return Ok(Proof::Gone);
+        if secrets.is_empty() {
+            // Of an application without secrets it is not known whether the stored one was ever its.
+            return match self.is_deleted.load(Ordering::Relaxed) {
+                true => Ok(Proof::Gone),
+                false => unconfirmed(
+                    format!(
+                        "the application {app} has no client secret: whether the stored one was its is not known"
+                    ),
+                    "if an earlier run deleted it, delete the Secret in the cluster by hand: nothing can log in with it",
+                ),
+            };
         }
         let by_hand = "retire this one by hand: `az ad app credential list --id APPLICATION`, then `az ad app credential delete --id APPLICATION --key-id KEY`";
         // The sign-in is switched off in the home tenant alone; in others the secret would go on opening what it opens.
