@@ -122,10 +122,11 @@ impl Named {
     fn text(&mut self, text: &str, place: &str) {
         match provider(text) {
             None => {}
-            Some(name) if self.providers.len() >= MOST && !self.providers.contains_key(&name) => self.not_seen(
-                &format!("a workload identity provider that {place} names at Google"),
-                format!("the cluster names more than {MOST} providers"),
-            ),
+            Some(name) if self.providers.len() >= MOST && !self.providers.contains_key(&name) => self
+                .not_seen(
+                    &format!("a workload identity provider that {place} names at Google"),
+                    format!("the cluster names more than {MOST} providers"),
+                ),
             Some(name) => {
                 self.providers.entry(name).or_insert_with(|| place.to_owned());
             }

@@ -123,7 +123,9 @@ fn address_tells_project() {
 fn providers_beyond_most_are_unseen() {
     let mut named = Named::default();
     let text = |number: usize| {
-        format!("//iam.googleapis.com/projects/{number}/locations/global/workloadIdentityPools/pool-a/providers/cluster")
+        format!(
+            "//iam.googleapis.com/projects/{number}/locations/global/workloadIdentityPools/pool-a/providers/cluster"
+        )
     };
     for number in 1..=MOST {
         named.text(&text(number), "a store");

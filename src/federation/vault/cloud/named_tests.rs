@@ -27,7 +27,10 @@ fn store_names_its_logins() {
         ),
         ("{userPass: {username: eso}}", Login::User { mount: text("userpass"), name: text("eso") }),
         ("{appRole: {roleId: abc}}", Login::AppRole { mount: text("approle"), role_id: Some(text("abc")) }),
-        ("{appRole: {roleId: ' abc '}}", Login::AppRole { mount: text("approle"), role_id: Some(text("abc")) }),
+        (
+            "{appRole: {roleId: ' abc '}}",
+            Login::AppRole { mount: text("approle"), role_id: Some(text("abc")) },
+        ),
         ("{appRole: {path: a, roleRef: {name: r}}}", Login::AppRole { mount: text("a"), role_id: None }),
     ] {
         let named = look(auth);
