@@ -99,7 +99,8 @@ impl Verdict {
             }
             () if !self.roots.is_empty() || excepted().any(|root| !is_there(root)) => LegState::Incomplete,
             () if excepted().next().is_some() => LegState::Excepted,
-            () if self.stores + self.generators == 0 => LegState::NothingToJudge,
+            // Where no provider was asked anything, none said that there is nothing.
+            () if self.asked == 0 => LegState::NothingToJudge,
             () => LegState::Zero,
         }
     }

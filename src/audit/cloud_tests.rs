@@ -43,13 +43,25 @@ fn found(inventory: &Inventory) -> (String, String) {
     }
 }
 
+/// One identity was asked about, and has nothing.
+fn nothing_issued() -> CloudLook {
+    CloudLook { looked: BTreeMap::from([("Google service accounts".into(), 1)]), ..CloudLook::default() }
+}
+
 fn state(verdict: &Verdict) -> LegState {
     verdict.legs()[2].state
 }
 
 #[test]
-fn empty_look_makes_three_sides_zero() {
+fn cloud_that_nobody_asked_is_open() {
     let verdict = judge_with(&cluster(KEYLESS), Some(&CloudLook::default()));
+    assert!(verdict.headline().starts_with("ZERO (cluster + consumption): "), "{}", verdict.headline());
+    assert_eq!(state(&verdict), LegState::NothingToJudge);
+}
+
+#[test]
+fn empty_look_makes_three_sides_zero() {
+    let verdict = judge_with(&cluster(KEYLESS), Some(&nothing_issued()));
     assert!(
         verdict.headline().starts_with("ZERO (cluster + consumption + cloud): "),
         "{}",

@@ -47,6 +47,8 @@ pub(crate) struct Verdict {
     pub(crate) unseen: Vec<Unseen>,
     /// What of it is at the providers. `None`: they were not asked.
     pub(crate) cloud: Option<BTreeSet<Unseen>>,
+    /// How many things they were asked about.
+    pub(crate) asked: usize,
     /// How many objects of each kind were looked through.
     pub(crate) looked: BTreeMap<String, usize>,
     /// Secrets in which nothing was recognised, and that an ExternalSecret is proved to own.
@@ -166,6 +168,7 @@ pub(crate) fn judge_with(inventory: &Inventory, cloud: Option<&CloudLook>) -> Ve
         notes,
         unseen: cloud::unseen(inventory, cloud),
         cloud: cloud.map(|look| look.unseen.clone()),
+        asked: cloud.map_or(0, |look| look.looked.values().sum()),
         looked: cloud::looked(inventory, cloud),
         outputs: inventory.outputs(),
         unmanaged: sightings.unmanaged.saturating_sub(inventory.outputs()),

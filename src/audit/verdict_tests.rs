@@ -32,6 +32,7 @@ pub(in crate::audit) fn verdict(
             .collect(),
         others: Vec::new(),
         cloud: None,
+        asked: 0,
         excepted: Vec::new(),
         exceptions: None,
         findings: vec![hit("token-audience", Weight::Finding); findings],

@@ -192,7 +192,7 @@ fn provider_without_condition_is_finding() {
     assert!(ran.out.contains("[KL402 wide-federation]"), "{}", ran.out);
     assert_eq!(state_of(&estate.cloud_json(1)), "found");
     let (estate, _) = Estate::keyless("assertion.sub.startsWith('system:')");
-    estate.cloud(&[]).ends(0).says("was not judged");
+    estate.cloud(&[]).ends(3).says("INCOMPLETE").says("was not judged");
 }
 
 /// What a tenant writes decides what is asked for, never where, nor with which credential.

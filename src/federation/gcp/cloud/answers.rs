@@ -151,7 +151,13 @@ pub(super) fn admits(answer: &Value, name: &str) -> Result<Admits, &'static str>
     Ok(match condition {
         "" | "true" => Admits::Anyone,
         _ if subjects(condition).is_some_and(|subjects| !subjects.is_empty()) => Admits::Named,
-        _ if is_one_subject(condition) => Admits::Named,
+        _ if is_one_subject("assertion.sub", condition) => Admits::Named,
+        // It is what the mapping makes it.
+        _ if answer["attributeMapping"]["google.subject"] == "assertion.sub"
+            && is_one_subject("google.subject", condition) =>
+        {
+            Admits::Named
+        }
         // Nothing of it is about who it is.
         _ if !["assertion", "google.subject", "attribute."].iter().any(|word| condition.contains(word)) => {
             Admits::Anyone
@@ -160,9 +166,9 @@ pub(super) fn admits(answer: &Value, name: &str) -> Result<Admits, &'static str>
     })
 }
 
-/// `assertion.sub == "system:serviceaccount:NAMESPACE:NAME"`, also of `google.subject`.
-fn is_one_subject(condition: &str) -> bool {
-    let rest = ["assertion.sub", "google.subject"].iter().find_map(|name| condition.strip_prefix(name));
+/// `assertion.sub == "system:serviceaccount:NAMESPACE:NAME"`.
+fn is_one_subject(name: &str, condition: &str) -> bool {
+    let rest = condition.strip_prefix(name);
     let value = rest.and_then(|rest| rest.trim_start().strip_prefix("==")).map(str::trim);
     let quoted = ["\"", "'"].iter().find_map(|quote| value?.strip_prefix(quote)?.strip_suffix(quote));
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b":-._".contains(&byte);

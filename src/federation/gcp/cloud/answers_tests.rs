@@ -90,7 +90,8 @@ fn condition_decides_who_is_let_in() {
         (json!("1 == 1"), Admits::Anyone),
         (json!("assertion.sub in ['system:serviceaccount:a:b']"), Admits::Named),
         (json!("assertion.sub == 'system:serviceaccount:a:b'"), Admits::Named),
-        (json!("google.subject==\"system:serviceaccount:a:b\""), Admits::Named),
+        // Of what token's member that is was not said.
+        (json!("google.subject==\"system:serviceaccount:a:b\""), Admits::NotKnown),
         (json!("assertion.sub == 'a' || true"), Admits::NotKnown),
         (json!("assertion.sub == ''"), Admits::NotKnown),
         (json!("assertion.sub in []"), Admits::NotKnown),
@@ -98,6 +99,11 @@ fn condition_decides_who_is_let_in() {
         (json!("assertion.sub.startsWith('system:')"), Admits::NotKnown),
     ] {
         assert_eq!(of(condition.clone()), wanted, "{condition}");
+    }
+    for (mapped, wanted) in [("assertion.sub", Admits::Named), ("assertion.aud", Admits::NotKnown)] {
+        let answer = json!({"name": name, "attributeMapping": {"google.subject": mapped},
+            "attributeCondition": "google.subject == 'system:serviceaccount:a:b'"});
+        assert_eq!(admits(&answer, name), Ok(wanted), "{mapped}");
     }
     assert_eq!(admits(&json!({"name": name, "disabled": true}), name), Ok(Admits::None));
     assert_eq!(admits(&json!({"name": name, "state": "DELETED"}), name), Ok(Admits::None));

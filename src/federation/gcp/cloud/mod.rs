@@ -246,9 +246,12 @@ impl Auditor {
                 Ok(Admits::Anyone) => look.findings.push(remark(
                     "it has no attribute condition that names subjects: every token of its issuer is let in",
                 )),
-                Ok(Admits::NotKnown) => {
-                    look.notes.push(remark("whom its attribute condition lets in was not judged: read it"))
-                }
+                // It may be anyone.
+                Ok(Admits::NotKnown) => look.not_seen(
+                    format!("whom {what}, lets in"),
+                    "a look by hand: read its condition".into(),
+                    "its attribute condition is of a form that was not judged".into(),
+                ),
                 Err(why) => odd(&mut look, what, why, permission, &on),
             },
             Err(refusal) if refusal.is_absent() => {

@@ -120,10 +120,16 @@ impl Named {
 
     /// Names of providers are what tokens are meant for.
     fn text(&mut self, text: &str, place: &str) {
-        if let Some(name) = provider(text)
-            && self.providers.len() < MOST
-        {
-            self.providers.entry(name).or_insert_with(|| place.to_owned());
+        match provider(text) {
+            None => {}
+            Some(name) if self.providers.len() >= MOST && !self.providers.contains_key(&name) => self
+                .not_seen(
+                    &format!("a workload identity provider that {place} names at Google"),
+                    format!("the cluster names more than {MOST} providers"),
+                ),
+            Some(name) => {
+                self.providers.entry(name).or_insert_with(|| place.to_owned());
+            }
         }
     }
 

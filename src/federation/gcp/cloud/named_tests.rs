@@ -118,3 +118,20 @@ fn address_tells_project() {
         assert_eq!(project_of(email), project, "{email}");
     }
 }
+
+#[test]
+fn providers_beyond_most_are_unseen() {
+    let mut named = Named::default();
+    let text = |number: usize| {
+        format!(
+            "//iam.googleapis.com/projects/{number}/locations/global/workloadIdentityPools/pool-a/providers/cluster"
+        )
+    };
+    for number in 1..=MOST {
+        named.text(&text(number), "a store");
+    }
+    named.text(&text(1), "another store");
+    assert!(named.providers.len() == MOST && named.unseen.is_empty(), "{:?}", named.unseen);
+    named.text(&text(MOST + 1), "a store");
+    assert!(named.providers.len() == MOST && named.unseen.len() == 1, "{:?}", named.unseen);
+}

@@ -1,12 +1,17 @@
 //! PURE. What the server's answers say. An answer of another form than the documented one says nothing.
 //! <https://developer.hashicorp.com/vault/api-docs/auth/token>, <https://developer.hashicorp.com/vault/api-docs/auth/approle>
 
+use std::collections::BTreeSet;
+
+use k8s_openapi::jiff::Timestamp;
 use serde_json::{Map, Value};
 
 type Data = Map<String, Value>;
 
 /// How a secret ID without an end writes it.
 const NEVER: &str = "0001-01-01T00:00:00Z";
+/// What ends later is long-lived: 768 hours, the most that Vault gives unless its settings say otherwise.
+pub(super) const LONG: u64 = 768 * 3600;
 /// Longer names are cut off where they are shown.
 const MOST_SHOWN: usize = 80;
 
@@ -14,6 +19,23 @@ const MOST_SHOWN: usize = 80;
 pub(super) fn keys(data: &Data) -> Result<Vec<String>, &'static str> {
     let keys = data.get("keys").and_then(Value::as_array).ok_or("it holds no list of keys")?;
     keys.iter().map(|key| key.as_str().map(str::to_owned).ok_or("one of its keys is no text")).collect()
+}
+
+/// The accessor of the token that asks; empty: it is a batch token, which has none. `None`, that nothing is known of it,
+/// is no answer of Vault, but of something before it.
+pub(super) fn own_accessor(data: Option<&Data>) -> Result<&str, &'static str> {
+    let data = data.ok_or("it knows nothing of the token that asks")?;
+    data.get("accessor").and_then(Value::as_str).ok_or("it names no accessor of the token that asks")
+}
+
+/// Whether this can be the list of the root namespace. A batch token is in no list, but was made by one that is.
+pub(super) fn root_tokens(own: &str, accessors: &BTreeSet<String>) -> Result<(), &'static str> {
+    match own {
+        "" if accessors.is_empty() => Err("it is empty"),
+        "" => Ok(()),
+        own if accessors.contains(own) => Ok(()),
+        _ => Err("the token that asks is not in it"),
+    }
 }
 
 /// A token, as its accessor tells it.
@@ -24,7 +46,7 @@ pub(super) struct Token {
     pub(super) shown: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Lasts {
     /// It may do everything.
     Root,
@@ -32,6 +54,8 @@ pub(super) enum Lasts {
     Forever,
     /// It lives as long as it is renewed in time: so many seconds.
     Renewed(u64),
+    /// It has an end, and a late one.
+    Until(String),
     Ends,
 }
 
@@ -43,22 +67,30 @@ pub(super) fn token(data: &Data, accessor: &str) -> Result<Token, &'static str> 
     let policies: Option<Vec<&str>> = policies.iter().map(Value::as_str).collect();
     let policies = policies.ok_or("one of its policies is no text")?;
     let ttl = data.get("ttl").and_then(Value::as_u64).ok_or("it does not say how long the token lives")?;
-    let has_end = match data.get("expire_time").ok_or("it does not say when the token ends")? {
-        Value::Null => false,
-        Value::String(_) => true,
+    let end = match data.get("expire_time").ok_or("it does not say when the token ends")? {
+        Value::Null => None,
+        Value::String(end) if is_time(end) => Some(end),
         _ => return Err("when the token ends is no time"),
     };
     let number = |member: &str| data.get(member).and_then(Value::as_u64).unwrap_or_default();
-    let path = data.get("path").and_then(Value::as_str).unwrap_or_default();
+    // So long it can be renewed. Without it, the settings of the server bound it.
+    let is_renewed = data.get("renewable") == Some(&Value::Bool(true)) || number("period") > 0;
+    let renewed = if is_renewed { number("explicit_max_ttl") } else { 0 };
     let lasts = match () {
         () if policies.contains(&"root") => Lasts::Root,
-        () if ttl == 0 && !has_end => Lasts::Forever,
-        () if !has_end => return Err("it says that the token has an end, and not when"),
-        // Tokens of a login are short-lived by the role that gives them.
-        () if number("period") > 0 && number("explicit_max_ttl") == 0 && path.starts_with("auth/token/") => {
+        () if ttl == 0 && end.is_none() => Lasts::Forever,
+        // That of a login too: its role may say that it is periodic.
+        () if end.is_some() && number("period") > 0 && number("explicit_max_ttl") == 0 => {
             Lasts::Renewed(number("period"))
         }
-        () => Lasts::Ends,
+        () => match end {
+            None => return Err("it says that the token has an end, and not when"),
+            Some(end) if ttl > LONG => Lasts::Until(end.clone()),
+            Some(_) if renewed > LONG => {
+                Lasts::Until(crate::rfc3339::rfc3339(number("creation_time").saturating_add(renewed)))
+            }
+            Some(_) => Lasts::Ends,
+        },
     };
     let mut shown =
         format!("policies {}", policies.iter().map(|it| plain(it)).collect::<Vec<_>>().join(", "));
@@ -91,20 +123,35 @@ pub(super) fn app_role(data: &Data) -> Result<AppRole, &'static str> {
     })
 }
 
+/// When a secret ID ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ends {
+    Never,
+    Late(String),
+    Soon,
+}
+
 /// A secret ID of a role.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct SecretId {
-    pub(super) has_end: bool,
+    pub(super) ends: Ends,
     /// `created TIME; used any number of times`.
     pub(super) shown: String,
 }
 
-pub(super) fn secret_id(data: &Data, accessor: &str) -> Result<SecretId, &'static str> {
+/// `now` in seconds since 1970.
+pub(super) fn secret_id(data: &Data, accessor: &str, now: i64) -> Result<SecretId, &'static str> {
     let text = |member: &str| data.get(member).and_then(Value::as_str);
     if text("secret_id_accessor") != Some(accessor) {
         return Err("it is about another secret ID");
     }
     let end = text("expiration_time").filter(|time| is_time(time)).ok_or("it does not say when it ends")?;
+    let ends = match end.parse::<Timestamp>() {
+        _ if end == NEVER => Ends::Never,
+        Ok(time) if time.as_second().saturating_sub_unsigned(LONG) > now => Ends::Late(end.to_owned()),
+        Ok(_) => Ends::Soon,
+        Err(_) => return Err("when it ends is no time"),
+    };
     let uses = data.get("secret_id_num_uses").and_then(Value::as_u64);
     let uses = uses.ok_or("it does not say how often it can be used")?;
     let created = text("creation_time").filter(|time| is_time(time));
@@ -120,7 +167,7 @@ pub(super) fn secret_id(data: &Data, accessor: &str) -> Result<SecretId, &'stati
         None if uses > 0 => {}
         None => shown.push("Vault does not keep when it was used last".to_owned()),
     }
-    Ok(SecretId { has_end: end != NEVER, shown: shown.join("; ") })
+    Ok(SecretId { ends, shown: shown.join("; ") })
 }
 
 /// Whom a role takes.
@@ -128,8 +175,10 @@ pub(super) fn secret_id(data: &Data, accessor: &str) -> Result<SecretId, &'stati
 pub(super) enum Takes {
     /// One ServiceAccount, or some that are named.
     Named,
-    /// What it says is not judged here, or is wider than one account.
-    NotKnown(String),
+    /// More than one, of a namespace or some that are named.
+    Namespace(&'static str),
+    /// What it says is not judged here.
+    NotKnown(&'static str),
     Anyone(&'static str),
 }
 
@@ -137,7 +186,7 @@ pub(super) enum Takes {
 pub(super) fn jwt_role(data: &Data) -> Result<Takes, &'static str> {
     match data.get("role_type").and_then(Value::as_str).ok_or("it is no role of the JWT method")? {
         "jwt" => {}
-        _ => return Ok(Takes::NotKnown("it is for logins in a browser".into())),
+        _ => return Ok(Takes::NotKnown("it is for logins in a browser")),
     }
     match data.get("bound_subject") {
         None | Some(Value::Null) => {}
@@ -185,8 +234,8 @@ pub(super) fn jwt_role(data: &Data) -> Result<Takes, &'static str> {
     }
     Ok(match (namespaces, names) {
         (Some(Width::Exact), Some(Width::Exact)) => Takes::Named,
-        (Some(Width::Exact), _) => Takes::NotKnown("it takes every ServiceAccount of a namespace".into()),
-        _ if is_other => Takes::NotKnown("whom its claims take was not judged: read them".into()),
+        (Some(Width::Exact), _) => Takes::Namespace("it takes every ServiceAccount of a namespace"),
+        _ if is_other => Takes::NotKnown("whom its claims take was not judged"),
         (_, Some(Width::Exact)) => Takes::Anyone("it takes a ServiceAccount of that name in any namespace"),
         _ => Takes::Anyone("no claim that it binds names a ServiceAccount"),
     })
@@ -229,9 +278,10 @@ pub(super) fn kubernetes_role(data: &Data) -> Result<Takes, &'static str> {
         () if namespaces.contains(&"*") => {
             Takes::Anyone("it takes ServiceAccounts of these names in any namespace")
         }
-        () if wild(&names) || wild(&namespaces) || selects || namespaces.is_empty() => {
-            Takes::NotKnown("it names ServiceAccounts by a pattern or a selector: read it".into())
+        () if wild(&namespaces) || selects || namespaces.is_empty() => {
+            Takes::NotKnown("it names namespaces by a pattern or a selector, which was not judged")
         }
+        () if wild(&names) => Takes::Namespace("it takes ServiceAccounts of a namespace by a pattern"),
         () => Takes::Named,
     })
 }

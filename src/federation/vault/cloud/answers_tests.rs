@@ -33,12 +33,49 @@ fn token_lasts_as_its_answer_says() {
             vec![end.clone(), ("ttl", json!(60)), ("period", json!(3600)), ("explicit_max_ttl", json!(7200))],
             Lasts::Ends,
         ),
+        // A role of a method may make them.
         (
-            vec![end, ("ttl", json!(60)), ("period", json!(3600)), ("path", json!("auth/keyless/login"))],
-            Lasts::Ends,
+            vec![
+                end.clone(),
+                ("ttl", json!(60)),
+                ("period", json!(3600)),
+                ("path", json!("auth/keyless/login")),
+            ],
+            Lasts::Renewed(3600),
+        ),
+        (vec![end.clone(), ("ttl", json!(LONG))], Lasts::Ends),
+        (vec![end.clone(), ("ttl", json!(LONG + 1))], Lasts::Until("2026-12-27T09:03:30Z".into())),
+        // Renewed in time, it lives until then.
+        (
+            vec![
+                end,
+                ("ttl", json!(60)),
+                ("period", json!(3600)),
+                ("explicit_max_ttl", json!(315_360_000)),
+                ("creation_time", json!(0)),
+            ],
+            Lasts::Until("1979-12-30T00:00:00Z".into()),
         ),
     ] {
         assert_eq!(token(&lookup(&changes), "a").unwrap().lasts, lasts, "{changes:?}");
+    }
+}
+
+/// A gateway that knows no such path is not taken for a server without tokens.
+#[test]
+fn missing_tokens_are_no_answer() {
+    assert!(own_accessor(None).is_err() && own_accessor(Some(&data(json!({})))).is_err());
+    assert_eq!(own_accessor(Some(&data(json!({"accessor": ""})))), Ok(""));
+    let some = BTreeSet::from(["a".to_owned()]);
+    for (own, accessors, is_whole) in [
+        ("a", &some, true),
+        ("b", &some, false),
+        ("a", &BTreeSet::new(), false),
+        // A batch token has no accessor.
+        ("", &some, true),
+        ("", &BTreeSet::new(), false),
+    ] {
+        assert_eq!(root_tokens(own, accessors).is_ok(), is_whole, "{own} {accessors:?}");
     }
 }
 
@@ -52,6 +89,7 @@ fn token_of_another_form_says_nothing() {
         ("ttl", json!("0")),
         ("ttl", json!(60)),
         ("expire_time", json!(0)),
+        ("expire_time", json!("never")),
     ] {
         assert!(token(&lookup(&[(name, value.clone())]), "a").is_err(), "{name} {value}");
     }
@@ -75,11 +113,28 @@ fn secret_id_ends_as_it_says() {
         )
     };
     let created = "2026-11-27T09:03:31Z";
+    let now = 1_795_770_211; // 2026-11-27T09:03:31Z
+    let secret_id = |data: &Data, accessor: &str| secret_id(data, accessor, now);
     let never = secret_id(&answer(NEVER, 0, created), "a").unwrap();
-    assert!(!never.has_end && never.shown.contains("Vault does not keep when it was used last"), "{never:?}");
+    assert!(
+        never.ends == Ends::Never && never.shown.contains("Vault does not keep when it was used last"),
+        "{never:?}"
+    );
     let used = secret_id(&answer("2026-12-27T00:00:00Z", 2, "2026-11-28T00:00:00Z"), "a").unwrap();
-    assert!(used.has_end && used.shown.contains("used last 2026-11-28T00:00:00Z"), "{used:?}");
-    for broken in [answer("", 0, ""), answer("never", 0, ""), data(json!({"error": "failed to find"}))] {
+    assert!(used.ends == Ends::Soon && used.shown.contains("used last 2026-11-28T00:00:00Z"), "{used:?}");
+    for (end, ends) in [
+        ("2026-12-29T09:03:31Z", Ends::Soon),
+        ("2026-12-29T09:03:32.5Z", Ends::Late("2026-12-29T09:03:32.5Z".into())),
+        ("2036-11-27T09:03:31+01:00", Ends::Late("2036-11-27T09:03:31+01:00".into())),
+    ] {
+        assert_eq!(secret_id(&answer(end, 0, created), "a").unwrap().ends, ends, "{end}");
+    }
+    for broken in [
+        answer("", 0, ""),
+        answer("never", 0, ""),
+        answer("2026-99-99T00:00:00Z", 0, ""),
+        data(json!({"error": "failed to find"})),
+    ] {
         assert!(secret_id(&broken, "a").is_err(), "{broken:?}");
     }
     assert!(secret_id(&answer(NEVER, 0, ""), "b").is_err());
@@ -123,14 +178,14 @@ fn jwt_role_takes_who_is_bound() {
         let takes = role("", claims.clone(), kind);
         assert!(matches!(takes, Ok(Takes::Anyone(_))), "{claims}: {takes:?}");
     }
-    for (claims, kind) in [
-        (json!({"sub": "system:serviceaccount:a:*"}), "glob"),
-        (json!({(namespace): "a"}), "string"),
-        (json!({"email": "a@example.com"}), "string"),
-    ] {
+    for (claims, kind) in
+        [(json!({"sub": "system:serviceaccount:a:*"}), "glob"), (json!({(namespace): "a"}), "string")]
+    {
         let takes = role("", claims.clone(), kind);
-        assert!(matches!(takes, Ok(Takes::NotKnown(_))), "{claims}: {takes:?}");
+        assert!(matches!(takes, Ok(Takes::Namespace(_))), "{claims}: {takes:?}");
     }
+    let takes = role("", json!({"email": "a@example.com"}), "string");
+    assert!(matches!(takes, Ok(Takes::NotKnown(_))), "{takes:?}");
     assert!(role("", json!([]), "string").is_err() && role("", json!({"sub": 1}), "string").is_err());
     assert!(role("", json!({"sub": "*"}), "regex").is_err());
     assert!(jwt_role(&data(json!({}))).is_err());
@@ -146,9 +201,10 @@ fn kubernetes_role_takes_who_is_bound() {
     for (names, namespaces) in [(json!(["*"]), json!(["*"])), (json!(["a"]), json!(["*"]))] {
         assert!(matches!(role(names, namespaces), Ok(Takes::Anyone(_))));
     }
-    for (names, namespaces) in
-        [(json!(["*"]), json!(["b"])), (json!(["a-*"]), json!(["b"])), (json!(["a"]), json!([]))]
-    {
+    for names in ["*", "a-*"] {
+        assert!(matches!(role(json!([names]), json!(["b"])), Ok(Takes::Namespace(_))));
+    }
+    for (names, namespaces) in [(json!(["a"]), json!(["b-*"])), (json!(["a"]), json!([]))] {
         assert!(matches!(role(names, namespaces), Ok(Takes::NotKnown(_))));
     }
     assert!(role(Value::Null, json!(["b"])).is_err() && role(json!("a"), json!(["b"])).is_err());

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use futures::{StreamExt, stream};
+use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
     Asked, Auditor, IN_FLIGHT,
-    answers::{self, plain},
+    answers::{self, Ends, plain},
     kinds::SECRET_ID,
     not_seen, segment,
 };
@@ -89,16 +90,24 @@ impl Auditor {
                 (accessor, answer)
             }
         };
+        let now = Timestamp::now().as_second();
         let mut answers = stream::iter(accessors).map(lookup).buffered(IN_FLIGHT);
         while let Some((accessor, answer)) = answers.next().await {
-            match answer.and_then(|data| answers::secret_id(&data, &accessor).map_err(str::to_owned)) {
-                Ok(secret_id) if secret_id.has_end => ending += 1,
+            match answer.and_then(|data| answers::secret_id(&data, &accessor, now).map_err(str::to_owned)) {
                 Ok(secret_id) => {
+                    let lasts = match secret_id.ends {
+                        Ends::Never => "it never expires".to_owned(),
+                        Ends::Late(end) => format!("it lives for long, until {end}"),
+                        Ends::Soon => {
+                            ending += 1;
+                            continue;
+                        }
+                    };
                     let accessor = plain(&accessor);
                     look.findings.push(self.remark(
                         SECRET_ID,
                         &format!(
-                            "the secret ID with the accessor {accessor} of the AppRole {role}, as which {place} logs in: it never expires ({})",
+                            "the secret ID with the accessor {accessor} of the AppRole {role}, as which {place} logs in: {lasts} ({})",
                             secret_id.shown
                         ),
                         &format!(

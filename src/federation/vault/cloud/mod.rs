@@ -18,7 +18,7 @@ pub(super) use self::kinds::KINDS;
 use self::{
     answers::{Lasts, Takes, plain},
     kinds::{PASSWORD, TOKEN, WIDE},
-    named::{Login, named, not_asked, places},
+    named::{At, Login, named, not_asked, places},
 };
 use super::{Settings, Vault, api::Api, section::VaultSection};
 use crate::{
@@ -27,11 +27,14 @@ use crate::{
     http::Http,
 };
 
+const BY_HAND: &str = "a look by hand: read its condition";
 const GENERATOR: &str = "VaultDynamicSecret";
 /// Kinds of generators that log in there.
 pub(super) static GENERATORS: [&str; 1] = [GENERATOR];
 /// Requests that are under way at the same time.
 const IN_FLIGHT: usize = 8;
+/// What is missing where a server cannot even be asked.
+const TO_ASK: &str = "an address and a token that can be sent";
 /// Tokens, and secret IDs of one role, that are looked at.
 const MOST: usize = 10_000;
 
@@ -50,21 +53,33 @@ pub(super) async fn look(section: &VaultSection, scope: &Scope<'_>, http: &Http)
     };
     let named = named(&settings.address, scope);
     look.unseen.extend(named.unseen);
-    let mut spaces: BTreeMap<Option<String>, Vec<(Login, String)>> = BTreeMap::new();
-    for ((namespace, login), place) in named.logins {
-        spaces.entry(namespace).or_default().push((login, place));
-    }
-    for (namespace, logins) in spaces {
+    for (namespace, logins) in spaces(named.logins) {
         let own = Settings { namespace, ..settings.clone() };
         match Vault::connect(&own, http) {
             Ok(vault) => look.merge(Auditor { api: vault.api, at: own.account().title }.look(&logins).await),
             Err(error) => {
                 let why = in_a_line(&error);
+                look.not_seen(format!("tokens at {}", own.account().title), TO_ASK.into(), why.clone());
                 look.unseen.extend(logins.iter().map(|(_, place)| not_asked(place, &why)));
             }
         }
     }
     look
+}
+
+/// What is asked, by namespace. A token opens the namespaces below its own too, so that those above, the root namespace
+/// among them, are asked for theirs, and for nothing else.
+fn spaces(logins: BTreeMap<At, String>) -> BTreeMap<Option<String>, Vec<(Login, String)>> {
+    let mut spaces: BTreeMap<Option<String>, Vec<(Login, String)>> = BTreeMap::new();
+    for ((namespace, login), place) in logins {
+        let mut above = namespace.as_deref();
+        while let Some(below) = above {
+            above = below.rsplit_once('/').map(|(above, _)| above);
+            spaces.entry(above.map(str::to_owned)).or_default();
+        }
+        spaces.entry(namespace).or_default().push((login, place));
+    }
+    spaces
 }
 
 /// The server and the token of the user who runs this program. `Err`: why there are none.
@@ -131,19 +146,21 @@ impl Auditor {
     async fn tokens(&self) -> Asked<CloudLook> {
         const LIST: &str = "auth/token/accessors";
         let what = "tokens";
-        let own = self.read(what, "auth/token/lookup-self", "\"read\"").await?;
-        let own =
-            own.as_ref().and_then(|own| own.get("accessor")).and_then(Value::as_str).unwrap_or_default();
+        const SELF: &str = "auth/token/lookup-self";
+        let own = self.read(what, SELF, "\"read\"").await?;
+        let own = answers::own_accessor(own.as_ref()).map_err(|why| self.odd(what, SELF, "\"read\"", why))?;
         let lookup = |accessor: String| async move {
             let answer = self.ask("auth/token/lookup-accessor", &json!({ "accessor": accessor })).await;
             (accessor, answer)
         };
         let accessors = self.list(what, LIST, "\"list\", \"sudo\"").await?;
         // A token in the root namespace is not in the list of another one.
-        if self.api.is_root_namespace() && !own.is_empty() && !accessors.contains(own) {
-            return Err(self.odd(what, LIST, "\"list\", \"sudo\"", "the token that asks is not in it"));
+        if self.api.is_root_namespace() {
+            answers::root_tokens(own, &accessors)
+                .map_err(|why| self.odd(what, LIST, "\"list\", \"sudo\"", why))?;
         }
         let mut look = self.counted("tokens", accessors.len());
+        look.merge(self.counted("namespaces", 1));
         let mut failed = BTreeMap::new();
         let mut answers = stream::iter(accessors).map(lookup).buffered(IN_FLIGHT);
         while let Some((accessor, answer)) = answers.next().await {
@@ -158,6 +175,7 @@ impl Auditor {
                         Lasts::Renewed(seconds) => {
                             format!("it lives as long as it is renewed every {seconds} s")
                         }
+                        Lasts::Until(end) => format!("it lives for long, until {end}"),
                     };
                     let accessor = plain(&accessor);
                     look.findings.push(self.remark(
@@ -221,7 +239,13 @@ impl Auditor {
         };
         match read(&data).map_err(|why| self.odd(&what, path, "\"read\"", why))? {
             Takes::Named => {}
-            Takes::NotKnown(why) => look.notes.push(remark(&why)),
+            Takes::Namespace(why) => look.notes.push(remark(why)),
+            // It may be anyone.
+            Takes::NotKnown(why) => look.merge(not_seen(Refused {
+                what: format!("whom {what}, takes at {}", self.at),
+                right: BY_HAND.into(),
+                why: why.to_owned(),
+            })),
             Takes::Anyone(why) => look.findings.push(remark(why)),
         }
         Ok(look)
@@ -300,4 +324,19 @@ fn segment(name: &str) -> String {
 fn in_a_line(error: &Error) -> String {
     let causes: String = error.causes.iter().map(|cause| format!(": {cause}")).collect();
     format!("{}{causes}", error.message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn namespaces_above_are_asked_too() {
+        let at = |namespace: &str| ((Some(namespace.to_owned()), Login::Token), "a store".to_owned());
+        let all = spaces(BTreeMap::from([at("a/b/c"), at("a")]));
+        let asked: Vec<_> = all.iter().map(|(space, logins)| (space.as_deref(), logins.len())).collect();
+        assert_eq!(asked, [(None, 0), (Some("a"), 1), (Some("a/b"), 0), (Some("a/b/c"), 1)]);
+        let root = spaces(BTreeMap::from([((None, Login::Token), "a store".to_owned())]));
+        assert_eq!(root.into_keys().collect::<Vec<_>>(), [None]);
+    }
 }

@@ -13,6 +13,8 @@ use crate::{cluster::objects::Unseen, federation::cloud::Scope};
 
 /// More of them than a platform has.
 const MOST: usize = 500;
+/// By this header a request names its namespace.
+const NAMESPACE_HEADER: &str = "x-vault-namespace";
 /// Methods that are asked about, and what else is no method.
 const KNOWN: [&str; 6] = ["tokenSecretRef", "appRole", "userPass", "jwt", "kubernetes", "namespace"];
 
@@ -82,6 +84,11 @@ pub(super) fn named(address: &str, scope: &Scope<'_>) -> Named {
 
 impl Named {
     fn login(&mut self, place: &str, spec: &Value) {
+        // Each header is sent with the login, so that the namespace would be another one than the settings say.
+        let mut headers = spec["headers"].as_object().into_iter().flat_map(|headers| headers.keys());
+        if headers.any(|name| name.trim().eq_ignore_ascii_case(NAMESPACE_HEADER)) {
+            return self.not_seen(place, "a header names its namespace: it was not asked there");
+        }
         let auth = &spec["auth"];
         let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
         let namespace = text(&auth["namespace"]).or_else(|| text(&spec["namespace"]));
@@ -110,9 +117,12 @@ impl Named {
             };
             let login = match method {
                 "tokenSecretRef" => Some(Login::Token),
-                "appRole" => mount("path", "approle")
-                    // The ID is compared, and goes nowhere.
-                    .map(|mount| Login::AppRole { mount, role_id: text(&own["roleId"]) }),
+                "appRole" => mount("path", "approle").and_then(|mount| {
+                    // The ID is compared, and goes nowhere. The operator logs in with it trimmed.
+                    let role_id = text(&own["roleId"]).map(|id| id.trim().to_owned());
+                    let is_empty = role_id.as_ref().is_some_and(String::is_empty);
+                    (!is_empty).then_some(Login::AppRole { mount, role_id })
+                }),
                 "userPass" => mount("path", "userpass")
                     .and_then(|mount| Some(Login::User { mount, name: name("username")? })),
                 "jwt" => {

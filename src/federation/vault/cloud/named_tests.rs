@@ -27,6 +27,10 @@ fn store_names_its_logins() {
         ),
         ("{userPass: {username: eso}}", Login::User { mount: text("userpass"), name: text("eso") }),
         ("{appRole: {roleId: abc}}", Login::AppRole { mount: text("approle"), role_id: Some(text("abc")) }),
+        (
+            "{appRole: {roleId: ' abc '}}",
+            Login::AppRole { mount: text("approle"), role_id: Some(text("abc")) },
+        ),
         ("{appRole: {path: a, roleRef: {name: r}}}", Login::AppRole { mount: text("a"), role_id: None }),
     ] {
         let named = look(auth);
@@ -54,6 +58,7 @@ fn what_cannot_be_asked_is_unseen() {
         "{userPass: {username: 'a/../b'}}",
         "{namespace: 'a/../b', jwt: {path: jwt, role: eso}}",
         "{somethingNew: {}}",
+        "{appRole: {roleId: '  '}}",
     ] {
         let named = look(auth);
         assert!(named.logins.is_empty() && !named.unseen.is_empty(), "{auth}: {named:?}");
@@ -67,4 +72,28 @@ fn other_server_is_unseen() {
         assert!(named.logins.is_empty() && named.unseen.len() == 1, "{server}: {named:?}");
     }
     assert_eq!(look_at("https://vault.example:8200/", "{jwt: {path: jwt, role: eso}}").logins.len(), 1);
+}
+
+#[test]
+fn header_that_names_namespace_is_unseen() {
+    let spec = |header: &str| {
+        format!("{{server: '{AT}', headers: {{{header}: other}}, auth: {{jwt: {{path: jwt, role: eso}}}}}}")
+    };
+    let of = |header: &str| {
+        let spec = spec(header);
+        let inventory = inventory(&objects(&format!(
+            "apiVersion: external-secrets.io/v1\nkind: ClusterSecretStore\nmetadata: {{name: s}}\n\
+             spec: {{provider: {{vault: {spec}}}}}\n---\n\
+             apiVersion: generators.external-secrets.io/v1alpha1\nkind: VaultDynamicSecret\n\
+             metadata: {{name: g, namespace: a}}\nspec: {{path: db, provider: {spec}}}\n"
+        )));
+        named(AT, &Scope { inventory: &inventory, accounts: &BTreeMap::new() })
+    };
+    for header in ["X-Vault-Namespace", "x-vault-namespace", "X-VAULT-NAMESPACE"] {
+        let named = of(header);
+        // The store and the generator.
+        assert!(named.logins.is_empty() && named.unseen.len() == 2, "{header}: {named:?}");
+    }
+    let named = of("X-Other");
+    assert!(named.logins.len() == 1 && named.unseen.is_empty(), "{named:?}");
 }
