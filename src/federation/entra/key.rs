@@ -7,6 +7,8 @@
 //! Graph cannot disable a secret. What can be taken back is the sign-in of the application (`accountEnabled` of its service
 //! principal), which is the same as long as the secret is its only way to log in.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use async_trait::async_trait;
 use http::Method;
 use serde_json::{Value, json};
@@ -42,6 +44,8 @@ pub(crate) struct StoredSecret {
     application: Option<String>,
     /// The first characters of the stored secret.
     hint: String,
+    /// By this run.
+    is_deleted: AtomicBool,
 }
 
 /// A client secret, by its form: three characters, a digit, `Q~`, and 31 to 34 more. Its first three characters are those
@@ -98,6 +102,7 @@ impl StoredSecret {
             tenant: section.tenant.clone(),
             application: section.key_application.clone(),
             hint: identity.id.clone(),
+            is_deleted: AtomicBool::new(false),
         })
     }
 
@@ -309,7 +314,10 @@ impl StoredCredential for StoredSecret {
             Err(refusal) if !refusal.is_absent() => {
                 Err(self.refused(refusal, "deleting", "Application.ReadWrite.All"))
             }
-            Ok(_) | Err(_) => Ok(()),
+            Ok(_) | Err(_) => {
+                self.is_deleted.store(true, Ordering::Relaxed);
+                Ok(())
+            }
         }
     }
 
