@@ -99,7 +99,7 @@ impl Verdict {
             }
             () if !self.roots.is_empty() || excepted().any(|root| !is_there(root)) => LegState::Incomplete,
             () if excepted().next().is_some() => LegState::Excepted,
-            // Where no provider was asked anything, none said that there is nothing.
+            // No provider was asked anything: that none has issued one is not known.
             () if self.asked == 0 => LegState::NothingToJudge,
             () => LegState::Zero,
         }

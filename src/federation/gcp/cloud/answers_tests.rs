@@ -90,7 +90,7 @@ fn condition_decides_who_is_let_in() {
         (json!("1 == 1"), Admits::Anyone),
         (json!("assertion.sub in ['system:serviceaccount:a:b']"), Admits::Named),
         (json!("assertion.sub == 'system:serviceaccount:a:b'"), Admits::Named),
-        // Of what token's member that is was not said.
+        // Which member of the token that is, the mapping does not tell.
         (json!("google.subject==\"system:serviceaccount:a:b\""), Admits::NotKnown),
         (json!("assertion.sub == 'a' || true"), Admits::NotKnown),
         (json!("assertion.sub == ''"), Admits::NotKnown),
