@@ -60,6 +60,15 @@ fn steps(property: &str) -> Option<Vec<String>> {
     (!steps.iter().any(String::is_empty)).then_some(steps)
 }
 
+/// A map, or a text that holds one as JSON.
+pub(crate) fn is_map(value: &Value) -> bool {
+    match value {
+        Value::Object(_) => true,
+        Value::String(text) => serde_json::from_str::<Value>(text).is_ok_and(|value| value.is_object()),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

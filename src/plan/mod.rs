@@ -232,6 +232,12 @@ impl<A> Change<A> {
         self.step.is_pending()
     }
 
+    /// With a permission that it takes.
+    pub(crate) fn requires(mut self, permission: String) -> Self {
+        self.step.requires.push(permission);
+        self
+    }
+
     pub(crate) fn map<B>(self, act: impl FnOnce(A) -> B) -> Change<B> {
         Change { step: self.step, act: self.act.map(act) }
     }

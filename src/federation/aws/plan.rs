@@ -14,10 +14,12 @@ use super::{
 };
 use crate::{
     error::Result,
-    federation::{Trust, Workload},
+    federation::{
+        Trust, Workload,
+        resource::{change, in_turn, leave},
+    },
     plan::{
-        self, Action, Change, Desired, FieldChange, Fit, Gate, Permits, Target, UNCHANGED, USED, decide,
-        ownership::Ownership,
+        self, Action, Desired, FieldChange, Fit, Gate, Permits, UNCHANGED, USED, decide, ownership::Ownership,
     },
 };
 
@@ -250,46 +252,6 @@ pub(super) fn role_object(settings: &Settings) -> String {
 
 pub(super) fn policy_object(settings: &Settings) -> String {
     format!("policy {} of the role {}", policy::NAME, settings.role)
-}
-
-fn leave(object: &str, why: impl Into<String>) -> Planned {
-    Change::no_op(Target::ProviderResource, object, why)
-}
-
-pub(super) fn step(action: Action, object: &str, why: impl Into<String>) -> plan::Step {
-    plan::Step::new(Target::ProviderResource, action, object, why)
-}
-
-fn change(
-    action: Action,
-    object: &str,
-    why: impl Into<String>,
-    fields: Vec<FieldChange>,
-    act: Step,
-) -> Planned {
-    Change::new(step(action, object, why).fields(fields), act)
-}
-
-/// One after the other, the first one after `before`. Returns the last one that changes something.
-pub(super) fn in_turn(changes: &mut [&mut Planned], mut before: Option<String>) -> Option<String> {
-    for change in changes {
-        if change.is_pending() {
-            change.step.depends_on = before.replace(change.step.name.clone()).into_iter().collect();
-        }
-    }
-    before
-}
-
-/// A change names what it takes.
-trait Requires {
-    fn requires(self, permission: String) -> Self;
-}
-
-impl Requires for Planned {
-    fn requires(mut self, permission: String) -> Self {
-        self.step.requires.push(permission);
-        self
-    }
 }
 
 #[cfg(test)]

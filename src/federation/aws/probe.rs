@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     error::Check,
-    federation::Trial,
+    federation::{Trial, judged},
     oidc::Token,
     plan::Say,
     relying_party::Finding,
@@ -44,7 +44,7 @@ pub(super) async fn probe(aws: &Aws, token: &Token, trial: &Trial, say: Say<'_>)
             );
             let skipped = Finding::skipped(
                 trials::check(trial),
-                trials::subject(trial),
+                judged::subject(trial),
                 "there is no login to do it with",
             );
             return vec![Finding::failed(EXCHANGE, subject, refusal.summary(), cause, remedy), skipped];

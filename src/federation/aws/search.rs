@@ -10,11 +10,11 @@ use super::{
     api::Signer,
     place::Api,
     refusal::{Outcome, Refusal},
-    trials::{Seen, is_about, one_version, tags},
+    trials::{is_about, one_version, tags},
 };
 use crate::{
     error::{Code, Error},
-    federation::{Find, FindBy},
+    federation::{Find, FindBy, judged::Seen},
 };
 
 /// More than this is found by a search only if it is wrong.

@@ -19,7 +19,7 @@ use crate::{
     error::Check,
     federation::{
         Reading, Trial,
-        property::{Lookup, member_then_path},
+        judged::{self, Judged, Seen, subject},
     },
     plan::Say,
     relying_party::Finding,
@@ -37,23 +37,6 @@ pub(super) fn check(trial: &Trial) -> Check {
         Trial::Find(_) => Check::AwsSearch,
         Trial::Write(_) => Check::AwsWrite,
     }
-}
-
-/// What is tried, for people.
-pub(super) fn subject(trial: &Trial) -> String {
-    match trial {
-        Trial::Read { secret, .. } => format!("read of {}", secret.escape_debug()),
-        Trial::Metadata { secret, .. } => format!("tags of {}", secret.escape_debug()),
-        Trial::Versions { secret } => format!("versions of {}", secret.escape_debug()),
-        Trial::Find(find) => format!("search for {find}"),
-        Trial::Write(right) => format!("right to {right}"),
-    }
-}
-
-pub(super) enum Seen {
-    Passed(String),
-    Failed { seen: String, cause: String, remedy: String, of_the_thing: bool },
-    NotProved(String),
 }
 
 pub(super) async fn run(aws: &Aws, credentials: &Credentials, trial: &Trial, say: Say<'_>) -> Vec<Finding> {
@@ -80,28 +63,6 @@ pub(super) async fn run(aws: &Aws, credentials: &Credentials, trial: &Trial, say
         Ok(seen) => Judged { check, more: String::new(), seen }.finding(&subject),
         Err(refusal) => refused(aws, check, subject, &refusal),
     }]
-}
-
-/// What was seen of one version or one property.
-struct Judged {
-    check: Check,
-    /// In front of the subject.
-    more: String,
-    seen: Seen,
-}
-
-impl Judged {
-    fn finding(self, subject: &str) -> Finding {
-        let subject = format!("{}{subject}", self.more);
-        match self.seen {
-            Seen::Passed(seen) => Finding::passed(self.check, subject, seen),
-            Seen::Failed { seen, cause, remedy, of_the_thing } => {
-                let failed = Finding::failed(self.check, subject, seen, cause, remedy);
-                if of_the_thing { failed.of_the_thing() } else { failed }
-            }
-            Seen::NotProved(why) => Finding::skipped(self.check, subject, format!("not proved: {why}")),
-        }
-    }
 }
 
 fn refused(aws: &Aws, check: Check, subject: String, refusal: &Refusal) -> Finding {
@@ -150,7 +111,7 @@ async fn read(
     for version in versions {
         let value = one_version(aws, credentials, secret, version).await?;
         let of_this = readings.iter().filter(|reading| reading.version.as_deref() == version);
-        all.extend(judge(version, &value, of_this));
+        all.extend(judged::value((READ, PROPERTY), version, &value, of_this));
     }
     Ok(all)
 }
@@ -194,60 +155,6 @@ pub(super) fn is_about(settings: &Settings, secret: &str, arn: &Value) -> Outcom
     match arn.as_str() {
         Some(arn) if names::is_arn_of(settings, secret, arn) => Ok(()),
         seen => Err(Refusal::about_another(settings.service.api(), secret, seen)),
-    }
-}
-
-fn judge<'a>(
-    version: Option<&str>,
-    value: &[u8],
-    readings: impl Iterator<Item = &'a Reading>,
-) -> Vec<Judged> {
-    let more = version.map(|version| format!("version {}: ", version.escape_debug())).unwrap_or_default();
-    let parsed = serde_json::from_slice(value).unwrap_or(Value::Null);
-    let failed = |seen: String, cause: &str| {
-        let remedy =
-            "give the secret the members that it has on the other side, or correct the object that reads it";
-        let seen =
-            Seen::Failed { seen, cause: cause.to_owned(), remedy: remedy.to_owned(), of_the_thing: true };
-        vec![Judged { check: READ, more: more.clone(), seen }]
-    };
-    let mut not_judged = Vec::new();
-    for reading in readings {
-        let shown = reading.property.as_deref().unwrap_or("the whole value").escape_debug();
-        let found = match &reading.property {
-            Some(property) => member_then_path(&parsed, property),
-            None => Lookup::Found(&parsed),
-        };
-        match found {
-            Lookup::Missing => {
-                return failed(
-                    format!("no {shown}"),
-                    "objects read members that the secret does not have on this side",
-                );
-            }
-            Lookup::Found(value) if reading.is_map && !is_map(value) => {
-                return failed(format!("no map: {shown}"), "dataFrom.extract takes the members of a map");
-            }
-            Lookup::Found(_) => {}
-            Lookup::NotJudged => not_judged.push(shown.to_string()),
-        }
-    }
-    let passed =
-        Judged { check: READ, more: more.clone(), seen: Seen::Passed(format!("{} bytes", value.len())) };
-    let rest = not_judged.into_iter().map(|property| Judged {
-        check: PROPERTY,
-        more: format!("property {property} in the {more}"),
-        seen: Seen::NotProved("keyless follows paths of members only, and this one says more".to_owned()),
-    });
-    std::iter::once(passed).chain(rest).collect()
-}
-
-/// A map, or a text that holds one as JSON.
-fn is_map(value: &Value) -> bool {
-    match value {
-        Value::Object(_) => true,
-        Value::String(text) => serde_json::from_str::<Value>(text).is_ok_and(|value| value.is_object()),
-        _ => false,
     }
 }
 

@@ -4,11 +4,14 @@ use super::{
     Settings, Step,
     again::Before,
     observe::{Provider, Role},
-    plan::{in_turn, is_ours_alone, others, policy_object, provider_object, role_object, step},
+    plan::{is_ours_alone, others, policy_object, provider_object, role_object},
     wanted::{lets_in_only, other_cluster, ownership, provider_arn, role_arn},
 };
 use crate::{
-    federation::{After, Trust, Workload},
+    federation::{
+        After, Trust, Workload,
+        resource::{in_turn, step},
+    },
     plan::{self, Action, Desired, Fit, Observed, Obstacle, decide, ownership::Ownership},
 };
 
@@ -38,10 +41,10 @@ pub(super) fn workload(
     };
     let arn = role_arn(settings);
     let of_policy = owner.filter(|_| have.is_some_and(|have| have.policy.is_some()));
-    let policy = step(Action::Delete, &policy_object(settings), "nothing is read by it any more")
+    let policy = step(Action::Delete, policy_object(settings), "nothing is read by it any more")
         .requires(format!("iam:DeleteRolePolicy on {arn}"));
     let role =
-        step(Action::Delete, &role_object(settings), "no token of the workload gets its rights any more")
+        step(Action::Delete, role_object(settings), "no token of the workload gets its rights any more")
             .requires(format!("iam:DeleteRole on {arn}"));
     let used = is_of_another || others.is_some();
     // What a person wrote into the policy goes only with that person's consent.
@@ -71,7 +74,7 @@ pub(super) fn provider(
     let owner = have.map(|_| ownership(mark, want));
     let arn = provider_arn(settings, want);
     let step =
-        step(Action::Delete, &provider_object(want), "AWS does not take any token of the issuer any more")
+        step(Action::Delete, provider_object(want), "AWS does not take any token of the issuer any more")
             .requires(format!("iam:DeleteOpenIDConnectProvider on {arn}"));
     let stays = |obstacle| match obstacle {
         Obstacle::Used => format!("other roles trust it: {}", roles.join(", ").escape_debug()),

@@ -11,10 +11,13 @@ use super::{
     place::Api,
     policy,
     refusal::{Outcome, Refusal},
-    trials::{Seen, is_about},
+    trials::is_about,
 };
 use crate::xml::Element;
-use crate::{federation::Right, retry::Repeat};
+use crate::{
+    federation::{Right, judged::Seen},
+    retry::Repeat,
+};
 
 /// The keys of the services themselves, which every user of the service may use.
 const OWN_KEYS: [&str; 2] = ["alias/aws/secretsmanager", "alias/aws/ssm"];

@@ -13,10 +13,13 @@ use super::{
 };
 use crate::{
     error::Result,
-    federation::{Trust, Workload},
+    federation::{
+        Trust, Workload,
+        resource::{change, in_turn, leave},
+    },
     plan::{
-        self, Action, Change, Desired, FieldChange, Fit, Gate, Observed, Permits, Target, UNCHANGED, USED,
-        decide, ownership::Ownership,
+        Action, Desired, FieldChange, Fit, Gate, Observed, Permits, UNCHANGED, USED, decide,
+        ownership::Ownership,
     },
 };
 
@@ -183,7 +186,7 @@ fn plan_roles(
     }
     for given in &becomes.kept {
         let why = "as before; --revoke-unused takes back what no object asks for";
-        changes.push(leave(&role_object(settings, given), why));
+        changes.push(leave(role_object(settings, given), why));
     }
     for given in &becomes.dropped {
         for seen in ours(assignments, &want.cluster_id).filter(|it| it.given.as_ref() == Some(given)) {
@@ -192,7 +195,7 @@ fn plan_roles(
             changes.push(
                 change(
                     Action::Delete,
-                    &role_object(settings, given),
+                    role_object(settings, given),
                     "nothing asks for what it gives",
                     vec![field],
                     act,
@@ -253,46 +256,6 @@ pub(super) fn credential_object(settings: &Settings) -> String {
 
 pub(super) fn role_object(settings: &Settings, given: &Given) -> String {
     format!("role {} for {}", given.shown(), settings.identity)
-}
-
-fn leave(object: &str, why: impl Into<String>) -> Planned {
-    Change::no_op(Target::ProviderResource, object, why)
-}
-
-pub(super) fn step(action: Action, object: &str, why: impl Into<String>) -> plan::Step {
-    plan::Step::new(Target::ProviderResource, action, object, why)
-}
-
-fn change(
-    action: Action,
-    object: &str,
-    why: impl Into<String>,
-    fields: Vec<FieldChange>,
-    act: Step,
-) -> Planned {
-    Change::new(step(action, object, why).fields(fields), act)
-}
-
-/// One after the other, the first one after `before`. Returns the last one that changes something.
-pub(super) fn in_turn(changes: &mut [&mut Planned], mut before: Option<String>) -> Option<String> {
-    for change in changes {
-        if change.is_pending() {
-            change.step.depends_on = before.replace(change.step.name.clone()).into_iter().collect();
-        }
-    }
-    before
-}
-
-/// A change names what it takes.
-trait Requires {
-    fn requires(self, permission: String) -> Self;
-}
-
-impl Requires for Planned {
-    fn requires(mut self, permission: String) -> Self {
-        self.step.requires.push(permission);
-        self
-    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::{Entra, diagnose, trials};
 use crate::{
     azure::Refusal,
     error::{Check, Code, Error, Result},
-    federation::Trial,
+    federation::{Trial, judged},
     oidc::Token,
     plan::Say,
     relying_party::Finding,
@@ -51,7 +51,7 @@ pub(super) async fn probe(entra: &Entra, token: &Token, trial: &Trial, say: Say<
         }
     };
     let why = "there is no login to do it with";
-    vec![failed, Finding::skipped(trials::check(trial), trials::subject(trial), why)]
+    vec![failed, Finding::skipped(trials::check(trial), judged::subject(trial), why)]
 }
 
 impl Entra {

@@ -10,11 +10,11 @@ use super::{
     api::Caller,
     place::{self, Api},
     refusal::{Outcome, Refusal},
-    trials::{API, Seen, bundle},
+    trials::{API, bundle},
 };
 use crate::{
     error::{Code, Error},
-    federation::{Find, FindBy},
+    federation::{Find, FindBy, judged::Seen},
 };
 
 /// More than this is found by a search only if it is wrong.

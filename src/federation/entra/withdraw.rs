@@ -3,11 +3,14 @@
 use super::{
     Settings, Step,
     observe::Identity,
-    plan::{credential_object, identity_object, in_turn, others, ours_elsewhere, ours_here, own, step},
+    plan::{credential_object, identity_object, others, ours_elsewhere, ours_here, own},
     wanted::{CREDENTIAL, lets_in_only, other_cluster, ownership},
 };
 use crate::{
-    federation::{After, Trust, Workload},
+    federation::{
+        After, Trust, Workload,
+        resource::{in_turn, step},
+    },
     plan::{Action, Desired, Fit, Observed, Obstacle, decide},
 };
 
@@ -67,7 +70,7 @@ pub(super) fn workload(
     if let Some(seen) = own(have) {
         let step = step(
             Action::Delete,
-            &credential_object(settings),
+            credential_object(settings),
             "no token of the workload becomes the identity any more",
         )
         .requires(format!(

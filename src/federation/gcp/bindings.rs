@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 
 use super::{
     Binding, Planned, Plans, Settings, Step,
-    plan::{leave, step},
     roles::{self, ACCESSOR, Place, WORKLOAD_USER},
     state::{Holder, Seen, State},
 };
 use crate::{
     error::{Code, Error, Result},
-    federation::{Holding, Impossible, Right, RightKind, Trust, Workload},
+    federation::{
+        Holding, Impossible, Right, RightKind, Trust, Workload,
+        resource::{leave, step},
+    },
     google::needs,
     plan::{Action, Change, Desired, Fit, Observed, Obstacle, Permits, decide, ownership::Ownership},
 };

@@ -12,11 +12,14 @@ use super::{
 };
 use crate::{
     error::{Code, Error, Result},
-    federation::{Trust, TrustedIssuer},
+    federation::{
+        Trust, TrustedIssuer,
+        resource::{leave, step},
+    },
     google::needs,
     plan::{
-        self, Action, Change, Desired, FieldChange, Fit, Gate, Observed, Obstacle, Permits, Target,
-        UNCHANGED, USED, decide,
+        Action, Change, Desired, FieldChange, Fit, Gate, Observed, Obstacle, Permits, UNCHANGED, USED,
+        decide,
         ownership::{Ownership, described},
     },
     shell,
@@ -355,13 +358,4 @@ fn other_issuer(object: &str, state: &State, want: &Trust) -> Error {
 
 pub(super) fn on_project(state: &State) -> String {
     format!("the project {}", state.ids.project)
-}
-
-/// At Google.
-pub(super) fn step(action: Action, name: impl Into<String>, reason: impl Into<String>) -> plan::Step {
-    plan::Step::new(Target::ProviderResource, action, name, reason)
-}
-
-pub(super) fn leave(object: String, why: String) -> Planned {
-    Change::no_op(Target::ProviderResource, object, why)
 }

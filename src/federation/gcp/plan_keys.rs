@@ -4,13 +4,16 @@ use super::{
     Deed, Planned, Step,
     mark::of_provider,
     names::Ids,
-    plan::{leave, of_another_cluster, of_no_named_cluster, step, update_provider},
+    plan::{of_another_cluster, of_no_named_cluster, update_provider},
     state::Provider,
     wanted::{RULES, Wanted},
 };
 use crate::{
     error::{Code, Error, Result},
-    federation::{Trust, not_set_up},
+    federation::{
+        Trust, not_set_up,
+        resource::{leave, step},
+    },
     google::needs,
     plan::{
         Action, Change, Desired, Fit, Foreign, Observed, Obstacle, Permits, UNCHANGED, USED, decide,

@@ -1,4 +1,4 @@
-//! PURE. The section `google` of `keyless.yaml`, and what completes it.
+//! The section `google` of `keyless.yaml`, and what completes it. Pure, but for [`Section::issued`], which asks Google.
 
 use std::sync::Arc;
 

@@ -16,7 +16,7 @@ use crate::{
     error::Check,
     federation::{
         Find, Reading, Right, Trial,
-        property::{Lookup, member_then_path},
+        property::{Lookup, is_map, member_then_path},
     },
     google::{Outcome, Refusal},
     relying_party::Finding,
@@ -291,13 +291,7 @@ fn judge(secret: &str, reading: &Reading, data: &[u8]) -> Option<Finding> {
                 return Some(Finding::skipped(PROPERTY, subject, why));
             }
         };
-    // A map may also lie in a text, as JSON.
-    let is_map = match found {
-        Value::Object(_) => true,
-        Value::String(text) => serde_json::from_str::<Value>(text).is_ok_and(|value| value.is_object()),
-        _ => false,
-    };
-    if reading.is_map && !is_map {
+    if reading.is_map && !is_map(found) {
         return failed("not a JSON object", "dataFrom.extract takes the members of an object");
     }
     None

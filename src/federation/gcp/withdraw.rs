@@ -3,14 +3,14 @@
 use super::{
     Binding, Deed, Step,
     bindings::{needs_of, shown},
-    plan::{on_project, step},
+    plan::on_project,
     roles::ever_granted,
     state::{Life, Pool, Seen, State},
     step::ordered,
 };
 use crate::{
     error,
-    federation::{Login, Naming, Subject, Trust, Workload},
+    federation::{Login, Naming, Subject, Trust, Workload, resource::step},
     google::needs,
     plan::{
         self, Action, Desired, Fit, Observed, Obstacle, decide,

@@ -10,10 +10,13 @@ use super::{
 };
 use crate::{
     error::{Code, Error, Result},
-    federation::{Naming, RightKind, Trust, Workload},
+    federation::{
+        Naming, RightKind, Trust, Workload,
+        resource::{change, leave},
+    },
     oidc::keys_from_pem,
     plan::{
-        self, Action, Change, Desired, FieldChange, Fit, Foreign, Gate, Permits, Target, UNCHANGED, decide,
+        self, Action, Desired, FieldChange, Fit, Foreign, Gate, Permits, UNCHANGED, decide,
         ownership::{Owner, Ownership},
     },
 };
@@ -300,25 +303,6 @@ pub(super) fn policy_object(settings: &Settings) -> String {
 
 pub(super) fn role_object(settings: &Settings) -> String {
     format!("role {} of auth/{}", settings.role, settings.mount)
-}
-
-pub(super) fn leave(object: &str, why: impl Into<String>) -> Planned {
-    Change::no_op(Target::ProviderResource, object, why)
-}
-
-/// What it needs, and what it waits for, is filled in by [`in_turn`].
-pub(super) fn change(
-    action: Action,
-    object: &str,
-    why: impl Into<String>,
-    fields: Vec<FieldChange>,
-    act: Step,
-) -> Planned {
-    Change::new(step(action, object, why).fields(fields), act)
-}
-
-pub(super) fn step(action: Action, object: &str, why: impl Into<String>) -> plan::Step {
-    plan::Step::new(Target::ProviderResource, action, object, why)
 }
 
 /// One after the other, the first one after `before`. Returns the last one that changes something. Each names the

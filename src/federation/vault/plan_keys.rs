@@ -5,12 +5,15 @@ use serde_json::{Map, Value, json};
 use super::{
     Planned, Settings, Step, mark,
     observe::{self, Observed},
-    plan::{change, differences, in_turn, leave, mount_object},
+    plan::{differences, in_turn, mount_object},
     wanted,
 };
 use crate::{
     error::{Code, Error, Result},
-    federation::{Keys, Trust, not_set_up},
+    federation::{
+        Keys, Trust, not_set_up,
+        resource::{change, leave},
+    },
     oidc::PublicKey,
     plan::{
         self, Action, Desired, Fit, Foreign, Obstacle, Permits, UNCHANGED, USED, decide, ownership::Ownership,

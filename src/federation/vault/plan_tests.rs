@@ -11,6 +11,7 @@ use crate::{
         workload,
     },
     oidc::KeySet,
+    plan::Change,
 };
 
 pub(in super::super) const ISSUER: &str = "https://oidc.lab.test/prod";

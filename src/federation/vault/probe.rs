@@ -12,7 +12,7 @@ use crate::{
     error::{Check, Code, Error},
     federation::{
         Reading, Trial,
-        property::{Lookup, path},
+        property::{Lookup, is_map, path},
     },
     lifetime::Lifetime,
     oidc::Token,
@@ -237,15 +237,6 @@ pub(super) fn judge_read(
 /// As the Vault provider of External Secrets Operator looks: a member of that very name first, then a path.
 fn found<'a>(data: &'a Value, property: &str) -> Lookup<'a> {
     data.get(property).map_or_else(|| path(data, property), Lookup::Found)
-}
-
-/// A map, or a text that holds one as JSON.
-fn is_map(value: &Value) -> bool {
-    match value {
-        Value::Object(_) => true,
-        Value::String(text) => serde_json::from_str::<Value>(text).is_ok_and(|value| value.is_object()),
-        _ => false,
-    }
 }
 
 fn length(value: &Value) -> usize {

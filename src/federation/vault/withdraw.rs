@@ -2,11 +2,11 @@
 
 use super::{
     Settings, Step, mark, observe,
-    plan::{in_turn, mount_object, policy_object, role_object, step},
+    plan::{in_turn, mount_object, policy_object, role_object},
     wanted,
 };
 use crate::{
-    federation::Trust,
+    federation::{Trust, resource::step},
     plan::{self, Action, Desired, Fit, Observed, Obstacle, decide, ownership::Ownership},
 };
 
