@@ -111,14 +111,16 @@ fn shown_commands_are_parsed_as_shown() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(count >= 120, "only {count} commands were found");
+    assert!(count >= 110, "only {count} commands were found");
 }
 
 #[test]
 fn named_commands_and_flags_exist() {
     let (mut count, mut wrong) = (0, Vec::new());
     for (page, text) in pages() {
-        for arguments in spans(&text).iter().flat_map(|span| runs(span)) {
+        let named = spans(&text).into_iter().flat_map(|span| runs(&span));
+        // What follows `help` is a placeholder.
+        for arguments in named.filter(|run| run.first().is_some_and(|word| word != "help")) {
             count += 1;
             match read(&arguments) {
                 Err(error)
@@ -131,7 +133,7 @@ fn named_commands_and_flags_exist() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(count >= 120, "only {count} commands were found");
+    assert!(count >= 110, "only {count} commands were found");
 }
 
 #[test]
