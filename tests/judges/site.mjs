@@ -32,7 +32,11 @@ for (const scheme of ["light", "dark"]) {
       await page.goto(pathToFileURL(resolve(site, `${name}.html`)).href, { waitUntil: "load" });
       const seen = await page.evaluate(() => {
         const main = document.querySelector("main");
-        const wide = [...main.children].filter((it) => getComputedStyle(it).overflowX === "visible" && it.scrollWidth > it.clientWidth + 1);
+        // What scrolls by itself may hold more than the page is wide.
+        const edge = main.getBoundingClientRect().right + 1;
+        const wide = [...main.children].filter(
+          (it) => it.getBoundingClientRect().right > edge || (getComputedStyle(it).overflowX === "visible" && it.scrollWidth > it.clientWidth + 1),
+        );
         return {
           beyond: document.documentElement.scrollWidth - window.innerWidth,
           wide: wide.map((it) => it.outerHTML.slice(0, 120)),
