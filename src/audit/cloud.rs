@@ -63,7 +63,11 @@ fn halves(issued: &Issued) -> Halves {
 
 fn counted(issued: &Issued) -> Hit {
     let class = issued.kind.class.unwrap_or(Class::Root);
-    let stored = Stored::new(Identity::Named(issued.name.clone()), issued.what.clone(), Opens::Unused);
+    let identity = match &issued.copy {
+        Some(copy) => Identity::Equal(vec![copy.clone()]),
+        None => Identity::Named(issued.name.clone()),
+    };
+    let stored = Stored::new(identity, issued.what.clone(), Opens::Unused);
     Hit {
         rule: issued.kind.id,
         weight: Weight::Counted(Stored { class, halves: halves(issued), ..stored }),

@@ -17,6 +17,7 @@ fn issued(name: &str, public_half: Option<&str>) -> CloudLook {
             kind,
             name: name.into(),
             public_half: public_half.map(str::to_owned),
+            copy: None,
             what: "a key".into(),
             place: "Google project acme-prod".into(),
             why: "it is enabled".into(),

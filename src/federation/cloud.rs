@@ -11,7 +11,7 @@ use crate::{
         objects::{Look, Object, Unseen},
         snapshot::{Inventory, Reference, SecretKey, Target, is_local, references},
     },
-    credentials::{Class, Severity},
+    credentials::{Class, Same, Severity},
     http::Http,
 };
 
@@ -34,6 +34,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) inventory: &'a Inventory,
     /// ServiceAccounts that stores and generators name, by namespace and name.
     pub(crate) accounts: &'a BTreeMap<(String, String), Look<Object>>,
+    /// Seconds since 1970.
+    pub(crate) now: u64,
 }
 
 /// A credential that is active or can be made active, where it was issued.
@@ -44,6 +46,8 @@ pub(crate) struct Issued {
     pub(crate) name: String,
     /// Of a key pair: `key:sha256:…`. `None`: it has none, or was not asked for it.
     pub(crate) public_half: Option<String>,
+    /// The copy in the cluster that it is: by what the provider shows of it. `None`: no copy is known to be it.
+    pub(crate) copy: Option<Same>,
     /// In words that open nothing.
     pub(crate) what: String,
     pub(crate) place: String,

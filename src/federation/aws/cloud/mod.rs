@@ -262,6 +262,7 @@ impl Auditor {
                 kind: KEY,
                 name: format!("aws:{id}"),
                 public_half: None,
+                copy: None,
                 what: format!("access key {id} of the IAM user {user}"),
                 place: at,
                 why: format!("it is active{created}, never expires, {used}; {place} names the user"),

@@ -31,7 +31,7 @@ fn look(text: &str, accounts: &str) -> Named {
             (name, Look::Seen(object))
         })
         .collect();
-    named(&section(""), Partition::Aws, &Scope { inventory: &inventory, accounts: &accounts })
+    named(&section(""), Partition::Aws, &Scope { inventory: &inventory, accounts: &accounts, now: 0 })
 }
 
 fn store(more: &str) -> String {
@@ -137,7 +137,7 @@ fn malformed_role_is_not_asked() {
 #[test]
 fn named_user_is_asked_for() {
     let inventory = inventory(&[]);
-    let scope = Scope { inventory: &inventory, accounts: &BTreeMap::new() };
+    let scope = Scope { inventory: &inventory, accounts: &BTreeMap::new(), now: 0 };
     let named = named(&section("aws: {keyUser: eso}"), Partition::Aws, &scope);
     assert_eq!(named.users.keys().collect::<Vec<_>>(), ["eso"]);
 }
