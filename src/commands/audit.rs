@@ -88,12 +88,7 @@ pub(crate) async fn run(
 }
 
 /// Asks the providers for what they issued to the identities that the cluster names.
-async fn ask(
-    cluster: &Cluster,
-    inventory: &Inventory,
-    settings: &Settings,
-    now: u64,
-) -> Result<CloudLook> {
+async fn ask(cluster: &Cluster, inventory: &Inventory, settings: &Settings, now: u64) -> Result<CloudLook> {
     let http = Http::new(&settings.additional_roots)?;
     let accounts = cluster.named_accounts(inventory).await?;
     Ok(cloud::look(&Scope { inventory, accounts: &accounts, now }, &settings.providers, &http).await)

@@ -163,7 +163,8 @@ pub(crate) struct Holder<'a> {
 impl Holder<'_> {
     /// The ServiceAccounts that it names, by namespace and name.
     pub(crate) fn accounts(&self) -> impl Iterator<Item = (String, String)> {
-        let named = self.references.iter().filter(|(reference, _)| reference.target == Target::ServiceAccount);
+        let named =
+            self.references.iter().filter(|(reference, _)| reference.target == Target::ServiceAccount);
         named.flat_map(|(_, keys)| keys).map(|key| (key.namespace.clone(), key.name.clone()))
     }
 
@@ -188,8 +189,9 @@ pub(crate) fn holders<'a>(inventory: &'a Inventory, member: &str, generators: &[
     for generator in &inventory.generators {
         for part in generator.parts().unwrap_or_default() {
             if generators.contains(&part.kind) {
-                let with_keys =
-                    |reference: Reference| (reference.clone(), inventory.generator_keys(generator, &reference));
+                let with_keys = |reference: Reference| {
+                    (reference.clone(), inventory.generator_keys(generator, &reference))
+                };
                 let references = references(part.kind, part.settings).into_iter().map(with_keys).collect();
                 let (kind, settings) = (part.kind, part.settings);
                 all.push(Holder { place: generator.0.describe(), kind, settings, references });

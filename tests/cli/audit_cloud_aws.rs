@@ -27,11 +27,17 @@ impl Scene {
         }
         let administrator = aws.administrator();
         let scene = Self { estate, aws, administrator };
-        let arn = scene.aws.add_role("eso", &trust(&json!({"StringEquals": {
-            format!("{PROVIDER}:aud"): "sts.amazonaws.com", format!("{PROVIDER}:sub"): SUBJECT}})));
+        let arn = scene.aws.add_role(
+            "eso",
+            &trust(&json!({"StringEquals": {
+            format!("{PROVIDER}:aud"): "sts.amazonaws.com", format!("{PROVIDER}:sub"): SUBJECT}})),
+        );
         scene.account(&arn);
-        scene.store("gcp", &json!({"auth": {"jwt": {
-            "serviceAccountRef": {"name": "reader", "namespace": "external-secrets"}}}}));
+        scene.store(
+            "gcp",
+            &json!({"auth": {"jwt": {
+            "serviceAccountRef": {"name": "reader", "namespace": "external-secrets"}}}}),
+        );
         scene
     }
 
@@ -89,7 +95,9 @@ impl Scene {
         for call in self.aws.heard() {
             let who = call.who.unwrap_or_default();
             assert!(who.ends_with(&format!(":user/{user}")), "{}: {who}", call.action);
-            assert!(!["Update", "Delete", "Create", "Put", "Assume"].iter().any(|it| call.action.contains(it)));
+            assert!(
+                !["Update", "Delete", "Create", "Put", "Assume"].iter().any(|it| call.action.contains(it))
+            );
         }
     }
 }
@@ -118,7 +126,7 @@ fn bound_role_without_keys_is_zero() {
     let asked: Vec<_> = scene.aws.heard().into_iter().map(|call| call.action).collect();
     assert!(asked.contains(&"iam:GetRole".to_owned()), "{asked:?}");
     scene.asked_as("administrator");
-    // Nobody was asked: that there is none is not known.
+    // Without the question, it is not known that there is none.
     scene.estate.run(&["audit"]).ends(0).says("ZERO (cluster + consumption): ");
 }
 
@@ -130,9 +138,13 @@ fn key_of_store_and_its_sister_count() {
     assert_eq!(state_of(&report), "found");
     let sister = scene.aws.user("eso", json!({"Statement": []}));
     let ran = scene.cloud().ends(1);
-    for wanted in
-        [&*sister.access_key_id, "[KL303 issued-aws-key]", "of the IAM user eso", "never expires", "--status Inactive"]
-    {
+    for wanted in [
+        &*sister.access_key_id,
+        "[KL303 issued-aws-key]",
+        "of the IAM user eso",
+        "never expires",
+        "--status Inactive",
+    ] {
         assert!(ran.out.contains(wanted), "`{wanted}` is not in\n{}", ran.out);
     }
     for secret in [&key.secret_access_key, &sister.secret_access_key] {
@@ -154,10 +166,13 @@ fn inactive_key_is_named_and_not_counted() {
     cloud().ends(1).says("1 LONG-LIVED credential was issued").says(&key.access_key_id);
     scene.aws.activate_key(&key.access_key_id, false);
     let ran = cloud().ends(1);
-    for wanted in ["[KL309 inactive-aws-key]", &*key.access_key_id, "one call makes it active", "delete-access-key"] {
+    for wanted in
+        ["[KL309 inactive-aws-key]", &*key.access_key_id, "one call makes it active", "delete-access-key"]
+    {
         assert!(ran.out.contains(wanted), "`{wanted}` is not in\n{}", ran.out);
     }
-    let report = scene.cloud_as(&scene.administrator, &["--config", "keyless.yaml", "-o", "json"]).ends(1).json();
+    let report =
+        scene.cloud_as(&scene.administrator, &["--config", "keyless.yaml", "-o", "json"]).ends(1).json();
     assert_eq!(report["credentials"], json!([]), "{report}");
     scene.aws.delete_key(&key.access_key_id);
     cloud().ends(0).says("ZERO (cluster + consumption + cloud)");
@@ -171,7 +186,8 @@ fn each_refusal_makes_it_incomplete() {
     for user in scene.aws.keys_of("eso") {
         scene.aws.delete_key(&user);
     }
-    let cloud = |more: &[&str]| scene.cloud_as(&scene.administrator, &[&["--config", "keyless.yaml"], more].concat());
+    let cloud =
+        |more: &[&str]| scene.cloud_as(&scene.administrator, &[&["--config", "keyless.yaml"], more].concat());
     cloud(&[]).ends(0).says("ZERO (cluster + consumption + cloud)");
     for permission in ["iam:ListAccessKeys", "iam:GetRole"] {
         scene.aws.deny(permission);
@@ -182,7 +198,7 @@ fn each_refusal_makes_it_incomplete() {
         assert_eq!((state_of(&report), &report["count"]), ("incomplete", &Value::Null), "{report}");
         scene.aws.allow(permission);
     }
-    // Busy until nobody waits any longer.
+    // Busy for longer than it is waited for.
     scene.aws.refuse_next(99, "iam:GetRole", 400, "Throttling", "Rate exceeded");
     cloud(&[]).ends(3).says("INCOMPLETE: ").says("AWS is busy");
 }
@@ -225,9 +241,12 @@ fn wide_trust_is_finding() {
     policy["Statement"].as_array_mut().unwrap().push(user);
     scene.aws.add_role("eso", &policy);
     scene.cloud().ends(1).says(":user/eso, with whatever keys it has");
-    scene.aws.add_role("eso", &trust(&json!({"ForAnyValue:StringEquals": {&aud: "sts.amazonaws.com", &sub: SUBJECT}})));
+    scene.aws.add_role(
+        "eso",
+        &trust(&json!({"ForAnyValue:StringEquals": {&aud: "sts.amazonaws.com", &sub: SUBJECT}})),
+    );
     scene.cloud().ends(3).says("INCOMPLETE").says("was not judged");
-    // There is no such role: nobody becomes it.
+    // There is no such role: it cannot be assumed.
     scene.account(&format!("arn:aws:iam::{}:role/gone", Aws::account()));
     scene.cloud().ends(0).says("there is no such role");
 }
@@ -246,8 +265,11 @@ fn planted_names_are_not_zero() {
     scene.account(&arn);
     scene.cloud().ends(0);
     for region in ["evil.example/", "cn-north-1", "us-iso-east-1", "eu-central-1.evil.example"] {
-        scene.store("planted", &json!({"region": region, "auth": {"jwt": {
-            "serviceAccountRef": {"name": "reader", "namespace": "external-secrets"}}}}));
+        scene.store(
+            "planted",
+            &json!({"region": region, "auth": {"jwt": {
+            "serviceAccountRef": {"name": "reader", "namespace": "external-secrets"}}}}),
+        );
         let ran = scene.cloud().ends(3);
         assert!(ran.out.contains("it is in no region of the partition aws"), "{region}: {}", ran.out);
     }
@@ -265,7 +287,9 @@ fn planted_names_are_not_zero() {
     let report = scene.report(1);
     assert_eq!(report["complete"], json!(false), "{report}");
     scene.asked_as("administrator");
-    assert!(scene.aws.heard().iter().all(|call| !call.form.values().any(|value| value.contains("DeleteUser"))));
+    assert!(
+        scene.aws.heard().iter().all(|call| !call.form.values().any(|value| value.contains("DeleteUser")))
+    );
 }
 
 #[test]
@@ -289,9 +313,14 @@ fn other_answers_are_not_believed() {
     let (from, to) = (format!("<AccessKeyId>{}", key.access_key_id), format!("<AccessKeyId>{other}"));
     scene.aws.change(|settings| settings.swapped = Some((from, to)));
     assert_eq!(scene.report(1)["complete"], json!(false));
-    scene.aws.change(|settings| settings.swapped = Some((":role/eso</Arn>".into(), ":role/other</Arn>".into())));
-    scene.store("gcp", &json!({"auth": {"jwt": {
-        "serviceAccountRef": {"name": "reader", "namespace": "external-secrets"}}}}));
+    scene
+        .aws
+        .change(|settings| settings.swapped = Some((":role/eso</Arn>".into(), ":role/other</Arn>".into())));
+    scene.store(
+        "gcp",
+        &json!({"auth": {"jwt": {
+        "serviceAccountRef": {"name": "reader", "namespace": "external-secrets"}}}}),
+    );
     scene.estate.world.cluster.remove_object("v1", "Secret", Some("external-secrets"), "aws-key");
     scene.cloud().ends(3).says("it is about another role");
 }
@@ -319,23 +348,28 @@ fn login_of_another_account_asks_nothing() {
 #[test]
 fn documented_rights_are_enough_and_needed() {
     let (scene, _) = Scene::stored();
-    scene.store("keyless", &json!({"auth": {"jwt": {
-        "serviceAccountRef": {"name": "reader", "namespace": "external-secrets"}}}}));
+    scene.store(
+        "keyless",
+        &json!({"auth": {"jwt": {
+        "serviceAccountRef": {"name": "reader", "namespace": "external-secrets"}}}}),
+    );
     let rights = ["iam:GetAccessKeyLastUsed", "iam:GetRole", "iam:ListAccessKeys"];
     let page = std::fs::read_to_string("docs/audit.md").unwrap();
     for right in rights {
         assert!(page.contains(&format!("`{right}`")), "docs/audit.md lacks {right}");
     }
-    let auditor =
-        scene.aws.user("auditor", json!({"Statement": {"Effect": "Allow", "Action": rights, "Resource": "*"}}));
+    let auditor = scene
+        .aws
+        .user("auditor", json!({"Statement": {"Effect": "Allow", "Action": rights, "Resource": "*"}}));
     let report = scene.cloud_as(&auditor, &["-o", "json"]).ends(1).json();
     assert_eq!((&report["complete"], &report["count"]), (&json!(true), &json!(1)), "{report}");
     scene.asked_as("auditor");
     for missing in rights {
         let fewer: Vec<_> = rights.into_iter().filter(|right| *right != missing).collect();
         let user = format!("without-{}", &missing[4..]);
-        let login =
-            scene.aws.user(&user, json!({"Statement": {"Effect": "Allow", "Action": fewer, "Resource": "*"}}));
+        let login = scene
+            .aws
+            .user(&user, json!({"Statement": {"Effect": "Allow", "Action": fewer, "Resource": "*"}}));
         let report = scene.cloud_as(&login, &["-o", "json"]).ends(1).json();
         assert_eq!(report["complete"], json!(false), "{missing}: {report}");
         assert!(report["notSeen"].to_string().contains(missing), "{missing}: {report}");

@@ -140,7 +140,7 @@ impl Provider for Amazon {
 }
 
 impl AwsSection {
-    fn read(source: &Source<'_>) -> Result<Self> {
+    pub(super) fn read(source: &Source<'_>) -> Result<Self> {
         let Written { account, region, service, role, kms_key, key_user, endpoints } =
             source.read::<Document>()?.aws.unwrap_or_default();
         endpoints.check()?;

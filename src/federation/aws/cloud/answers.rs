@@ -53,7 +53,8 @@ pub(super) fn keys(
         if key.text_at(&["UserName"]) != Some(user) {
             return Err("it lists a key of another user");
         }
-        let id = key.text_at(&["AccessKeyId"]).filter(|id| is_id(id)).ok_or("it lists a key without an ID")?;
+        let id =
+            key.text_at(&["AccessKeyId"]).filter(|id| is_id(id)).ok_or("it lists a key without an ID")?;
         let is_active = match key.text_at(&["Status"]) {
             Some("Active") => true,
             Some("Inactive") => false,

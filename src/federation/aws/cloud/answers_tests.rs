@@ -19,7 +19,9 @@ fn list(members: &str, end: &str) -> String {
 const WHOLE: &str = "<IsTruncated>false</IsTruncated>";
 
 fn read(result: &str) -> Result<(Vec<(String, bool)>, Option<String>), &'static str> {
-    let xml = format!("<ListAccessKeysResponse><ListAccessKeysResult>{result}</ListAccessKeysResult></ListAccessKeysResponse>");
+    let xml = format!(
+        "<ListAccessKeysResponse><ListAccessKeysResult>{result}</ListAccessKeysResult></ListAccessKeysResponse>"
+    );
     let mut all = BTreeMap::new();
     let next = keys(&Element::parse(xml.as_bytes()).unwrap(), "eso", &mut all)?;
     Ok((all.into_iter().map(|(id, key)| (id, key.is_active)).collect(), next))
@@ -65,7 +67,8 @@ fn last_use_names_user() {
         let xml = format!("<R><GetAccessKeyLastUsedResult>{inner}</GetAccessKeyLastUsedResult></R>");
         last_used(&Element::parse(xml.as_bytes()).unwrap())
     };
-    let used = |date: &str| of(&format!("<UserName>eso</UserName><AccessKeyLastUsed>{date}</AccessKeyLastUsed>"));
+    let used =
+        |date: &str| of(&format!("<UserName>eso</UserName><AccessKeyLastUsed>{date}</AccessKeyLastUsed>"));
     assert_eq!(
         used("<LastUsedDate>2026-11-01T00:00:00Z</LastUsedDate>").unwrap().at.as_deref(),
         Some("2026-11-01T00:00:00Z")
@@ -83,7 +86,8 @@ fn last_use_names_user() {
 #[test]
 fn account_has_its_form() {
     let of = |text: &str| {
-        let xml = format!("<R><GetCallerIdentityResult><Account>{text}</Account></GetCallerIdentityResult></R>");
+        let xml =
+            format!("<R><GetCallerIdentityResult><Account>{text}</Account></GetCallerIdentityResult></R>");
         account(&Element::parse(xml.as_bytes()).unwrap(), "GetCallerIdentity")
     };
     assert_eq!(of("111122223333").as_deref(), Ok("111122223333"));

@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    federation::cloud::{CloudLook, IssuedKind, Issued, Remark, Scope},
+    federation::cloud::{CloudLook, Issued, IssuedKind, Remark, Scope},
     http::Http,
     retry::Repeat,
     xml::Element,
@@ -211,7 +211,7 @@ impl Auditor {
                 }
             }
         }
-        // A list without a key that this user was just said to have is not the whole one.
+        // A list that lacks a key which AWS names as one of this user is not the whole one.
         if let Some(missing) = owner.used.keys().find(|id| !keys.contains_key(*id)) {
             look.merge(odd(what.clone(), &format!("it lacks {missing}, which is of this user"), &action));
         }
@@ -305,7 +305,7 @@ impl Auditor {
         let answer = match self.query(Api::Iam, "GetRole", &[("RoleName", name)]).await {
             Ok(answer) => answer,
             Err(refusal) if refusal.is_absent() => {
-                let why = format!("there is no such role, which {place} names: nobody becomes it");
+                let why = format!("there is no such role, which {place} names: it cannot be assumed");
                 look.notes.push(remark(WIDE, why));
                 return look;
             }
@@ -327,7 +327,8 @@ impl Auditor {
         match admits(&policy, by) {
             Admits::Named => {}
             Admits::More(who) => {
-                look.findings.push(remark(WIDE, format!("its trust policy lets in {who}; {place} names the role")));
+                look.findings
+                    .push(remark(WIDE, format!("its trust policy lets in {who}; {place} names the role")));
             }
             // It may be anyone.
             Admits::NotKnown(why) => look.not_seen(
@@ -346,7 +347,11 @@ fn counted(kind: &str) -> CloudLook {
 
 fn all_unseen(error: &Error) -> CloudLook {
     let mut look = CloudLook::default();
-    look.not_seen("what the cluster names at AWS".into(), remedy_of(error, "a login at AWS"), in_a_line(error));
+    look.not_seen(
+        "what the cluster names at AWS".into(),
+        remedy_of(error, "a login at AWS"),
+        in_a_line(error),
+    );
     look
 }
 
@@ -364,11 +369,7 @@ fn refused(what: String, refusal: Refusal, needed: &str) -> CloudLook {
 
 fn odd(what: String, why: &str, needed: &str) -> CloudLook {
     let mut look = CloudLook::default();
-    look.not_seen(
-        what,
-        needed.to_owned(),
-        format!("the answer is of another form than that of AWS: {why}"),
-    );
+    look.not_seen(what, needed.to_owned(), format!("the answer is of another form than that of AWS: {why}"));
     look
 }
 

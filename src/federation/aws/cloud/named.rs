@@ -96,7 +96,10 @@ impl Named {
             let unseen = Unseen {
                 what: format!("the identity of {place} at AWS"),
                 right: "aws.region or AWS_REGION, and a login, of the partition of the store".into(),
-                why: format!("it is in no region of the partition {}, the one that is asked", partition.name()),
+                why: format!(
+                    "it is in no region of the partition {}, the one that is asked",
+                    partition.name()
+                ),
             };
             self.unseen.insert(unseen);
             return;
@@ -201,7 +204,8 @@ fn role_arn(text: &str, partition: Partition) -> Option<RoleArn> {
     let (account, path) = rest.split_once(":role/")?;
     let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
     let plain = |byte: u8| byte.is_ascii_graphic();
-    let name = path.rsplit('/').next().filter(|_| is_account && path.len() <= 600 && path.bytes().all(plain))?;
+    let name =
+        path.rsplit('/').next().filter(|_| is_account && path.len() <= 600 && path.bytes().all(plain))?;
     role_name("a role", name).ok()?;
     Some(RoleArn { text: text.to_owned(), account: account.to_owned(), name: name.to_owned() })
 }

@@ -16,7 +16,7 @@ pub(super) enum By {
 /// Whom a role lets in.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Admits {
-    /// Those that it names, or nobody.
+    /// Those that it names, or none.
     Named,
     /// More than those: who, as a clause.
     More(String),
@@ -24,7 +24,7 @@ pub(super) enum Admits {
     NotKnown(&'static str),
 }
 
-/// Of actions with a session these alone let nobody in.
+/// Actions that alone let none in.
 const NO_LOGIN: [&str; 3] = ["sts:tagsession", "sts:setsourceidentity", "sts:setcontext"];
 
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>
@@ -153,7 +153,8 @@ fn claim<'a>(condition: &'a Value, name: &str) -> Claim<'a> {
                 continue;
             }
             let values = texts(values).filter(|values| !values.iter().any(|value| value.contains("${")));
-            let pattern = |values: &[&'a str]| values.iter().copied().find(|value| value.contains(['*', '?']));
+            let pattern =
+                |values: &[&'a str]| values.iter().copied().find(|value| value.contains(['*', '?']));
             match (operator.to_ascii_lowercase().as_str(), values) {
                 ("stringequals", Some(values)) => return Claim::Is(values),
                 ("stringlike", Some(values)) => match pattern(&values) {

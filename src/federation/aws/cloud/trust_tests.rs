@@ -28,10 +28,10 @@ fn trust_policies_are_judged() {
 
 #[test]
 fn role_after_login_names_roles() {
-    let of = |principal: &str| {
-        json!({"Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": principal}}})
-    };
-    for arn in ["arn:aws:iam::111122223333:role/first", "arn:aws:sts::111122223333:assumed-role/first/session"] {
+    let of = |principal: &str| json!({"Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": principal}}});
+    for arn in
+        ["arn:aws:iam::111122223333:role/first", "arn:aws:sts::111122223333:assumed-role/first/session"]
+    {
         assert_eq!(admits(&of(arn), By::Login), Admits::Named, "{arn}");
         assert!(matches!(admits(&of(arn), By::Token), Admits::More(_)), "{arn}");
     }

@@ -103,7 +103,8 @@ fn is_about(answer: &Value, app: &str) -> Result<(), &'static str> {
 fn credentials(answer: &Value) -> Result<Vec<Credential>, &'static str> {
     let list = |member: &str| answer[member].as_array().ok_or("it has no list of secrets and certificates");
     let mut all = Vec::new();
-    for (entries, is_certificate) in [(list("passwordCredentials")?, false), (list("keyCredentials")?, true)] {
+    for (entries, is_certificate) in [(list("passwordCredentials")?, false), (list("keyCredentials")?, true)]
+    {
         for entry in entries {
             let key_id = entry["keyId"].as_str().filter(|id| is_guid(id));
             let key_id = key_id.ok_or("it lists a secret or certificate without an ID")?.to_ascii_lowercase();

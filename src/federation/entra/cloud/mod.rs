@@ -101,7 +101,11 @@ impl Auditor {
     }
 
     /// Finds the applications whose client IDs lie in Secrets: those of the tenant are compared with them here.
-    async fn find(&self, mut stored: BTreeMap<Same, Named>, found: &mut BTreeMap<String, Named>) -> CloudLook {
+    async fn find(
+        &self,
+        mut stored: BTreeMap<Same, Named>,
+        found: &mut BTreeMap<String, Named>,
+    ) -> CloudLook {
         let mut look = CloudLook::default();
         let what = "the applications whose client IDs lie in Secrets";
         let entries = match self.list(Api::Graph, "/v1.0/servicePrincipals?$select=appId&$top=999").await {
@@ -115,10 +119,9 @@ impl Auditor {
             };
             for form in [app.to_owned(), app.to_ascii_lowercase(), app.to_ascii_uppercase()] {
                 let Some(client) = stored.remove(&Same::of(form.as_bytes())) else { continue };
-                let known = found.entry(app.to_ascii_lowercase()).or_insert_with(|| Named {
-                    place: client.place.clone(),
-                    ..Named::default()
-                });
+                let known = found
+                    .entry(app.to_ascii_lowercase())
+                    .or_insert_with(|| Named { place: client.place.clone(), ..Named::default() });
                 known.copies.extend(client.copies);
             }
         }
@@ -217,7 +220,9 @@ impl Auditor {
         let needed = format!("{ACTION}/read on {id}");
         let path = format!("{id}?api-version={IDENTITIES}");
         let seen = match self.client.get(Api::ResourceManager, Caller::Administrator, &path).await {
-            Ok(seen) => answers::identity(&seen, id, &self.tenant).map_err(|why| odd(what.clone(), why, &needed)),
+            Ok(seen) => {
+                answers::identity(&seen, id, &self.tenant).map_err(|why| odd(what.clone(), why, &needed))
+            }
             Err(refusal) => Err(refused(what.clone(), refusal, &needed)),
         };
         if let Err(part) = seen {
@@ -227,7 +232,12 @@ impl Auditor {
         let path = format!("{id}/federatedIdentityCredentials?api-version={IDENTITIES}");
         match self.list(Api::ResourceManager, &path).await {
             Ok(entries) => {
-                judge(&mut look, entries.iter().map(|entry| &entry["properties"]), &format!("Azure {id}"), place);
+                judge(
+                    &mut look,
+                    entries.iter().map(|entry| &entry["properties"]),
+                    &format!("Azure {id}"),
+                    place,
+                );
             }
             Err(refusal) => look.merge(refused(format!("whom {what}, trusts"), refusal, &needed)),
         }
@@ -283,7 +293,9 @@ fn issued(app: &str, credential: &Credential, copy: Option<Same>, is_enabled: bo
         what: format!("{kind} {key_id} of the Entra application {app}"),
         place: format!("Entra application {app}"),
         why: format!("{}; {place} names the application", why.join(", ")),
-        remedy: format!("when nothing misses it: az ad app credential delete --id {app} --key-id {key_id}{flag}"),
+        remedy: format!(
+            "when nothing misses it: az ad app credential delete --id {app} --key-id {key_id}{flag}"
+        ),
     }
 }
 

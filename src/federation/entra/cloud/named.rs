@@ -1,7 +1,7 @@
 //! PURE. Which applications and managed identities of Entra the cluster names, and what it names without saying which.
 //!
-//! A client ID that lies in a Secret stays there: whoever writes a store can name any value of a Secret as one. It is
-//! compared with the IDs that the tenant has, and goes nowhere.
+//! A client ID that lies in a Secret is compared with the IDs that the tenant has, and is not sent: the author of a store
+//! can name any value of a Secret as one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -75,8 +75,7 @@ pub(super) fn named(section: &EntraSection, tenant: &str, scope: &Scope<'_>) -> 
     for sighting in scope.inventory.sightings.distinct() {
         let is_known = sighting.more == 0
             && sighting.places.iter().all(|place| {
-                place.kind == "Secret"
-                    && named.known.contains(&(place.namespace.clone(), place.name.clone()))
+                place.kind == "Secret" && named.known.contains(&(place.namespace.clone(), place.name.clone()))
             });
         if FOUND.contains(&sighting.kind.id) && !is_known {
             let place = sighting.places.first().map(|place| place.object()).unwrap_or_default();
@@ -221,7 +220,8 @@ impl Named {
             }
             _ => self.not_seen(
                 what,
-                "it does not say which one: an identity of the machine takes effect, which no object names".into(),
+                "it does not say which one: an identity of the machine takes effect, which no object names"
+                    .into(),
             ),
         }
     }
