@@ -131,7 +131,7 @@ fn bound_role_without_keys_is_zero() {
 }
 
 #[test]
-fn key_of_store_and_its_sister_count() {
+fn stored_key_and_second_one_count() {
     let (scene, key) = Scene::stored();
     let report = scene.report(1);
     assert_eq!((&report["count"], &report["complete"]), (&json!(1), &json!(true)), "{report}");
@@ -158,7 +158,7 @@ fn key_of_store_and_its_sister_count() {
 }
 
 #[test]
-fn inactive_key_is_named_and_not_counted() {
+fn inactive_key_is_finding() {
     let scene = Scene::zero();
     let key = scene.aws.user("eso", json!({"Statement": []}));
     scene.estate.settings("aws:\n  keyUser: eso");
@@ -302,7 +302,7 @@ fn other_answers_are_not_believed() {
         ("<UserName>eso</UserName><AccessKeyId>", "<UserName>other</UserName><AccessKeyId>"),
         ("<UserName>eso</UserName><AccessKeyLastUsed>", "<AccessKeyLastUsed>"),
         ("<member>", "<entry>"),
-        ("ListAccessKeysResponse", "ListUsersResponse"),
+        ("AccessKeyMetadata", "Users"),
     ] {
         scene.aws.change(|settings| settings.swapped = Some((from.to_owned(), to.to_owned())));
         let report = scene.report(1);

@@ -98,7 +98,7 @@ fn unread_objects_are_not_seen() {
 }
 
 #[test]
-fn login_that_is_not_known_is_unseen() {
+fn unknown_login_is_unseen() {
     for more in [
         "region: eu-central-1",
         "region: eu-central-1, auth: {}",

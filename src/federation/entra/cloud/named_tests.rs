@@ -93,7 +93,7 @@ fn generator_names_application_too() {
 }
 
 #[test]
-fn login_that_is_not_known_is_unseen() {
+fn unknown_login_is_unseen() {
     let good = account(&format!("azure.workload.identity/client-id: \"{CLIENT}\""));
     for settings in [
         "authType: SomethingNew",
