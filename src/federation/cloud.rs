@@ -12,6 +12,7 @@ use crate::{
         snapshot::{Inventory, Reference, SecretKey, Target, is_local, references},
     },
     credentials::{Class, Same, Severity},
+    error::Error,
     http::Http,
 };
 
@@ -219,4 +220,18 @@ pub(super) fn not_implemented(scope: &Scope<'_>, provider: ProviderName) -> Clou
         }
     }
     look
+}
+
+/// What to do about an error, beside [`in_a_line`].
+pub(super) fn remedy_of(error: &Error, otherwise: &str) -> String {
+    match error.hints.as_slice() {
+        [] => otherwise.to_owned(),
+        hints => hints.join("; "),
+    }
+}
+
+/// An error with its causes; what is to be done about it is shown beside it.
+pub(super) fn in_a_line(error: &Error) -> String {
+    let causes: String = error.causes.iter().map(|cause| format!(": {cause}")).collect();
+    format!("{}{causes}", error.message)
 }

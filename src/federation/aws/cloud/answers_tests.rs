@@ -18,7 +18,10 @@ fn list(members: &str, end: &str) -> String {
 
 const WHOLE: &str = "<IsTruncated>false</IsTruncated>";
 
-fn read(result: &str) -> Result<(Vec<(String, bool)>, Option<String>), &'static str> {
+/// IDs, each with whether it is active, and the marker of the next page.
+type Page = (Vec<(String, bool)>, Option<String>);
+
+fn read(result: &str) -> Result<Page, &'static str> {
     let xml = format!(
         "<ListAccessKeysResponse><ListAccessKeysResult>{result}</ListAccessKeysResult></ListAccessKeysResponse>"
     );

@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    federation::cloud::{CloudLook, Issued, IssuedKind, Remark, Scope},
+    federation::cloud::{CloudLook, Issued, IssuedKind, Remark, Scope, in_a_line, remedy_of},
     http::Http,
     retry::Repeat,
     xml::Element,
@@ -371,18 +371,4 @@ fn odd(what: String, why: &str, needed: &str) -> CloudLook {
     let mut look = CloudLook::default();
     look.not_seen(what, needed.to_owned(), format!("the answer is of another form than that of AWS: {why}"));
     look
-}
-
-/// What to do about it.
-fn remedy_of(error: &Error, otherwise: &str) -> String {
-    match error.hints.as_slice() {
-        [] => otherwise.to_owned(),
-        hints => hints.join("; "),
-    }
-}
-
-/// An error with its causes; what is to be done about it is shown beside it.
-fn in_a_line(error: &Error) -> String {
-    let causes: String = error.causes.iter().map(|cause| format!(": {cause}")).collect();
-    format!("{}{causes}", error.message)
 }

@@ -28,8 +28,7 @@ use super::{
 };
 use crate::{
     credentials::Same,
-    error::Error,
-    federation::cloud::{CloudLook, Issued, Remark, Scope},
+    federation::cloud::{CloudLook, Issued, Remark, Scope, in_a_line, remedy_of},
     http::Http,
     rfc3339::rfc3339,
 };
@@ -325,18 +324,4 @@ fn odd(what: String, why: &str, needed: &str) -> CloudLook {
     let why = format!("the answer is of another form than that of Azure: {why}");
     look.not_seen(what, needed.to_owned(), why);
     look
-}
-
-/// What to do about it.
-fn remedy_of(error: &Error, otherwise: &str) -> String {
-    match error.hints.as_slice() {
-        [] => otherwise.to_owned(),
-        hints => hints.join("; "),
-    }
-}
-
-/// An error with its causes; what is to be done about it is shown beside it.
-fn in_a_line(error: &Error) -> String {
-    let causes: String = error.causes.iter().map(|cause| format!(": {cause}")).collect();
-    format!("{}{causes}", error.message)
 }

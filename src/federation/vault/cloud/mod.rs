@@ -22,8 +22,8 @@ use self::{
 };
 use super::{Settings, Vault, api::Api, section::VaultSection};
 use crate::{
-    error::{Error, Result},
-    federation::cloud::{CloudLook, IssuedKind, Remark, Scope},
+    error::Result,
+    federation::cloud::{CloudLook, IssuedKind, Remark, Scope, in_a_line},
     http::Http,
 };
 
@@ -333,12 +333,6 @@ fn not_seen(Refused { what, right, why }: Refused) -> CloudLook {
 /// A name as one segment of a path.
 fn segment(name: &str) -> String {
     url::form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>().replace('+', "%20")
-}
-
-/// An error with its causes. What is to be done about it is shown beside it.
-fn in_a_line(error: &Error) -> String {
-    let causes: String = error.causes.iter().map(|cause| format!(": {cause}")).collect();
-    format!("{}{causes}", error.message)
 }
 
 #[cfg(test)]
