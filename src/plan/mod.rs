@@ -119,8 +119,8 @@ pub(crate) struct FieldChange {
     pub(crate) before: Option<Value>,
     /// `None`: it goes away.
     pub(crate) after: Option<Value>,
-    /// Neither value is shown, in any form.
-    pub(crate) sensitive: bool,
+    /// Neither value is shown, in any form. Private: a change is made by [`Self::new`] or [`Self::sensitive`].
+    sensitive: bool,
 }
 
 /// Everything that a command would change, in the order in which it is applied. Its form as JSON: `keyless config schema plan`.
@@ -191,6 +191,8 @@ impl Step {
 }
 
 impl FieldChange {
+    /// Of a field that is known to hold no secret: both values are shown, and saved. Whoever makes a change of a field knows
+    /// what it is; where others determine which fields there are, what is not known is [`Self::sensitive`].
     pub(crate) fn new(path: impl Into<String>, before: Option<Value>, after: Option<Value>) -> Self {
         Self { path: path.into(), before, after, sensitive: false }
     }

@@ -19,6 +19,7 @@ use crate::{
         credential::{AWS_KEY, ByHand, Identity, StoredCredential},
     },
     http::Http,
+    secret_store::PublicFields,
     target::Account,
 };
 
@@ -85,6 +86,10 @@ impl Provider for Amazon {
 
     fn store_member(&self) -> &'static str {
         store_login::MEMBER
+    }
+
+    fn public_fields(&self) -> PublicFields {
+        store_login::PUBLIC
     }
 
     fn account_annotation(&self) -> Option<&'static str> {

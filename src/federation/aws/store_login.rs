@@ -7,12 +7,34 @@ use super::{Service, names, place::Region};
 use crate::{
     cluster::snapshot::{Store, Version},
     error::{Code, Error, Result},
-    secret_store::{Difference, Have, Means, StoreLogin, V1_SINCE, Want, too_old},
+    secret_store::{Difference, Have, Means, PublicFields, StoreLogin, V1_SINCE, Want, too_old},
     warning::Warning,
 };
 
 /// The member of a store's `spec.provider`.
 pub(super) const MEMBER: &str = "aws";
+
+/// What its settings hold beside secrets.
+pub(super) const PUBLIC: PublicFields = PublicFields {
+    values: &[
+        "additionalRoles",
+        "externalID",
+        "prefix",
+        "region",
+        "role",
+        "secretsManager.forceDeleteWithoutRecovery",
+        "secretsManager.recoveryWindowInDays",
+        "service",
+        "sessionTags",
+        "transitiveTagKeys",
+    ],
+    references: &[
+        "auth.jwt.serviceAccountRef",
+        "auth.secretRef.accessKeyIDSecretRef",
+        "auth.secretRef.secretAccessKeySecretRef",
+        "auth.secretRef.sessionTokenSecretRef",
+    ],
+};
 /// On a ServiceAccount, the role that it assumes.
 pub(super) const ROLE_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
 
