@@ -10,6 +10,7 @@
 
 mod apply;
 mod decide;
+mod gate;
 pub(crate) mod ownership;
 mod saved;
 mod schema;
@@ -26,6 +27,7 @@ use serde_json::Value;
 pub(crate) use self::{
     apply::apply,
     decide::{Desired, Fit, Foreign, Lifecycle, Observed, Obstacle, Permits, UNCHANGED, USED, decide},
+    gate::Gate,
     saved::SavedPlan,
     schema::schema,
     summary::Summary,
@@ -62,35 +64,6 @@ pub(crate) enum Action {
     Restore,
     Revoke,
     Update,
-}
-
-/// What a step waits for, beyond the steps that it depends on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Gate {
-    /// It is made where the object is kept, e.g. in the repository that Argo CD reads: in the cluster it would be undone.
-    AtItsSource,
-    /// Every API server signs as the public issuer.
-    AfterIssuerSwitch,
-    /// The login through the new provider has been tried.
-    AfterProbe,
-    /// Everything that uses the store has read or written by the new login.
-    AfterRefresh,
-    /// Nothing that works now stops working by it.
-    OnceNothingBreaks,
-    /// `--retire-key` was given.
-    OnRetireKey,
-}
-
-impl Gate {
-    /// The run that shows the step does not do it: something else has to be done, or given, first.
-    pub(crate) fn is_later(self) -> bool {
-        match self {
-            Self::AfterIssuerSwitch | Self::OnceNothingBreaks | Self::OnRetireKey => true,
-            // A file with the manifest is written now.
-            Self::AtItsSource | Self::AfterProbe | Self::AfterRefresh => false,
-        }
-    }
 }
 
 /// One change.
@@ -176,6 +149,11 @@ impl Step {
 
     pub(crate) fn is_pending(&self) -> bool {
         self.action != Action::NoOp
+    }
+
+    /// Whether the run that shows it does it, once its gate opens.
+    pub(crate) fn is_of_this_run(&self) -> bool {
+        self.is_pending() && !self.gate.is_some_and(Gate::is_later)
     }
 
     /// The permissions that it takes, in one line.
