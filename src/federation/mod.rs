@@ -16,6 +16,7 @@ mod issuer;
 mod judged;
 mod property;
 mod provider;
+mod refusal;
 mod registry;
 mod resource;
 mod rights;

@@ -52,6 +52,11 @@ pub(crate) trait Provider: Sync {
     /// Fields below [`Self::store_member`] that hold no secret. Of others a plan shows no value.
     fn public_fields(&self) -> PublicFields;
 
+    /// What the operator puts before every key that is named through a store with these settings.
+    fn key_prefix<'s>(&self, _settings: &'s Value) -> &'s str {
+        ""
+    }
+
     /// The setting that names the account: `google.project`.
     fn place(&self) -> &'static str;
 

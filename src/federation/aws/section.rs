@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{
     AUDIENCES, Service, Settings, account,
@@ -90,6 +91,10 @@ impl Provider for Amazon {
 
     fn public_fields(&self) -> PublicFields {
         store_login::PUBLIC
+    }
+
+    fn key_prefix<'s>(&self, settings: &'s Value) -> &'s str {
+        store_login::key_prefix(settings)
     }
 
     fn account_annotation(&self) -> Option<&'static str> {
