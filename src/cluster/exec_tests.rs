@@ -112,7 +112,8 @@ async fn slow_plugin_is_announced_output_bounded() {
     assert_eq!(lines[0], "Waiting for the credential plugin kube login (context a)…");
     assert_eq!(lines.len(), 1 + MAX_LINES);
     let error = run(&plugin(&folder, "yes CANARY-9f31 | head -c 2000000")).await.0.unwrap_err();
-    assert!(error.to_string().contains("longer than 1 MiB"), "{error}");
+    assert_eq!(error.code, Code::CredentialPlugin, "{error}");
+    assert!(error.message.contains("1 MiB") && !error.to_string().contains("CANARY"), "{error}");
 }
 
 #[tokio::test]

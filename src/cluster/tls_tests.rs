@@ -3,6 +3,7 @@ use std::time::Duration;
 use lab::{Ca, ClientKey};
 
 use super::*;
+use crate::error::Kind;
 
 fn der(pem_text: &str) -> CertificateDer<'static> {
     CertificateDer::from_pem_slice(pem_text.as_bytes()).unwrap()
@@ -93,7 +94,8 @@ fn client_certificates_of_every_kind_load() {
         assert_eq!(client_identity(chain.as_bytes(), key.as_bytes()).unwrap().cert.len(), 2);
         let other = ca.client("jane", kind).key_pem;
         let error = client_identity(certificate.cert_pem.as_bytes(), other.as_bytes()).unwrap_err();
-        assert!(error.message.contains("does not belong"), "{error}");
+        assert_eq!((error.kind, error.code), (Kind::Usage, Code::Kubeconfig), "{error}");
+        assert!(error.hints[0].contains("of one pair"), "{error}");
     }
 }
 
@@ -108,6 +110,7 @@ fn encrypted_key_is_named_as_such() {
     let new = certificate.key_pem.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
     for key in [old, new] {
         let error = client_identity(certificate.cert_pem.as_bytes(), key.as_bytes()).unwrap_err();
+        assert_eq!((error.kind, error.code), (Kind::Usage, Code::Kubeconfig), "{error}");
         assert!(error.message.contains("encrypted"), "{error}");
     }
 }

@@ -1,6 +1,6 @@
 //! A provider is one folder and one line: everything outside its folder works with the third one, which lives in tests.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use clap::Parser;
 use serde_json::json;
@@ -18,6 +18,64 @@ use crate::{
     http::Http,
     secret_store::{Doing, Have, Want, elsewhere, obstacles_of_a_move, plan, relies_on},
 };
+
+/// Lines of `src` that name the module of a provider, by file, without its own folder and without tests.
+fn lines_outside(provider: &str) -> BTreeMap<String, usize> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let own = root.join("federation").join(provider);
+    let mut lines = BTreeMap::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if path.is_dir() {
+                // Another module may have the same name.
+                let is_other = path != own && name == provider || path == root.join("azure");
+                folders
+                    .extend(Some(path).filter(|path| *path != own && !is_other && !path.ends_with("tests")));
+                continue;
+            }
+            if !name.ends_with(".rs") || name.ends_with("tests.rs") {
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+            let names = |line: &&str| {
+                let words: Vec<_> = line.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+                let path = line.contains(&format!("{provider}::")) && words.contains(&provider);
+                !line.trim_start().starts_with("//") && (path || line.ends_with(&format!("mod {provider};")))
+            };
+            let count = code.lines().filter(names).count();
+            if count > 0 {
+                lines.insert(path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned(), count);
+            }
+        }
+    }
+    lines
+}
+
+/// The table of what a provider costs outside its folder: `cargo test -- --nocapture provider_costs`.
+#[test]
+fn provider_costs_two_lines_elsewhere() {
+    println!("{:<10}{:>6}{:>6}  where", "provider", "files", "lines");
+    for provider in ["example", "gcp", "vault", "aws", "entra"] {
+        let lines = lines_outside(provider);
+        let files: Vec<_> = lines.keys().map(String::as_str).collect();
+        let all: usize = lines.values().sum();
+        println!("{provider:<10}{:>6}{all:>6}  {}", files.len(), files.join(", "));
+        let registered = ["federation/mod.rs", "federation/registry.rs"];
+        assert!(registered.iter().all(|file| lines.get(*file) == Some(&1)), "{provider}: {lines:?}");
+        // Beside these, its table of errors, and what random bytes are thrown at.
+        let more: Vec<_> = files.into_iter().filter(|file| !registered.contains(file)).collect();
+        match provider {
+            "example" => assert!(more.is_empty(), "{lines:?}"),
+            _ => assert!(
+                more.iter().all(|file| ["error/codes/mod.rs", "fuzzing.rs"].contains(file)),
+                "{provider}: {lines:?}"
+            ),
+        }
+    }
+}
 
 const STORE: &str = "---
 apiVersion: external-secrets.io/v1

@@ -10,7 +10,7 @@
 mod each;
 mod shown;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use self::each::{KeysAt, OfStore};
 use super::{Exit, issuer, new_path::Mode};
@@ -22,10 +22,10 @@ use crate::{
     error::{Check, Error, Kind, Result},
     federation::Keys,
     http::Http,
-    oidc::{Discovery, Issuer, KeySet, MAX_AGE, PublicKey, SignedIssuer},
+    oidc::{Discovery, Issuer, KeySet, PublicKey, SignedIssuer},
     publication::{
         History,
-        history::{self, Keys as KeysOf},
+        found::{Found, Readers},
         ledger::{Book, Opened, not_kept},
         live, served,
     },
@@ -34,7 +34,7 @@ use crate::{
         judge_live, judge_missing, judge_server, judge_uploaded, may_fetch, no_ledger, not_live,
     },
     report::Report,
-    rotation::Policy,
+    rotation::KeyId,
     target,
     waiting::Waiting,
 };
@@ -314,17 +314,26 @@ impl Verdict<'_> {
         ages: Option<&[Option<u64>]>,
         now: u64,
     ) -> Result<History> {
-        let mut keys = KeysOf { is_given: ages.is_none(), ..KeysOf::default() };
-        keys.staged = keys.of(live::from_files(self.settings)?.iter().flat_map(KeySet::iter));
-        keys.stored = keys.of(published.iter());
-        if ages.is_some() {
-            keys.copies.clone_from(&keys.stored);
-        }
-        keys.public = Some(keys.stored.clone());
-        let others: Vec<PublicKey> = published.iter().cloned().collect();
-        let look = history::look(observed, &others, now);
-        let policy = Policy::new(ages.unwrap_or_default(), MAX_AGE, self.settings.longest_token);
-        let history = History::new(book, issuer.as_str(), look, keys, policy);
+        let files = live::from_files(self.settings)?;
+        let public = Some(published.iter().map(KeyId::of).collect());
+        let readers = match ages {
+            Some(ages) => Readers::Fetch {
+                copies: published.iter().collect(),
+                public,
+                ages: ages.to_vec(),
+                is_served: false,
+            },
+            None => Readers::Given { public, unread: false, lacking: BTreeMap::new() },
+        };
+        let found = Found {
+            observed,
+            files: files.as_ref(),
+            stored: published.iter().collect(),
+            readers,
+            tokens: None,
+            vouched: false,
+        };
+        let history = History::of(found, book, issuer.as_str(), self.settings, now);
         self.findings.extend(history.note_of_ledger().map(|note| no_ledger(&note.message)));
         Ok(history)
     }

@@ -16,6 +16,7 @@ mod issuer;
 mod judged;
 mod property;
 mod provider;
+mod refusal;
 mod registry;
 mod resource;
 mod rights;
@@ -36,7 +37,7 @@ pub(crate) use self::{
     holding::Holding,
     issuer::TrustedIssuer,
     provider::{Configured, CredentialFile, Known, Provider, Purpose, Section, Source},
-    registry::{ProviderName, Sections, account_annotations, is_stored_key},
+    registry::{ProviderName, Sections, account_annotations, is_stored_key, public_fields},
     rights::{Find, FindBy, RIGHT_KINDS, Reading, Right, RightKind, Trial},
     rules::{IssuerForm, IssuerRules, KeyRules, Rules},
     subject::Subject,

@@ -31,7 +31,7 @@ use crate::{
     files,
     http::Http,
     secret::Secret,
-    secret_store::StoreLogin,
+    secret_store::{PublicFields, StoreLogin},
     target::Account,
     warning::Warning,
     yaml::from_yaml,
@@ -48,6 +48,14 @@ pub(crate) trait Provider: Sync {
 
     /// The member of a store's `spec.provider` that External Secrets Operator has for it, e.g. `gcpsm`.
     fn store_member(&self) -> &'static str;
+
+    /// Fields below [`Self::store_member`] that hold no secret. Of others a plan shows no value.
+    fn public_fields(&self) -> PublicFields;
+
+    /// What the operator puts before every key that is named through a store with these settings.
+    fn key_prefix<'s>(&self, _settings: &'s Value) -> &'s str {
+        ""
+    }
 
     /// The setting that names the account: `google.project`.
     fn place(&self) -> &'static str;

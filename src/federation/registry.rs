@@ -15,6 +15,7 @@ use super::{Provider, Section, Source, aws, entra, gcp, vault};
 use crate::{
     cluster::snapshot::{Estate, Store},
     error::Result,
+    secret_store::PublicFields,
 };
 
 /// In the order in which they are shown. The first is taken where nothing names one.
@@ -81,6 +82,12 @@ pub(crate) fn is_stored_key(estate: &Estate, store: &Store) -> bool {
 /// Annotations of ServiceAccounts by which External Secrets Operator becomes another identity.
 pub(crate) fn account_annotations() -> impl Iterator<Item = &'static str> {
     PROVIDERS.iter().filter_map(|provider| provider.account_annotation())
+}
+
+/// What is known to be public of a store's settings at the provider that External Secrets Operator has under this member.
+pub(crate) fn public_fields(member: &str) -> Option<PublicFields> {
+    let found = PROVIDERS.iter().find(|provider| provider.store_member() == member);
+    found.map(|provider| provider.public_fields())
 }
 
 /// What the settings hold of each provider, in the order of the registry.

@@ -16,14 +16,15 @@ const AT_ONCE: usize = 8;
 
 /// Once one has failed, no other is begun; what has begun is finished. The error is that of the first in the plan.
 ///
-/// A name in `depends_on` that is not among these changes counts as done.
+/// A name in `depends_on` that is not among these changes counts as done. A change behind a gate that this run does
+/// not open is shown as `later`, and is not begun.
 pub(crate) async fn apply<'c, 'a: 'c>(
     changes: impl IntoIterator<Item = &'c Change<Box<dyn Act + 'a>>>,
     report: &mut Report<'_>,
 ) -> Result<()> {
     let messages = &SharedReport::new(report);
-    let mut waiting: Vec<_> =
-        changes.into_iter().enumerate().filter(|(_, change)| change.is_pending()).collect();
+    let now = changes.into_iter().filter(|change| change.step.is_of_this_run());
+    let mut waiting: Vec<_> = now.enumerate().collect();
     let mut open: BTreeSet<&str> = waiting.iter().map(|(_, change)| change.step.name.as_str()).collect();
     let mut failed: Vec<(usize, Error)> = Vec::new();
     let mut under_way = FuturesUnordered::new();

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use super::*;
 use crate::{
     cli::Output,
-    plan::{Action, Say, Step, Target},
+    plan::{Action, Gate, Say, Step, Summary, Target},
 };
 
 /// What acts do, and how many of them at the same time.
@@ -104,6 +104,29 @@ async fn dependent_step_awaits_its_own_only() {
     assert_eq!(lines[..2], ["begin pool", "begin enable"]);
     assert!(at("end pool") < at("begin provider") && at("end provider") < at("begin role"), "{lines:?}");
     assert_eq!(lines.len(), 8, "what is kept is left alone");
+}
+
+#[tokio::test]
+async fn later_steps_are_not_begun() {
+    let log = Log::default();
+    let gates = [
+        Gate::AfterIssuerSwitch,
+        Gate::OnceNothingBreaks,
+        Gate::OnRetireKey,
+        Gate::AtItsSource,
+        Gate::AfterProbe,
+        Gate::AfterRefresh,
+    ];
+    let mut changes: Vec<_> = gates.map(|gate| change(&log, &format!("{gate:?}"), &[])).into();
+    changes.iter_mut().zip(gates).for_each(|(change, gate)| change.step.gate = Some(gate));
+    changes.push(change(&log, "role", &["AfterIssuerSwitch"]));
+    run(&changes).await.0.unwrap();
+    let lines = log.lines.lock().unwrap().clone();
+    let begun = |name: &str| lines.contains(&format!("begin {name}"));
+    // Exactly those that the plan counts as later.
+    let later = changes.iter().filter(|change| !begun(&change.step.name)).count();
+    assert_eq!(later, Summary::of(changes.iter().map(|change| &change.step)).later, "{lines:?}");
+    assert!(!begun("OnRetireKey") && !begun("AfterIssuerSwitch") && begun("role"), "{lines:?}");
 }
 
 #[tokio::test]

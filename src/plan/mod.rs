@@ -10,6 +10,7 @@
 
 mod apply;
 mod decide;
+mod gate;
 pub(crate) mod ownership;
 mod saved;
 mod schema;
@@ -26,6 +27,7 @@ use serde_json::Value;
 pub(crate) use self::{
     apply::apply,
     decide::{Desired, Fit, Foreign, Lifecycle, Observed, Obstacle, Permits, UNCHANGED, USED, decide},
+    gate::Gate,
     saved::SavedPlan,
     schema::schema,
     summary::Summary,
@@ -64,35 +66,6 @@ pub(crate) enum Action {
     Update,
 }
 
-/// What a step waits for, beyond the steps that it depends on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Gate {
-    /// It is made where the object is kept, e.g. in the repository that Argo CD reads: in the cluster it would be undone.
-    AtItsSource,
-    /// Every API server signs as the public issuer.
-    AfterIssuerSwitch,
-    /// The login through the new provider has been tried.
-    AfterProbe,
-    /// Everything that uses the store has read or written by the new login.
-    AfterRefresh,
-    /// Nothing that works now stops working by it.
-    OnceNothingBreaks,
-    /// `--retire-key` was given.
-    OnRetireKey,
-}
-
-impl Gate {
-    /// The run that shows the step does not do it: something else has to be done, or given, first.
-    pub(crate) fn is_later(self) -> bool {
-        match self {
-            Self::AfterIssuerSwitch | Self::OnceNothingBreaks | Self::OnRetireKey => true,
-            // A file with the manifest is written now.
-            Self::AtItsSource | Self::AfterProbe | Self::AfterRefresh => false,
-        }
-    }
-}
-
 /// One change.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -119,8 +92,8 @@ pub(crate) struct FieldChange {
     pub(crate) before: Option<Value>,
     /// `None`: it goes away.
     pub(crate) after: Option<Value>,
-    /// Neither value is shown, in any form.
-    pub(crate) sensitive: bool,
+    /// Neither value is shown, in any form. Private: a change is made by [`Self::new`] or [`Self::sensitive`].
+    sensitive: bool,
 }
 
 /// Everything that a command would change, in the order in which it is applied. Its form as JSON: `keyless config schema plan`.
@@ -178,6 +151,11 @@ impl Step {
         self.action != Action::NoOp
     }
 
+    /// Whether the run that shows it does it, once its gate opens.
+    pub(crate) fn is_of_this_run(&self) -> bool {
+        self.is_pending() && !self.gate.is_some_and(Gate::is_later)
+    }
+
     /// The permissions that it takes, in one line.
     #[cfg(test)]
     pub(crate) fn needs(&self) -> String {
@@ -191,6 +169,8 @@ impl Step {
 }
 
 impl FieldChange {
+    /// Of a field that is known to hold no secret: both values are shown, and saved. Whoever makes a change of a field knows
+    /// what it is; where others determine which fields there are, what is not known is [`Self::sensitive`].
     pub(crate) fn new(path: impl Into<String>, before: Option<Value>, after: Option<Value>) -> Self {
         Self { path: path.into(), before, after, sensitive: false }
     }

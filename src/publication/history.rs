@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     alarms::facts,
+    found::{Found, Keys},
     ledger::{Book, Content},
 };
 use crate::{
-    cluster::{Observed, Reached},
+    config::Settings,
     oidc::{KeySet, PublicKey},
     plan::{Action, FieldChange, Step, Target},
-    relying_party::prove,
-    rotation::{Entry, Judged, KeyId, Ledger, LongestFound, Look, Lost, Policy, Scene, Source, State, judge},
+    rotation::{Entry, Judged, KeyId, Ledger, Look, Lost, Policy, Scene, Source, State, judge},
 };
 
 /// The keys of one look, judged by the ledger.
@@ -31,82 +31,14 @@ pub(crate) struct History {
     keys: Keys,
 }
 
-/// Whose keys are where.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Keys {
-    pub(crate) staged: BTreeSet<KeyId>,
-    pub(crate) stored: BTreeSet<KeyId>,
-    /// Those that anonymous readers get wherever they may read; `None`: it could not be read.
-    pub(crate) public: Option<BTreeSet<KeyId>>,
-    /// Those that anonymous readers get somewhere.
-    pub(crate) copies: BTreeSet<KeyId>,
-    /// The cache time of the documents as they are served; `None`: they could not be read.
-    pub(crate) served: Option<u64>,
-    /// There are no documents: a provider is given the keys.
-    pub(crate) is_given: bool,
-    /// The keys of one provider could not be read.
-    pub(crate) unread: bool,
-    /// Providers that lack a key that another one has.
-    pub(crate) lacking: BTreeMap<KeyId, Vec<String>>,
-    /// The longest token with an audience outside the cluster; `None`: it was not looked up.
-    pub(crate) tokens: Option<LongestFound>,
-    /// What is found counts up to so many seconds.
-    pub(crate) most_token: u64,
-    /// `--same-cluster`.
-    pub(crate) vouched: bool,
-    pub(crate) revoke: Option<KeyId>,
-    pub(crate) known: BTreeMap<KeyId, PublicKey>,
-}
-
-impl Keys {
-    /// The IDs of these keys, each remembered.
-    pub(crate) fn of<'a>(&mut self, keys: impl IntoIterator<Item = &'a PublicKey>) -> BTreeSet<KeyId> {
-        let mut ids = BTreeSet::new();
-        for key in keys {
-            let id = KeyId::of(key);
-            self.known.entry(id).or_insert_with(|| key.clone());
-            ids.insert(id);
-        }
-        ids
-    }
-}
-
-/// What the API servers have, as far as this look can show. `others`: keys that a server may sign with although none
-/// serves them.
-pub(crate) fn look(observed: &Observed, others: &[PublicKey], now: u64) -> Look {
-    let mut serving: BTreeMap<KeyId, u32> = BTreeMap::new();
-    for (_, keys) in observed.key_sets() {
-        // An external signer may serve one key under several names.
-        let ids: BTreeSet<_> = keys.iter().map(KeyId::of).collect();
-        ids.into_iter().for_each(|id| *serving.entry(id).or_default() += 1);
-    }
-    let live: Vec<&PublicKey> = observed.key_sets().flat_map(|(_, keys)| keys.iter()).collect();
-    let mut all_known = true;
-    let mut signing = BTreeSet::new();
-    for server in &observed.servers {
-        let kid = server.token.claims().kid.as_deref();
-        let candidates = live.iter().copied().chain(others).filter(|key| Some(key.kid()) == kid);
-        let made_it = |key: &&PublicKey| {
-            KeySet::new([(*key).clone()]).is_ok_and(|keys| prove(&server.token, &keys).is_ok())
-        };
-        match candidates.into_iter().find(made_it) {
-            Some(key) => drop(signing.insert(KeyId::of(key))),
-            None => all_known = false,
-        }
-    }
-    let clocks = || observed.servers.iter().filter_map(|server| server.clock).chain([now]);
-    Look {
-        servers: u32::try_from(observed.listed()).unwrap_or(u32::MAX),
-        whole: all_known && observed.failed.is_empty() && observed.reached == Reached::Each,
-        serving,
-        signing,
-        earliest: clocks().min().unwrap_or(now),
-        latest: clocks().max().unwrap_or(now),
-    }
-}
-
 impl History {
-    pub(crate) fn new(book: Book, issuer: &str, look: Look, keys: Keys, policy: Policy) -> Self {
+    /// `now` in seconds since 1970.
+    pub(crate) fn of(found: Found<'_>, book: Book, issuer: &str, settings: &Settings, now: u64) -> Self {
+        let (look, policy) = (found.look(now), found.policy(settings.longest_token));
+        Self::new(book, issuer, look, found.keys(settings.most_token, policy.cache), policy)
+    }
+
+    fn new(book: Book, issuer: &str, look: Look, keys: Keys, policy: Policy) -> Self {
         let judged = Judged { ledger: Ledger::new("", ""), states: BTreeMap::new(), policy };
         let (issuer, ahead) = (issuer.to_owned(), BTreeMap::new());
         let mut history =

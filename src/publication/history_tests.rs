@@ -1,9 +1,9 @@
 use lab::{Curve, SigningKey};
 use serde_json::json;
 
-use super::*;
+use super::{super::found::look, *};
 use crate::{
-    cluster::ApiServer,
+    cluster::{ApiServer, Observed, Reached},
     oidc::{Discovery, Issuer, KidRule, Token},
 };
 

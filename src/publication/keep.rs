@@ -6,17 +6,16 @@ use futures::channel::oneshot;
 
 use super::{
     History, Observation, Options, Outcome, Publication, PublicationPlan,
-    history::{self, Keys},
+    found::{Found, Readers},
     ledger::{Book, Opened, not_kept},
     live,
 };
 use crate::{
     cluster::{Cluster, OutsideTokens},
     error::{Code, Error, Result},
-    oidc::{KeySet, MAX_AGE, PublicKey},
     relying_party::{Fetched, max_age},
     report::Report,
-    rotation::{Copies, Former, KeyId, LongestFound, Policy, PublishedSet},
+    rotation::{Copies, Former, KeyId, LongestFound, PublishedSet},
     waiting::Waiting,
     warning::Warning,
 };
@@ -100,23 +99,23 @@ impl Publication<'_> {
         let observed = observation.observed.as_ref()?;
         let sets = &observation.published.sets;
         let in_sets = |copy: bool| sets.iter().filter(move |set| set.copy == copy).flat_map(|set| &set.keys);
-        let files = || observation.files.iter().flat_map(KeySet::iter);
-        let mut keys = Keys { vouched: options.former == Former::SameCluster, ..Keys::default() };
-        keys.of(observed.key_sets().flat_map(|(_, keys)| keys.iter()));
-        keys.staged = keys.of(files());
-        keys.stored = keys.of(in_sets(false));
-        keys.copies = keys.of(in_sets(true));
-        let is_read = observation.seen.1.answer.is_ok() && !observation.copy.is_partial;
-        keys.public = is_read.then(|| in_every(sets));
-        keys.tokens = observation.tokens.as_ref().map(longest_found);
-        keys.most_token = self.settings.most_token;
-        let others: Vec<PublicKey> = in_sets(false).chain(in_sets(true)).chain(files()).cloned().collect();
-        let look = history::look(observed, &others, now);
         let documents = [&observation.seen.0, &observation.seen.1];
-        let ages: Vec<_> = documents.into_iter().filter_map(served).collect();
-        let policy = Policy::new(&ages, MAX_AGE, self.settings.longest_token);
-        keys.served = documents.into_iter().all(shows_what_is_served).then_some(policy.cache);
-        Some(History::new(book, self.location.issuer.as_str(), look, keys, policy))
+        let is_read = observation.seen.1.answer.is_ok() && !observation.copy.is_partial;
+        let readers = Readers::Fetch {
+            copies: in_sets(true).collect(),
+            public: is_read.then(|| in_every(sets)),
+            ages: documents.into_iter().filter_map(served).collect(),
+            is_served: documents.into_iter().all(shows_what_is_served),
+        };
+        let found = Found {
+            observed,
+            files: observation.files.as_ref(),
+            stored: in_sets(false).collect(),
+            readers,
+            tokens: observation.tokens.as_ref(),
+            vouched: options.former == Former::SameCluster,
+        };
+        Some(History::of(found, book, self.location.issuer.as_str(), self.settings, now))
     }
 
     /// Whether this cluster is known to publish under this issuer: its API servers sign as it, and the ledger holds that a key

@@ -15,6 +15,7 @@ mod alarms;
 mod apply;
 mod each;
 mod facts;
+pub(crate) mod found;
 mod given;
 mod guard;
 pub(crate) mod history;

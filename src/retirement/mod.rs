@@ -10,6 +10,7 @@
 //! What is intended is written down before it is done, so a run that was stopped anywhere is gone on with.
 
 pub(crate) mod config_map;
+mod deed;
 mod evidence;
 pub(crate) mod look;
 #[cfg(test)]
@@ -26,6 +27,7 @@ mod users;
 mod words;
 
 pub(crate) use self::{
+    deed::Deed,
     evidence::{Asked, Tracker, switched_at},
     next::{Block, End, Next, Options, Pending, Until, next},
     observed::{Elsewhere, KeyStanding, KeyView, Observed, PlaceView, StoreView},

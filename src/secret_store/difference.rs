@@ -4,36 +4,25 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
+use super::public::{self, IsPublic};
 use crate::plan::FieldChange;
 
-/// Providers whose settings hold names and addresses only. Others may have a secret written right into them.
-const OPEN_PROVIDERS: [&str; 4] = ["aws", "azurekv", "gcpsm", "vault"];
-/// Members that may hold a secret even there.
-const CLOSED_MEMBERS: [&str; 1] = ["headers"];
-
-/// Whether these settings of a provider name secrets, but hold none: what may be written down elsewhere. Only known
-/// providers count, without members that may hold one, and without a login in an address.
+/// Whether these settings of a provider name secrets, but hold none: what may be written down elsewhere.
 pub(crate) fn holds_no_secret(provider: &Value) -> bool {
-    let open = |name: &String| OPEN_PROVIDERS.contains(&name.as_str());
-    let leaf = |(path, value): (&String, &Value)| {
-        let closed = path.split('.').any(|step| CLOSED_MEMBERS.contains(&step));
-        let text = value.to_string();
-        let login = text
-            .split_once("://")
-            .is_some_and(|(_, rest)| rest.split(['/', '"']).next().is_some_and(|host| host.contains('@')));
-        !closed && !login
-    };
-    provider.as_object().is_some_and(|providers| providers.keys().all(open))
-        && leaves(provider).iter().all(leaf)
+    provider.is_object()
+        && leaves(provider).iter().all(|(path, value)| public::of_provider(path) && public::is_plain(value))
 }
 
-/// Field by field, in the order of their names. What may be a secret is left out.
-pub(super) fn differences(have: &Value, want: &Value) -> Vec<FieldChange> {
+/// Field by field, in the order of their names. What is not known to be public is not shown.
+pub(super) fn differences(have: &Value, want: &Value, is_public: IsPublic) -> Vec<FieldChange> {
     let (have, want) = (leaves(have), leaves(want));
     let fields: BTreeSet<_> = have.keys().chain(want.keys()).collect();
-    let one = |field: &String| match may_be_secret(field) {
-        true => FieldChange::sensitive(field),
-        false => FieldChange::new(field, have.get(field).map(shown), want.get(field).map(shown)),
+    let one = |field: &String| {
+        let (have, want) = (have.get(field), want.get(field));
+        match is_public(field) && have.into_iter().chain(want).all(public::is_plain) {
+            true => FieldChange::new(field, have.map(shown), want.map(shown)),
+            false => FieldChange::sensitive(field),
+        }
     };
     fields.into_iter().filter(|field| have.get(*field) != want.get(*field)).map(one).collect()
 }
@@ -77,12 +66,6 @@ fn flatten(path: String, value: &Value, found: &mut BTreeMap<String, Value>) {
     }
 }
 
-fn may_be_secret(field: &str) -> bool {
-    let steps: Vec<_> = field.split('.').collect();
-    matches!(steps[..], ["spec", "provider", provider, ..]
-        if !OPEN_PROVIDERS.contains(&provider) || steps.iter().any(|step| CLOSED_MEMBERS.contains(step)))
-}
-
 fn shown(value: &Value) -> Value {
     match value {
         Value::String(text) if text.len() > 200 => format!("({} characters)", text.chars().count()).into(),
@@ -107,6 +90,8 @@ mod tests {
                 json!({"vault": {"server": "https://bao.example:8200", "auth": {"tokenSecretRef": {"name": "t"}}}}),
                 true,
             ),
+            (json!({"vault": {"server": "https://bao.example:8200", "auth": {"tokenValue": "t"}}}), false),
+            (json!({"gcpsm": {"projectID": "p", "apiKeyValue": "k"}}), false),
             (json!({"vault": {"server": "https://u:p@bao.example", "auth": {}}}), false),
             (json!({"vault": {"server": "https://bao.example", "headers": {"X-Vault-Token": "s.x"}}}), false),
             (json!({"fake": {"data": [{"key": "a", "value": "b"}]}}), false),

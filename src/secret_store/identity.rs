@@ -6,6 +6,7 @@ use super::{
     login::Means,
     object::Compared,
     plan::{Have, Planned, Want, for_file},
+    public,
 };
 use crate::{
     cluster::{
@@ -77,7 +78,7 @@ pub(super) fn account(
         then["automountServiceAccountToken"] = json!(false);
         manifest["automountServiceAccountToken"] = json!(false);
     }
-    Compared::by_parts(account, now, then).shared(&SERVICE_ACCOUNTS, manifest, why)
+    Compared::by_parts(account, now, then, public::of_account).shared(&SERVICE_ACCOUNTS, manifest, why)
 }
 
 /// A Role that lets one token be minted, and its binding to the operator. What others made under these names is not
@@ -109,8 +110,9 @@ pub(super) fn minting(want: &Want<'_>, have: &Have<'_>, controller: &Controller)
     // Where the operator may mint every token already, this is not reached.
     let why = format!("a token of {} may be minted by whatever is bound to it", want.workload);
     let bound = format!("binds External Secrets Operator ({}) to it", controller.service_account);
-    let roles = Compared::by_members(have.role, &role, &["rules"], &[]);
-    let bindings = Compared::by_members(have.role_binding, &binding, &["subjects"], &["roleRef"]);
+    let roles = Compared::by_members(have.role, &role, &["rules"], &[], public::of_rights);
+    let bindings =
+        Compared::by_members(have.role_binding, &binding, &["subjects"], &["roleRef"], public::of_rights);
     let other_role = have.role_binding.filter(|bound| bound.0["roleRef"] != binding["roleRef"]);
     Ok([
         roles.planned(Permits::OURS_OR_FITTING, &ROLES, role, why, |role| {

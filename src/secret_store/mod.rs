@@ -14,6 +14,7 @@ mod object;
 mod place;
 mod plan;
 mod portability;
+mod public;
 mod usage;
 mod withdraw;
 
@@ -27,6 +28,7 @@ pub(crate) use self::{
     place::{Difference, elsewhere},
     plan::{Doing, Have, Plan, Planned, StoreName, Want, plan, with_provider},
     portability::{Obstacle, obstacles_of_a_move},
+    public::PublicFields,
     usage::{LeftOut, Namespaces, logs_in_by_namespace, needs_namespaces, usage},
     withdraw::{Given, is_made, other_users, relies_on, uses_account, withdraw},
 };

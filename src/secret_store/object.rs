@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{
     difference::{differences, merge_patch},
     plan::{Doing, Planned},
+    public::IsPublic,
 };
 use crate::{
     cluster::{
@@ -23,15 +24,17 @@ pub(super) struct Compared<'a> {
     then: Value,
     /// A member differs that the API server lets no one change.
     is_unfit: bool,
+    is_public: IsPublic,
 }
 
 impl<'a> Compared<'a> {
-    /// By these members of the object, e.g. `spec`. Those in `fixed` cannot be changed.
+    /// By these members of the object, e.g. `spec`. Those in `fixed` cannot be changed. `is_public`: whose values may be shown.
     pub(super) fn by_members(
         have: Option<&'a Object>,
         manifest: &Value,
         members: &[&str],
         fixed: &[&str],
+        is_public: IsPublic,
     ) -> Self {
         let part = |object: &Value| -> Map<String, Value> {
             let all = members.iter().chain(fixed);
@@ -40,16 +43,16 @@ impl<'a> Compared<'a> {
         let is_unfit =
             have.is_some_and(|have| fixed.iter().any(|name| have.0.get(*name) != manifest.get(*name)));
         let now = have.map(|have| part(&have.0)).unwrap_or_default();
-        Self { have, now: Value::Object(now), then: Value::Object(part(manifest)), is_unfit }
+        Self { have, now: Value::Object(now), then: Value::Object(part(manifest)), is_unfit, is_public }
     }
 
     /// By these parts of an object that is there; `null` where something is absent.
-    pub(super) fn by_parts(have: &'a Object, now: Value, then: Value) -> Self {
-        Self { have: Some(have), now, then, is_unfit: false }
+    pub(super) fn by_parts(have: &'a Object, now: Value, then: Value, is_public: IsPublic) -> Self {
+        Self { have: Some(have), now, then, is_unfit: false, is_public }
     }
 
     pub(super) fn absent() -> Self {
-        Self { have: None, now: Value::Null, then: Value::Null, is_unfit: false }
+        Self { have: None, now: Value::Null, then: Value::Null, is_unfit: false, is_public: |_| false }
     }
 
     fn observed(&self) -> Observed {
@@ -109,7 +112,7 @@ impl<'a> Compared<'a> {
                 (Doing::Patch(patch), why)
             }
         };
-        let fields = differences(&self.now, &self.then);
+        let fields = differences(&self.now, &self.then, self.is_public);
         Planned::new(resource, manifest, why, fields, Some(have.clone()), doing)
     }
 }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use serde_json::{Value, json};
 
-use super::{StoreLogin, identity, login, logs_in_by_namespace, object::Compared};
+use super::{StoreLogin, identity, login, logs_in_by_namespace, object::Compared, public};
 use crate::{
     cluster::{
         ServiceAccount, is_label, is_subdomain,
@@ -241,7 +241,8 @@ fn store(
             manifest["apiVersion"] = json!(resource.api_version());
             manifest["spec"]["provider"] = provider;
             let why = "the one object that names the provider";
-            Compared::by_members(Some(store), &manifest, &["spec"], &[]).shared(resource, manifest, why)
+            Compared::by_members(Some(store), &manifest, &["spec"], &[], public::of_store)
+                .shared(resource, manifest, why)
         }
         None => {
             let mut metadata = json!({ "name": want.store.name(), "labels": { MANAGED_BY.0: MANAGED_BY.1 } });
@@ -301,7 +302,11 @@ fn store(
 pub(crate) fn with_provider(name: &StoreName, store: &Object, provider: &Value, why: &str) -> Planned {
     let mut manifest = for_file(store);
     manifest["spec"]["provider"] = provider.clone();
-    Compared::by_members(Some(store), &manifest, &["spec"], &[]).shared(name.resource(), manifest, why)
+    Compared::by_members(Some(store), &manifest, &["spec"], &[], public::of_store).shared(
+        name.resource(),
+        manifest,
+        why,
+    )
 }
 
 /// An object without what only the API server writes.

@@ -55,7 +55,8 @@ fn named_context_never_uses_the_pod() {
         Environment { service: Some(("10.96.0.1".into(), "443".into())), ..Environment::default() };
     let settings = Settings { environment, context: Some("prod".into()), ..Settings::default() };
     let error = load(&settings, &pod.path("pod")).map(drop).unwrap_err();
-    assert!(error.kind == Kind::Usage && error.message.contains("prod"), "{error}");
+    assert_eq!((error.kind, error.code), (Kind::Usage, Code::Kubeconfig), "{error}");
+    assert!(error.message.contains("prod"), "{error}");
 }
 
 #[test]
@@ -107,6 +108,7 @@ fn broken_configuration_never_leads_to_pod() {
     for content in ["", "\t", "current-context: none\n"] {
         fs::write(pod.path("home/.kube/config"), content).unwrap();
         let error = pod.load(None, true).map(drop).expect_err(content);
+        assert_eq!(error.code, Code::Kubeconfig, "{error}");
         assert!(error.message.contains("home/.kube/config"), "{error}");
     }
     fs::remove_file(pod.path("home/.kube/config")).unwrap();
@@ -133,7 +135,8 @@ fn list_goes_on_past_missing_files() {
 fn unusable_pod_is_an_error() {
     let pod = Pod::new();
     let error = load(&Settings::default(), &pod.path("pod")).map(drop).unwrap_err();
-    assert!(error.message.contains("no kubeconfig is configured"), "{error}");
+    assert_eq!((error.kind, error.code), (Kind::Usage, Code::Kubeconfig), "{error}");
+    assert!(!error.hints.is_empty(), "{error}");
     for (file, content) in [("token", ""), ("token", "a\nb"), ("ca.crt", "")] {
         let pod = Pod::new();
         fs::write(pod.path("pod").join(file), content).unwrap();

@@ -109,7 +109,9 @@ impl Act<'_> {
         if plan.ledger.is_some() {
             kept.note_seen(self.cluster, report).await?;
         }
-        meanwhile(self.provider.approach(), plan::apply(&plan.changes, report)).await?;
+        // What is for later has a gate that the applier does not open.
+        let changes = plan.changes.iter().chain(&plan.later);
+        meanwhile(self.provider.approach(), plan::apply(changes, report)).await?;
         if plan.ledger.is_some() {
             kept.note_given(self.provider, self.cluster, (self.clock)(), report).await?;
         }

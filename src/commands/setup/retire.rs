@@ -23,7 +23,7 @@ use crate::{
     http::Http,
     report::Report,
     retirement::{
-        Block, Elsewhere, End, Kept, KeyStanding, KeyView, Options, Stage, State, StoreId, Until,
+        Block, Deed, Elsewhere, End, Kept, KeyStanding, KeyView, Options, Stage, State, StoreId, Until,
         config_map::{Lying, Shelf},
         look, others,
         remaining::{Remaining, remaining},
@@ -217,8 +217,8 @@ impl Retirement {
         }
         let touched = self.keys.iter().any(|key| match key.standing {
             KeyStanding::Enabled => true,
-            KeyStanding::Disabled | KeyStanding::Absent => self.options.retire,
-            KeyStanding::ByHand => self.options.retire && self.options.delete_secret,
+            KeyStanding::Disabled | KeyStanding::Absent => !Deed::Delete.gate(&self.options).is_later(),
+            KeyStanding::ByHand => !Deed::DeleteSecret { by_hand: true }.gate(&self.options).is_later(),
             KeyStanding::Unproved(_) => false,
         });
         if !touched {

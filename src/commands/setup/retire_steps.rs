@@ -4,7 +4,7 @@ use super::retire::Retirement;
 use crate::{
     federation::credential::Act,
     plan::{Action, Desired, Fit, Gate, Observed, Permits, Step, Target, decide, ownership::Ownership},
-    retirement::{Kept, KeyStanding, KeyView, Options, Stage},
+    retirement::{Deed, Kept, KeyStanding, KeyView, Stage},
 };
 
 impl Retirement {
@@ -15,7 +15,7 @@ impl Retirement {
         let all = self.state.credentials.iter().enumerate();
         let credentials: Vec<_> =
             all.map(|(index, kept)| (index, self.steps_of(index, kept, stays))).collect();
-        let acts = credentials.iter().flat_map(|(_, steps)| steps).any(is_of_this_run);
+        let acts = credentials.iter().flat_map(|(_, steps)| steps).any(Step::is_of_this_run);
         // Each name once in a plan: what stores share is shown where it is brought about.
         let own = credentials.into_iter().filter(|(index, _)| !self.led.contains_key(index));
         let credentials = own.flat_map(|(_, steps)| steps);
@@ -30,7 +30,7 @@ impl Retirement {
 
     /// How many steps this run does.
     pub(super) fn pending(&self) -> usize {
-        self.steps().iter().filter(|step| is_of_this_run(step)).count()
+        self.steps().iter().filter(|step| step.is_of_this_run()).count()
     }
 
     fn config_map(&self) -> String {
@@ -126,7 +126,7 @@ impl Retirement {
                 false => "once it is not needed any more: --retire-key",
             };
             let step = Step::new(Target::Key, Action::Delete, name, why);
-            steps.push(self.needing(index, Act::Delete, step).gated(self.retire_gate()));
+            steps.push(self.needing(index, Act::Delete, step).gated(self.gate(Deed::Delete)));
         }
         for (place, view) in kept.places.iter().zip(&key.places).filter(|(_, view)| view.there) {
             let name = place.to_string();
@@ -147,10 +147,7 @@ impl Retirement {
                         (false, false) => "once it is not needed any more: --retire-key",
                         (true, false) => "nothing uses it any more",
                     };
-                    let gate = match by_hand && !self.options.delete_secret {
-                        true => Some(Gate::OnRetireKey),
-                        false => self.retire_gate(),
-                    };
+                    let gate = self.gate(Deed::DeleteSecret { by_hand });
                     Step::new(Target::ClusterObject, Action::Delete, name, why).gated(gate)
                 }
             });
@@ -177,7 +174,7 @@ impl Retirement {
                 let why =
                     "once everything that uses the store has run by the new login; then the store is watched";
                 let step = Step::new(Target::Key, Action::Disable, identity, why);
-                Some(self.needing(index, Act::Disable, step).gated(Gate::AfterRefresh))
+                Some(self.needing(index, Act::Disable, step).gated(self.gate(Deed::Disable)))
             }
         }
     }
@@ -187,14 +184,10 @@ impl Retirement {
         needs.into_iter().fold(step, Step::requires)
     }
 
-    fn retire_gate(&self) -> Option<Gate> {
-        let Options { retire, .. } = self.options;
-        Some(if retire { Gate::AfterRefresh } else { Gate::OnRetireKey })
+    /// What the run waits for before it does this.
+    fn gate(&self, deed: Deed) -> Gate {
+        deed.gate(&self.options)
     }
-}
-
-fn is_of_this_run(step: &Step) -> bool {
-    step.is_pending() && !step.gate.is_some_and(Gate::is_later)
 }
 
 /// Whether nothing of it is left, but for what others keep.

@@ -44,7 +44,6 @@ use futures::future::join_all;
 use serde_json::Value;
 
 pub(crate) use self::section::PROVIDER;
-pub(crate) use self::store_login::key_prefix;
 use self::{
     again::Before,
     api::{Client, Signer},
@@ -358,7 +357,8 @@ impl Federation for Aws {
     }
 
     fn key_prefix<'s>(&self, store: &'s Store) -> &'s str {
-        key_prefix(store)
+        let settings = store.provider().filter(|(member, _)| *member == store_login::MEMBER);
+        settings.map_or("", |(_, settings)| super::Provider::key_prefix(&PROVIDER, settings))
     }
 
     async fn find(&self, find: &Find) -> Result<BTreeSet<String>> {

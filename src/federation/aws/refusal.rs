@@ -1,46 +1,48 @@
 //! PURE. What a refusal of AWS means, and what to do about it.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
-use super::place::Api;
+use super::{
+    super::refusal::{self, Codes},
+    place::Api,
+};
 use crate::{
     bucket::aws_log_in,
     error::{Code, Error},
     http::Answer,
-    redact,
-    retry::{Repeat, may_pass, retry_after},
+    retry::retry_after,
     xml::Element,
 };
 
+pub(super) type Refusal = refusal::Refusal<Aws>;
 pub(super) type Outcome<T> = Result<T, Refusal>;
 
-/// An answer that is not the one asked for, or none at all.
-#[derive(Clone, Debug)]
-pub(super) struct Refusal {
-    /// `None`: there was no answer.
-    pub(super) status: Option<u16>,
-    /// As AWS names it, e.g. `NoSuchEntity`; empty if the answer is none of AWS.
-    pub(super) code: String,
-    pub(super) message: String,
-    retry_after: Option<Duration>,
-    /// Why there was no answer, or nothing was sent.
-    instead: Option<Box<Error>>,
+/// What AWS calls things.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Aws;
+
+impl Codes for Aws {
+    type Api = Api;
+    const ANSWER: Code = Code::AwsAnswer;
+    const OTHER_ANSWER: Code = Code::AwsOtherAnswer;
+    const ENDPOINTS: &'static str = "aws.endpoints";
+    const LATER: &'static [&'static str] = &[
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "TooManyRequestsException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "PriorRequestNotComplete",
+        "ConcurrentModification",
+        "IDPCommunicationError",
+    ];
+
+    fn title(api: Api) -> &'static str {
+        api.title()
+    }
 }
 
-/// The request was not carried out, and may be later.
-const LATER: [&str; 9] = [
-    "Throttling",
-    "ThrottlingException",
-    "ThrottledException",
-    "TooManyRequestsException",
-    "RequestLimitExceeded",
-    "RequestThrottled",
-    "PriorRequestNotComplete",
-    "ConcurrentModification",
-    "IDPCommunicationError",
-];
 /// The identity is not known, or not known any more.
 const CREDENTIALS: [&str; 8] = [
     "InvalidClientTokenId",
@@ -59,68 +61,12 @@ const CLOCK: [&str; 2] = ["RequestExpired", "RequestTimeTooSkewed"];
 impl Refusal {
     pub(super) fn of(answer: &Answer) -> Self {
         let (code, message) = xml(&answer.body).or_else(|| json(&answer.body)).unwrap_or_default();
-        Self {
-            status: Some(answer.status),
-            code: redact::message(&code),
-            message: redact::message(&message),
-            retry_after: retry_after(&answer.headers),
-            instead: None,
-        }
-    }
-
-    /// One that is named by its code alone, inside an answer about several things.
-    pub(super) fn of_code(code: &str) -> Self {
-        Self {
-            status: None,
-            code: redact::message(code),
-            message: String::new(),
-            retry_after: None,
-            instead: None,
-        }
+        Self::answered(answer.status, (&code, ""), &message, retry_after(&answer.headers))
     }
 
     /// Whether the message has these words. For a hint beside what the code says: never for a decision.
     pub(super) fn speaks_of(&self, words: &str) -> bool {
         self.message.to_ascii_lowercase().contains(&words.to_ascii_lowercase())
-    }
-
-    pub(super) fn unanswered(error: Error) -> Self {
-        Self {
-            status: None,
-            code: String::new(),
-            message: error.message.clone(),
-            retry_after: None,
-            instead: Some(Box::new(error)),
-        }
-    }
-
-    /// An answer without what was asked for.
-    pub(super) fn without(api: Api, what: &str) -> Self {
-        Self::unanswered(
-            Error::failed(Code::AwsAnswer, format!("the answer of {} holds {what}", api.title()))
-                .hint("check aws.endpoints, and any proxy before them"),
-        )
-    }
-
-    /// An answer about something else than was asked for; `seen`: what it is about, if it says that.
-    pub(super) fn about_another(api: Api, asked: &str, seen: Option<&str>) -> Self {
-        let seen = seen.filter(|seen| !seen.is_empty()).map_or_else(
-            || "does not say what it is about".to_owned(),
-            |seen| format!("is about {}", redact::message(seen)),
-        );
-        Self::unanswered(
-            Error::failed(
-                Code::AwsOtherAnswer,
-                format!("the answer of {} {seen}, and {} was asked for", api.title(), asked.escape_debug()),
-            )
-            .hint(
-                "nothing is done by such an answer: check the name, aws.endpoints, and any proxy before them",
-            ),
-        )
-    }
-
-    pub(super) fn is(&self, codes: &[&str]) -> bool {
-        codes.contains(&self.code.as_str())
     }
 
     pub(super) fn is_absent(&self) -> bool {
@@ -134,25 +80,6 @@ impl Refusal {
 
     pub(super) fn is_forbidden(&self) -> bool {
         self.is(&["AccessDenied", "AccessDeniedException"])
-    }
-
-    pub(super) fn may_pass(&self, repeat: Repeat) -> bool {
-        may_pass(repeat, self.status, self.is(&LATER), self.instead.as_deref())
-    }
-
-    pub(super) fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
-    }
-
-    /// In one line: `403 AccessDenied: Not authorized …`.
-    pub(super) fn summary(&self) -> String {
-        let status = self.status.map(|status| format!("{status} ")).unwrap_or_default();
-        match (self.code.as_str(), self.message.as_str()) {
-            ("", "") => format!("{status}without a reason"),
-            ("", message) => format!("{status}{message}"),
-            (code, "") => format!("{status}{code}"),
-            (code, message) => format!("{status}{code}: {message}"),
-        }
     }
 
     /// `doing`: e.g. `creating the role x`; `action`: what it takes.
@@ -181,7 +108,7 @@ impl Refusal {
                 "it takes {action}: give it to the identity that `aws sts get-caller-identity` names"
             ));
         }
-        if self.is(&LATER) || self.status.is_some_and(|status| status >= 500) {
+        if self.is_later() || self.status.is_some_and(|status| status >= 500) {
             return failed(Code::AwsBusy, format!("AWS is busy, {doing}"))
                 .hint("run it again in a few minutes");
         }
@@ -231,6 +158,7 @@ mod tests {
     use http::HeaderMap;
 
     use super::*;
+    use crate::retry::Repeat;
 
     fn refusal(status: u16, body: &str) -> Refusal {
         Refusal::of(&Answer { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() })

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{
     AUDIENCES, Service, Settings, account, cloud,
@@ -21,6 +22,7 @@ use crate::{
         credential::{AWS_KEY, ByHand, Identity, StoredCredential},
     },
     http::Http,
+    secret_store::PublicFields,
     target::Account,
 };
 
@@ -87,6 +89,14 @@ impl Provider for Amazon {
 
     fn store_member(&self) -> &'static str {
         store_login::MEMBER
+    }
+
+    fn public_fields(&self) -> PublicFields {
+        store_login::PUBLIC
+    }
+
+    fn key_prefix<'s>(&self, settings: &'s Value) -> &'s str {
+        store_login::key_prefix(settings)
     }
 
     fn account_annotation(&self) -> Option<&'static str> {

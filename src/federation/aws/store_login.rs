@@ -5,14 +5,36 @@ use serde_json::{Value, json};
 
 use super::{Service, names, place::Region};
 use crate::{
-    cluster::snapshot::{Store, Version},
+    cluster::snapshot::Version,
     error::{Code, Error, Result},
-    secret_store::{Difference, Have, Means, StoreLogin, V1_SINCE, Want, too_old},
+    secret_store::{Difference, Have, Means, PublicFields, StoreLogin, V1_SINCE, Want, too_old},
     warning::Warning,
 };
 
 /// The member of a store's `spec.provider`.
 pub(super) const MEMBER: &str = "aws";
+
+/// What its settings hold beside secrets.
+pub(super) const PUBLIC: PublicFields = PublicFields {
+    values: &[
+        "additionalRoles",
+        "externalID",
+        "prefix",
+        "region",
+        "role",
+        "secretsManager.forceDeleteWithoutRecovery",
+        "secretsManager.recoveryWindowInDays",
+        "service",
+        "sessionTags",
+        "transitiveTagKeys",
+    ],
+    references: &[
+        "auth.jwt.serviceAccountRef",
+        "auth.secretRef.accessKeyIDSecretRef",
+        "auth.secretRef.secretAccessKeySecretRef",
+        "auth.secretRef.sessionTokenSecretRef",
+    ],
+};
 /// On a ServiceAccount, the role that it assumes.
 pub(super) const ROLE_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
 
@@ -20,9 +42,7 @@ const REFERENCE: &str = "spec.provider.aws.auth.jwt.serviceAccountRef";
 
 /// What the operator puts before every key that is named through this store
 /// (<https://external-secrets.io/latest/api/spec/#external-secrets.io/v1.AWSProvider>).
-pub(crate) fn key_prefix(store: &Store) -> &str {
-    let (_, settings) =
-        store.provider().filter(|(member, _)| *member == MEMBER).unwrap_or((MEMBER, &Value::Null));
+pub(super) fn key_prefix(settings: &Value) -> &str {
     settings["prefix"].as_str().unwrap_or_default()
 }
 

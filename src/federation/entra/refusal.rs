@@ -1,42 +1,42 @@
 //! PURE. What a refusal of Azure Resource Manager, Microsoft Graph or Key Vault means, and what to do about it.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
-use super::place::Api;
+use super::{
+    super::refusal::{self, Codes},
+    place::Api,
+};
 use crate::{
     error::{Code, Error},
     http::Answer,
-    redact,
-    retry::{Repeat, may_pass, retry_after},
+    retry::retry_after,
 };
 
+pub(super) type Refusal = refusal::Refusal<Azure>;
 pub(super) type Outcome<T> = Result<T, Refusal>;
 
-/// An answer that is not the one asked for, or none at all.
-#[derive(Clone, Debug)]
-pub(super) struct Refusal {
-    /// `None`: there was no answer.
-    pub(super) status: Option<u16>,
-    /// E.g. `AuthorizationFailed`; empty if the answer is none of Azure.
-    pub(super) code: String,
-    /// Key Vault says more there: `ForbiddenByRbac`.
-    inner: String,
-    message: String,
-    retry_after: Option<Duration>,
-    /// Why there was no answer, or nothing was sent.
-    instead: Option<Box<Error>>,
+/// What Azure calls things.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Azure;
+
+impl Codes for Azure {
+    type Api = Api;
+    const ANSWER: Code = Code::EntraAnswer;
+    const OTHER_ANSWER: Code = Code::EntraOtherAnswer;
+    const ENDPOINTS: &'static str = "entra.endpoints";
+    const LATER: &'static [&'static str] = &[
+        "AnotherOperationInProgress",
+        "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity",
+        "RetryableError",
+        "ServerTimeout",
+        "TooManyRequests",
+    ];
+
+    fn title(api: Api) -> &'static str {
+        api.title()
+    }
 }
 
-/// The request was not carried out, and may be later.
-const LATER: [&str; 5] = [
-    "AnotherOperationInProgress",
-    "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity",
-    "RetryableError",
-    "ServerTimeout",
-    "TooManyRequests",
-];
 const ABSENT: [&str; 7] = [
     "NotFound",
     "ParentResourceNotFound",
@@ -53,58 +53,11 @@ impl Refusal {
     pub(super) fn of(answer: &Answer) -> Self {
         let json: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let error = &json["error"];
-        let text = |value: &Value| redact::message(value.as_str().unwrap_or_default());
-        Self {
-            status: Some(answer.status),
-            code: text(&error["code"]),
-            inner: text(&error["innererror"]["code"]),
-            message: redact::message(
-                error["message"].as_str().unwrap_or_default().lines().next().unwrap_or_default(),
-            ),
-            retry_after: retry_after(&answer.headers),
-            instead: None,
-        }
-    }
-
-    /// There was no answer, or nothing was sent.
-    pub(super) fn unanswered(error: Error) -> Self {
-        Self {
-            status: None,
-            code: String::new(),
-            inner: String::new(),
-            message: error.message.clone(),
-            retry_after: None,
-            instead: Some(Box::new(error)),
-        }
-    }
-
-    /// An answer without what was asked for.
-    pub(super) fn without(api: Api, what: &str) -> Self {
-        Self::unanswered(
-            Error::failed(Code::EntraAnswer, format!("the answer of {} holds {what}", api.title()))
-                .hint("check entra.endpoints, and any proxy before them"),
-        )
-    }
-
-    /// An answer about something else than was asked for; `seen`: what it is about, if it says that.
-    pub(super) fn about_another(api: Api, asked: &str, seen: Option<&str>) -> Self {
-        let seen = seen.filter(|seen| !seen.is_empty()).map_or_else(
-            || "does not say what it is about".to_owned(),
-            |seen| format!("is about {}", redact::message(seen)),
-        );
-        Self::unanswered(
-            Error::failed(
-                Code::EntraOtherAnswer,
-                format!("the answer of {} {seen}, and {} was asked for", api.title(), asked.escape_debug()),
-            )
-            .hint(
-                "nothing is done by such an answer: check the name, entra.endpoints, and any proxy before them",
-            ),
-        )
-    }
-
-    pub(super) fn is(&self, codes: &[&str]) -> bool {
-        codes.contains(&self.code.as_str())
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let (code, inner, message) =
+            (text(&error["code"]), text(&error["innererror"]["code"]), text(&error["message"]));
+        let message = message.lines().next().unwrap_or_default();
+        Self::answered(answer.status, (&code, &inner), message, retry_after(&answer.headers))
     }
 
     pub(super) fn is_absent(&self) -> bool {
@@ -125,29 +78,6 @@ impl Refusal {
         self.is(&["PrincipalNotFound"])
     }
 
-    pub(super) fn may_pass(&self, repeat: Repeat) -> bool {
-        may_pass(repeat, self.status, self.is(&LATER), self.instead.as_deref())
-    }
-
-    pub(super) fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
-    }
-
-    /// In one line: `403 AuthorizationFailed: The client …`.
-    pub(super) fn summary(&self) -> String {
-        let status = self.status.map(|status| format!("{status} ")).unwrap_or_default();
-        let code = match self.inner.as_str() {
-            "" => self.code.clone(),
-            inner => format!("{}/{inner}", self.code),
-        };
-        match (code.as_str(), self.message.as_str()) {
-            ("", "") => format!("{status}without a reason"),
-            ("", message) => format!("{status}{message}"),
-            (code, "") => format!("{status}{code}"),
-            (code, message) => format!("{status}{code}: {message}"),
-        }
-    }
-
     /// `doing`: e.g. `creating the identity x`; `needs`: what it takes.
     pub(super) fn error(self, doing: &str, needs: &str) -> Error {
         if let Some(error) = self.instead {
@@ -164,7 +94,7 @@ impl Refusal {
                 format!("Azure does not accept the credentials, {doing}"),
             ));
         }
-        if self.is(&LATER) || self.status.is_some_and(|status| status == 429 || status >= 500) {
+        if self.is_later() || self.status.is_some_and(|status| status == 429 || status >= 500) {
             return failed(Code::EntraBusy, format!("Azure is busy, {doing}"))
                 .hint("run it again in a few minutes");
         }
@@ -195,6 +125,7 @@ mod tests {
     use http::HeaderMap;
 
     use super::*;
+    use crate::retry::Repeat;
 
     fn refusal(status: u16, body: &str) -> Refusal {
         Refusal::of(&Answer { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() })

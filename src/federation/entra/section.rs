@@ -21,6 +21,7 @@ use crate::{
         credential::{ByHand, Identity, StoredCredential},
     },
     http::Http,
+    secret_store::PublicFields,
     target::Account,
 };
 
@@ -90,6 +91,10 @@ impl Provider for Microsoft {
 
     fn store_member(&self) -> &'static str {
         store_login::MEMBER
+    }
+
+    fn public_fields(&self) -> PublicFields {
+        store_login::PUBLIC
     }
 
     fn account_annotation(&self) -> Option<&'static str> {

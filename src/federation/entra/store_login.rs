@@ -7,13 +7,36 @@ use super::place;
 use crate::{
     cluster::snapshot::Version,
     error::{Code, Error, Result},
-    secret_store::{Difference, Have, Means, StoreLogin, V1_SINCE, Want, too_old},
+    secret_store::{Difference, Have, Means, PublicFields, StoreLogin, V1_SINCE, Want, too_old},
     shell,
     warning::Warning,
 };
 
 /// The member of a store's `spec.provider`.
 pub(super) const MEMBER: &str = "azurekv";
+
+/// What its settings hold beside secrets.
+pub(super) const PUBLIC: PublicFields = PublicFields {
+    values: &[
+        "authType",
+        "customCloudConfig.activeDirectoryEndpoint",
+        "customCloudConfig.keyVaultDNSSuffix",
+        "customCloudConfig.keyVaultEndpoint",
+        "customCloudConfig.resourceManagerEndpoint",
+        "environmentType",
+        "identityId",
+        "tenantId",
+        "useAzureSDK",
+        "vaultUrl",
+    ],
+    references: &[
+        "authSecretRef.clientCertificate",
+        "authSecretRef.clientId",
+        "authSecretRef.clientSecret",
+        "authSecretRef.tenantId",
+        "serviceAccountRef",
+    ],
+};
 /// On a ServiceAccount, the client ID of the identity that it becomes.
 pub(super) const CLIENT_ANNOTATION: &str = "azure.workload.identity/client-id";
 /// The operator refuses a tenant that is named twice.

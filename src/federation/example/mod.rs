@@ -26,7 +26,7 @@ use crate::{
     oidc::{Algorithm, Token},
     plan::{Act, Action, Change, Say, Step, Target},
     relying_party::Finding,
-    secret_store::{Difference, Have, Means, StoreLogin, V1_SINCE, Want, too_old},
+    secret_store::{Difference, Have, Means, PublicFields, StoreLogin, V1_SINCE, Want, too_old},
     target::Account,
     warning::Warning,
 };
@@ -68,6 +68,10 @@ impl Provider for Example {
 
     fn store_member(&self) -> &'static str {
         MEMBER
+    }
+
+    fn public_fields(&self) -> PublicFields {
+        PublicFields { values: &["region", "role"], references: &["auth.jwt.serviceAccountRef"] }
     }
 
     fn account_annotation(&self) -> Option<&'static str> {

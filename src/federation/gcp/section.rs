@@ -20,6 +20,7 @@ use crate::{
     google::TOKEN_VARIABLE,
     http::Http,
     secret::Secret,
+    secret_store::PublicFields,
     target::Account,
 };
 
@@ -93,6 +94,10 @@ impl Provider for Google {
 
     fn store_member(&self) -> &'static str {
         store_login::MEMBER
+    }
+
+    fn public_fields(&self) -> PublicFields {
+        store_login::PUBLIC
     }
 
     fn takes_enabled_versions(&self, settings: &serde_json::Value) -> bool {

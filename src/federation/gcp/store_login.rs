@@ -6,12 +6,35 @@ use serde_json::{Value, json};
 use crate::{
     cluster::snapshot::Version,
     error::{Code, Error, Result},
-    secret_store::{Difference, Have, Means, StoreLogin, Want, too_old},
+    secret_store::{Difference, Have, Means, PublicFields, StoreLogin, Want, too_old},
     warning::Warning,
 };
 
 /// The member of a store's `spec.provider`.
 pub(super) const MEMBER: &str = "gcpsm";
+
+/// What its settings hold beside secrets.
+pub(super) const PUBLIC: PublicFields = PublicFields {
+    values: &[
+        "auth.workloadIdentity.clusterLocation",
+        "auth.workloadIdentity.clusterName",
+        "auth.workloadIdentity.clusterProjectID",
+        "auth.workloadIdentityFederation.audience",
+        "auth.workloadIdentityFederation.awsSecurityCredentials.region",
+        "auth.workloadIdentityFederation.externalTokenEndpoint",
+        "auth.workloadIdentityFederation.gcpServiceAccountEmail",
+        "location",
+        "projectID",
+        "secretVersionSelectionPolicy",
+    ],
+    references: &[
+        "auth.secretRef.secretAccessKeySecretRef",
+        "auth.workloadIdentity.serviceAccountRef",
+        "auth.workloadIdentityFederation.awsSecurityCredentials.awsCredentialsSecretRef",
+        "auth.workloadIdentityFederation.credConfig",
+        "auth.workloadIdentityFederation.serviceAccountRef",
+    ],
+};
 /// Names a Google service account on a ServiceAccount. ESO obeys it since [`ANNOTATION_SINCE`], wanted or not.
 pub(super) const IMPERSONATION_ANNOTATION: &str = "iam.gke.io/gcp-service-account";
 

@@ -20,6 +20,7 @@ use crate::{
         credential::{AWS_KEY, ByHand},
     },
     http::Http,
+    secret_store::PublicFields,
     target::Account,
 };
 
@@ -94,6 +95,10 @@ impl Provider for VaultServer {
 
     fn store_member(&self) -> &'static str {
         store_login::MEMBER
+    }
+
+    fn public_fields(&self) -> PublicFields {
+        store_login::PUBLIC
     }
 
     fn audiences(&self) -> (&'static str, &'static [&'static str]) {

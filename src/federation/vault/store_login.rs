@@ -7,12 +7,76 @@ use serde_json::{Value, json};
 use crate::{
     cluster::snapshot::Version,
     error::{Code, Error, Result},
-    secret_store::{Difference, Have, Means, StoreLogin, V1_SINCE, Want, too_old},
+    secret_store::{Difference, Have, Means, PublicFields, StoreLogin, V1_SINCE, Want, too_old},
     warning::Warning,
 };
 
 /// The member of a store's `spec.provider`.
 pub(super) const MEMBER: &str = "vault";
+
+/// What its settings hold beside secrets. `headers` may hold what opens a proxy.
+pub(super) const PUBLIC: PublicFields = PublicFields {
+    values: &[
+        "auth.appRole.path",
+        "auth.appRole.roleId",
+        "auth.cert.path",
+        "auth.gcp.location",
+        "auth.gcp.path",
+        "auth.gcp.projectID",
+        "auth.gcp.role",
+        "auth.gcp.workloadIdentity.clusterLocation",
+        "auth.gcp.workloadIdentity.clusterName",
+        "auth.gcp.workloadIdentity.clusterProjectID",
+        "auth.iam.externalID",
+        "auth.iam.path",
+        "auth.iam.region",
+        "auth.iam.role",
+        "auth.iam.vaultAwsIamServerID",
+        "auth.iam.vaultRole",
+        "auth.jwt.kubernetesServiceAccountToken.audiences",
+        "auth.jwt.kubernetesServiceAccountToken.expirationSeconds",
+        "auth.jwt.path",
+        "auth.jwt.role",
+        "auth.kubernetes.mountPath",
+        "auth.kubernetes.role",
+        "auth.ldap.path",
+        "auth.ldap.username",
+        "auth.namespace",
+        "auth.userPass.path",
+        "auth.userPass.username",
+        "caBundle",
+        "checkAndSet.required",
+        "forwardInconsistent",
+        "namespace",
+        "path",
+        "readYourWrites",
+        "server",
+        "version",
+    ],
+    references: &[
+        "auth.appRole.roleRef",
+        "auth.appRole.secretRef",
+        "auth.cert.clientCert",
+        "auth.cert.secretRef",
+        "auth.gcp.secretRef.secretAccessKeySecretRef",
+        "auth.gcp.serviceAccountRef",
+        "auth.gcp.workloadIdentity.serviceAccountRef",
+        "auth.iam.jwt.serviceAccountRef",
+        "auth.iam.secretRef.accessKeyIDSecretRef",
+        "auth.iam.secretRef.secretAccessKeySecretRef",
+        "auth.iam.secretRef.sessionTokenSecretRef",
+        "auth.jwt.kubernetesServiceAccountToken.serviceAccountRef",
+        "auth.jwt.secretRef",
+        "auth.kubernetes.secretRef",
+        "auth.kubernetes.serviceAccountRef",
+        "auth.ldap.secretRef",
+        "auth.tokenSecretRef",
+        "auth.userPass.secretRef",
+        "caProvider",
+        "tls.certSecretRef",
+        "tls.keySecretRef",
+    ],
+};
 
 const NAMESPACE: &str = "spec.provider.vault.namespace";
 const TOKEN: &str = "spec.provider.vault.auth.jwt.kubernetesServiceAccountToken";

@@ -1,23 +1,23 @@
 //! What `setup` leaves a provider that is given the keys: the ledger says which of them may still verify tokens.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     cluster::{Cluster, Failure, Observed},
     config::Settings,
     error::{Code, Error, Result},
     federation::{Federation, Trust},
-    oidc::{KeySet, MAX_AGE, PublicKey, SignedIssuer},
+    oidc::{KeySet, PublicKey, SignedIssuer},
     plan::Step,
     publication::{
         History,
         each::ids,
-        history::{self, Keys as KnownKeys},
+        found::{Found, Readers},
         keep::write_ledger,
         ledger::Opened,
     },
     report::Report,
-    rotation::{KeyId, Lost, Policy, State},
+    rotation::{KeyId, Lost, State},
     warning::Warning,
 };
 
@@ -103,18 +103,21 @@ impl Kept {
     }
 
     fn judged(&self, known: &Known<'_>, book: crate::publication::ledger::Book) -> History {
-        let files = || known.files.iter().flat_map(|keys| keys.iter());
-        let mut keys = KnownKeys { is_given: true, unread: !known.is_only, ..KnownKeys::default() };
-        keys.of(known.observed.key_sets().flat_map(|(_, keys)| keys.iter()));
-        keys.staged = keys.of(files());
-        keys.stored = keys.of(&self.has);
-        // Of the others it is not known what they have.
-        keys.public = known.is_only.then(|| ids(&self.has));
-        keys.most_token = known.settings.most_token;
-        let others: Vec<PublicKey> = self.has.iter().chain(files()).cloned().collect();
-        let look = history::look(known.observed, &others, known.now);
-        let policy = Policy::new(&[], MAX_AGE, known.settings.longest_token);
-        History::new(book, known.issuer.as_str(), look, keys, policy)
+        let readers = Readers::Given {
+            // Of the others it is not known what they have.
+            public: known.is_only.then(|| ids(&self.has)),
+            unread: !known.is_only,
+            lacking: BTreeMap::new(),
+        };
+        let found = Found {
+            observed: known.observed,
+            files: known.files,
+            stored: self.has.iter().collect(),
+            readers,
+            tokens: None,
+            vouched: false,
+        };
+        History::of(found, book, known.issuer.as_str(), known.settings, known.now)
     }
 
     /// Whether something of the keys or of the ledger could not be established, or not be written.

@@ -21,9 +21,8 @@ use self::place::{Place, all_failed, all_unread};
 use super::{
     History,
     each::{Decisions, in_every, lacking},
+    found::{Found, Readers},
     guard::Guarded,
-    history::{self, Keys as KnownKeys},
-    keep::longest_found,
     ledger::{Book, Opened},
     live,
 };
@@ -33,9 +32,9 @@ use crate::{
     error::{Code, Error, Result},
     federation::{Federation, Purpose, Trust, TrustedIssuer},
     http::Http,
-    oidc::{KeySet, MAX_AGE, PublicKey, SignedIssuer},
+    oidc::{KeySet, PublicKey, SignedIssuer},
     plan::{Act, Plan},
-    rotation::{Policy, PublishedSet},
+    rotation::PublishedSet,
     waiting::Waiting,
     warning::Warning,
 };
@@ -270,20 +269,20 @@ impl Seen<'_> {
 
     fn judged(&self, book: Book, now: u64, settings: &Settings) -> History {
         let sets: Vec<&PublishedSet> = self.places.iter().filter_map(|place| place.set.as_ref()).collect();
-        let files = || self.files.iter().flat_map(KeySet::iter);
-        let mut keys = KnownKeys { is_given: true, ..KnownKeys::default() };
-        keys.of(self.observed.key_sets().flat_map(|(_, keys)| keys.iter()));
-        keys.staged = keys.of(files());
-        keys.stored = keys.of(sets.iter().flat_map(|set| &set.keys));
-        keys.public = Some(in_every(sets.iter().map(|set| &set.keys)));
-        keys.unread = sets.len() < self.places.len();
-        keys.lacking = lacking(&sets);
-        keys.tokens = self.tokens.as_ref().map(longest_found);
-        keys.most_token = settings.most_token;
-        let others: Vec<PublicKey> = sets.iter().flat_map(|set| &set.keys).chain(files()).cloned().collect();
-        let look = history::look(&self.observed, &others, now);
-        let policy = Policy::new(&[], MAX_AGE, settings.longest_token);
-        History::new(book, self.issuer.as_str(), look, keys, policy)
+        let readers = Readers::Given {
+            public: Some(in_every(sets.iter().map(|set| &set.keys))),
+            unread: sets.len() < self.places.len(),
+            lacking: lacking(&sets),
+        };
+        let found = Found {
+            observed: &self.observed,
+            files: self.files.as_ref(),
+            stored: sets.iter().flat_map(|set| &set.keys).collect(),
+            readers,
+            tokens: self.tokens.as_ref(),
+            vouched: false,
+        };
+        History::of(found, book, self.issuer.as_str(), settings, now)
     }
 
     /// Decides for each provider that could be read, by what is judged now.

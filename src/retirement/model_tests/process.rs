@@ -3,8 +3,8 @@
 use super::views::{new_state, note, sighting, synced};
 use super::world::{Life, Login, Rhythm, User, World};
 use crate::retirement::{
-    Asked, Elsewhere, Kept, KeyStanding, KeyView, Next, Observed, Options, PlaceView, Stage, State, StoreId,
-    StoreView, Tracker, Until, next,
+    Asked, Deed, Elsewhere, Kept, KeyStanding, KeyView, Next, Observed, Options, PlaceView, Stage, State,
+    StoreId, StoreView, Tracker, Until, next,
 };
 
 /// A guard of the decision that is not there.
@@ -217,6 +217,11 @@ impl Process {
         });
         let is_write =
             !matches!(planned, Next::WaitForStore | Next::WaitForUsers(_) | Next::Watch(_) | Next::Stop(_));
+        // The plan showed it with this gate, and that the run does not do it.
+        let shut = Deed::of(planned, |_| false).map(|deed| deed.gate(&self.options));
+        if let Some(gate) = shut.filter(|gate| gate.is_later()) {
+            world.violate(format!("{planned:?} is done, and the plan says {gate:?}"));
+        }
         if lost && is_write {
             return false;
         }

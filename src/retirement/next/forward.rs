@@ -4,6 +4,7 @@ use super::{
     Block, Decision, End, FRESH, FRESH_ELSEWHERE, Next, Or, Until, WATCH_FOR, WATCHED_ELSEWHERE, WATCHED_KEYS,
 };
 use crate::retirement::{
+    deed::Deed,
     observed::{KeyStanding, KeyView, PlaceView, Trouble},
     state::{Kept, Stage, Why},
 };
@@ -17,7 +18,7 @@ impl Decision<'_> {
         if self.options.until == Until::Switched {
             return Ok(Next::Stop(End::Held));
         }
-        self.users_have_run()?;
+        self.open(Deed::Disable.gate(self.options))?;
         if self.options.until == Until::Refreshed {
             return Ok(Next::Stop(End::Held));
         }
@@ -46,9 +47,9 @@ impl Decision<'_> {
     pub(super) fn has_work(&self, keys: &[KeyView]) -> bool {
         keys.iter().any(|key| match key.standing {
             KeyStanding::Enabled | KeyStanding::Disabled | KeyStanding::Unproved(_) => true,
-            KeyStanding::Absent => self.options.retire && key.places.iter().any(PlaceView::may_go),
-            KeyStanding::ByHand => {
-                self.options.retire && self.options.delete_secret && key.places.iter().any(PlaceView::may_go)
+            KeyStanding::Absent | KeyStanding::ByHand => {
+                let by_hand = key.standing == KeyStanding::ByHand;
+                !self.is_later(Deed::DeleteSecret { by_hand }) && key.places.iter().any(PlaceView::may_go)
             }
         })
     }
@@ -114,7 +115,8 @@ impl Decision<'_> {
         if ours().any(|(_, key)| key.standing == KeyStanding::Enabled) {
             return Ok(self.giving_back(Why::Enabled));
         }
-        let looks_again = over && self.options.retire;
+        let deletes = !self.is_later(Deed::Delete);
+        let looks_again = over && deletes;
         let elsewhere = self.elsewhere(if looks_again { FRESH_ELSEWHERE } else { WATCHED_ELSEWHERE })?;
         if !elsewhere.users.is_empty() {
             return Ok(self.giving_back(Why::Others { users: elsewhere.users.clone() }));
@@ -123,7 +125,7 @@ impl Decision<'_> {
             let grace = |trouble: &Trouble| trouble.since.saturating_add(self.options.grace);
             return Ok(Next::Watch(self.seen.trouble.as_ref().map_or(until, grace)));
         }
-        if !self.options.retire {
+        if !deletes {
             return Ok(Next::Stop(End::Kept));
         }
         Self::proved(keys)?;
@@ -146,7 +148,7 @@ impl Decision<'_> {
 
     pub(super) fn try_deleting(&self, at: u64, since: u64) -> Or<Next> {
         let keys = self.keys(FRESH)?;
-        if !self.options.retire {
+        if self.is_later(Deed::Delete) {
             // Deleting was begun by a run that was asked to, and is not this one's to end.
             let until = self.now;
             let gone = keys.iter().any(|key| key.standing == KeyStanding::Absent);
@@ -181,7 +183,8 @@ impl Decision<'_> {
         }
         // At the provider first: what is refused there leaves the Secret, which a person may still want to look at.
         for (index, (_, key)) in all() {
-            let goes = key.standing == KeyStanding::Absent || self.options.delete_secret;
+            let by_hand = key.standing != KeyStanding::Absent;
+            let goes = !self.is_later(Deed::DeleteSecret { by_hand });
             if let Some(place) = key.places.iter().position(|place| goes && place.may_go()) {
                 return Ok(Next::DeleteSecret(index, place));
             }

@@ -1,11 +1,35 @@
 //! PURE. What must hold before something is done that cannot be taken back, or only by giving the credential back.
 
 use super::{Block, Decision, End, FRESH, FRESH_ELSEWHERE, Next, Or, Pending};
-use crate::retirement::observed::{Due, Elsewhere, KeyStanding, KeyView, PlaceView, StoreView, User};
+use crate::{
+    plan::Gate,
+    retirement::{
+        deed::Deed,
+        observed::{Due, Elsewhere, KeyStanding, KeyView, PlaceView, StoreView, User},
+    },
+};
 
 impl Decision<'_> {
+    /// Whether what a step of the plan waits for has come about: else what has to be done, or waited for, first.
+    pub(super) fn open(&self, gate: Gate) -> Or<()> {
+        match gate {
+            Gate::AfterProbe if self.seen.probed => Ok(()),
+            Gate::AfterProbe => Err(Next::Probe),
+            Gate::AfterRefresh => self.users_have_run(),
+            // The run that shows these does not open them.
+            Gate::OnRetireKey | Gate::AfterIssuerSwitch | Gate::OnceNothingBreaks | Gate::AtItsSource => {
+                Err(Next::Stop(End::Left))
+            }
+        }
+    }
+
+    /// Whether the run that shows it does it.
+    pub(super) fn is_later(&self, deed: Deed) -> bool {
+        deed.gate(self.options).is_later()
+    }
+
     /// The store and everything that relied on its former login has run by the new one.
-    pub(super) fn users_have_run(&self) -> Or<()> {
+    fn users_have_run(&self) -> Or<()> {
         let over = self.now >= self.options.deadline;
         if let StoreView::After { ready: false, says } = &self.seen.store {
             let store = Pending { name: self.state.store.to_string(), why: says.clone(), at: None };
@@ -90,7 +114,7 @@ impl Decision<'_> {
     pub(super) fn may_disable(&self) -> Or<&[KeyView]> {
         let keys = self.keys(FRESH)?;
         Self::proved(keys)?;
-        if self.options.retire {
+        if !self.is_later(Deed::Delete) {
             self.nothing_else_in_the_secrets(keys)?;
         }
         let elsewhere = self.elsewhere(FRESH_ELSEWHERE)?;

@@ -6,6 +6,7 @@ mod forward;
 mod gates;
 
 use super::{
+    deed::Deed,
     evidence::switched_at,
     observed::{Observed, StoreView},
     state::{Stage, State, Why},
@@ -227,8 +228,8 @@ impl Decision<'_> {
         if !self.options.switch {
             return Self::blocked(Block::StoreChanged);
         }
-        if !self.seen.probed {
-            return Next::Probe;
+        if let Err(first) = self.open(Deed::Switch.gate(self.options)) {
+            return first;
         }
         // What is not ready by now is not waited for later, and what is ready by now is.
         let mut state = self.state.clone();

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     cluster::{objects::Unseen, snapshot::tests::objects},
-    federation::aws,
+    federation::ProviderName,
     secret_store::Needs,
 };
 
@@ -40,7 +40,8 @@ impl Case {
     }
 
     fn needs(&self, namespaces: &Look<Namespaces>) -> Needs {
-        let prefix = aws::key_prefix(&self.store);
+        let at = ProviderName::of_store(&self.store).zip(self.store.provider());
+        let prefix = at.map_or("", |(name, (_, settings))| name.entry().key_prefix(settings));
         Needs::of(usage(&self.users, &self.store, prefix, namespaces), &|right| Ok(Some(right.clone())))
     }
 

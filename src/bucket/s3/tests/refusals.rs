@@ -184,6 +184,7 @@ async fn the_right_region_is_named() {
     };
     store.faults().always("", "", redirect);
     let error = contract::open(&s3, &names()).await.unwrap_err();
+    assert_eq!(error.code, Code::BucketRegion, "{error}");
     assert!(error.message.contains("ap-south-1"), "{error}");
 }
 
