@@ -81,6 +81,8 @@ pub(crate) struct Settings {
     /// What the settings hold of each provider.
     pub(crate) providers: Sections,
     pub(crate) store: Store,
+    /// What the publisher in the cluster logs in with.
+    pub(crate) publisher: Option<ServiceAccount>,
 }
 
 /// What is known of the secret store. What is not can be learnt from the cluster, or is asked for.
@@ -267,6 +269,7 @@ impl Settings {
             provider: file.provider,
             providers,
             store,
+            publisher: file.cluster.publisher.map(|text| text.parse()).transpose()?,
         })
     }
 }

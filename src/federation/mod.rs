@@ -7,6 +7,7 @@ mod audience;
 pub(crate) mod aws;
 pub(crate) mod cloud;
 pub(crate) mod credential;
+mod documents;
 pub(crate) mod entra;
 #[cfg(test)]
 mod example;
@@ -33,6 +34,7 @@ use async_trait::async_trait;
 
 pub(crate) use self::{
     audience::test_audience,
+    documents::{Documents, PublisherLogin, Publishes},
     holding::Holding,
     issuer::TrustedIssuer,
     provider::{Configured, CredentialFile, Known, Provider, Purpose, Section, Source},
@@ -130,6 +132,11 @@ pub(crate) trait Federation: Display + Send + Sync {
     /// it says at another one does not stay.
     fn key_prefix<'s>(&self, _store: &'s Store) -> &'s str {
         ""
+    }
+
+    /// What the publisher's pods log in by once this workload has its rights. Without values, it takes no publisher.
+    async fn publisher_login(&self, _workload: &Workload) -> Result<PublisherLogin> {
+        Ok(PublisherLogin::default())
     }
 
     /// The secrets that a search finds now, asked with the administrator's credential.
@@ -380,6 +387,11 @@ impl Trust {
     /// `sub` of each workload's tokens.
     pub(crate) fn subjects(&self) -> Result<Vec<Subject>> {
         self.workloads.iter().map(Workload::subject).collect()
+    }
+
+    /// What the publisher writes, if it is one of them.
+    pub(crate) fn documents(&self) -> Option<&Documents> {
+        self.workloads.iter().find_map(Workload::documents)
     }
 
     /// What any of them may do.

@@ -20,12 +20,14 @@ fn directly() -> Estate {
     Estate::new()
 }
 
-/// With documents in a bucket that setup makes.
+/// With documents in a bucket that setup makes, and a publisher that keeps them.
 fn with_documents() -> Estate {
     let estate = Estate::new();
     let issuer = "https://storage.googleapis.com/acme-oidc";
     estate.world.cluster.change_servers(|server| server.issuers = vec![issuer.to_owned()]);
-    estate.settings("bucket: {url: gs://acme-oidc, project: acme-prod}");
+    estate.settings(
+        "bucket: {url: gs://acme-oidc, project: acme-prod}\ncluster: {publisher: keyless-system/keyless}",
+    );
     estate
 }
 

@@ -53,6 +53,7 @@ mod publish;
 mod publish_given;
 mod publish_watch;
 mod published;
+mod publisher;
 mod recorded_settings;
 mod remedies;
 mod remedies_setup;

@@ -44,6 +44,17 @@ async fn once(gcp: &Gcp, step: &Step, say: Say<'_>) -> Result<()> {
             let change = |policy: &mut Policy| policy.grant(role, member);
             gcp.api.change_policy(&gcp.target(holder), seen.clone(), &change, say).await.map(drop)
         }
+        Step::GrantIf { binding: Binding { holder, role, member, seen }, old, new } => {
+            let change = |policy: &mut Policy| policy.grant_if(role, member, old, new);
+            gcp.api.change_policy(&gcp.target(holder), seen.clone(), &change, say).await.map(drop)
+        }
+        Step::RevokeIf { binding: Binding { holder, role, member, seen }, old } => {
+            let change = |policy: &mut Policy| policy.revoke_if(role, member, old);
+            match gcp.api.change_policy(&gcp.target(holder), seen.clone(), &change, say).await {
+                Err(error) if error.code == Code::GoogleMissing => Ok(()),
+                changed => changed.map(drop),
+            }
+        }
         Step::Revoke(Binding { holder, role, member, seen }) => {
             let change = |policy: &mut Policy| policy.revoke(role, member);
             match gcp.api.change_policy(&gcp.target(holder), seen.clone(), &change, say).await {

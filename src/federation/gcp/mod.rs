@@ -16,6 +16,7 @@ mod cloud;
 mod cluster_tests;
 mod configured;
 mod diagnose;
+mod documents;
 mod each;
 mod endpoints;
 #[cfg(test)]
@@ -81,7 +82,8 @@ use self::{
     step::{Binding, Deed, Patch},
 };
 use super::{
-    Change, Federation, Find, Impossible, Keys, Logins, Plan, Right, Rules, Trial, Trust, Withdrawn, Workload,
+    Change, Federation, Find, Impossible, Keys, Logins, Plan, PublisherLogin, Right, Rules, Trial, Trust,
+    Withdrawn, Workload,
 };
 use crate::{
     cluster::ServiceAccount,
@@ -232,6 +234,7 @@ impl Gcp {
             &want.named(),
             want.rights().iter().any(|right| right.kind.is_search()),
             everything,
+            want.documents(),
         )
         .await?;
         *known = Some(state.project.clone());
@@ -256,6 +259,7 @@ impl Gcp {
         let endpoints = &self.settings.endpoints;
         match holder {
             Holder::Account(email) => Target::service_account(&endpoints.iam, email),
+            Holder::Bucket(name) => Target::bucket(&endpoints.storage, name),
             Holder::Project => Target::project(&endpoints.resource_manager, &self.ids.project),
             Holder::Secret(name) => {
                 let place = self.ids.shown_place();
@@ -320,7 +324,7 @@ impl Federation for Gcp {
 
     async fn logins(&self, want: &Trust, rights: &BTreeSet<Right>) -> Result<Logins> {
         rights.iter().try_for_each(|right| named(right).map(drop))?;
-        let (state, denied) = observe::run(self, &rights.iter().collect(), false, true).await?;
+        let (state, denied) = observe::run(self, &rights.iter().collect(), false, true, None).await?;
         let found = withdraw::logins(want, &state);
         Ok(Logins { found, unseen: denied.into_iter().map(|(_, error)| error.message).collect() })
     }
@@ -343,6 +347,10 @@ impl Federation for Gcp {
     async fn plan_keys<'p>(&'p self, want: &Trust) -> Result<Change<'p>> {
         let found = self.provider_now().await?;
         Ok(plan_keys::plan(want, &self.ids, found.as_ref())?.map(|step| self.act(step)))
+    }
+
+    async fn publisher_login(&self, workload: &Workload) -> Result<PublisherLogin> {
+        documents::login(workload, &self.ids, &self.number().await?)
     }
 
     fn named(&self, right: &Right) -> Result<Option<Right>> {
@@ -376,7 +384,7 @@ impl Act for AtGoogle<'_> {
         apply::run(gcp, step, say).await?;
         let done = match step {
             Step::Enable(_) => &gcp.enabled,
-            Step::Grant(_) | Step::Revoke(_) => &gcp.granted,
+            Step::Grant(_) | Step::GrantIf { .. } | Step::Revoke(_) | Step::RevokeIf { .. } => &gcp.granted,
             Step::Pool(_) | Step::Provider(_) => &gcp.written,
         };
         done.store(true, Ordering::Relaxed);
