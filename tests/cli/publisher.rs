@@ -60,8 +60,10 @@ fn publish_as(estate: &Estate, subject: &str, more: &[&str]) -> Ran {
         pool(estate)
     );
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let account: Vec<_> = subject.rsplitn(3, ':').collect();
     let token = estate.world.key.jws(&json!({
         "iss": ISSUER, "sub": subject, "aud": [audience], "iat": now, "nbf": now, "exp": now + 900,
+        "kubernetes.io": {"namespace": account[1], "serviceaccount": {"name": account[0], "uid": "u"}},
     }));
     fs::write(dir.join("token"), token).unwrap();
     let credentials = json!({

@@ -70,7 +70,7 @@ fn publisher_writes_by_its_token_alone() {
     let arn = format!("login.aws.roleArn=arn:aws:iam::{}:role/{}", Aws::account(), role_name(&scene));
     scene.run(&setup(&[])).ends(0).says(&arn);
     let role = scene.aws.role(&role_name(&scene)).unwrap();
-    let equals = &role["trust"]["Statement"][0]["Condition"]["StringEquals"];
+    let equals = &role["AssumeRolePolicyDocument"]["Statement"][0]["Condition"]["StringEquals"];
     let bare = ISSUER.trim_start_matches("https://");
     assert_eq!(equals[format!("{bare}:sub")], SUBJECT, "{role:#}");
     assert_eq!(equals[format!("{bare}:aud")], "sts.amazonaws.com", "{role:#}");
