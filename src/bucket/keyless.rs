@@ -9,6 +9,6 @@ pub(crate) enum KeylessWriter {
     ByHand(&'static str),
     /// The store takes stored keys alone.
     StoredKey,
-    /// Nobody logs in: it is a folder.
+    /// There is no login: it is a folder.
     NoLogin,
 }

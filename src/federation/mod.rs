@@ -15,6 +15,7 @@ pub(crate) mod gcp;
 mod holding;
 mod issuer;
 mod judged;
+mod logins;
 mod property;
 mod provider;
 mod registry;
@@ -37,6 +38,7 @@ pub(crate) use self::{
     documents::{Documents, PublisherLogin, Publishes},
     holding::Holding,
     issuer::TrustedIssuer,
+    logins::{Login, Logins},
     provider::{Configured, CredentialFile, Known, Provider, Purpose, Section, Source},
     registry::{ProviderName, Sections, account_annotations, is_stored_key},
     rights::{Find, FindBy, RIGHT_KINDS, Reading, Right, RightKind, Trial},
@@ -192,37 +194,6 @@ pub(crate) enum After {
     Stays,
     /// Other stores log in by it, so it stays with everything that it relies on.
     Used,
-}
-
-/// The logins of workloads at a provider.
-#[derive(Debug, Default)]
-pub(crate) struct Logins {
-    pub(crate) found: Vec<Login>,
-    /// What could not be looked at, so that it is not known whether it is one: what, and why.
-    pub(crate) unseen: Vec<String>,
-}
-
-/// What a workload logs in by.
-#[derive(Debug)]
-pub(crate) struct Login {
-    pub(crate) workload: Workload,
-    /// Its own mark names this cluster. Otherwise it is ours as far as what holds it is, e.g. a pool: what a person granted
-    /// there looks the same.
-    pub(crate) is_marked: bool,
-}
-
-impl Logins {
-    /// Of each that was looked at: what is there, nothing, or why it is not known.
-    fn of(looks: impl IntoIterator<Item = Result<Option<Login>>>) -> Self {
-        let mut logins = Self::default();
-        for look in looks {
-            match look {
-                Ok(login) => logins.found.extend(login),
-                Err(error) => logins.unseen.push(error.message),
-            }
-        }
-        logins
-    }
 }
 
 #[cfg(test)]

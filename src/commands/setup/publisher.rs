@@ -160,7 +160,7 @@ fn refuse_bucket(writer: KeylessWriter, provider: &str, settings: &Settings) -> 
         .hint("nothing was changed")),
         KeylessWriter::NoLogin => Err(Error::usage(
             Code::PublisherByHand,
-            format!("{bucket} is a folder: nobody logs in to it"),
+            format!("{bucket} is a folder, and has no login"),
         )
         .hint(format!("mount the folder into the publisher's pods ({PAGE}); then leave --publisher and cluster.publisher out"))
         .hint("nothing was changed")),

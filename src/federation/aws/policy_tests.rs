@@ -121,7 +121,7 @@ fn publisher_gets_two_objects_only() {
 }
 
 #[test]
-fn statement_on_whole_bucket_is_not_ours() {
+fn statement_on_whole_bucket_is_foreign() {
     for resource in
         ["arn:aws:s3:::acme", "arn:aws:s3:::acme/*", "arn:aws:s3:::acme/p?", "arn:aws:s3:::/p", "*"]
     {

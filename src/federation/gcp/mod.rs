@@ -59,7 +59,7 @@ mod workloads_tests;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::AtomicBool,
 };
 
 use async_trait::async_trait;
@@ -274,7 +274,7 @@ impl Gcp {
     }
 
     fn act(&self, step: Step) -> Box<dyn Act + '_> {
-        Box::new(AtGoogle { gcp: self, step })
+        Box::new(apply::AtGoogle { gcp: self, step })
     }
 
     /// What has to be enabled in the project.
@@ -368,27 +368,6 @@ impl Federation for Gcp {
 
     async fn probe(&self, token: &Token, trial: &Trial, say: Say<'_>) -> Vec<Finding> {
         probe::probe(self, token, trial, say).await
-    }
-}
-
-/// A step, done at Google.
-struct AtGoogle<'p> {
-    gcp: &'p Gcp,
-    step: Step,
-}
-
-#[async_trait]
-impl Act for AtGoogle<'_> {
-    async fn run(&self, say: Say<'_>) -> Result<()> {
-        let Self { gcp, step } = self;
-        apply::run(gcp, step, say).await?;
-        let done = match step {
-            Step::Enable(_) => &gcp.enabled,
-            Step::Grant(_) | Step::GrantIf { .. } | Step::Revoke(_) | Step::RevokeIf { .. } => &gcp.granted,
-            Step::Pool(_) | Step::Provider(_) => &gcp.written,
-        };
-        done.store(true, Ordering::Relaxed);
-        Ok(())
     }
 }
 

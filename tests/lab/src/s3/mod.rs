@@ -352,18 +352,6 @@ impl User {
     }
 }
 
-impl Access {
-    pub(crate) fn permits(&self, action: &str, reads: impl Fn(&str) -> bool) -> bool {
-        match self {
-            Self::Full => true,
-            Self::Only(actions) => actions.iter().any(|other| other == action),
-            Self::ReadOnly => reads(action),
-            Self::Members { besides, .. } => besides.iter().any(|other| other == action),
-            Self::Policies(_) => false,
-        }
-    }
-}
-
 impl Shared {
     fn new_bucket(&self, account: &str) -> Bucket {
         let all = PublicAccessBlock {
