@@ -20,14 +20,12 @@ fn directly() -> Estate {
     Estate::new()
 }
 
-/// With documents in a bucket that setup makes, and a publisher that keeps them.
+/// With documents in a bucket that setup makes.
 fn with_documents() -> Estate {
     let estate = Estate::new();
     let issuer = "https://storage.googleapis.com/acme-oidc";
     estate.world.cluster.change_servers(|server| server.issuers = vec![issuer.to_owned()]);
-    estate.settings(
-        "bucket: {url: gs://acme-oidc, project: acme-prod}\ncluster: {publisher: keyless-system/keyless}",
-    );
+    estate.settings("bucket: {url: gs://acme-oidc, project: acme-prod}");
     estate
 }
 
@@ -121,9 +119,7 @@ fn without(way: Way, permission: &str) {
     if DISPENSABLE.contains(&permission) && ran.code == Some(0) {
         return;
     }
-    // The bucket is looked at for the documents and for the publisher, at the same time.
-    let of_bucket = permission.starts_with("storage.") && ran.err.contains("bucket-forbidden");
-    let code = if of_bucket { "bucket-forbidden" } else { "google-forbidden" };
+    let code = if permission.starts_with("storage.") { "bucket-forbidden" } else { "google-forbidden" };
     let ran = ran.fails(3, code, &[permission, "(roles/"]);
     let hint = ran.err.lines().find(|line| line.contains("hint: ") && line.contains(permission)).unwrap();
     assert!(hint.contains(" (roles/"), "{hint}");

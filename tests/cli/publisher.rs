@@ -301,3 +301,42 @@ fn publisher_of_uploaded_keys_is_admitted() {
     }
     assert!(estate.google.storage().buckets().is_empty());
 }
+
+#[test]
+fn each_missing_right_is_named() {
+    let estate = with_bucket();
+    estate.run(&SETUP[..4]).ends(0);
+    for permission in [
+        "storage.buckets.get",
+        "storage.buckets.getIamPolicy",
+        "storage.buckets.setIamPolicy",
+        "iam.workloadIdentityPoolProviders.update",
+    ] {
+        estate.google.deny(permission);
+        let ran = estate.run(&SETUP);
+        assert_eq!(ran.code, Some(3), "{permission}: {}", ran.err);
+        let hint = ran.err.lines().find(|line| line.contains("hint: ") && line.contains(permission));
+        assert!(hint.is_some_and(|hint| hint.contains("(roles/")), "{permission}: {}", ran.err);
+        estate.google.allow(permission);
+        let is_there = !bindings(&estate).is_empty();
+        assert!(!is_there || permission == "iam.workloadIdentityPoolProviders.update", "{permission}");
+    }
+    estate.run(&SETUP).ends(0);
+    assert_eq!(bindings(&estate).len(), 1);
+}
+
+/// A settings file that lies in the folder may be anybody's: it does not choose who writes the cluster's keys.
+#[test]
+fn unnamed_file_chooses_no_publisher() {
+    let estate = with_bucket();
+    let text = "bucket: {url: gs://acme-oidc/prod, project: acme-prod}\ncluster:\n  publisher: shop/theirs";
+    estate.settings(text);
+    let ran = estate.run(&SETUP[..4]).ends(0);
+    assert!(ran.err.contains("--publisher shop/theirs"), "{}", ran.err);
+    assert!(!condition(&estate).contains("theirs"), "{}", condition(&estate));
+    assert_eq!(bindings(&estate), Vec::<Value>::new());
+    // A person names the file.
+    estate.run(&[&SETUP[..4], &["--config", "keyless.yaml"]].concat()).ends(0);
+    assert!(condition(&estate).contains("system:serviceaccount:shop:theirs"), "{}", condition(&estate));
+    assert_eq!(bindings(&estate).len(), 1);
+}

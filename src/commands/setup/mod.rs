@@ -95,6 +95,7 @@ pub(crate) async fn run(
         live::refuse_doubts(&observed, Silence::Refused)?;
     }
     report.about_account(Some(resolved.provider.account()));
+    publisher::tell_undecided(args, settings, report);
     let provider = resolved.provider.connect(&http, Purpose::Apply)?;
     let provider = provider.as_ref();
     let issuer = issuer::trusted(settings, &resolved, &observed, &http).await?;
@@ -138,9 +139,8 @@ pub(crate) async fn run(
         true => None,
         false => Some(Publication::connect(settings, &http).await?),
     };
-    let account = args.publisher.as_ref().or(settings.publisher.as_ref());
     let publisher =
-        Publisher::resolve(account, settings, &resolved, &estate, publication.as_ref(), provider).await?;
+        Publisher::resolve(args, settings, &resolved, &estate, publication.as_ref(), provider).await?;
     let named = naming::account_of_settings(&stores, settings, &resolved, &estate);
     let shared = Shared {
         args,

@@ -3,6 +3,7 @@
 
 use crate::{
     bucket::KeylessWriter,
+    cli::SetupArgs,
     cluster::{ServiceAccount, snapshot::Estate},
     commands::resolve::Resolved,
     config::Settings,
@@ -31,14 +32,15 @@ pub(super) struct Publisher {
 impl Publisher {
     /// `None`: the run is not about it. Refuses what cannot work before anything is changed.
     pub(super) async fn resolve(
-        account: Option<&ServiceAccount>,
+        args: &SetupArgs,
         settings: &Settings,
         resolved: &Resolved,
         estate: &Estate,
         publication: Option<&Publication<'_>>,
         provider: &dyn Federation,
     ) -> Result<Option<Self>> {
-        let Some(account) = account else { return Ok(None) };
+        let decided = settings.publisher.as_ref().filter(|_| settings.publisher_is_decided);
+        let Some(account) = args.publisher.as_ref().or(decided) else { return Ok(None) };
         let tests = settings.cluster.as_ref().and_then(|cluster| cluster.service_account.as_ref());
         refuse_account(account, tests)?;
         refuse_account_of_stores(account, &resolved.workload, estate)?;
@@ -94,6 +96,18 @@ impl Publisher {
         serde_json::json!({
             "serviceAccount": self.workload.account.to_string(), "values": values, "byHand": self.by_hand,
         })
+    }
+}
+
+/// A file that no flag names may have come with the folder: it does not decide who writes the cluster's keys. What was granted
+/// before stays.
+pub(super) fn tell_undecided(args: &SetupArgs, settings: &Settings, report: &mut Report<'_>) {
+    let undecided = settings.publisher.as_ref().filter(|_| !settings.publisher_is_decided);
+    if let (None, Some(account)) = (&args.publisher, undecided) {
+        report.progress(format_args!(
+            "The publisher {account} is not looked at: --config does not name {}. Give --publisher {account}",
+            settings.file.display()
+        ));
     }
 }
 
