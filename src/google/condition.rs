@@ -96,10 +96,13 @@ mod tests {
         assert!(policy.grant_if(ROLE, "principal://x", &[], &a));
         assert!(!policy.grant_if(ROLE, "principal://x", &[], &a));
         assert_eq!(policy.conditions(ROLE, "principal://x").len(), 2);
-        assert!(policy.grant_if(ROLE, "principal://x", &[a.clone()], &b), "in place of the other one");
+        assert!(
+            policy.grant_if(ROLE, "principal://x", std::slice::from_ref(&a), &b),
+            "in place of the other one"
+        );
         assert!(!policy.conditions(ROLE, "principal://x").contains(&a));
         assert!(policy.conditions(ROLE, "principal://y").contains(&a));
-        assert!(policy.revoke_if(ROLE, "principal://x", &[b.clone()]));
+        assert!(policy.revoke_if(ROLE, "principal://x", std::slice::from_ref(&b)));
         assert!(!policy.revoke_if(ROLE, "principal://x", &[b]));
         assert_eq!(policy, Policy::new(others));
     }

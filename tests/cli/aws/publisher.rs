@@ -1,14 +1,11 @@
 //! The publisher of documents in a bucket at AWS: its role, and what it can do by its token alone.
 
-use std::{
-    fs,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{fs, time::UNIX_EPOCH};
 
 use lab::{Aws, Flavour, S3, SigningKey};
 use serde_json::{Value, json};
 
-use super::{SETUP, Scene, steps::writes_what_it_shows};
+use super::{SETUP, Scene, call::now, steps::writes_what_it_shows};
 use crate::world::Ran;
 
 const ISSUER: &str = "https://acme-oidc.s3.eu-central-1.amazonaws.com/prod";
@@ -49,9 +46,9 @@ fn role_name(scene: &Scene) -> String {
 /// `publish` with nothing but a token of this subject.
 fn publish_as(scene: &Scene, subject: &str, more: &[&str]) -> Ran {
     let dir = scene.world.dir.path();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let issued = now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let token = scene.world.key.jws(&json!({
-        "iss": ISSUER, "sub": subject, "aud": ["sts.amazonaws.com"], "iat": now, "nbf": now, "exp": now + 900,
+        "iss": ISSUER, "sub": subject, "aud": ["sts.amazonaws.com"], "iat": issued, "nbf": issued, "exp": issued + 900,
     }));
     fs::write(dir.join("token"), token).unwrap();
     let arguments = [&["publish", "--config", "keyless.yaml", "--ca-file", "ca.pem"], more].concat();
