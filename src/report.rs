@@ -4,6 +4,7 @@
 //! A closed pipe is not an error; a stdout that takes no more is one ([`Report::finish`]).
 
 mod colour;
+mod data;
 mod line;
 mod shared;
 
@@ -195,19 +196,35 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
-    /// The whole result, in JSON form only. `result` must be an object.
-    pub(crate) fn json(&mut self, command: &str, result: Value) {
-        if self.output == Output::Json {
-            let text = self.json_text(command, result);
-            self.write(&text);
+    /// The whole result, in JSON and YAML form only. `result` must be an object.
+    pub(crate) fn json(&mut self, command: &str, mut result: Value) {
+        if self.is_data() {
+            self.complete(&mut result);
+            self.data(command, result);
         }
     }
 
-    /// What [`Self::json`] prints, without the line break at its end, for a file or a digest of it.
+    /// What [`Self::json`] prints as JSON, without the line break at its end, for a file or a digest of it.
     pub(crate) fn json_text(&self, command: &str, mut result: Value) -> String {
+        self.complete(&mut result);
+        data::json(&data::enveloped(command, result))
+    }
+
+    fn is_data(&self) -> bool {
+        matches!(self.output, Output::Json | Output::Yaml)
+    }
+
+    fn complete(&self, result: &mut Value) {
         result["target"] = self.target.to_json();
-        redact::json(&mut result);
-        enveloped(command, result)
+        redact::json(result);
+    }
+
+    fn data(&mut self, command: &str, result: Value) {
+        let result = data::enveloped(command, result);
+        self.write(&match self.output {
+            Output::Yaml => data::yaml(&result),
+            _ => data::json(&result),
+        });
     }
 
     /// A document of an output form that only one command has, in that form only. Every text in it that comes from elsewhere
@@ -225,14 +242,13 @@ impl<'a> Report<'a> {
         mut result: Value,
         (member, document): (&str, Value),
     ) -> Result<()> {
-        if self.output == Output::Json {
-            result["target"] = self.target.to_json();
-            redact::json(&mut result);
+        if self.is_data() {
+            self.complete(&mut result);
             printable(&format!("`{member}`"), format!("{document:#}"))?;
             if let Some(object) = result.as_object_mut() {
                 object.insert(member.to_owned(), document);
             }
-            self.write(&enveloped(command, result));
+            self.data(command, result);
         }
         Ok(())
     }
@@ -343,15 +359,6 @@ impl<'a> Report<'a> {
                 .hint("make room on the disk that stdout leads to, or choose another place for it")),
         }
     }
-}
-
-/// With what every JSON result has, as one line.
-fn enveloped(command: &str, mut result: Value) -> String {
-    if let Some(object) = result.as_object_mut() {
-        object.insert("apiVersion".into(), json!(API_VERSION));
-        object.insert("command".into(), json!(command));
-    }
-    redact::ascii_escapes(&result.to_string())
 }
 
 /// A document as it may be written to a file or printed, or the refusal of one that holds a secret. `what` names it.

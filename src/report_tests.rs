@@ -39,7 +39,7 @@ fn foreign_text_stays_in_its_line() {
 fn secret_is_redacted_from_every_output() {
     let secret = "reP0rtTest-secret-of-this-test";
     redact::remember(secret);
-    for output in [Output::Text, Output::Json] {
+    for output in [Output::Text, Output::Json, Output::Yaml] {
         let (data, messages) = printed(output, |report| {
             report.line(secret);
             report.lines([secret]);

@@ -3,13 +3,27 @@
 use std::path;
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use serde_path_to_error::{Path, Segment, Track};
 use serde_saphyr::Error as YamlError;
 
 use crate::{
     error::{Code, Error, Result, yaml},
     files::FileError,
+    redact,
 };
+
+/// A value as a YAML document, without a line break at its end. What a terminal would act on is written as an escape.
+pub(crate) fn document(value: &Value) -> Result<String, serde_saphyr::SerializeError> {
+    // Folded text would lose a space at its end.
+    let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
+    let document = serde_saphyr::to_string_with_options(value, options)?;
+    Ok(match redact::document(&document) == document {
+        true => document.trim_end().to_owned(),
+        // Every JSON is YAML as well (YAML 1.2 §1.3), and has an escape for everything that cannot be printed.
+        false => redact::ascii_escapes(&format!("{value:#}")),
+    })
+}
 
 pub(crate) fn unreadable(path: &path::Path) -> Error {
     Error::usage(Code::ConfigUnreadable, format!("{} cannot be read", path.display()))

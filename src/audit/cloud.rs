@@ -36,8 +36,9 @@ pub(super) fn unseen(inventory: &Inventory, look: Option<&CloudLook>) -> Vec<Uns
     all.into_iter().collect()
 }
 
-pub(super) fn hits(look: &CloudLook) -> Vec<Hit> {
-    let mut hits: Vec<_> = look.issued.iter().map(counted).collect();
+/// `seen`: what was found in the cluster.
+pub(super) fn hits(look: &CloudLook, seen: &[Hit]) -> Vec<Hit> {
+    let mut hits: Vec<_> = look.issued.iter().map(|issued| counted(issued, seen)).collect();
     hits.extend(look.findings.iter().map(|remark| of_remark(remark, Weight::Finding)));
     hits.extend(look.notes.iter().map(|remark| of_remark(remark, Weight::Note)));
     hits
@@ -61,9 +62,15 @@ fn halves(issued: &Issued) -> Halves {
     issued.public_half.iter().cloned().map(Who::Key).collect()
 }
 
-fn counted(issued: &Issued) -> Hit {
+fn counted(issued: &Issued, seen: &[Hit]) -> Hit {
     let class = issued.kind.class.unwrap_or(Class::Root);
-    let stored = Stored::new(Identity::Named(issued.name.clone()), issued.what.clone(), Opens::Unused);
+    let named = || Identity::Named(issued.name.clone());
+    let copy = issued.copy.as_ref().map(|copy| Identity::Equal(vec![copy.clone()]));
+    let is_seen = |identity: &Identity| {
+        seen.iter().any(|hit| matches!(&hit.weight, Weight::Counted(stored) if stored.identity == *identity))
+    };
+    let identity = copy.filter(is_seen).unwrap_or_else(named);
+    let stored = Stored::new(identity, issued.what.clone(), Opens::Unused);
     Hit {
         rule: issued.kind.id,
         weight: Weight::Counted(Stored { class, halves: halves(issued), ..stored }),

@@ -1,8 +1,14 @@
 use super::*;
 use crate::{
     audit::{Gate, Outcome, judge, judge_with, leg::LegState, tests::cluster},
-    cluster::objects::Unseen,
-    credentials::fakes,
+    cluster::{
+        objects::{Look, Unseen},
+        snapshot::{
+            Credential, Public, SecretKey,
+            tests::{inventory, objects},
+        },
+    },
+    credentials::{Halves, Same, fakes},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 
@@ -17,6 +23,7 @@ fn issued(name: &str, public_half: Option<&str>) -> CloudLook {
             kind,
             name: name.into(),
             public_half: public_half.map(str::to_owned),
+            copy: None,
             what: "a key".into(),
             place: "Google project acme-prod".into(),
             why: "it is enabled".into(),
@@ -156,4 +163,37 @@ fn unseen_side_leaves_cluster_zero() {
     inventory.unseen.insert(Unseen { what: "w".into(), right: "r".into(), why: "y".into() });
     let verdict = judge_with(&inventory, Some(&CloudLook::default()));
     assert_eq!(verdict.legs().map(|leg| leg.state), [LegState::Incomplete; 3]);
+}
+
+/// What a provider shows of a secret tells which copy it is. Without such a copy it is one of its own.
+#[test]
+fn issued_secret_is_its_copy() {
+    let store = "apiVersion: external-secrets.io/v1\nkind: ClusterSecretStore\nmetadata: {name: azure}\n\
+        spec: {provider: {azurekv: {vaultUrl: \"https://v.vault.azure.net\", tenantId: t, authSecretRef: {\
+        clientId: {name: s, namespace: b, key: id}, clientSecret: {name: s, namespace: b, key: secret}}}}}\n";
+    let mut inventory = inventory(&objects(store));
+    let value = format!("aB38Q~{}", "x".repeat(34));
+    let credential = |value: &str| {
+        let same = Same::of(value.as_bytes());
+        Look::Seen(Credential {
+            public: Public::Opaque,
+            kind: "Opaque".into(),
+            created: String::new(),
+            uid: String::new(),
+            same,
+            halves: Halves::new(),
+        })
+    };
+    for (key, value) in [("id", "0a1b2c3d-0000-4000-8000-000000000001"), ("secret", &value)] {
+        let key = SecretKey { namespace: "b".into(), name: "s".into(), key: Some(key.into()) };
+        inventory.credentials.insert(key, credential(value));
+    }
+    let count = |copy: &str| {
+        let mut look = issued("entra:k", None);
+        look.issued[0].copy = Some(Same::of(copy.as_bytes()));
+        let verdict = judge_with(&inventory, Some(&look));
+        assert!(verdict.roots.iter().all(|root| !root.id.is_empty()));
+        verdict.roots.len()
+    };
+    assert_eq!((count(&value), count("another")), (1, 2));
 }

@@ -129,7 +129,8 @@ pub(crate) fn judge_with(inventory: &Inventory, cloud: Option<&CloudLook>) -> Ve
     let mut hits: Vec<Hit> = RULES.iter().flat_map(|rule| (rule.check)(&scene)).collect();
     if let Some(look) = cloud {
         cloud::name_keys(&mut hits, look);
-        hits.extend(cloud::hits(look));
+        let at_providers = cloud::hits(look, &hits);
+        hits.extend(at_providers);
     }
     claims::tell_apart(&mut hits);
     for hit in hits {

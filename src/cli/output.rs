@@ -17,6 +17,8 @@ pub(crate) enum Output {
     Text,
     /// One JSON object, for scripts
     Json,
+    /// The same as YAML
+    Yaml,
     /// A form that only `audit` has.
     Report(&'static Format),
 }
@@ -28,7 +30,7 @@ pub(crate) struct ReportFile {
     pub(crate) file: PathBuf,
 }
 
-/// The command that has more formats than text and JSON.
+/// The command that has more formats than text, JSON and YAML.
 const REPORTS: &str = "audit";
 
 /// What becomes of the forms that only `audit` has.
@@ -46,6 +48,7 @@ impl Output {
         let own = [
             PossibleValue::new("text").help("For people"),
             PossibleValue::new("json").help("One JSON object, for scripts"),
+            PossibleValue::new("yaml").help("The same as YAML"),
         ];
         let others = FORMATS.iter().filter(move |format| forms != Forms::Refused && format.id != "json");
         let others = others.map(move |format| {
@@ -53,12 +56,13 @@ impl Output {
         });
         PossibleValuesParser::new(own.into_iter().chain(others)).map(|id| match id.as_str() {
             "text" => Self::Text,
+            "yaml" => Self::Yaml,
             id => Format::named(id).filter(|it| it.id != "json").map_or(Self::Json, Self::Report),
         })
     }
 }
 
-/// Each command with its own list of formats: most have text and JSON only.
+/// Each command with its own list of formats: most have text, JSON and YAML only.
 pub(super) fn with_formats(command: Command, path: &str, output: &clap::Arg) -> Command {
     command.arg(output.clone().value_parser(Output::parser(if path == REPORTS {
         Forms::Listed
@@ -73,7 +77,7 @@ pub(super) fn refused(matches: &ArgMatches, path: &str) -> Option<(ErrorKind, St
     if path != REPORTS {
         let Some(Output::Report(format)) = matches.get_one::<Output>("output") else { return None };
         let message = format!(
-            "`keyless {path}` has no output format {}: it takes text and json; {} is one of {REPORTS}",
+            "`keyless {path}` has no output format {}: it takes text, json and yaml; {} is one of {REPORTS}",
             format.id, format.id
         );
         return Some((ErrorKind::InvalidValue, message));
@@ -135,6 +139,8 @@ mod tests {
         assert_eq!(output(&["audit"]), Output::Text);
         assert_eq!(output(&["-o", "json", "audit"]), Output::Json);
         assert_eq!(output(&["render", "store", "-o", "json"]), Output::Json);
+        assert_eq!(output(&["-o", "yaml", "audit"]), Output::Yaml);
+        assert_eq!(output(&["keys", "wait", "-o", "yaml"]), Output::Yaml);
     }
 
     #[test]

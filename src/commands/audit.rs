@@ -88,10 +88,10 @@ pub(crate) async fn run(
 }
 
 /// Asks the providers for what they issued to the identities that the cluster names.
-async fn ask(cluster: &Cluster, inventory: &Inventory, settings: &Settings) -> Result<CloudLook> {
+async fn ask(cluster: &Cluster, inventory: &Inventory, settings: &Settings, now: u64) -> Result<CloudLook> {
     let http = Http::new(&settings.additional_roots)?;
     let accounts = cluster.named_accounts(inventory).await?;
-    Ok(cloud::look(&Scope { inventory, accounts: &accounts }, &settings.providers, &http).await)
+    Ok(cloud::look(&Scope { inventory, accounts: &accounts, now }, &settings.providers, &http).await)
 }
 
 /// Looks, and judges. `asked`: the providers too, with these settings; `now`: seconds since 1970. With the rights that are
@@ -105,7 +105,7 @@ pub(super) async fn look(
 ) -> Result<(Verdict, Preflight)> {
     let inventory = cluster.inventory(mode).await?;
     let at_providers = match asked {
-        Some(settings) => Some(ask(cluster, &inventory, settings).await?),
+        Some(settings) => Some(ask(cluster, &inventory, settings, now).await?),
         None => None,
     };
     let mut verdict = judge_with(&inventory, at_providers.as_ref()).through(gate);

@@ -3,13 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use super::registry::{ProviderName, Sections};
 use crate::{
     cluster::{
         objects::{Look, Object, Unseen},
-        snapshot::{Inventory, is_local},
+        snapshot::{Inventory, Reference, SecretKey, Target, is_local, references},
     },
-    credentials::{Class, Severity},
+    credentials::{Class, Same, Severity},
+    error::Error,
     http::Http,
 };
 
@@ -32,6 +35,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) inventory: &'a Inventory,
     /// ServiceAccounts that stores and generators name, by namespace and name.
     pub(crate) accounts: &'a BTreeMap<(String, String), Look<Object>>,
+    /// Seconds since 1970.
+    pub(crate) now: u64,
 }
 
 /// A credential that is active or can be made active, where it was issued.
@@ -42,6 +47,8 @@ pub(crate) struct Issued {
     pub(crate) name: String,
     /// Of a key pair: `key:sha256:…`. `None`: it has none, or was not asked for it.
     pub(crate) public_half: Option<String>,
+    /// The copy in the cluster that it is: by what the provider shows of it. `None`: no copy is known to be it.
+    pub(crate) copy: Option<Same>,
     /// In words that open nothing.
     pub(crate) what: String,
     pub(crate) place: String,
@@ -144,6 +151,57 @@ pub(crate) fn principals(inventory: &Inventory) -> Vec<(String, &str)> {
     stores.chain(generators).collect()
 }
 
+/// A store or a generator that logs in at one provider.
+pub(crate) struct Holder<'a> {
+    pub(crate) place: String,
+    /// What it is of, as a store or a generator is called: `aws`, `ECRAuthorizationToken`.
+    pub(crate) kind: &'a str,
+    pub(crate) settings: &'a Value,
+    /// What it names, with each object that this may be.
+    pub(crate) references: Vec<(Reference, Vec<SecretKey>)>,
+}
+
+impl Holder<'_> {
+    /// The ServiceAccounts that it names, by namespace and name.
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = (String, String)> {
+        let named =
+            self.references.iter().filter(|(reference, _)| reference.target == Target::ServiceAccount);
+        named.flat_map(|(_, keys)| keys).map(|key| (key.namespace.clone(), key.name.clone()))
+    }
+
+    /// What lies in the Secrets that a member of its settings names: `accessKeyIDSecretRef`.
+    pub(crate) fn secrets(&self, member: &str) -> impl Iterator<Item = &SecretKey> {
+        let is_it = move |reference: &Reference| {
+            reference.target == Target::Secret && reference.path.rsplit('.').next() == Some(member)
+        };
+        self.references.iter().filter(move |(reference, _)| is_it(reference)).flat_map(|(_, keys)| keys)
+    }
+}
+
+/// Every store of a provider, and every generator of these kinds.
+pub(crate) fn holders<'a>(inventory: &'a Inventory, member: &str, generators: &[&str]) -> Vec<Holder<'a>> {
+    let mut all = Vec::new();
+    for store in &inventory.stores {
+        let Some((kind, settings)) = store.provider().filter(|(kind, _)| *kind == member) else { continue };
+        let with_keys = |reference: Reference| (reference.clone(), inventory.secret_keys(store, &reference));
+        let references = references(kind, settings).into_iter().map(with_keys).collect();
+        all.push(Holder { place: store.0.describe(), kind, settings, references });
+    }
+    for generator in &inventory.generators {
+        for part in generator.parts().unwrap_or_default() {
+            if generators.contains(&part.kind) {
+                let with_keys = |reference: Reference| {
+                    (reference.clone(), inventory.generator_keys(generator, &reference))
+                };
+                let references = references(part.kind, part.settings).into_iter().map(with_keys).collect();
+                let (kind, settings) = (part.kind, part.settings);
+                all.push(Holder { place: generator.0.describe(), kind, settings, references });
+            }
+        }
+    }
+    all
+}
+
 fn not_asked(look: &mut CloudLook, place: &str, why: &str) {
     look.not_seen(
         format!("credentials at the provider of {place}"),
@@ -162,4 +220,18 @@ pub(super) fn not_implemented(scope: &Scope<'_>, provider: ProviderName) -> Clou
         }
     }
     look
+}
+
+/// What to do about an error, beside [`in_a_line`].
+pub(super) fn remedy_of(error: &Error, otherwise: &str) -> String {
+    match error.hints.as_slice() {
+        [] => otherwise.to_owned(),
+        hints => hints.join("; "),
+    }
+}
+
+/// An error with its causes; what is to be done about it is shown beside it.
+pub(super) fn in_a_line(error: &Error) -> String {
+    let causes: String = error.causes.iter().map(|cause| format!(": {cause}")).collect();
+    format!("{}{causes}", error.message)
 }

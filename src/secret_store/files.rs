@@ -5,27 +5,20 @@ use serde_json::Value;
 use crate::{
     cluster::objects::Object,
     error::{Code, Error, Result},
-    redact,
+    yaml,
 };
 
 /// YAML documents, in this order.
 pub(crate) fn to_yaml<'a>(objects: impl IntoIterator<Item = &'a Object>) -> Result<String> {
     let mut text = String::new();
     for object in objects {
-        // Folded text would lose a space at its end.
-        let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
-        let document =
-            serde_saphyr::to_string_with_options(&sorted(&object.0), options).map_err(|error| {
-                Error::failed(Code::Manifest, format!("{} cannot be written as YAML", object.describe()))
-                    .caused_by_chain(&error)
-                    .hint("this is a bug: -o json has the same")
-            })?;
+        let document = yaml::document(&sorted(&object.0)).map_err(|error| {
+            Error::failed(Code::Manifest, format!("{} cannot be written as YAML", object.describe()))
+                .caused_by_chain(&error)
+                .hint("this is a bug: -o json has the same")
+        })?;
         text.push_str("---\n");
-        match redact::document(&document) == document {
-            true => text.push_str(document.trim_end()),
-            // Every JSON is YAML as well (YAML 1.2 §1.3), and has an escape for everything that cannot be printed.
-            false => text.push_str(&redact::ascii_escapes(&format!("{:#}", sorted(&object.0)))),
-        }
+        text.push_str(&document);
         text.push('\n');
     }
     Ok(text)
@@ -50,6 +43,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::redact;
 
     #[test]
     fn written_yaml_reads_back_the_same() {

@@ -227,10 +227,10 @@ fn planted_identity_is_not_seen() {
 fn store_elsewhere_is_not_seen() {
     let (estate, _) = Estate::zero();
     estate.world.cluster.put_object(json!({"apiVersion": "external-secrets.io/v1", "kind": "ClusterSecretStore",
-        "metadata": {"name": "elsewhere"}, "spec": {"provider": {"azurekv": {"vaultUrl": "https://v.vault.azure.net",
-            "authType": "WorkloadIdentity", "serviceAccountRef": {"name": "a", "namespace": "b"}}}}}));
+        "metadata": {"name": "elsewhere"}, "spec": {"provider": {"doppler": {"project": "p", "config": "c",
+            "auth": {"oidcConfig": {"identity": "i", "serviceAccountRef": {"name": "a", "namespace": "b"}}}}}}}));
     let ran = estate.cloud(&[]).ends(3);
-    assert!(ran.out.contains("keyless cannot ask azurekv"), "{}", ran.out);
+    assert!(ran.out.contains("keyless cannot ask doppler"), "{}", ran.out);
 }
 
 #[test]

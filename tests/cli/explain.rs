@@ -152,3 +152,17 @@ fn raised_code_is_explained() {
     let code = ran["error"]["code"].as_str().unwrap();
     world.run(&["explain", code]).ends(0).says(code).says("bucket.url");
 }
+
+#[test]
+fn yaml_has_what_json_has() {
+    let world = World::new(1);
+    for arguments in
+        [&["explain", "bucket-forbidden"][..], &["version"], &["config", "view", "--all"], &["keys"]]
+    {
+        let run = |format: &str| world.run(&[arguments, &["-o", format]].concat());
+        let (json, yaml) = (run("json"), run("yaml"));
+        assert!(yaml.out.starts_with("---\n"), "{arguments:?}: {}", yaml.out);
+        assert_eq!(serde_saphyr::from_str::<Value>(&yaml.out).unwrap(), json.json(), "{arguments:?}");
+    }
+    world.run(&["explain", "bucket-forbidden", "-o", "yaml"]).ends(0).snapshot("explain-yaml");
+}

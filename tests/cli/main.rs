@@ -8,6 +8,8 @@ mod attacked_audit;
 mod audit;
 mod audit_baseline;
 mod audit_cloud;
+mod audit_cloud_aws;
+mod audit_cloud_entra;
 mod audit_cloud_vault;
 mod audit_cluster;
 mod audit_diff;

@@ -4,7 +4,7 @@ junit FILE XSD          every error that the schema gives
 openreports FILE DIR    every document against the schema of its CRD, in which unknown fields are errors
 in-toto FILE            as the attestation library reads a Statement, and digests that are digits
 sarif FILE              the log of SARIF Multitool: any result in it is a complaint
-site FOLDER             every link within the pages leads to a file, and to a place in it
+site FOLDER             every link within the pages leads to a file, and to a place in it; flags are shown as they are
 """
 
 import html.parser
@@ -96,6 +96,8 @@ class Page(html.parser.HTMLParser):
     def __init__(self, text):
         super().__init__()
         self.links, self.places = [], set()
+        # `--flag` would be shown as a dash, and could not be copied.
+        self.dashes = re.findall("[\N{EN DASH}\N{EM DASH}][a-z]+", text)
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
@@ -114,6 +116,7 @@ def site(folder):
         # It is shown at any address, and says so by a base.
         if path.name in ("404.html", "toc.html"):
             continue
+        errors += [f"{path.name}: a flag became a dash: {dash}" for dash in page.dashes]
         for link in page.links:
             parts = urllib.parse.urlsplit(link)
             if parts.scheme or parts.netloc:

@@ -40,7 +40,8 @@ pub(crate) enum Public {
     /// A long-lived access key of AWS.
     AwsAccessKey { id: String },
     /// A secret of an application at Microsoft Entra.
-    EntraSecret,
+    /// `hint`: its first characters, which Entra shows to everyone who may read the application.
+    EntraSecret { hint: String },
     /// A token of Vault or OpenBao.
     VaultToken,
     /// A value whose kind is not told from its form.
@@ -158,7 +159,7 @@ impl Public {
         match self {
             Self::ExternalAccount { .. } => 0,
             Self::Opaque => 1,
-            Self::EntraSecret | Self::VaultToken => 2,
+            Self::EntraSecret { .. } | Self::VaultToken => 2,
             Self::GoogleKey { .. } | Self::GoogleUser | Self::AwsAccessKey { .. } => 3,
         }
     }
@@ -208,7 +209,7 @@ impl fmt::Display for Public {
             Self::GoogleUser => f.write_str("a person's Google login (authorized_user)"),
             Self::ExternalAccount { .. } => f.write_str("an external account file, which holds no secret"),
             Self::AwsAccessKey { id } => write!(f, "AWS access key {id}"),
-            Self::EntraSecret => f.write_str("a client secret of Microsoft Entra"),
+            Self::EntraSecret { .. } => f.write_str("a client secret of Microsoft Entra"),
             Self::VaultToken => f.write_str("a token of Vault or OpenBao"),
             Self::Opaque => f.write_str("a stored credential"),
         }

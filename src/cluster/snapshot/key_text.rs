@@ -18,7 +18,7 @@ pub(super) fn public(value: &[u8]) -> Public {
         return Public::VaultToken;
     }
     if is_entra_secret(text) {
-        return Public::EntraSecret;
+        return Public::EntraSecret { hint: text.chars().take(3).collect() };
     }
     match aws_profile(text) {
         Some(id) => Public::AwsAccessKey { id },
@@ -76,7 +76,7 @@ mod tests {
             ("{\"AWS_SECRET_ACCESS_KEY\": \"AKIAIOSFODNN7EXAMPLE\"", id()),
             ("hvs.CAESIJkanarienvogelkanarienvogel", Public::VaultToken),
             ("s.kanarienvogelkanarienvog", Public::VaultToken),
-            ("abc8Q~kanarienvogelkanarienvogelkanari", Public::EntraSecret),
+            ("abc8Q~kanarienvogelkanarienvogelkanari", Public::EntraSecret { hint: "abc".into() }),
         ] {
             assert_eq!(public(text.as_bytes()), wanted, "{text}");
         }

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use super::{
     PROVIDER,
     api::{Client, Signer},
-    place::{Api, Region},
+    place::Api,
     refusal::{Outcome, Refusal},
     section::AwsSection,
 };
@@ -50,7 +50,7 @@ pub(super) fn recognise(bytes: &[u8]) -> Option<Identity> {
     })
 }
 
-fn is_id(text: &str) -> bool {
+pub(super) fn is_id(text: &str) -> bool {
     text.len() == 20
         && text.starts_with("AKIA")
         && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
@@ -109,8 +109,7 @@ impl StoredKey {
             )
             .hint("`aws iam list-access-keys --user-name USER` shows the keys that there are"));
         }
-        let usual = || Region::parse("AWS_REGION", section.usual_region.as_deref().unwrap_or("us-east-1"));
-        let region = section.region.clone().map_or_else(usual, Ok)?;
+        let region = section.region_or_usual()?;
         Ok(Self {
             client: Client::new(http, &region, &section.endpoints)?,
             account: section.account.clone(),
@@ -352,7 +351,7 @@ impl StoredCredential for StoredKey {
 }
 
 /// ISO 8601, and nothing that a terminal could take for more. A key that was never used has `N/A`.
-fn is_time(text: &str) -> bool {
+pub(super) fn is_time(text: &str) -> bool {
     text.len() <= 40
         && text.starts_with(|first: char| first.is_ascii_digit())
         && text.bytes().all(|byte| byte.is_ascii_digit() || b"TZ:.+-".contains(&byte))

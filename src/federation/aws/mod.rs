@@ -8,6 +8,7 @@
 
 mod again;
 mod api;
+mod cloud;
 mod configured;
 mod diagnose;
 #[cfg(feature = "fuzzing")]

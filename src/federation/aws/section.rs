@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
 use super::{
-    AUDIENCES, Service, Settings, account,
+    AUDIENCES, Service, Settings, account, cloud,
     key::{self, StoredKey},
     place::{Endpoints, Region, account_id},
     store_login,
@@ -16,6 +17,7 @@ use crate::{
     error::Result,
     federation::{
         Configured, Known, Provider, ProviderName, Section, Source,
+        cloud::{CloudLook, IssuedKind, Scope},
         credential::{AWS_KEY, ByHand, Identity, StoredCredential},
     },
     http::Http,
@@ -124,13 +126,21 @@ impl Provider for Amazon {
         (path.is_empty() || path == SECRET_HALF) && key::is_secret_half(bytes)
     }
 
+    fn issued_kinds(&self) -> &'static [IssuedKind] {
+        &cloud::KINDS
+    }
+
+    fn generator_kinds(&self) -> &'static [&'static str] {
+        &cloud::GENERATORS
+    }
+
     fn by_hand(&self) -> &'static [ByHand] {
         &BY_HAND
     }
 }
 
 impl AwsSection {
-    fn read(source: &Source<'_>) -> Result<Self> {
+    pub(super) fn read(source: &Source<'_>) -> Result<Self> {
         let Written { account, region, service, role, kms_key, key_user, endpoints } =
             source.read::<Document>()?.aws.unwrap_or_default();
         endpoints.check()?;
@@ -146,12 +156,19 @@ impl AwsSection {
         })
     }
 
+    /// The region whose endpoints are called where no account and no store decides it.
+    pub(super) fn region_or_usual(&self) -> Result<Region> {
+        let usual = || Region::parse("AWS_REGION", self.usual_region.as_deref().unwrap_or("us-east-1"));
+        self.region.clone().map_or_else(usual, Ok)
+    }
+
     fn at(&self, account: String, region: Region, service: Service, role: String) -> Settings {
         let (kms_key, endpoints) = (self.kms_key.clone(), self.endpoints.clone());
         Settings { account, region, service, role, kms_key, endpoints }
     }
 }
 
+#[async_trait]
 impl Section for AwsSection {
     fn provider(&self) -> ProviderName {
         ProviderName::new(&PROVIDER)
@@ -207,6 +224,10 @@ impl Section for AwsSection {
             return Ok(None);
         };
         Ok(Some(Box::new(self.at(account.clone(), region.clone(), service, role.clone()))))
+    }
+
+    async fn issued(&self, scope: &Scope<'_>, http: &Http) -> CloudLook {
+        cloud::look(self, scope, http).await
     }
 
     fn stored_credential(&self, identity: &Identity, http: &Http) -> Result<Box<dyn StoredCredential>> {

@@ -67,7 +67,7 @@ pub(super) fn recognise(bytes: &[u8]) -> Option<Identity> {
     })
 }
 
-fn is_hint(text: &str) -> bool {
+pub(super) fn is_hint(text: &str) -> bool {
     text.len() == HINT && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_~.-".contains(&byte))
 }
 

@@ -8,6 +8,7 @@
 //! ```
 
 mod api;
+mod cloud;
 mod configured;
 mod diagnose;
 mod key;

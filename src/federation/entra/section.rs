@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
 use super::{
-    AUDIENCE, Settings, account,
+    AUDIENCE, Settings, account, cloud,
     key::{self, StoredSecret},
     place::{self, Endpoints},
     store_login,
@@ -16,6 +17,7 @@ use crate::{
     error::Result,
     federation::{
         Configured, Known, Provider, ProviderName, Section, Source,
+        cloud::{CloudLook, IssuedKind, Scope},
         credential::{ByHand, Identity, StoredCredential},
     },
     http::Http,
@@ -69,6 +71,8 @@ pub(crate) struct EntraSection {
     identity: Option<String>,
     pub(super) key_application: Option<String>,
     pub(super) endpoints: Endpoints,
+    /// `AZURE_TENANT_ID`, where it is the ID of one.
+    pub(super) usual_tenant: Option<String>,
 }
 
 impl Provider for Microsoft {
@@ -125,6 +129,14 @@ impl Provider for Microsoft {
         path == CLIENT_ID && std::str::from_utf8(bytes).is_ok_and(|text| place::is_guid(text.trim()))
     }
 
+    fn issued_kinds(&self) -> &'static [IssuedKind] {
+        &cloud::KINDS
+    }
+
+    fn generator_kinds(&self) -> &'static [&'static str] {
+        &cloud::GENERATORS
+    }
+
     fn by_hand(&self) -> &'static [ByHand] {
         &BY_HAND
     }
@@ -156,10 +168,15 @@ impl EntraSection {
             key_application: source
                 .decided("entra.keyApplication", read("entra.keyApplication", key_application, place::guid)?),
             endpoints,
+            usual_tenant: source
+                .variable(&["AZURE_TENANT_ID"])
+                .filter(|tenant| place::is_guid(tenant))
+                .map(|tenant| tenant.to_ascii_lowercase()),
         })
     }
 }
 
+#[async_trait]
 impl Section for EntraSection {
     fn provider(&self) -> ProviderName {
         ProviderName::new(&PROVIDER)
@@ -227,6 +244,10 @@ impl Section for EntraSection {
         let settings =
             self.at(tenant.clone(), subscription.clone(), group.clone(), vault.clone(), identity.clone());
         Ok(Some(Box::new(settings)))
+    }
+
+    async fn issued(&self, scope: &Scope<'_>, http: &Http) -> CloudLook {
+        cloud::look(self, scope, http).await
     }
 
     fn stored_credential(&self, identity: &Identity, http: &Http) -> Result<Box<dyn StoredCredential>> {

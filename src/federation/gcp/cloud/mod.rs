@@ -25,9 +25,9 @@ use super::{
 };
 use crate::{
     credentials::Who,
-    error::{Error, Result},
+    error::Result,
     federation::{
-        cloud::{CloudLook, Issued, Remark, Scope},
+        cloud::{CloudLook, Issued, Remark, Scope, in_a_line, remedy_of},
         credential::LastUse,
     },
     google::{Api, CLOUD_PLATFORM, Refusal, Tokens, check_endpoint, needs},
@@ -206,6 +206,7 @@ impl Auditor {
                     kind: HMAC_KEY,
                     name: format!("google-hmac:{}", key.id),
                     public_half: None,
+                    copy: None,
                     what: format!("the HMAC key {} of the Google service account {email}", key.id),
                     place: format!("Google project {project}"),
                     why: format!("it is {state}{created}; {place} names the account"),
@@ -313,6 +314,7 @@ fn issued_key(key: &UserKey, public_half: Option<String>, place: &str, used: &La
         kind: KEY,
         name: format!("google:{id}"),
         public_half,
+        copy: None,
         what: format!("key {id} of the Google service account {email}"),
         place: format!("Google project {project}"),
         why: format!("{}; {place} names the account", why.join(", ")),
@@ -337,18 +339,4 @@ fn odd(look: &mut CloudLook, what: String, why: &str, permission: &str, on: &str
         needs(permission, on),
         format!("the answer is of another form than that of Google: {why}"),
     );
-}
-
-/// What to do about it.
-fn remedy_of(error: &Error, otherwise: &str) -> String {
-    match error.hints.as_slice() {
-        [] => otherwise.to_owned(),
-        hints => hints.join("; "),
-    }
-}
-
-/// An error with its causes; what is to be done about it is shown beside it.
-fn in_a_line(error: &Error) -> String {
-    let causes: String = error.causes.iter().map(|cause| format!(": {cause}")).collect();
-    format!("{}{causes}", error.message)
 }

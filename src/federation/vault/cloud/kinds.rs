@@ -9,7 +9,7 @@ pub(crate) static KINDS: [IssuedKind; 4] = [
         id: "lasting-vault-token",
         class: None,
         severity: Severity::Critical,
-        summary: "the Vault or OpenBao server of a store has a root token, or a token that never expires",
+        summary: "the Vault or OpenBao server of a store has a root token, or a token that never expires or lasts longer than 768 h",
         remedy: "Prove that nothing uses the token, then vault token revoke -accessor ACCESSOR. Vault does not keep when a token was used last: its audit log does.",
     },
     IssuedKind {
@@ -17,7 +17,7 @@ pub(crate) static KINDS: [IssuedKind; 4] = [
         id: "lasting-secret-id",
         class: None,
         severity: Severity::Critical,
-        summary: "an AppRole that a store logs in as has a secret ID that never expires, or takes logins without one",
+        summary: "an AppRole that a store logs in as has a secret ID that never expires or lasts longer than 768 h, or takes logins without one",
         remedy: "Let the store log in by its ServiceAccount's token, then vault write auth/approle/role/ROLE/secret-id-accessor/destroy secret_id_accessor=ACCESSOR.",
     },
     IssuedKind {

@@ -22,8 +22,8 @@ use self::{
 };
 use super::{Settings, Vault, api::Api, section::VaultSection};
 use crate::{
-    error::{Error, Result},
-    federation::cloud::{CloudLook, IssuedKind, Remark, Scope},
+    error::Result,
+    federation::cloud::{CloudLook, IssuedKind, Remark, Scope, in_a_line},
     http::Http,
 };
 
@@ -153,7 +153,7 @@ impl Auditor {
             let answer = self.ask("auth/token/lookup-accessor", &json!({ "accessor": accessor })).await;
             (accessor, answer)
         };
-        let accessors = self.list(what, LIST, "\"list\", \"sudo\"").await?;
+        let accessors = self.accessors().await?;
         // A token in the root namespace is not in the list of another one.
         if self.api.is_root_namespace() {
             answers::root_tokens(own, &accessors)
@@ -191,7 +191,7 @@ impl Auditor {
         }
         // What has ended in between is in no list any more.
         if !failed.is_empty() {
-            let still = self.list(what, LIST, "\"list\", \"sudo\"").await?;
+            let still = self.accessors().await?;
             failed.retain(|accessor, _| still.contains(accessor));
         }
         if let Some(why) = failed.values().next() {
@@ -200,6 +200,21 @@ impl Auditor {
             look.merge(not_seen(refused));
         }
         Ok(look)
+    }
+
+    /// Of the tokens of the namespace. Vault answers alike for a list without entries, and for a namespace that is not there.
+    async fn accessors(&self) -> Asked<BTreeSet<String>> {
+        const LIST: &str = "auth/token/accessors";
+        let all = self.list("tokens", LIST, "\"list\", \"sudo\"").await?;
+        match all.is_empty() && !self.api.is_root_namespace() {
+            true => Err(Refused {
+                what: format!("tokens at {}", self.at),
+                right: format!("a token that was made in this namespace, with \"list\" and \"sudo\" on {LIST}: the list holds it at least"),
+                why: "the list of its tokens has none: whether there are none, or no such namespace, is not known"
+                    .into(),
+            }),
+            false => Ok(all),
+        }
     }
 
     async fn user(&self, mount: &str, name: &str, place: &str) -> Asked<CloudLook> {
@@ -318,12 +333,6 @@ fn not_seen(Refused { what, right, why }: Refused) -> CloudLook {
 /// A name as one segment of a path.
 fn segment(name: &str) -> String {
     url::form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>().replace('+', "%20")
-}
-
-/// An error with its causes. What is to be done about it is shown beside it.
-fn in_a_line(error: &Error) -> String {
-    let causes: String = error.causes.iter().map(|cause| format!(": {cause}")).collect();
-    format!("{}{causes}", error.message)
 }
 
 #[cfg(test)]

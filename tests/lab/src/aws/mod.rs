@@ -26,7 +26,7 @@ use self::error::Refusal;
 use self::secrets::Secret;
 use self::service::Service;
 use self::ssm::Parameter;
-use self::state::{Planned, State};
+use self::state::{Planned, Role, State};
 use crate::ca::Ca;
 use crate::google::Resolver;
 use crate::google::documents::{Cache, World};
@@ -222,6 +222,31 @@ impl Aws {
     /// Whether an access key is active; `None`: there is none
     pub fn key_is_active(&self, id: &str) -> Option<bool> {
         self.lock().keys.get(id).map(|key| key.active)
+    }
+
+    /// Make an access key active or inactive by hand
+    pub fn activate_key(&self, id: &str, active: bool) {
+        self.lock().keys.get_mut(id).expect("a key that exists").active = active;
+    }
+
+    /// The IDs of a user's access keys
+    pub fn keys_of(&self, user: &str) -> Vec<String> {
+        let state = self.lock();
+        state.keys.iter().filter(|(_, key)| key.user == user).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Delete an access key by hand
+    pub fn delete_key(&self, id: &str) {
+        self.lock().keys.remove(id);
+    }
+
+    /// Make a role with this trust policy by hand; its ARN
+    pub fn add_role(&self, name: &str, trust: &Value) -> String {
+        let mut state = self.lock();
+        let role = Role::new(state.now(), trust.to_string());
+        let arn = role.arn(name);
+        state.roles.insert(name.to_owned(), role);
+        arn
     }
 
     /// Take an action away from everybody

@@ -183,6 +183,22 @@ impl State {
 }
 
 impl Role {
+    /// With nothing but its trust policy
+    pub(crate) fn new(created: i64, trust: String) -> Self {
+        Self {
+            id: random_id("AROA"),
+            path: "/".into(),
+            created,
+            description: None,
+            longest_session: 3600,
+            trust,
+            tags: BTreeMap::new(),
+            inline: BTreeMap::new(),
+            attached: BTreeMap::new(),
+            unseen: 0,
+        }
+    }
+
     pub(crate) fn arn(&self, name: &str) -> String {
         format!("arn:aws:iam::{ACCOUNT}:role{}{name}", self.path)
     }

@@ -49,6 +49,9 @@ const NAMES: [&str; 4] =
 ///   once), their conflict on two writes at a time; lists in pages with `nextLink`
 /// - role assignments by name, scope, role and principal: `RoleAssignmentExists`, inheritance from vault to secret, a
 ///   principal that is not known yet
+/// - applications and service principals: client secrets and certificates of both with their ends, federated credentials,
+///   the list of service principals in pages with `@odata.nextLink`; a managed identity's service principal with the
+///   resource among its alternative names, and a certificate that is Azure's own
 /// - permissions by the names of actions; what is new may be unknown for a while
 /// - the vault in both modes; secrets with versions, tags and `SecretDisabled`; 401 with a challenge
 ///
@@ -168,6 +171,41 @@ impl Entra {
         } else {
             application.certificates.push(json!({"keyId": uuid(), "type": "AsymmetricX509Cert"}));
         }
+    }
+
+    /// Let all client secrets of an application end at this time (RFC 3339)
+    pub fn end_secrets(&self, client_id: &str, end: &str) {
+        let mut state = self.lock();
+        let application = state.applications.get_mut(client_id).expect("an application that exists");
+        let ids: Vec<_> = application.secrets.iter().map(|(id, _)| id.clone()).collect();
+        application.ends.extend(ids.into_iter().map(|id| (id, end.to_owned())));
+    }
+
+    /// Take all client secrets of an application away
+    pub fn remove_secrets(&self, client_id: &str) {
+        let mut state = self.lock();
+        state.applications.get_mut(client_id).expect("an application that exists").secrets.clear();
+    }
+
+    /// A client secret of an application's service principal
+    pub fn add_principal_secret(&self, client_id: &str) -> String {
+        let mut state = self.lock();
+        let secret = state::client_secret(state.applications.len() + 70);
+        let application = state.applications.get_mut(client_id).expect("an application that exists");
+        application.principal_secrets.push((uuid(), secret.clone()));
+        secret
+    }
+
+    /// A federated credential of an application, with these members
+    pub fn federate_application(&self, client_id: &str, credential: Value) {
+        let mut state = self.lock();
+        let application = state.applications.get_mut(client_id).expect("an application that exists");
+        application.federated.push(credential);
+    }
+
+    /// The client ID of a managed identity
+    pub fn client_id_of(&self, identity: &str) -> String {
+        self.lock().identities[&identity.to_lowercase()].client_id.clone()
     }
 
     /// How many client secrets it has, and whether it may sign in

@@ -93,6 +93,10 @@ pub(crate) struct Application {
     pub(crate) audience: Option<String>,
     /// Key ID and secret
     pub(crate) secrets: Vec<(String, String)>,
+    /// Of its service principal
+    pub(crate) principal_secrets: Vec<(String, String)>,
+    /// When a secret ends, by its key ID, where it is another time than usual
+    pub(crate) ends: BTreeMap<String, String>,
     pub(crate) certificates: Vec<Value>,
     pub(crate) federated: Vec<Value>,
     pub(crate) is_administrator: bool,
@@ -160,6 +164,8 @@ impl State {
             enabled: true,
             audience: Some("AzureADMyOrg".into()),
             secrets: vec![(uuid(), secret.clone())],
+            principal_secrets: Vec::new(),
+            ends: BTreeMap::new(),
             certificates: Vec::new(),
             federated: Vec::new(),
             is_administrator: false,

@@ -1,0 +1,224 @@
+//! PURE. What the answers of Microsoft Graph and Azure Resource Manager say. An answer of another form than the documented
+//! one says nothing.
+
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use serde_json::Value;
+
+use super::super::place::{self, is_guid};
+use crate::{federation::Subject, hex::hex, oidc::keys_from_pem};
+
+/// A client secret or a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Credential {
+    pub(super) key_id: String,
+    pub(super) is_certificate: bool,
+    /// The first characters of a secret.
+    pub(super) hint: Option<String>,
+    /// Of a certificate: `key:sha256:…`.
+    pub(super) public_half: Option<String>,
+    pub(super) begins: Option<String>,
+    /// `None`: it is not known to end.
+    pub(super) ends: Option<String>,
+}
+
+impl Credential {
+    /// `now`: RFC 3339, UTC.
+    pub(super) fn is_expired(&self, now: &str) -> bool {
+        let end = self.ends.as_deref().and_then(|end| end.get(..SECONDS));
+        end.zip(now.get(..SECONDS)).is_some_and(|(end, now)| end < now)
+    }
+}
+
+/// `2026-11-27T12:00:00`.
+const SECONDS: usize = 19;
+
+/// What a service principal is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Application,
+    /// With the resource, where it is one that a person made.
+    ManagedIdentity(Option<String>),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Principal {
+    pub(super) kind: Kind,
+    /// The tenant of the application.
+    pub(super) owner: String,
+    pub(super) is_enabled: bool,
+    pub(super) credentials: Vec<Credential>,
+}
+
+/// What is asked of a service principal.
+pub(super) const OF_PRINCIPAL: &str = "$select=appId,accountEnabled,appOwnerOrganizationId,servicePrincipalType,alternativeNames,passwordCredentials,keyCredentials";
+/// What is asked of an application.
+pub(super) const OF_APPLICATION: &str = "$select=appId,passwordCredentials,keyCredentials";
+
+/// The service principal of this application.
+pub(super) fn principal(answer: &Value, app: &str) -> Result<Principal, &'static str> {
+    is_about(answer, app)?;
+    let Value::Bool(is_enabled) = answer["accountEnabled"] else {
+        return Err("it does not say whether the application may sign in");
+    };
+    let owner = || answer["appOwnerOrganizationId"].as_str().filter(|id| is_guid(id)).map(str::to_owned);
+    let credentials = credentials(answer)?;
+    match answer["servicePrincipalType"].as_str() {
+        Some("Application") => Ok(Principal {
+            kind: Kind::Application,
+            owner: owner().ok_or("it does not say of which tenant it is")?.to_ascii_lowercase(),
+            is_enabled,
+            credentials,
+        }),
+        Some("ManagedIdentity") => {
+            let names = answer["alternativeNames"].as_array().ok_or("it has no list of alternative names")?;
+            let resource = names.iter().filter_map(Value::as_str).find_map(identity_id);
+            // Azure holds the certificates of these, and replaces them.
+            let credentials = credentials.into_iter().filter(|it| !it.is_certificate).collect();
+            let owner = owner().unwrap_or_default();
+            Ok(Principal { kind: Kind::ManagedIdentity(resource), owner, is_enabled, credentials })
+        }
+        _ => Err("it is a service principal of a type that is not known"),
+    }
+}
+
+/// The credentials of this application.
+pub(super) fn application(answer: &Value, app: &str) -> Result<Vec<Credential>, &'static str> {
+    is_about(answer, app)?;
+    credentials(answer)
+}
+
+/// The client ID of an entry of the list of service principals.
+pub(super) fn app_id(entry: &Value) -> Result<&str, &'static str> {
+    entry["appId"].as_str().filter(|id| is_guid(id)).ok_or("an entry has no client ID")
+}
+
+fn is_about(answer: &Value, app: &str) -> Result<(), &'static str> {
+    let is_it = answer["appId"].as_str().is_some_and(|id| id.eq_ignore_ascii_case(app));
+    is_it.then_some(()).ok_or("it is about another application")
+}
+
+fn credentials(answer: &Value) -> Result<Vec<Credential>, &'static str> {
+    let list = |member: &str| answer[member].as_array().ok_or("it has no list of secrets and certificates");
+    let mut all = Vec::new();
+    for (entries, is_certificate) in [(list("passwordCredentials")?, false), (list("keyCredentials")?, true)]
+    {
+        for entry in entries {
+            let key_id = entry["keyId"].as_str().filter(|id| is_guid(id));
+            let key_id = key_id.ok_or("it lists a secret or certificate without an ID")?.to_ascii_lowercase();
+            let time = |member: &str| entry[member].as_str().filter(|time| is_time(time)).map(str::to_owned);
+            let ends = match &entry["endDateTime"] {
+                Value::Null => None,
+                Value::String(end) if is_time(end) => Some(end.clone()),
+                _ => return Err("the end of a secret or certificate is no time"),
+            };
+            let hint = entry["hint"].as_str().filter(|hint| super::super::key::is_hint(hint));
+            all.push(Credential {
+                key_id,
+                is_certificate,
+                hint: hint.filter(|_| !is_certificate).map(str::to_owned),
+                public_half: entry["key"].as_str().filter(|_| is_certificate).and_then(public_half),
+                begins: time("startDateTime"),
+                ends,
+            });
+        }
+    }
+    Ok(all)
+}
+
+/// Of a certificate in DER, in base64: as the audit names that of a key which it finds.
+fn public_half(certificate: &str) -> Option<String> {
+    let der = STANDARD.decode(certificate).ok()?;
+    let pem = format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", STANDARD.encode(der));
+    let keys = keys_from_pem(pem.as_bytes(), "the certificate").ok()?;
+    let [key] = keys.as_slice() else { return None };
+    let digest = URL_SAFE_NO_PAD.decode(key.kid()).ok()?;
+    Some(format!("key:sha256:{}", hex(&digest)))
+}
+
+/// RFC 3339, UTC, and nothing that a terminal could take for more.
+pub(super) fn is_time(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let form = "dddd-dd-ddTdd:dd:dd".bytes();
+    (SECONDS + 1..=40).contains(&bytes.len())
+        && text.ends_with('Z')
+        && bytes.iter().zip(form).all(|(byte, form)| match form {
+            b'd' => byte.is_ascii_digit(),
+            _ => *byte == form,
+        })
+        && bytes[SECONDS..bytes.len() - 1].iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
+}
+
+/// `/subscriptions/ID/resourceGroups/GROUP/providers/Microsoft.ManagedIdentity/userAssignedIdentities/NAME`.
+pub(super) fn identity_id(text: &str) -> Option<String> {
+    let parts: Vec<_> = text.split('/').collect();
+    let ["", subscriptions, subscription, groups, group, providers, provider, kind, name] = parts.as_slice()
+    else {
+        return None;
+    };
+    let fixed = [
+        (subscriptions, "subscriptions"),
+        (groups, "resourceGroups"),
+        (providers, "providers"),
+        (provider, "Microsoft.ManagedIdentity"),
+        (kind, "userAssignedIdentities"),
+    ];
+    let fits = fixed.iter().all(|(part, name)| part.eq_ignore_ascii_case(name))
+        && is_guid(subscription)
+        && place::resource_group("it", group).is_ok()
+        && place::identity("it", name).is_ok();
+    fits.then(|| {
+        format!(
+            "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}"
+        )
+    })
+}
+
+/// A managed identity with this ID, in this tenant.
+pub(super) fn identity(answer: &Value, id: &str, tenant: &str) -> Result<(), &'static str> {
+    let is = |value: &Value, wanted: &str| value.as_str().is_some_and(|it| it.eq_ignore_ascii_case(wanted));
+    match () {
+        () if !is(&answer["id"], id) => Err("it is about another identity"),
+        () if !is(&answer["properties"]["tenantId"], tenant) => Err("it is of another tenant"),
+        () => Ok(()),
+    }
+}
+
+/// Whom a federated credential lets in.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Admits {
+    /// One ServiceAccount.
+    Named,
+    /// Others, or several: who, as a clause.
+    More(String),
+    /// It is of a form that is not judged here: which, as a clause.
+    NotKnown(&'static str),
+}
+
+/// An entry of Graph, or the properties of one of Azure Resource Manager. Entra compares subjects byte for byte.
+/// <https://learn.microsoft.com/graph/api/resources/federatedidentitycredential>
+pub(super) fn admits(entry: &Value) -> Admits {
+    let Some(issuer) = entry["issuer"].as_str().filter(|issuer| !issuer.is_empty()) else {
+        return Admits::NotKnown("a federated credential names no issuer");
+    };
+    let issuer = issuer.escape_debug();
+    let expression = &entry["claimsMatchingExpression"];
+    let expression = expression["value"].as_str().or(expression.as_str());
+    match (entry["subject"].as_str().filter(|subject| !subject.is_empty()), expression) {
+        (Some(subject), None) if Subject::account_of(subject).is_some() => Admits::Named,
+        (Some(subject), None) => {
+            Admits::More(format!("{} of {issuer}, which is no ServiceAccount", subject.escape_debug()))
+        }
+        (None, Some(expression)) if expression.contains("matches") => {
+            Admits::More(format!("every subject of {issuer} that fits {}", expression.escape_debug()))
+        }
+        // Of those with an expression, Graph 1.0 shows neither.
+        _ => Admits::NotKnown("a federated credential names no subject"),
+    }
+}
+
+#[cfg(test)]
+#[path = "answers_tests.rs"]
+mod tests;

@@ -1,0 +1,130 @@
+//! `fixtures/audit-cloud`: what a file is called says what must come out.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::*;
+
+const APP: &str = "0a1b2c3d-0000-4000-8000-000000000001";
+
+fn files(folder: &str) -> Vec<(String, Value)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/audit-cloud").join(folder);
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let read = |path: std::path::PathBuf| {
+        let value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        (path.file_stem().unwrap().to_str().unwrap().to_owned(), value)
+    };
+    entries.map(read).collect()
+}
+
+#[test]
+fn federated_credentials_are_judged() {
+    let mut seen = [0; 3];
+    for (name, entry) in files("entra-federated") {
+        let found = admits(&entry);
+        let (at, fits) = match name.split('-').next().unwrap() {
+            "named" => (0, found == Admits::Named),
+            "more" => (1, matches!(found, Admits::More(_))),
+            _ => (2, matches!(found, Admits::NotKnown(_))),
+        };
+        assert!(fits, "{name}: {found:?}");
+        seen[at] += 1;
+    }
+    assert!(seen[0] >= 2 && seen[1] + seen[2] > 3 * seen[0], "{seen:?}");
+}
+
+#[test]
+fn odd_principals_are_refused() {
+    let mut seen = [0; 2];
+    for (name, answer) in files("entra-principal") {
+        let found = principal(&answer, APP);
+        let is_good = name.starts_with("good-");
+        assert_eq!(found.is_ok(), is_good, "{name}: {found:?}");
+        seen[usize::from(is_good)] += 1;
+    }
+    assert!(seen[1] >= 3 && seen[0] > 3 * seen[1], "{seen:?}");
+}
+
+#[test]
+fn credentials_of_principal_are_read() {
+    let good = |name: &str| {
+        let (_, answer) = files("entra-principal").into_iter().find(|(it, _)| it == name).unwrap();
+        principal(&answer, &APP.to_ascii_uppercase()).unwrap()
+    };
+    let application = good("good-application");
+    let shown: Vec<_> =
+        application.credentials.iter().map(|it| (it.is_certificate, it.hint.as_deref())).collect();
+    assert_eq!(shown, [(false, Some("k01")), (true, None)]);
+    let identity = good("good-managed-identity");
+    // Its certificate is Azure's own.
+    assert!(identity.credentials.is_empty());
+    let Kind::ManagedIdentity(Some(id)) = identity.kind else { panic!("{:?}", identity.kind) };
+    assert!(id.ends_with("/userAssignedIdentities/eso"), "{id}");
+}
+
+#[test]
+fn end_decides_expiry() {
+    let of = |ends: Option<&str>| Credential {
+        key_id: APP.into(),
+        is_certificate: false,
+        hint: None,
+        public_half: None,
+        begins: None,
+        ends: ends.map(str::to_owned),
+    };
+    let now = "2026-11-27T12:00:00Z";
+    for (ends, expired) in [
+        (None, false),
+        (Some("2026-11-27T11:59:59Z"), true),
+        (Some("2026-11-27T12:00:00Z"), false),
+        (Some("2026-11-27T11:59:59.999Z"), true),
+        (Some("2030-01-01T00:00:00Z"), false),
+    ] {
+        assert_eq!(of(ends).is_expired(now), expired, "{ends:?}");
+    }
+}
+
+#[test]
+fn times_have_one_form() {
+    assert!(is_time("2026-11-27T12:00:00Z") && is_time("2026-11-27T12:00:00.1234567Z"));
+    for text in [
+        "",
+        "Z",
+        "2026-11-27",
+        "2026-11-27T12:00:00",
+        "2026-11-27T12:00:00+00:00",
+        "2026-11-27T12:00:0xZ",
+        "\u{1b}[2J2026-11-27T12:00Z",
+    ] {
+        assert!(!is_time(text), "{text}");
+    }
+}
+
+#[test]
+fn resource_of_identity_is_exact() {
+    let id = "/subscriptions/aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee/resourcegroups/platform/providers/microsoft.managedidentity/userassignedidentities/eso";
+    assert!(identity_id(id).is_some());
+    for (from, to) in [
+        ("aaaaaaaa", "x"),
+        ("platform", ".."),
+        ("platform", "a%2fb"),
+        ("microsoft.managedidentity", "microsoft.keyvault"),
+        ("/eso", "/eso/more"),
+        ("/eso", "/e?o"),
+        ("/eso", ""),
+        ("/subscriptions", "subscriptions"),
+        ("/subscriptions", "https://evil.example/subscriptions"),
+    ] {
+        assert_eq!(identity_id(&id.replace(from, to)), None, "{from} {to}");
+    }
+}
+
+#[test]
+fn identity_is_the_one_asked_for() {
+    let of = |id: &str, tenant: &str| json!({"id": id, "properties": {"tenantId": tenant}});
+    assert!(identity(&of("/A/b", "t"), "/a/B", "T").is_ok());
+    for answer in [json!({}), of("/a/c", "t"), of("/a/b", "u"), json!({"id": "/a/b"})] {
+        assert!(identity(&answer, "/a/b", "t").is_err(), "{answer}");
+    }
+}
