@@ -81,6 +81,10 @@ pub(crate) struct Settings {
     /// What the settings hold of each provider.
     pub(crate) providers: Sections,
     pub(crate) store: Store,
+    /// What the publisher in the cluster logs in with.
+    pub(crate) publisher: Option<ServiceAccount>,
+    /// A person names it: by a file that a flag names, or the environment. Otherwise nothing is granted to it.
+    pub(crate) publisher_is_decided: bool,
 }
 
 /// What is known of the secret store. What is not can be learnt from the cluster, or is asked for.
@@ -225,6 +229,7 @@ impl Settings {
             }
             uid => uid,
         };
+        let publisher_is_decided = !unnamed || sources.is_of_user("cluster.publisher");
         Ok(Self {
             announcement,
             warnings: warnings.into_iter().collect(),
@@ -270,6 +275,8 @@ impl Settings {
             provider: file.provider,
             providers,
             store,
+            publisher: file.cluster.publisher.map(|text| text.parse()).transpose()?,
+            publisher_is_decided,
         })
     }
 }

@@ -21,8 +21,8 @@ use url::Url;
 
 use self::lock::lock;
 use super::{
-    Bucket, Change, Condition, Expected, Kind, Leads, Place, PublicAccess, Stored, Version, WriteError,
-    changed, random,
+    Bucket, Change, Condition, Expected, KeylessWriter, Kind, Leads, Place, PublicAccess, Stored, Version,
+    WriteError, changed, random,
 };
 use crate::{
     error::{Code, Error, Result},
@@ -135,6 +135,10 @@ impl fmt::Display for Directory {
 impl Bucket for Directory {
     fn public_url(&self) -> Option<String> {
         self.public_url.clone()
+    }
+
+    fn keyless_writer(&self) -> KeylessWriter {
+        KeylessWriter::NoLogin
     }
 
     /// Any web server may show the folder.

@@ -8,6 +8,7 @@ mod azure;
 mod contract;
 mod directory;
 mod gcs;
+mod keyless;
 mod kind;
 mod s3;
 
@@ -22,6 +23,7 @@ use async_trait::async_trait;
 use url::Url;
 
 pub(crate) use self::{
+    keyless::KeylessWriter,
     kind::{Kind, Place},
     s3::{aws_chain, aws_log_in},
 };
@@ -54,6 +56,9 @@ pub(crate) trait Bucket: Display + Send + Sync {
     fn knows_absence(&self) -> bool {
         false
     }
+
+    /// How a publisher in the cluster writes it without a stored key.
+    fn keyless_writer(&self) -> KeylessWriter;
 
     /// What it takes to write an object, in the store's own words.
     fn write_permission(&self) -> Option<&'static str> {

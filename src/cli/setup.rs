@@ -4,8 +4,11 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use super::{PlanFile, StoreFlags, stores::parse_store};
-use crate::{federation::ProviderName, go_duration::GoDuration, secret_store::StoreName};
+use super::{PlanFile, StoreFlags, parse_service_account, stores::parse_store};
+use crate::{
+    cluster::ServiceAccount, commands::setup::publisher::ACCOUNT, federation::ProviderName,
+    go_duration::GoDuration, secret_store::StoreName,
+};
 
 /// Replace the stored key of a cluster's secret store by short-lived tokens
 ///
@@ -25,7 +28,8 @@ use crate::{federation::ProviderName, go_duration::GoDuration, secret_store::Sto
     keyless setup --yes --retire-key --force-sync\n  \
     keyless setup --undo\n  \
     keyless setup --to vault\n  \
-    keyless setup --store gcp --store shop/gcp")]
+    keyless setup --store gcp --store shop/gcp\n  \
+    keyless setup --bucket gs://acme-oidc --publisher")]
 pub(crate) struct SetupArgs {
     /// Show the plan and stop; exit code 1 if there are changes
     #[arg(long)]
@@ -49,7 +53,7 @@ pub(crate) struct SetupArgs {
     pub(crate) retire_key: bool,
 
     /// Restore the store's former login: enable the key again, then write the saved provider into the store
-    #[arg(long, conflicts_with_all = ["retire_key", "to", "replaced"])]
+    #[arg(long, conflicts_with_all = ["retire_key", "to", "replaced", "publisher"])]
     pub(crate) undo: bool,
 
     /// How long to watch the store after the old key is disabled, e.g. 30s, 10m, 1h30m; at most 168h; by default 10m
@@ -84,6 +88,11 @@ pub(crate) struct SetupArgs {
     /// Switch the store to this provider
     #[arg(long, value_enum, value_name = "PROVIDER")]
     pub(crate) to: Option<ProviderName>,
+
+    /// Give the publisher in the cluster its rights, without a stored key: NAMESPACE/NAME of its ServiceAccount, by default
+    /// keyless-system/keyless
+    #[arg(long, value_name = "NAMESPACE/NAME", num_args = 0..=1, default_missing_value = ACCOUNT, value_parser = parse_service_account)]
+    pub(crate) publisher: Option<ServiceAccount>,
 
     /// Write the Kubernetes manifests into this folder instead of applying them, for GitOps
     #[arg(long, value_name = "FOLDER")]

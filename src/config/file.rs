@@ -94,6 +94,8 @@ pub(super) struct Cluster {
     pub(super) uid: Option<String>,
     /// NAMESPACE/NAME of the ServiceAccount that test tokens are minted for; nothing may trust it
     pub(super) service_account: Option<String>,
+    /// NAMESPACE/NAME of the ServiceAccount that the publisher in the cluster logs in with; `setup` gives it its rights
+    pub(super) publisher: Option<String>,
     /// Staged keys: public keys to publish, or to give to the provider, as well; PEM files
     #[serde(default)]
     pub(super) public_keys: Vec<PathBuf>,

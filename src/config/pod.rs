@@ -16,8 +16,8 @@ const SECTIONS: [&str; 5] = ["apiVersion", "issuer", "bucket", "cluster", "verif
 /// Where Google is given the keys, and there is no bucket: which provider that is.
 const OF_GOOGLE: [&str; 5] = ["project", "pool", "provider", "mode", "endpoints"];
 /// Of `cluster`, what has no meaning in a pod, or names what the publisher's own objects are called.
-const OF_THIS_MACHINE: [&str; 6] =
-    ["enabled", "kubeconfig", "context", "serviceAccount", "ledger", "publicKeys"];
+const OF_THIS_MACHINE: [&str; 7] =
+    ["enabled", "kubeconfig", "context", "serviceAccount", "publisher", "ledger", "publicKeys"];
 
 impl Settings {
     /// The settings file without what is true of this machine only. It must be there, and name a bucket, or a provider at
@@ -116,7 +116,7 @@ mod tests {
         let kept = of(json!({
             "apiVersion": "keyless/v1", "issuer": "https://a", "bucket": { "url": "s3://a", "region": "b" },
             "cluster": { "kubeconfig": "/home/a", "context": "b", "uid": "c", "enabled": true, "publicKeys": [],
-                "serviceAccount": "d/e", "ledger": "f/g", "longestTokenSeconds": 3600 },
+                "serviceAccount": "d/e", "publisher": "d/p", "ledger": "f/g", "longestTokenSeconds": 3600 },
             "provider": "vault", "store": { "name": "h" }, "vault": { "address": "https://i" }, "tls": {},
         }));
         let wanted = json!({

@@ -7,6 +7,7 @@ mod audience;
 pub(crate) mod aws;
 pub(crate) mod cloud;
 pub(crate) mod credential;
+mod documents;
 pub(crate) mod entra;
 #[cfg(test)]
 mod example;
@@ -14,6 +15,7 @@ pub(crate) mod gcp;
 mod holding;
 mod issuer;
 mod judged;
+mod logins;
 mod property;
 mod provider;
 mod refusal;
@@ -34,8 +36,10 @@ use async_trait::async_trait;
 
 pub(crate) use self::{
     audience::test_audience,
+    documents::{Documents, PublisherLogin, Publishes},
     holding::Holding,
     issuer::TrustedIssuer,
+    logins::{Login, Logins},
     provider::{Configured, CredentialFile, Known, Provider, Purpose, Section, Source},
     registry::{ProviderName, Sections, account_annotations, is_stored_key, public_fields},
     rights::{Find, FindBy, RIGHT_KINDS, Reading, Right, RightKind, Trial},
@@ -133,6 +137,11 @@ pub(crate) trait Federation: Display + Send + Sync {
         ""
     }
 
+    /// What the publisher's pods log in by once this workload has its rights. Without values, it takes no publisher.
+    async fn publisher_login(&self, _workload: &Workload) -> Result<PublisherLogin> {
+        Ok(PublisherLogin::default())
+    }
+
     /// The secrets that a search finds now, asked with the administrator's credential.
     async fn find(&self, find: &Find) -> Result<BTreeSet<String>>;
 
@@ -186,37 +195,6 @@ pub(crate) enum After {
     Stays,
     /// Other stores log in by it, so it stays with everything that it relies on.
     Used,
-}
-
-/// The logins of workloads at a provider.
-#[derive(Debug, Default)]
-pub(crate) struct Logins {
-    pub(crate) found: Vec<Login>,
-    /// What could not be looked at, so that it is not known whether it is one: what, and why.
-    pub(crate) unseen: Vec<String>,
-}
-
-/// What a workload logs in by.
-#[derive(Debug)]
-pub(crate) struct Login {
-    pub(crate) workload: Workload,
-    /// Its own mark names this cluster. Otherwise it is ours as far as what holds it is, e.g. a pool: what a person granted
-    /// there looks the same.
-    pub(crate) is_marked: bool,
-}
-
-impl Logins {
-    /// Of each that was looked at: what is there, nothing, or why it is not known.
-    fn of(looks: impl IntoIterator<Item = Result<Option<Login>>>) -> Self {
-        let mut logins = Self::default();
-        for look in looks {
-            match look {
-                Ok(login) => logins.found.extend(login),
-                Err(error) => logins.unseen.push(error.message),
-            }
-        }
-        logins
-    }
 }
 
 #[cfg(test)]
@@ -381,6 +359,11 @@ impl Trust {
     /// `sub` of each workload's tokens.
     pub(crate) fn subjects(&self) -> Result<Vec<Subject>> {
         self.workloads.iter().map(Workload::subject).collect()
+    }
+
+    /// What the publisher writes, if it is one of them.
+    pub(crate) fn documents(&self) -> Option<&Documents> {
+        self.workloads.iter().find_map(Workload::documents)
     }
 
     /// What any of them may do.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Right, Subject};
+use super::{Documents, Publishes, Right, Subject};
 use crate::{cluster::ServiceAccount, error::Result};
 
 /// A ServiceAccount that one or more secret stores log in with, and what it may do by the provider's names. No workload
@@ -19,6 +19,8 @@ pub(crate) struct Workload {
     pub(crate) asked: BTreeSet<Right>,
     /// Whether everything is taken back that it was given and that nothing asks for: see [`super::Holding`].
     pub(crate) revokes_unused: bool,
+    /// The publisher, which may do this and nothing else. `None`: a store logs in with it.
+    pub(crate) publishes: Option<Publishes>,
 }
 
 /// Where the name of something comes from that a provider has once for each workload, e.g. a role.
@@ -33,7 +35,7 @@ pub(crate) enum Naming {
 impl Workload {
     pub(crate) fn new(account: ServiceAccount, naming: Naming) -> Self {
         let (rights, revoked, asked) = Default::default();
-        Self { account, naming, rights, revoked, asked, revokes_unused: false }
+        Self { account, naming, rights, revoked, asked, revokes_unused: false, publishes: None }
     }
 
     pub(crate) fn granting(self, rights: BTreeSet<Right>, revoked: BTreeSet<Right>) -> Self {
@@ -42,6 +44,16 @@ impl Workload {
 
     pub(crate) fn asking(self, asked: BTreeSet<Right>, revokes_unused: bool) -> Self {
         Self { asked, revokes_unused, ..self }
+    }
+
+    /// The publisher. What it could do before and is not asked for any more is taken back.
+    pub(crate) fn publisher(account: ServiceAccount, publishes: Publishes) -> Self {
+        Self { publishes: Some(publishes), revokes_unused: true, ..Self::new(account, Naming::FromAccount) }
+    }
+
+    /// The documents that it writes.
+    pub(crate) fn documents(&self) -> Option<&Documents> {
+        self.publishes.as_ref()?.documents()
     }
 
     /// `sub` of its tokens.
@@ -60,6 +72,7 @@ impl Workload {
                     known.revoked.extend(workload.revoked);
                     known.asked.extend(workload.asked);
                     known.revokes_unused |= workload.revokes_unused;
+                    known.publishes = known.publishes.take().or(workload.publishes);
                     if workload.naming == Naming::AsSet {
                         known.naming = Naming::AsSet;
                     }

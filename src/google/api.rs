@@ -78,6 +78,11 @@ impl Api {
         self.call(Method::PATCH, url, Some(body), repeat).await
     }
 
+    /// Safe to repeat: it names the state that it expects by an etag.
+    pub(crate) async fn put(&self, url: &str, body: &Value) -> Outcome<Value> {
+        self.call(Method::PUT, url, Some(body), Repeat::Safe).await
+    }
+
     pub(crate) async fn delete(&self, url: &str) -> Outcome<Value> {
         self.call(Method::DELETE, url, None, Repeat::of(&Method::DELETE)).await
     }

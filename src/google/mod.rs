@@ -7,6 +7,7 @@
 //! ```
 
 mod api;
+mod condition;
 mod operation;
 mod policy;
 mod refusal;
@@ -17,6 +18,7 @@ mod tokens;
 pub(crate) use self::{api::Pace, tokens::Library};
 pub(crate) use self::{
     api::{Api, check_endpoint},
+    condition::Condition,
     operation::Doing,
     policy::{Policy, Target},
     refusal::{Outcome, Refusal},

@@ -18,13 +18,14 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     kind: Kind,
-    /// Without the `:verb`.
+    /// Without the `:verb`; of a bucket it is that of the policy.
     url: String,
     name: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
+    Bucket,
     Project,
     Secret,
     ServiceAccount,
@@ -49,6 +50,16 @@ impl Target {
         }
     }
 
+    /// `base` is Cloud Storage's.
+    pub(crate) fn bucket(base: &str, bucket: &str) -> Self {
+        let bucket: String = url::form_urlencoded::byte_serialize(bucket.as_bytes()).collect();
+        Self {
+            kind: Kind::Bucket,
+            url: format!("{base}/storage/v1/b/{bucket}/iam"),
+            name: format!("the bucket {bucket}"),
+        }
+    }
+
     /// `base` is IAM's. The project is the one in the address, where it has one.
     pub(crate) fn service_account(base: &str, email: &str) -> Self {
         let project = email
@@ -65,6 +76,7 @@ impl Target {
 
     fn permission(&self, verb: &str) -> String {
         let resource = match self.kind {
+            Kind::Bucket => "storage.buckets",
             Kind::Project => "resourcemanager.projects",
             Kind::Secret => "secretmanager.secrets",
             Kind::ServiceAccount => "iam.serviceAccounts",
@@ -134,7 +146,7 @@ impl Policy {
             Some(members) => *members = json!([member]),
             None => bindings.push(json!({"role": role, "members": [member]})),
         }
-        self.0.insert("bindings".to_owned(), bindings.into());
+        self.put_bindings(bindings);
         true
     }
 
@@ -150,7 +162,7 @@ impl Policy {
             }
         }
         bindings.retain(|binding| binding["members"].as_array().is_some_and(|members| !members.is_empty()));
-        self.0.insert("bindings".to_owned(), bindings.into());
+        self.put_bindings(bindings);
         true
     }
 
@@ -158,15 +170,19 @@ impl Policy {
         self.0.get("etag").and_then(Value::as_str).filter(|etag| !etag.is_empty())
     }
 
-    fn bindings(&self) -> impl Iterator<Item = &Value> {
+    pub(super) fn bindings(&self) -> impl Iterator<Item = &Value> {
         self.0.get("bindings").and_then(Value::as_array).into_iter().flatten()
     }
 
-    fn take_bindings(&mut self) -> Vec<Value> {
+    pub(super) fn take_bindings(&mut self) -> Vec<Value> {
         match self.0.remove("bindings") {
             Some(Value::Array(bindings)) => bindings,
             _ => Vec::new(),
         }
+    }
+
+    pub(super) fn put_bindings(&mut self, bindings: Vec<Value>) {
+        self.0.insert("bindings".to_owned(), bindings.into());
     }
 }
 
@@ -174,7 +190,7 @@ fn is_plain(binding: &Value, role: &str) -> bool {
     binding["role"] == role && binding["condition"].is_null()
 }
 
-fn names(binding: &Value, member: &str) -> bool {
+pub(super) fn names(binding: &Value, member: &str) -> bool {
     binding["members"].as_array().is_some_and(|members| members.iter().any(|other| is_member(other, member)))
 }
 
@@ -191,6 +207,10 @@ impl Api {
         let url = format!("{}:getIamPolicy", target.url);
         let version = "?options.requestedPolicyVersion=3";
         let json = match target.kind {
+            Kind::Bucket => {
+                // Another form than everywhere else: no verb, and the policy is the whole body.
+                self.get(&format!("{}?optionsRequestedPolicyVersion=3", target.url)).await?
+            }
             Kind::Project => {
                 self.post(&url, Some(&json!({"options": {"requestedPolicyVersion": 3}}))).await?
             }
@@ -198,6 +218,16 @@ impl Api {
             Kind::ServiceAccount => self.post(&format!("{url}{version}"), None).await?,
         };
         Ok(Policy::new(json))
+    }
+
+    async fn put_policy(&self, target: &Target, policy: Policy) -> Outcome<Value> {
+        match target.kind {
+            Kind::Bucket => self.put(&target.url, &Value::Object(policy.0)).await,
+            Kind::Project | Kind::Secret | Kind::ServiceAccount => {
+                let body = json!({ "policy": policy.0 });
+                self.post(&format!("{}:setIamPolicy", target.url), Some(&body)).await
+            }
+        }
     }
 
     /// Reads, changes and writes until no one else wrote in between; `false`: nothing was to be changed. `seen` is
@@ -228,8 +258,7 @@ impl Api {
             }
             // Version 3, or conditions would be lost. The etag goes back as it came.
             policy.0.insert("version".to_owned(), 3.into());
-            let body = json!({ "policy": policy.0 });
-            match self.post(&format!("{}:setIamPolicy", target.url), Some(&body)).await {
+            match self.put_policy(target, policy).await {
                 Ok(_) => return Ok(true),
                 Err(refusal) if refusal.is_conflict() && !is_fresh => attempts.at_once(),
                 Err(refusal) if refusal.is_conflict() => {

@@ -6,7 +6,8 @@ use crate::{
     bucket::{Bucket, Leads},
     config::Settings,
     error::{Code, Error, Result},
-    oidc::Issuer,
+    federation::Documents,
+    oidc::{DISCOVERY_PATH, Issuer, JWKS_PATH},
 };
 
 /// Where the documents lie: their public URL, and their names in the bucket.
@@ -123,6 +124,12 @@ impl DocumentLocation {
         let root = self.issuer.as_str().strip_suffix(&self.prefix)?;
         let name = url.strip_prefix(root.trim_end_matches('/'))?.strip_prefix('/')?;
         Some(name.to_owned())
+    }
+
+    /// Both documents, in the bucket of this name.
+    pub(crate) fn documents_in(&self, bucket: &str) -> Documents {
+        let objects = [JWKS_PATH, DISCOVERY_PATH].map(|path| self.object(path));
+        Documents { bucket: bucket.to_owned(), objects: objects.into() }
     }
 
     /// The object's name in the bucket.

@@ -43,10 +43,11 @@ use self::{
     published::{PublicCopy, Published, paths},
 };
 use crate::{
-    bucket::{self, Bucket, Version},
+    bucket::{self, Bucket, KeylessWriter, Version},
     cluster::{Observed, OutsideTokens},
     config::Settings,
     error::{Code, Error, Result},
+    federation::Documents,
     http::Http,
     oidc::KeySet,
     relying_party::{Fetched, fetch_both},
@@ -122,6 +123,12 @@ impl<'a> Publication<'a> {
         let bucket = bucket::connect(named, http).await?;
         let location = DocumentLocation::resolve(settings, bucket.as_ref())?;
         Ok(Self { settings, http, bucket, looks_up_tokens: false, location })
+    }
+
+    /// How a publisher in the cluster writes the documents without a stored key, and which objects those are.
+    pub(crate) fn keyless_writer(&self) -> (KeylessWriter, Documents) {
+        let name = self.settings.bucket.as_ref().map(|bucket| bucket.place.name.clone());
+        (self.bucket.keyless_writer(), self.location.documents_in(&name.unwrap_or_default()))
     }
 
     /// Each look asks the cluster for the longest token as well.

@@ -55,6 +55,7 @@ mod publish;
 mod publish_given;
 mod publish_watch;
 mod published;
+mod publisher;
 mod recorded_settings;
 mod remedies;
 mod remedies_setup;

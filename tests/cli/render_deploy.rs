@@ -98,10 +98,43 @@ fn rendered_deployment_equals_its_component() {
 }
 
 #[test]
+fn rendered_audit_equals_its_component() {
+    for (mode, folder) in [("refs", "auditor-refs"), ("metadata", "auditor-metadata"), ("deep", "auditor")] {
+        let mut objects = rendered(&[&AS_BASE[..], &["--audit", mode]].concat());
+        settings(&mut objects);
+        let mut wanted = resources("base");
+        wanted.extend(resources(folder));
+        let mut job = yaml(&text("audit/job/cron-job.yaml")).remove(0);
+        let component = yaml(&text(&format!("audit/{mode}/kustomization.yaml"))).remove(0);
+        for patch in component["patches"].as_array().into_iter().flatten() {
+            for change in yaml(patch["patch"].as_str().unwrap()).remove(0).as_array().unwrap() {
+                *job.pointer_mut(change["path"].as_str().unwrap()).unwrap() = change["value"].clone();
+            }
+        }
+        let name = ["CronJob", "keyless-system", "keyless-audit"].map(str::to_owned);
+        let pod = &job["spec"]["jobTemplate"]["spec"]["template"]["spec"];
+        assert_eq!(pod["containers"][0]["args"][4], mode);
+        wanted.insert(name, job);
+        assert_eq!(objects, wanted, "{mode}");
+        // The chart cannot read what lies outside of its folder.
+        let copy = text(&format!("chart/keyless/files/audit-{mode}.yaml"));
+        assert_eq!(copy, text(&format!("{folder}/rbac.yaml")), "{mode}");
+    }
+}
+
+#[test]
 fn every_file_of_deploy_is_listed() {
-    for folder in
-        ["base", "deployment", "keys", "auditor", "auditor-refs", "auditor-metadata", "coupling", "setup"]
-    {
+    for folder in [
+        "base",
+        "deployment",
+        "keys",
+        "auditor",
+        "auditor-refs",
+        "auditor-metadata",
+        "coupling",
+        "setup",
+        "audit/job",
+    ] {
         let kustomization = yaml(&text(&format!("{folder}/kustomization.yaml"))).remove(0);
         let listed: BTreeSet<_> = kustomization["resources"]
             .as_array()

@@ -62,6 +62,13 @@ fn fits(step: &Value, key: &str) -> Vec<Fit> {
             "disable" => vec![fit(&["POST"], &[key, ":disable"])],
             _ => vec![fit(&["POST"], &[key, ":enable"])],
         },
+        "provider-resource" if name.contains(" on the bucket ") => {
+            vec![fit(&["PUT"], &["/storage/v1/b/", "/iam"])]
+        }
+        "document" if action == "delete" => vec![fit(&["DELETE"], &["/storage/v1/b/", "/o/"])],
+        "document" => vec![fit(&["POST"], &["/upload/storage/v1/b/"])],
+        "bucket" if action == "grant" => vec![fit(&["PUT"], &["/storage/v1/b/", "/iam"])],
+        "bucket" => vec![fit(&["POST", "DELETE"], &["/storage/v1/b"])],
         "provider-resource" if action == "enable" => vec![fit(&["POST"], &["/services:batchEnable"])],
         "provider-resource" if action == "grant" || action == "revoke" => {
             vec![fit(&["POST"], &[":setIamPolicy"])]

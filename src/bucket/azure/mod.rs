@@ -26,7 +26,8 @@ use self::{
     refusal::Refusal,
 };
 use super::{
-    Bucket, Condition, Expected, Kind, Leads, PublicAccess, Settings, Stored, Version, WriteError, changed,
+    Bucket, Condition, Expected, KeylessWriter, Kind, Leads, PublicAccess, Settings, Stored, Version,
+    WriteError, changed,
 };
 use crate::{
     azure::Tokens,
@@ -90,6 +91,13 @@ impl Bucket for Azure {
 
     fn leads(&self, url: &Url) -> Leads {
         self.location.leads(url)
+    }
+
+    fn keyless_writer(&self) -> KeylessWriter {
+        KeylessWriter::ByHand(
+            "a managed identity with a federated credential for the publisher's subject, and the role Storage Blob Data \
+             Contributor on the container",
+        )
     }
 
     fn write_permission(&self) -> Option<&'static str> {

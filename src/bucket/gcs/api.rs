@@ -45,6 +45,12 @@ impl Api {
         })
     }
 
+    /// Whether it is Google itself that is asked.
+    pub(super) fn is_googles(&self) -> bool {
+        let host = self.endpoint.host_str().unwrap_or_default();
+        host == "storage.googleapis.com" || host.ends_with(".googleapis.com")
+    }
+
     /// A URL of the API. The parts are names, and encoded.
     pub(super) fn url(&self, root: &str, parts: &[&str], query: &[(&str, &str)]) -> Url {
         let mut url = self.endpoint.clone();

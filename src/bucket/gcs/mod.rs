@@ -24,8 +24,8 @@ use self::{
     refusal::{Outcome, Refusal},
 };
 use super::{
-    Bucket, Condition, Expected, Kind, Leads, PublicAccess, Settings, Stored, Version, WriteError, changed,
-    is_leftover, kind::name_and_prefix, leftover_prefix, random,
+    Bucket, Condition, Expected, KeylessWriter, Kind, Leads, PublicAccess, Settings, Stored, Version,
+    WriteError, changed, is_leftover, kind::name_and_prefix, leftover_prefix, random,
 };
 use crate::{
     error::{Code, Error, Result},
@@ -134,6 +134,13 @@ impl fmt::Display for Gcs {
 impl Bucket for Gcs {
     fn public_url(&self) -> Option<String> {
         Some(self.public_url.clone())
+    }
+
+    fn keyless_writer(&self) -> KeylessWriter {
+        match self.api.is_googles() {
+            true => KeylessWriter::Through("google"),
+            false => KeylessWriter::ByHand("whatever the server at bucket.endpoint trusts"),
+        }
     }
 
     /// <https://cloud.google.com/storage/docs/request-endpoints>

@@ -39,9 +39,17 @@ const ALL_ATTEMPTS_LIMIT: Duration = TIME_LIMIT.saturating_mul(2);
 /// What stores that know no regions sign with.
 const NO_REGION: &str = "us-east-1";
 
+/// What [`find`] found.
+pub(super) struct Found {
+    pub(super) location: S3Location,
+    pub(super) client: Client,
+    /// A token service is named.
+    pub(super) has_sts: bool,
+}
+
 /// Everything that the chain and the settings say. Reads files and the environment; asks the instance
 /// metadata service for a region when nothing else names one.
-pub(super) async fn find(settings: &Settings, bucket: &str, http: &Http) -> Result<(S3Location, Client)> {
+pub(super) async fn find(settings: &Settings, bucket: &str, http: &Http) -> Result<Found> {
     remember_files(config::environment);
     let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(Transport::new(http));
     let loader = match (&settings.region, &settings.endpoint) {
@@ -58,7 +66,7 @@ pub(super) async fn find(settings: &Settings, bucket: &str, http: &Http) -> Resu
     let credentials = Remembering::around(found.credentials_provider().ok_or_else(none)?);
     let retry = RetryConfig::standard().with_initial_backoff(PAUSE);
     let client = client(&location, credentials, &found, http, retry);
-    Ok((location, client))
+    Ok(Found { location, client, has_sts: endpoint_of(&found, "STS").is_some() })
 }
 
 /// The credentials and the region of the chain alone, for other services of AWS.
@@ -108,10 +116,17 @@ fn location_of(settings: &Settings, bucket: &str, found: &SdkConfig) -> Result<S
 
 /// `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL` and their like in a profile. Users of another store have them set.
 fn configured_endpoint(found: &SdkConfig) -> Option<String> {
-    let key =
-        ServiceConfigKey::builder().service_id("S3").env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
-    let of_service = found.service_config().zip(key.ok()).and_then(|(config, key)| config.load_config(key));
-    of_service.or_else(|| found.endpoint_url().map(str::to_owned))
+    endpoint_of(found, "S3").or_else(|| found.endpoint_url().map(str::to_owned))
+}
+
+/// That of one service.
+fn endpoint_of(found: &SdkConfig, service: &str) -> Option<String> {
+    let key = ServiceConfigKey::builder()
+        .service_id(service)
+        .env("AWS_ENDPOINT_URL")
+        .profile("endpoint_url")
+        .build();
+    found.service_config().zip(key.ok()).and_then(|(config, key)| config.load_config(key))
 }
 
 /// The client for a location. `base` brings time, sleep and the like.

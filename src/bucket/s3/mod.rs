@@ -41,8 +41,8 @@ use self::{
     refusal::{Outcome, Refusal},
 };
 use super::{
-    Bucket, Condition, Expected, Kind, Leads, PublicAccess, Settings, Stored, Version, WriteError, changed,
-    is_leftover, kind::name_and_prefix, leftover_prefix,
+    Bucket, Condition, Expected, KeylessWriter, Kind, Leads, PublicAccess, Settings, Stored, Version,
+    WriteError, changed, is_leftover, kind::name_and_prefix, leftover_prefix,
 };
 use crate::{
     error::{Code, Error, Result},
@@ -82,6 +82,8 @@ pub(super) struct S3 {
     client: Client,
     http: Http,
     location: S3Location,
+    /// The environment names a token service, so that tokens may be exchanged for a store that is not AWS.
+    has_sts: bool,
     /// Learnt from the first writes to a store that is not AWS.
     conditions: Mutex<Conditions>,
     /// What was written is encrypted with a key of AWS's key service, which no anonymous reader can use.
@@ -109,8 +111,8 @@ enum Precondition {
 impl S3 {
     /// Looks for credentials and region; sends nothing to the bucket.
     pub(super) async fn connect(settings: &Settings, bucket: &str, http: &Http) -> Result<Self> {
-        let (location, client) = config::find(settings, bucket, http).await?;
-        Ok(Self::new(location, client, http))
+        let config::Found { location, client, has_sts } = config::find(settings, bucket, http).await?;
+        Ok(Self { has_sts, ..Self::new(location, client, http) })
     }
 
     fn new(location: S3Location, client: Client, http: &Http) -> Self {
@@ -118,6 +120,7 @@ impl S3 {
             client,
             http: http.clone(),
             location,
+            has_sts: false,
             conditions: Mutex::new(Conditions::default()),
             kms: AtomicBool::new(false),
             lag: LAG,
@@ -250,6 +253,16 @@ impl Bucket for S3 {
 
     fn leads(&self, url: &Url) -> Leads {
         self.location.leads(url)
+    }
+
+    fn keyless_writer(&self) -> KeylessWriter {
+        match (self.location.aws, self.has_sts) {
+            (true, _) => KeylessWriter::Through("aws"),
+            (false, true) => KeylessWriter::ByHand(
+                "the token service at AWS_ENDPOINT_URL_STS: give the role at the store the publisher's subject and the two documents",
+            ),
+            (false, false) => KeylessWriter::StoredKey,
+        }
     }
 
     fn write_permission(&self) -> Option<&'static str> {

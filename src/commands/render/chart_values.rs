@@ -8,7 +8,11 @@ use super::{
     image::{ImageArgs, Version},
 };
 use crate::{
-    cluster::objects::Object, config::Settings, error::Result, report::Report, secret_store::to_yaml,
+    cluster::{objects::Object, snapshot::Mode},
+    config::Settings,
+    error::Result,
+    report::Report,
+    secret_store::to_yaml,
 };
 
 /// Write the values of the Helm chart: image, mode, and the settings of the settings file
@@ -27,6 +31,10 @@ pub(crate) struct ChartValuesArgs {
     /// A Deployment that runs `publish --watch`, in place of the CronJob
     #[arg(long)]
     watch: bool,
+
+    /// Also a CronJob that audits each night in this mode, with exactly its rights; its log holds OpenReports objects
+    #[arg(long, value_enum, value_name = "MODE")]
+    audit: Option<Mode>,
 }
 
 /// Runs the command.
@@ -49,6 +57,9 @@ pub(super) fn run(args: &ChartValuesArgs, settings: &Settings, report: &mut Repo
     });
     if let (true, Some(poll)) = (args.watch, settings.poll) {
         values["poll"] = json!(format!("{}s", poll.as_secs()));
+    }
+    if let Some(mode) = args.audit {
+        values["audit"] = json!({ "enabled": true, "mode": mode.name() });
     }
     report.text("the values", &to_yaml([&Object(values.clone())])?)?;
     report.json_with("render", json!({}), ("values", values))?;

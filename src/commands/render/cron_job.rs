@@ -10,7 +10,7 @@ use super::{
     manifests::{NAMESPACE, Publisher},
 };
 use crate::{
-    cluster::{is_label, objects::Object},
+    cluster::{is_label, objects::Object, snapshot::Mode},
     config::Settings,
     error::Result,
     report::Report,
@@ -37,6 +37,10 @@ pub(crate) struct CronJobArgs {
     #[arg(long)]
     watch: bool,
 
+    /// Also a CronJob that audits each night in this mode, with exactly its rights; its log holds OpenReports objects
+    #[arg(long, value_enum, value_name = "MODE")]
+    audit: Option<Mode>,
+
     /// Namespace of the publisher
     #[arg(long, value_name = "NAMESPACE", default_value = NAMESPACE, value_parser = parse_namespace)]
     namespace: String,
@@ -59,6 +63,7 @@ pub(super) fn run(args: &CronJobArgs, settings: &Settings, report: &mut Report<'
         checksum: &checksum,
         watch: args.watch,
         poll: settings.poll.map(|poll| format!("{}s", poll.as_secs())),
+        audit: args.audit,
     };
     show(publisher.objects(), report)
 }

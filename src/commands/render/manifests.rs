@@ -27,6 +27,7 @@ const WATCH_RBAC: &str = deploy!("deployment/rbac.yaml");
 const WATCH_LEASE: &str = deploy!("deployment/lease.yaml");
 const WATCH_DEPLOYMENT: &str = deploy!("deployment/deployment.yaml");
 const WATCH_BUDGET: &str = deploy!("deployment/pod-disruption-budget.yaml");
+const AUDIT_JOB: &str = deploy!("audit/job/cron-job.yaml");
 const AUDIT_ACCOUNT: &str = deploy!("auditor/service-account.yaml");
 const AUDIT_RBAC: &str = deploy!("auditor/rbac.yaml");
 const COUPLING_ACCOUNT: &str = deploy!("coupling/service-account.yaml");
@@ -77,6 +78,8 @@ pub(super) struct Publisher<'a> {
     pub(super) watch: bool,
     /// Between two looks, unless it is the usual time.
     pub(super) poll: Option<String>,
+    /// A CronJob beside it that audits in this mode.
+    pub(super) audit: Option<Mode>,
 }
 
 impl Publisher<'_> {
@@ -108,6 +111,7 @@ impl Publisher<'_> {
             false => parsed(&[BASE_CRON_JOB]),
         };
         objects.extend(pods);
+        objects.extend(self.audit.into_iter().flat_map(audit));
         for object in &mut objects {
             in_namespace(object, self.namespace);
             self.set_image(object);
@@ -148,9 +152,7 @@ pub(super) fn rbac(purpose: Purpose, mode: Mode, namespace: &str, subject: Optio
         (Purpose::Publish, _) => &[BASE_ACCOUNTS, BASE_RBAC],
         (Purpose::Watch, _) => &[BASE_ACCOUNTS, BASE_RBAC, WATCH_RBAC],
         (Purpose::Keys, _) => &[KEYS_RBAC],
-        (Purpose::Audit, Mode::Deep) => &[AUDIT_ACCOUNT, AUDIT_RBAC],
-        (Purpose::Audit, Mode::Metadata) => &[METADATA_ACCOUNT, METADATA_RBAC],
-        (Purpose::Audit, Mode::Refs) => &[REFS_ACCOUNT, REFS_RBAC],
+        (Purpose::Audit, mode) => of_audit(mode),
         (Purpose::Coupling, _) => &[COUPLING_ACCOUNT, COUPLING_RBAC],
         (Purpose::Setup, _) => &[AUDIT_RBAC, SETUP_RBAC],
     };
@@ -163,6 +165,33 @@ pub(super) fn rbac(purpose: Purpose, mode: Mode, namespace: &str, subject: Optio
         objects.extend(bindings);
     }
     objects.iter_mut().for_each(|object| in_namespace(object, namespace));
+    objects
+}
+
+/// The ServiceAccount and the rights of an audit.
+fn of_audit(mode: Mode) -> &'static [&'static str] {
+    match mode {
+        Mode::Deep => &[AUDIT_ACCOUNT, AUDIT_RBAC],
+        Mode::Metadata => &[METADATA_ACCOUNT, METADATA_RBAC],
+        Mode::Refs => &[REFS_ACCOUNT, REFS_RBAC],
+    }
+}
+
+/// A CronJob that audits, with exactly the rights that its mode takes.
+fn audit(mode: Mode) -> Vec<Value> {
+    let mut objects = parsed(of_audit(mode));
+    let account = objects.iter().find(|object| object["kind"] == "ServiceAccount");
+    let account = account.map(|account| account["metadata"]["name"].clone()).unwrap_or_default();
+    for mut job in parsed(&[AUDIT_JOB]) {
+        let pod = &mut job["spec"]["jobTemplate"]["spec"]["template"]["spec"];
+        pod["serviceAccountName"] = account.clone();
+        for argument in pod["containers"][0]["args"].as_array_mut().into_iter().flatten() {
+            if argument == Mode::Refs.name() {
+                *argument = json!(mode.name());
+            }
+        }
+        objects.push(job);
+    }
     objects
 }
 
@@ -237,6 +266,7 @@ mod tests {
                 checksum: "0",
                 watch,
                 poll: Some("30s".to_owned()),
+                audit: Some(Mode::Metadata),
             };
             let text = json!(publisher.objects()).to_string();
             assert_eq!(text.contains("\"--poll\",\"30s\""), watch, "{text}");

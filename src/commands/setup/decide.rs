@@ -96,8 +96,14 @@ pub(super) async fn decide<'p>(
         changes.into_iter().partition(|change| !waits || change.step.gate != Some(Gate::AfterIssuerSwitch));
     // The gate is open.
     changes.iter_mut().for_each(|change| change.step.gate = None);
+    // What the publisher is given is no store's, and done with what they share.
+    let publisher = it.publisher.map(|publisher| &publisher.workload.account);
+    if let Some((_, error)) = refused.iter().find(|(account, _)| Some(account) == publisher) {
+        return Err(error.clone());
+    }
+    let is_of_store = |name: &str| own.get(name).is_some_and(|account| Some(account) != publisher);
     let (of_workloads, changes): (Vec<_>, Vec<_>) =
-        changes.into_iter().partition(|change| own.contains_key(&change.step.name));
+        changes.into_iter().partition(|change| is_of_store(&change.step.name));
     let of_workloads = of_workloads.into_iter().filter_map(|change| {
         let account = own.get(&change.step.name)?.clone();
         Some((account, change))

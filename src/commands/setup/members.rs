@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     outcome::Farewell,
+    publisher::Publisher,
     retire::{Context, Retirement},
 };
 use crate::{
@@ -61,6 +62,8 @@ pub(super) struct Shared<'a> {
     pub(super) provider: &'a dyn Federation,
     /// Whose the names in the settings are.
     pub(super) named: Option<&'a ServiceAccount>,
+    /// What else is given rights.
+    pub(super) publisher: Option<&'a Publisher>,
     pub(super) http: &'a Http,
 }
 

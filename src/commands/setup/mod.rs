@@ -16,6 +16,7 @@ mod last_lines;
 mod members;
 mod outcome;
 mod plan;
+pub(crate) mod publisher;
 mod retire;
 mod retire_shown;
 mod retire_steps;
@@ -35,6 +36,7 @@ use self::{
     last_lines::{of_keys, tell_remaining},
     members::{Member, NotMoved, Shared, ends_all},
     outcome::Farewell,
+    publisher::Publisher,
     retire::Retirement,
     seat::{Keys, Seat},
     settings_file::SettingsFile,
@@ -93,6 +95,7 @@ pub(crate) async fn run(
         live::refuse_doubts(&observed, Silence::Refused)?;
     }
     report.about_account(Some(resolved.provider.account()));
+    publisher::tell_undecided(args, settings, report);
     let provider = resolved.provider.connect(&http, Purpose::Apply)?;
     let provider = provider.as_ref();
     let issuer = issuer::trusted(settings, &resolved, &observed, &http).await?;
@@ -132,6 +135,12 @@ pub(crate) async fn run(
         undoes: true,
     };
 
+    let publication = match resolved.uploads_keys() {
+        true => None,
+        false => Some(Publication::connect(settings, &http).await?),
+    };
+    let publisher =
+        Publisher::resolve(args, settings, &resolved, &estate, publication.as_ref(), provider).await?;
     let named = naming::account_of_settings(&stores, settings, &resolved, &estate);
     let shared = Shared {
         args,
@@ -143,6 +152,7 @@ pub(crate) async fn run(
         estate: &estate,
         provider,
         named: named.as_ref(),
+        publisher: publisher.as_ref(),
         http: &http,
     };
     let (mut members, mut not_moved) = match &stores.named {
@@ -151,10 +161,6 @@ pub(crate) async fn run(
     };
 
     // Decide.
-    let publication = match resolved.uploads_keys() {
-        true => None,
-        false => Some(Publication::connect(settings, &http).await?),
-    };
     let (Decided { mut plan, impossible, mut documents, .. }, trust) = loop {
         if stores.are_several() {
             shared.retirements(&mut members, &mut not_moved, farewell_of, clock()).await?;
@@ -163,7 +169,8 @@ pub(crate) async fn run(
             }
         }
         let beside = shared.beside(&members).await?;
-        let trust = trust.clone().of(members.iter().map(Member::workload).chain(beside));
+        let publisher = publisher.iter().map(|publisher| publisher.workload.clone());
+        let trust = trust.clone().of(members.iter().map(Member::workload).chain(beside).chain(publisher));
         let decided =
             decide(publication.as_ref(), &shared, (&observed, &ledger), &trust, &mut members, now).await?;
         match decided.refused.first() {
@@ -188,7 +195,14 @@ pub(crate) async fn run(
     (plan.not_moved, plan.not_looked_at) = (not_moved, stores.not_looked_at.clone());
     plan.are_several = stores.are_several();
     let about = members.iter().find(|member| member.is_of_settings());
-    let file = SettingsFile::plan(settings, &resolved, issuer.published(), &trust.cluster_id, about)?;
+    let file = SettingsFile::plan(
+        settings,
+        &resolved,
+        issuer.published(),
+        &trust.cluster_id,
+        about,
+        publisher.as_ref(),
+    )?;
     plan.settings = file.step();
     plan.show(&issuer, report);
     for member in &members {
@@ -205,6 +219,7 @@ pub(crate) async fn run(
     let shows_only = args.dry_run || args.plan.is_saved();
     let rights = members.iter().map(|member| &member.rights);
     let mut shown = plan.to_json(rights, &issuer, &whole, shows_only);
+    shown["publisher"] = publisher.as_ref().map(Publisher::to_json).into();
     saved::save_or_check(&args.plan, &whole, report)?;
     let pending = plan::pending(&whole);
     let partial = plan.is_partial();
@@ -234,6 +249,7 @@ pub(crate) async fn run(
         let retirements = plan.stores.iter().filter_map(|part| part.retirement.as_ref());
         tell_remaining(retirements.flat_map(Retirement::remaining), &mut shown, report);
         exits.push(of_keys(documents.as_ref(), &kept, report));
+        publisher.iter().filter(|_| !shows_only).for_each(|it| it.tell(settings, report));
         return Ok(ended(shown, with_left(worst(exits), partial, report), report));
     }
     let summary = Line::marked(Tone::Title, format_args!("\n{}", whole.summary()));
@@ -278,6 +294,7 @@ pub(crate) async fn run(
     }
     tell_remaining(seats.into_iter().flat_map(|seat| seat.remaining), &mut shown, report);
     let keys = of_keys(documents.as_ref(), &kept, report);
+    publisher.iter().for_each(|it| it.tell(settings, report));
     let exit = worst(exits.into_iter().chain([keys]));
     Ok(ended(shown, with_left(exit, partial, report), report))
 }

@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::members::Member;
+use super::{members::Member, publisher::Publisher};
 use crate::{
     commands::resolve::Resolved,
     config::{Edit, Setting, Settings, edit, held, listed},
@@ -41,6 +41,7 @@ impl<'a> SettingsFile<'a> {
         issuer: Option<&Issuer>,
         cluster_uid: &str,
         store: Option<&Member>,
+        publisher: Option<&Publisher>,
     ) -> Result<Self> {
         let path = settings.file.as_path();
         // A pipe can be read as settings, but not be brought up to date.
@@ -57,6 +58,9 @@ impl<'a> SettingsFile<'a> {
             }
         };
         let mut decisions = decisions(settings, resolved, issuer, cluster_uid, store)?;
+        if let Some(publisher) = publisher {
+            decisions.push(("cluster.publisher", json!(publisher.workload.account.to_string())));
+        }
         if let Some(list) = store.and_then(|store| store.rights.to_list()) {
             decisions.extend(listed(&list, settings.store.listed.as_ref().unwrap_or(&BTreeSet::new())));
         }

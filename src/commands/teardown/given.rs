@@ -9,7 +9,7 @@ use crate::{
     commands::{resolve::Resolved, stores::Stores},
     config::Settings,
     error::Result,
-    federation::{Federation, Trust},
+    federation::{Federation, Trust, Workload},
     secret_store::{self, Given, Planned, StoreName, role_name},
     warning::Warning,
 };
@@ -25,6 +25,8 @@ pub(super) struct Scene<'s, 'p> {
     /// Without workloads.
     pub(super) trust: &'s Trust,
     pub(super) providers: &'p [Box<dyn Federation>],
+    /// The publisher, and the name of the provider that it logs in through. `None`: the settings name none.
+    pub(super) publisher: Option<&'s (Workload, String)>,
 }
 
 /// What is found there.

@@ -5,6 +5,7 @@ mod given;
 mod named;
 mod others;
 mod plan;
+mod publisher;
 mod unused;
 mod whose;
 
@@ -70,6 +71,7 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
     if let Some(resolved) = &resolved {
         let trust = resolved.trust(issuer.clone(), cluster_id, &observed, None, &Kept::default())?;
         let trust = trust.of([]);
+        let publisher = publisher::of(settings, bucket.as_deref(), place.as_ref());
         let scene = Scene {
             cluster: &cluster,
             estate: &estate,
@@ -78,6 +80,7 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
             resolved,
             trust: &trust,
             providers: &providers,
+            publisher: publisher.as_ref(),
         };
         found = match args.unused {
             true => unused::plan(&scene).await?,

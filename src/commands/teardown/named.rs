@@ -28,7 +28,7 @@ pub(super) async fn plan<'p>(scene: &Scene<'_, 'p>) -> Result<Found<'p>> {
     let identities = identities(stores, settings, resolved, estate)?;
     let named = account_of_settings(stores, settings, resolved, estate);
     let mut found = Found::default();
-    for provider in scene.providers {
+    for (provider, configured) in scene.providers.iter().zip(resolved.providers()) {
         let provider = provider.as_ref();
         let mut workloads = Vec::new();
         for Identity { store, account, settings } in &identities {
@@ -42,7 +42,12 @@ pub(super) async fn plan<'p>(scene: &Scene<'_, 'p>) -> Result<Found<'p>> {
         let goes = |workload: &Workload| {
             shared == Shared::Goes || !others::use_account(stores, estate, &workload.account)
         };
-        let want = scene.trust.clone().of(workloads.into_iter().filter(goes));
+        // It keeps the documents of all stores.
+        let publisher = scene
+            .publisher
+            .filter(|(_, through)| shared == Shared::Goes && through == configured.provider().as_str());
+        let publisher = publisher.map(|(workload, _)| workload.clone());
+        let want = scene.trust.clone().of(workloads.into_iter().filter(goes).chain(publisher));
         let parts = provider.withdraw(&want).await?;
         found.withdrawals.push(Withdrawal::new(provider, parts, login, shared));
     }

@@ -31,6 +31,9 @@ pub(super) async fn plan<'p>(scene: &Scene<'_, 'p>) -> Result<Found<'p>> {
         let mut unused = Vec::new();
         for it in logins.found {
             let account = &it.workload.account;
+            if scene.settings.publisher.as_ref() == Some(account) {
+                continue;
+            }
             let own = match provider.login_of(&it.workload) {
                 Some(own) => Some(own.store_login().await?),
                 None => None,

@@ -3,6 +3,12 @@
 macro_rules! bucket {
     ($next:ident $($rest:ident)*; $($before:tt)*) => {
         $next! { $($rest)*; $($before)*
+            BucketAccessPerObject "bucket-access-per-object"
+                "The Google bucket lets each object have its own access list, so no workload of the cluster can \
+                    be given a right on it."
+                causes "Uniform bucket-level access is off."
+                remedy "Run `gcloud storage buckets update gs://NAME --uniform-bucket-level-access`, if no \
+                    object needs a list of its own. `publish --create` makes buckets with it on.";
             BucketAnswer "bucket-answer"
                 "The bucket's server answered with something that no such store sends."
                 causes "--endpoint names another server."

@@ -236,6 +236,37 @@ macro_rules! publication {
                 causes "It is not public."
                 remedy "Make it readable and publish again. If it is of no use, run `keyless publish \
                     --restore`.";
+            PublisherAccount "publisher-account"
+                "The publisher cannot log in with this ServiceAccount."
+                causes "A secret store logs in with it."
+                causes "Test tokens are minted for it, or it is the default account of its namespace."
+                remedy "Give the publisher a ServiceAccount of its own: `keyless setup --publisher \
+                    keyless-system/keyless`.";
+            PublisherBinding "publisher-binding"
+                "The publisher's right on the bucket is marked for another cluster."
+                causes "Two clusters share a workload identity pool."
+                remedy "Give each cluster a pool of its own, or remove the binding by hand if that cluster is \
+                    no more.";
+            PublisherByHand "publisher-by-hand"
+                "`keyless setup` does not give the publisher its right on a bucket of this kind."
+                causes "The bucket is at Azure, behind a token service of its own, or a folder."
+                remedy "Give it by hand as docs/cronjob.md describes, and leave out --publisher and \
+                    cluster.publisher.";
+            PublisherObject "publisher-object"
+                "No right can be granted on the documents by their names."
+                causes "The prefix in --bucket has other characters than letters, digits and -_.~ in it."
+                remedy "Take another prefix, or grant the right by hand.";
+            PublisherProvider "publisher-provider"
+                "The publisher cannot log in through the provider that setup is about."
+                causes "The bucket is at another provider than the secrets."
+                causes "The provider is given the keys, and takes a person's login for that."
+                remedy "Run setup with --publisher for a store at the bucket's provider, or grant the right by \
+                    hand as docs/cronjob.md describes.";
+            PublisherStoredKey "publisher-stored-key"
+                "The bucket takes stored keys only, so no publisher can log in to it by a token of the cluster."
+                causes "The store has no token service: Hetzner, Cloudflare R2, Backblaze B2, Garage and others."
+                remedy "Take a bucket at Google or AWS, or give Google the keys (google.mode: uploaded), or store \
+                    a key for this one bucket: `keyless audit` counts it.";
             ReadBackDiffers "read-back-differs"
                 "Anonymous readers get another document than was written."
                 causes "The public URL leads to another bucket or folder."

@@ -52,7 +52,8 @@ use self::{
     store_login::AwsLogin,
 };
 use super::{
-    After, Federation, Find, Login, Logins, Plan, Right, RightKind, Rules, Trial, Trust, Withdrawn, Workload,
+    After, Federation, Find, Login, Logins, Plan, PublisherLogin, Right, RightKind, Rules, Trial, Trust,
+    Withdrawn, Workload,
 };
 use crate::{
     cluster::snapshot::Store,
@@ -344,6 +345,11 @@ impl Federation for Aws {
 
     fn login_of(&self, workload: &Workload) -> Option<Box<dyn Federation>> {
         Some(Box::new(self.of_workload(workload)))
+    }
+
+    async fn publisher_login(&self, workload: &Workload) -> Result<PublisherLogin> {
+        let arn = wanted::role_arn(&self.settings.of_workload(workload));
+        Ok((vec![("login.aws.roleArn", arn)], Vec::new()))
     }
 
     fn named(&self, right: &Right) -> Result<Option<Right>> {

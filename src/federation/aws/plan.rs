@@ -192,6 +192,9 @@ fn plan_policy(
         }
         action => {
             let why = match action {
+                Action::Create if workload.publishes.is_some() => {
+                    "the publisher writes exactly these two documents, nothing else".to_owned()
+                }
                 Action::Create => "exactly what the objects of the cluster ask for, nothing else".to_owned(),
                 _ => format!("{DIFFERS}{stays}{also}"),
             };

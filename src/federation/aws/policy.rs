@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 
 use super::{
     Service, Settings, names,
-    statements::{Statements, VERSION, signed},
+    statements::{self, Statements, VERSION, signed},
 };
 use crate::{
     error::{Code, Error, Result},
-    federation::{Right, RightKind, Workload},
+    federation::{Documents, Right, RightKind, Workload},
 };
 
 /// The policy in each role. One of another name is none of ours.
@@ -92,6 +92,24 @@ pub(super) fn gives<'a>(
     Ok(all)
 }
 
+/// What it takes to keep the documents: they are read, and written under a condition. An object has no region and no account
+/// in its name.
+pub(super) fn of_documents(documents: &Documents, settings: &Settings) -> BTreeSet<Given> {
+    let partition = settings.region.partition().name();
+    let arn = |object: &String| format!("arn:{partition}:s3:::{}/{object}", documents.bucket);
+    let of_one = |arn: String| OF_DOCUMENTS.iter().map(move |action| (arn.clone(), (*action).to_owned()));
+    documents.objects.iter().map(arn).flat_map(of_one).collect()
+}
+
+/// Whether a policy is one of a publisher, as far as it can be read.
+pub(super) fn names_documents(policy: &Value, settings: &Settings) -> bool {
+    let given = statements::read(policy, settings).unwrap_or_default().given;
+    given.iter().any(|(_, action)| OF_DOCUMENTS.contains(&action.as_str()))
+}
+
+/// What statements of ours may give on objects of a bucket.
+pub(super) const OF_DOCUMENTS: [&str; 2] = ["s3:GetObject", "s3:PutObject"];
+
 /// What statements of ours may give on single resources.
 pub(super) fn given_by_keyless(service: Service) -> BTreeSet<&'static str> {
     KINDS.iter().flat_map(|kind| actions(service, *kind)).copied().collect()
@@ -145,7 +163,8 @@ pub(super) fn is_given(settings: &Settings, given: &BTreeSet<Given>, have: &Stat
 
 /// The use of the customer's key, through the service alone.
 fn kms(settings: &Settings, given: &BTreeSet<Given>) -> Option<Value> {
-    let key = settings.kms_key.as_ref().filter(|_| !given.is_empty())?;
+    let is_of_secret = |(_, action): &Given| !OF_DOCUMENTS.contains(&action.as_str());
+    let key = settings.kms_key.as_ref().filter(|_| given.iter().any(is_of_secret))?;
     let writes = given
         .iter()
         .any(|(_, action)| action.ends_with(":CreateSecret") || action.ends_with(":PutParameter"));
@@ -169,8 +188,12 @@ pub(super) fn given_and_kept(
     settings: &Settings,
     held: &BTreeSet<Given>,
 ) -> Result<(BTreeSet<Given>, BTreeSet<Given>)> {
-    let kept = workload.holding(held, |rights| gives(rights, settings))?.kept;
+    let documents = workload.documents().map(|documents| of_documents(documents, settings));
+    let documents = documents.unwrap_or_default();
+    let rest = held.difference(&documents).cloned().collect();
+    let kept = workload.holding(&rest, |rights| gives(rights, settings))?.kept;
     let mut given = gives(&workload.rights, settings)?;
+    given.extend(documents);
     given.extend(kept.iter().cloned());
     Ok((given, kept))
 }

@@ -92,3 +92,42 @@ fn documents_are_compared_as_aws_reads() {
     assert!(same(&one, &other));
     assert!(!same(&one, &json!({ "Statement": { "Action": ["a"], "Resource": ["x"] } })));
 }
+
+#[test]
+fn publisher_gets_two_objects_only() {
+    let objects = ["p/openid/v1/jwks", "p/.well-known/openid-configuration"].map(str::to_owned);
+    let documents = Documents { bucket: "acme".to_owned(), objects: objects.into() };
+    let publisher = crate::federation::Publishes::Documents(documents);
+    let publisher = Workload::publisher("keyless-system/keyless".parse().unwrap(), publisher);
+    let key = "arn:aws:kms:eu-central-1:123456789012:key/0b0a3f46-7f0f-4c55-9f0e-3b6f8f1f2a11";
+    let settings = Settings { kms_key: Some(key.into()), ..settings() };
+    // What it was given before and is not asked for any more goes.
+    let former = ("arn:aws:s3:::acme/former".to_owned(), "s3:PutObject".to_owned());
+    let secret = (on("db"), "secretsmanager:GetSecretValue".to_owned());
+    let (given, kept) = given_and_kept(&publisher, &settings, &[former, secret].into()).unwrap();
+    assert!(kept.is_empty(), "{kept:?}");
+    let document = document(&settings, &given, &[]).unwrap();
+    let mut statement = document["Statement"][0].clone();
+    statement.as_object_mut().unwrap().remove("Sid");
+    assert_eq!(
+        statement,
+        json!({ "Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": [
+            "arn:aws:s3:::acme/p/.well-known/openid-configuration", "arn:aws:s3:::acme/p/openid/v1/jwks"] })
+    );
+    assert_eq!(document["Statement"][1], Value::Null, "no key of secrets is used");
+    let read = statements::read(&document, &settings).unwrap();
+    assert_eq!((&read.given, read.others.len()), (&given, 0));
+    assert!(is_given(&settings, &given, &read) && names_documents(&document, &settings));
+}
+
+#[test]
+fn statement_on_whole_bucket_is_foreign() {
+    for resource in
+        ["arn:aws:s3:::acme", "arn:aws:s3:::acme/*", "arn:aws:s3:::acme/p?", "arn:aws:s3:::/p", "*"]
+    {
+        let statement = json!({ "Effect": "Allow", "Action": ["s3:PutObject"], "Resource": [resource] });
+        let document = json!({ "Version": VERSION, "Statement": [signed(statement)] });
+        let read = statements::read(&document, &settings()).unwrap();
+        assert_eq!((read.given.len(), read.others.len()), (0, 1), "{resource}");
+    }
+}

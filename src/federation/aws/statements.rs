@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{
     Settings, names,
-    policy::{ANY, Given, given_by_keyless, kms_via, searches},
+    policy::{ANY, Given, OF_DOCUMENTS, given_by_keyless, kms_via, searches},
 };
 use crate::hex::hex;
 
@@ -96,13 +96,23 @@ fn gives(statement: &Value, settings: &Settings) -> Option<BTreeSet<Given>> {
                 ANY => searches.contains(action),
                 one => one.strip_prefix(&begin).is_some_and(|name| !name.contains('*')),
             };
-            if !fits || !ours.contains(action) {
+            let is_document = is_object(resource, settings) && OF_DOCUMENTS.contains(action);
+            if !(fits && ours.contains(action) || is_document) {
                 return None;
             }
             all.insert((resource.to_owned(), (*action).to_owned()));
         }
     }
     Some(all)
+}
+
+/// Whether this names one object of a bucket.
+fn is_object(resource: &str, settings: &Settings) -> bool {
+    let begin = format!("arn:{}:s3:::", settings.region.partition().name());
+    let object = resource.strip_prefix(&begin).and_then(|name| name.split_once('/'));
+    object.is_some_and(|(bucket, name)| {
+        !bucket.is_empty() && !name.is_empty() && !resource.contains(['*', '?'])
+    })
 }
 
 /// Whether a statement is ours about a customer's key, for this service and region.

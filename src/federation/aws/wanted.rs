@@ -122,7 +122,10 @@ pub(super) fn login(settings: &Settings, name: &str, role: &Role, want: &Trust) 
     let trusted = trusted(settings, role.trust.as_ref()?)?;
     let is_ours =
         is_of_cluster(role.mark.as_deref(), &want.cluster_id) && trusted.issuer == bare_issuer(want);
-    let account = Subject::account_of(&trusted.subject).filter(|_| is_ours)?;
+    // A publisher's is no store's, whether or not anything uses it.
+    let policy = role.policy.as_ref().and_then(|policy| policy.as_ref());
+    let of_documents = policy.is_some_and(|policy| policy::names_documents(policy, settings));
+    let account = Subject::account_of(&trusted.subject).filter(|_| is_ours && !of_documents)?;
     let namings = [Naming::AsSet, Naming::FromAccount].into_iter();
     let mut workloads = namings.map(|naming| Workload::new(account.clone(), naming));
     let workload = workloads.find(|workload| settings.of_workload(workload).role == name)?;

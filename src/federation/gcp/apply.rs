@@ -1,5 +1,8 @@
 //! Does one change, and waits until Google has done it. Everything may be done twice.
 
+use std::sync::atomic::Ordering;
+
+use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::{
@@ -11,14 +14,32 @@ use super::{
 use crate::{
     error::{Code, Error, Result},
     google::{Doing, Outcome, Policy, Refusal},
-    plan::ownership::described,
+    plan::{Act, Say, ownership::described},
     retry::{Attempts, Repeat},
 };
 
-/// Receives the reasons of waiting.
-type Say<'a> = &'a mut (dyn FnMut(&str) + Send);
+/// A step, done at Google.
+pub(super) struct AtGoogle<'p> {
+    pub(super) gcp: &'p Gcp,
+    pub(super) step: Step,
+}
 
-pub(super) async fn run(gcp: &Gcp, step: &Step, say: Say<'_>) -> Result<()> {
+#[async_trait]
+impl Act for AtGoogle<'_> {
+    async fn run(&self, say: Say<'_>) -> Result<()> {
+        let Self { gcp, step } = self;
+        run(gcp, step, say).await?;
+        let done = match step {
+            Step::Enable(_) => &gcp.enabled,
+            Step::Grant(_) | Step::GrantIf { .. } | Step::Revoke(_) | Step::RevokeIf { .. } => &gcp.granted,
+            Step::Pool(_) | Step::Provider(_) => &gcp.written,
+        };
+        done.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+async fn run(gcp: &Gcp, step: &Step, say: Say<'_>) -> Result<()> {
     let mut attempts = Attempts::begin(gcp.api.pace.lag);
     loop {
         let error = match once(gcp, step, say).await {
@@ -26,7 +47,7 @@ pub(super) async fn run(gcp: &Gcp, step: &Step, say: Say<'_>) -> Result<()> {
             Err(error) => error,
         };
         // A service that was just enabled is not seen by all of Google's servers at once.
-        let fresh = gcp.enabled.load(std::sync::atomic::Ordering::Relaxed);
+        let fresh = gcp.enabled.load(Ordering::Relaxed);
         let waits = error.code == Code::GoogleServiceDisabled && fresh;
         let wait = "the service was just enabled, and Google's servers do not all know it yet; trying again";
         if !waits || !attempts.pause_saying(None, |_| say(wait)).await {
@@ -43,6 +64,17 @@ async fn once(gcp: &Gcp, step: &Step, say: Say<'_>) -> Result<()> {
         Step::Grant(Binding { holder, role, member, seen }) => {
             let change = |policy: &mut Policy| policy.grant(role, member);
             gcp.api.change_policy(&gcp.target(holder), seen.clone(), &change, say).await.map(drop)
+        }
+        Step::GrantIf { binding: Binding { holder, role, member, seen }, old, new } => {
+            let change = |policy: &mut Policy| policy.grant_if(role, member, old, new);
+            gcp.api.change_policy(&gcp.target(holder), seen.clone(), &change, say).await.map(drop)
+        }
+        Step::RevokeIf { binding: Binding { holder, role, member, seen }, old } => {
+            let change = |policy: &mut Policy| policy.revoke_if(role, member, old);
+            match gcp.api.change_policy(&gcp.target(holder), seen.clone(), &change, say).await {
+                Err(error) if error.code == Code::GoogleMissing => Ok(()),
+                changed => changed.map(drop),
+            }
         }
         Step::Revoke(Binding { holder, role, member, seen }) => {
             let change = |policy: &mut Policy| policy.revoke(role, member);

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Binding, Planned, Plans, Settings, Step,
+    Binding, Planned, Plans, Settings, Step, documents,
     roles::{self, ACCESSOR, Place, WORKLOAD_USER},
     state::{Holder, Seen, State},
 };
 use crate::{
     error::{Code, Error, Result},
     federation::{
-        Holding, Impossible, Right, RightKind, Trust, Workload,
+        Holding, Impossible, Publishes, Right, RightKind, Trust, Workload,
         resource::{leave, step},
     },
     google::needs,
@@ -28,7 +28,10 @@ pub(super) fn bindings(want: &Trust, settings: &Settings, state: &State) -> Resu
     plan.impossible = absent.into_iter().map(|right| impossible(right, state)).collect();
     for workload in &want.workloads {
         let rights = workload.rights.iter().filter(|right| present.contains(right));
-        let changes = of_workload(workload, rights, settings, state)?;
+        let changes = match &workload.publishes {
+            Some(publishes) => of_publisher(want, workload, publishes, state)?,
+            None => of_workload(workload, rights, settings, state)?,
+        };
         let names = changes.iter().map(|change| change.step.name.clone());
         plan.own.extend(names.map(|name| (name, workload.account.clone())));
         plan.changes.extend(changes);
@@ -40,6 +43,18 @@ pub(super) fn bindings(want: &Trust, settings: &Settings, state: &State) -> Resu
         ));
     }
     Ok(plan)
+}
+
+/// It becomes no service account, and has no secret.
+fn of_publisher(
+    want: &Trust,
+    workload: &Workload,
+    publishes: &Publishes,
+    state: &State,
+) -> Result<Vec<Planned>> {
+    let Some(documents) = publishes.documents() else { return Ok(Vec::new()) };
+    let principal = state.ids.principal(&state.project.number, &workload.subject()?);
+    Ok(vec![documents::plan(want, workload, documents, &principal, state)?])
 }
 
 /// `rights`: those that can be given.
@@ -266,13 +281,14 @@ fn revoke(place: Place, principal: &str, reader: &str, state: &State) -> Option<
 }
 
 /// A member for people: the subject of a principal.
-fn short(member: &str) -> &str {
+pub(super) fn short(member: &str) -> &str {
     member.split_once("/subject/").map_or(member, |(_, subject)| subject)
 }
 
 pub(super) fn shown(holder: &Holder, state: &State) -> String {
     match holder {
         Holder::Account(email) => format!("service account {email}"),
+        Holder::Bucket(name) => format!("bucket {name}"),
         Holder::Project => format!("project {}", state.ids.project),
         Holder::Secret(name) => format!("secret {name} in {}", state.place()),
     }
@@ -281,6 +297,7 @@ pub(super) fn shown(holder: &Holder, state: &State) -> String {
 pub(super) fn needs_of(holder: &Holder, state: &State) -> String {
     let permission = match holder {
         Holder::Account(_) => "iam.serviceAccounts.setIamPolicy",
+        Holder::Bucket(_) => "storage.buckets.setIamPolicy",
         Holder::Project => "resourcemanager.projects.setIamPolicy",
         Holder::Secret(_) => "secretmanager.secrets.setIamPolicy",
     };

@@ -16,6 +16,7 @@ mod cloud;
 mod cluster_tests;
 mod configured;
 mod diagnose;
+mod documents;
 mod each;
 mod endpoints;
 #[cfg(test)]
@@ -58,7 +59,7 @@ mod workloads_tests;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::AtomicBool,
 };
 
 use async_trait::async_trait;
@@ -81,7 +82,8 @@ use self::{
     step::{Binding, Deed, Patch},
 };
 use super::{
-    Change, Federation, Find, Impossible, Keys, Logins, Plan, Right, Rules, Trial, Trust, Withdrawn, Workload,
+    Change, Federation, Find, Impossible, Keys, Logins, Plan, PublisherLogin, Right, Rules, Trial, Trust,
+    Withdrawn, Workload,
 };
 use crate::{
     cluster::ServiceAccount,
@@ -232,6 +234,7 @@ impl Gcp {
             &want.named(),
             want.rights().iter().any(|right| right.kind.is_search()),
             everything,
+            want.documents(),
         )
         .await?;
         *known = Some(state.project.clone());
@@ -256,6 +259,7 @@ impl Gcp {
         let endpoints = &self.settings.endpoints;
         match holder {
             Holder::Account(email) => Target::service_account(&endpoints.iam, email),
+            Holder::Bucket(name) => Target::bucket(&endpoints.storage, name),
             Holder::Project => Target::project(&endpoints.resource_manager, &self.ids.project),
             Holder::Secret(name) => {
                 let place = self.ids.shown_place();
@@ -270,7 +274,7 @@ impl Gcp {
     }
 
     fn act(&self, step: Step) -> Box<dyn Act + '_> {
-        Box::new(AtGoogle { gcp: self, step })
+        Box::new(apply::AtGoogle { gcp: self, step })
     }
 
     /// What has to be enabled in the project.
@@ -320,7 +324,7 @@ impl Federation for Gcp {
 
     async fn logins(&self, want: &Trust, rights: &BTreeSet<Right>) -> Result<Logins> {
         rights.iter().try_for_each(|right| named(right).map(drop))?;
-        let (state, denied) = observe::run(self, &rights.iter().collect(), false, true).await?;
+        let (state, denied) = observe::run(self, &rights.iter().collect(), false, true, None).await?;
         let found = withdraw::logins(want, &state);
         Ok(Logins { found, unseen: denied.into_iter().map(|(_, error)| error.message).collect() })
     }
@@ -345,6 +349,10 @@ impl Federation for Gcp {
         Ok(plan_keys::plan(want, &self.ids, found.as_ref())?.map(|step| self.act(step)))
     }
 
+    async fn publisher_login(&self, workload: &Workload) -> Result<PublisherLogin> {
+        documents::login(workload, &self.ids, &self.number().await?)
+    }
+
     fn named(&self, right: &Right) -> Result<Option<Right>> {
         named(right).map(Some)
     }
@@ -360,27 +368,6 @@ impl Federation for Gcp {
 
     async fn probe(&self, token: &Token, trial: &Trial, say: Say<'_>) -> Vec<Finding> {
         probe::probe(self, token, trial, say).await
-    }
-}
-
-/// A step, done at Google.
-struct AtGoogle<'p> {
-    gcp: &'p Gcp,
-    step: Step,
-}
-
-#[async_trait]
-impl Act for AtGoogle<'_> {
-    async fn run(&self, say: Say<'_>) -> Result<()> {
-        let Self { gcp, step } = self;
-        apply::run(gcp, step, say).await?;
-        let done = match step {
-            Step::Enable(_) => &gcp.enabled,
-            Step::Grant(_) | Step::Revoke(_) => &gcp.granted,
-            Step::Pool(_) | Step::Provider(_) => &gcp.written,
-        };
-        done.store(true, Ordering::Relaxed);
-        Ok(())
     }
 }
 

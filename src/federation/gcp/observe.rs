@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::{Code, Error, Result},
-    federation::{Right, RightKind},
+    federation::{Documents, Right, RightKind},
     google::{Outcome, Policy, Refusal},
 };
 
@@ -38,6 +38,7 @@ pub(super) async fn run(
     named: &BTreeSet<&Right>,
     finds: bool,
     everything: bool,
+    documents: Option<&Documents>,
 ) -> Result<(State, Denied)> {
     let mut holders = vec![Holder::Project];
     holders.extend(gcp.settings.impersonate.clone().map(Holder::Account));
@@ -47,12 +48,15 @@ pub(super) async fn run(
     let rights = named.iter().copied().filter(on_secrets);
     let secrets: BTreeSet<_> = rights.filter_map(Right::secret).collect();
     holders.extend(secrets.into_iter().map(|name| Holder::Secret(name.to_owned())));
-    let (project, services, pool, providers, policies) = futures::join!(
+    let bucket = documents.map(|documents| documents.bucket.as_str());
+    holders.extend(bucket.map(|name| Holder::Bucket(name.to_owned())));
+    let (project, services, pool, providers, policies, uniform) = futures::join!(
         ask_project(gcp),
         ask_services(gcp),
         ask_pool(gcp),
         providers(gcp),
-        policies(gcp, &holders)
+        policies(gcp, &holders),
+        uniform(gcp, bucket)
     );
 
     let answers = Answers { project, services, pool };
@@ -85,7 +89,8 @@ pub(super) async fn run(
         }
     }
     let ids = gcp.ids.clone();
-    Ok((State { ids, project, project_unseen, services, pool, providers, policies: seen }, denied))
+    let uniform = uniform?;
+    Ok((State { ids, project, project_unseen, services, pool, providers, policies: seen, uniform }, denied))
 }
 
 /// ID and number of the project, from the first that says them.
@@ -116,6 +121,19 @@ async fn policies(gcp: &Gcp, holders: &[Holder]) -> Vec<Outcome<Policy>> {
     let targets: Vec<_> = holders.iter().map(|holder| gcp.target(holder)).collect();
     let read = |target| async move { gcp.api.policy(&target).await };
     stream::iter(targets).map(read).buffered(AT_ONCE).collect().await
+}
+
+/// Whether access is uniform in the bucket. `None`: there is none.
+async fn uniform(gcp: &Gcp, bucket: Option<&str>) -> Result<Option<bool>> {
+    let Some(bucket) = bucket else { return Ok(None) };
+    let target = gcp.target(&Holder::Bucket(bucket.to_owned()));
+    match gcp.api.get(&format!("{}/storage/v1/b/{bucket}", gcp.settings.endpoints.storage)).await {
+        Ok(found) => Ok(Some(found["iamConfiguration"]["uniformBucketLevelAccess"]["enabled"] == true)),
+        Err(refusal) if refusal.is_absent() => Ok(None),
+        Err(refusal) => {
+            Err(refusal.error(&looking_at(&target.to_string()), "storage.buckets.get", &target.to_string()))
+        }
+    }
 }
 
 async fn ask_project(gcp: &Gcp) -> Outcome<Value> {
@@ -180,7 +198,7 @@ fn read_policy(
 ) -> Result<Seen> {
     // The project's policy matters only where roles are granted on it; elsewhere it saves a superfluous grant.
     let by_the_way = match holder {
-        Holder::Account(_) => false,
+        Holder::Account(_) | Holder::Bucket(_) => false,
         Holder::Project => gcp.settings.grant == Grant::Secrets && !finds,
         Holder::Secret(_) => gcp.settings.grant == Grant::Project && everything,
     };

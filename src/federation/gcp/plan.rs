@@ -40,7 +40,8 @@ pub(super) fn check(want: &Trust, settings: &Settings) -> Result<()> {
 
 /// All that become one service account can do what any of them may.
 fn refuse_one_account_for_several(want: &Trust, settings: &Settings) -> Result<()> {
-    let (Some(email), [first, second, ..]) = (&settings.impersonate, want.workloads.as_slice()) else {
+    let become_it: Vec<_> = want.workloads.iter().filter(|it| it.publishes.is_none()).collect();
+    let (Some(email), [first, second, ..]) = (&settings.impersonate, become_it.as_slice()) else {
         return Ok(());
     };
     Err(Error::usage(

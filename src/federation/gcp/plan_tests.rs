@@ -70,6 +70,7 @@ pub(super) fn right() -> Case {
         services: Services { missing: Vec::new(), unseen: None },
         pool: Some(Pool { life: life() }),
         providers: vec![provider],
+        uniform: None,
         policies: vec![
             (Holder::Project, Seen::Unknown),
             (Holder::Secret("db".to_owned()), policy(ACCESSOR, PRINCIPAL)),

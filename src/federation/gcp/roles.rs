@@ -31,6 +31,8 @@ pub(super) const WORKLOAD_USER: &str = "roles/iam.workloadIdentityUser";
 pub(super) fn ever_granted(holder: &Holder) -> &'static [&'static str] {
     match holder {
         Holder::Account(_) => &[WORKLOAD_USER],
+        // What is granted there is known by its condition.
+        Holder::Bucket(_) => &[],
         Holder::Project => &[ACCESSOR, VIEWER],
         Holder::Secret(_) => &[ACCESSOR, VIEWER, ADDER, ADMIN],
     }
@@ -106,6 +108,7 @@ mod tests {
     fn of(rights: &[Right], grant: Grant) -> Vec<(String, &'static str)> {
         let named = |holder: &Holder| match holder {
             Holder::Account(email) => email.clone(),
+            Holder::Bucket(name) => name.clone(),
             Holder::Project => "project".to_owned(),
             Holder::Secret(name) => name.clone(),
         };

@@ -30,6 +30,8 @@ pub(super) struct State {
     pub(super) providers: Vec<Provider>,
     /// The policies that the plan is about, in the order of the trust's secrets.
     pub(super) policies: Vec<(Holder, Seen)>,
+    /// Whether access is uniform in the bucket of the documents; `None`: it is not asked for, or the bucket is not there.
+    pub(super) uniform: Option<bool>,
 }
 
 /// Which of the services that are needed are enabled.
@@ -74,6 +76,7 @@ pub(super) struct Life {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Holder {
     Account(String),
+    Bucket(String),
     Project,
     Secret(String),
 }

@@ -3,7 +3,10 @@
 use serde_json::Value;
 
 use super::Holder;
-use crate::{google::Policy, plan::Change};
+use crate::{
+    google::{Condition, Policy},
+    plan::Change,
+};
 
 /// How a change is done.
 #[derive(Clone, Debug)]
@@ -11,9 +14,20 @@ pub(crate) enum Step {
     /// Services of the project.
     Enable(Vec<&'static str>),
     Grant(Binding),
+    /// Under the new condition, in place of the old ones.
+    GrantIf {
+        binding: Binding,
+        old: Vec<Condition>,
+        new: Condition,
+    },
     Pool(Deed),
     Provider(Deed),
     Revoke(Binding),
+    /// Under these conditions.
+    RevokeIf {
+        binding: Binding,
+        old: Vec<Condition>,
+    },
 }
 
 /// A role that a member has, or shall have, on something.
@@ -53,13 +67,21 @@ impl Step {
         Self::Grant(Binding { holder, role: "roles/x", member: "m".to_owned(), seen: None })
     }
 
+    fn binding(&self) -> Option<&Binding> {
+        match self {
+            Self::Grant(binding) | Self::Revoke(binding) => Some(binding),
+            Self::GrantIf { binding, .. } | Self::RevokeIf { binding, .. } => Some(binding),
+            Self::Enable(_) | Self::Pool(_) | Self::Provider(_) => None,
+        }
+    }
+
     /// Whether it must not begin before an earlier step of the same plan is over.
     pub(crate) fn waits_for(&self, earlier: &Self) -> bool {
-        match (self, earlier) {
+        if let Some((one, other)) = self.binding().zip(earlier.binding()) {
             // Each thing has a policy of its own.
-            (Self::Grant(one) | Self::Revoke(one), Self::Grant(other) | Self::Revoke(other)) => {
-                one.holder == other.holder
-            }
+            return one.holder == other.holder;
+        }
+        match (self, earlier) {
             // The services that tokens come by later do not matter to a pool.
             (Self::Pool(_), Self::Enable(services)) => services.contains(&"iam.googleapis.com"),
             _ => true,

@@ -3,6 +3,7 @@
 use super::{
     Binding, Deed, Step,
     bindings::{needs_of, shown},
+    documents,
     plan::on_project,
     roles::ever_granted,
     state::{Life, Pool, Seen, State},
@@ -70,9 +71,14 @@ pub(super) fn logins(want: &Trust, state: &State) -> Vec<Login> {
 
 /// The roles of each workload's principal.
 fn bindings(want: &Trust, state: &State) -> error::Result<Vec<Withdrawn>> {
-    let principal = |subject| state.ids.principal(&state.project.number, subject);
-    let principals: Vec<_> = want.subjects()?.iter().map(principal).collect();
-    Ok(principals.iter().flat_map(|principal| bindings_of(principal, want, state)).collect())
+    let principal = |subject: &Subject| state.ids.principal(&state.project.number, subject);
+    let mut all = Vec::new();
+    for (workload, subject) in want.workloads.iter().zip(want.subjects()?) {
+        let principal = principal(&subject);
+        all.extend(bindings_of(&principal, want, state));
+        all.extend(documents::withdraw(want, workload, &principal, state));
+    }
+    Ok(all)
 }
 
 fn bindings_of(principal: &str, want: &Trust, state: &State) -> Vec<Withdrawn> {

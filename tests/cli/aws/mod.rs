@@ -2,6 +2,7 @@
 
 mod call;
 mod operator;
+mod publisher;
 mod refused;
 mod rights;
 mod steps;
@@ -49,7 +50,11 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let world = World::signing_with(1, ISSUER, SigningKey::from_stock());
+        Self::signing_as(ISSUER)
+    }
+
+    fn signing_as(issuer: &str) -> Self {
+        let world = World::signing_with(1, issuer, SigningKey::from_stock());
         let aws = Aws::start(&world.ca);
         for name in Aws::names() {
             world.internet.route(name, aws.addr());
@@ -77,7 +82,12 @@ impl Scene {
                 "target": {"name": "db"},
                 "data": [{"secretKey": "password", "remoteRef": {"key": "db", "property": "password"}}]}}));
         let reader = Box::new(cluster.reader());
-        let operator = Operator { cluster: reader, key: world.key.clone(), url: aws.http_url() };
+        let operator = Operator {
+            cluster: reader,
+            key: world.key.clone(),
+            issuer: issuer.to_owned(),
+            url: aws.http_url(),
+        };
         let eso = EsoStandIn::start(cluster, move |store, key| operator.read(store, key));
         let administrator = aws.administrator();
         let before = cluster.object(ESO, "ClusterSecretStore", None, "aws").unwrap();

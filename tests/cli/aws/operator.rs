@@ -8,7 +8,6 @@ use lab::SigningKey;
 use serde_json::{Value, json};
 
 use super::call::{Call, form, now};
-use crate::world::ISSUER;
 
 /// An object of the cluster, by version, kind, namespace and name.
 pub(super) type Reader = dyn Fn(&str, &str, Option<&str>, &str) -> Option<Value> + Send + Sync;
@@ -17,6 +16,7 @@ pub(super) type Reader = dyn Fn(&str, &str, Option<&str>, &str) -> Option<Value>
 pub(super) struct Operator {
     pub(super) cluster: Box<Reader>,
     pub(super) key: SigningKey,
+    pub(super) issuer: String,
     /// Where AWS is.
     pub(super) url: String,
 }
@@ -72,7 +72,7 @@ impl Operator {
         let audiences: Vec<_> = [json!("sts.amazonaws.com")].into_iter().chain(more).collect();
         let issued = now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
         let token = self.key.jws(&json!({
-            "iss": ISSUER, "sub": format!("system:serviceaccount:{namespace}:{name}"), "aud": audiences,
+            "iss": self.issuer, "sub": format!("system:serviceaccount:{namespace}:{name}"), "aud": audiences,
             "iat": issued, "nbf": issued, "exp": issued + 3600,
         }));
         let parameters = [

@@ -24,7 +24,7 @@ fn written_by(step: &Value) -> &'static str {
 
 /// Runs a command as a dry run, then for real, and compares.
 #[track_caller]
-fn writes_what_it_shows(scene: &Scene, arguments: &[&str]) {
+pub(super) fn writes_what_it_shows(scene: &Scene, arguments: &[&str]) {
     let before = scene.writes();
     let shown = scene.run(&[arguments, &["--dry-run", "-o", "json"]].concat());
     assert_eq!(scene.writes(), before, "a dry run writes");

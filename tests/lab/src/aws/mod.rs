@@ -154,6 +154,29 @@ impl Aws {
         self.heard.lock().expect("what was heard").clone()
     }
 
+    /// Credentials that are good now, with the policies that count for them
+    pub(crate) fn identities(&self) -> impl Fn() -> Vec<(Credentials, Vec<Value>)> + Send + Sync + use<> {
+        let state = self.state.clone();
+        move || {
+            let state = state.lock().expect("state");
+            let keys = state.keys.iter().filter(|(_, key)| key.active).map(|(id, key)| {
+                let policies = state.users.get(&key.user).map(|user| user.policies.clone());
+                let (access_key_id, secret_access_key) = (id.clone(), key.secret.clone());
+                let credentials = Credentials { access_key_id, secret_access_key, session_token: None };
+                (credentials, policies.unwrap_or_default())
+            });
+            let now = state.now();
+            let sessions = state.sessions.iter().filter(|(_, session)| session.expires > now);
+            let sessions = sessions.map(|(id, session)| {
+                let (access_key_id, secret_access_key) = (id.clone(), session.secret.clone());
+                let session_token = Some(session.token.clone());
+                let credentials = Credentials { access_key_id, secret_access_key, session_token };
+                (credentials, state.policies_of(&session.role))
+            });
+            keys.chain(sessions).collect()
+        }
+    }
+
     /// Change its settings
     pub fn change(&self, change: impl FnOnce(&mut AwsSettings)) {
         change(&mut self.lock().settings);
@@ -366,4 +389,9 @@ impl Aws {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no test panics while it holds the account")
     }
+}
+
+/// Whether these policies allow an action on a resource
+pub(crate) fn allows(documents: &[Value], action: &str, resource: &str) -> bool {
+    policy::decide(documents, action, resource, &[]) == policy::Verdict::Allowed
 }

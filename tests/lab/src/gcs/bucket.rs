@@ -67,7 +67,10 @@ impl Context<'_> {
 
     pub(crate) fn get_policy(&self, shared: &mut Shared) -> Result<Reply, GcsError> {
         self.need("storage.buckets.getIamPolicy")?;
-        Ok(json_reply(self.own_bucket(shared, "storage.buckets.getIamPolicy")?.policy(&self.bucket)))
+        let requested = self.request.query("optionsRequestedPolicyVersion");
+        let requested = requested.and_then(|text| text.parse().ok()).unwrap_or(1);
+        let bucket = self.own_bucket(shared, "storage.buckets.getIamPolicy")?;
+        Ok(json_reply(bucket.policy(&self.bucket, requested)))
     }
 
     pub(crate) fn set_policy(&self, shared: &mut Shared) -> Result<Reply, GcsError> {
@@ -83,6 +86,7 @@ impl Context<'_> {
                     "At least one of the pre-conditions you specified did not hold.",
                 ));
             }
+            bucket.check(&wanted)?;
             shared.buckets.get(&self.bucket).is_some_and(|bucket| shared.prevents_public_access(bucket))
         };
         let bindings = wanted["bindings"].as_array().cloned().unwrap_or_default();
@@ -97,7 +101,7 @@ impl Context<'_> {
         let etag = shared.next();
         let bucket = self.own_bucket(shared, "storage.buckets.setIamPolicy")?;
         (bucket.bindings, bucket.iam_etag) = (Value::Array(bindings), etag);
-        Ok(json_reply(bucket.policy(&self.bucket)))
+        Ok(json_reply(bucket.policy(&self.bucket, 3)))
     }
 
     /// The bucket, if it is of the caller's project
@@ -145,10 +149,11 @@ impl Bucket {
         })
     }
 
-    fn policy(&self, name: &str) -> Value {
+    fn policy(&self, name: &str, requested: u64) -> Value {
+        let (version, bindings) = self.shown_bindings(requested);
         json!({
-            "kind": "storage#policy", "resourceId": format!("projects/_/buckets/{name}"), "version": 1,
-            "etag": self.policy_etag(), "bindings": self.bindings,
+            "kind": "storage#policy", "resourceId": format!("projects/_/buckets/{name}"), "version": version,
+            "etag": self.policy_etag(), "bindings": bindings,
         })
     }
 

@@ -4,6 +4,7 @@ mod bucket;
 pub(crate) mod error;
 mod oauth;
 mod object;
+mod policy;
 mod service;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,8 +38,8 @@ use crate::wire::{Faults, Handler as _, Reply, Request, Server};
 ///   verified), and self-signed by a service account
 ///
 /// Not faithful: no caches between writer and reader, so no stale reads; no ACLs, versions,
-/// resumable uploads or `fields`; roles are a list of permissions; IAM conditions are kept and
-/// not evaluated; organisation policies only as the switch of public access prevention.
+/// resumable uploads or `fields`; for a number as bearer, roles are a list of permissions; for principals of
+/// [`crate::Google`] the bucket's policy counts, its conditions on `resource.name` too, and conditions take uniform access; organisation policies only as the switch of public access prevention.
 pub struct Gcs {
     /// None where another far side serves it
     server: Option<Server>,
@@ -264,6 +265,20 @@ impl Gcs {
         if let Some(bucket) = self.lock().buckets.get_mut(bucket) {
             bucket.objects.remove(name);
         }
+    }
+
+    /// Write a binding into a bucket's IAM policy, past all permissions
+    pub fn bind(&self, bucket: &str, binding: Value) {
+        let mut shared = self.lock();
+        let etag = shared.next();
+        let bucket = shared.buckets.get_mut(bucket).expect("a bucket that exists");
+        bucket.bindings.as_array_mut().expect("bindings").push(binding);
+        bucket.iam_etag = etag;
+    }
+
+    /// Let each object of a bucket have its own access list, or not
+    pub fn access_per_object(&self, bucket: &str, yes: bool) {
+        self.lock().buckets.get_mut(bucket).expect("a bucket that exists").uniform = !yes;
     }
 
     /// The bindings of a bucket's IAM policy

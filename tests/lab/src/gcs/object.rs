@@ -158,6 +158,13 @@ impl GcsObject {
 }
 
 /// Metadata and content of a `multipart/related` body (RFC 2387), also with bare line feeds
+/// The name that an upload is for, wherever it says it
+pub(crate) fn uploaded_name(request: &crate::wire::Request) -> Option<String> {
+    let content_type = request.header("content-type").unwrap_or_default();
+    let metadata = multipart(content_type, &request.body).map(|(metadata, _)| metadata).unwrap_or_default();
+    metadata["name"].as_str().map(str::to_owned).or_else(|| request.query("name"))
+}
+
 fn multipart(content_type: &str, body: &[u8]) -> Option<(Value, Vec<u8>)> {
     let boundary = content_type.split(';').find_map(|part| part.trim().strip_prefix("boundary="))?;
     let boundary = format!("--{}", boundary.trim_matches(['"', '\'']));

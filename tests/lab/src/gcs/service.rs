@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use hyper::Method;
 
 use super::error::{self, GcsError};
+use super::object::uploaded_name;
 use super::{EMAIL, Shared, oauth};
 use crate::clock;
 use crate::s3::Access;
@@ -68,6 +69,7 @@ fn api(request: &Request, rest: &str, shared: &mut Shared) -> Result<Reply, GcsE
     let access = access(request, shared)?;
     let segments: Vec<String> = rest.split('/').skip(1).map(percent_decode).collect();
     let part = |number: usize| segments.get(number).cloned().unwrap_or_default();
+    let access = on_bucket(access, &part(0), &part(2), request, shared);
     let origin = format!("{}://{}", if shared.tls { "https" } else { "http" }, request.host);
     let context =
         Context { request, bucket: part(0), object: part(2), origin, access, needed: RefCell::default() };
@@ -88,6 +90,24 @@ fn api(request: &Request, rest: &str, shared: &mut Shared) -> Result<Reply, GcsE
     };
     shared.needed.extend(context.needed.take());
     done
+}
+
+/// What a principal may do with what the request is about, by the policy of the bucket
+fn on_bucket(access: Access, bucket: &str, object: &str, request: &Request, shared: &Shared) -> Access {
+    let Access::Members { members, mut besides, never } = access else { return access };
+    let uploaded = request.path.starts_with("/upload/").then(|| uploaded_name(request)).flatten();
+    let object = uploaded.unwrap_or_else(|| object.to_owned());
+    let object = if object.is_empty() { object } else { format!("/objects/{object}") };
+    let resource = format!("projects/_/buckets/{bucket}{object}");
+    let verbs = ["create", "delete", "get", "list", "update"];
+    let of_buckets = ["getIamPolicy", "setIamPolicy"].into_iter().chain(verbs);
+    let all = of_buckets.map(|verb| format!("storage.buckets.{verb}"));
+    let all = all.chain(verbs.map(|verb| format!("storage.objects.{verb}")));
+    if let Some(bucket) = shared.buckets.get(bucket) {
+        let given = all.filter(|it| !never.contains(it) && bucket.grants(it, &members, &resource));
+        besides.extend(given);
+    }
+    Access::Only(besides)
 }
 
 fn access(request: &Request, shared: &Shared) -> Result<Access, GcsError> {

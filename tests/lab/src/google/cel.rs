@@ -1,6 +1,6 @@
 //! As much of the Common Expression Language as conditions and mappings for Kubernetes need.
 //!
-//! Literals, lists, `assertion`, `google`, `attribute`, selection, index, `in`, `==`, `!=`, `&&`,
+//! Literals, lists, `assertion`, `google`, `attribute`, `resource`, selection, index, `in`, `==`, `!=`, `&&`,
 //! `||`, `!`, `+` of texts, `startsWith`, `endsWith`, `contains`, `size`, `has`. Whatever else
 //! Google accepts is a syntax error here.
 
@@ -233,7 +233,7 @@ impl Parser {
                     self.expect(")")?;
                     Ok(Expression::Has(Box::new(inner)))
                 }
-                "assertion" | "google" | "attribute" => Ok(Expression::Variable(name)),
+                "assertion" | "google" | "attribute" | "resource" => Ok(Expression::Variable(name)),
                 _ => Err(format!("undeclared reference to '{name}'")),
             },
             other => Err(format!("unexpected {other:?}")),

@@ -2,7 +2,7 @@
 
 mod accounts;
 mod callers;
-mod cel;
+pub(crate) mod cel;
 mod control;
 pub(crate) mod documents;
 mod error;
@@ -14,7 +14,7 @@ mod oauth;
 mod operations;
 mod policy;
 mod project;
-mod roles;
+pub(crate) mod roles;
 mod rules;
 mod secrets;
 mod service;
@@ -73,7 +73,7 @@ pub const PROJECT_NUMBER: &str = "123456789012";
 ///
 /// Not faithful: one project, no organisation, folders or quotas; organisation policies only as
 /// settings; roles have as many permissions as the stand-in asks for, predefined ones only; a
-/// binding with a condition grants nothing; CEL only as far as mappings and conditions for
+/// binding with a condition grants nothing, on a bucket it does for the names that it says; CEL only as far as mappings and conditions for
 /// Kubernetes need it, anything else is refused when it is written; a token with several audiences
 /// or without the claim of a custom attribute is refused, which is open at Google; texts of
 /// `INVALID_ARGUMENT` are the stand-in's own, and so is the text of Resource Manager's 403, which at

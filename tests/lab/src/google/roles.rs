@@ -1,7 +1,7 @@
 //! The roles that policies of the stand-in may name, with as many of their permissions as it asks for.
 
 /// A role and its permissions; a `*` at the end matches all that begin so
-const ROLES: [(&str, &[&str]); 23] = [
+const ROLES: [(&str, &[&str]); 24] = [
     ("roles/owner", &["*"]),
     ("roles/editor", &["secretmanager.secrets.get", "secretmanager.secrets.list", "serviceusage.*"]),
     (
@@ -69,6 +69,16 @@ const ROLES: [(&str, &[&str]); 23] = [
     ("roles/resourcemanager.projectIamAdmin", &["resourcemanager.projects.*"]),
     ("roles/storage.admin", &["storage.*"]),
     ("roles/storage.objectAdmin", &["storage.objects.*"]),
+    (
+        "roles/storage.objectUser",
+        &[
+            "storage.objects.create",
+            "storage.objects.delete",
+            "storage.objects.get",
+            "storage.objects.list",
+            "storage.objects.update",
+        ],
+    ),
     ("roles/storage.objectViewer", &["storage.objects.get", "storage.objects.list"]),
 ];
 

@@ -254,6 +254,12 @@ fn access(who: &Who, state: &State) -> Access {
         .iter()
         .flat_map(|verb| [format!("storage.buckets.{verb}"), format!("storage.objects.{verb}")])
         .chain(["getIamPolicy", "setIamPolicy"].map(|verb| format!("storage.buckets.{verb}")));
-    let held = permissions.filter(|it| state.may(who, it, &project()));
-    Access::Only(held.collect())
+    let (held, others): (Vec<_>, Vec<_>) = permissions.partition(|it| state.may(who, it, &project()));
+    match who {
+        Who::Federated { .. } | Who::Account { .. } if state.alive(who) => {
+            let never = others.into_iter().filter(|it| state.denied.contains(it)).collect();
+            Access::Members { members: who.members(), besides: held, never }
+        }
+        _ => Access::Only(held),
+    }
 }

@@ -116,7 +116,7 @@ impl State {
     }
 
     /// A pool that is deleted or disabled cuts off the tokens issued through it, a provider does not
-    fn alive(&self, who: &Who) -> bool {
+    pub(crate) fn alive(&self, who: &Who) -> bool {
         match who {
             Who::Federated { pool, .. } => self.federation.get(pool).is_some_and(usable),
             Who::Account { email } => self.accounts.get(email).is_some_and(|account| !account.disabled),

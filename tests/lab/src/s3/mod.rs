@@ -31,7 +31,8 @@ use policy::Policy;
 /// - conditional PUT with the answers of each flavour; `Content-Type` and `Cache-Control` kept
 /// - `aws-chunked` bodies with and without trailers are decoded
 ///
-/// Not faithful: signatures of single chunks and checksums are not verified; permissions are a list of actions; of policies, `Allow`, `Deny`, `Principal`, `Action`
+/// Not faithful: signatures of single chunks and checksums are not verified; permissions are a list of actions, except
+/// those of an [`crate::Aws`] that it belongs to; of policies, `Allow`, `Deny`, `Principal`, `Action`
 /// and `Resource` are evaluated, statements with conditions apply to no caller; no regions to be
 /// redirected to, no versions, multipart uploads, presigned URLs or lists beyond 1,000 keys.
 pub struct S3 {
@@ -113,6 +114,10 @@ pub enum Access {
     Only(Vec<String>),
     /// Everything that does not change anything
     ReadOnly,
+    /// What the bucket's IAM policy gives to these members, beside these permissions (only in [`crate::Gcs`])
+    Members { members: Vec<String>, besides: Vec<String>, never: Vec<String> },
+    /// What these policies of an IAM user or role allow on the resource (only in [`S3`])
+    Policies(Vec<serde_json::Value>),
 }
 
 /// An object as it lies in the store
@@ -136,7 +141,12 @@ pub(crate) struct Shared {
     settings: S3Settings,
     users: Vec<User>,
     buckets: BTreeMap<String, Bucket>,
+    /// The users and sessions of IAM
+    iam: Option<Identities>,
 }
+
+/// Credentials with the policies that count for them, as they are now
+type Identities = Box<dyn Fn() -> Vec<(Credentials, Vec<serde_json::Value>)> + Send + Sync>;
 
 pub(crate) struct User {
     credentials: Credentials,
@@ -187,7 +197,7 @@ impl S3 {
             encrypts_with_kms: false,
         };
         let owner = User::new(ACCOUNT, Access::Full);
-        let shared = Shared { flavour, settings, users: vec![owner], buckets: BTreeMap::new() };
+        let shared = Shared { flavour, settings, users: vec![owner], buckets: BTreeMap::new(), iam: None };
         let shared = Arc::new(Mutex::new(shared));
         let faults = Faults::default();
         let config = tls.as_ref().map(|(ca, names)| ca.certificate(names).server_config());
@@ -245,6 +255,11 @@ impl S3 {
         let credentials = user.credentials.clone();
         self.lock().users.push(user);
         credentials
+    }
+
+    /// Take the credentials of this account's users and sessions; their policies count on every call
+    pub fn belongs_to(&self, aws: &crate::Aws) {
+        self.lock().iam = Some(Box::new(aws.identities()));
     }
 
     /// Change its settings
@@ -329,18 +344,11 @@ impl User {
         Self { credentials, account: account.to_owned(), access }
     }
 
-    fn may(&self, action: &str) -> bool {
-        self.access.permits(action, |action| action.starts_with("s3:Get") || action.starts_with("s3:List"))
-    }
-}
-
-impl Access {
-    pub(crate) fn permits(&self, action: &str, reads: impl Fn(&str) -> bool) -> bool {
-        match self {
-            Self::Full => true,
-            Self::Only(actions) => actions.iter().any(|other| other == action),
-            Self::ReadOnly => reads(action),
+    fn may(&self, action: &str, resource: &str) -> bool {
+        if let Access::Policies(documents) = &self.access {
+            return crate::aws::allows(documents, action, resource);
         }
+        self.access.permits(action, |action| action.starts_with("s3:Get") || action.starts_with("s3:List"))
     }
 }
 
@@ -358,6 +366,18 @@ impl Shared {
             public_access_block: (self.flavour == Flavour::Aws).then_some(all),
             ..Bucket::default()
         }
+    }
+
+    /// The users that IAM has now
+    fn take_identities(&mut self) {
+        let Some(iam) = &self.iam else { return };
+        self.users.retain(|user| !matches!(user.access, Access::Policies(_)));
+        let users = iam().into_iter().map(|(credentials, policies)| User {
+            credentials,
+            account: ACCOUNT.to_owned(),
+            access: Access::Policies(policies),
+        });
+        self.users.extend(users);
     }
 
     /// The most restrictive combination of bucket and account

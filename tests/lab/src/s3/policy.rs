@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::Access;
+
 pub(crate) struct Policy {
     pub(crate) text: String,
     statements: Vec<Statement>,
@@ -89,6 +91,18 @@ fn matches(pattern: &str, text: &str) -> bool {
             (first == '?' || first == other)
                 && matches(&pattern[first.len_utf8()..], &text[other.len_utf8()..])
         }),
+    }
+}
+
+impl Access {
+    pub(crate) fn permits(&self, action: &str, reads: impl Fn(&str) -> bool) -> bool {
+        match self {
+            Self::Full => true,
+            Self::Only(actions) => actions.iter().any(|other| other == action),
+            Self::ReadOnly => reads(action),
+            Self::Members { besides, .. } => besides.iter().any(|other| other == action),
+            Self::Policies(_) => false,
+        }
     }
 }
 

@@ -52,6 +52,7 @@ impl Handler for Service {
 
 fn answer(request: &Request, shared: &mut Shared) -> Result<Reply, S3Error> {
     let target = target(request, shared);
+    shared.take_identities();
     let (user, body) = authenticate(request, shared)?;
     let action = action(request, &target);
     if target.bucket.is_empty() {
@@ -150,14 +151,14 @@ fn authorize(
         return if public_object { Ok(public_list) } else { Err(S3Error::access_denied()) };
     }
     allowed(user, action, target)?;
-    Ok(user.may("s3:ListBucket"))
+    Ok(user.may("s3:ListBucket", &format!("arn:aws:s3:::{}", target.bucket)))
 }
 
 fn allowed(user: &User, action: &str, target: &Target) -> Result<(), S3Error> {
-    if user.may(action) {
+    let key = if target.key.is_empty() { String::new() } else { format!("/{}", target.key) };
+    if user.may(action, &format!("arn:aws:s3:::{}{key}", target.bucket)) {
         return Ok(());
     }
-    let key = if target.key.is_empty() { String::new() } else { format!("/{}", target.key) };
     let message = format!(
         "User: arn:aws:iam::{}:user/lab is not authorized to perform: {action} on resource: \
          \"arn:aws:s3:::{}{key}\" because no identity-based policy allows the {action} action",

@@ -1,0 +1,204 @@
+//! The publisher's own identity: it writes the documents, or gives the provider the keys, by tokens of its own ServiceAccount.
+//! Where the bucket takes no such token, nothing is done at all.
+
+use crate::{
+    bucket::KeylessWriter,
+    cli::SetupArgs,
+    cluster::{ServiceAccount, snapshot::Estate},
+    commands::resolve::Resolved,
+    config::Settings,
+    error::{Code, Error, Result},
+    federation::{Documents, Federation, Publishes, Workload},
+    publication::Publication,
+    report::{Line, Report, Tone},
+    secret_store,
+};
+
+/// The ServiceAccount of the manifests in `deploy/`.
+pub(crate) const ACCOUNT: &str = "keyless-system/keyless";
+/// For which the publisher mints test tokens.
+const PROBE: &str = "keyless-probe";
+const PAGE: &str = "docs/cronjob.md";
+
+/// Who publishes, and how it logs in.
+pub(super) struct Publisher {
+    pub(super) workload: Workload,
+    /// Values of the chart.
+    values: Vec<(&'static str, String)>,
+    /// What a person has to do.
+    by_hand: Vec<String>,
+}
+
+impl Publisher {
+    /// `None`: the run is not about it. Refuses what cannot work before anything is changed.
+    pub(super) async fn resolve(
+        args: &SetupArgs,
+        settings: &Settings,
+        resolved: &Resolved,
+        estate: &Estate,
+        publication: Option<&Publication<'_>>,
+        provider: &dyn Federation,
+    ) -> Result<Option<Self>> {
+        let decided = settings.publisher.as_ref().filter(|_| settings.publisher_is_decided);
+        let Some(account) = args.publisher.as_ref().or(decided) else { return Ok(None) };
+        let tests = settings.cluster.as_ref().and_then(|cluster| cluster.service_account.as_ref());
+        refuse_account(account, tests)?;
+        refuse_account_of_stores(account, &resolved.workload, estate)?;
+        let publishes = match publication.map(Publication::keyless_writer) {
+            None => Publishes::Keys,
+            Some((writer, documents)) => {
+                refuse_bucket(writer, resolved.provider.provider().as_str(), settings)?;
+                refuse_names(&documents)?;
+                Publishes::Documents(documents)
+            }
+        };
+        let workload = Workload::publisher(account.clone(), publishes);
+        let (values, by_hand) = provider.publisher_login(&workload).await?;
+        if values.is_empty() {
+            return Err(takes_no_publisher(&provider.to_string()));
+        }
+        Ok(Some(Self { workload, values, by_hand }))
+    }
+
+    /// What is left to do, once it has its rights.
+    pub(super) fn tell(&self, settings: &Settings, report: &mut Report<'_>) {
+        let account = &self.workload.account;
+        let config = match settings.file.as_path() == std::path::Path::new("keyless.yaml") {
+            true => String::new(),
+            false => format!(" --config {}", settings.file.display()),
+        };
+        let what = match self.by_hand.is_empty() {
+            true => "logs in without a stored key",
+            false => "is admitted; it also needs what a person grants it",
+        };
+        report.result(Line::marked(Tone::Title, format_args!("\nThe publisher {account} {what}:")));
+        for step in &self.by_hand {
+            report.result(format_args!("  {step}"));
+        }
+        report.result(format_args!(
+            "  keyless render chart-values{config} --image IMAGE@sha256:DIGEST >values.yaml"
+        ));
+        let sets: Vec<_> = self.values.iter().map(|(name, value)| format!("--set {name}={value}")).collect();
+        report.result(format_args!(
+            "  helm install keyless deploy/chart/keyless --namespace {} --values values.yaml {}",
+            account.namespace,
+            sets.join(" ")
+        ));
+        report.result(format_args!(
+            "No token of it was tried: its first run shows that it can publish ({PAGE})."
+        ));
+    }
+
+    /// For a program.
+    pub(super) fn to_json(&self) -> serde_json::Value {
+        let values: serde_json::Map<_, _> =
+            self.values.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into())).collect();
+        serde_json::json!({
+            "serviceAccount": self.workload.account.to_string(), "values": values, "byHand": self.by_hand,
+        })
+    }
+}
+
+/// A file that no flag names may have come with the folder: it does not decide who writes the cluster's keys. What was granted
+/// before stays.
+pub(super) fn tell_undecided(args: &SetupArgs, settings: &Settings, report: &mut Report<'_>) {
+    let undecided = settings.publisher.as_ref().filter(|_| !settings.publisher_is_decided);
+    if let (None, Some(account)) = (&args.publisher, undecided) {
+        report.progress(format_args!(
+            "The publisher {account} is not looked at: --config does not name {}. Give --publisher {account}",
+            settings.file.display()
+        ));
+    }
+}
+
+/// Others have tokens of these, or mint them with any audience.
+fn refuse_account(account: &ServiceAccount, tests: Option<&ServiceAccount>) -> Result<()> {
+    let why = match account.name.as_str() {
+        _ if tests == Some(account) => "test tokens are minted for it, with any audience",
+        PROBE => "the publisher itself mints tokens for it, with any audience",
+        "default" => "every pod of its namespace that names no other has tokens of it",
+        _ => return Ok(()),
+    };
+    Err(Error::usage(
+        Code::PublisherAccount,
+        format!("the publisher cannot log in with the ServiceAccount {account}: {why}"),
+    )
+    .hint(format!("give it one of its own, as the manifests do: --publisher {ACCOUNT}"))
+    .hint("nothing was changed"))
+}
+
+/// What a store reads is not the publisher's, and the other way round.
+fn refuse_account_of_stores(account: &ServiceAccount, store: &ServiceAccount, estate: &Estate) -> Result<()> {
+    let users = secret_store::other_users(estate, account, |_| false).unwrap_or_default();
+    let user =
+        users.first().cloned().or_else(|| (account == store).then(|| "the store of this run".to_owned()));
+    let Some(user) = user else { return Ok(()) };
+    Err(Error::usage(
+        Code::PublisherAccount,
+        format!("the publisher cannot log in with the ServiceAccount {account}: {user} does"),
+    )
+    .caused_by(
+        "the publisher could then read its secrets, and who uses the store could replace the cluster's keys",
+    )
+    .hint(format!("give it one of its own, as the manifests do: --publisher {ACCOUNT}"))
+    .hint("nothing was changed"))
+}
+
+/// `provider`: that of the run.
+fn refuse_bucket(writer: KeylessWriter, provider: &str, settings: &Settings) -> Result<()> {
+    let bucket =
+        settings.bucket.as_ref().map(|bucket| format!("{}://{}", bucket.kind.scheme, bucket.place.name));
+    let bucket = bucket.unwrap_or_default();
+    match writer {
+        KeylessWriter::Through(through) if through == provider => Ok(()),
+        KeylessWriter::Through(through) => Err(Error::usage(
+            Code::PublisherProvider,
+            format!("{bucket} believes the publisher through the provider {through}, and this run is about {provider}"),
+        )
+        .hint(format!("run setup with --publisher for a store at {through}, with a settings file of its own: --config FILE"))
+        .hint(format!("or grant it by hand: {PAGE}, Prepare; then leave --publisher and cluster.publisher out"))
+        .hint("nothing was changed")),
+        KeylessWriter::ByHand(how) => Err(Error::usage(
+            Code::PublisherByHand,
+            format!("the publisher can write {bucket} without a stored key, but setup does not set that up yet"),
+        )
+        .hint(format!("do it by hand: {how} ({PAGE}, Prepare); then leave --publisher and cluster.publisher out"))
+        .hint("nothing was changed")),
+        KeylessWriter::StoredKey => Err(Error::usage(
+            Code::PublisherStoredKey,
+            format!("{bucket} takes stored keys only: no publisher can log in to it by a token of the cluster"),
+        )
+        .hint("take a bucket that can: --bucket gs://NAME or s3://NAME at AWS; the issuer moves with it")
+        .hint("or give Google the keys and name no bucket: google.mode: uploaded")
+        .hint("or put a key for this one bucket into a Secret of the publisher's namespace: `keyless audit` counts it from then on")
+        .hint("nothing was changed")),
+        KeylessWriter::NoLogin => Err(Error::usage(
+            Code::PublisherByHand,
+            format!("{bucket} is a folder, and has no login"),
+        )
+        .hint(format!("mount the folder into the publisher's pods ({PAGE}); then leave --publisher and cluster.publisher out"))
+        .hint("nothing was changed")),
+    }
+}
+
+/// Characters that policies and conditions give a meaning are not written into them.
+fn refuse_names(documents: &Documents) -> Result<()> {
+    let plain =
+        |name: &&String| !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte));
+    let Some(odd) = documents.objects.iter().find(plain) else { return Ok(()) };
+    Err(Error::usage(
+        Code::PublisherObject,
+        format!(
+            "no right can be granted on the object {}: its name has other than plain characters",
+            odd.escape_debug()
+        ),
+    )
+    .hint("take a prefix of letters, digits and -_.~ in --bucket")
+    .hint("nothing was changed"))
+}
+
+fn takes_no_publisher(provider: &str) -> Error {
+    Error::usage(Code::PublisherProvider, format!("{provider} takes no token of the publisher here"))
+        .hint("run `keyless publish` as a person after each rotation, or let it fetch public documents: keyless setup --bucket")
+        .hint("leave --publisher and cluster.publisher out; nothing was changed")
+}

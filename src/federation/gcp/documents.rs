@@ -1,0 +1,207 @@
+//! PURE. The publisher's right to write the two documents: one role on the bucket, under a condition that names them. The
+//! condition has room for a mark, which no other binding has.
+
+use super::{
+    Binding, Planned, Step,
+    bindings::{needs_of, short, shown},
+    mark::mark,
+    names::{Ids, Number},
+    state::{Holder, Seen, State},
+};
+use crate::{
+    error::{Code, Error, Result},
+    federation::{
+        Documents, PublisherLogin, Trust, Withdrawn, Workload,
+        resource::{leave, step},
+    },
+    google::{Condition, Policy},
+    plan::{
+        Action, Change, Desired, FieldChange, Fit, Observed, Permits, UNCHANGED, decide,
+        ownership::{Mark, Owner, Ownership},
+    },
+};
+
+/// Reads, writes and replaces objects; changes no policy. To replace one takes the right to delete it, which
+/// `storage.objectCreator` does not have (<https://cloud.google.com/storage/docs/access-control/iam-roles>).
+pub(super) const WRITER: &str = "roles/storage.objectUser";
+/// A role of the project's own.
+const ROLE_OF_KEYS: &str = "keylessPublisher";
+const TITLE: &str = "keyless publisher";
+
+/// When the role counts: for exactly these objects.
+fn condition(want: &Trust, documents: &Documents) -> Condition {
+    let named = documents.objects.iter().map(|object| {
+        let name = format!("projects/_/buckets/{}/objects/{object}", documents.bucket);
+        // Both write texts alike.
+        format!("resource.name == {}", serde_json::Value::from(name))
+    });
+    Condition {
+        title: TITLE.to_owned(),
+        description: mark(&want.cluster_id, want.issuer.as_str()),
+        expression: named.collect::<Vec<_>>().join(" || "),
+    }
+}
+
+/// The conditions that keyless wrote, each with whose it is.
+fn marked(policy: &Policy, principal: &str, cluster_id: &str) -> Vec<(Condition, Ownership)> {
+    let ownership = |condition: &Condition| {
+        Owner::of(Mark::parse(&condition.description), cluster_id)
+            .proved(|| crate::plan::ownership::Evidence::None)
+    };
+    let all = policy.conditions(WRITER, principal).into_iter();
+    let all = all.map(|condition| (ownership(&condition), condition));
+    all.filter(|(owner, _)| *owner != Ownership::Foreign).map(|(owner, it)| (it, owner)).collect()
+}
+
+/// What the publisher is given on the bucket.
+pub(super) fn plan(
+    want: &Trust,
+    workload: &Workload,
+    documents: &Documents,
+    principal: &str,
+    state: &State,
+) -> Result<Planned> {
+    let holder = Holder::Bucket(documents.bucket.clone());
+    let object = shown(&holder, state);
+    refuse_access_per_object(documents, state)?;
+    let none = Policy::default();
+    let policy = state.policy(&holder).unwrap_or(&none);
+    if policy.has(WRITER, principal) {
+        let why = format!(
+            "{} has {WRITER} on the whole bucket, which keyless did not grant and which is more than it needs",
+            short(principal)
+        );
+        return Ok(leave(object, why));
+    }
+    let wanted = condition(want, documents);
+    let (ours, others): (Vec<_>, Vec<_>) = marked(policy, principal, &want.cluster_id)
+        .into_iter()
+        .partition(|(_, owner)| *owner == Ownership::This);
+    if let Some((condition, _)) = others.first() {
+        return Err(of_another_cluster(workload, documents, condition));
+    }
+    let ours: Vec<_> = ours.into_iter().map(|(condition, _)| condition).collect();
+    let observed = match ours.as_slice() {
+        [] => Observed::Absent,
+        ours => Observed::active(Ownership::This, Fit::of(*ours == [wanted.clone()])),
+    };
+    let action = match decide(Desired::Present(Permits::OURS), observed) {
+        Ok(Action::NoOp) => return Ok(leave(object, format!("{}: {UNCHANGED}", short(principal)))),
+        Ok(Action::Create) => Action::Grant,
+        Ok(action) => action,
+        Err(_) => return Ok(leave(object, UNCHANGED)),
+    };
+    let mut why = format!("the publisher writes {}, and nothing else of the bucket", names(documents));
+    if policy.conditions(WRITER, principal).len() > ours.len() {
+        why.push_str("; a binding with another condition, which keyless did not make, is left beside it");
+    }
+    let before = ours.iter().map(|condition| condition.expression.as_str()).collect::<Vec<_>>().join(", ");
+    let before = Some(before).filter(|before| !before.is_empty()).map(Into::into);
+    let step = step(action, format!("{WRITER} on the {object} to {}", short(principal)), why)
+        .fields([
+            FieldChange::new("member", None, Some(principal.into())),
+            FieldChange::new("condition", before, Some(wanted.expression.clone().into())),
+        ])
+        .requires(needs_of(&holder, state));
+    let seen = state.policy(&holder).cloned();
+    let binding = Binding { holder, role: WRITER, member: principal.to_owned(), seen };
+    Ok(Change::new(step, Step::GrantIf { binding, old: ours, new: wanted }))
+}
+
+/// The way back. A binding without a mark of this cluster stays.
+pub(super) fn withdraw(
+    want: &Trust,
+    workload: &Workload,
+    principal: &str,
+    state: &State,
+) -> Vec<Withdrawn<Step>> {
+    let Some(documents) = workload.documents() else { return Vec::new() };
+    let holder = Holder::Bucket(documents.bucket.clone());
+    let Seen::Known(policy) = state.seen(&holder) else { return Vec::new() };
+    let part = |ownership, old: Vec<Condition>, stays: &str| {
+        let object = format!("{WRITER} on the {} from {principal}", shown(&holder, state));
+        let why = "the publisher does not write the documents any more";
+        let step = step(Action::Revoke, object, why).requires(needs_of(&holder, state));
+        let observed = Observed::active(ownership, Fit::Equal);
+        let decision = decide(Desired::Absent { used_by_others: false }, observed);
+        let (holder, member, seen) = (holder.clone(), principal.to_owned(), Some(policy.clone()));
+        let act = Step::RevokeIf { binding: Binding { holder, role: WRITER, member, seen }, old };
+        Withdrawn::decided(decision, step, act, "", |_| stays.to_owned())
+    };
+    let mut all = Vec::new();
+    let (ours, others): (Vec<_>, Vec<_>) = marked(policy, principal, &want.cluster_id)
+        .into_iter()
+        .partition(|(_, owner)| *owner == Ownership::This);
+    if !ours.is_empty() {
+        let ours: Vec<_> = ours.into_iter().map(|(condition, _)| condition).collect();
+        all.push(part(Ownership::This, ours, ""));
+    }
+    if let Some((condition, owner)) = others.into_iter().next() {
+        let stays = "the mark in its condition does not name this cluster";
+        all.push(part(owner, vec![condition], stays));
+    }
+    if policy.has(WRITER, principal) {
+        all.push(part(Ownership::Foreign, Vec::new(), "keyless did not grant it: it has no condition"));
+    }
+    all
+}
+
+/// How the publisher's pods log in. The right to give the provider keys is in no role that a grant on a provider can have, so
+/// a person makes one.
+pub(super) fn login(workload: &Workload, ids: &Ids, number: &Number) -> Result<PublisherLogin> {
+    let values = vec![("login.google.audience", ids.audience(number))];
+    if workload.documents().is_some() {
+        return Ok((values, Vec::new()));
+    }
+    let project = &ids.project;
+    let (member, of) = (ids.principal(number, &workload.subject()?), "iam.workloadIdentityPoolProviders");
+    let by_hand = vec![
+        format!(
+            "gcloud iam roles create {ROLE_OF_KEYS} --project={project} --permissions={of}.get,{of}.update"
+        ),
+        format!(
+            "gcloud projects add-iam-policy-binding {project} --role=projects/{project}/roles/{ROLE_OF_KEYS} --member={member} --condition=None"
+        ),
+    ];
+    Ok((values, by_hand))
+}
+
+/// Without uniform access, Google takes no condition on a bucket, and a federated principal writes nothing.
+fn refuse_access_per_object(documents: &Documents, state: &State) -> Result<()> {
+    if state.uniform != Some(false) {
+        return Ok(());
+    }
+    let bucket = &documents.bucket;
+    Err(Error::failed(
+        Code::BucketAccessPerObject,
+        format!("the bucket {bucket} lets each object have its own access list"),
+    )
+    .caused_by("Google lets a workload of the cluster write only where access is uniform in the bucket")
+    .hint(format!(
+        "if no object needs a list of its own: `gcloud storage buckets update gs://{bucket} --uniform-bucket-level-access`"
+    ))
+    .hint("nothing was changed"))
+}
+
+fn of_another_cluster(workload: &Workload, documents: &Documents, condition: &Condition) -> Error {
+    Error::failed(
+        Code::PublisherBinding,
+        format!(
+            "the right of {} to write gs://{} is marked for another cluster",
+            workload.account, documents.bucket
+        ),
+    )
+    .caused_by(format_args!("its condition is described as `{}`", condition.description.escape_debug()))
+    .hint("two clusters in one pool are the same principals: choose another google.pool")
+    .hint(format!(
+        "or, if that cluster is no more: remove the binding of {WRITER} from the bucket by hand, and run setup again"
+    ))
+}
+
+fn names(documents: &Documents) -> String {
+    documents.objects.join(" and ").escape_debug().to_string()
+}
+
+#[cfg(test)]
+#[path = "documents_tests.rs"]
+mod tests;

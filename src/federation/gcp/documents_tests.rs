@@ -1,0 +1,121 @@
+use serde_json::json;
+
+use super::{
+    super::{
+        plan_tests::{Case, right},
+        tests::{CLUSTER, ISSUER},
+    },
+    *,
+};
+use crate::federation::Publishes;
+
+const ME: &str = "principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/keyless-lab/subject/system:serviceaccount:keyless-system:keyless";
+
+fn documents() -> Documents {
+    let objects = ["openid/v1/jwks", ".well-known/openid-configuration"].map(|path| format!("p/{path}"));
+    Documents { bucket: "acme".to_owned(), objects: objects.into() }
+}
+
+fn publisher() -> Workload {
+    Workload::publisher("keyless-system/keyless".parse().unwrap(), Publishes::Documents(documents()))
+}
+
+fn with(bindings: &serde_json::Value) -> Case {
+    let mut case = right();
+    let policy = Policy::new(json!({ "etag": "e", "bindings": bindings }));
+    case.seen(Holder::Bucket("acme".to_owned()), Seen::Known(policy));
+    case.state.uniform = Some(true);
+    case
+}
+
+fn planned(case: &Case) -> Result<Planned> {
+    plan(&case.want, &publisher(), &documents(), ME, &case.state)
+}
+
+/// A binding of the publisher with this description and expression.
+fn binding(description: &str, expression: &str) -> serde_json::Value {
+    json!({ "role": WRITER, "members": [ME],
+        "condition": { "title": TITLE, "description": description, "expression": expression } })
+}
+
+#[test]
+fn condition_names_two_objects_only() {
+    let wanted = condition(&right().want, &documents());
+    assert_eq!(
+        wanted.expression,
+        r#"resource.name == "projects/_/buckets/acme/objects/p/openid/v1/jwks" || resource.name == "projects/_/buckets/acme/objects/p/.well-known/openid-configuration""#
+    );
+    assert!(wanted.description.chars().count() <= 256 && wanted.title.len() <= 100);
+    // A quote in a name ends no text.
+    let odd = Documents { bucket: "acme".to_owned(), objects: vec![r#"a" || true || ""#.to_owned()] };
+    let odd = condition(&right().want, &odd).expression;
+    assert_eq!(odd, r#"resource.name == "projects/_/buckets/acme/objects/a\" || true || \"""#);
+}
+
+#[test]
+fn publisher_gets_one_binding_once() {
+    let case = with(&json!([]));
+    let change = planned(&case).unwrap();
+    assert_eq!(change.step.action, Action::Grant);
+    let Some(Step::GrantIf { mut binding, old, new }) = change.act else { panic!("{:?}", change.step) };
+    assert!(old.is_empty());
+    let mut policy = binding.seen.take().unwrap();
+    assert!(policy.grant_if(binding.role, &binding.member, &old, &new));
+    let mut after = right();
+    after.seen(Holder::Bucket("acme".to_owned()), Seen::Known(policy));
+    assert!(!planned(&after).unwrap().is_pending());
+}
+
+#[test]
+fn own_binding_is_set_right() {
+    let mark = mark(CLUSTER, ISSUER);
+    let mine = condition(&right().want, &documents()).expression;
+    for bindings in [
+        json!([binding(&mark, "true")]),
+        json!([binding(&mark, &mine), binding(&mark, "true")]),
+        json!([binding(&super::mark(CLUSTER, "https://former.example"), &mine)]),
+    ] {
+        let change = planned(&with(&bindings)).unwrap();
+        assert_eq!(change.step.action, Action::Update, "{bindings}");
+        let Some(Step::GrantIf { mut binding, old, new }) = change.act else { panic!() };
+        let mut policy = binding.seen.take().unwrap();
+        policy.grant_if(binding.role, &binding.member, &old, &new);
+        assert_eq!(policy.conditions(WRITER, ME), [new], "{bindings}");
+    }
+}
+
+#[test]
+fn bindings_of_others_are_not_replaced() {
+    let theirs = json!([binding("by hand", "true")]);
+    let change = planned(&with(&theirs)).unwrap();
+    assert_eq!(change.step.action, Action::Grant);
+    assert!(change.step.reason.contains("left beside it"), "{:?}", change.step);
+    let wide = json!([{ "role": WRITER, "members": [ME] }]);
+    assert!(!planned(&with(&wide)).unwrap().is_pending());
+    for other in [mark("other", ISSUER), "managed by keyless".to_owned()] {
+        let refused = planned(&with(&json!([binding(&other, "true")]))).unwrap_err();
+        assert_eq!(refused.code, Code::PublisherBinding, "{other}");
+    }
+}
+
+#[test]
+fn only_marked_bindings_are_withdrawn() {
+    let mark = mark(CLUSTER, ISSUER);
+    let pending = |bindings| {
+        let case = with(&bindings);
+        let all = withdraw(&case.want, &publisher(), ME, &case.state);
+        (all.len(), all.iter().filter(|one| one.change.is_pending()).count())
+    };
+    assert_eq!(pending(json!([])), (0, 0));
+    assert_eq!(pending(json!([binding(&mark, "true"), binding(&mark, "false")])), (1, 1));
+    assert_eq!(pending(json!([binding("by hand", "true")])), (0, 0));
+    assert_eq!(pending(json!([binding(&super::mark("other", ISSUER), "true")])), (1, 0));
+    assert_eq!(pending(json!([{ "role": WRITER, "members": [ME] }])), (1, 0));
+}
+
+#[test]
+fn access_per_object_is_refused() {
+    let mut case = with(&json!([]));
+    case.state.uniform = Some(false);
+    assert_eq!(planned(&case).unwrap_err().code, Code::BucketAccessPerObject);
+}

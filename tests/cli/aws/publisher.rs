@@ -1,0 +1,154 @@
+//! The publisher of documents in a bucket at AWS: its role, and what it can do by its token alone.
+
+use std::{fs, time::UNIX_EPOCH};
+
+use lab::{Aws, Flavour, S3, SigningKey};
+use serde_json::{Value, json};
+
+use super::{SETUP, Scene, call::now, steps::writes_what_it_shows};
+use crate::world::Ran;
+
+const ISSUER: &str = "https://acme-oidc.s3.eu-central-1.amazonaws.com/prod";
+const HOSTS: [&str; 2] = ["s3.eu-central-1.amazonaws.com", "acme-oidc.s3.eu-central-1.amazonaws.com"];
+const SUBJECT: &str = "system:serviceaccount:keyless-system:keyless";
+
+/// The same account with a bucket for the documents.
+fn with_bucket() -> (Scene, S3) {
+    let scene = Scene::signing_as(ISSUER);
+    let s3 = S3::start_tls(&scene.world.ca, &HOSTS, Flavour::Aws);
+    s3.change(|settings| {
+        settings.region = Aws::region().into();
+        settings.domains = vec![HOSTS[0].into()];
+    });
+    s3.belongs_to(&scene.aws);
+    for host in HOSTS {
+        scene.world.internet.route(host, s3.addr());
+        scene.aws.resolve(host, s3.addr());
+    }
+    let settings = format!(
+        "apiVersion: keyless/v1\nbucket: {{url: s3://acme-oidc/prod, region: {}}}\naws: {{account: '{}', keyUser: eso}}\n",
+        Aws::region(),
+        Aws::account()
+    );
+    fs::write(scene.world.dir.path().join("keyless.yaml"), settings).unwrap();
+    (scene, s3)
+}
+
+fn setup(more: &[&'static str]) -> Vec<&'static str> {
+    [&SETUP[..], &["--publisher"], more].concat()
+}
+
+/// The publisher's role.
+fn role_name(scene: &Scene) -> String {
+    format!("{}.keyless-system.keyless", scene.role_name())
+}
+
+/// `publish` with nothing but a token of this subject.
+fn publish_as(scene: &Scene, subject: &str, more: &[&str]) -> Ran {
+    let dir = scene.world.dir.path();
+    let issued = now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let token = scene.world.key.jws(&json!({
+        "iss": ISSUER, "sub": subject, "aud": ["sts.amazonaws.com"], "iat": issued, "nbf": issued, "exp": issued + 900,
+    }));
+    fs::write(dir.join("token"), token).unwrap();
+    let arguments = [&["publish", "--config", "keyless.yaml", "--ca-file", "ca.pem"], more].concat();
+    let mut command = scene.world.command(&arguments);
+    command
+        .env("AWS_ROLE_ARN", format!("arn:aws:iam::{}:role/{}", Aws::account(), role_name(scene)))
+        .env("AWS_WEB_IDENTITY_TOKEN_FILE", dir.join("token"))
+        .env("AWS_REGION", Aws::region())
+        .env("AWS_EC2_METADATA_DISABLED", "true");
+    Ran::of(&mut command)
+}
+
+#[test]
+fn publisher_writes_by_its_token_alone() {
+    let (scene, s3) = with_bucket();
+    let arn = format!("login.aws.roleArn=arn:aws:iam::{}:role/{}", Aws::account(), role_name(&scene));
+    scene.run(&setup(&[])).ends(0).says(&arn);
+    let role = scene.aws.role(&role_name(&scene)).unwrap();
+    let equals = &role["AssumeRolePolicyDocument"]["Statement"][0]["Condition"]["StringEquals"];
+    let bare = ISSUER.trim_start_matches("https://");
+    assert_eq!(equals[format!("{bare}:sub")], SUBJECT, "{role:#}");
+    assert_eq!(equals[format!("{bare}:aud")], "sts.amazonaws.com", "{role:#}");
+    let text = role.to_string();
+    for named in ["s3:GetObject", "s3:PutObject", "arn:aws:s3:::acme-oidc/prod/openid/v1/jwks"] {
+        assert!(text.contains(named), "{named} is not in {role:#}");
+    }
+    assert!(!text.contains("secretsmanager:") && !text.contains("s3:*"), "{role:#}");
+
+    publish_as(&scene, SUBJECT, &[]).ends(0).says("unchanged: 1 key");
+    let new = SigningKey::rsa(2048);
+    scene.world.cluster.change_servers(|server| server.key_files.push((&new).into()));
+    publish_as(&scene, SUBJECT, &[]).ends(0).says("published: 2 keys");
+    let jwks = s3.object("acme-oidc", "prod/openid/v1/jwks").unwrap();
+    assert!(String::from_utf8(jwks.body).unwrap().contains(&new.kid()));
+    scene.run(&setup(&[])).ends(0);
+}
+
+#[test]
+fn publisher_reaches_two_objects_only() {
+    let (scene, s3) = with_bucket();
+    scene.run(&setup(&[])).ends(0);
+    let before = s3.keys("acme-oidc");
+    let other = "https://acme-oidc.s3.eu-central-1.amazonaws.com/other";
+    let elsewhere = ["--bucket", "s3://acme-oidc/other", "--issuer", other];
+    let ran = publish_as(&scene, SUBJECT, &elsewhere);
+    assert!(ran.code != Some(0) && ran.err.contains("s3:"), "{}", ran.err);
+    for subject in
+        ["system:serviceaccount:keyless-system:keyless-probe", "system:serviceaccount:shop:keyless"]
+    {
+        publish_as(&scene, subject, &[]).fails(3, "bucket-credentials", &[]);
+    }
+    assert_eq!(s3.keys("acme-oidc"), before);
+}
+
+#[test]
+fn publishers_role_is_what_is_shown() {
+    let (scene, _s3) = with_bucket();
+    writes_what_it_shows(&scene, &["setup", "--watch-for", "0s", "--to", "aws", "--publisher"]);
+    assert!(scene.aws.role(&role_name(&scene)).is_some());
+    writes_what_it_shows(&scene, &["teardown"]);
+    assert_eq!(scene.aws.roles(), Vec::<String>::new());
+}
+
+#[test]
+fn unused_logins_leave_the_publisher() {
+    let (scene, _s3) = with_bucket();
+    scene.run(&setup(&[])).ends(0);
+    scene.run(&["teardown", "--unused", "--yes"]);
+    assert!(scene.aws.role(&role_name(&scene)).is_some());
+    // Also where the settings do not name it.
+    let path = scene.world.dir.path().join("keyless.yaml");
+    let text = fs::read_to_string(&path).unwrap();
+    let without: Vec<_> = text.lines().filter(|line| !line.contains("publisher:")).collect();
+    fs::write(&path, without.join("\n")).unwrap();
+    scene.run(&["teardown", "--unused", "--yes"]);
+    assert!(scene.aws.role(&role_name(&scene)).is_some());
+}
+
+#[test]
+fn foreign_role_of_that_name_stays() {
+    let (scene, _s3) = with_bucket();
+    let trust = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
+        "Principal": {"AWS": format!("arn:aws:iam::{}:root", Aws::account())}, "Action": "sts:AssumeRole"}]});
+    scene.create_role(&role_name(&scene), &trust.to_string());
+    let before: Option<Value> = scene.aws.role(&role_name(&scene));
+    let writes = scene.writes();
+    let ran = scene.run(&setup(&[]));
+    assert_eq!(ran.code, Some(3), "{}", ran.err);
+    assert!(ran.err.contains(&role_name(&scene)), "{}", ran.err);
+    assert_eq!((scene.aws.role(&role_name(&scene)), scene.writes()), (before, writes));
+    scene.is_untouched("a foreign role");
+}
+
+#[test]
+fn each_missing_right_is_named_first() {
+    for action in ["iam:GetRole", "iam:CreateRole", "iam:TagRole", "iam:PutRolePolicy"] {
+        let (scene, _s3) = with_bucket();
+        scene.aws.deny(action);
+        scene.run(&setup(&[])).fails(3, "aws-forbidden", &[action]);
+        assert!(scene.aws.role(&role_name(&scene)).is_none() || action == "iam:PutRolePolicy");
+        scene.is_untouched(action);
+    }
+}
