@@ -6,6 +6,8 @@ mod config;
 mod coupling;
 mod keys;
 mod output;
+#[cfg(test)]
+mod pages_tests;
 mod refused;
 mod saved;
 mod setup;

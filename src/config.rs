@@ -191,7 +191,10 @@ impl Settings {
             let sends = bucket.as_ref().filter(|bucket| bucket.kind.sends_login);
             let of_file = sends.and_then(|bucket| bucket.endpoint.as_deref());
             let of_file = of_file.filter(|_| endpoint.is_none());
-            trust::refuse_endpoints(&path, of_file, &providers, |setting| sources.is_of_user(setting))?;
+            let is_of_user = |setting: &str| sources.is_of_user(setting);
+            trust::refuse_endpoints(&path, of_file, &providers, is_of_user)?;
+            let of_file = file.cluster.kubeconfig.as_deref().filter(|_| kubeconfig.is_none());
+            trust::refuse_kubeconfig(&path, of_file, is_of_user)?;
         }
         bucket_flags::refuse_idle(common, bucket.as_ref().map(|bucket| bucket.kind))?;
         // What lies in a bucket is published: what cannot be is refused before any work.

@@ -233,9 +233,8 @@ fn traces(verbose: u8) {
     use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
     let filter = match verbose {
         0 => return,
-        1 => Targets::new().with_target("keyless", Level::DEBUG),
+        1 => Targets::new().with_target("keyless", Level::INFO),
         _ => Targets::new()
-            .with_target("keyless", Level::DEBUG)
             .with_default(Level::INFO)
             // Quotes what it does not understand of the files that hold AWS credentials.
             .with_target("aws_runtime::env_config", LevelFilter::OFF),

@@ -128,7 +128,7 @@ impl Attempts {
     ) -> bool {
         let pause = self.backoff.next_pause(self.attempt, self.elapsed(), at_least, random());
         let Some(pause) = pause else { return false };
-        tracing::debug!(?pause, attempt = self.attempt, "waiting before the next attempt");
+        tracing::info!(?pause, attempt = self.attempt, "waiting before the next attempt");
         say(pause);
         sleep(pause).await;
         self.attempt = self.attempt.saturating_add(1);

@@ -45,13 +45,13 @@ fn within(value: &[u8], depth: usize, is_it: &mut dyn FnMut(&[u8]) -> bool) -> b
         return in_json(&json, depth, is_it);
     }
     // The whole text may be wrapped in base64, broken into lines; else its words may.
-    let whole: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    if let Some(inner) = decoded(&whole) {
+    let lines = || text.as_bytes().split(u8::is_ascii_whitespace);
+    let whole = may_be_base64(text.as_bytes()).then(|| lines().collect::<Vec<_>>().concat());
+    if let Some(inner) = whole.and_then(|whole| decoded(&whole)) {
         return within(&inner, depth, is_it);
     }
-    let is_of_word = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte);
     text.as_bytes()
-        .split(|byte| !is_of_word(*byte))
+        .split(|byte| !is_of_base64(*byte))
         // `NAME=text`
         .flat_map(|word| {
             [word, word.iter().position(|byte| *byte == b'=').map_or(&[][..], |at| &word[at + 1..])]
@@ -79,10 +79,46 @@ fn in_json(value: &Value, depth: usize, is_it: &mut dyn FnMut(&[u8]) -> bool) ->
 
 /// Base64 of any alphabet, padded or not, of something that is long enough.
 pub(crate) fn decoded(text: &[u8]) -> Option<Vec<u8>> {
-    if text.len() < SHORTEST {
+    if text.len() < SHORTEST || !may_be_base64(text) {
         return None;
     }
     ENGINES.iter().find_map(|engine| engine.decode(text).ok())
+}
+
+/// What a byte is in base64: in every alphabet, in one of the two, white space between lines, or nothing.
+const EVERY: u8 = 1;
+const PLAIN: u8 = 2;
+const OF_URLS: u8 = 4;
+const SPACE: u8 = 8;
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0u8;
+    while byte < 128 {
+        classes[byte as usize] = match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'=' => EVERY,
+            b'+' | b'/' => PLAIN,
+            b'-' | b'_' => OF_URLS,
+            b' ' | b'\t' | b'\n' | b'\x0c' | b'\r' => SPACE,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    classes
+};
+
+/// Whether a byte is of any alphabet of base64.
+pub(crate) fn is_of_base64(byte: u8) -> bool {
+    CLASSES[usize::from(byte)] & (EVERY | PLAIN | OF_URLS) != 0
+}
+
+/// Whether a text has nothing in it that speaks against base64, in lines or not: no other characters, and one alphabet.
+pub(crate) fn may_be_base64(text: &[u8]) -> bool {
+    let mut seen = 0;
+    text.iter().all(|byte| {
+        let class = CLASSES[usize::from(*byte)];
+        seen |= class;
+        class != 0 && seen & (PLAIN | OF_URLS) != PLAIN | OF_URLS
+    })
 }
 
 /// UTF-16 with a byte order mark.

@@ -59,6 +59,28 @@ pub(super) fn refuse_endpoints(
     .hint(format!("read it; if it is right, name it: --config {}", shown(path))))
 }
 
+/// Refuses the kubeconfig that only a file names which no flag named. A kubeconfig runs programs, reads other files as
+/// credentials, and says whose keys are published: it may have come with the folder, too.
+pub(super) fn refuse_kubeconfig(
+    path: &Path,
+    kubeconfig: Option<&Path>,
+    is_of_user: impl Fn(&str) -> bool,
+) -> Result<()> {
+    const SETTING: &str = "cluster.kubeconfig";
+    let Some(kubeconfig) = kubeconfig.filter(|_| !is_of_user(SETTING)) else { return Ok(()) };
+    let kubeconfig = redact::message(&kubeconfig.to_string_lossy()).to_string();
+    Err(Error::usage(
+        Code::ConfigKubeconfig,
+        format!("{} is not used: its {SETTING} is {kubeconfig}", path.display()),
+    )
+    .caused_by(
+        "--config does not name the file: it was found in the current folder, where anyone may have put it, and a \
+         kubeconfig runs programs and says which cluster is trusted",
+    )
+    .hint(format!("read both files; if they are right, name the settings file: --config {}", shown(path)))
+    .hint(format!("or take {SETTING} out of it and name the kubeconfig: --kubeconfig FILE, or KUBECONFIG")))
+}
+
 fn shown(path: &Path) -> String {
     if path.is_absolute() { path.display().to_string() } else { format!("./{}", path.display()) }
 }

@@ -3,10 +3,11 @@
 
 use std::{borrow::Cow, io::Read};
 
+use memchr::memmem;
 use serde_json::{Map, Value};
 
-use super::{Finds, Holder, KINDS, text::plain};
-use crate::cluster::{decoded, of_two_bytes};
+use super::{Finds, Holder, KINDS, pair::Pair, text::has};
+use crate::cluster::{decoded, is_of_base64, may_be_base64, of_two_bytes};
 
 /// Layers that are looked into.
 const DEEPEST: usize = 5;
@@ -30,7 +31,9 @@ pub(super) struct Part<'a> {
     /// `bytes` as text; what is no UTF-8 in them is replaced.
     pub(super) text: Option<&'a str>,
     /// The members of an object, the lines of a text, the variables of a container.
-    pub(super) pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    pub(super) pairs: Vec<Pair<'a>>,
+    /// Whether every pair is a line of the text, as it is there.
+    pub(super) of_text: bool,
     /// The object, where it is one.
     pub(super) object: Option<&'a Map<String, Value>>,
 }
@@ -41,10 +44,20 @@ impl<'a> Part<'a> {
         self.named(|it| it == name).map(|(_, value)| value).next()
     }
 
-    /// Names, as [`plain`] gives them, and values.
-    pub(super) fn named(&self, is_it: impl Fn(&str) -> bool) -> impl Iterator<Item = (String, &str)> {
-        let pairs = self.pairs.iter().map(|(name, value)| (plain(name), value.trim()));
-        pairs.filter(move |(name, value)| !value.is_empty() && is_it(name))
+    /// Names, as [`plain`](super::text::plain) gives them, and values.
+    pub(super) fn named(&self, is_it: impl Fn(&str) -> bool) -> impl Iterator<Item = (&str, &str)> {
+        let pairs = self.pairs.iter().filter(move |pair| is_it(&pair.name));
+        pairs.map(|pair| (&*pair.name, pair.value.trim())).filter(|(_, value)| !value.is_empty())
+    }
+
+    /// The values, whatever their names are.
+    pub(super) fn values(&self) -> impl Iterator<Item = &str> {
+        self.pairs.iter().map(|pair| pair.value.trim())
+    }
+
+    /// The text, and every value that is no piece of it.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.text.into_iter().chain(self.values().filter(|_| !self.of_text))
     }
 }
 
@@ -59,21 +72,21 @@ pub(super) fn look_into_json(holder: &Holder, field: &str, value: &Value, finds:
 }
 
 /// Hands values that lie together to every kind.
-pub(super) fn look_at_pairs(holder: &Holder, pairs: Vec<(Cow<'_, str>, Cow<'_, str>)>, finds: &mut Finds) {
-    ask(&Part { holder, field: "", bytes: b"", text: None, pairs, object: None }, finds);
+pub(super) fn look_at_pairs(holder: &Holder, pairs: Vec<Pair<'_>>, finds: &mut Finds) {
+    ask(&Part { holder, field: "", bytes: b"", text: None, pairs, of_text: false, object: None }, finds);
 }
 
 fn ask(part: &Part<'_>, finds: &mut Finds) {
     // Each value may be encoded, as those of a Secret within something else are: then it is what it decodes to.
-    let inner: Vec<_> = part.pairs.iter().map(|(_, value)| decoded_text(value)).collect();
+    let inner: Vec<_> = part.pairs.iter().map(|pair| decoded_text(&pair.value)).collect();
     if inner.iter().all(Option::is_none) {
         return KINDS.iter().for_each(|kind| (kind.find)(part, finds));
     }
-    let pairs = part.pairs.iter().zip(inner);
-    let pairs = pairs.map(|((name, value), inner)| {
-        (Cow::Borrowed(&**name), inner.map_or(Cow::Borrowed(&**value), Cow::Owned))
+    let pairs = part.pairs.iter().zip(inner).map(|(pair, inner)| Pair {
+        name: Cow::Borrowed(&pair.name),
+        value: inner.map_or(Cow::Borrowed(&*pair.value), Cow::Owned),
     });
-    let part = Part { pairs: pairs.collect(), ..*part };
+    let part = Part { pairs: pairs.collect(), of_text: false, ..*part };
     KINDS.iter().for_each(|kind| (kind.find)(&part, finds));
 }
 
@@ -88,9 +101,20 @@ fn within(holder: &Holder, field: &str, value: &[u8], depth: usize, finds: &mut 
         return false;
     }
     // One byte that is no text does not hide the rest.
-    let lossy = String::from_utf8_lossy(value);
+    let lossy = std::str::from_utf8(value).map_or_else(|_| String::from_utf8_lossy(value), Cow::Borrowed);
     let text = lossy.trim_start_matches('\u{feff}').trim();
-    ask(&Part { holder, field, bytes: value, text: Some(text), pairs: lines(text), object: None }, finds);
+    ask(
+        &Part {
+            holder,
+            field,
+            bytes: value,
+            text: Some(text),
+            pairs: lines(text),
+            of_text: true,
+            object: None,
+        },
+        finds,
+    );
     let Some(depth) = depth.checked_sub(1) else { return !is_wrapped(value, text) };
     if value.starts_with(GZIP) {
         return match inflated(value, MOST_INFLATED) {
@@ -114,8 +138,7 @@ fn within(holder: &Holder, field: &str, value: &[u8], depth: usize, finds: &mut 
     {
         return in_json(holder, field, &json, depth, finds);
     }
-    let whole: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    if let Some(inner) = decoded(&whole).filter(|inner| may_hold(inner)) {
+    if let Some(inner) = unbroken(text).and_then(|whole| decoded(&whole)).filter(|inner| may_hold(inner)) {
         return within(holder, field, &inner, depth, finds);
     }
     // A longer one is not read as YAML: what only its structure shows is not seen.
@@ -126,13 +149,12 @@ fn within(holder: &Holder, field: &str, value: &[u8], depth: usize, finds: &mut 
     {
         whole &= in_json(holder, field, &yaml, depth, finds);
     }
-    if let Some(at) = text.find("{\"")
+    if let Some(at) = memmem::find(text.as_bytes(), b"{\"")
         && let Some(Ok(json)) = serde_json::Deserializer::from_str(&text[at..]).into_iter::<Value>().next()
     {
         whole &= in_json(holder, field, &json, depth, finds);
     }
-    let is_of_word = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte);
-    let long = text.as_bytes().split(|byte| !is_of_word(*byte)).filter(|word| word.len() >= SHORTEST);
+    let long = text.as_bytes().split(|byte| !is_of_base64(*byte)).filter(|word| word.len() >= SHORTEST);
     for word in long {
         // `NAME=text`
         let after = word.iter().position(|byte| *byte == b'=').map_or(&[][..], |at| &word[at + 1..]);
@@ -150,27 +172,34 @@ fn in_json(holder: &Holder, field: &str, value: &Value, depth: usize, finds: &mu
         Value::String(text) => text.len() < SHORTEST || within(holder, field, text.as_bytes(), depth, finds),
         Value::Array(items) => {
             // Variables of a container, parameters of an application; arguments of a command.
-            look_at_pairs(holder, items.iter().filter_map(name_and_value).collect(), finds);
+            let pairs = items.iter().filter_map(name_and_value);
+            look_at_pairs(holder, pairs.map(|(name, value)| Pair::new(name, value)).collect(), finds);
             let texts: Vec<_> = items.iter().filter_map(Value::as_str).collect();
             if texts.len() > 1 {
                 let text = texts.join("\n");
                 let (bytes, pairs) = (text.as_bytes(), lines(&text));
-                ask(&Part { holder, field, bytes, text: Some(&text), pairs, object: None }, finds);
+                ask(
+                    &Part { holder, field, bytes, text: Some(&text), pairs, of_text: true, object: None },
+                    finds,
+                );
             }
             items.iter().fold(true, |whole, item| {
-                let named = name_and_value(item).map(|(name, _)| name.into_owned());
-                in_json(holder, named.as_deref().unwrap_or(field), item, depth, finds) && whole
+                let named = name_and_value(item).map(|(name, _)| name);
+                in_json(holder, named.unwrap_or(field), item, depth, finds) && whole
             })
         }
         Value::Object(members) => {
-            let text = |(name, value): (&'_ String, &'_ Value)| {
-                Some((Cow::Owned(name.clone()), Cow::Owned(value.as_str()?.to_owned())))
-            };
             let pairs = match name_and_value(value) {
-                Some((name, value)) => vec![(name, value)],
-                None => members.iter().filter_map(text).collect(),
+                Some((name, value)) => vec![Pair::new(name, value)],
+                None => members
+                    .iter()
+                    .filter_map(|(name, value)| Some(Pair::new(name, value.as_str()?)))
+                    .collect(),
             };
-            ask(&Part { holder, field, bytes: b"", text: None, pairs, object: Some(members) }, finds);
+            ask(
+                &Part { holder, field, bytes: b"", text: None, pairs, of_text: false, object: Some(members) },
+                finds,
+            );
             let is_pair = name_and_value(value).is_some();
             members.iter().fold(true, |whole, (name, value)| {
                 let field = if is_pair { field } else { name };
@@ -182,17 +211,17 @@ fn in_json(holder: &Holder, field: &str, value: &Value, depth: usize, finds: &mu
 }
 
 /// `{"name": "AWS_SECRET_ACCESS_KEY", "value": "…"}`.
-fn name_and_value(item: &Value) -> Option<(Cow<'_, str>, Cow<'_, str>)> {
+fn name_and_value(item: &Value) -> Option<(&str, &str)> {
     let name = item.get("name").or_else(|| item.get("key"))?.as_str()?;
-    Some((Cow::Borrowed(name), Cow::Borrowed(item.get("value")?.as_str()?)))
+    Some((name, item.get("value")?.as_str()?))
 }
 
 /// `NAME=value`, `name: value`, `--name=value`, `"name": "value",`.
-fn lines(text: &str) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
+fn lines(text: &str) -> Vec<Pair<'_>> {
     text.lines()
         .filter(|line| line.len() <= LONGEST_LINE)
         .filter_map(of_line)
-        .map(|(name, value)| (Cow::Borrowed(name), Cow::Borrowed(value)))
+        .map(|(name, value)| Pair::new(name, value))
         .collect()
 }
 
@@ -212,8 +241,8 @@ fn is_structured(text: &str) -> bool {
     const MEMBERS: [&str; 5] = ["client-key-data", "users", "auths", "keyData", "bearerToken"];
     let is_block = |line: &str| [": |", ": >", ": |-", ": >-"].iter().any(|end| line.ends_with(end));
     text.contains(':')
-        && (text.contains("\\\"")
-            || MEMBERS.iter().any(|it| text.contains(it))
+        && (has(text, "\\\"")
+            || MEMBERS.iter().any(|it| has(text, it))
             || text.lines().any(|line| is_block(line.trim_end())))
 }
 
@@ -230,10 +259,16 @@ pub(super) fn may_hold(bytes: &[u8]) -> bool {
 
 /// Whether a value that may not be looked into any deeper has something within it.
 fn is_wrapped(value: &[u8], text: &str) -> bool {
-    let whole: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let inner = || unbroken(text).and_then(|whole| decoded(&whole));
     value.starts_with(GZIP)
         || PACKED.iter().any(|magic| value.starts_with(magic))
-        || whole.len() >= SHORTEST && decoded(&whole).is_some_and(|inner| may_hold(&inner))
+        || inner().is_some_and(|inner| may_hold(&inner))
+}
+
+/// A text that may be base64 as a whole, without its line breaks.
+fn unbroken(text: &str) -> Option<Vec<u8>> {
+    let lines = || text.as_bytes().split(u8::is_ascii_whitespace);
+    may_be_base64(text.as_bytes()).then(|| lines().collect::<Vec<_>>().concat())
 }
 
 const GZIP: &[u8] = &[0x1f, 0x8b];

@@ -12,6 +12,7 @@ mod layers;
 mod object;
 mod output;
 mod outside;
+mod pair;
 mod pem_text;
 mod pkcs12;
 mod sightings;

@@ -1,7 +1,5 @@
 //! PURE. One object of the cluster, and every value in it in which a credential can lie.
 
-use std::borrow::Cow;
-
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 
@@ -10,6 +8,7 @@ use super::{
     helm::{self, Release},
     layers::{look_at_pairs, look_into, look_into_json},
     output::owner_of,
+    pair::Pair,
     sightings::Sightings,
 };
 use crate::{
@@ -100,7 +99,7 @@ fn of_values(holder: &Holder, object: &Value, finds: &mut Finds) -> Option<bool>
     }
     finds.begin("data");
     let texts = values.iter().filter(|(_, value)| value.len() <= LONGEST_OF_PAIR);
-    let pairs = texts.map(|(name, value)| (Cow::Borrowed(*name), String::from_utf8_lossy(value))).collect();
+    let pairs = texts.map(|(name, value)| Pair::new(name, String::from_utf8_lossy(value))).collect();
     look_at_pairs(holder, pairs, finds);
     whole &= of_annotations(holder, object, "", finds);
     Some(whole)
@@ -115,7 +114,7 @@ pub(crate) fn halves_of(name: &str, values: &[(&str, &[u8])]) -> Halves {
     }
     finds.begin("data");
     let texts = values.iter().filter(|(_, value)| value.len() <= LONGEST_OF_PAIR);
-    let pairs = texts.map(|(name, value)| (Cow::Borrowed(*name), String::from_utf8_lossy(value))).collect();
+    let pairs = texts.map(|(name, value)| Pair::new(name, String::from_utf8_lossy(value))).collect();
     look_at_pairs(&holder, pairs, &mut finds);
     let is_it = |find: &Find| matches!(&find.who, Who::Named(it) if it == name);
     finds.ended().into_iter().filter(is_it).flat_map(|find| find.halves).collect()

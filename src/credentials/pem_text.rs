@@ -16,7 +16,10 @@ use base64::{
     engine::general_purpose::{STANDARD, STANDARD_NO_PAD},
 };
 
-use super::{Halves, Same, Who, text::is_placeholder};
+use super::{
+    Halves, Same, Who,
+    text::{has, is_placeholder},
+};
 use crate::cluster::private_keys;
 
 /// A private key in a text.
@@ -35,7 +38,7 @@ const SHORTEST: usize = 40;
 
 /// Every private key in a text. What has a beginning and no end is one as well: something cut it off.
 pub(super) fn private_keys_in(text: &str) -> Vec<PrivateKey> {
-    if !text.contains("PRIVATE KEY") {
+    if !has(text, "PRIVATE KEY") {
         return Vec::new();
     }
     private_keys(text.as_bytes()).iter().filter_map(|pem| of_pem(pem)).collect()

@@ -1,11 +1,21 @@
 //! PURE. Small questions about texts, shared by the kinds.
 
+use std::borrow::Cow;
+
+use memchr::memmem;
+
 /// Fewer different characters are no credential: `xxxxxxxx`, `00000000-0000-…`.
 const FEWEST: usize = 6;
 
 /// A name without case and separators: `AWS_SECRET_ACCESS_KEY`, `secretAccessKey`.
-pub(super) fn plain(name: &str) -> String {
-    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+pub(super) fn plain(name: &str) -> Cow<'_, str> {
+    if name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()) {
+        return Cow::Borrowed(name);
+    }
+    let mut plain = String::with_capacity(name.len());
+    let letters = name.bytes().filter(u8::is_ascii_alphanumeric);
+    plain.extend(letters.map(|byte| char::from(byte.to_ascii_lowercase())));
+    Cow::Owned(plain)
 }
 
 /// Whether a text is there to be replaced, or says where the value comes from.
@@ -55,7 +65,22 @@ pub(super) fn is_uuid(text: &str) -> bool {
 
 /// The words of a text, made of letters, digits and these.
 pub(super) fn words<'t>(text: &'t str, more: &'static str) -> impl Iterator<Item = &'t str> {
-    text.split(move |c: char| !c.is_ascii_alphanumeric() && !more.contains(c)).filter(|word| !word.is_empty())
+    // Byte by byte: what is no ASCII is in no word, so that words begin and end between characters.
+    let is_of_word = move |byte: &u8| byte.is_ascii_alphanumeric() || more.as_bytes().contains(byte);
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let begin = rest.bytes().position(|byte| is_of_word(&byte))?;
+        let word = &rest[begin..];
+        let end = word.bytes().position(|byte| !is_of_word(&byte)).unwrap_or(word.len());
+        let (word, after) = word.split_at(end);
+        rest = after;
+        Some(word)
+    })
+}
+
+/// Whether a literal is in a text. Most of an audit's time goes by here.
+pub(super) fn has(text: &str, literal: &str) -> bool {
+    memmem::find(text.as_bytes(), literal.as_bytes()).is_some()
 }
 
 /// What follows each of these literals in a text, as long as it is made of letters, digits and `more`.
@@ -67,7 +92,7 @@ pub(super) fn after<'t>(
     // Goes on behind what was taken: a text of literals alone is gone through once.
     let mut rest = text;
     std::iter::from_fn(move || {
-        rest = &rest[rest.find(literal)? + literal.len()..];
+        rest = &rest[memmem::find(rest.as_bytes(), literal.as_bytes())? + literal.len()..];
         let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && !more.contains(c)).unwrap_or(rest.len());
         let (taken, after) = rest.split_at(end);
         rest = after;

@@ -85,7 +85,7 @@ impl Api {
     /// Opens a connection before it is needed. What is answered, and whether, counts only for those who need it.
     pub(crate) async fn open(&self, base: &str) {
         let outcome = self.http.client().head(base).send().await;
-        tracing::debug!(
+        tracing::info!(
             base,
             status = outcome.ok().map(|answer| answer.status().as_u16()),
             "opened a connection"
@@ -130,7 +130,7 @@ impl Api {
             let request = RequestBuilder::from_parts(self.http.client().clone(), this);
             let outcome = self.http.send(request, &place).await;
             let status = outcome.as_ref().map(|answer| answer.status).ok();
-            tracing::debug!(%method, url, status, "asked Google");
+            tracing::info!(%method, url, status, "asked Google");
             let refusal = match outcome {
                 Ok(answer) if answer.status < 300 => return read(&answer.body, &place),
                 Ok(answer) => Refusal::of(&answer, &headers),

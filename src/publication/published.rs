@@ -328,7 +328,7 @@ pub(crate) async fn write(
 ) -> Result<crate::bucket::Condition, WriteError> {
     let name = publication.location.object(document.path);
     let written = publication.bucket.write(&name, document, &Expected::of(before)).await;
-    tracing::debug!(
+    tracing::info!(
         path = document.path,
         conflict = matches!(written, Err(WriteError::Conflict(_))),
         "written"

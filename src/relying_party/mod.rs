@@ -34,7 +34,7 @@ pub(crate) struct Fetched {
 /// Fetches one URL without any credential.
 pub(crate) async fn fetch(http: &Http, url: String) -> Fetched {
     let answer = http.get(&url).await;
-    tracing::debug!(
+    tracing::info!(
         url,
         status = answer.as_ref().map(|answer| answer.status).ok(),
         "fetched without credentials"

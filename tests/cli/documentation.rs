@@ -11,52 +11,11 @@ fn root() -> PathBuf {
 /// Name and text of every page for users.
 fn pages() -> Vec<(String, String)> {
     let docs = fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let docs = docs.filter(|path| path.extension().is_some_and(|it| it == "md"));
     let mut paths: Vec<_> =
         docs.chain(["README.md", "CONTRIBUTING.md"].map(|page| root().join(page))).collect();
     paths.sort();
     paths.iter().map(|path| (path.display().to_string(), fs::read_to_string(path).unwrap())).collect()
-}
-
-/// The lines of all console blocks. Within lists they are indented.
-fn console(page: &str) -> Vec<String> {
-    let (mut shown, mut lines) = (false, Vec::new());
-    for line in page.lines().map(str::trim_start) {
-        match line.strip_prefix("```") {
-            Some(language) => shown = language == "console",
-            None if shown => lines.push(line.to_owned()),
-            None => {}
-        }
-    }
-    lines
-}
-
-/// The arguments of each `keyless …` that a page shows in full, up to a pipe, a redirection or a comment.
-fn commands(page: &str) -> Vec<Vec<String>> {
-    let lines = console(page);
-    let shown =
-        lines.iter().filter_map(|line| line.strip_prefix("$ keyless ")).filter(|line| !line.contains('…'));
-    shown
-        .map(|line| {
-            let words = line.split_whitespace().take_while(|word| !matches!(*word, "|" | ">" | "#" | "&&"));
-            words.map(str::to_owned).collect()
-        })
-        .collect()
-}
-
-#[test]
-fn documented_commands_are_accepted() {
-    let mut count = 0;
-    for (page, text) in pages() {
-        for arguments in commands(&text) {
-            count += 1;
-            // Help comes after the arguments before it were read.
-            let run =
-                Command::new(env!("CARGO_BIN_EXE_keyless")).args(&arguments).arg("--help").output().unwrap();
-            let err = String::from_utf8_lossy(&run.stderr);
-            assert!(run.status.success(), "{page}: keyless {}\n{err}", arguments.join(" "));
-        }
-    }
-    assert!(count > 30, "{count} commands");
 }
 
 #[test]
@@ -127,14 +86,48 @@ fn every_command_is_documented() {
     assert!(missing.is_empty(), "docs/commands.md does not list {missing:?}");
 }
 
+/// The places of a page that a link can name, as forges and mdBook derive them from its headings.
+fn places(page: &str) -> BTreeSet<String> {
+    let mut is_code = false;
+    let headings = page.lines().filter(|line| {
+        is_code ^= line.trim_start().starts_with("```");
+        !is_code && line.starts_with('#')
+    });
+    let kept = |c: char| match c {
+        ' ' => Some('-'),
+        c if c.is_alphanumeric() || c == '-' || c == '_' => Some(c.to_ascii_lowercase()),
+        _ => None,
+    };
+    headings.map(|line| line.trim_start_matches('#').trim().chars().filter_map(kept).collect()).collect()
+}
+
 #[test]
-fn links_between_pages_lead_to_files() {
+fn links_between_pages_lead_to_places() {
+    let mut count = 0;
     for (page, text) in pages() {
         let folder = PathBuf::from(&page).parent().unwrap().to_owned();
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let path = link.split('#').next().unwrap();
-            assert!(link.contains("://") || folder.join(path).is_file(), "{page}: {link}");
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for link in links.filter(|link| !link.contains("://")) {
+            let (path, place) = link.split_once('#').unwrap_or((link, ""));
+            let file = if path.is_empty() { PathBuf::from(&page) } else { folder.join(path) };
+            assert!(file.is_file(), "{page}: {link}");
+            let is_place = place.is_empty() || places(&fs::read_to_string(&file).unwrap()).contains(place);
+            assert!(is_place, "{page}: no such place: {link}");
+            count += 1;
         }
+    }
+    assert!(count > 150, "{count} links");
+}
+
+#[test]
+fn every_page_is_in_the_site() {
+    let summary = fs::read_to_string(root().join("docs/SUMMARY.md")).unwrap();
+    let docs = root().join("docs").display().to_string() + "/";
+    let names: Vec<_> =
+        pages().iter().filter_map(|(page, _)| page.strip_prefix(&docs).map(str::to_owned)).collect();
+    assert!(names.len() > 30, "{names:?}");
+    for name in names.iter().filter(|name| *name != "SUMMARY.md") {
+        assert!(summary.contains(&format!("]({name})")), "docs/SUMMARY.md lacks {name}");
     }
 }
 

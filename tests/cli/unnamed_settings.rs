@@ -103,16 +103,10 @@ fn world_writable_settings_file_is_refused() {
 #[test]
 fn unnamed_file_is_announced_with_effects() {
     let estate = Estate::new();
-    let kubeconfig = estate.world.kubeconfig.file_name().unwrap().to_str().unwrap().to_owned();
-    estate.settings(&format!(
-        "cluster: {{kubeconfig: {kubeconfig}}}\nbucket: {{url: 's3://acme', endpoint: 'http://127.0.0.1:1'}}"
-    ));
-    let mut command = estate.command(&["audit"]);
-    let ran = crate::world::Ran::from(command.env_remove("KUBECONFIG").output().unwrap()).ends(1);
-    let first = format!(
-        "Settings from keyless.yaml (cluster.kubeconfig {kubeconfig}, bucket.endpoint http://127.0.0.1:1)"
-    );
-    assert_eq!(ran.err.lines().next(), Some(&*first), "{}", ran.err);
+    estate.settings("cluster: {context: admin}\nbucket: {url: 's3://acme', endpoint: 'http://127.0.0.1:1'}");
+    let ran = estate.run(&["audit"]).ends(1);
+    let first = "Settings from keyless.yaml (cluster.context admin, bucket.endpoint http://127.0.0.1:1)";
+    assert_eq!(ran.err.lines().next(), Some(first), "{}", ran.err);
     let ran = estate.run(&["audit", "--config", "keyless.yaml"]).ends(1);
     assert!(!ran.err.contains("Settings from"), "named by the user: {}", ran.err);
     let ran = estate.run(&["config", "schema"]).ends(0);
@@ -232,8 +226,42 @@ fn kubeconfig_below_home_is_found() {
         format!("apiVersion: keyless/v1\ncluster: {{kubeconfig: ~/{name}}}\n"),
     )
     .unwrap();
-    let mut command = world.command(&["audit"]);
+    let mut command = world.command(&["audit", "--config", "keyless.yaml"]);
     crate::world::Ran::from(command.env_remove("KUBECONFIG").output().unwrap()).says("Cluster admin (");
+}
+
+/// Only the user could have written the file, and it may have come with a folder all the same.
+#[test]
+fn unnamed_kubeconfig_runs_nothing() {
+    let world = World::new(1);
+    let file = hostile(&world, "http://127.0.0.1:1");
+    let folder = world.dir.path();
+    mode(folder, 0o700);
+    let run = |arguments: &[&str], variable: (&str, &str)| {
+        let mut command = world.command(arguments);
+        crate::world::Ran::from(
+            command.env_remove("KUBECONFIG").env(variable.0, variable.1).output().unwrap(),
+        )
+    };
+    let absolute = folder.join("hostile");
+    for named in ["hostile", "./hostile", "../hostile", absolute.to_str().unwrap(), "~/hostile", "gone"] {
+        let settings = format!("apiVersion: keyless/v1\ncluster: {{kubeconfig: '{named}'}}\n");
+        fs::write(&file, settings).unwrap();
+        for command in
+            [&["audit"][..], &["publish"], &["status"], &["setup", "--dry-run"], &["config", "validate"]]
+        {
+            let ran = run(command, ("KEYLESS_CLUSTER_CONTEXT", "admin"));
+            let ran = ran.fails(2, "config-kubeconfig", &["cluster.kubeconfig", "--config ./keyless.yaml"]);
+            assert!(ran.out.is_empty(), "{}", ran.out);
+        }
+    }
+    assert!(!folder.join("was-run").exists(), "its plugin was run");
+    assert!(world.cluster.server(0).faults().requests().is_empty());
+    // What the user says holds instead of it.
+    let own = world.kubeconfig.to_str().unwrap();
+    run(&["audit", "--kubeconfig", own], ("A", "")).says("Cluster admin (");
+    run(&["audit"], ("KEYLESS_CLUSTER_KUBECONFIG", own)).says("Cluster admin (");
+    assert!(!folder.join("was-run").exists(), "its plugin was run");
 }
 
 #[test]

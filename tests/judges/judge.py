@@ -4,12 +4,15 @@ junit FILE XSD          every error that the schema gives
 openreports FILE DIR    every document against the schema of its CRD, in which unknown fields are errors
 in-toto FILE            as the attestation library reads a Statement, and digests that are digits
 sarif FILE              the log of SARIF Multitool: any result in it is a complaint
+site FOLDER             every link within the pages leads to a file, and to a place in it
 """
 
+import html.parser
 import json
 import pathlib
 import re
 import sys
+import urllib.parse
 
 
 def junit(path, schema):
@@ -89,8 +92,43 @@ def sarif(path):
     return found
 
 
+class Page(html.parser.HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.links, self.places = [], set()
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        for name, value in attributes:
+            if name == "id" or tag == "a" and name == "name":
+                self.places.add(value)
+            elif name in ("href", "src") and value:
+                self.links.append(value)
+
+
+def site(folder):
+    folder = pathlib.Path(folder).resolve()
+    pages = {path: Page(path.read_text()) for path in sorted(folder.rglob("*.html"))}
+    errors, count = [], 0
+    for path, page in pages.items():
+        # It is shown at any address, and says so by a base.
+        if path.name in ("404.html", "toc.html"):
+            continue
+        for link in page.links:
+            parts = urllib.parse.urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue
+            count += 1
+            file = (path.parent / urllib.parse.unquote(parts.path)).resolve() if parts.path else path
+            if not file.is_file() or not file.is_relative_to(folder):
+                errors.append(f"{path.name}: no file: {link}")
+            elif parts.fragment and file.suffix == ".html" and urllib.parse.unquote(parts.fragment) not in pages[file].places:
+                errors.append(f"{path.name}: no such place: {link}")
+    return errors if count > 500 else [f"only {count} links", *errors]
+
+
 if __name__ == "__main__":
     form, *arguments = sys.argv[1:]
-    problems = {"junit": junit, "openreports": openreports, "in-toto": in_toto, "sarif": sarif}[form](*arguments)
+    problems = {"junit": junit, "openreports": openreports, "in-toto": in_toto, "sarif": sarif, "site": site}[form](*arguments)
     print("\n".join(problems))
     sys.exit(1 if problems else 0)

@@ -292,7 +292,7 @@ impl Bucket for Gcs {
         let listed = match self.api.get(self.api.url("storage/v1/b", &[&self.bucket, "o"], &query)).await {
             Ok(listed) => listed,
             Err(refusal) => {
-                tracing::debug!(answer = refusal.summary(), "leftovers cannot be looked for");
+                tracing::info!(answer = refusal.summary(), "leftovers cannot be looked for");
                 return Vec::new();
             }
         };

@@ -166,7 +166,7 @@ impl S3 {
     fn learn(&self, change: impl FnOnce(&mut Conditions)) {
         let mut known = self.conditions.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut known);
-        tracing::debug!(conditions = ?*known, "learnt from a write");
+        tracing::info!(conditions = ?*known, "learnt from a write");
     }
 
     /// Whether an object must be written as public. A write takes an object's access list away, so what it
@@ -358,7 +358,7 @@ impl Bucket for S3 {
         let listed = match listed.map_err(Refusal::from) {
             Ok(listed) => listed,
             Err(refusal) => {
-                tracing::debug!(answer = refusal.text(), "leftovers cannot be looked for");
+                tracing::info!(answer = refusal.text(), "leftovers cannot be looked for");
                 return Vec::new();
             }
         };

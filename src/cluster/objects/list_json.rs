@@ -179,7 +179,7 @@ impl ListJson {
 
 /// How many bytes from the start neither end a string nor escape anything.
 fn plain(bytes: &[u8]) -> usize {
-    bytes.iter().position(|byte| matches!(byte, b'"' | b'\\')).unwrap_or(bytes.len())
+    memchr::memchr2(b'"', b'\\', bytes).unwrap_or(bytes.len())
 }
 
 #[cfg(test)]

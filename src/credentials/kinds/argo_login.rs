@@ -25,10 +25,9 @@ fn find(part: &Part<'_>, finds: &mut Finds) {
     if !label.is_some_and(|label| TYPES.contains(&label)) || finds.at() != "data" {
         return;
     }
-    let found: Vec<(String, &str)> = part
+    let found: Vec<(&str, &str)> = part
         .named(|name| SECRETS.contains(&name))
         .filter(|(_, value)| !value.is_empty() && !is_placeholder(value))
-        .map(|(name, value)| (name.to_owned(), value))
         .collect();
     for (name, value) in found {
         let class = if name == "githubappprivatekey" { Class::Irreducible } else { KIND.class };

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::{
     Class, Finds, Halves, Kind, Part, Same, Severity, Who,
-    text::{is_base64, is_hex, is_placeholder, words},
+    text::{has, is_base64, is_hex, is_placeholder, words},
 };
 
 pub(in crate::credentials) static KIND: Kind = Kind {
@@ -19,14 +19,13 @@ pub(in crate::credentials) static KIND: Kind = Kind {
 };
 
 fn find(part: &Part<'_>, finds: &mut Finds) {
-    let values = part.pairs.iter().map(|(_, value)| value.trim());
-    let texts: Vec<&str> = part.text.into_iter().chain(values).collect();
+    let texts: Vec<&str> = part.texts().collect();
     // Under its own name a value of another length is one as well: something cut it off.
     let is_named = |name: &str| name.contains("secretaccesskey");
-    let halves = secret_halves(part, &texts, &is_named);
-    let with_id = texts.iter().filter(|text| text.contains("AKIA"));
+    let with_id = texts.iter().filter(|text| has(text, "AKIA"));
     let ids: Vec<&str> = with_id.flat_map(|text| words(text, "")).filter(|word| is_id(word)).collect();
-    if !ids.is_empty() && !halves.is_empty() {
+    let halves = if ids.is_empty() { Halves::new() } else { secret_halves(part, &texts, &is_named) };
+    if !halves.is_empty() {
         for (id, halves) in paired(&ids, &halves) {
             finds.add_named(&KIND, format!("aws:{id}"), halves, format!("AWS access key {id}"));
         }

@@ -1,6 +1,9 @@
 //! PURE. Shared access signatures of Azure.
 
-use super::super::{Class, Finds, Kind, Part, Same, Severity, Who, text::after};
+use super::super::{
+    Class, Finds, Kind, Part, Same, Severity, Who,
+    text::{after, has},
+};
 
 pub(in crate::credentials) static KIND: Kind = Kind {
     code: "KL124",
@@ -14,7 +17,7 @@ pub(in crate::credentials) static KIND: Kind = Kind {
 };
 
 fn find(part: &Part<'_>, finds: &mut Finds) {
-    let Some(text) = part.text.filter(|text| text.contains("se=") && text.contains("sv=")) else { return };
+    let Some(text) = part.text.filter(|text| has(text, "se=") && has(text, "sv=")) else { return };
     for signature in after(text, "sig=", "%+/=").filter(|signature| signature.len() >= 43) {
         finds.add(
             &KIND,

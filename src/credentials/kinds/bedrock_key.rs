@@ -1,6 +1,9 @@
 //! PURE. Long-term API keys of Amazon Bedrock.
 
-use super::super::{Class, Finds, Kind, Part, Same, Severity, Who, text::words};
+use super::super::{
+    Class, Finds, Kind, Part, Same, Severity, Who,
+    text::{has, words},
+};
 
 pub(in crate::credentials) static KIND: Kind = Kind {
     code: "KL114",
@@ -14,7 +17,7 @@ pub(in crate::credentials) static KIND: Kind = Kind {
 };
 
 fn find(part: &Part<'_>, finds: &mut Finds) {
-    let Some(text) = part.text.filter(|text| text.contains("ABSK")) else { return };
+    let Some(text) = part.text.filter(|text| has(text, "ABSK")) else { return };
     for key in words(text, "+/").filter(|word| word.starts_with("ABSK") && word.len() >= 100) {
         finds.add(&KIND, Who::Same(Same::of(key.as_bytes())), "an API key of Amazon Bedrock".into());
     }

@@ -5,7 +5,7 @@ use crate::cluster::base64_of;
 use super::super::{
     Class, Finds, Kind, Part, Same, Severity, Who,
     pem_text::private_keys_in,
-    text::{is_placeholder, words},
+    text::{has, is_placeholder, words},
 };
 
 pub(in crate::credentials) static KIND: Kind = Kind {
@@ -28,7 +28,7 @@ fn find(part: &Part<'_>, finds: &mut Finds) {
     }
     let Some(text) = part.text else { return };
     const AGE: &str = "AGE-SECRET-KEY-1";
-    let of_age = Some(text).filter(|text| text.contains(AGE)).into_iter().flat_map(|text| words(text, "-"));
+    let of_age = Some(text).filter(|text| has(text, AGE)).into_iter().flat_map(|text| words(text, "-"));
     for word in of_age.filter(|word| word.starts_with(AGE) && word.len() == AGE.len() + 58) {
         if !is_placeholder(&word[AGE.len()..]) {
             finds.add(&KIND, Who::Same(Same::of(word.as_bytes())), "an identity of age".into());

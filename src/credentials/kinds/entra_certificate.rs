@@ -20,7 +20,7 @@ fn find(part: &Part<'_>, finds: &mut Finds) {
     if !tenant || !application {
         return;
     }
-    let keys: Vec<_> = part.pairs.iter().flat_map(|(_, value)| private_keys_in(value)).collect();
+    let keys: Vec<_> = part.pairs.iter().flat_map(|pair| private_keys_in(&pair.value)).collect();
     for key in keys {
         finds.add_around(&KIND, KIND.class, &key, "a client certificate of Microsoft Entra");
     }

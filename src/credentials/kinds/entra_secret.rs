@@ -2,7 +2,7 @@
 
 use super::super::{
     Class, Finds, Kind, Part, Same, Severity, Who,
-    text::{is_placeholder, is_uuid, words},
+    text::{has, is_placeholder, is_uuid, words},
 };
 
 pub(in crate::credentials) static KIND: Kind = Kind {
@@ -20,7 +20,7 @@ fn find(part: &Part<'_>, finds: &mut Finds) {
     const WHAT: &str = "a client secret of Microsoft Entra";
     let in_text = part
         .text
-        .filter(|text| text.contains("Q~"))
+        .filter(|text| has(text, "Q~"))
         .into_iter()
         .flat_map(|text| words(text, "._~-"))
         .filter(|word| has_form(word));

@@ -2,7 +2,7 @@
 
 use super::super::{
     Class, Finds, Kind, Part, Same, Severity, Who,
-    text::{crc32, is_placeholder, words},
+    text::{crc32, has, is_placeholder, words},
 };
 
 pub(in crate::credentials) static KIND: Kind = Kind {
@@ -29,7 +29,7 @@ const TOKENS: [(&str, usize, &str); 8] = [
 ];
 
 fn find(part: &Part<'_>, finds: &mut Finds) {
-    let has_one = |text: &&str| TOKENS.iter().any(|(prefix, ..)| text.contains(prefix));
+    let has_one = |text: &&str| TOKENS.iter().any(|(prefix, ..)| has(text, prefix));
     let Some(text) = part.text.filter(has_one) else { return };
     for word in words(text, "_-.") {
         let token =

@@ -1,7 +1,10 @@
 //! PURE. HMAC keys of Google Cloud Storage.
 
 use super::{
-    super::{Class, Finds, Kind, Part, Severity, Who, text::words},
+    super::{
+        Class, Finds, Kind, Part, Severity, Who,
+        text::{has, words},
+    },
     aws_key::{paired, secret_halves},
 };
 
@@ -17,14 +20,13 @@ pub(in crate::credentials) static KIND: Kind = Kind {
 };
 
 fn find(part: &Part<'_>, finds: &mut Finds) {
-    let values = part.pairs.iter().map(|(_, value)| value.trim());
-    let texts: Vec<&str> = part.text.into_iter().chain(values).collect();
+    let texts: Vec<&str> = part.texts().collect();
     // Of a service account, and of a person.
     let is_id = |word: &&str| {
         (word.starts_with("GOOG1E") && word.len() == 61 || word.starts_with("GOOG") && word.len() == 24)
             && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
     };
-    let with_id = texts.iter().filter(|text| text.contains("GOOG"));
+    let with_id = texts.iter().filter(|text| has(text, "GOOG"));
     let ids: Vec<&str> = with_id.flat_map(|text| words(text, "")).filter(is_id).collect();
     if ids.is_empty() {
         return;

@@ -3,7 +3,7 @@
 use super::super::{
     Class, Finds, Halves, Kind, Part, Same, Severity, Who,
     pem_text::{PrivateKey, private_keys_in},
-    text::{is_placeholder, plain, shown},
+    text::{has, is_placeholder, plain, shown},
 };
 
 pub(in crate::credentials) static KIND: Kind = Kind {
@@ -38,7 +38,7 @@ fn of_members(part: &Part<'_>, finds: &mut Finds) {
     }
     let pem = private_keys_in(key).into_iter().next();
     // What is no PEM may be one that was altered; what is there to be replaced is none.
-    let begins = key.contains("PRIVATE KEY-----");
+    let begins = has(key, "PRIVATE KEY-----");
     let body = key.rsplit_once("BEGIN").map_or(key, |(_, rest)| rest);
     if pem.is_none() && (key.len() < 20 || is_placeholder(body) && !begins || begins && is_placeholder(body))
     {
@@ -49,16 +49,14 @@ fn of_members(part: &Part<'_>, finds: &mut Finds) {
 
 /// In a text that is no JSON by itself: among other text, cut off, in YAML.
 fn of_text(text: &str, finds: &mut Finds) {
-    if !text.contains("PRIVATE KEY-----") || !(text.contains("service_account") || text.contains(ACCOUNT)) {
+    if !has(text, "PRIVATE KEY-----") || !(has(text, "service_account") || has(text, ACCOUNT)) {
         return;
     }
     let account = account_in(text);
     for (at, _) in text.match_indices("-----BEGIN ") {
         let before = &text[..at];
-        let name = plain(
-            &before.chars().rev().take(BETWEEN).collect::<Vec<_>>().into_iter().rev().collect::<String>(),
-        );
-        if !name.contains("privatekey") {
+        let begin = before.char_indices().rev().take(BETWEEN).last().map_or(0, |(begin, _)| begin);
+        if !plain(&before[begin..]).contains("privatekey") {
             continue;
         }
         // Of several keys the nearest before, or the first after.

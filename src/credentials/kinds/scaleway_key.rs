@@ -19,9 +19,11 @@ pub(in crate::credentials) static KIND: Kind = Kind {
 fn find(part: &Part<'_>, finds: &mut Finds) {
     let is_named = |name: &str| name.ends_with("secretkey") || name.ends_with("secretaccesskey");
     let secrets = part.named(is_named).filter(|(_, value)| is_uuid(value) && !is_placeholder(value));
-    let secrets: Vec<(String, &str)> = secrets.collect();
-    let values = part.pairs.iter().map(|(_, value)| value.trim());
-    let ids: Vec<&str> = values.flat_map(|text| words(text, "")).filter(|word| is_id(word)).collect();
+    let secrets: Vec<(&str, &str)> = secrets.collect();
+    if secrets.is_empty() {
+        return;
+    }
+    let ids: Vec<&str> = part.values().flat_map(|text| words(text, "")).filter(|word| is_id(word)).collect();
     for (name, secret) in secrets {
         let key = Who::Same(Same::of(secret.as_bytes()));
         // The pair has the form of a key of a store that speaks S3 as well.

@@ -2,7 +2,7 @@
 
 use super::super::{
     Class, Finds, Kind, Part, Same, Severity, Who,
-    text::{is_placeholder, words},
+    text::{has, is_placeholder, words},
 };
 
 pub(in crate::credentials) static KIND: Kind = Kind {
@@ -27,7 +27,7 @@ const TOKENS: [(&str, usize, &str); 6] = [
 ];
 
 fn find(part: &Part<'_>, finds: &mut Finds) {
-    let has_one = |text: &&str| TOKENS.iter().any(|(prefix, ..)| text.contains(prefix));
+    let has_one = |text: &&str| TOKENS.iter().any(|(prefix, ..)| has(text, prefix));
     let Some(text) = part.text.filter(has_one) else { return };
     for word in words(text, "._~-") {
         let token =

@@ -57,6 +57,10 @@ macro_rules! general {
                 "The settings file is not used, because it would send credentials to a server that only it names."
                 causes "It was found in the current folder, and no flag names it."
                 remedy "Read it. If it is right, name it with --config.";
+            ConfigKubeconfig "config-kubeconfig"
+                "The settings file is not used, because it would choose the kubeconfig."
+                causes "It was found in the current folder, and no flag names it. A kubeconfig runs programs, and says which cluster's keys are published."
+                remedy "Read both files. If they are right, name the settings file with --config; or name the kubeconfig with --kubeconfig or KUBECONFIG.";
             ConfigMalformed "config-malformed"
                 "The settings file cannot be used."
                 causes "It is not YAML, or has a field that is unknown or of another type."

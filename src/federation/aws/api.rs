@@ -148,7 +148,7 @@ impl Client {
                 Ok(answer) => Refusal::of(&answer),
                 Err(error) => Refusal::unanswered(error),
             };
-            tracing::debug!(api = api.name(), status = refused.status, code = refused.code, "AWS refused");
+            tracing::info!(api = api.name(), status = refused.status, code = refused.code, "AWS refused");
             if !refused.may_pass(repeat) || !attempts.pause(refused.retry_after()).await {
                 return Err(refused);
             }

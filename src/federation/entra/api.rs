@@ -152,7 +152,7 @@ impl Client {
                 Ok(answer) => Refusal::of(&answer),
                 Err(error) => Refusal::unanswered(error),
             };
-            tracing::debug!(api = api.title(), status = refused.status, code = refused.code, "Azure refused");
+            tracing::info!(api = api.title(), status = refused.status, code = refused.code, "Azure refused");
             if !refused.may_pass(repeat) || !attempts.pause(refused.retry_after()).await {
                 return Err(refused);
             }

@@ -179,7 +179,7 @@ impl Api {
             request = request.header(http::header::CONTENT_TYPE, "application/json").body(body.to_string());
         }
         let answer = self.http.send(request, &self.settings.address).await?;
-        tracing::debug!(%method, path, status = answer.status, "asked Vault");
+        tracing::info!(%method, path, status = answer.status, "asked Vault");
         let value: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
         match answer.status {
             200..=299 if answer.body.is_empty() || value.is_object() => {
