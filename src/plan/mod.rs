@@ -169,7 +169,7 @@ impl Step {
 }
 
 impl FieldChange {
-    /// Of a field that is known to hold no secret: both values are shown, and saved. Whoever makes a change of a field knows
+    /// Of a field that is known to hold no secret: both values are shown, and saved. The code that makes a change knows
     /// what it is; where others determine which fields there are, what is not known is [`Self::sensitive`].
     pub(crate) fn new(path: impl Into<String>, before: Option<Value>, after: Option<Value>) -> Self {
         Self { path: path.into(), before, after, sensitive: false }

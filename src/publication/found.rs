@@ -1,4 +1,4 @@
-//! PURE. What one look found of the keys: which there are, and where. Put together in one place, whoever looks.
+//! PURE. What one look found of the keys: which there are, and where. It is put together here, for every command.
 
 use std::collections::{BTreeMap, BTreeSet};
 
