@@ -245,7 +245,7 @@ fn unnamed_kubeconfig_runs_nothing() {
     };
     let absolute = folder.join("hostile");
     for named in ["hostile", "./hostile", "../hostile", absolute.to_str().unwrap(), "~/hostile", "gone"] {
-        let settings = format!("apiVersion: keyless/v1\ncluster: {{kubeconfig: '{named}'}}\n");
+        let settings = format!("apiVersion: keyless/v1\ncluster:\n  kubeconfig: '{named}'\n");
         fs::write(&file, settings).unwrap();
         for command in
             [&["audit"][..], &["publish"], &["status"], &["setup", "--dry-run"], &["config", "validate"]]
