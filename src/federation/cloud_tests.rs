@@ -14,7 +14,7 @@ fn store(provider: &str) -> String {
 
 /// As whom such a store logs in is decided by what uses it, and nothing does.
 #[test]
-fn login_of_unused_store_is_not_seen() {
+fn unused_store_is_not_seen() {
     for (provider, count) in [
         ("aws: {auth: {jwt: {serviceAccountRef: {name: a}}}}", 1),
         (

@@ -14,7 +14,7 @@ fn listed(hint: Option<&str>, public_half: Option<&str>, ends: &str) -> Credenti
 }
 
 #[test]
-fn copy_of_no_listed_credential_is_not_seen() {
+fn copy_of_nothing_listed_is_open() {
     let mut named = Named { place: "ClusterSecretStore azure".into(), ..Named::default() };
     named.copies = BTreeMap::from([(Same::of(b"a secret"), "aB3".into())]);
     named.certificates = BTreeSet::from(["key:sha256:00".into()]);
