@@ -31,9 +31,14 @@ pub(super) fn looked(inventory: &Inventory, look: Option<&CloudLook>) -> BTreeMa
 
 /// What could not be looked at, here and there.
 pub(super) fn unseen(inventory: &Inventory, look: Option<&CloudLook>) -> Vec<Unseen> {
-    let here = inventory.unseen.iter().chain(&inventory.sightings.unseen);
-    let all: BTreeSet<_> = here.chain(look.into_iter().flat_map(|look| &look.unseen)).cloned().collect();
+    let mut all = unseen_here(inventory);
+    all.extend(look.into_iter().flat_map(|look| look.unseen.clone()));
     all.into_iter().collect()
+}
+
+/// What could not be looked at in the cluster.
+pub(super) fn unseen_here(inventory: &Inventory) -> BTreeSet<Unseen> {
+    inventory.unseen.iter().chain(&inventory.sightings.unseen).cloned().collect()
 }
 
 /// `seen`: what was found in the cluster.

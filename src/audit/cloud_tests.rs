@@ -165,6 +165,23 @@ fn unseen_side_leaves_cluster_zero() {
     assert_eq!(verdict.legs().map(|leg| leg.state), [LegState::Incomplete; 3]);
 }
 
+/// A provider's side repeats what could not be read in the cluster: it is still not seen there.
+#[test]
+fn unseen_on_both_sides_stays_open() {
+    let unseen = Unseen { what: "Secret b/s".into(), right: "get secrets".into(), why: "refused".into() };
+    let look = CloudLook { unseen: BTreeSet::from([unseen.clone()]), ..nothing_issued() };
+    for in_sightings in [false, true] {
+        let mut inventory = cluster(KEYLESS);
+        match in_sightings {
+            true => inventory.sightings.unseen.insert(unseen.clone()),
+            false => inventory.unseen.insert(unseen.clone()),
+        };
+        let verdict = judge_with(&inventory, Some(&look));
+        assert_eq!(verdict.legs().map(|leg| leg.state), [LegState::Incomplete; 3], "{in_sightings}");
+        assert_eq!(verdict.unseen.len(), 1, "it is one thing");
+    }
+}
+
 /// What a provider shows of a secret tells which copy it is. Without such a copy it is one of its own.
 #[test]
 fn issued_secret_is_its_copy() {

@@ -81,7 +81,7 @@ impl Verdict {
         let excepted = || self.excepted_within_gate().map(|it| &it.root);
         // A part of a credential lies there.
         let is_half = self.unknown.iter().any(|hit| KINDS.iter().any(|kind| kind.id == hit.rule));
-        let is_unseen = self.unseen.iter().any(|it| self.cloud.iter().all(|cloud| !cloud.contains(it)));
+        let is_unseen = !self.unseen_here.is_empty();
         let of_cluster = |hit: &&Hit| !cloud::is_of_provider(hit.rule);
         let cluster = match () {
             () if self.roots.iter().any(lies) || platform => LegState::Found,

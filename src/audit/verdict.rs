@@ -45,6 +45,8 @@ pub(crate) struct Verdict {
     pub(crate) notes: Vec<Hit>,
     /// What could not be looked at.
     pub(crate) unseen: Vec<Unseen>,
+    /// What of it is in the cluster. The providers' side may repeat it.
+    pub(crate) unseen_here: BTreeSet<Unseen>,
     /// What of it is at the providers. `None`: they were not asked.
     pub(crate) cloud: Option<BTreeSet<Unseen>>,
     /// How many things they were asked about.
@@ -168,6 +170,7 @@ pub(crate) fn judge_with(inventory: &Inventory, cloud: Option<&CloudLook>) -> Ve
         unknown,
         notes,
         unseen: cloud::unseen(inventory, cloud),
+        unseen_here: cloud::unseen_here(inventory),
         cloud: cloud.map(|look| look.unseen.clone()),
         asked: cloud.map_or(0, |look| look.looked.values().sum()),
         looked: cloud::looked(inventory, cloud),

@@ -14,6 +14,9 @@ pub(in crate::audit) fn verdict(
     installed: bool,
 ) -> Verdict {
     let opens = [Opens::Store, Opens::Generator, Opens::Controller, Opens::Unused];
+    let unseen: Vec<_> = (0..unseen)
+        .map(|number| Unseen { what: format!("w{number}"), right: "list w".into(), why: "y".into() })
+        .collect();
     Verdict {
         roots: (0..roots)
             .map(|number| Root {
@@ -38,9 +41,8 @@ pub(in crate::audit) fn verdict(
         findings: vec![hit("token-audience", Weight::Finding); findings],
         unknown: vec![hit("unknown-login", Weight::Unknown); unknown],
         notes: Vec::new(),
-        unseen: (0..unseen)
-            .map(|number| Unseen { what: format!("w{number}"), right: "list w".into(), why: "y".into() })
-            .collect(),
+        unseen_here: unseen.iter().cloned().collect(),
+        unseen,
         looked: BTreeMap::new(),
         outputs: 0,
         unmanaged: 0,

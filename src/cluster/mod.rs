@@ -77,6 +77,13 @@ pub(crate) struct ServiceAccount {
 }
 
 impl Cluster {
+    /// The issuer that the API server names; `None`: it does not tell.
+    pub(crate) async fn issuer(&self) -> Option<String> {
+        let waiting = Waiting::default();
+        let answer = self.discovery(&self.by_kubeconfig(), &Bounds::new(&waiting)).await.ok()?;
+        Discovery::parse(&answer.body, "the discovery document that it serves").ok().map(|it| it.issuer)
+    }
+
     /// Asks every API server for its keys, its discovery document and a test token for this audience. At least
     /// one is known completely.
     pub(crate) async fn observe(&self, audience: &str, rule: KidRule, waiting: &Waiting) -> Result<Observed> {

@@ -91,7 +91,12 @@ pub(crate) async fn run(
 async fn ask(cluster: &Cluster, inventory: &Inventory, settings: &Settings, now: u64) -> Result<CloudLook> {
     let http = Http::new(&settings.additional_roots)?;
     let accounts = cluster.named_accounts(inventory).await?;
-    Ok(cloud::look(&Scope { inventory, accounts: &accounts, now }, &settings.providers, &http).await)
+    let issuer = match &settings.issuer {
+        Some(issuer) => Some(issuer.as_str().to_owned()),
+        None => cluster.issuer().await,
+    };
+    let scope = Scope { inventory, accounts: &accounts, issuer: issuer.as_deref(), now };
+    Ok(cloud::look(&scope, &settings.providers, &http).await)
 }
 
 /// Looks, and judges. `asked`: the providers too, with these settings; `now`: seconds since 1970. With the rights that are

@@ -35,9 +35,14 @@ pub(crate) struct Scope<'a> {
     pub(crate) inventory: &'a Inventory,
     /// ServiceAccounts that stores and generators name, by namespace and name.
     pub(crate) accounts: &'a BTreeMap<(String, String), Look<Object>>,
+    /// What the cluster signs its tokens as; `None`: that is not known.
+    pub(crate) issuer: Option<&'a str>,
     /// Seconds since 1970.
     pub(crate) now: u64,
 }
+
+/// Why a trust in an issuer is not judged, where [`Scope::issuer`] is not known.
+pub(super) const ISSUER_NOT_KNOWN: &str = "the issuer of this cluster is not known: name it as `issuer` in keyless.yaml, or take the right to get the non-resource URL /.well-known/openid-configuration";
 
 /// A credential that is active or can be made active, where it was issued.
 #[derive(Clone, Debug)]
@@ -132,7 +137,30 @@ fn unknown(scope: &Scope<'_>) -> CloudLook {
     for object in &scope.inventory.unknown_kinds {
         not_asked(&mut look, &object.describe(), "keyless does not know this kind");
     }
+    unplaced(&mut look, scope.inventory);
     look
+}
+
+/// What is named in no namespace is in that of whatever uses it: as long as nothing does, it is not known as whom
+/// something will log in.
+fn unplaced(look: &mut CloudLook, inventory: &Inventory) {
+    let of_stores = inventory.stores.iter().flat_map(|store| {
+        let references = store.references().into_iter();
+        let alone = references.filter(|reference| inventory.secret_keys(store, reference).is_empty());
+        alone.map(|reference| (store.0.describe(), reference))
+    });
+    let of_generators = inventory.generators.iter().flat_map(|generator| {
+        let references = generator.references().into_iter();
+        let alone = references.filter(|reference| inventory.generator_keys(generator, reference).is_empty());
+        alone.map(|reference| (generator.0.describe(), reference))
+    });
+    for (place, Reference { path, name, .. }) in of_stores.chain(of_generators) {
+        look.not_seen(
+            format!("{} that {place} names as {}", name.escape_debug(), path.escape_debug()),
+            "a namespace beside that name, or a look by hand at the provider".into(),
+            "it is in the namespace of whatever uses it, and nothing does yet".into(),
+        );
+    }
 }
 
 /// Stores and generators, each with its provider or kind; an empty one is not known.
@@ -235,3 +263,7 @@ pub(super) fn in_a_line(error: &Error) -> String {
     let causes: String = error.causes.iter().map(|cause| format!(": {cause}")).collect();
     format!("{}{causes}", error.message)
 }
+
+#[cfg(test)]
+#[path = "cloud_tests.rs"]
+mod tests;

@@ -4,9 +4,13 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use lab::{Aws, Credentials};
 use serde_json::{Value, json};
 
-use crate::{estate::Estate, world::Ran};
+use crate::{
+    estate::{DEFAULT_ISSUER, Estate},
+    world::Ran,
+};
 
-const PROVIDER: &str = "oidc.lab.test/prod";
+/// The issuer of the lab's cluster, as AWS names it.
+const PROVIDER: &str = "kubernetes.default.svc.cluster.local";
 const SUBJECT: &str = "system:serviceaccount:external-secrets:reader";
 
 /// A cluster whose one store is at AWS.
@@ -223,7 +227,10 @@ fn wide_trust_is_finding() {
     let scene = Scene::zero();
     let (aud, sub) = (format!("{PROVIDER}:aud"), format!("{PROVIDER}:sub"));
     for (condition, who) in [
-        (json!({"StringEquals": {&aud: "sts.amazonaws.com"}}), "every subject of oidc.lab.test/prod"),
+        (
+            json!({"StringEquals": {&aud: "sts.amazonaws.com"}}),
+            "every subject of kubernetes.default.svc.cluster.local",
+        ),
         (json!({"StringEquals": {&sub: SUBJECT}}), "tokens for every audience"),
         (
             json!({"StringEquals": {&aud: "sts.amazonaws.com"}, "StringLike": {&sub: "system:serviceaccount:*"}}),
@@ -249,6 +256,33 @@ fn wide_trust_is_finding() {
     // There is no such role: it cannot be assumed.
     scene.account(&format!("arn:aws:iam::{}:role/gone", Aws::account()));
     scene.cloud().ends(0).says("there is no such role");
+}
+
+/// A role may trust the ServiceAccounts of another cluster, by the same names.
+#[test]
+fn trust_of_another_issuer_is_finding() {
+    let scene = Scene::zero();
+    assert_eq!(DEFAULT_ISSUER, format!("https://{PROVIDER}"));
+    scene.estate.settings("issuer: https://oidc.lab.test/prod");
+    let ran = scene.cloud_as(&scene.administrator, &["--config", "keyless.yaml"]).ends(1);
+    ran.says("[KL404 wide-role-trust]").says("ServiceAccounts of another issuer");
+}
+
+/// A user of that name is in each account that has one.
+#[test]
+fn user_of_unnamed_account_is_incomplete() {
+    let scene = Scene::zero();
+    scene.estate.world.cluster.put_object(json!({"apiVersion": "v1", "kind": "ServiceAccount",
+        "metadata": {"name": "reader", "namespace": "external-secrets"}}));
+    scene.aws.user("eso", json!({"Statement": []}));
+    for key in scene.aws.keys_of("eso") {
+        scene.aws.delete_key(&key);
+    }
+    let cloud = || scene.cloud_as(&scene.administrator, &["--config", "keyless.yaml"]);
+    scene.estate.settings("aws:\n  keyUser: eso");
+    cloud().ends(3).says("INCOMPLETE").says("set aws.account");
+    scene.estate.settings(&format!("aws:\n  keyUser: eso\n  account: '{}'", Aws::account()));
+    cloud().ends(0).says("ZERO (cluster + consumption + cloud)");
 }
 
 /// What a tenant writes decides what is asked for, never where, nor with which credential.

@@ -4,9 +4,12 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use lab::Entra;
 use serde_json::{Value, json};
 
-use crate::{entra::log_in, estate::Estate, world::Ran};
+use crate::{
+    entra::log_in,
+    estate::{DEFAULT_ISSUER as ISSUER, Estate},
+    world::Ran,
+};
 
-const ISSUER: &str = "https://oidc.lab.test/prod";
 const SUBJECT: &str = "system:serviceaccount:external-secrets:reader";
 const OTHER: &str = "99999999-2222-3333-4444-555555555555";
 
@@ -188,6 +191,10 @@ fn wide_federated_credential_is_finding() {
     assert!(ran.out.contains("[KL405 wide-federated-credential]"), "{}", ran.out);
     assert!(ran.out.contains("repo:acme/infra"), "{}", ran.out);
     assert_eq!(state_of(&scene.report(1)), "found");
+    // ServiceAccounts of another cluster, by the same names.
+    let scene = Scene::zero();
+    scene.azure.federate("eso", "other", "https://oidc.lab.test/other", SUBJECT);
+    scene.cloud().ends(1).says("KL405").says("ServiceAccounts of another issuer");
     let scene = Scene::zero();
     let application = scene.azure.add_application();
     scene.azure.remove_secrets(&application.0);

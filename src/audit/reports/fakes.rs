@@ -133,6 +133,7 @@ pub(super) fn hostile() -> Verdict {
             (format!("SecretStore shop/{HOSTILE}"), HOSTILE.into(), HOSTILE.into());
     }
     verdict.unseen = vec![Unseen { what: HOSTILE.into(), right: HOSTILE.into(), why: HOSTILE.into() }];
+    verdict.unseen_here = verdict.unseen.iter().cloned().collect();
     verdict.looked.insert(HOSTILE.into(), 1);
     verdict.record = Record::fake(Some(HOSTILE));
     verdict
@@ -155,6 +156,7 @@ pub(super) fn incomplete() -> Verdict {
         right: "list pods".into(),
         why: "the API server refuses it: forbidden".into(),
     }];
+    verdict.unseen_here = verdict.unseen.iter().cloned().collect();
     verdict
 }
 
@@ -226,6 +228,7 @@ pub(super) fn of_parts(
     verdict.findings = from.findings.iter().cycle().take(findings).cloned().collect();
     verdict.unknown = open.unknown.iter().cycle().take(unknown).cloned().collect();
     verdict.unseen = open.unseen.iter().cycle().take(unseen).cloned().collect();
+    verdict.unseen_here = verdict.unseen.iter().cloned().collect();
     verdict.installed = installed;
     verdict
 }

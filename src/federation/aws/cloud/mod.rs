@@ -18,7 +18,7 @@ use self::{
     answers::{AccessKey, LastUsed},
     kinds::{INACTIVE, KEY, WIDE},
     named::{Named, RoleArn, named},
-    trust::{Admits, By, admits},
+    trust::{Admits, By, Own, admits},
 };
 use super::{
     api::{Client, Signer},
@@ -73,6 +73,7 @@ pub(super) async fn look(section: &AwsSection, scope: &Scope<'_>, http: &Http) -
     }
     let answered: Vec<_> = stream::iter(asked).buffered(IN_FLIGHT).collect().await;
     let mut owners: BTreeMap<String, Owner> = BTreeMap::new();
+    let settings_user = users.keys().next().cloned();
     for (user, place) in users {
         owners.entry(user).or_default().place = place;
     }
@@ -88,12 +89,26 @@ pub(super) async fn look(section: &AwsSection, scope: &Scope<'_>, http: &Http) -
             Err(part) => look.merge(part),
         }
     }
+    // A user of this name is in each account that has one.
+    let is_own = |(arn, _): &(RoleArn, By)| arn.account == auditor.account;
+    let is_meant = section.account.is_some()
+        || owners.values().any(|owner| !owner.used.is_empty())
+        || roles.keys().any(is_own);
+    if let (Some(user), false) = (&settings_user, is_meant) {
+        look.not_seen(
+            format!("the access keys of the IAM user {user}, whom aws.keyUser names"),
+            "the account of that user: set aws.account".into(),
+            format!("nothing says that it is of the account {}, the one of the login", auditor.account),
+        );
+    }
+    let own_roles: Vec<_> = roles.keys().map(|(arn, _)| arn).collect();
+    let own = Own { issuer: scope.issuer, roles: &own_roles };
     let mut parts: Vec<BoxFuture<'_, CloudLook>> = Vec::new();
     for (user, owner) in &owners {
         parts.push(auditor.user(user, owner).boxed());
     }
     for ((arn, by), place) in &roles {
-        parts.push(auditor.role(arn, *by, place).boxed());
+        parts.push(auditor.role(arn, *by, place, own).boxed());
     }
     let parts: Vec<_> = stream::iter(parts).buffered(IN_FLIGHT).collect().await;
     parts.into_iter().for_each(|part| look.merge(part));
@@ -282,7 +297,7 @@ impl Auditor {
     }
 
     /// Whom one role lets in.
-    async fn role(&self, arn: &RoleArn, by: By, place: &str) -> CloudLook {
+    async fn role(&self, arn: &RoleArn, by: By, place: &str, own: Own<'_>) -> CloudLook {
         let mut look = counted("IAM roles");
         let RoleArn { text, account, name } = arn;
         let what = format!("the role {text}, which {place} names");
@@ -324,7 +339,7 @@ impl Auditor {
             look.merge(odd(what, "it holds no trust policy", &action));
             return look;
         };
-        match admits(&policy, by) {
+        match admits(&policy, by, own) {
             Admits::Named => {}
             Admits::More(who) => {
                 look.findings

@@ -31,7 +31,11 @@ fn look(text: &str, accounts: &str) -> Named {
             (name, Look::Seen(object))
         })
         .collect();
-    named(&section(""), Partition::Aws, &Scope { inventory: &inventory, accounts: &accounts, now: 0 })
+    named(
+        &section(""),
+        Partition::Aws,
+        &Scope { inventory: &inventory, accounts: &accounts, issuer: None, now: 0 },
+    )
 }
 
 fn store(more: &str) -> String {
@@ -137,7 +141,7 @@ fn malformed_role_is_not_asked() {
 #[test]
 fn named_user_is_asked_for() {
     let inventory = inventory(&[]);
-    let scope = Scope { inventory: &inventory, accounts: &BTreeMap::new(), now: 0 };
+    let scope = Scope { inventory: &inventory, accounts: &BTreeMap::new(), issuer: None, now: 0 };
     let named = named(&section("aws: {keyUser: eso}"), Partition::Aws, &scope);
     assert_eq!(named.users.keys().collect::<Vec<_>>(), ["eso"]);
 }

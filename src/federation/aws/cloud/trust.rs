@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::federation::Subject;
+use super::named::RoleArn;
+use crate::federation::{Subject, cloud::ISSUER_NOT_KNOWN};
 
 /// How the cluster comes to the role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -11,6 +12,15 @@ pub(super) enum By {
     Token,
     /// From another login, which the store makes first.
     Login,
+}
+
+/// What is the cluster's own.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Own<'a> {
+    /// `None`: not known.
+    pub(super) issuer: Option<&'a str>,
+    /// The roles that its stores become: whom each of them lets in is judged too.
+    pub(super) roles: &'a [&'a RoleArn],
 }
 
 /// Whom a role lets in.
@@ -28,7 +38,7 @@ pub(super) enum Admits {
 const NO_LOGIN: [&str; 3] = ["sts:tagsession", "sts:setsourceidentity", "sts:setcontext"];
 
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>
-pub(super) fn admits(document: &Value, by: By) -> Admits {
+pub(super) fn admits(document: &Value, by: By, own: Own<'_>) -> Admits {
     let statements = match &document["Statement"] {
         Value::Array(all) => all.iter().collect(),
         one @ Value::Object(_) => vec![one],
@@ -37,7 +47,7 @@ pub(super) fn admits(document: &Value, by: By) -> Admits {
     let (mut more, mut unknown, mut denies) = (None, None, false);
     for statement in statements {
         match statement["Effect"].as_str() {
-            Some("Allow") => match of_statement(statement, by) {
+            Some("Allow") => match of_statement(statement, by, own) {
                 Admits::Named => {}
                 Admits::More(who) => more = more.or(Some(who)),
                 Admits::NotKnown(why) => unknown = unknown.or(Some(why)),
@@ -55,7 +65,7 @@ pub(super) fn admits(document: &Value, by: By) -> Admits {
     }
 }
 
-fn of_statement(statement: &Value, by: By) -> Admits {
+fn of_statement(statement: &Value, by: By, own: Own<'_>) -> Admits {
     let Some(actions) = texts(&statement["Action"]) else {
         return Admits::NotKnown("a statement has no list of actions");
     };
@@ -78,7 +88,7 @@ fn of_statement(statement: &Value, by: By) -> Admits {
             return Admits::NotKnown("a statement names its principals in a form that is not known");
         };
         for name in names {
-            match of_principal(kind, name, &statement["Condition"], by) {
+            match of_principal(kind, name, &statement["Condition"], by, own) {
                 Admits::Named => {}
                 more @ Admits::More(_) => return more,
                 Admits::NotKnown(why) => unknown = Some(why),
@@ -88,15 +98,18 @@ fn of_statement(statement: &Value, by: By) -> Admits {
     unknown.map_or(Admits::Named, Admits::NotKnown)
 }
 
-fn of_principal(kind: &str, name: &str, condition: &Value, by: By) -> Admits {
+fn of_principal(kind: &str, name: &str, condition: &Value, by: By, own: Own<'_>) -> Admits {
     let shown = name.escape_debug();
     match kind {
         "AWS" if name == "*" => Admits::More("everyone (AWS: *)".into()),
-        "AWS" if by == By::Login && is_role(name) => Admits::Named,
+        "AWS" if by == By::Login && is_role(name) => match own.roles.iter().any(|role| is_of(name, role)) {
+            true => Admits::Named,
+            false => Admits::More(format!("the role {shown}, which no store becomes")),
+        },
         "AWS" => Admits::More(format!("the AWS principal {shown}, with whatever keys it has")),
         "Service" => Admits::More(format!("the AWS service {shown}")),
         "Federated" => match name.split_once(":oidc-provider/") {
-            Some((_, issuer)) => of_issuer(issuer, condition),
+            Some((_, issuer)) => of_issuer(issuer, condition, own.issuer),
             None => Admits::More(format!("the identity provider {shown}")),
         },
         _ => Admits::NotKnown("a statement names a principal of a kind that is not known"),
@@ -113,7 +126,8 @@ enum Claim<'a> {
     Nothing,
 }
 
-fn of_issuer(issuer: &str, condition: &Value) -> Admits {
+/// `own`: the cluster's. AWS leaves out its scheme.
+fn of_issuer(issuer: &str, condition: &Value, own: Option<&str>) -> Admits {
     let issuer_shown = issuer.escape_debug();
     let subjects = match claim(condition, &format!("{issuer}:sub")) {
         Claim::Is(subjects) => subjects,
@@ -131,7 +145,17 @@ fn of_issuer(issuer: &str, condition: &Value) -> Admits {
             other.escape_debug()
         ));
     }
+    match own.map(|own| own.strip_prefix("https://").unwrap_or(own)) {
+        Some(own) if own != issuer => {
+            return Admits::More(format!(
+                "ServiceAccounts of another issuer, {issuer_shown}; this cluster's is {}",
+                own.escape_debug()
+            ));
+        }
+        _ => {}
+    }
     match claim(condition, &format!("{issuer}:aud")) {
+        Claim::Is(_) if own.is_none() => Admits::NotKnown(ISSUER_NOT_KNOWN),
         Claim::Is(_) => Admits::Named,
         Claim::Like(pattern) => Admits::More(format!(
             "tokens for every audience like {} of {issuer_shown}",
@@ -185,6 +209,17 @@ fn is_role(arn: &str) -> bool {
     let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
     let kinds = [("iam", "role/"), ("sts", "assumed-role/")];
     is_account && kinds.iter().any(|(of, begin)| service == of && resource.starts_with(begin))
+}
+
+/// Whether an ARN is that of this role, or of a session of it. A session's has no path: the name is one of its account.
+fn is_of(arn: &str, role: &RoleArn) -> bool {
+    let of_session = || {
+        let (_, rest) = arn.split_once(":sts::")?;
+        let (account, rest) = rest.split_once(":assumed-role/")?;
+        let (name, _) = rest.split_once('/')?;
+        Some(account == role.account && name == role.name)
+    };
+    arn == role.text || of_session().unwrap_or_default()
 }
 
 #[cfg(test)]

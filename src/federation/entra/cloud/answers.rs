@@ -5,10 +5,15 @@ use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
+use k8s_openapi::jiff::civil::DateTime;
 use serde_json::Value;
 
 use super::super::place::{self, is_guid};
-use crate::{federation::Subject, hex::hex, oidc::keys_from_pem};
+use crate::{
+    federation::{Subject, cloud::ISSUER_NOT_KNOWN},
+    hex::hex,
+    oidc::keys_from_pem,
+};
 
 /// A client secret or a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +39,8 @@ impl Credential {
 
 /// `2026-11-27T12:00:00`.
 const SECONDS: usize = 19;
+/// Entra is younger: an end before that is a mistake, and no end.
+const FIRST_YEAR: i16 = 2000;
 
 /// What a service principal is.
 #[derive(Debug, PartialEq, Eq)]
@@ -74,13 +81,27 @@ pub(super) fn principal(answer: &Value, app: &str) -> Result<Principal, &'static
         }),
         Some("ManagedIdentity") => {
             let names = answer["alternativeNames"].as_array().ok_or("it has no list of alternative names")?;
-            let resource = names.iter().filter_map(Value::as_str).find_map(identity_id);
+            let resource = resource(names)?;
             // Azure holds the certificates of these, and replaces them.
             let credentials = credentials.into_iter().filter(|it| !it.is_certificate).collect();
             let owner = owner().unwrap_or_default();
             Ok(Principal { kind: Kind::ManagedIdentity(resource), owner, is_enabled, credentials })
         }
         _ => Err("it is a service principal of a type that is not known"),
+    }
+}
+
+/// The identity that a person made; `None`: it is that of a machine, which says so.
+fn resource(names: &[Value]) -> Result<Option<String>, &'static str> {
+    const OTHER: &str = "its alternative names do not say which managed identity it is";
+    let names: Vec<_> = names.iter().map(Value::as_str).collect::<Option<_>>().ok_or(OTHER)?;
+    let says = |text: &str| names.iter().any(|name| name.eq_ignore_ascii_case(text));
+    let is_one = |name: &&&str| name.to_ascii_lowercase().contains("/userassignedidentities/");
+    let mut ids = names.iter().filter(is_one).map(|name| identity_id(name));
+    match (ids.next(), ids.next()) {
+        (Some(Some(id)), None) if !says("isExplicit=False") => Ok(Some(id)),
+        (None, _) if says("isExplicit=False") && !says("isExplicit=True") => Ok(None),
+        _ => Err(OTHER),
     }
 }
 
@@ -108,20 +129,28 @@ fn credentials(answer: &Value) -> Result<Vec<Credential>, &'static str> {
         for entry in entries {
             let key_id = entry["keyId"].as_str().filter(|id| is_guid(id));
             let key_id = key_id.ok_or("it lists a secret or certificate without an ID")?.to_ascii_lowercase();
-            let time = |member: &str| entry[member].as_str().filter(|time| is_time(time)).map(str::to_owned);
-            let ends = match &entry["endDateTime"] {
-                Value::Null => None,
-                Value::String(end) if is_time(end) => Some(end.clone()),
-                _ => return Err("the end of a secret or certificate is no time"),
+            let read = |member: &str| match &entry[member] {
+                Value::Null => Ok(None),
+                Value::String(text) => time(text).map(|time| Some((text.clone(), time))).ok_or(()),
+                _ => Err(()),
             };
+            let begins = read("startDateTime")
+                .map_err(|()| "the begin of a secret or certificate is no time that it can have")?;
+            let ends = read("endDateTime")
+                .map_err(|()| "the end of a secret or certificate is no time that it can have")?;
+            if let (Some((_, begin)), Some((_, end))) = (&begins, &ends)
+                && end < begin
+            {
+                return Err("a secret or certificate ends before it begins");
+            }
             let hint = entry["hint"].as_str().filter(|hint| super::super::key::is_hint(hint));
             all.push(Credential {
                 key_id,
                 is_certificate,
                 hint: hint.filter(|_| !is_certificate).map(str::to_owned),
                 public_half: entry["key"].as_str().filter(|_| is_certificate).and_then(public_half),
-                begins: time("startDateTime"),
-                ends,
+                begins: begins.map(|(text, _)| text),
+                ends: ends.map(|(text, _)| text),
             });
         }
     }
@@ -138,17 +167,19 @@ fn public_half(certificate: &str) -> Option<String> {
     Some(format!("key:sha256:{}", hex(&digest)))
 }
 
-/// RFC 3339, UTC, and nothing that a terminal could take for more.
-pub(super) fn is_time(text: &str) -> bool {
+/// A real one in RFC 3339, UTC, and nothing that a terminal could take for more.
+pub(super) fn time(text: &str) -> Option<DateTime> {
     let bytes = text.as_bytes();
     let form = "dddd-dd-ddTdd:dd:dd".bytes();
-    (SECONDS + 1..=40).contains(&bytes.len())
+    let fits = (SECONDS + 1..=40).contains(&bytes.len())
         && text.ends_with('Z')
         && bytes.iter().zip(form).all(|(byte, form)| match form {
             b'd' => byte.is_ascii_digit(),
             _ => *byte == form,
         })
-        && bytes[SECONDS..bytes.len() - 1].iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
+        && bytes[SECONDS..bytes.len() - 1].iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
+    let time: DateTime = text.strip_suffix('Z').filter(|_| fits)?.parse().ok()?;
+    (time.year() >= FIRST_YEAR).then_some(time)
 }
 
 /// `/subscriptions/ID/resourceGroups/GROUP/providers/Microsoft.ManagedIdentity/userAssignedIdentities/NAME`.
@@ -199,15 +230,23 @@ pub(super) enum Admits {
 
 /// An entry of Graph, or the properties of one of Azure Resource Manager. Entra compares subjects byte for byte.
 /// <https://learn.microsoft.com/graph/api/resources/federatedidentitycredential>
-pub(super) fn admits(entry: &Value) -> Admits {
+/// `own`: the issuer of the cluster, where it is known.
+pub(super) fn admits(entry: &Value, own: Option<&str>) -> Admits {
     let Some(issuer) = entry["issuer"].as_str().filter(|issuer| !issuer.is_empty()) else {
         return Admits::NotKnown("a federated credential names no issuer");
     };
-    let issuer = issuer.escape_debug();
+    let (it, issuer) = (issuer, issuer.escape_debug());
     let expression = &entry["claimsMatchingExpression"];
     let expression = expression["value"].as_str().or(expression.as_str());
     match (entry["subject"].as_str().filter(|subject| !subject.is_empty()), expression) {
-        (Some(subject), None) if Subject::account_of(subject).is_some() => Admits::Named,
+        (Some(subject), None) if Subject::account_of(subject).is_some() => match own {
+            Some(own) if own == it => Admits::Named,
+            Some(own) => Admits::More(format!(
+                "ServiceAccounts of another issuer, {issuer}; this cluster's is {}",
+                own.escape_debug()
+            )),
+            None => Admits::NotKnown(ISSUER_NOT_KNOWN),
+        },
         (Some(subject), None) => {
             Admits::More(format!("{} of {issuer}, which is no ServiceAccount", subject.escape_debug()))
         }

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::*;
 
+const ISSUER: &str = "https://oidc.lab.test/prod";
 const APP: &str = "0a1b2c3d-0000-4000-8000-000000000001";
 
 fn files(folder: &str) -> Vec<(String, Value)> {
@@ -22,7 +23,9 @@ fn files(folder: &str) -> Vec<(String, Value)> {
 fn federated_credentials_are_judged() {
     let mut seen = [0; 3];
     for (name, entry) in files("entra-federated") {
-        let found = admits(&entry);
+        let found = admits(&entry, Some(ISSUER));
+        // Without the issuer, no ServiceAccount is known to be one of this cluster.
+        assert_ne!(admits(&entry, None), Admits::Named, "{name}");
         let (at, fits) = match name.split('-').next().unwrap() {
             "named" => (0, found == Admits::Named),
             "more" => (1, matches!(found, Admits::More(_))),
@@ -32,6 +35,16 @@ fn federated_credentials_are_judged() {
         seen[at] += 1;
     }
     assert!(seen[0] >= 2 && seen[1] + seen[2] > 3 * seen[0], "{seen:?}");
+}
+
+#[test]
+fn issuer_is_compared_byte_by_byte() {
+    let entry = |issuer: &str| json!({"issuer": issuer, "subject": "system:serviceaccount:a:b"});
+    assert_eq!(admits(&entry(ISSUER), Some(ISSUER)), Admits::Named);
+    for issuer in ["https://oidc.lab.test/prod/", "https://OIDC.lab.test/prod", "oidc.lab.test/prod"] {
+        let Admits::More(who) = admits(&entry(issuer), Some(ISSUER)) else { panic!("{issuer}") };
+        assert!(who.starts_with("ServiceAccounts of another issuer"), "{who}");
+    }
 }
 
 #[test]
@@ -87,7 +100,14 @@ fn end_decides_expiry() {
 
 #[test]
 fn times_have_one_form() {
-    assert!(is_time("2026-11-27T12:00:00Z") && is_time("2026-11-27T12:00:00.1234567Z"));
+    for text in [
+        "2026-11-27T12:00:00Z",
+        "2026-11-27T12:00:00.1234567Z",
+        "2000-02-29T00:00:00Z",
+        "9999-12-31T23:59:59Z",
+    ] {
+        assert!(time(text).is_some(), "{text}");
+    }
     for text in [
         "",
         "Z",
@@ -95,9 +115,18 @@ fn times_have_one_form() {
         "2026-11-27T12:00:00",
         "2026-11-27T12:00:00+00:00",
         "2026-11-27T12:00:0xZ",
+        "2026-11-27T12:00:00.1.2Z",
+        "2026-11-27T12:00:00.Z",
+        "0001-01-01T00:00:00Z",
+        "1999-12-31T23:59:59Z",
+        "2026-00-27T12:00:00Z",
+        "2026-13-27T12:00:00Z",
+        "2026-02-29T12:00:00Z",
+        "2026-11-27T25:00:00Z",
+        "2026-11-27T12:61:00Z",
         "\u{1b}[2J2026-11-27T12:00Z",
     ] {
-        assert!(!is_time(text), "{text}");
+        assert_eq!(time(text), None, "{text}");
     }
 }
 

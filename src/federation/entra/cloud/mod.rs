@@ -63,7 +63,8 @@ pub(super) async fn look(section: &EntraSection, scope: &Scope<'_>, http: &Http)
             return look;
         }
     };
-    let auditor = Auditor { client, tenant: tenant.clone(), now: rfc3339(scope.now) };
+    let issuer = scope.issuer.map(str::to_owned);
+    let auditor = Auditor { client, tenant: tenant.clone(), issuer, now: rfc3339(scope.now) };
     let mut applications = named.applications;
     if !named.stored.is_empty() {
         look.merge(auditor.find(named.stored, &mut applications).await);
@@ -86,6 +87,8 @@ const EVERYTHING: &str = "what the cluster names at Microsoft Entra";
 struct Auditor {
     client: Client,
     tenant: String,
+    /// The cluster's.
+    issuer: Option<String>,
     /// RFC 3339, UTC.
     now: String,
 }
@@ -122,6 +125,7 @@ impl Auditor {
                     .entry(app.to_ascii_lowercase())
                     .or_insert_with(|| Named { place: client.place.clone(), ..Named::default() });
                 known.copies.extend(client.copies);
+                known.certificates.extend(client.certificates);
             }
         }
         for client in stored.into_values() {
@@ -183,7 +187,7 @@ impl Auditor {
                 }
                 let title = format!("Entra application {app}");
                 match self.list(Api::Graph, &format!("{path}/federatedIdentityCredentials")).await {
-                    Ok(entries) => judge(&mut look, entries.iter(), &title, place),
+                    Ok(entries) => self.judge(&mut look, entries.iter(), &title, place),
                     Err(refusal) => {
                         look.merge(refused(format!("whom {what}, trusts"), refusal, READ));
                     }
@@ -192,6 +196,7 @@ impl Auditor {
         }
         credentials.sort_by(|a, b| a.key_id.cmp(&b.key_id));
         credentials.dedup_by(|a, b| a.key_id == b.key_id);
+        unlisted(&mut look, app, &credentials, named);
         let (expired, active): (Vec<_>, Vec<_>) =
             credentials.into_iter().partition(|it| it.is_expired(&self.now));
         for credential in &active {
@@ -231,7 +236,7 @@ impl Auditor {
         let path = format!("{id}/federatedIdentityCredentials?api-version={IDENTITIES}");
         match self.list(Api::ResourceManager, &path).await {
             Ok(entries) => {
-                judge(
+                self.judge(
                     &mut look,
                     entries.iter().map(|entry| &entry["properties"]),
                     &format!("Azure {id}"),
@@ -242,24 +247,51 @@ impl Auditor {
         }
         look
     }
+
+    fn judge<'v>(
+        &self,
+        look: &mut CloudLook,
+        entries: impl Iterator<Item = &'v Value>,
+        title: &str,
+        place: &str,
+    ) {
+        for entry in entries {
+            match admits(entry, self.issuer.as_deref()) {
+                Admits::Named => {}
+                Admits::More(who) => look.findings.push(Remark {
+                    kind: WIDE,
+                    place: title.to_owned(),
+                    why: format!("a federated credential lets in {who}; {place} names the identity"),
+                    remedy: WIDE.remedy.to_owned(),
+                }),
+                Admits::NotKnown(why) => look.not_seen(
+                    format!("whom {title}, which {place} names, trusts"),
+                    "a look by hand: read its federated credentials, with their expressions".into(),
+                    why.to_owned(),
+                ),
+            }
+        }
+    }
 }
 
-fn judge<'v>(look: &mut CloudLook, entries: impl Iterator<Item = &'v Value>, title: &str, place: &str) {
-    for entry in entries {
-        match admits(entry) {
-            Admits::Named => {}
-            Admits::More(who) => look.findings.push(Remark {
-                kind: WIDE,
-                place: title.to_owned(),
-                why: format!("a federated credential lets in {who}; {place} names the identity"),
-                remedy: WIDE.remedy.to_owned(),
-            }),
-            Admits::NotKnown(why) => look.not_seen(
-                format!("whom {title}, which {place} names, trusts"),
-                "a look by hand: read its federated credentials, with their expressions".into(),
-                why.to_owned(),
-            ),
-        }
+/// Copies that are used with this application and are none that it lists: they may be of another one.
+fn unlisted(look: &mut CloudLook, app: &str, all: &[Credential], named: &Named) {
+    let begins = |hint: &String| all.iter().any(|it| it.hint.as_ref() == Some(hint));
+    let is_listed = |half: &String| all.iter().any(|it| it.public_half.as_ref() == Some(half));
+    let secrets = named
+        .copies
+        .values()
+        .filter(|hint| !begins(hint))
+        .map(|_| ("client secret", "secret that begins like it"));
+    let certificates = named.certificates.iter().filter(|half| !is_listed(half));
+    let certificates = certificates.map(|_| ("client certificate", "certificate of its key"));
+    for (what, missing) in secrets.chain(certificates) {
+        look.not_seen(
+            format!("whose {what} {} logs in with", named.place),
+            "a look at it by hand, at Microsoft Entra; if it was deleted, delete its copy in the cluster"
+                .into(),
+            format!("the application {app} lists no {missing}"),
+        );
     }
 }
 
@@ -325,3 +357,7 @@ fn odd(what: String, why: &str, needed: &str) -> CloudLook {
     look.not_seen(what, needed.to_owned(), why);
     look
 }
+
+#[cfg(test)]
+#[path = "mod_tests.rs"]
+mod tests;

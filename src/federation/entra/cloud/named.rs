@@ -21,7 +21,7 @@ use crate::{
         objects::{Look, Object, Unseen},
         snapshot::{Public, SecretKey},
     },
-    credentials::Same,
+    credentials::{Same, Sighting, Who},
     federation::cloud::{Holder, Scope, holders},
 };
 
@@ -37,6 +37,10 @@ pub(super) struct Client {
     pub(super) place: String,
     /// Client secrets that lie in the cluster and are used with it, each with its first characters.
     pub(super) copies: BTreeMap<Same, String>,
+    /// Public halves of certificates that lie in the cluster and are used with it.
+    pub(super) certificates: BTreeSet<String>,
+    /// Where they lie.
+    pub(super) files: BTreeSet<SecretKey>,
 }
 
 #[derive(Debug, Default)]
@@ -48,8 +52,6 @@ pub(super) struct Named {
     /// By the IDs of the resources.
     pub(super) identities: BTreeMap<String, String>,
     pub(super) unseen: BTreeSet<Unseen>,
-    /// Secrets that a login names whose application is asked for.
-    known: BTreeSet<(String, String)>,
 }
 
 /// How something logs in.
@@ -73,11 +75,7 @@ pub(super) fn named(section: &EntraSection, tenant: &str, scope: &Scope<'_>) -> 
         named.holder(&holder, tenant, scope);
     }
     for sighting in scope.inventory.sightings.distinct() {
-        let is_known = sighting.more == 0
-            && sighting.places.iter().all(|place| {
-                place.kind == "Secret" && named.known.contains(&(place.namespace.clone(), place.name.clone()))
-            });
-        if FOUND.contains(&sighting.kind.id) && !is_known {
+        if FOUND.contains(&sighting.kind.id) && !named.is_known(&sighting) {
             let place = sighting.places.first().map(|place| place.object()).unwrap_or_default();
             named.not_seen(
                 &sighting.what,
@@ -116,6 +114,28 @@ fn login(holder: &Holder<'_>) -> Login {
 impl Named {
     pub(super) fn is_empty(&self) -> bool {
         self.applications.is_empty() && self.stored.is_empty() && self.identities.is_empty()
+    }
+
+    /// Whether a login names this very credential together with an application, which is asked for it.
+    fn is_known(&mut self, sighting: &Sighting) -> bool {
+        match &sighting.who {
+            Who::Same(same) => self.stored.values().any(|client| client.copies.contains_key(same)),
+            Who::Key(half) => {
+                let is_it = |file: &SecretKey| {
+                    sighting.places.iter().any(|place| {
+                        (&*place.kind, place.key()) == ("Secret", file.key.as_deref())
+                            && (&place.namespace, &place.name) == (&file.namespace, &file.name)
+                    })
+                };
+                let mut is_known = false;
+                for client in self.stored.values_mut().filter(|client| client.files.iter().any(is_it)) {
+                    client.certificates.insert(half.clone());
+                    is_known = true;
+                }
+                is_known
+            }
+            Who::Named(_) => false,
+        }
     }
 
     fn holder(&mut self, holder: &Holder<'_>, tenant: &str, scope: &Scope<'_>) {
@@ -160,9 +180,7 @@ impl Named {
                         client.place.clone_from(&holder.place);
                     }
                     client.copies.extend(copies.clone());
-                    let secrets = ["clientId", "clientSecret", "clientCertificate"];
-                    let secrets = secrets.into_iter().flat_map(|member| holder.secrets(member));
-                    self.known.extend(secrets.map(|key| (key.namespace.clone(), key.name.clone())));
+                    client.files.extend(holder.secrets("clientCertificate").cloned());
                 }
                 // Nothing can log in by it.
                 Some(Look::Absent) => {}

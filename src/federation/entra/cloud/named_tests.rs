@@ -1,5 +1,7 @@
 use std::path::Path;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+
 use super::*;
 use crate::{
     cluster::snapshot::tests::{inventory, objects},
@@ -29,7 +31,7 @@ fn look(text: &str, accounts: &str) -> Named {
             (name, Look::Seen(object))
         })
         .collect();
-    named(&section(""), TENANT, &Scope { inventory: &inventory, accounts: &accounts, now: 0 })
+    named(&section(""), TENANT, &Scope { inventory: &inventory, accounts: &accounts, issuer: None, now: 0 })
 }
 
 fn store(settings: &str) -> String {
@@ -140,7 +142,29 @@ fn unread_service_account_is_not_seen() {
 #[test]
 fn application_of_settings_is_asked_for() {
     let inventory = inventory(&[]);
-    let scope = Scope { inventory: &inventory, accounts: &BTreeMap::new(), now: 0 };
+    let scope = Scope { inventory: &inventory, accounts: &BTreeMap::new(), issuer: None, now: 0 };
     let named = named(&section(&format!("entra: {{keyApplication: {CLIENT}}}")), TENANT, &scope);
     assert_eq!(named.applications.keys().collect::<Vec<_>>(), [CLIENT]);
+}
+
+/// A Secret may hold the secrets of several applications: each is one that a store names, or it is not asked for.
+#[test]
+fn only_named_values_are_known() {
+    let of = |begin: &str| format!("{begin}8Q~{}", "x".repeat(34));
+    let both = "authSecretRef: {clientId: {name: s, namespace: b, key: id}, clientSecret: {name: s, namespace: b, key: secret}}";
+    let secret = |values: &[(&str, &str)]| {
+        let data: Vec<_> =
+            values.iter().map(|(key, value)| format!("{key}: {}", STANDARD.encode(value))).collect();
+        format!(
+            "---\napiVersion: v1\nkind: Secret\nmetadata: {{name: s, namespace: b}}\ndata: {{{}}}\n",
+            data.join(", ")
+        )
+    };
+    let (own, other) = (of("aB3"), of("cD4"));
+    let alone = [("id", CLIENT), ("secret", &*own)];
+    let named = look(&format!("{}{}", store(both), secret(&alone)), "");
+    assert!(named.unseen.is_empty() && named.stored.len() == 1, "{named:?}");
+    let with_other = [&alone[..], &[("old", &*other)]].concat();
+    let named = look(&format!("{}{}", store(both), secret(&with_other)), "");
+    assert_eq!((named.unseen.len(), named.stored.len()), (1, 1), "{named:?}");
 }

@@ -20,7 +20,10 @@ fn look(text: &str, accounts: &str) -> Named {
             (name, Look::Seen(object))
         })
         .collect();
-    named(&GoogleSection::default(), &Scope { inventory: &inventory, accounts: &accounts, now: 0 })
+    named(
+        &GoogleSection::default(),
+        &Scope { inventory: &inventory, accounts: &accounts, issuer: None, now: 0 },
+    )
 }
 
 fn store(auth: &str) -> String {
