@@ -366,7 +366,7 @@ fn publisher_without_store_is_refused() {
 }
 
 #[test]
-fn other_name_than_the_charts_is_told() {
+fn other_name_than_charts_is_told() {
     let estate = with_bucket();
     estate.run(&SETUP).ends(0);
     let told = "change serviceAccountName to writer in what it renders, or give --publisher shop/keyless";
