@@ -18,6 +18,8 @@ pub(crate) struct Login {
     /// Its own mark names this cluster. Otherwise it is ours as far as what holds it is, e.g. a pool: what a person granted
     /// there looks the same.
     pub(crate) is_marked: bool,
+    /// Why it is not withdrawn as a store's, and how a person removes it.
+    pub(crate) stays: Option<String>,
 }
 
 impl Logins {

@@ -62,11 +62,14 @@ impl Workload {
     }
 
     /// Each ServiceAccount once, in the order in which they come first: stores that share one get what all of them ask
-    /// for, and what one still asks for is not revoked because of another.
+    /// for, and what one still asks for is not revoked because of another. A publisher is joined with no store.
     pub(crate) fn merged(all: impl IntoIterator<Item = Self>) -> Vec<Self> {
         let mut merged: Vec<Self> = Vec::new();
         for workload in all {
-            match merged.iter_mut().find(|known| known.account == workload.account) {
+            let is_same = |known: &&mut Self| {
+                known.account == workload.account && known.publishes.is_some() == workload.publishes.is_some()
+            };
+            match merged.iter_mut().find(is_same) {
                 Some(known) => {
                     known.rights.extend(workload.rights);
                     known.revoked.extend(workload.revoked);
@@ -127,5 +130,14 @@ pub(crate) mod tests {
         assert_eq!((&merged[0].rights, &merged[0].revoked), (&reads(&["x", "y"]), &reads(&["z"])));
         assert_eq!((&merged[1].rights, &merged[1].revoked), (&reads(&["b"]), &reads(&["x"])));
         assert_eq!(Workload::merged([]), []);
+    }
+
+    #[test]
+    fn publisher_is_joined_with_no_store() {
+        let store = further("eso/a", &["x"]);
+        let publisher = Workload::publisher("eso/a".parse().unwrap(), Publishes::Keys);
+        let apart = [store.clone(), publisher.clone()];
+        assert_eq!(Workload::merged(apart.clone()), apart);
+        assert_eq!(Workload::merged([publisher.clone(), store.clone()]), [publisher, store]);
     }
 }

@@ -35,6 +35,18 @@ impl Policy {
         of_role.filter_map(|binding| Condition::read(&binding["condition"])).collect()
     }
 
+    /// Who has the role under a condition, and under which.
+    pub(crate) fn conditional(&self, role: &str) -> Vec<(String, Condition)> {
+        let of_role = self.bindings().filter(|binding| binding["role"] == role);
+        let conditional = of_role
+            .filter_map(|binding| Condition::read(&binding["condition"]).zip(binding["members"].as_array()));
+        let each = conditional.flat_map(|(condition, members)| {
+            let members = members.iter().filter_map(Value::as_str);
+            members.map(move |member| (member.to_owned(), condition.clone()))
+        });
+        each.collect()
+    }
+
     /// Gives the member the role under the new condition, in place of the old ones. Whether that changed anything.
     pub(crate) fn grant_if(&mut self, role: &str, member: &str, old: &[Condition], new: &Condition) -> bool {
         let is_there = self.conditions(role, member).contains(new);
@@ -105,6 +117,20 @@ mod tests {
         assert!(policy.revoke_if(ROLE, "principal://x", std::slice::from_ref(&b)));
         assert!(!policy.revoke_if(ROLE, "principal://x", &[b]));
         assert_eq!(policy, Policy::new(others));
+    }
+
+    #[test]
+    fn conditional_members_are_listed_each() {
+        let (a, b) = (condition("a"), condition("b"));
+        let policy = Policy::new(json!({ "bindings": [
+            { "role": ROLE, "members": ["x"] },
+            { "role": ROLE, "members": ["x", 1, "y"], "condition": a.to_json() },
+            { "role": "roles/viewer", "members": ["x"], "condition": a.to_json() },
+            { "role": ROLE, "members": "x", "condition": a.to_json() },
+            { "role": ROLE, "members": ["x"], "condition": b.to_json() },
+        ] }));
+        let listed = [("x".to_owned(), a.clone()), ("y".to_owned(), a), ("x".to_owned(), b)];
+        assert_eq!(policy.conditional(ROLE), listed);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The publisher's own identity: `setup --publisher` gives it its rights, and it publishes by its projected token alone.
 
+mod apart;
+
 use std::{
     fs,
     time::{SystemTime, UNIX_EPOCH},
@@ -17,6 +19,7 @@ use crate::{
 
 const ISSUER: &str = "https://storage.googleapis.com/acme-oidc/prod";
 const SETUP: [&str; 5] = ["setup", "--yes", "--watch-for", "0s", "--publisher"];
+const TEARDOWN: [&str; 4] = ["teardown", "--yes", "--config", "keyless.yaml"];
 const SUBJECT: &str = "system:serviceaccount:keyless-system:keyless";
 const WRITER: &str = "roles/storage.objectUser";
 const EXPRESSION: &str = r#"resource.name == "projects/_/buckets/acme-oidc/objects/prod/openid/v1/jwks" || resource.name == "projects/_/buckets/acme-oidc/objects/prod/.well-known/openid-configuration""#;
@@ -138,7 +141,7 @@ fn publishers_steps_are_what_is_written() {
     writes_what_it_shows(&estate, &["setup", "--watch-for", "0s", "--publisher"]);
     // Another place needs another condition.
     estate.google.storage().own_bucket("acme-oidc-2");
-    writes_what_it_shows(&estate, &["teardown"]);
+    writes_what_it_shows(&estate, &["teardown", "--config", "keyless.yaml"]);
     assert_eq!(bindings(&estate), Vec::<Value>::new());
 }
 
@@ -154,7 +157,7 @@ fn bindings_of_others_are_untouched() {
     storage.bind("acme-oidc", theirs.clone());
     estate.run(&SETUP).ends(0);
     assert_eq!(bindings(&estate).len(), 2);
-    estate.run(&["teardown", "--yes"]).ends(0);
+    estate.run(&TEARDOWN).ends(0);
     assert_eq!(bindings(&estate), [theirs]);
 }
 
@@ -165,7 +168,7 @@ fn right_on_whole_bucket_is_named() {
     let by_hand = json!({"role": WRITER, "members": [principal(&estate)]});
     estate.google.storage().bind("acme-oidc", by_hand.clone());
     estate.run(&SETUP).ends(0).says("on the whole bucket, which keyless did not grant");
-    estate.run(&["teardown", "--yes"]).ends(0).says("keyless did not grant it");
+    estate.run(&TEARDOWN).ends(0).says("keyless did not grant it");
     assert_eq!(bindings(&estate), [by_hand]);
 }
 

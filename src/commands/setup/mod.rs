@@ -14,6 +14,7 @@ mod hands;
 mod issuer_rollout;
 mod last_lines;
 mod members;
+mod no_store;
 mod outcome;
 mod plan;
 pub(crate) mod publisher;
@@ -34,7 +35,7 @@ use self::{
     act::Act,
     decide::{Decided, decide},
     last_lines::{of_keys, tell_remaining},
-    members::{Member, NotMoved, Shared, ends_all},
+    members::{Member, Shared, ends_all},
     outcome::Farewell,
     publisher::Publisher,
     retire::Retirement,
@@ -88,7 +89,7 @@ pub(crate) async fn run(
     let stores = Stores::choose(&args.stores, settings, &estate, &cluster, &cluster_id).await?;
     refuse_one_for_several(args, &stores)?;
     let Some((first, completes)) = stores.first_trusted(settings, args.to, &estate)? else {
-        return Ok(nothing_movable(&stores, &[], args, report));
+        return no_store::nothing_movable(&stores, &[], args, report);
     };
     let resolved = resolve_asking(&first, args.to, completes, &estate, &cluster_id, report)?;
     if !resolved.uploads_keys() {
@@ -159,13 +160,14 @@ pub(crate) async fn run(
         Some(named) if stores.are_several() => shared.each(named, report).await?,
         _ => (vec![shared.only(&first, report).await?], Vec::new()),
     };
+    publisher::refuse_accounts_of(&members, args, settings)?;
 
     // Decide.
     let (Decided { mut plan, impossible, mut documents, .. }, trust) = loop {
         if stores.are_several() {
             shared.retirements(&mut members, &mut not_moved, farewell_of, clock()).await?;
             if members.is_empty() {
-                return Ok(nothing_movable(&stores, &not_moved, args, report));
+                return no_store::nothing_movable(&stores, &not_moved, args, report);
             }
         }
         let beside = shared.beside(&members).await?;
@@ -249,7 +251,7 @@ pub(crate) async fn run(
         let retirements = plan.stores.iter().filter_map(|part| part.retirement.as_ref());
         tell_remaining(retirements.flat_map(Retirement::remaining), &mut shown, report);
         exits.push(of_keys(documents.as_ref(), &kept, report));
-        publisher.iter().filter(|_| !shows_only).for_each(|it| it.tell(settings, report));
+        publisher.iter().filter(|_| !shows_only).for_each(|it| it.tell(settings, plan.waits(), report));
         return Ok(ended(shown, with_left(worst(exits), partial, report), report));
     }
     let summary = Line::marked(Tone::Title, format_args!("\n{}", whole.summary()));
@@ -294,7 +296,7 @@ pub(crate) async fn run(
     }
     tell_remaining(seats.into_iter().flat_map(|seat| seat.remaining), &mut shown, report);
     let keys = of_keys(documents.as_ref(), &kept, report);
-    publisher.iter().for_each(|it| it.tell(settings, report));
+    publisher.iter().for_each(|it| it.tell(settings, plan.waits(), report));
     let exit = worst(exits.into_iter().chain([keys]));
     Ok(ended(shown, with_left(exit, partial, report), report))
 }
@@ -309,25 +311,6 @@ fn refuse_one_for_several(args: &SetupArgs, stores: &Stores) -> Result<()> {
         "--replaced names what one store used before, and several are named",
     )
     .hint("run it for that store: keyless setup --store STORE --replaced NAMESPACE/SECRET"))
-}
-
-/// Nothing is planned where there is no store to set up.
-fn nothing_movable(
-    stores: &Stores,
-    not_moved: &[NotMoved],
-    args: &SetupArgs,
-    report: &mut Report<'_>,
-) -> Exit {
-    if not_moved.is_empty() {
-        report.result("no store is known to log in with a stored credential");
-    }
-    plan::show_left(not_moved, &stores.not_looked_at, report);
-    let is_partial = !not_moved.is_empty() || !stores.not_looked_at.is_empty();
-    report.result("\nnothing to do");
-    let whole = crate::plan::Plan::default();
-    let mut shown = json!({ "dryRun": args.dry_run, "pending": 0, "plan": whole, "stores": [] });
-    plan::left_json(not_moved, &stores.not_looked_at, &mut shown);
-    ended(shown, with_left(Exit::Clean, is_partial, report), report)
 }
 
 /// What was done was done; that something was left is no success.

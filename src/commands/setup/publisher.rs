@@ -1,6 +1,7 @@
 //! The publisher's own identity: it writes the documents, or gives the provider the keys, by tokens of its own ServiceAccount.
 //! Where the bucket takes no such token, nothing is done at all.
 
+use super::members::Member;
 use crate::{
     bucket::KeylessWriter,
     cli::SetupArgs,
@@ -16,6 +17,8 @@ use crate::{
 
 /// The ServiceAccount of the manifests in `deploy/`.
 pub(crate) const ACCOUNT: &str = "keyless-system/keyless";
+/// Its name in the chart, which is always the same.
+const NAME_IN_CHART: &str = "keyless";
 /// For which the publisher mints test tokens.
 const PROBE: &str = "keyless-probe";
 const PAGE: &str = "docs/cronjob.md";
@@ -43,7 +46,7 @@ impl Publisher {
         let Some(account) = args.publisher.as_ref().or(decided) else { return Ok(None) };
         let tests = settings.cluster.as_ref().and_then(|cluster| cluster.service_account.as_ref());
         refuse_account(account, tests)?;
-        refuse_account_of_stores(account, &resolved.workload, estate)?;
+        refuse_account_of_users(account, estate)?;
         let publishes = match publication.map(Publication::keyless_writer) {
             None => Publishes::Keys,
             Some((writer, documents)) => {
@@ -61,15 +64,18 @@ impl Publisher {
     }
 
     /// What is left to do, once it has its rights.
-    pub(super) fn tell(&self, settings: &Settings, report: &mut Report<'_>) {
+    ///
+    /// `waits`: the provider does not believe the cluster's tokens before its issuer is switched.
+    pub(super) fn tell(&self, settings: &Settings, waits: bool, report: &mut Report<'_>) {
         let account = &self.workload.account;
         let config = match settings.file.as_path() == std::path::Path::new("keyless.yaml") {
             true => String::new(),
             false => format!(" --config {}", settings.file.display()),
         };
+        let once = if waits { " once the issuer is switched" } else { "" };
         let what = match self.by_hand.is_empty() {
-            true => "logs in without a stored key",
-            false => "is admitted; it also needs what a person grants it",
+            true => format!("logs in without a stored key{once}"),
+            false => format!("is admitted{once}; it also needs what a person grants it"),
         };
         report.result(Line::marked(Tone::Title, format_args!("\nThe publisher {account} {what}:")));
         for step in &self.by_hand {
@@ -84,6 +90,12 @@ impl Publisher {
             account.namespace,
             sets.join(" ")
         ));
+        if account.name != NAME_IN_CHART {
+            report.result(format_args!(
+                "  The chart's pods run as the ServiceAccount {NAME_IN_CHART}: change serviceAccountName to {} in what it renders, or give --publisher {}/{NAME_IN_CHART}",
+                account.name, account.namespace
+            ));
+        }
         report.result(format_args!(
             "No token of it was tried: its first run shows that it can publish ({PAGE})."
         ));
@@ -127,13 +139,24 @@ fn refuse_account(account: &ServiceAccount, tests: Option<&ServiceAccount>) -> R
     .hint("nothing was changed"))
 }
 
-/// What a store reads is not the publisher's, and the other way round.
-fn refuse_account_of_stores(account: &ServiceAccount, store: &ServiceAccount, estate: &Estate) -> Result<()> {
+/// What a store reads is not the publisher's, and the other way round: for no store of a run, whether or not the run is about
+/// the publisher.
+pub(super) fn refuse_accounts_of(members: &[Member], args: &SetupArgs, settings: &Settings) -> Result<()> {
+    for account in args.publisher.iter().chain(&settings.publisher) {
+        if let Some(member) = members.iter().find(|member| member.account == *account) {
+            return Err(used_by(account, &member.shown));
+        }
+    }
+    Ok(())
+}
+
+fn refuse_account_of_users(account: &ServiceAccount, estate: &Estate) -> Result<()> {
     let users = secret_store::other_users(estate, account, |_| false).unwrap_or_default();
-    let user =
-        users.first().cloned().or_else(|| (account == store).then(|| "the store of this run".to_owned()));
-    let Some(user) = user else { return Ok(()) };
-    Err(Error::usage(
+    users.first().map_or(Ok(()), |user| Err(used_by(account, user)))
+}
+
+fn used_by(account: &ServiceAccount, user: &str) -> Error {
+    Error::usage(
         Code::PublisherAccount,
         format!("the publisher cannot log in with the ServiceAccount {account}: {user} does"),
     )
@@ -141,7 +164,17 @@ fn refuse_account_of_stores(account: &ServiceAccount, store: &ServiceAccount, es
         "the publisher could then read its secrets, and who uses the store could replace the cluster's keys",
     )
     .hint(format!("give it one of its own, as the manifests do: --publisher {ACCOUNT}"))
-    .hint("nothing was changed"))
+    .hint("nothing was changed")
+}
+
+/// Setup grants the publisher its rights together with a store.
+pub(super) fn without_store(account: &ServiceAccount) -> Error {
+    Error::usage(
+        Code::PublisherNoStore,
+        format!("the publisher {account} is given its rights together with a store, and this run has none to set up"),
+    )
+    .hint(format!("name a store: keyless setup --store NAME --publisher {account}"))
+    .hint("nothing was changed")
 }
 
 /// `provider`: that of the run.

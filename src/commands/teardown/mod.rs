@@ -88,8 +88,10 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
         };
     }
     let Found { withdrawals, objects, warnings: left, is_whole } = found;
+    let undecided = publisher::undecided(settings).filter(|_| !args.unused && settings.bucket.is_some());
+    undecided.iter().for_each(|text| report.progress(text));
     // What was asked for is not known to be done.
-    let done = if is_whole { Exit::Clean } else { Exit::Incomplete };
+    let done = if is_whole && undecided.is_none() { Exit::Clean } else { Exit::Incomplete };
     let in_bucket = match (&bucket, &place) {
         (Some(bucket), Some(place)) => Some(plan::Bucket {
             name: bucket.to_string(),

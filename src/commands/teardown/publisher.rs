@@ -1,4 +1,6 @@
 //! PURE. The publisher that setup gave its rights, by the settings.
+//!
+//! A file that no flag names may have come with the folder: it does not decide whose right is taken away.
 
 use crate::{
     bucket::{Bucket, KeylessWriter},
@@ -14,7 +16,7 @@ pub(super) fn of(
     bucket: Option<&dyn Bucket>,
     place: Option<&DocumentLocation>,
 ) -> Option<(Workload, String)> {
-    let account = settings.publisher.clone()?;
+    let account = settings.publisher.clone().filter(|_| settings.publisher_is_decided)?;
     let name = &settings.bucket.as_ref()?.place.name;
     match bucket?.keyless_writer() {
         KeylessWriter::Through(provider) => {
@@ -23,4 +25,13 @@ pub(super) fn of(
         }
         KeylessWriter::ByHand(_) | KeylessWriter::StoredKey | KeylessWriter::NoLogin => None,
     }
+}
+
+/// The publisher that only a file names that no flag names.
+pub(super) fn undecided(settings: &Settings) -> Option<String> {
+    let account = settings.publisher.as_ref().filter(|_| !settings.publisher_is_decided)?;
+    Some(format!(
+        "The publisher {account} is not looked at, and keeps what it was given: --config does not name {}",
+        settings.file.display()
+    ))
 }

@@ -32,6 +32,16 @@ pub(super) async fn plan<'p>(scene: &Scene<'_, 'p>) -> Result<Found<'p>> {
         for it in logins.found {
             let account = &it.workload.account;
             if scene.settings.publisher.as_ref() == Some(account) {
+                if !scene.settings.publisher_is_decided {
+                    let file = scene.settings.file.display();
+                    let why =
+                        format!("cluster.publisher in {file} does, and --config does not name that file");
+                    found.warnings.push(stays(provider, account, &why));
+                }
+                continue;
+            }
+            if let Some(why) = &it.stays {
+                found.warnings.push(stays(provider, account, why));
                 continue;
             }
             let own = match provider.login_of(&it.workload) {

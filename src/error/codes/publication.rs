@@ -252,6 +252,12 @@ macro_rules! publication {
                 causes "The bucket is at Azure, behind a token service of its own, or a folder."
                 remedy "Give it by hand as docs/cronjob.md describes, and leave out --publisher and \
                     cluster.publisher.";
+            PublisherNoStore "publisher-no-store"
+                "The publisher gets its rights together with a store, and the run has no store to set up."
+                causes "No store is known to log in with a stored credential, and none is named."
+                causes "No store that was named could be set up."
+                remedy "Name a store, also one that is set up already: `keyless setup --store NAME --publisher \
+                    keyless-system/keyless`.";
             PublisherObject "publisher-object"
                 "No right can be granted on the documents by their names."
                 causes "The prefix in --bucket has other characters than letters, digits and -_.~ in it."

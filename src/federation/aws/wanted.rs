@@ -122,14 +122,34 @@ pub(super) fn login(settings: &Settings, name: &str, role: &Role, want: &Trust) 
     let trusted = trusted(settings, role.trust.as_ref()?)?;
     let is_ours =
         is_of_cluster(role.mark.as_deref(), &want.cluster_id) && trusted.issuer == bare_issuer(want);
+    let account = Subject::account_of(&trusted.subject).filter(|_| is_ours)?;
     // A publisher's is no store's, whether or not anything uses it.
     let policy = role.policy.as_ref().and_then(|policy| policy.as_ref());
-    let of_documents = policy.is_some_and(|policy| policy::names_documents(policy, settings));
-    let account = Subject::account_of(&trusted.subject).filter(|_| is_ours && !of_documents)?;
+    if policy.is_some_and(|policy| policy::names_documents(policy, settings)) {
+        let workload = Workload::new(account, Naming::FromAccount);
+        return Some(Login { workload, is_marked: true, stays: Some(of_publisher(name)) });
+    }
     let namings = [Naming::AsSet, Naming::FromAccount].into_iter();
     let mut workloads = namings.map(|naming| Workload::new(account.clone(), naming));
     let workload = workloads.find(|workload| settings.of_workload(workload).role == name)?;
-    Some(Login { workload, is_marked: true })
+    Some(Login { workload, is_marked: true, stays: None })
+}
+
+/// Why the role stays, and how a person removes it.
+fn of_publisher(role: &str) -> String {
+    // What IAM takes as a name of a role; another one is put into no command.
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte);
+    let command = match role.bytes().all(is_plain) {
+        true => format!(
+            " (`aws iam delete-role-policy --role-name {role} --policy-name {}`, then `aws iam delete-role --role-name {role}`)",
+            policy::NAME
+        ),
+        false => String::new(),
+    };
+    format!(
+        "the role {} writes documents in a bucket, as a publisher's does, and cluster.publisher does not name its ServiceAccount{command}",
+        role.escape_debug()
+    )
 }
 
 /// The value of the tag. Values of tags take few characters, so that it does not name the issuer.

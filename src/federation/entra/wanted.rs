@@ -112,7 +112,7 @@ pub(super) fn login(settings: &Settings, name: &str, identity: &Identity, want: 
         settings.of_workload(workload).identity.eq_ignore_ascii_case(name)
             && lets_in_only(&identity.credentials, workload)
     })?;
-    Some(Login { workload, is_marked: true })
+    Some(Login { workload, is_marked: true, stays: None })
 }
 
 /// The value of the tag, and the description of role assignments.

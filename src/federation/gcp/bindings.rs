@@ -54,7 +54,7 @@ fn of_publisher(
 ) -> Result<Vec<Planned>> {
     let Some(documents) = publishes.documents() else { return Ok(Vec::new()) };
     let principal = state.ids.principal(&state.project.number, &workload.subject()?);
-    Ok(vec![documents::plan(want, workload, documents, &principal, state)?])
+    documents::plan(want, workload, documents, &principal, state)
 }
 
 /// `rights`: those that can be given.

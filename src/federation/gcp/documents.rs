@@ -1,6 +1,8 @@
 //! PURE. The publisher's right to write the two documents: one role on the bucket, under a condition that names them. The
 //! condition has room for a mark, which no other binding has.
 
+use std::collections::BTreeMap;
+
 use super::{
     Binding, Planned, Step,
     bindings::{needs_of, short, shown},
@@ -53,19 +55,53 @@ fn marked(policy: &Policy, principal: &str, cluster_id: &str) -> Vec<(Condition,
     all.filter(|(owner, _)| *owner != Ownership::Foreign).map(|(owner, it)| (it, owner)).collect()
 }
 
-/// What the publisher is given on the bucket.
+/// Whom else keyless let write for this cluster: publishers before this one.
+fn former(policy: &Policy, principal: &str, cluster_id: &str) -> BTreeMap<String, Vec<Condition>> {
+    let mut former: BTreeMap<String, Vec<Condition>> = BTreeMap::new();
+    for (member, condition) in policy.conditional(WRITER) {
+        let is_ours = Owner::of(Mark::parse(&condition.description), cluster_id) == Owner::This;
+        if is_ours && member != principal {
+            former.entry(member).or_default().push(condition);
+        }
+    }
+    former
+}
+
+/// What the publisher is given on the bucket, and what is taken from the publishers before it.
 pub(super) fn plan(
     want: &Trust,
     workload: &Workload,
     documents: &Documents,
     principal: &str,
     state: &State,
-) -> Result<Planned> {
+) -> Result<Vec<Planned>> {
     let holder = Holder::Bucket(documents.bucket.clone());
-    let object = shown(&holder, state);
     refuse_access_per_object(documents, state)?;
     let none = Policy::default();
     let policy = state.policy(&holder).unwrap_or(&none);
+    let mut changes = vec![present(want, workload, documents, principal, (policy, state))?];
+    for (member, old) in former(policy, principal, &want.cluster_id) {
+        let object = format!("{WRITER} on the {} from {}", shown(&holder, state), short(&member));
+        let step = step(Action::Revoke, object, "it is not the publisher any more")
+            .requires(needs_of(&holder, state));
+        let binding = Binding { holder: holder.clone(), role: WRITER, member, seen: Some(policy.clone()) };
+        let observed = Observed::active(Ownership::This, Fit::Equal);
+        if decide(Desired::Absent { used_by_others: false }, observed) == Ok(Action::Delete) {
+            changes.push(Change::new(step, Step::RevokeIf { binding, old }));
+        }
+    }
+    Ok(changes)
+}
+
+fn present(
+    want: &Trust,
+    workload: &Workload,
+    documents: &Documents,
+    principal: &str,
+    (policy, state): (&Policy, &State),
+) -> Result<Planned> {
+    let holder = Holder::Bucket(documents.bucket.clone());
+    let object = shown(&holder, state);
     if policy.has(WRITER, principal) {
         let why = format!(
             "{} has {WRITER} on the whole bucket, which keyless did not grant and which is more than it needs",
@@ -91,7 +127,7 @@ pub(super) fn plan(
         Ok(action) => action,
         Err(_) => return Ok(leave(object, UNCHANGED)),
     };
-    let mut why = format!("the publisher writes {}, and nothing else of the bucket", names(documents));
+    let mut why = format!("the publisher writes {}", names(documents));
     if policy.conditions(WRITER, principal).len() > ours.len() {
         why.push_str("; a binding with another condition, which keyless did not make, is left beside it");
     }
@@ -118,13 +154,13 @@ pub(super) fn withdraw(
     let Some(documents) = workload.documents() else { return Vec::new() };
     let holder = Holder::Bucket(documents.bucket.clone());
     let Seen::Known(policy) = state.seen(&holder) else { return Vec::new() };
-    let part = |ownership, old: Vec<Condition>, stays: &str| {
-        let object = format!("{WRITER} on the {} from {principal}", shown(&holder, state));
+    let part = |ownership, member: &str, old: Vec<Condition>, stays: &str| {
+        let object = format!("{WRITER} on the {} from {member}", shown(&holder, state));
         let why = "the publisher does not write the documents any more";
         let step = step(Action::Revoke, object, why).requires(needs_of(&holder, state));
         let observed = Observed::active(ownership, Fit::Equal);
         let decision = decide(Desired::Absent { used_by_others: false }, observed);
-        let (holder, member, seen) = (holder.clone(), principal.to_owned(), Some(policy.clone()));
+        let (holder, member, seen) = (holder.clone(), member.to_owned(), Some(policy.clone()));
         let act = Step::RevokeIf { binding: Binding { holder, role: WRITER, member, seen }, old };
         Withdrawn::decided(decision, step, act, "", |_| stays.to_owned())
     };
@@ -134,14 +170,22 @@ pub(super) fn withdraw(
         .partition(|(_, owner)| *owner == Ownership::This);
     if !ours.is_empty() {
         let ours: Vec<_> = ours.into_iter().map(|(condition, _)| condition).collect();
-        all.push(part(Ownership::This, ours, ""));
+        all.push(part(Ownership::This, principal, ours, ""));
+    }
+    for (member, old) in former(policy, principal, &want.cluster_id) {
+        all.push(part(Ownership::This, &member, old, ""));
     }
     if let Some((condition, owner)) = others.into_iter().next() {
         let stays = "the mark in its condition does not name this cluster";
-        all.push(part(owner, vec![condition], stays));
+        all.push(part(owner, principal, vec![condition], stays));
     }
     if policy.has(WRITER, principal) {
-        all.push(part(Ownership::Foreign, Vec::new(), "keyless did not grant it: it has no condition"));
+        all.push(part(
+            Ownership::Foreign,
+            principal,
+            Vec::new(),
+            "keyless did not grant it: it has no condition",
+        ));
     }
     all
 }

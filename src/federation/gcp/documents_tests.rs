@@ -29,7 +29,7 @@ fn with(bindings: &serde_json::Value) -> Case {
 }
 
 fn planned(case: &Case) -> Result<Planned> {
-    plan(&case.want, &publisher(), &documents(), ME, &case.state)
+    plan(&case.want, &publisher(), &documents(), ME, &case.state).map(|mut all| all.remove(0))
 }
 
 /// A binding of the publisher with this description and expression.
@@ -111,6 +111,53 @@ fn only_marked_bindings_are_withdrawn() {
     assert_eq!(pending(json!([binding("by hand", "true")])), (0, 0));
     assert_eq!(pending(json!([binding(&super::mark("other", ISSUER), "true")])), (1, 0));
     assert_eq!(pending(json!([{ "role": WRITER, "members": [ME] }])), (1, 0));
+}
+
+/// The bindings after everything that is planned was done.
+fn done(case: &Case) -> Policy {
+    let mut policy = case.state.policy(&Holder::Bucket("acme".to_owned())).unwrap().clone();
+    for change in plan(&case.want, &publisher(), &documents(), ME, &case.state).unwrap() {
+        match change.act {
+            Some(Step::GrantIf { binding, old, new }) => {
+                policy.grant_if(binding.role, &binding.member, &old, &new)
+            }
+            Some(Step::RevokeIf { binding, old }) => policy.revoke_if(binding.role, &binding.member, &old),
+            act => panic!("{act:?}"),
+        };
+    }
+    policy
+}
+
+#[test]
+fn former_publishers_lose_their_right() {
+    let mark = mark(CLUSTER, ISSUER);
+    let of = |member: &str, description: &str| {
+        json!({ "role": WRITER, "members": [member],
+            "condition": { "title": TITLE, "description": description, "expression": "true" } })
+    };
+    let theirs = [
+        of("principal://a", &super::mark("other", ISSUER)),
+        of("principal://a", "by hand"),
+        of("principal://a", "managed by keyless"),
+        json!({ "role": WRITER, "members": ["principal://a"] }),
+    ];
+    let former = [of("principal://a", &mark), of("user:b@acme.example", &mark)];
+    let case = with(&[&theirs[..], &former].concat().into());
+    let all = plan(&case.want, &publisher(), &documents(), ME, &case.state).unwrap();
+    let shown: Vec<_> = all.iter().map(|it| (it.step.action, it.step.reason.as_str())).collect();
+    let gone = (Action::Revoke, "it is not the publisher any more");
+    assert_eq!(shown[1..], [gone, gone]);
+    let after = done(&case);
+    let mut wanted = Policy::new(json!({ "etag": "e", "bindings": theirs }));
+    wanted.grant_if(WRITER, ME, &[], &condition(&case.want, &documents()));
+    assert_eq!(after, wanted);
+    let mut again = right();
+    again.seen(Holder::Bucket("acme".to_owned()), Seen::Known(after));
+    let again = plan(&again.want, &publisher(), &documents(), ME, &again.state).unwrap();
+    assert!(again.len() == 1 && !again[0].is_pending());
+    // The way back takes both.
+    let pending = withdraw(&case.want, &publisher(), ME, &case.state);
+    assert_eq!(pending.iter().filter(|one| one.change.is_pending()).count(), 2);
 }
 
 #[test]

@@ -66,16 +66,20 @@ pub(super) fn logins(want: &Trust, state: &State) -> Vec<Login> {
     let subjects = members.filter_map(|member| state.ids.subject_of(&state.project.number, member));
     let accounts = subjects.filter_map(Subject::account_of);
     let workloads = Workload::merged(accounts.map(|account| Workload::new(account, Naming::FromAccount)));
-    workloads.into_iter().map(|workload| Login { workload, is_marked: false }).collect()
+    workloads.into_iter().map(|workload| Login { workload, is_marked: false, stays: None }).collect()
 }
 
 /// The roles of each workload's principal.
 fn bindings(want: &Trust, state: &State) -> error::Result<Vec<Withdrawn>> {
     let principal = |subject: &Subject| state.ids.principal(&state.project.number, subject);
     let mut all = Vec::new();
-    for (workload, subject) in want.workloads.iter().zip(want.subjects()?) {
+    for (index, (workload, subject)) in want.workloads.iter().zip(want.subjects()?).enumerate() {
         let principal = principal(&subject);
-        all.extend(bindings_of(&principal, want, state));
+        // A store's account may be the publisher's as well.
+        let is_first = want.workloads[..index].iter().all(|other| other.account != workload.account);
+        if is_first {
+            all.extend(bindings_of(&principal, want, state));
+        }
         all.extend(documents::withdraw(want, workload, &principal, state));
     }
     Ok(all)

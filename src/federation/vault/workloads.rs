@@ -119,7 +119,7 @@ impl Vault {
         let workload = workloads.find(|workload| self.settings.of_workload(workload).role == role);
         let text = text_of(policy.as_ref()).unwrap_or_default();
         let is_ours = mark::names_cluster(&text, &vault.settings, cluster_id);
-        Ok(workload.filter(|_| is_ours).map(|workload| Login { workload, is_marked: true }))
+        Ok(workload.filter(|_| is_ours).map(|workload| Login { workload, is_marked: true, stays: None }))
     }
 
     async fn ask_role(&self) -> Asked {

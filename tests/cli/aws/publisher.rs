@@ -116,14 +116,25 @@ fn publishers_role_is_what_is_shown() {
 fn unused_logins_leave_the_publisher() {
     let (scene, _s3) = with_bucket();
     scene.run(&setup(&[])).ends(0);
-    scene.run(&["teardown", "--unused", "--yes"]);
+    let unused = ["teardown", "--unused", "--yes", "--config", "keyless.yaml"];
+    scene.run(&unused).ends(0);
+    assert!(scene.aws.role(&role_name(&scene)).is_some());
+    // A file that no flag names decides nothing.
+    let mut command = scene.world.command(&[&unused[..3], &["--ca-file", "ca.pem"]].concat());
+    command
+        .env("AWS_ACCESS_KEY_ID", &scene.administrator.access_key_id)
+        .env("AWS_SECRET_ACCESS_KEY", &*scene.administrator.secret_access_key);
+    let ran = Ran::of(&mut command).ends(3);
+    assert!(ran.err.contains("--config does not name that file"), "{}", ran.err);
     assert!(scene.aws.role(&role_name(&scene)).is_some());
     // Also where the settings do not name it.
     let path = scene.world.dir.path().join("keyless.yaml");
     let text = fs::read_to_string(&path).unwrap();
     let without: Vec<_> = text.lines().filter(|line| !line.contains("publisher:")).collect();
     fs::write(&path, without.join("\n")).unwrap();
-    scene.run(&["teardown", "--unused", "--yes"]);
+    let ran = scene.run(&unused).ends(3);
+    let remedy = format!("aws iam delete-role --role-name {}", role_name(&scene));
+    assert!(ran.err.contains("warning[trust-left]") && ran.err.contains(&remedy), "{}", ran.err);
     assert!(scene.aws.role(&role_name(&scene)).is_some());
 }
 
