@@ -1,4 +1,4 @@
-//! The publisher apart from the stores and from the one before it; what is said where it gets nothing.
+//! No store shares the account of the publisher; a replaced publisher loses its right; what the command tells about it.
 
 use serde_json::{Value, json};
 
