@@ -1,10 +1,10 @@
-//! The publisher apart from the stores and from the one before it; what is said where it gets nothing.
+//! No store shares the account of the publisher; a replaced publisher loses its right; what the command tells about it.
 
 use serde_json::{Value, json};
 
 use super::{SETUP, SUBJECT, TEARDOWN, bindings, principal, publish_as, with_bucket};
 use crate::{
-    estate::{DEFAULT_ISSUER, Estate},
+    estate::DEFAULT_ISSUER,
     google::untouched,
     several_stores::{BOTH, two},
     steps::{forget, recorded_writes},
@@ -66,19 +66,6 @@ fn teardown_keeps_undecided_publisher() {
     let told = "The publisher keyless-system/keyless is not looked at, and keeps what it was given: --config does not name";
     assert!(ran.err.contains(told), "{}", ran.err);
     assert_eq!(bindings(&estate), before);
-}
-
-#[test]
-fn publisher_without_store_is_refused() {
-    let estate = Estate::new();
-    estate.run(&SETUP[..4]).ends(0);
-    forget(&estate);
-    let hint = "keyless setup --store NAME --publisher keyless-system/keyless";
-    let ran = estate.run(&[&SETUP[..], &["keyless-system/keyless", "--all"]].concat());
-    ran.fails(2, "publisher-no-store", &[hint]);
-    assert_eq!(recorded_writes(&estate), Vec::<String>::new());
-    let named = [&SETUP[..], &["keyless-system/keyless", "--store", "gcp"]].concat();
-    estate.run(&named).ends(0).says("The publisher keyless-system/keyless");
 }
 
 #[test]
