@@ -152,8 +152,8 @@ fn secret_outside_of_cluster_is_found() {
     // It may not sign in, which one call changes.
     scene.azure.enable(&application.0, false);
     scene.cloud().ends(1).says("may not sign in now");
-    scene.azure.end_secrets(&application.0, "2020-01-01T00:00:00Z");
-    let ran = scene.cloud().ends(0).says("has expired on 2020-01-01");
+    scene.azure.end_secrets(&application.0, "2026-02-03T00:00:00Z");
+    let ran = scene.cloud().ends(0).says("has expired on 2026-02-03");
     assert!(ran.out.starts_with("ZERO (cluster + consumption + cloud): "), "{}", ran.out);
     // An end that is none is no end.
     scene.azure.end_secrets(&application.0, "soon");
