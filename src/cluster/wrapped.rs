@@ -45,9 +45,7 @@ fn within(value: &[u8], depth: usize, is_it: &mut dyn FnMut(&[u8]) -> bool) -> b
         return in_json(&json, depth, is_it);
     }
     // The whole text may be wrapped in base64, broken into lines; else its words may.
-    let lines = || text.as_bytes().split(u8::is_ascii_whitespace);
-    let whole = may_be_base64(text.as_bytes()).then(|| lines().collect::<Vec<_>>().concat());
-    if let Some(inner) = whole.and_then(|whole| decoded(&whole)) {
+    if let Some(inner) = decoded_lines(text.as_bytes()) {
         return within(&inner, depth, is_it);
     }
     text.as_bytes()
@@ -82,6 +80,19 @@ pub(crate) fn decoded(text: &[u8]) -> Option<Vec<u8>> {
     if text.len() < SHORTEST || !may_be_base64(text) {
         return None;
     }
+    of_any_alphabet(text)
+}
+
+/// The same, of a text that may be broken into lines.
+pub(crate) fn decoded_lines(text: &[u8]) -> Option<Vec<u8>> {
+    if !may_be_base64(text) {
+        return None;
+    }
+    let whole = text.split(u8::is_ascii_whitespace).collect::<Vec<_>>().concat();
+    if whole.len() < SHORTEST { None } else { of_any_alphabet(&whole) }
+}
+
+fn of_any_alphabet(text: &[u8]) -> Option<Vec<u8>> {
     ENGINES.iter().find_map(|engine| engine.decode(text).ok())
 }
 
@@ -112,7 +123,7 @@ pub(crate) fn is_of_base64(byte: u8) -> bool {
 }
 
 /// Whether a text has nothing in it that speaks against base64, in lines or not: no other characters, and one alphabet.
-pub(crate) fn may_be_base64(text: &[u8]) -> bool {
+fn may_be_base64(text: &[u8]) -> bool {
     let mut seen = 0;
     text.iter().all(|byte| {
         let class = CLASSES[usize::from(*byte)];

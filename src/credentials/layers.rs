@@ -7,7 +7,7 @@ use memchr::memmem;
 use serde_json::{Map, Value};
 
 use super::{Finds, Holder, KINDS, pair::Pair, text::has};
-use crate::cluster::{decoded, is_of_base64, may_be_base64, of_two_bytes};
+use crate::cluster::{decoded, decoded_lines, is_of_base64, of_two_bytes};
 
 /// Layers that are looked into.
 const DEEPEST: usize = 5;
@@ -138,7 +138,7 @@ fn within(holder: &Holder, field: &str, value: &[u8], depth: usize, finds: &mut 
     {
         return in_json(holder, field, &json, depth, finds);
     }
-    if let Some(inner) = unbroken(text).and_then(|whole| decoded(&whole)).filter(|inner| may_hold(inner)) {
+    if let Some(inner) = decoded_lines(text.as_bytes()).filter(|inner| may_hold(inner)) {
         return within(holder, field, &inner, depth, finds);
     }
     // A longer one is not read as YAML: what only its structure shows is not seen.
@@ -259,16 +259,9 @@ pub(super) fn may_hold(bytes: &[u8]) -> bool {
 
 /// Whether a value that may not be looked into any deeper has something within it.
 fn is_wrapped(value: &[u8], text: &str) -> bool {
-    let inner = || unbroken(text).and_then(|whole| decoded(&whole));
     value.starts_with(GZIP)
         || PACKED.iter().any(|magic| value.starts_with(magic))
-        || inner().is_some_and(|inner| may_hold(&inner))
-}
-
-/// A text that may be base64 as a whole, without its line breaks.
-fn unbroken(text: &str) -> Option<Vec<u8>> {
-    let lines = || text.as_bytes().split(u8::is_ascii_whitespace);
-    may_be_base64(text.as_bytes()).then(|| lines().collect::<Vec<_>>().concat())
+        || decoded_lines(text.as_bytes()).is_some_and(|inner| may_hold(&inner))
 }
 
 const GZIP: &[u8] = &[0x1f, 0x8b];

@@ -82,7 +82,28 @@ pub(crate) struct CloudLook {
     pub(crate) looked: BTreeMap<String, usize>,
 }
 
+/// Whom something at a provider lets in.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Admits {
+    /// Those that it names, or none.
+    Named,
+    /// Others, or more than those: who, as a clause.
+    More(String),
+    /// It is of a form that is not judged here: which, as a clause.
+    NotKnown(&'static str),
+}
+
 impl CloudLook {
+    /// So many things of this kind were looked at.
+    pub(super) fn counted(kind: &str, count: usize) -> Self {
+        Self { looked: BTreeMap::from([(kind.to_owned(), count)]), ..Self::default() }
+    }
+
+    pub(super) fn with(mut self, other: Self) -> Self {
+        self.merge(other);
+        self
+    }
+
     pub(crate) fn merge(&mut self, other: Self) {
         let Self { issued, findings, notes, unseen, looked } = other;
         self.issued.extend(issued);
@@ -98,7 +119,30 @@ impl CloudLook {
     pub(crate) fn not_seen(&mut self, what: String, right: String, why: String) {
         self.unseen.insert(Unseen { what, right, why });
     }
+
+    /// Notes that the provider did not answer. `if_absent`: what to do where it says that there is none.
+    pub(super) fn not_answered(
+        &mut self,
+        what: String,
+        needed: &str,
+        error: &Error,
+        if_absent: Option<&str>,
+    ) {
+        let right = match if_absent {
+            Some(advice) => format!("{needed}; {advice}"),
+            None => remedy_of(error, needed),
+        };
+        self.not_seen(what, right, in_a_line(error));
+    }
+
+    /// Notes that the provider's answer is not one that it gives.
+    pub(super) fn odd_answer(&mut self, what: String, needed: String, (provider, why): (&str, &str)) {
+        self.not_seen(what, needed, format!("the answer is of another form than that of {provider}: {why}"));
+    }
 }
+
+/// What to do about something that the cluster names and the provider does not have.
+pub(super) const NONE_OF_THIS_NAME: &str = "if there is none of this name, take the name out of the cluster";
 
 /// Every kind of thing that a provider can be found to have.
 pub(crate) fn issued_kinds() -> impl Iterator<Item = &'static IssuedKind> {
@@ -266,4 +310,4 @@ pub(super) fn in_a_line(error: &Error) -> String {
 
 #[cfg(test)]
 #[path = "cloud_tests.rs"]
-mod tests;
+pub(super) mod tests;

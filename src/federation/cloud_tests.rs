@@ -1,5 +1,45 @@
+use std::path::Path;
+
 use super::*;
 use crate::cluster::snapshot::tests::{inventory, objects};
+
+/// ServiceAccounts as they were read.
+pub(in crate::federation) fn seen(accounts: &str) -> BTreeMap<(String, String), Look<Object>> {
+    let one = |object: Object| {
+        let name = (object.namespace().to_owned(), object.name().to_owned());
+        (name, Look::Seen(object))
+    };
+    objects(accounts).into_iter().map(one).collect()
+}
+
+/// The ServiceAccount b/a.
+pub(in crate::federation) fn account(annotations: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: a, namespace: b, annotations: {{{annotations}}}}}\n"
+    )
+}
+
+/// The files of a folder of `fixtures/audit-cloud`, by name.
+pub(in crate::federation) fn fixtures(folder: &str) -> Vec<(String, Value)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/audit-cloud").join(folder);
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let read = |path: std::path::PathBuf| {
+        let value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        (path.file_stem().unwrap().to_str().unwrap().to_owned(), value)
+    };
+    entries.map(read).collect()
+}
+
+/// Whether this is what a file is called after, and which of three sorts it is: named, more, not known.
+pub(in crate::federation) fn sort_of(name: &str, found: &Admits) -> usize {
+    let (at, fits) = match name.split('-').next().unwrap() {
+        "named" => (0, *found == Admits::Named),
+        "more" => (1, matches!(found, Admits::More(_))),
+        _ => (2, matches!(found, Admits::NotKnown(_))),
+    };
+    assert!(fits, "{name}: {found:?}");
+    at
+}
 
 fn look(text: &str) -> CloudLook {
     let inventory = inventory(&objects(text));

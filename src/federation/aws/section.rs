@@ -1,4 +1,4 @@
-//! PURE. The section `aws` of `keyless.yaml`, and what completes it.
+//! The section `aws` of `keyless.yaml`, and what completes it. Pure, but for [`Section::issued`], which asks AWS.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! PURE. The section `entra` of `keyless.yaml`, and what completes it.
+//! The section `entra` of `keyless.yaml`, and what completes it. Pure, but for [`Section::issued`], which asks Entra.
 
 use std::sync::Arc;
 

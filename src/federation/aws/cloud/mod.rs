@@ -18,7 +18,7 @@ use self::{
     answers::{AccessKey, LastUsed},
     kinds::{INACTIVE, KEY, WIDE},
     named::{Named, RoleArn, named},
-    trust::{Admits, By, Own, admits},
+    trust::{By, Own, admits},
 };
 use super::{
     api::{Client, Signer},
@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    federation::cloud::{CloudLook, Issued, IssuedKind, Remark, Scope, in_a_line, remedy_of},
+    federation::cloud::{Admits, CloudLook, Issued, IssuedKind, NONE_OF_THIS_NAME, Remark, Scope, in_a_line},
     http::Http,
     retry::Repeat,
     xml::Element,
@@ -195,7 +195,7 @@ impl Auditor {
 
     /// Keys of one IAM user.
     async fn user(&self, user: &str, owner: &Owner) -> CloudLook {
-        let mut look = counted("IAM users");
+        let mut look = CloudLook::counted("IAM users", 1);
         let place = &owner.place;
         let what = format!("the access keys of the IAM user {user}, whom {place} names");
         let action = format!("iam:ListAccessKeys on the IAM user {user}");
@@ -298,7 +298,7 @@ impl Auditor {
 
     /// Whom one role lets in.
     async fn role(&self, arn: &RoleArn, by: By, place: &str, own: Own<'_>) -> CloudLook {
-        let mut look = counted("IAM roles");
+        let mut look = CloudLook::counted("IAM roles", 1);
         let RoleArn { text, account, name } = arn;
         let what = format!("the role {text}, which {place} names");
         let action = format!("iam:GetRole on {text}");
@@ -356,34 +356,21 @@ impl Auditor {
     }
 }
 
-fn counted(kind: &str) -> CloudLook {
-    CloudLook { looked: BTreeMap::from([(kind.to_owned(), 1)]), ..CloudLook::default() }
-}
-
 fn all_unseen(error: &Error) -> CloudLook {
     let mut look = CloudLook::default();
-    look.not_seen(
-        "what the cluster names at AWS".into(),
-        remedy_of(error, "a login at AWS"),
-        in_a_line(error),
-    );
+    look.not_answered("what the cluster names at AWS".into(), "a login at AWS", error, None);
     look
 }
 
 fn refused(what: String, refusal: Refusal, needed: &str) -> CloudLook {
     let mut look = CloudLook::default();
-    let is_absent = refusal.is_absent();
-    let error = refusal.error("asking AWS", needed);
-    let right = match is_absent {
-        true => format!("{needed}; if there is none of this name, take the name out of the cluster"),
-        false => remedy_of(&error, needed),
-    };
-    look.not_seen(what, right, in_a_line(&error));
+    let if_absent = refusal.is_absent().then_some(NONE_OF_THIS_NAME);
+    look.not_answered(what, needed, &refusal.error("asking AWS", needed), if_absent);
     look
 }
 
 fn odd(what: String, why: &str, needed: &str) -> CloudLook {
     let mut look = CloudLook::default();
-    look.not_seen(what, needed.to_owned(), format!("the answer is of another form than that of AWS: {why}"));
+    look.odd_answer(what, needed.to_owned(), ("AWS", why));
     look
 }

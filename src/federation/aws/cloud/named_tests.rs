@@ -2,11 +2,11 @@ use std::path::Path;
 
 use super::*;
 use crate::{
-    cluster::{
-        objects::Object,
-        snapshot::tests::{inventory, objects},
+    cluster::snapshot::tests::{inventory, objects},
+    federation::{
+        Source,
+        cloud::tests::{account, seen},
     },
-    federation::Source,
 };
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/eso";
@@ -24,13 +24,7 @@ fn section(yaml: &str) -> AwsSection {
 
 fn look(text: &str, accounts: &str) -> Named {
     let inventory = inventory(&objects(text));
-    let accounts: BTreeMap<_, _> = objects(accounts)
-        .into_iter()
-        .map(|object: Object| {
-            let name = (object.namespace().to_owned(), object.name().to_owned());
-            (name, Look::Seen(object))
-        })
-        .collect();
+    let accounts = seen(accounts);
     named(
         &section(""),
         Partition::Aws,
@@ -42,12 +36,6 @@ fn store(more: &str) -> String {
     format!(
         "apiVersion: external-secrets.io/v1\nkind: ClusterSecretStore\nmetadata: {{name: aws}}\n\
          spec: {{provider: {{aws: {{service: SecretsManager, {more}}}}}}}\n"
-    )
-}
-
-fn account(annotation: &str) -> String {
-    format!(
-        "apiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: a, namespace: b, annotations: {{{annotation}}}}}\n"
     )
 }
 

@@ -3,7 +3,10 @@
 use serde_json::Value;
 
 use super::named::RoleArn;
-use crate::federation::{Subject, cloud::ISSUER_NOT_KNOWN};
+use crate::federation::{
+    Subject,
+    cloud::{Admits, ISSUER_NOT_KNOWN},
+};
 
 /// How the cluster comes to the role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,17 +24,6 @@ pub(super) struct Own<'a> {
     pub(super) issuer: Option<&'a str>,
     /// The roles that its stores become: whom each of them lets in is judged too.
     pub(super) roles: &'a [&'a RoleArn],
-}
-
-/// Whom a role lets in.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Admits {
-    /// Those that it names, or none.
-    Named,
-    /// More than those: who, as a clause.
-    More(String),
-    /// It is of a form that is not judged here: which, as a clause.
-    NotKnown(&'static str),
 }
 
 /// Actions that alone let none in.

@@ -10,7 +10,10 @@ use serde_json::Value;
 
 use super::super::place::{self, is_guid};
 use crate::{
-    federation::{Subject, cloud::ISSUER_NOT_KNOWN},
+    federation::{
+        Subject,
+        cloud::{Admits, ISSUER_NOT_KNOWN},
+    },
     hex::hex,
     oidc::keys_from_pem,
 };
@@ -215,17 +218,6 @@ pub(super) fn identity(answer: &Value, id: &str, tenant: &str) -> Result<(), &'s
         () if !is(&answer["properties"]["tenantId"], tenant) => Err("it is of another tenant"),
         () => Ok(()),
     }
-}
-
-/// Whom a federated credential lets in.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Admits {
-    /// One ServiceAccount.
-    Named,
-    /// Others, or several: who, as a clause.
-    More(String),
-    /// It is of a form that is not judged here: which, as a clause.
-    NotKnown(&'static str),
 }
 
 /// An entry of Graph, or the properties of one of Azure Resource Manager. Entra compares subjects byte for byte.

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 pub(super) use self::kinds::KINDS;
 use self::{
-    answers::{Admits, Credential, Kind, OF_APPLICATION, OF_PRINCIPAL, admits},
+    answers::{Credential, Kind, OF_APPLICATION, OF_PRINCIPAL, admits},
     kinds::{CREDENTIAL, WIDE},
     named::{Client as Named, named},
 };
@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     credentials::Same,
-    federation::cloud::{CloudLook, Issued, Remark, Scope, in_a_line, remedy_of},
+    federation::cloud::{Admits, CloudLook, Issued, NONE_OF_THIS_NAME, Remark, Scope, in_a_line, remedy_of},
     http::Http,
     rfc3339::rfc3339,
 };
@@ -140,7 +140,7 @@ impl Auditor {
 
     /// Secrets, certificates and federated credentials of one application.
     async fn application(&self, app: &str, named: &Named) -> CloudLook {
-        let mut look = counted("Entra applications");
+        let mut look = CloudLook::counted("Entra applications", 1);
         let place = &named.place;
         let what = format!("the application {app}, which {place} names");
         let seen = match self.graph(&format!("/v1.0/servicePrincipals(appId='{app}')?{OF_PRINCIPAL}")).await {
@@ -154,11 +154,11 @@ impl Auditor {
                 );
                 return look;
             }
-            Err(refusal) => return with(look, refused(what, refusal, READ)),
+            Err(refusal) => return look.with(refused(what, refusal, READ)),
         };
         let principal = match answers::principal(&seen, app) {
             Ok(principal) => principal,
-            Err(why) => return with(look, odd(what, why, READ)),
+            Err(why) => return look.with(odd(what, why, READ)),
         };
         let mut credentials = principal.credentials;
         match principal.kind {
@@ -219,7 +219,7 @@ impl Auditor {
     /// Whom a managed identity trusts.
     async fn identity(&self, id: &str, place: &str) -> CloudLook {
         const ACTION: &str = "Microsoft.ManagedIdentity/userAssignedIdentities";
-        let mut look = counted("Azure managed identities");
+        let mut look = CloudLook::counted("Azure managed identities", 1);
         let what = format!("the managed identity {id}, which {place} names");
         let needed = format!("{ACTION}/read on {id}");
         let path = format!("{id}?api-version={IDENTITIES}");
@@ -230,7 +230,7 @@ impl Auditor {
             Err(refusal) => Err(refused(what.clone(), refusal, &needed)),
         };
         if let Err(part) = seen {
-            return with(look, part);
+            return look.with(part);
         }
         let needed = format!("{ACTION}/federatedIdentityCredentials/read on {id}");
         let path = format!("{id}/federatedIdentityCredentials?api-version={IDENTITIES}");
@@ -330,31 +330,16 @@ fn issued(app: &str, credential: &Credential, copy: Option<Same>, is_enabled: bo
     }
 }
 
-fn counted(kind: &str) -> CloudLook {
-    CloudLook { looked: BTreeMap::from([(kind.to_owned(), 1)]), ..CloudLook::default() }
-}
-
-fn with(mut look: CloudLook, part: CloudLook) -> CloudLook {
-    look.merge(part);
-    look
-}
-
 fn refused(what: String, refusal: Refusal, needed: &str) -> CloudLook {
     let mut look = CloudLook::default();
-    let is_absent = refusal.is_absent();
-    let error = refusal.error("asking Azure", needed);
-    let right = match is_absent {
-        true => format!("{needed}; if there is none of this name, take the name out of the cluster"),
-        false => remedy_of(&error, needed),
-    };
-    look.not_seen(what, right, in_a_line(&error));
+    let if_absent = refusal.is_absent().then_some(NONE_OF_THIS_NAME);
+    look.not_answered(what, needed, &refusal.error("asking Azure", needed), if_absent);
     look
 }
 
 fn odd(what: String, why: &str, needed: &str) -> CloudLook {
     let mut look = CloudLook::default();
-    let why = format!("the answer is of another form than that of Azure: {why}");
-    look.not_seen(what, needed.to_owned(), why);
+    look.odd_answer(what, needed.to_owned(), ("Azure", why));
     look
 }
 

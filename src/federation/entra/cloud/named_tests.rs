@@ -5,7 +5,10 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use super::*;
 use crate::{
     cluster::snapshot::tests::{inventory, objects},
-    federation::Source,
+    federation::{
+        Source,
+        cloud::tests::{account, seen},
+    },
 };
 
 const TENANT: &str = "11111111-2222-3333-4444-555555555555";
@@ -24,13 +27,7 @@ fn section(yaml: &str) -> EntraSection {
 
 fn look(text: &str, accounts: &str) -> Named {
     let inventory = inventory(&objects(text));
-    let accounts: BTreeMap<_, _> = objects(accounts)
-        .into_iter()
-        .map(|object: Object| {
-            let name = (object.namespace().to_owned(), object.name().to_owned());
-            (name, Look::Seen(object))
-        })
-        .collect();
+    let accounts = seen(accounts);
     named(&section(""), TENANT, &Scope { inventory: &inventory, accounts: &accounts, issuer: None, now: 0 })
 }
 
@@ -38,12 +35,6 @@ fn store(settings: &str) -> String {
     format!(
         "apiVersion: external-secrets.io/v1\nkind: ClusterSecretStore\nmetadata: {{name: azure}}\n\
          spec: {{provider: {{azurekv: {{vaultUrl: \"https://v.vault.azure.net\", {settings}}}}}}}\n"
-    )
-}
-
-fn account(annotations: &str) -> String {
-    format!(
-        "apiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: a, namespace: b, annotations: {{{annotations}}}}}\n"
     )
 }
 

@@ -323,20 +323,12 @@ fn issued_key(key: &UserKey, public_half: Option<String>, place: &str, used: &La
 }
 
 fn refused(look: &mut CloudLook, what: String, refusal: Refusal, permission: &str, on: &str) {
-    let is_absent = refusal.is_absent();
+    let if_absent =
+        refusal.is_absent().then_some("if there is no such account, take its name out of the cluster");
     let error = refusal.error("asking Google", permission, on);
-    let needed = needs(permission, on);
-    let right = match is_absent {
-        true => format!("{needed}; if there is no such account, take its name out of the cluster"),
-        false => remedy_of(&error, &needed),
-    };
-    look.not_seen(what, right, in_a_line(&error));
+    look.not_answered(what, &needs(permission, on), &error, if_absent);
 }
 
 fn odd(look: &mut CloudLook, what: String, why: &str, permission: &str, on: &str) {
-    look.not_seen(
-        what,
-        needs(permission, on),
-        format!("the answer is of another form than that of Google: {why}"),
-    );
+    look.odd_answer(what, needs(permission, on), ("Google", why));
 }

@@ -1,25 +1,17 @@
-use std::collections::BTreeMap;
-
 use super::*;
 use crate::{
-    cluster::{
-        objects::Object,
-        snapshot::{Inventory, tests::inventory, tests::objects},
+    cluster::snapshot::{Inventory, tests::inventory, tests::objects},
+    federation::{
+        cloud::tests::{account, seen},
+        gcp::GoogleSection,
     },
-    federation::gcp::GoogleSection,
 };
 
 const EMAIL: &str = "reader@acme-prod.iam.gserviceaccount.com";
 
 fn look(text: &str, accounts: &str) -> Named {
     let inventory: Inventory = inventory(&objects(text));
-    let accounts: BTreeMap<_, _> = objects(accounts)
-        .into_iter()
-        .map(|object: Object| {
-            let name = (object.namespace().to_owned(), object.name().to_owned());
-            (name, Look::Seen(object))
-        })
-        .collect();
+    let accounts = seen(accounts);
     named(
         &GoogleSection::default(),
         &Scope { inventory: &inventory, accounts: &accounts, issuer: None, now: 0 },
@@ -30,12 +22,6 @@ fn store(auth: &str) -> String {
     format!(
         "apiVersion: external-secrets.io/v1\nkind: ClusterSecretStore\nmetadata: {{name: gcp}}\n\
          spec: {{provider: {{gcpsm: {{projectID: p, auth: {auth}}}}}}}\n"
-    )
-}
-
-fn account(annotation: &str) -> String {
-    format!(
-        "apiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: a, namespace: b, annotations: {{{annotation}}}}}\n"
     )
 }
 

@@ -296,7 +296,7 @@ impl Auditor {
     }
 
     fn counted(&self, kind: &str, count: usize) -> CloudLook {
-        CloudLook { looked: BTreeMap::from([(format!("Vault {kind}"), count)]), ..CloudLook::default() }
+        CloudLook::counted(&format!("Vault {kind}"), count)
     }
 
     fn remark(&self, kind: &'static IssuedKind, why: &str, remedy: &str) -> Remark {
