@@ -131,6 +131,7 @@ impl Decision<'_> {
         Self::proved(keys)?;
         self.nothing_else_in_the_secrets(keys)?;
         self.nothing_unseen(elsewhere)?;
+        self.within_the_plan(keys, false)?;
         Ok(self.save(Stage::Deleting { at, since }))
     }
 
@@ -173,6 +174,9 @@ impl Decision<'_> {
             if !elsewhere.users.is_empty() {
                 return Ok(self.giving_back(Why::Others { users: elsewhere.users.clone() }));
             }
+        }
+        if !keys.iter().any(|key| key.standing == KeyStanding::Enabled) {
+            self.within_the_plan(keys, false)?;
         }
         for (index, (_, key)) in all() {
             match key.standing {

@@ -6,6 +6,7 @@ use crate::{
     retirement::{
         deed::Deed,
         observed::{Due, Elsewhere, KeyStanding, KeyView, PlaceView, StoreView, User},
+        shown::Write,
     },
 };
 
@@ -44,7 +45,9 @@ impl Decision<'_> {
         };
         let (never, waiting): (Vec<&User>, Vec<&User>) = waiting.into_iter().partition(never);
         if self.options.force_sync {
-            let unasked = waiting.iter().filter(|user| !self.seen.asked.contains(&user.uid));
+            let is_shown = |user: &&&User| self.options.shown.has(Write::ForceSync(&user.name));
+            let unasked = waiting.iter().filter(is_shown);
+            let unasked = unasked.filter(|user| !self.seen.asked.contains(&user.uid));
             let unasked: Vec<_> = unasked.map(|user| user.uid.clone()).collect();
             if !unasked.is_empty() {
                 return Err(Next::Ask(unasked));
@@ -103,6 +106,30 @@ impl Decision<'_> {
         if more.is_empty() { Ok(()) } else { Err(Self::blocked(Block::HoldsMore(more))) }
     }
 
+    /// What is seen of the credentials by now asks for nothing that the plan did not show. `disables`: they are about to be.
+    pub(super) fn within_the_plan(&self, keys: &[KeyView], disables: bool) -> Or<()> {
+        let mut needed = Vec::new();
+        for (kept, key) in self.state.credentials.iter().zip(keys) {
+            let live = matches!(key.standing, KeyStanding::Enabled | KeyStanding::Disabled);
+            if disables && key.standing == KeyStanding::Enabled {
+                needed.push(Write::Disable(kept));
+            }
+            if live && !self.is_later(Deed::Delete) {
+                needed.push(Write::Delete(kept));
+            }
+            let by_hand = key.standing == KeyStanding::ByHand;
+            if !self.is_later(Deed::DeleteSecret { by_hand }) {
+                let places = kept.places.iter().zip(&key.places).filter(|(_, view)| view.may_go());
+                needed.extend(places.map(|(place, _)| Write::DeleteSecret(place)));
+            }
+        }
+        let unplanned: Vec<_> = needed.into_iter().filter(|write| !self.options.shown.has(*write)).collect();
+        match unplanned.as_slice() {
+            [] => Ok(()),
+            all => Err(self.unplanned(all)),
+        }
+    }
+
     pub(super) fn nothing_unseen(&self, elsewhere: &Elsewhere) -> Or<()> {
         match elsewhere.doubt().filter(|_| !self.options.accept_unseen) {
             Some(doubt) => Err(Self::blocked(doubt)),
@@ -122,6 +149,7 @@ impl Decision<'_> {
             return Err(Self::blocked(Block::Others(elsewhere.users.clone())));
         }
         self.nothing_unseen(elsewhere)?;
+        self.within_the_plan(keys, true)?;
         Ok(keys)
     }
 }
