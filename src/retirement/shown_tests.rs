@@ -103,8 +103,8 @@ fn key_shown_as_kept_stays() {
         let options = Options { retire, ..options(shown) };
         let mut seen = seen(KeyStanding::Enabled, after());
         let key = "key 0123 of eso";
-        let (at_provider, secret) = (format!("{key} at its provider"), "Secret eso/key (key.json)");
-        let beyond = if retire { vec![key, &at_provider, secret] } else { vec![key] };
+        let at_provider = format!("{key} at its provider");
+        let beyond = if retire { vec![key, &at_provider] } else { vec![key] };
         assert_eq!(next(&state, &seen, &options, NOW), unplanned(&beyond, &[OTHER]));
         // As long as it does, that is the reason.
         seen.elsewhere = Some((NOW, Elsewhere { users: vec![OTHER.into()], ..Elsewhere::default() }));

@@ -7,6 +7,7 @@ use crate::{
         deed::Deed,
         observed::{Due, Elsewhere, KeyStanding, KeyView, PlaceView, StoreView, User},
         shown::Write,
+        state::Place,
     },
 };
 
@@ -107,27 +108,39 @@ impl Decision<'_> {
     }
 
     /// What is seen of the credentials by now asks for nothing that the plan did not show. `disables`: they are about to be.
+    /// A Secret that the plan showed as kept holds up no credential: it is left.
     pub(super) fn within_the_plan(&self, keys: &[KeyView], disables: bool) -> Or<()> {
+        let is_live = |key: &KeyView| matches!(key.standing, KeyStanding::Enabled | KeyStanding::Disabled);
         let mut needed = Vec::new();
-        for (kept, key) in self.state.credentials.iter().zip(keys) {
-            let live = matches!(key.standing, KeyStanding::Enabled | KeyStanding::Disabled);
+        for (kept, key) in self.state.credentials.iter().zip(keys).filter(|(_, key)| is_live(key)) {
             if disables && key.standing == KeyStanding::Enabled {
                 needed.push(Write::Disable(kept));
             }
-            if live && !self.is_later(Deed::Delete) {
+            if !self.is_later(Deed::Delete) {
                 needed.push(Write::Delete(kept));
             }
-            let by_hand = key.standing == KeyStanding::ByHand;
-            if !self.is_later(Deed::DeleteSecret { by_hand }) {
-                let places = kept.places.iter().zip(&key.places).filter(|(_, view)| view.may_go());
-                needed.extend(places.map(|(place, _)| Write::DeleteSecret(place)));
+        }
+        if disables && !keys.iter().any(is_live) {
+            let places = self.places_to_delete(keys);
+            needed.extend(places.into_iter().map(|(_, _, place)| Write::DeleteSecret(place)));
+        }
+        needed.retain(|write| !self.options.shown.has(*write));
+        if needed.is_empty() { Ok(()) } else { Err(self.unplanned(&needed)) }
+    }
+
+    /// By number of the credential and of the place.
+    pub(super) fn places_to_delete(&self, keys: &[KeyView]) -> Vec<(usize, usize, &Place)> {
+        let mut all = Vec::new();
+        for (index, (kept, key)) in self.state.credentials.iter().zip(keys).enumerate() {
+            let by_hand = key.standing != KeyStanding::Absent;
+            if self.is_later(Deed::DeleteSecret { by_hand }) {
+                continue;
             }
+            let places = kept.places.iter().zip(&key.places).enumerate();
+            let going = places.filter(|(_, (_, view))| view.may_go());
+            all.extend(going.map(|(number, (place, _))| (index, number, place)));
         }
-        let unplanned: Vec<_> = needed.into_iter().filter(|write| !self.options.shown.has(*write)).collect();
-        match unplanned.as_slice() {
-            [] => Ok(()),
-            all => Err(self.unplanned(all)),
-        }
+        all
     }
 
     pub(super) fn nothing_unseen(&self, elsewhere: &Elsewhere) -> Or<()> {

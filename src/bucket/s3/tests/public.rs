@@ -254,7 +254,7 @@ async fn existing_private_bucket_shows_each_change() {
     store.faults().forget();
     let planned = s3.plan_public(&names()).await.unwrap();
     assert!(planned.create.is_empty());
-    let steps: Vec<_> = planned.open.iter().map(|change| change.step()).collect();
+    let steps: Vec<_> = planned.open.iter().map(|change| &change.step).collect();
     let [block, policy] = steps[..] else { panic!("{steps:#?}") };
     let flags: Vec<_> =
         block.fields.iter().map(|field| (field.path.as_str(), &field.before, &field.after)).collect();
