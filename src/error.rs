@@ -12,7 +12,7 @@ pub(crate) use self::{
     codes::{Check, Code, Entry},
     library::yaml,
 };
-use crate::{interrupt::Signal, redact};
+use crate::{redact, signal::Signal};
 
 /// Why the program did not go on: decides the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -24,6 +24,7 @@ use tokio::{
 use crate::{
     error::{Code, Error, Result},
     report::Lines,
+    signal::Signal,
 };
 
 /// From the first signal to the end of the process, unless [`Interrupt::set_grace`] was called: people expect less than two
@@ -32,32 +33,6 @@ const GRACE: Duration = Duration::from_millis(1500);
 
 /// How long the final message of a command that hangs may take to be written.
 const FINAL_MESSAGE: Duration = Duration::from_millis(200);
-
-/// A signal that asks the program to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Signal {
-    /// SIGINT, Ctrl-C.
-    Interrupt,
-    /// SIGTERM: what the kubelet sends.
-    Terminate,
-}
-
-impl Signal {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Interrupt => "SIGINT",
-            Self::Terminate => "SIGTERM",
-        }
-    }
-
-    /// 128 and the signal's number, as shells report it.
-    pub(crate) fn exit_code(self) -> u8 {
-        match self {
-            Self::Interrupt => 130,
-            Self::Terminate => 143,
-        }
-    }
-}
 
 /// Whether the program was asked to end. Clones are one and the same.
 #[derive(Clone, Debug)]

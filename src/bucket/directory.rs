@@ -26,8 +26,8 @@ use super::{
 };
 use crate::{
     error::{Code, Error, Result},
-    http,
-    oidc::{Document, MAX_BODY},
+    http::{self, MAX_BODY},
+    oidc::Document,
     plan::{Act, Action, Say, Step, Target},
     retry::Backoff,
 };

@@ -81,7 +81,7 @@ fn secret_shown_as_kept_stays() {
 
 /// What the run begins with is recorded only where something is done of which a rerun has to know.
 #[test]
-fn kept_key_is_recorded_by_no_run() {
+fn kept_key_is_not_recorded() {
     let estate = Estate::new();
     estate.settings("store: {name: gcp}");
     estate.put(store("other", "gcp-key"));
