@@ -328,6 +328,11 @@ impl Publication<'_> {
                     }
                     writing.published = now;
                     writing.outcome.decision = self.decide_again(plan, &writing.published)?;
+                    let wanted = documents(self, &writing.outcome.decision.keys);
+                    if plan.documents.is_empty() && !writing.published.pending(&wanted).is_empty() {
+                        // No step shows that a document is written: the next look plans it.
+                        return Err(error);
+                    }
                     self.write_all(plan, None, writing, &SharedReport::new(report)).await?;
                 }
             }
