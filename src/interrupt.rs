@@ -6,6 +6,8 @@
 //!  GRACE over, or a second signal ─► the process ends
 //! ```
 //!
+//! The end of `--timeout` is one more request to end, and leaves the same state.
+//!
 //! The signals are waited for on a thread of their own, so that a command that blocks its thread ends as well.
 
 use std::{
@@ -62,8 +64,8 @@ impl Interrupt {
         }))
     }
 
-    /// From now on SIGINT and SIGTERM are requests to end.
-    pub(crate) fn listen(&self) -> Result<()> {
+    /// From now on SIGINT and SIGTERM are requests to end, and so is the end of this time.
+    pub(crate) fn listen(&self, limit: Option<Duration>) -> Result<()> {
         let failed = |error: io::Error| {
             Error::failed(Code::Runtime, "the program cannot wait for signals on this system")
                 .caused_by(error)
@@ -82,7 +84,17 @@ impl Interrupt {
                         _ = terminate.recv() => Signal::Terminate,
                     }
                 };
-                let signal = next().await;
+                let over = async {
+                    match limit {
+                        Some(limit) => tokio::time::sleep(limit).await,
+                        None => std::future::pending().await,
+                    }
+                };
+                let signal = select! {
+                    biased;
+                    signal = next() => signal,
+                    () = over => Signal::Timeout(limit.unwrap_or_default()),
+                };
                 shared.request(signal);
                 // A second signal ends the wait.
                 let grace = *shared.0.grace.lock().unwrap_or_else(PoisonError::into_inner);

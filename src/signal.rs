@@ -1,12 +1,15 @@
-//! PURE. The signals that ask the program to end.
+//! PURE. What asks the program to end.
 
-/// A signal that asks the program to end.
+use std::time::Duration;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
     /// SIGINT, Ctrl-C.
     Interrupt,
     /// SIGTERM: what the kubelet sends.
     Terminate,
+    /// The time of `--timeout` is over.
+    Timeout(Duration),
 }
 
 impl Signal {
@@ -14,14 +17,16 @@ impl Signal {
         match self {
             Self::Interrupt => "SIGINT",
             Self::Terminate => "SIGTERM",
+            Self::Timeout(_) => "--timeout",
         }
     }
 
-    /// 128 and the signal's number, as shells report it.
+    /// 128 and the signal's number, as shells report it; for a timeout that of what could not be established.
     pub(crate) fn exit_code(self) -> u8 {
         match self {
             Self::Interrupt => 130,
             Self::Terminate => 143,
+            Self::Timeout(_) => 3,
         }
     }
 }
