@@ -296,12 +296,12 @@ const BY_HAND: [ByHand; 3] = [
     ByHand {
         path: "azurekv.authSecretRef.clientCertificate",
         shown: "a certificate of an Entra application, with its private key",
-        remedy: "az ad app credential delete --id APPLICATION --key-id KEY --cert (az ad app credential list --cert names them)",
+        remedy: "az ad app credential delete --id APPLICATION --key-id KEY --cert (az ad app credential list --id APPLICATION --cert names them: customKeyIdentifier is what openssl x509 -noout -fingerprint -sha1 says of the certificate)",
     },
     ByHand {
         path: "azurekv.",
         shown: "a credential of an Entra application",
-        remedy: "az ad app credential delete --id APPLICATION --key-id KEY (az ad app credential list names them)",
+        remedy: "az ad app credential delete --id APPLICATION --key-id KEY (az ad app credential list --id APPLICATION names them)",
     },
 ];
 
