@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+/// A signal, or the end of `--timeout`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
     /// SIGINT, Ctrl-C.

@@ -174,10 +174,13 @@ async fn is_website_on(azure: &Azure) -> Result<bool> {
     let what = format!("looking at the static website of {azure}");
     let answer = azure.api.get(azure.location.account_url("restype=service&comp=properties")).await;
     let answer = answer.map_err(|refusal| azure.error(refusal, rights::READ_SERVICE, &what))?;
-    let Some(properties) = xml(&answer.body, "StorageServiceProperties") else {
-        return Err(not_xml(&what));
-    };
-    Ok(properties.text_at(&["StaticWebsite", "Enabled"]) == Some("true"))
+    says_website_is_on(&answer.body).ok_or_else(|| not_xml(&what))
+}
+
+/// `None`: these are no properties.
+pub(super) fn says_website_is_on(body: &[u8]) -> Option<bool> {
+    let properties = xml(body, "StorageServiceProperties")?;
+    Some(properties.text_at(&["StaticWebsite", "Enabled"]) == Some("true"))
 }
 
 fn website_step(azure: &Azure, names: &[String]) -> Step {
@@ -236,12 +239,16 @@ pub(super) async fn remove(azure: &Azure) -> Result<bool> {
 async fn list(azure: &Azure, what: &str) -> Result<(Vec<String>, bool)> {
     let url = azure.location.url("", "restype=container&comp=list&maxresults=1000&include=uncommittedblobs");
     let answer = azure.api.get(url).await.map_err(|refusal| azure.error(refusal, rights::READ, what))?;
-    let Some(list) = xml(&answer.body, "EnumerationResults") else { return Err(not_xml(what)) };
-    let Some(blobs) = list.get("Blobs") else { return Err(not_xml(what)) };
-    let names: Option<Vec<_>> =
-        blobs.all("Blob").map(|blob| blob.text_at(&["Name"]).map(str::to_owned)).collect();
+    blobs(&answer.body).ok_or_else(|| not_xml(what))
+}
+
+/// What a list names, and whether it is cut. `None`: it is no such list.
+pub(super) fn blobs(body: &[u8]) -> Option<(Vec<String>, bool)> {
+    let list = xml(body, "EnumerationResults")?;
+    let blobs = list.get("Blobs")?;
+    let names = blobs.all("Blob").map(|blob| blob.text_at(&["Name"]).map(str::to_owned));
     let more = list.text_at(&["NextMarker"]).is_some_and(|marker| !marker.is_empty());
-    names.map(|names| (names, more)).ok_or_else(|| not_xml(what))
+    Some((names.collect::<Option<_>>()?, more))
 }
 
 /// The service begins its XML with a byte order mark.

@@ -20,6 +20,7 @@ pub(super) fn new_state(world: &World, id: StoreId) -> State {
             id: index.to_string(),
             shown: format!("key {index}"),
             public_half: None,
+            client: None,
             by_hand: String::new(),
         },
         proved: key.life != Life::Deleted,
