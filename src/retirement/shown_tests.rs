@@ -27,6 +27,7 @@ fn state(stage: Stage) -> State {
         identity: Identity {
             kind: Kind::Of(ProviderName::default()),
             id: "k".into(),
+            client: None,
             shown: "key 0123 of eso".into(),
             public_half: Some("h".into()),
             by_hand: String::new(),
