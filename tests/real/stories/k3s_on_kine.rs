@@ -86,7 +86,7 @@ pub(crate) async fn play(world: &mut World) -> Checked {
     here.run("publish", &[])?.run().await?.exits(0)?;
     // Caches may still lack it: the story of two API servers waits for as long as it takes.
     let early = here.run("keys", &["wait", "--timeout", "1s"])?.run().await?.exits(1)?;
-    check!(early.stdout.contains("next: wait until"), "what is safe now\n{early}");
+    check!(early.stdout.starts_with("next: "), "it names no next step\n{early}");
     serve(world, &mut server, &[&new, &old]).await?;
     let after = signer(&server).await?;
     check!(after != before, "it still signs with {before}");
@@ -196,7 +196,8 @@ async fn signer(server: &ApiServer) -> Checked<String> {
 
 /// What `keyless keys` tells of each key.
 async fn rows(here: &Here<'_>) -> Checked<Vec<Value>> {
-    let told = here.run("keys", &["-o", "json"])?.run().await?.exits(0)?;
+    // Behind the one address there could be more servers: what is known is not all.
+    let told = here.run("keys", &["-o", "json"])?.run().await?.exits(3)?;
     let told: Value = serde_json::from_str(&told.stdout)?;
     Ok(told["keys"].as_array().cloned().unwrap_or_default())
 }
