@@ -126,6 +126,7 @@ impl Settings {
             output: _,
             verbose: _,
             quiet: _,
+            timeout: _,
             color: _,
             issuer,
             bucket: bucket_url,

@@ -130,6 +130,7 @@ fn flags(common: &Common) -> Vec<(&'static str, &'static str, Value)> {
         output: _,
         verbose: _,
         quiet: _,
+        timeout: _,
         color: _,
         issuer,
         bucket,
