@@ -15,9 +15,13 @@ pub(crate) enum FarSide {
     Google,
     /// Google's own Python libraries.
     GoogleClients,
+    /// Of the tools that judge `deploy/`.
+    Helm,
     /// The container image around the binary under test, as an OCI archive.
     Image,
     Keyless,
+    /// The store of k3s.
+    Kine,
     Kubeadm,
     Kubernetes,
     OpenBao,
@@ -33,8 +37,10 @@ impl FarSide {
             Self::FakeGcs => "fake-gcs-server",
             Self::Google => "google",
             Self::GoogleClients => "google-clients",
+            Self::Helm => "helm",
             Self::Image => "image",
             Self::Keyless => "keyless",
+            Self::Kine => "kine",
             Self::Kubeadm => "kubeadm",
             Self::Kubernetes => "kubernetes",
             Self::OpenBao => "openbao",
@@ -48,6 +54,8 @@ impl FarSide {
             Self::FakeGcs => &["fake-gcs-server"],
             Self::Aws | Self::Google | Self::Image | Self::Keyless => &[],
             Self::GoogleClients => &["python"],
+            Self::Helm => &["helm"],
+            Self::Kine => &["kine"],
             Self::Kubeadm => &["kubeadm", "kube-controller-manager"],
             Self::Kubernetes => &["kube-apiserver", "etcd", "kubectl"],
             Self::OpenBao => &["bao"],
@@ -60,6 +68,7 @@ pub(crate) struct FarSides {
     cache: PathBuf,
     kubebuilder_assets: Option<PathBuf>,
     google_clients: Option<PathBuf>,
+    helm: Option<PathBuf>,
     /// The binary under test.
     keyless: Option<PathBuf>,
     image: Option<PathBuf>,
@@ -74,6 +83,7 @@ impl FarSides {
             cache: path("KEYLESS_REAL_FAR_SIDES")?,
             kubebuilder_assets: path("KUBEBUILDER_ASSETS"),
             google_clients: path("KEYLESS_REAL_GOOGLE_CLIENTS"),
+            helm: path("KEYLESS_REAL_HELM"),
             keyless: path("KEYLESS_REAL_BINARY"),
             image: path("KEYLESS_REAL_IMAGE"),
             no_image: env::var("KEYLESS_REAL_NO_IMAGE").ok(),
@@ -93,6 +103,7 @@ impl FarSides {
         // Nothing of a stand-in can be absent from its folder.
         let elsewhere = match far_side {
             FarSide::GoogleClients => self.google_clients.clone(),
+            FarSide::Helm => self.helm.clone(),
             FarSide::Kubernetes => self.kubebuilder_assets.clone(),
             _ => None,
         };

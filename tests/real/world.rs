@@ -144,6 +144,7 @@ impl World {
             let settings = Settings {
                 name,
                 address,
+                store: None,
                 etcd_prefix: "cluster",
                 issuers: vec![ISSUER, DEFAULT_ISSUER],
                 keys: vec![key.clone()],
@@ -231,6 +232,7 @@ impl World {
                 let settings = Settings {
                     name: "relying",
                     address: "10.99.0.3",
+                    store: None,
                     etcd_prefix: "relying",
                     issuers: vec!["https://relying.lab.test"],
                     keys: vec![key.clone()],
@@ -259,18 +261,23 @@ impl World {
         address: &'static str,
         flags: &[String],
     ) -> Checked<ApiServer> {
-        let programs = self.far_sides.locate(FarSide::Kubernetes).map_err(Failure)?;
         let key = self.pki.signing_key(name, Algorithm::Rs256)?;
-        let settings = Settings {
+        self.further_server(Settings {
             name,
             address,
+            store: None,
             etcd_prefix: name,
             issuers: if flags.is_empty() { vec![DEFAULT_ISSUER] } else { Vec::new() },
             keys: vec![key.clone()],
             signing_key: key,
             authentication: None,
             flags: flags.to_vec(),
-        };
+        })
+    }
+
+    /// Starts one more API server, which is none of the world's cluster.
+    pub(crate) fn further_server(&self, settings: Settings) -> Checked<ApiServer> {
+        let programs = self.far_sides.locate(FarSide::Kubernetes).map_err(Failure)?;
         ApiServer::start(settings, &programs, &self.folder, &self.pki, &self.admin)
     }
 

@@ -1,5 +1,6 @@
 //! The stories. A new one is one file and one line here.
 
+mod chart_upgrade;
 mod crd_versions;
 mod eso_far_sides;
 mod find_fetch_push;
@@ -10,6 +11,7 @@ mod google_clients_read;
 mod hourly_refresh;
 mod image;
 mod job_cannot_mint;
+mod k3s_on_kine;
 mod kubeadm_judges;
 mod publish_from_ha;
 mod publisher_without_key;
@@ -25,8 +27,8 @@ use std::pin::Pin;
 
 use crate::check::Checked;
 use crate::far_sides::FarSide::{
-    self, Aws, ExternalSecrets, FakeGcs, Google, GoogleClients, Image, Keyless, Kubeadm, Kubernetes, OpenBao,
-    SeaweedFs,
+    self, Aws, ExternalSecrets, FakeGcs, Google, GoogleClients, Helm, Image, Keyless, Kine, Kubeadm,
+    Kubernetes, OpenBao, SeaweedFs,
 };
 use crate::world::World;
 
@@ -73,6 +75,12 @@ pub(crate) const STORIES: &[Story] = &[
         play: |world| Box::pin(rbac::play(world)),
     },
     Story {
+        name: "chart-upgrade",
+        tells: "Helm takes the chart from a CronJob to a Deployment, to its next version and back; the ledger stays, nothing else is left",
+        needs: &[Keyless, Kubernetes, SeaweedFs, Helm],
+        play: |world| Box::pin(chart_upgrade::play(world)),
+    },
+    Story {
         name: "job-cannot-mint",
         tells: "the CronJob's token mints no token that a relying party accepts, and publishes all the same",
         needs: &[Keyless, Kubernetes, SeaweedFs, OpenBao, Google],
@@ -101,6 +109,12 @@ pub(crate) const STORIES: &[Story] = &[
         tells: "kubeadm takes the rendered configuration, and API servers run with the flags for kubeadm and k3s",
         needs: &[Keyless, Kubernetes, Kubeadm],
         play: |world| Box::pin(kubeadm_judges::play(world)),
+    },
+    Story {
+        name: "k3s-on-kine",
+        tells: "an API server as k3s starts it, on SQLite and a loopback address, is published, verified and given a new key",
+        needs: &[Keyless, Kubernetes, Kine, SeaweedFs],
+        play: |world| Box::pin(k3s_on_kine::play(world)),
     },
     Story {
         name: "eso-far-sides",
