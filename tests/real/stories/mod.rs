@@ -1,5 +1,6 @@
 //! The stories. A new one is one file and one line here.
 
+mod azurite;
 mod crd_versions;
 mod eso_far_sides;
 mod find_fetch_push;
@@ -25,8 +26,8 @@ use std::pin::Pin;
 
 use crate::check::Checked;
 use crate::far_sides::FarSide::{
-    self, Aws, ExternalSecrets, FakeGcs, Google, GoogleClients, Image, Keyless, Kubeadm, Kubernetes, OpenBao,
-    SeaweedFs,
+    self, Aws, Azurite, ExternalSecrets, FakeGcs, Google, GoogleClients, Image, Keyless, Kubeadm, Kubernetes,
+    OpenBao, SeaweedFs,
 };
 use crate::world::World;
 
@@ -65,6 +66,12 @@ pub(crate) const STORIES: &[Story] = &[
         tells: "objects reach Google Cloud Storage with conditions, and are read back",
         needs: &[Keyless, Kubernetes, FakeGcs],
         play: |world| Box::pin(gcs::play(world)),
+    },
+    Story {
+        name: "azurite",
+        tells: "blobs reach Azure's own stand-in with conditions, and are read back by everyone",
+        needs: &[Keyless, Kubernetes, Azurite],
+        play: |world| Box::pin(azurite::play(world)),
     },
     Story {
         name: "rbac",
