@@ -12,7 +12,7 @@ use crate::{
     bucket::{Change, PublicAccess},
     error::{Code, Error, Result},
     oidc::{DISCOVERY_PATH, JWKS_PATH},
-    plan::{Action, Step, Target},
+    plan::{Act, Action, Say, Step, Target},
     xml::Element,
 };
 
@@ -41,7 +41,6 @@ enum Doing {
 
 struct Planned<'a> {
     azure: &'a Azure,
-    step: Step,
     doing: Doing,
 }
 
@@ -66,7 +65,7 @@ pub(super) async fn plan<'a>(azure: &'a Azure, names: &[String]) -> Result<Publi
                 holds_documents_only(azure, names).await?;
             }
             let step = website_step(azure, names);
-            access.create.push(Box::new(Planned { azure, step, doing: Doing::EnableWebsite }));
+            access.create.push(planned(azure, step, Doing::EnableWebsite));
         }
         return Ok(access);
     }
@@ -74,7 +73,7 @@ pub(super) async fn plan<'a>(azure: &'a Azure, names: &[String]) -> Result<Publi
     match look(azure).await? {
         None => {
             let step = create_step(azure);
-            access.create.push(Box::new(Planned { azure, step, doing: Doing::CreateContainer }));
+            access.create.push(planned(azure, step, Doing::CreateContainer));
         }
         Some(container) if container.is_open => return Ok(access),
         Some(_) => holds_documents_only(azure, names).await?,
@@ -83,17 +82,17 @@ pub(super) async fn plan<'a>(azure: &'a Azure, names: &[String]) -> Result<Publi
     let step = Step::new(Target::Bucket, Action::Grant, format!("public access of {azure}"), reason)
         .field("publicAccess", None, Some(json!(BLOBS)))
         .requires(rights::whole(rights::SET_ACCESS));
-    access.open.push(Box::new(Planned { azure, step, doing: Doing::AdmitEveryone }));
+    access.open.push(planned(azure, step, Doing::AdmitEveryone));
     Ok(access)
 }
 
-#[async_trait]
-impl Change for Planned<'_> {
-    fn step(&self) -> &Step {
-        &self.step
-    }
+fn planned<'a>(azure: &'a Azure, step: Step, doing: Doing) -> Change<'a> {
+    Change::new(step, Box::new(Planned { azure, doing }))
+}
 
-    async fn apply(&self) -> Result<()> {
+#[async_trait]
+impl Act for Planned<'_> {
+    async fn run(&self, _say: Say<'_>) -> Result<()> {
         match self.doing {
             Doing::CreateContainer => create(self.azure).await,
             Doing::EnableWebsite => enable_website(self.azure).await,
