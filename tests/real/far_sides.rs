@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 pub(crate) enum FarSide {
     /// STS, IAM, Secrets Manager; a part of this program, so never missing.
     Aws,
+    /// Of Azure's makers; beside it the token endpoint of `lab`.
+    Azurite,
     ExternalSecrets,
     FakeGcs,
     /// All of Google but its buckets; a part of this program, so never missing.
@@ -33,6 +35,7 @@ impl FarSide {
     fn name(self) -> &'static str {
         match self {
             Self::Aws => "aws",
+            Self::Azurite => "azurite",
             Self::ExternalSecrets => "external-secrets",
             Self::FakeGcs => "fake-gcs-server",
             Self::Google => "google",
@@ -53,6 +56,7 @@ impl FarSide {
             Self::ExternalSecrets => &["external-secrets", "crds.yaml", "crds-next.yaml"],
             Self::FakeGcs => &["fake-gcs-server"],
             Self::Aws | Self::Google | Self::Image | Self::Keyless => &[],
+            Self::Azurite => &["azurite"],
             Self::GoogleClients => &["python"],
             Self::Helm => &["helm"],
             Self::Kine => &["kine"],
@@ -68,6 +72,7 @@ pub(crate) struct FarSides {
     cache: PathBuf,
     kubebuilder_assets: Option<PathBuf>,
     google_clients: Option<PathBuf>,
+    azurite: Option<PathBuf>,
     helm: Option<PathBuf>,
     /// The binary under test.
     keyless: Option<PathBuf>,
@@ -83,6 +88,7 @@ impl FarSides {
             cache: path("KEYLESS_REAL_FAR_SIDES")?,
             kubebuilder_assets: path("KUBEBUILDER_ASSETS"),
             google_clients: path("KEYLESS_REAL_GOOGLE_CLIENTS"),
+            azurite: path("KEYLESS_REAL_AZURITE"),
             helm: path("KEYLESS_REAL_HELM"),
             keyless: path("KEYLESS_REAL_BINARY"),
             image: path("KEYLESS_REAL_IMAGE"),
@@ -102,6 +108,7 @@ impl FarSides {
         let name = far_side.name();
         // Nothing of a stand-in can be absent from its folder.
         let elsewhere = match far_side {
+            FarSide::Azurite => self.azurite.clone(),
             FarSide::GoogleClients => self.google_clients.clone(),
             FarSide::Helm => self.helm.clone(),
             FarSide::Kubernetes => self.kubebuilder_assets.clone(),

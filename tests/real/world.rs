@@ -10,6 +10,7 @@
 //! 127.0.0.4:443   storage.googleapis.com  fake-gcs-server
 //! 127.0.0.5:8200  OpenBao
 //! 127.0.0.6:443   *.amazonaws.com         AWS but for its buckets, from `lab`
+//! 127.0.0.7:443   *.blob.core.windows.net Azurite
 //! 10.99.0.5:8200  bao.lab.test            the same OpenBao, by TLS
 //! ```
 
@@ -22,6 +23,7 @@ use reqwest::{Certificate, Client, ClientBuilder};
 use serde_json::{Value, json};
 
 use crate::aws::Aws;
+use crate::azurite::Azurite;
 use crate::buckets::{ACCESS_KEY, Gcs, S3, SECRET_KEY};
 use crate::call::{Call, Ran};
 use crate::check::{Checked, Failure, While, check, until};
@@ -64,6 +66,7 @@ pub(crate) struct World {
     openbao: Option<OpenBao>,
     google: Option<Google>,
     aws: Option<Aws>,
+    azurite: Option<Azurite>,
     eso: Option<Eso>,
 }
 
@@ -92,6 +95,7 @@ impl World {
             openbao: None,
             google: None,
             aws: None,
+            azurite: None,
             eso: None,
         };
         if needed.contains(&FarSide::Kubernetes) {
@@ -113,12 +117,18 @@ impl World {
         if needed.contains(&FarSide::Aws) {
             world.aws = Some(Aws::start(&world.pki)?);
         }
+        if needed.contains(&FarSide::Azurite) {
+            world.azurite = Some(Azurite::start(&program(FarSide::Azurite)?, &world.folder, &world.pki)?);
+        }
 
         if let Some(s3) = &mut world.s3 {
             s3.ready(&world.anyone).await?;
         }
         if let Some(gcs) = &mut world.gcs {
             gcs.ready(&world.anyone).await?;
+        }
+        if let Some(azurite) = &mut world.azurite {
+            azurite.ready(&world.anyone).await?;
         }
         if let Some(openbao) = &mut world.openbao {
             openbao.ready(&world.anyone).await?;
@@ -216,6 +226,10 @@ impl World {
 
     pub(crate) fn aws(&self) -> Checked<&Aws> {
         self.aws.as_ref().ok_or_else(|| not_started("AWS"))
+    }
+
+    pub(crate) fn azurite(&self) -> Checked<&Azurite> {
+        self.azurite.as_ref().ok_or_else(|| not_started("Azurite"))
     }
 
     /// Starts the API server of another cluster that trusts the public issuer, or starts it afresh:

@@ -1,5 +1,6 @@
 //! The stories. A new one is one file and one line here.
 
+mod azurite;
 mod chart_upgrade;
 mod crd_versions;
 mod eso_far_sides;
@@ -27,7 +28,7 @@ use std::pin::Pin;
 
 use crate::check::Checked;
 use crate::far_sides::FarSide::{
-    self, Aws, ExternalSecrets, FakeGcs, Google, GoogleClients, Helm, Image, Keyless, Kine, Kubeadm,
+    self, Aws, Azurite, ExternalSecrets, FakeGcs, Google, GoogleClients, Helm, Image, Keyless, Kine, Kubeadm,
     Kubernetes, OpenBao, SeaweedFs,
 };
 use crate::world::World;
@@ -67,6 +68,12 @@ pub(crate) const STORIES: &[Story] = &[
         tells: "objects reach Google Cloud Storage with conditions, and are read back",
         needs: &[Keyless, Kubernetes, FakeGcs],
         play: |world| Box::pin(gcs::play(world)),
+    },
+    Story {
+        name: "azurite",
+        tells: "blobs reach Azure's own stand-in with conditions, and are read back by everyone",
+        needs: &[Keyless, Kubernetes, Azurite],
+        play: |world| Box::pin(azurite::play(world)),
     },
     Story {
         name: "rbac",
