@@ -70,9 +70,8 @@ impl Error {
             Signal::Interrupt | Signal::Terminate => {
                 (Code::Interrupted, format!("stopped by {}", signal.name()))
             }
-            Signal::Timeout(limit) => {
-                let seconds = limit.as_secs_f64();
-                (Code::TimeLimit, format!("the command did not end within {seconds} s (--timeout)"))
+            Signal::Timeout => {
+                (Code::TimeLimit, "the command did not end within the time of --timeout".to_owned())
             }
         };
         Self { kind: Kind::Interrupted(signal), ..Self::failed(code, message) }

@@ -93,7 +93,7 @@ impl Interrupt {
                 let signal = select! {
                     biased;
                     signal = next() => signal,
-                    () = over => Signal::Timeout(limit.unwrap_or_default()),
+                    () = over => Signal::Timeout,
                 };
                 shared.request(signal);
                 // A second signal ends the wait.

@@ -1,7 +1,5 @@
 //! PURE. What asks the program to end.
 
-use std::time::Duration;
-
 /// A signal, or the end of `--timeout`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
@@ -10,7 +8,7 @@ pub(crate) enum Signal {
     /// SIGTERM: what the kubelet sends.
     Terminate,
     /// The time of `--timeout` is over.
-    Timeout(Duration),
+    Timeout,
 }
 
 impl Signal {
@@ -18,7 +16,7 @@ impl Signal {
         match self {
             Self::Interrupt => "SIGINT",
             Self::Terminate => "SIGTERM",
-            Self::Timeout(_) => "--timeout",
+            Self::Timeout => "--timeout",
         }
     }
 
@@ -27,7 +25,7 @@ impl Signal {
         match self {
             Self::Interrupt => 130,
             Self::Terminate => 143,
-            Self::Timeout(_) => 3,
+            Self::Timeout => 3,
         }
     }
 }
