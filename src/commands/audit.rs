@@ -12,7 +12,10 @@ use crate::{
     },
     config::Settings,
     error::{Code, Error, Result},
-    federation::cloud::{self, CloudLook, Scope},
+    federation::{
+        IssuerSetting, OwnIssuer,
+        cloud::{self, CloudLook, Scope},
+    },
     files::{self, Accept, MAX_SMALL},
     http::Http,
     redact,
@@ -91,11 +94,12 @@ pub(crate) async fn run(
 async fn ask(cluster: &Cluster, inventory: &Inventory, settings: &Settings, now: u64) -> Result<CloudLook> {
     let http = Http::new(&settings.additional_roots)?;
     let accounts = cluster.named_accounts(inventory).await?;
-    let issuer = match &settings.issuer {
-        Some(issuer) => Some(issuer.as_str().to_owned()),
-        None => cluster.issuer().await,
-    };
-    let scope = Scope { inventory, accounts: &accounts, issuer: issuer.as_deref(), now };
+    let setting = settings
+        .issuer
+        .as_ref()
+        .map(|issuer| IssuerSetting { issuer: issuer.as_str(), is_of_user: settings.issuer_is_decided });
+    let issuer = OwnIssuer::of(setting, cluster);
+    let scope = Scope { inventory, accounts: &accounts, issuer: &issuer, now };
     Ok(cloud::look(&scope, &settings.providers, &http).await)
 }
 

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::registry::{ProviderName, Sections};
+use super::{
+    own_issuer::OwnIssuer,
+    registry::{ProviderName, Sections},
+};
 use crate::{
     cluster::{
         objects::{Look, Object, Unseen},
@@ -35,14 +38,11 @@ pub(crate) struct Scope<'a> {
     pub(crate) inventory: &'a Inventory,
     /// ServiceAccounts that stores and generators name, by namespace and name.
     pub(crate) accounts: &'a BTreeMap<(String, String), Look<Object>>,
-    /// What the cluster signs its tokens as; `None`: that is not known.
-    pub(crate) issuer: Option<&'a str>,
+    /// What the cluster signs its tokens as. Only who needs it asks.
+    pub(crate) issuer: &'a OwnIssuer<'a>,
     /// Seconds since 1970.
     pub(crate) now: u64,
 }
-
-/// Why a trust in an issuer is not judged, where [`Scope::issuer`] is not known.
-pub(super) const ISSUER_NOT_KNOWN: &str = "the issuer of this cluster is not known: name it as `issuer` in keyless.yaml, or take the right to get the non-resource URL /.well-known/openid-configuration";
 
 /// A credential that is active or can be made active, where it was issued.
 #[derive(Clone, Debug)]
@@ -80,6 +80,8 @@ pub(crate) struct CloudLook {
     pub(crate) unseen: BTreeSet<Unseen>,
     /// How many of each kind were looked at.
     pub(crate) looked: BTreeMap<String, usize>,
+    /// As whom each provider was asked. `Err`: why that is not known.
+    pub(crate) asked_as: BTreeMap<String, Result<String, String>>,
 }
 
 /// Whom something at a provider lets in.
@@ -105,13 +107,24 @@ impl CloudLook {
     }
 
     pub(crate) fn merge(&mut self, other: Self) {
-        let Self { issued, findings, notes, unseen, looked } = other;
+        let Self { issued, findings, notes, unseen, looked, asked_as } = other;
         self.issued.extend(issued);
         self.findings.extend(findings);
         self.notes.extend(notes);
         self.unseen.extend(unseen);
         for (kind, count) in looked {
             *self.looked.entry(kind).or_default() += count;
+        }
+        for (provider, who) in asked_as {
+            self.asked_as(&provider, who);
+        }
+    }
+
+    /// Notes as whom a provider is asked. `Err`: why that is not known.
+    pub(super) fn asked_as(&mut self, provider: &str, who: Result<String, String>) {
+        let known = self.asked_as.entry(provider.to_owned()).or_insert_with(|| who.clone());
+        if known.is_err() {
+            *known = who;
         }
     }
 

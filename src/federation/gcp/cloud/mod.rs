@@ -20,6 +20,7 @@ use self::{
     named::{named, project_of},
 };
 use super::{
+    endpoints::Endpoints,
     key::{Name, last_use},
     section::GoogleSection,
 };
@@ -68,6 +69,7 @@ pub(super) async fn look(section: &GoogleSection, scope: &Scope<'_>, http: &Http
     for project in &projects {
         parts.push(auditor.policy(project).boxed());
     }
+    parts.push(auditor.caller().boxed());
     let parts: Vec<_> = stream::iter(parts).buffered(IN_FLIGHT).collect().await;
     parts.into_iter().for_each(|part| look.merge(part));
     look
@@ -113,6 +115,17 @@ impl Auditor {
             found_unnamed: found.iter().any(|it| matches!(it.who, Who::Key(_))),
             found: found.iter().filter_map(|it| id(&it.who)).collect(),
         })
+    }
+
+    /// Who asks. Beside other addresses than Google's own, nobody is told.
+    async fn caller(&self) -> CloudLook {
+        let mut look = CloudLook::default();
+        let who = match self.iam == Endpoints::default().iam {
+            true => self.api.whose().await,
+            false => Err("google.endpoints names other servers than Google's own".to_owned()),
+        };
+        look.asked_as("google", who);
+        look
     }
 
     /// Keys of one service account.

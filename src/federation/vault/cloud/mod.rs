@@ -117,7 +117,9 @@ type Data = Map<String, Value>;
 
 impl Auditor {
     async fn look(&self, logins: &[(Login, String)]) -> CloudLook {
-        let mut look = self.tokens().await.unwrap_or_else(not_seen);
+        let mut look = CloudLook::default();
+        let tokens = self.tokens(&mut look).await.unwrap_or_else(not_seen);
+        look.merge(tokens);
         let mut parts: Vec<BoxFuture<'_, CloudLook>> = Vec::new();
         for (login, place) in logins {
             parts.push(self.login(login, place).boxed());
@@ -143,11 +145,17 @@ impl Auditor {
     }
 
     /// Tokens that never expire, of any owner.
-    async fn tokens(&self) -> Asked<CloudLook> {
+    async fn tokens(&self, asked: &mut CloudLook) -> Asked<CloudLook> {
         const LIST: &str = "auth/token/accessors";
         let what = "tokens";
         const SELF: &str = "auth/token/lookup-self";
-        let own = self.read(what, SELF, "\"read\"").await?;
+        let own = self.read(what, SELF, "\"read\"").await;
+        let caller = match &own {
+            Ok(own) => answers::caller(own.as_ref()),
+            Err(refused) => Err(refused.why.clone()),
+        };
+        asked.asked_as("vault", caller);
+        let own = own?;
         let own = answers::own_accessor(own.as_ref()).map_err(|why| self.odd(what, SELF, "\"read\"", why))?;
         let lookup = |accessor: String| async move {
             let answer = self.ask("auth/token/lookup-accessor", &json!({ "accessor": accessor })).await;
