@@ -12,6 +12,7 @@ use crate::{
         Listed, User,
         snapshot::{Facts, Inventory},
     },
+    error::Code,
     federation::cloud::CloudLook,
     rfc3339::rfc3339,
 };
@@ -30,6 +31,8 @@ pub(crate) struct Record {
     pub(super) logins: Vec<LoggingIn>,
     /// As whom each provider was asked. `Err`: why that is not known.
     pub(super) asked_as: BTreeMap<String, Result<String, String>>,
+    /// Rights that the logins at providers lack, for people: what they hide is in the verdict.
+    pub(crate) missing: Vec<(Code, String)>,
     /// What is new against the result that it was compared with.
     pub(crate) new_since: Option<NewSince>,
 }
@@ -156,7 +159,7 @@ impl Record {
 
     /// With every text passed through a function. No member is left out: one that is new must be decided on here.
     pub(super) fn clean(&self, clean: &dyn Fn(&str) -> String) -> Self {
-        let Self { started, cluster, facts, rights, unanswered, logins, asked_as, new_since } = self;
+        let Self { started, cluster, facts, rights, unanswered, logins, asked_as, missing, new_since } = self;
         let Facts { user, user_unknown, version, lists } = facts;
         let texts = |all: &[String]| all.iter().map(|text| clean(text)).collect::<Vec<_>>();
         let lists = lists.iter().map(|it| Listed {
@@ -187,6 +190,7 @@ impl Record {
                 lists: lists.collect(),
             },
             asked_as: asked_as.collect(),
+            missing: missing.iter().map(|(code, text)| (*code, clean(text))).collect(),
             rights: (texts(&rights.0), texts(&rights.1)),
             unanswered: *unanswered,
             logins: logins.collect(),
@@ -343,6 +347,7 @@ impl Record {
                 ("aws".into(), Ok(or("arn:aws:iam::111122223333:user/auditor"))),
                 ("google".into(), Err(or("the token says no more than its audience"))),
             ]),
+            missing: Vec::new(),
             new_since: None,
         }
     }

@@ -61,6 +61,9 @@ pub(crate) async fn run(
     }
     let asked = args.cloud.then_some(settings);
     let (mut verdict, preflight) = look(&cluster, args.mode, args.gate, asked, now).await?;
+    for (code, missing) in std::mem::take(&mut verdict.record.missing) {
+        report.warning(&Warning::new(code, missing));
+    }
     if let Some(missing) = preflight.message(args.mode) {
         report.warning(&Warning::new(Code::ClusterForbidden, missing));
     }
@@ -119,6 +122,7 @@ pub(super) async fn look(
     };
     let mut verdict = judge_with(&inventory, at_providers.as_ref()).through(gate);
     verdict.record.started = Some(now);
+    verdict.record.missing = at_providers.map(|look| look.missing_rights()).unwrap_or_default();
     verdict.record.cluster = cluster.uid().ok().map(str::to_owned);
     Ok((verdict, inventory.preflight))
 }

@@ -15,7 +15,7 @@ use crate::{
         snapshot::{Inventory, Reference, SecretKey, Target, is_local, references},
     },
     credentials::{Class, Same, Severity},
-    error::Error,
+    error::{Code, Error},
     http::Http,
 };
 
@@ -31,6 +31,17 @@ pub(crate) struct IssuedKind {
     pub(crate) severity: Severity,
     pub(crate) summary: &'static str,
     pub(crate) remedy: &'static str,
+}
+
+/// What a login needs at a provider to be asked.
+#[derive(Debug)]
+pub(crate) struct AuditRights {
+    /// Of the error that says that the provider refuses one.
+    pub(crate) refused: Code,
+    /// By the provider's own names.
+    pub(crate) permissions: &'static [&'static str],
+    /// Commands for a shell that grant them, and nothing else. What only the user knows is a variable.
+    pub(crate) grant: &'static str,
 }
 
 /// What is looked for: everything of the cluster that can name an identity.
@@ -82,6 +93,8 @@ pub(crate) struct CloudLook {
     pub(crate) looked: BTreeMap<String, usize>,
     /// As whom each provider was asked. `Err`: why that is not known.
     pub(crate) asked_as: BTreeMap<String, Result<String, String>>,
+    /// Rights that a provider has refused, by its name in `keyless.yaml`.
+    pub(crate) lacks: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// Whom something at a provider lets in.
@@ -107,13 +120,16 @@ impl CloudLook {
     }
 
     pub(crate) fn merge(&mut self, other: Self) {
-        let Self { issued, findings, notes, unseen, looked, asked_as } = other;
+        let Self { issued, findings, notes, unseen, looked, asked_as, lacks } = other;
         self.issued.extend(issued);
         self.findings.extend(findings);
         self.notes.extend(notes);
         self.unseen.extend(unseen);
         for (kind, count) in looked {
             *self.looked.entry(kind).or_default() += count;
+        }
+        for (provider, rights) in lacks {
+            self.lacks.entry(provider).or_default().extend(rights);
         }
         for (provider, who) in asked_as {
             self.asked_as(&provider, who);
@@ -126,6 +142,25 @@ impl CloudLook {
         if known.is_err() {
             *known = who;
         }
+    }
+
+    /// Notes that the login lacks a right at a provider.
+    pub(super) fn lacks(&mut self, provider: &str, right: &str) {
+        self.lacks.entry(provider.to_owned()).or_default().insert(right.to_owned());
+    }
+
+    /// PURE. All rights that the logins lack, one line for each provider.
+    pub(crate) fn missing_rights(&self) -> Vec<(Code, String)> {
+        let line = |provider: ProviderName| {
+            let entry = provider.entry();
+            let rights: Vec<_> = self.lacks.get(entry.name())?.iter().map(String::as_str).collect();
+            let line = format!(
+                "the login at {provider} lacks: {}; `keyless render rbac --for audit --cloud {provider}` prints what grants all that the audit asks for",
+                rights.join("; ")
+            );
+            Some((entry.audit_rights()?.refused, line))
+        };
+        ProviderName::all().filter_map(line).collect()
     }
 
     /// Notes that this was not looked at.

@@ -435,6 +435,21 @@ fn documented_rights_are_enough_and_needed() {
         "serviceAccountRef": {"name": "reader", "namespace": "external-secrets"}}}}),
     );
     let rights = ["iam:GetAccessKeyLastUsed", "iam:GetRole", "iam:ListAccessKeys"];
+    let rendered = scene.estate.run(&["render", "rbac", "--for", "audit", "--cloud", "aws"]).ends(0).out;
+    let policy = &rendered[rendered.find('\'').unwrap() + 1..rendered.rfind('\'').unwrap()];
+    let policy: Value = serde_json::from_str(policy).unwrap();
+    for right in rights {
+        assert!(policy["Statement"][0]["Action"].as_array().unwrap().contains(&json!(right)), "{rendered}");
+    }
+    let stranger = scene.aws.user("stranger", json!({"Statement": []}));
+    let ran = scene.cloud_as(&stranger, &[]);
+    let warning = ran.err.lines().find(|line| line.contains("the login at aws lacks: ")).unwrap_or_default();
+    for right in ["iam:GetAccessKeyLastUsed", "iam:GetRole"] {
+        assert!(warning.contains(right), "{}", ran.err);
+    }
+    let granted = scene.aws.user("granted", policy);
+    let report = scene.cloud_as(&granted, &["-o", "json"]).ends(1).json();
+    assert_eq!(report["complete"], json!(true), "{report}");
     let page = std::fs::read_to_string("docs/audit.md").unwrap();
     for right in rights {
         assert!(page.contains(&format!("`{right}`")), "docs/audit.md lacks {right}");

@@ -393,4 +393,17 @@ fn documented_rights_are_those_needed() {
     for right in needed {
         assert!(page.contains(&format!("`{right}`")), "docs/audit.md lacks {right}");
     }
+    let needed: Vec<_> = scene.azure.needed().into_iter().collect();
+    let rendered = scene.estate.run(&["render", "rbac", "--for", "audit", "--cloud", "entra", "-o", "json"]);
+    assert_eq!(rendered.ends(0).json()["permissions"], json!(needed));
+    let text = scene.estate.run(&["render", "rbac", "--for", "audit", "--cloud", "entra"]).ends(0).out;
+    assert!(needed.iter().all(|right| text.contains(right)), "{text}");
+    // All that is missing, at once.
+    needed.iter().for_each(|right| scene.azure.deny(right));
+    let ran = scene.cloud().ends(3);
+    let warning =
+        ran.err.lines().find(|line| line.contains("the login at entra lacks: ")).unwrap_or_default();
+    // Who may not read the application learns of its identity nothing more.
+    assert!(warning.contains("Application.Read.All"), "{}", ran.err);
+    assert!(warning.contains("keyless render rbac --for audit --cloud entra"), "{}", ran.err);
 }

@@ -7,19 +7,20 @@
 mod answers;
 mod kinds;
 mod named;
+mod rights;
 mod trust;
 
 use std::collections::BTreeMap;
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 
-pub(super) use self::kinds::KINDS;
 use self::{
     answers::{AccessKey, LastUsed},
     kinds::{INACTIVE, KEY, WIDE},
     named::{Named, RoleArn, named},
     trust::{By, Own, admits, names_issuer},
 };
+pub(super) use self::{kinds::KINDS, rights::RIGHTS};
 use super::{
     api::{Client, Signer},
     observe::document,
@@ -379,6 +380,9 @@ fn all_unseen(error: &Error) -> CloudLook {
 
 fn refused(what: String, refusal: Refusal, needed: &str) -> CloudLook {
     let mut look = CloudLook::default();
+    if refusal.is_forbidden() {
+        look.lacks("aws", needed);
+    }
     let if_absent = refusal.is_absent().then_some(NONE_OF_THIS_NAME);
     look.not_answered(what, needed, &refusal.error("asking AWS", needed), if_absent);
     look

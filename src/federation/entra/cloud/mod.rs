@@ -8,19 +8,20 @@ mod answers;
 mod issued;
 mod kinds;
 mod named;
+mod rights;
 
 use std::collections::BTreeMap;
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use serde_json::Value;
 
-pub(super) use self::kinds::KINDS;
 use self::{
     answers::{Kind, OF_APPLICATION, OF_PRINCIPAL, Side, admits},
     issued::{copy_of, identify, issued, unlisted},
     kinds::{CREDENTIAL, WIDE},
     named::{Client as Named, named},
 };
+pub(super) use self::{kinds::KINDS, rights::RIGHTS};
 use super::{
     api::{Caller, Client},
     observe::IDENTITIES,
@@ -311,6 +312,9 @@ impl Auditor<'_> {
 
 fn refused(what: String, refusal: Refusal, needed: &str) -> CloudLook {
     let mut look = CloudLook::default();
+    if refusal.is_forbidden() {
+        look.lacks("entra", needed);
+    }
     let if_absent = refusal.is_absent().then_some(NONE_OF_THIS_NAME);
     look.not_answered(what, needed, &refusal.error("asking Azure", needed), if_absent);
     look

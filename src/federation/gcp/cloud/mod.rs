@@ -7,18 +7,19 @@
 mod answers;
 mod kinds;
 mod named;
+mod rights;
 
 use std::collections::BTreeSet;
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use serde_json::{Value, json};
 
-pub(super) use self::kinds::KINDS;
 use self::{
     answers::{Admits, UserKey, admits, hmac_keys, keys, public_half},
     kinds::{HMAC_KEY, KEY, POLICY, WIDE},
     named::{named, project_of},
 };
+pub(super) use self::{kinds::KINDS, rights::RIGHTS};
 use super::{
     endpoints::Endpoints,
     key::{Name, last_use},
@@ -336,6 +337,9 @@ fn issued_key(key: &UserKey, public_half: Option<String>, place: &str, used: &La
 }
 
 fn refused(look: &mut CloudLook, what: String, refusal: Refusal, permission: &str, on: &str) {
+    if refusal.is_forbidden() {
+        look.lacks("google", &format!("{permission} on {on}"));
+    }
     let if_absent =
         refusal.is_absent().then_some("if there is no such account, take its name out of the cluster");
     let error = refusal.error("asking Google", permission, on);
