@@ -16,7 +16,7 @@ mod taken;
 mod visible;
 mod watch;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -335,6 +335,27 @@ pub(crate) struct Common {
     /// Print only errors and how the run ended. A question still shows what it is about
     #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "General")]
     pub(crate) quiet: bool,
+
+    /// Stop after this time, as by SIGTERM, with exit code 3, e.g. 30s, 10m, 1h30m; by default there is no limit
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout, global = true, help_heading = "General")]
+    pub(crate) timeout: Option<Duration>,
+}
+
+impl Cli {
+    /// When the command is stopped. `keys wait` ends by itself at its own `--timeout`, with what it knows by then.
+    pub(crate) fn time_limit(&self) -> Option<Duration> {
+        match &self.command {
+            Command::Keys(KeysArgs { command: Some(KeysCommand::Wait(_)), .. }) => None,
+            _ => self.common.timeout,
+        }
+    }
+}
+
+fn parse_timeout(text: &str) -> Result<Duration, String> {
+    match setup::parse_time(text)? {
+        Duration::ZERO => Err("it is no time: leave the flag out for no limit".to_owned()),
+        limit => Ok(limit),
+    }
 }
 
 fn parse_service_account(text: &str) -> Result<ServiceAccount, String> {

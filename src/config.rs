@@ -14,6 +14,7 @@ mod pod;
 mod source;
 mod store;
 mod trust;
+mod undecided;
 mod watch;
 mod written;
 
@@ -22,7 +23,7 @@ use std::{collections::BTreeSet, ffi::OsString, path::PathBuf};
 pub(crate) use self::ledger::LedgerPlace;
 use rustls::pki_types::CertificateDer;
 
-use self::{environment::below_home, file::Document, source::Sources};
+use self::{environment::below_home, file::Document, source::Sources, undecided::Undecided};
 pub(crate) use self::{
     environment::{environment, environment_of, remember_environment},
     file::schema,
@@ -87,6 +88,8 @@ pub(crate) struct Settings {
     pub(crate) publisher: Option<ServiceAccount>,
     /// A person names it: by a file that a flag names, or the environment. Otherwise nothing is granted to it.
     pub(crate) publisher_is_decided: bool,
+    /// What a person has not named of all that says where something is granted, and to whom.
+    pub(crate) undecided: Undecided,
 }
 
 /// What is known of the secret store. What is not can be learnt from the cluster, or is asked for.
@@ -125,6 +128,7 @@ impl Settings {
             output: _,
             verbose: _,
             quiet: _,
+            timeout: _,
             color: _,
             issuer,
             bucket: bucket_url,
@@ -157,13 +161,18 @@ impl Settings {
         let ca_file = ca_file.clone().or(document.as_ref().and_then(|it| it.file.tls.ca_file.clone()));
         let ca_pem = ca_file.as_deref().map(ca_text).transpose()?;
         let names_bucket = |document: &Document| document.file.bucket.url.is_some();
-        let providers = Sections::read(&Source {
+        let source = Source {
             file: document.as_ref().map(|document| (document.text.as_str(), path.as_path())),
             environment: &environment,
             has_bucket: bucket_url.is_some() || document.as_ref().is_some_and(names_bucket),
             ca_pem: ca_pem.as_deref(),
             is_of_user: &|setting| !unnamed || sources.is_of_user(setting),
-        })?;
+        };
+        let providers = Sections::read(&source)?;
+        let undecided = document.as_ref().filter(|_| unnamed).map(|document| {
+            Undecided::of_unnamed(document, common, (&sources, &path), (&providers, &source))
+        });
+        let undecided = undecided.transpose()?.unwrap_or_default();
         let announcement = document.as_ref().and_then(|document| {
             document.announcement(&sources.announced(unnamed.then_some(&path)), &providers)
         });
@@ -281,6 +290,7 @@ impl Settings {
             store,
             publisher: file.cluster.publisher.map(|text| text.parse()).transpose()?,
             publisher_is_decided,
+            undecided,
         })
     }
 }

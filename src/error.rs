@@ -23,7 +23,7 @@ pub(crate) enum Kind {
     Failed,
     /// A person answered the question with no: exit code 1. It is no error, and is not shown as one.
     Declined,
-    /// A signal ended it: exit code 130 or 143.
+    /// A signal ended it: exit code 130 or 143. Or `--timeout` did: 3.
     Interrupted(Signal),
 }
 
@@ -66,8 +66,8 @@ impl Error {
 
     /// A signal asked the program to end.
     pub(crate) fn interrupted(signal: Signal) -> Self {
-        let message = format!("stopped by {}", signal.name());
-        Self { kind: Kind::Interrupted(signal), ..Self::failed(Code::Interrupted, message) }
+        let (code, message) = signal.error();
+        Self { kind: Kind::Interrupted(signal), ..Self::failed(code, message) }
             .hint("start it again: it goes on from what is there")
     }
 

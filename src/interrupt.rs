@@ -6,6 +6,8 @@
 //!  GRACE over, or a second signal ─► the process ends
 //! ```
 //!
+//! The end of `--timeout` is one more request to end, and leaves the same state.
+//!
 //! The signals are waited for on a thread of their own, so that a command that blocks its thread ends as well.
 
 use std::{
@@ -33,28 +35,43 @@ const GRACE: Duration = Duration::from_millis(1500);
 /// How long the final message of a command that hangs may take to be written.
 const FINAL_MESSAGE: Duration = Duration::from_millis(200);
 
-/// A signal that asks the program to end.
+/// What asks the program to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
     /// SIGINT, Ctrl-C.
     Interrupt,
     /// SIGTERM: what the kubelet sends.
     Terminate,
+    /// The time of `--timeout` is over.
+    Timeout(Duration),
 }
 
 impl Signal {
+    /// The code and the message of the error that it ends the command with.
+    pub(crate) fn error(self) -> (Code, String) {
+        match self {
+            Self::Interrupt | Self::Terminate => (Code::Interrupted, format!("stopped by {}", self.name())),
+            Self::Timeout(limit) => (
+                Code::TimeLimit,
+                format!("the command did not end within {} s (--timeout)", limit.as_secs_f64()),
+            ),
+        }
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Interrupt => "SIGINT",
             Self::Terminate => "SIGTERM",
+            Self::Timeout(_) => "--timeout",
         }
     }
 
-    /// 128 and the signal's number, as shells report it.
+    /// 128 and the signal's number, as shells report it; for a timeout that of what could not be established.
     pub(crate) fn exit_code(self) -> u8 {
         match self {
             Self::Interrupt => 130,
             Self::Terminate => 143,
+            Self::Timeout(_) => 3,
         }
     }
 }
@@ -87,8 +104,8 @@ impl Interrupt {
         }))
     }
 
-    /// From now on SIGINT and SIGTERM are requests to end.
-    pub(crate) fn listen(&self) -> Result<()> {
+    /// From now on SIGINT and SIGTERM are requests to end, and so is the end of this time.
+    pub(crate) fn listen(&self, limit: Option<Duration>) -> Result<()> {
         let failed = |error: io::Error| {
             Error::failed(Code::Runtime, "the program cannot wait for signals on this system")
                 .caused_by(error)
@@ -107,7 +124,17 @@ impl Interrupt {
                         _ = terminate.recv() => Signal::Terminate,
                     }
                 };
-                let signal = next().await;
+                let over = async {
+                    match limit {
+                        Some(limit) => tokio::time::sleep(limit).await,
+                        None => std::future::pending().await,
+                    }
+                };
+                let signal = select! {
+                    biased;
+                    signal = next() => signal,
+                    () = over => Signal::Timeout(limit.unwrap_or_default()),
+                };
                 shared.request(signal);
                 // A second signal ends the wait.
                 let grace = *shared.0.grace.lock().unwrap_or_else(PoisonError::into_inner);

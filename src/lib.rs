@@ -175,7 +175,7 @@ fn execute(cli: &mut Cli, report: &mut Report<'_>) -> Result<Exit> {
             .caused_by(error)
     })?;
     let interrupt = report.interrupt().clone();
-    interrupt.listen()?;
+    interrupt.listen(cli.time_limit())?;
     let done = runtime.block_on(interrupt.run(async {
         if let Some(done) = commands::without_settings(&cli.command, &cli.common, report) {
             return done;

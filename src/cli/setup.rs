@@ -137,18 +137,23 @@ const LONGEST_WAIT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// A Go duration, or a whole number of seconds, up to [`LONGEST_WAIT`].
 pub(super) fn parse_wait(text: &str) -> Result<Duration, String> {
-    let write = "write a number and s, m or h, e.g. 30s, 10m, 1h30m";
-    let wait = match text.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => match text.parse::<GoDuration>() {
-            Ok(duration) => duration.not_negative().ok_or_else(|| format!("it is negative; {write}"))?,
-            Err(why) => return Err(format!("{why}; {write}")),
-        },
-    };
+    let wait = parse_time(text)?;
     if wait > LONGEST_WAIT {
         return Err("it is longer than 168h (7 days): run `keyless setup` again later instead".to_owned());
     }
     Ok(wait)
+}
+
+/// Seconds, or a duration as Go writes it.
+pub(super) fn parse_time(text: &str) -> Result<Duration, String> {
+    let write = "write a number and s, m or h, e.g. 30s, 10m, 1h30m";
+    match text.parse::<u64>() {
+        Ok(seconds) => Ok(Duration::from_secs(seconds)),
+        Err(_) => match text.parse::<GoDuration>() {
+            Ok(duration) => duration.not_negative().ok_or_else(|| format!("it is negative; {write}")),
+            Err(why) => Err(format!("{why}; {write}")),
+        },
+    }
 }
 
 #[cfg(test)]

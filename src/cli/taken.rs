@@ -14,7 +14,25 @@ use super::{Cli, output};
 
 /// Flags by their IDs, and the commands that have a use for them, with their subcommands. What is not listed is taken by
 /// every command.
-const TAKEN_BY: [(&[&str], &[&str]); 8] = [
+const TAKEN_BY: [(&[&str], &[&str]); 9] = [
+    (
+        &["timeout"],
+        &[
+            "setup",
+            "apply",
+            "publish",
+            "verify",
+            "doctor",
+            "status",
+            "keys",
+            "audit",
+            "coupling",
+            "teardown",
+            "render issuer",
+            "render store",
+            "render credentials",
+        ],
+    ),
     (
         &["quiet"],
         &["setup", "apply", "publish", "verify", "doctor", "keys wait", "keys revoke", "audit", "teardown"],
@@ -138,7 +156,10 @@ fn shown(mut command: Command, path: &str, common: &[clap::Arg], output: Option<
         return command;
     }
     let taken = |id: &str| takers(id).is_some_and(|takers| is_among(path, takers));
-    let command = command.args(common.iter().map(|it| it.clone().hide(!taken(it.get_id().as_str()))));
+    // What a command declares itself means something of its own there.
+    let own: Vec<_> = command.get_arguments().map(|it| it.get_id().clone()).collect();
+    let common = common.iter().filter(|it| !own.contains(it.get_id()));
+    let command = command.args(common.map(|it| it.clone().hide(!taken(it.get_id().as_str()))));
     output.into_iter().fold(command, |command, it| output::with_formats(command, path, it))
 }
 

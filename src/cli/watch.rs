@@ -15,7 +15,7 @@ use crate::{
 #[command(next_help_heading = "Watch")]
 pub(crate) struct WatchArgs {
     /// Stay, and publish again and again: for a Deployment. Errors are retried; SIGTERM ends it with exit code 0
-    #[arg(long, conflicts_with_all = ["create", "dry_run", "same_cluster", "restore", "yes", "out", "quiet"])]
+    #[arg(long, conflicts_with_all = ["create", "dry_run", "same_cluster", "restore", "yes", "out", "quiet", "timeout"])]
     pub(crate) watch: bool,
 
     /// How long to wait between two looks, 1s to 1h; by default watch.poll of the settings file, else 10s. After a change, and when an API server becomes sick, the

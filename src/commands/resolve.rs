@@ -144,7 +144,10 @@ fn resolve_by(
         _ => None,
     };
     let chosen = to.or(settings.provider).or(by_settings);
-    let chosen = chosen.or_else(|| present.and_then(ProviderName::of_store)).unwrap_or_default();
+    let chosen = match chosen.or_else(|| present.and_then(ProviderName::of_store)) {
+        Some(provider) => provider,
+        None => asked_provider(&store, ask)?,
+    };
     let known = Known { estate, store: present, cluster_id };
     let (mut provider, mut others) = (None, Vec::new());
     for section in settings.providers.iter() {
@@ -159,6 +162,18 @@ fn resolve_by(
     })?;
     let workload = workload_of(settings, estate, &store)?;
     Ok(Resolved { provider, others, store, workload })
+}
+
+/// Where neither a flag, nor the settings, nor a store says it, a person does: none is taken by default.
+fn asked_provider(store: &StoreName, ask: &mut Ask<'_>) -> Result<ProviderName> {
+    let names = ProviderName::names().join(", ");
+    let question = format!("Provider that the store {} is to read from ({names})", store.name());
+    let answer = ask("provider", &question, Offer::Nothing)
+        .map_err(|error| error.hint("or name it in the command: keyless setup --to PROVIDER"))?;
+    ProviderName::all().find(|provider| provider.as_str() == answer).ok_or_else(|| {
+        Error::usage(Code::SettingMissing, format!("no provider has the name `{}`", answer.escape_debug()))
+            .hint(format!("name one of these: {names}"))
+    })
 }
 
 /// The ServiceAccount of a store: as set, else the one that it uses already, else one of its own.

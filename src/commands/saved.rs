@@ -64,6 +64,8 @@ pub(crate) fn load(args: &ApplyArgs, common: &Common) -> Result<Cli> {
     let Some(planned) = cli.command.planned() else { return Err(unusable()) };
     (*planned.yes, *planned.dry_run) = (true, false);
     *planned.plan = PlanFile { saved: Some(saved), ..PlanFile::default() };
+    // It says how long a run may take, not what it does.
+    cli.common.timeout = common.timeout;
     Ok(cli)
 }
 

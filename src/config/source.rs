@@ -77,6 +77,12 @@ impl Sources {
         Ok((Some(Document::parse(&text, path)?), sources))
     }
 
+    /// A file that says what the environment sets, and nothing else.
+    pub(super) fn of_environment(&self, path: &Path) -> Result<Option<String>> {
+        let is_set = !self.environment.is_empty();
+        is_set.then(|| overlay::over(None, path, &self.environment)).transpose()
+    }
+
     /// Whether a variable sets it. What the file says of it then has no effect.
     pub(super) fn is_of_user(&self, setting: &str) -> bool {
         self.environment.iter().any(|one| one.setting.path == setting)
@@ -124,6 +130,7 @@ fn flags(common: &Common) -> Vec<(&'static str, &'static str, Value)> {
         output: _,
         verbose: _,
         quiet: _,
+        timeout: _,
         color: _,
         issuer,
         bucket,

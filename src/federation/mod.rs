@@ -61,6 +61,7 @@ use crate::{
     plan::{self, Act, Say},
     relying_party::Finding,
     secret_store::StoreLogin,
+    warning::Warning,
 };
 
 /// A provider that can be told to believe a cluster's tokens.
@@ -176,6 +177,8 @@ pub(crate) struct Plan<'p> {
     pub(crate) own: BTreeMap<String, ServiceAccount>,
     /// Workloads that cannot be given their login, and why. Nothing of what is planned is for them.
     pub(crate) refused: Vec<(ServiceAccount, Error)>,
+    /// What is not known, or stays although nothing wanted it to.
+    pub(crate) notes: Vec<Warning>,
 }
 
 /// One part of the way back.

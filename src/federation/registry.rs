@@ -68,6 +68,7 @@ impl ProviderName {
     }
 }
 
+#[cfg(test)]
 impl Default for ProviderName {
     fn default() -> Self {
         Self(PROVIDERS[0])

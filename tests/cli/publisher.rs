@@ -18,7 +18,9 @@ use crate::{
 };
 
 const ISSUER: &str = "https://storage.googleapis.com/acme-oidc/prod";
-const SETUP: [&str; 5] = ["setup", "--yes", "--watch-for", "0s", "--publisher"];
+const SETUP: [&str; 7] = ["setup", "--yes", "--watch-for", "0s", "--config", "keyless.yaml", "--publisher"];
+/// No flag names the settings file, if there is one.
+const UNNAMED: [&str; 5] = ["setup", "--yes", "--watch-for", "0s", "--publisher"];
 const TEARDOWN: [&str; 4] = ["teardown", "--yes", "--config", "keyless.yaml"];
 const SUBJECT: &str = "system:serviceaccount:keyless-system:keyless";
 const WRITER: &str = "roles/storage.objectUser";
@@ -138,7 +140,7 @@ fn publisher_reaches_two_objects_only() {
 #[test]
 fn publishers_steps_are_what_is_written() {
     let estate = with_bucket();
-    writes_what_it_shows(&estate, &["setup", "--watch-for", "0s", "--publisher"]);
+    writes_what_it_shows(&estate, &["setup", "--watch-for", "0s", "--config", "keyless.yaml", "--publisher"]);
     // Another place needs another condition.
     estate.google.storage().own_bucket("acme-oidc-2");
     writes_what_it_shows(&estate, &["teardown", "--config", "keyless.yaml"]);
@@ -298,7 +300,7 @@ fn accounts_of_others_are_no_publishers() {
 #[test]
 fn publisher_of_uploaded_keys_is_admitted() {
     let estate = Estate::new();
-    let ran = estate.run(&SETUP).ends(0);
+    let ran = estate.run(&UNNAMED).ends(0);
     assert!(condition(&estate).contains(&format!("'{SUBJECT}'")), "{}", condition(&estate));
     for named in ["iam.workloadIdentityPoolProviders.update", &principal(&estate), "login.google.audience="] {
         assert!(ran.out.contains(named), "{named} is not in\n{}", ran.out);
@@ -309,7 +311,7 @@ fn publisher_of_uploaded_keys_is_admitted() {
 #[test]
 fn each_missing_right_is_named() {
     let estate = with_bucket();
-    estate.run(&SETUP[..4]).ends(0);
+    estate.run(&SETUP[..6]).ends(0);
     for permission in [
         "storage.buckets.get",
         "storage.buckets.getIamPolicy",
@@ -334,12 +336,90 @@ fn unnamed_file_chooses_no_publisher() {
     let estate = with_bucket();
     let text = "bucket: {url: gs://acme-oidc/prod, project: acme-prod}\ncluster:\n  publisher: shop/theirs";
     estate.settings(text);
-    let ran = estate.run(&SETUP[..4]).ends(0);
-    assert!(ran.err.contains("--publisher shop/theirs"), "{}", ran.err);
+    let ran = estate.run(&UNNAMED[..4]).ends(0);
+    assert!(ran.err.contains("name it: --config keyless.yaml"), "{}", ran.err);
     assert!(!condition(&estate).contains("theirs"), "{}", condition(&estate));
     assert_eq!(bindings(&estate), Vec::<Value>::new());
     // A person names the file.
-    estate.run(&[&SETUP[..4], &["--config", "keyless.yaml"]].concat()).ends(0);
+    estate.run(&SETUP[..6]).ends(0);
     assert!(condition(&estate).contains("system:serviceaccount:shop:theirs"), "{}", condition(&estate));
+    assert_eq!(bindings(&estate).len(), 1);
+}
+
+/// Nor where a publisher writes that a person has chosen, nor who it is.
+#[test]
+fn unnamed_file_grants_publisher_nothing() {
+    let bucket = "bucket: {url: gs://acme-oidc/prod, project: acme-prod}";
+    for (file, flags, named) in [
+        (bucket.to_owned(), vec![], "bucket.url"),
+        ("bucket: {project: acme-evil}".into(), vec!["--bucket", "gs://acme-oidc/prod"], "bucket.project"),
+        (
+            format!("issuer: {ISSUER}"),
+            vec!["--bucket", "gs://acme-oidc", "--project", "acme-prod"],
+            "alone says issuer",
+        ),
+        (
+            "google: {project: acme-prod}".into(),
+            vec!["--bucket", "gs://acme-oidc/prod", "--project", "acme-prod"],
+            "alone says the account of google",
+        ),
+    ] {
+        let estate = with_bucket();
+        estate.settings(&file);
+        forget(&estate);
+        let remedy = "--config keyless.yaml";
+        estate.run(&[&UNNAMED[..], &flags].concat()).fails(2, "publisher-undecided", &[named, remedy]);
+        assert_eq!(recorded_writes(&estate), Vec::<String>::new(), "{file}");
+        untouched(&estate, &file);
+        // The remedy.
+        estate.run(&[&SETUP[..], &flags].concat()).ends(0);
+        assert_eq!(bindings(&estate).len(), 1, "{file}");
+    }
+    // By flags and variables alone, and beside a file that says nothing of it.
+    let estate = with_bucket();
+    estate.settings("store: {name: gcp}");
+    let flags = ["--bucket", "gs://acme-oidc/prod", "--project", "acme-prod"];
+    estate.run(&[&UNNAMED[..], &flags].concat()).ends(0);
+    let estate = with_bucket();
+    estate
+        .settings("bucket:\n  url: gs://evil-oidc/prod\n  project: acme-evil\ngoogle:\n  project: acme-evil");
+    let mut command = estate.command(&UNNAMED);
+    command
+        .env("KEYLESS_BUCKET_URL", "gs://acme-oidc/prod")
+        .env("KEYLESS_BUCKET_PROJECT", "acme-prod")
+        .env("KEYLESS_GOOGLE_PROJECT", "acme-prod");
+    Ran::of(&mut command).ends(0);
+    assert_eq!(bindings(&estate).len(), 1);
+}
+
+#[test]
+fn odd_names_of_documents_are_refused() {
+    let estate = Estate::new();
+    let issuer = "https://storage.googleapis.com/acme-oidc/prod*";
+    estate.world.cluster.change_servers(|server| server.issuers = vec![issuer.to_owned()]);
+    estate.settings("bucket: {url: 'gs://acme-oidc/prod*', project: acme-prod}");
+    forget(&estate);
+    estate.run(&SETUP).fails(2, "issuer-character", &["prod*"]);
+    assert_eq!(recorded_writes(&estate), Vec::<String>::new());
+    untouched(&estate, "an odd prefix");
+    // A bucket cannot have such a name.
+    estate.settings("bucket: {url: 'gs://acme*/prod', project: acme-prod}");
+    estate.run(&SETUP).fails(2, "bucket-name", &["acme*"]);
+}
+
+#[test]
+fn publisher_alone_has_no_store() {
+    let estate = with_bucket();
+    estate.run(&[&SETUP[..6], &["--retire-key"]].concat()).ends(0);
+    forget(&estate);
+    let before = bindings(&estate);
+    let all = [&SETUP[..], &["keyless-system/keyless", "--all"]].concat();
+    let named = ["keyless-system/keyless", "--store NAME --publisher keyless-system/keyless"];
+    estate.run(&all).fails(2, "publisher-no-store", &named);
+    assert_eq!(recorded_writes(&estate), Vec::<String>::new());
+    assert_eq!(bindings(&estate), before);
+    // The remedy.
+    let store = [&SETUP[..], &["keyless-system/keyless", "--store", "gcp"]].concat();
+    estate.run(&store).ends(0);
     assert_eq!(bindings(&estate).len(), 1);
 }

@@ -258,3 +258,48 @@ fn declined_prompt_changes_nothing() {
         assert_eq!(Path::new(&world.jwks()).exists(), declined);
     }
 }
+
+#[test]
+fn timeout_stops_command_like_sigterm() {
+    let estate = Estate::new();
+    estate.run(&["setup", "--yes", "--watch-for", "0s"]).ends(0);
+    hang(estate.world.cluster.server(0).faults());
+    for arguments in [&["publish"][..], &["verify"], &["audit"], &["status"], &["setup", "--yes"]] {
+        let began = Instant::now();
+        let arguments = [arguments, &["--timeout", "300ms", "-o", "json"]].concat();
+        let output = estate.command(&arguments).output().unwrap();
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(3), "{arguments:?}: {answer}");
+        assert_eq!(answer["error"]["code"], "time-limit", "{arguments:?}: {answer}");
+        assert!(began.elapsed() < WITHIN, "{arguments:?} took {:?}", began.elapsed());
+    }
+}
+
+#[test]
+fn timeout_ends_hanging_plugin_too() {
+    let world = World::new(1);
+    let mut command = with_hanging_plugin(&world);
+    let output = command.args(["--timeout", "1s"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("error[time-limit]: the command did not end within 1 s (--timeout)"), "{told}");
+}
+
+#[test]
+fn setup_resumes_after_timeout_while_watching() {
+    let estate = Estate::new();
+    let watch = ["setup", "--yes", "--retire-key", "--watch-for", "1h", "--timeout"];
+    estate.run(&[&watch[..], &["20s"]].concat()).ends(3).says("error[time-limit]");
+    estate.run(&RETIRE).ends(0);
+    assert_eq!((estate.key_disabled(), estate.secret_is_there()), (None, false));
+}
+
+#[test]
+fn timeouts_that_are_none_are_refused() {
+    let world = World::new(1);
+    for time in ["", "-1s", "1 m", "1d", "soon", "9999999h"] {
+        world.run(&["audit", &format!("--timeout={time}")]).ends(2).says("--timeout");
+    }
+    world.run(&["publish", "--watch", "--timeout", "1m"]).ends(2).says("--timeout");
+    world.run(&["explain", "--timeout", "1m"]).ends(2).says("has no use for --timeout");
+}

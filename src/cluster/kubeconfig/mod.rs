@@ -192,6 +192,9 @@ fn in_pod(environment: &Environment, folder: &Path) -> Result<Access> {
     let nowhere = || {
         refuse("no cluster is known: no kubeconfig is configured, and this is not a pod")
             .hint("set KUBECONFIG or give --kubeconfig FILE")
+            .hint(
+                "on a server of k3s that is /etc/rancher/k3s/k3s.yaml, of kubeadm /etc/kubernetes/admin.conf",
+            )
     };
     let (host, port) = environment.service.as_ref().ok_or_else(nowhere)?;
     let token = folder.join("token");

@@ -224,7 +224,7 @@ pub(crate) async fn run(
     shown["publisher"] = publisher.as_ref().map(Publisher::to_json).into();
     saved::save_or_check(&args.plan, &whole, report)?;
     let pending = plan::pending(&whole);
-    let partial = plan.is_partial();
+    let left = plan.left();
     if pending == 0 && !plan.waits() {
         if !shows_only {
             file.write(report)?;
@@ -252,13 +252,13 @@ pub(crate) async fn run(
         tell_remaining(retirements.flat_map(Retirement::remaining), &mut shown, report);
         exits.push(of_keys(documents.as_ref(), &kept, report));
         publisher.iter().filter(|_| !shows_only).for_each(|it| it.tell(settings, plan.waits(), report));
-        return Ok(ended(shown, with_left(worst(exits), partial, report), report));
+        return Ok(ended(shown, with_left(worst(exits), left, report), report));
     }
     let summary = Line::marked(Tone::Title, format_args!("\n{}", whole.summary()));
     if shows_only {
         report.result(summary);
         let exit = worst([Exit::Found, of_keys(documents.as_ref(), &kept, report)]);
-        return Ok(ended(shown, with_left(exit, partial, report), report));
+        return Ok(ended(shown, with_left(exit, left, report), report));
     }
     report.line(summary);
     if plan.stores.iter().any(|part| !part.obstacles.is_empty()) && args.to.is_some() && !args.yes {
@@ -298,7 +298,7 @@ pub(crate) async fn run(
     let keys = of_keys(documents.as_ref(), &kept, report);
     publisher.iter().for_each(|it| it.tell(settings, plan.waits(), report));
     let exit = worst(exits.into_iter().chain([keys]));
-    Ok(ended(shown, with_left(exit, partial, report), report))
+    Ok(ended(shown, with_left(exit, left, report), report))
 }
 
 /// What is meant for one store, with several.
@@ -314,11 +314,9 @@ fn refuse_one_for_several(args: &SetupArgs, stores: &Stores) -> Result<()> {
 }
 
 /// What was done was done; that something was left is no success.
-fn with_left(exit: Exit, is_partial: bool, report: &mut Report<'_>) -> Exit {
-    if !is_partial {
-        return exit;
-    }
-    report.result("\nNot every store is moved: see what is named as not moved, or as not looked at.");
+fn with_left(exit: Exit, left: Option<&str>, report: &mut Report<'_>) -> Exit {
+    let Some(left) = left else { return exit };
+    report.result(format_args!("\n{left}"));
     Exit::Incomplete
 }
 

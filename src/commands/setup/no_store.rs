@@ -25,9 +25,10 @@ pub(super) fn nothing_movable(
         return Err(publisher::without_store(account));
     }
     let is_partial = !not_moved.is_empty() || !stores.not_looked_at.is_empty();
+    let left = is_partial.then_some(plan::NOT_MOVED);
     report.result("\nnothing to do");
     let whole = crate::plan::Plan::default();
     let mut shown = json!({ "dryRun": args.dry_run, "pending": 0, "plan": whole, "stores": [] });
     plan::left_json(not_moved, &stores.not_looked_at, &mut shown);
-    Ok(ended(shown, with_left(Exit::Clean, is_partial, report), report))
+    Ok(ended(shown, with_left(Exit::Clean, left, report), report))
 }

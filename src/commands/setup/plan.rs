@@ -18,6 +18,10 @@ use crate::{
     warning::Warning,
 };
 
+/// Stores are left.
+pub(super) const NOT_MOVED: &str =
+    "Not every store is moved: see what is named as not moved, or as not looked at.";
+
 /// Everything that is shown before anything is done.
 pub(super) struct Plan<'p> {
     /// What would be published; `None` when no documents are needed.
@@ -30,6 +34,8 @@ pub(super) struct Plan<'p> {
     pub(super) changes: Vec<Change<'p>>,
     /// Those that concern one ServiceAccount alone. They come after the others.
     pub(super) of_workloads: Vec<(ServiceAccount, Change<'p>)>,
+    /// What the provider has that stays, or that is not known.
+    pub(super) notes: Vec<Warning>,
     /// Those that lock the store out as long as the API servers sign as another issuer.
     pub(super) later: Vec<Change<'p>>,
     pub(super) stores: Vec<StorePart>,
@@ -194,9 +200,13 @@ impl Plan<'_> {
         !self.signs_otherwise.is_empty()
     }
 
-    /// Whether something is left that the run was about.
-    pub(super) fn is_partial(&self) -> bool {
-        !self.not_moved.is_empty() || !self.not_looked_at.is_empty()
+    /// What is left of what the run was about, in a sentence.
+    pub(super) fn left(&self) -> Option<&'static str> {
+        match (self.not_moved.is_empty() && self.not_looked_at.is_empty(), self.notes.is_empty()) {
+            (false, _) => Some(NOT_MOVED),
+            (true, false) => Some("Not everything at the provider is known or removed: see the warnings."),
+            (true, true) => None,
+        }
     }
 
     /// Every step, in the order in which they are done.
@@ -225,7 +235,7 @@ impl Plan<'_> {
     pub(super) fn whole(&self) -> plan::Plan {
         let notes = self.documents.iter().flat_map(|documents| &documents.warnings);
         let of_stores = self.stores.iter().flat_map(|store| &store.objects.warnings);
-        let notes = notes.chain(of_stores).cloned().collect();
+        let notes = notes.chain(&self.notes).chain(of_stores).cloned().collect();
         plan::Plan { steps: self.steps(), notes }
     }
 
@@ -241,6 +251,7 @@ impl Plan<'_> {
             report.line(format_args!("  key {kid}  {kind}  {role}"));
         }
         show(self.provider_steps(), report);
+        self.notes.iter().for_each(|note| report.warning(note));
         report.line(Line::whole(Tone::Title, "\ncluster"));
         show(self.identity_steps(), report);
         if self.waits() {

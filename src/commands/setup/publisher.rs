@@ -9,7 +9,7 @@ use crate::{
     commands::resolve::Resolved,
     config::Settings,
     error::{Code, Error, Result},
-    federation::{Documents, Federation, Publishes, Workload},
+    federation::{Documents, Federation, ProviderName, Publishes, Workload},
     publication::Publication,
     report::{Line, Report, Tone},
     secret_store,
@@ -50,6 +50,7 @@ impl Publisher {
         let publishes = match publication.map(Publication::keyless_writer) {
             None => Publishes::Keys,
             Some((writer, documents)) => {
+                refuse_undecided(settings, resolved.provider.provider())?;
                 refuse_bucket(writer, resolved.provider.provider().as_str(), settings)?;
                 refuse_names(&documents)?;
                 Publishes::Documents(documents)
@@ -117,7 +118,7 @@ pub(super) fn tell_undecided(args: &SetupArgs, settings: &Settings, report: &mut
     let undecided = settings.publisher.as_ref().filter(|_| !settings.publisher_is_decided);
     if let (None, Some(account)) = (&args.publisher, undecided) {
         report.progress(format_args!(
-            "The publisher {account} is not looked at: --config does not name {}. Give --publisher {account}",
+            "The publisher {account} is not looked at: --config does not name {}. Read it; if it is right, name it: --config {0}",
             settings.file.display()
         ));
     }
@@ -177,6 +178,25 @@ pub(super) fn without_store(account: &ServiceAccount) -> Error {
     .hint("nothing was changed")
 }
 
+/// A file that may have come with the folder does not decide who writes what.
+fn refuse_undecided(settings: &Settings, provider: ProviderName) -> Result<()> {
+    let undecided = settings.undecided.of_publisher(provider);
+    if undecided.is_empty() {
+        return Ok(());
+    }
+    let file = settings.file.display();
+    Err(Error::usage(
+        Code::PublisherUndecided,
+        format!("the publisher is granted nothing: {file} alone says {}", undecided.join(", ")),
+    )
+    .caused_by(
+        "--config does not name the file: it was found in the current folder, where anyone may have put it, and the \
+         publisher would get the right to write where it says",
+    )
+    .hint(format!("read it; if it is right, name it: --config {file}"))
+    .hint("nothing was changed"))
+}
+
 /// `provider`: that of the run.
 fn refuse_bucket(writer: KeylessWriter, provider: &str, settings: &Settings) -> Result<()> {
     let bucket =
@@ -216,17 +236,24 @@ fn refuse_bucket(writer: KeylessWriter, provider: &str, settings: &Settings) -> 
 
 /// Characters that policies and conditions give a meaning are not written into them.
 fn refuse_names(documents: &Documents) -> Result<()> {
-    let plain =
-        |name: &&String| !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte));
-    let Some(odd) = documents.objects.iter().find(plain) else { return Ok(()) };
+    let is_plain = |name: &str, more: &[u8]| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || more.contains(&byte))
+    };
+    let Documents { bucket, objects } = documents;
+    let (odd, what) = match objects.iter().find(|object| !is_plain(object, b"-_.~/")) {
+        // What names the bucket begins what names its objects.
+        None if !is_plain(bucket, b"-_.") => (bucket, "bucket"),
+        None => return Ok(()),
+        Some(object) => (object, "object"),
+    };
     Err(Error::usage(
         Code::PublisherObject,
         format!(
-            "no right can be granted on the object {}: its name has other than plain characters",
+            "no right can be granted on the {what} {}: its name has other than plain characters",
             odd.escape_debug()
         ),
     )
-    .hint("take a prefix of letters, digits and -_.~ in --bucket")
+    .hint("take a bucket, and a prefix of letters, digits and -_.~, in --bucket")
     .hint("nothing was changed"))
 }
 
@@ -234,4 +261,35 @@ fn takes_no_publisher(provider: &str) -> Error {
     Error::usage(Code::PublisherProvider, format!("{provider} takes no token of the publisher here"))
         .hint("run `keyless publish` as a person after each rotation, or let it fetch public documents: keyless setup --bucket")
         .hint("leave --publisher and cluster.publisher out; nothing was changed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odd_names_get_into_no_policy() {
+        let documents =
+            |bucket: &str, object: &str| Documents { bucket: bucket.into(), objects: vec![object.into()] };
+        assert!(
+            refuse_names(&documents("acme-oidc_1.x", "prod/~a/.well-known/openid-configuration")).is_ok()
+        );
+        for (bucket, object) in [
+            ("acme*", "jwks"),
+            ("acme?", "jwks"),
+            ("acme/other", "jwks"),
+            ("ac\"me", "jwks"),
+            ("${aws:username}", "jwks"),
+            ("", "jwks"),
+            ("acme", "jw*ks"),
+            ("acme", "jw?ks"),
+            ("acme", "a\" || true || \""),
+            ("acme", "${x}"),
+            ("acme", "a b"),
+            ("acme", ""),
+        ] {
+            let error = refuse_names(&documents(bucket, object)).unwrap_err();
+            assert_eq!(error.code, Code::PublisherObject, "{bucket} {object}");
+        }
+    }
 }

@@ -56,6 +56,9 @@ pub(super) fn next(page: &Page) -> Next {
         Part::Seen(Keys::Counted { pending: true, .. }) => {
             as_next("keyless keys", "names the next step for the keys")
         }
+        _ if stores.all.is_empty() => {
+            as_next("keyless setup --dry-run", "shows what is missing for a store that logs in with tokens")
+        }
         _ => as_next("keyless audit", "gives the verdict: it looks into Secrets, which this page does not"),
     }
 }

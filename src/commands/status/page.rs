@@ -262,6 +262,9 @@ impl Stores {
         if !self.installed {
             return "none: External Secrets Operator is not installed".to_owned();
         }
+        if self.all.is_empty() && !self.more {
+            return "none: the cluster has no SecretStore and no ClusterSecretStore".to_owned();
+        }
         let at_least = if self.more { "at least " } else { "" };
         format!(
             "{at_least}{}: {} with short-lived tokens, {} with a stored credential, {} otherwise or unknown",

@@ -89,7 +89,7 @@ fn documents_match_only_when_all_passed() {
 fn next_command_follows_what_was_seen() {
     let unknown = || "refused".to_owned();
     for (page, command) in [
-        (page(), "keyless audit"),
+        (page(), "keyless setup --dry-run"),
         (Page { documents: read(2, 0), ..page() }, "keyless verify"),
         (Page { documents: Part::Unknown(unknown()), ..page() }, "keyless verify --public-only"),
         (Page { keys: counted(1, 1, 1, true), ..page() }, "keyless keys"),
@@ -102,6 +102,13 @@ fn next_command_follows_what_was_seen() {
     ] {
         assert_eq!(next(&page).command, command, "{page:?}");
     }
+}
+
+#[test]
+fn cluster_without_stores_says_so() {
+    assert!(text(&page()).contains("none: the cluster has no SecretStore and no ClusterSecretStore"));
+    let cut = Page { stores: Part::Seen(Stores { installed: true, all: Vec::new(), more: true }), ..page() };
+    assert!(text(&cut).contains("at least 0: "), "what was cut short is no zero");
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub(super) fn of(
     bucket: Option<&dyn Bucket>,
     place: Option<&DocumentLocation>,
 ) -> Option<(Workload, String)> {
-    let account = settings.publisher.clone().filter(|_| settings.publisher_is_decided)?;
+    let account = settings.publisher.clone().filter(|_| is_decided(settings))?;
     let name = &settings.bucket.as_ref()?.place.name;
     match bucket?.keyless_writer() {
         KeylessWriter::Through(provider) => {
@@ -29,9 +29,14 @@ pub(super) fn of(
 
 /// The publisher that only a file names that no flag names.
 pub(super) fn undecided(settings: &Settings) -> Option<String> {
-    let account = settings.publisher.as_ref().filter(|_| !settings.publisher_is_decided)?;
+    let account = settings.publisher.as_ref().filter(|_| !is_decided(settings))?;
     Some(format!(
         "The publisher {account} is not looked at, and keeps what it was given: --config does not name {}",
         settings.file.display()
     ))
+}
+
+/// By a person: who it is, and where it writes.
+fn is_decided(settings: &Settings) -> bool {
+    settings.publisher_is_decided && !settings.undecided.names_bucket()
 }

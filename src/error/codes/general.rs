@@ -214,6 +214,10 @@ macro_rules! general {
                 "The answer to a question cannot be read."
                 causes "The terminal was closed."
                 remedy "Run the command on a terminal, or with --yes.";
+            TimeLimit "time-limit"
+                "The command did not end within the time of --timeout."
+                causes "What it waits for takes longer, or a server is slow."
+                remedy "Run the command again: it goes on from what is there. Give it more time with --timeout, or leave the flag out.";
             Timeout "timeout"
                 "The server did not answer in time."
                 causes "It is overloaded."

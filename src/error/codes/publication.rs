@@ -260,7 +260,7 @@ macro_rules! publication {
                     keyless-system/keyless`.";
             PublisherObject "publisher-object"
                 "No right can be granted on the documents by their names."
-                causes "The prefix in --bucket has other characters than letters, digits and -_.~ in it."
+                causes "The bucket, or the prefix, in --bucket has other characters than letters, digits and -_.~ in it."
                 remedy "Take another prefix, or grant the right by hand.";
             PublisherProvider "publisher-provider"
                 "The publisher cannot log in through the provider that setup is about."
@@ -273,6 +273,12 @@ macro_rules! publication {
                 causes "The store has no token service: Hetzner, Cloudflare R2, Backblaze B2, Garage and others."
                 remedy "Take a bucket at Google or AWS, or give Google the keys (google.mode: uploaded), or store \
                     a key for this one bucket: `keyless audit` counts it.";
+            PublisherUndecided "publisher-undecided"
+                "The publisher is granted nothing, because a settings file that no flag names says where it would write, or \
+                    who it is."
+                causes "The file was found in the current folder, where anyone may have put it."
+                remedy "Read it. If it is right, name it: `keyless setup --publisher --config keyless.yaml`. Or name bucket \
+                    and account by flags or variables.";
             ReadBackDiffers "read-back-differs"
                 "Anonymous readers get another document than was written."
                 causes "The public URL leads to another bucket or folder."

@@ -179,8 +179,8 @@ macro_rules! store {
                 causes "Helm, Argo CD or Flux manages it."
                 remedy "Change the store in that tool's source too.";
             TrustLeft "trust-left"
-                "A trust at the provider stays after teardown."
-                causes "keyless did not make it, or another cluster uses it."
+                "A trust at the provider stays after teardown or setup, or it is not known whether one does."
+                causes "keyless did not make it, or another cluster uses it, or it could not be looked at."
                 remedy "Remove it by hand if nothing needs it.";
             UndoDisabled "undo-disabled"
                 "The former credential was disabled by someone else."

@@ -11,6 +11,7 @@ mod api;
 mod cloud;
 mod configured;
 mod diagnose;
+mod former;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod key;
@@ -147,6 +148,7 @@ enum Step {
     CreateRole {
         trust: Value,
         mark: String,
+        description: &'static str,
     },
     UpdateTrust {
         trust: Value,
@@ -283,6 +285,7 @@ impl Federation for Aws {
                 Err(error) => plan.refused.push((workload.account.clone(), error)),
             }
         }
+        self.plan_former(want, &mut plan).await;
         Ok(plan)
     }
 

@@ -111,7 +111,9 @@ fn plan_role(settings: &Settings, want: &Trust, workload: &Workload, have: Optio
         Action::NoOp => leave(&object, format!("{UNCHANGED}{also}")),
         Action::Create => {
             let why = format!("tokens of {} get its rights, for an hour at most", workload.account);
-            change(action, &object, why, vec![field], Step::CreateRole { trust: wanted, mark: mark(want) })
+            let description = wanted::description(workload);
+            let step = Step::CreateRole { trust: wanted, mark: mark(want), description };
+            change(action, &object, why, vec![field], step)
                 .requires(format!("iam:CreateRole on {arn}"))
                 .requires(format!("iam:TagRole on {arn}"))
         }

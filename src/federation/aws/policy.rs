@@ -104,7 +104,12 @@ pub(super) fn of_documents(documents: &Documents, settings: &Settings) -> BTreeS
 /// Whether a policy is one of a publisher, as far as it can be read.
 pub(super) fn names_documents(policy: &Value, settings: &Settings) -> bool {
     let given = statements::read(policy, settings).unwrap_or_default().given;
-    given.iter().any(|(_, action)| OF_DOCUMENTS.contains(&action.as_str()))
+    given.iter().any(is_of_documents)
+}
+
+/// Whether this is given on an object of a bucket.
+pub(super) fn is_of_documents((_, action): &Given) -> bool {
+    OF_DOCUMENTS.contains(&action.as_str())
 }
 
 /// What statements of ours may give on objects of a bucket.
@@ -163,8 +168,7 @@ pub(super) fn is_given(settings: &Settings, given: &BTreeSet<Given>, have: &Stat
 
 /// The use of the customer's key, through the service alone.
 fn kms(settings: &Settings, given: &BTreeSet<Given>) -> Option<Value> {
-    let is_of_secret = |(_, action): &Given| !OF_DOCUMENTS.contains(&action.as_str());
-    let key = settings.kms_key.as_ref().filter(|_| given.iter().any(is_of_secret))?;
+    let key = settings.kms_key.as_ref().filter(|_| !given.iter().all(is_of_documents))?;
     let writes = given
         .iter()
         .any(|(_, action)| action.ends_with(":CreateSecret") || action.ends_with(":PutParameter"));

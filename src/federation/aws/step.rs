@@ -23,9 +23,6 @@ use crate::{
     xml::Element,
 };
 
-/// For people who find it.
-const DESCRIPTION: &str = "Lets a ServiceAccount of a Kubernetes cluster read secrets";
-
 /// A step, done at AWS.
 pub(super) struct AtAws {
     pub(super) aws: Aws,
@@ -119,9 +116,9 @@ impl Act for AtAws {
                 vec![("OpenIDConnectProviderArn", arn.clone()), ("ClientID", AUDIENCE.to_owned())],
                 Repeat::Safe,
             ),
-            Step::CreateRole { trust, mark } => {
+            Step::CreateRole { trust, mark, description } => {
                 let mut all = vec![text(role), ("AssumeRolePolicyDocument", trust.to_string())];
-                all.push(("Description", DESCRIPTION.to_owned()));
+                all.push(("Description", (*description).to_owned()));
                 all.extend(tag(mark));
                 ("CreateRole", all, Repeat::Unsafe)
             }

@@ -137,19 +137,32 @@ pub(super) fn login(settings: &Settings, name: &str, role: &Role, want: &Trust) 
 
 /// Why the role stays, and how a person removes it.
 fn of_publisher(role: &str) -> String {
+    format!(
+        "the role {} writes documents in a bucket, as a publisher's does, and cluster.publisher does not name its ServiceAccount{}",
+        role.escape_debug(),
+        removal(role)
+    )
+}
+
+/// How a person removes a role, in brackets.
+pub(super) fn removal(role: &str) -> String {
     // What IAM takes as a name of a role; another one is put into no command.
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte);
-    let command = match role.bytes().all(is_plain) {
+    match role.bytes().all(is_plain) {
         true => format!(
             " (`aws iam delete-role-policy --role-name {role} --policy-name {}`, then `aws iam delete-role --role-name {role}`)",
             policy::NAME
         ),
         false => String::new(),
-    };
-    format!(
-        "the role {} writes documents in a bucket, as a publisher's does, and cluster.publisher does not name its ServiceAccount{command}",
-        role.escape_debug()
-    )
+    }
+}
+
+/// What a role is there for, for people who find it.
+pub(super) fn description(workload: &Workload) -> &'static str {
+    match workload.publishes {
+        Some(_) => "Lets a ServiceAccount of a Kubernetes cluster write the two documents of its issuer",
+        None => "Lets a ServiceAccount of a Kubernetes cluster read secrets",
+    }
 }
 
 /// The value of the tag. Values of tags take few characters, so that it does not name the issuer.

@@ -41,7 +41,11 @@ pub(super) fn workload(
     };
     let arn = role_arn(settings);
     let of_policy = owner.filter(|_| have.is_some_and(|have| have.policy.is_some()));
-    let policy = step(Action::Delete, policy_object(settings), "nothing is read by it any more")
+    let unused = match of.publishes {
+        Some(_) => "the publisher does not write the documents any more",
+        None => "nothing is read by it any more",
+    };
+    let policy = step(Action::Delete, policy_object(settings), unused)
         .requires(format!("iam:DeleteRolePolicy on {arn}"));
     let role =
         step(Action::Delete, role_object(settings), "no token of the workload gets its rights any more")

@@ -87,6 +87,74 @@ fn publisher_writes_by_its_token_alone() {
 }
 
 #[test]
+fn description_says_what_role_is_for() {
+    let (scene, _s3) = with_bucket();
+    scene.run(&setup(&[])).ends(0);
+    let description = |role: &str| {
+        let role = scene.aws.role(role).unwrap();
+        role["Description"].as_str().unwrap().to_owned()
+    };
+    let publishers = description(&role_name(&scene));
+    assert!(publishers.contains("write the two documents") && !publishers.contains("secret"), "{publishers}");
+    let stores = description(&scene.role_name());
+    assert!(stores.contains("read secrets"), "{stores}");
+}
+
+#[test]
+fn replaced_publisher_loses_its_role() {
+    let (scene, _s3) = with_bucket();
+    scene.run(&setup(&[])).ends(0);
+    let other = setup(&["shop/writer"]);
+    let plan = scene.run(&[&other[..], &["--dry-run"]].concat()).ends(1);
+    let told = "keyless-system/keyless is not the publisher any more";
+    assert!(plan.out.contains(told), "{}", plan.out);
+    assert!(scene.aws.role(&role_name(&scene)).is_some());
+    scene.run(&other).ends(0).says(told);
+    assert_eq!(scene.aws.role(&role_name(&scene)), None);
+    let writer = format!("{}.shop.writer", scene.role_name());
+    assert!(scene.aws.role(&writer).is_some());
+    // The store's own stays.
+    assert!(scene.aws.role(&scene.role_name()).is_some());
+    scene.run(&other).ends(0).says("nothing to do");
+    publish_as(&scene, SUBJECT, &[]).fails(3, "bucket-credentials", &[]);
+}
+
+#[test]
+fn former_publishers_are_not_denied() {
+    let (scene, _s3) = with_bucket();
+    scene.run(&setup(&[])).ends(0);
+    let other = setup(&["shop/writer"]);
+    scene.aws.deny("iam:ListRoles");
+    let ran = scene.run(&other).ends(3);
+    for named in ["warning[trust-left]", "was not looked for", "iam:ListRoles"] {
+        assert!(ran.err.contains(named), "{named} is not in {}", ran.err);
+    }
+    assert!(ran.out.contains("Not everything at the provider is known"), "{}", ran.out);
+    assert!(scene.aws.role(&role_name(&scene)).is_some());
+    // Also where nothing is left to do.
+    let ran = scene.run(&other).ends(3).says("nothing to do");
+    assert!(ran.err.contains("was not looked for"), "{}", ran.err);
+    scene.aws.allow("iam:ListRoles");
+    scene.run(&other).ends(0);
+    assert_eq!(scene.aws.role(&role_name(&scene)), None);
+}
+
+#[test]
+fn roles_that_may_publish_are_named() {
+    let (scene, _s3) = with_bucket();
+    scene.run(&setup(&[])).ends(0);
+    // A person gave it more.
+    let all = json!({"Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}});
+    scene.aws.attach(&role_name(&scene), "arn:aws:iam::aws:policy/AmazonS3FullAccess", all);
+    let before = scene.aws.role(&role_name(&scene));
+    let ran = scene.run(&setup(&["shop/writer"])).ends(3);
+    for named in ["warning[trust-left]", &role_name(&scene), "AmazonS3FullAccess", "aws iam delete-role"] {
+        assert!(ran.err.contains(named), "{named} is not in {}", ran.err);
+    }
+    assert_eq!(scene.aws.role(&role_name(&scene)), before);
+}
+
+#[test]
 fn publisher_reaches_two_objects_only() {
     let (scene, s3) = with_bucket();
     scene.run(&setup(&[])).ends(0);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{SETUP, SUBJECT, TEARDOWN, bindings, principal, publish_as, with_bucket};
+use super::{SETUP, SUBJECT, TEARDOWN, UNNAMED, bindings, principal, publish_as, with_bucket};
 use crate::{
     estate::DEFAULT_ISSUER,
     google::untouched,
@@ -18,7 +18,7 @@ fn undecided_publisher_shares_no_account() {
         "bucket: {{url: gs://acme-oidc/prod, project: acme-prod}}\ncluster:\n  publisher: {store}"
     ));
     forget(&estate);
-    for arguments in [&SETUP[..4], &SETUP] {
+    for arguments in [&UNNAMED[..4], &SETUP] {
         estate.run(arguments).fails(2, "publisher-account", &[store, "ClusterSecretStore gcp"]);
         assert_eq!(recorded_writes(&estate), Vec::<String>::new());
     }
@@ -31,7 +31,7 @@ fn account_of_second_store_is_refused() {
     let accounts = ["external-secrets/keyless-gcp", "external-secrets/keyless-other"];
     for account in accounts {
         forget(&estate);
-        let ran = estate.run(&[&SETUP[..], &[account], &BOTH].concat());
+        let ran = estate.run(&[&UNNAMED[..], &[account], &BOTH].concat());
         ran.fails(2, "publisher-account", &[account, "ClusterSecretStore"]);
         assert_eq!(recorded_writes(&estate), Vec::<String>::new(), "{account}");
     }
