@@ -116,7 +116,7 @@ fn entry_that_counts_not_is_finding() {
     assert_eq!((it.roots.len(), it.findings.len()), (2, 1), "{it:?}");
 }
 
-/// Whoever answers for a credential answers for the copies that were known.
+/// An exception is for the copies that were known.
 #[test]
 fn further_copy_is_not_excepted() {
     let secret =

@@ -441,8 +441,8 @@ fn documented_rights_are_enough_and_needed() {
     for right in rights {
         assert!(policy["Statement"][0]["Action"].as_array().unwrap().contains(&json!(right)), "{rendered}");
     }
-    let stranger = scene.aws.user("stranger", json!({"Statement": []}));
-    let ran = scene.cloud_as(&stranger, &[]);
+    let other = scene.aws.user("other", json!({"Statement": []}));
+    let ran = scene.cloud_as(&other, &[]);
     let warning = ran.err.lines().find(|line| line.contains("the login at aws lacks: ")).unwrap_or_default();
     for right in ["iam:GetAccessKeyLastUsed", "iam:GetRole"] {
         assert!(warning.contains(right), "{}", ran.err);

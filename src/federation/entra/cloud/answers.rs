@@ -22,7 +22,7 @@ pub(super) struct Credential {
     pub(super) hint: Option<String>,
     /// Of a certificate: `key:sha256:…`.
     pub(super) public_half: Option<String>,
-    /// Of a certificate, as Entra names it. Whoever added the certificate may have written another one.
+    /// Of a certificate, as Entra names it. The user who added the certificate can set another value.
     pub(super) thumbprint: Option<Thumbprint>,
     pub(super) begins: Option<String>,
     /// `None`: it is not known to end.

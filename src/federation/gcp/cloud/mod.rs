@@ -118,7 +118,7 @@ impl Auditor {
         })
     }
 
-    /// Who asks. Beside other addresses than Google's own, nobody is told.
+    /// Who asks. At other addresses than Google's own, the token is not shown to Google.
     async fn caller(&self) -> CloudLook {
         let mut look = CloudLook::default();
         let who = match self.iam == Endpoints::default().iam {

@@ -34,7 +34,7 @@ pub(super) fn caller(data: Option<&Data>) -> Result<String, String> {
         let text = data.and_then(|data| data.get(name)?.as_str()).filter(|text| !text.is_empty());
         text.map(|text| text.escape_debug().take(512).collect::<String>())
     };
-    let name = text("display_name").ok_or("the answer to auth/token/lookup-self names nobody")?;
+    let name = text("display_name").ok_or("the answer to auth/token/lookup-self has no display name")?;
     Ok(match text("entity_id") {
         Some(entity) => format!("{name} (entity {entity})"),
         None => name,
