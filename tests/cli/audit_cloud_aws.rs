@@ -302,7 +302,7 @@ fn unnamed_settings_do_not_decide_issuer() {
 }
 
 #[test]
-fn issuer_is_asked_when_role_needs_it() {
+fn issuer_is_asked_when_needed() {
     let asked = |scene: &Scene| {
         let requests = scene.estate.world.cluster.server(0).faults().requests();
         requests.iter().filter(|call| call.path == "/.well-known/openid-configuration").count()
