@@ -6,7 +6,7 @@ use super::{
     named::Client as Named,
 };
 use crate::{
-    credentials::Same,
+    credentials::{Same, Thumbprint},
     federation::cloud::{CloudLook, Issued},
 };
 
@@ -39,7 +39,13 @@ pub(super) fn unlisted(look: &mut CloudLook, app: &str, all: &[Credential], name
             ),
         );
     }
-    for (what, missing) in secrets.chain(certificates) {
+    // Those of the authorities that signed it may lie beside it.
+    let is_named = |(thumbprint, half): (&Thumbprint, &String)| {
+        all.iter().any(|it| it.thumbprint.as_ref() == Some(thumbprint)) || is_listed(half)
+    };
+    let is_other = !named.thumbprints.is_empty() && !named.thumbprints.iter().any(is_named);
+    let other = is_other.then_some(("client certificate", "certificate of its key"));
+    for (what, missing) in secrets.chain(certificates).chain(other) {
         look.not_seen(
             format!("whose {what} {} logs in with", named.place),
             "a look at it by hand, at Microsoft Entra; if it was deleted, delete its copy in the cluster"

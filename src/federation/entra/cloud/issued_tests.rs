@@ -54,6 +54,13 @@ fn thumbprint_names_key_of_copy() {
         identify(&mut all, &named);
         all[0].public_half.clone()
     };
+    let unseen = |thumbprint: [u8; 20]| {
+        let entry = Credential { is_certificate: true, thumbprint: Some(thumbprint), ..listed(None, None, "2030-01-01T00:00:00Z") };
+        let mut look = CloudLook::default();
+        unlisted(&mut look, "app", &[entry], &named);
+        look.unseen.len()
+    };
+    assert_eq!((unseen([7; 20]), unseen([8; 20])), (0, 1));
     assert_eq!(of(None, Some([7; 20])).as_deref(), Some("key:sha256:07"));
     assert_eq!(of(None, Some([8; 20])), None);
     assert_eq!(of(None, None), None);

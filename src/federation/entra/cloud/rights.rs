@@ -18,7 +18,7 @@ az ad app permission add --id "$APPLICATION" --api 00000003-0000-0000-c000-00000
 az ad app permission admin-consent --id "$APPLICATION"
 # Azure: where the cluster names managed identities.
 az role definition create --role-definition '{
-  "Name": "keyless audit",
+  "Name": "keyless-audit",
   "Description": "Reads managed identities and whom they trust",
   "Actions": [
     "Microsoft.ManagedIdentity/userAssignedIdentities/read",
@@ -26,6 +26,6 @@ az role definition create --role-definition '{
   ],
   "AssignableScopes": ["/subscriptions/'"$SUBSCRIPTION"'"]
 }'
-az role assignment create --assignee "$APPLICATION" --role 'keyless audit' --scope "/subscriptions/$SUBSCRIPTION"
+az role assignment create --assignee "$APPLICATION" --role keyless-audit --scope "/subscriptions/$SUBSCRIPTION"
 "#,
 };

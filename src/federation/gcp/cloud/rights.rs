@@ -14,7 +14,7 @@ pub(crate) static RIGHTS: AuditRights = AuditRights {
     ],
     grant: r#"# Google: for each project whose service accounts or workload identity pools the cluster names.
 : "${PROJECT:?the ID of the project}" "${MEMBER:?who audits, as user:EMAIL or serviceAccount:EMAIL}"
-gcloud iam roles create keylessAudit --project="$PROJECT" --title='keyless audit --cloud' --stage=GA \
+gcloud iam roles create keylessAudit --project="$PROJECT" --title=keyless-audit --stage=GA \
   --permissions=iam.serviceAccountKeys.get,iam.serviceAccountKeys.list,iam.workloadIdentityPoolProviders.get,orgpolicy.policy.get,storage.hmacKeys.list
 gcloud projects add-iam-policy-binding "$PROJECT" --member="$MEMBER" --condition=None \
   --role="projects/$PROJECT/roles/keylessAudit"
