@@ -12,7 +12,7 @@ pub(crate) use self::{
     codes::{Check, Code, Entry},
     library::yaml,
 };
-use crate::{interrupt::Signal, redact};
+use crate::{redact, signal::Signal};
 
 /// Why the program did not go on: decides the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +66,15 @@ impl Error {
 
     /// A signal asked the program to end.
     pub(crate) fn interrupted(signal: Signal) -> Self {
-        let (code, message) = signal.error();
+        let (code, message) = match signal {
+            Signal::Interrupt | Signal::Terminate => {
+                (Code::Interrupted, format!("stopped by {}", signal.name()))
+            }
+            Signal::Timeout(limit) => {
+                let seconds = limit.as_secs_f64();
+                (Code::TimeLimit, format!("the command did not end within {seconds} s (--timeout)"))
+            }
+        };
         Self { kind: Kind::Interrupted(signal), ..Self::failed(code, message) }
             .hint("start it again: it goes on from what is there")
     }

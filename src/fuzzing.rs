@@ -21,7 +21,7 @@ use crate::{
         Volume, Workload, judge,
     },
     error::{Error, Result},
-    federation::{aws, vault},
+    federation::{aws, entra, vault},
     go_duration::GoDuration,
     google,
     http::Answer,
@@ -58,6 +58,9 @@ pub const TARGETS: &[Target] = &[
     Target { name: "google-error", run: google_error },
     Target { name: "gcs-error", run: gcs_error },
     Target { name: "azure-error", run: azure_error },
+    Target { name: "azure-blobs", run: azure_blobs },
+    Target { name: "azure-token", run: azure_token },
+    Target { name: "entra-answer", run: entra_answer },
     Target { name: "entra-error", run: entra_error },
     Target { name: "s3-error", run: s3_error },
     Target { name: "s3-policy", run: s3_policy },
@@ -270,6 +273,23 @@ fn azure_error(input: &[u8]) -> String {
     match bucket::azure_fuzzing::error(status, body) {
         Ok(error) | Err(error) => text(&error),
     }
+}
+
+fn azure_blobs(input: &[u8]) -> String {
+    bucket::azure_fuzzing::list(input);
+    String::new()
+}
+
+fn azure_token(input: &[u8]) -> String {
+    azure::fuzzing::token(input).iter().map(text).collect()
+}
+
+/// Of Azure Resource Manager, Microsoft Graph and Key Vault: the error that it becomes, and what is read of it.
+fn entra_answer(input: &[u8]) -> String {
+    let (status, body) = with_status(input);
+    let refused = text(&entra::fuzzing::error(status, body));
+    let Ok(answer) = serde_json::from_slice::<Value>(body) else { return refused };
+    entra::fuzzing::answer(&answer).iter().map(text).fold(refused, |all, one| all + &one)
 }
 
 fn entra_error(input: &[u8]) -> String {

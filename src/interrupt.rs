@@ -26,6 +26,7 @@ use tokio::{
 use crate::{
     error::{Code, Error, Result},
     report::Lines,
+    signal::Signal,
 };
 
 /// From the first signal to the end of the process, unless [`Interrupt::set_grace`] was called: people expect less than two
@@ -34,47 +35,6 @@ const GRACE: Duration = Duration::from_millis(1500);
 
 /// How long the final message of a command that hangs may take to be written.
 const FINAL_MESSAGE: Duration = Duration::from_millis(200);
-
-/// What asks the program to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Signal {
-    /// SIGINT, Ctrl-C.
-    Interrupt,
-    /// SIGTERM: what the kubelet sends.
-    Terminate,
-    /// The time of `--timeout` is over.
-    Timeout(Duration),
-}
-
-impl Signal {
-    /// The code and the message of the error that it ends the command with.
-    pub(crate) fn error(self) -> (Code, String) {
-        match self {
-            Self::Interrupt | Self::Terminate => (Code::Interrupted, format!("stopped by {}", self.name())),
-            Self::Timeout(limit) => (
-                Code::TimeLimit,
-                format!("the command did not end within {} s (--timeout)", limit.as_secs_f64()),
-            ),
-        }
-    }
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Interrupt => "SIGINT",
-            Self::Terminate => "SIGTERM",
-            Self::Timeout(_) => "--timeout",
-        }
-    }
-
-    /// 128 and the signal's number, as shells report it; for a timeout that of what could not be established.
-    pub(crate) fn exit_code(self) -> u8 {
-        match self {
-            Self::Interrupt => 130,
-            Self::Terminate => 143,
-            Self::Timeout(_) => 3,
-        }
-    }
-}
 
 /// Whether the program was asked to end. Clones are one and the same.
 #[derive(Clone, Debug)]

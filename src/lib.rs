@@ -72,6 +72,7 @@ mod rotation;
 mod secret;
 mod secret_store;
 mod shell;
+mod signal;
 mod target;
 mod waiting;
 mod warning;

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     pin::pin,
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -37,6 +38,15 @@ impl Waiting {
 
     /// Does the work; when it takes long, says every few seconds what it waits for.
     pub(crate) async fn tell<T>(&self, report: &mut Report<'_>, work: impl Future<Output = T>) -> T {
+        self.tell_by(|line| report.progress(line), work).await
+    }
+
+    /// The same, by other means than a report of one's own.
+    pub(crate) async fn tell_by<T>(
+        &self,
+        mut say: impl FnMut(fmt::Arguments<'_>),
+        work: impl Future<Output = T>,
+    ) -> T {
         let begun = Instant::now();
         let mut work = pin!(work);
         let mut pause = PATIENCE;
@@ -47,7 +57,7 @@ impl Waiting {
             }
             let names = self.names();
             if !names.is_empty() {
-                report.progress(format_args!("waiting for {names} ({} s)", begun.elapsed().as_secs()));
+                say(format_args!("waiting for {names} ({} s)", begun.elapsed().as_secs()));
             }
             pause = BETWEEN;
         }

@@ -15,6 +15,8 @@
 
 mod cli;
 mod entra;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod imds;
 mod refusal;
 mod source;

@@ -26,9 +26,9 @@ use super::{
 };
 use crate::{
     error::{Code, Error, Result},
-    http,
-    oidc::{Document, MAX_BODY},
-    plan::{Action, Step, Target},
+    http::{self, MAX_BODY},
+    oidc::Document,
+    plan::{Act, Action, Say, Step, Target},
     retry::Backoff,
 };
 
@@ -224,7 +224,7 @@ impl Bucket for Directory {
                 Ok(found) if found.is_dir() => {}
                 Ok(_) => return Err(describe(&ErrorKind::NotADirectory.into(), "use", &folder)),
                 Err(error) if error.kind() == ErrorKind::NotFound => {
-                    access.create.push(Box::new(MakeFolder::new(folder)));
+                    access.create.push(MakeFolder::change(folder));
                 }
                 Err(error) => return Err(describe(&error, "look at", &folder)),
             }
@@ -234,28 +234,21 @@ impl Bucket for Directory {
 }
 
 /// A folder that is missing.
-struct MakeFolder {
-    folder: PathBuf,
-    step: Step,
-}
+struct MakeFolder(PathBuf);
 
 impl MakeFolder {
-    fn new(folder: PathBuf) -> Self {
+    fn change<'a>(folder: PathBuf) -> Change<'a> {
         let name = format!("folder {}", folder.display());
         let step =
             Step::new(Target::Bucket, Action::Create, name, "there is none; a web server can enter it");
-        Self { folder, step: step.field("mode", None, Some("0755".into())) }
+        Change::new(step.field("mode", None, Some("0755".into())), Box::new(Self(folder)))
     }
 }
 
 #[async_trait]
-impl Change for MakeFolder {
-    fn step(&self) -> &Step {
-        &self.step
-    }
-
-    async fn apply(&self) -> Result<()> {
-        make_folder(&self.folder).map(|_| ())
+impl Act for MakeFolder {
+    async fn run(&self, _say: Say<'_>) -> Result<()> {
+        make_folder(&self.0).map(|_| ())
     }
 }
 

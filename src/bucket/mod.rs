@@ -32,7 +32,7 @@ use crate::{
     error::{Code, Error, Result},
     http::Http,
     oidc::Document,
-    plan::Step,
+    plan::{self, Act},
     secret::Secret,
 };
 
@@ -99,22 +99,15 @@ pub(crate) trait Bucket: Display + Send + Sync {
 }
 
 /// One change of the bucket, or of who may read it.
-#[async_trait]
-pub(crate) trait Change: Send + Sync {
-    /// As it is shown. What it says is what is done.
-    fn step(&self) -> &Step;
-
-    /// Does it. Safe to repeat.
-    async fn apply(&self) -> Result<()>;
-}
+pub(crate) type Change<'a> = plan::Change<Box<dyn Act + 'a>>;
 
 /// What is missing until everyone can read the documents.
 #[derive(Default)]
 pub(crate) struct PublicAccess<'a> {
     /// Before the documents are written.
-    pub(crate) create: Vec<Box<dyn Change + 'a>>,
+    pub(crate) create: Vec<Change<'a>>,
     /// After that, and after the issuer was seen to lead here.
-    pub(crate) open: Vec<Box<dyn Change + 'a>>,
+    pub(crate) open: Vec<Change<'a>>,
 }
 
 /// Where a public URL leads, as its host and path alone tell.

@@ -16,8 +16,8 @@ use super::{Cluster, ServiceAccount, endpoints};
 use crate::{
     arrival::Arrival,
     error::{Code, Error, Result},
-    http as our_http,
-    oidc::{MAX_BODY, Token},
+    http::{self as our_http, MAX_BODY},
+    oidc::Token,
     redact,
     waiting::Waiting,
 };

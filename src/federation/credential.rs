@@ -22,6 +22,11 @@ pub(crate) struct Identity {
     /// SHA-256 over the DER SubjectPublicKeyInfo of the stored key's public half, base64url without padding.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) public_half: Option<String>,
+    /// Whom the store names beside it as the one who logs in with it, where the credential does not tell that by itself.
+    /// Empty: nothing that could be one. It proves nothing; if it differs from what an administrator has named, nothing is
+    /// done with the credential.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) client: Option<String>,
     /// What a person has to do about it, where this program cannot.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) by_hand: String,
@@ -118,13 +123,19 @@ pub(crate) fn recognise(found: &Found<'_>) -> Identity {
         Some(_) if providers().any(|it| it.expects_credential(found.path)) => Kind::Unreadable,
         _ => Kind::ByHand,
     };
-    Identity { kind, id: String::new(), shown, public_half: None, by_hand }
+    Identity { kind, id: String::new(), shown, public_half: None, client: None, by_hand }
 }
 
 /// The provider that this is a part of a credential of, which another entry of the Secret names.
 pub(crate) fn part_of(found: &Found<'_>) -> Option<ProviderName> {
     let value = found.value?;
     ProviderName::all().find(|provider| provider.entry().is_part(found.path, value))
+}
+
+/// Whom a store names here as the one who logs in with the credential beside it, and at which provider. Empty: nothing that
+/// could be one.
+pub(crate) fn client(found: &Found<'_>) -> Option<(ProviderName, String)> {
+    ProviderName::all().find_map(|it| Some((it, it.entry().client(found.path, found.value)?)))
 }
 
 /// The credential at its provider; `None` where only a person can do something about it. Sends nothing.

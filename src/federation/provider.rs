@@ -132,6 +132,12 @@ pub(crate) trait Provider: Sync {
         false
     }
 
+    /// Whom a store names at this place as the one who logs in with the credential beside it; empty if that cannot be read,
+    /// or could be no one.
+    fn client(&self, _path: &str, _bytes: Option<&[u8]>) -> Option<String> {
+        None
+    }
+
     /// Credentials that only a person can end, by where a store names them. The first that fits is taken.
     fn by_hand(&self) -> &'static [ByHand];
 }

@@ -11,9 +11,6 @@ use serde_json::{Map, Value};
 use super::key::shown;
 use crate::error::{Code, Error, Result};
 
-/// The most that is read of a document. A hundred keys of 8192 bit need 150 KiB.
-pub(crate) const MAX_BODY: usize = 1 << 20;
-
 /// UTF-8 text (RFC 8259 §8.1), or the refusal.
 pub(crate) fn text<'a>(body: &'a [u8], what: &str) -> Result<&'a str> {
     std::str::from_utf8(body).map_err(|error| {

@@ -15,7 +15,6 @@ mod signed_issuer;
 mod spki;
 mod token;
 
-pub(crate) use body::MAX_BODY;
 pub(crate) use discovery::Discovery;
 #[cfg(test)]
 pub(crate) use document::CACHE_CONTROL;

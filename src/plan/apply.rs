@@ -22,7 +22,14 @@ pub(crate) async fn apply<'c, 'a: 'c>(
     changes: impl IntoIterator<Item = &'c Change<Box<dyn Act + 'a>>>,
     report: &mut Report<'_>,
 ) -> Result<()> {
-    let messages = &SharedReport::new(report);
+    apply_beside(changes, &SharedReport::new(report)).await
+}
+
+/// The same, beside others that write to the same report.
+pub(crate) async fn apply_beside<'c, 'a: 'c>(
+    changes: impl IntoIterator<Item = &'c Change<Box<dyn Act + 'a>>>,
+    messages: &SharedReport<'_, '_>,
+) -> Result<()> {
     let now = changes.into_iter().filter(|change| change.step.is_of_this_run());
     let mut waiting: Vec<_> = now.enumerate().collect();
     let mut open: BTreeSet<&str> = waiting.iter().map(|(_, change)| change.step.name.as_str()).collect();
@@ -32,7 +39,9 @@ pub(crate) async fn apply<'c, 'a: 'c>(
         while failed.is_empty() && under_way.len() < AT_ONCE {
             let Some(next) = waiting.iter().position(|(_, change)| is_free(change, &open)) else { break };
             let (index, change) = waiting.remove(next);
-            messages.progress(change.step.progress());
+            if !change.speaks() {
+                messages.progress(change.step.progress());
+            }
             under_way.push(async move {
                 let mut say = |line: &str| messages.progress(format_args!("  {line}"));
                 let done = change.run(&mut say).await;
@@ -62,9 +71,13 @@ fn is_free<A>(change: &Change<A>, open: &BTreeSet<&str>) -> bool {
     step.depends_on.iter().all(|name| *name == step.name || !open.contains(name.as_str()))
 }
 
-fn with_needs<A>(error: Error, change: &Change<A>) -> Error {
+fn with_needs(error: Error, change: &Change<Box<dyn Act + '_>>) -> Error {
     let requires = &change.step.requires;
-    if requires.is_empty() { error } else { error.hint(format!("this step needs {}", requires.join(", "))) }
+    if requires.is_empty() || change.speaks() {
+        error
+    } else {
+        error.hint(format!("this step needs {}", requires.join(", ")))
+    }
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 use serde_json::Value;
 
 pub(crate) use self::{
-    apply::apply,
+    apply::{apply, apply_beside},
     decide::{Desired, Fit, Foreign, Lifecycle, Observed, Obstacle, Permits, UNCHANGED, USED, decide},
     gate::Gate,
     saved::SavedPlan,
@@ -189,6 +189,11 @@ pub(crate) type Say<'a> = &'a mut (dyn for<'b> FnMut(&'b str) + Send);
 pub(crate) trait Act: Send + Sync {
     /// Does it, and waits until it is done. Safe to repeat.
     async fn run(&self, say: Say<'_>) -> Result<()>;
+
+    /// Whether it says itself what it does, and its errors what that takes.
+    fn speaks(&self) -> bool {
+        false
+    }
 }
 
 /// A step, and how it is done: nothing is done without a step that shows it.
@@ -230,6 +235,10 @@ impl Change<Box<dyn Act + '_>> {
             None => Ok(()),
         }
     }
+
+    fn speaks(&self) -> bool {
+        self.act.as_ref().is_some_and(|act| act.speaks())
+    }
 }
 
 impl<A> fmt::Debug for Change<A> {
@@ -252,6 +261,12 @@ impl Plan {
     pub(crate) fn then(&mut self, mut step: Step) {
         step.depends_on.extend(self.steps.last().map(|before| before.name.clone()));
         self.steps.push(step);
+    }
+
+    /// The same for a change, which waits as its step does.
+    pub(crate) fn then_change<A>(&mut self, change: &mut Change<A>) {
+        self.then(change.step.clone());
+        change.step.depends_on = self.steps.last().map(|step| step.depends_on.clone()).unwrap_or_default();
     }
 }
 

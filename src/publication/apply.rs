@@ -2,17 +2,21 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
+use futures::lock::Mutex;
+
 use super::{
     Publication, PublicationPlan,
     published::{Published, documents, headers_of, write},
     read_back::{Look, Seen},
 };
 use crate::{
-    bucket::{Condition, Stored, WriteError},
+    bucket::{Bucket, Condition, Stored, Version, WriteError},
     error::{Code, Error, Result},
     oidc::Document,
+    plan::{Act, Change, Say, apply, apply_beside},
     relying_party::Site,
-    report::Report,
+    report::{Report, SharedReport},
     retry::{Attempts, Backoff},
     rotation::Decision,
     waiting::Waiting,
@@ -35,45 +39,108 @@ pub(crate) struct Outcome {
     pub(crate) read_back: bool,
 }
 
+/// How far the documents are written. The acts of both share it.
+struct Writing {
+    /// As they lie in the bucket, but for those that are not read again yet.
+    published: Published,
+    unread: Vec<&'static str>,
+    outcome: Outcome,
+}
+
+/// Brings a document up to date. The last of them reads what is there then, and goes on until both are as decided.
+struct WriteDocument<'w, 'p, 'm, 'r> {
+    publication: &'w Publication<'w>,
+    plan: &'w PublicationPlan<'p>,
+    /// `None`: it is the last.
+    only: Option<&'static str>,
+    writing: &'w Mutex<Writing>,
+    messages: &'w SharedReport<'m, 'r>,
+}
+
+#[async_trait]
+impl Act for WriteDocument<'_, '_, '_, '_> {
+    async fn run(&self, _say: Say<'_>) -> Result<()> {
+        let mut writing = self.writing.lock().await;
+        self.publication.write_all(self.plan, self.only, &mut writing, self.messages).await
+    }
+
+    fn speaks(&self) -> bool {
+        true
+    }
+}
+
+/// Removes an object that nothing depends on. That it stays is no failure.
+struct Remove<'w> {
+    bucket: &'w dyn Bucket,
+    name: &'w str,
+    version: &'w Version,
+    stays: &'w Mutex<Vec<Warning>>,
+}
+
+#[async_trait]
+impl Act for Remove<'_> {
+    async fn run(&self, _say: Say<'_>) -> Result<()> {
+        if let Err(error) = self.bucket.remove(self.name, self.version).await {
+            let (bucket, name) = (self.bucket, self.name);
+            let message = format!("{bucket}/{name} stays: {}; it can be deleted by hand", error.message);
+            self.stays.lock().await.push(Warning { code: Code::Leftover, message });
+        }
+        Ok(())
+    }
+}
+
 impl Publication<'_> {
     /// Applies what was shown. When another publisher writes at the same time, its keys are added to ours.
     pub(crate) async fn apply(&self, plan: &PublicationPlan<'_>, report: &mut Report<'_>) -> Result<Outcome> {
-        for change in &plan.create {
-            report.progress(change.step().progress());
-            change.apply().await?;
-        }
-        let mut published = plan.observation.published.clone();
-        let mut outcome = Outcome {
-            decision: plan.decision.clone(),
-            written: Vec::new(),
-            notes: Vec::new(),
-            read_back: false,
+        let writing = Writing {
+            published: plan.observation.published.clone(),
+            unread: Vec::new(),
+            outcome: Outcome {
+                decision: plan.decision.clone(),
+                written: Vec::new(),
+                notes: Vec::new(),
+                read_back: false,
+            },
         };
-        self.write_all(plan, &mut published, &mut outcome, report).await?;
-        let opened = self.open(plan, &outcome, report).await?;
-        self.sweep(plan, &mut outcome, report).await;
-        self.until_read_back(plan, published, &mut outcome, opened, report).await?;
-        Ok(outcome)
+        let writing = Mutex::new(writing);
+        {
+            let messages = &SharedReport::new(report);
+            let last = plan.documents.len().saturating_sub(1);
+            let documents = plan.documents.iter().enumerate().map(|(index, (path, step))| {
+                let only = (index < last).then_some(*path);
+                let act = WriteDocument { publication: self, plan, only, writing: &writing, messages };
+                Change::new(step.clone(), Box::new(act) as Box<dyn Act + '_>)
+            });
+            let documents: Vec<_> = documents.collect();
+            apply_beside(plan.create.iter().chain(&documents), messages).await?;
+        }
+        let mut writing = writing.into_inner();
+        let opened = self.open(plan, &writing.outcome, report).await?;
+        self.sweep(plan, &mut writing.outcome, report).await?;
+        self.until_read_back(plan, &mut writing, opened, report).await?;
+        Ok(writing.outcome)
     }
 
     /// Writes until both documents lie there as decided: the key set first, so that a document never promises keys
-    /// that are not there.
+    /// that are not there. `only`: until this one is written; what is there then is read with the next.
     async fn write_all(
         &self,
         plan: &PublicationPlan<'_>,
-        published: &mut Published,
-        outcome: &mut Outcome,
-        report: &mut Report<'_>,
+        only: Option<&str>,
+        writing: &mut Writing,
+        messages: &SharedReport<'_, '_>,
     ) -> Result<()> {
         let mut stuck = 0;
         let conflict = Backoff::conflict(Duration::from_millis(20), ATTEMPTS);
         let mut attempts = Attempts::begin(Backoff { longest: Duration::from_millis(400), ..conflict });
         for _ in 0..ATTEMPTS {
-            let wanted = documents(self, &outcome.decision.keys);
-            let mut written = Vec::new();
+            let wanted = documents(self, &writing.outcome.decision.keys);
             let mut conflict = None;
-            for document in published.pending(&wanted) {
-                report.detail(format_args!(
+            let pending = writing.published.pending(&wanted).into_iter();
+            let is_due = |path: &str| only.is_none_or(|only| only == path) && !writing.unread.contains(&path);
+            let pending: Vec<_> = pending.filter(|document| is_due(document.path)).collect();
+            for document in pending {
+                messages.detail(format_args!(
                     "writing {}/{}",
                     self.bucket,
                     self.location.object(document.path)
@@ -81,13 +148,13 @@ impl Publication<'_> {
                 let waiting = Waiting::default();
                 let write = async {
                     let _wait = waiting.on(self.bucket.to_string());
-                    write(self, document, published.of(document)).await
+                    write(self, document, writing.published.of(document)).await
                 };
-                match waiting.tell(report, write).await {
+                match waiting.tell_by(|line| messages.progress(line), write).await {
                     Ok(condition) => {
-                        outcome.wrote(document.path);
-                        self.note_condition(condition, outcome);
-                        written.push(document);
+                        writing.outcome.wrote(document.path);
+                        self.note_condition(condition, &mut writing.outcome);
+                        writing.unread.push(document.path);
                     }
                     Err(WriteError::Conflict(message)) => {
                         conflict = Some((document, message));
@@ -96,22 +163,23 @@ impl Publication<'_> {
                     Err(WriteError::Other(error)) => return Err(error),
                 }
             }
-            if written.is_empty() && conflict.is_none() {
+            if conflict.is_none() && (only.is_some() || writing.unread.is_empty()) {
                 return Ok(());
             }
             // Whatever was written: what counts is what is there now, and whether it holds all that it must.
             let now = Published::read(self, plan.former, false).await?.with(&plan.observation.copy);
-            for document in written {
+            for document in wanted.iter().filter(|document| writing.unread.contains(&document.path)) {
                 self.refuse_changed_headers(document, now.of(document))?;
             }
+            writing.unread.clear();
             if let Some((document, message)) = conflict {
                 if plan.replaces() {
                     return Err(self.changed_since_shown(document));
                 }
-                report.detail(format_args!("another writer came in between ({message}): reading again"));
+                messages.detail(format_args!("another writer came in between ({message}): reading again"));
                 let version =
                     |published: &Published| published.of(document).map(|stored| stored.version.clone());
-                stuck = if version(published) == version(&now) { stuck + 1 } else { 0 };
+                stuck = if version(&writing.published) == version(&now) { stuck + 1 } else { 0 };
                 if stuck == STUCK {
                     return Err(self.stuck(document, &message));
                 }
@@ -119,8 +187,8 @@ impl Publication<'_> {
                     break;
                 }
             }
-            *published = now;
-            outcome.decision = self.decide_again(plan, published)?;
+            writing.published = now;
+            writing.outcome.decision = self.decide_again(plan, &writing.published)?;
         }
         Err(Error::failed(
             Code::BucketContended,
@@ -206,40 +274,40 @@ impl Publication<'_> {
             report.progress("anonymous readers get both documents already: nothing has to be opened");
             return Ok(false);
         }
-        for change in &plan.open {
-            report.progress(change.step().progress());
-            change.apply().await?;
-        }
+        apply(&plan.open, report).await?;
         Ok(true)
     }
 
     /// Nothing depends on what is removed here.
-    async fn sweep(&self, plan: &PublicationPlan<'_>, outcome: &mut Outcome, report: &mut Report<'_>) {
-        for (name, version) in &plan.leftovers {
-            report.progress(format_args!("deleting {}/{name}", self.bucket));
-            if let Err(error) = self.bucket.remove(name, version).await {
-                outcome.note(Warning {
-                    code: Code::Leftover,
-                    message: format!(
-                        "{}/{name} stays: {}; it can be deleted by hand",
-                        self.bucket, error.message
-                    ),
-                });
-            }
-        }
+    async fn sweep(
+        &self,
+        plan: &PublicationPlan<'_>,
+        outcome: &mut Outcome,
+        report: &mut Report<'_>,
+    ) -> Result<()> {
+        let stays = Mutex::new(Vec::new());
+        let removals = plan.leftovers.iter().map(|(step, name, version)| {
+            let act = Remove { bucket: self.bucket.as_ref(), name, version, stays: &stays };
+            Change::new(step.clone(), Box::new(act) as Box<dyn Act + '_>)
+        });
+        let removals: Vec<_> = removals.collect();
+        apply(&removals, report).await?;
+        drop(removals);
+        stays.into_inner().into_iter().for_each(|note| outcome.note(note));
+        Ok(())
     }
 
     /// Only what anonymous readers get is published.
     async fn until_read_back(
         &self,
         plan: &PublicationPlan<'_>,
-        mut published: Published,
-        outcome: &mut Outcome,
+        writing: &mut Writing,
         just_opened: bool,
         report: &mut Report<'_>,
     ) -> Result<()> {
         let look = self.look(just_opened);
         for _ in 0..ATTEMPTS {
+            let outcome = &mut writing.outcome;
             let wanted = documents(self, &outcome.decision.keys);
             let seen = (outcome.written.is_empty() && !just_opened).then(|| plan.observation.seen.clone());
             report.detail("reading the public documents without credentials");
@@ -255,12 +323,17 @@ impl Publication<'_> {
                 }
                 Seen::Later(error) => {
                     let now = Published::read(self, plan.former, false).await?.with(&plan.observation.copy);
-                    if now.sets == published.sets || plan.replaces() {
+                    if now.sets == writing.published.sets || plan.replaces() {
                         return Err(error);
                     }
-                    published = now;
-                    outcome.decision = self.decide_again(plan, &published)?;
-                    self.write_all(plan, &mut published, outcome, report).await?;
+                    writing.published = now;
+                    writing.outcome.decision = self.decide_again(plan, &writing.published)?;
+                    let wanted = documents(self, &writing.outcome.decision.keys);
+                    if plan.documents.is_empty() && !writing.published.pending(&wanted).is_empty() {
+                        // No step shows that a document is written: the next look plans it.
+                        return Err(error);
+                    }
+                    self.write_all(plan, None, writing, &SharedReport::new(report)).await?;
                 }
             }
         }

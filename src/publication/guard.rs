@@ -24,6 +24,25 @@ pub(super) struct Guarded<'p> {
 #[async_trait]
 impl Act for Guarded<'_> {
     async fn run(&self, say: Say<'_>) -> Result<()> {
+        self.give(say).await?;
+        match self.has_them().await? {
+            true => Ok(()),
+            false => Err(Error::failed(
+                Code::ReadBackDiffers,
+                format!("{} has other keys than it was given", self.provider),
+            )
+            .hint("another publisher may have written them at the same time: run it again")),
+        }
+    }
+}
+
+impl Guarded<'_> {
+    async fn has_them(&self) -> Result<bool> {
+        let has = self.provider.keys().await?;
+        Ok(has.given().is_some_and(|given| ids(given.iter()) == ids(self.want.keys.iter())))
+    }
+
+    async fn give(&self, say: Say<'_>) -> Result<()> {
         // Planned again: a write may replace more than the keys.
         let change = self.provider.plan_keys(&self.want).await?;
         let has = self.provider.keys().await?;
@@ -33,12 +52,8 @@ impl Act for Guarded<'_> {
             Some(has) if has == ids(self.want.keys.iter()) => Ok(()),
             Some(has) if has == ids(&self.seen) => match change.run(say).await {
                 // It is not sent again, as others may have written since: it may have been carried out, though.
-                Err(error) => match self.provider.keys().await {
-                    Ok(has)
-                        if has.given().is_some_and(|has| ids(has.iter()) == ids(self.want.keys.iter())) =>
-                    {
-                        Ok(())
-                    }
+                Err(error) => match self.has_them().await {
+                    Ok(true) => Ok(()),
                     _ => Err(error),
                 },
                 done => done,

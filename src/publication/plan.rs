@@ -29,9 +29,12 @@ pub(crate) struct PublicationPlan<'p> {
     pub(crate) shown_doubts: usize,
     pub(super) observation: Observation,
     pub(super) decision: Decision,
-    pub(super) create: Vec<Box<dyn Change + 'p>>,
-    pub(super) open: Vec<Box<dyn Change + 'p>>,
-    pub(super) leftovers: Vec<(String, Version)>,
+    pub(super) create: Vec<Change<'p>>,
+    /// The documents that are not as they have to be, each with its step: the key set first.
+    pub(super) documents: Vec<(&'static str, Step)>,
+    pub(super) open: Vec<Change<'p>>,
+    /// What is removed, each with its step.
+    pub(super) leftovers: Vec<(Step, String, Version)>,
     pub(super) former: Former,
 }
 
@@ -47,7 +50,7 @@ impl Publication<'_> {
         let decision = self.decide(&observation, live.as_ref(), options.former)?;
         let wanted = documents(self, &decision.keys);
         let pending = observation.published.pending(&wanted);
-        let access = match options.create && !self.is_open(&observation) {
+        let mut access = match options.create && !self.is_open(&observation) {
             true => self.bucket.plan_public(&self.names()).await?,
             false => PublicAccess::default(),
         };
@@ -57,14 +60,18 @@ impl Publication<'_> {
 
         let mut plan = Plan::default();
         observation.history.iter().filter_map(History::step).for_each(|step| plan.then(step));
-        access.create.iter().for_each(|change| plan.then(change.step().clone()));
+        access.create.iter_mut().for_each(|change| plan.then_change(change));
+        let mut planned = Vec::new();
         for document in &pending {
             plan.then(self.document_step(&observation, document, &decision));
+            planned.extend(plan.steps.last().map(|step| (document.path, step.clone())));
         }
-        access.open.iter().for_each(|change| plan.then(change.step().clone()));
-        for (name, _) in &observation.leftovers {
+        access.open.iter_mut().for_each(|change| plan.then_change(change));
+        let mut leftovers = Vec::new();
+        for (name, version) in &observation.leftovers {
             let reason = "an interrupted run of an earlier version left it";
             plan.then(Step::new(Target::Document, Action::Delete, format!("{}/{name}", self.bucket), reason));
+            leftovers.extend(plan.steps.last().map(|step| (step.clone(), name.clone(), version.clone())));
         }
         plan.notes = self.notes(&observation, &decision, now);
         let doubts = observation.observed.as_ref().map(|observed| live::doubts(observed, &decision.keys));
@@ -82,8 +89,9 @@ impl Publication<'_> {
             shown_doubts: 0,
             decision,
             create: access.create,
+            documents: planned,
             open: access.open,
-            leftovers: observation.leftovers.clone(),
+            leftovers,
             former: options.former,
             observation,
         })

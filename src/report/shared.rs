@@ -39,4 +39,9 @@ impl<'r, 'a> SharedReport<'r, 'a> {
         // A poisoned lock is harmless: a line is written whole or not at all.
         self.0.lock().unwrap_or_else(PoisonError::into_inner).progress(line);
     }
+
+    /// As [`Report::detail`].
+    pub(crate) fn detail(&self, line: impl fmt::Display) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).detail(line);
+    }
 }

@@ -200,6 +200,11 @@ impl Shelf {
     }
 }
 
+/// Where the state of this store is kept: `keyless-system/keyless-retirement-…`.
+pub(super) fn place_of(store: &StoreId) -> String {
+    format!("{NAMESPACE}/{}", name(store))
+}
+
 /// A namespace has no dot in its name, so two stores never share one of these.
 fn name(store: &StoreId) -> String {
     let parts = match store.namespace.as_str() {

@@ -18,11 +18,11 @@ use crate::{
     secret_store::StoreName,
 };
 
-pub(super) static PUSH_SECRETS: Resource =
+pub(crate) static PUSH_SECRETS: Resource =
     Resource::new("external-secrets.io", "v1alpha1", "pushsecrets", "PushSecret", true);
 
 /// The ExternalSecrets and PushSecrets that may use the store.
-pub(super) async fn users(cluster: &Cluster, store: &StoreName) -> Result<Vec<Object>> {
+pub(crate) async fn users(cluster: &Cluster, store: &StoreName) -> Result<Vec<Object>> {
     let (mut all, pushed) = futures::try_join!(
         seen(cluster, &EXTERNAL_SECRETS, store.namespace()),
         seen(cluster, &PUSH_SECRETS, store.namespace())

@@ -21,6 +21,7 @@ pub(crate) mod others;
 pub(crate) mod remaining;
 pub(crate) mod run;
 mod same;
+mod shown;
 mod state;
 mod store_view;
 mod users;
@@ -29,9 +30,10 @@ mod words;
 pub(crate) use self::{
     deed::Deed,
     evidence::{Asked, Tracker, switched_at},
-    next::{Block, End, Next, Options, Pending, Until, next},
+    next::{Block, End, Next, Options, Pending, Until, decide, next},
     observed::{Elsewhere, KeyStanding, KeyView, Observed, PlaceView, StoreView},
     same::is_again,
+    shown::{Shown, Write, to_ask},
     state::{Kept, Place, Stage, State, StoreId, Why},
     users::{Sighting, used_after, uses},
     words::{Situation, last_words},

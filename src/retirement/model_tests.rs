@@ -4,6 +4,7 @@
 //! Claimed after each event: what synced before never fails because of keyless; and no credential is disabled or
 //! deleted that something else needs. `KEYLESS_MODEL_RUNS` sets the number of runs, `KEYLESS_MODEL_SEED` the first.
 
+mod mutant;
 mod process;
 mod random;
 mod views;
@@ -14,7 +15,7 @@ use std::{
     thread,
 };
 
-use self::{process::Mutant, random::Random, world::World};
+use self::{mutant::Mutant, random::Random, world::World};
 
 const RUNS: u64 = 2000;
 const STEPS: usize = 250;
@@ -100,6 +101,7 @@ fn every_end_is_reached() {
         "Undone",
         "NotYet",
         "Others",
+        "Unplanned",
         "NeverRefreshed",
         "GaveBack",
         "StoreReverted",

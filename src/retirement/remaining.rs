@@ -133,6 +133,7 @@ mod tests {
                 id: format!("id-{name}"),
                 shown: format!("key {name}"),
                 public_half: None,
+                client: None,
                 by_hand: String::new(),
             },
             proved: true,

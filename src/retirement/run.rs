@@ -2,6 +2,7 @@
 
 mod companion;
 mod deletion;
+mod force_sync;
 mod pause;
 mod progress;
 mod unconnected;
@@ -9,33 +10,25 @@ mod unconnected;
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use self::unconnected::NoProvider;
 pub(crate) use self::{companion::Companion, pause::Pause};
 use super::{
-    Asked, End, Next, Observed, Options, Pending, Place, Sighting, Stage, State, StoreView, Tracker,
+    End, Next, Observed, Options, Pending, Place, Sighting, Stage, State, StoreView, Tracker, Write,
     config_map::Shelf,
-    look::{PUSH_SECRETS, elsewhere, look_at, users},
+    look::{elsewhere, look_at, users},
     next, others,
     store_view::view_of,
     switched_at, used_after, uses,
 };
 use crate::{
-    cluster::{
-        Cluster,
-        objects::Object,
-        snapshot::{EXTERNAL_SECRETS, Store},
-    },
-    error::{Code, Result},
+    cluster::{Cluster, objects::Object, snapshot::Store},
+    error::Result,
     federation::credential::StoredCredential,
     secret_store::StoreName,
 };
-
-/// Any change of it makes the operator run the object.
-/// <https://external-secrets.io/latest/api/externalsecret/#update-behavior>
-const FORCE_SYNC: &str = "force-sync";
 
 /// What a run needs from the command that it is part of.
 #[async_trait(?Send)]
@@ -151,13 +144,17 @@ impl<'a> Run<'a> {
     /// The same until it has to wait: then there is no outcome, and whether something was done before.
     pub(crate) async fn until_it_waits(&mut self, hands: &mut dyn Hands) -> Result<(Option<Outcome>, bool)> {
         let mut has_acted = false;
-        if self.is_untouched() && Shelf::make_namespace(self.cluster).await? {
-            hands.say("creating Namespace keyless-system");
+        let has_namespace = !self.options.shown.has(Write::Namespace);
+        if self.is_untouched() && !has_namespace && Shelf::make_namespace(self.cluster).await? {
+            hands.say(&format!("creating {}", Write::Namespace.name()));
         }
-        if let Some(shelf) = self.shelf.as_mut().filter(|_| self.is_new) {
-            let doing = if shelf.is_empty() { "creating" } else { "updating" };
-            hands.say(&format!("{doing} ConfigMap {}", shelf.place()));
-            shelf.save(self.cluster, &self.state).await?;
+        if self.is_new && self.records() {
+            let doing = if self.is_untouched() { "creating" } else { "updating" };
+            if self.shelf.is_some() {
+                hands.say(&format!("{doing} {}", Write::Record(&self.state.store).name()));
+            }
+            let state = self.state.clone();
+            self.record(&state).await?;
             self.is_new = false;
         }
         loop {
@@ -169,7 +166,8 @@ impl<'a> Run<'a> {
                 Next::Stop(end) => return Ok((Some(Outcome::End(end)), has_acted)),
                 Next::Clear(end) => {
                     self.say_what_is_kept(hands);
-                    if let Some(shelf) = &mut self.shelf {
+                    let records = self.records();
+                    if let Some(shelf) = self.shelf.as_mut().filter(|_| records) {
                         shelf.clear(self.cluster).await?;
                     }
                     return Ok((Some(Outcome::End(end)), has_acted));
@@ -274,6 +272,20 @@ impl<'a> Run<'a> {
         found
     }
 
+    /// Whether the plan shows that what the run has come to is recorded. Where it does not, no step has anything to record.
+    fn records(&self) -> bool {
+        self.options.shown.has(Write::Record(&self.state.store))
+    }
+
+    /// Records this state, or else the run alone knows it.
+    async fn record(&mut self, state: &State) -> Result<()> {
+        let records = self.records();
+        match self.shelf.as_mut().filter(|_| records) {
+            Some(shelf) => shelf.save(self.cluster, state).await,
+            None => Ok(()),
+        }
+    }
+
     async fn take_turn(&mut self) -> Result<()> {
         match &mut self.shelf {
             Some(shelf) => shelf.take_turn(self.cluster).await,
@@ -298,9 +310,7 @@ impl<'a> Run<'a> {
             // With what the API server has added to it.
             state.after = present.0["spec"]["provider"].clone();
         }
-        if let Some(shelf) = &mut self.shelf {
-            shelf.save(self.cluster, &state).await?;
-        }
+        self.record(&state).await?;
         if let Stage::Disabled { since, until, .. } = state.stage {
             self.say_watch(until.saturating_sub(since), hands);
         }
@@ -364,33 +374,6 @@ impl<'a> Run<'a> {
         self.seen.trouble = trouble;
         self.seen.asked = self.tracker.asked_uids();
         self.present = present;
-        Ok(())
-    }
-
-    async fn ask(&mut self, uids: &[String], hands: &mut dyn Hands) -> Result<()> {
-        let all = users(self.cluster, self.store).await?;
-        let chosen: Vec<_> = all.iter().filter(|user| uids.contains(&user.uid().to_owned())).collect();
-        hands.say(&format!("asking External Secrets Operator to run {} of them now", chosen.len()));
-        let value = format!("keyless-{}", (self.clock)());
-        for user in chosen {
-            let resource = if user.kind() == "PushSecret" { &PUSH_SECRETS } else { &EXTERNAL_SECRETS };
-            let version = user.text("/apiVersion").rsplit('/').next().unwrap_or_default();
-            let resource = &resource.at_version(version);
-            let patch = json!({ "metadata": { "uid": user.uid(), "annotations": { FORCE_SYNC: value } } });
-            let asked =
-                self.cluster.merge_patch(resource, Some(user.namespace()), user.name(), &patch, false).await;
-            let synced = match asked {
-                Ok(now) => Some(Sighting::of(&now).synced),
-                // It is gone, or another one by now.
-                Err(error) if matches!(error.code, Code::ClusterNotFound | Code::ApplyRaced) => None,
-                Err(error) => return Err(error.hint("--force-sync needs this right; without it, wait")),
-            };
-            self.tracker.asked([(user.uid().to_owned(), Asked { synced })]);
-        }
-        // Those that are gone by now must not be asked for ever.
-        let gone = uids.iter().filter(|uid| !self.tracker.asked_uids().contains(*uid)).cloned();
-        let gone: Vec<_> = gone.collect();
-        self.tracker.asked(gone.into_iter().map(|uid| (uid, Asked { synced: None })));
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use lab::{Ca, EsoStandIn, Google, SigningKey};
+use serde_json::json;
 use tempfile::TempDir;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -18,13 +19,14 @@ use tokio::time::sleep;
 use super::*;
 use crate::{
     cluster::Settings,
+    error::Code,
     federation::{
         Sections,
         credential::{self, recognise},
         gcp,
     },
     http::Http,
-    retirement::{Block, Kept, Place, StoreId, Until, Why, is_again},
+    retirement::{Block, Kept, Place, Shown, StoreId, Until, Why, is_again},
     secret::Secret,
 };
 
@@ -140,11 +142,14 @@ fn options(watch_for: u64, grace: u64) -> Options {
         deadline: now() + 60,
         grace,
         until: Until::End,
+        shown: Shown::default(),
     }
 }
 
 impl World {
-    fn run<'a>(&'a self, connected: Vec<Option<Box<dyn StoredCredential>>>, options: Options) -> Run<'a> {
+    fn run<'a>(&'a self, connected: Vec<Option<Box<dyn StoredCredential>>>, mut options: Options) -> Run<'a> {
+        options.shown = Shown::everything(&self.state);
+        options.shown.add_force_sync(["ExternalSecret shop/db", "ExternalSecret shop/typo"]);
         let mut run = Run::new(
             &self.cluster,
             &self.name,

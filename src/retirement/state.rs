@@ -283,6 +283,7 @@ mod tests {
                 id: "projects/p/serviceAccounts/e/keys/k".into(),
                 shown: "key k of e".into(),
                 public_half: Some("h".into()),
+                client: None,
                 by_hand: String::new(),
             },
             proved: true,

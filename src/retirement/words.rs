@@ -110,6 +110,7 @@ mod tests {
                 id: "k".into(),
                 shown: "key 0123 of eso@acme-prod".into(),
                 public_half: None,
+                client: None,
                 by_hand: String::new(),
             },
             proved: true,

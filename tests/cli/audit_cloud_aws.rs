@@ -435,7 +435,8 @@ fn documented_rights_are_enough_and_needed() {
         "serviceAccountRef": {"name": "reader", "namespace": "external-secrets"}}}}),
     );
     let rights = ["iam:GetAccessKeyLastUsed", "iam:GetRole", "iam:ListAccessKeys"];
-    let rendered = scene.estate.world.run(&["render", "rbac", "--for", "audit", "--cloud", "aws"]).ends(0).out;
+    let rendered =
+        scene.estate.world.run(&["render", "rbac", "--for", "audit", "--cloud", "aws"]).ends(0).out;
     let policy = &rendered[rendered.find('\'').unwrap() + 1..rendered.rfind('\'').unwrap()];
     let policy: Value = serde_json::from_str(policy).unwrap();
     for right in rights {

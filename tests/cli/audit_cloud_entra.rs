@@ -394,7 +394,8 @@ fn documented_rights_are_those_needed() {
         assert!(page.contains(&format!("`{right}`")), "docs/audit.md lacks {right}");
     }
     let needed: Vec<_> = scene.azure.needed().into_iter().collect();
-    let rendered = scene.estate.world.run(&["render", "rbac", "--for", "audit", "--cloud", "entra", "-o", "json"]);
+    let rendered =
+        scene.estate.world.run(&["render", "rbac", "--for", "audit", "--cloud", "entra", "-o", "json"]);
     assert_eq!(rendered.ends(0).json()["permissions"], json!(needed));
     let text = scene.estate.world.run(&["render", "rbac", "--for", "audit", "--cloud", "entra"]).ends(0).out;
     assert!(needed.iter().all(|right| text.contains(right)), "{text}");

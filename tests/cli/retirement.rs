@@ -1,6 +1,7 @@
 //! The replaced credential from outside: what keeps it from being retired, what brings it back, what is reported about it.
 
 mod later;
+mod planned;
 mod users;
 
 use std::{

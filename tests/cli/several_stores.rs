@@ -117,6 +117,36 @@ fn several_stores_write_what_is_shown() {
     writes_what_it_shows(&estate, &retire);
 }
 
+/// A copy of the key lies in a Secret that one of the stores alone uses.
+#[test]
+fn copies_of_shared_key_are_steps() {
+    let copied = || {
+        let estate = two();
+        let cluster = &estate.world.cluster;
+        let mut copy = cluster.object("v1", "Secret", Some("external-secrets"), "gcp-key").unwrap();
+        copy["metadata"] = json!({"name": "other-key", "namespace": "external-secrets"});
+        cluster.put_object(copy);
+        cluster.put_object(store("other", "other-key"));
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        estate
+    };
+    let retire = [&QUICK[..], &BOTH, &["--retire-key"]].concat();
+    let is_gone = |estate: &Estate| {
+        let secret = |name| estate.world.cluster.object("v1", "Secret", Some("external-secrets"), name);
+        assert_eq!((secret("gcp-key"), secret("other-key")), (None, None));
+        assert_eq!((estate.key_disabled(), estate.noted("gcp"), estate.noted("other")), (None, false, false));
+    };
+    let estate = copied();
+    writes_what_it_shows(&estate, &retire);
+    is_gone(&estate);
+    // The same in two runs.
+    let estate = copied();
+    writes_what_it_shows(&estate, &[&QUICK[..], &BOTH].concat());
+    assert_eq!((estate.key_disabled(), estate.secret_is_there()), (Some(true), true));
+    writes_what_it_shows(&estate, &retire);
+    is_gone(&estate);
+}
+
 #[test]
 fn key_of_other_store_stays() {
     let estate = two();

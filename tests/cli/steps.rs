@@ -51,7 +51,13 @@ fn fits(step: &Value, key: &str) -> Vec<Fit> {
             let kind = words[0].to_ascii_lowercase();
             let object = words[1].trim_end_matches(',').rsplit('/').next().unwrap_or_default();
             let part = format!("/{kind}s/{object}");
-            let mut all = vec![fit(&["PUT", "PATCH", "DELETE"], &[&part])];
+            let methods: &[_] = match (kind.as_str(), action) {
+                // What is recorded goes with the run that it is recorded for.
+                ("configmap", _) => &["PUT", "PATCH", "DELETE"],
+                (_, "delete") => &["DELETE"],
+                _ => &["PUT", "PATCH"],
+            };
+            let mut all = vec![fit(methods, &[&part])];
             if action == "create" {
                 all.push(fit(&["POST"], &[&format!("/{kind}s")]));
             }

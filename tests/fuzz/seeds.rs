@@ -1,5 +1,7 @@
 //! Where each reader begins: the fixtures, valid and invalid, and answers with a secret in them.
 
+mod azure;
+
 use std::{fs, path::Path};
 
 use lab::{Curve, SigningKey};
@@ -60,6 +62,9 @@ pub(crate) fn of(target: &str) -> Vec<Seed> {
         "cache-control" => texts(&["public, max-age=300", "no-store", "max-age=\"60\", s-maxage=1"]),
         "google-error" | "gcs-error" => google_errors(),
         "s3-error" | "azure-error" => s3_errors(),
+        "azure-blobs" => azure::blobs(),
+        "azure-token" => azure::tokens(),
+        "entra-answer" => azure::answers(),
         "entra-error" => entra_errors(),
         "s3-policy" => s3_policies(),
         "aws-error" => aws_errors(),

@@ -2,7 +2,7 @@
 
 use http::HeaderMap;
 
-use super::{names::Location, refusal::Refusal, rights};
+use super::{names::Location, public, refusal::Refusal, rights};
 use crate::{
     error::{Error, Result},
     http::Answer,
@@ -13,4 +13,13 @@ pub(crate) fn error(status: u16, body: &[u8]) -> Result<Error> {
     let answer = Answer { status, headers: HeaderMap::new(), body: body.to_vec() };
     let location = Location::new("acme/keys", None)?;
     Ok(Refusal::of(&answer).error(&location, rights::WRITE, "writing"))
+}
+
+/// The list of a container's blobs and the properties of an account: as many names as the list has blobs.
+pub(crate) fn list(body: &[u8]) {
+    if let Some((names, _)) = public::blobs(body) {
+        let most = body.windows(5).filter(|part| part == b"<Blob").count();
+        assert!(names.len() <= most, "more blobs than are listed");
+        assert!(public::says_website_is_on(body).is_none(), "one answer is two");
+    }
 }

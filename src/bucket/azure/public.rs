@@ -12,7 +12,7 @@ use crate::{
     bucket::{Change, PublicAccess},
     error::{Code, Error, Result},
     oidc::{DISCOVERY_PATH, JWKS_PATH},
-    plan::{Action, Step, Target},
+    plan::{Act, Action, Say, Step, Target},
     xml::Element,
 };
 
@@ -41,7 +41,6 @@ enum Doing {
 
 struct Planned<'a> {
     azure: &'a Azure,
-    step: Step,
     doing: Doing,
 }
 
@@ -66,7 +65,7 @@ pub(super) async fn plan<'a>(azure: &'a Azure, names: &[String]) -> Result<Publi
                 holds_documents_only(azure, names).await?;
             }
             let step = website_step(azure, names);
-            access.create.push(Box::new(Planned { azure, step, doing: Doing::EnableWebsite }));
+            access.create.push(planned(azure, step, Doing::EnableWebsite));
         }
         return Ok(access);
     }
@@ -74,7 +73,7 @@ pub(super) async fn plan<'a>(azure: &'a Azure, names: &[String]) -> Result<Publi
     match look(azure).await? {
         None => {
             let step = create_step(azure);
-            access.create.push(Box::new(Planned { azure, step, doing: Doing::CreateContainer }));
+            access.create.push(planned(azure, step, Doing::CreateContainer));
         }
         Some(container) if container.is_open => return Ok(access),
         Some(_) => holds_documents_only(azure, names).await?,
@@ -83,17 +82,17 @@ pub(super) async fn plan<'a>(azure: &'a Azure, names: &[String]) -> Result<Publi
     let step = Step::new(Target::Bucket, Action::Grant, format!("public access of {azure}"), reason)
         .field("publicAccess", None, Some(json!(BLOBS)))
         .requires(rights::whole(rights::SET_ACCESS));
-    access.open.push(Box::new(Planned { azure, step, doing: Doing::AdmitEveryone }));
+    access.open.push(planned(azure, step, Doing::AdmitEveryone));
     Ok(access)
 }
 
-#[async_trait]
-impl Change for Planned<'_> {
-    fn step(&self) -> &Step {
-        &self.step
-    }
+fn planned<'a>(azure: &'a Azure, step: Step, doing: Doing) -> Change<'a> {
+    Change::new(step, Box::new(Planned { azure, doing }))
+}
 
-    async fn apply(&self) -> Result<()> {
+#[async_trait]
+impl Act for Planned<'_> {
+    async fn run(&self, _say: Say<'_>) -> Result<()> {
         match self.doing {
             Doing::CreateContainer => create(self.azure).await,
             Doing::EnableWebsite => enable_website(self.azure).await,
@@ -175,10 +174,13 @@ async fn is_website_on(azure: &Azure) -> Result<bool> {
     let what = format!("looking at the static website of {azure}");
     let answer = azure.api.get(azure.location.account_url("restype=service&comp=properties")).await;
     let answer = answer.map_err(|refusal| azure.error(refusal, rights::READ_SERVICE, &what))?;
-    let Some(properties) = xml(&answer.body, "StorageServiceProperties") else {
-        return Err(not_xml(&what));
-    };
-    Ok(properties.text_at(&["StaticWebsite", "Enabled"]) == Some("true"))
+    says_website_is_on(&answer.body).ok_or_else(|| not_xml(&what))
+}
+
+/// `None`: these are no properties.
+pub(super) fn says_website_is_on(body: &[u8]) -> Option<bool> {
+    let properties = xml(body, "StorageServiceProperties")?;
+    Some(properties.text_at(&["StaticWebsite", "Enabled"]) == Some("true"))
 }
 
 fn website_step(azure: &Azure, names: &[String]) -> Step {
@@ -237,12 +239,16 @@ pub(super) async fn remove(azure: &Azure) -> Result<bool> {
 async fn list(azure: &Azure, what: &str) -> Result<(Vec<String>, bool)> {
     let url = azure.location.url("", "restype=container&comp=list&maxresults=1000&include=uncommittedblobs");
     let answer = azure.api.get(url).await.map_err(|refusal| azure.error(refusal, rights::READ, what))?;
-    let Some(list) = xml(&answer.body, "EnumerationResults") else { return Err(not_xml(what)) };
-    let Some(blobs) = list.get("Blobs") else { return Err(not_xml(what)) };
-    let names: Option<Vec<_>> =
-        blobs.all("Blob").map(|blob| blob.text_at(&["Name"]).map(str::to_owned)).collect();
+    blobs(&answer.body).ok_or_else(|| not_xml(what))
+}
+
+/// What a list names, and whether it is cut. `None`: it is no such list.
+pub(super) fn blobs(body: &[u8]) -> Option<(Vec<String>, bool)> {
+    let list = xml(body, "EnumerationResults")?;
+    let blobs = list.get("Blobs")?;
+    let names = blobs.all("Blob").map(|blob| blob.text_at(&["Name"]).map(str::to_owned));
     let more = list.text_at(&["NextMarker"]).is_some_and(|marker| !marker.is_empty());
-    names.map(|names| (names, more)).ok_or_else(|| not_xml(what))
+    Some((names.collect::<Option<_>>()?, more))
 }
 
 /// The service begins its XML with a byte order mark.

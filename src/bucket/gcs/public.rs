@@ -11,7 +11,7 @@ use crate::{
     bucket::{Change, PublicAccess, is_leftover},
     error::{Code, Error, Result},
     oidc::{DISCOVERY_PATH, JWKS_PATH},
-    plan::{Action, Step, Target},
+    plan::{Act, Action, Say, Step, Target},
     retry::{Attempts, Backoff},
 };
 
@@ -34,7 +34,6 @@ enum Doing {
 
 struct Planned<'a> {
     gcs: &'a Gcs,
-    step: Step,
     doing: Doing,
 }
 
@@ -43,7 +42,7 @@ pub(super) async fn plan<'a>(gcs: &'a Gcs, names: &[String]) -> Result<PublicAcc
     let missing = is_missing(gcs).await?;
     if missing {
         let (step, project) = create_step(gcs)?;
-        access.create.push(Box::new(Planned { gcs, step, doing: Doing::CreateBucket(project) }));
+        access.create.push(planned(gcs, step, Doing::CreateBucket(project)));
     } else {
         if is_open(&policy(gcs).await?) {
             return Ok(access);
@@ -54,17 +53,17 @@ pub(super) async fn plan<'a>(gcs: &'a Gcs, names: &[String]) -> Result<PublicAcc
     let step = Step::new(Target::Bucket, Action::Grant, format!("IAM policy of {gcs}"), reason)
         .field(format!("{READER} {EVERYONE}"), None, Some(json!("member")))
         .requires("storage.buckets.setIamPolicy");
-    access.open.push(Box::new(Planned { gcs, step, doing: Doing::AdmitEveryone }));
+    access.open.push(planned(gcs, step, Doing::AdmitEveryone));
     Ok(access)
 }
 
-#[async_trait]
-impl Change for Planned<'_> {
-    fn step(&self) -> &Step {
-        &self.step
-    }
+fn planned<'a>(gcs: &'a Gcs, step: Step, doing: Doing) -> Change<'a> {
+    Change::new(step, Box::new(Planned { gcs, doing }))
+}
 
-    async fn apply(&self) -> Result<()> {
+#[async_trait]
+impl Act for Planned<'_> {
+    async fn run(&self, _say: Say<'_>) -> Result<()> {
         match &self.doing {
             Doing::CreateBucket(project) => create(self.gcs, project).await,
             Doing::AdmitEveryone => open(self.gcs).await,

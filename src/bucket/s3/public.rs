@@ -15,7 +15,7 @@ use super::{S3, location::UNNAMED_REGION, policy, refusal, refusal::Refusal};
 use crate::{
     bucket::{Bucket, Change, PublicAccess},
     error::{Code, Error, Result},
-    plan::{Action, Step, Target},
+    plan::{Act, Action, Say, Step, Target},
     retry::Attempts,
 };
 
@@ -39,7 +39,6 @@ enum Doing {
 
 struct Planned<'a> {
     s3: &'a S3,
-    step: Step,
     doing: Doing,
 }
 
@@ -101,8 +100,8 @@ pub(super) async fn plan<'a>(s3: &'a S3, names: &[String]) -> Result<PublicAcces
     Ok(access)
 }
 
-fn planned<'a>(s3: &'a S3, step: Step, doing: Doing) -> Box<dyn Change + 'a> {
-    Box::new(Planned { s3, step, doing })
+fn planned<'a>(s3: &'a S3, step: Step, doing: Doing) -> Change<'a> {
+    Change::new(step, Box::new(Planned { s3, doing }))
 }
 
 fn arns(s3: &S3, names: &[String]) -> Vec<String> {
@@ -187,12 +186,8 @@ fn acl_step(s3: &S3, name: &str) -> Step {
 }
 
 #[async_trait]
-impl Change for Planned<'_> {
-    fn step(&self) -> &Step {
-        &self.step
-    }
-
-    async fn apply(&self) -> Result<()> {
+impl Act for Planned<'_> {
+    async fn run(&self, _say: Say<'_>) -> Result<()> {
         match &self.doing {
             Doing::CreateBucket => create(self.s3).await,
             Doing::LiftBlock(flags) => lift_block(self.s3, flags).await,

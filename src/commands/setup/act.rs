@@ -24,7 +24,7 @@ use crate::{
     publication::{Publication, PublicationPlan},
     report::Report,
     retirement::{
-        Observed, State, StoreId,
+        Observed, Options, State, StoreId,
         run::{Outcome, Run},
     },
     secret_store::{Planned, StoreName, identity_name},
@@ -218,6 +218,7 @@ impl Act<'_> {
     /// of it.
     pub(super) fn begin<'a>(&'a self, seat: &'a mut Seat, is_alone: bool) -> Begun<'a> {
         let Seat { member, part, farewell, remaining, .. } = seat;
+        let shown = part.bounds();
         let retirement = part.retirement.take();
         let Some(planned) = part.store() else { return Begun::Nothing };
         let switch = planned.changes_something();
@@ -229,7 +230,7 @@ impl Act<'_> {
         let mut seen = Observed { probed: true, ..Observed::default() };
         let (shelf, state, connected, options) = match retirement {
             Some(retirement) => {
-                let options = retirement.options((self.clock)());
+                let options = retirement.options((self.clock)(), shown);
                 if is_alone {
                     seen.keys = Some((retirement.now, retirement.keys));
                     seen.elsewhere = Some((retirement.now, retirement.elsewhere));
@@ -239,7 +240,8 @@ impl Act<'_> {
             None => {
                 let after = planned.manifest.0["spec"]["provider"].clone();
                 let state = State::new("", StoreId::of(before), None, after);
-                (None, state, Vec::new(), retire::options(self.args, switch, (self.clock)()))
+                let options = retire::options(self.args, switch, (self.clock)());
+                (None, state, Vec::new(), Options { shown, ..options })
             }
         };
         let mut run = Run::new(self.cluster, &member.store, shelf, state, connected, options, self.clock);

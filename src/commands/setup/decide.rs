@@ -83,6 +83,7 @@ pub(super) async fn decide<'p>(
             obstacles: obstacles.unwrap_or_default(),
             retirement: None,
             kept_for: BTreeSet::new(),
+            asked: Vec::new(),
         });
     }
     let signs_otherwise: Vec<_> = observed

@@ -40,11 +40,15 @@ pub(super) async fn leaves_behind(it: &Context<'_>, store: &Store, planned: &Pla
             }
         }
     }
-    let mut entries = Vec::new();
+    let (mut entries, mut clients) = (Vec::new(), Clients::default());
     for (path, key) in left {
-        entries.extend(entries_at(it.cluster, &path, &key).await?);
+        let here = entries_at(it.cluster, &path, &key).await?;
+        if here.is_empty() {
+            clients.add(credential::client(&Found { path: &path, value: None }));
+        }
+        entries.extend(here);
     }
-    Ok(credentials(entries))
+    Ok(credentials(entries, clients))
 }
 
 /// The Secret that the annotation names.
@@ -59,7 +63,7 @@ pub(super) async fn named_by_hand(cluster: &Cluster, named: &str) -> Result<Vec<
     };
     let entry = entry.first().filter(|entry| !entry.is_empty()).map(|entry| (*entry).to_owned());
     let key = SecretKey { namespace: (*namespace).to_owned(), name: (*name).to_owned(), key: entry };
-    let all = credentials(entries_at(cluster, "", &key).await?);
+    let all = credentials(entries_at(cluster, "", &key).await?, Clients::default());
     if all.is_empty() {
         return Err(Error::usage(Code::ReplacedSecret, format!("there is no {key}"))
             .hint("--replaced names the Secret that the store used before"));
@@ -72,7 +76,35 @@ struct Entry {
     identity: Identity,
     /// A credential of this provider has it as a part.
     part_of: Option<ProviderName>,
+    /// Whom the store names here as the one who logs in.
+    client: Option<(ProviderName, String)>,
     place: Place,
+}
+
+/// Whom the store names as the one who logs in with what lies beside it.
+#[derive(Default)]
+struct Clients(Vec<(ProviderName, String)>);
+
+impl Clients {
+    fn add(&mut self, client: Option<(ProviderName, String)>) {
+        self.0.extend(client);
+    }
+
+    /// Several are as good as none that could be one.
+    fn at(&self, provider: ProviderName) -> Option<String> {
+        let mut all = self.0.iter().filter(|(of, _)| *of == provider).map(|(_, client)| client);
+        let first = all.next()?;
+        Some(if all.all(|other| other == first) { first.clone() } else { String::new() })
+    }
+}
+
+impl Entry {
+    fn of(found: &Found<'_>, place: Place) -> Self {
+        let (identity, part_of) = (credential::recognise(found), credential::part_of(found));
+        // Where a store names no entry, the credential itself lies at the place as well.
+        let client = credential::client(found).filter(|(provider, _)| identity.kind != Kind::Of(*provider));
+        Self { identity, part_of, client, place }
+    }
 }
 
 /// What lies there.
@@ -96,21 +128,22 @@ async fn entries_at(cluster: &Cluster, path: &str, key: &SecretKey) -> Result<Ve
             version: secret.text("/metadata/resourceVersion").to_owned(),
             entries: vec![entry],
         };
-        Entry { identity: credential::recognise(&found), part_of: credential::part_of(&found), place }
+        Entry::of(&found, place)
     };
     Ok(found.into_iter().map(entry).collect())
 }
 
 /// The credentials in these entries. Entries of one Secret make one credential together, unless each tells what it is by
 /// itself.
-fn credentials(entries: Vec<Entry>) -> Vec<Kept> {
+fn credentials(entries: Vec<Entry>, mut clients: Clients) -> Vec<Kept> {
     let mut all = Vec::new();
+    entries.iter().for_each(|entry| clients.add(entry.client.clone()));
     // A part belongs to what names it, so that has to be known.
     let (parts, whole): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.part_of.is_some());
     for Entry { identity, place, .. } in whole {
         add(&mut all, identity, place);
     }
-    for Entry { identity, part_of, place } in parts {
+    for Entry { identity, part_of, place, .. } in parts {
         let is_named = |kept: &&mut Kept| {
             part_of.is_some_and(|provider| kept.identity.kind == Kind::Of(provider))
                 && kept.places.iter().any(|known| known.uid == place.uid)
@@ -120,6 +153,11 @@ fn credentials(entries: Vec<Entry>) -> Vec<Kept> {
             [one] => add_place(one, place),
             // In another Secret than its name, or beside several, it is not known to which one it belongs.
             _ => add(&mut all, identity, place),
+        }
+    }
+    for kept in &mut all {
+        if let Kind::Of(provider) = kept.identity.kind {
+            kept.identity.client = clients.at(provider);
         }
     }
     all

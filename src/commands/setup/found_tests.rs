@@ -15,7 +15,7 @@ fn entry(path: &str, secret: &str, entry: &str, value: &str) -> Entry {
         version: "7".into(),
         entries: vec![entry.into()],
     };
-    Entry { identity: credential::recognise(&found), part_of: credential::part_of(&found), place }
+    Entry::of(&found, place)
 }
 
 /// Name of the credential, and where it lies.
@@ -23,7 +23,7 @@ fn found(entries: Vec<Entry>) -> Vec<(String, Vec<String>)> {
     let shown = |kept: Kept| {
         (kept.identity.shown, kept.places.iter().map(|place| place.to_string()[24..].to_owned()).collect())
     };
-    credentials(entries).into_iter().map(shown).collect()
+    credentials(entries, Clients::default()).into_iter().map(shown).collect()
 }
 
 #[test]
@@ -59,5 +59,38 @@ fn half_of_unknown_key_stays_apart() {
     ] {
         let found = found(entries);
         assert_eq!(found.len(), count, "{found:?}");
+    }
+}
+
+/// The client ID may lie in another Secret, may be no client ID, and may be gone.
+#[test]
+fn client_beside_secret_is_kept() {
+    const CLIENT: &str = "azurekv.authSecretRef.clientId";
+    const SECRET: &str = "azurekv.authSecretRef.clientSecret";
+    let secret = format!("aB38{}{}", "Q~", "x".repeat(34));
+    let (one, other) = ("00000000-0000-0000-0000-00000000000a", "00000000-0000-0000-0000-00000000000b");
+    let of = |entries: Vec<Entry>, gone: bool| {
+        let mut clients = Clients::default();
+        if gone {
+            clients.add(credential::client(&Found { path: CLIENT, value: None }));
+        }
+        let all = credentials(entries, clients);
+        let mut of_secret = all.iter().filter(|kept| kept.identity.id == "aB3");
+        let client = of_secret.next().unwrap().identity.client.clone();
+        assert!(of_secret.next().is_none());
+        client
+    };
+    let key = || entry(SECRET, "a", "secret", &secret);
+    for (entries, gone, client) in [
+        (vec![key(), entry(CLIENT, "a", "id", one)], false, Some(one)),
+        (vec![entry(CLIENT, "b", "id", one), key()], false, Some(one)),
+        (vec![entry(CLIENT, "a", "id", one), entry(CLIENT, "a", "more", other), key()], false, Some("")),
+        (vec![entry(CLIENT, "a", "id", "a password"), key()], false, Some("")),
+        (vec![entry(CLIENT, "a", "id", one), entry(CLIENT, "a", "secret", &secret)], false, Some(one)),
+        (vec![key()], true, Some("")),
+        // A Secret that a person names.
+        (vec![entry("", "a", "secret", &secret), entry("", "a", "id", one)], false, None),
+    ] {
+        assert_eq!(of(entries, gone).as_deref(), client);
     }
 }

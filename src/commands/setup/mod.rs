@@ -8,6 +8,7 @@
 //! goes on where it was.
 
 mod act;
+mod asked;
 mod decide;
 mod found;
 mod hands;
@@ -193,6 +194,11 @@ pub(crate) async fn run(
         part.retirement = member.retirement.take();
     }
     share(&mut plan.stores);
+    if args.force_sync && !plan.waits() {
+        for (member, part) in members.iter().zip(&mut plan.stores) {
+            part.asked = asked::plan(&cluster, member, part, clock()).await?;
+        }
+    }
     plan.keep(&mut kept, &trust);
     (plan.not_moved, plan.not_looked_at) = (not_moved, stores.not_looked_at.clone());
     plan.are_several = stores.are_several();

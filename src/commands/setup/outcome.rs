@@ -140,6 +140,11 @@ impl Farewell {
                 report.result(words);
                 Ok(Exit::Found)
             }
+            End::Blocked(Block::Unplanned { beyond, others }) => {
+                unplanned(beyond, others, report);
+                report.result(words);
+                Ok(Exit::Found)
+            }
             End::Blocked(block) => self.blocked(block, state, words, report),
         }
     }
@@ -176,6 +181,21 @@ pub(super) fn stopped(mut error: Error, words: String) -> Error {
     error.hint(words)
 }
 
+/// What was shown as kept is kept, whatever is seen by now.
+fn unplanned(beyond: &[String], others: &[String], report: &mut Report<'_>) {
+    if others.is_empty() {
+        report
+            .result("\nThis run's plan did not show what there is to do by now, so nothing was changed of:");
+        beyond.iter().for_each(|name| report.result(format_args!("  {name}")));
+    } else {
+        report.result("\nThe credential stays, as this run's plan showed. What else used it then is not seen to use it any more:");
+        others.iter().for_each(|user| report.result(format_args!("  {user}")));
+        report.result("Nothing was changed of:");
+        beyond.iter().for_each(|name| report.result(format_args!("  {name}")));
+    }
+    report.result("Run setup again: it plans what becomes of it.");
+}
+
 fn show(pending: &[Pending], why: &str, report: &mut Report<'_>) {
     for Pending { name, why: own, at } in pending.iter().take(50) {
         let why = if why.is_empty() { own } else { why };
@@ -192,7 +212,7 @@ fn show(pending: &[Pending], why: &str, report: &mut Report<'_>) {
 fn error(block: &Block, state: &State) -> Error {
     let store = &state.store;
     match block {
-        Block::NeverRefreshed(_) | Block::Others(_) => Error::failed(Code::CredentialStays, "it stays as it is"),
+        Block::NeverRefreshed(_) | Block::Others(_) | Block::Unplanned { .. } => Error::failed(Code::CredentialStays, "it stays as it is"),
         Block::Unseen(rights) => {
             let error = Error::failed(
                 Code::UsersNotSeen,

@@ -14,6 +14,7 @@ use crate::{
     plan::{self, Gate, Step, Summary, Target},
     publication::{Kept, Publication, PublicationPlan},
     report::{Line, Report, Tone},
+    retirement::Shown,
     secret_store::{Obstacle, Plan as StorePlan, Planned},
     warning::Warning,
 };
@@ -64,6 +65,8 @@ pub(super) struct StorePart {
     pub(super) retirement: Option<Retirement>,
     /// What works now and would not any more: for it, the store stays as it is.
     pub(super) kept_for: BTreeSet<String>,
+    /// What is asked to run by the new login.
+    pub(super) asked: Vec<Step>,
 }
 
 /// A key that the provider is given, as people name it.
@@ -141,9 +144,17 @@ impl StorePart {
         retirement.steps().into_iter().map(gated).collect()
     }
 
+    /// What the run of this store may do once its new login is proved: nothing but what was shown.
+    pub(super) fn bounds(&self) -> Shown {
+        let steps: Vec<_> = self.store_step(false).into_iter().chain(self.asked.iter().cloned()).collect();
+        let Some(retirement) = &self.retirement else { return Shown::of(&steps, &[]) };
+        let steps: Vec<_> = steps.into_iter().chain(self.retirement_steps(false)).collect();
+        retirement.bounds(&steps)
+    }
+
     /// The store's own part of what is shown: the store, and what comes after it.
     fn show(&self, waits: bool, are_several: bool, report: &mut Report<'_>) {
-        show(self.store_step(waits), report);
+        show(self.store_step(waits).into_iter().chain(self.asked.iter().cloned()), report);
         if self.keeps_store() {
             let users: Vec<_> = self.kept_for.iter().map(String::as_str).collect();
             report.line(format_args!(
@@ -214,7 +225,10 @@ impl Plan<'_> {
         let documents = self.documents.iter().flat_map(|documents| documents.steps.iter().cloned());
         let settings = self.settings.iter().cloned();
         let changes = settings.chain(documents).chain(self.provider_steps()).chain(self.identity_steps());
-        let stores = self.stores.iter().filter_map(|store| store.store_step(self.waits()));
+        let stores = self
+            .stores
+            .iter()
+            .flat_map(|store| store.store_step(self.waits()).into_iter().chain(store.asked.iter().cloned()));
         let retirements = self.stores.iter().flat_map(|store| store.retirement_steps(self.waits()));
         changes.chain(of(&self.later)).chain(stores).chain(retirements).collect()
     }

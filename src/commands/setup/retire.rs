@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::{
     found::{REPLACES, leaves_behind, named_by_hand, only_annotated},
     outcome::Farewell,
+    retire_steps::Led,
 };
 use crate::{
     cli::SetupArgs,
@@ -23,7 +24,8 @@ use crate::{
     http::Http,
     report::Report,
     retirement::{
-        Block, Deed, Elsewhere, End, Kept, KeyStanding, KeyView, Options, Stage, State, StoreId, Until,
+        Block, Deed, Elsewhere, End, Kept, KeyStanding, KeyView, Options, Shown, Stage, State, StoreId,
+        Until,
         config_map::{Lying, Shelf},
         look, others,
         remaining::{Remaining, remaining},
@@ -56,9 +58,13 @@ pub(super) struct Retirement {
     pub(super) elsewhere: Elsewhere,
     pub(super) last_uses: Vec<Option<LastUse>>,
     pub(super) needs_namespace: bool,
+    /// The plan shows that its namespace is created, for this store or another.
+    pub(super) namespace_is_shown: bool,
     pub(super) options: Options,
+    /// The store names one of them again, since an earlier run.
+    pub(super) names_it: bool,
     /// By number, the credentials that another store of this run used as well, which brings about their end.
-    pub(super) led: BTreeMap<usize, String>,
+    pub(super) led: BTreeMap<usize, Led>,
     /// When all that was looked at.
     pub(super) now: u64,
 }
@@ -75,10 +81,11 @@ impl Retirement {
         let store = Store(present.clone());
         let id = StoreId::of(present);
         let (shelf, lying) = Shelf::open(it.cluster, it.cluster_id, &id).await?;
+        let mut names_it = false;
         let saved = match lying {
             Lying::Nothing => None,
             Lying::State(state) => {
-                let names_it = state.is_named_in(&look::secrets_named_by(&store));
+                names_it = state.is_named_in(&look::secrets_named_by(&store));
                 state.begin(names_it, it.now)
             }
             Lying::Unusable(unusable) => {
@@ -180,7 +187,9 @@ impl Retirement {
             elsewhere,
             last_uses,
             needs_namespace,
+            namespace_is_shown: needs_namespace,
             options,
+            names_it,
             led: BTreeMap::new(),
             now,
         }))
@@ -202,10 +211,10 @@ impl Retirement {
         .hint("nothing was changed"))
     }
 
-    /// Options for a run that is about to begin, at this time.
-    pub(super) fn options(&self, now: u64) -> Options {
+    /// Options for a run that is about to begin, at this time, and does nothing beyond what was shown.
+    pub(super) fn options(&self, now: u64, shown: Shown) -> Options {
         let patience = self.options.deadline.saturating_sub(self.now);
-        Options { deadline: now.saturating_add(patience), ..self.options.clone() }
+        Options { deadline: now.saturating_add(patience), shown, ..self.options.clone() }
     }
 
     /// What keeps the credentials from being touched, as far as it is known by now.
@@ -282,6 +291,7 @@ pub(super) fn options(args: &SetupArgs, switch: bool, now: u64) -> Options {
         // disabled key, and comes right by itself. What it has read stays where it is meanwhile.
         grace: 60,
         until: Until::End,
+        shown: Shown::default(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::retire::Retirement;
+use super::{retire::Retirement, retire_steps::Led};
 use crate::{
     federation::credential::LastUse,
     report::{Line, Report, Tone},
@@ -27,7 +27,7 @@ impl Retirement {
                 None => {}
             }
         }
-        for (index, leader) in &self.led {
+        for (index, Led { leader, .. }) in &self.led {
             if let Some(kept) = self.state.credentials.get(*index) {
                 report.line(format_args!("    {} is retired once, as shown for {leader}", kept.identity));
             }

@@ -1,24 +1,34 @@
 //! A planned retirement, step by step.
 
+use std::collections::BTreeSet;
+
 use super::retire::Retirement;
 use crate::{
     federation::credential::Act,
     plan::{Action, Desired, Fit, Gate, Observed, Permits, Step, Target, decide, ownership::Ownership},
-    retirement::{Deed, Kept, KeyStanding, KeyView, Stage},
+    retirement::{Deed, Kept, KeyStanding, KeyView, Shown, Stage, Write},
 };
+
+/// The store of the same run that brings about the end of a credential, as it is shown for that store.
+pub(super) struct Led {
+    /// `ClusterSecretStore gcp`.
+    pub(super) leader: String,
+    /// What is done there.
+    pub(super) steps: Vec<Step>,
+    /// Every step that is shown before, for any store.
+    pub(super) shown: BTreeSet<String>,
+}
 
 impl Retirement {
     /// In the order in which they are done. What this run leaves, because it was not asked for more, has a gate.
     pub(super) fn steps(&self) -> Vec<Step> {
         let stays = self.block().is_some();
         let given_back = self.given_back();
-        let all = self.state.credentials.iter().enumerate();
-        let credentials: Vec<_> =
-            all.map(|(index, kept)| (index, self.steps_of(index, kept, stays))).collect();
-        let acts = credentials.iter().flat_map(|(_, steps)| steps).any(Step::is_of_this_run);
-        // Each name once in a plan: what stores share is shown where it is brought about.
-        let own = credentials.into_iter().filter(|(index, _)| !self.led.contains_key(index));
-        let credentials = own.flat_map(|(_, steps)| steps);
+        let credentials = self.of_credentials(stays);
+        // What another store brings about is recorded for this one as well.
+        let acts = credentials.iter().flat_map(|(_, steps)| steps).any(Step::is_of_this_run)
+            || self.led.values().any(|led| !led.steps.is_empty());
+        let credentials = credentials.into_iter().flat_map(|(index, steps)| self.own(index, steps));
         // What is recorded is only needed where something is changed.
         let record = match acts || self.options.switch || given_back.is_some() {
             true => self.record(given_back.as_ref()),
@@ -28,18 +38,53 @@ impl Retirement {
         given_back.chain(record).chain(credentials).collect()
     }
 
+    fn of_credentials(&self, stays: bool) -> Vec<(usize, Vec<Step>)> {
+        let all = self.state.credentials.iter().enumerate();
+        all.map(|(index, kept)| (index, self.steps_of(index, kept, stays))).collect()
+    }
+
+    /// What this run does with the credentials, as it is shown for this store.
+    pub(super) fn acts(&self) -> Vec<Step> {
+        let all = self.of_credentials(self.block().is_some()).into_iter();
+        let own = all.flat_map(|(index, steps)| self.own(index, steps));
+        own.filter(Step::is_of_this_run).collect()
+    }
+
+    /// Each name once in a plan: what stores share is shown where it is brought about. A copy that lies in a Secret of this
+    /// store alone is its own.
+    fn own(&self, index: usize, mut steps: Vec<Step>) -> Vec<Step> {
+        if let Some(led) = self.led.get(&index) {
+            steps.retain(|step| step.target == Target::ClusterObject && !led.shown.contains(&step.name));
+        }
+        steps
+    }
+
+    /// What the run of this store may do: `shown`, and what is shown of its credentials for the store that brings about
+    /// their end.
+    pub(super) fn bounds(&self, shown: &[Step]) -> Shown {
+        let stays = self.block().is_some();
+        // It is shown once, for whichever store.
+        let namespace = self.namespace_is_shown.then(|| Write::Namespace.step(Action::Create, ""));
+        let mut led: Vec<_> = namespace.into_iter().collect();
+        for (index, Led { steps, .. }) in &self.led {
+            let Some(kept) = self.state.credentials.get(*index) else { continue };
+            let is_shown = |step: &Step| {
+                steps.iter().any(|shown| {
+                    (shown.target, shown.action, &shown.name) == (step.target, step.action, &step.name)
+                })
+            };
+            led.extend(self.steps_of(*index, kept, stays).into_iter().filter(is_shown));
+        }
+        Shown::of(shown.iter().chain(&led), &self.elsewhere.users)
+    }
+
     /// How many steps this run does.
     pub(super) fn pending(&self) -> usize {
         self.steps().iter().filter(|step| step.is_of_this_run()).count()
     }
 
-    fn config_map(&self) -> String {
-        format!("ConfigMap {}", self.shelf.place())
-    }
-
     /// What a rerun and `--undo` go by: written before anything is done, and deleted with the credential.
     fn record(&self, given_back: Option<&String>) -> Vec<Step> {
-        let step = |action, name: String, why: &str| Step::new(Target::ClusterObject, action, name, why);
         // A record of another cluster has been refused, and every act changes it.
         let record = match self.shelf.is_empty() {
             true => Observed::Absent,
@@ -52,7 +97,7 @@ impl Retirement {
         let mut steps = Vec::new();
         if decide(Desired::Present(Permits::OURS_OR_FITTING), namespace) == Ok(Action::Create) {
             let why = "only administrators may write what is kept there";
-            steps.push(step(Action::Create, "Namespace keyless-system".into(), why));
+            steps.push(Write::Namespace.step(Action::Create, why));
         }
         let action = decide(Desired::Present(Permits::OURS), record);
         let why = match (action, given_back) {
@@ -62,7 +107,7 @@ impl Retirement {
             (_, Some(why)) => why,
             (_, None) => "how far the retirement has come; it is deleted with the credential",
         };
-        steps.extend(action.ok().map(|action| step(action, self.config_map(), why)));
+        steps.extend(action.ok().map(|action| Write::Record(&self.state.store).step(action, why)));
         steps
     }
 
@@ -71,7 +116,7 @@ impl Retirement {
         if stays || self.shelf.is_empty() {
             return None;
         }
-        let step = |action, why: String| Step::new(Target::ClusterObject, action, self.config_map(), why);
+        let step = |action, why: String| Write::Record(&self.state.store).step(action, why);
         if self.keys.iter().all(is_gone) {
             return Some(step(Action::Delete, "nothing is left of the credential".into()));
         }
@@ -89,6 +134,7 @@ impl Retirement {
         match self.state.stage {
             Stage::GivingBack { .. } => Some("an earlier run began to enable it again".to_owned()),
             Stage::Undoing { .. } => Some("an earlier run began to undo the change".to_owned()),
+            _ if self.names_it && self.state.holds() => Some("the store names it again".to_owned()),
             Stage::Disabled { .. } if !self.elsewhere.users.is_empty() => {
                 Some(format!("also used by {}", self.users()))
             }
@@ -99,9 +145,8 @@ impl Retirement {
     fn steps_back(&self, why: &str) -> Vec<Step> {
         let disabled = self.state.credentials.iter().zip(&self.keys);
         let disabled = disabled.filter(|(kept, key)| kept.ours && key.standing == KeyStanding::Disabled);
-        let mut steps: Vec<_> = disabled
-            .map(|(kept, _)| Step::new(Target::Key, Action::Enable, kept.identity.to_string(), why))
-            .collect();
+        let mut steps: Vec<_> =
+            disabled.map(|(kept, _)| Write::Enable(kept).step(Action::Enable, why)).collect();
         if matches!(self.state.stage, Stage::Undoing { .. }) {
             let store = format!("{}, as it was before", self.state.store);
             steps.push(Step::new(Target::ClusterObject, Action::Update, store, why));
@@ -120,12 +165,11 @@ impl Retirement {
         let key = &self.keys[index];
         let mut steps: Vec<_> = self.disabled(index, kept, stays).into_iter().collect();
         if matches!(key.standing, KeyStanding::Enabled | KeyStanding::Disabled) && !stays {
-            let name = format!("{} at its provider", kept.identity);
             let why = match self.options.retire {
                 true => "nothing uses it any more",
                 false => "once it is not needed any more: --retire-key",
             };
-            let step = Step::new(Target::Key, Action::Delete, name, why);
+            let step = Write::Delete(kept).step(Action::Delete, why);
             steps.push(self.needing(index, Act::Delete, step).gated(self.gate(Deed::Delete)));
         }
         for (place, view) in kept.places.iter().zip(&key.places).filter(|(_, view)| view.there) {
@@ -148,7 +192,7 @@ impl Retirement {
                         (true, false) => "nothing uses it any more",
                     };
                     let gate = self.gate(Deed::DeleteSecret { by_hand });
-                    Step::new(Target::ClusterObject, Action::Delete, name, why).gated(gate)
+                    Write::DeleteSecret(place).step(Action::Delete, why).gated(gate)
                 }
             });
         }
@@ -173,7 +217,7 @@ impl Retirement {
             KeyStanding::Enabled => {
                 let why =
                     "once everything that uses the store has run by the new login; then the store is watched";
-                let step = Step::new(Target::Key, Action::Disable, identity, why);
+                let step = Write::Disable(kept).step(Action::Disable, why);
                 Some(self.needing(index, Act::Disable, step).gated(self.gate(Deed::Disable)))
             }
         }

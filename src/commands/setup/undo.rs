@@ -23,12 +23,12 @@ use crate::{
     error::{Code, Error, Result},
     federation::credential,
     http::Http,
-    plan::{Action, Plan, Step, Target},
+    plan::{Action, Plan},
     report::{Line, Report, Tone},
     retirement::{
-        KeyStanding, KeyView, Next, Observed, State, StoreId, StoreView,
+        KeyStanding, KeyView, Next, Observed, Shown, State, StoreId, StoreView, Write,
         config_map::{Lying, Shelf},
-        is_again, look, next,
+        decide, is_again, look,
         run::{Outcome, Run},
     },
     secret_store::{Planned, with_provider},
@@ -90,7 +90,7 @@ pub(super) async fn run(
         StoreView::Other { names_it: false }
     };
     let seen = Observed { store: view, keys: Some((now(), keys.clone())), ..Observed::default() };
-    let decided = next(&state, &seen, &options, now());
+    let decided = decide(&state, &seen, &options, now());
     let restored = state
         .before
         .as_ref()
@@ -118,6 +118,7 @@ pub(super) async fn run(
         return Ok(ended(json!({ "undo": true, "dryRun": args.dry_run, "plan": plan }), exit, report));
     }
     let plan = plan(&run, &keys, restored.as_ref());
+    run.options.shown = Shown::of(&plan.steps, &[]);
     report.lines(plan.lines());
     let summary = Line::marked(Tone::Title, format_args!("\n{}", plan.summary()));
     saved::save_or_check(&args.plan, &plan, report)?;
@@ -175,15 +176,15 @@ fn plan(run: &Run<'_>, keys: &[KeyView], restored: Option<&Planned>) -> Plan {
     let mut steps: Vec<_> = disabled
         .map(|(kept, _)| {
             let why = "the store logs in with it again";
-            Step::new(Target::Key, Action::Enable, kept.identity.to_string(), why)
+            Write::Enable(kept).step(Action::Enable, why)
         })
         .collect();
     if let (Some(restored), StoreView::After { .. }) = (restored, &run.seen.store) {
         steps.push(restored.step.clone());
     }
-    if let Some(shelf) = &run.shelf {
-        let name = format!("ConfigMap {}", shelf.place());
-        steps.push(Step::new(Target::ClusterObject, Action::Delete, name, "nothing is left to remember"));
+    if run.shelf.is_some() {
+        let record = Write::Record(&run.state.store);
+        steps.push(record.step(Action::Delete, "nothing is left to remember"));
     }
     Plan { steps, notes: Vec::new() }
 }

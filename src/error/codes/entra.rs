@@ -36,7 +36,7 @@ macro_rules! entra {
                 remedy "Publish documents in a bucket, and sign as its public URL.";
             EntraKeyApplication "entra-key-application"
                 "It is not confirmed which application the client secret is of, so it is left as it is."
-                causes "entra.keyApplication does not name the application, or it has more than this one way to log in."
+                causes "entra.keyApplication does not name the application, the store names another client ID beside the secret, or the application has more than this one way to log in."
                 remedy "Find out who uses the application; if it is the store alone, set entra.keyApplication to its client ID.";
             EntraKeyType "entra-key-type"
                 "Microsoft Entra does not verify with a key of the cluster."

@@ -46,6 +46,7 @@ pub(super) fn recognise(bytes: &[u8]) -> Option<Identity> {
         id: id.to_owned(),
         shown: format!("AWS access key {id}"),
         public_half: None,
+        client: None,
         by_hand: String::new(),
     })
 }

@@ -179,7 +179,7 @@ impl Client {
 }
 
 /// PURE. Path and query of the next page below `base`; `None`: this one is the last. The error is what is wrong with it.
-fn next_page(page: &Value, base: &str) -> Result<Option<String>, &'static str> {
+pub(super) fn next_page(page: &Value, base: &str) -> Result<Option<String>, &'static str> {
     let mut next = "";
     for name in ["nextLink", "@odata.nextLink"] {
         match &page[name] {

@@ -2,7 +2,8 @@
 //!
 //! A secret does not name its application, and the client ID beside it proves nothing: everyone who may write the Secret may
 //! write another one there. So a secret counts only if it is the one secret of the application that an administrator has
-//! named as `entra.keyApplication`, of the tenant `entra.tenant`, and begins as Entra says.
+//! named as `entra.keyApplication`, of the tenant `entra.tenant`, and begins as Entra says. The client ID beside it decides
+//! one thing: where it names another application, the secret is left.
 //!
 //! Graph cannot disable a secret. What can be taken back is the sign-in of the application (`accountEnabled` of its service
 //! principal), which is the same as long as the secret is its only way to log in.
@@ -44,6 +45,8 @@ pub(crate) struct StoredSecret {
     application: Option<String>,
     /// The first characters of the stored secret.
     hint: String,
+    /// Whom the store names beside it; empty: nothing that could be a client ID.
+    client_id: Option<String>,
     /// By this run.
     is_deleted: AtomicBool,
 }
@@ -63,6 +66,7 @@ pub(super) fn recognise(bytes: &[u8]) -> Option<Identity> {
         id: hint.to_owned(),
         shown: format!("client secret {hint}… of an Entra application"),
         public_half: None,
+        client: None,
         by_hand: String::new(),
     })
 }
@@ -102,6 +106,8 @@ impl StoredSecret {
             tenant: section.tenant.clone(),
             application: section.key_application.clone(),
             hint: identity.id.clone(),
+            // What was saved is shown: it has to be an ID.
+            client_id: identity.client.clone().map(|it| if place::is_guid(&it) { it } else { String::new() }),
             is_deleted: AtomicBool::new(false),
         })
     }
@@ -134,6 +140,16 @@ impl StoredSecret {
                 "if the application that the store logged in as is used by nothing else: set entra.keyApplication to its client ID, and name the settings file by --config",
             );
         };
+        if let Some(client) = self.client_id.as_deref().filter(|client| !client.eq_ignore_ascii_case(app)) {
+            let beside = match client {
+                "" => "nothing that could be a client ID".to_owned(),
+                client => format!("the client ID {client}"),
+            };
+            return unconfirmed(
+                format!("the store names {beside} beside the secret, and entra.keyApplication is {app}"),
+                "set entra.keyApplication to the client ID of the application that the store logged in as; if the store or its Secret was changed, correct that first",
+            );
+        }
         let principal = format!("/v1.0/servicePrincipals(appId='{app}')");
         let select = "$select=appId,accountEnabled,appOwnerOrganizationId,passwordCredentials,keyCredentials";
         let principal = match self.graph(&format!("{principal}?{select}")).await {

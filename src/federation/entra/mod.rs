@@ -11,6 +11,8 @@ mod api;
 mod cloud;
 mod configured;
 mod diagnose;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod key;
 mod observe;
 mod obstacle;

@@ -268,33 +268,7 @@ impl Entra {
     }
 
     fn assignment(&self, seen: &Value, principal: &str) -> Outcome<Assignment> {
-        let properties = &seen["properties"];
-        let text = |name: &str| {
-            let text = properties[name].as_str().filter(|text| !text.is_empty());
-            text.ok_or_else(|| {
-                Refusal::without(Api::ResourceManager, &format!("a role assignment without {name}"))
-            })
-        };
-        let of = text("principalId")?;
-        if !of.eq_ignore_ascii_case(principal) {
-            return Err(Refusal::about_another(Api::ResourceManager, principal, Some(of)));
-        }
-        let (scope, definition) = (text("scope")?, text("roleDefinitionId")?);
-        let here = is_at(scope, &self.settings.vault_id());
-        // What lies elsewhere is never deleted by its ID.
-        let id = seen["id"].as_str().filter(|id| !here || is_assignment(id));
-        let id =
-            id.ok_or_else(|| Refusal::without(Api::ResourceManager, "a role assignment without its ID"))?;
-        let given = Given::of(&self.settings, scope, definition);
-        // What depends on a condition is not given without it.
-        let given = given.filter(|_| properties["condition"].as_str().is_none_or(str::is_empty));
-        let role = definition.rsplit('/').next().unwrap_or_default();
-        let shown = given.as_ref().map_or_else(
-            || format!("role {} on {}", role.escape_debug(), scope.escape_debug()),
-            Given::shown,
-        );
-        let mark = properties["description"].as_str().map(str::to_owned);
-        Ok(Assignment { id: id.to_owned(), here, given, shown, mark })
+        assignment(&self.settings, seen, principal)
     }
 
     /// What each workload has.
@@ -306,6 +280,35 @@ impl Entra {
     }
 }
 
+/// A role assignment, of this principal.
+pub(super) fn assignment(settings: &Settings, seen: &Value, principal: &str) -> Outcome<Assignment> {
+    let properties = &seen["properties"];
+    let text = |name: &str| {
+        let text = properties[name].as_str().filter(|text| !text.is_empty());
+        text.ok_or_else(|| {
+            Refusal::without(Api::ResourceManager, &format!("a role assignment without {name}"))
+        })
+    };
+    let of = text("principalId")?;
+    if !of.eq_ignore_ascii_case(principal) {
+        return Err(Refusal::about_another(Api::ResourceManager, principal, Some(of)));
+    }
+    let (scope, definition) = (text("scope")?, text("roleDefinitionId")?);
+    let here = is_at(scope, &settings.vault_id());
+    // What lies elsewhere is never deleted by its ID.
+    let id = seen["id"].as_str().filter(|id| !here || is_assignment(id));
+    let id = id.ok_or_else(|| Refusal::without(Api::ResourceManager, "a role assignment without its ID"))?;
+    let given = Given::of(settings, scope, definition);
+    // What depends on a condition is not given without it.
+    let given = given.filter(|_| properties["condition"].as_str().is_none_or(str::is_empty));
+    let role = definition.rsplit('/').next().unwrap_or_default();
+    let shown = given
+        .as_ref()
+        .map_or_else(|| format!("role {} on {}", role.escape_debug(), scope.escape_debug()), Given::shown);
+    let mark = properties["description"].as_str().map(str::to_owned);
+    Ok(Assignment { id: id.to_owned(), here, given, shown, mark })
+}
+
 /// Azure does not regard case in scopes.
 fn is_at(scope: &str, vault: &str) -> bool {
     let scope = scope.to_ascii_lowercase();
@@ -314,14 +317,14 @@ fn is_at(scope: &str, vault: &str) -> bool {
 }
 
 /// A path that can be deleted by: of nothing else than a role assignment.
-fn is_assignment(id: &str) -> bool {
+pub(super) fn is_assignment(id: &str) -> bool {
     let plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-()$".contains(&byte));
     let (scope, name) =
         id.rsplit_once("/providers/Microsoft.Authorization/roleAssignments/").unwrap_or_default();
     plain && scope.starts_with('/') && !id.contains("..") && place::is_guid(name)
 }
 
-fn credential(seen: &Value) -> Outcome<Credential> {
+pub(super) fn credential(seen: &Value) -> Outcome<Credential> {
     let without = |what: &str| {
         Refusal::without(Api::ResourceManager, &format!("a federated credential without {what}"))
     };
@@ -349,51 +352,5 @@ pub(super) fn is_about(answer: &Value, id: &str) -> Outcome<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn id_of_assignment_leads_nowhere_else() {
-        let name = "00000000-0000-0000-0000-000000000001";
-        let at = |scope: &str| format!("{scope}/providers/Microsoft.Authorization/roleAssignments/{name}");
-        assert!(is_assignment(&at("/subscriptions/s/resourceGroups/g")));
-        for id in [
-            "/subscriptions/s/resourceGroups/g".to_owned(),
-            at("subscriptions/s"),
-            at("/subscriptions/../s"),
-            at("/subscriptions/s?x=1&y="),
-            format!("{}/x", at("/subscriptions/s")),
-            format!("{}?api-version=1#", at("/subscriptions/s")),
-        ] {
-            assert!(!is_assignment(&id), "{id}");
-        }
-    }
-
-    #[test]
-    fn role_elsewhere_is_told_apart() {
-        let vault = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/acme";
-        for scope in [vault.to_owned(), vault.to_uppercase(), format!("{vault}/secrets/db")] {
-            assert!(is_at(&scope, vault), "{scope}");
-        }
-        for scope in ["/", "/subscriptions/s", &format!("{vault}2"), &vault.replace("acme", "other")] {
-            assert!(!is_at(scope, vault), "{scope}");
-        }
-    }
-
-    #[test]
-    fn half_answers_are_refused() {
-        let whole = json!({"name": "n", "properties": {"issuer": "i", "subject": "s", "audiences": ["a"]}});
-        credential(&whole).unwrap();
-        for member in ["/name", "/properties/issuer", "/properties/subject", "/properties/audiences"] {
-            let mut half = whole.clone();
-            *half.pointer_mut(member).unwrap() = Value::Null;
-            assert!(credential(&half).is_err(), "{member}");
-        }
-        assert!(is_about(&json!({"id": "/A/b"}), "/a/B").is_ok());
-        for other in [json!({}), json!({"id": "/a/c"}), json!({"id": ["/a/b"]})] {
-            assert!(is_about(&other, "/a/b").is_err(), "{other}");
-        }
-    }
-}
+#[path = "observe_tests.rs"]
+mod tests;

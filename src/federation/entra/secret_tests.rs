@@ -70,6 +70,23 @@ async fn doubtful_secret_is_left() {
     let stored = world.stored(&app, &other);
     let seen = stored.look().await.unwrap();
     assert!(matches!(&seen, Standing::NotProved(why) if why.contains("begins")), "{seen:?}");
+    // The store names another application beside the very secret, or what could be none.
+    let ((app, secret), (named, _)) = (world.azure.add_application(), world.azure.add_application());
+    for (client, is_left) in
+        [(named.as_str(), true), ("", true), ("\u{1b}[2J", true), (&app.to_uppercase(), false)]
+    {
+        let stored = world.stored_beside(&app, &secret, Some(client));
+        let seen = stored.look().await.unwrap();
+        match is_left {
+            true => {
+                assert!(matches!(&seen, Standing::NotProved(why) if why.contains("names")), "{seen:?}");
+                assert!(!format!("{seen:?}").contains("[2J"), "{seen:?}");
+                assert!(stored.disable().await.is_err() && stored.delete().await.is_err(), "{client}");
+                assert_eq!(world.azure.application(&app), Some((1, true)), "{client}");
+            }
+            false => assert_eq!(seen, Standing::Enabled),
+        }
+    }
     let none = world.stored("00000000-0000-0000-0000-000000000009", &other);
     assert!(
         matches!(none.look().await.unwrap(), Standing::NotProved(why) if why.contains("has no application"))

@@ -131,7 +131,11 @@ impl Provider for Microsoft {
     }
 
     fn is_part(&self, path: &str, bytes: &[u8]) -> bool {
-        path == CLIENT_ID && std::str::from_utf8(bytes).is_ok_and(|text| place::is_guid(text.trim()))
+        path == CLIENT_ID && client_id(bytes).is_some()
+    }
+
+    fn client(&self, path: &str, bytes: Option<&[u8]>) -> Option<String> {
+        (path == CLIENT_ID).then(|| bytes.and_then(client_id).unwrap_or_default())
     }
 
     fn issued_kinds(&self) -> &'static [IssuedKind] {
@@ -282,6 +286,11 @@ impl EntraSection {
 /// Where a store names who logs in with the secret.
 const CLIENT_ID: &str = "azurekv.authSecretRef.clientId";
 
+fn client_id(bytes: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(bytes).ok()?.trim();
+    place::is_guid(text).then(|| text.to_ascii_lowercase())
+}
+
 const BY_HAND: [ByHand; 3] = [
     ByHand {
         path: CLIENT_ID,
@@ -291,104 +300,15 @@ const BY_HAND: [ByHand; 3] = [
     ByHand {
         path: "azurekv.authSecretRef.clientCertificate",
         shown: "a certificate of an Entra application, with its private key",
-        remedy: "az ad app credential delete --id APPLICATION --key-id KEY --cert (az ad app credential list --cert names them)",
+        remedy: "az ad app credential delete --id APPLICATION --key-id KEY --cert (az ad app credential list --id APPLICATION --cert names them: customKeyIdentifier is what openssl x509 -noout -fingerprint -sha1 says of the certificate)",
     },
     ByHand {
         path: "azurekv.",
         shown: "a credential of an Entra application",
-        remedy: "az ad app credential delete --id APPLICATION --key-id KEY (az ad app credential list names them)",
+        remedy: "az ad app credential delete --id APPLICATION --key-id KEY (az ad app credential list --id APPLICATION names them)",
     },
 ];
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use serde_json::{Value, json};
-
-    use super::*;
-    use crate::{
-        cluster::{
-            objects::Object,
-            snapshot::{Store, tests::estate},
-        },
-        error::Code,
-    };
-
-    fn section(yaml: &str) -> Result<EntraSection> {
-        EntraSection::read(&Source {
-            file: Some((yaml, Path::new("keyless.yaml"))),
-            environment: &|_| None,
-            has_bucket: true,
-            ca_pem: None,
-            is_of_user: &|_| true,
-        })
-    }
-
-    const TENANT: &str = "00000000-0000-0000-0000-0000000000bb";
-
-    #[test]
-    fn settings_that_lead_elsewhere_are_refused() {
-        for line in [
-            "tenant: acme.onmicrosoft.com",
-            "subscription: x",
-            "resourceGroup: a/b",
-            "vault: acme.vault.azure.net",
-            "vaultResourceGroup: ''",
-            "identity: a.b",
-            "keyApplication: eso",
-        ] {
-            let error = section(&format!("entra:\n  {line}\n")).unwrap_err();
-            assert_eq!(error.code, Code::EntraSetting, "{line}: {error}");
-        }
-        assert!(section("entra:\n  endpoints:\n    graph: http://evil.example\n").is_err());
-        assert!(section("entra:\n  unknown: 1\n").is_err());
-    }
-
-    #[test]
-    fn store_suggests_and_never_decides() {
-        let spec = json!({ "vaultUrl": "https://acme.vault.azure.net/", "tenantId": TENANT });
-        let store = Store(Object(
-            json!({ "kind": "ClusterSecretStore", "spec": { "provider": { "azurekv": spec } } }),
-        ));
-        let estate = estate("");
-        let known = Known { estate: &estate, store: Some(&store), cluster_id: "0B0a3f46-7f0f" };
-        let mut asked: Vec<Value> = Vec::new();
-        let mut ask = |setting: &str, _: &str, offer: Offer<'_>| {
-            let is_suggestion = matches!(offer, Offer::Suggestion(_));
-            asked.push(json!([setting, offer.text(), is_suggestion]));
-            Ok(match setting {
-                "entra.resourceGroup" => "keyless".to_owned(),
-                _ => offer.text().unwrap_or(TENANT).to_owned(),
-            })
-        };
-        let configured = section("").unwrap().complete(&known, &mut ask).unwrap();
-        assert_eq!(
-            configured.settings(),
-            [
-                ("entra.tenant", TENANT.to_owned()),
-                ("entra.subscription", TENANT.to_owned()),
-                ("entra.resourceGroup", "keyless".to_owned()),
-                ("entra.vault", "acme".to_owned()),
-                ("entra.identity", "keyless-0b0a3f46".to_owned()),
-            ]
-        );
-        assert_eq!(
-            asked,
-            [
-                json!(["entra.tenant", TENANT, true]),
-                json!(["entra.subscription", null, false]),
-                json!(["entra.resourceGroup", null, false]),
-                json!(["entra.vault", "acme", true]),
-            ]
-        );
-    }
-
-    #[test]
-    fn client_id_is_part_of_secret() {
-        assert!(PROVIDER.is_part(CLIENT_ID, TENANT.as_bytes()));
-        for (path, bytes) in [("", TENANT), ("vault.auth.appRole.secretRef", TENANT), (CLIENT_ID, "eso")] {
-            assert!(!PROVIDER.is_part(path, bytes.as_bytes()), "{path} {bytes}");
-        }
-    }
-}
+#[path = "section_tests.rs"]
+mod tests;

@@ -124,6 +124,15 @@ impl World {
     }
 
     pub(super) fn stored(&self, application: &str, secret: &str) -> StoredSecret {
+        self.stored_beside(application, secret, None)
+    }
+
+    pub(super) fn stored_beside(
+        &self,
+        application: &str,
+        secret: &str,
+        client: Option<&str>,
+    ) -> StoredSecret {
         let url = self.azure.http_url();
         let yaml = format!(
             "entra:\n  tenant: {}\n  keyApplication: '{application}'\n  endpoints:\n    graph: '{url}'\n",
@@ -131,6 +140,8 @@ impl World {
         );
         let section = section(&yaml);
         let identity = recognise(secret.as_bytes()).expect("the form of a secret");
+        let identity =
+            crate::federation::credential::Identity { client: client.map(str::to_owned), ..identity };
         let stored = StoredSecret::connect(&identity, &section, &Http::new(&[]).unwrap()).unwrap();
         stored.with(|client| self.logging_in(client))
     }

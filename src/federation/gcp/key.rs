@@ -67,6 +67,7 @@ pub(crate) fn recognise(file: &[u8]) -> Option<Identity> {
         id: name.resource(),
         shown: name.shown(),
         public_half: Some(public_half),
+        client: None,
         by_hand: String::new(),
     })
 }

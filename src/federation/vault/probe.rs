@@ -188,6 +188,14 @@ pub(super) fn judge_read(
         } else if reply.body.to_string().contains("no handler for route") {
             let remedy = "vault.kv names the path of a KV v2 engine".to_owned();
             failed("no secrets engine", "nothing is mounted at this path", remedy)
+        } else if readings.iter().any(|reading| reading.version.is_some()) {
+            of_the_thing(
+                "nothing there",
+                "the secret, or this version of it, does not exist on this side",
+                format!(
+                    "`vault kv metadata get -mount={kv} …` lists the versions: name one of them, or none"
+                ),
+            )
         } else {
             let remedy = format!("`vault kv put -mount={kv} …`; the store reads it by this name");
             of_the_thing("nothing there", "the secret does not exist on this side", remedy)

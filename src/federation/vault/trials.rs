@@ -58,7 +58,8 @@ pub(super) async fn run(api: &Api, settings: &Settings, session: &Secret, trial:
             Err(error) => Err(error),
         },
         Trial::Metadata { secret, properties } => metadata(api, settings, session, secret, properties).await,
-        Trial::Versions { .. } => Ok(Seen::Passed("they take no right of their own".to_owned())),
+        // The operator lists none: a version is read by its number, which the trial to read does.
+        Trial::Versions { .. } => Ok(Seen::NotProved("nothing lists versions here".to_owned())),
         Trial::Find(find) => search(api, settings, session, find).await,
         Trial::Write(right) => write(api, settings, session, right).await,
     };
@@ -107,11 +108,30 @@ async fn read(
             Some(version) => format!("{subject}, version {}", version.escape_debug()),
             None => subject.clone(),
         };
+        if let (Some(asked), Ok(reply)) = (version, &answer)
+            && let Some(other) = other_version(reply, asked)
+        {
+            findings.push(Finding::failed(
+                READ,
+                subject,
+                format!("version {other}"),
+                "the server answers with another version than was asked for: a proxy or a cache is in between",
+                "let the operator and this machine reach the server itself",
+            ));
+            continue;
+        }
         findings.extend(judge_read(subject, answer, settings, &of_this));
     }
     findings
 }
 
+/// The version that an answer is about, if it is not the one that was asked for. 0 asks for the newest.
+fn other_version(reply: &Reply, asked: &str) -> Option<u64> {
+    let asked: u64 = asked.parse().ok().filter(|asked| *asked != 0)?;
+    reply.data()?.get("metadata")?.get("version")?.as_u64().filter(|other| *other != asked)
+}
+
+/// As the operator asks: with `?version=` where an object names one.
 async fn one_version(
     api: &Api,
     settings: &Settings,

@@ -5,7 +5,8 @@ use crate::{
     cluster::Cluster,
     error::{Code, Error, Result},
     oidc::KeySet,
-    publication::{each::ids, keep::write_ledger},
+    plan::apply_beside,
+    publication::keep::write_ledger,
     report::{Report, SharedReport},
 };
 
@@ -81,20 +82,6 @@ impl GivenPlan<'_> {
 
 /// `true`: it was written, and the provider has it.
 async fn write(place: &Place<'_>, messages: &SharedReport<'_, '_>) -> Result<bool> {
-    let (Some(change), Some((_, decision))) = (place.pending(), place.decided()) else { return Ok(false) };
-    messages.progress(change.step.progress());
-    let mut say = |line: &str| messages.progress(format_args!("  {line}"));
-    change.run(&mut say).await.map_err(|error| match change.step.requires.is_empty() {
-        true => error,
-        false => error.hint(format!("this step needs {}", change.step.requires.join(", "))),
-    })?;
-    let has = place.provider.keys().await?;
-    match has.given().is_some_and(|given| ids(given.iter()) == ids(decision.keys.iter())) {
-        true => Ok(true),
-        false => Err(Error::failed(
-            Code::ReadBackDiffers,
-            format!("{} has other keys than it was given", place.name),
-        )
-        .hint("another publisher may have written them at the same time: run it again")),
-    }
+    let Some(change) = place.pending() else { return Ok(false) };
+    apply_beside([change], messages).await.map(|()| true)
 }

@@ -1,51 +1,17 @@
 //! One run of `setup`: looks, decides by [`next`], acts; between any two of these it may be killed.
 
-use super::views::{new_state, note, sighting, synced};
+use super::mutant::Mutant;
+use super::views::{everything, new_state, note, shown, sighting, synced};
 use super::world::{Life, Login, Rhythm, User, World};
 use crate::retirement::{
-    Asked, Deed, Elsewhere, Kept, KeyStanding, KeyView, Next, Observed, Options, PlaceView, Stage, State,
-    StoreId, StoreView, Tracker, Until, next,
+    Asked, Deed, Elsewhere, Kept, KeyStanding, KeyView, Next, Observed, Options, PlaceView, Shown, Stage,
+    State, StoreId, StoreView, Tracker, Until, Write, next,
 };
-
-/// A guard of the decision that is not there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mutant {
-    /// Whether users have run is not looked at.
-    Users,
-    /// What else uses a credential is not looked at.
-    Elsewhere,
-    /// It is looked at once, long before it counts.
-    StaleElsewhere,
-    /// Whether the store is still by its new login is not looked at.
-    Store,
-    /// Whether anything breaks in the watch is not looked at.
-    Trouble,
-    /// The new login is not tried before the store is changed.
-    Probe,
-    /// The first run that is seen counts, also one that began before.
-    FirstRun,
-    /// What a provider says of a credential is looked at once.
-    StaleKeys,
-    /// The state is written without its version.
-    Version,
-}
-
-impl Mutant {
-    pub(super) const ALL: [Self; 9] = [
-        Self::Users,
-        Self::Elsewhere,
-        Self::StaleElsewhere,
-        Self::Store,
-        Self::Trouble,
-        Self::Probe,
-        Self::FirstRun,
-        Self::StaleKeys,
-        Self::Version,
-    ];
-}
 
 pub(super) struct Process {
     id: u64,
+    /// What its plan showed.
+    shown: Shown,
     options: Options,
     state: State,
     version: Option<u64>,
@@ -73,6 +39,7 @@ impl Process {
             deadline: 0,
             grace: 60,
             until: Until::End,
+            shown: Shown::default(),
         };
         if let Some(watch_for) = &mut options.watch_for {
             *watch_for = world.random.below(900);
@@ -99,10 +66,16 @@ impl Process {
             None if login != Login::Old || options.undo => return None,
             None => (new_state(world, id), world.saved.as_ref().map(|(_, version)| *version)),
         };
+        let shown = shown(world, &state, &options);
+        options.shown = match world.mutant {
+            Some(Mutant::Plan) => everything(world, &state),
+            _ => shown.clone(),
+        };
         let id = world.fresh();
         world.tell(|| format!("run {id} begins: {options:?}, {:?}", state.stage));
         Some(Self {
             id,
+            shown,
             options,
             state,
             version,
@@ -221,6 +194,17 @@ impl Process {
         let shut = Deed::of(planned, |_| false).map(|deed| deed.gate(&self.options));
         if let Some(gate) = shut.filter(|gate| gate.is_later()) {
             world.violate(format!("{planned:?} is done, and the plan says {gate:?}"));
+        }
+        let kept = |index: &usize| &self.state.credentials[*index];
+        let write = match planned {
+            Next::SwitchStore | Next::RestoreStore => Some(Write::Store(&self.state.store)),
+            Next::Disable(index) => Some(Write::Disable(kept(index))),
+            Next::DeleteKey(index) => Some(Write::Delete(kept(index))),
+            Next::DeleteSecret(index, place) => Some(Write::DeleteSecret(&kept(index).places[*place])),
+            _ => None,
+        };
+        if let Some(write) = write.filter(|write| !self.shown.has(*write)) {
+            world.violate(format!("{} is changed, and the plan did not show it", write.name()));
         }
         if lost && is_write {
             return false;

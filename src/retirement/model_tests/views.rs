@@ -8,7 +8,8 @@ use crate::{
         ProviderName,
         credential::{Identity, Kind},
     },
-    retirement::{Block, End, Kept, Place, Sighting, State, StoreId, users::Schedule},
+    plan::{Action, Step},
+    retirement::{Block, End, Kept, Options, Place, Shown, Sighting, State, StoreId, Write, users::Schedule},
 };
 
 pub(super) fn new_state(world: &World, id: StoreId) -> State {
@@ -19,6 +20,7 @@ pub(super) fn new_state(world: &World, id: StoreId) -> State {
             id: index.to_string(),
             shown: format!("key {index}"),
             public_half: None,
+            client: None,
             by_hand: String::new(),
         },
         proved: key.life != Life::Deleted,
@@ -35,6 +37,40 @@ pub(super) fn new_state(world: &World, id: StoreId) -> State {
     let broken = world.users.iter().filter(|user| !user.ready);
     state.remember_broken(broken.map(|user| (user.uid.to_string(), user.refreshed.unwrap_or_default())));
     state
+}
+
+/// What a plan shows by what there is now.
+pub(super) fn shown(world: &World, state: &State, options: &Options) -> Shown {
+    let mut steps: Vec<Step> = vec![Write::Record(&state.store).step(Action::Update, "")];
+    if options.switch || options.undo {
+        steps.push(Write::Store(&state.store).step(Action::Update, ""));
+    }
+    let others: Vec<_> = world.keys.iter().flat_map(|key| &key.others).map(u64::to_string).collect();
+    for (kept, key) in state.credentials.iter().zip(&world.keys) {
+        let (retires, is_kept) = (options.retire && others.is_empty(), !others.is_empty());
+        match key.life {
+            Life::Enabled if !is_kept => steps.push(Write::Disable(kept).step(Action::Disable, "")),
+            Life::Disabled if options.undo => steps.push(Write::Enable(kept).step(Action::Enable, "")),
+            _ => {}
+        }
+        if retires && key.life != Life::Deleted {
+            steps.push(Write::Delete(kept).step(Action::Delete, ""));
+        }
+        if retires && key.secret {
+            steps.extend(kept.places.iter().map(|place| Write::DeleteSecret(place).step(Action::Delete, "")));
+        }
+    }
+    asking(world, Shown::of(&steps, &others))
+}
+
+pub(super) fn everything(world: &World, state: &State) -> Shown {
+    asking(world, Shown::everything(state))
+}
+
+fn asking(world: &World, mut shown: Shown) -> Shown {
+    let names: Vec<_> = world.users.iter().map(|user| format!("user {}", user.uid)).collect();
+    shown.add_force_sync(names.iter().map(String::as_str));
+    shown
 }
 
 pub(super) fn synced(user: &User) -> String {

@@ -2,10 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{
-    process::{Mutant, Process},
-    random::Random,
-};
+use super::{mutant::Mutant, process::Process, random::Random};
 use crate::retirement::State;
 
 const BEGIN: u64 = 1_800_000_000;

@@ -6,7 +6,8 @@ use super::{
 use crate::retirement::{
     deed::Deed,
     observed::{KeyStanding, KeyView, PlaceView, Trouble},
-    state::{Kept, Stage, Why},
+    shown::Write,
+    state::{Kept, Place, Stage, Why},
 };
 
 impl Decision<'_> {
@@ -131,6 +132,7 @@ impl Decision<'_> {
         Self::proved(keys)?;
         self.nothing_else_in_the_secrets(keys)?;
         self.nothing_unseen(elsewhere)?;
+        self.within_the_plan(keys, false)?;
         Ok(self.save(Stage::Deleting { at, since }))
     }
 
@@ -174,6 +176,9 @@ impl Decision<'_> {
                 return Ok(self.giving_back(Why::Others { users: elsewhere.users.clone() }));
             }
         }
+        if !keys.iter().any(|key| key.standing == KeyStanding::Enabled) {
+            self.within_the_plan(keys, false)?;
+        }
         for (index, (_, key)) in all() {
             match key.standing {
                 KeyStanding::Enabled => return Ok(self.giving_back(Why::Enabled)),
@@ -182,12 +187,14 @@ impl Decision<'_> {
             }
         }
         // At the provider first: what is refused there leaves the Secret, which a person may still want to look at.
-        for (index, (_, key)) in all() {
-            let by_hand = key.standing != KeyStanding::Absent;
-            let goes = !self.is_later(Deed::DeleteSecret { by_hand });
-            if let Some(place) = key.places.iter().position(|place| goes && place.may_go()) {
-                return Ok(Next::DeleteSecret(index, place));
-            }
+        let going = self.places_to_delete(keys);
+        let is_shown = |place: &Place| self.options.shown.has(Write::DeleteSecret(place));
+        if let Some((index, number, _)) = going.iter().find(|(.., place)| is_shown(place)) {
+            return Ok(Next::DeleteSecret(*index, *number));
+        }
+        if !going.is_empty() {
+            let going: Vec<_> = going.into_iter().map(|(.., place)| Write::DeleteSecret(place)).collect();
+            return Ok(self.unplanned(&going));
         }
         let left = |(_, (_, key)): &(usize, (&Kept, &KeyView))| {
             key.standing == KeyStanding::ByHand && key.places.iter().any(|place| place.there)

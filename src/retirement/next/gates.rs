@@ -6,6 +6,8 @@ use crate::{
     retirement::{
         deed::Deed,
         observed::{Due, Elsewhere, KeyStanding, KeyView, PlaceView, StoreView, User},
+        shown::Write,
+        state::Place,
     },
 };
 
@@ -44,7 +46,9 @@ impl Decision<'_> {
         };
         let (never, waiting): (Vec<&User>, Vec<&User>) = waiting.into_iter().partition(never);
         if self.options.force_sync {
-            let unasked = waiting.iter().filter(|user| !self.seen.asked.contains(&user.uid));
+            let is_shown = |user: &&&User| self.options.shown.has(Write::ForceSync(&user.name));
+            let unasked = waiting.iter().filter(is_shown);
+            let unasked = unasked.filter(|user| !self.seen.asked.contains(&user.uid));
             let unasked: Vec<_> = unasked.map(|user| user.uid.clone()).collect();
             if !unasked.is_empty() {
                 return Err(Next::Ask(unasked));
@@ -103,6 +107,42 @@ impl Decision<'_> {
         if more.is_empty() { Ok(()) } else { Err(Self::blocked(Block::HoldsMore(more))) }
     }
 
+    /// What is seen of the credentials by now asks for nothing that the plan did not show. `disables`: they are about to be.
+    /// A Secret that the plan showed as kept holds up no credential: it is left.
+    pub(super) fn within_the_plan(&self, keys: &[KeyView], disables: bool) -> Or<()> {
+        let is_live = |key: &KeyView| matches!(key.standing, KeyStanding::Enabled | KeyStanding::Disabled);
+        let mut needed = Vec::new();
+        for (kept, key) in self.state.credentials.iter().zip(keys).filter(|(_, key)| is_live(key)) {
+            if disables && key.standing == KeyStanding::Enabled {
+                needed.push(Write::Disable(kept));
+            }
+            if !self.is_later(Deed::Delete) {
+                needed.push(Write::Delete(kept));
+            }
+        }
+        if disables && !keys.iter().any(is_live) {
+            let places = self.places_to_delete(keys);
+            needed.extend(places.into_iter().map(|(_, _, place)| Write::DeleteSecret(place)));
+        }
+        needed.retain(|write| !self.options.shown.has(*write));
+        if needed.is_empty() { Ok(()) } else { Err(self.unplanned(&needed)) }
+    }
+
+    /// By number of the credential and of the place.
+    pub(super) fn places_to_delete(&self, keys: &[KeyView]) -> Vec<(usize, usize, &Place)> {
+        let mut all = Vec::new();
+        for (index, (kept, key)) in self.state.credentials.iter().zip(keys).enumerate() {
+            let by_hand = key.standing != KeyStanding::Absent;
+            if self.is_later(Deed::DeleteSecret { by_hand }) {
+                continue;
+            }
+            let places = kept.places.iter().zip(&key.places).enumerate();
+            let going = places.filter(|(_, (_, view))| view.may_go());
+            all.extend(going.map(|(number, (place, _))| (index, number, place)));
+        }
+        all
+    }
+
     pub(super) fn nothing_unseen(&self, elsewhere: &Elsewhere) -> Or<()> {
         match elsewhere.doubt().filter(|_| !self.options.accept_unseen) {
             Some(doubt) => Err(Self::blocked(doubt)),
@@ -122,6 +162,7 @@ impl Decision<'_> {
             return Err(Self::blocked(Block::Others(elsewhere.users.clone())));
         }
         self.nothing_unseen(elsewhere)?;
+        self.within_the_plan(keys, true)?;
         Ok(keys)
     }
 }

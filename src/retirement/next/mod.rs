@@ -9,6 +9,7 @@ use super::{
     deed::Deed,
     evidence::switched_at,
     observed::{Observed, StoreView},
+    shown::{Shown, Write},
     state::{Stage, State, Why},
 };
 
@@ -37,6 +38,8 @@ pub(crate) struct Options {
     pub(crate) grace: u64,
     /// How far this run goes: stores that share a credential go step by step together.
     pub(crate) until: Until,
+    /// What the plan has shown that the run does: it does nothing beyond.
+    pub(crate) shown: Shown,
 }
 
 /// How far a run goes.
@@ -111,6 +114,12 @@ pub(crate) enum Block {
     /// These never run again by themselves.
     NeverRefreshed(Vec<Pending>),
     Others(Vec<String>),
+    /// The plan did not show what would be done by what is seen now, or showed it as kept.
+    /// `others`: what else used it then, and is not seen to by now.
+    Unplanned {
+        beyond: Vec<String>,
+        others: Vec<String>,
+    },
     Unseen(Vec<String>),
     /// What earlier runs noted for other stores.
     Unread(Vec<String>),
@@ -144,8 +153,18 @@ const WATCHED_ELSEWHERE: u64 = 300;
 /// How long the store is watched by default.
 pub(crate) const WATCH_FOR: u64 = 600;
 
-/// The one decision.
+/// The one decision, within what the plan has shown.
 pub(crate) fn next(state: &State, seen: &Observed, options: &Options, now: u64) -> Next {
+    let decided = decide(state, seen, options, now);
+    let it = Decision { state, seen, options, now };
+    match it.beyond(&decided) {
+        Some(write) => it.unplanned(&[write]),
+        None => decided,
+    }
+}
+
+/// What has to be done, before there is a plan that bounds it.
+pub(crate) fn decide(state: &State, seen: &Observed, options: &Options, now: u64) -> Next {
     let it = Decision { state, seen, options, now };
     match &state.stage {
         Stage::GivingBack { why, .. } => return it.give_back(why),
@@ -194,6 +213,33 @@ impl Decision<'_> {
 
     fn at(&self) -> u64 {
         switched_at(&self.state.stage).unwrap_or(self.now)
+    }
+
+    fn unplanned(&self, beyond: &[Write<'_>]) -> Next {
+        let beyond = beyond.iter().map(|write| write.name()).collect();
+        let now = self.seen.elsewhere.as_ref().map(|(_, found)| &found.users);
+        let mut others = self.options.shown.others.clone();
+        others.retain(|user| now.is_some_and(|now| !now.contains(user)));
+        Self::blocked(Block::Unplanned { beyond, others })
+    }
+
+    /// The write of this decision, if the plan did not show it.
+    fn beyond(&self, decided: &Next) -> Option<Write<'_>> {
+        let kept = |index: &usize| self.state.credentials.get(*index);
+        let write = match decided {
+            Next::SwitchStore | Next::RestoreStore => Write::Store(&self.state.store),
+            Next::Disable(index) => Write::Disable(kept(index)?),
+            Next::Enable(index) => {
+                let kept = kept(index)?;
+                let may = self.options.shown.may_give_back(kept, &self.state.store);
+                return (!may).then_some(Write::Enable(kept));
+            }
+            Next::DeleteKey(index) => Write::Delete(kept(index)?),
+            Next::DeleteSecret(index, place) => Write::DeleteSecret(kept(index)?.places.get(*place)?),
+            // What is recorded is written where the plan shows that, and else only held; users are asked by name.
+            _ => return None,
+        };
+        (!self.options.shown.has(write)).then_some(write)
     }
 
     fn giving_back(&self, why: Why) -> Next {

@@ -85,9 +85,7 @@ impl Run<'_> {
         if state == self.state {
             return Ok(());
         }
-        if let Some(shelf) = &mut self.shelf {
-            shelf.save(self.cluster, &state).await?;
-        }
+        self.record(&state).await?;
         self.state = state;
         Ok(())
     }

@@ -33,6 +33,7 @@ impl Run<'_> {
         hands.say(&format!("waiting until External Secrets Operator has run {all} by the new login"));
         if !self.options.force_sync && hands.may_ask(pending) {
             self.options.force_sync = true;
+            self.options.shown.add_force_sync(pending.iter().map(|it| it.name.as_str()));
         }
     }
 

@@ -340,3 +340,21 @@ fn other_account_is_refused_first() {
     scene.refuses(3, "aws-other-account", &["999988887777", Aws::account()]);
     assert_eq!(scene.writes(), Vec::<String>::new());
 }
+
+/// With `audiences` in the store, the operator asks for a token with two of them, and STS refuses it.
+#[test]
+fn second_audience_of_store_goes() {
+    let scene = Scene::new();
+    scene.ends_well();
+    let ours = scene.store()["spec"].clone();
+    let mut store = scene.store();
+    let account = &mut store["spec"]["provider"]["aws"]["auth"]["jwt"]["serviceAccountRef"];
+    account["audiences"] = json!(["https://other.example"]);
+    scene.world.cluster.put_object(store);
+    // No token of the operator's gets in; what is tried here asks for one audience.
+    scene.run(&["verify"]).ends(1).says("shop/db");
+    scene.run(&DRY).ends(1).says("audiences");
+    scene.run(&SETUP).ends(0);
+    assert_eq!(scene.store()["spec"], ours);
+    scene.run(&["verify"]).ends(0);
+}

@@ -138,3 +138,23 @@ fn read_only_login_gets_plan_alone() {
     assert_eq!(scene.writes(), Vec::<String>::new());
     scene.is_untouched("nothing may be written");
 }
+
+/// Without what the workload does itself, nothing is changed for it: the store keeps its key.
+#[test]
+fn setup_without_workload_permission_stops() {
+    let all = ["secretsmanager:GetSecretValue", "sts:AssumeRoleWithWebIdentity"];
+    at_once(&all, |action| {
+        let scene = Scene::new();
+        scene.ends_well();
+        // By hand, as it was: everything is there at AWS, so nothing new is waited for.
+        scene.aws.activate_key(&scene.key_id, true);
+        scene.world.cluster.put_object(scene.before.clone());
+        scene.until_read();
+        scene.aws.deny(action);
+        let ran = scene.run(&RETIRE);
+        assert!(ran.code.is_some_and(|code| code != 0), "{action}: {ran:?}");
+        let ran = ran.says(action.split(':').nth(1).unwrap());
+        assert!(!ran.out.contains("ZERO") && !ran.err.contains("ZERO"), "{}{}", ran.out, ran.err);
+        scene.is_untouched(action);
+    });
+}

@@ -1,9 +1,10 @@
 //! Every reason that stops it: named, with its remedy and the old path untouched; and once fixed, it ends well.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use lab::{Curve, SigningKey};
 use serde_json::json;
 
-use super::{RETIRE, SETUP, SUBJECT, Scene};
+use super::{DRY, RETIRE, SETUP, SUBJECT, Scene};
 use crate::world::{ISSUER, Ran};
 
 const OTHER_TENANT: &str = "99999999-0000-0000-0000-000000000000";
@@ -166,4 +167,45 @@ fn answer_about_another_resource_is_refused() {
     scene.refuses("entra-other-answer", &["vaults/other"]);
     scene.azure.change(|it| it.swapped = None);
     scene.ends_well();
+}
+
+/// With `audiences` in the store, the operator asks for a token with two of them, and Entra refuses it.
+#[test]
+fn second_audience_of_store_goes() {
+    let scene = Scene::new();
+    scene.ends_well();
+    let ours = scene.store()["spec"].clone();
+    let mut store = scene.store();
+    store["spec"]["provider"]["azurekv"]["serviceAccountRef"]["audiences"] = json!(["https://other.example"]);
+    scene.world.cluster.put_object(store);
+    // No token of the operator's gets in; what is tried here asks for one audience.
+    scene.run(&["verify"]).ends(1).says("shop/db");
+    scene.run(&DRY).ends(1).says("audiences");
+    scene.run(&SETUP).ends(0);
+    assert_eq!(scene.store()["spec"], ours);
+    scene.run(&["verify"]).ends(0);
+}
+
+/// Everyone who may write the Secret may name another application there than an administrator has named.
+#[test]
+fn secret_beside_other_client_is_left() {
+    for client in ["00000000-0000-0000-0000-00000000abcd", "no ID at all"] {
+        let scene = Scene::new();
+        scene.name_client(client);
+        let ran = scene.run(&RETIRE);
+        assert!(ran.code.is_some_and(|code| code != 0), "{client}: {ran:?}");
+        let ran = ran.says("entra.keyApplication").says("beside the secret");
+        assert!(!ran.out.contains("ZERO") && !ran.err.contains("ZERO"), "{}{}", ran.out, ran.err);
+        assert_eq!((scene.key(), scene.secret_is_there()), ((1, true), true), "{client}");
+    }
+}
+
+impl Scene {
+    /// Writes this into the Secret of the store, where it names the application.
+    fn name_client(&self, client: &str) {
+        let cluster = &self.world.cluster;
+        let mut secret = cluster.object("v1", "Secret", Some("external-secrets"), "azure-key").unwrap();
+        secret["data"]["id"] = json!(STANDARD.encode(client));
+        cluster.put_object(secret);
+    }
 }

@@ -106,3 +106,21 @@ fn read_only_login_gets_plan_alone() {
     assert_eq!(scene.writes(), Vec::<String>::new());
     scene.is_untouched("nothing may be written");
 }
+
+/// Without what the workload does itself, nothing is changed for it: the store keeps its secret.
+#[test]
+fn setup_without_workload_permission_stops() {
+    let read = "Microsoft.KeyVault/vaults/secrets/getSecret/action";
+    let scene = Scene::new();
+    scene.ends_well();
+    // By hand, as it was: everything is there at Azure, so nothing new is waited for.
+    scene.azure.enable(&scene.application.0, true);
+    scene.world.cluster.put_object(scene.before.clone());
+    scene.until_read();
+    scene.azure.deny(read);
+    let ran = scene.run(&RETIRE);
+    assert!(ran.code.is_some_and(|code| code != 0), "{ran:?}");
+    let ran = ran.says("403");
+    assert!(!ran.out.contains("ZERO") && !ran.err.contains("ZERO"), "{}{}", ran.out, ran.err);
+    scene.is_untouched(read);
+}

@@ -134,3 +134,39 @@ fn path_with_wildcard_never_reaches_policy() {
     assert_eq!(text.matches("path \"").count(), 3, "{text}");
     assert!(rule(&scene, "kv/data/db", "\"read\""), "the rest is not blocked");
 }
+
+/// As the operator asks: by `?version=`, and an answer about another version proves nothing.
+#[test]
+fn named_version_is_what_is_read() {
+    let scene = Scene::new();
+    scene.vault.put_secret("kv", "db", json!({"password": "second", "new": "x"}));
+    let pinned = |version: &str, property: &str| {
+        let remote = json!({"key": "db", "property": property, "version": version});
+        let reads = json!({"data": [{"secretKey": "x", "remoteRef": remote}]});
+        scene.estate.user("shop", "pinned", &reads);
+    };
+    scene.setup("vault").ends(0);
+    for (version, property, seen) in [
+        ("1", "password", "passed"),
+        ("2", "new", "passed"),
+        ("0", "new", "passed"),
+        ("1", "new", "failed"),
+        ("7", "password", "failed"),
+        ("first", "password", "failed"),
+    ] {
+        pinned(version, property);
+        // Whether the operator has looked again is not what is asked here.
+        let all = scene.run(&["verify", "-o", "json"]).json();
+        let of_version = format!("kv/db, version {version}");
+        let is_it = |it: &&Value| it["subject"].as_str().unwrap().contains(&of_version);
+        let checks: Vec<_> = all["checks"].as_array().unwrap().iter().filter(is_it).collect();
+        assert!(checks.len() == 1 && checks[0]["result"] == seen, "{version} {property}: {checks:#?}");
+    }
+    pinned("1", "password");
+    let newest =
+        |body: &[u8]| String::from_utf8_lossy(body).replace("\"version\":1", "\"version\":2").into_bytes();
+    scene.vault.faults().always("GET", "/kv/data/db", lab::Fault::rewrite(newest));
+    let ran = scene.run(&["verify"]).ends(1);
+    let ran = ran.says("another version than was asked for");
+    assert!(!ran.out.contains("second"), "{}", ran.out);
+}

@@ -254,7 +254,7 @@ async fn existing_private_bucket_shows_each_change() {
     store.faults().forget();
     let planned = s3.plan_public(&names()).await.unwrap();
     assert!(planned.create.is_empty());
-    let steps: Vec<_> = planned.open.iter().map(|change| change.step()).collect();
+    let steps: Vec<_> = planned.open.iter().map(|change| &change.step).collect();
     let [block, policy] = steps[..] else { panic!("{steps:#?}") };
     let flags: Vec<_> =
         block.fields.iter().map(|field| (field.path.as_str(), &field.before, &field.after)).collect();
@@ -286,7 +286,7 @@ async fn meanwhile_changed_policy_is_not_replaced() {
     let planned = s3.plan_public(&names()).await.unwrap();
     let theirs = r#"{"Version":"2012-10-17","Statement":{"Sid":"Theirs","Effect":"Deny","Principal":"*","Action":"s3:DeleteObject","Resource":"arn:aws:s3:::keys/*"}}"#;
     s3.client.put_bucket_policy().bucket("keys").policy(theirs).send().await.unwrap();
-    let error = planned.open[0].apply().await.unwrap_err();
+    let error = planned.open[0].run(&mut |_| {}).await.unwrap_err();
     assert_eq!(error.code, Code::BucketChanged, "{error}");
     assert_eq!(store.policy("keys").unwrap(), theirs);
 }

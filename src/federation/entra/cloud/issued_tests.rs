@@ -55,7 +55,11 @@ fn thumbprint_names_key_of_copy() {
         all[0].public_half.clone()
     };
     let unseen = |thumbprint: [u8; 20]| {
-        let entry = Credential { is_certificate: true, thumbprint: Some(thumbprint), ..listed(None, None, "2030-01-01T00:00:00Z") };
+        let entry = Credential {
+            is_certificate: true,
+            thumbprint: Some(thumbprint),
+            ..listed(None, None, "2030-01-01T00:00:00Z")
+        };
         let mut look = CloudLook::default();
         unlisted(&mut look, "app", &[entry], &named);
         look.unseen.len()

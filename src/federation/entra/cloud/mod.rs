@@ -5,6 +5,8 @@
 //! `entra.endpoints`. What an object says decides what is asked for, never where. What was found in a Secret is not sent.
 
 mod answers;
+#[cfg(feature = "fuzzing")]
+pub(super) mod fuzzing;
 mod issued;
 mod kinds;
 mod named;

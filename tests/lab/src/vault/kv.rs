@@ -91,7 +91,12 @@ pub(crate) fn handle(request: &Request, state: &mut State, mount: &str, rest: &s
 fn read(request: &Request, secrets: &BTreeMap<String, Secret>, key: &str) -> Answer {
     let secret =
         secrets.get(key).filter(|secret| !secret.versions.is_empty()).ok_or_else(Refusal::not_found)?;
-    let asked = request.query("version").and_then(|version| version.parse().ok()).unwrap_or(0);
+    let asked = match request.query("version").as_deref() {
+        None | Some("") => 0,
+        Some(text) => text.parse().map_err(|_| {
+            Refusal::bad("Field validation failed: error converting input for field \"version\"")
+        })?,
+    };
     let number = if asked == 0 { secret.versions.len() } else { asked };
     let version = secret.versions.get(number - 1).ok_or_else(Refusal::not_found)?;
     let metadata = secret.metadata(number);
