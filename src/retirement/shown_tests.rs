@@ -29,6 +29,7 @@ fn state(stage: Stage) -> State {
             id: "k".into(),
             shown: "key 0123 of eso".into(),
             public_half: Some("h".into()),
+            client: None,
             by_hand: String::new(),
         },
         proved: true,
