@@ -8,7 +8,7 @@ use crate::{
     },
     retirement::{
         Block, Elsewhere, End, KeyStanding, KeyView, Next, Observed, Options, PlaceView, StoreView, Until,
-        Why, next,
+        Why, next, users::Schedule,
     },
 };
 
@@ -27,6 +27,7 @@ fn state(stage: Stage) -> State {
         identity: Identity {
             kind: Kind::Of(ProviderName::default()),
             id: "k".into(),
+            client: None,
             shown: "key 0123 of eso".into(),
             public_half: Some("h".into()),
             client: None,
@@ -200,4 +201,32 @@ fn only_shown_credential_is_given_back() {
     let other = Write::Store(&state.store).step(Action::Update, "");
     let bounded = next(&state, &seen, &options(Shown::of([&other], &[])), NOW);
     assert_eq!(bounded, unplanned(&["key 0123 of eso"], &[]));
+}
+
+/// What never runs again, or has run by the new login, is not asked; a store whose switch was not noted counts as switched.
+#[test]
+fn only_waiting_users_are_asked() {
+    let user = |name: &str, refreshed: u64, schedule: Schedule| Sighting {
+        uid: name.into(),
+        name: name.into(),
+        ready: true,
+        says: String::new(),
+        refreshed: Some(refreshed),
+        created: Some(0),
+        synced: "1".into(),
+        schedule,
+    };
+    let hourly = || Schedule::Every(3600);
+    let broken = Sighting { ready: false, ..user("broken", 5, hourly()) };
+    let users = vec![
+        user("waits", 5, hourly()),
+        user("ran", NOW - 10, hourly()),
+        user("once", 5, Schedule::Never("it ran".into())),
+        broken,
+    ];
+    let asked = |stage: Stage, switch: bool| to_ask(&state(stage), users.clone(), switch, NOW);
+    assert_eq!(asked(Stage::Switched { at: 100 }, false), ["waits", "broken"]);
+    assert_eq!(asked(Stage::Saved, false), ["waits", "ran", "broken"]);
+    // What is not ready before the switch did not rely on the former login.
+    assert_eq!(asked(Stage::Saved, true), ["waits", "ran"]);
 }

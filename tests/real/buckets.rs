@@ -52,6 +52,8 @@ impl S3 {
         let serving = pki.serving("s3", &[S3_HOST]);
         let flags = vec![
             "server".to_owned(),
+            // Each bucket takes seven; stories have buckets of their own.
+            "-volume.max=64".to_owned(),
             "-master=false".to_owned(),
             format!("-master.peers={MASTER}"),
             format!("-dir={}", data.display()),

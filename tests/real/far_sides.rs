@@ -9,15 +9,21 @@ use std::path::{Path, PathBuf};
 pub(crate) enum FarSide {
     /// STS, IAM, Secrets Manager; a part of this program, so never missing.
     Aws,
+    /// Of Azure's makers; beside it the token endpoint of `lab`.
+    Azurite,
     ExternalSecrets,
     FakeGcs,
     /// All of Google but its buckets; a part of this program, so never missing.
     Google,
     /// Google's own Python libraries.
     GoogleClients,
+    /// Of the tools that judge `deploy/`.
+    Helm,
     /// The container image around the binary under test, as an OCI archive.
     Image,
     Keyless,
+    /// The store of k3s.
+    Kine,
     Kubeadm,
     Kubernetes,
     OpenBao,
@@ -29,12 +35,15 @@ impl FarSide {
     fn name(self) -> &'static str {
         match self {
             Self::Aws => "aws",
+            Self::Azurite => "azurite",
             Self::ExternalSecrets => "external-secrets",
             Self::FakeGcs => "fake-gcs-server",
             Self::Google => "google",
             Self::GoogleClients => "google-clients",
+            Self::Helm => "helm",
             Self::Image => "image",
             Self::Keyless => "keyless",
+            Self::Kine => "kine",
             Self::Kubeadm => "kubeadm",
             Self::Kubernetes => "kubernetes",
             Self::OpenBao => "openbao",
@@ -47,7 +56,10 @@ impl FarSide {
             Self::ExternalSecrets => &["external-secrets", "crds.yaml", "crds-next.yaml"],
             Self::FakeGcs => &["fake-gcs-server"],
             Self::Aws | Self::Google | Self::Image | Self::Keyless => &[],
+            Self::Azurite => &["azurite"],
             Self::GoogleClients => &["python"],
+            Self::Helm => &["helm"],
+            Self::Kine => &["kine"],
             Self::Kubeadm => &["kubeadm", "kube-controller-manager"],
             Self::Kubernetes => &["kube-apiserver", "etcd", "kubectl"],
             Self::OpenBao => &["bao"],
@@ -60,6 +72,8 @@ pub(crate) struct FarSides {
     cache: PathBuf,
     kubebuilder_assets: Option<PathBuf>,
     google_clients: Option<PathBuf>,
+    azurite: Option<PathBuf>,
+    helm: Option<PathBuf>,
     /// The binary under test.
     keyless: Option<PathBuf>,
     image: Option<PathBuf>,
@@ -74,6 +88,8 @@ impl FarSides {
             cache: path("KEYLESS_REAL_FAR_SIDES")?,
             kubebuilder_assets: path("KUBEBUILDER_ASSETS"),
             google_clients: path("KEYLESS_REAL_GOOGLE_CLIENTS"),
+            azurite: path("KEYLESS_REAL_AZURITE"),
+            helm: path("KEYLESS_REAL_HELM"),
             keyless: path("KEYLESS_REAL_BINARY"),
             image: path("KEYLESS_REAL_IMAGE"),
             no_image: env::var("KEYLESS_REAL_NO_IMAGE").ok(),
@@ -92,7 +108,9 @@ impl FarSides {
         let name = far_side.name();
         // Nothing of a stand-in can be absent from its folder.
         let elsewhere = match far_side {
+            FarSide::Azurite => self.azurite.clone(),
             FarSide::GoogleClients => self.google_clients.clone(),
+            FarSide::Helm => self.helm.clone(),
             FarSide::Kubernetes => self.kubebuilder_assets.clone(),
             _ => None,
         };

@@ -1,7 +1,7 @@
 //! Which names lead where.
 
 use crate::buckets::{GCS_ADDRESS, GCS_HOST, S3_ADDRESS, S3_HOST, STS_ADDRESS, STS_HOST};
-use crate::{aws, google, openbao};
+use crate::{aws, azurite, google, openbao};
 
 /// The names of this world that a hosts file must know.
 pub(crate) fn hosts() -> Vec<(&'static str, &'static str)> {
@@ -9,6 +9,7 @@ pub(crate) fn hosts() -> Vec<(&'static str, &'static str)> {
         (S3_ADDRESS, S3_HOST),
         (STS_ADDRESS, STS_HOST),
         (GCS_ADDRESS, GCS_HOST),
+        (azurite::ADDRESS, azurite::HOST),
         (openbao::TLS_ADDRESS, openbao::TLS_HOST),
     ];
     hosts.extend(google::HOSTS.map(|name| (google::ADDRESS, name)));

@@ -46,6 +46,8 @@ pub(crate) struct Settings {
     pub(crate) name: &'static str,
     /// Bound and advertised. Not a loopback address: the API refuses those in its endpoints.
     pub(crate) address: &'static str,
+    /// Where its store answers, if not at the world's etcd.
+    pub(crate) store: Option<String>,
     /// Servers with the same prefix are one cluster.
     pub(crate) etcd_prefix: &'static str,
     /// The first signs, the others stay accepted, as a migration needs it.
@@ -55,7 +57,7 @@ pub(crate) struct Settings {
     pub(crate) signing_key: SigningKey,
     /// The structured authentication configuration, if it trusts an issuer besides its own.
     pub(crate) authentication: Option<PathBuf>,
-    /// The flags that replace `issuers`, as `name=value`.
+    /// Further flags, and those that replace `issuers`, as `name=value`.
     pub(crate) flags: Vec<String>,
 }
 
@@ -222,7 +224,7 @@ fn spawn(
     client_ca: &Path,
 ) -> Checked<Process> {
     let mut flags = vec![
-        format!("--etcd-servers={ETCD}"),
+        format!("--etcd-servers={}", settings.store.as_deref().unwrap_or(ETCD)),
         format!("--etcd-prefix=/{}", settings.etcd_prefix),
         format!("--bind-address={}", settings.address),
         format!("--advertise-address={}", settings.address),

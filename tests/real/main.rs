@@ -2,6 +2,7 @@
 //! it, inside a network and mount namespace of its own, and says in its environment where they are.
 
 mod aws;
+mod azurite;
 mod buckets;
 mod call;
 mod check;

@@ -10,6 +10,7 @@
 //! 127.0.0.4:443   storage.googleapis.com  fake-gcs-server
 //! 127.0.0.5:8200  OpenBao
 //! 127.0.0.6:443   *.amazonaws.com         AWS but for its buckets, from `lab`
+//! 127.0.0.7:443   *.blob.core.windows.net Azurite
 //! 10.99.0.5:8200  bao.lab.test            the same OpenBao, by TLS
 //! ```
 
@@ -22,6 +23,7 @@ use reqwest::{Certificate, Client, ClientBuilder};
 use serde_json::{Value, json};
 
 use crate::aws::Aws;
+use crate::azurite::Azurite;
 use crate::buckets::{ACCESS_KEY, Gcs, S3, SECRET_KEY};
 use crate::call::{Call, Ran};
 use crate::check::{Checked, Failure, While, check, until};
@@ -64,6 +66,7 @@ pub(crate) struct World {
     openbao: Option<OpenBao>,
     google: Option<Google>,
     aws: Option<Aws>,
+    azurite: Option<Azurite>,
     eso: Option<Eso>,
 }
 
@@ -92,6 +95,7 @@ impl World {
             openbao: None,
             google: None,
             aws: None,
+            azurite: None,
             eso: None,
         };
         if needed.contains(&FarSide::Kubernetes) {
@@ -113,12 +117,18 @@ impl World {
         if needed.contains(&FarSide::Aws) {
             world.aws = Some(Aws::start(&world.pki)?);
         }
+        if needed.contains(&FarSide::Azurite) {
+            world.azurite = Some(Azurite::start(&program(FarSide::Azurite)?, &world.folder, &world.pki)?);
+        }
 
         if let Some(s3) = &mut world.s3 {
             s3.ready(&world.anyone).await?;
         }
         if let Some(gcs) = &mut world.gcs {
             gcs.ready(&world.anyone).await?;
+        }
+        if let Some(azurite) = &mut world.azurite {
+            azurite.ready(&world.anyone).await?;
         }
         if let Some(openbao) = &mut world.openbao {
             openbao.ready(&world.anyone).await?;
@@ -144,6 +154,7 @@ impl World {
             let settings = Settings {
                 name,
                 address,
+                store: None,
                 etcd_prefix: "cluster",
                 issuers: vec![ISSUER, DEFAULT_ISSUER],
                 keys: vec![key.clone()],
@@ -217,6 +228,10 @@ impl World {
         self.aws.as_ref().ok_or_else(|| not_started("AWS"))
     }
 
+    pub(crate) fn azurite(&self) -> Checked<&Azurite> {
+        self.azurite.as_ref().ok_or_else(|| not_started("Azurite"))
+    }
+
     /// Starts the API server of another cluster that trusts the public issuer, or starts it afresh:
     /// a new process has read nothing yet, as if the cache time of what it had read were over.
     pub(crate) async fn start_relying_party(&mut self) -> Checked {
@@ -231,6 +246,7 @@ impl World {
                 let settings = Settings {
                     name: "relying",
                     address: "10.99.0.3",
+                    store: None,
                     etcd_prefix: "relying",
                     issuers: vec!["https://relying.lab.test"],
                     keys: vec![key.clone()],
@@ -259,18 +275,23 @@ impl World {
         address: &'static str,
         flags: &[String],
     ) -> Checked<ApiServer> {
-        let programs = self.far_sides.locate(FarSide::Kubernetes).map_err(Failure)?;
         let key = self.pki.signing_key(name, Algorithm::Rs256)?;
-        let settings = Settings {
+        self.further_server(Settings {
             name,
             address,
+            store: None,
             etcd_prefix: name,
             issuers: if flags.is_empty() { vec![DEFAULT_ISSUER] } else { Vec::new() },
             keys: vec![key.clone()],
             signing_key: key,
             authentication: None,
             flags: flags.to_vec(),
-        };
+        })
+    }
+
+    /// Starts one more API server, which is none of the world's cluster.
+    pub(crate) fn further_server(&self, settings: Settings) -> Checked<ApiServer> {
+        let programs = self.far_sides.locate(FarSide::Kubernetes).map_err(Failure)?;
         ApiServer::start(settings, &programs, &self.folder, &self.pki, &self.admin)
     }
 

@@ -34,7 +34,8 @@ pub(super) async fn plan(
         Some(retirement) => retirement.state.clone(),
         None => State::new("", StoreId::of(present), None, Value::Null),
     };
-    let waits = matches!(state.stage, Stage::Switched { .. })
+    // It was switched by a run that was stopped before it noted that, or by a file.
+    let waits = matches!(state.stage, Stage::Saved | Stage::Switched { .. })
         && part.retirement.as_ref().is_some_and(Retirement::goes_forward);
     if part.keeps_store() || !switch && !waits {
         return Ok(Vec::new());

@@ -45,9 +45,14 @@ fn role_name(scene: &Scene) -> String {
 
 /// `publish` with nothing but a token of this subject.
 fn publish_as(scene: &Scene, subject: &str, more: &[&str]) -> Ran {
+    publish_by(scene, &scene.world.key, subject, more)
+}
+
+/// The same, by a token that this key signed.
+fn publish_by(scene: &Scene, key: &SigningKey, subject: &str, more: &[&str]) -> Ran {
     let dir = scene.world.dir.path();
     let issued = now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    let token = scene.world.key.jws(&json!({
+    let token = key.jws(&json!({
         "iss": ISSUER, "sub": subject, "aud": ["sts.amazonaws.com"], "iat": issued, "nbf": issued, "exp": issued + 900,
     }));
     fs::write(dir.join("token"), token).unwrap();
@@ -152,6 +157,30 @@ fn roles_that_may_publish_are_named() {
         assert!(ran.err.contains(named), "{named} is not in {}", ran.err);
     }
     assert_eq!(scene.aws.role(&role_name(&scene)), before);
+}
+
+/// A careless rotation: the publisher's own token is signed with a key that it has not published yet.
+#[test]
+fn careless_rotation_locks_publisher_out() {
+    let (scene, s3) = with_bucket();
+    scene.run(&setup(&[])).ends(0);
+    publish_as(&scene, SUBJECT, &[]).ends(0);
+    let new = SigningKey::rsa(2048);
+    scene.world.cluster.change_servers(|server| {
+        server.key_files = vec![(&new).into()];
+        server.signing_key = new.clone();
+    });
+    let before = s3.object("acme-oidc", "prod/openid/v1/jwks").unwrap().body;
+    let remedy = "Run `keyless publish` once with a person's login";
+    let ran = publish_by(&scene, &new, SUBJECT, &[]);
+    ran.fails(3, "bucket-credentials", &[&new.kid(), "is not public", remedy]);
+    assert_eq!(s3.object("acme-oidc", "prod/openid/v1/jwks").unwrap().body, before);
+    // The remedy: the former key stays, and the publisher is let in again.
+    scene.run(&["publish"]).ends(0).says("published: 2 keys");
+    let now = s3.object("acme-oidc", "prod/openid/v1/jwks").unwrap().body;
+    let now = String::from_utf8(now).unwrap();
+    assert!(now.contains(&new.kid()) && now.contains(&scene.world.key.kid()), "{now}");
+    publish_by(&scene, &new, SUBJECT, &[]).ends(0).says("unchanged: 2 keys");
 }
 
 #[test]

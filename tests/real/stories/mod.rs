@@ -1,5 +1,7 @@
 //! The stories. A new one is one file and one line here.
 
+mod azurite;
+mod chart_upgrade;
 mod crd_versions;
 mod eso_far_sides;
 mod find_fetch_push;
@@ -10,6 +12,7 @@ mod google_clients_read;
 mod hourly_refresh;
 mod image;
 mod job_cannot_mint;
+mod k3s_on_kine;
 mod kubeadm_judges;
 mod publish_from_ha;
 mod publisher_without_key;
@@ -25,8 +28,8 @@ use std::pin::Pin;
 
 use crate::check::Checked;
 use crate::far_sides::FarSide::{
-    self, Aws, ExternalSecrets, FakeGcs, Google, GoogleClients, Image, Keyless, Kubeadm, Kubernetes, OpenBao,
-    SeaweedFs,
+    self, Aws, Azurite, ExternalSecrets, FakeGcs, Google, GoogleClients, Helm, Image, Keyless, Kine, Kubeadm,
+    Kubernetes, OpenBao, SeaweedFs,
 };
 use crate::world::World;
 
@@ -67,10 +70,22 @@ pub(crate) const STORIES: &[Story] = &[
         play: |world| Box::pin(gcs::play(world)),
     },
     Story {
+        name: "azurite",
+        tells: "blobs reach Azure's own stand-in with conditions, and are read back by everyone",
+        needs: &[Keyless, Kubernetes, Azurite],
+        play: |world| Box::pin(azurite::play(world)),
+    },
+    Story {
         name: "rbac",
         tells: "the API server takes deploy/; its rights suffice, and none of them can be left out",
         needs: &[Keyless, Kubernetes, SeaweedFs],
         play: |world| Box::pin(rbac::play(world)),
+    },
+    Story {
+        name: "chart-upgrade",
+        tells: "Helm takes the chart from a CronJob to a Deployment, to its next version and back; the ledger stays, nothing else is left",
+        needs: &[Keyless, Kubernetes, SeaweedFs, Helm],
+        play: |world| Box::pin(chart_upgrade::play(world)),
     },
     Story {
         name: "job-cannot-mint",
@@ -101,6 +116,12 @@ pub(crate) const STORIES: &[Story] = &[
         tells: "kubeadm takes the rendered configuration, and API servers run with the flags for kubeadm and k3s",
         needs: &[Keyless, Kubernetes, Kubeadm],
         play: |world| Box::pin(kubeadm_judges::play(world)),
+    },
+    Story {
+        name: "k3s-on-kine",
+        tells: "an API server as k3s starts it, on SQLite and a loopback address, is published, verified and given a new key",
+        needs: &[Keyless, Kubernetes, Kine, SeaweedFs],
+        play: |world| Box::pin(k3s_on_kine::play(world)),
     },
     Story {
         name: "eso-far-sides",

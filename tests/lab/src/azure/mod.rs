@@ -38,7 +38,7 @@ use crate::wire::{Faults, Server};
 /// - tokens: by client secret, and by an assertion (issuer, subject, audience, time and signature verified)
 ///
 /// Not faithful: no shared keys or SAS, leases, snapshots, versions, soft delete, tiers, other blob types or block lists;
-/// one tenant; a deleted container is gone at once; lists have one page; changes count at once.
+/// one tenant; the signature of an access token is none; a deleted container is gone at once; lists have one page; changes count at once.
 pub struct Azure {
     server: Server,
     tls: bool,

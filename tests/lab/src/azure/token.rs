@@ -1,5 +1,7 @@
 //! Tokens: `POST /TENANT/oauth2/v2.0/token`, and the metadata service of a virtual machine.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::error::aadsts;
@@ -11,6 +13,7 @@ use crate::s3::Access;
 use crate::wire::{Reply, Request, percent_decode};
 
 const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+const HEADER: &str = r#"{"typ":"JWT","alg":"RS256"}"#;
 const AUDIENCE: &str = "api://AzureADTokenExchange";
 
 /// The token endpoint of one tenant
@@ -124,8 +127,13 @@ pub(crate) fn metadata(request: &Request, shared: &mut Shared) -> Reply {
 }
 
 fn issue(shared: &mut Shared, audience: &str, access: Access, life: Value) -> Reply {
-    let secret = format!("eyJ0eXAiOiJKV1Qi.{}.{}", random_hex(40), random_hex(30));
-    let expires = clock::now(shared.token_life);
+    let (begins, expires) = (clock::now(0), clock::now(shared.token_life));
+    let claims = json!({
+        "aud": audience, "iss": format!("https://sts.windows.net/{TENANT}/"), "tid": TENANT, "ver": "1.0",
+        "iat": begins, "nbf": begins - 300, "exp": expires, "jti": random_hex(10),
+    });
+    let [header, claims] = [HEADER, &claims.to_string()].map(|part| URL_SAFE_NO_PAD.encode(part));
+    let secret = format!("{header}.{claims}.{}", random_hex(30));
     shared.tokens.push(Token { secret: secret.clone(), audience: audience.to_owned(), access, expires });
     Reply::json(
         200,
