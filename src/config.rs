@@ -60,6 +60,8 @@ pub(crate) struct Settings {
     pub(crate) sources: Sources,
     /// As given; `None` is derived from the bucket. What is published under it must be an [`Issuer`](crate::oidc::Issuer).
     pub(crate) issuer: Option<SignedIssuer>,
+    /// A person names it: by a flag, the environment, or a file that a flag names.
+    pub(crate) issuer_is_decided: bool,
     pub(crate) bucket: Option<bucket::Settings>,
     /// `None`: ask no cluster.
     pub(crate) cluster: Option<cluster::Settings>,
@@ -175,6 +177,7 @@ impl Settings {
             document.announcement(&sources.announced(unnamed.then_some(&path)), &providers)
         });
         let file = document.unwrap_or_default().file;
+        let issuer_is_decided = issuer.is_some() || !unnamed || sources.is_of_user("issuer");
         let issuer = match issuer.as_deref().or(file.issuer.as_deref()) {
             Some(text) => Some(text.parse::<SignedIssuer>().map_err(Error::into_usage)?),
             None => None,
@@ -245,6 +248,7 @@ impl Settings {
             sources,
             file: path,
             issuer,
+            issuer_is_decided,
             bucket,
             cluster: asks_cluster.then(|| cluster::Settings {
                 kubeconfig: kubeconfig

@@ -47,7 +47,8 @@ fn aws_secret(namespace: &str, seed: &str) -> Value {
 
 fn excepting(verdict: &Verdict, id: &str, code: &str) -> Verdict {
     let text = format!(
-        "apiVersion: keyless/exceptions/v1\nexceptions: [{{id: \"{id}\", code: {code}, reason: r, owner: o, expires: 2027-01-31}}]\n"
+        "apiVersion: keyless/exceptions/v1\nexceptions: [{{id: \"{id}\", code: {code}, at: [{}], reason: r, owner: o, expires: 2027-01-31}}]\n",
+        ["eso", "shop", "web"].map(|namespace| format!("Secret {namespace}/it")).join(", ")
     );
     verdict.clone().excepting(&Exceptions::parse(&text, Path::new("it")).unwrap(), NOW)
 }

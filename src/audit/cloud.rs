@@ -9,7 +9,10 @@ use super::{
     verdict::{Root, Verdict},
 };
 use crate::{
-    cluster::{objects::Unseen, snapshot::Inventory},
+    cluster::{
+        objects::Unseen,
+        snapshot::{Inventory, SecretKey},
+    },
     credentials::{Class, Halves, Who},
     federation::cloud::{CloudLook, Issued, Remark, issued_kinds},
 };
@@ -53,14 +56,31 @@ pub(super) fn hits(look: &CloudLook, seen: &[Hit]) -> Vec<Hit> {
 pub(super) fn name_keys(hits: &mut [Hit], look: &CloudLook) {
     let issued: BTreeMap<_, _> =
         look.issued.iter().filter_map(|issued| Some((issued.public_half.as_ref()?, issued))).collect();
-    for hit in hits {
+    let mut lying: BTreeMap<SecretKey, BTreeMap<&str, &Issued>> = BTreeMap::new();
+    for hit in hits.iter_mut() {
         let (Weight::Counted(stored) | Weight::Lies(stored)) = &mut hit.weight else { continue };
         let Identity::Named(half) = &stored.identity else { continue };
-        if let Some(issued) = issued.get(half) {
-            stored.halves = halves(issued);
-            stored.identity = Identity::Named(issued.name.clone());
+        let Some(issued) = issued.get(half) else { continue };
+        name(stored, issued);
+        for key in stored.secrets.iter().filter(|key| key.key.is_some()) {
+            lying.entry(key.clone()).or_default().insert(&issued.name, issued);
         }
     }
+    // What something logs in with is the one of them that lies in its values.
+    for hit in hits {
+        let Weight::Counted(stored) = &mut hit.weight else { continue };
+        let Identity::Equal(_) = &stored.identity else { continue };
+        let within: BTreeMap<_, _> =
+            stored.secrets.iter().filter_map(|key| lying.get(key)).flatten().collect();
+        if let (Some(issued), 1) = (within.values().next(), within.len()) {
+            name(stored, issued);
+        }
+    }
+}
+
+fn name(stored: &mut Stored, issued: &Issued) {
+    stored.halves = halves(issued);
+    stored.identity = Identity::Named(issued.name.clone());
 }
 
 fn halves(issued: &Issued) -> Halves {

@@ -199,6 +199,7 @@ fn issued_secret_is_its_copy() {
             uid: String::new(),
             same,
             halves: Halves::new(),
+            certificates: Vec::new(),
         })
     };
     for (key, value) in [("id", "0a1b2c3d-0000-4000-8000-000000000001"), ("secret", &value)] {

@@ -23,7 +23,7 @@ pub(super) const RULE: Rule = Rule {
     id: "exception",
     class: None,
     severity: Severity::Medium,
-    summary: "an entry of the exceptions file has expired, reaches too far, or does not name exactly one credential that was seen",
+    summary: "an entry of the exceptions file has expired, reaches too far, does not name exactly one credential that was seen, or not every object in which that lies",
     remedy: "Correct the entry, or take it out. An exception that is still needed gets a new date from its owner.",
     check: |_| Vec::new(),
 };
@@ -57,6 +57,10 @@ struct Entry {
     /// The code of its kind or rule, e.g. `KL131`. Required where the ID names a place: another kind of credential that
     /// gets to lie there is not meant.
     code: Option<String>,
+    /// The objects in which it lies, each as the report names it: `Secret shop/vault`. Required where these are several.
+    /// In any other object it is not excepted.
+    #[serde(default)]
+    at: Vec<String>,
     /// Why it cannot go yet.
     reason: String,
     /// Who answers for it.
@@ -117,6 +121,18 @@ impl Exceptions {
                     );
                 }
             }
+            for (place, value) in entry.at.iter().enumerate() {
+                let fits = value.len() <= 1000 && !value.chars().any(char::is_control);
+                let is_object = value.split_once(' ').is_some_and(|(kind, name)| {
+                    let is_text = |text: &str| !text.is_empty() && !text.contains([' ', '*', '?']);
+                    is_text(kind) && is_text(name)
+                });
+                if !(fits && is_object) {
+                    return Err(malformed().caused_by(format_args!(
+                        "{at}.at[{place}]: it names no object as the report does, e.g. `Secret shop/vault`"
+                    )));
+                }
+            }
             if entry.id.contains(['*', '?']) {
                 return Err(malformed()
                     .caused_by(format_args!("{at}.id: there are no wildcards: name each credential")));
@@ -139,6 +155,39 @@ impl Exceptions {
 /// Whether an ID of a report names where the credential lies, and not which one it is.
 pub(super) fn is_place(id: &str) -> bool {
     ["secret:", "configmap:", "object:"].iter().any(|place| id.starts_with(place))
+}
+
+impl Entry {
+    /// Whether it was written for every copy of the credential; `Err`: why it was not.
+    fn reaches(&self, root: &Root) -> Result<(), String> {
+        const AGAIN: &str = "the credential counts again. Delete the copy, or name every object in `at`";
+        let holders = root.holders();
+        if root.more > 0 {
+            return Err(format!("the credential lies in more objects than the report names: {AGAIN}"));
+        }
+        let further: Vec<_> = holders.iter().filter(|holder| !self.at.contains(holder)).collect();
+        match (self.at.is_empty(), further.as_slice()) {
+            (_, []) | (true, [_]) => Ok(()),
+            (is_open, further) => {
+                let further: Vec<_> = further.iter().map(|it| it.escape_debug().to_string()).collect();
+                let why = match is_open {
+                    true => "it names no object, and the credential lies in several",
+                    false => "the credential lies in an object that it does not name",
+                };
+                Err(format!("{why}: {}: {AGAIN}", further.join(", ")))
+            }
+        }
+    }
+}
+
+impl Root {
+    /// The objects in which a copy lies: `Secret shop/vault`.
+    fn holders(&self) -> BTreeSet<String> {
+        let secrets = self.secrets.iter().map(|it| format!("Secret {}/{}", it.namespace, it.name));
+        let config_maps = self.config_maps.iter().map(|it| format!("ConfigMap {}/{}", it.namespace, it.name));
+        let object = |at: &String| at.split_once(" (").map_or(at.as_str(), |(object, _)| object).to_owned();
+        secrets.chain(config_maps).chain(self.objects.iter().map(object)).collect()
+    }
 }
 
 impl Verdict {
@@ -211,7 +260,10 @@ impl Verdict {
         let found = [all(&self.roots, true), all(&self.others, false)].concat();
         let is_other = || self.roots.iter().chain(&self.others).any(|root| is_meant(&root));
         match found[..] {
-            [one] => Ok(one),
+            [one @ (is_root, index)] => {
+                let roots = if is_root { &self.roots } else { &self.others };
+                entry.reaches(&roots[index]).map(|()| one)
+            }
             [] if is_other() => Err(format!(
                 "the credential with this ID is of another code than {}",
                 entry.code.as_deref().unwrap_or_default().escape_debug()

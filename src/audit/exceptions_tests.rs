@@ -6,6 +6,7 @@ use crate::{
         Gate, Outcome,
         verdict::tests::{hit, verdict},
     },
+    cluster::snapshot::SecretKey,
     credentials::Class,
 };
 
@@ -21,6 +22,7 @@ fn entry(id: &str, code: Option<&str>, expires: &str) -> Exceptions {
     let entry = Entry {
         id: id.into(),
         code: code.map(str::to_owned),
+        at: Vec::new(),
         reason: "why".into(),
         owner: "me".into(),
         expires: expires.parse().unwrap(),
@@ -112,6 +114,52 @@ fn entry_that_counts_not_is_finding() {
     before.roots.iter_mut().for_each(|root| "secret:a/b#c".clone_into(&mut root.id));
     let it = before.excepting(&entry("secret:a/b#c", Some("KL131"), "2027-01-31"), NOW);
     assert_eq!((it.roots.len(), it.findings.len()), (2, 1), "{it:?}");
+}
+
+/// An exception is for the copies that were known.
+#[test]
+fn further_copy_is_not_excepted() {
+    let secret =
+        |name: &str| SecretKey { namespace: "shop".into(), name: name.into(), key: Some("k".into()) };
+    let judged = |at: &[&str], secrets: &[&str], objects: &[&str]| {
+        let mut before = verdict(1, 0, 0, 0, true);
+        before.roots[0].secrets = secrets.iter().copied().map(secret).collect();
+        before.roots[0].objects = objects.iter().map(|&it| it.to_owned()).collect();
+        let mut exceptions = entry("google:0", None, "2027-01-31");
+        exceptions.entries[0].at = at.iter().map(|&it| it.to_owned()).collect();
+        before.excepting(&exceptions, NOW)
+    };
+    for (at, secrets, objects) in [
+        (&[][..], &["one"][..], &[][..]),
+        (&[], &[], &[]),
+        (&[], &["one"], &["Secret shop/one (metadata.annotations)"]),
+        (&["Secret shop/one"], &["one"], &[]),
+        (&["Secret shop/one", "Secret shop/two"], &["one", "two"], &[]),
+        (&["Secret shop/one", "Deployment shop/api"], &["one"], &["Deployment shop/api (spec.template)"]),
+        // A copy of it is gone.
+        (&["Secret shop/one", "Secret shop/two"], &["two"], &[]),
+    ] {
+        let it = judged(at, secrets, objects);
+        assert_eq!((it.roots.len(), it.excepted.len(), it.findings.len()), (0, 1, 0), "{at:?} {secrets:?}");
+    }
+    for (at, secrets, objects, further) in [
+        (&[][..], &["one", "two"][..], &[][..], "Secret shop/one, Secret shop/two"),
+        (&[], &["one"], &["Deployment shop/api (spec.template)"], "Deployment shop/api"),
+        (&["Secret shop/one"], &["one", "two"], &[], "Secret shop/two"),
+        (&["Secret shop/one"], &["two"], &[], "Secret shop/two"),
+        (&["Secret shop/ONE"], &["one"], &[], "Secret shop/one"),
+    ] {
+        let it = judged(at, secrets, objects);
+        assert_eq!((it.roots.len(), it.excepted.len(), it.findings.len()), (1, 0, 1), "{at:?} {secrets:?}");
+        let hit = &it.findings[0];
+        assert!(hit.place.contains("google:0") && hit.why.contains(further), "{hit:?}");
+        assert_eq!(it.outcome(), Outcome::Found { complete: true });
+    }
+    // Copies that the report does not name.
+    let mut before = verdict(1, 0, 0, 0, true);
+    before.roots[0].more = 1;
+    let it = before.excepting(&entry("google:0", None, "2027-01-31"), NOW);
+    assert_eq!((it.roots.len(), it.excepted.len()), (1, 0));
 }
 
 /// No sentence says more than what was seen.

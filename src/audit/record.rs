@@ -1,6 +1,8 @@
 //! PURE. How an audit was made, and what it was compared with: what an auditor needs beside the verdict. None of it
 //! decides anything.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -10,6 +12,8 @@ use crate::{
         Listed, User,
         snapshot::{Facts, Inventory},
     },
+    error::Code,
+    federation::cloud::CloudLook,
     rfc3339::rfc3339,
 };
 
@@ -25,6 +29,10 @@ pub(crate) struct Record {
     rights: (Vec<String>, Vec<String>),
     unanswered: usize,
     pub(super) logins: Vec<LoggingIn>,
+    /// As whom each provider was asked. `Err`: why that is not known.
+    pub(super) asked_as: BTreeMap<String, Result<String, String>>,
+    /// Rights that the logins at providers lack, for people: what they hide is in the verdict.
+    pub(crate) missing: Vec<(Code, String)>,
     /// What is new against the result that it was compared with.
     pub(crate) new_since: Option<NewSince>,
 }
@@ -68,11 +76,26 @@ pub(super) struct Evidence<'v> {
     server_version: Option<&'v str>,
     /// Who the audit was for the API server, by a SelfSubjectReview; null where it does not tell.
     user: Option<Who<'v>>,
+    /// Why it is not known who the audit was; null where it is.
+    user_unknown: Option<&'v str>,
+    /// Each provider that was asked with `--cloud`, and as whom.
+    asked_as: Vec<AskedAs<'v>>,
     rights: Rights<'v>,
     /// Every list that was read to its end.
     lists: Vec<List<'v>>,
     /// Every store and generator whose provider is known by name.
     logins: Vec<Login<'v>>,
+}
+
+/// A login at a provider, as the provider itself names it.
+#[derive(Serialize, JsonSchema)]
+struct AskedAs<'v> {
+    /// As in `keyless.yaml`: `aws`.
+    provider: &'v str,
+    /// `arn:aws:iam::111122223333:user/auditor`; null where it is not known.
+    identity: Option<&'v str>,
+    /// Why it is not known; null where it is.
+    unknown: Option<&'v str>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -114,8 +137,8 @@ struct Login<'v> {
 }
 
 impl Record {
-    /// Of what was seen.
-    pub(super) fn of(scene: &Scene<'_>) -> Self {
+    /// Of what was seen, and of what the providers say, if they were asked.
+    pub(super) fn of(scene: &Scene<'_>, cloud: Option<&CloudLook>) -> Self {
         let inventory = scene.inventory;
         let preflight = &inventory.preflight;
         let mut logins: Vec<_> =
@@ -129,14 +152,15 @@ impl Record {
             ),
             unanswered: preflight.unanswered.len(),
             logins,
+            asked_as: cloud.map(|look| look.asked_as.clone()).unwrap_or_default(),
             ..Self::default()
         }
     }
 
     /// With every text passed through a function. No member is left out: one that is new must be decided on here.
     pub(super) fn clean(&self, clean: &dyn Fn(&str) -> String) -> Self {
-        let Self { started, cluster, facts, rights, unanswered, logins, new_since } = self;
-        let Facts { user, version, lists } = facts;
+        let Self { started, cluster, facts, rights, unanswered, logins, asked_as, missing, new_since } = self;
+        let Facts { user, user_unknown, version, lists } = facts;
         let texts = |all: &[String]| all.iter().map(|text| clean(text)).collect::<Vec<_>>();
         let lists = lists.iter().map(|it| Listed {
             resource: clean(&it.resource),
@@ -152,10 +176,21 @@ impl Record {
             claimed: it.claimed.clone(),
         });
         let user = user.as_ref().map(|it| User { name: clean(&it.name), groups: texts(&it.groups) });
+        let asked_as = asked_as.iter().map(|(provider, who)| {
+            let who = who.as_deref().map(clean).map_err(|why| clean(why));
+            (provider.clone(), who)
+        });
         Self {
             started: *started,
             cluster: cluster.as_deref().map(clean),
-            facts: Facts { user, version: version.as_deref().map(clean), lists: lists.collect() },
+            facts: Facts {
+                user,
+                user_unknown: user_unknown.as_deref().map(clean),
+                version: version.as_deref().map(clean),
+                lists: lists.collect(),
+            },
+            asked_as: asked_as.collect(),
+            missing: missing.iter().map(|(code, text)| (*code, clean(text))).collect(),
             rights: (texts(&rights.0), texts(&rights.1)),
             unanswered: *unanswered,
             logins: logins.collect(),
@@ -177,12 +212,19 @@ impl Record {
             login: it.login,
             claimed: &it.claimed,
         });
+        let asked_as = self.asked_as.iter().map(|(provider, who)| AskedAs {
+            provider,
+            identity: who.as_deref().ok(),
+            unknown: who.as_ref().err().map(String::as_str),
+        });
         Evidence {
             started_at: self.started.map(rfc3339),
             program: concat!("keyless ", env!("CARGO_PKG_VERSION")),
             cluster_uid: self.cluster.as_deref(),
             server_version: self.facts.version.as_deref(),
             user: self.facts.user.as_ref().map(|it| Who { name: &it.name, groups: &it.groups }),
+            user_unknown: self.facts.user_unknown.as_deref(),
+            asked_as: asked_as.collect(),
             rights: Rights { granted: &self.rights.0, denied: &self.rights.1, unanswered: self.unanswered },
             lists: lists.collect(),
             logins: logins.collect(),
@@ -194,15 +236,27 @@ impl Record {
         let user = match &self.facts.user {
             Some(user) if user.groups.is_empty() => user.name.clone(),
             Some(user) => format!("{} (groups {})", user.name, user.groups.join(", ")),
-            None => "a user that the API server does not name".to_owned(),
+            None => match &self.facts.user_unknown {
+                Some(why) => format!("unknown ({why})"),
+                None => "unknown".to_owned(),
+            },
         };
+        let asked_as: Vec<_> = self
+            .asked_as
+            .iter()
+            .map(|(provider, who)| match who {
+                Ok(who) => format!(", at {provider} {who}"),
+                Err(why) => format!(", at {provider} unknown ({why})"),
+            })
+            .collect();
         let (granted, denied) = &self.rights;
         let unanswered = match self.unanswered {
             0 => String::new(),
             count => format!(", {count} not answered"),
         };
         format!(
-            "made by: {user}; rights: {} granted, {} denied{unanswered}; lists read to their ends: {}; API server {}",
+            "made by: {user}{}; rights: {} granted, {} denied{unanswered}; lists read to their ends: {}; API server {}",
+            asked_as.concat(),
             granted.len(),
             denied.len(),
             self.facts.lists.len(),
@@ -279,6 +333,7 @@ impl Record {
                     name: or("system:serviceaccount:keyless-system:keyless-auditor"),
                     groups: vec![or("system:serviceaccounts"), or("system:authenticated")],
                 }),
+                user_unknown: text.map(str::to_owned),
                 version: Some(or("v1.34.1")),
                 lists: vec![list("pods", "81234", 52), list("secrets", "81236", 96)],
             },
@@ -288,6 +343,11 @@ impl Record {
                 login("ClusterSecretStore gcp", "gcpsm", "a stored credential", Some("2026-11-26T11:58:00Z")),
                 login("SecretStore shop/vault", "vault", "tokens of a ServiceAccount", None),
             ],
+            asked_as: BTreeMap::from([
+                ("aws".into(), Ok(or("arn:aws:iam::111122223333:user/auditor"))),
+                ("google".into(), Err(or("the token says no more than its audience"))),
+            ]),
+            missing: Vec::new(),
             new_since: None,
         }
     }

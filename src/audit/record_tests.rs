@@ -65,6 +65,7 @@ fn record_decides_nothing() {
     };
     let facts = Facts {
         user: Some(User { name: "system:admin".into(), groups: Vec::new() }),
+        user_unknown: None,
         version: Some("v1.34.1".into()),
         lists: Vec::new(),
     };

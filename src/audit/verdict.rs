@@ -180,7 +180,7 @@ pub(crate) fn judge_with(inventory: &Inventory, cloud: Option<&CloudLook>) -> Ve
         stores,
         generators: inventory.generators.iter().filter(|generator| !generator.is_state()).count(),
         installed: inventory.installed || stores > 0 || !inventory.controllers.is_empty(),
-        record: Record::of(&scene),
+        record: Record::of(&scene, cloud),
     }
 }
 

@@ -24,7 +24,10 @@ mod token;
 mod tokens;
 
 pub(crate) use self::refusal::Refusal;
-pub(crate) use self::tokens::{Tokens, log_in};
+pub(crate) use self::{
+    token::Whose,
+    tokens::{Tokens, log_in},
+};
 
 /// What a token is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::HeaderValue;
 use serde_json::Value;
 
@@ -66,6 +67,43 @@ impl Token {
     }
 }
 
+/// Whose a token is, as Entra has written into it: nothing of it is secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Whose {
+    pub(crate) tenant: String,
+    /// The user, or the service principal.
+    object: String,
+    /// The program that it was given to.
+    application: String,
+}
+
+impl std::fmt::Display for Whose {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { tenant, object, application } = self;
+        write!(f, "the object {object} of the tenant {tenant}, by the application {application}")
+    }
+}
+
+impl Token {
+    /// Read, not verified: it comes from Entra itself, and decides nothing but whether it is used. `None`: it does not say.
+    pub(super) fn whose(&self) -> Option<Whose> {
+        let claims = self.secret.expose().split('.').nth(1)?;
+        let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;
+        let id = |name: &str| claims[name].as_str().filter(|id| is_guid(id)).map(str::to_ascii_lowercase);
+        let application = id("appid").or_else(|| id("azp"))?;
+        Some(Whose { tenant: id("tid")?, object: id("oid")?, application })
+    }
+}
+
+fn is_guid(text: &str) -> bool {
+    let form = "00000000-0000-0000-0000-000000000000".bytes();
+    text.len() == form.len()
+        && text.bytes().zip(form).all(|(byte, form)| match form {
+            b'0' => byte.is_ascii_hexdigit(),
+            _ => byte == form,
+        })
+}
+
 /// The metadata service writes numbers as text.
 fn seconds(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.parse().ok())
@@ -102,6 +140,28 @@ mod tests {
         let token = Token::from_cli(cli.as_bytes(), now, 1400, "az").unwrap();
         assert_eq!(token.fresh_until.duration_since(now), Duration::from_secs(3300));
         assert!(token.is_fresh(now) && !token.is_fresh(now + Duration::from_secs(3300)));
+    }
+
+    #[test]
+    fn token_says_whose_it_is() {
+        let of = |claims: &str| {
+            let text = format!("e30.{}.CANARY", URL_SAFE_NO_PAD.encode(claims));
+            let body = serde_json::json!({"access_token": text, "expires_in": 60}).to_string();
+            Token::from_answer(body.as_bytes(), Instant::now(), "Entra").unwrap().whose()
+        };
+        let id = |last: u8| format!("0A1b2c3d-0000-4000-8000-00000000000{last}");
+        let all = format!(r#"{{"tid":"{}","oid":"{}","appid":"{}","upn":"CANARY"}}"#, id(1), id(2), id(3));
+        let shown = of(&all).unwrap().to_string();
+        assert!((1..=3).all(|last| shown.contains(&id(last).to_lowercase())), "{shown}");
+        assert!(!shown.contains("CANARY"));
+        assert!(of(&all.replace("appid", "azp")).is_some());
+        for odd in ["tid", "oid", "appid"] {
+            assert_eq!(of(&all.replace(odd, "other")), None, "{odd}");
+        }
+        for claims in ["", "[]", r#"{"tid":7}"#, &all.replace(&id(1), "not a GUID, but as long as one is: 3")]
+        {
+            assert_eq!(of(claims), None, "{claims}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::{
     entra::{self, Proof},
     imds,
     source::{Source, Sources},
-    token::Token,
+    token::{Token, Whose},
 };
 use crate::{
     error::{Code, Error, Result},
@@ -77,6 +77,13 @@ impl Tokens {
         held.tokens.retain(|(of, _)| *of != scope);
         held.tokens.push((scope, token));
         Ok(header)
+    }
+
+    /// Whose the token for a scope is. `Ok(None)`: it does not say.
+    pub(crate) async fn whose(&self, scope: Scope) -> Result<Option<Whose>> {
+        self.bearer(scope).await?;
+        let held = self.held.lock().await;
+        Ok(held.tokens.iter().find(|(of, _)| *of == scope).and_then(|(_, token)| token.whose()))
     }
 
     async fn first(&self, scope: Scope) -> Result<(Source, Token)> {

@@ -108,12 +108,14 @@ impl Facts {
 }
 
 impl Cluster {
-    /// Who asks, by a SelfSubjectReview (`authentication.k8s.io/v1`, Kubernetes 1.28). `None`: the API server does not tell.
-    pub(super) async fn user(&self) -> Option<User> {
+    /// Who asks, by a SelfSubjectReview (`authentication.k8s.io/v1`, Kubernetes 1.28). `Err`: why that is not known.
+    pub(super) async fn user(&self) -> Result<User, String> {
         const PATH: &str = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
         const RIGHT: &str = "create selfsubjectreviews.authentication.k8s.io";
         let review = json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview" });
-        user(self.ask_objects(Method::POST, PATH, Some(&review), RIGHT).await.ok()?)
+        let answer = self.ask_objects(Method::POST, PATH, Some(&review), RIGHT).await;
+        let answer = answer.map_err(|error| error.message)?;
+        user(answer).ok_or_else(|| "the answer to a SelfSubjectReview names no user".to_owned())
     }
 }
 

@@ -12,7 +12,10 @@ use crate::{
     },
     config::Settings,
     error::{Code, Error, Result},
-    federation::cloud::{self, CloudLook, Scope},
+    federation::{
+        IssuerSetting, OwnIssuer,
+        cloud::{self, CloudLook, Scope},
+    },
     files::{self, Accept, MAX_SMALL},
     http::Http,
     redact,
@@ -58,6 +61,9 @@ pub(crate) async fn run(
     }
     let asked = args.cloud.then_some(settings);
     let (mut verdict, preflight) = look(&cluster, args.mode, args.gate, asked, now).await?;
+    for (code, missing) in std::mem::take(&mut verdict.record.missing) {
+        report.warning(&Warning::new(code, missing));
+    }
     if let Some(missing) = preflight.message(args.mode) {
         report.warning(&Warning::new(Code::ClusterForbidden, missing));
     }
@@ -91,11 +97,12 @@ pub(crate) async fn run(
 async fn ask(cluster: &Cluster, inventory: &Inventory, settings: &Settings, now: u64) -> Result<CloudLook> {
     let http = Http::new(&settings.additional_roots)?;
     let accounts = cluster.named_accounts(inventory).await?;
-    let issuer = match &settings.issuer {
-        Some(issuer) => Some(issuer.as_str().to_owned()),
-        None => cluster.issuer().await,
-    };
-    let scope = Scope { inventory, accounts: &accounts, issuer: issuer.as_deref(), now };
+    let setting = settings
+        .issuer
+        .as_ref()
+        .map(|issuer| IssuerSetting { issuer: issuer.as_str(), is_of_user: settings.issuer_is_decided });
+    let issuer = OwnIssuer::of(setting, cluster);
+    let scope = Scope { inventory, accounts: &accounts, issuer: &issuer, now };
     Ok(cloud::look(&scope, &settings.providers, &http).await)
 }
 
@@ -115,6 +122,7 @@ pub(super) async fn look(
     };
     let mut verdict = judge_with(&inventory, at_providers.as_ref()).through(gate);
     verdict.record.started = Some(now);
+    verdict.record.missing = at_providers.map(|look| look.missing_rights()).unwrap_or_default();
     verdict.record.cluster = cluster.uid().ok().map(str::to_owned);
     Ok((verdict, inventory.preflight))
 }

@@ -3,6 +3,7 @@
 //! Bytes of one object go in; what comes out is public: which kind, which one, and where ([`Sighting`]). A value never
 //! leaves the function that recognised it: two equal ones are told by a digest that cannot be printed ([`Same`]).
 
+mod certificate;
 mod class;
 mod find;
 mod helm;
@@ -19,6 +20,7 @@ mod sightings;
 mod text;
 
 pub(crate) use self::{
+    certificate::{KeyCertificate, Thumbprint},
     class::{Class, Severity},
     find::{Find, Finds, Halves, Same, Who},
     kinds::KINDS,

@@ -5,14 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::registry::{ProviderName, Sections};
+use super::{
+    own_issuer::OwnIssuer,
+    registry::{ProviderName, Sections},
+};
 use crate::{
     cluster::{
         objects::{Look, Object, Unseen},
         snapshot::{Inventory, Reference, SecretKey, Target, is_local, references},
     },
     credentials::{Class, Same, Severity},
-    error::Error,
+    error::{Code, Error},
     http::Http,
 };
 
@@ -30,19 +33,27 @@ pub(crate) struct IssuedKind {
     pub(crate) remedy: &'static str,
 }
 
+/// What a login needs at a provider to be asked.
+#[derive(Debug)]
+pub(crate) struct AuditRights {
+    /// Of the error that says that the provider refuses one.
+    pub(crate) refused: Code,
+    /// By the provider's own names.
+    pub(crate) permissions: &'static [&'static str],
+    /// Commands for a shell that grant them, and nothing else. What only the user knows is a variable.
+    pub(crate) grant: &'static str,
+}
+
 /// What is looked for: everything of the cluster that can name an identity.
 pub(crate) struct Scope<'a> {
     pub(crate) inventory: &'a Inventory,
     /// ServiceAccounts that stores and generators name, by namespace and name.
     pub(crate) accounts: &'a BTreeMap<(String, String), Look<Object>>,
-    /// What the cluster signs its tokens as; `None`: that is not known.
-    pub(crate) issuer: Option<&'a str>,
+    /// What the cluster signs its tokens as. Only who needs it asks.
+    pub(crate) issuer: &'a OwnIssuer<'a>,
     /// Seconds since 1970.
     pub(crate) now: u64,
 }
-
-/// Why a trust in an issuer is not judged, where [`Scope::issuer`] is not known.
-pub(super) const ISSUER_NOT_KNOWN: &str = "the issuer of this cluster is not known: name it as `issuer` in keyless.yaml, or take the right to get the non-resource URL /.well-known/openid-configuration";
 
 /// A credential that is active or can be made active, where it was issued.
 #[derive(Clone, Debug)]
@@ -80,6 +91,10 @@ pub(crate) struct CloudLook {
     pub(crate) unseen: BTreeSet<Unseen>,
     /// How many of each kind were looked at.
     pub(crate) looked: BTreeMap<String, usize>,
+    /// As whom each provider was asked. `Err`: why that is not known.
+    pub(crate) asked_as: BTreeMap<String, Result<String, String>>,
+    /// Rights that a provider has refused, by its name in `keyless.yaml`.
+    pub(crate) lacks: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// Whom something at a provider lets in.
@@ -105,7 +120,7 @@ impl CloudLook {
     }
 
     pub(crate) fn merge(&mut self, other: Self) {
-        let Self { issued, findings, notes, unseen, looked } = other;
+        let Self { issued, findings, notes, unseen, looked, asked_as, lacks } = other;
         self.issued.extend(issued);
         self.findings.extend(findings);
         self.notes.extend(notes);
@@ -113,6 +128,39 @@ impl CloudLook {
         for (kind, count) in looked {
             *self.looked.entry(kind).or_default() += count;
         }
+        for (provider, rights) in lacks {
+            self.lacks.entry(provider).or_default().extend(rights);
+        }
+        for (provider, who) in asked_as {
+            self.asked_as(&provider, who);
+        }
+    }
+
+    /// Notes as whom a provider is asked. `Err`: why that is not known.
+    pub(super) fn asked_as(&mut self, provider: &str, who: Result<String, String>) {
+        let known = self.asked_as.entry(provider.to_owned()).or_insert_with(|| who.clone());
+        if known.is_err() {
+            *known = who;
+        }
+    }
+
+    /// Notes that the login lacks a right at a provider.
+    pub(super) fn lacks(&mut self, provider: &str, right: &str) {
+        self.lacks.entry(provider.to_owned()).or_default().insert(right.to_owned());
+    }
+
+    /// PURE. All rights that the logins lack, one line for each provider.
+    pub(crate) fn missing_rights(&self) -> Vec<(Code, String)> {
+        let line = |provider: ProviderName| {
+            let entry = provider.entry();
+            let rights: Vec<_> = self.lacks.get(entry.name())?.iter().map(String::as_str).collect();
+            let line = format!(
+                "the login at {provider} lacks: {}; `keyless render rbac --for audit --cloud {provider}` prints what grants all that the audit asks for",
+                rights.join("; ")
+            );
+            Some((entry.audit_rights()?.refused, line))
+        };
+        ProviderName::all().filter_map(line).collect()
     }
 
     /// Notes that this was not looked at.

@@ -43,7 +43,12 @@ pub(in crate::federation) fn sort_of(name: &str, found: &Admits) -> usize {
 
 fn look(text: &str) -> CloudLook {
     let inventory = inventory(&objects(text));
-    unknown(&Scope { inventory: &inventory, accounts: &BTreeMap::new(), issuer: None, now: 0 })
+    unknown(&Scope {
+        inventory: &inventory,
+        accounts: &BTreeMap::new(),
+        issuer: &OwnIssuer::unknown(),
+        now: 0,
+    })
 }
 
 fn store(provider: &str) -> String {

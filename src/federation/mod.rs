@@ -16,6 +16,7 @@ mod holding;
 mod issuer;
 mod judged;
 mod logins;
+mod own_issuer;
 mod property;
 mod provider;
 mod refusal;
@@ -40,6 +41,7 @@ pub(crate) use self::{
     holding::Holding,
     issuer::TrustedIssuer,
     logins::{Login, Logins},
+    own_issuer::{OwnIssuer, Setting as IssuerSetting},
     provider::{Configured, CredentialFile, Known, Provider, Purpose, Section, Source},
     registry::{ProviderName, Sections, account_annotations, is_stored_key, public_fields},
     rights::{Find, FindBy, RIGHT_KINDS, Reading, Right, RightKind, Trial},

@@ -21,7 +21,7 @@ use serde_json::Value;
 
 use super::{
     Federation, ProviderName,
-    cloud::{self, CloudLook, IssuedKind, Scope},
+    cloud::{self, AuditRights, CloudLook, IssuedKind, Scope},
     credential::{ByHand, Identity, StoredCredential},
 };
 use crate::{
@@ -114,6 +114,11 @@ pub(crate) trait Provider: Sync {
     /// What its part of `keyless audit --cloud` can find ([`Section::issued`]).
     fn issued_kinds(&self) -> &'static [IssuedKind] {
         &[]
+    }
+
+    /// What a login needs there to be asked by [`Section::issued`].
+    fn audit_rights(&self) -> Option<&'static AuditRights> {
+        None
     }
 
     /// Kinds of generators that log in there.

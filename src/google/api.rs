@@ -97,6 +97,24 @@ impl Api {
         );
     }
 
+    /// Whose the token is, as Google tells who shows it: an email address, or a number. It is asked once. `Err`: why that is
+    /// not known. <https://developers.google.com/identity/sign-in/web/backend-auth>
+    pub(crate) async fn whose(&self) -> Result<String, String> {
+        const TOKEN_INFO: &str = "https://oauth2.googleapis.com/tokeninfo";
+        let unsent = |error: Error| error.message;
+        let headers = self.tokens.headers().await.map_err(unsent)?;
+        let bearer = headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let token =
+            bearer.and_then(|value| value.strip_prefix("Bearer ")).ok_or("there is no bearer token")?;
+        // In the body: addresses are written to logs.
+        let body =
+            url::form_urlencoded::Serializer::new(String::new()).append_pair("access_token", token).finish();
+        let request = self.http.client().post(TOKEN_INFO);
+        let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body);
+        let answer = self.http.send(request, &origin(TOKEN_INFO)).await.map_err(unsent)?;
+        owner(answer.status, &answer.body)
+    }
+
     async fn call(&self, method: Method, url: &str, body: Option<&Value>, repeat: Repeat) -> Outcome<Value> {
         let headers = self.tokens.headers().await.map_err(Refusal::unsent)?;
         let request = self.http.client().request(method, url).headers(headers);
@@ -184,6 +202,23 @@ fn origin(url: &str) -> String {
     }
 }
 
+/// PURE. Whose a token is, from the answer of `tokeninfo`.
+fn owner(status: u16, body: &[u8]) -> Result<String, String> {
+    if status != 200 {
+        return Err(format!("Google does not tell whose the token is: status {status}"));
+    }
+    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = |name: &str| {
+        let fits = |text: &&str| {
+            (1..=320).contains(&text.len())
+                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"@._+-".contains(&byte))
+        };
+        answer[name].as_str().filter(fits).map(str::to_owned)
+    };
+    let number = || Some(format!("the account with the unique ID {}", text("sub").or_else(|| text("azp"))?));
+    text("email").or_else(number).ok_or_else(|| "Google does not tell whose the token is".to_owned())
+}
+
 /// What every base URL of a Google API must be: https, or http on this machine, as tokens go there; without credentials,
 /// query or fragment.
 pub(crate) fn check_endpoint(name: &str, text: &str) -> Result<()> {
@@ -193,4 +228,21 @@ pub(crate) fn check_endpoint(name: &str, text: &str) -> Result<()> {
     }
     Err(Error::usage(Code::GoogleEndpoint, format!("google.endpoints.{name} cannot be the address of an API"))
         .hint("it is an https URL without a slash at its end, e.g. https://iam.googleapis.com; http is for this machine only"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::owner;
+
+    #[test]
+    fn owner_of_token_is_told() {
+        let of = |body: &str| owner(200, body.as_bytes());
+        assert_eq!(of(r#"{"email":"a@b.example","sub":"1"}"#), Ok("a@b.example".into()));
+        assert_eq!(of(r#"{"sub":"104"}"#), Ok("the account with the unique ID 104".into()));
+        assert_eq!(of(r#"{"azp":"104","email":"a b"}"#), Ok("the account with the unique ID 104".into()));
+        for body in ["", "[]", "{}", r#"{"email":7}"#, r#"{"sub":"\u001b[2J"}"#] {
+            assert!(of(body).is_err(), "{body}");
+        }
+        assert!(owner(400, br#"{"email":"a@b.example"}"#).is_err());
+    }
 }

@@ -157,6 +157,7 @@ fn unnamed_user_is_null() {
         world.cluster.server(0).faults().always("POST", "selfsubjectreviews", answer);
         let report = world.run(&["audit", "-o", "json"]).ends(0).json();
         assert_eq!(report["evidence"]["user"], Value::Null, "{body}");
-        world.run(&["audit"]).ends(0).says("a user that the API server does not name");
+        assert_eq!(report["evidence"]["userUnknown"].as_str().map(str::is_empty), Some(false), "{body}");
+        world.run(&["audit"]).ends(0).says("made by: unknown (");
     }
 }

@@ -66,6 +66,25 @@ fn identity_without_keys_is_zero() {
     );
 }
 
+/// The record names who asked, and never what they asked with.
+#[test]
+fn record_names_login_at_provider() {
+    let (estate, _) = Estate::zero();
+    let report = estate.cloud_json(0);
+    let asked_as = json!([{"provider": "google", "identity": "owner@acme.example", "unknown": null}]);
+    assert_eq!(report["evidence"]["askedAs"], asked_as, "{report}");
+    assert!(!report.to_string().contains(&estate.google.token()));
+    estate.cloud(&[]).ends(0).says("at google owner@acme.example");
+    let page = estate.cloud(&["-o", "html"]).ends(0).out;
+    assert!(page.contains("at google owner@acme.example"), "{page}");
+    // Where Google does not tell, nothing else changes.
+    estate.google.faults().always("POST", "/tokeninfo", lab::Fault::status(400));
+    let report = estate.cloud_json(0);
+    let asked_as = &report["evidence"]["askedAs"][0];
+    assert_eq!((&asked_as["identity"], asked_as["unknown"].is_string()), (&Value::Null, true), "{report}");
+    assert_eq!(estate.run(&["audit", "-o", "json"]).json()["evidence"]["askedAs"], json!([]));
+}
+
 #[test]
 fn key_outside_of_cluster_is_found() {
     let (estate, email) = Estate::zero();

@@ -1,7 +1,7 @@
 //! `keyless audit --cloud` from outside: the access keys and the roles that the cluster names at AWS.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use lab::{Aws, Credentials};
+use lab::{Aws, Credentials, Fault};
 use serde_json::{Value, json};
 
 use crate::{
@@ -130,6 +130,8 @@ fn bound_role_without_keys_is_zero() {
     let asked: Vec<_> = scene.aws.heard().into_iter().map(|call| call.action).collect();
     assert!(asked.contains(&"iam:GetRole".to_owned()), "{asked:?}");
     scene.asked_as("administrator");
+    let asked_as = &scene.report(0)["evidence"]["askedAs"][0];
+    assert!(asked_as["identity"].as_str().unwrap().ends_with(":user/administrator"), "{asked_as}");
     // Without the question, it is not known that there is none.
     scene.estate.run(&["audit"]).ends(0).says("ZERO (cluster + consumption): ");
 }
@@ -268,6 +270,51 @@ fn trust_of_another_issuer_is_finding() {
     ran.says("[KL404 wide-role-trust]").says("ServiceAccounts of another issuer");
 }
 
+/// A file that no flag names may be another person's: it would make a role of that person's cluster look like one's own.
+#[test]
+fn unnamed_settings_do_not_decide_issuer() {
+    const OTHER: &str = "oidc.lab.test/other";
+    let trusting = |provider: &str| {
+        trust(&json!({"StringEquals": {format!("{provider}:aud"): "sts.amazonaws.com",
+            format!("{provider}:sub"): SUBJECT}}))
+        .to_string()
+        .replace(PROVIDER, provider)
+    };
+    let scene = Scene::zero();
+    scene.estate.settings(&format!("issuer: https://{OTHER}"));
+    // The role is this cluster's, and the file says something else.
+    let ran = scene.cloud().ends(3).says("INCOMPLETE").says(OTHER).says(PROVIDER);
+    assert!(!ran.out.contains("KL404"), "{}", ran.out);
+    let arn = scene.aws.add_role("other", &serde_json::from_str(&trusting(OTHER)).unwrap());
+    scene.account(&arn);
+    scene.cloud().ends(1).says("KL404").says("ServiceAccounts of another issuer");
+    // The API server does not tell, so that only the file is left.
+    scene.estate.world.cluster.server(0).faults().always("GET", "/.well-known/", Fault::status(403));
+    let ran = scene.cloud().ends(3).says("INCOMPLETE").says("--config names");
+    assert!(!ran.out.contains("KL404"), "{}", ran.out);
+    scene.cloud_as(&scene.administrator, &["--config", "keyless.yaml"]).ends(0).says("ZERO (cluster");
+    // What the user says is compared as well.
+    let scene = Scene::zero();
+    scene.estate.settings(&format!("issuer: https://{PROVIDER}"));
+    for named in [&[][..], &["--config", "keyless.yaml"]] {
+        scene.cloud_as(&scene.administrator, named).ends(0).says("ZERO (cluster");
+    }
+}
+
+#[test]
+fn issuer_is_asked_when_needed() {
+    let asked = |scene: &Scene| {
+        let requests = scene.estate.world.cluster.server(0).faults().requests();
+        requests.iter().filter(|call| call.path == "/.well-known/openid-configuration").count()
+    };
+    let scene = Scene::zero();
+    scene.cloud().ends(0);
+    assert_eq!(asked(&scene), 1);
+    let (scene, _) = Scene::stored();
+    scene.cloud().ends(1);
+    assert_eq!(asked(&scene), 0);
+}
+
 /// A user of that name is in each account that has one.
 #[test]
 fn user_of_unnamed_account_is_incomplete() {
@@ -376,6 +423,33 @@ fn login_of_another_account_asks_nothing() {
     // A login that AWS does not know.
     let unknown = Credentials { secret_access_key: "x".repeat(40), ..scene.administrator.clone() };
     scene.cloud_as(&unknown, &[]).ends(3).says("INCOMPLETE");
+}
+
+#[test]
+fn rendered_rights_suffice_missing_are_named() {
+    let (scene, _) = Scene::stored();
+    scene.store(
+        "keyless",
+        &json!({"auth": {"jwt": {
+        "serviceAccountRef": {"name": "reader", "namespace": "external-secrets"}}}}),
+    );
+    let rights = ["iam:GetAccessKeyLastUsed", "iam:GetRole", "iam:ListAccessKeys"];
+    let rendered =
+        scene.estate.world.run(&["render", "rbac", "--for", "audit", "--cloud", "aws"]).ends(0).out;
+    let policy = &rendered[rendered.find('\'').unwrap() + 1..rendered.rfind('\'').unwrap()];
+    let policy: Value = serde_json::from_str(policy).unwrap();
+    for right in rights {
+        assert!(policy["Statement"][0]["Action"].as_array().unwrap().contains(&json!(right)), "{rendered}");
+    }
+    let other = scene.aws.user("other", json!({"Statement": []}));
+    let ran = scene.cloud_as(&other, &[]);
+    let warning = ran.err.lines().find(|line| line.contains("the login at aws lacks: ")).unwrap_or_default();
+    for right in ["iam:GetAccessKeyLastUsed", "iam:GetRole"] {
+        assert!(warning.contains(right), "{}", ran.err);
+    }
+    let granted = scene.aws.user("granted", policy);
+    let report = scene.cloud_as(&granted, &["-o", "json"]).ends(1).json();
+    assert_eq!(report["complete"], json!(true), "{report}");
 }
 
 /// As docs/audit.md names them.

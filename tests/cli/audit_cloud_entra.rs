@@ -1,7 +1,8 @@
 //! `keyless audit --cloud` from outside: the applications and managed identities that the cluster names at Entra.
 
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use lab::Entra;
+use lab::{ClientKey, Entra};
 use serde_json::{Value, json};
 
 use crate::{
@@ -115,6 +116,10 @@ fn identity_of_one_account_is_zero() {
         assert!(asked.iter().any(|action| action == wanted), "{wanted}: {asked:?}");
     }
     assert!(asked.iter().all(|action| action.to_lowercase().contains("read")), "{asked:?}");
+    let asked_as = &scene.report(0)["evidence"]["askedAs"][0];
+    for id in [Entra::tenant(), &scene.login.0] {
+        assert!(asked_as["identity"].as_str().unwrap().contains(&id.to_lowercase()), "{asked_as}");
+    }
     scene.estate.run(&["audit"]).ends(0).says("ZERO (cluster + consumption): ");
 }
 
@@ -139,6 +144,63 @@ fn stored_secret_and_second_one_count() {
     scene.azure.add_other_login(&application.0, false);
     let report = scene.report(1);
     assert_eq!((&report["count"], &report["complete"]), (&json!(4), &json!(true)), "{report}");
+    // Each ends where it lies.
+    let app = &application.0;
+    scene
+        .cloud()
+        .ends(1)
+        .says(&format!("az ad app credential delete --id {app} "))
+        .says(&format!("az ad sp credential delete --id {app} "));
+}
+
+/// Graph leaves the certificate itself out of most answers, and names it by its thumbprint.
+#[test]
+fn certificate_and_its_copy_are_one() {
+    let (scene, application) = Scene::stored();
+    scene.azure.remove_secrets(&application.0);
+    let certificate = scene.estate.world.ca.client("eso", ClientKey::Rsa);
+    let der: String = certificate.cert_pem.lines().filter(|line| !line.starts_with('-')).collect();
+    let thumbprint = digest(&SHA1_FOR_LEGACY_USE_ONLY, &STANDARD.decode(der).unwrap());
+    let thumbprint = STANDARD.encode(thumbprint.as_ref());
+    scene.azure.add_certificate(
+        &application.0,
+        &json!({"customKeyIdentifier": thumbprint, "endDateTime": "2030-01-01T00:00:00Z"}),
+    );
+    let file = format!("{}{}", certificate.cert_pem, certificate.key_pem);
+    scene.secret("azure-key", &application.0, &file);
+    let half = |key: &str| json!({"name": "azure-key", "namespace": "external-secrets", "key": key});
+    scene.store(
+        "gcp",
+        &json!({"authType": "ServicePrincipal",
+            "authSecretRef": {"clientId": half("id"), "clientCertificate": half("secret")}}),
+    );
+    let report = scene.report(1);
+    assert_eq!((&report["count"], &report["complete"]), (&json!(1), &json!(true)), "{report:#}");
+    scene.cloud().ends(1).says("--cert");
+    // One of another name is another one, and whose the copy is then is not known.
+    scene.azure.change(|settings| settings.swapped = Some((thumbprint.clone(), STANDARD.encode([7; 20]))));
+    let report = scene.report(1);
+    assert_eq!((&report["count"], &report["complete"]), (&json!(2), &json!(false)), "{report:#}");
+    scene.azure.change(|settings| settings.swapped = None);
+    // In a form that is not read, it may be the same or another one.
+    scene.secret("azure-key", &application.0, "\u{30}PKCS#12, as far as this test goes");
+    let report = scene.report(1);
+    assert_eq!(report["complete"], json!(false), "{report:#}");
+    assert!(report["notSeen"].to_string().contains("PKCS#12"), "{report:#}");
+}
+
+/// Where an application is looked for in vain, the reader learns where that was.
+#[test]
+fn tenant_that_was_asked_is_told() {
+    let scene = Scene::zero();
+    scene.account(&json!({"azure.workload.identity/client-id": OTHER}));
+    scene.cloud().ends(3).says(&format!("the tenant {}, which was asked, has no such", Entra::tenant()));
+    scene.azure.change(|settings| settings.opaque_tokens = true);
+    scene.cloud().ends(3).says("the tenant of the login, which is not known to be");
+    // Nothing that another tenant answers is about the one that the settings name.
+    let scene = Scene::zero();
+    scene.azure.change(|settings| settings.token_tenant = OTHER.into());
+    scene.cloud().ends(3).says(&format!("the login is of the tenant {OTHER}"));
 }
 
 #[test]
@@ -331,4 +393,18 @@ fn documented_rights_are_those_needed() {
     for right in needed {
         assert!(page.contains(&format!("`{right}`")), "docs/audit.md lacks {right}");
     }
+    let needed: Vec<_> = scene.azure.needed().into_iter().collect();
+    let rendered =
+        scene.estate.world.run(&["render", "rbac", "--for", "audit", "--cloud", "entra", "-o", "json"]);
+    assert_eq!(rendered.ends(0).json()["permissions"], json!(needed));
+    let text = scene.estate.world.run(&["render", "rbac", "--for", "audit", "--cloud", "entra"]).ends(0).out;
+    assert!(needed.iter().all(|right| text.contains(right)), "{text}");
+    // All that is missing, at once.
+    needed.iter().for_each(|right| scene.azure.deny(right));
+    let ran = scene.cloud().ends(3);
+    let warning =
+        ran.err.lines().find(|line| line.contains("the login at entra lacks: ")).unwrap_or_default();
+    // Who may not read the application learns of its identity nothing more.
+    assert!(warning.contains("Application.Read.All"), "{}", ran.err);
+    assert!(warning.contains("keyless render rbac --for audit --cloud entra"), "{}", ran.err);
 }

@@ -73,6 +73,8 @@ fn bound_role_without_tokens_is_zero() {
     for wanted in ["/v1/auth/token/accessors", "/v1/auth/keyless/role/eso"] {
         assert!(asked.iter().any(|path| path.starts_with(wanted)), "{wanted}: {asked:?}");
     }
+    assert!(ran.out.contains(", at vault "), "{}", ran.out);
+    assert!(!ran.out.contains("at vault unknown"), "{}", ran.out);
 }
 
 #[test]

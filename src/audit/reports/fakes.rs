@@ -170,7 +170,7 @@ pub(super) fn excepted() -> Verdict {
     let mut verdict = found();
     verdict.findings.clear();
     let text = "apiVersion: keyless/exceptions/v1\nexceptions:\n\
-        - {id: 'google:0123abcd', reason: the agent of the vendor takes no other, owner: platform-team, expires: 2027-01-31, control: it reads one bucket}\n\
+        - {id: 'google:0123abcd', at: [Secret backup/copy, Secret external-secrets/gcp-key, ConfigMap backup/old, Deployment shop/api], reason: the agent of the vendor takes no other, owner: platform-team, expires: 2027-01-31, control: it reads one bucket}\n\
         - {id: 'secret:kube-system/hcloud#token', code: KL171, reason: Hetzner Cloud has no other login, owner: \"o'\\\"hara\", expires: 2026-12-24}\n";
     let exceptions = Exceptions::parse(text, Path::new("exceptions.yaml")).unwrap();
     verdict.excepting(&exceptions, TIME)

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{external_account::TokenSource, key_text};
 use crate::{
     cluster::objects::Strict,
-    credentials::{Halves, Same, Who, halves_of},
+    credentials::{Halves, KeyCertificate, Same, Who, halves_of},
 };
 
 /// What is known of a stored credential.
@@ -25,6 +25,8 @@ pub(crate) struct Credential {
     pub(crate) same: Same,
     /// What tells its secret half from those of others that call themselves by the same ID.
     pub(crate) halves: Halves,
+    /// Certificates that lie in it.
+    pub(crate) certificates: Vec<KeyCertificate>,
 }
 
 /// Whose credential it is, in words that open nothing.
@@ -122,6 +124,7 @@ impl<'a> Holder<'a> {
             uid: text(&self.metadata.uid),
             same,
             halves,
+            certificates: values.iter().flat_map(|(_, value)| KeyCertificate::all_in(value)).collect(),
         })
     }
 

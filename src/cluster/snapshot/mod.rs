@@ -109,8 +109,10 @@ pub(crate) struct Inventory {
 /// How it was looked at. It decides nothing.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Facts {
-    /// `None`: the API server does not tell.
+    /// `None`: it is not known who asked.
     pub(crate) user: Option<User>,
+    /// Why that is not known.
+    pub(crate) user_unknown: Option<String>,
     /// Of the API server.
     pub(crate) version: Option<String>,
     /// Those that were read to their ends.

@@ -56,7 +56,11 @@ impl Cluster {
     /// cluster that does not answer at all is an error.
     pub(crate) async fn inventory(&self, mode: Mode) -> Result<Inventory> {
         let (read, user) = futures::join!(self.read(Depth::Inventory(mode)), self.user());
-        let facts = Facts { user, version: self.facts.version(), lists: self.facts.lists() };
+        let (user, user_unknown) = match user {
+            Ok(user) => (Some(user), None),
+            Err(why) => (None, Some(why)),
+        };
+        let facts = Facts { user, user_unknown, version: self.facts.version(), lists: self.facts.lists() };
         Ok(Inventory { facts, ..read?.0 })
     }
 

@@ -1,6 +1,7 @@
 //! The rights of a command in the cluster, and who has them.
 
 use clap::Args;
+use serde_json::json;
 
 use super::{
     Exit,
@@ -10,6 +11,7 @@ use super::{
 use crate::{
     cluster::snapshot::Mode,
     error::{Code, Error, Result},
+    federation::ProviderName,
     report::Report,
 };
 
@@ -22,6 +24,7 @@ use crate::{
 #[command(after_help = "Examples:\n  \
     keyless render rbac --for audit | kubectl apply -f -\n  \
     keyless render rbac --for audit --mode refs\n  \
+    keyless render rbac --for audit --cloud aws\n  \
     keyless render rbac --for setup --user alice@example.com\n  \
     keyless render rbac --for keys --group platform-team\n\n\
     Needs: nothing")]
@@ -33,6 +36,10 @@ pub(crate) struct RbacArgs {
     /// How far the audit looks into Secrets: each mode has its own rights
     #[arg(long, value_enum, value_name = "MODE")]
     mode: Option<Mode>,
+
+    /// Commands that grant at a provider what `audit --cloud` asks it for, instead of the roles in the cluster
+    #[arg(long, value_enum, value_name = "PROVIDER", conflicts_with_all = ["mode", "user", "group"])]
+    cloud: Option<ProviderName>,
 
     /// Bind the roles to this user
     #[arg(long, value_name = "NAME", value_parser = parse_name)]
@@ -54,14 +61,33 @@ pub(super) fn run(args: &RbacArgs, report: &mut Report<'_>) -> Result<Exit> {
         (None, Some(name)) => Some(Subject { kind: "Group", name: name.clone() }),
         (None, None) => None,
     };
-    if subject.is_none() && args.purpose.is_for_a_person() {
+    if subject.is_none() && args.cloud.is_none() && args.purpose.is_for_a_person() {
         report.progress("The roles are bound to none: --user or --group binds them.");
+    }
+    if let Some(provider) = args.cloud {
+        return at_provider(provider, args.purpose, report);
     }
     if args.mode.is_some() && args.purpose != Purpose::Audit {
         return Err(Error::usage(Code::FlagForAnother, "--mode is a part of --for audit")
             .hint("leave --mode out: no other command has modes"));
     }
     show(rbac(args.purpose, args.mode.unwrap_or_default(), &args.namespace, subject.as_ref()), report)
+}
+
+fn at_provider(provider: ProviderName, purpose: Purpose, report: &mut Report<'_>) -> Result<Exit> {
+    if purpose != Purpose::Audit {
+        return Err(Error::usage(Code::FlagForAnother, "--cloud is a part of --for audit")
+            .hint("`keyless setup --dry-run` shows what setup needs at a provider"));
+    }
+    let Some(rights) = provider.entry().audit_rights() else {
+        return Err(Error::usage(Code::FlagForAnother, format!("audit --cloud does not ask {provider}")));
+    };
+    report.text("the commands", rights.grant)?;
+    report.json(
+        "render",
+        json!({"provider": provider.entry().name(), "permissions": rights.permissions, "commands": rights.grant}),
+    );
+    Ok(Exit::Clean)
 }
 
 /// A group that holds every user, or everyone without a login, would make the rights public.

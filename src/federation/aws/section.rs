@@ -18,7 +18,7 @@ use crate::{
     error::Result,
     federation::{
         Configured, Known, Provider, ProviderName, Section, Source,
-        cloud::{CloudLook, IssuedKind, Scope},
+        cloud::{AuditRights, CloudLook, IssuedKind, Scope},
         credential::{AWS_KEY, ByHand, Identity, StoredCredential},
     },
     http::Http,
@@ -138,6 +138,10 @@ impl Provider for Amazon {
 
     fn issued_kinds(&self) -> &'static [IssuedKind] {
         &cloud::KINDS
+    }
+
+    fn audit_rights(&self) -> Option<&'static AuditRights> {
+        Some(&cloud::RIGHTS)
     }
 
     fn generator_kinds(&self) -> &'static [&'static str] {

@@ -11,7 +11,7 @@ use super::{
     refusal::{Outcome, Refusal},
 };
 use crate::{
-    azure::Tokens,
+    azure::{Tokens, Whose},
     config,
     error::{Error, Result},
     http::{Answer, Http},
@@ -156,6 +156,14 @@ impl Client {
             if !refused.may_pass(repeat) || !attempts.pause(refused.retry_after()).await {
                 return Err(refused);
             }
+        }
+    }
+
+    /// Whose the login at a service is. `Ok(None)`: its token does not say.
+    pub(super) async fn whose(&self, api: Api) -> Result<Option<Whose>, Error> {
+        match api.scope() {
+            Some(scope) => self.tokens.whose(scope).await,
+            None => Ok(None),
         }
     }
 

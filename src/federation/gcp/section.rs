@@ -14,7 +14,7 @@ use crate::{
     error::Result,
     federation::{
         Configured, Known, Provider, ProviderName, Section, Source,
-        cloud::{CloudLook, IssuedKind, Scope},
+        cloud::{AuditRights, CloudLook, IssuedKind, Scope},
         credential::{ByHand, Identity, StoredCredential},
     },
     google::TOKEN_VARIABLE,
@@ -167,6 +167,10 @@ impl Provider for Google {
 
     fn issued_kinds(&self) -> &'static [IssuedKind] {
         &cloud::KINDS
+    }
+
+    fn audit_rights(&self) -> Option<&'static AuditRights> {
+        Some(&cloud::RIGHTS)
     }
 
     fn generator_kinds(&self) -> &'static [&'static str] {

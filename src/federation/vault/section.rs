@@ -16,7 +16,7 @@ use crate::{
     error::Result,
     federation::{
         Configured, Known, Provider, ProviderName, Section, Source,
-        cloud::{CloudLook, IssuedKind, Scope},
+        cloud::{AuditRights, CloudLook, IssuedKind, Scope},
         credential::{AWS_KEY, ByHand},
     },
     http::Http,
@@ -124,6 +124,10 @@ impl Provider for VaultServer {
 
     fn issued_kinds(&self) -> &'static [IssuedKind] {
         &cloud::KINDS
+    }
+
+    fn audit_rights(&self) -> Option<&'static AuditRights> {
+        Some(&cloud::RIGHTS)
     }
 
     fn generator_kinds(&self) -> &'static [&'static str] {

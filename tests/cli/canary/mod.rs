@@ -2,6 +2,7 @@
 //! and in every form of output. A canary takes the place of each secret; it is made when the test runs.
 
 mod credential_files;
+mod crowd;
 mod foreign_text;
 mod kubeconfig;
 mod output;

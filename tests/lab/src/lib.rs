@@ -61,6 +61,7 @@ pub use gcs::{Gcs, GcsObject, GcsSettings};
 pub use google::{Google, GoogleSettings, Heard, PROJECT_ID, PROJECT_NUMBER, Resolver};
 pub use internet::Internet;
 pub use keys::{Curve, SigningKey, jws_part};
+pub use md5::md5;
 pub use proxy::{Asked, Proxy, ProxyKind, ProxySettings};
 pub use s3::{Access, Conditions, Credentials, Flavour, S3, S3Object, S3Settings};
 pub use vault::{Vault, VaultFlavour, VaultSettings};

@@ -1,6 +1,7 @@
 //! MD5 (RFC 1321): no security, but S3's entity tags and Google's `md5Hash` are made of it.
 
-pub(crate) fn md5(data: &[u8]) -> [u8; 16] {
+/// The digest of `data`
+pub fn md5(data: &[u8]) -> [u8; 16] {
     const SHIFTS: [[u32; 4]; 4] = [[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]];
     let mut state: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
     let mut padded = data.to_vec();

@@ -27,6 +27,17 @@ pub(super) fn account(answer: &Element, action: &str) -> Result<String, &'static
     is_account.then(|| account.to_owned()).ok_or("it names no account")
 }
 
+/// `GetCallerIdentity`: who asks.
+pub(super) fn caller(answer: &Element) -> Result<String, String> {
+    let arn = answer.text_at(&["GetCallerIdentityResult", "Arn"]).unwrap_or_default();
+    let is_arn = arn.starts_with("arn:")
+        && arn.len() <= 2048
+        && arn.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/_+=,.@-".contains(&byte));
+    is_arn
+        .then(|| arn.to_owned())
+        .ok_or_else(|| "the answer to sts:GetCallerIdentity names no ARN".to_owned())
+}
+
 /// `GetAccessKeyLastUsed`.
 pub(super) fn last_used(answer: &Element) -> Result<LastUsed, &'static str> {
     let result = answer.get("GetAccessKeyLastUsedResult").ok_or("it has no result")?;

@@ -7,19 +7,20 @@
 mod answers;
 mod kinds;
 mod named;
+mod rights;
 mod trust;
 
 use std::collections::BTreeMap;
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 
-pub(super) use self::kinds::KINDS;
 use self::{
     answers::{AccessKey, LastUsed},
     kinds::{INACTIVE, KEY, WIDE},
     named::{Named, RoleArn, named},
-    trust::{By, Own, admits},
+    trust::{By, Own, admits, names_issuer},
 };
+pub(super) use self::{kinds::KINDS, rights::RIGHTS};
 use super::{
     api::{Client, Signer},
     observe::document,
@@ -29,7 +30,10 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    federation::cloud::{Admits, CloudLook, Issued, IssuedKind, NONE_OF_THIS_NAME, Remark, Scope, in_a_line},
+    federation::{
+        OwnIssuer,
+        cloud::{Admits, CloudLook, Issued, IssuedKind, NONE_OF_THIS_NAME, Remark, Scope, in_a_line},
+    },
     http::Http,
     retry::Repeat,
     xml::Element,
@@ -60,7 +64,7 @@ pub(super) async fn look(section: &AwsSection, scope: &Scope<'_>, http: &Http) -
             return look;
         }
     };
-    let auditor = match auditor.logged_in(section.account.as_deref()).await {
+    let auditor = match auditor.logged_in(section.account.as_deref(), &mut look).await {
         Ok(auditor) => auditor,
         Err(part) => {
             look.merge(part);
@@ -102,13 +106,12 @@ pub(super) async fn look(section: &AwsSection, scope: &Scope<'_>, http: &Http) -
         );
     }
     let own_roles: Vec<_> = roles.keys().map(|(arn, _)| arn).collect();
-    let own = Own { issuer: scope.issuer, roles: &own_roles };
     let mut parts: Vec<BoxFuture<'_, CloudLook>> = Vec::new();
     for (user, owner) in &owners {
         parts.push(auditor.user(user, owner).boxed());
     }
     for ((arn, by), place) in &roles {
-        parts.push(auditor.role(arn, *by, place, own).boxed());
+        parts.push(auditor.role(arn, *by, place, (scope.issuer, &own_roles)).boxed());
     }
     let parts: Vec<_> = stream::iter(parts).buffered(IN_FLIGHT).collect().await;
     parts.into_iter().for_each(|part| look.merge(part));
@@ -135,12 +138,15 @@ impl Auditor {
     }
 
     /// The login is of the account that is meant.
-    async fn logged_in(self, named: Option<&str>) -> Result<Self, CloudLook> {
+    async fn logged_in(self, named: Option<&str>, look: &mut CloudLook) -> Result<Self, CloudLook> {
         const ACTION: &str = "GetCallerIdentity";
         let answer = self.query(Api::Sts, ACTION, &[]).await;
         let answer = answer.map_err(|refusal| {
-            all_unseen(&refusal.error("asking whose the login is", &format!("sts:{ACTION}")))
+            let error = refusal.error("asking whose the login is", &format!("sts:{ACTION}"));
+            look.asked_as("aws", Err(in_a_line(&error)));
+            all_unseen(&error)
         })?;
+        look.asked_as("aws", answers::caller(&answer));
         let account = answers::account(&answer, ACTION)
             .map_err(|why| all_unseen(&Refusal::without(Api::Sts, why).error("", "")))?;
         match named {
@@ -297,7 +303,13 @@ impl Auditor {
     }
 
     /// Whom one role lets in.
-    async fn role(&self, arn: &RoleArn, by: By, place: &str, own: Own<'_>) -> CloudLook {
+    async fn role(
+        &self,
+        arn: &RoleArn,
+        by: By,
+        place: &str,
+        (issuer, roles): (&OwnIssuer<'_>, &[&RoleArn]),
+    ) -> CloudLook {
         let mut look = CloudLook::counted("IAM roles", 1);
         let RoleArn { text, account, name } = arn;
         let what = format!("the role {text}, which {place} names");
@@ -339,7 +351,11 @@ impl Auditor {
             look.merge(odd(what, "it holds no trust policy", &action));
             return look;
         };
-        match admits(&policy, by, own) {
+        let issuer = match names_issuer(&policy) {
+            true => issuer.known(&mut look).await,
+            false => None,
+        };
+        match admits(&policy, by, Own { issuer, roles }) {
             Admits::Named => {}
             Admits::More(who) => {
                 look.findings
@@ -364,6 +380,9 @@ fn all_unseen(error: &Error) -> CloudLook {
 
 fn refused(what: String, refusal: Refusal, needed: &str) -> CloudLook {
     let mut look = CloudLook::default();
+    if refusal.is_forbidden() {
+        look.lacks("aws", needed);
+    }
     let if_absent = refusal.is_absent().then_some(NONE_OF_THIS_NAME);
     look.not_answered(what, needed, &refusal.error("asking AWS", needed), if_absent);
     look

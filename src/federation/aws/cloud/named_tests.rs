@@ -28,7 +28,12 @@ fn look(text: &str, accounts: &str) -> Named {
     named(
         &section(""),
         Partition::Aws,
-        &Scope { inventory: &inventory, accounts: &accounts, issuer: None, now: 0 },
+        &Scope {
+            inventory: &inventory,
+            accounts: &accounts,
+            issuer: &crate::federation::OwnIssuer::unknown(),
+            now: 0,
+        },
     )
 }
 
@@ -129,7 +134,12 @@ fn malformed_role_is_not_asked() {
 #[test]
 fn named_user_is_asked_for() {
     let inventory = inventory(&[]);
-    let scope = Scope { inventory: &inventory, accounts: &BTreeMap::new(), issuer: None, now: 0 };
+    let scope = Scope {
+        inventory: &inventory,
+        accounts: &BTreeMap::new(),
+        issuer: &crate::federation::OwnIssuer::unknown(),
+        now: 0,
+    };
     let named = named(&section("aws: {keyUser: eso}"), Partition::Aws, &scope);
     assert_eq!(named.users.keys().collect::<Vec<_>>(), ["eso"]);
 }

@@ -3,10 +3,7 @@
 use serde_json::Value;
 
 use super::named::RoleArn;
-use crate::federation::{
-    Subject,
-    cloud::{Admits, ISSUER_NOT_KNOWN},
-};
+use crate::federation::{Subject, cloud::Admits, own_issuer::ISSUER_NOT_KNOWN};
 
 /// How the cluster comes to the role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +21,11 @@ pub(super) struct Own<'a> {
     pub(super) issuer: Option<&'a str>,
     /// The roles that its stores become: whom each of them lets in is judged too.
     pub(super) roles: &'a [&'a RoleArn],
+}
+
+/// Whether it takes the issuer of the cluster to judge it.
+pub(super) fn names_issuer(document: &Value) -> bool {
+    document.to_string().contains(":oidc-provider/")
 }
 
 /// Actions that alone let none in.

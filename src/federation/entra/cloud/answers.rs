@@ -1,21 +1,14 @@
 //! PURE. What the answers of Microsoft Graph and Azure Resource Manager say. An answer of another form than the documented
 //! one says nothing.
 
-use base64::{
-    Engine,
-    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
-};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use k8s_openapi::jiff::civil::DateTime;
 use serde_json::Value;
 
 use super::super::place::{self, is_guid};
 use crate::{
-    federation::{
-        Subject,
-        cloud::{Admits, ISSUER_NOT_KNOWN},
-    },
-    hex::hex,
-    oidc::keys_from_pem,
+    credentials::{KeyCertificate, Thumbprint},
+    federation::{Subject, cloud::Admits, own_issuer::ISSUER_NOT_KNOWN},
 };
 
 /// A client secret or a certificate.
@@ -23,13 +16,24 @@ use crate::{
 pub(super) struct Credential {
     pub(super) key_id: String,
     pub(super) is_certificate: bool,
+    /// Whose it is: the application's, or its service principal's.
+    pub(super) of: Side,
     /// The first characters of a secret.
     pub(super) hint: Option<String>,
     /// Of a certificate: `key:sha256:…`.
     pub(super) public_half: Option<String>,
+    /// Of a certificate, as Entra names it. The user who added the certificate can set another value.
+    pub(super) thumbprint: Option<Thumbprint>,
     pub(super) begins: Option<String>,
     /// `None`: it is not known to end.
     pub(super) ends: Option<String>,
+}
+
+/// Which of the two objects of an application lists a credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Application,
+    Principal,
 }
 
 impl Credential {
@@ -74,7 +78,7 @@ pub(super) fn principal(answer: &Value, app: &str) -> Result<Principal, &'static
         return Err("it does not say whether the application may sign in");
     };
     let owner = || answer["appOwnerOrganizationId"].as_str().filter(|id| is_guid(id)).map(str::to_owned);
-    let credentials = credentials(answer)?;
+    let credentials = credentials(answer, Side::Principal)?;
     match answer["servicePrincipalType"].as_str() {
         Some("Application") => Ok(Principal {
             kind: Kind::Application,
@@ -111,7 +115,7 @@ fn resource(names: &[Value]) -> Result<Option<String>, &'static str> {
 /// The credentials of this application.
 pub(super) fn application(answer: &Value, app: &str) -> Result<Vec<Credential>, &'static str> {
     is_about(answer, app)?;
-    credentials(answer)
+    credentials(answer, Side::Application)
 }
 
 /// The client ID of an entry of the list of service principals.
@@ -124,7 +128,7 @@ fn is_about(answer: &Value, app: &str) -> Result<(), &'static str> {
     is_it.then_some(()).ok_or("it is about another application")
 }
 
-fn credentials(answer: &Value) -> Result<Vec<Credential>, &'static str> {
+fn credentials(answer: &Value, of: Side) -> Result<Vec<Credential>, &'static str> {
     let list = |member: &str| answer[member].as_array().ok_or("it has no list of secrets and certificates");
     let mut all = Vec::new();
     for (entries, is_certificate) in [(list("passwordCredentials")?, false), (list("keyCredentials")?, true)]
@@ -147,11 +151,18 @@ fn credentials(answer: &Value) -> Result<Vec<Credential>, &'static str> {
                 return Err("a secret or certificate ends before it begins");
             }
             let hint = entry["hint"].as_str().filter(|hint| super::super::key::is_hint(hint));
+            let certificate = entry["key"].as_str().filter(|_| is_certificate).and_then(certificate);
+            let named = || entry["customKeyIdentifier"].as_str().filter(|_| is_certificate);
             all.push(Credential {
                 key_id,
                 is_certificate,
+                of,
                 hint: hint.filter(|_| !is_certificate).map(str::to_owned),
-                public_half: entry["key"].as_str().filter(|_| is_certificate).and_then(public_half),
+                thumbprint: match &certificate {
+                    Some(certificate) => Some(certificate.thumbprint),
+                    None => named().and_then(thumbprint),
+                },
+                public_half: certificate.map(|it| it.public_half),
                 begins: begins.map(|(text, _)| text),
                 ends: ends.map(|(text, _)| text),
             });
@@ -160,14 +171,24 @@ fn credentials(answer: &Value) -> Result<Vec<Credential>, &'static str> {
     Ok(all)
 }
 
-/// Of a certificate in DER, in base64: as the audit names that of a key which it finds.
-fn public_half(certificate: &str) -> Option<String> {
-    let der = STANDARD.decode(certificate).ok()?;
-    let pem = format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", STANDARD.encode(der));
-    let keys = keys_from_pem(pem.as_bytes(), "the certificate").ok()?;
-    let [key] = keys.as_slice() else { return None };
-    let digest = URL_SAFE_NO_PAD.decode(key.kid()).ok()?;
-    Some(format!("key:sha256:{}", hex(&digest)))
+/// In DER, in base64. Graph leaves it out of many answers.
+fn certificate(text: &str) -> Option<KeyCertificate> {
+    KeyCertificate::of_der(&STANDARD.decode(text).ok()?)
+}
+
+/// `customKeyIdentifier`: the thumbprint in base64, or its hexadecimal digits, as some tools write them.
+fn thumbprint(text: &str) -> Option<Thumbprint> {
+    let of_digits = |digits: &[u8]| {
+        let pairs = digits.chunks_exact(2).map(|pair| {
+            let pair = std::str::from_utf8(pair).ok().filter(|_| pair.iter().all(u8::is_ascii_hexdigit))?;
+            u8::from_str_radix(pair, 16).ok()
+        });
+        pairs.collect::<Option<Vec<u8>>>().filter(|_| digits.len() == 40)?.try_into().ok()
+    };
+    of_digits(text.as_bytes()).or_else(|| {
+        let bytes = STANDARD.decode(text).ok()?;
+        of_digits(&bytes).or_else(|| bytes.try_into().ok())
+    })
 }
 
 /// A real one in RFC 3339, UTC, and nothing that a terminal could take for more.

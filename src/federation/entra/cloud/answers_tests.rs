@@ -64,8 +64,10 @@ fn end_decides_expiry() {
     let of = |ends: Option<&str>| Credential {
         key_id: APP.into(),
         is_certificate: false,
+        of: Side::Application,
         hint: None,
         public_half: None,
+        thumbprint: None,
         begins: None,
         ends: ends.map(str::to_owned),
     };
@@ -138,5 +140,24 @@ fn identity_is_the_one_asked_for() {
     assert!(identity(&of("/A/b", "t"), "/a/B", "T").is_ok());
     for answer in [json!({}), of("/a/c", "t"), of("/a/b", "u"), json!({"id": "/a/b"})] {
         assert!(identity(&answer, "/a/b", "t").is_err(), "{answer}");
+    }
+}
+
+#[test]
+fn thumbprint_is_read_in_each_spelling() {
+    let bytes: Thumbprint = std::array::from_fn(|at| u8::try_from(at).unwrap() * 11);
+    let digits = crate::hex::hex(&bytes);
+    for text in [STANDARD.encode(bytes), digits.clone(), digits.to_uppercase(), STANDARD.encode(&digits)] {
+        assert_eq!(thumbprint(&text), Some(bytes), "{text}");
+    }
+    for text in [
+        "",
+        "eso",
+        &digits[..38],
+        &format!("{digits}00"),
+        &digits.replace('0', "g"),
+        &STANDARD.encode([7; 32]),
+    ] {
+        assert_eq!(thumbprint(text), None, "{text}");
     }
 }

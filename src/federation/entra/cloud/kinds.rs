@@ -12,7 +12,7 @@ pub(crate) static KINDS: [IssuedKind; 2] = [
         class: Some(Class::Root),
         severity: Severity::Critical,
         summary: "an Entra application whose client ID the cluster names has a client secret or a certificate that has not expired",
-        remedy: "Prove in the sign-in logs that nothing uses it, then az ad app credential delete --id APPLICATION --key-id KEY, for a certificate with --cert.",
+        remedy: "Prove in the sign-in logs that nothing uses it, then az ad app credential delete --id APPLICATION --key-id KEY, for a certificate with --cert; one of its service principal: az ad sp credential delete.",
     },
     IssuedKind {
         code: "KL405",

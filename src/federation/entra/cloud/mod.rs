@@ -7,20 +7,23 @@
 mod answers;
 #[cfg(feature = "fuzzing")]
 pub(super) mod fuzzing;
+mod issued;
 mod kinds;
 mod named;
+mod rights;
 
 use std::collections::BTreeMap;
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use serde_json::Value;
 
-pub(super) use self::kinds::KINDS;
 use self::{
-    answers::{Credential, Kind, OF_APPLICATION, OF_PRINCIPAL, admits},
+    answers::{Kind, OF_APPLICATION, OF_PRINCIPAL, Side, admits},
+    issued::{copy_of, identify, issued, unlisted},
     kinds::{CREDENTIAL, WIDE},
     named::{Client as Named, named},
 };
+pub(super) use self::{kinds::KINDS, rights::RIGHTS};
 use super::{
     api::{Caller, Client},
     observe::IDENTITIES,
@@ -29,8 +32,12 @@ use super::{
     section::EntraSection,
 };
 use crate::{
+    azure::Whose,
     credentials::Same,
-    federation::cloud::{Admits, CloudLook, Issued, NONE_OF_THIS_NAME, Remark, Scope, in_a_line, remedy_of},
+    federation::{
+        OwnIssuer,
+        cloud::{Admits, CloudLook, NONE_OF_THIS_NAME, Remark, Scope, in_a_line, remedy_of},
+    },
     http::Http,
     rfc3339::rfc3339,
 };
@@ -65,8 +72,22 @@ pub(super) async fn look(section: &EntraSection, scope: &Scope<'_>, http: &Http)
             return look;
         }
     };
-    let issuer = scope.issuer.map(str::to_owned);
-    let auditor = Auditor { client, tenant: tenant.clone(), issuer, now: rfc3339(scope.now) };
+    let login = client.whose(Api::Graph).await;
+    let login = login
+        .map_err(|error| in_a_line(&error))
+        .and_then(|whose| whose.ok_or_else(|| "the token of Microsoft Entra does not say".to_owned()));
+    look.asked_as("entra", login.as_ref().map(Whose::to_string).map_err(Clone::clone));
+    if let Ok(Whose { tenant: own, .. }) = &login
+        && !own.eq_ignore_ascii_case(tenant)
+    {
+        let right = format!("a login in the tenant {tenant}: az login --tenant {tenant}");
+        let why = format!("the login is of the tenant {own}, and {tenant} is the one that the settings name");
+        look.not_seen(EVERYTHING.into(), right, why);
+        return look;
+    }
+    let is_of_tenant = login.is_ok();
+    let (issuer, now) = (scope.issuer, rfc3339(scope.now));
+    let auditor = Auditor { client, tenant: tenant.clone(), is_of_tenant, issuer, now };
     let mut applications = named.applications;
     if !named.stored.is_empty() {
         look.merge(auditor.find(named.stored, &mut applications).await);
@@ -86,16 +107,25 @@ pub(super) async fn look(section: &EntraSection, scope: &Scope<'_>, http: &Http)
 const EVERYTHING: &str = "what the cluster names at Microsoft Entra";
 
 /// Who asks.
-struct Auditor {
+struct Auditor<'a> {
     client: Client,
     tenant: String,
-    /// The cluster's.
-    issuer: Option<String>,
+    /// The login is known to be of it.
+    is_of_tenant: bool,
+    issuer: &'a OwnIssuer<'a>,
     /// RFC 3339, UTC.
     now: String,
 }
 
-impl Auditor {
+impl Auditor<'_> {
+    /// A tenant in which something was looked for in vain.
+    fn asked_tenant(&self) -> String {
+        match self.is_of_tenant {
+            true => format!("the tenant {}, which was asked,", self.tenant),
+            false => format!("the tenant of the login, which is not known to be {},", self.tenant),
+        }
+    }
+
     async fn graph(&self, path: &str) -> Outcome<Value> {
         self.client.get(Api::Graph, Caller::Administrator, path).await
     }
@@ -128,13 +158,15 @@ impl Auditor {
                     .or_insert_with(|| Named { place: client.place.clone(), ..Named::default() });
                 known.copies.extend(client.copies);
                 known.certificates.extend(client.certificates);
+                known.thumbprints.extend(client.thumbprints);
+                known.unread.extend(client.unread);
             }
         }
         for client in stored.into_values() {
             look.not_seen(
                 format!("the application that {} logs in as", client.place),
                 "a login in the tenant of the application; if it was deleted, take the login out of the store".into(),
-                format!("the tenant {} has none with the client ID that the store names", self.tenant),
+                format!("{} has none with the client ID that the store names", self.asked_tenant()),
             );
         }
         look
@@ -152,7 +184,7 @@ impl Auditor {
                     what,
                     "a login in the tenant of the application; if it was deleted, take its client ID out of the cluster"
                         .into(),
-                    format!("the tenant {} has no such application", self.tenant),
+                    format!("{} has no such application", self.asked_tenant()),
                 );
                 return look;
             }
@@ -189,14 +221,17 @@ impl Auditor {
                 }
                 let title = format!("Entra application {app}");
                 match self.list(Api::Graph, &format!("{path}/federatedIdentityCredentials")).await {
-                    Ok(entries) => self.judge(&mut look, entries.iter(), &title, place),
+                    Ok(entries) => self.judge(&mut look, entries.iter(), &title, place).await,
                     Err(refusal) => {
                         look.merge(refused(format!("whom {what}, trusts"), refusal, READ));
                     }
                 }
             }
         }
-        credentials.sort_by(|a, b| a.key_id.cmp(&b.key_id));
+        identify(&mut credentials, named);
+        // What both list is the application's.
+        credentials
+            .sort_by(|a, b| (&a.key_id, a.of == Side::Principal).cmp(&(&b.key_id, b.of == Side::Principal)));
         credentials.dedup_by(|a, b| a.key_id == b.key_id);
         unlisted(&mut look, app, &credentials, named);
         let (expired, active): (Vec<_>, Vec<_>) =
@@ -243,14 +278,15 @@ impl Auditor {
                     entries.iter().map(|entry| &entry["properties"]),
                     &format!("Azure {id}"),
                     place,
-                );
+                )
+                .await;
             }
             Err(refusal) => look.merge(refused(format!("whom {what}, trusts"), refusal, &needed)),
         }
         look
     }
 
-    fn judge<'v>(
+    async fn judge<'v>(
         &self,
         look: &mut CloudLook,
         entries: impl Iterator<Item = &'v Value>,
@@ -258,7 +294,7 @@ impl Auditor {
         place: &str,
     ) {
         for entry in entries {
-            match admits(entry, self.issuer.as_deref()) {
+            match admits(entry, self.issuer.known(look).await) {
                 Admits::Named => {}
                 Admits::More(who) => look.findings.push(Remark {
                     kind: WIDE,
@@ -276,64 +312,11 @@ impl Auditor {
     }
 }
 
-/// Copies that are used with this application and are none that it lists: they may be of another one.
-fn unlisted(look: &mut CloudLook, app: &str, all: &[Credential], named: &Named) {
-    let begins = |hint: &String| all.iter().any(|it| it.hint.as_ref() == Some(hint));
-    let is_listed = |half: &String| all.iter().any(|it| it.public_half.as_ref() == Some(half));
-    let secrets = named
-        .copies
-        .values()
-        .filter(|hint| !begins(hint))
-        .map(|_| ("client secret", "secret that begins like it"));
-    let certificates = named.certificates.iter().filter(|half| !is_listed(half));
-    let certificates = certificates.map(|_| ("client certificate", "certificate of its key"));
-    for (what, missing) in secrets.chain(certificates) {
-        look.not_seen(
-            format!("whose {what} {} logs in with", named.place),
-            "a look at it by hand, at Microsoft Entra; if it was deleted, delete its copy in the cluster"
-                .into(),
-            format!("the application {app} lists no {missing}"),
-        );
-    }
-}
-
-/// The copy in the cluster that this secret is: the one that begins as Entra shows it, if no other secret does.
-fn copy_of(credential: &Credential, all: &[Credential], named: &Named) -> Option<Same> {
-    let hint = credential.hint.as_ref()?;
-    let is_alone = all.iter().filter(|it| it.hint.as_ref() == Some(hint)).count() == 1;
-    let mut copies = named.copies.iter().filter(|(_, begin)| *begin == hint);
-    match (copies.next(), copies.next()) {
-        (Some((copy, _)), None) if is_alone => Some(copy.clone()),
-        _ => None,
-    }
-}
-
-fn issued(app: &str, credential: &Credential, copy: Option<Same>, is_enabled: bool, place: &str) -> Issued {
-    let Credential { key_id, is_certificate, hint, begins, ends, .. } = credential;
-    let (kind, flag) = if *is_certificate { ("certificate", " --cert") } else { ("client secret", "") };
-    let mut why = Vec::new();
-    why.extend(hint.as_ref().map(|hint| format!("it begins with {hint}")));
-    why.extend(begins.as_ref().map(|time| format!("made for use from {time}")));
-    why.push(ends.as_ref().map_or_else(|| "never expires".to_owned(), |time| format!("expires {time}")));
-    if !is_enabled {
-        why.push("the application may not sign in now: one call lets it".into());
-    }
-    Issued {
-        kind: CREDENTIAL,
-        name: format!("entra:{key_id}"),
-        public_half: credential.public_half.clone(),
-        copy,
-        what: format!("{kind} {key_id} of the Entra application {app}"),
-        place: format!("Entra application {app}"),
-        why: format!("{}; {place} names the application", why.join(", ")),
-        remedy: format!(
-            "when nothing misses it: az ad app credential delete --id {app} --key-id {key_id}{flag}"
-        ),
-    }
-}
-
 fn refused(what: String, refusal: Refusal, needed: &str) -> CloudLook {
     let mut look = CloudLook::default();
+    if refusal.is_forbidden() {
+        look.lacks("entra", needed);
+    }
     let if_absent = refusal.is_absent().then_some(NONE_OF_THIS_NAME);
     look.not_answered(what, needed, &refusal.error("asking Azure", needed), if_absent);
     look
@@ -344,7 +327,3 @@ fn odd(what: String, why: &str, needed: &str) -> CloudLook {
     look.odd_answer(what, needed.to_owned(), ("Azure", why));
     look
 }
-
-#[cfg(test)]
-#[path = "mod_tests.rs"]
-mod tests;

@@ -21,7 +21,7 @@ use crate::{
         objects::{Look, Object, Unseen},
         snapshot::{Public, SecretKey},
     },
-    credentials::{Same, Sighting, Who},
+    credentials::{Same, Sighting, Thumbprint, Who},
     federation::cloud::{Holder, Scope, holders},
 };
 
@@ -41,6 +41,10 @@ pub(super) struct Client {
     pub(super) certificates: BTreeSet<String>,
     /// Where they lie.
     pub(super) files: BTreeSet<SecretKey>,
+    /// Thumbprints of certificates that lie there, each with the public half of its key.
+    pub(super) thumbprints: BTreeMap<Thumbprint, String>,
+    /// Those of the files of which neither key nor certificate is known.
+    pub(super) unread: BTreeSet<SecretKey>,
 }
 
 #[derive(Debug, Default)]
@@ -74,7 +78,13 @@ pub(super) fn named(section: &EntraSection, tenant: &str, scope: &Scope<'_>) -> 
     for holder in holders(scope.inventory, MEMBER, &GENERATORS) {
         named.holder(&holder, tenant, scope);
     }
-    for sighting in scope.inventory.sightings.distinct() {
+    let sightings = scope.inventory.sightings.distinct();
+    for client in named.stored.values_mut() {
+        client.unread.retain(|file| {
+            !sightings.iter().any(|sighting| matches!(sighting.who, Who::Key(_)) && lies_in(sighting, file))
+        });
+    }
+    for sighting in sightings {
         if FOUND.contains(&sighting.kind.id) && !named.is_known(&sighting) {
             let place = sighting.places.first().map(|place| place.object()).unwrap_or_default();
             named.not_seen(
@@ -121,12 +131,7 @@ impl Named {
         match &sighting.who {
             Who::Same(same) => self.stored.values().any(|client| client.copies.contains_key(same)),
             Who::Key(half) => {
-                let is_it = |file: &SecretKey| {
-                    sighting.places.iter().any(|place| {
-                        (&*place.kind, place.key()) == ("Secret", file.key.as_deref())
-                            && (&place.namespace, &place.name) == (&file.namespace, &file.name)
-                    })
-                };
+                let is_it = |file: &SecretKey| lies_in(sighting, file);
                 let mut is_known = false;
                 for client in self.stored.values_mut().filter(|client| client.files.iter().any(is_it)) {
                     client.certificates.insert(half.clone());
@@ -180,7 +185,17 @@ impl Named {
                         client.place.clone_from(&holder.place);
                     }
                     client.copies.extend(copies.clone());
-                    client.files.extend(holder.secrets("clientCertificate").cloned());
+                    for file in holder.secrets("clientCertificate") {
+                        client.files.insert(file.clone());
+                        let Some(it) = credential(file) else { continue };
+                        if it.certificates.is_empty() {
+                            client.unread.insert(file.clone());
+                        }
+                        let certificates = it.certificates.iter();
+                        client
+                            .thumbprints
+                            .extend(certificates.map(|it| (it.thumbprint, it.public_half.clone())));
+                    }
                 }
                 // Nothing can log in by it.
                 Some(Look::Absent) => {}
@@ -262,6 +277,13 @@ impl Named {
         let right = "a look at it by hand, at Microsoft Entra".to_owned();
         self.unseen.insert(Unseen { what: what.to_owned(), right, why });
     }
+}
+
+fn lies_in(sighting: &Sighting, file: &SecretKey) -> bool {
+    sighting.places.iter().any(|place| {
+        (&*place.kind, place.key()) == ("Secret", file.key.as_deref())
+            && (&place.namespace, &place.name) == (&file.namespace, &file.name)
+    })
 }
 
 fn client_id(account: &Object) -> Option<&str> {

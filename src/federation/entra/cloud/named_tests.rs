@@ -28,7 +28,16 @@ fn section(yaml: &str) -> EntraSection {
 fn look(text: &str, accounts: &str) -> Named {
     let inventory = inventory(&objects(text));
     let accounts = seen(accounts);
-    named(&section(""), TENANT, &Scope { inventory: &inventory, accounts: &accounts, issuer: None, now: 0 })
+    named(
+        &section(""),
+        TENANT,
+        &Scope {
+            inventory: &inventory,
+            accounts: &accounts,
+            issuer: &crate::federation::OwnIssuer::unknown(),
+            now: 0,
+        },
+    )
 }
 
 fn store(settings: &str) -> String {
@@ -133,7 +142,12 @@ fn unread_service_account_is_not_seen() {
 #[test]
 fn application_of_settings_is_asked_for() {
     let inventory = inventory(&[]);
-    let scope = Scope { inventory: &inventory, accounts: &BTreeMap::new(), issuer: None, now: 0 };
+    let scope = Scope {
+        inventory: &inventory,
+        accounts: &BTreeMap::new(),
+        issuer: &crate::federation::OwnIssuer::unknown(),
+        now: 0,
+    };
     let named = named(&section(&format!("entra: {{keyApplication: {CLIENT}}}")), TENANT, &scope);
     assert_eq!(named.applications.keys().collect::<Vec<_>>(), [CLIENT]);
 }

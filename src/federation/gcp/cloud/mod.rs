@@ -7,19 +7,21 @@
 mod answers;
 mod kinds;
 mod named;
+mod rights;
 
 use std::collections::BTreeSet;
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use serde_json::{Value, json};
 
-pub(super) use self::kinds::KINDS;
 use self::{
     answers::{Admits, UserKey, admits, hmac_keys, keys, public_half},
     kinds::{HMAC_KEY, KEY, POLICY, WIDE},
     named::{named, project_of},
 };
+pub(super) use self::{kinds::KINDS, rights::RIGHTS};
 use super::{
+    endpoints::Endpoints,
     key::{Name, last_use},
     section::GoogleSection,
 };
@@ -68,6 +70,7 @@ pub(super) async fn look(section: &GoogleSection, scope: &Scope<'_>, http: &Http
     for project in &projects {
         parts.push(auditor.policy(project).boxed());
     }
+    parts.push(auditor.caller().boxed());
     let parts: Vec<_> = stream::iter(parts).buffered(IN_FLIGHT).collect().await;
     parts.into_iter().for_each(|part| look.merge(part));
     look
@@ -113,6 +116,17 @@ impl Auditor {
             found_unnamed: found.iter().any(|it| matches!(it.who, Who::Key(_))),
             found: found.iter().filter_map(|it| id(&it.who)).collect(),
         })
+    }
+
+    /// Who asks. At other addresses than Google's own, the token is not shown to Google.
+    async fn caller(&self) -> CloudLook {
+        let mut look = CloudLook::default();
+        let who = match self.iam == Endpoints::default().iam {
+            true => self.api.whose().await,
+            false => Err("google.endpoints names other servers than Google's own".to_owned()),
+        };
+        look.asked_as("google", who);
+        look
     }
 
     /// Keys of one service account.
@@ -323,6 +337,9 @@ fn issued_key(key: &UserKey, public_half: Option<String>, place: &str, used: &La
 }
 
 fn refused(look: &mut CloudLook, what: String, refusal: Refusal, permission: &str, on: &str) {
+    if refusal.is_forbidden() {
+        look.lacks("google", &format!("{permission} on {on}"));
+    }
     let if_absent =
         refusal.is_absent().then_some("if there is no such account, take its name out of the cluster");
     let error = refusal.error("asking Google", permission, on);

@@ -14,7 +14,12 @@ fn look(text: &str, accounts: &str) -> Named {
     let accounts = seen(accounts);
     named(
         &GoogleSection::default(),
-        &Scope { inventory: &inventory, accounts: &accounts, issuer: None, now: 0 },
+        &Scope {
+            inventory: &inventory,
+            accounts: &accounts,
+            issuer: &crate::federation::OwnIssuer::unknown(),
+            now: 0,
+        },
     )
 }
 

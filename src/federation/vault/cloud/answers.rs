@@ -28,6 +28,19 @@ pub(super) fn own_accessor(data: Option<&Data>) -> Result<&str, &'static str> {
     data.get("accessor").and_then(Value::as_str).ok_or("it names no accessor of the token that asks")
 }
 
+/// `lookup-self`: who asks. The token itself, which is part of the answer, is not looked at.
+pub(super) fn caller(data: Option<&Data>) -> Result<String, String> {
+    let text = |name: &str| {
+        let text = data.and_then(|data| data.get(name)?.as_str()).filter(|text| !text.is_empty());
+        text.map(|text| text.escape_debug().take(512).collect::<String>())
+    };
+    let name = text("display_name").ok_or("the answer to auth/token/lookup-self has no display name")?;
+    Ok(match text("entity_id") {
+        Some(entity) => format!("{name} (entity {entity})"),
+        None => name,
+    })
+}
+
 /// Whether this can be the list of the root namespace. A batch token is in no list, but was made by one that is.
 pub(super) fn root_tokens(own: &str, accessors: &BTreeSet<String>) -> Result<(), &'static str> {
     match own {

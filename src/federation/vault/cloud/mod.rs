@@ -7,6 +7,7 @@ mod answers;
 mod app_roles;
 mod kinds;
 mod named;
+mod rights;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,14 +15,15 @@ use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use http::Method;
 use serde_json::{Map, Value, json};
 
-pub(super) use self::kinds::KINDS;
 use self::{
     answers::{Lasts, Takes, plain},
     kinds::{PASSWORD, TOKEN, WIDE},
     named::{At, Login, named, not_asked, places},
 };
+pub(super) use self::{kinds::KINDS, rights::RIGHTS};
 use super::{Settings, Vault, api::Api, section::VaultSection};
 use crate::{
+    error::Code,
     error::Result,
     federation::cloud::{CloudLook, IssuedKind, Remark, Scope, in_a_line},
     http::Http,
@@ -110,6 +112,7 @@ struct Refused {
     what: String,
     right: String,
     why: String,
+    is_forbidden: bool,
 }
 
 type Asked<T> = Result<T, Refused>;
@@ -117,7 +120,9 @@ type Data = Map<String, Value>;
 
 impl Auditor {
     async fn look(&self, logins: &[(Login, String)]) -> CloudLook {
-        let mut look = self.tokens().await.unwrap_or_else(not_seen);
+        let mut look = CloudLook::default();
+        let tokens = self.tokens(&mut look).await.unwrap_or_else(not_seen);
+        look.merge(tokens);
         let mut parts: Vec<BoxFuture<'_, CloudLook>> = Vec::new();
         for (login, place) in logins {
             parts.push(self.login(login, place).boxed());
@@ -143,11 +148,17 @@ impl Auditor {
     }
 
     /// Tokens that never expire, of any owner.
-    async fn tokens(&self) -> Asked<CloudLook> {
+    async fn tokens(&self, asked: &mut CloudLook) -> Asked<CloudLook> {
         const LIST: &str = "auth/token/accessors";
         let what = "tokens";
         const SELF: &str = "auth/token/lookup-self";
-        let own = self.read(what, SELF, "\"read\"").await?;
+        let own = self.read(what, SELF, "\"read\"").await;
+        let caller = match &own {
+            Ok(own) => answers::caller(own.as_ref()),
+            Err(refused) => Err(refused.why.clone()),
+        };
+        asked.asked_as("vault", caller);
+        let own = own?;
         let own = answers::own_accessor(own.as_ref()).map_err(|why| self.odd(what, SELF, "\"read\"", why))?;
         let lookup = |accessor: String| async move {
             let answer = self.ask("auth/token/lookup-accessor", &json!({ "accessor": accessor })).await;
@@ -212,6 +223,7 @@ impl Auditor {
                 right: format!("a token that was made in this namespace, with \"list\" and \"sudo\" on {LIST}: the list holds it at least"),
                 why: "the list of its tokens has none: whether there are none, or no such namespace, is not known"
                     .into(),
+                is_forbidden: false,
             }),
             false => Ok(all),
         }
@@ -260,6 +272,7 @@ impl Auditor {
                 what: format!("whom {what}, takes at {}", self.at),
                 right: BY_HAND.into(),
                 why: why.to_owned(),
+                is_forbidden: false,
             })),
             Takes::Anyone(why) => look.findings.push(remark(why)),
         }
@@ -274,7 +287,10 @@ impl Auditor {
                 Some(data) => Ok(Some(data.clone())),
                 None => Err(self.odd(what, path, capabilities, "it holds no data")),
             },
-            Err(error) => Err(self.refused(what, path, capabilities, in_a_line(&error))),
+            Err(error) => {
+                let is_forbidden = error.code == Code::VaultForbidden;
+                Err(Refused { is_forbidden, ..self.refused(what, path, capabilities, in_a_line(&error)) })
+            }
         }
     }
 
@@ -311,6 +327,7 @@ impl Auditor {
                 "a token of which a policy has: path \"{path}\" {{ capabilities = [{capabilities}] }}"
             ),
             why,
+            is_forbidden: false,
         }
     }
 
@@ -324,8 +341,11 @@ impl Auditor {
     }
 }
 
-fn not_seen(Refused { what, right, why }: Refused) -> CloudLook {
+fn not_seen(Refused { what, right, why, is_forbidden }: Refused) -> CloudLook {
     let mut look = CloudLook::default();
+    if is_forbidden {
+        look.lacks("vault", &right);
+    }
     look.not_seen(what, right, why);
     look
 }

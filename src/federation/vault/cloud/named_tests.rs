@@ -12,7 +12,15 @@ fn look_at(server: &str, auth: &str) -> Named {
         "apiVersion: external-secrets.io/v1\nkind: ClusterSecretStore\nmetadata: {{name: s}}\n\
          spec: {{provider: {{vault: {{server: '{server}', namespace: team, auth: {auth}}}}}}}\n"
     )));
-    named(AT, &Scope { inventory: &inventory, accounts: &BTreeMap::new(), issuer: None, now: 0 })
+    named(
+        AT,
+        &Scope {
+            inventory: &inventory,
+            accounts: &BTreeMap::new(),
+            issuer: &crate::federation::OwnIssuer::unknown(),
+            now: 0,
+        },
+    )
 }
 
 #[test]
@@ -87,7 +95,15 @@ fn header_that_names_namespace_is_unseen() {
              apiVersion: generators.external-secrets.io/v1alpha1\nkind: VaultDynamicSecret\n\
              metadata: {{name: g, namespace: a}}\nspec: {{path: db, provider: {spec}}}\n"
         )));
-        named(AT, &Scope { inventory: &inventory, accounts: &BTreeMap::new(), issuer: None, now: 0 })
+        named(
+            AT,
+            &Scope {
+                inventory: &inventory,
+                accounts: &BTreeMap::new(),
+                issuer: &crate::federation::OwnIssuer::unknown(),
+                now: 0,
+            },
+        )
     };
     for header in ["X-Vault-Namespace", "x-vault-namespace", "X-VAULT-NAMESPACE"] {
         let named = of(header);

@@ -173,6 +173,17 @@ impl Entra {
         }
     }
 
+    /// A certificate with these members, as Graph lists it
+    pub fn add_certificate(&self, client_id: &str, members: &Value) {
+        let mut entry =
+            json!({"keyId": uuid(), "type": "AsymmetricX509Cert", "usage": "Verify", "key": null});
+        for (name, value) in members.as_object().expect("members") {
+            entry[name] = value.clone();
+        }
+        let mut state = self.lock();
+        state.applications.get_mut(client_id).expect("an application that exists").certificates.push(entry);
+    }
+
     /// Let all client secrets of an application end at this time (RFC 3339)
     pub fn end_secrets(&self, client_id: &str, end: &str) {
         let mut state = self.lock();

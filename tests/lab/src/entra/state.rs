@@ -31,6 +31,10 @@ pub struct EntraSettings {
     pub subscription_tenant: String,
     /// The tenant of managed identities
     pub identity_tenant: String,
+    /// The tenant that tokens are of
+    pub token_tenant: String,
+    /// Tokens do not say whose they are
+    pub opaque_tokens: bool,
     /// The longest page of a list
     pub page: usize,
     /// In every answer, the second text in place of the first: as something else between would answer
@@ -47,6 +51,8 @@ impl Default for EntraSettings {
             vault_tenant: TENANT.into(),
             subscription_tenant: TENANT.into(),
             identity_tenant: TENANT.into(),
+            token_tenant: TENANT.into(),
+            opaque_tokens: false,
             page: 2,
             swapped: None,
         }

@@ -1,5 +1,7 @@
 //! `POST /TENANT/oauth2/v2.0/token`.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::TENANT;
@@ -48,8 +50,13 @@ pub(crate) fn token(request: &Request, service: &Service) -> Reply {
         Ok(who) => who,
         Err(refused) => return refused,
     };
-    let secret = format!("eyJ0eXAiOiJKV1Qi.{}.{}", random_hex(40), random_hex(30));
     let mut state = service.lock();
+    let claims = json!({"tid": state.settings.token_tenant, "oid": who.principal, "appid": client_id});
+    let claims = match state.settings.opaque_tokens {
+        true => random_hex(40),
+        false => URL_SAFE_NO_PAD.encode(claims.to_string()),
+    };
+    let secret = format!("eyJ0eXAiOiJKV1Qi.{claims}.{}", random_hex(30));
     let expires = state.now() + 3599;
     state.tokens.push(Token { secret: secret.clone(), audience: audience.to_owned(), who, expires });
     Reply::json(200, &json!({"token_type": "Bearer", "expires_in": 3599, "access_token": secret}))

@@ -13,6 +13,25 @@ use crate::wire::{Reply, Request};
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
+/// `POST /tokeninfo`: whose an access token is. One of a workload identity is none that it knows
+pub(crate) fn token_info(request: &Request, state: &State) -> Reply {
+    let fields = Fields::of(request);
+    let token = fields.get("access_token");
+    let found = state.callers.iter().find(|caller| caller.token == token);
+    let found = found.filter(|caller| caller.expires.is_none_or(|at| at > state.now()));
+    let name = found.map(|caller| caller.who.name()).unwrap_or_default();
+    match name.split_once(':') {
+        Some(("user" | "serviceAccount", email)) => answer(
+            200,
+            &json!({
+                "azp": "104", "aud": "104", "sub": "104", "expires_in": "3599", "email": email,
+                "scope": "https://www.googleapis.com/auth/cloud-platform",
+            }),
+        ),
+        _ => answer(400, &json!({"error": "invalid_token", "error_description": "Invalid Value"})),
+    }
+}
+
 /// `POST /token`: an assertion of a service account (RFC 7523) or a user's refresh token
 pub(crate) fn token(request: &Request, state: &mut State) -> Reply {
     let fields = Fields::of(request);

@@ -105,6 +105,7 @@ impl Service {
         let meant = |name: &str| label.is_none_or(|label| label == name || is_regional(label, name));
         match (request.method.as_str(), request.path.as_str()) {
             ("POST", "/token") if meant("oauth2") => return oauth::token(request, &mut self.lock()),
+            ("POST", "/tokeninfo") if meant("oauth2") => return oauth::token_info(request, &self.lock()),
             ("POST", "/v1/token") if meant("sts") => return sts::token(request, self),
             ("POST", "/v1/introspect") if meant("sts") => return sts::introspect(request, &self.lock()),
             ("GET", path) if path.starts_with("/computeMetadata/") => {
