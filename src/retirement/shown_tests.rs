@@ -30,7 +30,6 @@ fn state(stage: Stage) -> State {
             client: None,
             shown: "key 0123 of eso".into(),
             public_half: Some("h".into()),
-            client: None,
             by_hand: String::new(),
         },
         proved: true,
