@@ -1,5 +1,7 @@
 //! PURE. Client secrets and certificates that an application lists, beside the copies that lie in the cluster.
 
+use std::collections::BTreeMap;
+
 use super::{
     answers::{Credential, Side},
     kinds::CREDENTIAL,
@@ -127,6 +129,18 @@ pub(super) fn issued(
         remedy: format!(
             "when nothing misses it: az ad {object} credential delete --id {app} --key-id {key_id}{flag}"
         ),
+    }
+}
+
+/// The user who adds a credential can give it the ID of another one. Those that share an ID are named by what they are as
+/// well: an exception for one of them covers no other one.
+pub(super) fn tell_apart(all: &mut [Issued]) {
+    let mut count = BTreeMap::<_, usize>::new();
+    for issued in all.iter() {
+        *count.entry(issued.name.clone()).or_default() += 1;
+    }
+    for issued in all.iter_mut().filter(|issued| count[&issued.name] > 1) {
+        issued.name = format!("{} ({})", issued.name, issued.what);
     }
 }
 

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::super::named::File;
 use super::*;
@@ -148,4 +148,20 @@ fn active_credential_hides_behind_none() {
     }
     let (_, both) = by_end(vec![of_principal(&one), one.clone()], now);
     assert_eq!(both, [one], "what both list is the application's");
+}
+
+#[test]
+fn credentials_with_one_id_are_several() {
+    let one = listed(Some("aB3"), None, "2030-01-01T00:00:00Z");
+    let of_principal = Credential { of: Side::Principal, ..one.clone() };
+    let certificate = Credential { is_certificate: true, ..one.clone() };
+    let names = |all: &[(&str, &Credential)]| {
+        let mut all: Vec<_> = all.iter().map(|(app, it)| issued(app, it, None, true, "a store")).collect();
+        tell_apart(&mut all);
+        all.into_iter().map(|it| it.name).collect::<BTreeSet<_>>()
+    };
+    let alone = format!("entra:{}", one.key_id);
+    assert_eq!(names(&[("app", &one)]), BTreeSet::from([alone.clone()]));
+    let all = names(&[("app", &one), ("app", &of_principal), ("app", &certificate), ("other", &one)]);
+    assert!(all.len() == 4 && !all.contains(&alone), "{all:?}");
 }

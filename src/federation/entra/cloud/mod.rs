@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use self::{
     answers::{Kind, OF_APPLICATION, OF_PRINCIPAL, admits},
-    issued::{by_end, copy_of, identify, issued, unlisted},
+    issued::{by_end, copy_of, identify, issued, tell_apart, unlisted},
     kinds::{CREDENTIAL, WIDE},
     named::{Client as Named, named},
 };
@@ -101,6 +101,7 @@ pub(super) async fn look(section: &EntraSection, scope: &Scope<'_>, http: &Http)
     }
     let parts: Vec<_> = stream::iter(parts).buffered(IN_FLIGHT).collect().await;
     parts.into_iter().for_each(|part| look.merge(part));
+    tell_apart(&mut look.issued);
     look
 }
 
