@@ -181,7 +181,7 @@ fn each_key_of_certificate_is_judged() {
         let login = format!(
             "authSecretRef: {{clientId: {{name: ids, namespace: b, key: id}}, clientCertificate: {{name: {secret}, namespace: b, key: app.pem}}}}"
         );
-        format!("---\n{}", self::store(&login).replace("{name: azure}", &format!("{{name: {name}}}")))
+        format!("---\n{}", store(&login).replace("{name: azure}", &format!("{{name: {name}}}")))
     };
     let secret = |name: &str, key: &str, value: &str| {
         format!(
