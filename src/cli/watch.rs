@@ -49,7 +49,7 @@ impl WatchArgs {
     }
 }
 
-/// The parser finds a conflict with a global flag only where that stands behind the command.
+/// The parser finds a conflict with a global flag only where that follows the command.
 pub(super) fn refused(matches: &ArgMatches) -> Option<String> {
     let publish = matches.subcommand_matches("publish").filter(|publish| publish.get_flag("watch"))?;
     let flag = match (publish.get_flag("quiet"), publish.get_one::<Duration>("timeout")) {

@@ -51,9 +51,12 @@ impl Undecided {
 
     /// What says where the documents are, and who is let in by this provider.
     pub(crate) fn of_publisher(&self, provider: ProviderName) -> Vec<String> {
-        let account = self.accounts.iter().filter(|it| **it == provider);
-        let account = account.map(|it| format!("the account of {}", it.as_str()));
-        self.settings.iter().map(|&setting| setting.to_owned()).chain(account).collect()
+        self.settings.iter().map(|&setting| setting.to_owned()).chain(self.of_account(provider)).collect()
+    }
+
+    /// What says in which account of this provider something is granted.
+    pub(crate) fn of_account(&self, provider: ProviderName) -> Option<String> {
+        self.accounts.contains(&provider).then(|| format!("the account of {}", provider.as_str()))
     }
 
     pub(crate) fn names_bucket(&self) -> bool {

@@ -9,14 +9,14 @@ use super::retire::Context;
 use crate::{
     cluster::{
         Cluster,
-        snapshot::{Reference, SECRETS, SecretKey, Store, Target},
+        snapshot::{Estate, Reference, SECRETS, SecretKey, Store, Target},
     },
     error::{Code, Error, Result},
     federation::{
         ProviderName,
         credential::{self, Found, Identity, Kind},
     },
-    retirement::{Kept, Place},
+    retirement::{Kept, Place, State},
     secret_store::Planned,
 };
 
@@ -49,6 +49,48 @@ pub(super) async fn leaves_behind(it: &Context<'_>, store: &Store, planned: &Pla
         entries.extend(here);
     }
     Ok(credentials(entries, clients))
+}
+
+/// Adds whom the former settings name beside a credential, where an earlier version has not saved that: what is not known to
+/// be named is compared with nothing.
+pub(super) async fn add_clients(
+    cluster: &Cluster,
+    estate: &Estate,
+    store: &Store,
+    state: &mut State,
+) -> Result<()> {
+    let Some(before) = &state.before else { return Ok(()) };
+    let mut former = store.clone();
+    former.0.0["spec"]["provider"] = before.clone();
+    let mut clients = Clients::default();
+    for reference in former.references().into_iter().filter(|reference| reference.target == Target::Secret) {
+        let Some(unnamed) = credential::client(&Found { path: &reference.path, value: None }) else {
+            continue;
+        };
+        if !state.credentials.iter().any(|kept| lacks_client(kept, unnamed.0)) {
+            continue;
+        }
+        let mut here = Vec::new();
+        for key in estate.secret_keys(&former, &reference) {
+            here.extend(entries_at(cluster, &reference.path, &key).await?);
+        }
+        match here.is_empty() {
+            true => clients.add(Some(unnamed)),
+            false => here.into_iter().for_each(|entry| clients.add(entry.client)),
+        }
+    }
+    for kept in &mut state.credentials {
+        if let Kind::Of(provider) = kept.identity.kind
+            && lacks_client(kept, provider)
+        {
+            kept.identity.client = clients.at(provider);
+        }
+    }
+    Ok(())
+}
+
+fn lacks_client(kept: &Kept, provider: ProviderName) -> bool {
+    kept.identity.kind == Kind::Of(provider) && kept.identity.client.is_none()
 }
 
 /// The Secret that the annotation names.

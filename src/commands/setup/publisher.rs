@@ -9,7 +9,7 @@ use crate::{
     commands::resolve::Resolved,
     config::Settings,
     error::{Code, Error, Result},
-    federation::{Documents, Federation, ProviderName, Publishes, Workload},
+    federation::{Documents, Federation, Publishes, Workload},
     publication::Publication,
     report::{Line, Report, Tone},
     secret_store,
@@ -48,9 +48,13 @@ impl Publisher {
         refuse_account(account, tests)?;
         refuse_account_of_users(account, estate)?;
         let publishes = match publication.map(Publication::keyless_writer) {
-            None => Publishes::Keys,
+            None => {
+                let account = settings.undecided.of_account(resolved.provider.provider());
+                refuse_undecided(settings, &Vec::from_iter(account))?;
+                Publishes::Keys
+            }
             Some((writer, documents)) => {
-                refuse_undecided(settings, resolved.provider.provider())?;
+                refuse_undecided(settings, &settings.undecided.of_publisher(resolved.provider.provider()))?;
                 refuse_bucket(writer, resolved.provider.provider().as_str(), settings)?;
                 refuse_names(&documents)?;
                 Publishes::Documents(documents)
@@ -179,8 +183,7 @@ pub(super) fn without_store(account: &ServiceAccount) -> Error {
 }
 
 /// A file that may have come with the folder does not decide who writes what.
-fn refuse_undecided(settings: &Settings, provider: ProviderName) -> Result<()> {
-    let undecided = settings.undecided.of_publisher(provider);
+fn refuse_undecided(settings: &Settings, undecided: &[String]) -> Result<()> {
     if undecided.is_empty() {
         return Ok(());
     }
@@ -191,7 +194,7 @@ fn refuse_undecided(settings: &Settings, provider: ProviderName) -> Result<()> {
     )
     .caused_by(
         "--config does not name the file: it was found in the current folder, where anyone may have put it, and the \
-         publisher would get the right to write where it says",
+         publisher would get its right where it says",
     )
     .hint(format!("read it; if it is right, name it: --config {file}"))
     .hint("nothing was changed"))

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    found::{REPLACES, leaves_behind, named_by_hand, only_annotated},
+    found::{REPLACES, add_clients, leaves_behind, named_by_hand, only_annotated},
     outcome::Farewell,
     retire_steps::Led,
 };
@@ -82,7 +82,7 @@ impl Retirement {
         let id = StoreId::of(present);
         let (shelf, lying) = Shelf::open(it.cluster, it.cluster_id, &id).await?;
         let mut names_it = false;
-        let saved = match lying {
+        let mut saved = match lying {
             Lying::Nothing => None,
             Lying::State(state) => {
                 names_it = state.is_named_in(&look::secrets_named_by(&store));
@@ -102,6 +102,10 @@ impl Retirement {
                 .hint("after that, setup --replaced NAMESPACE/SECRET names the Secret that the store used before"));
             }
         };
+        if let Some(state) = &mut saved {
+            let added = add_clients(it.cluster, it.estate, &store, state).await;
+            added.map_err(|error| error.hint(farewell.words_of(state, None)))?;
+        }
         let after = planned.manifest.0["spec"]["provider"].clone();
         let mut is_new = saved.is_none();
         let mut state = match saved {

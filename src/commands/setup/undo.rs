@@ -6,12 +6,14 @@ use serde_json::json;
 
 use super::{
     ended,
+    found::add_clients,
     hands::SetupHands,
     outcome::{Farewell, stopped},
     retire,
 };
 use crate::{
     cli::SetupArgs,
+    cluster::snapshot::Store,
     commands::{
         Exit,
         prompt::{self, Offer},
@@ -71,7 +73,8 @@ pub(super) async fn run(
     })?;
     let id = StoreId::of(&present);
     let (shelf, lying) = Shelf::open(&cluster, cluster_id, &id).await?;
-    let state = saved(&id, &shelf, lying)?;
+    let mut state = saved(&id, &shelf, lying)?;
+    add_clients(&cluster, &estate, &Store(present.clone()), &mut state).await?;
     let connected: Vec<_> = state
         .credentials
         .iter()

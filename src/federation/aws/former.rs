@@ -29,13 +29,15 @@ impl Aws {
         if plan.refused.iter().any(|(account, _)| *account == publisher.account) {
             return;
         }
-        let names = match self.roles_by(&wanted::provider_arn(&self.settings, want)).await {
-            Ok(names) => names,
+        let listed = match self.listed_by(&wanted::provider_arn(&self.settings, want)).await {
+            Ok(listed) => listed,
             Err(error) => return plan.notes.push(not_looked_for(&self.settings, &error.message)),
         };
+        // keyless makes none in a path.
+        let names = listed.into_iter().filter(|it| !it.is_in_path).map(|it| it.name);
         // Those of this run are planned already.
         let own: Vec<_> = want.workloads.iter().map(|it| self.settings.of_workload(it).role).collect();
-        let names = names.into_iter().filter(|name| !own.contains(name));
+        let names = names.filter(|name| !own.contains(name));
         let looks = names.map(async |name| {
             let aws = Self { settings: Settings { role: name, ..self.settings.clone() }, ..self.clone() };
             let role = aws.role().await;
@@ -47,8 +49,7 @@ impl Aws {
                 // Gone meanwhile.
                 Ok(None) => continue,
                 Err(error) => {
-                    let why = format!("whether it is a former publisher's is not known: {}", error.message);
-                    plan.notes.push(stays(&aws.settings, &why));
+                    plan.notes.push(not_looked_at(&aws.settings, &error.message));
                     continue;
                 }
             };
@@ -69,6 +70,11 @@ impl Aws {
 /// PURE. `settings` name the role; `publisher`: of this run, and what it writes.
 fn find(settings: &Settings, want: &Trust, publisher: (&Workload, &Documents), role: &Role) -> Found {
     let (publisher, documents) = publisher;
+    let trusted = role.trust.as_ref().and_then(|trust| wanted::trusted(settings, trust));
+    // The list tells by a part of the ARN: another cluster's issuer may begin as this one.
+    if trusted.as_ref().is_some_and(|trusted| trusted.issuer != wanted::bare_issuer(want)) {
+        return Found::Other;
+    }
     let is_ours = wanted::is_of_cluster(role.mark.as_deref(), &want.cluster_id);
     let policy = role.policy.as_ref();
     let read = policy.and_then(Option::as_ref).and_then(|policy| statements::read(policy, settings));
@@ -90,8 +96,6 @@ fn find(settings: &Settings, want: &Trust, publisher: (&Workload, &Documents), r
             "it writes documents in a bucket, and its tag does not name this cluster".into(),
         );
     }
-    let trusted = role.trust.as_ref().and_then(|trust| wanted::trusted(settings, trust));
-    let trusted = trusted.filter(|trusted| trusted.issuer == wanted::bare_issuer(want));
     let account = trusted.and_then(|trusted| Subject::account_of(&trusted.subject));
     let Some(account) = account else {
         return Found::Stays(
@@ -141,6 +145,15 @@ fn stays(settings: &Settings, why: &str) -> Warning {
         "the role {} stays: {why}; if nothing needs it, remove it by hand{}",
         settings.role.escape_debug(),
         wanted::removal(&settings.role)
+    );
+    Warning::new(Code::TrustLeft, text)
+}
+
+/// What may be anybody's is not named together with how it is removed.
+fn not_looked_at(settings: &Settings, why: &str) -> Warning {
+    let text = format!(
+        "whether the role {} is a former publisher's is not known: {why}; with iam:GetRole, iam:GetRolePolicy, iam:ListRolePolicies and iam:ListAttachedRolePolicies on it, it is",
+        settings.role.escape_debug()
     );
     Warning::new(Code::TrustLeft, text)
 }

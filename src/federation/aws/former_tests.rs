@@ -6,7 +6,7 @@ use super::{
     super::plan::tests::{settings, trust},
     *,
 };
-use crate::plan::Action;
+use crate::{federation::TrustedIssuer, plan::Action};
 
 const FORMER: &str = "keyless-system/former";
 const NOW: &str = "keyless-system/keyless";
@@ -60,6 +60,23 @@ fn what_writes_no_documents_is_passed() {
     let unmarked = Role { mark: None, ..saying(json!({ "Version": "2012-10-17", "Statement": "x" })) };
     for role in [saying(reads), unmarked, Role { policy: None, ..role(FORMER, "acme-oidc") }] {
         assert!(matches!(found(&role), Found::Other), "{role:?}");
+    }
+}
+
+/// The list tells by a part of the ARN.
+#[test]
+fn publishers_of_other_issuers_are_passed() {
+    let ours = trust();
+    let marks = [wanted::mark(&ours), "managed by keyless in cluster other for its ServiceAccounts".into()];
+    for (more, mark) in ["-2", "/x", "0"].into_iter().flat_map(|more| marks.iter().map(move |it| (more, it)))
+    {
+        let issuer = format!("{}{more}", ours.issuer.as_str()).parse().unwrap();
+        let want = Trust { issuer: TrustedIssuer::Published(issuer), ..trust() };
+        let trust = wanted::trust(&settings(), &want, &publisher(FORMER).subject().unwrap());
+        let role = Role { trust: Some(trust), mark: Some(mark.clone()), ..role(FORMER, "acme-oidc") };
+        for policy in [role.policy.clone(), Some(None)] {
+            assert!(matches!(found(&Role { policy, ..role.clone() }), Found::Other), "{more}: {role:?}");
+        }
     }
 }
 

@@ -42,6 +42,14 @@ pub(super) struct Role {
     pub(super) others: Vec<String>,
 }
 
+/// A role of the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Listed {
+    pub(super) name: String,
+    /// It is known to lie in a path of IAM other than `/`.
+    pub(super) is_in_path: bool,
+}
+
 /// The policy of a role. `None`: it is no JSON.
 pub(super) type Policy = Option<Value>;
 
@@ -141,8 +149,13 @@ impl Aws {
         }
     }
 
-    /// The roles that trust the OIDC provider of this ARN, by name.
+    /// The roles that trust the OIDC provider of this ARN, or one whose ARN begins with it, by name.
     pub(super) async fn roles_by(&self, arn: &str) -> Result<Vec<String>> {
+        Ok(self.listed_by(arn).await?.into_iter().map(|it| it.name).collect())
+    }
+
+    /// The same, as they are listed.
+    pub(super) async fn listed_by(&self, arn: &str) -> Result<Vec<Listed>> {
         let pages = self.pages("ListRoles", "PathPrefix", "/").await;
         let pages = pages.map_err(|refusal| refusal.error("listing the roles", "iam:ListRoles"))?;
         let roles = pages.iter().flat_map(|page| page.members("Roles"));
@@ -154,12 +167,14 @@ impl Aws {
             let plain = serde_json::from_str::<Value>(&text).map(|trust| trust.to_string());
             text.contains(arn) || plain.map_or(true, |plain| plain.contains(arn))
         };
-        let name = |role: &Element| {
+        let listed = |role: &Element| {
+            let is_in_path = role.text_at(&["Path"]).is_some_and(|path| path != "/");
             let name = role.text_at(&["RoleName"]).filter(|name| !name.is_empty()).map(str::to_owned);
             let unnamed = || Refusal::without(Api::Iam, "a role without a name");
-            name.ok_or_else(|| unnamed().error("listing the roles", "iam:ListRoles"))
+            let name = name.ok_or_else(|| unnamed().error("listing the roles", "iam:ListRoles"))?;
+            Ok(Listed { name, is_in_path })
         };
-        roles.filter(trusts).map(name).collect()
+        roles.filter(trusts).map(listed).collect()
     }
 
     /// The results of a list, page by page.

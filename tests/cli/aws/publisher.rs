@@ -159,6 +159,36 @@ fn roles_that_may_publish_are_named() {
     assert_eq!(scene.aws.role(&role_name(&scene)), before);
 }
 
+/// IAM lets roles lie in paths; keyless makes none there. What may not be looked at is no reason to remove it.
+#[test]
+fn roles_of_others_are_not_named() {
+    let (mut scene, _s3) = with_bucket();
+    scene.run(&setup(&[])).ends(0);
+    let trust = scene.aws.role(&role_name(&scene)).unwrap()["AssumeRolePolicyDocument"].to_string();
+    let named = [("RoleName", "shop-reader"), ("AssumeRolePolicyDocument", trust.as_str())];
+    scene.iam("CreateRole", &[&named[..], &[("Path", "/teams/")]].concat());
+    let ran = scene.run(&setup(&[])).ends(0);
+    assert!(!ran.err.contains("shop-reader"), "{}", ran.err);
+    // Of another cluster, whose issuer begins as this one's.
+    let bare = ISSUER.trim_start_matches("https://");
+    let other = trust.replace(bare, &format!("{bare}-2"));
+    scene.create_role("keyless-other", &other);
+    let written = scene.aws.role(&role_name(&scene)).unwrap()["Policies"]["keyless"].to_string();
+    let named = [("RoleName", "keyless-other"), ("PolicyName", "keyless")];
+    scene.iam("PutRolePolicy", &[&named[..], &[("PolicyDocument", &written)]].concat());
+    let ran = scene.run(&setup(&[])).ends(0);
+    assert!(!ran.err.contains("keyless-other"), "{}", ran.err);
+    // It trusts this issuer, and may not be looked at.
+    scene.create_role("shop-writer", &trust);
+    let arn = format!("arn:aws:iam::{}:role/shop-writer", Aws::account());
+    let all = json!({"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "iam:GetRole", "Resource": arn}]});
+    scene.administrator = scene.aws.user("narrow", all);
+    let ran = scene.run(&setup(&[])).ends(3);
+    assert!(ran.err.contains("shop-writer") && ran.err.contains("iam:GetRole"), "{}", ran.err);
+    assert!(!ran.err.contains("delete-role"), "{}", ran.err);
+}
+
 /// A careless rotation: the publisher's own token is signed with a key that it has not published yet.
 #[test]
 fn careless_rotation_locks_publisher_out() {

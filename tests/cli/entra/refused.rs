@@ -2,7 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use lab::{Curve, SigningKey};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{DRY, RETIRE, SETUP, SUBJECT, Scene};
 use crate::world::{ISSUER, Ran};
@@ -198,6 +198,36 @@ fn secret_beside_other_client_is_left() {
         assert!(!ran.out.contains("ZERO") && !ran.err.contains("ZERO"), "{}{}", ran.out, ran.err);
         assert_eq!((scene.key(), scene.secret_is_there()), ((1, true), true), "{client}");
     }
+}
+
+/// Earlier versions did not keep whom the store named beside the secret.
+#[test]
+fn record_without_client_is_completed() {
+    let scene = Scene::new();
+    let named = scene.application.0.clone();
+    scene.run(&SETUP).ends(0);
+    let name = "keyless-retirement-clustersecretstore.azure";
+    let mut saved = scene.world.cluster.object("v1", "ConfigMap", Some("keyless-system"), name).unwrap();
+    let mut state: Value = serde_json::from_str(saved["data"]["state.json"].as_str().unwrap()).unwrap();
+    let identity = state["credentials"][0]["identity"].as_object_mut().unwrap();
+    assert_eq!(identity.remove("client"), Some(json!(named)));
+    saved["data"]["state.json"] = json!(state.to_string());
+    for client in ["00000000-0000-0000-0000-00000000abcd", "no ID at all"] {
+        scene.world.cluster.put_object(saved.clone());
+        scene.name_client(client);
+        let before = scene.key();
+        for arguments in [&RETIRE[..], &["setup", "--undo", "--yes"]] {
+            let ran = scene.run(arguments);
+            assert!(ran.code.is_some_and(|code| code != 0), "{client}: {ran:?}");
+            let told = format!("{}{}", ran.out, ran.err);
+            assert!(told.contains("beside the secret"), "{client}: {told}");
+            assert_eq!((scene.key(), scene.secret_is_there()), (before, true), "{client}");
+        }
+    }
+    // The remedy.
+    scene.name_client(&named);
+    scene.run(&RETIRE).ends(0);
+    assert_eq!((scene.key(), scene.secret_is_there()), ((0, false), false));
 }
 
 impl Scene {

@@ -4,10 +4,11 @@ use serde_json::{Value, json};
 
 use super::{SETUP, SUBJECT, TEARDOWN, UNNAMED, bindings, principal, publish_as, with_bucket};
 use crate::{
-    estate::DEFAULT_ISSUER,
+    estate::{DEFAULT_ISSUER, Estate},
     google::untouched,
     several_stores::{BOTH, two},
     steps::{forget, recorded_writes},
+    world::Ran,
 };
 
 #[test]
@@ -23,6 +24,23 @@ fn undecided_publisher_shares_no_account() {
         assert_eq!(recorded_writes(&estate), Vec::<String>::new());
     }
     untouched(&estate, "the account of a store");
+}
+
+/// Nor does such a file choose where a publisher may replace the keys.
+#[test]
+fn unnamed_account_grants_no_keys() {
+    let estate = Estate::new();
+    estate.settings("google: {project: acme-prod}");
+    forget(&estate);
+    let named = ["alone says the account of google", "--config keyless.yaml"];
+    estate.run(&UNNAMED).fails(2, "publisher-undecided", &named);
+    assert_eq!(recorded_writes(&estate), Vec::<String>::new());
+    untouched(&estate, "an undecided account");
+    // A variable decides, and so does the remedy.
+    let mut command = estate.command(&UNNAMED);
+    command.env("KEYLESS_GOOGLE_PROJECT", "acme-prod");
+    Ran::of(&mut command).ends(0).says("iam.workloadIdentityPoolProviders.update");
+    estate.run(&SETUP).ends(0);
 }
 
 #[test]
