@@ -57,8 +57,8 @@ struct Entry {
     /// The code of its kind or rule, e.g. `KL131`. Required where the ID names a place: another kind of credential that
     /// gets to lie there is not meant.
     code: Option<String>,
-    /// The objects in which it lies, each as the report names it: `Secret shop/vault`. Required where these are several.
-    /// In any other object it is not excepted.
+    /// The objects in which it lies, each as the report names it: `Secret shop/vault`. Required where it lies in one, unless
+    /// the ID names that place. In any other object it is not excepted.
     #[serde(default)]
     at: Vec<String>,
     /// Why it cannot go yet.
@@ -160,21 +160,26 @@ pub(super) fn is_place(id: &str) -> bool {
 impl Entry {
     /// Whether it was written for every copy of the credential; `Err`: why it was not.
     fn reaches(&self, root: &Root) -> Result<(), String> {
-        const AGAIN: &str = "the credential counts again. Delete the copy, or name every object in `at`";
+        const AGAIN: &str = "the credential counts again";
         let holders = root.holders();
         if root.more > 0 {
-            return Err(format!("the credential lies in more objects than the report names: {AGAIN}"));
+            return Err(format!(
+                "the credential lies in more objects than the report names: {AGAIN}. Delete copies: so many cannot be named"
+            ));
         }
         let further: Vec<_> = holders.iter().filter(|holder| !self.at.contains(holder)).collect();
         match (self.at.is_empty(), further.as_slice()) {
-            (_, []) | (true, [_]) => Ok(()),
+            (_, []) => Ok(()),
+            // Its ID names where it lies.
+            (true, [_]) if is_place(&self.id) => Ok(()),
             (is_open, further) => {
                 let further: Vec<_> = further.iter().map(|it| it.escape_debug().to_string()).collect();
                 let why = match is_open {
-                    true => "it names no object, and the credential lies in several",
-                    false => "the credential lies in an object that it does not name",
+                    true => "it names no object, and the credential lies in",
+                    false => "the credential lies in an object that it does not name:",
                 };
-                Err(format!("{why}: {}: {AGAIN}", further.join(", ")))
+                let further = further.join(", ");
+                Err(format!("{why} {further}: {AGAIN}. Delete the copy, or name every object in `at`"))
             }
         }
     }

@@ -130,10 +130,9 @@ fn further_copy_is_not_excepted() {
         before.excepting(&exceptions, NOW)
     };
     for (at, secrets, objects) in [
-        (&[][..], &["one"][..], &[][..]),
-        (&[], &[], &[]),
-        (&[], &["one"], &["Secret shop/one (metadata.annotations)"]),
+        (&[][..], &[][..], &[][..]),
         (&["Secret shop/one"], &["one"], &[]),
+        (&["Secret shop/one"], &["one"], &["Secret shop/one (metadata.annotations)"]),
         (&["Secret shop/one", "Secret shop/two"], &["one", "two"], &[]),
         (&["Secret shop/one", "Deployment shop/api"], &["one"], &["Deployment shop/api (spec.template)"]),
         // A copy of it is gone.
@@ -144,6 +143,9 @@ fn further_copy_is_not_excepted() {
     }
     for (at, secrets, objects, further) in [
         (&[][..], &["one", "two"][..], &[][..], "Secret shop/one, Secret shop/two"),
+        // Who wrote it need not have known of this one.
+        (&[], &["one"], &[], "Secret shop/one"),
+        (&[], &[], &["Deployment shop/api (spec.template)"], "Deployment shop/api"),
         (&[], &["one"], &["Deployment shop/api (spec.template)"], "Deployment shop/api"),
         (&["Secret shop/one"], &["one", "two"], &[], "Secret shop/two"),
         (&["Secret shop/one"], &["two"], &[], "Secret shop/two"),
@@ -160,6 +162,17 @@ fn further_copy_is_not_excepted() {
     before.roots[0].more = 1;
     let it = before.excepting(&entry("google:0", None, "2027-01-31"), NOW);
     assert_eq!((it.roots.len(), it.excepted.len()), (1, 0));
+    let why = &it.findings[0].why;
+    assert!(why.contains("Delete copies") && !why.contains("`at`"), "{why}");
+    // An ID that names the place names one object.
+    let mut before = verdict(1, 0, 0, 0, true);
+    "secret:shop/one#k".clone_into(&mut before.roots[0].id);
+    before.roots[0].rules.insert("vault-token");
+    for (names, excepted) in [(&["one"][..], 1), (&["one", "two"], 0)] {
+        before.roots[0].secrets = names.iter().copied().map(secret).collect();
+        let it = before.clone().excepting(&entry("secret:shop/one#k", Some("KL131"), "2027-01-31"), NOW);
+        assert_eq!(it.excepted.len(), excepted, "{names:?}");
+    }
 }
 
 /// No sentence says more than what was seen.

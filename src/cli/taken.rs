@@ -10,7 +10,7 @@ use clap::{
     parser::ValueSource,
 };
 
-use super::{Cli, output};
+use super::{Cli, output, watch};
 
 /// Flags by their IDs, and the commands that have a use for them, with their subcommands. What is not listed is taken by
 /// every command.
@@ -116,6 +116,10 @@ impl Cli {
         if let Some((kind, message)) = output::refused(&matches, &words.join(" ")) {
             command.build();
             return Err(leaf(&mut command, &words).error(kind, message));
+        }
+        if let Some(message) = watch::refused(&matches) {
+            command.build();
+            return Err(leaf(&mut command, &words).error(ErrorKind::ArgumentConflict, message));
         }
         Self::from_arg_matches_mut(&mut matches)
     }

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use clap::Args;
+use clap::{ArgMatches, Args};
 
 use super::setup::parse_wait;
 use crate::{
@@ -47,6 +47,17 @@ impl WatchArgs {
     pub(crate) fn poll(&self, set: Option<Duration>) -> Duration {
         self.poll.or(set).unwrap_or(POLL)
     }
+}
+
+/// The parser finds a conflict with a global flag only where that follows the command.
+pub(super) fn refused(matches: &ArgMatches) -> Option<String> {
+    let publish = matches.subcommand_matches("publish").filter(|publish| publish.get_flag("watch"))?;
+    let flag = match (publish.get_flag("quiet"), publish.get_one::<Duration>("timeout")) {
+        (true, _) => "--quiet",
+        (_, Some(_)) => "--timeout <TIME>",
+        _ => return None,
+    };
+    Some(format!("the argument '--watch' cannot be used with '{flag}'"))
 }
 
 const POLL: Duration = Duration::from_secs(10);

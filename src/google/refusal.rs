@@ -176,6 +176,13 @@ impl Refusal {
         self.status == Some(403) && self.details.reason != "SERVICE_DISABLED" && !self.is_throttled()
     }
 
+    /// For want of a permission, as far as Google says: not by a policy, a perimeter, or the project that it counts for.
+    pub(crate) fn lacks_permission(&self) -> bool {
+        self.is_forbidden()
+            && matches!(&*self.details.reason, "" | "IAM_PERMISSION_DENIED")
+            && self.details.constraint.is_none()
+    }
+
     /// Something of this name is there already.
     pub(crate) fn is_taken(&self) -> bool {
         self.status == Some(409) && self.word != "ABORTED"

@@ -71,6 +71,24 @@ fn kinds_of_refusals() {
     assert!(conflict.is_conflict() && !conflict.is_taken());
 }
 
+/// Another reason than a lacking permission goes not away with a permission.
+#[test]
+fn only_permission_refusals_lack_one() {
+    let of = |reason: Option<&str>| {
+        let details = reason.map(|reason| json!({ "reason": reason }));
+        json!({"status": "PERMISSION_DENIED", "message": "no", "details": details.into_iter().collect::<Vec<_>>()})
+    };
+    assert!(refusal(403, &of(None)).lacks_permission());
+    assert!(refusal(403, &of(Some("IAM_PERMISSION_DENIED"))).lacks_permission());
+    for reason in ["USER_PROJECT_DENIED", "SECURITY_POLICY_VIOLATED", "SERVICE_DISABLED", "SOMETHING_NEW"] {
+        assert!(!refusal(403, &of(Some(reason))).lacks_permission(), "{reason}");
+    }
+    assert!(!refusal(404, &of(None)).lacks_permission());
+    let policy =
+        json!({"status": "PERMISSION_DENIED", "message": "constraints/gcp.restrictServiceUsage forbids it"});
+    assert!(!refusal(403, &policy).lacks_permission());
+}
+
 #[test]
 fn html_refusal_is_shown_without_token() {
     let mut sent = HeaderMap::new();

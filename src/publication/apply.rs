@@ -139,6 +139,10 @@ impl Publication<'_> {
             let pending = writing.published.pending(&wanted).into_iter();
             let is_due = |path: &str| only.is_none_or(|only| only == path) && !writing.unread.contains(&path);
             let pending: Vec<_> = pending.filter(|document| is_due(document.path)).collect();
+            let is_shown = |path: &str| plan.documents.iter().any(|(shown, _)| *shown == path);
+            if let Some(document) = pending.iter().find(|document| !is_shown(document.path)) {
+                return Err(self.changed_since_shown(document));
+            }
             for document in pending {
                 messages.detail(format_args!(
                     "writing {}/{}",

@@ -274,7 +274,7 @@ impl<'a> Run<'a> {
 
     /// Whether the plan shows that what the run has come to is recorded. Where it does not, no step has anything to record.
     fn records(&self) -> bool {
-        self.options.shown.has(Write::Record(&self.state.store))
+        self.options.shown.may_record(&self.state)
     }
 
     /// Records this state, or else the run alone knows it.

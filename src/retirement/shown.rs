@@ -89,12 +89,15 @@ impl Shown {
         self.steps.iter().any(shows)
     }
 
-    /// Whether a credential may be enabled again. What is disabled or deleted is enabled again where something needs it:
-    /// that is part of those steps, and of the watch that the record's step names.
-    pub(crate) fn may_give_back(&self, kept: &Kept, store: &StoreId) -> bool {
-        [Write::Enable(kept), Write::Disable(kept), Write::Delete(kept), Write::Record(store)]
-            .into_iter()
-            .any(|write| self.has(write))
+    /// Whether a credential may be enabled again. What this program has disabled is enabled again where something needs it,
+    /// whatever was shown: else what needs it stays broken, and no later plan would differ.
+    pub(crate) fn may_give_back(&self, kept: &Kept) -> bool {
+        kept.ours || self.has(Write::Enable(kept))
+    }
+
+    /// Whether the state is recorded. What this program has disabled has a record, which is kept up to date.
+    pub(crate) fn may_record(&self, state: &State) -> bool {
+        state.holds() || self.has(Write::Record(&state.store))
     }
 
     /// What a person was asked about in the run, and agreed to.

@@ -354,8 +354,9 @@ fn exceptions_are_given_by_hand() {
     let report = world.run(&["audit", "-o", "json"]).ends(1).json();
     let id = report["credentials"][0]["id"].as_str().unwrap().to_owned();
     let write = |name: &str, id: &str, day: &str| {
-        let entry =
-            format!("- id: {id}\n  reason: the vendor's agent\n  owner: platform\n  expires: {day}\n");
+        let entry = format!(
+            "- id: {id}\n  at: [Secret external-secrets/gcp-key]\n  reason: the vendor's agent\n  owner: platform\n  expires: {day}\n"
+        );
         let text = format!("apiVersion: keyless/exceptions/v1\nexceptions:\n{entry}");
         std::fs::write(world.dir.path().join(name), text).unwrap();
     };

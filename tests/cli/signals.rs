@@ -303,6 +303,14 @@ fn timeouts_that_are_none_are_refused() {
     for time in ["", "-1s", "1 m", "1d", "soon", "9999999h"] {
         world.run(&["audit", &format!("--timeout={time}")]).ends(2).says("--timeout");
     }
-    world.run(&["publish", "--watch", "--timeout", "1m"]).ends(2).says("--timeout");
+    for arguments in [
+        ["publish", "--watch", "--timeout=1m"],
+        ["publish", "--timeout=1m", "--watch"],
+        ["--timeout=1m", "publish", "--watch"],
+        ["--quiet", "publish", "--watch"],
+        ["publish", "--quiet", "--watch"],
+    ] {
+        world.run(&arguments).ends(2).says("cannot be used with");
+    }
     world.run(&["explain", "--timeout", "1m"]).ends(2).says("has no use for --timeout");
 }

@@ -113,10 +113,18 @@ impl Retirement {
 
     /// What is left to do with the record of an earlier run, where nothing else is.
     fn end_of_record(&self, stays: bool) -> Option<Step> {
-        if stays || self.shelf.is_empty() {
+        if self.shelf.is_empty() {
             return None;
         }
         let step = |action, why: String| Write::Record(&self.state.store).step(action, why);
+        if matches!(self.state.stage, Stage::Disabling { .. }) && self.is_held() {
+            let why = "an earlier run was stopped when it had disabled the credential: the store is watched, and the \
+                       credential is enabled again if something needs it";
+            return Some(step(Action::Update, why.into()));
+        }
+        if stays {
+            return None;
+        }
         if self.keys.iter().all(is_gone) {
             return Some(step(Action::Delete, "nothing is left of the credential".into()));
         }
@@ -135,11 +143,19 @@ impl Retirement {
             Stage::GivingBack { .. } => Some("an earlier run began to enable it again".to_owned()),
             Stage::Undoing { .. } => Some("an earlier run began to undo the change".to_owned()),
             _ if self.names_it && self.state.holds() => Some("the store names it again".to_owned()),
-            Stage::Disabled { .. } if !self.elsewhere.users.is_empty() => {
+            Stage::Disabling { .. } | Stage::Disabled { .. } | Stage::Deleting { .. }
+                if self.is_held() && !self.elsewhere.users.is_empty() =>
+            {
                 Some(format!("also used by {}", self.users()))
             }
             _ => None,
         }
+    }
+
+    /// Whether a credential is disabled because this program did that.
+    fn is_held(&self) -> bool {
+        let mut all = self.state.credentials.iter().zip(&self.keys);
+        all.any(|(kept, key)| kept.ours && key.standing == KeyStanding::Disabled)
     }
 
     fn steps_back(&self, why: &str) -> Vec<Step> {

@@ -9,7 +9,9 @@ use crate::{
         credential::{Identity, Kind},
     },
     plan::{Action, Step},
-    retirement::{Block, End, Kept, Options, Place, Shown, Sighting, State, StoreId, Write, users::Schedule},
+    retirement::{
+        Block, End, Kept, Options, Place, Shown, Sighting, Stage, State, StoreId, Write, users::Schedule,
+    },
 };
 
 pub(super) fn new_state(world: &World, id: StoreId) -> State {
@@ -41,7 +43,7 @@ pub(super) fn new_state(world: &World, id: StoreId) -> State {
 
 /// What a plan shows by what there is now.
 pub(super) fn shown(world: &World, state: &State, options: &Options) -> Shown {
-    let mut steps: Vec<Step> = vec![Write::Record(&state.store).step(Action::Update, "")];
+    let mut steps: Vec<Step> = Vec::new();
     if options.switch || options.undo {
         steps.push(Write::Store(&state.store).step(Action::Update, ""));
     }
@@ -59,6 +61,11 @@ pub(super) fn shown(world: &World, state: &State, options: &Options) -> Shown {
         if retires && key.secret {
             steps.extend(kept.places.iter().map(|place| Write::DeleteSecret(place).step(Action::Delete, "")));
         }
+    }
+    let goes_on =
+        matches!(state.stage, Stage::Disabling { .. } | Stage::GivingBack { .. } | Stage::Undoing { .. });
+    if !steps.is_empty() || goes_on {
+        steps.push(Write::Record(&state.store).step(Action::Update, ""));
     }
     asking(world, Shown::of(&steps, &others))
 }

@@ -231,7 +231,7 @@ impl Decision<'_> {
             Next::Disable(index) => Write::Disable(kept(index)?),
             Next::Enable(index) => {
                 let kept = kept(index)?;
-                let may = self.options.shown.may_give_back(kept, &self.state.store);
+                let may = self.options.shown.may_give_back(kept);
                 return (!may).then_some(Write::Enable(kept));
             }
             Next::DeleteKey(index) => Write::Delete(kept(index)?),

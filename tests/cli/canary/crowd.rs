@@ -11,7 +11,7 @@ use base64::{
 use serde_json::{Value, json};
 
 use super::{Canary, files};
-use crate::{long::long_or, world::World};
+use crate::{long::longest_or, world::World};
 
 const CRDS: &str = include_str!("../../lab/fixtures/crds/eso-0.20.4-min.yaml");
 const FORMATS: [&str; 8] =
@@ -177,7 +177,7 @@ fn no_report_holds_canaries() {
     let world = World::new(1);
     world.cluster.load_crds(CRDS);
     let (mut parts, mut seen) = (Parts::default(), HashSet::new());
-    for number in 0..long_or(10_000, 12 * 7 * 2) {
+    for number in 0..longest_or(10_000, 12 * 7 * 10, 12 * 7 * 2) {
         let canary = Canary::new();
         let pairs = kind(number, &canary);
         for (_, value) in pairs.iter().filter(|(_, value)| value.contains(&canary.0[..30])) {

@@ -125,3 +125,53 @@ fn forced_runs_are_steps() {
     writes_what_it_shows(&estate, &[&forced[..], &["--retire-key"]].concat());
     estate.retired();
 }
+
+/// Runs `setup` until it has disabled the key, and kills it before it records that.
+fn stopped_after_disable() -> Estate {
+    let estate = Estate::new();
+    let next_record = || {
+        let (waits, gate) = Fault::gate();
+        estate.world.cluster.server(0).faults().next(1, "PATCH", &format!("/configmaps/{STATE}"), waits);
+        gate
+    };
+    let mut gate = next_record();
+    let mut run = estate.command(&SETUP).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    loop {
+        gate.arrived();
+        if estate.key_disabled() == Some(true) {
+            break;
+        }
+        let next = next_record();
+        gate.open();
+        gate = next;
+    }
+    run.kill().unwrap();
+    run.wait().unwrap();
+    // Never opened: what waits there has no effect.
+    std::mem::forget(gate);
+    estate
+}
+
+#[test]
+fn unrecorded_disable_is_watched_next() {
+    let estate = stopped_after_disable();
+    let planned = estate.run(&["setup", "--dry-run"]).ends(1);
+    assert!(planned.out.contains("was stopped when it had disabled the credential"), "{}", planned.out);
+    writes_what_it_shows(&estate, &["setup", "--watch-for", "0s"]);
+    assert_eq!(estate.key_disabled(), Some(true));
+    estate.run(&["setup", "--dry-run"]).ends(0);
+    estate.run(&RETIRE).ends(0);
+    estate.retired();
+}
+
+/// Also where the plan shows something else only.
+#[test]
+fn needed_key_is_enabled_again() {
+    let estate = stopped_after_disable();
+    estate.settings("store: {name: gcp}");
+    estate.put(store("other", "gcp-key"));
+    let planned = estate.run(&["setup", "--dry-run"]).ends(1);
+    assert!(planned.out.contains("also used by ClusterSecretStore other"), "{}", planned.out);
+    estate.run(&SETUP).ends(3);
+    assert_eq!(estate.key_disabled(), Some(false));
+}

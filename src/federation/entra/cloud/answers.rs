@@ -22,7 +22,7 @@ pub(super) struct Credential {
     pub(super) hint: Option<String>,
     /// Of a certificate: `key:sha256:…`.
     pub(super) public_half: Option<String>,
-    /// Of a certificate, as Entra names it. The user who added the certificate can set another value.
+    /// Of a certificate. Where Entra does not show the certificate, it is `customKeyIdentifier`, which the user who adds one sets.
     pub(super) thumbprint: Option<Thumbprint>,
     pub(super) begins: Option<String>,
     /// `None`: it is not known to end.
@@ -152,7 +152,9 @@ fn credentials(answer: &Value, of: Side) -> Result<Vec<Credential>, &'static str
             }
             let hint = entry["hint"].as_str().filter(|hint| super::super::key::is_hint(hint));
             let certificate = entry["key"].as_str().filter(|_| is_certificate).and_then(certificate);
-            let named = || entry["customKeyIdentifier"].as_str().filter(|_| is_certificate);
+            // Of a certificate that is shown and cannot be read, nothing is known.
+            let is_named = is_certificate && entry["key"].is_null();
+            let named = || entry["customKeyIdentifier"].as_str().filter(|_| is_named);
             all.push(Credential {
                 key_id,
                 is_certificate,

@@ -59,6 +59,20 @@ fn credentials_of_principal_are_read() {
     assert!(id.ends_with("/userAssignedIdentities/eso"), "{id}");
 }
 
+/// The user who adds a certificate sets what it is called: that tells nothing of one that is shown.
+#[test]
+fn custom_identifier_names_unshown_certificates_alone() {
+    let print = |key: Value| {
+        let certificate = json!({"keyId": APP, "key": key, "customKeyIdentifier": STANDARD.encode([7; 20])});
+        let answer = json!({"appId": APP, "passwordCredentials": [], "keyCredentials": [certificate]});
+        application(&answer, APP).unwrap()[0].thumbprint
+    };
+    assert_eq!(print(Value::Null), Some([7; 20]));
+    for key in [json!(""), json!("%"), json!(STANDARD.encode("no certificate")), json!(7), json!({})] {
+        assert_eq!(print(key.clone()), None, "{key}");
+    }
+}
+
 #[test]
 fn end_decides_expiry() {
     let of = |ends: Option<&str>| Credential {

@@ -18,8 +18,8 @@ use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use serde_json::Value;
 
 use self::{
-    answers::{Kind, OF_APPLICATION, OF_PRINCIPAL, Side, admits},
-    issued::{copy_of, identify, issued, unlisted},
+    answers::{Kind, OF_APPLICATION, OF_PRINCIPAL, admits},
+    issued::{by_end, copy_of, identify, issued, tell_apart, unlisted},
     kinds::{CREDENTIAL, WIDE},
     named::{Client as Named, named},
 };
@@ -101,6 +101,7 @@ pub(super) async fn look(section: &EntraSection, scope: &Scope<'_>, http: &Http)
     }
     let parts: Vec<_> = stream::iter(parts).buffered(IN_FLIGHT).collect().await;
     parts.into_iter().for_each(|part| look.merge(part));
+    tell_apart(&mut look.issued);
     look
 }
 
@@ -158,8 +159,7 @@ impl Auditor<'_> {
                     .or_insert_with(|| Named { place: client.place.clone(), ..Named::default() });
                 known.copies.extend(client.copies);
                 known.certificates.extend(client.certificates);
-                known.thumbprints.extend(client.thumbprints);
-                known.unread.extend(client.unread);
+                known.files.extend(client.files);
             }
         }
         for client in stored.into_values() {
@@ -228,14 +228,9 @@ impl Auditor<'_> {
                 }
             }
         }
-        identify(&mut credentials, named);
-        // What both list is the application's.
-        credentials
-            .sort_by(|a, b| (&a.key_id, a.of == Side::Principal).cmp(&(&b.key_id, b.of == Side::Principal)));
-        credentials.dedup_by(|a, b| a.key_id == b.key_id);
+        identify(&mut look, app, &mut credentials, named);
         unlisted(&mut look, app, &credentials, named);
-        let (expired, active): (Vec<_>, Vec<_>) =
-            credentials.into_iter().partition(|it| it.is_expired(&self.now));
+        let (expired, active) = by_end(credentials, &self.now);
         for credential in &active {
             let copy = copy_of(credential, &active, named);
             look.issued.push(issued(app, credential, copy, principal.is_enabled, place));

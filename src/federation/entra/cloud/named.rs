@@ -37,14 +37,19 @@ pub(super) struct Client {
     pub(super) place: String,
     /// Client secrets that lie in the cluster and are used with it, each with its first characters.
     pub(super) copies: BTreeMap<Same, String>,
-    /// Public halves of certificates that lie in the cluster and are used with it.
+    /// Public halves of the private keys that lie in the files.
     pub(super) certificates: BTreeSet<String>,
-    /// Where they lie.
-    pub(super) files: BTreeSet<SecretKey>,
-    /// Thumbprints of certificates that lie there, each with the public half of its key.
+    /// What a login names as its client certificate.
+    pub(super) files: BTreeMap<SecretKey, File>,
+}
+
+/// What is known of a client certificate that lies in the cluster.
+#[derive(Clone, Debug, Default)]
+pub(super) struct File {
+    /// Thumbprints of its certificates, each with the public half of its key.
     pub(super) thumbprints: BTreeMap<Thumbprint, String>,
-    /// Those of the files of which neither key nor certificate is known.
-    pub(super) unread: BTreeSet<SecretKey>,
+    /// A private key in it was read.
+    pub(super) has_key: bool,
 }
 
 #[derive(Debug, Default)]
@@ -79,10 +84,8 @@ pub(super) fn named(section: &EntraSection, tenant: &str, scope: &Scope<'_>) -> 
         named.holder(&holder, tenant, scope);
     }
     let sightings = scope.inventory.sightings.distinct();
-    for client in named.stored.values_mut() {
-        client.unread.retain(|file| {
-            !sightings.iter().any(|sighting| matches!(sighting.who, Who::Key(_)) && lies_in(sighting, file))
-        });
+    for sighting in &sightings {
+        named.add_key(sighting);
     }
     for sighting in sightings {
         if FOUND.contains(&sighting.kind.id) && !named.is_known(&sighting) {
@@ -127,19 +130,24 @@ impl Named {
     }
 
     /// Whether a login names this very credential together with an application, which is asked for it.
-    fn is_known(&mut self, sighting: &Sighting) -> bool {
+    fn is_known(&self, sighting: &Sighting) -> bool {
         match &sighting.who {
             Who::Same(same) => self.stored.values().any(|client| client.copies.contains_key(same)),
-            Who::Key(half) => {
-                let is_it = |file: &SecretKey| lies_in(sighting, file);
-                let mut is_known = false;
-                for client in self.stored.values_mut().filter(|client| client.files.iter().any(is_it)) {
-                    client.certificates.insert(half.clone());
-                    is_known = true;
-                }
-                is_known
-            }
+            Who::Key(half) => self.stored.values().any(|client| {
+                client.certificates.contains(half) && client.files.keys().any(|file| lies_in(sighting, file))
+            }),
             Who::Named(_) => false,
+        }
+    }
+
+    /// A private key of whatever kind that lies where a login has its certificate is what it logs in with.
+    fn add_key(&mut self, sighting: &Sighting) {
+        let Who::Key(half) = &sighting.who else { return };
+        for client in self.stored.values_mut() {
+            for (_, file) in client.files.iter_mut().filter(|(file, _)| lies_in(sighting, file)) {
+                file.has_key = true;
+                client.certificates.insert(half.clone());
+            }
         }
     }
 
@@ -185,16 +193,20 @@ impl Named {
                         client.place.clone_from(&holder.place);
                     }
                     client.copies.extend(copies.clone());
-                    for file in holder.secrets("clientCertificate") {
-                        client.files.insert(file.clone());
-                        let Some(it) = credential(file) else { continue };
-                        if it.certificates.is_empty() {
-                            client.unread.insert(file.clone());
+                    for key in holder.secrets("clientCertificate") {
+                        match scope.inventory.credentials.get(key) {
+                            Some(Look::Seen(it)) => {
+                                let certificates = it.certificates.iter();
+                                let file = client.files.entry(key.clone()).or_default();
+                                file.thumbprints
+                                    .extend(certificates.map(|it| (it.thumbprint, it.public_half.clone())));
+                            }
+                            // Nothing can log in by it.
+                            Some(Look::Absent) => {}
+                            Some(Look::Unseen(_)) | None => {
+                                client.files.entry(key.clone()).or_default();
+                            }
                         }
-                        let certificates = it.certificates.iter();
-                        client
-                            .thumbprints
-                            .extend(certificates.map(|it| (it.thumbprint, it.public_half.clone())));
                     }
                 }
                 // Nothing can log in by it.
@@ -279,9 +291,11 @@ impl Named {
     }
 }
 
+/// A file without an entry is any one of the Secret.
 fn lies_in(sighting: &Sighting, file: &SecretKey) -> bool {
     sighting.places.iter().any(|place| {
-        (&*place.kind, place.key()) == ("Secret", file.key.as_deref())
+        &*place.kind == "Secret"
+            && (file.key.is_none() || place.key() == file.key.as_deref())
             && (&place.namespace, &place.name) == (&file.namespace, &file.name)
     })
 }

@@ -173,3 +173,35 @@ fn only_named_values_are_known() {
     let named = look(&format!("{}{}", store(both), secret(&with_other)), "");
     assert_eq!((named.unseen.len(), named.stored.len()), (1, 1), "{named:?}");
 }
+
+/// Whatever kind a key is taken for, it is what logs in if it lies where the login has its certificate.
+#[test]
+fn each_key_of_certificate_is_judged() {
+    let store = |name: &str, secret: &str| {
+        let login = format!(
+            "authSecretRef: {{clientId: {{name: ids, namespace: b, key: id}}, clientCertificate: {{name: {secret}, namespace: b, key: app.pem}}}}"
+        );
+        format!("---\n{}", store(&login).replace("{name: azure}", &format!("{{name: {name}}}")))
+    };
+    let secret = |name: &str, key: &str, value: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: Secret\nmetadata: {{name: {name}, namespace: b}}\ndata: {{{key}: {}}}\n",
+            STANDARD.encode(value)
+        )
+    };
+    let (rsa, other) = (&*crate::credentials::fakes::RSA, crate::credentials::fakes::other_rsa());
+    let text = [
+        store("one", "one"),
+        store("two", "two"),
+        store("three", "three"),
+        secret("ids", "id", CLIENT),
+        secret("one", "app.pem", rsa),
+        secret("two", "app.pem", &other),
+        secret("three", "app.pem", "0 as PKCS#12"),
+    ];
+    let named = look(&text.concat(), "");
+    let client = named.stored.values().next().unwrap();
+    assert_eq!((named.stored.len(), client.certificates.len()), (1, 2), "{named:?}");
+    let keys: Vec<_> = client.files.iter().map(|(file, it)| (&*file.name, it.has_key)).collect();
+    assert_eq!(keys, [("one", true), ("three", false), ("two", true)]);
+}

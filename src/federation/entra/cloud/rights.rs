@@ -13,9 +13,13 @@ pub(crate) static RIGHTS: AuditRights = AuditRights {
     // <https://learn.microsoft.com/graph/permissions-reference#applicationreadall>
     grant: r#"# Microsoft Entra: Application.Read.All of Microsoft Graph, for the application that audits.
 : "${APPLICATION:?the client ID of the application that audits}" "${SUBSCRIPTION:?the ID of the subscription}"
-az ad app permission add --id "$APPLICATION" --api 00000003-0000-0000-c000-000000000000 \
-  --api-permissions 9a5d68dd-52b0-4cc2-bd40-abcf44ac3a30=Role
-az ad app permission admin-consent --id "$APPLICATION"
+SP=$(az ad sp show --id "$APPLICATION" --query id --output tsv)
+GRAPH=$(az ad sp show --id 00000003-0000-0000-c000-000000000000 --query id --output tsv)
+: "${SP:?the application has no service principal: az ad sp create --id $APPLICATION}" "${GRAPH:?Microsoft Graph was not found}"
+# This one permission: what else the application may have requested is not consented to.
+az rest --method POST --url "https://graph.microsoft.com/v1.0/servicePrincipals/$SP/appRoleAssignments" \
+  --headers Content-Type=application/json \
+  --body '{"principalId":"'"$SP"'","resourceId":"'"$GRAPH"'","appRoleId":"9a5d68dd-52b0-4cc2-bd40-abcf44ac3a30"}'
 # Azure: where the cluster names managed identities.
 az role definition create --role-definition '{
   "Name": "keyless-audit",

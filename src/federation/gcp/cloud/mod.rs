@@ -337,7 +337,7 @@ fn issued_key(key: &UserKey, public_half: Option<String>, place: &str, used: &La
 }
 
 fn refused(look: &mut CloudLook, what: String, refusal: Refusal, permission: &str, on: &str) {
-    if refusal.is_forbidden() {
+    if refusal.lacks_permission() {
         look.lacks("google", &format!("{permission} on {on}"));
     }
     let if_absent =
