@@ -183,23 +183,20 @@ fn each_write_needs_its_step() {
     assert_eq!(next(&state, &seen, &options(shown), NOW), unplanned(&[at_provider], &[]));
 }
 
-/// What this run disables, deletes or watches is given back; what it has nothing to do with is not.
+/// Whatever was shown: else what needs it stays broken. What another user has disabled is theirs.
 #[test]
-fn only_shown_credential_is_given_back() {
-    let state = state(Stage::GivingBack { at: 1, why: Why::Reverted });
+fn credential_held_is_given_back() {
+    let mut state = state(Stage::GivingBack { at: 1, why: Why::Reverted });
     let seen = seen(KeyStanding::Disabled, after());
-    let kept = &state.credentials[0];
-    for step in [
-        Write::Enable(kept).step(Action::Enable, ""),
-        Write::Disable(kept).step(Action::Disable, ""),
-        Write::Delete(kept).step(Action::Delete, ""),
-        Write::Record(&state.store).step(Action::Update, ""),
-    ] {
-        assert_eq!(next(&state, &seen, &options(Shown::of([&step], &[])), NOW), Next::Enable(0), "{step:?}");
-    }
     let other = Write::Store(&state.store).step(Action::Update, "");
-    let bounded = next(&state, &seen, &options(Shown::of([&other], &[])), NOW);
-    assert_eq!(bounded, unplanned(&["key 0123 of eso"], &[]));
+    for shown in [Shown::default(), Shown::of([&other], &[]), Shown::everything(&state)] {
+        assert!(shown.may_record(&state));
+        assert_eq!(next(&state, &seen, &options(shown), NOW), Next::Enable(0));
+    }
+    state.credentials[0].ours = false;
+    assert!(!Shown::default().may_record(&state));
+    let decided = next(&state, &seen, &options(Shown::everything(&state)), NOW);
+    assert!(!matches!(decided, Next::Enable(_)), "{decided:?}");
 }
 
 /// What never runs again, or has run by the new login, is not asked; a store whose switch was not noted counts as switched.
