@@ -15,7 +15,7 @@ use crate::{
 #[command(next_help_heading = "Watch")]
 pub(crate) struct WatchArgs {
     /// Stay, and publish again and again: for a Deployment. Errors are retried; SIGTERM ends it with exit code 0
-    #[arg(long, conflicts_with_all = ["create", "dry_run", "same_cluster", "restore", "yes", "out", "quiet", "timeout"])]
+    #[arg(long, conflicts_with_all = ["create", "dry_run", "same_cluster", "restore", "yes", "out"])]
     pub(crate) watch: bool,
 
     /// How long to wait between two looks, 1s to 1h; by default watch.poll of the settings file, else 10s. After a change, and when an API server becomes sick, the
@@ -49,7 +49,7 @@ impl WatchArgs {
     }
 }
 
-/// The parser finds a conflict with a global flag only where that follows the command.
+/// Of the global flags, `--watch` takes neither of these. The parser would find the conflict only where the flag follows the command.
 pub(super) fn refused(matches: &ArgMatches) -> Option<String> {
     let publish = matches.subcommand_matches("publish").filter(|publish| publish.get_flag("watch"))?;
     let flag = match (publish.get_flag("quiet"), publish.get_one::<Duration>("timeout")) {

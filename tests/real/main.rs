@@ -15,6 +15,7 @@ mod kubernetes;
 mod openbao;
 mod pki;
 mod process;
+mod published;
 mod shell;
 mod stories;
 mod tokens;

@@ -28,7 +28,7 @@ impl Retirement {
         // What another store brings about is recorded for this one as well.
         let acts = credentials.iter().flat_map(|(_, steps)| steps).any(Step::is_of_this_run)
             || self.led.values().any(|led| !led.steps.is_empty());
-        let credentials = credentials.into_iter().flat_map(|(index, steps)| self.own(index, steps));
+        let credentials = self.own(credentials);
         // What is recorded is only needed where something is changed.
         let record = match acts || self.options.switch || given_back.is_some() {
             true => self.record(given_back.as_ref()),
@@ -45,18 +45,19 @@ impl Retirement {
 
     /// What this run does with the credentials, as it is shown for this store.
     pub(super) fn acts(&self) -> Vec<Step> {
-        let all = self.of_credentials(self.block().is_some()).into_iter();
-        let own = all.flat_map(|(index, steps)| self.own(index, steps));
+        let own = self.own(self.of_credentials(self.block().is_some()));
         own.filter(Step::is_of_this_run).collect()
     }
 
     /// Each name once in a plan: what stores share is shown where it is brought about. A copy that lies in a Secret of this
     /// store alone is its own.
-    fn own(&self, index: usize, mut steps: Vec<Step>) -> Vec<Step> {
-        if let Some(led) = self.led.get(&index) {
-            steps.retain(|step| step.target == Target::ClusterObject && !led.shown.contains(&step.name));
-        }
-        steps
+    fn own(&self, credentials: Vec<(usize, Vec<Step>)>) -> impl Iterator<Item = Step> {
+        credentials.into_iter().flat_map(|(index, mut steps)| {
+            if let Some(led) = self.led.get(&index) {
+                steps.retain(|step| step.target == Target::ClusterObject && !led.shown.contains(&step.name));
+            }
+            steps
+        })
     }
 
     /// What the run of this store may do: `shown`, and what is shown of its credentials for the store that brings about
@@ -152,17 +153,19 @@ impl Retirement {
         }
     }
 
-    /// Whether a credential is disabled because this program did that.
+    /// The credentials that are disabled because this program did that.
+    fn held(&self) -> impl Iterator<Item = &Kept> {
+        let all = self.state.credentials.iter().zip(&self.keys);
+        all.filter(|(kept, key)| kept.ours && key.standing == KeyStanding::Disabled).map(|(kept, _)| kept)
+    }
+
     fn is_held(&self) -> bool {
-        let mut all = self.state.credentials.iter().zip(&self.keys);
-        all.any(|(kept, key)| kept.ours && key.standing == KeyStanding::Disabled)
+        self.held().next().is_some()
     }
 
     fn steps_back(&self, why: &str) -> Vec<Step> {
-        let disabled = self.state.credentials.iter().zip(&self.keys);
-        let disabled = disabled.filter(|(kept, key)| kept.ours && key.standing == KeyStanding::Disabled);
         let mut steps: Vec<_> =
-            disabled.map(|(kept, _)| Write::Enable(kept).step(Action::Enable, why)).collect();
+            self.held().map(|kept| Write::Enable(kept).step(Action::Enable, why)).collect();
         if matches!(self.state.stage, Stage::Undoing { .. }) {
             let store = format!("{}, as it was before", self.state.store);
             steps.push(Step::new(Target::ClusterObject, Action::Update, store, why));

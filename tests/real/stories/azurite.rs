@@ -7,6 +7,7 @@ use crate::azurite::HOST;
 use crate::call::Call;
 use crate::check::{Checked, While, check};
 use crate::pki::Algorithm;
+use crate::published;
 use crate::world::World;
 
 const CONTAINER: &str = "lab-issuer-azure";
@@ -15,20 +16,10 @@ const ISSUER: &str = "https://acmeoidc.blob.core.windows.net/lab-issuer-azure/cl
 
 pub(crate) async fn play(world: &mut World) -> Checked {
     let world = &*world;
-    let [discovery, key_set] =
-        [format!("{ISSUER}/.well-known/openid-configuration"), format!("{ISSUER}/openid/v1/jwks")];
     world.azurite()?.create(&world.anyone, CONTAINER).await?;
 
     publish(world, &[])?.run().await?.exits(0)?;
-    let document = world.public(&discovery).await?;
-    check!(document["issuer"] == ISSUER, "the public document's issuer is {}", document["issuer"]);
-    check!(document["jwks_uri"] == key_set, "its jwks_uri is {}", document["jwks_uri"]);
-    let public = world.public(&key_set).await?.to_string();
-    for server in world.servers()? {
-        for kid in server.kids().await? {
-            check!(public.contains(&kid), "{kid} of {} is not public: {public}", server.settings.name);
-        }
-    }
+    let [discovery, key_set] = published::documents(world, ISSUER).await?;
     let ca_file = world.ca_file().display().to_string();
     let verify = ["verify", "--public-only", "--issuer", ISSUER, "--ca-file", &ca_file];
     world.keyless(&verify)?.run().await?.exits(0)?;

@@ -4,6 +4,7 @@
 use crate::call::Call;
 use crate::check::{Checked, While, check};
 use crate::pki::Algorithm;
+use crate::published;
 use crate::world::World;
 
 const BUCKET: &str = "lab-issuer-gcs";
@@ -12,20 +13,10 @@ const ISSUER: &str = "https://storage.googleapis.com/lab-issuer-gcs/cluster-a";
 
 pub(crate) async fn play(world: &mut World) -> Checked {
     let world = &*world;
-    let [discovery, key_set] =
-        [format!("{ISSUER}/.well-known/openid-configuration"), format!("{ISSUER}/openid/v1/jwks")];
     world.gcs()?.create(&world.anyone, BUCKET).await?;
 
     publish(world, &[])?.run().await?.exits(0)?;
-    let document = world.public(&discovery).await?;
-    check!(document["issuer"] == ISSUER, "the public document's issuer is {}", document["issuer"]);
-    check!(document["jwks_uri"] == key_set, "its jwks_uri is {}", document["jwks_uri"]);
-    let public = world.public(&key_set).await?.to_string();
-    for server in world.servers()? {
-        for kid in server.kids().await? {
-            check!(public.contains(&kid), "{kid} of {} is not public: {public}", server.settings.name);
-        }
-    }
+    let [discovery, key_set] = published::documents(world, ISSUER).await?;
     let [discovery_before, key_set_before] =
         [generation(world, &discovery).await?, generation(world, &key_set).await?];
 

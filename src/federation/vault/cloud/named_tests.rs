@@ -8,10 +8,14 @@ fn look(auth: &str) -> Named {
 }
 
 fn look_at(server: &str, auth: &str) -> Named {
-    let inventory = inventory(&objects(&format!(
+    look_at_all(&format!(
         "apiVersion: external-secrets.io/v1\nkind: ClusterSecretStore\nmetadata: {{name: s}}\n\
          spec: {{provider: {{vault: {{server: '{server}', namespace: team, auth: {auth}}}}}}}\n"
-    )));
+    ))
+}
+
+fn look_at_all(manifests: &str) -> Named {
+    let inventory = inventory(&objects(manifests));
     named(
         AT,
         &Scope {
@@ -89,21 +93,12 @@ fn header_that_names_namespace_is_unseen() {
     };
     let of = |header: &str| {
         let spec = spec(header);
-        let inventory = inventory(&objects(&format!(
+        look_at_all(&format!(
             "apiVersion: external-secrets.io/v1\nkind: ClusterSecretStore\nmetadata: {{name: s}}\n\
              spec: {{provider: {{vault: {spec}}}}}\n---\n\
              apiVersion: generators.external-secrets.io/v1alpha1\nkind: VaultDynamicSecret\n\
              metadata: {{name: g, namespace: a}}\nspec: {{path: db, provider: {spec}}}\n"
-        )));
-        named(
-            AT,
-            &Scope {
-                inventory: &inventory,
-                accounts: &BTreeMap::new(),
-                issuer: &crate::federation::OwnIssuer::unknown(),
-                now: 0,
-            },
-        )
+        ))
     };
     for header in ["X-Vault-Namespace", "x-vault-namespace", "X-VAULT-NAMESPACE"] {
         let named = of(header);
