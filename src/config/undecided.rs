@@ -58,7 +58,8 @@ impl Undecided {
             section.is_named() && section.account() != own
         });
         let accounts = accounts.map(|section| section.provider()).collect();
-        let own = text.as_deref().map(|text| Document::parse(text, path)).transpose()?.unwrap_or_default().file;
+        let own =
+            text.as_deref().map(|text| Document::parse(text, path)).transpose()?.unwrap_or_default().file;
         let decided = Decided {
             provider: own.provider,
             store: own.store.settings(path)?,
