@@ -79,6 +79,7 @@ mod target;
 mod teardown;
 mod teardown_elsewhere;
 mod terminal;
+mod unencrypted;
 mod unnamed_settings;
 mod unreachable;
 mod usage;
