@@ -1,6 +1,7 @@
 //! The publisher's own identity: `setup --publisher` gives it its rights, and it publishes by its projected token alone.
 
 mod apart;
+mod moved;
 
 use std::{
     fs,
