@@ -49,12 +49,24 @@ impl Tokens {
         match given {
             Some(token) => Ok(Self::Given(token.clone(), quota_project(config::environment)?)),
             None => {
-                if let Some(path) = login_file(config::environment) {
-                    refuse_unencrypted(&path, &remember_found(&path))?;
-                }
+                let path = login_file(config::environment);
+                let file = path.as_deref().map(remember_found).unwrap_or_default();
+                path.map_or(Ok(()), |path| refuse_unencrypted(&path, &file))?;
                 let find = move || Builder::default().with_scopes([scope]).build_access_token_credentials();
-                Library::start(find).map(Self::Found)
+                match token_file(&file) {
+                    Some(token_file) => Library::when_asked(find, token_file),
+                    None => Library::start(find),
+                }
+                .map(Self::Found)
             }
+        }
+    }
+
+    /// The file with the token that is exchanged for one of Google's.
+    pub(crate) fn token_file(&self) -> Option<&Path> {
+        match self {
+            Self::Given(..) => None,
+            Self::Found(library) => library.token_file.as_deref(),
         }
     }
 
@@ -87,6 +99,8 @@ fn quota_project(environment: impl Fn(&str) -> Option<OsString>) -> Result<Optio
 /// can hold, or with an end in the past.
 pub(crate) struct Library {
     ask: Mutex<mpsc::UnboundedSender<Asked>>,
+    /// What it exchanges.
+    token_file: Option<PathBuf>,
 }
 
 /// Where the answer goes.
@@ -97,28 +111,55 @@ impl Library {
     pub(crate) fn start<E: std::error::Error + 'static>(
         find: impl FnOnce() -> Result<AccessTokenCredentials, E> + Send + 'static,
     ) -> Result<Self> {
-        let (ask, mut asked) = mpsc::unbounded_channel::<Asked>();
         let (begun, beginning) = blocking::channel();
+        let ask = Self::run(find, Some(begun))?;
+        beginning.recv().unwrap_or_else(|_| Err(unusable()))?;
+        Ok(Self { ask, token_file: None })
+    }
+
+    /// The same, but it asks for no token before one is needed: the one in this file may have to be looked at first.
+    fn when_asked<E: std::error::Error + 'static>(
+        find: impl FnOnce() -> Result<AccessTokenCredentials, E> + Send + 'static,
+        token_file: PathBuf,
+    ) -> Result<Self> {
+        Ok(Self { ask: Self::run(find, None)?, token_file: Some(token_file) })
+    }
+
+    /// `begun` is told whether there are credentials; without it, the library begins with the first question.
+    fn run<E: std::error::Error + 'static>(
+        find: impl FnOnce() -> Result<AccessTokenCredentials, E> + Send + 'static,
+        begun: Option<blocking::Sender<Result<()>>>,
+    ) -> Result<Mutex<mpsc::UnboundedSender<Asked>>> {
+        let (ask, mut asked) = mpsc::unbounded_channel::<Asked>();
         let run = move || {
             let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
                 return;
             };
             runtime.block_on(async {
-                // The library begins to ask for a token at once, and needs the runtime for it.
-                let (credentials, begin) = match find() {
-                    Ok(credentials) => (Some(credentials), Ok(())),
-                    Err(error) => (None, Err(without_credentials(&error))),
+                let mut first = match &begun {
+                    Some(_) => None,
+                    None => asked.recv().await,
                 };
-                drop(begun.send(begin));
-                let Some(credentials) = credentials else { return };
-                while let Some(answer) = asked.recv().await {
-                    drop(answer.send(headers(&credentials).await));
+                // The library begins to ask for a token at once, and needs the runtime for it.
+                let credentials = find().map_err(|error| without_credentials(&error));
+                if let Some(begun) = begun {
+                    drop(begun.send(credentials.as_ref().map(drop).map_err(Clone::clone)));
+                }
+                loop {
+                    let next = match first.take() {
+                        Some(answer) => Some(answer),
+                        None => asked.recv().await,
+                    };
+                    let Some(answer) = next else { return };
+                    drop(answer.send(match &credentials {
+                        Ok(credentials) => headers(credentials).await,
+                        Err(error) => Err(error.clone()),
+                    }));
                 }
             });
         };
         guard::thread("google-credentials", run).map_err(|error| without_credentials(&error))?;
-        beginning.recv().unwrap_or_else(|_| Err(unusable()))?;
-        Ok(Self { ask: Mutex::new(ask) })
+        Ok(Mutex::new(ask))
     }
 
     async fn headers(&self) -> Result<HeaderMap> {
@@ -195,6 +236,12 @@ fn remember_found(path: &Path) -> Value {
         credential_file::remember(Path::new(file));
     }
     json
+}
+
+/// PURE. The file of the token that Google's token service is shown.
+fn token_file(file: &Value) -> Option<PathBuf> {
+    let is_exchanged = file["type"] == "external_account";
+    file["credential_source"]["file"].as_str().filter(|_| is_exchanged).map(PathBuf::from)
 }
 
 /// PURE. Refuses a file that has a login sent, or fetched, over plain http past this machine: Google's library does as the

@@ -20,7 +20,7 @@ pub(super) const SCOPE: &str = "https://www.googleapis.com/auth/devstorage.full_
 pub(super) struct Api {
     http: Http,
     endpoint: Url,
-    tokens: Tokens,
+    pub(super) tokens: Tokens,
     /// Of a request that failed for a moment.
     pub(super) backoff: Backoff,
 }
