@@ -178,6 +178,22 @@ fn roles_of_others_are_not_named() {
     scene.iam("PutRolePolicy", &[&named[..], &[("PolicyDocument", &written)]].concat());
     let ran = scene.run(&setup(&[])).ends(0);
     assert!(!ran.err.contains("keyless-other"), "{}", ran.err);
+    // The same in another form, marked as this cluster's.
+    let mut two: Value = serde_json::from_str(&other).unwrap();
+    let mut twice = two["Statement"][0].clone();
+    let equals = twice["Condition"].as_object_mut().unwrap().remove("StringEquals").unwrap();
+    twice["Condition"]["StringLike"] = equals;
+    two["Statement"].as_array_mut().unwrap().push(twice);
+    scene.create_role("keyless-twice", &two.to_string());
+    let mark = scene.aws.role(&role_name(&scene)).unwrap()["Tags"].clone();
+    let mark = mark["keyless"].as_str().unwrap_or_else(|| panic!("{mark}")).to_owned();
+    let tag =
+        [("RoleName", "keyless-twice"), ("Tags.member.1.Key", "keyless"), ("Tags.member.1.Value", &mark)];
+    scene.iam("TagRole", &tag);
+    let named = [("RoleName", "keyless-twice"), ("PolicyName", "keyless")];
+    scene.iam("PutRolePolicy", &[&named[..], &[("PolicyDocument", &written)]].concat());
+    let ran = scene.run(&setup(&[])).ends(0);
+    assert!(!ran.err.contains("keyless-twice"), "{}", ran.err);
     // It trusts this issuer, and may not be looked at.
     scene.create_role("shop-writer", &trust);
     let arn = format!("arn:aws:iam::{}:role/shop-writer", Aws::account());
