@@ -80,6 +80,7 @@ mod teardown;
 mod teardown_elsewhere;
 mod terminal;
 mod undecided_settings;
+mod unencrypted;
 mod unnamed_settings;
 mod unreachable;
 mod usage;

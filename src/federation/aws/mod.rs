@@ -333,7 +333,9 @@ impl Federation for Aws {
 
     async fn logins(&self, want: &Trust, _named: &BTreeSet<Right>) -> Result<Logins> {
         self.check_account().await?;
-        let roles = self.roles_by(&wanted::provider_arn(&self.settings, want)).await?;
+        let listed = self.listed_by(&wanted::provider_arn(&self.settings, want)).await?;
+        // keyless makes none in a path.
+        let roles: Vec<_> = listed.into_iter().filter(|it| !it.is_in_path).map(|it| it.name).collect();
         let looks = roles.iter().map(|role| self.marked_login(role, want));
         Ok(Logins::of(join_all(looks).await))
     }
