@@ -13,6 +13,7 @@ mod audit_cloud_entra;
 mod audit_cloud_vault;
 mod audit_cluster;
 mod audit_diff;
+mod audit_fleet;
 mod audit_lists;
 mod audit_modes;
 mod audit_reports;
