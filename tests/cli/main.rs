@@ -50,6 +50,7 @@ mod long;
 mod longest_token;
 mod moves;
 mod needs;
+mod noise;
 mod ownership;
 mod permissions_page;
 mod publish;
