@@ -5,7 +5,7 @@ use super::{Exit, audit};
 use crate::{
     audit::{Exceptions, Fleet, FleetEvidence, Member, Verdict},
     cli::AuditArgs,
-    cluster::{Configured, Settings as ClusterSettings, kubeconfig},
+    cluster::{Settings as ClusterSettings, kubeconfig},
     config::Settings,
     error::{Code, Error, Kind, Result},
     redact,
@@ -91,7 +91,8 @@ async fn member(
     now: u64,
     report: &mut Report<'_>,
 ) -> Result<Member> {
-    let known = configured(settings);
+    // Errors of this one name it, and no other.
+    report.about_silently(Target::default());
     let audited = audited(args, exceptions, settings, now, report).await;
     match audited {
         Ok((target, verdict)) => Ok(Member { name, target: Some(target), result: Ok(verdict) }),
@@ -99,14 +100,9 @@ async fn member(
         Err(error) => {
             let message = format!("the cluster of the context {name} was not audited: {}", error.message);
             report.warning(&Warning::new(error.code, message));
-            Ok(Member { name, target: known, result: Err(error) })
+            Ok(Member { name, target: report.target().cluster.clone(), result: Err(error) })
         }
     }
-}
-
-/// What the kubeconfig says of a cluster. Nothing is asked.
-fn configured(settings: &Settings) -> Option<ClusterTarget> {
-    Some(Configured::load(settings.cluster.as_ref()?).ok()?.target())
 }
 
 async fn audited(

@@ -72,6 +72,7 @@ mod settings_files;
 mod setup;
 mod setup_given;
 mod several_stores;
+mod side_by_side;
 mod signals;
 mod snapshot;
 mod status;

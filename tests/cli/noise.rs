@@ -18,11 +18,15 @@ const CRDS: &str = include_str!("../lab/fixtures/crds/eso-0.20.4-min.yaml");
 const IN_CLUSTER: usize = 10_000;
 const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const HEX: &str = "0123456789abcdef";
+/// Of the kinds of noise, those without anything that is secret at all.
+pub(crate) const HARMLESS: [usize; 14] = [4, 5, 6, 7, 11, 12, 15, 16, 17, 18, 19, 21, 22, 23];
+/// How many kinds there are.
+pub(crate) const KINDS: usize = 24;
 /// Once in so many objects a credential of the platform lies.
 const PLANTED: usize = 211;
 
 /// Chance that is the same in each run (SplitMix64).
-struct Chance(u64);
+pub(crate) struct Chance(pub(crate) u64);
 
 impl Chance {
     fn next(&mut self) -> u64 {
@@ -37,7 +41,7 @@ impl Chance {
         usize::try_from(self.next() % end as u64).unwrap()
     }
 
-    fn text(&mut self, letters: &str, length: usize) -> String {
+    pub(crate) fn text(&mut self, letters: &str, length: usize) -> String {
         let letters = letters.as_bytes();
         (0..length).map(|_| char::from(letters[self.below(letters.len())])).collect()
     }
@@ -60,14 +64,14 @@ impl Chance {
 }
 
 /// What all objects of a cluster may share.
-struct Ground {
+pub(crate) struct Ground {
     certificate: String,
     key: String,
     signing: lab::SigningKey,
 }
 
 impl Ground {
-    fn of(world: &World) -> Self {
+    pub(crate) fn of(world: &World) -> Self {
         let names = ["shop.example", "127.0.0.1"];
         let (certificate, key) = world.ca.certificate(&names).write(world.dir.path(), "served");
         let read = |path| std::fs::read_to_string(path).unwrap();
@@ -145,9 +149,9 @@ fn workload(number: usize, chance: &mut Chance) -> Value {
 }
 
 /// An object without a credential of a class that is counted.
-fn noise(number: usize, ground: &Ground, chance: &mut Chance) -> Value {
+pub(crate) fn noise(number: usize, ground: &Ground, chance: &mut Chance) -> Value {
     let host = format!("{}.shop.svc.cluster.local", chance.word());
-    match number % 24 {
+    match number % KINDS {
         0 => opaque(
             number,
             &[("username", chance.word().into()), ("password", chance.text(LETTERS, 24)), ("host", host)],
