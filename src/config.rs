@@ -248,7 +248,7 @@ impl Settings {
                 kubeconfig: kubeconfig
                     .clone()
                     .or(file.cluster.kubeconfig.map(|path| below_home(path, variable))),
-                context: context.clone().or(file.cluster.context),
+                context: context.first().cloned().or(file.cluster.context),
                 uid,
                 service_account,
                 environment: cluster::kubeconfig::Environment {

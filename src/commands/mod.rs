@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 mod audit_diff;
+mod audit_fleet;
 mod completions;
 pub(crate) mod config;
 pub(crate) mod coupling;

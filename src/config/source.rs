@@ -174,7 +174,7 @@ fn flags(common: &Common) -> Vec<(&'static str, &'static str, Value)> {
         ("bucket.project", "--project", text(project)),
         ("tls.caFile", "--ca-file", path(ca_file)),
         ("cluster.kubeconfig", "--kubeconfig", path(kubeconfig)),
-        ("cluster.context", "--context", text(context)),
+        ("cluster.context", "--context", context.first().map(|name| json!(name))),
         (
             "cluster.serviceAccount",
             "--service-account",
