@@ -11,6 +11,8 @@ pub(crate) enum FarSide {
     Aws,
     /// Of Azure's makers; beside it the token endpoint of `lab`.
     Azurite,
+    /// The token endpoint, Resource Manager, Graph, Key Vault; a part of this program, so never missing.
+    Entra,
     ExternalSecrets,
     FakeGcs,
     /// All of Google but its buckets; a part of this program, so never missing.
@@ -36,6 +38,7 @@ impl FarSide {
         match self {
             Self::Aws => "aws",
             Self::Azurite => "azurite",
+            Self::Entra => "entra",
             Self::ExternalSecrets => "external-secrets",
             Self::FakeGcs => "fake-gcs-server",
             Self::Google => "google",
@@ -55,7 +58,7 @@ impl FarSide {
         match self {
             Self::ExternalSecrets => &["external-secrets", "crds.yaml", "crds-next.yaml"],
             Self::FakeGcs => &["fake-gcs-server"],
-            Self::Aws | Self::Google | Self::Image | Self::Keyless => &[],
+            Self::Aws | Self::Entra | Self::Google | Self::Image | Self::Keyless => &[],
             Self::Azurite => &["azurite"],
             Self::GoogleClients => &["python"],
             Self::Helm => &["helm"],

@@ -7,6 +7,7 @@ mod eso_far_sides;
 mod find_fetch_push;
 mod from_one_to_zero;
 mod from_one_to_zero_aws;
+mod from_one_to_zero_entra;
 mod gcs;
 mod google_clients_read;
 mod hourly_refresh;
@@ -28,8 +29,8 @@ use std::pin::Pin;
 
 use crate::check::Checked;
 use crate::far_sides::FarSide::{
-    self, Aws, Azurite, ExternalSecrets, FakeGcs, Google, GoogleClients, Helm, Image, Keyless, Kine, Kubeadm,
-    Kubernetes, OpenBao, SeaweedFs,
+    self, Aws, Azurite, Entra, ExternalSecrets, FakeGcs, Google, GoogleClients, Helm, Image, Keyless, Kine,
+    Kubeadm, Kubernetes, OpenBao, SeaweedFs,
 };
 use crate::world::World;
 
@@ -152,6 +153,12 @@ pub(crate) const STORIES: &[Story] = &[
         tells: "a stored access key becomes an IAM role, then OpenBao, then the role again, under one ExternalSecret",
         needs: &[Keyless, Kubernetes, SeaweedFs, OpenBao, Aws, ExternalSecrets],
         play: |world| Box::pin(from_one_to_zero_aws::play(world)),
+    },
+    Story {
+        name: "from-one-to-zero-entra",
+        tells: "a stored client secret becomes a managed identity, then OpenBao, then the identity again, under one ExternalSecret",
+        needs: &[Keyless, Kubernetes, SeaweedFs, OpenBao, Entra, ExternalSecrets],
+        play: |world| Box::pin(from_one_to_zero_entra::play(world)),
     },
     Story {
         name: "find-fetch-push",
