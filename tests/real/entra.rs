@@ -60,6 +60,17 @@ impl Entra {
         self.lab.identity(name)
     }
 
+    /// An identity made by hand, with one federated credential and no role; its client ID.
+    pub(crate) fn create_identity(&self, name: &str, issuer: &str, subject: &str) -> String {
+        self.lab.add_identity(name, json!({}));
+        self.lab.federate(name, "by-hand", issuer, subject);
+        self.lab.client_id_of(name)
+    }
+
+    pub(crate) fn remove_identity(&self, name: &str) {
+        self.lab.remove_identity(name);
+    }
+
     /// Managed identities, and how many roles they have.
     pub(crate) fn trusts(&self) -> (Vec<String>, usize) {
         (self.lab.identities(), self.lab.assignments())

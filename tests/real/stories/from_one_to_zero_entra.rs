@@ -1,35 +1,18 @@
 //! A cluster whose operator reads Key Vault with a stored client secret becomes one that stores none; its one store then
 //! moves to OpenBao and back.
 
-use std::fs;
-use std::path::PathBuf;
-
 use serde_json::json;
 
-use super::setting::{KV, MOUNT, sign_as};
-use crate::call::{Call, Ran};
+use super::entra_setting::{IDENTITY, SECRET, SHOP, STORE, Scene, scene};
+use super::setting::KV;
 use crate::check::{Checked, While, check};
-use crate::entra::{Application, Entra};
-use crate::eso::{self, external_secret, namespace, store};
-use crate::kubernetes::DEFAULT_ISSUER;
-use crate::openbao;
 use crate::world::{ISSUER, World};
 
-const SHOP: &str = "shop-at-azure";
-const SECRET: &str = "db-at-azure";
-const STORE: &str = "azure-secrets";
-const KEY_SECRET: &str = "azure-key";
-const IDENTITY: &str = "keyless-real";
 /// Key Vault Secrets User.
 const ROLE: &str = "4633458b-17de-408a-b874-0445c86b69e6";
 
 pub(crate) async fn play(world: &mut World) -> Checked {
-    sign_as(world, [ISSUER, DEFAULT_ISSUER]).await?;
-    world.published().await?;
-    let world = &*world;
-    let application = world.entra()?.create_application();
-    let scene = Scene { world, config: configure(world, &application)?, application };
-    scene.clear().await.during("taking away what a story that failed has left")?;
+    let scene = scene(world).await?;
     scene.before().await.during("a store with a stored client secret")?;
     let audit = scene.keyless(&["audit"])?.run().await?.exits(1)?;
     check!(audit.stdout.starts_with("1 LONG-LIVED"), "the audit before\n{audit}");
@@ -40,51 +23,7 @@ pub(crate) async fn play(world: &mut World) -> Checked {
     scene.clear().await
 }
 
-struct Scene<'a> {
-    world: &'a World,
-    config: PathBuf,
-    /// Whose secret the store has at first.
-    application: Application,
-}
-
 impl Scene<'_> {
-    fn keyless(&self, arguments: &[&str]) -> Checked<Call> {
-        let config = self.config.display().to_string();
-        let arguments = [arguments, &["--config", &config]].concat();
-        let mut call = self.world.keyless(&arguments)?.with("VAULT_TOKEN", openbao::ROOT_TOKEN);
-        for (name, value) in self.world.entra()?.login() {
-            call = call.with(name, value);
-        }
-        Ok(call)
-    }
-
-    async fn setup(&self, more: &[&str]) -> Checked<Ran> {
-        let arguments = [&["setup", "--yes", "--watch-for", "5s"], more].concat();
-        self.keyless(&arguments)?.run().await?.exits(0)
-    }
-
-    async fn before(&self) -> Checked {
-        self.world.entra()?.put_secret(SECRET, "by the client secret");
-        let half = |entry: &str| json!({"name": KEY_SECRET, "namespace": eso::NAMESPACE, "key": entry});
-        let provider = json!({"azurekv": {
-            "authType": "ServicePrincipal", "tenantId": lab::Entra::tenant(), "vaultUrl": Entra::vault_url(),
-            "authSecretRef": {"clientId": half("id"), "clientSecret": half("secret")},
-        }});
-        let secret = json!({
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": KEY_SECRET, "namespace": eso::NAMESPACE},
-            "stringData": {"id": self.application.id, "secret": self.application.secret},
-        });
-        let external = external_secret(SHOP, SECRET, STORE, SECRET);
-        self.world.apply(&[namespace(SHOP), secret, store(STORE, &provider), external]).await?;
-        self.synced("by the client secret").await
-    }
-
-    async fn synced(&self, password: &str) -> Checked {
-        self.world.synced(SHOP, SECRET, password).await
-    }
-
     async fn federate(&self) -> Checked {
         let entra = self.world.entra()?;
         self.keyless(&["setup", "--to", "entra", "--dry-run"])?.run().await?.exits(1)?;
@@ -157,38 +96,4 @@ impl Scene<'_> {
         check!(left == (Vec::new(), 0), "Entra still has {left:?}\n{output}");
         Ok(())
     }
-
-    /// Takes away by hand what the story made, whatever of it is there.
-    async fn clear(&self) -> Checked {
-        let external = external_secret(SHOP, SECRET, STORE, SECRET);
-        let secret = json!({"apiVersion": "v1", "kind": "Secret",
-            "metadata": {"name": KEY_SECRET, "namespace": eso::NAMESPACE}});
-        let noted = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {
-            "name": format!("keyless-retirement-clustersecretstore.{STORE}"), "namespace": "keyless-system"}});
-        self.world.delete(&[external, store(STORE, &json!({})), secret, noted]).await?;
-        for path in [format!("sys/mounts/{KV}"), format!("sys/auth/{MOUNT}")] {
-            self.world.openbao()?.remove(&self.world.anyone, &path).await?;
-        }
-        Ok(())
-    }
-}
-
-/// In the form that `setup` can add to.
-fn configure(world: &World, application: &Application) -> Checked<PathBuf> {
-    let ca_file = world.ca_file().display().to_string();
-    let text = format!(
-        "apiVersion: keyless/v1\ntls:\n  caFile: {ca_file}\nissuer: {ISSUER}\nbucket:\n  url: s3://lab-issuer/cluster-a\n  \
-         endpoint: https://s3.lab.test\nentra:\n  tenant: {tenant}\n  subscription: {subscription}\n  resourceGroup: {group}\n  \
-         vault: {vault}\n  identity: {IDENTITY}\n  keyApplication: {application}\n\
-         vault:\n  address: https://bao.lab.test:8200\n  mount: {MOUNT}\n  kv: {KV}\n  caFile: {ca_file}\n\
-         store:\n  name: {STORE}\n",
-        tenant = lab::Entra::tenant(),
-        subscription = lab::Entra::subscription(),
-        group = lab::Entra::group(),
-        vault = lab::Entra::vault(),
-        application = application.id,
-    );
-    let file = world.folder.join("keyless-entra.yaml");
-    fs::write(&file, text)?;
-    Ok(file)
 }

@@ -331,6 +331,11 @@ impl Entra {
         self.lock().add_identity(name, tags);
     }
 
+    /// Take an identity away by hand
+    pub fn remove_identity(&self, name: &str) {
+        self.lock().identities.remove(&name.to_lowercase());
+    }
+
     /// Set the tag `keyless` of an identity
     pub fn tag_identity(&self, name: &str, mark: &str) {
         let mut state = self.lock();
