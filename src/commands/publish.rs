@@ -7,7 +7,7 @@ mod watch;
 use std::{borrow::Cow, time::Duration};
 
 pub(crate) use self::watch::run as watch;
-use super::{Exit, prompt, saved};
+use super::{Exit, prompt, saved, undecided::Undecided};
 use crate::{
     cli::{PlanFile, PublishArgs, RevokeArgs},
     cluster::Cluster,
@@ -96,6 +96,9 @@ pub(crate) async fn run(
     now: fn() -> u64,
     report: &mut Report<'_>,
 ) -> Result<Exit> {
+    if !intent.dry_run {
+        Undecided::key_set(settings).refuse()?;
+    }
     if Given::is_meant(settings) {
         return given::run(intent, settings, now, report).await;
     }

@@ -39,6 +39,8 @@ pub(super) struct Rights {
     revokes_unused: bool,
     impossible: Vec<Impossible>,
     left_out: Vec<LeftOut>,
+    /// Of what is listed, what nobody but a settings file decides that no flag names: see [`Undecided`](super::undecided).
+    by_file: BTreeSet<Right>,
     /// The store reads the very place now that it is to read.
     is_the_same_place: bool,
 }
@@ -82,9 +84,28 @@ impl Rights {
             let held = provider.held(workload, cluster.uid()?, &new).await;
             decision = decide(None, &needs, is_the_same_place, &held);
         }
+        let mut by_file = BTreeSet::new();
+        if let (Some(listed), true) = (&listed, settings.undecided.lists_rights()) {
+            let alone = decide(None, &needs, is_the_same_place, &BTreeSet::new());
+            by_file = listed.difference(&alone.granted).cloned().collect();
+            if !by_file.is_empty() {
+                let held = provider.held(workload, cluster.uid()?, &by_file).await;
+                by_file.retain(|right| !held.contains(right));
+            }
+        }
         let (revoked, impossible) = (BTreeSet::new(), Vec::new());
         let revokes_unused = false;
-        Ok(Self { needs, decision, listed, revoked, revokes_unused, impossible, left_out, is_the_same_place })
+        Ok(Self {
+            needs,
+            decision,
+            listed,
+            revoked,
+            revokes_unused,
+            impossible,
+            left_out,
+            by_file,
+            is_the_same_place,
+        })
     }
 
     /// Where neither a list nor any object names a secret, a person does.
@@ -120,10 +141,12 @@ impl Rights {
         Ok(())
     }
 
-    /// What is granted because the list says so, and no object asks for.
-    pub(super) fn only_listed(&self) -> Vec<&Right> {
+    /// What would be granted by a list that only a settings file has which no flag names. `accepts_new`: a person takes over
+    /// whatever objects ask for.
+    pub(super) fn by_file(&self, accepts_new: bool) -> Vec<&Right> {
         let asked = self.needs.asked();
-        self.listed.iter().flatten().filter(|right| !asked.contains(*right)).collect()
+        let granted = self.by_file.iter().filter(|right| self.decision.granted.contains(*right));
+        granted.filter(|right| !(accepts_new && asked.contains(*right))).collect()
     }
 
     /// Takes back what no object asks for, if that is known: what is listed, and what the provider is seen to have given.

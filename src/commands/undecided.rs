@@ -1,11 +1,15 @@
 //! What only a settings file says that no flag names. It may have come with the folder: it decides neither what a provider
 //! believes, nor what is granted, nor whose credential ends, unless a person reads the plan and confirms it.
 
+use super::resolve::store_name;
 use crate::{
-    cluster,
+    ask::Offer,
+    cluster::{self, ApiServer, Observed, snapshot::Estate},
     config::Settings,
     error::{Code, Error, Result},
+    oidc::SignedIssuer,
     report::{Line, Report, Tone},
+    secret_store::StoreName,
 };
 
 /// Settings with their values, for people.
@@ -16,10 +20,16 @@ pub(super) struct Undecided {
 }
 
 impl Undecided {
-    /// Another cluster than the one that the user's tools take.
+    /// Another cluster than the one that the user's tools take, and whom to take for a server.
     pub(super) fn cluster(settings: &Settings) -> Self {
         let file = settings.file.display().to_string();
-        Self { file, says: context(settings).into_iter().collect() }
+        let authorities = settings.undecided.authorities().iter().cloned();
+        Self { file, says: context(settings).into_iter().chain(authorities).collect() }
+    }
+
+    /// What says whose keys are published, and how soon one may go. To be refused before anything is asked.
+    pub(super) fn key_set(settings: &Settings) -> Self {
+        Self { file: settings.file.display().to_string(), says: settings.undecided.of_key_set() }
     }
 
     pub(super) fn and(mut self, more: impl IntoIterator<Item = String>) -> Self {
@@ -55,7 +65,7 @@ impl Undecided {
              cluster does not lead to the same without it",
         )
         .hint(format!("read it; if it is right, name it: --config {file}"))
-        .hint("or run it on a terminal without --yes, and confirm the plan")
+        .hint("or name the same by flags or variables")
         .hint("nothing was changed"))
     }
 
@@ -63,6 +73,35 @@ impl Undecided {
     pub(super) fn to_json(&self) -> serde_json::Value {
         serde_json::json!(self.says)
     }
+}
+
+/// Where the documents are. Whoever can write the bucket can sign as every workload. The API servers' own flags say the same once
+/// all of them sign as its issuer.
+pub(super) fn of_documents(settings: &Settings, observed: &Observed, issuer: &SignedIssuer) -> Vec<String> {
+    let signs = |server: &ApiServer| server.token.claims().issuer == *issuer;
+    if observed.failed.is_empty() && observed.servers.iter().all(signs) {
+        return Vec::new();
+    }
+    let bucket = settings.bucket.iter().flat_map(|bucket| bucket.to_members());
+    let issuer = ("issuer", Some(issuer.as_str().to_owned()));
+    let named = settings.undecided.of_documents();
+    let alone = bucket.chain([issuer]).filter(|(setting, _)| named.contains(setting));
+    alone.map(|(setting, value)| format!("{setting} {}", value.unwrap_or_default().escape_debug())).collect()
+}
+
+/// The store that no flag names, where the cluster leads to another one without the file.
+pub(super) fn of_store(settings: &Settings, estate: &Estate, store: &StoreName) -> Option<String> {
+    let without = settings.undecided.without_file(settings)?;
+    let alone = store_name(&without, estate, &mut offered).ok();
+    let shown = store.namespace().map(|namespace| format!("{namespace}/")).unwrap_or_default();
+    let is_of_file = settings.sources.file_says("store.name") && alone.as_ref() != Some(store);
+    is_of_file.then(|| format!("store.name {shown}{}", store.name()))
+}
+
+/// Takes what the cluster offers, and nothing else.
+pub(super) fn offered(setting: &str, _: &str, offer: Offer<'_>) -> Result<String> {
+    let text = offer.text().map(str::to_owned);
+    text.ok_or_else(|| Error::usage(Code::SettingMissing, format!("`{setting}` is not set")))
 }
 
 fn context(settings: &Settings) -> Option<String> {

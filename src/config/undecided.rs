@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::{Settings, Store, file::Document, source::Sources};
+use super::{Settings, Store, file::Document, known::PATHS, ledger, source::Sources};
 use crate::{
     cli::Common,
     error::Result,
@@ -29,9 +29,16 @@ struct Decided {
     context: Option<String>,
     /// No flag names a key that is published before an API server serves it.
     keys_are_of_file: bool,
+    /// How long tokens live, where that is less than what holds otherwise.
+    shorter_tokens: Vec<String>,
+    lists_rights: bool,
+    /// Which cluster this is.
+    uid_is_of_file: bool,
+    authorities: Vec<String>,
 }
 
 const BUCKET: &str = "bucket.url";
+const CA_FILE: &str = "tls.caFile";
 
 impl Undecided {
     /// `source`: what `providers` were read from.
@@ -66,6 +73,10 @@ impl Undecided {
             context: common.context.first().cloned().or(own.cluster.context),
             keys_are_of_file: common.public_key.is_empty() && !file.cluster.public_keys.is_empty(),
             providers: without,
+            shorter_tokens: shorter_tokens(document, sources)?,
+            lists_rights: file.store.secrets.is_some() || file.store.rights.is_some(),
+            uid_is_of_file: sources.file_says("cluster.uid"),
+            authorities: authorities(common, sources),
         };
         Ok(Self {
             settings: settings.map(|(setting, _)| setting).collect(),
@@ -94,6 +105,26 @@ impl Undecided {
         self.decided.as_ref().is_some_and(|decided| decided.keys_are_of_file)
     }
 
+    pub(crate) fn lists_rights(&self) -> bool {
+        self.decided.as_ref().is_some_and(|decided| decided.lists_rights)
+    }
+
+    pub(crate) fn names_cluster(&self) -> bool {
+        self.decided.as_ref().is_some_and(|decided| decided.uid_is_of_file)
+    }
+
+    /// What says whose keys are published, and how soon one may go.
+    pub(crate) fn of_key_set(&self) -> Vec<String> {
+        let Some(decided) = &self.decided else { return Vec::new() };
+        let keys = decided.keys_are_of_file.then(|| "cluster.publicKeys".to_owned());
+        keys.into_iter().chain(decided.shorter_tokens.iter().cloned()).collect()
+    }
+
+    /// Certificate authorities: whom this program, a provider or the operator takes for a server.
+    pub(crate) fn authorities(&self) -> &[String] {
+        self.decided.as_ref().map_or(&[], |decided| &decided.authorities)
+    }
+
     /// The context that only the file names, of the one that the settings name.
     pub(crate) fn context<'a>(&self, named: Option<&'a str>) -> Option<&'a str> {
         let decided = self.decided.as_ref()?;
@@ -113,4 +144,24 @@ impl Undecided {
     pub(crate) fn names_bucket(&self) -> bool {
         self.settings.contains(&BUCKET)
     }
+}
+
+fn shorter_tokens(document: &Document, sources: &Sources) -> Result<Vec<String>> {
+    let cluster = &document.file.cluster;
+    let (longest, most) = (cluster.longest_token_seconds, cluster.max_token_seconds);
+    let shorter = [
+        ("cluster.longestTokenSeconds", longest, ledger::longest_token(None)?),
+        ("cluster.maxTokenSeconds", most, ledger::most_token(None, None)?),
+    ];
+    let shorter = shorter.into_iter().filter_map(|(setting, seconds, usual)| {
+        let seconds = seconds.filter(|seconds| u64::from(*seconds) < usual && sources.file_says(setting))?;
+        Some(format!("{setting} {seconds}"))
+    });
+    Ok(shorter.collect())
+}
+
+fn authorities(common: &Common, sources: &Sources) -> Vec<String> {
+    let by_flag = |setting: &str| setting == CA_FILE && common.ca_file.is_some();
+    let all = PATHS.into_iter().filter(|setting| setting.to_ascii_lowercase().ends_with("cafile"));
+    all.filter(|setting| sources.file_says(setting) && !by_flag(setting)).map(str::to_owned).collect()
 }

@@ -155,7 +155,8 @@ impl Estate {
         if !matches!(arguments.first(), Some(&"audit" | &"config" | &"coupling")) {
             command.args(["--ca-file", "ca.pem"]);
         }
-        let names = self.names_settings.load(Ordering::Relaxed) && arguments.first() == Some(&"setup");
+        let names = self.names_settings.load(Ordering::Relaxed)
+            && matches!(arguments.first(), Some(&"setup" | &"teardown"));
         if names && !arguments.contains(&"--config") {
             command.args(["--config", "keyless.yaml"]);
         }
@@ -170,10 +171,15 @@ impl Estate {
         self.world.cluster.object("external-secrets.io/v1", "ClusterSecretStore", None, "gcp").unwrap()
     }
 
-    /// Replaces `keyless.yaml`, as a user who names it to `setup` from then on.
+    /// Replaces `keyless.yaml`, as a user who names it to `setup` and `teardown` from then on.
     pub(crate) fn settings(&self, settings: &str) {
-        self.names_settings.store(true, Ordering::Relaxed);
+        self.names_settings();
         self.unnamed_settings(settings);
+    }
+
+    /// From now on the user names `keyless.yaml`, whoever wrote it.
+    pub(crate) fn names_settings(&self) {
+        self.names_settings.store(true, Ordering::Relaxed);
     }
 
     /// Replaces `keyless.yaml`, as it may come with a folder.

@@ -342,7 +342,7 @@ fn each_missing_right_is_named() {
 fn unnamed_file_chooses_no_publisher() {
     let estate = with_bucket();
     let text = "bucket: {url: gs://acme-oidc/prod, project: acme-prod}\ncluster:\n  publisher: shop/theirs";
-    estate.settings(text);
+    estate.unnamed_settings(text);
     let ran = estate.run(&UNNAMED[..4]).ends(0);
     assert!(ran.err.contains("name it: --config keyless.yaml"), "{}", ran.err);
     assert!(!condition(&estate).contains("theirs"), "{}", condition(&estate));
@@ -371,8 +371,9 @@ fn unnamed_file_grants_publisher_nothing() {
             "alone says the account of google",
         ),
     ] {
-        let estate = with_bucket();
-        estate.settings(&file);
+        let estate = Estate::new();
+        estate.world.cluster.change_servers(|server| server.issuers = vec![ISSUER.to_owned()]);
+        estate.unnamed_settings(&file);
         forget(&estate);
         let remedy = "--config keyless.yaml";
         estate.run(&[&UNNAMED[..], &flags].concat()).fails(2, "publisher-undecided", &[named, remedy]);

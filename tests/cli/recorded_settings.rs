@@ -51,6 +51,7 @@ fn existing_settings_stay_flags_are_added() {
     let before = format!("{before}tls:\n  caFile: {}\n", ca_file.display());
     fs::write(file(&estate), before).unwrap();
     let mut command = estate.world.command(&SETUP);
+    command.args(["--config", "keyless.yaml"]);
     let ran: Ran = command.env("GOOGLE_OAUTH_ACCESS_TOKEN", estate.google.token()).output().unwrap().into();
     ran.ends(0);
     let written = fs::read_to_string(file(&estate)).unwrap();
@@ -64,6 +65,7 @@ fn unwritable_settings_are_shown_as_lines() {
     let estate = Estate::new();
     let before = json!({"apiVersion": "keyless/v1", "google": {"pool": "acme-pool"}}).to_string();
     fs::write(file(&estate), &before).unwrap();
+    estate.names_settings();
     let ran = estate.run(&SETUP).ends(0);
     assert!(
         ran.err.contains("warning[settings-not-written]") && ran.err.contains("google.project: acme-prod")

@@ -166,6 +166,7 @@ fn settings(estate: &Estate, project: &str) {
          vault: {{address: \"https://127.0.0.1:1\", mode: static-keys}}\nstore: {{name: gcp}}\n"
     );
     fs::write(estate.world.dir.path().join("keyless.yaml"), text).unwrap();
+    estate.names_settings();
 }
 
 /// Every file of a folder, as an object.

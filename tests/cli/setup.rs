@@ -45,11 +45,7 @@ fn setup_without_settings_reaches_zero_credentials() {
 fn key_used_by_other_store_stays() {
     let estate = Estate::new();
     estate.world.cluster.put_object(store("other", "gcp-key"));
-    std::fs::write(
-        estate.world.dir.path().join("keyless.yaml"),
-        "apiVersion: keyless/v1\nstore: {name: gcp}\n",
-    )
-    .unwrap();
+    estate.settings("store: {name: gcp}");
     // The second time, the store that was changed does not name it any more.
     for _ in 0..2 {
         // It was asked to be retired, and is not.

@@ -158,11 +158,7 @@ fn teardown_killed_anywhere_ends_the_same() {
     let estate = Estate::new();
     // A store of its own: that goes too, and nothing tells the next run what it read.
     estate.world.cluster.remove_object(ESO, "ClusterSecretStore", None, "gcp");
-    std::fs::write(
-        estate.world.dir.path().join("keyless.yaml"),
-        "apiVersion: keyless/v1\ngoogle: {project: acme-prod}\nstore: {name: gcp, secrets: [db]}\n",
-    )
-    .unwrap();
+    estate.settings("google: {project: acme-prod}\nstore: {name: gcp, secrets: [db]}");
     let far_sides = || [estate.google.faults(), estate.world.cluster.server(0).faults()];
     let switch = |at, moment, action: Box<dyn Fn() + Send + Sync>| {
         let switch = KillSwitch::new(at, moment, action);

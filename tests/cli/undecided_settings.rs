@@ -90,6 +90,102 @@ fn issuer_of_one_server_decides_nothing() {
     estate.run(&SETUP).fails(2, "settings-undecided", &["bucket.url", "issuer"]);
 }
 
+/// An object that a tenant may write and a list in the file make no administrator's decision.
+#[test]
+fn object_and_file_grant_nothing_new() {
+    let estate = estate();
+    estate.google.grant("secrets/root", "roles/secretmanager.viewer", "user:nobody@example.com");
+    estate.user(
+        "shop",
+        "root",
+        &serde_json::json!({"data": [{"secretKey": "value", "remoteRef": {"key": "unreadable-root"}}]}),
+    );
+    estate.google.add_secret("unreadable-root", b"root");
+    estate.unnamed_settings("store: {name: gcp, secrets: [db, unreadable-root]}");
+    forget(&estate);
+    estate.run(&SETUP).fails(2, "settings-undecided", &["ClusterSecretStore gcp may read unreadable-root"]);
+    assert_eq!(recorded_writes(&estate), Vec::<String>::new());
+    estate.run(&[&SETUP[..], &["--accept-new-secrets", "--dry-run"]].concat()).ends(1);
+}
+
+/// Whoever holds a staged key can sign as every workload; a shorter life of tokens takes former keys out early.
+#[test]
+fn unnamed_file_changes_no_key_set() {
+    let estate = estate();
+    let bucket = format!("file://{}", estate.world.www.display());
+    for (settings, says) in [
+        ("cluster: {publicKeys: [next.pub]}", "cluster.publicKeys"),
+        ("cluster: {longestTokenSeconds: 600}", "cluster.longestTokenSeconds 600"),
+        ("cluster: {maxTokenSeconds: 3600}", "cluster.maxTokenSeconds 3600"),
+    ] {
+        estate.unnamed_settings(settings);
+        forget(&estate);
+        let flags = ["--bucket", &bucket, "--issuer", ISSUER];
+        for command in [
+            &["publish"][..],
+            &["publish", "--out", "plan.json"],
+            &["publish", "--watch"],
+            &["keys", "add", "next.pub"],
+            &["keys", "revoke", "--yes", "kid"],
+        ] {
+            let ran = estate.run(&[command, &flags].concat());
+            ran.fails(2, "settings-undecided", &[says, "--config keyless.yaml"]);
+        }
+        assert!(estate.world.cluster.server(0).faults().requests().is_empty(), "{settings}");
+        assert!(fs::read_dir(&estate.world.www).unwrap().next().is_none(), "{settings}");
+    }
+    // Longer ones keep former keys longer, which is no one's loss.
+    estate.unnamed_settings("cluster: {longestTokenSeconds: 172800}");
+    estate.run(&["publish", "--dry-run", "--bucket", &bucket, "--issuer", ISSUER]).ends(1);
+}
+
+/// Of several stores, each has its own ServiceAccount.
+#[test]
+fn unnamed_file_moves_no_store() {
+    let estate = estate();
+    estate.world.cluster.put_object(crate::estate::store("other", "gcp-key"));
+    estate.unnamed_settings("store: {serviceAccount: shop/web}");
+    let both = ["--store", "gcp", "--store", "other"];
+    let says = ["store.serviceAccount shop/web of ClusterSecretStore gcp", "of ClusterSecretStore other"];
+    estate.run(&[&SETUP[..], &both].concat()).fails(2, "settings-undecided", &says);
+    // Nor does it say whose former login comes back.
+    estate.unnamed_settings("");
+    estate.run(&[&SETUP[..], &both].concat());
+    estate.unnamed_settings("store: {name: other}");
+    forget(&estate);
+    estate.run(&["setup", "--undo", "--yes"]).fails(2, "settings-undecided", &["store.name other"]);
+    estate.run(&["teardown", "--yes"]).fails(2, "settings-undecided", &["store.name other"]);
+    assert_eq!(recorded_writes(&estate), Vec::<String>::new());
+}
+
+/// The documents of another issuer may be another cluster's.
+#[test]
+fn unnamed_file_deletes_no_documents() {
+    let estate = estate();
+    let bucket = format!("file://{}", estate.world.www.display());
+    let flags = ["--bucket", &bucket, "--issuer", ISSUER];
+    estate.run(&[&["publish"][..], &flags].concat()).ends(0);
+    let uid = estate.world.cluster_uid();
+    estate
+        .unnamed_settings(&format!("issuer: {ISSUER}\nbucket: {{url: '{bucket}'}}\ncluster: {{uid: {uid}}}"));
+    let says = ["bucket.url file://", "issuer https://oidc.lab.test/prod"];
+    estate.run(&["teardown", "--yes"]).fails(2, "settings-undecided", &says);
+    assert!(fs::exists(estate.world.www.join("prod/openid/v1/jwks")).unwrap());
+    estate.run(&["teardown", "--yes", "--config", "keyless.yaml"]).ends(0);
+}
+
+/// Whom a provider, the operator or this program takes for a server.
+#[test]
+fn unnamed_file_names_no_authority() {
+    let estate = estate();
+    estate.unnamed_settings("tls: {caFile: ca.pem}");
+    let mut command = estate.world.command(&SETUP);
+    let ran: Ran = command.env("GOOGLE_OAUTH_ACCESS_TOKEN", estate.google.token()).output().unwrap().into();
+    ran.fails(2, "settings-undecided", &["tls.caFile"]);
+    // The flag says the same.
+    estate.run(&SETUP).ends(0);
+}
+
 /// What the cluster says without the file is no decision of the file's.
 #[test]
 fn unnamed_file_agrees_with_cluster() {

@@ -84,6 +84,7 @@ fn by_uploaded_keys_through_a_rotation() {
     let keyless = estate.world.dir.path().join("keyless.yaml");
     let settings = fs::read_to_string(&keyless).unwrap();
     fs::write(&keyless, settings.replacen("cluster:\n", "cluster:\n  publicKeys: [next.pub]\n", 1)).unwrap();
+    estate.names_settings();
     let staged = estate.run(&["verify"]).ends(1);
     assert!(
         staged.out.contains(&format!("staged, but not among the 1 uploaded: {}", next.kid())),
@@ -127,6 +128,7 @@ fn by_public_documents_after_uploaded_keys() {
         format!("{moved}issuer: {ISSUER}\nbucket:\n  url: {bucket}\n"),
     )
     .unwrap();
+    estate.names_settings();
     // Until the API servers sign as it, everybody is told the one thing that is left to do.
     let first = estate.run(&RETIRE).ends(1).says("run setup again");
     assert!(first.out.contains(&format!("--service-account-issuer={ISSUER}")), "{}", first.out);

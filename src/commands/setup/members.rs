@@ -20,7 +20,7 @@ use crate::{
     },
     config::Settings,
     error::{Code, Error, Kind, Result},
-    federation::{Federation, Naming, ProviderName, Workload},
+    federation::{Federation, Naming, ProviderName, Right, Workload},
     http::Http,
     report::{Line, Report, Tone},
     secret_store::{self, StoreLogin, StoreName, elsewhere},
@@ -48,6 +48,14 @@ pub(super) struct Member {
 pub(super) struct NotMoved {
     pub(super) store: String,
     pub(super) error: Error,
+}
+
+/// What another store needs that logs in with a ServiceAccount of the run.
+pub(super) struct Beside {
+    pub(super) shown: String,
+    pub(super) workload: Workload,
+    /// See [`Rights::by_file`].
+    pub(super) by_file: Vec<Right>,
 }
 
 /// What the members of a run have in common.
@@ -176,7 +184,7 @@ impl Shared<'_> {
 
     /// What other stores need that log in with a ServiceAccount of these: a run that is not about them takes nothing from
     /// them.
-    pub(super) async fn beside(&self, members: &[Member]) -> Result<Vec<Workload>> {
+    pub(super) async fn beside(&self, members: &[Member]) -> Result<Vec<Beside>> {
         let mut all = Vec::new();
         for store in &self.estate.stores {
             let name = StoreName::of(store);
@@ -194,7 +202,11 @@ impl Shared<'_> {
             let rights =
                 Rights::resolve(self.cluster, self.estate, &settings, &name, provider, login, &workload);
             match rights.await {
-                Ok(rights) => all.push(rights.of(workload)),
+                Ok(rights) => all.push(Beside {
+                    shown: shown(&name),
+                    by_file: rights.by_file(false).into_iter().cloned().collect(),
+                    workload: rights.of(workload),
+                }),
                 // Nothing is taken back, so nothing of it is lost.
                 Err(_) if !self.args.revoke_unused => {}
                 Err(error) => return Err(error),

@@ -62,7 +62,6 @@ use crate::{
     error::{Code, Error, Result},
     federation::Purpose,
     http::Http,
-    plan::Action,
     publication::{
         Kept, Known, Publication,
         live::{self, Silence},
@@ -167,7 +166,7 @@ pub(crate) async fn run(
     publisher::refuse_accounts_of(&members, args, settings)?;
 
     // Decide.
-    let (Decided { mut plan, impossible, mut documents, .. }, trust) = loop {
+    let (Decided { mut plan, impossible, mut documents, .. }, trust, beside) = loop {
         if stores.are_several() {
             shared.retirements(&mut members, &mut not_moved, farewell_of, clock()).await?;
             if members.is_empty() {
@@ -176,11 +175,12 @@ pub(crate) async fn run(
         }
         let beside = shared.beside(&members).await?;
         let publisher = publisher.iter().map(|publisher| publisher.workload.clone());
-        let trust = trust.clone().of(members.iter().map(Member::workload).chain(beside).chain(publisher));
+        let others = beside.iter().map(|it| it.workload.clone());
+        let trust = trust.clone().of(members.iter().map(Member::workload).chain(others).chain(publisher));
         let decided =
             decide(publication.as_ref(), &shared, (&observed, &ledger), &trust, &mut members, now).await?;
         match decided.refused.first() {
-            None => break (decided, trust),
+            None => break (decided, trust, beside),
             Some((_, error)) if !stores.are_several() => return Err(error.clone()),
             // They are looked at again: one that drops out is another user of what the others leave.
             Some(_) => Shared::leave_out(&mut members, &mut not_moved, &decided.refused),
@@ -230,6 +230,7 @@ pub(crate) async fn run(
         settings,
         stores: &stores,
         to: args.to,
+        accepts_new: args.accept_new_secrets,
         estate: &estate,
         cluster_id: &cluster_id,
         observed: &observed,
@@ -237,8 +238,7 @@ pub(crate) async fn run(
         staged: staged.as_ref(),
     };
     let whole = plan.whole();
-    let grants = whole.steps.iter().any(|step| step.action == Action::Grant);
-    let undecided = undecided(&found, &resolved, &members, grants)?;
+    let undecided = undecided(&found, &resolved, &members, &beside)?;
     undecided.show(report);
     let shows_only = args.dry_run || args.plan.is_saved();
     let rights = members.iter().map(|member| &member.rights);

@@ -3,17 +3,16 @@
 //! Where the cluster leads to the same without the file, it decides nothing: the API servers sign as the issuer already, the
 //! store reads from the account already.
 
-use super::members::Member;
+use super::members::{Beside, Member};
 use crate::{
-    ask::Offer,
-    cluster::{self, Observed, snapshot::Estate},
+    cluster::{Observed, snapshot::Estate},
     commands::{
-        resolve::{Resolved, resolve_by},
+        resolve::{Resolved, resolve_by, workload_of},
         stores::Stores,
-        undecided::Undecided,
+        undecided::{Undecided, of_documents, offered},
     },
     config::Settings,
-    error::{Code, Error, Result},
+    error::Result,
     federation::{ProviderName, TrustedIssuer},
     oidc::KeySet,
 };
@@ -23,6 +22,8 @@ pub(super) struct Found<'a> {
     pub(super) settings: &'a Settings,
     pub(super) stores: &'a Stores,
     pub(super) to: Option<ProviderName>,
+    /// A person takes over what objects ask for.
+    pub(super) accepts_new: bool,
     pub(super) estate: &'a Estate,
     pub(super) cluster_id: &'a str,
     pub(super) observed: &'a Observed,
@@ -31,37 +32,36 @@ pub(super) struct Found<'a> {
     pub(super) staged: Option<&'a KeySet>,
 }
 
-/// `grants`: whether something is granted by this run.
 pub(super) fn undecided(
     found: &Found<'_>,
     resolved: &Resolved,
     members: &[Member],
-    grants: bool,
+    beside: &[Beside],
 ) -> Result<Undecided> {
     let settings = found.settings;
     let Some(without) = settings.undecided.without_file(settings) else { return Ok(Undecided::default()) };
-    let ours = members.iter().filter(|member| grants && member.is_of_settings());
-    let listed = ours.flat_map(|member| member.rights.only_listed());
+    let rights = members.iter().map(|member| (&member.shown, member.rights.by_file(found.accepts_new)));
+    let rights = rights.chain(beside.iter().map(|it| (&it.shown, it.by_file.iter().collect())));
+    let rights = rights
+        .flat_map(|(store, rights)| rights.into_iter().map(move |right| format!("{store} may {right}")));
     Ok(Undecided::cluster(settings)
-        .and(of_documents(found))
+        .and(of_documents(settings, found.observed, found.issuer.signed()))
         .and(of_keys(found)?)
         .and(of_resolved(found, &without, resolved))
-        .and(listed.map(|right| format!("store may {right}"))))
+        .and(of_accounts(found, &without, members))
+        .and(rights))
 }
 
-/// Whoever can write the bucket can sign as every workload. The API servers' own flags say the same once all of them sign as
-/// its issuer.
-fn of_documents(found: &Found<'_>) -> Vec<String> {
-    let Found { settings, observed, issuer, .. } = found;
-    let signs = |server: &cluster::ApiServer| server.token.claims().issuer == *issuer.signed();
-    if observed.failed.is_empty() && observed.servers.iter().all(signs) {
-        return Vec::new();
-    }
-    let bucket = settings.bucket.iter().flat_map(|bucket| bucket.to_members());
-    let issuer = ("issuer", Some(issuer.to_string()));
-    let named = settings.undecided.of_documents();
-    let alone = bucket.chain([issuer]).filter(|(setting, _)| named.contains(setting));
-    alone.map(|(setting, value)| format!("{setting} {}", value.unwrap_or_default().escape_debug())).collect()
+/// The ServiceAccounts of the stores.
+fn of_accounts(found: &Found<'_>, without: &Settings, members: &[Member]) -> Vec<String> {
+    const SETTING: &str = "store.serviceAccount";
+    let Found { settings, stores, estate, .. } = found;
+    let alone = |member: &Member| {
+        workload_of(&stores.settings_of(&member.store, without), estate, &member.store).ok()
+    };
+    let members = members.iter().filter(|_| settings.sources.file_says(SETTING));
+    let others = members.filter(|member| alone(member).as_ref() != Some(&member.account));
+    others.map(|member| format!("{SETTING} {} of {}", member.account, member.shown)).collect()
 }
 
 /// Whoever holds a staged key can sign as every workload.
@@ -76,10 +76,6 @@ fn of_keys(found: &Found<'_>) -> Result<Option<String>> {
 /// Resolves once more without the file, taking what the cluster offers.
 fn of_resolved(found: &Found<'_>, without: &Settings, resolved: &Resolved) -> Vec<String> {
     let Found { stores, to, estate, cluster_id, settings, .. } = found;
-    let mut offered = |setting: &str, _: &str, offer: Offer<'_>| {
-        let text = offer.text().map(str::to_owned);
-        text.ok_or_else(|| Error::usage(Code::SettingMissing, format!("`{setting}` is not set")))
-    };
     let first = stores.first_trusted(without, *to, estate).ok().flatten();
     let alone = first.and_then(|(first, completes)| {
         resolve_by(&first, *to, completes, estate, cluster_id, &mut offered).ok()
@@ -89,7 +85,6 @@ fn of_resolved(found: &Found<'_>, without: &Settings, resolved: &Resolved) -> Ve
         ("provider", resolved.provider.provider().to_string()),
         ("store.name", resolved.store.name().to_owned()),
         ("store.namespace", resolved.store.namespace().unwrap_or_default().to_owned()),
-        ("store.serviceAccount", resolved.workload.to_string()),
     ];
     let mut own = Vec::new();
     if let Some(alone) = alone {
@@ -97,10 +92,11 @@ fn of_resolved(found: &Found<'_>, without: &Settings, resolved: &Resolved) -> Ve
             ("provider", alone.provider.provider().to_string()),
             ("store.name", alone.store.name().to_owned()),
             ("store.namespace", alone.store.namespace().unwrap_or_default().to_owned()),
-            ("store.serviceAccount", alone.workload.to_string()),
         ];
         own.extend(alone.provider.settings());
     }
+    // Flags say which stores the run is about.
+    all.retain(|(setting, _)| stores.named.is_none() || !setting.starts_with("store."));
     all.extend(resolved.provider.settings());
     all.retain(|one| settings.sources.file_says(one.0) && !own.contains(one));
     all.into_iter().map(|(setting, value)| format!("{setting} {}", value.escape_debug())).collect()

@@ -20,7 +20,7 @@ use crate::{
         resolve::{store_name, unknown_store},
         saved,
         stores::{flag, named},
-        undecided::Undecided,
+        undecided::{Undecided, of_store},
     },
     config::Settings,
     error::{Code, Error, Result},
@@ -124,7 +124,9 @@ pub(super) async fn run(
     let plan = plan(&run, &keys, restored.as_ref());
     run.options.shown = Shown::of(&plan.steps, &[]);
     report.lines(plan.lines());
-    let undecided = Undecided::cluster(settings);
+    let by_flag = !args.stores.store.is_empty();
+    let by_file = of_store(settings, &estate, &store).filter(|_| !by_flag);
+    let undecided = Undecided::cluster(settings).and(by_file);
     undecided.show(report);
     if args.yes && !args.dry_run || args.plan.is_saved() {
         undecided.refuse()?;

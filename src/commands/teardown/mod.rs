@@ -21,7 +21,7 @@ use super::{
     resolve::{self, Resolved},
     saved,
     stores::Stores,
-    undecided::Undecided,
+    undecided::{Undecided, of_documents, of_store},
 };
 use crate::{
     bucket::{self, Bucket},
@@ -102,6 +102,12 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
         }),
         _ => None,
     };
+    let named_store = resolved.as_ref().filter(|_| args.store.is_empty() && !args.unused);
+    let mut of_file: Vec<_> =
+        named_store.and_then(|resolved| of_store(settings, &estate, &resolved.store)).into_iter().collect();
+    if in_bucket.is_some() {
+        of_file.extend(of_documents(settings, &observed, issuer.signed()));
+    }
     let mut warnings = plan::dangling(&withdrawals, signed.as_str(), issuer.as_str());
     warnings.extend(left);
     warnings.extend(plan::not_seen(&estate));
@@ -112,17 +118,18 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
     let plan = Plan { withdrawals, objects: objects.0, orphans, bucket: in_bucket, warnings };
 
     plan.show(report);
-    if settings.cluster.as_ref().is_none_or(|access| access.uid.is_none()) {
+    let is_named = settings.cluster.as_ref().is_some_and(|access| access.uid.is_some());
+    if !is_named || settings.undecided.names_cluster() {
         whose::refuse_another_cluster(&plan, &observed.live()?, &cluster.target(), &settings.file)?;
     }
     report.json("teardown", plan.to_json(issuer.as_str(), args.dry_run));
     let whole = plan.whole();
     let summary = whole.summary();
     let pending = summary.pending();
-    let cluster_of_file = Undecided::cluster(settings);
-    cluster_of_file.show(report);
+    let by_file = Undecided::cluster(settings).and(of_file);
+    by_file.show(report);
     if pending > 0 && (args.yes && !args.dry_run || args.plan.is_saved()) {
-        cluster_of_file.refuse()?;
+        by_file.refuse()?;
     }
     saved::save_or_check(&args.plan, &whole, report)?;
     if pending == 0 {

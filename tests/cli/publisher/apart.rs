@@ -30,7 +30,7 @@ fn undecided_publisher_shares_no_account() {
 #[test]
 fn unnamed_account_grants_no_keys() {
     let estate = Estate::new();
-    estate.settings("google: {project: acme-prod}");
+    estate.unnamed_settings("google: {project: acme-prod}");
     forget(&estate);
     let named = ["alone says the account of google", "--config keyless.yaml"];
     estate.run(&UNNAMED).fails(2, "publisher-undecided", &named);

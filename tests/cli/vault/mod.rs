@@ -70,6 +70,7 @@ impl Scene {
             "apiVersion: keyless/v1\n{more}vault: {{address: '{}'{separator}{vault}}}\n",
             self.vault.url()
         );
+        self.estate.names_settings();
         std::fs::write(self.estate.world.dir.path().join("keyless.yaml"), text).unwrap();
     }
 

@@ -29,7 +29,7 @@ use self::{
 use crate::{
     cli::{LeaseFlag, WatchArgs},
     cluster::Cluster,
-    commands::Exit,
+    commands::{Exit, undecided::Undecided},
     config::{LedgerPlace, Settings},
     error::{Code, Error, Kind, Result},
     http::Http,
@@ -63,6 +63,7 @@ pub(crate) async fn run(
     now: fn() -> u64,
     report: &mut Report<'_>,
 ) -> Result<Exit> {
+    Undecided::key_set(settings).refuse()?;
     let interrupt = report.interrupt().clone();
     interrupt.set_grace(GRACE);
     let _hold = interrupt.hold();
