@@ -8,6 +8,7 @@
 //! goes on where it was.
 
 mod act;
+mod ahead;
 mod asked;
 mod decide;
 mod found;
@@ -157,6 +158,7 @@ pub(crate) async fn run(
         publisher: publisher.as_ref(),
         http: &http,
     };
+    shared.look_ahead(&first).await;
     let (mut members, mut not_moved) = match &stores.named {
         Some(named) if stores.are_several() => shared.each(named, report).await?,
         _ => (vec![shared.only(&first, report).await?], Vec::new()),
