@@ -167,7 +167,7 @@ impl Retirement {
                 look::look_at(it.cluster, &state.credentials, &connected),
                 look::elsewhere(it.cluster, it.leaving, &state.credentials),
                 others::relying(it.cluster, &state, it.leaving, &options, it.now),
-                async { Ok(last_uses(&connected).await) },
+                async { Ok(look::last_uses(&connected).await) },
             )
         };
         let (keys, mut elsewhere, noted, last_uses) = looks.await.map_err(in_the_middle)?;
@@ -297,15 +297,4 @@ pub(super) fn options(args: &SetupArgs, switch: bool, now: u64) -> Options {
         until: Until::End,
         shown: Shown::default(),
     }
-}
-
-async fn last_uses(connected: &[Option<Box<dyn StoredCredential>>]) -> Vec<Option<LastUse>> {
-    let mut all = Vec::new();
-    for credential in connected {
-        all.push(match credential {
-            Some(credential) => Some(credential.last_use().await),
-            None => None,
-        });
-    }
-    all
 }

@@ -92,8 +92,7 @@ pub(super) async fn ahead(gcp: &Gcp, named: &BTreeSet<&Right>) {
         .into_iter()
         .map(|holder| async move { gcp.ahead.policies.see_or(&holder, ask_policy(gcp, &holder)).await });
     let policies = stream::iter(policies).buffered(AT_ONCE).collect::<Vec<_>>();
-    let _answers =
-        futures::join!(project(gcp), gcp.ahead.providers.see_or(&(), providers(gcp)), policies);
+    let _answers = futures::join!(project(gcp), gcp.ahead.providers.see_or(&(), providers(gcp)), policies);
 }
 
 /// Whose policies matter, but for a bucket's.

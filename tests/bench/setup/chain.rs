@@ -205,7 +205,7 @@ pub(crate) fn beside(chain: &[Step], calls: &[Call], start: Instant, one_way: Du
 }
 
 /// Every call of one run, in milliseconds after its start: when it left, when its answer was here, and what was asked.
-pub(crate) fn timeline(calls: &[Call], start: Instant, one_way: Duration) -> Value {
+pub(crate) fn timeline(calls: &[Call], start: Instant, one_way: Duration) -> Vec<Value> {
     let after = |moment: Instant| moment.saturating_duration_since(start).as_secs_f64() * 1000.0;
     let line = |call: &Call| {
         let sent = call.arrived.checked_sub(one_way).unwrap_or(call.arrived);

@@ -36,6 +36,8 @@ pub(crate) struct Ran {
     pub(crate) start: Instant,
     pub(crate) wall: Duration,
     pub(crate) calls: Vec<Call>,
+    /// Those to the API server, which is beside it.
+    pub(crate) at_cluster: Vec<Call>,
 }
 
 impl Ground {
@@ -111,7 +113,10 @@ impl Ground {
             let messages = String::from_utf8_lossy(&output.stderr).into_owned();
             return Err(format!("setup: {}, the old key is gone: {gone}\n{messages}", output.status).into());
         }
-        Ok(Ran { start, wall, calls })
+        let at_cluster = self.cluster.server(0).faults().requests();
+        let at_cluster =
+            at_cluster.into_iter().filter(|call| call.arrived >= start && call.arrived < start + wall);
+        Ok(Ran { start, wall, calls, at_cluster: at_cluster.collect() })
     }
 
     /// Writes a file that the commands of a script read.

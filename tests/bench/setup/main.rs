@@ -74,6 +74,7 @@ async fn measure(keyless: &Path, runs: usize) -> Result<(), Box<dyn Error>> {
         "chain": chain::trips(&longest) as f64 * trip,
         "steps": chain::beside(&longest, &median.calls, median.start, ONE_WAY),
         "timeline": chain::timeline(&median.calls, median.start, ONE_WAY),
+        "timelineOfCluster": chain::timeline(&median.at_cluster, median.start, Duration::ZERO),
         "superfluous": chain::superfluous(&median.calls),
         "gcloud": version,
         "theirs": theirs.iter().map(Duration::as_secs_f64).collect::<Vec<_>>(),
