@@ -77,9 +77,9 @@ pub(crate) trait Federation: Display + Send + Sync {
     }
 
     /// Asks everything at the same time that [`Self::plan_each`] will ask, if it can be foreseen that it does: the next plan
-    /// takes the answers, errors among them. `rights` may be asked for; `ends_credential`: a stored credential may be left.
-    async fn look_ahead(&self, rights: &BTreeSet<Right>, ends_credential: bool) {
-        let _ = (rights, ends_credential);
+    /// takes the answers, errors among them. `rights` may be asked for.
+    async fn look_ahead(&self, rights: &BTreeSet<Right>) {
+        let _ = rights;
     }
 
     /// What must change, in the order in which it must be done. What is right already is in it as

@@ -11,6 +11,7 @@ mod act;
 mod ahead;
 mod asked;
 mod decide;
+mod foreseen;
 mod found;
 mod hands;
 mod issuer_rollout;
@@ -158,7 +159,7 @@ pub(crate) async fn run(
         publisher: publisher.as_ref(),
         http: &http,
     };
-    shared.look_ahead(&first).await;
+    let foreseen = shared.look_ahead(&first, clock()).await;
     let (mut members, mut not_moved) = match &stores.named {
         Some(named) if stores.are_several() => shared.each(named, report).await?,
         _ => (vec![shared.only(&first, report).await?], Vec::new()),
@@ -190,7 +191,7 @@ pub(crate) async fn run(
         part.keep_store(member.rights.would_break());
     }
     if !stores.are_several() {
-        shared.retirements_of_only(&mut members, farewell_of, clock()).await?;
+        shared.retirements_of_only(&mut members, foreseen, farewell_of, clock()).await?;
     }
     for (member, part) in members.iter_mut().zip(&mut plan.stores) {
         part.retirement = member.retirement.take();

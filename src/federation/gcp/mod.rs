@@ -366,14 +366,8 @@ impl Federation for Gcp {
         search::find(self, find).await
     }
 
-    async fn look_ahead(&self, rights: &BTreeSet<Right>, ends_credential: bool) {
-        let rights = rights.iter().filter(|right| named(right).is_ok()).collect();
-        let approach = async {
-            if ends_credential {
-                self.api.open(&self.settings.endpoints.policy_analyzer).await;
-            }
-        };
-        futures::join!(observe::ahead(self, &rights), approach);
+    async fn look_ahead(&self, rights: &BTreeSet<Right>) {
+        observe::ahead(self, &rights.iter().filter(|right| named(right).is_ok()).collect()).await;
     }
 
     async fn approach(&self) {

@@ -25,7 +25,7 @@ pub(crate) const POLLS: u32 = LOOKS as u32 - 1;
 const TRIPS_OF_CONNECTING: usize = 2;
 const PLAN: (&str, &str) = (READS, "the whole plan is shown and agreed to before the first write");
 
-const TABLE: [Row; 21] = [
+const TABLE: [Row; 20] = [
     read("look which services are enabled", ("serviceusage", "GET", "/services:batchGet")),
     read("look at the project", ("cloudresourcemanager", "GET", "/projects/")),
     read("look at the project's policy", ("cloudresourcemanager", "POST", ":getIamPolicy")),
@@ -113,7 +113,6 @@ const TABLE: [Row; 21] = [
     },
     // No call waits for its answer.
     read("open the way to the token service", ("sts", "HEAD", "/")),
-    read("open the way to the policy analyzer", ("policyanalyzer", "HEAD", "/")),
 ];
 
 const fn read(name: &'static str, call: (&'static str, &'static str, &'static str)) -> Row {
