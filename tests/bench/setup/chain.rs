@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 /// A kind of call, and why it cannot be made earlier.
 struct Row {
     name: &'static str,
-    /// Host's first label, method, part of path and query: the first row that fits is meant.
+    /// Host's first label, method, part of path and query. Of several rows that fit, the first is meant that was not made as
+    /// often as it has to be.
     call: (&'static str, &'static str, &'static str),
     /// How often it has to be made.
     times: usize,
@@ -25,7 +26,7 @@ pub(crate) const POLLS: u32 = LOOKS as u32 - 1;
 const TRIPS_OF_CONNECTING: usize = 2;
 const PLAN: (&str, &str) = (READS, "the whole plan is shown and agreed to before the first write");
 
-const TABLE: [Row; 20] = [
+const TABLE: [Row; 24] = [
     read("look which services are enabled", ("serviceusage", "GET", "/services:batchGet")),
     read("look at the project", ("cloudresourcemanager", "GET", "/projects/")),
     read("look at the project's policy", ("cloudresourcemanager", "POST", ":getIamPolicy")),
@@ -63,8 +64,7 @@ const TABLE: [Row; 20] = [
     },
     read("look at the pool's providers", ("iam", "GET", "/providers?")),
     read("look at the pool", ("iam", "GET", "/workloadIdentityPools/")),
-    // For the plan; after each act, whose effect is never taken for granted; and right before it is deleted.
-    Row { times: 5, ..read("look at the old key", ("iam", "GET", "/keys/")) },
+    read("look at the old key", ("iam", "GET", "/keys/")),
     read("ask when the old key was used last", ("policyanalyzer", "GET", "/activities:query")),
     Row {
         name: "let the workload read the secret",
@@ -100,16 +100,49 @@ const TABLE: [Row; 20] = [
         ],
     },
     Row {
+        name: "ask whether the old key was used since",
+        call: ("policyanalyzer", "GET", "/activities:query"),
+        times: 1,
+        needs: &[(
+            "read the secret with it",
+            "the store turns to what has read a secret, and then leaves the key",
+        )],
+    },
+    Row {
         name: "disable the old key",
         call: ("iam", "POST", ":disable"),
         times: 1,
-        needs: &[("read the secret with it", "the old way stays until the new one has read a secret")],
+        needs: &[
+            ("read the secret with it", "the old way stays until the new one has read a secret"),
+            ("ask whether the old key was used since", "what nobody knows of may use it"),
+        ],
+    },
+    Row {
+        name: "see that the old key is disabled",
+        call: ("iam", "GET", "/keys/"),
+        times: 1,
+        needs: &[("disable the old key", "the effect of an act is never taken for granted")],
+    },
+    Row {
+        name: "look at the old key right before it is deleted",
+        call: ("iam", "GET", "/keys/"),
+        times: 1,
+        needs: &[("see that the old key is disabled", "it is deleted only when nothing broke without it")],
     },
     Row {
         name: "delete the old key",
         call: ("iam", "DELETE", "/keys/"),
         times: 1,
-        needs: &[("disable the old key", "it is deleted only when nothing broke without it")],
+        needs: &[(
+            "look at the old key right before it is deleted",
+            "no key is deleted that another user has enabled again",
+        )],
+    },
+    Row {
+        name: "see that the old key is gone",
+        call: ("iam", "GET", "/keys/"),
+        times: 1,
+        needs: &[("delete the old key", "the effect of an act is never taken for granted")],
     },
     // No call waits for its answer.
     read("open the way to the token service", ("sts", "HEAD", "/")),
@@ -164,12 +197,21 @@ fn connecting() -> Vec<Step> {
     vec![Step { name, why: "nothing was asked before", trips: TRIPS_OF_CONNECTING, row: None }]
 }
 
-/// The row that a call belongs to.
-fn row(call: &Call) -> Option<&'static Row> {
-    TABLE.iter().find(|row| {
+/// The calls, each with the row that it belongs to.
+fn rows(calls: &[Call]) -> Vec<(&Call, Option<&'static Row>)> {
+    let mut made = [0; TABLE.len()];
+    let fits = |row: &Row, call: &Call| {
         let (host, method, part) = row.call;
         call.host.split('.').next() == Some(host) && call.method == method && call.path.contains(part)
-    })
+    };
+    let mut row = |call: &Call| {
+        let fitting = || (0..TABLE.len()).filter(|index| fits(&TABLE[*index], call));
+        let wanted = fitting().find(|index| made[*index] < TABLE[*index].times);
+        let index = wanted.or_else(|| fitting().last())?;
+        made[index] += 1;
+        TABLE.get(index)
+    };
+    calls.iter().map(|call| (call, row(call))).collect()
 }
 
 /// The chain, with the moment at which each step was over in one run, in milliseconds after its start.
@@ -178,7 +220,8 @@ pub(crate) fn beside(chain: &[Step], calls: &[Call], start: Instant, one_way: Du
         let end = call.answered.unwrap_or(call.arrived) + one_way;
         end.duration_since(start).as_secs_f64() * 1000.0
     };
-    let is_read = |call: &Call| row(call).is_some_and(|row| row.needs.is_empty());
+    let rows = rows(calls);
+    let is_read = |row: &Option<&Row>| row.is_some_and(|row| row.needs.is_empty());
     let mut due = 0;
     let mut shown = Vec::new();
     for (index, step) in chain.iter().enumerate() {
@@ -186,15 +229,15 @@ pub(crate) fn beside(chain: &[Step], calls: &[Call], start: Instant, one_way: Du
         let end = match step.row {
             Some(wanted) => {
                 let earlier = chain[..index].iter().filter(|other| other.name == step.name).count();
-                let same = |call: &&Call| row(call).is_some_and(|row| row.name == wanted.name);
-                calls.iter().filter(same).nth(earlier).map(seen)
+                let mut same = rows.iter().filter(|(_, row)| row.is_some_and(|row| row.name == wanted.name));
+                same.nth(earlier).map(|(call, _)| seen(call))
             }
             // From the first piece of the first call to the last answer of all that are made at the same time.
             None if index == 0 => calls
                 .first()
                 .map(|call| (call.arrived - one_way).duration_since(start).as_secs_f64() * 1000.0),
             None => {
-                let first_write = calls.iter().position(|call| !is_read(call)).unwrap_or(calls.len());
+                let first_write = rows.iter().position(|(_, row)| !is_read(row)).unwrap_or(calls.len());
                 calls[..first_write].iter().map(seen).reduce(f64::max)
             }
         };
@@ -206,20 +249,20 @@ pub(crate) fn beside(chain: &[Step], calls: &[Call], start: Instant, one_way: Du
 /// Every call of one run, in milliseconds after its start: when it left, when its answer was here, and what was asked.
 pub(crate) fn timeline(calls: &[Call], start: Instant, one_way: Duration) -> Vec<Value> {
     let after = |moment: Instant| moment.saturating_duration_since(start).as_secs_f64() * 1000.0;
-    let line = |call: &Call| {
+    let line = |(call, row): (&Call, Option<&Row>)| {
         let sent = call.arrived.checked_sub(one_way).unwrap_or(call.arrived);
         let answered = call.answered.map(|moment| after(moment + one_way).round());
-        let name = row(call).map(|row| row.name);
+        let name = row.map(|row| row.name);
         json!({"sent": after(sent).round(), "answered": answered, "name": name, "call": format!("{} {}{}", call.method, call.host, call.path)})
     };
-    calls.iter().map(line).collect()
+    rows(calls).into_iter().map(line).collect()
 }
 
 /// Calls that the table has no need of: made more often than needed, or not in it.
 pub(crate) fn superfluous(calls: &[Call]) -> Vec<String> {
     let mut counts: Vec<(String, usize, usize)> = Vec::new();
-    for call in calls {
-        let (name, times) = match row(call) {
+    for (call, row) in rows(calls) {
+        let (name, times) = match row {
             Some(row) => (row.name.to_owned(), row.times),
             None => (format!("{} {}{}", call.method, call.host, call.path), 0),
         };
@@ -234,7 +277,7 @@ pub(crate) fn superfluous(calls: &[Call]) -> Vec<String> {
 
 /// The rows of the table that were not made at all.
 pub(crate) fn missing(calls: &[Call]) -> Vec<&'static str> {
-    let made: Vec<&str> = calls.iter().filter_map(row).map(|row| row.name).collect();
+    let made: Vec<&str> = rows(calls).into_iter().filter_map(|(_, row)| Some(row?.name)).collect();
     let needed = TABLE.iter().filter(|row| !row.needs.is_empty());
     needed.map(|row| row.name).filter(|name| !made.contains(name)).collect()
 }
@@ -262,9 +305,9 @@ mod tests {
         let chain = longest();
         let names: Vec<&str> = chain.iter().map(|step| step.name.as_str()).collect();
         assert_eq!(names.first(), Some(&"connect to Google, with TLS"));
-        assert_eq!(names.last(), Some(&"delete the old key"));
+        assert_eq!(names.last(), Some(&"see that the old key is gone"));
         assert!(!names.contains(&"let the workload read the secret"), "it can be done beside the provider");
-        assert_eq!(trips(&chain), 2 + 1 + 3 + 3 + 2 + 2);
+        assert_eq!(trips(&chain), 2 + 1 + 3 + 3 + 2 + 2 + 4);
     }
 
     #[test]
@@ -275,6 +318,18 @@ mod tests {
         let found = superfluous(&[look.clone(), look.clone(), odd]);
         assert_eq!(found[0], "look at the project: 2 times instead of 1");
         assert_eq!(found[1], "GET iam.googleapis.com/v1/permissions: 1 times instead of 0");
-        assert_eq!(missing(&[look]).len(), 11);
+        assert_eq!(missing(&[look]).len(), 15);
+    }
+
+    #[test]
+    fn same_call_later_is_another_row() {
+        let look = call("GET", "iam", "/v1/projects/p/serviceAccounts/e/keys/k");
+        let names = |calls: &[Call]| -> Vec<_> {
+            rows(calls).into_iter().map(|(_, row)| row.map(|row| row.name)).collect()
+        };
+        let made = vec![look; 5];
+        assert_eq!(names(&made)[0], Some("look at the old key"));
+        assert_eq!(names(&made)[1], Some("see that the old key is disabled"));
+        assert_eq!(superfluous(&made), ["see that the old key is gone: 2 times instead of 1"]);
     }
 }
