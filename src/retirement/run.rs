@@ -7,7 +7,7 @@ mod pause;
 mod progress;
 mod unconnected;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -76,6 +76,7 @@ pub(crate) struct Run<'a> {
     pub(crate) judged: Vec<StoreName>,
     tracker: Tracker,
     present: Option<Object>,
+    look_took: Duration,
     told: Option<u64>,
     reported: BTreeSet<&'static str>,
 }
@@ -115,6 +116,7 @@ impl<'a> Run<'a> {
             judged: Vec::new(),
             tracker: Tracker::default(),
             present: None,
+            look_took: Duration::ZERO,
             told: None,
             reported: BTreeSet::new(),
         }
@@ -129,7 +131,6 @@ impl<'a> Run<'a> {
     pub(crate) async fn go_on(&mut self, hands: &mut dyn Hands) -> Result<Outcome> {
         let mut pause = Pause::default();
         loop {
-            let looked = Instant::now();
             let (outcome, has_acted) = self.until_it_waits(hands).await?;
             if let Some(outcome) = outcome {
                 return Ok(outcome);
@@ -137,7 +138,7 @@ impl<'a> Run<'a> {
             if has_acted {
                 pause = Pause::default();
             }
-            pause.until_the_next_look(looked.elapsed()).await;
+            pause.until_the_next_look(self.look_took).await;
         }
     }
 
@@ -346,7 +347,7 @@ impl<'a> Run<'a> {
 
     /// The store, and what reads or pushes through it.
     async fn look(&mut self) -> Result<()> {
-        let store = self.store;
+        let (store, began) = (self.store, Instant::now());
         let (present, users) = futures::try_join!(
             self.cluster.get_object(store.resource(), store.namespace(), store.name()),
             users(self.cluster, store)
@@ -372,6 +373,7 @@ impl<'a> Run<'a> {
         self.seen.trouble = trouble;
         self.seen.asked = self.tracker.asked_uids();
         self.present = present;
+        self.look_took = began.elapsed();
         Ok(())
     }
 }
