@@ -294,6 +294,7 @@ mod tests {
             headers: Vec::new(),
             body_len: 0,
             who: None,
+            action: None,
             status: Some(200),
             arrived: Instant::now(),
             answered: None,
