@@ -62,7 +62,7 @@ const ROWS: [Row; 17] = [
         ("iam", "POST", "UpdateAccessKey"),
         &[
             ("look at the old key right before it is disabled", "IAM takes no condition along with a write"),
-            ("ask whether the old key was used since", "what nobody knows of may use it"),
+            ("ask whether the old key was used since", "a user that is not known may use it"),
         ],
     ),
     act(
