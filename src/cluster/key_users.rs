@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use futures::{StreamExt, stream};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -45,6 +46,9 @@ static WORKLOADS: [(Resource, &str); 9] = [
     (Resource::new("", "v1", "serviceaccounts", "ServiceAccount", true), ""),
 ];
 
+/// How many lists are read at the same time.
+const LISTS_IN_FLIGHT: usize = 4;
+
 /// More names than this help no reader.
 const MOST_FOUND: usize = 50;
 
@@ -71,9 +75,14 @@ impl Cluster {
     /// Every Secret and ConfigMap that holds one of these.
     pub(crate) async fn holders(&self, needles: &[Needle]) -> Result<Found<Holder>> {
         let mut found = Found::default();
-        for (resource, kind) in [(&SECRETS, "Secret"), (&CONFIG_MAPS, "ConfigMap")] {
+        let read = [(&SECRETS, "Secret"), (&CONFIG_MAPS, "ConfigMap")].map(|(resource, kind)| async move {
             let mut list = HoldersRead { kind, needles, found: Found::default(), broken: false };
-            let unseen = self.list(resource, &mut list).await?;
+            let unseen = self.list(resource, &mut list).await;
+            (resource, list, unseen)
+        });
+        let mut read = stream::iter(read).buffered(LISTS_IN_FLIGHT);
+        while let Some((resource, list, unseen)) = read.next().await {
+            let unseen = unseen?;
             if list.broken {
                 return Err(no_object(resource));
             }
@@ -93,10 +102,15 @@ impl Cluster {
         let mut found = Found::default();
         // Pods are not named beside what makes them.
         let mut makers = BTreeSet::new();
-        for (resource, path) in &WORKLOADS {
+        let read = WORKLOADS.iter().map(|(resource, path)| async move {
             let mut list =
                 WorkloadsRead { resource, path, holders, needles, found: Vec::new(), broken: false };
-            let unseen = self.list(resource, &mut list).await?;
+            let unseen = self.list(resource, &mut list).await;
+            (resource, list, unseen)
+        });
+        let mut read = stream::iter(read).buffered(LISTS_IN_FLIGHT);
+        while let Some((resource, list, unseen)) = read.next().await {
+            let unseen = unseen?;
             if list.broken {
                 return Err(no_object(resource));
             }

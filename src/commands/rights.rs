@@ -329,6 +329,16 @@ pub(super) async fn needs(
     Ok(Needs::of(usage, &|right| provider.named(right)))
 }
 
+/// The rights that the users of a store name one by one; what a search finds is not among them.
+pub(super) async fn asked_for(
+    cluster: &Cluster,
+    estate: &Estate,
+    store: &Store,
+    provider: &dyn Federation,
+) -> Result<BTreeSet<Right>> {
+    Ok(needs(cluster, estate, store, provider).await?.rights.into_keys().collect())
+}
+
 /// Everything that may ever have been granted, for taking it back: what is listed, and what anything names.
 pub(super) fn ever_named(
     estate: &Estate,
@@ -350,7 +360,10 @@ pub(super) fn ever_named(
 }
 
 /// The list by the provider's names, and what of it the provider cannot name.
-fn listed(settings: &Settings, provider: &dyn Federation) -> (Option<BTreeSet<Right>>, Vec<LeftOut>) {
+pub(super) fn listed(
+    settings: &Settings,
+    provider: &dyn Federation,
+) -> (Option<BTreeSet<Right>>, Vec<LeftOut>) {
     let Some(listed) = &settings.store.listed else { return (None, Vec::new()) };
     let (mut named, mut left_out) = (BTreeSet::new(), Vec::new());
     for right in listed {

@@ -76,6 +76,12 @@ pub(crate) trait Federation: Display + Send + Sync {
         Ok(())
     }
 
+    /// Asks everything at the same time that [`Self::plan_each`] will ask, if it can be foreseen that it does: the next plan
+    /// takes the answers, errors among them. `rights` may be asked for.
+    async fn look_ahead(&self, rights: &BTreeSet<Right>) {
+        let _ = rights;
+    }
+
     /// What must change, in the order in which it must be done. What is right already is in it as
     /// [`Action::NoOp`](crate::plan::Action), and so is what another owner has made, with the reason. A workload that cannot
     /// be given its login is left out of it: see [`Plan::refused`]. An error is about what all of them share.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use futures::future::join_all;
 use serde_json::Value;
 
 use super::{Elsewhere, Kept, KeyStanding, KeyView, Place, PlaceView, State, users::others_naming};
@@ -14,7 +15,7 @@ use crate::{
         snapshot::{EXTERNAL_SECRETS, Manager, SECRETS, Store, Target, manager},
     },
     error::{Code, Error, Result},
-    federation::credential::{self, Found, Kind, Standing, StoredCredential},
+    federation::credential::{self, Found, Kind, LastUse, Standing, StoredCredential},
     secret_store::StoreName,
 };
 
@@ -81,16 +82,22 @@ pub(crate) async fn look_at(
     all: &[Kept],
     connected: &[Option<Box<dyn StoredCredential>>],
 ) -> Result<Vec<KeyView>> {
+    let looks = all.iter().zip(connected).map(async |(kept, connected)| {
+        let at_provider = async {
+            match connected {
+                Some(credential) => Some(credential.look().await),
+                None => None,
+            }
+        };
+        futures::join!(places_of(cluster, kept), at_provider)
+    });
     let mut views = Vec::new();
-    for (kept, connected) in all.iter().zip(connected) {
-        let mut places = Vec::new();
-        for place in &kept.places {
-            let secret = cluster.get_object(&SECRETS, Some(&place.namespace), &place.name).await?;
-            places.push(secret.map_or_else(PlaceView::default, |secret| view_of(kept, place, &secret)));
-        }
+    // The first that fails in this order is reported, whichever was answered first.
+    for (kept, (places, at_provider)) in all.iter().zip(join_all(looks).await) {
+        let places = places?;
         let there = places.iter().any(|place| place.there);
-        let standing = match connected {
-            Some(credential) => standing(credential.look().await?, kept.proved),
+        let standing = match at_provider {
+            Some(seen) => standing(seen?, kept.proved),
             None if kept.identity.kind == Kind::Unreadable && there => KeyStanding::Unproved(
                 "what lies there cannot be read as the key that the store expects".into(),
             ),
@@ -100,6 +107,25 @@ pub(crate) async fn look_at(
         views.push(KeyView { standing, places });
     }
     Ok(views)
+}
+
+/// What is left of a credential in the cluster.
+pub(super) async fn places_of(cluster: &Cluster, kept: &Kept) -> Result<Vec<PlaceView>> {
+    let mut places = Vec::new();
+    for place in &kept.places {
+        let secret = cluster.get_object(&SECRETS, Some(&place.namespace), &place.name).await?;
+        places.push(secret.map_or_else(PlaceView::default, |secret| view_of(kept, place, &secret)));
+    }
+    Ok(places)
+}
+
+/// What the providers know of each one's last use; `None` where there is none to ask.
+pub(crate) async fn last_uses(connected: &[Option<Box<dyn StoredCredential>>]) -> Vec<Option<LastUse>> {
+    let asked = connected.iter().map(async |credential| match credential {
+        Some(credential) => Some(credential.last_use().await),
+        None => None,
+    });
+    join_all(asked).await
 }
 
 fn standing(standing: Standing, proved: bool) -> KeyStanding {

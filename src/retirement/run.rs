@@ -7,7 +7,7 @@ mod pause;
 mod progress;
 mod unconnected;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -18,7 +18,7 @@ pub(crate) use self::{companion::Companion, pause::Pause};
 use super::{
     End, Next, Observed, Options, Pending, Place, Sighting, Stage, State, StoreView, Tracker, Write,
     config_map::Shelf,
-    look::{elsewhere, look_at, users},
+    look::{elsewhere, last_uses, look_at, users},
     next, others,
     store_view::view_of,
     switched_at, used_after, uses,
@@ -76,6 +76,7 @@ pub(crate) struct Run<'a> {
     pub(crate) judged: Vec<StoreName>,
     tracker: Tracker,
     present: Option<Object>,
+    look_took: Duration,
     told: Option<u64>,
     reported: BTreeSet<&'static str>,
 }
@@ -115,6 +116,7 @@ impl<'a> Run<'a> {
             judged: Vec::new(),
             tracker: Tracker::default(),
             present: None,
+            look_took: Duration::ZERO,
             told: None,
             reported: BTreeSet::new(),
         }
@@ -129,7 +131,6 @@ impl<'a> Run<'a> {
     pub(crate) async fn go_on(&mut self, hands: &mut dyn Hands) -> Result<Outcome> {
         let mut pause = Pause::default();
         loop {
-            let looked = Instant::now();
             let (outcome, has_acted) = self.until_it_waits(hands).await?;
             if let Some(outcome) = outcome {
                 return Ok(outcome);
@@ -137,7 +138,7 @@ impl<'a> Run<'a> {
             if has_acted {
                 pause = Pause::default();
             }
-            pause.until_the_next_look(looked.elapsed()).await;
+            pause.until_the_next_look(self.look_took).await;
         }
     }
 
@@ -213,15 +214,16 @@ impl<'a> Run<'a> {
                     );
                 }
                 let own = std::slice::from_ref(self.store);
-                let mut found = elsewhere(self.cluster, own, &self.state.credentials).await?;
+                let (found, noted, used) = futures::join!(
+                    elsewhere(self.cluster, own, &self.state.credentials),
+                    others::relying(self.cluster, &self.state, &self.judged, &self.options, now),
+                    self.used_since()
+                );
+                let mut found = found?;
                 found.leave_out(&self.copies);
                 found.users.extend(self.held_by.iter().cloned());
-                let now = (self.clock)();
-                let judged = &self.judged;
-                found.add(others::relying(self.cluster, &self.state, judged, &self.options, now).await?);
-                if !self.options.accept_unseen {
-                    found.users.extend(self.used_since().await);
-                }
+                found.add(noted?);
+                found.users.extend(used);
                 self.seen.elsewhere = Some(((self.clock)(), found));
             }
             Next::WaitForStore => {
@@ -262,14 +264,11 @@ impl<'a> Run<'a> {
 
     /// What its provider knows of uses that nothing in this cluster accounts for.
     async fn used_since(&self) -> Vec<String> {
-        let Some(since) = switched_at(&self.state.stage) else { return Vec::new() };
-        let mut found = Vec::new();
-        for (kept, connected) in self.state.credentials.iter().zip(&self.credentials) {
-            if let Some(credential) = connected {
-                found.extend(used_after(&kept.identity, &credential.last_use().await, since));
-            }
-        }
-        found
+        let since = switched_at(&self.state.stage).filter(|_| !self.options.accept_unseen);
+        let Some(since) = since else { return Vec::new() };
+        let last = last_uses(&self.credentials).await;
+        let all = self.state.credentials.iter().zip(&last);
+        all.filter_map(|(kept, last)| used_after(&kept.identity, last.as_ref()?, since)).collect()
     }
 
     /// Whether the plan shows that what the run has come to is recorded. Where it does not, no step has anything to record.
@@ -348,7 +347,7 @@ impl<'a> Run<'a> {
 
     /// The store, and what reads or pushes through it.
     async fn look(&mut self) -> Result<()> {
-        let store = self.store;
+        let (store, began) = (self.store, Instant::now());
         let (present, users) = futures::try_join!(
             self.cluster.get_object(store.resource(), store.namespace(), store.name()),
             users(self.cluster, store)
@@ -374,6 +373,7 @@ impl<'a> Run<'a> {
         self.seen.trouble = trouble;
         self.seen.asked = self.tracker.asked_uids();
         self.present = present;
+        self.look_took = began.elapsed();
         Ok(())
     }
 }

@@ -17,6 +17,9 @@ use crate::{
     error::{Code, Result},
 };
 
+/// How many groups are asked for their kinds at the same time.
+const GROUPS_IN_FLIGHT: usize = 4;
+
 /// The answers to [`Cluster::kinds`].
 pub(super) struct Kinds {
     pub(super) present: Vec<(Resource, Part)>,
@@ -52,7 +55,7 @@ impl Cluster {
                 self.look_at_as(&DEFINITIONS, None, &name, |definition: Definition| Some(definition.served()))
                     .await
             })
-            .buffered(IN_FLIGHT - 4)
+            .buffered(IN_FLIGHT - GROUPS_IN_FLIGHT - 4)
             .try_collect::<Vec<_>>();
         let (version, discovered, definitions) =
             futures::try_join!(self.is_api_server(), self.discovered(), definitions)?;
@@ -145,9 +148,14 @@ impl Cluster {
         let Some(groups) = groups else {
             return unseen("/apis", "the answer is not the list of groups of an API server");
         };
-        for (group, version) in groups.wanted() {
+        let asked = groups.wanted().into_iter().map(|(group, version)| async move {
             let path = format!("/apis/{group}/{version}");
-            let resources = match self.document(&path, &format!("get the non-resource URL `{path}`")).await {
+            let answer = self.document(&path, &format!("get the non-resource URL `{path}`")).await;
+            (group, version, path, answer)
+        });
+        let mut answers = stream::iter(asked).buffered(GROUPS_IN_FLIGHT);
+        while let Some((group, version, path, answer)) = answers.next().await {
+            let resources = match answer {
                 Ok(body) => Resources::of(&body),
                 Err(error) if is_answer(error.code) || error.code == Code::Timeout => None,
                 Err(error) => return Err(error),

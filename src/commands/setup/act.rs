@@ -232,8 +232,8 @@ impl Act<'_> {
             Some(retirement) => {
                 let options = retirement.options((self.clock)(), shown);
                 if is_alone {
-                    seen.keys = Some((retirement.now, retirement.keys));
-                    seen.elsewhere = Some((retirement.now, retirement.elsewhere));
+                    seen.keys = Some((retirement.looked, retirement.keys));
+                    seen.elsewhere = Some((retirement.looked, retirement.elsewhere));
                 }
                 (Some(retirement.shelf), retirement.state, retirement.connected, options)
             }

@@ -40,9 +40,24 @@ pub(super) async fn leaves_behind(it: &Context<'_>, store: &Store, planned: &Pla
             }
         }
     }
+    credentials_at(it.cluster, left).await
+}
+
+/// What the store names now, in the Secrets where it lies.
+pub(super) async fn named_now(cluster: &Cluster, estate: &Estate, store: &Store) -> Result<Vec<Kept>> {
+    let secrets = store.references().into_iter().filter(|reference| reference.target == Target::Secret);
+    let named = secrets.flat_map(|reference| {
+        let keys = estate.secret_keys(store, &reference).into_iter();
+        keys.map(move |key| (reference.path.clone(), key)).collect::<Vec<_>>()
+    });
+    credentials_at(cluster, named.collect()).await
+}
+
+/// `named`: where a store names each, and where it lies.
+async fn credentials_at(cluster: &Cluster, named: Vec<(String, SecretKey)>) -> Result<Vec<Kept>> {
     let (mut entries, mut clients) = (Vec::new(), Clients::default());
-    for (path, key) in left {
-        let here = entries_at(it.cluster, &path, &key).await?;
+    for (path, key) in named {
+        let here = entries_at(cluster, &path, &key).await?;
         if here.is_empty() {
             clients.add(credential::client(&Found { path: &path, value: None }));
         }

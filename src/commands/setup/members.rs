@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
+    foreseen::Looked,
     outcome::Farewell,
     publisher::Publisher,
     retire::{Context, Retirement},
@@ -262,7 +263,7 @@ impl Shared<'_> {
             let leaving: Vec<_> = members.iter().map(|member| member.store.clone()).collect();
             let mut failed = None;
             for (index, member) in members.iter_mut().enumerate() {
-                match self.retirement(member, &leaving, &farewell(&member.store), now).await {
+                match self.retirement(member, &leaving, None, &farewell(&member.store), now).await {
                     Ok(retirement) => member.retirement = retirement,
                     Err(error) if ends_all(&error) => return Err(error),
                     Err(error) => {
@@ -282,12 +283,14 @@ impl Shared<'_> {
     pub(super) async fn retirements_of_only(
         &self,
         members: &mut [Member],
+        mut foreseen: Option<Looked>,
         farewell: impl Fn(&StoreName) -> Farewell,
         now: u64,
     ) -> Result<()> {
         for member in members {
-            let leaving = [member.store.clone()];
-            member.retirement = self.retirement(member, &leaving, &farewell(&member.store), now).await?;
+            let (leaving, foreseen) = ([member.store.clone()], foreseen.take());
+            let farewell = farewell(&member.store);
+            member.retirement = self.retirement(member, &leaving, foreseen, &farewell, now).await?;
         }
         Ok(())
     }
@@ -296,6 +299,7 @@ impl Shared<'_> {
         &self,
         member: &Member,
         leaving: &[StoreName],
+        foreseen: Option<Looked>,
         farewell: &Farewell,
         now: u64,
     ) -> Result<Option<Retirement>> {
@@ -304,7 +308,11 @@ impl Shared<'_> {
         let plan = secret_store::plan(&member.want(), &present.have())?;
         let (store, _) = split(&plan.objects);
         let Some(planned) = store.first() else { return Ok(None) };
-        let context = Context {
+        Retirement::plan(&self.context(leaving, now), foreseen, object, planned, self.args, farewell).await
+    }
+
+    pub(super) fn context<'c>(&'c self, leaving: &'c [StoreName], now: u64) -> Context<'c> {
+        Context {
             cluster: self.cluster,
             cluster_id: self.cluster_id,
             estate: self.estate,
@@ -312,8 +320,7 @@ impl Shared<'_> {
             providers: &self.settings.providers,
             http: self.http,
             now,
-        };
-        Retirement::plan(&context, object, planned, self.args, farewell).await
+        }
     }
 }
 

@@ -8,8 +8,10 @@
 //! goes on where it was.
 
 mod act;
+mod ahead;
 mod asked;
 mod decide;
+mod foreseen;
 mod found;
 mod hands;
 mod issuer_rollout;
@@ -159,6 +161,7 @@ pub(crate) async fn run(
         publisher: publisher.as_ref(),
         http: &http,
     };
+    let foreseen = shared.look_ahead(&first, clock()).await;
     let (mut members, mut not_moved) = match &stores.named {
         Some(named) if stores.are_several() => shared.each(named, report).await?,
         _ => (vec![shared.only(&first, report).await?], Vec::new()),
@@ -191,7 +194,7 @@ pub(crate) async fn run(
         part.keep_store(member.rights.would_break());
     }
     if !stores.are_several() {
-        shared.retirements_of_only(&mut members, farewell_of, clock()).await?;
+        shared.retirements_of_only(&mut members, foreseen, farewell_of, clock()).await?;
     }
     for (member, part) in members.iter_mut().zip(&mut plan.stores) {
         part.retirement = member.retirement.take();

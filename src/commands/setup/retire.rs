@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{
+    foreseen::Looked,
     found::{REPLACES, add_clients, leaves_behind, named_by_hand, only_annotated},
     outcome::Farewell,
     retire_steps::Led,
@@ -19,7 +20,7 @@ use crate::{
     error::{Code, Error, Result},
     federation::{
         Sections,
-        credential::{self, LastUse, StoredCredential},
+        credential::{LastUse, StoredCredential},
     },
     http::Http,
     report::Report,
@@ -33,6 +34,9 @@ use crate::{
     },
     secret_store::{Planned, StoreName, holds_no_secret},
 };
+
+/// How old a look may be that is planned from, in seconds.
+pub(super) const AGE: u64 = 5;
 
 /// Where a retirement is planned.
 pub(super) struct Context<'a> {
@@ -65,7 +69,9 @@ pub(super) struct Retirement {
     pub(super) names_it: bool,
     /// By number, the credentials that another store of this run used as well, which brings about their end.
     pub(super) led: BTreeMap<usize, Led>,
-    /// When all that was looked at.
+    /// When all that was looked at, at the earliest.
+    pub(super) looked: u64,
+    /// When it was planned.
     pub(super) now: u64,
 }
 
@@ -73,6 +79,7 @@ impl Retirement {
     /// From what the store names, or from what an earlier run saved. `planned` is the store as it shall be.
     pub(super) async fn plan(
         it: &Context<'_>,
+        foreseen: Option<Looked>,
         present: &Object,
         planned: &Planned,
         args: &SetupArgs,
@@ -155,23 +162,19 @@ impl Retirement {
             true => error,
             false => error.hint(farewell.words_of(&state, None)),
         };
-        let connected: Vec<_> = state
-            .credentials
-            .iter()
-            .map(|kept| credential::connect(&kept.identity, it.providers, it.http))
-            .collect::<Result<_>>()
-            .map_err(in_the_middle)?;
         let options = options(args, planned.changes_something(), it.now);
-        let looks = async {
-            futures::try_join!(
-                look::look_at(it.cluster, &state.credentials, &connected),
-                look::elsewhere(it.cluster, it.leaving, &state.credentials),
-                others::relying(it.cluster, &state, it.leaving, &options, it.now),
-                async { Ok(last_uses(&connected).await) },
-            )
+        let foreseen = foreseen.filter(|looked| looked.serves(it, &state.credentials));
+        let look = async {
+            match foreseen {
+                Some(looked) => Ok(looked),
+                None => Looked::at(it, &state.credentials).await,
+            }
         };
-        let (keys, mut elsewhere, noted, last_uses) = looks.await.map_err(in_the_middle)?;
-        elsewhere.add(noted);
+        let noted = others::relying(it.cluster, &state, it.leaving, &options, it.now);
+        let (looked, noted) = futures::join!(look, noted);
+        let Looked { connected, keys, mut elsewhere, last_uses, at: looked, .. } =
+            looked.map_err(in_the_middle)?;
+        elsewhere.add(noted.map_err(in_the_middle)?);
         if let Some(since) = switched_at(&state.stage).filter(|_| !args.accept_unseen_users) {
             let all = state.credentials.iter().zip(&last_uses);
             let used = all.filter_map(|(kept, last)| used_after(&kept.identity, last.as_ref()?, since));
@@ -195,6 +198,7 @@ impl Retirement {
             options,
             names_it,
             led: BTreeMap::new(),
+            looked,
             now,
         }))
     }
@@ -297,15 +301,4 @@ pub(super) fn options(args: &SetupArgs, switch: bool, now: u64) -> Options {
         until: Until::End,
         shown: Shown::default(),
     }
-}
-
-async fn last_uses(connected: &[Option<Box<dyn StoredCredential>>]) -> Vec<Option<LastUse>> {
-    let mut all = Vec::new();
-    for credential in connected {
-        all.push(match credential {
-            Some(credential) => Some(credential.last_use().await),
-            None => None,
-        });
-    }
-    all
 }

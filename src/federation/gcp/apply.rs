@@ -28,7 +28,9 @@ pub(super) struct AtGoogle<'p> {
 impl Act for AtGoogle<'_> {
     async fn run(&self, say: Say<'_>) -> Result<()> {
         let Self { gcp, step } = self;
-        run(gcp, step, say).await?;
+        let done = run(gcp, step, say).await;
+        gcp.ahead.forget();
+        done?;
         let done = match step {
             Step::Enable(_) => &gcp.enabled,
             Step::Grant(_) | Step::GrantIf { .. } | Step::Revoke(_) | Step::RevokeIf { .. } => &gcp.granted,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 
-use super::{Gcp, names::check_subject, plan, roles::roles, state::Holder};
+use super::{Gcp, names::check_subject, observe, plan, roles::roles, state::Holder};
 use crate::{
     error::Result,
     federation::{Plan, Right, Trust, Workload},
@@ -68,7 +68,7 @@ pub(super) async fn held(gcp: &Gcp, workload: &Workload, of: &BTreeSet<Right>) -
     let holders: BTreeSet<&Holder> =
         takes.iter().flat_map(|(_, roles)| roles.keys().map(|(holder, _)| holder)).collect();
     let asked = holders.into_iter().map(|holder| async move {
-        let policy = gcp.api.policy(&gcp.target(holder)).await;
+        let policy = gcp.ahead.policies.see_or(holder, observe::ask_policy(gcp, holder)).await;
         Some((holder, policy.ok()?))
     });
     let policies: BTreeMap<&Holder, Policy> = join_all(asked).await.into_iter().flatten().collect();

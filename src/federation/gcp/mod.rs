@@ -7,6 +7,7 @@
 //!  token ──► probe: exchange ──► impersonation ──► what the rights are for
 //! ```
 
+mod ahead;
 mod apply;
 #[cfg(test)]
 mod apply_tests;
@@ -162,6 +163,8 @@ pub(crate) struct Gcp {
     patience: Patience,
     /// Asked for once: others that need it meanwhile wait for the answer.
     project: Mutex<Option<Project>>,
+    /// What was asked before a plan asks it.
+    ahead: ahead::Ahead,
     /// The login that was made last.
     login: Mutex<Option<Login>>,
     /// Something was granted or revoked, and may not have spread yet.
@@ -185,6 +188,7 @@ impl Gcp {
             api: Api::new(http, tokens),
             patience: Patience::default(),
             project: Mutex::new(None),
+            ahead: ahead::Ahead::default(),
             login: Mutex::new(None),
             granted: AtomicBool::new(false),
             written: AtomicBool::new(false),
@@ -361,6 +365,10 @@ impl Federation for Gcp {
     async fn find(&self, find: &Find) -> Result<BTreeSet<String>> {
         search::check(find, self.ids.location.as_deref())?;
         search::find(self, find).await
+    }
+
+    async fn look_ahead(&self, rights: &BTreeSet<Right>) {
+        observe::ahead(self, &rights.iter().filter(|right| named(right).is_ok()).collect()).await;
     }
 
     async fn approach(&self) {

@@ -40,21 +40,14 @@ pub(super) async fn run(
     everything: bool,
     documents: Option<&Documents>,
 ) -> Result<(State, Denied)> {
-    let mut holders = vec![Holder::Project];
-    holders.extend(gcp.settings.impersonate.clone().map(Holder::Account));
-    // With a role on the project, reading takes none on the secrets.
-    let on_secrets =
-        |right: &&Right| everything || gcp.settings.grant == Grant::Secrets || right.kind != RightKind::Read;
-    let rights = named.iter().copied().filter(on_secrets);
-    let secrets: BTreeSet<_> = rights.filter_map(Right::secret).collect();
-    holders.extend(secrets.into_iter().map(|name| Holder::Secret(name.to_owned())));
+    let mut holders = holders(gcp, named, everything);
     let bucket = documents.map(|documents| documents.bucket.as_str());
     holders.extend(bucket.map(|name| Holder::Bucket(name.to_owned())));
     let (project, services, pool, providers, policies, bucket_seen) = futures::join!(
-        ask_project(gcp),
-        ask_services(gcp),
-        ask_pool(gcp),
-        providers(gcp),
+        gcp.ahead.project.take_or(&(), ask_project(gcp)),
+        gcp.ahead.services.take_or(&(), ask_services(gcp)),
+        gcp.ahead.pool.take_or(&(), ask_pool(gcp)),
+        gcp.ahead.providers.take_or(&(), providers(gcp)),
         policies(gcp, &holders),
         bucket_of_documents(gcp, bucket)
     );
@@ -104,9 +97,35 @@ pub(super) async fn run(
     Ok((state, denied))
 }
 
+/// Asks what [`run`] will ask, for these rights, if it does so right after this. Whatever is wrong, it says.
+pub(super) async fn ahead(gcp: &Gcp, named: &BTreeSet<&Right>) {
+    let policies = holders(gcp, named, false)
+        .into_iter()
+        .map(|holder| async move { gcp.ahead.policies.see_or(&holder, ask_policy(gcp, &holder)).await });
+    let policies = stream::iter(policies).buffered(AT_ONCE).collect::<Vec<_>>();
+    let _answers = futures::join!(project(gcp), gcp.ahead.providers.see_or(&(), providers(gcp)), policies);
+}
+
+/// Whose policies matter, but for a bucket's.
+fn holders(gcp: &Gcp, named: &BTreeSet<&Right>, everything: bool) -> Vec<Holder> {
+    let mut holders = vec![Holder::Project];
+    holders.extend(gcp.settings.impersonate.clone().map(Holder::Account));
+    // With a role on the project, reading takes none on the secrets.
+    let on_secrets =
+        |right: &&Right| everything || gcp.settings.grant == Grant::Secrets || right.kind != RightKind::Read;
+    let rights = named.iter().copied().filter(on_secrets);
+    let secrets: BTreeSet<_> = rights.filter_map(Right::secret).collect();
+    holders.extend(secrets.into_iter().map(|name| Holder::Secret(name.to_owned())));
+    holders
+}
+
 /// ID and number of the project, from the first that says them.
 pub(super) async fn project(gcp: &Gcp) -> Result<Project> {
-    let (project, services, pool) = futures::join!(ask_project(gcp), ask_services(gcp), ask_pool(gcp));
+    let (project, services, pool) = futures::join!(
+        gcp.ahead.project.see_or(&(), ask_project(gcp)),
+        gcp.ahead.services.see_or(&(), ask_services(gcp)),
+        gcp.ahead.pool.see_or(&(), ask_pool(gcp))
+    );
     Ok(decide_project(gcp, &Answers { project, services, pool })?.0)
 }
 
@@ -129,9 +148,12 @@ fn present(answer: Outcome<Value>) -> Outcome<Option<Value>> {
 }
 
 async fn policies(gcp: &Gcp, holders: &[Holder]) -> Vec<Outcome<Policy>> {
-    let targets: Vec<_> = holders.iter().map(|holder| gcp.target(holder)).collect();
-    let read = |target| async move { gcp.api.policy(&target).await };
-    stream::iter(targets).map(read).buffered(AT_ONCE).collect().await
+    let read = |holder| async move { gcp.ahead.policies.take_or(&holder, ask_policy(gcp, &holder)).await };
+    stream::iter(holders.to_vec()).map(read).buffered(AT_ONCE).collect().await
+}
+
+pub(super) async fn ask_policy(gcp: &Gcp, holder: &Holder) -> Outcome<Policy> {
+    gcp.api.policy(&gcp.target(holder)).await
 }
 
 /// Whether access is uniform in the bucket, and whose it is. `None`: there is none.

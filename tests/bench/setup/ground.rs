@@ -36,6 +36,8 @@ pub(crate) struct Ran {
     pub(crate) start: Instant,
     pub(crate) wall: Duration,
     pub(crate) calls: Vec<Call>,
+    /// Those to the API server, which is beside it.
+    pub(crate) at_cluster: Vec<Call>,
 }
 
 impl Ground {
@@ -54,20 +56,12 @@ impl Ground {
         let email = google.service_account("eso");
         let file = google.create_key(&email);
         let key_id = file["private_key_id"].as_str().unwrap_or_default().to_owned();
-        cluster.load_crds(CRDS);
-        objects(&file).into_iter().for_each(|object| cluster.put_object(object));
+        put_cluster(&cluster, &store(), &secret(&file));
         let eso = EsoStandIn::start(&cluster, |_, key| match key {
             "" => Ok(Vec::new()),
             _ => Ok(br#"{"password":"hunter2"}"#.to_vec()),
         });
-        // Without a list, setup grants what was really read.
-        let is_read = || {
-            let user = cluster.object("external-secrets.io/v1", "ExternalSecret", Some("shop"), "db");
-            user.is_some_and(|user| user["status"]["conditions"][0]["status"] == "True")
-        };
-        while !is_read() {
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        until_read(&cluster);
         let ca_file = ca.write(dir.path());
         Ok(Self { dir, google, internet, ca_file, key, email, key_id, cluster, _wire: wire, _eso: eso })
     }
@@ -111,7 +105,7 @@ impl Ground {
             let messages = String::from_utf8_lossy(&output.stderr).into_owned();
             return Err(format!("setup: {}, the old key is gone: {gone}\n{messages}", output.status).into());
         }
-        Ok(Ran { start, wall, calls })
+        Ok(Ran { start, wall, calls, at_cluster: at_cluster(&self.cluster, start, wall) })
     }
 
     /// Writes a file that the commands of a script read.
@@ -122,12 +116,44 @@ impl Ground {
     }
 }
 
+/// What the API server was asked in this time.
+pub(crate) fn at_cluster(cluster: &Cluster, start: Instant, wall: Duration) -> Vec<Call> {
+    let calls = cluster.server(0).faults().requests();
+    calls.into_iter().filter(|call| call.arrived >= start && call.arrived < start + wall).collect()
+}
+
+/// Without a list, setup grants what was really read.
+pub(crate) fn until_read(cluster: &Cluster) {
+    let is_read = || {
+        let user = cluster.object("external-secrets.io/v1", "ExternalSecret", Some("shop"), "db");
+        user.is_some_and(|user| user["status"]["conditions"][0]["status"] == "True")
+    };
+    while !is_read() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The operator, a store with these settings, and the Secret that it reads with.
+pub(crate) fn put_cluster(cluster: &Cluster, provider: &Value, secret: &Value) {
+    cluster.load_crds(CRDS);
+    objects(provider, secret).into_iter().for_each(|object| cluster.put_object(object));
+}
+
+fn secret(file: &Value) -> Value {
+    json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "gcp-key", "namespace": "external-secrets"},
+        "data": {"key.json": STANDARD.encode(file.to_string())}})
+}
+
+fn store() -> Value {
+    let secret_ref = json!({"name": "gcp-key", "namespace": "external-secrets", "key": "key.json"});
+    json!({"gcpsm": {"projectID": PROJECT_ID, "auth": {"secretRef": {"secretAccessKeySecretRef": secret_ref}}}})
+}
+
 /// The cluster's objects. What is read by the store is read every hour, as is the operator's default, and is asked to
 /// run at once.
-fn objects(file: &Value) -> Vec<Value> {
+fn objects(provider: &Value, secret: &Value) -> Vec<Value> {
     let container =
         json!({"name": "external-secrets", "image": "ghcr.io/external-secrets/external-secrets:v0.20.4"});
-    let secret_ref = json!({"name": "gcp-key", "namespace": "external-secrets", "key": "key.json"});
     vec![
         json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system"}}),
         json!({"apiVersion": "apps/v1", "kind": "Deployment",
@@ -138,11 +164,9 @@ fn objects(file: &Value) -> Vec<Value> {
         json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": "eso"},
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "eso"},
             "subjects": [{"kind": "ServiceAccount", "name": "external-secrets", "namespace": "external-secrets"}]}),
-        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "gcp-key", "namespace": "external-secrets"},
-            "data": {"key.json": STANDARD.encode(file.to_string())}}),
+        secret.clone(),
         json!({"apiVersion": "external-secrets.io/v1", "kind": "ClusterSecretStore", "metadata": {"name": "gcp"},
-            "spec": {"provider": {"gcpsm": {"projectID": PROJECT_ID,
-                "auth": {"secretRef": {"secretAccessKeySecretRef": secret_ref}}}}}}),
+            "spec": {"provider": provider}}),
         json!({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
             "metadata": {"name": "db", "namespace": "shop"},
             "spec": {"refreshInterval": "1h", "secretStoreRef": {"name": "gcp", "kind": "ClusterSecretStore"},

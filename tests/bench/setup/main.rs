@@ -2,9 +2,11 @@
 //! Started by measure.py; what it measured goes to stdout as JSON.
 //!
 //!     setup KEYLESS RUNS         measures this binary
+//!     setup KEYLESS RUNS aws     the same at AWS, or at Entra (entra), without a script beside it
 //!     setup --record FILE        writes down what gcloud asks, for those who do not have it
 
 mod chain;
+mod documents;
 mod ground;
 mod script;
 
@@ -13,8 +15,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::chain::Table;
 use crate::ground::{Ground, Ran};
 
 /// A round trip of 50 ms.
@@ -30,7 +33,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
             script::record(&ground, &asked, Path::new(file))
         }
         [keyless, runs] => measure(&std::fs::canonicalize(keyless)?, runs.parse()?).await,
-        _ => Err("setup KEYLESS RUNS".into()),
+        [keyless, runs, "aws"] => {
+            measure_alone(&chain::AWS, documents::aws, &std::fs::canonicalize(keyless)?, runs.parse()?)
+        }
+        [keyless, runs, "entra"] => {
+            measure_alone(&chain::ENTRA, documents::entra, &std::fs::canonicalize(keyless)?, runs.parse()?)
+        }
+        _ => Err("setup KEYLESS RUNS [aws|entra]".into()),
     }
 }
 
@@ -54,12 +63,37 @@ async fn measure(keyless: &Path, runs: usize) -> Result<(), Box<dyn Error>> {
             theirs.push(script);
         }
     }
-    let longest = chain::longest();
+    let mut figures = figures(&chain::GOOGLE, &ours)?;
+    figures["gcloud"] = json!(version);
+    figures["theirs"] = theirs.iter().map(Duration::as_secs_f64).collect();
+    println!("{figures}");
+    Ok(())
+}
+
+/// One run.
+type Run = fn(&Path, Duration) -> Result<Ran, Box<dyn Error>>;
+
+fn measure_alone(table: &Table, run: Run, keyless: &Path, runs: usize) -> Result<(), Box<dyn Error>> {
+    let mut ours = Vec::new();
+    // The first turn warms up.
+    for turn in 0..=runs {
+        eprintln!("bench: setup at {}, {turn} of {runs}", table.title);
+        let ran = run(keyless, ONE_WAY)?;
+        if turn > 0 {
+            ours.push(ran);
+        }
+    }
+    println!("{}", figures(table, &ours)?);
+    Ok(())
+}
+
+fn figures(table: &Table, ours: &[Ran]) -> Result<Value, Box<dyn Error>> {
+    let longest = table.longest();
     let trip = 2.0 * ONE_WAY.as_secs_f64();
     let mut by_wall: Vec<&Ran> = ours.iter().collect();
     by_wall.sort_by_key(|ran| ran.wall);
     let median = by_wall[by_wall.len() / 2];
-    let missing = chain::missing(&median.calls);
+    let missing = table.missing(&median.calls);
     if !missing.is_empty() {
         return Err(format!(
             "setup no longer does this: {}; the table of calls must say why",
@@ -67,19 +101,17 @@ async fn measure(keyless: &Path, runs: usize) -> Result<(), Box<dyn Error>> {
         )
         .into());
     }
-    let figures = json!({
+    Ok(json!({
+        "provider": table.title,
         "trip": trip,
         "ours": ours.iter().map(|ran| ran.wall.as_secs_f64()).collect::<Vec<_>>(),
         "calls": median.calls.len(),
         "chain": chain::trips(&longest) as f64 * trip,
-        "steps": chain::beside(&longest, &median.calls, median.start, ONE_WAY),
-        "timeline": chain::timeline(&median.calls, median.start, ONE_WAY),
-        "superfluous": chain::superfluous(&median.calls),
-        "gcloud": version,
-        "theirs": theirs.iter().map(Duration::as_secs_f64).collect::<Vec<_>>(),
-    });
-    println!("{figures}");
-    Ok(())
+        "steps": table.beside(&longest, &median.calls, median.start, ONE_WAY),
+        "timeline": table.timeline(&median.calls, median.start, ONE_WAY),
+        "timelineOfCluster": table.timeline(&median.at_cluster, median.start, Duration::ZERO),
+        "superfluous": table.superfluous(&median.calls),
+    }))
 }
 
 /// gcloud does not wait until a pool is there. In favour of the script, everything is there at once.
