@@ -63,7 +63,7 @@ impl Undecided {
         let decided = Decided {
             provider: own.provider,
             store: own.store.settings(path)?,
-            context: common.context.clone().or(own.cluster.context),
+            context: common.context.first().cloned().or(own.cluster.context),
             keys_are_of_file: common.public_key.is_empty() && !file.cluster.public_keys.is_empty(),
             providers: without,
         };
