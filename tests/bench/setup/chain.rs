@@ -207,7 +207,7 @@ fn rows(calls: &[Call]) -> Vec<(&Call, Option<&'static Row>)> {
     let mut row = |call: &Call| {
         let fitting = || (0..TABLE.len()).filter(|index| fits(&TABLE[*index], call));
         let wanted = fitting().find(|index| made[*index] < TABLE[*index].times);
-        let index = wanted.or_else(|| fitting().last())?;
+        let index = wanted.or_else(|| fitting().next_back())?;
         made[index] += 1;
         TABLE.get(index)
     };
