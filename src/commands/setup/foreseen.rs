@@ -40,7 +40,7 @@ impl Looked {
         Ok(Self { credentials, leaving, connected, keys, elsewhere, last_uses, at: it.now })
     }
 
-    /// Whether a look now would ask just the same. Somebody may have taken long to answer a question since then.
+    /// Whether a look now would ask just the same. A user may have taken long to answer a question since then.
     pub(super) fn serves(&self, it: &Context<'_>, credentials: &[Kept]) -> bool {
         self.credentials == credentials && self.leaving == it.leaving && it.now <= self.at.saturating_add(AGE)
     }

@@ -11,6 +11,7 @@ mod act;
 mod ahead;
 mod asked;
 mod decide;
+mod ended;
 mod foreseen;
 mod found;
 mod hands;
@@ -32,12 +33,13 @@ mod undecided;
 mod undo;
 mod watch;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 pub(super) use self::members::shown;
 use self::{
     act::Act,
     decide::{Decided, decide},
+    ended::{ended, with_left, with_rights, worst},
     last_lines::{of_keys, tell_remaining},
     members::{Member, Shared, ends_all},
     outcome::Farewell,
@@ -53,7 +55,6 @@ use super::{
     objects::Sight,
     prompt,
     resolve::resolve_asking,
-    rights::Rights,
     saved,
     stores::{Stores, flag},
 };
@@ -340,49 +341,6 @@ fn refuse_one_for_several(args: &SetupArgs, stores: &Stores) -> Result<()> {
         "--replaced names what one store used before, and several are named",
     )
     .hint("run it for that store: keyless setup --store STORE --replaced NAMESPACE/SECRET"))
-}
-
-/// What was done was done; that something was left is no success.
-fn with_left(exit: Exit, left: Option<&str>, report: &mut Report<'_>) -> Exit {
-    let Some(left) = left else { return exit };
-    report.result(format_args!("\n{left}"));
-    Exit::Incomplete
-}
-
-/// Of several stores: what could not be established counts most.
-fn worst(exits: impl IntoIterator<Item = Exit>) -> Exit {
-    exits.into_iter().fold(Exit::Clean, |worst, exit| match (worst, exit) {
-        (Exit::Incomplete, _) | (_, Exit::Incomplete) => Exit::Incomplete,
-        (Exit::Found, _) | (_, Exit::Found) => Exit::Found,
-        (Exit::Clean, Exit::Clean) => Exit::Clean,
-    })
-}
-
-/// Everything was done; whether everything was asked for that is needed is another matter.
-fn with_rights(exit: Exit, rights: &Rights, flags: &str, report: &mut Report<'_>) -> Exit {
-    if exit != Exit::Clean || !rights.are_incomplete() {
-        return exit;
-    }
-    rights.say_what_is_missing(flags, report);
-    Exit::Found
-}
-
-/// One object for a program, with how it ended.
-fn ended(mut shown: Value, exit: Exit, report: &mut Report<'_>) -> Exit {
-    shown["outcome"] = json!(exit.outcome());
-    report.json("setup", shown);
-    exit
-}
-
-impl Exit {
-    /// For a program.
-    fn outcome(self) -> &'static str {
-        match self {
-            Self::Clean => "done",
-            Self::Found => "pending",
-            Self::Incomplete => "incomplete",
-        }
-    }
 }
 
 /// How far the cluster's clock is ahead of this machine's, in seconds.

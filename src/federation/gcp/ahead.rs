@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::state::{Holder, Provider};
 use crate::google::{Outcome, Policy};
 
-/// Somebody may take long to answer a question between two looks.
+/// A user may take long to answer a question between two looks.
 const FRESH: Duration = Duration::from_secs(60);
 
 /// What Google has answered, and no look has used yet.

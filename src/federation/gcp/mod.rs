@@ -8,6 +8,8 @@
 //! ```
 
 mod ahead;
+#[cfg(test)]
+mod ahead_tests;
 mod apply;
 #[cfg(test)]
 mod apply_tests;

@@ -32,7 +32,7 @@ impl Run<'_> {
         hands.say(&format!("deleting Secret {}/{}", place.namespace, place.name));
         self.cluster.delete_unchanged(&SECRETS, &secret).await?;
         let Some((at, mut keys)) = seen else { return Ok(()) };
-        // No provider brings a deleted key back: what it said is as fresh as before, and the Secrets are looked at again.
+        // No provider brings a deleted key back: its answer is as fresh as before, and the Secrets are looked at again.
         if keys.iter().any(|key| key.standing != KeyStanding::Absent) {
             return Ok(());
         }
