@@ -22,14 +22,13 @@ pub(crate) fn base_url(setting: &str, text: &str) -> Result<String> {
     if url.host().is_none() {
         return Err(refuse("has no host"));
     }
-    let local = is_loopback(&url);
     // `https:///a` is read as `https://a`.
     if text.split_once("://").is_none_or(|(_, rest)| rest.starts_with(['/', '\\'])) {
         return Err(refuse("has no host"));
     }
     match url.scheme() {
         "https" => {}
-        "http" if local => {}
+        "http" if is_https_or_loopback(&url) => {}
         "http" => {
             return Err(refuse("is http: a credential would travel unencrypted; only loopback may be http"));
         }
@@ -50,6 +49,36 @@ pub(crate) fn base_url(setting: &str, text: &str) -> Result<String> {
 /// Whether this is a URL that leads to another machine.
 pub(crate) fn is_remote(text: &str) -> bool {
     Url::parse(text).is_ok_and(|url| url.has_host() && !is_loopback(&url))
+}
+
+/// Whether a credential may be sent there: encrypted, or without leaving this machine. The one answer for every setting that
+/// names a server.
+pub(crate) fn is_https_or_loopback(url: &Url) -> bool {
+    match url.scheme() {
+        "https" => url.has_host(),
+        "http" => is_loopback(url),
+        _ => false,
+    }
+}
+
+/// Where a request may carry a login: as [`is_https_or_loopback`], and the metadata services that every cloud puts at an
+/// address of the machine's own link. They hand out its login, have no https, and no router forwards to them.
+pub(crate) fn takes_login(url: &Url) -> bool {
+    is_https_or_loopback(url) || url.scheme() == "http" && is_metadata_service(url)
+}
+
+/// Plain http that stays on this machine or its link: no proxy is between, as it would be shown everything.
+pub(crate) fn is_near(url: &Url) -> bool {
+    url.scheme() == "http" && (is_loopback(url) || is_metadata_service(url))
+}
+
+/// `169.254.0.0/16` (RFC 3927), and Amazon's `fd00:ec2::/32`.
+fn is_metadata_service(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_link_local(),
+        Some(Host::Ipv6(address)) => address.segments().starts_with(&[0xfd00, 0x0ec2]),
+        Some(Host::Domain(_)) | None => false,
+    }
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -90,6 +119,35 @@ mod tests {
             ("http://[::1]:8333", "http://[::1]:8333"),
         ] {
             assert_eq!(base_url("--endpoint", text).unwrap(), wanted);
+        }
+    }
+
+    #[test]
+    fn logins_go_encrypted_or_stay_near() {
+        for (text, takes, near) in [
+            ("https://s3.example.com", true, false),
+            ("https://127.0.0.1:1", true, false),
+            ("http://127.0.0.1:8333", true, true),
+            ("http://localhost", true, true),
+            ("http://[::1]:8333", true, true),
+            // IMDS of each cloud; the agents of ECS and EKS.
+            ("http://169.254.169.254/latest/api/token", true, true),
+            ("http://169.254.170.23/v1/credentials", true, true),
+            ("http://[fd00:ec2::254]", true, true),
+            ("http://[fd00:ec3::254]", false, false),
+            ("http://[fe80::1]", false, false),
+            ("http://169.255.0.1", false, false),
+            ("http://169.254.169.254.evil.example", false, false),
+            ("http://metadata.google.internal", false, false),
+            ("http://localhost.evil.example", false, false),
+            ("http://10.0.0.1", false, false),
+            ("http://0.0.0.0", false, false),
+            ("http://[::]", false, false),
+            ("http://[::ffff:10.0.0.1]", false, false),
+            ("ftp://127.0.0.1", false, false),
+        ] {
+            let url = Url::parse(text).unwrap();
+            assert_eq!((takes_login(&url), is_near(&url)), (takes, near), "{text}");
         }
     }
 

@@ -10,6 +10,7 @@ use rustls::{
 
 use crate::{
     arrival::Arrival,
+    base_url,
     error::{Code, Error, Result},
     redact,
 };
@@ -27,21 +28,12 @@ pub(crate) fn crypto() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
-/// Whether credentials may be sent there: encrypted, or not past this machine.
-pub(crate) fn is_https_or_loopback(url: &url::Url) -> bool {
-    match (url.scheme(), url.host()) {
-        ("https", Some(_)) => true,
-        ("http", Some(url::Host::Domain(name))) => name == "localhost",
-        ("http", Some(url::Host::Ipv4(address))) => address.is_loopback(),
-        ("http", Some(url::Host::Ipv6(address))) => address.is_loopback(),
-        _ => false,
-    }
-}
-
 /// A client that follows no redirect, reads no more than [`MAX_BODY`] and waits no longer than [`TIME_LIMIT`].
 #[derive(Clone, Debug)]
 pub(crate) struct Http {
     client: reqwest::Client,
+    /// The same without a proxy, for plain http that stays on this machine.
+    unproxied: reqwest::Client,
     additional_roots: Vec<CertificateDer<'static>>,
 }
 
@@ -67,7 +59,7 @@ impl Http {
 
     fn build(
         additional_roots: &[CertificateDer<'static>],
-        change: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+        change: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
     ) -> Result<Self> {
         let failed = |error: &(dyn std::error::Error + 'static)| {
             Error::failed(Code::HttpClient, "the HTTP client cannot be set up").caused_by_chain(error)
@@ -85,15 +77,19 @@ impl Http {
             .map_err(|error| failed(&error))?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_LIMIT)
-            .timeout(TIME_LIMIT)
-            .user_agent(concat!("keyless/", env!("CARGO_PKG_VERSION")))
-            .dns_resolver(Resolver);
-        let client = change(client).build().map_err(|error| failed(&error))?;
-        Ok(Self { client, additional_roots: additional_roots.to_vec() })
+        let client = || {
+            let client = reqwest::Client::builder()
+                .tls_backend_preconfigured(tls.clone())
+                .redirect(reqwest::redirect::Policy::none())
+                .connect_timeout(CONNECT_LIMIT)
+                .timeout(TIME_LIMIT)
+                .user_agent(concat!("keyless/", env!("CARGO_PKG_VERSION")))
+                .dns_resolver(Resolver);
+            change(client)
+        };
+        let proxied = client().build().map_err(|error| failed(&error))?;
+        let unproxied = client().no_proxy().build().map_err(|error| failed(&error))?;
+        Ok(Self { client: proxied, unproxied, additional_roots: additional_roots.to_vec() })
     }
 
     /// A client that trusts these as well: for a server with an authority of its own, and for nothing else.
@@ -109,14 +105,29 @@ impl Http {
     /// Asks without any credential, as a relying party does.
     pub(crate) async fn get(&self, url: &str) -> Result<Answer> {
         // `*/*`: the API server answers 406 to `application/json` for its key set.
-        self.send(self.client.get(url).header(::http::header::ACCEPT, "*/*"), url).await.map_err(in_public)
+        let arrival = Arrival::default();
+        let request = self.client.get(url).header(::http::header::ACCEPT, "*/*").build();
+        let request = request.map_err(|error| in_public(describe(&error, url, &arrival)))?;
+        self.exchange(request, url, arrival).await.map_err(in_public)
     }
 
     /// Sends a request and reads the whole answer, within the limits. `place` names it in an error.
+    ///
+    /// It carries a login, or asks for one: whoever named the server, a setting, an environment variable that only an SDK
+    /// reads, or an answer, it never goes over plain http to another machine. A signed request (SigV4) does not tell the
+    /// secret key, and is refused like the others: a session token travels with it as it is, whoever listens may repeat
+    /// the request while the signature is fresh, and nobody knows whether what was answered is the store's.
     pub(crate) async fn send(&self, request: reqwest::RequestBuilder, place: &str) -> Result<Answer> {
         let arrival = Arrival::default();
-        let (client, request) = request.build_split();
-        let request = request.map_err(|error| describe(&error, place, &arrival))?;
+        let request = request.build().map_err(|error| describe(&error, place, &arrival))?;
+        if !base_url::takes_login(request.url()) {
+            return Err(unencrypted(place));
+        }
+        self.exchange(request, place, arrival).await
+    }
+
+    async fn exchange(&self, request: reqwest::Request, place: &str, arrival: Arrival) -> Result<Answer> {
+        let client = if base_url::is_near(request.url()) { &self.unproxied } else { &self.client };
         // A server may send back what it was sent.
         redact::remember_request(request.headers(), request.body().and_then(reqwest::Body::as_bytes));
         let answer = client.execute(request).await.map_err(|error| describe(&error, place, &arrival))?;
@@ -145,10 +156,12 @@ impl std::error::Error for Unresolved {
     }
 }
 
-/// Resolves a name by the system.
+/// Resolves a name by the system. `localhost` is this machine, whatever a name server says (RFC 6761 §6.3): plain http may
+/// go there.
 pub(crate) async fn resolve(host: &str) -> Result<Vec<SocketAddr>, Unresolved> {
+    let fits = |address: &SocketAddr| host != "localhost" || address.ip().is_loopback();
     match tokio::net::lookup_host((host, 0)).await {
-        Ok(addresses) => Ok(addresses.collect()),
+        Ok(addresses) => Ok(addresses.filter(fits).collect()),
         Err(source) => Err(Unresolved { host: host.to_owned(), source }),
     }
 }
@@ -204,6 +217,13 @@ async fn read(mut answer: reqwest::Response, place: &str, arrival: &Arrival) -> 
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+/// The refusal of plain http past this machine.
+fn unencrypted(place: &str) -> Error {
+    Error::usage(Code::BaseUrl, format!("{place} is not asked: a login would travel there unencrypted"))
+        .caused_by("the address is http and not on this machine")
+        .hint("correct what names this address, to https: a setting, an AWS_ENDPOINT_URL variable, endpoint_url of an AWS profile")
 }
 
 /// The refusal of a body beyond [`MAX_BODY`].
@@ -285,4 +305,32 @@ fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
 /// The errors below the client's own, whose text repeats the URL.
 fn source<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std::error::Error + 'static) {
     error.source().unwrap_or(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn logins_leave_no_machine_unencrypted() {
+        // Nothing listens at a documentation address (RFC 5737): what is not refused would wait.
+        let http = Http::new(&[]).unwrap();
+        let place = "http://192.0.2.1:9";
+        for request in [
+            http.client().get(place),
+            http.client().get(place).bearer_auth("CANARY"),
+            http.client().post(place).body("client_assertion=CANARY"),
+            http.client().put(place).header("x-amz-security-token", "CANARY"),
+        ] {
+            let error = http.send(request, place).await.unwrap_err();
+            assert_eq!((error.code, error.kind), (Code::BaseUrl, crate::error::Kind::Usage));
+            assert!(error.message.contains(place) && !error.to_string().contains("CANARY"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn localhost_is_always_this_machine() {
+        let addresses = resolve("localhost").await.unwrap();
+        assert!(!addresses.is_empty() && addresses.iter().all(|address| address.ip().is_loopback()));
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsString,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -55,6 +56,14 @@ impl Tokens {
             held: Mutex::default(),
             pace: Backoff::request(Duration::from_millis(500), 4),
         })
+    }
+
+    /// The file whose token the first login shows. If that one is refused, no other is tried.
+    pub(crate) fn token_file(&self) -> Option<&Path> {
+        match self.sources.list.first()? {
+            Source::WorkloadIdentity(_, path) => Some(path),
+            Source::ClientSecret(..) | Source::ManagedIdentity { .. } | Source::AzureCli { .. } => None,
+        }
     }
 
     /// The value of `Authorization`, fresh if the one before has run out.

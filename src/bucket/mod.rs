@@ -17,7 +17,7 @@ pub(crate) use self::{
     azure::fuzzing as azure_fuzzing, gcs::fuzzing as gcs_fuzzing, s3::fuzzing as s3_fuzzing,
 };
 
-use std::fmt::Display;
+use std::{fmt::Display, path::PathBuf};
 
 use async_trait::async_trait;
 use url::Url;
@@ -59,6 +59,12 @@ pub(crate) trait Bucket: Display + Send + Sync {
 
     /// How a publisher in the cluster writes it without a stored key.
     fn keyless_writer(&self) -> KeylessWriter;
+
+    /// The file with the token that a login here is exchanged for, where no other login is tried: it is the cluster's own, in
+    /// the publisher's pod.
+    fn token_file(&self) -> Option<PathBuf> {
+        None
+    }
 
     /// What it takes to write an object, in the store's own words.
     fn write_permission(&self) -> Option<&'static str> {

@@ -31,6 +31,7 @@ pub(crate) mod status;
 pub(crate) mod store;
 mod stores;
 pub(crate) mod teardown;
+mod undecided;
 pub(crate) mod verify;
 mod version;
 

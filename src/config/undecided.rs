@@ -58,11 +58,12 @@ impl Undecided {
             section.is_named() && section.account() != own
         });
         let accounts = accounts.map(|section| section.provider()).collect();
-        let own = text.as_deref().map(|text| Document::parse(text, path)).transpose()?.unwrap_or_default().file;
+        let own =
+            text.as_deref().map(|text| Document::parse(text, path)).transpose()?.unwrap_or_default().file;
         let decided = Decided {
             provider: own.provider,
             store: own.store.settings(path)?,
-            context: common.context.clone().or(own.cluster.context),
+            context: common.context.first().cloned().or(own.cluster.context),
             keys_are_of_file: common.public_key.is_empty() && !file.cluster.public_keys.is_empty(),
             providers: without,
         };

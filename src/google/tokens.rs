@@ -16,8 +16,10 @@ use tokio::{
     sync::{mpsc, oneshot},
     time::timeout,
 };
+use url::Url;
 
 use crate::{
+    base_url::takes_login,
     config, credential_file,
     error::{Code, Error, Result},
     guard,
@@ -47,10 +49,24 @@ impl Tokens {
         match given {
             Some(token) => Ok(Self::Given(token.clone(), quota_project(config::environment)?)),
             None => {
-                remember_found(config::environment);
+                let path = login_file(config::environment);
+                let file = path.as_deref().map(remember_found).unwrap_or_default();
+                path.map_or(Ok(()), |path| refuse_unencrypted(&path, &file))?;
                 let find = move || Builder::default().with_scopes([scope]).build_access_token_credentials();
-                Library::start(find).map(Self::Found)
+                match token_file(&file) {
+                    Some(token_file) => Library::when_asked(find, token_file),
+                    None => Library::start(find),
+                }
+                .map(Self::Found)
             }
+        }
+    }
+
+    /// The file with the token that is exchanged for one of Google's.
+    pub(crate) fn token_file(&self) -> Option<&Path> {
+        match self {
+            Self::Given(..) => None,
+            Self::Found(library) => library.token_file.as_deref(),
         }
     }
 
@@ -83,6 +99,8 @@ fn quota_project(environment: impl Fn(&str) -> Option<OsString>) -> Result<Optio
 /// can hold, or with an end in the past.
 pub(crate) struct Library {
     ask: Mutex<mpsc::UnboundedSender<Asked>>,
+    /// What it exchanges.
+    token_file: Option<PathBuf>,
 }
 
 /// Where the answer goes.
@@ -93,28 +111,55 @@ impl Library {
     pub(crate) fn start<E: std::error::Error + 'static>(
         find: impl FnOnce() -> Result<AccessTokenCredentials, E> + Send + 'static,
     ) -> Result<Self> {
-        let (ask, mut asked) = mpsc::unbounded_channel::<Asked>();
         let (begun, beginning) = blocking::channel();
+        let ask = Self::run(find, Some(begun))?;
+        beginning.recv().unwrap_or_else(|_| Err(unusable()))?;
+        Ok(Self { ask, token_file: None })
+    }
+
+    /// The same, but it asks for no token before one is needed: the one in this file may have to be looked at first.
+    fn when_asked<E: std::error::Error + 'static>(
+        find: impl FnOnce() -> Result<AccessTokenCredentials, E> + Send + 'static,
+        token_file: PathBuf,
+    ) -> Result<Self> {
+        Ok(Self { ask: Self::run(find, None)?, token_file: Some(token_file) })
+    }
+
+    /// `begun` is told whether there are credentials; without it, the library begins with the first question.
+    fn run<E: std::error::Error + 'static>(
+        find: impl FnOnce() -> Result<AccessTokenCredentials, E> + Send + 'static,
+        begun: Option<blocking::Sender<Result<()>>>,
+    ) -> Result<Mutex<mpsc::UnboundedSender<Asked>>> {
+        let (ask, mut asked) = mpsc::unbounded_channel::<Asked>();
         let run = move || {
             let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
                 return;
             };
             runtime.block_on(async {
-                // The library begins to ask for a token at once, and needs the runtime for it.
-                let (credentials, begin) = match find() {
-                    Ok(credentials) => (Some(credentials), Ok(())),
-                    Err(error) => (None, Err(without_credentials(&error))),
+                let mut first = match &begun {
+                    Some(_) => None,
+                    None => asked.recv().await,
                 };
-                drop(begun.send(begin));
-                let Some(credentials) = credentials else { return };
-                while let Some(answer) = asked.recv().await {
-                    drop(answer.send(headers(&credentials).await));
+                // The library begins to ask for a token at once, and needs the runtime for it.
+                let credentials = find().map_err(|error| without_credentials(&error));
+                if let Some(begun) = begun {
+                    drop(begun.send(credentials.as_ref().map(drop).map_err(Clone::clone)));
+                }
+                loop {
+                    let next = match first.take() {
+                        Some(answer) => Some(answer),
+                        None => asked.recv().await,
+                    };
+                    let Some(answer) = next else { return };
+                    drop(answer.send(match &credentials {
+                        Ok(credentials) => headers(credentials).await,
+                        Err(error) => Err(error.clone()),
+                    }));
                 }
             });
         };
         guard::thread("google-credentials", run).map_err(|error| without_credentials(&error))?;
-        beginning.recv().unwrap_or_else(|_| Err(unusable()))?;
-        Ok(Self { ask: Mutex::new(ask) })
+        Ok(Mutex::new(ask))
     }
 
     async fn headers(&self) -> Result<HeaderMap> {
@@ -180,10 +225,8 @@ fn login_file(environment: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf>
 
 /// The file of Application Default Credentials is read by Google's library, which keeps what is secret in it to itself. So
 /// it is read here as well: its secrets, and the token that it names, are left out of all output.
-fn remember_found(environment: impl Fn(&str) -> Option<OsString>) {
-    let Some(content) = login_file(environment).and_then(|path| credential_file::content(&path)) else {
-        return;
-    };
+fn remember_found(path: &Path) -> Value {
+    let Some(content) = credential_file::content(path) else { return Value::Null };
     redact::remember_content(&content);
     let json: Value = serde_json::from_slice(&content).unwrap_or_default();
     redact::remember_object(&json["credential_source"]);
@@ -192,6 +235,39 @@ fn remember_found(environment: impl Fn(&str) -> Option<OsString>) {
     if let Some(file) = json["credential_source"]["file"].as_str() {
         credential_file::remember(Path::new(file));
     }
+    json
+}
+
+/// PURE. The file of the token that Google's token service is shown.
+fn token_file(file: &Value) -> Option<PathBuf> {
+    let is_exchanged = file["type"] == "external_account";
+    file["credential_source"]["file"].as_str().filter(|_| is_exchanged).map(PathBuf::from)
+}
+
+/// PURE. Refuses a file that has a login sent, or fetched, over plain http past this machine: Google's library does as the
+/// file says, by an HTTP client of its own.
+fn refuse_unencrypted(path: &Path, file: &Value) -> Result<()> {
+    match unencrypted(file) {
+        None => Ok(()),
+        Some(member) => Err(Error::usage(
+            Code::BaseUrl,
+            format!("{} is not used: its {member} is http, and not on this machine", path.display()),
+        )
+        .caused_by("a credential would travel unencrypted")
+        .hint(format!("write an https URL as {member}; only loopback and a metadata service may be http"))),
+    }
+}
+
+/// The first member that is such an address, however deep: `source_credentials` is a whole file.
+fn unencrypted(value: &Value) -> Option<&str> {
+    let Value::Object(members) = value else { return None };
+    members.iter().find_map(|(name, value)| match value {
+        Value::String(text) if name == "url" || name.ends_with("_url") || name.ends_with("_uri") => {
+            let url = Url::parse(text).ok()?;
+            (url.scheme() == "http" && !takes_login(&url)).then_some(name.as_str())
+        }
+        nested => unencrypted(nested),
+    })
 }
 
 /// Every word in a value, and every name of a member that no credential file has.
@@ -226,5 +302,33 @@ mod tests {
         let error = tokens.headers().await.unwrap_err();
         assert_eq!(error.code, Code::CredentialMalformed);
         assert!(!format!("{error} {error:?}").contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn files_with_unencrypted_addresses_are_refused() {
+        let external = |token: &str, impersonation: &str, source: &str| {
+            serde_json::json!({
+                "type": "external_account", "audience": "http://sts.example.com", "token_url": token,
+                "service_account_impersonation_url": impersonation, "credential_source": {"url": source},
+            })
+        };
+        let (google, metadata) = ("https://sts.googleapis.com/v1/token", "http://169.254.169.254/token");
+        let plain = "http://sts.example.com/CANARY";
+        assert_eq!(unencrypted(&external(google, google, metadata)), None);
+        assert_eq!(unencrypted(&external("http://127.0.0.1:1/v1/token", google, google)), None);
+        for (file, member) in [
+            (external(plain, google, google), "token_url"),
+            (external(google, plain, google), "service_account_impersonation_url"),
+            (external(google, google, plain), "url"),
+            (
+                serde_json::json!({"type": "impersonated_service_account", "source_credentials": {"token_uri": plain}}),
+                "token_uri",
+            ),
+        ] {
+            let error = refuse_unencrypted(Path::new("/adc.json"), &file).unwrap_err();
+            assert_eq!(error.code, Code::BaseUrl);
+            assert!(error.message.contains(member) && error.message.contains("/adc.json"), "{error}");
+            assert!(!error.to_string().contains("CANARY"), "{error}");
+        }
     }
 }

@@ -24,4 +24,4 @@ pub(crate) use key::{Algorithm, KidRule, PublicKey};
 pub(crate) use key_set::{Entry, KeySet, MAX_KEYS, Unreadable};
 pub(crate) use pem::keys_from_pem;
 pub(crate) use signed_issuer::SignedIssuer;
-pub(crate) use token::Token;
+pub(crate) use token::{Claims, Token};

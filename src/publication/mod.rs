@@ -24,12 +24,16 @@ mod keep;
 pub(crate) mod ledger;
 pub(crate) mod live;
 pub(crate) mod location;
+mod lockout;
 mod plan;
 mod published;
 mod read_back;
 mod show;
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 pub(crate) use self::{
     apply::Outcome,
@@ -40,16 +44,18 @@ pub(crate) use self::{
 };
 use self::{
     location::DocumentLocation,
+    lockout::{foresee, hint_if_locked_out},
     published::{PublicCopy, Published, paths},
 };
 use crate::{
     bucket::{self, Bucket, KeylessWriter, Version},
     cluster::{Observed, OutsideTokens},
     config::Settings,
+    credential_file,
     error::{Code, Error, Result},
     federation::Documents,
     http::Http,
-    oidc::KeySet,
+    oidc::{KeySet, Token},
     relying_party::{Fetched, fetch_both},
     rotation::{Copies, Former, KeyId, State},
     waiting::Waiting,
@@ -63,6 +69,8 @@ pub(crate) struct Publication<'a> {
     bucket: Box<dyn Bucket>,
     /// Whether each look asks the cluster for the longest token: it takes the right to list pods.
     looks_up_tokens: bool,
+    /// The bucket was asked, so there is a login that may still count.
+    has_asked: AtomicBool,
     pub(crate) location: DocumentLocation,
 }
 
@@ -122,7 +130,14 @@ impl<'a> Publication<'a> {
         })?;
         let bucket = bucket::connect(named, http).await?;
         let location = DocumentLocation::resolve(settings, bucket.as_ref())?;
-        Ok(Self { settings, http, bucket, looks_up_tokens: false, location })
+        Ok(Self {
+            settings,
+            http,
+            bucket,
+            looks_up_tokens: false,
+            has_asked: AtomicBool::new(false),
+            location,
+        })
     }
 
     /// How a publisher in the cluster writes the documents without a stored key, and which objects those are.
@@ -158,7 +173,23 @@ impl<'a> Publication<'a> {
             let _wait = waiting.on(self.location.issuer.to_string());
             fetch_both(self.http, &self.location.issuer).await
         };
-        let (observed, stored, seen) = futures::join!(cluster, bucket, public);
+        let (observed, stored, seen) = match self.login_token() {
+            None => {
+                let (observed, stored, seen) = futures::join!(cluster, bucket, public);
+                (observed, stored, seen)
+            }
+            // First what those get who judge the token.
+            Some(token) => {
+                let (observed, seen) = futures::join!(cluster, public);
+                let locked_out = foresee(token.claims(), self.location.issuer.as_str(), &seen);
+                let stored = match locked_out {
+                    Some(it) if observed.is_ok() => Err(it.error(self.bucket.as_ref(), &seen.1)),
+                    _ => bucket.await,
+                };
+                (observed, stored, seen)
+            }
+        };
+        self.has_asked.store(true, Ordering::Relaxed);
         let observed = observed?;
         if let Some(observed) = &observed {
             live::refuse_unpublishable_signer(observed)?;
@@ -209,6 +240,16 @@ impl<'a> Publication<'a> {
         .hint("if the documents were here and are gone, caches may still show them: wait for 5 minutes, or put the documents back: keyless publish --restore")
     }
 
+    /// The cluster's own token that the bucket's login will be exchanged for. `None`: another login is used, or one that was
+    /// made before is still valid; or the provider is given keys, and what is public says nothing of what it knows.
+    fn login_token(&self) -> Option<Token> {
+        if self.has_asked.load(Ordering::Relaxed) || self.settings.providers.give_keys() {
+            return None;
+        }
+        let content = credential_file::content(&self.bucket.token_file()?)?;
+        Token::parse(String::from_utf8(content).ok()?.trim()).ok()
+    }
+
     /// "There is no key set" must be true before one is put there: a store may lag behind, and what anonymous
     /// readers still see may be more.
     fn refuse_unknown_absence(
@@ -242,20 +283,5 @@ impl<'a> Publication<'a> {
                 Err(error.hints.iter().fold(causes, Error::hint))
             }
         }
-    }
-}
-
-/// A publisher that logs in to its store through the issuer that it publishes is locked out once the cluster
-/// signs with a key that is not public. Then only another login can publish that key.
-fn hint_if_locked_out(error: Error, observed: Option<&Observed>, jwks: &Fetched) -> Error {
-    let Some(observed) = observed.filter(|_| error.code == Code::BucketCredentials) else { return error };
-    let public = jwks.answer.as_ref().map(|answer| String::from_utf8_lossy(&answer.body)).unwrap_or_default();
-    let signers = observed.servers.iter().filter_map(|server| server.token.claims().kid.as_deref());
-    match signers.into_iter().find(|kid| !public.contains(kid)) {
-        Some(kid) => error.hint(format!(
-            "the cluster signs with {kid}, which is not public: a publisher that logs in with the cluster's own tokens is locked \
-             out. Run `keyless publish` once with a person's login, or sign with the former key until the new one is public"
-        )),
-        None => error,
     }
 }

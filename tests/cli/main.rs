@@ -82,6 +82,8 @@ mod target;
 mod teardown;
 mod teardown_elsewhere;
 mod terminal;
+mod undecided_settings;
+mod unencrypted;
 mod unnamed_settings;
 mod unreachable;
 mod usage;

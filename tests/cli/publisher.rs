@@ -1,6 +1,8 @@
 //! The publisher's own identity: `setup --publisher` gives it its rights, and it publishes by its projected token alone.
 
 mod apart;
+mod locked_out;
+mod moved;
 
 use std::{
     fs,
@@ -58,8 +60,13 @@ fn bindings(estate: &Estate) -> Vec<Value> {
 }
 
 /// `publish` with nothing but a token of this subject, as it is projected into the pod.
-#[expect(clippy::disallowed_methods, reason = "the stand-in's clock is this machine's")]
 fn publish_as(estate: &Estate, subject: &str, more: &[&str]) -> Ran {
+    publish_by(estate, &estate.world.key, subject, more)
+}
+
+/// The same, by a token that this key signed.
+#[expect(clippy::disallowed_methods, reason = "the stand-in's clock is this machine's")]
+fn publish_by(estate: &Estate, key: &SigningKey, subject: &str, more: &[&str]) -> Ran {
     let dir = estate.world.dir.path();
     let audience = format!(
         "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/{}/providers/cluster",
@@ -67,7 +74,7 @@ fn publish_as(estate: &Estate, subject: &str, more: &[&str]) -> Ran {
     );
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let account: Vec<_> = subject.rsplitn(3, ':').collect();
-    let token = estate.world.key.jws(&json!({
+    let token = key.jws(&json!({
         "iss": ISSUER, "sub": subject, "aud": [audience], "iat": now, "nbf": now, "exp": now + 900,
         "kubernetes.io": {"namespace": account[1], "serviceaccount": {"name": account[0], "uid": "u"}},
     }));

@@ -13,7 +13,10 @@ mod public;
 mod refusal;
 mod rights;
 
-use std::fmt;
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use async_trait::async_trait;
 use futures::{FutureExt, future::ready};
@@ -98,6 +101,10 @@ impl Bucket for Azure {
             "a managed identity with a federated credential for the publisher's subject, and the role Storage Blob Data \
              Contributor on the container",
         )
+    }
+
+    fn token_file(&self) -> Option<PathBuf> {
+        self.api.tokens.token_file().map(Path::to_owned)
     }
 
     fn write_permission(&self) -> Option<&'static str> {

@@ -6,6 +6,7 @@ use reqwest::{RequestBuilder, Url};
 
 use super::refusal::{Outcome, Refusal};
 use crate::{
+    base_url::base_url,
     error::{Code, Error, Result},
     google::Tokens,
     http::{Answer, Http},
@@ -19,24 +20,24 @@ pub(super) const SCOPE: &str = "https://www.googleapis.com/auth/devstorage.full_
 pub(super) struct Api {
     http: Http,
     endpoint: Url,
-    tokens: Tokens,
+    pub(super) tokens: Tokens,
     /// Of a request that failed for a moment.
     pub(super) backoff: Backoff,
 }
 
 impl Api {
     pub(super) fn new(http: &Http, endpoint: Option<&str>, tokens: Tokens) -> Result<Self> {
-        let text = endpoint.unwrap_or(PUBLIC_ENDPOINT);
-        let refused = || {
-            Error::usage(Code::BucketEndpoint, "--endpoint cannot be the address of Cloud Storage's API")
-                .hint("it is the base URL, e.g. https://storage.googleapis.com; the bucket's name goes into --bucket")
+        let refused = |error: Error| {
+            Error { code: Code::BucketEndpoint, ..error }
+                .hint("the base URL of Cloud Storage's API is https://storage.googleapis.com; the bucket's name goes into --bucket")
         };
-        let endpoint = Url::parse(text).map_err(|error| refused().caused_by(error))?;
-        let plain = endpoint.username().is_empty() && endpoint.password().is_none();
-        let bare = endpoint.query().is_none() && endpoint.fragment().is_none();
-        if !matches!(endpoint.scheme(), "https" | "http") || !plain || !bare {
-            return Err(refused());
-        }
+        let text = base_url("--endpoint", endpoint.unwrap_or(PUBLIC_ENDPOINT)).map_err(refused)?;
+        let endpoint = Url::parse(&text).map_err(|_| {
+            refused(Error::usage(
+                Code::BucketEndpoint,
+                "--endpoint cannot be the address of Cloud Storage's API",
+            ))
+        })?;
         Ok(Self {
             http: http.clone(),
             endpoint,
@@ -142,14 +143,23 @@ mod tests {
             |endpoint| api(endpoint).unwrap().url("storage/v1/b", &["b", "o", "p/.well-known/a b%ü"], &[]);
         let path = "/storage/v1/b/b/o/p%2F.well-known%2Fa%20b%25%C3%BC";
         assert_eq!(url(None).as_str(), format!("https://storage.googleapis.com{path}"));
-        assert_eq!(url(Some("http://h:1/base/")).as_str(), format!("http://h:1/base{path}"));
+        assert_eq!(url(Some("http://[::1]:1/base/")).as_str(), format!("http://[::1]:1/base{path}"));
         let url = api(None).unwrap().url("u", &[], &[("a", "b c&d")]);
         assert_eq!(url.as_str(), "https://storage.googleapis.com/u?a=b+c%26d");
     }
 
     #[test]
     fn addresses_that_no_api_can_have() {
-        for endpoint in ["storage.googleapis.com", "ftp://h", "https://h?x=y", "https://u:hunter2@h", ""] {
+        for endpoint in [
+            "storage.googleapis.com",
+            "ftp://h",
+            "https://h?x=y",
+            "https://u:hunter2@h",
+            "",
+            "http://h:1",
+            "http://10.0.0.1",
+            "http://storage.googleapis.com",
+        ] {
             let error = api(Some(endpoint)).map(|_| ()).unwrap_err();
             assert_eq!((error.code, error.kind), (Code::BucketEndpoint, Kind::Usage), "{endpoint}");
             assert!(!format!("{error} {error:?}").contains("hunter2"));

@@ -11,7 +11,11 @@ pub(crate) mod fuzzing;
 mod public;
 mod refusal;
 
-use std::{fmt, net::Ipv4Addr};
+use std::{
+    fmt,
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+};
 
 use async_trait::async_trait;
 use futures::{FutureExt, future::ready};
@@ -134,6 +138,10 @@ impl fmt::Display for Gcs {
 impl Bucket for Gcs {
     fn public_url(&self) -> Option<String> {
         Some(self.public_url.clone())
+    }
+
+    fn token_file(&self) -> Option<PathBuf> {
+        self.api.tokens.token_file().map(Path::to_owned)
     }
 
     fn keyless_writer(&self) -> KeylessWriter {

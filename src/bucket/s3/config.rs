@@ -45,6 +45,8 @@ pub(super) struct Found {
     pub(super) client: Client,
     /// A token service is named.
     pub(super) has_sts: bool,
+    /// Of the login by web identity, where the chain finds no other one before it.
+    pub(super) token_file: Option<PathBuf>,
 }
 
 /// Everything that the chain and the settings say. Reads files and the environment; asks the instance
@@ -66,7 +68,8 @@ pub(super) async fn find(settings: &Settings, bucket: &str, http: &Http) -> Resu
     let credentials = Remembering::around(found.credentials_provider().ok_or_else(none)?);
     let retry = RetryConfig::standard().with_initial_backoff(PAUSE);
     let client = client(&location, credentials, &found, http, retry);
-    Ok(Found { location, client, has_sts: endpoint_of(&found, "STS").is_some() })
+    let token_file = token_file(config::environment);
+    Ok(Found { location, client, has_sts: endpoint_of(&found, "STS").is_some(), token_file })
 }
 
 /// The credentials and the region of the chain alone, for other services of AWS.
@@ -77,14 +80,33 @@ pub(crate) async fn aws_chain(http: &Http) -> (Option<SharedCredentialsProvider>
     (found.credentials_provider().map(Remembering::around), found.region().map(ToString::to_string))
 }
 
-/// The SDK's own files (<https://docs.aws.amazon.com/sdkref/latest/guide/file-location.html>).
-fn remember_files(environment: impl Fn(&str) -> Option<OsString>) {
-    let home = environment("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
-    for (variable, name) in [("AWS_SHARED_CREDENTIALS_FILE", "credentials"), ("AWS_CONFIG_FILE", "config")] {
-        let named = environment(variable).map(PathBuf::from);
-        let found = named.or_else(|| Some(home.as_ref()?.join(".aws").join(name)));
-        found.iter().for_each(|path| credential_file::remember(path));
+/// The chain takes keys of the environment first, then a profile, then web identity, which it stays with even if that is
+/// refused (<https://docs.aws.amazon.com/sdk-for-rust/latest/dg/credproviders.html>).
+fn token_file(environment: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let set = |name: &str| environment(name).filter(|value| !value.is_empty());
+    let others = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"];
+    if others.into_iter().any(|name| set(name).is_some()) || own_files(&environment).any(|path| path.exists())
+    {
+        return None;
     }
+    set("AWS_ROLE_ARN")?;
+    set("AWS_WEB_IDENTITY_TOKEN_FILE").map(PathBuf::from)
+}
+
+fn remember_files(environment: impl Fn(&str) -> Option<OsString>) {
+    own_files(environment).for_each(|path| credential_file::remember(&path));
+}
+
+/// The SDK's own files (<https://docs.aws.amazon.com/sdkref/latest/guide/file-location.html>).
+fn own_files(environment: impl Fn(&str) -> Option<OsString>) -> impl Iterator<Item = PathBuf> {
+    let home = environment("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    let files = [("AWS_SHARED_CREDENTIALS_FILE", "credentials"), ("AWS_CONFIG_FILE", "config")].map(
+        |(variable, name)| {
+            let named = environment(variable).map(PathBuf::from);
+            named.or_else(|| Some(home.as_ref()?.join(".aws").join(name)))
+        },
+    );
+    files.into_iter().flatten()
 }
 
 fn location_of(settings: &Settings, bucket: &str, found: &SdkConfig) -> Result<S3Location> {
@@ -171,6 +193,25 @@ mod tests {
         let mut found = SdkConfig::builder().region(region.map(Region::new));
         found.set_endpoint_url(endpoint.map(str::to_owned));
         found.build()
+    }
+
+    #[test]
+    fn token_of_the_only_login_is_known() {
+        let home = tempfile::TempDir::new().unwrap();
+        let home_path = home.path().to_str().unwrap().to_owned();
+        let token = ("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/token");
+        let found = |more: &[(&str, &str)]| {
+            let set = [&[("HOME", home_path.as_str()), ("AWS_ROLE_ARN", "arn:x")], more].concat();
+            token_file(|name| set.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into()))
+        };
+        assert_eq!(found(&[token]), Some("/var/run/token".into()));
+        assert_eq!(found(&[]), None);
+        for other in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"] {
+            assert_eq!(found(&[token, (other, "x")]), None, "{other}");
+        }
+        std::fs::create_dir(home.path().join(".aws")).unwrap();
+        std::fs::write(home.path().join(".aws/config"), "[default]\n").unwrap();
+        assert_eq!(found(&[token]), None);
     }
 
     #[test]

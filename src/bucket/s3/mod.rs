@@ -20,6 +20,7 @@ mod transport;
 
 use std::{
     fmt,
+    path::PathBuf,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -84,6 +85,8 @@ pub(super) struct S3 {
     location: S3Location,
     /// The environment names a token service, so that tokens may be exchanged for a store that is not AWS.
     has_sts: bool,
+    /// Of the only login that the chain has.
+    token_file: Option<PathBuf>,
     /// Learnt from the first writes to a store that is not AWS.
     conditions: Mutex<Conditions>,
     /// What was written is encrypted with a key of AWS's key service, which no anonymous reader can use.
@@ -111,8 +114,9 @@ enum Precondition {
 impl S3 {
     /// Looks for credentials and region; sends nothing to the bucket.
     pub(super) async fn connect(settings: &Settings, bucket: &str, http: &Http) -> Result<Self> {
-        let config::Found { location, client, has_sts } = config::find(settings, bucket, http).await?;
-        Ok(Self { has_sts, ..Self::new(location, client, http) })
+        let found = config::find(settings, bucket, http).await?;
+        let config::Found { location, client, has_sts, token_file } = found;
+        Ok(Self { has_sts, token_file, ..Self::new(location, client, http) })
     }
 
     fn new(location: S3Location, client: Client, http: &Http) -> Self {
@@ -121,6 +125,7 @@ impl S3 {
             http: http.clone(),
             location,
             has_sts: false,
+            token_file: None,
             conditions: Mutex::new(Conditions::default()),
             kms: AtomicBool::new(false),
             lag: LAG,
@@ -253,6 +258,10 @@ impl Bucket for S3 {
 
     fn leads(&self, url: &Url) -> Leads {
         self.location.leads(url)
+    }
+
+    fn token_file(&self) -> Option<PathBuf> {
+        self.token_file.clone()
     }
 
     fn keyless_writer(&self) -> KeylessWriter {

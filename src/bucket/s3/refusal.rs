@@ -98,6 +98,12 @@ where
         .hint("check the store, and any proxy or load balancer before it");
     }
     let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    // Also where it was the token service that was not asked: no other login makes that better.
+    let unencrypted = |ours: &&Error| ours.code == Code::BaseUrl;
+    let chain_of = std::iter::successors(next, |error| error.source());
+    if let Some(ours) = chain_of.filter_map(|error| error.downcast_ref::<Error>()).find(unencrypted) {
+        return ours.clone();
+    }
     while let Some(error) = next {
         if let Some(ours) = error.downcast_ref::<Error>() {
             let mut ours = ours.clone();

@@ -44,7 +44,7 @@ use self::{
     seat::{Keys, Seat},
     settings_file::SettingsFile,
     shared::share,
-    undecided::{Found, Undecided},
+    undecided::{Found, undecided},
 };
 use super::{
     Exit, issuer, naming,
@@ -62,6 +62,7 @@ use crate::{
     error::{Code, Error, Result},
     federation::Purpose,
     http::Http,
+    plan::Action,
     publication::{
         Kept, Known, Publication,
         live::{self, Silence},
@@ -235,9 +236,10 @@ pub(crate) async fn run(
         issuer: &issuer,
         staged: staged.as_ref(),
     };
-    let undecided = Undecided::of(&found, &resolved, &members)?;
-    undecided.show(report);
     let whole = plan.whole();
+    let grants = whole.steps.iter().any(|step| step.action == Action::Grant);
+    let undecided = undecided(&found, &resolved, &members, grants)?;
+    undecided.show(report);
     let shows_only = args.dry_run || args.plan.is_saved();
     let rights = members.iter().map(|member| &member.rights);
     let mut shown = plan.to_json(rights, &issuer, &whole, shows_only);

@@ -29,6 +29,8 @@ macro_rules! general {
             BaseUrl "base-url"
                 "A setting is not the base URL of a service."
                 causes "The scheme is missing, or http is used for another machine."
+                causes "An AWS_ENDPOINT_URL variable, endpoint_url of an AWS profile, or Google's file of credentials names \
+                    such an address."
                 remedy "Write a URL such as https://fsn1.your-objectstorage.com.";
             CaFile "ca-file"
                 "The file of certificate authorities cannot be used."

@@ -149,7 +149,7 @@ impl Aws {
         }
     }
 
-    /// The roles that trust the OIDC provider of this ARN, or one whose ARN begins with it, by name.
+    /// The roles that trust the OIDC provider of this ARN, by name.
     pub(super) async fn roles_by(&self, arn: &str) -> Result<Vec<String>> {
         Ok(self.listed_by(arn).await?.into_iter().map(|it| it.name).collect())
     }
@@ -159,13 +159,10 @@ impl Aws {
         let pages = self.pages("ListRoles", "PathPrefix", "/").await;
         let pages = pages.map_err(|refusal| refusal.error("listing the roles", "iam:ListRoles"))?;
         let roles = pages.iter().flat_map(|page| page.members("Roles"));
+        // What cannot be read may trust it as well.
         let trusts = |role: &&Element| {
-            // What cannot be read may trust it as well.
-            let Some(text) = role.text_at(&["AssumeRolePolicyDocument"]) else { return true };
-            let text = percent_decode_str(text).decode_utf8_lossy();
-            // Parsed once more, as JSON may write a character in several ways.
-            let plain = serde_json::from_str::<Value>(&text).map(|trust| trust.to_string());
-            text.contains(arn) || plain.map_or(true, |plain| plain.contains(arn))
+            let trust = role.text_at(&["AssumeRolePolicyDocument"]).and_then(document);
+            trust.is_none_or(|trust| names_provider(&trust, arn))
         };
         let listed = |role: &Element| {
             let is_in_path = role.text_at(&["Path"]).is_some_and(|path| path != "/");
@@ -210,11 +207,27 @@ impl Aws {
         &self,
         want: &Trust,
     ) -> Result<(Option<Provider>, Vec<(Self, Result<Option<Role>>)>)> {
-        self.check_account().await?;
         let each: Vec<_> = want.workloads.iter().map(|workload| self.of_workload(workload)).collect();
         let arn = provider_arn(&self.settings, want);
-        let (provider, roles) = futures::join!(self.provider(&arn), join_all(each.iter().map(Self::role)));
+        let (account, provider, roles) =
+            futures::join!(self.check_account(), self.provider(&arn), join_all(each.iter().map(Self::role)));
+        // What was seen counts in the right account alone.
+        account?;
         Ok((provider?, each.into_iter().zip(roles).collect()))
+    }
+}
+
+/// Whether a trust policy names the provider of this ARN, anywhere in it and in whatever form. Another issuer may begin as
+/// this one; a pattern may mean both.
+fn names_provider(trust: &Value, arn: &str) -> bool {
+    let names = |text: &str| text == arn || text.contains(arn) && text.contains(['*', '?']);
+    match trust {
+        Value::String(text) => names(text),
+        Value::Array(items) => items.iter().any(|item| names_provider(item, arn)),
+        Value::Object(members) => {
+            members.iter().any(|(name, value)| names(name) || names_provider(value, arn))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 
@@ -238,4 +251,38 @@ fn mark(object: &Element) -> Option<String> {
 pub(super) fn document(text: &str) -> Option<Value> {
     let text = percent_decode_str(text).decode_utf8().ok()?;
     serde_json::from_str(&text).ok().filter(Value::is_object)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn trust_in_any_form_names_its_provider() {
+        const ARN: &str = "arn:aws:iam::111122223333:oidc-provider/oidc.example.com/prod";
+        let federated = |arn: &str| json!({"Statement": [{"Principal": {"Federated": arn}}]});
+        let more = |end: &str| format!("{ARN}{end}");
+        for trust in [
+            federated(ARN),
+            json!({"Statement": {"Principal": {"Federated": ["arn:x", ARN]}}}),
+            json!({"Statement": [{"Principal": "*", "Condition": {"StringEquals": {"aws:FederatedProvider": ARN}}}]}),
+            json!({"Statement": [{"Condition": {"StringLike": {"aws:FederatedProvider": more("*")}}}]}),
+            json!({"Statement": [federated(&more("-2")), federated(ARN)]}),
+        ] {
+            assert!(names_provider(&trust, ARN), "{trust}");
+        }
+        for trust in [
+            json!({}),
+            federated(&more("-2")),
+            federated(&more("/eu")),
+            federated(&more(".old")),
+            federated(&ARN.replace("oidc-provider/", "oidc-provider/x/")),
+            json!({"Statement": [{"Principal": {"AWS": "arn:aws:iam::111122223333:root"}}]}),
+            json!({"Statement": [{"Condition": {"StringEquals": {"oidc.example.com/prod:sub": "x"}}}]}),
+        ] {
+            assert!(!names_provider(&trust, ARN), "{trust}");
+        }
+    }
 }

@@ -28,7 +28,7 @@ use crate::{
 pub(super) const WRITER: &str = "roles/storage.objectUser";
 /// A role of the project's own.
 const ROLE_OF_KEYS: &str = "keylessPublisher";
-const TITLE: &str = "keyless publisher";
+pub(super) const TITLE: &str = "keyless publisher";
 
 /// When the role counts: for exactly these objects.
 fn condition(want: &Trust, documents: &Documents) -> Condition {

@@ -31,6 +31,7 @@ pub(super) async fn plan<'p>(gcp: &'p Gcp, want: &Trust) -> Result<Plan<'p>> {
     let planned = plan::plan(&want, &gcp.settings, &state)?;
     plan.changes = planned.changes.into_iter().map(|change| change.map(|step| gcp.act(step))).collect();
     (plan.impossible, plan.own) = (planned.impossible, planned.own);
+    gcp.plan_former(&want, &state, &mut plan).await?;
     Ok(plan)
 }
 

@@ -19,6 +19,7 @@ mod diagnose;
 mod documents;
 mod each;
 mod endpoints;
+mod former;
 #[cfg(test)]
 mod gcloud_tests;
 #[cfg(test)]

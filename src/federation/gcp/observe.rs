@@ -17,9 +17,9 @@ use crate::{
 };
 
 /// Every page of a list has this many entries at most; a pool rarely has ten providers.
-const PAGES: usize = 20;
+pub(super) const PAGES: usize = 20;
 /// How many policies are read at the same time: a cluster may read hundreds of secrets.
-const AT_ONCE: usize = 50;
+pub(super) const AT_ONCE: usize = 50;
 
 /// What a number of answers may be read from, in the order of trust.
 struct Answers {
@@ -50,13 +50,13 @@ pub(super) async fn run(
     holders.extend(secrets.into_iter().map(|name| Holder::Secret(name.to_owned())));
     let bucket = documents.map(|documents| documents.bucket.as_str());
     holders.extend(bucket.map(|name| Holder::Bucket(name.to_owned())));
-    let (project, services, pool, providers, policies, uniform) = futures::join!(
+    let (project, services, pool, providers, policies, bucket_seen) = futures::join!(
         ask_project(gcp),
         ask_services(gcp),
         ask_pool(gcp),
         providers(gcp),
         policies(gcp, &holders),
-        uniform(gcp, bucket)
+        bucket_of_documents(gcp, bucket)
     );
 
     let answers = Answers { project, services, pool };
@@ -89,8 +89,19 @@ pub(super) async fn run(
         }
     }
     let ids = gcp.ids.clone();
-    let uniform = uniform?;
-    Ok((State { ids, project, project_unseen, services, pool, providers, policies: seen, uniform }, denied))
+    let (uniform, bucket_project) = bucket_seen?;
+    let state = State {
+        ids,
+        project,
+        project_unseen,
+        services,
+        pool,
+        providers,
+        policies: seen,
+        uniform,
+        bucket_project,
+    };
+    Ok((state, denied))
 }
 
 /// ID and number of the project, from the first that says them.
@@ -123,13 +134,16 @@ async fn policies(gcp: &Gcp, holders: &[Holder]) -> Vec<Outcome<Policy>> {
     stream::iter(targets).map(read).buffered(AT_ONCE).collect().await
 }
 
-/// Whether access is uniform in the bucket. `None`: there is none.
-async fn uniform(gcp: &Gcp, bucket: Option<&str>) -> Result<Option<bool>> {
-    let Some(bucket) = bucket else { return Ok(None) };
+/// Whether access is uniform in the bucket, and whose it is. `None`: there is none.
+async fn bucket_of_documents(gcp: &Gcp, bucket: Option<&str>) -> Result<(Option<bool>, Option<Number>)> {
+    let Some(bucket) = bucket else { return Ok((None, None)) };
     let target = gcp.target(&Holder::Bucket(bucket.to_owned()));
     match gcp.api.get(&format!("{}/storage/v1/b/{bucket}", gcp.settings.endpoints.storage)).await {
-        Ok(found) => Ok(Some(found["iamConfiguration"]["uniformBucketLevelAccess"]["enabled"] == true)),
-        Err(refusal) if refusal.is_absent() => Ok(None),
+        Ok(found) => Ok((
+            Some(found["iamConfiguration"]["uniformBucketLevelAccess"]["enabled"] == true),
+            found["projectNumber"].as_str().and_then(Number::parse),
+        )),
+        Err(refusal) if refusal.is_absent() => Ok((None, None)),
         Err(refusal) => {
             Err(refusal.error(&looking_at(&target.to_string()), "storage.buckets.get", &target.to_string()))
         }

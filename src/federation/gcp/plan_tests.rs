@@ -71,6 +71,7 @@ pub(super) fn right() -> Case {
         pool: Some(Pool { life: life() }),
         providers: vec![provider],
         uniform: None,
+        bucket_project: None,
         policies: vec![
             (Holder::Project, Seen::Unknown),
             (Holder::Secret("db".to_owned()), policy(ACCESSOR, PRINCIPAL)),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{
-    names::{Ids, Project},
+    names::{Ids, Number, Project},
     wanted::knows_a_key,
 };
 use crate::{
@@ -32,6 +32,8 @@ pub(super) struct State {
     pub(super) policies: Vec<(Holder, Seen)>,
     /// Whether access is uniform in the bucket of the documents; `None`: it is not asked for, or the bucket is not there.
     pub(super) uniform: Option<bool>,
+    /// The project of that bucket, where it is there.
+    pub(super) bucket_project: Option<Number>,
 }
 
 /// Which of the services that are needed are enabled.

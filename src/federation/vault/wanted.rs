@@ -8,9 +8,9 @@ use super::{
     paths::{PathRules, rule},
 };
 use crate::{
+    base_url::is_https_or_loopback,
     error::{Code, Error, Result},
     federation::{IssuerForm, IssuerRules, KeyRules, Rules, Trust, TrustedIssuer, Workload},
-    http::is_https_or_loopback,
     oidc::{Algorithm, PublicKey},
 };
 

@@ -178,6 +178,22 @@ fn roles_of_others_are_not_named() {
     scene.iam("PutRolePolicy", &[&named[..], &[("PolicyDocument", &written)]].concat());
     let ran = scene.run(&setup(&[])).ends(0);
     assert!(!ran.err.contains("keyless-other"), "{}", ran.err);
+    // The same in another form, marked as this cluster's.
+    let mut two: Value = serde_json::from_str(&other).unwrap();
+    let mut twice = two["Statement"][0].clone();
+    let equals = twice["Condition"].as_object_mut().unwrap().remove("StringEquals").unwrap();
+    twice["Condition"]["StringLike"] = equals;
+    two["Statement"].as_array_mut().unwrap().push(twice);
+    scene.create_role("keyless-twice", &two.to_string());
+    let mark = scene.aws.role(&role_name(&scene)).unwrap()["Tags"].clone();
+    let mark = mark["keyless"].as_str().unwrap_or_else(|| panic!("{mark}")).to_owned();
+    let tag =
+        [("RoleName", "keyless-twice"), ("Tags.member.1.Key", "keyless"), ("Tags.member.1.Value", &mark)];
+    scene.iam("TagRole", &tag);
+    let named = [("RoleName", "keyless-twice"), ("PolicyName", "keyless")];
+    scene.iam("PutRolePolicy", &[&named[..], &[("PolicyDocument", &written)]].concat());
+    let ran = scene.run(&setup(&[])).ends(0);
+    assert!(!ran.err.contains("keyless-twice"), "{}", ran.err);
     // It trusts this issuer, and may not be looked at.
     scene.create_role("shop-writer", &trust);
     let arn = format!("arn:aws:iam::{}:role/shop-writer", Aws::account());
@@ -202,8 +218,11 @@ fn careless_rotation_locks_publisher_out() {
     });
     let before = s3.object("acme-oidc", "prod/openid/v1/jwks").unwrap().body;
     let remedy = "Run `keyless publish` once with a person's login";
+    scene.aws.faults().forget();
     let ran = publish_by(&scene, &new, SUBJECT, &[]);
-    ran.fails(3, "bucket-credentials", &[&new.kid(), "is not public", remedy]);
+    ran.fails(3, "bucket-credentials", &[&new.kid(), "is not asked", "is not public", remedy]);
+    // It is foreseen: nobody was shown the token.
+    assert!(scene.aws.faults().requests().is_empty(), "{:?}", scene.aws.faults().requests());
     assert_eq!(s3.object("acme-oidc", "prod/openid/v1/jwks").unwrap().body, before);
     // The remedy: the former key stays, and the publisher is let in again.
     scene.run(&["publish"]).ends(0).says("published: 2 keys");

@@ -1,5 +1,6 @@
 //! From a stored access key to none, and back.
 
+use lab::Aws;
 use serde_json::json;
 
 use super::{ACCOUNT, PROVIDER, RETIRE, SETUP, SUBJECT, Scene};
@@ -71,6 +72,43 @@ fn provider_used_elsewhere_stays_after_teardown() {
     scene.run(&["teardown", "--yes"]).ends(0).says("of-somebody");
     assert_eq!(scene.aws.roles(), ["of-somebody"]);
     assert_eq!(scene.aws.providers(), [PROVIDER]);
+}
+
+/// IAM lets roles lie in paths, and keyless makes none there; another cluster's issuer may begin as this one's.
+#[test]
+fn roles_of_others_hinder_no_teardown() {
+    let scene = Scene::new();
+    scene.run(&RETIRE).ends(0);
+    let trust = scene.role().unwrap()["AssumeRolePolicyDocument"].to_string();
+    let named =
+        [("RoleName", "in-a-path"), ("AssumeRolePolicyDocument", trust.as_str()), ("Path", "/teams/a/")];
+    scene.iam("CreateRole", &named);
+    for arguments in [&["teardown", "--unused", "--yes"][..], &["teardown", "--unused", "--dry-run"]] {
+        let ran = scene.run(arguments).ends(0).says("nothing to remove");
+        assert!(!ran.err.contains("in-a-path"), "{}", ran.err);
+    }
+    // It logs in through the provider all the same, which stays for it.
+    scene.run(&["teardown", "--yes"]).ends(0).says("in-a-path");
+    assert_eq!((scene.aws.roles(), scene.aws.providers()), (vec!["in-a-path".into()], vec![PROVIDER.into()]));
+
+    // Written in another form than keyless writes it.
+    let scene = Scene::new();
+    scene.run(&RETIRE).ends(0);
+    let other = trust_of_two(&format!("{PROVIDER}-2"), &format!("{PROVIDER}/eu"));
+    scene.create_role("of-prod-2", &other);
+    let ran = scene.run(&["teardown", "--yes"]).ends(0);
+    assert!(!format!("{}{}", ran.out, ran.err).contains("of-prod-2"), "{}{}", ran.out, ran.err);
+    assert_eq!((scene.aws.roles(), scene.aws.providers()), (vec!["of-prod-2".into()], vec![]));
+}
+
+/// A trust policy of two statements, one for each issuer.
+fn trust_of_two(one: &str, other: &str) -> String {
+    let statement = |issuer: &str| {
+        let arn = format!("arn:aws:iam::{}:oidc-provider/{issuer}", Aws::account());
+        json!({"Effect": "Allow", "Principal": {"Federated": arn}, "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": {"StringEquals": {format!("{issuer}:aud"): "sts.amazonaws.com"}}})
+    };
+    json!({"Version": "2012-10-17", "Statement": [statement(one), statement(other)]}).to_string()
 }
 
 /// The store logs in with another ServiceAccount by now: its old role goes, and nothing that keyless did not make.

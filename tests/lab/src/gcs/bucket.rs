@@ -41,6 +41,27 @@ impl Context<'_> {
         Ok(json_reply(bucket.resource(&name)))
     }
 
+    /// In the order of their names, a page at a time; the token holds the last name of the page
+    pub(crate) fn list_buckets(&self, shared: &mut Shared) -> Result<Reply, GcsError> {
+        if self.request.query("project").is_none_or(|project| project.is_empty()) {
+            return Err(GcsError::new(400, "required", "Required parameter: project"));
+        }
+        self.need("storage.buckets.list")?;
+        let most = self.request.query("maxResults").and_then(|text| text.parse().ok()).unwrap_or(1000);
+        let after = self.request.query("pageToken").unwrap_or_default();
+        let own = shared.buckets.iter().filter(|(name, bucket)| bucket.own && name.as_str() > after.as_str());
+        let all: Vec<_> = own.map(|(name, bucket)| (name.clone(), bucket.resource(name))).collect();
+        let page: Vec<_> = all.iter().take(usize::min(most, 1000)).collect();
+        let mut body = json!({"kind": "storage#buckets"});
+        if !page.is_empty() {
+            body["items"] = page.iter().map(|(_, resource)| resource.clone()).collect();
+        }
+        if page.len() < all.len() {
+            body["nextPageToken"] = page.last().map(|(name, _)| name.clone()).into();
+        }
+        Ok(json_reply(body))
+    }
+
     pub(crate) fn get_bucket(&self, shared: &mut Shared) -> Result<Reply, GcsError> {
         self.need("storage.buckets.get")?;
         Ok(json_reply(self.own_bucket(shared, "storage.buckets.get")?.resource(&self.bucket)))

@@ -25,7 +25,7 @@ use crate::wire::{Faults, Handler as _, Reply, Request, Server};
 ///
 /// Faithful (to Google's reference of the JSON API, its pages on uniform access, public access
 /// prevention and caching, and to recorded requests of gcloud):
-/// - buckets: create with `iamConfiguration`, get, patch, delete; 409 told apart by owner in words only
+/// - buckets: create with `iamConfiguration`, list, get, patch, delete; 409 told apart by owner in words only
 /// - IAM policy of a bucket with its `etag` and the default bindings; `allUsers` refused with
 ///   412 `conditionNotMet` while public access prevention is enforced, in other words than the
 ///   412 of a generation that does not match

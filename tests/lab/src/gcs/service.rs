@@ -76,6 +76,7 @@ fn api(request: &Request, rest: &str, shared: &mut Shared) -> Result<Reply, GcsE
     let method = request.method.as_str();
     let done = match (method, segments.len(), part(1).as_str()) {
         ("POST", 0, _) => context.create_bucket(shared),
+        ("GET", 0, _) => context.list_buckets(shared),
         ("GET", 1, _) => context.get_bucket(shared),
         ("PATCH", 1, _) => context.patch_bucket(shared),
         ("DELETE", 1, _) => context.delete_bucket(shared),

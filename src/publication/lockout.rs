@@ -1,0 +1,148 @@
+//! PURE. A publisher that logs in to its store by a token of the cluster, through the issuer that it publishes: once the
+//! cluster signs with a key that is not public, nobody lets it in to publish that key. Another login has to.
+
+use serde_json::Value;
+
+use crate::{
+    bucket::Bucket,
+    cluster::Observed,
+    error::{Code, Error},
+    http::Answer,
+    oidc::Claims,
+    relying_party::Fetched,
+};
+
+/// What the login's token is signed with, and anonymous readers do not get.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct LockedOut {
+    kid: String,
+    public: Vec<String>,
+}
+
+/// Before the token is shown to anybody. `None`: nothing is known that keeps it out. That the key is not public is known only
+/// where both documents are, and lead to each other; another issuer's token is verified by other keys.
+pub(super) fn foresee(
+    token: &Claims,
+    issuer: &str,
+    (discovery, jwks): &(Fetched, Fetched),
+) -> Option<LockedOut> {
+    let kid = token.kid.as_ref().filter(|_| token.issuer.as_str() == issuer)?;
+    let document = json(discovery)?;
+    if document["issuer"] != issuer || document["jwks_uri"] != jwks.url.as_str() {
+        return None;
+    }
+    let keys = json(jwks)?;
+    let kids = keys["keys"].as_array()?.iter().map(|key| key["kid"].as_str().map(str::to_owned));
+    // A key without a name may be any.
+    let public: Vec<_> = kids.collect::<Option<_>>()?;
+    (!public.is_empty() && !public.contains(kid)).then(|| LockedOut { kid: kid.clone(), public })
+}
+
+fn json(fetched: &Fetched) -> Option<Value> {
+    let answer: &Answer = fetched.answer.as_ref().ok().filter(|answer| answer.status == 200)?;
+    serde_json::from_slice(&answer.body).ok()
+}
+
+impl LockedOut {
+    /// As the refusal that it spares.
+    pub(super) fn error(&self, bucket: &dyn Bucket, jwks: &Fetched) -> Error {
+        Error::failed(
+            Code::BucketCredentials,
+            format!(
+                "{bucket} is not asked: the login's token is signed with {}, which is not public",
+                self.kid
+            ),
+        )
+        .caused_by(format_args!("{} has {}", jwks.url, self.public.join(", ").escape_debug()))
+        .hint(remedy(&self.kid))
+    }
+}
+
+/// Once the login was refused.
+pub(super) fn hint_if_locked_out(error: Error, observed: Option<&Observed>, jwks: &Fetched) -> Error {
+    let Some(observed) = observed.filter(|_| error.code == Code::BucketCredentials) else { return error };
+    let public = jwks.answer.as_ref().map(|answer| String::from_utf8_lossy(&answer.body)).unwrap_or_default();
+    let signers = observed.servers.iter().filter_map(|server| server.token.claims().kid.as_deref());
+    match signers.into_iter().find(|kid| !public.contains(kid)) {
+        Some(kid) => error.hint(remedy(kid)),
+        None => error,
+    }
+}
+
+fn remedy(kid: &str) -> String {
+    format!(
+        "the cluster signs with {kid}, which is not public: a publisher that logs in with the cluster's own tokens is locked \
+         out. Run `keyless publish` once with a person's login, or sign with the former key until the new one is public"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+    use serde_json::json;
+
+    use super::*;
+
+    const ISSUER: &str = "https://oidc.example.com/prod";
+    const KEYS: &str = "https://oidc.example.com/prod/openid/v1/jwks";
+
+    fn answer(url: &str, status: u16, body: impl Into<Vec<u8>>) -> Fetched {
+        let answer = Answer { status, headers: HeaderMap::new(), body: body.into() };
+        Fetched { url: url.to_owned(), answer: Ok(answer) }
+    }
+
+    fn documents(discovery: &Value, keys: &Value) -> (Fetched, Fetched) {
+        let url = format!("{ISSUER}/.well-known/openid-configuration");
+        (answer(&url, 200, discovery.to_string()), answer(KEYS, 200, keys.to_string()))
+    }
+
+    fn discovery() -> Value {
+        json!({ "issuer": ISSUER, "jwks_uri": KEYS })
+    }
+
+    fn token(issuer: &str, kid: Option<&str>) -> Claims {
+        Claims {
+            algorithm: "RS256".to_owned(),
+            kid: kid.map(str::to_owned),
+            issuer: issuer.parse().unwrap(),
+            subject: "system:serviceaccount:keyless-system:keyless".to_owned(),
+            audiences: Vec::new(),
+            expires: 0,
+            issued: 0,
+            not_before: None,
+        }
+    }
+
+    #[test]
+    fn unpublished_key_is_foreseen() {
+        let seen = documents(&discovery(), &json!({ "keys": [{ "kid": "a" }, { "kid": "b" }] }));
+        let public = vec!["a".to_owned(), "b".to_owned()];
+        let found = foresee(&token(ISSUER, Some("c")), ISSUER, &seen);
+        assert_eq!(found, Some(LockedOut { kid: "c".to_owned(), public }));
+        assert_eq!(foresee(&token(ISSUER, Some("b")), ISSUER, &seen), None);
+    }
+
+    #[test]
+    fn what_is_not_known_locks_nobody_out() {
+        let (keys, own) = (json!({ "keys": [{ "kid": "a" }] }), token(ISSUER, Some("c")));
+        let good = || documents(&discovery(), &keys);
+        assert!(foresee(&own, ISSUER, &good()).is_some());
+        for (token, seen) in [
+            (token("https://other.example.com", Some("c")), good()),
+            (token(&format!("{ISSUER}/"), Some("c")), good()),
+            (token(ISSUER, None), good()),
+            (own.clone(), documents(&json!({ "issuer": ISSUER }), &keys)),
+            (own.clone(), documents(&json!({ "issuer": ISSUER, "jwks_uri": "https://x.example/k" }), &keys)),
+            (own.clone(), documents(&json!({ "issuer": "https://x.example", "jwks_uri": KEYS }), &keys)),
+            (own.clone(), documents(&discovery(), &json!({ "keys": [] }))),
+            (own.clone(), documents(&discovery(), &json!({ "keys": [{ "kid": "a" }, { "kty": "RSA" }] }))),
+            (own.clone(), documents(&discovery(), &json!(["c"]))),
+            (own.clone(), (answer("d", 404, ""), good().1)),
+            (own.clone(), (good().0, answer(KEYS, 404, keys.to_string()))),
+            (own.clone(), (good().0, answer(KEYS, 200, "<html>"))),
+            (own, (good().0, Fetched { url: KEYS.to_owned(), answer: Err(Error::failed(Code::Dns, "no")) })),
+        ] {
+            assert_eq!(foresee(&token, ISSUER, &seen), None, "{token:?} {seen:?}");
+        }
+    }
+}
