@@ -157,6 +157,12 @@ fn second_context_of_cluster_bears_too() {
     assert_eq!((it.clusters(), it.count(), it.same_as(0), it.same_as(1)), (1, Some(1), None, Some("a")));
     assert_eq!(it.to_json()["clusters"][1]["sameAs"], "a");
     assert!(it.lines().iter().any(|line| line.contains("the same cluster as a and counted once")));
+    let it = of(verdict(0, 1, 0, 0, true));
+    assert!(
+        it.headline().starts_with("1 LONG-LIVED credential, 1 finding in 2 of 2 contexts"),
+        "{}",
+        it.headline()
+    );
     let mut it = of(verdict(0, 0, 0, 1, true));
     assert!(!it.outcome().is_complete());
     it.members.swap(0, 1);

@@ -264,7 +264,8 @@ fn is_wrapped(value: &[u8], text: &str) -> bool {
         || decoded_lines(text.as_bytes()).is_some_and(|inner| may_hold(&inner))
 }
 
-const GZIP: &[u8] = &[0x1f, 0x8b];
+/// With the one method of compression that there is (RFC 1952 §2.3.1): two bytes alone begin a random password now and then.
+const GZIP: &[u8] = &[0x1f, 0x8b, 8];
 /// zip, xz, zstd, bzip2, 7z.
 const PACKED: [&[u8]; 5] =
     [b"PK\x03\x04", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"BZh91AY&SY", b"7z\xbc\xaf\x27\x1c"];

@@ -129,6 +129,17 @@ fn two_credentials_in_value_are_two() {
     }
 }
 
+/// The first two bytes of gzip begin one of some ten thousand passwords in base64: the third tells them apart.
+#[test]
+fn password_is_no_broken_gzip() {
+    for (third, count) in [(0xe9, 0), (8, 1)] {
+        let rest = [0x46, 0x0d, 0x5a, 0x6d, 0x8f, 0xa3, 0x11, 0x92, 0x2c, 0x68, 0x6a, 0xc2, 0xf9, 0xe5, 0x5d];
+        let value = STANDARD.encode([&[0x1f, 0x8b, third][..], &rest].concat());
+        let seen = look(&secret("Opaque", &[("password", value)]));
+        assert_eq!(seen.unseen.len(), count, "{:?}", seen.unseen);
+    }
+}
+
 /// What cannot be unpacked is named, and never taken for empty.
 #[test]
 fn bombs_and_broken_releases_are_unseen() {

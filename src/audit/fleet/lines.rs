@@ -1,5 +1,7 @@
 //! PURE. Several clusters as text: the whole first, then what more than one of them holds, then each by itself.
 
+use std::collections::BTreeSet;
+
 use super::{Fleet, Member};
 use crate::audit::{
     Outcome,
@@ -48,8 +50,7 @@ impl Fleet {
 
     fn found_in_words(&self) -> String {
         let failing: Vec<_> = self.shared().into_iter().filter(|it| it.fails(self.gate)).collect();
-        let findings: usize = self.verdicts().map(|it| it.findings.len()).sum();
-        let findings = match findings {
+        let findings = match self.findings() {
             0 => None,
             1 => Some("1 finding".to_owned()),
             count => Some(format!("{count} findings")),
@@ -69,6 +70,17 @@ impl Fleet {
             contexts(self.members.len()),
             names.join(", ")
         )
+    }
+
+    /// How many there are, those of one cluster once.
+    fn findings(&self) -> usize {
+        let members = self.members.iter().enumerate();
+        let all = members.flat_map(|(number, member)| {
+            let cluster = member.uid().map_or(Err(number), Ok);
+            let hits = member.result.iter().flat_map(|verdict| &verdict.findings);
+            hits.map(move |hit| (cluster, hit.rule, hit.place.as_str(), hit.why.as_str()))
+        });
+        all.collect::<BTreeSet<_>>().len()
     }
 
     /// What is not known.

@@ -96,7 +96,7 @@ fn every_form_names_every_cluster() {
         if format.id != "prometheus" {
             assert!(text.contains("does not answer"), "{} does not say why", format.id);
             assert!(
-                text.contains("1 LONG-LIVED credential, 2 findings in 2 of 4 contexts"),
+                text.contains("1 LONG-LIVED credential, 1 finding in 2 of 4 contexts"),
                 "{}: {text}",
                 format.id
             );

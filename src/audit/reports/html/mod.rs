@@ -15,7 +15,7 @@ use super::{
     escape::markup,
     item::{Bearing, items},
 };
-use crate::audit::{Outcome, leg::LegState};
+use crate::audit::{Gate, Outcome, leg::LegState};
 
 pub(super) const FORMAT: Format = Format {
     id: "html",
@@ -109,16 +109,12 @@ fn parts(evidence: &Evidence) -> Vec<Html> {
 }
 
 fn head(evidence: &Evidence) -> Html {
-    let gate = match evidence.gate() {
-        "platform" => "platform: nothing may open a cloud, a secret store or a part of the platform",
-        _ => "mission: nothing may open a cloud or a secret store",
-    };
     let facts = facts(&[
         ("Cluster", evidence.context().unwrap_or("of this pod").to_owned()),
         ("API server", evidence.server().unwrap_or("not known").to_owned()),
         ("Cluster UID", evidence.cluster_uid().unwrap_or("not readable").to_owned()),
         ("Audited at", evidence.time_in_words().replace('T', " ").replace('Z', " UTC")),
-        ("Gate", gate.to_owned()),
+        ("Gate", gate(evidence.verdict.gate).to_owned()),
         ("Program", format!("keyless {}", evidence.version)),
     ]);
     [
@@ -128,6 +124,13 @@ fn head(evidence: &Evidence) -> Html {
     ]
     .into_iter()
     .collect()
+}
+
+fn gate(gate: Gate) -> &'static str {
+    match gate {
+        Gate::Platform => "platform: nothing may open a cloud, a secret store or a part of the platform",
+        Gate::Mission => "mission: nothing may open a cloud or a secret store",
+    }
 }
 
 fn verdict(outcome: Outcome, headline: &str) -> Html {

@@ -2,7 +2,7 @@
 
 use super::{
     element::{Html, block, element, of_text, raw, text},
-    facts, page, parts, proof, section, signatures,
+    facts, gate, page, parts, proof, section, signatures,
     tables::table,
     verdict, word,
 };
@@ -25,6 +25,7 @@ fn head(fleet: &FleetEvidence) -> Html {
     let facts = facts(&[
         ("Clusters", fleet.fleet.clusters().to_string()),
         ("Audited at", fleet.time_in_words().replace('T', " ").replace('Z', " UTC")),
+        ("Gate", gate(fleet.fleet.gate).to_owned()),
         ("Program", format!("keyless {}", fleet.version)),
     ]);
     [
