@@ -1,5 +1,5 @@
 //! PURE. A publisher that logs in to its store by a token of the cluster, through the issuer that it publishes: once the
-//! cluster signs with a key that is not public, nobody lets it in to publish that key. Another login has to.
+//! cluster signs with a key that is not public, no provider lets it in to publish that key. Another login has to.
 
 use serde_json::Value;
 

@@ -221,7 +221,7 @@ fn careless_rotation_locks_publisher_out() {
     scene.aws.faults().forget();
     let ran = publish_by(&scene, &new, SUBJECT, &[]);
     ran.fails(3, "bucket-credentials", &[&new.kid(), "is not asked", "is not public", remedy]);
-    // It is foreseen: nobody was shown the token.
+    // It is foreseen: the token was shown to no one.
     assert!(scene.aws.faults().requests().is_empty(), "{:?}", scene.aws.faults().requests());
     assert_eq!(s3.object("acme-oidc", "prod/openid/v1/jwks").unwrap().body, before);
     // The remedy: the former key stays, and the publisher is let in again.
